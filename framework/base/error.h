@@ -1,0 +1,29 @@
+/* error.h - a failure is a negative status and one sentence that names the object, what was expected and
+ * what was found. Functions that can fail take a `struct error *` last and return the status; they write
+ * the error only when they fail. */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include <stdarg.h>
+#include <vivarium/abi.h>
+
+struct error {
+    viv_status status;
+    char text[1020]; /* always terminated; cut at a character when too long */
+};
+
+/* Fills *err and returns `status`, so that a failure is one line: return error_set(err, VIV_EIO, ...). */
+viv_status error_set(struct error *err, viv_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+viv_status error_setv(struct error *err, viv_status status, const char *format, va_list args);
+
+/* Memory could not be had. */
+viv_status error_nomem(struct error *err);
+
+/* Puts "<prefix>: " before the sentence; returns its status. */
+viv_status error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "invalid argument", "out of memory", ...: for a status that came without a sentence. */
+const char *status_name(viv_status status);
+
+#endif

@@ -1,0 +1,254 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static viv_status open_regular(const char *path, int *fd, uint64_t *size, struct error *err)
+{
+    struct stat st;
+    /* O_NONBLOCK: opening a FIFO must not wait for its writer */
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*fd < 0)
+        return error_set(err, errno == ENOENT ? VIV_ENOTFOUND : VIV_EIO, "%s: %s", path, strerror(errno));
+    if (fstat(*fd, &st) != 0) {
+        error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        error_set(err, VIV_EFORMAT, "%s: expected a regular file, found a %s", path,
+                  S_ISDIR(st.st_mode)    ? "directory"
+                  : S_ISFIFO(st.st_mode) ? "FIFO"
+                  : S_ISSOCK(st.st_mode) ? "socket"
+                                         : "device");
+    } else {
+        *size = (uint64_t)st.st_size;
+        return VIV_OK;
+    }
+    close(*fd);
+    return err->status;
+}
+
+/* --- mapping ------------------------------------------------------------------------------------------- */
+
+/* What the SIGBUS handler looks at: it may not lock, so slots are claimed and given back atomically. */
+enum { MAX_GUARDED = 4096 };
+static struct guard {
+    _Atomic(uintptr_t) begin; /* 0: free */
+    _Atomic(uintptr_t) end;
+    _Atomic(const char *) path;
+    atomic_bool broken;
+} guards[MAX_GUARDED];
+static struct sigaction previous_action;
+
+static struct guard *guard_of(const struct file_map *map)
+{
+    for (size_t i = 0; map->data && i < MAX_GUARDED; i++)
+        if (atomic_load(&guards[i].begin) == (uintptr_t)map->data)
+            return &guards[i];
+    return NULL;
+}
+
+static void guard_add(const struct file_map *map)
+{
+    for (size_t i = 0; i < MAX_GUARDED; i++) {
+        uintptr_t none = 0;
+        if (atomic_compare_exchange_strong(&guards[i].begin, &none, (uintptr_t)map->data)) {
+            atomic_store(&guards[i].broken, false);
+            atomic_store(&guards[i].path, map->path);
+            atomic_store(&guards[i].end, (uintptr_t)map->data + map->size);
+            return;
+        }
+    }
+}
+
+static void on_sigbus(int signal_number, siginfo_t *info, void *context)
+{
+    uintptr_t at = (uintptr_t)info->si_addr;
+    for (size_t i = 0; i < MAX_GUARDED; i++) {
+        uintptr_t begin = atomic_load(&guards[i].begin);
+        if (!begin || at < begin || at >= atomic_load(&guards[i].end))
+            continue;
+        uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+        void *page = (void *)(at & ~(page_size - 1)); /* NOLINT(performance-no-int-to-ptr) */
+        if (mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+            break;
+        atomic_store(&guards[i].broken, true);
+        return;
+    }
+    if (previous_action.sa_flags & SA_SIGINFO) {
+        previous_action.sa_sigaction(signal_number, info, context);
+    } else {
+        /* returning repeats the access, which then ends the process as it would have without us */
+        sigaction(SIGBUS, &previous_action, NULL);
+    }
+}
+
+viv_status file_map_guard(struct error *err)
+{
+    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    if (sigaction(SIGBUS, &action, &previous_action) != 0)
+        return error_set(err, VIV_EIO, "cannot watch for files that shrink: %s", strerror(errno));
+    return VIV_OK;
+}
+
+bool file_map_broken(const struct file_map *map)
+{
+    const struct guard *g = guard_of(map);
+    return g && atomic_load(&g->broken);
+}
+
+const char *file_map_any_broken(void)
+{
+    for (size_t i = 0; i < MAX_GUARDED; i++)
+        if (atomic_load(&guards[i].begin) && atomic_load(&guards[i].broken))
+            return atomic_load(&guards[i].path);
+    return NULL;
+}
+
+viv_status file_map_open(struct file_map *map, const char *path, struct error *err)
+{
+    int fd;
+    *map = (struct file_map){0};
+    viv_status status = open_regular(path, &fd, &map->size, err);
+    if (status != VIV_OK)
+        return status;
+    map->path = strdup(path);
+    if (!map->path) {
+        status = error_nomem(err);
+    } else if (map->size > 0) {
+        void *data = mmap(NULL, map->size, PROT_READ, MAP_SHARED, fd, 0);
+        if (data == MAP_FAILED) {
+            status = error_set(err, VIV_EIO, "%s: cannot map its %" PRIu64 " bytes: %s", path, map->size,
+                               strerror(errno));
+            free(map->path);
+            *map = (struct file_map){0};
+        } else {
+            map->data = data;
+            guard_add(map);
+        }
+    }
+    close(fd);
+    return status;
+}
+
+void file_map_close(struct file_map *map)
+{
+    struct guard *g = guard_of(map);
+    if (g) {
+        atomic_store(&g->end, 0);
+        atomic_store(&g->path, NULL);
+        atomic_store(&g->begin, 0);
+    }
+    if (map->data)
+        munmap((void *)map->data, map->size);
+    free(map->path);
+    *map = (struct file_map){0};
+}
+
+/* --- reading and writing -------------------------------------------------------------------------------- */
+
+viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct error *err)
+{
+    int fd;
+    uint64_t size;
+    viv_status status = open_regular(path, &fd, &size, err);
+    if (status != VIV_OK)
+        return status;
+    if (size > limit) {
+        close(fd);
+        return error_set(err, VIV_ELIMIT, "%s: %" PRIu64 " bytes, at most %" PRIu64 " are read of such a file", path,
+                         size, limit);
+    }
+    /* files under /proc say 0 and hold more: read until the end, whatever the size was */
+    for (uint64_t total = 0;;) {
+        char chunk[16384];
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            status = error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
+        else if ((total += (uint64_t)n) > limit)
+            status = error_set(err, VIV_ELIMIT, "%s: more than %" PRIu64 " bytes", path, limit);
+        else if (n > 0 && !buf_append(out, chunk, (size_t)n))
+            status = error_nomem(err);
+        if (n <= 0 || status != VIV_OK)
+            break;
+    }
+    close(fd);
+    return status;
+}
+
+viv_status file_write(const char *path, const void *bytes, size_t n, struct error *err)
+{
+    char beside[PATH_MAX];
+    if (snprintf(beside, sizeof beside, "%s.XXXXXX", path) >= (int)sizeof beside)
+        return error_set(err, VIV_ELIMIT, "%s: the path is too long", path);
+    int fd = mkostemp(beside, O_CLOEXEC);
+    if (fd < 0)
+        return error_set(err, VIV_EIO, "%s: cannot write beside it: %s", path, strerror(errno));
+    const char *p = bytes;
+    bool ok = true;
+    while (ok && n > 0) {
+        ssize_t written = write(fd, p, n);
+        if (written < 0 && errno == EINTR)
+            continue;
+        ok = written > 0;
+        if (ok) {
+            p += written;
+            n -= (size_t)written;
+        }
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    ok = ok && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
+    int reason = errno;
+    ok = close(fd) == 0 && ok;
+    if (ok && rename(beside, path) != 0) {
+        reason = errno;
+        ok = false;
+    }
+    if (!ok) {
+        unlink(beside);
+        return error_set(err, VIV_EIO, "%s: %s", path, strerror(reason));
+    }
+    return VIV_OK;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+bool file_is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+char *path_join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir), m = strlen(name);
+    char *path = malloc(n + m + 2);
+    if (!path)
+        return NULL;
+    memcpy(path, dir, n);
+    if (n > 0 && dir[n - 1] != '/')
+        path[n++] = '/';
+    memcpy(path + n, name, m + 1);
+    return path;
+}
+
+const char *path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

@@ -1,0 +1,44 @@
+/* file.h - files as users have them: mapped read-only, read with a limit, written beside and renamed. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A file mapped read-only. Other processes that map it share its memory. */
+struct file_map {
+    const unsigned char *data; /* NULL for an empty file */
+    uint64_t size;
+    char *path;
+};
+
+/* Only regular files are opened: a directory, a FIFO or a device is refused by name, without waiting on it. */
+viv_status file_map_open(struct file_map *map, const char *path, struct error *err);
+void file_map_close(struct file_map *map);
+
+/* A file that shrinks while it is mapped would end the process by SIGBUS. Once a program has called this, such
+ * a page reads as zeros instead, and file_map_broken says so of the file. Installs a SIGBUS handler that passes
+ * on what is not ours. For programs, not for libraries. */
+viv_status file_map_guard(struct error *err);
+bool file_map_broken(const struct file_map *map);
+/* The path of some mapped file that has shrunk, or NULL. */
+const char *file_map_any_broken(void);
+
+/* The whole file, refused when larger than `limit`. *out is appended to. */
+viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct error *err);
+
+/* Replaces `path` by these bytes, or leaves it as it was: written beside, fsync, rename. */
+viv_status file_write(const char *path, const void *bytes, size_t n, struct error *err);
+
+bool file_exists(const char *path);
+bool file_is_dir(const char *path);
+
+/* "dir/name", malloc'ed; NULL when memory is out. */
+char *path_join(const char *dir, const char *name);
+/* Where the last component begins. */
+const char *path_base(const char *path);
+
+#endif

@@ -1,0 +1,64 @@
+#include "base/json.h"
+
+#include "base/file.h"
+
+#include <string.h>
+
+viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **out, struct error *err)
+{
+    json_error_t at;
+    json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &at);
+    if (!root) {
+        if (json_error_code(&at) == json_error_out_of_memory)
+            return error_nomem(err);
+        return error_set(err, VIV_EFORMAT, "%s:%d:%d: %s", name, at.line, at.column, at.text);
+    }
+    *out = root;
+    return VIV_OK;
+}
+
+viv_status json_read(const char *path, uint64_t limit, json_t **out, struct error *err)
+{
+    struct buf text = {0};
+    viv_status status = file_read(path, limit, &text, err);
+    if (status == VIV_OK)
+        status = json_parse(path, buf_text(&text), text.size, out, err);
+    buf_release(&text);
+    return status;
+}
+
+json_t *json_at(json_t *root, const char *dotted_path)
+{
+    while (root && *dotted_path) {
+        size_t n = strcspn(dotted_path, ".");
+        root = json_object_getn(root, dotted_path, n);
+        dotted_path += n;
+        if (*dotted_path == '.')
+            dotted_path++;
+    }
+    return root;
+}
+
+const char *json_kind(const json_t *value)
+{
+    if (!value)
+        return "nothing";
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "an array";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+        return "an integer";
+    case JSON_REAL:
+        return "a number with a fraction";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "a boolean";
+    case JSON_NULL:
+        return "null";
+    }
+    return "nothing";
+}

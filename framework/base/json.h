@@ -1,0 +1,23 @@
+/* json.h - JSON files, through jansson: strict (RFC 8259), no duplicate keys, limited depth and size, errors
+ * with file, line and column. */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Parses bytes; `name` is what errors call them. The caller owns *out (json_decref). */
+viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **out, struct error *err);
+/* Reads and parses a file of at most `limit` bytes. */
+viv_status json_read(const char *path, uint64_t limit, json_t **out, struct error *err);
+
+/* What lies at "rope_parameters.rope_theta", or NULL. Borrowed. */
+json_t *json_at(json_t *root, const char *dotted_path);
+
+/* "an object", "a string", ...: what was found, for sentences. */
+const char *json_kind(const json_t *value);
+
+#endif

@@ -1,0 +1,63 @@
+#include "base/near.h"
+
+#include <string.h>
+
+enum { LONGEST = 64 };
+
+size_t near_distance(const char *a, const char *b, size_t limit)
+{
+    size_t n = strlen(a), m = strlen(b);
+    if (n > LONGEST || m > LONGEST)
+        return limit + 1;
+    size_t rows[3][LONGEST + 1];
+    size_t *before = rows[0], *last = rows[1], *row = rows[2];
+    for (size_t j = 0; j <= m; j++)
+        last[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            if (last[j] + 1 < best)
+                best = last[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            row[j] = best;
+        }
+        size_t *oldest = before;
+        before = last;
+        last = row;
+        row = oldest;
+    }
+    return last[m] <= limit ? last[m] : limit + 1;
+}
+
+const char *near_word(const char *word, const char *const *candidates, size_t n)
+{
+    size_t best = (strlen(word) + 2) / 3 + 1;
+    const char *nearest = NULL;
+    /* num_attention_heads for n_head: abbreviations share their first letters and contain the rest in order */
+    for (size_t i = 0; i < n; i++) {
+        size_t d = near_distance(word, candidates[i], best - 1);
+        if (d < best) {
+            best = d;
+            nearest = candidates[i];
+        }
+    }
+    if (nearest || strlen(word) < 4)
+        return nearest;
+    for (size_t i = 0; i < n; i++) {
+        const char *w = word, *c = candidates[i];
+        if (*w != *c)
+            continue;
+        while (*w && *c) {
+            if (*w == *c)
+                w++;
+            c++;
+        }
+        if (!*w && (!nearest || strlen(candidates[i]) < strlen(nearest)))
+            nearest = candidates[i];
+    }
+    return nearest;
+}

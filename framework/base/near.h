@@ -1,0 +1,14 @@
+/* near.h - "did you mean": the valid word nearest to a misspelt one. */
+#ifndef BASE_NEAR_H
+#define BASE_NEAR_H
+
+#include <stddef.h>
+
+/* The candidate within a third of the word's length (edit distance with swaps), else the shortest one of which the
+ * word is an abbreviation ("n_head" of "num_attention_heads"), else NULL. */
+const char *near_word(const char *word, const char *const *candidates, size_t n);
+
+/* Edit distance with swaps of neighbours, or `limit` + 1 when it is larger. Words over 64 bytes never match. */
+size_t near_distance(const char *a, const char *b, size_t limit);
+
+#endif

@@ -1,0 +1,82 @@
+/* checkpoint.h - weights and metadata as people have them: a directory of safetensors with config.json, a single
+ * .safetensors file, a .gguf file or the first of a split one.
+ *
+ * Everything is mapped read-only. Every offset and size is checked when the file is opened, so that whoever uses a
+ * tensor may touch all of its bytes. */
+#ifndef FORMATS_CHECKPOINT_H
+#define FORMATS_CHECKPOINT_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/strmap.h"
+
+#include <vivarium/tensor.h>
+
+/* A metadata value. Arrays of numbers are read through meta_int and meta_float by index. */
+enum meta_kind { META_NONE, META_INT, META_UINT, META_FLOAT, META_BOOL, META_STRING, META_ARRAY, META_OBJECT };
+struct meta {
+    enum meta_kind kind;
+    enum meta_kind element; /* of META_ARRAY: kind of its elements, META_NONE when mixed or empty */
+    uint64_t n;             /* of META_ARRAY: elements; of META_STRING: bytes */
+    union {
+        int64_t i;
+        uint64_t u;
+        double f;
+        const char *s;     /* terminated; may hold NUL when n says so */
+        const void *array; /* of META_ARRAY: private to the format */
+    };
+};
+
+struct checkpoint;
+
+/* A weight format. One file of this folder each: const struct format format_gguf = {...}. */
+struct format {
+    const char *name;  /* "gguf" */
+    const char *names; /* which names a spec uses for it: "gguf" or "hf" */
+    /* Whether path (a file or a directory) looks like one of ours: by its first bytes, not its name alone. */
+    bool (*probe)(const char *path);
+    viv_status (*open)(struct checkpoint *c, const char *path, struct error *err);
+    /* The value at a key (GGUF: the key; HF: dotted path into config.json, e.g. "rope_parameters.rope_theta").
+     * kind META_NONE when absent or null. */
+    struct meta (*meta)(const struct checkpoint *c, const char *key);
+    struct meta (*meta_element)(const struct checkpoint *c, const struct meta *array, uint64_t index);
+    void (*close)(struct checkpoint *c);
+};
+
+struct checkpoint {
+    const struct format *format;
+    char *path;         /* as given */
+    struct arena arena; /* names, shapes, tensors */
+    struct file_map *maps;
+    uint32_t n_maps;
+    viv_tensor *tensors; /* [n_tensors] */
+    uint32_t n_tensors;
+    struct strmap by_name; /* tensor name -> index */
+    json_t *config;        /* HF: config.json; NULL elsewhere */
+    json_t *generation;    /* HF: generation_config.json, or NULL */
+    void *private_data;    /* of the format */
+};
+
+/* Opens what lies at path, whatever it is; the error lists what was looked for. close accepts a zeroed struct. */
+viv_status checkpoint_open(struct checkpoint *c, const char *path, struct error *err);
+void checkpoint_close(struct checkpoint *c);
+
+/* Whether some format would take this path. */
+bool checkpoint_probe(const char *path);
+
+const viv_tensor *checkpoint_tensor(const struct checkpoint *c, const char *name); /* or NULL */
+
+struct meta checkpoint_meta(const struct checkpoint *c, const char *key);
+struct meta checkpoint_meta_element(const struct checkpoint *c, const struct meta *array, uint64_t index);
+/* Typed readers: false when absent, of another kind or out of range. */
+bool meta_int(const struct meta *m, int64_t *out);
+bool meta_float(const struct meta *m, double *out); /* integers are taken too */
+const char *meta_kind_name(enum meta_kind kind);
+
+/* "model_type" of config.json and the first of its `architectures`, or GGUF's general.architecture: what a spec's
+ * `matches` speak of. NULL when the checkpoint does not say. */
+const char *checkpoint_architecture(const struct checkpoint *c);
+
+#endif

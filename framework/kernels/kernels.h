@@ -1,0 +1,75 @@
+/* kernels.h - choosing, once, which implementation of each operation this machine uses.
+ *
+ * Each folder is an instruction set, each file an operation, the same names in every folder. A file defines its
+ * entries at the top level, and that is all it takes to be considered:
+ *
+ *   const struct kernel kernel_avx2_rms_norm = {
+ *       .operation = KERNEL_RMS_NORM, .name = "avx2", .cpu = VIV_CPU_AVX2, .rank = 20, .rms_norm = rms_norm};
+ *
+ * Of the entries of an operation whose cpu bits the machine has, the highest rank wins. generic/ has rank 0 and
+ * requires nothing: it is the specification that all others are tested against. */
+#ifndef KERNELS_KERNELS_H
+#define KERNELS_KERNELS_H
+
+#include "base/error.h"
+
+#include <vivarium/kernels.h>
+
+enum kernel_operation {
+    KERNEL_PRODUCT, /* one for each weight type */
+    KERNEL_RMS_NORM,
+    KERNEL_LAYER_NORM,
+    KERNEL_ADD,
+    KERNEL_SCALE,
+    KERNEL_SOFTCAP,
+    KERNEL_SOFTMAX,
+    KERNEL_ACTIVATE,
+    KERNEL_GATE,
+    KERNEL_ROTATE,
+    KERNEL_ATTEND,
+    KERNEL_TO_F32,   /* one for each type */
+    KERNEL_FROM_F32, /* one for each type */
+    N_KERNEL_OPERATIONS
+};
+
+struct kernel {
+    enum kernel_operation operation;
+    int rank;
+    const char *name; /* of the implementation: "avx512_vnni" */
+    uint64_t cpu;     /* VIV_CPU_... all needed */
+    uint32_t dtype;   /* of KERNEL_PRODUCT, KERNEL_TO_F32, KERNEL_FROM_F32 */
+    union {
+        const viv_product *product;
+        void (*rms_norm)(float *, const float *, const float *, uint64_t, float);
+        void (*layer_norm)(float *, const float *, const float *, const float *, uint64_t, float);
+        void (*add)(float *, const float *, const float *, uint64_t);
+        void (*scale)(float *, const float *, float, uint64_t);
+        void (*softcap)(float *, const float *, float, uint64_t);
+        void (*softmax)(float *, const float *, uint64_t);
+        void (*activate)(uint32_t, float *, const float *, uint64_t);
+        void (*gate)(uint32_t, float *, const float *, const float *, uint64_t);
+        void (*rotate)(float *, const float *, const float *, uint64_t, int32_t);
+        struct {
+            void (*attend)(const viv_attend *);
+            uint64_t (*attend_scratch_bytes)(uint64_t, uint64_t, uint64_t, uint64_t);
+        };
+        void (*to_f32)(float *, const void *, uint64_t);
+        void (*from_f32)(void *, const float *, uint64_t);
+    };
+};
+
+/* The features of this processor, masked by $VIV_CPU ("generic", "avx2", "avx512": that and what is below it). */
+uint64_t kernels_cpu(void);
+/* "AMD EPYC ..." as the processor calls itself. */
+const char *kernels_cpu_name(void);
+
+/* Chooses among all entries for these features. `fastest` admits products that depend on the batch (OpenBLAS).
+ * Thread-safe; the result lives as long as the process. */
+const viv_kernels *kernels_choose(uint64_t cpu, int fastest);
+/* The entry that was chosen for an operation (and type), or NULL: for `viv version -v` and tests. */
+const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_operation operation, uint32_t dtype);
+const char *kernels_operation_name(enum kernel_operation operation);
+/* All entries, for tests: NULL-terminated. */
+const struct kernel *const *kernels_all(void);
+
+#endif

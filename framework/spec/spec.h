@@ -1,0 +1,148 @@
+/* spec.h - from a YAML spec to a flat, checked list of layers and weights.
+ *
+ *   MODEL --spec_open--> struct spec --spec_expand(checkpoint)--> struct expansion --graph--> ...
+ *
+ * A spec is strict YAML; every key stands in one table (keys.def), from which checks, manual and JSON Schema are
+ * made; every error is `file:line:column: sentence`. man/viv-spec.5 describes the language. */
+#ifndef SPEC_SPEC_H
+#define SPEC_SPEC_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "formats/checkpoint.h"
+#include "layers/layers.h"
+
+struct position {
+    const char *file;
+    uint32_t line, column; /* from 1 */
+};
+
+/* A value of a parameter or attribute, as expressions compute it. */
+enum value_kind { VALUE_NONE, VALUE_INT, VALUE_FLOAT, VALUE_BOOL, VALUE_STRING, VALUE_LIST };
+struct value {
+    enum value_kind kind;
+    uint32_t n; /* of VALUE_LIST */
+    union {
+        int64_t i; /* VALUE_INT, VALUE_BOOL */
+        double f;
+        const char *s;
+        const struct value *list;
+    };
+};
+
+struct spec; /* a spec document with all that it uses, checked */
+
+/* What specs are read against. */
+struct spec_world {
+    const struct layer_set *layers;
+    const char *const *directories; /* where named specs are looked for, NULL-terminated: each holds families/, zoo/,
+                                       embedded/ */
+};
+
+/* MODEL as the user writes it: a spec's name ("llama-3.2-1b"), a spec's path, a checkpoint directory, a .gguf or
+ * .safetensors file. For a checkpoint the family is found by the specs' `matches`. */
+viv_status spec_open(const struct spec_world *world, const char *model, struct spec **out, struct error *err);
+void spec_close(struct spec *s);
+
+const char *spec_name(const struct spec *s);         /* the file's base name without .yaml, or the checkpoint's */
+const char *spec_path(const struct spec *s);         /* of the outermost document */
+const char *spec_family(const struct spec *s);       /* "llama" */
+const char *spec_architecture(const struct spec *s); /* "llm" */
+const char *spec_scheduler(const struct spec *s);    /* or NULL */
+const char *spec_checkpoint(const struct spec *s);   /* path of the weights, resolved against the spec; or NULL */
+
+/* Names of all specs in the world's directories, sorted; for lists and "did you mean". */
+struct spec_listing {
+    char **names; /* "families/llama", "zoo/llama-3.2-1b" */
+    size_t n;
+};
+viv_status spec_list(const struct spec_world *world, struct spec_listing *out, struct error *err);
+void spec_listing_release(struct spec_listing *l);
+
+/* --- the expansion ----------------------------------------------------------------------------------------- */
+
+struct param_value {
+    const char *name;
+    struct value value;
+    const char *source; /* "config.json: hidden_size", "llama.embedding_length", "default", "spec" */
+};
+
+struct attr_value {
+    const char *name; /* dotted: "rope.theta" */
+    struct value value; /* numbers and choices evaluated (a choice as its string); WEIGHT: index into weights as
+                           VALUE_INT; VALUE: id of the graph value as VALUE_INT */
+    struct position at;
+};
+
+/* One layer at one place. Value 0 is the token ids that enter the graph; every other is written by one node. */
+struct node {
+    const viv_layer_class *class;
+    struct position at;
+    const char *path;  /* "layers.3.attention": for messages and listings, unique */
+    int64_t index;     /* i of the innermost repeat, -1 outside */
+    uint32_t depth;    /* nesting in the spec, for drawing */
+    uint32_t n_inputs; /* the running value first, then those named by attributes of kind VALUE in class order */
+    const uint32_t *inputs;
+    uint32_t output;
+    const struct attr_value *attrs;
+    uint32_t n_attrs;
+};
+
+enum transform_kind { TRANSFORM_TRANSPOSE, TRANSFORM_SPLIT, TRANSFORM_CONCAT, TRANSFORM_STACK, TRANSFORM_PERMUTE, TRANSFORM_ADD };
+struct transform {
+    enum transform_kind kind;
+    uint32_t axis;         /* split, concat, stack */
+    uint64_t begin, end;   /* split: the part taken along the axis */
+    uint32_t n_dims;       /* permute: view the tensor as `view`, reorder by `order`, and view it as the result's shape */
+    uint64_t view[8];
+    uint32_t order[8];
+    double addend;         /* add */
+};
+
+/* A tensor that the graph needs. */
+struct weight {
+    const char *key;          /* "attn_q" as the spec calls it */
+    int64_t index;            /* i, or -1 */
+    const char *const *names; /* [n_names] in the checkpoint, of its naming (HF or GGUF); several are joined by the first
+                                 transform (concat, stack) */
+    uint32_t n_names;
+    uint32_t n_dims;
+    uint64_t dims[8];         /* after the transforms */
+    const struct transform *transforms;
+    uint32_t n_transforms;
+    int64_t otherwise;        /* index of the weight that stands in when the checkpoint has none of the names; -1: that is
+                                 an error; -2: the weight is then absent (`else: none`) */
+    struct position at;
+};
+
+struct expansion {
+    struct arena arena;
+    const struct spec *spec;
+    struct param_value *params;
+    uint32_t n_params;
+    struct node *nodes; /* in order of execution */
+    uint32_t n_nodes;
+    uint32_t n_values;
+    uint32_t output; /* the value that the graph ends with */
+    struct weight *weights; /* each weight at each index, used ones only */
+    uint32_t n_weights;
+    const char *const *ignore; /* globs of tensor names that may stay unread */
+    uint32_t n_ignore;
+};
+
+/* Evaluates params against the checkpoint (NULL: from the spec's own numbers; which are missing is an error that lists
+ * them), unrolls repeats, switches, residuals and branches, evaluates attributes and shapes. */
+viv_status spec_expand(const struct spec *s, const struct checkpoint *c, struct expansion **out, struct error *err);
+void expansion_destroy(struct expansion *e);
+
+const struct value *expansion_param(const struct expansion *e, const char *name); /* or NULL */
+
+/* The canonical flat form as YAML text, and its SHA-256 as 64 hex digits. */
+viv_status expansion_print(const struct expansion *e, struct buf *out, struct error *err);
+viv_status expansion_hash(const struct expansion *e, char hex[65], struct error *err);
+
+/* JSON Schema of the spec language, made from the key table and the layers' attributes. */
+viv_status spec_schema(const struct spec_world *world, struct buf *out, struct error *err);
+
+#endif

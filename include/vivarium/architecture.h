@@ -1,0 +1,30 @@
+/* architecture.h - the class of an architecture: the pipeline from a request to its events, over the services
+ * of the host (text.h, sequence.h, sampler.h). The graph itself is the spec's; an architecture's code holds only
+ * what no spec can say. */
+#ifndef VIVARIUM_ARCHITECTURE_H
+#define VIVARIUM_ARCHITECTURE_H
+
+#include <vivarium/request.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct viv_model viv_model; /* the host's: spec, weights, tokenizer, plan */
+
+typedef struct viv_architecture_class {
+    uint32_t struct_size, flags;
+    const char *name, *summary; /* "llm": what a spec's `architecture` says */
+
+    /* An instance that answers requests with this model, which outlives it. [setup] */
+    viv_status (*open)(const viv_host *host, viv_model *model, void **instance);
+    /* Answers one request, emitting events; the last is VIV_EVENT_DONE unless it fails. [setup] */
+    viv_status (*run)(void *instance, const viv_request *request, const viv_sink *sink);
+    void (*close)(void *instance);          /* [setup]; accepts NULL */
+    const void *(*get_ext)(const char *id); /* [any] or NULL */
+} viv_architecture_class;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

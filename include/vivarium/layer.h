@@ -1,0 +1,155 @@
+/* layer.h - the class of a layer: what a spec may say of it, what shapes, weights and state it has, what it
+ * costs, and how it computes.
+ *
+ * Life of a layer: the host allocates `instance_size` zeroed bytes, calls `infer` once (attributes are read,
+ * shapes, weights, state and workspace are declared; no weights are needed for this), then, when there are
+ * weights, `prepare` once, then `forward` any number of times, then `release`.
+ *
+ * A step computes `n_rows` rows. A row is one token of one sequence; rows of a sequence stand together as a
+ * span. A layer's work in a step is split into phases, a phase into tasks that do not depend on each other.
+ * The scheduler runs the tasks of a phase in any order on any workers, and every task of one phase before the
+ * first of the next. What a task computes must not depend on how tasks were divided. */
+#ifndef VIVARIUM_LAYER_H
+#define VIVARIUM_LAYER_H
+
+#include <vivarium/kernels.h>
+#include <vivarium/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Attributes: what a spec may write under the layer's name. */
+enum {
+    VIV_ATTR_INT = 1,
+    VIV_ATTR_FLOAT = 2,
+    VIV_ATTR_BOOL = 3,
+    VIV_ATTR_CHOICE = 4, /* one of `choices`, "silu|gelu|relu"; read as an int: its index */
+    VIV_ATTR_WEIGHT = 5, /* the name of an entry of the spec's `weights` */
+    VIV_ATTR_VALUE = 6   /* the name of a value of the graph: a further input */
+};
+enum { VIV_ATTR_REQUIRED = 1 };
+
+typedef struct viv_attr {
+    uint32_t struct_size;
+    uint16_t kind, flags;
+    const char *name;    /* "eps"; "rope.theta" is the key theta of the mapping rope */
+    const char *choices; /* VIV_ATTR_CHOICE */
+    const char *doc;     /* one sentence, for the manual and the schema */
+    double default_value, min, max; /* of numbers; checked when min < max; integers are inclusive */
+} viv_attr;
+
+/* Handed to `infer`. The functions are [setup], for the duration of the call. */
+typedef struct viv_infer viv_infer;
+struct viv_infer {
+    uint32_t struct_size, n_in;
+    const viv_host *host;
+    void *ctx;
+    const uint64_t *in_dims; /* [n_in] features of a row of each input; 0 for token ids */
+
+    int32_t (*is_set)(const viv_infer *b, const char *attr); /* the spec says something of it */
+    int64_t (*get_int)(const viv_infer *b, const char *attr); /* INT, BOOL, CHOICE */
+    double (*get_float)(const viv_infer *b, const char *attr);
+
+    /* Asks for the weight that `attr` names. Its shape must be dims[0..ndim), outermost first; a dim of 0 takes
+     * what the spec says, read back with weight_dims. Fine to call for an attribute not set: then nothing is asked. */
+    viv_status (*want_weight)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
+    viv_status (*weight_dims)(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4]);
+
+    /* Declares state that grows with each token of a sequence: the host keeps `elems` elements per token, in
+     * pages of page_rows tokens whose inner layout is the layer's own. Returns its index in declaration order. */
+    viv_status (*want_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
+
+    /* Set by the layer. */
+    uint64_t out_dim;          /* features of a row of the output */
+    uint64_t n_phases;         /* 1 unless set */
+    uint64_t row_workspace;    /* bytes per row of a step, shared by all tasks of the layer */
+    uint64_t shared_workspace; /* bytes per step besides */
+    uint64_t worker_workspace; /* bytes of each worker's own; may still be set in prepare */
+};
+
+/* Handed to `prepare`. [setup] */
+typedef struct viv_prepare viv_prepare;
+struct viv_prepare {
+    uint32_t struct_size, n_workers;
+    const viv_host *host;
+    void *ctx;
+    uint64_t max_rows;
+
+    /* The weight, mapped or made, of the checked shape; NULL for one not asked for or absent by `else: none`.
+     * Lives as long as the layer. */
+    const viv_tensor *(*weight)(const viv_prepare *p, const char *attr);
+    /* A row-vector weight as f32 [n] (converted once, host-owned). */
+    const float *(*weight_f32)(const viv_prepare *p, const char *attr);
+
+    uint32_t state_dtype; /* element type of the pages: VIV_F32 or VIV_F16 */
+    uint32_t page_rows;
+
+    /* Set by the layer, once types are known; start as the values given in infer. */
+    uint64_t row_workspace, shared_workspace, worker_workspace;
+};
+
+/* State of one sequence, as one layer sees it. Frozen. */
+typedef struct viv_state {
+    void *const *pages; /* pages[t / page_rows] holds token t; writable where this step's rows go */
+    uint64_t page_rows;
+} viv_state;
+
+/* Consecutive rows of one sequence. */
+typedef struct viv_span {
+    uint32_t struct_size, flags;
+    uint64_t first_row, n_rows;
+    uint64_t position;             /* tokens of the sequence before first_row: where its state goes */
+    const viv_state *const *state; /* [index of want_state] */
+} viv_span;
+
+typedef struct viv_exec {
+    uint32_t struct_size, worker;
+    const viv_host *host;
+    uint64_t n_rows;
+    uint32_t n_spans, n_in;
+    const viv_span *const *spans; /* layers flagged VIV_LAYER_ROW_WISE may get rows without spans */
+    const float *const *in;       /* [n_in] each [n_rows, in_dim] */
+    float *out;                   /* [n_rows, out_dim] */
+    const int32_t *tokens;        /* [n_rows] token ids; -1 where the row came as a vector */
+    const float *const *vectors;  /* [n_rows] the vector of such a row, or NULL; itself NULL if there are none */
+    const int32_t *positions;     /* [n_rows] for rotary and learned positions */
+    void *workspace;              /* shared_workspace, then n_rows * row_workspace bytes; 64-byte aligned */
+    void *scratch;                /* worker_workspace bytes; 64-byte aligned */
+} viv_exec;
+
+/* What `n_rows` rows cost, each seeing `context` tokens. Weights are counted by the host. */
+typedef struct viv_cost {
+    uint32_t struct_size, flags;
+    uint64_t n_rows, context; /* in */
+    uint64_t flops;           /* out: a multiply-add is 2 */
+    uint64_t weight_elems;    /* out: weight elements read (experts: those expected to be touched) */
+    uint64_t active_elems;    /* out: weight elements that work on one row */
+} viv_cost;
+
+enum {
+    VIV_LAYER_ROW_WISE = 1, /* an output row depends on its input row alone */
+    VIV_LAYER_IN_PLACE = 2  /* out may be in[0] */
+};
+
+typedef struct viv_layer_class viv_layer_class;
+struct viv_layer_class {
+    uint32_t struct_size, flags;
+    const char *name, *summary; /* "rms_norm", one sentence */
+    const viv_attr *const *attrs; /* NULL-terminated */
+    uint64_t instance_size;
+
+    viv_status (*infer)(void *layer, viv_infer *b);                                          /* [setup] */
+    viv_status (*cost)(const void *layer, viv_cost *cost);                                   /* [any] */
+    viv_status (*prepare)(void *layer, viv_prepare *p);                                      /* [setup] */
+    uint64_t (*tasks)(const void *layer, const viv_exec *exec, uint32_t phase);              /* [worker] */
+    viv_status (*forward)(const void *layer, const viv_exec *exec, uint32_t phase, uint64_t first,
+                          uint64_t end);                                                     /* [worker] */
+    void (*release)(void *layer);                                                            /* [setup] or NULL */
+    const void *(*get_ext)(const char *id);                                                  /* [any] or NULL */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,88 @@
+/* request.h - what one asks of a model, and what comes back. The same for all architectures: a request is a
+ * list of messages whose parts are text, image, video or tool result; the answer is a stream of events. */
+#ifndef VIVARIUM_REQUEST_H
+#define VIVARIUM_REQUEST_H
+
+#include <vivarium/abi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { VIV_PART_TEXT = 1, VIV_PART_IMAGE = 2, VIV_PART_VIDEO = 3, VIV_PART_TOOL_RESULT = 4, VIV_PART_TOKENS = 5 };
+
+typedef struct viv_part {
+    uint32_t struct_size, kind;
+    const void *data; /* text: UTF-8; tokens: int32_t ids; image, video: the file's bytes */
+    uint64_t size;    /* bytes */
+    const char *name; /* of the file or tool, for messages; or NULL */
+} viv_part;
+
+typedef struct viv_message {
+    uint32_t struct_size, n_parts;
+    const char *role; /* "user", "assistant", ...; NULL: bare text to continue, no template */
+    const viv_part *const *parts;
+} viv_message;
+
+/* How the next token is chosen from the logits, in this order. A default is what leaves them alone. */
+typedef struct viv_sampling {
+    uint32_t struct_size, flags;
+    uint64_t seed;
+    float temperature; /* 0: the most likely token, always */
+    float top_p;       /* 1: off; smallest set of tokens with this much probability */
+    float min_p;       /* 0: off; drop those below this share of the best one's probability */
+    float typical_p;   /* 1: off; locally typical sampling, Meister et al. 2022 */
+    int32_t top_k;     /* 0: off */
+    float repetition_penalty; /* 1: off; Keskar et al. 2019, over prompt and answer, as transformers does */
+    float presence_penalty, frequency_penalty; /* 0: off; over the answer, as the OpenAI API defines them */
+    uint64_t n_bias;
+    const int32_t *bias_tokens; /* [n_bias] */
+    const float *bias_values;   /* [n_bias] added to the logits */
+} viv_sampling;
+
+typedef struct viv_request {
+    uint32_t struct_size, n_messages;
+    const viv_message *const *messages;
+    const viv_sampling *sampling;
+    int64_t max_tokens;  /* of the answer; -1: until the model ends or the context is full */
+    uint32_t n_stop;
+    uint32_t flags;      /* VIV_REQUEST_... */
+    const char *const *stop; /* the answer ends before the first of these */
+    const uint32_t *cancel;  /* may become non-zero at any time; or NULL */
+} viv_request;
+
+enum {
+    VIV_REQUEST_IGNORE_EOS = 1, /* go on after the end-of-text token (benchmarks) */
+    VIV_REQUEST_ECHO = 2        /* the prompt's text comes first */
+};
+
+enum {
+    VIV_EVENT_TEXT = 1,     /* text, size: a piece of the answer, whole characters */
+    VIV_EVENT_TOKEN = 2,    /* token, logprob */
+    VIV_EVENT_PROGRESS = 3, /* text: of what; done, total */
+    VIV_EVENT_ACTION = 4,   /* text: an action, as JSON */
+    VIV_EVENT_STATS = 5,    /* text: a name; value (done, total unused) */
+    VIV_EVENT_DONE = 6      /* text: why: "end", "length", "stop", "cancelled" */
+};
+
+typedef struct viv_event {
+    uint32_t struct_size, kind;
+    const char *text;
+    uint64_t size; /* bytes of text */
+    uint64_t done, total;
+    double value;
+    int32_t token;
+    float logprob;
+} viv_event;
+
+/* Where events go. Called on the thread that runs the request; a status other than VIV_OK ends the request. */
+typedef struct viv_sink {
+    uint32_t struct_size, flags;
+    void *ctx;
+    viv_status (*emit)(const struct viv_sink *sink, const viv_event *event);
+} viv_sink;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,27 @@
+/* sampler.h - choosing a token from logits, as a service: VIV_SERVICE_SAMPLER. */
+#ifndef VIVARIUM_SAMPLER_H
+#define VIVARIUM_SAMPLER_H
+
+#include <vivarium/request.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VIV_SERVICE_SAMPLER "viv.sampler/0"
+
+typedef struct viv_samplers {
+    uint32_t struct_size, flags;
+    /* Copies what it needs of `sampling`; refuses values out of range. [setup] */
+    viv_status (*create)(const viv_sampling *sampling, uint64_t vocab_size, void **sampler);
+    /* Makes tokens known to the penalties: those of the prompt. [setup] */
+    viv_status (*see)(void *sampler, const int32_t *tokens, uint64_t n);
+    /* Chooses from logits [vocab_size], and remembers the choice. *logprob: of the untouched logits. [setup] */
+    viv_status (*choose)(void *sampler, const float *logits, int32_t *token, float *logprob);
+    void (*destroy)(void *sampler);
+} viv_samplers;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

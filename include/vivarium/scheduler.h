@@ -1,0 +1,54 @@
+/* scheduler.h - the class of a scheduler: given the work of one step, decides what runs when and where.
+ *
+ * A step is a list of operations, each a phase of a layer with a number of tasks. Tasks of one operation do not
+ * depend on each other; an operation needs all before it. Results are the same bits for every legal order. */
+#ifndef VIVARIUM_SCHEDULER_H
+#define VIVARIUM_SCHEDULER_H
+
+#include <vivarium/abi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Threads are the host's: plugins start none. */
+#define VIV_SERVICE_WORKERS "viv.workers/0"
+
+typedef struct viv_workers {
+    uint32_t struct_size, flags;
+    /* A pool of n threads, the caller being worker 0. [setup] */
+    viv_status (*create)(uint32_t n, void **pool);
+    void (*destroy)(void *pool);
+    /* Runs work(ctx, worker) once on each worker and returns when all have. Between calls the threads spin
+     * a little, then sleep. [setup] */
+    void (*run)(void *pool, void (*work)(void *ctx, uint32_t worker), void *ctx);
+    /* Waits within `work` until all workers have come here. Every worker must come. [worker] */
+    void (*barrier)(void *pool, uint32_t worker);
+} viv_workers;
+
+typedef struct viv_step viv_step;
+struct viv_step {
+    uint32_t struct_size, n_ops;
+    void *ctx;
+    uint64_t (*tasks)(const viv_step *step, uint32_t op);                                          /* [worker] */
+    viv_status (*run)(const viv_step *step, uint32_t op, uint64_t first, uint64_t end, uint32_t worker); /* [worker] */
+    const uint32_t *cancel; /* becomes non-zero when the caller wants to stop; poll between operations */
+};
+
+typedef struct viv_scheduler_class {
+    uint32_t struct_size, flags;
+    const char *name, *summary;
+    viv_status (*create)(const viv_host *host, uint32_t n_threads, void **scheduler); /* [setup] */
+    uint32_t (*n_workers)(const void *scheduler); /* `worker` runs from 0 to this; [any] */
+    /* Runs every task of every operation; returns the first failure, or VIV_ECANCELLED. [setup] */
+    viv_status (*run_step)(void *scheduler, const viv_step *step);
+    /* Runs `n` independent tasks outside a step (repacking at load). [setup] */
+    viv_status (*run_tasks)(void *scheduler, uint64_t n, viv_status (*task)(void *ctx, uint64_t i), void *ctx);
+    void (*destroy)(void *scheduler);        /* [setup]; accepts NULL */
+    const void *(*get_ext)(const char *id);  /* [any] or NULL */
+} viv_scheduler_class;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,43 @@
+/* sequence.h - running a model's graph over rows of sequences, as a service: VIV_SERVICE_SEQUENCES. */
+#ifndef VIVARIUM_SEQUENCE_H
+#define VIVARIUM_SEQUENCE_H
+
+#include <vivarium/architecture.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VIV_SERVICE_SEQUENCES "viv.sequences/0"
+
+/* Rows to compute: consecutive tokens of one sequence. Several of them make a step. */
+typedef struct viv_rows {
+    uint32_t struct_size, flags;
+    void *sequence;
+    uint64_t n_rows;
+    const int32_t *tokens;        /* [n_rows]; -1 where vectors[r] stands for it */
+    const float *const *vectors;  /* [n_rows] or NULL */
+    const uint8_t *want;          /* [n_rows] non-zero: this row's output is wanted; NULL: only the last row's */
+} viv_rows;
+
+typedef struct viv_sequences {
+    uint32_t struct_size, flags;
+    uint64_t (*output_dim)(viv_model *model);      /* features of an output row: vocab_size for logits. [any] */
+    uint64_t (*context_length)(viv_model *model);  /* positions that the model was made for. [any] */
+    uint64_t (*max_rows)(viv_model *model);        /* rows that one step takes. [any] */
+
+    viv_status (*create)(viv_model *model, void **sequence); /* [setup] */
+    void (*destroy)(void *sequence);
+    uint64_t (*length)(const void *sequence);                 /* tokens in its state. [any] */
+    viv_status (*truncate)(void *sequence, uint64_t length);  /* forgets what comes after. [setup] */
+
+    /* Computes the rows of several sequences together. *outputs: wanted rows in order, each output_dim floats;
+     * the host's, until the next step. *cancel (or NULL) ends it early. [setup] */
+    viv_status (*step)(viv_model *model, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
+                       const float **outputs, uint64_t *n_outputs);
+} viv_sequences;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

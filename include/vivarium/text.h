@@ -1,0 +1,36 @@
+/* text.h - a model's tokenizer, as a service: VIV_SERVICE_TEXT. */
+#ifndef VIVARIUM_TEXT_H
+#define VIVARIUM_TEXT_H
+
+#include <vivarium/architecture.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VIV_SERVICE_TEXT "viv.text/0"
+
+enum {
+    VIV_ENCODE_SPECIAL = 1,      /* add what the tokenizer puts around a text (a beginning-of-text token, ...) */
+    VIV_ENCODE_PARSE_SPECIAL = 2 /* special tokens written out in the text become those tokens */
+};
+
+typedef struct viv_text {
+    uint32_t struct_size, flags;
+    /* Ids of a text. Writes at most `capacity` ids, sets *n to how many there are. [any] */
+    viv_status (*encode)(viv_model *model, const char *text, uint64_t size, uint32_t flags, int32_t *ids,
+                         uint64_t capacity, uint64_t *n);
+    /* A decoder takes ids one by one and gives out whole characters only. [setup] */
+    viv_status (*decoder_create)(viv_model *model, void **decoder);
+    /* The text that `id` completes: *text lives until the next call; *size may be 0. */
+    viv_status (*decoder_push)(void *decoder, int32_t id, const char **text, uint64_t *size);
+    /* What is still held back, with incomplete characters replaced by U+FFFD. */
+    viv_status (*decoder_finish)(void *decoder, const char **text, uint64_t *size);
+    void (*decoder_destroy)(void *decoder);
+    int32_t (*is_end)(viv_model *model, int32_t id); /* one of the model's end-of-text tokens. [any] */
+} viv_text;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

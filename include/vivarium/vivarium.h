@@ -1,0 +1,16 @@
+/* vivarium.h - all doors at once, in reading order. A plugin includes this and nothing else of ours. */
+#ifndef VIVARIUM_H
+#define VIVARIUM_H
+
+#include <vivarium/abi.h>
+#include <vivarium/tensor.h>
+#include <vivarium/kernels.h>
+#include <vivarium/layer.h>
+#include <vivarium/scheduler.h>
+#include <vivarium/request.h>
+#include <vivarium/architecture.h>
+#include <vivarium/text.h>
+#include <vivarium/sequence.h>
+#include <vivarium/sampler.h>
+
+#endif

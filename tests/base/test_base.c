@@ -1,0 +1,109 @@
+/* The ground that everything stands on: errors, arenas, buffers, maps, near words, UTF-8. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/near.h"
+#include "base/size.h"
+#include "base/strmap.h"
+#include "base/utf8.h"
+#include "testing.h"
+
+TEST(error__prefix_goes_before_the_sentence)
+{
+    struct error err;
+    ck_assert_int_eq(error_set(&err, VIV_ESHAPE, "expected %d", 4), VIV_ESHAPE);
+    ck_assert_int_eq(error_prefix(&err, "tensor '%s'", "a.b"), VIV_ESHAPE);
+    ck_assert_str_eq(err.text, "tensor 'a.b': expected 4");
+}
+END_TEST
+
+TEST(error__too_long_is_cut_between_characters)
+{
+    struct error err;
+    char text[2001];
+    for (size_t i = 0; i < 2000; i += 2)
+        memcpy(text + i, "\xC3\xA9", 2);
+    text[2000] = '\0';
+    error_set(&err, VIV_EINVAL, "x%s", text);
+    ck_assert(utf8_valid(err.text, strlen(err.text)));
+    ck_assert_uint_gt(strlen(err.text), 1000);
+}
+END_TEST
+
+TEST(size__products_that_wrap_are_refused)
+{
+    uint64_t n = 7;
+    ck_assert(!size_mul(UINT64_MAX, 2, &n));
+    ck_assert(!size_add(UINT64_MAX, 1, &n));
+    ck_assert_uint_eq(n, 7);
+    ck_assert(size_mul(1u << 31, 1u << 31, &n));
+    ck_assert_uint_eq(n, (uint64_t)1 << 62);
+}
+END_TEST
+
+TEST(arena__hands_out_zeroed_memory_and_large_blocks)
+{
+    struct arena a = {0};
+    char *big = arena_alloc(&a, 1000000);
+    ck_assert_ptr_nonnull(big);
+    ck_assert_int_eq(big[999999], 0);
+    ck_assert_str_eq(arena_printf(&a, "%d-%s", 7, "x"), "7-x");
+    ck_assert_ptr_null(arena_array(&a, SIZE_MAX / 2, 4));
+    arena_release(&a);
+}
+END_TEST
+
+TEST(buf__grows_and_stays_terminated)
+{
+    struct buf b = {0};
+    ck_assert_str_eq(buf_text(&b), "");
+    for (int i = 0; i < 1000; i++)
+        ck_assert(buf_printf(&b, "%d,", i));
+    ck_assert_uint_eq(strlen(buf_text(&b)), b.size);
+    buf_release(&b);
+}
+END_TEST
+
+TEST(strmap__finds_what_was_added_and_keeps_the_first)
+{
+    struct strmap m = {0};
+    char keys[5000][8];
+    for (uint32_t i = 0; i < 5000; i++) {
+        snprintf(keys[i], sizeof keys[i], "k%u", i);
+        ck_assert_int_eq(strmap_add(&m, keys[i], strlen(keys[i]), i), STRMAP_ADDED);
+    }
+    ck_assert_int_eq(strmap_add(&m, "k17", 3, 1), STRMAP_EXISTS);
+    uint32_t value;
+    ck_assert(strmap_get(&m, "k17", 3, &value));
+    ck_assert_uint_eq(value, 17);
+    ck_assert(!strmap_get(&m, "k5000", 5, &value));
+    strmap_release(&m);
+}
+END_TEST
+
+TEST(near__finds_misspelt_and_abbreviated_words)
+{
+    const char *const keys[] = {"hidden_size", "num_attention_heads", "num_hidden_layers"};
+    ck_assert_str_eq(near_word("hiden_size", keys, 3), "hidden_size");
+    ck_assert_str_eq(near_word("hidden_szie", keys, 3), "hidden_size");
+    ck_assert_str_eq(near_word("n_head", keys, 3), "num_attention_heads");
+    ck_assert_ptr_null(near_word("colour", keys, 3));
+}
+END_TEST
+
+TEST(utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
+{
+    ck_assert(utf8_valid("h\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 10));
+    ck_assert(!utf8_valid("\xC0\xAF", 2));
+    ck_assert(!utf8_valid("\xE0\x80\xAF", 3));
+    ck_assert(!utf8_valid("\xED\xA0\x80", 3));
+    ck_assert(!utf8_valid("\xF4\x90\x80\x80", 4));
+    ck_assert_uint_eq(utf8_whole("ab\xF0\x9F\x98", 5), 2);
+    ck_assert_uint_eq(utf8_whole("ab\xC3\xA9", 4), 4);
+}
+END_TEST
+
+TESTS(error__prefix_goes_before_the_sentence, error__too_long_is_cut_between_characters,
+      size__products_that_wrap_are_refused, arena__hands_out_zeroed_memory_and_large_blocks,
+      buf__grows_and_stays_terminated, strmap__finds_what_was_added_and_keeps_the_first,
+      near__finds_misspelt_and_abbreviated_words, utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
