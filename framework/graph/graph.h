@@ -1,0 +1,66 @@
+/* graph.h - an expansion with its layers made: shapes inferred and checked, weights and state known, costs counted.
+ * Needs no weights. */
+#ifndef GRAPH_GRAPH_H
+#define GRAPH_GRAPH_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "spec/spec.h"
+
+#include <vivarium/layer.h>
+
+struct graph_weight {
+    const char *attr; /* the layer's attribute: "q" */
+    uint32_t weight;  /* index into expansion->weights */
+    uint64_t elems;
+};
+
+struct graph_state {
+    const char *name; /* "k" */
+    uint64_t elems;   /* per token */
+};
+
+struct graph_node {
+    const struct node *spec;
+    const viv_layer_class *class;
+    void *layer; /* the instance, class->instance_size bytes */
+    const uint64_t *in_dims;
+    uint64_t out_dim;
+    uint32_t n_phases;
+    struct graph_weight *weights;
+    uint32_t n_weights;
+    struct graph_state *states;
+    uint32_t n_states, first_state; /* states of all nodes are numbered through */
+    uint64_t row_workspace, shared_workspace, worker_workspace;
+};
+
+struct graph {
+    struct arena arena;
+    const viv_host *host;
+    const struct expansion *expansion;
+    struct graph_node *nodes; /* [expansion->n_nodes] */
+    uint32_t n_nodes;
+    uint64_t *value_dims; /* [expansion->n_values] features per row; 0 for token ids */
+    uint64_t output_dim;
+    uint32_t n_states;
+    uint64_t state_elems; /* per token, all layers */
+    uint64_t n_params;    /* elements of distinct weights, those that stand in for others counted once */
+    uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
+};
+
+/* `host` is what layers get in their infer; it must outlive the graph. The error names the spec's line and the layer. */
+viv_status graph_build(const struct expansion *e, const viv_host *host, struct graph **out, struct error *err);
+void graph_destroy(struct graph *g);
+
+/* What `n_rows` rows that see `context` tokens cost. */
+struct graph_cost {
+    uint64_t flops;
+    uint64_t weight_elems; /* read by such a step */
+    uint64_t active_elems; /* that work on one row */
+};
+viv_status graph_cost(const struct graph *g, uint64_t n_rows, uint64_t context, struct graph_cost *out,
+                      struct error *err);
+/* The same for one node. */
+viv_status graph_node_cost(const struct graph_node *n, uint64_t n_rows, uint64_t context, struct graph_cost *out);
+
+#endif

@@ -1,0 +1,83 @@
+/* model.h - a model that can be looked at (opened) and run (loaded).
+ *
+ *   model_open:  MODEL -> spec, checkpoint (mapped), expansion, graph. Costs milliseconds; no weight is touched.
+ *   model_load:  weights bound to layers, layers prepared, buffers planned, scheduler started, tokenizer read.
+ *   model_step:  rows of sequences in, output rows out.                                                        */
+#ifndef SESSION_MODEL_H
+#define SESSION_MODEL_H
+
+#include "base/error.h"
+#include "formats/checkpoint.h"
+#include "graph/graph.h"
+#include "spec/spec.h"
+#include "text/tokenizer.h"
+
+#include <stdbool.h>
+#include <vivarium/architecture.h>
+#include <vivarium/scheduler.h>
+#include <vivarium/sequence.h>
+
+struct model_options {
+    const viv_host *host; /* handed to layers and scheduler */
+    const struct spec_world *world;
+    /* Finds a scheduler class by name (ours or a plugin's); NULL name: the default. */
+    viv_status (*find_scheduler)(void *ctx, const char *name, const viv_scheduler_class **out, struct error *err);
+    void *find_ctx;
+    const char *scheduler; /* --scheduler, or NULL: what the spec says, else the default */
+    uint32_t n_threads;    /* 0: as many as there are usable processors */
+    uint64_t max_rows;     /* rows of a step; 0: 512 */
+    uint64_t context;      /* tokens that a sequence may have; 0: what the model was made for */
+    int64_t state_dtype;   /* VIV_F32 or VIV_F16; -1: f32 where the weights are f32, else f16 */
+    /* Called now and then while loading; may be NULL. */
+    void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
+    void *progress_ctx;
+};
+
+viv_status model_open(const struct model_options *options, const char *name, viv_model **out, struct error *err);
+/* Refuses a model without weights by name. */
+viv_status model_load(viv_model *m, struct error *err);
+void model_close(viv_model *m); /* accepts NULL */
+
+const struct spec *model_spec(const viv_model *m);
+const struct checkpoint *model_checkpoint(const viv_model *m); /* NULL: a spec without weights */
+const struct expansion *model_expansion(const viv_model *m);
+const struct graph *model_graph(const viv_model *m);
+/* Reads the tokenizer on first use; needs no model_load. */
+viv_status model_tokenizer(viv_model *m, const struct tokenizer **out, struct error *err);
+/* One of the ids that end a text: of the tokenizer, generation_config.json and the GGUF metadata together. */
+bool model_is_end(viv_model *m, int32_t id);
+
+/* How a weight was found. tensor NULL: not there (`else: none`). */
+struct binding {
+    const viv_tensor *tensor; /* as it is in the file, or as the transforms made it (then `made`) */
+    uint32_t weight;          /* the weight whose names were found: differs where `else` stood in */
+    bool made;
+};
+/* Finds every weight's tensor and checks its shape, without reading it; [expansion->n_weights]. */
+viv_status model_bindings(viv_model *m, const struct binding **out, struct error *err);
+
+struct model_stats {
+    uint64_t weight_bytes; /* in the file(s) */
+    uint64_t made_bytes;   /* private copies: transforms, vectors converted to f32 */
+    uint64_t activation_bytes, workspace_bytes;
+    uint64_t state_bytes_per_token;
+    uint32_t state_dtype, n_threads;
+    const char *scheduler;
+};
+void model_stats(const viv_model *m, struct model_stats *out); /* after model_load */
+
+uint64_t model_output_dim(const viv_model *m);
+uint64_t model_context(const viv_model *m); /* tokens a sequence may have */
+uint64_t model_max_rows(const viv_model *m);
+
+struct sequence;
+viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err);
+void sequence_destroy(struct sequence *s);
+uint64_t sequence_length(const struct sequence *s);
+viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err);
+
+/* See viv_sequences.step. */
+viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
+                      const float **outputs, uint64_t *n_outputs, struct error *err);
+
+#endif
