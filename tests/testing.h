@@ -15,21 +15,21 @@
 #include <sys/stat.h>
 
 #define TEST(name) START_TEST(name)
-#define TESTS(...)                                                                                           \
-    int main(void)                                                                                           \
-    {                                                                                                        \
-        const TTest *const all[] = {__VA_ARGS__};                                                     \
-        Suite *suite = suite_create(path_of_test(__FILE__));                                                 \
-        TCase *tests = tcase_create("all");                                                                  \
-        tcase_set_timeout(tests, 300);                                                                       \
-        for (size_t i = 0; i < sizeof all / sizeof *all; i++)                                                \
-            tcase_add_test(tests, all[i]);                                                                   \
-        suite_add_tcase(suite, tests);                                                                       \
-        SRunner *runner = srunner_create(suite);                                                             \
-        srunner_run_all(runner, CK_NORMAL);                                                                  \
-        int failed = srunner_ntests_failed(runner);                                                          \
-        srunner_free(runner);                                                                                \
-        return failed != 0;                                                                                  \
+#define TESTS(...)                                                                                                 \
+    int main(void)                                                                                                 \
+    {                                                                                                              \
+        const TTest *const all[] = {__VA_ARGS__};                                                                  \
+        Suite *suite = suite_create(path_of_test(__FILE__));                                                       \
+        TCase *tests = tcase_create("all");                                                                        \
+        tcase_set_timeout(tests, 300);                                                                             \
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)                                                      \
+            tcase_add_test(tests, all[i]);                                                                         \
+        suite_add_tcase(suite, tests);                                                                             \
+        SRunner *runner = srunner_create(suite);                                                                   \
+        srunner_run_all(runner, CK_NORMAL);                                                                        \
+        int failed = srunner_ntests_failed(runner);                                                                \
+        srunner_free(runner);                                                                                      \
+        return failed != 0;                                                                                        \
     }
 
 static inline const char *path_of_test(const char *file)

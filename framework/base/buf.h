@@ -29,7 +29,7 @@ const char *buf_text(const struct buf *b);
 /* Makes room for one more element behind `count` of them in a malloc'ed array. False when memory is out.
  *   if (!VEC_RESERVE(items, n_items, capacity)) return error_nomem(err);
  *   items[n_items++] = x;                                                                                  */
-#define VEC_RESERVE(items, count, capacity)                                                                  \
+#define VEC_RESERVE(items, count, capacity)                                                                        \
     ((count) < (capacity) || vec_grow((void **)&(items), &(capacity), sizeof *(items)))
 bool vec_grow(void **items, size_t *capacity, size_t item_size);
 

@@ -51,6 +51,20 @@ viv_status error_prefix(struct error *err, const char *format, ...)
     return error_set(err, err->status, "%s: %s", prefix, sentence);
 }
 
+static _Thread_local struct error left;
+
+void error_leave(viv_status status, const char *sentence)
+{
+    error_set(&left, status, "%s", sentence);
+}
+
+viv_status error_take(struct error *err, viv_status status)
+{
+    error_set(err, status, "%s", left.text[0] && left.status == status ? left.text : status_name(status));
+    left.text[0] = '\0';
+    return status;
+}
+
 const char *status_name(viv_status status)
 {
     static const char *const names[] = {"ok",

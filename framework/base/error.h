@@ -23,6 +23,11 @@ viv_status error_nomem(struct error *err);
 /* Puts "<prefix>: " before the sentence; returns its status. */
 viv_status error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What crosses the ABI: viv_host.set_error leaves the sentence with the thread; whoever called the plugin takes it.
+ * A status without a sentence gets status_name's. Taking empties it. */
+void error_leave(viv_status status, const char *sentence);
+viv_status error_take(struct error *err, viv_status status);
+
 /* "invalid argument", "out of memory", ...: for a status that came without a sentence. */
 const char *status_name(viv_status status);
 

@@ -164,8 +164,8 @@ viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct e
         return status;
     if (size > limit) {
         close(fd);
-        return error_set(err, VIV_ELIMIT, "%s: %" PRIu64 " bytes, at most %" PRIu64 " are read of such a file", path,
-                         size, limit);
+        return error_set(err, VIV_ELIMIT, "%s: %" PRIu64 " bytes, at most %" PRIu64 " are read of such a file",
+                         path, size, limit);
     }
     /* files under /proc say 0 and hold more: read until the end, whatever the size was */
     for (uint64_t total = 0;;) {

@@ -48,7 +48,8 @@ struct graph {
     uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
 };
 
-/* `host` is what layers get in their infer; it must outlive the graph. The error names the spec's line and the layer. */
+/* `host` is what layers get in their infer; it must outlive the graph. The error names the spec's line and the
+ * layer. */
 viv_status graph_build(const struct expansion *e, const viv_host *host, struct graph **out, struct error *err);
 void graph_destroy(struct graph *g);
 

@@ -25,6 +25,7 @@ enum kernel_operation {
     KERNEL_SOFTMAX,
     KERNEL_ACTIVATE,
     KERNEL_GATE,
+    KERNEL_ANGLES,
     KERNEL_ROTATE,
     KERNEL_ATTEND,
     KERNEL_TO_F32,   /* one for each type */
@@ -48,6 +49,7 @@ struct kernel {
         void (*softmax)(float *, const float *, uint64_t);
         void (*activate)(uint32_t, float *, const float *, uint64_t);
         void (*gate)(uint32_t, float *, const float *, const float *, uint64_t);
+        void (*angles)(float *, float *, const float *, int32_t, uint64_t);
         void (*rotate)(float *, const float *, const float *, uint64_t, int32_t);
         struct {
             void (*attend)(const viv_attend *);

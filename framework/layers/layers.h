@@ -10,7 +10,7 @@ struct layer_set {
     struct layer_entry {
         const viv_layer_class *class;
         const char *origin; /* "vivarium" or the plugin's name */
-    } *entries;
+    } * entries;
     size_t n, capacity;
 };
 
@@ -19,7 +19,8 @@ viv_status layer_set_init(struct layer_set *set, struct error *err);
 void layer_set_release(struct layer_set *set);
 /* Refuses a class that is not whole, or whose name is taken (the error names both origins). Class and origin are
  * borrowed. */
-viv_status layer_set_add(struct layer_set *set, const viv_layer_class *class, const char *origin, struct error *err);
+viv_status layer_set_add(struct layer_set *set, const viv_layer_class *class, const char *origin,
+                         struct error *err);
 const viv_layer_class *layer_set_find(const struct layer_set *set, const char *name); /* or NULL */
 const viv_attr *layer_attr(const viv_layer_class *class, const char *name);           /* or NULL */
 

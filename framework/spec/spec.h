@@ -36,8 +36,8 @@ struct spec; /* a spec document with all that it uses, checked */
 /* What specs are read against. */
 struct spec_world {
     const struct layer_set *layers;
-    const char *const *directories; /* where named specs are looked for, NULL-terminated: each holds families/, zoo/,
-                                       embedded/ */
+    const char *const *directories; /* where named specs are looked for, NULL-terminated: each holds families/,
+                                       zoo/, embedded/ */
 };
 
 /* MODEL as the user writes it: a spec's name ("llama-3.2-1b"), a spec's path, a checkpoint directory, a .gguf or
@@ -69,7 +69,7 @@ struct param_value {
 };
 
 struct attr_value {
-    const char *name; /* dotted: "rope.theta" */
+    const char *name;   /* dotted: "rope.theta" */
     struct value value; /* numbers and choices evaluated (a choice as its string); WEIGHT: index into weights as
                            VALUE_INT; VALUE: id of the graph value as VALUE_INT */
     struct position at;
@@ -89,30 +89,37 @@ struct node {
     uint32_t n_attrs;
 };
 
-enum transform_kind { TRANSFORM_TRANSPOSE, TRANSFORM_SPLIT, TRANSFORM_CONCAT, TRANSFORM_STACK, TRANSFORM_PERMUTE, TRANSFORM_ADD };
+enum transform_kind {
+    TRANSFORM_TRANSPOSE,
+    TRANSFORM_SPLIT,
+    TRANSFORM_CONCAT,
+    TRANSFORM_STACK,
+    TRANSFORM_PERMUTE,
+    TRANSFORM_ADD
+};
 struct transform {
     enum transform_kind kind;
-    uint32_t axis;         /* split, concat, stack */
-    uint64_t begin, end;   /* split: the part taken along the axis */
-    uint32_t n_dims;       /* permute: view the tensor as `view`, reorder by `order`, and view it as the result's shape */
+    uint32_t axis;       /* split, concat, stack */
+    uint64_t begin, end; /* split: the part taken along the axis */
+    uint32_t n_dims; /* permute: view the tensor as `view`, reorder by `order`, and view it as the result's shape */
     uint64_t view[8];
     uint32_t order[8];
-    double addend;         /* add */
+    double addend; /* add */
 };
 
 /* A tensor that the graph needs. */
 struct weight {
     const char *key;          /* "attn_q" as the spec calls it */
     int64_t index;            /* i, or -1 */
-    const char *const *names; /* [n_names] in the checkpoint, of its naming (HF or GGUF); several are joined by the first
-                                 transform (concat, stack) */
+    const char *const *names; /* [n_names] in the checkpoint, of its naming (HF or GGUF); several are joined by the
+                                 first transform (concat, stack) */
     uint32_t n_names;
     uint32_t n_dims;
-    uint64_t dims[8];         /* after the transforms */
+    uint64_t dims[8]; /* after the transforms */
     const struct transform *transforms;
     uint32_t n_transforms;
-    int64_t otherwise;        /* index of the weight that stands in when the checkpoint has none of the names; -1: that is
-                                 an error; -2: the weight is then absent (`else: none`) */
+    int64_t otherwise; /* index of the weight that stands in when the checkpoint has none of the names; -1: that is
+                          an error; -2: the weight is then absent (`else: none`) */
     struct position at;
 };
 
@@ -124,15 +131,15 @@ struct expansion {
     struct node *nodes; /* in order of execution */
     uint32_t n_nodes;
     uint32_t n_values;
-    uint32_t output; /* the value that the graph ends with */
+    uint32_t output;        /* the value that the graph ends with */
     struct weight *weights; /* each weight at each index, used ones only */
     uint32_t n_weights;
     const char *const *ignore; /* globs of tensor names that may stay unread */
     uint32_t n_ignore;
 };
 
-/* Evaluates params against the checkpoint (NULL: from the spec's own numbers; which are missing is an error that lists
- * them), unrolls repeats, switches, residuals and branches, evaluates attributes and shapes. */
+/* Evaluates params against the checkpoint (NULL: from the spec's own numbers; which are missing is an error that
+ * lists them), unrolls repeats, switches, residuals and branches, evaluates attributes and shapes. */
 viv_status spec_expand(const struct spec *s, const struct checkpoint *c, struct expansion **out, struct error *err);
 void expansion_destroy(struct expansion *e);
 

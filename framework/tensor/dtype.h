@@ -21,7 +21,8 @@ bool dtype_by_safetensors(const char *name, uint32_t *id); /* "F16" */
 /* Bytes of n elements; false when n is no multiple of the block or the size wraps. */
 bool dtype_bytes(uint32_t id, uint64_t n, uint64_t *bytes);
 
-/* Fills a tensor over `data`. shape and strides must outlive it (strides: [ndim], written here). False when sizes wrap. */
+/* Fills a tensor over `data`. shape and strides must outlive it (strides: [ndim], written here). False when sizes
+ * wrap. */
 bool tensor_init(viv_tensor *t, const char *name, uint32_t dtype, uint32_t ndim, int64_t *shape, int64_t *strides,
                  const void *data);
 

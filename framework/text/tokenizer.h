@@ -35,8 +35,8 @@ struct token_ids {
 void token_ids_release(struct token_ids *ids);
 
 /* Appends the ids of a text to *out. */
-viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int flags, struct token_ids *out,
-                            struct error *err);
+viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int flags,
+                            struct token_ids *out, struct error *err);
 /* Appends the text of ids to *out. */
 viv_status tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, int flags, struct buf *out,
                             struct error *err);
@@ -54,9 +54,11 @@ const char *tokenizer_summary(const struct tokenizer *t);
 
 /* Decoding as ids come in: text is given out in whole characters, exactly that of tokenizer_decode in the end. */
 struct stream_decoder;
-viv_status stream_decoder_create(const struct tokenizer *t, int flags, struct stream_decoder **out, struct error *err);
+viv_status stream_decoder_create(const struct tokenizer *t, int flags, struct stream_decoder **out,
+                                 struct error *err);
 /* What `id` completes: *text lives until the next call. */
-viv_status stream_decoder_push(struct stream_decoder *d, int32_t id, const char **text, size_t *size, struct error *err);
+viv_status stream_decoder_push(struct stream_decoder *d, int32_t id, const char **text, size_t *size,
+                               struct error *err);
 viv_status stream_decoder_finish(struct stream_decoder *d, const char **text, size_t *size, struct error *err);
 void stream_decoder_destroy(struct stream_decoder *d);
 

@@ -126,6 +126,9 @@ typedef struct viv_kernels {
     void (*activate)(uint32_t act, float *y, const float *x, uint64_t n);
     void (*gate)(uint32_t act, float *y, const float *gate, const float *up, uint64_t n); /* act(gate) * up */
 
+    /* Cosine and sine of position * frequency[p], the product rounded to f32 as the reference does. */
+    void (*angles)(float *cos, float *sin, const float *frequency, int32_t position, uint64_t n_pairs);
+
     /* Rotates pairs of a head in place: (a, b) -> (a cos - b sin, a sin + b cos). cos, sin: [n_pairs].
      * Pair p is (p, p + n_pairs), or (2p, 2p + 1) when interleaved. */
     void (*rotate)(float *head, const float *cos, const float *sin, uint64_t n_pairs, int32_t interleaved);

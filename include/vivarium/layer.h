@@ -39,6 +39,16 @@ typedef struct viv_attr {
     double default_value, min, max; /* of numbers; checked when min < max; integers are inclusive */
 } viv_attr;
 
+/* One entry of a class's table of attributes:
+ *   static const viv_attr *const attrs[] = {
+ *       VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", .doc = "added to the mean square", .default_value = 1e-6), NULL};  */
+#define VIV_ATTR(attr_kind, attr_flags, attr_name, ...)                                                      \
+    (&(const viv_attr){.struct_size = sizeof(viv_attr),                                                      \
+                       .kind = attr_kind,                                                                    \
+                       .flags = attr_flags,                                                                  \
+                       .name = attr_name,                                                                    \
+                       __VA_ARGS__})
+
 /* Handed to `infer`. The functions are [setup], for the duration of the call. */
 typedef struct viv_infer viv_infer;
 struct viv_infer {
@@ -118,18 +128,20 @@ typedef struct viv_exec {
     void *scratch;                /* worker_workspace bytes; 64-byte aligned */
 } viv_exec;
 
-/* What `n_rows` rows cost, each seeing `context` tokens. Weights are counted by the host. */
+/* What `n_rows` rows cost, each seeing `context` tokens. The host sets weight_elems and active_elems to all elements
+ * of the layer's weights before the call; a layer that reads fewer corrects them. */
 typedef struct viv_cost {
     uint32_t struct_size, flags;
     uint64_t n_rows, context; /* in */
     uint64_t flops;           /* out: a multiply-add is 2 */
-    uint64_t weight_elems;    /* out: weight elements read (experts: those expected to be touched) */
-    uint64_t active_elems;    /* out: weight elements that work on one row */
+    uint64_t weight_elems;    /* in, out: weight elements read (experts: those expected to be touched) */
+    uint64_t active_elems;    /* in, out: weight elements that work on one row */
 } viv_cost;
 
 enum {
     VIV_LAYER_ROW_WISE = 1, /* an output row depends on its input row alone */
-    VIV_LAYER_IN_PLACE = 2  /* out may be in[0] */
+    VIV_LAYER_IN_PLACE = 2, /* out may be in[0] */
+    VIV_LAYER_TOKENS = 4    /* in[0] is the token ids: in_dims[0] is 0, exec->tokens is read */
 };
 
 typedef struct viv_layer_class viv_layer_class;

@@ -1,0 +1,48 @@
+/* layer.h - what our own layers share: a sentence for every failure, and a projection, which is a weight matrix
+ * with an optional bias and the way this machine multiplies it. */
+#ifndef LAYERS_LAYER_H
+#define LAYERS_LAYER_H
+
+#include <vivarium/layer.h>
+
+viv_status layer_fail(const viv_host *host, viv_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The names that transformers gives to activations, as choices of an attribute; index = VIV_ACT_... */
+#define ACTIVATION_CHOICES "none|silu|gelu|gelu_tanh|relu|relu2|quick_gelu|sigmoid|tanh"
+
+/* y = x W^T + bias: x [n_rows, n_in], W [n_out, n_in], bias [n_out] or NULL, y [n_rows, n_out] */
+struct projection {
+    const viv_tensor *weight;
+    const viv_product *product;
+    const float *bias;
+    uint64_t n_out, n_in;
+};
+
+/* Finds weight and bias (NULL: none) by their attributes, and the product for the weight's type. */
+viv_status projection_prepare(struct projection *p, const viv_prepare *prepare, const char *weight,
+                              const char *bias);
+
+/* A task computes this many outputs for all rows. */
+uint64_t projection_tile(const struct projection *p);
+uint64_t projection_tasks(const struct projection *p);
+/* Outputs of a task into y: row r's output n goes to y[r * y_stride + n - first], where `first` is the task's first
+ * output; returns how many. x: prepared rows. */
+uint64_t projection_run(const struct projection *p, uint64_t task, const void *x, uint64_t x_stride,
+                        uint64_t n_rows, float *y, uint64_t y_stride, void *scratch);
+uint64_t projection_scratch(const struct projection *p); /* bytes of scratch that it wants */
+
+/* Inputs shared by several projections: one prepared copy for each row format among them. */
+enum { MAX_FORMATS = 4 };
+struct prepared_rows {
+    const viv_product *products[MAX_FORMATS];
+    uint64_t offsets[MAX_FORMATS]; /* bytes into a prepared row */
+    uint64_t row_bytes, n_in;
+    uint32_t n;
+};
+/* Adds the format that p wants, unless it is there; returns its offset in *offset. */
+void prepared_rows_add(struct prepared_rows *rows, const struct projection *p, uint64_t *offset);
+/* Fills one row from f32. */
+void prepared_rows_fill(const struct prepared_rows *rows, void *row, const float *x);
+
+#endif

@@ -1,0 +1,89 @@
+/* linear.c - y = x W^T + bias
+ *
+ *   x:     [n_rows, n_in]
+ *   W:     [n_out, n_in]
+ *   bias:  [n_out]
+ *   y:     [n_rows, n_out]
+ *
+ * Phase 0 prepares the rows for the product (quantizes them, say), phase 1 multiplies.                      */
+#include "layers/layer.h"
+
+struct linear {
+    struct projection projection;
+    struct prepared_rows rows;
+    uint64_t offset;
+    uint64_t n_in, n_out;
+};
+
+static const viv_attr *const attrs[] = {
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight", .doc = "W: [n_out, n_in]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "bias", .doc = "added to each output: [n_out]"), NULL};
+
+static viv_status infer(void *layer, viv_infer *b)
+{
+    struct linear *l = layer;
+    uint64_t dims[4] = {0, b->in_dims[0]};
+    uint32_t ndim;
+    viv_status status = b->want_weight(b, "weight", 2, dims);
+    if (status == VIV_OK)
+        status = b->weight_dims(b, "weight", &ndim, dims);
+    if (status != VIV_OK)
+        return status;
+    l->n_out = b->out_dim = dims[0];
+    l->n_in = dims[1];
+    b->n_phases = 2;
+    return b->want_weight(b, "bias", 1, &l->n_out);
+}
+
+static viv_status cost(const void *layer, viv_cost *c)
+{
+    const struct linear *l = layer;
+    c->flops = 2 * c->n_rows * l->n_in * l->n_out;
+    return VIV_OK;
+}
+
+static viv_status prepare(void *layer, viv_prepare *p)
+{
+    struct linear *l = layer;
+    viv_status status = projection_prepare(&l->projection, p, "weight", "bias");
+    if (status != VIV_OK)
+        return status;
+    prepared_rows_add(&l->rows, &l->projection, &l->offset);
+    p->row_workspace = l->rows.row_bytes;
+    p->worker_workspace = projection_scratch(&l->projection);
+    return VIV_OK;
+}
+
+static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
+{
+    const struct linear *l = layer;
+    return phase == 0 ? e->n_rows : projection_tasks(&l->projection);
+}
+
+static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
+{
+    const struct linear *l = layer;
+    char *rows = e->workspace;
+    for (uint64_t t = first; t < end; t++) {
+        if (phase == 0)
+            prepared_rows_fill(&l->rows, rows + t * l->rows.row_bytes, e->in[0] + t * l->n_in);
+        else
+            projection_run(&l->projection, t, rows + l->offset, l->rows.row_bytes, e->n_rows,
+                           e->out + t * projection_tile(&l->projection), l->n_out, e->scratch);
+    }
+    return VIV_OK;
+}
+
+const viv_layer_class layer_linear = {
+    .struct_size = sizeof(viv_layer_class),
+    .flags = VIV_LAYER_ROW_WISE,
+    .name = "linear",
+    .summary = "Multiplies each row by a matrix.",
+    .attrs = attrs,
+    .instance_size = sizeof(struct linear),
+    .infer = infer,
+    .cost = cost,
+    .prepare = prepare,
+    .tasks = tasks,
+    .forward = forward,
+};

@@ -1,0 +1,70 @@
+/* rms_norm.c - y = x / sqrt(mean(x^2) + eps) * weight            (Zhang and Sennrich 2019)
+ *
+ *   x, y:    [n_rows, dim]
+ *   weight:  [dim]                                                                                        */
+#include "layers/layer.h"
+
+struct rms_norm {
+    const viv_kernels *kernels;
+    const float *weight;
+    uint64_t dim;
+    float eps;
+};
+
+static const viv_attr *const attrs[] = {
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight", .doc = "one factor for each feature"),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", .doc = "added to the mean square", .default_value = 1e-6, .min = 1e-30,
+             .max = 1),
+    NULL};
+
+static viv_status infer(void *layer, viv_infer *b)
+{
+    struct rms_norm *l = layer;
+    l->eps = (float)b->get_float(b, "eps");
+    l->dim = b->out_dim = b->in_dims[0];
+    return b->want_weight(b, "weight", 1, &l->dim);
+}
+
+static viv_status cost(const void *layer, viv_cost *c)
+{
+    const struct rms_norm *l = layer;
+    c->flops = c->n_rows * l->dim * 4;
+    return VIV_OK;
+}
+
+static viv_status prepare(void *layer, viv_prepare *p)
+{
+    struct rms_norm *l = layer;
+    l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    l->weight = p->weight_f32(p, "weight");
+    return VIV_OK;
+}
+
+static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
+{
+    (void)layer, (void)phase;
+    return e->n_rows;
+}
+
+static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
+{
+    const struct rms_norm *l = layer;
+    (void)phase;
+    for (uint64_t r = first; r < end; r++)
+        l->kernels->rms_norm(e->out + r * l->dim, e->in[0] + r * l->dim, l->weight, l->dim, l->eps);
+    return VIV_OK;
+}
+
+const viv_layer_class layer_rms_norm = {
+    .struct_size = sizeof(viv_layer_class),
+    .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
+    .name = "rms_norm",
+    .summary = "Divides each row by its root mean square.",
+    .attrs = attrs,
+    .instance_size = sizeof(struct rms_norm),
+    .infer = infer,
+    .cost = cost,
+    .prepare = prepare,
+    .tasks = tasks,
+    .forward = forward,
+};

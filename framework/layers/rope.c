@@ -1,0 +1,105 @@
+#include "layers/rope.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
+{
+    r->used = b->is_set(b, "rope.theta");
+    if (!r->used)
+        return VIV_OK;
+    r->theta = b->get_float(b, "rope.theta");
+    r->dim = b->is_set(b, "rope.dim") ? (uint64_t)b->get_int(b, "rope.dim") : head_dim;
+    if (r->dim > head_dim || r->dim % 2 != 0)
+        return layer_fail(b->host, VIV_ESHAPE,
+                          "rope.dim is %" PRIu64 ", expected an even number up to head_dim %" PRIu64, r->dim,
+                          head_dim);
+    r->interleaved = (int32_t)b->get_int(b, "rope.interleaved");
+    r->scaling = (enum rope_scaling)b->get_int(b, "rope.scaling");
+    r->factor = b->get_float(b, "rope.factor");
+    r->low_freq_factor = b->get_float(b, "rope.low_freq_factor");
+    r->high_freq_factor = b->get_float(b, "rope.high_freq_factor");
+    r->beta_fast = b->get_float(b, "rope.beta_fast");
+    r->beta_slow = b->get_float(b, "rope.beta_slow");
+    r->original_context = (double)b->get_int(b, "rope.original_context");
+    r->magnitude = 1;
+    if (r->scaling == ROPE_LLAMA3 && r->high_freq_factor <= r->low_freq_factor)
+        return layer_fail(b->host, VIV_EINVAL, "rope.high_freq_factor %g must be above rope.low_freq_factor %g",
+                          r->high_freq_factor, r->low_freq_factor);
+    if (r->scaling == ROPE_YARN)
+        r->magnitude = b->is_set(b, "rope.attention_factor") ? (float)b->get_float(b, "rope.attention_factor")
+                       : r->factor > 1                       ? (float)(0.1 * log(r->factor) + 1)
+                                                             : 1;
+    uint64_t n_pairs = r->dim / 2;
+    return b->want_weight(b, "rope.freqs", 1, &n_pairs);
+}
+
+/* The dimension that turns `rotations` times within the original context. */
+static double yarn_dim(const struct rope *r, double rotations)
+{
+    return (double)r->dim * log(r->original_context / (rotations * 2 * M_PI)) / (2 * log(r->theta));
+}
+
+static double llama3_frequency(const struct rope *r, double frequency)
+{
+    double wavelength = 2 * M_PI / frequency;
+    if (wavelength < r->original_context / r->high_freq_factor)
+        return frequency;
+    if (wavelength > r->original_context / r->low_freq_factor)
+        return frequency / r->factor;
+    double smooth =
+        (r->original_context / wavelength - r->low_freq_factor) / (r->high_freq_factor - r->low_freq_factor);
+    return (1 - smooth) * frequency / r->factor + smooth * frequency;
+}
+
+static void compute(const struct rope *r, uint64_t length, float *frequency)
+{
+    double theta = r->theta, dim = (double)r->dim;
+    if (r->scaling == ROPE_DYNAMIC && (double)length > r->original_context && dim > 2)
+        theta *= pow(r->factor * (double)length / r->original_context - (r->factor - 1), dim / (dim - 2));
+    double low = 0, high = 0;
+    if (r->scaling == ROPE_YARN) {
+        low = fmax(floor(yarn_dim(r, r->beta_fast)), 0);
+        high = fmin(ceil(yarn_dim(r, r->beta_slow)), dim - 1);
+        if (low == high)
+            high += 0.001;
+    }
+    for (uint64_t p = 0; p < r->dim / 2; p++) {
+        double f = 1 / pow(theta, 2 * (double)p / dim);
+        if (r->scaling == ROPE_LINEAR)
+            f /= r->factor;
+        if (r->scaling == ROPE_LLAMA3)
+            f = llama3_frequency(r, f);
+        if (r->scaling == ROPE_YARN) {
+            double stretched = fmin(fmax(((double)p - low) / (high - low), 0), 1);
+            f = f / r->factor * stretched + f * (1 - stretched);
+        }
+        frequency[p] = (float)(r->divisors ? f / (double)r->divisors[p] : f);
+    }
+}
+
+viv_status rope_prepare(struct rope *r, const viv_prepare *p)
+{
+    if (!r->used)
+        return VIV_OK;
+    r->divisors = p->weight_f32(p, "rope.freqs");
+    r->frequency = malloc(r->dim / 2 * sizeof(float));
+    if (!r->frequency)
+        return layer_fail(p->host, VIV_ENOMEM, "out of memory");
+    compute(r, 0, r->frequency);
+    return VIV_OK;
+}
+
+void rope_release(struct rope *r)
+{
+    free(r->frequency);
+}
+
+const float *rope_frequency(const struct rope *r, uint64_t length, float *own)
+{
+    if (r->scaling != ROPE_DYNAMIC || (double)length <= r->original_context)
+        return r->frequency;
+    compute(r, length, own);
+    return own;
+}

@@ -1,0 +1,65 @@
+/* rope.h - rotary positions (Su et al. 2021) and the ways of stretching them to longer contexts.
+ *
+ *   frequency[p] = theta^(-2p / dim),  p in [0, dim / 2)
+ *
+ *   linear:   frequency / factor                                              (Chen et al. 2023)
+ *   dynamic:  theta grows with the length once it passes original_context     ("dynamic NTK")
+ *   llama3:   low frequencies / factor, high ones as they are, a ramp between (Llama 3.1)
+ *   yarn:     by ramp between dimensions, with cos and sin scaled             (Peng et al. 2023)                */
+#ifndef LAYERS_ROPE_H
+#define LAYERS_ROPE_H
+
+#include "layers/layer.h"
+
+enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_DYNAMIC, ROPE_LLAMA3, ROPE_YARN };
+#define ROPE_SCALING_CHOICES "none|linear|dynamic|llama3|yarn"
+
+struct rope {
+    int32_t used, interleaved;
+    uint64_t dim; /* features of a head that rotate */
+    enum rope_scaling scaling;
+    double theta, factor, low_freq_factor, high_freq_factor, beta_fast, beta_slow, original_context;
+    float magnitude;       /* cos and sin are multiplied by it */
+    const float *divisors; /* [dim / 2] or NULL */
+    float *frequency;      /* [dim / 2], for lengths up to original_context */
+};
+
+/* The attributes, to be listed in a layer's table. */
+#define ROPE_ATTRS                                                                                                 \
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.theta", .doc = "base of the rotary frequencies; without it, no rotation",    \
+             .min = 1, .max = 1e12),                                                                               \
+        VIV_ATTR(VIV_ATTR_INT, 0, "rope.dim", .doc = "features of a head that rotate; default head_dim", .min = 2, \
+                 .max = 65536),                                                                                    \
+        VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.interleaved",                                                             \
+                 .doc = "pairs are neighbours (2p, 2p + 1) instead of halves (p, p + dim / 2)"),                   \
+        VIV_ATTR(VIV_ATTR_CHOICE, 0, "rope.scaling", .doc = "how positions are stretched",                         \
+                 .choices = ROPE_SCALING_CHOICES),                                                                 \
+        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.factor", .doc = "by how much", .default_value = 1, .min = 1e-3,          \
+                 .max = 1e6),                                                                                      \
+        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.low_freq_factor",                                                        \
+                 .doc = "llama3: wavelengths above original_context / this are stretched", .default_value = 1,     \
+                 .min = 1e-3, .max = 1e6),                                                                         \
+        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.high_freq_factor",                                                       \
+                 .doc = "llama3: wavelengths below original_context / this are kept", .default_value = 4,          \
+                 .min = 1e-3, .max = 1e6),                                                                         \
+        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.beta_fast", .doc = "yarn: rotations above which a dimension is kept",    \
+                 .default_value = 32, .min = 1e-3, .max = 1e6),                                                    \
+        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.beta_slow",                                                              \
+                 .doc = "yarn: rotations below which a dimension is stretched", .default_value = 1, .min = 1e-3,   \
+                 .max = 1e6),                                                                                      \
+        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.attention_factor",                                                       \
+                 .doc = "yarn: cos and sin are multiplied by it; default 0.1 ln(factor) + 1", .min = 1e-3,         \
+                 .max = 1e3),                                                                                      \
+        VIV_ATTR(VIV_ATTR_INT, 0, "rope.original_context", .doc = "positions before stretching",                   \
+                 .default_value = 8192, .min = 1, .max = 1 << 30),                                                 \
+        VIV_ATTR(VIV_ATTR_WEIGHT, 0, "rope.freqs", .doc = "divisors of the frequencies: [dim / 2]")
+
+viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim);
+viv_status rope_prepare(struct rope *r, const viv_prepare *p);
+void rope_release(struct rope *r);
+
+/* The frequencies [dim / 2] for a sequence that is `length` tokens long with this step; written to `own` [dim / 2]
+ * where they depend on the length. */
+const float *rope_frequency(const struct rope *r, uint64_t length, float *own);
+
+#endif

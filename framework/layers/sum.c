@@ -1,0 +1,72 @@
+/* sum.c - y = in[0] + in[1] + ...            branches that start from one value and end in one
+ *
+ *   in[i], y:  [n_rows, dim]                                                                              */
+#include "layers/layer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct sum {
+    const viv_kernels *kernels;
+    uint64_t dim;
+};
+
+static const viv_attr *const attrs[] = {NULL};
+
+static viv_status infer(void *layer, viv_infer *b)
+{
+    struct sum *l = layer;
+    for (uint32_t i = 1; i < b->n_in; i++)
+        if (b->in_dims[i] != b->in_dims[0])
+            return layer_fail(b->host, VIV_ESHAPE,
+                              "rows of %" PRIu64 " and of %" PRIu64 " features cannot be added", b->in_dims[0],
+                              b->in_dims[i]);
+    l->dim = b->out_dim = b->in_dims[0];
+    return VIV_OK;
+}
+
+static viv_status cost(const void *layer, viv_cost *c)
+{
+    const struct sum *l = layer;
+    c->flops = c->n_rows * l->dim;
+    return VIV_OK;
+}
+
+static viv_status prepare(void *layer, viv_prepare *p)
+{
+    struct sum *l = layer;
+    l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    return VIV_OK;
+}
+
+static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
+{
+    (void)layer, (void)phase;
+    return e->n_rows;
+}
+
+static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
+{
+    const struct sum *l = layer;
+    (void)phase;
+    for (uint32_t i = 1; i < e->n_in; i++)
+        l->kernels->add(e->out + first * l->dim, (i == 1 ? e->in[0] : e->out) + first * l->dim,
+                        e->in[i] + first * l->dim, (end - first) * l->dim);
+    if (e->n_in == 1 && e->out != e->in[0])
+        memcpy(e->out + first * l->dim, e->in[0] + first * l->dim, (end - first) * l->dim * sizeof(float));
+    return VIV_OK;
+}
+
+const viv_layer_class layer_sum = {
+    .struct_size = sizeof(viv_layer_class),
+    .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
+    .name = "sum",
+    .summary = "Adds the results of branches.",
+    .attrs = attrs,
+    .instance_size = sizeof(struct sum),
+    .infer = infer,
+    .cost = cost,
+    .prepare = prepare,
+    .tasks = tasks,
+    .forward = forward,
+};
