@@ -1,0 +1,51 @@
+/* blocks.h - block-quantized numbers: the weights' layouts (those of GGML), and the int8 rows that activations
+ * become before a product with such weights.
+ *
+ * An int8 row of k activations (k a multiple of 32), shared by all types whose blocks are 32 long:
+ *   int8_t q[k]          x rounded to a multiple of d, to nearest even
+ *   float d[k / 32]      max |x| / 127 of each block; not finite, with q all 0, where x is not
+ *   int32_t s[k / 32]    -128 * (sum of q), what must be added to a product whose weights were offset by 128
+ *
+ * A product with such a row is, in the order of blocks and rounded after each operation (so that every
+ * instruction set gives the same bits):  y = y + (dw * d) * (float)(exact sum of w * q) */
+#ifndef KERNELS_BLOCKS_H
+#define KERNELS_BLOCKS_H
+
+#include "base/size.h"
+#include "kernels/half.h"
+
+enum { BLOCK = 32 };
+#define INT8_ROW_FORMAT "int8 by 32"
+
+struct block_q8_0 {
+    uint16_t d; /* f16 */
+    int8_t q[BLOCK];
+};
+
+struct block_q4_0 {
+    uint16_t d;           /* f16 */
+    uint8_t q[BLOCK / 2]; /* weight j + 8: low nibble of q[j] for j < 16, then the high ones */
+};
+
+static inline uint64_t int8_row_bytes(uint64_t k)
+{
+    return size_align(k + k / BLOCK * 8, 64);
+}
+
+static inline const float *int8_row_scales(const void *row, uint64_t k)
+{
+    return (const float *)((const char *)row + k);
+}
+
+static inline const int32_t *int8_row_sums(const void *row, uint64_t k)
+{
+    return (const int32_t *)((const char *)row + k + k / BLOCK * 4);
+}
+
+/* The factor by which a block with this largest |x| is multiplied; 0 where it would overflow or is not finite. */
+static inline float int8_block_factor(float largest)
+{
+    return largest >= 0x1p-100f && largest <= 0x1.fffffep127f ? 127.0f / largest : 0.0f;
+}
+
+#endif

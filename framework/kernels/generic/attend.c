@@ -1,0 +1,79 @@
+/* attend.c - attention of queries over the pages of one key/value head, by the online softmax
+ * (Milakov and Gimelshein, 2018; Dao et al., 2022): page by page, keeping the largest score so far, the sum of
+ * exponentials and the weighted sum of values, both relative to that largest score.
+ *
+ * Only tokens that a query sees are touched: what else lies in a page may be anything. */
+#include "kernels/attend.h"
+#include "kernels/half.h"
+#include "kernels/kernels.h"
+
+#include <math.h>
+
+static uint64_t attend_scratch_bytes(uint64_t head_dim, uint64_t v_dim, uint64_t page_rows, uint64_t n_group)
+{
+    (void)head_dim;
+    (void)v_dim;
+    (void)n_group;
+    return page_rows * sizeof(float);
+}
+
+static float element(const viv_attend *a, const void *array, uint64_t i)
+{
+    return a->dtype == VIV_F16 ? half_to_float(((const uint16_t *)array)[i]) : ((const float *)array)[i];
+}
+
+static float score(const viv_attend *a, const float *q, const void *keys, uint64_t row)
+{
+    float dot = 0.0f;
+    for (uint64_t d = 0; d < a->head_dim; d++)
+        dot += q[d] * element(a, keys, d * a->page_rows + row);
+    dot *= a->scale;
+    return a->softcap != 0.0f ? a->softcap * tanhf(dot / a->softcap) : dot;
+}
+
+static void attend_query(const viv_attend *a, uint64_t r, uint64_t g)
+{
+    const float *q = a->q + r * a->q_stride + g * a->head_dim;
+    float *out = a->out + r * a->out_stride + g * a->v_dim;
+    float *scores = a->scratch;
+    struct seen seen = attend_seen(a, r);
+    float largest = a->sinks ? a->sinks[g] : -INFINITY, sum = a->sinks ? 1.0f : 0.0f;
+    for (uint64_t i = 0; i < a->v_dim; i++)
+        out[i] = 0.0f;
+    for (uint64_t t = seen.begin; t < seen.end;) {
+        uint64_t page = t / a->page_rows, first = page * a->page_rows;
+        uint64_t end = size_min(seen.end, first + a->page_rows);
+        const void *keys = (const char *)a->k_pages[page] + a->k_offset;
+        const void *values = (const char *)a->v_pages[page] + a->v_offset;
+        float before = largest;
+        for (uint64_t i = t; i < end; i++) {
+            float s = score(a, q, keys, i - first);
+            if (a->slopes)
+                s += a->slopes[g] * ((float)i - (float)(a->position + r));
+            scores[i - first] = s;
+            largest = s > largest ? s : largest;
+        }
+        float shrink = expf(before - largest);
+        sum *= shrink;
+        for (uint64_t i = 0; i < a->v_dim; i++)
+            out[i] *= shrink;
+        for (; t < end; t++) {
+            float p = expf(scores[t - first] - largest);
+            sum += p;
+            for (uint64_t i = 0; i < a->v_dim; i++)
+                out[i] += p * element(a, values, (t - first) * a->v_dim + i);
+        }
+    }
+    for (uint64_t i = 0; i < a->v_dim && sum != 0.0f; i++)
+        out[i] /= sum;
+}
+
+static void attend(const viv_attend *a)
+{
+    for (uint64_t r = 0; r < a->n_rows; r++)
+        for (uint64_t g = 0; g < a->n_group; g++)
+            attend_query(a, r, g);
+}
+
+const struct kernel kernel_generic_attend = {
+    .operation = KERNEL_ATTEND, .name = "generic", .attend = attend, .attend_scratch_bytes = attend_scratch_bytes};

@@ -1,0 +1,126 @@
+/* convert.c - rows between f32 and the types we compute with. Quantizing follows ggml's reference functions
+ * (quantize_row_q8_0_ref, quantize_row_q4_0_ref), so that files made here are the ones made there. */
+#include "kernels/blocks.h"
+#include "kernels/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+static void f32_to_f32(float *y, const void *x, uint64_t n)
+{
+    memcpy(y, x, n * sizeof *y);
+}
+
+static void f16_to_f32(float *y, const void *x, uint64_t n)
+{
+    const uint16_t *from = x;
+    for (uint64_t i = 0; i < n; i++)
+        y[i] = half_to_float(from[i]);
+}
+
+static void bf16_to_f32(float *y, const void *x, uint64_t n)
+{
+    const uint16_t *from = x;
+    for (uint64_t i = 0; i < n; i++)
+        y[i] = bfloat_to_float(from[i]);
+}
+
+static void q8_0_to_f32(float *y, const void *x, uint64_t n)
+{
+    const struct block_q8_0 *from = x;
+    for (uint64_t b = 0; b < n / BLOCK; b++, y += BLOCK) {
+        float d = half_to_float(from[b].d);
+        for (int i = 0; i < BLOCK; i++)
+            y[i] = d * from[b].q[i];
+    }
+}
+
+static void q4_0_to_f32(float *y, const void *x, uint64_t n)
+{
+    const struct block_q4_0 *from = x;
+    for (uint64_t b = 0; b < n / BLOCK; b++, y += BLOCK) {
+        float d = half_to_float(from[b].d);
+        for (int i = 0; i < BLOCK / 2; i++) {
+            y[i] = d * (float)((from[b].q[i] & 15) - 8);
+            y[i + BLOCK / 2] = d * (float)((from[b].q[i] >> 4) - 8);
+        }
+    }
+}
+
+static void f32_from_f32(void *y, const float *x, uint64_t n)
+{
+    memcpy(y, x, n * sizeof *x);
+}
+
+static void f16_from_f32(void *y, const float *x, uint64_t n)
+{
+    uint16_t *to = y;
+    for (uint64_t i = 0; i < n; i++)
+        to[i] = half_of_float(x[i]);
+}
+
+static void bf16_from_f32(void *y, const float *x, uint64_t n)
+{
+    uint16_t *to = y;
+    for (uint64_t i = 0; i < n; i++)
+        to[i] = bfloat_of_float(x[i]);
+}
+
+/* Into [low, high]; what is no number becomes low. */
+static int whole_within(float x, int low, int high)
+{
+    return x >= (float)high ? high : x > (float)low ? (int)x : low;
+}
+
+static void q8_0_from_f32(void *y, const float *x, uint64_t n)
+{
+    struct block_q8_0 *to = y;
+    for (uint64_t b = 0; b < n / BLOCK; b++, x += BLOCK) {
+        float largest = 0.0f;
+        for (int i = 0; i < BLOCK; i++)
+            largest = fmaxf(largest, fabsf(x[i]));
+        float d = largest / 127.0f, factor = d != 0.0f ? 1.0f / d : 0.0f;
+        to[b].d = half_of_float(d);
+        for (int i = 0; i < BLOCK; i++)
+            to[b].q[i] = (int8_t)whole_within(roundf(x[i] * factor), -127, 127);
+    }
+}
+
+static void q4_0_from_f32(void *y, const float *x, uint64_t n)
+{
+    struct block_q4_0 *to = y;
+    for (uint64_t b = 0; b < n / BLOCK; b++, x += BLOCK) {
+        float extreme = 0.0f;
+        for (int i = 0; i < BLOCK; i++)
+            if (fabsf(x[i]) > fabsf(extreme))
+                extreme = x[i];
+        float d = extreme / -8.0f, factor = d != 0.0f ? 1.0f / d : 0.0f;
+        to[b].d = half_of_float(d);
+        for (int i = 0; i < BLOCK / 2; i++) {
+            int low = whole_within(x[i] * factor + 8.5f, 0, 15);
+            int high = whole_within(x[i + BLOCK / 2] * factor + 8.5f, 0, 15);
+            to[b].q[i] = (uint8_t)(low | high << 4);
+        }
+    }
+}
+
+const struct kernel kernel_generic_f32_to_f32 = {
+    .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_F32, .to_f32 = f32_to_f32};
+const struct kernel kernel_generic_f16_to_f32 = {
+    .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_F16, .to_f32 = f16_to_f32};
+const struct kernel kernel_generic_bf16_to_f32 = {
+    .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_BF16, .to_f32 = bf16_to_f32};
+const struct kernel kernel_generic_q8_0_to_f32 = {
+    .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_Q8_0, .to_f32 = q8_0_to_f32};
+const struct kernel kernel_generic_q4_0_to_f32 = {
+    .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_Q4_0, .to_f32 = q4_0_to_f32};
+const struct kernel kernel_generic_f32_from_f32 = {
+    .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_F32, .from_f32 = f32_from_f32};
+const struct kernel kernel_generic_f16_from_f32 = {
+    .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_F16, .from_f32 = f16_from_f32};
+const struct kernel kernel_generic_bf16_from_f32 = {
+    .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_BF16, .from_f32 = bf16_from_f32};
+const struct kernel kernel_generic_q8_0_from_f32 = {
+    .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_Q8_0, .from_f32 = q8_0_from_f32};
+const struct kernel kernel_generic_q4_0_from_f32 = {
+    .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_Q4_0, .from_f32 = q4_0_from_f32};

@@ -1,0 +1,110 @@
+/* product_int8.c - products with Q8_0 and Q4_0 weights, activations quantized to int8: see kernels/blocks.h for the
+ * formula, which every other kernel of these types follows to the bit. */
+#include "kernels/blocks.h"
+#include "kernels/kernels.h"
+
+#include <math.h>
+
+static void prepare(void *row, const float *x, uint64_t k)
+{
+    int8_t *q = row;
+    float *d = (float *)((char *)row + k);
+    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
+    for (uint64_t b = 0; b < k / BLOCK; b++) {
+        /* as bits, a NaN is larger than any number */
+        uint32_t largest_bits = 0;
+        for (int i = 0; i < BLOCK; i++) {
+            uint32_t bits = bits_of_float(x[b * BLOCK + i]) & 0x7fffffff;
+            if (bits > largest_bits)
+                largest_bits = bits;
+        }
+        float largest = float_of_bits(largest_bits);
+        float factor = int8_block_factor(largest);
+        int32_t sum = 0;
+        for (int i = 0; i < BLOCK; i++) {
+            q[b * BLOCK + i] = factor > 0.0f ? (int8_t)rintf(x[b * BLOCK + i] * factor) : 0;
+            sum += q[b * BLOCK + i];
+        }
+        d[b] = largest / 127.0f;
+        s[b] = -128 * sum;
+    }
+}
+
+static uint64_t scratch_bytes(uint64_t k)
+{
+    (void)k;
+    return 0;
+}
+
+static float dot_q8_0(const struct block_q8_0 *w, const void *x, uint64_t k)
+{
+    const int8_t *q = x;
+    const float *d = int8_row_scales(x, k);
+    float y = 0.0f;
+    for (uint64_t b = 0; b < k / BLOCK; b++, q += BLOCK) {
+        int32_t sum = 0;
+        for (int i = 0; i < BLOCK; i++)
+            sum += w[b].q[i] * q[i];
+        y += half_to_float(w[b].d) * d[b] * (float)sum;
+    }
+    return y;
+}
+
+static float dot_q4_0(const struct block_q4_0 *w, const void *x, uint64_t k)
+{
+    const int8_t *q = x;
+    const float *d = int8_row_scales(x, k);
+    float y = 0.0f;
+    for (uint64_t b = 0; b < k / BLOCK; b++, q += BLOCK) {
+        int32_t sum = 0;
+        for (int i = 0; i < BLOCK / 2; i++)
+            sum += ((w[b].q[i] & 15) - 8) * q[i] + ((w[b].q[i] >> 4) - 8) * q[i + BLOCK / 2];
+        y += half_to_float(w[b].d) * d[b] * (float)sum;
+    }
+    return y;
+}
+
+static void multiply_q8_0(const viv_matmul *m, uint64_t n_first, uint64_t n_end)
+{
+    for (uint64_t n = n_first; n < n_end; n++)
+        for (uint64_t r = 0; r < m->n_rows; r++)
+            m->y[r * m->y_stride + n] = dot_q8_0((const void *)((const char *)m->w + n * m->w_stride),
+                                                 (const char *)m->x + r * m->x_stride, m->k);
+}
+
+static void multiply_q4_0(const viv_matmul *m, uint64_t n_first, uint64_t n_end)
+{
+    for (uint64_t n = n_first; n < n_end; n++)
+        for (uint64_t r = 0; r < m->n_rows; r++)
+            m->y[r * m->y_stride + n] = dot_q4_0((const void *)((const char *)m->w + n * m->w_stride),
+                                                 (const char *)m->x + r * m->x_stride, m->k);
+}
+
+static const viv_product product_q8_0 = {
+    .struct_size = sizeof(viv_product),
+    .weight_dtype = VIV_Q8_0,
+    .tile = 16,
+    .name = "generic q8_0",
+    .row_format = INT8_ROW_FORMAT,
+    .row_bytes = int8_row_bytes,
+    .prepare = prepare,
+    .scratch_bytes = scratch_bytes,
+    .multiply = multiply_q8_0,
+};
+
+static const viv_product product_q4_0 = {
+    .struct_size = sizeof(viv_product),
+    .weight_dtype = VIV_Q4_0,
+    .tile = 16,
+    .name = "generic q4_0",
+    .row_format = INT8_ROW_FORMAT,
+    .row_bytes = int8_row_bytes,
+    .prepare = prepare,
+    .scratch_bytes = scratch_bytes,
+    .multiply = multiply_q4_0,
+};
+
+const struct kernel kernel_generic_product_q8_0 = {
+    .operation = KERNEL_PRODUCT, .name = "generic", .dtype = VIV_Q8_0, .product = &product_q8_0};
+const struct kernel kernel_generic_product_q4_0 = {
+    .operation = KERNEL_PRODUCT, .name = "generic", .dtype = VIV_Q4_0, .product = &product_q4_0};

@@ -1,0 +1,137 @@
+/* kernels.c - the table of all entries, and the choice among them. Nothing here allocates: there is room for the
+ * choice of every set of features. */
+#include "kernels/kernels.h"
+#include "config.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#define ENTRY(symbol) extern const struct kernel symbol;
+#include "registry/kernels_generic.inc"
+#ifdef HAVE_KERNELS_X86_64
+#include "registry/kernels_avx2.inc"
+#include "registry/kernels_avx512.inc"
+#endif
+#ifdef HAVE_KERNELS_NEON
+#include "registry/kernels_neon.inc"
+#endif
+#undef ENTRY
+
+static const struct kernel *const entries[] = {
+#define ENTRY(symbol) &symbol,
+#include "registry/kernels_generic.inc"
+#ifdef HAVE_KERNELS_X86_64
+#include "registry/kernels_avx2.inc"
+#include "registry/kernels_avx512.inc"
+#endif
+#ifdef HAVE_KERNELS_NEON
+#include "registry/kernels_neon.inc"
+#endif
+#undef ENTRY
+    NULL,
+};
+
+static const char *const operation_names[N_KERNEL_OPERATIONS] = {
+    [KERNEL_PRODUCT] = "product",   [KERNEL_RMS_NORM] = "rms_norm", [KERNEL_LAYER_NORM] = "layer_norm",
+    [KERNEL_ADD] = "add",           [KERNEL_SCALE] = "scale",       [KERNEL_SOFTCAP] = "softcap",
+    [KERNEL_SOFTMAX] = "softmax",   [KERNEL_ACTIVATE] = "activate", [KERNEL_GATE] = "gate",
+    [KERNEL_ROTATE] = "rotate",     [KERNEL_ATTEND] = "attend",     [KERNEL_TO_F32] = "to_f32",
+    [KERNEL_FROM_F32] = "from_f32",
+};
+
+const struct kernel *const *kernels_all(void)
+{
+    return entries;
+}
+
+const char *kernels_operation_name(enum kernel_operation operation)
+{
+    return operation_names[operation];
+}
+
+static int has_type(enum kernel_operation operation)
+{
+    return operation == KERNEL_PRODUCT || operation == KERNEL_TO_F32 || operation == KERNEL_FROM_F32;
+}
+
+const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_operation operation, uint32_t dtype)
+{
+    const struct kernel *best = NULL;
+    for (size_t i = 0; entries[i]; i++) {
+        const struct kernel *e = entries[i];
+        if (e->operation != operation || (has_type(operation) && e->dtype != dtype) || (e->cpu & ~cpu))
+            continue;
+        if (operation == KERNEL_PRODUCT && e->product->flags & VIV_PRODUCT_BATCH_VARIANT && !fastest)
+            continue;
+        if (!best || e->rank > best->rank)
+            best = e;
+    }
+    return best;
+}
+
+struct choice {
+    viv_kernels table;
+    uint64_t cpu;
+    int fastest;
+};
+
+static const viv_product *chosen_product(const viv_kernels *kernels, uint32_t dtype)
+{
+    const struct choice *choice = (const struct choice *)kernels;
+    const struct kernel *k = kernels_chosen(choice->cpu, choice->fastest, KERNEL_PRODUCT, dtype);
+    return k ? k->product : NULL;
+}
+
+/* Conversions are exact, so it matters to nobody that these two do not know which table they were called through.
+ */
+static void (*chosen_to_f32(uint32_t dtype))(float *, const void *, uint64_t)
+{
+    const struct kernel *k = kernels_chosen(kernels_cpu(), 0, KERNEL_TO_F32, dtype);
+    return k ? k->to_f32 : NULL;
+}
+
+static void (*chosen_from_f32(uint32_t dtype))(void *, const float *, uint64_t)
+{
+    const struct kernel *k = kernels_chosen(kernels_cpu(), 0, KERNEL_FROM_F32, dtype);
+    return k ? k->from_f32 : NULL;
+}
+
+static void choose(struct choice *choice, uint64_t cpu, int fastest)
+{
+#define CHOSEN(operation) kernels_chosen(cpu, fastest, operation, 0)
+    const struct kernel *attend = CHOSEN(KERNEL_ATTEND);
+    *choice = (struct choice){
+        .cpu = cpu,
+        .fastest = fastest,
+        .table = {.struct_size = sizeof(viv_kernels),
+                  .cpu = cpu,
+                  .product = chosen_product,
+                  .rms_norm = CHOSEN(KERNEL_RMS_NORM)->rms_norm,
+                  .layer_norm = CHOSEN(KERNEL_LAYER_NORM)->layer_norm,
+                  .add = CHOSEN(KERNEL_ADD)->add,
+                  .scale = CHOSEN(KERNEL_SCALE)->scale,
+                  .softcap = CHOSEN(KERNEL_SOFTCAP)->softcap,
+                  .softmax = CHOSEN(KERNEL_SOFTMAX)->softmax,
+                  .activate = CHOSEN(KERNEL_ACTIVATE)->activate,
+                  .gate = CHOSEN(KERNEL_GATE)->gate,
+                  .rotate = CHOSEN(KERNEL_ROTATE)->rotate,
+                  .attend = attend->attend,
+                  .attend_scratch_bytes = attend->attend_scratch_bytes,
+                  .to_f32 = chosen_to_f32,
+                  .from_f32 = chosen_from_f32},
+    };
+#undef CHOSEN
+}
+
+const viv_kernels *kernels_choose(uint64_t cpu, int fastest)
+{
+    enum { ALL = (VIV_CPU_NEON_DOTPROD << 1) - 1 };
+    static struct choice choices[(ALL + 1) * 2];
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    struct choice *choice = &choices[(cpu & ALL) * 2 + (fastest ? 1 : 0)];
+    pthread_mutex_lock(&lock);
+    if (!choice->table.struct_size)
+        choose(choice, cpu & ALL, fastest ? 1 : 0);
+    pthread_mutex_unlock(&lock);
+    return &choice->table;
+}
