@@ -1,0 +1,326 @@
+/* product_int8.c - products with Q8_0 and Q4_0 weights by VNNI (kernels/blocks.h has the formula).
+ *
+ * A lane is an output: of sixteen weight rows, four consecutive weights each make one vector, so that
+ * vpdpbusd with four activations broadcast from memory adds to sixteen sums at once and nothing is ever summed
+ * across lanes. Weights are made unsigned by an offset of 128; the correction is where the sums start.
+ *
+ * Many rows (bound by arithmetic): a chunk of k of some weight rows is unpacked into scratch, where it stays in
+ * the second cache while all rows of x pass by, twelve at a time.
+ * Few rows (bound by memory): blocks are unpacked into registers only, and the weights of the next sixteen rows
+ * are called for ahead of their time. */
+#include "kernels/blocks.h"
+#include "kernels/kernels.h"
+
+#include <immintrin.h>
+
+#define VNNI   __attribute__((target("avx512vnni")))
+#define INLINE static inline __attribute__((always_inline))
+#if defined __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+enum {
+    GROUP = 16,           /* outputs in the lanes of a vector */
+    QUADS = BLOCK / 4,    /* vectors of a group's block */
+    ROWS = 12,            /* of x in a tile */
+    FEW = 3,              /* rows for which unpacking into registers is best */
+    CHUNK = 2048 / BLOCK, /* blocks of k that are unpacked at once */
+    PASS = 64,            /* outputs that are unpacked at once */
+};
+
+struct unpacked {
+    __m512i w[QUADS]; /* four weights, each plus 128, of sixteen rows */
+    __m512 d;
+};
+
+static void prepare(void *row, const float *x, uint64_t k)
+{
+    int8_t *q = row;
+    float *d = (float *)((char *)row + k);
+    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
+        __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
+        /* as whole numbers, so that a NaN is larger than any number */
+        __m512i bits = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
+                                        _mm512_and_si512(_mm512_castps_si512(high), magnitude));
+        float largest = float_of_bits(_mm512_reduce_max_epu32(bits));
+        __m512 factor = _mm512_set1_ps(int8_block_factor(largest));
+        __mmask16 some = _mm512_cmp_ps_mask(factor, _mm512_setzero_ps(), _CMP_GT_OQ);
+        __m512i a = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(low, factor));
+        __m512i c = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(high, factor));
+        _mm_storeu_si128((__m128i *)(q + b * BLOCK), _mm512_cvtepi32_epi8(a));
+        _mm_storeu_si128((__m128i *)(q + b * BLOCK + 16), _mm512_cvtepi32_epi8(c));
+        d[b] = largest / 127.0f;
+        s[b] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(a, c));
+    }
+}
+
+/* Where the blocks of a group's sixteen rows are: rows past the last stand for it again. */
+struct group {
+    const char *rows[GROUP];
+};
+
+INLINE struct group group_at(const viv_matmul *m, uint64_t n, uint64_t n_end)
+{
+    struct group g;
+    for (uint64_t i = 0; i < GROUP; i++)
+        g.rows[i] = (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride;
+    return g;
+}
+
+/* The f16 scales at the head of the blocks. */
+INLINE __m512 scales_at(const struct group *g, uint64_t at)
+{
+#define SCALE(i) (*(const uint16_t *)(const void *)(g->rows[i] + at))
+    __m128i low = _mm_cvtsi32_si128(SCALE(0)), high = _mm_cvtsi32_si128(SCALE(8));
+#define INSERT(i)                                                                                                  \
+    low = _mm_insert_epi16(low, SCALE(i), i);                                                                      \
+    high = _mm_insert_epi16(high, SCALE(8 + i), i);
+    INSERT(1)
+    INSERT(2) INSERT(3) INSERT(4) INSERT(5) INSERT(6) INSERT(7)
+#undef INSERT
+#undef SCALE
+        return _mm512_cvtph_ps(_mm256_set_m128i(high, low));
+}
+
+/* Four vectors of four rows' quads -> four vectors of one quad of the rows, in each 128 bits. */
+INLINE void transpose_quads(__m512i v[4])
+{
+    __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
+    __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
+    v[0] = _mm512_unpacklo_epi64(a, c);
+    v[1] = _mm512_unpackhi_epi64(a, c);
+    v[2] = _mm512_unpacklo_epi64(b, d);
+    v[3] = _mm512_unpackhi_epi64(b, d);
+}
+
+INLINE struct unpacked unpack_q8_0(const struct group *g, uint64_t b)
+{
+    const uint64_t at = b * sizeof(struct block_q8_0), q = at + offsetof(struct block_q8_0, q);
+    const __m512i offset = _mm512_set1_epi8((char)0x80);
+    const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13),
+                  odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+    __m512i v[8];
+    UNROLL
+    for (int i = 0; i < 8; i++)
+        v[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const void *)(g->rows[i] + q))),
+                                  _mm256_loadu_si256((const void *)(g->rows[i + 8] + q)), 1);
+    transpose_quads(v);
+    transpose_quads(v + 4);
+    struct unpacked u;
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        u.w[i] = _mm512_xor_si512(_mm512_permutex2var_epi64(v[i], even, v[i + 4]), offset);
+        u.w[i + 4] = _mm512_xor_si512(_mm512_permutex2var_epi64(v[i], odd, v[i + 4]), offset);
+    }
+    u.d = scales_at(g, at);
+    return u;
+}
+
+INLINE __m512i four_rows(const struct group *g, int i, uint64_t q)
+{
+#define ROW(i) _mm_loadu_si128((const void *)(g->rows[i] + q))
+    __m512i v = _mm512_castsi128_si512(ROW(i));
+    v = _mm512_inserti32x4(v, ROW(i + 4), 1);
+    v = _mm512_inserti32x4(v, ROW(i + 8), 2);
+    return _mm512_inserti32x4(v, ROW(i + 12), 3);
+#undef ROW
+}
+
+INLINE struct unpacked unpack_q4_0(const struct group *g, uint64_t b)
+{
+    const uint64_t at = b * sizeof(struct block_q4_0), q = at + offsetof(struct block_q4_0, q);
+    const __m512i nibble = _mm512_set1_epi8(15), offset = _mm512_set1_epi8(128 - 8);
+    __m512i v[4] = {four_rows(g, 0, q), four_rows(g, 1, q), four_rows(g, 2, q), four_rows(g, 3, q)};
+    transpose_quads(v);
+    struct unpacked u;
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        u.w[i] = _mm512_add_epi8(_mm512_and_si512(v[i], nibble), offset);
+        u.w[i + 4] = _mm512_add_epi8(_mm512_and_si512(_mm512_srli_epi16(v[i], 4), nibble), offset);
+    }
+    u.d = scales_at(g, at);
+    return u;
+}
+
+INLINE struct unpacked unpack(uint32_t dtype, const struct group *g, uint64_t b)
+{
+    return dtype == VIV_Q8_0 ? unpack_q8_0(g, b) : unpack_q4_0(g, b);
+}
+
+/* y + (dw * d) * sum for n_rows rows, at row r0 of x; a row's parts are at fixed distances. */
+INLINE VNNI void add_block(__m512 *y, const struct unpacked *u, const char *x, uint64_t stride, uint64_t k,
+                           uint64_t b, const int n_rows)
+{
+    __m512i sum[ROWS];
+    UNROLL
+    for (int r = 0; r < n_rows; r++)
+        sum[r] = _mm512_set1_epi32(*(const int32_t *)(const void *)(x + r * stride + k + k / BLOCK * 4 + b * 4));
+    UNROLL
+    for (int i = 0; i < QUADS; i++)
+        UNROLL
+    for (int r = 0; r < n_rows; r++)
+        sum[r] = _mm512_dpbusd_epi32(
+            sum[r], u->w[i],
+            _mm512_set1_epi32(*(const int32_t *)(const void *)(x + r * stride + b * BLOCK + i * 4)));
+    UNROLL
+    for (int r = 0; r < n_rows; r++) {
+        __m512 d = _mm512_mul_ps(u->d, _mm512_set1_ps(*(const float *)(const void *)(x + r * stride + k + b * 4)));
+        y[r] = _mm512_add_ps(y[r], _mm512_mul_ps(d, _mm512_cvtepi32_ps(sum[r])));
+    }
+}
+
+/* Sixteen outputs of n_rows rows over blocks [0, n_blocks) of `weights`, which are blocks first... of the row. */
+INLINE VNNI void tile(const viv_matmul *m, const struct unpacked *weights, uint64_t first, uint64_t n_blocks,
+                      uint64_t r0, uint64_t n, __mmask16 lanes, const int n_rows)
+{
+    const char *x = (const char *)m->x + r0 * m->x_stride;
+    float *out = m->y + r0 * m->y_stride + n;
+    __m512 y[ROWS];
+    UNROLL
+    for (int r = 0; r < n_rows; r++)
+        y[r] = first ? _mm512_maskz_loadu_ps(lanes, out + r * m->y_stride) : _mm512_setzero_ps();
+    for (uint64_t b = 0; b < n_blocks; b++)
+        add_block(y, weights + b, x, m->x_stride, m->k, first + b, n_rows);
+    UNROLL
+    for (int r = 0; r < n_rows; r++)
+        _mm512_mask_storeu_ps(out + r * m->y_stride, lanes, y[r]);
+}
+
+typedef void tile_function(const viv_matmul *, const struct unpacked *, uint64_t, uint64_t, uint64_t, uint64_t,
+                           __mmask16);
+#define TILE(n_rows)                                                                                               \
+    VNNI static void tile_##n_rows(const viv_matmul *m, const struct unpacked *weights, uint64_t first,            \
+                                   uint64_t n_blocks, uint64_t r0, uint64_t n, __mmask16 lanes)                    \
+    {                                                                                                              \
+        tile(m, weights, first, n_blocks, r0, n, lanes, n_rows);                                                   \
+    }
+TILE(1)
+TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11)
+    TILE(12) static tile_function *const tiles[ROWS + 1] = {
+        NULL, tile_1, tile_2, tile_3, tile_4, tile_5, tile_6, tile_7, tile_8, tile_9, tile_10, tile_11, tile_12};
+
+INLINE __mmask16 lanes_of(uint64_t n, uint64_t n_end)
+{
+    return (__mmask16)(n_end - n >= GROUP ? 0xffff : (1u << (n_end - n)) - 1);
+}
+
+/* Calls for the part of the next group that is as far in as block b is in this one. */
+INLINE void call_next(const struct group *g, uint64_t stride, uint64_t b, uint64_t block_bytes)
+{
+    const char *at = g->rows[0] + GROUP * stride + b * block_bytes * GROUP;
+    for (uint64_t i = 0; i < block_bytes * GROUP; i += 64)
+        _mm_prefetch(at + i, _MM_HINT_T1);
+}
+
+INLINE void many_rows(uint32_t dtype, uint64_t block_bytes, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
+{
+    struct unpacked *weights = m->scratch;
+    const uint64_t blocks = m->k / BLOCK, chunk = size_min(blocks, CHUNK);
+    for (uint64_t n0 = n_first; n0 < n_end; n0 += PASS) {
+        uint64_t pass_end = size_min(n0 + PASS, n_end);
+        for (uint64_t first = 0; first < blocks; first += chunk) {
+            uint64_t n_blocks = size_min(blocks - first, chunk);
+            for (uint64_t n = n0; n < pass_end; n += GROUP) {
+                struct group g = group_at(m, n, n_end);
+                for (uint64_t b = 0; b < n_blocks; b++) {
+                    weights[(n - n0) / GROUP * chunk + b] = unpack(dtype, &g, first + b);
+                    call_next(&g, m->w_stride, first + b, block_bytes);
+                }
+            }
+            for (uint64_t r = 0; r < m->n_rows;) {
+                uint64_t n_rows = size_min(m->n_rows - r, ROWS);
+                for (uint64_t n = n0; n < pass_end; n += GROUP)
+                    tiles[n_rows](m, weights + (n - n0) / GROUP * chunk, first, n_blocks, r, n, lanes_of(n, n_end));
+                r += n_rows;
+            }
+        }
+    }
+}
+
+INLINE VNNI void few_rows(uint32_t dtype, uint64_t block_bytes, const viv_matmul *m, uint64_t n_first,
+                          uint64_t n_end, const int n_rows)
+{
+    for (uint64_t n = n_first; n < n_end; n += GROUP) {
+        struct group g = group_at(m, n, n_end);
+        __m512 y[FEW];
+        UNROLL
+        for (int r = 0; r < n_rows; r++)
+            y[r] = _mm512_setzero_ps();
+        for (uint64_t b = 0; b < m->k / BLOCK; b++) {
+            struct unpacked u = unpack(dtype, &g, b);
+            call_next(&g, m->w_stride, b, block_bytes);
+            add_block(y, &u, m->x, m->x_stride, m->k, b, n_rows);
+        }
+        UNROLL
+        for (int r = 0; r < n_rows; r++)
+            _mm512_mask_storeu_ps(m->y + r * m->y_stride + n, lanes_of(n, n_end), y[r]);
+    }
+}
+
+#define DEFINE_MULTIPLY(TYPE, DTYPE)                                                                               \
+    VNNI static void multiply_##TYPE(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                        \
+    {                                                                                                              \
+        switch (m->n_rows) {                                                                                       \
+        case 0:                                                                                                    \
+            return;                                                                                                \
+        case 1:                                                                                                    \
+            few_rows(DTYPE, sizeof(struct block_##TYPE), m, n_first, n_end, 1);                                    \
+            return;                                                                                                \
+        case 2:                                                                                                    \
+            few_rows(DTYPE, sizeof(struct block_##TYPE), m, n_first, n_end, 2);                                    \
+            return;                                                                                                \
+        case 3:                                                                                                    \
+            few_rows(DTYPE, sizeof(struct block_##TYPE), m, n_first, n_end, 3);                                    \
+            return;                                                                                                \
+        default:                                                                                                   \
+            many_rows(DTYPE, sizeof(struct block_##TYPE), m, n_first, n_end);                                      \
+        }                                                                                                          \
+    }
+DEFINE_MULTIPLY(q8_0, VIV_Q8_0)
+DEFINE_MULTIPLY(q4_0, VIV_Q4_0)
+
+static uint64_t scratch_bytes(uint64_t k)
+{
+    return PASS / GROUP * size_min(k / BLOCK, CHUNK) * sizeof(struct unpacked);
+}
+
+static const viv_product product_q8_0 = {
+    .struct_size = sizeof(viv_product),
+    .weight_dtype = VIV_Q8_0,
+    .tile = PASS,
+    .name = "avx512_vnni q8_0",
+    .row_format = INT8_ROW_FORMAT,
+    .row_bytes = int8_row_bytes,
+    .prepare = prepare,
+    .scratch_bytes = scratch_bytes,
+    .multiply = multiply_q8_0,
+};
+
+static const viv_product product_q4_0 = {
+    .struct_size = sizeof(viv_product),
+    .weight_dtype = VIV_Q4_0,
+    .tile = PASS,
+    .name = "avx512_vnni q4_0",
+    .row_format = INT8_ROW_FORMAT,
+    .row_bytes = int8_row_bytes,
+    .prepare = prepare,
+    .scratch_bytes = scratch_bytes,
+    .multiply = multiply_q4_0,
+};
+
+const struct kernel kernel_avx512_product_q8_0 = {.operation = KERNEL_PRODUCT,
+                                                  .rank = 40,
+                                                  .name = "avx512_vnni",
+                                                  .cpu = VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI,
+                                                  .dtype = VIV_Q8_0,
+                                                  .product = &product_q8_0};
+const struct kernel kernel_avx512_product_q4_0 = {.operation = KERNEL_PRODUCT,
+                                                  .rank = 40,
+                                                  .name = "avx512_vnni",
+                                                  .cpu = VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI,
+                                                  .dtype = VIV_Q4_0,
+                                                  .product = &product_q4_0};

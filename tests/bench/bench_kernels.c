@@ -1,0 +1,223 @@
+/* bench_kernels - how near the products come to this machine's limits, which it measures itself.
+ *
+ *   bench_kernels [-t THREADS] [NAME...]        kernels whose names contain one of these ("avx512", "q8_0")
+ *
+ * A product is of the shape of a layer of a 1B model (n = 8192, k = 2048), over several weights in turn so that few
+ * rows come from memory and not from a cache. Threads each take a share of the outputs. Medians of several runs. */
+#include "kernels/blocks.h"
+#include "kernels/kernels.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 64, RUNS = 7 };
+
+static unsigned n_threads = 1;
+static pthread_barrier_t barrier;
+static double run_seconds[RUNS];
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+struct job {
+    void (*work)(void *ctx, unsigned thread);
+    void *ctx;
+    unsigned thread;
+};
+
+static void *run_job(void *arg)
+{
+    struct job *job = arg;
+    for (int i = 0; i < RUNS; i++) {
+        pthread_barrier_wait(&barrier);
+        double start = now();
+        job->work(job->ctx, job->thread);
+        pthread_barrier_wait(&barrier);
+        if (job->thread == 0)
+            run_seconds[i] = now() - start;
+    }
+    return NULL;
+}
+
+/* Median seconds that `work` takes on all threads at once. */
+static double measure(void (*work)(void *ctx, unsigned thread), void *ctx)
+{
+    pthread_t threads[MAX_THREADS];
+    struct job jobs[MAX_THREADS];
+    pthread_barrier_init(&barrier, NULL, n_threads);
+    for (unsigned i = 0; i < n_threads; i++) {
+        jobs[i] = (struct job){work, ctx, i};
+        if (i > 0 && pthread_create(&threads[i], NULL, run_job, &jobs[i]) != 0)
+            exit(1);
+    }
+    run_job(&jobs[0]);
+    for (unsigned i = 1; i < n_threads; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&barrier);
+    qsort(run_seconds, RUNS, sizeof *run_seconds, by_value);
+    return run_seconds[RUNS / 2];
+}
+
+static void *allocate(size_t n)
+{
+    void *p = aligned_alloc(64, (n + 63) / 64 * 64);
+    if (!p)
+        exit(1);
+    memset(p, 0, n);
+    return p;
+}
+
+/* --- memory ----------------------------------------------------------------------------------------------------
+ */
+enum { MEMORY_BYTES = 256 << 20 };
+
+struct memory {
+    const uint64_t *words;
+    uint64_t sums[MAX_THREADS][8];
+};
+
+static void read_memory(void *ctx, unsigned thread)
+{
+    struct memory *m = ctx;
+    size_t n = MEMORY_BYTES / sizeof *m->words / n_threads / 32 * 32;
+    const uint64_t *words = m->words + thread * n;
+    uint64_t a[32] = {0};
+    for (size_t i = 0; i < n; i += 32) {
+        __builtin_prefetch(words + i + 512);
+        __builtin_prefetch(words + i + 520);
+        __builtin_prefetch(words + i + 528);
+        __builtin_prefetch(words + i + 536);
+        for (int j = 0; j < 32; j++)
+            a[j] += words[i + j];
+    }
+    for (int j = 0; j < 32; j++)
+        m->sums[thread][0] += a[j];
+}
+
+/* --- products ------------------------------------------------------------------------------------------------- */
+struct product_job {
+    const viv_product *product;
+    viv_matmul matmul[8];
+    unsigned n_weights;
+    uint64_t n;
+    void *scratch[MAX_THREADS];
+};
+
+static void run_product(void *ctx, unsigned thread)
+{
+    struct product_job *p = ctx;
+    for (unsigned i = 0; i < p->n_weights; i++) {
+        viv_matmul m = p->matmul[i];
+        m.scratch = p->scratch[thread];
+        uint64_t tiles = p->n / p->product->tile;
+        m.struct_size = sizeof m;
+        p->product->multiply(&m, tiles * thread / n_threads * p->product->tile,
+                             tiles * (thread + 1) / n_threads * p->product->tile);
+    }
+}
+
+static uint64_t weight_row_bytes(uint32_t dtype, uint64_t k)
+{
+    switch (dtype) {
+    case VIV_F32:
+        return k * 4;
+    case VIV_Q8_0:
+        return k / BLOCK * sizeof(struct block_q8_0);
+    case VIV_Q4_0:
+        return k / BLOCK * sizeof(struct block_q4_0);
+    default:
+        return k * 2;
+    }
+}
+
+static void bench_product(const struct kernel *kernel, double bytes_per_second)
+{
+    const uint64_t n = 8192, k = 2048;
+    static const uint64_t row_counts[] = {1, 2, 4, 8, 16, 64, 512};
+    const viv_product *product = kernel->product;
+    struct product_job job = {.product = product, .n = n};
+    uint64_t weight_row = weight_row_bytes(kernel->dtype, k), x_row = product->row_bytes(k);
+    void (*from_f32)(void *, const float *, uint64_t) =
+        kernels_chosen(0, 0, KERNEL_FROM_F32, kernel->dtype)->from_f32;
+    float *values = allocate(k * sizeof *values);
+    char *x = allocate(512 * x_row), *w = allocate(8 * n * weight_row);
+    float *y = allocate(512 * n * sizeof *y);
+    for (uint64_t i = 0; i < 8 * n + 512; i++) {
+        if (i < 64 || i >= 8 * n)
+            for (uint64_t j = 0; j < k; j++)
+                values[j] = (float)rand() / (float)RAND_MAX - 0.5f;
+        if (i >= 8 * n)
+            product->prepare(x + (i - 8 * n) * x_row, values, k);
+        else if (i < 64)
+            from_f32(w + i * weight_row, values, k);
+        else
+            memcpy(w + i * weight_row, w + i % 64 * weight_row, weight_row);
+    }
+    for (unsigned t = 0; t < n_threads; t++)
+        job.scratch[t] = allocate(product->scratch_bytes(k) + 64);
+    for (size_t i = 0; i < sizeof row_counts / sizeof *row_counts; i++) {
+        uint64_t rows = row_counts[i];
+        job.n_weights = rows >= 64 ? 1 : 8;
+        for (unsigned j = 0; j < job.n_weights; j++)
+            job.matmul[j] = (viv_matmul){.n_rows = rows,
+                                         .k = k,
+                                         .x = x,
+                                         .x_stride = x_row,
+                                         .w = w + j * n * weight_row,
+                                         .w_stride = weight_row,
+                                         .y = y,
+                                         .y_stride = n};
+        double seconds = measure(run_product, &job) / job.n_weights;
+        double bytes = (double)(n * weight_row) / seconds;
+        printf("%-24s %4lu rows %8.1f GOPS %7.1f GB/s %4.0f %% of memory\n", product->name, (unsigned long)rows,
+               2.0 * (double)(n * k * rows) / seconds * 1e-9, bytes * 1e-9, 100 * bytes / bytes_per_second);
+        fflush(stdout);
+    }
+    for (unsigned t = 0; t < n_threads; t++)
+        free(job.scratch[t]);
+    free(values);
+    free(x);
+    free(w);
+    free(y);
+}
+
+int main(int argc, char **argv)
+{
+    for (int c; (c = getopt(argc, argv, "t:")) != -1;)
+        n_threads = c == 't' ? (unsigned)atoi(optarg) : 0;
+    if (n_threads < 1 || n_threads > MAX_THREADS) {
+        fprintf(stderr, "usage: %s [-t THREADS] [NAME...]\n", argv[0]);
+        return 2;
+    }
+    static struct memory memory;
+    uint64_t *words = allocate(MEMORY_BYTES);
+    memory.words = words;
+    double bytes_per_second = MEMORY_BYTES / measure(read_memory, &memory);
+    free(words);
+    printf("%s, %u threads, memory %.1f GB/s\n", kernels_cpu_name(), n_threads, bytes_per_second * 1e-9);
+    const uint64_t cpu = kernels_cpu();
+    for (const struct kernel *const *k = kernels_all(); *k; k++) {
+        if ((*k)->operation != KERNEL_PRODUCT || (*k)->cpu & ~cpu)
+            continue;
+        int named = optind >= argc;
+        for (int i = optind; i < argc; i++)
+            named |= strstr((*k)->product->name, argv[i]) != NULL;
+        if (named)
+            bench_product(*k, bytes_per_second);
+    }
+    return 0;
+}

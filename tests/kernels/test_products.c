@@ -1,0 +1,356 @@
+/* Products: every kernel that this processor can run against generic and against sums in double precision. */
+#include "kernels/blocks.h"
+#include "kernels/kernels.h"
+#include "testing.h"
+
+#include <math.h>
+
+static uint64_t seed = 1;
+
+static float uniform(void)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (float)(seed >> 40) * 0x1p-24f - 0.5f;
+}
+
+/* A product of n outputs, with buffers that end where they should (ASan sees who reads on) and start badly aligned.
+ */
+struct trial {
+    const viv_product *product;
+    uint64_t n, k, n_rows, y_stride;
+    uint64_t w_stride, x_stride;
+    float *values;          /* [n_rows][k] */
+    float *weights;         /* [n][k] as numbers */
+    char *w_memory, *w, *x; /* as the product takes them */
+    void *scratch;
+};
+
+static uint64_t weight_row_bytes(uint32_t dtype, uint64_t k)
+{
+    switch (dtype) {
+    case VIV_F32:
+        return k * 4;
+    case VIV_Q8_0:
+        return k / BLOCK * sizeof(struct block_q8_0);
+    case VIV_Q4_0:
+        return k / BLOCK * sizeof(struct block_q4_0);
+    default:
+        return k * 2;
+    }
+}
+
+static void *aligned(uint64_t bytes)
+{
+    void *p = NULL;
+    ck_assert(posix_memalign(&p, 64, bytes ? bytes : 64) == 0);
+    return p;
+}
+
+static const struct kernel *generic(enum kernel_operation operation, uint32_t dtype)
+{
+    return kernels_chosen(0, 0, operation, dtype);
+}
+
+static struct trial trial_make(const viv_product *product, uint64_t n, uint64_t k, uint64_t n_rows)
+{
+    uint32_t dtype = product->weight_dtype;
+    struct trial t = {.product = product, .n = n, .k = k, .n_rows = n_rows, .y_stride = n + 3};
+    uint64_t odd = dtype == VIV_F32 ? 4 : 2;
+    t.w_stride = weight_row_bytes(dtype, k);
+    t.x_stride = product->row_bytes(k);
+    t.values = aligned(n_rows * k * sizeof(float));
+    t.weights = aligned(n * k * sizeof(float));
+    t.w_memory = malloc(n * t.w_stride + odd);
+    ck_assert_ptr_nonnull(t.w_memory);
+    t.w = t.w_memory + odd;
+    t.x = aligned(n_rows * t.x_stride);
+    t.scratch = aligned(product->scratch_bytes(k));
+    for (uint64_t i = 0; i < n * k; i++)
+        t.weights[i] = uniform();
+    for (uint64_t i = 0; i < n; i++) {
+        generic(KERNEL_FROM_F32, dtype)->from_f32(t.w + i * t.w_stride, t.weights + i * k, k);
+        generic(KERNEL_TO_F32, dtype)->to_f32(t.weights + i * k, t.w + i * t.w_stride, k);
+    }
+    for (uint64_t i = 0; i < n_rows * k; i++)
+        t.values[i] = uniform() * (i % 97 == 0 ? 30.0f : 1.0f);
+    for (uint64_t r = 0; r < n_rows; r++)
+        product->prepare(t.x + r * t.x_stride, t.values + r * k, k);
+    return t;
+}
+
+static void trial_release(struct trial *t)
+{
+    free(t->values);
+    free(t->weights);
+    free(t->w_memory);
+    free(t->x);
+    free(t->scratch);
+}
+
+/* Rows [r, r + n_rows), outputs [first, end) into y, whose other elements must stay as they are. */
+static void trial_run(const struct trial *t, float *y, uint64_t r, uint64_t n_rows, uint64_t first, uint64_t end)
+{
+    viv_matmul m = {.struct_size = sizeof m,
+                    .n_rows = n_rows,
+                    .k = t->k,
+                    .x = t->x + r * t->x_stride,
+                    .x_stride = t->x_stride,
+                    .w = t->w,
+                    .w_stride = t->w_stride,
+                    .y = y,
+                    .y_stride = t->y_stride,
+                    .scratch = t->scratch};
+    t->product->multiply(&m, first, end);
+}
+
+static float *blank(const struct trial *t)
+{
+    float *y = malloc((t->n_rows * t->y_stride + 1) * sizeof *y);
+    ck_assert_ptr_nonnull(y);
+    for (uint64_t i = 0; i < t->n_rows * t->y_stride; i++)
+        y[i] = 12345.0f;
+    return y;
+}
+
+static bool same_bits(float a, float b)
+{
+    return bits_of_float(a) == bits_of_float(b) || (isnan(a) && isnan(b));
+}
+
+static const uint64_t plain_lengths[] = {1, 3, 15, 16, 17, 31, 33, 100, 1024, 1025, 1040, 2049};
+static const uint64_t block_lengths[] = {32, 64, 96, 160, 2048, 2080, 4128};
+static const uint64_t some_outputs[] = {1, 3, 4, 5, 16, 17, 33, 70};
+static const uint64_t some_rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 25, 100};
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static bool is_block(uint32_t dtype)
+{
+    return dtype == VIV_Q8_0 || dtype == VIV_Q4_0;
+}
+
+static bool runs_here(const struct kernel *k)
+{
+    return k->operation == KERNEL_PRODUCT && !(k->cpu & ~kernels_cpu());
+}
+
+/* Calls `check` for every product kernel that runs here, over lengths, outputs and rows that leave every kind of
+ * rest. */
+static void for_trials(void (*check)(const struct trial *t), uint64_t few)
+{
+    for (const struct kernel *const *k = kernels_all(); *k; k++) {
+        if (!runs_here(*k))
+            continue;
+        const viv_product *product = (*k)->product;
+        bool block = is_block(product->weight_dtype);
+        size_t n_lengths = block ? COUNT(block_lengths) : COUNT(plain_lengths), turn = 0;
+        for (size_t i = 0; i < n_lengths; i++)
+            for (size_t j = 0; j < COUNT(some_outputs); j++)
+                for (size_t l = 0; l < COUNT(some_rows); l++) {
+                    if (turn++ % few)
+                        continue;
+                    struct trial t = trial_make(product, some_outputs[j],
+                                                block ? block_lengths[i] : plain_lengths[i], some_rows[l]);
+                    check(&t);
+                    trial_release(&t);
+                }
+    }
+}
+
+#define WHERE "%s, n %lu, k %lu, %lu rows, output %lu of row %lu"
+#define WHERE_ARGS(t, r, n)                                                                                        \
+    (t)->product->name, (unsigned long)(t)->n, (unsigned long)(t)->k, (unsigned long)(t)->n_rows,                  \
+        (unsigned long)(n), (unsigned long)(r)
+
+static void check_near(const struct trial *t)
+{
+    float *y = blank(t);
+    trial_run(t, y, 0, t->n_rows, 0, t->n);
+    /* relative to the sum of magnitudes, unless activations are rounded to 8 bits of the largest of their block */
+    bool block = is_block(t->product->weight_dtype);
+    double tolerance = strcmp(t->product->row_format, "bf16") == 0 ? 0.008 : 1e-6;
+    for (uint64_t r = 0; r < t->n_rows; r++) {
+        for (uint64_t n = 0; n < t->n; n++) {
+            double sum = 0, magnitude = 0, weights = 0;
+            for (uint64_t k = 0; k < t->k; k++) {
+                double p = (double)t->weights[n * t->k + k] * t->values[r * t->k + k];
+                sum += p;
+                magnitude += fabs(p);
+                weights += fabs(t->weights[n * t->k + k]);
+            }
+            double error = tolerance * magnitude + (block ? weights * 15.0 * 0.51 / 127.0 : 0.0);
+            ck_assert_msg(fabs(y[r * t->y_stride + n] - sum) <= error + 1e-30, WHERE ": %g for %g",
+                          WHERE_ARGS(t, r, n), (double)y[r * t->y_stride + n], sum);
+        }
+        for (uint64_t n = t->n; n < t->y_stride; n++)
+            ck_assert_msg(y[r * t->y_stride + n] == 12345.0f, WHERE " was written", WHERE_ARGS(t, r, n));
+    }
+    free(y);
+}
+
+TEST(product__is_the_sum_of_products)
+{
+    for_trials(check_near, 2);
+}
+END_TEST
+
+static void check_rows_alone(const struct trial *t)
+{
+    if (t->product->flags & VIV_PRODUCT_BATCH_VARIANT)
+        return;
+    float *together = blank(t), *alone = blank(t);
+    trial_run(t, together, 0, t->n_rows, 0, t->n);
+    for (uint64_t r = 0; r < t->n_rows; r++)
+        trial_run(t, alone + r * t->y_stride, r, 1, 0, t->n);
+    for (uint64_t r = 0; r < t->n_rows; r++)
+        for (uint64_t n = 0; n < t->n; n++)
+            ck_assert_msg(same_bits(together[r * t->y_stride + n], alone[r * t->y_stride + n]), WHERE,
+                          WHERE_ARGS(t, r, n));
+    free(together);
+    free(alone);
+}
+
+TEST(product__of_a_row_is_the_same_bits_in_any_company)
+{
+    for_trials(check_rows_alone, 3);
+}
+END_TEST
+
+static void check_split(const struct trial *t)
+{
+    if (t->product->flags & VIV_PRODUCT_BATCH_VARIANT)
+        return;
+    float *whole = blank(t), *parts = blank(t);
+    trial_run(t, whole, 0, t->n_rows, 0, t->n);
+    for (uint64_t n = 0, step = 1; n < t->n; n += step, step = step * 2 + 1)
+        trial_run(t, parts, 0, t->n_rows, n, n + step < t->n ? n + step : t->n);
+    for (uint64_t r = 0; r < t->n_rows; r++)
+        for (uint64_t n = 0; n < t->y_stride; n++)
+            ck_assert_msg(same_bits(whole[r * t->y_stride + n], parts[r * t->y_stride + n]), WHERE,
+                          WHERE_ARGS(t, r, n));
+    free(whole);
+    free(parts);
+}
+
+TEST(product__is_the_same_bits_however_outputs_are_divided)
+{
+    for_trials(check_split, 3);
+}
+END_TEST
+
+static void check_exact(const struct trial *t)
+{
+    if (!is_block(t->product->weight_dtype))
+        return;
+    struct trial g = *t;
+    g.product = generic(KERNEL_PRODUCT, t->product->weight_dtype)->product;
+    float *y = blank(t), *expected = blank(t);
+    trial_run(t, y, 0, t->n_rows, 0, t->n);
+    trial_run(&g, expected, 0, t->n_rows, 0, t->n);
+    for (uint64_t r = 0; r < t->n_rows; r++)
+        for (uint64_t n = 0; n < t->n; n++)
+            ck_assert_msg(same_bits(y[r * t->y_stride + n], expected[r * t->y_stride + n]), WHERE ": %a for %a",
+                          WHERE_ARGS(t, r, n), (double)y[r * t->y_stride + n],
+                          (double)expected[r * t->y_stride + n]);
+    free(y);
+    free(expected);
+}
+
+TEST(product__of_quantized_weights_is_generic_to_the_bit)
+{
+    for_trials(check_exact, 2);
+}
+END_TEST
+
+/* Blocks that only a file made by hand would have: scales of any bits, weights of -128. */
+TEST(product__of_any_bytes_is_generic_to_the_bit)
+{
+    for (const struct kernel *const *k = kernels_all(); *k; k++) {
+        if (!runs_here(*k) || !is_block((*k)->product->weight_dtype))
+            continue;
+        struct trial t = trial_make((*k)->product, 37, 320, 14);
+        for (uint64_t i = 0; i < t.n * t.w_stride; i++)
+            t.w[i] = (char)(int)(uniform() * 255.0f);
+        check_exact(&t);
+        trial_release(&t);
+    }
+}
+END_TEST
+
+TEST(product__prepares_int8_rows_as_generic_does)
+{
+    enum { K = 32 * 9 };
+    float x[K];
+    for (int i = 0; i < K; i++)
+        x[i] = uniform() * (float)(i + 1);
+    for (int i = 0; i < 32; i++) {
+        x[64 + i] = 0.0f;
+        x[96 + i] *= 0x1p-130f;
+        x[128 + i] *= 0x1p+118f;
+        x[160 + i] = i % 2 ? -1.0f : 1.0f;
+        x[192 + i] = (float)i - 15.5f; /* halves, once scaled */
+    }
+    x[225] = NAN;
+    x[260] = -INFINITY;
+    const viv_product *g = generic(KERNEL_PRODUCT, VIV_Q8_0)->product;
+    char *expected = aligned(g->row_bytes(K)), *row = aligned(g->row_bytes(K));
+    g->prepare(expected, x, K);
+    for (const struct kernel *const *k = kernels_all(); *k; k++) {
+        if (!runs_here(*k) || strcmp((*k)->product->row_format, g->row_format) != 0)
+            continue;
+        memset(row, 0, g->row_bytes(K));
+        (*k)->product->prepare(row, x, K);
+        ck_assert_msg(memcmp(row, expected, K) == 0, "%s: q", (*k)->product->name);
+        ck_assert_msg(memcmp(int8_row_sums(row, K), int8_row_sums(expected, K), K / BLOCK * 4) == 0, "%s: sums",
+                      (*k)->product->name);
+        for (int b = 0; b < K / BLOCK; b++)
+            ck_assert_msg(same_bits(int8_row_scales(row, K)[b], int8_row_scales(expected, K)[b]), "%s: scale %d",
+                          (*k)->product->name, b);
+    }
+    free(expected);
+    free(row);
+}
+END_TEST
+
+TEST(product__lets_nan_and_infinity_through_to_their_row_alone)
+{
+    static const float poisons[] = {NAN, INFINITY, -INFINITY};
+    for (const struct kernel *const *k = kernels_all(); *k; k++) {
+        if (!runs_here(*k))
+            continue;
+        for (size_t i = 0; i < COUNT(poisons); i++) {
+            struct trial t = trial_make((*k)->product, 19, 96, 8);
+            t.values[5 * t.k + 77] = poisons[i];
+            t.product->prepare(t.x + 5 * t.x_stride, t.values + 5 * t.k, t.k);
+            float *y = blank(&t);
+            trial_run(&t, y, 0, t.n_rows, 0, t.n);
+            for (uint64_t r = 0; r < t.n_rows; r++)
+                for (uint64_t n = 0; n < t.n; n++)
+                    ck_assert_msg(!isfinite(y[r * t.y_stride + n]) == (r == 5), WHERE, WHERE_ARGS(&t, r, n));
+            free(y);
+            trial_release(&t);
+        }
+    }
+}
+END_TEST
+
+TEST(product__of_no_rows_or_no_outputs_writes_nothing)
+{
+    for (const struct kernel *const *k = kernels_all(); *k; k++) {
+        if (!runs_here(*k))
+            continue;
+        struct trial t = trial_make((*k)->product, 5, 64, 2);
+        float *y = blank(&t);
+        trial_run(&t, y, 0, 0, 0, t.n);
+        trial_run(&t, y, 0, t.n_rows, 3, 3);
+        for (uint64_t i = 0; i < t.n_rows * t.y_stride; i++)
+            ck_assert(y[i] == 12345.0f);
+        free(y);
+        trial_release(&t);
+    }
+}
+END_TEST
+
+TESTS(product__is_the_sum_of_products, product__of_a_row_is_the_same_bits_in_any_company,
+      product__is_the_same_bits_however_outputs_are_divided, product__of_quantized_weights_is_generic_to_the_bit,
+      product__of_any_bytes_is_generic_to_the_bit, product__prepares_int8_rows_as_generic_does,
+      product__lets_nan_and_infinity_through_to_their_row_alone, product__of_no_rows_or_no_outputs_writes_nothing)
