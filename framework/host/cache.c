@@ -1,0 +1,111 @@
+/* cache.c - what probing has found, one small text file for each plugin's path under $XDG_CACHE_HOME/vivarium (or
+ * ~/.cache/vivarium): a first line that must still be true, then the report as probe.c has it. A failure is kept
+ * too, but its sentence says so, and how to try again. */
+#include "base/file.h"
+#include "base/strmap.h"
+#include "config.h"
+#include "host/plugin.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { MAX_CACHED = 1 << 18 };
+
+static bool cache_directory(char *path, size_t capacity)
+{
+    const char *base = secure_getenv("XDG_CACHE_HOME"), *home = secure_getenv("HOME");
+    int n;
+    if (base && *base == '/')
+        n = snprintf(path, capacity, "%s/vivarium", base);
+    else if (home && *home == '/')
+        n = snprintf(path, capacity, "%s/.cache/vivarium", home);
+    else
+        return false;
+    return n > 0 && (size_t)n < capacity;
+}
+
+static bool cache_path(const struct plugin *p, char *path, size_t capacity)
+{
+    char directory[PATH_MAX];
+    if (!cache_directory(directory, sizeof directory))
+        return false;
+    int n = snprintf(path, capacity, "%s/plugin-%016" PRIx64, directory, hash_bytes(p->path, strlen(p->path)));
+    return n > 0 && (size_t)n < capacity;
+}
+
+/* The file's state, the host's, and what the dynamic loader takes from the environment. */
+static bool cache_key(const struct plugin *p, struct buf *key)
+{
+    static const char *const variables[] = {"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_BIND_NOW"};
+    struct file_map file;
+    struct error err;
+    struct stat st;
+    if (strchr(p->path, '\n') || stat(p->path, &st) != 0 || file_map_open(&file, p->path, &err) != VIV_OK)
+        return false;
+    uint32_t sum = (uint32_t)crc32_z(crc32_z(0, NULL, 0), file.data, file.size);
+    buf_printf(key, "vivarium %s, ABI %u.%u; size %" PRIu64 " time %lld.%09ld crc32 %08" PRIx32 " loader",
+               PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR, file.size, (long long)st.st_mtim.tv_sec,
+               st.st_mtim.tv_nsec, sum);
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *value = getenv(variables[i]);
+        buf_printf(key, " %016" PRIx64, value ? hash_bytes(value, strlen(value)) : 0);
+    }
+    file_map_close(&file);
+    return buf_printf(key, " %s\n", p->path);
+}
+
+/* Only we may have written it. */
+static bool is_ours(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & S_IWOTH);
+}
+
+bool cache_read(struct plugin *p, struct arena *arena, viv_status *status, struct error *why)
+{
+    char path[PATH_MAX];
+    struct buf key = {0}, text = {0};
+    struct error err;
+    bool known = cache_path(p, path, sizeof path) && is_ours(path) && cache_key(p, &key) &&
+                 file_read(path, MAX_CACHED, &text, &err) == VIV_OK && text.size > key.size &&
+                 memcmp(text.data, key.data, key.size) == 0 && !memchr(text.data, '\0', text.size);
+    if (known) {
+        *status = report_read(p, text.data + key.size, arena, why);
+        known = *status != VIV_EINTERNAL && *status != VIV_ENOMEM;
+    }
+    buf_release(&key);
+    buf_release(&text);
+    return known;
+}
+
+/* The directory and those above it, as far as they are missing. */
+static bool make_directories(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int made = mkdir(path, 0700);
+        int reason = errno;
+        *slash = '/';
+        if (made != 0 && reason != EEXIST)
+            return false;
+    }
+    return true;
+}
+
+void cache_write(const struct plugin *p, viv_status status, const struct error *why)
+{
+    char path[PATH_MAX];
+    struct buf text = {0};
+    struct error err;
+    if (cache_path(p, path, sizeof path) && cache_key(p, &text) && report_write(p, status, why, &text) &&
+        make_directories(path))
+        file_write(path, text.data, text.size, &err);
+    buf_release(&text);
+}

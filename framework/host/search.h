@@ -1,0 +1,28 @@
+/* search.h - where plugins and specs are looked for. Within host/. */
+#ifndef HOST_SEARCH_H
+#define HOST_SEARCH_H
+
+#include "base/arena.h"
+#include "host/host.h"
+
+struct place {
+    const char *directory;
+    unsigned rank; /* those of equal rank are one place: the folders of a build tree */
+};
+
+struct search {
+    struct place *places;
+    size_t n_places, places_capacity;
+    const char **specs; /* NULL-terminated */
+    size_t n_specs, specs_capacity;
+};
+
+viv_status search_init(struct search *s, const struct host_options *options, struct arena *arena,
+                       struct error *err);
+void search_release(struct search *s);
+
+/* Names in a directory that end in `suffix`, sorted, each "directory/name"; none if it cannot be read. */
+viv_status search_files(const char *directory, const char *suffix, struct arena *arena, const char ***out,
+                        size_t *n, struct error *err);
+
+#endif

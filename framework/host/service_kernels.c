@@ -1,0 +1,9 @@
+/* service_kernels.c - VIV_SERVICE_KERNELS: the arithmetic that was chosen for this machine. */
+#include "host/service.h"
+
+static const void *choose(const struct host *h)
+{
+    return host_kernels(h);
+}
+
+const struct service service_kernels = {.id = VIV_SERVICE_KERNELS, .choose = choose};
