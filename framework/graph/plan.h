@@ -1,0 +1,34 @@
+/* plan.h - where each value of a graph lies while a step runs, and in what order what is done. Made once.
+ *
+ * From some node on, only row-wise layers remain: what they do to one row no other row notices. There the rows
+ * whose output nobody asked for are dropped ("the tail"), so that a prompt of 512 tokens pays for one row of
+ * logits. */
+#ifndef GRAPH_PLAN_H
+#define GRAPH_PLAN_H
+
+#include "graph/graph.h"
+
+struct plan_op {
+    uint32_t node; /* UINT32_MAX: drop the rows that nobody asked for */
+    uint32_t phase;
+};
+
+struct plan {
+    struct arena arena;
+    uint32_t *slot_of;     /* [n_values] which buffer a value lies in; of value 0: none */
+    uint64_t *slot_floats; /* [n_slots] features per row */
+    bool *slot_in_tail;    /* [n_slots] written by tail nodes only: holds as many rows as are asked for */
+    uint32_t n_slots;
+    uint32_t tail;  /* first node of the tail; n_nodes when there is none */
+    uint32_t *kept; /* [n_kept] values that live on into the tail */
+    uint32_t n_kept;
+    struct plan_op *ops;
+    uint32_t n_ops;
+};
+
+enum { PLAN_DROP_ROWS = UINT32_MAX };
+
+viv_status plan_make(const struct graph *g, struct plan *out, struct error *err);
+void plan_release(struct plan *p);
+
+#endif

@@ -1,0 +1,167 @@
+/* bind.c - from the weights that the graph needs to the tensors that the checkpoint has. Every tensor must be used
+ * or ignored by name; the errors name tensors and both shapes. Only bind_transformed reads any data. */
+#include "session/instance.h"
+
+#include "base/near.h"
+#include "tensor/dtype.h"
+
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SOURCES = 1024 };
+
+static const struct weight *weight_at(const viv_model *m, uint32_t i)
+{
+    return &m->expansion->weights[i];
+}
+
+static viv_status at_weight(struct error *err, const struct weight *w)
+{
+    return error_prefix(err, "%s:%" PRIu32 ":%" PRIu32 ": weight '%s'", w->at.file, w->at.line, w->at.column,
+                        w->key);
+}
+
+static viv_status missing(const viv_model *m, const char *name, struct error *err)
+{
+    const char **names = calloc(m->checkpoint.n_tensors ? m->checkpoint.n_tensors : 1, sizeof *names);
+    if (!names)
+        return error_nomem(err);
+    for (uint32_t i = 0; i < m->checkpoint.n_tensors; i++)
+        names[i] = m->checkpoint.tensors[i].name;
+    const char *nearest = near_word(name, names, m->checkpoint.n_tensors);
+    error_set(err, VIV_ENOTFOUND, "%s has no tensor '%s'%s%s%s", m->checkpoint.path, name,
+              nearest ? "; the nearest of its names is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+    free(names);
+    return VIV_ENOTFOUND;
+}
+
+static bool same_shape(const viv_tensor *t, const struct weight *w)
+{
+    if ((uint32_t)t->dl.ndim != w->n_dims)
+        return false;
+    for (uint32_t i = 0; i < w->n_dims; i++)
+        if ((uint64_t)t->dl.shape[i] != w->dims[i])
+            return false;
+    return true;
+}
+
+/* Finds the tensors of one weight; `*found` false when its first name is not there. */
+static viv_status find(viv_model *m, const struct weight *w, bool *used, const viv_tensor **out, bool *made,
+                       bool *found, struct error *err)
+{
+    const viv_tensor *sources[MAX_SOURCES];
+    *found = false;
+    if (w->n_names == 0)
+        return error_set(err, VIV_ENOTFOUND, "the spec gives it no name in %s files", m->checkpoint.format->names);
+    if (w->n_names > MAX_SOURCES)
+        return error_set(err, VIV_ELIMIT, "%u names, at most %d are joined", w->n_names, MAX_SOURCES);
+    for (uint32_t i = 0; i < w->n_names; i++) {
+        sources[i] = checkpoint_tensor(&m->checkpoint, w->names[i]);
+        if (!sources[i])
+            return missing(m, w->names[i], err);
+        used[sources[i] - m->checkpoint.tensors] = true;
+    }
+    *found = true;
+    *made = w->n_transforms > 0;
+    if (!*made && !same_shape(sources[0], w)) {
+        char expected[128], has[128];
+        int64_t shape[8];
+        for (uint32_t i = 0; i < w->n_dims; i++)
+            shape[i] = (int64_t)w->dims[i];
+        return error_set(err, VIV_ESHAPE, "tensor '%s': expected %s, %s has %s", w->names[0],
+                         shape_text(shape, w->n_dims, expected), m->checkpoint.path,
+                         shape_text(sources[0]->dl.shape, (uint32_t)sources[0]->dl.ndim, has));
+    }
+    *out = sources[0];
+    return VIV_OK;
+}
+
+static viv_status bind_one(viv_model *m, uint32_t index, bool *used, struct error *err)
+{
+    struct binding *b = &m->bindings[index];
+    uint32_t at = index;
+    /* `else` may lead on; a chain longer than the weights are many would be a circle */
+    for (uint32_t hops = 0; hops <= m->expansion->n_weights; hops++) {
+        const struct weight *w = weight_at(m, at);
+        bool found;
+        viv_status status = find(m, w, used, &b->tensor, &b->made, &found, err);
+        b->weight = at;
+        if (status == VIV_OK)
+            return VIV_OK;
+        if (found || status != VIV_ENOTFOUND || w->otherwise == -1)
+            return at_weight(err, weight_at(m, index));
+        b->tensor = NULL;
+        if (w->otherwise == -2)
+            return VIV_OK;
+        at = (uint32_t)w->otherwise;
+    }
+    error_set(err, VIV_EINVAL, "its `else` leads back to itself");
+    return at_weight(err, weight_at(m, index));
+}
+
+static bool ignored(const viv_model *m, const char *name)
+{
+    for (uint32_t i = 0; i < m->expansion->n_ignore; i++)
+        if (fnmatch(m->expansion->ignore[i], name, 0) == 0)
+            return true;
+    return false;
+}
+
+static viv_status account_for_all(const viv_model *m, const bool *used, struct error *err)
+{
+    uint32_t n = 0, first = 0;
+    for (uint32_t i = m->checkpoint.n_tensors; i-- > 0;)
+        if (!used[i] && !ignored(m, m->checkpoint.tensors[i].name)) {
+            n++;
+            first = i;
+        }
+    if (n == 0)
+        return VIV_OK;
+    const viv_tensor *t = &m->checkpoint.tensors[first];
+    char shape[128], more[64] = "";
+    if (n > 1)
+        snprintf(more, sizeof more, " (and %" PRIu32 " more)", n - 1);
+    return error_set(err, VIV_EFORMAT,
+                     "%s: tensor '%s' %s%s is neither used nor ignored by %s: is this another kind of model?",
+                     m->checkpoint.path, t->name, shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape), more,
+                     spec_path(m->spec));
+}
+
+viv_status bind_weights(viv_model *m, struct error *err)
+{
+    uint32_t n = m->expansion->n_weights;
+    m->bindings = arena_array(&m->arena, n, sizeof *m->bindings);
+    m->made = arena_array(&m->arena, n, sizeof *m->made);
+    bool *used = calloc(m->checkpoint.n_tensors ? m->checkpoint.n_tensors : 1, sizeof *used);
+    viv_status status = m->bindings && m->made && used ? VIV_OK : error_nomem(err);
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
+        status = bind_one(m, i, used, err);
+    if (status == VIV_OK)
+        status = account_for_all(m, used, err);
+    if (status != VIV_OK)
+        m->bindings = NULL;
+    for (uint32_t i = 0; status == VIV_OK && i < m->checkpoint.n_tensors; i++)
+        if (used[i])
+            m->weight_bytes += m->checkpoint.tensors[i].nbytes;
+    free(used);
+    return status;
+}
+
+viv_status bind_transformed(viv_model *m, struct error *err)
+{
+    for (uint32_t i = 0; i < m->expansion->n_weights; i++) {
+        struct binding *b = &m->bindings[i];
+        const struct weight *w = weight_at(m, b->weight);
+        const viv_tensor *sources[MAX_SOURCES];
+        if (!b->tensor || !b->made)
+            continue;
+        for (uint32_t j = 0; j < w->n_names; j++)
+            sources[j] = checkpoint_tensor(&m->checkpoint, w->names[j]);
+        viv_status status = transform_weight(m, w, sources, w->n_names, &b->tensor, err);
+        if (status != VIV_OK)
+            return at_weight(err, w);
+    }
+    return VIV_OK;
+}

@@ -1,0 +1,86 @@
+/* instance.h - what a model is made of, for the files of this folder. */
+#ifndef SESSION_INSTANCE_H
+#define SESSION_INSTANCE_H
+
+#include "graph/plan.h"
+#include "session/model.h"
+
+#include <stdatomic.h>
+
+enum { PAGE_ROWS = 128, MAX_END_TOKENS = 64 };
+
+/* Memory of a step that grows only when more rows than ever are asked for. 64-byte aligned. */
+struct block {
+    void *data;
+    uint64_t size;
+};
+viv_status block_reserve(struct block *b, uint64_t size, struct error *err); /* contents are lost */
+void block_release(struct block *b);
+
+struct viv_model {
+    struct model_options options;
+    struct spec *spec;
+    struct checkpoint checkpoint;
+    bool has_checkpoint, loaded;
+    struct expansion *expansion;
+    struct graph *graph;
+    struct arena arena; /* bindings, made tensors, vectors in f32 */
+    struct binding *bindings;
+    uint64_t weight_bytes, made_bytes;
+    struct block *made; /* tensors that transforms made, [up to expansion->n_weights] */
+    uint32_t n_made;
+
+    struct tokenizer *tokenizer;
+    int32_t ends[MAX_END_TOKENS];
+    uint32_t n_ends;
+
+    const viv_scheduler_class *scheduler_class;
+    void *scheduler;
+    uint32_t n_workers;
+    uint64_t context, max_rows;
+
+    struct plan plan;
+    struct block *slots;    /* [plan.n_slots] */
+    struct block workspace; /* of the running layer */
+    struct block *scratch;  /* [n_workers] */
+
+    /* state */
+    uint32_t state_dtype;
+    uint64_t state_bytes;    /* per token */
+    uint64_t *state_offsets; /* [n_states] bytes from the begin of a page of all states */
+    uint64_t page_bytes;     /* PAGE_ROWS tokens of all states */
+    void *free_pages;        /* a list: the first word of each points to the next */
+
+    /* the running step */
+    struct step_frame *frame;
+};
+
+/* bind.c: finds the tensors of all weights; then makes those that transforms make. */
+viv_status bind_weights(viv_model *m, struct error *err);
+viv_status bind_transformed(viv_model *m, struct error *err);
+/* transform.c: the tensor that a weight's transforms make of tensors in the file. */
+viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
+                            const viv_tensor **out, struct error *err);
+/* prepare.c: hands weights to the layers; the largest worker_workspace among them. */
+viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *err);
+
+/* sequence.c */
+struct sequence {
+    viv_model *model;
+    uint64_t length;
+    uint64_t n_pages, max_pages;
+    void **pages;                 /* [n_pages] all states of PAGE_ROWS tokens */
+    void **state_pages;           /* [n_states][max_pages] where a state lies in each */
+    viv_state *states;            /* [n_states] */
+    const viv_state **state_list; /* [n_states] */
+    bool in_step;
+};
+/* Pages for tokens up to `length`. */
+viv_status sequence_reserve(struct sequence *s, uint64_t length, struct error *err);
+void free_all_pages(viv_model *m);
+
+/* step.c */
+viv_status step_frame_create(viv_model *m, struct error *err);
+void step_frame_destroy(viv_model *m);
+
+#endif

@@ -1,0 +1,313 @@
+#include "session/instance.h"
+
+#include "base/size.h"
+#include "tensor/dtype.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_MAX_ROWS = 512 };
+
+viv_status block_reserve(struct block *b, uint64_t size, struct error *err)
+{
+    if (size <= b->size)
+        return VIV_OK;
+    void *data = aligned_alloc(64, size_align(size, 64));
+    if (!data)
+        return error_nomem(err);
+    free(b->data);
+    *b = (struct block){data, size};
+    return VIV_OK;
+}
+
+void block_release(struct block *b)
+{
+    free(b->data);
+    *b = (struct block){0};
+}
+
+/* --- open ------------------------------------------------------------------------------------------------- */
+
+static viv_status open_parts(viv_model *m, const char *name, struct error *err)
+{
+    viv_status status = spec_open(m->options.world, name, &m->spec, err);
+    if (status == VIV_OK && spec_checkpoint(m->spec)) {
+        status = checkpoint_open(&m->checkpoint, spec_checkpoint(m->spec), err);
+        m->has_checkpoint = status == VIV_OK;
+    }
+    if (status == VIV_OK)
+        status = spec_expand(m->spec, m->has_checkpoint ? &m->checkpoint : NULL, &m->expansion, err);
+    if (status == VIV_OK)
+        status = graph_build(m->expansion, m->options.host, &m->graph, err);
+    return status;
+}
+
+/* Positions that the model was made for: by its param, which every family of tokens calls the same. */
+static uint64_t made_for(const viv_model *m)
+{
+    const struct value *v = expansion_param(m->expansion, "max_position_embeddings");
+    return v && v->kind == VALUE_INT && v->i > 0 ? (uint64_t)v->i : 2048;
+}
+
+viv_status model_open(const struct model_options *options, const char *name, viv_model **out, struct error *err)
+{
+    viv_model *m = calloc(1, sizeof *m);
+    if (!m)
+        return error_nomem(err);
+    m->options = *options;
+    viv_status status = open_parts(m, name, err);
+    if (status != VIV_OK) {
+        model_close(m);
+        return status;
+    }
+    m->context = options->context ? options->context : made_for(m);
+    m->max_rows = size_min(options->max_rows ? options->max_rows : DEFAULT_MAX_ROWS, m->context);
+    *out = m;
+    return VIV_OK;
+}
+
+/* --- load ------------------------------------------------------------------------------------------------- */
+
+/* f32 where the weights are f32, else f16 */
+static uint32_t choose_state_dtype(const viv_model *m)
+{
+    if (m->options.state_dtype >= 0)
+        return (uint32_t)m->options.state_dtype;
+    for (uint32_t i = 0; i < m->expansion->n_weights; i++) {
+        const viv_tensor *t = m->bindings[i].tensor;
+        if (t && t->dl.ndim > 1 && t->dtype != VIV_F32)
+            return VIV_F16;
+    }
+    return VIV_F32;
+}
+
+static viv_status lay_out_state(viv_model *m, struct error *err)
+{
+    uint64_t element = m->state_dtype == VIV_F32 ? 4 : 2, at = 0;
+    uint32_t n = 0;
+    m->state_offsets = calloc(m->graph->n_states ? m->graph->n_states : 1, sizeof *m->state_offsets);
+    if (!m->state_offsets)
+        return error_nomem(err);
+    for (uint32_t i = 0; i < m->graph->n_nodes; i++)
+        for (uint32_t s = 0; s < m->graph->nodes[i].n_states; s++) {
+            uint64_t bytes;
+            m->state_offsets[n++] = at;
+            if (!size_mul(m->graph->nodes[i].states[s].elems, element * PAGE_ROWS, &bytes) ||
+                !size_add(at, size_align(bytes, 64), &at))
+                return error_set(err, VIV_ELIMIT, "the state of a token is too large");
+        }
+    m->page_bytes = at;
+    m->state_bytes = m->graph->state_elems * element;
+    return VIV_OK;
+}
+
+static viv_status start_scheduler(viv_model *m, struct error *err)
+{
+    const char *name = m->options.scheduler ? m->options.scheduler : spec_scheduler(m->spec);
+    viv_status status = m->options.find_scheduler(m->options.find_ctx, name, &m->scheduler_class, err);
+    if (status != VIV_OK)
+        return status;
+    status = m->scheduler_class->create(m->options.host, m->options.n_threads, &m->scheduler);
+    if (status != VIV_OK) {
+        m->scheduler = NULL;
+        return error_take(err, status);
+    }
+    m->n_workers = m->scheduler_class->n_workers(m->scheduler);
+    return VIV_OK;
+}
+
+static viv_status make_buffers(viv_model *m, uint64_t scratch_bytes, struct error *err)
+{
+    m->slots = calloc(m->plan.n_slots ? m->plan.n_slots : 1, sizeof *m->slots);
+    m->scratch = calloc(m->n_workers, sizeof *m->scratch);
+    viv_status status = m->slots && m->scratch ? VIV_OK : error_nomem(err);
+    for (uint32_t i = 0; status == VIV_OK && i < m->n_workers; i++)
+        status = block_reserve(&m->scratch[i], scratch_bytes, err);
+    return status;
+}
+
+viv_status model_load(viv_model *m, struct error *err)
+{
+    const struct binding *bindings;
+    uint64_t scratch_bytes;
+    if (m->loaded)
+        return VIV_OK;
+    if (!m->has_checkpoint)
+        return error_set(
+            err, VIV_ENOTFOUND,
+            "%s has no weights: give a checkpoint directory or a .gguf file, or a spec with `checkpoint:`",
+            spec_name(m->spec));
+    viv_status status = model_bindings(m, &bindings, err);
+    if (status == VIV_OK)
+        status = bind_transformed(m, err);
+    if (status == VIV_OK) {
+        m->state_dtype = choose_state_dtype(m);
+        status = lay_out_state(m, err);
+    }
+    if (status == VIV_OK)
+        status = start_scheduler(m, err);
+    if (status == VIV_OK)
+        status = prepare_layers(m, &scratch_bytes, err);
+    if (status == VIV_OK)
+        status = plan_make(m->graph, &m->plan, err);
+    if (status == VIV_OK)
+        status = make_buffers(m, scratch_bytes, err);
+    if (status == VIV_OK)
+        status = step_frame_create(m, err);
+    m->loaded = status == VIV_OK;
+    return status;
+}
+
+void model_close(viv_model *m)
+{
+    if (!m)
+        return;
+    if (m->scheduler)
+        m->scheduler_class->destroy(m->scheduler);
+    step_frame_destroy(m);
+    for (uint32_t i = 0; m->slots && i < m->plan.n_slots; i++)
+        block_release(&m->slots[i]);
+    for (uint32_t i = 0; m->scratch && i < m->n_workers; i++)
+        block_release(&m->scratch[i]);
+    for (uint32_t i = 0; i < m->n_made; i++)
+        free(m->made[i].data);
+    block_release(&m->workspace);
+    free(m->slots);
+    free(m->scratch);
+    free(m->state_offsets);
+    free_all_pages(m);
+    plan_release(&m->plan);
+    tokenizer_destroy(m->tokenizer);
+    graph_destroy(m->graph);
+    expansion_destroy(m->expansion);
+    if (m->has_checkpoint)
+        checkpoint_close(&m->checkpoint);
+    spec_close(m->spec);
+    arena_release(&m->arena);
+    free(m);
+}
+
+/* --- what it is made of ------------------------------------------------------------------------------------- */
+
+const struct spec *model_spec(const viv_model *m)
+{
+    return m->spec;
+}
+
+const struct checkpoint *model_checkpoint(const viv_model *m)
+{
+    return m->has_checkpoint ? &m->checkpoint : NULL;
+}
+
+const struct expansion *model_expansion(const viv_model *m)
+{
+    return m->expansion;
+}
+
+const struct graph *model_graph(const viv_model *m)
+{
+    return m->graph;
+}
+
+viv_status model_bindings(viv_model *m, const struct binding **out, struct error *err)
+{
+    if (!m->has_checkpoint)
+        return error_set(err, VIV_ENOTFOUND, "%s has no weights", spec_name(m->spec));
+    if (!m->bindings) {
+        viv_status status = bind_weights(m, err);
+        if (status != VIV_OK)
+            return status;
+    }
+    *out = m->bindings;
+    return VIV_OK;
+}
+
+static void add_end(viv_model *m, int64_t id)
+{
+    if (id < 0 || id > INT32_MAX || m->n_ends == MAX_END_TOKENS)
+        return;
+    for (uint32_t i = 0; i < m->n_ends; i++)
+        if (m->ends[i] == id)
+            return;
+    m->ends[m->n_ends++] = (int32_t)id;
+}
+
+/* eos_token_id is a number, or a list of them */
+static void add_ends_of(viv_model *m, json_t *root)
+{
+    json_t *ids = root ? json_object_get(root, "eos_token_id") : NULL, *id;
+    size_t i;
+    if (json_is_integer(ids))
+        add_end(m, json_integer_value(ids));
+    json_array_foreach(ids, i, id) if (json_is_integer(id)) add_end(m, json_integer_value(id));
+}
+
+static void find_ends(viv_model *m)
+{
+    static const char *const keys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                                       "tokenizer.ggml.eom_token_id"};
+    add_end(m, tokenizer_eos(m->tokenizer));
+    if (m->checkpoint.generation)
+        add_ends_of(m, m->checkpoint.generation);
+    if (m->checkpoint.config)
+        add_ends_of(m, m->checkpoint.config);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct meta value = checkpoint_meta(&m->checkpoint, keys[i]);
+        int64_t id;
+        if (meta_int(&value, &id))
+            add_end(m, id);
+    }
+}
+
+viv_status model_tokenizer(viv_model *m, const struct tokenizer **out, struct error *err)
+{
+    if (!m->tokenizer) {
+        if (!m->has_checkpoint)
+            return error_set(err, VIV_ENOTFOUND, "%s has no weights, hence no tokenizer", spec_name(m->spec));
+        viv_status status = tokenizer_open(&m->checkpoint, &m->tokenizer, err);
+        if (status != VIV_OK)
+            return status;
+        find_ends(m);
+    }
+    *out = m->tokenizer;
+    return VIV_OK;
+}
+
+bool model_is_end(viv_model *m, int32_t id)
+{
+    for (uint32_t i = 0; i < m->n_ends; i++)
+        if (m->ends[i] == id)
+            return true;
+    return false;
+}
+
+void model_stats(const viv_model *m, struct model_stats *out)
+{
+    *out = (struct model_stats){.weight_bytes = m->weight_bytes,
+                                .made_bytes = m->made_bytes,
+                                .workspace_bytes = m->workspace.size,
+                                .state_bytes_per_token = m->state_bytes,
+                                .state_dtype = m->state_dtype,
+                                .n_threads = m->n_workers,
+                                .scheduler = m->scheduler_class ? m->scheduler_class->name : NULL};
+    for (uint32_t i = 0; m->slots && i < m->plan.n_slots; i++)
+        out->activation_bytes += m->slots[i].size;
+    for (uint32_t i = 0; m->scratch && i < m->n_workers; i++)
+        out->workspace_bytes += m->scratch[i].size;
+}
+
+uint64_t model_output_dim(const viv_model *m)
+{
+    return m->graph->output_dim;
+}
+
+uint64_t model_context(const viv_model *m)
+{
+    return m->context;
+}
+
+uint64_t model_max_rows(const viv_model *m)
+{
+    return m->max_rows;
+}

@@ -1,0 +1,124 @@
+/* prepare.c - each layer gets its weights, once: mapped where they lie in the file, vectors as f32. */
+#include "session/instance.h"
+
+#include "base/size.h"
+#include "tensor/dtype.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What stands behind the viv_prepare that a layer sees. */
+struct preparation {
+    viv_model *model;
+    const struct graph_node *node;
+    viv_status status; /* of making a vector */
+};
+
+static const struct binding *binding_of(const viv_prepare *p, const char *attr)
+{
+    const struct preparation *in = p->ctx;
+    for (uint32_t i = 0; i < in->node->n_weights; i++)
+        if (strcmp(in->node->weights[i].attr, attr) == 0)
+            return &in->model->bindings[in->node->weights[i].weight];
+    return NULL;
+}
+
+static const viv_tensor *weight(const viv_prepare *p, const char *attr)
+{
+    const struct binding *b = binding_of(p, attr);
+    return b ? b->tensor : NULL;
+}
+
+static const float *weight_f32(const viv_prepare *p, const char *attr)
+{
+    struct preparation *in = p->ctx;
+    const viv_tensor *t = weight(p, attr);
+    if (!t)
+        return NULL;
+    uint64_t n = 1;
+    for (int32_t i = 0; i < t->dl.ndim; i++)
+        n *= (uint64_t)t->dl.shape[i];
+    if (t->dtype == VIV_F32 && (uintptr_t)t->dl.data % sizeof(float) == 0)
+        return t->dl.data;
+    const viv_kernels *kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    void (*to_f32)(float *, const void *, uint64_t) = kernels->to_f32(t->dtype);
+    float *y = to_f32 ? arena_array(&in->model->arena, n, sizeof *y) : NULL;
+    if (y) {
+        to_f32(y, t->dl.data, n);
+        in->model->made_bytes += n * sizeof *y;
+    } else {
+        in->status = to_f32 ? VIV_ENOMEM : VIV_EUNSUPPORTED;
+    }
+    return y;
+}
+
+/* A matrix must lie so that its elements can be read where they are; one that does not is copied. */
+static viv_status align_tensors(viv_model *m, struct error *err)
+{
+    for (uint32_t i = 0; i < m->expansion->n_weights; i++) {
+        struct binding *b = &m->bindings[i];
+        if (!b->tensor || b->made)
+            continue;
+        const struct dtype *d = dtype_get(b->tensor->dtype);
+        uint64_t element = d->block == 1 ? d->block_bytes : 2;
+        if ((uintptr_t)b->tensor->dl.data % element == 0)
+            continue;
+        viv_tensor *copy = arena_alloc(&m->arena, sizeof *copy);
+        void *data = aligned_alloc(64, size_align(size_max(b->tensor->nbytes, 1), 64));
+        if (!copy || !data) {
+            free(data);
+            return error_nomem(err);
+        }
+        memcpy(data, b->tensor->dl.data, b->tensor->nbytes);
+        *copy = *b->tensor;
+        copy->dl.data = data;
+        m->made[m->n_made++] = (struct block){data, copy->nbytes};
+        m->made_bytes += copy->nbytes;
+        b->tensor = copy;
+        b->made = true;
+    }
+    return VIV_OK;
+}
+
+static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t *scratch_bytes, struct error *err)
+{
+    struct preparation in = {.model = m, .node = n};
+    viv_prepare p = {.struct_size = sizeof p,
+                     .n_workers = m->n_workers,
+                     .host = m->options.host,
+                     .ctx = &in,
+                     .max_rows = m->max_rows,
+                     .weight = weight,
+                     .weight_f32 = weight_f32,
+                     .state_dtype = m->state_dtype,
+                     .page_rows = PAGE_ROWS,
+                     .row_workspace = n->row_workspace,
+                     .shared_workspace = n->shared_workspace,
+                     .worker_workspace = n->worker_workspace};
+    viv_status status = n->class->prepare(n->layer, &p);
+    if (status != VIV_OK)
+        error_take(err, status);
+    else if (in.status != VIV_OK)
+        status = error_set(err, in.status, "a vector could not be read as f32: %s", status_name(in.status));
+    if (status != VIV_OK)
+        return error_prefix(err, "%s:%" PRIu32 ":%" PRIu32 ": %s", n->spec->at.file, n->spec->at.line,
+                            n->spec->at.column, n->spec->path);
+    n->row_workspace = size_align(p.row_workspace, 64);
+    n->shared_workspace = size_align(p.shared_workspace, 64);
+    n->worker_workspace = size_align(p.worker_workspace, 64);
+    *scratch_bytes = size_max(*scratch_bytes, n->worker_workspace);
+    return VIV_OK;
+}
+
+viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *err)
+{
+    viv_status status = align_tensors(m, err);
+    *scratch_bytes = 64;
+    for (uint32_t i = 0; status == VIV_OK && i < m->graph->n_nodes; i++) {
+        status = prepare_node(m, &m->graph->nodes[i], scratch_bytes, err);
+        if (m->options.progress)
+            m->options.progress(m->options.progress_ctx, "layers", i + 1, m->graph->n_nodes);
+    }
+    return status;
+}

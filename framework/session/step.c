@@ -1,0 +1,298 @@
+/* step.c - one step: rows of sequences through the plan, run by the scheduler. Allocates only when it is larger
+ * than any step before it. */
+#include "session/instance.h"
+
+#include "base/size.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything about the running step; made once, filled anew each time. */
+struct step_frame {
+    viv_step step;
+    viv_exec *execs;            /* [n_nodes] */
+    const float **inputs;       /* [all inputs of all nodes] */
+    viv_span *spans;            /* [n_nodes][max_spans]: states differ by layer */
+    const viv_span **span_list; /* the same */
+    uint32_t max_spans;
+    int32_t *tokens, *positions; /* [max_rows] */
+    const float **vectors;       /* [max_rows] */
+    uint8_t *want;               /* [max_rows] */
+    uint64_t n_rows, n_wanted;
+    bool dropping; /* this step has rows that nobody asked for */
+    pthread_mutex_t lock;
+    struct error error; /* the first failure's sentence, from whichever worker */
+};
+
+static uint64_t op_tasks(const viv_step *step, uint32_t op)
+{
+    const viv_model *m = step->ctx;
+    const struct plan_op *o = &m->plan.ops[op];
+    if (o->node == PLAN_DROP_ROWS)
+        return m->frame->dropping;
+    const struct graph_node *n = &m->graph->nodes[o->node];
+    return n->class->tasks(n->layer, &m->frame->execs[o->node], o->phase);
+}
+
+/* Moves the wanted rows of every value that lives on to the front. */
+static void drop_rows(const viv_model *m)
+{
+    const struct step_frame *f = m->frame;
+    for (uint32_t k = 0; k < m->plan.n_kept; k++) {
+        uint32_t value = m->plan.kept[k];
+        uint64_t dim = m->graph->value_dims[value], to = 0;
+        float *rows = m->slots[m->plan.slot_of[value]].data;
+        for (uint64_t r = 0; r < f->n_rows; r++)
+            if (f->want[r])
+                memmove(rows + dim * to++, rows + dim * r, dim * sizeof *rows);
+    }
+}
+
+static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint64_t end, uint32_t worker)
+{
+    const viv_model *m = step->ctx;
+    struct step_frame *f = m->frame;
+    const struct plan_op *o = &m->plan.ops[op];
+    if (o->node == PLAN_DROP_ROWS) {
+        drop_rows(m);
+        return VIV_OK;
+    }
+    const struct graph_node *n = &m->graph->nodes[o->node];
+    viv_exec exec = f->execs[o->node];
+    exec.worker = worker;
+    exec.scratch = m->scratch[worker].data;
+    viv_status status = n->class->forward(n->layer, &exec, o->phase, first, end);
+    if (status != VIV_OK) {
+        struct error taken;
+        error_take(&taken, status);
+        error_prefix(&taken, "%s", n->spec->path);
+        pthread_mutex_lock(&f->lock);
+        if (f->error.status == VIV_OK)
+            f->error = taken;
+        pthread_mutex_unlock(&f->lock);
+    }
+    return status;
+}
+
+viv_status step_frame_create(viv_model *m, struct error *err)
+{
+    struct step_frame *f = calloc(1, sizeof *f);
+    if (!f)
+        return error_nomem(err);
+    m->frame = f;
+    pthread_mutex_init(&f->lock, NULL);
+    f->step = (viv_step){
+        .struct_size = sizeof f->step, .n_ops = m->plan.n_ops, .ctx = m, .tasks = op_tasks, .run = op_run};
+    uint64_t n_inputs = 0;
+    for (uint32_t i = 0; i < m->graph->n_nodes; i++)
+        n_inputs += m->graph->nodes[i].spec->n_inputs;
+    f->execs = calloc(m->graph->n_nodes, sizeof *f->execs);
+    f->inputs = calloc(n_inputs, sizeof *f->inputs);
+    f->tokens = calloc(m->max_rows, sizeof *f->tokens);
+    f->positions = calloc(m->max_rows, sizeof *f->positions);
+    f->vectors = calloc(m->max_rows, sizeof *f->vectors);
+    f->want = calloc(m->max_rows, sizeof *f->want);
+    if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->vectors || !f->want)
+        return error_nomem(err);
+    return VIV_OK;
+}
+
+void step_frame_destroy(viv_model *m)
+{
+    struct step_frame *f = m->frame;
+    if (!f)
+        return;
+    pthread_mutex_destroy(&f->lock);
+    free(f->execs);
+    free(f->inputs);
+    free(f->spans);
+    free(f->span_list);
+    free(f->tokens);
+    free(f->positions);
+    free(f->vectors);
+    free(f->want);
+    free(f);
+    m->frame = NULL;
+}
+
+/* Spans of every stateful node, for n sequences. */
+static viv_status reserve_spans(viv_model *m, uint32_t n, struct error *err)
+{
+    struct step_frame *f = m->frame;
+    if (n <= f->max_spans)
+        return VIV_OK;
+    uint64_t total = (uint64_t)n * m->graph->n_nodes;
+    viv_span *spans = calloc(total, sizeof *spans);
+    const viv_span **list = calloc(total, sizeof *list);
+    if (!spans || !list) {
+        free(spans);
+        free(list);
+        return error_nomem(err);
+    }
+    free(f->spans);
+    free(f->span_list);
+    f->spans = spans;
+    f->span_list = list;
+    f->max_spans = n;
+    return VIV_OK;
+}
+
+/* Checks the rows and lays them out one sequence after the other. */
+static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
+{
+    struct step_frame *f = m->frame;
+    uint64_t at = 0;
+    f->n_wanted = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const viv_rows *r = rows[i];
+        const struct sequence *s = r->sequence;
+        if (r->n_rows == 0 || r->n_rows > m->max_rows - at)
+            return error_set(err, VIV_ELIMIT, "a step takes 1 to %" PRIu64 " rows", m->max_rows);
+        if (s->length + r->n_rows > m->context)
+            return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64,
+                             s->length + r->n_rows, m->context);
+        for (uint64_t j = 0; j < r->n_rows; j++, at++) {
+            f->vectors[at] = r->vectors ? r->vectors[j] : NULL;
+            f->tokens[at] = r->tokens ? r->tokens[j] : -1;
+            f->positions[at] = (int32_t)(s->length + j);
+            f->want[at] = r->want ? r->want[j] != 0 : j + 1 == r->n_rows;
+            f->n_wanted += f->want[at];
+            int32_t token = f->tokens[at];
+            if (!f->vectors[at] && (token < 0 || (uint64_t)token >= m->graph->vocab_size))
+                return error_set(err, VIV_EINVAL, "token %" PRId32 " is outside the vocabulary of %" PRIu64, token,
+                                 m->graph->vocab_size);
+        }
+    }
+    f->n_rows = at;
+    f->dropping = f->n_wanted < f->n_rows;
+    return VIV_OK;
+}
+
+static viv_status reserve_buffers(viv_model *m, struct error *err)
+{
+    const struct step_frame *f = m->frame;
+    for (uint32_t i = 0; i < m->plan.n_slots; i++) {
+        uint64_t n_rows = m->plan.slot_in_tail[i] ? f->n_wanted : f->n_rows;
+        viv_status status = block_reserve(&m->slots[i], n_rows * m->plan.slot_floats[i] * sizeof(float), err);
+        if (status != VIV_OK)
+            return status;
+    }
+    uint64_t workspace = 0;
+    for (uint32_t i = 0; i < m->graph->n_nodes; i++) {
+        const struct graph_node *n = &m->graph->nodes[i];
+        workspace = size_max(workspace, n->shared_workspace + f->n_rows * n->row_workspace);
+    }
+    return block_reserve(&m->workspace, workspace, err);
+}
+
+static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
+{
+    struct step_frame *f = m->frame;
+    const float **input = f->inputs;
+    for (uint32_t i = 0; i < m->graph->n_nodes; i++) {
+        const struct graph_node *node = &m->graph->nodes[i];
+        bool in_tail = i >= m->plan.tail;
+        viv_exec *e = &f->execs[i];
+        *e = (viv_exec){.struct_size = sizeof *e,
+                        .host = m->options.host,
+                        .n_rows = in_tail ? f->n_wanted : f->n_rows,
+                        .n_in = node->spec->n_inputs,
+                        .in = input,
+                        .out = m->slots[m->plan.slot_of[node->spec->output]].data,
+                        .tokens = f->tokens,
+                        .vectors = f->vectors,
+                        .positions = f->positions,
+                        .workspace = m->workspace.data};
+        for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
+            uint32_t value = node->spec->inputs[j];
+            *input++ = value == 0 ? NULL : m->slots[m->plan.slot_of[value]].data;
+        }
+        if (in_tail)
+            continue;
+        viv_span *spans = f->spans + (uint64_t)i * f->max_spans;
+        const viv_span **list = f->span_list + (uint64_t)i * f->max_spans;
+        uint64_t first = 0;
+        for (uint32_t s = 0; s < n; s++) {
+            const struct sequence *sequence = rows[s]->sequence;
+            spans[s] = (viv_span){.struct_size = sizeof *spans,
+                                  .first_row = first,
+                                  .n_rows = rows[s]->n_rows,
+                                  .position = sequence->length,
+                                  .state = sequence->state_list + node->first_state};
+            list[s] = &spans[s];
+            first += rows[s]->n_rows;
+        }
+        e->spans = list;
+        e->n_spans = n;
+    }
+}
+
+/* Marks each sequence as part of this step; false when one comes twice. */
+static bool claim(const viv_rows *const *rows, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct sequence *s = rows[i]->sequence;
+        if (s->in_step) {
+            while (i-- > 0)
+                ((struct sequence *)rows[i]->sequence)->in_step = false;
+            return false;
+        }
+        s->in_step = true;
+    }
+    return true;
+}
+
+static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
+                      struct error *err)
+{
+    static const uint32_t never = 0;
+    struct step_frame *f = m->frame;
+    viv_status status = take_rows(m, rows, n, err);
+    if (status == VIV_OK)
+        status = reserve_spans(m, n, err);
+    if (status == VIV_OK)
+        status = reserve_buffers(m, err);
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
+        struct sequence *s = rows[i]->sequence;
+        status = sequence_reserve(s, s->length + rows[i]->n_rows, err);
+    }
+    if (status != VIV_OK)
+        return status;
+    fill_execs(m, rows, n);
+    f->step.cancel = cancel ? cancel : &never;
+    f->error.status = VIV_OK;
+    status = m->scheduler_class->run_step(m->scheduler, &f->step);
+    if (status == VIV_ECANCELLED)
+        return error_set(err, status, "cancelled");
+    if (status != VIV_OK) {
+        if (f->error.status == VIV_OK)
+            return error_take(err, status);
+        *err = f->error;
+        return err->status;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        ((struct sequence *)rows[i]->sequence)->length += rows[i]->n_rows;
+    return VIV_OK;
+}
+
+viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
+                      const float **outputs, uint64_t *n_outputs, struct error *err)
+{
+    if (!m->loaded)
+        return error_set(err, VIV_EINVAL, "%s: its weights are not loaded", spec_name(m->spec));
+    if (n == 0 || !claim(rows, n))
+        return error_set(err, VIV_EINVAL, "a step takes rows of one or more sequences, each once");
+    viv_status status = run(m, rows, n, cancel, err);
+    for (uint32_t i = 0; i < n; i++)
+        ((struct sequence *)rows[i]->sequence)->in_step = false;
+    if (status != VIV_OK)
+        return status;
+    const char *shrunk = file_map_any_broken();
+    if (shrunk)
+        return error_set(err, VIV_EIO, "%s: the file shrank while it was in use", shrunk);
+    *outputs = m->slots[m->plan.slot_of[m->expansion->output]].data;
+    *n_outputs = m->frame->n_wanted;
+    return VIV_OK;
+}
