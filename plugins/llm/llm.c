@@ -1,10 +1,438 @@
-/* llm - dense text models. */
+/* llm - dense text models, decoders: text in, text out.
+ *
+ * What a spec cannot say is the pipeline: the prompt becomes ids, the ids go through the graph in steps of as many
+ * rows as it takes, then one token at a time is chosen, fed back and given out as text, until the model ends, a
+ * stop string appears, or there is no more room.
+ *
+ * Events: progress while a long prompt is read, token and text for each token, stats, done ("end", "stop",
+ * "length", "cancelled"). */
 #include <vivarium/vivarium.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct llm {
+    const viv_host *host;
+    const viv_text *text;
+    const viv_sequences *sequences;
+    const viv_samplers *samplers;
+    viv_model *model;
+};
+
+/* One request on its way. */
+struct run {
+    const struct llm *llm;
+    const viv_request *request;
+    const viv_sink *sink;
+    void *sequence, *sampler, *decoder;
+    int32_t *prompt;
+    uint64_t n_prompt;
+    char *held; /* text that may be the beginning of a stop string */
+    uint64_t n_held, held_capacity;
+    uint64_t n_answer;
+    const char *why; /* the answer ended; NULL: it goes on */
+};
+
+static viv_status fail(const struct llm *l, viv_status status, const char *sentence)
+{
+    l->host->set_error(l->host, status, sentence);
+    return status;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int cancelled(const struct run *r)
+{
+    return r->request->cancel && __atomic_load_n(r->request->cancel, __ATOMIC_RELAXED);
+}
+
+static viv_status emit(const struct run *r, const viv_event *event)
+{
+    return r->sink->emit(r->sink, event);
+}
+
+static viv_status emit_text(const struct run *r, const char *text, uint64_t size)
+{
+    if (size == 0)
+        return VIV_OK;
+    const viv_event event = {
+        .struct_size = sizeof event, .kind = VIV_EVENT_TEXT, .text = text, .size = size, .token = -1};
+    return emit(r, &event);
+}
+
+static viv_status emit_stat(const struct run *r, const char *name, double value)
+{
+    const viv_event event = {.struct_size = sizeof event,
+                             .kind = VIV_EVENT_STATS,
+                             .text = name,
+                             .size = strlen(name),
+                             .value = value,
+                             .token = -1};
+    return emit(r, &event);
+}
+
+/* --- the prompt --------------------------------------------------------------------------------------------- */
+
+/* Room for n more ids. */
+static viv_status reserve_ids(struct run *r, uint64_t n)
+{
+    if (n > SIZE_MAX / sizeof(int32_t) / 2 - r->n_prompt)
+        return fail(r->llm, VIV_ELIMIT, "the prompt is too long");
+    int32_t *grown = realloc(r->prompt, (size_t)(r->n_prompt + n + 1) * sizeof *grown);
+    if (!grown)
+        return fail(r->llm, VIV_ENOMEM, "out of memory");
+    r->prompt = grown;
+    return VIV_OK;
+}
+
+static viv_status append_ids(struct run *r, const int32_t *ids, uint64_t n)
+{
+    viv_status status = reserve_ids(r, n);
+    if (status != VIV_OK)
+        return status;
+    memcpy(r->prompt + r->n_prompt, ids, (size_t)n * sizeof *ids);
+    r->n_prompt += n;
+    return VIV_OK;
+}
+
+static viv_status append_text(struct run *r, const char *text, uint64_t size)
+{
+    const struct llm *l = r->llm;
+    uint32_t flags = (r->n_prompt == 0 ? VIV_ENCODE_SPECIAL : 0) | VIV_ENCODE_PARSE_SPECIAL;
+    /* a byte is rarely more than one token, so that a second round is rare */
+    for (uint64_t capacity = size + 16;;) {
+        uint64_t n;
+        viv_status status = reserve_ids(r, capacity);
+        if (status == VIV_OK)
+            status = l->text->encode(l->model, text, size, flags, r->prompt + r->n_prompt, capacity, &n);
+        if (status != VIV_OK)
+            return status;
+        if (n <= capacity) {
+            r->n_prompt += n;
+            return VIV_OK;
+        }
+        capacity = n;
+    }
+}
+
+static viv_status read_prompt(struct run *r)
+{
+    for (uint32_t i = 0; i < r->request->n_messages; i++) {
+        const viv_message *m = r->request->messages[i];
+        if (m->role)
+            return fail(r->llm, VIV_EUNSUPPORTED,
+                        "this version continues bare text; messages with roles need a chat template");
+        for (uint32_t j = 0; j < m->n_parts; j++) {
+            const viv_part *p = m->parts[j];
+            viv_status status;
+            if (p->kind == VIV_PART_TEXT) {
+                status = append_text(r, p->data, p->size);
+            } else if (p->kind == VIV_PART_TOKENS) {
+                status = append_ids(r, p->data, p->size / sizeof(int32_t));
+            } else {
+                status = fail(r->llm, VIV_EUNSUPPORTED, "a text model takes no images, videos or tool results");
+            }
+            if (status != VIV_OK)
+                return status;
+        }
+    }
+    if (r->n_prompt == 0)
+        return fail(r->llm, VIV_EINVAL,
+                    "the prompt is empty, and this tokenizer puts nothing before a text: there is "
+                    "nothing to continue");
+    return VIV_OK;
+}
+
+/* The prompt through the graph; *logits of its last token. */
+static viv_status prefill(struct run *r, const float **logits)
+{
+    const struct llm *l = r->llm;
+    uint64_t max_rows = l->sequences->max_rows(l->model), n_outputs;
+    uint8_t *none = calloc((size_t)max_rows, 1);
+    viv_status status = none ? VIV_OK : fail(l, VIV_ENOMEM, "out of memory");
+    for (uint64_t done = 0; status == VIV_OK && done < r->n_prompt;) {
+        uint64_t n = r->n_prompt - done < max_rows ? r->n_prompt - done : max_rows;
+        const viv_rows rows = {.struct_size = sizeof rows,
+                               .sequence = r->sequence,
+                               .n_rows = n,
+                               .tokens = r->prompt + done,
+                               .want = done + n < r->n_prompt ? none : NULL};
+        const viv_rows *const list[] = {&rows};
+        const viv_event event = {.struct_size = sizeof event,
+                                 .kind = VIV_EVENT_PROGRESS,
+                                 .text = "prompt",
+                                 .size = 6,
+                                 .done = done,
+                                 .total = r->n_prompt,
+                                 .token = -1};
+        status = emit(r, &event);
+        if (status == VIV_OK)
+            status = l->sequences->step(l->model, list, 1, r->request->cancel, logits, &n_outputs);
+        done += n;
+    }
+    free(none);
+    return status;
+}
+
+/* --- the answer ----------------------------------------------------------------------------------------------- */
+
+/* Where a stop string begins in the held text, or n_held; *partial: where one may have begun at its end. */
+static uint64_t find_stop(const struct run *r, uint64_t *partial)
+{
+    uint64_t found = r->n_held;
+    *partial = r->n_held;
+    for (uint32_t i = 0; i < r->request->n_stop; i++) {
+        const char *stop = r->request->stop[i];
+        uint64_t n = strlen(stop);
+        for (uint64_t at = 0; n > 0 && at < r->n_held; at++) {
+            uint64_t left = r->n_held - at;
+            if (left >= n && memcmp(r->held + at, stop, n) == 0 && at < found)
+                found = at;
+            if (left < n && memcmp(r->held + at, stop, left) == 0 && at < *partial)
+                *partial = at;
+        }
+    }
+    return found;
+}
+
+/* Gives out new text, but for what may become a stop string. */
+static viv_status give_text(struct run *r, const char *text, uint64_t size)
+{
+    if (r->request->n_stop == 0)
+        return emit_text(r, text, size);
+    if (r->n_held + size > r->held_capacity) {
+        uint64_t capacity = 2 * (r->n_held + size);
+        char *grown = realloc(r->held, (size_t)capacity);
+        if (!grown)
+            return fail(r->llm, VIV_ENOMEM, "out of memory");
+        r->held = grown;
+        r->held_capacity = capacity;
+    }
+    if (size)
+        memcpy(r->held + r->n_held, text, (size_t)size);
+    r->n_held += size;
+    uint64_t partial, found = find_stop(r, &partial);
+    uint64_t n = found < r->n_held ? found : partial;
+    viv_status status = emit_text(r, r->held, n);
+    if (found < r->n_held) {
+        r->why = "stop";
+        r->n_held = 0;
+    } else if (n) {
+        memmove(r->held, r->held + n, (size_t)(r->n_held - n));
+        r->n_held -= n;
+    }
+    return status;
+}
+
+static viv_status give_token(struct run *r, int32_t token, float logprob)
+{
+    const struct llm *l = r->llm;
+    const viv_event event = {
+        .struct_size = sizeof event, .kind = VIV_EVENT_TOKEN, .token = token, .logprob = logprob};
+    const char *text;
+    uint64_t size;
+    viv_status status = emit(r, &event);
+    if (status == VIV_OK)
+        status = l->text->decoder_push(r->decoder, token, &text, &size);
+    return status == VIV_OK ? give_text(r, text, size) : status;
+}
+
+/* Whatever the decoder and the search for stop strings still hold. */
+static viv_status give_rest(struct run *r)
+{
+    const char *text;
+    uint64_t size;
+    if (strcmp(r->why, "stop") == 0)
+        return VIV_OK;
+    const char *why = r->why;
+    viv_status status = r->llm->text->decoder_finish(r->decoder, &text, &size);
+    if (status == VIV_OK)
+        status = give_text(r, text, size);
+    if (status == VIV_OK)
+        status = emit_text(r, r->held, r->n_held);
+    r->why = why;
+    return status;
+}
+
+/* Feeds one token, for the logits of the next. */
+static viv_status feed(struct run *r, int32_t token, const float **logits)
+{
+    const struct llm *l = r->llm;
+    uint64_t n_outputs;
+    const viv_rows rows = {.struct_size = sizeof rows, .sequence = r->sequence, .n_rows = 1, .tokens = &token};
+    const viv_rows *const list[] = {&rows};
+    return l->sequences->step(l->model, list, 1, r->request->cancel, logits, &n_outputs);
+}
+
+static viv_status answer(struct run *r, const float *logits)
+{
+    const struct llm *l = r->llm;
+    int64_t max = r->request->max_tokens;
+    uint64_t context = l->sequences->context_length(l->model);
+    while (!r->why) {
+        int32_t token;
+        float logprob;
+        if (max >= 0 && r->n_answer >= (uint64_t)max) {
+            r->why = "length";
+            break;
+        }
+        viv_status status = l->samplers->choose(r->sampler, logits, &token, &logprob);
+        if (status != VIV_OK)
+            return status;
+        if (l->text->is_end(l->model, token) && !(r->request->flags & VIV_REQUEST_IGNORE_EOS)) {
+            r->why = "end";
+            break;
+        }
+        r->n_answer++;
+        status = give_token(r, token, logprob);
+        if (status != VIV_OK || r->why)
+            return status;
+        if (l->sequences->length(r->sequence) >= context || (max >= 0 && r->n_answer >= (uint64_t)max)) {
+            r->why = "length";
+            break;
+        }
+        status = feed(r, token, &logits);
+        if (status == VIV_ECANCELLED || cancelled(r))
+            r->why = "cancelled";
+        else if (status != VIV_OK)
+            return status;
+    }
+    return VIV_OK;
+}
+
+/* --- the class ------------------------------------------------------------------------------------------------ */
+
+static viv_status begin(struct run *r)
+{
+    static const viv_sampling greedy = {
+        .struct_size = sizeof greedy, .top_p = 1, .typical_p = 1, .repetition_penalty = 1};
+    const struct llm *l = r->llm;
+    const viv_sampling *sampling = r->request->sampling ? r->request->sampling : &greedy;
+    viv_status status = read_prompt(r);
+    if (status == VIV_OK)
+        status = l->sequences->create(l->model, &r->sequence);
+    if (status == VIV_OK)
+        status = l->samplers->create(sampling, l->sequences->output_dim(l->model), &r->sampler);
+    if (status == VIV_OK)
+        status = l->samplers->see(r->sampler, r->prompt, r->n_prompt);
+    if (status == VIV_OK)
+        status = l->text->decoder_create(l->model, &r->decoder);
+    return status;
+}
+
+/* The decoder hears the prompt too, so that the answer's first token is decoded as one that follows others. */
+static viv_status hear_prompt(struct run *r)
+{
+    for (uint64_t i = 0; i < r->n_prompt; i++) {
+        const char *text;
+        uint64_t size;
+        viv_status status = r->llm->text->decoder_push(r->decoder, r->prompt[i], &text, &size);
+        if (status == VIV_OK && (r->request->flags & VIV_REQUEST_ECHO))
+            status = emit_text(r, text, size);
+        if (status != VIV_OK)
+            return status;
+    }
+    return VIV_OK;
+}
+
+static viv_status carry_out(struct run *r)
+{
+    const float *logits = NULL;
+    double start = now(), answering = start;
+    viv_status status = begin(r);
+    if (status == VIV_OK)
+        status = hear_prompt(r);
+    if (status == VIV_OK && r->request->max_tokens != 0) {
+        start = now();
+        status = prefill(r, &logits);
+        answering = now();
+        if (status == VIV_ECANCELLED) {
+            r->why = "cancelled";
+            status = VIV_OK;
+        }
+    }
+    if (status == VIV_OK && r->request->max_tokens == 0)
+        r->why = "length";
+    if (status == VIV_OK)
+        status = answer(r, logits);
+    double end = now();
+    if (status == VIV_OK)
+        status = give_rest(r);
+    if (status == VIV_OK)
+        status = emit_stat(r, "prompt_tokens", (double)r->n_prompt);
+    if (status == VIV_OK)
+        status = emit_stat(r, "answer_tokens", (double)r->n_answer);
+    if (status == VIV_OK)
+        status = emit_stat(r, "prompt_seconds", answering - start);
+    if (status == VIV_OK)
+        status = emit_stat(r, "answer_seconds", end - answering);
+    if (status != VIV_OK)
+        return status;
+    const viv_event done = {
+        .struct_size = sizeof done, .kind = VIV_EVENT_DONE, .text = r->why, .size = strlen(r->why), .token = -1};
+    return emit(r, &done);
+}
+
+static viv_status run(void *instance, const viv_request *request, const viv_sink *sink)
+{
+    struct llm *l = instance;
+    struct run r = {.llm = l, .request = request, .sink = sink};
+    viv_status status = carry_out(&r);
+    l->text->decoder_destroy(r.decoder);
+    l->samplers->destroy(r.sampler);
+    l->sequences->destroy(r.sequence);
+    free(r.prompt);
+    free(r.held);
+    return status;
+}
+
+static viv_status open(const viv_host *host, viv_model *model, void **instance)
+{
+    struct llm *l = calloc(1, sizeof *l);
+    if (!l) {
+        host->set_error(host, VIV_ENOMEM, "out of memory");
+        return VIV_ENOMEM;
+    }
+    l->host = host;
+    l->model = model;
+    l->text = host->get_service(host, VIV_SERVICE_TEXT);
+    l->sequences = host->get_service(host, VIV_SERVICE_SEQUENCES);
+    l->samplers = host->get_service(host, VIV_SERVICE_SAMPLER);
+    if (!l->text || !l->sequences || !l->samplers) {
+        free(l);
+        host->set_error(host, VIV_EABI,
+                        "llm needs a host with " VIV_SERVICE_TEXT ", " VIV_SERVICE_SEQUENCES
+                        " and " VIV_SERVICE_SAMPLER);
+        return VIV_EABI;
+    }
+    *instance = l;
+    return VIV_OK;
+}
+
+static void close(void *instance)
+{
+    free(instance);
+}
+
+static const viv_architecture_class llm = {
+    .struct_size = sizeof(viv_architecture_class),
+    .name = "llm",
+    .summary = "Dense text models: continues a text token by token.",
+    .open = open,
+    .run = run,
+    .close = close,
+};
 
 static const void *const *get_classes(const char *id)
 {
-    (void)id;
-    return NULL;
+    static const void *const architectures[] = {&llm, NULL};
+    return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? architectures : NULL;
 }
 
 VIV_PLUGIN("llm", .get_classes = get_classes)
