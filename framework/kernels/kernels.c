@@ -32,11 +32,11 @@ static const struct kernel *const entries[] = {
 };
 
 static const char *const operation_names[N_KERNEL_OPERATIONS] = {
-    [KERNEL_PRODUCT] = "product",   [KERNEL_RMS_NORM] = "rms_norm", [KERNEL_LAYER_NORM] = "layer_norm",
-    [KERNEL_ADD] = "add",           [KERNEL_SCALE] = "scale",       [KERNEL_SOFTCAP] = "softcap",
-    [KERNEL_SOFTMAX] = "softmax",   [KERNEL_ACTIVATE] = "activate", [KERNEL_GATE] = "gate",
-    [KERNEL_ROTATE] = "rotate",     [KERNEL_ATTEND] = "attend",     [KERNEL_TO_F32] = "to_f32",
-    [KERNEL_FROM_F32] = "from_f32",
+    [KERNEL_PRODUCT] = "product", [KERNEL_RMS_NORM] = "rms_norm", [KERNEL_LAYER_NORM] = "layer_norm",
+    [KERNEL_ADD] = "add",         [KERNEL_SCALE] = "scale",       [KERNEL_SOFTCAP] = "softcap",
+    [KERNEL_SOFTMAX] = "softmax", [KERNEL_ACTIVATE] = "activate", [KERNEL_GATE] = "gate",
+    [KERNEL_ANGLES] = "angles",   [KERNEL_ROTATE] = "rotate",     [KERNEL_ATTEND] = "attend",
+    [KERNEL_TO_F32] = "to_f32",   [KERNEL_FROM_F32] = "from_f32",
 };
 
 const struct kernel *const *kernels_all(void)
@@ -114,6 +114,7 @@ static void choose(struct choice *choice, uint64_t cpu, int fastest)
                   .softmax = CHOSEN(KERNEL_SOFTMAX)->softmax,
                   .activate = CHOSEN(KERNEL_ACTIVATE)->activate,
                   .gate = CHOSEN(KERNEL_GATE)->gate,
+                  .angles = CHOSEN(KERNEL_ANGLES)->angles,
                   .rotate = CHOSEN(KERNEL_ROTATE)->rotate,
                   .attend = attend->attend,
                   .attend_scratch_bytes = attend->attend_scratch_bytes,

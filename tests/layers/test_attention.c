@@ -1,0 +1,180 @@
+/* Attention against the formula in double precision: heads, groups, windows, pages, rotary positions; and the same
+ * bits whether a text comes at once or in pieces. */
+#include "harness.h"
+
+enum { DIM = 24, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 75 };
+
+struct shape {
+    uint64_t n_kv_heads, window;
+    int causal, interleaved, rope;
+    double softcap;
+};
+
+static float x[N_ROWS][DIM], wq[N_HEADS * HEAD_DIM * DIM], wk[N_HEADS * HEAD_DIM * DIM],
+    wv[N_HEADS * HEAD_DIM * DIM];
+static float wo[DIM * N_HEADS * HEAD_DIM], bias[N_HEADS * HEAD_DIM];
+
+static void fill(void)
+{
+    harness_fill(&x[0][0], N_ROWS * DIM, 1);
+    harness_fill(wq, sizeof wq / 4, 2);
+    harness_fill(wk, sizeof wk / 4, 3);
+    harness_fill(wv, sizeof wv / 4, 4);
+    harness_fill(wo, sizeof wo / 4, 5);
+    harness_fill(bias, sizeof bias / 4, 6);
+}
+
+static void project(double *y, const float *row, const float *w, const float *b, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        y[i] = b ? (double)b[i] : 0;
+        for (uint64_t j = 0; j < DIM; j++)
+            y[i] += (double)w[i * DIM + j] * (double)row[j];
+    }
+}
+
+static void rotate(double *head, double position, int interleaved)
+{
+    for (uint64_t p = 0; p < HEAD_DIM / 2; p++) {
+        double angle = position * pow(10000, -2.0 * (double)p / HEAD_DIM);
+        double *a = &head[interleaved ? 2 * p : p], *b = &head[interleaved ? 2 * p + 1 : p + HEAD_DIM / 2];
+        double ra = *a * cos(angle) - *b * sin(angle), rb = *a * sin(angle) + *b * cos(angle);
+        *a = ra;
+        *b = rb;
+    }
+}
+
+static void reference(const struct shape *s, double out[N_ROWS][DIM])
+{
+    static double q[N_ROWS][N_HEADS * HEAD_DIM], k[N_ROWS][N_HEADS * HEAD_DIM], v[N_ROWS][N_HEADS * HEAD_DIM];
+    for (int r = 0; r < N_ROWS; r++) {
+        project(q[r], x[r], wq, bias, N_HEADS * HEAD_DIM);
+        project(k[r], x[r], wk, NULL, s->n_kv_heads * HEAD_DIM);
+        project(v[r], x[r], wv, NULL, s->n_kv_heads * HEAD_DIM);
+        for (uint64_t h = 0; s->rope && h < N_HEADS; h++)
+            rotate(q[r] + h * HEAD_DIM, r, s->interleaved);
+        for (uint64_t h = 0; s->rope && h < s->n_kv_heads; h++)
+            rotate(k[r] + h * HEAD_DIM, r, s->interleaved);
+    }
+    for (int r = 0; r < N_ROWS; r++) {
+        double heads[N_HEADS * HEAD_DIM] = {0};
+        for (uint64_t h = 0; h < N_HEADS; h++) {
+            uint64_t kv = h / (N_HEADS / s->n_kv_heads) * HEAD_DIM;
+            double p[N_ROWS], sum = 0, max = -1e300;
+            for (int t = 0; t < N_ROWS; t++) {
+                int distance = r - t;
+                int seen = s->causal ? distance >= 0 && (!s->window || distance < (int)s->window)
+                                     : !s->window || abs(distance) < (int)s->window;
+                p[t] = 0;
+                for (int d = 0; d < HEAD_DIM; d++)
+                    p[t] += q[r][h * HEAD_DIM + (uint64_t)d] * k[t][kv + (uint64_t)d] / sqrt(HEAD_DIM);
+                if (s->softcap > 0)
+                    p[t] = s->softcap * tanh(p[t] / s->softcap);
+                if (!seen)
+                    p[t] = -INFINITY;
+                max = fmax(max, p[t]);
+            }
+            for (int t = 0; t < N_ROWS; t++)
+                sum += p[t] = exp(p[t] - max);
+            for (int t = 0; t < N_ROWS; t++)
+                for (int d = 0; d < HEAD_DIM; d++)
+                    heads[h * HEAD_DIM + (uint64_t)d] += p[t] / sum * v[t][kv + (uint64_t)d];
+        }
+        for (int i = 0; i < DIM; i++) {
+            out[r][i] = 0;
+            for (int j = 0; j < N_HEADS * HEAD_DIM; j++)
+                out[r][i] += (double)wo[i * N_HEADS * HEAD_DIM + j] * heads[j];
+        }
+    }
+}
+
+static void make(struct harness *h, const struct shape *s)
+{
+    static struct given given[16];
+    uint32_t n = 0;
+    uint64_t kv = s->n_kv_heads * HEAD_DIM;
+    const uint64_t in[] = {DIM};
+    given[n++] = (struct given){"q", 0, wq, 2, {N_HEADS * HEAD_DIM, DIM}};
+    given[n++] = (struct given){"k", 0, wk, 2, {kv, DIM}};
+    given[n++] = (struct given){"v", 0, wv, 2, {kv, DIM}};
+    given[n++] = (struct given){"out", 0, wo, 2, {DIM, N_HEADS * HEAD_DIM}};
+    given[n++] = (struct given){"q_bias", 0, bias, 1, {N_HEADS * HEAD_DIM}};
+    given[n++] = (struct given){.name = "n_heads", .number = N_HEADS};
+    given[n++] = (struct given){.name = "n_kv_heads", .number = (double)s->n_kv_heads};
+    given[n++] = (struct given){.name = "head_dim", .number = HEAD_DIM};
+    given[n++] = (struct given){.name = "causal", .number = s->causal};
+    given[n++] = (struct given){.name = "window", .number = (double)s->window};
+    given[n++] = (struct given){.name = "softcap", .number = s->softcap};
+    given[n++] = (struct given){.name = "rope.interleaved", .number = s->interleaved};
+    if (s->rope)
+        given[n++] = (struct given){.name = "rope.theta", .number = 10000};
+    fill();
+    ck_assert_int_eq(harness_make(h, "attention", given, n, in, 1), VIV_OK);
+}
+
+static const struct shape shapes[] = {
+    {.n_kv_heads = 6, .causal = 1},
+    {.n_kv_heads = 6, .causal = 1, .rope = 1},
+    {.n_kv_heads = 2, .causal = 1, .rope = 1, .interleaved = 1},
+    {.n_kv_heads = 1, .causal = 1, .rope = 1},
+    {.n_kv_heads = 3, .causal = 1, .rope = 1, .window = 20},
+    {.n_kv_heads = 3, .causal = 0, .rope = 1},
+    {.n_kv_heads = 3, .causal = 1, .rope = 1, .softcap = 1.5},
+};
+enum { N_SHAPES = sizeof shapes / sizeof *shapes };
+
+TEST(attention__is_the_formula_for_every_grouping_window_and_mask)
+{
+    static float out[N_ROWS][DIM];
+    static double expected[N_ROWS][DIM];
+    for (int i = 0; i < N_SHAPES; i++) {
+        struct harness h;
+        const float *in[] = {&x[0][0]};
+        make(&h, &shapes[i]);
+        ck_assert_int_eq(harness_run(&h, in, 1, NULL, N_ROWS, &out[0][0], 1000), VIV_OK);
+        reference(&shapes[i], expected);
+        for (int r = 0; r < N_ROWS; r++)
+            for (int d = 0; d < DIM; d++)
+                ck_assert_msg(fabs(expected[r][d] - (double)out[r][d]) < 2e-5, "shape %d row %d: %g, expected %g",
+                              i, r, (double)out[r][d], expected[r][d]);
+        harness_free(&h);
+    }
+}
+END_TEST
+
+TEST(attention__gives_the_same_bits_at_once_and_in_pieces)
+{
+    static float whole[N_ROWS][DIM], pieces[N_ROWS][DIM];
+    static const uint64_t sizes[] = {1, 16, 1, 1, 33, 7, 1, 15};
+    for (int i = 0; i < N_SHAPES; i++) {
+        struct harness h;
+        const float *in[] = {&x[0][0]};
+        if (!shapes[i].causal)
+            continue;
+        make(&h, &shapes[i]);
+        ck_assert_int_eq(harness_run(&h, in, 1, NULL, N_ROWS, &whole[0][0], 1000), VIV_OK);
+        harness_free(&h);
+        make(&h, &shapes[i]);
+        for (uint64_t at = 0, p = 0; at < N_ROWS; at += sizes[p++]) {
+            const float *piece[] = {x[at]};
+            ck_assert_int_eq(harness_run(&h, piece, 1, NULL, sizes[p], pieces[at], 1), VIV_OK);
+        }
+        harness_free(&h);
+        ck_assert_msg(memcmp(whole, pieces, sizeof whole) == 0, "shape %d", i);
+    }
+}
+END_TEST
+
+TEST(attention__refuses_groups_that_do_not_divide)
+{
+    struct harness h;
+    static const struct given given[] = {
+        {.name = "n_heads", .number = 6}, {.name = "n_kv_heads", .number = 4}, {.name = "head_dim", .number = 2}};
+    const uint64_t in[] = {DIM};
+    ck_assert_int_eq(harness_make(&h, "attention", given, 3, in, 1), VIV_ESHAPE);
+    harness_free(&h);
+}
+END_TEST
+
+TESTS(attention__is_the_formula_for_every_grouping_window_and_mask,
+      attention__gives_the_same_bits_at_once_and_in_pieces, attention__refuses_groups_that_do_not_divide)
