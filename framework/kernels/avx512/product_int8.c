@@ -76,14 +76,11 @@ INLINE __m512 scales_at(const struct group *g, uint64_t at)
 {
 #define SCALE(i) (*(const uint16_t *)(const void *)(g->rows[i] + at))
     __m128i low = _mm_cvtsi32_si128(SCALE(0)), high = _mm_cvtsi32_si128(SCALE(8));
-#define INSERT(i)                                                                                                  \
-    low = _mm_insert_epi16(low, SCALE(i), i);                                                                      \
-    high = _mm_insert_epi16(high, SCALE(8 + i), i);
-    INSERT(1)
-    INSERT(2) INSERT(3) INSERT(4) INSERT(5) INSERT(6) INSERT(7)
+#define INSERT(i) low = _mm_insert_epi16(low, SCALE(i), i), high = _mm_insert_epi16(high, SCALE(8 + i), i)
+    INSERT(1), INSERT(2), INSERT(3), INSERT(4), INSERT(5), INSERT(6), INSERT(7);
 #undef INSERT
 #undef SCALE
-        return _mm512_cvtph_ps(_mm256_set_m128i(high, low));
+    return _mm512_cvtph_ps(_mm256_set_m128i(high, low));
 }
 
 /* Four vectors of four rows' quads -> four vectors of one quad of the rows, in each 128 bits. */
@@ -198,10 +195,11 @@ typedef void tile_function(const viv_matmul *, const struct unpacked *, uint64_t
     {                                                                                                              \
         tile(m, weights, first, n_blocks, r0, n, lanes, n_rows);                                                   \
     }
-TILE(1)
-TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11)
-    TILE(12) static tile_function *const tiles[ROWS + 1] = {
-        NULL, tile_1, tile_2, tile_3, tile_4, tile_5, tile_6, tile_7, tile_8, tile_9, tile_10, tile_11, tile_12};
+/* clang-format off */
+TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+    /* clang-format on */
+    static tile_function *const tiles[ROWS + 1] = {NULL,   tile_1, tile_2, tile_3,  tile_4,  tile_5, tile_6,
+                                                   tile_7, tile_8, tile_9, tile_10, tile_11, tile_12};
 
 INLINE __mmask16 lanes_of(uint64_t n, uint64_t n_end)
 {

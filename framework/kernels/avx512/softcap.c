@@ -1,0 +1,11 @@
+/* softcap.c - kernels/wide.h compiled for this instruction set. */
+#include "kernels/kernels.h"
+#include "kernels/wide.h"
+
+static void softcap(float *y, const float *x, float cap, uint64_t n)
+{
+    wide_softcap(y, x, cap, n);
+}
+
+const struct kernel kernel_avx512_softcap = {
+    .operation = KERNEL_SOFTCAP, .rank = 30, .name = "avx512", .cpu = VIV_CPU_AVX512, .softcap = softcap};
