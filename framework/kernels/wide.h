@@ -232,19 +232,28 @@ static inline void wide_layer_norm(float *y, const float *x, const float *weight
             y[i] = (x[i] - mean) * factor * (weight ? weight[i] : 1.0f) + (bias ? bias[i] : 0.0f);
 }
 
+/* The largest number; NaN counts for nothing. */
+static inline float wide_max(const float *x, uint64_t n)
+{
+    typedef int32_t mask_lanes __attribute__((vector_size(WIDE * sizeof(int32_t))));
+    float largest = -INFINITY;
+    wide_lanes lanes = (wide_lanes){0} - INFINITY;
+    uint64_t i = 0;
+    for (; i + WIDE <= n; i += WIDE) {
+        wide_lanes v = *(const wide_lanes *)(x + i);
+        mask_lanes larger = v > lanes;
+        lanes = (wide_lanes)(((mask_lanes)v & larger) | ((mask_lanes)lanes & ~larger));
+    }
+    for (int j = 0; j < WIDE; j++)
+        largest = lanes[j] > largest ? lanes[j] : largest;
+    for (; i < n; i++)
+        largest = x[i] > largest ? x[i] : largest;
+    return largest;
+}
+
 static inline void wide_softmax(float *y, const float *x, uint64_t n)
 {
-    float lanes[WIDE], largest = -INFINITY;
-    for (int j = 0; j < WIDE; j++)
-        lanes[j] = -INFINITY;
-    uint64_t whole = n / WIDE * WIDE;
-    for (uint64_t i = 0; i < whole; i += WIDE)
-        for (int j = 0; j < WIDE; j++)
-            lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
-    for (uint64_t j = 0; j < WIDE; j++)
-        largest = lanes[j] > largest ? lanes[j] : largest;
-    for (uint64_t i = whole; i < n; i++)
-        largest = x[i] > largest ? x[i] : largest;
+    float largest = wide_max(x, n);
     for (uint64_t i = 0; i < n; i++)
         y[i] = wide_exp(x[i] - largest);
     float factor = 1.0f / wide_sum(y, n);

@@ -1,0 +1,290 @@
+/* attend_wide.h - attention by vectors (generic/attend.c has the formula), for the including file's instruction
+ * set:
+ *
+ *   vec                      a vector of LANES floats; LANES divides 16
+ *   VECTORS                  of tokens or of values in a tile; VECTORS * LANES * k = 16 or 64
+ *   vec_load, vec_load_f16   from memory of any alignment
+ *   vec_store, vec_set1, vec_fma(a, b, c) = a * b + c
+ *
+ * Scores: a tile of six queries by VECTORS vectors of tokens, a lane one token, over d in order. Values: a tile of
+ * six queries by VECTORS vectors of v_dim, over tokens in order. Both are bound by arithmetic for many queries.
+ * With a page in the first cache, QUERIES queries go over it in turn; for few queries the pages come from memory
+ * once.
+ *
+ * The arithmetic of a query does not depend on those it shares a tile with: scores of tokens are independent of
+ * each other, what follows runs over the tokens the query sees and no others, and where the queries of a tile see
+ * different tokens, each does its own alone. */
+#include "base/size.h"
+#include "kernels/attend.h"
+#include "kernels/kernels.h"
+#include "kernels/wide.h"
+
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#if defined __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+enum {
+    TILE = 6,     /* queries */
+    QUERIES = 24, /* that share a page in the first cache */
+};
+
+struct query {
+    const float *q;
+    float *values; /* sum of weighted values so far, relative to the largest score; v_dim up to whole vectors */
+    float largest, sum; /* of scores and of their exponentials */
+    uint64_t row, group;
+    struct seen seen;
+};
+
+static uint64_t whole_vectors(uint64_t n)
+{
+    return size_align(n, LANES);
+}
+
+static uint64_t attend_scratch_bytes(uint64_t head_dim, uint64_t v_dim, uint64_t page_rows, uint64_t n_group)
+{
+    (void)head_dim;
+    (void)n_group;
+    return (TILE * page_rows + QUERIES * whole_vectors(v_dim)) * sizeof(float);
+}
+
+INLINE vec load(uint32_t dtype, const void *array, uint64_t i)
+{
+    return dtype == VIV_F16 ? vec_load_f16((const uint16_t *)array + i) : vec_load((const float *)array + i);
+}
+
+/* The n < LANES numbers before the end of a row, zeros after them. */
+INLINE vec load_rest(uint32_t dtype, const void *array, uint64_t i, uint64_t n)
+{
+    float buffer[LANES] = {0};
+    if (dtype == VIV_F16) {
+        uint16_t half[LANES] = {0};
+        memcpy(half, (const uint16_t *)array + i, n * sizeof *half);
+        return vec_load_f16(half);
+    }
+    memcpy(buffer, (const float *)array + i, n * sizeof *buffer);
+    return vec_load(buffer);
+}
+
+/* scores[query][t..] for n_vectors vectors of tokens, unscaled. */
+INLINE void score_tile(uint32_t dtype, const struct query *queries, const void *keys, uint64_t head_dim,
+                       uint64_t page_rows, uint64_t t, float *scores, const int n_queries, const int n_vectors)
+{
+    vec dot[TILE][VECTORS];
+    UNROLL
+    for (int i = 0; i < n_queries; i++)
+        UNROLL
+    for (int j = 0; j < n_vectors; j++)
+        dot[i][j] = vec_set1(0.0f);
+    for (uint64_t d = 0; d < head_dim; d++) {
+        vec k[VECTORS];
+        UNROLL
+        for (int j = 0; j < n_vectors; j++)
+            k[j] = load(dtype, keys, d * page_rows + t + (uint64_t)j * LANES);
+        UNROLL
+        for (int i = 0; i < n_queries; i++) {
+            vec q = vec_set1(queries[i].q[d]);
+            UNROLL
+            for (int j = 0; j < n_vectors; j++)
+                dot[i][j] = vec_fma(k[j], q, dot[i][j]);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < n_queries; i++)
+        UNROLL
+    for (int j = 0; j < n_vectors; j++)
+        vec_store(scores + (uint64_t)i * page_rows + t + (uint64_t)j * LANES, dot[i][j]);
+}
+
+/* Adds the weighted values of tokens [t, end) of the page, n_vectors vectors of them from v on; `rest` numbers in
+ * the only vector where that is not 0. */
+INLINE void value_tile(uint32_t dtype, const struct query *queries, const void *values, uint64_t v_dim, uint64_t v,
+                       uint64_t rest, uint64_t page_rows, const float *scores, uint64_t t, uint64_t end,
+                       const int n_queries, const int n_vectors)
+{
+    vec sum[TILE][VECTORS];
+    UNROLL
+    for (int i = 0; i < n_queries; i++)
+        UNROLL
+    for (int j = 0; j < n_vectors; j++)
+        sum[i][j] = vec_load(queries[i].values + v + (uint64_t)j * LANES);
+    for (; t < end; t++) {
+        vec x[VECTORS];
+        UNROLL
+        for (int j = 0; j < n_vectors; j++)
+            x[j] = rest ? load_rest(dtype, values, t * v_dim + v, rest)
+                        : load(dtype, values, t * v_dim + v + (uint64_t)j * LANES);
+        UNROLL
+        for (int i = 0; i < n_queries; i++) {
+            vec p = vec_set1(scores[(uint64_t)i * page_rows + t]);
+            UNROLL
+            for (int j = 0; j < n_vectors; j++)
+                sum[i][j] = vec_fma(x[j], p, sum[i][j]);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < n_queries; i++)
+        UNROLL
+    for (int j = 0; j < n_vectors; j++)
+        vec_store(queries[i].values + v + (uint64_t)j * LANES, sum[i][j]);
+}
+
+/* The part of a page that a query or a tile sees: tokens [first, end), counted from the page's first. */
+struct part {
+    uint64_t first, end;
+};
+
+#define DEFINE_TILES(TYPE, DTYPE, n_queries)                                                                       \
+    static void scores_##TYPE##_##n_queries(const viv_attend *a, const struct query *queries, const void *keys,    \
+                                            struct part part, float *scores)                                       \
+    {                                                                                                              \
+        uint64_t t = part.first / 16 * 16;                                                                         \
+        for (; t + VECTORS * LANES <= size_align(part.end, 16); t += VECTORS * LANES)                              \
+            score_tile(DTYPE, queries, keys, a->head_dim, a->page_rows, t, scores, n_queries, VECTORS);            \
+        for (; t < part.end; t += LANES)                                                                           \
+            score_tile(DTYPE, queries, keys, a->head_dim, a->page_rows, t, scores, n_queries, 1);                  \
+    }                                                                                                              \
+    static void values_##TYPE##_##n_queries(const viv_attend *a, const struct query *queries, const void *values,  \
+                                            struct part part, const float *scores)                                 \
+    {                                                                                                              \
+        uint64_t v = 0;                                                                                            \
+        for (; v + VECTORS * LANES <= a->v_dim; v += VECTORS * LANES)                                              \
+            value_tile(DTYPE, queries, values, a->v_dim, v, 0, a->page_rows, scores, part.first, part.end,         \
+                       n_queries, VECTORS);                                                                        \
+        for (; v + LANES <= a->v_dim; v += LANES)                                                                  \
+            value_tile(DTYPE, queries, values, a->v_dim, v, 0, a->page_rows, scores, part.first, part.end,         \
+                       n_queries, 1);                                                                              \
+        if (v < a->v_dim)                                                                                          \
+            value_tile(DTYPE, queries, values, a->v_dim, v, a->v_dim - v, a->page_rows, scores, part.first,        \
+                       part.end, n_queries, 1);                                                                    \
+    }
+#define DEFINE_TYPE(TYPE, DTYPE)                                                                                   \
+    DEFINE_TILES(TYPE, DTYPE, 1)                                                                                   \
+    DEFINE_TILES(TYPE, DTYPE, 2)                                                                                   \
+    DEFINE_TILES(TYPE, DTYPE, 3)                                                                                   \
+    DEFINE_TILES(TYPE, DTYPE, 4)                                                                                   \
+    DEFINE_TILES(TYPE, DTYPE, 5)                                                                                   \
+    DEFINE_TILES(TYPE, DTYPE, 6)
+DEFINE_TYPE(f32, VIV_F32)
+DEFINE_TYPE(f16, VIV_F16)
+
+typedef void scores_function(const viv_attend *, const struct query *, const void *, struct part, float *);
+typedef void values_function(const viv_attend *, const struct query *, const void *, struct part, const float *);
+static scores_function *const scores_of[2][TILE + 1] = {
+    {NULL, scores_f32_1, scores_f32_2, scores_f32_3, scores_f32_4, scores_f32_5, scores_f32_6},
+    {NULL, scores_f16_1, scores_f16_2, scores_f16_3, scores_f16_4, scores_f16_5, scores_f16_6}};
+static values_function *const values_of[2][TILE + 1] = {
+    {NULL, values_f32_1, values_f32_2, values_f32_3, values_f32_4, values_f32_5, values_f32_6},
+    {NULL, values_f16_1, values_f16_2, values_f16_3, values_f16_4, values_f16_5, values_f16_6}};
+
+/* The part of page `page` that lies within [begin, end). */
+static struct part part_of(uint64_t begin, uint64_t end, uint64_t page, uint64_t page_rows)
+{
+    uint64_t first = page * page_rows;
+    struct part part = {begin > first ? begin - first : 0, end > first ? size_min(end - first, page_rows) : 0};
+    if (part.first >= part.end)
+        part = (struct part){0};
+    return part;
+}
+
+/* Turns the scores of the tokens that a query sees into their weights, relative to the largest score so far. */
+static void weigh(const viv_attend *a, struct query *query, uint64_t page, struct part part, float *scores)
+{
+    float *s = scores + part.first;
+    const uint64_t n = part.end - part.first;
+    for (uint64_t i = 0; i < n; i++)
+        s[i] *= a->scale;
+    if (a->softcap != 0.0f)
+        wide_softcap(s, s, a->softcap, n);
+    if (a->slopes) {
+        float slope = a->slopes[query->group], at = (float)(a->position + query->row);
+        uint64_t first = page * a->page_rows + part.first;
+        for (uint64_t i = 0; i < n; i++)
+            s[i] += slope * ((float)(first + i) - at);
+    }
+    float largest = wide_max(s, n);
+    largest = query->largest > largest ? query->largest : largest;
+    float shrink = wide_exp(query->largest - largest);
+    for (uint64_t i = 0; i < n; i++)
+        s[i] = wide_exp(s[i] - largest);
+    query->sum = query->sum * shrink + wide_sum(s, n);
+    query->largest = largest;
+    for (uint64_t i = 0, n_values = whole_vectors(a->v_dim); i < n_values; i++)
+        query->values[i] *= shrink;
+}
+
+/* Up to TILE queries over one page. */
+static void attend_tile(const viv_attend *a, struct query *queries, uint64_t n_queries, uint64_t page,
+                        float *scores)
+{
+    const void *keys = (const char *)a->k_pages[page] + a->k_offset;
+    const void *values = (const char *)a->v_pages[page] + a->v_offset;
+    const int type = a->dtype == VIV_F16;
+    struct part parts[TILE], any = {a->page_rows, 0}, common = {0, a->page_rows};
+    for (uint64_t i = 0; i < n_queries; i++) {
+        parts[i] = part_of(queries[i].seen.begin, queries[i].seen.end, page, a->page_rows);
+        common.first = size_max(common.first, parts[i].first);
+        common.end = size_min(common.end, parts[i].end);
+        if (parts[i].end) {
+            any.first = size_min(any.first, parts[i].first);
+            any.end = size_max(any.end, parts[i].end);
+        }
+    }
+    if (!any.end)
+        return;
+    if (common.first >= common.end)
+        common = (struct part){a->page_rows, a->page_rows};
+    scores_of[type][n_queries](a, queries, keys, any, scores);
+    for (uint64_t i = 0; i < n_queries; i++) {
+        if (!parts[i].end)
+            continue;
+        weigh(a, &queries[i], page, parts[i], scores + i * a->page_rows);
+        struct part before = {parts[i].first, size_min(parts[i].end, common.first)};
+        if (before.first < before.end)
+            values_of[type][1](a, &queries[i], values, before, scores + i * a->page_rows);
+    }
+    if (common.first == a->page_rows)
+        return;
+    values_of[type][n_queries](a, queries, values, common, scores);
+    for (uint64_t i = 0; i < n_queries; i++)
+        if (parts[i].end > common.end)
+            values_of[type][1](a, &queries[i], values, (struct part){common.end, parts[i].end},
+                               scores + i * a->page_rows);
+}
+
+static void attend(const viv_attend *a)
+{
+    const uint64_t n_values = whole_vectors(a->v_dim), n_queries = a->n_rows * a->n_group;
+    float *scores = a->scratch;
+    struct query queries[QUERIES];
+    for (uint64_t first = 0; first < n_queries; first += QUERIES) {
+        uint64_t n = size_min(n_queries - first, QUERIES), begin = UINT64_MAX, end = 0;
+        for (uint64_t i = 0; i < n; i++) {
+            uint64_t row = (first + i) / a->n_group, group = (first + i) % a->n_group;
+            queries[i] = (struct query){.q = a->q + row * a->q_stride + group * a->head_dim,
+                                        .values = scores + TILE * a->page_rows + i * n_values,
+                                        .largest = a->sinks ? a->sinks[group] : -INFINITY,
+                                        .sum = a->sinks ? 1.0f : 0.0f,
+                                        .row = row,
+                                        .group = group,
+                                        .seen = attend_seen(a, row)};
+            memset(queries[i].values, 0, n_values * sizeof(float));
+            begin = size_min(begin, queries[i].seen.begin);
+            end = size_max(end, queries[i].seen.end);
+        }
+        for (uint64_t page = begin / a->page_rows; page * a->page_rows < end; page++)
+            for (uint64_t i = 0; i < n; i += TILE)
+                attend_tile(a, queries + i, size_min(n - i, TILE), page, scores);
+        for (uint64_t i = 0; i < n; i++) {
+            float *out = a->out + queries[i].row * a->out_stride + queries[i].group * a->v_dim;
+            float sum = queries[i].sum != 0.0f ? queries[i].sum : 1.0f; /* nothing seen: zeros */
+            for (uint64_t j = 0; j < a->v_dim; j++)
+                out[j] = queries[i].values[j] / sum;
+        }
+    }
+}
