@@ -1,0 +1,686 @@
+/* Plugins of every kind of sickness, built here and now: each is refused by a sentence, and none harms the host. */
+#include "sandbox.h"
+
+#include <fcntl.h>
+#include <time.h>
+
+#define WHOLE "BRINGS_ARCHITECTURE()\nVIV_PLUGIN(\"specimen\", .get_classes = get_classes)\n"
+#define ARCHITECTURE_WITH(field)                                                                                   \
+    "BRINGS_ARCHITECTURE(" field ")\nVIV_PLUGIN(\"specimen\", .get_classes = get_classes)\n"
+#define LAYER_WITH(field)    "BRINGS_LAYER(" field ")\nVIV_PLUGIN(\"specimen\", .get_classes = get_classes)\n"
+#define TAMPERED_WITH(field) "BRINGS_ARCHITECTURE()\nTAMPERED(" field ")\n"
+#define AT_LOADING(headers, code)                                                                                  \
+    headers "\n__attribute__((constructor)) static void at_loading(void)\n{\n" code "\n}\n" WHOLE
+
+struct sickness {
+    const char *name, *code, *reason;
+};
+
+static void expect_all(const struct sickness *cases, size_t n)
+{
+    open_sandbox();
+    for (size_t i = 0; i < n; i++)
+        build("plugins", cases[i].name, cases[i].code);
+    struct host *h = host_over("plugins");
+    for (size_t i = 0; i < n; i++) {
+        char file[64];
+        snprintf(file, sizeof file, "%s.so", cases[i].name);
+        expect_refused(h, file, cases[i].reason);
+    }
+    host_destroy(h);
+    close_sandbox();
+}
+#define EXPECT_ALL(...)                                                                                            \
+    const struct sickness cases[] = {__VA_ARGS__};                                                                 \
+    expect_all(cases, sizeof cases / sizeof *cases)
+
+TEST(plugin__of_a_third_party_needs_nothing_but_the_public_headers)
+{
+    const viv_architecture_class *class;
+    struct error err;
+    open_sandbox();
+    build("plugins", "specimen", WHOLE);
+    struct host *h = host_over("plugins");
+    expect_accepted(h, "specimen.so");
+    struct plugin_info info = listed(h, "specimen.so");
+    ck_assert_uint_eq(info.n_classes, 1);
+    ck_assert_int_eq(info.classes[0].kind, CLASS_ARCHITECTURE);
+    ck_assert_str_eq(info.classes[0].name, "specimen");
+    ck_assert_uint_eq(info.abi_minor, VIV_ABI_MINOR);
+    ck_assert(!info.loaded);
+    ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_OK);
+    ck_assert_str_eq(class->name, "specimen");
+    ck_assert(listed(h, "specimen.so").loaded);
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(plugin__with_another_identification_is_refused_by_field)
+{
+    EXPECT_ALL({"magic", TAMPERED_WITH(".magic = 7"), "magic is 0x00000007, a plugin has 0x50564956"},
+               {"byte_order", TAMPERED_WITH(".byte_order = 0x04030201"), "byte_order is 0x04030201"},
+               {"block_size", TAMPERED_WITH(".block_size = 4096"), "block_size is 4096"},
+               {"ptr_bits", TAMPERED_WITH(".ptr_bits = 32"), "ptr_bits is 32, here pointers have 64"},
+               {"flags", TAMPERED_WITH(".flags = 4"), "flags are 0x4"},
+               {"cpu", TAMPERED_WITH(".cpu_required = 1ull << 40"), "cpu_required"},
+               {"name", TAMPERED_WITH(".name = \"not plain\""), "its name is not"},
+               {"no_name", TAMPERED_WITH(".name = \"\""), "its name is not"},
+               {"major", TAMPERED_WITH(".abi_major = 7"), "abi_major: it is built for ABI 7.1, this host has 0.1"},
+               {"older", TAMPERED_WITH(".abi_minor = 0, .abi_min_minor = 0"), "abi_minor: it is built for ABI 0.0"},
+               {"newer", TAMPERED_WITH(".abi_minor = 9, .abi_min_minor = 8"), "needs a host of ABI 0.8 or later"});
+}
+END_TEST
+
+TEST(plugin__that_is_newer_but_can_live_with_us_is_accepted)
+{
+    open_sandbox();
+    build("plugins", "newer", TAMPERED_WITH(".abi_minor = 9"));
+    struct host *h = host_over("plugins");
+    expect_accepted(h, "newer.so");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(plugin__with_tables_that_are_not_whole_is_refused_by_slot)
+{
+    EXPECT_ALL({"open", ARCHITECTURE_WITH(".open = NULL"), "architecture 'specimen': 'open' is NULL"},
+               {"name", ARCHITECTURE_WITH(".name = NULL"), "architecture '?': 'name' is NULL"},
+               {"words", ARCHITECTURE_WITH(".name = \"two words\""), "a name that is not"},
+               {"forward", LAYER_WITH(".forward = NULL"), "layer 'specimen': 'forward' is NULL"},
+               {"attrs", LAYER_WITH(".attrs = NULL"), "'attrs' is NULL"},
+               {"smaller", LAYER_WITH(".struct_size = 24"), "struct_size of a viv_layer_class is 24"},
+               {"zero", LAYER_WITH(".struct_size = 0"), "struct_size of a viv_layer_class is 0"},
+               {"huge", LAYER_WITH(".struct_size = 0xffffffff"), "struct_size of a viv_layer_class is 4294967295"},
+               {"no_get", "VIV_PLUGIN(\"specimen\", .get_classes = NULL)", "'get_classes' is NULL"},
+               {"entry_size",
+                "BRINGS_LAYER()\nVIV_PLUGIN(\"specimen\", .struct_size = 8, .get_classes = get_classes)",
+                "struct_size of viv_plugin_entry is 8"},
+               {"answers_all",
+                "static const viv_layer_class brought = LAYER();\n"
+                "static const void *const *get_classes(const char *id)\n"
+                "{ static const void *const list[] = {&brought, NULL}; static const void *const none[] = {NULL};\n"
+                "  return strncmp(id, VIV_CLASS_LAYER, 11) == 0 ? list : none; }\n"
+                "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)",
+                "get_classes answers ids that do not exist"},
+               {"twice",
+                "static const viv_layer_class brought = LAYER();\n"
+                "static const void *const *get_classes(const char *id)\n"
+                "{ static const void *const list[] = {&brought, &brought, NULL};\n"
+                "  return strcmp(id, VIV_CLASS_LAYER) == 0 ? list : NULL; }\n"
+                "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)",
+                "it brings layer 'specimen' twice"},
+               {"kind",
+                "static const viv_attr *const sick[] = {VIV_ATTR(99, 0, \"x\", .doc = \"x\"), NULL};\n" LAYER_WITH(
+                    ".attrs = sick"),
+                "attribute 'x': kind is 99"});
+}
+END_TEST
+
+TEST(plugin__with_a_larger_table_of_the_future_is_accepted)
+{
+    open_sandbox();
+    build("plugins", "larger",
+          "struct larger { viv_layer_class first; void *more[4]; };\n"
+          "static const struct larger table = {.first = LAYER(.struct_size = sizeof(struct larger))};\n"
+          "static const void *const *get_classes(const char *id)\n"
+          "{ static const void *const list[] = {&table, NULL};\n"
+          "  return strcmp(id, VIV_CLASS_LAYER) == 0 ? list : NULL; }\n"
+          "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)");
+    struct host *h = host_over("plugins");
+    expect_accepted(h, "larger.so");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(plugin__that_does_not_survive_its_loading_is_refused)
+{
+    EXPECT_ALL({"null", AT_LOADING("", "volatile int *volatile nowhere = (int *)16; *nowhere = 1;"), "signal 11"},
+               {"trap", AT_LOADING("", "__builtin_trap();"), "crashed during loading: signal"},
+               {"abort", AT_LOADING("#include <stdlib.h>", "abort();"), "signal 6"},
+               {"exit", AT_LOADING("#include <stdlib.h>", "exit(3);"), "ended the process during loading"},
+               {"init",
+                "static viv_status init(const viv_host *h) { (void)h; __builtin_trap(); }\nBRINGS_LAYER()\n"
+                "VIV_PLUGIN(\"specimen\", .init = init, .get_classes = get_classes)",
+                "crashed during loading"},
+               {"deinit",
+                "static void deinit(void) { __builtin_trap(); }\nBRINGS_LAYER()\n"
+                "VIV_PLUGIN(\"specimen\", .deinit = deinit, .get_classes = get_classes)",
+                "crashed during its deinit"},
+               {"list",
+                "static const void *const *get_classes(const char *id)\n"
+                "{ static const void *const list[] = {(void *)16, NULL}; (void)id; return list; }\n"
+                "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)",
+                "signal 11"},
+               {"fails",
+                "static viv_status init(const viv_host *h)\n"
+                "{ h->set_error(h, VIV_EUNSUPPORTED, \"no luck\\ntoday\"); return VIV_EUNSUPPORTED; }\n"
+                "BRINGS_LAYER()\nVIV_PLUGIN(\"specimen\", .init = init, .get_classes = get_classes)",
+                "init failed: no luck today"},
+               {"symbol", "void nowhere_to_be_found(void);\n" AT_LOADING("", "nowhere_to_be_found();"),
+                "undefined symbol: nowhere_to_be_found"},
+               {"no_entry",
+                "__attribute__((section(\".viv_plugin\"), used)) VIV_EXPORT const viv_plugin_ident\n"
+                "viv_plugin_identification = {.magic = VIV_PLUGIN_MAGIC, .block_size = 64,\n"
+                ".abi_major = VIV_ABI_MAJOR, .abi_minor = VIV_ABI_MINOR, .abi_min_minor = VIV_ABI_MINOR,\n"
+                ".ptr_bits = 64, .byte_order = VIV_BYTE_ORDER, .name = \"specimen\"};",
+                "undefined symbol: viv_plugin_entry"});
+}
+END_TEST
+
+TEST(plugin__that_hangs_is_left_behind_with_all_it_started)
+{
+    struct timespec begin, end;
+    open_sandbox();
+    build("plugins", "hangs", AT_LOADING("#include <unistd.h>", "fork(); for (;;) pause();"));
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    struct host *h = host_over("plugins");
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    ck_assert_int_lt(end.tv_sec - begin.tv_sec, 8);
+    expect_refused(h, "hangs.so", "still busy with loading after 5 seconds");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(plugin__that_bends_the_process_is_refused)
+{
+    EXPECT_ALL(
+        {"locale", AT_LOADING("#include <locale.h>", "setlocale(LC_ALL, \"C.UTF-8\");"),
+         "changes the locale from C"},
+        {"directory", AT_LOADING("#include <unistd.h>", "if (chdir(\"/usr\")) return;"),
+         "changes the current directory"},
+        {"rounding", AT_LOADING("#include <fenv.h>", "fesetround(FE_TOWARDZERO);"),
+         "changes the floating-point mode"},
+        {"umask", AT_LOADING("#include <sys/stat.h>", "umask(0123);"), "changes the umask"},
+        {"signal", AT_LOADING("#include <signal.h>", "signal(SIGTERM, SIG_IGN);"), "the handling of signal 15"},
+        {"mask",
+         AT_LOADING("#include <signal.h>",
+                    "sigset_t s; sigemptyset(&s); sigaddset(&s, SIGUSR1); sigprocmask(SIG_BLOCK, &s, 0);"),
+         "the handling of signal 10"},
+        {"stdout", AT_LOADING("#include <stdio.h>", "puts(\"hello\");"), "writes to standard output"},
+        {"thread",
+         "#include <pthread.h>\n#include <unistd.h>\n"
+         "static void *sleeper(void *x) { sleep(60); return x; }\n" AT_LOADING(
+             "", "pthread_t t; pthread_create(&t, 0, sleeper, 0);"),
+         "starts a thread"});
+}
+END_TEST
+
+TEST(plugin__that_throws_across_the_boundary_is_refused)
+{
+    open_sandbox();
+    if (system("c++ --version >/dev/null 2>&1") != 0) {
+        fprintf(stderr, "skipped: there is no C++ compiler here\n");
+        close_sandbox();
+        return;
+    }
+    make_folder("plugins");
+    build_with("c++", "plugins", "throws", "-x c++ -std=gnu++20",
+               "static viv_status init(const viv_host *) { throw 1; }\n"
+               "static const void *const *get_classes(const char *) { return nullptr; }\n"
+               "VIV_PLUGIN(\"throws\", .init = init, .get_classes = get_classes)");
+    build_with("c++", "plugins", "keeps", "-x c++ -std=gnu++20",
+               "static const void *const *get_classes(const char *) { return nullptr; }\n"
+               "VIV_PLUGIN(\"keeps\", .get_classes = get_classes)");
+    struct host *h = host_over("plugins");
+    expect_refused(h, "throws.so", "signal 6");
+    expect_accepted(h, "keeps.so");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(plugin__symbols_stay_its_own)
+{
+    const viv_architecture_class *a, *b;
+    struct error err;
+    open_sandbox();
+    for (int i = 0; i < 2; i++) {
+        char code[1024], name[8];
+        snprintf(name, sizeof name, "p%d", i);
+        snprintf(
+            code, sizeof code,
+            "VIV_EXPORT viv_status clash(void);\nviv_status clash(void) { return %d; }\n"
+            "static viv_status run(void *i, const viv_request *r, const viv_sink *s)\n"
+            "{ (void)i; (void)r; (void)s; return clash(); }\n"
+            "BRINGS_ARCHITECTURE(.name = \"p%d\", .run = run)\nVIV_PLUGIN(\"p%d\", .get_classes = get_classes)",
+            -100 - i, i, i);
+        build("plugins", name, code);
+    }
+    struct host *h = host_over("plugins");
+    ck_assert_int_eq(host_architecture(h, "p0", &a, &err), VIV_OK);
+    ck_assert_int_eq(host_architecture(h, "p1", &b, &err), VIV_OK);
+    ck_assert_int_eq(a->run(NULL, NULL, NULL), -100);
+    ck_assert_int_eq(b->run(NULL, NULL, NULL), -101);
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(plugin__outlives_the_host_and_keeps_what_it_allocated)
+{
+    const viv_architecture_class *class = NULL;
+    struct error err;
+    open_sandbox();
+    build("plugins", "heap",
+          "#include <stdlib.h>\nstatic const void **list;\nstatic viv_architecture_class *made;\n"
+          "static viv_status init(const viv_host *h)\n"
+          "{ static const viv_architecture_class whole = ARCHITECTURE();\n"
+          "  (void)h; list = calloc(2, sizeof *list); made = malloc(sizeof *made); *made = whole; list[0] = made;\n"
+          "  return VIV_OK; }\n"
+          "static void deinit(void) { free(list); free(made); list = NULL; }\n"
+          "static const void *const *get_classes(const char *id)\n"
+          "{ return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? (const void *const *)list : NULL; }\n"
+          "VIV_PLUGIN(\"heap\", .init = init, .deinit = deinit, .get_classes = get_classes)");
+    build("plugins", "kept", ARCHITECTURE_WITH(".name = \"kept\""));
+    for (int i = 0; i < 3; i++) {
+        struct host *h = host_over("plugins");
+        ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_OK);
+        ck_assert_int_eq(host_architecture(h, "kept", &class, &err), VIV_OK);
+        host_destroy(h);
+    }
+    ck_assert_int_eq(class->run(NULL, NULL, NULL), VIV_OK);
+    host_destroy(NULL);
+    close_sandbox();
+}
+END_TEST
+
+/* --- who else is there ------------------------------------------------------------------------------------- */
+
+TEST(clash__within_one_place_takes_neither)
+{
+    const viv_architecture_class *class;
+    struct error err;
+    open_sandbox();
+    build("plugins", "a", WHOLE);
+    build("plugins", "b", WHOLE);
+    struct host *h = host_over("plugins");
+    expect_refused(h, "a.so", "/b.so) in the same place");
+    expect_refused(h, "b.so", "/a.so) in the same place");
+    ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_ENOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "/a.so) is refused"));
+    ck_assert_ptr_nonnull(strstr(err.text, "/b.so) is refused"));
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(clash__between_places_takes_the_earlier_and_names_the_later)
+{
+    const viv_architecture_class *class;
+    struct error err;
+    open_sandbox();
+    build("first", "z", ARCHITECTURE_WITH(".summary = \"the first\""));
+    build("second", "a", WHOLE);
+    struct host *h = host_over("first:second");
+    expect_accepted(h, "z.so");
+    expect_refused(h, "a.so", "/z.so), which comes first in the plugin path");
+    ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_OK);
+    ck_assert_str_eq(class->summary, "the first");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(clash__with_our_own_layer_refuses_the_plugin)
+{
+    open_sandbox();
+    build("plugins", "own", LAYER_WITH(".name = \"linear\""));
+    struct host *h = host_over("plugins");
+    expect_refused(h, "own.so", "layer 'linear', which Vivarium has itself");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(layers__of_plugins_stand_beside_ours)
+{
+    const struct layer_set *layers;
+    struct error err;
+    open_sandbox();
+    build("plugins", "specimen", LAYER_WITH(".summary = \"theirs\""));
+    struct host *h = host_over("plugins");
+    ck_assert_int_eq(host_layers(h, &layers, &err), VIV_OK);
+    ck_assert_str_eq(layer_set_find(layers, "specimen")->summary, "theirs");
+    ck_assert_ptr_nonnull(layer_set_find(layers, "linear"));
+    ck_assert_int_eq(host_layers(h, &layers, &err), VIV_OK);
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(architecture__that_nobody_brings_is_told_with_places_and_the_nearest_word)
+{
+    const viv_architecture_class *class;
+    struct error err;
+    open_sandbox();
+    build("plugins", "specimen", WHOLE);
+    build("plugins", "sick", ARCHITECTURE_WITH(".name = \"sick\", .open = NULL"));
+    struct host *h = host_over("plugins");
+    ck_assert_int_eq(host_architecture(h, "specimne", &class, &err), VIV_ENOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "no plugin brings architecture 'specimne'; did you mean 'specimen'?"));
+    ck_assert_ptr_nonnull(strstr(err.text, in_sandbox("plugins")));
+    ck_assert_int_eq(host_architecture(h, "missing", &class, &err), VIV_ENOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "missing.so or another was looked for in"));
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+/* --- the file and its place -------------------------------------------------------------------------------- */
+
+TEST(file__that_anyone_may_write_is_refused)
+{
+    open_sandbox();
+    build("plugins", "open", WHOLE);
+    build("wide", "closed", WHOLE);
+    ck_assert_int_eq(chmod(in_sandbox("plugins/open.so"), 0777), 0);
+    ck_assert_int_eq(chmod(in_sandbox("wide"), 0777), 0);
+    struct host *h = host_over("plugins:wide");
+    expect_refused(h, "open.so", "anyone may write the file (mode 0777): chmod o-w");
+    expect_refused(h, "closed.so", "anyone may write its directory (mode 0777): chmod o-w");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(file__of_a_stranger_is_refused)
+{
+    open_sandbox();
+    build("plugins", "strange", WHOLE);
+    if (chown(in_sandbox("plugins/strange.so"), 12345, 12345) != 0) {
+        fprintf(stderr, "skipped: only root can give files away\n");
+        close_sandbox();
+        return;
+    }
+    struct host *h = host_over("plugins");
+    expect_refused(h, "strange.so", "the file belongs to user 12345");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(file__that_is_a_link_may_not_lead_out)
+{
+    open_sandbox();
+    build("elsewhere", "far", WHOLE);
+    build("plugins", "real", WHOLE);
+    ck_assert_int_eq(symlink("../elsewhere/far.so", in_sandbox("plugins/out.so")), 0);
+    ck_assert_int_eq(symlink("real.so", in_sandbox("plugins/same.so")), 0);
+    ck_assert_int_eq(symlink("loop.so", in_sandbox("plugins/loop.so")), 0);
+    struct host *h = host_over("plugins");
+    expect_refused(h, "out.so", "it is a link out of its directory, to /");
+    expect_refused(h, "loop.so", "cannot be resolved");
+    expect_accepted(h, "real.so");
+    ck_assert_uint_eq(host_n_plugins(h), 3);
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(file__that_is_none_is_refused_without_waiting)
+{
+    open_sandbox();
+    make_folder("plugins");
+    make_folder("plugins/folder.so");
+    ck_assert_int_eq(mkfifo(in_sandbox("plugins/fifo.so"), 0600), 0);
+    write_text("plugins/text.so", "once upon a time there was a text file that was called a shared object\n");
+    write_text("plugins/empty.so", "");
+    write_text("plugins/readme.txt", "not looked at");
+    struct host *h = host_over("plugins");
+    expect_refused(h, "folder.so", "");
+    expect_refused(h, "fifo.so", "");
+    expect_refused(h, "text.so", "not an ELF file");
+    expect_refused(h, "empty.so", "not an ELF file");
+    ck_assert_uint_eq(host_n_plugins(h), 4);
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(path__that_is_relative_or_absent_is_an_error)
+{
+    struct host *h;
+    struct error err;
+    struct host_options options = {.plugin_path = "plugins"};
+    open_sandbox();
+    ck_assert_int_eq(host_create(&options, &h, &err), VIV_EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "--plugin-path: 'plugins' is relative"));
+    options.plugin_path = "/nowhere/at/all";
+    ck_assert_int_eq(host_create(&options, &h, &err), VIV_ENOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "there is no directory /nowhere/at/all"));
+    options.plugin_path = NULL;
+    setenv("VIV_PLUGIN_PATH", "/usr:./here", 1);
+    ck_assert_int_eq(host_create(&options, &h, &err), VIV_EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "VIV_PLUGIN_PATH: './here' is relative"));
+    setenv("VIV_PLUGIN_PATH", "::/nowhere/at/all:", 1);
+    ck_assert_int_eq(host_create(&options, &h, &err), VIV_OK);
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+static bool is_listed(const struct host *h, const char *file)
+{
+    for (size_t i = 0; i < host_n_plugins(h); i++) {
+        struct plugin_info info;
+        host_plugin(h, i, &info);
+        if (strcmp(path_base(info.path), file) == 0)
+            return true;
+    }
+    return false;
+}
+
+TEST(path__of_the_environment_is_ignored_when_privileged)
+{
+    struct host *h;
+    struct error err;
+    struct host_options options = {0};
+    open_sandbox();
+    build("plugins", "specimen", WHOLE);
+    setenv("VIV_PLUGIN_PATH", in_sandbox("plugins"), 1);
+    setenv("VIV_SPEC_PATH", "/their/specs", 1);
+    ck_assert_int_eq(host_create(&options, &h, &err), VIV_OK);
+    ck_assert(is_listed(h, "specimen.so"));
+    ck_assert_str_eq(host_spec_directories(h)[0], "/their/specs");
+    host_destroy(h);
+    options.privileged = true;
+    ck_assert_int_eq(host_create(&options, &h, &err), VIV_OK);
+    ck_assert(!is_listed(h, "specimen.so"));
+    ck_assert_str_ne(host_spec_directories(h)[0], "/their/specs");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(path__of_the_build_tree_counts_for_a_program_that_lies_in_one)
+{
+    struct host *h;
+    struct error err;
+    struct host_options options = {0};
+    char program[256];
+    open_sandbox();
+    make_folder("plugins");
+    make_folder("plugins/specimen");
+    build("plugins/specimen/.libs", "specimen", WHOLE);
+    write_text("vivarium-build-tree", "/the/source\n");
+    write_text("viv", "");
+    strcpy(program, in_sandbox("viv"));
+    options.program = program;
+    ck_assert_int_eq(host_create(&options, &h, &err), VIV_OK);
+    expect_accepted(h, "specimen.so");
+    ck_assert_str_eq(host_spec_directories(h)[0], "/the/source/specs");
+    ck_assert_ptr_null(host_spec_directories(h)[1]);
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+/* --- what is remembered ------------------------------------------------------------------------------------ */
+
+/* A plugin that leaves a byte in a file whenever its code runs, and then may fail. */
+static void build_counting(const char *then)
+{
+    char code[1024];
+    snprintf(code, sizeof code,
+             "#include <fcntl.h>\n#include <unistd.h>\n" AT_LOADING(
+                 "", "int fd = open(\"%s\", O_WRONLY | O_CREAT | O_APPEND, 0600);\n"
+                     "if (write(fd, \"x\", 1) != 1) return;\nclose(fd);\n%s"),
+             in_sandbox("count"), then);
+    build("plugins", "counting", code);
+}
+
+static long long count(void)
+{
+    struct stat st;
+    return stat(in_sandbox("count"), &st) == 0 ? (long long)st.st_size : 0;
+}
+
+TEST(probe__is_not_repeated_until_the_file_changes)
+{
+    open_sandbox();
+    build_counting("");
+    for (int i = 0; i < 3; i++) {
+        struct host *h = host_over("plugins");
+        expect_accepted(h, "counting.so");
+        ck_assert_uint_eq(listed(h, "counting.so").n_classes, 1);
+        host_destroy(h);
+    }
+    ck_assert_int_eq(count(), 1);
+    build_counting("/* changed */");
+    host_destroy(host_over("plugins"));
+    ck_assert_int_eq(count(), 2);
+    close_sandbox();
+}
+END_TEST
+
+TEST(probe__failure_is_remembered_with_its_reason_and_repeated_when_asked)
+{
+    open_sandbox();
+    build_counting("__builtin_trap();");
+    for (int i = 0; i < 2; i++) {
+        struct host *h = host_over("plugins");
+        expect_refused(h, "counting.so", i ? "--retry` tries again" : "crashed during loading");
+        expect_refused(h, "counting.so", "crashed during loading");
+        host_destroy(h);
+    }
+    ck_assert_int_eq(count(), 1);
+    host_destroy(host_over_with("plugins", (struct host_options){.retry = true}));
+    ck_assert_int_eq(count(), 2);
+    close_sandbox();
+}
+END_TEST
+
+TEST(probe__needs_no_cache)
+{
+    open_sandbox();
+    build_counting("");
+    setenv("XDG_CACHE_HOME", "/dev/null", 1);
+    for (int i = 0; i < 2; i++) {
+        struct host *h = host_over("plugins");
+        expect_accepted(h, "counting.so");
+        host_destroy(h);
+    }
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("HOME");
+    host_destroy(host_over("plugins"));
+    ck_assert_int_eq(count(), 3);
+    close_sandbox();
+}
+END_TEST
+
+TEST(probe__ignores_a_cache_that_makes_no_sense)
+{
+    char command[256];
+    open_sandbox();
+    build_counting("");
+    host_destroy(host_over("plugins"));
+    snprintf(command, sizeof command, "for f in %s/vivarium/*; do sed -i 's/^class.*/class 9 \\xff/' $f; done",
+             in_sandbox("cache"));
+    ck_assert_int_eq(system(command), 0);
+    struct host *h = host_over("plugins");
+    expect_accepted(h, "counting.so");
+    host_destroy(h);
+    ck_assert_int_eq(count(), 2);
+    snprintf(command, sizeof command, "for f in %s/vivarium/*; do chmod o+w $f; done", in_sandbox("cache"));
+    ck_assert_int_eq(system(command), 0);
+    host_destroy(host_over("plugins"));
+    ck_assert_int_eq(count(), 3);
+    close_sandbox();
+}
+END_TEST
+
+/* --- what plugins see -------------------------------------------------------------------------------------- */
+
+TEST(host__answers_services_by_id_and_nothing_else)
+{
+    open_sandbox();
+    make_folder("plugins");
+    struct host *h = host_over("plugins");
+    const viv_host *viv = host_viv(h);
+    ck_assert_uint_eq(viv->struct_size, sizeof *viv);
+    ck_assert_ptr_eq(viv->get_service(viv, VIV_SERVICE_KERNELS), host_kernels(h));
+    ck_assert_ptr_null(viv->get_service(viv, VIV_SERVICE_KERNELS "x"));
+    ck_assert_ptr_null(viv->get_service(viv, ""));
+    ck_assert_ptr_null(viv->get_service(viv, NULL));
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(host__keeps_the_sentence_of_a_failure)
+{
+    struct error err;
+    open_sandbox();
+    make_folder("plugins");
+    struct host *h = host_over("plugins");
+    const viv_host *viv = host_viv(h);
+    viv->set_error(viv, VIV_ESHAPE, "4 is not 5");
+    error_take(&err, VIV_ESHAPE);
+    ck_assert_str_eq(err.text, "4 is not 5");
+    viv->set_error(viv, VIV_ESHAPE, "\xff");
+    error_take(&err, VIV_ESHAPE);
+    ck_assert_ptr_nonnull(strstr(err.text, "not UTF-8"));
+    viv->set_error(viv, VIV_ENOMEM, NULL);
+    error_take(&err, VIV_ENOMEM);
+    ck_assert_str_eq(err.text, "out of memory");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(scheduler__that_nobody_brings_is_told)
+{
+    const viv_scheduler_class *class;
+    struct error err;
+    open_sandbox();
+    make_folder("plugins");
+    struct host *h = host_over("plugins");
+    ck_assert_int_eq(host_scheduler(h, "magic", &class, &err), VIV_ENOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "no plugin brings scheduler 'magic'"));
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TESTS(plugin__of_a_third_party_needs_nothing_but_the_public_headers,
+      plugin__with_another_identification_is_refused_by_field,
+      plugin__that_is_newer_but_can_live_with_us_is_accepted,
+      plugin__with_tables_that_are_not_whole_is_refused_by_slot,
+      plugin__with_a_larger_table_of_the_future_is_accepted, plugin__that_does_not_survive_its_loading_is_refused,
+      plugin__that_hangs_is_left_behind_with_all_it_started, plugin__that_bends_the_process_is_refused,
+      plugin__that_throws_across_the_boundary_is_refused, plugin__symbols_stay_its_own,
+      plugin__outlives_the_host_and_keeps_what_it_allocated, clash__within_one_place_takes_neither,
+      clash__between_places_takes_the_earlier_and_names_the_later, clash__with_our_own_layer_refuses_the_plugin,
+      layers__of_plugins_stand_beside_ours,
+      architecture__that_nobody_brings_is_told_with_places_and_the_nearest_word,
+      file__that_anyone_may_write_is_refused, file__of_a_stranger_is_refused, file__that_is_a_link_may_not_lead_out,
+      file__that_is_none_is_refused_without_waiting, path__that_is_relative_or_absent_is_an_error,
+      path__of_the_environment_is_ignored_when_privileged,
+      path__of_the_build_tree_counts_for_a_program_that_lies_in_one, probe__is_not_repeated_until_the_file_changes,
+      probe__failure_is_remembered_with_its_reason_and_repeated_when_asked, probe__needs_no_cache,
+      probe__ignores_a_cache_that_makes_no_sense, host__answers_services_by_id_and_nothing_else,
+      host__keeps_the_sentence_of_a_failure, scheduler__that_nobody_brings_is_told)
