@@ -15,7 +15,8 @@ struct error {
 /* Fills *err and returns `status`, so that a failure is one line: return error_set(err, VIV_EIO, ...). */
 viv_status error_set(struct error *err, viv_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-viv_status error_setv(struct error *err, viv_status status, const char *format, va_list args);
+viv_status error_setv(struct error *err, viv_status status, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* Memory could not be had. */
 viv_status error_nomem(struct error *err);

@@ -226,7 +226,7 @@ TEST(plugin__that_throws_across_the_boundary_is_refused)
                "static const void *const *get_classes(const char *) { return nullptr; }\n"
                "VIV_PLUGIN(\"keeps\", .get_classes = get_classes)");
     struct host *h = host_over("plugins");
-    expect_refused(h, "throws.so", "signal 6");
+    expect_refused(h, "throws.so", "its code"); /* crashed, or under sanitizers ended the process */
     expect_accepted(h, "keeps.so");
     host_destroy(h);
     close_sandbox();
