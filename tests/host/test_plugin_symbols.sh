@@ -1,0 +1,31 @@
+#!/bin/sh
+# Our own plugins have no door that others lack: they export two symbols, and take none from the program.
+set -u
+build=${VIV_BUILD:-.}
+passed=0 failed=0
+
+fail() {
+    echo "FAIL: $1"
+    failed=$((failed + 1))
+}
+
+for plugin in "$build"/plugins/*/.libs/*.so; do
+    name=$(basename "$plugin")
+    exported=$(nm -D --defined-only "$plugin" | sed 's/.* //' | sort | tr '\n' ' ')
+    if [ "$exported" = "viv_plugin_entry viv_plugin_identification " ]; then
+        passed=$((passed + 1))
+    else
+        fail "$name exports: $exported"
+    fi
+    # what is left undefined must be some system library's, and so have a version; or be the compiler's own, weak
+    foreign=$(nm -uD "$plugin" | grep -v -e '@' -e ' w ' -e __asan_ -e __ubsan_ -e __sanitizer_ -e __sancov_)
+    if [ -z "$foreign" ]; then
+        passed=$((passed + 1))
+    else
+        fail "$name takes from the program: $foreign"
+    fi
+done
+[ "$passed" -gt 0 ] || fail "there is no plugin under $build/plugins"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
