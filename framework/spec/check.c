@@ -1,0 +1,340 @@
+/* check.c - what can be known of a spec without numbers: that layers exist and have the attributes they are given,
+ * that expressions parse and name what there is, that weights are there and used. */
+#include "spec/expand.h"
+
+#include "base/near.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SAVED = 64, MAX_NESTING = 32 };
+
+struct checker {
+    struct expander x; /* for lookups: nothing is evaluated */
+    bool *weight_used;
+    const char *saved[MAX_SAVED];
+    uint32_t n_saved;
+    bool in_repeat;
+    struct error *err;
+};
+
+static viv_status check_items(struct checker *c, const struct yaml *list, uint32_t depth);
+
+/* During a check every param exists, whatever its value. */
+static viv_status exists(void *ctx, const char *name, struct value *out, struct error *err)
+{
+    struct checker *c = ctx;
+    const struct spec *s = c->x.spec;
+    const char *names[1024 + 2];
+    size_t n = 0;
+    (void)out;
+    if ((strcmp(name, "i") == 0 && c->in_repeat) || strcmp(name, "gguf") == 0 || spec_param(s, name))
+        return VIV_OK;
+    const struct weight_entry *w = c->x.weights_are_words ? spec_weight(s, name) : NULL;
+    if (w) {
+        c->weight_used[w - s->weights] = true;
+        return VIV_OK;
+    }
+    for (uint32_t i = 0; i < s->n_params && n < 1024; i++)
+        names[n++] = s->params[i].name;
+    const char *nearest = near_word(name, names, n);
+    return nearest ? error_set(err, VIV_EINVAL, "there is no param '%s', did you mean '%s'?", name, nearest)
+                   : error_set(err, VIV_EINVAL, "there is no param '%s'", name);
+}
+
+static viv_status check_expr(struct checker *c, const struct yaml *y)
+{
+    if (y->kind != YAML_SCALAR)
+        return error_at(c->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
+    struct arena scratch = {0};
+    const struct expr_scope scope = {c, exists};
+    viv_status status = expr_check(&scratch, y->text, &scope, c->err);
+    arena_release(&scratch);
+    if (status != VIV_OK)
+        error_prefix(c->err, "%s:%u:%u", y->at.file, y->at.line, y->at.column);
+    return status;
+}
+
+static viv_status check_list(struct checker *c, const struct yaml *list)
+{
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; i < list->n && status == VIV_OK; i++)
+        status = check_expr(c, list->items[i]);
+    return status;
+}
+
+/* --- attributes --------------------------------------------------------------------------------------------------
+ */
+
+static bool is_choice(const char *choices, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = choices; *p;) {
+        size_t m = strcspn(p, "|");
+        if (m == n && memcmp(p, word, n) == 0)
+            return true;
+        p += m + (p[m] == '|');
+    }
+    return false;
+}
+
+static viv_status unknown_attr(const struct checker *c, const viv_layer_class *class, const char *name,
+                               struct position at)
+{
+    const char *names[128];
+    size_t n = 0;
+    for (const viv_attr *const *a = class->attrs; *a && n < 128; a++)
+        names[n++] = (*a)->name;
+    const char *nearest = near_word(name, names, n);
+    return nearest ? error_at(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s', did you mean '%s'?",
+                              class->name, name, nearest)
+                   : error_at(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s'", class->name, name);
+}
+
+static viv_status check_attr(struct checker *c, const viv_attr *attr, const struct yaml *y)
+{
+    if (y->kind != YAML_SCALAR)
+        return error_at(c->err, y->at, VIV_EINVAL, "'%s' wants a value, found %s", attr->name, yaml_kind_name(y));
+    if (attr->kind == VIV_ATTR_CHOICE && is_choice(attr->choices, y->text))
+        return VIV_OK;
+    if (attr->kind == VIV_ATTR_VALUE) {
+        for (uint32_t i = 0; i < c->n_saved; i++)
+            if (strcmp(c->saved[i], y->text) == 0)
+                return VIV_OK;
+        return error_at(c->err, y->at, VIV_EINVAL, "no value was saved as '%s' before this", y->text);
+    }
+    c->x.weights_are_words = attr->kind == VIV_ATTR_WEIGHT;
+    viv_status status = check_expr(c, y);
+    c->x.weights_are_words = false;
+    if (status != VIV_OK && attr->kind == VIV_ATTR_WEIGHT &&
+        strspn(y->text, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(y->text)) {
+        const char *names[4096];
+        for (uint32_t i = 0; i < c->x.spec->n_weights; i++)
+            names[i] = c->x.spec->weights[i].key;
+        const char *nearest = near_word(y->text, names, c->x.spec->n_weights);
+        return nearest ? error_at(c->err, y->at, VIV_EINVAL, "there is no weight '%s', did you mean '%s'?", y->text,
+                                  nearest)
+                       : error_at(c->err, y->at, VIV_EINVAL, "there is no weight '%s'", y->text);
+    }
+    return status;
+}
+
+/* Nested mappings are dotted names: rope: {theta: x} is rope.theta. */
+static viv_status check_attrs(struct checker *c, const viv_layer_class *class, const struct yaml *map,
+                              const char *prefix, uint32_t depth)
+{
+    for (uint32_t i = 0; i < map->n; i++) {
+        char name[256];
+        int n = snprintf(name, sizeof name, "%s%s", prefix, map->keys[i]);
+        if (n >= (int)sizeof name - 1 || depth > 4)
+            return error_at(c->err, map->key_at[i], VIV_ELIMIT, "an attribute's name too long");
+        viv_status status;
+        if (map->items[i]->kind == YAML_MAP) {
+            name[n] = '.';
+            name[n + 1] = '\0';
+            status = check_attrs(c, class, map->items[i], name, depth + 1);
+        } else {
+            const viv_attr *attr = layer_attr(class, name);
+            status = attr ? check_attr(c, attr, map->items[i]) : unknown_attr(c, class, name, map->key_at[i]);
+        }
+        if (status != VIV_OK)
+            return status;
+    }
+    return VIV_OK;
+}
+
+static const struct yaml *attr_node(const struct yaml *map, const char *dotted)
+{
+    const char *dot = strchr(dotted, '.');
+    if (!dot)
+        return yaml_get(map, dotted);
+    char first[128];
+    if ((size_t)(dot - dotted) >= sizeof first)
+        return NULL;
+    memcpy(first, dotted, (size_t)(dot - dotted));
+    first[dot - dotted] = '\0';
+    const struct yaml *inner = yaml_get(map, first);
+    return inner ? attr_node(inner, dot + 1) : NULL;
+}
+
+static viv_status check_layer(struct checker *c, const char *name, const struct yaml *attrs, struct position at)
+{
+    static const char *const structure[] = {"residual", "repeat", "switch", "sum", "concat", "save", "load"};
+    const struct layer_set *set = c->x.spec->world->layers;
+    const viv_layer_class *class = layer_set_find(set, name);
+    if (!class) {
+        const char *names[512];
+        size_t n = 0;
+        for (size_t i = 0; i < sizeof structure / sizeof *structure; i++)
+            names[n++] = structure[i];
+        for (size_t i = 0; i < set->n && n < 512; i++)
+            names[n++] = set->entries[i].class->name;
+        const char *nearest = near_word(name, names, n);
+        return nearest
+                   ? error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s', did you mean '%s'?", name,
+                              nearest)
+                   : error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s' (`viv layers` lists them)", name);
+    }
+    if (attrs->kind != YAML_MAP)
+        return error_at(c->err, attrs->at, VIV_EINVAL, "layer '%s' wants a mapping of attributes, found %s", name,
+                        yaml_kind_name(attrs));
+    viv_status status = check_attrs(c, class, attrs, "", 0);
+    for (const viv_attr *const *a = class->attrs; status == VIV_OK && *a; a++)
+        if (((*a)->flags & VIV_ATTR_REQUIRED) && !attr_node(attrs, (*a)->name))
+            return error_at(c->err, at, VIV_EINVAL, "layer '%s' needs the attribute '%s': %s", name, (*a)->name,
+                            (*a)->doc ? (*a)->doc : "");
+    return status;
+}
+
+/* --- structure
+ * ---------------------------------------------------------------------------------------------------- */
+
+static viv_status check_repeat(struct checker *c, const struct yaml *item, uint32_t depth)
+{
+    bool outer = c->in_repeat;
+    viv_status status = check_keys(item, IN_REPEAT, c->err);
+    if (status == VIV_OK)
+        status = check_expr(c, yaml_get(item, "repeat"));
+    c->in_repeat = true;
+    if (status == VIV_OK)
+        status = check_items(c, yaml_get(item, "layers"), depth + 1);
+    c->in_repeat = outer;
+    return status;
+}
+
+static viv_status check_switch(struct checker *c, const struct yaml *item, uint32_t depth)
+{
+    viv_status status = check_keys(item, IN_SWITCH, c->err);
+    if (status == VIV_OK)
+        status = check_expr(c, yaml_get(item, "switch"));
+    const struct yaml *cases = yaml_get(item, "cases"), *otherwise = yaml_get(item, "else");
+    for (uint32_t i = 0; status == VIV_OK && i < cases->n; i++)
+        status = check_items(c, cases->items[i], depth + 1);
+    if (status == VIV_OK && otherwise)
+        status = check_items(c, otherwise, depth + 1);
+    return status;
+}
+
+static viv_status check_branches(struct checker *c, const struct yaml *branches, const char *what, uint32_t depth)
+{
+    if (branches->kind != YAML_LIST || branches->n == 0)
+        return error_at(c->err, branches->at, VIV_EINVAL, "'%s' wants a list of branches, each a list of layers",
+                        what);
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < branches->n; i++)
+        status = check_items(c, branches->items[i], depth + 1);
+    return status;
+}
+
+static viv_status check_item(struct checker *c, const struct yaml *item, uint32_t depth)
+{
+    if (item->kind != YAML_MAP || item->n == 0)
+        return error_at(c->err, item->at, VIV_EINVAL, "expected one layer, as `name: {attributes}`, found %s",
+                        item->kind == YAML_MAP ? "an empty mapping" : yaml_kind_name(item));
+    if (yaml_get(item, "repeat"))
+        return check_repeat(c, item, depth);
+    if (yaml_get(item, "switch"))
+        return check_switch(c, item, depth);
+    if (item->n != 1)
+        return error_at(c->err, item->key_at[1], VIV_EINVAL,
+                        "'%s' stands beside '%s': each layer is an item of its own", item->keys[1], item->keys[0]);
+    const char *name = item->keys[0];
+    const struct yaml *body = item->items[0];
+    if (strcmp(name, "residual") == 0)
+        return check_items(c, body, depth + 1);
+    if (strcmp(name, "sum") == 0 || strcmp(name, "concat") == 0)
+        return check_branches(c, body, name, depth);
+    if (strcmp(name, "save") == 0 || strcmp(name, "load") == 0) {
+        if (body->kind != YAML_SCALAR)
+            return error_at(c->err, body->at, VIV_EINVAL, "'%s' wants a name", name);
+        for (uint32_t i = 0; name[0] == 'l' && i < c->n_saved; i++)
+            if (strcmp(c->saved[i], body->text) == 0)
+                return VIV_OK;
+        if (name[0] == 'l')
+            return error_at(c->err, body->at, VIV_EINVAL, "no value was saved as '%s' before this", body->text);
+        if (c->n_saved == MAX_SAVED)
+            return error_at(c->err, body->at, VIV_ELIMIT, "more than %d saved values", MAX_SAVED);
+        c->saved[c->n_saved++] = body->text;
+        return VIV_OK;
+    }
+    return check_layer(c, name, body, item->key_at[0]);
+}
+
+static viv_status check_items(struct checker *c, const struct yaml *list, uint32_t depth)
+{
+    if (list->kind != YAML_LIST)
+        return error_at(c->err, list->at, VIV_EINVAL, "expected a list of layers, found %s", yaml_kind_name(list));
+    if (depth > MAX_NESTING)
+        return error_at(c->err, list->at, VIV_ELIMIT, "layers nested more than %d deep", MAX_NESTING);
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; i < list->n && status == VIV_OK; i++)
+        status = check_item(c, list->items[i], depth);
+    return status;
+}
+
+/* --- the rest
+ * ------------------------------------------------------------------------------------------------------ */
+
+static viv_status check_weight(struct checker *c, const struct weight_entry *w)
+{
+    const struct yaml *otherwise = yaml_get(w->body, "else"), *when = yaml_get(w->body, "when");
+    const struct yaml *transforms = yaml_get(w->body, "transform");
+    c->in_repeat = true; /* {i} and i: where it is used decides */
+    viv_status status = check_list(c, yaml_get(w->body, "shape"));
+    if (status == VIV_OK && when)
+        status = check_expr(c, when);
+    c->in_repeat = false;
+    if (status == VIV_OK && !yaml_get(w->body, "hf") && !yaml_get(w->body, "gguf"))
+        status = error_at(c->err, w->at, VIV_EINVAL,
+                          "weight '%s' has no name in any kind of file: give 'hf', 'gguf' or both", w->key);
+    if (status == VIV_OK && otherwise && strcmp(otherwise->text, "none") != 0) {
+        const struct weight_entry *other = spec_weight(c->x.spec, otherwise->text);
+        if (!other)
+            return error_at(c->err, otherwise->at, VIV_EINVAL, "there is no weight '%s'", otherwise->text);
+        c->weight_used[other - c->x.spec->weights] = true;
+    }
+    for (uint32_t i = 0; status == VIV_OK && transforms && i < transforms->n; i++) {
+        status = check_keys(transforms->items[i], IN_TRANSFORM, c->err);
+        if (status == VIV_OK && transforms->items[i]->n != 1)
+            status = error_at(c->err, transforms->items[i]->at, VIV_EINVAL, "each transform is an item of its own");
+        const struct yaml *split = yaml_get(transforms->items[i], "split"),
+                          *permute = yaml_get(transforms->items[i], "permute");
+        if (status == VIV_OK && split)
+            status = check_keys(split, IN_SPLIT, c->err);
+        if (status == VIV_OK && permute)
+            status = check_keys(permute, IN_PERMUTE, c->err);
+    }
+    return status;
+}
+
+viv_status spec_check(const struct spec *s, struct error *err)
+{
+    struct arena arena = {0};
+    struct checker c = {.err = err};
+    viv_status status = expander_init(&c.x, s, NULL, &arena, err);
+    c.weight_used = calloc(s->n_weights ? s->n_weights : 1, sizeof *c.weight_used);
+    if (status == VIV_OK && !c.weight_used)
+        status = error_nomem(err);
+    for (uint32_t i = 0; status == VIV_OK && i < s->n_params; i++) {
+        const struct yaml *d = s->params[i].declaration, *otherwise = yaml_get(d, "default"),
+                          *type = yaml_get(d, "type");
+        bool words = type && type->kind == YAML_SCALAR && strcmp(type->text, "string") == 0;
+        if (otherwise && !words)
+            status = check_expr(&c, otherwise);
+    }
+    if (status == VIV_OK)
+        status = check_items(&c, s->graph, 0);
+    for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
+        status = check_weight(&c, &s->weights[i]);
+    for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
+        if (!c.weight_used[i])
+            status =
+                error_at(err, s->weights[i].at, VIV_EINVAL, "weight '%s' is used by no layer", s->weights[i].key);
+    for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
+        for (uint32_t i = 0; status == VIV_OK && s->refuse[d] && i < s->refuse[d]->n; i++)
+            status = check_expr(&c, yaml_get(s->refuse[d]->items[i], "when"));
+    free(c.weight_used);
+    arena_release(&arena);
+    return status;
+}

@@ -1,0 +1,374 @@
+#include "spec/document.h"
+
+#include "base/file.h"
+#include "base/near.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_CHAIN = 16, MAX_PARAMS = 1024, MAX_WEIGHTS = 4096 };
+
+const struct key spec_keys[] = {
+#define KEY(where, name, type, required, sentence) {IN_##where, name, KEY_##type, required, sentence},
+#include "spec/keys.def"
+#undef KEY
+};
+const size_t n_spec_keys = sizeof spec_keys / sizeof *spec_keys;
+
+/* --- keys ----------------------------------------------------------------------------------------------------- */
+
+static const struct key *find_key(enum key_context context, const char *name)
+{
+    for (size_t i = 0; i < n_spec_keys; i++)
+        if (spec_keys[i].context == context && strcmp(spec_keys[i].name, name) == 0)
+            return &spec_keys[i];
+    return NULL;
+}
+
+static viv_status unknown_key(const struct yaml *map, uint32_t i, enum key_context context, struct error *err)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (size_t k = 0; k < n_spec_keys; k++)
+        if (spec_keys[k].context == context && n < 64)
+            names[n++] = spec_keys[k].name;
+    const char *nearest = near_word(map->keys[i], names, n);
+    return error_at(err, map->key_at[i], VIV_EINVAL,
+                    nearest ? "unknown key '%s', did you mean '%s'?" : "unknown key '%s'", map->keys[i], nearest);
+}
+
+static viv_status check_form(const struct yaml *v, const struct key *key, struct error *err)
+{
+    static const char *const wanted[] = {
+        "a word", "a word or a list of words", "an expression", "a mapping", "a list", ""};
+    bool fits = true;
+    switch (key->type) {
+    case KEY_WORD:
+    case KEY_EXPR:
+        fits = v->kind == YAML_SCALAR;
+        break;
+    case KEY_WORDS:
+        fits = v->kind != YAML_MAP;
+        for (uint32_t i = 0; fits && v->kind == YAML_LIST && i < v->n; i++)
+            fits = v->items[i]->kind == YAML_SCALAR;
+        break;
+    case KEY_MAP:
+        fits = v->kind == YAML_MAP;
+        break;
+    case KEY_LIST:
+        fits = v->kind == YAML_LIST;
+        break;
+    case KEY_ANY:
+        break;
+    }
+    if (fits)
+        return VIV_OK;
+    return error_at(err, v->at, VIV_EINVAL, "'%s' wants %s, found %s", key->name, wanted[key->type],
+                    yaml_kind_name(v));
+}
+
+viv_status check_keys(const struct yaml *map, enum key_context context, struct error *err)
+{
+    if (map->kind != YAML_MAP)
+        return error_at(err, map->at, VIV_EINVAL, "expected a mapping, found %s", yaml_kind_name(map));
+    for (uint32_t i = 0; i < map->n; i++) {
+        const struct key *key = find_key(context, map->keys[i]);
+        if (!key && context == IN_SPEC && strncmp(map->keys[i], "x-", 2) == 0)
+            continue;
+        viv_status status = key ? check_form(map->items[i], key, err) : unknown_key(map, i, context, err);
+        if (status != VIV_OK)
+            return status;
+    }
+    for (size_t k = 0; k < n_spec_keys; k++)
+        if (spec_keys[k].context == context && spec_keys[k].required && !yaml_get(map, spec_keys[k].name))
+            return error_at(err, map->at, VIV_EINVAL, "the key '%s' is missing: %s", spec_keys[k].name,
+                            spec_keys[k].doc);
+    return VIV_OK;
+}
+
+static viv_status check_version(const struct yaml *root, struct error *err)
+{
+    const struct yaml *v = yaml_get(root, "viv");
+    if (strcmp(v->text, "1") == 0 && !v->quoted)
+        return VIV_OK;
+    return error_at(err, v->at, VIV_EUNSUPPORTED, "version %s of the spec language, this program knows version 1",
+                    v->text);
+}
+
+/* --- merging -------------------------------------------------------------------------------------------------- */
+
+const struct param *spec_param(const struct spec *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->n_params; i++)
+        if (strcmp(s->params[i].name, name) == 0)
+            return &s->params[i];
+    return NULL;
+}
+
+const struct weight_entry *spec_weight(const struct spec *s, const char *key)
+{
+    for (uint32_t i = 0; i < s->n_weights; i++)
+        if (strcmp(s->weights[i].key, key) == 0)
+            return &s->weights[i];
+    return NULL;
+}
+
+static viv_status unknown_param(const struct spec *s, const char *name, struct position at, struct error *err)
+{
+    const char *names[MAX_PARAMS];
+    for (uint32_t i = 0; i < s->n_params; i++)
+        names[i] = s->params[i].name;
+    const char *nearest = near_word(name, names, s->n_params);
+    return error_at(err, at, VIV_EINVAL,
+                    nearest ? "%s has no param '%s', did you mean '%s'?" : "%s has no param '%s'",
+                    s->family ? s->family : s->name, name, nearest);
+}
+
+/* `used`: a document below declared what this one may only override. */
+static viv_status merge_params(struct spec *s, const struct yaml *params, bool used, struct error *err)
+{
+    for (uint32_t i = 0; params && i < params->n; i++) {
+        const struct yaml *v = params->items[i];
+        struct param *p = (struct param *)spec_param(s, params->keys[i]);
+        if (v->kind == YAML_MAP) {
+            viv_status status = check_keys(v, IN_PARAM, err);
+            if (status != VIV_OK)
+                return status;
+        } else if (!p && used) {
+            return unknown_param(s, params->keys[i], params->key_at[i], err);
+        }
+        if (!p) {
+            if (s->n_params == MAX_PARAMS)
+                return error_at(err, params->key_at[i], VIV_ELIMIT, "more than %d params", MAX_PARAMS);
+            p = &s->params[s->n_params++];
+            *p = (struct param){.name = params->keys[i]};
+        }
+        p->at = params->key_at[i];
+        if (v->kind == YAML_MAP) {
+            p->declaration = v;
+            p->value = NULL;
+        } else {
+            p->value = v;
+        }
+    }
+    return VIV_OK;
+}
+
+static viv_status merge_weights(struct spec *s, const struct yaml *weights, struct error *err)
+{
+    for (uint32_t i = 0; weights && i < weights->n; i++) {
+        viv_status status = check_keys(weights->items[i], IN_WEIGHT, err);
+        if (status != VIV_OK)
+            return status;
+        struct weight_entry *w = (struct weight_entry *)spec_weight(s, weights->keys[i]);
+        if (!w) {
+            if (s->n_weights == MAX_WEIGHTS)
+                return error_at(err, weights->key_at[i], VIV_ELIMIT, "more than %d weights", MAX_WEIGHTS);
+            w = &s->weights[s->n_weights++];
+        }
+        *w = (struct weight_entry){weights->keys[i], weights->items[i], weights->key_at[i]};
+    }
+    return VIV_OK;
+}
+
+static const char *word_of(const struct yaml *root, const char *key, const char *otherwise)
+{
+    const struct yaml *v = yaml_get(root, key);
+    return v ? v->text : otherwise;
+}
+
+/* The checkpoint's path: beside the file that names it, unless absolute. */
+static viv_status set_checkpoint(struct spec *s, const char *from, const char *path, struct error *err)
+{
+    const char *base = path_base(from);
+    char *joined = path[0] == '/' || base == from
+                       ? arena_strdup(&s->arena, path)
+                       : arena_printf(&s->arena, "%.*s%s", (int)(base - from), from, path);
+    if (!joined)
+        return error_nomem(err);
+    s->checkpoint = joined;
+    return VIV_OK;
+}
+
+static viv_status merge(struct spec *s, const struct yaml *root, bool used, struct error *err)
+{
+    const struct yaml *checkpoint = yaml_get(root, "checkpoint"), *graph = yaml_get(root, "graph");
+    s->family = word_of(root, "family", s->family);
+    s->architecture = word_of(root, "architecture", s->architecture);
+    s->scheduler = word_of(root, "scheduler", s->scheduler);
+    s->matches = yaml_get(root, "matches");
+    s->graph = graph ? graph : s->graph;
+    viv_status status = s->matches ? check_keys(s->matches, IN_MATCHES, err) : VIV_OK;
+    if (status == VIV_OK && checkpoint)
+        status = set_checkpoint(s, root->at.file, checkpoint->text, err);
+    if (status == VIV_OK)
+        status = merge_params(s, yaml_get(root, "params"), used, err);
+    if (status == VIV_OK)
+        status = merge_weights(s, yaml_get(root, "weights"), err);
+    s->refuse[s->n_documents] = yaml_get(root, "refuse");
+    s->ignore[s->n_documents] = yaml_get(root, "ignore");
+    for (uint32_t i = 0; status == VIV_OK && s->refuse[s->n_documents] && i < s->refuse[s->n_documents]->n; i++)
+        status = check_keys(s->refuse[s->n_documents]->items[i], IN_REFUSE, err);
+    s->n_documents++;
+    return status;
+}
+
+/* --- use -------------------------------------------------------------------------------------------------------
+ */
+
+/* A path beside the using file: relative, without "..", and really inside its directory once links are followed. */
+static viv_status use_beside(const struct yaml *use, char **out, struct error *err)
+{
+    char dir[PATH_MAX], real[PATH_MAX];
+    const char *from = use->at.file, *base = path_base(from);
+    char *joined = NULL;
+    if (use->text[0] == '/' || strstr(use->text, ".."))
+        return error_at(err, use->at, VIV_EINVAL, "'%s' leads out of this file's folder", use->text);
+    if (asprintf(&joined, "%.*s%s", (int)(base - from), from, use->text) < 0)
+        return error_nomem(err);
+    char *folder = NULL;
+    if (asprintf(&folder, "%.*s.", (int)(base - from), from) < 0) {
+        free(joined);
+        return error_nomem(err);
+    }
+    bool ok = realpath(folder, dir) && realpath(joined, real);
+    free(folder);
+    if (!ok) {
+        error_at(err, use->at, VIV_ENOTFOUND, "'%s' is not there", joined);
+        free(joined);
+        return VIV_ENOTFOUND;
+    }
+    size_t n = strlen(dir);
+    if (strncmp(dir, real, n) != 0 || (real[n] != '/' && dir[n - 1] != '/')) {
+        free(joined);
+        return error_at(err, use->at, VIV_EINVAL, "'%s' leads out of this file's folder", use->text);
+    }
+    *out = joined;
+    return VIV_OK;
+}
+
+static viv_status resolve_use(const struct spec_world *world, const struct yaml *use, char **out, struct error *err)
+{
+    if (strchr(use->text, '/') || strstr(use->text, ".yaml"))
+        return use_beside(use, out, err);
+    viv_status status = spec_find(world, use->text, out, err);
+    if (status != VIV_OK)
+        error_prefix(err, "%s:%" PRIu32 ":%" PRIu32, use->at.file, use->at.line, use->at.column);
+    return status;
+}
+
+/* Reads the chain, outermost first, and merges it, innermost first. */
+static viv_status load_chain(struct spec *s, const char *path, struct error *err)
+{
+    struct yaml *roots[MAX_CHAIN];
+    uint32_t n = 0;
+    char *next = strdup(path);
+    viv_status status = next ? VIV_OK : error_nomem(err);
+    while (status == VIV_OK && next) {
+        status = yaml_read(&s->arena, next, &roots[n], err);
+        free(next);
+        next = NULL;
+        if (status == VIV_OK)
+            status = check_keys(roots[n], IN_SPEC, err);
+        if (status == VIV_OK)
+            status = check_version(roots[n], err);
+        if (status != VIV_OK)
+            break;
+        const struct yaml *use = yaml_get(roots[n++], "use");
+        if (use && n == MAX_CHAIN)
+            status = error_at(err, use->at, VIV_ELIMIT,
+                              "%d specs use each other, one after the other: is it a circle?", MAX_CHAIN);
+        else if (use)
+            status = resolve_use(s->world, use, &next, err);
+    }
+    free(next);
+    if (status != VIV_OK)
+        return status;
+    s->at = roots[0]->at;
+    for (uint32_t i = n; status == VIV_OK && i-- > 0;)
+        status = merge(s, roots[i], i + 1 < n, err);
+    return status;
+}
+
+static viv_status check_whole(const struct spec *s, struct error *err)
+{
+    if (!s->graph || !s->architecture)
+        return error_at(err, s->at, VIV_EINVAL, "the key '%s' is missing, here and in what this file uses",
+                        s->graph ? "architecture" : "graph");
+    return VIV_OK;
+}
+
+viv_status document_load(const struct spec_world *world, const char *path, const char *checkpoint,
+                         struct spec **out, struct error *err)
+{
+    struct spec *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_nomem(err);
+    s->world = world;
+    const char *base = path_base(checkpoint ? checkpoint : path);
+    size_t n = strlen(base);
+    if (!checkpoint && n > 5 && strcmp(base + n - 5, ".yaml") == 0)
+        n -= 5;
+    s->name = arena_strndup(&s->arena, base, n);
+    s->path = arena_strdup(&s->arena, path);
+    s->params = arena_array(&s->arena, MAX_PARAMS, sizeof *s->params);
+    s->weights = arena_array(&s->arena, MAX_WEIGHTS, sizeof *s->weights);
+    viv_status status = s->name && s->path && s->params && s->weights ? VIV_OK : error_nomem(err);
+    if (status == VIV_OK)
+        status = load_chain(s, path, err);
+    if (status == VIV_OK)
+        status = check_whole(s, err);
+    if (status == VIV_OK && checkpoint) {
+        s->checkpoint = arena_strdup(&s->arena, checkpoint);
+        status = s->checkpoint ? VIV_OK : error_nomem(err);
+    }
+    if (status == VIV_OK)
+        status = spec_check(s, err);
+    if (status != VIV_OK) {
+        spec_close(s);
+        return status;
+    }
+    *out = s;
+    return VIV_OK;
+}
+
+void spec_close(struct spec *s)
+{
+    if (!s)
+        return;
+    arena_release(&s->arena);
+    free(s);
+}
+
+const char *spec_name(const struct spec *s)
+{
+    return s->name;
+}
+
+const char *spec_path(const struct spec *s)
+{
+    return s->path;
+}
+
+const char *spec_family(const struct spec *s)
+{
+    return s->family ? s->family : s->name;
+}
+
+const char *spec_architecture(const struct spec *s)
+{
+    return s->architecture;
+}
+
+const char *spec_scheduler(const struct spec *s)
+{
+    return s->scheduler;
+}
+
+const char *spec_checkpoint(const struct spec *s)
+{
+    return s->checkpoint;
+}

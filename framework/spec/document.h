@@ -1,0 +1,78 @@
+/* document.h - spec files, read and checked against the key table, and merged along `use`. */
+#ifndef SPEC_DOCUMENT_H
+#define SPEC_DOCUMENT_H
+
+#include "spec/expr.h"
+#include "spec/yaml.h"
+
+enum key_context {
+    IN_SPEC,
+    IN_MATCHES,
+    IN_PARAM,
+    IN_WEIGHT,
+    IN_TRANSFORM,
+    IN_SPLIT,
+    IN_PERMUTE,
+    IN_REFUSE,
+    IN_REPEAT,
+    IN_SWITCH,
+    N_KEY_CONTEXTS
+};
+enum key_type { KEY_WORD, KEY_WORDS, KEY_EXPR, KEY_MAP, KEY_LIST, KEY_ANY };
+
+struct key {
+    enum key_context context;
+    const char *name;
+    enum key_type type;
+    bool required;
+    const char *doc;
+};
+extern const struct key spec_keys[];
+extern const size_t n_spec_keys;
+
+/* Unknown keys (with the nearest known one), missing ones, values of the wrong form. */
+viv_status check_keys(const struct yaml *map, enum key_context context, struct error *err);
+
+struct param {
+    const char *name;
+    const struct yaml *declaration; /* the mapping, or NULL */
+    const struct yaml *value;       /* a plain value that overrides it, or NULL */
+    struct position at;
+};
+
+struct weight_entry {
+    const char *key;
+    const struct yaml *body;
+    struct position at;
+};
+
+struct spec {
+    struct arena arena;
+    const struct spec_world *world;
+    const char *name, *path, *family, *architecture, *scheduler;
+    char *checkpoint;
+    const struct yaml *matches, *graph;
+    struct position at; /* of the outermost document */
+    struct param *params;
+    uint32_t n_params;
+    struct weight_entry *weights;
+    uint32_t n_weights;
+    const struct yaml *refuse[16]; /* from each document of the chain */
+    const struct yaml *ignore[16];
+    uint32_t n_documents;
+};
+
+/* Reads path and everything it uses. `checkpoint` (or NULL) overrides what the spec says. */
+viv_status document_load(const struct spec_world *world, const char *path, const char *checkpoint,
+                         struct spec **out, struct error *err);
+
+const struct param *spec_param(const struct spec *s, const char *name);
+const struct weight_entry *spec_weight(const struct spec *s, const char *key);
+
+/* Finds a named spec ("llama") in the world's directories; *path malloc'ed. VIV_ENOTFOUND lists near names. */
+viv_status spec_find(const struct spec_world *world, const char *name, char **path, struct error *err);
+
+/* check.c: everything about a loaded spec that needs no numbers: layers, attributes, expressions, names. */
+viv_status spec_check(const struct spec *s, struct error *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* expand.h - what the files of the expansion share: the params as values, and the scope that expressions see. */
+#ifndef SPEC_EXPAND_H
+#define SPEC_EXPAND_H
+
+#include "spec/document.h"
+
+struct param_state {
+    enum { PARAM_UNKNOWN, PARAM_BUSY, PARAM_KNOWN, PARAM_MISSING } state;
+    struct value value;
+    const char *source;
+};
+
+struct expander {
+    const struct spec *spec;
+    const struct checkpoint *checkpoint; /* or NULL */
+    struct arena *arena;
+    struct error *err;
+    struct param_state *params; /* [spec->n_params] */
+    int64_t index;              /* i; -1 outside of repeats */
+    bool weights_are_words;     /* a weight's key stands for itself, in attributes that name weights */
+    struct expr_scope scope;
+};
+
+bool expander_gguf(const struct expander *x);
+viv_status expander_init(struct expander *x, const struct spec *s, const struct checkpoint *c, struct arena *a,
+                         struct error *err);
+
+/* Evaluates a scalar as an expression (a quoted one is a text); errors carry its position. */
+viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out);
+viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n);
+
+/* params.c: the value of a param, computed on first use. */
+viv_status param_value(struct expander *x, const char *name, struct value *out, struct error *err);
+/* All of them; those without a value are one error that lists them. */
+viv_status params_all(struct expander *x);
+
+#endif

@@ -1,0 +1,278 @@
+/* locate.c - what MODEL names: a spec by name or path, or a checkpoint whose family is found by the specs'
+ * `matches`. */
+#include "spec/document.h"
+
+#include "base/file.h"
+#include "base/near.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const folders[] = {"families", "zoo", "embedded"};
+enum { N_FOLDERS = sizeof folders / sizeof *folders, MAX_SPECS = 65536 };
+
+/* --- listing ---------------------------------------------------------------------------------------------------
+ */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static viv_status list_folder(const char *directory, const char *folder, struct spec_listing *l, size_t *capacity,
+                              struct error *err)
+{
+    char *path = path_join(directory, folder);
+    if (!path)
+        return error_nomem(err);
+    DIR *d = opendir(path);
+    viv_status status = VIV_OK;
+    for (struct dirent *e; d && status == VIV_OK && (e = readdir(d));) {
+        size_t n = strlen(e->d_name);
+        if (n < 6 || strcmp(e->d_name + n - 5, ".yaml") != 0 || l->n == MAX_SPECS)
+            continue;
+        char *name = NULL;
+        if (!VEC_RESERVE(l->names, l->n, *capacity) ||
+            asprintf(&name, "%s/%.*s", folder, (int)(n - 5), e->d_name) < 0)
+            status = error_nomem(err);
+        else
+            l->names[l->n++] = name;
+    }
+    if (d)
+        closedir(d);
+    free(path);
+    return status;
+}
+
+viv_status spec_list(const struct spec_world *world, struct spec_listing *out, struct error *err)
+{
+    struct spec_listing l = {0};
+    size_t capacity = 0;
+    viv_status status = VIV_OK;
+    for (const char *const *d = world->directories; *d && status == VIV_OK; d++)
+        for (size_t f = 0; f < N_FOLDERS && status == VIV_OK; f++)
+            status = list_folder(*d, folders[f], &l, &capacity, err);
+    if (status != VIV_OK) {
+        spec_listing_release(&l);
+        return status;
+    }
+    if (l.n)
+        qsort(l.names, l.n, sizeof *l.names, by_name);
+    size_t kept = 0; /* a spec in an earlier directory hides one of its name in a later one */
+    for (size_t i = 0; i < l.n; i++) {
+        if (kept && strcmp(l.names[kept - 1], l.names[i]) == 0)
+            free(l.names[i]);
+        else
+            l.names[kept++] = l.names[i];
+    }
+    l.n = kept;
+    *out = l;
+    return VIV_OK;
+}
+
+void spec_listing_release(struct spec_listing *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->names[i]);
+    free(l->names);
+    *l = (struct spec_listing){0};
+}
+
+/* --- by name ---------------------------------------------------------------------------------------------------
+ */
+
+static viv_status path_of(const char *directory, const char *folder, const char *name, char **out,
+                          struct error *err)
+{
+    if (asprintf(out, "%s/%s/%s.yaml", directory, folder, name) < 0) {
+        *out = NULL;
+        return error_nomem(err);
+    }
+    return VIV_OK;
+}
+
+static viv_status not_found(const struct spec_world *world, const char *name, struct error *err)
+{
+    struct spec_listing l;
+    viv_status status = spec_list(world, &l, err);
+    if (status != VIV_OK)
+        return status;
+    const char **names = calloc(l.n ? l.n : 1, sizeof *names);
+    if (!names) {
+        spec_listing_release(&l);
+        return error_nomem(err);
+    }
+    for (size_t i = 0; i < l.n; i++)
+        names[i] = path_base(l.names[i]);
+    const char *nearest = near_word(name, names, l.n);
+    error_set(err, VIV_ENOTFOUND,
+              nearest
+                  ? "no spec, checkpoint directory or model file is called '%s', did you mean '%s'?"
+                  : "no spec, checkpoint directory or model file is called '%s' (`viv spec list` shows the specs)",
+              name, nearest);
+    free(names);
+    spec_listing_release(&l);
+    return VIV_ENOTFOUND;
+}
+
+viv_status spec_find(const struct spec_world *world, const char *name, char **path, struct error *err)
+{
+    bool plain = name[0] != '\0' && name[0] != '.' && strlen(name) < 256 && !strchr(name, '/');
+    for (const char *const *d = world->directories; plain && *d; d++)
+        for (size_t f = 0; f < N_FOLDERS; f++) {
+            char *candidate;
+            viv_status status = path_of(*d, folders[f], name, &candidate, err);
+            if (status != VIV_OK)
+                return status;
+            if (file_exists(candidate)) {
+                *path = candidate;
+                return VIV_OK;
+            }
+            free(candidate);
+        }
+    return not_found(world, name, err);
+}
+
+/* --- by checkpoint ----------------------------------------------------------------------------------------------
+ */
+
+static bool lists(const struct yaml *words, const char *word)
+{
+    if (!words)
+        return false;
+    if (words->kind == YAML_SCALAR)
+        return strcmp(words->text, word) == 0;
+    for (uint32_t i = 0; i < words->n; i++)
+        if (strcmp(words->items[i]->text, word) == 0)
+            return true;
+    return false;
+}
+
+/* Families that match are few and small, so that each is read anew; what they match is kept for the error. */
+struct search {
+    const struct spec_world *world;
+    const char *wanted, *naming; /* "LlamaForCausalLM", "hf" */
+    char *path;                  /* of the first family that matches */
+    struct arena arena;
+    const char **words; /* all that families match, for "did you mean" */
+    size_t n_words, capacity;
+};
+
+static viv_status remember(struct search *s, const struct yaml *words, struct error *err)
+{
+    uint32_t n = !words ? 0 : words->kind == YAML_LIST ? words->n : 1;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!VEC_RESERVE(s->words, s->n_words, s->capacity))
+            return error_nomem(err);
+        s->words[s->n_words++] = words->kind == YAML_LIST ? words->items[i]->text : words->text;
+    }
+    return VIV_OK;
+}
+
+static viv_status try_family(struct search *s, const char *path, struct error *err)
+{
+    struct yaml *root;
+    viv_status status = yaml_read(&s->arena, path, &root, err);
+    if (status == VIV_OK)
+        status = check_keys(root, IN_SPEC, err);
+    const struct yaml *matches = status == VIV_OK ? yaml_get(root, "matches") : NULL;
+    if (status != VIV_OK || !matches)
+        return status;
+    status = check_keys(matches, IN_MATCHES, err);
+    const struct yaml *words = yaml_get(matches, s->naming);
+    if (status == VIV_OK)
+        status = remember(s, words, err);
+    if (status != VIV_OK || !lists(words, s->wanted))
+        return status;
+    if (s->path)
+        return error_set(err, VIV_EINVAL, "both %s and %s say that they match '%s': which one is meant?", s->path,
+                         path, s->wanted);
+    s->path = strdup(path);
+    return s->path ? VIV_OK : error_nomem(err);
+}
+
+static viv_status search_families(struct search *s, struct error *err)
+{
+    struct spec_listing l;
+    viv_status status = spec_list(s->world, &l, err);
+    for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
+        char *path;
+        if (strncmp(l.names[i], "families/", 9) != 0)
+            continue;
+        status = spec_find(s->world, l.names[i] + 9, &path, err);
+        if (status != VIV_OK)
+            break;
+        status = try_family(s, path, err);
+        free(path);
+    }
+    spec_listing_release(&l);
+    return status;
+}
+
+static viv_status family_of(const struct spec_world *world, const char *checkpoint, char **path, struct error *err)
+{
+    struct checkpoint c = {0};
+    viv_status status = checkpoint_open(&c, checkpoint, err);
+    if (status != VIV_OK)
+        return status;
+    const char *architecture = checkpoint_architecture(&c);
+    struct search s = {.world = world, .wanted = architecture, .naming = c.format->names};
+    if (!architecture)
+        status = error_set(err, VIV_EFORMAT,
+                           "%s does not say which architecture it is of: name a spec with "
+                           "`use:` and `checkpoint:` for it",
+                           checkpoint);
+    if (status == VIV_OK)
+        status = search_families(&s, err);
+    if (status == VIV_OK && !s.path) {
+        const char *nearest = near_word(architecture, s.words, s.n_words);
+        status =
+            error_set(err, VIV_ENOTFOUND,
+                      "%s is of architecture '%s', which no family matches%s%s%s; a new family is one YAML file: "
+                      "see viv-spec(5)",
+                      checkpoint, architecture, nearest ? " (the nearest is '" : "", nearest ? nearest : "",
+                      nearest ? "')" : "");
+    }
+    if (status == VIV_OK)
+        *path = s.path;
+    else
+        free(s.path);
+    free(s.words);
+    arena_release(&s.arena);
+    checkpoint_close(&c);
+    return status;
+}
+
+/* --- MODEL ------------------------------------------------------------------------------------------------------
+ */
+
+static bool ends_in(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+viv_status spec_open(const struct spec_world *world, const char *model, struct spec **out, struct error *err)
+{
+    char *path = NULL;
+    viv_status status;
+    bool is_path = strchr(model, '/') || ends_in(model, ".yaml") || ends_in(model, ".gguf") ||
+                   ends_in(model, ".safetensors") || strcmp(model, ".") == 0 || strcmp(model, "..") == 0;
+    if (is_path && ends_in(model, ".yaml"))
+        return document_load(world, model, NULL, out, err);
+    if (is_path) {
+        status = family_of(world, model, &path, err);
+        if (status == VIV_OK)
+            status = document_load(world, path, model, out, err);
+    } else {
+        status = spec_find(world, model, &path, err);
+        if (status == VIV_ENOTFOUND && file_exists(model))
+            return error_set(err, VIV_ENOTFOUND, "no spec is called '%s'; for the one in this folder say './%s'",
+                             model, model);
+        if (status == VIV_OK)
+            status = document_load(world, path, NULL, out, err);
+    }
+    free(path);
+    return status;
+}

@@ -1,0 +1,422 @@
+/* params.c - params as values: what the using spec says, else what the checkpoint says, else the default. */
+#include "spec/expand.h"
+
+#include "base/near.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_LIST = 65536 };
+
+bool expander_gguf(const struct expander *x)
+{
+    return x->checkpoint && strcmp(x->checkpoint->format->names, "gguf") == 0;
+}
+
+static viv_status lookup(void *ctx, const char *name, struct value *out, struct error *err)
+{
+    struct expander *x = ctx;
+    if (strcmp(name, "i") == 0 && x->index >= 0) {
+        *out = (struct value){.kind = VALUE_INT, .i = x->index};
+        return VIV_OK;
+    }
+    if (strcmp(name, "gguf") == 0) {
+        *out = (struct value){.kind = VALUE_BOOL, .i = expander_gguf(x)};
+        return VIV_OK;
+    }
+    if (x->weights_are_words && spec_weight(x->spec, name)) {
+        *out = (struct value){.kind = VALUE_STRING, .s = spec_weight(x->spec, name)->key};
+        return VIV_OK;
+    }
+    return param_value(x, name, out, err);
+}
+
+viv_status expander_init(struct expander *x, const struct spec *s, const struct checkpoint *c, struct arena *a,
+                         struct error *err)
+{
+    *x = (struct expander){.spec = s, .checkpoint = c, .arena = a, .err = err, .index = -1};
+    x->scope = (struct expr_scope){x, lookup};
+    x->params = arena_array(a, s->n_params, sizeof *x->params);
+    return x->params ? VIV_OK : error_nomem(err);
+}
+
+viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out)
+{
+    if (y->kind != YAML_SCALAR)
+        return error_at(x->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
+    if (y->quoted && !strpbrk(y->text, "()[]'+*/<>=")) {
+        *out = (struct value){.kind = VALUE_STRING, .s = y->text};
+        return VIV_OK;
+    }
+    viv_status status = expr_eval(x->arena, y->text, &x->scope, out, x->err);
+    if (status != VIV_OK)
+        error_prefix(x->err, "%s:%" PRIu32 ":%" PRIu32, y->at.file, y->at.line, y->at.column);
+    return status;
+}
+
+viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n)
+{
+    if (list->n > 8)
+        return error_at(x->err, list->at, VIV_ELIMIT, "%" PRIu32 " dimensions, at most 8", list->n);
+    for (uint32_t d = 0; d < list->n; d++) {
+        struct value v = {0};
+        viv_status status = eval_at(x, list->items[d], &v);
+        if (status != VIV_OK)
+            return status;
+        if (v.kind != VALUE_INT || v.i < 0 || v.i > (int64_t)1 << 40)
+            return error_at(x->err, list->items[d]->at, VIV_EINVAL,
+                            "a dimension must be an integer from 0 to 2^40, '%s' is %s", list->items[d]->text,
+                            v.kind == VALUE_INT ? "not" : value_kind_name(v.kind));
+        dims[d] = (uint64_t)v.i;
+    }
+    *n = list->n;
+    return VIV_OK;
+}
+
+/* --- types ------------------------------------------------------------------------------------------------------
+ */
+
+struct param_type {
+    enum value_kind kind;
+    const struct yaml *length; /* of a list; NULL: a single value */
+    const struct yaml *min, *max, *choices;
+};
+
+static viv_status read_type(struct expander *x, const struct yaml *declaration, struct param_type *t)
+{
+    static const char *const names[] = {"int", "float", "bool", "string"};
+    static const enum value_kind kinds[] = {VALUE_INT, VALUE_FLOAT, VALUE_BOOL, VALUE_STRING};
+    const struct yaml *type = yaml_get(declaration, "type");
+    *t = (struct param_type){VALUE_INT, NULL, yaml_get(declaration, "min"), yaml_get(declaration, "max"),
+                             yaml_get(declaration, "choices")};
+    if (!type)
+        return VIV_OK;
+    if (type->kind == YAML_LIST && type->n == 2) {
+        t->length = type->items[1];
+        type = type->items[0];
+    }
+    for (size_t i = 0; type->kind == YAML_SCALAR && i < 4; i++)
+        if (strcmp(type->text, names[i]) == 0) {
+            t->kind = kinds[i];
+            return VIV_OK;
+        }
+    const char *nearest = type->kind == YAML_SCALAR ? near_word(type->text, names, 4) : NULL;
+    return error_at(x->err, type->at, VIV_EINVAL,
+                    "a type is int, float, bool, string or [one of these, length]%s%s",
+                    nearest ? "; did you mean " : "", nearest ? nearest : "");
+}
+
+static viv_status check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who)
+{
+    const struct yaml *c = t->choices;
+    const char *words[64];
+    size_t n = 0;
+    if (!c || v->kind != VALUE_STRING)
+        return VIV_OK;
+    for (uint32_t i = 0; c->kind != YAML_SCALAR && i < c->n; i++) {
+        const char *theirs = c->kind == YAML_MAP ? c->keys[i] : c->items[i]->text;
+        if (c->kind == YAML_LIST && c->items[i]->kind != YAML_SCALAR)
+            return error_at(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
+        if (n < 64)
+            words[n++] = theirs;
+        if (strcmp(theirs, v->s) != 0)
+            continue;
+        if (c->kind == YAML_MAP)
+            v->s = c->items[i]->text ? c->items[i]->text : v->s;
+        return VIV_OK;
+    }
+    struct buf list = {0};
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
+    viv_status status =
+        error_set(x->err, VIV_EUNSUPPORTED, "%s is '%s', this family knows %s", who, v->s, buf_text(&list));
+    buf_release(&list);
+    return status;
+}
+
+static viv_status check_range(struct expander *x, const struct param_type *t, const struct value *v,
+                              const char *who)
+{
+    const struct yaml *bounds[] = {t->min, t->max};
+    for (int b = 0; b < 2; b++) {
+        struct value bound = {0};
+        if (!bounds[b])
+            continue;
+        viv_status status = eval_at(x, bounds[b], &bound);
+        if (status != VIV_OK)
+            return status;
+        double a = v->kind == VALUE_FLOAT ? v->f : (double)v->i;
+        double limit = bound.kind == VALUE_FLOAT ? bound.f : (double)bound.i;
+        if (b == 0 ? a < limit : a > limit)
+            return error_set(x->err, VIV_EINVAL, "%s is %g, expected at %s %g", who, a, b == 0 ? "least" : "most",
+                             limit);
+    }
+    return VIV_OK;
+}
+
+/* Fits one value to the type: a float may be written as an integer; an integer as a float without fraction. */
+static viv_status fit(struct expander *x, const struct param_type *t, struct value *v, const char *who)
+{
+    if (t->kind == VALUE_FLOAT && v->kind == VALUE_INT)
+        *v = (struct value){.kind = VALUE_FLOAT, .f = (double)v->i};
+    if (t->kind == VALUE_INT && v->kind == VALUE_FLOAT && v->f == (double)(int64_t)v->f && v->f < 1e15 &&
+        v->f > -1e15)
+        *v = (struct value){.kind = VALUE_INT, .i = (int64_t)v->f};
+    if (v->kind != t->kind)
+        return error_set(x->err, VIV_EINVAL, "%s: expected %s, found %s", who, value_kind_name(t->kind),
+                         value_kind_name(v->kind));
+    viv_status status = check_choice(x, t, v, who);
+    if (status == VIV_OK && (v->kind == VALUE_INT || v->kind == VALUE_FLOAT))
+        status = check_range(x, t, v, who);
+    return status;
+}
+
+static viv_status fit_param(struct expander *x, const struct param_type *t, struct value *v, const char *who)
+{
+    if (v->kind == VALUE_NONE)
+        return VIV_OK;
+    if (!t->length) {
+        if (v->kind == VALUE_LIST)
+            return error_set(x->err, VIV_EINVAL, "%s: expected %s, found a list", who, value_kind_name(t->kind));
+        return fit(x, t, v, who);
+    }
+    struct value length = {0};
+    viv_status status = eval_at(x, t->length, &length);
+    if (status != VIV_OK)
+        return status;
+    if (length.kind != VALUE_INT || length.i < 0 || length.i > MAX_LIST)
+        return error_at(x->err, t->length->at, VIV_EINVAL, "the length of a list must be an integer from 0 to %d",
+                        MAX_LIST);
+    bool single = v->kind != VALUE_LIST;
+    if (!single && v->n != (uint32_t)length.i)
+        return error_set(x->err, VIV_EINVAL, "%s: expected a list of %" PRId64 ", found one of %" PRIu32, who,
+                         length.i, v->n);
+    struct value *items = arena_array(x->arena, (size_t)length.i, sizeof *items);
+    if (!items)
+        return error_nomem(x->err);
+    for (int64_t i = 0; i < length.i && status == VIV_OK; i++) {
+        items[i] = single ? *v : v->list[i];
+        status = fit(x, t, &items[i], who);
+    }
+    *v = (struct value){.kind = VALUE_LIST, .n = (uint32_t)length.i, .list = items};
+    return status;
+}
+
+/* --- where values come from
+ * ---------------------------------------------------------------------------------------- */
+
+static viv_status value_of_meta(struct expander *x, const struct meta *m, struct value *v, const char *who)
+{
+    int64_t i;
+    *v = (struct value){0};
+    switch (m->kind) {
+    case META_NONE:
+        return VIV_OK;
+    case META_INT:
+    case META_UINT:
+        if (!meta_int(m, &i))
+            return error_set(x->err, VIV_ELIMIT, "%s: an integer beyond 63 bits", who);
+        *v = (struct value){.kind = VALUE_INT, .i = i};
+        return VIV_OK;
+    case META_FLOAT:
+        *v = (struct value){.kind = VALUE_FLOAT, .f = m->f};
+        return VIV_OK;
+    case META_BOOL:
+        *v = (struct value){.kind = VALUE_BOOL, .i = m->u != 0};
+        return VIV_OK;
+    case META_STRING:
+        v->s = arena_strndup(x->arena, m->s, m->n);
+        v->kind = VALUE_STRING;
+        return v->s ? VIV_OK : error_nomem(x->err);
+    case META_ARRAY:
+        break;
+    case META_OBJECT:
+        return error_set(x->err, VIV_EINVAL, "%s: expected a value, found an object", who);
+    }
+    if (m->n > MAX_LIST)
+        return error_set(x->err, VIV_ELIMIT, "%s: a list of %" PRIu64 " values, at most %d are read", who, m->n,
+                         MAX_LIST);
+    struct value *items = arena_array(x->arena, m->n, sizeof *items);
+    if (!items)
+        return error_nomem(x->err);
+    for (uint64_t k = 0; k < m->n; k++) {
+        const struct meta element = checkpoint_meta_element(x->checkpoint, m, k);
+        if (element.kind == META_ARRAY || element.kind == META_OBJECT)
+            return error_set(x->err, VIV_EINVAL, "%s: a list of lists", who);
+        viv_status status = value_of_meta(x, &element, &items[k], who);
+        if (status != VIV_OK)
+            return status;
+    }
+    *v = (struct value){.kind = VALUE_LIST, .n = (uint32_t)m->n, .list = items};
+    return VIV_OK;
+}
+
+/* "rows(token_embd.weight)" or "len(tokenizer.ggml.tokens)": the name inside, or NULL. */
+static const char *inside(struct expander *x, const char *place, const char *function)
+{
+    size_t n = strlen(function), m = strlen(place);
+    if (m < n + 3 || strncmp(place, function, n) != 0 || place[n] != '(' || place[m - 1] != ')')
+        return NULL;
+    return arena_strndup(x->arena, place + n + 1, m - n - 2);
+}
+
+static viv_status from_place(struct expander *x, const char *place, struct value *v, const char **source)
+{
+    const char *tensor = inside(x, place, "rows"), *list = inside(x, place, "len");
+    *source = arena_printf(x->arena, "%s%s", expander_gguf(x) ? "" : "config.json: ", place);
+    if (!*source)
+        return error_nomem(x->err);
+    if (tensor) {
+        const viv_tensor *t = checkpoint_tensor(x->checkpoint, tensor);
+        *v = t && t->dl.ndim > 0 ? (struct value){.kind = VALUE_INT, .i = t->dl.shape[0]} : (struct value){0};
+        return VIV_OK;
+    }
+    const struct meta m = checkpoint_meta(x->checkpoint, list ? list : place);
+    if (list) {
+        *v = m.kind == META_ARRAY ? (struct value){.kind = VALUE_INT, .i = (int64_t)m.n} : (struct value){0};
+        return VIV_OK;
+    }
+    return value_of_meta(x, &m, v, *source);
+}
+
+static viv_status from_checkpoint(struct expander *x, const struct param *p, struct value *v, const char **source)
+{
+    const struct yaml *places = yaml_get(p->declaration, expander_gguf(x) ? "gguf" : "hf");
+    if (!places)
+        return expander_gguf(x) ? VIV_OK : from_place(x, p->name, v, source);
+    uint32_t n = places->kind == YAML_LIST ? places->n : 1;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct yaml *place = places->kind == YAML_LIST ? places->items[i] : places;
+        viv_status status = from_place(x, place->text, v, source);
+        if (status != VIV_OK || v->kind != VALUE_NONE)
+            return status;
+    }
+    return VIV_OK;
+}
+
+/* A plain value in a spec: words of a string param are taken as they stand. */
+static viv_status from_spec(struct expander *x, const struct param_type *t, const struct yaml *y, struct value *v)
+{
+    if (y->kind == YAML_LIST) {
+        struct value *items = arena_array(x->arena, y->n, sizeof *items);
+        if (!items)
+            return error_nomem(x->err);
+        for (uint32_t i = 0; i < y->n; i++) {
+            viv_status status = from_spec(x, t, y->items[i], &items[i]);
+            if (status != VIV_OK)
+                return status;
+        }
+        *v = (struct value){.kind = VALUE_LIST, .n = y->n, .list = items};
+        return VIV_OK;
+    }
+    if (t->kind == VALUE_STRING && y->kind == YAML_SCALAR && strcmp(y->text, "none") != 0) {
+        *v = (struct value){.kind = VALUE_STRING, .s = y->text};
+        return VIV_OK;
+    }
+    return eval_at(x, y, v);
+}
+
+static viv_status compute(struct expander *x, const struct param *p, struct param_state *state)
+{
+    struct param_type t;
+    struct value v = {0};
+    const char *source = NULL;
+    const struct yaml *otherwise = yaml_get(p->declaration, "default");
+    viv_status status = read_type(x, p->declaration, &t);
+    bool found = false;
+    if (!p->declaration) { /* a constant of the spec: whatever it is */
+        status = p->value->kind == YAML_LIST ? from_spec(x, &t, p->value, &v) : eval_at(x, p->value, &v);
+        state->value = v;
+        state->source = "spec";
+        state->state = PARAM_KNOWN;
+        return status;
+    }
+    if (status == VIV_OK && p->value) {
+        status = from_spec(x, &t, p->value, &v);
+        source = "spec";
+        found = true;
+    } else if (status == VIV_OK && x->checkpoint) {
+        status = from_checkpoint(x, p, &v, &source);
+        found = v.kind != VALUE_NONE;
+    }
+    if (status == VIV_OK && !found && otherwise) {
+        status = from_spec(x, &t, otherwise, &v);
+        source = "default";
+        found = true;
+    }
+    if (status == VIV_OK && found) {
+        char who[512];
+        const char *origin =
+            strcmp(source, "spec") == 0 || strcmp(source, "default") == 0 ? p->at.file : x->checkpoint->path;
+        snprintf(who, sizeof who, "%s: %s", origin,
+                 strcmp(source, "spec") == 0 || strcmp(source, "default") == 0 ? p->name : source);
+        status = fit_param(x, &t, &v, who);
+    }
+    if (status != VIV_OK)
+        return status;
+    *state = (struct param_state){found ? PARAM_KNOWN : PARAM_MISSING, v, source};
+    return VIV_OK;
+}
+
+viv_status param_value(struct expander *x, const char *name, struct value *out, struct error *err)
+{
+    const struct param *p = spec_param(x->spec, name);
+    if (!p)
+        return VIV_ENOTFOUND;
+    struct param_state *state = &x->params[p - x->spec->params];
+    if (state->state == PARAM_BUSY)
+        return error_set(err, VIV_EINVAL, "the param '%s' depends on itself", name);
+    if (state->state == PARAM_UNKNOWN) {
+        int64_t index = x->index;
+        bool words = x->weights_are_words;
+        state->state = PARAM_BUSY;
+        x->index = -1;
+        x->weights_are_words = false;
+        viv_status status = compute(x, p, state);
+        x->index = index;
+        x->weights_are_words = words;
+        if (status != VIV_OK) {
+            state->state = PARAM_UNKNOWN;
+            return status;
+        }
+    }
+    *out = state->value; /* none where missing: params_all says so once, for all */
+    return VIV_OK;
+}
+
+viv_status params_all(struct expander *x)
+{
+    struct buf missing = {0};
+    uint32_t n = 0;
+    /* those without a value first: what depends on them would only fail in less clear ways */
+    for (uint32_t i = 0; i < x->spec->n_params; i++) {
+        const struct param *p = &x->spec->params[i];
+        struct value v = {0};
+        const char *source;
+        if (p->value || !p->declaration || yaml_get(p->declaration, "default"))
+            continue;
+        viv_status status = x->checkpoint ? from_checkpoint(x, p, &v, &source) : VIV_OK;
+        if (status != VIV_OK) {
+            buf_release(&missing);
+            return status;
+        }
+        if (v.kind == VALUE_NONE)
+            buf_printf(&missing, "%s%s", n++ ? ", " : "", p->name);
+    }
+    viv_status status = VIV_OK;
+    if (missing.failed)
+        status = error_nomem(x->err);
+    else if (n && x->checkpoint)
+        status = error_set(x->err, VIV_EFORMAT, "%s does not say: %s", x->checkpoint->path, buf_text(&missing));
+    else if (n)
+        status = error_set(x->err, VIV_EINVAL,
+                           "%s is a family: it gets %s from a checkpoint, or from a spec that uses it",
+                           spec_family(x->spec), buf_text(&missing));
+    buf_release(&missing);
+    for (uint32_t i = 0; status == VIV_OK && i < x->spec->n_params; i++) {
+        struct value v;
+        status = param_value(x, x->spec->params[i].name, &v, x->err);
+    }
+    return status;
+}

@@ -1,0 +1,36 @@
+/* yaml.h - a YAML file as a tree with positions, strictly: one document, UTF-8 without NUL, no tags, anchors,
+ * aliases, merge keys, duplicate or complex keys, within limits of size, depth and count. Scalars stay text: what
+ * they mean depends on where they stand. */
+#ifndef SPEC_YAML_H
+#define SPEC_YAML_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "spec/spec.h"
+
+enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
+
+struct yaml {
+    enum yaml_kind kind;
+    struct position at;
+    bool quoted;             /* scalar: written in quotes, so it is text and nothing else */
+    const char *text;        /* scalar, terminated */
+    uint32_t n;              /* list, map: entries */
+    struct yaml **items;     /* list: elements; map: values */
+    const char **keys;       /* map */
+    struct position *key_at; /* map */
+};
+
+/* `name` is what positions call the file; it is copied into the arena. */
+viv_status yaml_parse(struct arena *a, const char *name, const char *bytes, size_t n, struct yaml **out,
+                      struct error *err);
+viv_status yaml_read(struct arena *a, const char *path, struct yaml **out, struct error *err);
+
+struct yaml *yaml_get(const struct yaml *map, const char *key); /* or NULL; accepts NULL */
+const char *yaml_kind_name(const struct yaml *y);               /* "a mapping", ... */
+
+/* "file:line:column: sentence" */
+viv_status error_at(struct error *err, struct position at, viv_status status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif
