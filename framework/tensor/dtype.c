@@ -10,8 +10,14 @@
 
 enum { DL_INT = 0, DL_UINT = 1, DL_FLOAT = 2, DL_OPAQUE = 3, DL_BFLOAT = 4, DL_BOOL = 6, N_TYPES = 71 };
 
-#define BLOCKS(type_name, elements, bytes) {type_name, NULL, elements, bytes, DL_OPAQUE, 0}
-#define PLAIN(type_name, st_name, bytes, dl_code, dl_bits) {type_name, st_name, 1, bytes, dl_code, dl_bits}
+#define BLOCKS(type_name, elements, bytes)                                                                         \
+    {                                                                                                              \
+        type_name, NULL, elements, bytes, DL_OPAQUE, 0                                                             \
+    }
+#define PLAIN(type_name, st_name, bytes, dl_code, dl_bits)                                                         \
+    {                                                                                                              \
+        type_name, st_name, 1, bytes, dl_code, dl_bits                                                             \
+    }
 
 static const struct dtype types[N_TYPES] = {
     [VIV_F32] = PLAIN("f32", "F32", 4, DL_FLOAT, 32),
@@ -97,7 +103,8 @@ bool tensor_init(viv_tensor *t, const char *name, uint32_t dtype, uint32_t ndim,
         if (shape[i] < 0 || !size_mul(elems, (uint64_t)shape[i], &elems) || elems > INT64_MAX)
             return false;
     }
-    if (!d || !dtype_bytes(dtype, ndim ? (uint64_t)shape[ndim - 1] : 1, &row_bytes) || !dtype_bytes(dtype, elems, &nbytes))
+    if (!d || !dtype_bytes(dtype, ndim ? (uint64_t)shape[ndim - 1] : 1, &row_bytes) ||
+        !dtype_bytes(dtype, elems, &nbytes))
         return false;
     *t = (viv_tensor){.struct_size = sizeof *t,
                       .dtype = dtype,
