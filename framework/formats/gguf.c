@@ -97,7 +97,7 @@ static uint64_t number(const unsigned char *p, uint64_t n)
 
 static viv_status take_number(struct cursor *c, uint64_t n, uint64_t *out, const char *what)
 {
-    const unsigned char *p;
+    const unsigned char *p = NULL;
     viv_status status = take(c, n, &p, what);
     if (status == VIV_OK)
         *out = number(p, n);
@@ -124,8 +124,8 @@ static viv_status index_strings(struct checkpoint *ck, struct cursor *c, struct 
         return error_nomem(c->err);
     uint64_t begin = c->at;
     for (uint64_t i = 0; i < kv->n; i++) {
-        const unsigned char *s;
-        uint64_t n;
+        const unsigned char *s = NULL;
+        uint64_t n = 0;
         offsets[i] = c->at - begin;
         viv_status status = take_string(c, MAX_STRING, &s, &n, "a text of a list");
         if (status != VIV_OK)
@@ -137,8 +137,8 @@ static viv_status index_strings(struct checkpoint *ck, struct cursor *c, struct 
 
 static viv_status read_array(struct checkpoint *ck, struct cursor *c, struct kv *kv)
 {
-    uint64_t type, bytes;
-    const unsigned char *p;
+    uint64_t type = 0, bytes = 0;
+    const unsigned char *p = NULL;
     viv_status status = take_number(c, 4, &type, "the type of a list");
     if (status == VIV_OK)
         status = take_number(c, 8, &kv->n, "the length of a list");
@@ -164,8 +164,8 @@ static viv_status read_array(struct checkpoint *ck, struct cursor *c, struct kv 
 
 static viv_status read_value(struct checkpoint *ck, struct cursor *c, struct kv *kv)
 {
-    const unsigned char *p;
-    uint64_t n;
+    const unsigned char *p = NULL;
+    uint64_t n = 0;
     if (kv->type == GGUF_ARRAY)
         return read_array(ck, c, kv);
     kv->data = c->map->data + c->at;
@@ -179,8 +179,8 @@ static viv_status read_value(struct checkpoint *ck, struct cursor *c, struct kv 
 
 static viv_status read_kv(struct checkpoint *ck, struct gguf *g, struct cursor *c, bool first_part)
 {
-    const unsigned char *key;
-    uint64_t n, type;
+    const unsigned char *key = NULL;
+    uint64_t n = 0, type = 0;
     struct kv kv = {0};
     viv_status status = take_string(c, MAX_NAME, &key, &n, "a key");
     if (status != VIV_OK)
@@ -311,8 +311,8 @@ struct entry {
 
 static viv_status read_entry(struct checkpoint *ck, struct cursor *c, struct entry *e)
 {
-    const unsigned char *name;
-    uint64_t n, n_dims, type;
+    const unsigned char *name = NULL;
+    uint64_t n = 0, n_dims = 0, type = 0;
     viv_status status = take_string(c, MAX_NAME, &name, &n, "a tensor's name");
     if (status != VIV_OK)
         return status;
@@ -345,7 +345,7 @@ static viv_status read_entry(struct checkpoint *ck, struct cursor *c, struct ent
 static viv_status add_tensor(struct checkpoint *ck, const struct file_map *map, const struct entry *e,
                              uint64_t data_at, uint64_t alignment, struct error *err)
 {
-    uint64_t end, begin;
+    uint64_t end = 0, begin = 0;
     int64_t *shape = arena_array(&ck->arena, e->n_dims, sizeof *shape);
     int64_t *strides = arena_array(&ck->arena, e->n_dims, sizeof *strides);
     viv_tensor t;
@@ -405,8 +405,8 @@ static viv_status check_overlap(const struct checkpoint *ck, struct error *err)
 
 static viv_status read_header(struct cursor *c, uint64_t *n_tensors, uint64_t *n_kv)
 {
-    const unsigned char *magic;
-    uint64_t version;
+    const unsigned char *magic = NULL;
+    uint64_t version = 0;
     viv_status status = take(c, 4, &magic, "the header");
     if (status == VIV_OK)
         status = take_number(c, 4, &version, "the header");
@@ -449,7 +449,7 @@ static viv_status read_part(struct checkpoint *ck, struct gguf *g, const struct 
                             struct error *err)
 {
     struct cursor c = {map, 0, err};
-    uint64_t n_tensors, n_kv, alignment;
+    uint64_t n_tensors = 0, n_kv = 0, alignment = 0;
     viv_status status = read_header(&c, &n_tensors, &n_kv);
     if (status != VIV_OK)
         return status;
@@ -502,7 +502,7 @@ static uint64_t number_of_key(const struct checkpoint *ck, const char *key)
 static viv_status count_tensors(struct checkpoint *ck, const struct file_map *map, uint64_t *n, struct error *err)
 {
     struct cursor c = {map, 0, err};
-    uint64_t n_tensors, n_kv;
+    uint64_t n_tensors = 0, n_kv = 0;
     viv_status status = read_header(&c, &n_tensors, &n_kv);
     *n += status == VIV_OK ? n_tensors : 0;
     (void)ck;
