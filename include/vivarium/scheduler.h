@@ -22,23 +22,26 @@ typedef struct viv_workers {
     /* Runs work(ctx, worker) once on each worker and returns when all have. Between calls the threads spin
      * a little, then sleep. [setup] */
     void (*run)(void *pool, void (*work)(void *ctx, uint32_t worker), void *ctx);
-    /* Waits within `work` until all workers have come here. Every worker must come. [worker] */
-    void (*barrier)(void *pool, uint32_t worker);
+    /* Waits within `work` until all workers have come here. Every worker must come. The last to come calls
+     * last(ctx, worker), unless that is NULL, while the others still wait. [worker] */
+    void (*barrier)(void *pool, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx);
 } viv_workers;
 
 typedef struct viv_step viv_step;
 struct viv_step {
     uint32_t struct_size, n_ops;
     void *ctx;
-    uint64_t (*tasks)(const viv_step *step, uint32_t op);                                          /* [worker] */
+    /* Asked when all operations before it are done: what they computed may decide. [worker] */
+    uint64_t (*tasks)(const viv_step *step, uint32_t op);
     viv_status (*run)(const viv_step *step, uint32_t op, uint64_t first, uint64_t end, uint32_t worker); /* [worker] */
-    const uint32_t *cancel; /* becomes non-zero when the caller wants to stop; poll between operations */
+    const uint32_t *cancel; /* becomes non-zero when the caller wants to stop; poll between operations; or NULL */
 };
 
 typedef struct viv_scheduler_class {
     uint32_t struct_size, flags;
     const char *name, *summary;
-    viv_status (*create)(const viv_host *host, uint32_t n_threads, void **scheduler); /* [setup] */
+    /* n_threads 0: as many as there are usable processors. [setup] */
+    viv_status (*create)(const viv_host *host, uint32_t n_threads, void **scheduler);
     uint32_t (*n_workers)(const void *scheduler); /* `worker` runs from 0 to this; [any] */
     /* Runs every task of every operation; returns the first failure, or VIV_ECANCELLED. [setup] */
     viv_status (*run_step)(void *scheduler, const viv_step *step);
