@@ -1,32 +1,39 @@
 /* parallel.c - the tasks of an operation shared by all workers of a pool.
  *
- * Workers take chunks of tasks from a cursor until it is past the end, so that one that loses its processor for a
- * while does not hold up the rest. They meet at one barrier after each such operation. The last to come there,
- * alone while the others wait, runs the operations that follow as long as these have a single task, then lays out
- * the next one to share: half the operations of a decoding step cost no barrier that way. It also sees to failure
- * and cancelling, so all workers agree on where to stop. */
+ * An operation is over when its tasks are done, not when all workers have come: one that has lost its processor
+ * holds up the rest only if it has a chunk of tasks in hand. So there is no barrier between operations. Workers
+ * take chunks by moving a ticket, which says operation and first free task in one word; whoever finishes the last
+ * task of an operation runs those that follow as long as they have a single task, then issues the ticket of the
+ * next one to share. It also sees to failure and cancelling, so that all workers agree on where to stop. */
 #include "sched/sched.h"
 
 #include "base/size.h"
 #include "sched/cpus.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
-/* Chunks per worker: the last one is what others may have to wait for. */
-enum { CHUNKS = 16, CACHE_LINE = 64 };
+enum {
+    CHUNKS = 16,    /* per worker: the last one is what others may have to wait for */
+    YIELD = 1 << 8, /* pauses after which whoever shares the processor may go first */
+    SPINS = 1 << 16,
+    CACHE_LINE = 64
+};
+
+/* Tasks of one operation fit 32 bits, the last value of which says that the ticket is being written. */
+static const uint64_t MAX_TASKS = UINT32_MAX - 1;
 
 struct parallel {
     const viv_workers *workers;
     void *pool;
     uint32_t n;
-
-    /* Written by one worker while all others wait. */
     const viv_step *step;
-    uint32_t op; /* being shared; step->n_ops: done */
-    uint64_t n_tasks, chunk;
 
-    _Alignas(CACHE_LINE) _Atomic uint64_t cursor;   /* first task of the operation that nobody has taken */
+    _Alignas(CACHE_LINE) _Atomic uint64_t ticket;   /* operation << 32 | first task that nobody has taken */
+    _Atomic uint64_t n_tasks, chunk;                /* of the ticket's operation */
+    _Alignas(CACHE_LINE) _Atomic uint64_t n_done;   /* tasks of it that are finished */
     _Alignas(CACHE_LINE) _Atomic viv_status status; /* the first failure */
 };
 
@@ -43,44 +50,74 @@ static int stopped(struct parallel *p)
     return atomic_load_explicit(&p->status, memory_order_relaxed) != VIV_OK;
 }
 
-static void run_chunk(struct parallel *p, uint64_t first, uint64_t end, uint32_t worker)
+static void run_chunk(struct parallel *p, uint32_t op, uint64_t first, uint64_t end, uint32_t worker)
 {
-    viv_status status = p->step->run(p->step, p->op, first, end, worker);
+    viv_status status = stopped(p) ? VIV_OK : p->step->run(p->step, op, first, end, worker);
     if (status != VIV_OK)
         stop(p, status);
 }
 
-/* From operation `op` on, runs what one worker does best alone, up to an operation to share or the end. */
+/* Called by one worker when nothing is left to take: runs what it does best alone, up to an operation to share or
+ * the end, and issues the ticket. */
 static void advance_to(struct parallel *p, uint32_t op, uint32_t worker)
 {
     const viv_step *step = p->step;
-    for (p->op = op; p->op < step->n_ops && !stopped(p); p->op++) {
-        p->n_tasks = step->tasks(step, p->op);
-        if (p->n_tasks > 1 && p->n > 1) {
-            p->chunk = size_max(1, p->n_tasks / p->n / CHUNKS);
-            atomic_store_explicit(&p->cursor, 0, memory_order_relaxed);
+    /* from here on nobody can take anything, even who still holds the old ticket */
+    atomic_exchange(&p->ticket, (uint64_t)op << 32 | UINT32_MAX);
+    for (; op < step->n_ops && !stopped(p); op++) {
+        uint64_t n = step->tasks(step, op);
+        if (n > 1 && n <= MAX_TASKS && p->n > 1) {
+            atomic_store_explicit(&p->n_tasks, n, memory_order_relaxed);
+            atomic_store_explicit(&p->chunk, size_max(1, n / p->n / CHUNKS), memory_order_relaxed);
+            atomic_store_explicit(&p->n_done, 0, memory_order_relaxed);
+            atomic_store_explicit(&p->ticket, (uint64_t)op << 32, memory_order_release);
             return;
         }
-        if (p->n_tasks > 0)
-            run_chunk(p, 0, p->n_tasks, worker);
+        if (n > 0)
+            run_chunk(p, op, 0, n, worker);
     }
-    p->op = step->n_ops;
+    atomic_store_explicit(&p->ticket, (uint64_t)step->n_ops << 32, memory_order_release);
 }
 
-static void advance(void *ctx, uint32_t worker)
+/* Waits a little for another ticket: spinning first, since the next work mostly comes within microseconds. */
+static void wait_a_little(uint32_t *spins)
 {
-    struct parallel *p = ctx;
-    advance_to(p, p->op + 1, worker);
+    static const struct timespec nap = {0, 50000};
+    if (*spins >= SPINS) {
+        nanosleep(&nap, NULL);
+    } else if (++*spins % YIELD == 0) {
+        sched_yield();
+    } else {
+#if defined __x86_64__
+        __builtin_ia32_pause();
+#elif defined __aarch64__
+        __asm__ volatile("isb" ::: "memory");
+#endif
+    }
 }
 
 static void work(void *ctx, uint32_t worker)
 {
     struct parallel *p = ctx;
-    while (p->op < p->step->n_ops) {
-        uint64_t n = p->n_tasks, chunk = p->chunk, first;
-        while ((first = atomic_fetch_add_explicit(&p->cursor, chunk, memory_order_relaxed)) < n && !stopped(p))
-            run_chunk(p, first, size_min(first + chunk, n), worker);
-        p->workers->barrier(p->pool, worker, advance, p);
+    for (uint32_t spins = 0;;) {
+        uint64_t ticket = atomic_load_explicit(&p->ticket, memory_order_acquire);
+        uint32_t op = (uint32_t)(ticket >> 32);
+        if (op >= p->step->n_ops)
+            return;
+        uint64_t first = ticket & UINT32_MAX;
+        uint64_t n = atomic_load_explicit(&p->n_tasks, memory_order_relaxed);
+        if (first >= n) {
+            wait_a_little(&spins);
+            continue;
+        }
+        uint64_t end = size_min(first + atomic_load_explicit(&p->chunk, memory_order_relaxed), n);
+        /* fails when anything changed since the ticket was read: then n and chunk may be another operation's */
+        if (!atomic_compare_exchange_strong(&p->ticket, &ticket, ticket + (end - first)))
+            continue;
+        spins = 0;
+        run_chunk(p, op, first, end, worker);
+        if (atomic_fetch_add_explicit(&p->n_done, end - first, memory_order_acq_rel) + (end - first) == n)
+            advance_to(p, op + 1, worker);
     }
 }
 
@@ -90,7 +127,7 @@ static viv_status run_step(void *scheduler, const viv_step *step)
     p->step = step;
     atomic_store_explicit(&p->status, VIV_OK, memory_order_relaxed);
     advance_to(p, 0, 0);
-    if (p->op < step->n_ops)
+    if (atomic_load_explicit(&p->ticket, memory_order_relaxed) >> 32 < step->n_ops)
         p->workers->run(p->pool, work, p);
     return atomic_load_explicit(&p->status, memory_order_relaxed);
 }
