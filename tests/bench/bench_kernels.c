@@ -1,4 +1,4 @@
-/* bench_kernels - how near the products come to this machine's limits, which it measures itself.
+/* bench_kernels - how near products and attention come to this machine's limits, which it measures itself.
  *
  *   bench_kernels [-t THREADS] [NAME...]        kernels whose names contain one of these ("avx512", "q8_0")
  *
@@ -195,6 +195,72 @@ static void bench_product(const struct kernel *kernel, double bytes_per_second)
     free(y);
 }
 
+/* --- attention ------------------------------------------------------------------------------------------------ */
+struct attend_job {
+    const struct kernel *kernel;
+    viv_attend attend[MAX_THREADS];
+    unsigned repeats;
+};
+
+static void run_attend(void *ctx, unsigned thread)
+{
+    const struct attend_job *job = ctx;
+    for (unsigned i = 0; i < job->repeats; i++)
+        job->kernel->attend(&job->attend[thread]);
+}
+
+/* One key/value head of a 1B model, each thread its own: a prompt of 512 rows, and one row that sees 4096. */
+static void bench_attend(const struct kernel *kernel)
+{
+    enum { HEAD = 64, GROUP = 4, PAGE = 64, KEYS = 4096, ROWS = 512 };
+    static const void *pages[KEYS / PAGE];
+    struct attend_job job = {.kernel = kernel};
+    uint16_t *page = allocate(2 * HEAD * PAGE * sizeof *page);
+    float *q = allocate(ROWS * GROUP * HEAD * sizeof *q);
+    for (size_t i = 0; i < 2 * HEAD * PAGE; i++)
+        page[i] = (uint16_t)(0x2000 + i % 0x1000);
+    for (size_t i = 0; i < ROWS * GROUP * HEAD; i++)
+        q[i] = (float)rand() / (float)RAND_MAX - 0.5f;
+    for (size_t i = 0; i < KEYS / PAGE; i++)
+        pages[i] = page;
+    for (int many = 0; many < 2; many++) {
+        for (unsigned t = 0; t < n_threads; t++)
+            job.attend[t] =
+                (viv_attend){.struct_size = sizeof(viv_attend),
+                             .flags = VIV_ATTEND_CAUSAL,
+                             .n_rows = many ? ROWS : 1,
+                             .n_group = GROUP,
+                             .head_dim = HEAD,
+                             .v_dim = HEAD,
+                             .q = q,
+                             .q_stride = GROUP * HEAD,
+                             .out = allocate(ROWS * GROUP * HEAD * sizeof(float)),
+                             .out_stride = GROUP * HEAD,
+                             .k_pages = pages,
+                             .v_pages = pages,
+                             .v_offset = HEAD * PAGE * sizeof *page,
+                             .page_rows = PAGE,
+                             .position = many ? 0 : KEYS - 1,
+                             .n_keys = many ? ROWS : KEYS,
+                             .dtype = VIV_F16,
+                             .scale = 0.125f,
+                             .scratch = allocate(kernel->attend_scratch_bytes(HEAD, HEAD, PAGE, GROUP))};
+        job.repeats = many ? 2 : 20;
+        double seen = many ? ROWS * (ROWS + 1) / 2.0 : KEYS;
+        double seconds = measure(run_attend, &job) / job.repeats;
+        char name[64];
+        snprintf(name, sizeof name, "%s attend, of %d", kernel->name, many ? ROWS : KEYS);
+        printf("%-24s %4d rows %8.1f GFLOPS\n", name, many ? ROWS : 1,
+               n_threads * 4.0 * HEAD * GROUP * seen / seconds * 1e-9);
+        for (unsigned t = 0; t < n_threads; t++) {
+            free(job.attend[t].out);
+            free(job.attend[t].scratch);
+        }
+    }
+    free(page);
+    free(q);
+}
+
 int main(int argc, char **argv)
 {
     for (int c; (c = getopt(argc, argv, "t:")) != -1;)
@@ -211,13 +277,15 @@ int main(int argc, char **argv)
     printf("%s, %u threads, memory %.1f GB/s\n", kernels_cpu_name(), n_threads, bytes_per_second * 1e-9);
     const uint64_t cpu = kernels_cpu();
     for (const struct kernel *const *k = kernels_all(); *k; k++) {
-        if ((*k)->operation != KERNEL_PRODUCT || (*k)->cpu & ~cpu)
+        int product = (*k)->operation == KERNEL_PRODUCT, named = optind >= argc;
+        if ((!product && (*k)->operation != KERNEL_ATTEND) || (*k)->cpu & ~cpu)
             continue;
-        int named = optind >= argc;
         for (int i = optind; i < argc; i++)
-            named |= strstr((*k)->product->name, argv[i]) != NULL;
-        if (named)
+            named |= strstr(product ? (*k)->product->name : (*k)->name, argv[i]) != NULL;
+        if (named && product)
             bench_product(*k, bytes_per_second);
+        else if (named)
+            bench_attend(*k);
     }
     return 0;
 }
