@@ -141,9 +141,12 @@ static viv_status inner_bytes(const struct piece *p, uint32_t axis, uint64_t *by
 
 static viv_status split(struct piece *p, const struct transform *t, struct error *err)
 {
-    if (t->axis >= p->n_dims || t->begin >= t->end || t->end > p->dims[t->axis])
+    if (t->axis >= p->n_dims || t->begin >= t->end || t->end > t->whole)
         return error_set(err, VIV_ESHAPE, "cannot take [%" PRIu64 ", %" PRIu64 ") along axis %u", t->begin, t->end,
                          t->axis);
+    if (p->dims[t->axis] != t->whole)
+        return error_set(err, VIV_ESHAPE, "the parts of axis %u are %" PRIu64 " together, the tensor has %" PRIu64,
+                         t->axis, t->whole, p->dims[t->axis]);
     uint64_t inner, outer = 1, dims[MAX_DIMS], whole = p->dims[t->axis], n = t->end - t->begin;
     viv_status status = inner_bytes(p, t->axis, &inner, err);
     if (status != VIV_OK)

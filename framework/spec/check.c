@@ -276,10 +276,32 @@ static viv_status check_items(struct checker *c, const struct yaml *list, uint32
 /* --- the rest
  * ------------------------------------------------------------------------------------------------------ */
 
+static viv_status check_transform(struct checker *c, const struct yaml *t)
+{
+    viv_status status = check_keys(t, IN_TRANSFORM, c->err);
+    if (status == VIV_OK && t->n != 1)
+        return error_at(c->err, t->at, VIV_EINVAL, "each transform is an item of its own");
+    const struct yaml *split = yaml_get(t, "split"), *permute = yaml_get(t, "permute");
+    if (status == VIV_OK && split)
+        status = check_keys(split, IN_SPLIT, c->err);
+    return status == VIV_OK && permute ? check_keys(permute, IN_PERMUTE, c->err) : status;
+}
+
+static viv_status check_transforms(struct checker *c, const struct yaml *list)
+{
+    viv_status status = VIV_OK;
+    if (list && list->kind != YAML_LIST)
+        return error_at(c->err, list->at, VIV_EINVAL,
+                        "'transform' wants a list, or {hf: list, gguf: list}, found %s", yaml_kind_name(list));
+    for (uint32_t i = 0; status == VIV_OK && list && i < list->n; i++)
+        status = check_transform(c, list->items[i]);
+    return status;
+}
+
 static viv_status check_weight(struct checker *c, const struct weight_entry *w)
 {
     const struct yaml *otherwise = yaml_get(w->body, "else"), *when = yaml_get(w->body, "when");
-    const struct yaml *transforms = yaml_get(w->body, "transform");
+    const struct yaml *transform = yaml_get(w->body, "transform");
     c->in_repeat = true; /* {i} and i: where it is used decides */
     viv_status status = check_list(c, yaml_get(w->body, "shape"));
     if (status == VIV_OK && when)
@@ -294,17 +316,10 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
             return error_at(c->err, otherwise->at, VIV_EINVAL, "there is no weight '%s'", otherwise->text);
         c->weight_used[other - c->x.spec->weights] = true;
     }
-    for (uint32_t i = 0; status == VIV_OK && transforms && i < transforms->n; i++) {
-        status = check_keys(transforms->items[i], IN_TRANSFORM, c->err);
-        if (status == VIV_OK && transforms->items[i]->n != 1)
-            status = error_at(c->err, transforms->items[i]->at, VIV_EINVAL, "each transform is an item of its own");
-        const struct yaml *split = yaml_get(transforms->items[i], "split"),
-                          *permute = yaml_get(transforms->items[i], "permute");
-        if (status == VIV_OK && split)
-            status = check_keys(split, IN_SPLIT, c->err);
-        if (status == VIV_OK && permute)
-            status = check_keys(permute, IN_PERMUTE, c->err);
-    }
+    if (status == VIV_OK && transform && transform->kind == YAML_MAP)
+        status = check_keys(transform, IN_BY_NAMING, c->err);
+    for (int naming = 0; status == VIV_OK && transform && naming < 2; naming++)
+        status = check_transforms(c, transforms_of(w->body, naming ? "gguf" : "hf"));
     return status;
 }
 

@@ -10,10 +10,12 @@ enum key_context {
     IN_MATCHES,
     IN_PARAM,
     IN_WEIGHT,
+    IN_BY_NAMING,
     IN_TRANSFORM,
     IN_SPLIT,
     IN_PERMUTE,
     IN_REFUSE,
+    IN_STEP,
     IN_REPEAT,
     IN_SWITCH,
     N_KEY_CONTEXTS

@@ -120,6 +120,8 @@ static viv_status build_split(struct builder *b, const struct yaml *y, struct tr
     for (uint32_t k = 0; k < take; k++)
         t->begin += parts[k];
     t->end = t->begin + parts[take];
+    for (uint32_t k = 0; k < n; k++)
+        t->whole += parts[k];
     return VIV_OK;
 }
 
@@ -166,12 +168,18 @@ static viv_status build_transform(struct builder *b, const struct yaml *item, st
     return eval_axis(b, y, &t->axis);
 }
 
+const struct yaml *transforms_of(const struct yaml *weight, const char *naming)
+{
+    const struct yaml *t = yaml_get(weight, "transform");
+    return t && t->kind == YAML_MAP ? yaml_get(t, naming) : t;
+}
+
 static viv_status find_weight(struct builder *b, const char *key, int64_t *index);
 
 static viv_status build_weight(struct builder *b, const struct weight_entry *entry, struct weight *w, bool *asked)
 {
     const struct yaml *body = entry->body, *otherwise = yaml_get(body, "else"), *when = yaml_get(body, "when");
-    const struct yaml *transforms = yaml_get(body, "transform");
+    const struct yaml *transforms = transforms_of(body, expander_naming(&b->x));
     struct value v = {.kind = VALUE_BOOL, .i = 1};
     viv_status status = when ? eval_at(&b->x, when, &v) : VIV_OK;
     if (status == VIV_OK && v.kind != VALUE_BOOL)
@@ -188,7 +196,7 @@ static viv_status build_weight(struct builder *b, const struct weight_entry *ent
         status = error_at(b->err, entry->at, VIV_EINVAL,
                           "weight '%s' is used where its `when` is false, and has no `else`", entry->key);
     if (status == VIV_OK && *asked)
-        status = fill_names(b, yaml_get(body, expander_gguf(&b->x) ? "gguf" : "hf"), w);
+        status = fill_names(b, yaml_get(body, expander_naming(&b->x)), w);
     if (status == VIV_OK)
         status = eval_dims(&b->x, yaml_get(body, "shape"), w->dims, &w->n_dims);
     uint32_t n = transforms ? transforms->n : 0;

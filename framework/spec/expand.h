@@ -22,12 +22,16 @@ struct expander {
 };
 
 bool expander_gguf(const struct expander *x);
+const char *expander_naming(const struct expander *x); /* "gguf" or "hf" */
 viv_status expander_init(struct expander *x, const struct spec *s, const struct checkpoint *c, struct arena *a,
                          struct error *err);
 
 /* Evaluates a scalar as an expression (a quoted one is a text); errors carry its position. */
 viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out);
 viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n);
+
+/* The list of a weight's transforms for files of one naming ("hf", "gguf"), or NULL. */
+const struct yaml *transforms_of(const struct yaml *weight, const char *naming);
 
 /* params.c: the value of a param, computed on first use. */
 viv_status param_value(struct expander *x, const char *name, struct value *out, struct error *err);

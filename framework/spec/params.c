@@ -14,6 +14,11 @@ bool expander_gguf(const struct expander *x)
     return x->checkpoint && strcmp(x->checkpoint->format->names, "gguf") == 0;
 }
 
+const char *expander_naming(const struct expander *x)
+{
+    return expander_gguf(x) ? "gguf" : "hf";
+}
+
 static viv_status lookup(void *ctx, const char *name, struct value *out, struct error *err)
 {
     struct expander *x = ctx;
@@ -282,7 +287,7 @@ static viv_status from_place(struct expander *x, const char *place, struct value
 
 static viv_status from_checkpoint(struct expander *x, const struct param *p, struct value *v, const char **source)
 {
-    const struct yaml *places = yaml_get(p->declaration, expander_gguf(x) ? "gguf" : "hf");
+    const struct yaml *places = yaml_get(p->declaration, expander_naming(x));
     if (!places)
         return expander_gguf(x) ? VIV_OK : from_place(x, p->name, v, source);
     uint32_t n = places->kind == YAML_LIST ? places->n : 1;

@@ -33,7 +33,7 @@ struct value {
 
 struct spec; /* a spec document with all that it uses, checked */
 
-/* What specs are read against. */
+/* What specs are read against; borrowed by every spec opened in it. */
 struct spec_world {
     const struct layer_set *layers;
     const char *const *directories; /* where named specs are looked for, NULL-terminated: each holds families/,
@@ -101,6 +101,7 @@ struct transform {
     enum transform_kind kind;
     uint32_t axis;       /* split, concat, stack */
     uint64_t begin, end; /* split: the part taken along the axis */
+    uint64_t whole;      /* split: all parts together, what the axis must have */
     uint32_t n_dims; /* permute: view the tensor as `view`, reorder by `order`, and view it as the result's shape */
     uint64_t view[8];
     uint32_t order[8];

@@ -1,0 +1,211 @@
+/* schema.c - JSON Schema (draft 2020-12) of the spec language, for editors: made from the key table and from the
+ * layers' attributes. It says less than the checks do (an expression is any scalar), never more. */
+#include "spec/document.h"
+
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What stands under a key of type MAP, LIST or ANY: one of $defs. */
+static const struct {
+    enum key_context context;
+    const char *key, *def;
+} inner[] = {{IN_SPEC, "matches", "matches"},
+             {IN_SPEC, "params", "params"},
+             {IN_SPEC, "refuse", "refusals"},
+             {IN_SPEC, "graph", "layers"},
+             {IN_SPEC, "weights", "weights"},
+             {IN_SPEC, "ignore", "texts"},
+             {IN_PARAM, "type", "type"},
+             {IN_PARAM, "choices", "choices"},
+             {IN_WEIGHT, "shape", "expressions"},
+             {IN_WEIGHT, "transform", "transforms"},
+             {IN_TRANSFORM, "split", "split"},
+             {IN_TRANSFORM, "permute", "permute"},
+             {IN_TRANSFORM, "transpose", "none"},
+             {IN_SPLIT, "of", "expressions"},
+             {IN_PERMUTE, "view", "expressions"},
+             {IN_PERMUTE, "order", "expressions"},
+             {IN_REPEAT, "layers", "layers"},
+             {IN_SWITCH, "cases", "cases"},
+             {IN_SWITCH, "else", "layers"},
+             {IN_STEP, "residual", "layers"},
+             {IN_STEP, "sum", "branches"},
+             {IN_STEP, "concat", "branches"},
+             {IN_BY_NAMING, "hf", "transform_list"},
+             {IN_BY_NAMING, "gguf", "transform_list"}};
+
+/* The $defs that are not made from tables. */
+static const char fixed_defs[] =
+    "{\"expression\": {\"type\": [\"string\", \"number\", \"boolean\"]},"
+    " \"expressions\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/expression\"}},"
+    " \"texts\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},"
+    " \"words\": {\"anyOf\": [{\"type\": \"string\"}, {\"$ref\": \"#/$defs/texts\"}]},"
+    " \"none\": {\"type\": \"array\", \"maxItems\": 0},"
+    " \"scalar_type\": {\"enum\": [\"int\", \"float\", \"bool\", \"string\"]},"
+    " \"type\": {\"anyOf\": [{\"$ref\": \"#/$defs/scalar_type\"}, {\"type\": \"array\", \"minItems\": 2, "
+    "\"maxItems\": 2,"
+    "   \"prefixItems\": [{\"$ref\": \"#/$defs/scalar_type\"}, {\"$ref\": \"#/$defs/expression\"}]}]},"
+    " \"choices\": {\"anyOf\": [{\"$ref\": \"#/$defs/texts\"},"
+    "   {\"type\": \"object\", \"additionalProperties\": {\"type\": \"string\"}}]},"
+    " \"params\": {\"type\": \"object\", \"additionalProperties\": {\"anyOf\": ["
+    "   {\"$ref\": \"#/$defs/expression\"}, {\"$ref\": \"#/$defs/expressions\"}, {\"$ref\": \"#/$defs/param\"}]}},"
+    " \"refusals\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/refusal\"}},"
+    " \"weights\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/weight\"}},"
+    " \"transform_list\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/transform\"}},"
+    " \"transforms\": {\"anyOf\": [{\"$ref\": \"#/$defs/transform_list\"}, {\"$ref\": \"#/$defs/by_naming\"}]},"
+    " \"cases\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/layers\"}},"
+    " \"branches\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/layers\"}},"
+    " \"layers\": {\"type\": \"array\", \"items\": {\"anyOf\": ["
+    "   {\"$ref\": \"#/$defs/layer\"}, {\"$ref\": \"#/$defs/repeat\"}, {\"$ref\": \"#/$defs/switch\"}]}}}";
+
+struct schema {
+    bool failed;
+};
+
+/* json_object_set_new refuses NULL, which is how a failed allocation arrives. */
+static void put(struct schema *s, json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) != 0)
+        s->failed = true;
+}
+
+static void append(struct schema *s, json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, value) != 0)
+        s->failed = true;
+}
+
+static json_t *reference(const char *def)
+{
+    return json_pack("{s:s+}", "$ref", "#/$defs/", def);
+}
+
+static json_t *key_value(const struct key *k)
+{
+    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
+        if (inner[i].context == k->context && strcmp(inner[i].key, k->name) == 0)
+            return reference(inner[i].def);
+    return k->type == KEY_WORD    ? json_pack("{s:s}", "type", "string")
+           : k->type == KEY_WORDS ? reference("words")
+                                  : reference("expression");
+}
+
+/* A mapping with the keys of one context. */
+static json_t *context_schema(struct schema *s, enum key_context context)
+{
+    json_t *properties = json_object(), *required = json_array();
+    for (size_t i = 0; i < n_spec_keys; i++) {
+        const struct key *k = &spec_keys[i];
+        if (k->context != context)
+            continue;
+        json_t *value = key_value(k);
+        put(s, value, "description", json_string(k->doc));
+        put(s, properties, k->name, value);
+        if (k->required)
+            append(s, required, json_string(k->name));
+    }
+    return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties, "required", required,
+                     "additionalProperties", 0);
+}
+
+static json_t *choices_schema(struct schema *s, const char *choices)
+{
+    json_t *list = json_array();
+    for (const char *c = choices; *c;) {
+        size_t n = strcspn(c, "|");
+        append(s, list, json_stringn(c, n));
+        c += n + (c[n] == '|');
+    }
+    return json_pack("{s:[{s:o}, {s:s}]}", "anyOf", "enum", list, "$ref", "#/$defs/expression");
+}
+
+static json_t *attr_schema(struct schema *s, const viv_attr *a)
+{
+    json_t *value = a->kind == VIV_ATTR_CHOICE                                ? choices_schema(s, a->choices)
+                    : a->kind == VIV_ATTR_WEIGHT || a->kind == VIV_ATTR_VALUE ? json_pack("{s:s}", "type", "string")
+                                                                              : reference("expression");
+    if (a->doc)
+        put(s, value, "description", json_string(a->doc));
+    return value;
+}
+
+/* Where the attribute "rope.theta" goes: the properties of "rope", made on first use. *name is its last word. */
+static json_t *properties_for(struct schema *s, json_t *layer, const char **name)
+{
+    json_t *properties = json_object_get(layer, "properties");
+    for (const char *dot; (dot = strchr(*name, '.')); *name = dot + 1) {
+        char *word = strndup(*name, (size_t)(dot - *name));
+        if (!word) {
+            s->failed = true;
+            return properties;
+        }
+        if (!json_object_get(properties, word))
+            put(s, properties, word,
+                json_pack("{s:s, s:{}, s:b}", "type", "object", "properties", "additionalProperties", 0));
+        properties = json_object_get(json_object_get(properties, word), "properties");
+        free(word);
+    }
+    return properties;
+}
+
+static json_t *layer_schema(struct schema *s, const viv_layer_class *class)
+{
+    json_t *layer = json_pack("{s:s, s:s, s:{}, s:[], s:b}", "type", "object", "description", class->summary,
+                              "properties", "required", "additionalProperties", 0);
+    for (const viv_attr *const *a = class->attrs; *a; a++) {
+        const char *name = (*a)->name;
+        json_t *properties = properties_for(s, layer, &name);
+        put(s, properties, name, attr_schema(s, *a));
+        if (((*a)->flags & VIV_ATTR_REQUIRED) && name == (*a)->name)
+            append(s, json_object_get(layer, "required"), json_string(name));
+    }
+    return layer;
+}
+
+/* One item of a list of layers: a mapping with a single key, of the structure or a layer. */
+static json_t *item_schema(struct schema *s, const struct layer_set *set)
+{
+    json_t *item = context_schema(s, IN_STEP), *properties = json_object_get(item, "properties");
+    for (size_t i = 0; i < set->n; i++)
+        if (!json_object_get(properties, set->entries[i].class->name))
+            put(s, properties, set->entries[i].class->name, layer_schema(s, set->entries[i].class));
+    put(s, item, "minProperties", json_integer(1));
+    put(s, item, "maxProperties", json_integer(1));
+    return item;
+}
+
+static json_t *defs_schema(struct schema *s, const struct layer_set *set)
+{
+    static const struct {
+        enum key_context context;
+        const char *name;
+    } contexts[] = {{IN_MATCHES, "matches"},     {IN_PARAM, "param"},         {IN_WEIGHT, "weight"},
+                    {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"},
+                    {IN_PERMUTE, "permute"},     {IN_REFUSE, "refusal"},      {IN_REPEAT, "repeat"},
+                    {IN_SWITCH, "switch"}};
+    json_t *defs = json_loads(fixed_defs, 0, NULL);
+    for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++)
+        put(s, defs, contexts[i].name, context_schema(s, contexts[i].context));
+    put(s, defs, "layer", item_schema(s, set));
+    return defs;
+}
+
+viv_status spec_schema(const struct spec_world *world, struct buf *out, struct error *err)
+{
+    struct schema s = {0};
+    json_t *root = context_schema(&s, IN_SPEC);
+    put(&s, root, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
+    put(&s, root, "title", json_string("Vivarium spec"));
+    put(&s, root, "patternProperties", json_pack("{s:{}}", "^x-"));
+    put(&s, root, "$defs", defs_schema(&s, world->layers));
+    char *text = s.failed ? NULL : json_dumps(root, JSON_INDENT(2));
+    json_decref(root);
+    if (!text)
+        return error_nomem(err);
+    buf_puts(out, text);
+    buf_putc(out, '\n');
+    free(text);
+    return out->failed ? error_nomem(err) : VIV_OK;
+}
