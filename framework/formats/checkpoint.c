@@ -30,7 +30,7 @@ bool checkpoint_probe(const char *path)
 }
 
 /* Files of other programs, by their first bytes, so that the error can say what they are. */
-static const char *known_stranger(const unsigned char *head, size_t n)
+const char *checkpoint_stranger(const struct file_map *map)
 {
     static const struct {
         const char *bytes;
@@ -49,7 +49,7 @@ static const char *known_stranger(const unsigned char *head, size_t n)
         {"\x93NUMPY", 6, "a .npy array"},
     };
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
-        if (n >= strangers[i].n && memcmp(head, strangers[i].bytes, strangers[i].n) == 0)
+        if (map->size >= strangers[i].n && memcmp(map->data, strangers[i].bytes, strangers[i].n) == 0)
             return strangers[i].what;
     return NULL;
 }
@@ -69,7 +69,7 @@ static viv_status refuse(const char *path, struct error *err)
     viv_status status = file_map_open(&map, path, err);
     if (status != VIV_OK)
         return status;
-    const char *what = map.size ? known_stranger(map.data, map.size < 16 ? map.size : 16) : "an empty file";
+    const char *what = map.size ? checkpoint_stranger(&map) : "an empty file";
     error_set(err, VIV_EFORMAT, what ? "%s: this is %s; %s" : "%s: %snot a model file; %s", path, what ? what : "",
               wanted);
     file_map_close(&map);
@@ -92,7 +92,7 @@ viv_status checkpoint_open(struct checkpoint *c, const char *path, struct error 
 
 void checkpoint_close(struct checkpoint *c)
 {
-    if (c->format)
+    if (c->format && c->format->close)
         c->format->close(c);
     for (uint32_t i = 0; i < c->n_maps; i++)
         file_map_close(&c->maps[i]);

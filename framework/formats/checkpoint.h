@@ -24,7 +24,7 @@ struct meta {
         int64_t i;
         uint64_t u;
         double f;
-        const char *s;     /* terminated; may hold NUL when n says so */
+        const char *s;     /* n bytes; terminated, unless it is an element of an array */
         const void *array; /* of META_ARRAY: private to the format */
     };
 };
@@ -42,7 +42,7 @@ struct format {
      * kind META_NONE when absent or null. */
     struct meta (*meta)(const struct checkpoint *c, const char *key);
     struct meta (*meta_element)(const struct checkpoint *c, const struct meta *array, uint64_t index);
-    void (*close)(struct checkpoint *c);
+    void (*close)(struct checkpoint *c); /* what checkpoint_close does not; or NULL */
 };
 
 struct checkpoint {
@@ -65,6 +65,8 @@ void checkpoint_close(struct checkpoint *c);
 
 /* Whether some format would take this path. */
 bool checkpoint_probe(const char *path);
+/* For formats' probes: whose file this is by its first bytes, when it is known and not ours; else NULL. */
+const char *checkpoint_stranger(const struct file_map *map);
 
 const viv_tensor *checkpoint_tensor(const struct checkpoint *c, const char *name); /* or NULL */
 

@@ -7,12 +7,26 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-enum { DL_INT = 0, DL_UINT = 1, DL_FLOAT = 2, DL_OPAQUE = 3, DL_BFLOAT = 4, DL_BOOL = 6, N_TYPES = 71 };
+enum {
+    DL_INT = 0,
+    DL_UINT = 1,
+    DL_FLOAT = 2,
+    DL_OPAQUE = 3,
+    DL_BFLOAT = 4,
+    DL_COMPLEX = 5,
+    DL_BOOL = 6,
+    N_TYPES = 78
+};
 
 #define BLOCKS(type_name, elements, bytes)                                                                         \
     {                                                                                                              \
         type_name, NULL, elements, bytes, DL_OPAQUE, 0                                                             \
+    }
+#define PACKED(type_name, st_name, elements, bytes)                                                                \
+    {                                                                                                              \
+        type_name, st_name, elements, bytes, DL_OPAQUE, 0                                                          \
     }
 #define PLAIN(type_name, st_name, bytes, dl_code, dl_bits)                                                         \
     {                                                                                                              \
@@ -53,6 +67,7 @@ static const struct dtype types[N_TYPES] = {
     [35] = BLOCKS("tq2_0", 256, 66),
     [39] = BLOCKS("mxfp4", 32, 17),
     [40] = BLOCKS("nvfp4", 64, 36),
+    [41] = BLOCKS("q1_0", 128, 18),
     [VIV_BOOL] = PLAIN("bool", "BOOL", 1, DL_BOOL, 8),
     [VIV_U8] = PLAIN("u8", "U8", 1, DL_UINT, 8),
     [VIV_U16] = PLAIN("u16", "U16", 2, DL_UINT, 16),
@@ -60,6 +75,14 @@ static const struct dtype types[N_TYPES] = {
     [VIV_U64] = PLAIN("u64", "U64", 8, DL_UINT, 64),
     [VIV_F8_E4M3] = PLAIN("f8_e4m3", "F8_E4M3", 1, DL_OPAQUE, 8),
     [VIV_F8_E5M2] = PLAIN("f8_e5m2", "F8_E5M2", 1, DL_OPAQUE, 8),
+    /* known by name only */
+    [71] = PLAIN("f8_e8m0", "F8_E8M0", 1, DL_OPAQUE, 8),
+    [72] = PLAIN("f8_e4m3fnuz", "F8_E4M3FNUZ", 1, DL_OPAQUE, 8),
+    [73] = PLAIN("f8_e5m2fnuz", "F8_E5M2FNUZ", 1, DL_OPAQUE, 8),
+    [74] = PLAIN("c64", "C64", 8, DL_COMPLEX, 64),
+    [75] = PACKED("f4", "F4", 2, 1),
+    [76] = PACKED("f6_e2m3", "F6_E2M3", 4, 3),
+    [77] = PACKED("f6_e3m2", "F6_E3M2", 4, 3),
 };
 
 const struct dtype *dtype_get(uint32_t id)
@@ -70,7 +93,7 @@ const struct dtype *dtype_get(uint32_t id)
 bool dtype_by_name(const char *name, uint32_t *id)
 {
     for (uint32_t i = 0; i < N_TYPES; i++)
-        if (types[i].name && strcmp(types[i].name, name) == 0) {
+        if (types[i].name && strcasecmp(types[i].name, name) == 0) {
             *id = i;
             return true;
         }

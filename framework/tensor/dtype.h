@@ -6,7 +6,7 @@
 #include <vivarium/tensor.h>
 
 struct dtype {
-    const char *name;        /* "q8_0": ours and GGML's */
+    const char *name;        /* "q8_0", "q4_k": GGML's in small letters */
     const char *safetensors; /* "F16", or NULL where that format lacks it */
     uint16_t block;          /* elements per block; 1 for plain types */
     uint16_t block_bytes;
@@ -15,7 +15,7 @@ struct dtype {
 
 /* NULL for a number that names no type. A type that exists need not be one we can compute with. */
 const struct dtype *dtype_get(uint32_t id);
-bool dtype_by_name(const char *name, uint32_t *id);        /* "q8_0" */
+bool dtype_by_name(const char *name, uint32_t *id);        /* "q8_0", "Q4_K": large and small letters alike */
 bool dtype_by_safetensors(const char *name, uint32_t *id); /* "F16" */
 
 /* Bytes of n elements; false when n is no multiple of the block or the size wraps. */

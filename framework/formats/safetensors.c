@@ -1,0 +1,638 @@
+/* safetensors.c - safetensors files, alone or as the shards of a Hugging Face directory (the README of
+ * huggingface/safetensors; model.safetensors.index.json as transformers writes it).
+ *
+ *   u64 N, little-endian   N bytes of JSON, padded with spaces   the tensors' bytes
+ *   JSON: {"__metadata__": {"k": "v"}, "name": {"dtype": "F16", "shape": [2, 3], "data_offsets": [0, 12]}, ...}
+ *   offsets count from the end of the JSON; together the tensors cover the rest of the file without a hole
+ *
+ * The header is scanned in place (base/scan.h): a tree of a header at its limit would take more than a gigabyte.
+ * Metadata is config.json beside the weights, by dotted path; generation_config.json is read too.
+ *
+ * Bounds: 100 MB of header, as the reference has it; MAX_TENSORS over all shards, MAX_SHARDS, MAX_DIMS dimensions.
+ */
+#include "formats/checkpoint.h"
+
+#include "base/near.h"
+#include "base/scan.h"
+#include "base/size.h"
+#include "tensor/dtype.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_TENSORS = 262144, MAX_SHARDS = 1024, MAX_DIMS = 8, MAX_NAME = 1024, MAX_METADATA = 65536 };
+static const uint64_t MAX_HEADER = 100000000, MAX_INDEX = 64 << 20, MAX_CONFIG = 4 << 20;
+static const char weights_name[] = "model.safetensors", index_name[] = "model.safetensors.index.json";
+
+/* What is known while the files are read. */
+struct reader {
+    struct checkpoint *ck;
+    viv_tensor *tensors; /* becomes ck->tensors */
+    size_t n_tensors, capacity;
+    struct arena names;     /* of the index */
+    struct strmap shard_of; /* tensor -> shard, as the index says; empty without one */
+    const char **shards;    /* file names */
+    size_t n_shards, shards_capacity;
+    struct strmap shard_ids; /* file name -> index into shards */
+    struct error *err;
+};
+
+/* --- one tensor's entry ------------------------------------------------------------------------------------- */
+
+struct entry {
+    uint32_t dtype, n_dims;
+    int64_t shape[MAX_DIMS];
+    uint64_t begin, end;
+    bool has_dtype, has_shape, has_offsets;
+};
+
+static void read_dtype(struct scan *s, const char *name, struct entry *e)
+{
+    struct scan_string text = {0};
+    char word[32];
+    scan_text(s, &text);
+    if (s->status != VIV_OK)
+        return;
+    snprintf(word, sizeof word, "%.*s", text.size - 2 < 31 ? (int)text.size - 2 : 31, text.text + 1);
+    e->has_dtype = dtype_by_safetensors(word, &e->dtype);
+    if (e->has_dtype)
+        return;
+    const char *known[256];
+    size_t n = 0;
+    for (uint32_t id = 0; id < 256; id++)
+        if (dtype_get(id) && dtype_get(id)->safetensors)
+            known[n++] = dtype_get(id)->safetensors;
+    const char *nearest = near_word(word, known, n);
+    scan_fail(s, "tensor '%s' has the unknown dtype '%s'%s%s%s", name, word, nearest ? "; did you mean '" : "",
+              nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static void read_shape(struct scan *s, const char *name, struct entry *e)
+{
+    bool first = true;
+    scan_enter(s, '[');
+    for (e->n_dims = 0; scan_more(s, ']', &first); e->n_dims++) {
+        uint64_t dim = 0;
+        scan_uint(s, &dim);
+        if (e->n_dims == MAX_DIMS)
+            scan_fail(s, "tensor '%s' has more than %d dimensions", name, MAX_DIMS);
+        else if (dim > INT64_MAX)
+            scan_fail(s, "tensor '%s': dimension %u is %" PRIu64, name, e->n_dims, dim);
+        if (s->status != VIV_OK)
+            return;
+        e->shape[e->n_dims] = (int64_t)dim;
+    }
+    e->has_shape = true;
+}
+
+static void read_offsets(struct scan *s, const char *name, struct entry *e)
+{
+    uint64_t at[2] = {0, 0};
+    size_t n = 0;
+    bool first = true;
+    scan_enter(s, '[');
+    while (scan_more(s, ']', &first)) {
+        uint64_t offset = 0;
+        scan_uint(s, &offset);
+        if (n == 2)
+            scan_fail(s, "tensor '%s': data_offsets has more than 2 numbers", name);
+        else
+            at[n++] = offset;
+    }
+    if (s->status == VIV_OK && n != 2)
+        scan_fail(s, "tensor '%s': data_offsets has %zu numbers, expected 2", name, n);
+    e->begin = at[0];
+    e->end = at[1];
+    e->has_offsets = true;
+}
+
+static void read_entry(struct scan *s, const char *name, struct entry *e)
+{
+    static const struct {
+        const char *key;
+        void (*read)(struct scan *s, const char *name, struct entry *e);
+        size_t has;
+    } fields[] = {{"dtype", read_dtype, offsetof(struct entry, has_dtype)},
+                  {"shape", read_shape, offsetof(struct entry, has_shape)},
+                  {"data_offsets", read_offsets, offsetof(struct entry, has_offsets)}};
+    enum { N = sizeof fields / sizeof *fields };
+    bool first = true;
+    scan_enter(s, '{');
+    while (scan_more(s, '}', &first)) {
+        struct scan_string key = {0};
+        size_t i = 0;
+        scan_key(s, &key);
+        while (s->status == VIV_OK && i < N && !scan_is(&key, fields[i].key))
+            i++;
+        if (s->status != VIV_OK)
+            return;
+        if (i == N)
+            scan_fail(s, "tensor '%s' has the key %.*s, expected dtype, shape and data_offsets", name,
+                      key.size < 64 ? (int)key.size : 64, key.text);
+        else if (*((bool *)e + fields[i].has))
+            scan_fail(s, "tensor '%s' has %s twice", name, fields[i].key);
+        else
+            fields[i].read(s, name, e);
+    }
+    for (size_t i = 0; i < N; i++)
+        if (!*((bool *)e + fields[i].has))
+            scan_fail(s, "tensor '%s' has no %s", name, fields[i].key);
+}
+
+/* --- one file ----------------------------------------------------------------------------------------------- */
+
+static void add_tensor(struct reader *r, struct scan *s, const struct file_map *map, const char *name,
+                       const struct entry *e, uint64_t data_at)
+{
+    struct checkpoint *ck = r->ck;
+    uint64_t size = map->size - data_at;
+    int64_t *shape = arena_array(&ck->arena, e->n_dims, sizeof *shape);
+    int64_t *strides = arena_array(&ck->arena, e->n_dims, sizeof *strides);
+    char text[128];
+    viv_tensor t;
+    if (!shape || !strides || !VEC_RESERVE(r->tensors, r->n_tensors, r->capacity)) {
+        s->status = error_nomem(s->err);
+        return;
+    }
+    memcpy(shape, e->shape, e->n_dims * sizeof *shape);
+    shape_text(shape, e->n_dims, text);
+    const char *dtype = dtype_get(e->dtype)->safetensors;
+    if (!tensor_init(&t, name, e->dtype, e->n_dims, shape, strides, NULL))
+        scan_fail(s, "tensor '%s' %s %s: too large, or not whole bytes", name, dtype, text);
+    else if (e->end < e->begin || e->end > size)
+        scan_fail(s,
+                  "tensor '%s': data_offsets [%" PRIu64 ", %" PRIu64 "] lie outside the %" PRIu64
+                  " bytes of data: is the file cut short?",
+                  name, e->begin, e->end, size);
+    else if (e->end - e->begin != t.nbytes)
+        scan_fail(s, "tensor '%s' %s %s takes %" PRIu64 " bytes, its data_offsets span %" PRIu64, name, dtype, text,
+                  t.nbytes, e->end - e->begin);
+    else if (r->n_tensors == MAX_TENSORS)
+        scan_fail(s, "more than %d tensors", MAX_TENSORS);
+    if (s->status != VIV_OK)
+        return;
+    t.dl.data = (void *)(map->data + data_at + e->begin);
+    int added = strmap_add(&ck->by_name, name, strlen(name), (uint32_t)r->n_tensors);
+    if (added == STRMAP_NOMEM)
+        s->status = error_nomem(s->err);
+    else if (added == STRMAP_EXISTS)
+        scan_fail(s, "tensor '%s' is there a second time", name);
+    else
+        r->tensors[r->n_tensors++] = t;
+}
+
+static void check_metadata(struct scan *s)
+{
+    bool first = true;
+    scan_enter(s, '{');
+    for (size_t n = 0; scan_more(s, '}', &first); n++) {
+        struct scan_string text;
+        scan_key(s, &text);
+        if (s->status == VIV_OK && scan_peek(s) != '"')
+            scan_fail(s, "__metadata__: the value of %.*s is not a string", text.size < 64 ? (int)text.size : 64,
+                      text.text);
+        scan_text(s, &text);
+        if (n == MAX_METADATA)
+            scan_fail(s, "__metadata__ has more than %d keys", MAX_METADATA);
+    }
+}
+
+static void read_header(struct reader *r, struct scan *s, const struct file_map *map, uint64_t data_at)
+{
+    bool first = true, has_metadata = false;
+    scan_enter(s, '{');
+    while (scan_more(s, '}', &first)) {
+        struct scan_string key = {0};
+        struct entry e = {0};
+        scan_key(s, &key);
+        const char *name = scan_decode(s, &key, MAX_NAME, &r->ck->arena);
+        if (!name)
+            return;
+        if (strcmp(name, "__metadata__") == 0) {
+            if (has_metadata)
+                scan_fail(s, "__metadata__ is there a second time");
+            has_metadata = true;
+            check_metadata(s);
+            continue;
+        }
+        if (!*name)
+            scan_fail(s, "a tensor has no name");
+        read_entry(s, name, &e);
+        if (s->status == VIV_OK)
+            add_tensor(r, s, map, name, &e, data_at);
+    }
+    scan_end(s);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const viv_tensor *x = *(const viv_tensor *const *)a, *y = *(const viv_tensor *const *)b;
+    if (x->dl.data != y->dl.data)
+        return x->dl.data < y->dl.data ? -1 : 1;
+    return (x->nbytes > y->nbytes) - (x->nbytes < y->nbytes);
+}
+
+/* The tensors from `first` on cover [data_at, end of the file) without hole or overlap. */
+static viv_status check_cover(struct reader *r, const struct file_map *map, uint64_t data_at, size_t first)
+{
+    size_t n = r->n_tensors - first;
+    const viv_tensor **order = calloc(n ? n : 1, sizeof *order);
+    if (!order)
+        return error_nomem(r->err);
+    for (size_t i = 0; i < n; i++)
+        order[i] = &r->tensors[first + i];
+    qsort(order, n, sizeof *order, by_place);
+    viv_status status = VIV_OK;
+    uint64_t at = data_at;
+    for (size_t i = 0; status == VIV_OK && i < n; i++) {
+        uint64_t begin = (uint64_t)((const unsigned char *)order[i]->dl.data - map->data);
+        if (begin != at)
+            status = error_set(r->err, VIV_EFORMAT,
+                               "%s: tensor '%s' begins at byte %" PRIu64 " of the data, expected %" PRIu64 ": a %s",
+                               map->path, order[i]->name, begin - data_at, at - data_at,
+                               begin < at ? "tensor before it overlaps it" : "hole lies before it");
+        at = begin + order[i]->nbytes;
+    }
+    if (status == VIV_OK && at != map->size)
+        status = error_set(r->err, VIV_EFORMAT, "%s: %" PRIu64 " bytes after the last tensor belong to none",
+                           map->path, map->size - at);
+    free(order);
+    return status;
+}
+
+/* Writers that do not pad the header (as those of early 2023 did not) leave tensors at odd addresses, where they
+ * cannot be read as numbers: such a tensor is copied. */
+static viv_status align_tensors(struct reader *r, size_t first)
+{
+    for (size_t i = first; i < r->n_tensors; i++) {
+        viv_tensor *t = &r->tensors[i];
+        const struct dtype *d = dtype_get(t->dtype);
+        uintptr_t unit = d->dlpack_bits >= 64 ? 8 : d->dlpack_bits >= 16 ? d->dlpack_bits / 8 : 1;
+        if ((uintptr_t)t->dl.data % unit == 0)
+            continue;
+        void *copy = arena_alloc(&r->ck->arena, t->nbytes);
+        if (!copy)
+            return error_nomem(r->err);
+        memcpy(copy, t->dl.data, t->nbytes);
+        t->dl.data = copy;
+    }
+    return VIV_OK;
+}
+
+static viv_status read_file(struct reader *r, const char *path)
+{
+    struct checkpoint *ck = r->ck;
+    struct file_map *map = &ck->maps[ck->n_maps];
+    struct scan s;
+    viv_status status = file_map_open(map, path, r->err);
+    if (status != VIV_OK)
+        return status;
+    ck->n_maps++;
+    uint64_t n = 0;
+    if (map->size < 8)
+        return error_set(r->err, VIV_EFORMAT, "%s: %" PRIu64 " bytes, a safetensors file has at least 8", path,
+                         map->size);
+    for (unsigned i = 8; i-- > 0;)
+        n = n << 8 | map->data[i];
+    if (n > map->size - 8)
+        return error_set(r->err, VIV_EFORMAT,
+                         "%s: the header takes %" PRIu64 " bytes, the file has %" PRIu64 ": is it cut short?", path,
+                         n, map->size - 8);
+    if (n > MAX_HEADER)
+        return error_set(r->err, VIV_ELIMIT, "%s: the header takes %" PRIu64 " bytes, at most %" PRIu64 " are read",
+                         path, n, MAX_HEADER);
+    const size_t first = r->n_tensors;
+    scan_begin(&s, path, (const char *)map->data + 8, n, 8, r->err);
+    read_header(r, &s, map, 8 + n);
+    if (s.status != VIV_OK)
+        return s.status;
+    status = check_cover(r, map, 8 + n, first);
+    return status == VIV_OK ? align_tensors(r, first) : status;
+}
+
+/* --- the index of a sharded model --------------------------------------------------------------------------- */
+
+static void add_shard(struct reader *r, struct scan *s, const char *name, uint32_t *id)
+{
+    if (strmap_get(&r->shard_ids, name, strlen(name), id))
+        return;
+    if (!*name || *name == '.' || strchr(name, '/')) {
+        scan_fail(s, "weight_map names the file '%s', expected one beside the index", name);
+    } else if (r->n_shards == MAX_SHARDS) {
+        scan_fail(s, "weight_map names more than %d files", MAX_SHARDS);
+    } else if (!VEC_RESERVE(r->shards, r->n_shards, r->shards_capacity) ||
+               strmap_add(&r->shard_ids, name, strlen(name), (uint32_t)r->n_shards) != STRMAP_ADDED) {
+        s->status = error_nomem(s->err);
+    } else {
+        *id = (uint32_t)r->n_shards;
+        r->shards[r->n_shards++] = name;
+    }
+}
+
+static void read_weight_map(struct reader *r, struct scan *s)
+{
+    bool first = true;
+    scan_enter(s, '{');
+    for (size_t n = 0; scan_more(s, '}', &first); n++) {
+        struct scan_string text = {0};
+        uint32_t shard = 0;
+        scan_key(s, &text);
+        const char *tensor = scan_decode(s, &text, MAX_NAME, &r->names);
+        scan_text(s, &text);
+        const char *file = scan_decode(s, &text, 255, &r->names);
+        if (!tensor || !file)
+            return;
+        if (n == MAX_TENSORS)
+            scan_fail(s, "weight_map has more than %d tensors", MAX_TENSORS);
+        add_shard(r, s, file, &shard);
+        if (s->status != VIV_OK)
+            return;
+        int added = strmap_add(&r->shard_of, tensor, strlen(tensor), shard);
+        if (added == STRMAP_NOMEM)
+            s->status = error_nomem(s->err);
+        else if (added == STRMAP_EXISTS)
+            scan_fail(s, "weight_map names tensor '%s' twice", tensor);
+    }
+}
+
+static viv_status read_index(struct reader *r, const char *path)
+{
+    struct file_map map;
+    struct scan s;
+    bool first = true, found = false;
+    viv_status status = file_map_open(&map, path, r->err);
+    if (status != VIV_OK)
+        return status;
+    if (map.size > MAX_INDEX) {
+        status = error_set(r->err, VIV_ELIMIT, "%s: %" PRIu64 " bytes, at most %" PRIu64 " are read", path,
+                           map.size, MAX_INDEX);
+        file_map_close(&map);
+        return status;
+    }
+    scan_begin(&s, path, (const char *)map.data, map.size, 0, r->err);
+    scan_enter(&s, '{');
+    while (scan_more(&s, '}', &first)) {
+        struct scan_string key = {0};
+        scan_key(&s, &key);
+        if (s.status == VIV_OK && scan_is(&key, "weight_map")) {
+            if (found)
+                scan_fail(&s, "weight_map is there a second time");
+            found = true;
+            read_weight_map(r, &s);
+        } else {
+            scan_skip(&s);
+        }
+    }
+    scan_end(&s);
+    if (!r->n_shards)
+        scan_fail(&s, "no weight_map that names a file");
+    file_map_close(&map);
+    return s.status;
+}
+
+/* Every tensor of the index is there, and where the index says. */
+static viv_status check_shard(struct reader *r, const char *path, size_t shard, size_t first)
+{
+    for (size_t i = first; i < r->n_tensors; i++) {
+        const char *name = r->tensors[i].name;
+        uint32_t said;
+        if (strmap_get(&r->shard_of, name, strlen(name), &said) && said != shard)
+            return error_set(r->err, VIV_EFORMAT, "%s: holds tensor '%s', which the index places in '%s'", path,
+                             name, r->shards[said]);
+    }
+    return VIV_OK;
+}
+
+/* Names every tensor that the index promises once, in the order of the file. */
+static viv_status find_missing(struct reader *r, const char *index_path)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < r->n_tensors; i++) {
+        uint32_t shard;
+        found += strmap_get(&r->shard_of, r->tensors[i].name, strlen(r->tensors[i].name), &shard);
+    }
+    if (found == r->shard_of.count)
+        return VIV_OK;
+    return error_set(r->err, VIV_EFORMAT, "%s: weight_map names %zu tensors, its files hold %zu of them",
+                     index_path, r->shard_of.count, found);
+}
+
+static viv_status read_shards(struct reader *r, const char *dir, const char *index_path)
+{
+    viv_status status = read_index(r, index_path);
+    if (status != VIV_OK)
+        return status;
+    r->ck->maps = calloc(r->n_shards, sizeof *r->ck->maps);
+    if (!r->ck->maps)
+        return error_nomem(r->err);
+    for (size_t i = 0; status == VIV_OK && i < r->n_shards; i++) {
+        char *path = path_join(dir, r->shards[i]);
+        const size_t first = r->n_tensors;
+        status = path ? read_file(r, path) : error_nomem(r->err);
+        if (status == VIV_ENOTFOUND)
+            error_prefix(r->err, "%s: a file of its weight_map is missing", index_path);
+        if (status == VIV_OK)
+            status = check_shard(r, path, i, first);
+        free(path);
+    }
+    return status == VIV_OK ? find_missing(r, index_path) : status;
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------ */
+
+/* dir/name if it is there; malloc'ed. */
+static viv_status member(const char *dir, const char *name, char **out, struct error *err)
+{
+    char *path = path_join(dir, name);
+    if (!path)
+        return error_nomem(err);
+    if (!file_exists(path)) {
+        free(path);
+        path = NULL;
+    }
+    *out = path;
+    return VIV_OK;
+}
+
+static viv_status read_config(const char *dir, const char *name, json_t **out, struct error *err)
+{
+    char *path;
+    viv_status status = member(dir, name, &path, err);
+    if (status != VIV_OK || !path)
+        return status;
+    status = json_read(path, MAX_CONFIG, out, err);
+    if (status == VIV_OK && !json_is_object(*out))
+        status = error_set(err, VIV_EFORMAT, "%s: expected an object, found %s", path, json_kind(*out));
+    free(path);
+    return status;
+}
+
+static viv_status read_weights(struct reader *r, const char *path, const char *dir)
+{
+    char *weights = NULL, *index = NULL;
+    viv_status status = VIV_OK;
+    if (!file_is_dir(path))
+        status = (weights = strdup(path)) ? VIV_OK : error_nomem(r->err);
+    else if ((status = member(dir, weights_name, &weights, r->err)) == VIV_OK && !weights)
+        status = member(dir, index_name, &index, r->err);
+    if (status == VIV_OK && index)
+        status = read_shards(r, dir, index);
+    if (status == VIV_OK && weights) {
+        r->ck->maps = calloc(1, sizeof *r->ck->maps);
+        status = r->ck->maps ? read_file(r, weights) : error_nomem(r->err);
+    }
+    free(weights);
+    free(index);
+    return status;
+}
+
+static viv_status read_all(struct reader *r, const char *path)
+{
+    struct checkpoint *ck = r->ck;
+    size_t base = (size_t)(path_base(path) - path);
+    char *dir = file_is_dir(path) ? strdup(path) : base ? strndup(path, base) : strdup(".");
+    if (!dir)
+        return error_nomem(r->err);
+    viv_status status = read_config(dir, "config.json", &ck->config, r->err);
+    if (status == VIV_OK)
+        status = read_config(dir, "generation_config.json", &ck->generation, r->err);
+    if (status == VIV_OK)
+        status = read_weights(r, path, dir);
+    free(dir);
+    if (status != VIV_OK)
+        return status;
+    ck->tensors = arena_array(&ck->arena, r->n_tensors, sizeof *ck->tensors);
+    if (!ck->tensors)
+        return error_nomem(r->err);
+    if (r->n_tensors)
+        memcpy(ck->tensors, r->tensors, r->n_tensors * sizeof *ck->tensors);
+    ck->n_tensors = (uint32_t)r->n_tensors;
+    return VIV_OK;
+}
+
+static viv_status open_safetensors(struct checkpoint *ck, const char *path, struct error *err)
+{
+    struct reader r = {.ck = ck, .err = err};
+    viv_status status = read_all(&r, path);
+    free(r.tensors);
+    free(r.shards);
+    strmap_release(&r.shard_of);
+    strmap_release(&r.shard_ids);
+    arena_release(&r.names);
+    return status;
+}
+
+static bool has_member(const char *dir, const char *name)
+{
+    char *path = path_join(dir, name);
+    bool has = path && file_exists(path);
+    free(path);
+    return has;
+}
+
+/* A header length and an object, or the name: so that an error about a damaged one says what is wrong with it. */
+static bool probe(const char *path)
+{
+    struct file_map map;
+    struct error err;
+    size_t n = strlen(path);
+    if (file_is_dir(path))
+        return has_member(path, weights_name) || has_member(path, index_name);
+    if (file_map_open(&map, path, &err) != VIV_OK)
+        return false;
+    bool is = map.size > 8 && map.data[8] == '{';
+    if (!is && n > 12 && strcmp(path + n - 12, ".safetensors") == 0)
+        is = !checkpoint_stranger(&map);
+    file_map_close(&map);
+    return is;
+}
+
+/* --- metadata ----------------------------------------------------------------------------------------------- */
+
+static enum meta_kind kind_of(const json_t *value)
+{
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_OBJECT:
+        return META_OBJECT;
+    case JSON_ARRAY:
+        return META_ARRAY;
+    case JSON_STRING:
+        return META_STRING;
+    case JSON_INTEGER:
+        return META_INT;
+    case JSON_REAL:
+        return META_FLOAT;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return META_BOOL;
+    default:
+        return META_NONE;
+    }
+}
+
+/* Integers among numbers with fractions are numbers: [1, 1.5] is a list of META_FLOAT. */
+static enum meta_kind kind_of_elements(const json_t *array)
+{
+    enum meta_kind kind = META_NONE;
+    size_t i;
+    json_t *element;
+    json_array_foreach(array, i, element)
+    {
+        enum meta_kind k = kind_of(element);
+        bool numbers = (k == META_INT || k == META_FLOAT) && (kind == META_INT || kind == META_FLOAT);
+        if (i > 0 && k != kind && !numbers)
+            return META_NONE;
+        kind = i > 0 && k != kind ? META_FLOAT : k;
+    }
+    return kind;
+}
+
+static struct meta meta_of(const json_t *value)
+{
+    struct meta m = {.kind = kind_of(value)};
+    switch (m.kind) {
+    case META_ARRAY:
+        m.n = json_array_size(value);
+        m.element = kind_of_elements(value);
+        m.array = value;
+        break;
+    case META_STRING:
+        m.n = json_string_length(value);
+        m.s = json_string_value(value);
+        break;
+    case META_INT:
+        m.i = json_integer_value(value);
+        break;
+    case META_FLOAT:
+        m.f = json_real_value(value);
+        break;
+    case META_BOOL:
+        m.u = json_is_true(value);
+        break;
+    default:
+        break;
+    }
+    return m;
+}
+
+static struct meta meta(const struct checkpoint *ck, const char *key)
+{
+    return meta_of(json_at(ck->config, key));
+}
+
+static struct meta meta_element(const struct checkpoint *ck, const struct meta *array, uint64_t index)
+{
+    (void)ck;
+    return meta_of(json_array_get(array->array, index));
+}
+
+const struct format format_safetensors = {
+    .name = "safetensors",
+    .names = "hf",
+    .probe = probe,
+    .open = open_safetensors,
+    .meta = meta,
+    .meta_element = meta_element,
+};
