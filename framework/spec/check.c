@@ -10,12 +10,15 @@
 
 enum { MAX_SAVED = 64, MAX_NESTING = 32 };
 
+static const char outside_repeat[] = "`i` stands only inside of a repeat";
+
 struct checker {
     struct expander x; /* for lookups: nothing is evaluated */
     bool *weight_used;
     const char *saved[MAX_SAVED];
     uint32_t n_saved;
     bool in_repeat;
+    const char *no_index; /* what is wrong with `i` where in_repeat is false */
     struct error *err;
 };
 
@@ -26,17 +29,19 @@ static viv_status exists(void *ctx, const char *name, struct value *out, struct 
 {
     struct checker *c = ctx;
     const struct spec *s = c->x.spec;
-    const char *names[1024 + 2];
+    const char *names[MAX_PARAMS];
     size_t n = 0;
     (void)out;
-    if ((strcmp(name, "i") == 0 && c->in_repeat) || strcmp(name, "gguf") == 0 || spec_param(s, name))
+    if (strcmp(name, "i") == 0 && !c->in_repeat)
+        return error_set(err, VIV_EINVAL, "%s", c->no_index);
+    if (strcmp(name, "i") == 0 || strcmp(name, "gguf") == 0 || spec_param(s, name))
         return VIV_OK;
     const struct weight_entry *w = c->x.weights_are_words ? spec_weight(s, name) : NULL;
     if (w) {
         c->weight_used[w - s->weights] = true;
         return VIV_OK;
     }
-    for (uint32_t i = 0; i < s->n_params && n < 1024; i++)
+    for (uint32_t i = 0; i < s->n_params; i++)
         names[n++] = s->params[i].name;
     const char *nearest = near_word(name, names, n);
     return nearest ? error_set(err, VIV_EINVAL, "there is no param '%s', did you mean '%s'?", name, nearest)
@@ -62,6 +67,14 @@ static viv_status check_list(struct checker *c, const struct yaml *list)
     for (uint32_t i = 0; i < list->n && status == VIV_OK; i++)
         status = check_expr(c, list->items[i]);
     return status;
+}
+
+/* A list of layers that must not be empty: a residual of nothing would double its value. */
+static viv_status check_some(struct checker *c, const struct yaml *list, uint32_t depth)
+{
+    if (list->kind == YAML_LIST && list->n == 0)
+        return error_at(c->err, list->at, VIV_EINVAL, "expected at least one layer, found an empty list");
+    return check_items(c, list, depth);
 }
 
 /* --- attributes --------------------------------------------------------------------------------------------------
@@ -109,7 +122,7 @@ static viv_status check_attr(struct checker *c, const viv_attr *attr, const stru
     c->x.weights_are_words = false;
     if (status != VIV_OK && attr->kind == VIV_ATTR_WEIGHT &&
         strspn(y->text, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(y->text)) {
-        const char *names[4096];
+        const char *names[MAX_WEIGHTS];
         for (uint32_t i = 0; i < c->x.spec->n_weights; i++)
             names[i] = c->x.spec->weights[i].key;
         const char *nearest = near_word(y->text, names, c->x.spec->n_weights);
@@ -160,14 +173,14 @@ static const struct yaml *attr_node(const struct yaml *map, const char *dotted)
 
 static viv_status check_layer(struct checker *c, const char *name, const struct yaml *attrs, struct position at)
 {
-    static const char *const structure[] = {"residual", "repeat", "switch", "sum", "concat", "save", "load"};
     const struct layer_set *set = c->x.spec->world->layers;
     const viv_layer_class *class = layer_set_find(set, name);
     if (!class) {
         const char *names[512];
         size_t n = 0;
-        for (size_t i = 0; i < sizeof structure / sizeof *structure; i++)
-            names[n++] = structure[i];
+        for (size_t i = 0; i < n_spec_keys; i++)
+            if (spec_keys[i].context == IN_STEP || (spec_keys[i].context >= IN_REPEAT && spec_keys[i].required))
+                names[n++] = spec_keys[i].name;
         for (size_t i = 0; i < set->n && n < 512; i++)
             names[n++] = set->entries[i].class->name;
         const char *nearest = near_word(name, names, n);
@@ -198,7 +211,7 @@ static viv_status check_repeat(struct checker *c, const struct yaml *item, uint3
         status = check_expr(c, yaml_get(item, "repeat"));
     c->in_repeat = true;
     if (status == VIV_OK)
-        status = check_items(c, yaml_get(item, "layers"), depth + 1);
+        status = check_some(c, yaml_get(item, "layers"), depth + 1);
     c->in_repeat = outer;
     return status;
 }
@@ -242,7 +255,7 @@ static viv_status check_item(struct checker *c, const struct yaml *item, uint32_
     const char *name = item->keys[0];
     const struct yaml *body = item->items[0];
     if (strcmp(name, "residual") == 0)
-        return check_items(c, body, depth + 1);
+        return check_some(c, body, depth + 1);
     if (strcmp(name, "sum") == 0 || strcmp(name, "concat") == 0)
         return check_branches(c, body, name, depth);
     if (strcmp(name, "save") == 0 || strcmp(name, "load") == 0) {
@@ -284,7 +297,11 @@ static viv_status check_transform(struct checker *c, const struct yaml *t)
     const struct yaml *split = yaml_get(t, "split"), *permute = yaml_get(t, "permute");
     if (status == VIV_OK && split)
         status = check_keys(split, IN_SPLIT, c->err);
-    return status == VIV_OK && permute ? check_keys(permute, IN_PERMUTE, c->err) : status;
+    if (status == VIV_OK && split)
+        status = check_list(c, yaml_get(split, "of"));
+    if (status == VIV_OK && permute)
+        status = check_keys(permute, IN_PERMUTE, c->err);
+    return status == VIV_OK && permute ? check_list(c, yaml_get(permute, "view")) : status;
 }
 
 static viv_status check_transforms(struct checker *c, const struct yaml *list)
@@ -298,15 +315,34 @@ static viv_status check_transforms(struct checker *c, const struct yaml *list)
     return status;
 }
 
+/* {i} is all that a tensor's name may leave open. */
+static viv_status check_holes(struct checker *c, const struct yaml *names)
+{
+    uint32_t n = !names ? 0 : names->kind == YAML_LIST ? names->n : 1;
+    for (uint32_t k = 0; k < n; k++) {
+        const struct yaml *name = names->kind == YAML_LIST ? names->items[k] : names;
+        for (const char *hole = strchr(name->text, '{'); hole; hole = strchr(hole + 1, '{'))
+            if (strncmp(hole, "{i}", 3) != 0)
+                return error_at(c->err, name->at, VIV_EINVAL, "'%s': only {i} can be filled in", name->text);
+        if (name->text[0] == '\0')
+            return error_at(c->err, name->at, VIV_EINVAL, "the name of a tensor is empty");
+    }
+    return VIV_OK;
+}
+
 static viv_status check_weight(struct checker *c, const struct weight_entry *w)
 {
     const struct yaml *otherwise = yaml_get(w->body, "else"), *when = yaml_get(w->body, "when");
     const struct yaml *transform = yaml_get(w->body, "transform");
-    c->in_repeat = true; /* {i} and i: where it is used decides */
+    c->in_repeat = weight_is_indexed(w); /* whether it is used in a repeat is seen when it is expanded */
+    c->no_index = "`i` stands only in weights with {i} in their names";
     viv_status status = check_list(c, yaml_get(w->body, "shape"));
     if (status == VIV_OK && when)
         status = check_expr(c, when);
+    for (int naming = 0; status == VIV_OK && naming < 2; naming++)
+        status = check_holes(c, yaml_get(w->body, naming ? "gguf" : "hf"));
     c->in_repeat = false;
+    c->no_index = outside_repeat;
     if (status == VIV_OK && !yaml_get(w->body, "hf") && !yaml_get(w->body, "gguf"))
         status = error_at(c->err, w->at, VIV_EINVAL,
                           "weight '%s' has no name in any kind of file: give 'hf', 'gguf' or both", w->key);
@@ -323,21 +359,62 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     return status;
 }
 
+static viv_status check_places(struct checker *c, const struct yaml *places)
+{
+    uint32_t n = !places ? 0 : places->kind == YAML_LIST ? places->n : 1;
+    for (uint32_t k = 0; k < n; k++) {
+        const struct yaml *place = places->kind == YAML_LIST ? places->items[k] : places;
+        if (!is_place(place->text))
+            return error_at(
+                c->err, place->at, VIV_EINVAL,
+                "'%s' is no place in a checkpoint: expected a key, has(), lacks() or rows() of a tensor, "
+                "or len() of a key",
+                place->text);
+    }
+    return VIV_OK;
+}
+
+/* Expressions in a value: itself, or the items of a list; words of a string param are what they are. */
+static viv_status check_value(struct checker *c, const struct yaml *v, bool words)
+{
+    if (!v || (words && v->kind == YAML_SCALAR))
+        return VIV_OK;
+    if (v->kind != YAML_LIST)
+        return check_expr(c, v);
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < v->n; i++)
+        status = check_value(c, v->items[i], words);
+    return status;
+}
+
+static viv_status check_param(struct checker *c, const struct param *p)
+{
+    const struct yaml *d = p->declaration, *type = yaml_get(d, "type");
+    const struct yaml *scalar = type && type->kind == YAML_LIST && type->n == 2 ? type->items[0] : type;
+    bool words = scalar && scalar->kind == YAML_SCALAR && strcmp(scalar->text, "string") == 0;
+    if (!expr_is_name(p->name))
+        return error_at(c->err, p->at, VIV_EINVAL, "a param cannot be called '%s'", p->name);
+    viv_status status = check_places(c, yaml_get(d, "hf"));
+    if (status == VIV_OK)
+        status = check_places(c, yaml_get(d, "gguf"));
+    if (status == VIV_OK && scalar != type)
+        status = check_expr(c, type->items[1]);
+    const struct yaml *values[] = {p->value, yaml_get(d, "default"), yaml_get(d, "min"), yaml_get(d, "max")};
+    for (size_t i = 0; status == VIV_OK && i < sizeof values / sizeof *values; i++)
+        status = check_value(c, values[i], words);
+    return status;
+}
+
 viv_status spec_check(const struct spec *s, struct error *err)
 {
     struct arena arena = {0};
-    struct checker c = {.err = err};
+    struct checker c = {.err = err, .no_index = outside_repeat};
     viv_status status = expander_init(&c.x, s, NULL, &arena, err);
     c.weight_used = calloc(s->n_weights ? s->n_weights : 1, sizeof *c.weight_used);
     if (status == VIV_OK && !c.weight_used)
         status = error_nomem(err);
-    for (uint32_t i = 0; status == VIV_OK && i < s->n_params; i++) {
-        const struct yaml *d = s->params[i].declaration, *otherwise = yaml_get(d, "default"),
-                          *type = yaml_get(d, "type");
-        bool words = type && type->kind == YAML_SCALAR && strcmp(type->text, "string") == 0;
-        if (otherwise && !words)
-            status = check_expr(&c, otherwise);
-    }
+    for (uint32_t i = 0; status == VIV_OK && i < s->n_params; i++)
+        status = check_param(&c, &s->params[i]);
     if (status == VIV_OK)
         status = check_items(&c, s->graph, 0);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)

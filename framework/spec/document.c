@@ -7,9 +7,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-enum { MAX_CHAIN = 16, MAX_PARAMS = 1024, MAX_WEIGHTS = 4096 };
 
 const struct key spec_keys[] = {
 #define KEY(where, name, type, required, sentence) {IN_##where, name, KEY_##type, required, sentence},
@@ -48,7 +47,7 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
     switch (key->type) {
     case KEY_WORD:
     case KEY_EXPR:
-        fits = v->kind == YAML_SCALAR;
+        fits = v->kind == YAML_SCALAR && v->text[0] != '\0';
         break;
     case KEY_WORDS:
         fits = v->kind != YAML_MAP;
@@ -66,6 +65,9 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
     }
     if (fits)
         return VIV_OK;
+    if (strcmp(key->name, "use") == 0 && v->kind == YAML_MAP)
+        return error_at(err, v->at, VIV_EUNSUPPORTED,
+                        "'use' of several specs at once is not known to this version");
     return error_at(err, v->at, VIV_EINVAL, "'%s' wants %s, found %s", key->name, wanted[key->type],
                     yaml_kind_name(v));
 }
@@ -94,7 +96,7 @@ static viv_status check_version(const struct yaml *root, struct error *err)
     const struct yaml *v = yaml_get(root, "viv");
     if (strcmp(v->text, "1") == 0 && !v->quoted)
         return VIV_OK;
-    return error_at(err, v->at, VIV_EUNSUPPORTED, "version %s of the spec language, this program knows version 1",
+    return error_at(err, v->at, VIV_EUNSUPPORTED, "version '%s' of the spec language, this program knows version 1",
                     v->text);
 }
 
@@ -114,6 +116,21 @@ const struct weight_entry *spec_weight(const struct spec *s, const char *key)
         if (strcmp(s->weights[i].key, key) == 0)
             return &s->weights[i];
     return NULL;
+}
+
+static bool has_hole(const struct yaml *names)
+{
+    if (names && names->kind == YAML_SCALAR)
+        return strstr(names->text, "{i}") != NULL;
+    for (uint32_t k = 0; names && k < names->n; k++)
+        if (strstr(names->items[k]->text, "{i}"))
+            return true;
+    return false;
+}
+
+bool weight_is_indexed(const struct weight_entry *w)
+{
+    return has_hole(yaml_get(w->body, "hf")) || has_hole(yaml_get(w->body, "gguf"));
 }
 
 static viv_status unknown_param(const struct spec *s, const char *name, struct position at, struct error *err)
@@ -157,19 +174,90 @@ static viv_status merge_params(struct spec *s, const struct yaml *params, bool u
     return VIV_OK;
 }
 
+/* Adds, or replaces, a weight. */
+static viv_status put_weight(struct spec *s, const char *key, const struct yaml *body, struct position at,
+                             struct error *err)
+{
+    struct weight_entry *w = (struct weight_entry *)spec_weight(s, key);
+    if (!w) {
+        if (s->n_weights == MAX_WEIGHTS)
+            return error_at(err, at, VIV_ELIMIT, "more than %d weights", MAX_WEIGHTS);
+        w = &s->weights[s->n_weights++];
+    }
+    *w = (struct weight_entry){key, body, at};
+    return VIV_OK;
+}
+
+/* "a.weight" -> "a.bias", for one name or each of a list. */
+static viv_status bias_names(struct spec *s, const struct yaml *names, struct yaml **out, struct error *err)
+{
+    static const char ending[] = ".weight";
+    size_t n = names->kind == YAML_SCALAR ? strlen(names->text) : 0, m = sizeof ending - 1;
+    if (n <= m || strcmp(names->text + n - m, ending) != 0)
+        return error_at(err, names->at, VIV_EINVAL, "a weight with a 'bias' has one name, which ends in '.weight'");
+    struct yaml *y = arena_alloc(&s->arena, sizeof *y);
+    if (!y)
+        return error_nomem(err);
+    *y = (struct yaml){.kind = YAML_SCALAR, .at = names->at, .quoted = true};
+    y->text = arena_printf(&s->arena, "%.*s.bias", (int)(n - m), names->text);
+    *out = y;
+    return y->text ? VIV_OK : error_nomem(err);
+}
+
+/* `bias: c` in the entry of weight w stands for an entry of its own, w_bias:
+ *   {hf: "... .bias", gguf: "... .bias", shape: [first of w's], when: c, else: none} */
+static viv_status put_bias(struct spec *s, const char *key, const struct yaml *weight, struct error *err)
+{
+    enum { FIELDS = 5 };
+    static const char *const keys[FIELDS] = {"shape", "when", "else", "hf", "gguf"};
+    const struct yaml *bias = yaml_get(weight, "bias"), *shape = yaml_get(weight, "shape");
+    const struct yaml *transform = yaml_get(weight, "transform");
+    if (transform || shape->n == 0)
+        return error_at(err, bias->at, VIV_EINVAL,
+                        "a weight with %s cannot have a 'bias': give it an entry of its own",
+                        transform ? "a 'transform'" : "no dimensions");
+    struct yaml *body = arena_alloc(&s->arena, sizeof *body), *first = arena_alloc(&s->arena, sizeof *first),
+                *otherwise = arena_alloc(&s->arena, sizeof *otherwise);
+    char *name = arena_printf(&s->arena, "%s_bias", key);
+    struct yaml **items = arena_array(&s->arena, FIELDS, sizeof *items);
+    struct position *key_at = arena_array(&s->arena, FIELDS, sizeof *key_at);
+    const char **copied = arena_array(&s->arena, FIELDS, sizeof *copied);
+    if (!body || !first || !otherwise || !name || !items || !key_at || !copied)
+        return error_nomem(err);
+    *first = (struct yaml){.kind = YAML_LIST, .at = shape->at, .n = 1, .items = shape->items};
+    *otherwise = (struct yaml){.kind = YAML_SCALAR, .at = bias->at, .text = "none"};
+    items[0] = first;
+    items[1] = (struct yaml *)bias;
+    items[2] = otherwise;
+    uint32_t n = 3;
+    for (uint32_t naming = 3; naming < FIELDS; naming++) {
+        const struct yaml *names = yaml_get(weight, keys[naming]);
+        viv_status status = names ? bias_names(s, names, &items[n], err) : VIV_OK;
+        if (status != VIV_OK)
+            return status;
+        copied[n] = keys[naming];
+        n += names != NULL;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        copied[i] = i < 3 ? keys[i] : copied[i];
+        key_at[i] = bias->at;
+    }
+    *body =
+        (struct yaml){.kind = YAML_MAP, .at = bias->at, .n = n, .items = items, .keys = copied, .key_at = key_at};
+    return put_weight(s, name, body, bias->at, err);
+}
+
 static viv_status merge_weights(struct spec *s, const struct yaml *weights, struct error *err)
 {
     for (uint32_t i = 0; weights && i < weights->n; i++) {
-        viv_status status = check_keys(weights->items[i], IN_WEIGHT, err);
+        const struct yaml *w = weights->items[i];
+        viv_status status = check_keys(w, IN_WEIGHT, err);
+        if (status == VIV_OK)
+            status = put_weight(s, weights->keys[i], w, weights->key_at[i], err);
+        if (status == VIV_OK && yaml_get(w, "bias"))
+            status = put_bias(s, weights->keys[i], w, err);
         if (status != VIV_OK)
             return status;
-        struct weight_entry *w = (struct weight_entry *)spec_weight(s, weights->keys[i]);
-        if (!w) {
-            if (s->n_weights == MAX_WEIGHTS)
-                return error_at(err, weights->key_at[i], VIV_ELIMIT, "more than %d weights", MAX_WEIGHTS);
-            w = &s->weights[s->n_weights++];
-        }
-        *w = (struct weight_entry){weights->keys[i], weights->items[i], weights->key_at[i]};
     }
     return VIV_OK;
 }
@@ -219,13 +307,22 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
 /* --- use -------------------------------------------------------------------------------------------------------
  */
 
+/* Whether some component of the path is "..". */
+static bool climbs(const char *path)
+{
+    for (const char *p = path; (p = strstr(p, "..")); p += 2)
+        if ((p == path || p[-1] == '/') && (p[2] == '\0' || p[2] == '/'))
+            return true;
+    return false;
+}
+
 /* A path beside the using file: relative, without "..", and really inside its directory once links are followed. */
 static viv_status use_beside(const struct yaml *use, char **out, struct error *err)
 {
     char dir[PATH_MAX], real[PATH_MAX];
     const char *from = use->at.file, *base = path_base(from);
     char *joined = NULL;
-    if (use->text[0] == '/' || strstr(use->text, ".."))
+    if (use->text[0] == '/' || climbs(use->text))
         return error_at(err, use->at, VIV_EINVAL, "'%s' leads out of this file's folder", use->text);
     if (asprintf(&joined, "%.*s%s", (int)(base - from), from, use->text) < 0)
         return error_nomem(err);
@@ -260,15 +357,31 @@ static viv_status resolve_use(const struct spec_world *world, const struct yaml 
     return status;
 }
 
+/* Notes which file this is in seen[n]; an error when it was read before. */
+static viv_status refuse_circle(const char *path, struct stat *seen, uint32_t n, const struct yaml *use,
+                                struct error *err)
+{
+    if (stat(path, &seen[n]) != 0)
+        return VIV_OK; /* reading it says why */
+    for (uint32_t i = 0; i < n; i++)
+        if (seen[i].st_dev == seen[n].st_dev && seen[i].st_ino == seen[n].st_ino)
+            return error_at(err, use->at, VIV_EINVAL,
+                            "'%s' leads back to %s: specs must not use each other in a circle", use->text, path);
+    return VIV_OK;
+}
+
 /* Reads the chain, outermost first, and merges it, innermost first. */
 static viv_status load_chain(struct spec *s, const char *path, struct error *err)
 {
     struct yaml *roots[MAX_CHAIN];
+    struct stat seen[MAX_CHAIN];
     uint32_t n = 0;
     char *next = strdup(path);
     viv_status status = next ? VIV_OK : error_nomem(err);
     while (status == VIV_OK && next) {
-        status = yaml_read(&s->arena, next, &roots[n], err);
+        status = refuse_circle(next, seen, n, n ? yaml_get(roots[n - 1], "use") : NULL, err);
+        if (status == VIV_OK)
+            status = yaml_read(&s->arena, next, &roots[n], err);
         free(next);
         next = NULL;
         if (status == VIV_OK)
@@ -279,8 +392,8 @@ static viv_status load_chain(struct spec *s, const char *path, struct error *err
             break;
         const struct yaml *use = yaml_get(roots[n++], "use");
         if (use && n == MAX_CHAIN)
-            status = error_at(err, use->at, VIV_ELIMIT,
-                              "%d specs use each other, one after the other: is it a circle?", MAX_CHAIN);
+            status =
+                error_at(err, use->at, VIV_ELIMIT, "a chain of more than %d specs that use each other", MAX_CHAIN);
         else if (use)
             status = resolve_use(s->world, use, &next, err);
     }
@@ -308,8 +421,14 @@ viv_status document_load(const struct spec_world *world, const char *path, const
     if (!s)
         return error_nomem(err);
     s->world = world;
-    const char *base = path_base(checkpoint ? checkpoint : path);
-    size_t n = strlen(base);
+    const char *model = checkpoint ? checkpoint : path;
+    size_t n = strlen(model);
+    while (n > 1 && model[n - 1] == '/') /* "./dir/" is called "dir" */
+        n--;
+    const char *base = model + n;
+    while (base > model && base[-1] != '/')
+        base--;
+    n -= (size_t)(base - model);
     if (!checkpoint && n > 5 && strcmp(base + n - 5, ".yaml") == 0)
         n -= 5;
     s->name = arena_strndup(&s->arena, base, n);

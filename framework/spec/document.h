@@ -35,6 +35,8 @@ extern const size_t n_spec_keys;
 /* Unknown keys (with the nearest known one), missing ones, values of the wrong form. */
 viv_status check_keys(const struct yaml *map, enum key_context context, struct error *err);
 
+enum { MAX_CHAIN = 8, MAX_PARAMS = 512, MAX_WEIGHTS = 512 };
+
 struct param {
     const char *name;
     const struct yaml *declaration; /* the mapping, or NULL */
@@ -59,8 +61,8 @@ struct spec {
     uint32_t n_params;
     struct weight_entry *weights;
     uint32_t n_weights;
-    const struct yaml *refuse[16]; /* from each document of the chain */
-    const struct yaml *ignore[16];
+    const struct yaml *refuse[MAX_CHAIN]; /* from each document of the chain */
+    const struct yaml *ignore[MAX_CHAIN];
     uint32_t n_documents;
 };
 
@@ -70,9 +72,13 @@ viv_status document_load(const struct spec_world *world, const char *path, const
 
 const struct param *spec_param(const struct spec *s, const char *name);
 const struct weight_entry *spec_weight(const struct spec *s, const char *key);
+bool weight_is_indexed(const struct weight_entry *w); /* whether {i} stands in its names */
 
 /* Finds a named spec ("llama") in the world's directories; *path malloc'ed. VIV_ENOTFOUND lists near names. */
 viv_status spec_find(const struct spec_world *world, const char *name, char **path, struct error *err);
+
+/* The name of a spec that uses this one ("zoo/llama-3.2-1b"), malloc'ed; NULL when there is none. */
+viv_status spec_example(const struct spec *s, char **name, struct error *err);
 
 /* check.c: everything about a loaded spec that needs no numbers: layers, attributes, expressions, names. */
 viv_status spec_check(const struct spec *s, struct error *err);

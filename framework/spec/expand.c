@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    MAX_NODES = 65536,
+    MAX_NODES = 16384,
     MAX_WEIGHT_INSTANCES = 262144,
     MAX_REPEAT = 4096,
     MAX_SAVED = 64,
@@ -26,6 +26,8 @@ struct builder {
     struct weight *weights;
     size_t n_weights, weights_capacity;
     struct strmap weight_index, paths;
+    uint32_t *counts; /* how many nodes have the path that `paths` leads here */
+    size_t n_counts, counts_capacity;
     struct {
         const char *name;
         uint32_t value;
@@ -60,18 +62,6 @@ static viv_status fill_name(struct builder *b, const struct yaml *y, const char 
     *out = name.failed ? NULL : arena_strndup(b->x.arena, buf_text(&name), name.size);
     buf_release(&name);
     return *out ? VIV_OK : error_nomem(b->err);
-}
-
-static bool has_hole(const struct yaml *names)
-{
-    if (!names)
-        return false;
-    if (names->kind == YAML_SCALAR)
-        return strstr(names->text, "{i}") != NULL;
-    for (uint32_t k = 0; k < names->n; k++)
-        if (strstr(names->items[k]->text, "{i}"))
-            return true;
-    return false;
 }
 
 static viv_status fill_names(struct builder *b, const struct yaml *names, struct weight *w)
@@ -174,6 +164,12 @@ const struct yaml *transforms_of(const struct yaml *weight, const char *naming)
     return t && t->kind == YAML_MAP ? yaml_get(t, naming) : t;
 }
 
+/* Whether the checkpoint, if there is one, has the weight. */
+static bool is_there(const struct builder *b, const struct weight *w)
+{
+    return w->n_names && (!b->x.checkpoint || checkpoint_tensor(b->x.checkpoint, w->names[0]));
+}
+
 static viv_status find_weight(struct builder *b, const char *key, int64_t *index);
 
 static viv_status build_weight(struct builder *b, const struct weight_entry *entry, struct weight *w, bool *asked)
@@ -197,6 +193,13 @@ static viv_status build_weight(struct builder *b, const struct weight_entry *ent
                           "weight '%s' is used where its `when` is false, and has no `else`", entry->key);
     if (status == VIV_OK && *asked)
         status = fill_names(b, yaml_get(body, expander_naming(&b->x)), w);
+    if (when && *asked)
+        w->otherwise = -1;
+    else if (status == VIV_OK && *asked && w->otherwise != -1)
+        *asked = is_there(b, w);
+    if (status == VIV_OK && *asked && w->n_names == 0)
+        status = error_at(b->err, entry->at, VIV_EUNSUPPORTED, "weight '%s' has no name in %s files", entry->key,
+                          expander_naming(&b->x));
     if (status == VIV_OK)
         status = eval_dims(&b->x, yaml_get(body, "shape"), w->dims, &w->n_dims);
     uint32_t n = transforms ? transforms->n : 0;
@@ -212,14 +215,14 @@ static viv_status build_weight(struct builder *b, const struct weight_entry *ent
     return status;
 }
 
-/* The instance of a weight for the present i, made on first use. -2: it is absent. A weight whose `when` is false
- * is the one that stands in for it. */
+/* The instance of a weight for the present i, made on first use. -2: it is absent. A weight whose `when` is false,
+ * or which has an `else` and is missing, is the one that stands in for it. */
 static viv_status find_weight(struct builder *b, const char *key, int64_t *index)
 {
     const struct weight_entry *entry = spec_weight(b->e->spec, key);
     if (!entry)
         return error_set(b->err, VIV_EINVAL, "there is no weight '%s'", key);
-    bool indexed = has_hole(yaml_get(entry->body, "hf")) || has_hole(yaml_get(entry->body, "gguf"));
+    bool indexed = weight_is_indexed(entry);
     char id[300];
     int n = snprintf(id, sizeof id, "%.256s#%" PRId64, key, indexed ? b->x.index : -1);
     uint32_t known;
@@ -260,18 +263,22 @@ static viv_status find_weight(struct builder *b, const char *key, int64_t *index
 /* "layers.3.rms_norm", and "layers.3.rms_norm_2" for the second of its name there. */
 static viv_status unique_path(struct builder *b, const char *path, const char *name, const char **out)
 {
-    for (uint32_t n = 1; n < MAX_NODES; n++) {
-        char *p = n == 1 ? arena_printf(b->x.arena, "%s%s", path, name)
-                         : arena_printf(b->x.arena, "%s%s_%u", path, name, n);
-        int added = p ? strmap_add(&b->paths, p, strlen(p), 0) : STRMAP_NOMEM;
-        if (added == STRMAP_NOMEM)
-            return error_nomem(b->err);
-        if (added == STRMAP_ADDED) {
-            *out = p;
-            return VIV_OK;
-        }
+    char *p = arena_printf(b->x.arena, "%s%s", path, name);
+    uint32_t slot = (uint32_t)b->n_counts;
+    if (!p || !VEC_RESERVE(b->counts, b->n_counts, b->counts_capacity))
+        return error_nomem(b->err);
+    switch (strmap_add(&b->paths, p, strlen(p), slot)) {
+    case STRMAP_NOMEM:
+        return error_nomem(b->err);
+    case STRMAP_ADDED:
+        b->counts[b->n_counts++] = 1;
+        break;
+    default:
+        strmap_get(&b->paths, p, strlen(p), &slot);
+        p = arena_printf(b->x.arena, "%s%s_%u", path, name, ++b->counts[slot]);
     }
-    return error_set(b->err, VIV_ELIMIT, "more than %d layers", MAX_NODES);
+    *out = p;
+    return p ? VIV_OK : error_nomem(b->err);
 }
 
 static viv_status add_node(struct builder *b, const struct node *n)
@@ -557,6 +564,23 @@ static viv_status build_items(struct builder *b, const struct yaml *list, const 
 /* --- the whole
  * -------------------------------------------------------------------------------------------------------- */
 
+static viv_status check_refusal(struct builder *b, const struct yaml *when, const struct yaml *because)
+{
+    struct value v = {0};
+    struct buf noted = {0};
+    b->x.noted = &noted;
+    viv_status status = eval_at(&b->x, when, &v);
+    b->x.noted = NULL;
+    if (status == VIV_OK && v.kind != VALUE_BOOL)
+        status = error_at(b->err, when->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
+    if (status == VIV_OK && v.i)
+        status = error_at(b->err, when->at, VIV_EUNSUPPORTED, "%s%s%s (%s)",
+                          b->x.checkpoint ? b->x.checkpoint->path : "", b->x.checkpoint ? ": " : "", because->text,
+                          buf_text(&noted));
+    buf_release(&noted);
+    return status;
+}
+
 static viv_status check_refusals(struct builder *b)
 {
     const struct spec *s = b->e->spec;
@@ -564,17 +588,9 @@ static viv_status check_refusals(struct builder *b)
         for (uint32_t i = 0; s->refuse[d] && i < s->refuse[d]->n; i++) {
             const struct yaml *when = yaml_get(s->refuse[d]->items[i], "when"),
                               *because = yaml_get(s->refuse[d]->items[i], "because");
-            struct value v = {0};
-            viv_status status = eval_at(&b->x, when, &v);
+            viv_status status = check_refusal(b, when, because);
             if (status != VIV_OK)
                 return status;
-            if (v.kind != VALUE_BOOL)
-                return error_at(b->err, when->at, VIV_EINVAL, "expected a boolean, found %s",
-                                value_kind_name(v.kind));
-            if (v.i)
-                return error_at(b->err, when->at, VIV_EUNSUPPORTED, "%s%s%s (%s)",
-                                b->x.checkpoint ? b->x.checkpoint->path : "", b->x.checkpoint ? ": " : "",
-                                because->text, when->text);
         }
     return VIV_OK;
 }
@@ -620,6 +636,24 @@ static viv_status keep_lists(struct builder *b)
     return VIV_OK;
 }
 
+/* A layer whose result nobody reads is a mistake in the spec. */
+static viv_status check_all_used(const struct builder *b, uint32_t output)
+{
+    bool *used = calloc(b->n_values, sizeof *used);
+    viv_status status = used ? VIV_OK : error_nomem(b->err);
+    if (used)
+        used[output] = true;
+    for (size_t i = b->n_nodes; status == VIV_OK && i-- > 0;) {
+        const struct node *n = &b->nodes[i];
+        if (!used[n->output])
+            status = error_at(b->err, n->at, VIV_EINVAL, "nothing uses the result of %s", n->path);
+        for (uint32_t k = 0; k < n->n_inputs; k++)
+            used[n->inputs[k]] = true;
+    }
+    free(used);
+    return status;
+}
+
 static viv_status build(struct builder *b)
 {
     uint32_t value = 0;
@@ -630,6 +664,8 @@ static viv_status build(struct builder *b)
         status = build_items(b, b->e->spec->graph, "", 0, &value);
     if (status == VIV_OK && b->n_nodes == 0)
         status = error_at(b->err, b->e->spec->graph->at, VIV_EINVAL, "the graph has no layers");
+    if (status == VIV_OK)
+        status = check_all_used(b, value);
     b->e->output = value;
     if (status == VIV_OK)
         status = keep_params(b);
@@ -648,6 +684,7 @@ viv_status spec_expand(const struct spec *s, const struct checkpoint *c, struct 
         status = build(&b);
     free(b.nodes);
     free(b.weights);
+    free(b.counts);
     strmap_release(&b.weight_index);
     strmap_release(&b.paths);
     if (status != VIV_OK) {

@@ -19,6 +19,7 @@ struct expander {
     int64_t index;              /* i; -1 outside of repeats */
     bool weights_are_words;     /* a weight's key stands for itself, in attributes that name weights */
     struct expr_scope scope;
+    struct buf *noted; /* or NULL: gets "name = value" of each name that is looked up */
 };
 
 bool expander_gguf(const struct expander *x);
@@ -32,6 +33,9 @@ viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[
 
 /* The list of a weight's transforms for files of one naming ("hf", "gguf"), or NULL. */
 const struct yaml *transforms_of(const struct yaml *weight, const char *naming);
+
+/* Whether a text is a key of a checkpoint's metadata, or has(), lacks(), rows() or len() of one. */
+bool is_place(const char *text);
 
 /* params.c: the value of a param, computed on first use. */
 viv_status param_value(struct expander *x, const char *name, struct value *out, struct error *err);

@@ -40,6 +40,32 @@ static bool is_name_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+static bool is_among(const char *word, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcasecmp(word, *words) == 0)
+            return true;
+    return false;
+}
+
+/* What other readers of YAML, or other languages, take for a boolean or for nothing. */
+static bool is_foreign(const char *word)
+{
+    static const char *const words[] = {"yes", "no", "on", "off", "y", "n", "null", "true", "false", "none", NULL};
+    return is_among(word, words);
+}
+
+bool expr_is_name(const char *word)
+{
+    static const char *const words[] = {"i",  "gguf", "if",  "else", "and", "or", "not",
+                                        "is", "in",   "min", "max",  "len", NULL};
+    size_t n = 0;
+    while (is_name_char(word[n]))
+        n++;
+    return n > 0 && n < MAX_NAME && word[n] == '\0' && (word[0] < '0' || word[0] > '9') && !is_foreign(word) &&
+           !is_among(word, words);
+}
+
 static viv_status read_number(struct parser *p)
 {
     const char *s = p->at;
@@ -205,7 +231,7 @@ static viv_status integers(struct parser *p, char op, int64_t a, int64_t b, stru
         if (a == INT64_MIN && b == -1)
             wraps = true;
         else if (op == '%')
-            r = a % b;
+            r = a % b + (a % b != 0 && (a % b < 0) != (b < 0) ? b : 0);
         else if (a % b != 0)
             return error_set(p->err, VIV_EINVAL, "'%s': %" PRId64 " is not divisible by %" PRId64, p->text, a, b);
         else
@@ -257,6 +283,29 @@ static bool equal(const struct value *a, const struct value *b)
     return a->kind == VALUE_NONE || (a->kind == VALUE_STRING ? strcmp(a->s, b->s) == 0 : a->i == b->i);
 }
 
+/* -1, 0 or 1; integers are compared as such, since floats hold only 53 bits of them */
+static int order_of(const struct value *a, const struct value *b)
+{
+    if (a->kind == VALUE_INT && b->kind == VALUE_INT)
+        return (a->i > b->i) - (a->i < b->i);
+    return (as_float(a) > as_float(b)) - (as_float(a) < as_float(b));
+}
+
+/* Whether a list holds the value. */
+static viv_status membership(struct parser *p, struct value *a, const struct value *list, bool negated)
+{
+    bool r = false;
+    if (p->skipping)
+        return VIV_OK;
+    if (list->kind != VALUE_LIST || a->kind == VALUE_LIST)
+        return error_set(p->err, VIV_EINVAL, "'%s': `in` wants a value and a list, found %s and %s", p->text,
+                         value_kind_name(a->kind), value_kind_name(list->kind));
+    for (uint32_t i = 0; i < list->n && !r; i++)
+        r = equal(a, &list->list[i]);
+    *a = (struct value){.kind = VALUE_BOOL, .i = r != negated};
+    return VIV_OK;
+}
+
 static viv_status compare(struct parser *p, const char *op, struct value *a, const struct value *b)
 {
     bool r;
@@ -270,9 +319,7 @@ static viv_status compare(struct parser *p, const char *op, struct value *a, con
         if (!is_number(a) || !is_number(b))
             return error_set(p->err, VIV_EINVAL, "'%s': '%s' wants numbers, found %s and %s", p->text, op,
                              value_kind_name(a->kind), value_kind_name(b->kind));
-        int order = a->kind == VALUE_INT && b->kind == VALUE_INT
-                        ? (a->i > b->i) - (a->i < b->i)
-                        : (as_float(a) > as_float(b)) - (as_float(a) < as_float(b));
+        int order = order_of(a, b);
         r = op[0] == '<' ? (op[1] ? order <= 0 : order < 0) : (op[1] ? order >= 0 : order > 0);
     }
     *a = (struct value){.kind = VALUE_BOOL, .i = r};
@@ -303,7 +350,7 @@ static viv_status call(struct parser *p, const char *name, struct value *out)
                              is_len ? "a list" : "numbers", value_kind_name(v.kind));
         if (is_len)
             *out = (struct value){.kind = VALUE_INT, .i = v.n};
-        else if (n == 1 || (is_max ? as_float(&v) > as_float(out) : as_float(&v) < as_float(out)))
+        else if (n == 1 || order_of(&v, out) == (is_max ? 1 : -1))
             *out = v;
     } while (is_op(p, ",") && !is_len);
     return expect(p, ")");
@@ -328,9 +375,10 @@ static viv_status name(struct parser *p, struct value *out)
     if (p->skipping && !p->checking)
         return VIV_OK;
     struct value found = {0};
+    if (is_foreign(word))
+        return error_set(p->err, VIV_EINVAL,
+                         "'%s' means nothing here: booleans are true and false, nothing is none", word);
     status = p->scope->lookup(p->scope->ctx, word, &found, p->err);
-    if (status == VIV_ENOTFOUND)
-        return error_set(p->err, status, "'%s': there is nothing called '%s'", p->text, word);
     if (status == VIV_OK && !p->skipping)
         *out = found;
     return status;
@@ -439,12 +487,28 @@ static viv_status is_none(struct parser *p, struct value *out)
     return status == VIV_OK ? advance(p) : status;
 }
 
+static viv_status is_in(struct parser *p, struct value *out)
+{
+    bool negated = is_word(p, "not");
+    struct value list = {0};
+    viv_status status = negated ? advance(p) : VIV_OK;
+    if (status == VIV_OK && !is_word(p, "in"))
+        return bad(p, VIV_EINVAL, "after a value and `not` comes `in`");
+    if (status == VIV_OK)
+        status = advance(p);
+    if (status == VIV_OK)
+        status = sum(p, &list);
+    return status == VIV_OK ? membership(p, out, &list, negated) : status;
+}
+
 static viv_status comparison(struct parser *p, struct value *out)
 {
     static const char *const ops[] = {"==", "!=", "<", "<=", ">", ">="};
     viv_status status = sum(p, out);
     if (status == VIV_OK && is_word(p, "is"))
         return is_none(p, out);
+    if (status == VIV_OK && (is_word(p, "in") || is_word(p, "not")))
+        return is_in(p, out);
     for (size_t i = 0; status == VIV_OK && i < sizeof ops / sizeof *ops; i++) {
         if (!is_op(p, ops[i]))
             continue;

@@ -3,15 +3,15 @@
  *
  *   choice   = or ["if" or "else" choice]
  *   or       = and {"or" and}          and = not {"and" not}          not = "not" not | compare
- *   compare  = sum [("==" | "!=" | "<" | "<=" | ">" | ">=") sum | "is" ["not"] "none"]
+ *   compare  = sum [("==" | "!=" | "<" | "<=" | ">" | ">=" | ["not"] "in") sum | "is" ["not"] "none"]
  *   sum      = product {("+" | "-") product}
  *   product  = sign {("*" | "/" | "%") sign}                          sign = "-" sign | indexed
  *   indexed  = primary {"[" choice "]"}
  *   primary  = number | 'text' | true | false | none | name | (min | max | len) "(" choice {"," choice} ")"
  *            | "(" choice ")"
  *
- * Integers are 64-bit; an operation with one float is done in floats. Sides of `if`, `and` and `or` that do not
- * count are parsed, not evaluated. */
+ * Integers are 64-bit; an operation with one float is done in floats. a % b has the sign of b. Sides of `if`, `and`
+ * and `or` that do not count are parsed, not evaluated. */
 #ifndef SPEC_EXPR_H
 #define SPEC_EXPR_H
 
@@ -20,7 +20,7 @@
 
 struct expr_scope {
     void *ctx;
-    /* The value of a name; VIV_ENOTFOUND (and no error set) when there is none such. */
+    /* The value of a name; one that does not exist is the scope's error to word. */
     viv_status (*lookup)(void *ctx, const char *name, struct value *out, struct error *err);
 };
 
@@ -29,6 +29,9 @@ viv_status expr_eval(struct arena *a, const char *text, const struct expr_scope 
                      struct error *err);
 /* Parses, and looks every name up, without evaluating anything. */
 viv_status expr_check(struct arena *a, const char *text, const struct expr_scope *scope, struct error *err);
+
+/* Whether a param may be called so: a word of letters, digits and _ that the language does not use itself. */
+bool expr_is_name(const char *word);
 
 const char *value_kind_name(enum value_kind kind); /* "an integer", ... */
 /* The value as an expression would write it. */

@@ -116,13 +116,27 @@ static viv_status not_found(const struct spec_world *world, const char *name, st
     return VIV_ENOTFOUND;
 }
 
+/* Of "zoo/llama-3.2-1b", as listings have it, "zoo"; NULL when no known folder comes first. */
+static const char *folder_of(const char *name)
+{
+    for (size_t f = 0; f < N_FOLDERS; f++) {
+        size_t n = strlen(folders[f]);
+        if (strncmp(name, folders[f], n) == 0 && name[n] == '/')
+            return folders[f];
+    }
+    return NULL;
+}
+
 viv_status spec_find(const struct spec_world *world, const char *name, char **path, struct error *err)
 {
-    bool plain = name[0] != '\0' && name[0] != '.' && strlen(name) < 256 && !strchr(name, '/');
-    for (const char *const *d = world->directories; plain && *d; d++)
+    const char *plain = folder_of(name) ? strchr(name, '/') + 1 : name;
+    bool usable = plain[0] != '\0' && plain[0] != '.' && strlen(plain) < 256 && !strchr(plain, '/');
+    for (const char *const *d = world->directories; usable && *d; d++)
         for (size_t f = 0; f < N_FOLDERS; f++) {
             char *candidate;
-            viv_status status = path_of(*d, folders[f], name, &candidate, err);
+            if (plain != name && strcmp(folders[f], folder_of(name)) != 0)
+                continue;
+            viv_status status = path_of(*d, folders[f], plain, &candidate, err);
             if (status != VIV_OK)
                 return status;
             if (file_exists(candidate)) {
@@ -132,6 +146,43 @@ viv_status spec_find(const struct spec_world *world, const char *name, char **pa
             free(candidate);
         }
     return not_found(world, name, err);
+}
+
+/* Whether the spec at path says `use: name`. A spec that cannot be read does not. */
+static bool uses(const char *path, const char *name)
+{
+    struct arena arena = {0};
+    struct yaml *root;
+    struct error ignored;
+    bool found = false;
+    if (yaml_read(&arena, path, &root, &ignored) == VIV_OK) {
+        const struct yaml *use = yaml_get(root, "use");
+        found = use && use->kind == YAML_SCALAR && strcmp(use->text, name) == 0;
+    }
+    arena_release(&arena);
+    return found;
+}
+
+viv_status spec_example(const struct spec *s, char **name, struct error *err)
+{
+    struct spec_listing l;
+    viv_status status = spec_list(s->world, &l, err);
+    if (status != VIV_OK)
+        return status;
+    *name = NULL;
+    for (size_t i = l.n; i-- > 0 && status == VIV_OK && !*name;) { /* from the end: the zoo's before the embedded */
+        char *path;
+        status = spec_find(s->world, l.names[i], &path, err);
+        if (status != VIV_OK)
+            break;
+        if (uses(path, s->name)) {
+            *name = strdup(l.names[i]);
+            status = *name ? VIV_OK : error_nomem(err);
+        }
+        free(path);
+    }
+    spec_listing_release(&l);
+    return status;
 }
 
 /* --- by checkpoint ----------------------------------------------------------------------------------------------
@@ -198,9 +249,9 @@ static viv_status search_families(struct search *s, struct error *err)
     viv_status status = spec_list(s->world, &l, err);
     for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
         char *path;
-        if (strncmp(l.names[i], "families/", 9) != 0)
+        if (strcmp(folder_of(l.names[i]), "families") != 0)
             continue;
-        status = spec_find(s->world, l.names[i] + 9, &path, err);
+        status = spec_find(s->world, l.names[i], &path, err);
         if (status != VIV_OK)
             break;
         status = try_family(s, path, err);
@@ -257,7 +308,8 @@ viv_status spec_open(const struct spec_world *world, const char *model, struct s
 {
     char *path = NULL;
     viv_status status;
-    bool is_path = strchr(model, '/') || ends_in(model, ".yaml") || ends_in(model, ".gguf") ||
+    bool listed = folder_of(model) && !file_exists(model) && !ends_in(model, ".yaml");
+    bool is_path = (strchr(model, '/') && !listed) || ends_in(model, ".yaml") || ends_in(model, ".gguf") ||
                    ends_in(model, ".safetensors") || strcmp(model, ".") == 0 || strcmp(model, "..") == 0;
     if (is_path && ends_in(model, ".yaml"))
         return document_load(world, model, NULL, out, err);

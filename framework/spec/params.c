@@ -5,9 +5,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LIST = 65536 };
+enum { MAX_LIST = 65536, PLACE_MAX = 256 };
 
 bool expander_gguf(const struct expander *x)
 {
@@ -19,22 +20,35 @@ const char *expander_naming(const struct expander *x)
     return expander_gguf(x) ? "gguf" : "hf";
 }
 
+/* Appends "name = value", once for each name. */
+static void note(struct buf *noted, const char *name, const struct value *v)
+{
+    char words[300];
+    snprintf(words, sizeof words, "%s = ", name);
+    if (strstr(buf_text(noted), words))
+        return;
+    buf_printf(noted, "%s%s", noted->size ? ", " : "", words);
+    value_print(v, noted);
+}
+
 static viv_status lookup(void *ctx, const char *name, struct value *out, struct error *err)
 {
     struct expander *x = ctx;
-    if (strcmp(name, "i") == 0 && x->index >= 0) {
+    viv_status status = VIV_OK;
+    if (strcmp(name, "i") == 0) {
+        if (x->index < 0)
+            return error_set(err, VIV_EINVAL, "`i` stands only inside of a repeat");
         *out = (struct value){.kind = VALUE_INT, .i = x->index};
-        return VIV_OK;
-    }
-    if (strcmp(name, "gguf") == 0) {
+    } else if (strcmp(name, "gguf") == 0) {
         *out = (struct value){.kind = VALUE_BOOL, .i = expander_gguf(x)};
-        return VIV_OK;
-    }
-    if (x->weights_are_words && spec_weight(x->spec, name)) {
+    } else if (x->weights_are_words && spec_weight(x->spec, name)) {
         *out = (struct value){.kind = VALUE_STRING, .s = spec_weight(x->spec, name)->key};
-        return VIV_OK;
+    } else {
+        status = param_value(x, name, out, err);
     }
-    return param_value(x, name, out, err);
+    if (status == VIV_OK && x->noted)
+        note(x->noted, name, out);
+    return status;
 }
 
 viv_status expander_init(struct expander *x, const struct spec *s, const struct checkpoint *c, struct arena *a,
@@ -50,10 +64,6 @@ viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out)
 {
     if (y->kind != YAML_SCALAR)
         return error_at(x->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
-    if (y->quoted && !strpbrk(y->text, "()[]'+*/<>=")) {
-        *out = (struct value){.kind = VALUE_STRING, .s = y->text};
-        return VIV_OK;
-    }
     viv_status status = expr_eval(x->arena, y->text, &x->scope, out, x->err);
     if (status != VIV_OK)
         error_prefix(x->err, "%s:%" PRIu32 ":%" PRIu32, y->at.file, y->at.line, y->at.column);
@@ -127,16 +137,34 @@ static viv_status check_choice(struct expander *x, const struct param_type *t, s
             words[n++] = theirs;
         if (strcmp(theirs, v->s) != 0)
             continue;
-        if (c->kind == YAML_MAP)
-            v->s = c->items[i]->text ? c->items[i]->text : v->s;
+        if (c->kind == YAML_MAP && c->items[i]->kind != YAML_SCALAR)
+            return error_at(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
+        if (c->kind == YAML_MAP && strcmp(c->items[i]->text, "none") == 0)
+            *v = (struct value){0};
+        else if (c->kind == YAML_MAP)
+            v->s = c->items[i]->text;
         return VIV_OK;
     }
     struct buf list = {0};
     for (size_t i = 0; i < n; i++)
         buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
     viv_status status =
-        error_set(x->err, VIV_EUNSUPPORTED, "%s is '%s', this family knows %s", who, v->s, buf_text(&list));
+        error_set(x->err, VIV_EUNSUPPORTED, "%s is '%s', expected one of %s", who, v->s, buf_text(&list));
     buf_release(&list);
+    return status;
+}
+
+/* "PATH: hidden_size is 0, expected at least 1" */
+static viv_status unfit(struct expander *x, const char *who, const struct value *v, const char *relation,
+                        const struct value *bound)
+{
+    struct buf found = {0}, wanted = {0};
+    value_print(v, &found);
+    value_print(bound, &wanted);
+    viv_status status = error_set(x->err, VIV_EINVAL, "%s is %s, expected %s %s", who, buf_text(&found), relation,
+                                  buf_text(&wanted));
+    buf_release(&found);
+    buf_release(&wanted);
     return status;
 }
 
@@ -151,11 +179,13 @@ static viv_status check_range(struct expander *x, const struct param_type *t, co
         viv_status status = eval_at(x, bounds[b], &bound);
         if (status != VIV_OK)
             return status;
+        if (bound.kind != VALUE_INT && bound.kind != VALUE_FLOAT)
+            return error_at(x->err, bounds[b]->at, VIV_EINVAL, "expected a number, found %s",
+                            value_kind_name(bound.kind));
         double a = v->kind == VALUE_FLOAT ? v->f : (double)v->i;
         double limit = bound.kind == VALUE_FLOAT ? bound.f : (double)bound.i;
         if (b == 0 ? a < limit : a > limit)
-            return error_set(x->err, VIV_EINVAL, "%s is %g, expected at %s %g", who, a, b == 0 ? "least" : "most",
-                             limit);
+            return unfit(x, who, v, b == 0 ? "at least" : "at most", &bound);
     }
     return VIV_OK;
 }
@@ -169,8 +199,9 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
         v->f > -1e15)
         *v = (struct value){.kind = VALUE_INT, .i = (int64_t)v->f};
     if (v->kind != t->kind)
-        return error_set(x->err, VIV_EINVAL, "%s: expected %s, found %s", who, value_kind_name(t->kind),
-                         value_kind_name(v->kind));
+        return error_set(x->err, VIV_EINVAL, "%s is %s%s%s%s, expected %s", who, value_kind_name(v->kind),
+                         v->kind == VALUE_STRING ? " ('" : "", v->kind == VALUE_STRING ? v->s : "",
+                         v->kind == VALUE_STRING ? "')" : "", value_kind_name(t->kind));
     viv_status status = check_choice(x, t, v, who);
     if (status == VIV_OK && (v->kind == VALUE_INT || v->kind == VALUE_FLOAT))
         status = check_range(x, t, v, who);
@@ -183,7 +214,8 @@ static viv_status fit_param(struct expander *x, const struct param_type *t, stru
         return VIV_OK;
     if (!t->length) {
         if (v->kind == VALUE_LIST)
-            return error_set(x->err, VIV_EINVAL, "%s: expected %s, found a list", who, value_kind_name(t->kind));
+            return error_set(x->err, VIV_EINVAL, "%s is a list of %" PRIu32 ", expected %s", who, v->n,
+                             value_kind_name(t->kind));
         return fit(x, t, v, who);
     }
     struct value length = {0};
@@ -195,8 +227,8 @@ static viv_status fit_param(struct expander *x, const struct param_type *t, stru
                         MAX_LIST);
     bool single = v->kind != VALUE_LIST;
     if (!single && v->n != (uint32_t)length.i)
-        return error_set(x->err, VIV_EINVAL, "%s: expected a list of %" PRId64 ", found one of %" PRIu32, who,
-                         length.i, v->n);
+        return error_set(x->err, VIV_EINVAL, "%s is a list of %" PRIu32 ", expected one of %" PRId64, who, v->n,
+                         length.i);
     struct value *items = arena_array(x->arena, (size_t)length.i, sizeof *items);
     if (!items)
         return error_nomem(x->err);
@@ -221,7 +253,7 @@ static viv_status value_of_meta(struct expander *x, const struct meta *m, struct
     case META_INT:
     case META_UINT:
         if (!meta_int(m, &i))
-            return error_set(x->err, VIV_ELIMIT, "%s: an integer beyond 63 bits", who);
+            return error_set(x->err, VIV_ELIMIT, "%s is an integer beyond 63 bits", who);
         *v = (struct value){.kind = VALUE_INT, .i = i};
         return VIV_OK;
     case META_FLOAT:
@@ -237,10 +269,10 @@ static viv_status value_of_meta(struct expander *x, const struct meta *m, struct
     case META_ARRAY:
         break;
     case META_OBJECT:
-        return error_set(x->err, VIV_EINVAL, "%s: expected a value, found an object", who);
+        return error_set(x->err, VIV_EINVAL, "%s is an object, expected a value", who);
     }
     if (m->n > MAX_LIST)
-        return error_set(x->err, VIV_ELIMIT, "%s: a list of %" PRIu64 " values, at most %d are read", who, m->n,
+        return error_set(x->err, VIV_ELIMIT, "%s is a list of %" PRIu64 " values, expected at most %d", who, m->n,
                          MAX_LIST);
     struct value *items = arena_array(x->arena, m->n, sizeof *items);
     if (!items)
@@ -248,7 +280,7 @@ static viv_status value_of_meta(struct expander *x, const struct meta *m, struct
     for (uint64_t k = 0; k < m->n; k++) {
         const struct meta element = checkpoint_meta_element(x->checkpoint, m, k);
         if (element.kind == META_ARRAY || element.kind == META_OBJECT)
-            return error_set(x->err, VIV_EINVAL, "%s: a list of lists", who);
+            return error_set(x->err, VIV_EINVAL, "%s is a list of lists, expected one of values", who);
         viv_status status = value_of_meta(x, &element, &items[k], who);
         if (status != VIV_OK)
             return status;
@@ -257,31 +289,53 @@ static viv_status value_of_meta(struct expander *x, const struct meta *m, struct
     return VIV_OK;
 }
 
-/* "rows(token_embd.weight)" or "len(tokenizer.ggml.tokens)": the name inside, or NULL. */
-static const char *inside(struct expander *x, const char *place, const char *function)
+/* Of "rows(token_embd.weight)" the name inside, in `name`; false for a plain key. */
+static bool is_call(const char *place, const char *function, char name[PLACE_MAX])
 {
     size_t n = strlen(function), m = strlen(place);
-    if (m < n + 3 || strncmp(place, function, n) != 0 || place[n] != '(' || place[m - 1] != ')')
-        return NULL;
-    return arena_strndup(x->arena, place + n + 1, m - n - 2);
+    if (m < n + 3 || m - n - 2 >= PLACE_MAX || strncmp(place, function, n) != 0 || place[n] != '(' ||
+        place[m - 1] != ')')
+        return false;
+    memcpy(name, place + n + 1, m - n - 2);
+    name[m - n - 2] = '\0';
+    return true;
+}
+
+bool is_place(const char *text)
+{
+    static const char *const functions[] = {"rows", "has", "lacks", "len"};
+    char name[PLACE_MAX];
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        if (is_call(text, functions[i], name))
+            return !strpbrk(name, "() ");
+    return text[0] != '\0' && !strpbrk(text, "() ");
 }
 
 static viv_status from_place(struct expander *x, const char *place, struct value *v, const char **source)
 {
-    const char *tensor = inside(x, place, "rows"), *list = inside(x, place, "len");
+    char name[PLACE_MAX];
+    *v = (struct value){0};
     *source = arena_printf(x->arena, "%s%s", expander_gguf(x) ? "" : "config.json: ", place);
     if (!*source)
         return error_nomem(x->err);
-    if (tensor) {
-        const viv_tensor *t = checkpoint_tensor(x->checkpoint, tensor);
-        *v = t && t->dl.ndim > 0 ? (struct value){.kind = VALUE_INT, .i = t->dl.shape[0]} : (struct value){0};
+    bool has = is_call(place, "has", name);
+    if (has || is_call(place, "lacks", name)) {
+        *v = (struct value){.kind = VALUE_BOOL, .i = (checkpoint_tensor(x->checkpoint, name) != NULL) == has};
         return VIV_OK;
     }
-    const struct meta m = checkpoint_meta(x->checkpoint, list ? list : place);
-    if (list) {
-        *v = m.kind == META_ARRAY ? (struct value){.kind = VALUE_INT, .i = (int64_t)m.n} : (struct value){0};
+    if (is_call(place, "rows", name)) {
+        const viv_tensor *t = checkpoint_tensor(x->checkpoint, name);
+        if (t && t->dl.ndim > 0)
+            *v = (struct value){.kind = VALUE_INT, .i = t->dl.shape[0]};
         return VIV_OK;
     }
+    if (is_call(place, "len", name)) {
+        const struct meta m = checkpoint_meta(x->checkpoint, name);
+        if (m.kind == META_ARRAY && m.n <= INT64_MAX)
+            *v = (struct value){.kind = VALUE_INT, .i = (int64_t)m.n};
+        return VIV_OK;
+    }
+    const struct meta m = checkpoint_meta(x->checkpoint, place);
     return value_of_meta(x, &m, v, *source);
 }
 
@@ -329,7 +383,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     const char *source = NULL;
     const struct yaml *otherwise = yaml_get(p->declaration, "default");
     viv_status status = read_type(x, p->declaration, &t);
-    bool found = false;
+    bool found = false, asked = false;
     if (!p->declaration) { /* a constant of the spec: whatever it is */
         status = p->value->kind == YAML_LIST ? from_spec(x, &t, p->value, &v) : eval_at(x, p->value, &v);
         state->value = v;
@@ -343,7 +397,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
         found = true;
     } else if (status == VIV_OK && x->checkpoint) {
         status = from_checkpoint(x, p, &v, &source);
-        found = v.kind != VALUE_NONE;
+        found = asked = v.kind != VALUE_NONE;
     }
     if (status == VIV_OK && !found && otherwise) {
         status = from_spec(x, &t, otherwise, &v);
@@ -352,10 +406,11 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     }
     if (status == VIV_OK && found) {
         char who[512];
-        const char *origin =
-            strcmp(source, "spec") == 0 || strcmp(source, "default") == 0 ? p->at.file : x->checkpoint->path;
-        snprintf(who, sizeof who, "%s: %s", origin,
-                 strcmp(source, "spec") == 0 || strcmp(source, "default") == 0 ? p->name : source);
+        if (asked)
+            snprintf(who, sizeof who, "%s: %s", x->checkpoint->path, source);
+        else
+            snprintf(who, sizeof who, "%s:%" PRIu32 ":%" PRIu32 ": '%s'", p->at.file, p->at.line, p->at.column,
+                     p->name);
         status = fit_param(x, &t, &v, who);
     }
     if (status != VIV_OK)
@@ -368,7 +423,7 @@ viv_status param_value(struct expander *x, const char *name, struct value *out, 
 {
     const struct param *p = spec_param(x->spec, name);
     if (!p)
-        return VIV_ENOTFOUND;
+        return error_set(err, VIV_EINVAL, "there is no param '%s'", name);
     struct param_state *state = &x->params[p - x->spec->params];
     if (state->state == PARAM_BUSY)
         return error_set(err, VIV_EINVAL, "the param '%s' depends on itself", name);
@@ -390,6 +445,19 @@ viv_status param_value(struct expander *x, const char *name, struct value *out, 
     return VIV_OK;
 }
 
+static viv_status is_a_family(struct expander *x, const char *missing)
+{
+    char *example = NULL;
+    viv_status status = spec_example(x->spec, &example, x->err);
+    if (status != VIV_OK)
+        return status;
+    status = error_set(x->err, VIV_EINVAL,
+                       "%s is a family: it gets %s from a checkpoint, or from a spec that uses it%s%s",
+                       x->spec->name, missing, example ? ", such as " : "", example ? example : "");
+    free(example);
+    return status;
+}
+
 viv_status params_all(struct expander *x)
 {
     struct buf missing = {0};
@@ -406,18 +474,22 @@ viv_status params_all(struct expander *x)
             buf_release(&missing);
             return status;
         }
-        if (v.kind == VALUE_NONE)
-            buf_printf(&missing, "%s%s", n++ ? ", " : "", p->name);
+        if (v.kind != VALUE_NONE)
+            continue;
+        const struct yaml *place = yaml_get(p->declaration, expander_naming(x));
+        buf_printf(&missing, "%s%s", n++ ? ", " : "", p->name);
+        if (x->checkpoint && place && place->kind == YAML_SCALAR)
+            buf_printf(&missing, " (%s)", place->text);
     }
     viv_status status = VIV_OK;
     if (missing.failed)
         status = error_nomem(x->err);
     else if (n && x->checkpoint)
         status = error_set(x->err, VIV_EFORMAT, "%s does not say: %s", x->checkpoint->path, buf_text(&missing));
+    else if (n && x->spec->n_documents > 1)
+        status = error_set(x->err, VIV_EINVAL, "%s gives no value to %s", x->spec->path, buf_text(&missing));
     else if (n)
-        status = error_set(x->err, VIV_EINVAL,
-                           "%s is a family: it gets %s from a checkpoint, or from a spec that uses it",
-                           spec_family(x->spec), buf_text(&missing));
+        status = is_a_family(x, buf_text(&missing));
     buf_release(&missing);
     for (uint32_t i = 0; status == VIV_OK && i < x->spec->n_params; i++) {
         struct value v;
