@@ -77,20 +77,22 @@ static bool program_directory(const char *program, char directory[PATH_MAX])
     return true;
 }
 
-/* The source directory that the mark beside the program names, or NULL: not in a build tree. */
-static const char *source_of_build_tree(const char *build, struct arena *arena)
+/* *source: the source directory that the mark beside the program names, or NULL: not in a build tree. */
+static viv_status source_of_build_tree(const char *build, struct arena *arena, const char **source,
+                                       struct error *err)
 {
     struct buf text = {0};
-    struct error err;
-    const char *source = NULL;
+    *source = NULL;
     char *path = path_join(build, BUILD_TREE_MARK);
-    if (path && file_exists(path) && file_read(path, PATH_MAX, &text, &err) == VIV_OK) {
-        size_t n = strcspn(buf_text(&text), "\n");
-        source = n > 0 && *text.data == '/' ? arena_strndup(arena, text.data, n) : NULL;
-    }
+    viv_status status = path ? VIV_OK : error_nomem(err);
+    if (path && file_exists(path))
+        status = file_read(path, PATH_MAX, &text, err);
+    size_t n = strcspn(buf_text(&text), "\n");
+    if (status == VIV_OK && n > 0 && *text.data == '/' && !(*source = arena_strndup(arena, text.data, n)))
+        status = error_nomem(err);
     free(path);
     buf_release(&text);
-    return source;
+    return status;
 }
 
 static viv_status add_build_tree(struct search *s, const char *build, struct arena *arena, struct error *err)
@@ -119,8 +121,12 @@ static viv_status add_built_in(struct search *s, const struct host_options *opti
                                struct error *err)
 {
     char build[PATH_MAX];
-    const char *source = program_directory(options->program, build) ? source_of_build_tree(build, arena) : NULL;
-    viv_status status = source ? add_build_tree(s, build, arena, err) : add_path_entry(s, PLUGINSDIR, err);
+    const char *source = NULL;
+    viv_status status = VIV_OK;
+    if (program_directory(options->program, build))
+        status = source_of_build_tree(build, arena, &source, err);
+    if (status == VIV_OK)
+        status = source ? add_build_tree(s, build, arena, err) : add_path_entry(s, PLUGINSDIR, err);
     if (status == VIV_OK)
         status = add_specs(s, source ? arena_printf(arena, "%s/specs", source) : SPECSDIR, err);
     return status;
@@ -181,8 +187,12 @@ viv_status search_files(const char *directory, const char *suffix, struct arena 
 {
     const char **names = NULL;
     size_t count = 0;
+    viv_status status = VIV_OK;
     DIR *dir = opendir(directory);
-    viv_status status = dir ? read_names(dir, directory, suffix, arena, &names, &count, err) : VIV_OK;
+    if (dir)
+        status = read_names(dir, directory, suffix, arena, &names, &count, err);
+    else if (errno == ENOMEM)
+        status = error_nomem(err);
     const char **kept = status == VIV_OK ? arena_array(arena, count + 1, sizeof *kept) : NULL;
     if (status == VIV_OK && !kept)
         status = error_nomem(err);
