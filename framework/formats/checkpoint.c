@@ -1,9 +1,14 @@
+/* checkpoint.c - the table of formats, what all of them share, and sentences about what is none of them. */
 #include "formats/checkpoint.h"
 
+#include "base/utf8.h"
+
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define ENTRY(symbol) extern const struct format symbol;
 #include "registry/formats.inc"
@@ -29,51 +34,107 @@ bool checkpoint_probe(const char *path)
     return format_of(path) != NULL;
 }
 
-/* Files of other programs, by their first bytes, so that the error can say what they are. */
+/* Files of other programs, so that the error can say what they are: by their first bytes, else by their names. */
 const char *checkpoint_stranger(const struct file_map *map)
 {
     static const struct {
         const char *bytes;
-        size_t n;
+        size_t at, n;
         const char *what;
     } strangers[] = {
-        {"PK\003\004", 4, "a zip archive, as PyTorch (.pt, .pth, .bin) and .npz files are"},
-        {"\x80\002", 2, "a Python pickle, as old PyTorch files are"},
-        {"\x89HDF\r\n\x1a\n", 8, "an HDF5 file, as Keras writes"},
-        {"tjgg", 4, "a GGJT file, a predecessor of GGUF"},
-        {"lmgg", 4, "a GGML file, a predecessor of GGUF"},
-        {"fmgg", 4, "a GGMF file, a predecessor of GGUF"},
+        {"PK\003\004", 0, 4, "a zip archive, as PyTorch (.pt, .pth, .bin) and .npz files are"},
+        {"\x80\002", 0, 2, "a Python pickle, as old PyTorch files are"},
+        {"\x80\004", 0, 2, "a Python pickle"},
+        {"\x89HDF\r\n\x1a\n", 0, 8, "an HDF5 file, as Keras writes"},
+        {"TFL3", 4, 4, "a TensorFlow Lite file"},
+        {"tjgg", 0, 4, "a GGJT file, a predecessor of GGUF"},
+        {"lmgg", 0, 4, "a GGML file, a predecessor of GGUF"},
+        {"fmgg", 0, 4, "a GGMF file, a predecessor of GGUF that rwkv.cpp writes"},
+        {"algg", 0, 4, "a GGLA adapter, a predecessor of GGUF"},
+        {"FUGG", 0, 4, "a GGUF file with its bytes reversed"},
+        {"24ka", 0, 4, "a llama2.c checkpoint"},
+        {"\x93NUMPY", 0, 6, "a .npy array"},
         {"\x7f"
          "ELF",
-         4, "a program or a plugin"},
-        {"\x93NUMPY", 6, "a .npy array"},
+         0, 4, "a program or a plugin"},
+        {"version https://git-lfs", 0, 23, "a pointer of Git LFS, not the file itself: say `git lfs pull` there"},
+        {"\x1f\x8b", 0, 2, "a gzip archive"},
+        {"<!DOCTYPE", 0, 9, "a web page, not the file itself"},
+        {"<html", 0, 5, "a web page, not the file itself"},
     };
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
-        if (map->size >= strangers[i].n && memcmp(map->data, strangers[i].bytes, strangers[i].n) == 0)
+        if (map->size >= strangers[i].at + strangers[i].n &&
+            memcmp(map->data + strangers[i].at, strangers[i].bytes, strangers[i].n) == 0)
             return strangers[i].what;
     return NULL;
 }
 
+static bool ends_in(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+    return n > m && strcmp(name + n - m, end) == 0;
+}
+
+static const char *stranger_by_name(const char *name)
+{
+    static const struct {
+        const char *end, *what;
+    } strangers[] = {
+        {".onnx", "an ONNX graph"},    {".bin", "a .bin file of another program"},   {".pt", "a PyTorch file"},
+        {".pth", "a PyTorch file"},    {".ckpt", "a checkpoint of another program"}, {".h5", "a Keras file"},
+        {".msgpack", "a Flax file"},   {".tflite", "a TensorFlow Lite file"},        {".npz", "a NumPy archive"},
+        {".pb", "a TensorFlow graph"},
+    };
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
+        if (ends_in(name, strangers[i].end))
+            return strangers[i].what;
+    return NULL;
+}
+
+#define WANTED                                                                                                     \
+    "expected a .gguf file, a .safetensors file, or a directory with config.json and model.safetensors or "        \
+    "model.safetensors.index.json"
+
+/* A directory without weights: names a file in it that may be meant, the first by name. */
+static viv_status refuse_directory(const char *path, struct error *err)
+{
+    char found[NAME_MAX + 1] = "";
+    DIR *d = opendir(path);
+    if (!d)
+        return error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
+    for (struct dirent *e; (e = readdir(d));) {
+        const char *n = e->d_name;
+        bool weights = stranger_by_name(n) || ends_in(n, ".gguf") || ends_in(n, ".safetensors");
+        if (weights && (!*found || strcmp(n, found) < 0))
+            snprintf(found, sizeof found, "%s", n);
+    }
+    closedir(d);
+    if (ends_in(found, ".gguf") || ends_in(found, ".safetensors"))
+        return error_set(err, VIV_EFORMAT,
+                         "%s: no model.safetensors and no model.safetensors.index.json there; did you mean "
+                         "%s/%s?",
+                         path, path, found);
+    if (*found)
+        return error_set(err, VIV_EFORMAT, "%s: its weights are in %s, %s; " WANTED, path, found,
+                         stranger_by_name(found));
+    return error_set(err, VIV_EFORMAT, "%s: a directory without weights; " WANTED, path);
+}
+
 static viv_status refuse(const char *path, struct error *err)
 {
-    static const char wanted[] = "expected a .gguf file, a .safetensors file, or a directory with config.json and "
-                                 "model.safetensors or model.safetensors.index.json";
     struct file_map map;
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return error_set(err, errno == ENOENT ? VIV_ENOTFOUND : VIV_EIO, "%s: %s", path, strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return error_set(err, VIV_EFORMAT,
-                         "%s: a directory without model.safetensors or model.safetensors.index.json; %s", path,
-                         wanted);
+    if (file_is_dir(path))
+        return refuse_directory(path, err);
     viv_status status = file_map_open(&map, path, err);
     if (status != VIV_OK)
         return status;
     const char *what = map.size ? checkpoint_stranger(&map) : "an empty file";
-    error_set(err, VIV_EFORMAT, what ? "%s: this is %s; %s" : "%s: %snot a model file; %s", path, what ? what : "",
-              wanted);
+    if (!what)
+        what = stranger_by_name(path_base(path));
     file_map_close(&map);
-    return VIV_EFORMAT;
+    if (what)
+        return error_set(err, VIV_EFORMAT, "%s: this is %s; " WANTED, path, what);
+    return error_set(err, VIV_EFORMAT, "%s: not a model file; " WANTED, path);
 }
 
 viv_status checkpoint_open(struct checkpoint *c, const char *path, struct error *err)
@@ -160,9 +221,10 @@ const char *checkpoint_architecture(const struct checkpoint *c)
 {
     const bool gguf = strcmp(c->format->names, "gguf") == 0;
     struct meta m = checkpoint_meta(c, gguf ? "general.architecture" : "architectures");
-    if (m.kind == META_ARRAY)
+    if (!gguf && m.kind == META_ARRAY)
         m = checkpoint_meta_element(c, &m, 0);
-    if (m.kind != META_STRING && !gguf)
+    if (!gguf && m.kind != META_STRING)
         m = checkpoint_meta(c, "model_type");
-    return m.kind == META_STRING ? m.s : NULL;
+    bool is_word = m.kind == META_STRING && !memchr(m.s, '\0', m.n) && utf8_valid(m.s, m.n);
+    return is_word ? m.s : NULL;
 }

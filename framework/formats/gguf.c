@@ -6,7 +6,12 @@
  *   padding to general.alignment (32), then the data, each tensor's offset a multiple of it
  *
  * Everything little-endian. Metadata is walked once, checked, and indexed where it lies in the mapping: a
- * vocabulary of 256 thousand words is not copied. */
+ * vocabulary of 256 thousand words is not copied. The parts of a split file are whole GGUF files, each with its
+ * own alignment; split.no, split.count and split.tensors.count tie them together, and the first one's metadata
+ * counts (gguf-split of llama.cpp).
+ *
+ * Bounds, over all parts: MAX_KEYS, MAX_TENSORS, MAX_STRINGS and MAX_ELEMENTS in lists, MAX_TEXT bytes of texts
+ * beside lists. */
 #include "formats/checkpoint.h"
 
 #include "base/size.h"
@@ -34,22 +39,45 @@ enum {
     GGUF_F64,
     N_GGUF_TYPES
 };
-enum { MAX_KV = 65536, MAX_TENSORS = 262144, MAX_NAME = 4096, MAX_DIMS = 4, MAX_SPLITS = 1024 };
-static const uint64_t MAX_STRING = 64 << 20, MAX_ELEMENTS = 1 << 26;
+enum { MAX_KEYS = 65536, MAX_TENSORS = 262144, MAX_STRINGS = 1 << 22, MAX_PARTS = 1024 };
+enum { MAX_NAME = 4096, MAX_DIMS = 4, MAX_ELEMENTS = 1 << 24, MAX_TEXT = 64 << 20 };
 
 /* One key of the metadata, where it lies. */
 struct kv {
     const char *key; /* terminated copy */
     uint32_t type, element_type;
-    uint64_t n;                /* of an array */
-    const unsigned char *data; /* the value; of an array its first element */
+    uint64_t n;                /* of an array: elements; of a string: bytes */
+    const unsigned char *data; /* the value; of an array its first element; of a string a terminated copy */
     const uint64_t *offsets;   /* of an array of strings: of every element, from data */
 };
 
-struct gguf {
+struct keys {
     struct kv *kv;
-    uint32_t n_kv;
-    struct strmap by_key;
+    uint32_t n;
+    struct strmap by_name;
+};
+
+/* A place in a file that never leaves it. */
+struct cursor {
+    const struct file_map *map;
+    uint64_t at;
+    struct error *err;
+};
+
+/* One file: read up to its tensors. */
+struct part {
+    struct keys keys;
+    struct cursor c;
+    uint64_t n_tensors, alignment;
+};
+
+/* What is known while the files are read. */
+struct reader {
+    struct checkpoint *ck;
+    struct part *parts;
+    uint32_t n_parts;
+    uint64_t n_keys, n_tensors, n_strings, n_elements, n_text; /* of all parts so far */
+    struct error *err;
 };
 
 /* Bytes of one value; 0 for strings and arrays. */
@@ -59,14 +87,7 @@ static uint64_t width(uint32_t type)
     return widths[type];
 }
 
-/* --- a cursor over the file that never leaves it
- * -------------------------------------------------------------------- */
-
-struct cursor {
-    const struct file_map *map;
-    uint64_t at;
-    struct error *err;
-};
+/* --- bytes -------------------------------------------------------------------------------------------------- */
 
 static viv_status bad(const struct cursor *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static viv_status bad(const struct cursor *c, const char *format, ...)
@@ -104,114 +125,150 @@ static viv_status take_number(struct cursor *c, uint64_t n, uint64_t *out, const
     return status;
 }
 
-static viv_status take_string(struct cursor *c, uint64_t limit, const unsigned char **out, uint64_t *n,
-                              const char *what)
+static viv_status take_string(struct cursor *c, const unsigned char **out, uint64_t *n, const char *what)
 {
     viv_status status = take_number(c, 8, n, what);
-    if (status == VIV_OK && *n > limit && *n <= c->map->size - c->at)
-        status = bad(c, "%s is %" PRIu64 " bytes long, at most %" PRIu64 " are read", what, *n, limit);
     return status == VIV_OK ? take(c, *n, out, what) : status;
 }
 
-/* --- metadata
- * ------------------------------------------------------------------------------------------------------ */
+/* A name of a key or tensor: text, not empty, copied and terminated. */
+static viv_status take_name(struct reader *r, struct cursor *c, const char **out, const char *what)
+{
+    const unsigned char *text = NULL;
+    uint64_t n = 0;
+    viv_status status = take_string(c, &text, &n, what);
+    if (status != VIV_OK)
+        return status;
+    if (n == 0)
+        return bad(c, "%s is empty", what);
+    if (n > MAX_NAME)
+        return bad(c, "%s is %" PRIu64 " bytes long, at most %d are read", what, n, MAX_NAME);
+    if (memchr(text, '\0', n) || !utf8_valid((const char *)text, n))
+        return bad(c, "%s is not UTF-8 text", what);
+    *out = arena_strndup(&r->ck->arena, (const char *)text, n);
+    return *out ? VIV_OK : error_nomem(c->err);
+}
+
+/* --- metadata ----------------------------------------------------------------------------------------------- */
 
 /* Steps over an array of strings, noting where each begins. */
-static viv_status index_strings(struct checkpoint *ck, struct cursor *c, struct kv *kv)
+static viv_status index_strings(struct reader *r, struct cursor *c, struct kv *kv)
 {
-    uint64_t *offsets = arena_array(&ck->arena, kv->n, sizeof *offsets);
+    r->n_strings += kv->n;
+    if (r->n_strings > MAX_STRINGS)
+        return bad(c, "key '%s': more than %d texts in lists", kv->key, MAX_STRINGS);
+    uint64_t *offsets = arena_array(&r->ck->arena, kv->n, sizeof *offsets);
     if (!offsets)
         return error_nomem(c->err);
     uint64_t begin = c->at;
     for (uint64_t i = 0; i < kv->n; i++) {
-        const unsigned char *s = NULL;
+        const unsigned char *text = NULL;
         uint64_t n = 0;
         offsets[i] = c->at - begin;
-        viv_status status = take_string(c, MAX_STRING, &s, &n, "a text of a list");
+        viv_status status = take_string(c, &text, &n, "a text of a list");
         if (status != VIV_OK)
-            return error_prefix(c->err, "key '%s'", kv->key);
+            return error_prefix(c->err, "key '%s', element %" PRIu64, kv->key, i);
     }
     kv->offsets = offsets;
     return VIV_OK;
 }
 
-static viv_status read_array(struct checkpoint *ck, struct cursor *c, struct kv *kv)
+static viv_status read_array(struct reader *r, struct cursor *c, struct kv *kv)
 {
     uint64_t type = 0, bytes = 0;
     const unsigned char *p = NULL;
-    viv_status status = take_number(c, 4, &type, "the type of a list");
+    viv_status status = take_number(c, 4, &type, kv->key);
     if (status == VIV_OK)
-        status = take_number(c, 8, &kv->n, "the length of a list");
+        status = take_number(c, 8, &kv->n, kv->key);
     if (status != VIV_OK)
         return status;
-    if (type >= N_GGUF_TYPES || type == GGUF_ARRAY)
-        return bad(
-            c, type == GGUF_ARRAY ? "key '%s' is a list of lists" : "key '%s' is a list of unknown type %" PRIu64,
-            kv->key, type);
+    if (type == GGUF_ARRAY)
+        return bad(c, "key '%s' is a list of lists", kv->key);
+    if (type >= N_GGUF_TYPES)
+        return bad(c, "key '%s' is a list of the unknown type %" PRIu64, kv->key, type);
     kv->element_type = (uint32_t)type;
-    if (kv->n > MAX_ELEMENTS || !size_mul(kv->n, type == GGUF_STRING ? 8 : width((uint32_t)type), &bytes) ||
-        bytes > c->map->size - c->at)
-        return bad(c, "key '%s' is a list of %" PRIu64 " elements, more than the file holds", kv->key, kv->n);
+    /* a string takes its length at least */
+    if (!size_mul(kv->n, type == GGUF_STRING ? 8 : width(kv->element_type), &bytes) || bytes > c->map->size - c->at)
+        return bad(c, "key '%s' is a list of %" PRIu64 " elements, the file has %" PRIu64 " bytes left", kv->key,
+                   kv->n, c->map->size - c->at);
     kv->data = c->map->data + c->at;
     if (type == GGUF_STRING)
-        return index_strings(ck, c, kv);
-    status = take(c, bytes, &p, "a list");
+        return index_strings(r, c, kv);
+    r->n_elements += kv->n;
+    if (r->n_elements > MAX_ELEMENTS)
+        return bad(c, "key '%s': more than %d elements in lists", kv->key, MAX_ELEMENTS);
+    status = take(c, bytes, &p, kv->key);
     for (uint64_t i = 0; status == VIV_OK && type == GGUF_BOOL && i < kv->n; i++)
         if (p[i] > 1)
-            return bad(c, "key '%s': a boolean is %u, expected 0 or 1", kv->key, p[i]);
+            return bad(c, "key '%s', element %" PRIu64 ": a boolean is %u, expected 0 or 1", kv->key, i, p[i]);
     return status;
 }
 
-static viv_status read_value(struct checkpoint *ck, struct cursor *c, struct kv *kv)
+/* Copied, as texts of a file are not terminated. */
+static viv_status read_text(struct reader *r, struct cursor *c, struct kv *kv)
 {
-    const unsigned char *p = NULL;
-    uint64_t n = 0;
-    if (kv->type == GGUF_ARRAY)
-        return read_array(ck, c, kv);
-    kv->data = c->map->data + c->at;
-    if (kv->type == GGUF_STRING)
-        return take_string(c, MAX_STRING, &p, &n, kv->key);
-    viv_status status = take(c, width(kv->type), &p, kv->key);
-    if (status == VIV_OK && kv->type == GGUF_BOOL && *p > 1)
-        return bad(c, "key '%s': a boolean is %u, expected 0 or 1", kv->key, *p);
-    return status;
-}
-
-static viv_status read_kv(struct checkpoint *ck, struct gguf *g, struct cursor *c, bool first_part)
-{
-    const unsigned char *key = NULL;
-    uint64_t n = 0, type = 0;
-    struct kv kv = {0};
-    viv_status status = take_string(c, MAX_NAME, &key, &n, "a key");
+    const unsigned char *text = NULL;
+    viv_status status = take_string(c, &text, &kv->n, kv->key);
     if (status != VIV_OK)
         return status;
-    if (n == 0 || memchr(key, '\0', n) || !utf8_valid((const char *)key, n))
-        return bad(c, n == 0 ? "a key is empty" : "a key is not UTF-8 text");
-    char *copy = arena_strndup(&ck->arena, (const char *)key, n);
-    if (!copy)
-        return error_nomem(c->err);
-    kv.key = copy;
-    status = take_number(c, 4, &type, "the type of a value");
-    if (status == VIV_OK && type >= N_GGUF_TYPES)
-        return bad(c, "key '%s' has the unknown type %" PRIu64, kv.key, type);
-    kv.type = (uint32_t)type;
+    if (kv->n > MAX_TEXT || (r->n_text += kv->n) > MAX_TEXT)
+        return bad(c, "key '%s': more than %d bytes of text in all", kv->key, MAX_TEXT);
+    kv->data = (const unsigned char *)arena_strndup(&r->ck->arena, (const char *)text, kv->n);
+    return kv->data ? VIV_OK : error_nomem(c->err);
+}
+
+static viv_status read_value(struct reader *r, struct cursor *c, struct kv *kv)
+{
+    if (kv->type == GGUF_ARRAY)
+        return read_array(r, c, kv);
+    if (kv->type == GGUF_STRING)
+        return read_text(r, c, kv);
+    viv_status status = take(c, width(kv->type), &kv->data, kv->key);
+    if (status == VIV_OK && kv->type == GGUF_BOOL && *kv->data > 1)
+        return bad(c, "key '%s': a boolean is %u, expected 0 or 1", kv->key, *kv->data);
+    return status;
+}
+
+/* Old converters wrote some keys twice; that harms nobody while both say the same. */
+static bool same_value(const struct keys *keys, const struct kv *kv)
+{
+    uint32_t i = 0;
+    strmap_get(&keys->by_name, kv->key, strlen(kv->key), &i);
+    const struct kv *other = &keys->kv[i];
+    if (kv->type != other->type || kv->type == GGUF_ARRAY || kv->n != other->n)
+        return false;
+    uint64_t n = kv->type == GGUF_STRING ? kv->n : width(kv->type);
+    return memcmp(kv->data, other->data, n) == 0;
+}
+
+static viv_status read_key(struct reader *r, struct part *p)
+{
+    struct kv kv = {0};
+    uint64_t type = 0;
+    viv_status status = take_name(r, &p->c, &kv.key, "a key");
     if (status == VIV_OK)
-        status = read_value(ck, c, &kv);
-    if (status != VIV_OK || !first_part)
+        status = take_number(&p->c, 4, &type, kv.key);
+    if (status != VIV_OK)
         return status;
-    int added = strmap_add(&g->by_key, kv.key, n, g->n_kv);
+    if (type >= N_GGUF_TYPES)
+        return bad(&p->c, "key '%s' has the unknown type %" PRIu64, kv.key, type);
+    kv.type = (uint32_t)type;
+    status = read_value(r, &p->c, &kv);
+    if (status != VIV_OK)
+        return status;
+    int added = strmap_add(&p->keys.by_name, kv.key, strlen(kv.key), p->keys.n);
     if (added == STRMAP_NOMEM)
-        return error_nomem(c->err);
+        return error_nomem(r->err);
     if (added == STRMAP_EXISTS)
-        return bad(c, "key '%s' stands there a second time", kv.key);
-    g->kv[g->n_kv++] = kv;
+        return same_value(&p->keys, &kv) ? VIV_OK : bad(&p->c, "key '%s' has two values", kv.key);
+    p->keys.kv[p->keys.n++] = kv;
     return VIV_OK;
 }
 
 static struct meta value_at(uint32_t type, const unsigned char *p)
 {
     struct meta m = {0};
-    uint64_t bits = type == GGUF_STRING ? 0 : number(p, width(type));
+    uint64_t bits = number(p, width(type));
     uint32_t low = (uint32_t)bits;
     float f;
     switch (type) {
@@ -237,91 +294,54 @@ static struct meta value_at(uint32_t type, const unsigned char *p)
     }
 }
 
-/* Strings of the file are not terminated. A key's own text is copied; the elements of a list are handed out as they
- * lie, with their length. */
-static struct meta string_at(const unsigned char *p)
-{
-    return (struct meta){.kind = META_STRING, .n = number(p, 8), .s = (const char *)p + 8};
-}
-
 static enum meta_kind kind_of(uint32_t type)
 {
-    if (type == GGUF_STRING)
-        return META_STRING;
     static const unsigned char zeros[8];
-    return value_at(type, zeros).kind;
+    return type == GGUF_STRING ? META_STRING : value_at(type, zeros).kind;
 }
 
-static const struct kv *find(const struct checkpoint *ck, const char *key)
+static struct meta meta_of(const struct keys *keys, const char *key)
 {
-    const struct gguf *g = ck->private_data;
     uint32_t i;
-    return strmap_get(&g->by_key, key, strlen(key), &i) ? &g->kv[i] : NULL;
+    if (!keys || !strmap_get(&keys->by_name, key, strlen(key), &i))
+        return (struct meta){0};
+    const struct kv *kv = &keys->kv[i];
+    if (kv->type == GGUF_ARRAY)
+        return (struct meta){.kind = META_ARRAY, .element = kind_of(kv->element_type), .n = kv->n, .array = kv};
+    if (kv->type == GGUF_STRING)
+        return (struct meta){.kind = META_STRING, .n = kv->n, .s = (const char *)kv->data};
+    return value_at(kv->type, kv->data);
 }
 
 static struct meta meta(const struct checkpoint *ck, const char *key)
 {
-    const struct kv *kv = find(ck, key);
-    if (!kv)
-        return (struct meta){0};
-    if (kv->type == GGUF_ARRAY)
-        return (struct meta){.kind = META_ARRAY, .element = kind_of(kv->element_type), .n = kv->n, .array = kv};
-    if (kv->type != GGUF_STRING)
-        return value_at(kv->type, kv->data);
-    struct meta m = string_at(kv->data);
-    m.s = (const char *)kv->offsets; /* the terminated copy made by copy_strings */
-    return m;
+    return meta_of(ck->private_data, key);
 }
 
 static struct meta meta_element(const struct checkpoint *ck, const struct meta *array, uint64_t index)
 {
     const struct kv *kv = array->array;
     (void)ck;
-    if (kv->element_type == GGUF_STRING)
-        return string_at(kv->data + kv->offsets[index]);
-    return value_at(kv->element_type, kv->data + index * width(kv->element_type));
+    if (kv->element_type != GGUF_STRING)
+        return value_at(kv->element_type, kv->data + index * width(kv->element_type));
+    const unsigned char *p = kv->data + kv->offsets[index];
+    return (struct meta){.kind = META_STRING, .n = number(p, 8), .s = (const char *)p + 8};
 }
 
-/* A terminated copy of every text that is a value by itself. */
-static viv_status copy_strings(struct checkpoint *ck, struct gguf *g, struct error *err)
-{
-    for (uint32_t i = 0; i < g->n_kv; i++) {
-        struct kv *kv = &g->kv[i];
-        if (kv->type != GGUF_STRING)
-            continue;
-        const struct meta m = string_at(kv->data);
-        char *copy = arena_strndup(&ck->arena, m.s, m.n);
-        if (!copy)
-            return error_nomem(err);
-        kv->offsets = (const uint64_t *)copy;
-    }
-    return VIV_OK;
-}
-
-/* --- tensors
- * ------------------------------------------------------------------------------------------------------- */
+/* --- tensors ------------------------------------------------------------------------------------------------ */
 
 /* A tensor's entry, before the begin of the data is known. */
 struct entry {
-    char *name;
+    const char *name;
     uint32_t type, n_dims;
     int64_t shape[MAX_DIMS];
     uint64_t offset;
 };
 
-static viv_status read_entry(struct checkpoint *ck, struct cursor *c, struct entry *e)
+static viv_status read_shape(struct cursor *c, struct entry *e)
 {
-    const unsigned char *name = NULL;
-    uint64_t n = 0, n_dims = 0, type = 0;
-    viv_status status = take_string(c, MAX_NAME, &name, &n, "a tensor's name");
-    if (status != VIV_OK)
-        return status;
-    if (n == 0 || memchr(name, '\0', n) || !utf8_valid((const char *)name, n))
-        return bad(c, "a tensor's name is not UTF-8 text");
-    e->name = arena_strndup(&ck->arena, (const char *)name, n);
-    if (!e->name)
-        return error_nomem(c->err);
-    status = take_number(c, 4, &n_dims, e->name);
+    uint64_t n_dims = 0;
+    viv_status status = take_number(c, 4, &n_dims, e->name);
     if (status == VIV_OK && (n_dims == 0 || n_dims > MAX_DIMS))
         return bad(c, "tensor '%s' has %" PRIu64 " dimensions, expected 1 to %d", e->name, n_dims, MAX_DIMS);
     e->n_dims = (uint32_t)n_dims;
@@ -332,201 +352,302 @@ static viv_status read_entry(struct checkpoint *ck, struct cursor *c, struct ent
             return bad(c, "tensor '%s': dimension %" PRIu64 " is %" PRId64, e->name, d, (int64_t)dim);
         e->shape[n_dims - 1 - d] = (int64_t)dim;
     }
+    return status;
+}
+
+static viv_status read_entry(struct reader *r, struct cursor *c, struct entry *e)
+{
+    uint64_t type = 0;
+    viv_status status = take_name(r, c, &e->name, "a tensor's name");
+    if (status == VIV_OK)
+        status = read_shape(c, e);
     if (status == VIV_OK)
         status = take_number(c, 4, &type, e->name);
     if (status != VIV_OK)
         return status;
-    if (!dtype_get((uint32_t)type) || type >= VIV_BOOL)
-        return bad(c, "tensor '%s' has the unknown type %" PRIu64, e->name, type);
+    if (type >= VIV_BOOL || !dtype_get((uint32_t)type)) {
+        const bool removed = type == 4 || type == 5 || (type >= 31 && type <= 33) || (type >= 36 && type <= 38);
+        return bad(c, "tensor '%s' has the type %" PRIu64 ", which GGML %s", e->name, type,
+                   removed ? "has removed" : "does not have");
+    }
     e->type = (uint32_t)type;
     return take_number(c, 8, &e->offset, e->name);
 }
 
-static viv_status add_tensor(struct checkpoint *ck, const struct file_map *map, const struct entry *e,
-                             uint64_t data_at, uint64_t alignment, struct error *err)
+/* Checks the place of a tensor, and fills it in. */
+static viv_status place_tensor(struct reader *r, const struct part *p, const struct entry *e, uint64_t data_at,
+                               viv_tensor *t)
 {
-    uint64_t end = 0, begin = 0;
-    int64_t *shape = arena_array(&ck->arena, e->n_dims, sizeof *shape);
-    int64_t *strides = arena_array(&ck->arena, e->n_dims, sizeof *strides);
-    viv_tensor t;
+    const struct file_map *map = p->c.map;
+    const struct dtype *d = dtype_get(e->type);
+    uint64_t begin = 0, end = 0;
+    int64_t *shape = arena_array(&r->ck->arena, e->n_dims, sizeof *shape);
+    int64_t *strides = arena_array(&r->ck->arena, e->n_dims, sizeof *strides);
     char text[128];
     if (!shape || !strides)
-        return error_nomem(err);
+        return error_nomem(r->err);
     memcpy(shape, e->shape, e->n_dims * sizeof *shape);
-    if (!tensor_init(&t, e->name, e->type, e->n_dims, shape, strides, NULL))
-        return error_set(
-            err, VIV_EFORMAT,
-            "%s: tensor '%s' %s: too large, or its rows are no multiple of the %u elements of a %s block",
-            map->path, e->name, shape_text(e->shape, e->n_dims, text), dtype_get(e->type)->block,
-            dtype_get(e->type)->name);
-    if (e->offset % alignment != 0)
-        return error_set(err, VIV_EFORMAT, "%s: tensor '%s' lies at %" PRIu64 ", expected a multiple of %" PRIu64,
-                         map->path, e->name, e->offset, alignment);
-    if (!size_add(data_at, e->offset, &begin) || !size_add(begin, t.nbytes, &end) || end > map->size)
-        return error_set(err, VIV_EFORMAT,
-                         "%s: tensor '%s' ends %" PRIu64 " bytes after byte %" PRIu64 ", the file after %" PRIu64
-                         ": is it cut short?",
-                         map->path, e->name, t.nbytes, begin, map->size);
-    t.dl.data = (void *)(map->data + begin);
-    int added = strmap_add(&ck->by_name, e->name, strlen(e->name), ck->n_tensors);
-    if (added == STRMAP_NOMEM)
-        return error_nomem(err);
-    if (added == STRMAP_EXISTS)
-        return error_set(err, VIV_EFORMAT, "%s: tensor '%s' is there a second time", map->path, e->name);
-    ck->tensors[ck->n_tensors++] = t;
+    shape_text(shape, e->n_dims, text);
+    if (shape[e->n_dims - 1] % d->block != 0)
+        return error_set(r->err, VIV_EFORMAT,
+                         "%s: tensor '%s' %s of type %s: its rows have %" PRId64
+                         " elements, expected a multiple of %u",
+                         map->path, e->name, text, d->name, shape[e->n_dims - 1], d->block);
+    if (!tensor_init(t, e->name, e->type, e->n_dims, shape, strides, NULL))
+        return error_set(r->err, VIV_EFORMAT, "%s: tensor '%s' %s: more bytes than can be counted", map->path,
+                         e->name, text);
+    if (e->offset % p->alignment != 0)
+        return error_set(r->err, VIV_EFORMAT,
+                         "%s: tensor '%s' lies at %" PRIu64 ", expected a multiple of %" PRIu64, map->path, e->name,
+                         e->offset, p->alignment);
+    if (!size_add(data_at, e->offset, &begin) || !size_add(begin, t->nbytes, &end) || end > map->size)
+        return error_set(r->err, VIV_EFORMAT,
+                         "%s: tensor '%s' %s takes %" PRIu64 " bytes from offset %" PRIu64 ", the file has %" PRIu64
+                         " of data: is it cut short?",
+                         map->path, e->name, text, t->nbytes, e->offset,
+                         data_at < map->size ? map->size - data_at : 0);
+    t->dl.data = (void *)(map->data + begin);
     return VIV_OK;
 }
 
-static int by_begin(const void *a, const void *b)
+static viv_status add_tensor(struct reader *r, const struct part *p, const struct entry *e, uint64_t data_at)
 {
-    const viv_tensor *x = *(const viv_tensor *const *)a, *y = *(const viv_tensor *const *)b;
+    struct checkpoint *ck = r->ck;
+    viv_status status = place_tensor(r, p, e, data_at, &ck->tensors[ck->n_tensors]);
+    if (status != VIV_OK)
+        return status;
+    int added = strmap_add(&ck->by_name, e->name, strlen(e->name), ck->n_tensors);
+    if (added == STRMAP_NOMEM)
+        return error_nomem(r->err);
+    if (added == STRMAP_EXISTS)
+        return error_set(r->err, VIV_EFORMAT, "%s: tensor '%s' is there a second time", p->c.map->path, e->name);
+    ck->n_tensors++;
+    return VIV_OK;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const viv_tensor *x = a, *y = b;
     return (x->dl.data > y->dl.data) - (x->dl.data < y->dl.data);
 }
 
-static viv_status check_overlap(const struct checkpoint *ck, struct error *err)
+/* No two of the tensors from `first` on, those of one part, share bytes. */
+static viv_status check_overlap(struct reader *r, const struct part *p, uint32_t first)
 {
-    const viv_tensor **order = calloc(ck->n_tensors ? ck->n_tensors : 1, sizeof *order);
+    const struct checkpoint *ck = r->ck;
+    uint32_t n = ck->n_tensors - first;
+    viv_tensor *order = calloc(n ? n : 1, sizeof *order);
     if (!order)
-        return error_nomem(err);
-    for (uint32_t i = 0; i < ck->n_tensors; i++)
-        order[i] = &ck->tensors[i];
-    qsort(order, ck->n_tensors, sizeof *order, by_begin);
+        return error_nomem(r->err);
+    if (n)
+        memcpy(order, ck->tensors + first, n * sizeof *order);
+    qsort(order, n, sizeof *order, by_place);
     viv_status status = VIV_OK;
-    for (uint32_t i = 1; status == VIV_OK && i < ck->n_tensors; i++)
-        if ((const char *)order[i - 1]->dl.data + order[i - 1]->nbytes > (const char *)order[i]->dl.data)
-            status = error_set(err, VIV_EFORMAT, "%s: tensors '%s' and '%s' overlap", ck->path, order[i - 1]->name,
-                               order[i]->name);
+    for (uint32_t i = 1; status == VIV_OK && i < n; i++)
+        if ((const char *)order[i - 1].dl.data + order[i - 1].nbytes > (const char *)order[i].dl.data)
+            status = error_set(r->err, VIV_EFORMAT, "%s: tensors '%s' and '%s' overlap", p->c.map->path,
+                               order[i - 1].name, order[i].name);
     free(order);
     return status;
 }
 
-/* --- files
- * --------------------------------------------------------------------------------------------------------- */
+static viv_status read_tensors(struct reader *r, struct part *p)
+{
+    const uint32_t first = r->ck->n_tensors;
+    viv_status status = VIV_OK;
+    struct entry *entries = calloc(p->n_tensors ? p->n_tensors : 1, sizeof *entries);
+    if (!entries)
+        return error_nomem(r->err);
+    for (uint64_t i = 0; status == VIV_OK && i < p->n_tensors; i++)
+        status = read_entry(r, &p->c, &entries[i]);
+    const uint64_t data_at = size_align(p->c.at, p->alignment);
+    for (uint64_t i = 0; status == VIV_OK && i < p->n_tensors; i++)
+        status = add_tensor(r, p, &entries[i], data_at);
+    free(entries);
+    return status == VIV_OK ? check_overlap(r, p, first) : status;
+}
 
-static viv_status read_header(struct cursor *c, uint64_t *n_tensors, uint64_t *n_kv)
+/* --- files -------------------------------------------------------------------------------------------------- */
+
+static viv_status read_version(struct cursor *c)
 {
     const unsigned char *magic = NULL;
     uint64_t version = 0;
     viv_status status = take(c, 4, &magic, "the header");
+    if (status == VIV_OK && memcmp(magic, "GGUF", 4) != 0)
+        return bad(c, "not a GGUF file");
     if (status == VIV_OK)
         status = take_number(c, 4, &version, "the header");
     if (status != VIV_OK)
         return status;
     if (version == 1)
-        return bad(c,
-                   "GGUF version 1, which no program writes any more; convert it anew (versions 2 and 3 are read)");
-    if ((version & 0xFFFF) == 0 && version != 0)
-        return bad(c, "a big-endian GGUF file; convert it to little-endian");
+        return bad(c, "GGUF version 1, which no program writes any more: convert the model anew (versions 2 and 3 "
+                      "are read)");
+    if (version != 0 && (version & 0xFFFF) == 0)
+        return bad(c, "a big-endian GGUF file: convert it to little-endian");
     if (version != 2 && version != 3)
         return bad(c, "GGUF version %" PRIu64 ", expected 2 or 3", version);
-    status = take_number(c, 8, n_tensors, "the header");
-    if (status == VIV_OK)
-        status = take_number(c, 8, n_kv, "the header");
-    /* the least that an entry takes: an empty name, its type, a byte */
-    if (status == VIV_OK && (*n_tensors > MAX_TENSORS || *n_tensors > c->map->size / 24))
-        return bad(c, "%" PRIu64 " tensors, more than the file holds or than %d", *n_tensors, MAX_TENSORS);
-    if (status == VIV_OK && (*n_kv > MAX_KV || *n_kv > c->map->size / 13))
-        return bad(c, "%" PRIu64 " keys, more than the file holds or than %d", *n_kv, MAX_KV);
-    return status;
-}
-
-static viv_status read_alignment(const struct checkpoint *ck, const struct cursor *c, uint64_t *alignment)
-{
-    const struct kv *kv = find(ck, "general.alignment");
-    *alignment = 32;
-    if (!kv)
-        return VIV_OK;
-    if (kv->type != GGUF_U32)
-        return bad(c, "general.alignment is not a 32-bit unsigned integer");
-    *alignment = number(kv->data, 4);
-    if (*alignment < 8 || *alignment > 1 << 20 || (*alignment & (*alignment - 1)) != 0)
-        return bad(c, "general.alignment is %" PRIu64 ", expected a power of two from 8 to 2^20", *alignment);
     return VIV_OK;
 }
 
-/* One part: its keys count if it is the first, its tensors always. */
-static viv_status read_part(struct checkpoint *ck, struct gguf *g, const struct file_map *map, bool first,
-                            struct error *err)
+static viv_status read_alignment(struct part *p)
 {
-    struct cursor c = {map, 0, err};
-    uint64_t n_tensors = 0, n_kv = 0, alignment = 0;
-    viv_status status = read_header(&c, &n_tensors, &n_kv);
+    const struct meta m = meta_of(&p->keys, "general.alignment");
+    uint32_t i = 0;
+    p->alignment = 32;
+    if (m.kind == META_NONE)
+        return VIV_OK;
+    strmap_get(&p->keys.by_name, "general.alignment", 17, &i);
+    if (p->keys.kv[i].type != GGUF_U32)
+        return bad(&p->c, "general.alignment is not a 32-bit unsigned integer");
+    p->alignment = m.u;
+    if (m.u < 8 || m.u > 1 << 20 || (m.u & (m.u - 1)) != 0)
+        return bad(&p->c, "general.alignment is %" PRIu64 ", expected a power of two from 8 to 2^20", m.u);
+    return VIV_OK;
+}
+
+/* Header and keys of a file. */
+static viv_status read_part(struct reader *r, struct part *p, const struct file_map *map)
+{
+    uint64_t n_keys = 0;
+    p->c = (struct cursor){map, 0, r->err};
+    viv_status status = read_version(&p->c);
+    if (status == VIV_OK)
+        status = take_number(&p->c, 8, &p->n_tensors, "the header");
+    if (status == VIV_OK)
+        status = take_number(&p->c, 8, &n_keys, "the header");
     if (status != VIV_OK)
         return status;
-    if (first) {
-        g->kv = arena_array(&ck->arena, n_kv, sizeof *g->kv);
-        if (!g->kv)
-            return error_nomem(err);
-    }
-    for (uint64_t i = 0; status == VIV_OK && i < n_kv; i++)
-        status = read_kv(ck, g, &c, first);
-    if (status == VIV_OK)
-        status = read_alignment(ck, &c, &alignment);
-    struct entry *entries = status == VIV_OK ? calloc(n_tensors ? n_tensors : 1, sizeof *entries) : NULL;
-    if (status == VIV_OK && !entries)
-        status = error_nomem(err);
-    for (uint64_t i = 0; status == VIV_OK && i < n_tensors; i++)
-        status = read_entry(ck, &c, &entries[i]);
-    uint64_t data_at = 0;
-    if (status == VIV_OK)
-        data_at = size_align(c.at, alignment);
-    for (uint64_t i = 0; status == VIV_OK && i < n_tensors; i++)
-        status = add_tensor(ck, map, &entries[i], data_at, alignment, err);
-    free(entries);
-    return status;
+    /* the least that they take: a name of one character, and an empty string, or one dimension */
+    if (p->n_tensors > map->size / 33 || n_keys > map->size / 14)
+        return bad(&p->c, "%" PRIu64 " tensors and %" PRIu64 " keys do not fit in %" PRIu64 " bytes", p->n_tensors,
+                   n_keys, map->size);
+    r->n_tensors += p->n_tensors;
+    r->n_keys += n_keys;
+    if (r->n_tensors > MAX_TENSORS || r->n_keys > MAX_KEYS)
+        return error_set(r->err, VIV_ELIMIT,
+                         "%s: %" PRIu64 " tensors and %" PRIu64 " keys, at most %d and %d are read", map->path,
+                         r->n_tensors, r->n_keys, MAX_TENSORS, MAX_KEYS);
+    p->keys.kv = arena_array(&r->ck->arena, n_keys, sizeof *p->keys.kv);
+    if (!p->keys.kv)
+        return error_nomem(r->err);
+    for (uint64_t i = 0; status == VIV_OK && i < n_keys; i++)
+        status = read_key(r, p);
+    return status == VIV_OK ? read_alignment(p) : status;
 }
 
-/* "x-00001-of-00003.gguf": the path of part n. */
-static bool part_path(const char *path, unsigned n, unsigned count, char *out, size_t capacity)
+static uint64_t split_key(const struct part *p, const char *key)
 {
-    size_t length = strlen(path);
-    unsigned no, of;
-    char tail[32];
-    if (length < 20 || sscanf(path + length - 20, "-%5u-of-%5u.gguf", &no, &of) != 2 || of != count || no != 1)
-        return false;
-    snprintf(tail, sizeof tail, "-%05u-of-%05u.gguf", n, count);
-    if (length + 1 > capacity)
-        return false;
-    memcpy(out, path, length + 1);
-    memcpy(out + length - 20, tail, 20);
-    return true;
-}
-
-static uint64_t number_of_key(const struct checkpoint *ck, const char *key)
-{
-    const struct meta m = meta(ck, key);
+    const struct meta m = meta_of(&p->keys, key);
     int64_t i;
     return meta_int(&m, &i) && i > 0 ? (uint64_t)i : 0;
 }
 
-static viv_status count_tensors(struct checkpoint *ck, const struct file_map *map, uint64_t *n, struct error *err)
+/* "x-00001-of-00003.gguf" -> "x-00002-of-00003.gguf"; malloc'ed. */
+static viv_status part_path(const char *path, uint64_t no, uint64_t count, char **out, struct error *err)
 {
-    struct cursor c = {map, 0, err};
-    uint64_t n_tensors = 0, n_kv = 0;
-    viv_status status = read_header(&c, &n_tensors, &n_kv);
-    *n += status == VIV_OK ? n_tensors : 0;
-    (void)ck;
+    char first[32];
+    size_t n = strlen(path), m = (size_t)snprintf(first, sizeof first, "-00001-of-%05" PRIu64 ".gguf", count);
+    if (n < m || strcmp(path + n - m, first) != 0)
+        return error_set(err, VIV_EFORMAT, "%s: the first of %" PRIu64 " parts, expected a name that ends in '%s'",
+                         path, count, first);
+    if (asprintf(out, "%.*s-%05" PRIu64 "-of-%05" PRIu64 ".gguf", (int)(n - m), path, no + 1, count) < 0)
+        return error_nomem(err);
+    return VIV_OK;
+}
+
+static viv_status open_part(struct reader *r, const char *path, uint32_t no, uint64_t count)
+{
+    struct checkpoint *ck = r->ck;
+    char *name = NULL;
+    viv_status status = part_path(path, no, count, &name, r->err);
+    if (status != VIV_OK)
+        return status;
+    status = file_map_open(&ck->maps[no], name, r->err);
+    free(name);
+    if (status != VIV_OK)
+        return error_prefix(r->err, "part %u of %" PRIu64 " cannot be read", no + 1, count);
+    ck->n_maps++;
+    r->n_parts++;
+    status = read_part(r, &r->parts[no], &ck->maps[no]);
+    if (status != VIV_OK)
+        return status;
+    if (split_key(&r->parts[no], "split.no") != no || split_key(&r->parts[no], "split.count") != count)
+        return error_set(r->err, VIV_EFORMAT,
+                         "%s: says that it is part %" PRIu64 " of %" PRIu64 ", expected %u of %" PRIu64,
+                         ck->maps[no].path, split_key(&r->parts[no], "split.no") + 1,
+                         split_key(&r->parts[no], "split.count"), no + 1, count);
+    return VIV_OK;
+}
+
+/* The first file is read: opens the others, if there are any. */
+static viv_status open_parts(struct reader *r, const char *path)
+{
+    const uint64_t count = split_key(&r->parts[0], "split.count"), no = split_key(&r->parts[0], "split.no");
+    if (count <= 1)
+        return VIV_OK;
+    if (count > MAX_PARTS)
+        return error_set(r->err, VIV_ELIMIT, "%s: split.count is %" PRIu64 ", at most %d parts are read", path,
+                         count, MAX_PARTS);
+    if (no != 0)
+        return error_set(r->err, VIV_EFORMAT, "%s: this is part %" PRIu64 " of %" PRIu64 ", expected the first",
+                         path, no + 1, count);
+    viv_status status = VIV_OK;
+    for (uint32_t i = 1; status == VIV_OK && i < count; i++)
+        status = open_part(r, path, i, count);
+    if (status == VIV_OK && split_key(&r->parts[0], "split.tensors.count") != r->n_tensors)
+        status = error_set(r->err, VIV_EFORMAT,
+                           "%s: its parts have %" PRIu64 " tensors, split.tensors.count says %" PRIu64, path,
+                           r->n_tensors, split_key(&r->parts[0], "split.tensors.count"));
     return status;
 }
 
-static viv_status open_parts(struct checkpoint *ck, const char *path, uint64_t count, struct error *err)
+static viv_status read_all(struct reader *r, const char *path)
 {
-    char name[4096];
-    struct file_map *maps = realloc(ck->maps, count * sizeof *maps);
-    if (!maps)
+    struct checkpoint *ck = r->ck;
+    /* room for all parts at once: keys keep pointing into the maps */
+    ck->maps = calloc(MAX_PARTS, sizeof *ck->maps);
+    r->parts = calloc(MAX_PARTS, sizeof *r->parts);
+    if (!ck->maps || !r->parts)
+        return error_nomem(r->err);
+    viv_status status = file_map_open(&ck->maps[0], path, r->err);
+    if (status != VIV_OK)
+        return status;
+    ck->n_maps = r->n_parts = 1;
+    status = read_part(r, &r->parts[0], &ck->maps[0]);
+    if (status == VIV_OK)
+        status = open_parts(r, path);
+    if (status != VIV_OK)
+        return status;
+    ck->tensors = arena_array(&ck->arena, r->n_tensors, sizeof *ck->tensors);
+    if (!ck->tensors)
+        return error_nomem(r->err);
+    for (uint32_t i = 0; status == VIV_OK && i < r->n_parts; i++)
+        status = read_tensors(r, &r->parts[i]);
+    return status;
+}
+
+static viv_status open_gguf(struct checkpoint *ck, const char *path, struct error *err)
+{
+    struct reader r = {.ck = ck, .err = err};
+    struct keys *keys = arena_alloc(&ck->arena, sizeof *keys);
+    if (!keys)
         return error_nomem(err);
-    ck->maps = maps;
-    for (uint64_t i = 1; i < count; i++) {
-        if (!part_path(path, (unsigned)i + 1, (unsigned)count, name, sizeof name))
-            return error_set(err, VIV_EFORMAT,
-                             "%s: the first of %" PRIu64 " parts, but not called ...-00001-of-%05" PRIu64 ".gguf",
-                             path, count, count);
-        viv_status status = file_map_open(&ck->maps[ck->n_maps], name, err);
-        if (status != VIV_OK)
-            return error_prefix(err, "part %" PRIu64 " of %" PRIu64 " is missing", i + 1, count);
-        ck->n_maps++;
-    }
-    return VIV_OK;
+    viv_status status = read_all(&r, path);
+    if (r.n_parts)
+        *keys = r.parts[0].keys;
+    ck->private_data = keys;
+    for (uint32_t i = 1; i < r.n_parts; i++)
+        strmap_release(&r.parts[i].keys.by_name);
+    free(r.parts);
+    return status;
+}
+
+static void close_gguf(struct checkpoint *ck)
+{
+    struct keys *keys = ck->private_data;
+    if (keys)
+        strmap_release(&keys->by_name);
 }
 
 static bool probe(const char *path)
@@ -535,78 +656,9 @@ static bool probe(const char *path)
     struct file_map map;
     if (file_is_dir(path) || file_map_open(&map, path, &err) != VIV_OK)
         return false;
-    bool is = map.size >= 4 && (memcmp(map.data, "GGUF", 4) == 0);
+    bool is = map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0;
     file_map_close(&map);
     return is;
-}
-
-static viv_status read_all(struct checkpoint *ck, struct gguf *g, const char *path, struct error *err)
-{
-    uint64_t n = 0, count;
-    ck->maps = calloc(1, sizeof *ck->maps);
-    if (!ck->maps)
-        return error_nomem(err);
-    viv_status status = file_map_open(&ck->maps[0], path, err);
-    if (status != VIV_OK)
-        return status;
-    ck->n_maps = 1;
-    status = count_tensors(ck, &ck->maps[0], &n, err);
-    /* tensors of the first part are placed once their number in all parts is known */
-    struct cursor c = {&ck->maps[0], 24, err};
-    uint64_t n_kv = status == VIV_OK ? number(ck->maps[0].data + 16, 8) : 0;
-    if (status == VIV_OK) {
-        g->kv = arena_array(&ck->arena, n_kv, sizeof *g->kv);
-        status = g->kv ? VIV_OK : error_nomem(err);
-    }
-    for (uint64_t i = 0; status == VIV_OK && i < n_kv; i++)
-        status = read_kv(ck, g, &c, true);
-    if (status != VIV_OK)
-        return status;
-    count = number_of_key(ck, "split.count");
-    if (count > MAX_SPLITS)
-        return error_set(err, VIV_ELIMIT, "%s: split into %" PRIu64 " parts, at most %d are read", path, count,
-                         MAX_SPLITS);
-    if (count > 1 && number_of_key(ck, "split.no") != 0)
-        return error_set(err, VIV_EFORMAT, "%s: part %" PRIu64 " of %" PRIu64 "; name the first one", path,
-                         number_of_key(ck, "split.no") + 1, count);
-    if (count > 1)
-        status = open_parts(ck, path, count, err);
-    for (uint32_t i = 1; status == VIV_OK && i < ck->n_maps; i++)
-        status = count_tensors(ck, &ck->maps[i], &n, err);
-    if (status != VIV_OK)
-        return status;
-    if (n > MAX_TENSORS)
-        return error_set(err, VIV_ELIMIT, "%s: %" PRIu64 " tensors, at most %d are read", path, n, MAX_TENSORS);
-    if (count > 1 && number_of_key(ck, "split.tensors.count") != n)
-        return error_set(err, VIV_EFORMAT,
-                         "%s: its parts have %" PRIu64 " tensors, split.tensors.count says %" PRIu64, path, n,
-                         number_of_key(ck, "split.tensors.count"));
-    ck->tensors = arena_array(&ck->arena, n, sizeof *ck->tensors);
-    if (!ck->tensors)
-        return error_nomem(err);
-    strmap_release(&g->by_key);
-    g->n_kv = 0;
-    for (uint32_t i = 0; status == VIV_OK && i < ck->n_maps; i++)
-        status = read_part(ck, g, &ck->maps[i], i == 0, err);
-    if (status == VIV_OK)
-        status = check_overlap(ck, err);
-    return status == VIV_OK ? copy_strings(ck, g, err) : status;
-}
-
-static viv_status open_gguf(struct checkpoint *ck, const char *path, struct error *err)
-{
-    struct gguf *g = arena_alloc(&ck->arena, sizeof *g);
-    if (!g)
-        return error_nomem(err);
-    ck->private_data = g;
-    return read_all(ck, g, path, err);
-}
-
-static void close_gguf(struct checkpoint *ck)
-{
-    struct gguf *g = ck->private_data;
-    if (g)
-        strmap_release(&g->by_key);
 }
 
 const struct format format_gguf = {

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_TENSORS = 262144, MAX_SHARDS = 1024, MAX_DIMS = 8, MAX_NAME = 1024, MAX_METADATA = 65536 };
 static const uint64_t MAX_HEADER = 100000000, MAX_INDEX = 64 << 20, MAX_CONFIG = 4 << 20;
@@ -442,13 +443,20 @@ static viv_status read_shards(struct reader *r, const char *dir, const char *ind
 
 /* --- opening ------------------------------------------------------------------------------------------------ */
 
+/* A link that leads nowhere is there too: opening it says what is wrong. */
+static bool is_there(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
 /* dir/name if it is there; malloc'ed. */
 static viv_status member(const char *dir, const char *name, char **out, struct error *err)
 {
     char *path = path_join(dir, name);
     if (!path)
         return error_nomem(err);
-    if (!file_exists(path)) {
+    if (!is_there(path)) {
         free(path);
         path = NULL;
     }
@@ -527,7 +535,7 @@ static viv_status open_safetensors(struct checkpoint *ck, const char *path, stru
 static bool has_member(const char *dir, const char *name)
 {
     char *path = path_join(dir, name);
-    bool has = path && file_exists(path);
+    bool has = path && is_there(path);
     free(path);
     return has;
 }

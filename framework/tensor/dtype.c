@@ -68,6 +68,7 @@ static const struct dtype types[N_TYPES] = {
     [39] = BLOCKS("mxfp4", 32, 17),
     [40] = BLOCKS("nvfp4", 64, 36),
     [41] = BLOCKS("q1_0", 128, 18),
+    [42] = BLOCKS("q2_0", 64, 18),
     [VIV_BOOL] = PLAIN("bool", "BOOL", 1, DL_BOOL, 8),
     [VIV_U8] = PLAIN("u8", "U8", 1, DL_UINT, 8),
     [VIV_U16] = PLAIN("u16", "U16", 2, DL_UINT, 16),
