@@ -11,6 +11,10 @@ fail() {
 
 for plugin in "$build"/plugins/*/.libs/*.so; do
     name=$(basename "$plugin")
+    if nm -uD "$plugin" | grep -q __asan_; then
+        echo "skipped: $name is built with sanitizers, whose runtime stands between it and the C library"
+        exit 77
+    fi
     exported=$(nm -D --defined-only "$plugin" | sed 's/.* //' | sort | tr '\n' ' ')
     if [ "$exported" = "viv_plugin_entry viv_plugin_identification " ]; then
         passed=$((passed + 1))
@@ -18,14 +22,14 @@ for plugin in "$build"/plugins/*/.libs/*.so; do
         fail "$name exports: $exported"
     fi
     # what is left undefined must be some system library's, and so have a version; or be the compiler's own, weak
-    foreign=$(nm -uD "$plugin" | grep -v -e '@' -e ' w ' -e __asan_ -e __ubsan_ -e __sanitizer_ -e __sancov_)
+    foreign=$(nm -uD "$plugin" | grep -v -e '@' -e ' w ')
     if [ -z "$foreign" ]; then
         passed=$((passed + 1))
     else
         fail "$name takes from the program: $foreign"
     fi
 done
-[ "$passed" -gt 0 ] || fail "there is no plugin under $build/plugins"
+[ $((passed + failed)) -gt 0 ] || fail "there is no plugin under $build/plugins"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -239,7 +239,7 @@ TEST(plugin__symbols_stay_its_own)
     struct error err;
     open_sandbox();
     for (int i = 0; i < 2; i++) {
-        char code[1024], name[8];
+        char code[1024], name[16];
         snprintf(name, sizeof name, "p%d", i);
         snprintf(
             code, sizeof code,
