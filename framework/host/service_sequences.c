@@ -1,0 +1,74 @@
+/* service_sequences.c - viv.sequences: running a model's graph, for pipelines. */
+#include "host/service.h"
+#include "session/model.h"
+
+static viv_status leave(const struct error *err, viv_status status)
+{
+    error_leave(status, err->text);
+    return status;
+}
+
+static uint64_t output_dim(viv_model *model)
+{
+    return model_output_dim(model);
+}
+
+static uint64_t context_length(viv_model *model)
+{
+    return model_context(model);
+}
+
+static uint64_t max_rows(viv_model *model)
+{
+    return model_max_rows(model);
+}
+
+static viv_status create(viv_model *model, void **sequence)
+{
+    struct sequence *s;
+    struct error err;
+    viv_status status = sequence_create(model, &s, &err);
+    if (status != VIV_OK)
+        return leave(&err, status);
+    *sequence = s;
+    return VIV_OK;
+}
+
+static void destroy(void *sequence)
+{
+    sequence_destroy(sequence);
+}
+
+static uint64_t length(const void *sequence)
+{
+    return sequence_length(sequence);
+}
+
+static viv_status truncate_sequence(void *sequence, uint64_t n)
+{
+    struct error err;
+    viv_status status = sequence_truncate(sequence, n, &err);
+    return status == VIV_OK ? status : leave(&err, status);
+}
+
+static viv_status step(viv_model *model, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
+                       const float **outputs, uint64_t *n_outputs)
+{
+    struct error err;
+    viv_status status = model_step(model, rows, n, cancel, outputs, n_outputs, &err);
+    return status == VIV_OK ? status : leave(&err, status);
+}
+
+static const viv_sequences sequences = {
+    .struct_size = sizeof(viv_sequences),
+    .output_dim = output_dim,
+    .context_length = context_length,
+    .max_rows = max_rows,
+    .create = create,
+    .destroy = destroy,
+    .length = length,
+    .truncate = truncate_sequence,
+    .step = step,
+};
+
+const struct service service_sequences = {.id = VIV_SERVICE_SEQUENCES, .table = &sequences};

@@ -1,0 +1,94 @@
+/* service_text.c - viv.text: the model's tokenizer, for pipelines. */
+#include "host/service.h"
+#include "session/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <vivarium/text.h>
+
+static viv_status leave(const struct error *err, viv_status status)
+{
+    error_leave(status, err->text);
+    return status;
+}
+
+static viv_status encode(viv_model *model, const char *text, uint64_t size, uint32_t flags, int32_t *ids,
+                         uint64_t capacity, uint64_t *n)
+{
+    const struct tokenizer *t;
+    struct token_ids out = {0};
+    struct error err;
+    viv_status status = model_tokenizer(model, &t, &err);
+    int how = ((flags & VIV_ENCODE_SPECIAL) ? TOKENIZER_ADD_SPECIAL : 0) |
+              ((flags & VIV_ENCODE_PARSE_SPECIAL) ? TOKENIZER_PARSE_SPECIAL : 0);
+    if (status == VIV_OK)
+        status = tokenizer_encode(t, text, size, how, &out, &err);
+    if (status != VIV_OK) {
+        token_ids_release(&out);
+        return leave(&err, status);
+    }
+    uint64_t copied = out.n < capacity ? out.n : capacity;
+    if (copied)
+        memcpy(ids, out.ids, copied * sizeof *ids);
+    *n = out.n;
+    token_ids_release(&out);
+    return VIV_OK;
+}
+
+static viv_status decoder_create(viv_model *model, void **decoder)
+{
+    const struct tokenizer *t;
+    struct stream_decoder *d;
+    struct error err;
+    viv_status status = model_tokenizer(model, &t, &err);
+    if (status == VIV_OK)
+        status = stream_decoder_create(t, TOKENIZER_SKIP_SPECIAL, &d, &err);
+    if (status != VIV_OK)
+        return leave(&err, status);
+    *decoder = d;
+    return VIV_OK;
+}
+
+static viv_status decoder_push(void *decoder, int32_t id, const char **text, uint64_t *size)
+{
+    struct error err;
+    size_t n;
+    viv_status status = stream_decoder_push(decoder, id, text, &n, &err);
+    if (status != VIV_OK)
+        return leave(&err, status);
+    *size = n;
+    return VIV_OK;
+}
+
+static viv_status decoder_finish(void *decoder, const char **text, uint64_t *size)
+{
+    struct error err;
+    size_t n;
+    viv_status status = stream_decoder_finish(decoder, text, &n, &err);
+    if (status != VIV_OK)
+        return leave(&err, status);
+    *size = n;
+    return VIV_OK;
+}
+
+static void decoder_destroy(void *decoder)
+{
+    stream_decoder_destroy(decoder);
+}
+
+static int32_t is_end(viv_model *model, int32_t id)
+{
+    return model_is_end(model, id);
+}
+
+static const viv_text text = {
+    .struct_size = sizeof(viv_text),
+    .encode = encode,
+    .decoder_create = decoder_create,
+    .decoder_push = decoder_push,
+    .decoder_finish = decoder_finish,
+    .decoder_destroy = decoder_destroy,
+    .is_end = is_end,
+};
+
+const struct service service_text = {.id = VIV_SERVICE_TEXT, .table = &text};
