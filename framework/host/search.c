@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define BUILD_TREE_MARK "vivarium-build-tree"
@@ -68,10 +69,14 @@ static viv_status add_required_entry(struct search *s, const char *directory, st
 
 /* --- the build tree ------------------------------------------------------------------------------------------ */
 
-/* The directory of the program; false when it cannot be told. */
+/* The directory of the program; false when it cannot be told. Where /proc is not mounted (a bare chroot), the path
+ * that it was started by serves, unless whoever chose it has less rights than we do. */
 static bool program_directory(const char *program, char directory[PATH_MAX])
 {
-    if (!realpath(program ? program : "/proc/self/exe", directory))
+    if (!program)
+        program = access("/proc/self/exe", F_OK) == 0 || getauxval(AT_SECURE) ? "/proc/self/exe"
+                                                                              : (const char *)getauxval(AT_EXECFN);
+    if (!program || !realpath(program, directory))
         return false;
     *strrchr(directory, '/') = '\0';
     return true;
