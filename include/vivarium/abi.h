@@ -67,7 +67,7 @@ typedef struct viv_plugin_ident {
     char name[32];          /* "llm", NUL-terminated */
 } viv_plugin_ident;
 
-/* The host, as a plugin sees it. Lives until the process ends. */
+/* The host, as a plugin sees it. Lives until `deinit` has returned. */
 typedef struct viv_host viv_host;
 struct viv_host {
     uint32_t struct_size, abi_major, abi_minor, flags;
@@ -85,7 +85,8 @@ struct viv_host {
 typedef struct viv_plugin_entry_table {
     uint32_t struct_size, flags;
 
-    /* Called once before anything else, and once at the end; both may be NULL. [setup] */
+    /* Called once before anything else, and once at the end; both may be NULL. A plugin is first loaded in a child
+     * process, which calls both and then ends, so that nothing they do may reach beyond the process. [setup] */
     viv_status (*init)(const viv_host *host);
     void (*deinit)(void);
 
