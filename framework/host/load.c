@@ -14,7 +14,8 @@ static viv_status loader_error(const struct plugin *p, struct error *err)
     size_t n = strlen(p->path);
     if (!text)
         return error_set(err, VIV_EABI, "the dynamic loader refuses it");
-    if (strstr(text, "annot allocate") || strstr(text, "out of memory"))
+    /* these are its ways of saying that memory is out */
+    if (strstr(text, "annot allocate") || strstr(text, "cannot create ") || strstr(text, "out of memory"))
         return error_nomem(err);
     if (strncmp(text, p->path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
         text += n + 2;

@@ -142,22 +142,22 @@ static viv_status compare(const struct surroundings *a, const struct surrounding
 
 /* --- the child --------------------------------------------------------------------------------------------- */
 
-static void say(const struct buf *text)
+static void say(const char *text, size_t n)
 {
-    for (size_t at = 0; at < text->size;) {
-        ssize_t n = write(REPORT_FD, text->data + at, text->size - at);
-        if (n <= 0)
+    while (n > 0) {
+        ssize_t written = write(REPORT_FD, text, n);
+        if (written <= 0)
             _exit(EXIT_FAILURE);
-        at += (size_t)n;
+        text += written;
+        n -= (size_t)written;
     }
 }
 
 static void enter(const char *phase)
 {
-    struct buf line = {0};
-    buf_printf(&line, "at %s\n", phase);
-    say(&line);
-    buf_release(&line);
+    char line[64];
+    int n = snprintf(line, sizeof line, "at %s\n", phase);
+    say(line, (size_t)n);
 }
 
 /* Files, signals, limits and output such that nothing of it reaches the world outside. */
@@ -211,6 +211,9 @@ static viv_status try_it(struct plugin *p, const viv_host *host, struct error *e
     return status;
 }
 
+static const char no_memory[] = "failed -2 out of memory\n";
+_Static_assert(VIV_ENOMEM == -2, "no_memory is a failed report");
+
 static void __attribute__((noreturn)) child(struct plugin *p, const viv_host *host, int report)
 {
     struct error err;
@@ -221,7 +224,9 @@ static void __attribute__((noreturn)) child(struct plugin *p, const viv_host *ho
         if (*c == '\n')
             *c = ' ';
     if (report_write(p, status, &err, &text))
-        say(&text);
+        say(text.data, text.size);
+    else
+        say(no_memory, sizeof no_memory - 1);
     _exit(EXIT_SUCCESS);
 }
 
