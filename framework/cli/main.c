@@ -1,6 +1,14 @@
 /* viv - the program. */
+#include "base/file.h"
+#include "base/near.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
+#include "cli/out.h"
 
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,19 +16,91 @@
 #include "registry/commands.inc"
 #undef ENTRY
 
-static const struct command *const commands[] = {
+const struct command *const commands[] = {
 #define ENTRY(symbol) &symbol,
 #include "registry/commands.inc"
 #undef ENTRY
 };
-static const size_t n_commands = sizeof commands / sizeof *commands;
+const size_t n_commands = sizeof commands / sizeof *commands;
+
+int fail(const struct error *err)
+{
+    fflush(stdout);
+    const char *text = *err->text ? err->text : status_name(err->status);
+    fputs("viv: ", stderr);
+    print_safe(stderr, text, strlen(text));
+    putc('\n', stderr);
+    return err->status == VIV_ECANCELLED ? EXIT_INTERRUPTED : EXIT_FAILED;
+}
+
+int usage_error(const char *command, const char *format, ...)
+{
+    struct error err;
+    va_list args;
+    va_start(args, format);
+    error_setv(&err, VIV_EINVAL, format, args);
+    va_end(args);
+    fprintf(stderr, "viv%s%s: ", *command ? " " : "", command);
+    print_safe(stderr, err.text, strlen(err.text));
+    fprintf(stderr, " (see viv%s%s --help)\n", *command ? " " : "", command);
+    return EXIT_USAGE;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < n_commands; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (size_t i = 0; i < n_commands && n < 64; i++)
+        if (!commands[i]->hidden)
+            names[n++] = commands[i]->name;
+    const char *near = near_word(name, names, n);
+    if (near)
+        return usage_error("", "there is no verb '%s'; did you mean '%s'?", name, near);
+    return usage_error("", "there is no %s '%s'", *name == '-' ? "option" : "verb", name);
+}
+
+static int run_command(int argc, char **argv)
+{
+    static char help[] = "help", version[] = "version";
+    char *const name = argc < 2                                                       ? help
+                       : strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ? help
+                       : strcmp(argv[1], "--version") == 0                            ? version
+                                                                                      : argv[1];
+    const struct command *command = find_command(name);
+    struct arguments a;
+    if (!command)
+        return unknown_command(name);
+    int status = arguments_parse(&a, command, argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv);
+    if (status == ARGUMENTS_OK)
+        status = command->main(&a);
+    arguments_release(&a);
+    return status;
+}
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < n_commands; i++)
-        if (strcmp(argv[1], commands[i]->name) == 0)
-            return commands[i]->main(argc - 1, argv + 1);
-    for (size_t i = 0; i < n_commands; i++)
-        printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);
-    return argc > 1 ? EXIT_USAGE : EXIT_DONE;
+    struct error err = {0};
+    /* a reader that went away is an error to be told, not a death */
+    signal(SIGPIPE, SIG_IGN);
+    /* numbers are written with a point, whatever the user's language, and whatever a plugin does to setlocale */
+    locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (c_locale)
+        uselocale(c_locale);
+    if (file_map_guard(&err) != VIV_OK)
+        return fail(&err);
+    int status = run_command(argc, argv);
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE) {
+        error_set(&err, VIV_EIO, "standard output: %s", errno ? strerror(errno) : "could not be written");
+        status = fail(&err);
+    }
+    return status;
 }

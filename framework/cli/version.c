@@ -1,21 +1,159 @@
-/* viv version - which Vivarium this is. */
-#include "cli/cli.h"
+/* viv version - which Vivarium this is, on what machine, with which kernels. */
+#include "cli/open.h"
 #include "config.h"
+#include "kernels/kernels.h"
+#include "tensor/dtype.h"
 
-#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-static int version(int argc, char **argv)
+struct version_options {
+    struct common common;
+    bool json, verbose;
+};
+
+#define OPT(field) offsetof(struct version_options, field)
+static const struct option table[] = {
+    {"verbose", 'v', OPTION_FLAG, OPT(verbose), NULL,
+     "the processor, the kernels chosen for it, where things are found", 0, 0, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "all of that as one JSON object", 0, 0, NULL},
+    {0}};
+
+static const struct feature {
+    uint64_t bit;
+    const char *name;
+} features[] = {{VIV_CPU_AVX2, "avx2"},
+                {VIV_CPU_AVX512, "avx512"},
+                {VIV_CPU_AVX512_VNNI, "avx512_vnni"},
+                {VIV_CPU_AVX512_BF16, "avx512_bf16"},
+                {VIV_CPU_AVX512_FP16, "avx512_fp16"},
+                {VIV_CPU_FAST_BF16_DOT, "fast_bf16_dot"},
+                {VIV_CPU_NEON, "neon"},
+                {VIV_CPU_NEON_DOTPROD, "neon_dotprod"}};
+
+enum { N_FEATURES = sizeof features / sizeof *features, N_DTYPES = 80 };
+
+static bool per_type(int operation)
 {
-    (void)argc;
-    (void)argv;
-    printf("viv %s\n", PACKAGE_VERSION);
-    return EXIT_DONE;
+    return operation == KERNEL_PRODUCT || operation == KERNEL_TO_F32 || operation == KERNEL_FROM_F32;
+}
+
+static const struct kernel *chosen(bool fastest, int operation, uint32_t dtype)
+{
+    return kernels_chosen(kernels_cpu(), fastest, (enum kernel_operation)operation, dtype);
+}
+
+/* Calls back for every operation, and type where there is one, that has a kernel. */
+static bool each_kernel(bool fastest, bool (*call)(void *ctx, const struct kernel *k, const char *type), void *ctx)
+{
+    for (int operation = 0; operation < N_KERNEL_OPERATIONS; operation++)
+        for (uint32_t dtype = 0; dtype < (per_type(operation) ? N_DTYPES : 1); dtype++) {
+            const struct dtype *type = dtype_get(dtype);
+            const struct kernel *k = type ? chosen(fastest, operation, dtype) : NULL;
+            if (k && !call(ctx, k, per_type(operation) ? type->name : NULL))
+                return false;
+        }
+    return true;
+}
+
+static bool print_kernel(void *ctx, const struct kernel *k, const char *type)
+{
+    struct columns *c = ctx;
+    columns_add(c, "%s%s%s", kernels_operation_name(k->operation), type ? " " : "", type ? type : "");
+    columns_add(c, "%s", k->name);
+    return true;
+}
+
+static bool add_kernel(void *ctx, const struct kernel *k, const char *type)
+{
+    return json_array_append_new(ctx,
+                                 json_pack("{s:s, s:s*, s:s}", "operation", kernels_operation_name(k->operation),
+                                           "type", type, "kernel", k->name)) == 0;
+}
+
+static viv_status print_verbose(const struct opened *o, bool fastest, struct error *err)
+{
+    struct columns c = {.align = "ll"};
+    printf("processor: %s, %ld usable\nfeatures: ", kernels_cpu_name(), sysconf(_SC_NPROCESSORS_ONLN));
+    for (int i = 0; i < N_FEATURES; i++)
+        if (kernels_cpu() & features[i].bit)
+            printf(" %s", features[i].name);
+    printf("%s\nkernels:\n", kernels_cpu() ? "" : " none beyond the least of its kind");
+    each_kernel(fastest, print_kernel, &c);
+    viv_status status = columns_print(&c, 2, err);
+    printf("specs:\n");
+    for (const char *const *d = host_spec_directories(o->host); *d; d++)
+        printf("  %s\n", *d);
+    printf("plugins:\n");
+    for (size_t i = 0; i < host_n_plugins(o->host); i++) {
+        struct plugin_info p;
+        host_plugin(o->host, i, &p);
+        printf("  %s%s\n", p.path, p.reason ? " (refused, see viv plugin list)" : "");
+    }
+    return status;
+}
+
+static bool add_words(json_t *array, const char *const *words)
+{
+    for (; *words; words++)
+        if (json_array_append_new(array, json_word(*words)) != 0)
+            return false;
+    return true;
+}
+
+static viv_status print_version_json(const struct opened *o, bool fastest, struct error *err)
+{
+    char abi[32];
+    snprintf(abi, sizeof abi, "%u.%u", VIV_ABI_MAJOR, VIV_ABI_MINOR);
+    json_t *kernels = json_array(), *cpu = json_array(), *specs = json_array(), *plugins = json_array();
+    bool ok = kernels && cpu && each_kernel(fastest, add_kernel, kernels);
+    for (int i = 0; ok && i < N_FEATURES; i++)
+        if (kernels_cpu() & features[i].bit)
+            ok = json_array_append_new(cpu, json_string(features[i].name)) == 0;
+    ok = ok && add_words(specs, host_spec_directories(o->host));
+    for (size_t i = 0; ok && i < host_n_plugins(o->host); i++) {
+        struct plugin_info p;
+        host_plugin(o->host, i, &p);
+        ok = json_array_append_new(plugins, json_word(p.path)) == 0;
+    }
+    if (!ok) {
+        json_decref(kernels);
+        kernels = NULL; /* which fails below, and releases the others */
+    }
+    return print_json(json_pack("{s:s, s:s, s:{s:o, s:I, s:o}, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "abi",
+                                abi, "processor", "name", json_word(kernels_cpu_name()), "usable",
+                                (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "features", cpu, "kernels", kernels,
+                                "specs", specs, "plugins", plugins),
+                      false, err);
+}
+
+static int version(const struct arguments *a)
+{
+    const struct version_options *o = a->options;
+    const bool fastest = o->common.kernels && strcmp(o->common.kernels, "fastest") == 0;
+    struct opened opened = {0};
+    struct error err = {0};
+    viv_status status = VIV_OK;
+    if (!o->json)
+        printf("viv %s, plugin ABI %u.%u\n", PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR);
+    if (o->verbose || o->json)
+        status = open_host(&opened, &o->common, false, &err);
+    if (status == VIV_OK && o->json)
+        status = print_version_json(&opened, fastest, &err);
+    else if (status == VIV_OK && o->verbose)
+        status = print_verbose(&opened, fastest, &err);
+    return close_opened(&opened, status, &err);
 }
 
 const struct command command_version = {
     .name = "version",
-    .summary = "which Vivarium this is",
-    .usage = "",
-    .help = "",
+    .summary = "which Vivarium this is, and what it uses of this machine",
+    .words = "",
+    .options = table,
+    .options_size = sizeof(struct version_options),
+    .examples = "viv version\n"
+                "viv version -v\n"
+                "VIV_CPU=generic viv version -v",
+    .group = GROUP_FRAMEWORK,
     .main = version,
 };

@@ -1,0 +1,260 @@
+/* viv logits - what the model says about every next token: the raw truth, for tests and porters. */
+#include "base/file.h"
+#include "base/size.h"
+#include "cli/interrupt.h"
+#include "cli/npy.h"
+#include "cli/open.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct logits_options {
+    struct common common;
+    struct id_list tokens;
+    const char *text, *output;
+    int64_t top;
+    bool json, no_special;
+};
+
+static const struct logits_options defaults = {.top = 5};
+
+#define OPT(field) offsetof(struct logits_options, field)
+static const struct option table[] = {
+    {"tokens", 0, OPTION_IDS, OPT(tokens), "IDS", "the ids to run, such as 1,2,3", 0, 0, NULL},
+    {"text", 0, OPTION_STRING, OPT(text), "TEXT", "or a text, tokenized", 0, 0, NULL},
+    {"no-special", 0, OPTION_FLAG, OPT(no_special), NULL, "with --text: without what the tokenizer puts around it",
+     0, 0, NULL},
+    {"output", 'o', OPTION_STRING, OPT(output), "FILE", "write all of them: .npy, float32 [n_tokens, vocab_size]",
+     0, 0, NULL},
+    {"top", 0, OPTION_INT, OPT(top), "N", "print the N best of each position", 1, 1000, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print them as one JSON object", 0, 0, NULL},
+    {0}};
+
+/* --- computing ----------------------------------------------------------------------------------------- */
+
+/* Writes the logits of all tokens, [n, vocab], to `out`: in steps of as many rows as the model takes. */
+static viv_status compute(struct opened *o, const int32_t *tokens, uint64_t n, float *out, struct error *err)
+{
+    const uint64_t vocab = model_output_dim(o->model), most = model_max_rows(o->model);
+    const uint32_t *cancel = interrupt_watch();
+    struct sequence *sequence = NULL;
+    uint8_t *want = malloc(most);
+    viv_status status = want ? sequence_create(o->model, &sequence, err) : error_nomem(err);
+    if (want)
+        memset(want, 1, most);
+    for (uint64_t at = 0; status == VIV_OK && at < n;) {
+        const float *rows;
+        uint64_t n_rows = size_min(most, n - at), n_out;
+        const viv_rows span = {.struct_size = sizeof span,
+                               .sequence = sequence,
+                               .n_rows = n_rows,
+                               .tokens = tokens + at,
+                               .want = want};
+        const viv_rows *const spans[] = {&span};
+        progress_show(&o->progress, "tokens", at, n);
+        status = model_step(o->model, spans, 1, cancel, &rows, &n_out, err);
+        if (status != VIV_OK)
+            break;
+        memcpy(out + at * vocab, rows, n_rows * vocab * sizeof *out);
+        at += n_rows;
+    }
+    progress_clear(&o->progress);
+    sequence_destroy(sequence);
+    free(want);
+    return status;
+}
+
+/* --- printing ------------------------------------------------------------------------------------------ */
+
+struct best {
+    int32_t id;
+    float logit;
+};
+
+/* The `n` largest, the lower id first among equals; NaN is below everything. */
+static void find_best(const float *logits, uint64_t vocab, struct best *best, size_t n)
+{
+    size_t found = 0;
+    for (uint64_t id = 0; id < vocab; id++) {
+        float logit = isnan(logits[id]) ? -INFINITY : logits[id];
+        if (found == n && logit <= best[n - 1].logit)
+            continue;
+        size_t at = found < n ? found++ : n - 1;
+        for (; at > 0 && best[at - 1].logit < logit; at--)
+            best[at] = best[at - 1];
+        best[at] = (struct best){(int32_t)id, logit};
+    }
+}
+
+static double log_sum(const float *logits, uint64_t vocab)
+{
+    double most = -INFINITY, sum = 0;
+    for (uint64_t i = 0; i < vocab; i++)
+        most = fmax(most, (double)logits[i]);
+    for (uint64_t i = 0; i < vocab; i++)
+        sum += exp((double)logits[i] - most);
+    return most + log(sum);
+}
+
+static json_t *number_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *best_json(const struct best *best, size_t n, double total, const struct tokenizer *t)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < n; i++) {
+        json_t *item = json_pack(
+            "{s:i, s:o, s:o, s:o}", "id", best[i].id, "piece", json_word(t ? tokenizer_piece(t, best[i].id) : NULL),
+            "logit", number_or_null(best[i].logit), "logprob", number_or_null((double)best[i].logit - total));
+        if (json_array_append_new(list, item) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static void print_piece(const struct tokenizer *t, int32_t id)
+{
+    const char *piece = t ? tokenizer_piece(t, id) : NULL;
+    printf("%d", id);
+    if (piece) {
+        fputs(" '", stdout);
+        print_safe(stdout, piece, strlen(piece));
+        putchar('\'');
+    }
+}
+
+static void print_best(const struct best *best, size_t n, double total, const struct tokenizer *t)
+{
+    for (size_t i = 0; i < n; i++) {
+        printf("    %10.5f  %5.1f%%  ", (double)best[i].logit, 100 * exp((double)best[i].logit - total));
+        print_piece(t, best[i].id);
+        putchar('\n');
+    }
+}
+
+static viv_status print_all(const struct logits_options *o, const int32_t *tokens, uint64_t n, const float *logits,
+                            uint64_t vocab, const struct tokenizer *t, struct error *err)
+{
+    size_t top = (size_t)size_min((uint64_t)o->top, vocab);
+    struct best *best = calloc(top, sizeof *best);
+    json_t *list = o->json ? json_array() : NULL;
+    viv_status status = best && (list || !o->json) ? VIV_OK : error_nomem(err);
+    for (uint64_t i = 0; status == VIV_OK && i < n; i++) {
+        const float *row = logits + i * vocab;
+        double total = log_sum(row, vocab);
+        find_best(row, vocab, best, top);
+        if (!o->json) {
+            printf("%" PRIu64 "  ", i);
+            print_piece(t, tokens[i]);
+            putchar('\n');
+            print_best(best, top, total, t);
+        } else if (json_array_append_new(list, json_pack("{s:i, s:o}", "token", tokens[i], "next",
+                                                         best_json(best, top, total, t))) != 0) {
+            status = error_nomem(err);
+        }
+    }
+    free(best);
+    if (status == VIV_OK && o->json)
+        return print_json(json_pack("{s:I, s:o}", "vocab_size", (json_int_t)vocab, "positions", list), false, err);
+    json_decref(list);
+    return status;
+}
+
+/* --- the verb ------------------------------------------------------------------------------------------ */
+
+/* Ids that the model has no row for would be read from beyond its embedding. */
+static viv_status check_tokens(const struct opened *o, const int32_t *tokens, uint64_t n, struct error *err)
+{
+    uint64_t vocab = model_graph(o->model)->vocab_size;
+    if (n == 0)
+        return error_set(err, VIV_EINVAL, "there are no tokens to run");
+    if (n > model_context(o->model))
+        return error_set(err, VIV_ELIMIT,
+                         "%" PRIu64 " tokens, but the context has room for %" PRIu64 " (--context N)", n,
+                         model_context(o->model));
+    for (uint64_t i = 0; i < n; i++)
+        if ((uint64_t)tokens[i] >= vocab)
+            return error_set(err, VIV_EINVAL,
+                             "token %d at position %" PRIu64 ": the model has tokens 0 to %" PRIu64, tokens[i], i,
+                             vocab - 1);
+    return VIV_OK;
+}
+
+static viv_status write_or_print(struct opened *o, const struct logits_options *options, const int32_t *tokens,
+                                 uint64_t n, struct error *err)
+{
+    const uint64_t vocab = model_output_dim(o->model);
+    const struct tokenizer *t = NULL;
+    struct error no_tokenizer;
+    struct buf npy = {0};
+    float *logits;
+    viv_status status = npy_begin(&npy, n, vocab, &logits, err);
+    if (status == VIV_OK)
+        status = compute(o, tokens, n, logits, err);
+    if (status == VIV_OK && options->output) {
+        status = file_write(options->output, npy.data, npy.size, err);
+        if (status == VIV_OK && options->json)
+            status = print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(options->output), "shape",
+                                          (json_int_t)n, (json_int_t)vocab),
+                                true, err);
+    } else if (status == VIV_OK) {
+        if (model_tokenizer(o->model, &t, &no_tokenizer) != VIV_OK)
+            t = NULL; /* ids speak for themselves */
+        status = print_all(options, tokens, n, logits, vocab, t, err);
+    }
+    buf_release(&npy);
+    return status;
+}
+
+static int logits(const struct arguments *a)
+{
+    const struct logits_options *options = a->options;
+    struct opened o = {0};
+    struct token_ids ids = {0};
+    struct error err = {0};
+    const struct tokenizer *t;
+    if ((options->text != NULL) + (options->tokens.n > 0) != 1)
+        return usage_error("logits", "either --tokens or --text is wanted");
+    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    if (status == VIV_OK && options->text) {
+        status = model_tokenizer(o.model, &t, &err);
+        if (status == VIV_OK)
+            status = tokenizer_encode(t, options->text, strlen(options->text),
+                                      options->no_special ? 0 : TOKENIZER_ADD_SPECIAL | TOKENIZER_PARSE_SPECIAL,
+                                      &ids, &err);
+    }
+    const int32_t *tokens = options->text ? ids.ids : options->tokens.ids;
+    uint64_t n = options->text ? ids.n : options->tokens.n;
+    if (status == VIV_OK)
+        status = check_tokens(&o, tokens, n, &err);
+    if (status == VIV_OK)
+        status = load_model(&o, &err);
+    if (status == VIV_OK)
+        status = write_or_print(&o, options, tokens, n, &err);
+    token_ids_release(&ids);
+    return close_opened(&o, status, &err);
+}
+
+const struct command command_logits = {
+    .name = "logits",
+    .summary = "the numbers behind every next token",
+    .words = "MODEL",
+    .text =
+        "Runs tokens through the model and gives the logits after each of them: all into a .npy file, or the best "
+        "few on standard output.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof(struct logits_options),
+    .examples = "viv logits shakespeare --text \"To be, or\"\n"
+                "viv logits shakespeare --tokens 1,2,3 -o logits.npy\n"
+                "viv logits shakespeare --tokens 1,2,3 --top 2 --json",
+    .group = GROUP_MEASURE,
+    .models = true,
+    .main = logits,
+};

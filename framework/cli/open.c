@@ -1,0 +1,95 @@
+#include "cli/open.h"
+
+#include "base/file.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "dir:dir" of --plugin-path, each made absolute: the user's own word may be relative, what the host takes may not.
+ */
+static viv_status join_plugin_path(const struct string_list *list, struct buf *out, struct error *err)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        char *absolute = realpath(list->items[i], NULL);
+        if (!absolute || !file_is_dir(absolute)) {
+            free(absolute);
+            return error_set(err, VIV_ENOTFOUND, "--plugin-path %s: there is no such directory", list->items[i]);
+        }
+        buf_printf(out, "%s%s", i ? ":" : "", absolute);
+        free(absolute);
+    }
+    return out->failed ? error_nomem(err) : VIV_OK;
+}
+
+viv_status open_host(struct opened *o, const struct common *common, bool retry, struct error *err)
+{
+    struct buf path = {0};
+    viv_status status = join_plugin_path(&common->plugin_path, &path, err);
+    const struct host_options options = {.plugin_path = path.size ? path.data : NULL,
+                                         .retry = retry,
+                                         .fastest = common->kernels && strcmp(common->kernels, "fastest") == 0};
+    if (status == VIV_OK)
+        status = host_create(&options, &o->host, err);
+    buf_release(&path);
+    progress_init(&o->progress);
+    return status;
+}
+
+viv_status open_world(struct opened *o, const struct common *common, struct error *err)
+{
+    viv_status status = o->host ? VIV_OK : open_host(o, common, false, err);
+    if (status == VIV_OK)
+        status = host_layers(o->host, &o->world.layers, err);
+    if (status == VIV_OK)
+        o->world.directories = host_spec_directories(o->host);
+    return status;
+}
+
+static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+    progress_show(ctx, what, done, total);
+}
+
+viv_status open_model(struct opened *o, const struct common *common, const char *name, struct error *err)
+{
+    viv_status status = o->world.layers ? VIV_OK : open_world(o, common, err);
+    if (status != VIV_OK)
+        return status;
+    const char *type = common->state_type;
+    const struct model_options options = {.host = host_viv(o->host),
+                                          .world = &o->world,
+                                          .find_scheduler = host_scheduler,
+                                          .find_ctx = o->host,
+                                          .scheduler = common->scheduler,
+                                          .n_threads = (uint32_t)common->threads,
+                                          .context = (uint64_t)common->context,
+                                          .state_dtype = !type                      ? -1
+                                                         : strcmp(type, "f32") == 0 ? VIV_F32
+                                                                                    : VIV_F16,
+                                          .progress = on_progress,
+                                          .progress_ctx = &o->progress};
+    return model_open(&options, name, &o->model, err);
+}
+
+viv_status load_model(struct opened *o, struct error *err)
+{
+    viv_status status = model_load(o->model, err);
+    progress_clear(&o->progress);
+    return status;
+}
+
+int close_opened(struct opened *o, viv_status status, struct error *err)
+{
+    const char *shrunk = file_map_any_broken();
+    progress_clear(&o->progress);
+    if (shrunk && status != VIV_ECANCELLED)
+        status =
+            error_set(err, VIV_EIO,
+                      "%s: the file has shrunk while it was in use: what was made from it is worthless", shrunk);
+    int exit_status = status == VIV_OK ? EXIT_DONE : fail(err);
+    model_close(o->model);
+    host_destroy(o->host);
+    *o = (struct opened){0};
+    return exit_status;
+}

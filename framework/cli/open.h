@@ -1,0 +1,31 @@
+/* open.h - from the common options and a MODEL to something that answers: host, world, model. */
+#ifndef CLI_OPEN_H
+#define CLI_OPEN_H
+
+#include "cli/cli.h"
+#include "cli/out.h"
+#include "host/host.h"
+#include "session/model.h"
+#include "spec/spec.h"
+
+struct opened {
+    struct host *host;
+    struct spec_world world; /* after open_world */
+    viv_model *model;        /* after open_model */
+    struct progress progress;
+};
+
+/* The host: plugins found. `retry`: those that failed are probed once more. */
+viv_status open_host(struct opened *o, const struct common *common, bool retry, struct error *err);
+/* And what specs are read against: layers, those of plugins too, and where specs lie. */
+viv_status open_world(struct opened *o, const struct common *common, struct error *err);
+/* And the model, its graph built, its weights mapped but not read. */
+viv_status open_model(struct opened *o, const struct common *common, const char *name, struct error *err);
+/* Makes it run, with a bar on a terminal. */
+viv_status load_model(struct opened *o, struct error *err);
+
+/* The exit status of a verb that ended with `status`, and its sentence. A file that has shrunk meanwhile makes a
+ * failure of any success. Closes everything; a zeroed struct is fine. */
+int close_opened(struct opened *o, viv_status status, struct error *err);
+
+#endif

@@ -1,0 +1,78 @@
+/* options.h - one parser for all subcommands: a table says what there is, from which come parsing, checks, help and
+ * the nearest word when one is wrong. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What an option writes into. */
+enum option_kind {
+    OPTION_FLAG,    /* bool */
+    OPTION_INT,     /* int64_t */
+    OPTION_FLOAT,   /* double */
+    OPTION_STRING,  /* const char * */
+    OPTION_CHOICE,  /* const char *: one of the words of `choices` */
+    OPTION_STRINGS, /* struct string_list: may be said several times */
+    OPTION_IDS,     /* struct id_list: "1,2,3"; several times: one after another */
+    OPTION_BIAS     /* struct bias_list: "17=-2.5"; may be said several times */
+};
+
+struct option {
+    const char *name; /* "threads" */
+    char letter;      /* 'n' for -n, or 0 */
+    enum option_kind kind;
+    size_t offset;       /* where in the options it is written */
+    const char *value;   /* what --help calls the value: "N" */
+    const char *help;    /* one sentence without a full stop */
+    double min, max;     /* of numbers: inclusive */
+    const char *choices; /* "f32|f16" */
+};
+
+struct string_list {
+    const char **items;
+    size_t n, capacity;
+};
+struct id_list {
+    int32_t *ids;
+    size_t n, capacity;
+};
+struct bias_list {
+    struct bias {
+        int32_t id;
+        float value;
+    } * items;
+    size_t n, capacity;
+};
+
+/* What every verb takes; the first member of its options. */
+struct common {
+    struct string_list plugin_path;
+    const char *scheduler, *kernels, *state_type;
+    int64_t threads, context;
+};
+#define COMMON_DEFAULTS                                                                                            \
+    {                                                                                                              \
+        .threads = 0, .context = 0                                                                                 \
+    }
+extern const struct option common_options[];
+
+struct arguments {
+    const struct command *command;
+    const void *options; /* of the command's type */
+    const char **words;  /* [n_words] what came without dashes */
+    size_t n_words;
+};
+
+enum { ARGUMENTS_OK = -1 };
+
+/* Parses argv[1..argc). ARGUMENTS_OK, or the status to exit with: --help was printed, or a sentence about what is
+ * wrong. */
+int arguments_parse(struct arguments *a, const struct command *command, int argc, char **argv);
+void arguments_release(struct arguments *a);
+
+/* `viv run --help`. */
+void print_command_help(const struct command *command);
+
+#endif

@@ -1,0 +1,222 @@
+#include "cli/out.h"
+
+#include "base/buf.h"
+#include "base/utf8.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- JSON ---------------------------------------------------------------------------------------------- */
+
+json_t *json_text(const char *text, size_t n)
+{
+    if (utf8_valid(text, n))
+        return json_stringn_nocheck(text, n);
+    struct buf mended = {0};
+    for (size_t i = 0; i < n;) {
+        uint32_t c;
+        size_t length = utf8_decode(text + i, n - i, &c);
+        if (length)
+            buf_append(&mended, text + i, length);
+        else
+            buf_puts(&mended, "\xEF\xBF\xBD");
+        i += length ? length : 1;
+    }
+    json_t *value = mended.failed ? NULL : json_stringn_nocheck(buf_text(&mended), mended.size);
+    buf_release(&mended);
+    return value;
+}
+
+json_t *json_word(const char *text)
+{
+    return text ? json_text(text, strlen(text)) : json_null();
+}
+
+viv_status print_json(json_t *value, bool compact, struct error *err)
+{
+    if (!value)
+        return error_nomem(err);
+    char *text = json_dumps(value, compact ? JSON_COMPACT : JSON_INDENT(2));
+    json_decref(value);
+    if (!text)
+        return error_nomem(err);
+    puts(text);
+    free(text);
+    return VIV_OK;
+}
+
+/* --- figures ------------------------------------------------------------------------------------------- */
+
+/* value below `base` of the largest fitting unit, three digits */
+static struct figure figure_of(double value, double base, const char *const *units, size_t n_units)
+{
+    struct figure f;
+    size_t unit = 0;
+    while (value >= base * 0.9995 && unit + 1 < n_units) {
+        value /= base;
+        unit++;
+    }
+    int decimals = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    snprintf(f.text, sizeof f.text, "%.*f%s", decimals, value, units[unit]);
+    return f;
+}
+
+struct figure human_bytes(uint64_t bytes)
+{
+    static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB"};
+    return figure_of((double)bytes, 1024, units, sizeof units / sizeof *units);
+}
+
+struct figure human_count(uint64_t n)
+{
+    static const char *const units[] = {"", " K", " M", " B", " T"};
+    return figure_of((double)n, 1000, units, sizeof units / sizeof *units);
+}
+
+struct figure human_seconds(double seconds)
+{
+    struct figure f;
+    if (seconds < 1)
+        snprintf(f.text, sizeof f.text, "%.3g ms", seconds * 1e3);
+    else
+        snprintf(f.text, sizeof f.text, "%.3g s", seconds);
+    return f;
+}
+
+void print_safe(FILE *f, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool c1 = c == 0xC2 && i + 1 < n && ((unsigned char)text[i + 1] & 0xE0) == 0x80;
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F)
+            fprintf(f, "\\x%02x", c);
+        else if (c1)
+            fprintf(f, "\\x%02x", (unsigned char)text[++i]);
+        else
+            putc(c, f);
+    }
+}
+
+/* --- columns ------------------------------------------------------------------------------------------- */
+
+void columns_add(struct columns *c, const char *format, ...)
+{
+    va_list args;
+    char *cell = NULL;
+    va_start(args, format);
+    if (c->failed || !VEC_RESERVE(c->cells, c->n, c->capacity) || vasprintf(&cell, format, args) < 0)
+        c->failed = true;
+    else
+        c->cells[c->n++] = cell;
+    va_end(args);
+}
+
+/* Characters that a terminal shows: bytes that do not continue one. */
+static int text_width(const char *s)
+{
+    int n = 0;
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xC0) != 0x80;
+    return n;
+}
+
+static void print_cell(const struct columns *c, size_t i, int width, bool last)
+{
+    int padding = width - text_width(c->cells[i]);
+    bool right = c->align[i % strlen(c->align)] == 'r';
+    if (right)
+        printf("%*s", padding, "");
+    print_safe(stdout, c->cells[i], strlen(c->cells[i]));
+    if (!last)
+        printf("%*s", right ? 2 : padding + 2, "");
+}
+
+viv_status columns_print(struct columns *c, int indent, struct error *err)
+{
+    enum { MOST = 16 };
+    int widths[MOST] = {0};
+    size_t n = strlen(c->align);
+    for (size_t i = 0; i < c->n; i++) {
+        int width = text_width(c->cells[i]);
+        if (width > widths[i % n])
+            widths[i % n] = width;
+    }
+    for (size_t i = 0; i < c->n && !c->failed; i++) {
+        bool last = i % n + 1 == n;
+        if (i % n == 0)
+            printf("%*s", indent, "");
+        print_cell(c, i, widths[i % n], last);
+        if (last)
+            putchar('\n');
+    }
+    for (size_t i = 0; i < c->n; i++)
+        free(c->cells[i]);
+    free(c->cells);
+    bool failed = c->failed;
+    *c = (struct columns){.align = c->align};
+    return failed ? error_nomem(err) : VIV_OK;
+}
+
+/* --- progress ------------------------------------------------------------------------------------------ */
+
+void progress_init(struct progress *p)
+{
+    *p = (struct progress){.on = isatty(STDERR_FILENO)};
+}
+
+void progress_show(struct progress *p, const char *what, uint64_t done, uint64_t total)
+{
+    enum { WIDTH = 30 };
+    double now = p->on ? seconds_now() : 0;
+    if (!p->on || total == 0 || (now - p->last < 0.1 && done < total))
+        return;
+    if (p->last == 0 && done < total) { /* what ends within a tenth of a second needs no bar */
+        p->last = now;
+        return;
+    }
+    if (done >= total) {
+        progress_clear(p);
+        return;
+    }
+    char bar[WIDTH + 1];
+    int filled = (int)((double)done / (double)total * WIDTH);
+    memset(bar, '.', WIDTH);
+    memset(bar, '#', (size_t)filled);
+    bar[WIDTH] = '\0';
+    fprintf(stderr, "\r\033[K[%s] %3.0f%% ", bar, 100 * (double)done / (double)total);
+    print_safe(stderr, what ? what : "", what ? strlen(what) : 0);
+    fflush(stderr);
+    p->last = now;
+    p->drawn = true;
+}
+
+void progress_clear(struct progress *p)
+{
+    if (p->drawn)
+        fputs("\r\033[K", stderr);
+    p->drawn = false;
+    p->last = 0;
+}
+
+double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+uint64_t memory_peak(void)
+{
+    uint64_t kib = 0;
+    char line[128];
+    FILE *f = fopen("/proc/self/status", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kib = strtoull(line + 6, NULL, 10);
+    if (f)
+        fclose(f);
+    return kib * 1024;
+}

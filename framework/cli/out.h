@@ -1,0 +1,58 @@
+/* out.h - what verbs print: JSON, columns, sizes for people, a progress bar. */
+#ifndef CLI_OUT_H
+#define CLI_OUT_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* A JSON string of bytes that may be anything: what is not UTF-8 becomes U+FFFD. NULL when memory is out. */
+json_t *json_text(const char *text, size_t n);
+json_t *json_word(const char *text); /* the same of a terminated string; null for NULL */
+/* Prints a value and a newline on standard output, one member per line unless `compact`, and releases it. A NULL
+ * value is one that could not be built for lack of memory. */
+viv_status print_json(json_t *value, bool compact, struct error *err);
+
+/* "12.3 MiB", "259.9 K", "0.52 ms": at most 15 characters. */
+struct figure {
+    char text[16];
+};
+struct figure human_bytes(uint64_t bytes);
+struct figure human_count(uint64_t n);
+struct figure human_seconds(double seconds);
+
+/* Text from files, so that no escape sequence of theirs reaches a terminal: control characters as \x1b, line feeds
+ * and tabs as they are. */
+void print_safe(FILE *f, const char *text, size_t n);
+
+/* Cells in columns, printed all at once so that their widths are known. */
+struct columns {
+    const char *align; /* "lrr": a letter for each column */
+    char **cells;
+    size_t n, capacity;
+    bool failed; /* memory was out */
+};
+void columns_add(struct columns *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Prints the rows with `indent` spaces before each, and empties it. */
+viv_status columns_print(struct columns *c, int indent, struct error *err);
+
+/* A bar on standard error when that is a terminal, else nothing. */
+struct progress {
+    bool on, drawn;
+    double last; /* when it was drawn */
+};
+void progress_init(struct progress *p);
+void progress_show(struct progress *p, const char *what, uint64_t done, uint64_t total);
+void progress_clear(struct progress *p);
+
+/* Seconds of a clock that only goes forward. */
+double seconds_now(void);
+/* The most memory that this process has had in use: resident bytes, shared pages of mapped files among them. 0:
+ * unknown. */
+uint64_t memory_peak(void);
+
+#endif

@@ -1,0 +1,183 @@
+/* viv spec - the language that architectures are written in: check, expand, schema, list. */
+#include "base/near.h"
+#include "cli/open.h"
+
+#include <string.h>
+
+struct spec_options {
+    struct common common;
+    bool json, hash;
+};
+
+#define OPT(field) offsetof(struct spec_options, field)
+static const struct option table[] = {
+    {"hash", 0, OPTION_FLAG, OPT(hash), NULL, "of expand: print the SHA-256 of the expansion instead", 0, 0, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "of check and list: one JSON object", 0, 0, NULL},
+    {0}};
+
+/* --- check --------------------------------------------------------------------------------------------- */
+
+/* Reads a spec; where its numbers are all known, also builds its graph. *built tells which it was. */
+static viv_status check_one(struct opened *o, const struct common *common, const char *name, bool *built,
+                            struct error *err)
+{
+    struct spec *s = NULL;
+    struct expansion *e = NULL;
+    viv_status status = spec_open(&o->world, name, &s, err);
+    *built = false;
+    if (status == VIV_OK && !spec_checkpoint(s)) {
+        status = spec_expand(s, NULL, &e, err);
+        expansion_destroy(e);
+        /* a family waits for a checkpoint to give it numbers; that is no fault of the spec's */
+        if (status == VIV_ENOTFOUND) {
+            spec_close(s);
+            return VIV_OK;
+        }
+    }
+    spec_close(s);
+    if (status == VIV_OK)
+        status = open_model(o, common, name, err);
+    *built = status == VIV_OK;
+    model_close(o->model);
+    o->model = NULL;
+    return status;
+}
+
+static viv_status check(struct opened *o, const struct arguments *a, struct error *err)
+{
+    const struct spec_options *options = a->options;
+    json_t *list = options->json ? json_array() : NULL;
+    viv_status worst = VIV_OK;
+    for (size_t i = 1; i < a->n_words; i++) {
+        bool built;
+        if (worst != VIV_OK && !options->json)
+            fail(err); /* the last one is told by whoever called us */
+        viv_status status = check_one(o, &options->common, a->words[i], &built, err);
+        if (status != VIV_OK)
+            worst = status;
+        if (options->json) {
+            json_t *item = json_pack("{s:o, s:b, s:b, s:o}", "spec", json_word(a->words[i]), "ok", status == VIV_OK,
+                                     "built", built, "error", json_word(status == VIV_OK ? NULL : err->text));
+            if (json_array_append_new(list, item) != 0) {
+                json_decref(list);
+                return error_nomem(err);
+            }
+        } else if (status == VIV_OK) {
+            printf("%s: %s\n", a->words[i],
+                   built ? "correct, its graph can be built" : "correct, its numbers come with a checkpoint");
+            worst = worst == VIV_OK ? VIV_OK : worst;
+        }
+    }
+    if (options->json &&
+        print_json(json_pack("{s:b, s:o}", "ok", worst == VIV_OK, "specs", list), false, err) != VIV_OK)
+        return VIV_ENOMEM;
+    return worst;
+}
+
+/* --- expand, schema, list ------------------------------------------------------------------------------ */
+
+static viv_status expand(struct opened *o, const struct arguments *a, struct error *err)
+{
+    const struct spec_options *options = a->options;
+    struct buf text = {0};
+    char hex[65];
+    viv_status status = open_model(o, &options->common, a->words[1], err);
+    if (status == VIV_OK && options->hash) {
+        status = expansion_hash(model_expansion(o->model), hex, err);
+        if (status == VIV_OK)
+            puts(hex);
+    } else if (status == VIV_OK) {
+        status = expansion_print(model_expansion(o->model), &text, err);
+        if (status == VIV_OK)
+            fwrite(buf_text(&text), 1, text.size, stdout);
+    }
+    buf_release(&text);
+    return status;
+}
+
+static viv_status schema(struct opened *o, const struct arguments *a, struct error *err)
+{
+    struct buf text = {0};
+    (void)a;
+    viv_status status = spec_schema(&o->world, &text, err);
+    if (status == VIV_OK)
+        fwrite(buf_text(&text), 1, text.size, stdout);
+    buf_release(&text);
+    return status;
+}
+
+static viv_status list(struct opened *o, const struct arguments *a, struct error *err)
+{
+    const struct spec_options *options = a->options;
+    struct spec_listing l = {0};
+    json_t *names = options->json ? json_array() : NULL;
+    viv_status status = spec_list(&o->world, &l, err);
+    for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
+        if (!options->json)
+            puts(l.names[i]);
+        else if (json_array_append_new(names, json_word(l.names[i])) != 0)
+            status = error_nomem(err);
+    }
+    spec_listing_release(&l);
+    if (status == VIV_OK && options->json)
+        return print_json(json_pack("{s:o}", "specs", names), false, err);
+    json_decref(names);
+    return status;
+}
+
+static const struct action {
+    const char *name;
+    size_t least, most; /* words after it */
+    viv_status (*run)(struct opened *o, const struct arguments *a, struct error *err);
+} actions[] = {
+    {"check", 1, SIZE_MAX, check}, {"expand", 1, 1, expand}, {"schema", 0, 0, schema}, {"list", 0, 0, list}};
+
+static int unknown_action(const char *word)
+{
+    const char *const names[] = {"check", "expand", "schema", "list"};
+    const char *near = near_word(word, names, 4);
+    if (near)
+        return usage_error("spec", "there is no 'spec %s'; did you mean 'spec %s'?", word, near);
+    return usage_error("spec", "there is no 'spec %s'", word);
+}
+
+static int spec(const struct arguments *a)
+{
+    const struct spec_options *options_given = a->options;
+    const struct action *action = NULL;
+    struct opened o = {0};
+    struct error err = {0};
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+        if (strcmp(actions[i].name, a->words[0]) == 0)
+            action = &actions[i];
+    if (!action)
+        return unknown_action(a->words[0]);
+    if (a->n_words - 1 < action->least)
+        return usage_error("spec", "MODEL is missing after '%s'", action->name);
+    if (a->n_words - 1 > action->most)
+        return usage_error("spec", "nothing is expected where '%s' stands", a->words[1 + action->most]);
+    viv_status status = open_world(&o, &options_given->common, &err);
+    if (status == VIV_OK)
+        status = action->run(&o, a, &err);
+    return close_opened(&o, status, &err);
+}
+
+const struct command command_spec = {
+    .name = "spec",
+    .summary = "check, expand and list specs; their JSON schema",
+    .words = "check|expand|schema|list [MODEL]...",
+    .text =
+        "check reads specs and says what is wrong with them, with file, line and column; expand prints a model in "
+        "its "
+        "flat form, every layer and weight written out; schema prints a JSON Schema for editors; list names the "
+        "specs that can be named. man viv-spec describes the language.",
+    .options = table,
+    .options_size = sizeof(struct spec_options),
+    .examples = "viv spec list\n"
+                "viv spec check llama shakespeare\n"
+                "viv spec expand shakespeare\n"
+                "viv spec expand shakespeare --hash\n"
+                "viv spec schema > viv-schema.json",
+    .group = GROUP_FRAMEWORK,
+    .main = spec,
+};

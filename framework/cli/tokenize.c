@@ -1,0 +1,185 @@
+/* viv tokenize - between text and token ids. */
+#include "base/file.h"
+#include "cli/input.h"
+#include "cli/open.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct tokenize_options {
+    struct common common;
+    const char *file;
+    struct id_list decode;
+    bool json, pieces, no_special;
+};
+
+#define OPT(field) offsetof(struct tokenize_options, field)
+static const struct option table[] = {
+    {"file", 'f', OPTION_STRING, OPT(file), "FILE", "the text is in a file, all of it as it stands", 0, 0, NULL},
+    {"decode", 'd', OPTION_IDS, OPT(decode), "IDS", "the other way: print the text of 1,2,3", 0, 0, NULL},
+    {"pieces", 0, OPTION_FLAG, OPT(pieces), NULL, "each id with its piece of the vocabulary, one per line", 0, 0,
+     NULL},
+    {"no-special", 0, OPTION_FLAG, OPT(no_special), NULL,
+     "without what the tokenizer puts around a text, special tokens in it being plain text; with --decode, leave "
+     "special "
+     "tokens out",
+     0, 0, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "one JSON object: {\"ids\": [...]}, or {\"text\": ...}", 0, 0, NULL},
+    {0}};
+
+static const uint64_t LONGEST_TEXT = (uint64_t)1 << 30;
+
+/* --- the tokenizer of whatever was named --------------------------------------------------------------- */
+
+struct source {
+    struct opened opened; /* for a spec's name */
+    struct checkpoint checkpoint;
+    struct tokenizer *own;             /* opened here */
+    const struct tokenizer *tokenizer; /* the one to use */
+};
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* A tokenizer's own file, a checkpoint (weights are not needed, a vocabulary is enough), or a spec. */
+static viv_status open_tokenizer(struct source *s, const struct common *common, const char *name, struct error *err)
+{
+    viv_status status;
+    if (!file_is_dir(name) && file_exists(name) && (ends_with(name, ".json") || ends_with(name, ".model"))) {
+        status = tokenizer_open_file(name, &s->own, err);
+    } else if (checkpoint_probe(name)) {
+        status = checkpoint_open(&s->checkpoint, name, err);
+        if (status == VIV_OK)
+            status = tokenizer_open(&s->checkpoint, &s->own, err);
+    } else if (file_is_dir(name)) { /* of a tokenizer alone */
+        char *path = path_join(name, "tokenizer.json");
+        if (path && !file_exists(path)) {
+            free(path);
+            path = path_join(name, "tokenizer.model");
+        }
+        status = path ? tokenizer_open_file(path, &s->own, err) : error_nomem(err);
+        free(path);
+    } else {
+        status = open_model(&s->opened, common, name, err);
+        if (status == VIV_OK)
+            status = model_tokenizer(s->opened.model, &s->tokenizer, err);
+        return status;
+    }
+    s->tokenizer = s->own;
+    return status;
+}
+
+static int close_tokenizer(struct source *s, viv_status status, struct error *err)
+{
+    tokenizer_destroy(s->own);
+    int exit_status = close_opened(&s->opened, status, err);
+    checkpoint_close(&s->checkpoint);
+    return exit_status;
+}
+
+/* --- both ways ----------------------------------------------------------------------------------------- */
+
+static viv_status print_ids_json(const struct tokenizer *t, const struct token_ids *ids, bool pieces,
+                                 struct error *err)
+{
+    json_t *array = json_array(), *words = pieces ? json_array() : NULL;
+    bool ok = array && (!pieces || words);
+    for (size_t i = 0; ok && i < ids->n; i++) {
+        ok = json_array_append_new(array, json_integer(ids->ids[i])) == 0;
+        if (ok && pieces)
+            ok = json_array_append_new(words, json_word(tokenizer_piece(t, ids->ids[i]))) == 0;
+    }
+    if (!ok) {
+        json_decref(array);
+        json_decref(words);
+        return error_nomem(err);
+    }
+    return print_json(json_pack("{s:o, s:o*}", "ids", array, "pieces", words), true, err);
+}
+
+static viv_status print_ids(const struct tokenizer *t, const struct token_ids *ids,
+                            const struct tokenize_options *o, struct error *err)
+{
+    if (o->json)
+        return print_ids_json(t, ids, o->pieces, err);
+    for (size_t i = 0; i < ids->n; i++) {
+        const char *piece = o->pieces ? tokenizer_piece(t, ids->ids[i]) : NULL;
+        printf(o->pieces ? "%d\t" : i ? " %d" : "%d", ids->ids[i]);
+        if (piece)
+            print_safe(stdout, piece, strlen(piece));
+        if (o->pieces)
+            putchar('\n');
+    }
+    if (!o->pieces)
+        putchar('\n');
+    return VIV_OK;
+}
+
+static viv_status encode(const struct tokenizer *t, const struct arguments *a, struct error *err)
+{
+    const struct tokenize_options *o = a->options;
+    struct buf text = {0};
+    struct token_ids ids = {0};
+    viv_status status = VIV_OK;
+    if (a->n_words > 1)
+        status = buf_puts(&text, a->words[1]) ? VIV_OK : error_nomem(err);
+    else
+        status = o->file ? file_read(o->file, LONGEST_TEXT, &text, err) : read_stdin(LONGEST_TEXT, &text, err);
+    if (status == VIV_OK)
+        status = tokenizer_encode(t, buf_text(&text), text.size,
+                                  o->no_special ? 0 : TOKENIZER_ADD_SPECIAL | TOKENIZER_PARSE_SPECIAL, &ids, err);
+    if (status == VIV_OK)
+        status = print_ids(t, &ids, o, err);
+    token_ids_release(&ids);
+    buf_release(&text);
+    return status;
+}
+
+static viv_status decode(const struct tokenizer *t, const struct tokenize_options *o, struct error *err)
+{
+    struct buf text = {0};
+    viv_status status =
+        tokenizer_decode(t, o->decode.ids, o->decode.n, o->no_special ? TOKENIZER_SKIP_SPECIAL : 0, &text, err);
+    if (status == VIV_OK && o->json) {
+        status = print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, err);
+    } else if (status == VIV_OK) {
+        fwrite(buf_text(&text), 1, text.size, stdout);
+        putchar('\n');
+    }
+    buf_release(&text);
+    return status;
+}
+
+static int tokenize(const struct arguments *a)
+{
+    const struct tokenize_options *o = a->options;
+    struct source s = {0};
+    struct error err = {0};
+    if ((a->n_words > 1) + (o->file != NULL) + (o->decode.n > 0) > 1)
+        return usage_error("tokenize", "one of TEXT, --file and --decode is wanted, not several");
+    viv_status status = open_tokenizer(&s, &o->common, a->words[0], &err);
+    if (status == VIV_OK)
+        status = o->decode.n ? decode(s.tokenizer, o, &err) : encode(s.tokenizer, a, &err);
+    return close_tokenizer(&s, status, &err);
+}
+
+const struct command command_tokenize = {
+    .name = "tokenize",
+    .summary = "text to token ids and back",
+    .words = "MODEL [TEXT]",
+    .text =
+        "Prints the ids of TEXT, of a file, or of standard input, exactly as the model would see them. Beside what "
+        "MODEL is elsewhere, a tokenizer.json, a tokenizer.model or a GGUF file with a vocabulary alone will do.",
+    .options = table,
+    .options_size = sizeof(struct tokenize_options),
+    .examples = "viv tokenize shakespeare \"To be, or not to be\"\n"
+                "viv tokenize shakespeare \"To be\" --pieces\n"
+                "viv tokenize shakespeare \"To be\" --json\n"
+                "viv tokenize shakespeare --decode 17,4,9",
+    .group = GROUP_MEASURE,
+    .models = true,
+    .main = tokenize,
+};

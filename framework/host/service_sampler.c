@@ -1,0 +1,44 @@
+/* service_sampler.c - viv.sampler: choosing tokens, for pipelines. */
+#include "host/service.h"
+#include "session/sample.h"
+
+#include <vivarium/sampler.h>
+
+static viv_status leave(const struct error *err, viv_status status)
+{
+    if (status != VIV_OK)
+        error_leave(status, err->text);
+    return status;
+}
+
+static viv_status create(const viv_sampling *sampling, uint64_t vocab_size, void **sampler)
+{
+    struct sampler *s;
+    struct error err;
+    viv_status status = sampler_create(sampling, vocab_size, &s, &err);
+    if (status == VIV_OK)
+        *sampler = s;
+    return leave(&err, status);
+}
+
+static viv_status see(void *sampler, const int32_t *tokens, uint64_t n)
+{
+    sampler_see(sampler, tokens, n);
+    return VIV_OK;
+}
+
+static viv_status choose(void *sampler, const float *logits, int32_t *token, float *logprob)
+{
+    struct error err;
+    return leave(&err, sampler_choose(sampler, logits, token, logprob, &err));
+}
+
+static void destroy(void *sampler)
+{
+    sampler_destroy(sampler);
+}
+
+static const viv_samplers sampler = {
+    .struct_size = sizeof(viv_samplers), .create = create, .see = see, .choose = choose, .destroy = destroy};
+
+const struct service service_sampler = {.id = VIV_SERVICE_SAMPLER, .table = &sampler};
