@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Writes a GGUF file of random weights in the shape of a real model, to measure speed with.
+
+    make_random_gguf.py --shape llama-3.2-1b --type q8_0 -o /dev/shm/1b-q8_0.gguf
+
+Needs numpy. Matrices are of the type asked for, the embedding (which is also the head) included, norms are F32: what
+"pure" quantization makes. The vocabulary holds the 256 bytes and numbered words, with the merges that make them, so
+that every engine that reads GGUF loads it.
+"""
+import argparse
+import struct
+
+import numpy as np
+
+SHAPES = {
+    "llama-3.2-1b": dict(hidden=2048, layers=16, heads=32, kv_heads=8, head_dim=64, ffn=8192, vocab=128256, context=131072),
+    "tiny": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=512, vocab=1024, context=2048),
+}
+TYPES = {"f32": (0, 1, 4), "f16": (1, 1, 2), "q4_0": (2, 32, 18), "q8_0": (8, 32, 34), "bf16": (30, 1, 2)}
+ALIGNMENT = 32
+
+
+def text(s):
+    b = s.encode()
+    return struct.pack("<Q", len(b)) + b
+
+
+def kv(key, kind, value):
+    """One metadata entry; a list of texts is packed as such."""
+    codes = {"u32": (4, "<I"), "i32": (5, "<i"), "f32": (6, "<f"), "bool": (7, "<?")}
+    if kind == "text":
+        return text(key) + struct.pack("<I", 8) + text(value)
+    if kind == "texts":
+        return text(key) + struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(text, value))
+    if kind == "i32s":
+        return text(key) + struct.pack("<IIQ", 9, 5, len(value)) + np.asarray(value, "<i4").tobytes()
+    code, form = codes[kind]
+    return text(key) + struct.pack("<I", code) + struct.pack(form, value)
+
+
+def byte_letters():
+    """GPT-2's letters for the 256 bytes."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letters, n = {}, 0
+    for b in range(256):
+        letters[b] = chr(b) if b in plain else chr(256 + n)
+        n += b not in plain
+    return [letters[b] for b in range(256)]
+
+
+def vocabulary(size):
+    """Words grow by one letter from words that are there, so that each has its merge."""
+    letters = byte_letters()
+    tokens, merges, seen = list(letters), [], set(letters)
+    usable = [c for c in letters if c.isascii() and c.isalpha()] + ["\u0120"]
+    parent = 0
+    while len(tokens) < size - 2:
+        word = tokens[parent] if parent else "\u0120"
+        for c in usable:
+            if word + c not in seen and len(tokens) < size - 2 and len(word) < 24:
+                seen.add(word + c)
+                tokens.append(word + c)
+                merges.append(f"{word} {c}")
+        parent += 1
+        while parent < 256 and tokens[parent] not in usable:
+            parent += 1
+    return tokens + ["<|begin_of_text|>", "<|end_of_text|>"], merges
+
+
+def random_rows(rng, kind, rows, columns):
+    """Bytes of `rows` rows whose weights have a deviation of about 0.02."""
+    if kind in ("f32", "f16"):
+        x = rng.standard_normal((rows, columns), dtype=np.float32) * 0.02
+        return x.astype("<f4" if kind == "f32" else "<f2").tobytes()
+    if kind == "bf16":
+        x = rng.standard_normal((rows, columns), dtype=np.float32) * 0.02
+        return (x.view("<u4") >> 16).astype("<u2").tobytes()
+    blocks = rows * columns // 32
+    n = 32 if kind == "q8_0" else 16
+    out = np.empty((blocks, 2 + n), np.uint8)
+    scale = 0.02 / (74 if kind == "q8_0" else 4.6)
+    out[:, :2] = (scale * (1 + 0.2 * rng.random(blocks, dtype=np.float32))).astype("<f2").view(np.uint8).reshape(-1, 2)
+    out[:, 2:] = rng.integers(0, 256, (blocks, n), dtype=np.uint8)
+    return out.tobytes()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=SHAPES, default="llama-3.2-1b")
+    parser.add_argument("--type", choices=TYPES, default="q8_0")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("-o", "--output", required=True)
+    args = parser.parse_args()
+    s = SHAPES[args.shape]
+    q, k = s["heads"] * s["head_dim"], s["kv_heads"] * s["head_dim"]
+
+    tensors = [("token_embd.weight", args.type, (s["vocab"], s["hidden"])), ("output_norm.weight", "f32", (s["hidden"],)),
+               ("rope_freqs.weight", "f32", (s["head_dim"] // 2,))]
+    for i in range(s["layers"]):
+        matrices = dict(attn_q=(q, s["hidden"]), attn_k=(k, s["hidden"]), attn_v=(k, s["hidden"]), attn_output=(s["hidden"], q),
+                        ffn_gate=(s["ffn"], s["hidden"]), ffn_up=(s["ffn"], s["hidden"]), ffn_down=(s["hidden"], s["ffn"]))
+        tensors += [(f"blk.{i}.attn_norm.weight", "f32", (s["hidden"],)), (f"blk.{i}.ffn_norm.weight", "f32", (s["hidden"],))]
+        tensors += [(f"blk.{i}.{name}.weight", args.type, shape) for name, shape in matrices.items()]
+
+    tokens, merges = vocabulary(s["vocab"])
+    metadata = [
+        kv("general.architecture", "text", "llama"), kv("general.name", "text", f"random {args.shape}"),
+        kv("general.file_type", "u32", {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 7, "bf16": 32}[args.type]),
+        kv("llama.block_count", "u32", s["layers"]), kv("llama.context_length", "u32", s["context"]),
+        kv("llama.embedding_length", "u32", s["hidden"]), kv("llama.feed_forward_length", "u32", s["ffn"]),
+        kv("llama.attention.head_count", "u32", s["heads"]), kv("llama.attention.head_count_kv", "u32", s["kv_heads"]),
+        kv("llama.attention.layer_norm_rms_epsilon", "f32", 1e-5), kv("llama.rope.freq_base", "f32", 500000.0),
+        kv("llama.rope.dimension_count", "u32", s["head_dim"]), kv("llama.vocab_size", "u32", s["vocab"]),
+        kv("tokenizer.ggml.model", "text", "gpt2"), kv("tokenizer.ggml.pre", "text", "llama-bpe"),
+        kv("tokenizer.ggml.tokens", "texts", tokens),
+        kv("tokenizer.ggml.token_type", "i32s", [1] * (len(tokens) - 2) + [3, 3]),
+        kv("tokenizer.ggml.merges", "texts", merges),
+        kv("tokenizer.ggml.bos_token_id", "u32", len(tokens) - 2), kv("tokenizer.ggml.eos_token_id", "u32", len(tokens) - 1),
+    ]
+
+    entries, offset = [], 0
+    for name, kind, shape in tensors:
+        code, block, size = TYPES[kind]
+        entries.append(text(name) + struct.pack("<I", len(shape)) + b"".join(struct.pack("<Q", d) for d in reversed(shape)) +
+                       struct.pack("<IQ", code, offset))
+        offset += -(-int(np.prod(shape)) // block * size // ALIGNMENT) * ALIGNMENT
+    rng = np.random.default_rng(args.seed)
+    with open(args.output, "wb") as f:
+        f.write(struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(metadata)) + b"".join(metadata) + b"".join(entries))
+        f.write(b"\0" * (-f.tell() % ALIGNMENT))
+        for name, kind, shape in tensors:
+            if len(shape) == 1:
+                f.write(np.ones(shape, "<f4").tobytes())
+            else:
+                for first in range(0, shape[0], 4096):
+                    f.write(random_rows(rng, kind, min(4096, shape[0] - first), shape[1]))
+            f.write(b"\0" * (-f.tell() % ALIGNMENT))
+
+
+if __name__ == "__main__":
+    main()
