@@ -1,12 +1,15 @@
 #include "spec/expr.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64, MAX_LENGTH = 4096, MAX_NAME = 256 };
+enum { MAX_DEPTH = 64, MAX_LENGTH = 4096, MAX_NAME = 256, QUOTE = 80 };
 
 enum token_kind { T_END, T_INT, T_FLOAT, T_TEXT, T_NAME, T_OPERATOR };
 
@@ -20,6 +23,7 @@ struct token {
 struct parser {
     struct arena *arena;
     const char *text, *at;
+    char quote[QUOTE + 4]; /* the text, or its beginning and "...", for errors */
     const struct expr_scope *scope;
     struct token token;
     struct error *err;
@@ -30,7 +34,7 @@ struct parser {
 
 static viv_status bad(struct parser *p, viv_status status, const char *sentence)
 {
-    return error_set(p->err, status, "'%s': %s", p->text, sentence);
+    return error_set(p->err, status, "'%s': %s", p->quote, sentence);
 }
 
 /* --- words --------------------------------------------------------------------------------------------------- */
@@ -51,7 +55,7 @@ static bool is_among(const char *word, const char *const *words)
 /* What other readers of YAML, or other languages, take for a boolean or for nothing. */
 static bool is_foreign(const char *word)
 {
-    static const char *const words[] = {"yes", "no", "on", "off", "y", "n", "null", "true", "false", "none", NULL};
+    static const char *const words[] = {"yes", "no", "on", "off", "null", "true", "false", "none", NULL};
     return is_among(word, words);
 }
 
@@ -136,7 +140,7 @@ static viv_status advance(struct parser *p)
         return is_name_char(*p->at) ? bad(p, VIV_ELIMIT, "a name too long") : VIV_OK;
     }
     if (!strchr("=!<>+-*/%()[],", c))
-        return error_set(p->err, VIV_EINVAL, "'%s': unexpected '%c'", p->text, c);
+        return error_set(p->err, VIV_EINVAL, "'%s': unexpected '%c'", p->quote, c);
     p->token.kind = T_OPERATOR;
     p->token.op[0] = *p->at++;
     if (*p->at == '=' && strchr("=!<>", c))
@@ -158,7 +162,7 @@ static viv_status expect(struct parser *p, const char *op)
 {
     if (is_op(p, op))
         return advance(p);
-    return error_set(p->err, VIV_EINVAL, "'%s': expected '%s'", p->text, op);
+    return error_set(p->err, VIV_EINVAL, "'%s': expected '%s'", p->quote, op);
 }
 
 /* --- values --------------------------------------------------------------------------------------------------- */
@@ -233,7 +237,7 @@ static viv_status integers(struct parser *p, char op, int64_t a, int64_t b, stru
         else if (op == '%')
             r = a % b + (a % b != 0 && (a % b < 0) != (b < 0) ? b : 0);
         else if (a % b != 0)
-            return error_set(p->err, VIV_EINVAL, "'%s': %" PRId64 " is not divisible by %" PRId64, p->text, a, b);
+            return error_set(p->err, VIV_EINVAL, "'%s': %" PRId64 " is not divisible by %" PRId64, p->quote, a, b);
         else
             r = a / b;
     }
@@ -248,7 +252,7 @@ static viv_status arithmetic(struct parser *p, char op, struct value *a, const s
     if (p->skipping)
         return VIV_OK;
     if (!is_number(a) || !is_number(b))
-        return error_set(p->err, VIV_EINVAL, "'%s': '%c' wants numbers, found %s and %s", p->text, op,
+        return error_set(p->err, VIV_EINVAL, "'%s': '%c' wants numbers, found %s and %s", p->quote, op,
                          value_kind_name(a->kind), value_kind_name(b->kind));
     if (a->kind == VALUE_INT && b->kind == VALUE_INT)
         return integers(p, op, a->i, b->i, a);
@@ -268,7 +272,7 @@ static viv_status truth(struct parser *p, const struct value *v, bool *out)
     if (p->skipping)
         return VIV_OK;
     if (v->kind != VALUE_BOOL)
-        return error_set(p->err, VIV_EINVAL, "'%s': expected a boolean, found %s", p->text,
+        return error_set(p->err, VIV_EINVAL, "'%s': expected a boolean, found %s", p->quote,
                          value_kind_name(v->kind));
     *out = v->i != 0;
     return VIV_OK;
@@ -298,7 +302,7 @@ static viv_status membership(struct parser *p, struct value *a, const struct val
     if (p->skipping)
         return VIV_OK;
     if (list->kind != VALUE_LIST || a->kind == VALUE_LIST)
-        return error_set(p->err, VIV_EINVAL, "'%s': `in` wants a value and a list, found %s and %s", p->text,
+        return error_set(p->err, VIV_EINVAL, "'%s': `in` wants a value and a list, found %s and %s", p->quote,
                          value_kind_name(a->kind), value_kind_name(list->kind));
     for (uint32_t i = 0; i < list->n && !r; i++)
         r = equal(a, &list->list[i]);
@@ -317,7 +321,7 @@ static viv_status compare(struct parser *p, const char *op, struct value *a, con
         r = equal(a, b) == (op[0] == '=');
     } else {
         if (!is_number(a) || !is_number(b))
-            return error_set(p->err, VIV_EINVAL, "'%s': '%s' wants numbers, found %s and %s", p->text, op,
+            return error_set(p->err, VIV_EINVAL, "'%s': '%s' wants numbers, found %s and %s", p->quote, op,
                              value_kind_name(a->kind), value_kind_name(b->kind));
         int order = order_of(a, b);
         r = op[0] == '<' ? (op[1] ? order <= 0 : order < 0) : (op[1] ? order >= 0 : order > 0);
@@ -346,7 +350,7 @@ static viv_status call(struct parser *p, const char *name, struct value *out)
         if (p->skipping)
             continue;
         if (is_len ? v.kind != VALUE_LIST : !is_number(&v))
-            return error_set(p->err, VIV_EINVAL, "'%s': %s wants %s, found %s", p->text, name,
+            return error_set(p->err, VIV_EINVAL, "'%s': %s wants %s, found %s", p->quote, name,
                              is_len ? "a list" : "numbers", value_kind_name(v.kind));
         if (is_len)
             *out = (struct value){.kind = VALUE_INT, .i = v.n};
@@ -420,7 +424,7 @@ static viv_status indexed(struct parser *p, struct value *out)
         if (out->kind != VALUE_LIST || index.kind != VALUE_INT)
             return bad(p, VIV_EINVAL, "only a list can be indexed, by an integer");
         if (index.i < 0 || index.i >= out->n)
-            return error_set(p->err, VIV_EINVAL, "'%s': index %" PRId64 " of a list of %" PRIu32, p->text, index.i,
+            return error_set(p->err, VIV_EINVAL, "'%s': index %" PRId64 " of a list of %" PRIu32, p->quote, index.i,
                              out->n);
         *out = out->list[index.i];
     }
@@ -633,6 +637,8 @@ static viv_status parse(struct parser *p, struct value *out)
 {
     if (strlen(p->text) > MAX_LENGTH)
         return error_set(p->err, VIV_ELIMIT, "an expression of more than %d characters", MAX_LENGTH);
+    size_t n = utf8_whole(p->text, strnlen(p->text, QUOTE));
+    snprintf(p->quote, sizeof p->quote, "%.*s%s", (int)n, p->text, p->text[n] ? "..." : "");
     viv_status status = advance(p);
     if (status == VIV_OK)
         status = choice(p, out);

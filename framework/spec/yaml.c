@@ -240,10 +240,11 @@ viv_status yaml_parse(struct arena *a, const char *name, const char *bytes, size
         return error_set(err, VIV_ELIMIT, "%s: %zu bytes, a spec has at most %d", name, n, MAX_BYTES);
     if (!utf8_valid(bytes, n) || memchr(bytes, '\0', n))
         return error_set(err, VIV_EFORMAT, "%s: not UTF-8 text", name);
+    size_t mark = n >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* byte order mark */
     if (!yaml_parser_initialize(&r.parser))
         return error_nomem(err);
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)bytes, n);
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)bytes + mark, n - mark);
     viv_status status = read_document(&r, &root);
     yaml_parser_delete(&r.parser);
     if (status == VIV_OK)

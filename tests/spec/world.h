@@ -1,0 +1,168 @@
+/* world.h - a folder of specs of the test's own, made anew, and checkpoints that are nothing but their metadata. */
+#ifndef TESTS_SPEC_WORLD_H
+#define TESTS_SPEC_WORLD_H
+
+#include "base/json.h"
+#include "spec/spec.h"
+#include "testing.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <unistd.h>
+
+struct world {
+    char dir[64];
+    const char *directories[2];
+    struct layer_set layers;
+    struct spec_world world;
+};
+
+static inline char *in_world(const struct world *w, const char *name)
+{
+    static char paths[4][512];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", w->dir, name);
+    return path;
+}
+
+static inline void world_write(const struct world *w, const char *name, const void *bytes, size_t n)
+{
+    FILE *f = fopen(in_world(w, name), "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(bytes, 1, n, f), n);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static inline void world_text(const struct world *w, const char *name, const char *text)
+{
+    world_write(w, name, text, strlen(text));
+}
+
+static inline void world_init(struct world *w)
+{
+    static const char *const folders[] = {"families", "zoo", "embedded"};
+    struct error err;
+    *w = (struct world){.dir = "/tmp/viv-spec-XXXXXX"};
+    ck_assert_ptr_nonnull(mkdtemp(w->dir));
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(mkdir(in_world(w, folders[i]), 0700), 0);
+    ck_assert_int_eq(layer_set_init(&w->layers, &err), VIV_OK);
+    w->directories[0] = w->dir;
+    w->world = (struct spec_world){&w->layers, w->directories};
+}
+
+static inline int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st, (void)kind, (void)at;
+    return remove(path);
+}
+
+static inline void world_release(struct world *w)
+{
+    layer_set_release(&w->layers);
+    nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The sentence without the world's own path, wherever that stands in it. */
+static inline const char *without_dir(const struct world *w, const struct error *err)
+{
+    static char text[sizeof err->text];
+    char *to = text;
+    size_t n = strlen(w->dir);
+    for (const char *p = err->text; *p;) {
+        if (strncmp(p, w->dir, n) == 0)
+            p += n + (p[n] == '/');
+        else
+            *to++ = *p++;
+    }
+    *to = '\0';
+    return text;
+}
+
+/* What opening and expanding x.yaml of this text says: an error's sentence, or "". */
+static inline const char *complaint(const struct world *w, const char *text, size_t n, const struct checkpoint *c)
+{
+    struct spec *s;
+    struct expansion *e;
+    struct error err;
+    world_write(w, "x.yaml", text, n);
+    viv_status status = spec_open(&w->world, in_world(w, "x.yaml"), &s, &err);
+    if (status != VIV_OK) {
+        ck_assert_int_eq(status, err.status);
+        return without_dir(w, &err);
+    }
+    status = spec_expand(s, c, &e, &err);
+    if (status == VIV_OK)
+        expansion_destroy(e);
+    spec_close(s);
+    return status == VIV_OK ? "" : without_dir(w, &err);
+}
+
+/* --- a checkpoint made of JSON: its metadata, and the names and rows of its tensors --------------------------- */
+
+static inline struct meta fake_value(const json_t *v)
+{
+    switch (v ? json_typeof(v) : JSON_NULL) {
+    case JSON_INTEGER:
+        return (struct meta){.kind = META_INT, .i = json_integer_value(v)};
+    case JSON_REAL:
+        return (struct meta){.kind = META_FLOAT, .f = json_real_value(v)};
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return (struct meta){.kind = META_BOOL, .u = json_is_true(v)};
+    case JSON_STRING:
+        return (struct meta){.kind = META_STRING, .n = json_string_length(v), .s = json_string_value(v)};
+    case JSON_ARRAY:
+        return (struct meta){.kind = META_ARRAY, .n = json_array_size(v), .array = v};
+    case JSON_OBJECT:
+        return (struct meta){.kind = META_OBJECT};
+    default:
+        return (struct meta){0};
+    }
+}
+
+static inline struct meta fake_meta(const struct checkpoint *c, const char *key)
+{
+    json_t *flat = json_object_get(c->config, key);
+    return fake_value(flat ? flat : json_at(c->config, key));
+}
+
+static inline struct meta fake_element(const struct checkpoint *c, const struct meta *array, uint64_t index)
+{
+    (void)c;
+    return fake_value(json_array_get(array->array, index));
+}
+
+static const struct format fake_hf = {
+    .name = "fake", .names = "hf", .meta = fake_meta, .meta_element = fake_element};
+static const struct format fake_gguf = {
+    .name = "fake", .names = "gguf", .meta = fake_meta, .meta_element = fake_element};
+
+/* tensors: "name name ..." or "name:rows ..."; released by checkpoint_close. Single quotes stand for double ones.
+ */
+static inline struct checkpoint fake_checkpoint(const struct format *format, const char *json, const char *tensors)
+{
+    struct checkpoint c = {.format = format, .path = strdup("fake")};
+    struct error err;
+    char text[8192], *list = arena_strdup(&c.arena, tensors), *rest = NULL;
+    size_t n = strlen(json);
+    ck_assert_uint_lt(n, sizeof text);
+    for (size_t i = 0; i <= n; i++)
+        text[i] = json[i] == '\'' ? '"' : json[i];
+    ck_assert_int_eq(json_parse("fake", text, n, &c.config, &err), VIV_OK);
+    c.tensors = arena_array(&c.arena, 256, sizeof *c.tensors);
+    for (char *name = strtok_r(list, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
+        char *colon = strchr(name, ':');
+        int64_t *shape = arena_array(&c.arena, 1, sizeof *shape);
+        shape[0] = colon ? atoll(colon + 1) : 1;
+        if (colon)
+            *colon = '\0';
+        c.tensors[c.n_tensors] = (viv_tensor){.name = name, .dl = {.ndim = 1, .shape = shape}};
+        ck_assert_int_eq(strmap_add(&c.by_name, name, strlen(name), c.n_tensors), STRMAP_ADDED);
+        c.n_tensors++;
+    }
+    return c;
+}
+
+#endif
