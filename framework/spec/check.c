@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SAVED = 64, MAX_NESTING = 32 };
+enum { MAX_SAVED = 64 };
 
 static const char outside_repeat[] = "`i` stands only inside of a repeat";
 
@@ -22,7 +22,7 @@ struct checker {
     struct error *err;
 };
 
-static viv_status check_items(struct checker *c, const struct yaml *list, uint32_t depth);
+static viv_status check_items(struct checker *c, const struct yaml *list);
 
 /* During a check every param exists, whatever its value. */
 static viv_status exists(void *ctx, const char *name, struct value *out, struct error *err)
@@ -70,11 +70,11 @@ static viv_status check_list(struct checker *c, const struct yaml *list)
 }
 
 /* A list of layers that must not be empty: a residual of nothing would double its value. */
-static viv_status check_some(struct checker *c, const struct yaml *list, uint32_t depth)
+static viv_status check_some(struct checker *c, const struct yaml *list)
 {
     if (list->kind == YAML_LIST && list->n == 0)
         return error_at(c->err, list->at, VIV_EINVAL, "expected at least one layer, found an empty list");
-    return check_items(c, list, depth);
+    return check_items(c, list);
 }
 
 /* --- attributes --------------------------------------------------------------------------------------------------
@@ -133,23 +133,35 @@ static viv_status check_attr(struct checker *c, const viv_attr *attr, const stru
     return status;
 }
 
+/* Whether attributes stand below the name: "rope", when there is "rope.theta". */
+static bool is_group(const viv_layer_class *class, const char *name)
+{
+    size_t n = strlen(name);
+    for (const viv_attr *const *a = class->attrs; *a; a++)
+        if (strncmp((*a)->name, name, n) == 0 && (*a)->name[n] == '.')
+            return true;
+    return false;
+}
+
 /* Nested mappings are dotted names: rope: {theta: x} is rope.theta. */
 static viv_status check_attrs(struct checker *c, const viv_layer_class *class, const struct yaml *map,
-                              const char *prefix, uint32_t depth)
+                              const char *prefix)
 {
     for (uint32_t i = 0; i < map->n; i++) {
         char name[256];
-        int n = snprintf(name, sizeof name, "%s%s", prefix, map->keys[i]);
-        if (n >= (int)sizeof name - 1 || depth > 4)
+        size_t n = (size_t)snprintf(name, sizeof name, "%s%s", prefix, map->keys[i]);
+        if (n + 1 >= sizeof name)
             return error_at(c->err, map->key_at[i], VIV_ELIMIT, "an attribute's name too long");
+        const viv_attr *attr = layer_attr(class, name);
         viv_status status;
-        if (map->items[i]->kind == YAML_MAP) {
+        if (attr) {
+            status = check_attr(c, attr, map->items[i]);
+        } else if (map->items[i]->kind == YAML_MAP && is_group(class, name)) {
             name[n] = '.';
             name[n + 1] = '\0';
-            status = check_attrs(c, class, map->items[i], name, depth + 1);
+            status = check_attrs(c, class, map->items[i], name);
         } else {
-            const viv_attr *attr = layer_attr(class, name);
-            status = attr ? check_attr(c, attr, map->items[i]) : unknown_attr(c, class, name, map->key_at[i]);
+            status = unknown_attr(c, class, name, map->key_at[i]);
         }
         if (status != VIV_OK)
             return status;
@@ -192,7 +204,7 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
     if (attrs->kind != YAML_MAP)
         return error_at(c->err, attrs->at, VIV_EINVAL, "layer '%s' wants a mapping of attributes, found %s", name,
                         yaml_kind_name(attrs));
-    viv_status status = check_attrs(c, class, attrs, "", 0);
+    viv_status status = check_attrs(c, class, attrs, "");
     for (const viv_attr *const *a = class->attrs; status == VIV_OK && *a; a++)
         if (((*a)->flags & VIV_ATTR_REQUIRED) && !attr_node(attrs, (*a)->name))
             return error_at(c->err, at, VIV_EINVAL, "layer '%s' needs the attribute '%s': %s", name, (*a)->name,
@@ -203,7 +215,7 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
 /* --- structure
  * ---------------------------------------------------------------------------------------------------- */
 
-static viv_status check_repeat(struct checker *c, const struct yaml *item, uint32_t depth)
+static viv_status check_repeat(struct checker *c, const struct yaml *item)
 {
     bool outer = c->in_repeat;
     viv_status status = check_keys(item, IN_REPEAT, c->err);
@@ -211,53 +223,53 @@ static viv_status check_repeat(struct checker *c, const struct yaml *item, uint3
         status = check_expr(c, yaml_get(item, "repeat"));
     c->in_repeat = true;
     if (status == VIV_OK)
-        status = check_some(c, yaml_get(item, "layers"), depth + 1);
+        status = check_some(c, yaml_get(item, "layers"));
     c->in_repeat = outer;
     return status;
 }
 
-static viv_status check_switch(struct checker *c, const struct yaml *item, uint32_t depth)
+static viv_status check_switch(struct checker *c, const struct yaml *item)
 {
     viv_status status = check_keys(item, IN_SWITCH, c->err);
     if (status == VIV_OK)
         status = check_expr(c, yaml_get(item, "switch"));
     const struct yaml *cases = yaml_get(item, "cases"), *otherwise = yaml_get(item, "else");
     for (uint32_t i = 0; status == VIV_OK && i < cases->n; i++)
-        status = check_items(c, cases->items[i], depth + 1);
+        status = check_items(c, cases->items[i]);
     if (status == VIV_OK && otherwise)
-        status = check_items(c, otherwise, depth + 1);
+        status = check_items(c, otherwise);
     return status;
 }
 
-static viv_status check_branches(struct checker *c, const struct yaml *branches, const char *what, uint32_t depth)
+static viv_status check_branches(struct checker *c, const struct yaml *branches, const char *what)
 {
     if (branches->kind != YAML_LIST || branches->n == 0)
         return error_at(c->err, branches->at, VIV_EINVAL, "'%s' wants a list of branches, each a list of layers",
                         what);
     viv_status status = VIV_OK;
     for (uint32_t i = 0; status == VIV_OK && i < branches->n; i++)
-        status = check_items(c, branches->items[i], depth + 1);
+        status = check_items(c, branches->items[i]);
     return status;
 }
 
-static viv_status check_item(struct checker *c, const struct yaml *item, uint32_t depth)
+static viv_status check_item(struct checker *c, const struct yaml *item)
 {
     if (item->kind != YAML_MAP || item->n == 0)
         return error_at(c->err, item->at, VIV_EINVAL, "expected one layer, as `name: {attributes}`, found %s",
                         item->kind == YAML_MAP ? "an empty mapping" : yaml_kind_name(item));
     if (yaml_get(item, "repeat"))
-        return check_repeat(c, item, depth);
+        return check_repeat(c, item);
     if (yaml_get(item, "switch"))
-        return check_switch(c, item, depth);
+        return check_switch(c, item);
     if (item->n != 1)
         return error_at(c->err, item->key_at[1], VIV_EINVAL,
                         "'%s' stands beside '%s': each layer is an item of its own", item->keys[1], item->keys[0]);
     const char *name = item->keys[0];
     const struct yaml *body = item->items[0];
     if (strcmp(name, "residual") == 0)
-        return check_some(c, body, depth + 1);
+        return check_some(c, body);
     if (strcmp(name, "sum") == 0 || strcmp(name, "concat") == 0)
-        return check_branches(c, body, name, depth);
+        return check_branches(c, body, name);
     if (strcmp(name, "save") == 0 || strcmp(name, "load") == 0) {
         if (body->kind != YAML_SCALAR)
             return error_at(c->err, body->at, VIV_EINVAL, "'%s' wants a name", name);
@@ -274,15 +286,13 @@ static viv_status check_item(struct checker *c, const struct yaml *item, uint32_
     return check_layer(c, name, body, item->key_at[0]);
 }
 
-static viv_status check_items(struct checker *c, const struct yaml *list, uint32_t depth)
+static viv_status check_items(struct checker *c, const struct yaml *list)
 {
     if (list->kind != YAML_LIST)
         return error_at(c->err, list->at, VIV_EINVAL, "expected a list of layers, found %s", yaml_kind_name(list));
-    if (depth > MAX_NESTING)
-        return error_at(c->err, list->at, VIV_ELIMIT, "layers nested more than %d deep", MAX_NESTING);
     viv_status status = VIV_OK;
     for (uint32_t i = 0; i < list->n && status == VIV_OK; i++)
-        status = check_item(c, list->items[i], depth);
+        status = check_item(c, list->items[i]);
     return status;
 }
 
@@ -389,19 +399,19 @@ static viv_status check_value(struct checker *c, const struct yaml *v, bool word
 
 static viv_status check_param(struct checker *c, const struct param *p)
 {
-    const struct yaml *d = p->declaration, *type = yaml_get(d, "type");
-    const struct yaml *scalar = type && type->kind == YAML_LIST && type->n == 2 ? type->items[0] : type;
-    bool words = scalar && scalar->kind == YAML_SCALAR && strcmp(scalar->text, "string") == 0;
+    const struct yaml *d = p->declaration;
+    struct param_type type;
     if (!expr_is_name(p->name))
         return error_at(c->err, p->at, VIV_EINVAL, "a param cannot be called '%s'", p->name);
-    viv_status status = check_places(c, yaml_get(d, "hf"));
+    viv_status status = param_type(d, &type, c->err);
+    if (status == VIV_OK)
+        status = check_places(c, yaml_get(d, "hf"));
     if (status == VIV_OK)
         status = check_places(c, yaml_get(d, "gguf"));
-    if (status == VIV_OK && scalar != type)
-        status = check_expr(c, type->items[1]);
-    const struct yaml *values[] = {p->value, yaml_get(d, "default"), yaml_get(d, "min"), yaml_get(d, "max")};
+    const struct yaml *values[] = {p->value, yaml_get(d, "default"), yaml_get(d, "min"), yaml_get(d, "max"),
+                                   yaml_get(d, "type") && status == VIV_OK ? type.length : NULL};
     for (size_t i = 0; status == VIV_OK && i < sizeof values / sizeof *values; i++)
-        status = check_value(c, values[i], words);
+        status = check_value(c, values[i], d && type.kind == VALUE_STRING && values[i] != type.length);
     return status;
 }
 
@@ -416,7 +426,7 @@ viv_status spec_check(const struct spec *s, struct error *err)
     for (uint32_t i = 0; status == VIV_OK && i < s->n_params; i++)
         status = check_param(&c, &s->params[i]);
     if (status == VIV_OK)
-        status = check_items(&c, s->graph, 0);
+        status = check_some(&c, s->graph);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
         status = check_weight(&c, &s->weights[i]);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)

@@ -91,10 +91,11 @@ viv_status check_keys(const struct yaml *map, enum key_context context, struct e
     return VIV_OK;
 }
 
+/* Comes before all else, so that a spec of a later version is not called wrong for what it may say. */
 static viv_status check_version(const struct yaml *root, struct error *err)
 {
     const struct yaml *v = yaml_get(root, "viv");
-    if (strcmp(v->text, "1") == 0 && !v->quoted)
+    if (!v || v->kind != YAML_SCALAR || strcmp(v->text, "1") == 0)
         return VIV_OK;
     return error_at(err, v->at, VIV_EUNSUPPORTED, "version '%s' of the spec language, this program knows version 1",
                     v->text);
@@ -385,9 +386,9 @@ static viv_status load_chain(struct spec *s, const char *path, struct error *err
         free(next);
         next = NULL;
         if (status == VIV_OK)
-            status = check_keys(roots[n], IN_SPEC, err);
-        if (status == VIV_OK)
             status = check_version(roots[n], err);
+        if (status == VIV_OK)
+            status = check_keys(roots[n], IN_SPEC, err);
         if (status != VIV_OK)
             break;
         const struct yaml *use = yaml_get(roots[n++], "use");

@@ -34,6 +34,14 @@ viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[
 /* The list of a weight's transforms for files of one naming ("hf", "gguf"), or NULL. */
 const struct yaml *transforms_of(const struct yaml *weight, const char *naming);
 
+/* What a declaration says of the values of its param. */
+struct param_type {
+    enum value_kind kind;
+    const struct yaml *length; /* of a list; NULL: a single value */
+    const struct yaml *min, *max, *choices;
+};
+viv_status param_type(const struct yaml *declaration, struct param_type *t, struct error *err);
+
 /* Whether a text is a key of a checkpoint's metadata, or has(), lacks(), rows() or len() of one. */
 bool is_place(const char *text);
 

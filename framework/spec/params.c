@@ -65,7 +65,8 @@ viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out)
     if (y->kind != YAML_SCALAR)
         return error_at(x->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
     viv_status status = expr_eval(x->arena, y->text, &x->scope, out, x->err);
-    if (status != VIV_OK)
+    bool placed = status != VIV_OK && strncmp(x->err->text, y->at.file, strlen(y->at.file)) == 0;
+    if (status != VIV_OK && !placed) /* a param that this one asks for has failed, and says where */
         error_prefix(x->err, "%s:%" PRIu32 ":%" PRIu32, y->at.file, y->at.line, y->at.column);
     return status;
 }
@@ -92,13 +93,7 @@ viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[
 /* --- types ------------------------------------------------------------------------------------------------------
  */
 
-struct param_type {
-    enum value_kind kind;
-    const struct yaml *length; /* of a list; NULL: a single value */
-    const struct yaml *min, *max, *choices;
-};
-
-static viv_status read_type(struct expander *x, const struct yaml *declaration, struct param_type *t)
+viv_status param_type(const struct yaml *declaration, struct param_type *t, struct error *err)
 {
     static const char *const names[] = {"int", "float", "bool", "string"};
     static const enum value_kind kinds[] = {VALUE_INT, VALUE_FLOAT, VALUE_BOOL, VALUE_STRING};
@@ -117,8 +112,7 @@ static viv_status read_type(struct expander *x, const struct yaml *declaration, 
             return VIV_OK;
         }
     const char *nearest = type->kind == YAML_SCALAR ? near_word(type->text, names, 4) : NULL;
-    return error_at(x->err, type->at, VIV_EINVAL,
-                    "a type is int, float, bool, string or [one of these, length]%s%s",
+    return error_at(err, type->at, VIV_EINVAL, "a type is int, float, bool, string or [one of these, length]%s%s",
                     nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
@@ -335,8 +329,10 @@ static viv_status from_place(struct expander *x, const char *place, struct value
             *v = (struct value){.kind = VALUE_INT, .i = (int64_t)m.n};
         return VIV_OK;
     }
+    char who[512];
     const struct meta m = checkpoint_meta(x->checkpoint, place);
-    return value_of_meta(x, &m, v, *source);
+    snprintf(who, sizeof who, "%s: %s", x->checkpoint->path, *source);
+    return value_of_meta(x, &m, v, who);
 }
 
 static viv_status from_checkpoint(struct expander *x, const struct param *p, struct value *v, const char **source)
@@ -382,7 +378,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     struct value v = {0};
     const char *source = NULL;
     const struct yaml *otherwise = yaml_get(p->declaration, "default");
-    viv_status status = read_type(x, p->declaration, &t);
+    viv_status status = param_type(p->declaration, &t, x->err);
     bool found = false, asked = false;
     if (!p->declaration) { /* a constant of the spec: whatever it is */
         status = p->value->kind == YAML_LIST ? from_spec(x, &t, p->value, &v) : eval_at(x, p->value, &v);
@@ -430,10 +426,13 @@ viv_status param_value(struct expander *x, const char *name, struct value *out, 
     if (state->state == PARAM_UNKNOWN) {
         int64_t index = x->index;
         bool words = x->weights_are_words;
+        struct error *outer = x->err; /* an expression that asks for a value may be one that is only tried */
         state->state = PARAM_BUSY;
+        x->err = err;
         x->index = -1;
         x->weights_are_words = false;
         viv_status status = compute(x, p, state);
+        x->err = outer;
         x->index = index;
         x->weights_are_words = words;
         if (status != VIV_OK) {

@@ -19,6 +19,7 @@ static const struct {
              {IN_SPEC, "ignore", "texts"},
              {IN_PARAM, "type", "type"},
              {IN_PARAM, "choices", "choices"},
+             {IN_PARAM, "default", "value"},
              {IN_WEIGHT, "shape", "expressions"},
              {IN_WEIGHT, "transform", "transforms"},
              {IN_TRANSFORM, "split", "split"},
@@ -40,6 +41,7 @@ static const struct {
 static const char fixed_defs[] =
     "{\"expression\": {\"type\": [\"string\", \"number\", \"boolean\"]},"
     " \"expressions\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/expression\"}},"
+    " \"value\": {\"anyOf\": [{\"$ref\": \"#/$defs/expression\"}, {\"$ref\": \"#/$defs/expressions\"}]},"
     " \"texts\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},"
     " \"words\": {\"anyOf\": [{\"type\": \"string\"}, {\"$ref\": \"#/$defs/texts\"}]},"
     " \"none\": {\"type\": \"array\", \"maxItems\": 0},"

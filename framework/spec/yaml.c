@@ -275,5 +275,6 @@ const char *yaml_kind_name(const struct yaml *y)
     return y->kind == YAML_MAP    ? "a mapping"
            : y->kind == YAML_LIST ? "a list"
            : y->quoted            ? "a quoted text"
-                                  : "a word";
+           : y->text[0]           ? "a word"
+                                  : "nothing";
 }
