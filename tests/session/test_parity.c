@@ -1,0 +1,311 @@
+/* Parity: the checkpoints under tests/golden/llama-* give the logits and the greedy text that transformers gave,
+ * whichever scheduler runs them, on how many threads, in whatever pieces, and whoever shares the step. */
+#include "testing.h"
+
+#include "base/json.h"
+#include "host/host.h"
+#include "session/model.h"
+
+#include <dirent.h>
+#include <math.h>
+
+enum { MAX_CASES = 64, MAX_TOKENS = 512 };
+
+struct answers {
+    int32_t tokens[MAX_TOKENS], greedy[MAX_TOKENS];
+    size_t n, n_prompt, n_greedy;
+    float *logits; /* [n, vocab] */
+    size_t vocab;
+};
+
+/* How far logits may be from the reference's, as a part of the largest one. Weights of 16 bits keep their keys and
+ * values in 16 bits; products of bf16 round the activations as the reference's own bf16 arithmetic does; those of
+ * quantized weights round them to 8 bits, which attention as sharp as that of random weights makes much of. */
+struct tolerance {
+    const char *name;
+    float logits;
+    bool same_text;
+};
+static const struct tolerance tolerances[] = {{"bf16", 2e-2f, false},
+                                              {"f16", 5e-3f, true},
+                                              {"q8_0", 1e-1f, false},
+                                              {"q4_0", 1e-1f, false},
+                                              {"", 1e-4f, true}};
+
+static const struct tolerance *tolerance_of(const char *name)
+{
+    const struct tolerance *t = tolerances;
+    while (!strstr(name, t->name))
+        t++;
+    return t;
+}
+
+static size_t read_ids(json_t *list, int32_t *out)
+{
+    size_t i;
+    json_t *id;
+    json_array_foreach(list, i, id) out[i] = (int32_t)json_integer_value(id);
+    return json_array_size(list);
+}
+
+/* float32, C order, two dimensions: the header ends where its length says. */
+static float *read_npy(const char *path, size_t *rows, size_t *columns)
+{
+    struct buf b = {0};
+    struct error err;
+    ck_assert_int_eq(file_read(path, 1 << 24, &b, &err), VIV_OK);
+    size_t header = 10 + (size_t)(unsigned char)b.data[8] + 256 * (size_t)(unsigned char)b.data[9];
+    const char *shape = strstr(b.data + 10, "'shape': (");
+    ck_assert_ptr_nonnull(shape);
+    ck_assert_int_eq(sscanf(shape, "'shape': (%zu, %zu)", rows, columns), 2);
+    float *x = malloc(*rows * *columns * sizeof *x);
+    ck_assert_uint_eq(b.size - header, *rows * *columns * sizeof *x);
+    memcpy(x, b.data + header, b.size - header);
+    buf_release(&b);
+    return x;
+}
+
+static void read_answers(const char *directory, struct answers *a)
+{
+    char path[4096];
+    json_t *root;
+    struct error err;
+    size_t rows;
+    snprintf(path, sizeof path, "%s/tokens.json", directory);
+    ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
+    a->n = read_ids(json_object_get(root, "tokens"), a->tokens);
+    a->n_greedy = read_ids(json_object_get(root, "greedy"), a->greedy);
+    a->n_prompt = json_array_size(json_object_get(root, "greedy_prompt"));
+    json_decref(root);
+    snprintf(path, sizeof path, "%s/logits.npy", directory);
+    a->logits = read_npy(path, &rows, &a->vocab);
+    ck_assert_uint_eq(rows, a->n);
+}
+
+static struct host *host;
+static struct spec_world world;
+
+static void open_host(void)
+{
+    struct error err;
+    char program[4096];
+    snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
+    const struct host_options options = {.program = program};
+    ck_assert_msg(host_create(&options, &host, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(host_layers(host, &world.layers, &err) == VIV_OK, "%s", err.text);
+    world.directories = host_spec_directories(host);
+}
+
+static viv_model *load(const char *directory, const char *scheduler, uint32_t n_threads, uint64_t max_rows)
+{
+    char path[4096];
+    struct error err;
+    viv_model *m;
+    snprintf(path, sizeof path, "%s/model.gguf", directory);
+    const struct model_options options = {.host = host_viv(host),
+                                          .world = &world,
+                                          .find_scheduler = host_scheduler,
+                                          .find_ctx = host,
+                                          .scheduler = scheduler,
+                                          .n_threads = n_threads,
+                                          .max_rows = max_rows,
+                                          .context = 256,
+                                          .state_dtype = -1};
+    viv_status status = model_open(&options, file_exists(path) ? path : directory, &m, &err);
+    ck_assert_msg(status == VIV_OK, "%s", err.text);
+    ck_assert_msg(model_load(m, &err) == VIV_OK, "%s", err.text);
+    return m;
+}
+
+/* Runs rows of one sequence, all wanted; copies their logits. */
+static void step(viv_model *m, struct sequence *s, const int32_t *tokens, size_t n, float *out)
+{
+    uint8_t want[MAX_TOKENS];
+    struct error err;
+    const float *logits;
+    uint64_t n_outputs;
+    memset(want, 1, sizeof want);
+    const viv_rows rows = {.struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .want = want};
+    const viv_rows *const list[] = {&rows};
+    ck_assert_msg(model_step(m, list, 1, NULL, &logits, &n_outputs, &err) == VIV_OK, "%s", err.text);
+    ck_assert_uint_eq(n_outputs, n);
+    memcpy(out, logits, n * model_output_dim(m) * sizeof *out);
+}
+
+static struct sequence *begin(viv_model *m)
+{
+    struct sequence *s;
+    struct error err;
+    ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
+    return s;
+}
+
+static int32_t most_likely(const float *logits, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    return (int32_t)best;
+}
+
+static void check_logits(const char *name, const struct answers *a, viv_model *m)
+{
+    float *got = malloc(a->n * a->vocab * sizeof *got), largest = 0, worst = 0;
+    struct sequence *s = begin(m);
+    ck_assert_uint_eq(model_output_dim(m), a->vocab);
+    step(m, s, a->tokens, a->n, got);
+    for (size_t i = 0; i < a->n * a->vocab; i++) {
+        largest = fmaxf(largest, fabsf(a->logits[i]));
+        worst = fmaxf(worst, fabsf(got[i] - a->logits[i]));
+    }
+    ck_assert_msg(worst <= tolerance_of(name)->logits * largest, "%s: %g of the largest logit away, allowed %g",
+                  name, (double)(worst / largest), (double)tolerance_of(name)->logits);
+    sequence_destroy(s);
+    free(got);
+}
+
+static void check_greedy(const char *name, const struct answers *a, viv_model *m)
+{
+    float *logits = malloc(a->n_prompt * a->vocab * sizeof *logits);
+    struct sequence *s = begin(m);
+    step(m, s, a->tokens, a->n_prompt, logits);
+    const float *last = logits + (a->n_prompt - 1) * a->vocab;
+    for (size_t i = 0; i < a->n_greedy; i++) {
+        int32_t token = most_likely(last, a->vocab);
+        ck_assert_msg(token == a->greedy[i], "%s: token %zu is %d, expected %d", name, i, token, a->greedy[i]);
+        step(m, s, &token, 1, logits);
+        last = logits;
+    }
+    sequence_destroy(s);
+    free(logits);
+}
+
+/* Calls check(name, directory) for every case. */
+static void for_each_case(void (*check)(const char *name, const char *directory))
+{
+    char directory[4096];
+    size_t n = 0;
+    open_host();
+    DIR *d = opendir(source_path("tests/golden"));
+    ck_assert_ptr_nonnull(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        if (strncmp(e->d_name, "llama-", 6) != 0)
+            continue;
+        snprintf(directory, sizeof directory, "%s/%s", source_path("tests/golden"), e->d_name);
+        check(e->d_name, directory);
+        n++;
+    }
+    closedir(d);
+    host_destroy(host);
+    ck_assert_uint_ge(n, 15);
+}
+
+static void check_reference(const char *name, const char *directory)
+{
+    struct answers a;
+    viv_model *m = load(directory, "serial", 1, 0);
+    read_answers(directory, &a);
+    check_logits(name, &a, m);
+    if (tolerance_of(name)->same_text && !strstr(name, "dynamic"))
+        check_greedy(name, &a, m);
+    model_close(m);
+    free(a.logits);
+}
+
+TEST(parity__logits_and_greedy_text_are_those_of_transformers)
+{
+    for_each_case(check_reference);
+}
+END_TEST
+
+/* The same bits on 1, 2 and 3 threads, at once and in pieces. Dynamic scaling depends on the length by its
+ * definition. */
+static void check_bits(const char *name, const char *directory)
+{
+    static const size_t pieces[] = {1, 7, 1, 16, 2, 33, 1, 64};
+    struct answers a;
+    read_answers(directory, &a);
+    size_t bytes = a.n * a.vocab * sizeof(float);
+    float *whole = malloc(bytes), *other = malloc(bytes);
+    viv_model *m = load(directory, "serial", 1, 0);
+    struct sequence *s = begin(m);
+    step(m, s, a.tokens, a.n, whole);
+    sequence_destroy(s);
+    model_close(m);
+    for (uint32_t n_threads = 1; n_threads <= 3; n_threads++) {
+        m = load(directory, "parallel", n_threads, 0);
+        s = begin(m);
+        step(m, s, a.tokens, a.n, other);
+        ck_assert_msg(memcmp(whole, other, bytes) == 0, "%s: other bits on %u threads", name, n_threads);
+        sequence_destroy(s);
+        s = begin(m);
+        for (size_t at = 0, i = 0, n; at < a.n; at += n, i++) {
+            n = pieces[i] < a.n - at ? pieces[i] : a.n - at;
+            step(m, s, a.tokens + at, n, other + at * a.vocab);
+        }
+        ck_assert_msg(strstr(name, "dynamic") || memcmp(whole, other, bytes) == 0, "%s: other bits in pieces",
+                      name);
+        sequence_destroy(s);
+        model_close(m);
+    }
+    free(whole);
+    free(other);
+    free(a.logits);
+}
+
+TEST(parity__bits_do_not_depend_on_threads_scheduler_or_pieces)
+{
+    for_each_case(check_bits);
+}
+END_TEST
+
+/* Three sequences in one step: each gets what it gets alone. */
+static void check_strangers(const char *name, const char *directory)
+{
+    struct answers a;
+    struct error err;
+    read_answers(directory, &a);
+    viv_model *m = load(directory, "parallel", 2, 0);
+    float *alone[3];
+    static const size_t begins[] = {0, 5, 11}, sizes[] = {20, 1, 31};
+    uint8_t want[MAX_TOKENS];
+    memset(want, 1, sizeof want);
+    for (int i = 0; i < 3; i++) {
+        struct sequence *s = begin(m);
+        alone[i] = malloc(sizes[i] * a.vocab * sizeof(float));
+        step(m, s, a.tokens + begins[i], sizes[i], alone[i]);
+        sequence_destroy(s);
+    }
+    viv_rows rows[3];
+    const viv_rows *list[3];
+    for (int i = 0; i < 3; i++) {
+        rows[i] = (viv_rows){.struct_size = sizeof rows[i],
+                             .sequence = begin(m),
+                             .n_rows = sizes[i],
+                             .tokens = a.tokens + begins[i],
+                             .want = want};
+        list[i] = &rows[i];
+    }
+    const float *logits;
+    uint64_t n_outputs;
+    ck_assert_msg(model_step(m, list, 3, NULL, &logits, &n_outputs, &err) == VIV_OK, "%s", err.text);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_msg(memcmp(logits, alone[i], sizes[i] * a.vocab * sizeof(float)) == 0,
+                      "%s: sequence %d has other bits in company", name, i);
+        logits += sizes[i] * a.vocab;
+        sequence_destroy(rows[i].sequence);
+        free(alone[i]);
+    }
+    model_close(m);
+    free(a.logits);
+}
+
+TEST(parity__bits_do_not_depend_on_who_shares_the_step)
+{
+    for_each_case(check_strangers);
+}
+END_TEST
+
+TESTS(parity__logits_and_greedy_text_are_those_of_transformers,
+      parity__bits_do_not_depend_on_threads_scheduler_or_pieces, parity__bits_do_not_depend_on_who_shares_the_step)
