@@ -1,0 +1,296 @@
+/* viv bench - how fast a model reads and answers here, and how near that comes to what the machine can do at most.
+ */
+#include "cli/interrupt.h"
+#include "cli/limits.h"
+#include "cli/open.h"
+
+#include "kernels/kernels.h"
+#include "tensor/dtype.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_REPETITIONS = 1000 };
+
+struct bench_options {
+    struct common common;
+    int64_t prompt, answer, repetitions;
+    bool json, no_limits;
+};
+static const struct bench_options defaults = {.prompt = 512, .answer = 128, .repetitions = 5};
+
+#define OPT(field) offsetof(struct bench_options, field)
+static const struct option table[] = {
+    {"prompt", 'p', OPTION_INT, OPT(prompt), "N", "tokens of prompt; default 512", 1, 1e7, NULL},
+    {"answer", 'n', OPTION_INT, OPT(answer), "N", "tokens of answer; default 128", 1, 1e7, NULL},
+    {"repetitions", 'r', OPTION_INT, OPT(repetitions), "N", "rounds, of which the median counts; default 5", 1,
+     MAX_REPETITIONS, NULL},
+    {"no-limits", 0, OPTION_FLAG, OPT(no_limits), NULL, "do not measure what the machine can do (a second or two)",
+     0, 0, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
+    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL}};
+
+/* A figure over the rounds, sorted. */
+struct samples {
+    double *v;
+    size_t n;
+};
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(const struct samples *s)
+{
+    return s->n % 2 ? s->v[s->n / 2] : (s->v[s->n / 2 - 1] + s->v[s->n / 2]) / 2;
+}
+
+struct bench {
+    struct opened o;
+    const struct bench_options *options;
+    double open_seconds, load_seconds, first_token_seconds;
+    struct samples prefill, decode; /* tokens per second */
+    struct limits limits;
+    struct model_stats stats;
+    uint64_t bytes_per_token;           /* weights read for one token of an answer, and the state it looks at */
+    uint64_t peak;                      /* bytes of memory, before limits are measured */
+    double prefill_flops, decode_flops; /* per token */
+    const char *products;               /* type of most weights */
+};
+
+/* Runs n tokens in steps of as many rows as the model takes; only the last row's output is wanted. */
+static viv_status feed(viv_model *m, struct sequence *s, uint64_t n, uint64_t rows_at_once, const uint32_t *cancel,
+                       struct error *err)
+{
+    uint64_t vocab = model_graph(m)->vocab_size, size = n < rows_at_once ? n : rows_at_once;
+    int32_t *tokens = calloc(size, sizeof *tokens);
+    uint8_t *none = calloc(size, 1);
+    viv_status status = tokens && none ? VIV_OK : error_nomem(err);
+    for (uint64_t done = 0, now; status == VIV_OK && done < n; done += now) {
+        const float *logits;
+        uint64_t n_outputs;
+        now = n - done < size ? n - done : size;
+        for (uint64_t i = 0; i < now; i++)
+            tokens[i] = (int32_t)((done + i) * 7919 % vocab);
+        const viv_rows rows = {.struct_size = sizeof rows,
+                               .sequence = s,
+                               .n_rows = now,
+                               .tokens = tokens,
+                               .want = done + now < n && rows_at_once > 1 ? none : NULL};
+        const viv_rows *const list[] = {&rows};
+        status = model_step(m, list, 1, cancel, &logits, &n_outputs, err);
+    }
+    free(tokens);
+    free(none);
+    return status;
+}
+
+static viv_status one_round(struct bench *b, bool counted, struct error *err)
+{
+    viv_model *m = b->o.model;
+    const uint32_t *cancel = interrupt_watch();
+    struct sequence *s;
+    viv_status status = sequence_create(m, &s, err);
+    if (status != VIV_OK)
+        return status;
+    uint64_t n_prompt = (uint64_t)b->options->prompt, n_answer = (uint64_t)b->options->answer;
+    double begin = seconds_now();
+    status = feed(m, s, n_prompt, model_max_rows(m), cancel, err);
+    double middle = seconds_now();
+    if (status == VIV_OK)
+        status = feed(m, s, n_answer, 1, cancel, err);
+    double end = seconds_now();
+    if (status == VIV_OK && counted) {
+        b->prefill.v[b->prefill.n++] = (double)n_prompt / (middle - begin);
+        b->decode.v[b->decode.n++] = (double)n_answer / (end - middle);
+    }
+    sequence_destroy(s);
+    return status;
+}
+
+/* Bytes and operations that a token costs, from the graph and the tensors' types. */
+static viv_status count_costs(struct bench *b, struct error *err)
+{
+    const struct graph *g = model_graph(b->o.model);
+    const struct binding *bindings;
+    uint64_t context = (uint64_t)(b->options->prompt + b->options->answer / 2), best = 0, of_type[128] = {0};
+    struct graph_cost prefill, decode;
+    viv_status status = model_bindings(b->o.model, &bindings, err);
+    if (status == VIV_OK)
+        status = graph_cost(g, (uint64_t)b->options->prompt, (uint64_t)b->options->prompt / 2, &prefill, err);
+    if (status == VIV_OK)
+        status = graph_cost(g, 1, context, &decode, err);
+    for (uint32_t i = 0; status == VIV_OK && i < g->n_nodes; i++) {
+        const struct graph_node *n = &g->nodes[i];
+        struct graph_cost cost;
+        uint64_t elems = 0, bytes = 0;
+        status = graph_node_cost(n, 1, context, &cost);
+        for (uint32_t w = 0; w < n->n_weights; w++) {
+            const viv_tensor *t = bindings[n->weights[w].weight].tensor;
+            elems += n->weights[w].elems;
+            bytes += t ? t->nbytes : 0;
+            if (t && t->dtype < 128 && (of_type[t->dtype] += n->weights[w].elems) > best) {
+                best = of_type[t->dtype];
+                b->products = dtype_get(t->dtype)->name;
+            }
+        }
+        b->bytes_per_token += elems ? (uint64_t)((double)bytes * (double)cost.weight_elems / (double)elems) : 0;
+    }
+    if (status != VIV_OK)
+        return status;
+    b->bytes_per_token += b->stats.state_bytes_per_token * context;
+    /* the head is computed for one row of a prompt only: what is wanted */
+    const struct graph_node *head = &g->nodes[g->n_nodes - 1];
+    struct graph_cost all, one;
+    if (graph_node_cost(head, (uint64_t)b->options->prompt, 1, &all) == VIV_OK &&
+        graph_node_cost(head, 1, 1, &one) == VIV_OK)
+        prefill.flops -= all.flops - one.flops;
+    b->prefill_flops = (double)prefill.flops / (double)b->options->prompt;
+    b->decode_flops = (double)decode.flops;
+    return VIV_OK;
+}
+
+/* The arithmetic that products of this type are bound by. */
+static double arithmetic_limit(const struct bench *b, const char **name)
+{
+    bool quantized = b->products[0] == 'q';
+    *name = quantized && b->limits.int8 > 0 ? "int8" : "f32";
+    if (strcmp(b->products, "bf16") == 0 && b->limits.bf16 > b->limits.f32) {
+        *name = "bf16";
+        return b->limits.bf16;
+    }
+    return quantized && b->limits.int8 > 0 ? b->limits.int8 : b->limits.f32;
+}
+
+static viv_status measure(struct bench *b, const char *name, struct error *err)
+{
+    double begin = seconds_now();
+    viv_status status = open_model(&b->o, &b->options->common, name, err);
+    b->open_seconds = seconds_now() - begin;
+    if (status == VIV_OK && (uint64_t)(b->options->prompt + b->options->answer) > model_context(b->o.model))
+        return error_set(err, VIV_ELIMIT,
+                         "%" PRId64 " tokens of prompt and %" PRId64
+                         " of answer, but the context has room for %" PRIu64 " (--context N)",
+                         b->options->prompt, b->options->answer, model_context(b->o.model));
+    double loading = seconds_now();
+    if (status == VIV_OK)
+        status = load_model(&b->o, err);
+    b->load_seconds = seconds_now() - loading;
+    struct sequence *s = NULL;
+    if (status == VIV_OK)
+        status = sequence_create(b->o.model, &s, err);
+    if (status == VIV_OK)
+        status = feed(b->o.model, s, 1, 1, NULL, err);
+    b->first_token_seconds = seconds_now() - begin;
+    sequence_destroy(s);
+    for (int64_t i = -1; status == VIV_OK && i < b->options->repetitions; i++) {
+        progress_show(&b->o.progress, "rounds", (uint64_t)(i + 1), (uint64_t)b->options->repetitions + 1);
+        status = one_round(b, i >= 0, err); /* the first only warms up */
+    }
+    progress_clear(&b->o.progress);
+    if (status != VIV_OK)
+        return status;
+    qsort(b->prefill.v, b->prefill.n, sizeof *b->prefill.v, ascending);
+    qsort(b->decode.v, b->decode.n, sizeof *b->decode.v, ascending);
+    model_stats(b->o.model, &b->stats);
+    b->peak = memory_peak();
+    status = count_costs(b, err);
+    if (status == VIV_OK && !b->options->no_limits)
+        status = limits_measure(b->stats.n_threads, kernels_cpu(), &b->limits, err);
+    return status;
+}
+
+static void print_figure(const char *what, const struct samples *s)
+{
+    printf("%-8s %9.1f tokens/s   (%.1f to %.1f over %zu rounds)", what, median(s), s->v[0], s->v[s->n - 1], s->n);
+}
+
+static void print_for_people(const struct bench *b)
+{
+    const char *kind;
+    double arithmetic = arithmetic_limit(b, &kind);
+    printf("%s, %" PRIu32 " threads, scheduler %s, weights %s\n", spec_name(model_spec(b->o.model)),
+           b->stats.n_threads, b->stats.scheduler, b->products);
+    print_figure("prefill", &b->prefill);
+    if (arithmetic > 0)
+        printf("  %.0f %% of the %.0f GOP/s of %s arithmetic",
+               100 * median(&b->prefill) * b->prefill_flops / arithmetic, arithmetic * 1e-9, kind);
+    putchar('\n');
+    print_figure("decode", &b->decode);
+    if (b->limits.read > 0)
+        printf("  %.0f %% of the %.1f GB/s of memory",
+               100 * median(&b->decode) * (double)b->bytes_per_token / b->limits.read, b->limits.read * 1e-9);
+    putchar('\n');
+    printf("load     %9.1f ms, first token after %.1f ms; memory at most %s\n",
+           1e3 * (b->open_seconds + b->load_seconds), 1e3 * b->first_token_seconds, human_bytes(b->peak).text);
+}
+
+static json_t *samples_json(const struct samples *s)
+{
+    return json_pack("{s:f, s:f, s:f}", "median", median(s), "min", s->v[0], "max", s->v[s->n - 1]);
+}
+
+static viv_status print_for_scripts(const struct bench *b, struct error *err)
+{
+    const char *kind;
+    double arithmetic = arithmetic_limit(b, &kind);
+    json_t *limits =
+        b->limits.read > 0
+            ? json_pack("{s:f, s:f, s:f, s:f, s:s, s:f, s:f}", "read", b->limits.read, "f32", b->limits.f32, "bf16",
+                        b->limits.bf16, "int8", b->limits.int8, "arithmetic", kind, "prefill_share",
+                        median(&b->prefill) * b->prefill_flops / arithmetic, "decode_share",
+                        median(&b->decode) * (double)b->bytes_per_token / b->limits.read)
+            : json_null();
+    return print_json(json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o}",
+                                "model", json_word(spec_name(model_spec(b->o.model))), "weights", b->products,
+                                "threads", (int)b->stats.n_threads, "scheduler", b->stats.scheduler, "prompt",
+                                (json_int_t)b->options->prompt, "answer", (json_int_t)b->options->answer, "prefill",
+                                samples_json(&b->prefill), "decode", samples_json(&b->decode), "load_seconds",
+                                b->open_seconds + b->load_seconds, "first_token_seconds", b->first_token_seconds,
+                                "memory_peak", (json_int_t)b->peak, "bytes_per_token",
+                                (json_int_t)b->bytes_per_token, "prefill_flops", b->prefill_flops, "decode_flops",
+                                b->decode_flops, "limits", limits),
+                      false, err);
+}
+
+static int bench(const struct arguments *a)
+{
+    const struct bench_options *options = a->options;
+    struct bench b = {.options = options};
+    struct error err = {0};
+    b.prefill.v = calloc((size_t)options->repetitions, sizeof(double));
+    b.decode.v = calloc((size_t)options->repetitions, sizeof(double));
+    viv_status status = b.prefill.v && b.decode.v ? VIV_OK : error_nomem(&err);
+    if (status == VIV_OK)
+        status = measure(&b, a->words[0], &err);
+    if (status == VIV_OK && options->json)
+        status = print_for_scripts(&b, &err);
+    else if (status == VIV_OK)
+        print_for_people(&b);
+    free(b.prefill.v);
+    free(b.decode.v);
+    return close_opened(&b.o, status, &err);
+}
+
+const struct command command_bench = {
+    .name = "bench",
+    .summary = "speed, and how near the machine's limit",
+    .words = "MODEL",
+    .text = "Reads a prompt and answers, several rounds after one that warms up; prints medians and spread of both "
+            "speeds, time to "
+            "load and to the first token, and peak memory. Then measures what the machine can do at most: prefill "
+            "is bound by "
+            "arithmetic, an answer by reading every weight from memory for each token.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof(struct bench_options),
+    .examples = "viv bench shakespeare -p 128 -n 64\n"
+                "viv bench model.gguf --threads 2 --json\n"
+                "viv bench model.gguf -p 1 -n 256 -r 3   # answers alone",
+    .group = GROUP_MEASURE,
+    .models = true,
+    .main = bench,
+};

@@ -1,0 +1,358 @@
+/* viv inspect - what a model is made of: its graph, numbers, tensors, state and cost. Weights are not needed. */
+#include "cli/open.h"
+
+#include "base/size.h"
+#include "spec/expr.h"
+#include "tensor/dtype.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct inspect_options {
+    struct common common;
+    bool json, tensors, params;
+};
+static const struct inspect_options defaults = {.json = false};
+
+#define OPT(field) offsetof(struct inspect_options, field)
+static const struct option table[] = {
+    {"tensors", 0, OPTION_FLAG, OPT(tensors), NULL, "list every tensor: its name in the file, shape, type, size", 0,
+     0, NULL},
+    {"params", 0, OPTION_FLAG, OPT(params), NULL, "list the params and where their values come from", 0, 0, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object with all of it", 0, 0, NULL},
+    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL}};
+
+/* A model being looked at. */
+struct view {
+    struct opened *o;
+    const struct expansion *e;
+    const struct graph *g;
+    const struct binding *bindings; /* NULL: there are no weights */
+    struct graph_cost cost;         /* of one token with `context` before it */
+    uint64_t context, n_params, weight_bytes;
+};
+
+/* --- figures ------------------------------------------------------------------------------------------------- */
+
+/* Elements of distinct tensors: a weight that stands in for a missing one counts once. */
+static viv_status count_params(struct view *v, struct error *err)
+{
+    bool *counted = calloc(v->e->n_weights + 1, sizeof *counted);
+    if (!counted)
+        return error_nomem(err);
+    for (uint32_t n = 0; n < v->g->n_nodes; n++)
+        for (uint32_t i = 0; i < v->g->nodes[n].n_weights; i++) {
+            const struct graph_weight *w = &v->g->nodes[n].weights[i];
+            const struct binding *b = v->bindings ? &v->bindings[w->weight] : NULL;
+            uint32_t at = b ? b->weight : w->weight;
+            if (counted[at] || (b && !b->tensor))
+                continue;
+            counted[at] = true;
+            v->n_params += w->elems;
+            v->weight_bytes += b ? b->tensor->nbytes : 0;
+        }
+    free(counted);
+    return VIV_OK;
+}
+
+static uint64_t state_bytes(const struct view *v)
+{
+    bool f32 = v->bindings != NULL;
+    for (uint32_t i = 0; f32 && i < v->e->n_weights; i++) {
+        const viv_tensor *t = v->bindings[i].tensor;
+        f32 = !t || t->dl.ndim < 2 || t->dtype == VIV_F32;
+    }
+    return v->g->state_elems * (f32 ? 4 : 2);
+}
+
+/* --- the graph as a tree
+ * ------------------------------------------------------------------------------------------ */
+
+/* Attributes that are numbers or words, as a spec would write them. */
+static void put_attrs(const struct node *n, struct buf *out)
+{
+    bool first = true;
+    for (uint32_t i = 0; i < n->n_attrs; i++) {
+        const viv_attr *attr = layer_attr(n->class, n->attrs[i].name);
+        if (!attr || attr->kind == VIV_ATTR_WEIGHT || attr->kind == VIV_ATTR_VALUE ||
+            n->attrs[i].value.kind == VALUE_NONE)
+            continue;
+        buf_printf(out, "%s%s: ", first ? "" : ", ", n->attrs[i].name);
+        value_print(&n->attrs[i].value, out);
+        first = false;
+    }
+}
+
+static uint64_t node_params(const struct graph_node *n)
+{
+    uint64_t elems = 0;
+    for (uint32_t i = 0; i < n->n_weights; i++)
+        elems += n->weights[i].elems;
+    return elems;
+}
+
+/* What two equal layers have in common. */
+static void put_signature(const struct graph_node *n, struct buf *out)
+{
+    buf_printf(out, "%s %" PRIu64 " %" PRIu64 " %u ", n->class->name, n->out_dim, node_params(n), n->spec->depth);
+    put_attrs(n->spec, out);
+    buf_putc(out, '\n');
+}
+
+/* One round of a repeat: nodes [begin, end) with the same index. */
+static uint32_t round_end(const struct graph *g, uint32_t begin)
+{
+    uint32_t end = begin;
+    int64_t index = g->nodes[begin].spec->index;
+    while (end < g->n_nodes && g->nodes[end].spec->index == index && index >= 0)
+        end++;
+    return end > begin ? end : begin + 1;
+}
+
+static bool same_rounds(const struct graph *g, uint32_t a, uint32_t a_end, uint32_t b, uint32_t b_end, bool *same)
+{
+    struct buf x = {0}, y = {0};
+    for (uint32_t i = a; i < a_end; i++)
+        put_signature(&g->nodes[i], &x);
+    for (uint32_t i = b; i < b_end; i++)
+        put_signature(&g->nodes[i], &y);
+    bool ok = !x.failed && !y.failed;
+    *same = ok && x.size == y.size && memcmp(buf_text(&x), buf_text(&y), x.size) == 0;
+    buf_release(&x);
+    buf_release(&y);
+    return ok;
+}
+
+static bool print_node(const struct graph_node *n, uint32_t indent)
+{
+    struct buf attrs = {0};
+    uint64_t params = node_params(n);
+    put_attrs(n->spec, &attrs);
+    printf("%*s%s", (int)(2 * indent), "", n->class->name);
+    if (n->in_dims[0])
+        printf("  %" PRIu64 " -> %" PRIu64, n->in_dims[0], n->out_dim);
+    else
+        printf("  tokens -> %" PRIu64, n->out_dim);
+    if (params)
+        printf("  (%s)", human_count(params).text);
+    if (attrs.size)
+        printf("  {%s}", buf_text(&attrs));
+    putchar('\n');
+    buf_release(&attrs);
+    return !attrs.failed;
+}
+
+static viv_status print_graph(const struct view *v, struct error *err)
+{
+    const struct graph *g = v->g;
+    printf("graph\n");
+    for (uint32_t at = 0; at < g->n_nodes;) {
+        uint32_t end = round_end(g, at), rounds = 1, last = end;
+        bool repeated = g->nodes[at].spec->index >= 0;
+        for (bool same = true; repeated && last < g->n_nodes && g->nodes[last].spec->index >= 0; rounds++) {
+            uint32_t next_end = round_end(g, last);
+            if (!same_rounds(g, at, end, last, next_end, &same))
+                return error_nomem(err);
+            if (!same)
+                break;
+            last = next_end;
+        }
+        if (repeated)
+            printf("  %" PRIu32 " x\n", rounds);
+        for (uint32_t i = at; i < end; i++)
+            if (!print_node(&g->nodes[i], repeated ? 2 + g->nodes[i].spec->depth - 1 : 1 + g->nodes[i].spec->depth))
+                return error_nomem(err);
+        at = last;
+    }
+    return VIV_OK;
+}
+
+/* --- for people
+ * ---------------------------------------------------------------------------------------------------- */
+
+static const char *dims_of(const struct weight *w, char out[128])
+{
+    int64_t shape[8];
+    for (uint32_t i = 0; i < w->n_dims; i++)
+        shape[i] = (int64_t)w->dims[i];
+    return shape_text(shape, w->n_dims, out);
+}
+
+static viv_status print_tensors(const struct view *v, struct error *err)
+{
+    struct columns c = {.align = "lllr"};
+    printf("\ntensors\n");
+    for (uint32_t i = 0; i < v->e->n_weights; i++) {
+        const struct weight *w = &v->e->weights[i];
+        const viv_tensor *t = v->bindings ? v->bindings[i].tensor : NULL;
+        char shape[128];
+        columns_add(&c, "%s", t ? t->name : w->n_names ? w->names[0] : w->key);
+        columns_add(&c, "%s", dims_of(w, shape));
+        columns_add(&c, "%s", t ? dtype_get(t->dtype)->name : v->bindings ? "absent" : "");
+        columns_add(&c, "%s", t ? human_bytes(t->nbytes).text : "");
+    }
+    return columns_print(&c, 2, err);
+}
+
+static viv_status print_params(const struct view *v, struct error *err)
+{
+    struct columns c = {.align = "lll"};
+    printf("\nparams\n");
+    for (uint32_t i = 0; i < v->e->n_params; i++) {
+        struct buf value = {0};
+        value_print(&v->e->params[i].value, &value);
+        columns_add(&c, "%s", v->e->params[i].name);
+        columns_add(&c, "%.60s", buf_text(&value));
+        columns_add(&c, "%s", v->e->params[i].source ? v->e->params[i].source : "");
+        buf_release(&value);
+    }
+    return columns_print(&c, 2, err);
+}
+
+static viv_status print_view(const struct view *v, const struct inspect_options *options, struct error *err)
+{
+    const struct spec *s = model_spec(v->o->model);
+    struct error no_tokenizer;
+    const struct tokenizer *t;
+    printf("%s, family %s, architecture %s\n", spec_name(s), spec_family(s), spec_architecture(s));
+    printf("  spec        %s\n", spec_path(s));
+    if (v->bindings)
+        printf("  checkpoint  %s, %s\n", spec_checkpoint(s), human_bytes(v->weight_bytes).text);
+    if (v->bindings)
+        printf("  tokenizer   %s\n",
+               model_tokenizer(v->o->model, &t, &no_tokenizer) == VIV_OK ? tokenizer_summary(t) : "none");
+    printf("  parameters  %" PRIu64 " (%s), %s of them active for a token\n", v->n_params,
+           human_count(v->n_params).text,
+           v->cost.active_elems >= v->n_params ? "all" : human_count(v->cost.active_elems).text);
+    printf("  state       %s per token, %s at the context of %" PRIu64 "\n", human_bytes(state_bytes(v)).text,
+           human_bytes(state_bytes(v) * v->context).text, v->context);
+    printf("  cost        %s operations per token (a multiply-add is 2)\n\n", human_count(v->cost.flops).text);
+    viv_status status = print_graph(v, err);
+    if (status == VIV_OK && options->params)
+        status = print_params(v, err);
+    if (status == VIV_OK && options->tensors)
+        status = print_tensors(v, err);
+    return status;
+}
+
+/* --- for scripts
+ * ---------------------------------------------------------------------------------------------------- */
+
+static json_t *value_json(const struct value *v)
+{
+    json_t *list;
+    switch (v->kind) {
+    case VALUE_INT:
+        return json_integer(v->i);
+    case VALUE_FLOAT:
+        return json_real(v->f);
+    case VALUE_BOOL:
+        return json_boolean(v->i);
+    case VALUE_STRING:
+        return json_word(v->s);
+    case VALUE_LIST:
+        list = json_array();
+        for (uint32_t i = 0; list && i < v->n; i++)
+            json_array_append_new(list, value_json(&v->list[i]));
+        return list;
+    default:
+        return json_null();
+    }
+}
+
+static json_t *layers_json(const struct view *v)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; list && i < v->g->n_nodes; i++) {
+        const struct graph_node *n = &v->g->nodes[i];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I}", "path", n->spec->path, "layer",
+                                              n->class->name, "in", (json_int_t)n->in_dims[0], "out",
+                                              (json_int_t)n->out_dim, "params", (json_int_t)node_params(n)));
+    }
+    return list;
+}
+
+static json_t *tensors_json(const struct view *v)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; list && i < v->e->n_weights; i++) {
+        const struct weight *w = &v->e->weights[i];
+        const viv_tensor *t = v->bindings ? v->bindings[i].tensor : NULL;
+        json_t *shape = json_array();
+        for (uint32_t d = 0; shape && d < w->n_dims; d++)
+            json_array_append_new(shape, json_integer((json_int_t)w->dims[d]));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o, s:o, s:o, s:o}", "weight", w->key, "name",
+                                        json_word(t            ? t->name
+                                                  : w->n_names ? w->names[0]
+                                                               : NULL),
+                                        "shape", shape, "type", json_word(t ? dtype_get(t->dtype)->name : NULL),
+                                        "bytes", t ? json_integer((json_int_t)t->nbytes) : json_null()));
+    }
+    return list;
+}
+
+static viv_status print_as_json(const struct view *v, struct error *err)
+{
+    const struct spec *s = model_spec(v->o->model);
+    char hash[65];
+    viv_status status = expansion_hash(v->e, hash, err);
+    if (status != VIV_OK)
+        return status;
+    json_t *params = json_object();
+    for (uint32_t i = 0; params && i < v->e->n_params; i++)
+        json_object_set_new(params, v->e->params[i].name, value_json(&v->e->params[i].value));
+    return print_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+                                "name", json_word(spec_name(s)), "family", json_word(spec_family(s)),
+                                "architecture", json_word(spec_architecture(s)), "spec", json_word(spec_path(s)),
+                                "checkpoint", json_word(spec_checkpoint(s)), "hash", hash, "params_total",
+                                (json_int_t)v->n_params, "params_active",
+                                (json_int_t)size_min(v->cost.active_elems, v->n_params), "weight_bytes",
+                                (json_int_t)v->weight_bytes, "flops_per_token", (json_int_t)v->cost.flops,
+                                "state_bytes_per_token", (json_int_t)state_bytes(v), "context",
+                                (json_int_t)v->context, "output_dim", (json_int_t)v->g->output_dim, "params",
+                                params, "layers", layers_json(v), "tensors", tensors_json(v)),
+                      false, err);
+}
+
+static int inspect(const struct arguments *a)
+{
+    const struct inspect_options *options = a->options;
+    struct opened o = {0};
+    struct error err = {0};
+    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    struct view v = {.o = &o};
+    if (status == VIV_OK) {
+        v.e = model_expansion(o.model);
+        v.g = model_graph(o.model);
+        v.context = model_context(o.model);
+        status = graph_cost(v.g, 1, 1, &v.cost, &err);
+    }
+    if (status == VIV_OK && model_checkpoint(o.model))
+        status = model_bindings(o.model, &v.bindings, &err);
+    if (status == VIV_OK)
+        status = count_params(&v, &err);
+    if (status == VIV_OK)
+        status = options->json ? print_as_json(&v, &err) : print_view(&v, options, &err);
+    return close_opened(&o, status, &err);
+}
+
+const struct command command_inspect = {
+    .name = "inspect",
+    .summary = "what a model is made of; weights not needed",
+    .words = "MODEL",
+    .text = "Prints the graph as a tree (rounds of a repeat that are equal stand once), parameters, size of the "
+            "state and cost "
+            "of a token. A spec without weights is enough; with them, every tensor is found and its shape checked.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof(struct inspect_options),
+    .examples = "viv inspect shakespeare\n"
+                "viv inspect llama-3.2-1b --params   # no weights needed\n"
+                "viv inspect ./my-checkpoint --tensors\n"
+                "viv inspect llama-3.1-8b --json",
+    .group = GROUP_LOOK,
+    .models = true,
+    .main = inspect,
+};
