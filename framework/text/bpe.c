@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,7 +148,7 @@ static bool find_merge(const struct bpe *b, const struct work *w, const char *wo
     const struct symbol *r = &w->symbols[l->after];
     *c = (struct candidate){.left_id = l->id, .right_id = r->id, .left = left, .n = l->n + r->n};
     if (b->options.scores) {
-        if (!vocab_find(b->base.vocab, word + l->at, l->n + r->n, &c->id))
+        if (!vocab_find(b->base.vocab, word + l->at, l->n + r->n, &c->id) || b->options.scores[c->id] == -INFINITY)
             return false;
         c->order = -(double)b->options.scores[c->id];
         return true;

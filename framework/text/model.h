@@ -49,7 +49,7 @@ struct bpe_options {
     const char *continuing_prefix, *end_suffix; /* or NULL */
     bool ignore_merges;                         /* a word that is a piece is that piece */
     const float *scores; /* SentencePiece: no list of merges, but of two neighbours whose concatenation is a piece
-                            the one with the highest score merges first; [vocab->n] or NULL */
+                            the one with the highest score merges first; -inf: never; [vocab->n] or NULL */
 };
 /* `base` is copied: its vocab, unk, fuse_unk, byte_fallback. */
 viv_status bpe_create(const struct token_model *base, const struct bpe_options *options, struct token_model **out,
@@ -61,7 +61,7 @@ viv_status bpe_add_merge(struct token_model *m, const char *left, size_t n_left,
 /* --- Unigram, WordPiece, WordLevel
  * --------------------------------------------------------------------------------- */
 
-/* scores: [vocab->n], copied. */
+/* scores: [vocab->n], copied; -inf: never chosen. */
 viv_status unigram_create(const struct token_model *base, const double *scores, struct token_model **out,
                           struct error *err);
 viv_status wordpiece_create(const struct token_model *base, const char *prefix, uint32_t max_chars,

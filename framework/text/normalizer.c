@@ -114,7 +114,7 @@ static viv_status bert(const struct normalizer *z, const char *s, size_t n, stru
     bool ok = true;
     viv_status status = VIV_OK;
     for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length) {
-        if (z->clean && (c == 0 || c == 0xFFFD || (is_control(c) && !is_space(c))))
+        if (z->clean && (c == 0 || c == 0xFFFD || is_control(c)))
             continue;
         bool apart = z->chinese && is_chinese(c);
         if (z->clean && is_space(c))

@@ -13,6 +13,7 @@ struct added_token {
     int32_t id;
     bool special, single_word, lstrip, rstrip;
     bool normalized; /* searched for in the normalized text, in its normalized form */
+    bool as_is;      /* searched for in the normalized text, as it stands */
 };
 
 /* Contents in order, so that the longest one at a place is found by narrowing a range. */

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,7 +127,8 @@ static viv_status read_piece(struct proto *p, const struct field *message)
     if (!copy || !VEC_RESERVE(p->scores, p->n, p->scores_capacity) ||
         !VEC_RESERVE(p->types, p->n, p->types_capacity))
         return error_nomem(p->err);
-    p->scores[p->n] = (double)score;
+    /* texts never become pieces that are not for texts */
+    p->scores[p->n] = type == NORMAL || type == USER_DEFINED ? (double)score : -INFINITY;
     p->types[p->n] = (uint8_t)type;
     if (type == UNKNOWN && p->unk < 0)
         p->unk = (int32_t)p->n;
@@ -238,7 +240,8 @@ static viv_status add_tokens(struct proto *p)
         const struct added_token token = {.content = p->t->vocab.pieces[i],
                                           .n = p->t->vocab.sizes[i],
                                           .id = (int32_t)i,
-                                          .special = p->types[i] != USER_DEFINED};
+                                          .special = p->types[i] != USER_DEFINED,
+                                          .as_is = p->types[i] == USER_DEFINED};
         viv_status status = tokenizer_add_token(p->t, &token, p->err);
         if (status != VIV_OK)
             return status;

@@ -140,9 +140,9 @@ static viv_status index_added(struct tokenizer *t, struct error *err)
 {
     for (size_t i = 0; i < t->n_added; i++) {
         const struct added_token *a = &t->added[i];
-        struct added_index *index = a->normalized && t->normalizers.n ? &t->normalized : &t->raw;
+        struct added_index *index = (a->normalized || a->as_is) && t->normalizers.n ? &t->normalized : &t->raw;
         struct added_entry entry = {a->content, a->n, (uint32_t)i};
-        if (index == &t->normalized) {
+        if (index == &t->normalized && !a->as_is) {
             struct buf b = {0};
             viv_status status = normalize(&t->normalizers, a->content, a->n, &b, err);
             entry.text = status == VIV_OK ? arena_strndup(&t->arena, buf_text(&b), b.size) : NULL;
@@ -388,6 +388,7 @@ struct stream_decoder {
     int flags;
     struct token_ids window;
     size_t n_given; /* ids of the window whose text is out */
+    bool at_end;    /* a decoder by which the next piece changes the last one's text: all comes at the end */
     struct buf given, text;
 };
 
@@ -403,6 +404,8 @@ viv_status stream_decoder_create(const struct tokenizer *t, int flags, struct st
         return error_nomem(err);
     d->t = t;
     d->flags = flags;
+    for (size_t i = 0; i < t->decoders.n; i++)
+        d->at_end = d->at_end || t->decoders.v[i].kind == DECODE_BPE || t->decoders.v[i].kind == DECODE_CTC;
     *out = d;
     return VIV_OK;
 }
@@ -442,6 +445,8 @@ viv_status stream_decoder_push(struct stream_decoder *d, int32_t id, const char 
         return VIV_OK;
     if (!token_ids_add(&d->window, id))
         return error_nomem(err);
+    if (d->at_end)
+        return VIV_OK;
     viv_status status = decode_window(d, d->window.n, &d->text, err);
     if (status != VIV_OK)
         return status;

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +40,8 @@ static bool viterbi(const struct unigram *u, const char *word, size_t n, struct 
             uint32_t id;
             if (at + m < n && ((unsigned char)word[at + m] & 0xC0) == 0x80)
                 continue;
-            if (!vocab_find(u->base.vocab, word + at, m, &id) || (int32_t)id == u->base.unk)
+            if (!vocab_find(u->base.vocab, word + at, m, &id) || (int32_t)id == u->base.unk ||
+                u->scores[id] == -INFINITY)
                 continue;
             single = single || m == length;
             double score = best[at].score + u->scores[id];
@@ -108,7 +110,7 @@ viv_status unigram_create(const struct token_model *base, const double *scores, 
         copy[i] = scores[i];
         if (base->vocab->pieces[i] && base->vocab->sizes[i] > u->longest)
             u->longest = base->vocab->sizes[i];
-        if (base->vocab->pieces[i] && scores[i] < least)
+        if (base->vocab->pieces[i] && scores[i] < least && scores[i] != -INFINITY)
             least = scores[i];
     }
     u->unknown_score = least - UNKNOWN_PENALTY;

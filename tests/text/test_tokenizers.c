@@ -1,0 +1,250 @@
+/* Real tokenizers give the ids that the reference libraries gave, id for id, and streams of ids the text that
+ * decoding them at once gives. The files lie beside the project; without them the tests say so and end. */
+#include "testing.h"
+
+#include "base/file.h"
+#include "text/tokenizer.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+/* Lines of the inputs write \n for a line feed and \s for a space. */
+static size_t unescape(char *line, size_t n)
+{
+    size_t to = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool escaped = line[i] == '\\' && i + 1 < n && (line[i + 1] == 'n' || line[i + 1] == 's');
+        line[to++] = !escaped ? line[i] : line[i + 1] == 'n' ? '\n' : ' ';
+        i += escaped;
+    }
+    return to;
+}
+
+static size_t read_ids(const char *line, size_t n, int32_t *out)
+{
+    size_t count = 0;
+    for (const char *p = line, *end = line + n; p < end;) {
+        char *next;
+        long id = strtol(p, &next, 10);
+        if (next == p)
+            break;
+        out[count++] = (int32_t)id;
+        for (p = next; p < end && (*p == ',' || *p == ' '); p++) {
+        }
+    }
+    return count;
+}
+
+static void check_stream(const struct tokenizer *t, const struct token_ids *ids, const char *name)
+{
+    struct buf whole = {0}, streamed = {0};
+    struct stream_decoder *d;
+    struct error err;
+    const char *text;
+    size_t n;
+    ck_assert_int_eq(tokenizer_decode(t, ids->ids, ids->n, 0, &whole, &err), VIV_OK);
+    ck_assert_int_eq(stream_decoder_create(t, 0, &d, &err), VIV_OK);
+    for (size_t i = 0; i < ids->n; i++) {
+        ck_assert_int_eq(stream_decoder_push(d, ids->ids[i], &text, &n, &err), VIV_OK);
+        buf_append(&streamed, text, n);
+    }
+    ck_assert_int_eq(stream_decoder_finish(d, &text, &n, &err), VIV_OK);
+    buf_append(&streamed, text, n);
+    ck_assert_msg(strcmp(buf_text(&whole), buf_text(&streamed)) == 0, "%s: streamed '%.200s', at once '%.200s'",
+                  name, buf_text(&streamed), buf_text(&whole));
+    stream_decoder_destroy(d);
+    buf_release(&whole);
+    buf_release(&streamed);
+}
+
+/* gte.json asks for padding to a length and for truncation at 512 tokens, which are the caller's business here. */
+static bool same_ids(const struct token_ids *got, const int32_t *expected, size_t n, bool padded)
+{
+    while (padded && n > 0 && expected[n - 1] == 0)
+        n--;
+    return (padded ? got->n >= n && (got->n == n || n == 512) : got->n == n) &&
+           memcmp(got->ids, expected, n * sizeof *expected) == 0;
+}
+
+static void check_text(const struct tokenizer *t, const char *name, const char *text, size_t n, int flags,
+                       const char *ids, size_t n_ids)
+{
+    struct token_ids got = {0};
+    struct error err = {0};
+    int32_t *expected = malloc((n_ids + 1) * sizeof *expected);
+    size_t n_expected = read_ids(ids, n_ids, expected);
+    ck_assert_msg(tokenizer_encode(t, text, n, flags, &got, &err) == VIV_OK, "%s: %s", name, err.text);
+    ck_assert_msg(same_ids(&got, expected, n_expected, strstr(name, "gte") != NULL), "%s: other ids for '%.*s'",
+                  name, (int)(n < 100 ? n : 100), text);
+    if (n < 20000)
+        check_stream(t, &got, name);
+    free(expected);
+    token_ids_release(&got);
+}
+
+/* Compares line by line, or (separator NULL) the whole. */
+static void check_file(const struct tokenizer *t, const char *name, const char *input_path,
+                       const char *expected_path, int flags, const char *separator, bool escaped)
+{
+    struct buf input = {0}, expected = {0};
+    struct error err;
+    if (!file_exists(expected_path))
+        return;
+    ck_assert_int_eq(file_read(input_path, 1 << 24, &input, &err), VIV_OK);
+    ck_assert_int_eq(file_read(expected_path, 1 << 24, &expected, &err), VIV_OK);
+    char *text = input.data, *end = input.data + input.size;
+    const char *ids = expected.data, *ids_end = expected.data + expected.size;
+    while (text && ids < ids_end) {
+        char *stop = separator ? memmem(text, (size_t)(end - text), separator, strlen(separator)) : NULL;
+        size_t n = (size_t)((stop ? stop : end) - text);
+        const char *line_end = memchr(ids, '\n', (size_t)(ids_end - ids));
+        line_end = line_end ? line_end : ids_end;
+        check_text(t, name, text, escaped ? unescape(text, n) : n, flags, ids, (size_t)(line_end - ids));
+        text = stop ? stop + strlen(separator) : NULL;
+        ids = line_end + 1;
+    }
+    buf_release(&input);
+    buf_release(&expected);
+}
+
+static void check_tokenizer(const char *folder, const char *file, int flags)
+{
+    static const char *const inputs[] = {"small", "mixed", "utf8"};
+    char path[4096], input[4096], expected[4096];
+    struct tokenizer *t;
+    struct error err;
+    const char *root = shared_path("tokenizers");
+    snprintf(path, sizeof path, "%s/%s/%s", root, folder, file);
+    ck_assert_msg(tokenizer_open_file(path, &t, &err) == VIV_OK, "%s", err.text);
+    for (int i = 0; i < 3; i++) {
+        bool lines = i < 2;
+        snprintf(input, sizeof input, "%s/expected/%s_input.txt", root, inputs[i]);
+        snprintf(expected, sizeof expected, "%s/expected/%s/%s_tokens_%.*s.txt", root, folder, inputs[i],
+                 (int)(strrchr(file, '.') - file), file);
+        check_file(t, file, input, expected, flags, lines ? "\n" : NULL, lines);
+    }
+    tokenizer_destroy(t);
+}
+
+static void check_folder(const char *folder, int flags, int n_expected)
+{
+    char path[4096];
+    const char *root = shared_path("tokenizers");
+    int n = 0;
+    if (!root)
+        return;
+    snprintf(path, sizeof path, "%s/%s", root, folder);
+    DIR *d = opendir(path);
+    ck_assert_ptr_nonnull(d);
+    for (struct dirent *e; (e = readdir(d));)
+        if (e->d_name[0] != '.') {
+            check_tokenizer(folder, e->d_name, flags);
+            n++;
+        }
+    closedir(d);
+    ck_assert_int_eq(n, n_expected);
+}
+
+TEST(tokenizers__tokenizer_json_gives_the_ids_of_the_reference)
+{
+    check_folder("tokenizers", TOKENIZER_PARSE_SPECIAL, 13);
+}
+END_TEST
+
+TEST(tokenizers__sentencepiece_models_give_the_ids_of_the_reference)
+{
+    check_folder("sentencepiece", 0, 6);
+}
+END_TEST
+
+TEST(tokenizers__gguf_vocabularies_give_the_ids_of_the_reference)
+{
+    static const char *const names[] = {"bert-bge", "deepseek-coder", "deepseek-llm", "falcon",
+                                        "gpt-2",    "llama-spm",      "mpt",          "phi-3",
+                                        "refact",   "starcoder"};
+    const char *root = shared_path("tokenizers/gguf-vocab");
+    for (size_t i = 0; root && i < sizeof names / sizeof *names; i++) {
+        char path[4096], input[4100], expected[4100];
+        struct checkpoint c;
+        struct tokenizer *t;
+        struct error err;
+        snprintf(path, sizeof path, "%s/ggml-vocab-%s.gguf", root, names[i]);
+        snprintf(input, sizeof input, "%s.inp", path);
+        snprintf(expected, sizeof expected, "%s.out", path);
+        ck_assert_msg(checkpoint_open(&c, path, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(tokenizer_open(&c, &t, &err) == VIV_OK, "%s", err.text);
+        check_file(t, names[i], input, expected, 0, "\n__ggml_vocab_test__\n", false);
+        tokenizer_destroy(t);
+        checkpoint_close(&c);
+    }
+}
+END_TEST
+
+/* --- wrong ones, by whole sentences
+ * -------------------------------------------------------------------------------- */
+
+static void refused(const char *json, const char *sentence)
+{
+    char path[] = "/tmp/tokenizer-XXXXXX.json", expected[512];
+    struct tokenizer *t;
+    struct error err;
+    int fd = mkstemps(path, 5);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq((int)write(fd, json, strlen(json)), (int)strlen(json));
+    close(fd);
+    snprintf(expected, sizeof expected, "%s: %s", path, sentence);
+    ck_assert_int_ne(tokenizer_open_file(path, &t, &err), VIV_OK);
+    unlink(path);
+    ck_assert_str_eq(err.text, expected);
+}
+
+TEST(tokenizers__wrong_files_are_refused_by_name)
+{
+    refused("{}", "not a tokenizer: it has no 'model'");
+    refused("{\"model\": {\"type\": \"BPEE\"}}", "model 'BPEE' is unknown; the nearest is BPE");
+    refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -1}, \"merges\": []}}",
+            "model.vocab: token 'a' has no id from 0 to 2097151");
+    refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 2147483648}, \"merges\": []}}",
+            "model.vocab: token 'a' has no id from 0 to 2097151");
+    refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 0}, \"merges\": []}}",
+            "model.vocab: tokens 'a' and 'b' have the same id 0");
+    refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": [\"a b\"]}}",
+            "model.merges[0]: merge 0 makes 'ab', which is not in the vocabulary");
+    refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"ab\"]}}",
+            "model.merges[0]: expected two pieces, found ab");
+    refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}, \"normalizer\": {\"type\": "
+            "\"NFCC\"}}",
+            "normalizer 'NFCC' is unknown; the nearest is NFC");
+    refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}, "
+            "\"added_tokens\": [{\"id\": 1, \"content\": \"\"}]}",
+            "added_tokens[0]: the added token 1 is empty");
+}
+END_TEST
+
+TEST(tokenizers__a_pattern_that_runs_wild_ends_in_an_error)
+{
+    char path[] = "/tmp/tokenizer-XXXXXX.json";
+    static const char json[] =
+        "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}, \"pre_tokenizer\": {\"type\": "
+        "\"Split\", \"pattern\": {\"Regex\": \"(a+)+$\"}, \"behavior\": \"Isolated\"}}";
+    char text[64];
+    struct tokenizer *t;
+    struct token_ids ids = {0};
+    struct error err;
+    int fd = mkstemps(path, 5);
+    ck_assert_int_eq((int)write(fd, json, sizeof json - 1), (int)sizeof json - 1);
+    close(fd);
+    ck_assert_msg(tokenizer_open_file(path, &t, &err) == VIV_OK, "%s", err.text);
+    unlink(path);
+    memset(text, 'a', sizeof text);
+    text[63] = '!';
+    ck_assert_int_eq(tokenizer_encode(t, text, sizeof text, 0, &ids, &err), VIV_ELIMIT);
+    token_ids_release(&ids);
+    tokenizer_destroy(t);
+}
+END_TEST
+
+TESTS(tokenizers__tokenizer_json_gives_the_ids_of_the_reference,
+      tokenizers__sentencepiece_models_give_the_ids_of_the_reference,
+      tokenizers__gguf_vocabularies_give_the_ids_of_the_reference, tokenizers__wrong_files_are_refused_by_name,
+      tokenizers__a_pattern_that_runs_wild_ends_in_an_error)
