@@ -450,7 +450,7 @@ static viv_status is_a_family(struct expander *x, const char *missing)
     viv_status status = spec_example(x->spec, &example, x->err);
     if (status != VIV_OK)
         return status;
-    status = error_set(x->err, VIV_EINVAL,
+    status = error_set(x->err, VIV_ENOTFOUND,
                        "%s is a family: it gets %s from a checkpoint, or from a spec that uses it%s%s",
                        x->spec->name, missing, example ? ", such as " : "", example ? example : "");
     free(example);

@@ -1,0 +1,118 @@
+#!/bin/sh
+# The program as its users meet it: what it says, where, and with which exit status.
+set -u
+viv=${VIV_BUILD:-.}/viv
+source=${VIV_SOURCE:-.}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+XDG_CACHE_HOME=$work/cache
+export XDG_CACHE_HOME
+passed=0 failed=0
+
+# check NAME COMMAND...: the command succeeds
+check() {
+    name=$1
+    shift
+    if "$@" >"$work/said" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $name"
+        head -n 5 "$work/said"
+    fi
+}
+# ends STATUS COMMAND...: it ends with this status, within its time, and never by a signal
+ends() {
+    wanted=$1
+    shift
+    timeout 20 "$@" >"$work/out" 2>"$work/err" </dev/null
+    got=$?
+    [ "$got" -eq "$wanted" ] || { echo "exit status $got, expected $wanted"; cat "$work/err"; return 1; }
+}
+# fails WORDS COMMAND...: status 1 and one sentence that holds these words
+fails() {
+    words=$1
+    shift
+    ends 1 "$@" || return 1
+    grep -qF -- "$words" "$work/err" || { echo "no '$words' in:"; cat "$work/err"; return 1; }
+    [ "$(wc -l <"$work/err")" -eq 1 ]
+}
+says() { # WORDS COMMAND...
+    words=$1
+    shift
+    ends 0 "$@" || return 1
+    grep -qF -- "$words" "$work/out" || { echo "no '$words' in:"; cat "$work/out"; return 1; }
+}
+
+for verb in run inspect logits tokenize bench layers plugin spec version help; do
+    check "$verb has help" says "viv $verb" "$viv" $verb --help
+done
+check 'an unknown verb is wrong usage' ends 2 "$viv" rnu
+check 'an unknown option is wrong usage' ends 2 "$viv" run shakespeare --tmep 0
+check 'a missing model is wrong usage' ends 2 "$viv" run
+check 'an unknown model is named' fails "did you mean 'shakespeare'" "$viv" run shakespear -p x
+check 'layers are listed' says attention "$viv" layers
+check 'plugins are listed' says llm "$viv" plugin list
+check 'kernels are named' says product "$viv" version -v
+check 'a spec is checked' ends 0 "$viv" spec check llama
+check 'a spec is expanded' says attention "$viv" spec expand llama-3.2-1b
+check 'a model without weights is inspected' says 1235814400 "$viv" inspect llama-3.2-1b
+check 'a model without weights cannot run' fails 'has no weights' "$viv" run llama-3.2-1b -p x
+
+# the embedded model gives transformers' text, whoever runs it and on how many threads
+sed -n 's/^ "text": "\(.*\)"$/\1/p' "$source/tests/golden/shakespeare-greedy.json" >"$work/escaped"
+printf "$(sed 's/%/%%/g' "$work/escaped")" >"$work/expected"
+for how in '--scheduler serial' '--threads 1' '--threads 2' '--threads 3'; do
+    # shellcheck disable=SC2086 # two words
+    greedy() { ends 0 "$viv" run shakespeare -p ROMEO: --temp 0 -n 64 --no-echo -q $how && cmp "$work/out" "$work/expected"; }
+    check "the embedded model is transformers' ($how)" greedy
+done
+seeded() { "$viv" run shakespeare -p KING -n 60 --seed 5 --temp 1 -q --threads "$1" </dev/null; }
+same_seed() { seeded 1 >"$work/a" && seeded 2 >"$work/b" && cmp "$work/a" "$work/b"; }
+check 'a seed gives one text' same_seed
+check 'a stop string ends the answer' ends 0 "$viv" run shakespeare -p ROMEO: --temp 0 -n 64 --stop merry -q
+check 'and is not printed' sh -c "! grep -q merry '$work/out'"
+check 'temperature below 0 is refused' ends 2 "$viv" run shakespeare -p x --temp -1
+check 'ids come back as text' says 'To be, or' "$viv" tokenize shakespeare --decode "$("$viv" tokenize shakespeare 'To be, or' --json | tr -dc '0-9,')"
+
+logits() {
+    ends 0 "$viv" logits shakespeare --tokens 1,2,3 -o "$work/x.npy" && [ "$(wc -c <"$work/x.npy")" -eq $((128 + 3 * 1024 * 4)) ]
+}
+check 'logits are a .npy file of the right size' logits
+check 'a token beyond the vocabulary is refused' fails 1024 "$viv" logits shakespeare --tokens 1024
+check 'an unwritable place is refused' fails /no/such "$viv" logits shakespeare --tokens 1 -o /no/such/x.npy
+
+# bytes that are no model end in a sentence, soon and in little memory
+bad() { # NAME WORDS
+    check "a bad model: $1" fails "$2" "$viv" run "$work/bad.gguf" -p x
+}
+: >"$work/bad.gguf"
+bad 'empty' 'empty file'
+printf GGUF >"$work/bad.gguf"
+bad 'four bytes' 'bytes'
+printf 'GGUF\001\000\000\000' >"$work/bad.gguf"
+bad 'version 1' 'version 1'
+printf 'GGUF\003\000\000\000\377\377\377\377\377\377\377\377\001\000\000\000\000\000\000\000' >"$work/bad.gguf"
+bad 'too many tensors' 'tensors'
+head -c 100000 "$source/specs/embedded/shakespeare.gguf" >"$work/bad.gguf"
+bad 'cut short' 'bad.gguf'
+mkfifo "$work/fifo.gguf"
+check 'a FIFO is not waited on' fails fifo "$viv" run "$work/fifo.gguf" -p x
+check 'a device is not read' ends 1 "$viv" run /dev/zero -p x
+check 'a directory without weights says what was looked for' fails model.safetensors "$viv" run "$work/" -p x
+
+# the stories models, where the data lies beside the project
+data=${VIV_SHARED_DATA:-$source/../shared/data}/weights/stories260K
+if [ -d "$data" ]; then
+    story() {
+        ends 0 "$viv" run "$1" -p 'Once upon a time' --temp 0 -n 200 -q || return 1
+        head -c "$(wc -c <"$data/expected_greedy200.txt")" "$work/out" | cmp - "$data/expected_greedy200.txt"
+    }
+    check 'the stories model tells its story from GGUF' story "$data/stories260K-f32.gguf"
+    check 'and from safetensors' story "$data/hf"
+else
+    echo "skipped: $data is not here"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
