@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_GROWTH = 64 }; /* of a text, by all steps together */
+
 /* --- patterns
  * ------------------------------------------------------------------------------------------------------- */
 
@@ -255,6 +257,11 @@ viv_status normalize(const struct normalizers *list, const char *s, size_t n, st
     struct buf from = {0}, to = {0};
     viv_status status = VIV_OK;
     for (size_t i = 0; i < list->n && status == VIV_OK; i++) {
+        if (i && from.size / MAX_GROWTH > n + 4096) {
+            status =
+                error_set(err, VIV_ELIMIT, "normalizing makes the text more than %d times as long", MAX_GROWTH);
+            break;
+        }
         buf_clear(&to);
         status = step(&list->v[i], i ? buf_text(&from) : s, i ? from.size : n, &to, err);
         struct buf swap = from;

@@ -285,6 +285,8 @@ static viv_status add_metaspace(struct pretokenizers *list, json_t *j, struct er
     const char *scheme = json_string_value(json_object_get(j, "prepend_scheme"));
     if (!p)
         return error_nomem(err);
+    if (text && !*text)
+        return error_set(err, VIV_EFORMAT, "'replacement' is empty");
     p->text = strdup(text ? text : "\xE2\x96\x81");
     if (!p->text)
         return error_nomem(err);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MATCH_LIMIT = 2000000, DEPTH_LIMIT = 20000, MAX_PATTERN = 65536 };
+enum { MATCH_LIMIT = 200000, DEPTH_LIMIT = 20000, MAX_PATTERN = 65536 };
 
 struct regex {
     pcre2_code *code;

@@ -216,6 +216,9 @@ TEST(tokenizers__wrong_files_are_refused_by_name)
             "\"NFCC\"}}",
             "normalizer 'NFCC' is unknown; the nearest is NFC");
     refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}, "
+            "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"\"}}",
+            "pre_tokenizer Metaspace: 'replacement' is empty");
+    refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}, "
             "\"added_tokens\": [{\"id\": 1, \"content\": \"\"}]}",
             "added_tokens[0]: the added token 1 is empty");
 }

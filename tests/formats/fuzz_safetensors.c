@@ -1,0 +1,17 @@
+/* Any bytes given as a safetensors file end in a checkpoint whose tensors can be read, or in an error. */
+#include "formats/checkpoint.h"
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct checkpoint c;
+    struct error err;
+    volatile unsigned char sum = 0;
+    if (checkpoint_open(&c, fuzz_file(data, size), &err) != VIV_OK)
+        return 0;
+    for (uint32_t i = 0; i < c.n_tensors; i++)
+        if (c.tensors[i].nbytes)
+            sum = (unsigned char)(sum + ((const unsigned char *)c.tensors[i].dl.data)[c.tensors[i].nbytes - 1]);
+    checkpoint_close(&c);
+    return 0;
+}
