@@ -63,7 +63,7 @@ static bool same_ids(const struct token_ids *got, const int32_t *expected, size_
     while (padded && n > 0 && expected[n - 1] == 0)
         n--;
     return (padded ? got->n >= n && (got->n == n || n == 512) : got->n == n) &&
-           memcmp(got->ids, expected, n * sizeof *expected) == 0;
+           (n == 0 || memcmp(got->ids, expected, n * sizeof *expected) == 0);
 }
 
 static void check_text(const struct tokenizer *t, const char *name, const char *text, size_t n, int flags,
