@@ -1,0 +1,258 @@
+/* specs/families/llama.yaml against the ways in which checkpoints say the same thing, and the zoo against the
+ * world's numbers. */
+#include "world.h"
+
+#include "base/file.h"
+
+/* The source tree's own specs. */
+struct specs {
+    const char *directories[2];
+    struct layer_set layers;
+    struct spec_world world;
+};
+
+static void specs_init(struct specs *s)
+{
+    struct error err;
+    *s = (struct specs){.directories = {source_path("specs"), NULL}};
+    ck_assert_int_eq(layer_set_init(&s->layers, &err), VIV_OK);
+    s->world = (struct spec_world){&s->layers, s->directories};
+}
+
+#define SIZES                                                                                                      \
+    "'architectures': ['LlamaForCausalLM'], 'hidden_size': 24, 'intermediate_size': 40, 'num_hidden_layers': 2, "  \
+    "'num_attention_heads': 6, 'vocab_size': 32, 'max_position_embeddings': 64, 'rms_norm_eps': 1e-5"
+#define GGUF_SIZES                                                                                                 \
+    "'llama.embedding_length': 24, 'llama.feed_forward_length': 40, 'llama.block_count': 2, "                      \
+    "'llama.attention.head_count': 6, 'llama.context_length': 64"
+
+/* The canonical form, or the error's sentence. */
+static char *expansion_of(const struct format *format, const char *json, const char *tensors)
+{
+    struct specs specs;
+    struct spec *s;
+    struct expansion *e;
+    struct error err;
+    struct buf out = {0};
+    specs_init(&specs);
+    struct checkpoint c = fake_checkpoint(format, json, tensors);
+    ck_assert_msg(spec_open(&specs.world, "llama", &s, &err) == VIV_OK, "%s", err.text);
+    if (spec_expand(s, &c, &e, &err) == VIV_OK) {
+        ck_assert_int_eq(expansion_print(e, &out, &err), VIV_OK);
+        expansion_destroy(e);
+    } else {
+        buf_puts(&out, err.text);
+    }
+    spec_close(s);
+    checkpoint_close(&c);
+    layer_set_release(&specs.layers);
+    ck_assert_ptr_nonnull(out.data);
+    return out.data;
+}
+
+/* Lines that the expansion must hold (separated by '\n'), and, after '!', those that it must not. */
+struct llama_case {
+    const struct format *format;
+    const char *json, *tensors, *parts;
+};
+
+static void check_cases(const struct llama_case *cases, size_t n)
+{
+    unsigned wrong = 0;
+    for (size_t i = 0; i < n; i++) {
+        char *found = expansion_of(cases[i].format, cases[i].json, cases[i].tensors);
+        char parts[1024], *rest = NULL;
+        snprintf(parts, sizeof parts, "%s", cases[i].parts);
+        for (char *p = strtok_r(parts, "\n", &rest); p; p = strtok_r(NULL, "\n", &rest)) {
+            bool absent = *p == '!';
+            if ((strstr(found, p + absent) == NULL) == absent)
+                continue;
+            fprintf(stderr, "case %zu: %s %s in\n%s\n", i, absent ? "unwanted" : "missing", p + absent, found);
+            wrong++;
+        }
+        free(found);
+    }
+    ck_assert_uint_eq(wrong, 0);
+}
+
+TEST(llama__reads_the_spellings_of_transformers_4_and_5)
+{
+    static const struct llama_case cases[] = {
+        {&fake_hf, "{" SIZES "}", "",
+         "num_key_value_heads: 6\nhead_dim: 4\nrope_theta: 10000.0\nrope_type: none\ninterleaved: false\n"
+         "attn_k.1: {names: [model.layers.1.self_attn.k_proj.weight], shape: [24, 24]}\n"
+         "head: {names: [lm_head.weight]\n!q_bias\n!rope_freqs\n!rope.freqs"},
+        {&fake_hf, "{" SIZES ", 'num_key_value_heads': 2, 'head_dim': 8}", "",
+         "attn_q.0: {names: [model.layers.0.self_attn.q_proj.weight], shape: [48, 24]}\n"
+         "attn_v.0: {names: [model.layers.0.self_attn.v_proj.weight], shape: [16, 24]}\nn_kv_heads: 2"},
+        {&fake_hf, "{" SIZES ", 'num_key_value_heads': 1}", "", "n_kv_heads: 1, head_dim: 4"},
+        {&fake_hf, "{" SIZES ", 'tie_word_embeddings': true}", "",
+         "layer: linear, in: [14], out: 15, weight: embed\n!head:"},
+        {&fake_hf, "{" SIZES ", 'attention_bias': true, 'mlp_bias': true}", "",
+         "attn_out_bias.1: {names: [model.layers.1.self_attn.o_proj.bias], shape: [24]}\n"
+         "ffn_gate_bias.0: {names: [model.layers.0.mlp.gate_proj.bias], shape: [40]}\nq_bias: attn_q_bias.0"},
+        {&fake_hf, "{" SIZES ", 'rope_theta': 500000, 'rope_scaling': null}", "",
+         "rope.theta: 500000.0\n!rope.scaling"},
+        {&fake_hf, "{" SIZES ", 'rope_scaling': {'type': 'linear', 'factor': 2}}", "",
+         "rope.scaling: linear, rope.factor: 2.0\nrope.original_context: 64"},
+        {&fake_hf, "{" SIZES ", 'rope_scaling': {'rope_type': 'dynamic', 'factor': 4.0}}", "",
+         "rope.scaling: dynamic, rope.factor: 4.0\nrope.original_context: 64"},
+        {&fake_hf,
+         "{" SIZES
+         ", 'rope_theta': 5e5, 'rope_scaling': {'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0,"
+         " 'high_freq_factor': 4.0, 'original_max_position_embeddings': 16}}",
+         "",
+         "rope.theta: 500000.0\nrope.scaling: llama3, rope.factor: 8.0, rope.low_freq_factor: 1.0, "
+         "rope.high_freq_factor: 4.0\nrope.original_context: 16"},
+        {&fake_hf,
+         "{" SIZES
+         ", 'rope_parameters': {'rope_theta': 5e5, 'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0,"
+         " 'high_freq_factor': 4.0, 'original_max_position_embeddings': 16}}",
+         "",
+         "rope.theta: 500000.0\nrope.scaling: llama3, rope.factor: 8.0, rope.low_freq_factor: 1.0, "
+         "rope.high_freq_factor: 4.0\nrope.original_context: 16"},
+        {&fake_hf, "{" SIZES ", 'rope_parameters': {'rope_theta': 1e4, 'rope_type': 'default'}}", "",
+         "rope_type: none\n!rope.scaling"},
+        {&fake_hf, "{" SIZES ", 'hidden_act': 'gelu_pytorch_tanh', 'pretraining_tp': 4}", "",
+         "activation: gelu_tanh"},
+    };
+    check_cases(cases, sizeof cases / sizeof *cases);
+}
+
+TEST(llama__reads_gguf)
+{
+    static const struct llama_case cases[] = {
+        {&fake_gguf, "{" GGUF_SIZES "}", "token_embd.weight:32",
+         "vocab_size: 32\ninterleaved: true\nattn_q.1: {names: [blk.1.attn_q.weight], shape: [24, 24]}\n"
+         "tie_word_embeddings: true\nlayer: linear, in: [14], out: 15, weight: embed\n!rope_freqs\n!_bias."},
+        {&fake_gguf, "{" GGUF_SIZES "}", "token_embd.weight:32 output.weight rope_freqs.weight",
+         "head: {names: [output.weight], shape: [32, 24]}\nrope.freqs: rope_freqs\n"
+         "rope_freqs: {names: [rope_freqs.weight], shape: [2], else: none}"},
+        {&fake_gguf, "{" GGUF_SIZES "}", "token_embd.weight:32 blk.0.attn_q.bias",
+         "q_bias: attn_q_bias.0\nattn_k_bias.1: {names: [blk.1.attn_k.bias], shape: [24]}\n!gate_bias"},
+        {&fake_gguf,
+         "{" GGUF_SIZES ", 'llama.rope.scaling.type': 'linear', 'llama.rope.scaling.factor': 4.0, "
+         "'llama.rope.freq_base': 1e6, 'llama.rope.dimension_count': 2, 'llama.attention.head_count_kv': 3}",
+         "token_embd.weight:32",
+         "rope.theta: 1e+06, rope.dim: 2\nrope.scaling: linear, rope.factor: 4.0\nn_kv_heads: 3"},
+    };
+    check_cases(cases, sizeof cases / sizeof *cases);
+}
+
+TEST(llama__refuses_by_name_what_it_would_get_wrong)
+{
+    static const struct llama_case cases[] = {
+        {&fake_hf, "{" SIZES ", 'hidden_act': 'mish'}", "",
+         "fake: config.json: hidden_act is 'mish', expected one of silu, gelu, gelu_new, gelu_pytorch_tanh, relu"},
+        {&fake_hf, "{" SIZES ", 'rope_scaling': {'rope_type': 'longrope'}}", "",
+         "fake: config.json: rope_scaling.rope_type is 'longrope', expected one of default, none, linear, dynamic, "
+         "llama3, yarn"},
+        {&fake_gguf, "{" GGUF_SIZES ", 'llama.rope.scaling.type': 'longrope'}", "token_embd.weight:32",
+         "fake: llama.rope.scaling.type is 'longrope', expected one of default, none, linear, dynamic, llama3, "
+         "yarn"},
+        {&fake_gguf, "{" GGUF_SIZES ", 'llama.expert_count': 8}", "token_embd.weight:32",
+         "fake: this is a mixture of experts (Mixtral) and not a Llama (expert_count = 8)"},
+        {&fake_gguf, "{" GGUF_SIZES "}", "", "fake does not say: vocab_size (rows(token_embd.weight))"},
+        {&fake_hf, "{}", "",
+         "fake does not say: hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, vocab_size"},
+        {&fake_hf, "{" SIZES ", 'head_dim': 0}", "", "fake: config.json: head_dim is 0, expected at least 1"},
+        {&fake_hf, "{" SIZES ", 'rope_theta': 'fast'}", "",
+         "fake: config.json: rope_theta is a text ('fast'), expected a number"},
+        {&fake_hf,
+         "{'hidden_size': 25, 'intermediate_size': 40, 'num_hidden_layers': 2, 'num_attention_heads': 6, "
+         "'vocab_size': 32}",
+         "", "'hidden_size / num_attention_heads': 25 is not divisible by 6"},
+        {&fake_hf,
+         "{'hidden_size': 24, 'intermediate_size': 40, 'num_hidden_layers': 1000000000, 'num_attention_heads': 6, "
+         "'vocab_size': 32}",
+         "", "fake: config.json: num_hidden_layers is 1000000000, expected at most 1024"},
+    };
+    check_cases(cases, sizeof cases / sizeof *cases);
+}
+
+static double elements(const struct expansion *e)
+{
+    double n = 0;
+    for (uint32_t i = 0; i < e->n_weights; i++) {
+        double of = 1;
+        for (uint32_t d = 0; d < e->weights[i].n_dims; d++)
+            of *= (double)e->weights[i].dims[d];
+        n += of;
+    }
+    return n;
+}
+
+TEST(zoo__has_the_parameters_that_the_world_knows)
+{
+    static const struct {
+        const char *name;
+        double n;
+    } models[] = {
+        {"llama-2-7b", 6738415616},   {"llama-2-13b", 13015864320},   {"llama-2-70b", 68976648192},
+        {"llama-3.1-8b", 8030261248}, {"llama-3.1-70b", 70553706496}, {"llama-3.2-1b", 1235814400},
+        {"llama-3.2-3b", 3212749824}, {"tinyllama-1.1b", 1100048384}, {"smollm2-135m", 134515008},
+        {"codellama-7b", 6738546688},
+    };
+    struct specs specs;
+    specs_init(&specs);
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        struct spec *s;
+        struct expansion *e;
+        struct error err;
+        ck_assert_msg(spec_open(&specs.world, models[i].name, &s, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(spec_expand(s, NULL, &e, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(elements(e) == models[i].n, "%s: %.0f", models[i].name, elements(e));
+        expansion_destroy(e);
+        spec_close(s);
+    }
+    layer_set_release(&specs.layers);
+}
+
+TEST(specs__of_ours_are_whole_and_fit_a_screen)
+{
+    struct specs specs;
+    struct spec_listing l;
+    struct error err;
+    specs_init(&specs);
+    ck_assert_int_eq(spec_list(&specs.world, &l, &err), VIV_OK);
+    ck_assert_uint_gt(l.n, 10);
+    for (size_t i = 0; i < l.n; i++) {
+        struct spec *s;
+        struct buf text = {0};
+        ck_assert_msg(spec_open(&specs.world, l.names[i], &s, &err) == VIV_OK, "%s", err.text);
+        ck_assert_int_eq(file_read(spec_path(s), 1 << 20, &text, &err), VIV_OK);
+        unsigned lines = 0;
+        for (const char *p = buf_text(&text), *end; (end = strchr(p, '\n')); p = end + 1, lines++)
+            ck_assert_msg(end - p <= 120, "%s:%u is too wide", l.names[i], lines + 1);
+        ck_assert_msg(lines < 120, "%s is too long", l.names[i]);
+        buf_release(&text);
+        spec_close(s);
+    }
+    spec_listing_release(&l);
+    layer_set_release(&specs.layers);
+}
+
+/* As published: every Llama among the configurations in the shared data. */
+TEST(llama__expands_published_configurations)
+{
+    static const char *const names[] = {"llama2_7b",   "llama3_1_8b",  "llama3_2_1b",           "codellama_34b",
+                                        "smollm_360m", "smollm2_135m", "tinyllama_1b_chat_v1.0"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[128];
+        struct buf text = {0};
+        struct error err;
+        snprintf(name, sizeof name, "configs/mlc-llm/%s.json", names[i]);
+        const char *path = shared_path(name);
+        if (!path)
+            return;
+        ck_assert_int_eq(file_read(path, 1 << 20, &text, &err), VIV_OK);
+        char *found = expansion_of(&fake_hf, buf_text(&text), "");
+        ck_assert_msg(strncmp(found, "viv: 1\n", 7) == 0, "%s", found);
+        free(found);
+        buf_release(&text);
+    }
+}
+
+TESTS(llama__reads_the_spellings_of_transformers_4_and_5, llama__reads_gguf,
+      llama__refuses_by_name_what_it_would_get_wrong, zoo__has_the_parameters_that_the_world_knows,
+      specs__of_ours_are_whole_and_fit_a_screen, llama__expands_published_configurations)
