@@ -6,6 +6,7 @@
 #include "base/near.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,10 @@ static viv_status list_folder(const char *directory, const char *folder, struct 
     if (!path)
         return error_nomem(err);
     DIR *d = opendir(path);
-    viv_status status = VIV_OK;
+    /* a folder that is not there has no specs; one that could not be looked into is another matter */
+    viv_status status = d || errno == ENOENT || errno == ENOTDIR || errno == EACCES ? VIV_OK
+                        : errno == ENOMEM                                           ? error_nomem(err)
+                                          : error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
     for (struct dirent *e; d && status == VIV_OK && (e = readdir(d));) {
         size_t n = strlen(e->d_name);
         if (n < 6 || strcmp(e->d_name + n - 5, ".yaml") != 0 || l->n == MAX_SPECS)
@@ -148,19 +152,16 @@ viv_status spec_find(const struct spec_world *world, const char *name, char **pa
     return not_found(world, name, err);
 }
 
-/* Whether the spec at path says `use: name`. A spec that cannot be read does not. */
-static bool uses(const char *path, const char *name)
+/* Whether the spec at path says `use: name`. One that cannot be read does not, unless memory is out. */
+static viv_status uses(const char *path, const char *name, bool *out, struct error *err)
 {
     struct arena arena = {0};
-    struct yaml *root;
-    struct error ignored;
-    bool found = false;
-    if (yaml_read(&arena, path, &root, &ignored) == VIV_OK) {
-        const struct yaml *use = yaml_get(root, "use");
-        found = use && use->kind == YAML_SCALAR && strcmp(use->text, name) == 0;
-    }
+    struct yaml *root = NULL;
+    viv_status status = yaml_read(&arena, path, &root, err);
+    const struct yaml *use = status == VIV_OK ? yaml_get(root, "use") : NULL;
+    *out = use && use->kind == YAML_SCALAR && strcmp(use->text, name) == 0;
     arena_release(&arena);
-    return found;
+    return status == VIV_ENOMEM ? status : VIV_OK;
 }
 
 viv_status spec_example(const struct spec *s, char **name, struct error *err)
@@ -175,7 +176,9 @@ viv_status spec_example(const struct spec *s, char **name, struct error *err)
         status = spec_find(s->world, l.names[i], &path, err);
         if (status != VIV_OK)
             break;
-        if (uses(path, s->name)) {
+        bool found;
+        status = uses(path, s->name, &found, err);
+        if (status == VIV_OK && found) {
             *name = strdup(l.names[i]);
             status = *name ? VIV_OK : error_nomem(err);
         }
@@ -245,7 +248,7 @@ static viv_status try_family(struct search *s, const char *path, struct error *e
 
 static viv_status search_families(struct search *s, struct error *err)
 {
-    struct spec_listing l;
+    struct spec_listing l = {0};
     viv_status status = spec_list(s->world, &l, err);
     for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
         char *path;
