@@ -573,6 +573,8 @@ static viv_status check_refusal(struct builder *b, const struct yaml *when, cons
     b->x.noted = NULL;
     if (status == VIV_OK && v.kind != VALUE_BOOL)
         status = error_at(b->err, when->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
+    if (status == VIV_OK && noted.failed)
+        status = error_nomem(b->err);
     if (status == VIV_OK && v.i)
         status = error_at(b->err, when->at, VIV_EUNSUPPORTED, "%s%s%s (%s)",
                           b->x.checkpoint ? b->x.checkpoint->path : "", b->x.checkpoint ? ": " : "", because->text,

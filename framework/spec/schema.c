@@ -37,30 +37,29 @@ static const struct {
              {IN_BY_NAMING, "hf", "transform_list"},
              {IN_BY_NAMING, "gguf", "transform_list"}};
 
-/* The $defs that are not made from tables. */
-static const char fixed_defs[] =
-    "{\"expression\": {\"type\": [\"string\", \"number\", \"boolean\"]},"
-    " \"expressions\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/expression\"}},"
-    " \"value\": {\"anyOf\": [{\"$ref\": \"#/$defs/expression\"}, {\"$ref\": \"#/$defs/expressions\"}]},"
-    " \"texts\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},"
-    " \"words\": {\"anyOf\": [{\"type\": \"string\"}, {\"$ref\": \"#/$defs/texts\"}]},"
-    " \"none\": {\"type\": \"array\", \"maxItems\": 0},"
-    " \"scalar_type\": {\"enum\": [\"int\", \"float\", \"bool\", \"string\"]},"
-    " \"type\": {\"anyOf\": [{\"$ref\": \"#/$defs/scalar_type\"}, {\"type\": \"array\", \"minItems\": 2, "
-    "\"maxItems\": 2,"
-    "   \"prefixItems\": [{\"$ref\": \"#/$defs/scalar_type\"}, {\"$ref\": \"#/$defs/expression\"}]}]},"
-    " \"choices\": {\"anyOf\": [{\"$ref\": \"#/$defs/texts\"},"
-    "   {\"type\": \"object\", \"additionalProperties\": {\"type\": \"string\"}}]},"
-    " \"params\": {\"type\": \"object\", \"additionalProperties\": {\"anyOf\": ["
-    "   {\"$ref\": \"#/$defs/expression\"}, {\"$ref\": \"#/$defs/expressions\"}, {\"$ref\": \"#/$defs/param\"}]}},"
-    " \"refusals\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/refusal\"}},"
-    " \"weights\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/weight\"}},"
-    " \"transform_list\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/transform\"}},"
-    " \"transforms\": {\"anyOf\": [{\"$ref\": \"#/$defs/transform_list\"}, {\"$ref\": \"#/$defs/by_naming\"}]},"
-    " \"cases\": {\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#/$defs/layers\"}},"
-    " \"branches\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/layers\"}},"
-    " \"layers\": {\"type\": \"array\", \"items\": {\"anyOf\": ["
-    "   {\"$ref\": \"#/$defs/layer\"}, {\"$ref\": \"#/$defs/repeat\"}, {\"$ref\": \"#/$defs/switch\"}]}}}";
+/* The $defs that are lists of, mappings to, or one of other $defs. (Written as JSON they would have to be parsed,
+ * and json_loads drops characters of a long word when memory is out.) */
+static const struct {
+    const char *name;
+    enum { LIST_OF, MAP_OF, ONE_OF } form;
+    const char *of[3];
+} composed[] = {{"texts", LIST_OF, {"text"}},
+                {"text_map", MAP_OF, {"text"}},
+                {"words", ONE_OF, {"text", "texts"}},
+                {"choices", ONE_OF, {"texts", "text_map"}},
+                {"expressions", LIST_OF, {"expression"}},
+                {"value", ONE_OF, {"expression", "expressions"}},
+                {"type", ONE_OF, {"scalar_type", "list_type"}},
+                {"param_or_value", ONE_OF, {"value", "param"}},
+                {"params", MAP_OF, {"param_or_value"}},
+                {"refusals", LIST_OF, {"refusal"}},
+                {"weights", MAP_OF, {"weight"}},
+                {"transform_list", LIST_OF, {"transform"}},
+                {"transforms", ONE_OF, {"transform_list", "by_naming"}},
+                {"item", ONE_OF, {"layer", "repeat", "switch"}},
+                {"layers", LIST_OF, {"item"}},
+                {"cases", MAP_OF, {"layers"}},
+                {"branches", LIST_OF, {"layers"}}};
 
 struct schema {
     bool failed;
@@ -178,6 +177,19 @@ static json_t *item_schema(struct schema *s, const struct layer_set *set)
     return item;
 }
 
+static json_t *composed_schema(struct schema *s, size_t i)
+{
+    if (composed[i].form != ONE_OF)
+        return composed[i].form == LIST_OF
+                   ? json_pack("{s:s, s:o}", "type", "array", "items", reference(composed[i].of[0]))
+                   : json_pack("{s:s, s:o}", "type", "object", "additionalProperties",
+                               reference(composed[i].of[0]));
+    json_t *list = json_array();
+    for (size_t k = 0; k < 3 && composed[i].of[k]; k++)
+        append(s, list, reference(composed[i].of[k]));
+    return json_pack("{s:o}", "anyOf", list);
+}
+
 static json_t *defs_schema(struct schema *s, const struct layer_set *set)
 {
     static const struct {
@@ -187,11 +199,26 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
                     {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"},
                     {IN_PERMUTE, "permute"},     {IN_REFUSE, "refusal"},      {IN_REPEAT, "repeat"},
                     {IN_SWITCH, "switch"}};
-    json_t *defs = json_loads(fixed_defs, 0, NULL);
+    json_t *defs = json_object();
+    put(s, defs, "text", json_pack("{s:s}", "type", "string"));
+    put(s, defs, "expression", json_pack("{s:[sss]}", "type", "string", "number", "boolean"));
+    put(s, defs, "none", json_pack("{s:s, s:i}", "type", "array", "maxItems", 0));
+    put(s, defs, "scalar_type", json_pack("{s:[ssss]}", "enum", "int", "float", "bool", "string"));
+    put(s, defs, "list_type",
+        json_pack("{s:s, s:i, s:i, s:[oo]}", "type", "array", "minItems", 2, "maxItems", 2, "prefixItems",
+                  reference("scalar_type"), reference("expression")));
+    for (size_t i = 0; i < sizeof composed / sizeof *composed; i++)
+        put(s, defs, composed[i].name, composed_schema(s, i));
     for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++)
         put(s, defs, contexts[i].name, context_schema(s, contexts[i].context));
     put(s, defs, "layer", item_schema(s, set));
     return defs;
+}
+
+/* json_dumps overlooks some of its own failures to allocate; a buf does not forget them. */
+static int dump_to_buf(const char *bytes, size_t n, void *out)
+{
+    return buf_append(out, bytes, n) ? 0 : -1;
 }
 
 viv_status spec_schema(const struct spec_world *world, struct buf *out, struct error *err)
@@ -202,12 +229,8 @@ viv_status spec_schema(const struct spec_world *world, struct buf *out, struct e
     put(&s, root, "title", json_string("Vivarium spec"));
     put(&s, root, "patternProperties", json_pack("{s:{}}", "^x-"));
     put(&s, root, "$defs", defs_schema(&s, world->layers));
-    char *text = s.failed ? NULL : json_dumps(root, JSON_INDENT(2));
+    bool dumped =
+        !s.failed && json_dump_callback(root, dump_to_buf, out, JSON_INDENT(2)) == 0 && buf_putc(out, '\n');
     json_decref(root);
-    if (!text)
-        return error_nomem(err);
-    buf_puts(out, text);
-    buf_putc(out, '\n');
-    free(text);
-    return out->failed ? error_nomem(err) : VIV_OK;
+    return dumped && !out->failed ? VIV_OK : error_nomem(err);
 }
