@@ -239,19 +239,95 @@ INLINE void many_rows(uint32_t dtype, uint64_t block_bytes, const viv_matmul *m,
     }
 }
 
+/* Sums of four lanes each, of four vectors: in each 128 bits, v[j]'s is lane j. */
+INLINE __m512i add_lanes(const __m512i v[4])
+{
+    __m512i a = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+    __m512i b = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+}
+
+/* Weights of sixteen rows' blocks as they lie, made unsigned: of Q8_0 w[i] holds rows i and i + 8, of Q4_0 the low
+ * halves of rows i, i + 4, i + 8 and i + 12, and w[i + 4] their high halves. */
+struct laid {
+    __m512i w[8];
+};
+
+INLINE struct laid lay_q8_0(const struct group *g, uint64_t q)
+{
+    struct laid l;
+    UNROLL
+    for (int i = 0; i < 8; i++)
+        l.w[i] = _mm512_xor_si512(
+            _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const void *)(g->rows[i] + q))),
+                               _mm256_loadu_si256((const void *)(g->rows[i + 8] + q)), 1),
+            _mm512_set1_epi8((char)0x80));
+    return l;
+}
+
+INLINE struct laid lay_q4_0(const struct group *g, uint64_t q)
+{
+    const __m512i nibble = _mm512_set1_epi8(15);
+    struct laid l;
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        __m512i v = four_rows(g, i, q);
+        l.w[i] = _mm512_and_si512(v, nibble);
+        l.w[i + 4] = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
+    }
+    return l;
+}
+
+INLINE VNNI __m512i dot_q8_0(const struct laid *l, const char *x)
+{
+    const __m512i all = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)x)), zero = _mm512_setzero_si512();
+    const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13),
+                  odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+    __m512i v[8];
+    UNROLL
+    for (int i = 0; i < 8; i++)
+        v[i] = _mm512_dpbusd_epi32(zero, l->w[i], all);
+    __m512i a = add_lanes(v), b = add_lanes(v + 4);
+    return _mm512_add_epi32(_mm512_permutex2var_epi64(a, even, b), _mm512_permutex2var_epi64(a, odd, b));
+}
+
+INLINE VNNI __m512i dot_q4_0(const struct laid *l, const char *x)
+{
+    const __m512i low = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)x)),
+                  high = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)(x + BLOCK / 2)));
+    __m512i v[4];
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        v[i] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(_mm512_setzero_si512(), l->w[i], low), l->w[i + 4], high);
+    return add_lanes(v);
+}
+
 INLINE VNNI void few_rows(uint32_t dtype, uint64_t block_bytes, const viv_matmul *m, uint64_t n_first,
                           uint64_t n_end, const int n_rows)
 {
+    const uint64_t blocks = m->k / BLOCK;
     for (uint64_t n = n_first; n < n_end; n += GROUP) {
         struct group g = group_at(m, n, n_end);
         __m512 y[FEW];
         UNROLL
         for (int r = 0; r < n_rows; r++)
             y[r] = _mm512_setzero_ps();
-        for (uint64_t b = 0; b < m->k / BLOCK; b++) {
-            struct unpacked u = unpack(dtype, &g, b);
+        for (uint64_t b = 0; b < blocks; b++) {
+            const uint64_t at = b * block_bytes, q = at + block_bytes - (dtype == VIV_Q8_0 ? BLOCK : BLOCK / 2);
+            const struct laid l = dtype == VIV_Q8_0 ? lay_q8_0(&g, q) : lay_q4_0(&g, q);
+            const __m512 dw = scales_at(&g, at);
             call_next(&g, m->w_stride, b, block_bytes);
-            add_block(y, &u, m->x, m->x_stride, m->k, b, n_rows);
+            UNROLL
+            for (int r = 0; r < n_rows; r++) {
+                const char *x = (const char *)m->x + (uint64_t)r * m->x_stride;
+                const float d = *(const float *)(const void *)(x + m->k + b * 4);
+                const int32_t s = *(const int32_t *)(const void *)(x + m->k + blocks * 4 + b * 4);
+                __m512i sum = dtype == VIV_Q8_0 ? dot_q8_0(&l, x + b * BLOCK) : dot_q4_0(&l, x + b * BLOCK);
+                /* s corrects for an offset of 128, Q4_0's is 8 */
+                sum = _mm512_add_epi32(sum, _mm512_set1_epi32(dtype == VIV_Q8_0 ? s : s / 16));
+                y[r] = _mm512_add_ps(y[r],
+                                     _mm512_mul_ps(_mm512_mul_ps(dw, _mm512_set1_ps(d)), _mm512_cvtepi32_ps(sum)));
+            }
         }
         UNROLL
         for (int r = 0; r < n_rows; r++)
