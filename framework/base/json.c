@@ -2,16 +2,56 @@
 
 #include "base/file.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Allocations of jansson that failed on this thread. */
+static _Thread_local unsigned n_failed;
+
+static void *noticed_malloc(size_t n)
+{
+    void *p = malloc(n);
+    n_failed += p == NULL;
+    return p;
+}
+
+static void install(void)
+{
+    json_malloc_t allocate;
+    json_free_t release;
+    json_get_alloc_funcs(&allocate, &release);
+    if (allocate == malloc && release == free) /* else they are the embedding program's own */
+        json_set_alloc_funcs(noticed_malloc, free);
+}
+
+void json_notice_memory(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, install);
+}
+
+bool json_lost_something(void)
+{
+    bool lost = n_failed > 0;
+    n_failed = 0;
+    return lost;
+}
 
 viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **out, struct error *err)
 {
     json_error_t at;
+    json_notice_memory();
+    unsigned before = n_failed;
     json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &at);
     if (!root) {
         if (json_error_code(&at) == json_error_out_of_memory)
             return error_nomem(err);
         return error_set(err, VIV_EFORMAT, "%s:%d:%d: %s", name, at.line, at.column, at.text);
+    }
+    if (n_failed != before) {
+        json_decref(root);
+        return error_nomem(err);
     }
     *out = root;
     return VIV_OK;

@@ -1,5 +1,6 @@
 /* viv - the program. */
 #include "base/file.h"
+#include "base/json.h"
 #include "base/near.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (c_locale)
         uselocale(c_locale);
+    json_notice_memory();
     if (file_map_guard(&err) != VIV_OK)
         return fail(&err);
     int status = run_command(argc, argv);

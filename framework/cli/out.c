@@ -1,6 +1,7 @@
 #include "cli/out.h"
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/utf8.h"
 
 #include <stdarg.h>
@@ -37,12 +38,12 @@ json_t *json_word(const char *text)
 
 viv_status print_json(json_t *value, bool compact, struct error *err)
 {
-    if (!value)
-        return error_nomem(err);
-    char *text = json_dumps(value, compact ? JSON_COMPACT : JSON_INDENT(2));
+    char *text = value ? json_dumps(value, compact ? JSON_COMPACT : JSON_INDENT(2)) : NULL;
     json_decref(value);
-    if (!text)
+    if (json_lost_something() || !text) {
+        free(text);
         return error_nomem(err);
+    }
     puts(text);
     free(text);
     return VIV_OK;

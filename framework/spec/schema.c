@@ -215,7 +215,6 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
     return defs;
 }
 
-/* json_dumps overlooks some of its own failures to allocate; a buf does not forget them. */
 static int dump_to_buf(const char *bytes, size_t n, void *out)
 {
     return buf_append(out, bytes, n) ? 0 : -1;
@@ -229,8 +228,8 @@ viv_status spec_schema(const struct spec_world *world, struct buf *out, struct e
     put(&s, root, "title", json_string("Vivarium spec"));
     put(&s, root, "patternProperties", json_pack("{s:{}}", "^x-"));
     put(&s, root, "$defs", defs_schema(&s, world->layers));
-    bool dumped =
-        !s.failed && json_dump_callback(root, dump_to_buf, out, JSON_INDENT(2)) == 0 && buf_putc(out, '\n');
+    bool dumped = !json_lost_something() && !s.failed &&
+                  json_dump_callback(root, dump_to_buf, out, JSON_INDENT(2)) == 0 && buf_putc(out, '\n');
     json_decref(root);
     return dumped && !out->failed ? VIV_OK : error_nomem(err);
 }

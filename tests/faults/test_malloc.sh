@@ -1,0 +1,98 @@
+#!/bin/sh
+# Every allocation of whole commands fails, alone (for the first command also with all that come after it): the command ends with status 1
+# and a sentence, or with status 0 and what it always prints, and leaves nothing allocated that it does not always leave.
+#
+# An allocation is failed once for every way that leads to it; ALL_FAULTS=1 fails each single one.
+set -u
+source=${VIV_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
+viv=${VIV:-$(pwd)/viv}
+passed=0 failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+XDG_CACHE_HOME=$work/cache
+export XDG_CACHE_HOME
+
+if ! ${CC:-cc} -O1 -shared -fPIC -o "$work/fail_malloc.so" "$source/tests/faults/fail_malloc.c" -ldl -lpthread 2>"$work/err"; then
+    cat "$work/err"
+    echo "SKIP: no library that can be preloaded can be built here"
+    exit 77
+fi
+case $(LD_PRELOAD=$work/fail_malloc.so "$viv" version 2>&1) in
+*AddressSanitizer* | *"ASan"*)
+    echo "SKIP: the sanitizer has its own malloc"
+    exit 77
+    ;;
+esac
+
+# live FILE: "object count" for each object that left blocks
+live() {
+    sed 's/+.*//' "$1" | sort | uniq -c | awk '{print $2, $1}'
+}
+
+# without_times: events without what differs from run to run
+without_times() {
+    sed -E 's/"([a-z_]*(per_second|seconds|bytes)|value)":[^,}]*//g'
+}
+
+# try HOW N COMMAND...: one failure
+try() {
+    how=$1 n=$2
+    shift 2
+    status=0
+    timeout 20 env "$how=$n" FAIL_LIVE="$work/live" LD_PRELOAD="$work/fail_malloc.so" "$@" >"$work/all" 2>"$work/err" </dev/null || status=$?
+    without_times <"$work/all" >"$work/out"
+    live "$work/live" >"$work/left"
+    # a dlopen that fails leaves two blocks of its own
+    leak=$(awk 'NR == FNR {usual[$1] = $2; next} $2 > usual[$1] + ($1 ~ /^libc[.]/ ? 2 : 0) {print}' "$work/usual" "$work/left")
+    case $status in
+    0) cmp -s "$work/out" "$work/expected" || why="status 0, but other output" ;;
+    1) grep -q . "$work/err" || why="status 1 without a sentence" ;;
+    *) why="status $status" ;;
+    esac
+    [ -z "$leak" ] || why="${why:-}${why:+, }leaves blocks of $(echo "$leak" | tr '\n' ' ')"
+    if [ -n "${why:-}" ]; then
+        wrong=$((wrong + 1))
+        echo "FAIL: $how=$n: $why: $*"
+        head -c 1000 "$work/err"
+        [ -z "$leak" ] || sort "$work/live" | uniq -c | grep -v 'libc.so' | head -5
+        why=
+    fi
+}
+
+# walk COMMAND...: all failures of one command
+walk() {
+    wrong=0
+    "$@" >"$work/all" 2>"$work/err" </dev/null || {
+        failed=$((failed + 1))
+        echo "FAIL: does not run at all: $*"
+        cat "$work/err"
+        return
+    }
+    without_times <"$work/all" >"$work/expected"
+    FAIL_PATHS=$work/paths FAIL_LIVE=$work/live LD_PRELOAD=$work/fail_malloc.so "$@" >"$work/out" 2>&1 </dev/null
+    live "$work/live" >"$work/usual"
+    last=$(tail -n 1 "$work/paths")
+    if [ -n "${ALL_FAULTS-}" ]; then
+        seq 1 "$last" >"$work/points"
+    else
+        cp "$work/paths" "$work/points"
+    fi
+    while read -r n; do
+        try FAIL_AT "$n" "$@"
+        [ -n "${ALL_FAULTS-}${alone-}" ] || try FAIL_FROM "$n" "$@"
+    done <"$work/points"
+    if [ "$wrong" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+tiny=$source/tests/golden/llama-gqa
+walk "$viv" run shakespeare -p "ROMEO:" -n 3 --temp 0 --threads 1 --scheduler serial
+alone=yes
+walk "$viv" run shakespeare -p "ROMEO:" -n 2 --seed 7 --threads 1 --scheduler serial --json
+walk "$viv" logits "$tiny" --tokens 1,2,3 --threads 1 --scheduler serial
+walk "$viv" inspect "$tiny" --json
+walk "$viv" tokenize shakespeare "To be" --json
+walk "$viv" spec check "$source/specs/families/llama.yaml"
+walk "$viv" plugin list --json
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
