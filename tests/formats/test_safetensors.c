@@ -2,6 +2,8 @@
 #include "formats/checkpoint.h"
 #include "testing.h"
 
+#include <unistd.h>
+
 TEST(safetensors__opens_the_stories_directory)
 {
     const char *path = shared_path("weights/stories260K/hf");
@@ -26,4 +28,238 @@ TEST(safetensors__opens_the_stories_directory)
 }
 END_TEST
 
-TESTS(safetensors__opens_the_stories_directory)
+/* --- wrong ones: a directory of files, and the sentence that opening it ends in ------------------------------ */
+
+static char directory[64];
+
+static const char *inside(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    return path;
+}
+
+static void put(const char *name, const void *bytes, size_t n)
+{
+    FILE *f = fopen(inside(name), "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(bytes, 1, n, f), n);
+    fclose(f);
+}
+
+static void begin(void)
+{
+    snprintf(directory, sizeof directory, "/tmp/safetensors-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    put("config.json", "{}", 2);
+}
+
+static void end(void)
+{
+    static const char *const names[] = {"config.json",   "generation_config.json", "model.safetensors",
+                                        "a.safetensors", "b.safetensors",          "model.safetensors.index.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unlink(inside(names[i]));
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+
+/* length, header and as many zero bytes of data */
+static void put_tensors(const char *name, const char *header, uint64_t n_data)
+{
+    size_t n = strlen(header);
+    char *bytes = calloc(1, 8 + n + n_data);
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (char)((uint64_t)n >> 8 * i);
+    memcpy(bytes + 8, header, n);
+    put(name, bytes, 8 + n + n_data);
+    free(bytes);
+}
+
+/* Opening fails in time, naming the file and what is wrong. */
+static void fails(const char *file, const char *sentence)
+{
+    struct checkpoint c;
+    struct error err = {0};
+    ck_assert_msg(checkpoint_open(&c, directory, &err) != VIV_OK, "opened, expected: %s", sentence);
+    ck_assert_msg(strstr(err.text, sentence), "'%s' in: %s", sentence, err.text);
+    ck_assert_msg(strstr(err.text, file), "'%s' in: %s", file, err.text);
+}
+
+static void refused(const char *header, uint64_t n_data, const char *sentence)
+{
+    begin();
+    put_tensors("model.safetensors", header, n_data);
+    fails("model.safetensors", sentence);
+    end();
+}
+
+#define T(name, dtype, shape, offsets)                                                                             \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+
+TEST(safetensors__pattern_38_lengths_of_the_header)
+{
+    static const unsigned char past[16] = {9}, huge[16] = {0, 0, 0, 0, 0, 0, 0, 0x80};
+    begin();
+    put("model.safetensors", past, 7);
+    fails("model.safetensors", "7 bytes, a safetensors file has at least 8");
+    put("model.safetensors", past, 16);
+    fails("model.safetensors", "the header takes 9 bytes, the file has 8 for it: is it cut short?");
+    put("model.safetensors", huge, 16);
+    fails("model.safetensors", "the header takes 9223372036854775808 bytes");
+    const unsigned char large[8] = {1, 0, 0, 8}; /* 2^27 + 1 */
+    put("model.safetensors", large, 8);
+    ck_assert_int_eq(truncate(inside("model.safetensors"), 1 << 28), 0);
+    fails("model.safetensors", "the header takes 134217729 bytes, at most ");
+    end();
+}
+END_TEST
+
+TEST(safetensors__pattern_39_headers_that_are_no_json_object)
+{
+    refused("[]", 0, "expected");
+    refused("   ", 0, "expected");
+    refused("{\"a\xff\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "UTF-8");
+    refused("{" T("a", "F32", "[1]", "[0,4]") "}x", 4, "expected");
+    refused("{" T("a", "F32", "[1]", "[0,4]"), 4, "expected");
+}
+END_TEST
+
+TEST(safetensors__pattern_40_what_is_there_twice)
+{
+    refused("{" T("a", "F32", "[1]", "[0,4]") "," T("a", "F32", "[1]", "[4,8]") "}", 8,
+            "tensor 'a' is there a second time");
+    refused("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+            "tensor 'a' has dtype twice");
+    refused("{\"__metadata__\":{},\"__metadata__\":{}}", 0, "__metadata__ is there a second time");
+}
+END_TEST
+
+TEST(safetensors__pattern_41_a_million_tensors)
+{
+    enum { N = 1000000 };
+    char *header = malloc((size_t)N * 64), *at = header;
+    *at++ = '{';
+    for (int i = 0; i < N; i++)
+        at += sprintf(at, "%s\"t%d\":{\"dtype\":\"I8\",\"shape\":[0],\"data_offsets\":[0,0]}", i ? "," : "", i);
+    strcpy(at, "}");
+    refused(header, 0, "more than 262144 tensors");
+    free(header);
+}
+END_TEST
+
+TEST(safetensors__pattern_42_and_43_offsets)
+{
+    refused("{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[8,12]") "}", 12, "a hole lies before it");
+    refused("{" T("a", "F32", "[2]", "[0,8]") "," T("b", "F32", "[1]", "[4,8]") "}", 8, "overlaps it");
+    refused("{" T("a", "F32", "[1]", "[0,4]") "}", 8, "4 bytes after the last tensor belong to none");
+    refused("{" T("a", "F32", "[1]", "[4,0]") "}", 4, "data_offsets [4, 0]");
+    refused("{" T("a", "F32", "[1]", "[0,8]") "}", 4, "lie outside the 4 bytes of data");
+    refused("{" T("a", "F32", "[1]", "[0]") "}", 4, "data_offsets has 1 numbers, expected 2");
+    refused("{" T("a", "F32", "[1]", "[0,2,4]") "}", 4, "data_offsets has more than 2 numbers");
+    refused("{" T("a", "F32", "[1]", "[-4,0]") "}", 4, "expected");
+    refused("{" T("a", "F32", "[1]", "[0,18446744073709551616]") "}", 4, "an integer above 2^64 - 1");
+}
+END_TEST
+
+TEST(safetensors__pattern_44_shapes_that_do_not_fit)
+{
+    refused("{" T("a", "F32", "[2]", "[0,4]") "}", 4, "tensor 'a' F32 [2] takes 8 bytes, its data_offsets span 4");
+    refused("{" T("a", "F32", "[4294967296,4294967296]", "[0,0]") "}", 0, "too large");
+    refused("{" T("a", "F32", "[4611686018427387904,4]", "[0,0]") "}", 0, "too large");
+    refused("{" T("a", "F32", "[-1]", "[0,4]") "}", 4, "expected");
+    refused("{" T("a", "F32", "[1.5]", "[0,4]") "}", 4, "expected");
+    refused("{" T("a", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4, "more than");
+}
+END_TEST
+
+TEST(safetensors__pattern_45_types)
+{
+    refused("{" T("a", "F33", "[1]", "[0,4]") "}", 4, "tensor 'a' has the unknown dtype 'F33'; did you mean 'F3");
+    refused("{" T("a", "F4", "[3]", "[0,2]") "}", 2, "tensor 'a'");
+    refused("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "tensor 'a' has no dtype");
+    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4,
+            "tensor 'a' has the key");
+    refused("{" T("", "F32", "[1]", "[0,4]") "}", 4, "a tensor has no name");
+}
+END_TEST
+
+TEST(safetensors__pattern_46_metadata)
+{
+    refused("{\"__metadata__\":{\"format\":1}}", 0, "__metadata__: the value of");
+    refused("{\"__metadata__\":[]}", 0, "expected");
+}
+END_TEST
+
+static void index_refused(const char *index, const char *file, const char *sentence)
+{
+    begin();
+    put_tensors("a.safetensors", "{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[4,8]") "}", 8);
+    put("model.safetensors.index.json", index, strlen(index));
+    fails(file, sentence);
+    end();
+}
+
+TEST(safetensors__pattern_47_an_index_that_leads_elsewhere)
+{
+    static const char index[] = "model.safetensors.index.json";
+    index_refused("{\"weight_map\":{\"a\":\"../a.safetensors\"}}", index,
+                  "'../a.safetensors', expected one beside the index");
+    index_refused("{\"weight_map\":{\"a\":\"/etc/passwd\"}}", index,
+                  "'/etc/passwd', expected one beside the index");
+    index_refused("{\"weight_map\":{\"a\":\"..\"}}", index, "expected one beside the index");
+    index_refused("{\"weight_map\":{\"a\":\"\"}}", index, "expected one beside the index");
+    index_refused("{\"weight_map\":{\"a\":\"b.safetensors\"}}", index, "a file of its weight_map is missing");
+    index_refused("{\"weight_map\":{\"a\":\"a.safetensors\",\"a\":\"a.safetensors\"}}", index,
+                  "names tensor 'a' twice");
+    index_refused("{\"weight_map\":{\"a\":\"a.safetensors\",\"b\":\"a.safetensors\",\"c\":\"a.safetensors\"}}",
+                  index, "weight_map names 3 tensors, its files hold 2 of them");
+    index_refused("{\"weight_map\":{\"a\":1}}", index, "expected");
+    index_refused("{}", index, "no weight_map");
+    index_refused("[]", index, "expected");
+}
+END_TEST
+
+TEST(safetensors__pattern_47_a_tensor_in_two_files)
+{
+    static const char index[] = "{\"weight_map\":{\"a\":\"a.safetensors\",\"b\":\"b.safetensors\"}}";
+    begin();
+    put_tensors("a.safetensors", "{" T("a", "F32", "[1]", "[0,4]") "}", 4);
+    put_tensors("b.safetensors", "{" T("a", "F32", "[1]", "[0,4]") "}", 4);
+    put("model.safetensors.index.json", index, strlen(index));
+    fails("b.safetensors", "tensor 'a' is there a second time");
+    end();
+}
+END_TEST
+
+TEST(safetensors__pattern_48_numbers)
+{
+    static const char *const shapes[] = {"[1e309]", "[1.0]", "[18446744073709551616]", "[0x1]", "[01]", "[1e0]"};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        char header[256];
+        snprintf(header, sizeof header, "{\"a\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[0,4]}}",
+                 shapes[i]);
+        refused(header, 4, "at byte");
+    }
+}
+END_TEST
+
+TEST(safetensors__config_that_is_none)
+{
+    static const char *const configs[] = {"", "[]", "{\"a\":1,\"a\":2}", "{\"hidden_size\":", "{\"a\":\"\xff\"}"};
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        begin();
+        put_tensors("model.safetensors", "{" T("a", "F32", "[1]", "[0,4]") "}", 4);
+        put("config.json", configs[i], strlen(configs[i]));
+        fails("config.json", "config.json");
+        end();
+    }
+}
+END_TEST
+
+TESTS(safetensors__opens_the_stories_directory, safetensors__pattern_38_lengths_of_the_header,
+      safetensors__pattern_39_headers_that_are_no_json_object, safetensors__pattern_40_what_is_there_twice,
+      safetensors__pattern_41_a_million_tensors, safetensors__pattern_42_and_43_offsets,
+      safetensors__pattern_44_shapes_that_do_not_fit, safetensors__pattern_45_types,
+      safetensors__pattern_46_metadata, safetensors__pattern_47_an_index_that_leads_elsewhere,
+      safetensors__pattern_47_a_tensor_in_two_files, safetensors__pattern_48_numbers,
+      safetensors__config_that_is_none)

@@ -224,6 +224,76 @@ TEST(tokenizers__wrong_files_are_refused_by_name)
 }
 END_TEST
 
+/* Ids that may be missing in between are no fault: they are never produced. */
+TEST(tokenizers__deep_json_and_halves_of_characters_are_refused)
+{
+    enum { DEPTH = 100000 };
+    static char deep[DEPTH + 1];
+    char path[] = "/tmp/tokenizer-XXXXXX.json";
+    const char *const texts[] = {
+        deep, "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"\\ud800\": 0}, \"merges\": []}}",
+        "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"\xc0\xaf\": 0}, \"merges\": []}}",
+        "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"\xf4\x90\x80\x80\": 0}, \"merges\": []}}"};
+    memset(deep, '[', DEPTH);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct tokenizer *t;
+        struct error err;
+        FILE *f = fopen(path, "w");
+        ck_assert_ptr_nonnull(f);
+        fputs(texts[i], f);
+        fclose(f);
+        ck_assert_int_eq(tokenizer_open_file(path, &t, &err), VIV_EFORMAT);
+        unlink(path);
+        ck_assert_msg(strncmp(err.text, path, strlen(path)) == 0, "%s", err.text);
+    }
+}
+END_TEST
+
+/* Texts come back whole where special tokens hold one another, where bytes are no characters, and where a word has
+ * no end. */
+TEST(tokenizers__odd_texts_come_back)
+{
+    char path[] = "/tmp/tokenizer-XXXXXX.json";
+    static const char json[] =
+        "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"aa\": 2, \"<\": 3, \"s\": 4, \">\": 5, "
+        "\"ab\": 8}, "
+        "\"merges\": [\"a a\", \"a b\"]}, \"added_tokens\": [{\"id\": 6, \"content\": \"<s>\", \"special\": true}, "
+        "{\"id\": 7, \"content\": \"<s>a\", \"special\": false}]}";
+    enum { LONG = 1 << 20 };
+    char *word = malloc(LONG);
+    memset(word, 'a', LONG);
+    const struct {
+        const char *text;
+        size_t n;
+    } texts[] = {{"<s><s>ab<s>aab<s", 16}, {word, LONG}};
+    struct tokenizer *t;
+    struct error err;
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs(json, f);
+    fclose(f);
+    ck_assert_msg(tokenizer_open_file(path, &t, &err) == VIV_OK, "%s", err.text);
+    unlink(path);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct token_ids ids = {0};
+        struct buf back = {0};
+        ck_assert_msg(tokenizer_encode(t, texts[i].text, texts[i].n, 0, &ids, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(tokenizer_decode(t, ids.ids, ids.n, 0, &back, &err) == VIV_OK, "%s", err.text);
+        /* this one has no decoder, which then puts spaces between tokens */
+        size_t n = 0;
+        for (size_t j = 0; j < back.size; j++)
+            if (back.data[j] != ' ')
+                back.data[n++] = back.data[j];
+        ck_assert_uint_eq(n, texts[i].n);
+        ck_assert(memcmp(back.data, texts[i].text, n) == 0);
+        buf_release(&back);
+        token_ids_release(&ids);
+    }
+    tokenizer_destroy(t);
+    free(word);
+}
+END_TEST
+
 TEST(tokenizers__a_pattern_that_runs_wild_ends_in_an_error)
 {
     char path[] = "/tmp/tokenizer-XXXXXX.json";
@@ -250,4 +320,5 @@ END_TEST
 TESTS(tokenizers__tokenizer_json_gives_the_ids_of_the_reference,
       tokenizers__sentencepiece_models_give_the_ids_of_the_reference,
       tokenizers__gguf_vocabularies_give_the_ids_of_the_reference, tokenizers__wrong_files_are_refused_by_name,
+      tokenizers__deep_json_and_halves_of_characters_are_refused, tokenizers__odd_texts_come_back,
       tokenizers__a_pattern_that_runs_wild_ends_in_an_error)
