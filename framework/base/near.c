@@ -35,7 +35,9 @@ size_t near_distance(const char *a, const char *b, size_t limit)
 
 const char *near_word(const char *word, const char *const *candidates, size_t n)
 {
-    size_t best = (strlen(word) + 2) / 3 + 1;
+    size_t n_letters = strlen(word), best = (n_letters + 2) / 3 + 1;
+    if (best > n_letters)
+        best = n_letters; /* who shares no letter is not near */
     const char *nearest = NULL;
     /* num_attention_heads for n_head: abbreviations share their first letters and contain the rest in order */
     for (size_t i = 0; i < n; i++) {
@@ -45,7 +47,7 @@ const char *near_word(const char *word, const char *const *candidates, size_t n)
             nearest = candidates[i];
         }
     }
-    if (nearest || strlen(word) < 4)
+    if (nearest || n_letters < 4)
         return nearest;
     for (size_t i = 0; i < n; i++) {
         const char *w = word, *c = candidates[i];

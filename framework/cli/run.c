@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct run_options {
@@ -302,6 +303,13 @@ static void print_rate(const char *what, double n, double per_second)
         fprintf(stderr, " (%.4g/s)", per_second);
 }
 
+/* Whether both end in one file or pipe. */
+static bool same_place(int fd, int other)
+{
+    struct stat a, b;
+    return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static void print_closing_line(struct answer *a)
 {
     progress_clear(a->progress);
@@ -310,7 +318,7 @@ static void print_closing_line(struct answer *a)
     fflush(stdout);
     if (a->options->quiet)
         return;
-    if (a->line_open && !a->terminal && isatty(STDERR_FILENO))
+    if (a->line_open && !a->terminal && (isatty(STDERR_FILENO) || same_place(STDOUT_FILENO, STDERR_FILENO)))
         fputc('\n', stderr);
     fputs("viv: ", stderr);
     print_rate("prompt", a->prompt_tokens, a->prompt_rate);

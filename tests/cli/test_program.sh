@@ -51,6 +51,8 @@ check 'an unknown verb is wrong usage' ends 2 "$viv" rnu
 check 'an unknown option is wrong usage' ends 2 "$viv" run shakespeare --tmep 0
 check 'a missing model is wrong usage' ends 2 "$viv" run
 check 'an unknown model is named' fails "did you mean 'shakespeare'" "$viv" run shakespear -p x
+check 'no word is near where no letter is shared' sh -c '! "$0" layers q 2>&1 | grep -q "did you mean"' "$viv"
+check 'the closing line has its own line in a file of both' sh -c '"$0" run shakespeare -p A -n 2 >"$1" 2>&1 && tail -n 1 "$1" | grep -q "^viv: "' "$viv" "$work/both"
 check 'layers are listed' says attention "$viv" layers
 check 'plugins are listed' says llm "$viv" plugin list
 check 'kernels are named' says product "$viv" version -v

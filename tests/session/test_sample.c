@@ -404,7 +404,37 @@ TEST(sample__large_vocabularies_are_fast)
 }
 END_TEST
 
-TESTS(sample__greedy_takes_the_highest_and_among_equals_the_lowest_id, sample__logprob_is_of_the_untouched_logits,
+/* What a seed draws is part of what a version is: not of the processor, the compiler or the C library. */
+TEST(sample__a_seed_draws_the_same_tokens_on_every_machine)
+{
+    enum { N = 24, VOCAB = 50 };
+    static const struct {
+        uint64_t seed;
+        float temperature, top_p;
+        int32_t expected[N];
+    } table[] = {
+        {1, 1, 1, {39, 16, 43, 4, 35, 8, 35, 28, 9, 8, 9, 28, 43, 5, 35, 32, 16, 47, 35, 25, 4, 28, 6, 31}},
+        {2, 0.8f, 0.9f, {47, 31, 27, 20, 35, 1, 43, 27, 4, 28, 4, 27, 31, 28, 27, 8, 8, 27, 4, 39, 4, 43, 4, 27}},
+        {UINT64_MAX, 1.5f, 0.5f, {4,  31, 12, 8, 43, 8,  4,  16, 12, 27, 16, 39,
+                                  27, 43, 43, 4, 27, 12, 31, 35, 39, 35, 4,  31}}};
+    float logits[VOCAB];
+    for (int t = 0; t < VOCAB; t++)
+        logits[t] = (float)(t * 37 % VOCAB) / 8;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        viv_sampling how = drawing();
+        how.seed = table[i].seed;
+        how.temperature = table[i].temperature;
+        how.top_p = table[i].top_p;
+        struct sampler *s = made(&how, VOCAB);
+        for (int n = 0; n < N; n++)
+            ck_assert_int_eq(chosen(s, logits), table[i].expected[n]);
+        sampler_destroy(s);
+    }
+}
+END_TEST
+
+TESTS(sample__a_seed_draws_the_same_tokens_on_every_machine,
+      sample__greedy_takes_the_highest_and_among_equals_the_lowest_id, sample__logprob_is_of_the_untouched_logits,
       sample__a_token_that_cannot_be_is_never_chosen, sample__filters_leave_what_they_are_said_to_leave,
       sample__presence_and_frequency_count_the_answer_alone, sample__repetition_counts_prompt_and_answer_once,
       sample__agrees_with_transformers, sample__parameters_out_of_range_are_refused,
