@@ -299,8 +299,9 @@ static viv_status read_file(struct reader *r, const char *path)
         n = n << 8 | map->data[i];
     if (n > map->size - 8)
         return error_set(r->err, VIV_EFORMAT,
-                         "%s: the header takes %" PRIu64 " bytes, the file has %" PRIu64 " for it: is it cut short?", path,
-                         n, map->size - 8);
+                         "%s: the header takes %" PRIu64 " bytes, the file has %" PRIu64
+                         " for it: is it cut short?",
+                         path, n, map->size - 8);
     if (n > MAX_HEADER)
         return error_set(r->err, VIV_ELIMIT, "%s: the header takes %" PRIu64 " bytes, at most %" PRIu64 " are read",
                          path, n, MAX_HEADER);
