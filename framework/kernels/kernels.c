@@ -15,6 +15,9 @@
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"
 #endif
+#ifdef HAVE_OPENBLAS
+#include "registry/kernels_openblas.inc"
+#endif
 #undef ENTRY
 
 static const struct kernel *const entries[] = {
@@ -26,6 +29,9 @@ static const struct kernel *const entries[] = {
 #endif
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"
+#endif
+#ifdef HAVE_OPENBLAS
+#include "registry/kernels_openblas.inc"
 #endif
 #undef ENTRY
     NULL,
@@ -54,14 +60,21 @@ static int has_type(enum kernel_operation operation)
     return operation == KERNEL_PRODUCT || operation == KERNEL_TO_F32 || operation == KERNEL_FROM_F32;
 }
 
+bool kernel_runs(const struct kernel *k, uint64_t cpu)
+{
+    return !(k->cpu & ~cpu) && (!k->usable || k->usable());
+}
+
 const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_operation operation, uint32_t dtype)
 {
     const struct kernel *best = NULL;
     for (size_t i = 0; entries[i]; i++) {
         const struct kernel *e = entries[i];
-        if (e->operation != operation || (has_type(operation) && e->dtype != dtype) || (e->cpu & ~cpu))
+        if (e->operation != operation || (has_type(operation) && e->dtype != dtype))
             continue;
         if (operation == KERNEL_PRODUCT && e->product->flags & VIV_PRODUCT_BATCH_VARIANT && !fastest)
+            continue;
+        if (!kernel_runs(e, cpu))
             continue;
         if (!best || e->rank > best->rank)
             best = e;

@@ -15,6 +15,8 @@
 
 #include <vivarium/kernels.h>
 
+#include <stdbool.h>
+
 enum kernel_operation {
     KERNEL_PRODUCT, /* one for each weight type */
     KERNEL_RMS_NORM,
@@ -36,9 +38,10 @@ enum kernel_operation {
 struct kernel {
     enum kernel_operation operation;
     int rank;
-    const char *name; /* of the implementation: "avx512_vnni" */
-    uint64_t cpu;     /* VIV_CPU_... all needed */
-    uint32_t dtype;   /* of KERNEL_PRODUCT, KERNEL_TO_F32, KERNEL_FROM_F32 */
+    const char *name;     /* of the implementation: "avx512_vnni" */
+    uint64_t cpu;         /* VIV_CPU_... all needed */
+    bool (*usable)(void); /* what else is needed is there; NULL: nothing is */
+    uint32_t dtype;       /* of KERNEL_PRODUCT, KERNEL_TO_F32, KERNEL_FROM_F32 */
     union {
         const viv_product *product;
         void (*rms_norm)(float *, const float *, const float *, uint64_t, float);
@@ -71,6 +74,8 @@ const viv_kernels *kernels_choose(uint64_t cpu, int fastest);
 /* The entry that was chosen for an operation (and type), or NULL: for `viv version -v` and tests. */
 const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_operation operation, uint32_t dtype);
 const char *kernels_operation_name(enum kernel_operation operation);
+/* Whether an entry can run where these features are. */
+bool kernel_runs(const struct kernel *k, uint64_t cpu);
 /* All entries, for tests: NULL-terminated. */
 const struct kernel *const *kernels_all(void);
 

@@ -147,7 +147,7 @@ static uint64_t weight_row_bytes(uint32_t dtype, uint64_t k)
 static void bench_product(const struct kernel *kernel, double bytes_per_second)
 {
     const uint64_t n = 8192, k = 2048;
-    static const uint64_t row_counts[] = {1, 2, 4, 8, 16, 64, 512};
+    static const uint64_t row_counts[] = {1, 2, 4, 8, 16, 64, 128, 256, 512};
     const viv_product *product = kernel->product;
     struct product_job job = {.product = product, .n = n};
     uint64_t weight_row = weight_row_bytes(kernel->dtype, k), x_row = product->row_bytes(k);
@@ -278,7 +278,7 @@ int main(int argc, char **argv)
     const uint64_t cpu = kernels_cpu();
     for (const struct kernel *const *k = kernels_all(); *k; k++) {
         int product = (*k)->operation == KERNEL_PRODUCT, named = optind >= argc;
-        if ((!product && (*k)->operation != KERNEL_ATTEND) || (*k)->cpu & ~cpu)
+        if ((!product && (*k)->operation != KERNEL_ATTEND) || !kernel_runs(*k, cpu))
             continue;
         for (int i = optind; i < argc; i++)
             named |= strstr(product ? (*k)->product->name : (*k)->name, argv[i]) != NULL;

@@ -130,7 +130,7 @@ static bool is_block(uint32_t dtype)
 
 static bool runs_here(const struct kernel *k)
 {
-    return k->operation == KERNEL_PRODUCT && !(k->cpu & ~kernels_cpu());
+    return k->operation == KERNEL_PRODUCT && kernel_runs(k, kernels_cpu());
 }
 
 /* Calls `check` for every product kernel that runs here, over lengths, outputs and rows that leave every kind of
