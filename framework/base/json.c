@@ -44,12 +44,14 @@ viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **ou
     json_notice_memory();
     unsigned before = n_failed;
     json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &at);
+    bool lost = n_failed != before;
+    n_failed = before; /* told here, and not again to who builds values later */
     if (!root) {
         if (json_error_code(&at) == json_error_out_of_memory)
             return error_nomem(err);
         return error_set(err, VIV_EFORMAT, "%s:%d:%d: %s", name, at.line, at.column, at.text);
     }
-    if (n_failed != before) {
+    if (lost) {
         json_decref(root);
         return error_nomem(err);
     }

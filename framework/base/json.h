@@ -20,9 +20,9 @@ json_t *json_at(json_t *root, const char *dotted_path);
 /* "an object", "a string", ...: what was found, for sentences. */
 const char *json_kind(const json_t *value);
 
-/* Jansson drops what it has no memory for in many places without a word. From the first of these calls (json_parse
- * makes it) failures are counted for each thread; json_lost_something: was there one since it was last asked? Who
- * builds values asks before using them. */
+/* Jansson drops what it has no memory for in many places without a word. json_parse sees to that itself. Who builds
+ * values calls json_notice_memory before, and json_lost_something after the last of them is built and written: has
+ * this thread lost a part since it was last asked? */
 void json_notice_memory(void);
 bool json_lost_something(void);
 

@@ -223,13 +223,14 @@ static int dump_to_buf(const char *bytes, size_t n, void *out)
 viv_status spec_schema(const struct spec_world *world, struct buf *out, struct error *err)
 {
     struct schema s = {0};
+    json_notice_memory();
     json_t *root = context_schema(&s, IN_SPEC);
     put(&s, root, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
     put(&s, root, "title", json_string("Vivarium spec"));
     put(&s, root, "patternProperties", json_pack("{s:{}}", "^x-"));
     put(&s, root, "$defs", defs_schema(&s, world->layers));
-    bool dumped = !json_lost_something() && !s.failed &&
-                  json_dump_callback(root, dump_to_buf, out, JSON_INDENT(2)) == 0 && buf_putc(out, '\n');
+    bool dumped =
+        !s.failed && json_dump_callback(root, dump_to_buf, out, JSON_INDENT(2)) == 0 && buf_putc(out, '\n');
     json_decref(root);
-    return dumped && !out->failed ? VIV_OK : error_nomem(err);
+    return !json_lost_something() && dumped && !out->failed ? VIV_OK : error_nomem(err);
 }
