@@ -29,9 +29,9 @@ enum {
 /* Tasks of one operation fit 32 bits, the last value of which says that the ticket is being written. */
 static const uint64_t MAX_TASKS = UINT32_MAX - 1;
 
+/* operation << 32 | first task of the share that nobody has taken */
 struct share {
-    _Alignas(
-        CACHE_LINE) _Atomic uint64_t ticket; /* operation << 32 | first task of the share that nobody has taken */
+    _Alignas(CACHE_LINE) _Atomic uint64_t ticket;
 };
 
 struct parallel {
@@ -225,7 +225,7 @@ static viv_status create(const viv_host *host, uint32_t n_threads, void **schedu
     memset(p, 0, sizeof *p + n * sizeof *p->shares);
     p->workers = workers;
     p->n = n;
-    viv_status status = workers->create(p->n, &p->pool); /* has left its sentence with this thread */
+    viv_status status = workers->create(n, &p->pool); /* has left its sentence with this thread */
     if (status != VIV_OK) {
         destroy(p);
         return status;

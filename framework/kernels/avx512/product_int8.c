@@ -1,13 +1,14 @@
 /* product_int8.c - products with Q8_0 and Q4_0 weights by VNNI (kernels/blocks.h has the formula).
  *
- * A lane is an output: of sixteen weight rows, four consecutive weights each make one vector, so that
- * vpdpbusd with four activations broadcast from memory adds to sixteen sums at once and nothing is ever summed
- * across lanes. Weights are made unsigned by an offset of 128; the correction is where the sums start.
+ * A lane is an output, sixteen at a time. Weights are made unsigned for vpdpbusd; since a block's sum is a whole
+ * number, both ways to it give the same bits.
  *
  * Many rows (bound by arithmetic): a chunk of k of some weight rows is unpacked into scratch, where it stays in
- * the second cache while all rows of x pass by, twelve at a time.
- * Few rows (bound by memory): blocks are unpacked into registers only, and the weights of the next sixteen rows
- * are called for ahead of their time. */
+ * the second cache while all rows of x pass by, twelve at a time. Four consecutive weights of each of the sixteen
+ * rows make one vector, four activations are broadcast from memory, and nothing is summed across lanes.
+ * Few rows (bound by memory): the sixteen rows are multiplied as they lie and their sums brought into the lanes
+ * after, which is less work than bringing the weights there; those of the next sixteen rows are called for ahead of
+ * their time. */
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
 
@@ -25,7 +26,7 @@ enum {
     GROUP = 16,           /* outputs in the lanes of a vector */
     QUADS = BLOCK / 4,    /* vectors of a group's block */
     ROWS = 12,            /* of x in a tile */
-    FEW = 3,              /* rows for which unpacking into registers is best */
+    FEW = 3,              /* rows for which multiplying weights as they lie is best */
     CHUNK = 2048 / BLOCK, /* blocks of k that are unpacked at once */
     PASS = 64,            /* outputs that are unpacked at once */
 };
@@ -94,12 +95,22 @@ INLINE void transpose_quads(__m512i v[4])
     v[3] = _mm512_unpackhi_epi64(b, d);
 }
 
+/* Of two vectors that hold two 256-bit values each: the first 128 bits of a's and b's first, of a's and b's second.
+ */
+INLINE __m512i first_halves(__m512i a, __m512i b)
+{
+    return _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), b);
+}
+
+INLINE __m512i second_halves(__m512i a, __m512i b)
+{
+    return _mm512_permutex2var_epi64(a, _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15), b);
+}
+
 INLINE struct unpacked unpack_q8_0(const struct group *g, uint64_t b)
 {
     const uint64_t at = b * sizeof(struct block_q8_0), q = at + offsetof(struct block_q8_0, q);
     const __m512i offset = _mm512_set1_epi8((char)0x80);
-    const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13),
-                  odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
     __m512i v[8];
     UNROLL
     for (int i = 0; i < 8; i++)
@@ -110,8 +121,8 @@ INLINE struct unpacked unpack_q8_0(const struct group *g, uint64_t b)
     struct unpacked u;
     UNROLL
     for (int i = 0; i < 4; i++) {
-        u.w[i] = _mm512_xor_si512(_mm512_permutex2var_epi64(v[i], even, v[i + 4]), offset);
-        u.w[i + 4] = _mm512_xor_si512(_mm512_permutex2var_epi64(v[i], odd, v[i + 4]), offset);
+        u.w[i] = _mm512_xor_si512(first_halves(v[i], v[i + 4]), offset);
+        u.w[i + 4] = _mm512_xor_si512(second_halves(v[i], v[i + 4]), offset);
     }
     u.d = scales_at(g, at);
     return u;
@@ -148,6 +159,11 @@ INLINE struct unpacked unpack(uint32_t dtype, const struct group *g, uint64_t b)
     return dtype == VIV_Q8_0 ? unpack_q8_0(g, b) : unpack_q4_0(g, b);
 }
 
+INLINE __m512 add_scaled(__m512 y, __m512 dw, float d, __m512i sum)
+{
+    return _mm512_add_ps(y, _mm512_mul_ps(_mm512_mul_ps(dw, _mm512_set1_ps(d)), _mm512_cvtepi32_ps(sum)));
+}
+
 /* y + (dw * d) * sum for n_rows rows, at row r0 of x; a row's parts are at fixed distances. */
 INLINE VNNI void add_block(__m512 *y, const struct unpacked *u, const char *x, uint64_t stride, uint64_t k,
                            uint64_t b, const int n_rows)
@@ -164,10 +180,8 @@ INLINE VNNI void add_block(__m512 *y, const struct unpacked *u, const char *x, u
             sum[r], u->w[i],
             _mm512_set1_epi32(*(const int32_t *)(const void *)(x + r * stride + b * BLOCK + i * 4)));
     UNROLL
-    for (int r = 0; r < n_rows; r++) {
-        __m512 d = _mm512_mul_ps(u->d, _mm512_set1_ps(*(const float *)(const void *)(x + r * stride + k + b * 4)));
-        y[r] = _mm512_add_ps(y[r], _mm512_mul_ps(d, _mm512_cvtepi32_ps(sum[r])));
-    }
+    for (int r = 0; r < n_rows; r++)
+        y[r] = add_scaled(y[r], u->d, *(const float *)(const void *)(x + r * stride + k + b * 4), sum[r]);
 }
 
 /* Sixteen outputs of n_rows rows over blocks [0, n_blocks) of `weights`, which are blocks first... of the row. */
@@ -281,14 +295,12 @@ INLINE struct laid lay_q4_0(const struct group *g, uint64_t q)
 INLINE VNNI __m512i dot_q8_0(const struct laid *l, const char *x)
 {
     const __m512i all = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)x)), zero = _mm512_setzero_si512();
-    const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13),
-                  odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
     __m512i v[8];
     UNROLL
     for (int i = 0; i < 8; i++)
         v[i] = _mm512_dpbusd_epi32(zero, l->w[i], all);
     __m512i a = add_lanes(v), b = add_lanes(v + 4);
-    return _mm512_add_epi32(_mm512_permutex2var_epi64(a, even, b), _mm512_permutex2var_epi64(a, odd, b));
+    return _mm512_add_epi32(first_halves(a, b), second_halves(a, b));
 }
 
 INLINE VNNI __m512i dot_q4_0(const struct laid *l, const char *x)
@@ -313,8 +325,9 @@ INLINE VNNI void few_rows(uint32_t dtype, uint64_t block_bytes, const viv_matmul
         for (int r = 0; r < n_rows; r++)
             y[r] = _mm512_setzero_ps();
         for (uint64_t b = 0; b < blocks; b++) {
-            const uint64_t at = b * block_bytes, q = at + block_bytes - (dtype == VIV_Q8_0 ? BLOCK : BLOCK / 2);
-            const struct laid l = dtype == VIV_Q8_0 ? lay_q8_0(&g, q) : lay_q4_0(&g, q);
+            const uint64_t at = b * block_bytes;
+            const struct laid l = dtype == VIV_Q8_0 ? lay_q8_0(&g, at + offsetof(struct block_q8_0, q))
+                                                    : lay_q4_0(&g, at + offsetof(struct block_q4_0, q));
             const __m512 dw = scales_at(&g, at);
             call_next(&g, m->w_stride, b, block_bytes);
             UNROLL
@@ -325,8 +338,7 @@ INLINE VNNI void few_rows(uint32_t dtype, uint64_t block_bytes, const viv_matmul
                 __m512i sum = dtype == VIV_Q8_0 ? dot_q8_0(&l, x + b * BLOCK) : dot_q4_0(&l, x + b * BLOCK);
                 /* s corrects for an offset of 128, Q4_0's is 8 */
                 sum = _mm512_add_epi32(sum, _mm512_set1_epi32(dtype == VIV_Q8_0 ? s : s / 16));
-                y[r] = _mm512_add_ps(y[r],
-                                     _mm512_mul_ps(_mm512_mul_ps(dw, _mm512_set1_ps(d)), _mm512_cvtepi32_ps(sum)));
+                y[r] = add_scaled(y[r], dw, d, sum);
             }
         }
         UNROLL
