@@ -1,46 +1,16 @@
 #!/bin/sh
 # Models that are wrong, change while they run, or are interrupted: a sentence and an exit status, in little time and memory.
 set -u
-viv=${VIV_BUILD:-.}/viv
-source=${VIV_SOURCE:-.}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-XDG_CACHE_HOME=$work/cache
-export XDG_CACHE_HOME
-passed=0 failed=0
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 
-# what a sanitizer adds is not held against the program
-limits='ulimit -d 262144'
-seconds=2
-if nm "$viv" 2>/dev/null | grep -q __asan_; then
-    limits=: seconds=20
+# a sanitizer's own memory and time are not held against the program
+if ! nm "$viv" | grep -q __asan_; then
+    seconds=2 limits='ulimit -d 262144'
 fi
 
-result() { # NAME WHY: passed where WHY is empty
-    if [ -z "$2" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL: $1: $2"
-        head -c 600 "$work/err"
-    fi
-}
-
-# refused NAME WORDS COMMAND...: status 1 and one sentence that holds WORDS, within 2 seconds and 256 MiB
-refused() {
-    name=$1 words=$2
-    shift 2
-    status=0 why=
-    (eval "$limits" && exec timeout "$seconds" "$@") >"$work/out" 2>"$work/err" </dev/null || status=$?
-    [ "$status" -eq 1 ] || why="exit status $status"
-    grep -qF -- "$words" "$work/err" || why="$why no '$words'"
-    [ "$(wc -l <"$work/err")" -eq 1 ] || why="$why not one sentence"
-    result "$name" "$why"
-}
-
-# changed EDIT: a copy of a good checkpoint, its config.json edited by sed
+# --- a config.json that lies about good tensors -----------------------------------------------------------------
 good=$source/tests/golden/llama-gqa
-changed() {
+changed() { # EDIT, by sed
     rm -rf "$work/model"
     mkdir "$work/model"
     cp "$good/config.json" "$good/model.safetensors" "$work/model/"
@@ -48,85 +18,102 @@ changed() {
 }
 config() { # NAME EDIT WORDS
     changed "$2"
-    refused "$1" "$3" "$viv" logits "$work/model" --tokens 1,2
+    check "$1" fails "$3" "$viv" logits "$work/model" --tokens 1,2
 }
-
-config '57: 10^9 layers' 's/"num_hidden_layers": 2/"num_hidden_layers": 1000000000/' num_hidden_layers
-config '57: width that heads do not divide' 's/"hidden_size": 48/"hidden_size": 50/; /"head_dim"/d' '50 is not divisible by 6'
+config '10^9 layers' 's/"num_hidden_layers": 2/"num_hidden_layers": 1000000000/' num_hidden_layers
+config 'a width that heads do not divide' 's/"hidden_size": 48/"hidden_size": 50/; /"head_dim"/d' '50 is not divisible by 6'
 config 'no heads' 's/"num_attention_heads": 6/"num_attention_heads": 0/' num_attention_heads
-config 'heads that groups do not divide' 's/"num_key_value_heads": 2/"num_key_value_heads": 4/' ''
+config 'heads that groups do not divide' 's/"num_key_value_heads": 2/"num_key_value_heads": 4/' \
+    'n_kv_heads 4 does not divide n_heads 6'
 config 'a word where a number belongs' 's/"vocab_size": 101/"vocab_size": "many"/' vocab_size
-config 'a config that contradicts a shape' 's/"intermediate_size": 52/"intermediate_size": 53/' '[52, 48]'
+config 'a shape that tensors contradict' 's/"intermediate_size": 52/"intermediate_size": 53/' '[52, 48]'
 config 'a tensor that is missing' 's/"num_hidden_layers": 2/"num_hidden_layers": 3/' model.layers.2.
 config 'tensors that nothing asks for' 's/"num_hidden_layers": 2/"num_hidden_layers": 1/' model.layers.1.
-config 'an unknown activation' 's/"silu"/"sillu"/' "silu"
-config 'an unknown architecture' 's/LlamaForCausalLM/LlamaForCausalLn/; s/"model_type": "llama"/"model_type": "llamma"/' "the nearest is 'LlamaForCausalLM'"
+config 'an unknown activation' 's/"silu"/"sillu"/' silu
+config 'an unknown architecture' 's/LlamaForCausalLM/LlamaForCausalLn/; s/"model_type": "llama"/"model_type": "llamma"/' \
+    "the nearest is 'LlamaForCausalLM'"
 
-changed 's/float32/bfloat16/'
-"$viv" logits "$good" --tokens 1,2,3 -o "$work/a.npy" 2>"$work/err"
-"$viv" logits "$work/model" --tokens 1,2,3 -o "$work/b.npy" 2>>"$work/err"
-result '58: the tensors say what they are, whatever config.json says' "$(cmp "$work/a.npy" "$work/b.npy" 2>&1)"
+same_logits() {
+    changed 's/float32/bfloat16/'
+    ends 0 "$viv" logits "$good" --tokens 1,2,3 -o "$work/a.npy" &&
+        ends 0 "$viv" logits "$work/model" --tokens 1,2,3 -o "$work/b.npy" && cmp "$work/a.npy" "$work/b.npy"
+}
+check 'tensors have the type that they say they have, whatever config.json says' same_logits
 
-for bytes in '' 'GGUF' 'FUGG' '{' 'PK'; do
-    printf '%s' "$bytes" >"$work/tiny.gguf"
-    refused "a file that holds '$bytes'" tiny.gguf "$viv" inspect "$work/tiny.gguf"
+# --- bytes that are no model ------------------------------------------------------------------------------------
+bad() { # NAME WORDS
+    check "a bad model: $1" fails "$2" "$viv" run "$work/bad.gguf" -p x
+}
+: >"$work/bad.gguf"
+bad 'empty' 'empty file'
+printf GGUF >"$work/bad.gguf"
+bad 'four bytes' 'bytes'
+printf 'GGUF\001\000\000\000' >"$work/bad.gguf"
+bad 'version 1' 'version 1'
+printf 'GGUF\003\000\000\000\377\377\377\377\377\377\377\377\001\000\000\000\000\000\000\000' >"$work/bad.gguf"
+bad 'too many tensors' 'tensors'
+head -c 100000 "$source/specs/embedded/shakespeare.gguf" >"$work/bad.gguf"
+bad 'cut short' 'bad.gguf'
+mkfifo "$work/fifo.gguf"
+check 'a FIFO is not waited on' fails fifo "$viv" run "$work/fifo.gguf" -p x
+check 'a device is not read' ends 1 "$viv" run /dev/zero -p x
+check 'a directory without weights says what was looked for' fails model.safetensors "$viv" run "$work/" -p x
+
+
+survives() { # whatever it makes of it
+    bounded "$@" || [ $? -eq 1 ]
+}
+for file in "$source"/tests/formats/corpus_*/*; do
+    check "${file##*/}" survives "$viv" inspect "$file"
 done
-refused 'a model that is not there' nowhere "$viv" run "$work/nowhere" -p x
-refused 'a folder without a model' "$work" "$viv" run "$work" -p x
 
-for file in "$source"/tests/formats/corpus_gguf/* "$source"/tests/formats/corpus_safetensors/*; do
-    status=0
-    (eval "$limits" && exec timeout "$seconds" "$viv" inspect "$file") >"$work/out" 2>"$work/err" </dev/null || status=$?
-    [ "$status" -le 1 ]
-    result "${file##*/}" "$([ "$status" -le 1 ] || echo "exit status $status")"
-done
+# --- what happens while a model runs ----------------------------------------------------------------------------
+copy=$work/copy.gguf
+cp "$source/specs/embedded/shakespeare.gguf" "$copy"
+endless="run $copy -p ROMEO: -n 100000000 --context 100000000 --json"
 
-# --- what happens while a model runs --------------------------------------------------------------------------
-model=$source/specs/embedded/shakespeare.gguf
-wait_for_text() { # until the answer has begun
+# shellcheck disable=SC2086 # words
+interrupted() {
+    timeout --preserve-status -s INT 2 "$viv" $endless >"$work/out" 2>"$work/err" </dev/null
+    status=$?
+    [ "$status" -eq 130 ] || { echo "exit status $status"; return 1; }
+    tail -n 1 "$work/out" | grep '"event":"done"'
+}
+check 'Ctrl-C ends an answer with its last event' interrupted
+
+# shellcheck disable=SC2086 # words
+during() { # COMMAND: run once the answer has begun; the answer's exit status is $status
+    : >"$work/out"
+    "$viv" $endless >"$work/out" 2>"$work/err" </dev/null &
+    answer=$!
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        [ "$(wc -c <"$work/out")" -gt 40 ] && return
+        [ "$(wc -c <"$work/out")" -gt 40 ] && break
         sleep 0.2
     done
-}
-# during COMMAND...: does that to an answer without end; its status goes to $status
-during() {
-    : >"$work/out"
-    "$viv" run "$work/copy.gguf" -p 'ROMEO:' -n 100000000 --context 100000000 --json >"$work/out" 2>"$work/err" </dev/null &
-    answer=$!
-    wait_for_text
     "$@"
     status=0
     wait "$answer" || status=$?
 }
-# a shell's background job ignores SIGINT, so the test of Ctrl-C goes by way of a shell that does not
-cp "$model" "$work/copy.gguf"
-status=0
-timeout -s INT 2 "$viv" run "$work/copy.gguf" -p 'ROMEO:' -n 100000000 --context 100000000 --json >"$work/out" 2>"$work/err" </dev/null || status=$?
-why=
-tail -n 1 "$work/out" | grep -q '"event":"done"' || why="the last event is $(tail -n 1 "$work/out" | cut -c1-100)"
-case $status in
-124 | 130) ;; # timeout's own, which hides the program's
-*) why="$why exit status $status" ;;
-esac
-result 'Ctrl-C ends an answer with its last event' "$why"
-
-shrink() { : >"$work/copy.gguf"; }
-during shrink
-why=
-[ "$status" -eq 1 ] || why="exit status $status"
-grep -q 'copy.gguf' "$work/err" || why="$why no file named"
-result 'a file that shrinks under a running model' "$why"
-
-cp "$model" "$work/copy.gguf"
-replace() {
-    mv "$work/copy.gguf" "$work/old.gguf"
-    echo new >"$work/copy.gguf"
-    sleep 0.3
-    kill -KILL "$answer" 2>/dev/null
+empty() { : >"$copy"; }
+shrinks() {
+    during empty
+    [ "$status" -eq 1 ] || { echo "exit status $status"; return 1; }
+    grep copy.gguf "$work/err"
 }
-during replace
-result 'a file that is replaced under a running model goes on' "$([ "$status" -eq 137 ] || echo "exit status $status")"
+check 'a file that shrinks under a model is named' shrinks
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+cp "$source/specs/embedded/shakespeare.gguf" "$copy"
+replace() {
+    echo new >"$work/new" && mv "$work/new" "$copy"
+    before=$(wc -c <"$work/out")
+    sleep 0.5
+    after=$(wc -c <"$work/out")
+    kill -KILL "$answer"
+}
+replaced() {
+    during replace
+    [ "$after" -gt "$before" ] || { echo "no more text"; cat "$work/err"; return 1; }
+}
+check 'a model goes on where its file is replaced' replaced
+
+finish

@@ -1,48 +1,7 @@
 #!/bin/sh
 # The program as its users meet it: what it says, where, and with which exit status.
 set -u
-viv=${VIV_BUILD:-.}/viv
-source=${VIV_SOURCE:-.}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-XDG_CACHE_HOME=$work/cache
-export XDG_CACHE_HOME
-passed=0 failed=0
-
-# check NAME COMMAND...: the command succeeds
-check() {
-    name=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $name"
-        head -n 5 "$work/said"
-    fi
-}
-# ends STATUS COMMAND...: it ends with this status, within its time, and never by a signal
-ends() {
-    wanted=$1
-    shift
-    timeout 20 "$@" >"$work/out" 2>"$work/err" </dev/null
-    got=$?
-    [ "$got" -eq "$wanted" ] || { echo "exit status $got, expected $wanted"; cat "$work/err"; return 1; }
-}
-# fails WORDS COMMAND...: status 1 and one sentence that holds these words
-fails() {
-    words=$1
-    shift
-    ends 1 "$@" || return 1
-    grep -qF -- "$words" "$work/err" || { echo "no '$words' in:"; cat "$work/err"; return 1; }
-    [ "$(wc -l <"$work/err")" -eq 1 ]
-}
-says() { # WORDS COMMAND...
-    words=$1
-    shift
-    ends 0 "$@" || return 1
-    grep -qF -- "$words" "$work/out" || { echo "no '$words' in:"; cat "$work/out"; return 1; }
-}
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 
 for verb in run inspect logits tokenize bench layers plugin spec version help; do
     check "$verb has help" says "viv $verb" "$viv" $verb --help
@@ -51,8 +10,10 @@ check 'an unknown verb is wrong usage' ends 2 "$viv" rnu
 check 'an unknown option is wrong usage' ends 2 "$viv" run shakespeare --tmep 0
 check 'a missing model is wrong usage' ends 2 "$viv" run
 check 'an unknown model is named' fails "did you mean 'shakespeare'" "$viv" run shakespear -p x
-check 'no word is near where no letter is shared' sh -c '! "$0" layers q 2>&1 | grep -q "did you mean"' "$viv"
-check 'the closing line has its own line in a file of both' sh -c '"$0" run shakespeare -p A -n 2 >"$1" 2>&1 && tail -n 1 "$1" | grep -q "^viv: "' "$viv" "$work/both"
+no_letter() { fails "'q'" "$viv" layers q && ! grep 'did you mean' "$work/err"; }
+check 'no word is near where no letter is shared' no_letter
+both() { "$viv" run shakespeare -p A -n 2 >"$work/both" 2>&1 && tail -n 1 "$work/both" | grep '^viv: '; }
+check 'the closing line has its own line in a file of both' both
 check 'layers are listed' says attention "$viv" layers
 check 'plugins are listed' says llm "$viv" plugin list
 check 'kernels are named' says product "$viv" version -v
@@ -84,25 +45,6 @@ check 'logits are a .npy file of the right size' logits
 check 'a token beyond the vocabulary is refused' fails 1024 "$viv" logits shakespeare --tokens 1024
 check 'an unwritable place is refused' fails /no/such "$viv" logits shakespeare --tokens 1 -o /no/such/x.npy
 
-# bytes that are no model end in a sentence, soon and in little memory
-bad() { # NAME WORDS
-    check "a bad model: $1" fails "$2" "$viv" run "$work/bad.gguf" -p x
-}
-: >"$work/bad.gguf"
-bad 'empty' 'empty file'
-printf GGUF >"$work/bad.gguf"
-bad 'four bytes' 'bytes'
-printf 'GGUF\001\000\000\000' >"$work/bad.gguf"
-bad 'version 1' 'version 1'
-printf 'GGUF\003\000\000\000\377\377\377\377\377\377\377\377\001\000\000\000\000\000\000\000' >"$work/bad.gguf"
-bad 'too many tensors' 'tensors'
-head -c 100000 "$source/specs/embedded/shakespeare.gguf" >"$work/bad.gguf"
-bad 'cut short' 'bad.gguf'
-mkfifo "$work/fifo.gguf"
-check 'a FIFO is not waited on' fails fifo "$viv" run "$work/fifo.gguf" -p x
-check 'a device is not read' ends 1 "$viv" run /dev/zero -p x
-check 'a directory without weights says what was looked for' fails model.safetensors "$viv" run "$work/" -p x
-
 # the stories models, where the data lies beside the project
 data=${VIV_SHARED_DATA:-$source/../shared/data}/weights/stories260K
 if [ -d "$data" ]; then
@@ -116,5 +58,4 @@ else
     echo "skipped: $data is not here"
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,0 +1,52 @@
+# checks.sh - what the scripts here say of the program. Sourced; seconds and limits bound every command.
+viv=${VIV_BUILD:-.}/viv
+source=${VIV_SOURCE:-.}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+XDG_CACHE_HOME=$work/cache
+export XDG_CACHE_HOME
+passed=0 failed=0
+seconds=20 limits=:
+
+# check NAME COMMAND...: the command succeeds
+check() {
+    name=$1
+    shift
+    if "$@" >"$work/said" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $name"
+        head -n 5 "$work/said"
+    fi
+}
+bounded() {
+    (eval "$limits" && exec timeout "$seconds" "$@") >"$work/out" 2>"$work/err" </dev/null
+}
+# ends STATUS COMMAND...: it ends with this status, within its time, and never by a signal
+ends() {
+    wanted=$1
+    shift
+    bounded "$@"
+    got=$?
+    [ "$got" -eq "$wanted" ] || { echo "exit status $got, expected $wanted"; cat "$work/err"; return 1; }
+}
+# fails WORDS COMMAND...: status 1 and one sentence that holds these words
+fails() {
+    words=$1
+    shift
+    ends 1 "$@" || return 1
+    grep -qF -- "$words" "$work/err" || { echo "no '$words' in:"; cat "$work/err"; return 1; }
+    [ "$(wc -l <"$work/err")" -eq 1 ]
+}
+says() { # WORDS COMMAND...
+    words=$1
+    shift
+    ends 0 "$@" || return 1
+    grep -qF -- "$words" "$work/out" || { echo "no '$words' in:"; cat "$work/out"; return 1; }
+}
+
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}
