@@ -25,8 +25,8 @@ const struct option common_options[] = {
     {"state-type", 0, OPTION_CHOICE, COMMON(state_type), "TYPE",
      "f32 or f16: what is kept of each token; f32 where the weights are f32, else f16", 0, 0, "f32|f16"},
     {"kernels", 0, OPTION_CHOICE, COMMON(kernels), "KIND",
-     "exact: the same numbers in any batch; fastest: OpenBLAS for large f32 products, where it is faster", 0, 0,
-     "exact|fastest"},
+     "exact: the same numbers in any batch; fastest: OpenBLAS for f32 products of many rows, where it is faster", 0,
+     0, "exact|fastest"},
     {"plugin-path", 0, OPTION_STRINGS, COMMON(plugin_path), "DIR", "look for plugins in DIR first; may be repeated",
      0, 0, NULL},
     {0}};

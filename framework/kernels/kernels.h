@@ -1,7 +1,7 @@
 /* kernels.h - choosing, once, which implementation of each operation this machine uses.
  *
- * Each folder is an instruction set, each file an operation, the same names in every folder. A file defines its
- * entries at the top level, and that is all it takes to be considered:
+ * Each folder is an instruction set or a library, each file an operation, the same names in every folder. A file
+ * defines its entries at the top level, and that is all it takes to be considered:
  *
  *   const struct kernel kernel_avx2_rms_norm = {
  *       .operation = KERNEL_RMS_NORM, .name = "avx2", .cpu = VIV_CPU_AVX2, .rank = 20, .rms_norm = rms_norm};

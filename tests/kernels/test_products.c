@@ -120,7 +120,7 @@ static bool same_bits(float a, float b)
 static const uint64_t plain_lengths[] = {1, 3, 15, 16, 17, 31, 33, 100, 1024, 1025, 1040, 2049};
 static const uint64_t block_lengths[] = {32, 64, 96, 160, 2048, 2080, 4128};
 static const uint64_t some_outputs[] = {1, 3, 4, 5, 16, 17, 33, 63, 70};
-static const uint64_t some_rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 25, 100};
+static const uint64_t some_rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 25, 100, 300};
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static bool is_block(uint32_t dtype)
