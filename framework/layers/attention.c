@@ -1,7 +1,9 @@
 /* attention.c - y = softmax(scale Q K^T + mask) V W_o            (Vaswani et al. 2017)
  *
- *   Q = rope(x W_q), K = rope(x W_k), V = x W_v, by heads of head_dim features; query head h reads key/value head
- *   h / (n_heads / n_kv_heads): multi-head, grouped (Ainslie et al. 2023) and multi-query (Shazeer 2019) attention
+ *   Q = rope(norm(x W_q)), K = rope(norm(x W_k)), V = x W_v, by heads of head_dim features; query head h reads
+ *   key/value head h / (n_heads / n_kv_heads): multi-head, grouped (Ainslie et al. 2023) and multi-query (Shazeer
+ *   2019) attention. Positions enter by rotation, or by ALiBi (Press et al. 2022): a bias of the scores that grows
+ *   with the distance, at a slope of each head's own.
  *
  *   x, y:      [n_rows, dim]
  *   q:         [n_heads * head_dim, dim]
@@ -10,14 +12,24 @@
  *   state:     k and v, n_kv_heads * head_dim elements each per token. A page holds, for each key/value head, its
  * keys as [head_dim][page_rows] and its values as [page_rows][head_dim]: what kernels.h calls for.
  *
- * Phases: 0 prepare x, 1 q, k and v, 2 rotate and store keys and values, 3 attend, 4 prepare the heads' outputs, 5
- * out. */
+ * Phases: 0 prepare x, 1 q, k and v, 2 normalise, rotate and store keys and values, 3 attend, 4 prepare the heads'
+ * outputs, 5 out. */
 #include "layers/rope.h"
 
 #include "base/size.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
+
+enum norm_kind { NORM_RMS, NORM_LAYER };
+enum norm_over { OVER_HEAD, OVER_ROW };
+
+/* What queries or keys go through before they rotate. */
+struct qk_norm {
+    const float *weight, *bias; /* NULL: none */
+    uint64_t n;                 /* elements of the weight: head_dim, one for all heads, or those of all heads */
+};
 
 enum { STORE_ROWS = 16, ATTEND_ROWS = 32 };
 
@@ -28,14 +40,21 @@ struct attention {
     uint64_t q_offset, k_offset, v_offset, out_offset;
     uint64_t dim, n_heads, n_kv_heads, head_dim;
     uint64_t window;
+    struct qk_norm q_norm, k_norm;
+    enum norm_kind norm_kind;
+    enum norm_over norm_over;
     struct rope rope;
     const float *sinks;
+    float *slopes; /* [n_heads] of ALiBi, or NULL */
+    double alibi;
     uint64_t scratch;             /* bytes for products or attend, before the angles */
     uint64_t q_stride, kv_stride; /* floats */
     uint32_t k_state, v_state;
     uint32_t state_dtype;
     int32_t causal;
-    float scale, softcap;
+    float scale, softcap, clip, norm_eps, alibi_scale;
+    float temper; /* queries grow with log(1 + position / temper_length) */
+    uint64_t temper_length;
     void (*store)(void *y, const float *x, uint64_t n);
     uint64_t state_bytes; /* of an element */
 };
@@ -59,8 +78,47 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_INT, 0, "window", .doc = "a token sees only this many; 0: all", .min = 0, .max = 1 << 30),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "scale", .doc = "of the scores; default 1 / sqrt(head_dim)"),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "softcap", .doc = "bound that the scores approach; 0: none", .min = 0, .max = 1e9),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "clip", .doc = "bound of what q, k and v come to; 0: none", .min = 0, .max = 1e9),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.q",
+             .doc = "normalises queries: [head_dim], or [n_heads * head_dim] for a factor of each head's own"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.k", .doc = "normalises keys: [head_dim] or [n_kv_heads * head_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.q_bias", .doc = "as long as norm.q"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.k_bias", .doc = "as long as norm.k"),
+    VIV_ATTR(VIV_ATTR_CHOICE, 0, "norm.kind", .doc = "by the root mean square, or by mean and variance",
+             .choices = "rms|layer"),
+    VIV_ATTR(VIV_ATTR_CHOICE, 0, "norm.over", .doc = "each head by itself, or all heads as one row",
+             .choices = "head|row"),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "norm.eps", .doc = "added to the mean square or variance", .default_value = 1e-6,
+             .min = 1e-30, .max = 1),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "alibi.max",
+             .doc = "ALiBi: head h of n has slope 2^(-max h / n), h from 1; 0: none", .min = 0, .max = 64),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "alibi.scale", .doc = "of the slopes", .default_value = 1, .min = 1e-9, .max = 1e9),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "temper.beta",
+             .doc = "queries are multiplied by 1 + beta ln(1 + floor(position / length))", .min = 0, .max = 1e3),
+    VIV_ATTR(VIV_ATTR_INT, 0, "temper.length", .doc = "see temper.beta", .default_value = 8192, .min = 1,
+             .max = 1 << 30),
     ROPE_ATTRS,
     NULL};
+
+/* The weight of a norm and its bias: as long as a head, or as all heads. */
+static viv_status want_norm(viv_infer *b, const struct attention *l, const char *weight, const char *bias,
+                            uint64_t width, uint64_t *n)
+{
+    uint64_t dims[4] = {0};
+    uint32_t ndim;
+    viv_status status = b->want_weight(b, weight, 1, dims);
+    if (status != VIV_OK || !b->is_set(b, weight))
+        return status;
+    status = b->weight_dims(b, weight, &ndim, dims);
+    if (status != VIV_OK)
+        return status;
+    *n = dims[0];
+    if (*n != width && (*n != l->head_dim || l->norm_over == OVER_ROW))
+        return layer_fail(b->host, VIV_ESHAPE, "%s has %" PRIu64 " elements, expected %" PRIu64 "%s", weight, *n,
+                          l->norm_over == OVER_ROW ? width : l->head_dim,
+                          l->norm_over == OVER_ROW ? "" : ", or as many for each head");
+    return b->want_weight(b, bias, 1, n);
+}
 
 static viv_status infer(void *layer, viv_infer *b)
 {
@@ -73,6 +131,14 @@ static viv_status infer(void *layer, viv_infer *b)
     l->window = (uint64_t)b->get_int(b, "window");
     l->scale = b->is_set(b, "scale") ? (float)b->get_float(b, "scale") : 1 / sqrtf((float)l->head_dim);
     l->softcap = (float)b->get_float(b, "softcap");
+    l->clip = (float)b->get_float(b, "clip");
+    l->norm_kind = (enum norm_kind)b->get_int(b, "norm.kind");
+    l->norm_over = (enum norm_over)b->get_int(b, "norm.over");
+    l->norm_eps = (float)b->get_float(b, "norm.eps");
+    l->alibi = b->get_float(b, "alibi.max");
+    l->alibi_scale = (float)b->get_float(b, "alibi.scale");
+    l->temper = (float)b->get_float(b, "temper.beta");
+    l->temper_length = (uint64_t)b->get_int(b, "temper.length");
     if (l->n_heads % l->n_kv_heads != 0)
         return layer_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
                           l->n_kv_heads, l->n_heads);
@@ -98,6 +164,10 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, &out[0]);
     if (status == VIV_OK)
+        status = want_norm(b, l, "norm.q", "norm.q_bias", q_dim, &l->q_norm.n);
+    if (status == VIV_OK)
+        status = want_norm(b, l, "norm.k", "norm.k_bias", kv_dim, &l->k_norm.n);
+    if (status == VIV_OK)
         status = rope_infer(&l->rope, b, l->head_dim);
     if (status == VIV_OK)
         status = b->want_state(b, "k", kv_dim, &l->k_state);
@@ -114,6 +184,24 @@ static viv_status cost(const void *layer, viv_cost *c)
     uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     uint64_t seen = l->window ? size_min(c->context, l->window) : c->context;
     c->flops = c->n_rows * (2 * l->dim * (2 * q_dim + 2 * kv_dim) + 4 * seen * q_dim);
+    return VIV_OK;
+}
+
+/* Slopes of the largest power of two up to n_heads; the heads beyond stand halfway between them. */
+static viv_status make_slopes(struct attention *l, const viv_host *host)
+{
+    uint64_t power = 1;
+    if (l->alibi <= 0)
+        return VIV_OK;
+    l->slopes = malloc(l->n_heads * sizeof *l->slopes);
+    if (!l->slopes)
+        return layer_fail(host, VIV_ENOMEM, "out of memory");
+    while (2 * power <= l->n_heads)
+        power *= 2;
+    for (uint64_t h = 0; h < l->n_heads; h++) {
+        double step = h < power ? (double)(h + 1) : (double)(h - power) + 0.5;
+        l->slopes[h] = (float)exp2(-l->alibi * step / (double)power) * l->alibi_scale;
+    }
     return VIV_OK;
 }
 
@@ -140,8 +228,14 @@ static viv_status prepare(void *layer, viv_prepare *p)
     prepared_rows_add(&l->rows, &l->v, &l->v_offset);
     prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
     viv_status status = rope_prepare(&l->rope, p);
+    if (status == VIV_OK)
+        status = make_slopes(l, p->host);
     if (status != VIV_OK)
         return status;
+    l->q_norm.weight = p->weight_f32(p, "norm.q");
+    l->q_norm.bias = p->weight_f32(p, "norm.q_bias");
+    l->k_norm.weight = p->weight_f32(p, "norm.k");
+    l->k_norm.bias = p->weight_f32(p, "norm.k_bias");
     l->sinks = p->weight_f32(p, "sinks");
     l->state_dtype = p->state_dtype;
     l->state_bytes = p->state_dtype == VIV_F32 ? sizeof(float) : sizeof(uint16_t);
@@ -232,6 +326,45 @@ static void project_qkv(const struct attention *l, const viv_exec *e, const stru
                    parts[i].y + task * projection_tile(parts[i].projection), parts[i].stride, e->scratch);
 }
 
+/* Normalises the heads of one row in place. */
+static void normalise(const struct attention *l, const struct qk_norm *norm, float *x, uint64_t n_heads)
+{
+    if (!norm->weight)
+        return;
+    uint64_t n = l->norm_over == OVER_ROW ? n_heads * l->head_dim : l->head_dim;
+    uint64_t step = norm->n > l->head_dim ? l->head_dim : 0; /* from a head's factors to the next one's */
+    for (uint64_t h = 0; h < (l->norm_over == OVER_ROW ? 1 : n_heads); h++, x += n) {
+        const float *weight = norm->weight + h * step, *bias = norm->bias ? norm->bias + h * step : NULL;
+        if (l->norm_kind == NORM_RMS)
+            l->kernels->rms_norm(x, x, weight, n, l->norm_eps);
+        else
+            l->kernels->layer_norm(x, x, weight, bias, n, l->norm_eps);
+    }
+}
+
+static void clip(float *x, uint64_t n, float bound)
+{
+    for (uint64_t i = 0; i < n; i++)
+        x[i] = fminf(fmaxf(x[i], -bound), bound);
+}
+
+/* What is done to queries, keys and values of one row before they rotate. */
+static void settle_row(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t row)
+{
+    float *q = w->q + row * l->q_stride, *k = w->k + row * l->kv_stride, *v = w->v + row * l->kv_stride;
+    if (l->clip > 0) {
+        clip(q, l->n_heads * l->head_dim, l->clip);
+        clip(k, l->n_kv_heads * l->head_dim, l->clip);
+        clip(v, l->n_kv_heads * l->head_dim, l->clip);
+    }
+    normalise(l, &l->q_norm, q, l->n_heads);
+    normalise(l, &l->k_norm, k, l->n_kv_heads);
+    if (l->temper > 0) {
+        float lengths = (float)((uint64_t)e->positions[row] / l->temper_length);
+        l->kernels->scale(q, q, 1 + l->temper * logf(1 + lengths), l->n_heads * l->head_dim);
+    }
+}
+
 /* Rotates queries and keys of one row in place. */
 static void rotate_row(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t row,
                        const float *frequency, float *cos)
@@ -276,6 +409,8 @@ static void rotate_and_store(const struct attention *l, const viv_exec *e, const
     uint64_t begin = task * STORE_ROWS, end = size_min(begin + STORE_ROWS, span->n_rows);
     uint64_t page_rows = span->state[l->k_state]->page_rows;
     float *angles = (float *)((char *)e->scratch + l->scratch), *lane = angles + 3 * l->head_dim + 64;
+    for (uint64_t r = begin; r < end; r++)
+        settle_row(l, e, w, span->first_row + r);
     if (l->rope.used) {
         const float *frequency = rope_frequency(&l->rope, span->position + span->n_rows, angles);
         for (uint64_t r = begin; r < end; r++)
@@ -316,6 +451,7 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
                           .scale = l->scale,
                           .softcap = l->softcap,
                           .sinks = l->sinks ? l->sinks + head * n_group : NULL,
+                          .slopes = l->slopes ? l->slopes + head * n_group : NULL,
                           .scratch = e->scratch};
     l->kernels->attend(&a);
 }
@@ -353,6 +489,7 @@ static void release(void *layer)
 {
     struct attention *l = layer;
     rope_release(&l->rope);
+    free(l->slopes);
 }
 
 const viv_layer_class layer_attention = {

@@ -2,7 +2,18 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
+
+static double yarn_magnitude(const struct rope *r, const viv_infer *b)
+{
+    double mscale = b->get_float(b, "rope.mscale"), all_dim = b->get_float(b, "rope.mscale_all_dim");
+    if (r->factor <= 1)
+        return 1;
+    if (mscale == 0 || all_dim == 0)
+        return 0.1 * log(r->factor) + 1;
+    return (0.1 * mscale * log(r->factor) + 1) / (0.1 * all_dim * log(r->factor) + 1);
+}
 
 viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
 {
@@ -27,12 +38,19 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
     if (r->scaling == ROPE_LLAMA3 && r->high_freq_factor <= r->low_freq_factor)
         return layer_fail(b->host, VIV_EINVAL, "rope.high_freq_factor %g must be above rope.low_freq_factor %g",
                           r->high_freq_factor, r->low_freq_factor);
+    r->truncate = (int32_t)b->get_int(b, "rope.truncate");
     if (r->scaling == ROPE_YARN)
         r->magnitude = b->is_set(b, "rope.attention_factor") ? (float)b->get_float(b, "rope.attention_factor")
-                       : r->factor > 1                       ? (float)(0.1 * log(r->factor) + 1)
-                                                             : 1;
+                                                             : (float)yarn_magnitude(r, b);
+    if (r->scaling == ROPE_LONG)
+        r->magnitude = b->is_set(b, "rope.attention_factor") ? (float)b->get_float(b, "rope.attention_factor")
+                       : r->factor > 1 ? (float)sqrt(1 + log(r->factor) / log(r->original_context))
+                                       : 1;
+    if (r->scaling == ROPE_LONG && !(b->is_set(b, "rope.freqs") && b->is_set(b, "rope.long_freqs")))
+        return layer_fail(b->host, VIV_EINVAL, "longrope needs rope.freqs and rope.long_freqs");
     uint64_t n_pairs = r->dim / 2;
-    return b->want_weight(b, "rope.freqs", 1, &n_pairs);
+    viv_status status = b->want_weight(b, "rope.freqs", 1, &n_pairs);
+    return status == VIV_OK ? b->want_weight(b, "rope.long_freqs", 1, &n_pairs) : status;
 }
 
 /* The dimension that turns `rotations` times within the original context. */
@@ -58,10 +76,14 @@ static void compute(const struct rope *r, uint64_t length, float *frequency)
     double theta = r->theta, dim = (double)r->dim;
     if (r->scaling == ROPE_DYNAMIC && (double)length > r->original_context && dim > 2)
         theta *= pow(r->factor * (double)length / r->original_context - (r->factor - 1), dim / (dim - 2));
+    bool is_long = r->scaling == ROPE_LONG && (double)length > r->original_context;
+    const float *divisors = is_long ? r->long_divisors : r->divisors;
     double low = 0, high = 0;
     if (r->scaling == ROPE_YARN) {
-        low = fmax(floor(yarn_dim(r, r->beta_fast)), 0);
-        high = fmin(ceil(yarn_dim(r, r->beta_slow)), dim - 1);
+        low = yarn_dim(r, r->beta_fast);
+        high = yarn_dim(r, r->beta_slow);
+        low = fmax(r->truncate ? floor(low) : low, 0);
+        high = fmin(r->truncate ? ceil(high) : high, dim - 1);
         if (low == high)
             high += 0.001;
     }
@@ -75,7 +97,7 @@ static void compute(const struct rope *r, uint64_t length, float *frequency)
             double stretched = fmin(fmax(((double)p - low) / (high - low), 0), 1);
             f = f / r->factor * stretched + f * (1 - stretched);
         }
-        frequency[p] = (float)(r->divisors ? f / (double)r->divisors[p] : f);
+        frequency[p] = (float)(divisors ? f / (double)divisors[p] : f);
     }
 }
 
@@ -84,10 +106,13 @@ viv_status rope_prepare(struct rope *r, const viv_prepare *p)
     if (!r->used)
         return VIV_OK;
     r->divisors = p->weight_f32(p, "rope.freqs");
-    r->frequency = malloc(r->dim / 2 * sizeof(float));
+    r->long_divisors = p->weight_f32(p, "rope.long_freqs");
+    r->frequency = malloc(r->dim * sizeof(float));
     if (!r->frequency)
         return layer_fail(p->host, VIV_ENOMEM, "out of memory");
     compute(r, 0, r->frequency);
+    if (r->scaling == ROPE_LONG)
+        compute(r, UINT64_MAX, r->frequency + r->dim / 2);
     return VIV_OK;
 }
 
@@ -98,8 +123,10 @@ void rope_release(struct rope *r)
 
 const float *rope_frequency(const struct rope *r, uint64_t length, float *own)
 {
-    if (r->scaling != ROPE_DYNAMIC || (double)length <= r->original_context)
+    if ((double)length <= r->original_context || (r->scaling != ROPE_DYNAMIC && r->scaling != ROPE_LONG))
         return r->frequency;
+    if (r->scaling == ROPE_LONG)
+        return r->frequency + r->dim / 2;
     compute(r, length, own);
     return own;
 }

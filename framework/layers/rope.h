@@ -5,23 +5,25 @@
  *   linear:   frequency / factor                                              (Chen et al. 2023)
  *   dynamic:  theta grows with the length once it passes original_context     ("dynamic NTK")
  *   llama3:   low frequencies / factor, high ones as they are, a ramp between (Llama 3.1)
- *   yarn:     by ramp between dimensions, with cos and sin scaled             (Peng et al. 2023)                */
+ *   yarn:     by ramp between dimensions, with cos and sin scaled             (Peng et al. 2023)
+ *   longrope: a divisor for each frequency, other ones once the length passes original_context; cos and sin scaled
+ *                                                                             (Ding et al. 2024)                */
 #ifndef LAYERS_ROPE_H
 #define LAYERS_ROPE_H
 
 #include "layers/layer.h"
 
-enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_DYNAMIC, ROPE_LLAMA3, ROPE_YARN };
-#define ROPE_SCALING_CHOICES "none|linear|dynamic|llama3|yarn"
+enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_DYNAMIC, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG };
+#define ROPE_SCALING_CHOICES "none|linear|dynamic|llama3|yarn|longrope"
 
 struct rope {
-    int32_t used, interleaved;
+    int32_t used, interleaved, truncate;
     uint64_t dim; /* features of a head that rotate */
     enum rope_scaling scaling;
     double theta, factor, low_freq_factor, high_freq_factor, beta_fast, beta_slow, original_context;
-    float magnitude;       /* cos and sin are multiplied by it */
-    const float *divisors; /* [dim / 2] or NULL */
-    float *frequency;      /* [dim / 2], for lengths up to original_context */
+    float magnitude;                       /* cos and sin are multiplied by it */
+    const float *divisors, *long_divisors; /* [dim / 2] or NULL */
+    float *frequency;                      /* [dim / 2] for lengths up to original_context, [dim / 2] for longer */
 };
 
 /* The attributes, to be listed in a layer's table. */
@@ -47,12 +49,24 @@ struct rope {
         VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.beta_slow",                                                              \
                  .doc = "yarn: rotations below which a dimension is stretched", .default_value = 1, .min = 1e-3,   \
                  .max = 1e6),                                                                                      \
-        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.attention_factor",                                                       \
-                 .doc = "yarn: cos and sin are multiplied by it; default 0.1 ln(factor) + 1", .min = 1e-3,         \
+        VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.truncate", .doc = "yarn: the ramp begins and ends at whole dimensions",   \
+                 .default_value = 1),                                                                              \
+        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.mscale",                                                                 \
+                 .doc = "yarn: the 0.1 of attention_factor's default is multiplied by it", .min = 0, .max = 1e3),  \
+        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.mscale_all_dim",                                                         \
+                 .doc = "yarn: attention_factor's default is divided by what this would give as mscale", .min = 0, \
                  .max = 1e3),                                                                                      \
+        VIV_ATTR(                                                                                                  \
+            VIV_ATTR_FLOAT, 0, "rope.attention_factor",                                                            \
+            .doc =                                                                                                 \
+                "yarn, longrope: cos and sin are multiplied by it; default 0.1 ln(factor) + 1, and for longrope "  \
+                "sqrt(1 + ln(factor) / ln(original_context))",                                                     \
+            .min = 1e-3, .max = 1e3),                                                                              \
         VIV_ATTR(VIV_ATTR_INT, 0, "rope.original_context", .doc = "positions before stretching",                   \
                  .default_value = 8192, .min = 1, .max = 1 << 30),                                                 \
-        VIV_ATTR(VIV_ATTR_WEIGHT, 0, "rope.freqs", .doc = "divisors of the frequencies: [dim / 2]")
+        VIV_ATTR(VIV_ATTR_WEIGHT, 0, "rope.freqs", .doc = "divisors of the frequencies: [dim / 2]"),               \
+        VIV_ATTR(VIV_ATTR_WEIGHT, 0, "rope.long_freqs",                                                            \
+                 .doc = "longrope: divisors beyond original_context: [dim / 2]")
 
 viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim);
 viv_status rope_prepare(struct rope *r, const viv_prepare *p);

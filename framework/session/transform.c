@@ -1,6 +1,7 @@
 /* transform.c - the closed list of what a spec may do to tensors of a checkpoint: transpose, split, concat, stack,
- * permute, add. Each makes a private copy. Elements of block-quantized types move in whole innermost rows, so that
- * only transforms that leave the last axis alone apply to them.
+ * permute, add. Each makes a private copy, but for a split along the outermost axis, which is a view. Elements of
+ * block-quantized types move in whole innermost rows, so that only transforms that leave the last axis alone apply
+ * to them.
  *
  * All but add are one operation: a strided copy of `unit`s, the unit being an element or an innermost row. */
 #include "session/instance.h"
@@ -155,6 +156,12 @@ static viv_status split(struct piece *p, const struct transform *t, struct error
         outer *= p->dims[i];
     memcpy(dims, p->dims, sizeof dims);
     dims[t->axis] = n;
+    if (outer == 1 && !p->owned) {
+        p->data += t->begin * inner;
+        p->bytes = n * inner;
+        p->dims[t->axis] = n;
+        return VIV_OK;
+    }
     struct piece made;
     status = piece_alloc(&made, p->dtype, p->n_dims, dims, err);
     if (status != VIV_OK)
@@ -281,8 +288,10 @@ static viv_status keep(viv_model *m, const struct weight *w, struct piece *p, co
         shape[i] = (int64_t)w->dims[i];
     if (!tensor_init(t, w->names[0], p->dtype, w->n_dims, shape, strides, p->data))
         return error_set(err, VIV_ESHAPE, "the transformed tensor is too large");
-    m->made[m->n_made++] = (struct block){p->data, p->bytes};
-    m->made_bytes += p->bytes;
+    if (p->owned) {
+        m->made[m->n_made++] = (struct block){p->data, p->bytes};
+        m->made_bytes += p->bytes;
+    }
     p->owned = false;
     *out = t;
     return VIV_OK;
