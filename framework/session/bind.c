@@ -3,6 +3,7 @@
 #include "session/instance.h"
 
 #include "base/near.h"
+#include "spec/expr.h"
 #include "tensor/dtype.h"
 
 #include <fnmatch.h>
@@ -47,12 +48,31 @@ static bool same_shape(const viv_tensor *t, const struct weight *w)
     return true;
 }
 
+/* A weight that the spec holds itself: its numbers as a tensor. */
+static viv_status make_values(viv_model *m, const struct weight *w, const viv_tensor **out, struct error *err)
+{
+    viv_tensor *t = arena_alloc(&m->arena, sizeof *t);
+    int64_t *shape = arena_array(&m->arena, 2, sizeof *shape);
+    float *data = arena_array(&m->arena, w->values->n, sizeof *data);
+    if (!t || !shape || !data)
+        return error_nomem(err);
+    shape[0] = w->values->n;
+    for (uint32_t i = 0; i < w->values->n; i++)
+        data[i] = (float)value_number(&w->values->list[i]);
+    if (!tensor_init(t, w->key, VIV_F32, 1, shape, shape + 1, data))
+        return error_set(err, VIV_ESHAPE, "too many values");
+    *out = t;
+    return VIV_OK;
+}
+
 /* Finds the tensors of one weight; `*found` false when its first name is not there. */
 static viv_status find(viv_model *m, const struct weight *w, bool *used, const viv_tensor **out, bool *made,
                        bool *found, struct error *err)
 {
     const viv_tensor *sources[MAX_SOURCES];
-    *found = false;
+    *found = w->values != NULL;
+    if (w->values)
+        return make_values(m, w, out, err);
     if (w->n_names == 0)
         return error_set(err, VIV_ENOTFOUND, "the spec gives it no name in %s files", m->checkpoint.format->names);
     if (w->n_names > MAX_SOURCES)

@@ -143,6 +143,15 @@ static bool is_group(const viv_layer_class *class, const char *name)
     return false;
 }
 
+static viv_status no_group(const struct yaml *y, const char *name, struct error *err)
+{
+    if (y->kind != YAML_SCALAR)
+        return error_at(err, y->at, VIV_EINVAL, "'%s' wants a mapping, or the name of one of `groups`, found %s",
+                        name, yaml_kind_name(y));
+    return error_at(err, y->at, VIV_EINVAL,
+                    "'%s' wants a mapping, or the name of one of `groups`, and '%s' is none", name, y->text);
+}
+
 /* Nested mappings are dotted names: rope: {theta: x} is rope.theta. */
 static viv_status check_attrs(struct checker *c, const viv_layer_class *class, const struct yaml *map,
                               const char *prefix)
@@ -156,10 +165,11 @@ static viv_status check_attrs(struct checker *c, const viv_layer_class *class, c
         viv_status status;
         if (attr) {
             status = check_attr(c, attr, map->items[i]);
-        } else if (map->items[i]->kind == YAML_MAP && is_group(class, name)) {
+        } else if (is_group(class, name)) {
+            const struct yaml *group = spec_group(c->x.spec, map->items[i]);
             name[n] = '.';
             name[n + 1] = '\0';
-            status = check_attrs(c, class, map->items[i], name);
+            status = group ? check_attrs(c, class, group, name) : no_group(map->items[i], map->keys[i], c->err);
         } else {
             status = unknown_attr(c, class, name, map->key_at[i]);
         }
@@ -167,20 +177,6 @@ static viv_status check_attrs(struct checker *c, const viv_layer_class *class, c
             return status;
     }
     return VIV_OK;
-}
-
-static const struct yaml *attr_node(const struct yaml *map, const char *dotted)
-{
-    const char *dot = strchr(dotted, '.');
-    if (!dot)
-        return yaml_get(map, dotted);
-    char first[128];
-    if ((size_t)(dot - dotted) >= sizeof first)
-        return NULL;
-    memcpy(first, dotted, (size_t)(dot - dotted));
-    first[dot - dotted] = '\0';
-    const struct yaml *inner = yaml_get(map, first);
-    return inner ? attr_node(inner, dot + 1) : NULL;
 }
 
 static viv_status check_layer(struct checker *c, const char *name, const struct yaml *attrs, struct position at)
@@ -206,7 +202,7 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
                         yaml_kind_name(attrs));
     viv_status status = check_attrs(c, class, attrs, "");
     for (const viv_attr *const *a = class->attrs; status == VIV_OK && *a; a++)
-        if (((*a)->flags & VIV_ATTR_REQUIRED) && !attr_node(attrs, (*a)->name))
+        if (((*a)->flags & VIV_ATTR_REQUIRED) && !spec_attr(c->x.spec, attrs, (*a)->name))
             return error_at(c->err, at, VIV_EINVAL, "layer '%s' needs the attribute '%s': %s", name, (*a)->name,
                             (*a)->doc ? (*a)->doc : "");
     return status;
@@ -343,19 +339,22 @@ static viv_status check_holes(struct checker *c, const struct yaml *names)
 static viv_status check_weight(struct checker *c, const struct weight_entry *w)
 {
     const struct yaml *otherwise = yaml_get(w->body, "else"), *when = yaml_get(w->body, "when");
-    const struct yaml *transform = yaml_get(w->body, "transform");
+    const struct yaml *transform = yaml_get(w->body, "transform"), *values = yaml_get(w->body, "values");
     c->in_repeat = weight_is_indexed(w); /* whether it is used in a repeat is seen when it is expanded */
     c->no_index = "`i` stands only in weights with {i} in their names";
     viv_status status = check_list(c, yaml_get(w->body, "shape"));
     if (status == VIV_OK && when)
         status = check_expr(c, when);
+    if (status == VIV_OK && values)
+        status = check_expr(c, values);
     for (int naming = 0; status == VIV_OK && naming < 2; naming++)
         status = check_holes(c, yaml_get(w->body, naming ? "gguf" : "hf"));
     c->in_repeat = false;
     c->no_index = outside_repeat;
-    if (status == VIV_OK && !yaml_get(w->body, "hf") && !yaml_get(w->body, "gguf"))
-        status = error_at(c->err, w->at, VIV_EINVAL,
-                          "weight '%s' has no name in any kind of file: give 'hf', 'gguf' or both", w->key);
+    if (status == VIV_OK && !yaml_get(w->body, "hf") && !yaml_get(w->body, "gguf") && !values)
+        status =
+            error_at(c->err, w->at, VIV_EINVAL,
+                     "weight '%s' has no name in any kind of file: give 'hf', 'gguf', both or 'values'", w->key);
     if (status == VIV_OK && otherwise && strcmp(otherwise->text, "none") != 0) {
         const struct weight_entry *other = spec_weight(c->x.spec, otherwise->text);
         if (!other)
@@ -430,7 +429,7 @@ viv_status spec_check(const struct spec *s, struct error *err)
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
         status = check_weight(&c, &s->weights[i]);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
-        if (!c.weight_used[i])
+        if (!c.weight_used[i] && strcmp(s->weights[i].at.file, s->at.file) == 0)
             status =
                 error_at(err, s->weights[i].at, VIV_EINVAL, "weight '%s' is used by no layer", s->weights[i].key);
     for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)

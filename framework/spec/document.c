@@ -119,6 +119,29 @@ const struct weight_entry *spec_weight(const struct spec *s, const char *key)
     return NULL;
 }
 
+const struct yaml *spec_group(const struct spec *s, const struct yaml *y)
+{
+    if (y->kind == YAML_MAP)
+        return y;
+    const struct yaml *found = NULL;
+    for (uint32_t d = s->n_documents; y->kind == YAML_SCALAR && d-- > 0 && !found;)
+        found = yaml_get(s->groups[d], y->text);
+    return found && found->kind == YAML_MAP ? found : NULL;
+}
+
+const struct yaml *spec_attr(const struct spec *s, const struct yaml *map, const char *dotted)
+{
+    const char *dot = strchr(dotted, '.');
+    for (uint32_t i = 0; map && map->kind == YAML_MAP && i < map->n; i++) {
+        size_t n = strlen(map->keys[i]);
+        if (strcmp(map->keys[i], dotted) == 0)
+            return map->items[i];
+        if (dot && n == (size_t)(dot - dotted) && strncmp(map->keys[i], dotted, n) == 0)
+            return spec_attr(s, spec_group(s, map->items[i]), dot + 1);
+    }
+    return NULL;
+}
+
 static bool has_hole(const struct yaml *names)
 {
     if (names && names->kind == YAML_SCALAR)
@@ -294,9 +317,10 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
     if (status == VIV_OK && checkpoint)
         status = set_checkpoint(s, root->at.file, checkpoint->text, err);
     if (status == VIV_OK)
-        status = merge_params(s, yaml_get(root, "params"), used, err);
+        status = merge_params(s, yaml_get(root, "params"), used && !yaml_get(root, "family"), err);
     if (status == VIV_OK)
         status = merge_weights(s, yaml_get(root, "weights"), err);
+    s->groups[s->n_documents] = yaml_get(root, "groups");
     s->refuse[s->n_documents] = yaml_get(root, "refuse");
     s->ignore[s->n_documents] = yaml_get(root, "ignore");
     for (uint32_t i = 0; status == VIV_OK && s->refuse[s->n_documents] && i < s->refuse[s->n_documents]->n; i++)

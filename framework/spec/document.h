@@ -61,7 +61,8 @@ struct spec {
     uint32_t n_params;
     struct weight_entry *weights;
     uint32_t n_weights;
-    const struct yaml *refuse[MAX_CHAIN]; /* from each document of the chain */
+    const struct yaml *groups[MAX_CHAIN]; /* from each document of the chain, as are these: */
+    const struct yaml *refuse[MAX_CHAIN];
     const struct yaml *ignore[MAX_CHAIN];
     uint32_t n_documents;
 };
@@ -73,6 +74,11 @@ viv_status document_load(const struct spec_world *world, const char *path, const
 const struct param *spec_param(const struct spec *s, const char *name);
 const struct weight_entry *spec_weight(const struct spec *s, const char *key);
 bool weight_is_indexed(const struct weight_entry *w); /* whether {i} stands in its names */
+
+/* The mapping that stands for a group of attributes: itself, or the one of `groups` that it names; or NULL. */
+const struct yaml *spec_group(const struct spec *s, const struct yaml *y);
+/* What a layer's mapping says of an attribute, "rope.theta" standing in the group rope; or NULL. */
+const struct yaml *spec_attr(const struct spec *s, const struct yaml *map, const char *dotted);
 
 /* Finds a named spec ("llama") in the world's directories; *path malloc'ed. VIV_ENOTFOUND lists near names. */
 viv_status spec_find(const struct spec_world *world, const char *name, char **path, struct error *err);

@@ -172,6 +172,26 @@ static bool is_there(const struct builder *b, const struct weight *w)
 
 static viv_status find_weight(struct builder *b, const char *key, int64_t *index);
 
+/* A weight that is a list of numbers; without the list, it is absent. */
+static viv_status build_values(struct builder *b, const struct yaml *y, struct weight *w, bool *asked)
+{
+    struct value *v = arena_alloc(b->x.arena, sizeof *v);
+    if (!v)
+        return error_nomem(b->err);
+    viv_status status = eval_at(&b->x, y, v);
+    if (status != VIV_OK)
+        return status;
+    *asked = v->kind != VALUE_NONE;
+    w->values = *asked ? v : NULL;
+    bool fits = !*asked || v->kind == VALUE_LIST;
+    for (uint32_t i = 0; *asked && fits && i < v->n; i++)
+        fits = v->list[i].kind == VALUE_INT || v->list[i].kind == VALUE_FLOAT;
+    if (!fits)
+        return error_at(b->err, y->at, VIV_EINVAL, "expected a list of numbers, '%s' is %s", y->text,
+                        v->kind == VALUE_LIST ? "a list of other things" : value_kind_name(v->kind));
+    return VIV_OK;
+}
+
 static viv_status build_weight(struct builder *b, const struct weight_entry *entry, struct weight *w, bool *asked)
 {
     const struct yaml *body = entry->body, *otherwise = yaml_get(body, "else"), *when = yaml_get(body, "when");
@@ -193,15 +213,21 @@ static viv_status build_weight(struct builder *b, const struct weight_entry *ent
                           "weight '%s' is used where its `when` is false, and has no `else`", entry->key);
     if (status == VIV_OK && *asked)
         status = fill_names(b, yaml_get(body, expander_naming(&b->x)), w);
+    const struct yaml *values = yaml_get(body, "values");
+    if (status == VIV_OK && *asked && values && w->n_names == 0)
+        status = build_values(b, values, w, asked);
     if (when && *asked)
         w->otherwise = -1;
     else if (status == VIV_OK && *asked && w->otherwise != -1)
-        *asked = is_there(b, w);
-    if (status == VIV_OK && *asked && w->n_names == 0)
+        *asked = w->values || is_there(b, w);
+    if (status == VIV_OK && *asked && w->n_names == 0 && !w->values)
         status = error_at(b->err, entry->at, VIV_EUNSUPPORTED, "weight '%s' has no name in %s files", entry->key,
                           expander_naming(&b->x));
     if (status == VIV_OK)
         status = eval_dims(&b->x, yaml_get(body, "shape"), w->dims, &w->n_dims);
+    if (status == VIV_OK && *asked && w->values && (w->n_dims != 1 || w->dims[0] != w->values->n))
+        status = error_at(b->err, entry->at, VIV_ESHAPE, "weight '%s' is a list of %" PRIu32 ", expected %" PRIu64,
+                          entry->key, w->values->n, w->n_dims == 1 ? w->dims[0] : 0);
     uint32_t n = transforms ? transforms->n : 0;
     if (status == VIV_OK && n > MAX_TRANSFORMS)
         status = error_at(b->err, transforms->at, VIV_ELIMIT, "more than %d transforms", MAX_TRANSFORMS);
@@ -371,19 +397,6 @@ static viv_status eval_attr(struct builder *b, const viv_attr *attr, const struc
     return VIV_OK;
 }
 
-/* Attributes in the order of the class's table. */
-static const struct yaml *attr_node(const struct yaml *map, const char *dotted)
-{
-    for (uint32_t i = 0; map && map->kind == YAML_MAP && i < map->n; i++) {
-        size_t n = strlen(map->keys[i]);
-        if (strcmp(map->keys[i], dotted) == 0)
-            return map->items[i];
-        if (strncmp(map->keys[i], dotted, n) == 0 && dotted[n] == '.')
-            return attr_node(map->items[i], dotted + n + 1);
-    }
-    return NULL;
-}
-
 static viv_status build_layer(struct builder *b, const char *name, const struct yaml *body, struct position at,
                               const char *path, uint32_t depth, uint32_t *value)
 {
@@ -398,7 +411,7 @@ static viv_status build_layer(struct builder *b, const char *name, const struct 
     inputs[0] = *value;
     uint32_t n = 0;
     for (const viv_attr *const *a = class->attrs; *a; a++) {
-        const struct yaml *y = attr_node(body, (*a)->name);
+        const struct yaml *y = spec_attr(b->e->spec, body, (*a)->name);
         if (!y || y->kind == YAML_MAP)
             continue;
         struct value v = {0};

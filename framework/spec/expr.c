@@ -61,8 +61,8 @@ static bool is_foreign(const char *word)
 
 bool expr_is_name(const char *word)
 {
-    static const char *const words[] = {"i",  "gguf", "if",  "else", "and", "or", "not",
-                                        "is", "in",   "min", "max",  "len", NULL};
+    static const char *const words[] = {"i",  "gguf", "if",  "else", "and", "or",   "not",
+                                        "is", "in",   "min", "max",  "len", "sqrt", NULL};
     size_t n = 0;
     while (is_name_char(word[n]))
         n++;
@@ -205,14 +205,14 @@ bool value_print(const struct value *v, struct buf *out)
     return false;
 }
 
+double value_number(const struct value *v)
+{
+    return v->kind == VALUE_FLOAT ? v->f : (double)v->i;
+}
+
 static bool is_number(const struct value *v)
 {
     return v->kind == VALUE_INT || v->kind == VALUE_FLOAT;
-}
-
-static double as_float(const struct value *v)
-{
-    return v->kind == VALUE_FLOAT ? v->f : (double)v->i;
 }
 
 static viv_status integers(struct parser *p, char op, int64_t a, int64_t b, struct value *out)
@@ -256,7 +256,7 @@ static viv_status arithmetic(struct parser *p, char op, struct value *a, const s
                          value_kind_name(a->kind), value_kind_name(b->kind));
     if (a->kind == VALUE_INT && b->kind == VALUE_INT)
         return integers(p, op, a->i, b->i, a);
-    double x = as_float(a), y = as_float(b);
+    double x = value_number(a), y = value_number(b);
     if ((op == '/' || op == '%') && y == 0)
         return bad(p, VIV_EINVAL, "division by zero");
     double r = op == '+' ? x + y : op == '-' ? x - y : op == '*' ? x * y : op == '/' ? x / y : fmod(x, y);
@@ -281,7 +281,7 @@ static viv_status truth(struct parser *p, const struct value *v, bool *out)
 static bool equal(const struct value *a, const struct value *b)
 {
     if (is_number(a) && is_number(b))
-        return a->kind == VALUE_INT && b->kind == VALUE_INT ? a->i == b->i : as_float(a) == as_float(b);
+        return a->kind == VALUE_INT && b->kind == VALUE_INT ? a->i == b->i : value_number(a) == value_number(b);
     if (a->kind != b->kind)
         return false;
     return a->kind == VALUE_NONE || (a->kind == VALUE_STRING ? strcmp(a->s, b->s) == 0 : a->i == b->i);
@@ -292,7 +292,7 @@ static int order_of(const struct value *a, const struct value *b)
 {
     if (a->kind == VALUE_INT && b->kind == VALUE_INT)
         return (a->i > b->i) - (a->i < b->i);
-    return (as_float(a) > as_float(b)) - (as_float(a) < as_float(b));
+    return (value_number(a) > value_number(b)) - (value_number(a) < value_number(b));
 }
 
 /* Whether a list holds the value. */
@@ -338,7 +338,7 @@ static viv_status choice(struct parser *p, struct value *out);
 static viv_status call(struct parser *p, const char *name, struct value *out)
 {
     struct value v = {0};
-    bool is_len = strcmp(name, "len") == 0, is_max = strcmp(name, "max") == 0;
+    bool is_len = strcmp(name, "len") == 0, is_max = strcmp(name, "max") == 0, is_sqrt = strcmp(name, "sqrt") == 0;
     uint32_t n = 0;
     do {
         viv_status status = advance(p);
@@ -352,12 +352,22 @@ static viv_status call(struct parser *p, const char *name, struct value *out)
         if (is_len ? v.kind != VALUE_LIST : !is_number(&v))
             return error_set(p->err, VIV_EINVAL, "'%s': %s wants %s, found %s", p->quote, name,
                              is_len ? "a list" : "numbers", value_kind_name(v.kind));
+        if (is_sqrt && value_number(&v) < 0)
+            return bad(p, VIV_EINVAL, "the root of a negative number");
         if (is_len)
             *out = (struct value){.kind = VALUE_INT, .i = v.n};
+        else if (is_sqrt)
+            *out = (struct value){.kind = VALUE_FLOAT, .f = sqrt(value_number(&v))};
         else if (n == 1 || order_of(&v, out) == (is_max ? 1 : -1))
             *out = v;
-    } while (is_op(p, ",") && !is_len);
+    } while (is_op(p, ",") && !is_len && !is_sqrt);
     return expect(p, ")");
+}
+
+static bool is_function(const char *word)
+{
+    return strcmp(word, "min") == 0 || strcmp(word, "max") == 0 || strcmp(word, "len") == 0 ||
+           strcmp(word, "sqrt") == 0;
 }
 
 static viv_status name(struct parser *p, struct value *out)
@@ -367,7 +377,7 @@ static viv_status name(struct parser *p, struct value *out)
     viv_status status = advance(p);
     if (status != VIV_OK)
         return status;
-    if (is_op(p, "(") && (strcmp(word, "min") == 0 || strcmp(word, "max") == 0 || strcmp(word, "len") == 0))
+    if (is_op(p, "(") && is_function(word))
         return call(p, word, out);
     *out = (struct value){0};
     if (strcmp(word, "none") == 0)

@@ -35,6 +35,7 @@ bool expr_is_name(const char *word);
 
 const char *value_kind_name(enum value_kind kind); /* "an integer", ... */
 /* The value as an expression would write it. */
+double value_number(const struct value *v); /* of an integer or a float */
 bool value_print(const struct value *v, struct buf *out);
 
 #endif

@@ -305,10 +305,23 @@ bool is_place(const char *text)
     return text[0] != '\0' && !strpbrk(text, "() ");
 }
 
+/* GGUF keys of a family stand under its name, which ".key" leaves out: a spec that uses another has another name.
+ */
+static const char *full_place(struct expander *x, const char *place)
+{
+    const struct meta m = checkpoint_meta(x->checkpoint, "general.architecture");
+    if (place[0] != '.' || !expander_gguf(x) || m.kind != META_STRING)
+        return place;
+    return arena_printf(x->arena, "%.*s%s", (int)(m.n < PLACE_MAX ? m.n : PLACE_MAX), m.s, place);
+}
+
 static viv_status from_place(struct expander *x, const char *place, struct value *v, const char **source)
 {
     char name[PLACE_MAX];
     *v = (struct value){0};
+    place = full_place(x, place);
+    if (!place)
+        return error_nomem(x->err);
     *source = arena_printf(x->arena, "%s%s", expander_gguf(x) ? "" : "config.json: ", place);
     if (!*source)
         return error_nomem(x->err);
@@ -477,8 +490,9 @@ viv_status params_all(struct expander *x)
             continue;
         const struct yaml *place = yaml_get(p->declaration, expander_naming(x));
         buf_printf(&missing, "%s%s", n++ ? ", " : "", p->name);
-        if (x->checkpoint && place && place->kind == YAML_SCALAR)
-            buf_printf(&missing, " (%s)", place->text);
+        const char *text = x->checkpoint && place && place->kind == YAML_SCALAR ? full_place(x, place->text) : NULL;
+        if (text)
+            buf_printf(&missing, " (%s)", text);
     }
     viv_status status = VIV_OK;
     if (missing.failed)

@@ -144,7 +144,8 @@ static json_t *properties_for(struct schema *s, json_t *layer, const char **name
         }
         if (!json_object_get(properties, word))
             put(s, properties, word,
-                json_pack("{s:s, s:{}, s:b}", "type", "object", "properties", "additionalProperties", 0));
+                json_pack("{s:[s, s], s:{}, s:b}", "type", "object", "string", "properties", "additionalProperties",
+                          0));
         properties = json_object_get(json_object_get(properties, word), "properties");
         free(word);
     }

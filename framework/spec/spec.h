@@ -115,6 +115,7 @@ struct weight {
     const char *const *names; /* [n_names] in the checkpoint, of its naming (HF or GGUF); several are joined by the
                                  first transform (concat, stack) */
     uint32_t n_names;
+    const struct value *values; /* or NULL; a list that the weight is made of, then there are no names */
     uint32_t n_dims;
     uint64_t dims[8]; /* after the transforms */
     const struct transform *transforms;

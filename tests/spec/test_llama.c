@@ -23,7 +23,8 @@ static void specs_init(struct specs *s)
     "'architectures': ['LlamaForCausalLM'], 'hidden_size': 24, 'intermediate_size': 40, 'num_hidden_layers': 2, "  \
     "'num_attention_heads': 6, 'vocab_size': 32, 'max_position_embeddings': 64, 'rms_norm_eps': 1e-5"
 #define GGUF_SIZES                                                                                                 \
-    "'llama.embedding_length': 24, 'llama.feed_forward_length': 40, 'llama.block_count': 2, "                      \
+    "'general.architecture': 'llama', 'llama.embedding_length': 24, 'llama.feed_forward_length': 40, "             \
+    "'llama.block_count': 2, "                                                                                     \
     "'llama.attention.head_count': 6, 'llama.context_length': 64"
 
 /* The canonical form, or the error's sentence. */
