@@ -499,7 +499,7 @@ viv_status params_all(struct expander *x)
         status = error_nomem(x->err);
     else if (n && x->checkpoint)
         status = error_set(x->err, VIV_EFORMAT, "%s does not say: %s", x->checkpoint->path, buf_text(&missing));
-    else if (n && x->spec->n_documents > 1)
+    else if (n && x->spec->n_documents > 1 && !x->spec->matches)
         status = error_set(x->err, VIV_EINVAL, "%s gives no value to %s", x->spec->path, buf_text(&missing));
     else if (n)
         status = is_a_family(x, buf_text(&missing));
