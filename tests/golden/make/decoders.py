@@ -106,6 +106,167 @@ def gemma3():
     write_gguf("gemma3-gguf", other, "gemma3", values, plus_one)
 
 
+def divisors(n, start, step):
+    return [round(start + step * i, 3) for i in range(n)]
+
+
+@case
+def phi3():
+    model = make(t.Phi3Config, 13, rope_parameters=ROPE, sliding_window=19, num_key_value_heads=3)
+    write_safetensors("phi3", model, old=True)
+    # texts of the test are longer than the original context: 60 tokens, then 8 and more that are not
+    long = dict(rope_type="longrope", rope_theta=10000.0, short_factor=divisors(4, 1.0, 0.1), long_factor=divisors(4, 1.5, 0.7),
+                original_max_position_embeddings=32, partial_rotary_factor=0.8)
+    shape = dict(num_attention_heads=4, hidden_size=40, num_key_value_heads=2, original_max_position_embeddings=32)
+    other = make(t.Phi3Config, 14, rope_parameters=long, **shape)
+    write_safetensors("phi3-longrope", other, old=True)
+    fitting = make(t.Phi3Config, 15, rope_parameters={**long, "original_max_position_embeddings": 96}, **{**shape, "original_max_position_embeddings": 96})
+    write_safetensors("phi3-longrope-short", fitting)
+    values = common_values(other.config) | {"rope.dimension_count": 8, "rope.scaling.original_context_length": 32,
+                                            "rope.scaling.attn_factor": float(np.sqrt(1 + np.log(4) / np.log(32)))}
+    values = {k: v for k, v in values.items() if k not in ("attention.key_length", "attention.value_length")}
+    write_gguf("phi3-longrope-gguf", other, "phi3", values | {"rope.scaling.type": "longrope"}, also={
+        "rope_factors_long.weight": np.array(long["long_factor"]), "rope_factors_short.weight": np.array(long["short_factor"])})
+
+
+@case
+def granite():
+    model = make(t.GraniteConfig, 16, rope_parameters=ROPE, embedding_multiplier=3.0, attention_multiplier=0.3, residual_multiplier=0.7,
+                 logits_scaling=4.0)
+    write_safetensors("granite", model, old=True)
+    write_gguf("granite-gguf", model, "granite", common_values(model.config) | {
+        "embedding_scale": 3.0, "attention.scale": 0.3, "residual_scale": 0.7, "logit_scale": 4.0}, llama_order(model))
+    write_safetensors("granite-bias", make(t.GraniteConfig, 17, rope_parameters=ROPE, attention_bias=True, mlp_bias=True,
+                                           tie_word_embeddings=True, attention_multiplier=0.4))
+
+
+@case
+def smollm3():
+    model = make(t.SmolLM3Config, 18, rope_parameters=ROPE, num_hidden_layers=4, intermediate_size=20, hidden_size=24, num_attention_heads=4)
+    write_safetensors("smollm3", model, old=True, drop=("no_rope_layers", "layer_types"))
+    write_gguf("smollm3-gguf", model, "smollm3", common_values(model.config), llama_order(model))
+    write_safetensors("smollm3-window", make(t.SmolLM3Config, 19, rope_parameters=ROPE, attention_bias=True, mlp_bias=True, no_rope_layers=[0, 1],
+                                             use_sliding_window=True, sliding_window=11, tie_word_embeddings=True))
+
+
+@case
+def olmo2():
+    model = make(t.Olmo2Config, 20, rope_parameters=ROPE)
+    write_safetensors("olmo2", model, old=True)
+    write_gguf("olmo2-gguf", model, "olmo2", common_values(model.config))
+    write_safetensors("olmo2-bias", make(t.Olmo2Config, 21, rope_parameters=ROPE, attention_bias=True, tie_word_embeddings=True))
+
+
+@case
+def olmo3():
+    yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=32, beta_fast=32.0, beta_slow=1.0,
+                attention_factor=1.2)
+    rope = {"full_attention": yarn, "sliding_attention": ROPE}
+    shape = dict(num_hidden_layers=4, intermediate_size=20, hidden_size=24, num_attention_heads=4, sliding_window=15)
+    model = make(t.Olmo3Config, 22, rope_parameters=rope, **shape)
+    write_safetensors("olmo3", model)
+    plain = make(t.Olmo3Config, 23, rope_parameters={"full_attention": ROPE, "sliding_attention": ROPE}, **shape)
+    write_gguf("olmo3-gguf", plain, "olmo2", common_values(plain.config) | {
+        "rope.freq_base": 10000.0, "attention.sliding_window": 15,
+        "attention.sliding_window_pattern": [k == "sliding_attention" for k in plain.config.layer_types]})
+
+
+@case
+def glm():
+    rope = dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)
+    model = make(t.GlmConfig, 24, head_dim=12, rope_parameters=rope)
+    write_safetensors("glm", model, old=True)
+    write_safetensors("glm-tied", make(t.GlmConfig, 25, head_dim=12, rope_parameters=rope, attention_bias=False, tie_word_embeddings=True))
+    square = make(t.GlmConfig, 26, head_dim=12, hidden_size=48, num_attention_heads=4, intermediate_size=24, rope_parameters=rope)
+    def fuse(name, a):
+        stem = name.replace("q_proj", "*")
+        if ".q_proj." in name:
+            w = square.state_dict()
+            rows = np.concatenate([w[stem.replace("*", p)].numpy() for p in ("q_proj", "k_proj", "v_proj")])
+            i, kind = name.split(".")[2], name.rsplit(".", 1)[1]
+            return [(f"blk.{i}.attn_qkv.{kind}", rows)]
+        return None if ".k_proj." in name or ".v_proj." in name else a
+    values = common_values(square.config) | {"rope.dimension_count": 6}
+    write_gguf("glm-gguf", square, "chatglm", {k: v for k, v in values.items() if "length" not in k or "attention" not in k}, fuse)
+
+
+@case
+def glm4():
+    rope = dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)
+    model = make(t.Glm4Config, 27, head_dim=12, rope_parameters=rope)
+    write_safetensors("glm4", model)
+    write_gguf("glm4-gguf", model, "glm4", common_values(model.config) | {"rope.dimension_count": 6})
+
+
+@case
+def cohere():
+    model = make(t.CohereConfig, 28, rope_parameters=ROPE, tie_word_embeddings=True, logit_scale=0.3)
+    write_safetensors("cohere", model, old=True)
+    normed = make(t.CohereConfig, 29, rope_parameters=ROPE, use_qk_norm=True, attention_bias=True, logit_scale=0.3)
+    write_safetensors("cohere-qk-norm", normed)
+    gguf = make(t.CohereConfig, 30, rope_parameters=ROPE, tie_word_embeddings=True, use_qk_norm=True, logit_scale=0.3)
+    write_gguf("cohere-gguf", gguf, "command-r", common_values(gguf.config) | {
+        "logit_scale": 0.3, "attention.layer_norm_epsilon": 1e-5, "rope.scaling.type": "none"})
+
+
+@case
+def cohere2():
+    model = make(t.Cohere2Config, 31, rope_parameters=ROPE, tie_word_embeddings=True, logit_scale=0.3, num_hidden_layers=4, sliding_window=13,
+                 hidden_size=24, intermediate_size=20)
+    write_safetensors("cohere2", model)
+    write_safetensors("cohere2-old", model, old=True, drop=("layer_types",))
+    write_gguf("cohere2-gguf", model, "cohere2", common_values(model.config) | {
+        "logit_scale": 0.3, "attention.layer_norm_epsilon": 1e-5, "rope.scaling.type": "none", "attention.sliding_window": 13})
+
+
+@case
+def nemotron():
+    rope = dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)
+    model = make(t.NemotronConfig, 32, 1.0, head_dim=12, rope_parameters=rope)
+    write_safetensors("nemotron", model, old=True)
+    write_gguf("nemotron-gguf", model, "nemotron", common_values(model.config) | {
+        "rope.dimension_count": 6, "attention.layer_norm_epsilon": 1e-5, "rope.scaling.type": "none"}, plus_one)
+    write_safetensors("nemotron-bias", make(t.NemotronConfig, 33, 1.0, head_dim=12, rope_parameters=rope, attention_bias=True, mlp_bias=True,
+                                            tie_word_embeddings=True))
+
+
+@case
+def exaone4():
+    shape = dict(num_hidden_layers=4, intermediate_size=20, hidden_size=24, num_attention_heads=4)
+    model = make(t.Exaone4Config, 34, rope_parameters=ROPE, sliding_window=15, **shape)
+    write_safetensors("exaone4", model)
+    write_gguf("exaone4-gguf", model, "exaone4", common_values(model.config) | {
+        "attention.sliding_window": 15, "attention.sliding_window_pattern": [k == "sliding_attention" for k in model.config.layer_types]})
+    write_safetensors("exaone4-full", make(t.Exaone4Config, 35, rope_parameters=ROPE, sliding_window=None, tie_word_embeddings=True,
+                                             layer_types=["full_attention"] * 2))
+
+
+@case
+def ministral():
+    write_safetensors("ministral", make(t.MinistralConfig, 36, head_dim=10, rope_parameters=ROPE, sliding_window=15,
+                                        layer_types=["sliding_attention", "full_attention"]))
+
+
+@case
+def ministral3():
+    rope = dict(rope_type="yarn", rope_theta=10000.0, factor=16.0, original_max_position_embeddings=16, beta_fast=32.0, beta_slow=1.0,
+                mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.4)
+    model = make(t.Ministral3Config, 37, head_dim=10, rope_parameters=rope)
+    write_safetensors("ministral3", model)
+    write_gguf("ministral3-gguf", model, "mistral3", common_values(model.config) | {
+        "rope.scaling.type": "yarn", "rope.scaling.factor": 16.0, "rope.scaling.original_context_length": 16,
+        "rope.scaling.yarn_beta_fast": 32.0, "rope.scaling.yarn_beta_slow": 1.0, "rope.scaling.yarn_log_multiplier": 1.0,
+        "attention.temperature_scale": 0.4}, llama_order(model))
+
+
+@case
+def internlm3():
+    model = make(t.LlamaConfig, 38, head_dim=10, rope_parameters=ROPE, attention_bias=True, mlp_bias=True)
+    model.config.architectures = ["InternLM3ForCausalLM"]
+    write_safetensors("internlm3", model, rename={"attention_bias": "qkv_bias", "mlp_bias": "bias"}, architecture="InternLM3ForCausalLM",
+                      model_type="internlm3")
+
+
 def main():
     for name in sys.argv[1:] or CASES:
         CASES[name]()

@@ -71,15 +71,18 @@ def config_json(model, old):
     return c
 
 
-def write_safetensors(name, model, dtype=torch.float32, old=False, drop=()):
-    """The folder `name` with the checkpoint and its answers; `drop`: keys that config.json shall not have."""
+def write_safetensors(name, model, dtype=torch.float32, old=False, drop=(), rename=None, **instead):
+    """The folder `name` with the checkpoint and its answers; `drop`, `rename`: keys that config.json shall not have, or have by
+    another name; `instead`: values in place of the model's."""
     directory = HERE / name
     directory.mkdir(exist_ok=True)
     for p in model.parameters():
         p.data = p.data.to(dtype).float()
     save_file({k: v.to(dtype).contiguous().clone() for k, v in weights_of(model).items()}, directory / "model.safetensors",
               metadata={"format": "pt"})
-    config = {k: v for k, v in config_json(model, old).items() if k not in drop}
+    config = {(rename or {}).get(k, k): v for k, v in config_json(model, old).items() if k not in drop} | instead
+    if "architecture" in instead:
+        config["architectures"] = [config.pop("architecture")]
     (directory / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     write_answers(directory, model)
 
