@@ -1,23 +1,5 @@
-/* specs/families/llama.yaml against the ways in which checkpoints say the same thing, and the zoo against the
- * world's numbers. */
+/* specs/families/llama.yaml against the ways in which checkpoints say the same thing. */
 #include "world.h"
-
-#include "base/file.h"
-
-/* The source tree's own specs. */
-struct specs {
-    const char *directories[2];
-    struct layer_set layers;
-    struct spec_world world;
-};
-
-static void specs_init(struct specs *s)
-{
-    struct error err;
-    *s = (struct specs){.directories = {source_path("specs"), NULL}};
-    ck_assert_int_eq(layer_set_init(&s->layers, &err), VIV_OK);
-    s->world = (struct spec_world){&s->layers, s->directories};
-}
 
 #define SIZES                                                                                                      \
     "'architectures': ['LlamaForCausalLM'], 'hidden_size': 24, 'intermediate_size': 40, 'num_hidden_layers': 2, "  \
@@ -171,89 +153,5 @@ TEST(llama__refuses_by_name_what_it_would_get_wrong)
     check_cases(cases, sizeof cases / sizeof *cases);
 }
 
-static double elements(const struct expansion *e)
-{
-    double n = 0;
-    for (uint32_t i = 0; i < e->n_weights; i++) {
-        double of = 1;
-        for (uint32_t d = 0; d < e->weights[i].n_dims; d++)
-            of *= (double)e->weights[i].dims[d];
-        n += of;
-    }
-    return n;
-}
-
-TEST(zoo__has_the_parameters_that_the_world_knows)
-{
-    static const struct {
-        const char *name;
-        double n;
-    } models[] = {
-        {"llama-2-7b", 6738415616},   {"llama-2-13b", 13015864320},   {"llama-2-70b", 68976648192},
-        {"llama-3.1-8b", 8030261248}, {"llama-3.1-70b", 70553706496}, {"llama-3.2-1b", 1235814400},
-        {"llama-3.2-3b", 3212749824}, {"tinyllama-1.1b", 1100048384}, {"smollm2-135m", 134515008},
-        {"codellama-7b", 6738546688},
-    };
-    struct specs specs;
-    specs_init(&specs);
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        struct spec *s;
-        struct expansion *e;
-        struct error err;
-        ck_assert_msg(spec_open(&specs.world, models[i].name, &s, &err) == VIV_OK, "%s", err.text);
-        ck_assert_msg(spec_expand(s, NULL, &e, &err) == VIV_OK, "%s", err.text);
-        ck_assert_msg(elements(e) == models[i].n, "%s: %.0f", models[i].name, elements(e));
-        expansion_destroy(e);
-        spec_close(s);
-    }
-    layer_set_release(&specs.layers);
-}
-
-TEST(specs__of_ours_are_whole_and_fit_a_screen)
-{
-    struct specs specs;
-    struct spec_listing l;
-    struct error err;
-    specs_init(&specs);
-    ck_assert_int_eq(spec_list(&specs.world, &l, &err), VIV_OK);
-    ck_assert_uint_gt(l.n, 10);
-    for (size_t i = 0; i < l.n; i++) {
-        struct spec *s;
-        struct buf text = {0};
-        ck_assert_msg(spec_open(&specs.world, l.names[i], &s, &err) == VIV_OK, "%s", err.text);
-        ck_assert_int_eq(file_read(spec_path(s), 1 << 20, &text, &err), VIV_OK);
-        unsigned lines = 0;
-        for (const char *p = buf_text(&text), *end; (end = strchr(p, '\n')); p = end + 1, lines++)
-            ck_assert_msg(end - p <= 120, "%s:%u is too wide", l.names[i], lines + 1);
-        ck_assert_msg(lines < 120, "%s is too long", l.names[i]);
-        buf_release(&text);
-        spec_close(s);
-    }
-    spec_listing_release(&l);
-    layer_set_release(&specs.layers);
-}
-
-/* As published: every Llama among the configurations in the shared data. */
-TEST(llama__expands_published_configurations)
-{
-    static const char *const names[] = {"llama2_7b",   "llama3_1_8b",  "llama3_2_1b",           "codellama_34b",
-                                        "smollm_360m", "smollm2_135m", "tinyllama_1b_chat_v1.0"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char name[128];
-        struct buf text = {0};
-        struct error err;
-        snprintf(name, sizeof name, "configs/mlc-llm/%s.json", names[i]);
-        const char *path = shared_path(name);
-        if (!path)
-            return;
-        ck_assert_int_eq(file_read(path, 1 << 20, &text, &err), VIV_OK);
-        char *found = expansion_of(&fake_hf, buf_text(&text), "");
-        ck_assert_msg(strncmp(found, "viv: 1\n", 7) == 0, "%s", found);
-        free(found);
-        buf_release(&text);
-    }
-}
-
 TESTS(llama__reads_the_spellings_of_transformers_4_and_5, llama__reads_gguf,
-      llama__refuses_by_name_what_it_would_get_wrong, zoo__has_the_parameters_that_the_world_knows,
-      specs__of_ours_are_whole_and_fit_a_screen, llama__expands_published_configurations)
+      llama__refuses_by_name_what_it_would_get_wrong)

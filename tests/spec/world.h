@@ -165,4 +165,22 @@ static inline struct checkpoint fake_checkpoint(const struct format *format, con
     return c;
 }
 
+/* The source tree's own specs. */
+struct specs {
+    char dir[4096];
+    const char *directories[2];
+    struct layer_set layers;
+    struct spec_world world;
+};
+
+static inline void specs_init(struct specs *s)
+{
+    struct error err;
+    *s = (struct specs){0};
+    snprintf(s->dir, sizeof s->dir, "%s", source_path("specs"));
+    s->directories[0] = s->dir;
+    ck_assert_int_eq(layer_set_init(&s->layers, &err), VIV_OK);
+    s->world = (struct spec_world){&s->layers, s->directories};
+}
+
 #endif

@@ -1,0 +1,147 @@
+/* specs/zoo/ against the world's numbers (tests/golden/zoo.tsv), and the families against the configurations of
+ * published models. */
+#include "world.h"
+
+#include "base/file.h"
+
+#include <math.h>
+
+/* Elements of all weights; what stands in for another counts once. */
+static double elements(const struct expansion *e)
+{
+    double n = 0;
+    for (uint32_t i = 0; i < e->n_weights; i++) {
+        double of = 1;
+        for (uint32_t d = 0; d < e->weights[i].n_dims; d++)
+            of *= (double)e->weights[i].dims[d];
+        n += of;
+    }
+    return n;
+}
+
+static double parameters(const struct specs *specs, const char *name)
+{
+    struct spec *s;
+    struct expansion *e;
+    struct error err;
+    ck_assert_msg(spec_open(&specs->world, name, &s, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(spec_expand(s, NULL, &e, &err) == VIV_OK, "%s", err.text);
+    double n = elements(e);
+    expansion_destroy(e);
+    spec_close(s);
+    return n;
+}
+
+TEST(zoo__has_the_parameters_that_the_world_knows)
+{
+    struct specs specs;
+    struct spec_listing l;
+    struct error err;
+    struct buf text = {0};
+    unsigned n = 0, n_zoo = 0;
+    specs_init(&specs);
+    ck_assert_int_eq(file_read(source_path("tests/golden/zoo.tsv"), 1 << 20, &text, &err), VIV_OK);
+    for (char *rest = NULL, *line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char name[128];
+        double published;
+        if (line[0] == '#')
+            continue;
+        ck_assert_msg(sscanf(line, "%127[^\t]\t%lf\t", name, &published) == 2, "%s", line);
+        double found = parameters(&specs, name);
+        ck_assert_msg(fabs(found - published) <= 0.005 * published, "%s has %.0f parameters, published are %.0f",
+                      name, found, published);
+        n++;
+    }
+    ck_assert_int_eq(spec_list(&specs.world, &l, &err), VIV_OK);
+    for (size_t i = 0; i < l.n; i++)
+        n_zoo += strncmp(l.names[i], "zoo/", 4) == 0;
+    ck_assert_msg(n == n_zoo && n >= 60, "%u entries of the zoo, %u published numbers", n_zoo, n);
+    spec_listing_release(&l);
+    buf_release(&text);
+    layer_set_release(&specs.layers);
+}
+
+TEST(specs__of_ours_are_whole_and_fit_a_screen)
+{
+    struct specs specs;
+    struct spec_listing l;
+    struct error err;
+    specs_init(&specs);
+    ck_assert_int_eq(spec_list(&specs.world, &l, &err), VIV_OK);
+    ck_assert_uint_gt(l.n, 80);
+    for (size_t i = 0; i < l.n; i++) {
+        struct spec *s;
+        struct buf text = {0};
+        ck_assert_msg(spec_open(&specs.world, l.names[i], &s, &err) == VIV_OK, "%s", err.text);
+        ck_assert_int_eq(file_read(spec_path(s), 1 << 20, &text, &err), VIV_OK);
+        unsigned lines = 0;
+        for (const char *p = buf_text(&text), *end; (end = strchr(p, '\n')); p = end + 1, lines++)
+            ck_assert_msg(end - p <= 120, "%s:%u is too wide", l.names[i], lines + 1);
+        ck_assert_msg(lines < 120, "%s is too long", l.names[i]);
+        buf_release(&text);
+        spec_close(s);
+    }
+    spec_listing_release(&l);
+    layer_set_release(&specs.layers);
+}
+
+static void check_published(const struct specs *specs, const char *family, const char *config)
+{
+    char name[128];
+    struct buf text = {0};
+    struct error err;
+    struct spec *s;
+    struct expansion *e;
+    snprintf(name, sizeof name, "configs/mlc-llm/%s.json", config);
+    const char *path = shared_path(name);
+    if (!path)
+        return;
+    ck_assert_int_eq(file_read(path, 1 << 20, &text, &err), VIV_OK);
+    struct checkpoint c = fake_checkpoint(&fake_hf, buf_text(&text), "");
+    ck_assert_msg(spec_open(&specs->world, family, &s, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(spec_expand(s, &c, &e, &err) == VIV_OK, "%s as %s: %s", config, family, err.text);
+    expansion_destroy(e);
+    spec_close(s);
+    checkpoint_close(&c);
+    buf_release(&text);
+}
+
+TEST(families__expand_published_configurations)
+{
+    static const struct {
+        const char *family, *config;
+    } published[] = {
+        {"llama", "llama2_7b"},
+        {"llama", "llama3_1_8b"},
+        {"llama", "llama3_2_1b"},
+        {"llama", "codellama_34b"},
+        {"llama", "smollm_360m"},
+        {"llama", "smollm2_135m"},
+        {"llama", "tinyllama_1b_chat_v1.0"},
+        {"mistral", "mistral_7b"},
+        {"mistral", "mistral_7b_v03"},
+        {"qwen2", "qwen2"},
+        {"qwen2", "qwen2_0_5b"},
+        {"qwen2", "qwen2.5_3b"},
+        {"qwen3", "qwen3_0.6b"},
+        {"qwen3", "qwen3_1.7b"},
+        {"gemma", "gemma_2b"},
+        {"gemma2", "gemma2_2b-jpn"},
+        {"gemma2", "gemma2_9b"},
+        {"gemma2", "gemma2_27b"},
+        {"gemma3", "gemma3_1b_it"},
+        {"phi3", "phi-3_5"},
+        {"phi3", "phi-4"},
+        {"olmo2", "olmo2_7b"},
+        {"olmo2", "olmo2_32b"},
+        {"cohere", "aya-23"},
+    };
+    struct specs specs;
+    specs_init(&specs);
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++)
+        check_published(&specs, published[i].family, published[i].config);
+    layer_set_release(&specs.layers);
+}
+
+TESTS(zoo__has_the_parameters_that_the_world_knows, specs__of_ours_are_whole_and_fit_a_screen,
+      families__expand_published_configurations)
