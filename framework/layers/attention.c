@@ -7,7 +7,7 @@
  *
  *   x, y:      [n_rows, dim]
  *   q:         [n_heads * head_dim, dim]
- *   k, v:      [n_kv_heads * head_dim, dim]
+ *   k, v:      [n_kv_heads * head_dim, dim]; or all three in one, qkv: rows of q, then of k, then of v
  *   out:       [dim, n_heads * head_dim]
  *   state:     k and v, n_kv_heads * head_dim elements each per token. A page holds, for each key/value head, its
  * keys as [head_dim][page_rows] and its values as [page_rows][head_dim]: what kernels.h calls for.
@@ -20,6 +20,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum norm_kind { NORM_RMS, NORM_LAYER };
@@ -35,7 +36,8 @@ enum { STORE_ROWS = 16, ATTEND_ROWS = 32 };
 
 struct attention {
     const viv_kernels *kernels;
-    struct projection q, k, v, out;
+    struct projection q, k, v, out; /* q: of all three, where they are one matrix */
+    int32_t fused;
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, k_offset, v_offset, out_offset;
     uint64_t dim, n_heads, n_kv_heads, head_dim;
@@ -47,8 +49,8 @@ struct attention {
     const float *sinks;
     float *slopes; /* [n_heads] of ALiBi, or NULL */
     double alibi;
-    uint64_t scratch;             /* bytes for products or attend, before the angles */
-    uint64_t q_stride, kv_stride; /* floats */
+    uint64_t scratch;                           /* bytes for products or attend, before the angles */
+    uint64_t q_stride, kv_stride, heads_stride; /* floats */
     uint32_t k_state, v_state;
     uint32_t state_dtype;
     int32_t causal;
@@ -60,9 +62,14 @@ struct attention {
 };
 
 static const viv_attr *const attrs[] = {
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "q", .doc = "queries: [n_heads * head_dim, dim]"),
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "k", .doc = "keys: [n_kv_heads * head_dim, dim]"),
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "v", .doc = "values: [n_kv_heads * head_dim, dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "q", .doc = "queries: [n_heads * head_dim, dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "k", .doc = "keys: [n_kv_heads * head_dim, dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "v", .doc = "values: [n_kv_heads * head_dim, dim]"),
+    VIV_ATTR(
+        VIV_ATTR_WEIGHT, 0, "qkv",
+        .doc =
+            "in place of q, k and v, their rows one after the other: [(n_heads + 2 n_kv_heads) * head_dim, dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "qkv_bias", .doc = "[(n_heads + 2 n_kv_heads) * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "out", .doc = "output: [dim, n_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "q_bias", .doc = "[n_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "k_bias", .doc = "[n_kv_heads * head_dim]"),
@@ -143,15 +150,26 @@ static viv_status infer(void *layer, viv_infer *b)
         return layer_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
                           l->n_kv_heads, l->n_heads);
 
+    l->fused = b->is_set(b, "qkv");
+    bool q = b->is_set(b, "q"), k = b->is_set(b, "k"), v = b->is_set(b, "v");
+    if (l->fused ? q || k || v : !(q && k && v))
+        return layer_fail(b->host, VIV_EINVAL, "attention wants q, k and v, or all of them as qkv");
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     const struct {
         const char *attr;
         uint32_t ndim;
         uint64_t dims[2];
     } weights[] = {
-        {"q", 2, {q_dim, l->dim}}, {"k", 2, {kv_dim, l->dim}}, {"v", 2, {kv_dim, l->dim}},
-        {"out", 2, {0, q_dim}},    {"q_bias", 1, {q_dim}},     {"k_bias", 1, {kv_dim}},
-        {"v_bias", 1, {kv_dim}},   {"sinks", 1, {l->n_heads}},
+        {"q", 2, {q_dim, l->dim}},
+        {"k", 2, {kv_dim, l->dim}},
+        {"v", 2, {kv_dim, l->dim}},
+        {"out", 2, {0, q_dim}},
+        {"q_bias", 1, {q_dim}},
+        {"k_bias", 1, {kv_dim}},
+        {"v_bias", 1, {kv_dim}},
+        {"qkv", 2, {q_dim + 2 * kv_dim, l->dim}},
+        {"qkv_bias", 1, {q_dim + 2 * kv_dim}},
+        {"sinks", 1, {l->n_heads}},
     };
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
         viv_status status = b->want_weight(b, weights[i].attr, weights[i].ndim, weights[i].dims);
@@ -212,11 +230,13 @@ static viv_status prepare(void *layer, viv_prepare *p)
     const struct {
         struct projection *projection;
         const char *weight, *bias;
-    } projections[] = {
-        {&l->q, "q", "q_bias"}, {&l->k, "k", "k_bias"}, {&l->v, "v", "v_bias"}, {&l->out, "out", "out_bias"}};
+    } projections[] = {{&l->out, "out", "out_bias"},
+                       {&l->q, l->fused ? "qkv" : "q", l->fused ? "qkv_bias" : "q_bias"},
+                       {&l->k, "k", "k_bias"},
+                       {&l->v, "v", "v_bias"}};
     l->scratch =
         l->kernels->attend_scratch_bytes(l->head_dim, l->head_dim, p->page_rows, l->n_heads / l->n_kv_heads);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < (l->fused ? 2 : 4); i++) {
         viv_status status =
             projection_prepare(projections[i].projection, p, projections[i].weight, projections[i].bias);
         if (status != VIV_OK)
@@ -224,8 +244,10 @@ static viv_status prepare(void *layer, viv_prepare *p)
         l->scratch = size_max(l->scratch, projection_scratch(projections[i].projection));
     }
     prepared_rows_add(&l->rows, &l->q, &l->q_offset);
-    prepared_rows_add(&l->rows, &l->k, &l->k_offset);
-    prepared_rows_add(&l->rows, &l->v, &l->v_offset);
+    if (!l->fused) {
+        prepared_rows_add(&l->rows, &l->k, &l->k_offset);
+        prepared_rows_add(&l->rows, &l->v, &l->v_offset);
+    }
     prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
     viv_status status = rope_prepare(&l->rope, p);
     if (status == VIV_OK)
@@ -243,14 +265,16 @@ static viv_status prepare(void *layer, viv_prepare *p)
     if (!l->store)
         return layer_fail(p->host, VIV_EUNSUPPORTED, "keys and values cannot be kept in this type");
 
-    l->q_stride = size_align(l->n_heads * l->head_dim, 16);
-    l->kv_stride = size_align(l->n_kv_heads * l->head_dim, 16);
+    const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
+    l->heads_stride = size_align(q_dim, 16);
+    l->q_stride = l->fused ? size_align(q_dim + 2 * kv_dim, 16) : l->heads_stride;
+    l->kv_stride = l->fused ? l->q_stride : size_align(kv_dim, 16);
     l->scratch = size_align(l->scratch, 64);
     /* cos, sin and frequency of one row's pairs, and STORE_ROWS tokens of one feature or one value row */
     p->worker_workspace =
         l->scratch + (3 * l->head_dim + 64 + 2 * size_max(STORE_ROWS, l->head_dim)) * sizeof(float);
-    p->row_workspace =
-        l->rows.row_bytes + (2 * l->q_stride + 2 * l->kv_stride) * sizeof(float) + l->head_rows.row_bytes;
+    p->row_workspace = l->rows.row_bytes + l->head_rows.row_bytes +
+                       (l->q_stride + (l->fused ? 0 : 2 * l->kv_stride) + l->heads_stride) * sizeof(float);
     return VIV_OK;
 }
 
@@ -258,7 +282,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
 struct parts {
     char *rows;       /* prepared x */
     float *q, *k, *v; /* [n_rows, q_stride], [n_rows, kv_stride] */
-    float *heads;     /* [n_rows, q_stride]: outputs of the heads */
+    float *heads;     /* [n_rows, heads_stride]: outputs of the heads */
     char *head_rows;  /* prepared heads */
 };
 
@@ -267,10 +291,10 @@ static struct parts divide(const struct attention *l, const viv_exec *e)
     struct parts w;
     w.rows = e->workspace;
     w.q = (float *)(w.rows + e->n_rows * l->rows.row_bytes);
-    w.k = w.q + e->n_rows * l->q_stride;
-    w.v = w.k + e->n_rows * l->kv_stride;
-    w.heads = w.v + e->n_rows * l->kv_stride;
-    w.head_rows = (char *)(w.heads + e->n_rows * l->q_stride);
+    w.k = w.q + (l->fused ? l->n_heads * l->head_dim : e->n_rows * l->q_stride);
+    w.v = w.k + (l->fused ? l->n_kv_heads * l->head_dim : e->n_rows * l->kv_stride);
+    w.heads = l->fused ? w.q + e->n_rows * l->q_stride : w.v + e->n_rows * l->kv_stride;
+    w.head_rows = (char *)(w.heads + e->n_rows * l->heads_stride);
     return w;
 }
 
@@ -285,7 +309,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     uint64_t n = 0;
     switch (phase) {
     case 1:
-        return projection_tasks(&l->q) + projection_tasks(&l->k) + projection_tasks(&l->v);
+        return projection_tasks(&l->q) + (l->fused ? 0 : projection_tasks(&l->k) + projection_tasks(&l->v));
     case 2:
         for (uint32_t s = 0; s < e->n_spans; s++)
             n += blocks_of(e->spans[s], STORE_ROWS);
@@ -437,8 +461,8 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
                           .v_dim = l->head_dim,
                           .q = w->q + row * l->q_stride + head * n_group * l->head_dim,
                           .q_stride = l->q_stride,
-                          .out = w->heads + row * l->q_stride + head * n_group * l->head_dim,
-                          .out_stride = l->q_stride,
+                          .out = w->heads + row * l->heads_stride + head * n_group * l->head_dim,
+                          .out_stride = l->heads_stride,
                           .k_pages = (const void *const *)k->pages,
                           .v_pages = (const void *const *)v->pages,
                           .k_offset = head * l->head_dim * k->page_rows * l->state_bytes,
@@ -475,7 +499,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             attend(l, e, &w, t);
             break;
         case 4:
-            prepared_rows_fill(&l->head_rows, w.head_rows + t * l->head_rows.row_bytes, w.heads + t * l->q_stride);
+            prepared_rows_fill(&l->head_rows, w.head_rows + t * l->head_rows.row_bytes,
+                               w.heads + t * l->heads_stride);
             break;
         default:
             projection_run(&l->out, t, w.head_rows + l->out_offset, l->head_rows.row_bytes, e->n_rows,

@@ -1,0 +1,98 @@
+/* positions.c - y[r] = x[r] + weight[position[r] + offset]                    (learned positions, Vaswani et al.
+ * 2017)
+ *
+ *   x, y:    [n_rows, dim]
+ *   weight:  [n_positions + offset, dim]  any type                                                             */
+#include "layers/layer.h"
+
+#include <inttypes.h>
+
+struct positions {
+    const viv_kernels *kernels;
+    const viv_tensor *weight;
+    void (*to_f32)(float *y, const void *x, uint64_t n);
+    uint64_t dim, n_positions, offset;
+};
+
+static const viv_attr *const attrs[] = {
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight",
+             .doc = "one row for each position: [n_positions + offset, dim]"),
+    VIV_ATTR(VIV_ATTR_INT, 0, "offset", .doc = "rows before that of position 0", .min = 0, .max = 1 << 20), NULL};
+
+static viv_status infer(void *layer, viv_infer *b)
+{
+    struct positions *l = layer;
+    uint64_t dims[4] = {0, b->in_dims[0]};
+    uint32_t ndim;
+    viv_status status = b->want_weight(b, "weight", 2, dims);
+    if (status == VIV_OK)
+        status = b->weight_dims(b, "weight", &ndim, dims);
+    if (status != VIV_OK)
+        return status;
+    l->offset = (uint64_t)b->get_int(b, "offset");
+    if (dims[0] <= l->offset)
+        return layer_fail(b->host, VIV_ESHAPE, "%" PRIu64 " rows, of which %" PRIu64 " stand before position 0",
+                          dims[0], l->offset);
+    l->n_positions = dims[0] - l->offset;
+    l->dim = b->out_dim = dims[1];
+    return VIV_OK;
+}
+
+static viv_status cost(const void *layer, viv_cost *c)
+{
+    const struct positions *l = layer;
+    c->flops = c->n_rows * l->dim;
+    c->weight_elems = c->n_rows * l->dim;
+    return VIV_OK;
+}
+
+static viv_status prepare(void *layer, viv_prepare *p)
+{
+    struct positions *l = layer;
+    l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    l->weight = p->weight(p, "weight");
+    l->to_f32 = l->weight ? l->kernels->to_f32(l->weight->dtype) : NULL;
+    if (!l->to_f32)
+        return layer_fail(p->host, VIV_EUNSUPPORTED, "tensor '%s' has a type that cannot be read as numbers",
+                          l->weight ? l->weight->name : "weight");
+    p->worker_workspace = l->dim * sizeof(float);
+    return VIV_OK;
+}
+
+static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
+{
+    (void)layer, (void)phase;
+    return e->n_rows;
+}
+
+static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
+{
+    const struct positions *l = layer;
+    (void)phase;
+    for (uint64_t r = first; r < end; r++) {
+        int64_t position = e->positions[r];
+        if (position < 0 || (uint64_t)position >= l->n_positions)
+            return layer_fail(e->host, VIV_ELIMIT,
+                              "position %" PRId64 " is beyond the %" PRIu64 " that were learned", position,
+                              l->n_positions);
+        const char *row =
+            (const char *)l->weight->dl.data + ((uint64_t)position + l->offset) * l->weight->row_bytes;
+        l->to_f32(e->scratch, row, l->dim);
+        l->kernels->add(e->out + r * l->dim, e->in[0] + r * l->dim, e->scratch, l->dim);
+    }
+    return VIV_OK;
+}
+
+const viv_layer_class layer_positions = {
+    .struct_size = sizeof(viv_layer_class),
+    .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
+    .name = "positions",
+    .summary = "Adds a learned vector for each row's position.",
+    .attrs = attrs,
+    .instance_size = sizeof(struct positions),
+    .infer = infer,
+    .cost = cost,
+    .prepare = prepare,
+    .tasks = tasks,
+    .forward = forward,
+};
