@@ -328,8 +328,9 @@ static viv_status check_holes(struct checker *c, const struct yaml *names)
     for (uint32_t k = 0; k < n; k++) {
         const struct yaml *name = names->kind == YAML_LIST ? names->items[k] : names;
         for (const char *hole = strchr(name->text, '{'); hole; hole = strchr(hole + 1, '{'))
-            if (strncmp(hole, "{i}", 3) != 0)
-                return error_at(c->err, name->at, VIV_EINVAL, "'%s': only {i} can be filled in", name->text);
+            if (strncmp(hole, "{i}", 3) != 0 && strncmp(hole, "{e}", 3) != 0)
+                return error_at(c->err, name->at, VIV_EINVAL, "'%s': only {i} and {e} can be filled in",
+                                name->text);
         if (name->text[0] == '\0')
             return error_at(c->err, name->at, VIV_EINVAL, "the name of a tensor is empty");
     }
@@ -347,6 +348,8 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
         status = check_expr(c, when);
     if (status == VIV_OK && values)
         status = check_expr(c, values);
+    if (status == VIV_OK && yaml_get(w->body, "each"))
+        status = check_expr(c, yaml_get(w->body, "each"));
     for (int naming = 0; status == VIV_OK && naming < 2; naming++)
         status = check_holes(c, yaml_get(w->body, naming ? "gguf" : "hf"));
     c->in_repeat = false;

@@ -63,6 +63,7 @@ struct spec {
     uint32_t n_weights;
     const struct yaml *groups[MAX_CHAIN]; /* from each document of the chain, as are these: */
     const struct yaml *refuse[MAX_CHAIN];
+    const struct yaml *prefixes[MAX_CHAIN];
     const struct yaml *ignore[MAX_CHAIN];
     uint32_t n_documents;
 };

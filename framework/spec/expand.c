@@ -43,20 +43,24 @@ static viv_status build_items(struct builder *b, const struct yaml *list, const 
 /* --- weights
  * ------------------------------------------------------------------------------------------------------ */
 
-/* The name with {i} replaced. */
-static viv_status fill_name(struct builder *b, const struct yaml *y, const char **out)
+/* The name with {i} and {e} replaced. */
+static viv_status fill_holes(struct builder *b, const struct yaml *y, int64_t each, const char **out)
 {
     struct buf name = {0};
     for (const char *p = y->text; *p;) {
-        const char *hole = strstr(p, "{i}");
+        const char *hole = strchr(p, '{');
         buf_append(&name, p, hole ? (size_t)(hole - p) : strlen(p));
         if (!hole)
             break;
-        if (b->x.index < 0) {
+        int64_t number = hole[1] == 'e' ? each : b->x.index;
+        if (number < 0) {
             buf_release(&name);
-            return error_at(b->err, y->at, VIV_EINVAL, "'%s' has {i}, but is used outside of any repeat", y->text);
+            return error_at(b->err, y->at, VIV_EINVAL,
+                            hole[1] == 'e' ? "'%s' has {e}, but no `each`"
+                                           : "'%s' has {i}, but is used outside of any repeat",
+                            y->text);
         }
-        buf_printf(&name, "%" PRId64, b->x.index);
+        buf_printf(&name, "%" PRId64, number);
         p = hole + 3;
     }
     *out = name.failed ? NULL : arena_strndup(b->x.arena, buf_text(&name), name.size);
@@ -64,22 +68,64 @@ static viv_status fill_name(struct builder *b, const struct yaml *y, const char 
     return *out ? VIV_OK : error_nomem(b->err);
 }
 
-static viv_status fill_names(struct builder *b, const struct yaml *names, struct weight *w)
+/* The name as the checkpoint has it: models saved without their head, or by other programs, lack a prefix or have
+ * one more. */
+static viv_status find_prefixed(struct builder *b, const char **name)
+{
+    const struct spec *s = b->e->spec;
+    const struct checkpoint *c = b->x.checkpoint;
+    if (!c || expander_gguf(&b->x) || checkpoint_tensor(c, *name))
+        return VIV_OK;
+    for (uint32_t d = s->n_documents; d-- > 0;)
+        for (uint32_t i = 0; s->prefixes[d] && i < s->prefixes[d]->n; i++) {
+            const char *prefix = s->prefixes[d]->items[i]->text;
+            size_t n = strlen(prefix);
+            const char *without = strncmp(*name, prefix, n) == 0 ? *name + n : NULL;
+            char *with = arena_printf(b->x.arena, "%s%s", prefix, *name);
+            if (!with)
+                return error_nomem(b->err);
+            if (checkpoint_tensor(c, with))
+                *name = with;
+            else if (without && checkpoint_tensor(c, without))
+                *name = without;
+            else
+                continue;
+            return VIV_OK;
+        }
+    return VIV_OK;
+}
+
+static viv_status count_each(struct builder *b, const struct yaml *each, int64_t *n)
+{
+    struct value v = {.kind = VALUE_INT, .i = 1};
+    viv_status status = each ? eval_at(&b->x, each, &v) : VIV_OK;
+    if (status == VIV_OK && (v.kind != VALUE_INT || v.i < 1 || v.i > MAX_NAMES))
+        return error_at(b->err, each->at, VIV_EINVAL, "`each` must be an integer from 1 to %d", MAX_NAMES);
+    *n = v.i;
+    return status;
+}
+
+static viv_status fill_names(struct builder *b, const struct yaml *names, const struct yaml *each, struct weight *w)
 {
     uint32_t n = !names ? 0 : names->kind == YAML_LIST ? names->n : 1;
-    if (n > MAX_NAMES)
+    int64_t times = 1;
+    viv_status status = count_each(b, each, &times);
+    if (status != VIV_OK)
+        return status;
+    if (n * times > MAX_NAMES)
         return error_at(b->err, names->at, VIV_ELIMIT, "more than %d names", MAX_NAMES);
-    const char **list = arena_array(b->x.arena, n, sizeof *list);
+    const char **list = arena_array(b->x.arena, (size_t)(n * times), sizeof *list);
     if (!list)
         return error_nomem(b->err);
-    for (uint32_t k = 0; k < n; k++) {
-        viv_status status = fill_name(b, names->kind == YAML_LIST ? names->items[k] : names, &list[k]);
-        if (status != VIV_OK)
-            return status;
+    for (uint32_t k = 0; k < n * times && status == VIV_OK; k++) {
+        const struct yaml *name = names->kind == YAML_LIST ? names->items[k % n] : names;
+        status = fill_holes(b, name, each ? (int64_t)(k / n) : -1, &list[k]);
+        if (status == VIV_OK)
+            status = find_prefixed(b, &list[k]);
     }
     w->names = list;
-    w->n_names = n;
-    return VIV_OK;
+    w->n_names = n * (uint32_t)times;
+    return status;
 }
 
 static viv_status eval_axis(struct builder *b, const struct yaml *y, uint32_t *axis)
@@ -164,6 +210,16 @@ const struct yaml *transforms_of(const struct yaml *weight, const char *naming)
     return t && t->kind == YAML_MAP ? yaml_get(t, naming) : t;
 }
 
+/* `each` counts for names with {e}: one naming may have them where the other has one tensor. */
+static const struct yaml *each_of(const struct yaml *body, const char *naming)
+{
+    const struct yaml *names = yaml_get(body, naming);
+    bool has = names && names->kind == YAML_SCALAR && strstr(names->text, "{e}");
+    for (uint32_t k = 0; names && names->kind == YAML_LIST && k < names->n; k++)
+        has = has || strstr(names->items[k]->text, "{e}");
+    return has ? yaml_get(body, "each") : NULL;
+}
+
 /* Whether the checkpoint, if there is one, has the weight. */
 static bool is_there(const struct builder *b, const struct weight *w)
 {
@@ -212,7 +268,7 @@ static viv_status build_weight(struct builder *b, const struct weight_entry *ent
         status = error_at(b->err, entry->at, VIV_EINVAL,
                           "weight '%s' is used where its `when` is false, and has no `else`", entry->key);
     if (status == VIV_OK && *asked)
-        status = fill_names(b, yaml_get(body, expander_naming(&b->x)), w);
+        status = fill_names(b, yaml_get(body, expander_naming(&b->x)), each_of(body, expander_naming(&b->x)), w);
     const struct yaml *values = yaml_get(body, "values");
     if (status == VIV_OK && *asked && values && w->n_names == 0)
         status = build_values(b, values, w, asked);
@@ -238,6 +294,10 @@ static viv_status build_weight(struct builder *b, const struct weight_entry *ent
         status = build_transform(b, transforms->items[k], &list[k]);
     w->transforms = list;
     w->n_transforms = n;
+    if (status == VIV_OK && w->n_names > 1 && n == 0)
+        status =
+            error_at(b->err, entry->at, VIV_EINVAL,
+                     "weight '%s' has %" PRIu32 " names and no transform that joins them", entry->key, w->n_names);
     return status;
 }
 
