@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the tiny checkpoints of the decoders with RMSNorm (and Cohere, Nemotron) under tests/golden/, safetensors and GGUF.
+"""Makes the tiny checkpoints of the decoders (but Llama's and PaLM's) under tests/golden/, safetensors and GGUF.
 
     pip install torch transformers safetensors numpy gguf
     python decoders.py [NAME...]
@@ -265,6 +265,173 @@ def internlm3():
     model.config.architectures = ["InternLM3ForCausalLM"]
     write_safetensors("internlm3", model, rename={"attention_bias": "qkv_bias", "mlp_bias": "bias"}, architecture="InternLM3ForCausalLM",
                       model_type="internlm3")
+
+
+# --- with layer norms --------------------------------------------------------------------------------------------------------------
+
+OLD = dict(vocab_size=73, n_embd=36, n_layer=2, n_head=6, n_positions=64, bos_token_id=1, eos_token_id=2)
+
+
+def make_old(config_class, seed, attention="eager", **changes):
+    """Configurations with names of their own for the sizes."""
+    config = config_class(**changes)
+    config._attn_implementation = attention
+    return randomise(t.AutoModelForCausalLM.from_config(config).float(), seed)
+
+
+def by_kind(n_heads, a):
+    """Rows that stand by heads, q, k and v of one after the other, as all of q, all of k, all of v."""
+    return a.reshape(n_heads, 3, -1, *a.shape[1:]).swapaxes(0, 1).reshape(a.shape)
+
+
+@case
+def gpt2():
+    model = make_old(t.GPT2Config, 40, **OLD)
+    write_safetensors("gpt2", model)
+    write_safetensors("gpt2-bare", model, strip="transformer.")
+    values = {"block_count": 2, "context_length": 64, "embedding_length": 36, "feed_forward_length": 144, "attention.head_count": 6,
+              "attention.layer_norm_epsilon": 1e-5}
+    write_gguf("gpt2-gguf", model, "gpt2", values, lambda n, a: a.T if n.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")) else a)
+    write_safetensors("gpt2-inverse", make_old(t.GPT2Config, 41, **OLD, n_inner=44, scale_attn_by_inverse_layer_idx=True, reorder_and_upcast_attn=True,
+                                               activation_function="gelu", tie_word_embeddings=False))
+    write_safetensors("gpt2-unscaled", make_old(t.GPT2Config, 42, **OLD, n_inner=44, scale_attn_weights=False, activation_function="relu"))
+
+
+@case
+def gptj():
+    write_safetensors("gptj", make_old(t.GPTJConfig, 43, **OLD, rotary_dim=4, n_inner=52))
+    write_safetensors("gptj-f16", make_old(t.GPTJConfig, 44, **OLD, rotary_dim=6, n_inner=52, activation_function="gelu"), dtype=torch.float16)
+
+
+@case
+def gpt_neox():
+    shape = dict(vocab_size=73, hidden_size=48, intermediate_size=52, num_hidden_layers=2, num_attention_heads=6, max_position_embeddings=128)
+    rope = dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.25)
+    model = make_old(t.GPTNeoXConfig, 45, **shape, rope_parameters=rope)
+    write_safetensors("gpt_neox", model, old=True, rename={"rope_theta": "rotary_emb_base", "partial_rotary_factor": "rotary_pct"})
+    values = {"block_count": 2, "context_length": 128, "embedding_length": 48, "feed_forward_length": 52, "attention.head_count": 6,
+              "attention.layer_norm_epsilon": 1e-5, "rope.dimension_count": 2, "use_parallel_residual": True}
+    write_gguf("gpt_neox-gguf", model, "gptneox", values, lambda n, a: by_kind(6, a) if "query_key_value" in n else a)
+    half = dict(rope_type="linear", rope_theta=5000.0, partial_rotary_factor=0.5, factor=2.0)
+    write_safetensors("gpt_neox-sequential", make_old(t.GPTNeoXConfig, 46, **shape, rope_parameters=half, use_parallel_residual=False,
+                                                      attention_bias=False, hidden_act="gelu_fast"))
+
+
+@case
+def falcon():
+    shape = dict(vocab_size=73, hidden_size=36, num_hidden_layers=2, num_attention_heads=6, bos_token_id=1, eos_token_id=2)
+    seven = make_old(t.FalconConfig, 47, **shape, multi_query=True, parallel_attn=True, rope_parameters=ROPE)
+    write_safetensors("falcon", seven, old=True)
+    groups = {**shape, "num_attention_heads": 6, "num_kv_heads": 2, "new_decoder_architecture": True}
+    forty = make_old(t.FalconConfig, 48, **groups, rope_parameters=ROPE)
+    write_safetensors("falcon-groups", forty)
+    write_safetensors("falcon-groups-one-norm", make_old(t.FalconConfig, 49, **groups, num_ln_in_parallel_attn=1, ffn_hidden_size=52,
+                                                         activation="relu", tie_word_embeddings=False, rope_parameters=ROPE))
+    # eager attention of transformers 5.23 adds ALiBi twice
+    write_safetensors("falcon-alibi", make_old(t.FalconConfig, 50, "sdpa", **shape, multi_query=False, parallel_attn=False, alibi=True, bias=True,
+                                               ffn_hidden_size=52))
+
+    def reorder(kv):
+        def change(name, a):
+            if "query_key_value" not in name:
+                return a
+            b = a.reshape(kv, 6 // kv + 2, 6, 36)
+            return np.concatenate([b[:, :-2].reshape(-1, 36), b[:, -2].reshape(-1, 36), b[:, -1].reshape(-1, 36)])
+        return change
+    for name, model, kv in (("falcon-gguf", seven, 1), ("falcon-groups-gguf", forty, 2)):
+        values = {"block_count": 2, "context_length": 2048, "embedding_length": 36, "feed_forward_length": 144, "attention.head_count": 6,
+                  "attention.head_count_kv": kv, "attention.layer_norm_epsilon": 1e-5}
+        write_gguf(name, model, "falcon", values, reorder(kv))
+
+
+@case
+def bloom():
+    shape = dict(vocab_size=73, hidden_size=36, n_layer=2, n_head=6, bos_token_id=1, eos_token_id=2)  # 6 is no power of two
+    model = make_old(t.BloomConfig, 51, **shape)
+    write_safetensors("bloom", model, strip="transformer.")
+    values = {"block_count": 2, "context_length": 2048, "embedding_length": 36, "feed_forward_length": 144, "attention.head_count": 6,
+              "attention.layer_norm_epsilon": 1e-5}
+    write_gguf("bloom-gguf", model, "bloom", values, lambda n, a: by_kind(6, a) if "query_key_value" in n else a, strip="transformer.")
+    write_safetensors("bloom-after", make_old(t.BloomConfig, 52, **{**shape, "n_head": 4}, apply_residual_connection_post_layernorm=True))
+
+
+@case
+def mpt():
+    shape = dict(vocab_size=73, d_model=36, n_layers=2, n_heads=6, max_seq_len=128, bos_token_id=1, eos_token_id=2)
+    model = make_old(t.MptConfig, 53, **shape)
+    write_safetensors("mpt", model)
+    other = make_old(t.MptConfig, 54, **{**shape, "n_heads": 4},
+                     attn_config=dict(clip_qkv=0.8, softmax_scale=0.2))
+    write_safetensors("mpt-clipped", other)
+    values = {"block_count": 2, "context_length": 128, "embedding_length": 36, "feed_forward_length": 144, "attention.head_count": 4,
+              "attention.layer_norm_epsilon": 1e-5, "attention.clamp_kqv": 0.8, "attention.max_alibi_bias": 8.0}
+    gguf = make_old(t.MptConfig, 54, **{**shape, "n_heads": 4}, attn_config=dict(clip_qkv=0.8))
+    write_gguf("mpt-gguf", gguf, "mpt", values)
+
+
+@case
+def opt():
+    shape = dict(vocab_size=73, hidden_size=36, num_hidden_layers=2, num_attention_heads=6, ffn_dim=52, max_position_embeddings=64,
+                 word_embed_proj_dim=36, pad_token_id=1, bos_token_id=2, eos_token_id=2)
+    write_safetensors("opt", make_old(t.OPTConfig, 55, **shape))
+    write_safetensors("opt-after", make_old(t.OPTConfig, 56, **{**shape, "word_embed_proj_dim": 20}, do_layer_norm_before=False))
+    write_safetensors("opt-bare", make_old(t.OPTConfig, 57, **shape, enable_bias=False, layer_norm_elementwise_affine=False,
+                                           activation_function="gelu", _remove_final_layer_norm=True), strip="model.")
+
+
+@case
+def phi():
+    rope = dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)
+    shape = dict(num_attention_heads=4, num_key_value_heads=4, hidden_size=32)
+    model = make(t.PhiConfig, 58, rope_parameters=rope, **shape)
+    write_safetensors("phi", model, old=True)
+    values = {k: v for k, v in common_values(model.config).items() if not k.startswith("attention.")} | {
+        "attention.head_count": 4, "attention.head_count_kv": 4, "attention.layer_norm_epsilon": 1e-5, "rope.dimension_count": 4}
+    write_gguf("phi-gguf", model, "phi2", values)
+    w = model.state_dict()
+
+    def fuse(name, a):
+        if ".q_proj." in name:
+            i, kind = name.split(".")[2], name.rsplit(".", 1)[1]
+            return [(f"blk.{i}.attn_qkv.{kind}", np.concatenate([w[name.replace("q_proj", p)].numpy() for p in ("q_proj", "k_proj", "v_proj")]))]
+        return None if ".k_proj." in name or ".v_proj." in name else a
+    write_gguf("phi-fused-gguf", model, "phi2", values, fuse)
+    write_safetensors("phi-norms", make(t.PhiConfig, 59, rope_parameters=rope, **{**shape, "num_key_value_heads": 2}, qk_layernorm=True,
+                                        hidden_act="gelu"))
+
+
+@case
+def stablelm():
+    rope = dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.25)
+    shape = dict(num_attention_heads=4, num_key_value_heads=4, hidden_size=32)
+    model = make(t.StableLmConfig, 60, rope_parameters=rope, **shape, use_qkv_bias=True)
+    write_safetensors("stablelm", model, old=True)
+    values = {k: v for k, v in common_values(model.config).items() if not k.startswith("attention.")} | {
+        "attention.head_count": 4, "attention.head_count_kv": 4, "attention.layer_norm_epsilon": 1e-5, "rope.dimension_count": 2,
+        "use_parallel_residual": False}
+    write_gguf("stablelm-gguf", model, "stablelm", values)
+    twelve = make(t.StableLmConfig, 61, rope_parameters=rope, **{**shape, "num_key_value_heads": 2}, qk_layernorm=True, use_parallel_residual=True)
+    write_safetensors("stablelm-parallel", twelve)
+    w = twelve.state_dict()
+
+    def stack(name, a):
+        if "layernorm.norms." not in name:
+            return a
+        if not name.endswith("norms.0.weight"):
+            return None
+        i, kind = name.split(".")[2], "q" if "q_layernorm" in name else "k"
+        n = 4 if kind == "q" else 2
+        return [(f"blk.{i}.attn_{kind}_norm.weight", np.stack([w[name.replace("norms.0", f"norms.{h}")].numpy() for h in range(n)]))]
+    write_gguf("stablelm-parallel-gguf", twelve, "stablelm", values | {"attention.head_count_kv": 2, "use_parallel_residual": True}, stack)
+
+
+@case
+def starcoder2():
+    model = make(t.Starcoder2Config, 62, rope_parameters=ROPE, sliding_window=17, tie_word_embeddings=True)
+    write_safetensors("starcoder2", model, old=True)
+    plain = make(t.Starcoder2Config, 63, rope_parameters=ROPE, tie_word_embeddings=True)
+    write_gguf("starcoder2-gguf", plain, "starcoder2", common_values(plain.config) | {"attention.layer_norm_epsilon": 1e-5})
+    write_safetensors("starcoder2-no-bias", make(t.Starcoder2Config, 64, rope_parameters=ROPE, use_bias=False))
 
 
 def main():

@@ -6,11 +6,12 @@ same weights). Weights are random, norms and biases too, so that a forgotten one
 """
 import json
 import pathlib
+import tempfile
 
 import gguf
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 N_TOKENS, N_GREEDY = 60, 32
@@ -33,12 +34,10 @@ def randomise(model, seed, norm_offset=0.0):
 
 
 def weights_of(model):
-    """What a checkpoint of the model holds: tied tensors once."""
-    w = {k: v.detach() for k, v in model.state_dict().items()}
-    if model.config.tie_word_embeddings:
-        for tied in getattr(model, "_tied_weights_keys", None) or []:
-            w.pop(tied, None)
-    return w
+    """What a checkpoint of the model holds, by the names that transformers writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        return load_file(pathlib.Path(folder) / "model.safetensors")
 
 
 @torch.no_grad()
@@ -71,14 +70,14 @@ def config_json(model, old):
     return c
 
 
-def write_safetensors(name, model, dtype=torch.float32, old=False, drop=(), rename=None, **instead):
+def write_safetensors(name, model, dtype=torch.float32, old=False, drop=(), rename=None, strip="", **instead):
     """The folder `name` with the checkpoint and its answers; `drop`, `rename`: keys that config.json shall not have, or have by
-    another name; `instead`: values in place of the model's."""
+    another name; `instead`: values in place of the model's; `strip`: a prefix that tensors shall lack."""
     directory = HERE / name
     directory.mkdir(exist_ok=True)
     for p in model.parameters():
         p.data = p.data.to(dtype).float()
-    save_file({k: v.to(dtype).contiguous().clone() for k, v in weights_of(model).items()}, directory / "model.safetensors",
+    save_file({k.removeprefix(strip): v.to(dtype).contiguous().clone() for k, v in weights_of(model).items()}, directory / "model.safetensors",
               metadata={"format": "pt"})
     config = {(rename or {}).get(k, k): v for k, v in config_json(model, old).items() if k not in drop} | instead
     if "architecture" in instead:
@@ -93,9 +92,9 @@ def neighbours(rows, n_heads):
     return rows.reshape(n_heads, 2, head // 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
-def write_gguf(name, model, architecture, values, change=None, also=None):
+def write_gguf(name, model, architecture, values, change=None, also=None, strip=""):
     """The folder `name` with the same model as a GGUF file: `values` are keys of the architecture ("embedding_length": 48);
-    change(name, array) gives the array, or a list of (GGUF name, array), that the converter would write; also: GGUF tensors besides."""
+    change(name, array) gives the array, or a list of (GGUF name, array), that the converter would write; also: GGUF tensors besides; strip: a prefix of tensor names that the converter takes off."""
     directory = HERE / name
     directory.mkdir(exist_ok=True)
     w = gguf.GGUFWriter(str(directory / "model.gguf"), architecture)
@@ -118,7 +117,7 @@ def write_gguf(name, model, architecture, values, change=None, also=None):
         array = change(hf, array) if change else array
         if array is None:
             continue
-        parts = array if isinstance(array, list) else [(names.get_name(hf, (".weight", ".bias")), array)]
+        parts = array if isinstance(array, list) else [(names.get_name(hf.removeprefix(strip), (".weight", ".bias")), array)]
         for gguf_name, part in parts:
             assert gguf_name, hf
             w.add_tensor(gguf_name, np.ascontiguousarray(part, dtype=np.float32))
