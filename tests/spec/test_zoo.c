@@ -135,6 +135,13 @@ TEST(families__expand_published_configurations)
         {"olmo2", "olmo2_7b"},
         {"olmo2", "olmo2_32b"},
         {"cohere", "aya-23"},
+        {"gpt2", "gpt2"},
+        {"gpt2", "gpt2_medium"},
+        {"gptj", "gpt_j"},
+        {"gpt_neox", "redpajama_3b_v1"},
+        {"stablelm", "stablelm"},
+        {"stablelm", "stablelm-2-zephyr-1_6b"},
+        {"starcoder2", "starcoder2"},
     };
     struct specs specs;
     specs_init(&specs);
