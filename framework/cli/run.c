@@ -1,9 +1,9 @@
 /* viv run - answers a prompt. */
 #include "base/file.h"
 #include "base/utf8.h"
+#include "cli/ask.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
-#include "cli/open.h"
 
 #include <errno.h>
 #include <math.h>
@@ -334,21 +334,9 @@ static void print_closing_line(struct answer *a)
 
 static viv_status ask(struct opened *o, const viv_request *request, struct answer *a, struct error *err)
 {
-    const viv_architecture_class *class;
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = a, .emit = emit};
-    void *instance = NULL;
-    viv_status status = host_architecture(o->host, spec_architecture(model_spec(o->model)), &class, err);
-    if (status != VIV_OK)
-        return status;
-    status = class->open(host_viv(o->host), o->model, &instance);
-    if (status == VIV_OK) {
-        a->begin = seconds_now();
-        status = class->run(instance, request, &sink);
-    }
-    if (status != VIV_OK)
-        error_take(err, status);
-    class->close(instance);
-    return status;
+    a->begin = seconds_now();
+    return ask_model(o, request, &sink, err);
 }
 
 static viv_status answer(struct opened *o, const struct run_options *options, const struct buf *prompt,

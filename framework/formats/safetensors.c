@@ -11,6 +11,7 @@
  * Bounds: 100 MB of header, as the reference has it; MAX_TENSORS over all shards, MAX_SHARDS, MAX_DIMS dimensions.
  */
 #include "formats/checkpoint.h"
+#include "formats/sentence.h"
 
 #include "base/near.h"
 #include "base/scan.h"
@@ -507,6 +508,8 @@ static viv_status read_all(struct reader *r, const char *path)
     viv_status status = read_config(dir, "config.json", &ck->config, r->err);
     if (status == VIV_OK)
         status = read_config(dir, "generation_config.json", &ck->generation, r->err);
+    if (status == VIV_OK && ck->config)
+        status = sentence_read(dir, ck->config, r->err);
     if (status == VIV_OK)
         status = read_weights(r, path, dir);
     free(dir);

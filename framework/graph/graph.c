@@ -190,6 +190,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, struct error
     n->row_workspace = b.row_workspace;
     n->shared_workspace = b.shared_workspace;
     n->worker_workspace = b.worker_workspace;
+    g->whole_sequences = g->whole_sequences || b.whole_sequences;
     n->weights = arena_array(&g->arena, n->n_weights, sizeof *n->weights);
     n->states = arena_array(&g->arena, n->n_states, sizeof *n->states);
     if (!n->weights || !n->states)

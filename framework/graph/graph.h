@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "spec/spec.h"
 
+#include <stdbool.h>
 #include <vivarium/layer.h>
 
 struct graph_weight {
@@ -45,6 +46,7 @@ struct graph {
     uint32_t n_states;
     uint64_t state_elems; /* per token, all layers */
     uint64_t n_params;    /* elements of distinct weights, those that stand in for others counted once */
+    bool whole_sequences; /* some layer looks ahead: all rows of a sequence must come in one step */
     uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
 };
 

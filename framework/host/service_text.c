@@ -35,6 +35,30 @@ static viv_status encode(viv_model *model, const char *text, uint64_t size, uint
     return VIV_OK;
 }
 
+static viv_status encode_texts(viv_model *model, uint32_t n_texts, const char *const *texts, const uint64_t *sizes,
+                               uint64_t limit, int32_t *ids, int32_t *types, uint64_t capacity, uint64_t *n)
+{
+    const struct tokenizer *t;
+    struct token_ids out = {0}, of = {0};
+    struct error err;
+    viv_status status = n_texts == 1 || n_texts == 2
+                            ? model_tokenizer(model, &t, &err)
+                            : error_set(&err, VIV_EINVAL, "one text or two, not %u", n_texts);
+    if (status == VIV_OK)
+        status = tokenizer_encode_texts(t, n_texts, texts, sizes, limit, &out, &of, &err);
+    if (status == VIV_OK) {
+        uint64_t copied = out.n < capacity ? out.n : capacity;
+        if (copied) {
+            memcpy(ids, out.ids, copied * sizeof *ids);
+            memcpy(types, of.ids, copied * sizeof *types);
+        }
+        *n = out.n;
+    }
+    token_ids_release(&out);
+    token_ids_release(&of);
+    return status == VIV_OK ? status : leave(&err, status);
+}
+
 static viv_status decoder_create(viv_model *model, void **decoder)
 {
     const struct tokenizer *t;
@@ -89,6 +113,7 @@ static const viv_text text = {
     .decoder_finish = decoder_finish,
     .decoder_destroy = decoder_destroy,
     .is_end = is_end,
+    .encode_texts = encode_texts,
 };
 
 const struct service service_text = {.id = VIV_SERVICE_TEXT, .table = &text};

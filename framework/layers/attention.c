@@ -193,6 +193,7 @@ static viv_status infer(void *layer, viv_infer *b)
         status = b->want_state(b, "v", kv_dim, &l->v_state);
     b->out_dim = out[0];
     b->n_phases = 6;
+    b->whole_sequences = !l->causal;
     return status;
 }
 

@@ -149,15 +149,27 @@ static viv_status account_for_all(const viv_model *m, const bool *used, struct e
                      spec_path(m->spec));
 }
 
+/* Those that only stand in for others are looked for when the others are missing. */
+static void mark_asked(const viv_model *m, bool *asked)
+{
+    for (uint32_t i = 0; i < m->graph->n_nodes; i++)
+        for (uint32_t j = 0; j < m->graph->nodes[i].n_weights; j++)
+            asked[m->graph->nodes[i].weights[j].weight] = true;
+}
+
 viv_status bind_weights(viv_model *m, struct error *err)
 {
     uint32_t n = m->expansion->n_weights;
     m->bindings = arena_array(&m->arena, n, sizeof *m->bindings);
     m->made = arena_array(&m->arena, n, sizeof *m->made);
     bool *used = calloc(m->checkpoint.n_tensors ? m->checkpoint.n_tensors : 1, sizeof *used);
-    viv_status status = m->bindings && m->made && used ? VIV_OK : error_nomem(err);
+    bool *asked = calloc(n ? n : 1, sizeof *asked);
+    viv_status status = m->bindings && m->made && used && asked ? VIV_OK : error_nomem(err);
+    if (status == VIV_OK)
+        mark_asked(m, asked);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
-        status = bind_one(m, i, used, err);
+        if (asked[i])
+            status = bind_one(m, i, used, err);
     if (status == VIV_OK)
         status = account_for_all(m, used, err);
     if (status != VIV_OK)
@@ -166,6 +178,7 @@ viv_status bind_weights(viv_model *m, struct error *err)
         if (used[i])
             m->weight_bytes += m->checkpoint.tensors[i].nbytes;
     free(used);
+    free(asked);
     return status;
 }
 

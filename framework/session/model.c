@@ -63,6 +63,8 @@ viv_status model_open(const struct model_options *options, const char *name, viv
     }
     m->context = options->context ? options->context : made_for(m);
     m->max_rows = size_min(options->max_rows ? options->max_rows : DEFAULT_MAX_ROWS, m->context);
+    if (m->graph->whole_sequences)
+        m->max_rows = m->context;
     *out = m;
     return VIV_OK;
 }

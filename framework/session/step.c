@@ -17,9 +17,9 @@ struct step_frame {
     viv_span *spans;            /* [n_nodes][max_spans]: states differ by layer */
     const viv_span **span_list; /* the same */
     uint32_t max_spans;
-    int32_t *tokens, *positions; /* [max_rows] */
-    const float **vectors;       /* [max_rows] */
-    uint8_t *want;               /* [max_rows] */
+    int32_t *tokens, *positions, *types; /* [max_rows] */
+    const float **vectors;               /* [max_rows] */
+    uint8_t *want;                       /* [max_rows] */
     uint64_t n_rows, n_wanted;
     bool dropping; /* this step has rows that nobody asked for */
     pthread_mutex_t lock;
@@ -92,9 +92,10 @@ viv_status step_frame_create(viv_model *m, struct error *err)
     f->inputs = calloc(n_inputs, sizeof *f->inputs);
     f->tokens = calloc(m->max_rows, sizeof *f->tokens);
     f->positions = calloc(m->max_rows, sizeof *f->positions);
+    f->types = calloc(m->max_rows, sizeof *f->types);
     f->vectors = calloc(m->max_rows, sizeof *f->vectors);
     f->want = calloc(m->max_rows, sizeof *f->want);
-    if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->vectors || !f->want)
+    if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors || !f->want)
         return error_nomem(err);
     return VIV_OK;
 }
@@ -111,6 +112,7 @@ void step_frame_destroy(viv_model *m)
     free(f->span_list);
     free(f->tokens);
     free(f->positions);
+    free(f->types);
     free(f->vectors);
     free(f->want);
     free(f);
@@ -153,10 +155,14 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
         if (s->length + r->n_rows > m->context)
             return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64,
                              s->length + r->n_rows, m->context);
+        if (m->graph->whole_sequences && s->length > 0)
+            return error_set(err, VIV_EUNSUPPORTED,
+                             "this model looks at a text as a whole: all of its rows must come in one step");
         for (uint64_t j = 0; j < r->n_rows; j++, at++) {
             f->vectors[at] = r->vectors ? r->vectors[j] : NULL;
             f->tokens[at] = r->tokens ? r->tokens[j] : -1;
             f->positions[at] = (int32_t)(s->length + j);
+            f->types[at] = r->types ? r->types[j] : 0;
             f->want[at] = r->want ? r->want[j] != 0 : j + 1 == r->n_rows;
             f->n_wanted += f->want[at];
             int32_t token = f->tokens[at];
@@ -204,6 +210,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                         .tokens = f->tokens,
                         .vectors = f->vectors,
                         .positions = f->positions,
+                        .types = f->types,
                         .workspace = m->workspace.data};
         for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
             uint32_t value = node->spec->inputs[j];

@@ -192,6 +192,11 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
     if (t->kind == VALUE_INT && v->kind == VALUE_FLOAT && v->f == (double)(int64_t)v->f && v->f < 1e15 &&
         v->f > -1e15)
         *v = (struct value){.kind = VALUE_INT, .i = (int64_t)v->f};
+    if (t->kind == VALUE_STRING && v->kind == VALUE_INT && t->choices) { /* GGUF numbers what others name */
+        *v = (struct value){.kind = VALUE_STRING, .s = arena_printf(x->arena, "%" PRId64, v->i)};
+        if (!v->s)
+            return error_nomem(x->err);
+    }
     if (v->kind != t->kind)
         return error_set(x->err, VIV_EINVAL, "%s is %s%s%s%s, expected %s", who, value_kind_name(v->kind),
                          v->kind == VALUE_STRING ? " ('" : "", v->kind == VALUE_STRING ? v->s : "",

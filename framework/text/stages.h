@@ -104,10 +104,19 @@ bool letters_to_bytes(const char *s, size_t n, struct buf *out); /* what is no s
 
 struct template
 {
-    int32_t *before, *after;
+    int32_t *before, *after; /* of a text alone */
     size_t n_before, n_after;
+    struct pair_item { /* of two texts, in order */
+        int32_t id;    /* a special token; -1: here stands a text */
+        uint8_t text;  /* which one: 0 or 1 */
+        int32_t type;
+    } * pair;
+    size_t n_pair; /* 0: it does not say */
 };
 viv_status template_from_json(json_t *j, struct template *out, struct error *err);
+/* Makes the template of a pair of that of a text: as BERT does it, [CLS] A [SEP] B [SEP], or as RoBERTa does,
+ * <s> A </s> </s> B </s>. */
+viv_status template_pair(struct template *t, bool roberta, struct error *err);
 void template_release(struct template *t);
 
 /* --- decoders: pieces back to text

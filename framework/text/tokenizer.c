@@ -173,6 +173,11 @@ static viv_status check_template(const struct tokenizer *t, struct error *err)
                              "the token %" PRId32 " put around a text is outside the vocabulary of %" PRIu32, id,
                              t->vocab.n);
     }
+    for (size_t i = 0; i < t->template.n_pair; i++)
+        if (t->template.pair[i].id >= 0 && (uint32_t)t->template.pair[i].id >= t->vocab.n)
+            return error_set(err, VIV_EFORMAT,
+                             "the token %" PRId32 " put around a pair is outside the vocabulary of %" PRIu32,
+                             t->template.pair[i].id, t->vocab.n);
     return VIV_OK;
 }
 
@@ -187,6 +192,8 @@ viv_status tokenizer_finish(struct tokenizer *t, const char *origin, struct erro
         if (t->added[i].special)
             t->special[t->added[i].id] = 1;
     viv_status status = index_added(t, err);
+    if (status == VIV_OK && t->template.n_pair == 0) /* GGUF files do not say: BERT's are WordPiece */
+        status = template_pair(&t->template, strcmp(t->model->name, "WordPiece") != 0, err);
     return status == VIV_OK ? check_template(t, err) : status;
 }
 
@@ -360,6 +367,57 @@ viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t 
         if (!token_ids_add(out, t->template.after[i]))
             status = error_nomem(err);
     return status;
+}
+
+/* Cuts texts at their ends, the longer one first, until all fits in `limit`. */
+static viv_status cut(struct token_ids *a, struct token_ids *b, size_t n_special, uint64_t limit, struct error *err)
+{
+    if (n_special > limit)
+        return error_set(err, VIV_ELIMIT, "%" PRIu64 " tokens are too few for those that stand around a text",
+                         limit);
+    while (a->n + b->n + n_special > limit) {
+        struct token_ids *longer = a->n > b->n ? a : b;
+        longer->n--;
+    }
+    return VIV_OK;
+}
+
+static bool add_typed(struct token_ids *ids, struct token_ids *types, int32_t id, int32_t type)
+{
+    return token_ids_add(ids, id) && token_ids_add(types, type);
+}
+
+viv_status tokenizer_encode_texts(const struct tokenizer *t, uint32_t n, const char *const *texts,
+                                  const uint64_t *sizes, uint64_t limit, struct token_ids *ids,
+                                  struct token_ids *types, struct error *err)
+{
+    const struct template *around = &t->template;
+    struct token_ids parts[2] = {0};
+    size_t n_special = n == 1 ? around->n_before + around->n_after : 0;
+    viv_status status = VIV_OK;
+    bool ok = true;
+    for (size_t i = 0; n == 2 && i < around->n_pair; i++)
+        n_special += around->pair[i].id >= 0;
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
+        status = tokenizer_encode(t, texts[i], sizes[i], TOKENIZER_PARSE_SPECIAL, &parts[i], err);
+    if (status == VIV_OK && limit)
+        status = cut(&parts[0], &parts[1], n_special, limit, err);
+    for (size_t i = 0; status == VIV_OK && n == 1 && i < around->n_before; i++)
+        ok = ok && add_typed(ids, types, around->before[i], 0);
+    for (size_t i = 0; status == VIV_OK && n == 1 && i < parts[0].n; i++)
+        ok = ok && add_typed(ids, types, parts[0].ids[i], 0);
+    for (size_t i = 0; status == VIV_OK && n == 1 && i < around->n_after; i++)
+        ok = ok && add_typed(ids, types, around->after[i], 0);
+    for (size_t i = 0; status == VIV_OK && n == 2 && i < around->n_pair; i++) {
+        const struct pair_item *item = &around->pair[i];
+        if (item->id >= 0)
+            ok = ok && add_typed(ids, types, item->id, item->type);
+        for (size_t k = 0; item->id < 0 && k < parts[item->text].n; k++)
+            ok = ok && add_typed(ids, types, parts[item->text].ids[k], item->type);
+    }
+    token_ids_release(&parts[0]);
+    token_ids_release(&parts[1]);
+    return status == VIV_OK && !ok ? error_nomem(err) : status;
 }
 
 /* --- decoding

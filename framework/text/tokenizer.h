@@ -37,6 +37,11 @@ void token_ids_release(struct token_ids *ids);
 /* Appends the ids of a text to *out. */
 viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int flags,
                             struct token_ids *out, struct error *err);
+/* Appends the ids of one text or of two, with what stands around them, cut to `limit` ids (0: as they are), and to
+ * *types of which text each is as the model counts them. */
+viv_status tokenizer_encode_texts(const struct tokenizer *t, uint32_t n, const char *const *texts,
+                                  const uint64_t *sizes, uint64_t limit, struct token_ids *ids,
+                                  struct token_ids *types, struct error *err);
 /* Appends the text of ids to *out. */
 viv_status tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, int flags, struct buf *out,
                             struct error *err);

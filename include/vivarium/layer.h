@@ -76,6 +76,7 @@ struct viv_infer {
     uint64_t row_workspace;    /* bytes per row of a step, shared by all tasks of the layer */
     uint64_t shared_workspace; /* bytes per step besides */
     uint64_t worker_workspace; /* bytes of each worker's own; may still be set in prepare */
+    uint64_t whole_sequences;  /* 1: a row looks at later ones, so that all rows of a sequence must come in one step */
 };
 
 /* Handed to `prepare`. [setup] */
@@ -124,6 +125,7 @@ typedef struct viv_exec {
     const int32_t *tokens;        /* [n_rows] token ids; -1 where the row came as a vector */
     const float *const *vectors;  /* [n_rows] the vector of such a row, or NULL; itself NULL if there are none */
     const int32_t *positions;     /* [n_rows] for rotary and learned positions */
+    const int32_t *types;         /* [n_rows] which text of a pair a row is of: 0, or 1 for the second */
     void *workspace;              /* shared_workspace, then n_rows * row_workspace bytes; 64-byte aligned */
     void *scratch;                /* worker_workspace bytes; 64-byte aligned */
 } viv_exec;

@@ -49,11 +49,30 @@ typedef struct viv_request {
     uint32_t flags;      /* VIV_REQUEST_... */
     const char *const *stop; /* the answer ends before the first of these */
     const uint32_t *cancel;  /* may become non-zero at any time; or NULL */
+    uint32_t task;           /* VIV_TASK_... */
+    uint32_t pooling;        /* VIV_POOLING_...: of VIV_TASK_EMBED */
 } viv_request;
+
+/* What to do with the messages. Of all but the first, each message is a text of its own, or a pair: two parts. */
+enum {
+    VIV_TASK_GENERATE = 0, /* they are a conversation: say what comes next */
+    VIV_TASK_EMBED = 1,    /* a vector for each */
+    VIV_TASK_SCORE = 2     /* what a classifier says of each: a number for each of its labels */
+};
+
+/* How the vectors of a text's tokens become that of the text. */
+enum {
+    VIV_POOLING_DECLARED = 0, /* as the model's own files say */
+    VIV_POOLING_NONE = 1,     /* not at all: a vector for each token, none of them normalised */
+    VIV_POOLING_CLS = 2,      /* the first token's */
+    VIV_POOLING_MEAN = 3,
+    VIV_POOLING_LAST = 4
+};
 
 enum {
     VIV_REQUEST_IGNORE_EOS = 1, /* go on after the end-of-text token (benchmarks) */
-    VIV_REQUEST_ECHO = 2        /* the prompt's text comes first */
+    VIV_REQUEST_ECHO = 2,       /* the prompt's text comes first */
+    VIV_REQUEST_RAW = 4         /* vectors as long as they are, also where the model's files want length 1 */
 };
 
 enum {
@@ -62,7 +81,8 @@ enum {
     VIV_EVENT_PROGRESS = 3, /* text: of what; done, total */
     VIV_EVENT_ACTION = 4,   /* text: an action, as JSON */
     VIV_EVENT_STATS = 5,    /* text: a name; value (done, total unused) */
-    VIV_EVENT_DONE = 6      /* text: why: "end", "length", "stop", "cancelled" */
+    VIV_EVENT_DONE = 6,     /* text: why: "end", "length", "stop", "cancelled" */
+    VIV_EVENT_VECTOR = 7    /* vector, dim: what came of message `done` of `total`; token: of which of its tokens, or -1 */
 };
 
 typedef struct viv_event {
@@ -73,6 +93,8 @@ typedef struct viv_event {
     double value;
     int32_t token;
     float logprob;
+    const float *vector; /* [dim], for the duration of the call */
+    uint64_t dim;
 } viv_event;
 
 /* Where events go. Called on the thread that runs the request; a status other than VIV_OK ends the request. */

@@ -18,6 +18,7 @@ typedef struct viv_rows {
     const int32_t *tokens;        /* [n_rows]; -1 where vectors[r] stands for it */
     const float *const *vectors;  /* [n_rows] or NULL */
     const uint8_t *want;          /* [n_rows] non-zero: this row's output is wanted; NULL: only the last row's */
+    const int32_t *types;         /* [n_rows] 1 for rows of the second text of a pair, else 0; or NULL: all 0 */
 } viv_rows;
 
 typedef struct viv_sequences {

@@ -28,6 +28,10 @@ typedef struct viv_text {
     viv_status (*decoder_finish)(void *decoder, const char **text, uint64_t *size);
     void (*decoder_destroy)(void *decoder);
     int32_t (*is_end)(viv_model *model, int32_t id); /* one of the model's end-of-text tokens. [any] */
+    /* Ids of one text, or of a pair, with what the tokenizer puts around them, and which of the two each is of. With a
+     * limit, texts are cut at their ends until no more ids come than that, the longer one first. [any] */
+    viv_status (*encode_texts)(viv_model *model, uint32_t n_texts, const char *const *texts, const uint64_t *sizes,
+                               uint64_t limit, int32_t *ids, int32_t *types, uint64_t capacity, uint64_t *n);
 } viv_text;
 
 #ifdef __cplusplus

@@ -9,6 +9,7 @@
 #include <vivarium/scheduler.h>
 #include <vivarium/request.h>
 #include <vivarium/architecture.h>
+#include <vivarium/params.h>
 #include <vivarium/text.h>
 #include <vivarium/sequence.h>
 #include <vivarium/sampler.h>

@@ -1,4 +1,4 @@
-/* llm - dense text models, decoders: text in, text out.
+/* llm - dense text models: decoders, text in and text out; encoders (encode.c), text in and vectors out.
  *
  * What a spec cannot say is the pipeline: the prompt becomes ids, the ids go through the graph in steps of as many
  * rows as it takes, then one token at a time is chosen, fed back and given out as text, until the model ends, a
@@ -6,19 +6,13 @@
  *
  * Events: progress while a long prompt is read, token and text for each token, stats, done ("end", "stop",
  * "length", "cancelled"). */
-#include <vivarium/vivarium.h>
+#include "llm.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-struct llm {
-    const viv_host *host;
-    const viv_text *text;
-    const viv_sequences *sequences;
-    const viv_samplers *samplers;
-    viv_model *model;
-};
 
 /* One request on its way. */
 struct run {
@@ -34,8 +28,13 @@ struct run {
     const char *why; /* the answer ended; NULL: it goes on */
 };
 
-static viv_status fail(const struct llm *l, viv_status status, const char *sentence)
+viv_status llm_fail(const struct llm *l, viv_status status, const char *format, ...)
 {
+    char sentence[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
     l->host->set_error(l->host, status, sentence);
     return status;
 }
@@ -83,10 +82,10 @@ static viv_status emit_stat(const struct run *r, const char *name, double value)
 static viv_status reserve_ids(struct run *r, uint64_t n)
 {
     if (n > SIZE_MAX / sizeof(int32_t) / 2 - r->n_prompt)
-        return fail(r->llm, VIV_ELIMIT, "the prompt is too long");
+        return llm_fail(r->llm, VIV_ELIMIT, "the prompt is too long");
     int32_t *grown = realloc(r->prompt, (size_t)(r->n_prompt + n + 1) * sizeof *grown);
     if (!grown)
-        return fail(r->llm, VIV_ENOMEM, "out of memory");
+        return llm_fail(r->llm, VIV_ENOMEM, "out of memory");
     r->prompt = grown;
     return VIV_OK;
 }
@@ -126,8 +125,8 @@ static viv_status read_prompt(struct run *r)
     for (uint32_t i = 0; i < r->request->n_messages; i++) {
         const viv_message *m = r->request->messages[i];
         if (m->role)
-            return fail(r->llm, VIV_EUNSUPPORTED,
-                        "this version continues bare text; messages with roles need a chat template");
+            return llm_fail(r->llm, VIV_EUNSUPPORTED,
+                            "this version continues bare text; messages with roles need a chat template");
         for (uint32_t j = 0; j < m->n_parts; j++) {
             const viv_part *p = m->parts[j];
             viv_status status;
@@ -136,16 +135,16 @@ static viv_status read_prompt(struct run *r)
             } else if (p->kind == VIV_PART_TOKENS) {
                 status = append_ids(r, p->data, p->size / sizeof(int32_t));
             } else {
-                status = fail(r->llm, VIV_EUNSUPPORTED, "a text model takes no images, videos or tool results");
+                status = llm_fail(r->llm, VIV_EUNSUPPORTED, "a text model takes no images, videos or tool results");
             }
             if (status != VIV_OK)
                 return status;
         }
     }
     if (r->n_prompt == 0)
-        return fail(r->llm, VIV_EINVAL,
-                    "the prompt is empty, and this tokenizer puts nothing before a text: there is "
-                    "nothing to continue");
+        return llm_fail(r->llm, VIV_EINVAL,
+                        "the prompt is empty, and this tokenizer puts nothing before a text: there is "
+                        "nothing to continue");
     return VIV_OK;
 }
 
@@ -155,7 +154,7 @@ static viv_status prefill(struct run *r, const float **logits)
     const struct llm *l = r->llm;
     uint64_t max_rows = l->sequences->max_rows(l->model), n_outputs;
     uint8_t *none = calloc((size_t)max_rows, 1);
-    viv_status status = none ? VIV_OK : fail(l, VIV_ENOMEM, "out of memory");
+    viv_status status = none ? VIV_OK : llm_fail(l, VIV_ENOMEM, "out of memory");
     for (uint64_t done = 0; status == VIV_OK && done < r->n_prompt;) {
         uint64_t n = r->n_prompt - done < max_rows ? r->n_prompt - done : max_rows;
         const viv_rows rows = {.struct_size = sizeof rows,
@@ -210,7 +209,7 @@ static viv_status give_text(struct run *r, const char *text, uint64_t size)
         uint64_t capacity = 2 * (r->n_held + size);
         char *grown = realloc(r->held, (size_t)capacity);
         if (!grown)
-            return fail(r->llm, VIV_ENOMEM, "out of memory");
+            return llm_fail(r->llm, VIV_ENOMEM, "out of memory");
         r->held = grown;
         r->held_capacity = capacity;
     }
@@ -314,6 +313,9 @@ static viv_status begin(struct run *r)
         .struct_size = sizeof greedy, .top_p = 1, .typical_p = 1, .repetition_penalty = 1};
     const struct llm *l = r->llm;
     const viv_sampling *sampling = r->request->sampling ? r->request->sampling : &greedy;
+    if (strcmp(l->params->get_word(l->model, "output", "logits"), "logits") != 0)
+        return llm_fail(l, VIV_EUNSUPPORTED,
+                        "this model reads texts and writes none: see viv embed, rerank, classify");
     viv_status status = read_prompt(r);
     if (status == VIV_OK)
         status = l->sequences->create(l->model, &r->sequence);
@@ -383,6 +385,8 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
 {
     struct llm *l = instance;
     struct run r = {.llm = l, .request = request, .sink = sink};
+    if (request->task != VIV_TASK_GENERATE)
+        return llm_encode(l, request, sink);
     viv_status status = carry_out(&r);
     l->text->decoder_destroy(r.decoder);
     l->samplers->destroy(r.sampler);
@@ -401,13 +405,14 @@ static viv_status open(const viv_host *host, viv_model *model, void **instance)
     }
     l->host = host;
     l->model = model;
+    l->params = host->get_service(host, VIV_SERVICE_PARAMS);
     l->text = host->get_service(host, VIV_SERVICE_TEXT);
     l->sequences = host->get_service(host, VIV_SERVICE_SEQUENCES);
     l->samplers = host->get_service(host, VIV_SERVICE_SAMPLER);
-    if (!l->text || !l->sequences || !l->samplers) {
+    if (!l->params || !l->text || !l->sequences || !l->samplers) {
         free(l);
         host->set_error(host, VIV_EABI,
-                        "llm needs a host with " VIV_SERVICE_TEXT ", " VIV_SERVICE_SEQUENCES
+                        "llm needs a host with " VIV_SERVICE_PARAMS ", " VIV_SERVICE_TEXT ", " VIV_SERVICE_SEQUENCES
                         " and " VIV_SERVICE_SAMPLER);
         return VIV_EABI;
     }
@@ -423,7 +428,7 @@ static void close(void *instance)
 static const viv_architecture_class llm = {
     .struct_size = sizeof(viv_architecture_class),
     .name = "llm",
-    .summary = "Dense text models: continues a text token by token.",
+    .summary = "Dense text models: continues a text token by token, or makes vectors of texts.",
     .open = open,
     .run = run,
     .close = close,

@@ -1,0 +1,164 @@
+/* viv classify - what a sequence classifier says of texts.
+ *
+ * The labels' names are id2label of config.json, or classifier.output_labels of a GGUF file. Scores are a softmax
+ * of the logits; of a single label, or where problem_type says that several may hold at once, a sigmoid of each. */
+#include "cli/ask.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct classify_options {
+    struct common common;
+    const char *file, *pair;
+    bool json;
+};
+
+#define OPT(field) offsetof(struct classify_options, field)
+static const struct option table[] = {
+    {"file", 'f', OPTION_STRING, OPT(file), "FILE", "texts from a file, one a line; -: standard input", 0, 0, NULL},
+    {"pair", 0, OPTION_STRING, OPT(pair), "TEXT", "judge pairs: this text, and then each of the others", 0, 0,
+     NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object for each text, one per line", 0, 0, NULL},
+    {0}};
+
+/* "LABEL_3" where the files do not say. */
+static void label_name(const struct checkpoint *c, uint64_t i, char out[256])
+{
+    char key[32];
+    snprintf(key, sizeof key, "%" PRIu64, i);
+    const char *name = json_string_value(json_object_get(json_object_get(c->config, "id2label"), key));
+    const char *architecture = checkpoint_architecture(c);
+    char place[128];
+    snprintf(out, 256, "LABEL_%" PRIu64, i);
+    if (name)
+        snprintf(out, 256, "%s", name);
+    if (c->config || !architecture)
+        return;
+    snprintf(place, sizeof place, "%s.classifier.output_labels", architecture);
+    const struct meta list = checkpoint_meta(c, place), m = checkpoint_meta_element(c, &list, i);
+    if (m.kind == META_STRING)
+        snprintf(out, 256, "%.*s", (int)(m.n < 255 ? m.n : 255), m.s);
+}
+
+static bool several_at_once(const struct checkpoint *c, uint64_t n_labels)
+{
+    const char *type = json_string_value(json_object_get(c->config, "problem_type"));
+    return n_labels == 1 || (type && strcmp(type, "multi_label_classification") == 0);
+}
+
+struct judged {
+    uint64_t label;
+    double score;
+};
+
+static int by_score(const void *a, const void *b)
+{
+    const struct judged *x = a, *y = b;
+    return x->score != y->score ? (x->score < y->score ? 1 : -1) : (x->label > y->label) - (x->label < y->label);
+}
+
+static void judge(const float *logits, uint64_t n, bool several, struct judged *out)
+{
+    double most = -INFINITY, sum = 0;
+    for (uint64_t i = 0; i < n; i++)
+        most = fmax(most, (double)logits[i]);
+    for (uint64_t i = 0; i < n; i++)
+        sum += exp((double)logits[i] - most);
+    for (uint64_t i = 0; i < n; i++) {
+        double x = (double)logits[i];
+        out[i] = (struct judged){i, several ? 1 / (1 + exp(-x)) : exp(x - most) / sum};
+    }
+    qsort(out, n, sizeof *out, by_score);
+}
+
+static viv_status print_text(const struct checkpoint *c, const char *text, const float *logits, uint64_t n,
+                             struct judged *j, bool json, struct error *err)
+{
+    char name[256];
+    json_t *list = json ? json_array() : NULL;
+    judge(logits, n, several_at_once(c, n), j);
+    if (!json) {
+        print_safe(stdout, text, strlen(text));
+        putchar('\n');
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        label_name(c, j[i].label, name);
+        if (!json) {
+            printf("  %8.6f  ", j[i].score);
+            print_safe(stdout, name, strlen(name));
+            putchar('\n');
+        } else if (json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "label", json_word(name), "score",
+                                                         json_real(j[i].score), "logit",
+                                                         json_real((double)logits[j[i].label]))) != 0) {
+            json_decref(list);
+            return isfinite(j[i].score) ? error_nomem(err)
+                                        : error_set(err, VIV_EFORMAT, "the model's answer is no number");
+        }
+    }
+    return json ? print_json(json_pack("{s:o, s:o}", "text", json_word(text), "labels", list), true, err) : VIV_OK;
+}
+
+static viv_status answer(struct opened *o, const struct classify_options *options, const char *const *list,
+                         size_t n, struct error *err)
+{
+    struct vectors v = {0};
+    struct texts texts = {0};
+    struct judged *j = NULL;
+    viv_status status = texts_make(&texts, options->pair, list, n, err);
+    viv_request request = {.struct_size = sizeof request,
+                           .n_messages = texts.n,
+                           .messages = texts.message_list,
+                           .task = VIV_TASK_SCORE};
+    if (status == VIV_OK)
+        status = ask_vectors(o, &request, &v, err);
+    if (status == VIV_OK && !(j = calloc(v.dim, sizeof *j)))
+        status = error_nomem(err);
+    for (size_t i = 0; status == VIV_OK && i < n; i++)
+        status = print_text(model_checkpoint(o->model), list[i], v.data + i * v.dim, v.dim, j, options->json, err);
+    vectors_release(&v);
+    texts_release(&texts);
+    free(j);
+    return status;
+}
+
+static int classify(const struct arguments *a)
+{
+    const struct classify_options *options = a->options;
+    struct opened o = {0};
+    struct error err = {0};
+    struct buf lines = {0};
+    const char **list = NULL;
+    size_t n = 0;
+    if (options->file && a->n_words > 1)
+        return usage_error("classify", "texts come as words or from --file, not from both");
+    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    if (status == VIV_OK)
+        status = texts_read(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);
+    if (status == VIV_OK && n == 0)
+        status = error_set(&err, VIV_EINVAL, "there are no texts to classify");
+    if (status == VIV_OK)
+        status = load_model(&o, &err);
+    if (status == VIV_OK)
+        status = answer(&o, options, list, n, &err);
+    free(list);
+    buf_release(&lines);
+    return close_opened(&o, status, &err);
+}
+
+const struct command command_classify = {
+    .name = "classify",
+    .summary = "labels of texts",
+    .words = "MODEL [TEXT]...",
+    .text = "Prints, for each text, the classifier's labels with their scores, the best first. Without texts and "
+            "--file, "
+            "they are the lines of standard input.",
+    .options = table,
+    .options_size = sizeof(struct classify_options),
+    .examples = "viv classify ./distilbert-sst2 \"What a lovely day.\"\n"
+                "viv classify ./roberta-mnli --pair \"A man sleeps.\" \"A man is awake.\" --json",
+    .group = GROUP_RUN,
+    .models = true,
+    .main = classify,
+};

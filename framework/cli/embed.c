@@ -1,0 +1,137 @@
+/* viv embed - vectors of texts. */
+#include "base/file.h"
+#include "cli/ask.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct embed_options {
+    struct common common;
+    struct id_list tokens;
+    const char *file, *pooling, *output;
+    bool no_normalize, json;
+};
+
+#define OPT(field) offsetof(struct embed_options, field)
+static const struct option table[] = {
+    {"file", 'f', OPTION_STRING, OPT(file), "FILE", "texts from a file, one a line; -: standard input", 0, 0, NULL},
+    {"tokens", 0, OPTION_IDS, OPT(tokens), "IDS", "instead of texts one of these ids, such as 1,2,3", 0, 0, NULL},
+    {"pooling", 0, OPTION_CHOICE, OPT(pooling), "HOW",
+     "how the tokens' vectors become that of the text, unless as the model's files say; none: all of them, as they "
+     "are",
+     0, 0, "none|cls|mean|last"},
+    {"no-normalize", 0, OPTION_FLAG, OPT(no_normalize), NULL, "leave vectors as long as they are", 0, 0, NULL},
+    {"output", 'o', OPTION_STRING, OPT(output), "FILE", "write .npy, float32 [n_texts or n_tokens, hidden_size]", 0,
+     0, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
+    {0}};
+
+static viv_status print_vectors(const struct vectors *v, struct error *err)
+{
+    for (uint64_t i = 0; i < v->rows * v->dim; i++)
+        printf("%.7g%c", (double)v->data[i], (i + 1) % v->dim ? ' ' : '\n');
+    return fflush(stdout) == 0 ? VIV_OK : error_set(err, VIV_EIO, "standard output could not be written");
+}
+
+static viv_status print_vectors_json(const struct vectors *v, const char *output, struct error *err)
+{
+    json_t *list = json_array();
+    for (uint64_t i = 0; list && !output && i < v->rows; i++) {
+        json_t *row = json_array();
+        for (uint64_t j = 0; row && j < v->dim; j++)
+            if (json_array_append_new(row, json_real((double)v->data[i * v->dim + j])) != 0) {
+                json_decref(row);
+                row = json_null(); /* no number: NaN or infinite */
+            }
+        if (json_array_append_new(list, row) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    if (output) {
+        json_decref(list);
+        return print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(output), "shape", (json_int_t)v->rows,
+                                    (json_int_t)v->dim),
+                          true, err);
+    }
+    return print_json(json_pack("{s:I, s:o}", "dim", (json_int_t)v->dim, "vectors", list), true, err);
+}
+
+static viv_status answer(struct opened *o, const struct embed_options *options, const struct texts *texts,
+                         struct error *err)
+{
+    static const char *const names[] = {"", "none", "cls", "mean", "last"};
+    const viv_part part = {.struct_size = sizeof part,
+                           .kind = VIV_PART_TOKENS,
+                           .data = options->tokens.ids,
+                           .size = options->tokens.n * sizeof *options->tokens.ids};
+    const viv_part *const parts[] = {&part};
+    const viv_message message = {.struct_size = sizeof message, .n_parts = 1, .parts = parts};
+    const viv_message *const messages[] = {&message};
+    viv_request request = {.struct_size = sizeof request,
+                           .n_messages = part.size ? 1 : texts->n,
+                           .messages = part.size ? messages : texts->message_list,
+                           .flags = options->no_normalize ? VIV_REQUEST_RAW : 0,
+                           .task = VIV_TASK_EMBED};
+    while (options->pooling && strcmp(options->pooling, names[request.pooling]) != 0)
+        request.pooling++;
+    struct vectors v;
+    viv_status status = ask_vectors(o, &request, &v, err);
+    if (status == VIV_OK && options->output)
+        status = file_write(options->output, v.npy.data, v.npy.size, err);
+    if (status == VIV_OK && options->json)
+        status = print_vectors_json(&v, options->output, err);
+    else if (status == VIV_OK && !options->output)
+        status = print_vectors(&v, err);
+    vectors_release(&v);
+    return status;
+}
+
+static int embed(const struct arguments *a)
+{
+    const struct embed_options *options = a->options;
+    struct opened o = {0};
+    struct error err = {0};
+    struct buf lines = {0};
+    struct texts texts = {0};
+    const char **list = NULL;
+    size_t n = 0;
+    if ((options->tokens.n > 0) + (options->file != NULL) + (a->n_words > 1) > 1)
+        return usage_error("embed", "texts come as words, from --file, or as --tokens: one of these");
+    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    if (status == VIV_OK && options->tokens.n == 0)
+        status = texts_read(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);
+    if (status == VIV_OK && options->tokens.n == 0 && n == 0)
+        status = error_set(&err, VIV_EINVAL, "there are no texts to embed");
+    if (status == VIV_OK)
+        status = texts_make(&texts, NULL, list, n, &err);
+    if (status == VIV_OK)
+        status = load_model(&o, &err);
+    if (status == VIV_OK)
+        status = answer(&o, options, &texts, &err);
+    texts_release(&texts);
+    free(list);
+    buf_release(&lines);
+    return close_opened(&o, status, &err);
+}
+
+const struct command command_embed = {
+    .name = "embed",
+    .summary = "vectors of texts",
+    .words = "MODEL [TEXT]...",
+    .text =
+        "Gives a vector for each text: one a line on standard output, or all in a .npy file. Without texts, --file "
+        "and "
+        "--tokens, texts are the lines of standard input.\n"
+        "How the vectors of a text's tokens become one, whether it has length 1, and where long texts are cut, the "
+        "model's own files say (modules.json of sentence-transformers, pooling_type of GGUF).",
+    .options = table,
+    .options_size = sizeof(struct embed_options),
+    .examples = "viv embed ./all-MiniLM-L6-v2 \"A text.\" \"Another one.\" -o vectors.npy\n"
+                "viv embed bge-small.gguf --file texts.txt --json\n"
+                "viv embed ./bert --tokens 101,7592,102 --pooling none",
+    .group = GROUP_RUN,
+    .models = true,
+    .main = embed,
+};

@@ -1,0 +1,136 @@
+/* viv rerank - documents by how well they answer a query, as a cross-encoder judges each pair. */
+#include "cli/ask.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rerank_options {
+    struct common common;
+    const char *file;
+    int64_t top;
+    bool json;
+};
+
+static const struct rerank_options defaults = {.top = 0};
+
+#define OPT(field) offsetof(struct rerank_options, field)
+static const struct option table[] = {
+    {"file", 'f', OPTION_STRING, OPT(file), "FILE", "documents from a file, one a line; -: standard input", 0, 0,
+     NULL},
+    {"top", 0, OPTION_INT, OPT(top), "N", "only the N best; 0: all", 0, 1e9, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
+    {0}};
+
+struct judged {
+    size_t index;
+    double logit;
+};
+
+/* The best first; among equals, and among what is no number, as they came. */
+static int by_logit(const void *a, const void *b)
+{
+    const struct judged *x = a, *y = b;
+    double p = isnan(x->logit) ? -INFINITY : x->logit, q = isnan(y->logit) ? -INFINITY : y->logit;
+    return p != q ? (p < q ? 1 : -1) : (x->index > y->index) - (x->index < y->index);
+}
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static viv_status print_judged(const struct judged *j, size_t n, const char *const *documents, bool json,
+                               struct error *err)
+{
+    json_t *list = json ? json_array() : NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (!json) {
+            printf("%9.6f  ", sigmoid(j[i].logit));
+            print_safe(stdout, documents[j[i].index], strlen(documents[j[i].index]));
+            putchar('\n');
+        } else if (json_array_append_new(list,
+                                         json_pack("{s:I, s:o, s:o, s:o}", "index", (json_int_t)j[i].index, "score",
+                                                   json_real(sigmoid(j[i].logit)), "logit", json_real(j[i].logit),
+                                                   "text", json_word(documents[j[i].index]))) != 0) {
+            json_decref(list);
+            return isfinite(j[i].logit)
+                       ? error_nomem(err)
+                       : error_set(err, VIV_EFORMAT, "document %zu: the model's answer is no number",
+                                   j[i].index + 1);
+        }
+    }
+    return json ? print_json(json_pack("{s:o}", "results", list), false, err) : VIV_OK;
+}
+
+static viv_status answer(struct opened *o, const struct rerank_options *options, const char *query,
+                         const char *const *documents, size_t n, struct error *err)
+{
+    struct vectors v = {0};
+    struct texts pairs = {0};
+    struct judged *j = calloc(n, sizeof *j);
+    viv_status status = j ? texts_make(&pairs, query, documents, n, err) : error_nomem(err);
+    viv_request request = {.struct_size = sizeof request,
+                           .n_messages = pairs.n,
+                           .messages = pairs.message_list,
+                           .task = VIV_TASK_SCORE};
+    if (status == VIV_OK)
+        status = ask_vectors(o, &request, &v, err);
+    if (status == VIV_OK && v.dim != 1)
+        status = error_set(err, VIV_EUNSUPPORTED,
+                           "this model has %" PRIu64 " labels; one that reranks has one (see viv classify)", v.dim);
+    for (size_t i = 0; status == VIV_OK && i < n; i++)
+        j[i] = (struct judged){i, (double)v.data[i]};
+    if (status == VIV_OK) {
+        qsort(j, n, sizeof *j, by_logit);
+        status = print_judged(j, options->top && (size_t)options->top < n ? (size_t)options->top : n, documents,
+                              options->json, err);
+    }
+    vectors_release(&v);
+    texts_release(&pairs);
+    free(j);
+    return status;
+}
+
+static int rerank(const struct arguments *a)
+{
+    const struct rerank_options *options = a->options;
+    struct opened o = {0};
+    struct error err = {0};
+    struct buf lines = {0};
+    const char **documents = NULL;
+    size_t n = 0;
+    if (options->file && a->n_words > 2)
+        return usage_error("rerank", "documents come as words or from --file, not from both");
+    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    if (status == VIV_OK)
+        status = texts_read(options->file, &lines, a->words + 2, a->n_words - 2, &documents, &n, &err);
+    if (status == VIV_OK && n == 0)
+        status = error_set(&err, VIV_EINVAL, "there are no documents to rank");
+    if (status == VIV_OK)
+        status = load_model(&o, &err);
+    if (status == VIV_OK)
+        status = answer(&o, options, a->words[1], documents, n, &err);
+    free(documents);
+    buf_release(&lines);
+    return close_opened(&o, status, &err);
+}
+
+const struct command command_rerank = {
+    .name = "rerank",
+    .summary = "documents by how well they answer a query",
+    .words = "MODEL QUERY [DOC]...",
+    .text =
+        "Reads the query together with each document (a cross-encoder) and prints the documents, the best first, "
+        "each with its score from 0 to 1. Without documents and --file, they are the lines of standard input.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof(struct rerank_options),
+    .examples =
+        "viv rerank ./ms-marco-MiniLM-L6-v2 \"what is a vivarium\" \"A place for animals.\" \"A kind of bread.\"\n"
+        "viv rerank ./bge-reranker-base \"a query\" --file documents.txt --top 3 --json",
+    .group = GROUP_RUN,
+    .models = true,
+    .main = rerank,
+};

@@ -1,0 +1,113 @@
+/* sentence.c - modules.json, 1_Pooling/config.json and sentence_bert_config.json of sentence-transformers. */
+#include "formats/sentence.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_FILE = 1 << 20 };
+
+/* dir/folder/name as JSON; NULL where there is no such file. */
+static viv_status read_json(const char *dir, const char *folder, const char *name, json_t **out, struct error *err)
+{
+    char *inner = path_join(dir, folder), *path = inner ? path_join(*folder ? inner : dir, name) : NULL;
+    viv_status status = path ? VIV_OK : error_nomem(err);
+    *out = NULL;
+    if (status == VIV_OK && file_exists(path))
+        status = json_read(path, MAX_FILE, out, err);
+    free(inner);
+    free(path);
+    return status;
+}
+
+/* The one way of pooling that is true, by our name or, where we have none, by theirs. */
+static const char *pooling_of(json_t *config)
+{
+    static const char *const names[][2] = {{"pooling_mode_cls_token", "cls"},
+                                           {"pooling_mode_mean_tokens", "mean"},
+                                           {"pooling_mode_lasttoken", "last"}};
+    const char *found = json_string_value(json_object_get(config, "pooling_mode")), *key;
+    json_t *value;
+    if (found)
+        return strcmp(found, "lasttoken") == 0 ? "last" : found;
+    json_object_foreach(config, key, value)
+    {
+        if (strncmp(key, "pooling_mode_", 13) != 0 || !json_is_true(value))
+            continue;
+        if (found)
+            return "several at once";
+        found = key;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (strcmp(key, names[i][0]) == 0)
+                found = names[i][1];
+    }
+    return found;
+}
+
+static viv_status read_pooling(const char *dir, const char *folder, json_t *out, struct error *err)
+{
+    json_t *config;
+    viv_status status = read_json(dir, folder, "config.json", &config, err);
+    if (status != VIV_OK)
+        return status;
+    const char *pooling = pooling_of(config);
+    if (!pooling)
+        status = error_set(err, VIV_EFORMAT, "%s/%s/config.json says no way of pooling", dir, folder);
+    else if (json_object_set_new(out, "pooling", json_string(pooling)) != 0)
+        status = error_nomem(err);
+    json_decref(config);
+    return status;
+}
+
+/* Where texts are cut, as sentence-transformers would. */
+static viv_status read_length(const char *dir, const char *folder, json_t *out, struct error *err)
+{
+    json_t *config;
+    viv_status status = read_json(dir, folder, "sentence_bert_config.json", &config, err);
+    json_t *length = json_object_get(config, "max_seq_length");
+    if (status == VIV_OK && json_is_integer(length) && json_object_set(out, "max_seq_length", length) != 0)
+        status = error_nomem(err);
+    json_decref(config);
+    return status;
+}
+
+static viv_status read_module(const char *dir, json_t *module, json_t *out, struct error *err)
+{
+    const char *type = json_string_value(json_object_get(module, "type"));
+    const char *folder = json_string_value(json_object_get(module, "path"));
+    const char *name = type && strrchr(type, '.') ? strrchr(type, '.') + 1 : type;
+    if (!name || !folder || strchr(folder, '/') || strcmp(folder, "..") == 0)
+        return error_set(err, VIV_EFORMAT, "%s/modules.json: expected modules with a type and the name of a folder",
+                         dir);
+    if (strcmp(name, "Transformer") == 0)
+        return read_length(dir, folder, out, err);
+    if (strcmp(name, "Pooling") == 0)
+        return read_pooling(dir, folder, out, err);
+    if (strcmp(name, "Normalize") == 0)
+        return json_object_set_new(out, "normalize", json_true()) == 0 ? VIV_OK : error_nomem(err);
+    return error_set(err, VIV_EUNSUPPORTED,
+                     "%s/modules.json has a module '%s': this version knows Transformer, Pooling and Normalize",
+                     dir, name);
+}
+
+viv_status sentence_read(const char *dir, json_t *config, struct error *err)
+{
+    json_t *modules, *module, *out;
+    size_t i;
+    viv_status status = read_json(dir, "", "modules.json", &modules, err);
+    if (status != VIV_OK || !modules)
+        return status;
+    out = json_pack("{s:b}", "normalize", 0);
+    if (!out)
+        status = error_nomem(err);
+    else if (!json_is_array(modules))
+        status = error_set(err, VIV_EFORMAT, "%s/modules.json: expected a list, found %s", dir, json_kind(modules));
+    json_array_foreach(modules, i, module) if (status == VIV_OK) status = read_module(dir, module, out, err);
+    if (status == VIV_OK && json_object_set(config, "sentence_transformers", out) != 0)
+        status = error_nomem(err);
+    json_decref(out);
+    json_decref(modules);
+    return status;
+}

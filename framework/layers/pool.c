@@ -1,0 +1,82 @@
+/* pool.c - y[r] = one vector of all rows of r's text: the first, the mean, the last
+ *
+ *   x, y:  [n_rows, dim]      every row of a text gets the same, so that whichever is asked for has it */
+#include "layers/layer.h"
+
+#include <string.h>
+
+enum pool_by { BY_CLS, BY_MEAN, BY_LAST };
+
+struct pool {
+    const viv_kernels *kernels;
+    uint64_t dim;
+    enum pool_by by;
+};
+
+static const viv_attr *const attrs[] = {
+    VIV_ATTR(VIV_ATTR_CHOICE, VIV_ATTR_REQUIRED, "by",
+             .doc = "the first row (that of [CLS]), the mean of all, the last row", .choices = "cls|mean|last"),
+    NULL};
+
+static viv_status infer(void *layer, viv_infer *b)
+{
+    struct pool *l = layer;
+    l->by = (enum pool_by)b->get_int(b, "by");
+    l->dim = b->out_dim = b->in_dims[0];
+    b->whole_sequences = 1;
+    return VIV_OK;
+}
+
+static viv_status cost(const void *layer, viv_cost *c)
+{
+    const struct pool *l = layer;
+    c->flops = l->by == BY_MEAN ? c->n_rows * l->dim : 0;
+    return VIV_OK;
+}
+
+static viv_status prepare(void *layer, viv_prepare *p)
+{
+    struct pool *l = layer;
+    l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    p->worker_workspace = l->dim * sizeof(float);
+    return VIV_OK;
+}
+
+static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
+{
+    (void)layer, (void)phase;
+    return e->n_spans;
+}
+
+static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
+{
+    const struct pool *l = layer;
+    float *y = e->scratch;
+    (void)phase;
+    for (uint64_t s = first; s < end; s++) {
+        const viv_span *span = e->spans[s];
+        const float *x = e->in[0] + span->first_row * l->dim;
+        memcpy(y, l->by == BY_LAST ? x + (span->n_rows - 1) * l->dim : x, l->dim * sizeof *y);
+        for (uint64_t r = 1; l->by == BY_MEAN && r < span->n_rows; r++)
+            l->kernels->add(y, y, x + r * l->dim, l->dim);
+        for (uint64_t j = 0; l->by == BY_MEAN && j < l->dim; j++)
+            y[j] /= (float)span->n_rows;
+        for (uint64_t r = 0; r < span->n_rows; r++)
+            memcpy(e->out + (span->first_row + r) * l->dim, y, l->dim * sizeof *y);
+    }
+    return VIV_OK;
+}
+
+const viv_layer_class layer_pool = {
+    .struct_size = sizeof(viv_layer_class),
+    .flags = VIV_LAYER_IN_PLACE,
+    .name = "pool",
+    .summary = "Gives each row one vector of its whole text.",
+    .attrs = attrs,
+    .instance_size = sizeof(struct pool),
+    .infer = infer,
+    .cost = cost,
+    .prepare = prepare,
+    .tasks = tasks,
+    .forward = forward,
+};

@@ -1,0 +1,30 @@
+/* params.h - the params of a model's spec, as they came out for this checkpoint, as a service: VIV_SERVICE_PARAMS.
+ * What a pipeline needs to know of a model, the spec declares under a name that all families share:
+ *
+ *   output           what a row of the graph's end is: "logits" (where it is not declared), "vectors", "scores"
+ *   pooling          "cls", "mean" or "last"; no value: a text has no vector of its own, only its tokens have
+ *   normalize        whether vectors of texts have length 1
+ *   max_seq_length   where texts are cut; no value: those that are too long are refused                        */
+#ifndef VIVARIUM_PARAMS_H
+#define VIVARIUM_PARAMS_H
+
+#include <vivarium/architecture.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VIV_SERVICE_PARAMS "viv.params/0"
+
+typedef struct viv_params {
+    uint32_t struct_size, flags;
+    /* The param's value; `otherwise` where the spec has no such param, or it has no value, or one of another type.
+     * [any] */
+    const char *(*get_word)(viv_model *model, const char *name, const char *otherwise);
+    int64_t (*get_int)(viv_model *model, const char *name, int64_t otherwise); /* integers and booleans */
+} viv_params;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

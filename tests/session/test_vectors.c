@@ -1,0 +1,319 @@
+/* Vectors: the encoders under tests/golden/ make of tokens and of texts what transformers makes of them, on any
+ * number of threads and whoever shares the step. */
+#include "testing.h"
+
+#include "base/json.h"
+#include "host/host.h"
+#include "session/model.h"
+
+#include <dirent.h>
+#include <math.h>
+
+enum { MAX_TOKENS = 512 };
+
+struct array {
+    float *data;
+    size_t rows, columns;
+};
+
+/* float32, C order, two dimensions: the header ends where its length says. data NULL: there is no such file. */
+static struct array read_npy(const char *directory, const char *name)
+{
+    struct array a = {0};
+    struct buf b = {0};
+    struct error err;
+    char path[4352];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (!file_exists(path))
+        return a;
+    ck_assert_int_eq(file_read(path, 1 << 24, &b, &err), VIV_OK);
+    size_t header = 10 + (size_t)(unsigned char)b.data[8] + 256 * (size_t)(unsigned char)b.data[9];
+    const char *shape = strstr(b.data + 10, "'shape': (");
+    ck_assert_ptr_nonnull(shape);
+    ck_assert_int_eq(sscanf(shape, "'shape': (%zu, %zu)", &a.rows, &a.columns), 2);
+    ck_assert_uint_eq(b.size - header, a.rows * a.columns * sizeof *a.data);
+    a.data = malloc(b.size - header);
+    memcpy(a.data, b.data + header, b.size - header);
+    buf_release(&b);
+    return a;
+}
+
+struct text {
+    int32_t tokens[MAX_TOKENS], types[MAX_TOKENS];
+    size_t n;
+};
+
+static void read_text(const char *directory, struct text *t)
+{
+    char path[4352];
+    json_t *root, *value;
+    struct error err;
+    size_t i;
+    snprintf(path, sizeof path, "%s/tokens.json", directory);
+    ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
+    json_array_foreach(json_object_get(root, "tokens"), i, value) t->tokens[i] = (int32_t)json_integer_value(value);
+    json_array_foreach(json_object_get(root, "types"), i, value) t->types[i] = (int32_t)json_integer_value(value);
+    t->n = json_array_size(json_object_get(root, "tokens"));
+    json_decref(root);
+}
+
+static struct host *host;
+static struct spec_world world;
+
+static viv_model *load(const char *directory, uint32_t n_threads)
+{
+    char path[4352];
+    struct error err;
+    viv_model *m;
+    snprintf(path, sizeof path, "%s/model.gguf", directory);
+    const struct model_options options = {.host = host_viv(host),
+                                          .world = &world,
+                                          .find_scheduler = host_scheduler,
+                                          .find_ctx = host,
+                                          .scheduler = n_threads ? "parallel" : "serial",
+                                          .n_threads = n_threads,
+                                          .state_dtype = -1};
+    viv_status status = model_open(&options, file_exists(path) ? path : directory, &m, &err);
+    ck_assert_msg(status == VIV_OK, "%s", err.text);
+    ck_assert_msg(model_load(m, &err) == VIV_OK, "%s", err.text);
+    return m;
+}
+
+static struct sequence *begin(viv_model *m)
+{
+    struct sequence *s;
+    struct error err;
+    ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
+    return s;
+}
+
+static uint8_t want_all[MAX_TOKENS];
+
+static viv_rows rows_of(struct sequence *s, const struct text *t, size_t first, size_t n)
+{
+    memset(want_all, 1, sizeof want_all);
+    return (viv_rows){.struct_size = sizeof(viv_rows),
+                      .sequence = s,
+                      .n_rows = n,
+                      .tokens = t->tokens + first,
+                      .want = want_all,
+                      .types = t->types + first};
+}
+
+/* The graph's end for all rows of one text, [n, dim]; malloc'ed. */
+static float *outputs_of(viv_model *m, const struct text *t, size_t first, size_t n)
+{
+    struct error err;
+    struct sequence *s = begin(m);
+    const viv_rows rows = rows_of(s, t, first, n);
+    const viv_rows *const list[] = {&rows};
+    const float *outputs;
+    uint64_t n_outputs, bytes = n * model_output_dim(m) * sizeof(float);
+    ck_assert_msg(model_step(m, list, 1, NULL, &outputs, &n_outputs, &err) == VIV_OK, "%s", err.text);
+    ck_assert_uint_eq(n_outputs, n);
+    float *out = malloc(bytes);
+    memcpy(out, outputs, bytes);
+    sequence_destroy(s);
+    return out;
+}
+
+static void check_near(const char *name, const char *what, const float *got, const float *expected, size_t n)
+{
+    double largest = 0, worst = 0, dot = 0, a = 0, b = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = fmax(largest, fabs((double)expected[i]));
+        worst = fmax(worst, fabs((double)got[i] - (double)expected[i]));
+        dot += (double)got[i] * (double)expected[i];
+        a += (double)got[i] * (double)got[i];
+        b += (double)expected[i] * (double)expected[i];
+    }
+    ck_assert_msg(worst <= 1e-4 * largest, "%s, %s: %g of the largest away", name, what, worst / largest);
+    ck_assert_msg(dot / sqrt(a * b) > 0.99999, "%s, %s: cosine %g", name, what, dot / sqrt(a * b));
+}
+
+/* --- a request, as `viv embed` makes it -------------------------------------------------------------------------
+ */
+
+static viv_status take_vector(const viv_sink *sink, const viv_event *event)
+{
+    struct array *a = sink->ctx;
+    if (event->kind != VIV_EVENT_VECTOR)
+        return VIV_OK;
+    a->data = realloc(a->data, (a->rows + 1) * event->dim * sizeof(float));
+    memcpy(a->data + a->rows++ * event->dim, event->vector, event->dim * sizeof(float));
+    a->columns = event->dim;
+    return VIV_OK;
+}
+
+static struct array embed(viv_model *m, const struct text *t, uint32_t pooling)
+{
+    struct array a = {0};
+    struct error err;
+    const viv_architecture_class *class;
+    void *instance;
+    const viv_part part = {
+        .struct_size = sizeof part, .kind = VIV_PART_TOKENS, .data = t->tokens, .size = t->n * sizeof *t->tokens};
+    const viv_part *const parts[] = {&part};
+    const viv_message message = {.struct_size = sizeof message, .n_parts = 1, .parts = parts};
+    const viv_message *const messages[] = {&message, &message};
+    const viv_request request = {.struct_size = sizeof request,
+                                 .n_messages = 2,
+                                 .messages = messages,
+                                 .task = VIV_TASK_EMBED,
+                                 .pooling = pooling};
+    const viv_sink sink = {.struct_size = sizeof sink, .ctx = &a, .emit = take_vector};
+    ck_assert_int_eq(host_architecture(host, spec_architecture(model_spec(m)), &class, &err), VIV_OK);
+    ck_assert_int_eq(class->open(host_viv(host), m, &instance), VIV_OK);
+    ck_assert_int_eq(class->run(instance, &request, &sink), VIV_OK);
+    class->close(instance);
+    return a;
+}
+
+/* Types of tokens do not come with a request for tokens: those of a text alone are 0. */
+static bool is_a_pair(const struct text *t)
+{
+    return t->types[t->n - 1] != 0;
+}
+
+static void check_embed(const char *name, viv_model *m, const struct text *t, const struct array *vectors,
+                        const struct array *pooled)
+{
+    if (is_a_pair(t))
+        return;
+    struct array a = embed(m, t, VIV_POOLING_NONE);
+    ck_assert_uint_eq(a.rows, 2 * t->n);
+    for (size_t i = 0; i < 2; i++)
+        check_near(name, "each token", a.data + i * t->n * a.columns, vectors->data, t->n * a.columns);
+    free(a.data);
+    a = embed(m, t, VIV_POOLING_DECLARED);
+    ck_assert_uint_eq(a.rows, 2);
+    for (size_t i = 0; i < 2; i++)
+        check_near(name, "the text", a.data + i * a.columns, pooled->data, a.columns);
+    free(a.data);
+}
+
+/* --- the cases
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void check_reference(const char *name, const char *directory)
+{
+    struct text t = {0};
+    read_text(directory, &t);
+    struct array vectors = read_npy(directory, "vectors.npy"), pooled = read_npy(directory, "pooled.npy"),
+                 scores = read_npy(directory, "scores.npy");
+    viv_model *m = load(directory, 0);
+    float *got = outputs_of(m, &t, 0, t.n);
+    size_t dim = model_output_dim(m);
+    if (vectors.data) {
+        ck_assert_uint_eq(vectors.columns, dim);
+        check_near(name, "vectors", got, vectors.data, t.n * dim);
+        check_embed(name, m, &t, &vectors, &pooled);
+    } else {
+        ck_assert_uint_eq(scores.columns, dim);
+        check_near(name, "scores", got + (t.n - 1) * dim, scores.data, dim);
+    }
+    model_close(m);
+    free(got);
+    free(vectors.data);
+    free(pooled.data);
+    free(scores.data);
+}
+
+/* The same bits on one thread and on three, alone and with others in the step. */
+static void check_bits(const char *name, const char *directory)
+{
+    struct text t = {0};
+    struct error err;
+    read_text(directory, &t);
+    viv_model *m = load(directory, 0);
+    size_t row = model_output_dim(m) * sizeof(float);
+    float *whole = outputs_of(m, &t, 0, t.n), *part = outputs_of(m, &t, 3, 17);
+    model_close(m);
+    m = load(directory, 3);
+    float *other = outputs_of(m, &t, 0, t.n);
+    ck_assert_msg(memcmp(whole, other, t.n * row) == 0, "%s: other bits on 3 threads", name);
+    const viv_rows a = rows_of(begin(m), &t, 3, 17), b = rows_of(begin(m), &t, 0, t.n);
+    const viv_rows *const list[] = {&a, &b};
+    const float *outputs;
+    uint64_t n_outputs;
+    ck_assert_msg(model_step(m, list, 2, NULL, &outputs, &n_outputs, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(memcmp(outputs, part, 17 * row) == 0, "%s: other bits in company", name);
+    ck_assert_msg(memcmp(outputs + 17 * row / sizeof(float), whole, t.n * row) == 0, "%s: other bits in company",
+                  name);
+    sequence_destroy(a.sequence);
+    sequence_destroy(b.sequence);
+    model_close(m);
+    free(whole);
+    free(part);
+    free(other);
+}
+
+static void for_each_case(void (*check)(const char *name, const char *directory))
+{
+    struct error err;
+    char program[4096], directory[4096], path[4352];
+    size_t n = 0;
+    snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
+    const struct host_options options = {.program = program};
+    ck_assert_msg(host_create(&options, &host, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(host_layers(host, &world.layers, &err) == VIV_OK, "%s", err.text);
+    world.directories = host_spec_directories(host);
+    DIR *d = opendir(source_path("tests/golden"));
+    ck_assert_ptr_nonnull(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        snprintf(directory, sizeof directory, "%s/%s", source_path("tests/golden"), e->d_name);
+        snprintf(path, sizeof path, "%s/vectors.npy", directory);
+        bool is = file_exists(path);
+        snprintf(path, sizeof path, "%s/scores.npy", directory);
+        if (!is && !file_exists(path))
+            continue;
+        check(e->d_name, directory);
+        n++;
+    }
+    closedir(d);
+    host_destroy(host);
+    ck_assert_uint_ge(n, 4);
+}
+
+TEST(vectors__tokens_texts_and_scores_are_those_of_transformers)
+{
+    for_each_case(check_reference);
+}
+END_TEST
+
+TEST(vectors__bits_do_not_depend_on_threads_or_who_shares_the_step)
+{
+    for_each_case(check_bits);
+}
+END_TEST
+
+/* What reads in both directions cannot take a text in pieces: it would have answered before it knew all. */
+static void check_pieces(const char *name, const char *directory)
+{
+    struct text t = {0};
+    struct error err;
+    const float *outputs;
+    uint64_t n_outputs;
+    read_text(directory, &t);
+    viv_model *m = load(directory, 0);
+    struct sequence *s = begin(m);
+    const viv_rows a = rows_of(s, &t, 0, 5), b = rows_of(s, &t, 5, 5);
+    const viv_rows *const first[] = {&a}, *const second[] = {&b};
+    ck_assert_msg(model_step(m, first, 1, NULL, &outputs, &n_outputs, &err) == VIV_OK, "%s", err.text);
+    viv_status status = model_step(m, second, 1, NULL, &outputs, &n_outputs, &err);
+    bool whole = model_graph(m)->whole_sequences;
+    ck_assert_msg(whole == (strstr(name, "qwen3") == NULL), "%s", name);
+    ck_assert_int_eq(status, whole ? VIV_EUNSUPPORTED : VIV_OK);
+    sequence_destroy(s);
+    model_close(m);
+}
+
+TEST(vectors__a_text_read_in_both_directions_does_not_come_in_pieces)
+{
+    for_each_case(check_pieces);
+}
+END_TEST
+
+TESTS(vectors__tokens_texts_and_scores_are_those_of_transformers,
+      vectors__bits_do_not_depend_on_threads_or_who_shares_the_step,
+      vectors__a_text_read_in_both_directions_does_not_come_in_pieces)
