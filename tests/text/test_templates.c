@@ -1,0 +1,123 @@
+/* Chat templates: the cases of Hugging Face's JavaScript library (shared data), those of Jinja itself (jinja.json,
+ * by make/templates.py), and what must be refused. */
+#include "testing.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "text/template.h"
+
+static const struct tm july = {.tm_mday = 10, .tm_mon = 6, .tm_year = 125, .tm_wday = 4, .tm_yday = 190};
+
+static unsigned check(const char *name, enum template_values values, json_t *template, json_t *data,
+                      json_t *expected)
+{
+    const struct template_options options = {.name = name, .values = values, .now = &july};
+    struct buf out = {0};
+    struct error err = {0};
+    viv_status status =
+        template_render(&options, json_string_value(template), json_string_length(template), data, &out, &err);
+    bool raises = json_is_null(expected);
+    bool same = raises ? status != VIV_OK
+                       : status == VIV_OK && out.size == json_string_length(expected) &&
+                             memcmp(buf_text(&out), json_string_value(expected), out.size) == 0;
+    if (!same)
+        fprintf(stderr, "%s\n template %s\n expected %s\n found    %s\n", name, json_string_value(template),
+                raises ? "an error" : json_string_value(expected), status == VIV_OK ? buf_text(&out) : err.text);
+    buf_release(&out);
+    return !same;
+}
+
+static void check_file(const char *path, enum template_values values, const char *template, const char *data,
+                       const char *expected, const char *has_function, size_t at_least)
+{
+    json_t *cases, *c;
+    struct error err;
+    struct buf text = {0};
+    size_t i, n = 0;
+    unsigned wrong = 0;
+    if (!path)
+        return;
+    ck_assert_int_eq(file_read(path, 1 << 24, &text, &err), VIV_OK);
+    /* a NUL in a key is more than our JSON library holds: another control character stands for it on both sides */
+    for (char *nul; (nul = strstr(text.data, "\\u0000"));)
+        nul[5] = '1';
+    ck_assert_msg(json_parse(path, text.data, text.size, &cases, &err) == VIV_OK, "%s", err.text);
+    buf_release(&text);
+    json_array_foreach(cases, i, c)
+    {
+        if (has_function && json_is_true(json_object_get(c, has_function)))
+            continue;
+        wrong += check(json_string_value(json_object_get(c, "name")), values, json_object_get(c, template),
+                       json_object_get(c, data), json_object_get(c, expected));
+        n++;
+    }
+    json_decref(cases);
+    ck_assert_uint_eq(wrong, 0);
+    ck_assert_uint_ge(n, at_least);
+}
+
+TEST(templates__render_as_the_javascript_library_does)
+{
+    check_file(shared_path("chat-templates/jinja-units.json"), TEMPLATE_JSON, "template", "context", "expected",
+               "context_has_function", 150);
+}
+END_TEST
+
+TEST(templates__of_published_models_render)
+{
+    check_file(shared_path("chat-templates/rendered.json"), TEMPLATE_JSON, "chat_template", "data", "target",
+               "data_has_function", 25);
+}
+END_TEST
+
+/* By Jinja itself, with the settings of transformers. */
+TEST(templates__render_as_python_does)
+{
+    check_file(source_path("tests/golden/jinja.json"), TEMPLATE_PYTHON, "template", "data", "expected", NULL, 200);
+}
+END_TEST
+
+static void refuse(const char *template, const char *sentence)
+{
+    const struct template_options options = {.name = "t"};
+    struct buf out = {0};
+    struct error err = {0};
+    json_t *data = json_pack("{s:s, s:[i,i]}", "text", "abc", "list", 1, 2);
+    viv_status status = template_render(&options, template, strlen(template), data, &out, &err);
+    ck_assert_msg(status != VIV_OK, "%s gives %s", template, buf_text(&out));
+    ck_assert_msg(strstr(err.text, sentence), "%s: expected %s, found %s", template, sentence, err.text);
+    ck_assert_uint_eq(out.size, 0);
+    json_decref(data);
+    buf_release(&out);
+}
+
+TEST(templates__refuse_with_the_line_and_a_reason)
+{
+    refuse("a\n{{ x", "t:2: a tag without its closing '}}'");
+    refuse("{% if %}", "t:1: expected a value, found '%}'");
+    refuse("{% for x in list %}", "t:1: expected endfor, and the template ends");
+    refuse("{{ text | nope }}", "t:1: there is no filter 'nope'");
+    refuse("{{ text is nope }}", "t:1: there is no test 'nope'");
+    refuse("{% include 'x' %}", "t:1: there is no statement 'include'");
+    refuse("\n\n{{ gone.away }}", "t:3: 'gone' is undefined, and has no 'away'");
+    refuse("{{ text + 1 }}", "`+` cannot be done with a text and an integer");
+    refuse("{{ raise_exception('no ' ~ text) }}", "t:1: no abc");
+    refuse("{{ list.append(3) }}", "a template cannot change a list");
+    refuse("{{ 1 / 0 }}", "division by zero");
+    refuse("{{ range(10000000) | length }}", "a range of 10000000 numbers");
+    refuse("{{ 'ab' * 999999999999 }}", "repeated");
+    refuse("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "the template");
+    refuse("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "deep");
+    refuse("{{ 9223372036854775807 + 1 }}", "beyond 64 bits");
+    refuse("{% break %}", "break outside of a loop");
+    refuse("{{ ().__class__ }}{{ ''.__class__.__mro__ }}", "undefined");
+    refuse("{{ '\xff' }}", "not UTF-8");
+    char deep[4096] = "{{ ";
+    memset(deep + 3, '(', 3000);
+    strcat(deep, "1 }}");
+    refuse(deep, "deep");
+}
+END_TEST
+
+TESTS(templates__refuse_with_the_line_and_a_reason, templates__render_as_python_does,
+      templates__render_as_the_javascript_library_does, templates__of_published_models_render)
