@@ -1,0 +1,207 @@
+/* viv render - from messages to the text that a model continues, by its chat template. */
+#include "base/file.h"
+#include "cli/input.h"
+#include "cli/open.h"
+#include "text/chat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct render_options {
+    struct common common;
+    const char *template, *tools, *name, *values, *now;
+    struct string_list variables;
+    bool no_generation_prompt, json;
+};
+
+#define OPT(field) offsetof(struct render_options, field)
+static const struct option table[] = {
+    {"template", 't', OPTION_STRING, OPT(template), "FILE",
+     "a template by itself, instead of a model's: then the one word is its data, an object of variables", 0, 0,
+     NULL},
+    {"tools", 0, OPTION_STRING, OPT(tools), "FILE", "a JSON list of the tools that the model may call", 0, 0, NULL},
+    {"template-name", 0, OPTION_STRING, OPT(name), "NAME", "which of the model's templates, where it has several",
+     0, 0, NULL},
+    {"no-generation-prompt", 0, OPTION_FLAG, OPT(no_generation_prompt), NULL,
+     "end after the last message, without what makes the model answer", 0, 0, NULL},
+    {"var", 0, OPTION_STRINGS, OPT(variables), "NAME=VALUE",
+     "a further variable of the template: JSON, or else a text; may be repeated", 0, 0, NULL},
+    {"values", 0, OPTION_CHOICE, OPT(values), "STYLE",
+     "how true, none and lists print: as Python's str(), which models were trained with (default), or as JSON, as "
+     "JavaScript's library does (default with --template)",
+     0, 0, "python|json"},
+    {"now", 0, OPTION_STRING, OPT(now), "DATE", "what the template takes for today: 2025-07-10", 0, 0, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "one JSON object: {\"text\": ...}", 0, 0, NULL},
+    {0}};
+
+static const uint64_t LONGEST = 64u << 20;
+
+static viv_status read_json(const char *path, json_t **out, struct error *err)
+{
+    struct buf text = {0};
+    bool piped = strcmp(path, "-") == 0;
+    viv_status status = piped ? read_stdin(LONGEST, &text, err) : file_read(path, LONGEST, &text, err);
+    if (status == VIV_OK)
+        status = json_parse(piped ? "standard input" : path, buf_text(&text), text.size, out, err);
+    buf_release(&text);
+    return status;
+}
+
+static viv_status put(json_t *data, const char *name, json_t *value, struct error *err)
+{
+    return json_object_set_new(data, name, value) == 0 ? VIV_OK : error_nomem(err);
+}
+
+/* --var name=value */
+static viv_status put_variable(json_t *data, const char *word, struct error *err)
+{
+    const char *equals = strchr(word, '=');
+    json_t *value = NULL;
+    struct error ignored;
+    if (!equals || equals == word)
+        return error_set(err, VIV_EINVAL, "--var wants NAME=VALUE, found '%s'", word);
+    char *name = strndup(word, (size_t)(equals - word));
+    if (!name)
+        return error_nomem(err);
+    if (json_parse("--var", equals + 1, strlen(equals + 1), &value, &ignored) != VIV_OK)
+        value = json_string(equals + 1);
+    viv_status status = put(data, name, value, err);
+    free(name);
+    return status;
+}
+
+/* Messages are a list, or an object that has them among other variables. */
+static viv_status read_data(const struct render_options *o, const char *path, json_t **out, struct error *err)
+{
+    json_t *given = NULL, *tools = NULL;
+    viv_status status = read_json(path, &given, err);
+    *out = NULL;
+    if (status == VIV_OK && json_is_array(given) && !o->template)
+        *out = json_pack("{s:O}", "messages", given);
+    else if (status == VIV_OK && json_is_object(given))
+        *out = json_incref(given);
+    else if (status == VIV_OK)
+        status = error_set(err, VIV_EFORMAT, "%s: expected %s, found %s", path,
+                           o->template ? "an object of variables" : "a list of messages", json_kind(given));
+    json_decref(given);
+    if (status == VIV_OK && !*out)
+        status = error_nomem(err);
+    if (status == VIV_OK && !o->template && !json_is_array(json_object_get(*out, "messages")))
+        status = error_set(err, VIV_EFORMAT, "%s has no list of 'messages'", path);
+    if (status == VIV_OK && o->tools)
+        status = read_json(o->tools, &tools, err);
+    if (status == VIV_OK && tools && !json_is_array(tools))
+        status = error_set(err, VIV_EFORMAT, "%s: expected a list of tools, found %s", o->tools, json_kind(tools));
+    if (status == VIV_OK && tools)
+        status = put(*out, "tools", json_incref(tools), err);
+    for (size_t i = 0; status == VIV_OK && i < o->variables.n; i++)
+        status = put_variable(*out, o->variables.items[i], err);
+    json_decref(tools);
+    return status;
+}
+
+/* What transformers passes, too, when it is not said. */
+static viv_status put_defaults(const struct render_options *o, json_t *data, struct error *err)
+{
+    viv_status status = VIV_OK;
+    if (o->no_generation_prompt)
+        status = put(data, "add_generation_prompt", json_false(), err);
+    else if (!json_object_get(data, "add_generation_prompt"))
+        status = put(data, "add_generation_prompt", json_true(), err);
+    if (status == VIV_OK && !json_object_get(data, "tools"))
+        status = put(data, "tools", json_null(), err);
+    if (status == VIV_OK && !json_object_get(data, "documents"))
+        status = put(data, "documents", json_null(), err);
+    return status;
+}
+
+/* The template of a model: of a checkpoint, or of the one that a spec names. */
+static viv_status render_model(const struct render_options *o, const char *name, const struct template_options *how,
+                               json_t *data, struct buf *out, struct error *err)
+{
+    struct opened opened = {0};
+    struct chat_template t = {0};
+    const struct tokenizer *tokenizer = NULL;
+    viv_status status = open_model(&opened, &o->common, name, err);
+    const struct checkpoint *c = status == VIV_OK ? model_checkpoint(opened.model) : NULL;
+    if (status == VIV_OK && !c)
+        status = error_set(err, VIV_ENOTFOUND, "%s has no weights, and no chat template with them", name);
+    if (status == VIV_OK && strcmp(c->format->names, "gguf") == 0)
+        status = model_tokenizer(opened.model, &tokenizer, err);
+    if (status == VIV_OK)
+        status = chat_template_open(c, tokenizer, o->name, json_is_array(json_object_get(data, "tools")), &t, err);
+    if (status == VIV_OK)
+        status = put_defaults(o, data, err);
+    if (status == VIV_OK)
+        status = chat_render(&t, how, data, out, err);
+    chat_template_close(&t);
+    close_opened(&opened, VIV_OK, err);
+    return status;
+}
+
+static viv_status render_file(const char *path, const struct template_options *how, json_t *data, struct buf *out,
+                              struct error *err)
+{
+    struct template_options named = *how;
+    struct buf source = {0};
+    named.name = path;
+    viv_status status = file_read(path, LONGEST, &source, err);
+    if (status == VIV_OK)
+        status = template_render(&named, buf_text(&source), source.size, data, out, err);
+    buf_release(&source);
+    return status;
+}
+
+static int render(const struct arguments *a)
+{
+    const struct render_options *o = a->options;
+    struct buf text = {0};
+    struct error err = {0};
+    struct tm now = {.tm_isdst = -1};
+    json_t *data = NULL;
+    if (a->n_words != (o->template ? 1 : 2))
+        return usage_error("render", o->template ? "with --template, one file of data is expected"
+                                                 : "a model and a file of messages are expected");
+    if (o->now) {
+        const char *end = strptime(o->now, "%Y-%m-%d", &now);
+        if (!end || *end)
+            return usage_error("render", "--now wants a date such as 2025-07-10, found '%s'", o->now);
+        mktime(&now);
+    }
+    const char *values = o->values ? o->values : o->template ? "json" : "python";
+    const struct template_options how = {.values = values[0] == 'j' ? TEMPLATE_JSON : TEMPLATE_PYTHON,
+                                         .now = o->now ? &now : NULL};
+    viv_status status = read_data(o, a->words[a->n_words - 1], &data, &err);
+    if (status == VIV_OK)
+        status = o->template ? render_file(o->template, &how, data, &text, &err)
+                             : render_model(o, a->words[0], &how, data, &text, &err);
+    if (status == VIV_OK && o->json)
+        status = print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, &err);
+    else if (status == VIV_OK)
+        fwrite(buf_text(&text), 1, text.size, stdout);
+    json_decref(data);
+    buf_release(&text);
+    return status == VIV_OK ? EXIT_DONE : fail(&err);
+}
+
+static const struct render_options defaults = {0};
+
+const struct command command_render = {
+    .name = "render",
+    .summary = "the text that a chat template makes of messages",
+    .words = "MODEL [MESSAGES]",
+    .text = "Prints what a model would be given for a conversation: a JSON file of messages, [{\"role\": \"user\", "
+            "\"content\": \"Hello\"}, ...], or an object with \"messages\" and further variables. Nothing is "
+            "added, not "
+            "even a line feed at the end.\n"
+            "With --template, any Jinja template is rendered with a JSON object of variables.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof(struct render_options),
+    .examples = "viv render ./my-checkpoint messages.json\n"
+                "viv render ./my-checkpoint messages.json --tools tools.json\n"
+                "viv render --template chat.jinja data.json",
+    .group = GROUP_LOOK,
+    .models = true,
+    .main = render,
+};

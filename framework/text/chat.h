@@ -1,0 +1,30 @@
+/* chat.h - a checkpoint's chat template: from messages to the text that the model was trained to continue.
+ *
+ * Where it comes from, first found wins, as transformers reads them: chat_template.jinja and
+ * chat_templates/NAME.jinja, chat_template.json, tokenizer_config.json (one template, or a list of named ones); in
+ * GGUF files tokenizer.chat_template and tokenizer.chat_template.NAME. */
+#ifndef TEXT_CHAT_H
+#define TEXT_CHAT_H
+
+#include "formats/checkpoint.h"
+#include "text/template.h"
+#include "text/tokenizer.h"
+
+struct chat_template {
+    struct buf source;
+    char *where;    /* for errors: "model/tokenizer_config.json: chat_template" */
+    json_t *tokens; /* "bos_token": "<s>", ... */
+};
+
+/* The template called `name`; NULL: "tool_use" where there are tools and such a template, else the default. A
+ * checkpoint without one is VIV_ENOTFOUND and says where was looked. */
+viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer *t, const char *name,
+                              bool has_tools, struct chat_template *out, struct error *err);
+void chat_template_close(struct chat_template *t); /* accepts a zeroed struct */
+
+/* What is said: `data` holds messages, and perhaps tools, documents, add_generation_prompt and further variables of
+ * the template; its special tokens are added. */
+viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
+                       struct buf *out, struct error *err);
+
+#endif
