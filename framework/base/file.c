@@ -132,11 +132,30 @@ viv_status file_map_open(struct file_map *map, const char *path, struct error *e
             *map = (struct file_map){0};
         } else {
             map->data = data;
+            map->fd = fd;
             guard_add(map);
+            return VIV_OK;
         }
     }
     close(fd);
     return status;
+}
+
+viv_status file_map_read(const struct file_map *map, uint64_t at, uint64_t n, void *out, struct error *err)
+{
+    for (uint64_t done = 0; done < n;) {
+        ssize_t got = pread(map->fd, (char *)out + done, n - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_set(err, VIV_EIO, "%s: %" PRIu64 " bytes at %" PRIu64 " cannot be read: %s", map->path, n,
+                             at, strerror(errno));
+        if (got == 0)
+            return error_set(err, VIV_EIO, "%s: the file shrank while it was in use: it ends before %" PRIu64,
+                             map->path, at + n);
+        done += (uint64_t)got;
+    }
+    return VIV_OK;
 }
 
 void file_map_close(struct file_map *map)
@@ -147,8 +166,10 @@ void file_map_close(struct file_map *map)
         atomic_store(&g->path, NULL);
         atomic_store(&g->begin, 0);
     }
-    if (map->data)
+    if (map->data) {
         munmap((void *)map->data, map->size);
+        close(map->fd);
+    }
     free(map->path);
     *map = (struct file_map){0};
 }

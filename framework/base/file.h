@@ -13,11 +13,14 @@ struct file_map {
     const unsigned char *data; /* NULL for an empty file */
     uint64_t size;
     char *path;
+    int fd; /* of this very file, whatever has taken its name since; none of an empty one */
 };
 
 /* Only regular files are opened: a directory, a FIFO or a device is refused by name, without waiting on it. */
 viv_status file_map_open(struct file_map *map, const char *path, struct error *err);
 void file_map_close(struct file_map *map);
+/* Copies bytes [at, at + n) of the file as it is now, past the mapping. [any thread] */
+viv_status file_map_read(const struct file_map *map, uint64_t at, uint64_t n, void *out, struct error *err);
 
 /* A file that shrinks while it is mapped would end the process by SIGBUS. Once a program has called this, such
  * a page reads as zeros instead, and file_map_broken says so of the file. Installs a SIGBUS handler that passes

@@ -129,9 +129,10 @@ static viv_status count_costs(struct bench *b, struct error *err)
         uint64_t elems = 0, bytes = 0;
         status = graph_node_cost(n, 1, context, &cost);
         for (uint32_t w = 0; w < n->n_weights; w++) {
-            const viv_tensor *t = bindings[n->weights[w].weight].tensor;
+            const struct binding *binding = &bindings[n->weights[w].weight];
+            const viv_tensor *t = binding->tensor;
             elems += n->weights[w].elems;
-            bytes += t ? t->nbytes : 0;
+            bytes += t ? binding->bytes : 0;
             if (t && t->dtype < 128 && (of_type[t->dtype] += n->weights[w].elems) > best) {
                 best = of_type[t->dtype];
                 b->products = dtype_get(t->dtype)->name;

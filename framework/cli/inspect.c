@@ -50,7 +50,7 @@ static viv_status count_params(struct view *v, struct error *err)
                 continue;
             counted[at] = true;
             v->n_params += w->elems;
-            v->weight_bytes += b ? b->tensor->nbytes : 0;
+            v->weight_bytes += b ? b->bytes : 0;
         }
     free(counted);
     return VIV_OK;
@@ -190,7 +190,7 @@ static viv_status print_tensors(const struct view *v, struct error *err)
         columns_add(&c, "%s", t ? t->name : w->n_names ? w->names[0] : w->key);
         columns_add(&c, "%s", dims_of(w, shape));
         columns_add(&c, "%s", t ? dtype_get(t->dtype)->name : v->bindings ? "absent" : "");
-        columns_add(&c, "%s", t ? human_bytes(t->nbytes).text : "");
+        columns_add(&c, "%s", t ? human_bytes(v->bindings[i].bytes).text : "");
     }
     return columns_print(&c, 2, err);
 }
@@ -288,7 +288,7 @@ static json_t *tensors_json(const struct view *v)
                                                   : w->n_names ? w->names[0]
                                                                : NULL),
                                         "shape", shape, "type", json_word(t ? dtype_get(t->dtype)->name : NULL),
-                                        "bytes", t ? json_integer((json_int_t)t->nbytes) : json_null()));
+                                        "bytes", t ? json_integer((json_int_t)v->bindings[i].bytes) : json_null()));
     }
     return list;
 }

@@ -64,6 +64,7 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
                                           .scheduler = common->scheduler,
                                           .n_threads = (uint32_t)common->threads,
                                           .context = (uint64_t)common->context,
+                                          .slice_budget = common->expert_memory,
                                           .state_dtype = !type                      ? -1
                                                          : strcmp(type, "f32") == 0 ? VIV_F32
                                                                                     : VIV_F16,

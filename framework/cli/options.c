@@ -7,6 +7,7 @@
 #include "base/near.h"
 #include "cli/cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,6 +25,11 @@ const struct option common_options[] = {
      1 << 30, NULL},
     {"state-type", 0, OPTION_CHOICE, COMMON(state_type), "TYPE",
      "f32 or f16: what is kept of each token; f32 where the weights are f32, else f16", 0, 0, "f32|f16"},
+    {"expert-memory", 0, OPTION_SIZE, COMMON(expert_memory), "SIZE",
+     "keep at most SIZE (such as 4GiB) of the weights of experts in memory, and read others from the file when "
+     "they "
+     "are chosen",
+     0, 0, NULL},
     {"kernels", 0, OPTION_CHOICE, COMMON(kernels), "KIND",
      "exact: the same numbers in any batch; fastest: OpenBLAS for f32 products of many rows, where it is faster", 0,
      0, "exact|fastest"},
@@ -132,6 +138,26 @@ static int set_float(const struct command *command, const struct option *o, cons
     return ARGUMENTS_OK;
 }
 
+/* "4GiB", "512M", "1.5g", "4096": K, M, G and T are powers of 1024. */
+static int set_size(const struct command *command, const struct option *o, const char *text, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    bool fits = end != text && !errno && value > 0;
+    if (fits && unit) {
+        value = ldexp(value, 10 * (int)(unit - units + 1));
+        end += 1 + (end[1] == 'i');
+    }
+    end += *end == 'B';
+    if (!fits || *end || value < 1 || value > 0x1p60)
+        return usage_error(command->name, "--%s takes a size such as 4GiB or 512M, not '%s'", o->name, text);
+    *out = (uint64_t)value;
+    return ARGUMENTS_OK;
+}
+
 static int add_ids(const struct command *command, const struct option *o, const char *text, struct id_list *list)
 {
     for (const char *at = text;; at++) {
@@ -176,6 +202,8 @@ static int set_value(const struct command *command, const struct option *o, cons
         return set_int(command, o, text, field);
     case OPTION_FLOAT:
         return set_float(command, o, text, field);
+    case OPTION_SIZE:
+        return set_size(command, o, text, field);
     case OPTION_CHOICE:
         if (!is_choice(o->choices, text))
             return usage_error(command->name, "--%s takes one of %s, not '%s'", o->name, o->choices, text);
@@ -314,24 +342,17 @@ static void print_wrapped(const char *text, int indent, int column)
 {
     while (*text) {
         int n = (int)strcspn(text, " \n");
-        if (column + n > HELP_WIDTH && column > indent) {
-            printf("\n%*s", indent, "");
-            column = indent;
-        }
         printf("%.*s", n, text);
         column += n;
         text += n;
-        if (*text == '\n') {
+        if (!*text)
+            break;
+        bool ends = *text++ == '\n' || column + 1 + (int)strcspn(text, " \n") > HELP_WIDTH;
+        if (ends)
             printf("\n%*s", indent, "");
-            column = indent;
-            text++;
-        } else if (*text == ' ') {
-            text++;
-            if (*text && column + 1 + (int)strcspn(text, " \n") <= HELP_WIDTH) {
-                putchar(' ');
-                column++;
-            }
-        }
+        else
+            putchar(' ');
+        column = ends ? indent : column + 1;
     }
     putchar('\n');
 }

@@ -12,6 +12,7 @@ enum option_kind {
     OPTION_FLAG,    /* bool */
     OPTION_INT,     /* int64_t */
     OPTION_FLOAT,   /* double */
+    OPTION_SIZE,    /* uint64_t bytes: "4GiB" */
     OPTION_STRING,  /* const char * */
     OPTION_CHOICE,  /* const char *: one of the words of `choices` */
     OPTION_STRINGS, /* struct string_list: may be said several times */
@@ -51,6 +52,7 @@ struct common {
     struct string_list plugin_path;
     const char *scheduler, *kernels, *state_type;
     int64_t threads, context;
+    uint64_t expert_memory; /* 0: not said */
 };
 #define COMMON_DEFAULTS                                                                                            \
     {                                                                                                              \

@@ -92,7 +92,7 @@ static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
     return shape_text(shape, n, out);
 }
 
-static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
+static viv_status want(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)
 {
     struct inference *in = b->ctx;
     const struct attr_value *a = attr_in(b, attr);
@@ -100,13 +100,19 @@ static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, con
         return VIV_OK;
     const struct weight *w = &in->graph->expansion->weights[a->value.i];
     bool fits = w->n_dims == ndim;
+    char sentence[512], expected[128], found[128];
     for (uint32_t i = 0; fits && i < ndim; i++)
         fits = dims[i] == 0 || dims[i] == w->dims[i];
     if (!fits) {
-        char sentence[512], expected[128], found[128];
         snprintf(sentence, sizeof sentence, "weight '%s' (%s): the layer needs %s, the spec says %s", w->key, attr,
                  dims_text(dims, ndim, expected), dims_text(w->dims, w->n_dims, found));
         return fail(b, VIV_ESHAPE, sentence);
+    }
+    if (w->n_slices && !sliced) {
+        snprintf(sentence, sizeof sentence,
+                 "weight '%s' (%s) is %u tensors apart, the layer needs them joined: `transform: [stack: 0]`",
+                 w->key, attr, w->n_slices);
+        return fail(b, VIV_EINVAL, sentence);
     }
     for (uint32_t i = 0; i < in->node->n_weights; i++)
         if (strcmp(in->weights[i].attr, attr) == 0)
@@ -117,8 +123,20 @@ static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, con
     for (uint32_t i = 0; i < ndim; i++)
         if (!size_mul(elems, w->dims[i], &elems) || elems > (uint64_t)1 << 48)
             return fail(b, VIV_ELIMIT, "a weight of more than 2^48 elements");
-    in->weights[in->node->n_weights++] = (struct graph_weight){a->name, (uint32_t)a->value.i, elems};
+    in->weights[in->node->n_weights++] = (struct graph_weight){a->name, (uint32_t)a->value.i, elems, sliced};
     return VIV_OK;
+}
+
+static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
+{
+    return want(b, attr, ndim, dims, false);
+}
+
+static viv_status want_sliced(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
+{
+    if (ndim < 2)
+        return fail(b, VIV_EINVAL, "a weight of slices has two dimensions or more");
+    return want(b, attr, ndim, dims, true);
 }
 
 static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4])
@@ -177,6 +195,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, struct error
                    .get_float = get_float,
                    .want_weight = want_weight,
                    .weight_dims = weight_dims,
+                   .want_sliced = want_sliced,
                    .want_state = want_state,
                    .n_phases = 1};
     viv_status status = n->class->infer(n->layer, &b);

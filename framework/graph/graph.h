@@ -14,6 +14,7 @@ struct graph_weight {
     const char *attr; /* the layer's attribute: "q" */
     uint32_t weight;  /* index into expansion->weights */
     uint64_t elems;
+    bool sliced; /* the layer holds slices of it */
 };
 
 struct graph_state {

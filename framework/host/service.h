@@ -8,6 +8,14 @@
 
 #include "host/host.h"
 
+/* What a function of a service returns: of a failure, the sentence is left for whoever called. */
+static inline viv_status leave(const struct error *err, viv_status status)
+{
+    if (status != VIV_OK)
+        error_leave(status, err->text);
+    return status;
+}
+
 struct service {
     const char *id;
     const void *table;

@@ -4,13 +4,6 @@
 
 #include <vivarium/sampler.h>
 
-static viv_status leave(const struct error *err, viv_status status)
-{
-    if (status != VIV_OK)
-        error_leave(status, err->text);
-    return status;
-}
-
 static viv_status create(const viv_sampling *sampling, uint64_t vocab_size, void **sampler)
 {
     struct sampler *s;

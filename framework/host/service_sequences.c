@@ -2,12 +2,6 @@
 #include "host/service.h"
 #include "session/model.h"
 
-static viv_status leave(const struct error *err, viv_status status)
-{
-    error_leave(status, err->text);
-    return status;
-}
-
 static uint64_t output_dim(viv_model *model)
 {
     return model_output_dim(model);
@@ -48,7 +42,7 @@ static viv_status truncate_sequence(void *sequence, uint64_t n)
 {
     struct error err;
     viv_status status = sequence_truncate(sequence, n, &err);
-    return status == VIV_OK ? status : leave(&err, status);
+    return leave(&err, status);
 }
 
 static viv_status step(viv_model *model, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
@@ -56,7 +50,7 @@ static viv_status step(viv_model *model, const viv_rows *const *rows, uint32_t n
 {
     struct error err;
     viv_status status = model_step(model, rows, n, cancel, outputs, n_outputs, &err);
-    return status == VIV_OK ? status : leave(&err, status);
+    return leave(&err, status);
 }
 
 static const viv_sequences sequences = {

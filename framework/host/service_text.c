@@ -6,12 +6,6 @@
 #include <string.h>
 #include <vivarium/text.h>
 
-static viv_status leave(const struct error *err, viv_status status)
-{
-    error_leave(status, err->text);
-    return status;
-}
-
 static viv_status encode(viv_model *model, const char *text, uint64_t size, uint32_t flags, int32_t *ids,
                          uint64_t capacity, uint64_t *n)
 {
@@ -56,7 +50,7 @@ static viv_status encode_texts(viv_model *model, uint32_t n_texts, const char *c
     }
     token_ids_release(&out);
     token_ids_release(&of);
-    return status == VIV_OK ? status : leave(&err, status);
+    return leave(&err, status);
 }
 
 static viv_status decoder_create(viv_model *model, void **decoder)

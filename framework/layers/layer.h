@@ -8,9 +8,6 @@
 viv_status layer_fail(const viv_host *host, viv_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The names that transformers gives to activations, as choices of an attribute; index = VIV_ACT_... */
-#define ACTIVATION_CHOICES "none|silu|gelu|gelu_tanh|relu|relu2|quick_gelu|sigmoid|tanh"
-
 /* y = x W^T + bias: x [n_rows, n_in], W [n_out, n_in], bias [n_out] or NULL, y [n_rows, n_out] */
 struct projection {
     const viv_tensor *weight;

@@ -31,7 +31,7 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "up_bias", .doc = "[n_hidden]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "down_bias", .doc = "[dim]"),
     VIV_ATTR(VIV_ATTR_CHOICE, VIV_ATTR_REQUIRED, "activation", .doc = "the nonlinearity",
-             .choices = ACTIVATION_CHOICES),
+             .choices = VIV_ACT_CHOICES),
     NULL};
 
 static viv_status infer(void *layer, viv_infer *b)

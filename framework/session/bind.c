@@ -38,14 +38,23 @@ static viv_status missing(const viv_model *m, const char *name, struct error *er
     return VIV_ENOTFOUND;
 }
 
-static bool same_shape(const viv_tensor *t, const struct weight *w)
+/* The shape that a tensor of the weight must have, where no transform gives it another. */
+static viv_status check_shape(const viv_model *m, const struct weight *w, const viv_tensor *t, struct error *err)
 {
-    if ((uint32_t)t->dl.ndim != w->n_dims)
-        return false;
-    for (uint32_t i = 0; i < w->n_dims; i++)
-        if ((uint64_t)t->dl.shape[i] != w->dims[i])
-            return false;
-    return true;
+    const uint64_t *dims = w->n_slices ? w->dims + 1 : w->dims;
+    uint32_t n_dims = w->n_slices ? w->n_dims - 1 : w->n_dims;
+    bool same = (uint32_t)t->dl.ndim == n_dims;
+    for (uint32_t i = 0; same && i < n_dims; i++)
+        same = (uint64_t)t->dl.shape[i] == dims[i];
+    if (same)
+        return VIV_OK;
+    char expected[128], has[128];
+    int64_t shape[8];
+    for (uint32_t i = 0; i < n_dims; i++)
+        shape[i] = (int64_t)dims[i];
+    return error_set(err, VIV_ESHAPE, "tensor '%s': expected %s, %s has %s", t->name,
+                     shape_text(shape, n_dims, expected), m->checkpoint.path,
+                     shape_text(t->dl.shape, (uint32_t)t->dl.ndim, has));
 }
 
 /* A weight that the spec holds itself: its numbers as a tensor. */
@@ -66,13 +75,14 @@ static viv_status make_values(viv_model *m, const struct weight *w, const viv_te
 }
 
 /* Finds the tensors of one weight; `*found` false when its first name is not there. */
-static viv_status find(viv_model *m, const struct weight *w, bool *used, const viv_tensor **out, bool *made,
-                       bool *found, struct error *err)
+static viv_status find(viv_model *m, const struct weight *w, bool *used, struct binding *b, bool *found,
+                       struct error *err)
 {
     const viv_tensor *sources[MAX_SOURCES];
     *found = w->values != NULL;
+    b->bytes = 0;
     if (w->values)
-        return make_values(m, w, out, err);
+        return make_values(m, w, &b->tensor, err);
     if (w->n_names == 0)
         return error_set(err, VIV_ENOTFOUND, "the spec gives it no name in %s files", m->checkpoint.format->names);
     if (w->n_names > MAX_SOURCES)
@@ -82,20 +92,22 @@ static viv_status find(viv_model *m, const struct weight *w, bool *used, const v
         if (!sources[i])
             return missing(m, w->names[i], err);
         used[sources[i] - m->checkpoint.tensors] = true;
+        b->bytes += sources[i]->nbytes;
     }
     *found = true;
-    *made = w->n_transforms > 0;
-    if (!*made && !same_shape(sources[0], w)) {
-        char expected[128], has[128];
-        int64_t shape[8];
-        for (uint32_t i = 0; i < w->n_dims; i++)
-            shape[i] = (int64_t)w->dims[i];
-        return error_set(err, VIV_ESHAPE, "tensor '%s': expected %s, %s has %s", w->names[0],
-                         shape_text(shape, w->n_dims, expected), m->checkpoint.path,
-                         shape_text(sources[0]->dl.shape, (uint32_t)sources[0]->dl.ndim, has));
+    b->made = w->n_transforms > 0;
+    b->tensor = sources[0];
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < (w->n_slices ? w->n_names : 1); i++) {
+        if (!b->made)
+            status = check_shape(m, w, sources[i], err);
+        if (status == VIV_OK && sources[i]->dtype != sources[0]->dtype)
+            status =
+                error_set(err, VIV_EFORMAT, "tensor '%s' is %s, '%s' is %s: slices of a weight are of one type",
+                          sources[0]->name, dtype_get(sources[0]->dtype)->name, sources[i]->name,
+                          dtype_get(sources[i]->dtype)->name);
     }
-    *out = sources[0];
-    return VIV_OK;
+    return status;
 }
 
 static viv_status bind_one(viv_model *m, uint32_t index, bool *used, struct error *err)
@@ -106,7 +118,7 @@ static viv_status bind_one(viv_model *m, uint32_t index, bool *used, struct erro
     for (uint32_t hops = 0; hops <= m->expansion->n_weights; hops++) {
         const struct weight *w = weight_at(m, at);
         bool found;
-        viv_status status = find(m, w, used, &b->tensor, &b->made, &found, err);
+        viv_status status = find(m, w, used, b, &found, err);
         b->weight = at;
         if (status == VIV_OK)
             return VIV_OK;
@@ -150,11 +162,14 @@ static viv_status account_for_all(const viv_model *m, const bool *used, struct e
 }
 
 /* Those that only stand in for others are looked for when the others are missing. */
-static void mark_asked(const viv_model *m, bool *asked)
+static void mark_asked(viv_model *m, bool *asked)
 {
     for (uint32_t i = 0; i < m->graph->n_nodes; i++)
-        for (uint32_t j = 0; j < m->graph->nodes[i].n_weights; j++)
-            asked[m->graph->nodes[i].weights[j].weight] = true;
+        for (uint32_t j = 0; j < m->graph->nodes[i].n_weights; j++) {
+            const struct graph_weight *w = &m->graph->nodes[i].weights[j];
+            asked[w->weight] = true;
+            m->whole[w->weight] = m->whole[w->weight] || !w->sliced;
+        }
 }
 
 viv_status bind_weights(viv_model *m, struct error *err)
@@ -162,9 +177,10 @@ viv_status bind_weights(viv_model *m, struct error *err)
     uint32_t n = m->expansion->n_weights;
     m->bindings = arena_array(&m->arena, n, sizeof *m->bindings);
     m->made = arena_array(&m->arena, n, sizeof *m->made);
+    m->whole = arena_array(&m->arena, n, sizeof *m->whole);
     bool *used = calloc(m->checkpoint.n_tensors ? m->checkpoint.n_tensors : 1, sizeof *used);
     bool *asked = calloc(n ? n : 1, sizeof *asked);
-    viv_status status = m->bindings && m->made && used && asked ? VIV_OK : error_nomem(err);
+    viv_status status = m->bindings && m->made && m->whole && used && asked ? VIV_OK : error_nomem(err);
     if (status == VIV_OK)
         mark_asked(m, asked);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
@@ -188,7 +204,7 @@ viv_status bind_transformed(viv_model *m, struct error *err)
         struct binding *b = &m->bindings[i];
         const struct weight *w = weight_at(m, b->weight);
         const viv_tensor *sources[MAX_SOURCES];
-        if (!b->tensor || !b->made)
+        if (!b->tensor || !b->made || !m->whole[i])
             continue;
         for (uint32_t j = 0; j < w->n_names; j++)
             sources[j] = checkpoint_tensor(&m->checkpoint, w->names[j]);

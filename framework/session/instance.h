@@ -26,6 +26,9 @@ struct viv_model {
     struct graph *graph;
     struct arena arena; /* bindings, made tensors, vectors in f32 */
     struct binding *bindings;
+    bool *whole;              /* [expansion->n_weights] some layer wants it as one tensor, and not in slices */
+    struct slice_set *slices; /* all of them, a list */
+    struct store *store;      /* NULL: every slice is in memory */
     uint64_t weight_bytes, made_bytes;
     struct block *made; /* tensors that transforms made, [up to expansion->n_weights] */
     uint32_t n_made;
@@ -58,11 +61,36 @@ struct viv_model {
 /* bind.c: finds the tensors of all weights; then makes those that transforms make. */
 viv_status bind_weights(viv_model *m, struct error *err);
 viv_status bind_transformed(viv_model *m, struct error *err);
-/* transform.c: the tensor that a weight's transforms make of tensors in the file. */
+
+/* transform.c: a tensor on its way through the transforms of a weight. */
+struct piece {
+    unsigned char *data;
+    bool owned; /* data are malloc'ed; else they lie within a tensor */
+    uint32_t dtype, n_dims;
+    uint64_t dims[8];
+    uint64_t bytes;
+};
+viv_status piece_of(struct piece *p, const viv_tensor *t, struct error *err); /* a view of all of it */
+void piece_release(struct piece *p);
+/* Pieces become one: pieces[0]. */
+viv_status transform_pieces(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
+                            struct piece *pieces, uint32_t n, struct error *err);
+/* The tensor that a weight's transforms make of tensors in the file. */
 viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
                             const viv_tensor **out, struct error *err);
+
 /* prepare.c: hands weights to the layers; the largest worker_workspace among them. */
 viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *err);
+/* What stands behind the viv_prepare that a layer sees. */
+struct preparation {
+    viv_model *model;
+    const struct graph_node *node;
+    viv_status status; /* of making a vector */
+};
+/* The weight that an attribute names, as an index of bindings; -1: none was asked for. */
+int64_t preparation_weight(const struct preparation *in, const char *attr);
+
+void slices_release_all(viv_model *m); /* slices.c */
 
 /* sequence.c */
 struct sequence {

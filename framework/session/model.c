@@ -1,6 +1,7 @@
 #include "session/instance.h"
 
 #include "base/size.h"
+#include "session/store.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -149,8 +150,14 @@ viv_status model_load(viv_model *m, struct error *err)
     }
     if (status == VIV_OK)
         status = start_scheduler(m, err);
+    if (status == VIV_OK && m->options.slice_budget)
+        status = store_create(m->options.slice_budget, m->n_workers, &m->store, err);
     if (status == VIV_OK)
         status = prepare_layers(m, &scratch_bytes, err);
+    if (status == VIV_OK && m->store)
+        status = store_start(m->store, err);
+    if (status == VIV_OK && m->store && m->options.slice_uses)
+        status = store_pin(m->store, m->options.slice_uses, m->options.slice_uses_ctx, err);
     if (status == VIV_OK)
         status = plan_make(m->graph, &m->plan, err);
     if (status == VIV_OK)
@@ -168,6 +175,8 @@ void model_close(viv_model *m)
     if (m->scheduler)
         m->scheduler_class->destroy(m->scheduler);
     step_frame_destroy(m);
+    store_destroy(m->store);
+    slices_release_all(m);
     for (uint32_t i = 0; m->slots && i < m->plan.n_slots; i++)
         block_release(&m->slots[i]);
     for (uint32_t i = 0; m->scratch && i < m->n_workers; i++)
@@ -282,6 +291,13 @@ bool model_is_end(viv_model *m, int32_t id)
         if (m->ends[i] == id)
             return true;
     return false;
+}
+
+bool model_store_stats(const viv_model *m, struct store_stats *out)
+{
+    if (m->store)
+        store_stats(m->store, out);
+    return m->store != NULL;
 }
 
 void model_stats(const viv_model *m, struct model_stats *out)

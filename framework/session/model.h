@@ -27,7 +27,12 @@ struct model_options {
     uint32_t n_threads;    /* 0: as many as there are usable processors */
     uint64_t max_rows;     /* rows of a step; 0: 512 */
     uint64_t context;      /* tokens that a sequence may have; 0: what the model was made for */
-    int64_t state_dtype;   /* VIV_F32 or VIV_F16; -1: f32 where the weights are f32, else f16 */
+    uint64_t slice_budget; /* bytes for weights that layers hold in slices (experts); 0: all are in memory */
+    /* How often slice i of the layer at `path` was used in a time that is like the coming one: those used most stay
+     * in memory. NULL: nothing is known. */
+    uint64_t (*slice_uses)(void *ctx, const char *path, uint64_t i);
+    void *slice_uses_ctx;
+    int64_t state_dtype; /* VIV_F32 or VIV_F16; -1: f32 where the weights are f32, else f16 */
     /* Called now and then while loading; may be NULL. */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *progress_ctx;
@@ -49,12 +54,18 @@ bool model_is_end(viv_model *m, int32_t id);
 
 /* How a weight was found. tensor NULL: not there (`else: none`). */
 struct binding {
-    const viv_tensor *tensor; /* as it is in the file, or as the transforms made it (then `made`) */
-    uint32_t weight;          /* the weight whose names were found: differs where `else` stood in */
+    const viv_tensor
+        *tensor;     /* as it is in the file, or as the transforms made it (then `made`); the first slice's */
+    uint64_t bytes;  /* of all its tensors in the file */
+    uint32_t weight; /* the weight whose names were found: differs where `else` stood in */
     bool made;
 };
 /* Finds every weight's tensor and checks its shape, without reading it; [expansion->n_weights]. */
 viv_status model_bindings(viv_model *m, const struct binding **out, struct error *err);
+
+struct store_stats;
+/* Of the store behind a budget of slices; false: there is none. After model_load. */
+bool model_store_stats(const viv_model *m, struct store_stats *out);
 
 struct model_stats {
     uint64_t weight_bytes; /* in the file(s) */

@@ -8,26 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What stands behind the viv_prepare that a layer sees. */
-struct preparation {
-    viv_model *model;
-    const struct graph_node *node;
-    viv_status status; /* of making a vector */
-};
-
-static const struct binding *binding_of(const viv_prepare *p, const char *attr)
+int64_t preparation_weight(const struct preparation *in, const char *attr)
 {
-    const struct preparation *in = p->ctx;
     for (uint32_t i = 0; i < in->node->n_weights; i++)
         if (strcmp(in->node->weights[i].attr, attr) == 0)
-            return &in->model->bindings[in->node->weights[i].weight];
-    return NULL;
+            return in->node->weights[i].weight;
+    return -1;
 }
 
 static const viv_tensor *weight(const viv_prepare *p, const char *attr)
 {
-    const struct binding *b = binding_of(p, attr);
-    return b ? b->tensor : NULL;
+    const struct preparation *in = p->ctx;
+    int64_t index = preparation_weight(in, attr);
+    return index >= 0 && in->model->whole[index] ? in->model->bindings[index].tensor : NULL;
 }
 
 static const float *weight_f32(const viv_prepare *p, const char *attr)
@@ -58,7 +51,7 @@ static viv_status align_tensors(viv_model *m, struct error *err)
 {
     for (uint32_t i = 0; i < m->expansion->n_weights; i++) {
         struct binding *b = &m->bindings[i];
-        if (!b->tensor || b->made)
+        if (!b->tensor || b->made || !m->whole[i])
             continue;
         const struct dtype *d = dtype_get(b->tensor->dtype);
         uint64_t element = d->block == 1 ? d->block_bytes : 2;

@@ -3,6 +3,7 @@
 #include "session/instance.h"
 
 #include "base/size.h"
+#include "session/store.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -36,10 +37,17 @@ static uint64_t op_tasks(const viv_step *step, uint32_t op)
     return n->class->tasks(n->layer, &m->frame->execs[o->node], o->phase);
 }
 
-/* Moves the wanted rows of every value that lives on to the front. */
+/* Moves the wanted rows of every value that lives on, and what is said of them, to the front. */
 static void drop_rows(const viv_model *m)
 {
     const struct step_frame *f = m->frame;
+    for (uint64_t r = 0, to = 0; r < f->n_rows; r++)
+        if (f->want[r]) {
+            f->tokens[to] = f->tokens[r];
+            f->positions[to] = f->positions[r];
+            f->types[to] = f->types[r];
+            f->vectors[to++] = f->vectors[r];
+        }
     for (uint32_t k = 0; k < m->plan.n_kept; k++) {
         uint32_t value = m->plan.kept[k];
         uint64_t dim = m->graph->value_dims[value], to = 0;
@@ -268,6 +276,8 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     if (status != VIV_OK)
         return status;
     fill_execs(m, rows, n);
+    if (m->store)
+        store_begin(m->store, f->n_rows > n ? STORE_READING : STORE_WRITING);
     f->step.cancel = cancel ? cancel : &never;
     f->error.status = VIV_OK;
     status = m->scheduler_class->run_step(m->scheduler, &f->step);

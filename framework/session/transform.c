@@ -15,16 +15,7 @@
 
 enum { MAX_DIMS = 8 };
 
-/* A tensor on its way through the transforms. */
-struct piece {
-    unsigned char *data;
-    bool owned;
-    uint32_t dtype, n_dims;
-    uint64_t dims[MAX_DIMS];
-    uint64_t bytes;
-};
-
-static void piece_release(struct piece *p)
+void piece_release(struct piece *p)
 {
     if (p->owned)
         free(p->data);
@@ -250,8 +241,7 @@ static viv_status apply(const viv_model *m, const struct transform *t, struct pi
                         struct error *err)
 {
     viv_status status = VIV_OK;
-    bool joins = t->kind == TRANSFORM_CONCAT || t->kind == TRANSFORM_STACK;
-    if (joins) {
+    if (transform_joins(t)) {
         status = join(pieces, *n, t->axis, t->kind == TRANSFORM_STACK, err);
         *n = status == VIV_OK ? 1 : *n;
         return status;
@@ -305,26 +295,36 @@ static viv_status keep(viv_model *m, const struct weight *w, struct piece *p, co
     return VIV_OK;
 }
 
+viv_status piece_of(struct piece *p, const viv_tensor *t, struct error *err)
+{
+    if (t->dl.ndim < 1 || t->dl.ndim >= MAX_DIMS)
+        return error_set(err, VIV_ESHAPE, "tensor '%s' has %d dimensions", t->name, t->dl.ndim);
+    *p = (struct piece){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes};
+    for (int32_t d = 0; d < t->dl.ndim; d++)
+        p->dims[d] = (uint64_t)t->dl.shape[d];
+    return VIV_OK;
+}
+
+viv_status transform_pieces(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
+                            struct piece *pieces, uint32_t n, struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < n_transforms; i++)
+        status = apply(m, &transforms[i], pieces, &n, err);
+    if (status == VIV_OK && n != 1)
+        status = error_set(err, VIV_EINVAL, "%u tensors, but no transform that joins them", n);
+    return status;
+}
+
 viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
                             const viv_tensor **out, struct error *err)
 {
     struct piece *pieces = calloc(n, sizeof *pieces);
     viv_status status = pieces ? VIV_OK : error_nomem(err);
-    uint32_t n_pieces = n;
-    for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
-        const viv_tensor *t = sources[i];
-        if (t->dl.ndim < 1 || t->dl.ndim >= MAX_DIMS) {
-            status = error_set(err, VIV_ESHAPE, "tensor '%s' has %d dimensions", t->name, t->dl.ndim);
-            break;
-        }
-        pieces[i] = (struct piece){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes};
-        for (int32_t d = 0; d < t->dl.ndim; d++)
-            pieces[i].dims[d] = (uint64_t)t->dl.shape[d];
-    }
-    for (uint32_t i = 0; status == VIV_OK && i < w->n_transforms; i++)
-        status = apply(m, &w->transforms[i], pieces, &n_pieces, err);
-    if (status == VIV_OK && n_pieces != 1)
-        status = error_set(err, VIV_EINVAL, "%u tensors, but no concat or stack that joins them", n_pieces);
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
+        status = piece_of(&pieces[i], sources[i], err);
+    if (status == VIV_OK)
+        status = transform_pieces(m, w->transforms, w->n_transforms, pieces, n, err);
     if (status == VIV_OK)
         status = keep(m, w, &pieces[0], out, err);
     for (uint32_t i = 0; pieces && i < n; i++)

@@ -110,6 +110,7 @@ static viv_status fill_names(struct builder *b, const struct yaml *names, const 
     uint32_t n = !names ? 0 : names->kind == YAML_LIST ? names->n : 1;
     int64_t times = 1;
     viv_status status = count_each(b, each, &times);
+    w->n_slices = each ? (uint32_t)times : 0;
     if (status != VIV_OK)
         return status;
     if (n * times > MAX_NAMES)
@@ -248,6 +249,22 @@ static viv_status build_values(struct builder *b, const struct yaml *y, struct w
     return VIV_OK;
 }
 
+/* Several tensors become one by a transform that joins them; those that {e} counts may stay apart, as slices along
+ * the first axis. */
+static viv_status check_joined(struct builder *b, const struct weight_entry *entry, struct weight *w)
+{
+    bool joined = false;
+    for (uint32_t k = 0; k < w->n_transforms; k++)
+        joined = joined || transform_joins(&w->transforms[k]);
+    if (joined)
+        w->n_slices = 0;
+    if (joined || w->n_names <= 1 || (w->n_slices == w->n_names && w->n_dims > 1 && w->dims[0] == w->n_slices))
+        return VIV_OK;
+    return error_at(b->err, entry->at, VIV_EINVAL,
+                    "weight '%s' has %" PRIu32 " names and no transform that joins them%s", entry->key, w->n_names,
+                    w->n_slices ? ", nor are they its first axis" : "");
+}
+
 static viv_status build_weight(struct builder *b, const struct weight_entry *entry, struct weight *w, bool *asked)
 {
     const struct yaml *body = entry->body, *otherwise = yaml_get(body, "else"), *when = yaml_get(body, "when");
@@ -294,11 +311,7 @@ static viv_status build_weight(struct builder *b, const struct weight_entry *ent
         status = build_transform(b, transforms->items[k], &list[k]);
     w->transforms = list;
     w->n_transforms = n;
-    if (status == VIV_OK && w->n_names > 1 && n == 0)
-        status =
-            error_at(b->err, entry->at, VIV_EINVAL,
-                     "weight '%s' has %" PRIu32 " names and no transform that joins them", entry->key, w->n_names);
-    return status;
+    return status == VIV_OK ? check_joined(b, entry, w) : status;
 }
 
 /* The instance of a weight for the present i, made on first use. -2: it is absent. A weight whose `when` is false,

@@ -13,6 +13,8 @@
 #include "formats/checkpoint.h"
 #include "layers/layers.h"
 
+#include <stdbool.h>
+
 struct position {
     const char *file;
     uint32_t line, column; /* from 1 */
@@ -107,14 +109,20 @@ struct transform {
     uint32_t order[8];
     double addend; /* add */
 };
+static inline bool transform_joins(const struct transform *t)
+{
+    return t->kind == TRANSFORM_CONCAT || t->kind == TRANSFORM_STACK;
+}
 
 /* A tensor that the graph needs. */
 struct weight {
     const char *key;          /* "attn_q" as the spec calls it */
     int64_t index;            /* i, or -1 */
-    const char *const *names; /* [n_names] in the checkpoint, of its naming (HF or GGUF); several are joined by the
-                                 first transform (concat, stack) */
+    const char *const *names; /* [n_names] in the checkpoint, of its naming (HF or GGUF); several are joined by a
+                                 transform (concat, stack), or are slices */
     uint32_t n_names;
+    uint32_t
+        n_slices; /* the names are not joined: each is a slice along the first axis; 0: one tensor is the whole */
     const struct value *values; /* or NULL; a list that the weight is made of, then there are no names */
     uint32_t n_dims;
     uint64_t dims[8]; /* after the transforms */

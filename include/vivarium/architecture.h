@@ -24,6 +24,16 @@ typedef struct viv_architecture_class {
     const void *(*get_ext)(const char *id); /* [any] or NULL */
 } viv_architecture_class;
 
+/* Other architectures, as a service: VIV_SERVICE_ARCHITECTURES. One that does what another does, and something
+ * besides, opens and runs that one. */
+#define VIV_SERVICE_ARCHITECTURES "viv.architectures/0"
+
+typedef struct viv_architectures {
+    uint32_t struct_size, flags;
+    /* Loads the plugin that brings it. Lives as long as the host. [setup] */
+    viv_status (*find)(const viv_host *host, const char *name, const viv_architecture_class **found);
+} viv_architectures;
+
 #ifdef __cplusplus
 }
 #endif

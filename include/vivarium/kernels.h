@@ -109,6 +109,8 @@ enum {
     VIV_ACT_SIGMOID = 7,
     VIV_ACT_TANH = 8
 };
+/* The same as choices of an attribute. */
+#define VIV_ACT_CHOICES "none|silu|gelu|gelu_tanh|relu|relu2|quick_gelu|sigmoid|tanh"
 
 typedef struct viv_kernels {
     uint32_t struct_size, flags;

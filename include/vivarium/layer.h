@@ -66,6 +66,10 @@ struct viv_infer {
     viv_status (*want_weight)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
     viv_status (*weight_dims)(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4]);
 
+    /* The same for a weight of which the layer holds slices along its first axis (slices.h): its slices may be apart in
+     * the file, and need not all be in memory. dims[0]: how many. */
+    viv_status (*want_sliced)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
+
     /* Declares state that grows with each token of a sequence: the host keeps `elems` elements per token, in
      * pages of page_rows tokens whose inner layout is the layer's own. Returns its index in declaration order. */
     viv_status (*want_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);

@@ -6,6 +6,7 @@
 #include <vivarium/tensor.h>
 #include <vivarium/kernels.h>
 #include <vivarium/layer.h>
+#include <vivarium/slices.h>
 #include <vivarium/scheduler.h>
 #include <vivarium/request.h>
 #include <vivarium/architecture.h>
