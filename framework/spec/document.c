@@ -41,8 +41,13 @@ static viv_status unknown_key(const struct yaml *map, uint32_t i, enum key_conte
 
 static viv_status check_form(const struct yaml *v, const struct key *key, struct error *err)
 {
-    static const char *const wanted[] = {
-        "a word", "a word or a list of words", "an expression", "a mapping", "a list", ""};
+    static const char *const wanted[] = {"a word",
+                                         "a word or a list of words",
+                                         "a word, a list of words or a mapping of words to words",
+                                         "an expression",
+                                         "a mapping",
+                                         "a list",
+                                         ""};
     bool fits = true;
     switch (key->type) {
     case KEY_WORD:
@@ -50,8 +55,9 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
         fits = v->kind == YAML_SCALAR && v->text[0] != '\0';
         break;
     case KEY_WORDS:
-        fits = v->kind != YAML_MAP;
-        for (uint32_t i = 0; fits && v->kind == YAML_LIST && i < v->n; i++)
+    case KEY_NAMES:
+        fits = v->kind != YAML_MAP || key->type == KEY_NAMES;
+        for (uint32_t i = 0; fits && v->kind != YAML_SCALAR && i < v->n; i++)
             fits = v->items[i]->kind == YAML_SCALAR;
         break;
     case KEY_MAP:

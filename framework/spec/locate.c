@@ -191,23 +191,32 @@ viv_status spec_example(const struct spec *s, char **name, struct error *err)
 /* --- by checkpoint ----------------------------------------------------------------------------------------------
  */
 
-static bool lists(const struct yaml *words, const char *word)
+/* How well words fit: a list, or a mapping to tensors that must be there besides, which then fits better. */
+enum fit { FITS_NOT, FITS, FITS_BETTER };
+
+static enum fit fits(const struct yaml *words, const char *word, const struct checkpoint *c)
 {
     if (!words)
-        return false;
+        return FITS_NOT;
     if (words->kind == YAML_SCALAR)
-        return strcmp(words->text, word) == 0;
-    for (uint32_t i = 0; i < words->n; i++)
-        if (strcmp(words->items[i]->text, word) == 0)
-            return true;
-    return false;
+        return strcmp(words->text, word) == 0 ? FITS : FITS_NOT;
+    for (uint32_t i = 0; i < words->n; i++) {
+        if (words->kind == YAML_LIST && strcmp(words->items[i]->text, word) == 0)
+            return FITS;
+        if (words->kind == YAML_MAP && strcmp(words->keys[i], word) == 0 &&
+            checkpoint_tensor(c, words->items[i]->text))
+            return FITS_BETTER;
+    }
+    return FITS_NOT;
 }
 
 /* Families that match are few and small, so that each is read anew; what they match is kept for the error. */
 struct search {
     const struct spec_world *world;
+    const struct checkpoint *checkpoint;
     const char *wanted, *naming; /* "LlamaForCausalLM", "hf" */
-    char *path;                  /* of the first family that matches */
+    char *path;                  /* of the family that fits best */
+    enum fit fit;
     struct arena arena;
     const char **words; /* all that families match, for "did you mean" */
     size_t n_words, capacity;
@@ -215,11 +224,13 @@ struct search {
 
 static viv_status remember(struct search *s, const struct yaml *words, struct error *err)
 {
-    uint32_t n = !words ? 0 : words->kind == YAML_LIST ? words->n : 1;
+    uint32_t n = !words ? 0 : words->kind == YAML_SCALAR ? 1 : words->n;
     for (uint32_t i = 0; i < n; i++) {
         if (!VEC_RESERVE(s->words, s->n_words, s->capacity))
             return error_nomem(err);
-        s->words[s->n_words++] = words->kind == YAML_LIST ? words->items[i]->text : words->text;
+        s->words[s->n_words++] = words->kind == YAML_LIST  ? words->items[i]->text
+                                 : words->kind == YAML_MAP ? words->keys[i]
+                                                           : words->text;
     }
     return VIV_OK;
 }
@@ -237,11 +248,14 @@ static viv_status try_family(struct search *s, const char *path, struct error *e
     const struct yaml *words = yaml_get(matches, s->naming);
     if (status == VIV_OK)
         status = remember(s, words, err);
-    if (status != VIV_OK || !lists(words, s->wanted))
+    enum fit fit = status == VIV_OK ? fits(words, s->wanted, s->checkpoint) : FITS_NOT;
+    if (fit == FITS_NOT || fit < s->fit)
         return status;
-    if (s->path)
+    if (fit == s->fit)
         return error_set(err, VIV_EINVAL, "both %s and %s say that they match '%s': which one is meant?", s->path,
                          path, s->wanted);
+    free(s->path);
+    s->fit = fit;
     s->path = strdup(path);
     return s->path ? VIV_OK : error_nomem(err);
 }
@@ -271,7 +285,7 @@ static viv_status family_of(const struct spec_world *world, const char *checkpoi
     if (status != VIV_OK)
         return status;
     const char *architecture = checkpoint_architecture(&c);
-    struct search s = {.world = world, .wanted = architecture, .naming = c.format->names};
+    struct search s = {.world = world, .checkpoint = &c, .wanted = architecture, .naming = c.format->names};
     if (!architecture)
         status = error_set(err, VIV_EFORMAT,
                            "%s does not say which architecture it is of: name a spec with "

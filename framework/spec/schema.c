@@ -34,6 +34,7 @@ static const struct {
 } composed[] = {{"texts", LIST_OF, {"text"}},
                 {"text_map", MAP_OF, {"text"}},
                 {"words", ONE_OF, {"text", "texts"}},
+                {"names", ONE_OF, {"text", "texts", "text_map"}},
                 {"choices", ONE_OF, {"texts", "text_map"}},
                 {"expressions", LIST_OF, {"expression"}},
                 {"value", ONE_OF, {"expression", "expressions"}},
@@ -78,6 +79,7 @@ static json_t *key_value(const struct key *k)
             return reference(inner[i].def);
     return k->type == KEY_WORD    ? json_pack("{s:s}", "type", "string")
            : k->type == KEY_WORDS ? reference("words")
+           : k->type == KEY_NAMES ? reference("names")
                                   : reference("expression");
 }
 

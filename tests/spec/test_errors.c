@@ -55,8 +55,8 @@ TEST(spec__refuses_unknown_and_missing_keys)
         {"viv: 1\nfamily: [a]\n", "x.yaml:2:9: 'family' wants a word, found a list"},
         {"viv: 1\ngraph: {a: b}\n", "x.yaml:2:8: 'graph' wants a list, found a mapping"},
         {"viv: 1\nfamily:\ngraph: []\n", "x.yaml:2:8: 'family' wants a word, found nothing"},
-        {HEAD "matches: {hf: {a: b}}\n" PARAMS WEIGHTS GRAPH,
-         "x.yaml:4:15: 'hf' wants a word or a list of words, found a mapping"},
+        {HEAD "matches: {hf: {a: [b]}}\n" PARAMS WEIGHTS GRAPH,
+         "x.yaml:4:15: 'hf' wants a word, a list of words or a mapping of words to words, found a mapping"},
         {HEAD "matches: {onnx: x}\n" PARAMS WEIGHTS GRAPH, "x.yaml:4:11: unknown key 'onnx'"},
         {"viv: 1\nuse: {vision: a, language: b}\n",
          "x.yaml:2:6: 'use' of several specs at once is not known to this version"}, );
