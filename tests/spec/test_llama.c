@@ -28,7 +28,7 @@ static char *expansion_of(const struct format *format, const char *json, const c
     }
     spec_close(s);
     checkpoint_close(&c);
-    layer_set_release(&specs.layers);
+    specs_release(&specs);
     ck_assert_ptr_nonnull(out.data);
     return out.data;
 }

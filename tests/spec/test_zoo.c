@@ -58,7 +58,7 @@ TEST(zoo__has_the_parameters_that_the_world_knows)
     ck_assert_msg(n == n_zoo && n >= 60, "%u entries of the zoo, %u published numbers", n_zoo, n);
     spec_listing_release(&l);
     buf_release(&text);
-    layer_set_release(&specs.layers);
+    specs_release(&specs);
 }
 
 TEST(specs__of_ours_are_whole_and_fit_a_screen)
@@ -82,7 +82,7 @@ TEST(specs__of_ours_are_whole_and_fit_a_screen)
         spec_close(s);
     }
     spec_listing_release(&l);
-    layer_set_release(&specs.layers);
+    specs_release(&specs);
 }
 
 static void check_published(const struct specs *specs, const char *family, const char *config)
@@ -147,7 +147,7 @@ TEST(families__expand_published_configurations)
     specs_init(&specs);
     for (size_t i = 0; i < sizeof published / sizeof *published; i++)
         check_published(&specs, published[i].family, published[i].config);
-    layer_set_release(&specs.layers);
+    specs_release(&specs);
 }
 
 TESTS(zoo__has_the_parameters_that_the_world_knows, specs__of_ours_are_whole_and_fit_a_screen,

@@ -3,6 +3,7 @@
 #define TESTS_SPEC_WORLD_H
 
 #include "base/json.h"
+#include "host/host.h"
 #include "spec/spec.h"
 #include "testing.h"
 
@@ -165,22 +166,31 @@ static inline struct checkpoint fake_checkpoint(const struct format *format, con
     return c;
 }
 
-/* The source tree's own specs. */
+/* The source tree's own specs, with the layers of our plugins, too. */
 struct specs {
     char dir[4096];
     const char *directories[2];
-    struct layer_set layers;
+    struct host *host;
     struct spec_world world;
 };
 
 static inline void specs_init(struct specs *s)
 {
     struct error err;
+    char program[4096];
     *s = (struct specs){0};
+    snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
+    const struct host_options options = {.program = program};
     snprintf(s->dir, sizeof s->dir, "%s", source_path("specs"));
     s->directories[0] = s->dir;
-    ck_assert_int_eq(layer_set_init(&s->layers, &err), VIV_OK);
-    s->world = (struct spec_world){&s->layers, s->directories};
+    s->world.directories = s->directories;
+    ck_assert_msg(host_create(&options, &s->host, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(host_layers(s->host, &s->world.layers, &err) == VIV_OK, "%s", err.text);
+}
+
+static inline void specs_release(struct specs *s)
+{
+    host_destroy(s->host);
 }
 
 #endif
