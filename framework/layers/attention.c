@@ -85,7 +85,7 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_INT, 0, "window", .doc = "a token sees only this many; 0: all", .min = 0, .max = 1 << 30),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "scale", .doc = "of the scores; default 1 / sqrt(head_dim)"),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "softcap", .doc = "bound that the scores approach; 0: none", .min = 0, .max = 1e9),
-    VIV_ATTR(VIV_ATTR_FLOAT, 0, "clip", .doc = "bound of what q, k and v come to; 0: none", .min = 0, .max = 1e9),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "clip", .doc = "bound of q, k and v before they rotate; 0: none", .min = 0, .max = 1e9),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.q",
              .doc = "normalises queries: [head_dim], or [n_heads * head_dim] for a factor of each head's own"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.k", .doc = "normalises keys: [head_dim] or [n_kv_heads * head_dim]"),
@@ -377,13 +377,13 @@ static void clip(float *x, uint64_t n, float bound)
 static void settle_row(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t row)
 {
     float *q = w->q + row * l->q_stride, *k = w->k + row * l->kv_stride, *v = w->v + row * l->kv_stride;
+    normalise(l, &l->q_norm, q, l->n_heads);
+    normalise(l, &l->k_norm, k, l->n_kv_heads);
     if (l->clip > 0) {
         clip(q, l->n_heads * l->head_dim, l->clip);
         clip(k, l->n_kv_heads * l->head_dim, l->clip);
         clip(v, l->n_kv_heads * l->head_dim, l->clip);
     }
-    normalise(l, &l->q_norm, q, l->n_heads);
-    normalise(l, &l->k_norm, k, l->n_kv_heads);
     if (l->temper > 0) {
         float lengths = (float)((uint64_t)e->positions[row] / l->temper_length);
         l->kernels->scale(q, q, 1 + l->temper * logf(1 + lengths), l->n_heads * l->head_dim);

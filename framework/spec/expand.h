@@ -37,7 +37,8 @@ const struct yaml *transforms_of(const struct yaml *weight, const char *naming);
 /* What a declaration says of the values of its param. */
 struct param_type {
     enum value_kind kind;
-    const struct yaml *length; /* of a list; NULL: a single value */
+    bool list;
+    const struct yaml *length; /* of a list; NULL: any */
     const struct yaml *min, *max, *choices;
 };
 viv_status param_type(const struct yaml *declaration, struct param_type *t, struct error *err);

@@ -61,8 +61,8 @@ static bool is_foreign(const char *word)
 
 bool expr_is_name(const char *word)
 {
-    static const char *const words[] = {"i",  "gguf", "if",  "else", "and", "or",   "not",
-                                        "is", "in",   "min", "max",  "len", "sqrt", NULL};
+    static const char *const words[] = {"i",  "gguf", "if",  "else", "and", "or",   "not", "is",
+                                        "in", "min",  "max", "len",  "sqrt", "ln", NULL};
     size_t n = 0;
     while (is_name_char(word[n]))
         n++;
@@ -339,6 +339,7 @@ static viv_status call(struct parser *p, const char *name, struct value *out)
 {
     struct value v = {0};
     bool is_len = strcmp(name, "len") == 0, is_max = strcmp(name, "max") == 0, is_sqrt = strcmp(name, "sqrt") == 0;
+    bool is_ln = strcmp(name, "ln") == 0;
     uint32_t n = 0;
     do {
         viv_status status = advance(p);
@@ -354,20 +355,24 @@ static viv_status call(struct parser *p, const char *name, struct value *out)
                              is_len ? "a list" : "numbers", value_kind_name(v.kind));
         if (is_sqrt && value_number(&v) < 0)
             return bad(p, VIV_EINVAL, "the root of a negative number");
+        if (is_ln && value_number(&v) <= 0)
+            return bad(p, VIV_EINVAL, "the logarithm of a number that is not positive");
         if (is_len)
             *out = (struct value){.kind = VALUE_INT, .i = v.n};
+        else if (is_ln)
+            *out = (struct value){.kind = VALUE_FLOAT, .f = log(value_number(&v))};
         else if (is_sqrt)
             *out = (struct value){.kind = VALUE_FLOAT, .f = sqrt(value_number(&v))};
         else if (n == 1 || order_of(&v, out) == (is_max ? 1 : -1))
             *out = v;
-    } while (is_op(p, ",") && !is_len && !is_sqrt);
+    } while (is_op(p, ",") && !is_len && !is_sqrt && !is_ln);
     return expect(p, ")");
 }
 
 static bool is_function(const char *word)
 {
     return strcmp(word, "min") == 0 || strcmp(word, "max") == 0 || strcmp(word, "len") == 0 ||
-           strcmp(word, "sqrt") == 0;
+           strcmp(word, "sqrt") == 0 || strcmp(word, "ln") == 0;
 }
 
 static viv_status name(struct parser *p, struct value *out)

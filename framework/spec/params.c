@@ -98,12 +98,15 @@ viv_status param_type(const struct yaml *declaration, struct param_type *t, stru
     static const char *const names[] = {"int", "float", "bool", "string"};
     static const enum value_kind kinds[] = {VALUE_INT, VALUE_FLOAT, VALUE_BOOL, VALUE_STRING};
     const struct yaml *type = yaml_get(declaration, "type");
-    *t = (struct param_type){VALUE_INT, NULL, yaml_get(declaration, "min"), yaml_get(declaration, "max"),
-                             yaml_get(declaration, "choices")};
+    *t = (struct param_type){.kind = VALUE_INT,
+                             .min = yaml_get(declaration, "min"),
+                             .max = yaml_get(declaration, "max"),
+                             .choices = yaml_get(declaration, "choices")};
     if (!type)
         return VIV_OK;
-    if (type->kind == YAML_LIST && type->n == 2) {
-        t->length = type->items[1];
+    if (type->kind == YAML_LIST && (type->n == 1 || type->n == 2)) {
+        t->list = true;
+        t->length = type->n == 2 ? type->items[1] : NULL;
         type = type->items[0];
     }
     for (size_t i = 0; type->kind == YAML_SCALAR && i < 4; i++)
@@ -112,7 +115,7 @@ viv_status param_type(const struct yaml *declaration, struct param_type *t, stru
             return VIV_OK;
         }
     const char *nearest = type->kind == YAML_SCALAR ? near_word(type->text, names, 4) : NULL;
-    return error_at(err, type->at, VIV_EINVAL, "a type is int, float, bool, string or [one of these, length]%s%s",
+    return error_at(err, type->at, VIV_EINVAL, "a type is int, float, bool, string, [one of these, length] or [one of these]%s%s",
                     nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
@@ -211,20 +214,22 @@ static viv_status fit_param(struct expander *x, const struct param_type *t, stru
 {
     if (v->kind == VALUE_NONE)
         return VIV_OK;
-    if (!t->length) {
+    if (!t->list) {
         if (v->kind == VALUE_LIST)
             return error_set(x->err, VIV_EINVAL, "%s is a list of %" PRIu32 ", expected %s", who, v->n,
                              value_kind_name(t->kind));
         return fit(x, t, v, who);
     }
-    struct value length = {0};
-    viv_status status = eval_at(x, t->length, &length);
+    bool single = v->kind != VALUE_LIST;
+    struct value length = {.kind = VALUE_INT, .i = single ? 1 : v->n};
+    viv_status status = t->length ? eval_at(x, t->length, &length) : VIV_OK;
     if (status != VIV_OK)
         return status;
     if (length.kind != VALUE_INT || length.i < 0 || length.i > MAX_LIST)
-        return error_at(x->err, t->length->at, VIV_EINVAL, "the length of a list must be an integer from 0 to %d",
-                        MAX_LIST);
-    bool single = v->kind != VALUE_LIST;
+        return t->length ? error_at(x->err, t->length->at, VIV_EINVAL,
+                                    "the length of a list must be an integer from 0 to %d", MAX_LIST)
+                         : error_set(x->err, VIV_ELIMIT, "%s is a list of %" PRId64 ", at most %d", who, length.i,
+                                     MAX_LIST);
     if (!single && v->n != (uint32_t)length.i)
         return error_set(x->err, VIV_EINVAL, "%s is a list of %" PRIu32 ", expected one of %" PRId64, who, v->n,
                          length.i);

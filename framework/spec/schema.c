@@ -196,7 +196,7 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
     put(s, defs, "none", json_pack("{s:s, s:i}", "type", "array", "maxItems", 0));
     put(s, defs, "scalar_type", json_pack("{s:[ssss]}", "enum", "int", "float", "bool", "string"));
     put(s, defs, "list_type",
-        json_pack("{s:s, s:i, s:i, s:[oo]}", "type", "array", "minItems", 2, "maxItems", 2, "prefixItems",
+        json_pack("{s:s, s:i, s:i, s:[oo]}", "type", "array", "minItems", 1, "maxItems", 2, "prefixItems",
                   reference("scalar_type"), reference("expression")));
     for (size_t i = 0; i < sizeof composed / sizeof *composed; i++)
         put(s, defs, composed[i].name, composed_schema(s, i));
