@@ -321,20 +321,30 @@ static viv_status check_transforms(struct checker *c, const struct yaml *list)
     return status;
 }
 
-/* {i} is all that a tensor's name may leave open. */
-static viv_status check_holes(struct checker *c, const struct yaml *names)
+/* What a tensor's name leaves open is {i}, {e} or a param. */
+static viv_status check_holes(struct checker *c, const struct yaml *name)
 {
-    uint32_t n = !names ? 0 : names->kind == YAML_LIST ? names->n : 1;
-    for (uint32_t k = 0; k < n; k++) {
-        const struct yaml *name = names->kind == YAML_LIST ? names->items[k] : names;
-        for (const char *hole = strchr(name->text, '{'); hole; hole = strchr(hole + 1, '{'))
-            if (strncmp(hole, "{i}", 3) != 0 && strncmp(hole, "{e}", 3) != 0)
-                return error_at(c->err, name->at, VIV_EINVAL, "'%s': only {i} and {e} can be filled in",
-                                name->text);
-        if (name->text[0] == '\0')
-            return error_at(c->err, name->at, VIV_EINVAL, "the name of a tensor is empty");
+    if (name->text[0] == '\0')
+        return error_at(c->err, name->at, VIV_EINVAL, "the name of a tensor is empty");
+    for (const char *hole = strchr(name->text, '{'); hole; hole = strchr(hole + 1, '{')) {
+        char word[64];
+        size_t n = strcspn(hole + 1, "}");
+        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), hole + 1);
+        if (hole[1 + n] != '}' ||
+            (strcmp(word, "i") != 0 && strcmp(word, "e") != 0 && !spec_param(c->x.spec, word)))
+            return error_at(c->err, name->at, VIV_EINVAL, "'%s': only {i}, {e} and params can be filled in",
+                            name->text);
     }
     return VIV_OK;
+}
+
+static viv_status check_names(struct checker *c, const struct yaml *names)
+{
+    viv_status status = VIV_OK;
+    uint32_t n = !names ? 0 : names->kind == YAML_LIST ? names->n : 1;
+    for (uint32_t k = 0; status == VIV_OK && k < n; k++)
+        status = check_holes(c, names->kind == YAML_LIST ? names->items[k] : names);
+    return status;
 }
 
 static viv_status check_weight(struct checker *c, const struct weight_entry *w)
@@ -351,7 +361,7 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     if (status == VIV_OK && yaml_get(w->body, "each"))
         status = check_expr(c, yaml_get(w->body, "each"));
     for (int naming = 0; status == VIV_OK && naming < 2; naming++)
-        status = check_holes(c, yaml_get(w->body, naming ? "gguf" : "hf"));
+        status = check_names(c, yaml_get(w->body, naming ? "gguf" : "hf"));
     c->in_repeat = false;
     c->no_index = outside_repeat;
     if (status == VIV_OK && !yaml_get(w->body, "hf") && !yaml_get(w->body, "gguf") && !values)
@@ -438,6 +448,10 @@ viv_status spec_check(const struct spec *s, struct error *err)
     for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
         for (uint32_t i = 0; status == VIV_OK && s->refuse[d] && i < s->refuse[d]->n; i++)
             status = check_expr(&c, yaml_get(s->refuse[d]->items[i], "when"));
+    for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
+        for (uint32_t i = 0; status == VIV_OK && s->ignore[d] && i < s->ignore[d]->n; i++)
+            if (s->ignore[d]->items[i]->kind == YAML_SCALAR) /* others are refused where they are used */
+                status = check_holes(&c, s->ignore[d]->items[i]);
     free(c.weight_used);
     arena_release(&arena);
     return status;

@@ -2,6 +2,7 @@
  * that nodes read and write, attributes and shapes evaluated. */
 #include "spec/expand.h"
 
+#include "base/size.h"
 #include "base/strmap.h"
 
 #include <inttypes.h>
@@ -43,29 +44,47 @@ static viv_status build_items(struct builder *b, const struct yaml *list, const 
 /* --- weights
  * ------------------------------------------------------------------------------------------------------ */
 
-/* The name with {i} and {e} replaced. */
+/* What {i}, {e} or the name of an integer param stands for in a name. */
+static viv_status hole_number(struct builder *b, const struct yaml *y, const char *word, int64_t each, int64_t *out)
+{
+    struct value v = {0};
+    bool is_each = strcmp(word, "e") == 0, is_index = strcmp(word, "i") == 0;
+    if (is_each || is_index) {
+        *out = is_each ? each : b->x.index;
+        return *out >= 0 ? VIV_OK
+                         : error_at(b->err, y->at, VIV_EINVAL,
+                                    is_each ? "'%s' has {e}, but no `each`"
+                                            : "'%s' has {i}, but is used outside of any repeat",
+                                    y->text);
+    }
+    viv_status status = param_value(&b->x, word, &v, b->err);
+    if (status == VIV_OK && v.kind != VALUE_INT)
+        status = error_at(b->err, y->at, VIV_EINVAL, "'%s': %s is %s, expected an integer", y->text, word,
+                          value_kind_name(v.kind));
+    *out = v.i;
+    return status;
+}
+
+/* The name with its holes filled. */
 static viv_status fill_holes(struct builder *b, const struct yaml *y, int64_t each, const char **out)
 {
     struct buf name = {0};
-    for (const char *p = y->text; *p;) {
-        const char *hole = strchr(p, '{');
-        buf_append(&name, p, hole ? (size_t)(hole - p) : strlen(p));
-        if (!hole)
+    viv_status status = VIV_OK;
+    for (const char *p = y->text; *p && status == VIV_OK;) {
+        const char *hole = strchr(p, '{'), *end = hole ? strchr(hole, '}') : NULL;
+        char word[64];
+        int64_t number = 0;
+        buf_append(&name, p, end ? (size_t)(hole - p) : strlen(p));
+        if (!end)
             break;
-        int64_t number = hole[1] == 'e' ? each : b->x.index;
-        if (number < 0) {
-            buf_release(&name);
-            return error_at(b->err, y->at, VIV_EINVAL,
-                            hole[1] == 'e' ? "'%s' has {e}, but no `each`"
-                                           : "'%s' has {i}, but is used outside of any repeat",
-                            y->text);
-        }
+        snprintf(word, sizeof word, "%.*s", (int)size_min((uint64_t)(end - hole - 1), sizeof word - 1), hole + 1);
+        status = hole_number(b, y, word, each, &number);
         buf_printf(&name, "%" PRId64, number);
-        p = hole + 3;
+        p = end + 1;
     }
-    *out = name.failed ? NULL : arena_strndup(b->x.arena, buf_text(&name), name.size);
+    *out = name.failed || status != VIV_OK ? NULL : arena_strndup(b->x.arena, buf_text(&name), name.size);
     buf_release(&name);
-    return *out ? VIV_OK : error_nomem(b->err);
+    return status != VIV_OK || *out ? status : error_nomem(b->err);
 }
 
 /* The name as the checkpoint has it: models saved without their head, or by other programs, lack a prefix or have
@@ -711,7 +730,9 @@ static viv_status keep_lists(struct builder *b)
         for (uint32_t i = 0; s->ignore[d] && i < s->ignore[d]->n; i++) {
             if (s->ignore[d]->items[i]->kind != YAML_SCALAR)
                 return error_at(b->err, s->ignore[d]->items[i]->at, VIV_EINVAL, "expected a tensor name or a glob");
-            ignore[e->n_ignore++] = s->ignore[d]->items[i]->text;
+            viv_status status = fill_holes(b, s->ignore[d]->items[i], -1, &ignore[e->n_ignore++]);
+            if (status != VIV_OK)
+                return status;
         }
     e->ignore = ignore;
     if (b->n_nodes)

@@ -61,7 +61,7 @@ static bool is_foreign(const char *word)
 
 bool expr_is_name(const char *word)
 {
-    static const char *const words[] = {"i",  "gguf", "if",  "else", "and", "or",   "not", "is",
+    static const char *const words[] = {"i",  "gguf", "if",  "else", "and",  "or", "not", "is",
                                         "in", "min",  "max", "len",  "sqrt", "ln", NULL};
     size_t n = 0;
     while (is_name_char(word[n]))

@@ -115,7 +115,8 @@ viv_status param_type(const struct yaml *declaration, struct param_type *t, stru
             return VIV_OK;
         }
     const char *nearest = type->kind == YAML_SCALAR ? near_word(type->text, names, 4) : NULL;
-    return error_at(err, type->at, VIV_EINVAL, "a type is int, float, bool, string, [one of these, length] or [one of these]%s%s",
+    return error_at(err, type->at, VIV_EINVAL,
+                    "a type is int, float, bool, string, [one of these, length] or [one of these]%s%s",
                     nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 

@@ -169,7 +169,7 @@ static void mix_one(const struct router *l, const float *z, float *expert, float
     float sum = 0;
     for (uint64_t i = 0; i < l->n_experts; i++) {
         float factor = fmaxf(fabsf(z[i]), z[best]);
-        if (z[i] > -INFINITY && (z[best] - z[i]) / factor <= 2 * l->jitter)
+        if (z[i] > -INFINITY && !((z[best] - z[i]) / factor > 2 * l->jitter))
             sum += expf(z[i] - z[best]);
     }
     *expert = (float)best;

@@ -177,7 +177,7 @@ TEST(spec__refuses_wrong_weights)
         {WITH("{hf: w, shape: [words, -dim]}"),
          "x.yaml:5:37: a dimension must be an integer from 0 to 2^40, '-dim' is not"},
         {WITH("{hf: w, shape: [1, 1, 1, 1, 1, 1, 1, 1, 1]}"), "x.yaml:5:29: 9 dimensions, at most 8"},
-        {WITH("{hf: 'w.{j}', shape: [words, dim]}"), "x.yaml:5:19: 'w.{j}': only {i} and {e} can be filled in"},
+        {WITH("{hf: 'w.{j}', shape: [words, dim]}"), "x.yaml:5:19: 'w.{j}': only {i}, {e} and params can be filled in"},
         {WITH("{hf: 'w.{i}', shape: [words, dim]}"),
          "x.yaml:5:19: 'w.{i}' has {i}, but is used outside of any repeat"},
         {WITH("{hf: w, shape: [words, i]}"), "x.yaml:5:37: `i` stands only in weights with {i} in their names"},

@@ -7,6 +7,7 @@
 import sys
 
 import numpy as np
+import torch
 import transformers as t
 
 from decoders import ROPE, llama_order, make
@@ -89,6 +90,57 @@ def olmoe():
     write_gguf("olmoe-gguf", model, "olmoe", expert_values(model.config), stacked(model, GATE_UP_DOWN))
     write_safetensors("olmoe-clipped", make(t.OlmoeConfig, 8, rope_parameters=ROPE, num_experts=5, num_experts_per_tok=2, intermediate_size=20,
                                             norm_topk_prob=True, clip_qkv=0.7, attention_bias=True))
+
+
+@case
+def granitemoe():
+    multipliers = dict(embedding_multiplier=3.0, attention_multiplier=0.3, residual_multiplier=0.6, logits_scaling=2.0)
+    model = make(t.GraniteMoeConfig, 9, rope_parameters=ROPE, num_local_experts=5, num_experts_per_tok=2, intermediate_size=20, **multipliers)
+    write_safetensors("granitemoe", model)
+    def change(name, a):
+        blk = f"blk.{name.split('.')[2]}" if ".layers." in name else ""
+        if name.endswith("input_linear.weight"):
+            return [(f"{blk}.ffn_gate_exps.weight", a[:, :20]), (f"{blk}.ffn_up_exps.weight", a[:, 20:])]
+        if name.endswith("output_linear.weight"):
+            return [(f"{blk}.ffn_down_exps.weight", a)]
+        return [(f"{blk}.ffn_gate_inp.weight", a)] if name.endswith("router.layer.weight") else llama_order(model)(name, a)
+    write_gguf("granitemoe-gguf", model, "granitemoe", expert_values(
+        model.config, **{"embedding_scale": 3.0, "attention.scale": 0.3, "residual_scale": 0.6, "logit_scale": 2.0}), change)
+
+
+@case
+def phimoe():
+    write_safetensors("phimoe", make(t.PhimoeConfig, 10, rope_parameters=ROPE, num_local_experts=5, num_experts_per_tok=2,
+                                     intermediate_size=20, router_jitter_noise=0.2))
+    long = dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.3], long_factor=[1.0, 2.0, 4.0], short_mscale=1.2,
+                long_mscale=1.2, original_max_position_embeddings=64)
+    # texts that are short: for long ones transformers 5 keeps the factors of short ones, unlike Microsoft's own code
+    write_safetensors("phimoe-longrope-short", make(t.PhimoeConfig, 11, rope_parameters=long, num_local_experts=4, num_experts_per_tok=2,
+                                              intermediate_size=20, attention_bias=True, lm_head_bias=True, sliding_window=17,
+                                              original_max_position_embeddings=64))
+
+
+def corrected(model, seed):
+    """The balancing corrections, which are buffers and not parameters, are random too."""
+    g = torch.Generator().manual_seed(seed)
+    for name, b in model.named_buffers():
+        if name.endswith("e_score_correction_bias"):
+            b.copy_(torch.rand(b.shape, generator=g))
+    return model
+
+
+@case
+def glm4_moe():
+    sizes = dict(rope_parameters=ROPE | dict(partial_rotary_factor=0.5), head_dim=8, n_routed_experts=8, num_experts_per_tok=3,
+                 moe_intermediate_size=8, intermediate_size=20, n_shared_experts=2, first_k_dense_replace=1, num_hidden_layers=3)
+    model = corrected(make(t.Glm4MoeConfig, 12, **sizes, n_group=4, topk_group=2, use_qk_norm=True, routed_scaling_factor=1.5), 1)
+    write_safetensors("glm4_moe", model)
+    values = expert_values(model.config, **{
+        "expert_feed_forward_length": 8, "expert_shared_count": 2, "leading_dense_block_count": 1, "expert_group_count": 4,
+        "expert_group_used_count": 2, "expert_weights_norm": True, "expert_weights_scale": 1.5, "rope.dimension_count": 4})
+    correction = lambda name, a: [(f"blk.{name.split('.')[2]}.exp_probs_b.bias", a)] if name.endswith("correction_bias") else a
+    write_gguf("glm4_moe-gguf", model, "glm4moe", values, stacked(model, GATE_UP_DOWN, correction))
+    write_safetensors("glm4_moe-bias", corrected(make(t.Glm4MoeConfig, 13, **sizes, attention_bias=True, norm_topk_prob=False), 2), old=True)
 
 
 if __name__ == "__main__":
