@@ -27,6 +27,20 @@ struct block_q4_0 {
     uint8_t q[BLOCK / 2]; /* weight j + 8: low nibble of q[j] for j < 16, then the high ones */
 };
 
+/* OCP Microscaling Formats 1.0: 4-bit floats that share a power of two. Kept as twice their value, which is whole, and
+ * half the scale. */
+struct block_mxfp4 {
+    uint8_t e;            /* the scale is 2^(e - 127) */
+    uint8_t q[BLOCK / 2]; /* as in block_q4_0 */
+};
+#define MXFP4_VALUES 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12
+
+/* 2^(e - 128) */
+static inline float mxfp4_half_scale(uint8_t e)
+{
+    return float_of_bits(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23);
+}
+
 static inline uint64_t int8_row_bytes(uint64_t k)
 {
     return size_align(k + k / BLOCK * 8, 64);

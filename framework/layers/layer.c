@@ -29,7 +29,7 @@ viv_status projection_prepare(struct projection *p, const viv_prepare *prepare, 
     if (!p->product)
         return layer_fail(prepare->host, VIV_EUNSUPPORTED,
                           "tensor '%s' has a type that this version cannot compute with (it can with F32, F16, "
-                          "BF16, Q8_0 and Q4_0)",
+                          "BF16, Q8_0, Q4_0 and MXFP4)",
                           p->weight->name);
     p->n_out = (uint64_t)p->weight->dl.shape[0];
     p->n_in = (uint64_t)p->weight->dl.shape[1];

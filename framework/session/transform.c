@@ -1,9 +1,9 @@
 /* transform.c - the closed list of what a spec may do to tensors of a checkpoint: transpose, split, concat, stack,
- * permute, add. Each makes a private copy, but for a split along the outermost axis, which is a view. Elements of
+ * permute, mxfp4, add. Each makes a private copy, but for a split along the outermost axis, which is a view. Elements of
  * block-quantized types move in whole innermost rows, so that only transforms that leave the last axis alone apply
  * to them.
  *
- * All but add are one operation: a strided copy of `unit`s, the unit being an element or an innermost row. */
+ * All but mxfp4 and add are one operation: a strided copy of `unit`s, the unit being an element or an innermost row. */
 #include "session/instance.h"
 
 #include "base/size.h"
@@ -217,6 +217,37 @@ static viv_status join(struct piece *pieces, uint32_t n, uint32_t axis, bool sta
     return VIV_OK;
 }
 
+/* Blocks [..., n, 16], two numbers a byte in order, and scales [..., n], as safetensors files keep them apart: into
+ * blocks of 17 bytes (VIV_MXFP4). */
+static viv_status join_mxfp4(struct piece *pieces, uint32_t n, struct error *err)
+{
+    struct piece made, *blocks = &pieces[0], *scales = &pieces[1];
+    bool fits = n == 2 && blocks->n_dims == scales->n_dims + 1 && blocks->dims[blocks->n_dims - 1] == 16 &&
+                dtype_get(blocks->dtype)->block_bytes == 1 && dtype_get(scales->dtype)->block_bytes == 1;
+    for (uint32_t d = 0; fits && d < scales->n_dims; d++)
+        fits = blocks->dims[d] == scales->dims[d];
+    if (!fits)
+        return error_set(err, VIV_ESHAPE, "mxfp4 wants blocks [..., n, 16] and scales [..., n] of bytes");
+    uint64_t dims[MAX_DIMS], n_blocks = scales->bytes;
+    memcpy(dims, scales->dims, sizeof dims);
+    if (!size_mul(dims[scales->n_dims - 1], 32, &dims[scales->n_dims - 1]))
+        return error_set(err, VIV_ELIMIT, "the transformed tensor is too large");
+    viv_status status = piece_alloc(&made, VIV_MXFP4, scales->n_dims, dims, err);
+    if (status != VIV_OK)
+        return status;
+    const unsigned char *from = blocks->data;
+    unsigned char *to = made.data;
+    for (uint64_t b = 0; b < n_blocks; b++, from += 16) {
+        *to++ = scales->data[b];
+        for (int j = 0; j < 16; j++, to++) /* numbers j and j + 16 */
+            *to = (unsigned char)((from[j / 2] >> 4 * (j % 2) & 15) | (from[8 + j / 2] >> 4 * (j % 2) & 15) << 4);
+    }
+    piece_release(&pieces[0]);
+    piece_release(&pieces[1]);
+    pieces[0] = made;
+    return VIV_OK;
+}
+
 static viv_status add(const viv_model *m, struct piece *p, double addend, struct error *err)
 {
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
@@ -242,7 +273,8 @@ static viv_status apply(const viv_model *m, const struct transform *t, struct pi
 {
     viv_status status = VIV_OK;
     if (transform_joins(t)) {
-        status = join(pieces, *n, t->axis, t->kind == TRANSFORM_STACK, err);
+        status = t->kind == TRANSFORM_MXFP4 ? join_mxfp4(pieces, *n, err)
+                                            : join(pieces, *n, t->axis, t->kind == TRANSFORM_STACK, err);
         *n = status == VIV_OK ? 1 : *n;
         return status;
     }

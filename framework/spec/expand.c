@@ -208,8 +208,8 @@ static viv_status build_transform(struct builder *b, const struct yaml *item, st
         return build_split(b, y, t);
     if (strcmp(name, "permute") == 0)
         return build_permute(b, y, t);
-    if (strcmp(name, "transpose") == 0) {
-        t->kind = TRANSFORM_TRANSPOSE;
+    if (strcmp(name, "transpose") == 0 || strcmp(name, "mxfp4") == 0) {
+        t->kind = name[0] == 't' ? TRANSFORM_TRANSPOSE : TRANSFORM_MXFP4;
         return VIV_OK;
     }
     if (strcmp(name, "add") == 0) {
@@ -298,7 +298,7 @@ static viv_status build_weight(struct builder *b, const struct weight_entry *ent
     w->otherwise = -1;
     if (otherwise && strcmp(otherwise->text, "none") == 0)
         w->otherwise = -2;
-    else if (otherwise)
+    else if (otherwise && !(when && *asked)) /* what `when` asks for must be there */
         status = find_weight(b, otherwise->text, &w->otherwise);
     if (status == VIV_OK && !*asked && w->otherwise == -1)
         status = error_at(b->err, entry->at, VIV_EINVAL,

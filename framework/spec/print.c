@@ -91,6 +91,9 @@ static void print_transform(struct buf *out, const struct transform *t)
             buf_printf(out, "%s%u", d ? ", " : "", t->order[d]);
         buf_puts(out, "]}}");
         break;
+    case TRANSFORM_MXFP4:
+        buf_puts(out, "{mxfp4: []}");
+        break;
     case TRANSFORM_ADD:
         buf_puts(out, "{add: ");
         value_print(&(struct value){.kind = VALUE_FLOAT, .f = t->addend}, out);

@@ -97,6 +97,7 @@ enum transform_kind {
     TRANSFORM_CONCAT,
     TRANSFORM_STACK,
     TRANSFORM_PERMUTE,
+    TRANSFORM_MXFP4,
     TRANSFORM_ADD
 };
 struct transform {
@@ -111,7 +112,7 @@ struct transform {
 };
 static inline bool transform_joins(const struct transform *t)
 {
-    return t->kind == TRANSFORM_CONCAT || t->kind == TRANSFORM_STACK;
+    return t->kind == TRANSFORM_CONCAT || t->kind == TRANSFORM_STACK || t->kind == TRANSFORM_MXFP4;
 }
 
 /* A tensor that the graph needs. */

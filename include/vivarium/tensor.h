@@ -23,6 +23,7 @@ enum {
     VIV_I64 = 27,
     VIV_F64 = 28,
     VIV_BF16 = 30,
+    VIV_MXFP4 = 39, /* 32 weights: scale 2^(byte - 127), 16 bytes of 4-bit floats (1, 2, 1 bits), nibbles as in Q4_0 */
     VIV_BOOL = 64,
     VIV_U8 = 65,
     VIV_U16 = 66,

@@ -34,6 +34,8 @@ static uint64_t weight_row_bytes(uint32_t dtype, uint64_t k)
         return k / BLOCK * sizeof(struct block_q8_0);
     case VIV_Q4_0:
         return k / BLOCK * sizeof(struct block_q4_0);
+    case VIV_MXFP4:
+        return k / BLOCK * sizeof(struct block_mxfp4);
     default:
         return k * 2;
     }
@@ -125,7 +127,7 @@ static const uint64_t some_rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 
 
 static bool is_block(uint32_t dtype)
 {
-    return dtype == VIV_Q8_0 || dtype == VIV_Q4_0;
+    return dtype == VIV_Q8_0 || dtype == VIV_Q4_0 || dtype == VIV_MXFP4;
 }
 
 static bool runs_here(const struct kernel *k)

@@ -303,7 +303,7 @@ END_TEST
 
 TEST(from_f32__rounds_to_nearest_even_as_generic)
 {
-    static const uint32_t types[] = {VIV_F32, VIV_F16, VIV_BF16, VIV_Q8_0, VIV_Q4_0};
+    static const uint32_t types[] = {VIV_F32, VIV_F16, VIV_BF16, VIV_Q8_0, VIV_Q4_0, VIV_MXFP4};
     enum { N = 4096 + 32 };
     static float x[N];
     static uint16_t y[2 * N], g[2 * N];
@@ -357,6 +357,26 @@ TEST(q4_0__reads_low_nibbles_first_and_q8_0_reads_int8)
 }
 END_TEST
 
+TEST(mxfp4__reads_floats_of_four_bits_and_rounds_to_the_nearest)
+{
+    static const float values[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+    struct block_mxfp4 block = {.e = 128}, back; /* 2 */
+    float y[32];
+    for (int i = 0; i < 16; i++)
+        block.q[i] = (uint8_t)(i | (15 - i) << 4);
+    generic(KERNEL_TO_F32, VIV_MXFP4)->to_f32(y, &block, 32);
+    for (int i = 0; i < 16; i++)
+        ck_assert(y[i] == (i < 8 ? 2 : -2) * values[i % 8] && y[i + 16] == (i < 8 ? -2 : 2) * values[7 - i % 8]);
+    generic(KERNEL_FROM_F32, VIV_MXFP4)->from_f32(&back, y, 32);
+    block.q[8] &= 0xf0; /* of the two zeros, the positive one */
+    block.q[7] &= 0x0f;
+    ck_assert_int_eq(memcmp(&block, &back, sizeof back), 0);
+    ck_assert(mxfp4_half_scale(0) == 0x1p-128f && mxfp4_half_scale(1) == 0x1p-127f &&
+              mxfp4_half_scale(2) == 0x1p-126f);
+    ck_assert(mxfp4_half_scale(255) == 0x1p127f);
+}
+END_TEST
+
 TEST(choice__is_by_rank_among_what_the_processor_has)
 {
     ck_assert_str_eq(kernels_chosen(0, 0, KERNEL_RMS_NORM, 0)->name, "generic");
@@ -392,4 +412,5 @@ TESTS(rms_norm__is_generic_s, layer_norm__is_generic_s, add_and_scale__are_gener
       activate_and_gate__are_the_functions_they_are_named_after, activate__of_the_extremes_is_a_limit_or_no_number,
       rotate__turns_pairs_and_keeps_their_length, f16__every_value_converts_there_and_back,
       from_f32__rounds_to_nearest_even_as_generic, q4_0__reads_low_nibbles_first_and_q8_0_reads_int8,
-      choice__is_by_rank_among_what_the_processor_has, choice__is_masked_by_the_environment)
+      mxfp4__reads_floats_of_four_bits_and_rounds_to_the_nearest, choice__is_by_rank_among_what_the_processor_has,
+      choice__is_masked_by_the_environment)

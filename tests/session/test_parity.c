@@ -30,6 +30,7 @@ static const struct tolerance tolerances[] = {{"bf16", 2e-2f, false},
                                               {"f16", 5e-3f, true},
                                               {"q8_0", 1e-1f, false},
                                               {"q4_0", 1e-1f, false},
+                                              {"mxfp4", 1e-1f, false},
                                               {"", 1e-4f, true}};
 
 static const struct tolerance *tolerance_of(const char *name)

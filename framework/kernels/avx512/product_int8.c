@@ -1,4 +1,4 @@
-/* product_int8.c - products with Q8_0 and Q4_0 weights by VNNI (kernels/blocks.h has the formula).
+/* product_int8.c - products with Q8_0, Q4_0 and MXFP4 weights by VNNI (kernels/blocks.h has the formula).
  *
  * A lane is an output, sixteen at a time. Weights are made unsigned for vpdpbusd; since a block's sum is a whole
  * number, both ways to it give the same bits.
@@ -72,9 +72,22 @@ INLINE struct group group_at(const viv_matmul *m, uint64_t n, uint64_t n_end)
     return g;
 }
 
-/* The f16 scales at the head of the blocks. */
-INLINE __m512 scales_at(const struct group *g, uint64_t at)
+/* The scales at the head of the blocks: half of powers of two, or f16. */
+INLINE __m512 powers_at(const struct group *g, uint64_t at)
 {
+    __m128i e = _mm_cvtsi32_si128((unsigned char)g->rows[0][at]);
+#define INSERT(i) e = _mm_insert_epi8(e, g->rows[i][at], i)
+    INSERT(1), INSERT(2), INSERT(3), INSERT(4), INSERT(5), INSERT(6), INSERT(7), INSERT(8);
+    INSERT(9), INSERT(10), INSERT(11), INSERT(12), INSERT(13), INSERT(14), INSERT(15);
+#undef INSERT
+    __m512i exponent = _mm512_sub_epi32(_mm512_cvtepu8_epi32(e), _mm512_set1_epi32(128));
+    return _mm512_scalef_ps(_mm512_set1_ps(1.0f), _mm512_cvtepi32_ps(exponent));
+}
+
+INLINE __m512 scales_at(uint32_t dtype, const struct group *g, uint64_t at)
+{
+    if (dtype == VIV_MXFP4)
+        return powers_at(g, at);
 #define SCALE(i) (*(const uint16_t *)(const void *)(g->rows[i] + at))
     __m128i low = _mm_cvtsi32_si128(SCALE(0)), high = _mm_cvtsi32_si128(SCALE(8));
 #define INSERT(i) low = _mm_insert_epi16(low, SCALE(i), i), high = _mm_insert_epi16(high, SCALE(8 + i), i)
@@ -124,7 +137,7 @@ INLINE struct unpacked unpack_q8_0(const struct group *g, uint64_t b)
         u.w[i] = _mm512_xor_si512(first_halves(v[i], v[i + 4]), offset);
         u.w[i + 4] = _mm512_xor_si512(second_halves(v[i], v[i + 4]), offset);
     }
-    u.d = scales_at(g, at);
+    u.d = scales_at(VIV_Q8_0, g, at);
     return u;
 }
 
@@ -138,25 +151,36 @@ INLINE __m512i four_rows(const struct group *g, int i, uint64_t q)
 #undef ROW
 }
 
-INLINE struct unpacked unpack_q4_0(const struct group *g, uint64_t b)
+/* What a nibble stands for, made unsigned: of Q4_0 itself less 8, of MXFP4 what the table says. `offset` is what is
+ * added to it. */
+INLINE __m512i value_of(uint32_t dtype, __m512i nibbles, const int offset)
 {
-    const uint64_t at = b * sizeof(struct block_q4_0), q = at + offsetof(struct block_q4_0, q);
-    const __m512i nibble = _mm512_set1_epi8(15), offset = _mm512_set1_epi8(128 - 8);
+    if (dtype == VIV_Q4_0)
+        return offset == 8 ? nibbles : _mm512_add_epi8(nibbles, _mm512_set1_epi8((char)(offset - 8)));
+    const __m512i values = _mm512_broadcast_i32x4(_mm_setr_epi8(MXFP4_VALUES));
+    return _mm512_shuffle_epi8(_mm512_add_epi8(values, _mm512_set1_epi8((char)offset)), nibbles);
+}
+
+INLINE struct unpacked unpack_nibbles(uint32_t dtype, const struct group *g, uint64_t b)
+{
+    const uint64_t at = b * (dtype == VIV_Q4_0 ? sizeof(struct block_q4_0) : sizeof(struct block_mxfp4));
+    const uint64_t q = at + (dtype == VIV_Q4_0 ? offsetof(struct block_q4_0, q) : offsetof(struct block_mxfp4, q));
+    const __m512i nibble = _mm512_set1_epi8(15);
     __m512i v[4] = {four_rows(g, 0, q), four_rows(g, 1, q), four_rows(g, 2, q), four_rows(g, 3, q)};
     transpose_quads(v);
     struct unpacked u;
     UNROLL
     for (int i = 0; i < 4; i++) {
-        u.w[i] = _mm512_add_epi8(_mm512_and_si512(v[i], nibble), offset);
-        u.w[i + 4] = _mm512_add_epi8(_mm512_and_si512(_mm512_srli_epi16(v[i], 4), nibble), offset);
+        u.w[i] = value_of(dtype, _mm512_and_si512(v[i], nibble), 128);
+        u.w[i + 4] = value_of(dtype, _mm512_and_si512(_mm512_srli_epi16(v[i], 4), nibble), 128);
     }
-    u.d = scales_at(g, at);
+    u.d = scales_at(dtype, g, at);
     return u;
 }
 
 INLINE struct unpacked unpack(uint32_t dtype, const struct group *g, uint64_t b)
 {
-    return dtype == VIV_Q8_0 ? unpack_q8_0(g, b) : unpack_q4_0(g, b);
+    return dtype == VIV_Q8_0 ? unpack_q8_0(g, b) : unpack_nibbles(dtype, g, b);
 }
 
 INLINE __m512 add_scaled(__m512 y, __m512 dw, float d, __m512i sum)
@@ -261,8 +285,9 @@ INLINE __m512i add_lanes(const __m512i v[4])
     return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
 }
 
-/* Weights of sixteen rows' blocks as they lie, made unsigned: of Q8_0 w[i] holds rows i and i + 8, of Q4_0 the low
- * halves of rows i, i + 4, i + 8 and i + 12, and w[i + 4] their high halves. */
+/* Weights of sixteen rows' blocks as they lie, made unsigned: of Q8_0 w[i] holds rows i and i + 8, of others the
+ * low halves of rows i, i + 4, i + 8 and i + 12, and w[i + 4] their high halves. Q4_0's offset is 8, that of others
+ * 128. */
 struct laid {
     __m512i w[8];
 };
@@ -279,15 +304,16 @@ INLINE struct laid lay_q8_0(const struct group *g, uint64_t q)
     return l;
 }
 
-INLINE struct laid lay_q4_0(const struct group *g, uint64_t q)
+INLINE struct laid lay_nibbles(uint32_t dtype, const struct group *g, uint64_t q)
 {
     const __m512i nibble = _mm512_set1_epi8(15);
     struct laid l;
     UNROLL
     for (int i = 0; i < 4; i++) {
         __m512i v = four_rows(g, i, q);
-        l.w[i] = _mm512_and_si512(v, nibble);
-        l.w[i + 4] = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
+        l.w[i] = value_of(dtype, _mm512_and_si512(v, nibble), dtype == VIV_Q4_0 ? 8 : 128);
+        l.w[i + 4] =
+            value_of(dtype, _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble), dtype == VIV_Q4_0 ? 8 : 128);
     }
     return l;
 }
@@ -303,7 +329,7 @@ INLINE VNNI __m512i dot_q8_0(const struct laid *l, const char *x)
     return _mm512_add_epi32(first_halves(a, b), second_halves(a, b));
 }
 
-INLINE VNNI __m512i dot_q4_0(const struct laid *l, const char *x)
+INLINE VNNI __m512i dot_nibbles(const struct laid *l, const char *x)
 {
     const __m512i low = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)x)),
                   high = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)(x + BLOCK / 2)));
@@ -327,17 +353,19 @@ INLINE VNNI void few_rows(uint32_t dtype, uint64_t block_bytes, const viv_matmul
         for (uint64_t b = 0; b < blocks; b++) {
             const uint64_t at = b * block_bytes;
             const struct laid l = dtype == VIV_Q8_0 ? lay_q8_0(&g, at + offsetof(struct block_q8_0, q))
-                                                    : lay_q4_0(&g, at + offsetof(struct block_q4_0, q));
-            const __m512 dw = scales_at(&g, at);
+                                  : dtype == VIV_Q4_0
+                                      ? lay_nibbles(VIV_Q4_0, &g, at + offsetof(struct block_q4_0, q))
+                                      : lay_nibbles(VIV_MXFP4, &g, at + offsetof(struct block_mxfp4, q));
+            const __m512 dw = scales_at(dtype, &g, at);
             call_next(&g, m->w_stride, b, block_bytes);
             UNROLL
             for (int r = 0; r < n_rows; r++) {
                 const char *x = (const char *)m->x + (uint64_t)r * m->x_stride;
                 const float d = *(const float *)(const void *)(x + m->k + b * 4);
                 const int32_t s = *(const int32_t *)(const void *)(x + m->k + blocks * 4 + b * 4);
-                __m512i sum = dtype == VIV_Q8_0 ? dot_q8_0(&l, x + b * BLOCK) : dot_q4_0(&l, x + b * BLOCK);
-                /* s corrects for an offset of 128, Q4_0's is 8 */
-                sum = _mm512_add_epi32(sum, _mm512_set1_epi32(dtype == VIV_Q8_0 ? s : s / 16));
+                __m512i sum = dtype == VIV_Q8_0 ? dot_q8_0(&l, x + b * BLOCK) : dot_nibbles(&l, x + b * BLOCK);
+                /* s corrects for an offset of 128 */
+                sum = _mm512_add_epi32(sum, _mm512_set1_epi32(dtype == VIV_Q4_0 ? s / 16 : s));
                 y[r] = add_scaled(y[r], dw, d, sum);
             }
         }
@@ -368,35 +396,30 @@ INLINE VNNI void few_rows(uint32_t dtype, uint64_t block_bytes, const viv_matmul
     }
 DEFINE_MULTIPLY(q8_0, VIV_Q8_0)
 DEFINE_MULTIPLY(q4_0, VIV_Q4_0)
+DEFINE_MULTIPLY(mxfp4, VIV_MXFP4)
 
 static uint64_t scratch_bytes(uint64_t k)
 {
     return PASS / GROUP * size_min(k / BLOCK, CHUNK) * sizeof(struct unpacked);
 }
 
-static const viv_product product_q8_0 = {
-    .struct_size = sizeof(viv_product),
-    .weight_dtype = VIV_Q8_0,
-    .tile = PASS,
-    .name = "avx512_vnni q8_0",
-    .row_format = INT8_ROW_FORMAT,
-    .row_bytes = int8_row_bytes,
-    .prepare = prepare,
-    .scratch_bytes = scratch_bytes,
-    .multiply = multiply_q8_0,
-};
-
-static const viv_product product_q4_0 = {
-    .struct_size = sizeof(viv_product),
-    .weight_dtype = VIV_Q4_0,
-    .tile = PASS,
-    .name = "avx512_vnni q4_0",
-    .row_format = INT8_ROW_FORMAT,
-    .row_bytes = int8_row_bytes,
-    .prepare = prepare,
-    .scratch_bytes = scratch_bytes,
-    .multiply = multiply_q4_0,
-};
+#define DEFINE_PRODUCT(TYPE, DTYPE)                                                                                \
+    static const viv_product product_##TYPE = {                                                                    \
+        .struct_size = sizeof(viv_product),                                                                        \
+        .weight_dtype = DTYPE,                                                                                     \
+        .tile = PASS,                                                                                              \
+        .name = "avx512_vnni " #TYPE,                                                                              \
+        .row_format = INT8_ROW_FORMAT,                                                                             \
+        .row_bytes = int8_row_bytes,                                                                               \
+        .prepare = prepare,                                                                                        \
+        .scratch_bytes = scratch_bytes,                                                                            \
+        .multiply = multiply_##TYPE,                                                                               \
+    };
+/* clang-format off */
+DEFINE_PRODUCT(q8_0, VIV_Q8_0)
+DEFINE_PRODUCT(q4_0, VIV_Q4_0)
+DEFINE_PRODUCT(mxfp4, VIV_MXFP4)
+/* clang-format on */
 
 const struct kernel kernel_avx512_product_q8_0 = {.operation = KERNEL_PRODUCT,
                                                   .rank = 40,
@@ -410,3 +433,9 @@ const struct kernel kernel_avx512_product_q4_0 = {.operation = KERNEL_PRODUCT,
                                                   .cpu = VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI,
                                                   .dtype = VIV_Q4_0,
                                                   .product = &product_q4_0};
+const struct kernel kernel_avx512_product_mxfp4 = {.operation = KERNEL_PRODUCT,
+                                                   .rank = 40,
+                                                   .name = "avx512_vnni",
+                                                   .cpu = VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI,
+                                                   .dtype = VIV_MXFP4,
+                                                   .product = &product_mxfp4};

@@ -1,5 +1,5 @@
 /* convert.c - rows between f32 and the types we compute with. Quantizing follows ggml's reference functions
- * (quantize_row_q8_0_ref, quantize_row_q4_0_ref), so that files made here are the ones made there. */
+ * (quantize_row_q8_0_ref, q4_0, mxfp4), so that files made here are the ones made there. */
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
 
@@ -43,6 +43,20 @@ static void q4_0_to_f32(float *y, const void *x, uint64_t n)
         for (int i = 0; i < BLOCK / 2; i++) {
             y[i] = d * (float)((from[b].q[i] & 15) - 8);
             y[i + BLOCK / 2] = d * (float)((from[b].q[i] >> 4) - 8);
+        }
+    }
+}
+
+static const int8_t mxfp4_values[] = {MXFP4_VALUES};
+
+static void mxfp4_to_f32(float *y, const void *x, uint64_t n)
+{
+    const struct block_mxfp4 *from = x;
+    for (uint64_t b = 0; b < n / BLOCK; b++, y += BLOCK) {
+        float d = mxfp4_half_scale(from[b].e);
+        for (int i = 0; i < BLOCK / 2; i++) {
+            y[i] = d * (float)mxfp4_values[from[b].q[i] & 15];
+            y[i + BLOCK / 2] = d * (float)mxfp4_values[from[b].q[i] >> 4];
         }
     }
 }
@@ -104,6 +118,33 @@ static void q4_0_from_f32(void *y, const float *x, uint64_t n)
     }
 }
 
+/* The value nearest to x, as its index; of two the first. */
+static int nearest_mxfp4(float x)
+{
+    int best = 0;
+    for (int i = 1; i < 16; i++)
+        if (fabsf((float)mxfp4_values[i] - x) < fabsf((float)mxfp4_values[best] - x))
+            best = i;
+    return best;
+}
+
+static void mxfp4_from_f32(void *y, const float *x, uint64_t n)
+{
+    struct block_mxfp4 *to = y;
+    for (uint64_t b = 0; b < n / BLOCK; b++, x += BLOCK) {
+        float largest = 0.0f;
+        int exponent = 0;
+        for (int i = 0; i < BLOCK; i++)
+            largest = fmaxf(largest, fabsf(x[i]));
+        frexpf(largest, &exponent); /* the largest value, 6, has the exponent 2 */
+        to[b].e =
+            (uint8_t)(largest > 0.0f && isfinite(largest) ? whole_within((float)(exponent - 3 + 127), 0, 254) : 0);
+        float factor = 1.0f / mxfp4_half_scale(to[b].e);
+        for (int i = 0; i < BLOCK / 2; i++)
+            to[b].q[i] = (uint8_t)(nearest_mxfp4(x[i] * factor) | nearest_mxfp4(x[i + BLOCK / 2] * factor) << 4);
+    }
+}
+
 const struct kernel kernel_generic_f32_to_f32 = {
     .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_F32, .to_f32 = f32_to_f32};
 const struct kernel kernel_generic_f16_to_f32 = {
@@ -124,3 +165,7 @@ const struct kernel kernel_generic_q8_0_from_f32 = {
     .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_Q8_0, .from_f32 = q8_0_from_f32};
 const struct kernel kernel_generic_q4_0_from_f32 = {
     .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_Q4_0, .from_f32 = q4_0_from_f32};
+const struct kernel kernel_generic_mxfp4_to_f32 = {
+    .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_MXFP4, .to_f32 = mxfp4_to_f32};
+const struct kernel kernel_generic_mxfp4_from_f32 = {
+    .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_MXFP4, .from_f32 = mxfp4_from_f32};

@@ -1,5 +1,5 @@
-/* product_int8.c - products with Q8_0 and Q4_0 weights, activations quantized to int8: see kernels/blocks.h for the
- * formula, which every other kernel of these types follows to the bit. */
+/* product_int8.c - products with Q8_0, Q4_0 and MXFP4 weights, activations quantized to int8: see kernels/blocks.h
+ * for the formula, which every other kernel of these types follows to the bit. */
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
 
@@ -64,47 +64,49 @@ static float dot_q4_0(const struct block_q4_0 *w, const void *x, uint64_t k)
     return y;
 }
 
-static void multiply_q8_0(const viv_matmul *m, uint64_t n_first, uint64_t n_end)
+static float dot_mxfp4(const struct block_mxfp4 *w, const void *x, uint64_t k)
 {
-    for (uint64_t n = n_first; n < n_end; n++)
-        for (uint64_t r = 0; r < m->n_rows; r++)
-            m->y[r * m->y_stride + n] = dot_q8_0((const void *)((const char *)m->w + n * m->w_stride),
-                                                 (const char *)m->x + r * m->x_stride, m->k);
+    static const int8_t values[] = {MXFP4_VALUES};
+    const int8_t *q = x;
+    const float *d = int8_row_scales(x, k);
+    float y = 0.0f;
+    for (uint64_t b = 0; b < k / BLOCK; b++, q += BLOCK) {
+        int32_t sum = 0;
+        for (int i = 0; i < BLOCK / 2; i++)
+            sum += values[w[b].q[i] & 15] * q[i] + values[w[b].q[i] >> 4] * q[i + BLOCK / 2];
+        y += mxfp4_half_scale(w[b].e) * d[b] * (float)sum;
+    }
+    return y;
 }
 
-static void multiply_q4_0(const viv_matmul *m, uint64_t n_first, uint64_t n_end)
-{
-    for (uint64_t n = n_first; n < n_end; n++)
-        for (uint64_t r = 0; r < m->n_rows; r++)
-            m->y[r * m->y_stride + n] = dot_q4_0((const void *)((const char *)m->w + n * m->w_stride),
-                                                 (const char *)m->x + r * m->x_stride, m->k);
-}
-
-static const viv_product product_q8_0 = {
-    .struct_size = sizeof(viv_product),
-    .weight_dtype = VIV_Q8_0,
-    .tile = 16,
-    .name = "generic q8_0",
-    .row_format = INT8_ROW_FORMAT,
-    .row_bytes = int8_row_bytes,
-    .prepare = prepare,
-    .scratch_bytes = scratch_bytes,
-    .multiply = multiply_q8_0,
-};
-
-static const viv_product product_q4_0 = {
-    .struct_size = sizeof(viv_product),
-    .weight_dtype = VIV_Q4_0,
-    .tile = 16,
-    .name = "generic q4_0",
-    .row_format = INT8_ROW_FORMAT,
-    .row_bytes = int8_row_bytes,
-    .prepare = prepare,
-    .scratch_bytes = scratch_bytes,
-    .multiply = multiply_q4_0,
-};
+#define DEFINE_PRODUCT(TYPE, DTYPE)                                                                                \
+    static void multiply_##TYPE(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                             \
+    {                                                                                                              \
+        for (uint64_t n = n_first; n < n_end; n++)                                                                 \
+            for (uint64_t r = 0; r < m->n_rows; r++)                                                               \
+                m->y[r * m->y_stride + n] = dot_##TYPE((const void *)((const char *)m->w + n * m->w_stride),       \
+                                                       (const char *)m->x + r * m->x_stride, m->k);                \
+    }                                                                                                              \
+    static const viv_product product_##TYPE = {                                                                    \
+        .struct_size = sizeof(viv_product),                                                                        \
+        .weight_dtype = DTYPE,                                                                                     \
+        .tile = 16,                                                                                                \
+        .name = "generic " #TYPE,                                                                                  \
+        .row_format = INT8_ROW_FORMAT,                                                                             \
+        .row_bytes = int8_row_bytes,                                                                               \
+        .prepare = prepare,                                                                                        \
+        .scratch_bytes = scratch_bytes,                                                                            \
+        .multiply = multiply_##TYPE,                                                                               \
+    };
+/* clang-format off */
+DEFINE_PRODUCT(q8_0, VIV_Q8_0)
+DEFINE_PRODUCT(q4_0, VIV_Q4_0)
+DEFINE_PRODUCT(mxfp4, VIV_MXFP4)
+/* clang-format on */
 
 const struct kernel kernel_generic_product_q8_0 = {
     .operation = KERNEL_PRODUCT, .name = "generic", .dtype = VIV_Q8_0, .product = &product_q8_0};
 const struct kernel kernel_generic_product_q4_0 = {
     .operation = KERNEL_PRODUCT, .name = "generic", .dtype = VIV_Q4_0, .product = &product_q4_0};
+const struct kernel kernel_generic_product_mxfp4 = {
+    .operation = KERNEL_PRODUCT, .name = "generic", .dtype = VIV_MXFP4, .product = &product_mxfp4};

@@ -70,15 +70,18 @@ def config_json(model, old):
     return c
 
 
-def write_safetensors(name, model, dtype=torch.float32, old=False, drop=(), rename=None, strip="", **instead):
+def write_safetensors(name, model, dtype=torch.float32, old=False, drop=(), rename=None, strip="", replace=None, **instead):
     """The folder `name` with the checkpoint and its answers; `drop`, `rename`: keys that config.json shall not have, or have by
-    another name; `instead`: values in place of the model's; `strip`: a prefix that tensors shall lack."""
+    another name; `instead`: values in place of the model's; `strip`: a prefix that tensors shall lack; `replace`: tensors in
+    place of that of their name less its last part, as "x_blocks" and "x_scales" are of "x"."""
     directory = HERE / name
     directory.mkdir(exist_ok=True)
     for p in model.parameters():
         p.data = p.data.to(dtype).float()
-    save_file({k.removeprefix(strip): v.to(dtype).contiguous().clone() for k, v in weights_of(model).items()}, directory / "model.safetensors",
-              metadata={"format": "pt"})
+    replace = replace or {}
+    replaced = {k.rsplit("_", 1)[0] for k in replace}
+    tensors = {k.removeprefix(strip): v.to(dtype).contiguous().clone() for k, v in weights_of(model).items() if k not in replaced}
+    save_file(tensors | replace, directory / "model.safetensors", metadata={"format": "pt"})
     config = {(rename or {}).get(k, k): v for k, v in config_json(model, old).items() if k not in drop} | instead
     if "architecture" in instead:
         config["architectures"] = [config.pop("architecture")]

@@ -143,6 +143,57 @@ def glm4_moe():
     write_safetensors("glm4_moe-bias", corrected(make(t.Glm4MoeConfig, 13, **sizes, attention_bias=True, norm_topk_prob=False), 2), old=True)
 
 
+MXFP4 = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6])
+
+
+def to_mxfp4(w):
+    """[..., n] (n a multiple of 32): blocks [..., n/32, 16] of two codes a byte, scales [..., n/32], and what they stand for."""
+    parts = w.reshape(*w.shape[:-1], -1, 32)
+    exponent = torch.floor(torch.log2(parts.abs().amax(-1, keepdim=True))) - 2
+    codes = (parts / 2**exponent - MXFP4[:, None, None, None, None]).abs().argmin(0) if parts.dim() == 4 else None
+    value = (MXFP4[codes] * 2**exponent).reshape(w.shape)
+    blocks = (codes[..., ::2] | codes[..., 1::2] << 4).to(torch.uint8)
+    return blocks, (exponent[..., 0] + 127).to(torch.uint8), value
+
+
+@case
+def gpt_oss():
+    rope = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=32, beta_fast=32.0, beta_slow=1.0, truncate=False)
+    sizes = dict(rope_parameters=rope, num_local_experts=4, num_experts_per_tok=2, head_dim=8, sliding_window=11, num_attention_heads=4)
+    model = make(t.GptOssConfig, 14, **sizes, intermediate_size=20)
+    write_safetensors("gpt_oss", model)
+    I = 20
+    def change(name, a):
+        if ".layers." not in name:
+            return a
+        blk, part = f"blk.{name.split('.')[2]}", name.split(".layers.")[1].split(".", 1)[1]
+        interleaved = lambda w, kind: [(f"{blk}.ffn_gate_exps.{kind}", w[:, ::2]), (f"{blk}.ffn_up_exps.{kind}", w[:, 1::2])]
+        if part == "mlp.experts.gate_up_proj":
+            return interleaved(a.swapaxes(1, 2), "weight")
+        if part == "mlp.experts.gate_up_proj_bias":
+            return interleaved(a, "bias")
+        if part == "post_attention_layernorm.weight":
+            return [(f"{blk}.post_attention_norm.weight", a)]
+        if part == "mlp.experts.down_proj":
+            return [(f"{blk}.ffn_down_exps.weight", a.swapaxes(1, 2))]
+        return {"mlp.experts.down_proj_bias": [(f"{blk}.ffn_down_exps.bias", a)],
+                "mlp.router.weight": [(f"{blk}.ffn_gate_inp.weight", a)], "mlp.router.bias": [(f"{blk}.ffn_gate_inp.bias", a)],
+                "self_attn.sinks": [(f"{blk}.attn_sinks.weight", a)]}.get(part, a)
+    write_gguf("gpt_oss-gguf", model, "gpt-oss", expert_values(model.config, **{
+        "expert_feed_forward_length": I, "attention.sliding_window": 11, "rope.scaling.type": "yarn", "rope.scaling.factor": 4.0,
+        "rope.scaling.original_context_length": 32}), change)
+
+    # experts as OpenAI's files have them: 4-bit floats, whose rows are outputs
+    packed = make(t.GptOssConfig, 15, **sizes | dict(num_local_experts=3), hidden_size=32, intermediate_size=32)
+    tensors = {}
+    for name, p in packed.named_parameters():
+        if name.endswith(("gate_up_proj", "down_proj")):
+            blocks, scales, value = to_mxfp4(p.data.transpose(1, 2).contiguous())
+            p.data = value.transpose(1, 2).contiguous()
+            tensors[name + "_blocks"], tensors[name + "_scales"] = blocks, scales
+    write_safetensors("gpt_oss-mxfp4", packed, replace=tensors)
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or CASES:
         CASES[name]()
