@@ -192,6 +192,21 @@ static struct part part_of(uint64_t begin, uint64_t end, uint64_t page, uint64_t
     return part;
 }
 
+/* Adds their bias to the scores of n tokens from `first` on. Beyond reach, it is that of the outermost distance. */
+static void add_bias(const viv_attend *a, const struct query *query, uint64_t first, uint64_t n, float *s)
+{
+    const uint64_t reach = a->reach, at = a->position + query->row;
+    const float *bias = a->bias + query->group * (2 * reach + 1);
+    const uint64_t begin = size_min(n, at > first + reach ? at - reach - first : 0);
+    const uint64_t end = size_min(n, at + reach + 1 > first ? at + reach + 1 - first : 0);
+    for (uint64_t i = 0; i < begin; i++)
+        s[i] += bias[0];
+    for (uint64_t i = begin; i < end; i++)
+        s[i] += bias[first + reach + i - at];
+    for (uint64_t i = end; i < n; i++)
+        s[i] += bias[2 * reach];
+}
+
 /* Turns the scores of the tokens that a query sees into their weights, relative to the largest score so far. */
 static void weigh(const viv_attend *a, struct query *query, uint64_t page, struct part part, float *scores)
 {
@@ -207,6 +222,8 @@ static void weigh(const viv_attend *a, struct query *query, uint64_t page, struc
         for (uint64_t i = 0; i < n; i++)
             s[i] += slope * ((float)(first + i) - at);
     }
+    if (a->bias)
+        add_bias(a, query, page * a->page_rows + part.first, n, s);
     float largest = wide_max(s, n);
     largest = query->largest > largest ? query->largest : largest;
     float shrink = wide_exp(query->largest - largest);

@@ -94,6 +94,8 @@ typedef struct viv_attend {
     uint32_t reserved;
     const float *sinks;          /* [n_group]: a score that takes part in the softmax without a value; or NULL */
     const float *slopes;         /* [n_group]: ALiBi, adds slope * (t - position(r)) to the score; or NULL */
+    const float *bias;           /* [n_group][2 reach + 1]: adds bias[g][reach + d] to the score, where d is */
+    uint64_t reach;              /* t - position(r), at least -reach and at most reach; or NULL */
     void *scratch;               /* attend_scratch_bytes() of this worker's own */
 } viv_attend;
 

@@ -19,31 +19,37 @@ struct setting {
     uint32_t flags, dtype;
     float softcap;
     bool sinks, slopes;
+    uint64_t reach; /* of a bias by distance; 0: none */
 };
 
 static const struct setting settings[] = {
-    {1, 1, 64, 64, 64, 0, 1, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false},
-    {1, 4, 64, 64, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false},
-    {1, 8, 128, 128, 64, 63, 64, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false},
-    {1, 7, 80, 96, 16, 64, 65, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false},
-    {50, 1, 64, 64, 64, 0, 50, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false},
-    {130, 4, 64, 64, 64, 0, 130, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false},
-    {77, 3, 48, 56, 32, 33, 110, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false},
-    {70, 2, 7, 5, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false},
-    {70, 2, 13, 33, 48, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false},
-    {90, 2, 32, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false},
-    {90, 1, 32, 32, 64, 0, 90, 1, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false},
-    {60, 1, 64, 64, 64, 0, 60, 0, 0, VIV_F32, 0, false, false},
-    {60, 2, 64, 64, 16, 0, 60, 7, 0, VIV_F32, 0, false, false},
-    {40, 2, 64, 64, 64, 100, 140, 0, VIV_ATTEND_CAUSAL, VIV_F16, 5.0f, true, false},
-    {40, 3, 64, 64, 64, 100, 140, 30, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, true},
-    {40, 8, 64, 64, 256, 1000, 1040, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, true},
+    {1, 1, 64, 64, 64, 0, 1, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
+    {1, 4, 64, 64, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
+    {1, 8, 128, 128, 64, 63, 64, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
+    {1, 7, 80, 96, 16, 64, 65, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
+    {50, 1, 64, 64, 64, 0, 50, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
+    {130, 4, 64, 64, 64, 0, 130, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
+    {77, 3, 48, 56, 32, 33, 110, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
+    {70, 2, 7, 5, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
+    {70, 2, 13, 33, 48, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
+    {90, 2, 32, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
+    {90, 1, 32, 32, 64, 0, 90, 1, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
+    {60, 1, 64, 64, 64, 0, 60, 0, 0, VIV_F32, 0, false, false, 0},
+    {60, 2, 64, 64, 16, 0, 60, 7, 0, VIV_F32, 0, false, false, 0},
+    {40, 2, 64, 64, 64, 100, 140, 0, VIV_ATTEND_CAUSAL, VIV_F16, 5.0f, true, false, 0},
+    {40, 3, 64, 64, 64, 100, 140, 30, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, true, 0},
+    {40, 8, 64, 64, 256, 1000, 1040, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, true, 0},
+    {1, 8, 64, 64, 128, 300, 301, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 128},
+    {75, 2, 24, 24, 16, 40, 115, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 20},
+    {100, 3, 32, 32, 64, 0, 100, 0, 0, VIV_F32, 0, false, false, 1},
+    {60, 2, 16, 40, 32, 0, 60, 0, 0, VIV_F16, 0, true, true, 100},
+    {3, 2, 16, 16, 16, 900, 70, 0, 0, VIV_F32, 0, false, false, 7},
 };
 
 /* The pages are filled with NaN where no token is. */
 struct trial {
     viv_attend a;
-    float *q, *out, *keys, *values, *sinks, *slopes;
+    float *q, *out, *keys, *values, *sinks, *slopes, *bias;
     void **k_pages, **v_pages;
     uint64_t n_pages;
 };
@@ -107,6 +113,7 @@ static struct trial trial_make(const struct setting *s)
     t.values = memory(s->n_keys * s->v_dim * sizeof(float));
     t.sinks = memory(s->n_group * sizeof(float));
     t.slopes = memory(s->n_group * sizeof(float));
+    t.bias = memory(s->n_group * (2 * s->reach + 1) * sizeof(float));
     t.k_pages = memory(t.n_pages * sizeof(void *));
     t.v_pages = memory(t.n_pages * sizeof(void *));
     for (uint64_t i = 0; i < s->n_rows * a->q_stride; i++)
@@ -119,6 +126,8 @@ static struct trial trial_make(const struct setting *s)
         t.sinks[g] = uniform() * 4.0f;
         t.slopes[g] = 0.25f * (float)(g + 1);
     }
+    for (uint64_t i = 0; i < s->n_group * (2 * s->reach + 1); i++)
+        t.bias[i] = 4.0f * uniform();
     for (uint64_t p = 0; p < t.n_pages; p++) {
         uint64_t k_bytes = a->k_offset + s->head_dim * s->page_rows * size;
         uint64_t v_bytes = a->v_offset + s->v_dim * s->page_rows * size;
@@ -133,6 +142,8 @@ static struct trial trial_make(const struct setting *s)
     a->v_pages = (const void *const *)t.v_pages;
     a->sinks = s->sinks ? t.sinks : NULL;
     a->slopes = s->slopes ? t.slopes : NULL;
+    a->bias = s->reach ? t.bias : NULL;
+    a->reach = s->reach;
     return t;
 }
 
@@ -142,7 +153,7 @@ static void trial_release(struct trial *t)
         free(t->k_pages[p]);
         free(t->v_pages[p]);
     }
-    free(t->q), free(t->out), free(t->keys), free(t->values), free(t->sinks), free(t->slopes);
+    free(t->q), free(t->out), free(t->keys), free(t->values), free(t->sinks), free(t->slopes), free(t->bias);
     free(t->k_pages), free(t->v_pages);
 }
 
@@ -181,6 +192,10 @@ static void expect(const struct trial *t, uint64_t r, uint64_t g, double *out)
             s = a->softcap * tanh(s / a->softcap);
         if (a->slopes)
             s += a->slopes[g] * ((double)i - (double)(a->position + r));
+        if (a->bias) {
+            double reach = (double)a->reach, d = fmax(-reach, fmin(reach, (double)i - (double)(a->position + r)));
+            s += a->bias[g * (2 * a->reach + 1) + (uint64_t)(reach + d)];
+        }
         scores[i] = sees(a, r, i) ? s : -1e300;
         largest = fmax(largest, scores[i]);
     }
@@ -256,6 +271,7 @@ TEST(attend__of_a_row_is_the_same_bits_in_any_company)
                     b.n_group = 1;
                     b.sinks = a.sinks ? a.sinks + g : NULL;
                     b.slopes = a.slopes ? a.slopes + g : NULL;
+                    b.bias = a.bias ? a.bias + g * (2 * a.reach + 1) : NULL;
                     run(*k, &b);
                     ck_assert(memcmp(alone, t.out + r * a.out_stride + g * a.v_dim, a.v_dim * sizeof(float)) == 0);
                 }
@@ -302,7 +318,7 @@ END_TEST
 
 TEST(attend__without_a_key_in_sight_is_zero)
 {
-    const struct setting s = {2, 2, 16, 16, 16, 5, 0, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false};
+    const struct setting s = {2, 2, 16, 16, 16, 5, 0, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0};
     struct trial t = trial_make(&s);
     for (const struct kernel *const *k = kernels_all(); *k; k++) {
         if (!runs_here(*k))

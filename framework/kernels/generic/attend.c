@@ -31,6 +31,14 @@ static float score(const viv_attend *a, const float *q, const void *keys, uint64
     return a->softcap != 0.0f ? a->softcap * tanhf(dot / a->softcap) : dot;
 }
 
+/* The bias of token t: beyond reach, that of the outermost distance. */
+static float bias_of(const viv_attend *a, uint64_t r, uint64_t g, uint64_t t)
+{
+    int64_t reach = (int64_t)a->reach, d = (int64_t)t - (int64_t)(a->position + r);
+    d = d < -reach ? -reach : d > reach ? reach : d;
+    return a->bias[(int64_t)g * (2 * reach + 1) + reach + d];
+}
+
 static void attend_query(const viv_attend *a, uint64_t r, uint64_t g)
 {
     const float *q = a->q + r * a->q_stride + g * a->head_dim;
@@ -50,6 +58,8 @@ static void attend_query(const viv_attend *a, uint64_t r, uint64_t g)
             float s = score(a, q, keys, i - first);
             if (a->slopes)
                 s += a->slopes[g] * ((float)i - (float)(a->position + r));
+            if (a->bias)
+                s += bias_of(a, r, g, i);
             scores[i - first] = s;
             largest = s > largest ? s : largest;
         }
