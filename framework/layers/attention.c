@@ -9,11 +9,11 @@
  *   q:         [n_heads * head_dim, dim]
  *   k, v:      [n_kv_heads * head_dim, dim]; or all three in one, qkv: rows of q, then of k, then of v
  *   out:       [dim, n_heads * head_dim]
- *   state:     k and v, n_kv_heads * head_dim elements each per token. A page holds, for each key/value head, its
- * keys as [head_dim][page_rows] and its values as [page_rows][head_dim]: what kernels.h calls for.
+ *   state:     k and v, n_kv_heads * head_dim elements each per token (kept.h)
  *
  * Phases: 0 prepare x, 1 q, k and v, 2 normalise, rotate and store keys and values, 3 attend, 4 prepare the heads'
  * outputs, 5 out. */
+#include "layers/kept.h"
 #include "layers/rope.h"
 
 #include "base/size.h"
@@ -32,8 +32,6 @@ struct qk_norm {
     uint64_t n;                 /* elements of the weight: head_dim, one for all heads, or those of all heads */
 };
 
-enum { STORE_ROWS = 16, ATTEND_ROWS = 32 };
-
 struct attention {
     const viv_kernels *kernels;
     struct projection q, k, v, out; /* q: of all three, where they are one matrix */
@@ -41,6 +39,7 @@ struct attention {
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, k_offset, v_offset, out_offset;
     uint64_t dim, n_heads, n_kv_heads, head_dim;
+    struct kept kept;
     uint64_t window;
     struct qk_norm q_norm, k_norm;
     enum norm_kind norm_kind;
@@ -51,14 +50,10 @@ struct attention {
     double alibi;
     uint64_t scratch;                           /* bytes for products or attend, before the angles */
     uint64_t q_stride, kv_stride, heads_stride; /* floats */
-    uint32_t k_state, v_state;
-    uint32_t state_dtype;
     int32_t causal;
     float scale, softcap, clip, norm_eps, alibi_scale;
     float temper; /* queries grow with log(1 + position / temper_length) */
     uint64_t temper_length;
-    void (*store)(void *y, const float *x, uint64_t n);
-    uint64_t state_bytes; /* of an element */
 };
 
 static const viv_attr *const attrs[] = {
@@ -189,9 +184,9 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = rope_infer(&l->rope, b, l->head_dim);
     if (status == VIV_OK)
-        status = b->want_state(b, "k", kv_dim, &l->k_state);
+        status = b->want_state(b, "k", kv_dim, &l->kept.k);
     if (status == VIV_OK)
-        status = b->want_state(b, "v", kv_dim, &l->v_state);
+        status = b->want_state(b, "v", kv_dim, &l->kept.v);
     b->out_dim = out[0];
     b->n_phases = 6;
     b->whole_sequences = !l->causal;
@@ -236,11 +231,15 @@ static viv_status prepare(void *layer, viv_prepare *p)
                        {&l->q, l->fused ? "qkv" : "q", l->fused ? "qkv_bias" : "q_bias"},
                        {&l->k, "k", "k_bias"},
                        {&l->v, "v", "v_bias"}};
-    l->scratch =
-        l->kernels->attend_scratch_bytes(l->head_dim, l->head_dim, p->page_rows, l->n_heads / l->n_kv_heads);
+    l->kept.n_heads = l->n_heads;
+    l->kept.n_kv_heads = l->n_kv_heads;
+    l->kept.head_dim = l->head_dim;
+    viv_status status = kept_prepare(&l->kept, p);
+    if (status != VIV_OK)
+        return status;
+    l->scratch = kept_scratch(&l->kept, p);
     for (size_t i = 0; i < (l->fused ? 2 : 4); i++) {
-        viv_status status =
-            projection_prepare(projections[i].projection, p, projections[i].weight, projections[i].bias);
+        status = projection_prepare(projections[i].projection, p, projections[i].weight, projections[i].bias);
         if (status != VIV_OK)
             return status;
         l->scratch = size_max(l->scratch, projection_scratch(projections[i].projection));
@@ -251,7 +250,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
         prepared_rows_add(&l->rows, &l->v, &l->v_offset);
     }
     prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
-    viv_status status = rope_prepare(&l->rope, p);
+    status = rope_prepare(&l->rope, p);
     if (status == VIV_OK)
         status = make_slopes(l, p->host);
     if (status != VIV_OK)
@@ -261,20 +260,13 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->k_norm.weight = p->weight_f32(p, "norm.k");
     l->k_norm.bias = p->weight_f32(p, "norm.k_bias");
     l->sinks = p->weight_f32(p, "sinks");
-    l->state_dtype = p->state_dtype;
-    l->state_bytes = p->state_dtype == VIV_F32 ? sizeof(float) : sizeof(uint16_t);
-    l->store = l->kernels->from_f32(p->state_dtype);
-    if (!l->store)
-        return layer_fail(p->host, VIV_EUNSUPPORTED, "keys and values cannot be kept in this type");
 
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     l->heads_stride = size_align(q_dim, 16);
     l->q_stride = l->fused ? size_align(q_dim + 2 * kv_dim, 16) : l->heads_stride;
     l->kv_stride = l->fused ? l->q_stride : size_align(kv_dim, 16);
     l->scratch = size_align(l->scratch, 64);
-    /* cos, sin and frequency of one row's pairs, and STORE_ROWS tokens of one feature or one value row */
-    p->worker_workspace =
-        l->scratch + (3 * l->head_dim + 64 + 2 * size_max(STORE_ROWS, l->head_dim)) * sizeof(float);
+    p->worker_workspace = l->scratch + 3 * l->head_dim * sizeof(float); /* cos, sin, frequency of one row's pairs */
     p->row_workspace = l->rows.row_bytes + l->head_rows.row_bytes +
                        (l->q_stride + (l->fused ? 0 : 2 * l->kv_stride) + l->heads_stride) * sizeof(float);
     return VIV_OK;
@@ -314,7 +306,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
         return projection_tasks(&l->q) + (l->fused ? 0 : projection_tasks(&l->k) + projection_tasks(&l->v));
     case 2:
         for (uint32_t s = 0; s < e->n_spans; s++)
-            n += blocks_of(e->spans[s], STORE_ROWS);
+            n += blocks_of(e->spans[s], KEEP_ROWS);
         return n;
     case 3:
         for (uint32_t s = 0; s < e->n_spans; s++)
@@ -408,33 +400,12 @@ static void rotate_row(const struct attention *l, const viv_exec *e, const struc
         l->kernels->rotate(w->k + row * l->kv_stride + h * l->head_dim, cos, sin, n_pairs, l->rope.interleaved);
 }
 
-/* Writes keys (transposed) and values of n rows, all within one page, at row `at` of the page. */
-static void store_page(const struct attention *l, const struct parts *w, const viv_span *span, uint64_t row,
-                       uint64_t n, uint64_t token, float *lane)
-{
-    const viv_state *k_state = span->state[l->k_state], *v_state = span->state[l->v_state];
-    uint64_t page_rows = k_state->page_rows, at = token % page_rows;
-    char *k_page = k_state->pages[token / page_rows], *v_page = v_state->pages[token / page_rows];
-    for (uint64_t h = 0; h < l->n_kv_heads; h++) {
-        char *k = k_page + h * l->head_dim * page_rows * l->state_bytes;
-        for (uint64_t d = 0; d < l->head_dim; d++) {
-            for (uint64_t r = 0; r < n; r++)
-                lane[r] = w->k[(row + r) * l->kv_stride + h * l->head_dim + d];
-            l->store(k + (d * page_rows + at) * l->state_bytes, lane, n);
-        }
-        char *v = v_page + h * page_rows * l->head_dim * l->state_bytes;
-        for (uint64_t r = 0; r < n; r++)
-            l->store(v + (at + r) * l->head_dim * l->state_bytes, w->v + (row + r) * l->kv_stride + h * l->head_dim,
-                     l->head_dim);
-    }
-}
-
 static void rotate_and_store(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)
 {
-    const viv_span *span = span_of_task(e, STORE_ROWS, 1, &task);
-    uint64_t begin = task * STORE_ROWS, end = size_min(begin + STORE_ROWS, span->n_rows);
-    uint64_t page_rows = span->state[l->k_state]->page_rows;
-    float *angles = (float *)((char *)e->scratch + l->scratch), *lane = angles + 3 * l->head_dim + 64;
+    const viv_span *span = span_of_task(e, KEEP_ROWS, 1, &task);
+    uint64_t begin = task * KEEP_ROWS, end = size_min(begin + KEEP_ROWS, span->n_rows);
+    uint64_t first = span->first_row + begin, kv_dim = l->n_kv_heads * l->head_dim;
+    float *angles = (float *)((char *)e->scratch + l->scratch);
     for (uint64_t r = begin; r < end; r++)
         settle_row(l, e, w, span->first_row + r);
     if (l->rope.used) {
@@ -442,11 +413,10 @@ static void rotate_and_store(const struct attention *l, const viv_exec *e, const
         for (uint64_t r = begin; r < end; r++)
             rotate_row(l, e, w, span->first_row + r, frequency, angles + l->rope.dim / 2);
     }
-    for (uint64_t r = begin, n; r < end; r += n) {
-        uint64_t token = span->position + r;
-        n = size_min(end - r, page_rows - token % page_rows);
-        store_page(l, w, span, span->first_row + r, n, token, lane);
-    }
+    kept_write_keys(&l->kept, span, span->position + begin, end - begin, w->k + first * l->kv_stride, l->kv_stride,
+                    0, kv_dim);
+    kept_write_values(&l->kept, span, span->position + begin, end - begin, w->v + first * l->kv_stride,
+                      l->kv_stride, 0, kv_dim);
 }
 
 static void attend(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)
@@ -454,32 +424,21 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
     const viv_span *span = span_of_task(e, ATTEND_ROWS, l->n_kv_heads, &task);
     uint64_t head = task % l->n_kv_heads, begin = task / l->n_kv_heads * ATTEND_ROWS;
     uint64_t row = span->first_row + begin, n_group = l->n_heads / l->n_kv_heads;
-    const viv_state *k = span->state[l->k_state], *v = span->state[l->v_state];
-    const viv_attend a = {.struct_size = sizeof a,
-                          .flags = l->causal ? VIV_ATTEND_CAUSAL : 0,
-                          .n_rows = size_min(ATTEND_ROWS, span->n_rows - begin),
-                          .n_group = n_group,
-                          .head_dim = l->head_dim,
-                          .v_dim = l->head_dim,
-                          .q = w->q + row * l->q_stride + head * n_group * l->head_dim,
-                          .q_stride = l->q_stride,
-                          .out = w->heads + row * l->heads_stride + head * n_group * l->head_dim,
-                          .out_stride = l->heads_stride,
-                          .k_pages = (const void *const *)k->pages,
-                          .v_pages = (const void *const *)v->pages,
-                          .k_offset = head * l->head_dim * k->page_rows * l->state_bytes,
-                          .v_offset = head * l->head_dim * v->page_rows * l->state_bytes,
-                          .page_rows = k->page_rows,
-                          .position = span->position + begin,
-                          .n_keys = span->position + span->n_rows,
-                          .window = l->window,
-                          .dtype = l->state_dtype,
-                          .scale = l->scale,
-                          .softcap = l->softcap,
-                          .sinks = l->sinks ? l->sinks + head * n_group : NULL,
-                          .slopes = l->slopes ? l->slopes + head * n_group : NULL,
-                          .scratch = e->scratch};
-    l->kernels->attend(&a);
+    viv_attend a = {.flags = l->causal ? VIV_ATTEND_CAUSAL : 0,
+                    .n_rows = size_min(ATTEND_ROWS, span->n_rows - begin),
+                    .q = w->q + row * l->q_stride,
+                    .q_stride = l->q_stride,
+                    .out = w->heads + row * l->heads_stride,
+                    .out_stride = l->heads_stride,
+                    .position = span->position + begin,
+                    .n_keys = span->position + span->n_rows,
+                    .window = l->window,
+                    .scale = l->scale,
+                    .softcap = l->softcap,
+                    .sinks = l->sinks ? l->sinks + head * n_group : NULL,
+                    .slopes = l->slopes ? l->slopes + head * n_group : NULL,
+                    .scratch = e->scratch};
+    kept_attend(&l->kept, span, head, &a);
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
