@@ -2,8 +2,8 @@
  *
  *   Q = rope(norm(x W_q)), K = rope(norm(x W_k)), V = x W_v, by heads of head_dim features; query head h reads
  *   key/value head h / (n_heads / n_kv_heads): multi-head, grouped (Ainslie et al. 2023) and multi-query (Shazeer
- *   2019) attention. Positions enter by rotation, or by ALiBi (Press et al. 2022): a bias of the scores that grows
- *   with the distance, at a slope of each head's own.
+ *   2019) attention. Positions enter by rotation; by ALiBi (Press et al. 2022), a bias of the scores that grows
+ *   with the distance, at a slope of each head's own; or by a bias that is learned (relative.h).
  *
  *   x, y:      [n_rows, dim]
  *   q:         [n_heads * head_dim, dim]
@@ -14,6 +14,7 @@
  * Phases: 0 prepare x, 1 q, k and v, 2 normalise, rotate and store keys and values, 3 attend, 4 prepare the heads'
  * outputs, 5 out. */
 #include "layers/kept.h"
+#include "layers/relative.h"
 #include "layers/rope.h"
 
 #include "base/size.h"
@@ -40,6 +41,7 @@ struct attention {
     uint64_t q_offset, k_offset, v_offset, out_offset;
     uint64_t dim, n_heads, n_kv_heads, head_dim;
     struct kept kept;
+    struct relative relative;
     uint64_t window;
     struct qk_norm q_norm, k_norm;
     enum norm_kind norm_kind;
@@ -100,6 +102,7 @@ static const viv_attr *const attrs[] = {
              .doc = "queries are multiplied by 1 + beta ln(1 + floor(position / length))", .min = 0, .max = 1e3),
     VIV_ATTR(VIV_ATTR_INT, 0, "temper.length", .doc = "see temper.beta", .default_value = 8192, .min = 1,
              .max = 1 << 30),
+    RELATIVE_ATTRS,
     ROPE_ATTRS,
     NULL};
 
@@ -184,6 +187,8 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = rope_infer(&l->rope, b, l->head_dim);
     if (status == VIV_OK)
+        status = relative_infer(&l->relative, b, l->n_heads, l->causal);
+    if (status == VIV_OK)
         status = b->want_state(b, "k", kv_dim, &l->kept.k);
     if (status == VIV_OK)
         status = b->want_state(b, "v", kv_dim, &l->kept.v);
@@ -251,6 +256,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
     }
     prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
     status = rope_prepare(&l->rope, p);
+    if (status == VIV_OK)
+        status = relative_prepare(&l->relative, p);
     if (status == VIV_OK)
         status = make_slopes(l, p->host);
     if (status != VIV_OK)
@@ -437,6 +444,8 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
                     .softcap = l->softcap,
                     .sinks = l->sinks ? l->sinks + head * n_group : NULL,
                     .slopes = l->slopes ? l->slopes + head * n_group : NULL,
+                    .bias = relative_bias(&l->relative, head * n_group),
+                    .reach = l->relative.reach,
                     .scratch = e->scratch};
     kept_attend(&l->kept, span, head, &a);
 }
@@ -475,6 +484,7 @@ static void release(void *layer)
 {
     struct attention *l = layer;
     rope_release(&l->rope);
+    relative_release(&l->relative);
     free(l->slopes);
 }
 

@@ -2,17 +2,18 @@
  * bits whether a text comes at once or in pieces. */
 #include "harness.h"
 
-enum { DIM = 24, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 75 };
+enum { DIM = 24, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 75, BUCKETS = 12 };
 
 struct shape {
     uint64_t n_kv_heads, window;
     int causal, interleaved, rope;
     double softcap;
+    uint64_t max_distance; /* of relative positions; 0: none */
 };
 
 static float x[N_ROWS][DIM], wq[N_HEADS * HEAD_DIM * DIM], wk[N_HEADS * HEAD_DIM * DIM],
     wv[N_HEADS * HEAD_DIM * DIM];
-static float wo[DIM * N_HEADS * HEAD_DIM], bias[N_HEADS * HEAD_DIM];
+static float wo[DIM * N_HEADS * HEAD_DIM], bias[N_HEADS * HEAD_DIM], relative[BUCKETS][N_HEADS];
 
 static void fill(void)
 {
@@ -22,6 +23,7 @@ static void fill(void)
     harness_fill(wv, sizeof wv / 4, 4);
     harness_fill(wo, sizeof wo / 4, 5);
     harness_fill(bias, sizeof bias / 4, 6);
+    harness_fill(&relative[0][0], sizeof relative / 4, 7);
 }
 
 static void project(double *y, const float *row, const float *w, const float *b, uint64_t n)
@@ -42,6 +44,18 @@ static void rotate(double *head, double position, int interleaved)
         *a = ra;
         *b = rb;
     }
+}
+
+/* The bucket of a token `distance` before the row: half of a side's buckets are a distance each, the others grow.
+ */
+static int bucket(const struct shape *s, int distance)
+{
+    int n = s->causal ? BUCKETS : BUCKETS / 2, first = distance < 0 && !s->causal ? n : 0;
+    distance = abs(distance);
+    if (distance < n / 2)
+        return first + distance;
+    int grown = n / 2 + (int)(log(distance / (n / 2.0)) / log((double)s->max_distance / (n / 2.0)) * (n - n / 2));
+    return first + (grown < n ? grown : n - 1);
 }
 
 static void reference(const struct shape *s, double out[N_ROWS][DIM])
@@ -70,6 +84,8 @@ static void reference(const struct shape *s, double out[N_ROWS][DIM])
                     p[t] += q[r][h * HEAD_DIM + (uint64_t)d] * k[t][kv + (uint64_t)d] / sqrt(HEAD_DIM);
                 if (s->softcap > 0)
                     p[t] = s->softcap * tanh(p[t] / s->softcap);
+                if (s->max_distance)
+                    p[t] += (double)relative[bucket(s, distance)][h];
                 if (!seen)
                     p[t] = -INFINITY;
                 max = fmax(max, p[t]);
@@ -106,6 +122,10 @@ static void make(struct harness *h, const struct shape *s)
     given[n++] = (struct given){.name = "window", .number = (double)s->window};
     given[n++] = (struct given){.name = "softcap", .number = s->softcap};
     given[n++] = (struct given){.name = "rope.interleaved", .number = s->interleaved};
+    if (s->max_distance) {
+        given[n++] = (struct given){"bias.weight", 0, &relative[0][0], 2, {BUCKETS, N_HEADS}};
+        given[n++] = (struct given){.name = "bias.max_distance", .number = (double)s->max_distance};
+    }
     if (s->rope)
         given[n++] = (struct given){.name = "rope.theta", .number = 10000};
     fill();
@@ -120,6 +140,9 @@ static const struct shape shapes[] = {
     {.n_kv_heads = 3, .causal = 1, .rope = 1, .window = 20},
     {.n_kv_heads = 3, .causal = 0, .rope = 1},
     {.n_kv_heads = 3, .causal = 1, .rope = 1, .softcap = 1.5},
+    {.n_kv_heads = 6, .causal = 1, .max_distance = 20},
+    {.n_kv_heads = 3, .causal = 0, .max_distance = 50},
+    {.n_kv_heads = 6, .causal = 0, .max_distance = 128},
 };
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -176,5 +199,35 @@ TEST(attention__refuses_groups_that_do_not_divide)
 }
 END_TEST
 
+TEST(attention__refuses_buckets_that_do_not_reach)
+{
+    static const struct {
+        uint64_t buckets;
+        int causal;
+        double max_distance;
+        viv_status status;
+    } cases[] = {{1, 1, 128, VIV_EINVAL}, {3, 0, 128, VIV_EINVAL}, {32, 0, 8, VIV_EINVAL},
+                 {32, 1, 16, VIV_EINVAL}, {32, 1, 17, VIV_OK},     {32, 0, 9, VIV_OK}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct harness h;
+        static float weight[32 * N_HEADS];
+        const struct given given[] = {{"q", 0, wq, 2, {N_HEADS * HEAD_DIM, DIM}},
+                                      {"k", 0, wk, 2, {N_HEADS * HEAD_DIM, DIM}},
+                                      {"v", 0, wv, 2, {N_HEADS * HEAD_DIM, DIM}},
+                                      {"out", 0, wo, 2, {DIM, N_HEADS * HEAD_DIM}},
+                                      {.name = "n_heads", .number = N_HEADS},
+                                      {.name = "n_kv_heads", .number = N_HEADS},
+                                      {.name = "head_dim", .number = HEAD_DIM},
+                                      {.name = "causal", .number = cases[i].causal},
+                                      {"bias.weight", 0, weight, 2, {cases[i].buckets, N_HEADS}},
+                                      {.name = "bias.max_distance", .number = cases[i].max_distance}};
+        const uint64_t in[] = {DIM};
+        ck_assert_int_eq(harness_make(&h, "attention", given, 10, in, 1), cases[i].status);
+        harness_free(&h);
+    }
+}
+END_TEST
+
 TESTS(attention__is_the_formula_for_every_grouping_window_and_mask,
-      attention__gives_the_same_bits_at_once_and_in_pieces, attention__refuses_groups_that_do_not_divide)
+      attention__gives_the_same_bits_at_once_and_in_pieces, attention__refuses_groups_that_do_not_divide,
+      attention__refuses_buckets_that_do_not_reach)
