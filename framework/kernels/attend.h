@@ -15,6 +15,8 @@ static inline struct seen attend_seen(const viv_attend *a, uint64_t r)
 {
     uint64_t at = a->position + r;
     uint64_t begin = a->window && at + 1 > a->window ? at + 1 - a->window : 0;
+    if (a->chunk)
+        begin = size_max(begin, at / a->chunk * a->chunk);
     uint64_t end = a->n_keys;
     if (a->flags & VIV_ATTEND_CAUSAL)
         end = size_min(end, at + 1);

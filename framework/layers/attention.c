@@ -42,10 +42,11 @@ struct attention {
     uint64_t dim, n_heads, n_kv_heads, head_dim;
     struct kept kept;
     struct relative relative;
-    uint64_t window;
+    uint64_t window, chunk;
     struct qk_norm q_norm, k_norm;
     enum norm_kind norm_kind;
     enum norm_over norm_over;
+    int32_t plain_norm;
     struct rope rope;
     const float *sinks;
     float *slopes; /* [n_heads] of ALiBi, or NULL */
@@ -55,7 +56,7 @@ struct attention {
     int32_t causal;
     float scale, softcap, clip, norm_eps, alibi_scale;
     float temper; /* queries grow with log(1 + position / temper_length) */
-    uint64_t temper_length;
+    uint64_t temper_length, temper_offset;
 };
 
 static const viv_attr *const attrs[] = {
@@ -80,6 +81,8 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "head_dim", .doc = "features of a head", .min = 1, .max = 65536),
     VIV_ATTR(VIV_ATTR_BOOL, 0, "causal", .doc = "a token sees only those before it and itself", .default_value = 1),
     VIV_ATTR(VIV_ATTR_INT, 0, "window", .doc = "a token sees only this many; 0: all", .min = 0, .max = 1 << 30),
+    VIV_ATTR(VIV_ATTR_INT, 0, "chunk", .doc = "a token sees none before its chunk of this many; 0: no chunks",
+             .min = 0, .max = 1 << 30),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "scale", .doc = "of the scores; default 1 / sqrt(head_dim)"),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "softcap", .doc = "bound that the scores approach; 0: none", .min = 0, .max = 1e9),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "clip", .doc = "bound of q, k and v before they rotate; 0: none", .min = 0,
@@ -89,6 +92,7 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.k", .doc = "normalises keys: [head_dim] or [n_kv_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.q_bias", .doc = "as long as norm.q"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.k_bias", .doc = "as long as norm.k"),
+    VIV_ATTR(VIV_ATTR_BOOL, 0, "norm.plain", .doc = "queries and keys are normalised without factors"),
     VIV_ATTR(VIV_ATTR_CHOICE, 0, "norm.kind", .doc = "by the root mean square, or by mean and variance",
              .choices = "rms|layer"),
     VIV_ATTR(VIV_ATTR_CHOICE, 0, "norm.over", .doc = "each head by itself, or all heads as one row",
@@ -99,7 +103,9 @@ static const viv_attr *const attrs[] = {
              .doc = "ALiBi: head h of n has slope 2^(-max h / n), h from 1; 0: none", .min = 0, .max = 64),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "alibi.scale", .doc = "of the slopes", .default_value = 1, .min = 1e-9, .max = 1e9),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "temper.beta",
-             .doc = "queries are multiplied by 1 + beta ln(1 + floor(position / length))", .min = 0, .max = 1e3),
+             .doc = "queries are multiplied by 1 + beta ln(1 + floor((position + offset) / length))", .min = 0,
+             .max = 1e3),
+    VIV_ATTR(VIV_ATTR_INT, 0, "temper.offset", .doc = "see temper.beta", .min = 0, .max = 1 << 30),
     VIV_ATTR(VIV_ATTR_INT, 0, "temper.length", .doc = "see temper.beta", .default_value = 8192, .min = 1,
              .max = 1 << 30),
     RELATIVE_ATTRS,
@@ -135,16 +141,19 @@ static viv_status infer(void *layer, viv_infer *b)
     l->head_dim = (uint64_t)b->get_int(b, "head_dim");
     l->causal = (int32_t)b->get_int(b, "causal");
     l->window = (uint64_t)b->get_int(b, "window");
+    l->chunk = (uint64_t)b->get_int(b, "chunk");
     l->scale = b->is_set(b, "scale") ? (float)b->get_float(b, "scale") : 1 / sqrtf((float)l->head_dim);
     l->softcap = (float)b->get_float(b, "softcap");
     l->clip = (float)b->get_float(b, "clip");
     l->norm_kind = (enum norm_kind)b->get_int(b, "norm.kind");
     l->norm_over = (enum norm_over)b->get_int(b, "norm.over");
+    l->plain_norm = (int32_t)b->get_int(b, "norm.plain");
     l->norm_eps = (float)b->get_float(b, "norm.eps");
     l->alibi = b->get_float(b, "alibi.max");
     l->alibi_scale = (float)b->get_float(b, "alibi.scale");
     l->temper = (float)b->get_float(b, "temper.beta");
     l->temper_length = (uint64_t)b->get_int(b, "temper.length");
+    l->temper_offset = (uint64_t)b->get_int(b, "temper.offset");
     if (l->n_heads % l->n_kv_heads != 0)
         return layer_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
                           l->n_kv_heads, l->n_heads);
@@ -203,6 +212,7 @@ static viv_status cost(const void *layer, viv_cost *c)
     const struct attention *l = layer;
     uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     uint64_t seen = l->window ? size_min(c->context, l->window) : c->context;
+    seen = l->chunk ? size_min(seen, l->chunk) : seen;
     c->flops = c->n_rows * (2 * l->dim * (2 * q_dim + 2 * kv_dim) + 4 * seen * q_dim);
     return VIV_OK;
 }
@@ -354,12 +364,13 @@ static void project_qkv(const struct attention *l, const viv_exec *e, const stru
 /* Normalises the heads of one row in place. */
 static void normalise(const struct attention *l, const struct qk_norm *norm, float *x, uint64_t n_heads)
 {
-    if (!norm->weight)
+    if (!norm->weight && !l->plain_norm)
         return;
     uint64_t n = l->norm_over == OVER_ROW ? n_heads * l->head_dim : l->head_dim;
     uint64_t step = norm->n > l->head_dim ? l->head_dim : 0; /* from a head's factors to the next one's */
     for (uint64_t h = 0; h < (l->norm_over == OVER_ROW ? 1 : n_heads); h++, x += n) {
-        const float *weight = norm->weight + h * step, *bias = norm->bias ? norm->bias + h * step : NULL;
+        const float *weight = norm->weight ? norm->weight + h * step : NULL,
+                    *bias = norm->bias ? norm->bias + h * step : NULL;
         if (l->norm_kind == NORM_RMS)
             l->kernels->rms_norm(x, x, weight, n, l->norm_eps);
         else
@@ -385,7 +396,7 @@ static void settle_row(const struct attention *l, const viv_exec *e, const struc
         clip(v, l->n_kv_heads * l->head_dim, l->clip);
     }
     if (l->temper > 0) {
-        float lengths = (float)((uint64_t)e->positions[row] / l->temper_length);
+        float lengths = (float)(((uint64_t)e->positions[row] + l->temper_offset) / l->temper_length);
         l->kernels->scale(q, q, 1 + l->temper * logf(1 + lengths), l->n_heads * l->head_dim);
     }
 }
@@ -440,6 +451,7 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
                     .position = span->position + begin,
                     .n_keys = span->position + span->n_rows,
                     .window = l->window,
+                    .chunk = l->chunk,
                     .scale = l->scale,
                     .softcap = l->softcap,
                     .sinks = l->sinks ? l->sinks + head * n_group : NULL,

@@ -70,7 +70,8 @@ typedef struct viv_product {
  *   V: [page_rows][v_dim]
  * Token t is in page t / page_rows. Query row r stands at token `position + r`; it sees
  *   causal:        begin = max(0, position + r + 1 - window), end = position + r + 1
- *   bidirectional: begin = 0, end = n_keys                    (window then counts to both sides)            */
+ *   bidirectional: begin = 0, end = n_keys                    (window then counts to both sides)
+ * and with chunks, of these only those from the begin of its own chunk on. */
 enum { VIV_ATTEND_CAUSAL = 1 };
 
 typedef struct viv_attend {
@@ -89,6 +90,7 @@ typedef struct viv_attend {
     uint64_t position;           /* of query row 0 */
     uint64_t n_keys;             /* tokens in the pages */
     uint64_t window;             /* 0: no window */
+    uint64_t chunk;              /* tokens [i * chunk, (i + 1) * chunk) see none before them; 0: no chunks */
     uint32_t dtype;              /* of K and V: VIV_F32 or VIV_F16 */
     float scale, softcap;        /* softcap 0: none */
     uint32_t reserved;

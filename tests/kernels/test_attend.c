@@ -20,30 +20,33 @@ struct setting {
     float softcap;
     bool sinks, slopes;
     uint64_t reach; /* of a bias by distance; 0: none */
+    uint64_t chunk;
 };
 
 static const struct setting settings[] = {
-    {1, 1, 64, 64, 64, 0, 1, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
-    {1, 4, 64, 64, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
-    {1, 8, 128, 128, 64, 63, 64, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
-    {1, 7, 80, 96, 16, 64, 65, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
-    {50, 1, 64, 64, 64, 0, 50, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
-    {130, 4, 64, 64, 64, 0, 130, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
-    {77, 3, 48, 56, 32, 33, 110, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
-    {70, 2, 7, 5, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
-    {70, 2, 13, 33, 48, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
-    {90, 2, 32, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0},
-    {90, 1, 32, 32, 64, 0, 90, 1, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0},
-    {60, 1, 64, 64, 64, 0, 60, 0, 0, VIV_F32, 0, false, false, 0},
-    {60, 2, 64, 64, 16, 0, 60, 7, 0, VIV_F32, 0, false, false, 0},
-    {40, 2, 64, 64, 64, 100, 140, 0, VIV_ATTEND_CAUSAL, VIV_F16, 5.0f, true, false, 0},
-    {40, 3, 64, 64, 64, 100, 140, 30, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, true, 0},
-    {40, 8, 64, 64, 256, 1000, 1040, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, true, 0},
-    {1, 8, 64, 64, 128, 300, 301, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 128},
-    {75, 2, 24, 24, 16, 40, 115, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 20},
-    {100, 3, 32, 32, 64, 0, 100, 0, 0, VIV_F32, 0, false, false, 1},
-    {60, 2, 16, 40, 32, 0, 60, 0, 0, VIV_F16, 0, true, true, 100},
-    {3, 2, 16, 16, 16, 900, 70, 0, 0, VIV_F32, 0, false, false, 7},
+    {1, 1, 64, 64, 64, 0, 1, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
+    {1, 4, 64, 64, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
+    {1, 8, 128, 128, 64, 63, 64, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
+    {1, 7, 80, 96, 16, 64, 65, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
+    {50, 1, 64, 64, 64, 0, 50, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
+    {130, 4, 64, 64, 64, 0, 130, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
+    {77, 3, 48, 56, 32, 33, 110, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
+    {70, 2, 7, 5, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
+    {70, 2, 13, 33, 48, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
+    {90, 2, 32, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
+    {90, 1, 32, 32, 64, 0, 90, 1, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
+    {60, 1, 64, 64, 64, 0, 60, 0, 0, VIV_F32, 0, false, false, 0, 0},
+    {60, 2, 64, 64, 16, 0, 60, 7, 0, VIV_F32, 0, false, false, 0, 0},
+    {40, 2, 64, 64, 64, 100, 140, 0, VIV_ATTEND_CAUSAL, VIV_F16, 5.0f, true, false, 0, 0},
+    {40, 3, 64, 64, 64, 100, 140, 30, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, true, 0, 0},
+    {40, 8, 64, 64, 256, 1000, 1040, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, true, 0, 0},
+    {1, 8, 64, 64, 128, 300, 301, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 128, 0},
+    {75, 2, 24, 24, 16, 40, 115, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 20, 0},
+    {100, 3, 32, 32, 64, 0, 100, 0, 0, VIV_F32, 0, false, false, 1, 0},
+    {60, 2, 16, 40, 32, 0, 60, 0, 0, VIV_F16, 0, true, true, 100, 0},
+    {3, 2, 16, 16, 16, 900, 70, 0, 0, VIV_F32, 0, false, false, 7, 0},
+    {90, 2, 32, 32, 16, 30, 120, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 50},
+    {70, 1, 24, 32, 32, 0, 70, 20, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, false, 0, 32},
 };
 
 /* The pages are filled with NaN where no token is. */
@@ -101,6 +104,7 @@ static struct trial trial_make(const struct setting *s)
                             .position = s->position,
                             .n_keys = s->n_keys,
                             .window = s->window,
+                            .chunk = s->chunk,
                             .dtype = s->dtype,
                             .scale = 1.0f / sqrtf((float)s->head_dim),
                             .softcap = s->softcap}};
@@ -172,6 +176,8 @@ static bool sees(const viv_attend *a, uint64_t r, uint64_t i)
 {
     uint64_t at = a->position + r;
     if (a->flags & VIV_ATTEND_CAUSAL && i > at)
+        return false;
+    if (a->chunk && i / a->chunk < at / a->chunk)
         return false;
     uint64_t distance = i > at ? i - at : at - i;
     return !a->window || distance < a->window;

@@ -194,6 +194,27 @@ def gpt_oss():
     write_safetensors("gpt_oss-mxfp4", packed, replace=tensors)
 
 
+@case
+def llama4():
+    sizes = dict(rope_parameters=ROPE, head_dim=8, num_local_experts=4, intermediate_size=12, intermediate_size_mlp=20,
+                 num_attention_heads=4, attention_chunk_size=16, floor_scale=8, num_hidden_layers=4, hidden_size=32)
+    model = make(t.Llama4TextConfig, 16, **sizes, interleave_moe_layer_step=2)
+    write_safetensors("llama4", model)
+    def change(name, a):
+        blk = f"blk.{name.split('.')[2]}" if ".layers." in name else ""
+        if name.endswith("experts.gate_up_proj"):
+            a = a.swapaxes(1, 2)
+            return [(f"{blk}.ffn_gate_exps.weight", a[:, :12]), (f"{blk}.ffn_up_exps.weight", a[:, 12:])]
+        if name.endswith("experts.down_proj"):
+            return [(f"{blk}.ffn_down_exps.weight", a.swapaxes(1, 2))]
+        return a
+    write_gguf("llama4-gguf", make(t.Llama4TextConfig, 17, **sizes | dict(attention_chunk_size=8192, floor_scale=8192), num_experts_per_tok=2), "llama4",
+               expert_values(model.config, **{"expert_feed_forward_length": 12, "feed_forward_length": 20, "interleave_moe_layer_step": 1,
+                                              "expert_used_count": 2}), change)
+    write_safetensors("llama4-no-norm", make(t.Llama4TextConfig, 18, **sizes | dict(num_hidden_layers=2), no_rope_layers=[0, 1],
+                                             use_qk_norm=False, attention_bias=True, attn_temperature_tuning=False, num_experts_per_tok=2), old=True)
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or CASES:
         CASES[name]()
