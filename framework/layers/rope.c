@@ -35,8 +35,8 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
     r->beta_slow = b->get_float(b, "rope.beta_slow");
     r->original_context = (double)b->get_int(b, "rope.original_context");
     r->magnitude = 1;
-    if (r->scaling == ROPE_LLAMA3 && r->high_freq_factor <= r->low_freq_factor)
-        return layer_fail(b->host, VIV_EINVAL, "rope.high_freq_factor %g must be above rope.low_freq_factor %g",
+    if (r->scaling == ROPE_LLAMA3 && r->high_freq_factor < r->low_freq_factor)
+        return layer_fail(b->host, VIV_EINVAL, "rope.high_freq_factor %g is below rope.low_freq_factor %g",
                           r->high_freq_factor, r->low_freq_factor);
     r->truncate = (int32_t)b->get_int(b, "rope.truncate");
     if (r->scaling == ROPE_YARN)
@@ -64,7 +64,7 @@ static double llama3_frequency(const struct rope *r, double frequency)
     double wavelength = 2 * M_PI / frequency;
     if (wavelength < r->original_context / r->high_freq_factor)
         return frequency;
-    if (wavelength > r->original_context / r->low_freq_factor)
+    if (wavelength > r->original_context / r->low_freq_factor || r->high_freq_factor == r->low_freq_factor)
         return frequency / r->factor;
     double smooth =
         (r->original_context / wavelength - r->low_freq_factor) / (r->high_freq_factor - r->low_freq_factor);
