@@ -1,0 +1,57 @@
+/* golden.h - models of tests/golden/ loaded for a test. */
+#ifndef TESTS_SESSION_GOLDEN_H
+#define TESTS_SESSION_GOLDEN_H
+
+#include "base/file.h"
+#include "host/host.h"
+#include "session/model.h"
+#include "testing.h"
+
+static struct host *host;
+static struct spec_world world;
+
+static inline void open_host(void)
+{
+    struct error err;
+    char program[4096];
+    snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
+    const struct host_options options = {.program = program};
+    ck_assert_msg(host_create(&options, &host, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(host_layers(host, &world.layers, &err) == VIV_OK, "%s", err.text);
+    world.directories = host_spec_directories(host);
+}
+
+/* What every model here is loaded with; the test changes what it is about. */
+static inline struct model_options golden_options(void)
+{
+    return (struct model_options){.host = host_viv(host),
+                                  .world = &world,
+                                  .find_scheduler = host_scheduler,
+                                  .find_ctx = host,
+                                  .scheduler = "parallel",
+                                  .n_threads = 1,
+                                  .context = 256,
+                                  .state_dtype = -1};
+}
+
+/* Opens and loads a folder's model, or the failure. */
+static inline viv_status golden_try(const struct model_options *options, const char *directory, viv_model **m,
+                                    struct error *err)
+{
+    char path[4352];
+    snprintf(path, sizeof path, "%s/model.gguf", directory);
+    viv_status status = model_open(options, file_exists(path) ? path : directory, m, err);
+    if (status == VIV_OK && (status = model_load(*m, err)) != VIV_OK)
+        model_close(*m);
+    return status;
+}
+
+static inline viv_model *golden_load(const struct model_options *options, const char *directory)
+{
+    struct error err;
+    viv_model *m;
+    ck_assert_msg(golden_try(options, directory, &m, &err) == VIV_OK, "%s", err.text);
+    return m;
+}
+
+#endif
