@@ -4,7 +4,8 @@
     make_random_gguf.py --shape llama-3.2-1b --type q8_0 -o /dev/shm/1b-q8_0.gguf
 
 Needs numpy. Matrices are of the type asked for, the embedding (which is also the head) included, norms are F32: what
-"pure" quantization makes. The vocabulary holds the 256 bytes and numbered words, with the merges that make them, so
+"pure" quantization makes. With --zipf, the routers of a sparse shape choose experts as unevenly as those of trained models do:
+the k-th most popular in proportion to 1 / k^S. The vocabulary holds the 256 bytes and numbered words, with the merges that make them, so
 that every engine that reads GGUF loads it.
 """
 import argparse
@@ -14,6 +15,11 @@ import numpy as np
 
 SHAPES = {
     "llama-3.2-1b": dict(hidden=2048, layers=16, heads=32, kv_heads=8, head_dim=64, ffn=8192, vocab=128256, context=131072),
+    # sparse: experts of a layer, how many work on a token
+    "moe-64": dict(hidden=2048, layers=8, heads=16, kv_heads=4, head_dim=128, ffn=1024, vocab=32000, context=32768, experts=64, used=8),
+    "mixtral-4-layers": dict(hidden=4096, layers=4, heads=32, kv_heads=8, head_dim=128, ffn=14336, vocab=32000, context=32768,
+                             experts=8, used=2),
+    "tiny-moe": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=128, vocab=1024, context=2048, experts=8, used=2),
     "tiny": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=512, vocab=1024, context=2048),
 }
 TYPES = {"f32": (0, 1, 4), "f16": (1, 1, 2), "q4_0": (2, 32, 18), "q8_0": (8, 32, 34), "bf16": (30, 1, 2)}
@@ -84,21 +90,35 @@ def random_rows(rng, kind, rows, columns):
     return out.tobytes()
 
 
+def zipf_router(rng, experts, hidden, exponent, constant):
+    """Logits of ln(popularity) and noise: the first feature of every row is `constant`, which carries the former."""
+    w = rng.standard_normal((experts, hidden), dtype=np.float32) * 0.04
+    w[:, 0] = -exponent * np.log(1 + rng.permutation(experts)) / constant
+    return w.astype("<f4").tobytes()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="llama-3.2-1b")
     parser.add_argument("--type", choices=TYPES, default="q8_0")
+    parser.add_argument("--zipf", type=float, metavar="S", help="how uneven the choice of experts is; real models: about 1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-o", "--output", required=True)
     args = parser.parse_args()
     s = SHAPES[args.shape]
     q, k = s["heads"] * s["head_dim"], s["kv_heads"] * s["head_dim"]
 
-    tensors = [("token_embd.weight", args.type, (s["vocab"], s["hidden"])), ("output_norm.weight", "f32", (s["hidden"],)),
+    tensors = [("token_embd.weight", "f16" if args.zipf else args.type, (s["vocab"], s["hidden"])), ("output_norm.weight", "f32", (s["hidden"],)),
                ("rope_freqs.weight", "f32", (s["head_dim"] // 2,))]
     for i in range(s["layers"]):
-        matrices = dict(attn_q=(q, s["hidden"]), attn_k=(k, s["hidden"]), attn_v=(k, s["hidden"]), attn_output=(s["hidden"], q),
-                        ffn_gate=(s["ffn"], s["hidden"]), ffn_up=(s["ffn"], s["hidden"]), ffn_down=(s["hidden"], s["ffn"]))
+        up, down = (s["ffn"], s["hidden"]), (s["hidden"], s["ffn"])
+        matrices = dict(attn_q=(q, s["hidden"]), attn_k=(k, s["hidden"]), attn_v=(k, s["hidden"]), attn_output=(s["hidden"], q))
+        if "experts" in s:
+            n = (s["experts"],)
+            matrices |= dict(ffn_gate_exps=n + up, ffn_up_exps=n + up, ffn_down_exps=n + down)
+            tensors.append((f"blk.{i}.ffn_gate_inp.weight", "f32", (s["experts"], s["hidden"])))
+        else:
+            matrices |= dict(ffn_gate=up, ffn_up=up, ffn_down=down)
         tensors += [(f"blk.{i}.attn_norm.weight", "f32", (s["hidden"],)), (f"blk.{i}.ffn_norm.weight", "f32", (s["hidden"],))]
         tensors += [(f"blk.{i}.{name}.weight", args.type, shape) for name, shape in matrices.items()]
 
@@ -111,6 +131,7 @@ def main():
         kv("llama.attention.head_count", "u32", s["heads"]), kv("llama.attention.head_count_kv", "u32", s["kv_heads"]),
         kv("llama.attention.layer_norm_rms_epsilon", "f32", 1e-5), kv("llama.rope.freq_base", "f32", 500000.0),
         kv("llama.rope.dimension_count", "u32", s["head_dim"]), kv("llama.vocab_size", "u32", s["vocab"]),
+        *([kv("llama.expert_count", "u32", s["experts"]), kv("llama.expert_used_count", "u32", s["used"])] if "experts" in s else []),
         kv("tokenizer.ggml.model", "text", "gpt2"), kv("tokenizer.ggml.pre", "text", "llama-bpe"),
         kv("tokenizer.ggml.tokens", "texts", tokens),
         kv("tokenizer.ggml.token_type", "i32s", [1] * (len(tokens) - 2) + [3, 3]),
@@ -131,9 +152,17 @@ def main():
         for name, kind, shape in tensors:
             if len(shape) == 1:
                 f.write(np.ones(shape, "<f4").tobytes())
+            elif args.zipf and name.endswith("ffn_gate_inp.weight"):
+                f.write(zipf_router(rng, *shape, args.zipf, 0.74 * shape[1] ** 0.5))  # of rows whose first feature is 1, after the norm
             else:
-                for first in range(0, shape[0], 4096):
-                    f.write(random_rows(rng, kind, min(4096, shape[0] - first), shape[1]))
+                rows = int(np.prod(shape[:-1]))
+                for first in range(0, rows, 4096):
+                    part = random_rows(rng, kind, min(4096, rows - first), shape[-1])
+                    if args.zipf and name == "token_embd.weight":
+                        part = np.frombuffer(part, "<f2").reshape(-1, shape[-1]).copy()
+                        part[:, 0] = 1
+                        part = part.tobytes()
+                    f.write(part)
             f.write(b"\0" * (-f.tell() % ALIGNMENT))
 
 
