@@ -69,12 +69,12 @@ static void place_values(const struct graph *g, struct plan *p, const uint32_t *
     }
 }
 
-viv_status plan_make(const struct graph *g, struct plan *out, struct error *err)
+viv_status plan_make(const struct graph *g, bool taps, struct plan *out, struct error *err)
 {
     struct plan p = {0};
     uint32_t n_values = g->expansion->n_values, n_ops = 1;
     for (uint32_t i = 0; i < g->n_nodes; i++)
-        n_ops += g->nodes[i].n_phases;
+        n_ops += g->nodes[i].n_phases + taps;
     uint32_t *last = arena_array(&p.arena, n_values, sizeof *last);
     bool *busy = arena_array(&p.arena, n_values, sizeof *busy);
     p.slot_of = arena_array(&p.arena, n_values, sizeof *p.slot_of);
@@ -97,6 +97,8 @@ viv_status plan_make(const struct graph *g, struct plan *out, struct error *err)
             p.ops[p.n_ops++] = (struct plan_op){PLAN_DROP_ROWS, 0};
         for (uint32_t phase = 0; phase < g->nodes[i].n_phases; phase++)
             p.ops[p.n_ops++] = (struct plan_op){i, phase};
+        if (taps)
+            p.ops[p.n_ops++] = (struct plan_op){i, PLAN_TAP};
     }
     if (p.tail == g->n_nodes)
         p.ops[p.n_ops++] = (struct plan_op){PLAN_DROP_ROWS, 0};

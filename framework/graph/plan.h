@@ -9,8 +9,8 @@
 #include "graph/graph.h"
 
 struct plan_op {
-    uint32_t node; /* UINT32_MAX: drop the rows that nobody asked for */
-    uint32_t phase;
+    uint32_t node;  /* PLAN_DROP_ROWS: of none */
+    uint32_t phase; /* PLAN_TAP: show what the node has made */
 };
 
 struct plan {
@@ -26,9 +26,11 @@ struct plan {
     uint32_t n_ops;
 };
 
-enum { PLAN_DROP_ROWS = UINT32_MAX };
+/* Drops the rows that nobody asked for; lets those who look on see a node's output. */
+static const uint32_t PLAN_DROP_ROWS = UINT32_MAX, PLAN_TAP = UINT32_MAX;
 
-viv_status plan_make(const struct graph *g, struct plan *out, struct error *err);
+/* taps: somebody looks on. */
+viv_status plan_make(const struct graph *g, bool taps, struct plan *out, struct error *err);
 void plan_release(struct plan *p);
 
 #endif

@@ -159,7 +159,7 @@ viv_status model_load(viv_model *m, struct error *err)
     if (status == VIV_OK && m->store && m->options.slice_uses)
         status = store_pin(m->store, m->options.slice_uses, m->options.slice_uses_ctx, err);
     if (status == VIV_OK)
-        status = plan_make(m->graph, &m->plan, err);
+        status = plan_make(m->graph, m->options.tap != NULL, &m->plan, err);
     if (status == VIV_OK)
         status = make_buffers(m, scratch_bytes, err);
     if (status == VIV_OK)

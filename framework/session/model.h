@@ -17,6 +17,15 @@
 #include <vivarium/scheduler.h>
 #include <vivarium/sequence.h>
 
+/* What a layer has made of the rows of a step, for who looks on. In the tail of the plan (plan.h), of the rows that
+ * were asked for. */
+struct tap {
+    const struct graph_node *node;
+    const float *out; /* [n_rows, node->out_dim], for the call */
+    uint64_t n_rows;
+    const int32_t *tokens, *positions; /* [n_rows] */
+};
+
 struct model_options {
     const viv_host *host; /* handed to layers and scheduler */
     const struct spec_world *world;
@@ -33,6 +42,9 @@ struct model_options {
     uint64_t (*slice_uses)(void *ctx, const char *path, uint64_t i);
     void *slice_uses_ctx;
     int64_t state_dtype; /* VIV_F32 or VIV_F16; -1: f32 where the weights are f32, else f16 */
+    /* Called after each layer of each step, one at a time, on whichever thread; may be NULL. */
+    void (*tap)(void *ctx, const struct tap *t);
+    void *tap_ctx;
     /* Called now and then while loading; may be NULL. */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *progress_ctx;

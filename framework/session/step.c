@@ -33,6 +33,8 @@ static uint64_t op_tasks(const viv_step *step, uint32_t op)
     const struct plan_op *o = &m->plan.ops[op];
     if (o->node == PLAN_DROP_ROWS)
         return m->frame->dropping;
+    if (o->phase == PLAN_TAP)
+        return 1;
     const struct graph_node *n = &m->graph->nodes[o->node];
     return n->class->tasks(n->layer, &m->frame->execs[o->node], o->phase);
 }
@@ -69,6 +71,11 @@ static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint
     }
     const struct graph_node *n = &m->graph->nodes[o->node];
     viv_exec exec = f->execs[o->node];
+    if (o->phase == PLAN_TAP) {
+        const struct tap tap = {n, exec.out, exec.n_rows, exec.tokens, exec.positions};
+        m->options.tap(m->options.tap_ctx, &tap);
+        return VIV_OK;
+    }
     exec.worker = worker;
     exec.scratch = m->scratch[worker].data;
     viv_status status = n->class->forward(n->layer, &exec, o->phase, first, end);

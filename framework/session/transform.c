@@ -1,9 +1,10 @@
 /* transform.c - the closed list of what a spec may do to tensors of a checkpoint: transpose, split, concat, stack,
- * permute, mxfp4, add. Each makes a private copy, but for a split along the outermost axis, which is a view. Elements of
- * block-quantized types move in whole innermost rows, so that only transforms that leave the last axis alone apply
- * to them.
+ * permute, mxfp4, add. Each makes a private copy, but for a split along the outermost axis, which is a view.
+ * Elements of block-quantized types move in whole innermost rows, so that only transforms that leave the last axis
+ * alone apply to them.
  *
- * All but mxfp4 and add are one operation: a strided copy of `unit`s, the unit being an element or an innermost row. */
+ * All but mxfp4 and add are one operation: a strided copy of `unit`s, the unit being an element or an innermost
+ * row. */
 #include "session/instance.h"
 
 #include "base/size.h"

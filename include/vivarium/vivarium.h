@@ -7,6 +7,7 @@
 #include <vivarium/kernels.h>
 #include <vivarium/layer.h>
 #include <vivarium/slices.h>
+#include <vivarium/routes.h>
 #include <vivarium/scheduler.h>
 #include <vivarium/request.h>
 #include <vivarium/architecture.h>

@@ -251,6 +251,17 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return status;
 }
 
+static uint64_t n_experts(const void *layer)
+{
+    return ((const struct router *)layer)->n_experts;
+}
+
+static const void *get_ext(const char *id)
+{
+    static const viv_routes routes = {.struct_size = sizeof(viv_routes), .n_experts = n_experts};
+    return strcmp(id, VIV_LAYER_ROUTES) == 0 ? &routes : NULL;
+}
+
 const viv_layer_class moe_router = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE,
@@ -263,4 +274,5 @@ const viv_layer_class moe_router = {
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,
+    .get_ext = get_ext,
 };
