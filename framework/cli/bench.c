@@ -3,6 +3,7 @@
 #include "cli/interrupt.h"
 #include "cli/limits.h"
 #include "cli/open.h"
+#include "cli/stored.h"
 
 #include "kernels/kernels.h"
 #include "tensor/dtype.h"
@@ -157,7 +158,8 @@ static viv_status count_costs(struct bench *b, struct error *err)
 /* The arithmetic that products of this type are bound by. */
 static double arithmetic_limit(const struct bench *b, const char **name)
 {
-    bool quantized = b->products[0] == 'q';
+    uint32_t dtype;
+    bool quantized = dtype_by_name(b->products, &dtype) && dtype_get(dtype)->block > 1;
     *name = quantized && b->limits.int8 > 0 ? "int8" : "f32";
     if (strcmp(b->products, "bf16") == 0 && b->limits.bf16 > b->limits.f32) {
         *name = "bf16";
@@ -227,6 +229,11 @@ static void print_for_people(const struct bench *b)
     putchar('\n');
     printf("load     %9.1f ms, first token after %.1f ms; memory at most %s\n",
            1e3 * (b->open_seconds + b->load_seconds), 1e3 * b->first_token_seconds, human_bytes(b->peak).text);
+    struct buf stored = {0};
+    stored_line(b->o.model, &stored);
+    if (stored.size)
+        puts(buf_text(&stored));
+    buf_release(&stored);
 }
 
 static json_t *samples_json(const struct samples *s)
@@ -245,7 +252,7 @@ static viv_status print_for_scripts(const struct bench *b, struct error *err)
                         median(&b->prefill) * b->prefill_flops / arithmetic, "decode_share",
                         median(&b->decode) * (double)b->bytes_per_token / b->limits.read)
             : json_null();
-    return print_json(json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o}",
+    return print_json(json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o, s:o}",
                                 "model", json_word(spec_name(model_spec(b->o.model))), "weights", b->products,
                                 "threads", (int)b->stats.n_threads, "scheduler", b->stats.scheduler, "prompt",
                                 (json_int_t)b->options->prompt, "answer", (json_int_t)b->options->answer, "prefill",
@@ -253,7 +260,7 @@ static viv_status print_for_scripts(const struct bench *b, struct error *err)
                                 b->open_seconds + b->load_seconds, "first_token_seconds", b->first_token_seconds,
                                 "memory_peak", (json_int_t)b->peak, "bytes_per_token",
                                 (json_int_t)b->bytes_per_token, "prefill_flops", b->prefill_flops, "decode_flops",
-                                b->decode_flops, "limits", limits),
+                                b->decode_flops, "limits", limits, "experts", stored_json(b->o.model)),
                       false, err);
 }
 

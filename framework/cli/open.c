@@ -1,6 +1,7 @@
 #include "cli/open.h"
 
 #include "base/file.h"
+#include "base/json.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -51,9 +52,34 @@ static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t tot
     progress_show(ctx, what, done, total);
 }
 
+/* {"layers.0.experts": [how often each was chosen], ...} */
+static uint64_t uses_in_profile(void *ctx, const char *path, uint64_t i)
+{
+    json_int_t n = json_integer_value(json_array_get(json_object_get(ctx, path), i));
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static const uint64_t LARGEST_PROFILE = 64u << 20;
+
+static viv_status open_profile(struct opened *o, const struct common *common, struct error *err)
+{
+    const char *path = common->expert_profile;
+    if (!path)
+        return VIV_OK;
+    if (!common->expert_memory)
+        return error_set(err, VIV_EINVAL, "--expert-profile is of use with --expert-memory only");
+    viv_status status = json_read(path, LARGEST_PROFILE, &o->profile, err);
+    if (status == VIV_OK && !json_is_object(o->profile))
+        status =
+            error_set(err, VIV_EFORMAT, "%s: expected a profile that `viv experts --profile` has written", path);
+    return status;
+}
+
 viv_status open_model(struct opened *o, const struct common *common, const char *name, struct error *err)
 {
     viv_status status = o->world.layers ? VIV_OK : open_world(o, common, err);
+    if (status == VIV_OK)
+        status = open_profile(o, common, err);
     if (status != VIV_OK)
         return status;
     const char *type = common->state_type;
@@ -64,7 +90,12 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
                                           .scheduler = common->scheduler,
                                           .n_threads = (uint32_t)common->threads,
                                           .context = (uint64_t)common->context,
+                                          .max_rows = o->max_rows,
+                                          .tap = o->tap,
+                                          .tap_ctx = o->tap_ctx,
                                           .slice_budget = common->expert_memory,
+                                          .slice_uses = o->profile ? uses_in_profile : NULL,
+                                          .slice_uses_ctx = o->profile,
                                           .state_dtype = !type                      ? -1
                                                          : strcmp(type, "f32") == 0 ? VIV_F32
                                                                                     : VIV_F16,
@@ -91,6 +122,7 @@ int close_opened(struct opened *o, viv_status status, struct error *err)
     int exit_status = status == VIV_OK ? EXIT_DONE : fail(err);
     model_close(o->model);
     host_destroy(o->host);
+    json_decref(o->profile);
     *o = (struct opened){0};
     return exit_status;
 }

@@ -30,6 +30,9 @@ const struct option common_options[] = {
      "they "
      "are chosen",
      0, 0, NULL},
+    {"expert-profile", 0, OPTION_STRING, COMMON(expert_profile), "FILE",
+     "with --expert-memory: keep those in memory that were chosen most, as `viv experts --profile` has written", 0,
+     0, NULL},
     {"kernels", 0, OPTION_CHOICE, COMMON(kernels), "KIND",
      "exact: the same numbers in any batch; fastest: OpenBLAS for f32 products of many rows, where it is faster", 0,
      0, "exact|fastest"},

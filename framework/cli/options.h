@@ -53,6 +53,7 @@ struct common {
     const char *scheduler, *kernels, *state_type;
     int64_t threads, context;
     uint64_t expert_memory; /* 0: not said */
+    const char *expert_profile;
 };
 #define COMMON_DEFAULTS                                                                                            \
     {                                                                                                              \

@@ -18,6 +18,7 @@ struct unit {
     uint32_t holds, waiting; /* who holds it; who waits for it */
     enum unit_state state;
     bool expected, failed;
+    uint64_t step; /* the last in which it was held */
     void *block;
     struct unit *before,
         *after; /* in the queue of those to read, or, when here and nobody holds it, among the idle */
@@ -50,6 +51,7 @@ struct store {
     struct error error; /* the last failure */
 
     enum store_phase phase;
+    uint64_t step;
     struct store_stats stats;
 };
 
@@ -97,13 +99,19 @@ static void *evict(struct store *s, struct unit *u)
     return block;
 }
 
-/* The idle unit to give way to u, or NULL: none may. */
+/* The idle unit to give way to u, or NULL: none may. A step that reads a text needs most units, each once: those
+ * that it has done with go first, since the others are still to come. */
 static struct unit *find_victim(const struct store *s, const struct unit *u)
 {
-    struct unit *v = s->idle.first;
-    while (v && v->expected)
-        v = v->after;
-    return v || !u->waiting ? v : s->idle.last;
+    struct unit *oldest = NULL;
+    for (struct unit *v = s->idle.first; v; v = v->after) {
+        if (v->expected)
+            continue;
+        if (s->phase == STORE_WRITING || v->step == s->step)
+            return v;
+        oldest = oldest ? oldest : v;
+    }
+    return oldest || !u->waiting ? oldest : s->idle.last;
 }
 
 /* Room for u, as a block; NULL: there is none now, or (then *nomem) memory is out. */
@@ -215,6 +223,7 @@ viv_status store_hold(struct store *s, struct unit *units, uint64_t i, const voi
         if (u->holds++ == 0)
             list_remove(&s->idle, u);
         u->expected = false;
+        u->step = s->step;
         *block = u->block;
     }
     pthread_mutex_unlock(&s->lock);
@@ -264,6 +273,7 @@ void store_begin(struct store *s, enum store_phase phase)
 {
     pthread_mutex_lock(&s->lock);
     s->phase = phase;
+    s->step++;
     for (struct unit *u; (u = s->queue.first);) {
         list_remove(&s->queue, u);
         u->state = ABSENT;

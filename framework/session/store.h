@@ -2,8 +2,8 @@
  * or, by threads of the store's own, ahead of need. Knows nothing of what the blocks hold.
  *
  * A unit is a block that is read as a whole. It is absent, queued, being read, or here; while somebody holds it, it
- * stays. When room is needed, the unit that was let go the longest ago gives way; one that is expected, but was not
- * held yet, only to one that somebody waits for.                                                               */
+ * stays. When room is needed, the unit that was let go the longest ago gives way, or, while a text is read, one
+ * that the step is done with; one that is expected, but was not held yet, only to one that somebody waits for. */
 #ifndef SESSION_STORE_H
 #define SESSION_STORE_H
 

@@ -9,6 +9,7 @@ the k-th most popular in proportion to 1 / k^S. The vocabulary holds the 256 byt
 that every engine that reads GGUF loads it.
 """
 import argparse
+import statistics
 import struct
 
 import numpy as np
@@ -73,27 +74,37 @@ def vocabulary(size):
     return tokens + ["<|begin_of_text|>", "<|end_of_text|>"], merges
 
 
-def random_rows(rng, kind, rows, columns):
-    """Bytes of `rows` rows whose weights have a deviation of about 0.02."""
+def random_rows(rng, kind, rows, columns, deviation=0.02):
+    """Bytes of `rows` rows whose weights have about this deviation."""
     if kind in ("f32", "f16"):
-        x = rng.standard_normal((rows, columns), dtype=np.float32) * 0.02
+        x = rng.standard_normal((rows, columns), dtype=np.float32) * deviation
         return x.astype("<f4" if kind == "f32" else "<f2").tobytes()
     if kind == "bf16":
-        x = rng.standard_normal((rows, columns), dtype=np.float32) * 0.02
+        x = rng.standard_normal((rows, columns), dtype=np.float32) * deviation
         return (x.view("<u4") >> 16).astype("<u2").tobytes()
     blocks = rows * columns // 32
     n = 32 if kind == "q8_0" else 16
     out = np.empty((blocks, 2 + n), np.uint8)
-    scale = 0.02 / (74 if kind == "q8_0" else 4.6)
+    scale = deviation / (74 if kind == "q8_0" else 4.6)
     out[:, :2] = (scale * (1 + 0.2 * rng.random(blocks, dtype=np.float32))).astype("<f2").view(np.uint8).reshape(-1, 2)
     out[:, 2:] = rng.integers(0, 256, (blocks, n), dtype=np.uint8)
     return out.tobytes()
 
 
-def zipf_router(rng, experts, hidden, exponent, constant):
-    """Logits of ln(popularity) and noise: the first feature of every row is `constant`, which carries the former."""
+def zipf_router(rng, experts, hidden, used, exponent):
+    """Scores of noise and a constant, which the first feature of every row carries, such that the k-th most popular expert is
+    among the `used` highest in a share of the rows that is proportional to 1 / k^exponent."""
+    rank = 1 + rng.permutation(experts)
+    low, high = 0.0, float(experts)
+    for _ in range(60):  # the factor that makes the shares sum to `used`
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.minimum(0.999, middle / rank**exponent).sum() < used else (low, middle)
+    share = np.minimum(0.999, low / rank**exponent)
+    # a row's first feature is 1, its others have a deviation of 0.02, before a norm makes their mean square 1
+    scale = (hidden / (1 + 0.02**2 * hidden)) ** 0.5
+    noise = 0.02 * scale * 0.04 * hidden**0.5
     w = rng.standard_normal((experts, hidden), dtype=np.float32) * 0.04
-    w[:, 0] = -exponent * np.log(1 + rng.permutation(experts)) / constant
+    w[:, 0] = [noise * statistics.NormalDist().inv_cdf(p) / scale for p in share]
     return w.astype("<f4").tobytes()
 
 
@@ -153,11 +164,13 @@ def main():
             if len(shape) == 1:
                 f.write(np.ones(shape, "<f4").tobytes())
             elif args.zipf and name.endswith("ffn_gate_inp.weight"):
-                f.write(zipf_router(rng, *shape, args.zipf, 0.74 * shape[1] ** 0.5))  # of rows whose first feature is 1, after the norm
+                f.write(zipf_router(rng, *shape, s["used"], args.zipf))
             else:
+                # rows stay what the embedding has made them, so that the routers' scores do
+                deviation = 0.0002 if args.zipf and ("attn_output" in name or "ffn_down" in name) else 0.02
                 rows = int(np.prod(shape[:-1]))
                 for first in range(0, rows, 4096):
-                    part = random_rows(rng, kind, min(4096, rows - first), shape[-1])
+                    part = random_rows(rng, kind, min(4096, rows - first), shape[-1], deviation)
                     if args.zipf and name == "token_embd.weight":
                         part = np.frombuffer(part, "<f2").reshape(-1, shape[-1]).copy()
                         part[:, 0] = 1
