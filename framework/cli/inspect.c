@@ -35,25 +35,36 @@ struct view {
 
 /* --- figures ------------------------------------------------------------------------------------------------- */
 
+static void count_weight(struct view *v, uint32_t weight, uint64_t elems, bool *counted)
+{
+    const struct binding *b = v->bindings ? &v->bindings[weight] : NULL;
+    uint32_t at = b ? b->weight : weight;
+    if (counted[at] || (b && !b->tensor))
+        return;
+    counted[at] = true;
+    v->n_params += elems;
+    v->weight_bytes += b ? b->bytes : 0;
+}
+
 /* Elements of distinct tensors: a weight that stands in for a missing one counts once. */
 static viv_status count_params(struct view *v, struct error *err)
 {
     bool *counted = calloc(v->e->n_weights + 1, sizeof *counted);
-    if (!counted)
-        return error_nomem(err);
-    for (uint32_t n = 0; n < v->g->n_nodes; n++)
-        for (uint32_t i = 0; i < v->g->nodes[n].n_weights; i++) {
-            const struct graph_weight *w = &v->g->nodes[n].weights[i];
-            const struct binding *b = v->bindings ? &v->bindings[w->weight] : NULL;
-            uint32_t at = b ? b->weight : w->weight;
-            if (counted[at] || (b && !b->tensor))
-                continue;
-            counted[at] = true;
-            v->n_params += w->elems;
-            v->weight_bytes += b ? b->bytes : 0;
-        }
+    viv_status status = counted ? VIV_OK : error_nomem(err);
+    for (uint32_t n = 0; status == VIV_OK && n < v->g->n_nodes; n++)
+        for (uint32_t i = 0; i < v->g->nodes[n].n_weights; i++)
+            count_weight(v, v->g->nodes[n].weights[i].weight, v->g->nodes[n].weights[i].elems, counted);
+    for (uint32_t i = 0; status == VIV_OK && i < v->e->n_weights; i++) {
+        const struct weight *w = &v->e->weights[i];
+        uint64_t elems = 1;
+        for (uint32_t d = 0; w->unread && d < w->n_dims; d++)
+            if (!size_mul(elems, w->dims[d], &elems))
+                status = error_set(err, VIV_ELIMIT, "weight '%s' has too many elements", w->key);
+        if (status == VIV_OK && w->unread)
+            count_weight(v, i, elems, counted);
+    }
     free(counted);
-    return VIV_OK;
+    return status;
 }
 
 static uint64_t state_bytes(const struct view *v)

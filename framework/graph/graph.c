@@ -219,24 +219,6 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, struct error
     return VIV_OK;
 }
 
-/* Elements of distinct weights: one used twice, or standing in for a missing one, counts once. */
-static viv_status count_params(struct graph *g, struct error *err)
-{
-    const struct expansion *e = g->expansion;
-    bool *counted = calloc(e->n_weights ? e->n_weights : 1, sizeof *counted);
-    if (!counted)
-        return error_nomem(err);
-    for (uint32_t i = 0; i < g->n_nodes; i++)
-        for (uint32_t j = 0; j < g->nodes[i].n_weights; j++) {
-            const struct graph_weight *w = &g->nodes[i].weights[j];
-            if (!counted[w->weight])
-                g->n_params += w->elems;
-            counted[w->weight] = true;
-        }
-    free(counted);
-    return VIV_OK;
-}
-
 viv_status graph_build(const struct expansion *e, const viv_host *host, struct graph **out, struct error *err)
 {
     struct graph *g = calloc(1, sizeof *g);
@@ -266,8 +248,6 @@ viv_status graph_build(const struct expansion *e, const viv_host *host, struct g
         if ((n->class->flags & VIV_LAYER_TOKENS) && n->n_weights && !g->vocab_size)
             g->vocab_size = e->weights[n->weights[0].weight].dims[0];
     }
-    if (status == VIV_OK)
-        status = count_params(g, err);
     if (status != VIV_OK) {
         graph_destroy(g);
         return status;

@@ -46,7 +46,6 @@ struct graph {
     uint64_t output_dim;
     uint32_t n_states;
     uint64_t state_elems; /* per token, all layers */
-    uint64_t n_params;    /* elements of distinct weights, those that stand in for others counted once */
     bool whole_sequences; /* some layer looks ahead: all rows of a sequence must come in one step */
     uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
 };

@@ -170,6 +170,8 @@ static void mark_asked(viv_model *m, bool *asked)
             asked[w->weight] = true;
             m->whole[w->weight] = m->whole[w->weight] || !w->sliced;
         }
+    for (uint32_t i = 0; i < m->expansion->n_weights; i++)
+        asked[i] = asked[i] || weight_at(m, i)->unread;
 }
 
 viv_status bind_weights(viv_model *m, struct error *err)

@@ -351,6 +351,7 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
 {
     const struct yaml *otherwise = yaml_get(w->body, "else"), *when = yaml_get(w->body, "when");
     const struct yaml *transform = yaml_get(w->body, "transform"), *values = yaml_get(w->body, "values");
+    const struct yaml *unread = yaml_get(w->body, "unread");
     c->in_repeat = weight_is_indexed(w); /* whether it is used in a repeat is seen when it is expanded */
     c->no_index = "`i` stands only in weights with {i} in their names";
     viv_status status = check_list(c, yaml_get(w->body, "shape"));
@@ -360,6 +361,13 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
         status = check_expr(c, values);
     if (status == VIV_OK && yaml_get(w->body, "each"))
         status = check_expr(c, yaml_get(w->body, "each"));
+    if (status == VIV_OK && unread && c->in_repeat)
+        status = error_at(c->err, unread->at, VIV_EINVAL,
+                          "a weight that no layer reads cannot be one for each layer: its names have {i}");
+    if (status == VIV_OK && unread) {
+        c->weight_used[w - c->x.spec->weights] = true;
+        status = check_expr(c, unread);
+    }
     for (int naming = 0; status == VIV_OK && naming < 2; naming++)
         status = check_names(c, yaml_get(w->body, naming ? "gguf" : "hf"));
     c->in_repeat = false;

@@ -235,12 +235,13 @@ static viv_status bias_names(struct spec *s, const struct yaml *names, struct ya
 }
 
 /* `bias: c` in the entry of weight w stands for an entry of its own, w_bias:
- *   {hf: "... .bias", gguf: "... .bias", shape: [first of w's], when: c, else: none} */
+ *   {hf: "... .bias", gguf: "... .bias", shape: [first of w's], when: c, else: none, unread: as w} */
 static viv_status put_bias(struct spec *s, const char *key, const struct yaml *weight, struct error *err)
 {
-    enum { FIELDS = 5 };
-    static const char *const keys[FIELDS] = {"shape", "when", "else", "hf", "gguf"};
+    enum { FIELDS = 6 };
+    static const char *const keys[FIELDS] = {"shape", "when", "else", "hf", "gguf", "unread"};
     const struct yaml *bias = yaml_get(weight, "bias"), *shape = yaml_get(weight, "shape");
+    const struct yaml *unread = yaml_get(weight, "unread");
     const struct yaml *transform = yaml_get(weight, "transform");
     if (transform || shape->n == 0)
         return error_at(err, bias->at, VIV_EINVAL,
@@ -260,13 +261,17 @@ static viv_status put_bias(struct spec *s, const char *key, const struct yaml *w
     items[1] = (struct yaml *)bias;
     items[2] = otherwise;
     uint32_t n = 3;
-    for (uint32_t naming = 3; naming < FIELDS; naming++) {
+    for (uint32_t naming = 3; naming < 5; naming++) {
         const struct yaml *names = yaml_get(weight, keys[naming]);
         viv_status status = names ? bias_names(s, names, &items[n], err) : VIV_OK;
         if (status != VIV_OK)
             return status;
         copied[n] = keys[naming];
         n += names != NULL;
+    }
+    if (unread) {
+        items[n] = (struct yaml *)unread;
+        copied[n++] = "unread";
     }
     for (uint32_t i = 0; i < n; i++) {
         copied[i] = i < 3 ? keys[i] : copied[i];

@@ -375,6 +375,34 @@ static viv_status find_weight(struct builder *b, const char *key, int64_t *index
     return VIV_OK;
 }
 
+/* Counts a weight that no layer has asked for, where the spec says that it is the model's, and the checkpoint, if
+ * there is one, has it. */
+static viv_status add_unread(struct builder *b, const struct weight_entry *entry)
+{
+    const struct yaml *unread = yaml_get(entry->body, "unread");
+    struct weight w = {.key = entry->key, .index = -1, .at = entry->at, .unread = true};
+    struct value v = {0};
+    bool asked = true;
+    uint32_t known;
+    char id[300];
+    int n = snprintf(id, sizeof id, "%.256s#-1", entry->key);
+    if (!unread || !yaml_get(entry->body, expander_naming(&b->x)) ||
+        strmap_get(&b->weight_index, id, (size_t)n, &known))
+        return VIV_OK;
+    viv_status status = eval_at(&b->x, unread, &v);
+    if (status == VIV_OK && v.kind != VALUE_BOOL)
+        status = error_at(b->err, unread->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
+    if (status != VIV_OK || !v.i)
+        return status;
+    status = build_weight(b, entry, &w, &asked);
+    if (status != VIV_OK || !asked || !is_there(b, &w))
+        return status;
+    if (!VEC_RESERVE(b->weights, b->n_weights, b->weights_capacity))
+        return error_nomem(b->err);
+    b->weights[b->n_weights++] = w;
+    return VIV_OK;
+}
+
 /* --- nodes
  * --------------------------------------------------------------------------------------------------------- */
 
@@ -773,6 +801,8 @@ static viv_status build(struct builder *b)
         status = build_items(b, b->e->spec->graph, "", 0, &value);
     if (status == VIV_OK && b->n_nodes == 0)
         status = error_at(b->err, b->e->spec->graph->at, VIV_EINVAL, "the graph has no layers");
+    for (uint32_t i = 0; status == VIV_OK && i < b->e->spec->n_weights; i++)
+        status = add_unread(b, &b->e->spec->weights[i]);
     if (status == VIV_OK)
         status = check_all_used(b, value);
     b->e->output = value;

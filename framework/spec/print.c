@@ -125,7 +125,7 @@ static void print_weight(struct buf *out, const struct expansion *e, const struc
     } else if (w->otherwise == -2) {
         buf_puts(out, ", else: none");
     }
-    buf_puts(out, "}\n");
+    buf_puts(out, w->unread ? ", unread: true}\n" : "}\n");
 }
 
 static void print_node(struct buf *out, const struct expansion *e, const struct node *n)

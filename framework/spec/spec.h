@@ -131,6 +131,7 @@ struct weight {
     uint32_t n_transforms;
     int64_t otherwise; /* index of the weight that stands in when the checkpoint has none of the names; -1: that is
                           an error; -2: the weight is then absent (`else: none`) */
+    bool unread;       /* no layer reads it: it only counts as the model's */
     struct position at;
 };
 

@@ -152,6 +152,46 @@ static const char *printed_params(const struct world *w, const char *params, con
     return text;
 }
 
+/* Keys of the weights that no layer reads; format NULL: there is no checkpoint. */
+static const char *unread_weights(const struct world *w, const char *spare, const struct format *format,
+                                  const char *tensors)
+{
+    static char keys[256];
+    char text[512];
+    snprintf(text, sizeof text,
+             "viv: 1\nuse: tiny-8\nfamily: kept\nparams: {spare: {hf: [], type: bool, default: %s}}\nweights:\n"
+             "  extra: {hf: extra.weight, shape: [words, dim], bias: true, unread: spare}\n",
+             spare);
+    world_text(w, "x.yaml", text);
+    struct spec *s = open_spec(w, in_world(w, "x.yaml"));
+    struct checkpoint c = fake_checkpoint(format ? format : &fake_hf, "{'general.architecture': 'tiny'}", tensors);
+    struct expansion *e = expand(s, format ? &c : NULL);
+    keys[0] = '\0';
+    for (uint32_t i = 0; i < e->n_weights; i++)
+        if (e->weights[i].unread)
+            snprintf(keys + strlen(keys), sizeof keys - strlen(keys), "%s ", e->weights[i].key);
+    expansion_destroy(e);
+    checkpoint_close(&c);
+    spec_close(s);
+    return keys;
+}
+
+TEST(unread__counts_as_the_models_where_the_checkpoint_has_it)
+{
+    struct world w;
+    world_init(&w);
+    write_tiny(&w);
+    ck_assert_str_eq(unread_weights(&w, "true", NULL, ""), "extra extra_bias ");
+    ck_assert_str_eq(unread_weights(&w, "false", NULL, ""), "");
+    ck_assert_str_eq(unread_weights(&w, "true", &fake_hf, "embed head"), "");
+    ck_assert_str_eq(unread_weights(&w, "true", &fake_hf, "extra.weight"), "extra ");
+    ck_assert_str_eq(unread_weights(&w, "true", &fake_hf, "extra.weight extra.bias"), "extra extra_bias ");
+    ck_assert_str_eq(unread_weights(&w, "false", &fake_hf, "extra.weight extra.bias"), "");
+    ck_assert_str_eq(unread_weights(&w, "true", &fake_gguf, "extra.weight"), "");
+    world_release(&w);
+}
+END_TEST
+
 TEST(params__come_from_wherever_a_checkpoint_keeps_them)
 {
     static const struct {
@@ -460,8 +500,9 @@ TEST(graph__branches_saves_loads_and_switches)
 }
 
 TESTS(expansion__counts_out_repeats_and_joins_residuals, expansion__reads_params_and_names_of_either_naming,
-      params__come_from_wherever_a_checkpoint_keeps_them, use__overrides_params_and_inherits_the_rest,
-      use__stays_in_its_folder_and_out_of_circles, use__must_name_params_that_are_there,
-      model__is_a_name_a_listed_name_or_a_path, family__names_a_spec_that_has_its_numbers,
-      family__is_found_by_the_checkpoints_architecture, list__is_sorted_and_without_doubles,
-      hash__tells_models_apart_and_not_ways_of_writing, graph__branches_saves_loads_and_switches)
+      unread__counts_as_the_models_where_the_checkpoint_has_it, params__come_from_wherever_a_checkpoint_keeps_them,
+      use__overrides_params_and_inherits_the_rest, use__stays_in_its_folder_and_out_of_circles,
+      use__must_name_params_that_are_there, model__is_a_name_a_listed_name_or_a_path,
+      family__names_a_spec_that_has_its_numbers, family__is_found_by_the_checkpoints_architecture,
+      list__is_sorted_and_without_doubles, hash__tells_models_apart_and_not_ways_of_writing,
+      graph__branches_saves_loads_and_switches)

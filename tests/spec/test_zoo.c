@@ -7,16 +7,25 @@
 
 #include <math.h>
 
-/* Elements of all weights; what stands in for another counts once. */
+/* Elements of all weights that a layer asks for, or that count without being read; what only stands in for another
+ * does not count. */
 static double elements(const struct expansion *e)
 {
+    bool *counts = calloc(e->n_weights, sizeof *counts);
     double n = 0;
+    for (uint32_t i = 0; i < e->n_nodes; i++)
+        for (uint32_t k = 0; k < e->nodes[i].n_attrs; k++) {
+            const struct attr_value *a = &e->nodes[i].attrs[k];
+            if (layer_attr(e->nodes[i].class, a->name)->kind == VIV_ATTR_WEIGHT && a->value.kind == VALUE_INT)
+                counts[a->value.i] = true;
+        }
     for (uint32_t i = 0; i < e->n_weights; i++) {
-        double of = 1;
+        double of = counts[i] || e->weights[i].unread;
         for (uint32_t d = 0; d < e->weights[i].n_dims; d++)
             of *= (double)e->weights[i].dims[d];
         n += of;
     }
+    free(counts);
     return n;
 }
 
