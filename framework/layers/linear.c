@@ -1,4 +1,4 @@
-/* linear.c - y = x W^T + bias
+/* linear.c - y = act(x W^T + bias)
  *
  *   x:     [n_rows, n_in]
  *   W:     [n_out, n_in]
@@ -9,15 +9,19 @@
 #include "layers/layer.h"
 
 struct linear {
+    const viv_kernels *kernels;
     struct projection projection;
     struct prepared_rows rows;
     uint64_t offset;
     uint64_t n_in, n_out;
+    uint32_t act;
 };
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight", .doc = "W: [n_out, n_in]"),
-    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "bias", .doc = "added to each output: [n_out]"), NULL};
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "bias", .doc = "added to each output: [n_out]"),
+    VIV_ATTR(VIV_ATTR_CHOICE, 0, "activation", .doc = "the nonlinearity, if any", .choices = VIV_ACT_CHOICES),
+    NULL};
 
 static viv_status infer(void *layer, viv_infer *b)
 {
@@ -31,6 +35,7 @@ static viv_status infer(void *layer, viv_infer *b)
         return status;
     l->n_out = b->out_dim = dims[0];
     l->n_in = dims[1];
+    l->act = (uint32_t)b->get_int(b, "activation");
     b->n_phases = 2;
     return b->want_weight(b, "bias", 1, &l->n_out);
 }
@@ -45,6 +50,7 @@ static viv_status cost(const void *layer, viv_cost *c)
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct linear *l = layer;
+    l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
     viv_status status = projection_prepare(&l->projection, p, "weight", "bias");
     if (status != VIV_OK)
         return status;
@@ -60,16 +66,24 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     return phase == 0 ? e->n_rows : projection_tasks(&l->projection);
 }
 
+/* y[:, tile] for one tile of outputs */
+static void output_tile(const struct linear *l, const viv_exec *e, uint64_t task)
+{
+    float *y = e->out + task * projection_tile(&l->projection);
+    uint64_t n = projection_run(&l->projection, task, (char *)e->workspace + l->offset, l->rows.row_bytes,
+                                e->n_rows, y, l->n_out, e->scratch);
+    for (uint64_t r = 0; l->act != VIV_ACT_NONE && r < e->n_rows; r++)
+        l->kernels->activate(l->act, y + r * l->n_out, y + r * l->n_out, n);
+}
+
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
 {
     const struct linear *l = layer;
-    char *rows = e->workspace;
     for (uint64_t t = first; t < end; t++) {
         if (phase == 0)
-            prepared_rows_fill(&l->rows, rows + t * l->rows.row_bytes, e->in[0] + t * l->n_in);
+            prepared_rows_fill(&l->rows, (char *)e->workspace + t * l->rows.row_bytes, e->in[0] + t * l->n_in);
         else
-            projection_run(&l->projection, t, rows + l->offset, l->rows.row_bytes, e->n_rows,
-                           e->out + t * projection_tile(&l->projection), l->n_out, e->scratch);
+            output_tile(l, e, t);
     }
     return VIV_OK;
 }

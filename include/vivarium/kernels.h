@@ -129,7 +129,7 @@ typedef struct viv_kernels {
     void (*scale)(float *y, const float *x, float factor, uint64_t n);   /* y may be x */
     void (*softcap)(float *y, const float *x, float cap, uint64_t n);    /* cap * tanh(x / cap) */
     void (*softmax)(float *y, const float *x, uint64_t n);
-    void (*activate)(uint32_t act, float *y, const float *x, uint64_t n);
+    void (*activate)(uint32_t act, float *y, const float *x, uint64_t n); /* y may be x */
     void (*gate)(uint32_t act, float *y, const float *gate, const float *up, uint64_t n); /* act(gate) * up */
 
     /* Cosine and sine of position * frequency[p], the product rounded to f32 as the reference does. */
