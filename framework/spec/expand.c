@@ -375,8 +375,7 @@ static viv_status find_weight(struct builder *b, const char *key, int64_t *index
     return VIV_OK;
 }
 
-/* Counts a weight that no layer has asked for, where the spec says that it is the model's, and the checkpoint, if
- * there is one, has it. */
+/* Counts a weight that no layer has asked for, where the checkpoint has it or, without one, the spec says so. */
 static viv_status add_unread(struct builder *b, const struct weight_entry *entry)
 {
     const struct yaml *unread = yaml_get(entry->body, "unread");
@@ -392,10 +391,9 @@ static viv_status add_unread(struct builder *b, const struct weight_entry *entry
     viv_status status = eval_at(&b->x, unread, &v);
     if (status == VIV_OK && v.kind != VALUE_BOOL)
         status = error_at(b->err, unread->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
-    if (status != VIV_OK || !v.i)
-        return status;
-    status = build_weight(b, entry, &w, &asked);
-    if (status != VIV_OK || !asked || !is_there(b, &w))
+    if (status == VIV_OK)
+        status = build_weight(b, entry, &w, &asked);
+    if (status != VIV_OK || !asked || !(b->x.checkpoint ? is_there(b, &w) : v.i != 0))
         return status;
     if (!VEC_RESERVE(b->weights, b->n_weights, b->weights_capacity))
         return error_nomem(b->err);
