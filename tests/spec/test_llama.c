@@ -9,58 +9,9 @@
     "'llama.block_count': 2, "                                                                                     \
     "'llama.attention.head_count': 6, 'llama.context_length': 64"
 
-/* The canonical form, or the error's sentence. */
-static char *expansion_of(const struct format *format, const char *json, const char *tensors)
-{
-    struct specs specs;
-    struct spec *s;
-    struct expansion *e;
-    struct error err;
-    struct buf out = {0};
-    specs_init(&specs);
-    struct checkpoint c = fake_checkpoint(format, json, tensors);
-    ck_assert_msg(spec_open(&specs.world, "llama", &s, &err) == VIV_OK, "%s", err.text);
-    if (spec_expand(s, &c, &e, &err) == VIV_OK) {
-        ck_assert_int_eq(expansion_print(e, &out, &err), VIV_OK);
-        expansion_destroy(e);
-    } else {
-        buf_puts(&out, err.text);
-    }
-    spec_close(s);
-    checkpoint_close(&c);
-    specs_release(&specs);
-    ck_assert_ptr_nonnull(out.data);
-    return out.data;
-}
-
-/* Lines that the expansion must hold (separated by '\n'), and, after '!', those that it must not. */
-struct llama_case {
-    const struct format *format;
-    const char *json, *tensors, *parts;
-};
-
-static void check_cases(const struct llama_case *cases, size_t n)
-{
-    unsigned wrong = 0;
-    for (size_t i = 0; i < n; i++) {
-        char *found = expansion_of(cases[i].format, cases[i].json, cases[i].tensors);
-        char parts[1024], *rest = NULL;
-        snprintf(parts, sizeof parts, "%s", cases[i].parts);
-        for (char *p = strtok_r(parts, "\n", &rest); p; p = strtok_r(NULL, "\n", &rest)) {
-            bool absent = *p == '!';
-            if ((strstr(found, p + absent) == NULL) == absent)
-                continue;
-            fprintf(stderr, "case %zu: %s %s in\n%s\n", i, absent ? "unwanted" : "missing", p + absent, found);
-            wrong++;
-        }
-        free(found);
-    }
-    ck_assert_uint_eq(wrong, 0);
-}
-
 TEST(llama__reads_the_spellings_of_transformers_4_and_5)
 {
-    static const struct llama_case cases[] = {
+    static const struct family_case cases[] = {
         {&fake_hf, "{" SIZES "}", "",
          "num_key_value_heads: 6\nhead_dim: 4\nrope_theta: 10000.0\nrope_type: none\ninterleaved: false\n"
          "attn_k.1: {names: [model.layers.1.self_attn.k_proj.weight], shape: [24, 24]}\n"
@@ -99,12 +50,12 @@ TEST(llama__reads_the_spellings_of_transformers_4_and_5)
         {&fake_hf, "{" SIZES ", 'hidden_act': 'gelu_pytorch_tanh', 'pretraining_tp': 4}", "",
          "activation: gelu_tanh"},
     };
-    check_cases(cases, sizeof cases / sizeof *cases);
+    check_family("llama", cases, sizeof cases / sizeof *cases);
 }
 
 TEST(llama__reads_gguf)
 {
-    static const struct llama_case cases[] = {
+    static const struct family_case cases[] = {
         {&fake_gguf, "{" GGUF_SIZES "}", "token_embd.weight:32",
          "vocab_size: 32\ninterleaved: true\nattn_q.1: {names: [blk.1.attn_q.weight], shape: [24, 24]}\n"
          "tie_word_embeddings: true\nlayer: linear, in: [14], out: 15, weight: embed\n!rope_freqs\n!_bias."},
@@ -119,12 +70,12 @@ TEST(llama__reads_gguf)
          "token_embd.weight:32",
          "rope.theta: 1e+06, rope.dim: 2\nrope.scaling: linear, rope.factor: 4.0\nn_kv_heads: 3"},
     };
-    check_cases(cases, sizeof cases / sizeof *cases);
+    check_family("llama", cases, sizeof cases / sizeof *cases);
 }
 
 TEST(llama__refuses_by_name_what_it_would_get_wrong)
 {
-    static const struct llama_case cases[] = {
+    static const struct family_case cases[] = {
         {&fake_hf, "{" SIZES ", 'hidden_act': 'mish'}", "",
          "fake: config.json: hidden_act is 'mish', expected one of silu, gelu, gelu_new, gelu_pytorch_tanh, relu"},
         {&fake_hf, "{" SIZES ", 'rope_scaling': {'rope_type': 'longrope'}}", "",
@@ -150,7 +101,7 @@ TEST(llama__refuses_by_name_what_it_would_get_wrong)
          "'vocab_size': 32}",
          "", "fake: config.json: num_hidden_layers is 1000000000, expected at most 1024"},
     };
-    check_cases(cases, sizeof cases / sizeof *cases);
+    check_family("llama", cases, sizeof cases / sizeof *cases);
 }
 
 TESTS(llama__reads_the_spellings_of_transformers_4_and_5, llama__reads_gguf,

@@ -190,7 +190,6 @@ TEST(unread__counts_as_the_models_where_the_checkpoint_has_it)
     ck_assert_str_eq(unread_weights(&w, "true", &fake_gguf, "extra.weight"), "");
     world_release(&w);
 }
-END_TEST
 
 TEST(params__come_from_wherever_a_checkpoint_keeps_them)
 {

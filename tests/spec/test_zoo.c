@@ -182,6 +182,7 @@ TEST(families__expand_published_configurations)
         {"stablelm", "stablelm"},
         {"stablelm", "stablelm-2-zephyr-1_6b"},
         {"starcoder2", "starcoder2"},
+        {"bert", "snowflake-arctic-embed-m"},
     };
     struct specs specs;
     specs_init(&specs);

@@ -193,4 +193,55 @@ static inline void specs_release(struct specs *s)
     host_destroy(s->host);
 }
 
+/* The canonical form of one of our families with a fake checkpoint, or the error's sentence. */
+static inline char *expansion_of(const char *family, const struct format *format, const char *json,
+                                 const char *tensors)
+{
+    struct specs specs;
+    struct spec *s;
+    struct expansion *e;
+    struct error err;
+    struct buf out = {0};
+    specs_init(&specs);
+    struct checkpoint c = fake_checkpoint(format, json, tensors);
+    ck_assert_msg(spec_open(&specs.world, family, &s, &err) == VIV_OK, "%s", err.text);
+    if (spec_expand(s, &c, &e, &err) == VIV_OK) {
+        ck_assert_int_eq(expansion_print(e, &out, &err), VIV_OK);
+        expansion_destroy(e);
+    } else {
+        buf_puts(&out, err.text);
+    }
+    spec_close(s);
+    checkpoint_close(&c);
+    specs_release(&specs);
+    ck_assert_ptr_nonnull(out.data);
+    return out.data;
+}
+
+/* Lines that the expansion must hold (separated by '\n'), and, after '!', those that it must not. */
+struct family_case {
+    const struct format *format;
+    const char *json, *tensors, *parts;
+};
+
+static inline void check_family(const char *family, const struct family_case *cases, size_t n)
+{
+    unsigned wrong = 0;
+    for (size_t i = 0; i < n; i++) {
+        char *found = expansion_of(family, cases[i].format, cases[i].json, cases[i].tensors);
+        char parts[1024], *rest = NULL;
+        snprintf(parts, sizeof parts, "%s", cases[i].parts);
+        for (char *p = strtok_r(parts, "\n", &rest); p; p = strtok_r(NULL, "\n", &rest)) {
+            bool absent = *p == '!';
+            if ((strstr(found, p + absent) == NULL) == absent)
+                continue;
+            fprintf(stderr, "%s, case %zu: %s %s in\n%s\n", family, i, absent ? "unwanted" : "missing", p + absent,
+                    found);
+            wrong++;
+        }
+        free(found);
+    }
+    ck_assert_uint_eq(wrong, 0);
+}
+
 #endif
