@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 
 #include <pthread.h>
@@ -38,16 +39,63 @@ bool json_lost_something(void)
     return lost;
 }
 
+static size_t end_of_number(const char *p, size_t n, size_t i)
+{
+    while (i < n && p[i] != '\0' && strchr("+-.0123456789eE", p[i]))
+        i++;
+    return i;
+}
+
+static size_t end_of_string(const char *p, size_t n, size_t i)
+{
+    for (i++; i < n && p[i] != '"'; i++)
+        i += p[i] == '\\';
+    return i < n ? i + 1 : n;
+}
+
+/* The text with ".0" behind each integer that may be beyond 63 bits: then it is a number with a fraction, as close
+ * as that comes. tokenizer_config.json says 1000000000000000019884624838656 for "no limit". */
+static void put_large_integers(const char *p, size_t n, struct buf *out)
+{
+    enum { SAFE_DIGITS = 18 };
+    for (size_t i = 0, begin = 0; i < n; begin = i) {
+        bool number = p[i] == '-' || (p[i] >= '0' && p[i] <= '9');
+        i = number ? end_of_number(p, n, i) : p[i] == '"' ? end_of_string(p, n, i) : i + 1;
+        buf_append(out, p + begin, i - begin);
+        if (number && i - begin > SAFE_DIGITS && !memchr(p + begin, '.', i - begin) &&
+            !memchr(p + begin, 'e', i - begin) && !memchr(p + begin, 'E', i - begin))
+            buf_puts(out, ".0");
+    }
+}
+
+static json_t *load(const char *bytes, size_t n, json_error_t *at)
+{
+    return json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, at);
+}
+
+static json_t *load_large_integers(const char *bytes, size_t n, json_error_t *at, bool *nomem)
+{
+    struct buf text = {0};
+    put_large_integers(bytes, n, &text);
+    *nomem = text.failed;
+    json_t *root = text.failed ? NULL : load(text.data, text.size, at);
+    buf_release(&text);
+    return root;
+}
+
 viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **out, struct error *err)
 {
     json_error_t at;
     json_notice_memory();
     unsigned before = n_failed;
-    json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &at);
+    bool nomem = false;
+    json_t *root = load(bytes, n, &at);
+    if (!root && json_error_code(&at) == json_error_numeric_overflow)
+        root = load_large_integers(bytes, n, &at, &nomem);
     bool lost = n_failed != before;
     n_failed = before; /* told here, and not again to who builds values later */
     if (!root) {
-        if (json_error_code(&at) == json_error_out_of_memory)
+        if (nomem || json_error_code(&at) == json_error_out_of_memory)
             return error_nomem(err);
         return error_set(err, VIV_EFORMAT, "%s:%d:%d: %s", name, at.line, at.column, at.text);
     }

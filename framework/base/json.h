@@ -1,5 +1,5 @@
 /* json.h - JSON files, through jansson: strict (RFC 8259), no duplicate keys, limited depth and size, errors
- * with file, line and column. */
+ * with file, line and column. An integer beyond 63 bits is read as a number with a fraction. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 

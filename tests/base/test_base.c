@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/near.h"
 #include "base/size.h"
 #include "base/strmap.h"
@@ -91,6 +92,25 @@ TEST(near__finds_misspelt_and_abbreviated_words)
 }
 END_TEST
 
+TEST(json__reads_integers_beyond_63_bits_as_numbers)
+{
+    static const char text[] =
+        "{\"a\": [1000000000000000019884624838656, -9223372036854775809, 12345678901234567890e2,"
+        " 9223372036854775807], \"b\\\"123456789012345678901\": \"12345678901234567890\"}";
+    struct error err;
+    json_t *root;
+    ck_assert_msg(json_parse("x", text, sizeof text - 1, &root, &err) == VIV_OK, "%s", err.text);
+    json_t *list = json_object_get(root, "a");
+    ck_assert_double_eq(json_real_value(json_array_get(list, 0)), 1e30);
+    ck_assert_double_eq(json_real_value(json_array_get(list, 1)), -9223372036854775808.0);
+    ck_assert_double_eq(json_real_value(json_array_get(list, 2)), 12345678901234567890e2);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "b\"123456789012345678901")), "12345678901234567890");
+    json_decref(root);
+    ck_assert_int_eq(json_parse("x", "[1e999]", 7, &root, &err), VIV_EFORMAT);
+    ck_assert_int_eq(json_parse("x", "[99999999999999999999, \"\\", 25, &root, &err), VIV_EFORMAT);
+}
+END_TEST
+
 TEST(utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
 {
     ck_assert(utf8_valid("h\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 10));
@@ -106,4 +126,5 @@ END_TEST
 TESTS(error__prefix_goes_before_the_sentence, error__too_long_is_cut_between_characters,
       size__products_that_wrap_are_refused, arena__hands_out_zeroed_memory_and_large_blocks,
       buf__grows_and_stays_terminated, strmap__finds_what_was_added_and_keeps_the_first,
-      near__finds_misspelt_and_abbreviated_words, utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
+      near__finds_misspelt_and_abbreviated_words, json__reads_integers_beyond_63_bits_as_numbers,
+      utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
