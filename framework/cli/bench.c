@@ -172,6 +172,8 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
 {
     double begin = seconds_now();
     viv_status status = open_model(&b->o, &b->options->common, name, err);
+    if (status == VIV_OK)
+        status = want_logits(&b->o, err);
     b->open_seconds = seconds_now() - begin;
     if (status == VIV_OK && (uint64_t)(b->options->prompt + b->options->answer) > model_context(b->o.model))
         return error_set(err, VIV_ELIMIT,

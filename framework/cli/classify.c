@@ -93,8 +93,7 @@ static viv_status print_text(const struct checkpoint *c, const char *text, const
                                                          json_real(j[i].score), "logit",
                                                          json_real((double)logits[j[i].label]))) != 0) {
             json_decref(list);
-            return isfinite(j[i].score) ? error_nomem(err)
-                                        : error_set(err, VIV_EFORMAT, "the model's answer is no number");
+            return error_nomem(err);
         }
     }
     return json ? print_json(json_pack("{s:o, s:o}", "text", json_word(text), "labels", list), true, err) : VIV_OK;

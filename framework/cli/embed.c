@@ -1,5 +1,6 @@
 /* viv embed - vectors of texts. */
 #include "base/file.h"
+#include "base/near.h"
 #include "cli/ask.h"
 
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 struct embed_options {
     struct common common;
     struct id_list tokens;
-    const char *file, *pooling, *output;
+    const char *file, *prompt, *pooling, *output;
     bool no_normalize, json;
 };
 
@@ -17,6 +18,9 @@ struct embed_options {
 static const struct option table[] = {
     {"file", 'f', OPTION_STRING, OPT(file), "FILE", "texts from a file, one a line; -: standard input", 0, 0, NULL},
     {"tokens", 0, OPTION_IDS, OPT(tokens), "IDS", "instead of texts one of these ids, such as 1,2,3", 0, 0, NULL},
+    {"prompt", 0, OPTION_STRING, OPT(prompt), "NAME",
+     "begin each text with this one of the prompts in the model's own files, such as query; '': with none", 0, 0,
+     NULL},
     {"pooling", 0, OPTION_CHOICE, OPT(pooling), "HOW",
      "how the tokens' vectors become that of the text, unless as the model's files say; none: all of them, as they "
      "are",
@@ -30,32 +34,69 @@ static const struct option table[] = {
 static viv_status print_vectors(const struct vectors *v, struct error *err)
 {
     for (uint64_t i = 0; i < v->rows * v->dim; i++)
-        printf("%.7g%c", (double)v->data[i], (i + 1) % v->dim ? ' ' : '\n');
+        printf("%.9g%c", (double)v->data[i], (i + 1) % v->dim ? ' ' : '\n');
     return fflush(stdout) == 0 ? VIV_OK : error_set(err, VIV_EIO, "standard output could not be written");
 }
 
 static viv_status print_vectors_json(const struct vectors *v, const char *output, struct error *err)
 {
-    json_t *list = json_array();
-    for (uint64_t i = 0; list && !output && i < v->rows; i++) {
-        json_t *row = json_array();
-        for (uint64_t j = 0; row && j < v->dim; j++)
-            if (json_array_append_new(row, json_real((double)v->data[i * v->dim + j])) != 0) {
-                json_decref(row);
-                row = json_null(); /* no number: NaN or infinite */
-            }
-        if (json_array_append_new(list, row) != 0) {
-            json_decref(list);
-            list = NULL;
-        }
-    }
-    if (output) {
-        json_decref(list);
+    if (output)
         return print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(output), "shape", (json_int_t)v->rows,
                                     (json_int_t)v->dim),
                           true, err);
+    json_t *list = json_array();
+    for (uint64_t i = 0; i < v->rows; i++) {
+        json_t *row = json_array();
+        for (uint64_t j = 0; j < v->dim; j++)
+            json_array_append_new(row, json_real((double)v->data[i * v->dim + j]));
+        json_array_append_new(list, row);
     }
     return print_json(json_pack("{s:I, s:o}", "dim", (json_int_t)v->dim, "vectors", list), true, err);
+}
+
+/* --- prompts ----------------------------------------------------------------------------------------------------
+ */
+
+/* The prompt called `name`, or the preset one; *out NULL: there is none. */
+static viv_status find_prompt(const struct checkpoint *c, const char *name, const char **out, struct error *err)
+{
+    json_t *said = json_object_get(c->config, "sentence_transformers"), *prompts = json_object_get(said, "prompts");
+    const char *names[64], *key;
+    json_t *text;
+    size_t n = 0;
+    name = name ? name : json_string_value(json_object_get(said, "default_prompt_name"));
+    *out = NULL;
+    if (!name || !*name)
+        return VIV_OK;
+    *out = json_string_value(json_object_get(prompts, name));
+    json_object_foreach(prompts, key, text) if (n < 64) names[n++] = key;
+    if (!*out) {
+        const char *nearest = near_word(name, names, n);
+        return error_set(err, VIV_ENOTFOUND, "%s: its files name no prompt '%s'%s%s%s", c->path, name,
+                         nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    }
+    if (**out && json_is_false(json_object_get(said, "include_prompt")))
+        return error_set(
+            err, VIV_EUNSUPPORTED,
+            "%s: its vectors are made without the tokens of the prompt (include_prompt: false), which this "
+            "version cannot do",
+            c->path);
+    return VIV_OK;
+}
+
+/* Makes each text begin with the prompt; the new ones live in *store. */
+static viv_status begin_with(const char *prompt, const char **texts, size_t n, struct buf *store, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(store, prompt);
+        buf_append(store, texts[i], strlen(texts[i]) + 1);
+    }
+    if (store->failed)
+        return error_nomem(err);
+    const char *at = store->data;
+    for (size_t i = 0; i < n; i++, at += strlen(at) + 1)
+        texts[i] = at;
+    return VIV_OK;
 }
 
 static viv_status answer(struct opened *o, const struct embed_options *options, const struct texts *texts,
@@ -93,26 +134,33 @@ static int embed(const struct arguments *a)
     const struct embed_options *options = a->options;
     struct opened o = {0};
     struct error err = {0};
-    struct buf lines = {0};
+    struct buf lines = {0}, prompted = {0};
     struct texts texts = {0};
-    const char **list = NULL;
+    const char **list = NULL, *prompt = NULL;
     size_t n = 0;
     if ((options->tokens.n > 0) + (options->file != NULL) + (a->n_words > 1) > 1)
         return usage_error("embed", "texts come as words, from --file, or as --tokens: one of these");
+    if (options->tokens.n > 0 && options->prompt)
+        return usage_error("embed", "--prompt stands before texts, not before --tokens");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK && options->tokens.n == 0)
         status = texts_read(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);
     if (status == VIV_OK && options->tokens.n == 0 && n == 0)
         status = error_set(&err, VIV_EINVAL, "there are no texts to embed");
     if (status == VIV_OK)
-        status = texts_make(&texts, NULL, list, n, &err);
-    if (status == VIV_OK)
         status = load_model(&o, &err);
+    if (status == VIV_OK && n)
+        status = find_prompt(model_checkpoint(o.model), options->prompt, &prompt, &err);
+    if (status == VIV_OK && prompt)
+        status = begin_with(prompt, list, n, &prompted, &err);
+    if (status == VIV_OK)
+        status = texts_make(&texts, NULL, list, n, &err);
     if (status == VIV_OK)
         status = answer(&o, options, &texts, &err);
     texts_release(&texts);
     free(list);
     buf_release(&lines);
+    buf_release(&prompted);
     return close_opened(&o, status, &err);
 }
 
@@ -122,14 +170,15 @@ const struct command command_embed = {
     .words = "MODEL [TEXT]...",
     .text =
         "Gives a vector for each text: one a line on standard output, or all in a .npy file. Without texts, --file "
-        "and "
-        "--tokens, texts are the lines of standard input.\n"
-        "How the vectors of a text's tokens become one, whether it has length 1, and where long texts are cut, the "
-        "model's own files say (modules.json of sentence-transformers, pooling_type of GGUF).",
+        "and --tokens, texts are the lines of standard input.\n"
+        "How the vectors of a text's tokens become one, whether it has length 1, where long texts are cut and what "
+        "texts begin with, the model's own files say (modules.json of sentence-transformers, pooling_type of "
+        "GGUF).",
     .options = table,
     .options_size = sizeof(struct embed_options),
     .examples = "viv embed ./all-MiniLM-L6-v2 \"A text.\" \"Another one.\" -o vectors.npy\n"
                 "viv embed bge-small.gguf --file texts.txt --json\n"
+                "viv embed ./Qwen3-Embedding-0.6B --prompt query \"What is a vivarium?\"\n"
                 "viv embed ./bert --tokens 101,7592,102 --pooling none",
     .group = GROUP_RUN,
     .models = true,

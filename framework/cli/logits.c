@@ -222,6 +222,8 @@ static int logits(const struct arguments *a)
     if ((options->text != NULL) + (options->tokens.n > 0) != 1)
         return usage_error("logits", "either --tokens or --text is wanted");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    if (status == VIV_OK)
+        status = want_logits(&o, &err);
     if (status == VIV_OK && options->text) {
         status = model_tokenizer(o.model, &t, &err);
         if (status == VIV_OK)

@@ -104,6 +104,16 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
     return model_open(&options, name, &o->model, err);
 }
 
+viv_status want_logits(const struct opened *o, struct error *err)
+{
+    const struct value *output = expansion_param(model_expansion(o->model), "output");
+    if (!output || output->kind != VALUE_STRING || strcmp(output->s, "logits") == 0)
+        return VIV_OK;
+    return error_set(err, VIV_EUNSUPPORTED, "this model gives %s and not the logits of a next token",
+                     strcmp(output->s, "scores") == 0 ? "the scores of a classifier (viv classify, viv rerank)"
+                                                      : "vectors of texts (viv embed)");
+}
+
 viv_status load_model(struct opened *o, struct error *err)
 {
     viv_status status = model_load(o->model, err);

@@ -25,6 +25,8 @@ viv_status open_host(struct opened *o, const struct common *common, bool retry, 
 viv_status open_world(struct opened *o, const struct common *common, struct error *err);
 /* And the model, its graph built, its weights mapped but not read. */
 viv_status open_model(struct opened *o, const struct common *common, const char *name, struct error *err);
+/* Refuses a model whose graph ends in something else than the logits of a next token. */
+viv_status want_logits(const struct opened *o, struct error *err);
 /* Makes it run, with a bar on a terminal. */
 viv_status load_model(struct opened *o, struct error *err);
 

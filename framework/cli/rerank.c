@@ -28,12 +28,11 @@ struct judged {
     double logit;
 };
 
-/* The best first; among equals, and among what is no number, as they came. */
+/* The best first; among equals, as they came. */
 static int by_logit(const void *a, const void *b)
 {
     const struct judged *x = a, *y = b;
-    double p = isnan(x->logit) ? -INFINITY : x->logit, q = isnan(y->logit) ? -INFINITY : y->logit;
-    return p != q ? (p < q ? 1 : -1) : (x->index > y->index) - (x->index < y->index);
+    return x->logit != y->logit ? (x->logit < y->logit ? 1 : -1) : (x->index > y->index) - (x->index < y->index);
 }
 
 static double sigmoid(double x)
@@ -55,10 +54,7 @@ static viv_status print_judged(const struct judged *j, size_t n, const char *con
                                                    json_real(sigmoid(j[i].logit)), "logit", json_real(j[i].logit),
                                                    "text", json_word(documents[j[i].index]))) != 0) {
             json_decref(list);
-            return isfinite(j[i].logit)
-                       ? error_nomem(err)
-                       : error_set(err, VIV_EFORMAT, "document %zu: the model's answer is no number",
-                                   j[i].index + 1);
+            return error_nomem(err);
         }
     }
     return json ? print_json(json_pack("{s:o}", "results", list), false, err) : VIV_OK;

@@ -1,4 +1,5 @@
-/* sentence.c - modules.json, 1_Pooling/config.json and sentence_bert_config.json of sentence-transformers. */
+/* sentence.c - modules.json, 1_Pooling/config.json, sentence_bert_config.json and config_sentence_transformers.json
+ * of sentence-transformers. */
 #include "formats/sentence.h"
 
 #include "base/file.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILE = 1 << 20 };
+enum { MAX_FILE = 16 << 20 };
 
 /* dir/folder/name as JSON; NULL where there is no such file. */
 static viv_status read_json(const char *dir, const char *folder, const char *name, json_t **out, struct error *err)
@@ -22,14 +23,16 @@ static viv_status read_json(const char *dir, const char *folder, const char *nam
     return status;
 }
 
-/* The one way of pooling that is true, by our name or, where we have none, by theirs. */
+/* The one way of pooling that the files want, by our name or, where we have none, by theirs. */
 static const char *pooling_of(json_t *config)
 {
     static const char *const names[][2] = {{"pooling_mode_cls_token", "cls"},
                                            {"pooling_mode_mean_tokens", "mean"},
                                            {"pooling_mode_lasttoken", "last"}};
-    const char *found = json_string_value(json_object_get(config, "pooling_mode")), *key;
-    json_t *value;
+    json_t *mode = json_object_get(config, "pooling_mode"), *value;
+    const char *found = json_string_value(json_array_size(mode) == 1 ? json_array_get(mode, 0) : mode), *key;
+    if (json_array_size(mode) > 1)
+        return "several at once";
     if (found)
         return strcmp(found, "lasttoken") == 0 ? "last" : found;
     json_object_foreach(config, key, value)
@@ -53,21 +56,70 @@ static viv_status read_pooling(const char *dir, const char *folder, json_t *out,
     if (status != VIV_OK)
         return status;
     const char *pooling = pooling_of(config);
+    json_t *include = json_object_get(config, "include_prompt");
     if (!pooling)
         status = error_set(err, VIV_EFORMAT, "%s/%s/config.json says no way of pooling", dir, folder);
-    else if (json_object_set_new(out, "pooling", json_string(pooling)) != 0)
+    else if (json_object_set_new(out, "pooling", json_string(pooling)) != 0 ||
+             (json_is_false(include) && json_object_set(out, "include_prompt", include) != 0))
         status = error_nomem(err);
     json_decref(config);
     return status;
 }
 
-/* Where texts are cut, as sentence-transformers would. */
-static viv_status read_length(const char *dir, const char *folder, json_t *out, struct error *err)
+/* Where texts are cut, as sentence-transformers would: always somewhere, at the latest where positions end. */
+static viv_status set_length(const char *dir, json_t *config, json_t *out, struct error *err)
 {
-    json_t *config;
-    viv_status status = read_json(dir, folder, "sentence_bert_config.json", &config, err);
-    json_t *length = json_object_get(config, "max_seq_length");
-    if (status == VIV_OK && json_is_integer(length) && json_object_set(out, "max_seq_length", length) != 0)
+    json_t *tokenizer = NULL, *length = json_object_get(config, "max_seq_length");
+    viv_status status = VIV_OK;
+    if (!json_is_integer(length)) {
+        status = read_json(dir, "", "tokenizer_config.json", &tokenizer, err);
+        length = json_object_get(tokenizer, "model_max_length");
+    }
+    json_int_t n = json_is_integer(length) ? json_integer_value(length) : INT32_MAX;
+    if (status == VIV_OK && json_object_set_new(out, "max_seq_length", json_integer(n)) != 0)
+        status = error_nomem(err);
+    json_decref(tokenizer);
+    return status;
+}
+
+static viv_status read_transformer(const char *dir, const char *folder, json_t *out, struct error *err)
+{
+    static const char *const names[] = {"sentence_bert_config.json",       "sentence_roberta_config.json",
+                                        "sentence_distilbert_config.json", "sentence_camembert_config.json",
+                                        "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+                                        "sentence_xlnet_config.json"};
+    json_t *config = NULL;
+    viv_status status = VIV_OK;
+    for (size_t i = 0; status == VIV_OK && !config && i < sizeof names / sizeof *names; i++)
+        status = read_json(dir, folder, names[i], &config, err);
+    if (status == VIV_OK)
+        status = set_length(dir, config, out, err);
+    json_t *lower = json_object_get(config, "do_lower_case");
+    if (status == VIV_OK && json_is_true(lower) && json_object_set(out, "do_lower_case", lower) != 0)
+        status = error_nomem(err);
+    json_decref(config);
+    return status;
+}
+
+/* Texts that stand before every other, by name, and which of them if nobody names one. */
+static viv_status read_prompts(const char *dir, json_t *out, struct error *err)
+{
+    static const char file[] = "config_sentence_transformers.json";
+    json_t *config, *text;
+    const char *name;
+    viv_status status = read_json(dir, "", file, &config, err);
+    json_t *prompts = json_object_get(config, "prompts"), *preset = json_object_get(config, "default_prompt_name");
+    if (status == VIV_OK && prompts && !json_is_null(prompts) && !json_is_object(prompts))
+        status = error_set(err, VIV_EFORMAT, "%s/%s: prompts: expected an object, found %s", dir, file,
+                           json_kind(prompts));
+    json_object_foreach(prompts, name, text) if (status == VIV_OK && !json_is_string(text)) status = error_set(
+        err, VIV_EFORMAT, "%s/%s: prompts.%s: expected a string, found %s", dir, file, name, json_kind(text));
+    if (status == VIV_OK && json_is_string(preset) && !json_object_get(prompts, json_string_value(preset)))
+        status = error_set(err, VIV_EFORMAT, "%s/%s: there is no prompt '%s', the one that it says is preset", dir,
+                           file, json_string_value(preset));
+    if (status == VIV_OK && json_is_object(prompts) && json_object_set(out, "prompts", prompts) != 0)
+        status = error_nomem(err);
+    if (status == VIV_OK && json_is_string(preset) && json_object_set(out, "default_prompt_name", preset) != 0)
         status = error_nomem(err);
     json_decref(config);
     return status;
@@ -82,7 +134,7 @@ static viv_status read_module(const char *dir, json_t *module, json_t *out, stru
         return error_set(err, VIV_EFORMAT, "%s/modules.json: expected modules with a type and the name of a folder",
                          dir);
     if (strcmp(name, "Transformer") == 0)
-        return read_length(dir, folder, out, err);
+        return read_transformer(dir, folder, out, err);
     if (strcmp(name, "Pooling") == 0)
         return read_pooling(dir, folder, out, err);
     if (strcmp(name, "Normalize") == 0)
@@ -105,6 +157,8 @@ viv_status sentence_read(const char *dir, json_t *config, struct error *err)
     else if (!json_is_array(modules))
         status = error_set(err, VIV_EFORMAT, "%s/modules.json: expected a list, found %s", dir, json_kind(modules));
     json_array_foreach(modules, i, module) if (status == VIV_OK) status = read_module(dir, module, out, err);
+    if (status == VIV_OK)
+        status = read_prompts(dir, out, err);
     if (status == VIV_OK && json_object_set(config, "sentence_transformers", out) != 0)
         status = error_nomem(err);
     json_decref(out);

@@ -105,6 +105,18 @@ static viv_status read_added_decoder(struct tokenizer *t, json_t *list, struct e
     return VIV_OK;
 }
 
+/* Without token_type_ids among the model's inputs, both texts of a pair are of type 0. */
+static void read_input_names(struct tokenizer *t, json_t *names)
+{
+    json_t *name;
+    size_t i;
+    bool typed = !json_is_array(names);
+    json_array_foreach(names, i, name) typed =
+        typed || (json_is_string(name) && strcmp(json_string_value(name), "token_type_ids") == 0);
+    for (i = 0; !typed && i < t->template.n_pair; i++)
+        t->template.pair[i].type = 0;
+}
+
 /* What tokenizer_config.json says besides; `whole`: tokenizer.json was there, which has the rest. */
 static viv_status read_config(struct tokenizer *t, json_t *config, bool whole, struct error *err)
 {
@@ -114,6 +126,7 @@ static viv_status read_config(struct tokenizer *t, json_t *config, bool whole, s
     int32_t bos = named_token(t, config, "bos_token"), eos = named_token(t, config, "eos_token");
     t->bos = bos >= 0 ? bos : t->bos;
     t->eos = eos >= 0 ? eos : t->eos;
+    read_input_names(t, json_object_get(config, "model_input_names"));
     if (whole || status != VIV_OK)
         return status;
     template_release(&t->template);
@@ -148,6 +161,7 @@ static viv_status open_directory(const char *directory, struct tokenizer *t, cha
             const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
             status = tokenizer_read_vocab_merges(t, directory, class ? class : "", err);
         } else {
+            snprintf(origin, PATH_MAX, "%s", directory);
             status = error_set(err, VIV_ENOTFOUND,
                                "no tokenizer.json, tokenizer.model or vocab.json beside the weights");
         }
@@ -156,6 +170,18 @@ static viv_status open_directory(const char *directory, struct tokenizer *t, cha
         status = read_config(t, config, whole, err);
     json_decref(config);
     return status;
+}
+
+/* What sentence-transformers does where its own file says do_lower_case, whatever the tokenizer's says. */
+static viv_status lower_first(struct tokenizer *t, struct error *err)
+{
+    struct normalizer *last = normalizers_add(&t->normalizers, NORMALIZE_LOWERCASE), *v = t->normalizers.v;
+    if (!last)
+        return error_nomem(err);
+    const struct normalizer lower = *last;
+    memmove(v + 1, v, (t->normalizers.n - 1) * sizeof *v);
+    v[0] = lower;
+    return VIV_OK;
 }
 
 viv_status tokenizer_open(const struct checkpoint *c, struct tokenizer **out, struct error *err)
@@ -173,5 +199,7 @@ viv_status tokenizer_open(const struct checkpoint *c, struct tokenizer **out, st
         snprintf(directory, sizeof directory, "%.*s.", (int)(base - c->path), c->path);
     }
     viv_status status = open_directory(directory, t, origin, err);
+    if (status == VIV_OK && json_is_true(json_at(c->config, "sentence_transformers.do_lower_case")))
+        status = lower_first(t, err);
     return finish(t, status, origin, out, err);
 }

@@ -117,8 +117,15 @@ static viv_status take_text(const struct encoding *e, struct text *t, uint32_t i
 /* --- vectors ---------------------------------------------------------------------------------------------------
  */
 
+/* Gives it out, if it is one: what weights of NaN come to is nobody's vector. */
 static viv_status emit_vector(const struct encoding *e, uint32_t index, int32_t token, const float *vector)
 {
+    for (uint64_t j = 0; j < e->dim; j++)
+        if (!isfinite(vector[j]))
+            return llm_fail(e->llm, VIV_EFORMAT,
+                            "text %" PRIu32 ": the model's answer is no number (feature %" PRIu64
+                            " is %g): are its weights?",
+                            index + 1, j, (double)vector[j]);
     const viv_event event = {.struct_size = sizeof event,
                              .kind = VIV_EVENT_VECTOR,
                              .done = index,

@@ -145,28 +145,31 @@ static viv_status take_vector(const viv_sink *sink, const viv_event *event)
     return VIV_OK;
 }
 
-static struct array embed(viv_model *m, const struct text *t, uint32_t pooling)
+static struct array ask(viv_model *m, const viv_message *const *messages, uint32_t n, uint32_t task,
+                        uint32_t pooling)
 {
     struct array a = {0};
     struct error err;
     const viv_architecture_class *class;
     void *instance;
-    const viv_part part = {
-        .struct_size = sizeof part, .kind = VIV_PART_TOKENS, .data = t->tokens, .size = t->n * sizeof *t->tokens};
-    const viv_part *const parts[] = {&part};
-    const viv_message message = {.struct_size = sizeof message, .n_parts = 1, .parts = parts};
-    const viv_message *const messages[] = {&message, &message};
-    const viv_request request = {.struct_size = sizeof request,
-                                 .n_messages = 2,
-                                 .messages = messages,
-                                 .task = VIV_TASK_EMBED,
-                                 .pooling = pooling};
+    const viv_request request = {
+        .struct_size = sizeof request, .n_messages = n, .messages = messages, .task = task, .pooling = pooling};
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = &a, .emit = take_vector};
     ck_assert_int_eq(host_architecture(host, spec_architecture(model_spec(m)), &class, &err), VIV_OK);
     ck_assert_int_eq(class->open(host_viv(host), m, &instance), VIV_OK);
     ck_assert_int_eq(class->run(instance, &request, &sink), VIV_OK);
     class->close(instance);
     return a;
+}
+
+static struct array embed(viv_model *m, const struct text *t, uint32_t pooling)
+{
+    const viv_part part = {
+        .struct_size = sizeof part, .kind = VIV_PART_TOKENS, .data = t->tokens, .size = t->n * sizeof *t->tokens};
+    const viv_part *const parts[] = {&part};
+    const viv_message message = {.struct_size = sizeof message, .n_parts = 1, .parts = parts};
+    const viv_message *const messages[] = {&message, &message};
+    return ask(m, messages, 2, VIV_TASK_EMBED, pooling);
 }
 
 /* Types of tokens do not come with a request for tokens: those of a text alone are 0. */
@@ -287,6 +290,58 @@ TEST(vectors__bits_do_not_depend_on_threads_or_who_shares_the_step)
 }
 END_TEST
 
+/* Texts and pairs with the checkpoint's own tokenizer: as sentence-transformers. */
+static void check_texts(const char *name, const char *directory)
+{
+    enum { MAX_TEXTS = 16 };
+    viv_part parts[MAX_TEXTS][2];
+    const viv_part *lists[MAX_TEXTS][2];
+    viv_message messages[MAX_TEXTS];
+    const viv_message *list[MAX_TEXTS];
+    char path[4352];
+    json_t *root, *texts, *text;
+    struct error err;
+    size_t i, k;
+    struct array expected = read_npy(directory, "texts.npy");
+    if (!expected.data)
+        return;
+    snprintf(path, sizeof path, "%s/texts.json", directory);
+    ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
+    json_array_foreach(json_object_get(root, "texts"), i, texts)
+    {
+        json_array_foreach(texts, k, text)
+        {
+            parts[i][k] = (viv_part){.struct_size = sizeof(viv_part),
+                                     .kind = VIV_PART_TEXT,
+                                     .data = json_string_value(text),
+                                     .size = json_string_length(text)};
+            lists[i][k] = &parts[i][k];
+        }
+        messages[i] = (viv_message){
+            .struct_size = sizeof(viv_message), .n_parts = (uint32_t)json_array_size(texts), .parts = lists[i]};
+        list[i] = &messages[i];
+    }
+    snprintf(path, sizeof path, "%s/scores.npy", directory);
+    viv_model *m = load(directory, 0);
+    struct array got = ask(m, list, (uint32_t)expected.rows, file_exists(path) ? VIV_TASK_SCORE : VIV_TASK_EMBED,
+                           VIV_POOLING_DECLARED);
+    ck_assert_uint_eq(got.rows, expected.rows);
+    ck_assert_uint_eq(got.columns, expected.columns);
+    for (i = 0; i < got.rows; i++)
+        check_near(name, json_string_value(json_array_get(json_array_get(json_object_get(root, "texts"), i), 0)),
+                   got.data + i * got.columns, expected.data + i * got.columns, got.columns);
+    model_close(m);
+    json_decref(root);
+    free(got.data);
+    free(expected.data);
+}
+
+TEST(vectors__of_texts_and_pairs_are_those_of_sentence_transformers)
+{
+    for_each_case(check_texts);
+}
+END_TEST
+
 /* What reads in both directions cannot take a text in pieces: it would have answered before it knew all. */
 static void check_pieces(const char *name, const char *directory)
 {
@@ -316,4 +371,5 @@ END_TEST
 
 TESTS(vectors__tokens_texts_and_scores_are_those_of_transformers,
       vectors__bits_do_not_depend_on_threads_or_who_shares_the_step,
+      vectors__of_texts_and_pairs_are_those_of_sentence_transformers,
       vectors__a_text_read_in_both_directions_does_not_come_in_pieces)

@@ -4,6 +4,9 @@ A folder holds the checkpoint, tokens.json ({"tokens": [...], "types": [...]}: w
   vectors.npy   float32 [n_tokens, hidden_size], the last hidden states
   pooled.npy    float32 [1, hidden_size], the text's vector as the checkpoint's files want it
 or, of a classifier, scores.npy, float32 [1, n_labels].
+Some have a tokenizer, too, and what sentence-transformers makes of texts or pairs:
+  texts.json    {"texts": [[text], ...]} or {"texts": [[text, text], ...]}
+  texts.npy     float32 [n_texts, hidden_size], or the classifier's logits, [n_texts, n_labels]
 """
 import json
 import sys
@@ -12,6 +15,9 @@ import numpy as np
 import torch
 import transformers as t
 from safetensors.torch import save_file
+
+from sentence_transformers import CrossEncoder, SentenceTransformer
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 import golden
 
@@ -70,6 +76,46 @@ def write_gguf(name, model, architecture, values, pooling, types, **more):
     write_answers(golden.HERE / name, model, pooling, True, types)
 
 
+TEXTS = ["", "a", "The quick brown fox jumps over the lazy dog.",
+         "Ol\u00e9! caf\u00e9 na\u00efve \u0130stanbul", "[MASK] a [SEP]", "\U0001f600 \u4f60\u597d 42",
+         "one two three four five six seven eight nine ten eleven twelve thirteen"]
+
+
+def write_tokenizer(name, single, pair, first=("[PAD]", "[UNK]"), inputs=("input_ids", "token_type_ids", "attention_mask")):
+    """WordPiece over 83 pieces: letters, figures, a few words and endings."""
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)]
+    vocab = [*first, "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + x for x in letters), *"0123456789.,!?",
+             *"the fox dog one two over quick ##er ##ing ##th ##een ##ve".split()]
+    assert len(vocab) == 83
+    tokenizer = Tokenizer(models.WordPiece({x: i for i, x in enumerate(vocab)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    fast = t.PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+                                     mask_token="[MASK]", model_input_names=list(inputs))
+    fast.save_pretrained(golden.HERE / name)  # its model_max_length is 1000000000000000019884624838656
+
+
+def write_texts(name, texts, answers):
+    (golden.HERE / name / "texts.json").write_text(json.dumps({"texts": texts}) + "\n")
+    np.save(golden.HERE / name / "texts.npy", np.asarray(answers, dtype=np.float32).reshape(len(texts), -1))
+
+
+def embed_texts(name, single, pair):
+    write_tokenizer(name, single, pair)
+    (golden.HERE / name / "config_sentence_transformers.json").write_text(json.dumps(
+        {"prompts": {"query": "find: ", "document": ""}, "default_prompt_name": None}) + "\n")
+    model = SentenceTransformer(str(golden.HERE / name), device="cpu")
+    write_texts(name, [[x] for x in TEXTS], model.encode(TEXTS, batch_size=1))
+
+
+def score_pairs(name, single, pair, **more):
+    write_tokenizer(name, single, pair, **more)
+    pairs = [["a fox", x] for x in TEXTS]
+    model = CrossEncoder(str(golden.HERE / name), device="cpu", max_length=64)
+    write_texts(name, pairs, model.predict(pairs, batch_size=1, activation_fn=torch.nn.Identity()))
+
+
 def bert_config(cls=t.BertConfig, **more):
     return cls(**dict(vocab_size=83, hidden_size=36, num_hidden_layers=3, num_attention_heads=3, intermediate_size=50,
                       max_position_embeddings=64, hidden_act="gelu", pad_token_id=0, attn_implementation="eager") | more)
@@ -87,10 +133,12 @@ def bert():
     # as the first checkpoints have it, and with files of sentence-transformers
     old = lambda k: "bert." + k.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
     write("bert-old", golden.randomise(t.BertModel(bert_config(hidden_act="gelu_new")), 2), pooling="cls", modules=False, rename=old)
+    embed_texts("bert-old", "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
     drop = lambda k, a: None if k.startswith("pooler.") else a
     write_gguf("bert-gguf", model, "bert", bert_values(model.config, pooling_type=2), "cls", True, change=drop)
     classifier = t.BertForSequenceClassification(bert_config(num_labels=3, id2label=LABELS, hidden_act="relu"))
     write("bert-classifier", golden.randomise(classifier, 3), types=True)
+    score_pairs("bert-classifier", "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
 
 
 def roberta_config(cls=t.RobertaConfig, **more):
@@ -115,6 +163,8 @@ def xlm_roberta():
     write("xlm-roberta", golden.randomise(t.XLMRobertaModel(roberta_config(t.XLMRobertaConfig)), 4), pooling="cls", modules=True)
     write("xlm-roberta-reranker",
           golden.randomise(t.XLMRobertaForSequenceClassification(roberta_config(t.XLMRobertaConfig, num_labels=1)), 5))
+    score_pairs("xlm-roberta-reranker", "[CLS] $A [SEP]", "[CLS] $A [SEP] [SEP] $B:1 [SEP]:1", first=("[UNK]", "[PAD]"),
+                inputs=("input_ids", "attention_mask"))
 
 
 def distilbert_config(**more):
@@ -230,6 +280,7 @@ def qwen3_embedding():
         max_position_embeddings=64, attn_implementation="eager") | more)
     model = golden.randomise(t.Qwen3Model(config(tie_word_embeddings=True)), 1)
     write("qwen3-embedding", model, pooling="last", modules=True, architectures=["Qwen3ForCausalLM"])
+    embed_texts("qwen3-embedding", "$A [SEP]", "$A $B [SEP]")
     write("qwen3-embedding-window", golden.randomise(t.Qwen3Model(config(
         use_sliding_window=True, sliding_window=9, max_window_layers=1, attention_bias=True)), 2), pooling="mean", modules=False)
     write_gguf("qwen3-embedding-gguf", model, "qwen3", golden.common_values(model.config, pooling_type=3), "last", False)
