@@ -131,8 +131,11 @@ viv_status texts_read(const char *file, struct buf *lines, const char *const *wo
         list[i] = from_words ? words[i] : text;
         if (from_words)
             continue;
-        text += strcspn(text, "\n");
-        *text++ = '\0';
+        size_t length = strcspn(text, "\n");
+        text[length] = '\0';
+        if (length > 0 && text[length - 1] == '\r')
+            text[length - 1] = '\0';
+        text += length + 1;
     }
     *out = list;
     *n = count;

@@ -34,7 +34,7 @@ viv_status texts_make(struct texts *t, const char *first, const char *const *tex
 void texts_release(struct texts *t);
 
 /* The words from the command line or, if there are none, the lines of a file ("-": standard input); empty lines are
- * texts, too. Lines live in *lines. */
+ * texts, too, and a line may end in a carriage return besides. Lines live in *lines. */
 viv_status texts_read(const char *file, struct buf *lines, const char *const *words, size_t n_words,
                       const char ***out, size_t *n, struct error *err);
 

@@ -12,7 +12,7 @@
 struct classify_options {
     struct common common;
     const char *file, *pair;
-    bool json;
+    bool cut, json;
 };
 
 #define OPT(field) offsetof(struct classify_options, field)
@@ -20,6 +20,8 @@ static const struct option table[] = {
     {"file", 'f', OPTION_STRING, OPT(file), "FILE", "texts from a file, one a line; -: standard input", 0, 0, NULL},
     {"pair", 0, OPTION_STRING, OPT(pair), "TEXT", "judge pairs: this text, and then each of the others", 0, 0,
      NULL},
+    {"cut", 0, OPTION_FLAG, OPT(cut), NULL,
+     "cut texts that are longer than the model takes, instead of refusing them", 0, 0, NULL},
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object for each text, one per line", 0, 0, NULL},
     {0}};
 
@@ -109,6 +111,7 @@ static viv_status answer(struct opened *o, const struct classify_options *option
     viv_request request = {.struct_size = sizeof request,
                            .n_messages = texts.n,
                            .messages = texts.message_list,
+                           .flags = options->cut ? VIV_REQUEST_CUT : 0,
                            .task = VIV_TASK_SCORE};
     if (status == VIV_OK)
         status = ask_vectors(o, &request, &v, err);

@@ -11,7 +11,7 @@ struct embed_options {
     struct common common;
     struct id_list tokens;
     const char *file, *prompt, *pooling, *output;
-    bool no_normalize, json;
+    bool no_normalize, cut, json;
 };
 
 #define OPT(field) offsetof(struct embed_options, field)
@@ -26,6 +26,8 @@ static const struct option table[] = {
      "are",
      0, 0, "none|cls|mean|last"},
     {"no-normalize", 0, OPTION_FLAG, OPT(no_normalize), NULL, "leave vectors as long as they are", 0, 0, NULL},
+    {"cut", 0, OPTION_FLAG, OPT(cut), NULL,
+     "cut texts that are longer than the model takes, instead of refusing them", 0, 0, NULL},
     {"output", 'o', OPTION_STRING, OPT(output), "FILE", "write .npy, float32 [n_texts or n_tokens, hidden_size]", 0,
      0, NULL},
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
@@ -113,7 +115,8 @@ static viv_status answer(struct opened *o, const struct embed_options *options, 
     viv_request request = {.struct_size = sizeof request,
                            .n_messages = part.size ? 1 : texts->n,
                            .messages = part.size ? messages : texts->message_list,
-                           .flags = options->no_normalize ? VIV_REQUEST_RAW : 0,
+                           .flags =
+                               (options->no_normalize ? VIV_REQUEST_RAW : 0) | (options->cut ? VIV_REQUEST_CUT : 0),
                            .task = VIV_TASK_EMBED};
     while (options->pooling && strcmp(options->pooling, names[request.pooling]) != 0)
         request.pooling++;

@@ -10,7 +10,7 @@ struct rerank_options {
     struct common common;
     const char *file;
     int64_t top;
-    bool json;
+    bool cut, json;
 };
 
 static const struct rerank_options defaults = {.top = 0};
@@ -20,6 +20,8 @@ static const struct option table[] = {
     {"file", 'f', OPTION_STRING, OPT(file), "FILE", "documents from a file, one a line; -: standard input", 0, 0,
      NULL},
     {"top", 0, OPTION_INT, OPT(top), "N", "only the N best; 0: all", 0, 1e9, NULL},
+    {"cut", 0, OPTION_FLAG, OPT(cut), NULL,
+     "cut pairs that are longer than the model takes, instead of refusing them", 0, 0, NULL},
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
     {0}};
 
@@ -70,6 +72,7 @@ static viv_status answer(struct opened *o, const struct rerank_options *options,
     viv_request request = {.struct_size = sizeof request,
                            .n_messages = pairs.n,
                            .messages = pairs.message_list,
+                           .flags = options->cut ? VIV_REQUEST_CUT : 0,
                            .task = VIV_TASK_SCORE};
     if (status == VIV_OK)
         status = ask_vectors(o, &request, &v, err);

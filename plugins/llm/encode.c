@@ -302,7 +302,10 @@ static viv_status begin(struct encoding *e)
     e->max_rows = l->sequences->max_rows(l->model);
     e->context = l->sequences->context_length(l->model);
     int64_t limit = l->params->get_int(l->model, "max_seq_length", 0);
-    e->limit = limit <= 0 ? 0 : (uint64_t)limit < e->context ? (uint64_t)limit : e->context;
+    if (limit <= 0)
+        e->limit = e->request->flags & VIV_REQUEST_CUT ? e->context : 0;
+    else
+        e->limit = (uint64_t)limit < e->context ? (uint64_t)limit : e->context;
     e->pooled = calloc((size_t)e->dim, sizeof *e->pooled);
     e->want = malloc((size_t)e->max_rows);
     if (!e->pooled || !e->want)
