@@ -1,6 +1,7 @@
 #include "layers/layer.h"
 
 #include "base/size.h"
+#include "tensor/dtype.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,10 +28,10 @@ viv_status projection_prepare(struct projection *p, const viv_prepare *prepare, 
         return layer_fail(prepare->host, VIV_EINVAL, "the weight '%s' is needed", weight);
     p->product = kernels->product(kernels, p->weight->dtype);
     if (!p->product)
-        return layer_fail(prepare->host, VIV_EUNSUPPORTED,
-                          "tensor '%s' has a type that this version cannot compute with (it can with F32, F16, "
-                          "BF16, Q8_0, Q4_0 and MXFP4)",
-                          p->weight->name);
+        return layer_fail(
+            prepare->host, VIV_EUNSUPPORTED,
+            "tensor '%s' is of type %s; this version computes with f32, f16, bf16, q8_0, q4_0 and mxfp4",
+            p->weight->name, dtype_get(p->weight->dtype)->name);
     p->n_out = (uint64_t)p->weight->dl.shape[0];
     p->n_in = (uint64_t)p->weight->dl.shape[1];
     return VIV_OK;

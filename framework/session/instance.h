@@ -85,7 +85,8 @@ viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *e
 struct preparation {
     viv_model *model;
     const struct graph_node *node;
-    viv_status status; /* of making a vector */
+    viv_status status;         /* of making a vector */
+    const viv_tensor *strange; /* the one whose type holds no numbers */
 };
 /* The weight that an attribute names, as an index of bindings; -1: none was asked for. */
 int64_t preparation_weight(const struct preparation *in, const char *attr);

@@ -42,6 +42,7 @@ static const float *weight_f32(const viv_prepare *p, const char *attr)
         in->model->made_bytes += n * sizeof *y;
     } else {
         in->status = to_f32 ? VIV_ENOMEM : VIV_EUNSUPPORTED;
+        in->strange = t;
     }
     return y;
 }
@@ -92,8 +93,11 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t *scr
     viv_status status = n->class->prepare(n->layer, &p);
     if (status != VIV_OK)
         error_take(err, status);
+    else if (in.status == VIV_ENOMEM)
+        status = error_nomem(err);
     else if (in.status != VIV_OK)
-        status = error_set(err, in.status, "a vector could not be read as f32: %s", status_name(in.status));
+        status = error_set(err, in.status, "tensor '%s' is of type %s, which cannot be read as numbers",
+                           in.strange->name, dtype_get(in.strange->dtype)->name);
     if (status != VIV_OK)
         return error_prefix(err, "%s:%" PRIu32 ":%" PRIu32 ": %s", n->spec->at.file, n->spec->at.line,
                             n->spec->at.column, n->spec->path);
