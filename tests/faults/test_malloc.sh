@@ -87,6 +87,7 @@ walk "$viv" run shakespeare -p "ROMEO:" -n 2 --seed 7 --threads 1 --scheduler se
 walk "$viv" logits "$tiny" --tokens 1,2,3 --threads 1 --scheduler serial
 walk "$viv" inspect "$tiny" --json
 walk "$viv" tokenize shakespeare "To be" --json
+walk "$viv" embed "$source/tests/golden/bert-gguf/model.gguf" --tokens 5,6,7 --json --threads 1 --scheduler serial
 walk "$viv" spec check "$source/specs/families/llama.yaml"
 walk "$viv" plugin list --json
 
