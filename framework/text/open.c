@@ -123,16 +123,22 @@ static viv_status read_config(struct tokenizer *t, json_t *config, bool whole, s
     json_t *add_bos = json_object_get(config, "add_bos_token"), *add_eos = json_object_get(config, "add_eos_token");
     viv_status status =
         whole ? VIV_OK : read_added_decoder(t, json_object_get(config, "added_tokens_decoder"), err);
+    const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
+    const bool around = class && strncmp(class, "RobertaTokenizer", 16) == 0; /* always, whatever add_... may say */
     int32_t bos = named_token(t, config, "bos_token"), eos = named_token(t, config, "eos_token");
+    if (around && bos < 0 && !tokenizer_id(t, "<s>", &bos))
+        bos = -1;
+    if (around && eos < 0 && !tokenizer_id(t, "</s>", &eos))
+        eos = -1;
     t->bos = bos >= 0 ? bos : t->bos;
     t->eos = eos >= 0 ? eos : t->eos;
     read_input_names(t, json_object_get(config, "model_input_names"));
     if (whole || status != VIV_OK)
         return status;
     template_release(&t->template);
-    if (t->bos >= 0 && (!json_is_boolean(add_bos) || json_is_true(add_bos)))
+    if (t->bos >= 0 && (around || !json_is_boolean(add_bos) || json_is_true(add_bos)))
         status = tokenizer_put_before(t, t->bos, err);
-    if (status == VIV_OK && t->eos >= 0 && json_is_true(add_eos))
+    if (status == VIV_OK && t->eos >= 0 && (around || json_is_true(add_eos)))
         status = tokenizer_put_after(t, t->eos, err);
     return status;
 }
@@ -141,7 +147,7 @@ static viv_status open_directory(const char *directory, struct tokenizer *t, cha
                                  struct error *err)
 {
     json_t *config = NULL;
-    char path[PATH_MAX];
+    char path[PATH_MAX], lines[PATH_MAX];
     bool whole = false;
     viv_status status = VIV_OK;
     name_in(path, directory, "tokenizer_config.json");
@@ -154,16 +160,21 @@ static viv_status open_directory(const char *directory, struct tokenizer *t, cha
     } else if (status == VIV_OK) {
         name_in(origin, directory, "tokenizer.model");
         name_in(path, directory, "vocab.json");
+        name_in(lines, directory, "vocab.txt");
         if (file_exists(origin)) {
             status = read_model_file(t, origin, err);
         } else if (file_exists(path)) {
             memcpy(origin, path, sizeof path);
             const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
             status = tokenizer_read_vocab_merges(t, directory, class ? class : "", err);
+        } else if (file_exists(lines)) {
+            whole = true;
+            memcpy(origin, lines, sizeof lines);
+            status = tokenizer_read_vocab_txt(t, lines, config, err);
         } else {
             snprintf(origin, PATH_MAX, "%s", directory);
             status = error_set(err, VIV_ENOTFOUND,
-                               "no tokenizer.json, tokenizer.model or vocab.json beside the weights");
+                               "no tokenizer.json, tokenizer.model, vocab.json or vocab.txt beside the weights");
         }
     }
     if (status == VIV_OK && config)

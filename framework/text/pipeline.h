@@ -67,6 +67,8 @@ viv_status tokenizer_read_tiktoken(struct tokenizer *t, const char *path, const 
 /* vocab.json and merges.txt in a directory */
 viv_status tokenizer_read_vocab_merges(struct tokenizer *t, const char *directory, const char *class,
                                        struct error *err);
+/* vocab.txt of BERT; config: tokenizer_config.json, or NULL */
+viv_status tokenizer_read_vocab_txt(struct tokenizer *t, const char *path, json_t *config, struct error *err);
 
 #define LLAMA3_PATTERN                                                                                             \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "                                     \

@@ -1,9 +1,10 @@
 /* tokenizer_json.c - tokenizer.json, as the tokenizers library writes it: each component made as it is written. And
- * its elder siblings vocab.json and merges.txt. */
+ * its elder siblings vocab.json and merges.txt, and vocab.txt. */
 #include "text/pipeline.h"
 
 #include "base/file.h"
 #include "base/near.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -300,4 +301,97 @@ viv_status tokenizer_read_vocab_merges(struct tokenizer *t, const char *director
         status = bpe_create(&base, &(struct bpe_options){0}, &t->model, err);
     snprintf(path, sizeof path, "%s/merges.txt", directory);
     return status == VIV_OK ? read_merges(t, path, err) : status;
+}
+
+/* --- vocab.txt
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+/* {"piece": number of its line, from 0} */
+static viv_status read_lines(const char *path, json_t *vocab, struct error *err)
+{
+    struct buf text = {0};
+    viv_status status = file_read(path, MAX_FILE, &text, err);
+    const char *line = buf_text(&text), *end = line + text.size;
+    for (json_int_t id = 0; status == VIV_OK && line < end; id++) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line)), *last = stop ? stop : end;
+        size_t n = (size_t)(last - line);
+        n -= n > 0 && line[n - 1] == '\r';
+        if (!utf8_valid(line, n))
+            status = error_set(err, VIV_EFORMAT, "line %" JSON_INTEGER_FORMAT " is not UTF-8", id + 1);
+        else if (json_object_setn_new(vocab, line, n, json_integer(id)) != 0)
+            status = error_nomem(err);
+        line = last + 1;
+    }
+    buf_release(&text);
+    return status;
+}
+
+/* "cls_token": "[CLS]", or {"content": "[CLS]", ...} */
+static const char *token_name(json_t *config, const char *key, const char *otherwise)
+{
+    json_t *v = json_object_get(config, key);
+    const char *name = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
+    return name ? name : otherwise;
+}
+
+/* What tokenizer.json would say of BERT's tokenizer with this vocabulary. */
+static viv_status describe_bert(json_t *vocab, json_t *config, json_t **out, struct error *err)
+{
+    static const char *const tokens[][2] = {{"pad_token", "[PAD]"},
+                                            {"mask_token", "[MASK]"},
+                                            {"unk_token", "[UNK]"},
+                                            {"cls_token", "[CLS]"},
+                                            {"sep_token", "[SEP]"}};
+    enum { UNK = 2, CLS = 3, SEP = 4, N = 5 };
+    const char *names[N];
+    json_t *ids[N], *added = json_array(), *accents = json_object_get(config, "strip_accents");
+    json_t *chinese = json_object_get(config, "tokenize_chinese_chars");
+    for (size_t i = 0; i < N; i++) {
+        names[i] = token_name(config, tokens[i][0], tokens[i][1]);
+        ids[i] = json_object_get(vocab, names[i]);
+        if (ids[i])
+            json_array_append_new(added,
+                                  json_pack("{s:s, s:O, s:b}", "content", names[i], "id", ids[i], "special", 1));
+        if (!ids[i] && i >= UNK) {
+            json_decref(added);
+            return error_set(err, VIV_EFORMAT, "no line is '%s', the %s", names[i], tokens[i][0]);
+        }
+    }
+    *out = json_pack(
+        "{s:{s:s, s:s, s:O}, s:{s:s, s:b, s:b, s:O*}, s:{s:s}, s:{s:s, s:[s, O], s:[s, O]}, s:{s:s}, s:o}", "model",
+        "type", "WordPiece", "unk_token", names[UNK], "vocab", vocab, "normalizer", "type", "BertNormalizer",
+        "lowercase", !json_is_false(json_object_get(config, "do_lower_case")), "handle_chinese_chars",
+        !json_is_false(chinese), "strip_accents", json_is_boolean(accents) ? accents : NULL, "pre_tokenizer",
+        "type", "BertPreTokenizer", "post_processor", "type", "BertProcessing", "cls", names[CLS], ids[CLS], "sep",
+        names[SEP], ids[SEP], "decoder", "type", "WordPiece", "added_tokens", added);
+    return *out && !json_lost_something() ? VIV_OK : error_nomem(err);
+}
+
+viv_status tokenizer_read_vocab_txt(struct tokenizer *t, const char *path, json_t *config, struct error *err)
+{
+    static const char *const known[] = {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer"};
+    const char *class = token_name(config, "tokenizer_class", known[0]);
+    json_t *vocab, *described = NULL;
+    bool fits = false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t n = strlen(known[i]);
+        fits = fits || (strncmp(class, known[i], n) == 0 && (!class[n] || strcmp(class + n, "Fast") == 0));
+    }
+    if (!fits)
+        return error_set(
+            err, VIV_EUNSUPPORTED,
+            "vocab.txt without tokenizer.json, and tokenizer_config.json names the class '%s', whose way of "
+            "cutting words we do not know",
+            class);
+    json_notice_memory();
+    vocab = json_object();
+    viv_status status = vocab ? read_lines(path, vocab, err) : error_nomem(err);
+    if (status == VIV_OK)
+        status = describe_bert(vocab, config, &described, err);
+    if (status == VIV_OK)
+        status = read_components(t, described, err);
+    json_decref(described);
+    json_decref(vocab);
+    return status;
 }

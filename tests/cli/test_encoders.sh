@@ -87,6 +87,33 @@ tokenizers_length() {
 }
 check "the tokenizer's length holds where there is no other" tokenizers_length
 
+# --- tokenizers without tokenizer.json ----------------------------------------------------------------------------
+pieces() { # by their ids, one a line
+    sed -n '/"vocab"/,$ s/^ *"\(.*\)": \([0-9]*\),\{0,1\}$/\2 \1/p' "$1/tokenizer.json" | sort -n | sed 's/^[0-9]* //'
+}
+lines_of_pieces() {
+    copy 's/"TokenizersBackend"/"BertTokenizer"/' tokenizer_config.json
+    pieces "$embedder" >"$work/model/vocab.txt"
+    rm "$work/model/tokenizer.json"
+    [ "$(wc -l <"$work/model/vocab.txt")" -eq 83 ] && [ "$(sed -n 3p "$work/model/vocab.txt")" = '[CLS]' ] &&
+        vector "$work/model" 'The quick fox.' 'caf\303\251 [SEP]' '' >"$work/a" &&
+        vector "$embedder" 'The quick fox.' 'caf\303\251 [SEP]' '' >"$work/b" && same
+}
+check 'vocab.txt is enough for BERT' lines_of_pieces
+sed -i 's/"BertTokenizer"/"BertJapaneseTokenizer"/' "$work/model/tokenizer_config.json"
+check 'of a tokenizer that is known' fails "the class 'BertJapaneseTokenizer'" "$viv" embed "$work/model" fox
+sed -i 's/"BertJapaneseTokenizer"/"BertTokenizer"/' "$work/model/tokenizer_config.json"
+sed -i 's/^.CLS.$/[KLS]/' "$work/model/vocab.txt"
+check 'and with its tokens' fails "vocab.txt: no line is '[CLS]', the cls_token" "$viv" embed "$work/model" fox
+around() {
+    rm "$work/model/vocab.txt"
+    echo '{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "b": 5, "ab": 6}' >"$work/model/vocab.json"
+    printf '#version: 0.2\na b\n' >"$work/model/merges.txt"
+    echo '{"tokenizer_class": "RobertaTokenizer"}' >"$work/model/tokenizer_config.json"
+    says '{"ids":[0,6,2]}' "$viv" tokenize "$work/model" ab --json
+}
+check 'RoBERTa puts tokens on both sides of a text' around
+
 # --- rerank and classify -----------------------------------------------------------------------------------------
 ranks() {
     "$viv" rerank "$reranker" 'a fox' 'the dog' fox '' >"$work/a" </dev/null &&
