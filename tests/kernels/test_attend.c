@@ -324,7 +324,7 @@ END_TEST
 
 TEST(attend__without_a_key_in_sight_is_zero)
 {
-    const struct setting s = {2, 2, 16, 16, 16, 5, 0, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0};
+    const struct setting s = {2, 2, 16, 16, 16, 5, 0, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0};
     struct trial t = trial_make(&s);
     for (const struct kernel *const *k = kernels_all(); *k; k++) {
         if (!runs_here(*k))
