@@ -8,8 +8,8 @@
  *   "sentence_transformers": {"pooling": "mean", "normalize": true, "max_seq_length": 256,
  *                             "prompts": {"query": "search: "}, "default_prompt_name": "query",
  *                             "include_prompt": false, "do_lower_case": true}
- * so that specs name it like everything else; what stands in the second and third line may be absent. Refuses modules
- * that are none of these. */
+ * so that specs name it like everything else; what stands in the second and third line may be absent. Refuses
+ * modules that are none of these. */
 viv_status sentence_read(const char *dir, json_t *config, struct error *err);
 
 #endif
