@@ -129,6 +129,12 @@ json_t *json_at(json_t *root, const char *dotted_path)
     return root;
 }
 
+bool json_says_nothing(const json_t *v)
+{
+    return !v || json_is_null(v) || json_is_false(v) || (json_is_string(v) && json_string_length(v) == 0) ||
+           (json_is_object(v) && json_object_size(v) == 0) || (json_is_array(v) && json_array_size(v) == 0);
+}
+
 const char *json_kind(const json_t *value)
 {
     if (!value)

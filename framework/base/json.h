@@ -17,6 +17,9 @@ viv_status json_read(const char *path, uint64_t limit, json_t **out, struct erro
 /* What lies at "rope_parameters.rope_theta", or NULL. Borrowed. */
 json_t *json_at(json_t *root, const char *dotted_path);
 
+/* Not there, null, false, "", {} or []. */
+bool json_says_nothing(const json_t *value);
+
 /* "an object", "a string", ...: what was found, for sentences. */
 const char *json_kind(const json_t *value);
 

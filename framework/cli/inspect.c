@@ -221,6 +221,23 @@ static viv_status print_params(const struct view *v, struct error *err)
     return columns_print(&c, 2, err);
 }
 
+static void print_adapters(const viv_model *m)
+{
+    for (uint32_t i = 0; i < model_n_adapters(m); i++) {
+        struct adapter_summary a;
+        model_adapter(m, i, &a);
+        printf("  adapter     %s, scale %g:", a.path, a.scale);
+        if (a.n_low_rank && a.rank_min == a.rank_max)
+            printf(" %" PRIu32 " tensors changed by rank %" PRIu64, a.n_low_rank, a.rank_max);
+        else if (a.n_low_rank)
+            printf(" %" PRIu32 " tensors changed by rank %" PRIu64 " to %" PRIu64, a.n_low_rank, a.rank_min,
+                   a.rank_max);
+        if (a.n_replaced)
+            printf("%s %" PRIu32 " replaced", a.n_low_rank ? "," : "", a.n_replaced);
+        putchar('\n');
+    }
+}
+
 static viv_status print_view(const struct view *v, const struct inspect_options *options, struct error *err)
 {
     const struct spec *s = model_spec(v->o->model);
@@ -230,6 +247,7 @@ static viv_status print_view(const struct view *v, const struct inspect_options 
     printf("  spec        %s\n", spec_path(s));
     if (v->bindings)
         printf("  checkpoint  %s, %s\n", spec_checkpoint(s), human_bytes(v->weight_bytes).text);
+    print_adapters(v->o->model);
     if (v->bindings)
         printf("  tokenizer   %s\n",
                model_tokenizer(v->o->model, &t, &no_tokenizer) == VIV_OK ? tokenizer_summary(t) : "none");
@@ -304,6 +322,21 @@ static json_t *tensors_json(const struct view *v)
     return list;
 }
 
+static json_t *adapters_json(const viv_model *m)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; list && i < model_n_adapters(m); i++) {
+        struct adapter_summary a;
+        model_adapter(m, i, &a);
+        json_array_append_new(list,
+                              json_pack("{s:o, s:s, s:f, s:I, s:I, s:I, s:I}", "path", json_word(a.path), "format",
+                                        a.format, "scale", a.scale, "low_rank", (json_int_t)a.n_low_rank,
+                                        "rank_min", (json_int_t)a.rank_min, "rank_max", (json_int_t)a.rank_max,
+                                        "replaced", (json_int_t)a.n_replaced));
+    }
+    return list;
+}
+
 static viv_status print_as_json(const struct view *v, struct error *err)
 {
     const struct spec *s = model_spec(v->o->model);
@@ -314,17 +347,17 @@ static viv_status print_as_json(const struct view *v, struct error *err)
     json_t *params = json_object();
     for (uint32_t i = 0; params && i < v->e->n_params; i++)
         json_object_set_new(params, v->e->params[i].name, value_json(&v->e->params[i].value));
-    return print_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
-                                "name", json_word(spec_name(s)), "family", json_word(spec_family(s)),
-                                "architecture", json_word(spec_architecture(s)), "spec", json_word(spec_path(s)),
-                                "checkpoint", json_word(spec_checkpoint(s)), "hash", hash, "params_total",
-                                (json_int_t)v->n_params, "params_active",
-                                (json_int_t)size_min(v->cost.active_elems, v->n_params), "weight_bytes",
-                                (json_int_t)v->weight_bytes, "flops_per_token", (json_int_t)v->cost.flops,
-                                "state_bytes_per_token", (json_int_t)state_bytes(v), "context",
-                                (json_int_t)v->context, "output_dim", (json_int_t)v->g->output_dim, "params",
-                                params, "layers", layers_json(v), "tensors", tensors_json(v)),
-                      false, err);
+    return print_json(
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "name",
+                  json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",
+                  json_word(spec_architecture(s)), "spec", json_word(spec_path(s)), "checkpoint",
+                  json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->n_params,
+                  "params_active", (json_int_t)size_min(v->cost.active_elems, v->n_params), "weight_bytes",
+                  (json_int_t)v->weight_bytes, "flops_per_token", (json_int_t)v->cost.flops,
+                  "state_bytes_per_token", (json_int_t)state_bytes(v), "context", (json_int_t)v->context,
+                  "output_dim", (json_int_t)v->g->output_dim, "params", params, "layers", layers_json(v), "tensors",
+                  tensors_json(v), "adapters", adapters_json(v->o->model)),
+        false, err);
 }
 
 static int inspect(const struct arguments *a)
@@ -362,6 +395,7 @@ const struct command command_inspect = {
     .examples = "viv inspect shakespeare\n"
                 "viv inspect llama-3.2-1b --params   # no weights needed\n"
                 "viv inspect ./my-checkpoint --tensors\n"
+                "viv inspect ./my-checkpoint --lora ./my-adapter --tensors   # what an adapter changes\n"
                 "viv inspect llama-3.1-8b --json",
     .group = GROUP_LOOK,
     .models = true,

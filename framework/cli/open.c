@@ -96,6 +96,8 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
                                           .slice_budget = common->expert_memory,
                                           .slice_uses = o->profile ? uses_in_profile : NULL,
                                           .slice_uses_ctx = o->profile,
+                                          .adapters = common->lora.items,
+                                          .n_adapters = (uint32_t)common->lora.n,
                                           .state_dtype = !type                      ? -1
                                                          : strcmp(type, "f32") == 0 ? VIV_F32
                                                                                     : VIV_F16,

@@ -424,6 +424,7 @@ const struct command command_run = {
                 "viv run shakespeare -p \"To be, or\" --temp 0 -n 20 --no-echo\n"
                 "echo \"Once upon a time\" | viv run shakespeare -n 50 --seed 7\n"
                 "viv run shakespeare -p \"First Citizen:\" -n 80 --top-k 20 --stop \"Citizen\"\n"
+                "viv run ./my-checkpoint --lora ./style --lora ./facts:0.5 -p \"Once upon a time\"\n"
                 "viv run shakespeare -p \"KING\" -n 5 --json",
     .group = GROUP_RUN,
     .models = true,

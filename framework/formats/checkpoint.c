@@ -1,7 +1,9 @@
 /* checkpoint.c - the table of formats, what all of them share, and sentences about what is none of them. */
 #include "formats/checkpoint.h"
 
+#include "base/near.h"
 #include "base/utf8.h"
+#include "tensor/dtype.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -170,6 +172,45 @@ const viv_tensor *checkpoint_tensor(const struct checkpoint *c, const char *name
 {
     uint32_t i;
     return strmap_get(&c->by_name, name, strlen(name), &i) ? &c->tensors[i] : NULL;
+}
+
+viv_status checkpoint_missing(const struct checkpoint *c, const char *name, struct error *err)
+{
+    const char **names = calloc(c->n_tensors ? c->n_tensors : 1, sizeof *names);
+    if (!names)
+        return error_nomem(err);
+    for (uint32_t i = 0; i < c->n_tensors; i++)
+        names[i] = c->tensors[i].name;
+    const char *nearest = near_word(name, names, c->n_tensors);
+    error_set(err, VIV_ENOTFOUND, "%s has no tensor '%s'%s%s%s", c->path, name,
+              nearest ? "; the nearest of its names is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+    free(names);
+    return VIV_ENOTFOUND;
+}
+
+viv_status checkpoint_add(struct checkpoint *c, const char *name, const viv_tensor *tensor, struct error *err)
+{
+    const uint32_t n_dims = (uint32_t)tensor->dl.ndim;
+    viv_tensor *tensors = arena_array(&c->arena, (size_t)c->n_tensors + 1, sizeof *tensors);
+    int64_t *shape = arena_array(&c->arena, n_dims, sizeof *shape);
+    int64_t *strides = arena_array(&c->arena, n_dims, sizeof *strides);
+    const char *kept = arena_strdup(&c->arena, name);
+    if (!tensors || !shape || !strides || !kept)
+        return error_nomem(err);
+    memcpy(shape, tensor->dl.shape, n_dims * sizeof *shape);
+    if (c->n_tensors)
+        memcpy(tensors, c->tensors, c->n_tensors * sizeof *tensors);
+    if (!tensor_init(&tensors[c->n_tensors], kept, tensor->dtype, n_dims, shape, strides, tensor->dl.data))
+        return error_set(err, VIV_ESHAPE, "tensor '%s': more bytes than can be counted", name);
+    switch (strmap_add(&c->by_name, kept, strlen(kept), c->n_tensors)) {
+    case STRMAP_NOMEM:
+        return error_nomem(err);
+    case STRMAP_EXISTS:
+        return error_set(err, VIV_EINVAL, "%s has a tensor '%s' already", c->path, name);
+    }
+    c->tensors = tensors;
+    c->n_tensors++;
+    return VIV_OK;
 }
 
 struct meta checkpoint_meta(const struct checkpoint *c, const char *key)

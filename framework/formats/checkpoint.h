@@ -69,6 +69,11 @@ bool checkpoint_probe(const char *path);
 const char *checkpoint_stranger(const struct file_map *map);
 
 const viv_tensor *checkpoint_tensor(const struct checkpoint *c, const char *name); /* or NULL */
+/* Says that there is no such tensor, and which name is the nearest. */
+viv_status checkpoint_missing(const struct checkpoint *c, const char *name, struct error *err);
+/* One more tensor, that no file holds, under a name that none has; name, shape and strides are copied. Moves all
+ * others: call it before anybody has asked for one. */
+viv_status checkpoint_add(struct checkpoint *c, const char *name, const viv_tensor *tensor, struct error *err);
 
 struct meta checkpoint_meta(const struct checkpoint *c, const char *key);
 struct meta checkpoint_meta_element(const struct checkpoint *c, const struct meta *array, uint64_t index);

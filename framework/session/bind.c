@@ -2,7 +2,6 @@
  * or ignored by name; the errors name tensors and both shapes. Only bind_transformed reads any data. */
 #include "session/instance.h"
 
-#include "base/near.h"
 #include "spec/expr.h"
 #include "tensor/dtype.h"
 
@@ -22,20 +21,6 @@ static viv_status at_weight(struct error *err, const struct weight *w)
 {
     return error_prefix(err, "%s:%" PRIu32 ":%" PRIu32 ": weight '%s'", w->at.file, w->at.line, w->at.column,
                         w->key);
-}
-
-static viv_status missing(const viv_model *m, const char *name, struct error *err)
-{
-    const char **names = calloc(m->checkpoint.n_tensors ? m->checkpoint.n_tensors : 1, sizeof *names);
-    if (!names)
-        return error_nomem(err);
-    for (uint32_t i = 0; i < m->checkpoint.n_tensors; i++)
-        names[i] = m->checkpoint.tensors[i].name;
-    const char *nearest = near_word(name, names, m->checkpoint.n_tensors);
-    error_set(err, VIV_ENOTFOUND, "%s has no tensor '%s'%s%s%s", m->checkpoint.path, name,
-              nearest ? "; the nearest of its names is '" : "", nearest ? nearest : "", nearest ? "'" : "");
-    free(names);
-    return VIV_ENOTFOUND;
 }
 
 /* The shape that a tensor of the weight must have, where no transform gives it another. */
@@ -90,7 +75,7 @@ static viv_status find(viv_model *m, const struct weight *w, bool *used, struct 
     for (uint32_t i = 0; i < w->n_names; i++) {
         sources[i] = checkpoint_tensor(&m->checkpoint, w->names[i]);
         if (!sources[i])
-            return missing(m, w->names[i], err);
+            return checkpoint_missing(&m->checkpoint, w->names[i], err);
         used[sources[i] - m->checkpoint.tensors] = true;
         b->bytes += sources[i]->nbytes;
     }

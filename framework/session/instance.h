@@ -3,6 +3,7 @@
 #define SESSION_INSTANCE_H
 
 #include "graph/plan.h"
+#include "session/adapter.h"
 #include "session/model.h"
 
 #include <stdatomic.h>
@@ -22,6 +23,9 @@ struct viv_model {
     struct spec *spec;
     struct checkpoint checkpoint;
     bool has_checkpoint, loaded;
+    struct adapter *adapters; /* on the checkpoint, in order */
+    struct adapted *adapted;  /* the tensors that they change */
+    size_t n_adapted;
     struct expansion *expansion;
     struct graph *graph;
     struct arena arena; /* bindings, made tensors, vectors in f32 */
@@ -31,7 +35,7 @@ struct viv_model {
     struct store *store;      /* NULL: every slice is in memory */
     uint64_t weight_bytes, made_bytes;
     struct block *made; /* tensors that transforms made, [up to expansion->n_weights] */
-    uint32_t n_made;
+    uint32_t n_made, n_adapters;
 
     struct tokenizer *tokenizer;
     int32_t ends[MAX_END_TOKENS];
@@ -58,6 +62,11 @@ struct viv_model {
     struct step_frame *frame;
 };
 
+/* adapt.c: opens the adapters and enters what they change in the checkpoint's table; may expand the spec anew. */
+viv_status adapt_checkpoint(viv_model *m, struct error *err);
+void adapters_close(viv_model *m);
+/* merge.c: makes the data of what they change. Needs the scheduler. */
+viv_status merge_adapters(viv_model *m, struct error *err);
 /* bind.c: finds the tensors of all weights; then makes those that transforms make. */
 viv_status bind_weights(viv_model *m, struct error *err);
 viv_status bind_transformed(viv_model *m, struct error *err);

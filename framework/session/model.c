@@ -40,6 +40,8 @@ static viv_status open_parts(viv_model *m, const char *name, struct error *err)
     if (status == VIV_OK)
         status = spec_expand(m->spec, m->has_checkpoint ? &m->checkpoint : NULL, &m->expansion, err);
     if (status == VIV_OK)
+        status = adapt_checkpoint(m, err);
+    if (status == VIV_OK)
         status = graph_build(m->expansion, m->options.host, &m->graph, err);
     return status;
 }
@@ -143,13 +145,15 @@ viv_status model_load(viv_model *m, struct error *err)
             spec_name(m->spec));
     viv_status status = model_bindings(m, &bindings, err);
     if (status == VIV_OK)
+        status = start_scheduler(m, err);
+    if (status == VIV_OK)
+        status = merge_adapters(m, err);
+    if (status == VIV_OK)
         status = bind_transformed(m, err);
     if (status == VIV_OK) {
         m->state_dtype = choose_state_dtype(m);
         status = lay_out_state(m, err);
     }
-    if (status == VIV_OK)
-        status = start_scheduler(m, err);
     if (status == VIV_OK && m->options.slice_budget)
         status = store_create(m->options.slice_budget, m->n_workers, &m->store, err);
     if (status == VIV_OK)
@@ -192,6 +196,7 @@ void model_close(viv_model *m)
     tokenizer_destroy(m->tokenizer);
     graph_destroy(m->graph);
     expansion_destroy(m->expansion);
+    adapters_close(m);
     if (m->has_checkpoint)
         checkpoint_close(&m->checkpoint);
     spec_close(m->spec);
@@ -232,6 +237,32 @@ viv_status model_bindings(viv_model *m, const struct binding **out, struct error
     }
     *out = m->bindings;
     return VIV_OK;
+}
+
+uint32_t model_n_adapters(const viv_model *m)
+{
+    return m->n_adapters;
+}
+
+void model_adapter(const viv_model *m, uint32_t i, struct adapter_summary *out)
+{
+    const struct adapter *a = &m->adapters[i];
+    const bool gguf = strcmp(a->files.format->names, "gguf") == 0;
+    *out = (struct adapter_summary){.path = a->path, .format = gguf ? "gguf" : "peft", .scale = a->scale};
+    for (size_t t = 0; t < m->n_adapted; t++) {
+        out->n_replaced += m->adapted[t].replaced_by == a;
+        for (size_t k = 0; k < m->adapted[t].n_uses; k++) {
+            const struct use *u = &m->adapted[t].uses[k];
+            const bool low_rank = u->change->kind == CHANGE_LOW_RANK;
+            if (u->adapter != a || u->change->kind == CHANGE_BIAS)
+                continue;
+            out->n_replaced += !low_rank;
+            if (low_rank && out->n_low_rank++ == 0)
+                out->rank_min = u->change->rank;
+            out->rank_min = low_rank ? size_min(out->rank_min, u->change->rank) : out->rank_min;
+            out->rank_max = low_rank ? size_max(out->rank_max, u->change->rank) : out->rank_max;
+        }
+    }
 }
 
 static void add_end(viv_model *m, int64_t id)

@@ -45,6 +45,10 @@ struct model_options {
     /* Called after each layer of each step, one at a time, on whichever thread; may be NULL. */
     void (*tap)(void *ctx, const struct tap *t);
     void *tap_ctx;
+    /* LoRA adapters to merge, after those that the spec names: a directory of PEFT or a GGUF file, with ":scale" or
+     * without; borrowed until model_open returns. */
+    const char *const *adapters;
+    uint32_t n_adapters;
     /* Called now and then while loading; may be NULL. */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *progress_ctx;
@@ -78,9 +82,18 @@ viv_status model_bindings(viv_model *m, const struct binding **out, struct error
 struct store_stats;
 /* Of the store behind a budget of slices; false: there is none. After model_load. */
 bool model_store_stats(const viv_model *m, struct store_stats *out);
+/* An adapter on the model's weights. */
+struct adapter_summary {
+    const char *path, *format; /* "peft", "gguf" */
+    double scale;
+    uint32_t n_low_rank, n_replaced; /* tensors changed by a product of low rank; replaced, whole or some rows */
+    uint64_t rank_min, rank_max;
+};
+uint32_t model_n_adapters(const viv_model *m);
+void model_adapter(const viv_model *m, uint32_t i, struct adapter_summary *out);
 
 struct model_stats {
-    uint64_t weight_bytes; /* in the file(s) */
+    uint64_t weight_bytes; /* in the file(s), or as adapters leave them */
     uint64_t made_bytes;   /* private copies: transforms, vectors converted to f32 */
     uint64_t activation_bytes, workspace_bytes;
     uint64_t state_bytes_per_token;

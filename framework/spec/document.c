@@ -303,30 +303,43 @@ static const char *word_of(const struct yaml *root, const char *key, const char 
     return v ? v->text : otherwise;
 }
 
-/* The checkpoint's path: beside the file that names it, unless absolute. */
-static viv_status set_checkpoint(struct spec *s, const char *from, const char *path, struct error *err)
+/* A path beside the file that names it, unless absolute. */
+static char *beside(struct spec *s, const char *from, const char *path)
 {
     const char *base = path_base(from);
-    char *joined = path[0] == '/' || base == from
-                       ? arena_strdup(&s->arena, path)
-                       : arena_printf(&s->arena, "%.*s%s", (int)(base - from), from, path);
-    if (!joined)
-        return error_nomem(err);
-    s->checkpoint = joined;
-    return VIV_OK;
+    return path[0] == '/' || base == from ? arena_strdup(&s->arena, path)
+                                          : arena_printf(&s->arena, "%.*s%s", (int)(base - from), from, path);
+}
+
+static viv_status set_adapters(struct spec *s, const char *from, const struct yaml *paths, struct error *err)
+{
+    const bool list = paths->kind == YAML_LIST;
+    s->n_adapters = list ? paths->n : 1;
+    s->adapters = arena_array(&s->arena, s->n_adapters, sizeof *s->adapters);
+    for (uint32_t i = 0; s->adapters && i < s->n_adapters; i++) {
+        s->adapters[i] = beside(s, from, list ? paths->items[i]->text : paths->text);
+        if (!s->adapters[i])
+            return error_nomem(err);
+    }
+    return s->adapters ? VIV_OK : error_nomem(err);
 }
 
 static viv_status merge(struct spec *s, const struct yaml *root, bool used, struct error *err)
 {
     const struct yaml *checkpoint = yaml_get(root, "checkpoint"), *graph = yaml_get(root, "graph");
+    const struct yaml *adapters = yaml_get(root, "adapters");
     s->family = word_of(root, "family", s->family);
     s->architecture = word_of(root, "architecture", s->architecture);
     s->scheduler = word_of(root, "scheduler", s->scheduler);
     s->matches = yaml_get(root, "matches");
     s->graph = graph ? graph : s->graph;
     viv_status status = s->matches ? check_keys(s->matches, IN_MATCHES, err) : VIV_OK;
-    if (status == VIV_OK && checkpoint)
-        status = set_checkpoint(s, root->at.file, checkpoint->text, err);
+    if (status == VIV_OK && checkpoint) {
+        s->checkpoint = beside(s, root->at.file, checkpoint->text);
+        status = s->checkpoint ? VIV_OK : error_nomem(err);
+    }
+    if (status == VIV_OK && adapters)
+        status = set_adapters(s, root->at.file, adapters, err);
     if (status == VIV_OK)
         status = merge_params(s, yaml_get(root, "params"), used && !yaml_get(root, "family"), err);
     if (status == VIV_OK)
@@ -527,4 +540,31 @@ const char *spec_scheduler(const struct spec *s)
 const char *spec_checkpoint(const struct spec *s)
 {
     return s->checkpoint;
+}
+
+const char *const *spec_adapters(const struct spec *s, uint32_t *n)
+{
+    *n = s->n_adapters;
+    return s->adapters;
+}
+
+/* The one name of a weight in files of this naming; NULL: it has several, none, or one for each layer. */
+static const char *only_name(const struct weight_entry *w, const char *naming)
+{
+    const struct yaml *names = yaml_get(w->body, naming);
+    return names && names->kind == YAML_SCALAR && !strchr(names->text, '{') ? names->text : NULL;
+}
+
+bool spec_tie(const struct spec *s, const char *naming, uint32_t *i, struct tie *out)
+{
+    while (*i < s->n_weights) {
+        const struct weight_entry *w = &s->weights[(*i)++];
+        const struct yaml *otherwise = yaml_get(w->body, "else");
+        const struct weight_entry *other = otherwise ? spec_weight(s, otherwise->text) : NULL;
+        if (!other || !only_name(w, naming) || !only_name(other, naming))
+            continue;
+        *out = (struct tie){w->key, only_name(w, naming), other->key, only_name(other, naming)};
+        return true;
+    }
+    return false;
 }

@@ -55,12 +55,13 @@ struct spec {
     const struct spec_world *world;
     const char *name, *path, *family, *architecture, *scheduler;
     char *checkpoint;
+    const char **adapters;
     const struct yaml *matches, *graph;
     struct position at; /* of the outermost document */
     struct param *params;
     uint32_t n_params;
     struct weight_entry *weights;
-    uint32_t n_weights;
+    uint32_t n_weights, n_adapters;
     const struct yaml *groups[MAX_CHAIN]; /* from each document of the chain, as are these: */
     const struct yaml *refuse[MAX_CHAIN];
     const struct yaml *prefixes[MAX_CHAIN];

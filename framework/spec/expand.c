@@ -87,31 +87,38 @@ static viv_status fill_holes(struct builder *b, const struct yaml *y, int64_t ea
     return status != VIV_OK || *out ? status : error_nomem(b->err);
 }
 
+viv_status spec_find_name(const struct spec *s, const struct strmap *names, const char *name, bool *found,
+                          uint32_t *at, struct error *err)
+{
+    struct buf with = {0};
+    *found = strmap_get(names, name, strlen(name), at);
+    for (uint32_t d = s->n_documents; !*found && d-- > 0;)
+        for (uint32_t i = 0; !*found && s->prefixes[d] && i < s->prefixes[d]->n; i++) {
+            const char *prefix = s->prefixes[d]->items[i]->text;
+            size_t n = strlen(prefix);
+            buf_clear(&with);
+            buf_printf(&with, "%s%s", prefix, name);
+            *found = strmap_get(names, buf_text(&with), with.size, at) ||
+                     (strncmp(name, prefix, n) == 0 && strmap_get(names, name + n, strlen(name + n), at));
+        }
+    viv_status status = with.failed ? error_nomem(err) : VIV_OK;
+    buf_release(&with);
+    return status;
+}
+
 /* The name as the checkpoint has it: models saved without their head, or by other programs, lack a prefix or have
  * one more. */
 static viv_status find_prefixed(struct builder *b, const char **name)
 {
-    const struct spec *s = b->e->spec;
     const struct checkpoint *c = b->x.checkpoint;
-    if (!c || expander_gguf(&b->x) || checkpoint_tensor(c, *name))
+    uint32_t at;
+    bool found;
+    if (!c || expander_gguf(&b->x))
         return VIV_OK;
-    for (uint32_t d = s->n_documents; d-- > 0;)
-        for (uint32_t i = 0; s->prefixes[d] && i < s->prefixes[d]->n; i++) {
-            const char *prefix = s->prefixes[d]->items[i]->text;
-            size_t n = strlen(prefix);
-            const char *without = strncmp(*name, prefix, n) == 0 ? *name + n : NULL;
-            char *with = arena_printf(b->x.arena, "%s%s", prefix, *name);
-            if (!with)
-                return error_nomem(b->err);
-            if (checkpoint_tensor(c, with))
-                *name = with;
-            else if (without && checkpoint_tensor(c, without))
-                *name = without;
-            else
-                continue;
-            return VIV_OK;
-        }
-    return VIV_OK;
+    viv_status status = spec_find_name(b->e->spec, &c->by_name, *name, &found, &at, b->err);
+    if (status == VIV_OK && found)
+        *name = c->tensors[at].name;
+    return status;
 }
 
 static viv_status count_each(struct builder *b, const struct yaml *each, int64_t *n)
@@ -809,7 +816,19 @@ static viv_status build(struct builder *b)
     return status == VIV_OK ? keep_lists(b) : status;
 }
 
-viv_status spec_expand(const struct spec *s, const struct checkpoint *c, struct expansion **out, struct error *err)
+/* Params that files have a place for keep the values of `e`; all others are computed anew. */
+static void take_params(struct expander *x, const struct expansion *e)
+{
+    for (uint32_t i = 0; i < e->n_params; i++) {
+        const struct param *p = &x->spec->params[i];
+        if (!p->value && yaml_get(p->declaration, "gguf"))
+            x->params[i] = (struct param_state){PARAM_KNOWN, e->params[i].value, e->params[i].source};
+    }
+}
+
+/* `like`: an expansion to take params from, or NULL. */
+static viv_status expand(const struct spec *s, const struct checkpoint *c, const struct expansion *like,
+                         struct expansion **out, struct error *err)
 {
     struct expansion *e = calloc(1, sizeof *e);
     if (!e)
@@ -817,6 +836,8 @@ viv_status spec_expand(const struct spec *s, const struct checkpoint *c, struct 
     e->spec = s;
     struct builder b = {.e = e, .n_values = 1, .err = err};
     viv_status status = expander_init(&b.x, s, c, &e->arena, err);
+    if (status == VIV_OK && like)
+        take_params(&b.x, like);
     if (status == VIV_OK)
         status = build(&b);
     free(b.nodes);
@@ -830,6 +851,16 @@ viv_status spec_expand(const struct spec *s, const struct checkpoint *c, struct 
     }
     *out = e;
     return VIV_OK;
+}
+
+viv_status spec_expand(const struct spec *s, const struct checkpoint *c, struct expansion **out, struct error *err)
+{
+    return expand(s, c, NULL, out, err);
+}
+
+viv_status spec_expand_as_hf(const struct expansion *e, struct expansion **out, struct error *err)
+{
+    return expand(e->spec, NULL, e, out, err);
 }
 
 void expansion_destroy(struct expansion *e)

@@ -490,7 +490,7 @@ viv_status params_all(struct expander *x)
         const struct param *p = &x->spec->params[i];
         struct value v = {0};
         const char *source;
-        if (p->value || !p->declaration || yaml_get(p->declaration, "default"))
+        if (p->value || !p->declaration || yaml_get(p->declaration, "default") || x->params[i].state == PARAM_KNOWN)
             continue;
         viv_status status = x->checkpoint ? from_checkpoint(x, p, &v, &source) : VIV_OK;
         if (status != VIV_OK) {

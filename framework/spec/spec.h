@@ -53,6 +53,8 @@ const char *spec_family(const struct spec *s);       /* "llama" */
 const char *spec_architecture(const struct spec *s); /* "llm" */
 const char *spec_scheduler(const struct spec *s);    /* or NULL */
 const char *spec_checkpoint(const struct spec *s);   /* path of the weights, resolved against the spec; or NULL */
+/* [*n] adapters on them, "dir" or "dir:scale", resolved likewise. */
+const char *const *spec_adapters(const struct spec *s, uint32_t *n);
 
 /* Names of all specs in the world's directories, sorted; for lists and "did you mean". */
 struct spec_listing {
@@ -153,9 +155,26 @@ struct expansion {
 /* Evaluates params against the checkpoint (NULL: from the spec's own numbers; which are missing is an error that
  * lists them), unrolls repeats, switches, residuals and branches, evaluates attributes and shapes. */
 viv_status spec_expand(const struct spec *s, const struct checkpoint *c, struct expansion **out, struct error *err);
+/* What e would be if the weights came as safetensors: its params keep the values that they have from a GGUF file.
+ */
+viv_status spec_expand_as_hf(const struct expansion *e, struct expansion **out, struct error *err);
 void expansion_destroy(struct expansion *e);
 
 const struct value *expansion_param(const struct expansion *e, const char *name); /* or NULL */
+
+/* Which of the names in a map stands for this one of a safetensors file: itself, or with one of the spec's
+ * `prefixes` more or less. *at: where the map leads from there. */
+viv_status spec_find_name(const struct spec *s, const struct strmap *names, const char *name, bool *found,
+                          uint32_t *at, struct error *err);
+
+/* A weight, and the one that its `else` names: an output head that is the embedding where a model ties the two. Of
+ * those with one name for all layers in files of this naming ("hf", "gguf"). */
+struct tie {
+    const char *key, *name;
+    const char *other_key, *other_name;
+};
+/* The next one from *i on, which moves past it; false: there is no more. */
+bool spec_tie(const struct spec *s, const char *naming, uint32_t *i, struct tie *out);
 
 /* The canonical flat form as YAML text, and its SHA-256 as 64 hex digits. */
 viv_status expansion_print(const struct expansion *e, struct buf *out, struct error *err);

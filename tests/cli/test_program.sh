@@ -45,6 +45,19 @@ check 'logits are a .npy file of the right size' logits
 check 'a token beyond the vocabulary is refused' fails 1024 "$viv" logits shakespeare --tokens 1024
 check 'an unwritable place is refused' fails /no/such "$viv" logits shakespeare --tokens 1 -o /no/such/x.npy
 
+tiny=$source/tests/golden/llama-gqa adapter=$source/tests/golden/lora-two
+adapted() { "$viv" logits "$tiny" --tokens 5,6,7 -o "$work/y.npy" "$@" && cmp -s "$work/y.npy" "$work/base.npy"; }
+check 'logits without an adapter' ends 0 "$viv" logits "$tiny" --tokens 5,6,7 -o "$work/base.npy"
+changes() { ! adapted --lora "$adapter/a"; }
+check 'an adapter changes them' changes
+check 'of scale 0 it does not' adapted --lora "$adapter/a:0"
+check 'the adapters of a model are in its JSON' says '"scale": -0.5' \
+    "$viv" inspect "$tiny" --lora "$adapter/a:0.5" --lora "$adapter/a:-0.5" --json
+check 'an adapter is looked at' says '4 tensors changed by rank 5' "$viv" inspect "$tiny" --lora "$adapter/b"
+check 'an adapter that is not there is named' fails /no/such "$viv" inspect "$tiny" --lora /no/such
+check 'an adapter of another model is refused' fails 'is it for another model' "$viv" run "$source/tests/golden/qwen2" \
+    --lora "$adapter/a" -p x
+
 # the stories models, where the data lies beside the project
 data=${VIV_SHARED_DATA:-$source/../shared/data}/weights/stories260K
 if [ -d "$data" ]; then

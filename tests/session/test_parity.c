@@ -1,5 +1,6 @@
-/* Parity: the checkpoints under tests/golden/ give the logits and the greedy text that transformers gave,
- * whichever scheduler runs them, on how many threads, in whatever pieces, and whoever shares the step. */
+/* Parity: the checkpoints under tests/golden/ give the logits and the greedy text that transformers gave, with the
+ * adapters under it those that peft gave, whichever scheduler runs them, on how many threads, in whatever pieces,
+ * and whoever shares the step. */
 #include "testing.h"
 
 #include "base/json.h"
@@ -9,7 +10,7 @@
 #include <dirent.h>
 #include <math.h>
 
-enum { MAX_CASES = 64, MAX_TOKENS = 512 };
+enum { MAX_TOKENS = 512, MAX_ADAPTERS = 4 };
 
 struct answers {
     int32_t tokens[MAX_TOKENS], greedy[MAX_TOKENS];
@@ -97,12 +98,40 @@ static void open_host(void)
     world.directories = host_spec_directories(host);
 }
 
+/* What tokens.json says beside the tokens: that the model is another folder's, with adapters of this one. */
+struct on_base {
+    char base[4096], adapters[MAX_ADAPTERS][4352];
+    const char *list[MAX_ADAPTERS];
+    uint32_t n;
+};
+
+static void read_base(const char *directory, struct on_base *on)
+{
+    json_t *root, *adapter;
+    struct error err;
+    size_t i;
+    snprintf(on->base, sizeof on->base, "%s/tokens.json", directory);
+    ck_assert_int_eq(json_read(on->base, 1 << 20, &root, &err), VIV_OK);
+    const char *base = json_string_value(json_object_get(root, "base"));
+    snprintf(on->base, sizeof on->base, "%s%s%s", directory, base ? "/../" : "", base ? base : "");
+    on->n = (uint32_t)json_array_size(json_object_get(root, "adapters"));
+    ck_assert_uint_le(on->n, MAX_ADAPTERS);
+    json_array_foreach(json_object_get(root, "adapters"), i, adapter)
+    {
+        snprintf(on->adapters[i], sizeof on->adapters[i], "%s/%s", directory, json_string_value(adapter));
+        on->list[i] = on->adapters[i];
+    }
+    json_decref(root);
+}
+
 static viv_model *load(const char *directory, const char *scheduler, uint32_t n_threads, uint64_t max_rows)
 {
-    char path[4096];
+    char path[4352];
     struct error err;
+    struct on_base on;
     viv_model *m;
-    snprintf(path, sizeof path, "%s/model.gguf", directory);
+    read_base(directory, &on);
+    snprintf(path, sizeof path, "%s/model.gguf", on.base);
     const struct model_options options = {.host = host_viv(host),
                                           .world = &world,
                                           .find_scheduler = host_scheduler,
@@ -111,8 +140,10 @@ static viv_model *load(const char *directory, const char *scheduler, uint32_t n_
                                           .n_threads = n_threads,
                                           .max_rows = max_rows,
                                           .context = 256,
+                                          .adapters = on.list,
+                                          .n_adapters = on.n,
                                           .state_dtype = -1};
-    viv_status status = model_open(&options, file_exists(path) ? path : directory, &m, &err);
+    viv_status status = model_open(&options, file_exists(path) ? path : on.base, &m, &err);
     ck_assert_msg(status == VIV_OK, "%s", err.text);
     ck_assert_msg(model_load(m, &err) == VIV_OK, "%s", err.text);
     return m;

@@ -216,7 +216,7 @@ def main():
     for seed, (name, case) in enumerate(CASES.items()):
         changes, rope, spelling, kind, shards = case
         model = make_case(name, changes, rope, spelling, kind, shards, seed)
-        if name in ("llama-gqa", "llama-rope-llama3"):
+        if name in ("llama-gqa", "llama-bias", "llama-rope-llama3"):
             directory = HERE / f"{name}-gguf"
             write_gguf(directory, model, rope, "F32")
             write_answers(directory, model)
