@@ -62,11 +62,11 @@ struct bench {
     const char *products;               /* type of most weights */
 };
 
-/* Runs n tokens in steps of as many rows as the model takes; only the last row's output is wanted. */
-static viv_status feed(viv_model *m, struct sequence *s, uint64_t n, uint64_t rows_at_once, const uint32_t *cancel,
-                       struct error *err)
+/* Runs n tokens through a stack in steps of so many rows; only the last row's output is wanted. */
+static viv_status feed(viv_model *m, struct sequence *s, enum stack_id stack, uint64_t n, uint64_t rows_at_once,
+                       const uint32_t *cancel, struct error *err)
 {
-    uint64_t vocab = model_graph(m)->vocab_size, size = n < rows_at_once ? n : rows_at_once;
+    uint64_t vocab = model_graph(m)->stacks[stack].vocab_size, size = n < rows_at_once ? n : rows_at_once;
     int32_t *tokens = calloc(size, sizeof *tokens);
     uint8_t *none = calloc(size, 1);
     viv_status status = tokens && none ? VIV_OK : error_nomem(err);
@@ -77,6 +77,7 @@ static viv_status feed(viv_model *m, struct sequence *s, uint64_t n, uint64_t ro
         for (uint64_t i = 0; i < now; i++)
             tokens[i] = (int32_t)((done + i) * 7919 % vocab);
         const viv_rows rows = {.struct_size = sizeof rows,
+                               .flags = stack == STACK_ENCODER ? VIV_ROWS_ENCODER : 0,
                                .sequence = s,
                                .n_rows = now,
                                .tokens = tokens,
@@ -89,6 +90,16 @@ static viv_status feed(viv_model *m, struct sequence *s, uint64_t n, uint64_t ro
     return status;
 }
 
+/* Reads a prompt, up to the logits of the answer's first token. */
+static viv_status read_prompt(viv_model *m, struct sequence *s, uint64_t n, const uint32_t *cancel,
+                              struct error *err)
+{
+    if (!model_memory_dim(m))
+        return feed(m, s, STACK_GRAPH, n, model_max_rows(m), cancel, err);
+    viv_status status = feed(m, s, STACK_ENCODER, n, n, cancel, err);
+    return status == VIV_OK ? feed(m, s, STACK_GRAPH, 1, 1, cancel, err) : status;
+}
+
 static viv_status one_round(struct bench *b, bool counted, struct error *err)
 {
     viv_model *m = b->o.model;
@@ -99,10 +110,10 @@ static viv_status one_round(struct bench *b, bool counted, struct error *err)
         return status;
     uint64_t n_prompt = (uint64_t)b->options->prompt, n_answer = (uint64_t)b->options->answer;
     double begin = seconds_now();
-    status = feed(m, s, n_prompt, model_max_rows(m), cancel, err);
+    status = read_prompt(m, s, n_prompt, cancel, err);
     double middle = seconds_now();
     if (status == VIV_OK)
-        status = feed(m, s, n_answer, 1, cancel, err);
+        status = feed(m, s, STACK_GRAPH, n_answer, 1, cancel, err);
     double end = seconds_now();
     if (status == VIV_OK && counted) {
         b->prefill.v[b->prefill.n++] = (double)n_prompt / (middle - begin);
@@ -112,23 +123,54 @@ static viv_status one_round(struct bench *b, bool counted, struct error *err)
     return status;
 }
 
+/* Operations of reading the prompt. */
+static viv_status count_prefill(const struct bench *b, const struct graph *g, struct graph_cost *out,
+                                struct error *err)
+{
+    const uint64_t n = (uint64_t)b->options->prompt;
+    const struct graph_step prompt = {.n_rows = n, .context = n / 2}, whole = {.n_rows = n, .context = n},
+                            last = {.n_rows = 1, .context = 1, .n_memory = n, .n_taken = n};
+    struct graph_cost first;
+    if (graph_memory_dim(g)) {
+        viv_status status = graph_cost(g, STACK_ENCODER, &whole, out, err);
+        if (status == VIV_OK)
+            status = graph_cost(g, STACK_GRAPH, &last, &first, err);
+        if (status == VIV_OK)
+            out->flops += first.flops;
+        return status;
+    }
+    viv_status status = graph_cost(g, STACK_GRAPH, &prompt, out, err);
+    /* the head is computed for one row of a prompt only: what is wanted */
+    const struct graph_node *head = &g->nodes[g->n_nodes - 1];
+    struct graph_cost all, one;
+    if (status == VIV_OK && graph_node_cost(head, &prompt, &all) == VIV_OK &&
+        graph_node_cost(head, &last, &one) == VIV_OK)
+        out->flops -= all.flops - one.flops;
+    return status;
+}
+
 /* Bytes and operations that a token costs, from the graph and the tensors' types. */
 static viv_status count_costs(struct bench *b, struct error *err)
 {
     const struct graph *g = model_graph(b->o.model);
+    const struct stack *stack = &g->expansion->stacks[STACK_GRAPH];
     const struct binding *bindings;
-    uint64_t context = (uint64_t)(b->options->prompt + b->options->answer / 2), best = 0, of_type[128] = {0};
+    const bool reads = model_memory_dim(b->o.model) > 0; /* by an encoder */
+    const uint64_t n_prompt = (uint64_t)b->options->prompt, half = (uint64_t)b->options->answer / 2;
+    const struct graph_step step = {
+        .n_rows = 1, .context = reads ? half : n_prompt + half, .n_memory = reads ? n_prompt : 0};
+    uint64_t best = 0, of_type[128] = {0};
     struct graph_cost prefill, decode;
     viv_status status = model_bindings(b->o.model, &bindings, err);
     if (status == VIV_OK)
-        status = graph_cost(g, (uint64_t)b->options->prompt, (uint64_t)b->options->prompt / 2, &prefill, err);
+        status = count_prefill(b, g, &prefill, err);
     if (status == VIV_OK)
-        status = graph_cost(g, 1, context, &decode, err);
-    for (uint32_t i = 0; status == VIV_OK && i < g->n_nodes; i++) {
+        status = graph_cost(g, STACK_GRAPH, &step, &decode, err);
+    for (uint32_t i = stack->begin; status == VIV_OK && i < stack->end; i++) {
         const struct graph_node *n = &g->nodes[i];
         struct graph_cost cost;
         uint64_t elems = 0, bytes = 0;
-        status = graph_node_cost(n, 1, context, &cost);
+        status = graph_node_cost(n, &step, &cost);
         for (uint32_t w = 0; w < n->n_weights; w++) {
             const struct binding *binding = &bindings[n->weights[w].weight];
             const viv_tensor *t = binding->tensor;
@@ -143,14 +185,9 @@ static viv_status count_costs(struct bench *b, struct error *err)
     }
     if (status != VIV_OK)
         return status;
-    b->bytes_per_token += b->stats.state_bytes_per_token * context;
-    /* the head is computed for one row of a prompt only: what is wanted */
-    const struct graph_node *head = &g->nodes[g->n_nodes - 1];
-    struct graph_cost all, one;
-    if (graph_node_cost(head, (uint64_t)b->options->prompt, 1, &all) == VIV_OK &&
-        graph_node_cost(head, 1, 1, &one) == VIV_OK)
-        prefill.flops -= all.flops - one.flops;
-    b->prefill_flops = (double)prefill.flops / (double)b->options->prompt;
+    b->bytes_per_token +=
+        b->stats.state_bytes_per_token * step.context + b->stats.memory_bytes_per_row * step.n_memory;
+    b->prefill_flops = (double)prefill.flops / (double)n_prompt;
     b->decode_flops = (double)decode.flops;
     return VIV_OK;
 }
@@ -175,7 +212,11 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
     if (status == VIV_OK)
         status = want_logits(&b->o, err);
     b->open_seconds = seconds_now() - begin;
-    if (status == VIV_OK && (uint64_t)(b->options->prompt + b->options->answer) > model_context(b->o.model))
+    /* an encoder's prompt and the answer, which begins with a token of its own, have each a context */
+    int64_t tokens = status == VIV_OK && model_memory_dim(b->o.model)
+                         ? (b->options->prompt > b->options->answer ? b->options->prompt : b->options->answer + 1)
+                         : b->options->prompt + b->options->answer;
+    if (status == VIV_OK && (uint64_t)tokens > model_context(b->o.model))
         return error_set(err, VIV_ELIMIT,
                          "%" PRId64 " tokens of prompt and %" PRId64
                          " of answer, but the context has room for %" PRIu64 " (--context N)",
@@ -188,7 +229,7 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
     if (status == VIV_OK)
         status = sequence_create(b->o.model, &s, err);
     if (status == VIV_OK)
-        status = feed(b->o.model, s, 1, 1, NULL, err);
+        status = read_prompt(b->o.model, s, 1, NULL, err);
     b->first_token_seconds = seconds_now() - begin;
     sequence_destroy(s);
     for (int64_t i = -1; status == VIV_OK && i < b->options->repetitions; i++) {

@@ -29,7 +29,8 @@ struct view {
     const struct expansion *e;
     const struct graph *g;
     const struct binding *bindings; /* NULL: there are no weights */
-    struct graph_cost cost;         /* of one token with `context` before it */
+    struct graph_cost cost;         /* of one token of the graph */
+    struct graph_cost read; /* of one token of the encoder, if there is one, and of taking it into the memory */
     uint64_t context, n_params, weight_bytes;
 };
 
@@ -67,14 +68,34 @@ static viv_status count_params(struct view *v, struct error *err)
     return status;
 }
 
-static uint64_t state_bytes(const struct view *v)
+static uint64_t active_params(const struct view *v)
+{
+    return size_min(v->cost.active_elems + v->read.active_elems, v->n_params);
+}
+
+static viv_status count_costs(struct view *v, struct error *err)
+{
+    const struct graph_step read = {.n_rows = 1, .context = 1}, write = {.n_rows = 1, .context = 1, .n_memory = 1},
+                            take = {.n_taken = 1};
+    struct graph_cost taking = {0};
+    viv_status status = graph_cost(v->g, STACK_GRAPH, &write, &v->cost, err);
+    if (status == VIV_OK)
+        status = graph_cost(v->g, STACK_ENCODER, &read, &v->read, err);
+    if (status == VIV_OK && graph_memory_dim(v->g))
+        status = graph_cost(v->g, STACK_GRAPH, &take, &taking, err);
+    v->read.flops += taking.flops;
+    return status;
+}
+
+/* Of a row of what a kind of state grows with. */
+static uint64_t state_bytes(const struct view *v, enum state_kind kind)
 {
     bool f32 = v->bindings != NULL;
     for (uint32_t i = 0; f32 && i < v->e->n_weights; i++) {
         const viv_tensor *t = v->bindings[i].tensor;
         f32 = !t || t->dl.ndim < 2 || t->dtype == VIV_F32;
     }
-    return v->g->state_elems * (f32 ? 4 : 2);
+    return v->g->state_elems[kind] * (f32 ? 4 : 2);
 }
 
 /* --- the graph as a tree
@@ -111,12 +132,12 @@ static void put_signature(const struct graph_node *n, struct buf *out)
     buf_putc(out, '\n');
 }
 
-/* One round of a repeat: nodes [begin, end) with the same index. */
-static uint32_t round_end(const struct graph *g, uint32_t begin)
+/* One round of a repeat: nodes [begin, end) before `limit` with the same index. */
+static uint32_t round_end(const struct graph *g, uint32_t begin, uint32_t limit)
 {
     uint32_t end = begin;
     int64_t index = g->nodes[begin].spec->index;
-    while (end < g->n_nodes && g->nodes[end].spec->index == index && index >= 0)
+    while (end < limit && g->nodes[end].spec->index == index && index >= 0)
         end++;
     return end > begin ? end : begin + 1;
 }
@@ -154,15 +175,17 @@ static bool print_node(const struct graph_node *n, uint32_t indent)
     return !attrs.failed;
 }
 
-static viv_status print_graph(const struct view *v, struct error *err)
+static viv_status print_stack(const struct view *v, enum stack_id id, struct error *err)
 {
     const struct graph *g = v->g;
-    printf("graph\n");
-    for (uint32_t at = 0; at < g->n_nodes;) {
-        uint32_t end = round_end(g, at), rounds = 1, last = end;
+    const struct stack *s = &v->e->stacks[id];
+    if (s->begin < s->end)
+        printf("%s\n", stack_names[id]);
+    for (uint32_t at = s->begin; at < s->end;) {
+        uint32_t end = round_end(g, at, s->end), rounds = 1, last = end;
         bool repeated = g->nodes[at].spec->index >= 0;
-        for (bool same = true; repeated && last < g->n_nodes && g->nodes[last].spec->index >= 0; rounds++) {
-            uint32_t next_end = round_end(g, last);
+        for (bool same = true; repeated && last < s->end && g->nodes[last].spec->index >= 0; rounds++) {
+            uint32_t next_end = round_end(g, last, s->end);
             if (!same_rounds(g, at, end, last, next_end, &same))
                 return error_nomem(err);
             if (!same)
@@ -238,6 +261,22 @@ static void print_adapters(const viv_model *m)
     }
 }
 
+/* State and cost; those of a model with an encoder, of what it reads and of what it writes. */
+static void print_figures(const struct view *v)
+{
+    const char *each = graph_memory_dim(v->g) ? " written" : "";
+    uint64_t memory = state_bytes(v, STATE_OF_MEMORY), state = state_bytes(v, STATE_OF_GRAPH);
+    printf("  state       ");
+    if (*each)
+        printf("%s per token read, ", human_bytes(memory).text);
+    printf("%s per token%s, %s at the context of %" PRIu64 "\n", human_bytes(state).text, each,
+           human_bytes((memory + state) * v->context).text, v->context);
+    printf("  cost        ");
+    if (*each)
+        printf("%s operations per token read, ", human_count(v->read.flops).text);
+    printf("%s operations per token%s (a multiply-add is 2)\n\n", human_count(v->cost.flops).text, each);
+}
+
 static viv_status print_view(const struct view *v, const struct inspect_options *options, struct error *err)
 {
     const struct spec *s = model_spec(v->o->model);
@@ -253,11 +292,11 @@ static viv_status print_view(const struct view *v, const struct inspect_options 
                model_tokenizer(v->o->model, &t, &no_tokenizer) == VIV_OK ? tokenizer_summary(t) : "none");
     printf("  parameters  %" PRIu64 " (%s), %s of them active for a token\n", v->n_params,
            human_count(v->n_params).text,
-           v->cost.active_elems >= v->n_params ? "all" : human_count(v->cost.active_elems).text);
-    printf("  state       %s per token, %s at the context of %" PRIu64 "\n", human_bytes(state_bytes(v)).text,
-           human_bytes(state_bytes(v) * v->context).text, v->context);
-    printf("  cost        %s operations per token (a multiply-add is 2)\n\n", human_count(v->cost.flops).text);
-    viv_status status = print_graph(v, err);
+           active_params(v) == v->n_params ? "all" : human_count(active_params(v)).text);
+    print_figures(v);
+    viv_status status = print_stack(v, STACK_ENCODER, err);
+    if (status == VIV_OK)
+        status = print_stack(v, STACK_GRAPH, err);
     if (status == VIV_OK && options->params)
         status = print_params(v, err);
     if (status == VIV_OK && options->tensors)
@@ -348,15 +387,16 @@ static viv_status print_as_json(const struct view *v, struct error *err)
     for (uint32_t i = 0; params && i < v->e->n_params; i++)
         json_object_set_new(params, v->e->params[i].name, value_json(&v->e->params[i].value));
     return print_json(
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "name",
-                  json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+                  "name", json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",
                   json_word(spec_architecture(s)), "spec", json_word(spec_path(s)), "checkpoint",
                   json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->n_params,
-                  "params_active", (json_int_t)size_min(v->cost.active_elems, v->n_params), "weight_bytes",
-                  (json_int_t)v->weight_bytes, "flops_per_token", (json_int_t)v->cost.flops,
-                  "state_bytes_per_token", (json_int_t)state_bytes(v), "context", (json_int_t)v->context,
-                  "output_dim", (json_int_t)v->g->output_dim, "params", params, "layers", layers_json(v), "tensors",
-                  tensors_json(v), "adapters", adapters_json(v->o->model)),
+                  "params_active", (json_int_t)active_params(v), "weight_bytes", (json_int_t)v->weight_bytes,
+                  "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
+                  "state_bytes_per_token", (json_int_t)state_bytes(v, STATE_OF_GRAPH), "memory_bytes_per_row",
+                  (json_int_t)state_bytes(v, STATE_OF_MEMORY), "context", (json_int_t)v->context, "output_dim",
+                  (json_int_t)v->g->stacks[STACK_GRAPH].output_dim, "params", params, "layers", layers_json(v),
+                  "tensors", tensors_json(v), "adapters", adapters_json(v->o->model)),
         false, err);
 }
 
@@ -371,7 +411,7 @@ static int inspect(const struct arguments *a)
         v.e = model_expansion(o.model);
         v.g = model_graph(o.model);
         v.context = model_context(o.model);
-        status = graph_cost(v.g, 1, 1, &v.cost, &err);
+        status = count_costs(&v, &err);
     }
     if (status == VIV_OK && model_checkpoint(o.model))
         status = model_bindings(o.model, &v.bindings, &err);

@@ -12,7 +12,7 @@
 
 struct logits_options {
     struct common common;
-    struct id_list tokens;
+    struct id_list tokens, decoder_tokens;
     const char *text, *output;
     int64_t top;
     bool json, no_special;
@@ -24,6 +24,10 @@ static const struct logits_options defaults = {.top = 5};
 static const struct option table[] = {
     {"tokens", 0, OPTION_IDS, OPT(tokens), "IDS", "the ids to run, such as 1,2,3", 0, 0, NULL},
     {"text", 0, OPTION_STRING, OPT(text), "TEXT", "or a text, tokenized", 0, 0, NULL},
+    {"decoder-tokens", 0, OPTION_IDS, OPT(decoder_tokens), "IDS",
+     "of a model with an encoder: the ids of what it writes, of which there are logits; default the one it begins "
+     "with",
+     0, 0, NULL},
     {"no-special", 0, OPTION_FLAG, OPT(no_special), NULL, "with --text: without what the tokenizer puts around it",
      0, 0, NULL},
     {"output", 'o', OPTION_STRING, OPT(output), "FILE", "write all of them: .npy, float32 [n_tokens, vocab_size]",
@@ -34,9 +38,36 @@ static const struct option table[] = {
 
 /* --- computing ----------------------------------------------------------------------------------------- */
 
-/* Writes the logits of all tokens, [n, vocab], to `out`: in steps of as many rows as the model takes. */
-static viv_status compute(struct opened *o, const int32_t *tokens, uint64_t n, float *out, struct error *err)
+struct ids {
+    const int32_t *ids;
+    uint64_t n;
+};
+
+/* What goes through the model. */
+struct input {
+    struct ids read;   /* by the encoder, if there is one */
+    struct ids tokens; /* of which there are logits */
+    int32_t start;
+};
+
+static viv_status encode(viv_model *m, struct sequence *s, const struct ids *read, struct error *err)
 {
+    const float *rows;
+    uint64_t n;
+    const viv_rows span = {.struct_size = sizeof span,
+                           .flags = VIV_ROWS_ENCODER,
+                           .sequence = s,
+                           .n_rows = read->n,
+                           .tokens = read->ids};
+    const viv_rows *const spans[] = {&span};
+    return model_step(m, spans, 1, interrupt_watch(), &rows, &n, err);
+}
+
+/* Writes the logits of all tokens, [n, vocab], to `out`: in steps of as many rows as the model takes. */
+static viv_status compute(struct opened *o, const struct input *in, float *out, struct error *err)
+{
+    const int32_t *tokens = in->tokens.ids;
+    const uint64_t n = in->tokens.n;
     const uint64_t vocab = model_output_dim(o->model), most = model_max_rows(o->model);
     const uint32_t *cancel = interrupt_watch();
     struct sequence *sequence = NULL;
@@ -44,6 +75,8 @@ static viv_status compute(struct opened *o, const int32_t *tokens, uint64_t n, f
     viv_status status = want ? sequence_create(o->model, &sequence, err) : error_nomem(err);
     if (want)
         memset(want, 1, most);
+    if (status == VIV_OK && in->read.n)
+        status = encode(o->model, sequence, &in->read, err);
     for (uint64_t at = 0; status == VIV_OK && at < n;) {
         const float *rows;
         uint64_t n_rows = size_min(most, n - at), n_out;
@@ -169,9 +202,10 @@ static viv_status print_all(const struct logits_options *o, const int32_t *token
 /* --- the verb ------------------------------------------------------------------------------------------ */
 
 /* Ids that the model has no row for would be read from beyond its embedding. */
-static viv_status check_tokens(const struct opened *o, const int32_t *tokens, uint64_t n, struct error *err)
+static viv_status check_tokens(const struct opened *o, enum stack_id stack, const struct ids *t, struct error *err)
 {
-    uint64_t vocab = model_graph(o->model)->vocab_size;
+    const uint64_t vocab = model_graph(o->model)->stacks[stack].vocab_size, n = t->n;
+    const int32_t *tokens = t->ids;
     if (n == 0)
         return error_set(err, VIV_EINVAL, "there are no tokens to run");
     if (n > model_context(o->model))
@@ -186,17 +220,41 @@ static viv_status check_tokens(const struct opened *o, const int32_t *tokens, ui
     return VIV_OK;
 }
 
-static viv_status write_or_print(struct opened *o, const struct logits_options *options, const int32_t *tokens,
-                                 uint64_t n, struct error *err)
+/* Which tokens are read and which have logits: one text, or, where there is an encoder, two. */
+static viv_status arrange(struct opened *o, const struct logits_options *options, struct ids given,
+                          struct input *in, struct error *err)
 {
-    const uint64_t vocab = model_output_dim(o->model);
+    *in = (struct input){.tokens = given};
+    if (!model_memory_dim(o->model)) {
+        if (options->decoder_tokens.n)
+            return error_set(err, VIV_EINVAL,
+                             "%s has no encoder: --decoder-tokens are of models that read one text "
+                             "and write another",
+                             spec_name(model_spec(o->model)));
+        return check_tokens(o, STACK_GRAPH, &in->tokens, err);
+    }
+    const struct value *start = expansion_param(model_expansion(o->model), "decoder_start_token");
+    in->read = given;
+    in->tokens = (struct ids){options->decoder_tokens.ids, options->decoder_tokens.n};
+    if (in->tokens.n == 0 && start && start->kind == VALUE_INT && start->i >= 0 && start->i <= INT32_MAX) {
+        in->start = (int32_t)start->i;
+        in->tokens = (struct ids){&in->start, 1};
+    }
+    viv_status status = check_tokens(o, STACK_ENCODER, &in->read, err);
+    return status == VIV_OK ? check_tokens(o, STACK_GRAPH, &in->tokens, err) : status;
+}
+
+static viv_status write_or_print(struct opened *o, const struct logits_options *options, const struct input *in,
+                                 struct error *err)
+{
+    const uint64_t vocab = model_output_dim(o->model), n = in->tokens.n;
     const struct tokenizer *t = NULL;
     struct error no_tokenizer;
     struct buf npy = {0};
     float *logits;
     viv_status status = npy_begin(&npy, n, vocab, &logits, err);
     if (status == VIV_OK)
-        status = compute(o, tokens, n, logits, err);
+        status = compute(o, in, logits, err);
     if (status == VIV_OK && options->output) {
         status = file_write(options->output, npy.data, npy.size, err);
         if (status == VIV_OK && options->json)
@@ -206,7 +264,7 @@ static viv_status write_or_print(struct opened *o, const struct logits_options *
     } else if (status == VIV_OK) {
         if (model_tokenizer(o->model, &t, &no_tokenizer) != VIV_OK)
             t = NULL; /* ids speak for themselves */
-        status = print_all(options, tokens, n, logits, vocab, t, err);
+        status = print_all(options, in->tokens.ids, n, logits, vocab, t, err);
     }
     buf_release(&npy);
     return status;
@@ -231,14 +289,15 @@ static int logits(const struct arguments *a)
                                       options->no_special ? 0 : TOKENIZER_ADD_SPECIAL | TOKENIZER_PARSE_SPECIAL,
                                       &ids, &err);
     }
-    const int32_t *tokens = options->text ? ids.ids : options->tokens.ids;
-    uint64_t n = options->text ? ids.n : options->tokens.n;
+    const struct ids given =
+        options->text ? (struct ids){ids.ids, ids.n} : (struct ids){options->tokens.ids, options->tokens.n};
+    struct input in;
     if (status == VIV_OK)
-        status = check_tokens(&o, tokens, n, &err);
+        status = arrange(&o, options, given, &in, &err);
     if (status == VIV_OK)
         status = load_model(&o, &err);
     if (status == VIV_OK)
-        status = write_or_print(&o, options, tokens, n, &err);
+        status = write_or_print(&o, options, &in, &err);
     token_ids_release(&ids);
     return close_opened(&o, status, &err);
 }
@@ -249,7 +308,8 @@ const struct command command_logits = {
     .words = "MODEL",
     .text =
         "Runs tokens through the model and gives the logits after each of them: all into a .npy file, or the best "
-        "few on standard output.",
+        "few on standard output. A model with an encoder reads these tokens and has logits for those that it "
+        "writes.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct logits_options),

@@ -15,6 +15,7 @@ static const uint64_t MAX_DIM = (uint64_t)1 << 31;
 struct inference {
     struct graph *graph;
     struct graph_node *node;
+    enum stack_id stack;
     struct graph_weight weights[MAX_WEIGHTS];
     struct graph_state states[MAX_STATES];
 };
@@ -153,14 +154,27 @@ static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *nd
     return VIV_OK;
 }
 
-static viv_status want_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+static viv_status add_state(viv_infer *b, const char *name, uint64_t elems, enum state_kind kind, uint32_t *index)
 {
     struct inference *in = b->ctx;
     if (in->node->n_states == MAX_STATES || elems == 0 || elems > MAX_DIM)
         return fail(b, VIV_ELIMIT, "a layer's state must have 1 to 2^31 elements per token");
     *index = in->node->n_states;
-    in->states[in->node->n_states++] = (struct graph_state){name, elems};
+    in->states[in->node->n_states++] = (struct graph_state){name, elems, kind};
     return VIV_OK;
+}
+
+static viv_status want_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+{
+    const struct inference *in = b->ctx;
+    return add_state(b, name, elems, (enum state_kind)in->stack, index);
+}
+
+static viv_status want_memory_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+{
+    if (b->memory_dim == 0)
+        return fail(b, VIV_EINVAL, "there is no memory to look at");
+    return add_state(b, name, elems, STATE_OF_MEMORY, index);
 }
 
 static viv_status at_node(struct error *err, const struct node *n)
@@ -169,9 +183,9 @@ static viv_status at_node(struct error *err, const struct node *n)
 }
 
 /* The instance of one node: attributes read, shapes inferred. */
-static viv_status infer_node(struct graph *g, struct graph_node *n, struct error *err)
+static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_id stack, struct error *err)
 {
-    struct inference in = {.graph = g, .node = n};
+    struct inference in = {.graph = g, .node = n, .stack = stack};
     uint64_t *in_dims = arena_array(&g->arena, n->spec->n_inputs, sizeof *in_dims);
     n->layer = arena_alloc(&g->arena, n->class->instance_size);
     if (!in_dims || !n->layer)
@@ -190,6 +204,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, struct error
                    .host = g->host,
                    .ctx = &in,
                    .in_dims = in_dims,
+                   .memory_dim = stack == STACK_GRAPH ? graph_memory_dim(g) : 0,
                    .is_set = is_set,
                    .get_int = get_int,
                    .get_float = get_float,
@@ -197,6 +212,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, struct error
                    .weight_dims = weight_dims,
                    .want_sliced = want_sliced,
                    .want_state = want_state,
+                   .want_memory_state = want_memory_state,
                    .n_phases = 1};
     viv_status status = n->class->infer(n->layer, &b);
     if (status != VIV_OK)
@@ -209,13 +225,44 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, struct error
     n->row_workspace = b.row_workspace;
     n->shared_workspace = b.shared_workspace;
     n->worker_workspace = b.worker_workspace;
-    g->whole_sequences = g->whole_sequences || b.whole_sequences;
+    g->stacks[stack].whole_sequences = g->stacks[stack].whole_sequences || b.whole_sequences;
     n->weights = arena_array(&g->arena, n->n_weights, sizeof *n->weights);
     n->states = arena_array(&g->arena, n->n_states, sizeof *n->states);
     if (!n->weights || !n->states)
         return error_nomem(err);
     memcpy(n->weights, in.weights, n->n_weights * sizeof *n->weights);
     memcpy(n->states, in.states, n->n_states * sizeof *n->states);
+    return VIV_OK;
+}
+
+uint64_t graph_memory_dim(const struct graph *g)
+{
+    return g->stacks[STACK_ENCODER].output_dim;
+}
+
+static viv_status build_stack(struct graph *g, enum stack_id id, struct error *err)
+{
+    const struct expansion *e = g->expansion;
+    struct graph_stack *stack = &g->stacks[id];
+    for (uint32_t i = e->stacks[id].begin; i < e->stacks[id].end; i++) {
+        struct graph_node *n = &g->nodes[i];
+        n->spec = &e->nodes[i];
+        n->class = n->spec->class;
+        n->first_state = g->n_states;
+        viv_status status = infer_node(g, n, id, err);
+        if (status != VIV_OK) {
+            n->layer = NULL; /* nothing to release: infer failed */
+            return at_node(err, n->spec);
+        }
+        g->n_nodes++;
+        g->value_dims[n->spec->output] = n->out_dim;
+        g->n_states += n->n_states;
+        for (uint32_t s = 0; s < n->n_states; s++)
+            g->state_elems[n->states[s].kind] += n->states[s].elems;
+        if ((n->class->flags & VIV_LAYER_TOKENS) && n->n_weights && !stack->vocab_size)
+            stack->vocab_size = e->weights[n->weights[0].weight].dims[0];
+    }
+    stack->output_dim = g->value_dims[e->stacks[id].output];
     return VIV_OK;
 }
 
@@ -229,30 +276,18 @@ viv_status graph_build(const struct expansion *e, const viv_host *host, struct g
     g->nodes = arena_array(&g->arena, e->n_nodes, sizeof *g->nodes);
     g->value_dims = arena_array(&g->arena, e->n_values, sizeof *g->value_dims);
     viv_status status = g->nodes && g->value_dims ? VIV_OK : error_nomem(err);
-    for (uint32_t i = 0; status == VIV_OK && i < e->n_nodes; i++) {
-        struct graph_node *n = &g->nodes[i];
-        n->spec = &e->nodes[i];
-        n->class = n->spec->class;
-        n->first_state = g->n_states;
-        status = infer_node(g, n, err);
-        if (status != VIV_OK) {
-            at_node(err, n->spec);
-            n->layer = NULL; /* nothing to release: infer failed */
-            break;
-        }
-        g->n_nodes++;
-        g->value_dims[n->spec->output] = n->out_dim;
-        g->n_states += n->n_states;
-        for (uint32_t s = 0; s < n->n_states; s++)
-            g->state_elems += n->states[s].elems;
-        if ((n->class->flags & VIV_LAYER_TOKENS) && n->n_weights && !g->vocab_size)
-            g->vocab_size = e->weights[n->weights[0].weight].dims[0];
+    if (status == VIV_OK)
+        status = build_stack(g, STACK_ENCODER, err);
+    if (status == VIV_OK)
+        status = build_stack(g, STACK_GRAPH, err);
+    if (status == VIV_OK && graph_memory_dim(g) && !g->state_elems[STATE_OF_MEMORY]) {
+        error_set(err, VIV_EINVAL, "nothing uses what the encoder makes: no layer of `graph` looks at its memory");
+        status = at_node(err, &e->nodes[e->stacks[STACK_ENCODER].end - 1]);
     }
     if (status != VIV_OK) {
         graph_destroy(g);
         return status;
     }
-    g->output_dim = g->value_dims[e->output];
     *out = g;
     return VIV_OK;
 }
@@ -268,9 +303,13 @@ void graph_destroy(struct graph *g)
     free(g);
 }
 
-viv_status graph_node_cost(const struct graph_node *n, uint64_t n_rows, uint64_t context, struct graph_cost *out)
+viv_status graph_node_cost(const struct graph_node *n, const struct graph_step *step, struct graph_cost *out)
 {
-    viv_cost c = {.struct_size = sizeof c, .n_rows = n_rows, .context = context};
+    viv_cost c = {.struct_size = sizeof c,
+                  .n_rows = step->n_rows,
+                  .context = step->context,
+                  .n_memory = step->n_memory,
+                  .n_taken = step->n_taken};
     for (uint32_t i = 0; i < n->n_weights; i++)
         c.weight_elems += n->weights[i].elems;
     c.active_elems = c.weight_elems;
@@ -280,13 +319,13 @@ viv_status graph_node_cost(const struct graph_node *n, uint64_t n_rows, uint64_t
     return status;
 }
 
-viv_status graph_cost(const struct graph *g, uint64_t n_rows, uint64_t context, struct graph_cost *out,
-                      struct error *err)
+viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct graph_step *step,
+                      struct graph_cost *out, struct error *err)
 {
     struct graph_cost total = {0};
-    for (uint32_t i = 0; i < g->n_nodes; i++) {
+    for (uint32_t i = g->expansion->stacks[stack].begin; i < g->expansion->stacks[stack].end; i++) {
         struct graph_cost c;
-        viv_status status = graph_node_cost(&g->nodes[i], n_rows, context, &c);
+        viv_status status = graph_node_cost(&g->nodes[i], step, &c);
         if (status != VIV_OK) {
             error_take(err, status);
             return at_node(err, g->nodes[i].spec);

@@ -17,9 +17,13 @@ struct graph_weight {
     bool sliced; /* the layer holds slices of it */
 };
 
+/* What a state grows with: the tokens of its stack, or the rows of the sequence's memory. */
+enum state_kind { STATE_OF_GRAPH = STACK_GRAPH, STATE_OF_ENCODER = STACK_ENCODER, STATE_OF_MEMORY, N_STATE_KINDS };
+
 struct graph_state {
     const char *name; /* "k" */
-    uint64_t elems;   /* per token */
+    uint64_t elems;   /* per row of what it grows with */
+    enum state_kind kind;
 };
 
 struct graph_node {
@@ -36,6 +40,12 @@ struct graph_node {
     uint64_t row_workspace, shared_workspace, worker_workspace;
 };
 
+struct graph_stack {
+    uint64_t output_dim;
+    uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
+    bool whole_sequences; /* some layer looks ahead: all rows of a sequence must come in one step */
+};
+
 struct graph {
     struct arena arena;
     const viv_host *host;
@@ -43,11 +53,9 @@ struct graph {
     struct graph_node *nodes; /* [expansion->n_nodes] */
     uint32_t n_nodes;
     uint64_t *value_dims; /* [expansion->n_values] features per row; 0 for token ids */
-    uint64_t output_dim;
+    struct graph_stack stacks[N_STACKS];
     uint32_t n_states;
-    uint64_t state_elems; /* per token, all layers */
-    bool whole_sequences; /* some layer looks ahead: all rows of a sequence must come in one step */
-    uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
+    uint64_t state_elems[N_STATE_KINDS]; /* per row of what they grow with, all layers */
 };
 
 /* `host` is what layers get in their infer; it must outlive the graph. The error names the spec's line and the
@@ -55,15 +63,22 @@ struct graph {
 viv_status graph_build(const struct expansion *e, const viv_host *host, struct graph **out, struct error *err);
 void graph_destroy(struct graph *g);
 
-/* What `n_rows` rows that see `context` tokens cost. */
+/* Features of a row of the memory that the encoder makes; 0: there is no encoder. */
+uint64_t graph_memory_dim(const struct graph *g);
+
+/* What a step is: rows that see so many tokens and rows of memory, of which so many go into the layers' state. */
+struct graph_step {
+    uint64_t n_rows, context, n_memory, n_taken;
+};
+/* What it costs. */
 struct graph_cost {
     uint64_t flops;
     uint64_t weight_elems; /* read by such a step */
     uint64_t active_elems; /* that work on one row */
 };
-viv_status graph_cost(const struct graph *g, uint64_t n_rows, uint64_t context, struct graph_cost *out,
-                      struct error *err);
+viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct graph_step *step,
+                      struct graph_cost *out, struct error *err);
 /* The same for one node. */
-viv_status graph_node_cost(const struct graph_node *n, uint64_t n_rows, uint64_t context, struct graph_cost *out);
+viv_status graph_node_cost(const struct graph_node *n, const struct graph_step *step, struct graph_cost *out);
 
 #endif

@@ -3,18 +3,18 @@
 #include <stdlib.h>
 
 /* The node after which a value is not read any more; the output lives on. */
-static void find_last_reads(const struct graph *g, uint32_t *last)
+static void find_last_reads(const struct graph *g, const struct stack *s, uint32_t *last)
 {
-    for (uint32_t i = 0; i < g->n_nodes; i++)
+    for (uint32_t i = s->begin; i < s->end; i++)
         for (uint32_t j = 0; j < g->nodes[i].spec->n_inputs; j++)
             last[g->nodes[i].spec->inputs[j]] = i;
-    last[g->expansion->output] = UINT32_MAX;
+    last[s->output] = UINT32_MAX;
 }
 
-static uint32_t find_tail(const struct graph *g)
+static uint32_t find_tail(const struct graph *g, const struct stack *s)
 {
-    uint32_t tail = g->n_nodes;
-    while (tail > 0 && (g->nodes[tail - 1].class->flags & VIV_LAYER_ROW_WISE) &&
+    uint32_t tail = s->end;
+    while (tail > s->begin && (g->nodes[tail - 1].class->flags & VIV_LAYER_ROW_WISE) &&
            !(g->nodes[tail - 1].class->flags & VIV_LAYER_TOKENS))
         tail--;
     return tail;
@@ -46,9 +46,10 @@ static uint32_t take_slot(struct plan *p, bool *busy, uint64_t floats, bool in_t
     return best;
 }
 
-static void place_values(const struct graph *g, struct plan *p, const uint32_t *last, bool *busy)
+static void place_values(const struct graph *g, const struct stack *s, struct plan *p, const uint32_t *last,
+                         bool *busy)
 {
-    for (uint32_t i = 0; i < g->n_nodes; i++) {
+    for (uint32_t i = s->begin; i < s->end; i++) {
         const struct node *n = g->nodes[i].spec;
         uint32_t reused = UINT32_MAX;
         if ((g->nodes[i].class->flags & VIV_LAYER_IN_PLACE) && n->inputs[0] != 0 && last[n->inputs[0]] == i &&
@@ -64,16 +65,17 @@ static void place_values(const struct graph *g, struct plan *p, const uint32_t *
             if (v != 0 && last[v] == i && p->slot_of[v] != p->slot_of[n->output])
                 busy[p->slot_of[v]] = false;
         }
-        if (last[n->output] == 0 && n->output != g->expansion->output)
+        if (last[n->output] == 0 && n->output != s->output)
             busy[p->slot_of[n->output]] = false; /* never read */
     }
 }
 
-viv_status plan_make(const struct graph *g, bool taps, struct plan *out, struct error *err)
+viv_status plan_make(const struct graph *g, enum stack_id stack, bool taps, struct plan *out, struct error *err)
 {
+    const struct stack *s = &g->expansion->stacks[stack];
     struct plan p = {0};
     uint32_t n_values = g->expansion->n_values, n_ops = 1;
-    for (uint32_t i = 0; i < g->n_nodes; i++)
+    for (uint32_t i = s->begin; i < s->end; i++)
         n_ops += g->nodes[i].n_phases + taps;
     uint32_t *last = arena_array(&p.arena, n_values, sizeof *last);
     bool *busy = arena_array(&p.arena, n_values, sizeof *busy);
@@ -86,13 +88,13 @@ viv_status plan_make(const struct graph *g, bool taps, struct plan *out, struct 
         plan_release(&p);
         return error_nomem(err);
     }
-    find_last_reads(g, last);
-    p.tail = find_tail(g);
-    place_values(g, &p, last, busy);
-    for (uint32_t i = 0; i < p.tail; i++)
+    find_last_reads(g, s, last);
+    p.tail = find_tail(g, s);
+    place_values(g, s, &p, last, busy);
+    for (uint32_t i = s->begin; i < p.tail; i++)
         if (last[g->nodes[i].spec->output] >= p.tail)
             p.kept[p.n_kept++] = g->nodes[i].spec->output;
-    for (uint32_t i = 0; i < g->n_nodes; i++) {
+    for (uint32_t i = s->begin; i < s->end; i++) {
         if (i == p.tail)
             p.ops[p.n_ops++] = (struct plan_op){PLAN_DROP_ROWS, 0};
         for (uint32_t phase = 0; phase < g->nodes[i].n_phases; phase++)
@@ -100,7 +102,7 @@ viv_status plan_make(const struct graph *g, bool taps, struct plan *out, struct 
         if (taps)
             p.ops[p.n_ops++] = (struct plan_op){i, PLAN_TAP};
     }
-    if (p.tail == g->n_nodes)
+    if (p.tail == s->end)
         p.ops[p.n_ops++] = (struct plan_op){PLAN_DROP_ROWS, 0};
     *out = p;
     return VIV_OK;

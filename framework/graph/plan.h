@@ -1,4 +1,4 @@
-/* plan.h - where each value of a graph lies while a step runs, and in what order what is done. Made once.
+/* plan.h - where each value of a stack of layers lies while a step runs, and in what order what is done. Made once.
  *
  * From some node on, only row-wise layers remain: what they do to one row no other row notices. There the rows
  * whose output nobody asked for are dropped ("the tail"), so that a prompt of 512 tokens pays for one row of
@@ -19,7 +19,7 @@ struct plan {
     uint64_t *slot_floats; /* [n_slots] features per row */
     bool *slot_in_tail;    /* [n_slots] written by tail nodes only: holds as many rows as are asked for */
     uint32_t n_slots;
-    uint32_t tail;  /* first node of the tail; n_nodes when there is none */
+    uint32_t tail;  /* first node of the tail; the stack's end when there is none */
     uint32_t *kept; /* [n_kept] values that live on into the tail */
     uint32_t n_kept;
     struct plan_op *ops;
@@ -30,7 +30,7 @@ struct plan {
 static const uint32_t PLAN_DROP_ROWS = UINT32_MAX, PLAN_TAP = UINT32_MAX;
 
 /* taps: somebody looks on. */
-viv_status plan_make(const struct graph *g, bool taps, struct plan *out, struct error *err);
+viv_status plan_make(const struct graph *g, enum stack_id stack, bool taps, struct plan *out, struct error *err);
 void plan_release(struct plan *p);
 
 #endif

@@ -17,6 +17,11 @@ static uint64_t max_rows(viv_model *model)
     return model_max_rows(model);
 }
 
+static uint64_t memory_dim(viv_model *model)
+{
+    return model_memory_dim(model);
+}
+
 static viv_status create(viv_model *model, void **sequence)
 {
     struct sequence *s;
@@ -58,6 +63,7 @@ static const viv_sequences sequences = {
     .output_dim = output_dim,
     .context_length = context_length,
     .max_rows = max_rows,
+    .memory_dim = memory_dim,
     .create = create,
     .destroy = destroy,
     .length = length,

@@ -309,40 +309,21 @@ static struct parts divide(const struct attention *l, const viv_exec *e)
     return w;
 }
 
-static uint64_t blocks_of(const viv_span *span, uint64_t size)
-{
-    return (span->n_rows + size - 1) / size;
-}
-
 static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
 {
     const struct attention *l = layer;
-    uint64_t n = 0;
     switch (phase) {
     case 1:
         return projection_tasks(&l->q) + (l->fused ? 0 : projection_tasks(&l->k) + projection_tasks(&l->v));
     case 2:
-        for (uint32_t s = 0; s < e->n_spans; s++)
-            n += blocks_of(e->spans[s], KEEP_ROWS);
-        return n;
+        return span_tasks(e, KEEP_ROWS, 1);
     case 3:
-        for (uint32_t s = 0; s < e->n_spans; s++)
-            n += blocks_of(e->spans[s], ATTEND_ROWS) * l->n_kv_heads;
-        return n;
+        return span_tasks(e, ATTEND_ROWS, l->n_kv_heads);
     case 5:
         return projection_tasks(&l->out);
     default:
         return e->n_rows;
     }
-}
-
-/* Finds the span and the block of `size` rows that a task of phase 2 or 3 stands for. */
-static const viv_span *span_of_task(const viv_exec *e, uint64_t size, uint64_t per_block, uint64_t *task)
-{
-    uint32_t s = 0;
-    for (uint64_t n; *task >= (n = blocks_of(e->spans[s], size) * per_block); s++)
-        *task -= n;
-    return e->spans[s];
 }
 
 static void project_qkv(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)

@@ -23,7 +23,7 @@ void kept_write_keys(const struct kept *s, const viv_span *span, uint64_t row, u
     const uint64_t page_rows = state->page_rows;
     float lane[KEEP_ROWS];
     for (uint64_t done = 0, part; done < n; done += part, row += part) {
-        part = size_min(n - done, page_rows - row % page_rows);
+        part = size_min(size_min(n - done, page_rows - row % page_rows), KEEP_ROWS);
         char *page = state->pages[row / page_rows];
         for (uint64_t f = first; f < end; f++) {
             for (uint64_t r = 0; r < part; r++)

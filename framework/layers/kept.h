@@ -8,7 +8,7 @@
 #include "layers/layer.h"
 
 enum {
-    KEEP_ROWS = 16,  /* rows that are written at once */
+    KEEP_ROWS = 16,  /* rows of a task that writes them */
     ATTEND_ROWS = 32 /* queries of a task */
 };
 
@@ -24,8 +24,8 @@ struct kept {
 viv_status kept_prepare(struct kept *s, const viv_prepare *p);
 uint64_t kept_scratch(const struct kept *s, const viv_prepare *p); /* bytes that kept_attend wants */
 
-/* Writes features [first, end) of the keys, or values, of n <= KEEP_ROWS rows, the first being row `row` of the
- * state: that of feature f of the r-th is x[r * stride + f - first]. */
+/* Writes features [first, end) of the keys, or values, of n rows, the first being row `row` of the state: feature f
+ * of the r-th is x[r * stride + f - first]. */
 void kept_write_keys(const struct kept *s, const viv_span *span, uint64_t row, uint64_t n, const float *x,
                      uint64_t stride, uint64_t first, uint64_t end);
 void kept_write_values(const struct kept *s, const viv_span *span, uint64_t row, uint64_t n, const float *x,

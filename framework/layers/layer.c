@@ -75,6 +75,27 @@ uint64_t projection_run(const struct projection *p, uint64_t task, const void *x
     return n;
 }
 
+static uint64_t blocks_of(const viv_span *span, uint64_t size)
+{
+    return (span->n_rows + size - 1) / size;
+}
+
+uint64_t span_tasks(const viv_exec *e, uint64_t size, uint64_t per_block)
+{
+    uint64_t n = 0;
+    for (uint32_t s = 0; s < e->n_spans; s++)
+        n += blocks_of(e->spans[s], size) * per_block;
+    return n;
+}
+
+const viv_span *span_of_task(const viv_exec *e, uint64_t size, uint64_t per_block, uint64_t *task)
+{
+    uint32_t s = 0;
+    for (uint64_t n; *task >= (n = blocks_of(e->spans[s], size) * per_block); s++)
+        *task -= n;
+    return e->spans[s];
+}
+
 void prepared_rows_add(struct prepared_rows *rows, const struct projection *p, uint64_t *offset)
 {
     rows->n_in = p->n_in;

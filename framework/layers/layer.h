@@ -29,6 +29,11 @@ uint64_t projection_run(const struct projection *p, uint64_t task, const void *x
                         uint64_t n_rows, float *y, uint64_t y_stride, void *scratch);
 uint64_t projection_scratch(const struct projection *p); /* bytes of scratch that it wants */
 
+/* Tasks of blocks of `size` rows of one span, per_block of them for each block. */
+uint64_t span_tasks(const viv_exec *e, uint64_t size, uint64_t per_block);
+/* The span of a task; *task becomes its number within the span. */
+const viv_span *span_of_task(const viv_exec *e, uint64_t size, uint64_t per_block, uint64_t *task);
+
 /* Inputs shared by several projections: one prepared copy for each row format among them. */
 enum { MAX_FORMATS = 4 };
 struct prepared_rows {

@@ -18,6 +18,26 @@ struct block {
 viv_status block_reserve(struct block *b, uint64_t size, struct error *err); /* contents are lost */
 void block_release(struct block *b);
 
+/* How one stack of layers runs. */
+struct stack_run {
+    struct plan plan;
+    struct block *slots; /* [plan.n_slots] */
+    uint64_t max_rows;   /* of a step */
+};
+
+/* Pages of one kind of state. */
+struct pool {
+    uint64_t row_bytes;  /* of all states of the kind, per row of what they grow with */
+    uint64_t page_bytes; /* of PAGE_ROWS of these */
+    void *free_pages;    /* a list: the first word of each points to the next */
+};
+
+/* Where a state lies. */
+struct state_place {
+    enum state_kind kind;
+    uint64_t offset; /* bytes from the begin of a page of all states of the kind */
+};
+
 struct viv_model {
     struct model_options options;
     struct spec *spec;
@@ -44,19 +64,16 @@ struct viv_model {
     const viv_scheduler_class *scheduler_class;
     void *scheduler;
     uint32_t n_workers;
-    uint64_t context, max_rows;
+    uint64_t context;
 
-    struct plan plan;
-    struct block *slots;    /* [plan.n_slots] */
+    struct stack_run stacks[N_STACKS];
     struct block workspace; /* of the running layer */
     struct block *scratch;  /* [n_workers] */
 
     /* state */
     uint32_t state_dtype;
-    uint64_t state_bytes;    /* per token */
-    uint64_t *state_offsets; /* [n_states] bytes from the begin of a page of all states */
-    uint64_t page_bytes;     /* PAGE_ROWS tokens of all states */
-    void *free_pages;        /* a list: the first word of each points to the next */
+    struct state_place *state_places; /* [n_states] */
+    struct pool pools[N_STATE_KINDS];
 
     /* the running step */
     struct step_frame *frame;
@@ -106,15 +123,22 @@ void slices_release_all(viv_model *m); /* slices.c */
 struct sequence {
     viv_model *model;
     uint64_t length;
-    uint64_t n_pages, max_pages;
-    void **pages;                 /* [n_pages] all states of PAGE_ROWS tokens */
+    uint64_t max_pages;
+    struct {
+        uint64_t n;
+        void **pages; /* [n] all states of the kind of PAGE_ROWS rows */
+    } kinds[N_STATE_KINDS];
+    uint64_t n_memory;
+    float *memory;                /* [n_memory, memory_dim] of the encoder; NULL once the layers have taken it */
+    float *coming;                /* what the running step of the encoder will make the memory */
     void **state_pages;           /* [n_states][max_pages] where a state lies in each */
     viv_state *states;            /* [n_states] */
     const viv_state **state_list; /* [n_states] */
     bool in_step;
 };
-/* Pages for tokens up to `length`. */
-viv_status sequence_reserve(struct sequence *s, uint64_t length, struct error *err);
+/* Pages for rows up to `length`, or no more than these. */
+viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err);
+void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length);
 void free_all_pages(viv_model *m);
 
 /* step.c */

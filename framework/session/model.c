@@ -65,9 +65,11 @@ viv_status model_open(const struct model_options *options, const char *name, viv
         return status;
     }
     m->context = options->context ? options->context : made_for(m);
-    m->max_rows = size_min(options->max_rows ? options->max_rows : DEFAULT_MAX_ROWS, m->context);
-    if (m->graph->whole_sequences)
-        m->max_rows = m->context;
+    for (uint32_t i = 0; i < N_STACKS; i++)
+        m->stacks[i].max_rows = m->context;
+    if (!m->graph->stacks[STACK_GRAPH].whole_sequences)
+        m->stacks[STACK_GRAPH].max_rows =
+            size_min(options->max_rows ? options->max_rows : DEFAULT_MAX_ROWS, m->context);
     *out = m;
     return VIV_OK;
 }
@@ -89,21 +91,21 @@ static uint32_t choose_state_dtype(const viv_model *m)
 
 static viv_status lay_out_state(viv_model *m, struct error *err)
 {
-    uint64_t element = m->state_dtype == VIV_F32 ? 4 : 2, at = 0;
+    uint64_t element = m->state_dtype == VIV_F32 ? 4 : 2;
     uint32_t n = 0;
-    m->state_offsets = calloc(m->graph->n_states ? m->graph->n_states : 1, sizeof *m->state_offsets);
-    if (!m->state_offsets)
+    m->state_places = calloc(m->graph->n_states ? m->graph->n_states : 1, sizeof *m->state_places);
+    if (!m->state_places)
         return error_nomem(err);
     for (uint32_t i = 0; i < m->graph->n_nodes; i++)
         for (uint32_t s = 0; s < m->graph->nodes[i].n_states; s++) {
-            uint64_t bytes;
-            m->state_offsets[n++] = at;
-            if (!size_mul(m->graph->nodes[i].states[s].elems, element * PAGE_ROWS, &bytes) ||
-                !size_add(at, size_align(bytes, 64), &at))
+            const struct graph_state *state = &m->graph->nodes[i].states[s];
+            uint64_t bytes, *at = &m->pools[state->kind].page_bytes;
+            m->state_places[n++] = (struct state_place){state->kind, *at};
+            if (!size_mul(state->elems, element * PAGE_ROWS, &bytes) || !size_add(*at, size_align(bytes, 64), at))
                 return error_set(err, VIV_ELIMIT, "the state of a token is too large");
         }
-    m->page_bytes = at;
-    m->state_bytes = m->graph->state_elems * element;
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++)
+        m->pools[k].row_bytes = m->graph->state_elems[k] * element;
     return VIV_OK;
 }
 
@@ -124,9 +126,15 @@ static viv_status start_scheduler(viv_model *m, struct error *err)
 
 static viv_status make_buffers(viv_model *m, uint64_t scratch_bytes, struct error *err)
 {
-    m->slots = calloc(m->plan.n_slots ? m->plan.n_slots : 1, sizeof *m->slots);
     m->scratch = calloc(m->n_workers, sizeof *m->scratch);
-    viv_status status = m->slots && m->scratch ? VIV_OK : error_nomem(err);
+    viv_status status = m->scratch ? VIV_OK : error_nomem(err);
+    for (uint32_t i = 0; status == VIV_OK && i < N_STACKS; i++) {
+        struct stack_run *s = &m->stacks[i];
+        status = plan_make(m->graph, i, m->options.tap != NULL, &s->plan, err);
+        s->slots = status == VIV_OK ? calloc(s->plan.n_slots ? s->plan.n_slots : 1, sizeof *s->slots) : NULL;
+        if (status == VIV_OK && !s->slots)
+            status = error_nomem(err);
+    }
     for (uint32_t i = 0; status == VIV_OK && i < m->n_workers; i++)
         status = block_reserve(&m->scratch[i], scratch_bytes, err);
     return status;
@@ -163,8 +171,6 @@ viv_status model_load(viv_model *m, struct error *err)
     if (status == VIV_OK && m->store && m->options.slice_uses)
         status = store_pin(m->store, m->options.slice_uses, m->options.slice_uses_ctx, err);
     if (status == VIV_OK)
-        status = plan_make(m->graph, m->options.tap != NULL, &m->plan, err);
-    if (status == VIV_OK)
         status = make_buffers(m, scratch_bytes, err);
     if (status == VIV_OK)
         status = step_frame_create(m, err);
@@ -181,18 +187,21 @@ void model_close(viv_model *m)
     step_frame_destroy(m);
     store_destroy(m->store);
     slices_release_all(m);
-    for (uint32_t i = 0; m->slots && i < m->plan.n_slots; i++)
-        block_release(&m->slots[i]);
+    for (uint32_t i = 0; i < N_STACKS; i++) {
+        struct stack_run *s = &m->stacks[i];
+        for (uint32_t k = 0; s->slots && k < s->plan.n_slots; k++)
+            block_release(&s->slots[k]);
+        free(s->slots);
+        plan_release(&s->plan);
+    }
     for (uint32_t i = 0; m->scratch && i < m->n_workers; i++)
         block_release(&m->scratch[i]);
     for (uint32_t i = 0; i < m->n_made; i++)
         free(m->made[i].data);
     block_release(&m->workspace);
-    free(m->slots);
     free(m->scratch);
-    free(m->state_offsets);
+    free(m->state_places);
     free_all_pages(m);
-    plan_release(&m->plan);
     tokenizer_destroy(m->tokenizer);
     graph_destroy(m->graph);
     expansion_destroy(m->expansion);
@@ -336,19 +345,22 @@ void model_stats(const viv_model *m, struct model_stats *out)
     *out = (struct model_stats){.weight_bytes = m->weight_bytes,
                                 .made_bytes = m->made_bytes,
                                 .workspace_bytes = m->workspace.size,
-                                .state_bytes_per_token = m->state_bytes,
+                                .state_bytes_per_token = m->pools[STATE_OF_GRAPH].row_bytes,
+                                .encoder_bytes_per_token = m->pools[STATE_OF_ENCODER].row_bytes,
+                                .memory_bytes_per_row = m->pools[STATE_OF_MEMORY].row_bytes,
                                 .state_dtype = m->state_dtype,
                                 .n_threads = m->n_workers,
                                 .scheduler = m->scheduler_class ? m->scheduler_class->name : NULL};
-    for (uint32_t i = 0; m->slots && i < m->plan.n_slots; i++)
-        out->activation_bytes += m->slots[i].size;
+    for (uint32_t i = 0; i < N_STACKS; i++)
+        for (uint32_t k = 0; m->stacks[i].slots && k < m->stacks[i].plan.n_slots; k++)
+            out->activation_bytes += m->stacks[i].slots[k].size;
     for (uint32_t i = 0; m->scratch && i < m->n_workers; i++)
         out->workspace_bytes += m->scratch[i].size;
 }
 
 uint64_t model_output_dim(const viv_model *m)
 {
-    return m->graph->output_dim;
+    return m->graph->stacks[STACK_GRAPH].output_dim;
 }
 
 uint64_t model_context(const viv_model *m)
@@ -358,5 +370,10 @@ uint64_t model_context(const viv_model *m)
 
 uint64_t model_max_rows(const viv_model *m)
 {
-    return m->max_rows;
+    return m->stacks[STACK_GRAPH].max_rows;
+}
+
+uint64_t model_memory_dim(const viv_model *m)
+{
+    return graph_memory_dim(m->graph);
 }

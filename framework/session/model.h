@@ -34,7 +34,7 @@ struct model_options {
     void *find_ctx;
     const char *scheduler; /* --scheduler, or NULL: what the spec says, else the default */
     uint32_t n_threads;    /* 0: as many as there are usable processors */
-    uint64_t max_rows;     /* rows of a step; 0: 512 */
+    uint64_t max_rows;     /* rows of a step, where texts may come in pieces; 0: 512 */
     uint64_t context;      /* tokens that a sequence may have; 0: what the model was made for */
     uint64_t slice_budget; /* bytes for weights that layers hold in slices (experts); 0: all are in memory */
     /* How often slice i of the layer at `path` was used in a time that is like the coming one: those used most stay
@@ -96,15 +96,18 @@ struct model_stats {
     uint64_t weight_bytes; /* in the file(s), or as adapters leave them */
     uint64_t made_bytes;   /* private copies: transforms, vectors converted to f32 */
     uint64_t activation_bytes, workspace_bytes;
-    uint64_t state_bytes_per_token;
+    uint64_t state_bytes_per_token;   /* of the graph */
+    uint64_t encoder_bytes_per_token; /* of the encoder, while it runs */
+    uint64_t memory_bytes_per_row;    /* of what the graph keeps of the encoder's rows */
     uint32_t state_dtype, n_threads;
     const char *scheduler;
 };
 void model_stats(const viv_model *m, struct model_stats *out); /* after model_load */
 
 uint64_t model_output_dim(const viv_model *m);
-uint64_t model_context(const viv_model *m); /* tokens a sequence may have */
-uint64_t model_max_rows(const viv_model *m);
+uint64_t model_context(const viv_model *m);    /* tokens a sequence may have */
+uint64_t model_max_rows(const viv_model *m);   /* of the graph; the encoder takes as many as the context has */
+uint64_t model_memory_dim(const viv_model *m); /* 0: there is no encoder */
 
 struct sequence;
 viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err);

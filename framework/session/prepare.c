@@ -75,14 +75,15 @@ static viv_status align_tensors(viv_model *m, struct error *err)
     return VIV_OK;
 }
 
-static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t *scratch_bytes, struct error *err)
+static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_rows, uint64_t *scratch_bytes,
+                               struct error *err)
 {
     struct preparation in = {.model = m, .node = n};
     viv_prepare p = {.struct_size = sizeof p,
                      .n_workers = m->n_workers,
                      .host = m->options.host,
                      .ctx = &in,
-                     .max_rows = m->max_rows,
+                     .max_rows = max_rows,
                      .weight = weight,
                      .weight_f32 = weight_f32,
                      .state_dtype = m->state_dtype,
@@ -113,7 +114,9 @@ viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *e
     viv_status status = align_tensors(m, err);
     *scratch_bytes = 64;
     for (uint32_t i = 0; status == VIV_OK && i < m->graph->n_nodes; i++) {
-        status = prepare_node(m, &m->graph->nodes[i], scratch_bytes, err);
+        bool in_graph = i >= m->expansion->stacks[STACK_GRAPH].begin;
+        uint64_t max_rows = m->stacks[in_graph ? STACK_GRAPH : STACK_ENCODER].max_rows;
+        status = prepare_node(m, &m->graph->nodes[i], max_rows, scratch_bytes, err);
         if (m->options.progress)
             m->options.progress(m->options.progress_ctx, "layers", i + 1, m->graph->n_nodes);
     }

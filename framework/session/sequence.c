@@ -1,5 +1,5 @@
-/* sequence.c - the state of one sequence: pages of PAGE_ROWS tokens, each holding the states of all layers, taken
- * from the model's list of free ones as the sequence grows. */
+/* sequence.c - the state of one sequence: pages of PAGE_ROWS tokens, or rows of memory, each holding the states of
+ * all layers that grow with these, taken from the model's list of free ones as the sequence grows. */
 #include "session/instance.h"
 
 #include "base/size.h"
@@ -8,29 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *page_take(viv_model *m)
+/* The next of the free pages, or NULL. */
+static void *page_from(struct pool *p)
 {
-    void *page = m->free_pages;
-    if (page) {
-        memcpy(&m->free_pages, page, sizeof m->free_pages);
-        return page;
-    }
-    return aligned_alloc(64, m->page_bytes);
+    void *page = p->free_pages;
+    if (page)
+        memcpy(&p->free_pages, page, sizeof p->free_pages);
+    return page;
 }
 
-static void page_give(viv_model *m, void *page)
+static void *page_take(struct pool *p)
 {
-    memcpy(page, &m->free_pages, sizeof m->free_pages);
-    m->free_pages = page;
+    void *page = page_from(p);
+    return page ? page : aligned_alloc(64, p->page_bytes);
+}
+
+static void page_give(struct pool *p, void *page)
+{
+    memcpy(page, &p->free_pages, sizeof p->free_pages);
+    p->free_pages = page;
 }
 
 void free_all_pages(viv_model *m)
 {
-    while (m->free_pages) {
-        void *page = m->free_pages;
-        memcpy(&m->free_pages, page, sizeof m->free_pages);
-        free(page);
-    }
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++)
+        for (void *page; (page = page_from(&m->pools[k]));)
+            free(page);
 }
 
 viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err)
@@ -41,11 +44,15 @@ viv_status sequence_create(viv_model *m, struct sequence **out, struct error *er
         return error_nomem(err);
     s->model = m;
     s->max_pages = (m->context + PAGE_ROWS - 1) / PAGE_ROWS;
-    s->pages = calloc(s->max_pages, sizeof *s->pages);
+    bool failed = false;
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
+        s->kinds[k].pages = calloc(s->max_pages, sizeof *s->kinds[k].pages);
+        failed = failed || !s->kinds[k].pages;
+    }
     s->state_pages = calloc(n ? n * s->max_pages : 1, sizeof *s->state_pages);
     s->states = calloc(n ? n : 1, sizeof *s->states);
     s->state_list = calloc(n ? n : 1, sizeof *s->state_list);
-    if (!s->pages || !s->state_pages || !s->states || !s->state_list) {
+    if (failed || !s->state_pages || !s->states || !s->state_list) {
         sequence_destroy(s);
         return error_nomem(err);
     }
@@ -61,9 +68,12 @@ void sequence_destroy(struct sequence *s)
 {
     if (!s)
         return;
-    for (uint64_t i = 0; i < s->n_pages; i++)
-        page_give(s->model, s->pages[i]);
-    free(s->pages);
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
+        sequence_give_back(s, k, 0);
+        free(s->kinds[k].pages);
+    }
+    free(s->memory);
+    free(s->coming);
     free(s->state_pages);
     free(s->states);
     free(s->state_list);
@@ -81,24 +91,31 @@ viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *
         return error_set(err, VIV_EINVAL, "a sequence of %" PRIu64 " tokens cannot be cut to %" PRIu64, s->length,
                          length);
     s->length = length;
-    while (s->n_pages > (length + PAGE_ROWS - 1) / PAGE_ROWS)
-        page_give(s->model, s->pages[--s->n_pages]);
+    sequence_give_back(s, STATE_OF_GRAPH, length);
     return VIV_OK;
 }
 
-viv_status sequence_reserve(struct sequence *s, uint64_t length, struct error *err)
+void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length)
+{
+    while (s->kinds[kind].n > (length + PAGE_ROWS - 1) / PAGE_ROWS)
+        page_give(&s->model->pools[kind], s->kinds[kind].pages[--s->kinds[kind].n]);
+}
+
+viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err)
 {
     viv_model *m = s->model;
+    uint64_t *n = &s->kinds[kind].n;
     if (length > m->context)
         return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64, length,
                          m->context);
-    while (m->page_bytes && s->n_pages * PAGE_ROWS < length) {
-        char *page = page_take(m);
+    while (m->pools[kind].page_bytes && *n * PAGE_ROWS < length) {
+        char *page = page_take(&m->pools[kind]);
         if (!page)
             return error_nomem(err);
         for (uint32_t i = 0; i < m->graph->n_states; i++)
-            s->state_pages[i * s->max_pages + s->n_pages] = page + m->state_offsets[i];
-        s->pages[s->n_pages++] = page;
+            if (m->state_places[i].kind == kind)
+                s->state_pages[i * s->max_pages + *n] = page + m->state_places[i].offset;
+        s->kinds[kind].pages[(*n)++] = page;
     }
     return VIV_OK;
 }

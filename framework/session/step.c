@@ -1,5 +1,5 @@
-/* step.c - one step: rows of sequences through the plan, run by the scheduler. Allocates only when it is larger
- * than any step before it. */
+/* step.c - one step: rows of sequences through the plan of a stack, run by the scheduler. Allocates only when it is
+ * larger than any step before it, and for the memory that an encoder makes. */
 #include "session/instance.h"
 
 #include "base/size.h"
@@ -13,10 +13,12 @@
 /* Everything about the running step; made once, filled anew each time. */
 struct step_frame {
     viv_step step;
-    viv_exec *execs;            /* [n_nodes] */
-    const float **inputs;       /* [all inputs of all nodes] */
-    viv_span *spans;            /* [n_nodes][max_spans]: states differ by layer */
-    const viv_span **span_list; /* the same */
+    enum stack_id stack;
+    const struct stack_run *run; /* of that stack */
+    viv_exec *execs;             /* [n_nodes] */
+    const float **inputs;        /* [all inputs of all nodes] */
+    viv_span *spans;             /* [n_nodes][max_spans]: states differ by layer */
+    const viv_span **span_list;  /* the same */
     uint32_t max_spans;
     int32_t *tokens, *positions, *types; /* [max_rows] */
     const float **vectors;               /* [max_rows] */
@@ -30,7 +32,7 @@ struct step_frame {
 static uint64_t op_tasks(const viv_step *step, uint32_t op)
 {
     const viv_model *m = step->ctx;
-    const struct plan_op *o = &m->plan.ops[op];
+    const struct plan_op *o = &m->frame->run->plan.ops[op];
     if (o->node == PLAN_DROP_ROWS)
         return m->frame->dropping;
     if (o->phase == PLAN_TAP)
@@ -50,10 +52,11 @@ static void drop_rows(const viv_model *m)
             f->types[to] = f->types[r];
             f->vectors[to++] = f->vectors[r];
         }
-    for (uint32_t k = 0; k < m->plan.n_kept; k++) {
-        uint32_t value = m->plan.kept[k];
+    const struct plan *plan = &f->run->plan;
+    for (uint32_t k = 0; k < plan->n_kept; k++) {
+        uint32_t value = plan->kept[k];
         uint64_t dim = m->graph->value_dims[value], to = 0;
-        float *rows = m->slots[m->plan.slot_of[value]].data;
+        float *rows = f->run->slots[plan->slot_of[value]].data;
         for (uint64_t r = 0; r < f->n_rows; r++)
             if (f->want[r])
                 memmove(rows + dim * to++, rows + dim * r, dim * sizeof *rows);
@@ -64,7 +67,7 @@ static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint
 {
     const viv_model *m = step->ctx;
     struct step_frame *f = m->frame;
-    const struct plan_op *o = &m->plan.ops[op];
+    const struct plan_op *o = &f->run->plan.ops[op];
     if (o->node == PLAN_DROP_ROWS) {
         drop_rows(m);
         return VIV_OK;
@@ -98,18 +101,19 @@ viv_status step_frame_create(viv_model *m, struct error *err)
         return error_nomem(err);
     m->frame = f;
     pthread_mutex_init(&f->lock, NULL);
-    f->step = (viv_step){
-        .struct_size = sizeof f->step, .n_ops = m->plan.n_ops, .ctx = m, .tasks = op_tasks, .run = op_run};
-    uint64_t n_inputs = 0;
+    f->step = (viv_step){.struct_size = sizeof f->step, .ctx = m, .tasks = op_tasks, .run = op_run};
+    uint64_t n_inputs = 0, max_rows = m->stacks[STACK_GRAPH].max_rows;
+    if (graph_memory_dim(m->graph))
+        max_rows = size_max(max_rows, m->stacks[STACK_ENCODER].max_rows);
     for (uint32_t i = 0; i < m->graph->n_nodes; i++)
         n_inputs += m->graph->nodes[i].spec->n_inputs;
     f->execs = calloc(m->graph->n_nodes, sizeof *f->execs);
     f->inputs = calloc(n_inputs, sizeof *f->inputs);
-    f->tokens = calloc(m->max_rows, sizeof *f->tokens);
-    f->positions = calloc(m->max_rows, sizeof *f->positions);
-    f->types = calloc(m->max_rows, sizeof *f->types);
-    f->vectors = calloc(m->max_rows, sizeof *f->vectors);
-    f->want = calloc(m->max_rows, sizeof *f->want);
+    f->tokens = calloc(max_rows, sizeof *f->tokens);
+    f->positions = calloc(max_rows, sizeof *f->positions);
+    f->types = calloc(max_rows, sizeof *f->types);
+    f->vectors = calloc(max_rows, sizeof *f->vectors);
+    f->want = calloc(max_rows, sizeof *f->want);
     if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors || !f->want)
         return error_nomem(err);
     return VIV_OK;
@@ -156,34 +160,62 @@ static viv_status reserve_spans(viv_model *m, uint32_t n, struct error *err)
     return VIV_OK;
 }
 
+/* Tokens of the sequence before the rows. */
+static uint64_t position_of(const struct step_frame *f, const struct sequence *s)
+{
+    return f->stack == STACK_ENCODER ? 0 : s->length;
+}
+
+/* Which stack the rows run through. */
+static viv_status choose_stack(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
+{
+    struct step_frame *f = m->frame;
+    const bool has_encoder = graph_memory_dim(m->graph) > 0;
+    f->stack = rows[0]->flags & VIV_ROWS_ENCODER ? STACK_ENCODER : STACK_GRAPH;
+    f->run = &m->stacks[f->stack];
+    f->step.n_ops = f->run->plan.n_ops;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct sequence *s = rows[i]->sequence;
+        if ((rows[i]->flags & VIV_ROWS_ENCODER) != (rows[0]->flags & VIV_ROWS_ENCODER))
+            return error_set(err, VIV_EINVAL, "rows of the encoder and of the graph do not make one step");
+        if (f->stack == STACK_ENCODER && !has_encoder)
+            return error_set(err, VIV_EINVAL, "%s has no encoder", spec_name(m->spec));
+        if (f->stack == STACK_GRAPH && has_encoder && s->n_memory == 0)
+            return error_set(err, VIV_EINVAL, "%s writes by what its encoder has read, and no text went through it",
+                             spec_name(m->spec));
+    }
+    return VIV_OK;
+}
+
 /* Checks the rows and lays them out one sequence after the other. */
 static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
 {
     struct step_frame *f = m->frame;
+    const struct graph_stack *stack = &m->graph->stacks[f->stack];
     uint64_t at = 0;
     f->n_wanted = 0;
     for (uint32_t i = 0; i < n; i++) {
         const viv_rows *r = rows[i];
-        const struct sequence *s = r->sequence;
-        if (r->n_rows == 0 || r->n_rows > m->max_rows - at)
-            return error_set(err, VIV_ELIMIT, "a step takes 1 to %" PRIu64 " rows", m->max_rows);
-        if (s->length + r->n_rows > m->context)
+        const uint64_t position = position_of(f, r->sequence);
+        if (r->n_rows == 0 || r->n_rows > f->run->max_rows - at)
+            return error_set(err, VIV_ELIMIT, "a step takes 1 to %" PRIu64 " rows", f->run->max_rows);
+        if (position + r->n_rows > m->context)
             return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64,
-                             s->length + r->n_rows, m->context);
-        if (m->graph->whole_sequences && s->length > 0)
+                             position + r->n_rows, m->context);
+        if (stack->whole_sequences && position > 0)
             return error_set(err, VIV_EUNSUPPORTED,
                              "this model looks at a text as a whole: all of its rows must come in one step");
         for (uint64_t j = 0; j < r->n_rows; j++, at++) {
             f->vectors[at] = r->vectors ? r->vectors[j] : NULL;
             f->tokens[at] = r->tokens ? r->tokens[j] : -1;
-            f->positions[at] = (int32_t)(s->length + j);
+            f->positions[at] = (int32_t)(position + j);
             f->types[at] = r->types ? r->types[j] : 0;
-            f->want[at] = r->want ? r->want[j] != 0 : j + 1 == r->n_rows;
+            f->want[at] = f->stack == STACK_ENCODER || (r->want ? r->want[j] != 0 : j + 1 == r->n_rows);
             f->n_wanted += f->want[at];
             int32_t token = f->tokens[at];
-            if (!f->vectors[at] && (token < 0 || (uint64_t)token >= m->graph->vocab_size))
+            if (!f->vectors[at] && (token < 0 || (uint64_t)token >= stack->vocab_size))
                 return error_set(err, VIV_EINVAL, "token %" PRId32 " is outside the vocabulary of %" PRIu64, token,
-                                 m->graph->vocab_size);
+                                 stack->vocab_size);
         }
     }
     f->n_rows = at;
@@ -194,14 +226,16 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
 static viv_status reserve_buffers(viv_model *m, struct error *err)
 {
     const struct step_frame *f = m->frame;
-    for (uint32_t i = 0; i < m->plan.n_slots; i++) {
-        uint64_t n_rows = m->plan.slot_in_tail[i] ? f->n_wanted : f->n_rows;
-        viv_status status = block_reserve(&m->slots[i], n_rows * m->plan.slot_floats[i] * sizeof(float), err);
+    const struct stack *stack = &m->expansion->stacks[f->stack];
+    const struct plan *plan = &f->run->plan;
+    for (uint32_t i = 0; i < plan->n_slots; i++) {
+        uint64_t n_rows = plan->slot_in_tail[i] ? f->n_wanted : f->n_rows;
+        viv_status status = block_reserve(&f->run->slots[i], n_rows * plan->slot_floats[i] * sizeof(float), err);
         if (status != VIV_OK)
             return status;
     }
     uint64_t workspace = 0;
-    for (uint32_t i = 0; i < m->graph->n_nodes; i++) {
+    for (uint32_t i = stack->begin; i < stack->end; i++) {
         const struct graph_node *n = &m->graph->nodes[i];
         workspace = size_max(workspace, n->shared_workspace + f->n_rows * n->row_workspace);
     }
@@ -211,17 +245,19 @@ static viv_status reserve_buffers(viv_model *m, struct error *err)
 static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
 {
     struct step_frame *f = m->frame;
+    const struct stack *stack = &m->expansion->stacks[f->stack];
+    const struct plan *plan = &f->run->plan;
     const float **input = f->inputs;
-    for (uint32_t i = 0; i < m->graph->n_nodes; i++) {
+    for (uint32_t i = stack->begin; i < stack->end; i++) {
         const struct graph_node *node = &m->graph->nodes[i];
-        bool in_tail = i >= m->plan.tail;
+        bool in_tail = i >= plan->tail;
         viv_exec *e = &f->execs[i];
         *e = (viv_exec){.struct_size = sizeof *e,
                         .host = m->options.host,
                         .n_rows = in_tail ? f->n_wanted : f->n_rows,
                         .n_in = node->spec->n_inputs,
                         .in = input,
-                        .out = m->slots[m->plan.slot_of[node->spec->output]].data,
+                        .out = f->run->slots[plan->slot_of[node->spec->output]].data,
                         .tokens = f->tokens,
                         .vectors = f->vectors,
                         .positions = f->positions,
@@ -229,7 +265,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                         .workspace = m->workspace.data};
         for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
             uint32_t value = node->spec->inputs[j];
-            *input++ = value == 0 ? NULL : m->slots[m->plan.slot_of[value]].data;
+            *input++ = value == 0 ? NULL : f->run->slots[plan->slot_of[value]].data;
         }
         if (in_tail)
             continue;
@@ -241,8 +277,12 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
             spans[s] = (viv_span){.struct_size = sizeof *spans,
                                   .first_row = first,
                                   .n_rows = rows[s]->n_rows,
-                                  .position = sequence->length,
+                                  .position = position_of(f, sequence),
                                   .state = sequence->state_list + node->first_state};
+            if (f->stack == STACK_GRAPH) {
+                spans[s].n_memory = sequence->n_memory;
+                spans[s].memory = sequence->memory;
+            }
             list[s] = &spans[s];
             first += rows[s]->n_rows;
         }
@@ -266,20 +306,60 @@ static bool claim(const viv_rows *const *rows, uint32_t n)
     return true;
 }
 
+/* Pages of state for the rows, and for memory that comes into being or is taken into the state. */
+static viv_status reserve_state(viv_model *m, struct sequence *s, uint64_t n_rows, struct error *err)
+{
+    if (m->frame->stack == STACK_GRAPH) {
+        viv_status status = sequence_reserve(s, STATE_OF_GRAPH, s->length + n_rows, err);
+        return status == VIV_OK && s->memory ? sequence_reserve(s, STATE_OF_MEMORY, s->n_memory, err) : status;
+    }
+    uint64_t bytes;
+    if (!size_mul(n_rows, graph_memory_dim(m->graph) * sizeof *s->coming, &bytes) ||
+        !(s->coming = malloc((size_t)bytes)))
+        return error_nomem(err);
+    return sequence_reserve(s, STATE_OF_ENCODER, n_rows, err);
+}
+
+static const float *outputs_of(const viv_model *m)
+{
+    const struct stack_run *run = m->frame->run;
+    return run->slots[run->plan.slot_of[m->expansion->stacks[m->frame->stack].output]].data;
+}
+
+/* What the step, in which its rows begin at `first`, has done to a sequence. */
+static void settle(viv_model *m, struct sequence *s, uint64_t first, uint64_t n_rows)
+{
+    const uint64_t dim = graph_memory_dim(m->graph);
+    if (m->frame->stack == STACK_GRAPH) {
+        s->length += n_rows;
+        free(s->memory); /* the layers have taken of it what they need */
+        s->memory = NULL;
+        return;
+    }
+    memcpy(s->coming, outputs_of(m) + first * dim, n_rows * dim * sizeof *s->coming);
+    free(s->memory);
+    s->memory = s->coming;
+    s->n_memory = n_rows;
+    s->coming = NULL;
+    s->length = 0;
+    sequence_give_back(s, STATE_OF_GRAPH, 0);
+    sequence_give_back(s, STATE_OF_MEMORY, n_rows);
+}
+
 static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                       struct error *err)
 {
     static const uint32_t never = 0;
     struct step_frame *f = m->frame;
-    viv_status status = take_rows(m, rows, n, err);
+    viv_status status = choose_stack(m, rows, n, err);
+    if (status == VIV_OK)
+        status = take_rows(m, rows, n, err);
     if (status == VIV_OK)
         status = reserve_spans(m, n, err);
     if (status == VIV_OK)
         status = reserve_buffers(m, err);
-    for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
-        struct sequence *s = rows[i]->sequence;
-        status = sequence_reserve(s, s->length + rows[i]->n_rows, err);
-    }
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
+        status = reserve_state(m, rows[i]->sequence, rows[i]->n_rows, err);
     if (status != VIV_OK)
         return status;
     fill_execs(m, rows, n);
@@ -296,9 +376,18 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
         *err = f->error;
         return err->status;
     }
-    for (uint32_t i = 0; i < n; i++)
-        ((struct sequence *)rows[i]->sequence)->length += rows[i]->n_rows;
+    for (uint64_t i = 0, first = 0; i < n; first += rows[i++]->n_rows)
+        settle(m, rows[i]->sequence, first, rows[i]->n_rows);
     return VIV_OK;
+}
+
+/* The sequence is free again; of the encoder's own state nothing is needed any more. */
+static void release(struct sequence *s)
+{
+    s->in_step = false;
+    free(s->coming);
+    s->coming = NULL;
+    sequence_give_back(s, STATE_OF_ENCODER, 0);
 }
 
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
@@ -310,13 +399,13 @@ viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, con
         return error_set(err, VIV_EINVAL, "a step takes rows of one or more sequences, each once");
     viv_status status = run(m, rows, n, cancel, err);
     for (uint32_t i = 0; i < n; i++)
-        ((struct sequence *)rows[i]->sequence)->in_step = false;
+        release(rows[i]->sequence);
     if (status != VIV_OK)
         return status;
     const char *shrunk = file_map_any_broken();
     if (shrunk)
         return error_set(err, VIV_EIO, "%s: the file shrank while it was in use", shrunk);
-    *outputs = m->slots[m->plan.slot_of[m->expansion->output]].data;
+    *outputs = outputs_of(m);
     *n_outputs = m->frame->n_wanted;
     return VIV_OK;
 }

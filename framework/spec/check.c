@@ -445,6 +445,9 @@ viv_status spec_check(const struct spec *s, struct error *err)
         status = error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_params; i++)
         status = check_param(&c, &s->params[i]);
+    if (status == VIV_OK && s->encoder)
+        status = check_some(&c, s->encoder);
+    c.n_saved = 0; /* what one stack saves, the other does not see */
     if (status == VIV_OK)
         status = check_some(&c, s->graph);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)

@@ -326,13 +326,14 @@ static viv_status set_adapters(struct spec *s, const char *from, const struct ya
 
 static viv_status merge(struct spec *s, const struct yaml *root, bool used, struct error *err)
 {
-    const struct yaml *checkpoint = yaml_get(root, "checkpoint"), *graph = yaml_get(root, "graph");
-    const struct yaml *adapters = yaml_get(root, "adapters");
+    const struct yaml *checkpoint = yaml_get(root, "checkpoint"), *graph = yaml_get(root, "graph"),
+                      *encoder = yaml_get(root, "encoder"), *adapters = yaml_get(root, "adapters");
     s->family = word_of(root, "family", s->family);
     s->architecture = word_of(root, "architecture", s->architecture);
     s->scheduler = word_of(root, "scheduler", s->scheduler);
     s->matches = yaml_get(root, "matches");
     s->graph = graph ? graph : s->graph;
+    s->encoder = encoder ? encoder : s->encoder;
     viv_status status = s->matches ? check_keys(s->matches, IN_MATCHES, err) : VIV_OK;
     if (status == VIV_OK && checkpoint) {
         s->checkpoint = beside(s, root->at.file, checkpoint->text);

@@ -56,8 +56,8 @@ struct spec {
     const char *name, *path, *family, *architecture, *scheduler;
     char *checkpoint;
     const char **adapters;
-    const struct yaml *matches, *graph;
-    struct position at; /* of the outermost document */
+    const struct yaml *matches, *graph, *encoder; /* encoder: or NULL */
+    struct position at;                           /* of the outermost document */
     struct param *params;
     uint32_t n_params;
     struct weight_entry *weights;

@@ -779,12 +779,12 @@ static viv_status keep_lists(struct builder *b)
 }
 
 /* A layer whose result nobody reads is a mistake in the spec. */
-static viv_status check_all_used(const struct builder *b, uint32_t output)
+static viv_status check_all_used(const struct builder *b)
 {
     bool *used = calloc(b->n_values, sizeof *used);
     viv_status status = used ? VIV_OK : error_nomem(b->err);
-    if (used)
-        used[output] = true;
+    for (uint32_t s = 0; used && s < N_STACKS; s++)
+        used[b->e->stacks[s].output] = true;
     for (size_t i = b->n_nodes; status == VIV_OK && i-- > 0;) {
         const struct node *n = &b->nodes[i];
         if (!used[n->output])
@@ -796,21 +796,32 @@ static viv_status check_all_used(const struct builder *b, uint32_t output)
     return status;
 }
 
+/* Adds the nodes of one stack, which begins with the token ids anew. */
+static viv_status build_stack(struct builder *b, enum stack_id id, const struct yaml *list, const char *path)
+{
+    struct stack *s = &b->e->stacks[id];
+    s->begin = (uint32_t)b->n_nodes;
+    b->n_saved = 0;
+    viv_status status = build_items(b, list, path, 0, &s->output);
+    s->end = (uint32_t)b->n_nodes;
+    if (status == VIV_OK && s->begin == s->end)
+        return error_at(b->err, list->at, VIV_EINVAL, "the %s has no layers", stack_names[id]);
+    return status;
+}
+
 static viv_status build(struct builder *b)
 {
-    uint32_t value = 0;
     viv_status status = params_all(&b->x);
     if (status == VIV_OK)
         status = check_refusals(b);
+    if (status == VIV_OK && b->e->spec->encoder)
+        status = build_stack(b, STACK_ENCODER, b->e->spec->encoder, "encoder.");
     if (status == VIV_OK)
-        status = build_items(b, b->e->spec->graph, "", 0, &value);
-    if (status == VIV_OK && b->n_nodes == 0)
-        status = error_at(b->err, b->e->spec->graph->at, VIV_EINVAL, "the graph has no layers");
+        status = build_stack(b, STACK_GRAPH, b->e->spec->graph, "");
     for (uint32_t i = 0; status == VIV_OK && i < b->e->spec->n_weights; i++)
         status = add_unread(b, &b->e->spec->weights[i]);
     if (status == VIV_OK)
-        status = check_all_used(b, value);
-    b->e->output = value;
+        status = check_all_used(b);
     if (status == VIV_OK)
         status = keep_params(b);
     return status == VIV_OK ? keep_lists(b) : status;
@@ -870,6 +881,8 @@ void expansion_destroy(struct expansion *e)
     arena_release(&e->arena);
     free(e);
 }
+
+const char *const stack_names[N_STACKS] = {[STACK_GRAPH] = "graph", [STACK_ENCODER] = "encoder"};
 
 const struct value *expansion_param(const struct expansion *e, const char *name)
 {

@@ -4,6 +4,7 @@
  *   family, architecture
  *   params:   name: value
  *   weights:  key.i: {names: [in the checkpoint], shape: [...], transform: [...], else: key.i}
+ *   encoder:  as graph, if there is one
  *   graph:    - {name: path, layer: class, in: [values], out: value, attribute: value, ...} */
 #include "spec/expr.h"
 
@@ -151,6 +152,15 @@ static void print_node(struct buf *out, const struct expansion *e, const struct 
     buf_puts(out, "}\n");
 }
 
+static void print_stack(struct buf *out, const struct expansion *e, enum stack_id id)
+{
+    const struct stack *s = &e->stacks[id];
+    if (s->begin < s->end)
+        buf_printf(out, "%s:\n", stack_names[id]);
+    for (uint32_t i = s->begin; i < s->end; i++)
+        print_node(out, e, &e->nodes[i]);
+}
+
 viv_status expansion_print(const struct expansion *e, struct buf *out, struct error *err)
 {
     buf_puts(out, "viv: 1\nfamily: ");
@@ -171,9 +181,9 @@ viv_status expansion_print(const struct expansion *e, struct buf *out, struct er
         buf_puts(out, i ? ", " : "");
         print_text(out, e->ignore[i]);
     }
-    buf_puts(out, "]\ngraph:\n");
-    for (uint32_t i = 0; i < e->n_nodes; i++)
-        print_node(out, e, &e->nodes[i]);
+    buf_puts(out, "]\n");
+    print_stack(out, e, STACK_ENCODER);
+    print_stack(out, e, STACK_GRAPH);
     return out->failed ? error_nomem(err) : VIV_OK;
 }
 

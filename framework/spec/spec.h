@@ -79,11 +79,11 @@ struct attr_value {
     struct position at;
 };
 
-/* One layer at one place. Value 0 is the token ids that enter the graph; every other is written by one node. */
+/* One layer at one place. Value 0 is the token ids that enter its stack; every other is written by one node. */
 struct node {
     const viv_layer_class *class;
     struct position at;
-    const char *path;  /* "layers.3.attention": for messages and listings, unique */
+    const char *path;  /* "layers.3.attention", "encoder.layers.3.attention": for messages and listings, unique */
     int64_t index;     /* i of the innermost repeat, -1 outside */
     uint32_t depth;    /* nesting in the spec, for drawing */
     uint32_t n_inputs; /* the running value first, then those named by attributes of kind VALUE in class order */
@@ -137,16 +137,25 @@ struct weight {
     struct position at;
 };
 
+/* The lists of layers that a spec may have, by the keys that hold them. */
+enum stack_id { STACK_GRAPH, STACK_ENCODER, N_STACKS };
+extern const char *const stack_names[N_STACKS];
+
+struct stack {
+    uint32_t begin, end; /* nodes */
+    uint32_t output;     /* the value that it ends with */
+};
+
 struct expansion {
     struct arena arena;
     const struct spec *spec;
     struct param_value *params;
     uint32_t n_params;
-    struct node *nodes; /* in order of execution */
+    struct node *nodes; /* in order of execution: the encoder's, if there is one, then the graph's */
     uint32_t n_nodes;
     uint32_t n_values;
-    uint32_t output;        /* the value that the graph ends with */
-    struct weight *weights; /* each weight at each index, used ones only */
+    struct stack stacks[N_STACKS]; /* [STACK_ENCODER] has no nodes where there is no encoder */
+    struct weight *weights;        /* each weight at each index, used ones only */
     uint32_t n_weights;
     const char *const *ignore; /* globs of tensor names that may stay unread */
     uint32_t n_ignore;

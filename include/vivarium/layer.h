@@ -56,6 +56,7 @@ struct viv_infer {
     const viv_host *host;
     void *ctx;
     const uint64_t *in_dims; /* [n_in] features of a row of each input; 0 for token ids */
+    uint64_t memory_dim;     /* features of a row of the sequence's memory; 0: there is none to look at */
 
     int32_t (*is_set)(const viv_infer *b, const char *attr); /* the spec says something of it */
     int64_t (*get_int)(const viv_infer *b, const char *attr); /* INT, BOOL, CHOICE */
@@ -73,6 +74,9 @@ struct viv_infer {
     /* Declares state that grows with each token of a sequence: the host keeps `elems` elements per token, in
      * pages of page_rows tokens whose inner layout is the layer's own. Returns its index in declaration order. */
     viv_status (*want_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
+
+    /* The same, of state that holds elems elements per row of the sequence's memory. Indices go on. */
+    viv_status (*want_memory_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
 
     /* Set by the layer. */
     uint64_t out_dim;          /* features of a row of the output */
@@ -106,7 +110,8 @@ struct viv_prepare {
 
 /* State of one sequence, as one layer sees it. Frozen. */
 typedef struct viv_state {
-    void *const *pages; /* pages[t / page_rows] holds token t; writable where this step's rows go */
+    void *const *pages; /* pages[t / page_rows] holds token t, or row t of the memory; writable where this step's
+                           rows go */
     uint64_t page_rows;
 } viv_state;
 
@@ -115,7 +120,10 @@ typedef struct viv_span {
     uint32_t struct_size, flags;
     uint64_t first_row, n_rows;
     uint64_t position;             /* tokens of the sequence before first_row: where its state goes */
-    const viv_state *const *state; /* [index of want_state] */
+    const viv_state *const *state; /* [index of want_state and want_memory_state] */
+    uint64_t n_memory;             /* rows of the sequence's memory */
+    const float *memory;           /* [n_memory, memory_dim] where this step is the first since it was made: what a
+                                      layer needs of it, it takes into its state now; later NULL */
 } viv_span;
 
 typedef struct viv_exec {
@@ -134,11 +142,13 @@ typedef struct viv_exec {
     void *scratch;                /* worker_workspace bytes; 64-byte aligned */
 } viv_exec;
 
-/* What `n_rows` rows cost, each seeing `context` tokens. The host sets weight_elems and active_elems to all elements
- * of the layer's weights before the call; a layer that reads fewer corrects them. */
+/* What `n_rows` rows cost, each seeing `context` tokens and `n_memory` rows of memory, in a step that takes `n_taken`
+ * rows of memory into the state. The host sets weight_elems and active_elems to all elements of the layer's weights
+ * before the call; a layer that reads fewer corrects them. */
 typedef struct viv_cost {
     uint32_t struct_size, flags;
     uint64_t n_rows, context; /* in */
+    uint64_t n_memory, n_taken; /* in */
     uint64_t flops;           /* out: a multiply-add is 2 */
     uint64_t weight_elems;    /* in, out: weight elements read (experts: those expected to be touched) */
     uint64_t active_elems;    /* in, out: weight elements that work on one row */

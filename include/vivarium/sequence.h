@@ -1,4 +1,8 @@
-/* sequence.h - running a model's graph over rows of sequences, as a service: VIV_SERVICE_SEQUENCES. */
+/* sequence.h - running a model's graph over rows of sequences, as a service: VIV_SERVICE_SEQUENCES.
+ *
+ * A model with an encoder has two stacks of layers. First the text that is read goes through the encoder, in one step;
+ * what comes of its rows is the sequence's memory. Then the graph runs over the tokens of the text that is written,
+ * and its layers look at that memory. Another text through the encoder begins the sequence anew. */
 #ifndef VIVARIUM_SEQUENCE_H
 #define VIVARIUM_SEQUENCE_H
 
@@ -10,7 +14,9 @@ extern "C" {
 
 #define VIV_SERVICE_SEQUENCES "viv.sequences/0"
 
-/* Rows to compute: consecutive tokens of one sequence. Several of them make a step. */
+enum { VIV_ROWS_ENCODER = 1 }; /* these go through the encoder, and not through the graph; all are wanted */
+
+/* Rows to compute: consecutive tokens of one sequence. Several of them, of one stack, make a step. */
 typedef struct viv_rows {
     uint32_t struct_size, flags;
     void *sequence;
@@ -25,15 +31,16 @@ typedef struct viv_sequences {
     uint32_t struct_size, flags;
     uint64_t (*output_dim)(viv_model *model);      /* features of an output row: vocab_size for logits. [any] */
     uint64_t (*context_length)(viv_model *model);  /* positions that the model was made for. [any] */
-    uint64_t (*max_rows)(viv_model *model);        /* rows that one step takes. [any] */
+    uint64_t (*max_rows)(viv_model *model);        /* rows that one step takes; through the encoder: context_length. [any] */
+    uint64_t (*memory_dim)(viv_model *model);      /* features of a row of memory; 0: there is no encoder. [any] */
 
     viv_status (*create)(viv_model *model, void **sequence); /* [setup] */
     void (*destroy)(void *sequence);
-    uint64_t (*length)(const void *sequence);                 /* tokens in its state. [any] */
-    viv_status (*truncate)(void *sequence, uint64_t length);  /* forgets what comes after. [setup] */
+    uint64_t (*length)(const void *sequence);                 /* tokens of the graph in its state. [any] */
+    viv_status (*truncate)(void *sequence, uint64_t length);  /* forgets what comes after; the memory stays. [setup] */
 
-    /* Computes the rows of several sequences together. *outputs: wanted rows in order, each output_dim floats;
-     * the host's, until the next step. *cancel (or NULL) ends it early. [setup] */
+    /* Computes the rows of several sequences together. *outputs: wanted rows in order, each output_dim floats (those
+     * of the encoder: memory_dim); the host's, until the next step. *cancel (or NULL) ends it early. [setup] */
     viv_status (*step)(viv_model *model, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                        const float **outputs, uint64_t *n_outputs);
 } viv_sequences;

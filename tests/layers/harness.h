@@ -36,6 +36,8 @@ struct harness {
     uint64_t in_dim, out_dim;
     viv_prepare prepare;
     uint64_t position;
+    const float *memory; /* what the next run takes, [n_memory, memory_dim], or NULL */
+    uint64_t n_memory;
 };
 
 static const void *harness_service(const viv_host *host, const char *id)
@@ -145,10 +147,10 @@ static const float *harness_weight_f32(const viv_prepare *p, const char *attr)
     return g ? g->weight : NULL;
 }
 
-/* Makes the layer for rows of in_dim features; fresh pages are filled with NaN: nobody may read what was not
- * written. */
+/* Makes the layer for rows of in_dim features, and of memory_dim features of memory (0: there is none); fresh pages
+ * are filled with NaN: nobody may read what was not written. */
 static viv_status harness_make(struct harness *h, const char *class, const struct given *given, uint32_t n_given,
-                               const uint64_t *in_dims, uint32_t n_in)
+                               const uint64_t *in_dims, uint32_t n_in, uint64_t memory_dim)
 {
     struct layer_set set;
     struct error err;
@@ -165,12 +167,14 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                    .host = &harness_host,
                    .ctx = h,
                    .in_dims = in_dims,
+                   .memory_dim = memory_dim,
                    .is_set = harness_is_set,
                    .get_int = harness_int,
                    .get_float = harness_float,
                    .want_weight = harness_want_weight,
                    .weight_dims = harness_weight_dims,
                    .want_state = harness_want_state,
+                   .want_memory_state = harness_want_state,
                    .n_phases = 1};
     viv_status status = h->class->infer(h->layer, &b);
     if (status != VIV_OK)
@@ -214,8 +218,12 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
     int32_t *positions = calloc(n_rows, sizeof *positions);
     for (uint64_t r = 0; r < n_rows; r++)
         positions[r] = (int32_t)(h->position + r);
-    const viv_span span = {
-        .struct_size = sizeof span, .n_rows = n_rows, .position = h->position, .state = h->state_list};
+    const viv_span span = {.struct_size = sizeof span,
+                           .n_rows = n_rows,
+                           .position = h->position,
+                           .state = h->state_list,
+                           .n_memory = h->n_memory,
+                           .memory = h->memory};
     const viv_span *const spans[] = {&span};
     const viv_exec e = {.struct_size = sizeof e,
                         .host = &harness_host,
@@ -236,6 +244,7 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
             status = h->class->forward(h->layer, &e, phase, first, first + chunk < n ? first + chunk : n);
     }
     h->position += n_rows;
+    h->memory = NULL;
     free(workspace);
     free(scratch);
     free(positions);

@@ -129,7 +129,7 @@ static void make(struct harness *h, const struct shape *s)
     if (s->rope)
         given[n++] = (struct given){.name = "rope.theta", .number = 10000};
     fill();
-    ck_assert_int_eq(harness_make(h, "attention", given, n, in, 1), VIV_OK);
+    ck_assert_int_eq(harness_make(h, "attention", given, n, in, 1, 0), VIV_OK);
 }
 
 static const struct shape shapes[] = {
@@ -194,7 +194,7 @@ TEST(attention__refuses_groups_that_do_not_divide)
     static const struct given given[] = {
         {.name = "n_heads", .number = 6}, {.name = "n_kv_heads", .number = 4}, {.name = "head_dim", .number = 2}};
     const uint64_t in[] = {DIM};
-    ck_assert_int_eq(harness_make(&h, "attention", given, 3, in, 1), VIV_ESHAPE);
+    ck_assert_int_eq(harness_make(&h, "attention", given, 3, in, 1, 0), VIV_ESHAPE);
     harness_free(&h);
 }
 END_TEST
@@ -222,7 +222,7 @@ TEST(attention__refuses_buckets_that_do_not_reach)
                                       {"bias.weight", 0, weight, 2, {cases[i].buckets, N_HEADS}},
                                       {.name = "bias.max_distance", .number = cases[i].max_distance}};
         const uint64_t in[] = {DIM};
-        ck_assert_int_eq(harness_make(&h, "attention", given, 10, in, 1), cases[i].status);
+        ck_assert_int_eq(harness_make(&h, "attention", given, 10, in, 1, 0), cases[i].status);
         harness_free(&h);
     }
 }

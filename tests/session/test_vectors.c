@@ -356,7 +356,7 @@ static void check_pieces(const char *name, const char *directory)
     const viv_rows *const first[] = {&a}, *const second[] = {&b};
     ck_assert_msg(model_step(m, first, 1, NULL, &outputs, &n_outputs, &err) == VIV_OK, "%s", err.text);
     viv_status status = model_step(m, second, 1, NULL, &outputs, &n_outputs, &err);
-    bool whole = model_graph(m)->whole_sequences;
+    bool whole = model_graph(m)->stacks[STACK_GRAPH].whole_sequences;
     ck_assert_msg(whole == (strstr(name, "qwen3") == NULL), "%s", name);
     ck_assert_int_eq(status, whole ? VIV_EUNSUPPORTED : VIV_OK);
     sequence_destroy(s);

@@ -164,6 +164,27 @@ TEST(spec__refuses_wrong_structure)
          "x.yaml:9:5: nothing uses the result of scale"}, );
 }
 
+TEST(spec__refuses_wrong_encoders)
+{
+    CHECK_CASES(
+        {WHOLE "encoder: {a: b}\n", "x.yaml:8:10: 'encoder' wants a list, found a mapping"},
+        {WHOLE "encoder: []\n", "x.yaml:8:10: expected at least one layer, found an empty list"},
+        {WHOLE "encoder: [scail: {factor: 2}]\n", "x.yaml:8:11: there is no layer 'scail', did you mean 'scale'?"},
+        {WHOLE "encoder: [save: ids]\n", "x.yaml:8:10: the encoder has no layers"},
+        {WHOLE "encoder:\n  - repeat: 0\n    layers: [scale: {factor: 2}]\n",
+         "x.yaml:9:3: the encoder has no layers"},
+        /* an encoder that ends with the token ids has made nothing of them */
+        {WHOLE "encoder:\n  - save: ids\n  - embedding: {weight: w}\n  - load: ids\n",
+         "x.yaml:10:5: nothing uses the result of encoder.embedding"},
+        {WHOLE "  - load: read\nencoder:\n  - embedding: {weight: w}\n  - save: read\n",
+         "x.yaml:8:11: no value was saved as 'read' before this"},
+        {WHOLE "encoder:\n  - embedding: {weight: w}\n  - scale: {factor: i}\n",
+         "x.yaml:10:21: `i` stands only inside of a repeat"},
+        {HEAD PARAMS WEIGHTS "encoder:\n  - embedding: {weight: w}\n",
+         "x.yaml:1:1: the key 'graph' is missing, here and in what this file uses"},
+        {WHOLE "encodr: []\n", "x.yaml:8:1: unknown key 'encodr', did you mean 'encoder'?"}, );
+}
+
 TEST(spec__refuses_wrong_weights)
 {
 #define WITH(entry) HEAD PARAMS "weights: {w: " entry "}\n" GRAPH
@@ -241,5 +262,5 @@ TEST(spec__answers_in_bounded_time)
 }
 
 TESTS(spec__accepts_a_small_whole, spec__refuses_unknown_and_missing_keys, spec__refuses_wrong_params,
-      spec__refuses_wrong_layers, spec__refuses_wrong_structure, spec__refuses_wrong_weights,
-      spec__refuses_for_the_reason_that_it_gives, spec__answers_in_bounded_time)
+      spec__refuses_wrong_layers, spec__refuses_wrong_structure, spec__refuses_wrong_encoders,
+      spec__refuses_wrong_weights, spec__refuses_for_the_reason_that_it_gives, spec__answers_in_bounded_time)

@@ -70,7 +70,10 @@ TEST(expansion__counts_out_repeats_and_joins_residuals)
     for (uint32_t i = 0; i < 6; i++)
         ck_assert_str_eq(e->nodes[i].path, paths[i]);
     ck_assert_uint_eq(e->n_values, 7);
-    ck_assert_uint_eq(e->output, 6);
+    ck_assert_uint_eq(e->stacks[STACK_GRAPH].output, 6);
+    ck_assert_uint_eq(e->stacks[STACK_GRAPH].begin, 0);
+    ck_assert_uint_eq(e->stacks[STACK_GRAPH].end, 6);
+    ck_assert_uint_eq(e->stacks[STACK_ENCODER].end, 0);
     const struct node *residual = &e->nodes[2], *mlp = &e->nodes[3];
     ck_assert_uint_eq(residual->n_inputs, 2);
     ck_assert_uint_eq(residual->inputs[0], 1);
@@ -460,6 +463,22 @@ TEST(hash__tells_models_apart_and_not_ways_of_writing)
     world_release(&w);
 }
 
+struct expected {
+    const char *path;
+    uint32_t inputs[2], n;
+};
+
+static void check_nodes(const struct expansion *e, const struct expected *nodes, size_t n)
+{
+    ck_assert_uint_eq(e->n_nodes, n);
+    for (uint32_t i = 0; i < n; i++) {
+        ck_assert_str_eq(e->nodes[i].path, nodes[i].path);
+        ck_assert_uint_eq(e->nodes[i].n_inputs, nodes[i].n);
+        for (uint32_t k = 0; k < nodes[i].n; k++)
+            ck_assert_uint_eq(e->nodes[i].inputs[k], nodes[i].inputs[k]);
+    }
+}
+
 TEST(graph__branches_saves_loads_and_switches)
 {
     static const char text[] = "viv: 1\narchitecture: llm\nparams: {n: 4}\n"
@@ -481,18 +500,71 @@ TEST(graph__branches_saves_loads_and_switches)
     world_text(&w, "x.yaml", text);
     struct spec *s = open_spec(&w, in_world(&w, "x.yaml"));
     struct expansion *e = expand(s, NULL);
-    static const struct {
-        const char *path;
-        uint32_t inputs[2], n;
-    } nodes[] = {{"embedding", {0}, 1},      {"scale", {1}, 1},          {"scale_2", {2}, 1},  {"sum", {1, 3}, 2},
-                 {"layers.0.scale", {4}, 1}, {"layers.2.scale", {5}, 1}, {"concat", {6, 1}, 2}};
-    ck_assert_uint_eq(e->n_nodes, sizeof nodes / sizeof *nodes);
-    for (uint32_t i = 0; i < e->n_nodes; i++) {
-        ck_assert_str_eq(e->nodes[i].path, nodes[i].path);
-        ck_assert_uint_eq(e->nodes[i].n_inputs, nodes[i].n);
-        for (uint32_t k = 0; k < nodes[i].n; k++)
-            ck_assert_uint_eq(e->nodes[i].inputs[k], nodes[i].inputs[k]);
-    }
+    static const struct expected nodes[] = {
+        {"embedding", {0}, 1},      {"scale", {1}, 1},          {"scale_2", {2}, 1},  {"sum", {1, 3}, 2},
+        {"layers.0.scale", {4}, 1}, {"layers.2.scale", {5}, 1}, {"concat", {6, 1}, 2}};
+    check_nodes(e, nodes, sizeof nodes / sizeof *nodes);
+    expansion_destroy(e);
+    spec_close(s);
+    world_release(&w);
+}
+
+TEST(encoder__is_a_stack_of_its_own_beside_the_graph)
+{
+    static const char text[] = "viv: 1\nfamily: two\narchitecture: llm\nparams: {n: 2}\n"
+                               "weights: {w: {hf: w, shape: [16, 8]}, v: {hf: 'v.{i}', shape: [8, 8]}}\n"
+                               "encoder:\n"
+                               "  - embedding: {weight: w}\n"
+                               "  - save: begin\n"
+                               "  - repeat: n\n"
+                               "    layers: [linear: {weight: v}]\n"
+                               "  - sum: [[], [load: begin]]\n"
+                               "graph:\n"
+                               "  - embedding: {weight: w}\n"
+                               "  - save: begin\n"
+                               "  - repeat: n\n"
+                               "    layers: [residual: [linear: {weight: v}]]\n"
+                               "  - concat: [[], [load: begin]]\n";
+    static const struct expected nodes[] = {{"encoder.embedding", {0}, 1},
+                                            {"encoder.layers.0.linear", {1}, 1},
+                                            {"encoder.layers.1.linear", {2}, 1},
+                                            {"encoder.sum", {3, 1}, 2},
+                                            {"embedding", {0}, 1},
+                                            {"layers.0.linear", {5}, 1},
+                                            {"layers.0.residual", {5, 6}, 2},
+                                            {"layers.1.linear", {7}, 1},
+                                            {"layers.1.residual", {7, 8}, 2},
+                                            {"concat", {9, 5}, 2}};
+    struct world w;
+    struct error err;
+    struct buf printed = {0};
+    world_init(&w);
+    world_text(&w, "families/two.yaml", text);
+    world_text(&w, "x.yaml", "viv: 1\nuse: two\nencoder:\n  - embedding: {weight: w}\n");
+    struct spec *s = open_spec(&w, "two");
+    struct expansion *e = expand(s, NULL);
+    check_nodes(e, nodes, sizeof nodes / sizeof *nodes);
+    ck_assert_uint_eq(e->stacks[STACK_ENCODER].begin, 0);
+    ck_assert_uint_eq(e->stacks[STACK_ENCODER].end, 4);
+    ck_assert_uint_eq(e->stacks[STACK_ENCODER].output, 4);
+    ck_assert_uint_eq(e->stacks[STACK_GRAPH].begin, 4);
+    ck_assert_uint_eq(e->stacks[STACK_GRAPH].end, 10);
+    ck_assert_uint_eq(e->stacks[STACK_GRAPH].output, 10);
+    /* weights are common to both */
+    ck_assert_uint_eq(e->n_weights, 3);
+    ck_assert_ptr_eq(weight_of(e, &e->nodes[2], "weight"), weight_of(e, &e->nodes[7], "weight"));
+    ck_assert_int_eq(expansion_print(e, &printed, &err), VIV_OK);
+    const char *encoder = strstr(printed.data, "\nencoder:\n  - {name: encoder.embedding,"),
+               *graph = strstr(printed.data, "\ngraph:\n  - {name: embedding,");
+    ck_assert(encoder && graph && encoder < graph);
+    buf_release(&printed);
+    expansion_destroy(e);
+    spec_close(s);
+    /* a spec that uses another may put another encoder in place of its own */
+    s = open_spec(&w, in_world(&w, "x.yaml"));
+    e = expand(s, NULL);
+    ck_assert_uint_eq(e->stacks[STACK_ENCODER].end, 1);
+    ck_assert_uint_eq(e->stacks[STACK_GRAPH].end, 7);
     expansion_destroy(e);
     spec_close(s);
     world_release(&w);
@@ -504,4 +576,4 @@ TESTS(expansion__counts_out_repeats_and_joins_residuals, expansion__reads_params
       use__must_name_params_that_are_there, model__is_a_name_a_listed_name_or_a_path,
       family__names_a_spec_that_has_its_numbers, family__is_found_by_the_checkpoints_architecture,
       list__is_sorted_and_without_doubles, hash__tells_models_apart_and_not_ways_of_writing,
-      graph__branches_saves_loads_and_switches)
+      graph__branches_saves_loads_and_switches, encoder__is_a_stack_of_its_own_beside_the_graph)

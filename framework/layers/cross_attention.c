@@ -1,0 +1,244 @@
+/* cross_attention.c - y = softmax(scale Q K^T) V W_o, over the rows of a memory             (Vaswani et al. 2017)
+ *
+ *   Q = x W_q, K = m W_k, V = m W_v, by heads of head_dim features, where m is the sequence's memory: what an
+ * encoder has made of another text. Each row sees all of it.
+ *
+ *   x, y:   [n_rows, dim]
+ *   m:      [n_memory, memory_dim]
+ *   q:      [n_heads * head_dim, dim]
+ *   k, v:   [n_kv_heads * head_dim, memory_dim]
+ *   out:    [dim, n_heads * head_dim]
+ *   state:  k and v, n_kv_heads * head_dim elements each per row of memory (kept.h), written in the first step
+ * after the memory was made
+ *
+ * Phases: 0 prepare x, and make keys and values of memory that is new (a task does some features of all its rows,
+ * so that each weight is read once), 1 q, 2 attend, 3 prepare the heads' outputs, 4 out. */
+#include "layers/kept.h"
+
+#include "base/size.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+enum { TAKE_ROWS = 64 }; /* of memory, projected at once */
+
+struct cross_attention {
+    struct projection q, k, v, out;
+    struct prepared_rows rows, head_rows;
+    uint64_t q_offset, out_offset;
+    uint64_t dim, memory_dim, n_heads, n_kv_heads, head_dim;
+    struct kept kept;
+    uint64_t
+        scratch; /* bytes for products or attend, before TAKE_ROWS prepared rows of memory and their features */
+    uint64_t memory_row_bytes; /* of a prepared row */
+    uint64_t heads_stride;     /* floats */
+    float scale;
+};
+
+static const viv_attr *const attrs[] = {
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "q", .doc = "queries: [n_heads * head_dim, dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "k", .doc = "keys: [n_kv_heads * head_dim, memory_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "v", .doc = "values: [n_kv_heads * head_dim, memory_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "out", .doc = "output: [dim, n_heads * head_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "q_bias", .doc = "[n_heads * head_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "k_bias", .doc = "[n_kv_heads * head_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "v_bias", .doc = "[n_kv_heads * head_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "out_bias", .doc = "[dim]"),
+    VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_heads", .doc = "query heads", .min = 1, .max = 65536),
+    VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_kv_heads", .doc = "key/value heads, a divisor of n_heads",
+             .min = 1, .max = 65536),
+    VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "head_dim", .doc = "features of a head", .min = 1, .max = 65536),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "scale", .doc = "of the scores; default 1 / sqrt(head_dim)"),
+    NULL};
+
+static viv_status infer(void *layer, viv_infer *b)
+{
+    struct cross_attention *l = layer;
+    l->dim = b->in_dims[0];
+    l->memory_dim = b->memory_dim;
+    l->n_heads = (uint64_t)b->get_int(b, "n_heads");
+    l->n_kv_heads = (uint64_t)b->get_int(b, "n_kv_heads");
+    l->head_dim = (uint64_t)b->get_int(b, "head_dim");
+    l->scale = b->is_set(b, "scale") ? (float)b->get_float(b, "scale") : 1 / sqrtf((float)l->head_dim);
+    if (l->memory_dim == 0)
+        return layer_fail(
+            b->host, VIV_EINVAL,
+            "looks at the memory that an encoder makes: it stands in the graph of a spec that has one");
+    if (l->n_heads % l->n_kv_heads != 0)
+        return layer_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
+                          l->n_kv_heads, l->n_heads);
+    const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
+    const struct {
+        const char *attr;
+        uint32_t ndim;
+        uint64_t dims[2];
+    } weights[] = {{"q", 2, {q_dim, l->dim}},
+                   {"k", 2, {kv_dim, l->memory_dim}},
+                   {"v", 2, {kv_dim, l->memory_dim}},
+                   {"out", 2, {0, q_dim}},
+                   {"q_bias", 1, {q_dim}},
+                   {"k_bias", 1, {kv_dim}},
+                   {"v_bias", 1, {kv_dim}}};
+    viv_status status = VIV_OK;
+    for (size_t i = 0; status == VIV_OK && i < sizeof weights / sizeof *weights; i++)
+        status = b->want_weight(b, weights[i].attr, weights[i].ndim, weights[i].dims);
+    uint64_t out[4] = {0};
+    uint32_t ndim;
+    if (status == VIV_OK)
+        status = b->weight_dims(b, "out", &ndim, out);
+    if (status == VIV_OK)
+        status = b->want_weight(b, "out_bias", 1, out);
+    if (status == VIV_OK)
+        status = b->want_memory_state(b, "k", kv_dim, &l->kept.k);
+    if (status == VIV_OK)
+        status = b->want_memory_state(b, "v", kv_dim, &l->kept.v);
+    b->out_dim = out[0];
+    b->n_phases = 5;
+    return status;
+}
+
+static viv_status cost(const void *layer, viv_cost *c)
+{
+    const struct cross_attention *l = layer;
+    uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
+    c->flops = c->n_rows * (4 * l->dim * q_dim + 4 * c->n_memory * q_dim) + c->n_taken * 4 * l->memory_dim * kv_dim;
+    if (c->n_taken == 0)
+        c->weight_elems -= size_min(c->weight_elems, 2 * l->memory_dim * kv_dim);
+    return VIV_OK;
+}
+
+static viv_status prepare(void *layer, viv_prepare *p)
+{
+    struct cross_attention *l = layer;
+    l->kept.n_heads = l->n_heads;
+    l->kept.n_kv_heads = l->n_kv_heads;
+    l->kept.head_dim = l->head_dim;
+    viv_status status = kept_prepare(&l->kept, p);
+    if (status == VIV_OK)
+        status = projection_prepare(&l->q, p, "q", "q_bias");
+    if (status == VIV_OK)
+        status = projection_prepare(&l->k, p, "k", "k_bias");
+    if (status == VIV_OK)
+        status = projection_prepare(&l->v, p, "v", "v_bias");
+    if (status == VIV_OK)
+        status = projection_prepare(&l->out, p, "out", "out_bias");
+    if (status != VIV_OK)
+        return status;
+    prepared_rows_add(&l->rows, &l->q, &l->q_offset);
+    prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
+    l->scratch = size_max(size_max(projection_scratch(&l->q), projection_scratch(&l->out)),
+                          size_max(projection_scratch(&l->k), projection_scratch(&l->v)));
+    l->scratch = size_align(size_max(l->scratch, kept_scratch(&l->kept, p)), 64);
+    l->memory_row_bytes = size_max(l->k.product->row_bytes(l->memory_dim), l->v.product->row_bytes(l->memory_dim));
+    l->heads_stride = size_align(l->n_heads * l->head_dim, 16);
+    uint64_t features = size_max(projection_tile(&l->k), projection_tile(&l->v));
+    p->worker_workspace = l->scratch + TAKE_ROWS * (l->memory_row_bytes + features * sizeof(float));
+    p->row_workspace = l->rows.row_bytes + l->head_rows.row_bytes + 2 * l->heads_stride * sizeof(float);
+    return VIV_OK;
+}
+
+/* Tasks of a span whose memory is new. */
+static uint64_t take_tasks(const struct cross_attention *l)
+{
+    return projection_tasks(&l->k) + projection_tasks(&l->v);
+}
+
+static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
+{
+    const struct cross_attention *l = layer;
+    uint64_t n = e->n_rows;
+    switch (phase) {
+    case 0:
+        for (uint32_t s = 0; s < e->n_spans; s++)
+            n += e->spans[s]->memory ? take_tasks(l) : 0;
+        return n;
+    case 1:
+        return projection_tasks(&l->q);
+    case 2:
+        return span_tasks(e, ATTEND_ROWS, l->n_kv_heads);
+    case 4:
+        return projection_tasks(&l->out);
+    default:
+        return n;
+    }
+}
+
+/* Some features of keys, or of values, of all rows of one span's memory. */
+static void take_memory(const struct cross_attention *l, const viv_exec *e, uint64_t task)
+{
+    uint32_t s = 0;
+    for (uint64_t n; task >= (n = e->spans[s]->memory ? take_tasks(l) : 0); s++)
+        task -= n;
+    const viv_span *span = e->spans[s];
+    const int is_key = task < projection_tasks(&l->k);
+    const struct projection *p = is_key ? &l->k : &l->v;
+    task -= is_key ? 0 : projection_tasks(&l->k);
+    char *rows = (char *)e->scratch + l->scratch;
+    float *y = (float *)(rows + TAKE_ROWS * l->memory_row_bytes);
+    const uint64_t tile = projection_tile(p), first = task * tile;
+    for (uint64_t row = 0, n; row < span->n_memory; row += n) {
+        n = size_min(TAKE_ROWS, span->n_memory - row);
+        for (uint64_t r = 0; r < n; r++)
+            p->product->prepare(rows + r * l->memory_row_bytes, span->memory + (row + r) * l->memory_dim,
+                                l->memory_dim);
+        uint64_t end = first + projection_run(p, task, rows, l->memory_row_bytes, n, y, tile, e->scratch);
+        (is_key ? kept_write_keys : kept_write_values)(&l->kept, span, row, n, y, tile, first, end);
+    }
+}
+
+static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
+{
+    const struct cross_attention *l = layer;
+    char *rows = e->workspace;
+    float *q = (float *)(rows + e->n_rows * l->rows.row_bytes), *heads = q + e->n_rows * l->heads_stride;
+    char *head_rows = (char *)(heads + e->n_rows * l->heads_stride);
+    for (uint64_t t = first; t < end; t++) {
+        uint64_t block = t;
+        switch (phase) {
+        case 0:
+            if (t < e->n_rows)
+                prepared_rows_fill(&l->rows, rows + t * l->rows.row_bytes, e->in[0] + t * l->dim);
+            else
+                take_memory(l, e, t - e->n_rows);
+            break;
+        case 1:
+            projection_run(&l->q, t, rows + l->q_offset, l->rows.row_bytes, e->n_rows,
+                           q + t * projection_tile(&l->q), l->heads_stride, e->scratch);
+            break;
+        case 2: {
+            const viv_span *span = span_of_task(e, ATTEND_ROWS, l->n_kv_heads, &block);
+            uint64_t begin = block / l->n_kv_heads * ATTEND_ROWS, row = span->first_row + begin;
+            viv_attend a = {.n_rows = size_min(ATTEND_ROWS, span->n_rows - begin),
+                            .q = q + row * l->heads_stride,
+                            .q_stride = l->heads_stride,
+                            .out = heads + row * l->heads_stride,
+                            .out_stride = l->heads_stride,
+                            .n_keys = span->n_memory,
+                            .scale = l->scale,
+                            .scratch = e->scratch};
+            kept_attend(&l->kept, span, block % l->n_kv_heads, &a);
+            break;
+        }
+        case 3:
+            prepared_rows_fill(&l->head_rows, head_rows + t * l->head_rows.row_bytes, heads + t * l->heads_stride);
+            break;
+        default:
+            projection_run(&l->out, t, head_rows + l->out_offset, l->head_rows.row_bytes, e->n_rows,
+                           e->out + t * projection_tile(&l->out), l->out.n_out, e->scratch);
+        }
+    }
+    return VIV_OK;
+}
+
+const viv_layer_class layer_cross_attention = {
+    .struct_size = sizeof(viv_layer_class),
+    .name = "cross_attention",
+    .summary = "Lets each token look at the memory that an encoder has made of another text.",
+    .attrs = attrs,
+    .instance_size = sizeof(struct cross_attention),
+    .infer = infer,
+    .cost = cost,
+    .prepare = prepare,
+    .tasks = tasks,
+    .forward = forward,
+};

@@ -1,0 +1,159 @@
+/* Graphs of one stack and of two: what each needs, what it costs, and in what order its layers run. */
+#include "spec/world.h"
+
+#include "graph/plan.h"
+
+#define HEAD                                                                                                       \
+    "viv: 1\narchitecture: llm\nparams: {words: 16, dim: 8, wide: 12, n: 2}\n"                                     \
+    "weights:\n"                                                                                                   \
+    "  embed: {hf: e, shape: [words, dim]}\n"                                                                      \
+    "  wide_embed: {hf: we, shape: [words, wide]}\n"                                                               \
+    "  ew: {hf: 'e.{i}.w', shape: [wide, wide]}\n"                                                                 \
+    "  q: {hf: 'd.{i}.q', shape: [dim, dim]}\n"                                                                    \
+    "  k: {hf: 'd.{i}.k', shape: [dim, wide]}\n"                                                                   \
+    "  own: {hf: 'd.{i}.own', shape: [dim, dim]}\n"
+#define ATTENTION "attention: {q: ew, k: ew, v: ew, out: ew, n_heads: 3, n_kv_heads: 3, head_dim: 4, causal: false}"
+#define CROSS     "cross_attention: {q: q, k: k, v: k, out: q, n_heads: 2, n_kv_heads: 2, head_dim: 4}"
+#define OWN       "attention: {q: own, k: own, v: own, out: own, n_heads: 2, n_kv_heads: 2, head_dim: 4}"
+#define ENCODER                                                                                                    \
+    "encoder:\n  - embedding: {weight: wide_embed}\n  - repeat: n\n    layers: [residual: [" ATTENTION "]]\n"
+#define GRAPH                                                                                                      \
+    "graph:\n  - embedding: {weight: embed}\n  - repeat: n\n    layers: [residual: [" OWN "], residual: [" CROSS   \
+    "]]\n  - linear: {weight: embed}\n"
+
+static void set_error(const viv_host *host, viv_status status, const char *sentence)
+{
+    (void)host;
+    error_leave(status, sentence);
+}
+
+static const viv_host host = {.struct_size = sizeof host, .name = "test", .version = "0", .set_error = set_error};
+
+struct built {
+    struct world w;
+    struct spec *s;
+    struct expansion *e;
+    struct graph *g;
+    struct error err;
+};
+
+/* The spec stands in a file that another uses, since there it may have weights that no layer uses. */
+static viv_status build(struct built *b, const char *text)
+{
+    *b = (struct built){0};
+    world_init(&b->w);
+    world_text(&b->w, "y.yaml", text);
+    world_text(&b->w, "x.yaml", "viv: 1\nuse: ./y.yaml\n");
+    viv_status status = spec_open(&b->w.world, in_world(&b->w, "x.yaml"), &b->s, &b->err);
+    ck_assert_msg(status == VIV_OK, "%s", b->err.text);
+    status = spec_expand(b->s, NULL, &b->e, &b->err);
+    ck_assert_msg(status == VIV_OK, "%s", b->err.text);
+    return graph_build(b->e, &host, &b->g, &b->err);
+}
+
+static void release(struct built *b)
+{
+    graph_destroy(b->g);
+    expansion_destroy(b->e);
+    spec_close(b->s);
+    world_release(&b->w);
+}
+
+TEST(graph__of_two_stacks_knows_what_each_needs)
+{
+    struct built b;
+    viv_status status = build(&b, HEAD ENCODER GRAPH);
+    ck_assert_msg(status == VIV_OK, "%s", b.err.text);
+    ck_assert_uint_eq(graph_memory_dim(b.g), 12);
+    ck_assert_uint_eq(b.g->stacks[STACK_ENCODER].output_dim, 12);
+    ck_assert_uint_eq(b.g->stacks[STACK_GRAPH].output_dim, 16);
+    ck_assert_uint_eq(b.g->stacks[STACK_GRAPH].vocab_size, 16);
+    ck_assert(b.g->stacks[STACK_ENCODER].whole_sequences);
+    ck_assert(!b.g->stacks[STACK_GRAPH].whole_sequences);
+    /* keys and values of two layers each */
+    ck_assert_uint_eq(b.g->state_elems[STATE_OF_ENCODER], 2 * 2 * 12);
+    ck_assert_uint_eq(b.g->state_elems[STATE_OF_GRAPH], 2 * 2 * 8);
+    ck_assert_uint_eq(b.g->state_elems[STATE_OF_MEMORY], 2 * 2 * 8);
+    release(&b);
+}
+END_TEST
+
+TEST(graph__counts_what_is_done_for_each_row_of_memory_once)
+{
+    struct built b;
+    struct graph_cost one, more, taken;
+    ck_assert_int_eq(build(&b, HEAD ENCODER GRAPH), VIV_OK);
+    const struct graph_step step = {.n_rows = 1, .context = 1, .n_memory = 1}, seen = {1, 1, 11, 0},
+                            take = {.n_taken = 5};
+    ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &step, &one, &b.err), VIV_OK);
+    ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &seen, &more, &b.err), VIV_OK);
+    ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &take, &taken, &b.err), VIV_OK);
+    /* a row of memory more is a score and a weighted sum of 8 features more, in two layers */
+    ck_assert_uint_eq(more.flops - one.flops, 2 * 10 * 4 * 8);
+    ck_assert_uint_eq(taken.flops, 2 * 5 * 2 * 2 * 8 * 12);
+    /* its keys and values are there: their weights are not read again */
+    ck_assert_uint_eq(taken.weight_elems - more.weight_elems + 8, 2 * 2 * 8 * 12);
+    release(&b);
+}
+END_TEST
+
+TEST(graph__refuses_memory_that_is_not_there_or_that_nobody_looks_at)
+{
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {HEAD "graph:\n  - embedding: {weight: embed}\n  - repeat: 1\n    layers: [" CROSS "]\n",
+         "layers.0.cross_attention: looks at the memory that an encoder makes: it stands in the graph of a spec "
+         "that "
+         "has one"},
+        {HEAD "encoder:\n  - embedding: {weight: embed}\n  - repeat: 1\n    layers: [" CROSS "]\n" GRAPH,
+         "encoder.layers.0.cross_attention: looks at the memory that an encoder makes: it stands in the graph of a "
+         "spec that has one"},
+        {HEAD ENCODER "graph:\n  - embedding: {weight: embed}\n",
+         "encoder.layers.1.residual: nothing uses what the encoder makes: no layer of `graph` looks at its memory"},
+        {HEAD "encoder:\n  - embedding: {weight: embed}\n" GRAPH,
+         "layers.0.cross_attention: weight 'k' (k): the layer needs [8, 8], the spec says [8, 12]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct built b;
+        ck_assert_int_ne(build(&b, cases[i].text), VIV_OK);
+        const char *said = strstr(without_dir(&b.w, &b.err), ": ");
+        ck_assert_ptr_nonnull(said);
+        ck_assert_str_eq(said + 2, cases[i].sentence);
+        release(&b);
+    }
+}
+END_TEST
+
+TEST(plan__of_a_stack_runs_its_own_layers_in_order)
+{
+    struct built b;
+    ck_assert_int_eq(build(&b, HEAD ENCODER GRAPH), VIV_OK);
+    for (enum stack_id id = 0; id < N_STACKS; id++) {
+        const struct stack *s = &b.e->stacks[id];
+        struct plan p;
+        uint32_t next = s->begin, n_dropped = 0;
+        ck_assert_int_eq(plan_make(b.g, id, false, &p, &b.err), VIV_OK);
+        for (uint32_t i = 0; i < p.n_ops; i++) {
+            if (p.ops[i].node == PLAN_DROP_ROWS) {
+                n_dropped++;
+                ck_assert_uint_eq(next, p.tail);
+                continue;
+            }
+            ck_assert_uint_ge(p.ops[i].node, s->begin);
+            ck_assert_uint_lt(p.ops[i].node, s->end);
+            if (p.ops[i].phase == 0)
+                ck_assert_uint_eq(p.ops[i].node, next++);
+        }
+        ck_assert_uint_eq(next, s->end);
+        ck_assert_uint_eq(n_dropped, 1);
+        ck_assert_uint_ge(p.n_slots, 2);
+        plan_release(&p);
+    }
+    release(&b);
+}
+END_TEST
+
+TESTS(graph__of_two_stacks_knows_what_each_needs, graph__counts_what_is_done_for_each_row_of_memory_once,
+      graph__refuses_memory_that_is_not_there_or_that_nobody_looks_at,
+      plan__of_a_stack_runs_its_own_layers_in_order)
