@@ -413,7 +413,8 @@ const struct command command_run = {
     .summary = "answer a prompt, as it comes",
     .words = "MODEL",
     .text =
-        "Continues a text. The answer goes to standard output as it is made; a closing line on standard error says "
+        "Continues a text, or, if the model has an encoder, reads it and writes another. The answer goes to "
+        "standard output as it is made; a closing line on standard error says "
         "how many tokens there were and how fast they came.\n"
         "Temperature, top-k, top-p and the like come from the checkpoint's generation_config.json unless they are "
         "said here. Ctrl-C ends the answer; a second one ends the program.",

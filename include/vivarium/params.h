@@ -4,7 +4,8 @@
  *   output           what a row of the graph's end is: "logits" (where it is not declared), "vectors", "scores"
  *   pooling          "cls", "mean" or "last"; no value: a text has no vector of its own, only its tokens have
  *   normalize        whether vectors of texts have length 1
- *   max_seq_length   where texts are cut; no value: those that are too long are refused                        */
+ *   max_seq_length   where texts are cut; no value: those that are too long are refused
+ *   decoder_start_token   of a model with an encoder: the token that an answer begins after                    */
 #ifndef VIVARIUM_PARAMS_H
 #define VIVARIUM_PARAMS_H
 

@@ -71,7 +71,7 @@ enum {
 
 enum {
     VIV_REQUEST_IGNORE_EOS = 1, /* go on after the end-of-text token (benchmarks) */
-    VIV_REQUEST_ECHO = 2,       /* the prompt's text comes first */
+    VIV_REQUEST_ECHO = 2,       /* the prompt's text comes first, if the answer continues it */
     VIV_REQUEST_RAW = 4,        /* vectors as long as they are, also where the model's files want length 1 */
     VIV_REQUEST_CUT = 8         /* cut texts that are longer than the model takes, instead of refusing them */
 };

@@ -1,8 +1,9 @@
-/* llm - dense text models: decoders, text in and text out; encoders (encode.c), text in and vectors out.
+/* llm - dense text models: decoders, with or without an encoder before them, text in and text out; encoders alone
+ * (encode.c), text in and vectors out.
  *
  * What a spec cannot say is the pipeline: the prompt becomes ids, the ids go through the graph in steps of as many
- * rows as it takes, then one token at a time is chosen, fed back and given out as text, until the model ends, a
- * stop string appears, or there is no more room.
+ * rows as it takes (or through an encoder as a whole: read.c), then one token at a time is chosen, fed back and
+ * given out as text, until the model ends, a stop string appears, or there is no more room.
  *
  * Events: progress while a long prompt is read, token and text for each token, stats, done ("end", "stop",
  * "length", "cancelled"). */
@@ -152,6 +153,8 @@ static viv_status read_prompt(struct run *r)
 static viv_status prefill(struct run *r, const float **logits)
 {
     const struct llm *l = r->llm;
+    if (llm_reads(l))
+        return llm_read(l, r->sequence, r->prompt, r->n_prompt, r->request->cancel, logits);
     uint64_t max_rows = l->sequences->max_rows(l->model), n_outputs;
     uint8_t *none = calloc((size_t)max_rows, 1);
     viv_status status = none ? VIV_OK : llm_fail(l, VIV_ENOMEM, "out of memory");
@@ -321,16 +324,21 @@ static viv_status begin(struct run *r)
         status = l->sequences->create(l->model, &r->sequence);
     if (status == VIV_OK)
         status = l->samplers->create(sampling, l->sequences->output_dim(l->model), &r->sampler);
+    const int32_t start = llm_start(l); /* an answer that does not continue its prompt may repeat what that says */
     if (status == VIV_OK)
-        status = l->samplers->see(r->sampler, r->prompt, r->n_prompt);
+        status = llm_reads(l) ? l->samplers->see(r->sampler, &start, 1)
+                              : l->samplers->see(r->sampler, r->prompt, r->n_prompt);
     if (status == VIV_OK)
         status = l->text->decoder_create(l->model, &r->decoder);
     return status;
 }
 
-/* The decoder hears the prompt too, so that the answer's first token is decoded as one that follows others. */
+/* The decoder hears the prompt too, so that the answer's first token is decoded as one that follows others; unless
+ * it does not. */
 static viv_status hear_prompt(struct run *r)
 {
+    if (llm_reads(r->llm))
+        return VIV_OK;
     for (uint64_t i = 0; i < r->n_prompt; i++) {
         const char *text;
         uint64_t size;
@@ -428,7 +436,8 @@ static void close(void *instance)
 static const viv_architecture_class llm = {
     .struct_size = sizeof(viv_architecture_class),
     .name = "llm",
-    .summary = "Dense text models: continues a text token by token, or makes vectors of texts.",
+    .summary =
+        "Dense text models: continues a text token by token, reads one and writes another, or makes vectors.",
     .open = open,
     .run = run,
     .close = close,

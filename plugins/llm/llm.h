@@ -1,4 +1,4 @@
-/* llm.h - what the two pipelines share: generate (llm.c) and encode (encode.c). */
+/* llm.h - what the two pipelines share: generate (llm.c, read.c) and encode (encode.c). */
 #ifndef LLM_H
 #define LLM_H
 
@@ -15,6 +15,14 @@ struct llm {
 
 viv_status llm_fail(const struct llm *l, viv_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Whether the model has an encoder: then a prompt is read by it, and the answer is a text of its own. */
+int llm_reads(const struct llm *l);
+/* The token that such an answer begins after. */
+int32_t llm_start(const struct llm *l);
+/* The prompt through the encoder, then that token through the graph; *logits after it. */
+viv_status llm_read(const struct llm *l, void *sequence, const int32_t *prompt, uint64_t n, const uint32_t *cancel,
+                    const float **logits);
 
 /* VIV_TASK_EMBED and VIV_TASK_SCORE: a vector event for each message, in order; then done. */
 viv_status llm_encode(const struct llm *l, const viv_request *request, const viv_sink *sink);

@@ -85,6 +85,7 @@ walk "$viv" run shakespeare -p "ROMEO:" -n 3 --temp 0 --threads 1 --scheduler se
 alone=yes
 walk "$viv" run shakespeare -p "ROMEO:" -n 2 --seed 7 --threads 1 --scheduler serial --json
 walk "$viv" logits "$tiny" --tokens 1,2,3 --threads 1 --scheduler serial
+walk "$viv" logits "$source/tests/golden/t5" --tokens 3,4,5 --decoder-tokens 0,6 --threads 1 --scheduler serial
 walk "$viv" logits "$tiny" --lora "$source/tests/golden/lora-two/b:0.5" --tokens 1,2,3 --threads 1 --scheduler serial
 walk "$viv" logits "$source/tests/golden/llama-gqa-gguf/model.gguf" --lora "$source/tests/golden/lora-patterns" --tokens 1 --threads 1 --scheduler serial
 walk "$viv" inspect "$source/tests/golden/llama-mqa-tied" --lora "$source/tests/golden/lora-tied-embedding" --json

@@ -30,7 +30,7 @@ static inline struct model_options golden_options(void)
                                   .find_ctx = host,
                                   .scheduler = "parallel",
                                   .n_threads = 1,
-                                  .context = 256,
+                                  .context = 512,
                                   .state_dtype = -1};
 }
 

@@ -1,23 +1,10 @@
 /* Parity: the checkpoints under tests/golden/ give the logits and the greedy text that transformers gave, with the
  * adapters under it those that peft gave, whichever scheduler runs them, on how many threads, in whatever pieces,
  * and whoever shares the step. */
-#include "testing.h"
-
-#include "base/json.h"
-#include "host/host.h"
-#include "session/model.h"
+#include "answers.h"
 
 #include <dirent.h>
 #include <math.h>
-
-enum { MAX_TOKENS = 512, MAX_ADAPTERS = 4 };
-
-struct answers {
-    int32_t tokens[MAX_TOKENS], greedy[MAX_TOKENS];
-    size_t n, n_prompt, n_greedy;
-    float *logits; /* [n, vocab] */
-    size_t vocab;
-};
 
 /* How far logits may be from the reference's, as a part of the largest one. Weights of 16 bits keep their keys and
  * values in 16 bits; products of bf16 round the activations as the reference's own bf16 arithmetic does; those of
@@ -27,12 +14,9 @@ struct tolerance {
     float logits;
     bool same_text;
 };
-static const struct tolerance tolerances[] = {{"bf16", 2e-2f, false},
-                                              {"f16", 5e-3f, true},
-                                              {"q8_0", 1e-1f, false},
-                                              {"q4_0", 1e-1f, false},
-                                              {"mxfp4", 1e-1f, false},
-                                              {"", 1e-4f, true}};
+static const struct tolerance tolerances[] = {{"bf16", 2e-2f, false},  {"f16", 5e-3f, true},
+                                              {"q8_0", 1e-1f, false},  {"q4_0", 1e-1f, false},
+                                              {"mxfp4", 1e-1f, false}, {"", 1e-4f, true}};
 
 static const struct tolerance *tolerance_of(const char *name)
 {
@@ -40,136 +24,6 @@ static const struct tolerance *tolerance_of(const char *name)
     while (!strstr(name, t->name))
         t++;
     return t;
-}
-
-static size_t read_ids(json_t *list, int32_t *out)
-{
-    size_t i;
-    json_t *id;
-    json_array_foreach(list, i, id) out[i] = (int32_t)json_integer_value(id);
-    return json_array_size(list);
-}
-
-/* float32, C order, two dimensions: the header ends where its length says. */
-static float *read_npy(const char *path, size_t *rows, size_t *columns)
-{
-    struct buf b = {0};
-    struct error err;
-    ck_assert_int_eq(file_read(path, 1 << 24, &b, &err), VIV_OK);
-    size_t header = 10 + (size_t)(unsigned char)b.data[8] + 256 * (size_t)(unsigned char)b.data[9];
-    const char *shape = strstr(b.data + 10, "'shape': (");
-    ck_assert_ptr_nonnull(shape);
-    ck_assert_int_eq(sscanf(shape, "'shape': (%zu, %zu)", rows, columns), 2);
-    float *x = malloc(*rows * *columns * sizeof *x);
-    ck_assert_uint_eq(b.size - header, *rows * *columns * sizeof *x);
-    memcpy(x, b.data + header, b.size - header);
-    buf_release(&b);
-    return x;
-}
-
-static void read_answers(const char *directory, struct answers *a)
-{
-    char path[4096];
-    json_t *root;
-    struct error err;
-    size_t rows;
-    snprintf(path, sizeof path, "%s/tokens.json", directory);
-    ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
-    a->n = read_ids(json_object_get(root, "tokens"), a->tokens);
-    a->n_greedy = read_ids(json_object_get(root, "greedy"), a->greedy);
-    a->n_prompt = json_array_size(json_object_get(root, "greedy_prompt"));
-    json_decref(root);
-    snprintf(path, sizeof path, "%s/logits.npy", directory);
-    a->logits = read_npy(path, &rows, &a->vocab);
-    ck_assert_uint_eq(rows, a->n);
-}
-
-static struct host *host;
-static struct spec_world world;
-
-static void open_host(void)
-{
-    struct error err;
-    char program[4096];
-    snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
-    const struct host_options options = {.program = program};
-    ck_assert_msg(host_create(&options, &host, &err) == VIV_OK, "%s", err.text);
-    ck_assert_msg(host_layers(host, &world.layers, &err) == VIV_OK, "%s", err.text);
-    world.directories = host_spec_directories(host);
-}
-
-/* What tokens.json says beside the tokens: that the model is another folder's, with adapters of this one. */
-struct on_base {
-    char base[4096], adapters[MAX_ADAPTERS][4352];
-    const char *list[MAX_ADAPTERS];
-    uint32_t n;
-};
-
-static void read_base(const char *directory, struct on_base *on)
-{
-    json_t *root, *adapter;
-    struct error err;
-    size_t i;
-    snprintf(on->base, sizeof on->base, "%s/tokens.json", directory);
-    ck_assert_int_eq(json_read(on->base, 1 << 20, &root, &err), VIV_OK);
-    const char *base = json_string_value(json_object_get(root, "base"));
-    snprintf(on->base, sizeof on->base, "%s%s%s", directory, base ? "/../" : "", base ? base : "");
-    on->n = (uint32_t)json_array_size(json_object_get(root, "adapters"));
-    ck_assert_uint_le(on->n, MAX_ADAPTERS);
-    json_array_foreach(json_object_get(root, "adapters"), i, adapter)
-    {
-        snprintf(on->adapters[i], sizeof on->adapters[i], "%s/%s", directory, json_string_value(adapter));
-        on->list[i] = on->adapters[i];
-    }
-    json_decref(root);
-}
-
-static viv_model *load(const char *directory, const char *scheduler, uint32_t n_threads, uint64_t max_rows)
-{
-    char path[4352];
-    struct error err;
-    struct on_base on;
-    viv_model *m;
-    read_base(directory, &on);
-    snprintf(path, sizeof path, "%s/model.gguf", on.base);
-    const struct model_options options = {.host = host_viv(host),
-                                          .world = &world,
-                                          .find_scheduler = host_scheduler,
-                                          .find_ctx = host,
-                                          .scheduler = scheduler,
-                                          .n_threads = n_threads,
-                                          .max_rows = max_rows,
-                                          .context = 256,
-                                          .adapters = on.list,
-                                          .n_adapters = on.n,
-                                          .state_dtype = -1};
-    viv_status status = model_open(&options, file_exists(path) ? path : on.base, &m, &err);
-    ck_assert_msg(status == VIV_OK, "%s", err.text);
-    ck_assert_msg(model_load(m, &err) == VIV_OK, "%s", err.text);
-    return m;
-}
-
-/* Runs rows of one sequence, all wanted; copies their logits. */
-static void step(viv_model *m, struct sequence *s, const int32_t *tokens, size_t n, float *out)
-{
-    uint8_t want[MAX_TOKENS];
-    struct error err;
-    const float *logits;
-    uint64_t n_outputs;
-    memset(want, 1, sizeof want);
-    const viv_rows rows = {.struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .want = want};
-    const viv_rows *const list[] = {&rows};
-    ck_assert_msg(model_step(m, list, 1, NULL, &logits, &n_outputs, &err) == VIV_OK, "%s", err.text);
-    ck_assert_uint_eq(n_outputs, n);
-    memcpy(out, logits, n * model_output_dim(m) * sizeof *out);
-}
-
-static struct sequence *begin(viv_model *m)
-{
-    struct sequence *s;
-    struct error err;
-    ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
-    return s;
 }
 
 static int32_t most_likely(const float *logits, size_t n)
@@ -184,7 +38,7 @@ static int32_t most_likely(const float *logits, size_t n)
 static void check_logits(const char *name, const struct answers *a, viv_model *m)
 {
     float *got = malloc(a->n * a->vocab * sizeof *got), largest = 0, worst = 0;
-    struct sequence *s = begin(m);
+    struct sequence *s = begin(m, a, 0);
     ck_assert_uint_eq(model_output_dim(m), a->vocab);
     step(m, s, a->tokens, a->n, got);
     for (size_t i = 0; i < a->n * a->vocab; i++) {
@@ -200,7 +54,7 @@ static void check_logits(const char *name, const struct answers *a, viv_model *m
 static void check_greedy(const char *name, const struct answers *a, viv_model *m)
 {
     float *logits = malloc(a->n_prompt * a->vocab * sizeof *logits);
-    struct sequence *s = begin(m);
+    struct sequence *s = begin(m, a, 0);
     step(m, s, a->tokens, a->n_prompt, logits);
     const float *last = logits + (a->n_prompt - 1) * a->vocab;
     for (size_t i = 0; i < a->n_greedy; i++) {
@@ -269,17 +123,17 @@ static void check_bits(const char *name, const char *directory)
     size_t bytes = a.n * a.vocab * sizeof(float);
     float *whole = malloc(bytes), *other = malloc(bytes);
     viv_model *m = load(directory, "serial", 1, 0);
-    struct sequence *s = begin(m);
+    struct sequence *s = begin(m, &a, 0);
     step(m, s, a.tokens, a.n, whole);
     sequence_destroy(s);
     model_close(m);
     for (uint32_t n_threads = 1; n_threads <= 3; n_threads++) {
         m = load(directory, "parallel", n_threads, 0);
-        s = begin(m);
+        s = begin(m, &a, 0);
         step(m, s, a.tokens, a.n, other);
         ck_assert_msg(memcmp(whole, other, bytes) == 0, "%s: other bits on %u threads", name, n_threads);
         sequence_destroy(s);
-        s = begin(m);
+        s = begin(m, &a, 0);
         for (size_t at = 0, i = 0, n; at < a.n; at += n, i++) {
             n = pieces[i] < a.n - at ? pieces[i] : a.n - at;
             step(m, s, a.tokens + at, n, other + at * a.vocab);
@@ -300,6 +154,21 @@ TEST(parity__bits_do_not_depend_on_threads_scheduler_or_pieces)
 }
 END_TEST
 
+/* Texts of an encoder in one step, for sequences to write by. */
+static void read_together(viv_model *m, const struct answers *a, const viv_rows *rows, const size_t *skip, size_t n)
+{
+    viv_rows texts[3];
+    const viv_rows *list[3];
+    const float *memory;
+    uint64_t n_rows;
+    struct error err;
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = read_rows(rows[i].sequence, a, skip[i]);
+        list[i] = &texts[i];
+    }
+    ck_assert_msg(model_step(m, list, (uint32_t)n, NULL, &memory, &n_rows, &err) == VIV_OK, "%s", err.text);
+}
+
 /* Three sequences in one step: each gets what it gets alone. */
 static void check_strangers(const char *name, const char *directory)
 {
@@ -312,7 +181,7 @@ static void check_strangers(const char *name, const char *directory)
     uint8_t want[MAX_TOKENS];
     memset(want, 1, sizeof want);
     for (int i = 0; i < 3; i++) {
-        struct sequence *s = begin(m);
+        struct sequence *s = begin(m, &a, begins[i]);
         alone[i] = malloc(sizes[i] * a.vocab * sizeof(float));
         step(m, s, a.tokens + begins[i], sizes[i], alone[i]);
         sequence_destroy(s);
@@ -321,7 +190,7 @@ static void check_strangers(const char *name, const char *directory)
     const viv_rows *list[3];
     for (int i = 0; i < 3; i++) {
         rows[i] = (viv_rows){.struct_size = sizeof rows[i],
-                             .sequence = begin(m),
+                             .sequence = begin(m, &a, 1),
                              .n_rows = sizes[i],
                              .tokens = a.tokens + begins[i],
                              .want = want};
@@ -329,6 +198,10 @@ static void check_strangers(const char *name, const char *directory)
     }
     const float *logits;
     uint64_t n_outputs;
+    if (a.n_encoder) { /* another text takes the place of the one that each has read */
+        read_together(m, &a, rows, begins, 2);
+        read_together(m, &a, rows + 2, begins + 2, 1);
+    }
     ck_assert_msg(model_step(m, list, 3, NULL, &logits, &n_outputs, &err) == VIV_OK, "%s", err.text);
     for (int i = 0; i < 3; i++) {
         ck_assert_msg(memcmp(logits, alone[i], sizes[i] * a.vocab * sizeof(float)) == 0,
