@@ -42,6 +42,17 @@ logits() {
     ends 0 "$viv" logits shakespeare --tokens 1,2,3 -o "$work/x.npy" && [ "$(wc -c <"$work/x.npy")" -eq $((128 + 3 * 1024 * 4)) ]
 }
 check 'logits are a .npy file of the right size' logits
+two_texts() {
+    ends 0 "$viv" logits "$source/tests/golden/t5" --tokens 3,4,5 --decoder-tokens 0,6 -o "$work/x.npy" &&
+        [ "$(wc -c <"$work/x.npy")" -eq $((128 + 2 * 61 * 4)) ]
+}
+check 'a model with an encoder has logits for what it writes' two_texts
+check 'which begins with a token of its own' says '"token":0' sh -c "'$viv' logits '$source/tests/golden/t5' --tokens 3 --json | tr -d ' \n'"
+check 'tokens of the decoder need one' fails 'has no encoder' "$viv" logits shakespeare --tokens 1 --decoder-tokens 1
+check 'both stacks are shown' says 'encoder.layers.0.attention' "$viv" inspect flan-t5-small --json
+check 'and counted' says 76961152 "$viv" inspect flan-t5-small
+check 'an encoder is benched' says decode "$viv" bench "$source/tests/golden/t5" -p 20 -n 5 -r 1 --no-limits
+check 'but makes no vectors of texts' fails 'viv run' "$viv" embed "$source/tests/golden/t5" --tokens 3,4
 check 'a token beyond the vocabulary is refused' fails 1024 "$viv" logits shakespeare --tokens 1024
 check 'an unwritable place is refused' fails /no/such "$viv" logits shakespeare --tokens 1 -o /no/such/x.npy
 
