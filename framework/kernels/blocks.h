@@ -27,8 +27,8 @@ struct block_q4_0 {
     uint8_t q[BLOCK / 2]; /* weight j + 8: low nibble of q[j] for j < 16, then the high ones */
 };
 
-/* OCP Microscaling Formats 1.0: 4-bit floats that share a power of two. Kept as twice their value, which is whole, and
- * half the scale. */
+/* OCP Microscaling Formats 1.0: 4-bit floats that share a power of two. Kept as twice their value, which is whole,
+ * and half the scale. */
 struct block_mxfp4 {
     uint8_t e;            /* the scale is 2^(e - 127) */
     uint8_t q[BLOCK / 2]; /* as in block_q4_0 */

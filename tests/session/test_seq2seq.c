@@ -203,7 +203,8 @@ static void add_tensor(struct buf *header, struct buf *data, const char *name, s
         buf_append(data, (const char *)&x, sizeof x);
     }
     buf_printf(header, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%zu", header->size > 1 ? "," : "", name, rows);
-    buf_printf(header, columns ? ",%zu" : "", columns);
+    if (columns)
+        buf_printf(header, ",%zu", columns);
     buf_printf(header, "],\"data_offsets\":[%zu,%zu]}", begin, data->size);
 }
 

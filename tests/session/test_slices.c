@@ -125,7 +125,7 @@ static uint64_t prefer_even(void *ctx, const char *path, uint64_t i)
 TEST(slices__used_most_stay_in_memory)
 {
     struct store_stats before, after;
-    struct model_options options = golden_options();
+    struct model_options options;
     open_host();
     options = golden_options();
     options.slice_budget = 3 * least_budget("mixtral", 1);
