@@ -13,6 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char *kind_of(mode_t mode)
+{
+    return S_ISDIR(mode) ? "directory" : S_ISFIFO(mode) ? "FIFO" : S_ISSOCK(mode) ? "socket" : "device";
+}
+
 static viv_status open_regular(const char *path, int *fd, uint64_t *size, struct error *err)
 {
     struct stat st;
@@ -23,11 +28,7 @@ static viv_status open_regular(const char *path, int *fd, uint64_t *size, struct
     if (fstat(*fd, &st) != 0) {
         error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
     } else if (!S_ISREG(st.st_mode)) {
-        error_set(err, VIV_EFORMAT, "%s: expected a regular file, found a %s", path,
-                  S_ISDIR(st.st_mode)    ? "directory"
-                  : S_ISFIFO(st.st_mode) ? "FIFO"
-                  : S_ISSOCK(st.st_mode) ? "socket"
-                                         : "device");
+        error_set(err, VIV_EFORMAT, "%s: expected a regular file, found a %s", path, kind_of(st.st_mode));
     } else {
         *size = (uint64_t)st.st_size;
         return VIV_OK;
@@ -207,40 +208,77 @@ viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct e
     return status;
 }
 
-viv_status file_write(const char *path, const void *bytes, size_t n, struct error *err)
+viv_status file_draft_begin(struct file_draft *d, const char *path, struct error *err)
 {
-    char beside[PATH_MAX];
-    if (snprintf(beside, sizeof beside, "%s.XXXXXX", path) >= (int)sizeof beside)
-        return error_set(err, VIV_ELIMIT, "%s: the path is too long", path);
-    int fd = mkostemp(beside, O_CLOEXEC);
-    if (fd < 0)
-        return error_set(err, VIV_EIO, "%s: cannot write beside it: %s", path, strerror(errno));
-    const char *p = bytes;
-    bool ok = true;
-    while (ok && n > 0) {
-        ssize_t written = write(fd, p, n);
-        if (written < 0 && errno == EINTR)
-            continue;
-        ok = written > 0;
-        if (ok) {
-            p += written;
-            n -= (size_t)written;
-        }
+    struct stat st;
+    *d = (struct file_draft){0};
+    /* a rename would put a file in the place of a device */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return error_set(err, VIV_EIO, "%s: a file cannot be written there: it is a %s", path, kind_of(st.st_mode));
+    d->path = strdup(path);
+    if (!d->path || asprintf(&d->beside, "%s.XXXXXX", path) < 0) {
+        free(d->path);
+        *d = (struct file_draft){0};
+        return error_nomem(err);
     }
+    int fd = mkostemp(d->beside, O_CLOEXEC);
+    if (fd < 0) {
+        error_set(err, VIV_EIO, "%s: cannot write beside it: %s", path, strerror(errno));
+    } else {
+        d->stream = fdopen(fd, "w");
+        if (d->stream)
+            return VIV_OK;
+        error_nomem(err);
+        close(fd);
+        unlink(d->beside);
+    }
+    free(d->path);
+    free(d->beside);
+    *d = (struct file_draft){0};
+    return err->status;
+}
+
+viv_status file_draft_keep(struct file_draft *d, struct error *err)
+{
     mode_t mask = umask(0);
     umask(mask);
-    ok = ok && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
+    errno = EIO; /* where a write has failed before */
+    bool ok = !ferror(d->stream) && fflush(d->stream) == 0 && fchmod(fileno(d->stream), 0666 & ~mask) == 0 &&
+              fsync(fileno(d->stream)) == 0;
     int reason = errno;
-    ok = close(fd) == 0 && ok;
-    if (ok && rename(beside, path) != 0) {
+    if (ok && rename(d->beside, d->path) != 0) {
         reason = errno;
         ok = false;
     }
-    if (!ok) {
-        unlink(beside);
-        return error_set(err, VIV_EIO, "%s: %s", path, strerror(reason));
-    }
-    return VIV_OK;
+    viv_status status = ok ? VIV_OK : error_set(err, VIV_EIO, "%s: %s", d->path, strerror(reason));
+    if (ok)
+        *d->beside = '\0';
+    file_draft_drop(d);
+    return status;
+}
+
+void file_draft_drop(struct file_draft *d)
+{
+    if (d->stream)
+        fclose(d->stream);
+    if (d->beside && *d->beside)
+        unlink(d->beside);
+    free(d->path);
+    free(d->beside);
+    *d = (struct file_draft){0};
+}
+
+viv_status file_write(const char *path, const void *bytes, size_t n, struct error *err)
+{
+    struct file_draft d;
+    viv_status status = file_draft_begin(&d, path, err);
+    if (status != VIV_OK)
+        return status;
+    if (fwrite(bytes, 1, n, d.stream) == n)
+        return file_draft_keep(&d, err);
+    status = error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
+    file_draft_drop(&d);
+    return status;
 }
 
 bool file_exists(const char *path)

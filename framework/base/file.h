@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* A file mapped read-only. Other processes that map it share its memory. */
 struct file_map {
@@ -35,6 +36,18 @@ viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct e
 
 /* Replaces `path` by these bytes, or leaves it as it was: written beside, fsync, rename. */
 viv_status file_write(const char *path, const void *bytes, size_t n, struct error *err);
+
+/* The same bit by bit: what is written to `stream` goes beside `path`, which is as it was until the draft is kept.
+ */
+struct file_draft {
+    FILE *stream; /* NULL: there is none */
+    char *path, *beside;
+};
+/* Refuses a place that cannot be written, or where something else than a file is. */
+viv_status file_draft_begin(struct file_draft *d, const char *path, struct error *err);
+/* Either way, the draft is none any more. */
+viv_status file_draft_keep(struct file_draft *d, struct error *err);
+void file_draft_drop(struct file_draft *d); /* accepts none */
 
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);

@@ -2,12 +2,17 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/near.h"
 #include "base/size.h"
 #include "base/strmap.h"
 #include "base/utf8.h"
 #include "testing.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 TEST(error__prefix_goes_before_the_sentence)
 {
@@ -111,6 +116,58 @@ TEST(json__reads_integers_beyond_63_bits_as_numbers)
 }
 END_TEST
 
+/* Whether a file holds this text and nothing lies beside it. */
+static bool alone_with(const char *dir, const char *path, const char *expected)
+{
+    struct buf text = {0};
+    struct error err;
+    size_t n = 0;
+    bool same = file_read(path, 100, &text, &err) == VIV_OK && strcmp(buf_text(&text), expected) == 0;
+    DIR *d = opendir(dir);
+    while (d && readdir(d))
+        n++;
+    closedir(d);
+    buf_release(&text);
+    return same && n == 3; /* with "." and ".." */
+}
+
+TEST(file__draft_takes_its_place_when_it_is_kept)
+{
+    char dir[] = "/tmp/viv-base-XXXXXX";
+    struct file_draft d;
+    struct error err;
+    struct stat st;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    char *path = path_join(dir, "x");
+    mode_t mask = umask(027);
+    ck_assert_int_eq(file_write(path, "old", 3, &err), VIV_OK);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0640);
+    umask(mask);
+
+    ck_assert_int_eq(file_draft_begin(&d, path, &err), VIV_OK);
+    fputs("new", d.stream);
+    ck_assert_int_eq(file_draft_keep(&d, &err), VIV_OK);
+    ck_assert_ptr_null(d.stream);
+    ck_assert(alone_with(dir, path, "new"));
+
+    ck_assert_int_eq(file_draft_begin(&d, path, &err), VIV_OK);
+    fputs("other", d.stream);
+    file_draft_drop(&d);
+    file_draft_drop(&d);
+    ck_assert(alone_with(dir, path, "new"));
+    ck_assert_int_eq(unlink(path), 0);
+
+    ck_assert_int_eq(file_draft_begin(&d, dir, &err), VIV_EIO);
+    ck_assert_msg(strstr(err.text, "it is a directory") != NULL, "%s", err.text);
+    ck_assert_int_eq(file_draft_begin(&d, "/dev/null", &err), VIV_EIO);
+    ck_assert_msg(strstr(err.text, "it is a device") != NULL, "%s", err.text);
+    ck_assert_int_eq(rmdir(dir), 0);
+    ck_assert_int_eq(file_draft_begin(&d, path, &err), VIV_EIO);
+    free(path);
+}
+END_TEST
+
 TEST(utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
 {
     ck_assert(utf8_valid("h\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 10));
@@ -127,4 +184,4 @@ TESTS(error__prefix_goes_before_the_sentence, error__too_long_is_cut_between_cha
       size__products_that_wrap_are_refused, arena__hands_out_zeroed_memory_and_large_blocks,
       buf__grows_and_stays_terminated, strmap__finds_what_was_added_and_keeps_the_first,
       near__finds_misspelt_and_abbreviated_words, json__reads_integers_beyond_63_bits_as_numbers,
-      utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
+      file__draft_takes_its_place_when_it_is_kept, utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
