@@ -35,7 +35,9 @@ struct reader {
     size_t n_tensors, capacity;
     struct arena names;     /* of the index */
     struct strmap shard_of; /* tensor -> shard, as the index says; empty without one */
-    const char **shards;    /* file names */
+    const char **promised;  /* its tensors, in its order */
+    size_t n_promised, promised_capacity;
+    const char **shards; /* file names */
     size_t n_shards, shards_capacity;
     struct strmap shard_ids; /* file name -> index into shards */
     struct error *err;
@@ -350,8 +352,11 @@ static void read_weight_map(struct reader *r, struct scan *s)
         if (n == MAX_TENSORS)
             scan_fail(s, "weight_map has more than %d tensors", MAX_TENSORS);
         add_shard(r, s, file, &shard);
+        if (s->status == VIV_OK && !VEC_RESERVE(r->promised, r->n_promised, r->promised_capacity))
+            s->status = error_nomem(s->err);
         if (s->status != VIV_OK)
             return;
+        r->promised[r->n_promised++] = tensor;
         int added = strmap_add(&r->shard_of, tensor, strlen(tensor), shard);
         if (added == STRMAP_NOMEM)
             s->status = error_nomem(s->err);
@@ -408,18 +413,18 @@ static viv_status check_shard(struct reader *r, const char *path, size_t shard, 
     return VIV_OK;
 }
 
-/* Names every tensor that the index promises once, in the order of the file. */
+/* Every tensor that the index promises was found. */
 static viv_status find_missing(struct reader *r, const char *index_path)
 {
-    size_t found = 0;
-    for (size_t i = 0; i < r->n_tensors; i++) {
-        uint32_t shard;
-        found += strmap_get(&r->shard_of, r->tensors[i].name, strlen(r->tensors[i].name), &shard);
+    for (size_t i = 0; i < r->n_promised; i++) {
+        const char *name = r->promised[i];
+        uint32_t shard, found;
+        if (!strmap_get(&r->ck->by_name, name, strlen(name), &found) &&
+            strmap_get(&r->shard_of, name, strlen(name), &shard))
+            return error_set(r->err, VIV_EFORMAT, "%s: weight_map names tensor '%s', which '%s' does not hold",
+                             index_path, name, r->shards[shard]);
     }
-    if (found == r->shard_of.count)
-        return VIV_OK;
-    return error_set(r->err, VIV_EFORMAT, "%s: weight_map names %zu tensors, its files hold %zu of them",
-                     index_path, r->shard_of.count, found);
+    return VIV_OK;
 }
 
 static viv_status read_shards(struct reader *r, const char *dir, const char *index_path)
@@ -530,6 +535,7 @@ static viv_status open_safetensors(struct checkpoint *ck, const char *path, stru
     viv_status status = read_all(&r, path);
     free(r.tensors);
     free(r.shards);
+    free(r.promised);
     strmap_release(&r.shard_of);
     strmap_release(&r.shard_ids);
     arena_release(&r.names);
