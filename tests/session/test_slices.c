@@ -4,6 +4,7 @@
 
 #include "session/store.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -172,6 +173,13 @@ static const char *in_copy(const char *name)
     return path;
 }
 
+static int rename_in_copy(const char *from, const char *to)
+{
+    char old[256];
+    strcpy(old, in_copy(from));
+    return rename(old, in_copy(to));
+}
+
 /* In a file of the copy, puts a word in the place of the end of `found`. */
 static void overwrite(const char *file, const char *found, const char *word)
 {
@@ -220,6 +228,16 @@ TEST(experts__that_cannot_be_are_refused_by_name)
     copy_of("mixtral"); /* of 4 bytes, but no floats */
     overwrite("model.safetensors", THIRD_EXPERT, "I32");
     refuses(VIV_EFORMAT, "experts.3.w1.weight' is i32", "of one type");
+    drop_copy();
+
+    copy_of("mixtral"); /* in the shard that is to hold it */
+    overwrite("model.safetensors", "layers.1.block_sparse_moe.experts.3.w", "W");
+    ck_assert_int_eq(rename_in_copy("model.safetensors", "a.safetensors"), 0);
+    static const char index[] =
+        "{\"weight_map\":{\"model.layers.1.block_sparse_moe.experts.3.w1.weight\":\"a.safetensors\"}}";
+    struct error err;
+    ck_assert_int_eq(file_write(in_copy("model.safetensors.index.json"), index, sizeof index - 1, &err), VIV_OK);
+    refuses(VIV_EFORMAT, "'model.layers.1.block_sparse_moe.experts.3.w1.weight'", "'a.safetensors' does not hold");
     drop_copy();
     host_destroy(host);
 }
@@ -288,6 +306,46 @@ TEST(store__tells_of_a_file_that_shrinks_and_keeps_what_was_said)
 }
 END_TEST
 
+TEST(store__goes_on_where_it_was_when_a_file_can_be_read_again)
+{
+    static float expected[N_TOKENS * MAX_VOCAB], got[N_TOKENS * MAX_VOCAB];
+    struct error err;
+    open_host();
+    struct model_options options = golden_options();
+    options.slice_budget = least_budget("mixtral", 1);
+    viv_model *m = golden_load(&options, golden("mixtral"));
+    answer(m, expected);
+    struct sequence *s = begin(m);
+    const uint64_t dim = model_output_dim(m);
+    ck_assert_msg(try_step(m, s, 0, 20, got, &err) == VIV_OK, "%s", err.text);
+
+    const struct file_map *map = &model_checkpoint(m)->maps[0];
+    int kept = dup(map->fd), blind = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(dup2(blind, map->fd), 0); /* cannot be read */
+    viv_status status = VIV_OK;
+    size_t at = 20;
+    while (status == VIV_OK && at < N_TOKENS) /* what is in memory may do for a token or two */
+        if ((status = try_step(m, s, at, 1, got + at * dim, &err)) == VIV_OK)
+            at++;
+    ck_assert_int_eq(status, VIV_EIO);
+    ck_assert_msg(strstr(err.text, "experts") && strstr(err.text, "model.safetensors") &&
+                      strstr(err.text, "cannot be read"),
+                  "%s", err.text);
+    ck_assert_uint_eq(sequence_length(s), at);
+
+    ck_assert_int_ge(dup2(kept, map->fd), 0);
+    for (; at < N_TOKENS; at++)
+        ck_assert_msg(try_step(m, s, at, 1, got + at * dim, &err) == VIV_OK, "%s", err.text);
+    ck_assert_int_eq(memcmp(got, expected, N_TOKENS * dim * sizeof *got), 0);
+    close(kept);
+    close(blind);
+    sequence_destroy(s);
+    model_close(m);
+    host_destroy(host);
+}
+END_TEST
+
 TESTS(slices__give_the_same_bits_from_memory_and_from_the_file, slices__used_most_stay_in_memory,
       experts__that_cannot_be_are_refused_by_name, router__without_a_finite_score_names_layer_and_token,
-      store__tells_of_a_file_that_shrinks_and_keeps_what_was_said)
+      store__tells_of_a_file_that_shrinks_and_keeps_what_was_said,
+      store__goes_on_where_it_was_when_a_file_can_be_read_again)
