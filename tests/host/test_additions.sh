@@ -1,6 +1,7 @@
 #!/bin/sh
 # A layer, a kernel and a spec are a file each: in a scratch copy of the tree they are added, nothing is edited, and the
-# program that comes of it knows all three.
+# program that comes of it knows all three. A plugin is a folder: without that of moe, dense models run; put back, it alone is
+# built.
 set -u
 source=${VIV_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 passed=0 failed=0
@@ -40,6 +41,7 @@ done
 chmod -R u+w "$work/tree"
 cd "$work/tree" || exit 1
 rm -rf framework/registry
+mv plugins/moe "$work/moe"
 mkdir tests man examples
 touch LICENSE CHANGELOG.md CONTRIBUTING.md
 
@@ -65,13 +67,27 @@ END
 ./autogen >"$work/log" 2>&1 || give_up "./autogen"
 mkdir "$work/build"
 cd "$work/build" || exit 1
-../tree/configure -q --disable-dependency-tracking CFLAGS=-O0 >"$work/log" 2>&1 || give_up "./configure"
+../tree/configure -q CFLAGS=-O0 >"$work/log" 2>&1 || give_up "./configure"
 make -j2 viv plugins/llm/llm.la >"$work/log" 2>&1 || give_up "make"
 
 cd / || exit 1
 expect "the layer is listed" magnify "$work/build/viv" layers
 expect "the kernel is chosen" softer "$work/build/viv" version -v
 expect "the spec is found by name" magnify "$work/build/viv" spec expand magnified
+expect "a dense model runs without moe" . "$work/build/viv" run shakespeare -p ROMEO: -n 3 --temp 0
+expect "a sparse one is refused by what is missing" "there is no layer 'router'" \
+    sh -c "! '$work/build/viv' logits '$source/tests/golden/mixtral' --tokens 1,2"
+
+cd "$work/tree" || exit 1
+mv "$work/moe" plugins/moe
+./autogen >"$work/log" 2>&1 || give_up "./autogen with moe back"
+cd "$work/build" || exit 1
+make -j2 viv plugins/moe/moe.la >"$work/log" 2>&1 || give_up "make with moe back"
+# what was compiled or linked, without moe's own files
+others() { ! sed -n 's/^ *\(CC\|CCLD\)  *//p' "$work/log" | grep -v '^plugins/moe/' && echo none; }
+expect "moe is built" 'CC .*plugins/moe/' cat "$work/log"
+expect "and nothing else" none others
+expect "the sparse model runs" . "$work/build/viv" logits "$source/tests/golden/mixtral" --tokens 1,2
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
