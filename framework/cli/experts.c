@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vivarium/routes.h>
 
 struct experts_options {
     struct common common;
@@ -49,16 +48,11 @@ struct survey {
 
 /* --- looking on ---------------------------------------------------------------------------------------------- */
 
-static const viv_routes *routes_of(const struct graph_node *n)
-{
-    return n->class->get_ext ? n->class->get_ext(VIV_LAYER_ROUTES) : NULL;
-}
-
 static void look(void *ctx, const struct tap *t)
 {
     struct survey *s = ctx;
     struct routing *l = s->layers;
-    if (!routes_of(t->node))
+    if (!graph_routes(t->node))
         return;
     while (l->node != t->node)
         l++;
@@ -95,7 +89,7 @@ static viv_status find_layers(struct survey *s, struct error *err)
     if (!s->layers)
         return error_nomem(err);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
-        const viv_routes *routes = routes_of(&g->nodes[i]);
+        const viv_routes *routes = graph_routes(&g->nodes[i]);
         if (!routes)
             continue;
         struct routing *l = &s->layers[s->n_layers++];

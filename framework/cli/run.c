@@ -4,6 +4,8 @@
 #include "cli/ask.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
+#include "cli/stored.h"
+#include "cli/trace.h"
 
 #include <errno.h>
 #include <math.h>
@@ -15,7 +17,7 @@
 
 struct run_options {
     struct common common;
-    const char *prompt, *file;
+    const char *prompt, *file, *trace;
     int64_t n, top_k, seed;                                      /* top_k, seed -1: not said */
     double temperature, top_p, min_p, typical_p, repeat_penalty; /* NAN: not said */
     double presence_penalty, frequency_penalty;
@@ -64,6 +66,8 @@ static const struct option table[] = {
      NULL},
     {"no-echo", 0, OPTION_FLAG, OPT(no_echo), NULL, "print the answer alone, without the prompt that it continues",
      0, 0, NULL},
+    {"trace-experts", 0, OPTION_STRING, OPT(trace), "FILE",
+     "write down which experts work on each token, and how much each counts, as JSON lines", 0, 0, NULL},
     {"quiet", 'q', OPTION_FLAG, OPT(quiet), NULL, "no closing line", 0, 0, NULL},
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "one JSON object for each event, one per line", 0, 0, NULL},
     {0}};
@@ -141,6 +145,7 @@ static void choose_sampling(const struct run_options *o, const viv_model *m, viv
 struct answer {
     const struct run_options *options;
     struct progress *progress;
+    const viv_model *model;
     const viv_sampling *sampling;
     bool terminal;             /* standard output is one */
     bool line_open;            /* the last character was not a line feed */
@@ -199,12 +204,13 @@ static void complete_figures(struct answer *a)
 
 static viv_status print_done(const struct answer *a, struct error *err)
 {
-    return print_json(json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "event", "done", "reason",
+    return print_json(json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "event", "done", "reason",
                                 json_word(a->reason), "prompt_tokens", number(a->prompt_tokens),
                                 "prompt_tokens_per_second", number(a->prompt_rate), "answer_tokens",
                                 number(a->answer_tokens), "answer_tokens_per_second", number(a->answer_rate),
                                 "first_token_seconds", number(a->first > 0 ? a->first - a->begin : NAN), "seed",
-                                (json_int_t)a->sampling->seed, "memory_peak_bytes", (json_int_t)memory_peak()),
+                                (json_int_t)a->sampling->seed, "memory_peak_bytes", (json_int_t)memory_peak(),
+                                "experts", stored_json(a->model)),
                       true, err);
 }
 
@@ -328,6 +334,11 @@ static void print_closing_line(struct answer *a)
     if (a->sampling->temperature > 0)
         fprintf(stderr, ", seed %llu", (unsigned long long)a->sampling->seed);
     fprintf(stderr, ", memory %s\n", human_bytes(memory_peak()).text);
+    struct buf stored = {0};
+    stored_line(a->model, &stored);
+    if (stored.size)
+        fprintf(stderr, "viv: %s\n", buf_text(&stored));
+    buf_release(&stored);
 }
 
 /* --- asking -------------------------------------------------------------------------------------------- */
@@ -370,6 +381,7 @@ static viv_status answer(struct opened *o, const struct run_options *options, co
                                  .cancel = interrupt_watch()};
     struct answer a = {.options = options,
                        .progress = &o->progress,
+                       .model = o->model,
                        .sampling = &sampling,
                        .terminal = isatty(STDOUT_FILENO),
                        .prompt_tokens = NAN,
@@ -394,16 +406,24 @@ static int run(const struct arguments *arguments)
     const struct run_options *options = arguments->options;
     struct buf prompt = {0};
     struct opened o = {0};
+    struct trace trace = {0};
     struct error err = {0};
     if (options->prompt && options->file)
         return usage_error("run", "a prompt comes from --prompt or from --file, not from both");
+    if (options->trace) {
+        o.tap = trace_look;
+        o.tap_ctx = &trace;
+    }
     viv_status status = read_prompt(options, &prompt, &err);
     if (status == VIV_OK)
         status = open_model(&o, &options->common, arguments->words[0], &err);
+    if (status == VIV_OK && options->trace)
+        status = trace_begin(&trace, o.model, options->trace, &err);
     if (status == VIV_OK)
         status = load_model(&o, &err);
     if (status == VIV_OK)
         status = answer(&o, options, &prompt, &err);
+    status = trace_end(&trace, status, &err);
     buf_release(&prompt);
     return close_opened(&o, status, &err);
 }
@@ -426,7 +446,8 @@ const struct command command_run = {
                 "echo \"Once upon a time\" | viv run shakespeare -n 50 --seed 7\n"
                 "viv run shakespeare -p \"First Citizen:\" -n 80 --top-k 20 --stop \"Citizen\"\n"
                 "viv run ./my-checkpoint --lora ./style --lora ./facts:0.5 -p \"Once upon a time\"\n"
-                "viv run shakespeare -p \"KING\" -n 5 --json",
+                "viv run shakespeare -p \"KING\" -n 5 --json\n"
+                "viv run ./olmoe -p \"Call me\" --expert-memory 2GiB --trace-experts routes.jsonl",
     .group = GROUP_RUN,
     .models = true,
     .main = run,

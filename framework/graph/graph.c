@@ -235,6 +235,11 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     return VIV_OK;
 }
 
+const viv_routes *graph_routes(const struct graph_node *n)
+{
+    return n->class->get_ext ? n->class->get_ext(VIV_LAYER_ROUTES) : NULL;
+}
+
 uint64_t graph_memory_dim(const struct graph *g)
 {
     return g->stacks[STACK_ENCODER].output_dim;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <vivarium/layer.h>
+#include <vivarium/routes.h>
 
 struct graph_weight {
     const char *attr; /* the layer's attribute: "q" */
@@ -62,6 +63,9 @@ struct graph {
  * layer. */
 viv_status graph_build(const struct expansion *e, const viv_host *host, struct graph **out, struct error *err);
 void graph_destroy(struct graph *g);
+
+/* What a node says of its output, if that is routes; else NULL. */
+const viv_routes *graph_routes(const struct graph_node *n);
 
 /* Features of a row of the memory that the encoder makes; 0: there is no encoder. */
 uint64_t graph_memory_dim(const struct graph *g);

@@ -29,7 +29,8 @@ struct plan {
 /* Drops the rows that nobody asked for; lets those who look on see a node's output. */
 static const uint32_t PLAN_DROP_ROWS = UINT32_MAX, PLAN_TAP = UINT32_MAX;
 
-/* taps: somebody looks on. */
+/* taps: somebody looks on, at all rows but those of the stack's last node, of which there are as many as are asked
+ * for. */
 viv_status plan_make(const struct graph *g, enum stack_id stack, bool taps, struct plan *out, struct error *err);
 void plan_release(struct plan *p);
 

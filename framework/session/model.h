@@ -17,8 +17,8 @@
 #include <vivarium/scheduler.h>
 #include <vivarium/sequence.h>
 
-/* What a layer has made of the rows of a step, for who looks on. In the tail of the plan (plan.h), of the rows that
- * were asked for. */
+/* What a layer has made of the rows of a step, for who looks on. The last layer makes no others than were asked
+ * for. */
 struct tap {
     const struct graph_node *node;
     const float *out; /* [n_rows, node->out_dim], for the call */

@@ -92,6 +92,10 @@ walk "$viv" inspect "$source/tests/golden/llama-mqa-tied" --lora "$source/tests/
 walk "$viv" inspect "$tiny" --json
 walk "$viv" tokenize shakespeare "To be" --json
 walk "$viv" embed "$source/tests/golden/bert-gguf/model.gguf" --tokens 5,6,7 --json --threads 1 --scheduler serial
+mkdir "$work/sparse"
+cp "$source/tests/golden/mixtral/config.json" "$source/tests/golden/mixtral/model.safetensors" "$work/sparse/"
+cp "$source/tests/golden/letters.json" "$work/sparse/tokenizer.json"
+walk "$viv" run "$work/sparse" -p AB -n 2 --temp 0 --expert-memory 60000 --trace-experts "$work/routes" --threads 1 --scheduler serial
 walk "$viv" spec check "$source/specs/families/llama.yaml"
 walk "$viv" plugin list --json
 

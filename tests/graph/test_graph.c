@@ -154,6 +154,29 @@ TEST(plan__of_a_stack_runs_its_own_layers_in_order)
 }
 END_TEST
 
+TEST(plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer)
+{
+    struct built b;
+    ck_assert_int_eq(build(&b, HEAD ENCODER GRAPH), VIV_OK);
+    for (enum stack_id id = 0; id < N_STACKS; id++) {
+        const struct stack *s = &b.e->stacks[id];
+        struct plan p, seen;
+        uint32_t n_seen = 0;
+        ck_assert_int_eq(plan_make(b.g, id, false, &p, &b.err), VIV_OK);
+        ck_assert_int_eq(plan_make(b.g, id, true, &seen, &b.err), VIV_OK);
+        ck_assert_uint_ge(seen.tail, s->end - 1);
+        ck_assert_uint_ge(seen.tail, p.tail);
+        ck_assert(seen.tail < s->end || p.tail == s->end);
+        for (uint32_t i = 0; i < seen.n_ops; i++)
+            n_seen += seen.ops[i].node != PLAN_DROP_ROWS && seen.ops[i].phase == PLAN_TAP;
+        ck_assert_uint_eq(n_seen, s->end - s->begin);
+        plan_release(&p);
+        plan_release(&seen);
+    }
+    release(&b);
+}
+END_TEST
+
 TESTS(graph__of_two_stacks_knows_what_each_needs, graph__counts_what_is_done_for_each_row_of_memory_once,
       graph__refuses_memory_that_is_not_there_or_that_nobody_looks_at,
-      plan__of_a_stack_runs_its_own_layers_in_order)
+      plan__of_a_stack_runs_its_own_layers_in_order, plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer)
