@@ -128,24 +128,17 @@ static viv_status count_prefill(const struct bench *b, const struct graph *g, st
                                 struct error *err)
 {
     const uint64_t n = (uint64_t)b->options->prompt;
-    const struct graph_step prompt = {.n_rows = n, .context = n / 2}, whole = {.n_rows = n, .context = n},
-                            last = {.n_rows = 1, .context = 1, .n_memory = n, .n_taken = n};
-    struct graph_cost first;
-    if (graph_memory_dim(g)) {
-        viv_status status = graph_cost(g, STACK_ENCODER, &whole, out, err);
-        if (status == VIV_OK)
-            status = graph_cost(g, STACK_GRAPH, &last, &first, err);
-        if (status == VIV_OK)
-            out->flops += first.flops;
-        return status;
-    }
-    viv_status status = graph_cost(g, STACK_GRAPH, &prompt, out, err);
-    /* the head is computed for one row of a prompt only: what is wanted */
-    const struct graph_node *head = &g->nodes[g->n_nodes - 1];
-    struct graph_cost all, one;
-    if (status == VIV_OK && graph_node_cost(head, &prompt, &all) == VIV_OK &&
-        graph_node_cost(head, &last, &one) == VIV_OK)
-        out->flops -= all.flops - one.flops;
+    const struct graph_step prompt = {.n_rows = n, .n_wanted = 1, .context = n / 2},
+                            whole = {.n_rows = n, .n_wanted = n, .context = n},
+                            first = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = n, .n_taken = n};
+    struct graph_cost begun;
+    if (!graph_memory_dim(g))
+        return graph_cost(g, STACK_GRAPH, &prompt, out, err);
+    viv_status status = graph_cost(g, STACK_ENCODER, &whole, out, err);
+    if (status == VIV_OK)
+        status = graph_cost(g, STACK_GRAPH, &first, &begun, err);
+    if (status == VIV_OK)
+        out->flops += begun.flops;
     return status;
 }
 
@@ -158,7 +151,7 @@ static viv_status count_costs(struct bench *b, struct error *err)
     const bool reads = model_memory_dim(b->o.model) > 0; /* by an encoder */
     const uint64_t n_prompt = (uint64_t)b->options->prompt, half = (uint64_t)b->options->answer / 2;
     const struct graph_step step = {
-        .n_rows = 1, .context = reads ? half : n_prompt + half, .n_memory = reads ? n_prompt : 0};
+        .n_rows = 1, .n_wanted = 1, .context = reads ? half : n_prompt + half, .n_memory = reads ? n_prompt : 0};
     uint64_t best = 0, of_type[128] = {0};
     struct graph_cost prefill, decode;
     viv_status status = model_bindings(b->o.model, &bindings, err);
@@ -170,7 +163,7 @@ static viv_status count_costs(struct bench *b, struct error *err)
         const struct graph_node *n = &g->nodes[i];
         struct graph_cost cost;
         uint64_t elems = 0, bytes = 0;
-        status = graph_node_cost(n, &step, &cost);
+        status = graph_node_cost(g, i, &step, &cost);
         for (uint32_t w = 0; w < n->n_weights; w++) {
             const struct binding *binding = &bindings[n->weights[w].weight];
             const viv_tensor *t = binding->tensor;

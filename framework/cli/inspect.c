@@ -75,7 +75,8 @@ static uint64_t active_params(const struct view *v)
 
 static viv_status count_costs(struct view *v, struct error *err)
 {
-    const struct graph_step read = {.n_rows = 1, .context = 1}, write = {.n_rows = 1, .context = 1, .n_memory = 1},
+    const struct graph_step read = {.n_rows = 1, .n_wanted = 1, .context = 1},
+                            write = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = 1},
                             take = {.n_taken = 1};
     struct graph_cost taking = {0};
     viv_status status = graph_cost(v->g, STACK_GRAPH, &write, &v->cost, err);

@@ -245,6 +245,15 @@ uint64_t graph_memory_dim(const struct graph *g)
     return g->stacks[STACK_ENCODER].output_dim;
 }
 
+static uint32_t find_tail(const struct graph *g, const struct stack *s)
+{
+    uint32_t tail = s->end;
+    while (tail > s->begin && (g->nodes[tail - 1].class->flags & VIV_LAYER_ROW_WISE) &&
+           !(g->nodes[tail - 1].class->flags & VIV_LAYER_TOKENS))
+        tail--;
+    return tail;
+}
+
 static viv_status build_stack(struct graph *g, enum stack_id id, struct error *err)
 {
     const struct expansion *e = g->expansion;
@@ -268,6 +277,7 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
             stack->vocab_size = e->weights[n->weights[0].weight].dims[0];
     }
     stack->output_dim = g->value_dims[e->stacks[id].output];
+    stack->tail = find_tail(g, &e->stacks[id]);
     return VIV_OK;
 }
 
@@ -308,19 +318,28 @@ void graph_destroy(struct graph *g)
     free(g);
 }
 
-viv_status graph_node_cost(const struct graph_node *n, const struct graph_step *step, struct graph_cost *out)
+static bool in_tail(const struct graph *g, uint32_t node)
 {
+    const struct stack *encoder = &g->expansion->stacks[STACK_ENCODER];
+    const bool reads = node >= encoder->begin && node < encoder->end;
+    return node >= g->stacks[reads ? STACK_ENCODER : STACK_GRAPH].tail;
+}
+
+viv_status graph_node_cost(const struct graph *g, uint32_t node, const struct graph_step *step,
+                           struct graph_cost *out)
+{
+    const struct graph_node *n = &g->nodes[node];
     viv_cost c = {.struct_size = sizeof c,
-                  .n_rows = step->n_rows,
+                  .n_rows = in_tail(g, node) ? step->n_wanted : step->n_rows,
                   .context = step->context,
                   .n_memory = step->n_memory,
                   .n_taken = step->n_taken};
     for (uint32_t i = 0; i < n->n_weights; i++)
         c.weight_elems += n->weights[i].elems;
     c.active_elems = c.weight_elems;
-    viv_status status = n->class->cost(n->layer, &c);
+    viv_status status = n->class->cost ? n->class->cost(n->layer, &c) : VIV_OK;
     if (status == VIV_OK)
-        *out = (struct graph_cost){c.flops, c.weight_elems, c.active_elems};
+        *out = (struct graph_cost){c.flops, c.weight_elems, c.active_elems, c.state_elems};
     return status;
 }
 
@@ -330,7 +349,7 @@ viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct g
     struct graph_cost total = {0};
     for (uint32_t i = g->expansion->stacks[stack].begin; i < g->expansion->stacks[stack].end; i++) {
         struct graph_cost c;
-        viv_status status = graph_node_cost(&g->nodes[i], step, &c);
+        viv_status status = graph_node_cost(g, i, step, &c);
         if (status != VIV_OK) {
             error_take(err, status);
             return at_node(err, g->nodes[i].spec);
@@ -338,6 +357,7 @@ viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct g
         total.flops += c.flops;
         total.weight_elems += c.weight_elems;
         total.active_elems += c.active_elems;
+        total.state_elems += c.state_elems;
     }
     *out = total;
     return VIV_OK;

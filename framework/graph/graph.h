@@ -45,6 +45,8 @@ struct graph_stack {
     uint64_t output_dim;
     uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
     bool whole_sequences; /* some layer looks ahead: all rows of a sequence must come in one step */
+    uint32_t tail; /* the node from which on only row-wise layers remain, so that rows whose output nobody asked for
+                      need not be computed; the stack's end when there is none */
 };
 
 struct graph {
@@ -72,17 +74,20 @@ uint64_t graph_memory_dim(const struct graph *g);
 
 /* What a step is: rows that see so many tokens and rows of memory, of which so many go into the layers' state. */
 struct graph_step {
-    uint64_t n_rows, context, n_memory, n_taken;
+    uint64_t n_rows, n_wanted; /* wanted: whose output is asked for */
+    uint64_t context, n_memory, n_taken;
 };
-/* What it costs. */
+/* What it costs, as layers count it (viv_cost). */
 struct graph_cost {
     uint64_t flops;
     uint64_t weight_elems; /* read by such a step */
     uint64_t active_elems; /* that work on one row */
+    uint64_t state_elems;  /* read by rows of as many sequences */
 };
 viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct graph_step *step,
                       struct graph_cost *out, struct error *err);
-/* The same for one node. */
-viv_status graph_node_cost(const struct graph_node *n, const struct graph_step *step, struct graph_cost *out);
+/* The same for one node of the stack, counted through all stacks. */
+viv_status graph_node_cost(const struct graph *g, uint32_t node, const struct graph_step *step,
+                           struct graph_cost *out);
 
 #endif

@@ -11,17 +11,6 @@ static void find_last_reads(const struct graph *g, const struct stack *s, uint32
     last[s->output] = UINT32_MAX;
 }
 
-/* Who looks on sees all rows: then only the last layer, the head, may be spared those that nobody asked for. */
-static uint32_t find_tail(const struct graph *g, const struct stack *s, bool taps)
-{
-    const uint32_t first = taps ? s->end - 1 : s->begin;
-    uint32_t tail = s->end;
-    while (tail > first && (g->nodes[tail - 1].class->flags & VIV_LAYER_ROW_WISE) &&
-           !(g->nodes[tail - 1].class->flags & VIV_LAYER_TOKENS))
-        tail--;
-    return tail;
-}
-
 /* A free buffer: the smallest that is wide enough, else the widest one made wider, else a new one. */
 static uint32_t take_slot(struct plan *p, bool *busy, uint64_t floats, bool in_tail)
 {
@@ -91,7 +80,9 @@ viv_status plan_make(const struct graph *g, enum stack_id stack, bool taps, stru
         return error_nomem(err);
     }
     find_last_reads(g, s, last);
-    p.tail = find_tail(g, s, taps);
+    p.tail = g->stacks[stack].tail;
+    if (taps && p.tail + 1 < s->end) /* who looks on sees all rows: only the head may be spared some */
+        p.tail = s->end - 1;
     place_values(g, s, &p, last, busy);
     for (uint32_t i = s->begin; i < p.tail; i++)
         if (last[g->nodes[i].spec->output] >= p.tail)

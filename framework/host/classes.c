@@ -14,9 +14,10 @@ struct slot {
 #f, offsetof(T, f)                                                                                         \
     }
 static const struct slot layer_slots[] = {
-    SLOT(viv_layer_class, name),  SLOT(viv_layer_class, summary), SLOT(viv_layer_class, attrs),
-    SLOT(viv_layer_class, infer), SLOT(viv_layer_class, cost),    SLOT(viv_layer_class, prepare),
-    SLOT(viv_layer_class, tasks), SLOT(viv_layer_class, forward), {NULL, 0},
+    SLOT(viv_layer_class, name),    SLOT(viv_layer_class, summary),
+    SLOT(viv_layer_class, attrs),   SLOT(viv_layer_class, infer),
+    SLOT(viv_layer_class, prepare), SLOT(viv_layer_class, tasks),
+    SLOT(viv_layer_class, forward), {NULL, 0},
 };
 static const struct slot scheduler_slots[] = {
     SLOT(viv_scheduler_class, name),     SLOT(viv_scheduler_class, summary),

@@ -16,6 +16,7 @@
 #include "layers/kept.h"
 #include "layers/relative.h"
 #include "layers/rope.h"
+#include "layers/words.h"
 
 #include "base/size.h"
 
@@ -39,7 +40,7 @@ struct attention {
     int32_t fused;
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, k_offset, v_offset, out_offset;
-    uint64_t dim, n_heads, n_kv_heads, head_dim;
+    uint64_t dim, out_dim, n_heads, n_kv_heads, head_dim;
     struct kept kept;
     struct relative relative;
     uint64_t window, chunk;
@@ -53,7 +54,7 @@ struct attention {
     double alibi;
     uint64_t scratch;                           /* bytes for products or attend, before the angles */
     uint64_t q_stride, kv_stride, heads_stride; /* floats */
-    int32_t causal;
+    int32_t causal, has_sinks;
     float scale, softcap, clip, norm_eps, alibi_scale;
     float temper; /* queries grow with log(1 + position / temper_length) */
     uint64_t temper_length, temper_offset;
@@ -158,6 +159,7 @@ static viv_status infer(void *layer, viv_infer *b)
         return layer_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
                           l->n_kv_heads, l->n_heads);
 
+    l->has_sinks = b->is_set(b, "sinks");
     l->fused = b->is_set(b, "qkv");
     bool q = b->is_set(b, "q"), k = b->is_set(b, "k"), v = b->is_set(b, "v");
     if (l->fused ? q || k || v : !(q && k && v))
@@ -201,19 +203,32 @@ static viv_status infer(void *layer, viv_infer *b)
         status = b->want_state(b, "k", kv_dim, &l->kept.k);
     if (status == VIV_OK)
         status = b->want_state(b, "v", kv_dim, &l->kept.v);
-    b->out_dim = out[0];
+    b->out_dim = l->out_dim = out[0];
     b->n_phases = 6;
     b->whole_sequences = !l->causal;
     return status;
 }
 
+/* Tokens that the rows of a step see, in all. A row that sees later ones has them to both sides, less at the ends
+ * of the text. */
+static uint64_t tokens_seen(const struct attention *l, uint64_t n_rows, uint64_t context)
+{
+    if (!l->causal && l->window && context > 0) {
+        uint64_t side = size_min(l->window, context) - 1;
+        return n_rows * (context * (2 * side + 1) - side * (side + 1)) / context;
+    }
+    uint64_t seen = l->window ? size_min(context, l->window) : context;
+    return n_rows * (l->chunk && seen ? size_min(seen, (context - 1) % l->chunk + 1) : seen);
+}
+
 static viv_status cost(const void *layer, viv_cost *c)
 {
     const struct attention *l = layer;
-    uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
-    uint64_t seen = l->window ? size_min(c->context, l->window) : c->context;
-    seen = l->chunk ? size_min(seen, l->chunk) : seen;
-    c->flops = c->n_rows * (2 * l->dim * (2 * q_dim + 2 * kv_dim) + 4 * seen * q_dim);
+    const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
+    const uint64_t seen = tokens_seen(l, c->n_rows, c->context);
+    c->flops =
+        c->n_rows * 2 * l->dim * (q_dim + 2 * kv_dim) + c->n_rows * 2 * q_dim * l->out_dim + 4 * seen * q_dim;
+    c->state_elems = seen * 2 * kv_dim;
     return VIV_OK;
 }
 
@@ -481,6 +496,59 @@ static void release(void *layer)
     free(l->slopes);
 }
 
+static int32_t say_heads(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    char heads[48], sees[48] = "";
+    if (l->n_kv_heads == l->n_heads)
+        snprintf(heads, sizeof heads, "multi-head, %" PRIu64, l->n_heads);
+    else if (l->n_kv_heads == 1)
+        snprintf(heads, sizeof heads, "multi-query, %" PRIu64, l->n_heads);
+    else
+        snprintf(heads, sizeof heads, "grouped, %" PRIu64 " on %" PRIu64, l->n_heads, l->n_kv_heads);
+    if (l->window)
+        snprintf(sees, sizeof sees, ", window of %" PRIu64, l->window);
+    else if (l->chunk)
+        snprintf(sees, sizeof sees, ", chunks of %" PRIu64, l->chunk);
+    return words_put(aspect, words, "attention", "%s heads of %" PRIu64 "%s%s", heads, l->head_dim,
+                     l->causal ? "" : ", both ways", sees);
+}
+
+static int32_t say_positions(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    if (l->alibi > 0)
+        return words_put(aspect, words, "positions", "ALiBi");
+    if (l->relative.used)
+        return words_put(aspect, words, "positions", "learned, by distance");
+    if (!l->rope.used)
+        return 0;
+    return rope_say(&l->rope, l->head_dim, aspect, words);
+}
+
+static int32_t say_extras(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    bool normed = l->plain_norm || l->q_norm.n || l->k_norm.n;
+    if (!normed && l->softcap <= 0 && !l->has_sinks)
+        return 0;
+    return words_put(aspect, words, "scores", "%s%s%s", normed ? "of normed queries and keys" : "plain",
+                     l->softcap > 0 ? ", capped" : "", l->has_sinks ? ", with sinks" : "");
+}
+
+static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    static int32_t (*const sayings[])(const struct attention *, char *, char *) = {say_heads, say_positions,
+                                                                                   say_extras};
+    for (uint32_t at = 0; at < sizeof sayings / sizeof *sayings; at++)
+        if (sayings[at](layer, aspect, words) && i-- == 0)
+            return 1;
+    return 0;
+}
+
+static const void *get_ext(const char *id)
+{
+    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
+    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+}
+
 const viv_layer_class layer_attention = {
     .struct_size = sizeof(viv_layer_class),
     .name = "attention",
@@ -489,8 +557,10 @@ const viv_layer_class layer_attention = {
     .instance_size = sizeof(struct attention),
     .infer = infer,
     .cost = cost,
+    .part = VIV_MODEL_PART_ATTENTION,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,
     .release = release,
+    .get_ext = get_ext,
 };

@@ -27,13 +27,6 @@ static viv_status infer(void *layer, viv_infer *b)
     return VIV_OK;
 }
 
-static viv_status cost(const void *layer, viv_cost *c)
-{
-    (void)layer;
-    c->flops = 0;
-    return VIV_OK;
-}
-
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     (void)layer, (void)p;
@@ -66,7 +59,6 @@ const viv_layer_class layer_concat = {
     .attrs = attrs,
     .instance_size = sizeof(struct concat),
     .infer = infer,
-    .cost = cost,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

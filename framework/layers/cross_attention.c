@@ -14,6 +14,7 @@
  * Phases: 0 prepare x, and make keys and values of memory that is new (a task does some features of all its rows,
  * so that each weight is read once), 1 q, 2 attend, 3 prepare the heads' outputs, 4 out. */
 #include "layers/kept.h"
+#include "layers/words.h"
 
 #include "base/size.h"
 
@@ -26,7 +27,7 @@ struct cross_attention {
     struct projection q, k, v, out;
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, out_offset;
-    uint64_t dim, memory_dim, n_heads, n_kv_heads, head_dim;
+    uint64_t dim, out_dim, memory_dim, n_heads, n_kv_heads, head_dim;
     struct kept kept;
     uint64_t
         scratch; /* bytes for products or attend, before TAKE_ROWS prepared rows of memory and their features */
@@ -92,7 +93,7 @@ static viv_status infer(void *layer, viv_infer *b)
         status = b->want_memory_state(b, "k", kv_dim, &l->kept.k);
     if (status == VIV_OK)
         status = b->want_memory_state(b, "v", kv_dim, &l->kept.v);
-    b->out_dim = out[0];
+    b->out_dim = l->out_dim = out[0];
     b->n_phases = 5;
     return status;
 }
@@ -101,7 +102,9 @@ static viv_status cost(const void *layer, viv_cost *c)
 {
     const struct cross_attention *l = layer;
     uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
-    c->flops = c->n_rows * (4 * l->dim * q_dim + 4 * c->n_memory * q_dim) + c->n_taken * 4 * l->memory_dim * kv_dim;
+    c->flops = c->n_rows * (2 * (l->dim + l->out_dim) * q_dim + 4 * c->n_memory * q_dim) +
+               c->n_taken * 4 * l->memory_dim * kv_dim;
+    c->state_elems = c->n_rows * 2 * c->n_memory * kv_dim;
     if (c->n_taken == 0)
         c->weight_elems -= size_min(c->weight_elems, 2 * l->memory_dim * kv_dim);
     return VIV_OK;
@@ -230,6 +233,19 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
+static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    const struct cross_attention *l = layer;
+    return i == 0 &&
+           words_put(aspect, words, "cross attention", "%" PRIu64 " heads of %" PRIu64, l->n_heads, l->head_dim);
+}
+
+static const void *get_ext(const char *id)
+{
+    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
+    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+}
+
 const viv_layer_class layer_cross_attention = {
     .struct_size = sizeof(viv_layer_class),
     .name = "cross_attention",
@@ -238,7 +254,9 @@ const viv_layer_class layer_cross_attention = {
     .instance_size = sizeof(struct cross_attention),
     .infer = infer,
     .cost = cost,
+    .part = VIV_MODEL_PART_ATTENTION,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,
+    .get_ext = get_ext,
 };

@@ -35,7 +35,6 @@ static viv_status infer(void *layer, viv_infer *b)
 static viv_status cost(const void *layer, viv_cost *c)
 {
     const struct embedding *l = layer;
-    c->flops = 0;
     c->weight_elems = c->n_rows * l->dim;
     return VIV_OK;
 }
@@ -86,6 +85,7 @@ const viv_layer_class layer_embedding = {
     .instance_size = sizeof(struct embedding),
     .infer = infer,
     .cost = cost,
+    .part = VIV_MODEL_PART_EMBEDDING,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

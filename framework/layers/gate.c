@@ -32,13 +32,6 @@ static viv_status infer(void *layer, viv_infer *b)
     return VIV_OK;
 }
 
-static viv_status cost(const void *layer, viv_cost *c)
-{
-    const struct gate *l = layer;
-    c->flops = c->n_rows * l->dim;
-    return VIV_OK;
-}
-
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct gate *l = layer;
@@ -77,7 +70,6 @@ const viv_layer_class layer_gate = {
     .attrs = attrs,
     .instance_size = sizeof(struct gate),
     .infer = infer,
-    .cost = cost,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

@@ -2,7 +2,7 @@
  *
  *   x, y:          [n_rows, dim]
  *   weight, bias:  [dim]                                                                                   */
-#include "layers/layer.h"
+#include "layers/words.h"
 
 struct layer_norm {
     const viv_kernels *kernels;
@@ -25,13 +25,6 @@ static viv_status infer(void *layer, viv_infer *b)
     l->dim = b->out_dim = b->in_dims[0];
     viv_status status = b->want_weight(b, "weight", 1, &l->dim);
     return status != VIV_OK ? status : b->want_weight(b, "bias", 1, &l->dim);
-}
-
-static viv_status cost(const void *layer, viv_cost *c)
-{
-    const struct layer_norm *l = layer;
-    c->flops = c->n_rows * l->dim * 7;
-    return VIV_OK;
 }
 
 static viv_status prepare(void *layer, viv_prepare *p)
@@ -58,6 +51,18 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
+static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    (void)layer;
+    return i == 0 && words_put(aspect, words, "norm", "mean and variance");
+}
+
+static const void *get_ext(const char *id)
+{
+    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
+    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+}
+
 const viv_layer_class layer_layer_norm = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
@@ -66,8 +71,8 @@ const viv_layer_class layer_layer_norm = {
     .attrs = attrs,
     .instance_size = sizeof(struct layer_norm),
     .infer = infer,
-    .cost = cost,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,
+    .get_ext = get_ext,
 };

@@ -38,7 +38,7 @@ viv_status layer_set_add(struct layer_set *set, const viv_layer_class *class, co
 {
     const char *name = class->name ? class->name : "?";
     if (class->struct_size < sizeof(viv_layer_class) || !class->name || !class->summary || !class->attrs ||
-        !class->infer || !class->cost || !class->prepare || !class->tasks || !class->forward)
+        !class->infer || !class->prepare || !class->tasks || !class->forward)
         return error_set(err, VIV_EABI, "layer '%s' of %s lacks a mandatory field of viv_layer_class", name,
                          origin);
     size_t at = 0;

@@ -97,6 +97,7 @@ const viv_layer_class layer_linear = {
     .instance_size = sizeof(struct linear),
     .infer = infer,
     .cost = cost,
+    .part = VIV_MODEL_PART_HEAD,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

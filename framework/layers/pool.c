@@ -1,7 +1,7 @@
 /* pool.c - y[r] = one vector of all rows of r's text: the first, the mean, the last
  *
  *   x, y:  [n_rows, dim]      every row of a text gets the same, so that whichever is asked for has it */
-#include "layers/layer.h"
+#include "layers/words.h"
 
 #include <string.h>
 
@@ -24,13 +24,6 @@ static viv_status infer(void *layer, viv_infer *b)
     l->by = (enum pool_by)b->get_int(b, "by");
     l->dim = b->out_dim = b->in_dims[0];
     b->whole_sequences = 1;
-    return VIV_OK;
-}
-
-static viv_status cost(const void *layer, viv_cost *c)
-{
-    const struct pool *l = layer;
-    c->flops = l->by == BY_MEAN ? c->n_rows * l->dim : 0;
     return VIV_OK;
 }
 
@@ -67,6 +60,19 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
+static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    static const char *const by[] = {"the first token", "the mean of all", "the last token"};
+    const struct pool *l = layer;
+    return i == 0 && words_put(aspect, words, "pooling", "%s", by[l->by]);
+}
+
+static const void *get_ext(const char *id)
+{
+    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
+    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+}
+
 const viv_layer_class layer_pool = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_IN_PLACE,
@@ -75,8 +81,8 @@ const viv_layer_class layer_pool = {
     .attrs = attrs,
     .instance_size = sizeof(struct pool),
     .infer = infer,
-    .cost = cost,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,
+    .get_ext = get_ext,
 };

@@ -3,7 +3,7 @@
  *
  *   x, y:    [n_rows, dim]
  *   weight:  [n_positions + offset, dim]  any type                                                             */
-#include "layers/layer.h"
+#include "layers/words.h"
 
 #include <inttypes.h>
 
@@ -41,7 +41,6 @@ static viv_status infer(void *layer, viv_infer *b)
 static viv_status cost(const void *layer, viv_cost *c)
 {
     const struct positions *l = layer;
-    c->flops = c->n_rows * l->dim;
     c->weight_elems = c->n_rows * l->dim;
     return VIV_OK;
 }
@@ -83,6 +82,18 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
+static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    (void)layer;
+    return i == 0 && words_put(aspect, words, "positions", "learned, added to the embedding");
+}
+
+static const void *get_ext(const char *id)
+{
+    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
+    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+}
+
 const viv_layer_class layer_positions = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
@@ -92,7 +103,9 @@ const viv_layer_class layer_positions = {
     .instance_size = sizeof(struct positions),
     .infer = infer,
     .cost = cost,
+    .part = VIV_MODEL_PART_EMBEDDING,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,
+    .get_ext = get_ext,
 };

@@ -25,13 +25,6 @@ static viv_status infer(void *layer, viv_infer *b)
     return VIV_OK;
 }
 
-static viv_status cost(const void *layer, viv_cost *c)
-{
-    const struct residual *l = layer;
-    c->flops = c->n_rows * l->dim;
-    return VIV_OK;
-}
-
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct residual *l = layer;
@@ -62,7 +55,6 @@ const viv_layer_class layer_residual = {
     .attrs = attrs,
     .instance_size = sizeof(struct residual),
     .infer = infer,
-    .cost = cost,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

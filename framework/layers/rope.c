@@ -1,5 +1,7 @@
 #include "layers/rope.h"
 
+#include "layers/words.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -129,4 +131,12 @@ const float *rope_frequency(const struct rope *r, uint64_t length, float *own)
         return r->frequency + r->dim / 2;
     compute(r, length, own);
     return own;
+}
+
+int32_t rope_say(const struct rope *r, uint64_t head_dim, char *aspect, char *words)
+{
+    char scaling[32];
+    return words_put(aspect, words, "positions", "%s, base %g%s%s", r->dim < head_dim ? "rotary in part" : "rotary",
+                     r->theta, r->scaling != ROPE_NONE ? ", stretched as " : "",
+                     r->scaling != ROPE_NONE ? words_choice(ROPE_SCALING_CHOICES, r->scaling, scaling) : "");
 }

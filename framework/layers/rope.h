@@ -71,6 +71,8 @@ struct rope {
 viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim);
 viv_status rope_prepare(struct rope *r, const viv_prepare *p);
 void rope_release(struct rope *r);
+/* As a layer's viv_layer_words.say does, of its positions. */
+int32_t rope_say(const struct rope *r, uint64_t head_dim, char *aspect, char *words);
 
 /* The frequencies [dim / 2] for a sequence that is `length` tokens long with this step; written to `own` [dim / 2]
  * where they depend on the length. */

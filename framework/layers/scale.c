@@ -20,13 +20,6 @@ static viv_status infer(void *layer, viv_infer *b)
     return VIV_OK;
 }
 
-static viv_status cost(const void *layer, viv_cost *c)
-{
-    const struct scale *l = layer;
-    c->flops = c->n_rows * l->dim;
-    return VIV_OK;
-}
-
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct scale *l = layer;
@@ -56,7 +49,6 @@ const viv_layer_class layer_scale = {
     .attrs = attrs,
     .instance_size = sizeof(struct scale),
     .infer = infer,
-    .cost = cost,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

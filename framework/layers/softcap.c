@@ -21,13 +21,6 @@ static viv_status infer(void *layer, viv_infer *b)
     return VIV_OK;
 }
 
-static viv_status cost(const void *layer, viv_cost *c)
-{
-    const struct softcap *l = layer;
-    c->flops = c->n_rows * l->dim * 10;
-    return VIV_OK;
-}
-
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct softcap *l = layer;
@@ -57,7 +50,6 @@ const viv_layer_class layer_softcap = {
     .attrs = attrs,
     .instance_size = sizeof(struct softcap),
     .infer = infer,
-    .cost = cost,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

@@ -25,13 +25,6 @@ static viv_status infer(void *layer, viv_infer *b)
     return VIV_OK;
 }
 
-static viv_status cost(const void *layer, viv_cost *c)
-{
-    const struct sum *l = layer;
-    c->flops = c->n_rows * l->dim;
-    return VIV_OK;
-}
-
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct sum *l = layer;
@@ -65,7 +58,6 @@ const viv_layer_class layer_sum = {
     .attrs = attrs,
     .instance_size = sizeof(struct sum),
     .infer = infer,
-    .cost = cost,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

@@ -35,7 +35,6 @@ static viv_status infer(void *layer, viv_infer *b)
 static viv_status cost(const void *layer, viv_cost *c)
 {
     const struct token_types *l = layer;
-    c->flops = c->n_rows * l->dim;
     c->weight_elems = c->n_rows * l->dim;
     return VIV_OK;
 }
@@ -84,6 +83,7 @@ const viv_layer_class layer_token_types = {
     .instance_size = sizeof(struct token_types),
     .infer = infer,
     .cost = cost,
+    .part = VIV_MODEL_PART_EMBEDDING,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

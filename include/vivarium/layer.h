@@ -142,9 +142,12 @@ typedef struct viv_exec {
     void *scratch;                /* worker_workspace bytes; 64-byte aligned */
 } viv_exec;
 
-/* What `n_rows` rows cost, each seeing `context` tokens and `n_memory` rows of memory, in a step that takes `n_taken`
- * rows of memory into the state. The host sets weight_elems and active_elems to all elements of the layer's weights
- * before the call; a layer that reads fewer corrects them. */
+/* What `n_rows` rows cost, each seeing `context` tokens, itself among them, and `n_memory` rows of memory, in a step
+ * that takes `n_taken` rows of memory into the state. Of a layer whose rows see later ones (whole_sequences) these
+ * are all rows of texts of `context` tokens. Operations are those of products and of attention, exactly: what grows
+ * with a product of two dims. Norms, activations and sums, which grow with one, are not counted. The host sets
+ * weight_elems and active_elems to all elements of the layer's weights before the call; a layer that reads fewer
+ * corrects them. */
 typedef struct viv_cost {
     uint32_t struct_size, flags;
     uint64_t n_rows, context; /* in */
@@ -152,7 +155,19 @@ typedef struct viv_cost {
     uint64_t flops;           /* out: a multiply-add is 2 */
     uint64_t weight_elems;    /* in, out: weight elements read (experts: those expected to be touched) */
     uint64_t active_elems;    /* in, out: weight elements that work on one row */
+    uint64_t state_elems;     /* out: elements of state read, where each row is of another sequence */
 } viv_cost;
+
+/* The part of a model that a layer counts to, where models are compared. */
+enum {
+    VIV_MODEL_PART_OTHER = 0, /* norms, sums and the like */
+    VIV_MODEL_PART_EMBEDDING = 1,
+    VIV_MODEL_PART_ATTENTION = 2, /* what mixes tokens */
+    VIV_MODEL_PART_FEED_FORWARD = 3,
+    VIV_MODEL_PART_EXPERTS = 4, /* and their routers */
+    VIV_MODEL_PART_VISION = 5,
+    VIV_MODEL_PART_HEAD = 6 /* where it stands behind all repeated layers; among these, feed-forward */
+};
 
 enum {
     VIV_LAYER_ROW_WISE = 1, /* an output row depends on its input row alone */
@@ -168,13 +183,14 @@ struct viv_layer_class {
     uint64_t instance_size;
 
     viv_status (*infer)(void *layer, viv_infer *b);                                          /* [setup] */
-    viv_status (*cost)(const void *layer, viv_cost *cost);                                   /* [any] */
+    viv_status (*cost)(const void *layer, viv_cost *cost);           /* [any]; NULL: no operations, all weights */
     viv_status (*prepare)(void *layer, viv_prepare *p);                                      /* [setup] */
     uint64_t (*tasks)(const void *layer, const viv_exec *exec, uint32_t phase);              /* [worker] */
     viv_status (*forward)(const void *layer, const viv_exec *exec, uint32_t phase, uint64_t first,
                           uint64_t end);                                                     /* [worker] */
     void (*release)(void *layer);                                                            /* [setup] or NULL */
     const void *(*get_ext)(const char *id);                                                  /* [any] or NULL */
+    uint32_t part, reserved; /* VIV_MODEL_PART_... */
 };
 
 #ifdef __cplusplus

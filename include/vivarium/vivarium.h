@@ -8,6 +8,7 @@
 #include <vivarium/layer.h>
 #include <vivarium/slices.h>
 #include <vivarium/routes.h>
+#include <vivarium/words.h>
 #include <vivarium/scheduler.h>
 #include <vivarium/request.h>
 #include <vivarium/architecture.h>

@@ -17,8 +17,10 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <vivarium/words.h>
 
 enum weigh { WEIGH_OUTPUT, WEIGH_INPUT };
 
@@ -397,6 +399,23 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return status;
 }
 
+static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    const struct experts *l = layer;
+    if (i > 0)
+        return 0;
+    snprintf(aspect, VIV_WORDS_ASPECT, "experts");
+    snprintf(words, VIV_WORDS_TEXT, "%" PRIu64 " experts, %s%" PRIu64 " wide", l->n_experts,
+             l->gated ? "gated, " : "", l->n_hidden);
+    return 1;
+}
+
+static const void *get_ext(const char *id)
+{
+    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
+    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+}
+
 const viv_layer_class moe_experts = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE,
@@ -406,7 +425,9 @@ const viv_layer_class moe_experts = {
     .instance_size = sizeof(struct experts),
     .infer = infer,
     .cost = cost,
+    .part = VIV_MODEL_PART_EXPERTS,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,
+    .get_ext = get_ext,
 };

@@ -20,7 +20,9 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <vivarium/words.h>
 
 enum score { SCORE_SOFTMAX, SCORE_SIGMOID, SCORE_CHOSEN, SCORE_SPARSE_MIXER };
 enum group_by { BY_BEST, BY_BEST_TWO };
@@ -256,10 +258,28 @@ static uint64_t n_experts(const void *layer)
     return ((const struct router *)layer)->n_experts;
 }
 
+static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    static const char *const by[] = {"softmax", "sigmoid", "softmax of those chosen", "SparseMixer"};
+    const struct router *l = layer;
+    char groups[64] = "";
+    if (i > 0)
+        return 0;
+    if (l->n_groups > 1)
+        snprintf(groups, sizeof groups, " in %" PRIu64 " of %" PRIu64 " groups", l->keep, l->n_groups);
+    snprintf(aspect, VIV_WORDS_ASPECT, "routing");
+    snprintf(words, VIV_WORDS_TEXT, "the best %" PRIu64 " of %" PRIu64 "%s, %s", l->k, l->n_experts, groups,
+             by[l->score]);
+    return 1;
+}
+
 static const void *get_ext(const char *id)
 {
-    static const viv_routes routes = {.struct_size = sizeof(viv_routes), .n_experts = n_experts};
-    return strcmp(id, VIV_LAYER_ROUTES) == 0 ? &routes : NULL;
+    static const viv_routes routes = {.struct_size = sizeof routes, .n_experts = n_experts};
+    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
+    if (strcmp(id, VIV_LAYER_ROUTES) == 0)
+        return &routes;
+    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
 }
 
 const viv_layer_class moe_router = {
@@ -271,6 +291,7 @@ const viv_layer_class moe_router = {
     .instance_size = sizeof(struct router),
     .infer = infer,
     .cost = cost,
+    .part = VIV_MODEL_PART_EXPERTS,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,

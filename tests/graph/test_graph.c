@@ -83,8 +83,8 @@ TEST(graph__counts_what_is_done_for_each_row_of_memory_once)
     struct built b;
     struct graph_cost one, more, taken;
     ck_assert_int_eq(build(&b, HEAD ENCODER GRAPH), VIV_OK);
-    const struct graph_step step = {.n_rows = 1, .context = 1, .n_memory = 1}, seen = {1, 1, 11, 0},
-                            take = {.n_taken = 5};
+    const struct graph_step step = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = 1},
+                            seen = {1, 1, 1, 11, 0}, take = {.n_taken = 5};
     ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &step, &one, &b.err), VIV_OK);
     ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &seen, &more, &b.err), VIV_OK);
     ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &take, &taken, &b.err), VIV_OK);

@@ -31,13 +31,6 @@ static viv_status specimen_infer(void *layer, viv_infer *b)
     return VIV_OK;
 }
 
-static viv_status specimen_cost(const void *layer, viv_cost *cost)
-{
-    (void)layer;
-    (void)cost;
-    return VIV_OK;
-}
-
 static viv_status specimen_prepare(void *layer, viv_prepare *p)
 {
     (void)layer;
@@ -74,8 +67,8 @@ static const viv_attr *const specimen_attrs[] = {NULL};
 #define LAYER(...)                                                                                                 \
     {                                                                                                              \
         .struct_size = sizeof(viv_layer_class), .name = "specimen", .summary = "a specimen",                       \
-        .attrs = specimen_attrs, .infer = specimen_infer, .cost = specimen_cost, .prepare = specimen_prepare,      \
-        .tasks = specimen_tasks, .forward = specimen_forward, __VA_ARGS__                                          \
+        .attrs = specimen_attrs, .infer = specimen_infer, .prepare = specimen_prepare, .tasks = specimen_tasks,    \
+        .forward = specimen_forward, __VA_ARGS__                                                                   \
     }
 
 /* get_classes for a plugin that brings one class. */
@@ -85,7 +78,7 @@ static const viv_attr *const specimen_attrs[] = {NULL};
     {                                                                                                              \
         static const void *const list[] = {&brought, NULL};                                                        \
         (void)specimen_open, (void)specimen_run, (void)specimen_close, (void)specimen_infer;                       \
-        (void)specimen_cost, (void)specimen_prepare, (void)specimen_tasks, (void)specimen_forward;                 \
+        (void)specimen_prepare, (void)specimen_tasks, (void)specimen_forward;                                      \
         (void)specimen_attrs;                                                                                      \
         return strcmp(id, kind) == 0 ? list : NULL;                                                                \
     }

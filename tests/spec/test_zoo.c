@@ -32,7 +32,7 @@ static double elements(const struct expansion *e)
 /* Those that work on a token; publishers differ in whether embedding and head are among them. */
 static double active(const struct graph *g, const char *counted)
 {
-    const struct graph_step step = {.n_rows = 1, .context = 1};
+    const struct graph_step step = {.n_rows = 1, .n_wanted = 1, .context = 1};
     struct graph_cost cost;
     struct error err;
     ck_assert_msg(graph_cost(g, STACK_GRAPH, &step, &cost, &err) == VIV_OK, "%s", err.text);
