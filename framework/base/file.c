@@ -311,3 +311,29 @@ const char *path_base(const char *path)
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
+
+bool file_cache_directory(char *path, size_t capacity)
+{
+    const char *base = secure_getenv("XDG_CACHE_HOME"), *home = secure_getenv("HOME");
+    int n;
+    if (base && *base == '/')
+        n = snprintf(path, capacity, "%s/vivarium", base);
+    else if (home && *home == '/')
+        n = snprintf(path, capacity, "%s/.cache/vivarium", home);
+    else
+        return false;
+    return n > 0 && (size_t)n < capacity;
+}
+
+bool file_make_parents(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int made = mkdir(path, 0700);
+        int reason = errno;
+        *slash = '/';
+        if (made != 0 && reason != EEXIST)
+            return false;
+    }
+    return true;
+}

@@ -52,6 +52,12 @@ void file_draft_drop(struct file_draft *d); /* accepts none */
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 
+/* Where caches go: $XDG_CACHE_HOME/vivarium or ~/.cache/vivarium, which need not exist. False: there is no such
+ * place. */
+bool file_cache_directory(char *path, size_t capacity);
+/* Makes the directories above a path, as far as they are missing; the path is changed meanwhile. */
+bool file_make_parents(char *path);
+
 /* "dir/name", malloc'ed; NULL when memory is out. */
 char *path_join(const char *dir, const char *name);
 /* Where the last component begins. */

@@ -1,9 +1,9 @@
 /* viv bench - how fast a model reads and answers here, and how near that comes to what the machine can do at most.
  */
 #include "cli/interrupt.h"
-#include "cli/limits.h"
 #include "cli/open.h"
 #include "cli/stored.h"
+#include "compare/device.h"
 
 #include "kernels/kernels.h"
 #include "tensor/dtype.h"
@@ -54,7 +54,7 @@ struct bench {
     const struct bench_options *options;
     double open_seconds, load_seconds, first_token_seconds;
     struct samples prefill, decode; /* tokens per second */
-    struct limits limits;
+    struct device device;           /* what it can do at most */
     struct model_stats stats;
     uint64_t bytes_per_token;           /* weights read for one token of an answer, and the state it looks at */
     uint64_t peak;                      /* bytes of memory, before limits are measured */
@@ -190,12 +190,12 @@ static double arithmetic_limit(const struct bench *b, const char **name)
 {
     uint32_t dtype;
     bool quantized = dtype_by_name(b->products, &dtype) && dtype_get(dtype)->block > 1;
-    *name = quantized && b->limits.int8 > 0 ? "int8" : "f32";
-    if (strcmp(b->products, "bf16") == 0 && b->limits.bf16 > b->limits.f32) {
+    *name = quantized && b->device.limits.int8 > 0 ? "int8" : "f32";
+    if (strcmp(b->products, "bf16") == 0 && b->device.limits.bf16 > b->device.limits.f32) {
         *name = "bf16";
-        return b->limits.bf16;
+        return b->device.limits.bf16;
     }
-    return quantized && b->limits.int8 > 0 ? b->limits.int8 : b->limits.f32;
+    return quantized && b->device.limits.int8 > 0 ? b->device.limits.int8 : b->device.limits.f32;
 }
 
 static viv_status measure(struct bench *b, const char *name, struct error *err)
@@ -238,7 +238,7 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
     b->peak = memory_peak();
     status = count_costs(b, err);
     if (status == VIV_OK && !b->options->no_limits)
-        status = limits_measure(b->stats.n_threads, kernels_cpu(), &b->limits, err);
+        status = device_here(b->stats.n_threads, kernels_cpu(), true, &b->device, err);
     return status;
 }
 
@@ -259,9 +259,10 @@ static void print_for_people(const struct bench *b)
                100 * median(&b->prefill) * b->prefill_flops / arithmetic, arithmetic * 1e-9, kind);
     putchar('\n');
     print_figure("decode", &b->decode);
-    if (b->limits.read > 0)
+    if (b->device.limits.read > 0)
         printf("  %.0f %% of the %.1f GB/s of memory",
-               100 * median(&b->decode) * (double)b->bytes_per_token / b->limits.read, b->limits.read * 1e-9);
+               100 * median(&b->decode) * (double)b->bytes_per_token / b->device.limits.read,
+               b->device.limits.read * 1e-9);
     putchar('\n');
     printf("load     %9.1f ms, first token after %.1f ms; memory at most %s\n",
            1e3 * (b->open_seconds + b->load_seconds), 1e3 * b->first_token_seconds, human_bytes(b->peak).text);
@@ -282,11 +283,11 @@ static viv_status print_for_scripts(const struct bench *b, struct error *err)
     const char *kind;
     double arithmetic = arithmetic_limit(b, &kind);
     json_t *limits =
-        b->limits.read > 0
-            ? json_pack("{s:f, s:f, s:f, s:f, s:s, s:f, s:f}", "read", b->limits.read, "f32", b->limits.f32, "bf16",
-                        b->limits.bf16, "int8", b->limits.int8, "arithmetic", kind, "prefill_share",
-                        median(&b->prefill) * b->prefill_flops / arithmetic, "decode_share",
-                        median(&b->decode) * (double)b->bytes_per_token / b->limits.read)
+        b->device.limits.read > 0
+            ? json_pack("{s:f, s:f, s:f, s:f, s:s, s:f, s:f}", "read", b->device.limits.read, "f32",
+                        b->device.limits.f32, "bf16", b->device.limits.bf16, "int8", b->device.limits.int8,
+                        "arithmetic", kind, "prefill_share", median(&b->prefill) * b->prefill_flops / arithmetic,
+                        "decode_share", median(&b->decode) * (double)b->bytes_per_token / b->device.limits.read)
             : json_null();
     return print_json(json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o, s:o}",
                                 "model", json_word(spec_name(model_spec(b->o.model))), "weights", b->products,

@@ -1,7 +1,7 @@
 /* viv inspect - what a model is made of: its graph, numbers, tensors, state and cost. Weights are not needed. */
 #include "cli/open.h"
 
-#include "base/size.h"
+#include "compare/facts.h"
 #include "spec/expr.h"
 #include "tensor/dtype.h"
 
@@ -26,52 +26,16 @@ static const struct option table[] = {
 /* A model being looked at. */
 struct view {
     struct opened *o;
+    struct facts facts;
     const struct expansion *e;
     const struct graph *g;
     const struct binding *bindings; /* NULL: there are no weights */
     struct graph_cost cost;         /* of one token of the graph */
     struct graph_cost read; /* of one token of the encoder, if there is one, and of taking it into the memory */
-    uint64_t context, n_params, weight_bytes;
+    uint64_t context;
 };
 
 /* --- figures ------------------------------------------------------------------------------------------------- */
-
-static void count_weight(struct view *v, uint32_t weight, uint64_t elems, bool *counted)
-{
-    const struct binding *b = v->bindings ? &v->bindings[weight] : NULL;
-    uint32_t at = b ? b->weight : weight;
-    if (counted[at] || (b && !b->tensor))
-        return;
-    counted[at] = true;
-    v->n_params += elems;
-    v->weight_bytes += b ? b->bytes : 0;
-}
-
-/* Elements of distinct tensors: a weight that stands in for a missing one counts once. */
-static viv_status count_params(struct view *v, struct error *err)
-{
-    bool *counted = calloc(v->e->n_weights + 1, sizeof *counted);
-    viv_status status = counted ? VIV_OK : error_nomem(err);
-    for (uint32_t n = 0; status == VIV_OK && n < v->g->n_nodes; n++)
-        for (uint32_t i = 0; i < v->g->nodes[n].n_weights; i++)
-            count_weight(v, v->g->nodes[n].weights[i].weight, v->g->nodes[n].weights[i].elems, counted);
-    for (uint32_t i = 0; status == VIV_OK && i < v->e->n_weights; i++) {
-        const struct weight *w = &v->e->weights[i];
-        uint64_t elems = 1;
-        for (uint32_t d = 0; w->unread && d < w->n_dims; d++)
-            if (!size_mul(elems, w->dims[d], &elems))
-                status = error_set(err, VIV_ELIMIT, "weight '%s' has too many elements", w->key);
-        if (status == VIV_OK && w->unread)
-            count_weight(v, i, elems, counted);
-    }
-    free(counted);
-    return status;
-}
-
-static uint64_t active_params(const struct view *v)
-{
-    return size_min(v->cost.active_elems + v->read.active_elems, v->n_params);
-}
 
 static viv_status count_costs(struct view *v, struct error *err)
 {
@@ -286,14 +250,14 @@ static viv_status print_view(const struct view *v, const struct inspect_options 
     printf("%s, family %s, architecture %s\n", spec_name(s), spec_family(s), spec_architecture(s));
     printf("  spec        %s\n", spec_path(s));
     if (v->bindings)
-        printf("  checkpoint  %s, %s\n", spec_checkpoint(s), human_bytes(v->weight_bytes).text);
+        printf("  checkpoint  %s, %s\n", spec_checkpoint(s), human_bytes(v->facts.weight_bytes).text);
     print_adapters(v->o->model);
     if (v->bindings)
         printf("  tokenizer   %s\n",
                model_tokenizer(v->o->model, &t, &no_tokenizer) == VIV_OK ? tokenizer_summary(t) : "none");
-    printf("  parameters  %" PRIu64 " (%s), %s of them active for a token\n", v->n_params,
-           human_count(v->n_params).text,
-           active_params(v) == v->n_params ? "all" : human_count(active_params(v)).text);
+    printf("  parameters  %" PRIu64 " (%s), %s of them active for a token\n", v->facts.params,
+           human_count(v->facts.params).text,
+           v->facts.active == v->facts.params ? "all" : human_count(v->facts.active).text);
     print_figures(v);
     viv_status status = print_stack(v, STACK_ENCODER, err);
     if (status == VIV_OK)
@@ -391,8 +355,8 @@ static viv_status print_as_json(const struct view *v, struct error *err)
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
                   "name", json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",
                   json_word(spec_architecture(s)), "spec", json_word(spec_path(s)), "checkpoint",
-                  json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->n_params,
-                  "params_active", (json_int_t)active_params(v), "weight_bytes", (json_int_t)v->weight_bytes,
+                  json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
+                  "params_active", (json_int_t)v->facts.active, "weight_bytes", (json_int_t)v->facts.weight_bytes,
                   "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
                   "state_bytes_per_token", (json_int_t)state_bytes(v, STATE_OF_GRAPH), "memory_bytes_per_row",
                   (json_int_t)state_bytes(v, STATE_OF_MEMORY), "context", (json_int_t)v->context, "output_dim",
@@ -417,7 +381,7 @@ static int inspect(const struct arguments *a)
     if (status == VIV_OK && model_checkpoint(o.model))
         status = model_bindings(o.model, &v.bindings, &err);
     if (status == VIV_OK)
-        status = count_params(&v, &err);
+        status = facts_of(o.model, &v.facts, &err);
     if (status == VIV_OK)
         status = options->json ? print_as_json(&v, &err) : print_view(&v, options, &err);
     return close_opened(&o, status, &err);

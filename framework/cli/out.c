@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* --- JSON ---------------------------------------------------------------------------------------------- */
@@ -47,44 +46,6 @@ viv_status print_json(json_t *value, bool compact, struct error *err)
     puts(text);
     free(text);
     return VIV_OK;
-}
-
-/* --- figures ------------------------------------------------------------------------------------------- */
-
-/* value below `base` of the largest fitting unit, three digits */
-static struct figure figure_of(double value, double base, const char *const *units, size_t n_units)
-{
-    struct figure f;
-    size_t unit = 0;
-    while (value >= base * 0.9995 && unit + 1 < n_units) {
-        value /= base;
-        unit++;
-    }
-    int decimals = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-    snprintf(f.text, sizeof f.text, "%.*f%s", decimals, value, units[unit]);
-    return f;
-}
-
-struct figure human_bytes(uint64_t bytes)
-{
-    static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB"};
-    return figure_of((double)bytes, 1024, units, sizeof units / sizeof *units);
-}
-
-struct figure human_count(uint64_t n)
-{
-    static const char *const units[] = {"", " K", " M", " B", " T"};
-    return figure_of((double)n, 1000, units, sizeof units / sizeof *units);
-}
-
-struct figure human_seconds(double seconds)
-{
-    struct figure f;
-    if (seconds < 1)
-        snprintf(f.text, sizeof f.text, "%.3g ms", seconds * 1e3);
-    else
-        snprintf(f.text, sizeof f.text, "%.3g s", seconds);
-    return f;
 }
 
 void print_safe(FILE *f, const char *text, size_t n)
@@ -200,13 +161,6 @@ void progress_clear(struct progress *p)
         fputs("\r\033[K", stderr);
     p->drawn = false;
     p->last = 0;
-}
-
-double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 uint64_t memory_peak(void)

@@ -2,7 +2,9 @@
 #ifndef CLI_OUT_H
 #define CLI_OUT_H
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/figure.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -16,14 +18,6 @@ json_t *json_word(const char *text); /* the same of a terminated string; null fo
 /* Prints a value and a newline on standard output, one member per line unless `compact`, and releases it. A NULL
  * value is one that could not be built for lack of memory. */
 viv_status print_json(json_t *value, bool compact, struct error *err);
-
-/* "12.3 MiB", "259.9 K", "0.52 ms": at most 15 characters. */
-struct figure {
-    char text[16];
-};
-struct figure human_bytes(uint64_t bytes);
-struct figure human_count(uint64_t n);
-struct figure human_seconds(double seconds);
 
 /* Text from files, so that no escape sequence of theirs reaches a terminal: control characters as \x1b, line feeds
  * and tabs as they are. */
@@ -49,8 +43,6 @@ void progress_init(struct progress *p);
 void progress_show(struct progress *p, const char *what, uint64_t done, uint64_t total);
 void progress_clear(struct progress *p);
 
-/* Seconds of a clock that only goes forward. */
-double seconds_now(void);
 /* The most memory that this process has had in use: resident bytes, shared pages of mapped files among them. 0:
  * unknown. */
 uint64_t memory_peak(void);

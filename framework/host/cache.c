@@ -18,23 +18,10 @@
 
 enum { MAX_CACHED = 1 << 18 };
 
-static bool cache_directory(char *path, size_t capacity)
-{
-    const char *base = secure_getenv("XDG_CACHE_HOME"), *home = secure_getenv("HOME");
-    int n;
-    if (base && *base == '/')
-        n = snprintf(path, capacity, "%s/vivarium", base);
-    else if (home && *home == '/')
-        n = snprintf(path, capacity, "%s/.cache/vivarium", home);
-    else
-        return false;
-    return n > 0 && (size_t)n < capacity;
-}
-
 static bool cache_path(const struct plugin *p, char *path, size_t capacity)
 {
     char directory[PATH_MAX];
-    if (!cache_directory(directory, sizeof directory))
+    if (!file_cache_directory(directory, sizeof directory))
         return false;
     int n = snprintf(path, capacity, "%s/plugin-%016" PRIx64, directory, hash_bytes(p->path, strlen(p->path)));
     return n > 0 && (size_t)n < capacity;
@@ -85,27 +72,13 @@ bool cache_read(struct plugin *p, struct arena *arena, viv_status *status, struc
     return known;
 }
 
-/* The directory and those above it, as far as they are missing. */
-static bool make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int made = mkdir(path, 0700);
-        int reason = errno;
-        *slash = '/';
-        if (made != 0 && reason != EEXIST)
-            return false;
-    }
-    return true;
-}
-
 void cache_write(const struct plugin *p, viv_status status, const struct error *why)
 {
     char path[PATH_MAX];
     struct buf text = {0};
     struct error err;
     if (cache_path(p, path, sizeof path) && cache_key(p, &text) && report_write(p, status, why, &text) &&
-        make_directories(path))
+        file_make_parents(path))
         file_write(path, text.data, text.size, &err);
     buf_release(&text);
 }

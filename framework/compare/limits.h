@@ -1,6 +1,6 @@
 /* limits.h - what this machine can do at most: bytes from memory, and arithmetic of several kinds, per second. */
-#ifndef CLI_LIMITS_H
-#define CLI_LIMITS_H
+#ifndef COMPARE_LIMITS_H
+#define COMPARE_LIMITS_H
 
 #include "base/error.h"
 

@@ -3,10 +3,10 @@
  * Memory: every thread reads its part of a buffer four times as large as the last cache, with and without
  * prefetching ahead; the best pass counts. Arithmetic: every thread keeps twelve independent chains of
  * multiply-adds in registers, more than latency times ports of any processor so far. */
-#include "cli/limits.h"
+#include "compare/limits.h"
 
+#include "base/clock.h"
 #include "base/size.h"
-#include "cli/out.h"
 
 #include <pthread.h>
 #include <sched.h>

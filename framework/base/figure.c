@@ -1,0 +1,50 @@
+#include "base/figure.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* value below `base` of the largest fitting unit, three digits */
+static struct figure figure_of(double value, double base, const char *const *units, size_t n_units)
+{
+    struct figure f;
+    size_t unit = 0;
+    while (value >= base * 0.9995 && unit + 1 < n_units) {
+        value /= base;
+        unit++;
+    }
+    int decimals = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    snprintf(f.text, sizeof f.text, "%.*f%s", decimals, value, units[unit]);
+    return f;
+}
+
+struct figure human_bytes(uint64_t bytes)
+{
+    static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB"};
+    return figure_of((double)bytes, 1024, units, sizeof units / sizeof *units);
+}
+
+struct figure human_count(uint64_t n)
+{
+    static const char *const units[] = {"", " K", " M", " B", " T"};
+    return figure_of((double)n, 1000, units, sizeof units / sizeof *units);
+}
+
+struct figure human_seconds(double seconds)
+{
+    struct figure f;
+    if (seconds < 1)
+        snprintf(f.text, sizeof f.text, "%.3g ms", seconds * 1e3);
+    else
+        snprintf(f.text, sizeof f.text, "%.3g s", seconds);
+    return f;
+}
+
+struct figure human_rate(double per_second)
+{
+    struct figure f;
+    if (per_second < 1000)
+        snprintf(f.text, sizeof f.text, "%.3g", per_second);
+    else
+        f = human_count((uint64_t)per_second);
+    return f;
+}

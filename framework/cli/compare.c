@@ -1,0 +1,220 @@
+/* viv compare - architectures side by side: from their specs alone. */
+#include "cli/open.h"
+
+#include "compare/comparison.h"
+#include "compare/table.h"
+#include "kernels/kernels.h"
+#include "sched/cpus.h"
+#include "tensor/dtype.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <vivarium/kernels.h>
+
+enum { MAX_MODELS = 64, MAX_CONTEXTS = 16, MOST_TEXTS = 1 << 20 };
+
+struct compare_options {
+    struct common common;
+    struct id_list at;
+    int64_t texts;
+    const char *type, *on;
+    uint64_t memory;
+    bool json, csv, markdown, devices;
+};
+static const struct compare_options defaults = {.texts = 1};
+
+#define OPT(field) offsetof(struct compare_options, field)
+static const struct option table[] = {
+    {"at", 0, OPTION_IDS, OPT(at), "N,N", "tokens that a text has so far, where that matters; default 512,4096", 0,
+     0, NULL},
+    {"texts", 0, OPTION_INT, OPT(texts), "N", "texts that are written at once; default 1", 1, MOST_TEXTS, NULL},
+    {"type", 0, OPTION_CHOICE, OPT(type), NULL,
+     "of the weights, where speed is predicted; default as in the checkpoint, or f16 without one", 0, 0,
+     "f32|f16|bf16|q8_0|q4_0|mxfp4"},
+    {"on", 0, OPTION_STRING, OPT(on), "DEVICE",
+     "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this one", 0, 0,
+     NULL},
+    {"memory", 0, OPTION_SIZE, OPT(memory), "SIZE", "memory to fit into; default what the machine has", 0, 0, NULL},
+    {"devices", 0, OPTION_FLAG, OPT(devices), NULL, "list the machines that have names", 0, 0, NULL},
+    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
+    {"csv", 0, OPTION_FLAG, OPT(csv), NULL, "print comma-separated values", 0, 0, NULL},
+    {"markdown", 0, OPTION_FLAG, OPT(markdown), NULL, "print a table in Markdown", 0, 0, NULL},
+    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL}};
+
+static int list_devices(void)
+{
+    struct error err;
+    struct columns c = {.align = "lrrrrr"};
+    const char *const head[] = {"device", "memory", "GB/s", "f32 TFLOP/s", "16 bits", "int8"};
+    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+        columns_add(&c, "%s", head[i]);
+    const struct device *d;
+    for (size_t i = 0; (d = device_listed(i)); i++) {
+        columns_add(&c, "%s", d->name);
+        columns_add(&c, "%s", human_bytes(d->memory).text);
+        columns_add(&c, "%.4g", d->limits.read * 1e-9);
+        columns_add(&c, "%.3g", d->limits.f32 * 1e-12);
+        columns_add(&c, "%.4g", device_arithmetic(d, VIV_F16) * 1e-12);
+        columns_add(&c, "%.4g", device_arithmetic(d, VIV_Q8_0) * 1e-12);
+    }
+    return columns_print(&c, 0, &err) == VIV_OK ? EXIT_DONE : fail(&err);
+}
+
+/* --- what is asked ------------------------------------------------------------------------------------------- */
+
+static viv_status find_device(const struct compare_options *options, struct device *out, struct error *err)
+{
+    if (options->on)
+        return device_parse(options->on, out, err);
+    uint32_t n = options->common.threads ? (uint32_t)options->common.threads : cpus_usable();
+    return device_here(n, kernels_cpu(), false, out, err);
+}
+
+static viv_status check_contexts(const struct id_list *at, struct error *err)
+{
+    if (at->n > MAX_CONTEXTS)
+        return error_set(err, VIV_ELIMIT, "--at takes at most %d lengths, not %zu", MAX_CONTEXTS, at->n);
+    for (size_t i = 0; i < at->n; i++)
+        if (at->ids[i] < 1 || at->ids[i] > 1 << 24)
+            return error_set(err, VIV_EINVAL, "--at %" PRId32 ": a text has 1 to %d tokens", at->ids[i], 1 << 24);
+    return VIV_OK;
+}
+
+static viv_status predict(struct comparison *c, const struct compare_options *options, struct error *err)
+{
+    static const int32_t contexts[] = {512, 4096};
+    static const uint32_t types[] = {VIV_F16, VIV_Q8_0, VIV_Q4_0};
+    struct questions q = {.contexts = options->at.n ? options->at.ids : contexts,
+                          .n_contexts = options->at.n ? options->at.n : sizeof contexts / sizeof *contexts,
+                          .n_texts = (uint64_t)options->texts,
+                          .types = types,
+                          .n_types = sizeof types / sizeof *types,
+                          .type = -1,
+                          .memory = options->memory};
+    uint32_t type;
+    if (options->type && dtype_by_name(options->type, &type)) {
+        q.type = type;
+        q.types = &type;
+        q.n_types = 1;
+    }
+    return comparison_predict(c, &q, err);
+}
+
+/* --- the models ---------------------------------------------------------------------------------------------- */
+
+static viv_status look_at(viv_model *m, const char *given, struct compared *out, struct error *err)
+{
+    const struct spec *s = model_spec(m);
+    *out = (struct compared){
+        .given = given, .name = spec_name(s), .family = spec_family(s), .architecture = spec_architecture(s)};
+    viv_status status = facts_of(m, &out->facts, err);
+    return status == VIV_OK ? structure_of(out->facts.graph, &out->structure, err) : status;
+}
+
+static viv_status open_models(struct opened *o, const struct arguments *a, viv_model **models, struct comparison *c,
+                              struct error *err)
+{
+    const struct compare_options *options = a->options;
+    for (uint32_t i = 0; i < c->n_models; i++) {
+        o->model = NULL;
+        viv_status status = open_model(o, &options->common, a->words[i], err);
+        models[i] = o->model;
+        if (status == VIV_OK)
+            status = look_at(models[i], a->words[i], &c->models[i], err);
+        o->model = NULL;
+        if (status != VIV_OK)
+            return status;
+    }
+    return VIV_OK;
+}
+
+/* --- what is shown ------------------------------------------------------------------------------------------- */
+
+static uint32_t terminal_width(void)
+{
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+        return size.ws_col;
+    long n = columns ? strtol(columns, NULL, 10) : 0;
+    return n >= 40 && n <= 1000 ? (uint32_t)n : 100;
+}
+
+static bool wants_colour(void)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
+static viv_status show(const struct comparison *c, const struct compare_options *options, struct error *err)
+{
+    struct buf text = {0};
+    if (options->json)
+        return print_json(table_json(c), false, err);
+    if (options->csv)
+        table_csv(c, &text);
+    else if (options->markdown)
+        table_markdown(c, &text);
+    else
+        table_terminal(c, terminal_width(), wants_colour(), &text);
+    bool failed = text.failed;
+    fwrite(buf_text(&text), 1, text.size, stdout);
+    buf_release(&text);
+    return failed ? error_nomem(err) : VIV_OK;
+}
+
+static int compare(const struct arguments *a)
+{
+    const struct compare_options *options = a->options;
+    struct opened o = {0};
+    struct error err = {0};
+    struct comparison *c = NULL;
+    viv_model *models[MAX_MODELS] = {0};
+    if (options->devices)
+        return list_devices();
+    if (a->n_words == 0)
+        return usage_error("compare", "which models?");
+    if (a->n_words > MAX_MODELS)
+        return usage_error("compare", "at most %d models, not %zu", MAX_MODELS, a->n_words);
+    if (options->json + options->csv + options->markdown > 1)
+        return usage_error("compare", "one of --json, --csv and --markdown");
+    viv_status status = check_contexts(&options->at, &err);
+    if (status == VIV_OK)
+        status = comparison_create((uint32_t)a->n_words, &c, &err);
+    if (status == VIV_OK)
+        status = find_device(options, &c->device, &err);
+    if (status == VIV_OK)
+        status = open_models(&o, a, models, c, &err);
+    if (status == VIV_OK)
+        status = predict(c, options, &err);
+    if (status == VIV_OK)
+        status = show(c, options, &err);
+    comparison_destroy(c);
+    for (size_t i = 0; i < a->n_words; i++)
+        model_close(models[i]);
+    return close_opened(&o, status, &err);
+}
+
+const struct command command_compare = {
+    .name = "compare",
+    .summary = "architectures side by side; weights not needed",
+    .words = "[MODEL...]",
+    .text =
+        "Puts any models next to each other: parameters and where they are, memory for weights and state, work for "
+        "each token, the speed that a machine's memory and arithmetic allow at most, and what they are built of. "
+        "All "
+        "of it comes from the specs; weights need not be there.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof(struct compare_options),
+    .examples = "viv compare mixtral-8x7b mistral-7b llama-3.2-1b\n"
+                "viv compare qwen3-8b gemma-2-9b --at 1024,32768 --type q4_0 --memory 16GiB\n"
+                "viv compare qwen3-8b qwen3-30b-a3b --on rtx-4090 --texts 16\n"
+                "viv compare llama-3.2-1b phi-3-mini --json",
+    .group = GROUP_MEASURE,
+    .models = true,
+    .main = compare,
+};
