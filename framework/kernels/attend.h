@@ -25,4 +25,10 @@ static inline struct seen attend_seen(const viv_attend *a, uint64_t r)
     return (struct seen){begin, end};
 }
 
+/* Elements from a token's values to the next one's. */
+static inline uint64_t attend_v_stride(const viv_attend *a)
+{
+    return a->v_stride ? a->v_stride : a->v_dim;
+}
+
 #endif

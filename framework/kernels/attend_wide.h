@@ -5,11 +5,12 @@
  *   VECTORS                  of tokens or of values in a tile; VECTORS * LANES * k = 16 or 64
  *   vec_load, vec_load_f16   from memory of any alignment
  *   vec_store, vec_set1, vec_fma(a, b, c) = a * b + c
+ *   vec_sum                  of its lanes, in an order of its own
  *
- * Scores: a tile of six queries by VECTORS vectors of tokens, a lane one token, over d in order. Values: a tile of
- * six queries by VECTORS vectors of v_dim, over tokens in order. Both are bound by arithmetic for many queries.
- * With a page in the first cache, QUERIES queries go over it in turn; for few queries the pages come from memory
- * once.
+ * Scores: a tile of six queries by VECTORS vectors of tokens, a lane one token, over d in order; or, of keys by
+ * rows, by VECTORS tokens, a lane every LANES-th d. Values: a tile of six queries by VECTORS vectors of v_dim, over
+ * tokens in order. All are bound by arithmetic for many queries. With a page in the first cache, QUERIES queries go
+ * over it in turn; for few queries the pages come from memory once.
  *
  * The arithmetic of a query does not depend on those it shares a tile with: scores of tokens are independent of
  * each other, what follows runs over the tokens the query sees and no others, and where the queries of a tile see
@@ -101,9 +102,42 @@ INLINE void score_tile(uint32_t dtype, const struct query *queries, const void *
         vec_store(scores + (uint64_t)i * page_rows + t + (uint64_t)j * LANES, dot[i][j]);
 }
 
+/* The same of n_tokens tokens from t on, whose keys are rows `stride` apart. */
+INLINE void score_rows_tile(uint32_t dtype, const struct query *queries, const void *keys, uint64_t head_dim,
+                            uint64_t stride, uint64_t page_rows, uint64_t t, float *scores, const int n_queries,
+                            const int n_tokens)
+{
+    vec dot[TILE][VECTORS];
+    UNROLL
+    for (int i = 0; i < n_queries; i++)
+        UNROLL
+    for (int j = 0; j < n_tokens; j++)
+        dot[i][j] = vec_set1(0.0f);
+    for (uint64_t d = 0; d < head_dim; d += LANES) {
+        const uint64_t rest = head_dim - d < LANES ? head_dim - d : 0;
+        vec k[VECTORS];
+        UNROLL
+        for (int j = 0; j < n_tokens; j++)
+            k[j] = rest ? load_rest(dtype, keys, (t + (uint64_t)j) * stride + d, rest)
+                        : load(dtype, keys, (t + (uint64_t)j) * stride + d);
+        UNROLL
+        for (int i = 0; i < n_queries; i++) {
+            vec q = rest ? load_rest(VIV_F32, queries[i].q, d, rest) : vec_load(queries[i].q + d);
+            UNROLL
+            for (int j = 0; j < n_tokens; j++)
+                dot[i][j] = vec_fma(k[j], q, dot[i][j]);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < n_queries; i++)
+        UNROLL
+    for (int j = 0; j < n_tokens; j++)
+        scores[(uint64_t)i * page_rows + t + (uint64_t)j] = vec_sum(dot[i][j]);
+}
+
 /* Adds the weighted values of tokens [t, end) of the page, n_vectors vectors of them from v on; `rest` numbers in
  * the only vector where that is not 0. */
-INLINE void value_tile(uint32_t dtype, const struct query *queries, const void *values, uint64_t v_dim, uint64_t v,
+INLINE void value_tile(uint32_t dtype, const struct query *queries, const void *values, uint64_t stride, uint64_t v,
                        uint64_t rest, uint64_t page_rows, const float *scores, uint64_t t, uint64_t end,
                        const int n_queries, const int n_vectors)
 {
@@ -117,8 +151,8 @@ INLINE void value_tile(uint32_t dtype, const struct query *queries, const void *
         vec x[VECTORS];
         UNROLL
         for (int j = 0; j < n_vectors; j++)
-            x[j] = rest ? load_rest(dtype, values, t * v_dim + v, rest)
-                        : load(dtype, values, t * v_dim + v + (uint64_t)j * LANES);
+            x[j] = rest ? load_rest(dtype, values, t * stride + v, rest)
+                        : load(dtype, values, t * stride + v + (uint64_t)j * LANES);
         UNROLL
         for (int i = 0; i < n_queries; i++) {
             vec p = vec_set1(scores[(uint64_t)i * page_rows + t]);
@@ -149,18 +183,30 @@ struct part {
         for (; t < part.end; t += LANES)                                                                           \
             score_tile(DTYPE, queries, keys, a->head_dim, a->page_rows, t, scores, n_queries, 1);                  \
     }                                                                                                              \
+    static void score_rows_##TYPE##_##n_queries(const viv_attend *a, const struct query *queries,                  \
+                                                const void *keys, struct part part, float *scores)                 \
+    {                                                                                                              \
+        uint64_t t = part.first;                                                                                   \
+        for (; t + VECTORS <= part.end; t += VECTORS)                                                              \
+            score_rows_tile(DTYPE, queries, keys, a->head_dim, a->k_stride, a->page_rows, t, scores, n_queries,    \
+                            VECTORS);                                                                              \
+        for (; t < part.end; t++)                                                                                  \
+            score_rows_tile(DTYPE, queries, keys, a->head_dim, a->k_stride, a->page_rows, t, scores, n_queries,    \
+                            1);                                                                                    \
+    }                                                                                                              \
     static void values_##TYPE##_##n_queries(const viv_attend *a, const struct query *queries, const void *values,  \
                                             struct part part, const float *scores)                                 \
     {                                                                                                              \
+        const uint64_t stride = attend_v_stride(a);                                                                \
         uint64_t v = 0;                                                                                            \
         for (; v + VECTORS * LANES <= a->v_dim; v += VECTORS * LANES)                                              \
-            value_tile(DTYPE, queries, values, a->v_dim, v, 0, a->page_rows, scores, part.first, part.end,         \
+            value_tile(DTYPE, queries, values, stride, v, 0, a->page_rows, scores, part.first, part.end,           \
                        n_queries, VECTORS);                                                                        \
         for (; v + LANES <= a->v_dim; v += LANES)                                                                  \
-            value_tile(DTYPE, queries, values, a->v_dim, v, 0, a->page_rows, scores, part.first, part.end,         \
+            value_tile(DTYPE, queries, values, stride, v, 0, a->page_rows, scores, part.first, part.end,           \
                        n_queries, 1);                                                                              \
         if (v < a->v_dim)                                                                                          \
-            value_tile(DTYPE, queries, values, a->v_dim, v, a->v_dim - v, a->page_rows, scores, part.first,        \
+            value_tile(DTYPE, queries, values, stride, v, a->v_dim - v, a->page_rows, scores, part.first,          \
                        part.end, n_queries, 1);                                                                    \
     }
 #define DEFINE_TYPE(TYPE, DTYPE)                                                                                   \
@@ -178,6 +224,11 @@ typedef void values_function(const viv_attend *, const struct query *, const voi
 static scores_function *const scores_of[2][TILE + 1] = {
     {NULL, scores_f32_1, scores_f32_2, scores_f32_3, scores_f32_4, scores_f32_5, scores_f32_6},
     {NULL, scores_f16_1, scores_f16_2, scores_f16_3, scores_f16_4, scores_f16_5, scores_f16_6}};
+static scores_function *const score_rows_of[2][TILE + 1] = {
+    {NULL, score_rows_f32_1, score_rows_f32_2, score_rows_f32_3, score_rows_f32_4, score_rows_f32_5,
+     score_rows_f32_6},
+    {NULL, score_rows_f16_1, score_rows_f16_2, score_rows_f16_3, score_rows_f16_4, score_rows_f16_5,
+     score_rows_f16_6}};
 static values_function *const values_of[2][TILE + 1] = {
     {NULL, values_f32_1, values_f32_2, values_f32_3, values_f32_4, values_f32_5, values_f32_6},
     {NULL, values_f16_1, values_f16_2, values_f16_3, values_f16_4, values_f16_5, values_f16_6}};
@@ -256,7 +307,7 @@ static void attend_tile(const viv_attend *a, struct query *queries, uint64_t n_q
         return;
     if (common.first >= common.end)
         common = (struct part){a->page_rows, a->page_rows};
-    scores_of[type][n_queries](a, queries, keys, any, scores);
+    (a->k_stride ? score_rows_of : scores_of)[type][n_queries](a, queries, keys, any, scores);
     for (uint64_t i = 0; i < n_queries; i++) {
         if (!parts[i].end)
             continue;

@@ -66,8 +66,9 @@ typedef struct viv_product {
  *   out[r][g]      = sum over t of softmax(score[r][g])[t] * V[t]
  *
  * Keys and values lie in pages of `page_rows` tokens. Of each page this head's part is
- *   K: [head_dim][page_rows]   (a lane is a token: no horizontal sums)
- *   V: [page_rows][v_dim]
+ *   K: [head_dim][page_rows]   (a lane is a token: no horizontal sums), or [page_rows][k_stride]
+ *   V: [page_rows][v_stride]
+ * so that keys by rows may be the values, too, or have them among their features.
  * Token t is in page t / page_rows. Query row r stands at token `position + r`; it sees
  *   causal:        begin = max(0, position + r + 1 - window), end = position + r + 1
  *   bidirectional: begin = 0, end = n_keys                    (window then counts to both sides)
@@ -99,6 +100,8 @@ typedef struct viv_attend {
     const float *bias;           /* [n_group][2 reach + 1]: adds bias[g][reach + d] to the score, where d is */
     uint64_t reach;              /* t - position(r), at least -reach and at most reach; or NULL */
     void *scratch;               /* attend_scratch_bytes() of this worker's own */
+    uint64_t k_stride;           /* elements from a token's key to the next one's; 0: keys are [head_dim][page_rows] */
+    uint64_t v_stride;           /* elements from a token's values to the next one's; 0: v_dim */
 } viv_attend;
 
 /* Activations, by the names transformers gives them. */

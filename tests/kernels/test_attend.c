@@ -21,32 +21,38 @@ struct setting {
     bool sinks, slopes;
     uint64_t reach; /* of a bias by distance; 0: none */
     uint64_t chunk;
+    bool rows; /* keys are rows, of which the values are a part */
 };
 
 static const struct setting settings[] = {
-    {1, 1, 64, 64, 64, 0, 1, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
-    {1, 4, 64, 64, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
-    {1, 8, 128, 128, 64, 63, 64, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
-    {1, 7, 80, 96, 16, 64, 65, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
-    {50, 1, 64, 64, 64, 0, 50, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
-    {130, 4, 64, 64, 64, 0, 130, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
-    {77, 3, 48, 56, 32, 33, 110, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
-    {70, 2, 7, 5, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
-    {70, 2, 13, 33, 48, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
-    {90, 2, 32, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0},
-    {90, 1, 32, 32, 64, 0, 90, 1, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0},
-    {60, 1, 64, 64, 64, 0, 60, 0, 0, VIV_F32, 0, false, false, 0, 0},
-    {60, 2, 64, 64, 16, 0, 60, 7, 0, VIV_F32, 0, false, false, 0, 0},
-    {40, 2, 64, 64, 64, 100, 140, 0, VIV_ATTEND_CAUSAL, VIV_F16, 5.0f, true, false, 0, 0},
-    {40, 3, 64, 64, 64, 100, 140, 30, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, true, 0, 0},
-    {40, 8, 64, 64, 256, 1000, 1040, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, true, 0, 0},
-    {1, 8, 64, 64, 128, 300, 301, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 128, 0},
-    {75, 2, 24, 24, 16, 40, 115, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 20, 0},
-    {100, 3, 32, 32, 64, 0, 100, 0, 0, VIV_F32, 0, false, false, 1, 0},
-    {60, 2, 16, 40, 32, 0, 60, 0, 0, VIV_F16, 0, true, true, 100, 0},
-    {3, 2, 16, 16, 16, 900, 70, 0, 0, VIV_F32, 0, false, false, 7, 0},
-    {90, 2, 32, 32, 16, 30, 120, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 50},
-    {70, 1, 24, 32, 32, 0, 70, 20, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, false, 0, 32},
+    {1, 1, 64, 64, 64, 0, 1, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
+    {1, 4, 64, 64, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
+    {1, 8, 128, 128, 64, 63, 64, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
+    {1, 7, 80, 96, 16, 64, 65, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
+    {50, 1, 64, 64, 64, 0, 50, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
+    {130, 4, 64, 64, 64, 0, 130, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
+    {77, 3, 48, 56, 32, 33, 110, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
+    {70, 2, 7, 5, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
+    {70, 2, 13, 33, 48, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
+    {90, 2, 32, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
+    {90, 1, 32, 32, 64, 0, 90, 1, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
+    {60, 1, 64, 64, 64, 0, 60, 0, 0, VIV_F32, 0, false, false, 0, 0, false},
+    {60, 2, 64, 64, 16, 0, 60, 7, 0, VIV_F32, 0, false, false, 0, 0, false},
+    {40, 2, 64, 64, 64, 100, 140, 0, VIV_ATTEND_CAUSAL, VIV_F16, 5.0f, true, false, 0, 0, false},
+    {40, 3, 64, 64, 64, 100, 140, 30, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, true, 0, 0, false},
+    {40, 8, 64, 64, 256, 1000, 1040, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, true, 0, 0, false},
+    {1, 8, 64, 64, 128, 300, 301, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 128, 0, false},
+    {75, 2, 24, 24, 16, 40, 115, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 20, 0, false},
+    {100, 3, 32, 32, 64, 0, 100, 0, 0, VIV_F32, 0, false, false, 1, 0, false},
+    {60, 2, 16, 40, 32, 0, 60, 0, 0, VIV_F16, 0, true, true, 100, 0, false},
+    {3, 2, 16, 16, 16, 900, 70, 0, 0, VIV_F32, 0, false, false, 7, 0, false},
+    {90, 2, 32, 32, 16, 30, 120, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 50, false},
+    {70, 1, 24, 32, 32, 0, 70, 20, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, false, 0, 32, false},
+    {1, 8, 192, 128, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, true},
+    {40, 5, 45, 37, 32, 33, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, true},
+    {70, 2, 13, 13, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, true, false, 0, 0, true},
+    {90, 2, 36, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, true, 0, 0, true},
+    {60, 2, 32, 24, 32, 0, 60, 7, 0, VIV_F16, 0, false, false, 0, 0, true},
 };
 
 /* The pages are filled with NaN where no token is. */
@@ -78,8 +84,9 @@ static void put_token(struct trial *t, uint64_t token)
     uint64_t page = token / a->page_rows, row = token % a->page_rows;
     void *k = (char *)t->k_pages[page] + a->k_offset, *v = (char *)t->v_pages[page] + a->v_offset;
     for (uint64_t d = 0; d < a->head_dim; d++)
-        put(a->dtype, k, d * a->page_rows + row, t->keys[token * a->head_dim + d]);
-    for (uint64_t d = 0; d < a->v_dim; d++)
+        put(a->dtype, k, a->k_stride ? row * a->k_stride + d : d * a->page_rows + row,
+            t->keys[token * a->head_dim + d]);
+    for (uint64_t d = 0; d < a->v_dim && !a->v_stride; d++)
         put(a->dtype, v, row * a->v_dim + d, t->values[token * a->v_dim + d]);
 }
 
@@ -99,7 +106,7 @@ static struct trial trial_make(const struct setting *s)
                             .q_stride = s->n_group * s->head_dim + 5,
                             .out_stride = s->n_group * s->v_dim + 3,
                             .k_offset = 64,
-                            .v_offset = 128,
+                            .v_offset = s->rows ? 64 : 128,
                             .page_rows = s->page_rows,
                             .position = s->position,
                             .n_keys = s->n_keys,
@@ -107,7 +114,9 @@ static struct trial trial_make(const struct setting *s)
                             .chunk = s->chunk,
                             .dtype = s->dtype,
                             .scale = 1.0f / sqrtf((float)s->head_dim),
-                            .softcap = s->softcap}};
+                            .softcap = s->softcap,
+                            .k_stride = s->rows ? s->head_dim + 3 : 0,
+                            .v_stride = s->rows ? s->head_dim + 3 : 0}};
     viv_attend *a = &t.a;
     uint64_t size = s->dtype == VIV_F16 ? 2 : 4;
     t.n_pages = (s->n_keys + s->page_rows - 1) / s->page_rows;
@@ -125,7 +134,8 @@ static struct trial trial_make(const struct setting *s)
     for (uint64_t i = 0; i < s->n_keys * s->head_dim; i++)
         t.keys[i] = representable(s->dtype, 4.0f * uniform());
     for (uint64_t i = 0; i < s->n_keys * s->v_dim; i++)
-        t.values[i] = representable(s->dtype, uniform());
+        t.values[i] =
+            s->rows ? t.keys[i / s->v_dim * s->head_dim + i % s->v_dim] : representable(s->dtype, uniform());
     for (uint64_t g = 0; g < s->n_group; g++) {
         t.sinks[g] = uniform() * 4.0f;
         t.slopes[g] = 0.25f * (float)(g + 1);
@@ -133,10 +143,10 @@ static struct trial trial_make(const struct setting *s)
     for (uint64_t i = 0; i < s->n_group * (2 * s->reach + 1); i++)
         t.bias[i] = 4.0f * uniform();
     for (uint64_t p = 0; p < t.n_pages; p++) {
-        uint64_t k_bytes = a->k_offset + s->head_dim * s->page_rows * size;
+        uint64_t k_bytes = a->k_offset + (s->rows ? a->k_stride : s->head_dim) * s->page_rows * size;
         uint64_t v_bytes = a->v_offset + s->v_dim * s->page_rows * size;
         t.k_pages[p] = memset(memory(k_bytes), 0xff, k_bytes);
-        t.v_pages[p] = memset(memory(v_bytes), 0xff, v_bytes);
+        t.v_pages[p] = s->rows ? t.k_pages[p] : memset(memory(v_bytes), 0xff, v_bytes);
     }
     for (uint64_t i = 0; i < s->n_keys; i++)
         put_token(&t, i);
@@ -154,8 +164,9 @@ static struct trial trial_make(const struct setting *s)
 static void trial_release(struct trial *t)
 {
     for (uint64_t p = 0; p < t->n_pages; p++) {
+        if (t->v_pages[p] != t->k_pages[p])
+            free(t->v_pages[p]);
         free(t->k_pages[p]);
-        free(t->v_pages[p]);
     }
     free(t->q), free(t->out), free(t->keys), free(t->values), free(t->sinks), free(t->slopes), free(t->bias);
     free(t->k_pages), free(t->v_pages);
@@ -324,7 +335,7 @@ END_TEST
 
 TEST(attend__without_a_key_in_sight_is_zero)
 {
-    const struct setting s = {2, 2, 16, 16, 16, 5, 0, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0};
+    const struct setting s = {2, 2, 16, 16, 16, 5, 0, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false};
     struct trial t = trial_make(&s);
     for (const struct kernel *const *k = kernels_all(); *k; k++) {
         if (!runs_here(*k))

@@ -30,6 +30,11 @@ static inline vec vec_fma(vec a, vec b, vec c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
+static inline float vec_sum(vec v)
+{
+    return _mm512_reduce_add_ps(v);
+}
+
 #include "kernels/attend_wide.h"
 
 const struct kernel kernel_avx512_attend = {.operation = KERNEL_ATTEND,

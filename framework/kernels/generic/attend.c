@@ -26,7 +26,7 @@ static float score(const viv_attend *a, const float *q, const void *keys, uint64
 {
     float dot = 0.0f;
     for (uint64_t d = 0; d < a->head_dim; d++)
-        dot += q[d] * element(a, keys, d * a->page_rows + row);
+        dot += q[d] * element(a, keys, a->k_stride ? row * a->k_stride + d : d * a->page_rows + row);
     dot *= a->scale;
     return a->softcap != 0.0f ? a->softcap * tanhf(dot / a->softcap) : dot;
 }
@@ -71,7 +71,7 @@ static void attend_query(const viv_attend *a, uint64_t r, uint64_t g)
             float p = expf(scores[t - first] - largest);
             sum += p;
             for (uint64_t i = 0; i < a->v_dim; i++)
-                out[i] += p * element(a, values, (t - first) * a->v_dim + i);
+                out[i] += p * element(a, values, (t - first) * attend_v_stride(a) + i);
         }
     }
     for (uint64_t i = 0; i < a->v_dim && sum != 0.0f; i++)

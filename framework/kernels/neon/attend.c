@@ -30,6 +30,11 @@ static inline vec vec_fma(vec a, vec b, vec c)
     return vfmaq_f32(c, a, b);
 }
 
+static inline float vec_sum(vec v)
+{
+    return vaddvq_f32(v);
+}
+
 #include "kernels/attend_wide.h"
 
 const struct kernel kernel_neon_attend = {.operation = KERNEL_ATTEND,
