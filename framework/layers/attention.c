@@ -403,11 +403,7 @@ static void rotate_row(const struct attention *l, const viv_exec *e, const struc
 {
     uint64_t n_pairs = l->rope.dim / 2;
     float *sin = cos + n_pairs;
-    l->kernels->angles(cos, sin, frequency, e->positions[row], n_pairs);
-    for (uint64_t p = 0; l->rope.magnitude != 1 && p < n_pairs; p++) {
-        cos[p] *= l->rope.magnitude;
-        sin[p] *= l->rope.magnitude;
-    }
+    rope_angles(&l->rope, l->kernels, frequency, e->positions[row], cos, sin);
     for (uint64_t h = 0; h < l->n_heads; h++)
         l->kernels->rotate(w->q + row * l->q_stride + h * l->head_dim, cos, sin, n_pairs, l->rope.interleaved);
     for (uint64_t h = 0; h < l->n_kv_heads; h++)

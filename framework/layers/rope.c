@@ -140,3 +140,14 @@ int32_t rope_say(const struct rope *r, uint64_t head_dim, char *aspect, char *wo
                      r->theta, r->scaling != ROPE_NONE ? ", stretched as " : "",
                      r->scaling != ROPE_NONE ? words_choice(ROPE_SCALING_CHOICES, r->scaling, scaling) : "");
 }
+
+void rope_angles(const struct rope *r, const viv_kernels *kernels, const float *frequency, int32_t position,
+                 float *cos, float *sin)
+{
+    const uint64_t n_pairs = r->dim / 2;
+    kernels->angles(cos, sin, frequency, position, n_pairs);
+    for (uint64_t p = 0; r->magnitude != 1 && p < n_pairs; p++) {
+        cos[p] *= r->magnitude;
+        sin[p] *= r->magnitude;
+    }
+}

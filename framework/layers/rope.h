@@ -78,4 +78,8 @@ int32_t rope_say(const struct rope *r, uint64_t head_dim, char *aspect, char *wo
  * where they depend on the length. */
 const float *rope_frequency(const struct rope *r, uint64_t length, float *own);
 
+/* Cosines and sines [dim / 2] by which a token at this position rotates. */
+void rope_angles(const struct rope *r, const viv_kernels *kernels, const float *frequency, int32_t position,
+                 float *cos, float *sin);
+
 #endif
