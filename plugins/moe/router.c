@@ -3,7 +3,7 @@
  *   z = x W^T + bias                          [n_experts]
  *   s = score(z)                              softmax, sigmoid, or z itself, of which a softmax is taken at the end
  *   chosen = the experts_per_token highest of s + correction, among the experts of the groups that are kept
- *   w = s[chosen] / (normalize ? sum of s[chosen] : 1) * scale
+ *   w = s[chosen] / (normalize ? sum of s[chosen] + 1e-20 : 1) * scale
  *
  * With groups (DeepSeek-AI 2024), the experts stand in groups.n groups of neighbours, of which the groups.keep best
  * take part; a group is as good as its best expert, or as its two best together. The correction (Wang et al. 2024)
@@ -192,7 +192,7 @@ static void choose(const struct router *l, float *x, const float *s, float *expe
     if (l->score == SCORE_CHOSEN)
         l->kernels->softmax(weights, weights, l->k);
     for (uint64_t j = 0; j < l->k; j++)
-        weights[j] = (l->normalize ? weights[j] / sum : weights[j]) * l->scale;
+        weights[j] = (l->normalize ? weights[j] / (sum + 1e-20f) : weights[j]) * l->scale; /* sums may be 0 */
 }
 
 static viv_status route(const struct router *l, const viv_exec *e, uint64_t r, float *z)

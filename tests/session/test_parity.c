@@ -42,6 +42,7 @@ static void check_logits(const char *name, const struct answers *a, viv_model *m
     ck_assert_uint_eq(model_output_dim(m), a->vocab);
     step(m, s, a->tokens, a->n, got);
     for (size_t i = 0; i < a->n * a->vocab; i++) {
+        ck_assert_msg(isfinite(got[i]), "%s: logit %zu is no finite number", name, i);
         largest = fmaxf(largest, fabsf(a->logits[i]));
         worst = fmaxf(worst, fabsf(got[i] - a->logits[i]));
     }
