@@ -10,8 +10,8 @@
 
 enum { N_TOKENS = 48, MAX_VOCAB = 128 };
 
-static const char *const sparse[] = {"mixtral", "mixtral-gguf",  "granitemoe",
-                                     "gpt_oss", "gpt_oss-mxfp4", "glm4_moe"};
+static const char *const sparse[] = {"mixtral",       "mixtral-gguf", "granitemoe",  "gpt_oss",
+                                     "gpt_oss-mxfp4", "glm4_moe",     "deepseek_v3", "deepseek_v3-gguf"};
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const char *golden(const char *name)

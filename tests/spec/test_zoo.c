@@ -185,6 +185,7 @@ TEST(families__expand_published_configurations)
         {"stablelm", "stablelm"},
         {"stablelm", "stablelm-2-zephyr-1_6b"},
         {"starcoder2", "starcoder2"},
+        {"deepseek_v2", "deepseek_v2_lite"},
         {"bert", "snowflake-arctic-embed-m"},
     };
     struct specs specs;

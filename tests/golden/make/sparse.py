@@ -143,6 +143,83 @@ def glm4_moe():
     write_safetensors("glm4_moe-bias", corrected(make(t.Glm4MoeConfig, 13, **sizes, attention_bias=True, norm_topk_prob=False), 2), old=True)
 
 
+def mla_values(config, apart, **more):
+    """Keys of deepseek2: as files have them whose k_b and v_b are apart (since April 2025), or as those before."""
+    c, head = config, config.qk_nope_head_dim + config.qk_rope_head_dim
+    v = {"attention.kv_lora_rank": c.kv_lora_rank, "attention.q_lora_rank": c.q_lora_rank, "rope.dimension_count": c.qk_rope_head_dim,
+         "expert_feed_forward_length": c.moe_intermediate_size, "expert_shared_count": c.n_shared_experts,
+         "leading_dense_block_count": c.first_k_dense_replace, "expert_weights_scale": c.routed_scaling_factor,
+         "expert_group_count": c.n_group, "expert_group_used_count": c.topk_group}
+    v |= {"attention.head_count_kv": 1, "attention.key_length": c.kv_lora_rank + c.qk_rope_head_dim, "attention.value_length": c.kv_lora_rank,
+          "attention.key_length_mla": head, "attention.value_length_mla": c.v_head_dim} if apart else {
+          "attention.key_length": head, "attention.value_length": c.v_head_dim}
+    rope = c.rope_parameters
+    if rope["rope_type"] == "yarn":
+        v |= {"rope.scaling.type": "yarn", "rope.scaling.factor": rope["factor"], "rope.scaling.yarn_log_multiplier": 0.1 * rope["mscale_all_dim"],
+              "rope.scaling.original_context_length": rope["original_max_position_embeddings"]}
+    return expert_values(c, **v | more)
+
+
+def mla_tensors(config, apart):
+    c = config
+    def change(name, a):
+        if name.endswith("correction_bias"):
+            return [(f"blk.{name.split('.')[2]}.exp_probs_b.bias", a)]
+        if not apart or not name.endswith("kv_b_proj.weight"):
+            return a
+        blk, heads = f"blk.{name.split('.')[2]}", a.reshape(c.num_attention_heads, -1, c.kv_lora_rank)
+        return [(f"{blk}.attn_k_b.weight", heads[:, :c.qk_nope_head_dim].swapaxes(1, 2)), (f"{blk}.attn_v_b.weight", heads[:, c.qk_nope_head_dim:])]
+    return change
+
+
+MLA = dict(kv_lora_rank=14, qk_nope_head_dim=6, qk_rope_head_dim=4, v_head_dim=5, n_routed_experts=8, num_experts_per_tok=3,
+           num_key_value_heads=6, moe_intermediate_size=8, intermediate_size=20, first_k_dense_replace=1, num_hidden_layers=3)
+MSCALE = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_position_embeddings=16, beta_fast=32.0, beta_slow=1.0,
+              mscale=0.707, mscale_all_dim=0.707)
+
+
+@case
+def youtu():
+    sizes = {k: v for k, v in MLA.items() if "expert" not in k and not k.startswith(("moe", "first"))}
+    write_safetensors("youtu", make(t.YoutuConfig, 26, **sizes, rope_parameters=MSCALE, q_lora_rank=11, tie_word_embeddings=True))
+
+
+@case
+def deepseek_v2():
+    model = make(t.DeepseekV2Config, 20, **MLA, rope_parameters=MSCALE, q_lora_rank=None, n_group=1, topk_group=1)
+    write_safetensors("deepseek_v2", model, old=True)
+    write_gguf("deepseek_v2-gguf", model, "deepseek2", mla_values(model.config, True, expert_weights_norm=False),
+               stacked(model, GATE_UP_DOWN, mla_tensors(model.config, True)))
+    groups = make(t.DeepseekV2Config, 21, **MLA, rope_parameters=ROPE, q_lora_rank=11, n_group=4, topk_group=2,
+                  topk_method="group_limited_greedy", routed_scaling_factor=3.0)
+    write_safetensors("deepseek_v2-groups", groups)
+    write_gguf("deepseek_v2-groups-gguf", groups, "deepseek2", mla_values(groups.config, False),
+               stacked(groups, GATE_UP_DOWN, mla_tensors(groups.config, False)))
+    uneven = MSCALE | dict(mscale=1.2, mscale_all_dim=0.5)
+    write_safetensors("deepseek_v2-bias", make(t.DeepseekV2Config, 22, **MLA | dict(first_k_dense_replace=0, num_hidden_layers=2),
+                                               rope_parameters=uneven, q_lora_rank=11, attention_bias=True, n_shared_experts=1))
+
+
+@case
+def deepseek_v3():
+    model = corrected(make(t.DeepseekV3Config, 23, **MLA, rope_parameters=MSCALE | dict(mscale=1.0, mscale_all_dim=1.0), q_lora_rank=11,
+                           n_group=4, topk_group=2), 3)
+    # a layer that predicts a further token, which is not used
+    further = {"model.layers.3.eh_proj.weight": torch.zeros(36, 72), "model.layers.3.enorm.weight": torch.ones(36)}
+    write_safetensors("deepseek_v3", model, old=True, replace=further, topk_method="noaux_tc", scoring_func="sigmoid", moe_layer_freq=1)
+    write_gguf("deepseek_v3-gguf", model, "deepseek2", mla_values(model.config, True, expert_weights_norm=True, expert_gating_func=2),
+               stacked(model, GATE_UP_DOWN, mla_tensors(model.config, True)))
+    # no groups, no compressed queries, as Moonlight; the pairs that rotate are halves
+    write_safetensors("deepseek_v3-halves", corrected(make(
+        t.DeepseekV3Config, 24, **MLA, rope_parameters=ROPE, q_lora_rank=None, n_group=1, topk_group=1, attention_bias=True, n_shared_experts=2,
+        rope_interleave=False, norm_topk_prob=False, routed_scaling_factor=1.5, rms_norm_eps=1e-5), 4))
+    # scores that are often 0 for all who are chosen, and weights that sum to 0
+    silent = corrected(make(t.DeepseekV3Config, 25, **MLA | dict(num_hidden_layers=2), rope_parameters=ROPE, q_lora_rank=None, n_group=1, topk_group=1), 5)
+    silent.model.layers[1].mlp.gate.weight.data *= 200
+    silent.model.layers[1].mlp.gate.e_score_correction_bias[:3] += 2
+    write_safetensors("deepseek_v3-silent", silent)
+
+
 MXFP4 = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6])
 
 
