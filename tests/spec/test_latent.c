@@ -50,6 +50,36 @@ TEST(youtu__honours_or_refuses_what_its_config_says)
     check_family("youtu", cases, sizeof cases / sizeof *cases);
 }
 
+TEST(minicpm3__honours_or_refuses_what_its_config_says)
+{
+    static const struct family_case cases[] = {
+        {&fake_hf,
+         "{" SIZES ", 'q_lora_rank': 14, 'scale_emb': 3, 'scale_depth': 2.0, 'dim_model_base': 16, "
+         "'max_position_embeddings': 256, 'rope_scaling': {'type': 'longrope', 'short_factor': [1.0, 1.5], "
+         "'long_factor': [2.0, 3], 'original_max_position_embeddings': 64}}",
+         "",
+         "layer: scale, in: [1], out: 2, factor: 3.0\nfactor: 1.414213562373095\nfactor: 0.5\n"
+         "rope_short: [1.0, 1.5]\nrope_long: [2.0, 3.0]\nscaling: longrope\n"
+         "rope.factor: 4.0\nweight: embed\n!interleaved"},
+        {&fake_hf, "{" SIZES ", 'tie_word_embeddings': false}", "",
+         "factor: 12.0\nfactor: 8.0\nrope_factor: 1.0\n!rope.scaling\nhead: {names: [lm_head.weight], shape: [32, "
+         "32]}"},
+        {&fake_hf, "{" SIZES ", 'rope_scaling': {'type': 'ntk'}}", "", "is 'ntk', expected one of default, none"},
+        {&fake_hf, "{" SIZES ", 'num_key_value_heads': 1}", "", "every head has keys and values of its own here"},
+        {&fake_hf, "{" SIZES ", 'quantization_config': {'quant_method': 'gptq'}}", "", "(quant_method = gptq)"},
+        {&fake_gguf,
+         "{'general.architecture': 'minicpm3', 'minicpm3.embedding_length': 32, 'minicpm3.feed_forward_length': "
+         "40, "
+         "'minicpm3.block_count': 2, 'minicpm3.attention.head_count': 4, 'minicpm3.attention.head_count_kv': 4, "
+         "'minicpm3.attention.kv_lora_rank': 16, 'minicpm3.attention.q_lora_rank': 14, "
+         "'minicpm3.rope.dimension_count': 4, 'minicpm3.attention.key_length': 10}",
+         "token_embd.weight:32 rope_factors_long.weight rope_factors_short.weight",
+         "attn_k_of_kv_b.1: {names: [blk.1.attn_kv_b.weight], shape: [4, 16, 6]\nv_head_dim: 8\nscaling: longrope\n"
+         "rope_long_divisors: {names: [rope_factors_long.weight], shape: [2]\nfactor: 12.0\n!interleaved"},
+    };
+    check_family("minicpm3", cases, sizeof cases / sizeof *cases);
+}
+
 TEST(deepseek_v2__honours_or_refuses_what_its_config_says)
 {
     static const struct family_case cases[] = {
@@ -119,5 +149,6 @@ TEST(deepseek_v3__honours_or_refuses_what_its_config_says)
     check_family("deepseek_v3", cases, sizeof cases / sizeof *cases);
 }
 
-TESTS(youtu__honours_or_refuses_what_its_config_says, deepseek_v2__honours_or_refuses_what_its_config_says,
-      deepseek_v2__reads_what_gguf_calls_deepseek2, deepseek_v3__honours_or_refuses_what_its_config_says)
+TESTS(youtu__honours_or_refuses_what_its_config_says, minicpm3__honours_or_refuses_what_its_config_says,
+      deepseek_v2__honours_or_refuses_what_its_config_says, deepseek_v2__reads_what_gguf_calls_deepseek2,
+      deepseek_v3__honours_or_refuses_what_its_config_says)

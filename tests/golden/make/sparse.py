@@ -185,6 +185,22 @@ def youtu():
 
 
 @case
+def minicpm3():
+    sizes = {k: v for k, v in MLA.items() if "expert" not in k and not k.startswith(("moe", "first"))} | dict(v_head_dim=6, num_hidden_layers=2)
+    long = dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1], long_factor=[1.5, 2.2], original_max_position_embeddings=128)
+    model = make(t.MiniCPM3Config, 27, **sizes, rope_parameters=long, q_lora_rank=11, scale_emb=12, scale_depth=1.4, dim_model_base=256)
+    write_safetensors("minicpm3", model, old=True)
+    values = common_values(model.config) | {"attention.key_length": 10, "attention.q_lora_rank": 11, "attention.kv_lora_rank": 14}
+    del values["attention.value_length"]
+    write_gguf("minicpm3-gguf", model, "minicpm3", values, also={
+        "rope_factors_long.weight": np.array(long["long_factor"]), "rope_factors_short.weight": np.array(long["short_factor"])})
+    # a text that is longer than the original context
+    write_safetensors("minicpm3-longrope", make(
+        t.MiniCPM3Config, 28, **sizes, rope_parameters=long | dict(original_max_position_embeddings=32), q_lora_rank=None, scale_emb=3,
+        scale_depth=0.9, dim_model_base=18, tie_word_embeddings=True, attention_bias=True, mlp_bias=True))
+
+
+@case
 def deepseek_v2():
     model = make(t.DeepseekV2Config, 20, **MLA, rope_parameters=MSCALE, q_lora_rank=None, n_group=1, topk_group=1)
     write_safetensors("deepseek_v2", model, old=True)
