@@ -48,3 +48,13 @@ struct figure human_rate(double per_second)
         f = human_count((uint64_t)per_second);
     return f;
 }
+
+struct figure human_share(double part)
+{
+    struct figure f;
+    if (part > 0 && part < 0.0005)
+        snprintf(f.text, sizeof f.text, "< 0.1 %%");
+    else
+        snprintf(f.text, sizeof f.text, "%.*f %%", part >= 0.9995 ? 0 : 1, 100 * part);
+    return f;
+}

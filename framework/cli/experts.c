@@ -3,7 +3,7 @@
 #include "base/size.h"
 #include "cli/interrupt.h"
 #include "cli/open.h"
-#include "cli/svg.h"
+#include "compare/svg.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -314,7 +314,7 @@ static viv_status write_svg(const struct survey *s, struct error *err)
     snprintf(tip, sizeof tip,
              "For each of %zu routing layers, how often each expert was chosen in %" PRIu64 " tokens.", s->n_layers,
              s->n_tokens);
-    svg_begin(&out, LEFT + cell * (double)most + 20, TOP + ROW * (double)s->n_layers + 24, text, tip);
+    svg_begin(&out, LEFT + cell * (double)most + 20, TOP + ROW * (double)s->n_layers + 24, text, tip, true);
     svg_text(&out, 12, 26, "start", "title", text);
     snprintf(tip, sizeof tip, "%" PRIu64 " tokens; full colour: twice an even share of the load, or more",
              s->n_tokens);

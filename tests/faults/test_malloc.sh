@@ -90,6 +90,7 @@ walk "$viv" logits "$tiny" --lora "$source/tests/golden/lora-two/b:0.5" --tokens
 walk "$viv" logits "$source/tests/golden/llama-gqa-gguf/model.gguf" --lora "$source/tests/golden/lora-patterns" --tokens 1 --threads 1 --scheduler serial
 walk "$viv" inspect "$source/tests/golden/llama-mqa-tied" --lora "$source/tests/golden/lora-tied-embedding" --json
 walk "$viv" inspect "$tiny" --json
+walk "$viv" draw "$tiny"
 walk "$viv" tokenize shakespeare "To be" --json
 walk "$viv" embed "$source/tests/golden/bert-gguf/model.gguf" --tokens 5,6,7 --json --threads 1 --scheduler serial
 mkdir "$work/sparse"

@@ -1,0 +1,116 @@
+/* viv draw - the architecture as a picture, from the spec alone. */
+#include "base/file.h"
+#include "base/size.h"
+#include "cli/open.h"
+#include "compare/drawing.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct draw_options {
+    struct common common;
+    const char *scale, *output;
+    int64_t seen;
+};
+static const struct draw_options defaults = {.scale = "params", .seen = 4096};
+
+#define OPT(field) offsetof(struct draw_options, field)
+static const struct option table[] = {
+    {"scale", 0, OPTION_CHOICE, OPT(scale), NULL,
+     "what makes a block high: its parameters, or the operations that a token costs", 0, 0, "params|flops"},
+    {"seen", 0, OPTION_INT, OPT(seen), "N", "with --scale flops: tokens that the token sees", 1, 1 << 30, NULL},
+    {"output", 'o', OPTION_STRING, OPT(output), "FILE", "where the SVG goes; -: standard output", 0, 0, NULL},
+    {0}};
+
+/* As which weight each counts, where a checkpoint lacks one that another stands in for. */
+static viv_status counted_as(viv_model *m, uint32_t **out, struct error *err)
+{
+    const uint32_t n = model_expansion(m)->n_weights;
+    const struct binding *bindings;
+    *out = NULL;
+    if (!model_checkpoint(m))
+        return VIV_OK;
+    viv_status status = model_bindings(m, &bindings, err);
+    if (status != VIV_OK)
+        return status;
+    *out = calloc(n + 1, sizeof **out);
+    for (uint32_t i = 0; *out && i < n; i++)
+        (*out)[i] = bindings[i].weight;
+    return *out ? VIV_OK : error_nomem(err);
+}
+
+static viv_status write_out(const char *path, const struct buf *svg, struct error *err)
+{
+    if (path && strcmp(path, "-") != 0)
+        return file_write(path, buf_text(svg), svg->size, err);
+    if (fwrite(buf_text(svg), 1, svg->size, stdout) != svg->size)
+        return error_set(err, VIV_EIO, "standard output cannot be written");
+    return VIV_OK;
+}
+
+static void put_about(const struct spec *s, const struct blocks *b, bool flops, uint64_t seen, struct buf *out)
+{
+    if (flops)
+        buf_printf(out, "%s operations a token at %" PRIu64, human_count((uint64_t)b->total).text, seen);
+    else if (b->total_at_work < b->total)
+        buf_printf(out, "%s parameters, %s active", human_count((uint64_t)b->total).text,
+                   human_count((uint64_t)b->total_at_work).text);
+    else
+        buf_printf(out, "%s parameters", human_count((uint64_t)b->total).text);
+    buf_printf(out, " \xC2\xB7 %s", spec_family(s));
+}
+
+static int draw(const struct arguments *a)
+{
+    const struct draw_options *options = a->options;
+    const bool flops = strcmp(options->scale, "flops") == 0;
+    struct opened o = {0};
+    struct error err = {0};
+    struct blocks blocks = {0};
+    struct buf svg = {0}, about = {0};
+    uint32_t *same = NULL;
+    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    if (status == VIV_OK)
+        status = counted_as(o.model, &same, &err);
+    if (status == VIV_OK) {
+        const uint64_t seen = size_min((uint64_t)options->seen, model_context(o.model));
+        status =
+            blocks_make(model_graph(o.model), same, flops ? MEASURE_FLOPS : MEASURE_PARAMS, seen, &blocks, &err);
+        put_about(model_spec(o.model), &blocks, flops, seen, &about);
+    }
+    if (status == VIV_OK) {
+        const struct drawing_look look = {.name = spec_name(model_spec(o.model)),
+                                          .about = buf_text(&about),
+                                          .measured = flops ? "operations" : "parameters",
+                                          .alone = true};
+        status = about.failed ? error_nomem(&err) : drawing_write(&blocks, &look, &svg, &err);
+    }
+    if (status == VIV_OK)
+        status = write_out(options->output, &svg, &err);
+    free(same);
+    blocks_release(&blocks);
+    buf_release(&about);
+    buf_release(&svg);
+    return close_opened(&o, status, &err);
+}
+
+const struct command command_draw = {
+    .name = "draw",
+    .summary = "the architecture as a picture; weights not needed",
+    .words = "MODEL",
+    .text =
+        "Writes the graph as SVG: layers as blocks, branches and repeats as boxes around them, rounds of a repeat "
+        "that are equal once. Each colour is as high as its share of the model's parameters, or of the operations "
+        "that a token costs; of experts, the solid part works on one token. The picture is light or dark as "
+        "whoever looks at it has it.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof(struct draw_options),
+    .examples = "viv draw mixtral-8x7b -o mixtral.svg\n"
+                "viv draw gemma-3-1b --scale flops --seen 32768 -o gemma.svg\n"
+                "viv draw ./my-checkpoint >mine.svg",
+    .group = GROUP_LOOK,
+    .models = true,
+    .main = draw,
+};
