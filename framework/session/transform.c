@@ -1,10 +1,10 @@
 /* transform.c - the closed list of what a spec may do to tensors of a checkpoint: transpose, split, concat, stack,
- * permute, mxfp4, add. Each makes a private copy, but for a split along the outermost axis, which is a view.
- * Elements of block-quantized types move in whole innermost rows, so that only transforms that leave the last axis
- * alone apply to them.
+ * permute, mxfp4, unpack, add. Each makes a private copy, but for a split along the outermost axis, which is a
+ * view. Elements of block-quantized types move in whole innermost rows, so that only transforms that leave the last
+ * axis alone apply to them.
  *
- * All but mxfp4 and add are one operation: a strided copy of `unit`s, the unit being an element or an innermost
- * row. */
+ * All but mxfp4, unpack and add are one operation: a strided copy of `unit`s, the unit being an element or an
+ * innermost row. */
 #include "session/instance.h"
 
 #include "base/size.h"
@@ -249,24 +249,35 @@ static viv_status join_mxfp4(struct piece *pieces, uint32_t n, struct error *err
     return VIV_OK;
 }
 
-static viv_status add(const viv_model *m, struct piece *p, double addend, struct error *err)
+static viv_status to_f32(const viv_model *m, struct piece *p, struct error *err)
 {
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
-    void (*to_f32)(float *, const void *, uint64_t) = kernels->to_f32(p->dtype);
+    void (*convert)(float *, const void *, uint64_t) = kernels->to_f32(p->dtype);
     struct piece made;
-    if (!to_f32)
-        return error_set(err, VIV_EUNSUPPORTED, "numbers of type %s cannot be added to", dtype_get(p->dtype)->name);
+    if (!convert)
+        return error_set(err, VIV_EUNSUPPORTED, "numbers of type %s cannot be computed with",
+                         dtype_get(p->dtype)->name);
     viv_status status = piece_alloc(&made, VIV_F32, p->n_dims, p->dims, err);
     if (status != VIV_OK)
         return status;
-    float *y = (float *)made.data;
-    uint64_t n = made.bytes / sizeof(float);
-    to_f32(y, p->data, n);
-    for (uint64_t i = 0; i < n; i++)
-        y[i] = (float)((double)y[i] + addend);
+    convert((float *)made.data, p->data, made.bytes / sizeof(float));
     piece_release(p);
     *p = made;
     return VIV_OK;
+}
+
+static viv_status unpack(const viv_model *m, struct piece *p, struct error *err)
+{
+    return dtype_get(p->dtype)->block == 1 ? VIV_OK : to_f32(m, p, err);
+}
+
+static viv_status add(const viv_model *m, struct piece *p, double addend, struct error *err)
+{
+    viv_status status = to_f32(m, p, err);
+    float *y = (float *)p->data;
+    for (uint64_t i = 0; status == VIV_OK && i < p->bytes / sizeof(float); i++)
+        y[i] = (float)((double)y[i] + addend);
+    return status;
 }
 
 static viv_status apply(const viv_model *m, const struct transform *t, struct piece *pieces, uint32_t *n,
@@ -289,6 +300,9 @@ static viv_status apply(const viv_model *m, const struct transform *t, struct pi
             break;
         case TRANSFORM_PERMUTE:
             status = permute(&pieces[i], t->n_dims, t->view, t->order, err);
+            break;
+        case TRANSFORM_UNPACK:
+            status = unpack(m, &pieces[i], err);
             break;
         default:
             status = add(m, &pieces[i], t->addend, err);

@@ -215,8 +215,8 @@ static viv_status build_transform(struct builder *b, const struct yaml *item, st
         return build_split(b, y, t);
     if (strcmp(name, "permute") == 0)
         return build_permute(b, y, t);
-    if (strcmp(name, "transpose") == 0 || strcmp(name, "mxfp4") == 0) {
-        t->kind = name[0] == 't' ? TRANSFORM_TRANSPOSE : TRANSFORM_MXFP4;
+    if (strcmp(name, "transpose") == 0 || strcmp(name, "mxfp4") == 0 || strcmp(name, "unpack") == 0) {
+        t->kind = name[0] == 't' ? TRANSFORM_TRANSPOSE : name[0] == 'm' ? TRANSFORM_MXFP4 : TRANSFORM_UNPACK;
         return VIV_OK;
     }
     if (strcmp(name, "add") == 0) {

@@ -95,6 +95,9 @@ static void print_transform(struct buf *out, const struct transform *t)
     case TRANSFORM_MXFP4:
         buf_puts(out, "{mxfp4: []}");
         break;
+    case TRANSFORM_UNPACK:
+        buf_puts(out, "{unpack: []}");
+        break;
     case TRANSFORM_ADD:
         buf_puts(out, "{add: ");
         value_print(&(struct value){.kind = VALUE_FLOAT, .f = t->addend}, out);

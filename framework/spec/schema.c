@@ -28,6 +28,7 @@ static const struct {
              {IN_TRANSFORM, "permute", "permute"},
              {IN_TRANSFORM, "transpose", "none"},
              {IN_TRANSFORM, "mxfp4", "none"},
+             {IN_TRANSFORM, "unpack", "none"},
              {IN_SPLIT, "of", "expressions"},
              {IN_PERMUTE, "view", "expressions"},
              {IN_PERMUTE, "order", "expressions"},

@@ -100,6 +100,7 @@ enum transform_kind {
     TRANSFORM_STACK,
     TRANSFORM_PERMUTE,
     TRANSFORM_MXFP4,
+    TRANSFORM_UNPACK,
     TRANSFORM_ADD
 };
 struct transform {

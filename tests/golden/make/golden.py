@@ -95,14 +95,18 @@ def neighbours(rows, n_heads):
     return rows.reshape(n_heads, 2, head // 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
-def write_gguf(name, model, architecture, values, change=None, also=None, strip=""):
+def write_gguf(name, model, architecture, values, change=None, also=None, strip="", kind="F32"):
     """The folder `name` with the same model as a GGUF file: `values` are keys of the architecture ("embedding_length": 48);
-    change(name, array) gives the array, or a list of (GGUF name, array), that the converter would write; also: GGUF tensors besides; strip: a prefix of tensor names that the converter takes off."""
+    change(name, array) gives the array, or a list of (GGUF name, array), that the converter would write; also: GGUF tensors besides; strip: a prefix of tensor names that the converter takes off; kind: the type of matrices, which the model gets, too."""
     directory = HERE / name
     directory.mkdir(exist_ok=True)
+    kind = gguf.GGMLQuantizationType[kind]
+    for p in model.parameters():
+        if p.dim() == 2:
+            p.data = torch.from_numpy(gguf.dequantize(gguf.quantize(p.data.numpy(), kind), kind).astype(np.float32).reshape(p.shape))
     w = gguf.GGUFWriter(str(directory / "model.gguf"), architecture)
-    kind = next(k for k, v in gguf.MODEL_ARCH_NAMES.items() if v == architecture)
-    names = gguf.get_tensor_name_map(kind, model.config.num_hidden_layers)
+    arch = next(k for k, v in gguf.MODEL_ARCH_NAMES.items() if v == architecture)
+    names = gguf.get_tensor_name_map(arch, model.config.num_hidden_layers)
     for key, value in values.items():
         key = f"{architecture}.{key}"
         if isinstance(value, bool):
@@ -123,7 +127,9 @@ def write_gguf(name, model, architecture, values, change=None, also=None, strip=
         parts = array if isinstance(array, list) else [(names.get_name(hf.removeprefix(strip), (".weight", ".bias")), array)]
         for gguf_name, part in parts:
             assert gguf_name, hf
-            w.add_tensor(gguf_name, np.ascontiguousarray(part, dtype=np.float32))
+            part = np.ascontiguousarray(part, dtype=np.float32)
+            packed = kind if part.ndim > 1 else gguf.GGMLQuantizationType.F32
+            w.add_tensor(gguf_name, gguf.quantize(part, packed), raw_dtype=packed)
     for gguf_name, array in (also or {}).items():
         w.add_tensor(gguf_name, np.ascontiguousarray(array, dtype=np.float32))
     w.write_header_to_file()

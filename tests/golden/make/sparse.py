@@ -181,7 +181,9 @@ MSCALE = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_pos
 @case
 def youtu():
     sizes = {k: v for k, v in MLA.items() if "expert" not in k and not k.startswith(("moe", "first"))}
-    write_safetensors("youtu", make(t.YoutuConfig, 26, **sizes, rope_parameters=MSCALE, q_lora_rank=11, tie_word_embeddings=True))
+    model = make(t.YoutuConfig, 26, **sizes, rope_parameters=MSCALE, q_lora_rank=11, tie_word_embeddings=True)
+    write_safetensors("youtu", model)
+    write_safetensors("youtu-f16", make(t.YoutuConfig, 30, **sizes, rope_parameters=ROPE, q_lora_rank=None), dtype=torch.float16)
 
 
 @case
@@ -194,6 +196,12 @@ def minicpm3():
     del values["attention.value_length"]
     write_gguf("minicpm3-gguf", model, "minicpm3", values, also={
         "rope_factors_long.weight": np.array(long["long_factor"]), "rope_factors_short.weight": np.array(long["short_factor"])})
+    # matrices in blocks, of which keys are to be taken
+    blocks = sizes | dict(hidden_size=64, intermediate_size=32, num_attention_heads=2, num_key_value_heads=2, kv_lora_rank=32, v_head_dim=32)
+    packed = make(t.MiniCPM3Config, 29, **blocks, rope_parameters=ROPE, q_lora_rank=32, scale_emb=12, scale_depth=1.4, dim_model_base=256)
+    values = common_values(packed.config) | {"attention.key_length": 10, "attention.q_lora_rank": 32, "attention.kv_lora_rank": 32}
+    del values["attention.value_length"]
+    write_gguf("minicpm3-q8_0-gguf", packed, "minicpm3", values, kind="Q8_0")
     # a text that is longer than the original context
     write_safetensors("minicpm3-longrope", make(
         t.MiniCPM3Config, 28, **sizes, rope_parameters=long | dict(original_max_position_embeddings=32), q_lora_rank=None, scale_emb=3,
