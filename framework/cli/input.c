@@ -1,5 +1,7 @@
 #include "cli/input.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,4 +25,11 @@ viv_status read_stdin(uint64_t limit, struct buf *out, struct error *err)
             return error_nomem(err);
     }
     return VIV_OK;
+}
+
+viv_status read_input(const char *file, uint64_t limit, struct buf *out, struct error *err)
+{
+    if (!file || strcmp(file, "-") == 0)
+        return read_stdin(limit, out, err);
+    return file_read(file, limit, out, err);
 }

@@ -97,6 +97,8 @@ mkdir "$work/sparse"
 cp "$source/tests/golden/mixtral/config.json" "$source/tests/golden/mixtral/model.safetensors" "$work/sparse/"
 cp "$source/tests/golden/letters.json" "$work/sparse/tokenizer.json"
 walk "$viv" run "$work/sparse" -p AB -n 2 --temp 0 --expert-memory 60000 --trace-experts "$work/routes" --threads 1 --scheduler serial
+walk "$viv" perplexity "$source/tests/golden/quality" --file "$source/tests/golden/quality/text.txt" --window 100 --threads 1 --scheduler serial --json
+walk "$viv" diverge "$source/tests/golden/quality" "$source/tests/golden/quality-near" --tokens 5,6,7 --threads 1 --scheduler serial --json
 walk "$viv" spec check "$source/specs/families/llama.yaml"
 walk "$viv" plugin list --json
 

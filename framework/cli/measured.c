@@ -1,0 +1,52 @@
+#include "cli/measured.h"
+
+#include "cli/input.h"
+#include "cli/interrupt.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static const uint64_t LONGEST_TEXT = 256u << 20;
+
+viv_status measured_text(const struct measured_options *options, viv_model *m, struct quality_text *out,
+                         struct error *err)
+{
+    struct buf text = {0};
+    if (!options->file)
+        return quality_text_of_ids(out, options->tokens.ids, options->tokens.n, err);
+    viv_status status = read_input(options->file, LONGEST_TEXT, &text, err);
+    if (status == VIV_OK)
+        status = quality_text_read(out, m, strcmp(options->file, "-") == 0 ? "standard input" : options->file,
+                                   buf_text(&text), text.size, err);
+    buf_release(&text);
+    return status;
+}
+
+static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+    progress_show(ctx, what, done, total);
+}
+
+struct quality_options measured_pass(const struct measured_options *options, struct opened *o)
+{
+    return (struct quality_options){.window = (uint64_t)options->window,
+                                    .stride = (uint64_t)options->stride,
+                                    .cancel = interrupt_watch(),
+                                    .progress = on_progress,
+                                    .progress_ctx = &o->progress};
+}
+
+json_t *json_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+viv_status measured_partly(uint64_t n, uint64_t of, struct error *err)
+{
+    if (n == 0)
+        return error_set(err, VIV_ECANCELLED, "interrupted before anything was counted");
+    return error_set(err, VIV_ECANCELLED,
+                     "interrupted: what is counted are the first %" PRIu64 " of %" PRIu64 " tokens to predict", n,
+                     of);
+}
