@@ -1,4 +1,5 @@
-/* viv compare - architectures side by side: from their specs alone. */
+/* viv compare - architectures side by side: from their specs alone, and measured. */
+#include "cli/measure.h"
 #include "cli/open.h"
 
 #include "compare/comparison.h"
@@ -19,12 +20,12 @@ enum { MAX_MODELS = 64, MAX_CONTEXTS = 16, MOST_TEXTS = 1 << 20 };
 struct compare_options {
     struct common common;
     struct id_list at;
-    int64_t texts;
+    int64_t texts, rounds;
     const char *type, *on;
     uint64_t memory;
-    bool json, csv, markdown, devices;
+    bool measure, json, csv, markdown, devices;
 };
-static const struct compare_options defaults = {.texts = 1};
+static const struct compare_options defaults = {.texts = 1, .rounds = 3};
 
 #define OPT(field) offsetof(struct compare_options, field)
 static const struct option table[] = {
@@ -38,6 +39,9 @@ static const struct option table[] = {
      "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this one", 0, 0,
      NULL},
     {"memory", 0, OPTION_SIZE, OPT(memory), "SIZE", "memory to fit into; default what the machine has", 0, 0, NULL},
+    {"measure", 0, OPTION_FLAG, OPT(measure), NULL, "measure those that have weights, too", 0, 0, NULL},
+    {"rounds", 0, OPTION_INT, OPT(rounds), "N", "rounds over all models, of which the median counts; default 3", 1,
+     64, NULL},
     {"devices", 0, OPTION_FLAG, OPT(devices), NULL, "list the machines that have names", 0, 0, NULL},
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
     {"csv", 0, OPTION_FLAG, OPT(csv), NULL, "print comma-separated values", 0, 0, NULL},
@@ -83,24 +87,37 @@ static viv_status check_contexts(const struct id_list *at, struct error *err)
     return VIV_OK;
 }
 
+static const int32_t usual_contexts[] = {512, 4096};
+
+static const int32_t *contexts_of(const struct compare_options *options, size_t *n)
+{
+    *n = options->at.n ? options->at.n : sizeof usual_contexts / sizeof *usual_contexts;
+    return options->at.n ? options->at.ids : usual_contexts;
+}
+
 static viv_status predict(struct comparison *c, const struct compare_options *options, struct error *err)
 {
-    static const int32_t contexts[] = {512, 4096};
     static const uint32_t types[] = {VIV_F16, VIV_Q8_0, VIV_Q4_0};
-    struct questions q = {.contexts = options->at.n ? options->at.ids : contexts,
-                          .n_contexts = options->at.n ? options->at.n : sizeof contexts / sizeof *contexts,
-                          .n_texts = (uint64_t)options->texts,
+    struct questions q = {.n_texts = (uint64_t)options->texts,
                           .types = types,
                           .n_types = sizeof types / sizeof *types,
                           .type = -1,
                           .memory = options->memory};
     uint32_t type;
+    q.contexts = contexts_of(options, &q.n_contexts);
     if (options->type && dtype_by_name(options->type, &type)) {
         q.type = type;
         q.types = &type;
         q.n_types = 1;
     }
     return comparison_predict(c, &q, err);
+}
+
+static viv_status measure(struct comparison *c, const struct compare_options *options, struct error *err)
+{
+    struct measuring m = {.common = &options->common, .n_texts = options->texts, .rounds = options->rounds};
+    m.contexts = contexts_of(options, &m.n_contexts);
+    return measure_models(c, &m, err);
 }
 
 /* --- the models ---------------------------------------------------------------------------------------------- */
@@ -190,8 +207,16 @@ static int compare(const struct arguments *a)
         status = open_models(&o, a, models, c, &err);
     if (status == VIV_OK)
         status = predict(c, options, &err);
-    if (status == VIV_OK)
-        status = show(c, options, &err);
+    if (status == VIV_OK && options->measure)
+        status = measure(c, options, &err);
+    if (status == VIV_OK || status == VIV_ECANCELLED) { /* what was measured is kept */
+        struct error late;
+        viv_status shown = show(c, options, &late);
+        if (shown != VIV_OK) {
+            status = shown;
+            err = late;
+        }
+    }
     comparison_destroy(c);
     for (size_t i = 0; i < a->n_words; i++)
         model_close(models[i]);

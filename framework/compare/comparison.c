@@ -150,6 +150,14 @@ ASK(ask_width, f->width)
 ASK(ask_vocabulary, f->vocabulary)
 ASK(ask_context, f->context)
 ASK(ask_layers, f->n_layers[STACK_GRAPH] + f->n_layers[STACK_ENCODER])
+static viv_status ask_peak(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    uint64_t bytes;
+    viv_status status = facts_peak(f, a->context, a->n_texts, a->type, &bytes, err);
+    *value = (double)bytes;
+    return status;
+}
+
 ASK(ask_state, facts_state_bytes(f, a->context, a->n_texts, VIV_F16))
 
 static viv_status ask_weights(const struct facts *f, const struct asked *a, double *value, struct error *err)
@@ -310,10 +318,14 @@ static viv_status add_memory(struct comparison *c, const struct questions *q, st
         status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_token", "state per token",
                          ask_state, &(struct asked){.context = 1, .n_texts = 1}, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++) {
-        const struct asked a = {.context = (uint64_t)q->contexts[i], .n_texts = q->n_texts};
+        const struct asked a = {.context = (uint64_t)q->contexts[i], .n_texts = q->n_texts, .type = q->type};
         snprintf(key, sizeof key, "state_bytes_at_%" PRId32, q->contexts[i]);
         snprintf(label, sizeof label, "state at %" PRId32, q->contexts[i]);
         status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_state, &a, err);
+        snprintf(key, sizeof key, "memory_peak_%" PRId32, q->contexts[i]);
+        snprintf(label, sizeof label, "in use at %" PRId32, q->contexts[i]);
+        if (status == VIV_OK)
+            status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_peak, &a, err);
     }
     const struct asked fits = {
         .type = q->type, .n_texts = q->n_texts, .memory = q->memory ? q->memory : c->device.memory};

@@ -34,6 +34,11 @@ double facts_bytes_per_elem(const struct facts *f, int64_t type);
  */
 uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts, uint32_t type);
 
+/* The most memory that a process has in use which reads n_texts texts of this context and writes a few tokens more:
+ * weights as far as they are touched, state, what a step needs, and the program itself. A prediction. */
+viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts, int64_t type, uint64_t *bytes,
+                      struct error *err);
+
 /* What a phase of work takes. */
 struct work_cost {
     double flops;        /* of products and attention */

@@ -26,4 +26,76 @@ check "an unknown model" fails "did you mean" "$viv" compare mistral-7b mistral-
 check "no model" ends 2 "$viv" compare
 check "two forms at once" ends 2 "$viv" compare mistral-7b --json --csv
 check "no tokens" fails "a text has 1 to" "$viv" compare mistral-7b --on l4 --at 0
+
+# --- measured: the embedded model, one without weights, one that does not fit
+measure() { # WORDS ARGUMENT...
+    words=$1
+    shift
+    seconds=300
+    says "$words" "$viv" compare --on "$here" --measure --rounds 1 "$@"
+}
+check "measured beside predicted" measure "of the ceiling" shakespeare --at 16
+check "no weights" measure "mistral-7b: it has no weights here" shakespeare mistral-7b --at 16
+check "no room" measure "its context has no room for the text" shakespeare --at 500
+check "the rows of measuring" measure '"measured_decode_16"' shakespeare --at 16 --json
+
+# --- the memory in use is within 3 % of the prediction, for a model of 240 MiB whose weights are a hole in a file
+large=$work/large
+tensors() {
+    echo "model.embed_tokens.weight 4000,1024
+model.norm.weight 1024
+lm_head.weight 4000,1024"
+    i=0
+    while [ $i -lt 12 ]; do
+        p=model.layers.$i
+        echo "$p.input_layernorm.weight 1024
+$p.self_attn.q_proj.weight 1024,1024
+$p.self_attn.k_proj.weight 256,1024
+$p.self_attn.v_proj.weight 256,1024
+$p.self_attn.o_proj.weight 1024,1024
+$p.post_attention_layernorm.weight 1024
+$p.mlp.gate_proj.weight 2560,1024
+$p.mlp.up_proj.weight 2560,1024
+$p.mlp.down_proj.weight 1024,2560"
+        i=$((i + 1))
+    done
+}
+make_large() {
+    mkdir "$large"
+    cat >"$large/config.json" <<END
+{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 1024, "intermediate_size": 2560,
+ "num_hidden_layers": 12, "num_attention_heads": 16, "num_key_value_heads": 4, "vocab_size": 4000,
+ "max_position_embeddings": 1024, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": false,
+ "hidden_act": "silu", "torch_dtype": "float16"}
+END
+    tensors | awk '{split($2, d, ","); n = d[1] * (d[2] ? d[2] : 1) * 2
+        printf "%s\"%s\":{\"dtype\":\"F16\",\"shape\":[%s],\"data_offsets\":[%d,%d]}", NR == 1 ? "{" : ",", $1, $2, at, at + n
+        at += n} END {print "}"; print at >"/dev/stderr"}' >"$work/header" 2>"$work/bytes"
+    n=$(wc -c <"$work/header")
+    printf "%*s" $(((120 - n % 64) % 64)) "" >>"$work/header" # data begins at a multiple of 64
+    n=$(wc -c <"$work/header")
+    # shellcheck disable=SC2059 # octal
+    printf "\\$(printf %o $((n % 256)))\\$(printf %o $((n / 256)))\\0\\0\\0\\0\\0\\0" >"$large/model.safetensors"
+    cat "$work/header" >>"$large/model.safetensors"
+    truncate -s $((8 + n + $(cat "$work/bytes"))) "$large/model.safetensors"
+}
+value() { # KEY
+    sed -n "s/^ *\"$1\": \([0-9]*\).*/\1/p" "$work/out"
+}
+predicts() {
+    seconds=300
+    ends 0 "$viv" compare "$large" --on "$here" --measure --rounds 1 --at 16,300 --threads 1 --json || return 1
+    for at in 16 300; do
+        predicted=$(value memory_peak_$at) measured=$(value measured_memory_peak_$at)
+        echo "at $at: $predicted predicted, $measured measured"
+        [ $((100 * (predicted - measured))) -lt $((3 * measured)) ] || return 1
+        [ $((100 * (measured - predicted))) -lt $((3 * measured)) ] || return 1
+    done
+}
+if nm "$viv" | grep -q __asan_; then
+    echo "the sanitizer's own memory is not predicted"
+else
+    make_large
+    check "memory as predicted" predicts
+fi
 finish
