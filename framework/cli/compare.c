@@ -3,6 +3,7 @@
 #include "cli/open.h"
 
 #include "compare/comparison.h"
+#include "compare/history.h"
 #include "compare/table.h"
 #include "kernels/kernels.h"
 #include "sched/cpus.h"
@@ -20,12 +21,12 @@ enum { MAX_MODELS = 64, MAX_CONTEXTS = 16, MOST_TEXTS = 1 << 20 };
 struct compare_options {
     struct common common;
     struct id_list at;
-    int64_t texts, rounds;
-    const char *type, *on;
+    int64_t texts, rounds, runs;
+    const char *type, *on, *history_file;
     uint64_t memory;
-    bool measure, json, csv, markdown, devices;
+    bool measure, save, history, json, csv, markdown, devices;
 };
-static const struct compare_options defaults = {.texts = 1, .rounds = 3};
+static const struct compare_options defaults = {.texts = 1, .rounds = 3, .runs = 6};
 
 #define OPT(field) offsetof(struct compare_options, field)
 static const struct option table[] = {
@@ -42,6 +43,11 @@ static const struct option table[] = {
     {"measure", 0, OPTION_FLAG, OPT(measure), NULL, "measure those that have weights, too", 0, 0, NULL},
     {"rounds", 0, OPTION_INT, OPT(rounds), "N", "rounds over all models, of which the median counts; default 3", 1,
      64, NULL},
+    {"save", 0, OPTION_FLAG, OPT(save), NULL, "keep all figures, to see later how they drift", 0, 0, NULL},
+    {"history", 0, OPTION_FLAG, OPT(history), NULL, "show what was kept, of these models or of all", 0, 0, NULL},
+    {"runs", 0, OPTION_INT, OPT(runs), "N", "of the history, the last N; default 6", 1, 1000, NULL},
+    {"history-file", 0, OPTION_STRING, OPT(history_file), "FILE",
+     "where it is kept; default $XDG_STATE_HOME/vivarium/history.db", 0, 0, NULL},
     {"devices", 0, OPTION_FLAG, OPT(devices), NULL, "list the machines that have names", 0, 0, NULL},
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
     {"csv", 0, OPTION_FLAG, OPT(csv), NULL, "print comma-separated values", 0, 0, NULL},
@@ -128,6 +134,8 @@ static viv_status look_at(viv_model *m, const char *given, struct compared *out,
     *out = (struct compared){
         .given = given, .name = spec_name(s), .family = spec_family(s), .architecture = spec_architecture(s)};
     viv_status status = facts_of(m, &out->facts, err);
+    if (status == VIV_OK)
+        status = expansion_hash(model_expansion(m), out->spec_hash, err);
     return status == VIV_OK ? structure_of(out->facts.graph, &out->structure, err) : status;
 }
 
@@ -183,15 +191,107 @@ static viv_status show(const struct comparison *c, const struct compare_options 
     return failed ? error_nomem(err) : VIV_OK;
 }
 
+/* --- history ------------------------------------------------------------------------------------------------- */
+
+static viv_status find_history(const struct compare_options *options, struct history **out, struct error *err)
+{
+    char path[4096];
+    if (options->history_file)
+        return history_open(options->history_file, out, err);
+    if (!history_path(path, sizeof path))
+        return error_set(err, VIV_ENOTFOUND,
+                         "neither $XDG_STATE_HOME nor $HOME is a place for a history: "
+                         "--history-file FILE");
+    return history_open(path, out, err);
+}
+
+/* How far the last run is from the first, where that is more than what they vary by themselves. */
+static void put_drift(const struct comparison *runs, struct buf *out)
+{
+    size_t before = out->size;
+    for (size_t i = 0; i < runs->n_rows && runs->n_models > 1; i++) {
+        const struct row *r = &runs->rows[i];
+        const struct cell *first = &r->cells[0], *last = &r->cells[runs->n_models - 1];
+        if (r->unit == UNIT_WORDS || !first->known || !last->known || first->value <= 0)
+            continue;
+        bool apart = last->low > first->high || last->high < first->low || first->high <= first->low;
+        double drift = last->value / first->value - 1;
+        if (apart && (drift > 0.01 || drift < -0.01))
+            buf_printf(out, "%s  %s  %+.1f %%\n", out->size == before ? "drift since the first of these\n" : "",
+                       r->label, 100 * drift);
+    }
+}
+
+struct shown {
+    const struct compare_options *options;
+    json_t *json; /* {model: runs} */
+    struct buf text;
+    size_t n;
+};
+
+static viv_status show_runs(void *ctx, const char *model, const struct comparison *runs, struct error *err)
+{
+    struct shown *s = ctx;
+    s->n++;
+    if (s->options->json)
+        return json_object_set_new(s->json, model, table_json(runs)) == 0 ? VIV_OK : error_nomem(err);
+    buf_printf(&s->text, "%s%s\n\n", s->n > 1 ? "\n" : "", model);
+    if (s->options->csv)
+        table_csv(runs, &s->text);
+    else if (s->options->markdown)
+        table_markdown(runs, &s->text);
+    else
+        table_terminal(runs, terminal_width(), wants_colour(), &s->text);
+    if (!s->options->csv)
+        put_drift(runs, &s->text);
+    return s->text.failed ? error_nomem(err) : VIV_OK;
+}
+
+static int show_history(const struct arguments *a)
+{
+    const struct compare_options *options = a->options;
+    struct shown s = {.options = options, .json = json_object()};
+    struct history *h = NULL;
+    struct error err;
+    viv_status status = s.json ? find_history(options, &h, &err) : error_nomem(&err);
+    for (size_t i = 0; status == VIV_OK && i < (a->n_words ? a->n_words : 1); i++)
+        status = history_show(h, a->n_words ? a->words[i] : NULL, (uint32_t)options->runs, show_runs, &s, &err);
+    history_close(h);
+    if (status == VIV_OK && options->json)
+        status = print_json(json_incref(s.json), false, &err);
+    else if (status == VIV_OK && s.n == 0)
+        printf("nothing was kept yet: viv compare MODEL... --measure --save\n");
+    else if (status == VIV_OK)
+        fwrite(buf_text(&s.text), 1, s.text.size, stdout);
+    json_decref(s.json);
+    buf_release(&s.text);
+    return status == VIV_OK ? EXIT_DONE : fail(&err);
+}
+
+/* "compare a b --at 512": what was asked, for whoever looks back. */
+static viv_status save(struct history *h, const struct comparison *c, const struct arguments *a, struct error *err)
+{
+    struct buf command = {0};
+    buf_puts(&command, "compare");
+    for (size_t i = 0; i < a->n_words; i++)
+        buf_printf(&command, " %s", a->words[i]);
+    viv_status status = command.failed ? error_nomem(err) : history_save(h, c, buf_text(&command), err);
+    buf_release(&command);
+    return status;
+}
+
 static int compare(const struct arguments *a)
 {
     const struct compare_options *options = a->options;
     struct opened o = {0};
     struct error err = {0};
     struct comparison *c = NULL;
+    struct history *history = NULL;
     viv_model *models[MAX_MODELS] = {0};
     if (options->devices)
         return list_devices();
+    if (options->history)
+        return show_history(a);
     if (a->n_words == 0)
         return usage_error("compare", "which models?");
     if (a->n_words > MAX_MODELS)
@@ -199,6 +299,8 @@ static int compare(const struct arguments *a)
     if (options->json + options->csv + options->markdown > 1)
         return usage_error("compare", "one of --json, --csv and --markdown");
     viv_status status = check_contexts(&options->at, &err);
+    if (status == VIV_OK && options->save) /* a place that cannot be written is refused before the measuring */
+        status = find_history(options, &history, &err);
     if (status == VIV_OK)
         status = comparison_create((uint32_t)a->n_words, &c, &err);
     if (status == VIV_OK)
@@ -212,11 +314,14 @@ static int compare(const struct arguments *a)
     if (status == VIV_OK || status == VIV_ECANCELLED) { /* what was measured is kept */
         struct error late;
         viv_status shown = show(c, options, &late);
+        if (shown == VIV_OK && history)
+            shown = save(history, c, a, &late);
         if (shown != VIV_OK) {
             status = shown;
             err = late;
         }
     }
+    history_close(history);
     comparison_destroy(c);
     for (size_t i = 0; i < a->n_words; i++)
         model_close(models[i]);

@@ -374,5 +374,7 @@ viv_status comparison_predict(struct comparison *c, const struct questions *q, s
         status = add_memory(c, q, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++)
         status = add_work(c, q, (uint64_t)q->contexts[i], err);
+    for (size_t i = 0; i < c->n_rows; i++)
+        c->rows[i].predicted = true;
     return status;
 }

@@ -33,11 +33,13 @@ struct row {
     const char *section, *key, *label; /* "work", "flops_decode_4096", "decode at 4096" */
     enum row_unit unit;
     enum row_better better;
+    bool predicted;     /* from the spec: another day it is the same */
     struct cell *cells; /* [n_models] */
 };
 
 struct compared {
     const char *given, *name, *family, *architecture; /* given: as the user wrote it */
+    char spec_hash[65];                               /* of its expansion */
     const char *why;                                  /* cannot take part at all; NULL: it does */
     struct facts facts;
     struct structure structure;

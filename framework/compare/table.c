@@ -312,6 +312,7 @@ static void put_device(const struct comparison *c, struct buf *out)
                c->device.limits.f32 * 1e-9);
     if (c->device.limits.int8 > 0)
         buf_printf(out, ", %.3g GOP/s int8", c->device.limits.int8 * 1e-9);
+    buf_putc(out, '\n');
 }
 
 /* Why cells are empty, each sentence once for a model. */
@@ -333,11 +334,15 @@ void table_terminal(const struct comparison *c, uint32_t width, bool colour, str
     struct layout l = lay_out(c, width, colour);
     for (uint32_t begin = 0; begin < c->n_models; begin += l.per_line)
         put_block(c, &l, begin, begin + l.per_line < c->n_models ? begin + l.per_line : c->n_models, out);
-    put_title(out, "structure (in how many layers)", colour);
+    bool any = false;
+    for (uint32_t i = 0; i < c->n_models; i++)
+        any |= c->models[i].structure.n > 0;
+    if (any)
+        put_title(out, "structure (in how many layers)", colour);
     for_each_trait(c, print_trait, &(struct terminal_traits){out, width, colour});
-    buf_putc(out, '\n');
+    if (any)
+        buf_putc(out, '\n');
     put_device(c, out);
-    buf_putc(out, '\n');
     put_reasons(c, "", out);
 }
 
@@ -399,14 +404,16 @@ void table_markdown(const struct comparison *c, struct buf *out)
         buf_putc(out, '\n');
     }
     buf_release(&text);
-    buf_puts(out, "\n| structure |  | in (layers) |\n|---|---|---|\n");
+    if (c->n_models && c->models[0].structure.n)
+        buf_puts(out, "\n| structure |  | in (layers) |\n|---|---|---|\n");
     for_each_trait(c, markdown_trait, out);
     struct buf device = {0}, reasons = {0};
     put_device(c, &device);
     put_reasons(c, "- ", &reasons);
     buf_putc(out, '\n');
     put_markdown(out, buf_text(&device));
-    buf_putc(out, '\n');
+    if (device.size)
+        buf_putc(out, '\n');
     if (reasons.size)
         buf_printf(out, "\n%s", buf_text(&reasons));
     buf_release(&device);

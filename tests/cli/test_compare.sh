@@ -39,6 +39,27 @@ check "no weights" measure "mistral-7b: it has no weights here" shakespeare mist
 check "no room" measure "its context has no room for the text" shakespeare --at 500
 check "the rows of measuring" measure '"measured_decode_16"' shakespeare --at 16 --json
 
+# --- history
+db=$work/state/history.db
+kept() {
+    ends 0 "$viv" compare shakespeare --on "$here" --measure --rounds 1 --at 16 --save --history-file "$db"
+}
+has_history() { "$viv" compare shakespeare --on "$here" --save --history-file "$work/probe.db" 2>&1 | grep -qv "without SQLite"; }
+if has_history; then
+    check "nothing kept yet" says "nothing was kept yet" "$viv" compare --history --history-file "$db"
+    check "one run kept" kept
+    check "another" kept
+    check "both shown" says "tokens/s written at 16" "$viv" compare --history --history-file "$db"
+    check "for scripts" says '"measured_decode_16"' "$viv" compare --history shakespeare --json --history-file "$db"
+    check "of another model, nothing" says "nothing was kept" "$viv" compare --history mistral-7b --history-file "$db"
+    echo "no database, but long enough to be taken for one, by somebody who is in a hurry and does not look; more, more" >"$work/text"
+    cp "$work/text" "$work/text.db"
+    check "no database" fails "file is not a database" "$viv" compare --history --history-file "$work/text.db"
+    check "which is left alone" cmp "$work/text" "$work/text.db"
+    check "a place that cannot be written, before measuring" \
+        fails "cannot be opened" "$viv" compare shakespeare --measure --save --on "$here" --history-file /dev/null/x.db
+fi
+
 # --- the memory in use is within 3 % of the prediction, for a model of 240 MiB whose weights are a hole in a file
 large=$work/large
 tensors() {
