@@ -226,6 +226,16 @@ static void print_adapters(const viv_model *m)
     }
 }
 
+static void print_unread(const struct expansion *e)
+{
+    for (uint32_t i = 0; i < e->n_unread; i++) {
+        fputs(i ? ", " : "  unread      ", stdout);
+        print_safe(stdout, e->unread[i], strlen(e->unread[i]));
+    }
+    if (e->n_unread)
+        printf(": options of config.json that the family does not know\n");
+}
+
 /* State and cost; those of a model with an encoder, of what it reads and of what it writes. */
 static void print_figures(const struct view *v)
 {
@@ -255,6 +265,7 @@ static viv_status print_view(const struct view *v, const struct inspect_options 
     if (v->bindings)
         printf("  tokenizer   %s\n",
                model_tokenizer(v->o->model, &t, &no_tokenizer) == VIV_OK ? tokenizer_summary(t) : "none");
+    print_unread(v->e);
     printf("  parameters  %" PRIu64 " (%s), %s of them active for a token\n", v->facts.params,
            human_count(v->facts.params).text,
            v->facts.active == v->facts.params ? "all" : human_count(v->facts.active).text);
@@ -341,6 +352,14 @@ static json_t *adapters_json(const viv_model *m)
     return list;
 }
 
+static json_t *unread_json(const struct expansion *e)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; list && i < e->n_unread; i++)
+        json_array_append_new(list, json_word(e->unread[i]));
+    return list;
+}
+
 static viv_status print_as_json(const struct view *v, struct error *err)
 {
     const struct spec *s = model_spec(v->o->model);
@@ -352,16 +371,17 @@ static viv_status print_as_json(const struct view *v, struct error *err)
     for (uint32_t i = 0; params && i < v->e->n_params; i++)
         json_object_set_new(params, v->e->params[i].name, value_json(&v->e->params[i].value));
     return print_json(
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
-                  "name", json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",
-                  json_word(spec_architecture(s)), "spec", json_word(spec_path(s)), "checkpoint",
-                  json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
-                  "params_active", (json_int_t)v->facts.active, "weight_bytes", (json_int_t)v->facts.weight_bytes,
-                  "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
-                  "state_bytes_per_token", (json_int_t)state_bytes(v, STATE_OF_GRAPH), "memory_bytes_per_row",
-                  (json_int_t)state_bytes(v, STATE_OF_MEMORY), "context", (json_int_t)v->context, "output_dim",
-                  (json_int_t)v->g->stacks[STACK_GRAPH].output_dim, "params", params, "layers", layers_json(v),
-                  "tensors", tensors_json(v), "adapters", adapters_json(v->o->model)),
+        json_pack(
+            "{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
+            "name", json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",
+            json_word(spec_architecture(s)), "spec", json_word(spec_path(s)), "checkpoint",
+            json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
+            "params_active", (json_int_t)v->facts.active, "weight_bytes", (json_int_t)v->facts.weight_bytes,
+            "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
+            "state_bytes_per_token", (json_int_t)state_bytes(v, STATE_OF_GRAPH), "memory_bytes_per_row",
+            (json_int_t)state_bytes(v, STATE_OF_MEMORY), "context", (json_int_t)v->context, "output_dim",
+            (json_int_t)v->g->stacks[STACK_GRAPH].output_dim, "params", params, "layers", layers_json(v), "tensors",
+            tensors_json(v), "adapters", adapters_json(v->o->model), "unread_options", unread_json(v->e)),
         false, err);
 }
 

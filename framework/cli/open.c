@@ -116,10 +116,27 @@ viv_status want_logits(const struct opened *o, struct error *err)
                                                       : "vectors of texts (viv embed)");
 }
 
+/* What config.json says that nobody reads may be what makes this model another one. */
+static void name_unread_options(const viv_model *m)
+{
+    const struct expansion *e = model_expansion(m);
+    if (!e->n_unread)
+        return;
+    fprintf(stderr, "viv: config.json says what the family %s does not know, and its answers may be wrong for it: ",
+            spec_family(model_spec(m)));
+    for (uint32_t i = 0; i < e->n_unread; i++) {
+        fputs(i ? ", " : "", stderr);
+        print_safe(stderr, e->unread[i], strlen(e->unread[i]));
+    }
+    putc('\n', stderr);
+}
+
 viv_status load_model(struct opened *o, struct error *err)
 {
     viv_status status = model_load(o->model, err);
     progress_clear(&o->progress);
+    if (status == VIV_OK)
+        name_unread_options(o->model);
     return status;
 }
 

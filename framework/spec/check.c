@@ -463,6 +463,11 @@ viv_status spec_check(const struct spec *s, struct error *err)
         for (uint32_t i = 0; status == VIV_OK && s->ignore[d] && i < s->ignore[d]->n; i++)
             if (s->ignore[d]->items[i]->kind == YAML_SCALAR) /* others are refused where they are used */
                 status = check_holes(&c, s->ignore[d]->items[i]);
+    for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
+        for (uint32_t i = 0; status == VIV_OK && s->without_effect[d] && i < s->without_effect[d]->n; i++)
+            if (s->without_effect[d]->items[i]->kind != YAML_SCALAR)
+                status = error_at(err, s->without_effect[d]->items[i]->at, VIV_EINVAL,
+                                  "expected a path into config.json or a glob");
     free(c.weight_used);
     arena_release(&arena);
     return status;

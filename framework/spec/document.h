@@ -66,6 +66,7 @@ struct spec {
     const struct yaml *refuse[MAX_CHAIN];
     const struct yaml *prefixes[MAX_CHAIN];
     const struct yaml *ignore[MAX_CHAIN];
+    const struct yaml *without_effect[MAX_CHAIN];
     uint32_t n_documents;
 };
 

@@ -814,6 +814,8 @@ static viv_status build(struct builder *b)
     viv_status status = params_all(&b->x);
     if (status == VIV_OK)
         status = check_refusals(b);
+    if (status == VIV_OK)
+        status = options_check(&b->x, &b->e->unread, &b->e->n_unread);
     if (status == VIV_OK && b->e->spec->encoder)
         status = build_stack(b, STACK_ENCODER, b->e->spec->encoder, "encoder.");
     if (status == VIV_OK)

@@ -159,7 +159,8 @@ struct expansion {
     struct weight *weights;        /* each weight at each index, used ones only */
     uint32_t n_weights;
     const char *const *ignore; /* globs of tensor names that may stay unread */
-    uint32_t n_ignore;
+    const char *const *unread; /* options of config.json that the spec does not know, the first few */
+    uint32_t n_ignore, n_unread;
 };
 
 /* Evaluates params against the checkpoint (NULL: from the spec's own numbers; which are missing is an error that

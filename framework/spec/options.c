@@ -1,0 +1,149 @@
+/* options.c - what config.json says and no param asks for. An option that changes numbers must be read or refused
+ * by the spec; which ones change none, stands here where it holds for all families, and in the spec's
+ * `without_effect`. All others are kept, so that whoever opens the model can name them. */
+#include "spec/expand.h"
+
+#include "base/json.h"
+
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { MAX_NAMED = 16, MAX_OPTIONS = 4096, PATH_LENGTH = 256 };
+
+/* Of PretrainedConfig and of most configurations that follow it. */
+static const char *const without_effect[] = {
+    /* who wrote it, and with what */
+    "_name_or_path", "_commit_hash", "architectures", "model_type", "transformers_version", "torch_dtype", "dtype",
+    "auto_map", "transformers.js_config", "is_llama_config", "*attn_implementation*", "_flash_attn_2_enabled",
+    "use_flash_attn*", "flash_attn", "torchscript", "unsloth_*",
+    /* how it is trained */
+    "initializer_*", "init_std", "*dropout", "*dropout_prob", "*_pdrop", "dropout_rate", "*layerdrop",
+    "*jitter_noise", "*_loss_coef", "gradient_checkpointing", "pruned_heads", "pretraining_tp",
+    /* what a call of it gives besides, and how much is computed at once */
+    "use_cache", "cache_implementation", "output_past", "output_attentions", "output_hidden_states",
+    "output_router_logits", "return_dict*", "chunk_size_feed_forward",
+    /* tokens, labels and lengths, which those who need them read */
+    "*_token_id", "tokenizer_class", "id2label", "label2id", "num_labels", "_num_labels", "problem_type",
+    "finetuning_task", "model_max_length", "max_sequence_length", "seq_length", "n_ctx", "sentence_transformers",
+    /* how texts were once asked of it: generation_config.json has taken these over */
+    "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "diversity_penalty",
+    "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
+    "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "exponential_decay_length_penalty",
+    "suppress_tokens", "begin_suppress_tokens", "remove_invalid_values", "prefix", "task_specific_params",
+    /* of models of two stacks; a family of one has none of their weights */
+    "is_encoder_decoder", "is_decoder", "tie_encoder_decoder", "cross_attention_hidden_size"};
+
+/* What makes of the weights something else than their shapes say: without a param that reads it, nothing is right.
+ */
+static const char *const of_weights[] = {"quantization_config", "compression_config"};
+
+struct options {
+    struct expander *x;
+    const char **named; /* [MAX_NAMED] */
+    uint32_t n, n_seen;
+};
+
+/* Whether a place of config.json is `path` (EXACT), or lies in it (INSIDE). */
+enum reads { READS_NOT, READS_INSIDE, READS_EXACT };
+
+static enum reads read_by(const char *place, const char *path)
+{
+    size_t n = strlen(path);
+    return strncmp(place, path, n) != 0 ? READS_NOT
+           : place[n] == '\0'           ? READS_EXACT
+           : place[n] == '.'            ? READS_INSIDE
+                                        : READS_NOT;
+}
+
+static enum reads reads(const struct spec *s, const char *path)
+{
+    enum reads most = READS_NOT;
+    for (uint32_t i = 0; i < s->n_params; i++) {
+        const struct param *p = &s->params[i];
+        const struct yaml *places = yaml_get(p->declaration, "hf");
+        uint32_t n = !places || places->kind != YAML_LIST ? 1 : places->n;
+        for (uint32_t k = 0; p->declaration && k < n; k++) {
+            const char *place = !places                     ? p->name
+                                : places->kind == YAML_LIST ? places->items[k]->text
+                                                            : places->text;
+            enum reads r = read_by(place, path);
+            most = r > most ? r : most;
+        }
+    }
+    return most;
+}
+
+/* A configuration within another has the same options, too: MPT's attn_config does. */
+static bool has_no_effect(const struct spec *s, const char *path, const char *key)
+{
+    for (size_t i = 0; i < sizeof without_effect / sizeof *without_effect; i++)
+        if (fnmatch(without_effect[i], key, 0) == 0)
+            return true;
+    for (uint32_t d = 0; d < s->n_documents; d++)
+        for (uint32_t i = 0; s->without_effect[d] && i < s->without_effect[d]->n; i++)
+            if (fnmatch(s->without_effect[d]->items[i]->text, path, 0) == 0)
+                return true;
+    return false;
+}
+
+/* "fake: config.json: quantization_config (gptq): ..." */
+static viv_status check_weights_are_plain(struct expander *x)
+{
+    for (size_t i = 0; i < sizeof of_weights / sizeof *of_weights; i++) {
+        const json_t *q = json_object_get(x->checkpoint->config, of_weights[i]);
+        const char *method = json_string_value(json_object_get(q, "quant_method"));
+        if (!json_says_nothing(q) && reads(x->spec, of_weights[i]) == READS_NOT)
+            return error_set(
+                x->err, VIV_EUNSUPPORTED,
+                "%s: config.json: the weights are packed in a way that cannot be read (%s%s%.64s): take "
+                "the model as it was before, or as GGUF",
+                x->checkpoint->path, of_weights[i], method ? ".quant_method = " : "", method ? method : "");
+    }
+    return VIV_OK;
+}
+
+static viv_status walk(struct options *o, const json_t *object, const char *front)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        if (o->n == MAX_NAMED)
+            return VIV_OK;
+        if (++o->n_seen > MAX_OPTIONS)
+            return error_set(o->x->err, VIV_ELIMIT, "%s: config.json says more than %d things",
+                             o->x->checkpoint->path, MAX_OPTIONS);
+        char path[PATH_LENGTH];
+        int n = snprintf(path, sizeof path, "%s%s", front, key);
+        enum reads r = n < PATH_LENGTH ? reads(o->x->spec, path) : READS_NOT;
+        if (json_is_null(value) || r == READS_EXACT || has_no_effect(o->x->spec, path, key))
+            continue;
+        if (r == READS_INSIDE && json_is_object(value) && n + 1 < PATH_LENGTH) { /* as deep as places are */
+            path[n] = '.', path[n + 1] = '\0';
+            viv_status status = walk(o, value, path);
+            if (status != VIV_OK)
+                return status;
+            continue;
+        }
+        o->named[o->n] = arena_strdup(o->x->arena, path);
+        if (!o->named[o->n++])
+            return error_nomem(o->x->err);
+    }
+    return VIV_OK;
+}
+
+viv_status options_check(struct expander *x, const char *const **unread, uint32_t *n_unread)
+{
+    if (!x->checkpoint || !json_is_object(x->checkpoint->config))
+        return VIV_OK;
+    struct options o = {.x = x, .named = arena_array(x->arena, MAX_NAMED, sizeof *o.named)};
+    viv_status status = o.named ? check_weights_are_plain(x) : error_nomem(x->err);
+    if (status == VIV_OK)
+        status = walk(&o, x->checkpoint->config, "");
+    if (status != VIV_OK)
+        return status;
+    *unread = o.named;
+    *n_unread = o.n;
+    return VIV_OK;
+}
