@@ -125,7 +125,7 @@ def phi3():
     values = common_values(other.config) | {"rope.dimension_count": 8, "rope.scaling.original_context_length": 32,
                                             "rope.scaling.attn_factor": float(np.sqrt(1 + np.log(4) / np.log(32)))}
     values = {k: v for k, v in values.items() if k not in ("attention.key_length", "attention.value_length")}
-    write_gguf("phi3-longrope-gguf", other, "phi3", values | {"rope.scaling.type": "longrope"}, also={
+    write_gguf("phi3-longrope-gguf", other, "phi3", values, also={
         "rope_factors_long.weight": np.array(long["long_factor"]), "rope_factors_short.weight": np.array(long["short_factor"])})
 
 
@@ -299,7 +299,10 @@ def gpt2():
 
 @case
 def gptj():
-    write_safetensors("gptj", make_old(t.GPTJConfig, 43, **OLD, rotary_dim=4, n_inner=52))
+    model = make_old(t.GPTJConfig, 43, **OLD, rotary_dim=4, n_inner=52)
+    write_safetensors("gptj", model)
+    write_gguf("gptj-gguf", model, "gptj", {"block_count": 2, "context_length": 64, "embedding_length": 36, "feed_forward_length": 52,
+                                            "attention.head_count": 6, "attention.layer_norm_epsilon": 1e-5, "rope.dimension_count": 4})
     write_safetensors("gptj-f16", make_old(t.GPTJConfig, 44, **OLD, rotary_dim=6, n_inner=52, activation_function="gelu"), dtype=torch.float16)
 
 

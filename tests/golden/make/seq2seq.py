@@ -91,7 +91,9 @@ def make_mt5():
 
 
 def make_umt5():
-    golden.write_safetensors("umt5", make(t.UMT5Config, t.UMT5ForConditionalGeneration, 9))
+    model = make(t.UMT5Config, t.UMT5ForConditionalGeneration, 9)
+    golden.write_safetensors("umt5", model)
+    golden.write_gguf("umt5-gguf", model, "t5", gguf_values(model.config))
 
 
 def rename(name, names):

@@ -115,9 +115,13 @@ def phimoe():
     long = dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.3], long_factor=[1.0, 2.0, 4.0], short_mscale=1.2,
                 long_mscale=1.2, original_max_position_embeddings=64)
     # texts that are short: for long ones transformers 5 keeps the factors of short ones, unlike Microsoft's own code
-    write_safetensors("phimoe-longrope-short", make(t.PhimoeConfig, 11, rope_parameters=long, num_local_experts=4, num_experts_per_tok=2,
-                                              intermediate_size=20, attention_bias=True, lm_head_bias=True, sliding_window=17,
-                                              original_max_position_embeddings=64))
+    model = make(t.PhimoeConfig, 11, rope_parameters=long, num_local_experts=4, num_experts_per_tok=2, intermediate_size=20,
+                 attention_bias=True, lm_head_bias=True, sliding_window=17, original_max_position_embeddings=64)
+    write_safetensors("phimoe-longrope-short", model)
+    values = expert_values(model.config, **{"rope.scaling.original_context_length": 64, "rope.scaling.attn_factor": 1.2,
+                                            "attention.sliding_window": 17})
+    write_gguf("phimoe-gguf", model, "phimoe", values, stacked(model, W123), also={
+        "rope_factors_long.weight": np.array(long["long_factor"]), "rope_factors_short.weight": np.array(long["short_factor"])})
 
 
 def corrected(model, seed):
@@ -292,7 +296,8 @@ def gpt_oss():
             blocks, scales, value = to_mxfp4(p.data.transpose(1, 2).contiguous())
             p.data = value.transpose(1, 2).contiguous()
             tensors[name + "_blocks"], tensors[name + "_scales"] = blocks, scales
-    write_safetensors("gpt_oss-mxfp4", packed, replace=tensors)
+    write_safetensors("gpt_oss-mxfp4", packed, replace=tensors, quantization_config={"quant_method": "mxfp4", "modules_to_not_convert": [
+        "model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]})
 
 
 @case
