@@ -18,7 +18,7 @@ static const char *const without_effect[] = {
     "auto_map", "transformers.js_config", "is_llama_config", "*attn_implementation*", "_flash_attn_2_enabled",
     "use_flash_attn*", "flash_attn", "torchscript", "unsloth_*",
     /* how it is trained */
-    "initializer_*", "init_std", "*dropout", "*dropout_prob", "*_pdrop", "dropout_rate", "*layerdrop",
+    "*initializer_*", "init_std", "*dropout", "*dropout_prob", "*_pdrop", "dropout_rate", "*layerdrop",
     "*jitter_noise", "*_loss_coef", "gradient_checkpointing", "pruned_heads", "pretraining_tp",
     /* what a call of it gives besides, and how much is computed at once */
     "use_cache", "cache_implementation", "output_past", "output_attentions", "output_hidden_states",

@@ -123,9 +123,9 @@ viv_status param_type(const struct yaml *declaration, struct param_type *t, stru
 static viv_status check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who)
 {
     const struct yaml *c = t->choices;
-    const char *words[64];
+    const char *words[64], *word = v->kind == VALUE_STRING ? v->s : v->i ? "true" : "false";
     size_t n = 0;
-    if (!c || v->kind != VALUE_STRING)
+    if (!c || (v->kind != VALUE_STRING && v->kind != VALUE_BOOL))
         return VIV_OK;
     for (uint32_t i = 0; c->kind != YAML_SCALAR && i < c->n; i++) {
         const char *theirs = c->kind == YAML_MAP ? c->keys[i] : c->items[i]->text;
@@ -133,13 +133,13 @@ static viv_status check_choice(struct expander *x, const struct param_type *t, s
             return error_at(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
         if (n < 64)
             words[n++] = theirs;
-        if (strcmp(theirs, v->s) != 0)
+        if (strcmp(theirs, word) != 0)
             continue;
         if (c->kind == YAML_MAP && c->items[i]->kind != YAML_SCALAR)
             return error_at(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
         if (c->kind == YAML_MAP && strcmp(c->items[i]->text, "none") == 0)
             *v = (struct value){0};
-        else if (c->kind == YAML_MAP)
+        else if (c->kind == YAML_MAP && v->kind == VALUE_STRING)
             v->s = c->items[i]->text;
         return VIV_OK;
     }
@@ -147,7 +147,9 @@ static viv_status check_choice(struct expander *x, const struct param_type *t, s
     for (size_t i = 0; i < n; i++)
         buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
     viv_status status =
-        error_set(x->err, VIV_EUNSUPPORTED, "%s is '%s', expected one of %s", who, v->s, buf_text(&list));
+        error_set(x->err, VIV_EUNSUPPORTED,
+                  v->kind == VALUE_BOOL ? "%s is %s, expected %s" : "%s is '%s', expected one of %s", who, word,
+                  buf_text(&list));
     buf_release(&list);
     return status;
 }

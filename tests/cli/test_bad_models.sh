@@ -33,6 +33,17 @@ config 'an unknown activation' 's/"silu"/"sillu"/' silu
 config 'an unknown architecture' 's/LlamaForCausalLM/LlamaForCausalLn/; s/"model_type": "llama"/"model_type": "llamma"/' \
     "the nearest is 'LlamaForCausalLM'"
 
+config 'packed weights' 's/"hidden_size"/"quantization_config": {"quant_method": "awq", "bits": 4}, "hidden_size"/' \
+    'quantization_config.quant_method = awq'
+
+changed 's/"hidden_size"/"hiden_size": 1, "x\\u001b[2J": 2, "hidden_size"/'
+unknown_options() {
+    ends 0 "$viv" logits "$work/model" --tokens 1,2 && grep 'hiden_size, x\\x1b\[2J' "$work/err" &&
+        ends 0 "$viv" inspect "$work/model" && grep 'unread  *hiden_size, x' "$work/out" &&
+        ends 0 "$viv" inspect "$work/model" --json && grep -A 1 '"unread_options": \[' "$work/out" | grep hiden_size
+}
+check 'options that no family knows are named' unknown_options
+
 same_logits() {
     changed 's/float32/bfloat16/'
     ends 0 "$viv" logits "$good" --tokens 1,2,3 -o "$work/a.npy" &&

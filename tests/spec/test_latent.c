@@ -44,7 +44,7 @@ TEST(youtu__honours_or_refuses_what_its_config_says)
          "fake: every head has keys and values of its own here (num_key_value_heads = 2, num_attention_heads = 4)"},
         {&fake_hf, "{" SIZES ", 'partial_rotary_factor': 0.5}", "", "fake: all of qk_rope_head_dim rotates here"},
         {&fake_hf, "{" SIZES ", 'quantization_config': {'quant_method': 'fp8', 'weight_block_size': [128, 128]}}",
-         "", "packed in a way that this version cannot read (quant_method = fp8)"},
+         "", "packed in a way that cannot be read (quantization_config.quant_method = fp8)"},
         {&fake_hf, "{" SIZES ", 'rope_scaling': {'type': 'su'}}", "", "is 'su', expected one of default, none"},
     };
     check_family("youtu", cases, sizeof cases / sizeof *cases);
@@ -66,7 +66,8 @@ TEST(minicpm3__honours_or_refuses_what_its_config_says)
          "32]}"},
         {&fake_hf, "{" SIZES ", 'rope_scaling': {'type': 'ntk'}}", "", "is 'ntk', expected one of default, none"},
         {&fake_hf, "{" SIZES ", 'num_key_value_heads': 1}", "", "every head has keys and values of its own here"},
-        {&fake_hf, "{" SIZES ", 'quantization_config': {'quant_method': 'gptq'}}", "", "(quant_method = gptq)"},
+        {&fake_hf, "{" SIZES ", 'quantization_config': {'quant_method': 'gptq'}}", "",
+         "(quantization_config.quant_method = gptq)"},
         {&fake_gguf,
          "{'general.architecture': 'minicpm3', 'minicpm3.embedding_length': 32, 'minicpm3.feed_forward_length': "
          "40, "
@@ -144,7 +145,7 @@ TEST(deepseek_v3__honours_or_refuses_what_its_config_says)
         {&fake_hf, "{" SIZES EXPERTS ", 'scoring_func': 'softmax', 'topk_method': 'noaux_tc'}", "",
          "noaux_tc goes with scores by sigmoid"},
         {&fake_hf, "{" SIZES EXPERTS ", 'quantization_config': {'quant_method': 'fp8'}}", "",
-         "packed in a way that this version cannot read (quant_method = fp8)"},
+         "packed in a way that cannot be read (quantization_config.quant_method = fp8)"},
     };
     check_family("deepseek_v3", cases, sizeof cases / sizeof *cases);
 }

@@ -224,6 +224,7 @@ TEST(params__come_from_wherever_a_checkpoint_keeps_them)
         {"  a: {type: [int, 3]}\n", "{'a': [1, 2]}", "fake: config.json: a is a list of 2, expected one of 3"},
         {"  a: {type: [int, 2]}\n", "{'a': [[1], [2]]}",
          "fake: config.json: a is a list of lists, expected one of values"},
+        {"  a: {type: bool, choices: [true]}\n", "{'a': false}", "fake: config.json: a is false, expected true"},
         {"  a: {type: string, choices: [silu, gelu]}\n", "{'a': 'selu'}",
          "fake: config.json: a is 'selu', expected one of silu, gelu"},
         {"  a: {}\n  b: {hf: x}\n  c: {default: 1}\n", "{}", "fake does not say: a, b (x)"},

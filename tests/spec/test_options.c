@@ -1,0 +1,163 @@
+/* Options of config.json: each is honoured, refused by its name, known to change no number, or named as unknown. */
+#include "world.h"
+
+#include "base/file.h"
+
+#include <dirent.h>
+
+/* Calls see(checkpoint, spec) for every checkpoint of tests/golden that has a config.json. */
+static unsigned for_each_config(struct specs *specs,
+                                void (*see)(const char *name, struct checkpoint *c, const struct spec *s))
+{
+    unsigned n = 0;
+    DIR *d = opendir(source_path("tests/golden"));
+    ck_assert_ptr_nonnull(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        char path[4096], config[4352];
+        struct checkpoint c;
+        struct spec *s;
+        struct error err;
+        snprintf(path, sizeof path, "%s/%s", source_path("tests/golden"), e->d_name);
+        snprintf(config, sizeof config, "%s/config.json", path);
+        if (!file_exists(config))
+            continue;
+        ck_assert_msg(checkpoint_open(&c, path, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(spec_open(&specs->world, path, &s, &err) == VIV_OK, "%s", err.text);
+        see(e->d_name, &c, s);
+        spec_close(s);
+        checkpoint_close(&c);
+        n++;
+    }
+    closedir(d);
+    return n;
+}
+
+static void all_known(const char *name, struct checkpoint *c, const struct spec *s)
+{
+    struct expansion *e;
+    struct error err;
+    ck_assert_msg(spec_expand(s, c, &e, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(e->n_unread == 0, "%s: nobody reads %s", name, e->n_unread ? e->unread[0] : "");
+    expansion_destroy(e);
+}
+
+TEST(options__that_transformers_writes_are_all_known)
+{
+    struct specs specs;
+    specs_init(&specs);
+    ck_assert_uint_gt(for_each_config(&specs, all_known), 100);
+    specs_release(&specs);
+}
+END_TEST
+
+static void refuses_packed(const char *name, struct checkpoint *c, const struct spec *s)
+{
+    static const char *const methods[] = {"gptq", "awq", "bitsandbytes", "fp8", "compressed-tensors"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        struct expansion *e;
+        struct error err;
+        json_object_set_new(c->config, "quantization_config", json_pack("{s:s}", "quant_method", methods[i]));
+        ck_assert_msg(spec_expand(s, c, &e, &err) == VIV_EUNSUPPORTED, "%s: %s", name, methods[i]);
+        ck_assert_msg(strstr(err.text, "quantization_config.quant_method") && strstr(err.text, methods[i]),
+                      "%s: %s", name, err.text);
+    }
+}
+
+TEST(options__that_say_that_weights_are_packed_are_refused_by_every_family)
+{
+    struct specs specs;
+    specs_init(&specs);
+    ck_assert_uint_gt(for_each_config(&specs, refuses_packed), 100);
+    specs_release(&specs);
+}
+END_TEST
+
+#define LLAMA                                                                                                      \
+    "'hidden_size': 24, 'intermediate_size': 40, 'num_hidden_layers': 2, 'num_attention_heads': 6, "               \
+    "'vocab_size': 32"
+
+/* What a Llama does not know of a config.json: names with a blank between them; or the error. */
+static char *unread(struct specs *specs, const char *json)
+{
+    struct spec *s;
+    struct expansion *e;
+    struct error err;
+    struct buf out = {0};
+    struct checkpoint c = fake_checkpoint(&fake_hf, json, "");
+    ck_assert_msg(spec_open(&specs->world, "llama", &s, &err) == VIV_OK, "%s", err.text);
+    if (spec_expand(s, &c, &e, &err) == VIV_OK) {
+        for (uint32_t i = 0; i < e->n_unread; i++)
+            buf_printf(&out, "%s%s", i ? " " : "", e->unread[i]);
+        expansion_destroy(e);
+    } else {
+        buf_puts(&out, err.text);
+    }
+    buf_puts(&out, "");
+    spec_close(s);
+    checkpoint_close(&c);
+    return out.data ? out.data : strdup("");
+}
+
+TEST(options__that_no_one_reads_are_named)
+{
+    static const struct {
+        const char *json, *unread;
+    } cases[] = {
+        {"{" LLAMA "}", ""},
+        {"{" LLAMA ", 'use_cache': true, 'attention_dropout': 0.5, 'pad_token_id': 7, 'pretraining_tp': 2}", ""},
+        {"{" LLAMA ", 'attn_logit_softcapping': null, 'rope_scaling': null}", ""},
+        {"{" LLAMA ", 'attn_logit_softcapping': 30.0}", "attn_logit_softcapping"},
+        {"{" LLAMA ", 'num_key_value_head': 3, 'use_rope': false}", "num_key_value_head use_rope"},
+        {"{" LLAMA ", 'rope_scaling': {'rope_type': 'linear', 'factor': 2.0, 'fatcor': 4.0}}",
+         "rope_scaling.fatcor"},
+        {"{" LLAMA ", 'rope_parameters': {'full_attention': {'rope_type': 'linear', 'factor': 2.0}}}",
+         "rope_parameters.full_attention"},
+        {"{" LLAMA ", 'text_config': {'hidden_size': 8}}", "text_config"},
+        {"{" LLAMA ", 'quantization_config': {'bits': 4}}",
+         "fake: config.json: the weights are packed in a way that cannot be read (quantization_config): take the "
+         "model as it was before, or as GGUF"},
+        {"{" LLAMA ", 'compression_config': {'quant_method': 'compressed-tensors'}}",
+         "fake: config.json: the weights are packed in a way that cannot be read (compression_config.quant_method "
+         "= "
+         "compressed-tensors): take the model as it was before, or as GGUF"},
+        {"{" LLAMA ", 'quantization_config': null}", ""},
+    };
+    struct specs specs;
+    specs_init(&specs);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *found = unread(&specs, cases[i].json);
+        ck_assert_str_eq(found, cases[i].unread);
+        free(found);
+    }
+    specs_release(&specs);
+}
+END_TEST
+
+TEST(options__are_counted_and_cut)
+{
+    struct specs specs;
+    struct buf json = {0};
+    specs_init(&specs);
+    buf_printf(&json, "{" LLAMA ", '");
+    for (int i = 0; i < 1000; i++)
+        buf_puts(&json, "long ");
+    buf_printf(&json, "': 1}");
+    char *found = unread(&specs, buf_text(&json));
+    ck_assert_uint_eq(strlen(found), 255);
+    free(found);
+    buf_release(&json);
+    buf_printf(&json, "{" LLAMA);
+    for (int i = 0; i < 100; i++)
+        buf_printf(&json, ", 'x%02d': 1", i);
+    buf_printf(&json, "}");
+    found = unread(&specs, buf_text(&json));
+    ck_assert_str_eq(found, "x00 x01 x02 x03 x04 x05 x06 x07 x08 x09 x10 x11 x12 x13 x14 x15");
+    free(found);
+    buf_release(&json);
+    specs_release(&specs);
+}
+END_TEST
+
+TESTS(options__that_transformers_writes_are_all_known,
+      options__that_say_that_weights_are_packed_are_refused_by_every_family, options__that_no_one_reads_are_named,
+      options__are_counted_and_cut)
