@@ -2,6 +2,7 @@
  * adapters under it those that peft gave, whichever scheduler runs them, on how many threads, in whatever pieces,
  * and whoever shares the step. */
 #include "answers.h"
+#include "formats/build.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -35,7 +36,7 @@ static int32_t most_likely(const float *logits, size_t n)
     return (int32_t)best;
 }
 
-static void check_logits(const char *name, const struct answers *a, viv_model *m)
+static void check_logits(const char *name, const struct tolerance *t, const struct answers *a, viv_model *m)
 {
     float *got = malloc(a->n * a->vocab * sizeof *got), largest = 0, worst = 0;
     struct sequence *s = begin(m, a, 0);
@@ -46,8 +47,8 @@ static void check_logits(const char *name, const struct answers *a, viv_model *m
         largest = fmaxf(largest, fabsf(a->logits[i]));
         worst = fmaxf(worst, fabsf(got[i] - a->logits[i]));
     }
-    ck_assert_msg(worst <= tolerance_of(name)->logits * largest, "%s: %g of the largest logit away, allowed %g",
-                  name, (double)(worst / largest), (double)tolerance_of(name)->logits);
+    ck_assert_msg(worst <= t->logits * largest, "%s: %g of the largest logit away, allowed %g", name,
+                  (double)(worst / largest), (double)t->logits);
     sequence_destroy(s);
     free(got);
 }
@@ -102,7 +103,7 @@ static void check_reference(const char *name, const char *directory)
     struct answers a;
     viv_model *m = load(directory, "serial", 1, 0);
     read_answers(directory, &a);
-    check_logits(name, &a, m);
+    check_logits(name, tolerance_of(name), &a, m);
     if (tolerance_of(name)->same_text && !depends_on_length(name))
         check_greedy(name, &a, m);
     model_close(m);
@@ -152,6 +153,112 @@ static void check_bits(const char *name, const char *directory)
 TEST(parity__bits_do_not_depend_on_threads_scheduler_or_pieces)
 {
     for_each_case(check_bits);
+}
+END_TEST
+
+/* --- the same weights in bf16 ------------------------------------------------------------------------------------
+ */
+
+static uint16_t to_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16); /* to the nearest, else the even one */
+}
+
+/* Tensors of F32 in a safetensors file, as BF16, or, `wide`, as F32 again that hold what BF16 can. */
+static void convert(const struct buf *in, bool wide, struct buf *out)
+{
+    uint64_t header_size, offset = 0;
+    json_t *header, *tensor;
+    const char *name;
+    struct buf data = {0};
+    struct error err;
+    memcpy(&header_size, in->data, 8);
+    ck_assert_int_eq(json_parse("header", in->data + 8, header_size, &header, &err), VIV_OK);
+    json_object_foreach(header, name, tensor)
+    {
+        const json_t *at = json_object_get(tensor, "data_offsets");
+        const char *dtype = json_string_value(json_object_get(tensor, "dtype"));
+        if (!at)
+            continue;
+        const char *p = in->data + 8 + header_size + json_integer_value(json_array_get(at, 0));
+        size_t n = (size_t)(json_integer_value(json_array_get(at, 1)) - json_integer_value(json_array_get(at, 0)));
+        bool f32 = strcmp(dtype, "F32") == 0;
+        for (size_t i = 0; f32 && i < n; i += 4) {
+            float x;
+            memcpy(&x, p + i, 4);
+            build_number(&data, wide ? (uint64_t)to_bf16(x) << 16 : to_bf16(x), wide ? 4 : 2);
+        }
+        if (!f32)
+            buf_append(&data, p, n);
+        json_object_set_new(tensor, "dtype", json_string(f32 && !wide ? "BF16" : dtype));
+        json_object_set_new(tensor, "data_offsets", json_pack("[I, I]", offset, (json_int_t)data.size));
+        offset = data.size;
+    }
+    char *text = json_dumps(header, JSON_COMPACT);
+    build_string(out, text, strlen(text));
+    buf_append(out, data.data, data.size);
+    buf_release(&data);
+    free(text);
+    json_decref(header);
+}
+
+/* A model whose weights are those of `directory` in what BF16 can hold. */
+static viv_model *rounded(const char *directory, bool wide)
+{
+    char path[4352];
+    struct buf in = {0}, out = {0}, config = {0};
+    struct error err;
+    snprintf(path, sizeof path, "%s/model.safetensors", directory);
+    ck_assert_int_eq(file_read(path, 1 << 24, &in, &err), VIV_OK);
+    convert(&in, wide, &out);
+    write_bytes("model.safetensors", &out);
+    snprintf(path, sizeof path, "%s/config.json", directory);
+    ck_assert_int_eq(file_read(path, 1 << 20, &config, &err), VIV_OK);
+    write_bytes("config.json", &config);
+    buf_release(&in);
+    buf_release(&out);
+    buf_release(&config);
+    struct model_options options = golden_options();
+    return golden_load(&options, in_scratch("."));
+}
+
+/* Where two experts are nearly as good, rounding chooses the other one, and the numbers are those of another model.
+ */
+static bool changes_experts(const char *name)
+{
+    static const char *const names[] = {"phimoe", "glm4_moe", "qwen2_moe-mixed"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* What the wide ones give, the first test has compared with the reference. */
+static void check_bf16(const char *name, const char *directory)
+{
+    char weights[4352];
+    struct answers a;
+    snprintf(weights, sizeof weights, "%s/model.safetensors", directory);
+    if (!file_exists(weights) || tolerance_of(name)->logits > 1e-4f || changes_experts(name))
+        return;
+    read_answers(directory, &a);
+    viv_model *m = rounded(directory, true);
+    struct sequence *s = begin(m, &a, 0);
+    step(m, s, a.tokens, a.n, a.logits);
+    sequence_destroy(s);
+    model_close(m);
+    m = rounded(directory, false);
+    check_logits(name, tolerance_of("bf16"), &a, m);
+    model_close(m);
+    remove_scratch();
+    free(a.logits);
+}
+
+TEST(parity__weights_in_bf16_give_nearly_the_same)
+{
+    for_each_case(check_bf16);
 }
 END_TEST
 
@@ -221,5 +328,5 @@ TEST(parity__bits_do_not_depend_on_who_shares_the_step)
 }
 END_TEST
 
-TESTS(parity__logits_and_greedy_text_are_those_of_transformers,
+TESTS(parity__logits_and_greedy_text_are_those_of_transformers, parity__weights_in_bf16_give_nearly_the_same,
       parity__bits_do_not_depend_on_threads_scheduler_or_pieces, parity__bits_do_not_depend_on_who_shares_the_step)
