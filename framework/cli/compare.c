@@ -1,6 +1,7 @@
 /* viv compare - architectures side by side: from their specs alone, and measured. */
 #include "cli/measure.h"
 #include "cli/open.h"
+#include "cli/report.h"
 
 #include "compare/comparison.h"
 #include "compare/history.h"
@@ -22,7 +23,7 @@ struct compare_options {
     struct common common;
     struct id_list at;
     int64_t texts, rounds, runs;
-    const char *type, *on, *history_file;
+    const char *type, *on, *html, *history_file;
     uint64_t memory;
     bool measure, save, history, json, csv, markdown, devices;
 };
@@ -52,6 +53,8 @@ static const struct option table[] = {
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
     {"csv", 0, OPTION_FLAG, OPT(csv), NULL, "print comma-separated values", 0, 0, NULL},
     {"markdown", 0, OPTION_FLAG, OPT(markdown), NULL, "print a table in Markdown", 0, 0, NULL},
+    {"html", 0, OPTION_STRING, OPT(html), "FILE",
+     "write a report as well: drawings, charts and tables in one file that needs no other", 0, 0, NULL},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL}};
 
 static int list_devices(void)
@@ -93,36 +96,33 @@ static viv_status check_contexts(const struct id_list *at, struct error *err)
     return VIV_OK;
 }
 
-static const int32_t usual_contexts[] = {512, 4096};
-
-static const int32_t *contexts_of(const struct compare_options *options, size_t *n)
+static void find_questions(const struct compare_options *options, struct questions *q)
 {
-    *n = options->at.n ? options->at.n : sizeof usual_contexts / sizeof *usual_contexts;
-    return options->at.n ? options->at.ids : usual_contexts;
-}
-
-static viv_status predict(struct comparison *c, const struct compare_options *options, struct error *err)
-{
+    static const int32_t contexts[] = {512, 4096};
     static const uint32_t types[] = {VIV_F16, VIV_Q8_0, VIV_Q4_0};
-    struct questions q = {.n_texts = (uint64_t)options->texts,
-                          .types = types,
-                          .n_types = sizeof types / sizeof *types,
-                          .type = -1,
-                          .memory = options->memory};
-    uint32_t type;
-    q.contexts = contexts_of(options, &q.n_contexts);
+    static uint32_t type;
+    *q = (struct questions){.contexts = options->at.n ? options->at.ids : contexts,
+                            .n_contexts = options->at.n ? options->at.n : sizeof contexts / sizeof *contexts,
+                            .n_texts = (uint64_t)options->texts,
+                            .types = types,
+                            .n_types = sizeof types / sizeof *types,
+                            .type = -1,
+                            .memory = options->memory};
     if (options->type && dtype_by_name(options->type, &type)) {
-        q.type = type;
-        q.types = &type;
-        q.n_types = 1;
+        q->type = type;
+        q->types = &type;
+        q->n_types = 1;
     }
-    return comparison_predict(c, &q, err);
 }
 
-static viv_status measure(struct comparison *c, const struct compare_options *options, struct error *err)
+static viv_status measure(struct comparison *c, const struct compare_options *options, const struct questions *q,
+                          struct error *err)
 {
-    struct measuring m = {.common = &options->common, .n_texts = options->texts, .rounds = options->rounds};
-    m.contexts = contexts_of(options, &m.n_contexts);
+    const struct measuring m = {.common = &options->common,
+                                .contexts = q->contexts,
+                                .n_contexts = q->n_contexts,
+                                .n_texts = options->texts,
+                                .rounds = options->rounds};
     return measure_models(c, &m, err);
 }
 
@@ -287,6 +287,8 @@ static int compare(const struct arguments *a)
     struct error err = {0};
     struct comparison *c = NULL;
     struct history *history = NULL;
+    struct questions q;
+    struct file_draft report = {0};
     viv_model *models[MAX_MODELS] = {0};
     if (options->devices)
         return list_devices();
@@ -301,6 +303,9 @@ static int compare(const struct arguments *a)
     viv_status status = check_contexts(&options->at, &err);
     if (status == VIV_OK && options->save) /* a place that cannot be written is refused before the measuring */
         status = find_history(options, &history, &err);
+    if (status == VIV_OK && options->html)
+        status = file_draft_begin(&report, options->html, &err);
+    find_questions(options, &q);
     if (status == VIV_OK)
         status = comparison_create((uint32_t)a->n_words, &c, &err);
     if (status == VIV_OK)
@@ -308,19 +313,22 @@ static int compare(const struct arguments *a)
     if (status == VIV_OK)
         status = open_models(&o, a, models, c, &err);
     if (status == VIV_OK)
-        status = predict(c, options, &err);
+        status = comparison_predict(c, &q, &err);
     if (status == VIV_OK && options->measure)
-        status = measure(c, options, &err);
+        status = measure(c, options, &q, &err);
     if (status == VIV_OK || status == VIV_ECANCELLED) { /* what was measured is kept */
         struct error late;
         viv_status shown = show(c, options, &late);
         if (shown == VIV_OK && history)
             shown = save(history, c, a, &late);
+        if (shown == VIV_OK && report.stream)
+            shown = report_keep(c, &q, &report, &late);
         if (shown != VIV_OK) {
             status = shown;
             err = late;
         }
     }
+    file_draft_drop(&report);
     history_close(history);
     comparison_destroy(c);
     for (size_t i = 0; i < a->n_words; i++)
@@ -343,6 +351,7 @@ const struct command command_compare = {
     .examples = "viv compare mixtral-8x7b mistral-7b llama-3.2-1b\n"
                 "viv compare qwen3-8b gemma-2-9b --at 1024,32768 --type q4_0 --memory 16GiB\n"
                 "viv compare qwen3-8b qwen3-30b-a3b --on rtx-4090 --texts 16\n"
+                "viv compare qwen3-8b gemma-2-9b --html report.html\n"
                 "viv compare llama-3.2-1b phi-3-mini --json",
     .group = GROUP_MEASURE,
     .models = true,

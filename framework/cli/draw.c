@@ -5,7 +5,6 @@
 #include "compare/drawing.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct draw_options {
@@ -22,23 +21,6 @@ static const struct option table[] = {
     {"seen", 0, OPTION_INT, OPT(seen), "N", "with --scale flops: tokens that the token sees", 1, 1 << 30, NULL},
     {"output", 'o', OPTION_STRING, OPT(output), "FILE", "where the SVG goes; -: standard output", 0, 0, NULL},
     {0}};
-
-/* As which weight each counts, where a checkpoint lacks one that another stands in for. */
-static viv_status counted_as(viv_model *m, uint32_t **out, struct error *err)
-{
-    const uint32_t n = model_expansion(m)->n_weights;
-    const struct binding *bindings;
-    *out = NULL;
-    if (!model_checkpoint(m))
-        return VIV_OK;
-    viv_status status = model_bindings(m, &bindings, err);
-    if (status != VIV_OK)
-        return status;
-    *out = calloc(n + 1, sizeof **out);
-    for (uint32_t i = 0; *out && i < n; i++)
-        (*out)[i] = bindings[i].weight;
-    return *out ? VIV_OK : error_nomem(err);
-}
 
 static viv_status write_out(const char *path, const struct buf *svg, struct error *err)
 {
@@ -69,14 +51,13 @@ static int draw(const struct arguments *a)
     struct error err = {0};
     struct blocks blocks = {0};
     struct buf svg = {0}, about = {0};
-    uint32_t *same = NULL;
+    struct facts facts;
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
-        status = counted_as(o.model, &same, &err);
+        status = facts_of(o.model, &facts, &err);
     if (status == VIV_OK) {
         const uint64_t seen = size_min((uint64_t)options->seen, model_context(o.model));
-        status =
-            blocks_make(model_graph(o.model), same, flops ? MEASURE_FLOPS : MEASURE_PARAMS, seen, &blocks, &err);
+        status = blocks_make(&facts, flops ? MEASURE_FLOPS : MEASURE_PARAMS, seen, &blocks, &err);
         put_about(model_spec(o.model), &blocks, flops, seen, &about);
     }
     if (status == VIV_OK) {
@@ -88,7 +69,6 @@ static int draw(const struct arguments *a)
     }
     if (status == VIV_OK)
         status = write_out(options->output, &svg, &err);
-    free(same);
     blocks_release(&blocks);
     buf_release(&about);
     buf_release(&svg);

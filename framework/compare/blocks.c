@@ -3,6 +3,7 @@
 #include "spec/expr.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,14 +41,17 @@ static viv_status node_flops(struct maker *m, uint32_t i, uint64_t context)
 }
 
 /* Elements of weights that no node before it has. */
-static viv_status node_params(struct maker *m, uint32_t i, const uint32_t *counted_as,
+static viv_status node_params(struct maker *m, uint32_t i, const struct binding *bindings,
                               const struct graph_node **counted)
 {
     const struct graph_node *n = &m->g->nodes[i];
     const struct graph_step step = {.n_rows = 1, .n_wanted = 1, .context = 1};
     double all = 0, own = 0;
     for (uint32_t w = 0; w < n->n_weights; w++) {
-        uint32_t at = counted_as ? counted_as[n->weights[w].weight] : n->weights[w].weight;
+        const struct binding *b = bindings ? &bindings[n->weights[w].weight] : NULL;
+        const uint32_t at = b ? b->weight : n->weights[w].weight;
+        if (b && !b->tensor)
+            continue;
         all += (double)n->weights[w].elems;
         if (counted[at]) {
             m->lenders[i] = counted[at];
@@ -61,18 +65,34 @@ static viv_status node_params(struct maker *m, uint32_t i, const uint32_t *count
     if (status != VIV_OK)
         return error_take(m->err, status);
     m->amounts[i] = own;
-    m->at_work[i] = all > 0 ? own * (double)c.active_elems / all : 0;
+    m->at_work[i] = all > 0 ? own * fmin(1, (double)c.active_elems / all) : 0;
     m->lenders[i] = own > 0 ? NULL : m->lenders[i];
     return VIV_OK;
 }
 
-static viv_status count(struct maker *m, const uint32_t *counted_as, enum measure measure, uint64_t context)
+static viv_status count_params(struct maker *m, const struct facts *f, struct blocks *b)
 {
     const struct graph_node **counted = calloc(m->g->expansion->n_weights + 1, sizeof *counted);
     viv_status status = counted ? VIV_OK : error_nomem(m->err);
     for (uint32_t i = 0; i < m->g->n_nodes && status == VIV_OK; i++)
-        status = measure == MEASURE_FLOPS ? node_flops(m, i, context) : node_params(m, i, counted_as, counted);
+        status = node_params(m, i, f->bindings, counted);
     free(counted);
+    b->total = (double)f->params;
+    b->total_at_work = (double)f->active;
+    for (uint32_t part = 0; part < N_MODEL_PARTS; part++)
+        b->parts[part] = (double)f->parts[part];
+    return status;
+}
+
+static viv_status count_flops(struct maker *m, uint64_t context, struct blocks *b)
+{
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; i < m->g->n_nodes && status == VIV_OK; i++) {
+        status = node_flops(m, i, context);
+        b->total += m->amounts[i];
+        b->parts[facts_part(m->g, i)] += m->amounts[i];
+    }
+    b->total_at_work = b->total;
     return status;
 }
 
@@ -398,21 +418,18 @@ static viv_status make_stack(struct maker *m, enum stack_id id, struct block **o
     return parse(m, s->begin, s->end, prefix, out);
 }
 
-viv_status blocks_make(const struct graph *g, const uint32_t *counted_as, enum measure measure, uint64_t context,
-                       struct blocks *out, struct error *err)
+viv_status blocks_make(const struct facts *f, enum measure measure, uint64_t context, struct blocks *out,
+                       struct error *err)
 {
+    const uint32_t n = f->graph->n_nodes;
     struct blocks b = {0};
-    struct maker m = {.g = g, .arena = &b.arena, .err = err};
-    m.amounts = arena_array(&b.arena, g->n_nodes, sizeof *m.amounts);
-    m.at_work = arena_array(&b.arena, g->n_nodes, sizeof *m.at_work);
-    m.lenders = arena_array(&b.arena, g->n_nodes, sizeof *m.lenders);
-    viv_status status =
-        m.amounts && m.at_work && m.lenders ? count(&m, counted_as, measure, context) : error_nomem(err);
-    for (uint32_t i = 0; i < g->n_nodes && status == VIV_OK; i++) {
-        b.total += m.amounts[i];
-        b.total_at_work += m.at_work[i];
-        b.parts[facts_part(g, i)] += m.amounts[i];
-    }
+    struct maker m = {.g = f->graph, .arena = &b.arena, .err = err};
+    m.amounts = arena_array(&b.arena, n, sizeof *m.amounts);
+    m.at_work = arena_array(&b.arena, n, sizeof *m.at_work);
+    m.lenders = arena_array(&b.arena, n, sizeof *m.lenders);
+    viv_status status = m.amounts && m.at_work && m.lenders ? VIV_OK : error_nomem(err);
+    if (status == VIV_OK)
+        status = measure == MEASURE_FLOPS ? count_flops(&m, context, &b) : count_params(&m, f, &b);
     for (int id = 0; id < N_STACKS && status == VIV_OK; id++)
         status = make_stack(&m, (enum stack_id)id, &b.stacks[id]);
     if (status == VIV_OK)

@@ -35,17 +35,17 @@ struct block {
 struct blocks {
     struct arena arena;
     struct block *stacks[N_STACKS]; /* NULL: there is no such stack */
-    double total, total_at_work;
+    double total;                   /* with weights that no layer reads, which are in no block */
+    double total_at_work;
     double parts[N_MODEL_PARTS];
 };
 
 /* What a block's amount is. */
 enum measure { MEASURE_PARAMS, MEASURE_FLOPS };
 
-/* `counted_as` [n_weights]: the weight as which each is counted, where one stands in for another; NULL: itself.
- * `context`: tokens that a token sees, for operations. */
-viv_status blocks_make(const struct graph *g, const uint32_t *counted_as, enum measure measure, uint64_t context,
-                       struct blocks *out, struct error *err);
+/* Of a model whose facts outlive them. `context`: tokens that a token sees, for operations. */
+viv_status blocks_make(const struct facts *f, enum measure measure, uint64_t context, struct blocks *out,
+                       struct error *err);
 void blocks_release(struct blocks *b);
 
 /* Attributes that are numbers or words, as a spec would write them: "eps: 1e-5, n_heads: 32". */

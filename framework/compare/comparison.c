@@ -205,9 +205,9 @@ static viv_status ask_decode_flops(const struct facts *f, const struct asked *a,
     return status;
 }
 
-static double bytes_of(const struct facts *f, const struct asked *a, const struct work_cost *w)
+double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w)
 {
-    return w->weight_elems * facts_bytes_per_elem(f, a->type) + w->state_elems * 2;
+    return w->weight_elems * facts_bytes_per_elem(f, type) + w->state_elems * 2;
 }
 
 static viv_status ask_decode_bytes(const struct facts *f, const struct asked *a, double *value, struct error *err)
@@ -216,7 +216,7 @@ static viv_status ask_decode_bytes(const struct facts *f, const struct asked *a,
     if (!facts_writes(f))
         return VIV_OK;
     viv_status status = facts_decode(f, a->context, a->n_texts, &w, err);
-    *value = bytes_of(f, a, &w) / (double)a->n_texts;
+    *value = work_bytes(f, a->type, &w) / (double)a->n_texts;
     return status;
 }
 
@@ -226,16 +226,14 @@ static viv_status ask_intensity(const struct facts *f, const struct asked *a, do
     if (!facts_writes(f))
         return VIV_OK;
     viv_status status = facts_decode(f, a->context, a->n_texts, &w, err);
-    *value = w.flops / bytes_of(f, a, &w);
+    *value = w.flops / work_bytes(f, a->type, &w);
     return status;
 }
 
-/* The least time that a machine needs: for its arithmetic, or for its memory. */
-static double least_seconds(const struct facts *f, const struct asked *a, const struct work_cost *w)
+double work_seconds(const struct facts *f, int64_t type, const struct device *d, const struct work_cost *w)
 {
-    uint32_t type = a->type < 0 ? VIV_F16 : (uint32_t)a->type;
-    double arithmetic = w->flops / device_arithmetic(a->device, type),
-           memory = bytes_of(f, a, w) / a->device->limits.read;
+    double arithmetic = w->flops / device_arithmetic(d, type < 0 ? VIV_F16 : (uint32_t)type),
+           memory = work_bytes(f, type, w) / d->limits.read;
     return arithmetic > memory ? arithmetic : memory;
 }
 
@@ -243,7 +241,7 @@ static viv_status ask_prefill_rate(const struct facts *f, const struct asked *a,
 {
     struct work_cost w;
     viv_status status = facts_prefill(f, a->context, &w, err);
-    *value = (double)w.n_tokens / least_seconds(f, a, &w);
+    *value = (double)w.n_tokens / work_seconds(f, a->type, a->device, &w);
     return status;
 }
 
@@ -253,7 +251,7 @@ static viv_status ask_decode_rate(const struct facts *f, const struct asked *a, 
     if (!facts_writes(f))
         return VIV_OK;
     viv_status status = facts_decode(f, a->context, a->n_texts, &w, err);
-    *value = (double)w.n_tokens / least_seconds(f, a, &w);
+    *value = (double)w.n_tokens / work_seconds(f, a->type, a->device, &w);
     return status;
 }
 

@@ -29,6 +29,7 @@ struct pen {
     double y;                        /* how far down it is */
     double anchors[DRAWING_ANCHORS]; /* where landmarks came to be; 0: not met */
     uint32_t next;                   /* the first landmark that may still come */
+    uint32_t repeats;                /* that it is in */
     bool marks;                      /* this stack has landmarks */
     double readers[MOST_READERS];    /* heights of layers that read the encoder's rows */
     uint32_t n_readers;
@@ -36,8 +37,8 @@ struct pen {
 
 /* --- landmarks ----------------------------------------------------------------------------------------------- */
 
-enum landmark { FIRST_LAYER, FIRST_REPEAT, MIXING, MIXING_LAYER, FEEDING, FEEDING_LAYER, AFTER_REPEATS, HEAD };
-_Static_assert(HEAD + 1 == DRAWING_ANCHORS, "");
+enum landmark { FIRST_LAYER, FIRST_REPEAT, MIXING, MIXING_LAYER, FEEDING, FEEDING_LAYER };
+_Static_assert(FEEDING_LAYER + 1 == DRAWING_ANCHORS, "");
 
 static bool has_part(const struct block *b, uint32_t a, uint32_t or_b)
 {
@@ -57,18 +58,18 @@ static void pass(struct pen *p, enum landmark l)
 }
 
 /* Which landmarks a block is, before it is drawn. */
-static void pass_block(struct pen *p, const struct block *b, bool in_repeat, bool last_repeat_passed)
+static void pass_block(struct pen *p, const struct block *b)
 {
     const bool layer = b->kind == BLOCK_LAYER;
     pass(p, FIRST_LAYER);
     if (b->kind == BLOCK_REPEAT)
         pass(p, FIRST_REPEAT);
-    if (in_repeat && has_part(b, VIV_MODEL_PART_ATTENTION, VIV_MODEL_PART_ATTENTION))
+    const bool mixes = has_part(b, VIV_MODEL_PART_ATTENTION, VIV_MODEL_PART_ATTENTION);
+    if (p->repeats > 0 && mixes)
         pass(p, layer ? MIXING_LAYER : MIXING);
-    if (in_repeat && p->next > MIXING && has_part(b, VIV_MODEL_PART_FEED_FORWARD, VIV_MODEL_PART_EXPERTS))
+    if (p->repeats > 0 && !mixes && p->next > MIXING &&
+        has_part(b, VIV_MODEL_PART_FEED_FORWARD, VIV_MODEL_PART_EXPERTS))
         pass(p, layer ? FEEDING_LAYER : FEEDING);
-    if (!in_repeat && last_repeat_passed)
-        pass(p, layer && b->part == VIV_MODEL_PART_HEAD ? HEAD : AFTER_REPEATS);
 }
 
 /* --- words --------------------------------------------------------------------------------------------------- */
@@ -222,7 +223,7 @@ static double insets(const struct block *b, bool right)
     return most;
 }
 
-static void draw_list(struct pen *p, const struct block *list, double left, double right, bool in_repeat);
+static void draw_list(struct pen *p, const struct block *list, double left, double right);
 
 /* What came in goes around the blocks inside, and is joined with what they made of it below. */
 static void draw_join(struct pen *p, const struct block *b, double left, double right)
@@ -232,7 +233,7 @@ static void draw_join(struct pen *p, const struct block *b, double left, double 
     const double begin = p->y;
     if (b->inner->kind != BLOCK_BRANCH)
         wire(p, middle, top, begin);
-    draw_list(p, b->inner, left + inset(b, false), right - inset(b, true), false);
+    draw_list(p, b->inner, left + inset(b, false), right - inset(b, true));
     const double end = p->y, at = end + 15, bottom = at + 10;
     p->y = bottom;
     if (!p->out)
@@ -252,7 +253,9 @@ static void draw_repeat(struct pen *p, const struct block *b, double left, doubl
 {
     const double top = p->y, middle = p->x + p->width / 2;
     p->y += 30;
-    draw_list(p, b->inner, left + inset(b, false), right - inset(b, true), true);
+    p->repeats++;
+    draw_list(p, b->inner, left + inset(b, false), right - inset(b, true));
+    p->repeats--;
     const double end = p->y;
     p->y += 10;
     if (!p->out)
@@ -280,22 +283,17 @@ static void draw_branch(struct pen *p, const struct block *b, double left, doubl
             svg_text(p->out, p->x + p->width / 2, p->y - 5, "middle", "small quiet", "and beside it");
         }
     }
-    draw_list(p, b->inner, left, right, false);
+    draw_list(p, b->inner, left, right);
 }
 
-static void draw_list(struct pen *p, const struct block *list, double left, double right, bool in_repeat)
+static void draw_list(struct pen *p, const struct block *list, double left, double right)
 {
-    bool repeats_behind = false, seen_repeat = false;
     for (const struct block *b = list; b; b = b->next) {
         const double end = p->y;
-        const bool first = b == list;
-        repeats_behind = false;
-        for (const struct block *i = b; i; i = i->next)
-            repeats_behind |= i->kind == BLOCK_REPEAT;
-        seen_repeat |= b->kind == BLOCK_REPEAT;
-        p->y += first || b->kind == BLOCK_BRANCH ? 0 : GAP;
-        pass_block(p, b, in_repeat || p->next > FIRST_REPEAT, seen_repeat && !repeats_behind);
-        if (!first && b->kind != BLOCK_BRANCH)
+        const bool first = b == list, follows = !first && b->kind != BLOCK_BRANCH;
+        p->y += follows ? GAP : 0;
+        pass_block(p, b);
+        if (follows)
             wire(p, p->x + p->width / 2, end, p->y);
         switch (b->kind) {
         case BLOCK_LAYER:
@@ -357,7 +355,7 @@ static void draw_stacks(struct pen *p, double top)
         if (several && p->out)
             svg_text(p->out, left, top + 12, "start", "strong", stack_names[id]);
         p->y += several ? 22 : 0;
-        draw_list(p, list, left, left + COLUMN, false);
+        draw_list(p, list, left, left + COLUMN);
         wire(p, p->x + p->width / 2, p->y, p->y + 8);
         if (id == STACK_ENCODER) {
             memory_x = p->x + p->width / 2;
@@ -466,7 +464,7 @@ viv_status drawing_write(const struct blocks *b, const struct drawing_look *look
     struct buf body = {0}, title = {0}, words = {0};
     struct pen p = {.out = &body, .blocks = b, .look = look};
     draw(&p);
-    buf_printf(&title, "%s, drawn to scale by %s", look->name ? look->name : "The model", look->measured);
+    buf_printf(&title, "%s, drawn to scale by %s", look->name ? look->name : look->called, look->measured);
     drawing_describe(b, &words);
     svg_begin(out, width_of(b), ceil(p.y), buf_text(&title), buf_text(&words), look->alone);
     buf_append(out, buf_text(&body), body.size);

@@ -8,10 +8,11 @@
 
 #include "compare/blocks.h"
 
-enum { DRAWING_ANCHORS = 8 };
+enum { DRAWING_ANCHORS = 6 };
 
 struct drawing_look {
-    const char *name;                /* of the model, as the title; NULL: none */
+    const char *name;                /* of the model, as the title; NULL: none is drawn */
+    const char *called;              /* without a title: its name, for those who listen */
     const char *about;               /* a line below it, or NULL */
     const char *measured;            /* "parameters", "operations" */
     double unit;                     /* pixels per unit of the measure; 0: the whole is FULL_HEIGHT high */
@@ -23,7 +24,7 @@ enum { FULL_HEIGHT = 560 };
 viv_status drawing_write(const struct blocks *b, const struct drawing_look *look, struct buf *out,
                          struct error *err);
 /* Moves the landmarks of n drawings that will stand side by side (the first layer, the first repeat, attention and
- * feed-forward in it, what comes behind the repeats) to equal heights. */
+ * feed-forward in it) to equal heights. */
 void drawing_align(const struct blocks *const *b, struct drawing_look *looks, size_t n);
 
 /* The blocks in a sentence: "embedding; 28 times (residual of (rms_norm, attention); ...); linear". */

@@ -2,6 +2,7 @@
 #include "spec/world.h"
 
 #include "compare/drawing.h"
+#include "session/model.h"
 
 #include <math.h>
 
@@ -15,9 +16,8 @@ static const viv_host host = {.struct_size = sizeof host, .name = "test", .versi
 
 struct built {
     struct world w;
-    struct spec *s;
-    struct expansion *e;
-    struct graph *g;
+    viv_model *m;
+    struct facts f;
     struct blocks b;
     struct error err;
 };
@@ -41,22 +41,19 @@ static void build(struct built *b, const char *text, enum measure measure, uint6
     world_init(&b->w);
     world_text(&b->w, "y.yaml", text);
     world_text(&b->w, "x.yaml", "viv: 1\nuse: ./y.yaml\n");
-    viv_status status = spec_open(&b->w.world, in_world(&b->w, "x.yaml"), &b->s, &b->err);
-    ck_assert_msg(status == VIV_OK, "%s", b->err.text);
-    status = spec_expand(b->s, NULL, &b->e, &b->err);
-    ck_assert_msg(status == VIV_OK, "%s", b->err.text);
-    status = graph_build(b->e, &host, &b->g, &b->err);
-    ck_assert_msg(status == VIV_OK, "%s", b->err.text);
-    status = blocks_make(b->g, NULL, measure, context, &b->b, &b->err);
+    const struct model_options options = {.host = &host, .world = &b->w.world, .state_dtype = -1};
+    viv_status status = model_open(&options, in_world(&b->w, "x.yaml"), &b->m, &b->err);
+    if (status == VIV_OK)
+        status = facts_of(b->m, &b->f, &b->err);
+    if (status == VIV_OK)
+        status = blocks_make(&b->f, measure, context, &b->b, &b->err);
     ck_assert_msg(status == VIV_OK, "%s", b->err.text);
 }
 
 static void release(struct built *b)
 {
     blocks_release(&b->b);
-    graph_destroy(b->g);
-    expansion_destroy(b->e);
-    spec_close(b->s);
+    model_close(b->m);
     world_release(&b->w);
 }
 

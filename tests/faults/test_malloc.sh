@@ -91,6 +91,7 @@ walk "$viv" logits "$source/tests/golden/llama-gqa-gguf/model.gguf" --lora "$sou
 walk "$viv" inspect "$source/tests/golden/llama-mqa-tied" --lora "$source/tests/golden/lora-tied-embedding" --json
 walk "$viv" inspect "$tiny" --json
 walk "$viv" draw "$tiny"
+walk "$viv" compare "$tiny" --on 80GB/s,2TFLOP/s --html "$work/report.html"
 walk "$viv" tokenize shakespeare "To be" --json
 walk "$viv" embed "$source/tests/golden/bert-gguf/model.gguf" --tokens 5,6,7 --json --threads 1 --scheduler serial
 mkdir "$work/sparse"
