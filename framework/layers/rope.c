@@ -136,8 +136,9 @@ const float *rope_frequency(const struct rope *r, uint64_t length, float *own)
 int32_t rope_say(const struct rope *r, uint64_t head_dim, char *aspect, char *words)
 {
     char scaling[32];
-    return words_put(aspect, words, "positions", "%s, base %g%s%s", r->dim < head_dim ? "rotary in part" : "rotary",
-                     r->theta, r->scaling != ROPE_NONE ? ", stretched as " : "",
+    return words_put(aspect, words, "positions", "%s, base %.10g%s%s",
+                     r->dim < head_dim ? "rotary in part" : "rotary", r->theta,
+                     r->scaling != ROPE_NONE ? ", stretched as " : "",
                      r->scaling != ROPE_NONE ? words_choice(ROPE_SCALING_CHOICES, r->scaling, scaling) : "");
 }
 
