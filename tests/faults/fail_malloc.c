@@ -23,14 +23,14 @@ extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
 
-enum { SLOTS = 1 << 20, MAX_DEPTH = 48 };
+enum { SLOT_BITS = 18, SLOTS = 1 << SLOT_BITS, PATHS = 1 << 20, MAX_DEPTH = 48 };
 
 static struct block {
     void *p;
     void *caller;
     size_t size;
 } live[SLOTS];
-static uint64_t paths[SLOTS];
+static uint64_t paths[PATHS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t n_allocations, fail_at, fail_from;
 static int paths_file = -1;
@@ -56,7 +56,7 @@ __attribute__((constructor)) static void begin(void)
 
 static size_t slot_of(const void *p)
 {
-    return (size_t)(((uintptr_t)p >> 4) * 0x9e3779b97f4a7c15u >> 44);
+    return (size_t)(((uintptr_t)p >> 4) * 0x9e3779b97f4a7c15u >> (64 - SLOT_BITS));
 }
 
 static void forget(void *p)
@@ -93,7 +93,7 @@ static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *arg)
 
 static int is_new(uint64_t hash)
 {
-    for (size_t i = hash % SLOTS;; i = (i + 1) % SLOTS) {
+    for (size_t i = hash % PATHS;; i = (i + 1) % PATHS) {
         if (paths[i] == hash)
             return 0;
         if (!paths[i]) {
