@@ -1,9 +1,8 @@
 /* viv logits - what the model says about every next token: the raw truth, for tests and porters. */
 #include "base/file.h"
 #include "base/size.h"
-#include "cli/interrupt.h"
+#include "cli/feed.h"
 #include "cli/npy.h"
-#include "cli/open.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -35,69 +34,6 @@ static const struct option table[] = {
     {"top", 0, OPTION_INT, OPT(top), "N", "print the N best of each position", 1, 1000, NULL},
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print them as one JSON object", 0, 0, NULL},
     {0}};
-
-/* --- computing ----------------------------------------------------------------------------------------- */
-
-struct ids {
-    const int32_t *ids;
-    uint64_t n;
-};
-
-/* What goes through the model. */
-struct input {
-    struct ids read;   /* by the encoder, if there is one */
-    struct ids tokens; /* of which there are logits */
-    int32_t start;
-};
-
-static viv_status encode(viv_model *m, struct sequence *s, const struct ids *read, struct error *err)
-{
-    const float *rows;
-    uint64_t n;
-    const viv_rows span = {.struct_size = sizeof span,
-                           .flags = VIV_ROWS_ENCODER,
-                           .sequence = s,
-                           .n_rows = read->n,
-                           .tokens = read->ids};
-    const viv_rows *const spans[] = {&span};
-    return model_step(m, spans, 1, interrupt_watch(), &rows, &n, err);
-}
-
-/* Writes the logits of all tokens, [n, vocab], to `out`: in steps of as many rows as the model takes. */
-static viv_status compute(struct opened *o, const struct input *in, float *out, struct error *err)
-{
-    const int32_t *tokens = in->tokens.ids;
-    const uint64_t n = in->tokens.n;
-    const uint64_t vocab = model_output_dim(o->model), most = model_max_rows(o->model);
-    const uint32_t *cancel = interrupt_watch();
-    struct sequence *sequence = NULL;
-    uint8_t *want = malloc(most);
-    viv_status status = want ? sequence_create(o->model, &sequence, err) : error_nomem(err);
-    if (want)
-        memset(want, 1, most);
-    if (status == VIV_OK && in->read.n)
-        status = encode(o->model, sequence, &in->read, err);
-    for (uint64_t at = 0; status == VIV_OK && at < n;) {
-        const float *rows;
-        uint64_t n_rows = size_min(most, n - at), n_out;
-        const viv_rows span = {.struct_size = sizeof span,
-                               .sequence = sequence,
-                               .n_rows = n_rows,
-                               .tokens = tokens + at,
-                               .want = want};
-        const viv_rows *const spans[] = {&span};
-        progress_show(&o->progress, "tokens", at, n);
-        status = model_step(o->model, spans, 1, cancel, &rows, &n_out, err);
-        if (status != VIV_OK)
-            break;
-        memcpy(out + at * vocab, rows, n_rows * vocab * sizeof *out);
-        at += n_rows;
-    }
-    progress_clear(&o->progress);
-    sequence_destroy(sequence);
-    free(want);
-    return status;
-}
 
 /* --- printing ------------------------------------------------------------------------------------------ */
 
@@ -201,49 +137,6 @@ static viv_status print_all(const struct logits_options *o, const int32_t *token
 
 /* --- the verb ------------------------------------------------------------------------------------------ */
 
-/* Ids that the model has no row for would be read from beyond its embedding. */
-static viv_status check_tokens(const struct opened *o, enum stack_id stack, const struct ids *t, struct error *err)
-{
-    const uint64_t vocab = model_graph(o->model)->stacks[stack].vocab_size, n = t->n;
-    const int32_t *tokens = t->ids;
-    if (n == 0)
-        return error_set(err, VIV_EINVAL, "there are no tokens to run");
-    if (n > model_context(o->model))
-        return error_set(err, VIV_ELIMIT,
-                         "%" PRIu64 " tokens, but the context has room for %" PRIu64 " (--context N)", n,
-                         model_context(o->model));
-    for (uint64_t i = 0; i < n; i++)
-        if ((uint64_t)tokens[i] >= vocab)
-            return error_set(err, VIV_EINVAL,
-                             "token %d at position %" PRIu64 ": the model has tokens 0 to %" PRIu64, tokens[i], i,
-                             vocab - 1);
-    return VIV_OK;
-}
-
-/* Which tokens are read and which have logits: one text, or, where there is an encoder, two. */
-static viv_status arrange(struct opened *o, const struct logits_options *options, struct ids given,
-                          struct input *in, struct error *err)
-{
-    *in = (struct input){.tokens = given};
-    if (!model_memory_dim(o->model)) {
-        if (options->decoder_tokens.n)
-            return error_set(err, VIV_EINVAL,
-                             "%s has no encoder: --decoder-tokens are of models that read one text "
-                             "and write another",
-                             spec_name(model_spec(o->model)));
-        return check_tokens(o, STACK_GRAPH, &in->tokens, err);
-    }
-    const struct value *start = expansion_param(model_expansion(o->model), "decoder_start_token");
-    in->read = given;
-    in->tokens = (struct ids){options->decoder_tokens.ids, options->decoder_tokens.n};
-    if (in->tokens.n == 0 && start && start->kind == VALUE_INT && start->i >= 0 && start->i <= INT32_MAX) {
-        in->start = (int32_t)start->i;
-        in->tokens = (struct ids){&in->start, 1};
-    }
-    viv_status status = check_tokens(o, STACK_ENCODER, &in->read, err);
-    return status == VIV_OK ? check_tokens(o, STACK_GRAPH, &in->tokens, err) : status;
-}
-
 static viv_status write_or_print(struct opened *o, const struct logits_options *options, const struct input *in,
                                  struct error *err)
 {
@@ -254,7 +147,7 @@ static viv_status write_or_print(struct opened *o, const struct logits_options *
     float *logits;
     viv_status status = npy_begin(&npy, n, vocab, &logits, err);
     if (status == VIV_OK)
-        status = compute(o, in, logits, err);
+        status = feed(o, in, 0, logits, err);
     if (status == VIV_OK && options->output) {
         status = file_write(options->output, npy.data, npy.size, err);
         if (status == VIV_OK && options->json)
@@ -291,9 +184,10 @@ static int logits(const struct arguments *a)
     }
     const struct ids given =
         options->text ? (struct ids){ids.ids, ids.n} : (struct ids){options->tokens.ids, options->tokens.n};
+    const struct ids written = {options->decoder_tokens.ids, options->decoder_tokens.n};
     struct input in;
     if (status == VIV_OK)
-        status = arrange(&o, options, given, &in, &err);
+        status = feed_arrange(&o, &given, &written, &in, &err);
     if (status == VIV_OK)
         status = load_model(&o, &err);
     if (status == VIV_OK)
