@@ -29,6 +29,7 @@ viv_status open_host(struct opened *o, const struct common *common, bool retry, 
     viv_status status = join_plugin_path(&common->plugin_path, &path, err);
     const struct host_options options = {.plugin_path = path.size ? path.data : NULL,
                                          .retry = retry,
+                                         .isa = common->kernels,
                                          .fastest = common->kernels && strcmp(common->kernels, "fastest") == 0};
     if (status == VIV_OK)
         status = host_create(&options, &o->host, err);

@@ -34,8 +34,9 @@ const struct option common_options[] = {
      "with --expert-memory: keep those in memory that were chosen most, as `viv experts --profile` has written", 0,
      0, NULL},
     {"kernels", 0, OPTION_CHOICE, COMMON(kernels), "KIND",
-     "exact: the same numbers in any batch; fastest: OpenBLAS for f32 products of many rows, where it is faster", 0,
-     0, "exact|fastest"},
+     "exact: the same numbers in any batch; fastest: OpenBLAS for f32 products of many rows, where it is faster; "
+     "generic, avx2, avx512: exact, with no more of the processor than that",
+     0, 0, "exact|fastest|generic|avx2|avx512"},
     {"lora", 0, OPTION_STRINGS, COMMON(lora), "DIR[:SCALE]",
      "merge a LoRA adapter into the weights: a directory of PEFT, or a .gguf file; may be repeated", 0, 0, NULL},
     {"plugin-path", 0, OPTION_STRINGS, COMMON(plugin_path), "DIR", "look for plugins in DIR first; may be repeated",

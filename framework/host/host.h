@@ -25,6 +25,7 @@ struct host_options {
     const char *program;     /* the program whose build tree counts; NULL: this one */
     bool privileged;         /* read nothing from the environment, as a set-uid program never does */
     bool retry;              /* probe again what has failed before */
+    const char *isa;         /* kernels of no more than this: "generic", "avx2"; NULL: all that the processor has */
     bool fastest;            /* --kernels fastest: products whose sums depend on the batch, too */
 };
 

@@ -101,15 +101,21 @@ static void find_processor(void)
     pthread_once(&once, find_once);
 }
 
+/* "avx512" and "neon" are all that there is above */
+static uint64_t masked(uint64_t cpu, const char *word)
+{
+    return word && strcmp(word, "generic") == 0 ? 0 : word && strcmp(word, "avx2") == 0 ? cpu & VIV_CPU_AVX2 : cpu;
+}
+
 uint64_t kernels_cpu(void)
 {
     find_processor();
-    const char *mask = getenv("VIV_CPU");
-    if (mask && strcmp(mask, "generic") == 0)
-        return 0;
-    if (mask && strcmp(mask, "avx2") == 0)
-        return found & VIV_CPU_AVX2;
-    return found; /* "avx512" and "neon" are all that there is above */
+    return masked(found, getenv("VIV_CPU"));
+}
+
+uint64_t kernels_cpu_at_most(const char *word)
+{
+    return masked(kernels_cpu(), word);
 }
 
 const char *kernels_cpu_name(void)

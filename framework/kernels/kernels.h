@@ -65,6 +65,8 @@ struct kernel {
 
 /* The features of this processor, masked by $VIV_CPU ("generic", "avx2", "avx512": that and what is below it). */
 uint64_t kernels_cpu(void);
+/* Those of them that such a word leaves; all for NULL or another word. */
+uint64_t kernels_cpu_at_most(const char *word);
 /* "AMD EPYC ..." as the processor calls itself. */
 const char *kernels_cpu_name(void);
 

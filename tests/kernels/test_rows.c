@@ -404,6 +404,13 @@ TEST(choice__is_masked_by_the_environment)
     ck_assert_uint_eq(kernels_cpu() & ~(uint64_t)VIV_CPU_AVX2, 0);
     unsetenv("VIV_CPU");
     ck_assert(*kernels_cpu_name());
+    ck_assert_uint_eq(kernels_cpu_at_most("generic"), 0);
+    ck_assert_uint_eq(kernels_cpu_at_most("avx2"), kernels_cpu() & VIV_CPU_AVX2);
+    ck_assert_uint_eq(kernels_cpu_at_most("exact"), kernels_cpu());
+    ck_assert_uint_eq(kernels_cpu_at_most(NULL), kernels_cpu());
+    setenv("VIV_CPU", "generic", 1);
+    ck_assert_uint_eq(kernels_cpu_at_most("avx2"), 0);
+    unsetenv("VIV_CPU");
 }
 END_TEST
 
