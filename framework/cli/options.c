@@ -339,6 +339,44 @@ void arguments_release(struct arguments *a)
     *a = (struct arguments){0};
 }
 
+/* --- options of one of several models -------------------------------------------------------------------- */
+
+static bool list_copy(const struct string_list *from, struct string_list *to)
+{
+    *to = (struct string_list){0};
+    for (size_t i = 0; i < from->n; i++) {
+        if (!VEC_RESERVE(to->items, to->n, to->capacity))
+            return false;
+        to->items[to->n++] = from->items[i];
+    }
+    return true;
+}
+
+bool common_copy(const struct common *from, struct common *to)
+{
+    *to = *from;
+    to->lora = (struct string_list){0};
+    return list_copy(&from->plugin_path, &to->plugin_path) && list_copy(&from->lora, &to->lora);
+}
+
+void common_release(struct common *c)
+{
+    release_lists(common_options, c);
+}
+
+int option_assign(const struct command *command, const struct option *own, const char *text, void *options)
+{
+    size_t n = strcspn(text, "=");
+    const struct option *o = find_in(own, text, n, 0);
+    if (!o)
+        o = find_in(common_options, text, n, 0);
+    if (!o)
+        return unknown_option(command, text, n);
+    if (!text[n])
+        return usage_error(command->name, "expected %s=%s, found '%s'", o->name, o->value, text);
+    return set_value(command, o, text + n + 1, options);
+}
+
 /* --- help ---------------------------------------------------------------------------------------------- */
 
 enum { HELP_COLUMN = 28, HELP_WIDTH = 100 };

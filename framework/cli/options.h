@@ -75,6 +75,13 @@ enum { ARGUMENTS_OK = -1 };
 int arguments_parse(struct arguments *a, const struct command *command, int argc, char **argv);
 void arguments_release(struct arguments *a);
 
+/* Common options that begin as those of `from`, for one of several models. False: memory is out. */
+bool common_copy(const struct common *from, struct common *to);
+void common_release(struct common *c);
+/* Sets what "name=value" says: an option of `own`, else a common one; `options` begins with a struct common.
+ * Returns as arguments_parse does. */
+int option_assign(const struct command *command, const struct option *own, const char *text, void *options);
+
 /* `viv run --help`. */
 void print_command_help(const struct command *command);
 

@@ -18,10 +18,10 @@
 #include <vivarium/sequence.h>
 
 /* What a layer has made of the rows of a step, for who looks on. The last layer makes no others than were asked
- * for. */
+ * for. What is put into `out` is what later layers see. */
 struct tap {
     const struct graph_node *node;
-    const float *out; /* [n_rows, node->out_dim], for the call */
+    float *out; /* [n_rows, node->out_dim], for the call */
     uint64_t n_rows;
     const int32_t *tokens, *positions; /* [n_rows] */
 };

@@ -3,7 +3,7 @@
 set -u
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 
-for verb in run embed rerank classify inspect logits tokenize bench layers plugin spec version help; do
+for verb in run embed rerank classify inspect logits tokenize bench experts diff layers plugin spec version help; do
     check "$verb has help" says "viv $verb" "$viv" $verb --help
 done
 check 'an unknown verb is wrong usage' ends 2 "$viv" rnu

@@ -1,6 +1,7 @@
 /* Graphs of one stack and of two: what each needs, what it costs, and in what order its layers run. */
 #include "spec/world.h"
 
+#include "graph/align.h"
 #include "graph/plan.h"
 
 #define HEAD                                                                                                       \
@@ -177,6 +178,69 @@ TEST(plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer)
 }
 END_TEST
 
+/* "embedding=embedding -linear +scale": pairs of one path are the path, of others both; alone in a: -, in b: +. */
+static void check_aligned(const char *a_text, const char *b_text, const char *expected)
+{
+    struct built a, b;
+    struct align_pair *pairs = NULL;
+    struct error err;
+    struct buf said = {0};
+    uint32_t n = 0;
+    ck_assert_int_eq(build(&a, a_text), VIV_OK);
+    ck_assert_int_eq(build(&b, b_text), VIV_OK);
+    ck_assert_int_eq(graph_align(a.g, b.g, &pairs, &n, &err), VIV_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        const char *x = pairs[i].a == ALIGN_NONE ? NULL : a.g->nodes[pairs[i].a].spec->path;
+        const char *y = pairs[i].b == ALIGN_NONE ? NULL : b.g->nodes[pairs[i].b].spec->path;
+        buf_puts(&said, i ? " " : "");
+        if (x && y && strcmp(x, y) != 0)
+            buf_printf(&said, "%s=%s", x, y);
+        else
+            buf_printf(&said, "%s%s", !x ? "+" : !y ? "-" : "", x ? x : y);
+    }
+    ck_assert_str_eq(buf_text(&said), expected);
+    buf_release(&said);
+    free(pairs);
+    release(&a);
+    release(&b);
+}
+
+#define LAYERS(n, layers)                                                                                          \
+    "graph:\n  - embedding: {weight: embed}\n  - repeat: " #n "\n    layers: [" layers "]\n"                       \
+    "  - linear: {weight: embed}\n"
+#define SCALE "scale: {factor: 2.0}"
+#define CAP   "softcap: {cap: 3.0}"
+
+TEST(align__finds_what_two_graphs_have_in_common)
+{
+    check_aligned(HEAD LAYERS(2, OWN ", " SCALE), HEAD LAYERS(2, OWN ", " SCALE),
+                  "embedding layers.0.attention layers.0.scale layers.1.attention layers.1.scale linear");
+    check_aligned(HEAD LAYERS(1, OWN ", " SCALE), HEAD LAYERS(2, OWN ", " SCALE),
+                  "embedding layers.0.attention layers.0.scale +layers.1.attention +layers.1.scale linear");
+    check_aligned(HEAD LAYERS(2, OWN ", " SCALE), HEAD LAYERS(2, OWN ", " CAP),
+                  "embedding layers.0.attention -layers.0.scale +layers.0.softcap layers.1.attention "
+                  "-layers.1.scale +layers.1.softcap linear");
+    check_aligned(HEAD LAYERS(1, SCALE ", " OWN ", " SCALE), HEAD LAYERS(1, OWN ", " SCALE),
+                  "embedding -layers.0.scale layers.0.attention layers.0.scale_2=layers.0.scale linear");
+    check_aligned(
+        HEAD LAYERS(1, CAP), HEAD LAYERS(1, OWN ", " CAP ", " CAP ", " OWN),
+        "embedding +layers.0.attention layers.0.softcap +layers.0.softcap_2 +layers.0.attention_2 linear");
+}
+END_TEST
+
+TEST(align__takes_no_layer_of_another_size_or_stack)
+{
+#define OTHER(weight) "graph:\n  - embedding: {weight: " weight "}\n  - linear: {weight: " weight "}\n"
+    check_aligned(HEAD OTHER("embed"), HEAD OTHER("wide_embed"), "-embedding +embedding linear");
+    check_aligned(HEAD OTHER("embed"), HEAD ENCODER GRAPH,
+                  "+encoder.embedding +encoder.layers.0.attention +encoder.layers.0.residual "
+                  "+encoder.layers.1.attention +encoder.layers.1.residual embedding +layers.0.attention "
+                  "+layers.0.residual +layers.0.cross_attention +layers.0.residual_2 +layers.1.attention "
+                  "+layers.1.residual +layers.1.cross_attention +layers.1.residual_2 linear");
+}
+END_TEST
+
 TESTS(graph__of_two_stacks_knows_what_each_needs, graph__counts_what_is_done_for_each_row_of_memory_once,
       graph__refuses_memory_that_is_not_there_or_that_nobody_looks_at,
-      plan__of_a_stack_runs_its_own_layers_in_order, plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer)
+      plan__of_a_stack_runs_its_own_layers_in_order, plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer,
+      align__finds_what_two_graphs_have_in_common, align__takes_no_layer_of_another_size_or_stack)
