@@ -5,6 +5,7 @@
 #include "cli/stored.h"
 #include "compare/device.h"
 
+#include "base/size.h"
 #include "kernels/kernels.h"
 #include "tensor/dtype.h"
 
@@ -12,19 +13,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_REPETITIONS = 1000 };
+enum { MAX_REPETITIONS = 1000, MAX_SEQUENCES = 4096, USUAL_ROWS = 512 };
 
 struct bench_options {
     struct common common;
-    int64_t prompt, answer, repetitions;
+    int64_t prompt, answer, sequences, repetitions;
     bool json, no_limits;
 };
-static const struct bench_options defaults = {.prompt = 512, .answer = 128, .repetitions = 5};
+static const struct bench_options defaults = {.prompt = 512, .answer = 128, .sequences = 1, .repetitions = 5};
 
 #define OPT(field) offsetof(struct bench_options, field)
 static const struct option table[] = {
     {"prompt", 'p', OPTION_INT, OPT(prompt), "N", "tokens of prompt; default 512", 1, 1e7, NULL},
     {"answer", 'n', OPTION_INT, OPT(answer), "N", "tokens of answer; default 128", 1, 1e7, NULL},
+    {"sequences", 0, OPTION_INT, OPT(sequences), "N",
+     "texts at once, each with its prompt and its answer, a token of each in every step; speeds are of all "
+     "together",
+     1, MAX_SEQUENCES, NULL},
     {"repetitions", 'r', OPTION_INT, OPT(repetitions), "N", "rounds, of which the median counts; default 5", 1,
      MAX_REPETITIONS, NULL},
     {"no-limits", 0, OPTION_FLAG, OPT(no_limits), NULL, "do not measure what the machine can do (a second or two)",
@@ -56,70 +61,124 @@ struct bench {
     struct samples prefill, decode; /* tokens per second */
     struct device device;           /* what it can do at most */
     struct model_stats stats;
-    uint64_t bytes_per_token;           /* weights read for one token of an answer, and the state it looks at */
-    uint64_t peak;                      /* bytes of memory, before limits are measured */
+    uint64_t bytes_per_token; /* weights read for one token of an answer, shared by all sequences, and the state it
+                                 looks at */
+    uint64_t peak;            /* bytes of memory, before limits are measured */
     double prefill_flops, decode_flops; /* per token */
     const char *products;               /* type of most weights */
 };
 
-/* Runs n tokens through a stack in steps of so many rows; only the last row's output is wanted. */
-static viv_status feed(viv_model *m, struct sequence *s, enum stack_id stack, uint64_t n, uint64_t rows_at_once,
+/* The sequences of a round, and the rows of theirs that go into a step. */
+struct texts {
+    uint64_t n;
+    struct sequence **sequences; /* [n] */
+    uint64_t *done;              /* [n] tokens that have gone through, of those that feed was asked for */
+    viv_rows *rows;              /* [n] */
+    const viv_rows **list;       /* [n] */
+};
+
+static viv_status texts_create(viv_model *m, uint64_t n, struct texts *t, struct error *err)
+{
+    viv_status status = VIV_OK;
+    *t = (struct texts){.n = n,
+                        .sequences = calloc(n, sizeof *t->sequences),
+                        .done = calloc(n, sizeof *t->done),
+                        .rows = calloc(n, sizeof *t->rows),
+                        .list = calloc(n, sizeof *t->list)};
+    if (!t->sequences || !t->done || !t->rows || !t->list)
+        return error_nomem(err);
+    for (uint64_t i = 0; status == VIV_OK && i < n; i++)
+        status = sequence_create(m, &t->sequences[i], err);
+    return status;
+}
+
+static void texts_release(struct texts *t)
+{
+    for (uint64_t i = 0; t->sequences && i < t->n; i++)
+        sequence_destroy(t->sequences[i]);
+    free(t->sequences);
+    free(t->done);
+    free(t->rows);
+    free(t->list);
+}
+
+/* The rows of the next step: up to `each` of every sequence that has not had its n yet, and no more than `room`. */
+static uint32_t next_rows(struct texts *t, uint32_t flags, uint64_t n, uint64_t each, uint64_t room,
+                          const int32_t *tokens, const uint8_t *none)
+{
+    uint32_t count = 0;
+    for (uint64_t i = 0; i < t->n && room > 0; i++) {
+        const uint64_t now = size_min(size_min(n - t->done[i], each), room);
+        if (now == 0)
+            continue;
+        room -= now;
+        t->rows[count] = (viv_rows){.struct_size = sizeof *t->rows,
+                                    .flags = flags,
+                                    .sequence = t->sequences[i],
+                                    .n_rows = now,
+                                    .tokens = tokens + t->done[i] + i,
+                                    .want = each > 1 && t->done[i] + now < n ? none : NULL};
+        t->list[count] = &t->rows[count];
+        count++;
+        t->done[i] += now;
+    }
+    return count;
+}
+
+/* Runs n tokens of every sequence through a stack, in steps of up to `each` of one and `room` of all; only the last
+ * row's output of each is wanted. */
+static viv_status feed(viv_model *m, struct texts *t, enum stack_id stack, uint64_t n, uint64_t each, uint64_t room,
                        const uint32_t *cancel, struct error *err)
 {
-    uint64_t vocab = model_graph(m)->stacks[stack].vocab_size, size = n < rows_at_once ? n : rows_at_once;
-    int32_t *tokens = calloc(size, sizeof *tokens);
-    uint8_t *none = calloc(size, 1);
+    const uint64_t vocab = model_graph(m)->stacks[stack].vocab_size;
+    int32_t *tokens = calloc(n + t->n, sizeof *tokens); /* every text begins one later than the one before */
+    uint8_t *none = calloc(room, 1);
     viv_status status = tokens && none ? VIV_OK : error_nomem(err);
-    for (uint64_t done = 0, now; status == VIV_OK && done < n; done += now) {
+    for (uint64_t i = 0; status == VIV_OK && i < n + t->n; i++)
+        tokens[i] = (int32_t)(i * 7919 % vocab);
+    memset(t->done, 0, t->n * sizeof *t->done);
+    while (status == VIV_OK) {
         const float *logits;
         uint64_t n_outputs;
-        now = n - done < size ? n - done : size;
-        for (uint64_t i = 0; i < now; i++)
-            tokens[i] = (int32_t)((done + i) * 7919 % vocab);
-        const viv_rows rows = {.struct_size = sizeof rows,
-                               .flags = stack == STACK_ENCODER ? VIV_ROWS_ENCODER : 0,
-                               .sequence = s,
-                               .n_rows = now,
-                               .tokens = tokens,
-                               .want = done + now < n && rows_at_once > 1 ? none : NULL};
-        const viv_rows *const list[] = {&rows};
-        status = model_step(m, list, 1, cancel, &logits, &n_outputs, err);
+        const uint32_t flags = stack == STACK_ENCODER ? VIV_ROWS_ENCODER : 0;
+        const uint32_t count = next_rows(t, flags, n, each, room, tokens, none);
+        if (count == 0)
+            break;
+        status = model_step(m, t->list, count, cancel, &logits, &n_outputs, err);
     }
     free(tokens);
     free(none);
     return status;
 }
 
-/* Reads a prompt, up to the logits of the answer's first token. */
-static viv_status read_prompt(viv_model *m, struct sequence *s, uint64_t n, const uint32_t *cancel,
-                              struct error *err)
+/* Reads the prompts, up to the logits of each answer's first token. */
+static viv_status read_prompts(viv_model *m, struct texts *t, uint64_t n, const uint32_t *cancel, struct error *err)
 {
     if (!model_memory_dim(m))
-        return feed(m, s, STACK_GRAPH, n, model_max_rows(m), cancel, err);
-    viv_status status = feed(m, s, STACK_ENCODER, n, n, cancel, err);
-    return status == VIV_OK ? feed(m, s, STACK_GRAPH, 1, 1, cancel, err) : status;
+        return feed(m, t, STACK_GRAPH, n, n, model_max_rows(m), cancel, err);
+    viv_status status = feed(m, t, STACK_ENCODER, n, n, n, cancel, err); /* one after the other */
+    return status == VIV_OK ? feed(m, t, STACK_GRAPH, 1, 1, model_max_rows(m), cancel, err) : status;
 }
 
 static viv_status one_round(struct bench *b, bool counted, struct error *err)
 {
     viv_model *m = b->o.model;
     const uint32_t *cancel = interrupt_watch();
-    struct sequence *s;
-    viv_status status = sequence_create(m, &s, err);
-    if (status != VIV_OK)
-        return status;
-    uint64_t n_prompt = (uint64_t)b->options->prompt, n_answer = (uint64_t)b->options->answer;
+    const uint64_t n_prompt = (uint64_t)b->options->prompt, n_answer = (uint64_t)b->options->answer;
+    struct texts t;
+    viv_status status = texts_create(m, (uint64_t)b->options->sequences, &t, err);
     double begin = seconds_now();
-    status = read_prompt(m, s, n_prompt, cancel, err);
+    if (status == VIV_OK)
+        status = read_prompts(m, &t, n_prompt, cancel, err);
     double middle = seconds_now();
     if (status == VIV_OK)
-        status = feed(m, s, STACK_GRAPH, n_answer, 1, cancel, err);
+        status = feed(m, &t, STACK_GRAPH, n_answer, 1, model_max_rows(m), cancel, err);
     double end = seconds_now();
     if (status == VIV_OK && counted) {
-        b->prefill.v[b->prefill.n++] = (double)n_prompt / (middle - begin);
-        b->decode.v[b->decode.n++] = (double)n_answer / (end - middle);
+        b->prefill.v[b->prefill.n++] = (double)(t.n * n_prompt) / (middle - begin);
+        b->decode.v[b->decode.n++] = (double)(t.n * n_answer) / (end - middle);
     }
-    sequence_destroy(s);
+    texts_release(&t);
     return status;
 }
 
@@ -150,8 +209,11 @@ static viv_status count_costs(struct bench *b, struct error *err)
     const struct binding *bindings;
     const bool reads = model_memory_dim(b->o.model) > 0; /* by an encoder */
     const uint64_t n_prompt = (uint64_t)b->options->prompt, half = (uint64_t)b->options->answer / 2;
-    const struct graph_step step = {
-        .n_rows = 1, .n_wanted = 1, .context = reads ? half : n_prompt + half, .n_memory = reads ? n_prompt : 0};
+    const uint64_t n_rows = (uint64_t)b->options->sequences;
+    const struct graph_step step = {.n_rows = n_rows,
+                                    .n_wanted = n_rows,
+                                    .context = reads ? half : n_prompt + half,
+                                    .n_memory = reads ? n_prompt : 0};
     uint64_t best = 0, of_type[128] = {0};
     struct graph_cost prefill, decode;
     viv_status status = model_bindings(b->o.model, &bindings, err);
@@ -174,14 +236,15 @@ static viv_status count_costs(struct bench *b, struct error *err)
                 b->products = dtype_get(t->dtype)->name;
             }
         }
-        b->bytes_per_token += elems ? (uint64_t)((double)bytes * (double)cost.weight_elems / (double)elems) : 0;
+        b->bytes_per_token +=
+            elems ? (uint64_t)((double)bytes * (double)cost.weight_elems / (double)elems / (double)n_rows) : 0;
     }
     if (status != VIV_OK)
         return status;
     b->bytes_per_token +=
         b->stats.state_bytes_per_token * step.context + b->stats.memory_bytes_per_row * step.n_memory;
     b->prefill_flops = (double)prefill.flops / (double)n_prompt;
-    b->decode_flops = (double)decode.flops;
+    b->decode_flops = (double)decode.flops / (double)n_rows;
     return VIV_OK;
 }
 
@@ -201,6 +264,7 @@ static double arithmetic_limit(const struct bench *b, const char **name)
 static viv_status measure(struct bench *b, const char *name, struct error *err)
 {
     double begin = seconds_now();
+    b->o.max_rows = size_max((uint64_t)b->options->sequences, USUAL_ROWS);
     viv_status status = open_model(&b->o, &b->options->common, name, err);
     if (status == VIV_OK)
         status = want_logits(&b->o, err);
@@ -218,13 +282,13 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
     if (status == VIV_OK)
         status = load_model(&b->o, err);
     b->load_seconds = seconds_now() - loading;
-    struct sequence *s = NULL;
+    struct texts one = {0};
     if (status == VIV_OK)
-        status = sequence_create(b->o.model, &s, err);
+        status = texts_create(b->o.model, 1, &one, err);
     if (status == VIV_OK)
-        status = read_prompt(b->o.model, s, 1, NULL, err);
+        status = read_prompts(b->o.model, &one, 1, NULL, err);
     b->first_token_seconds = seconds_now() - begin;
-    sequence_destroy(s);
+    texts_release(&one);
     for (int64_t i = -1; status == VIV_OK && i < b->options->repetitions; i++) {
         progress_show(&b->o.progress, "rounds", (uint64_t)(i + 1), (uint64_t)b->options->repetitions + 1);
         status = one_round(b, i >= 0, err); /* the first only warms up */
@@ -251,8 +315,11 @@ static void print_for_people(const struct bench *b)
 {
     const char *kind;
     double arithmetic = arithmetic_limit(b, &kind);
-    printf("%s, %" PRIu32 " threads, scheduler %s, weights %s\n", spec_name(model_spec(b->o.model)),
+    printf("%s, %" PRIu32 " threads, scheduler %s, weights %s", spec_name(model_spec(b->o.model)),
            b->stats.n_threads, b->stats.scheduler, b->products);
+    if (b->options->sequences > 1)
+        printf(", %" PRId64 " sequences together", b->options->sequences);
+    putchar('\n');
     print_figure("prefill", &b->prefill);
     if (arithmetic > 0)
         printf("  %.0f %% of the %.0f GOP/s of %s arithmetic",
@@ -289,16 +356,17 @@ static viv_status print_for_scripts(const struct bench *b, struct error *err)
                         "arithmetic", kind, "prefill_share", median(&b->prefill) * b->prefill_flops / arithmetic,
                         "decode_share", median(&b->decode) * (double)b->bytes_per_token / b->device.limits.read)
             : json_null();
-    return print_json(json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o, s:o}",
-                                "model", json_word(spec_name(model_spec(b->o.model))), "weights", b->products,
-                                "threads", (int)b->stats.n_threads, "scheduler", b->stats.scheduler, "prompt",
-                                (json_int_t)b->options->prompt, "answer", (json_int_t)b->options->answer, "prefill",
-                                samples_json(&b->prefill), "decode", samples_json(&b->decode), "load_seconds",
-                                b->open_seconds + b->load_seconds, "first_token_seconds", b->first_token_seconds,
-                                "memory_peak", (json_int_t)b->peak, "bytes_per_token",
-                                (json_int_t)b->bytes_per_token, "prefill_flops", b->prefill_flops, "decode_flops",
-                                b->decode_flops, "limits", limits, "experts", stored_json(b->o.model)),
-                      false, err);
+    return print_json(
+        json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o, s:o}", "model",
+                  json_word(spec_name(model_spec(b->o.model))), "weights", b->products, "threads",
+                  (int)b->stats.n_threads, "scheduler", b->stats.scheduler, "prompt",
+                  (json_int_t)b->options->prompt, "answer", (json_int_t)b->options->answer, "sequences",
+                  (json_int_t)b->options->sequences, "prefill", samples_json(&b->prefill), "decode",
+                  samples_json(&b->decode), "load_seconds", b->open_seconds + b->load_seconds,
+                  "first_token_seconds", b->first_token_seconds, "memory_peak", (json_int_t)b->peak,
+                  "bytes_per_token", (json_int_t)b->bytes_per_token, "prefill_flops", b->prefill_flops,
+                  "decode_flops", b->decode_flops, "limits", limits, "experts", stored_json(b->o.model)),
+        false, err);
 }
 
 static int bench(const struct arguments *a)
@@ -334,7 +402,8 @@ const struct command command_bench = {
     .options_size = sizeof(struct bench_options),
     .examples = "viv bench shakespeare -p 128 -n 64\n"
                 "viv bench model.gguf --threads 2 --json\n"
-                "viv bench model.gguf -p 1 -n 256 -r 3   # answers alone",
+                "viv bench model.gguf -p 1 -n 256 -r 3   # answers alone\n"
+                "viv bench model.gguf --sequences 8      # eight texts at once",
     .group = GROUP_MEASURE,
     .models = true,
     .main = bench,
