@@ -55,13 +55,7 @@ static viv_status open_tokenizer(struct source *s, const struct common *common, 
         if (status == VIV_OK)
             status = tokenizer_open(&s->checkpoint, &s->own, err);
     } else if (file_is_dir(name)) { /* of a tokenizer alone */
-        char *path = path_join(name, "tokenizer.json");
-        if (path && !file_exists(path)) {
-            free(path);
-            path = path_join(name, "tokenizer.model");
-        }
-        status = path ? tokenizer_open_file(path, &s->own, err) : error_nomem(err);
-        free(path);
+        status = tokenizer_open_directory(name, &s->own, err);
     } else {
         status = open_model(&s->opened, common, name, err);
         if (status == VIV_OK)

@@ -183,6 +183,13 @@ static viv_status open_directory(const char *directory, struct tokenizer *t, cha
     return status;
 }
 
+viv_status tokenizer_open_directory(const char *directory, struct tokenizer **out, struct error *err)
+{
+    struct tokenizer *t = tokenizer_new();
+    char origin[PATH_MAX] = "";
+    return t ? finish(t, open_directory(directory, t, origin, err), origin, out, err) : error_nomem(err);
+}
+
 /* What sentence-transformers does where its own file says do_lower_case, whatever the tokenizer's says. */
 static viv_status lower_first(struct tokenizer *t, struct error *err)
 {

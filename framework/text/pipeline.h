@@ -40,6 +40,8 @@ struct tokenizer {
     uint8_t *special; /* [n_special] by id */
     uint32_t n_special;
     int32_t bos, eos;
+    int32_t unk;             /* decodes to unk_surface, if there is one */
+    const char *unk_surface; /* or NULL */
     const char *summary;
 };
 

@@ -1,8 +1,9 @@
 /* sentencepiece.c - tokenizer.model: a protobuf ModelProto (sentencepiece_model.proto). Of it, read here:
  *
  *   1 pieces: repeated {1 piece: string, 2 score: float, 3 type: NORMAL 1, UNKNOWN 2, CONTROL 3, USER_DEFINED 4,
- * UNUSED 5, BYTE 6} 2 trainer: {3 model_type: UNIGRAM 1, BPE 2, 35 byte_fallback, 40 unk_id, 41 bos_id, 42 eos_id}
- *   3 normalizer: {2 precompiled_charsmap, 3 add_dummy_prefix, 4 remove_extra_whitespaces, 5 escape_whitespaces} */
+ * UNUSED 5, BYTE 6} 2 trainer: {3 model_type: UNIGRAM 1, BPE 2, 35 byte_fallback, 41 bos_id, 42 eos_id, 44
+ * unk_surface} 3 normalizer: {2 precompiled_charsmap, 3 add_dummy_prefix, 4 remove_extra_whitespaces, 5
+ * escape_whitespaces} */
 #include "text/pipeline.h"
 
 #include "base/utf8.h"
@@ -141,6 +142,9 @@ static viv_status read_trainer(struct proto *p, const struct field *message)
     struct field f;
     bool ok = true;
     while (next_field(&w, &f, &ok)) {
+        if (f.type == 2 && f.number == 44 && utf8_valid((const char *)f.bytes, f.n) && !memchr(f.bytes, 0, f.n) &&
+            !(p->t->unk_surface = arena_strndup(&p->t->arena, (const char *)f.bytes, f.n)))
+            return error_nomem(p->err);
         if (f.type != 0)
             continue;
         if (f.number == 3)
@@ -262,7 +266,9 @@ viv_status tokenizer_read_sentencepiece(struct tokenizer *t, const char *path, c
                       .squeeze = true,
                       .escape = true};
     (void)path;
+    t->unk_surface = " \u2047 "; /* as decoding gives it, unless the file says another */
     viv_status status = read_message(&p, bytes, n);
+    t->unk = p.unk;
     if (status == VIV_OK)
         status = make_model(&p);
     if (status == VIV_OK)

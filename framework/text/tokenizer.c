@@ -432,7 +432,9 @@ viv_status tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_
         const char *piece = tokenizer_piece(t, ids[i]);
         if (!piece || ((flags & TOKENIZER_SKIP_SPECIAL) && tokenizer_is_special(t, ids[i])))
             continue;
-        ok = strings_add(&pieces, piece, t->vocab.sizes[ids[i]]);
+        bool unknown = t->unk_surface && ids[i] == t->unk;
+        ok = strings_add(&pieces, unknown ? t->unk_surface : piece,
+                         unknown ? strlen(t->unk_surface) : t->vocab.sizes[ids[i]]);
     }
     viv_status status = ok ? decode_pieces(&t->decoders, &pieces, out, err) : error_nomem(err);
     strings_release(&pieces);

@@ -17,8 +17,10 @@ struct tokenizer;
 
 /* From whichever of these the path is: tokenizer.json, tokenizer.model (SentencePiece). */
 viv_status tokenizer_open_file(const char *path, struct tokenizer **out, struct error *err);
-/* From what accompanies a checkpoint: tokenizer.ggml.* of a GGUF file; tokenizer.json, else tokenizer.model, else
- * vocab.json + merges.txt of a directory, with tokenizer_config.json. */
+/* From tokenizer.json, else tokenizer.model, else vocab.json + merges.txt, else vocab.txt of a directory, with
+ * tokenizer_config.json. */
+viv_status tokenizer_open_directory(const char *directory, struct tokenizer **out, struct error *err);
+/* From what accompanies a checkpoint: tokenizer.ggml.* of a GGUF file; else its directory. */
 viv_status tokenizer_open(const struct checkpoint *c, struct tokenizer **out, struct error *err);
 void tokenizer_destroy(struct tokenizer *t);
 

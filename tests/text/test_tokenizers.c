@@ -3,6 +3,7 @@
 #include "testing.h"
 
 #include "base/file.h"
+#include "base/sha256.h"
 #include "text/tokenizer.h"
 
 #include <dirent.h>
@@ -82,9 +83,27 @@ static void check_text(const struct tokenizer *t, const char *name, const char *
     token_ids_release(&got);
 }
 
+/* The ids decode to what the reference makes of them. */
+static void check_back(const struct tokenizer *t, const char *name, const char *text, size_t n, int flags,
+                       const char *ids, size_t n_ids)
+{
+    (void)flags;
+    struct buf got = {0};
+    struct error err;
+    int32_t *list = malloc((n_ids + 1) * sizeof *list);
+    size_t n_list = read_ids(ids, n_ids, list);
+    ck_assert_msg(tokenizer_decode(t, list, n_list, 0, &got, &err) == VIV_OK, "%s: %s", name, err.text);
+    ck_assert_msg(got.size == n && memcmp(buf_text(&got), text, n) == 0, "%s: '%.200s', expected '%.*s'", name,
+                  buf_text(&got), (int)(n < 200 ? n : 200), text);
+    buf_release(&got);
+    free(list);
+}
+
 /* Compares line by line, or (separator NULL) the whole. */
 static void check_file(const struct tokenizer *t, const char *name, const char *input_path,
-                       const char *expected_path, int flags, const char *separator, bool escaped)
+                       const char *expected_path, int flags, const char *separator, bool escaped,
+                       void (*check)(const struct tokenizer *t, const char *name, const char *text, size_t n,
+                                     int flags, const char *ids, size_t n_ids))
 {
     struct buf input = {0}, expected = {0};
     struct error err;
@@ -99,7 +118,7 @@ static void check_file(const struct tokenizer *t, const char *name, const char *
         size_t n = (size_t)((stop ? stop : end) - text);
         const char *line_end = memchr(ids, '\n', (size_t)(ids_end - ids));
         line_end = line_end ? line_end : ids_end;
-        check_text(t, name, text, escaped ? unescape(text, n) : n, flags, ids, (size_t)(line_end - ids));
+        check(t, name, text, escaped ? unescape(text, n) : n, flags, ids, (size_t)(line_end - ids));
         text = stop ? stop + strlen(separator) : NULL;
         ids = line_end + 1;
     }
@@ -110,7 +129,7 @@ static void check_file(const struct tokenizer *t, const char *name, const char *
 static void check_tokenizer(const char *folder, const char *file, int flags)
 {
     static const char *const inputs[] = {"small", "mixed", "utf8"};
-    char path[4096], input[4096], expected[4096];
+    char path[4096], input[4096], expected[4096], output[4096];
     struct tokenizer *t;
     struct error err;
     const char *root = shared_path("tokenizers");
@@ -121,7 +140,11 @@ static void check_tokenizer(const char *folder, const char *file, int flags)
         snprintf(input, sizeof input, "%s/expected/%s_input.txt", root, inputs[i]);
         snprintf(expected, sizeof expected, "%s/expected/%s/%s_tokens_%.*s.txt", root, folder, inputs[i],
                  (int)(strrchr(file, '.') - file), file);
-        check_file(t, file, input, expected, flags, lines ? "\n" : NULL, lines);
+        check_file(t, file, input, expected, flags, lines ? "\n" : NULL, lines, check_text);
+        snprintf(output, sizeof output, "%s/expected/%s/%s_output_%.*s.txt", root, folder, inputs[i],
+                 (int)(strrchr(file, '.') - file), file);
+        check_file(t, file, file_exists(output) ? output : input, expected, flags, lines ? "\n" : NULL, lines,
+                   check_back);
     }
     tokenizer_destroy(t);
 }
@@ -173,10 +196,71 @@ TEST(tokenizers__gguf_vocabularies_give_the_ids_of_the_reference)
         snprintf(expected, sizeof expected, "%s.out", path);
         ck_assert_msg(checkpoint_open(&c, path, &err) == VIV_OK, "%s", err.text);
         ck_assert_msg(tokenizer_open(&c, &t, &err) == VIV_OK, "%s", err.text);
-        check_file(t, names[i], input, expected, 0, "\n__ggml_vocab_test__\n", false);
+        check_file(t, names[i], input, expected, 0, "\n__ggml_vocab_test__\n", false, check_text);
         tokenizer_destroy(t);
         checkpoint_close(&c);
     }
+}
+END_TEST
+
+/* What tests/golden/make/vocabularies.py says of one input's lines: how many ids, and hashes of ids and of texts.
+ */
+static void check_hashes(const struct tokenizer *t, const char *name, const char *kind, size_t n_expected,
+                         const char *ids_hash, const char *text_hash)
+{
+    char path[4096], hex[65];
+    struct buf input = {0}, all = {0}, back = {0};
+    struct token_ids ids = {0};
+    struct error err;
+    bool lines = strcmp(kind, "utf8") != 0;
+    size_t n_ids = 0;
+    snprintf(path, sizeof path, "%s/expected/%s_input.txt", shared_path("tokenizers"), kind);
+    ck_assert_int_eq(file_read(path, 1 << 24, &input, &err), VIV_OK);
+    for (char *text = input.data, *end = input.data + input.size, *stop; text; text = stop ? stop + 1 : NULL) {
+        stop = lines ? memchr(text, '\n', (size_t)(end - text)) : NULL;
+        size_t n = (size_t)((stop ? stop : end) - text);
+        n = lines ? unescape(text, n) : n;
+        ids.n = 0;
+        ck_assert_msg(tokenizer_encode(t, text, n, TOKENIZER_PARSE_SPECIAL, &ids, &err) == VIV_OK, "%s", err.text);
+        ck_assert_int_eq(tokenizer_decode(t, ids.ids, ids.n, 0, &back, &err), VIV_OK);
+        for (size_t i = 0; i <= ids.n; i++) {
+            int32_t id = i < ids.n ? ids.ids[i] : -1;
+            buf_append(&all, (const char *)&id, sizeof id);
+        }
+        buf_putc(&back, '\0');
+        n_ids += ids.n;
+    }
+    sha256_hex(all.data, all.size, hex);
+    ck_assert_msg(n_ids == n_expected && strcmp(hex, ids_hash) == 0, "%s, %s: %zu ids, expected %zu, or others",
+                  name, kind, n_ids, n_expected);
+    sha256_hex(back.data, back.size, hex);
+    ck_assert_msg(strcmp(hex, text_hash) == 0, "%s, %s: another text comes back", name, kind);
+    token_ids_release(&ids);
+    buf_release(&input);
+    buf_release(&all);
+    buf_release(&back);
+}
+
+TEST(tokenizers__of_published_models_give_the_ids_of_the_reference)
+{
+    struct buf text = {0};
+    struct error err;
+    unsigned n = 0;
+    ck_assert_int_eq(file_read(source_path("tests/golden/tokenizers.tsv"), 1 << 20, &text, &err), VIV_OK);
+    for (char *rest = NULL, *line = strtok_r(text.data, "\n", &rest); line && shared_path("tokenizers/more");
+         line = strtok_r(NULL, "\n", &rest)) {
+        char name[64], kind[16], ids[65], back[65], path[4096];
+        size_t n_ids;
+        struct tokenizer *t;
+        ck_assert_int_eq(sscanf(line, "%63s %15s %zu %64s %64s", name, kind, &n_ids, ids, back), 5);
+        snprintf(path, sizeof path, "%s/%s", shared_path("tokenizers/more"), name);
+        ck_assert_msg(tokenizer_open_directory(path, &t, &err) == VIV_OK, "%s", err.text);
+        check_hashes(t, name, kind, n_ids, ids, back);
+        tokenizer_destroy(t);
+        n++;
+    }
+    ck_assert_uint_eq(n, shared_path("tokenizers/more") ? 18 : 0);
+    buf_release(&text);
 }
 END_TEST
 
@@ -305,6 +389,7 @@ END_TEST
 
 TESTS(tokenizers__tokenizer_json_gives_the_ids_of_the_reference,
       tokenizers__sentencepiece_models_give_the_ids_of_the_reference,
-      tokenizers__gguf_vocabularies_give_the_ids_of_the_reference, tokenizers__wrong_files_are_refused_by_name,
+      tokenizers__gguf_vocabularies_give_the_ids_of_the_reference,
+      tokenizers__of_published_models_give_the_ids_of_the_reference, tokenizers__wrong_files_are_refused_by_name,
       tokenizers__deep_json_and_halves_of_characters_are_refused, tokenizers__odd_texts_come_back,
       tokenizers__a_pattern_that_runs_wild_ends_in_an_error)
