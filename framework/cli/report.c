@@ -34,7 +34,9 @@ static void put_command(struct buf *out)
     struct buf words = {0};
     struct error err;
     buf_puts(out, "viv");
-    if (file_read("/proc/self/cmdline", 1 << 20, &words, &err) == VIV_OK && words.size) {
+    const viv_status status = file_read("/proc/self/cmdline", 1 << 20, &words, &err);
+    out->failed |= status == VIV_ENOMEM;
+    if (status == VIV_OK && words.size) {
         const char *end = words.data + words.size;
         for (const char *w = words.data + strlen(words.data) + 1; w < end; w += strlen(w) + 1) {
             buf_putc(out, ' ');
@@ -50,7 +52,9 @@ static void put_processor(struct buf *out)
     struct buf text = {0};
     struct error err;
     const char *name = NULL;
-    if (file_read("/proc/cpuinfo", 16 << 20, &text, &err) == VIV_OK)
+    const viv_status status = file_read("/proc/cpuinfo", 16 << 20, &text, &err);
+    out->failed |= status == VIV_ENOMEM;
+    if (status == VIV_OK)
         name = strstr(buf_text(&text), "model name");
     name = name ? strchr(name, ':') : NULL;
     if (name) {

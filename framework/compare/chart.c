@@ -11,10 +11,10 @@
 #include <string.h>
 
 enum {
-    WIDTH = 460,
+    WIDTH = 476,
     HEIGHT = 310,
     LEFT = 70,
-    RIGHT = 112, /* the names of series */
+    RIGHT = 128, /* the names of series */
     TOP = 12,
     BOTTOM = 44,
     N_COLOURS = 10, /* in report.css */
@@ -56,8 +56,11 @@ static void find_range(struct scale *s, const struct chart *c, bool is_x)
             if (!shown(&c->x, x) || !shown(&c->y, y))
                 continue;
             const double at = on_axis(s->axis, v);
-            s->least = any ? fmin(s->least, at) : at;
-            s->most = any ? fmax(s->most, at) : at;
+            const bool spread = !is_x && c->series[i].low && c->series[i].low[j] > 0;
+            const double low = spread ? on_axis(s->axis, c->series[i].low[j]) : at,
+                         high = spread ? on_axis(s->axis, c->series[i].high[j]) : at;
+            s->least = any ? fmin(s->least, low) : low;
+            s->most = any ? fmax(s->most, high) : high;
             any = true;
         }
     if (!any)
@@ -218,12 +221,6 @@ static void draw_series(const struct chart *c, const struct series *s, const cha
         points += shown(&c->x, s->x[i]) && shown(&c->y, s->y[i]);
     if (points > 1 && s->line)
         draw_line(c, s, x, y, out);
-    if (points > 1 && s->plain && s->name) {
-        char text[96];
-        const double at = place(y, s->y[s->n - 1]);
-        svg_text(out, place(x, s->x[s->n - 1]) - 4, at < TOP + 16 ? at + 14 : at - 5, "end", "small quiet halo",
-                 svg_fit(s->name, WIDTH - RIGHT - LEFT - 8, 11, text, sizeof text));
-    }
     for (size_t i = 0; i < s->n && !s->plain; i++) {
         if (!shown(&c->x, s->x[i]) || !shown(&c->y, s->y[i]))
             continue;
@@ -233,6 +230,9 @@ static void draw_series(const struct chart *c, const struct series *s, const cha
         buf_printf(&tip, " %s, ", c->x.label);
         unit_put(c->y.unit, s->y[i], &tip);
         buf_printf(&tip, " %s", c->y.label);
+        if (s->low && s->low[i] > 0 && s->high[i] > s->low[i])
+            svg_path(out, "spread", "M%.6g %.6gV%.6g", place(x, s->x[i]), place(y, s->low[i]),
+                     place(y, s->high[i]));
         draw_mark(out, place(x, s->x[i]), place(y, s->y[i]), s, buf_text(&tip));
     }
     out->failed |= tip.failed;
@@ -276,7 +276,7 @@ static viv_status draw_labels(const struct chart *c, const struct scale *x, cons
         size_t last = s->n;
         while (last > 0 && !(shown(&c->x, s->x[last - 1]) && shown(&c->y, s->y[last - 1])))
             last--;
-        if (last > 0 && s->name && !s->plain)
+        if (last > 0 && s->name)
             labels[n++] = (struct label){s, place(x, s->x[last - 1]), place(y, s->y[last - 1]), 0};
     }
     qsort(labels, n, sizeof *labels, by_height);
@@ -284,8 +284,11 @@ static viv_status draw_labels(const struct chart *c, const struct scale *x, cons
     const double from = WIDTH - RIGHT + 12;
     for (size_t i = 0; i < n; i++) {
         svg_path(out, "lead", "M%.6g %.6gL%.6g %.6g", labels[i].x + 6, labels[i].y, from - 2, labels[i].at);
-        buf_printf(out, "<text class=\"small t%" PRIu32 "\" x=\"%.6g\" y=\"%.6g\">",
-                   labels[i].series->colour % N_COLOURS, from, labels[i].at + 4);
+        if (labels[i].series->plain)
+            buf_puts(out, "<text class=\"small quiet\"");
+        else
+            buf_printf(out, "<text class=\"small t%" PRIu32 "\"", labels[i].series->colour % N_COLOURS);
+        buf_printf(out, " x=\"%.6g\" y=\"%.6g\">", from, labels[i].at + 4);
         svg_escape(out, svg_fit(labels[i].series->name, RIGHT - 12, 11, text, sizeof text));
         buf_puts(out, "</text>\n");
     }

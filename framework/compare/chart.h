@@ -25,6 +25,7 @@ struct series {
     const char *name; /* NULL: the name of the one before with the same colour says it */
     uint32_t colour;  /* the i-th model has colour i, in every chart */
     const double *x, *y;
+    const double *low, *high; /* the spread of y, where 0 is none; or NULL */
     size_t n;
     bool line;        /* through the points */
     bool hollow;      /* marks: one of two kinds of points */

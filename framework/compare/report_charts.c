@@ -23,7 +23,7 @@ static viv_status plot_begin(struct report *r, struct plot *p, const char *title
 {
     const size_t n_series = 4 * (size_t)r->c->n_models + 2;
     *p = (struct plot){.chart = {.title = title, .about = title, .x = x, .y = y}};
-    p->room = n_series * 2 * MOST_POINTS;
+    p->room = n_series * 4 * MOST_POINTS;
     p->series = calloc(n_series, sizeof *p->series);
     p->numbers = calloc(p->room, sizeof *p->numbers);
     p->chart.series = p->series;
@@ -40,9 +40,12 @@ static void plot_release(struct plot *p)
 static struct series *plot_series(struct plot *p, const char *name, uint32_t colour)
 {
     struct series *s = &p->series[p->chart.n++];
-    *s = (struct series){.name = name, .colour = colour, .x = p->numbers + p->used};
-    s->y = s->x + MOST_POINTS;
-    p->used += (size_t)2 * MOST_POINTS;
+    double *numbers = p->numbers + p->used;
+    *s = (struct series){.name = name, .colour = colour, .x = numbers};
+    s->y = numbers + MOST_POINTS;
+    s->low = numbers + 2 * MOST_POINTS;
+    s->high = numbers + 3 * MOST_POINTS;
+    p->used += (size_t)4 * MOST_POINTS;
     return s;
 }
 
@@ -74,11 +77,24 @@ static viv_status plot_end(struct report *r, struct plot *p, const char *caption
     return status;
 }
 
-/* Powers of two from 256 on, and the longest that the model can. */
-static uint64_t next_context(const struct facts *f, uint64_t at)
+/* A value as it was measured, with its spread. */
+static void plot_cell(struct series *s, double x, const struct cell *cell, double factor)
 {
-    const uint64_t next = at == 0 ? 256 : at * 2;
-    return at >= f->context ? 0 : size_min(next, f->context);
+    const size_t at = s->n;
+    plot_point(s, x, cell->value * factor);
+    if (s->n > at && cell->high > cell->low) {
+        ((double *)s->low)[at] = cell->low * factor;
+        ((double *)s->high)[at] = cell->high * factor;
+    }
+}
+
+/* Doubled from 256 on, or from less where less is asked for, up to the longest that the model can. */
+static uint64_t next_context(const struct report *r, const struct facts *f, uint64_t at)
+{
+    uint64_t first = 256;
+    for (size_t i = 0; i < r->q->n_contexts; i++)
+        first = size_min(first, (uint64_t)r->q->contexts[i]);
+    return at >= f->context ? 0 : size_min(at ? at * 2 : first, f->context);
 }
 
 static const struct axis contexts_axis = {"tokens of context", AXIS_TOKENS, true, false};
@@ -97,7 +113,7 @@ static viv_status put_memory_chart(struct report *r)
             continue;
         struct series *s = plot_series(&p, m->name, i);
         s->line = true;
-        for (uint64_t at = 0; (at = next_context(&m->facts, at)) != 0;) {
+        for (uint64_t at = 0; (at = next_context(r, &m->facts, at)) != 0;) {
             plot_point(s, (double)at,
                        (double)weights + (double)facts_state_bytes(&m->facts, at, r->q->n_texts, VIV_F16));
             least = fmin(least, (double)at);
@@ -107,7 +123,7 @@ static viv_status put_memory_chart(struct report *r)
     const uint64_t memory = r->q->memory ? r->q->memory : r->c->device.memory;
     if (status == VIV_OK && memory && most > least) {
         struct series *s = plot_series(&p, name, 0);
-        snprintf(name, sizeof name, "%s to fit into", human_bytes(memory).text);
+        snprintf(name, sizeof name, "%s at most", human_bytes(memory).text);
         s->plain = s->line = true;
         plot_point(s, least, (double)memory);
         plot_point(s, most, (double)memory);
@@ -133,7 +149,7 @@ static void add_measured(struct report *r, struct plot *p, uint32_t model, const
             s = plot_series(p, NULL, model);
         s->says = "measured";
         s->line = true;
-        plot_point(s, at, row->cells[model].value);
+        plot_cell(s, at, &row->cells[model], 1);
     }
 }
 
@@ -153,7 +169,7 @@ static viv_status put_speed_chart(struct report *r, bool decode)
         struct series *s = plot_series(&p, m->name, i);
         s->line = s->hollow = true;
         s->says = "ceiling";
-        for (uint64_t at = 0; status == VIV_OK && (at = next_context(&m->facts, at)) != 0;) {
+        for (uint64_t at = 0; status == VIV_OK && (at = next_context(r, &m->facts, at)) != 0;) {
             struct work_cost w;
             if (!decode && at > LONGEST_PREFILL)
                 break;
@@ -165,20 +181,20 @@ static viv_status put_speed_chart(struct report *r, bool decode)
         }
         add_measured(r, &p, i, decode ? "measured_decode_" : "measured_prefill_");
     }
-    return status == VIV_OK
-               ? plot_end(r, &p,
-                          "Hollow: the ceiling that memory and arithmetic set. Filled: measured, where it was.")
-               : (plot_release(&p), status);
+    return status == VIV_OK ? plot_end(r, &p,
+                                       "Hollow: the ceiling that memory and arithmetic set. Filled: measured, with "
+                                       "its spread, where it was.")
+                            : (plot_release(&p), status);
 }
 
-static double row_value(struct report *r, const char *prefix, uint64_t context, uint32_t model)
+static const struct cell *find_cell(const struct report *r, const char *prefix, uint64_t context, uint32_t model)
 {
     char key[96];
     snprintf(key, sizeof key, "%s_%" PRIu64, prefix, context);
     for (size_t i = 0; i < r->c->n_rows; i++)
         if (strcmp(r->c->rows[i].key, key) == 0 && r->c->rows[i].cells[model].known)
-            return r->c->rows[i].cells[model].value;
-    return NAN;
+            return &r->c->rows[i].cells[model];
+    return NULL;
 }
 
 static viv_status add_roof_points(struct report *r, struct plot *p, uint32_t model, double *least, double *most)
@@ -194,16 +210,16 @@ static viv_status add_roof_points(struct report *r, struct plot *p, uint32_t mod
         if (status != VIV_OK)
             return status;
         const double intensity = w.flops / work_bytes(&m->facts, r->q->type, &w),
-                     seconds = work_seconds(&m->facts, r->q->type, &r->c->device, &w),
-                     rate = row_value(r, decode ? "measured_decode" : "measured_prefill", context, model);
+                     seconds = work_seconds(&m->facts, r->q->type, &r->c->device, &w);
+        const struct cell *rate = find_cell(r, decode ? "measured_decode" : "measured_prefill", context, model);
         struct series *s = plot_series(p, decode ? NULL : m->name, model);
         s->hollow = true;
         s->says = decode ? "writing, ceiling" : "reading, ceiling";
         plot_point(s, intensity, w.flops / seconds);
-        if (isfinite(rate)) {
+        if (rate) {
             s = plot_series(p, NULL, model);
             s->says = decode ? "writing, measured" : "reading, measured";
-            plot_point(s, intensity, w.flops * rate / (double)w.n_tokens);
+            plot_cell(s, intensity, rate, w.flops / (double)w.n_tokens);
         }
         *least = fmin(*least, intensity);
         *most = fmax(*most, intensity);
@@ -217,25 +233,25 @@ static viv_status put_roofline(struct report *r)
                  read = r->c->device.limits.read;
     double least = peak / read, most = peak / read;
     struct plot p;
-    char caption[256], name[192];
+    char caption[384];
     const struct axis x = {"operations per byte", AXIS_PLAIN, true, false},
                       y = {"operations per second", AXIS_COUNT, true, false};
     viv_status status = plot_begin(r, &p, "Roofline", x, y);
     if (status == VIV_OK && read > 0 && peak > 0 && r->q->n_contexts) {
-        struct series *roof = plot_series(&p, name, 0);
+        struct series *roof = plot_series(&p, NULL, 0);
         for (uint32_t i = 0; status == VIV_OK && i < r->c->n_models; i++)
             if (takes_part(&r->c->models[i]))
                 status = add_roof_points(r, &p, i, &least, &most);
-        snprintf(name, sizeof name, "%.3g TFLOP/s, %.4g GB/s", peak * 1e-12, read * 1e-9);
         roof->plain = roof->line = true;
         plot_point(roof, least / 2, least / 2 * read);
         plot_point(roof, peak / read, peak);
         plot_point(roof, most * 2, peak);
     }
-    snprintf(caption, sizeof caption,
-             "On the slope memory decides, on the flat arithmetic. Right: reading %" PRId32
-             " tokens; left: writing the next. Hollow: ceilings. Filled: measured, where it was.",
-             r->q->n_contexts ? r->q->contexts[0] : 0);
+    snprintf(
+        caption, sizeof caption,
+        "On the slope memory decides (%.4g GB/s), on the flat arithmetic (%.4g TFLOP/s). Right: reading %" PRId32
+        " tokens; left: writing the next. Hollow: ceilings. Filled: measured, with its spread, where it was.",
+        read * 1e-9, peak * 1e-12, r->q->n_contexts ? r->q->contexts[0] : 0);
     return status == VIV_OK ? plot_end(r, &p, caption) : (plot_release(&p), status);
 }
 

@@ -93,6 +93,18 @@ void put_key(struct report *r)
     buf_puts(r->out, "</ul>\n");
 }
 
+/* On one scale with a model so many times as large, of a small one only its names would be seen. */
+static int best_scale(const struct gallery *g)
+{
+    enum { MOST_TIMES = 20 };
+    double least = INFINITY, most = 0;
+    for (uint32_t i = 0; i < g->n; i++) {
+        least = fmin(least, g->blocks[i].total);
+        most = fmax(most, g->blocks[i].total);
+    }
+    return most > MOST_TIMES * least ? BY_SHARE : BY_PARAMS;
+}
+
 viv_status put_drawings(struct report *r)
 {
     struct gallery g[N_SCALES] = {0};
@@ -110,7 +122,7 @@ viv_status put_drawings(struct report *r)
         buf_printf(r->out,
                    "<input class=\"by-input\" type=\"radio\" name=\"by\" id=\"by-%d\"%s><label for=\"by-%d\">%s"
                    "</label>\n",
-                   s, s == 0 ? " checked" : "", s, scale_names[s]);
+                   s, s == best_scale(&g[BY_PARAMS]) ? " checked" : "", s, scale_names[s]);
     buf_puts(r->out,
              "<div class=\"drawings\" role=\"region\" tabindex=\"0\" aria-label=\"Drawings of the models\">\n");
     for (uint32_t i = 0; i < g[0].n && status == VIV_OK; i++) {

@@ -130,7 +130,7 @@ static double row_most(const struct comparison *c, const struct row *r)
     return most;
 }
 
-static uint32_t widest_cell(const struct comparison *c)
+static uint32_t widest_cell(const struct comparison *c, struct buf *out)
 {
     uint32_t widest = LEAST_COLUMN;
     struct buf text = {0};
@@ -144,13 +144,14 @@ static uint32_t widest_cell(const struct comparison *c)
             widest = n > widest ? n : widest;
         }
     }
+    out->failed |= text.failed;
     buf_release(&text);
     return widest < MOST_COLUMN ? widest : MOST_COLUMN;
 }
 
-static struct layout lay_out(const struct comparison *c, uint32_t width, bool colour)
+static struct layout lay_out(const struct comparison *c, uint32_t width, bool colour, struct buf *out)
 {
-    struct layout l = {.column = widest_cell(c), .colour = colour};
+    struct layout l = {.column = widest_cell(c, out), .colour = colour};
     for (size_t r = 0; r < c->n_rows; r++) {
         uint32_t n = text_columns(c->rows[r].label) + 2;
         l.label = n > l.label ? n : l.label;
@@ -189,6 +190,7 @@ static void put_row(const struct comparison *c, const struct row *r, const struc
     while (out->size && out->data[out->size - 1] == ' ')
         out->data[--out->size] = '\0';
     buf_putc(out, '\n');
+    out->failed |= text.failed;
     buf_release(&text);
 }
 
@@ -299,6 +301,7 @@ static void print_trait(void *ctx, const struct comparison *c, const struct trai
     put_cut(to->out, t->words, to->width > 8 ? to->width - 4 : 4);
     put_spaces(to->out, n < wide ? wide - n : 0);
     buf_printf(to->out, "  %s%s%s\n", to->colour ? "\033[2m" : "", buf_text(&owners), to->colour ? "\033[0m" : "");
+    to->out->failed |= owners.failed;
     buf_release(&owners);
 }
 
@@ -331,7 +334,7 @@ static void put_reasons(const struct comparison *c, const char *bullet, struct b
 
 void table_terminal(const struct comparison *c, uint32_t width, bool colour, struct buf *out)
 {
-    struct layout l = lay_out(c, width, colour);
+    struct layout l = lay_out(c, width, colour, out);
     for (uint32_t begin = 0; begin < c->n_models; begin += l.per_line)
         put_block(c, &l, begin, begin + l.per_line < c->n_models ? begin + l.per_line : c->n_models, out);
     bool any = false;
@@ -366,6 +369,7 @@ static void markdown_trait(void *ctx, const struct comparison *c, const struct t
     buf_puts(out, " | ");
     put_markdown(out, buf_text(&owners));
     buf_puts(out, " |\n");
+    out->failed |= owners.failed;
     buf_release(&owners);
 }
 
@@ -403,6 +407,7 @@ void table_markdown(const struct comparison *c, struct buf *out)
         }
         buf_putc(out, '\n');
     }
+    out->failed |= text.failed;
     buf_release(&text);
     if (c->n_models && c->models[0].structure.n)
         buf_puts(out, "\n| structure |  | in (layers) |\n|---|---|---|\n");
@@ -416,6 +421,7 @@ void table_markdown(const struct comparison *c, struct buf *out)
         buf_putc(out, '\n');
     if (reasons.size)
         buf_printf(out, "\n%s", buf_text(&reasons));
+    out->failed |= device.failed || reasons.failed;
     buf_release(&device);
     buf_release(&reasons);
 }
