@@ -31,7 +31,17 @@ static void destroy(void *sampler)
     sampler_destroy(sampler);
 }
 
-static const viv_samplers sampler = {
-    .struct_size = sizeof(viv_samplers), .create = create, .see = see, .choose = choose, .destroy = destroy};
+static viv_status resume(void *sampler, const int32_t *tokens, uint64_t n)
+{
+    sampler_resume(sampler, tokens, n);
+    return VIV_OK;
+}
+
+static const viv_samplers sampler = {.struct_size = sizeof(viv_samplers),
+                                     .create = create,
+                                     .see = see,
+                                     .choose = choose,
+                                     .destroy = destroy,
+                                     .resume = resume};
 
 const struct service service_sampler = {.id = VIV_SERVICE_SAMPLER, .table = &sampler};

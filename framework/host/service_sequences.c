@@ -50,6 +50,12 @@ static viv_status truncate_sequence(void *sequence, uint64_t n)
     return leave(&err, status);
 }
 
+static viv_status keep(void *sequence, const int32_t *tokens, uint64_t n, uint64_t *kept)
+{
+    *kept = sequence_keep(sequence, tokens, n);
+    return VIV_OK;
+}
+
 static viv_status step(viv_model *model, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                        const float **outputs, uint64_t *n_outputs)
 {
@@ -69,6 +75,7 @@ static const viv_sequences sequences = {
     .length = length,
     .truncate = truncate_sequence,
     .step = step,
+    .keep = keep,
 };
 
 const struct service service_sequences = {.id = VIV_SERVICE_SEQUENCES, .table = &sequences};

@@ -123,6 +123,8 @@ void slices_release_all(viv_model *m); /* slices.c */
 struct sequence {
     viv_model *model;
     uint64_t length;
+    int32_t *tokens; /* [length] of the graph; -1: a vector stood for it */
+    size_t tokens_capacity;
     uint64_t max_pages;
     struct {
         uint64_t n;
@@ -138,6 +140,8 @@ struct sequence {
 };
 /* Pages for rows up to `length`, or no more than these. */
 viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err);
+/* Room for so many tokens. */
+viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err);
 void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length);
 void free_all_pages(viv_model *m);
 

@@ -114,6 +114,8 @@ viv_status sequence_create(viv_model *m, struct sequence **out, struct error *er
 void sequence_destroy(struct sequence *s);
 uint64_t sequence_length(const struct sequence *s);
 viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err);
+/* See viv_sequences.keep. */
+uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n);
 
 /* See viv_sequences.step. */
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,

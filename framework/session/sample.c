@@ -177,6 +177,15 @@ void sampler_see(struct sampler *s, const int32_t *tokens, uint64_t n)
             remember(s, tokens[i]);
 }
 
+void sampler_resume(struct sampler *s, const int32_t *tokens, uint64_t n)
+{
+    sampler_see(s, tokens, n);
+    for (uint64_t i = 0; s->remembers && i < n; i++)
+        if (tokens[i] >= 0 && (uint64_t)tokens[i] < s->vocab_size)
+            s->n_chosen[tokens[i]]++;
+    s->n_draws += n; /* one for each token */
+}
+
 /* --- filters ------------------------------------------------------------------------------------------------ */
 
 /* What comes first at the top of a heap: the highest score, or the score nearest to `*centre`; or the opposite. */

@@ -29,6 +29,8 @@ viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, str
                           struct error *err);
 /* Tokens of the prompt, for the repetition penalty. Ids outside the vocabulary are never chosen: ignored. */
 void sampler_see(struct sampler *s, const int32_t *tokens, uint64_t n);
+/* Goes on from where a sampler like this one stood once it had chosen these tokens. */
+void sampler_resume(struct sampler *s, const int32_t *tokens, uint64_t n);
 /* Chooses from logits [vocab_size] and remembers the choice. A logit of -inf is a token that cannot be; refuses NaN
  * and +inf. *logprob, unless NULL: the logarithm of the token's probability by the untouched logits. */
 viv_status sampler_choose(struct sampler *s, const float *logits, int32_t *token, float *logprob,

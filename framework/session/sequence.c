@@ -2,6 +2,7 @@
  * all layers that grow with these, taken from the model's list of free ones as the sequence grows. */
 #include "session/instance.h"
 
+#include "base/buf.h"
 #include "base/size.h"
 
 #include <inttypes.h>
@@ -20,7 +21,11 @@ static void *page_from(struct pool *p)
 static void *page_take(struct pool *p)
 {
     void *page = page_from(p);
-    return page ? page : aligned_alloc(64, p->page_bytes);
+    if (!page)
+        page = aligned_alloc(64, p->page_bytes);
+    if (page)
+        memset(page, 0, p->page_bytes); /* of other texts nothing is left in it: pages are written to files */
+    return page;
 }
 
 static void page_give(struct pool *p, void *page)
@@ -72,6 +77,7 @@ void sequence_destroy(struct sequence *s)
         sequence_give_back(s, k, 0);
         free(s->kinds[k].pages);
     }
+    free(s->tokens);
     free(s->memory);
     free(s->coming);
     free(s->state_pages);
@@ -92,6 +98,27 @@ viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *
                          length);
     s->length = length;
     sequence_give_back(s, STATE_OF_GRAPH, length);
+    return VIV_OK;
+}
+
+uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n)
+{
+    struct error refused;
+    uint64_t shared = 0;
+    while (shared < s->length && shared < n && s->tokens[shared] == tokens[shared] && tokens[shared] >= 0)
+        shared++;
+    if (s->model->graph->stacks[STACK_GRAPH].whole_sequences)
+        shared = 0;                                       /* all rows come in one step */
+    if (sequence_truncate(s, shared, &refused) != VIV_OK) /* it cannot be cut there */
+        sequence_truncate(s, 0, &refused);
+    return s->length;
+}
+
+viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err)
+{
+    while (s->tokens_capacity < length)
+        if (!vec_grow((void **)&s->tokens, &s->tokens_capacity, sizeof *s->tokens))
+            return error_nomem(err);
     return VIV_OK;
 }
 

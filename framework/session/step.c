@@ -311,6 +311,8 @@ static viv_status reserve_state(viv_model *m, struct sequence *s, uint64_t n_row
 {
     if (m->frame->stack == STACK_GRAPH) {
         viv_status status = sequence_reserve(s, STATE_OF_GRAPH, s->length + n_rows, err);
+        if (status == VIV_OK)
+            status = sequence_reserve_tokens(s, s->length + n_rows, err);
         return status == VIV_OK && s->memory ? sequence_reserve(s, STATE_OF_MEMORY, s->n_memory, err) : status;
     }
     uint64_t bytes;
@@ -326,11 +328,14 @@ static const float *outputs_of(const viv_model *m)
     return run->slots[run->plan.slot_of[m->expansion->stacks[m->frame->stack].output]].data;
 }
 
-/* What the step, in which its rows begin at `first`, has done to a sequence. */
-static void settle(viv_model *m, struct sequence *s, uint64_t first, uint64_t n_rows)
+/* What the step, in which they begin at row `first`, has done to the sequence of these rows. */
+static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
 {
-    const uint64_t dim = graph_memory_dim(m->graph);
+    const uint64_t dim = graph_memory_dim(m->graph), n_rows = rows->n_rows;
+    struct sequence *s = rows->sequence;
     if (m->frame->stack == STACK_GRAPH) {
+        for (uint64_t i = 0; i < n_rows; i++)
+            s->tokens[s->length + i] = rows->tokens && !(rows->vectors && rows->vectors[i]) ? rows->tokens[i] : -1;
         s->length += n_rows;
         free(s->memory); /* the layers have taken of it what they need */
         s->memory = NULL;
@@ -377,7 +382,7 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
         return err->status;
     }
     for (uint64_t i = 0, first = 0; i < n; first += rows[i++]->n_rows)
-        settle(m, rows[i]->sequence, first, rows[i]->n_rows);
+        settle(m, rows[i], first);
     return VIV_OK;
 }
 

@@ -9,11 +9,18 @@
 extern "C" {
 #endif
 
-enum { VIV_PART_TEXT = 1, VIV_PART_IMAGE = 2, VIV_PART_VIDEO = 3, VIV_PART_TOOL_RESULT = 4, VIV_PART_TOKENS = 5 };
+enum {
+    VIV_PART_TEXT = 1,
+    VIV_PART_IMAGE = 2,
+    VIV_PART_VIDEO = 3,
+    VIV_PART_TOOL_RESULT = 4,
+    VIV_PART_TOKENS = 5,
+    VIV_PART_ANSWER = 6 /* the last part: tokens of an answer that was cut, and now goes on as if it had not been */
+};
 
 typedef struct viv_part {
     uint32_t struct_size, kind;
-    const void *data; /* text: UTF-8; tokens: int32_t ids; image, video: the file's bytes */
+    const void *data; /* text: UTF-8; tokens, answer: int32_t ids; image, video: the file's bytes */
     uint64_t size;    /* bytes */
     const char *name; /* of the file or tool, for messages; or NULL */
 } viv_part;
@@ -51,6 +58,8 @@ typedef struct viv_request {
     const uint32_t *cancel;  /* may become non-zero at any time; or NULL */
     uint32_t task;           /* VIV_TASK_... */
     uint32_t pooling;        /* VIV_POOLING_...: of VIV_TASK_EMBED */
+    void *sequence;          /* of sequence.h, the caller's: what it keeps of an earlier request is not computed again
+                                where this one begins alike, and what this one leaves stays in it; or NULL */
 } viv_request;
 
 /* What to do with the messages. Of all but the first, each message is a text of its own, or a pair: two parts. */

@@ -19,6 +19,8 @@ typedef struct viv_samplers {
     /* Chooses from logits [vocab_size], and remembers the choice. *logprob: of the untouched logits. [setup] */
     viv_status (*choose)(void *sampler, const float *logits, int32_t *token, float *logprob);
     void (*destroy)(void *sampler);
+    /* Goes on from where a sampler like this one stood once it had chosen these tokens. [setup] */
+    viv_status (*resume)(void *sampler, const int32_t *tokens, uint64_t n);
 } viv_samplers;
 
 #ifdef __cplusplus

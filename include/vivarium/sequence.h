@@ -43,6 +43,10 @@ typedef struct viv_sequences {
      * of the encoder: memory_dim); the host's, until the next step. *cancel (or NULL) ends it early. [setup] */
     viv_status (*step)(viv_model *model, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                        const float **outputs, uint64_t *n_outputs);
+
+    /* Forgets what is not the beginning of these tokens, and tells how many the state still holds: as many as agree, or
+     * fewer where a state cannot be cut just there. [setup] */
+    viv_status (*keep)(void *sequence, const int32_t *tokens, uint64_t n, uint64_t *kept);
 } viv_sequences;
 
 #ifdef __cplusplus

@@ -21,9 +21,11 @@ struct run {
     const viv_request *request;
     const viv_sink *sink;
     void *sequence, *sampler, *decoder;
-    int32_t *prompt;
-    uint64_t n_prompt;
-    char *held; /* text that may be the beginning of a stop string */
+    int32_t *prompt;   /* and what is there of the answer */
+    uint64_t n_prompt; /* of both */
+    uint64_t n_said;   /* of what is there of the answer */
+    uint64_t n_kept;   /* that the sequence held already */
+    char *held;        /* text that may be the beginning of a stop string */
     uint64_t n_held, held_capacity;
     uint64_t n_answer;
     const char *why; /* the answer ended; NULL: it goes on */
@@ -131,10 +133,13 @@ static viv_status read_prompt(struct run *r)
         for (uint32_t j = 0; j < m->n_parts; j++) {
             const viv_part *p = m->parts[j];
             viv_status status;
+            r->n_said = 0; /* unless it is the last */
             if (p->kind == VIV_PART_TEXT) {
                 status = append_text(r, p->data, p->size);
-            } else if (p->kind == VIV_PART_TOKENS) {
+            } else if (p->kind == VIV_PART_TOKENS || p->kind == VIV_PART_ANSWER) {
                 status = append_ids(r, p->data, p->size / sizeof(int32_t));
+                if (p->kind == VIV_PART_ANSWER)
+                    r->n_said = p->size / sizeof(int32_t);
             } else {
                 status = llm_fail(r->llm, VIV_EUNSUPPORTED, "a text model takes no images, videos or tool results");
             }
@@ -149,7 +154,7 @@ static viv_status read_prompt(struct run *r)
     return VIV_OK;
 }
 
-/* The prompt through the graph; *logits of its last token. */
+/* What of the prompt the graph has not seen yet, through it; *logits of its last token. */
 static viv_status prefill(struct run *r, const float **logits)
 {
     const struct llm *l = r->llm;
@@ -158,7 +163,9 @@ static viv_status prefill(struct run *r, const float **logits)
     uint64_t max_rows = l->sequences->max_rows(l->model), n_outputs;
     uint8_t *none = calloc((size_t)max_rows, 1);
     viv_status status = none ? VIV_OK : llm_fail(l, VIV_ENOMEM, "out of memory");
-    for (uint64_t done = 0; status == VIV_OK && done < r->n_prompt;) {
+    if (status == VIV_OK && r->request->sequence)
+        status = l->sequences->keep(r->sequence, r->prompt, r->n_prompt - 1, &r->n_kept);
+    for (uint64_t done = r->n_kept; status == VIV_OK && done < r->n_prompt;) {
         uint64_t n = r->n_prompt - done < max_rows ? r->n_prompt - done : max_rows;
         const viv_rows rows = {.struct_size = sizeof rows,
                                .sequence = r->sequence,
@@ -320,14 +327,19 @@ static viv_status begin(struct run *r)
         return llm_fail(l, VIV_EUNSUPPORTED,
                         "this model reads texts and writes none: see viv embed, rerank, classify");
     viv_status status = read_prompt(r);
-    if (status == VIV_OK)
+    if (status == VIV_OK && r->n_said > 0 && llm_reads(l))
+        status = llm_fail(l, VIV_EUNSUPPORTED, "an answer does not go on where an encoder has read its prompt");
+    r->sequence = r->request->sequence;
+    if (status == VIV_OK && !r->sequence)
         status = l->sequences->create(l->model, &r->sequence);
     if (status == VIV_OK)
         status = l->samplers->create(sampling, l->sequences->output_dim(l->model), &r->sampler);
     const int32_t start = llm_start(l); /* an answer that does not continue its prompt may repeat what that says */
     if (status == VIV_OK)
         status = llm_reads(l) ? l->samplers->see(r->sampler, &start, 1)
-                              : l->samplers->see(r->sampler, r->prompt, r->n_prompt);
+                              : l->samplers->see(r->sampler, r->prompt, r->n_prompt - r->n_said);
+    if (status == VIV_OK && r->n_said > 0)
+        status = l->samplers->resume(r->sampler, r->prompt + r->n_prompt - r->n_said, r->n_said);
     if (status == VIV_OK)
         status = l->text->decoder_create(l->model, &r->decoder);
     return status;
@@ -377,6 +389,8 @@ static viv_status carry_out(struct run *r)
     if (status == VIV_OK)
         status = emit_stat(r, "prompt_tokens", (double)r->n_prompt);
     if (status == VIV_OK)
+        status = emit_stat(r, "kept_tokens", (double)r->n_kept);
+    if (status == VIV_OK)
         status = emit_stat(r, "answer_tokens", (double)r->n_answer);
     if (status == VIV_OK)
         status = emit_stat(r, "prompt_seconds", answering - start);
@@ -398,7 +412,8 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
     viv_status status = carry_out(&r);
     l->text->decoder_destroy(r.decoder);
     l->samplers->destroy(r.sampler);
-    l->sequences->destroy(r.sequence);
+    if (!request->sequence)
+        l->sequences->destroy(r.sequence);
     free(r.prompt);
     free(r.held);
     return status;

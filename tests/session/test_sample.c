@@ -193,6 +193,31 @@ TEST(sample__presence_and_frequency_count_the_answer_alone)
 }
 END_TEST
 
+/* One that resumes draws what the one that was cut would have drawn. */
+TEST(sample__goes_on_from_where_another_stood)
+{
+    enum { N = 40, CUT = 17, VOCAB = 6 };
+    const float logits[VOCAB] = {1, 0.5f, 0, -0.5f, 0.25f, 0.75f};
+    const int32_t prompt[] = {2, 2, 3};
+    int32_t tokens[N];
+    viv_sampling how = drawing();
+    how.seed = 11;
+    how.repetition_penalty = 1.3f;
+    how.presence_penalty = 0.5f;
+    how.frequency_penalty = 0.1f;
+    struct sampler *whole = made(&how, VOCAB), *later = made(&how, VOCAB);
+    sampler_see(whole, prompt, 3);
+    for (int i = 0; i < N; i++)
+        tokens[i] = chosen(whole, logits);
+    sampler_see(later, prompt, 3);
+    sampler_resume(later, tokens, CUT);
+    for (int i = CUT; i < N; i++)
+        ck_assert_int_eq(chosen(later, logits), tokens[i]);
+    sampler_destroy(whole);
+    sampler_destroy(later);
+}
+END_TEST
+
 TEST(sample__repetition_counts_prompt_and_answer_once)
 {
     const float logits[] = {1, 0.5f, 0, -0.5f, 0.25f};
@@ -436,7 +461,7 @@ END_TEST
 TESTS(sample__a_seed_draws_the_same_tokens_on_every_machine,
       sample__greedy_takes_the_highest_and_among_equals_the_lowest_id, sample__logprob_is_of_the_untouched_logits,
       sample__a_token_that_cannot_be_is_never_chosen, sample__filters_leave_what_they_are_said_to_leave,
-      sample__presence_and_frequency_count_the_answer_alone, sample__repetition_counts_prompt_and_answer_once,
-      sample__agrees_with_transformers, sample__parameters_out_of_range_are_refused,
-      sample__logits_that_are_no_numbers_are_refused, sample__extremes_of_float_and_of_parameters_stay_in_bounds,
-      sample__large_vocabularies_are_fast)
+      sample__presence_and_frequency_count_the_answer_alone, sample__goes_on_from_where_another_stood,
+      sample__repetition_counts_prompt_and_answer_once, sample__agrees_with_transformers,
+      sample__parameters_out_of_range_are_refused, sample__logits_that_are_no_numbers_are_refused,
+      sample__extremes_of_float_and_of_parameters_stay_in_bounds, sample__large_vocabularies_are_fast)
