@@ -237,9 +237,10 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
                        struct buf *out, struct error *err)
 {
     struct template_options named = *options;
+    json_notice_memory();
     json_t *all = json_copy(data);
     named.name = t->where;
-    if (!all || json_object_update_missing(all, t->tokens) != 0) {
+    if (!all || json_object_update_missing(all, t->tokens) != 0 || json_lost_something()) {
         json_decref(all);
         return error_nomem(err);
     }
