@@ -18,6 +18,7 @@ struct command {
     const char *words; /* "MODEL [TEXT]": what goes without dashes; checked against this, "..." being any number */
     const char *text;  /* what the verb does, in a paragraph or two; or NULL */
     const struct option *options; /* ends with an entry without a name; or NULL */
+    const struct option *also;    /* a further such table, that several verbs share; or NULL */
     const void *defaults; /* what the options write to, before they do: a struct that starts with `struct common` */
     size_t options_size;  /* its size */
     const char *examples; /* lines: "viv run ...", perhaps with a comment behind it */

@@ -45,9 +45,12 @@ const struct option common_options[] = {
 
 static const struct option no_options[] = {{0}};
 
-static const struct option *own_options(const struct command *command)
+/* The verb's own, those that it shares with some others, those of all. */
+enum { N_TABLES = 3 };
+static const struct option *table_of(const struct command *command, int i)
 {
-    return command->options ? command->options : no_options;
+    const struct option *const tables[N_TABLES] = {command->options, command->also, common_options};
+    return tables[i] ? tables[i] : no_options;
 }
 
 /* --- finding ------------------------------------------------------------------------------------------- */
@@ -64,8 +67,10 @@ static const struct option *find_in(const struct option *table, const char *name
 /* By long name of n bytes, or by letter when name is NULL. A verb's own option hides a common one. */
 static const struct option *find_option(const struct command *command, const char *name, size_t n, char letter)
 {
-    const struct option *option = find_in(own_options(command), name, n, letter);
-    return option ? option : find_in(common_options, name, n, letter);
+    const struct option *option = NULL;
+    for (int i = 0; !option && i < N_TABLES; i++)
+        option = find_in(table_of(command, i), name, n, letter);
+    return option;
 }
 
 static int unknown_option(const struct command *command, const char *name, size_t n)
@@ -74,10 +79,9 @@ static int unknown_option(const struct command *command, const char *name, size_
     char word[64];
     size_t count = 0;
     candidates[count++] = "help";
-    for (const struct option *o = own_options(command); o->name && count < 48; o++)
-        candidates[count++] = o->name;
-    for (const struct option *o = common_options; o->name; o++)
-        candidates[count++] = o->name;
+    for (int i = 0; i < N_TABLES; i++)
+        for (const struct option *o = table_of(command, i); o->name && count < 64; o++)
+            candidates[count++] = o->name;
     snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), name);
     const char *near = near_word(word, candidates, count);
     if (near)
@@ -330,10 +334,8 @@ static void release_lists(const struct option *table, void *options)
 
 void arguments_release(struct arguments *a)
 {
-    if (a->options) {
-        release_lists(own_options(a->command), (void *)a->options);
-        release_lists(common_options, (void *)a->options);
-    }
+    for (int i = 0; a->options && i < N_TABLES; i++)
+        release_lists(table_of(a->command, i), (void *)a->options);
     free((void *)a->options);
     free(a->words);
     *a = (struct arguments){0};
@@ -425,8 +427,8 @@ void print_command_help(const struct command *command)
         print_wrapped(command->text, 0, 0);
     }
     printf("\nOptions:\n");
-    if (command->options)
-        print_options(command->options);
+    print_options(table_of(command, 0));
+    print_options(table_of(command, 1));
     printf("%-*s%s\n", HELP_COLUMN, "  -h, --help", "print this");
     printf("\nCommon options:\n");
     print_options(command->models ? common_options : find_in(common_options, "plugin-path", 11, 0));

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,14 @@ viv_status print_json(json_t *value, bool compact, struct error *err)
     puts(text);
     free(text);
     return VIV_OK;
+}
+
+viv_status flush_output(struct error *err)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return VIV_OK;
+    return error_set(err, VIV_EIO, "standard output: %s", errno ? strerror(errno) : "could not be written");
 }
 
 void print_safe(FILE *f, const char *text, size_t n)

@@ -19,6 +19,9 @@ json_t *json_word(const char *text); /* the same of a terminated string; null fo
  * value is one that could not be built for lack of memory. */
 viv_status print_json(json_t *value, bool compact, struct error *err);
 
+/* Sends off what was printed on standard output. */
+viv_status flush_output(struct error *err);
+
 /* Text from files, so that no escape sequence of theirs reaches a terminal: control characters as \x1b, line feeds
  * and tabs as they are. */
 void print_safe(FILE *f, const char *text, size_t n);

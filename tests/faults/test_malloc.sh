@@ -88,6 +88,9 @@ walk "$viv" embed "$source/tests/golden/bert-gguf/model.gguf" --tokens 5,6,7 --j
 walk "$viv" logits "$tiny" --lora "$source/tests/golden/lora-two/b:0.5" --tokens 1,2,3 --threads 1 --scheduler serial
 walk "$viv" logits "$source/tests/golden/llama-gqa-gguf/model.gguf" --lora "$source/tests/golden/lora-patterns" --tokens 1 --threads 1 --scheduler serial
 walk "$viv" inspect "$source/tests/golden/llama-mqa-tied" --lora "$source/tests/golden/lora-tied-embedding" --json
+"$viv" run "$source/tests/golden/chat" -p Hi -n 3 --temp 0 --session "$work/session" >/dev/null 2>&1 # and again, as it is:
+walk "$viv" run "$source/tests/golden/chat" -n 0 --session "$work/session" --threads 1 --scheduler serial
+walk "$viv" render "$source/tests/golden/chat-gguf/model.gguf" "$source/tests/golden/chat/messages.json"
 mkdir "$work/sparse"
 cp "$source/tests/golden/mixtral/config.json" "$source/tests/golden/mixtral/model.safetensors" "$work/sparse/"
 cp "$source/tests/golden/letters.json" "$work/sparse/tokenizer.json"

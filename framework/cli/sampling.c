@@ -1,0 +1,96 @@
+/* sampling.c - see sampling.h. */
+#include "cli/sampling.h"
+
+#include "cli/out.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define OPT(field) offsetof(struct speaking, field)
+const struct option speaking_options[] = {
+    {"n", 'n', OPTION_INT, OPT(n), "N",
+     "answer with at most N tokens; -1: until the model ends or its context is full", -1, 1e15, NULL},
+    {"temp", 0, OPTION_FLOAT, OPT(temperature), "T", "temperature; 0: always the most likely token", 0, 100, NULL},
+    {"top-k", 0, OPTION_INT, OPT(top_k), "K", "choose among the K most likely tokens; 0: off", 0, INT32_MAX, NULL},
+    {"top-p", 0, OPTION_FLOAT, OPT(top_p), "P", "among the fewest tokens that together have probability P; 1: off",
+     0, 1, NULL},
+    {"min-p", 0, OPTION_FLOAT, OPT(min_p), "P",
+     "not among tokens below P times the probability of the best; 0: off", 0, 1, NULL},
+    {"typical-p", 0, OPTION_FLOAT, OPT(typical_p), "P",
+     "among the most typical tokens that have probability P; 1: off", 0, 1, NULL},
+    {"repeat-penalty", 0, OPTION_FLOAT, OPT(repeat_penalty), "X",
+     "divide the logits of tokens that were there by X; 1: off", 1e-3, 1e3, NULL},
+    {"presence-penalty", 0, OPTION_FLOAT, OPT(presence_penalty), "X",
+     "subtract X from the logits of tokens that the answer has; 0: off", -100, 100, NULL},
+    {"frequency-penalty", 0, OPTION_FLOAT, OPT(frequency_penalty), "X",
+     "subtract X for each time that the answer has the token; 0: off", -100, 100, NULL},
+    {"logit-bias", 0, OPTION_BIAS, OPT(bias), "ID=X", "add X to the logit of token ID; may be repeated", 0, 0,
+     NULL},
+    {"seed", 's', OPTION_INT, OPT(seed), "N", "the same seed gives the same text; without it each run differs", 0,
+     9.2e18, NULL},
+    {"stop", 0, OPTION_STRINGS, OPT(stop), "TEXT", "end before this text; may be repeated", 0, 0, NULL},
+    {"ignore-eos", 0, OPTION_FLAG, OPT(ignore_eos), NULL, "go on when the model says that it has ended", 0, 0,
+     NULL},
+    {0}};
+
+/* A number of generation_config.json, or `otherwise`. */
+static double generation_number(const viv_model *m, const char *key, double otherwise)
+{
+    const struct checkpoint *c = model_checkpoint(m);
+    const json_t *value = c && c->generation ? json_object_get(c->generation, key) : NULL;
+    return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+static viv_status copy_bias(const struct speaking *o, viv_sampling *s, struct error *err)
+{
+    int32_t *tokens = calloc(o->bias.n + 1, sizeof *tokens);
+    float *values = calloc(o->bias.n + 1, sizeof *values);
+    s->bias_tokens = tokens;
+    s->bias_values = values;
+    if (!tokens || !values)
+        return error_nomem(err);
+    for (size_t i = 0; i < o->bias.n; i++) {
+        tokens[i] = o->bias.items[i].id;
+        values[i] = o->bias.items[i].value;
+    }
+    return VIV_OK;
+}
+
+viv_status sampling_choose(const struct speaking *o, const viv_model *m, int64_t seed, viv_sampling *s,
+                           struct error *err)
+{
+    const struct checkpoint *c = model_checkpoint(m);
+    const json_t *sample = c && c->generation ? json_object_get(c->generation, "do_sample") : NULL;
+    bool advised = c && c->generation && (sample || json_object_get(c->generation, "temperature"));
+    double temperature = json_is_false(sample) ? 0 : generation_number(m, "temperature", advised ? 1 : 0.8);
+    double top_p = generation_number(m, "top_p", advised ? 1 : 0.95);
+    double top_k = generation_number(m, "top_k", advised ? 50 : 0); /* transformers' own default is 50 */
+#define SAID_OR(value, otherwise) (float)(isnan(value) ? (otherwise) : (value))
+    *s = (viv_sampling){.struct_size = sizeof *s,
+                        .seed = (uint64_t)(o->seed >= 0 ? o->seed : seed),
+                        .temperature = SAID_OR(o->temperature, temperature),
+                        .top_p = SAID_OR(o->top_p, top_p),
+                        .min_p = SAID_OR(o->min_p, generation_number(m, "min_p", 0)),
+                        .typical_p = SAID_OR(o->typical_p, generation_number(m, "typical_p", 1)),
+                        .top_k = o->top_k >= 0 ? (int32_t)o->top_k : (int32_t)fmin(fmax(top_k, 0), INT32_MAX),
+                        .repetition_penalty =
+                            SAID_OR(o->repeat_penalty, generation_number(m, "repetition_penalty", 1)),
+                        .presence_penalty = (float)o->presence_penalty,
+                        .frequency_penalty = (float)o->frequency_penalty,
+                        .n_bias = o->bias.n};
+#undef SAID_OR
+    const bool any = o->seed < 0 && seed < 0;
+    if (any && getrandom(&s->seed, sizeof s->seed, 0) != (ssize_t)sizeof s->seed)
+        s->seed = (uint64_t)(seconds_now() * 1e9);
+    if (any)
+        s->seed &= 0x7FFFFFFF; /* short enough to be typed again */
+    return copy_bias(o, s, err);
+}
+
+void sampling_release(viv_sampling *s)
+{
+    free((void *)s->bias_tokens);
+    free((void *)s->bias_values);
+    s->bias_tokens = NULL;
+    s->bias_values = NULL;
+}

@@ -1,0 +1,345 @@
+/* session_file.c - see session.h. Nothing is believed of a file before its checksum and the model's identity agree,
+ * and nothing is allocated by its word alone: what it claims to hold must be there. */
+#include "session/session.h"
+
+#include "base/size.h"
+#include "session/instance.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <zlib.h>
+
+enum { SESSION_VERSION = 1, BEGIN_BYTES = 16, SUM_BYTES = 4, MAX_HEAD = 64 << 20 };
+static const char magic[8] = {'v', 'i', 'v', 's', 'e', 's', 's', '\n'};
+
+viv_status session_begin(struct session *s, viv_model *m, struct error *err)
+{
+    *s = (struct session){.model = m, .seed = -1};
+    if (model_memory_dim(m))
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "%s reads each text anew with its encoder: it keeps nothing that a session could hold",
+                         spec_name(m->spec));
+    return sequence_create(m, &s->sequence, err);
+}
+
+void session_end(struct session *s)
+{
+    sequence_destroy(s->sequence);
+    token_ids_release(&s->text);
+    json_decref(s->messages);
+    *s = (struct session){0};
+}
+
+static uint64_t n_pages(uint64_t length)
+{
+    return (length + PAGE_ROWS - 1) / PAGE_ROWS;
+}
+
+static const char *state_type(const viv_model *m)
+{
+    return m->state_dtype == VIV_F32 ? "f32" : "f16";
+}
+
+static uint32_t checksum(const struct iovec *parts, size_t n)
+{
+    uLong sum = crc32_z(0, NULL, 0);
+    for (size_t i = 0; i < n; i++)
+        if (parts[i].iov_len) /* of NULL it would be the sum of nothing */
+            sum = crc32_z(sum, parts[i].iov_base, parts[i].iov_len);
+    return (uint32_t)sum;
+}
+
+/* --- writing ------------------------------------------------------------------------------------------------- */
+
+static viv_status make_head(const struct session *s, struct buf *out, struct error *err)
+{
+    struct identity id;
+    viv_status status = identity_of(s->model, &id, err);
+    if (status != VIV_OK)
+        return status;
+    json_notice_memory();
+    json_t *head = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:O?}", "session",
+                             SESSION_VERSION, "spec", id.spec, "weights", id.weights, "adapters", id.adapters,
+                             "tokenizer", id.tokenizer, "state_type", state_type(s->model), "page_rows", PAGE_ROWS,
+                             "page_bytes", (json_int_t)s->model->pools[STATE_OF_GRAPH].page_bytes, "n_state",
+                             (json_int_t)s->sequence->length, "n_text", (json_int_t)s->text.n, "n_prompt",
+                             (json_int_t)s->n_prompt, "seed", (json_int_t)s->seed, "messages", s->messages);
+    char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
+    json_decref(head);
+    const uint64_t size = text ? strlen(text) : 0;
+    if (!text || json_lost_something())
+        status = error_nomem(err);
+    else if (size > MAX_HEAD)
+        status =
+            error_set(err, VIV_ELIMIT, "a conversation of %" PRIu64 " bytes, at most %d are saved", size, MAX_HEAD);
+    else if (!buf_append(out, magic, sizeof magic) || !buf_append(out, &size, sizeof size) || !buf_puts(out, text))
+        status = error_nomem(err);
+    free(text);
+    return status;
+}
+
+static viv_status write_parts(const char *path, const struct iovec *parts, size_t n, struct error *err)
+{
+    struct file_draft d;
+    viv_status status = file_draft_begin(&d, path, err);
+    if (status != VIV_OK)
+        return status;
+    for (size_t i = 0; i < n; i++)
+        if (parts[i].iov_len)
+            fwrite(parts[i].iov_base, 1, parts[i].iov_len, d.stream); /* keeping the draft tells of failures */
+    return file_draft_keep(&d, err);
+}
+
+viv_status session_write(struct session *s, const char *path, struct error *err)
+{
+    struct buf head = {0};
+    sequence_keep(s->sequence, s->text.ids, s->text.n);
+    const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes,
+                   n = page_bytes ? n_pages(s->sequence->length) : 0;
+    viv_status status = make_head(s, &head, err);
+    struct iovec *parts = status == VIV_OK ? calloc(n + 3, sizeof *parts) : NULL;
+    if (status == VIV_OK && !parts)
+        status = error_nomem(err);
+    if (status == VIV_OK) {
+        parts[0] = (struct iovec){head.data, head.size};
+        parts[1] = (struct iovec){s->text.ids, s->text.n * sizeof *s->text.ids};
+        for (uint64_t i = 0; i < n; i++)
+            parts[2 + i] = (struct iovec){s->sequence->kinds[STATE_OF_GRAPH].pages[i], page_bytes};
+        const uint32_t sum = checksum(parts, n + 2);
+        parts[n + 2] = (struct iovec){(void *)&sum, sizeof sum};
+        status = write_parts(path, parts, n + 3, err);
+    }
+    free(parts);
+    buf_release(&head);
+    return status;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------- */
+
+/* A file on its way in. */
+struct incoming {
+    const char *name;
+    const unsigned char *bytes;
+    uint64_t size, head_size;
+    json_t *head;
+    uint64_t n_state, n_text;
+    struct error *err;
+};
+
+static viv_status bad(const struct incoming *in, const char *what)
+{
+    return error_set(in->err, VIV_EFORMAT, "%s: %s", in->name, what);
+}
+
+static viv_status read_head(struct incoming *in)
+{
+    uint32_t sum;
+    if (in->size < BEGIN_BYTES + SUM_BYTES || memcmp(in->bytes, magic, sizeof magic) != 0)
+        return bad(in, "this is no session: it does not begin as one");
+    memcpy(&in->head_size, in->bytes + sizeof magic, sizeof in->head_size);
+    memcpy(&sum, in->bytes + in->size - SUM_BYTES, sizeof sum);
+    const struct iovec summed = {.iov_base = (void *)in->bytes, .iov_len = in->size - SUM_BYTES};
+    if (in->head_size > in->size - BEGIN_BYTES - SUM_BYTES)
+        return error_set(in->err, VIV_EFORMAT,
+                         "%s: the session is cut short: a head of %" PRIu64 " bytes in a file of %" PRIu64,
+                         in->name, in->head_size, in->size);
+    if (in->head_size > MAX_HEAD)
+        return error_set(in->err, VIV_ELIMIT, "%s: a head of %" PRIu64 " bytes, at most %d are read", in->name,
+                         in->head_size, MAX_HEAD);
+    if (checksum(&summed, 1) != sum)
+        return bad(in, "the session is damaged: its checksum is another");
+    viv_status status =
+        json_parse(in->name, (const char *)in->bytes + BEGIN_BYTES, (size_t)in->head_size, &in->head, in->err);
+    if (status == VIV_OK && !json_is_object(in->head))
+        status = bad(in, "the head of the session is no object");
+    return status;
+}
+
+static viv_status read_count(const struct incoming *in, const char *key, int64_t least, int64_t *out)
+{
+    const json_t *value = json_object_get(in->head, key);
+    if (!json_is_integer(value) || json_integer_value(value) < least)
+        return error_set(in->err, VIV_EFORMAT, "%s: \"%s\" of the session: expected an integer from %" PRId64 " on",
+                         in->name, key, least);
+    *out = json_integer_value(value);
+    return VIV_OK;
+}
+
+static bool says(const struct incoming *in, const char *key, const char *expected)
+{
+    const char *found = json_string_value(json_object_get(in->head, key));
+    return found && strcmp(found, expected) == 0;
+}
+
+static viv_status refuse(const struct incoming *in, const char *reason)
+{
+    return error_set(in->err, VIV_EINVAL, "%s: the session is not this model's: %s", in->name, reason);
+}
+
+static viv_status check_identity(const struct incoming *in, viv_model *m)
+{
+    struct identity id;
+    int64_t version;
+    viv_status status = read_count(in, "session", 1, &version);
+    if (status == VIV_OK && version != SESSION_VERSION)
+        status = error_set(in->err, VIV_EUNSUPPORTED, "%s: a session of version %" PRId64 ", this program reads %d",
+                           in->name, version, SESSION_VERSION);
+    if (status == VIV_OK)
+        status = identity_of(m, &id, in->err);
+    if (status != VIV_OK)
+        return status;
+    if (!says(in, "adapters", id.adapters))
+        return refuse(in, !id.adapters[0]            ? "it was made with adapters (--lora), and there are none now"
+                          : says(in, "adapters", "") ? "it was made without the adapters that there are now"
+                                                     : "it was made with other adapters, or other scales of them");
+    if (!says(in, "spec", id.spec))
+        return refuse(in, "the spec differs");
+    if (!says(in, "weights", id.weights))
+        return refuse(in, "the weights differ");
+    if (!says(in, "tokenizer", id.tokenizer))
+        return refuse(in, "the tokenizer differs");
+    if (!says(in, "state_type", state_type(m)))
+        return error_set(in->err, VIV_EINVAL,
+                         "%s: the session keeps its state as %.8s, it is kept as %s now (see "
+                         "--state-type)",
+                         in->name, says(in, "state_type", "f32") ? "f32" : "f16", state_type(m));
+    return VIV_OK;
+}
+
+/* How much there is of what, which must be what the file has room for. */
+static viv_status check_sizes(struct incoming *in, struct session *s)
+{
+    int64_t page_rows, page_bytes, n_state, n_text, n_prompt;
+    viv_status status = read_count(in, "page_rows", 1, &page_rows);
+    if (status == VIV_OK)
+        status = read_count(in, "page_bytes", 0, &page_bytes);
+    if (status == VIV_OK)
+        status = read_count(in, "n_state", 0, &n_state);
+    if (status == VIV_OK)
+        status = read_count(in, "n_text", 0, &n_text);
+    if (status == VIV_OK)
+        status = read_count(in, "n_prompt", 0, &n_prompt);
+    if (status == VIV_OK)
+        status = read_count(in, "seed", -1, &s->seed);
+    if (status != VIV_OK)
+        return status;
+    in->n_state = (uint64_t)n_state;
+    in->n_text = (uint64_t)n_text;
+    s->n_prompt = (uint64_t)n_prompt;
+    if (page_rows != PAGE_ROWS || (uint64_t)page_bytes != s->model->pools[STATE_OF_GRAPH].page_bytes)
+        return refuse(in, "its state lies otherwise");
+    if (n_prompt > n_text || n_state > n_text)
+        return bad(in, "the session counts more tokens than its text has");
+    if (in->n_text > s->model->context)
+        return error_set(in->err, VIV_ELIMIT,
+                         "%s: a session of %" PRIu64 " tokens, and the context holds %" PRIu64 " (see --context)",
+                         in->name, in->n_text, s->model->context);
+    uint64_t left = in->size - BEGIN_BYTES - in->head_size - SUM_BYTES, text, pages;
+    if (!size_mul(in->n_text, sizeof *s->text.ids, &text) ||
+        !size_mul(n_pages(in->n_state), (uint64_t)page_bytes, &pages) || text > left || pages != left - text)
+        return bad(in, "the session does not have the size that its head tells");
+    return VIV_OK;
+}
+
+static viv_status take_text(const struct incoming *in, struct session *s)
+{
+    const uint64_t vocab_size = s->model->graph->stacks[STACK_GRAPH].vocab_size;
+    s->text.ids = calloc(in->n_text + 1, sizeof *s->text.ids);
+    if (!s->text.ids)
+        return error_nomem(in->err);
+    memcpy(s->text.ids, in->bytes + BEGIN_BYTES + in->head_size, in->n_text * sizeof *s->text.ids);
+    s->text.n = s->text.capacity = in->n_text;
+    for (uint64_t i = 0; i < in->n_text; i++)
+        if (s->text.ids[i] < 0 || (uint64_t)s->text.ids[i] >= vocab_size)
+            return bad(in, "the session has tokens outside the vocabulary");
+    return VIV_OK;
+}
+
+static viv_status take_state(const struct incoming *in, struct session *s)
+{
+    struct sequence *q = s->sequence;
+    const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes;
+    const unsigned char *pages = in->bytes + BEGIN_BYTES + in->head_size + in->n_text * sizeof *s->text.ids;
+    viv_status status = sequence_reserve(q, STATE_OF_GRAPH, in->n_state, in->err);
+    if (status == VIV_OK)
+        status = sequence_reserve_tokens(q, in->n_state, in->err);
+    if (status != VIV_OK)
+        return status;
+    for (uint64_t i = 0; i < q->kinds[STATE_OF_GRAPH].n; i++)
+        memcpy(q->kinds[STATE_OF_GRAPH].pages[i], pages + i * page_bytes, page_bytes);
+    if (in->n_state > 0)
+        memcpy(q->tokens, s->text.ids, in->n_state * sizeof *q->tokens);
+    q->length = in->n_state;
+    return VIV_OK;
+}
+
+static viv_status take_messages(const struct incoming *in, struct session *s)
+{
+    json_t *messages = json_object_get(in->head, "messages"), *one;
+    size_t i;
+    if (json_is_null(messages))
+        return VIV_OK;
+    if (!json_is_array(messages))
+        return bad(in, "\"messages\" of the session: expected a list");
+    json_array_foreach(messages, i,
+                       one) if (!json_is_string(json_object_get(one, "role")) ||
+                                !json_is_string(json_object_get(
+                                    one, "content"))) return bad(in, "\"messages\" of the session: expected "
+                                                                     "objects with a role and a content");
+    s->messages = json_incref(messages);
+    return VIV_OK;
+}
+
+viv_status session_parse(struct session *s, viv_model *m, const char *name, const void *bytes, uint64_t size,
+                         struct error *err)
+{
+    struct incoming in = {.name = name, .bytes = bytes, .size = size, .err = err};
+    viv_status status = session_begin(s, m, err);
+    if (status == VIV_OK)
+        status = read_head(&in);
+    if (status == VIV_OK)
+        status = check_identity(&in, m);
+    if (status == VIV_OK)
+        status = check_sizes(&in, s);
+    if (status == VIV_OK)
+        status = take_text(&in, s);
+    if (status == VIV_OK)
+        status = take_state(&in, s);
+    if (status == VIV_OK)
+        status = take_messages(&in, s);
+    json_decref(in.head);
+    if (status != VIV_OK)
+        session_end(s);
+    return status;
+}
+
+viv_status session_open(struct session *s, viv_model *m, const char *path, struct error *err)
+{
+    if (file_exists(path))
+        return session_read(s, m, path, err);
+    struct file_draft d;
+    *s = (struct session){0};
+    viv_status status = file_draft_begin(&d, path, err); /* to hear now, and not in the end, that it cannot be */
+    if (status != VIV_OK)
+        return status;
+    file_draft_drop(&d);
+    return session_begin(s, m, err);
+}
+
+viv_status session_read(struct session *s, viv_model *m, const char *path, struct error *err)
+{
+    struct file_map map;
+    *s = (struct session){0};
+    viv_status status = file_map_open(&map, path, err);
+    if (status != VIV_OK)
+        return status;
+    status = session_parse(s, m, path, map.data, map.size, err);
+    if (status == VIV_OK && file_map_broken(&map)) {
+        status = error_set(err, VIV_EIO, "%s: the file shrank while it was read", path);
+        session_end(s);
+    }
+    file_map_close(&map);
+    return status;
+}
