@@ -24,3 +24,8 @@ bool interrupted(void)
 {
     return __atomic_load_n(&cancel, __ATOMIC_RELAXED) != 0;
 }
+
+void interrupt_forget(void)
+{
+    __atomic_store_n(&cancel, 0, __ATOMIC_RELAXED);
+}

@@ -9,5 +9,6 @@
  * watched. Where SIGINT is ignored (a background job of a script) it stays so. */
 const uint32_t *interrupt_watch(void);
 bool interrupted(void);
+void interrupt_forget(void); /* the word is zero again */
 
 #endif

@@ -91,10 +91,12 @@ int main(int argc, char **argv)
     struct error err = {0};
     /* a reader that went away is an error to be told, not a death */
     signal(SIGPIPE, SIG_IGN);
-    /* numbers are written with a point, whatever the user's language, and whatever a plugin does to setlocale */
+    /* numbers are written with a point, and characters in UTF-8, whatever the user's language, and whatever a
+     * plugin does to setlocale */
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t with_utf8 = c_locale ? newlocale(LC_CTYPE_MASK, "C.UTF-8", c_locale) : c_locale;
     if (c_locale)
-        uselocale(c_locale);
+        uselocale(with_utf8 ? with_utf8 : c_locale);
     json_notice_memory();
     if (file_map_guard(&err) != VIV_OK)
         return fail(&err);

@@ -1,8 +1,7 @@
 /* viv render - from messages to the text that a model continues, by its chat template. */
 #include "base/file.h"
+#include "cli/conversation.h"
 #include "cli/input.h"
-#include "cli/open.h"
-#include "text/chat.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,24 +51,6 @@ static viv_status put(json_t *data, const char *name, json_t *value, struct erro
     return json_object_set_new(data, name, value) == 0 ? VIV_OK : error_nomem(err);
 }
 
-/* --var name=value */
-static viv_status put_variable(json_t *data, const char *word, struct error *err)
-{
-    const char *equals = strchr(word, '=');
-    json_t *value = NULL;
-    struct error ignored;
-    if (!equals || equals == word)
-        return error_set(err, VIV_EINVAL, "--var wants NAME=VALUE, found '%s'", word);
-    char *name = strndup(word, (size_t)(equals - word));
-    if (!name)
-        return error_nomem(err);
-    if (json_parse("--var", equals + 1, strlen(equals + 1), &value, &ignored) != VIV_OK)
-        value = json_string(equals + 1);
-    viv_status status = put(data, name, value, err);
-    free(name);
-    return status;
-}
-
 /* Messages are a list, or an object that has them among other variables. */
 static viv_status read_data(const struct render_options *o, const char *path, json_t **out, struct error *err)
 {
@@ -94,44 +75,24 @@ static viv_status read_data(const struct render_options *o, const char *path, js
         status = error_set(err, VIV_EFORMAT, "%s: expected a list of tools, found %s", o->tools, json_kind(tools));
     if (status == VIV_OK && tools)
         status = put(*out, "tools", json_incref(tools), err);
-    for (size_t i = 0; status == VIV_OK && i < o->variables.n; i++)
-        status = put_variable(*out, o->variables.items[i], err);
+    if (status == VIV_OK)
+        status = conversation_variables(&o->variables, *out, err);
     json_decref(tools);
     return status;
 }
 
-/* What transformers passes, too, when it is not said. */
-static viv_status put_defaults(const struct render_options *o, json_t *data, struct error *err)
-{
-    viv_status status = VIV_OK;
-    if (o->no_generation_prompt)
-        status = put(data, "add_generation_prompt", json_false(), err);
-    else if (!json_object_get(data, "add_generation_prompt"))
-        status = put(data, "add_generation_prompt", json_true(), err);
-    if (status == VIV_OK && !json_object_get(data, "tools"))
-        status = put(data, "tools", json_null(), err);
-    if (status == VIV_OK && !json_object_get(data, "documents"))
-        status = put(data, "documents", json_null(), err);
-    return status;
-}
-
-/* The template of a model: of a checkpoint, or of the one that a spec names. */
+/* By the template of a model: of a checkpoint, or of the one that a spec names. */
 static viv_status render_model(const struct render_options *o, const char *name, const struct template_options *how,
                                json_t *data, struct buf *out, struct error *err)
 {
     struct opened opened = {0};
     struct chat_template t = {0};
-    const struct tokenizer *tokenizer = NULL;
+    const bool has_tools = json_is_array(json_object_get(data, "tools"));
     viv_status status = open_model(&opened, &o->common, name, err);
-    const struct checkpoint *c = status == VIV_OK ? model_checkpoint(opened.model) : NULL;
-    if (status == VIV_OK && !c)
-        status = error_set(err, VIV_ENOTFOUND, "%s has no weights, and no chat template with them", name);
-    if (status == VIV_OK && strcmp(c->format->names, "gguf") == 0)
-        status = model_tokenizer(opened.model, &tokenizer, err);
     if (status == VIV_OK)
-        status = chat_template_open(c, tokenizer, o->name, json_is_array(json_object_get(data, "tools")), &t, err);
-    if (status == VIV_OK)
-        status = put_defaults(o, data, err);
+        status = conversation_template(&opened, NULL, o->name, has_tools, &t, err);
+    if (status == VIV_OK && (o->no_generation_prompt || !json_object_get(data, "add_generation_prompt")))
+        status = put(data, "add_generation_prompt", json_boolean(!o->no_generation_prompt), err);
     if (status == VIV_OK)
         status = chat_render(&t, how, data, out, err);
     chat_template_close(&t);

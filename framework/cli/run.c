@@ -230,6 +230,8 @@ static int run(const struct arguments *arguments)
     viv_status status = resumes(options) ? VIV_OK : read_prompt(options, &prompt, &err);
     if (status == VIV_OK)
         status = open_model(&o, &options->speaking.common, arguments->words[0], &err);
+    if (status == VIV_OK && options->session)
+        status = session_possible(o.model, &err);
     if (status == VIV_OK && options->trace)
         status = trace_begin(&trace, o.model, options->trace, &err);
     if (status == VIV_OK)

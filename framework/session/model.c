@@ -274,14 +274,16 @@ void model_adapter(const viv_model *m, uint32_t i, struct adapter_summary *out)
     }
 }
 
+void model_add_end(viv_model *m, int32_t id)
+{
+    if (!model_is_end(m, id) && m->n_ends < MAX_END_TOKENS)
+        m->ends[m->n_ends++] = id;
+}
+
 static void add_end(viv_model *m, int64_t id)
 {
-    if (id < 0 || id > INT32_MAX || m->n_ends == MAX_END_TOKENS)
-        return;
-    for (uint32_t i = 0; i < m->n_ends; i++)
-        if (m->ends[i] == id)
-            return;
-    m->ends[m->n_ends++] = (int32_t)id;
+    if (id >= 0 && id <= INT32_MAX)
+        model_add_end(m, (int32_t)id);
 }
 
 /* eos_token_id is a number, or a list of them */

@@ -67,6 +67,8 @@ const struct graph *model_graph(const viv_model *m);
 viv_status model_tokenizer(viv_model *m, const struct tokenizer **out, struct error *err);
 /* One of the ids that end a text: of the tokenizer, generation_config.json and the GGUF metadata together. */
 bool model_is_end(viv_model *m, int32_t id);
+/* One more of these, that only a chat template knows. */
+void model_add_end(viv_model *m, int32_t id);
 
 /* How a weight was found. tensor NULL: not there (`else: none`). */
 struct binding {

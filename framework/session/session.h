@@ -26,7 +26,9 @@ struct session {
     json_t *messages;  /* of a conversation; NULL: it is a bare text */
 };
 
-/* A new one, empty. Refuses a model with an encoder: it reads each text anew. */
+/* Refuses a model with an encoder: it reads each text anew. Needs no model_load; what follows asks it, too. */
+viv_status session_possible(const viv_model *m, struct error *err);
+/* A new one, empty. */
 viv_status session_begin(struct session *s, viv_model *m, struct error *err);
 /* One from a file. What does not fit the model is VIV_EINVAL, and says why. */
 viv_status session_read(struct session *s, viv_model *m, const char *path, struct error *err);

@@ -14,14 +14,30 @@
 enum { SESSION_VERSION = 1, BEGIN_BYTES = 16, SUM_BYTES = 4, MAX_HEAD = 64 << 20 };
 static const char magic[8] = {'v', 'i', 'v', 's', 'e', 's', 's', '\n'};
 
+viv_status session_possible(const viv_model *m, struct error *err)
+{
+    if (!model_memory_dim(m))
+        return VIV_OK;
+    return error_set(err, VIV_EUNSUPPORTED,
+                     "%s reads each text anew with its encoder: it keeps nothing that a session could hold",
+                     spec_name(m->spec));
+}
+
+/* Besides what grows with tokens, nothing is saved. */
+static viv_status check_state(const viv_model *m, struct error *err)
+{
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++)
+        if (k != STATE_OF_GRAPH && m->pools[k].page_bytes)
+            return error_set(err, VIV_EUNSUPPORTED, "%s has state that a session does not hold",
+                             spec_name(m->spec));
+    return VIV_OK;
+}
+
 viv_status session_begin(struct session *s, viv_model *m, struct error *err)
 {
     *s = (struct session){.model = m, .seed = -1};
-    if (model_memory_dim(m))
-        return error_set(err, VIV_EUNSUPPORTED,
-                         "%s reads each text anew with its encoder: it keeps nothing that a session could hold",
-                         spec_name(m->spec));
-    return sequence_create(m, &s->sequence, err);
+    viv_status status = session_possible(m, err);
+    return status == VIV_OK ? sequence_create(m, &s->sequence, err) : status;
 }
 
 void session_end(struct session *s)
@@ -95,10 +111,13 @@ static viv_status write_parts(const char *path, const struct iovec *parts, size_
 viv_status session_write(struct session *s, const char *path, struct error *err)
 {
     struct buf head = {0};
+    viv_status status = check_state(s->model, err);
+    if (status != VIV_OK)
+        return status;
     sequence_keep(s->sequence, s->text.ids, s->text.n);
     const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes,
                    n = page_bytes ? n_pages(s->sequence->length) : 0;
-    viv_status status = make_head(s, &head, err);
+    status = make_head(s, &head, err);
     struct iovec *parts = status == VIV_OK ? calloc(n + 3, sizeof *parts) : NULL;
     if (status == VIV_OK && !parts)
         status = error_nomem(err);
@@ -298,6 +317,8 @@ viv_status session_parse(struct session *s, viv_model *m, const char *name, cons
     struct incoming in = {.name = name, .bytes = bytes, .size = size, .err = err};
     viv_status status = session_begin(s, m, err);
     if (status == VIV_OK)
+        status = check_state(m, err);
+    if (status == VIV_OK)
         status = read_head(&in);
     if (status == VIV_OK)
         status = check_identity(&in, m);
@@ -325,7 +346,8 @@ viv_status session_open(struct session *s, viv_model *m, const char *path, struc
     if (status != VIV_OK)
         return status;
     file_draft_drop(&d);
-    return session_begin(s, m, err);
+    status = check_state(m, err);
+    return status == VIV_OK ? session_begin(s, m, err) : status;
 }
 
 viv_status session_read(struct session *s, viv_model *m, const char *path, struct error *err)

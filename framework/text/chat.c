@@ -45,19 +45,23 @@ static viv_status found(struct search *s, const char *text, size_t n, const char
     return buf_append(&s->out->source, text, n) ? VIV_OK : error_nomem(s->err);
 }
 
-/* The file of a template by itself; VIV_ENOTFOUND where it is not. */
-static viv_status from_file(struct search *s, const char *name)
+static viv_status from_path(struct search *s, const char *path)
 {
-    char *path = NULL;
     struct buf text = {0};
-    if (asprintf(&path, "%s/%s", s->folder, name) < 0)
-        return error_nomem(s->err);
-    viv_status status = VIV_ENOTFOUND;
-    if (file_exists(path))
-        status = file_read(path, MAX_TEMPLATE, &text, s->err);
+    viv_status status = file_read(path, MAX_TEMPLATE, &text, s->err);
     if (status == VIV_OK)
         status = found(s, buf_text(&text), text.size, path, NULL);
     buf_release(&text);
+    return status;
+}
+
+/* The file of a template by itself; VIV_ENOTFOUND where it is not. */
+static viv_status from_file(struct search *s, const char *name)
+{
+    char *path = path_join(s->folder, name);
+    if (!path)
+        return error_nomem(s->err);
+    viv_status status = file_exists(path) ? from_path(s, path) : VIV_ENOTFOUND;
     free(path);
     return status;
 }
@@ -204,8 +208,8 @@ static viv_status tokens_of_gguf(struct search *s, const struct tokenizer *t)
     return status;
 }
 
-viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer *t, const char *name,
-                              bool has_tools, struct chat_template *out, struct error *err)
+viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer *t, const char *file,
+                              const char *name, bool has_tools, struct chat_template *out, struct error *err)
 {
     *out = (struct chat_template){.tokens = json_object()};
     struct search s = {.c = c, .folder = folder_of(c), .out = out, .err = err};
@@ -214,7 +218,7 @@ viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer
     if (status == VIV_OK && !is_gguf(c) && file_exists(path))
         status = json_read(path, MAX_CONFIG, &s.config, err);
     if (status == VIV_OK)
-        status = look(&s, name, has_tools);
+        status = file ? from_path(&s, file) : look(&s, name, has_tools);
     if (status == VIV_OK)
         status = is_gguf(c) ? tokens_of_gguf(&s, t) : tokens_of_folder(&s);
     json_decref(s.config);
@@ -240,7 +244,11 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
     json_notice_memory();
     json_t *all = json_copy(data);
     named.name = t->where;
-    if (!all || json_object_update_missing(all, t->tokens) != 0 || json_lost_something()) {
+    json_t *usual = json_pack("{s:n, s:n}", "tools", "documents");
+    const bool whole = all && usual && json_object_update_missing(all, t->tokens) == 0 &&
+                       json_object_update_missing(all, usual) == 0;
+    json_decref(usual);
+    if (!whole || json_lost_something()) {
         json_decref(all);
         return error_nomem(err);
     }

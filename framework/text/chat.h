@@ -17,13 +17,15 @@ struct chat_template {
 };
 
 /* The template called `name`; NULL: "tool_use" where there are tools and such a template, else the default. A
- * checkpoint without one is VIV_ENOTFOUND and says where was looked. */
-viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer *t, const char *name,
-                              bool has_tools, struct chat_template *out, struct error *err);
+ * checkpoint without one is VIV_ENOTFOUND and says where was looked. `file`, unless NULL, is the template instead:
+ * then only special tokens are the checkpoint's. Those of GGUF files are looked up in `t`. */
+viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer *t, const char *file,
+                              const char *name, bool has_tools, struct chat_template *out, struct error *err);
 void chat_template_close(struct chat_template *t); /* accepts a zeroed struct */
 
-/* What is said: `data` holds messages, and perhaps tools, documents, add_generation_prompt and further variables of
- * the template; its special tokens are added. */
+/* What is said: `data` holds messages, add_generation_prompt, and perhaps tools, documents and further variables of
+ * the template; its special tokens are added, and, as transformers does, null for tools and documents that are not.
+ */
 viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
                        struct buf *out, struct error *err);
 

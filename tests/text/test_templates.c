@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "text/template.h"
+#include "text/chat.h"
 
 static const struct tm july = {.tm_mday = 10, .tm_mon = 6, .tm_year = 125, .tm_wday = 4, .tm_yday = 190};
 
@@ -59,14 +59,14 @@ static void check_file(const char *path, enum template_values values, const char
 TEST(templates__render_as_the_javascript_library_does)
 {
     check_file(shared_path("chat-templates/jinja-units.json"), TEMPLATE_JSON, "template", "context", "expected",
-               "context_has_function", 150);
+               "context_has_function", 157);
 }
 END_TEST
 
 TEST(templates__of_published_models_render)
 {
     check_file(shared_path("chat-templates/rendered.json"), TEMPLATE_JSON, "chat_template", "data", "target",
-               "data_has_function", 25);
+               "data_has_function", 27);
 }
 END_TEST
 
@@ -74,6 +74,50 @@ END_TEST
 TEST(templates__render_as_python_does)
 {
     check_file(source_path("tests/golden/jinja.json"), TEMPLATE_PYTHON, "template", "data", "expected", NULL, 200);
+}
+END_TEST
+
+/* A checkpoint's own template and tokenizer, against transformers' apply_chat_template. */
+static void check_conversations(const char *path)
+{
+    const struct template_options how = {.values = TEMPLATE_PYTHON};
+    struct checkpoint c;
+    struct tokenizer *tokenizer;
+    struct chat_template template;
+    struct error err;
+    json_t *cases, *one;
+    size_t i;
+    ck_assert_msg(checkpoint_open(&c, path, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(tokenizer_open(&c, &tokenizer, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(chat_template_open(&c, tokenizer, NULL, NULL, false, &template, &err) == VIV_OK, "%s", err.text);
+    ck_assert_int_eq(json_read(source_path("tests/golden/chat/conversations.json"), 1 << 20, &cases, &err), VIV_OK);
+    ck_assert_uint_ge(json_array_size(cases), 3);
+    json_array_foreach(cases, i, one)
+    {
+        struct buf text = {0};
+        struct token_ids ids = {0};
+        const json_t *expected = json_object_get(one, "ids");
+        json_object_set_new(one, "add_generation_prompt", json_true());
+        ck_assert_msg(chat_render(&template, &how, one, &text, &err) == VIV_OK, "%s", err.text);
+        ck_assert_str_eq(buf_text(&text), json_string_value(json_object_get(one, "text")));
+        ck_assert_int_eq(
+            tokenizer_encode(tokenizer, buf_text(&text), text.size, TOKENIZER_PARSE_SPECIAL, &ids, &err), VIV_OK);
+        ck_assert_uint_eq(ids.n, json_array_size(expected));
+        for (size_t k = 0; k < ids.n; k++)
+            ck_assert_int_eq(ids.ids[k], json_integer_value(json_array_get(expected, k)));
+        token_ids_release(&ids);
+        buf_release(&text);
+    }
+    json_decref(cases);
+    chat_template_close(&template);
+    tokenizer_destroy(tokenizer);
+    checkpoint_close(&c);
+}
+
+TEST(templates__of_a_checkpoint_make_the_text_and_the_ids_that_transformers_makes)
+{
+    check_conversations(source_path("tests/golden/chat"));
+    check_conversations(source_path("tests/golden/chat-gguf/model.gguf"));
 }
 END_TEST
 
@@ -120,4 +164,5 @@ TEST(templates__refuse_with_the_line_and_a_reason)
 END_TEST
 
 TESTS(templates__refuse_with_the_line_and_a_reason, templates__render_as_python_does,
-      templates__render_as_the_javascript_library_does, templates__of_published_models_render)
+      templates__render_as_the_javascript_library_does, templates__of_published_models_render,
+      templates__of_a_checkpoint_make_the_text_and_the_ids_that_transformers_makes)

@@ -1,0 +1,150 @@
+#!/bin/sh
+# viv chat and viv render as programs meet them: turns in, answers out, and what is refused by name.
+set -u
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
+
+chat=$source/tests/golden/chat
+# talk TURNS OPTION...: turns divided by |
+talk() {
+    turns=$1
+    shift
+    printf '%s\n' "$turns" | tr '|' '\n' | timeout "$seconds" "$viv" chat "$@"
+}
+same() { [ -s "$work/a" ] && cmp "$work/a" "$work/b"; }
+# shows WORDS: the last output holds these
+shows() { grep -qF -- "$1" "$work/a" || { echo "no '$1' in:"; cat "$work/a"; return 1; }; }
+without_times() { sed -E 's/"[a-z_]*(per_second|seconds|bytes)":[^,}]*,?//g'; }
+only_text() { sed 's/.*"text":"//; s/","reason".*//'; }
+
+# --- turns ---------------------------------------------------------------------------------------------------------
+by_hand() { # what chat does, done with render and run
+    printf '[{"role":"user","content":"Hello"}]' >"$work/m"
+    talk Hello "$chat" --temp 0 -n 30 >"$work/a" &&
+        "$viv" run -q "$chat" --no-echo --temp 0 -n 30 -p "$("$viv" render "$chat" "$work/m"; echo x)" >/dev/null &&
+        "$viv" render "$chat" "$work/m" >"$work/p" && printf '\n' >>"$work/p" &&
+        "$viv" run -q "$chat" --no-echo --temp 0 -n 30 -f "$work/p" >"$work/b" && echo >>"$work/b" && same
+}
+check 'an answer continues what the template makes of the messages' by_hand
+gguf() { talk 'Hello|You' "$chat" --temp 0 -n 30 >"$work/a" && talk 'Hello|You' "$chat-gguf/model.gguf" --temp 0 -n 30 >"$work/b" && same; }
+check 'so it does with a GGUF file' gguf
+kept() { # 25 tokens of the first prompt and 9 of the answer, whose last went through nothing
+    talk 'Hello|And you?' "$chat" --temp 0 -n 10 --json >"$work/a" && [ "$(wc -l <"$work/a")" -eq 2 ] &&
+        shows '"turn":1' && shows '"prompt_tokens":25,"kept_tokens":0' &&
+        shows '"turn":2' && shows '"prompt_tokens":64,"kept_tokens":34'
+}
+check 'a second turn computes only what is new' kept
+verbose() { talk 'Hello|And you?' "$chat" --temp 0 -n 10 -v 2>"$work/a" >"$work/b" && shows 'prompt 64 tokens, 34 of them kept'; }
+check 'and says so' verbose
+anew() { # as when the conversation is new
+    talk "Hello|And you?|/save $work/m" "$chat" --temp 0 -n 10 2>/dev/null >"$work/all" &&
+        without_last "$work/m" >"$work/cut" && "$viv" render "$chat" "$work/cut" >"$work/p" && printf '\n' >>"$work/p" &&
+        "$viv" run -q "$chat" --no-echo --temp 0 -n 10 -f "$work/p" >"$work/b" && echo >>"$work/b" &&
+        tail -c "$(wc -c <"$work/b")" "$work/all" >"$work/a" && same
+}
+# the messages without the last
+without_last() { sed -n '1,/"And you?"/p' "$1" && printf '  }\n]\n'; }
+check 'and answers as if all of it were new' anew
+files() { printf 'Hello\r\n\nAnd you?' >"$work/t" && "$viv" chat "$chat" --temp 0 -n 9 -f "$work/t" >"$work/a" && talk 'Hello|And you?' "$chat" --temp 0 -n 9 >"$work/b" && same; }
+check 'turns are lines of a file, too' files
+seeds() {
+    talk 'Hello|Hello' "$chat" --temp 1 -n 20 --seed 3 >"$work/a" && talk 'Hello|Hello' "$chat" --temp 1 -n 20 --seed 3 >"$work/b" && same &&
+        talk 'Hello|/regen' "$chat" --temp 1 -n 20 --seed 3 | sort -u >"$work/a" && [ "$(wc -l <"$work/a")" -ge 2 ]
+}
+check 'a seed gives the same conversation, and another answer each time' seeds
+turn_end() { # a token that only the template names: to `viv run` it is one like others
+    talk Hello "$chat" --temp 0 -n 9 --logit-bias 3=1000 --json >"$work/a" && shows '"text":"","reason":"end"' &&
+        "$viv" run "$chat" -p Hello --temp 0 -n 9 --logit-bias 3=1000 --json >"$work/a" && shows '"reason":"length"' &&
+        talk Hello "$chat" --temp 0 -n 9 --logit-bias 3=1000 --ignore-eos --json >"$work/a" && shows '"reason":"length"'
+}
+check 'the end of a turn in the template ends the answer' turn_end
+stops() { talk Hello "$chat" --temp 0 -n 30 --stop '?' --json >"$work/a" && shows '"reason":"stop"'; }
+check 'so does a text to stop at' stops
+
+# --- commands --------------------------------------------------------------------------------------------------------
+regenerated() {
+    talk 'Hello|/regen' "$chat" --temp 0 -n 12 --json | only_text >"$work/all" &&
+        sed -n 1p "$work/all" >"$work/a" && sed -n 2p "$work/all" >"$work/b" && same
+}
+check '/regen answers the same turn again' regenerated
+nothing() { printf '/regen\n' | "$viv" chat "$chat" 2>"$work/a"; [ $? -eq 1 ] && shows 'no answer yet'; }
+check 'but not before there is one' nothing
+system() {
+    talk 'Hello' "$chat" --temp 0 -n 12 --system 'Be brief.' >"$work/a" &&
+        talk '/system Be brief.|Hello' "$chat" --temp 0 -n 12 >"$work/b" && same &&
+        talk '/system No.|/system  Be brief.|Hello' "$chat" --temp 0 -n 12 >"$work/b" && same &&
+        talk '/system|Hello' "$chat" --temp 0 -n 12 --system 'Be brief.' >"$work/a" && talk 'Hello' "$chat" --temp 0 -n 12 >"$work/b" && same
+}
+check '/system is the first message' system
+saves() {
+    talk "/system S|Hello|//x|/save $work/m|/quit|Never" "$chat" --temp 0 -n 3 >"$work/b" 2>"$work/a" && shows '5 messages are in' &&
+        [ "$(wc -l <"$work/b")" -eq 2 ] && "$viv" render "$chat" "$work/m" >"$work/a" && shows 'system' && shows '/x' && ! grep -q '//x' "$work/a"
+}
+check '/save writes messages that render takes, and /quit quits' saves
+helps() { printf '/help\n' | "$viv" chat "$chat" 2>"$work/a" && shows '/system  TEXT' && shows '/quit'; }
+check '/help lists them' helps
+unknown() { talk '/hlep|Never' "$chat" 2>"$work/a" >"$work/b"; [ $? -eq 1 ] && shows 'there is no /hlep' && [ ! -s "$work/b" ]; }
+check 'what is no command is refused' unknown
+
+# --- sessions --------------------------------------------------------------------------------------------------------
+goes_on() {
+    rm -f "$work/s"
+    talk 'Hello|And you?|Why?' "$chat" --temp 1 --seed 4 -n 15 --json | without_times >"$work/a" &&
+        talk 'Hello|And you?' "$chat" --temp 1 --seed 4 -n 15 --json --session "$work/s" | without_times >"$work/b" &&
+        talk 'Why?' "$chat" --temp 1 -n 15 --json --session "$work/s" | without_times >>"$work/b" && same
+}
+check 'a conversation goes on from its session, and keeps what was computed' goes_on
+of_run() { fails '`viv chat` goes on with it' "$viv" run "$chat" -p x --session "$work/s"; }
+check 'viv run does not go on with it' of_run
+of_chat() { rm -f "$work/s" && "$viv" run -q "$chat" -p x -n 3 --session "$work/s" >"$work/a" && fails '`viv run` goes on with it' "$viv" chat "$chat" --session "$work/s"; }
+check 'nor viv chat with a text' of_chat
+untouched() { rm -f "$work/s" && : | "$viv" chat "$chat" --session "$work/s" && [ ! -e "$work/s" ]; }
+check 'where nothing was said nothing is saved' untouched
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+full() { # the turn is refused, and what was said before it is kept
+    rm -f "$work/s"
+    talk 'Hello|Hello again' "$chat" --temp 0 -n 10 --context 60 --session "$work/s" >"$work/b" 2>"$work/a"
+    [ $? -eq 1 ] && shows 'the context is full: with this turn, the conversation has 67 tokens, and 60 are room' && [ "$(wc -l <"$work/b")" -eq 1 ] &&
+        talk "/save $work/m" "$chat" --context 60 --session "$work/s" 2>"$work/a" && shows '2 messages'
+}
+check 'a turn that has no room' full
+filled() { talk 'Hello' "$chat" --temp 0 --context 60 2>"$work/a" >"$work/b" && shows 'the context of 60 tokens is full, the answer ends here'; }
+check 'an answer that fills the context' filled
+check 'a model without a template' fails 'no chat template' "$viv" chat shakespeare
+check 'and what to do then' fails '--template FILE gives it one' "$viv" chat shakespeare
+own() {
+    printf "{%% for m in messages %%}{{ m.content }}\n{%% endfor %%}" >"$work/t" &&
+        printf 'ROMEO:\n' | "$viv" chat shakespeare --template "$work/t" --temp 0 -n 5 >"$work/a" &&
+        "$viv" run -q shakespeare --no-echo -p 'ROMEO:
+' --temp 0 -n 5 >"$work/b" && echo >>"$work/b" && same
+}
+check 'which is to give one' own
+raises() {
+    printf '{{ bos_token }}\n{{ raise_exception("I say no") }}' >"$work/t"
+    talk Hello "$chat" --template "$work/t" 2>"$work/a"
+    [ $? -eq 1 ] && shows "$work/t:2: I say no" && shows '`viv render` shows'
+}
+check 'a template that fails' raises
+check 'a template that is not there' fails 'No such file' "$viv" chat "$chat" --template "$work/none"
+check 'another name of a template' fails "no chat template called 'x'" "$viv" chat "$chat" --template-name x
+check 'turns that are not there' fails 'No such file' "$viv" chat "$chat" -f "$work/none"
+check 'a model with an encoder' fails 'encoder' "$viv" chat "$source/tests/golden/t5" --template "$chat/tokenizer.json"
+check 'a model that writes nothing' fails 'viv embed' "$viv" chat "$source/tests/golden/bert"
+bytes() { printf 'a\n\377\n' | "$viv" chat "$chat" -n 3 2>"$work/a" >"$work/b"; [ $? -eq 1 ] && shows 'standard input: line 2 is not UTF-8'; }
+check 'a line that is no text' bytes
+
+# --- render ----------------------------------------------------------------------------------------------------------
+check 'render: messages' says '<|im_start|>assistant' "$viv" render "$chat" "$chat/messages.json"
+rendered() { "$viv" render "$chat" "$chat/messages.json" >"$work/a" && "$viv" render "$chat-gguf/model.gguf" "$chat/messages.json" >"$work/b" && same; }
+check 'of a GGUF file, too' rendered
+tools() { echo '[{"name": "now"}]' >"$work/t" && says 'tools: [{"name": "now"}]' "$viv" render "$chat" "$chat/messages.json" --tools "$work/t"; }
+check 'with tools' tools
+no_prompt() { "$viv" render "$chat" "$chat/messages.json" --no-generation-prompt >"$work/a" && [ "$(tail -n 1 "$work/a")" = 'is?<|im_end|>' ]; }
+check 'without a prompt for the answer' no_prompt
+check 'as JSON' says '{"text":"<s><|im_start|>' "$viv" render "$chat" "$chat/messages.json" --json
+role() { echo '[{"role":"robot","content":"x"}]' >"$work/m" && fails 'a role is system, user or assistant, not robot' "$viv" render "$chat" "$work/m"; }
+check 'a template refuses in its own words' role
+data() { echo '{"a":1}' >"$work/m" && fails "no list of 'messages'" "$viv" render "$chat" "$work/m"; }
+check 'messages that are none' data
+
+finish

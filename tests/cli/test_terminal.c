@@ -1,0 +1,185 @@
+/* viv chat as somebody at a terminal meets it: what is typed, edited, called back and stopped. */
+#include "testing.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATIENCE_SECONDS = 60 };
+
+struct terminal {
+    int fd;
+    pid_t pid;
+    struct buf seen; /* what has come since something was typed */
+};
+
+static char folder[] = "/tmp/viv-terminal-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void open_terminal(struct terminal *t, const char *const *options)
+{
+    const char *arguments[32] = {"viv", "chat", NULL}, *build = getenv("VIV_BUILD");
+    char program[4096], model[4096];
+    size_t n = 2;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(program, sizeof program, "%s/viv", build ? build : ".");
+    snprintf(model, sizeof model, "%s", source_path("tests/golden/chat"));
+    arguments[n++] = model;
+    while (*options)
+        arguments[n++] = *options++;
+    *t = (struct terminal){0};
+    t->pid = forkpty(&t->fd, NULL, NULL, NULL);
+    ck_assert_int_ge(t->pid, 0);
+    if (t->pid == 0) {
+        setenv("TERM", "dumb", 1);
+        execv(program, (char **)arguments);
+        _exit(127);
+    }
+}
+
+/* What comes, for a tenth of a second. False: the other end is closed. */
+static bool look(struct terminal *t)
+{
+    char bytes[4096];
+    struct pollfd p = {.fd = t->fd, .events = POLLIN};
+    if (poll(&p, 1, 100) <= 0)
+        return true;
+    ssize_t n = read(t->fd, bytes, sizeof bytes);
+    if (n > 0)
+        ck_assert(buf_append(&t->seen, bytes, (size_t)n));
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+static void wait_for(struct terminal *t, const char *text)
+{
+    const time_t begin = time(NULL);
+    while (!strstr(buf_text(&t->seen), text)) {
+        ck_assert_msg(time(NULL) - begin < PATIENCE_SECONDS && look(t), "no '%s' in: %s", text, buf_text(&t->seen));
+    }
+}
+
+static void type(struct terminal *t, const char *text)
+{
+    buf_clear(&t->seen);
+    if (t->seen.data)
+        t->seen.data[0] = '\0';
+    ck_assert_int_eq(write(t->fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void ends_well(struct terminal *t)
+{
+    int status;
+    while (look(t))
+        ;
+    ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x: %s", (unsigned)status,
+                  buf_text(&t->seen));
+    close(t->fd);
+    buf_release(&t->seen);
+    rmdir(folder);
+}
+
+/* The conversation, saved and read; the file is no more. */
+static json_t *saved(struct terminal *t)
+{
+    char line[4200];
+    json_t *messages;
+    struct error err;
+    snprintf(line, sizeof line, "/save %s\r", in_folder("messages"));
+    type(t, line);
+    wait_for(t, "messages are in");
+    ck_assert_msg(json_read(in_folder("messages"), 1 << 20, &messages, &err) == VIV_OK, "%s", err.text);
+    unlink(in_folder("messages"));
+    return messages;
+}
+
+static const char *content(const json_t *messages, size_t i)
+{
+    return json_string_value(json_object_get(json_array_get(messages, i), "content"));
+}
+
+TEST(terminal__answers_what_is_typed)
+{
+    static const char *const options[] = {"--temp", "0", "-n", "12", "-v", NULL};
+    struct terminal t;
+    open_terminal(&t, options);
+    wait_for(&t, "/help lists commands");
+    type(&t, "one\\\r");
+    wait_for(&t, ". ");
+    type(&t, "two\r");
+    wait_for(&t, "ended by length");
+    type(&t, "/nothing\r");
+    wait_for(&t, "there is no /nothing");
+    type(&t, "/regen\r");
+    wait_for(&t, "ended by length");
+    json_t *messages = saved(&t);
+    ck_assert_uint_eq(json_array_size(messages), 2);
+    ck_assert_str_eq(content(messages, 0), "one\ntwo");
+    ck_assert_uint_eq(strlen(content(messages, 1)), 12);
+    json_decref(messages);
+    type(&t, "/quit\r");
+    ends_well(&t);
+}
+END_TEST
+
+TEST(terminal__stops_an_answer_and_keeps_what_there_is_of_it)
+{
+    const char *const options[] = {"--temp", "0", "-n", "-1", "-v", "--ignore-eos", "--context", "1000000", NULL};
+    struct terminal t;
+    open_terminal(&t, options);
+    wait_for(&t, "/help lists commands");
+    type(&t, "Hello\r");
+    while (t.seen.size < 200)
+        ck_assert(look(&t));
+    type(&t, "\x03");
+    wait_for(&t, "ended by cancelled");
+    json_t *messages = saved(&t);
+    ck_assert_uint_eq(json_array_size(messages), 2);
+    ck_assert_uint_gt(strlen(content(messages, 1)), 50);
+    json_decref(messages);
+    type(&t, "\x03"); /* with nothing to stop, it is the end */
+    ends_well(&t);
+}
+END_TEST
+
+#ifdef HAVE_LIBEDIT
+TEST(terminal__edits_lines_and_calls_them_back)
+{
+    static const char *const options[] = {"--temp", "0", "-n", "3", "-v", NULL};
+    struct terminal t;
+    open_terminal(&t, options);
+    wait_for(&t, "/help lists commands");
+    type(&t, "Hx\x7f\xC3\xB6llo\x01"
+             ">\r"); /* x taken back; at the beginning, another character */
+    wait_for(&t, "ended by length");
+    type(&t, "\x10\x10\r"); /* the line before that */
+    wait_for(&t, "ended by length");
+    json_t *messages = saved(&t);
+    ck_assert_uint_eq(json_array_size(messages), 4);
+    ck_assert_str_eq(content(messages, 0), ">H\xC3\xB6llo");
+    ck_assert_str_eq(content(messages, 2), ">H\xC3\xB6llo");
+    json_decref(messages);
+    type(&t, "\x04");
+    ends_well(&t);
+}
+END_TEST
+#else
+#define terminal__edits_lines_and_calls_them_back terminal__answers_what_is_typed
+#endif
+
+TESTS(terminal__answers_what_is_typed, terminal__stops_an_answer_and_keeps_what_there_is_of_it,
+      terminal__edits_lines_and_calls_them_back)
