@@ -66,7 +66,9 @@ viv_status identity_of(viv_model *m, struct identity *out, struct error *err)
     const struct tokenizer *tokenizer;
     struct buf gathered = {0};
     *out = (struct identity){0};
-    viv_status status = model_tokenizer(m, &tokenizer, err);
+    struct error none;
+    viv_status found = model_tokenizer(m, &tokenizer, &none);
+    viv_status status = found == VIV_OK || found == VIV_ENOTFOUND ? VIV_OK : error_set(err, found, "%s", none.text);
     if (status == VIV_OK)
         status = expansion_hash(m->expansion, out->spec, err);
     if (status == VIV_OK) {
@@ -80,7 +82,7 @@ viv_status identity_of(viv_model *m, struct identity *out, struct error *err)
         }
         status = take_hash(&gathered, out->adapters, err);
     }
-    if (status == VIV_OK) {
+    if (status == VIV_OK && found == VIV_OK) {
         put_vocabulary(&gathered, tokenizer);
         status = take_hash(&gathered, out->tokenizer, err);
     }

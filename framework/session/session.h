@@ -46,7 +46,7 @@ struct identity {
     char spec[65];      /* SHA-256 of the expansion */
     char weights[65];   /* of the tensors' names, types, shapes and a sample of their data, before adapters */
     char adapters[65];  /* the same of the adapters, with their scales; "" without any */
-    char tokenizer[65]; /* of its vocabulary */
+    char tokenizer[65]; /* of its vocabulary; "" without one */
 };
 viv_status identity_of(viv_model *m, struct identity *out, struct error *err);
 

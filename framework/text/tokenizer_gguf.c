@@ -336,7 +336,8 @@ viv_status tokenizer_read_gguf(struct tokenizer *t, const struct checkpoint *c, 
     int32_t unk = -1;
     bool bos = false, eos = false;
     if (kind.kind != META_STRING)
-        return error_set(err, VIV_EFORMAT, "the file has no tokenizer (tokenizer.ggml.model)");
+        return error_set(err, kind.kind == META_NONE ? VIV_ENOTFOUND : VIV_EFORMAT,
+                         "the file has no tokenizer (tokenizer.ggml.model)");
     viv_status status = read_vocab(&r);
     if (status == VIV_OK)
         status = id_of(&r, "tokenizer.ggml.bos_token_id", -1, &t->bos);

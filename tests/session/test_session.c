@@ -7,24 +7,31 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { VOCAB = 102, LENGTH = 300, BEGIN_BYTES = 16 };
+enum { LENGTH = 300, BEGIN_BYTES = 16 };
 
 static void text_of(int32_t *tokens, int32_t first)
 {
     for (int32_t i = 0; i < LENGTH; i++)
-        tokens[i] = 5 + (first + i * 37) % 90;
+        tokens[i] = 5 + (first + i * 37) % 60;
+}
+
+static viv_model *model_called(const char *name)
+{
+    const struct model_options options = golden_options();
+    char path[256];
+    snprintf(path, sizeof path, "tests/golden/%s", name);
+    return golden_load(&options, source_path(path));
 }
 
 static viv_model *chat_model(void)
 {
-    const struct model_options options = golden_options();
-    return golden_load(&options, source_path("tests/golden/chat"));
+    return model_called("chat");
 }
 
 /* Logits of the rows [from, n) of a text, of which the sequence holds the rows before. */
 static float *run_from(viv_model *m, struct sequence *s, const int32_t *tokens, size_t from, size_t n)
 {
-    float *logits = malloc((n - from) * VOCAB * sizeof *logits);
+    float *logits = malloc((n - from) * model_output_dim(m) * sizeof *logits);
     ck_assert_uint_eq(sequence_length(s), from);
     step(m, s, tokens + from, n - from, logits);
     return logits;
@@ -51,7 +58,8 @@ TEST(sequence__keeps_the_beginning_that_a_text_shares_and_no_more)
     ck_assert_uint_eq(sequence_keep(s, one, LENGTH), LENGTH);
     ck_assert_uint_eq(sequence_keep(s, other, LENGTH), 200);
     float *kept = run_from(m, s, other, 200, LENGTH), *anew = run_from(m, alone, other, 0, LENGTH);
-    ck_assert_mem_eq(kept, anew + 200 * VOCAB, 100 * VOCAB * sizeof *kept);
+    const size_t vocab = model_output_dim(m);
+    ck_assert_mem_eq(kept, anew + 200 * vocab, 100 * vocab * sizeof *kept);
     ck_assert_uint_eq(sequence_keep(s, other, 150), 150);
     ck_assert_uint_eq(sequence_length(s), 150);
     ck_assert_uint_eq(sequence_keep(s, one, 0), 0);
@@ -109,7 +117,7 @@ static void begun(struct session *s, viv_model *m, size_t n)
     memcpy(s->text.ids, tokens, sizeof tokens);
     s->text.n = n + 1;
     s->text.capacity = LENGTH;
-    s->n_prompt = 5;
+    s->n_prompt = n < 5 ? n : 5;
     s->seed = 77;
     if (n > 0)
         free(run_from(m, s->sequence, tokens, 0, n));
@@ -124,29 +132,29 @@ static void written(viv_model *m, size_t n)
     session_end(&s);
 }
 
-TEST(session__goes_on_as_if_it_had_not_been_cut)
+static void check_cuts(const char *name, const size_t *cuts, size_t n_cuts)
 {
-    static const size_t cuts[] = {0, 1, 127, 128, 129, 256, 290};
     int32_t tokens[LENGTH];
     struct error err;
     struct session s;
-    open_host();
-    viv_model *m = chat_model();
+    viv_model *m = model_called(name);
+    const size_t vocab = model_output_dim(m);
     text_of(tokens, 3);
     struct sequence *alone = fresh(m);
     float *whole = run_from(m, alone, tokens, 0, LENGTH);
-    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
-        const size_t n = cuts[i] < 5 ? 5 : cuts[i];
+    for (size_t i = 0; i < n_cuts; i++) {
+        const size_t n = cuts[i];
         written(m, n);
-        viv_model *later = chat_model();
+        viv_model *later = model_called(name);
         ck_assert_msg(session_read(&s, later, session_path(), &err) == VIV_OK, "%s", err.text);
         ck_assert_uint_eq(s.text.n, n + 1);
         ck_assert_mem_eq(s.text.ids, tokens, s.text.n * sizeof *tokens);
-        ck_assert_uint_eq(s.n_prompt, 5);
+        ck_assert_uint_eq(s.n_prompt, n < 5 ? n : 5);
         ck_assert_int_eq(s.seed, 77);
         ck_assert_ptr_null(s.messages);
         float *rest = run_from(later, s.sequence, tokens, n, LENGTH);
-        ck_assert_mem_eq(rest, whole + n * VOCAB, (LENGTH - n) * VOCAB * sizeof *rest);
+        ck_assert_msg(memcmp(rest, whole + n * vocab, (LENGTH - n) * vocab * sizeof *rest) == 0, "%s cut at %zu",
+                      name, n);
         free(rest);
         session_end(&s);
         model_close(later);
@@ -155,6 +163,26 @@ TEST(session__goes_on_as_if_it_had_not_been_cut)
     sequence_destroy(alone);
     unlink(session_path());
     model_close(m);
+}
+
+TEST(session__goes_on_as_if_it_had_not_been_cut)
+{
+    static const size_t cuts[] = {0, 1, 127, 128, 129, 256, 290};
+    open_host();
+    check_cuts("chat", cuts, sizeof cuts / sizeof *cuts);
+    host_destroy(host);
+}
+END_TEST
+
+/* Of whatever kind its layers and its state are. */
+TEST(session__goes_on_with_models_of_all_kinds)
+{
+    static const char *const names[] = {"llama-bf16-sharded", "gemma3", "mixtral-gguf", "bloom",
+                                        "phi3-longrope",      "cohere2"};
+    static const size_t cuts[] = {77, 201};
+    open_host();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        check_cuts(names[i], cuts, 2);
     host_destroy(host);
 }
 END_TEST
@@ -401,7 +429,7 @@ TEST(session__that_lies_is_refused)
     uint64_t head_size;
     memcpy(&head_size, b.data + 8, sizeof head_size);
     for (int i = 0; i < 2; i++) {
-        const int32_t token = i ? VOCAB : -5;
+        const int32_t token = i ? (int32_t)model_output_dim(m) : -5;
         memcpy(b.data + BEGIN_BYTES + head_size + 8, &token, sizeof token);
         refused_head(m, &b, "\"seed\":77", "\"seed\":77", "outside the vocabulary");
     }
@@ -412,7 +440,8 @@ TEST(session__that_lies_is_refused)
 END_TEST
 
 TESTS(sequence__keeps_the_beginning_that_a_text_shares_and_no_more, sequence__keeps_nothing_from_a_vector_on,
-      session__goes_on_as_if_it_had_not_been_cut, session__holds_the_messages_of_a_conversation,
-      session__may_be_empty, session__keeps_of_the_state_what_is_of_the_text,
-      session__is_refused_with_the_reason_by_another_model, session__is_nothing_for_a_model_with_an_encoder,
-      session__that_is_damaged_is_refused, session__that_lies_is_refused)
+      session__goes_on_as_if_it_had_not_been_cut, session__goes_on_with_models_of_all_kinds,
+      session__holds_the_messages_of_a_conversation, session__may_be_empty,
+      session__keeps_of_the_state_what_is_of_the_text, session__is_refused_with_the_reason_by_another_model,
+      session__is_nothing_for_a_model_with_an_encoder, session__that_is_damaged_is_refused,
+      session__that_lies_is_refused)
