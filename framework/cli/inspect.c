@@ -1,7 +1,7 @@
 /* viv inspect - what a model is made of: its graph, numbers, tensors, state and cost. Weights are not needed. */
 #include "cli/open.h"
 
-#include "compare/facts.h"
+#include "compare/blocks.h"
 #include "spec/expr.h"
 #include "tensor/dtype.h"
 
@@ -63,23 +63,7 @@ static uint64_t state_bytes(const struct view *v, enum state_kind kind)
     return v->g->state_elems[kind] * (f32 ? 4 : 2);
 }
 
-/* --- the graph as a tree
- * ------------------------------------------------------------------------------------------ */
-
-/* Attributes that are numbers or words, as a spec would write them. */
-static void put_attrs(const struct node *n, struct buf *out)
-{
-    bool first = true;
-    for (uint32_t i = 0; i < n->n_attrs; i++) {
-        const viv_attr *attr = layer_attr(n->class, n->attrs[i].name);
-        if (!attr || attr->kind == VIV_ATTR_WEIGHT || attr->kind == VIV_ATTR_VALUE ||
-            n->attrs[i].value.kind == VALUE_NONE)
-            continue;
-        buf_printf(out, "%s%s: ", first ? "" : ", ", n->attrs[i].name);
-        value_print(&n->attrs[i].value, out);
-        first = false;
-    }
-}
+/* --- the graph as a tree ------------------------------------------------------------------------------------- */
 
 static uint64_t node_params(const struct graph_node *n)
 {
@@ -89,43 +73,11 @@ static uint64_t node_params(const struct graph_node *n)
     return elems;
 }
 
-/* What two equal layers have in common. */
-static void put_signature(const struct graph_node *n, struct buf *out)
-{
-    buf_printf(out, "%s %" PRIu64 " %" PRIu64 " %u ", n->class->name, n->out_dim, node_params(n), n->spec->depth);
-    put_attrs(n->spec, out);
-    buf_putc(out, '\n');
-}
-
-/* One round of a repeat: nodes [begin, end) before `limit` with the same index. */
-static uint32_t round_end(const struct graph *g, uint32_t begin, uint32_t limit)
-{
-    uint32_t end = begin;
-    int64_t index = g->nodes[begin].spec->index;
-    while (end < limit && g->nodes[end].spec->index == index && index >= 0)
-        end++;
-    return end > begin ? end : begin + 1;
-}
-
-static bool same_rounds(const struct graph *g, uint32_t a, uint32_t a_end, uint32_t b, uint32_t b_end, bool *same)
-{
-    struct buf x = {0}, y = {0};
-    for (uint32_t i = a; i < a_end; i++)
-        put_signature(&g->nodes[i], &x);
-    for (uint32_t i = b; i < b_end; i++)
-        put_signature(&g->nodes[i], &y);
-    bool ok = !x.failed && !y.failed;
-    *same = ok && x.size == y.size && memcmp(buf_text(&x), buf_text(&y), x.size) == 0;
-    buf_release(&x);
-    buf_release(&y);
-    return ok;
-}
-
 static bool print_node(const struct graph_node *n, uint32_t indent)
 {
     struct buf attrs = {0};
     uint64_t params = node_params(n);
-    put_attrs(n->spec, &attrs);
+    node_attrs(n->spec, &attrs);
     printf("%*s%s", (int)(2 * indent), "", n->class->name);
     if (n->in_dims[0])
         printf("  %" PRIu64 " -> %" PRIu64, n->in_dims[0], n->out_dim);
@@ -140,35 +92,39 @@ static bool print_node(const struct graph_node *n, uint32_t indent)
     return !attrs.failed;
 }
 
-static viv_status print_stack(const struct view *v, enum stack_id id, struct error *err)
+/* What is inside a join or a repeat stands below it. */
+static bool print_blocks(const struct block *b, uint32_t indent)
 {
-    const struct graph *g = v->g;
-    const struct stack *s = &v->e->stacks[id];
-    if (s->begin < s->end)
-        printf("%s\n", stack_names[id]);
-    for (uint32_t at = s->begin; at < s->end;) {
-        uint32_t end = round_end(g, at, s->end), rounds = 1, last = end;
-        bool repeated = g->nodes[at].spec->index >= 0;
-        for (bool same = true; repeated && last < s->end && g->nodes[last].spec->index >= 0; rounds++) {
-            uint32_t next_end = round_end(g, last, s->end);
-            if (!same_rounds(g, at, end, last, next_end, &same))
-                return error_nomem(err);
-            if (!same)
-                break;
-            last = next_end;
-        }
-        if (repeated)
-            printf("  %" PRIu32 " x\n", rounds);
-        for (uint32_t i = at; i < end; i++)
-            if (!print_node(&g->nodes[i], repeated ? 2 + g->nodes[i].spec->depth - 1 : 1 + g->nodes[i].spec->depth))
-                return error_nomem(err);
-        at = last;
+    bool printed = true;
+    for (; b && printed; b = b->next) {
+        if (b->kind == BLOCK_REPEAT)
+            printf("%*s%" PRIu64 " x\n", (int)(2 * indent), "", b->rounds);
+        else if (b->node)
+            printed = print_node(b->node, indent);
+        printed = printed && print_blocks(b->inner, indent + (b->kind != BLOCK_BRANCH));
     }
-    return VIV_OK;
+    return printed;
 }
 
-/* --- for people
- * ---------------------------------------------------------------------------------------------------- */
+static viv_status print_stacks(const struct view *v, struct error *err)
+{
+    static const enum stack_id order[] = {STACK_ENCODER, STACK_GRAPH};
+    struct blocks blocks;
+    viv_status status = blocks_make(&v->facts, MEASURE_PARAMS, 1, &blocks, err);
+    if (status != VIV_OK)
+        return status;
+    for (size_t i = 0; i < N_STACKS && status == VIV_OK; i++) {
+        const struct block *stack = blocks.stacks[order[i]];
+        if (stack)
+            puts(stack_names[order[i]]);
+        if (!print_blocks(stack, 1))
+            status = error_nomem(err);
+    }
+    blocks_release(&blocks);
+    return status;
+}
+
+/* --- for people ---------------------------------------------------------------------------------------------- */
 
 static const char *dims_of(const struct weight *w, char out[128])
 {
@@ -270,9 +226,7 @@ static viv_status print_view(const struct view *v, const struct inspect_options 
            human_count(v->facts.params).text,
            v->facts.active == v->facts.params ? "all" : human_count(v->facts.active).text);
     print_figures(v);
-    viv_status status = print_stack(v, STACK_ENCODER, err);
-    if (status == VIV_OK)
-        status = print_stack(v, STACK_GRAPH, err);
+    viv_status status = print_stacks(v, err);
     if (status == VIV_OK && options->params)
         status = print_params(v, err);
     if (status == VIV_OK && options->tensors)
@@ -280,8 +234,7 @@ static viv_status print_view(const struct view *v, const struct inspect_options 
     return status;
 }
 
-/* --- for scripts
- * ---------------------------------------------------------------------------------------------------- */
+/* --- for scripts --------------------------------------------------------------------------------------------- */
 
 static json_t *value_json(const struct value *v)
 {
