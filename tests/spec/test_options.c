@@ -5,6 +5,14 @@
 
 #include <dirent.h>
 
+static char *printed(const struct expansion *e)
+{
+    struct buf out = {0};
+    struct error err;
+    ck_assert_int_eq(expansion_print(e, &out, &err), VIV_OK);
+    return out.data;
+}
+
 /* Calls see(checkpoint, spec) for every checkpoint of tests/golden that has a config.json. */
 static unsigned for_each_config(struct specs *specs,
                                 void (*see)(const char *name, struct checkpoint *c, const struct spec *s))
@@ -158,6 +166,71 @@ TEST(options__are_counted_and_cut)
 }
 END_TEST
 
+/* --- tests/golden/options.json: [folder, options left out, option, value], each of which changes what transformers
+ * computes */
+
+static void set_option(json_t *config, const char *key, json_t *value)
+{
+    static const char *const of_version_4[] = {"rope_theta", "rope_scaling", "partial_rotary_factor"};
+    json_object_set(config, key, value);
+    for (size_t i = 0; strcmp(key, "rope_parameters") == 0 && i < 3; i++)
+        json_object_del(config, of_version_4[i]);
+}
+
+static void check_option(const struct specs *specs, const json_t *option)
+{
+    char path[4096];
+    const char *folder = json_string_value(json_array_get(option, 0));
+    const char *key = json_string_value(json_array_get(option, 2));
+    json_t *left_out;
+    size_t i;
+    struct checkpoint c;
+    struct spec *s;
+    struct expansion *e;
+    struct error err;
+    ck_assert(folder && key);
+    snprintf(path, sizeof path, "%s/%s", source_path("tests/golden"), folder);
+    ck_assert_msg(checkpoint_open(&c, path, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(spec_open(&specs->world, path, &s, &err) == VIV_OK, "%s", err.text);
+    json_array_foreach(json_array_get(option, 1), i, left_out)
+        json_object_del(c.config, json_string_value(left_out));
+    ck_assert_msg(spec_expand(s, &c, &e, &err) == VIV_OK, "%s", err.text);
+    char *before = printed(e), *value = json_dumps(json_array_get(option, 3), JSON_ENCODE_ANY);
+    expansion_destroy(e);
+    set_option(c.config, key, json_array_get(option, 3));
+    if (spec_expand(s, &c, &e, &err) == VIV_OK) {
+        char *after = printed(e);
+        ck_assert_msg(strcmp(before, after) != 0, "%s ignores that %s is %s", folder, key, value);
+        ck_assert_msg(e->n_unread == 0, "%s does not know %s", folder, e->n_unread ? e->unread[0] : "");
+        free(after);
+        expansion_destroy(e);
+    } else {
+        const char *name = strcmp(key, "rope_parameters") == 0 ? "rope" : key;
+        ck_assert_msg(strstr(err.text, name), "%s refuses that %s is %s without its name: %s", folder, key, value,
+                      err.text);
+    }
+    free(before);
+    free(value);
+    spec_close(s);
+    checkpoint_close(&c);
+}
+
+TEST(options__that_change_what_transformers_computes_are_honoured_or_refused_by_name)
+{
+    struct specs specs;
+    json_t *options, *option;
+    struct error err;
+    size_t i;
+    specs_init(&specs);
+    ck_assert_msg(json_read(source_path("tests/golden/options.json"), 1 << 20, &options, &err) == VIV_OK, "%s",
+                  err.text);
+    json_array_foreach(options, i, option) check_option(&specs, option);
+    ck_assert_uint_gt(i, 1000);
+    json_decref(options);
+    specs_release(&specs);
+}
+END_TEST
+
 TESTS(options__that_transformers_writes_are_all_known,
       options__that_say_that_weights_are_packed_are_refused_by_every_family, options__that_no_one_reads_are_named,
-      options__are_counted_and_cut)
+      options__are_counted_and_cut, options__that_change_what_transformers_computes_are_honoured_or_refused_by_name)
