@@ -24,7 +24,7 @@ import golden
 FOLDERS = """llama-gqa mistral ministral ministral3 qwen2-window qwen3 gemma gemma2 gemma3 phi-norms phi3 gpt2 gptj gpt_neox falcon
     falcon-groups mpt bloom opt olmo2 olmo3 stablelm-parallel starcoder2 granite smollm3 cohere-qk-norm cohere2 glm glm4 exaone4 nemotron bert
     roberta xlm-roberta distilbert modernbert nomic-bert t5 t5-gated mt5-tied umt5 mixtral qwen2_moe-mixed qwen3_moe granitemoe olmoe phimoe glm4_moe
-    gpt_oss llama4""".split()
+    gpt_oss llama4 deepseek_v2 deepseek_v3 youtu minicpm3""".split()
 ENCODERS = ["bert", "roberta", "xlm-roberta", "distilbert", "modernbert", "nomic-bert"]
 ADDS_ONE = ("gemma", "nemotron")  # to the weights of norms
 ACTIVATIONS = ["gelu", "gelu_new", "relu", "relu2", "silu", "mish"]
