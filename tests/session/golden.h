@@ -54,4 +54,39 @@ static inline viv_model *golden_load(const struct model_options *options, const 
     return m;
 }
 
+struct array {
+    float *data;
+    size_t rows, columns;
+};
+
+/* float32, C order, two dimensions: the header ends where its length says. data NULL: there is no such file. */
+static inline struct array read_npy(const char *directory, const char *name)
+{
+    struct array a = {0};
+    struct buf b = {0};
+    struct error err;
+    char path[4352];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (!file_exists(path))
+        return a;
+    ck_assert_int_eq(file_read(path, 1 << 24, &b, &err), VIV_OK);
+    size_t header = 10 + (size_t)(unsigned char)b.data[8] + 256 * (size_t)(unsigned char)b.data[9];
+    const char *shape = strstr(b.data + 10, "'shape': (");
+    ck_assert_ptr_nonnull(shape);
+    ck_assert_int_eq(sscanf(shape, "'shape': (%zu, %zu)", &a.rows, &a.columns), 2);
+    ck_assert_uint_eq(b.size - header, a.rows * a.columns * sizeof *a.data);
+    a.data = malloc(b.size - header);
+    memcpy(a.data, b.data + header, b.size - header);
+    buf_release(&b);
+    return a;
+}
+
+static inline struct sequence *golden_sequence(viv_model *m)
+{
+    struct sequence *s;
+    struct error err;
+    ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
+    return s;
+}
+
 #endif

@@ -59,7 +59,7 @@ TEST(seq2seq__writes_only_by_what_has_been_read)
     struct error err;
     struct sequence *s, *other;
     make(&f, "serial");
-    ck_assert_int_eq(sequence_create(f.m, &s, &err), VIV_OK);
+    s = golden_sequence(f.m);
     viv_rows rows[2] = {write_rows(s, &f.a, 0, 1)};
     ck_assert_int_eq(try_step(f.m, rows, 1, NULL, &err), VIV_EINVAL);
     ck_assert_str_eq(err.text, "t5-gated writes by what its encoder has read, and no text went through it");
@@ -74,7 +74,7 @@ TEST(seq2seq__writes_only_by_what_has_been_read)
     /* and a model without an encoder reads nothing */
     open_host();
     f.m = load(source_path("tests/golden/llama-gqa"), "serial", 1, 0);
-    ck_assert_int_eq(sequence_create(f.m, &s, &err), VIV_OK);
+    s = golden_sequence(f.m);
     rows[0] = read_rows(s, &f.a, 0);
     ck_assert_int_eq(try_step(f.m, rows, 1, NULL, &err), VIV_EINVAL);
     ck_assert_str_eq(err.text, "llama-gqa has no encoder");
@@ -138,7 +138,7 @@ TEST(seq2seq__a_step_that_is_cancelled_has_not_happened)
     struct sequence *s;
     make(&f, "serial");
     float *got = malloc(f.a.n * f.a.vocab * sizeof *got);
-    ck_assert_int_eq(sequence_create(f.m, &s, &err), VIV_OK);
+    s = golden_sequence(f.m);
     viv_rows read = read_rows(s, &f.a, 0), write = write_rows(s, &f.a, 0, 5);
     ck_assert_int_eq(try_step(f.m, &read, 1, &now, &err), VIV_ECANCELLED);
     ck_assert_int_eq(try_step(f.m, &write, 1, NULL, &err), VIV_EINVAL);

@@ -37,14 +37,6 @@ static float *run_from(viv_model *m, struct sequence *s, const int32_t *tokens, 
     return logits;
 }
 
-static struct sequence *fresh(viv_model *m)
-{
-    struct sequence *s;
-    struct error err;
-    ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
-    return s;
-}
-
 TEST(sequence__keeps_the_beginning_that_a_text_shares_and_no_more)
 {
     int32_t one[LENGTH], other[LENGTH];
@@ -53,7 +45,7 @@ TEST(sequence__keeps_the_beginning_that_a_text_shares_and_no_more)
     text_of(one, 0);
     memcpy(other, one, sizeof other);
     other[200] = one[200] == 7 ? 8 : 7;
-    struct sequence *s = fresh(m), *alone = fresh(m);
+    struct sequence *s = golden_sequence(m), *alone = golden_sequence(m);
     free(run_from(m, s, one, 0, LENGTH));
     ck_assert_uint_eq(sequence_keep(s, one, LENGTH), LENGTH);
     ck_assert_uint_eq(sequence_keep(s, other, LENGTH), 200);
@@ -84,7 +76,7 @@ TEST(sequence__keeps_nothing_from_a_vector_on)
     open_host();
     viv_model *m = chat_model();
     text_of(tokens, 0);
-    struct sequence *s = fresh(m);
+    struct sequence *s = golden_sequence(m);
     const viv_rows rows = {
         .struct_size = sizeof rows, .sequence = s, .n_rows = 3, .tokens = tokens, .vectors = vectors};
     const viv_rows *const list[] = {&rows};
@@ -140,7 +132,7 @@ static void check_cuts(const char *name, const size_t *cuts, size_t n_cuts)
     viv_model *m = model_called(name);
     const size_t vocab = model_output_dim(m);
     text_of(tokens, 3);
-    struct sequence *alone = fresh(m);
+    struct sequence *alone = golden_sequence(m);
     float *whole = run_from(m, alone, tokens, 0, LENGTH);
     for (size_t i = 0; i < n_cuts; i++) {
         const size_t n = cuts[i];

@@ -1,42 +1,13 @@
 /* Vectors: the encoders under tests/golden/ make of tokens and of texts what transformers makes of them, on any
  * number of threads and whoever shares the step. */
-#include "testing.h"
+#include "golden.h"
 
 #include "base/json.h"
-#include "host/host.h"
-#include "session/model.h"
 
 #include <dirent.h>
 #include <math.h>
 
 enum { MAX_TOKENS = 512 };
-
-struct array {
-    float *data;
-    size_t rows, columns;
-};
-
-/* float32, C order, two dimensions: the header ends where its length says. data NULL: there is no such file. */
-static struct array read_npy(const char *directory, const char *name)
-{
-    struct array a = {0};
-    struct buf b = {0};
-    struct error err;
-    char path[4352];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    if (!file_exists(path))
-        return a;
-    ck_assert_int_eq(file_read(path, 1 << 24, &b, &err), VIV_OK);
-    size_t header = 10 + (size_t)(unsigned char)b.data[8] + 256 * (size_t)(unsigned char)b.data[9];
-    const char *shape = strstr(b.data + 10, "'shape': (");
-    ck_assert_ptr_nonnull(shape);
-    ck_assert_int_eq(sscanf(shape, "'shape': (%zu, %zu)", &a.rows, &a.columns), 2);
-    ck_assert_uint_eq(b.size - header, a.rows * a.columns * sizeof *a.data);
-    a.data = malloc(b.size - header);
-    memcpy(a.data, b.data + header, b.size - header);
-    buf_release(&b);
-    return a;
-}
 
 struct text {
     int32_t tokens[MAX_TOKENS], types[MAX_TOKENS];
@@ -57,34 +28,13 @@ static void read_text(const char *directory, struct text *t)
     json_decref(root);
 }
 
-static struct host *host;
-static struct spec_world world;
-
 static viv_model *load(const char *directory, uint32_t n_threads)
 {
-    char path[4352];
-    struct error err;
-    viv_model *m;
-    snprintf(path, sizeof path, "%s/model.gguf", directory);
-    const struct model_options options = {.host = host_viv(host),
-                                          .world = &world,
-                                          .find_scheduler = host_scheduler,
-                                          .find_ctx = host,
-                                          .scheduler = n_threads ? "parallel" : "serial",
-                                          .n_threads = n_threads,
-                                          .state_dtype = -1};
-    viv_status status = model_open(&options, file_exists(path) ? path : directory, &m, &err);
-    ck_assert_msg(status == VIV_OK, "%s", err.text);
-    ck_assert_msg(model_load(m, &err) == VIV_OK, "%s", err.text);
-    return m;
-}
-
-static struct sequence *begin(viv_model *m)
-{
-    struct sequence *s;
-    struct error err;
-    ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
-    return s;
+    struct model_options options = golden_options();
+    options.scheduler = n_threads ? "parallel" : "serial";
+    options.n_threads = n_threads;
+    options.context = 0;
+    return golden_load(&options, directory);
 }
 
 static uint8_t want_all[MAX_TOKENS];
@@ -104,7 +54,7 @@ static viv_rows rows_of(struct sequence *s, const struct text *t, size_t first, 
 static float *outputs_of(viv_model *m, const struct text *t, size_t first, size_t n)
 {
     struct error err;
-    struct sequence *s = begin(m);
+    struct sequence *s = golden_sequence(m);
     const viv_rows rows = rows_of(s, t, first, n);
     const viv_rows *const list[] = {&rows};
     const float *outputs;
@@ -235,7 +185,7 @@ static void check_bits(const char *name, const char *directory)
     m = load(directory, 3);
     float *other = outputs_of(m, &t, 0, t.n);
     ck_assert_msg(memcmp(whole, other, t.n * row) == 0, "%s: other bits on 3 threads", name);
-    const viv_rows a = rows_of(begin(m), &t, 3, 17), b = rows_of(begin(m), &t, 0, t.n);
+    const viv_rows a = rows_of(golden_sequence(m), &t, 3, 17), b = rows_of(golden_sequence(m), &t, 0, t.n);
     const viv_rows *const list[] = {&a, &b};
     const float *outputs;
     uint64_t n_outputs;
@@ -253,14 +203,9 @@ static void check_bits(const char *name, const char *directory)
 
 static void for_each_case(void (*check)(const char *name, const char *directory))
 {
-    struct error err;
-    char program[4096], directory[4096], path[4352];
+    char directory[4096], path[4352];
     size_t n = 0;
-    snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
-    const struct host_options options = {.program = program};
-    ck_assert_msg(host_create(&options, &host, &err) == VIV_OK, "%s", err.text);
-    ck_assert_msg(host_layers(host, &world.layers, &err) == VIV_OK, "%s", err.text);
-    world.directories = host_spec_directories(host);
+    open_host();
     DIR *d = opendir(source_path("tests/golden"));
     ck_assert_ptr_nonnull(d);
     for (struct dirent *e; (e = readdir(d));) {
@@ -351,7 +296,7 @@ static void check_pieces(const char *name, const char *directory)
     uint64_t n_outputs;
     read_text(directory, &t);
     viv_model *m = load(directory, 0);
-    struct sequence *s = begin(m);
+    struct sequence *s = golden_sequence(m);
     const viv_rows a = rows_of(s, &t, 0, 5), b = rows_of(s, &t, 5, 5);
     const viv_rows *const first[] = {&a}, *const second[] = {&b};
     ck_assert_msg(model_step(m, first, 1, NULL, &outputs, &n_outputs, &err) == VIV_OK, "%s", err.text);
