@@ -1,4 +1,5 @@
 /* viv compare - architectures side by side: from their specs alone, and measured. */
+#include "cli/interrupt.h"
 #include "cli/measure.h"
 #include "cli/open.h"
 #include "cli/report.h"
@@ -303,8 +304,10 @@ static int compare(const struct arguments *a)
     viv_status status = check_contexts(&options->at, &err);
     if (status == VIV_OK && options->save) /* a place that cannot be written is refused before the measuring */
         status = find_history(options, &history, &err);
-    if (status == VIV_OK && options->html)
+    if (status == VIV_OK && options->html) {
+        interrupt_watch(); /* a process that ended here would leave its draft */
         status = file_draft_begin(&report, options->html, &err);
+    }
     find_questions(options, &q);
     if (status == VIV_OK)
         status = comparison_create((uint32_t)a->n_words, &c, &err);
@@ -314,6 +317,8 @@ static int compare(const struct arguments *a)
         status = open_models(&o, a, models, c, &err);
     if (status == VIV_OK)
         status = comparison_predict(c, &q, &err);
+    if (status == VIV_OK && report.stream && interrupted())
+        status = error_set(&err, VIV_ECANCELLED, "interrupted before anything was measured");
     if (status == VIV_OK && options->measure)
         status = measure(c, options, &q, &err);
     if (status == VIV_OK || status == VIV_ECANCELLED) { /* what was measured is kept */

@@ -64,6 +64,7 @@
     const ids = all("[id]").map(e => e.id);
     check("ids twice: " + ids.filter((id, i) => ids.indexOf(id) !== i), new Set(ids).size === ids.length);
     check("an anchor that leads nowhere", all("a[href^='#']").every(a => document.getElementById(a.hash.slice(1))));
+    check("something from elsewhere", all("img,image,use,link,iframe,object,embed,audio,video,[src]").length === 0);
     check("something was loaded", performance.getEntriesByType("resource").length === 0);
     const wide = all("body *").find(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".wide,.drawings,.skip"));
     check(`wider than its window (${document.documentElement.scrollWidth} > ${innerWidth}): ${wide?.outerHTML.slice(0, 80)}`,

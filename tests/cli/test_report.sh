@@ -57,4 +57,17 @@ kept() {
         [ "$(cat own/r.html)" = old ] && [ "$(ls own)" = r.html ]
 }
 check 'what was there stays when nothing comes of it' kept
+interrupted() { # as soon as the draft is there
+    mkdir -p soon && rm -f soon/*
+    env --default-signal=INT "$viv" compare $ten --on $machine --html soon/r.html >plain 2>"$work/err" &
+    i=0
+    until ls soon/r.html* >/dev/null 2>&1 || [ $i -ge 500 ]; do i=$((i + 1)) && sleep 0.01; done
+    kill -INT $!
+    wait $!
+    case $? in 0 | 130) ;; *) return 1 ;; esac
+    [ "$(ls soon)" = r.html ] && tail -n 1 soon/r.html | grep -qx '</html>'
+}
+if env --default-signal=INT true 2>/dev/null; then # a shell's background jobs ignore it
+    check 'an interruption leaves a whole report, and nothing else' interrupted
+fi
 finish
