@@ -57,7 +57,7 @@ static int draw(const struct arguments *a)
         status = facts_of(o.model, &facts, &err);
     if (status == VIV_OK) {
         const uint64_t seen = size_min((uint64_t)options->seen, model_context(o.model));
-        status = blocks_make(&facts, flops ? MEASURE_FLOPS : MEASURE_PARAMS, seen, &blocks, &err);
+        status = blocks_make(&facts, flops ? MEASURE_FLOPS : MEASURE_PARAMS, seen, DRAWN_KINDS, &blocks, &err);
         put_about(model_spec(o.model), &blocks, flops, seen, &about);
     }
     if (status == VIV_OK) {

@@ -110,7 +110,7 @@ static viv_status print_stacks(const struct view *v, struct error *err)
 {
     static const enum stack_id order[] = {STACK_ENCODER, STACK_GRAPH};
     struct blocks blocks;
-    viv_status status = blocks_make(&v->facts, MEASURE_PARAMS, 1, &blocks, err);
+    viv_status status = blocks_make(&v->facts, MEASURE_PARAMS, 1, 0, &blocks, err);
     if (status != VIV_OK)
         return status;
     for (size_t i = 0; i < N_STACKS && status == VIV_OK; i++) {

@@ -19,6 +19,7 @@ struct maker {
     struct arena *arena;
     double *amounts, *at_work;         /* [n_nodes] */
     const struct graph_node **lenders; /* [n_nodes] */
+    uint32_t most_kinds;
     struct error *err;
 };
 
@@ -241,8 +242,6 @@ static viv_status gather(struct maker *m, struct round *rounds, size_t n, struct
     return VIV_OK;
 }
 
-enum { MOST_KINDS = 6 }; /* of rounds: beyond these, numbers do not tell them apart */
-
 static viv_status gather_rounds(struct maker *m, struct round *rounds, size_t n, struct block **out)
 {
     viv_status status = VIV_OK;
@@ -252,7 +251,7 @@ static viv_status gather_rounds(struct maker *m, struct round *rounds, size_t n,
         if (!rounds[i].exact || !rounds[i].rough)
             status = error_nomem(m->err);
     }
-    if (status == VIV_OK && number_rounds(rounds, n, true) > MOST_KINDS)
+    if (status == VIV_OK && number_rounds(rounds, n, true) > m->most_kinds)
         number_rounds(rounds, n, false);
     if (status == VIV_OK)
         status = gather(m, rounds, n, out);
@@ -418,12 +417,13 @@ static viv_status make_stack(struct maker *m, enum stack_id id, struct block **o
     return parse(m, s->begin, s->end, prefix, out);
 }
 
-viv_status blocks_make(const struct facts *f, enum measure measure, uint64_t context, struct blocks *out,
-                       struct error *err)
+viv_status blocks_make(const struct facts *f, enum measure measure, uint64_t context, uint32_t most_kinds,
+                       struct blocks *out, struct error *err)
 {
     const uint32_t n = f->graph->n_nodes;
     struct blocks b = {0};
-    struct maker m = {.g = f->graph, .arena = &b.arena, .err = err};
+    struct maker m = {
+        .g = f->graph, .arena = &b.arena, .most_kinds = most_kinds ? most_kinds : UINT32_MAX, .err = err};
     m.amounts = arena_array(&b.arena, n, sizeof *m.amounts);
     m.at_work = arena_array(&b.arena, n, sizeof *m.at_work);
     m.lenders = arena_array(&b.arena, n, sizeof *m.lenders);

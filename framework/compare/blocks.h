@@ -43,9 +43,12 @@ struct blocks {
 /* What a block's amount is. */
 enum measure { MEASURE_PARAMS, MEASURE_FLOPS };
 
-/* Of a model whose facts outlive them. `context`: tokens that a token sees, for operations. */
-viv_status blocks_make(const struct facts *f, enum measure measure, uint64_t context, struct blocks *out,
-                       struct error *err);
+/* Of a model whose facts outlive them. `context`: tokens that a token sees, for operations. `most_kinds`: of rounds
+ * in a repeat; where there are more, their numbers do not tell them apart, and layers have ranges; 0: any number.
+ */
+enum { DRAWN_KINDS = 6 };
+viv_status blocks_make(const struct facts *f, enum measure measure, uint64_t context, uint32_t most_kinds,
+                       struct blocks *out, struct error *err);
 void blocks_release(struct blocks *b);
 
 /* Attributes that are numbers or words, as a spec would write them: "eps: 1e-5, n_heads: 32". */

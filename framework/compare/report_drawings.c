@@ -48,7 +48,7 @@ static viv_status gallery_make(struct report *r, int scale, uint64_t context, st
         if (!takes_part(m))
             continue;
         viv_status status = blocks_make(&m->facts, scale == BY_FLOPS ? MEASURE_FLOPS : MEASURE_PARAMS,
-                                        size_min(context, m->facts.context), &g->blocks[g->n], r->err);
+                                        size_min(context, m->facts.context), DRAWN_KINDS, &g->blocks[g->n], r->err);
         if (status != VIV_OK)
             return status;
         g->n_made = g->n + 1;

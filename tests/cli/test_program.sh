@@ -20,6 +20,8 @@ check 'kernels are named' says product "$viv" version -v
 check 'a spec is checked' ends 0 "$viv" spec check llama
 check 'a spec is expanded' says attention "$viv" spec expand llama-3.2-1b
 check 'a model without weights is inspected' says 1235814400 "$viv" inspect llama-3.2-1b
+alternating() { says '  12 x' "$viv" inspect gpt-oss-20b && [ "$(grep -c '^    1 x$' "$work/out")" -eq 2 ] && [ "$(grep -c ' experts ' "$work/out")" -eq 2 ]; }
+check 'its rounds stand once, also where they alternate' alternating
 check 'a model without weights cannot run' fails 'has no weights' "$viv" run llama-3.2-1b -p x
 
 # the embedded model gives transformers' text, whoever runs it and on how many threads

@@ -46,7 +46,7 @@ static void build(struct built *b, const char *text, enum measure measure, uint6
     if (status == VIV_OK)
         status = facts_of(b->m, &b->f, &b->err);
     if (status == VIV_OK)
-        status = blocks_make(&b->f, measure, context, &b->b, &b->err);
+        status = blocks_make(&b->f, measure, context, DRAWN_KINDS, &b->b, &b->err);
     ck_assert_msg(status == VIV_OK, "%s", b->err.text);
 }
 
@@ -123,6 +123,13 @@ TEST(blocks__rounds_that_all_differ_in_numbers_are_one)
     ck_assert_uint_eq(repeat->inner->inner->out.least, 8);
     ck_assert_uint_eq(repeat->inner->inner->out.most, 72);
     ck_assert_double_eq(repeat->amount, 2 * 8 * 8 * 45.0);
+    struct blocks each;
+    uint32_t n = 0;
+    ck_assert_int_eq(blocks_make(&b.f, MEASURE_PARAMS, 0, 0, &each, &b.err), VIV_OK);
+    for (const struct block *i = each.stacks[STACK_GRAPH]->next; i; i = i->next)
+        n += i->kind == BLOCK_REPEAT && i->rounds == 1 && i->amount == 2.0 * 8 * 8 * (n + 1);
+    ck_assert_uint_eq(n, 9);
+    blocks_release(&each);
     release(&b);
 }
 END_TEST
