@@ -83,6 +83,7 @@ walk "$viv" logits "$source/tests/golden/t5" --tokens 3,4,5 --decoder-tokens 0,6
 walk "$viv" inspect "$tiny" --json
 walk "$viv" draw "$tiny"
 walk "$viv" compare "$tiny" --on 80GB/s,2TFLOP/s --html "$work/report.html"
+walk "$viv" diff "$tiny" "$source/tests/golden/llama-gqa-gguf/model.gguf" --tokens 1,2 --on-b rows=1 --json --threads 1 --scheduler serial
 walk "$viv" tokenize shakespeare "To be" --json
 walk "$viv" embed "$source/tests/golden/bert-gguf/model.gguf" --tokens 5,6,7 --json --threads 1 --scheduler serial
 walk "$viv" logits "$tiny" --lora "$source/tests/golden/lora-two/b:0.5" --tokens 1,2,3 --threads 1 --scheduler serial
