@@ -38,18 +38,21 @@ static bool per_type(int operation)
     return operation == KERNEL_PRODUCT || operation == KERNEL_TO_F32 || operation == KERNEL_FROM_F32;
 }
 
-static const struct kernel *chosen(bool fastest, int operation, uint32_t dtype)
+/* What --kernels makes of it. */
+static const struct kernel *chosen(const char *word, int operation, uint32_t dtype)
 {
-    return kernels_chosen(kernels_cpu(), fastest, (enum kernel_operation)operation, dtype);
+    return kernels_chosen(kernels_cpu_at_most(word), word && strcmp(word, "fastest") == 0,
+                          (enum kernel_operation)operation, dtype);
 }
 
 /* Calls back for every operation, and type where there is one, that has a kernel. */
-static bool each_kernel(bool fastest, bool (*call)(void *ctx, const struct kernel *k, const char *type), void *ctx)
+static bool each_kernel(const char *word, bool (*call)(void *ctx, const struct kernel *k, const char *type),
+                        void *ctx)
 {
     for (int operation = 0; operation < N_KERNEL_OPERATIONS; operation++)
         for (uint32_t dtype = 0; dtype < (per_type(operation) ? N_DTYPES : 1); dtype++) {
             const struct dtype *type = dtype_get(dtype);
-            const struct kernel *k = type ? chosen(fastest, operation, dtype) : NULL;
+            const struct kernel *k = type ? chosen(word, operation, dtype) : NULL;
             if (k && !call(ctx, k, per_type(operation) ? type->name : NULL))
                 return false;
         }
@@ -71,7 +74,7 @@ static bool add_kernel(void *ctx, const struct kernel *k, const char *type)
                                            "type", type, "kernel", k->name)) == 0;
 }
 
-static viv_status print_verbose(const struct opened *o, bool fastest, struct error *err)
+static viv_status print_verbose(const struct opened *o, const char *word, struct error *err)
 {
     struct columns c = {.align = "ll"};
     printf("processor: %s, %ld usable\nfeatures: ", kernels_cpu_name(), sysconf(_SC_NPROCESSORS_ONLN));
@@ -79,7 +82,7 @@ static viv_status print_verbose(const struct opened *o, bool fastest, struct err
         if (kernels_cpu() & features[i].bit)
             printf(" %s", features[i].name);
     printf("%s\nkernels:\n", kernels_cpu() ? "" : " none beyond the least of its kind");
-    each_kernel(fastest, print_kernel, &c);
+    each_kernel(word, print_kernel, &c);
     viv_status status = columns_print(&c, 2, err);
     printf("specs:\n");
     for (const char *const *d = host_spec_directories(o->host); *d; d++)
@@ -101,12 +104,12 @@ static bool add_words(json_t *array, const char *const *words)
     return true;
 }
 
-static viv_status print_version_json(const struct opened *o, bool fastest, struct error *err)
+static viv_status print_version_json(const struct opened *o, const char *word, struct error *err)
 {
     char abi[32];
     snprintf(abi, sizeof abi, "%u.%u", VIV_ABI_MAJOR, VIV_ABI_MINOR);
     json_t *kernels = json_array(), *cpu = json_array(), *specs = json_array(), *plugins = json_array();
-    bool ok = kernels && cpu && each_kernel(fastest, add_kernel, kernels);
+    bool ok = kernels && cpu && each_kernel(word, add_kernel, kernels);
     for (int i = 0; ok && i < N_FEATURES; i++)
         if (kernels_cpu() & features[i].bit)
             ok = json_array_append_new(cpu, json_string(features[i].name)) == 0;
@@ -130,7 +133,6 @@ static viv_status print_version_json(const struct opened *o, bool fastest, struc
 static int version(const struct arguments *a)
 {
     const struct version_options *o = a->options;
-    const bool fastest = o->common.kernels && strcmp(o->common.kernels, "fastest") == 0;
     struct opened opened = {0};
     struct error err = {0};
     viv_status status = VIV_OK;
@@ -139,9 +141,9 @@ static int version(const struct arguments *a)
     if (o->verbose || o->json)
         status = open_host(&opened, &o->common, false, &err);
     if (status == VIV_OK && o->json)
-        status = print_version_json(&opened, fastest, &err);
+        status = print_version_json(&opened, o->common.kernels, &err);
     else if (status == VIV_OK && o->verbose)
-        status = print_verbose(&opened, fastest, &err);
+        status = print_verbose(&opened, o->common.kernels, &err);
     return close_opened(&opened, status, &err);
 }
 

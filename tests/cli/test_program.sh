@@ -17,6 +17,8 @@ check 'the closing line has its own line in a file of both' both
 check 'layers are listed' says attention "$viv" layers
 check 'plugins are listed' says llm "$viv" plugin list
 check 'kernels are named' says product "$viv" version -v
+generic() { ends 0 "$viv" version -v --kernels generic && ! sed -n '/^kernels/,/^specs/p' "$work/out" | grep avx; }
+check 'and are those that were asked for' generic
 check 'a spec is checked' ends 0 "$viv" spec check llama
 check 'a spec is expanded' says attention "$viv" spec expand llama-3.2-1b
 check 'a model without weights is inspected' says 1235814400 "$viv" inspect llama-3.2-1b
