@@ -241,8 +241,8 @@ static viv_status count_costs(struct bench *b, struct error *err)
     }
     if (status != VIV_OK)
         return status;
-    b->bytes_per_token +=
-        b->stats.state_bytes_per_token * step.context + b->stats.memory_bytes_per_row * step.n_memory;
+    b->bytes_per_token += b->stats.state_bytes_per_token * step.context +
+                          b->stats.memory_bytes_per_row * step.n_memory + b->stats.state_bytes_per_sequence;
     b->prefill_flops = (double)prefill.flops / (double)n_prompt;
     b->decode_flops = (double)decode.flops / (double)n_rows;
     return VIV_OK;

@@ -52,10 +52,12 @@ static viv_status count_costs(struct view *v, struct error *err)
     return status;
 }
 
-/* Of a row of what a kind of state grows with. */
+/* Of a row of what a kind of state grows with, or of a sequence, which has it twice: as it is, and as it was. */
 static uint64_t state_bytes(const struct view *v, enum state_kind kind)
 {
     bool f32 = v->bindings != NULL;
+    if (kind == STATE_OF_SEQUENCE)
+        return v->g->state_elems[kind] * 2 * sizeof(float);
     for (uint32_t i = 0; f32 && i < v->e->n_weights; i++) {
         const viv_tensor *t = v->bindings[i].tensor;
         f32 = !t || t->dl.ndim < 2 || t->dtype == VIV_F32;
@@ -196,12 +198,16 @@ static void print_unread(const struct expansion *e)
 static void print_figures(const struct view *v)
 {
     const char *each = graph_memory_dim(v->g) ? " written" : "";
-    uint64_t memory = state_bytes(v, STATE_OF_MEMORY), state = state_bytes(v, STATE_OF_GRAPH);
+    uint64_t memory = state_bytes(v, STATE_OF_MEMORY), state = state_bytes(v, STATE_OF_GRAPH),
+             once = state_bytes(v, STATE_OF_SEQUENCE);
     printf("  state       ");
     if (*each)
         printf("%s per token read, ", human_bytes(memory).text);
-    printf("%s per token%s, %s at the context of %" PRIu64 "\n", human_bytes(state).text, each,
-           human_bytes((memory + state) * v->context).text, v->context);
+    printf("%s per token%s, ", human_bytes(state).text, each);
+    if (once)
+        printf("%s per sequence, ", human_bytes(once).text);
+    printf("%s at the context of %" PRIu64 "\n", human_bytes((memory + state) * v->context + once).text,
+           v->context);
     printf("  cost        ");
     if (*each)
         printf("%s operations per token read, ", human_count(v->read.flops).text);
@@ -324,17 +330,19 @@ static viv_status print_as_json(const struct view *v, struct error *err)
     for (uint32_t i = 0; params && i < v->e->n_params; i++)
         json_object_set_new(params, v->e->params[i].name, value_json(&v->e->params[i].value));
     return print_json(
-        json_pack(
-            "{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
-            "name", json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",
-            json_word(spec_architecture(s)), "spec", json_word(spec_path(s)), "checkpoint",
-            json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
-            "params_active", (json_int_t)v->facts.active, "weight_bytes", (json_int_t)v->facts.weight_bytes,
-            "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
-            "state_bytes_per_token", (json_int_t)state_bytes(v, STATE_OF_GRAPH), "memory_bytes_per_row",
-            (json_int_t)state_bytes(v, STATE_OF_MEMORY), "context", (json_int_t)v->context, "output_dim",
-            (json_int_t)v->g->stacks[STACK_GRAPH].output_dim, "params", params, "layers", layers_json(v), "tensors",
-            tensors_json(v), "adapters", adapters_json(v->o->model), "unread_options", unread_json(v->e)),
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, "
+                  "s:o, s:o}",
+                  "name", json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",
+                  json_word(spec_architecture(s)), "spec", json_word(spec_path(s)), "checkpoint",
+                  json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
+                  "params_active", (json_int_t)v->facts.active, "weight_bytes", (json_int_t)v->facts.weight_bytes,
+                  "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
+                  "state_bytes_per_token", (json_int_t)state_bytes(v, STATE_OF_GRAPH), "memory_bytes_per_row",
+                  (json_int_t)state_bytes(v, STATE_OF_MEMORY), "state_bytes_per_sequence",
+                  (json_int_t)state_bytes(v, STATE_OF_SEQUENCE), "context", (json_int_t)v->context, "output_dim",
+                  (json_int_t)v->g->stacks[STACK_GRAPH].output_dim, "params", params, "layers", layers_json(v),
+                  "tensors", tensors_json(v), "adapters", adapters_json(v->o->model), "unread_options",
+                  unread_json(v->e)),
         false, err);
 }
 

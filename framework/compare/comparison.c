@@ -158,7 +158,16 @@ static viv_status ask_peak(const struct facts *f, const struct asked *a, double 
     return status;
 }
 
-ASK(ask_state, facts_state_bytes(f, a->context, a->n_texts, VIV_F16))
+ASK(ask_state_of_token, facts_state_bytes(f, 1, 1, VIV_F16))
+ASK(ask_state, facts_state_bytes(f, a->context, a->n_texts, VIV_F16) + (double)facts_sequence_bytes(f, a->n_texts))
+
+static viv_status ask_state_of_text(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    (void)a, (void)err;
+    if (facts_sequence_bytes(f, 1))
+        *value = (double)facts_sequence_bytes(f, 1);
+    return VIV_OK;
+}
 
 static viv_status ask_weights(const struct facts *f, const struct asked *a, double *value, struct error *err)
 {
@@ -181,7 +190,8 @@ static viv_status ask_fits(const struct facts *f, const struct asked *a, double 
         weights = (double)bytes;
     else
         status = error_set(err, VIV_ELIMIT, "the bytes of its weights are beyond counting");
-    double each = (double)facts_state_bytes(f, 1, a->n_texts, VIV_F16), left = (double)a->memory - weights;
+    double each = (double)facts_state_bytes(f, 1, a->n_texts, VIV_F16),
+           left = (double)a->memory - weights - (double)facts_sequence_bytes(f, a->n_texts);
     double most = each > 0 ? left / each : (double)f->context;
     *value = left <= 0 ? 0 : most < (double)f->context ? (double)(uint64_t)most : (double)f->context;
     return status;
@@ -207,7 +217,7 @@ static viv_status ask_decode_flops(const struct facts *f, const struct asked *a,
 
 double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w)
 {
-    return w->weight_elems * facts_bytes_per_elem(f, type) + w->state_elems * 2;
+    return w->weight_elems * facts_bytes_per_elem(f, type) + w->state_elems * 2 + w->sequence_bytes;
 }
 
 static viv_status ask_decode_bytes(const struct facts *f, const struct asked *a, double *value, struct error *err)
@@ -314,7 +324,10 @@ static viv_status add_memory(struct comparison *c, const struct questions *q, st
     }
     if (status == VIV_OK)
         status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_token", "state per token",
-                         ask_state, &(struct asked){.context = 1, .n_texts = 1}, err);
+                         ask_state_of_token, &(struct asked){0}, err);
+    if (status == VIV_OK)
+        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_sequence",
+                         "state per text of any length", ask_state_of_text, &(struct asked){0}, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++) {
         const struct asked a = {.context = (uint64_t)q->contexts[i], .n_texts = q->n_texts, .type = q->type};
         snprintf(key, sizeof key, "state_bytes_at_%" PRId32, q->contexts[i]);

@@ -134,6 +134,11 @@ uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_t
     return elems * context * n_texts * dtype_get(type)->block_bytes;
 }
 
+uint64_t facts_sequence_bytes(const struct facts *f, uint64_t n_texts)
+{
+    return f->graph->state_elems[STATE_OF_SEQUENCE] * 2 * sizeof(float) * n_texts;
+}
+
 /* --- memory in use ------------------------------------------------------------------------------------------- */
 
 enum {
@@ -250,6 +255,7 @@ viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts,
     if (status == VIV_OK && reads)
         status = step_bytes(f, STACK_ENCODER, context, &sum, err);
     sum += (double)facts_state_bytes(f, rounded, n_texts, all_f32(f) ? VIV_F32 : VIV_F16);
+    sum += (double)facts_sequence_bytes(f, n_texts);
     sum += type < 0 && all_f32(f) ? 0 : 4 * (double)f->vectors; /* copied as f32 */
     *bytes = sum < 1.8e19 ? (uint64_t)sum : UINT64_MAX;
     return status;
@@ -356,7 +362,7 @@ viv_status facts_decode(const struct facts *f, uint64_t context, uint64_t n_text
                                     .n_wanted = n_texts,
                                     .context = context,
                                     .n_memory = graph_memory_dim(f->graph) ? context : 0};
-    struct work_cost w = {.n_tokens = n_texts};
+    struct work_cost w = {.n_tokens = n_texts, .sequence_bytes = (double)facts_sequence_bytes(f, n_texts)};
     struct graph_cost cost;
     viv_status status = graph_cost(f->graph, STACK_GRAPH, &step, &cost, err);
     if (status == VIV_OK)

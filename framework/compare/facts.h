@@ -30,7 +30,8 @@ bool facts_weight_bytes(const struct facts *f, int64_t type, uint64_t *bytes);
 /* Bytes per element of such weights, on the average. */
 double facts_bytes_per_elem(const struct facts *f, int64_t type);
 
-/* State of so many texts, each at this context, with elements of this type. An encoder's model has both contexts.
+/* State that grows with so many texts, each at this context, with elements of this type. An encoder's model has
+ * both contexts.
  */
 uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts, uint32_t type);
 
@@ -39,12 +40,16 @@ uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_t
 viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts, int64_t type, uint64_t *bytes,
                       struct error *err);
 
+/* What layers keep of so many texts once, however long they are: as it is, and as it was before the last step. */
+uint64_t facts_sequence_bytes(const struct facts *f, uint64_t n_texts);
+
 /* What a phase of work takes. */
 struct work_cost {
-    double flops;        /* of products and attention */
-    double weight_elems; /* read once each */
-    double state_elems;  /* read */
-    uint64_t n_tokens;   /* that this work brings further */
+    double flops;          /* of products and attention */
+    double weight_elems;   /* read once each */
+    double state_elems;    /* read, of what grows with the text */
+    double sequence_bytes; /* read and written, of what does not */
+    uint64_t n_tokens;     /* that this work brings further */
 };
 /* Reading a text of n tokens: of a decoder, up to the logits of the next one; of an encoder, all of it. */
 viv_status facts_prefill(const struct facts *f, uint64_t n, struct work_cost *out, struct error *err);

@@ -158,7 +158,7 @@ static viv_status add_state(viv_infer *b, const char *name, uint64_t elems, enum
 {
     struct inference *in = b->ctx;
     if (in->node->n_states == MAX_STATES || elems == 0 || elems > MAX_DIM)
-        return fail(b, VIV_ELIMIT, "a layer's state must have 1 to 2^31 elements per token");
+        return fail(b, VIV_ELIMIT, "a layer's state must have 1 to 2^31 elements");
     *index = in->node->n_states;
     in->states[in->node->n_states++] = (struct graph_state){name, elems, kind};
     return VIV_OK;
@@ -175,6 +175,17 @@ static viv_status want_memory_state(viv_infer *b, const char *name, uint64_t ele
     if (b->memory_dim == 0)
         return fail(b, VIV_EINVAL, "there is no memory to look at");
     return add_state(b, name, elems, STATE_OF_MEMORY, index);
+}
+
+static viv_status want_sequence_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+{
+    const struct inference *in = b->ctx;
+    if (in->stack == STACK_ENCODER)
+        return fail(
+            b, VIV_EINVAL,
+            "a layer that keeps something from step to step has no place in an encoder, which reads a text in "
+            "one");
+    return add_state(b, name, elems, STATE_OF_SEQUENCE, index);
 }
 
 static viv_status at_node(struct error *err, const struct node *n)
@@ -213,6 +224,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
                    .want_sliced = want_sliced,
                    .want_state = want_state,
                    .want_memory_state = want_memory_state,
+                   .want_sequence_state = want_sequence_state,
                    .n_phases = 1};
     viv_status status = n->class->infer(n->layer, &b);
     if (status != VIV_OK)

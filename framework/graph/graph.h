@@ -18,8 +18,15 @@ struct graph_weight {
     bool sliced; /* the layer holds slices of it */
 };
 
-/* What a state grows with: the tokens of its stack, or the rows of the sequence's memory. */
-enum state_kind { STATE_OF_GRAPH = STACK_GRAPH, STATE_OF_ENCODER = STACK_ENCODER, STATE_OF_MEMORY, N_STATE_KINDS };
+/* What a state grows with: the tokens of its stack, the rows of the sequence's memory, or nothing: a sequence has
+ * it once. */
+enum state_kind {
+    STATE_OF_GRAPH = STACK_GRAPH,
+    STATE_OF_ENCODER = STACK_ENCODER,
+    STATE_OF_MEMORY,
+    STATE_OF_SEQUENCE,
+    N_STATE_KINDS
+};
 
 struct graph_state {
     const char *name; /* "k" */

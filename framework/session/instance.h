@@ -27,8 +27,8 @@ struct stack_run {
 
 /* Pages of one kind of state. */
 struct pool {
-    uint64_t row_bytes;  /* of all states of the kind, per row of what they grow with */
-    uint64_t page_bytes; /* of PAGE_ROWS of these */
+    uint64_t row_bytes;  /* of all states of the kind, per row of what they grow with, or per sequence */
+    uint64_t page_bytes; /* of PAGE_ROWS of these, or of the one */
     void *free_pages;    /* a list: the first word of each points to the next */
 };
 
@@ -125,10 +125,12 @@ struct sequence {
     uint64_t length;
     int32_t *tokens; /* [length] of the graph; -1: a vector stood for it */
     size_t tokens_capacity;
+    uint64_t earlier; /* the length before the last step where its state is still there, else the length */
     uint64_t max_pages;
     struct {
         uint64_t n;
-        void **pages; /* [n] all states of the kind of PAGE_ROWS rows */
+        void **pages; /* [n] all states of the kind of PAGE_ROWS rows; of those that a sequence has once, two: as
+                         they are now, and as they were earlier */
     } kinds[N_STATE_KINDS];
     uint64_t n_memory;
     float *memory;                /* [n_memory, memory_dim] of the encoder; NULL once the layers have taken it */
@@ -136,13 +138,19 @@ struct sequence {
     void **state_pages;           /* [n_states][max_pages] where a state lies in each */
     viv_state *states;            /* [n_states] */
     const viv_state **state_list; /* [n_states] */
+    viv_sequence_state *once;     /* [n_states] for the running step */
+    const viv_sequence_state **once_list;
     bool in_step;
 };
-/* Pages for rows up to `length`, or no more than these. */
+/* Pages for rows up to `length`, or no more than these; of what a sequence has once, all there are. */
 viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err);
 /* Room for so many tokens. */
 viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err);
 void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length);
+/* Around a step of the graph, for state that a sequence has once: reading what is so now, it writes over what was
+ * earlier; n_rows tokens later the two change places. A step that does not end has not happened. */
+void sequence_begin_step(struct sequence *s);
+void sequence_end_step(struct sequence *s, uint64_t n_rows);
 void free_all_pages(viv_model *m);
 
 /* step.c */

@@ -89,9 +89,13 @@ static uint32_t choose_state_dtype(const viv_model *m)
     return VIV_F32;
 }
 
+static uint64_t element_bytes(const viv_model *m, enum state_kind kind)
+{
+    return kind == STATE_OF_SEQUENCE || m->state_dtype == VIV_F32 ? 4 : 2;
+}
+
 static viv_status lay_out_state(viv_model *m, struct error *err)
 {
-    uint64_t element = m->state_dtype == VIV_F32 ? 4 : 2;
     uint32_t n = 0;
     m->state_places = calloc(m->graph->n_states ? m->graph->n_states : 1, sizeof *m->state_places);
     if (!m->state_places)
@@ -99,13 +103,15 @@ static viv_status lay_out_state(viv_model *m, struct error *err)
     for (uint32_t i = 0; i < m->graph->n_nodes; i++)
         for (uint32_t s = 0; s < m->graph->nodes[i].n_states; s++) {
             const struct graph_state *state = &m->graph->nodes[i].states[s];
+            const uint64_t rows = state->kind == STATE_OF_SEQUENCE ? 1 : PAGE_ROWS;
             uint64_t bytes, *at = &m->pools[state->kind].page_bytes;
             m->state_places[n++] = (struct state_place){state->kind, *at};
-            if (!size_mul(state->elems, element * PAGE_ROWS, &bytes) || !size_add(*at, size_align(bytes, 64), at))
+            if (!size_mul(state->elems, element_bytes(m, state->kind) * rows, &bytes) ||
+                !size_add(*at, size_align(bytes, 64), at))
                 return error_set(err, VIV_ELIMIT, "the state of a token is too large");
         }
     for (uint32_t k = 0; k < N_STATE_KINDS; k++)
-        m->pools[k].row_bytes = m->graph->state_elems[k] * element;
+        m->pools[k].row_bytes = m->graph->state_elems[k] * element_bytes(m, (enum state_kind)k);
     return VIV_OK;
 }
 
@@ -350,6 +356,7 @@ void model_stats(const viv_model *m, struct model_stats *out)
                                 .state_bytes_per_token = m->pools[STATE_OF_GRAPH].row_bytes,
                                 .encoder_bytes_per_token = m->pools[STATE_OF_ENCODER].row_bytes,
                                 .memory_bytes_per_row = m->pools[STATE_OF_MEMORY].row_bytes,
+                                .state_bytes_per_sequence = 2 * m->pools[STATE_OF_SEQUENCE].row_bytes,
                                 .state_dtype = m->state_dtype,
                                 .n_threads = m->n_workers,
                                 .scheduler = m->scheduler_class ? m->scheduler_class->name : NULL};

@@ -101,6 +101,8 @@ struct model_stats {
     uint64_t state_bytes_per_token;   /* of the graph */
     uint64_t encoder_bytes_per_token; /* of the encoder, while it runs */
     uint64_t memory_bytes_per_row;    /* of what the graph keeps of the encoder's rows */
+    uint64_t
+        state_bytes_per_sequence; /* of what a sequence has once: as it is, and as it was before the last step */
     uint32_t state_dtype, n_threads;
     const char *scheduler;
 };
@@ -115,9 +117,13 @@ struct sequence;
 viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err);
 void sequence_destroy(struct sequence *s);
 uint64_t sequence_length(const struct sequence *s);
+/* Forgets the tokens from `length` on. */
 viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err);
 /* See viv_sequences.keep. */
 uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n);
+/* How many of the first `length` tokens truncate can leave: all, unless layers have state that a sequence has once,
+ * which is there as it is now, as it was before the last step, and at the begin. */
+uint64_t sequence_keepable(const struct sequence *s, uint64_t length);
 
 /* See viv_sequences.step. */
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,

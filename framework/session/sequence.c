@@ -1,5 +1,6 @@
 /* sequence.c - the state of one sequence: pages of PAGE_ROWS tokens, or rows of memory, each holding the states of
- * all layers that grow with these, taken from the model's list of free ones as the sequence grows. */
+ * all layers that grow with these, taken from the model's list of free ones as the sequence grows. What layers keep
+ * of a sequence once lies in two pages, of which a step reads one and writes the other. */
 #include "session/instance.h"
 
 #include "base/buf.h"
@@ -48,7 +49,7 @@ viv_status sequence_create(viv_model *m, struct sequence **out, struct error *er
     if (!s)
         return error_nomem(err);
     s->model = m;
-    s->max_pages = (m->context + PAGE_ROWS - 1) / PAGE_ROWS;
+    s->max_pages = size_max((m->context + PAGE_ROWS - 1) / PAGE_ROWS, 2);
     bool failed = false;
     for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
         s->kinds[k].pages = calloc(s->max_pages, sizeof *s->kinds[k].pages);
@@ -57,13 +58,16 @@ viv_status sequence_create(viv_model *m, struct sequence **out, struct error *er
     s->state_pages = calloc(n ? n * s->max_pages : 1, sizeof *s->state_pages);
     s->states = calloc(n ? n : 1, sizeof *s->states);
     s->state_list = calloc(n ? n : 1, sizeof *s->state_list);
-    if (failed || !s->state_pages || !s->states || !s->state_list) {
+    s->once = calloc(n ? n : 1, sizeof *s->once);
+    s->once_list = calloc(n ? n : 1, sizeof *s->once_list);
+    if (failed || !s->state_pages || !s->states || !s->state_list || !s->once || !s->once_list) {
         sequence_destroy(s);
         return error_nomem(err);
     }
     for (uint32_t i = 0; i < n; i++) {
         s->states[i] = (viv_state){s->state_pages + i * s->max_pages, PAGE_ROWS};
         s->state_list[i] = &s->states[i];
+        s->once_list[i] = &s->once[i];
     }
     *out = s;
     return VIV_OK;
@@ -83,7 +87,23 @@ void sequence_destroy(struct sequence *s)
     free(s->state_pages);
     free(s->states);
     free(s->state_list);
+    free(s->once);
+    free(s->once_list);
     free(s);
+}
+
+/* Whether layers have state that the sequence has once. */
+static bool has_once(const struct sequence *s)
+{
+    return s->model->pools[STATE_OF_SEQUENCE].page_bytes > 0;
+}
+
+/* What was earlier is so now, and the other way round. */
+static void swap_once(struct sequence *s)
+{
+    void **pages = s->kinds[STATE_OF_SEQUENCE].pages, *now = pages[0];
+    pages[0] = pages[1];
+    pages[1] = now;
 }
 
 uint64_t sequence_length(const struct sequence *s)
@@ -93,10 +113,20 @@ uint64_t sequence_length(const struct sequence *s)
 
 viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err)
 {
+    const uint64_t keepable = sequence_keepable(s, length);
     if (length > s->length)
         return error_set(err, VIV_EINVAL, "a sequence of %" PRIu64 " tokens cannot be cut to %" PRIu64, s->length,
                          length);
-    s->length = length;
+    if (length != keepable)
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "this model's state of a text is one for all of its tokens: of %" PRIu64
+                         " it cannot keep %" PRIu64 ", only %" PRIu64,
+                         s->length, length, keepable);
+    if (length == s->length)
+        return VIV_OK;
+    if (has_once(s) && length == s->earlier)
+        swap_once(s);
+    s->length = s->earlier = length;
     sequence_give_back(s, STATE_OF_GRAPH, length);
     return VIV_OK;
 }
@@ -108,9 +138,8 @@ uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n)
     while (shared < s->length && shared < n && s->tokens[shared] == tokens[shared] && tokens[shared] >= 0)
         shared++;
     if (s->model->graph->stacks[STACK_GRAPH].whole_sequences)
-        shared = 0;                                       /* all rows come in one step */
-    if (sequence_truncate(s, shared, &refused) != VIV_OK) /* it cannot be cut there */
-        sequence_truncate(s, 0, &refused);
+        shared = 0; /* all rows come in one step */
+    sequence_truncate(s, sequence_keepable(s, shared), &refused);
     return s->length;
 }
 
@@ -120,6 +149,39 @@ viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct e
         if (!vec_grow((void **)&s->tokens, &s->tokens_capacity, sizeof *s->tokens))
             return error_nomem(err);
     return VIV_OK;
+}
+
+uint64_t sequence_keepable(const struct sequence *s, uint64_t length)
+{
+    if (length >= s->length)
+        return s->length;
+    if (!has_once(s))
+        return length;
+    return length >= s->earlier ? s->earlier : 0;
+}
+
+void sequence_begin_step(struct sequence *s)
+{
+    const viv_model *m = s->model;
+    if (!has_once(s))
+        return;
+    char *const *pages = (char *const *)s->kinds[STATE_OF_SEQUENCE].pages;
+    s->earlier = s->length;
+    if (s->length == 0)
+        memset(pages[0], 0, m->pools[STATE_OF_SEQUENCE].page_bytes);
+    for (uint32_t i = 0; i < m->graph->n_states; i++)
+        if (m->state_places[i].kind == STATE_OF_SEQUENCE) {
+            const uint64_t at = m->state_places[i].offset;
+            s->once[i] = (viv_sequence_state){(float *)(pages[0] + at), (float *)(pages[1] + at)};
+        }
+}
+
+void sequence_end_step(struct sequence *s, uint64_t n_rows)
+{
+    s->earlier = s->length;
+    s->length += n_rows;
+    if (has_once(s))
+        swap_once(s);
 }
 
 void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length)
@@ -135,7 +197,8 @@ viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t l
     if (length > m->context)
         return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64, length,
                          m->context);
-    while (m->pools[kind].page_bytes && *n * PAGE_ROWS < length) {
+    const uint64_t wanted = kind == STATE_OF_SEQUENCE ? 2 : (length + PAGE_ROWS - 1) / PAGE_ROWS;
+    while (m->pools[kind].page_bytes && *n < wanted) {
         char *page = page_take(&m->pools[kind]);
         if (!page)
             return error_nomem(err);

@@ -278,7 +278,8 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                                   .first_row = first,
                                   .n_rows = rows[s]->n_rows,
                                   .position = position_of(f, sequence),
-                                  .state = sequence->state_list + node->first_state};
+                                  .state = sequence->state_list + node->first_state,
+                                  .sequence_state = sequence->once_list + node->first_state};
             if (f->stack == STACK_GRAPH) {
                 spans[s].n_memory = sequence->n_memory;
                 spans[s].memory = sequence->memory;
@@ -313,6 +314,8 @@ static viv_status reserve_state(viv_model *m, struct sequence *s, uint64_t n_row
         viv_status status = sequence_reserve(s, STATE_OF_GRAPH, s->length + n_rows, err);
         if (status == VIV_OK)
             status = sequence_reserve_tokens(s, s->length + n_rows, err);
+        if (status == VIV_OK)
+            status = sequence_reserve(s, STATE_OF_SEQUENCE, 0, err);
         return status == VIV_OK && s->memory ? sequence_reserve(s, STATE_OF_MEMORY, s->n_memory, err) : status;
     }
     uint64_t bytes;
@@ -336,7 +339,7 @@ static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
     if (m->frame->stack == STACK_GRAPH) {
         for (uint64_t i = 0; i < n_rows; i++)
             s->tokens[s->length + i] = rows->tokens && !(rows->vectors && rows->vectors[i]) ? rows->tokens[i] : -1;
-        s->length += n_rows;
+        sequence_end_step(s, n_rows);
         free(s->memory); /* the layers have taken of it what they need */
         s->memory = NULL;
         return;
@@ -346,7 +349,7 @@ static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
     s->memory = s->coming;
     s->n_memory = n_rows;
     s->coming = NULL;
-    s->length = 0;
+    s->length = s->earlier = 0;
     sequence_give_back(s, STATE_OF_GRAPH, 0);
     sequence_give_back(s, STATE_OF_MEMORY, n_rows);
 }
@@ -368,6 +371,8 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     if (status != VIV_OK)
         return status;
     fill_execs(m, rows, n);
+    for (uint32_t i = 0; f->stack == STACK_GRAPH && i < n; i++)
+        sequence_begin_step(rows[i]->sequence);
     if (m->store)
         store_begin(m->store, f->n_rows > n ? STORE_READING : STORE_WRITING);
     f->step.cancel = cancel ? cancel : &never;

@@ -85,6 +85,10 @@ struct viv_infer {
     uint64_t shared_workspace; /* bytes per step besides */
     uint64_t worker_workspace; /* bytes of each worker's own; may still be set in prepare */
     uint64_t whole_sequences;  /* 1: a row looks at later ones, so that all rows of a sequence must come in one step */
+
+    /* Declares state that a sequence has once, however long it is: elems numbers, always f32, for what is written over
+     * again and again must not lose. Indices go on. Not for layers of an encoder: what they do is over after a step. */
+    viv_status (*want_sequence_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
 };
 
 /* Handed to `prepare`. [setup] */
@@ -115,6 +119,13 @@ typedef struct viv_state {
     uint64_t page_rows;
 } viv_state;
 
+/* What a layer keeps of a sequence once. A step reads the one and writes the other, all of it, so that a step that fails
+ * leaves the sequence as it was. Each is 64-byte aligned. Frozen. */
+typedef struct viv_sequence_state {
+    const float *before; /* as the last step left it; zeros before the first */
+    float *after;        /* as this one leaves it */
+} viv_sequence_state;
+
 /* Consecutive rows of one sequence. */
 typedef struct viv_span {
     uint32_t struct_size, flags;
@@ -124,6 +135,7 @@ typedef struct viv_span {
     uint64_t n_memory;             /* rows of the sequence's memory */
     const float *memory;           /* [n_memory, memory_dim] where this step is the first since it was made: what a
                                       layer needs of it, it takes into its state now; later NULL */
+    const viv_sequence_state *const *sequence_state; /* [index of want_sequence_state] */
 } viv_span;
 
 typedef struct viv_exec {

@@ -37,7 +37,9 @@ typedef struct viv_sequences {
     viv_status (*create)(viv_model *model, void **sequence); /* [setup] */
     void (*destroy)(void *sequence);
     uint64_t (*length)(const void *sequence);                 /* tokens of the graph in its state. [any] */
-    viv_status (*truncate)(void *sequence, uint64_t length);  /* forgets what comes after; the memory stays. [setup] */
+    /* Forgets what comes after; the memory stays. Refused where layers have state that a sequence has once (layer.h), unless
+     * it is a length of 0 or the one before the last step. [setup] */
+    viv_status (*truncate)(void *sequence, uint64_t length);
 
     /* Computes the rows of several sequences together. *outputs: wanted rows in order, each output_dim floats (those
      * of the encoder: memory_dim); the host's, until the next step. *cancel (or NULL) ends it early. [setup] */

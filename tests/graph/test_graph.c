@@ -12,7 +12,8 @@
     "  ew: {hf: 'e.{i}.w', shape: [wide, wide]}\n"                                                                 \
     "  q: {hf: 'd.{i}.q', shape: [dim, dim]}\n"                                                                    \
     "  k: {hf: 'd.{i}.k', shape: [dim, wide]}\n"                                                                   \
-    "  own: {hf: 'd.{i}.own', shape: [dim, dim]}\n"
+    "  own: {hf: 'd.{i}.own', shape: [dim, dim]}\n"                                                                \
+    "  taps: {hf: 't.{i}', shape: [wide, n]}\n"
 #define ATTENTION "attention: {q: ew, k: ew, v: ew, out: ew, n_heads: 3, n_kv_heads: 3, head_dim: 4, causal: false}"
 #define CROSS     "cross_attention: {q: q, k: k, v: k, out: q, n_heads: 2, n_kv_heads: 2, head_dim: 4}"
 #define OWN       "attention: {q: own, k: own, v: own, out: own, n_heads: 2, n_kv_heads: 2, head_dim: 4}"
@@ -112,6 +113,10 @@ TEST(graph__refuses_memory_that_is_not_there_or_that_nobody_looks_at)
          "spec that has one"},
         {HEAD ENCODER "graph:\n  - embedding: {weight: embed}\n",
          "encoder.layers.1.residual: nothing uses what the encoder makes: no layer of `graph` looks at its memory"},
+        {HEAD
+         "encoder:\n  - embedding: {weight: wide_embed}\n  - repeat: 1\n    layers: [conv: {weight: taps}]\n" GRAPH,
+         "encoder.layers.0.conv: a layer that keeps something from step to step has no place in an encoder, which "
+         "reads a text in one"},
         {HEAD "encoder:\n  - embedding: {weight: embed}\n" GRAPH,
          "layers.0.cross_attention: weight 'k' (k): the layer needs [8, 8], the spec says [8, 12]"},
     };

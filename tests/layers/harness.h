@@ -32,6 +32,9 @@ struct harness {
     void *pages[8][HARNESS_PAGES];
     viv_state states[8];
     const viv_state *state_list[8];
+    bool once[8]; /* the sequence has it once: pages 0 and 1 are before and after */
+    viv_sequence_state sequence_states[8];
+    const viv_sequence_state *sequence_state_list[8];
     uint32_t n_states, n_phases;
     uint64_t in_dim, out_dim;
     viv_prepare prepare;
@@ -111,6 +114,13 @@ static viv_status harness_want_state(viv_infer *b, const char *name, uint64_t el
     return VIV_OK;
 }
 
+static viv_status harness_want_sequence_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+{
+    struct harness *h = b->ctx;
+    h->once[h->n_states] = true;
+    return harness_want_state(b, name, elems, index);
+}
+
 static const viv_tensor *harness_weight(const viv_prepare *p, const char *attr)
 {
     struct harness *h = p->ctx;
@@ -148,7 +158,8 @@ static const float *harness_weight_f32(const viv_prepare *p, const char *attr)
 }
 
 /* Makes the layer for rows of in_dim features, and of memory_dim features of memory (0: there is none); fresh pages
- * are filled with NaN: nobody may read what was not written. */
+ * are filled with NaN: nobody may read what was not written, but for what a sequence has once, which begins as
+ * zeros. */
 static viv_status harness_make(struct harness *h, const char *class, const struct given *given, uint32_t n_given,
                                const uint64_t *in_dims, uint32_t n_in, uint64_t memory_dim)
 {
@@ -175,6 +186,7 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                    .weight_dims = harness_weight_dims,
                    .want_state = harness_want_state,
                    .want_memory_state = harness_want_state,
+                   .want_sequence_state = harness_want_sequence_state,
                    .n_phases = 1};
     viv_status status = h->class->infer(h->layer, &b);
     if (status != VIV_OK)
@@ -204,6 +216,8 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
         }
         h->states[s] = (viv_state){h->pages[s], HARNESS_PAGE};
         h->state_list[s] = &h->states[s];
+        h->sequence_state_list[s] = &h->sequence_states[s];
+        memset(h->pages[s][0], 0, h->once[s] ? h->state_elems[s] * sizeof(float) : 0);
     }
     return h->class->prepare(h->layer, &h->prepare);
 }
@@ -218,12 +232,15 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
     int32_t *positions = calloc(n_rows, sizeof *positions);
     for (uint64_t r = 0; r < n_rows; r++)
         positions[r] = (int32_t)(h->position + r);
+    for (uint32_t s = 0; s < h->n_states; s++)
+        h->sequence_states[s] = (viv_sequence_state){h->pages[s][0], h->pages[s][1]};
     const viv_span span = {.struct_size = sizeof span,
                            .n_rows = n_rows,
                            .position = h->position,
                            .state = h->state_list,
                            .n_memory = h->n_memory,
-                           .memory = h->memory};
+                           .memory = h->memory,
+                           .sequence_state = h->sequence_state_list};
     const viv_span *const spans[] = {&span};
     const viv_exec e = {.struct_size = sizeof e,
                         .host = &harness_host,
@@ -243,6 +260,14 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
         for (uint64_t first = 0; first < n && status == VIV_OK; first += chunk)
             status = h->class->forward(h->layer, &e, phase, first, first + chunk < n ? first + chunk : n);
     }
+    for (uint32_t s = 0; s < h->n_states; s++)
+        if (h->once[s]) { /* what was before is NaN: all of it is written anew */
+            void *before = h->pages[s][0];
+            for (uint64_t j = 0; j < h->state_elems[s]; j++)
+                ((float *)before)[j] = NAN;
+            h->pages[s][0] = h->pages[s][1];
+            h->pages[s][1] = before;
+        }
     h->position += n_rows;
     h->memory = NULL;
     free(workspace);
