@@ -38,11 +38,21 @@ static const struct kernel *const entries[] = {
 };
 
 static const char *const operation_names[N_KERNEL_OPERATIONS] = {
-    [KERNEL_PRODUCT] = "product", [KERNEL_RMS_NORM] = "rms_norm", [KERNEL_LAYER_NORM] = "layer_norm",
-    [KERNEL_ADD] = "add",         [KERNEL_SCALE] = "scale",       [KERNEL_SOFTCAP] = "softcap",
-    [KERNEL_SOFTMAX] = "softmax", [KERNEL_ACTIVATE] = "activate", [KERNEL_GATE] = "gate",
-    [KERNEL_ANGLES] = "angles",   [KERNEL_ROTATE] = "rotate",     [KERNEL_ATTEND] = "attend",
-    [KERNEL_TO_F32] = "to_f32",   [KERNEL_FROM_F32] = "from_f32",
+    [KERNEL_PRODUCT] = "product",
+    [KERNEL_RMS_NORM] = "rms_norm",
+    [KERNEL_LAYER_NORM] = "layer_norm",
+    [KERNEL_ADD] = "add",
+    [KERNEL_SCALE] = "scale",
+    [KERNEL_SOFTCAP] = "softcap",
+    [KERNEL_SOFTMAX] = "softmax",
+    [KERNEL_ACTIVATE] = "activate",
+    [KERNEL_GATE] = "gate",
+    [KERNEL_ANGLES] = "angles",
+    [KERNEL_ROTATE] = "rotate",
+    [KERNEL_ATTEND] = "attend",
+    [KERNEL_DELTA_RULE] = "delta_rule",
+    [KERNEL_TO_F32] = "to_f32",
+    [KERNEL_FROM_F32] = "from_f32",
 };
 
 const struct kernel *const *kernels_all(void)
@@ -132,7 +142,8 @@ static void choose(struct choice *choice, uint64_t cpu, int fastest)
                   .attend = attend->attend,
                   .attend_scratch_bytes = attend->attend_scratch_bytes,
                   .to_f32 = chosen_to_f32,
-                  .from_f32 = chosen_from_f32},
+                  .from_f32 = chosen_from_f32,
+                  .delta_rule = CHOSEN(KERNEL_DELTA_RULE)->delta_rule},
     };
 #undef CHOSEN
 }

@@ -30,6 +30,7 @@ enum kernel_operation {
     KERNEL_ANGLES,
     KERNEL_ROTATE,
     KERNEL_ATTEND,
+    KERNEL_DELTA_RULE,
     KERNEL_TO_F32,   /* one for each type */
     KERNEL_FROM_F32, /* one for each type */
     N_KERNEL_OPERATIONS
@@ -58,6 +59,7 @@ struct kernel {
             void (*attend)(const viv_attend *);
             uint64_t (*attend_scratch_bytes)(uint64_t, uint64_t, uint64_t, uint64_t);
         };
+        void (*delta_rule)(const viv_delta_rule *);
         void (*to_f32)(float *, const void *, uint64_t);
         void (*from_f32)(void *, const float *, uint64_t);
     };

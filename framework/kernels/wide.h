@@ -10,6 +10,7 @@
 #include "kernels/half.h"
 
 #include <math.h>
+#include <string.h>
 #include <vivarium/kernels.h>
 
 #define FMA __builtin_fmaf
@@ -276,6 +277,54 @@ static inline void wide_rotate(float *restrict head, const float *restrict cos, 
         float a = head[p], b = head[n_pairs + p];
         head[p] = a * cos[p] - b * sin[p];
         head[n_pairs + p] = a * sin[p] + b * cos[p];
+    }
+}
+
+/* y += the sum over four rows of m [4, n] of f[i] m[i] */
+static inline void wide_add_rows(float *restrict y, const float *restrict m, const float *f, uint64_t n)
+{
+    const float f0 = f[0], f1 = f[1], f2 = f[2], f3 = f[3];
+    for (uint64_t j = 0; j < n; j++)
+        y[j] = FMA(f3, m[3 * n + j], FMA(f2, m[2 * n + j], FMA(f1, m[n + j], FMA(f0, m[j], y[j]))));
+}
+
+static inline void wide_add_row(float *restrict y, const float *restrict m, float f, uint64_t n)
+{
+    for (uint64_t j = 0; j < n; j++)
+        y[j] = FMA(f, m[j], y[j]);
+}
+
+/* One row of S = alpha S + k d^T, and its part in S^T q. */
+static inline void wide_correct_row(float *restrict s, float *restrict out, const float *restrict d, float alpha,
+                                    float k, float q, uint64_t n)
+{
+    for (uint64_t j = 0; j < n; j++) {
+        s[j] = FMA(k, d[j], alpha * s[j]);
+        out[j] = FMA(q, s[j], out[j]);
+    }
+}
+
+/* A head's S is some 64 KiB: bound by the second cache, and by memory where there is but one row. */
+static inline void wide_delta_rule(const viv_delta_rule *r)
+{
+    const uint64_t n = r->value_dim;
+    float *s = r->after, *d = r->scratch;
+    memcpy(s, r->before, r->key_dim * n * sizeof *s);
+    for (uint64_t t = 0; t < r->n_rows; t++) {
+        const float *q = r->q + t * r->stride, *k = r->k + t * r->stride, *v = r->v + t * r->v_stride;
+        const float alpha = r->alpha[t * r->stride], beta = r->beta[t * r->stride];
+        float *out = r->out + t * r->out_stride;
+        uint64_t i = 0;
+        for (uint64_t j = 0; j < n; j++)
+            d[j] = out[j] = 0;
+        for (; i + 4 <= r->key_dim; i += 4)
+            wide_add_rows(d, s + i * n, k + i, n);
+        for (; i < r->key_dim; i++)
+            wide_add_row(d, s + i * n, k[i], n);
+        for (uint64_t j = 0; j < n; j++)
+            d[j] = beta * FMA(-alpha, d[j], v[j]);
+        for (i = 0; i < r->key_dim; i++)
+            wide_correct_row(s + i * n, out, d, alpha, k[i], q[i], n);
     }
 }
 
