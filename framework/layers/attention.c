@@ -8,11 +8,12 @@
  *   x, y:      [n_rows, dim]
  *   q:         [n_heads * head_dim, dim]
  *   k, v:      [n_kv_heads * head_dim, dim]; or all three in one, qkv: rows of q, then of k, then of v
+ *   gate:      [n_heads * head_dim, dim]: with it, out gets heads * sigmoid(x W_gate)   (Qiu et al. 2025)
  *   out:       [dim, n_heads * head_dim]
  *   state:     k and v, n_kv_heads * head_dim elements each per token (kept.h)
  *
- * Phases: 0 prepare x, 1 q, k and v, 2 normalise, rotate and store keys and values, 3 attend, 4 prepare the heads'
- * outputs, 5 out. */
+ * Phases: 0 prepare x, 1 q, k, v and gate, 2 normalise, rotate and store keys and values, 3 attend, 4 gate and
+ * prepare the heads' outputs, 5 out. */
 #include "layers/kept.h"
 #include "layers/relative.h"
 #include "layers/rope.h"
@@ -36,10 +37,10 @@ struct qk_norm {
 
 struct attention {
     const viv_kernels *kernels;
-    struct projection q, k, v, out; /* q: of all three, where they are one matrix */
-    int32_t fused;
+    struct projection q, k, v, gate, out; /* q: of all three, where they are one matrix */
+    int32_t fused, gated;
     struct prepared_rows rows, head_rows;
-    uint64_t q_offset, k_offset, v_offset, out_offset;
+    uint64_t q_offset, k_offset, v_offset, gate_offset, out_offset;
     uint64_t dim, out_dim, n_heads, n_kv_heads, head_dim;
     struct kept kept;
     struct relative relative;
@@ -69,6 +70,9 @@ static const viv_attr *const attrs[] = {
         .doc =
             "in place of q, k and v, their rows one after the other: [(n_heads + 2 n_kv_heads) * head_dim, dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "qkv_bias", .doc = "[(n_heads + 2 n_kv_heads) * head_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "gate",
+             .doc = "what the heads give passes as far as the sigmoid of this says: [n_heads * head_dim, dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "gate_bias", .doc = "[n_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "out", .doc = "output: [dim, n_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "q_bias", .doc = "[n_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "k_bias", .doc = "[n_kv_heads * head_dim]"),
@@ -161,6 +165,7 @@ static viv_status infer(void *layer, viv_infer *b)
 
     l->has_sinks = b->is_set(b, "sinks");
     l->fused = b->is_set(b, "qkv");
+    l->gated = b->is_set(b, "gate");
     bool q = b->is_set(b, "q"), k = b->is_set(b, "k"), v = b->is_set(b, "v");
     if (l->fused ? q || k || v : !(q && k && v))
         return layer_fail(b->host, VIV_EINVAL, "attention wants q, k and v, or all of them as qkv");
@@ -179,6 +184,8 @@ static viv_status infer(void *layer, viv_infer *b)
         {"v_bias", 1, {kv_dim}},
         {"qkv", 2, {q_dim + 2 * kv_dim, l->dim}},
         {"qkv_bias", 1, {q_dim + 2 * kv_dim}},
+        {"gate", 2, {q_dim, l->dim}},
+        {"gate_bias", 1, {q_dim}},
         {"sinks", 1, {l->n_heads}},
     };
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
@@ -226,8 +233,8 @@ static viv_status cost(const void *layer, viv_cost *c)
     const struct attention *l = layer;
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     const uint64_t seen = tokens_seen(l, c->n_rows, c->context);
-    c->flops =
-        c->n_rows * 2 * l->dim * (q_dim + 2 * kv_dim) + c->n_rows * 2 * q_dim * l->out_dim + 4 * seen * q_dim;
+    c->flops = c->n_rows * 2 * l->dim * ((l->gated ? 2 : 1) * q_dim + 2 * kv_dim) +
+               c->n_rows * 2 * q_dim * l->out_dim + 4 * seen * q_dim;
     c->state_elems = seen * 2 * kv_dim;
     return VIV_OK;
 }
@@ -257,10 +264,12 @@ static viv_status prepare(void *layer, viv_prepare *p)
     const struct {
         struct projection *projection;
         const char *weight, *bias;
-    } projections[] = {{&l->out, "out", "out_bias"},
-                       {&l->q, l->fused ? "qkv" : "q", l->fused ? "qkv_bias" : "q_bias"},
-                       {&l->k, "k", "k_bias"},
-                       {&l->v, "v", "v_bias"}};
+        bool is_there;
+    } projections[] = {{&l->out, "out", "out_bias", true},
+                       {&l->q, l->fused ? "qkv" : "q", l->fused ? "qkv_bias" : "q_bias", true},
+                       {&l->k, "k", "k_bias", !l->fused},
+                       {&l->v, "v", "v_bias", !l->fused},
+                       {&l->gate, "gate", "gate_bias", l->gated}};
     l->kept.n_heads = l->n_heads;
     l->kept.n_kv_heads = l->n_kv_heads;
     l->kept.head_dim = l->head_dim;
@@ -268,7 +277,9 @@ static viv_status prepare(void *layer, viv_prepare *p)
     if (status != VIV_OK)
         return status;
     l->scratch = kept_scratch(&l->kept, p);
-    for (size_t i = 0; i < (l->fused ? 2 : 4); i++) {
+    for (size_t i = 0; i < sizeof projections / sizeof *projections; i++) {
+        if (!projections[i].is_there)
+            continue;
         status = projection_prepare(projections[i].projection, p, projections[i].weight, projections[i].bias);
         if (status != VIV_OK)
             return status;
@@ -279,6 +290,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
         prepared_rows_add(&l->rows, &l->k, &l->k_offset);
         prepared_rows_add(&l->rows, &l->v, &l->v_offset);
     }
+    if (l->gated)
+        prepared_rows_add(&l->rows, &l->gate, &l->gate_offset);
     prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
     status = rope_prepare(&l->rope, p);
     if (status == VIV_OK)
@@ -299,8 +312,9 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->kv_stride = l->fused ? l->q_stride : size_align(kv_dim, 16);
     l->scratch = size_align(l->scratch, 64);
     p->worker_workspace = l->scratch + 3 * l->head_dim * sizeof(float); /* cos, sin, frequency of one row's pairs */
-    p->row_workspace = l->rows.row_bytes + l->head_rows.row_bytes +
-                       (l->q_stride + (l->fused ? 0 : 2 * l->kv_stride) + l->heads_stride) * sizeof(float);
+    p->row_workspace =
+        l->rows.row_bytes + l->head_rows.row_bytes +
+        (l->q_stride + (l->fused ? 0 : 2 * l->kv_stride) + (l->gated ? 2 : 1) * l->heads_stride) * sizeof(float);
     return VIV_OK;
 }
 
@@ -309,6 +323,7 @@ struct parts {
     char *rows;       /* prepared x */
     float *q, *k, *v; /* [n_rows, q_stride], [n_rows, kv_stride] */
     float *heads;     /* [n_rows, heads_stride]: outputs of the heads */
+    float *gate;      /* [n_rows, heads_stride] */
     char *head_rows;  /* prepared heads */
 };
 
@@ -320,7 +335,8 @@ static struct parts divide(const struct attention *l, const viv_exec *e)
     w.k = w.q + (l->fused ? l->n_heads * l->head_dim : e->n_rows * l->q_stride);
     w.v = w.k + (l->fused ? l->n_kv_heads * l->head_dim : e->n_rows * l->kv_stride);
     w.heads = l->fused ? w.q + e->n_rows * l->q_stride : w.v + e->n_rows * l->kv_stride;
-    w.head_rows = (char *)(w.heads + e->n_rows * l->heads_stride);
+    w.gate = w.heads + e->n_rows * l->heads_stride;
+    w.head_rows = (char *)(w.gate + (l->gated ? e->n_rows * l->heads_stride : 0));
     return w;
 }
 
@@ -329,7 +345,8 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     const struct attention *l = layer;
     switch (phase) {
     case 1:
-        return projection_tasks(&l->q) + (l->fused ? 0 : projection_tasks(&l->k) + projection_tasks(&l->v));
+        return projection_tasks(&l->q) + (l->fused ? 0 : projection_tasks(&l->k) + projection_tasks(&l->v)) +
+               (l->gated ? projection_tasks(&l->gate) : 0);
     case 2:
         return span_tasks(e, KEEP_ROWS, 1);
     case 3:
@@ -341,17 +358,19 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     }
 }
 
-static void project_qkv(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)
+static void project(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)
 {
     const struct {
         const struct projection *projection;
         float *y;
         uint64_t stride, offset;
-    } parts[] = {{&l->q, w->q, l->q_stride, l->q_offset},
-                 {&l->k, w->k, l->kv_stride, l->k_offset},
-                 {&l->v, w->v, l->kv_stride, l->v_offset}};
+        bool is_there;
+    } parts[] = {{&l->q, w->q, l->q_stride, l->q_offset, true},
+                 {&l->k, w->k, l->kv_stride, l->k_offset, !l->fused},
+                 {&l->v, w->v, l->kv_stride, l->v_offset, !l->fused},
+                 {&l->gate, w->gate, l->heads_stride, l->gate_offset, l->gated}};
     uint32_t i = 0;
-    for (uint64_t n; task >= (n = projection_tasks(parts[i].projection)); i++)
+    for (uint64_t n; task >= (n = parts[i].is_there ? projection_tasks(parts[i].projection) : 0); i++)
         task -= n;
     projection_run(parts[i].projection, task, w->rows + parts[i].offset, l->rows.row_bytes, e->n_rows,
                    parts[i].y + task * projection_tile(parts[i].projection), parts[i].stride, e->scratch);
@@ -464,7 +483,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             prepared_rows_fill(&l->rows, w.rows + t * l->rows.row_bytes, e->in[0] + t * l->dim);
             break;
         case 1:
-            project_qkv(l, e, &w, t);
+            project(l, e, &w, t);
             break;
         case 2:
             rotate_and_store(l, e, &w, t);
@@ -473,6 +492,9 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             attend(l, e, &w, t);
             break;
         case 4:
+            if (l->gated)
+                l->kernels->gate(VIV_ACT_SIGMOID, w.heads + t * l->heads_stride, w.gate + t * l->heads_stride,
+                                 w.heads + t * l->heads_stride, l->n_heads * l->head_dim);
             prepared_rows_fill(&l->head_rows, w.head_rows + t * l->head_rows.row_bytes,
                                w.heads + t * l->heads_stride);
             break;
@@ -505,8 +527,8 @@ static int32_t say_heads(const struct attention *l, char aspect[VIV_WORDS_ASPECT
         snprintf(sees, sizeof sees, ", window of %" PRIu64, l->window);
     else if (l->chunk)
         snprintf(sees, sizeof sees, ", chunks of %" PRIu64, l->chunk);
-    return words_put(aspect, words, "attention", "%s heads of %" PRIu64 "%s%s", heads, l->head_dim,
-                     l->causal ? "" : ", both ways", sees);
+    return words_put(aspect, words, "attention", "%s heads of %" PRIu64 "%s%s%s", heads, l->head_dim,
+                     l->causal ? "" : ", both ways", sees, l->gated ? ", gated" : "");
 }
 
 static int32_t say_positions(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])

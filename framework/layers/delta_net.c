@@ -14,11 +14,10 @@
  *   state:       S, [key_dim, value_dim] for each head, once for a sequence
  *
  * Phases: 0 q and k to length, alpha, beta; 1 the rule, a head of a sequence at a time.                        */
-#include "layers/layer.h"
+#include "layers/words.h"
 
 #include "base/size.h"
 
-#include <inttypes.h>
 #include <math.h>
 
 struct delta_net {
@@ -169,6 +168,20 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
+static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    const struct delta_net *l = layer;
+    return i == 0 &&
+           words_put(aspect, words, "attention", "gated delta rule, %" PRIu64 " heads of %" PRIu64 " x %" PRIu64,
+                     l->n_heads, l->key_dim, l->value_dim);
+}
+
+static const void *get_ext(const char *id)
+{
+    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
+    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+}
+
 const viv_layer_class layer_delta_net = {
     .struct_size = sizeof(viv_layer_class),
     .name = "delta_net",
@@ -177,7 +190,9 @@ const viv_layer_class layer_delta_net = {
     .instance_size = sizeof(struct delta_net),
     .infer = infer,
     .cost = cost,
+    .part = VIV_MODEL_PART_ATTENTION,
     .prepare = prepare,
     .tasks = tasks,
     .forward = forward,
+    .get_ext = get_ext,
 };

@@ -1,18 +1,19 @@
 /* rms_norm.c - y = x / sqrt(mean(x^2) + eps) * weight            (Zhang and Sennrich 2019)
  *
  *   x, y:    [n_rows, dim]
- *   weight:  [dim]                                                                                        */
+ *   weight:  [dim]; or [n], where n divides dim: then each n features are a row of their own, a head's say   */
 #include "layers/words.h"
 
 struct rms_norm {
     const viv_kernels *kernels;
     const float *weight;
-    uint64_t dim;
+    uint64_t dim, n;
     float eps;
 };
 
 static const viv_attr *const attrs[] = {
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight", .doc = "one factor for each feature"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight",
+             .doc = "one factor for each feature, or for each of the n that are normalised together"),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", .doc = "added to the mean square", .default_value = 1e-6, .min = 1e-30,
              .max = 1),
     NULL};
@@ -21,8 +22,20 @@ static viv_status infer(void *layer, viv_infer *b)
 {
     struct rms_norm *l = layer;
     l->eps = (float)b->get_float(b, "eps");
+    uint64_t dims[4] = {0};
+    uint32_t ndim;
     l->dim = b->out_dim = b->in_dims[0];
-    return b->want_weight(b, "weight", 1, &l->dim);
+    viv_status status = b->want_weight(b, "weight", 1, dims);
+    if (status == VIV_OK)
+        status = b->weight_dims(b, "weight", &ndim, dims);
+    if (status != VIV_OK)
+        return status;
+    l->n = dims[0];
+    if (l->n == 0 || l->dim % l->n != 0)
+        return layer_fail(b->host, VIV_ESHAPE,
+                          "weight has %" PRIu64 " elements, expected %" PRIu64 ", or a divisor of it", l->n,
+                          l->dim);
+    return VIV_OK;
 }
 
 static viv_status prepare(void *layer, viv_prepare *p)
@@ -43,8 +56,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
 {
     const struct rms_norm *l = layer;
     (void)phase;
-    for (uint64_t r = first; r < end; r++)
-        l->kernels->rms_norm(e->out + r * l->dim, e->in[0] + r * l->dim, l->weight, l->dim, l->eps);
+    for (uint64_t i = first * l->dim; i < end * l->dim; i += l->n)
+        l->kernels->rms_norm(e->out + i, e->in[0] + i, l->weight, l->n, l->eps);
     return VIV_OK;
 }
 

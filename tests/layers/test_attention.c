@@ -6,7 +6,7 @@ enum { DIM = 24, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 75, BUCKETS = 12 };
 
 struct shape {
     uint64_t n_kv_heads, window;
-    int causal, interleaved, rope;
+    int causal, interleaved, rope, gated;
     double softcap;
     uint64_t max_distance; /* of relative positions; 0: none */
 };
@@ -14,6 +14,7 @@ struct shape {
 static float x[N_ROWS][DIM], wq[N_HEADS * HEAD_DIM * DIM], wk[N_HEADS * HEAD_DIM * DIM],
     wv[N_HEADS * HEAD_DIM * DIM];
 static float wo[DIM * N_HEADS * HEAD_DIM], bias[N_HEADS * HEAD_DIM], relative[BUCKETS][N_HEADS];
+static float wg[N_HEADS * HEAD_DIM * DIM];
 
 static void fill(void)
 {
@@ -24,6 +25,7 @@ static void fill(void)
     harness_fill(wo, sizeof wo / 4, 5);
     harness_fill(bias, sizeof bias / 4, 6);
     harness_fill(&relative[0][0], sizeof relative / 4, 7);
+    harness_fill(wg, sizeof wg / 4, 8);
 }
 
 static void project(double *y, const float *row, const float *w, const float *b, uint64_t n)
@@ -96,6 +98,10 @@ static void reference(const struct shape *s, double out[N_ROWS][DIM])
                 for (int d = 0; d < HEAD_DIM; d++)
                     heads[h * HEAD_DIM + (uint64_t)d] += p[t] / sum * v[t][kv + (uint64_t)d];
         }
+        double gate[N_HEADS * HEAD_DIM];
+        project(gate, x[r], wg, bias, N_HEADS * HEAD_DIM);
+        for (int j = 0; s->gated && j < N_HEADS * HEAD_DIM; j++)
+            heads[j] /= 1 + exp(-gate[j]);
         for (int i = 0; i < DIM; i++) {
             out[r][i] = 0;
             for (int j = 0; j < N_HEADS * HEAD_DIM; j++)
@@ -106,7 +112,7 @@ static void reference(const struct shape *s, double out[N_ROWS][DIM])
 
 static void make(struct harness *h, const struct shape *s)
 {
-    static struct given given[16];
+    static struct given given[18];
     uint32_t n = 0;
     uint64_t kv = s->n_kv_heads * HEAD_DIM;
     const uint64_t in[] = {DIM};
@@ -126,6 +132,10 @@ static void make(struct harness *h, const struct shape *s)
         given[n++] = (struct given){"bias.weight", 0, &relative[0][0], 2, {BUCKETS, N_HEADS}};
         given[n++] = (struct given){.name = "bias.max_distance", .number = (double)s->max_distance};
     }
+    if (s->gated) {
+        given[n++] = (struct given){"gate", 0, wg, 2, {N_HEADS * HEAD_DIM, DIM}};
+        given[n++] = (struct given){"gate_bias", 0, bias, 1, {N_HEADS * HEAD_DIM}};
+    }
     if (s->rope)
         given[n++] = (struct given){.name = "rope.theta", .number = 10000};
     fill();
@@ -140,6 +150,7 @@ static const struct shape shapes[] = {
     {.n_kv_heads = 3, .causal = 1, .rope = 1, .window = 20},
     {.n_kv_heads = 3, .causal = 0, .rope = 1},
     {.n_kv_heads = 3, .causal = 1, .rope = 1, .softcap = 1.5},
+    {.n_kv_heads = 3, .causal = 1, .rope = 1, .gated = 1},
     {.n_kv_heads = 6, .causal = 1, .max_distance = 20},
     {.n_kv_heads = 3, .causal = 0, .max_distance = 50},
     {.n_kv_heads = 6, .causal = 0, .max_distance = 128},

@@ -44,6 +44,13 @@ static void attend(const viv_attend *a)
     real->attend(a);
 }
 
+/* S^T k, k d^T and S^T q for each row */
+static void delta_rule(const viv_delta_rule *r)
+{
+    n_flops += 2 * r->n_rows * 3 * r->key_dim * r->value_dim;
+    real->delta_rule(r);
+}
+
 static const viv_product *product(const viv_kernels *kernels, uint32_t weight_dtype)
 {
     (void)kernels;
@@ -68,6 +75,7 @@ static const viv_host *counting_host(void)
     counting = *real;
     counting.product = product;
     counting.attend = attend;
+    counting.delta_rule = delta_rule;
     return &h;
 }
 
