@@ -304,9 +304,10 @@ static const struct weight *counterpart(const struct landing *l, uint32_t i)
 
 static bool same_transform(const struct transform *a, const struct transform *b)
 {
-    return a->kind == b->kind && a->axis == b->axis && a->begin == b->begin && a->end == b->end &&
-           a->whole == b->whole && a->n_dims == b->n_dims && a->addend == b->addend &&
-           memcmp(a->view, b->view, sizeof a->view) == 0 && memcmp(a->order, b->order, sizeof a->order) == 0;
+    return a->kind == b->kind && a->axis == b->axis && a->n_take == b->n_take && a->times == b->times &&
+           a->whole == b->whole && memcmp(a->take, b->take, sizeof a->take) == 0 && a->n_dims == b->n_dims &&
+           a->addend == b->addend && memcmp(a->view, b->view, sizeof a->view) == 0 &&
+           memcmp(a->order, b->order, sizeof a->order) == 0;
 }
 
 static bool same_transforms(const struct weight *a, const struct weight *b)

@@ -1,16 +1,17 @@
 /* transform.c - the closed list of what a spec may do to tensors of a checkpoint: transpose, split, concat, stack,
- * permute, mxfp4, unpack, add. Each makes a private copy, but for a split along the outermost axis, which is a
- * view. Elements of block-quantized types move in whole innermost rows, so that only transforms that leave the last
- * axis alone apply to them.
+ * permute, mxfp4, unpack, add, neg_exp. Each makes a private copy, but for a part split off along the outermost
+ * axis, which is a view. Elements of block-quantized types move in whole innermost rows, so that only transforms
+ * that leave the last axis alone apply to them.
  *
- * All but mxfp4, unpack and add are one operation: a strided copy of `unit`s, the unit being an element or an
- * innermost row. */
+ * All but mxfp4, unpack, add and neg_exp are one operation: a strided copy of `unit`s, the unit being an element or
+ * an innermost row. */
 #include "session/instance.h"
 
 #include "base/size.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,24 +141,28 @@ static viv_status inner_bytes(const struct piece *p, uint32_t axis, uint64_t *by
     return dtype_bytes(p->dtype, elems, bytes) ? VIV_OK : whole_rows_only(p, "cutting along the last axis", err);
 }
 
+/* Some of the parts that come, `times` times, along an axis: one part of all times, then the next. */
 static viv_status split(struct piece *p, const struct transform *t, struct error *err)
 {
-    if (t->axis >= p->n_dims || t->begin >= t->end || t->end > t->whole)
-        return error_set(err, VIV_ESHAPE, "cannot take [%" PRIu64 ", %" PRIu64 ") along axis %u", t->begin, t->end,
-                         t->axis);
-    if (p->dims[t->axis] != t->whole)
+    uint64_t inner, outer = 1, n = 0, all, dims[MAX_DIMS];
+    if (t->axis >= p->n_dims)
+        return error_set(err, VIV_ESHAPE, "there is no axis %u to split", t->axis);
+    for (uint32_t i = 0; i < t->n_take; i++)
+        n += t->take[i].end - t->take[i].begin;
+    if (!size_mul(t->whole, t->times, &all) || n > UINT64_MAX / t->times)
+        return error_set(err, VIV_ELIMIT, "the parts are too large");
+    if (n == 0 || p->dims[t->axis] != all)
         return error_set(err, VIV_ESHAPE, "the parts of axis %u are %" PRIu64 " together, the tensor has %" PRIu64,
-                         t->axis, t->whole, p->dims[t->axis]);
-    uint64_t inner, outer = 1, dims[MAX_DIMS], whole = p->dims[t->axis], n = t->end - t->begin;
+                         t->axis, all, p->dims[t->axis]);
     viv_status status = inner_bytes(p, t->axis, &inner, err);
     if (status != VIV_OK)
         return status;
     for (uint32_t i = 0; i < t->axis; i++)
         outer *= p->dims[i];
     memcpy(dims, p->dims, sizeof dims);
-    dims[t->axis] = n;
-    if (outer == 1 && !p->owned) {
-        p->data += t->begin * inner;
+    dims[t->axis] = n * t->times;
+    if (outer == 1 && t->times == 1 && t->n_take == 1 && !p->owned) { /* a view */
+        p->data += t->take[0].begin * inner;
         p->bytes = n * inner;
         p->dims[t->axis] = n;
         return VIV_OK;
@@ -166,8 +171,13 @@ static viv_status split(struct piece *p, const struct transform *t, struct error
     status = piece_alloc(&made, p->dtype, p->n_dims, dims, err);
     if (status != VIV_OK)
         return status;
+    unsigned char *to = made.data;
     for (uint64_t o = 0; o < outer; o++)
-        memcpy(made.data + o * n * inner, p->data + (o * whole + t->begin) * inner, n * inner);
+        for (uint32_t i = 0; i < t->n_take; i++) {
+            const uint64_t begin = t->take[i].begin, bytes = (t->take[i].end - begin) * inner;
+            for (uint64_t g = 0; g < t->times; g++, to += bytes)
+                memcpy(to, p->data + ((o * t->times + g) * t->whole + begin) * inner, bytes);
+        }
     piece_release(p);
     *p = made;
     return VIV_OK;
@@ -271,12 +281,13 @@ static viv_status unpack(const viv_model *m, struct piece *p, struct error *err)
     return dtype_get(p->dtype)->block == 1 ? VIV_OK : to_f32(m, p, err);
 }
 
-static viv_status add(const viv_model *m, struct piece *p, double addend, struct error *err)
+/* Each element by itself, in f32: with a number added, or -exp of it. */
+static viv_status change_numbers(const viv_model *m, struct piece *p, const struct transform *t, struct error *err)
 {
     viv_status status = to_f32(m, p, err);
     float *y = (float *)p->data;
     for (uint64_t i = 0; status == VIV_OK && i < p->bytes / sizeof(float); i++)
-        y[i] = (float)((double)y[i] + addend);
+        y[i] = (float)(t->kind == TRANSFORM_NEG_EXP ? -exp((double)y[i]) : (double)y[i] + t->addend);
     return status;
 }
 
@@ -305,7 +316,7 @@ static viv_status apply(const viv_model *m, const struct transform *t, struct pi
             status = unpack(m, &pieces[i], err);
             break;
         default:
-            status = add(m, &pieces[i], t->addend, err);
+            status = change_numbers(m, &pieces[i], t, err);
         }
     }
     return status;

@@ -168,24 +168,38 @@ static viv_status eval_axis(struct builder *b, const struct yaml *y, uint32_t *a
 
 static viv_status build_split(struct builder *b, const struct yaml *y, struct transform *t)
 {
-    uint64_t parts[8];
-    uint32_t n, take;
+    uint64_t parts[8], taken[8], end = 0;
+    const struct yaml *take = yaml_get(y, "take"), *times = yaml_get(y, "times");
+    struct value v = {.kind = VALUE_INT, .i = 1};
+    uint32_t n, first;
     t->kind = TRANSFORM_SPLIT;
     viv_status status = eval_axis(b, yaml_get(y, "axis"), &t->axis);
     if (status == VIV_OK)
         status = eval_dims(&b->x, yaml_get(y, "of"), parts, &n);
-    if (status == VIV_OK)
-        status = eval_axis(b, yaml_get(y, "take"), &take);
-    if (status == VIV_OK && take >= n)
-        status = error_at(b->err, y->at, VIV_EINVAL, "part %u of %u", take, n);
-    if (status != VIV_OK)
-        return status;
-    for (uint32_t k = 0; k < take; k++)
-        t->begin += parts[k];
-    t->end = t->begin + parts[take];
-    for (uint32_t k = 0; k < n; k++)
-        t->whole += parts[k];
-    return VIV_OK;
+    if (status == VIV_OK && take->kind == YAML_LIST)
+        status = eval_dims(&b->x, take, taken, &t->n_take);
+    else if (status == VIV_OK && (status = eval_axis(b, take, &first)) == VIV_OK) {
+        taken[0] = first;
+        t->n_take = 1;
+    }
+    if (status == VIV_OK && times)
+        status = eval_at(&b->x, times, &v);
+    if (status == VIV_OK && (v.kind != VALUE_INT || v.i < 1))
+        status = error_at(b->err, times->at, VIV_EINVAL, "how many times is an integer from 1");
+    for (uint32_t k = 0; status == VIV_OK && k < n; k++) {
+        for (uint32_t i = 0; i < t->n_take; i++)
+            if (taken[i] == k) {
+                t->take[i].begin = end;
+                t->take[i].end = end + parts[k];
+            }
+        end += parts[k];
+    }
+    for (uint32_t i = 0; status == VIV_OK && i < t->n_take; i++)
+        if (taken[i] >= n)
+            status = error_at(b->err, y->at, VIV_EINVAL, "part %" PRIu64 " of %u", taken[i], n);
+    t->times = (uint64_t)v.i;
+    t->whole = end;
+    return status;
 }
 
 static viv_status build_permute(struct builder *b, const struct yaml *y, struct transform *t)
@@ -215,10 +229,18 @@ static viv_status build_transform(struct builder *b, const struct yaml *item, st
         return build_split(b, y, t);
     if (strcmp(name, "permute") == 0)
         return build_permute(b, y, t);
-    if (strcmp(name, "transpose") == 0 || strcmp(name, "mxfp4") == 0 || strcmp(name, "unpack") == 0) {
-        t->kind = name[0] == 't' ? TRANSFORM_TRANSPOSE : name[0] == 'm' ? TRANSFORM_MXFP4 : TRANSFORM_UNPACK;
-        return VIV_OK;
-    }
+    static const struct {
+        const char *name;
+        enum transform_kind kind;
+    } plain[] = {{"transpose", TRANSFORM_TRANSPOSE},
+                 {"mxfp4", TRANSFORM_MXFP4},
+                 {"unpack", TRANSFORM_UNPACK},
+                 {"neg_exp", TRANSFORM_NEG_EXP}};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (strcmp(name, plain[i].name) == 0) {
+            t->kind = plain[i].kind;
+            return VIV_OK;
+        }
     if (strcmp(name, "add") == 0) {
         viv_status status = eval_at(&b->x, y, &v);
         t->kind = TRANSFORM_ADD;

@@ -77,8 +77,13 @@ static void print_transform(struct buf *out, const struct transform *t)
         buf_puts(out, "{transpose: []}");
         break;
     case TRANSFORM_SPLIT:
-        buf_printf(out, "{split: {axis: %u, begin: %" PRIu64 ", end: %" PRIu64 ", of: %" PRIu64 "}}", t->axis,
-                   t->begin, t->end, t->whole);
+        buf_printf(out, "{split: {axis: %u", t->axis);
+        for (uint32_t i = 0; i < t->n_take; i++)
+            buf_printf(out, ", begin: %" PRIu64 ", end: %" PRIu64, t->take[i].begin, t->take[i].end);
+        buf_printf(out, ", of: %" PRIu64, t->whole);
+        if (t->times != 1)
+            buf_printf(out, ", times: %" PRIu64, t->times);
+        buf_puts(out, "}}");
         break;
     case TRANSFORM_CONCAT:
     case TRANSFORM_STACK:
@@ -97,6 +102,9 @@ static void print_transform(struct buf *out, const struct transform *t)
         break;
     case TRANSFORM_UNPACK:
         buf_puts(out, "{unpack: []}");
+        break;
+    case TRANSFORM_NEG_EXP:
+        buf_puts(out, "{neg_exp: []}");
         break;
     case TRANSFORM_ADD:
         buf_puts(out, "{add: ");

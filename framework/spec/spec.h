@@ -101,13 +101,17 @@ enum transform_kind {
     TRANSFORM_PERMUTE,
     TRANSFORM_MXFP4,
     TRANSFORM_UNPACK,
-    TRANSFORM_ADD
+    TRANSFORM_ADD,
+    TRANSFORM_NEG_EXP
 };
 struct transform {
     enum transform_kind kind;
-    uint32_t axis;       /* split, concat, stack */
-    uint64_t begin, end; /* split: the part taken along the axis */
-    uint64_t whole;      /* split: all parts together, what the axis must have */
+    uint32_t axis;   /* split, concat, stack */
+    uint32_t n_take; /* split: the parts taken along the axis, from each of `times` groups of parts */
+    struct {
+        uint64_t begin, end;
+    } take[8];
+    uint64_t times, whole; /* split: the parts of a group together; the axis must have so many for each group */
     uint32_t n_dims; /* permute: view the tensor as `view`, reorder by `order`, and view it as the result's shape */
     uint64_t view[8];
     uint32_t order[8];
