@@ -327,7 +327,7 @@ static viv_status add_memory(struct comparison *c, const struct questions *q, st
                          ask_state_of_token, &(struct asked){0}, err);
     if (status == VIV_OK)
         status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_sequence",
-                         "state per text of any length", ask_state_of_text, &(struct asked){0}, err);
+                         "state per text, besides", ask_state_of_text, &(struct asked){0}, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++) {
         const struct asked a = {.context = (uint64_t)q->contexts[i], .n_texts = q->n_texts, .type = q->type};
         snprintf(key, sizeof key, "state_bytes_at_%" PRId32, q->contexts[i]);

@@ -14,11 +14,26 @@ const char *const model_part_names[N_MODEL_PARTS] = {
     [VIV_MODEL_PART_HEAD] = "head",
 };
 
+/* Whether some layer of the branch that a node stands in mixes tokens: of those beside it, as deep or deeper. */
+static bool stands_by_attention(const struct graph *g, uint32_t node)
+{
+    const struct node *here = g->nodes[node].spec;
+    uint32_t first = node;
+    while (first > 0 && g->nodes[first - 1].spec->depth >= here->depth &&
+           g->nodes[first - 1].spec->index == here->index)
+        first--;
+    for (uint32_t i = first;
+         i < g->n_nodes && g->nodes[i].spec->depth >= here->depth && g->nodes[i].spec->index == here->index; i++)
+        if (g->nodes[i].class->part == VIV_MODEL_PART_ATTENTION)
+            return true;
+    return false;
+}
+
 uint32_t facts_part(const struct graph *g, uint32_t node)
 {
     uint32_t part = g->nodes[node].class->part;
     if (part == VIV_MODEL_PART_HEAD && g->nodes[node].spec->index >= 0)
-        return VIV_MODEL_PART_FEED_FORWARD;
+        return stands_by_attention(g, node) ? VIV_MODEL_PART_ATTENTION : VIV_MODEL_PART_FEED_FORWARD;
     return part < N_MODEL_PARTS ? part : VIV_MODEL_PART_OTHER;
 }
 

@@ -63,8 +63,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
 
 static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
 {
-    (void)layer;
-    return i == 0 && words_put(aspect, words, "norm", "root mean square");
+    const struct rms_norm *l = layer; /* of parts of a row: no norm of the stream, but a layer's own */
+    return i == 0 && l->n == l->dim && words_put(aspect, words, "norm", "root mean square");
 }
 
 static const void *get_ext(const char *id)

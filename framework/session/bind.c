@@ -59,6 +59,21 @@ static viv_status make_values(viv_model *m, const struct weight *w, const viv_te
     return VIV_OK;
 }
 
+/* Of the bytes of its tensors, those of the part that its transforms take. */
+static uint64_t share_of(const struct weight *w, const viv_tensor *const *sources, uint64_t bytes)
+{
+    double takes = 1, has = 0;
+    for (uint32_t i = 0; i < w->n_dims; i++)
+        takes *= (double)w->dims[i];
+    for (uint32_t i = 0; i < w->n_names; i++) {
+        double elems = 1;
+        for (int32_t d = 0; d < sources[i]->dl.ndim; d++)
+            elems *= (double)sources[i]->dl.shape[d];
+        has += elems;
+    }
+    return takes < has ? (uint64_t)((double)bytes * takes / has) : bytes;
+}
+
 /* Finds the tensors of one weight; `*found` false when its first name is not there. */
 static viv_status find(viv_model *m, const struct weight *w, bool *used, struct binding *b, bool *found,
                        struct error *err)
@@ -79,6 +94,7 @@ static viv_status find(viv_model *m, const struct weight *w, bool *used, struct 
         used[sources[i] - m->checkpoint.tensors] = true;
         b->bytes += sources[i]->nbytes;
     }
+    b->bytes = share_of(w, sources, b->bytes);
     *found = true;
     b->made = w->n_transforms > 0;
     b->tensor = sources[0];

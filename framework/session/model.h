@@ -74,7 +74,7 @@ void model_add_end(viv_model *m, int32_t id);
 struct binding {
     const viv_tensor
         *tensor;     /* as it is in the file, or as the transforms made it (then `made`); the first slice's */
-    uint64_t bytes;  /* of all its tensors in the file */
+    uint64_t bytes;  /* of all its tensors in the file, or of the part of them that it is */
     uint32_t weight; /* the weight whose names were found: differs where `else` stood in */
     bool made;
 };

@@ -178,7 +178,8 @@ enum {
     VIV_MODEL_PART_FEED_FORWARD = 3,
     VIV_MODEL_PART_EXPERTS = 4, /* and their routers */
     VIV_MODEL_PART_VISION = 5,
-    VIV_MODEL_PART_HEAD = 6 /* where it stands behind all repeated layers; among these, feed-forward */
+    VIV_MODEL_PART_HEAD = 6 /* where it stands behind all repeated layers; among these, attention in a branch where others
+                               are attention, else feed-forward */
 };
 
 enum {
