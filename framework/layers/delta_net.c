@@ -9,7 +9,7 @@
  *
  *   x:           [n_rows, 2 n_key_heads * key_dim + n_heads * value_dim]   q, k and v of all heads
  *   y:           [n_rows, n_heads * value_dim]
- *   decay, rate: a and b, [n_rows, n_heads]
+ *   gates:       b and a, [n_rows, 2, n_heads]
  *   A, dt_bias:  [n_heads]
  *   state:       S, [key_dim, value_dim] for each head, once for a sequence
  *
@@ -31,10 +31,8 @@ struct delta_net {
 };
 
 static const viv_attr *const attrs[] = {
-    VIV_ATTR(VIV_ATTR_VALUE, VIV_ATTR_REQUIRED, "decay",
-             .doc = "a: what decides how much stays, a number for each head"),
-    VIV_ATTR(VIV_ATTR_VALUE, VIV_ATTR_REQUIRED, "rate",
-             .doc = "b: what decides how much is corrected, a number for each head"),
+    VIV_ATTR(VIV_ATTR_VALUE, VIV_ATTR_REQUIRED, "gates",
+             .doc = "what decides how much is corrected, b of each head, and then how much stays, a of each head"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "A", .doc = "how fast what is kept decays, below 0: [n_heads]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "dt_bias", .doc = "added to a: [n_heads]"),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_heads", .doc = "value heads", .min = 1, .max = 65536),
@@ -66,10 +64,10 @@ static viv_status infer(void *layer, viv_infer *b)
         return layer_fail(b->host, VIV_ESHAPE,
                           "%" PRIu64 " features, expected queries, keys and values of all heads: %" PRIu64,
                           b->in_dims[0], l->in_dim);
-    for (int i = 1; i <= 2; i++)
-        if (b->in_dims[i] != l->n_heads)
-            return layer_fail(b->host, VIV_ESHAPE, "%s has %" PRIu64 " features, expected n_heads, %" PRIu64,
-                              i == 1 ? "decay" : "rate", b->in_dims[i], l->n_heads);
+    if (b->in_dims[1] != 2 * l->n_heads)
+        return layer_fail(b->host, VIV_ESHAPE,
+                          "gates have %" PRIu64 " features, expected two for each head: %" PRIu64, b->in_dims[1],
+                          2 * l->n_heads);
     viv_status status = b->want_weight(b, "A", 1, &l->n_heads);
     if (status == VIV_OK)
         status = b->want_weight(b, "dt_bias", 1, &l->n_heads);
@@ -118,7 +116,7 @@ static float softplus(float x)
 
 static void settle_row(const struct delta_net *l, const viv_exec *e, uint64_t r)
 {
-    const float *x = e->in[0] + r * l->in_dim, *a = e->in[1] + r * l->n_heads, *b = e->in[2] + r * l->n_heads;
+    const float *x = e->in[0] + r * l->in_dim, *b = e->in[1] + r * 2 * l->n_heads, *a = b + l->n_heads;
     float *q = (float *)e->workspace + r * l->row, *k = q + l->keys, *alpha = k + l->keys,
           *beta = alpha + l->n_heads;
     for (uint64_t h = 0; h < l->n_key_heads; h++) {

@@ -321,6 +321,54 @@ def llama4():
                                              use_qk_norm=False, attention_bias=True, attn_temperature_tuning=False, num_experts_per_tok=2), old=True)
 
 
+def settled(model, seed):
+    """The norm inside the recurrent layers multiplies by its weight, unlike the others; what is kept lasts for some tokens."""
+    g = torch.Generator().manual_seed(seed)
+    for name, p in model.named_parameters():
+        if name.endswith("linear_attn.norm.weight"):
+            p.data = 1 + 0.3 * torch.randn(p.shape, generator=g)
+        if name.endswith("A_log"):
+            p.data = -2 + 0.7 * torch.randn(p.shape, generator=g)
+    return model
+
+
+@case
+def qwen3_next():
+    sizes = QWEN_MOE | dict(head_dim=16, num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=3, num_experts=5,
+                            num_experts_per_tok=2, moe_intermediate_size=8, shared_expert_intermediate_size=20, linear_num_key_heads=2,
+                            linear_num_value_heads=6)
+    rope = ROPE | dict(partial_rotary_factor=0.25)
+    write_safetensors("qwen3_next", settled(make(t.Qwen3NextConfig, 19, 1.0, **sizes | dict(rope_parameters=rope), linear_key_head_dim=7,
+                                                 linear_value_head_dim=5, full_attention_interval=3), 1))
+    model = settled(make(t.Qwen3NextConfig, 20, 1.0, **sizes | dict(rope_parameters=rope), linear_key_head_dim=8, linear_value_head_dim=8,
+                         linear_conv_kernel_dim=3, full_attention_interval=2), 2)
+    c = model.config
+    def change(name, a):
+        blk, part = (f"blk.{name.split('.')[2]}", name.split(".layers.")[1].split(".", 1)[1]) if ".layers." in name else ("", name)
+        if part == "linear_attn.in_proj_qkvz.weight":  # of each key head: its q and k, and v and z of the value heads that share them
+            q, k, v, z = np.split(a.reshape(2, -1, a.shape[-1]), [8, 16, 16 + 3 * 8], axis=1)
+            flat = lambda x: x.reshape(-1, a.shape[-1])
+            return [(f"{blk}.attn_qkv.weight", np.concatenate([flat(q), flat(k), flat(v)])), (f"{blk}.attn_gate.weight", flat(z))]
+        if name.endswith("norm.weight") and "linear_attn" not in name:
+            a = a + 1
+        if part == "post_attention_layernorm.weight":
+            return [(f"{blk}.post_attention_norm.weight", a)]
+        if name.endswith("shared_expert_gate.weight"):
+            return a.reshape(-1)
+        return {"linear_attn.in_proj_ba.weight": [(f"{blk}.ssm_ba.weight", a)], "linear_attn.A_log": [(f"{blk}.ssm_a", -np.exp(a))],
+                "linear_attn.conv1d.weight": [(f"{blk}.ssm_conv1d.weight", a.squeeze())], "linear_attn.dt_bias": [(f"{blk}.ssm_dt.bias", a)],
+                "linear_attn.norm.weight": [(f"{blk}.ssm_norm.weight", a)], "linear_attn.out_proj.weight": [(f"{blk}.ssm_out.weight", a)]}.get(part, a)
+    write_gguf("qwen3_next-gguf", model, "qwen3next", expert_values(c, **{
+        "expert_feed_forward_length": 8, "expert_shared_feed_forward_length": 20, "rope.dimension_count": 4, "ssm.conv_kernel": 3,
+        "ssm.state_size": 8, "ssm.group_count": 2, "ssm.time_step_rank": 6, "ssm.inner_size": 48, "full_attention_interval": 2}),
+        stacked(model, GATE_UP_DOWN, change))
+    # a dense layer, biases, and the keys of version 4
+    write_safetensors("qwen3_next-mixed", settled(make(
+        t.Qwen3NextConfig, 21, 1.0, **sizes | dict(rope_parameters=ROPE | dict(partial_rotary_factor=0.5), linear_num_key_heads=3),
+        linear_key_head_dim=6, linear_value_head_dim=10, full_attention_interval=2, mlp_only_layers=[1], attention_bias=True,
+        norm_topk_prob=False, tie_word_embeddings=True, hidden_act="gelu"), 3), old=True, drop=("layer_types",), full_attention_interval=2)
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or CASES:
         CASES[name]()
