@@ -1,5 +1,5 @@
 /* viv diverge - how far a model's next-token probabilities are from another's. */
-#include "cli/measured.h"
+#include "cli/passage.h"
 #include "quality/divergence.h"
 
 #include <inttypes.h>
@@ -8,19 +8,19 @@
 
 struct diverge_options {
     struct common common;
-    struct measured_options measured;
+    struct passage passage;
     bool json;
 };
 static const struct diverge_options defaults = {0};
 
 #define OPT(field) offsetof(struct diverge_options, field)
 static const struct option table[] = {
-    {"file", 'f', OPTION_STRING, OPT(measured.file), "FILE", "the text; -: standard input", 0, 0, NULL},
-    {"tokens", 0, OPTION_IDS, OPT(measured.tokens), "IDS",
+    {"file", 'f', OPTION_STRING, OPT(passage.file), "FILE", "the text; -: standard input", 0, 0, NULL},
+    {"tokens", 0, OPTION_IDS, OPT(passage.tokens), "IDS",
      "or its tokens, such as 1,2,3, with nothing put before them", 0, 0, NULL},
-    {"window", 0, OPTION_INT, OPT(measured.window), "N",
+    {"window", 0, OPTION_INT, OPT(passage.window), "N",
      "tokens seen at once; default 512, or the context if that is less", 2, 1 << 30, NULL},
-    {"stride", 0, OPTION_INT, OPT(measured.stride), "N",
+    {"stride", 0, OPTION_INT, OPT(passage.stride), "N",
      "tokens from the beginning of a window to that of the next; default half of a window", 1, 1 << 30, NULL},
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
     {0}};
@@ -89,7 +89,7 @@ static void print_for_people(const struct pair *p, const struct divergence *d)
 static viv_status measure(struct pair *p, const struct diverge_options *options, struct quality_text *text,
                           struct error *err)
 {
-    const struct quality_options pass = measured_pass(&options->measured, &p->a);
+    const struct quality_options pass = passage_options(&options->passage, &p->a);
     struct divergence d;
     struct error printing;
     viv_status status = divergence_measure(p->a.model, p->b.model, text, &pass, &d, err);
@@ -102,7 +102,7 @@ static viv_status measure(struct pair *p, const struct diverge_options *options,
     }
     if (d.n_predicted > 0 && !options->json)
         print_for_people(p, &d);
-    return status == VIV_OK ? status : measured_partly(d.n_predicted, d.n_tokens - (text->start.n ? 0 : 1), err);
+    return status == VIV_OK ? status : passage_partly(d.n_predicted, d.n_tokens - (text->start.n ? 0 : 1), err);
 }
 
 static int diverge(const struct arguments *a)
@@ -111,13 +111,13 @@ static int diverge(const struct arguments *a)
     struct pair p = {.names = a->words};
     struct quality_text text = {0};
     struct error err = {0};
-    if ((options->measured.file != NULL) + (options->measured.tokens.n > 0) != 1)
+    if ((options->passage.file != NULL) + (options->passage.tokens.n > 0) != 1)
         return usage_error("diverge", "either --file or --tokens is wanted");
     viv_status status = open_pair(&p, &options->common, &err);
     if (status == VIV_OK)
         status = quality_check_pair(p.a.model, p.b.model, &err);
     if (status == VIV_OK)
-        status = measured_text(&options->measured, p.a.model, &text, &err);
+        status = passage_read(&options->passage, p.a.model, &text, &err);
     if (status == VIV_OK)
         status = load_model(&p.a, &err);
     if (status == VIV_OK)

@@ -1,25 +1,25 @@
 /* viv perplexity - how well a model predicts a text. */
 #include "quality/perplexity.h"
-#include "cli/measured.h"
+#include "cli/passage.h"
 
 #include <inttypes.h>
 #include <math.h>
 
 struct perplexity_options {
     struct common common;
-    struct measured_options measured;
+    struct passage passage;
     bool json;
 };
 static const struct perplexity_options defaults = {0};
 
 #define OPT(field) offsetof(struct perplexity_options, field)
 static const struct option table[] = {
-    {"file", 'f', OPTION_STRING, OPT(measured.file), "FILE", "the text; -: standard input", 0, 0, NULL},
-    {"tokens", 0, OPTION_IDS, OPT(measured.tokens), "IDS",
+    {"file", 'f', OPTION_STRING, OPT(passage.file), "FILE", "the text; -: standard input", 0, 0, NULL},
+    {"tokens", 0, OPTION_IDS, OPT(passage.tokens), "IDS",
      "or its tokens, such as 1,2,3, with nothing put before them", 0, 0, NULL},
-    {"window", 0, OPTION_INT, OPT(measured.window), "N",
+    {"window", 0, OPTION_INT, OPT(passage.window), "N",
      "tokens seen at once; default 512, or the context if that is less", 2, 1 << 30, NULL},
-    {"stride", 0, OPTION_INT, OPT(measured.stride), "N",
+    {"stride", 0, OPTION_INT, OPT(passage.stride), "N",
      "tokens from the beginning of a window to that of the next; default half of a window", 1, 1 << 30, NULL},
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
     {0}};
@@ -57,7 +57,7 @@ static void print_for_people(const struct opened *o, const struct perplexity *p)
 static viv_status measure(struct opened *o, const struct perplexity_options *options, struct quality_text *text,
                           struct error *err)
 {
-    const struct quality_options pass = measured_pass(&options->measured, o);
+    const struct quality_options pass = passage_options(&options->passage, o);
     struct perplexity p;
     struct error printing;
     viv_status status = perplexity_measure(o->model, text, &pass, &p, err);
@@ -70,7 +70,7 @@ static viv_status measure(struct opened *o, const struct perplexity_options *opt
     }
     if (p.n_predicted > 0 && !options->json)
         print_for_people(o, &p);
-    return status == VIV_OK ? status : measured_partly(p.n_predicted, p.n_tokens - (text->start.n ? 0 : 1), err);
+    return status == VIV_OK ? status : passage_partly(p.n_predicted, p.n_tokens - (text->start.n ? 0 : 1), err);
 }
 
 static int perplexity(const struct arguments *a)
@@ -79,13 +79,13 @@ static int perplexity(const struct arguments *a)
     struct opened o = {0};
     struct quality_text text = {0};
     struct error err = {0};
-    if ((options->measured.file != NULL) + (options->measured.tokens.n > 0) != 1)
+    if ((options->passage.file != NULL) + (options->passage.tokens.n > 0) != 1)
         return usage_error("perplexity", "either --file or --tokens is wanted");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = quality_check_model(o.model, &err);
     if (status == VIV_OK)
-        status = measured_text(&options->measured, o.model, &text, &err);
+        status = passage_read(&options->passage, o.model, &text, &err);
     if (status == VIV_OK)
         status = load_model(&o, &err);
     if (status == VIV_OK)

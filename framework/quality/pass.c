@@ -33,19 +33,6 @@ static viv_status choose_window(struct pass *p, struct error *err)
     return VIV_OK;
 }
 
-static viv_status check_ids(const struct pass *p, const struct token_ids *ids, struct error *err)
-{
-    uint64_t most = p->vocab;
-    for (uint32_t i = 0; i < p->n_models; i++)
-        most = size_min(most, model_graph(p->models[i])->stacks[STACK_GRAPH].vocab_size);
-    for (size_t i = 0; i < ids->n; i++)
-        if (ids->ids[i] < 0 || (uint64_t)ids->ids[i] >= most)
-            return error_set(err, VIV_EINVAL,
-                             "token %" PRId32 " at position %zu: the model has tokens 0 to %" PRIu64, ids->ids[i],
-                             i, most - 1);
-    return VIV_OK;
-}
-
 viv_status pass_begin(struct pass *p, viv_model *const *models, uint32_t n_models, const struct quality_text *text,
                       const struct quality_options *options, struct error *err)
 {
@@ -58,10 +45,11 @@ viv_status pass_begin(struct pass *p, viv_model *const *models, uint32_t n_model
     }
     p->vocab = model_output_dim(models[0]);
     viv_status status = choose_window(p, err);
-    if (status == VIV_OK)
-        status = check_ids(p, &text->start, err);
-    if (status == VIV_OK)
-        status = check_ids(p, &text->ids, err);
+    for (uint32_t i = 0; status == VIV_OK && i < n_models; i++) {
+        status = quality_check_ids(models[i], &text->start, err);
+        if (status == VIV_OK)
+            status = quality_check_ids(models[i], &text->ids, err);
+    }
     if (status != VIV_OK)
         return status;
     p->max_rows = size_max(1, LOGITS_AT_ONCE / (p->vocab * sizeof(float)));

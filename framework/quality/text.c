@@ -1,13 +1,14 @@
 #include "quality/text.h"
 
+#include "base/size.h"
 #include "base/utf8.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What the tokenizer puts before a text, seen from what it does to a short one. */
-static viv_status find_start(const struct tokenizer *t, struct token_ids *out, struct error *err)
+/* Seen from what it does to a short one. */
+viv_status quality_start(const struct tokenizer *t, struct token_ids *out, struct error *err)
 {
     struct token_ids bare = {0};
     size_t at = 0;
@@ -56,7 +57,7 @@ viv_status quality_text_read(struct quality_text *out, viv_model *m, const char 
     if (status == VIV_OK)
         status = model_tokenizer(m, &t, err);
     if (status == VIV_OK)
-        status = find_start(t, &out->start, err);
+        status = quality_start(t, &out->start, err);
     if (status == VIV_OK)
         status = tokenizer_encode(t, text, size, 0, &out->ids, err);
     if (status == VIV_OK)
@@ -121,6 +122,17 @@ viv_status quality_check_model(const viv_model *m, struct error *err)
         return error_set(err, VIV_EUNSUPPORTED,
                          "%s reads one text and writes another: a text by itself has no probability under it",
                          name);
+    return VIV_OK;
+}
+
+viv_status quality_check_ids(const viv_model *m, const struct token_ids *ids, struct error *err)
+{
+    const uint64_t most = size_min(model_output_dim(m), model_graph(m)->stacks[STACK_GRAPH].vocab_size);
+    for (size_t i = 0; i < ids->n; i++)
+        if (ids->ids[i] < 0 || (uint64_t)ids->ids[i] >= most)
+            return error_set(err, VIV_EINVAL,
+                             "token %" PRId32 " at position %zu: the model has tokens 0 to %" PRIu64, ids->ids[i],
+                             i, most - 1);
     return VIV_OK;
 }
 

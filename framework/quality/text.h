@@ -24,6 +24,11 @@ void quality_text_release(struct quality_text *t);
 viv_status quality_text_bytes(const struct quality_text *t, viv_model *m, uint64_t n, uint64_t *out,
                               struct error *err);
 
+/* What the tokenizer puts before a text; *out is empty before. */
+viv_status quality_start(const struct tokenizer *t, struct token_ids *out, struct error *err);
+/* Refuses tokens that the model has no row or no logit for. */
+viv_status quality_check_ids(const viv_model *m, const struct token_ids *ids, struct error *err);
+
 /* Refuses, by name, a model that has no next-token probabilities of a text. Needs no weights. */
 viv_status quality_check_model(const viv_model *m, struct error *err);
 /* Refuses two of which one has none, or whose tokens are not the same ones. */

@@ -6,7 +6,8 @@
 
 quality/ and quality-near/ hold checkpoints of one vocabulary; quality/ also text.txt and measured.json: of several windows and
 strides the loss that transformers computes (as its guide to the perplexity of models of fixed length does, with the
-beginning-of-text token before every window or with none), and the divergence of the second from the first, by numpy.
+beginning-of-text token before every window or with none), the divergence of the second from the first, by numpy, the likelihood
+of choices after a question, and greedy answers.
 """
 import json
 import math
@@ -24,6 +25,9 @@ TEXT = """The terrarium stood by the window. In it lived two frogs, a newt and a
 Café, naïve, Größe, 生き物, 🐸 — these the snail could spell.
 """
 CASES = [(64, 16, True), (64, 32, True), (64, 63, True), (512, 256, True), (48, 1, False), (48, 47, False), (512, 100, False)]
+CHOICES = [("The snail was the", [" eldest", " newt of them", " frog"]), ("Who ate", ["the moss?", "it"]), ("\"Who ", ["ate", "answered"]),
+           ("Café:\n", ["Größe", "生き物", "🐸 and a newt and a snail; the snail was the eldest of them. Nobody answered, for nobody knew"])]
+PROMPTS = ["The snail", "Café", "\"Who ate the"]
 
 
 def write(name, model, tokenizer):
@@ -79,6 +83,25 @@ def divergence(p, q, targets):
             "same_top": (p.argmax(-1) == q.argmax(-1)).mean(), "mean_abs_dp": np.abs(dp).mean(), "rms_dp": math.sqrt((dp * dp).mean())}
 
 
+@torch.no_grad()
+def likelihood(model, tokenizer, question, choice):
+    """Of the tokens that come after those which the question and it have in common."""
+    kept = question.rstrip(" ")
+    between = question[len(kept):] or ("" if kept[-1].isspace() or choice[0].isspace() else " ")
+    a, b = tokenizer.encode(kept).ids, tokenizer.encode(kept + between + choice).ids
+    assert b[:len(a)] == a
+    logits = torch.log_softmax(model(torch.tensor([b])).logits[0].double(), -1)
+    return sum(logits[i - 1, b[i]].item() for i in range(len(a), len(b)))
+
+
+@torch.no_grad()
+def answer(model, tokenizer, prompt, n):
+    ids = tokenizer.encode(prompt).ids
+    for _ in range(n):
+        ids.append(int(model(torch.tensor([ids]), use_cache=False).logits[0, -1].argmax()))
+    return tokenizer.decode(ids[-n:], skip_special_tokens=False)
+
+
 tokenizer = Tokenizer(models.BPE())
 tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
 tokenizer.decoder = decoders.ByteLevel()
@@ -105,4 +128,6 @@ for window, stride, bos in CASES:
     case = {"window": window, "stride": stride, "start": bos}
     measured["perplexity"].append(case | {"nats": nats, "predicted": n})
     measured["divergence"].append(case | divergence(p, q, ids[0 if bos else 1:]))
+measured["choices"] = [{"question": q, "choices": c, "nats": [likelihood(model, tokenizer, q, x) for x in c]} for q, c in CHOICES]
+measured["answers"] = [{"prompt": p, "n": 12, "text": answer(model, tokenizer, p, 12)} for p in PROMPTS]
 (folder / "measured.json").write_text(json.dumps(measured, indent=1) + "\n")

@@ -1,4 +1,4 @@
-#include "cli/measured.h"
+#include "cli/passage.h"
 
 #include "cli/input.h"
 #include "cli/interrupt.h"
@@ -9,8 +9,7 @@
 
 static const uint64_t LONGEST_TEXT = 256u << 20;
 
-viv_status measured_text(const struct measured_options *options, viv_model *m, struct quality_text *out,
-                         struct error *err)
+viv_status passage_read(const struct passage *options, viv_model *m, struct quality_text *out, struct error *err)
 {
     struct buf text = {0};
     if (!options->file)
@@ -28,7 +27,7 @@ static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t tot
     progress_show(ctx, what, done, total);
 }
 
-struct quality_options measured_pass(const struct measured_options *options, struct opened *o)
+struct quality_options passage_options(const struct passage *options, struct opened *o)
 {
     return (struct quality_options){.window = (uint64_t)options->window,
                                     .stride = (uint64_t)options->stride,
@@ -42,7 +41,7 @@ json_t *json_number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-viv_status measured_partly(uint64_t n, uint64_t of, struct error *err)
+viv_status passage_partly(uint64_t n, uint64_t of, struct error *err)
 {
     if (n == 0)
         return error_set(err, VIV_ECANCELLED, "interrupted before anything was counted");

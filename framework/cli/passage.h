@@ -1,28 +1,27 @@
-/* measured.h - what the verbs that measure models by a text share: the text, its options, and how numbers are
+/* passage.h - what the verbs that measure models by a text share: the text, its options, and how numbers are
  * written. */
-#ifndef CLI_MEASURED_H
-#define CLI_MEASURED_H
+#ifndef CLI_PASSAGE_H
+#define CLI_PASSAGE_H
 
 #include "cli/open.h"
 #include "quality/pass.h"
 #include "quality/text.h"
 
 /* Where the text comes from, and how it is read. A member of the verb's options. */
-struct measured_options {
+struct passage {
     const char *file;
     struct id_list tokens;
     int64_t window, stride; /* 0: not said */
 };
 
 /* Reads text or tokens as the model has them. */
-viv_status measured_text(const struct measured_options *options, viv_model *m, struct quality_text *out,
-                         struct error *err);
+viv_status passage_read(const struct passage *options, viv_model *m, struct quality_text *out, struct error *err);
 /* How to go through it: cancelled by Ctrl-C, with a bar on a terminal. */
-struct quality_options measured_pass(const struct measured_options *options, struct opened *o);
+struct quality_options passage_options(const struct passage *options, struct opened *o);
 
 /* null for what is no number, or infinite. */
 json_t *json_number(double value);
 /* What is left of an interrupted measurement, as an error. */
-viv_status measured_partly(uint64_t n, uint64_t of, struct error *err);
+viv_status passage_partly(uint64_t n, uint64_t of, struct error *err);
 
 #endif
