@@ -1,8 +1,9 @@
-/* viv compare - architectures side by side: from their specs alone, and measured. */
+/* viv compare - architectures side by side: from their specs alone, measured, and by what they say. */
 #include "cli/interrupt.h"
 #include "cli/measure.h"
 #include "cli/open.h"
 #include "cli/report.h"
+#include "cli/say.h"
 
 #include "compare/comparison.h"
 #include "compare/history.h"
@@ -27,8 +28,11 @@ struct compare_options {
     const char *type, *on, *html, *history_file;
     uint64_t memory;
     bool measure, save, history, json, csv, markdown, devices;
+    struct string_list prompts, tasks;
+    const char *text;
+    int64_t answer;
 };
-static const struct compare_options defaults = {.texts = 1, .rounds = 3, .runs = 6};
+static const struct compare_options defaults = {.texts = 1, .rounds = 3, .runs = 6, .answer = 64};
 
 #define OPT(field) offsetof(struct compare_options, field)
 static const struct option table[] = {
@@ -45,6 +49,16 @@ static const struct option table[] = {
     {"measure", 0, OPTION_FLAG, OPT(measure), NULL, "measure those that have weights, too", 0, 0, NULL},
     {"rounds", 0, OPTION_INT, OPT(rounds), "N", "rounds over all models, of which the median counts; default 3", 1,
      64, NULL},
+    {"prompt", 'p', OPTION_STRINGS, OPT(prompts), "TEXT", "let each answer this, greedily; may be repeated", 0, 0,
+     NULL},
+    {"text", 0, OPTION_STRING, OPT(text), "FILE",
+     "how well each predicts this text, and how far it is from the first; -: standard input", 0, 0, NULL},
+    {"tasks", 0, OPTION_STRINGS, OPT(tasks), "FILE",
+     "how many of these tasks each does: JSON lines of question and answers, or question, choices and answer; may "
+     "be "
+     "repeated",
+     0, 0, NULL},
+    {"answer", 'n', OPTION_INT, OPT(answer), "N", "tokens of an answer, at most; default 64", 1, 1 << 20, NULL},
     {"save", 0, OPTION_FLAG, OPT(save), NULL, "keep all figures, to see later how they drift", 0, 0, NULL},
     {"history", 0, OPTION_FLAG, OPT(history), NULL, "show what was kept, of these models or of all", 0, 0, NULL},
     {"runs", 0, OPTION_INT, OPT(runs), "N", "of the history, the last N; default 6", 1, 1000, NULL},
@@ -155,6 +169,18 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
             return status;
     }
     return VIV_OK;
+}
+
+/* --- what they say ----------------------------------------------------------------------------------------------
+ */
+
+static struct saying asked_of(const struct compare_options *options)
+{
+    return (struct saying){.common = &options->common,
+                           .prompts = &options->prompts,
+                           .task_files = &options->tasks,
+                           .text_file = options->text,
+                           .answer = options->answer};
 }
 
 /* --- what is shown ------------------------------------------------------------------------------------------- */
@@ -291,6 +317,8 @@ static int compare(const struct arguments *a)
     struct questions q;
     struct file_draft report = {0};
     viv_model *models[MAX_MODELS] = {0};
+    struct saying saying = asked_of(options);
+    bool complete = false; /* there is something to show */
     if (options->devices)
         return list_devices();
     if (options->history)
@@ -310,6 +338,8 @@ static int compare(const struct arguments *a)
     }
     find_questions(options, &q);
     if (status == VIV_OK)
+        status = say_read(&saying, &err);
+    if (status == VIV_OK)
         status = comparison_create((uint32_t)a->n_words, &c, &err);
     if (status == VIV_OK)
         status = find_device(options, &c->device, &err);
@@ -317,11 +347,14 @@ static int compare(const struct arguments *a)
         status = open_models(&o, a, models, c, &err);
     if (status == VIV_OK)
         status = comparison_predict(c, &q, &err);
+    complete = status == VIV_OK;
     if (status == VIV_OK && report.stream && interrupted())
         status = error_set(&err, VIV_ECANCELLED, "interrupted before anything was measured");
     if (status == VIV_OK && options->measure)
         status = measure(c, options, &q, &err);
-    if (status == VIV_OK || status == VIV_ECANCELLED) { /* what was measured is kept */
+    if (status == VIV_OK && say_anything(&saying))
+        status = say_models(c, &o, &saying, &err);
+    if (complete) { /* what was measured, or asked, is kept */
         struct error late;
         viv_status shown = show(c, options, &late);
         if (shown == VIV_OK && history)
@@ -333,6 +366,7 @@ static int compare(const struct arguments *a)
             err = late;
         }
     }
+    say_release(&saying);
     file_draft_drop(&report);
     history_close(history);
     comparison_destroy(c);
@@ -353,11 +387,13 @@ const struct command command_compare = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct compare_options),
-    .examples = "viv compare mixtral-8x7b mistral-7b llama-3.2-1b\n"
-                "viv compare qwen3-8b gemma-2-9b --at 1024,32768 --type q4_0 --memory 16GiB\n"
-                "viv compare qwen3-8b qwen3-30b-a3b --on rtx-4090 --texts 16\n"
-                "viv compare qwen3-8b gemma-2-9b --html report.html\n"
-                "viv compare llama-3.2-1b phi-3-mini --json",
+    .examples =
+        "viv compare mixtral-8x7b mistral-7b llama-3.2-1b\n"
+        "viv compare qwen3-8b gemma-2-9b --at 1024,32768 --type q4_0 --memory 16GiB\n"
+        "viv compare qwen3-8b qwen3-30b-a3b --on rtx-4090 --texts 16\n"
+        "viv compare qwen3-8b gemma-2-9b --html report.html\n"
+        "viv compare llama-3.2-1b phi-3-mini --json\n"
+        "viv compare model-f16.gguf model-q4_0.gguf --text wiki.test.raw --prompt \"The capital of France is\"",
     .group = GROUP_MEASURE,
     .models = true,
     .main = compare,

@@ -47,7 +47,9 @@ void cell_text(const struct row *r, uint32_t model, struct buf *out)
     }
     put_number(r->unit, cell->value, out);
     double spread = (cell->high - cell->low) / 2;
-    if (spread > 0 && cell->value > 0)
+    if (spread > 0 && r->unit == UNIT_PERCENT) /* in points */
+        buf_printf(out, " ±%.0f", 100 * spread);
+    else if (spread > 0 && cell->value > 0)
         buf_printf(out, " ±%.0f%%", 100 * spread / cell->value);
 }
 
@@ -130,6 +132,12 @@ static double row_most(const struct comparison *c, const struct row *r)
     return most;
 }
 
+/* Words of any length, such as answers, stand below the table. */
+static bool is_long(const struct row *r)
+{
+    return r->unit == UNIT_WORDS && strcmp(r->section, "model") != 0;
+}
+
 static uint32_t widest_cell(const struct comparison *c, struct buf *out)
 {
     uint32_t widest = LEAST_COLUMN;
@@ -139,7 +147,8 @@ static uint32_t widest_cell(const struct comparison *c, struct buf *out)
         widest = n > widest ? n : widest;
         for (size_t r = 0; r < c->n_rows; r++) {
             buf_clear(&text);
-            cell_text(&c->rows[r], i, &text);
+            if (!is_long(&c->rows[r]))
+                cell_text(&c->rows[r], i, &text);
             n = text_columns(buf_text(&text));
             widest = n > widest ? n : widest;
         }
@@ -153,7 +162,7 @@ static struct layout lay_out(const struct comparison *c, uint32_t width, bool co
 {
     struct layout l = {.column = widest_cell(c, out), .colour = colour};
     for (size_t r = 0; r < c->n_rows; r++) {
-        uint32_t n = text_columns(c->rows[r].label) + 2;
+        uint32_t n = is_long(&c->rows[r]) ? 0 : text_columns(c->rows[r].label) + 2;
         l.label = n > l.label ? n : l.label;
     }
     l.bars = l.label + c->n_models * (l.column + BAR + 3) <= width;
@@ -215,11 +224,49 @@ static void put_block(const struct comparison *c, const struct layout *l, uint32
     }
     buf_putc(out, '\n');
     for (size_t r = 0; r < c->n_rows; r++) {
+        if (is_long(&c->rows[r]))
+            continue;
         if (strcmp(section, c->rows[r].section) != 0)
             put_title(out, section = c->rows[r].section, l->colour);
         put_row(c, &c->rows[r], l, begin, end, out);
     }
     buf_putc(out, '\n');
+}
+
+/* Text of others, its lines `indent` deep; what a terminal would obey is shown as a question mark. */
+static void put_long(struct buf *out, const char *s, uint32_t indent)
+{
+    for (; *s; s++) {
+        const bool c1 = (unsigned char)s[0] == 0xC2 && ((unsigned char)s[1] & 0xE0) == 0x80;
+        if (*s == '\n') {
+            buf_putc(out, '\n');
+            put_spaces(out, indent);
+        } else if (c1 || ((unsigned char)*s < 0x20 && *s != '\t') || *s == 0x7F) {
+            buf_putc(out, '?');
+            s += c1;
+        } else {
+            buf_putc(out, *s);
+        }
+    }
+}
+
+/* What they answer: each prompt, and below it each model's. */
+static void put_sayings(const struct comparison *c, bool colour, struct buf *out)
+{
+    for (size_t r = 0; r < c->n_rows; r++) {
+        const struct row *row = &c->rows[r];
+        if (!is_long(row))
+            continue;
+        buf_puts(out, colour ? "\033[1m" : "");
+        put_long(out, row->label, 0);
+        buf_puts(out, colour ? "\033[0m\n" : "\n");
+        for (uint32_t i = 0; i < c->n_models; i++) {
+            buf_printf(out, "  %s%s%s\n    ", colour ? "\033[2m" : "", c->models[i].name, colour ? "\033[0m" : "");
+            put_long(out, row->cells[i].known ? row->cells[i].words : "-", 4);
+            buf_putc(out, '\n');
+        }
+        buf_putc(out, '\n');
+    }
 }
 
 /* --- structure ----------------------------------------------------------------------------------------------- */
@@ -337,6 +384,7 @@ void table_terminal(const struct comparison *c, uint32_t width, bool colour, str
     struct layout l = lay_out(c, width, colour, out);
     for (uint32_t begin = 0; begin < c->n_models; begin += l.per_line)
         put_block(c, &l, begin, begin + l.per_line < c->n_models ? begin + l.per_line : c->n_models, out);
+    put_sayings(c, colour, out);
     bool any = false;
     for (uint32_t i = 0; i < c->n_models; i++)
         any |= c->models[i].structure.n > 0;

@@ -94,12 +94,17 @@ walk "$viv" run "$source/tests/golden/chat" -n 0 --session "$work/session" --thr
 printf 'Hi\n/regen\n/system x\n' >"$work/turns"
 walk "$viv" chat "$source/tests/golden/chat" -f "$work/turns" -n 2 --temp 0 --seed 1 --threads 1 --scheduler serial --json
 walk "$viv" render "$source/tests/golden/chat-gguf/model.gguf" "$source/tests/golden/chat/messages.json"
+cat >"$work/quiz" <<END
+{"question": "Who ate", "choices": ["the moss?", "it"], "answer": "it"}
+{"question": "The snail", "answers": ["was the eldest", "b"]}
+END
 mkdir "$work/sparse"
 cp "$source/tests/golden/mixtral/config.json" "$source/tests/golden/mixtral/model.safetensors" "$work/sparse/"
 cp "$source/tests/golden/letters.json" "$work/sparse/tokenizer.json"
 walk "$viv" run "$work/sparse" -p AB -n 2 --temp 0 --expert-memory 60000 --trace-experts "$work/routes" --threads 1 --scheduler serial
 walk "$viv" perplexity "$source/tests/golden/quality" --file "$source/tests/golden/quality/text.txt" --window 100 --threads 1 --scheduler serial --json
 walk "$viv" diverge "$source/tests/golden/quality" "$source/tests/golden/quality-near" --tokens 5,6,7 --threads 1 --scheduler serial --json
+walk "$viv" compare --on l4 "$source/tests/golden/quality" "$source/tests/golden/quality-near" --text "$source/tests/golden/quality/text.txt" --prompt a --tasks "$work/quiz" --answer 2 --threads 1 --scheduler serial --json
 walk "$viv" spec check "$source/specs/families/llama.yaml"
 walk "$viv" plugin list --json
 

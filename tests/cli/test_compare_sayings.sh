@@ -1,0 +1,104 @@
+#!/bin/sh
+# viv compare by what models say: prompts, a text, tasks; who cannot take part says why, and what is wrong with a file is said
+# before anything takes long.
+set -u
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
+
+golden=$source/tests/golden
+model=$golden/quality near=$golden/quality-near text=$golden/quality/text.txt
+seconds=60
+
+compare() { # WORDS ARGUMENT...: prints these words
+    words=$1
+    shift
+    says "$words" "$viv" compare --on l4 "$@"
+}
+# value KEY I: of the I-th model, from the JSON in $work/out
+value() { tr -d ' \n' <"$work/out" | sed 's/"structure"/\n/g' | sed -n "$2s/.*\"$1\":\([^,]*\),.*/\1/p"; }
+is() { # KEY I VALUE
+    [ "$(value "$1" "$2")" = "$3" ] || { echo "$1 of $2 is $(value "$1" "$2"), expected $3"; return 1; }
+}
+begins() { # KEY I VALUE
+    case $(value "$1" "$2") in "$3"*) ;; *) echo "$1 of $2 is $(value "$1" "$2"), expected $3..."; return 1 ;; esac
+}
+
+# --- prompts -----------------------------------------------------------------------------------------------------
+check 'a prompt has answers in a block of its own' compare 'To be, or' shakespeare "$model" -p 'To be, or' -n 8
+same_as_run() {
+    "$viv" run shakespeare -p 'To be, or' -n 8 --temp 0 --no-echo </dev/null 2>/dev/null | tr -d '\n' >"$work/a"
+    ends 0 "$viv" compare --on l4 shakespeare -p 'To be, or' -n 8 --csv && tr -d '\r\n' <"$work/out" >"$work/b" &&
+        [ -s "$work/a" ] && grep -qF -- "$(cat "$work/a")" "$work/b"
+}
+check 'the answer is that of viv run' same_as_run
+check 'several prompts have several rows' compare '"answer_2_tokens": ' "$model" -p a -p b -n 3 --json
+check 'escape sequences reach no terminal' compare 'ROMEO?[31m' "$model" -p "$(printf 'ROMEO\033[31m')" -n 2
+check 'Markdown has the answers' compare '| **answers** |' "$model" -p a -n 3 --markdown
+
+# --- a text ------------------------------------------------------------------------------------------------------
+numbers() {
+    ends 0 "$viv" compare --on l4 "$model" "$near" --text "$text" --json && begins perplexity 1 1729. && begins bits_per_byte 1 6.195 &&
+        is kl 1 null && begins kl 2 0.1728 && begins same_top 2 0.5766 && is text_tokens 1 163
+}
+check 'a text has perplexity, bits per byte, and divergence from the first' numbers
+check 'a text comes from standard input' ends 1 "$viv" compare --on l4 "$model" --text -
+check 'other vocabularies are not diverged' compare 'shakespeare: the vocabularies differ: quality has 311 tokens, shakespeare has 1024' \
+    "$model" shakespeare --text "$text"
+no_first() {
+    ends 0 "$viv" compare --on l4 "$golden/bert-old" "$model" --text "$text" --json && is perplexity 1 null && begins perplexity 2 1729. && is kl 2 null &&
+        grep -q '"kl": "the first model has no probabilities of the text to compare with"' "$work/out"
+}
+check 'a first model that has no probabilities is no reference' no_first
+
+# --- tasks -------------------------------------------------------------------------------------------------------
+cat >"$work/quiz.jsonl" <<'END'
+{"question": "Who ate", "choices": ["the moss?", "it"], "answer": "it"}
+
+{"question": "Who ate", "choices": ["the moss?", "it"], "answer": 0, "id": 3}
+{"question": "The snail", "answers": ["was the eldest"]}
+END
+scores() {
+    ends 0 "$viv" compare --on l4 "$model" "$near" --tasks "$work/quiz.jsonl" --json && begins task_1 1 0.333 && is task_1_by_length 1 0.5 &&
+        grep -q '"label": "quiz, by length"' "$work/out"
+}
+check 'tasks are scored' scores
+check 'with an interval' compare '33.3 % ±37' "$model" --tasks "$work/quiz.jsonl"
+encoders() {
+    ends 0 "$viv" compare --on l4 "$golden/bert-old" "$model" mistral-7b --tasks "$work/quiz.jsonl" -p a --text "$text" &&
+        grep -q '^bert-old: .*quiz.jsonl:1: bert-old gives vectors of texts' "$work/out" && grep -q '^bert-old: .*viv embed' "$work/out" &&
+        grep -q '^mistral-7b: mistral-7b has no weights' "$work/out" && grep -q '33.3 %' "$work/out"
+}
+check 'who cannot take part says why, and the rest goes on' encoders
+none() {
+    ends 1 "$viv" compare --on l4 mistral-7b "$golden/bert-old" -p a && grep -q 'none of the models could be asked: mistral-7b has no weights' "$work/err" &&
+        grep -q '^parameters by part' "$work/out"
+}
+check 'that none can is a failure, after what the specs say' none
+
+# --- bad files, before anything else --------------------------------------------------------------------------------
+printf '{"question": "a", "answer": "b"}\n{"question": "a"}\n' >"$work/bad.jsonl"
+printf '' >"$work/empty"
+printf 'a\377' >"$work/binary"
+check 'a task that is wrong is named with its line' fails 'bad.jsonl:2: answer: expected a string, found nothing' \
+    "$viv" compare --on l4 "$model" --tasks "$work/bad.jsonl"
+check 'a file without tasks is no file of tasks' fails 'expected a task on each line, found none' "$viv" compare "$model" --tasks "$work/empty"
+check 'a missing file of tasks is named' fails "$work/none" "$viv" compare "$model" --tasks "$work/none"
+check 'a missing text is named' fails "$work/none" "$viv" compare "$model" --text "$work/none"
+check 'an empty prompt is refused' fails '--prompt: the text is empty' "$viv" compare "$model" -p ''
+check 'an answer has a token' ends 2 "$viv" compare "$model" -p a -n 0
+bad_text() { # FILE WORDS
+    ends 1 "$viv" compare --on l4 "$model" --text "$work/$1" && grep -qF "$2" "$work/err"
+}
+check 'an empty text predicts nothing' bad_text empty 'the text is empty'
+check 'a text is UTF-8' bad_text binary 'found the byte 0xff at offset 1'
+
+# --- interrupted ---------------------------------------------------------------------------------------------------
+head -c 3000000 /dev/zero | tr '\0' 'a' >"$work/long"
+interrupted() {
+    timeout --preserve-status -s INT 6 "$viv" compare --on l4 "$model" "$near" -p a -n 3 --text "$work/long" --json --threads 1 \
+        >"$work/out" 2>"$work/err" </dev/null
+    [ $? -eq 130 ] && grep -q '^viv: interrupted: what was asked until then is shown$' "$work/err" &&
+        [ "$(value answer_1_tokens 1)" -gt 0 ] && is perplexity 1 null && is answer_1_tokens 2 null && grep -q '"answer_1": "interrupted"' "$work/out"
+}
+check 'an interruption keeps what was asked' interrupted
+
+finish
