@@ -10,11 +10,34 @@
 /* Allocations of jansson that failed on this thread. */
 static _Thread_local unsigned n_failed;
 
+/* Jansson's scanner (2.14) does not look whether the buffer of the string that it reads has grown, and when it has
+ * not, reads and writes on behind its end. The buffer grows by powers of two: while a text is parsed, such requests
+ * are met from this when memory is out. */
+static _Thread_local char *reserve;
+static _Thread_local size_t reserve_size, reserve_used;
+
+static void *from_reserve(size_t n)
+{
+    bool power = n >= 32 && (n & (n - 1)) == 0;
+    if (!power || n > reserve_size - reserve_used)
+        return NULL;
+    reserve_used += n;
+    return reserve + reserve_used - n;
+}
+
 static void *noticed_malloc(size_t n)
 {
     void *p = malloc(n);
-    n_failed += p == NULL;
-    return p;
+    if (p)
+        return p;
+    n_failed++;
+    return from_reserve(n);
+}
+
+static void noticed_free(void *p)
+{
+    if (!reserve || (char *)p < reserve || (char *)p >= reserve + reserve_size)
+        free(p);
 }
 
 static void install(void)
@@ -23,7 +46,7 @@ static void install(void)
     json_free_t release;
     json_get_alloc_funcs(&allocate, &release);
     if (allocate == malloc && release == free) /* else they are the embedding program's own */
-        json_set_alloc_funcs(noticed_malloc, free);
+        json_set_alloc_funcs(noticed_malloc, noticed_free);
 }
 
 void json_notice_memory(void)
@@ -70,6 +93,7 @@ static void put_large_integers(const char *p, size_t n, struct buf *out)
 
 static json_t *load(const char *bytes, size_t n, json_error_t *at)
 {
+    reserve_used = 0;
     return json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, at);
 }
 
@@ -83,26 +107,38 @@ static json_t *load_large_integers(const char *bytes, size_t n, json_error_t *at
     return root;
 }
 
+/* *lost: memory was out somewhere, and the value is not to be used. */
+static json_t *parse(const char *bytes, size_t n, json_error_t *at, bool *lost)
+{
+    const unsigned before = n_failed;
+    bool nomem = false;
+    json_t *root = load(bytes, n, at);
+    if (!root && json_error_code(at) == json_error_numeric_overflow)
+        root = load_large_integers(bytes, n, at, &nomem);
+    *lost = nomem || n_failed != before || (!root && json_error_code(at) == json_error_out_of_memory);
+    n_failed = before; /* told here, and not again to who builds values later */
+    if (*lost)
+        json_decref(root);
+    return *lost ? NULL : root;
+}
+
 viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **out, struct error *err)
 {
     json_error_t at;
+    bool lost;
     json_notice_memory();
-    unsigned before = n_failed;
-    bool nomem = false;
-    json_t *root = load(bytes, n, &at);
-    if (!root && json_error_code(&at) == json_error_numeric_overflow)
-        root = load_large_integers(bytes, n, &at, &nomem);
-    bool lost = n_failed != before;
-    n_failed = before; /* told here, and not again to who builds values later */
-    if (!root) {
-        if (nomem || json_error_code(&at) == json_error_out_of_memory)
-            return error_nomem(err);
-        return error_set(err, VIV_EFORMAT, "%s:%d:%d: %s", name, at.line, at.column, at.text);
-    }
-    if (lost) {
-        json_decref(root);
+    reserve_size = n < SIZE_MAX / 8 ? 4 * n + 128 : 0; /* at most 2 n, and all that it was before */
+    reserve = malloc(reserve_size);
+    if (!reserve)
         return error_nomem(err);
-    }
+    json_t *root = parse(bytes, n, &at, &lost);
+    free(reserve);
+    reserve = NULL;
+    reserve_size = 0;
+    if (lost)
+        return error_nomem(err);
+    if (!root)
+        return error_set(err, VIV_EFORMAT, "%s:%d:%d: %s", name, at.line, at.column, at.text);
     *out = root;
     return VIV_OK;
 }
