@@ -154,6 +154,29 @@ static viv_status look_at(viv_model *m, const char *given, struct compared *out,
     return status == VIV_OK ? structure_of(out->facts.graph, &out->structure, err) : status;
 }
 
+/* The last two parts of a path. */
+static const char *last_parts(const char *path)
+{
+    const char *at = path + strlen(path);
+    for (int n = 0; at > path; at--)
+        if (at[-1] == '/' && at[0] && ++n == 2)
+            break;
+    return at;
+}
+
+/* Directories of one name are told apart by where they lie. */
+static void name_apart(struct comparison *c)
+{
+    bool same[MAX_MODELS] = {false};
+    for (uint32_t i = 0; i < c->n_models; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(c->models[i].name, c->models[k].name) == 0)
+                same[i] = same[k] = true;
+    for (uint32_t i = 0; i < c->n_models; i++)
+        if (same[i])
+            c->models[i].name = last_parts(c->models[i].given);
+}
+
 static viv_status open_models(struct opened *o, const struct arguments *a, viv_model **models, struct comparison *c,
                               struct error *err)
 {
@@ -168,6 +191,7 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
         if (status != VIV_OK)
             return status;
     }
+    name_apart(c);
     return VIV_OK;
 }
 

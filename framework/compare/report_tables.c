@@ -45,7 +45,15 @@ static bool among(const struct row *row, const char *const *sections)
     return false;
 }
 
-/* The rows of these sections. */
+static const char *const first_sections[] = {"model", "size", NULL};
+
+/* Long words, answers to prompts say, are read side by side: a column for each model. */
+static bool is_said(const struct row *row)
+{
+    return is_words(row) && !among(row, first_sections);
+}
+
+/* The rows of these sections, but for what is said. */
 static void put_table(struct report *r, const char *const *sections, const char *caption, bool shown)
 {
     const struct comparison *c = r->c;
@@ -55,7 +63,7 @@ static void put_table(struct report *r, const char *const *sections, const char 
     put(r, caption);
     buf_puts(r->out, "</caption>\n<thead><tr><th scope=\"col\"><button type=\"button\">model</button></th>");
     for (size_t i = 0; i < c->n_rows; i++) {
-        if (!among(&c->rows[i], sections))
+        if (!among(&c->rows[i], sections) || is_said(&c->rows[i]))
             continue;
         buf_printf(r->out, "<th scope=\"col\"%s><button type=\"button\">",
                    is_words(&c->rows[i]) ? " class=\"text\"" : "");
@@ -68,26 +76,18 @@ static void put_table(struct report *r, const char *const *sections, const char 
         put(r, c->models[m].name);
         buf_puts(r->out, "</th>");
         for (size_t i = 0; i < c->n_rows; i++)
-            if (among(&c->rows[i], sections))
+            if (among(&c->rows[i], sections) && !is_said(&c->rows[i]))
                 put_cell(r, &c->rows[i], m, row_best(c, &c->rows[i]) == m);
         buf_puts(r->out, "</tr>\n");
     }
     buf_puts(r->out, "</tbody></table></div>\n");
 }
 
-static const char *const first_sections[] = {"model", "size", NULL};
-
 void put_models(struct report *r)
 {
     buf_puts(r->out, "<section aria-labelledby=\"models\">\n<h2 id=\"models\">Models</h2>\n");
     put_table(r, first_sections, "What each model is. The head of a column sorts by it.", true);
     buf_puts(r->out, "</section>\n");
-}
-
-/* Long words, answers to prompts say, are read side by side: a column for each model. */
-static bool is_said(const struct row *row)
-{
-    return is_words(row) && !among(row, first_sections);
 }
 
 static void put_sayings(struct report *r, const char *section)

@@ -34,6 +34,12 @@ check 'several prompts have several rows' compare '"answer_2_tokens": ' "$model"
 check 'escape sequences reach no terminal' compare 'ROMEO?[31m' "$model" -p "$(printf 'ROMEO\033[31m')" -n 2
 check 'Markdown has the answers' compare '| **answers** |' "$model" -p a -n 3 --markdown
 
+namesakes() {
+    mkdir "$work/one" "$work/two" && cp -r "$model" "$work/one/m" && cp -r "$near" "$work/two/m" && compare one/m "$work/one/m" "$work/two/m" &&
+        grep -q two/m "$work/out"
+}
+check 'models of one name are told apart by where they lie' namesakes
+
 # --- a text ------------------------------------------------------------------------------------------------------
 numbers() {
     ends 0 "$viv" compare --on l4 "$model" "$near" --text "$text" --json && begins perplexity 1 1729. && begins bits_per_byte 1 6.195 &&
