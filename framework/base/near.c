@@ -63,3 +63,18 @@ const char *near_word(const char *word, const char *const *candidates, size_t n)
     }
     return nearest;
 }
+
+size_t near_words(const char *word, const char *const *candidates, size_t n, const char **out, size_t most)
+{
+    const size_t limit = strlen(word) / 2;
+    size_t n_out = 0;
+    for (size_t d = 0; d <= limit; d++)
+        for (size_t i = 0; i < n && n_out < most; i++) {
+            size_t seen = 0;
+            while (seen < n_out && strcmp(out[seen], candidates[i]) != 0)
+                seen++;
+            if (seen == n_out && near_distance(word, candidates[i], limit) == d)
+                out[n_out++] = candidates[i];
+        }
+    return n_out;
+}

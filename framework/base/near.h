@@ -8,6 +8,10 @@
  * word is an abbreviation ("n_head" of "num_attention_heads"), else NULL. */
 const char *near_word(const char *word, const char *const *candidates, size_t n);
 
+/* The `most` candidates of the least distance, the nearest first, each once; none of which less than half is
+ * shared. Returns how many there are. */
+size_t near_words(const char *word, const char *const *candidates, size_t n, const char **out, size_t most);
+
 /* Edit distance with swaps of neighbours, or `limit` + 1 when it is larger. Words over 64 bytes never match. */
 size_t near_distance(const char *a, const char *b, size_t limit);
 

@@ -294,13 +294,14 @@ static viv_status family_of(const struct spec_world *world, const char *checkpoi
     if (status == VIV_OK)
         status = search_families(&s, err);
     if (status == VIV_OK && !s.path) {
-        const char *nearest = near_word(architecture, s.words, s.n_words);
+        const char *nearest[3];
+        size_t n = near_words(architecture, s.words, s.n_words, nearest, 3);
         status =
             error_set(err, VIV_ENOTFOUND,
-                      "%s is of architecture '%s', which no family matches%s%s%s; a new family is one YAML file: "
-                      "see viv-spec(5)",
-                      checkpoint, architecture, nearest ? " (the nearest is '" : "", nearest ? nearest : "",
-                      nearest ? "')" : "");
+                      "%s is of architecture '%s', which no family matches%s%s%s%s%s%s%s; a new family is one "
+                      "YAML file: see viv-spec(5)",
+                      checkpoint, architecture, n ? " (the nearest: " : "", n ? nearest[0] : "", n > 1 ? ", " : "",
+                      n > 1 ? nearest[1] : "", n > 2 ? ", " : "", n > 2 ? nearest[2] : "", n ? ")" : "");
     }
     if (status == VIV_OK)
         *path = s.path;

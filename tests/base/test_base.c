@@ -97,6 +97,19 @@ TEST(near__finds_misspelt_and_abbreviated_words)
 }
 END_TEST
 
+TEST(near__ranks_words_by_distance)
+{
+    const char *const words[] = {"LlamaForCausalLM", "Qwen3ForCausalLM", "Qwen2ForCausalLM", "BertModel",
+                                 "Qwen3ForCausalLM"};
+    const char *out[3];
+    ck_assert_uint_eq(near_words("Qwen4ForCausalLM", words, 5, out, 3), 3);
+    ck_assert_str_eq(out[0], "Qwen3ForCausalLM");
+    ck_assert_str_eq(out[1], "Qwen2ForCausalLM");
+    ck_assert_str_eq(out[2], "LlamaForCausalLM");
+    ck_assert_uint_eq(near_words("xyz", words, 5, out, 3), 0);
+}
+END_TEST
+
 TEST(json__reads_integers_beyond_63_bits_as_numbers)
 {
     static const char text[] =
@@ -183,5 +196,6 @@ END_TEST
 TESTS(error__prefix_goes_before_the_sentence, error__too_long_is_cut_between_characters,
       size__products_that_wrap_are_refused, arena__hands_out_zeroed_memory_and_large_blocks,
       buf__grows_and_stays_terminated, strmap__finds_what_was_added_and_keeps_the_first,
-      near__finds_misspelt_and_abbreviated_words, json__reads_integers_beyond_63_bits_as_numbers,
-      file__draft_takes_its_place_when_it_is_kept, utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
+      near__finds_misspelt_and_abbreviated_words, near__ranks_words_by_distance,
+      json__reads_integers_beyond_63_bits_as_numbers, file__draft_takes_its_place_when_it_is_kept,
+      utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)

@@ -31,7 +31,7 @@ config 'a tensor that is missing' 's/"num_hidden_layers": 2/"num_hidden_layers":
 config 'tensors that nothing asks for' 's/"num_hidden_layers": 2/"num_hidden_layers": 1/' model.layers.1.
 config 'an unknown activation' 's/"silu"/"sillu"/' silu
 config 'an unknown architecture' 's/LlamaForCausalLM/LlamaForCausalLn/; s/"model_type": "llama"/"model_type": "llamma"/' \
-    "the nearest is 'LlamaForCausalLM'"
+    "(the nearest: LlamaForCausalLM, "
 
 config 'packed weights' 's/"hidden_size"/"quantization_config": {"quant_method": "awq", "bits": 4}, "hidden_size"/' \
     'quantization_config.quant_method = awq'

@@ -407,10 +407,9 @@ TEST(family__is_found_by_the_checkpoints_architecture)
     ck_assert_str_eq(spec_checkpoint(s), in_world(&w, "a.gguf"));
     spec_close(s);
     write_gguf(&w, "b.gguf", "tinny");
-    ck_assert_str_eq(
-        open_error(&w, in_world(&w, "b.gguf")),
-        "b.gguf is of architecture 'tinny', which no family matches (the nearest is 'tiny'); a new family "
-        "is one YAML file: see viv-spec(5)");
+    ck_assert_str_eq(open_error(&w, in_world(&w, "b.gguf")),
+                     "b.gguf is of architecture 'tinny', which no family matches (the nearest: tiny); a new family "
+                     "is one YAML file: see viv-spec(5)");
     world_text(&w, "families/other.yaml", TINY);
     ck_assert_str_eq(
         open_error(&w, in_world(&w, "a.gguf")),

@@ -319,6 +319,26 @@ TEST(tokenizers__wrong_files_are_refused_by_name)
 }
 END_TEST
 
+/* Ids may have gaps; no text becomes one of the missing, and one of them decodes to nothing. */
+TEST(tokenizers__gaps_in_ids_are_nobody)
+{
+    const char *path;
+    struct tokenizer *t;
+    struct error err;
+    struct buf back = {0};
+    const int32_t ids[] = {0, 3, 7};
+    ck_assert_int_eq(open_text("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 7}, \"merges\": []}}",
+                               &path, &t, &err),
+                     VIV_OK);
+    ck_assert_uint_eq(tokenizer_vocab_size(t), 8);
+    ck_assert_ptr_null(tokenizer_piece(t, 3));
+    ck_assert_msg(tokenizer_decode(t, ids, 3, 0, &back, &err) == VIV_OK, "%s", err.text);
+    ck_assert_str_eq(buf_text(&back), "a b"); /* without a decoder, with spaces between */
+    buf_release(&back);
+    tokenizer_destroy(t);
+}
+END_TEST
+
 TEST(tokenizers__deep_json_and_halves_of_characters_are_refused)
 {
     enum { DEPTH = 100000 };
@@ -391,5 +411,5 @@ TESTS(tokenizers__tokenizer_json_gives_the_ids_of_the_reference,
       tokenizers__sentencepiece_models_give_the_ids_of_the_reference,
       tokenizers__gguf_vocabularies_give_the_ids_of_the_reference,
       tokenizers__of_published_models_give_the_ids_of_the_reference, tokenizers__wrong_files_are_refused_by_name,
-      tokenizers__deep_json_and_halves_of_characters_are_refused, tokenizers__odd_texts_come_back,
-      tokenizers__a_pattern_that_runs_wild_ends_in_an_error)
+      tokenizers__gaps_in_ids_are_nobody, tokenizers__deep_json_and_halves_of_characters_are_refused,
+      tokenizers__odd_texts_come_back, tokenizers__a_pattern_that_runs_wild_ends_in_an_error)
