@@ -7,6 +7,7 @@
  *   head                 JSON: {"session": 1, the model's identity, how its state lies, how much there is of what}
  *   text                 int32 ids, "n_text" of them
  *   pages                of the state that the first "n_state" of these left, "page_bytes" each
+ *   state                that a sequence has once, "sequence_bytes", unless n_state is 0
  *   CRC-32 of all this   4 bytes
  *
  * It is read by the model that wrote it and no other: the same spec, weights, adapters, tokenizer and type of

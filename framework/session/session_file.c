@@ -23,16 +23,6 @@ viv_status session_possible(const viv_model *m, struct error *err)
                      spec_name(m->spec));
 }
 
-/* Besides what grows with tokens, nothing is saved. */
-static viv_status check_state(const viv_model *m, struct error *err)
-{
-    for (uint32_t k = 0; k < N_STATE_KINDS; k++)
-        if (k != STATE_OF_GRAPH && m->pools[k].page_bytes)
-            return error_set(err, VIV_EUNSUPPORTED, "%s has state that a session does not hold",
-                             spec_name(m->spec));
-    return VIV_OK;
-}
-
 viv_status session_begin(struct session *s, viv_model *m, struct error *err)
 {
     *s = (struct session){.model = m, .seed = -1};
@@ -51,6 +41,12 @@ void session_end(struct session *s)
 static uint64_t n_pages(uint64_t length)
 {
     return (length + PAGE_ROWS - 1) / PAGE_ROWS;
+}
+
+/* Bytes of what a sequence of so many tokens has once. */
+static uint64_t once_bytes(const viv_model *m, uint64_t length)
+{
+    return length ? m->pools[STATE_OF_SEQUENCE].page_bytes : 0;
 }
 
 static const char *state_type(const viv_model *m)
@@ -76,10 +72,11 @@ static viv_status make_head(const struct session *s, struct buf *out, struct err
     if (status != VIV_OK)
         return status;
     json_notice_memory();
-    json_t *head = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:O?}", "session",
+    json_t *head = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}", "session",
                              SESSION_VERSION, "spec", id.spec, "weights", id.weights, "adapters", id.adapters,
                              "tokenizer", id.tokenizer, "state_type", state_type(s->model), "page_rows", PAGE_ROWS,
-                             "page_bytes", (json_int_t)s->model->pools[STATE_OF_GRAPH].page_bytes, "n_state",
+                             "page_bytes", (json_int_t)s->model->pools[STATE_OF_GRAPH].page_bytes, "sequence_bytes",
+                             (json_int_t)s->model->pools[STATE_OF_SEQUENCE].page_bytes, "n_state",
                              (json_int_t)s->sequence->length, "n_text", (json_int_t)s->text.n, "n_prompt",
                              (json_int_t)s->n_prompt, "seed", (json_int_t)s->seed, "messages", s->messages);
     char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
@@ -111,14 +108,12 @@ static viv_status write_parts(const char *path, const struct iovec *parts, size_
 viv_status session_write(struct session *s, const char *path, struct error *err)
 {
     struct buf head = {0};
-    viv_status status = check_state(s->model, err);
-    if (status != VIV_OK)
-        return status;
     sequence_keep(s->sequence, s->text.ids, s->text.n);
     const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes,
+                   once = once_bytes(s->model, s->sequence->length),
                    n = page_bytes ? n_pages(s->sequence->length) : 0;
-    status = make_head(s, &head, err);
-    struct iovec *parts = status == VIV_OK ? calloc(n + 3, sizeof *parts) : NULL;
+    viv_status status = make_head(s, &head, err);
+    struct iovec *parts = status == VIV_OK ? calloc(n + 4, sizeof *parts) : NULL;
     if (status == VIV_OK && !parts)
         status = error_nomem(err);
     if (status == VIV_OK) {
@@ -126,9 +121,11 @@ viv_status session_write(struct session *s, const char *path, struct error *err)
         parts[1] = (struct iovec){s->text.ids, s->text.n * sizeof *s->text.ids};
         for (uint64_t i = 0; i < n; i++)
             parts[2 + i] = (struct iovec){s->sequence->kinds[STATE_OF_GRAPH].pages[i], page_bytes};
-        const uint32_t sum = checksum(parts, n + 2);
-        parts[n + 2] = (struct iovec){(void *)&sum, sizeof sum};
-        status = write_parts(path, parts, n + 3, err);
+        if (once)
+            parts[n + 2] = (struct iovec){s->sequence->kinds[STATE_OF_SEQUENCE].pages[0], once};
+        const uint32_t sum = checksum(parts, n + 3);
+        parts[n + 3] = (struct iovec){(void *)&sum, sizeof sum};
+        status = write_parts(path, parts, n + 4, err);
     }
     free(parts);
     buf_release(&head);
@@ -230,10 +227,12 @@ static viv_status check_identity(const struct incoming *in, viv_model *m)
 /* How much there is of what, which must be what the file has room for. */
 static viv_status check_sizes(struct incoming *in, struct session *s)
 {
-    int64_t page_rows, page_bytes, n_state, n_text, n_prompt;
+    int64_t page_rows, page_bytes, once, n_state, n_text, n_prompt;
     viv_status status = read_count(in, "page_rows", 1, &page_rows);
     if (status == VIV_OK)
         status = read_count(in, "page_bytes", 0, &page_bytes);
+    if (status == VIV_OK)
+        status = read_count(in, "sequence_bytes", 0, &once);
     if (status == VIV_OK)
         status = read_count(in, "n_state", 0, &n_state);
     if (status == VIV_OK)
@@ -247,7 +246,8 @@ static viv_status check_sizes(struct incoming *in, struct session *s)
     in->n_state = (uint64_t)n_state;
     in->n_text = (uint64_t)n_text;
     s->n_prompt = (uint64_t)n_prompt;
-    if (page_rows != PAGE_ROWS || (uint64_t)page_bytes != s->model->pools[STATE_OF_GRAPH].page_bytes)
+    if (page_rows != PAGE_ROWS || (uint64_t)page_bytes != s->model->pools[STATE_OF_GRAPH].page_bytes ||
+        (uint64_t)once != s->model->pools[STATE_OF_SEQUENCE].page_bytes)
         return refuse(in, "its state lies otherwise");
     if (n_prompt > n_text || n_state > n_text)
         return bad(in, "the session counts more tokens than its text has");
@@ -257,7 +257,8 @@ static viv_status check_sizes(struct incoming *in, struct session *s)
                          in->name, in->n_text, s->model->context);
     uint64_t left = in->size - BEGIN_BYTES - in->head_size - SUM_BYTES, text, pages;
     if (!size_mul(in->n_text, sizeof *s->text.ids, &text) ||
-        !size_mul(n_pages(in->n_state), (uint64_t)page_bytes, &pages) || text > left || pages != left - text)
+        !size_mul(n_pages(in->n_state), (uint64_t)page_bytes, &pages) ||
+        !size_add(pages, once_bytes(s->model, in->n_state), &pages) || text > left || pages != left - text)
         return bad(in, "the session does not have the size that its head tells");
     return VIV_OK;
 }
@@ -283,6 +284,8 @@ static viv_status take_state(const struct incoming *in, struct session *s)
     const unsigned char *pages = in->bytes + BEGIN_BYTES + in->head_size + in->n_text * sizeof *s->text.ids;
     viv_status status = sequence_reserve(q, STATE_OF_GRAPH, in->n_state, in->err);
     if (status == VIV_OK)
+        status = sequence_reserve(q, STATE_OF_SEQUENCE, 0, in->err);
+    if (status == VIV_OK)
         status = sequence_reserve_tokens(q, in->n_state, in->err);
     if (status != VIV_OK)
         return status;
@@ -290,7 +293,10 @@ static viv_status take_state(const struct incoming *in, struct session *s)
         memcpy(q->kinds[STATE_OF_GRAPH].pages[i], pages + i * page_bytes, page_bytes);
     if (in->n_state > 0)
         memcpy(q->tokens, s->text.ids, in->n_state * sizeof *q->tokens);
-    q->length = in->n_state;
+    const uint64_t once = once_bytes(s->model, in->n_state);
+    if (once)
+        memcpy(q->kinds[STATE_OF_SEQUENCE].pages[0], pages + q->kinds[STATE_OF_GRAPH].n * page_bytes, once);
+    q->length = q->earlier = in->n_state;
     return VIV_OK;
 }
 
@@ -316,8 +322,6 @@ viv_status session_parse(struct session *s, viv_model *m, const char *name, cons
 {
     struct incoming in = {.name = name, .bytes = bytes, .size = size, .err = err};
     viv_status status = session_begin(s, m, err);
-    if (status == VIV_OK)
-        status = check_state(m, err);
     if (status == VIV_OK)
         status = read_head(&in);
     if (status == VIV_OK)
@@ -346,8 +350,7 @@ viv_status session_open(struct session *s, viv_model *m, const char *path, struc
     if (status != VIV_OK)
         return status;
     file_draft_drop(&d);
-    status = check_state(m, err);
-    return status == VIV_OK ? session_begin(s, m, err) : status;
+    return session_begin(s, m, err);
 }
 
 viv_status session_read(struct session *s, viv_model *m, const char *path, struct error *err)

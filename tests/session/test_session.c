@@ -88,6 +88,38 @@ TEST(sequence__keeps_nothing_from_a_vector_on)
 }
 END_TEST
 
+/* What a sequence has once for all of its tokens is there as it is and as it was before the last step, or not at
+ * all. */
+TEST(sequence__keeps_of_state_that_it_has_once_what_there_is)
+{
+    int32_t one[LENGTH], other[LENGTH];
+    open_host();
+    viv_model *m = model_called("qwen3_next");
+    const size_t vocab = model_output_dim(m);
+    text_of(one, 0);
+    memcpy(other, one, sizeof other);
+    other[LENGTH - 1] = one[LENGTH - 1] == 7 ? 8 : 7;
+    struct sequence *s = golden_sequence(m), *alone = golden_sequence(m);
+    float *anew = run_from(m, alone, other, 0, LENGTH);
+    free(run_from(m, s, one, 0, LENGTH - 1));
+    free(run_from(m, s, one, LENGTH - 1, LENGTH));
+    ck_assert_uint_eq(sequence_keep(s, one, LENGTH), LENGTH);
+    ck_assert_uint_eq(sequence_keep(s, other, LENGTH), LENGTH - 1);
+    float *last = run_from(m, s, other, LENGTH - 1, LENGTH);
+    ck_assert_mem_eq(last, anew + (LENGTH - 1) * vocab, vocab * sizeof *last);
+    ck_assert_uint_eq(sequence_keep(s, one, 100), 0);
+    float *whole = run_from(m, s, other, 0, LENGTH);
+    ck_assert_mem_eq(whole, anew, LENGTH * vocab * sizeof *whole);
+    sequence_destroy(s);
+    sequence_destroy(alone);
+    free(anew);
+    free(last);
+    free(whole);
+    model_close(m);
+    host_destroy(host);
+}
+END_TEST
+
 /* --- files --------------------------------------------------------------------------------------------------- */
 
 static const char *session_path(void)
@@ -169,8 +201,8 @@ END_TEST
 /* Of whatever kind its layers and its state are. */
 TEST(session__goes_on_with_models_of_all_kinds)
 {
-    static const char *const names[] = {"llama-bf16-sharded", "gemma3", "mixtral-gguf", "bloom",
-                                        "phi3-longrope",      "cohere2"};
+    static const char *const names[] = {"llama-bf16-sharded", "gemma3",  "mixtral-gguf", "bloom",
+                                        "phi3-longrope",      "cohere2", "qwen3_next",   "qwen3_next-gguf"};
     static const size_t cuts[] = {77, 201};
     open_host();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -258,7 +290,8 @@ static void with_other_weights(void)
 {
     char folder[4200], path[4352], command[16384];
     snprintf(folder, sizeof folder, "%s-model", session_path());
-    snprintf(command, sizeof command, "cp -r '%s' '%s'", source_path("tests/golden/chat"), folder);
+    snprintf(command, sizeof command, "cp -r '%s' '%s' && chmod -R u+w '%s'", source_path("tests/golden/chat"),
+             folder, folder);
     ck_assert_int_eq(system(command), 0);
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     FILE *f = fopen(path, "r+b");
@@ -409,6 +442,7 @@ TEST(session__that_lies_is_refused)
     refused_head(m, &b, "\"tokenizer\":\"", "\"tokenizer\":\"0", "the tokenizer differs");
     refused_head(m, &b, "\"page_rows\":128", "\"page_rows\":64", "lies otherwise");
     refused_head(m, &b, "\"page_bytes\":40960", "\"page_bytes\":81920", "lies otherwise");
+    refused_head(m, &b, "\"sequence_bytes\":0", "\"sequence_bytes\":64", "lies otherwise");
     refused_head(m, &b, "\"n_state\":20", "\"n_state\":22", "more tokens than its text has");
     refused_head(m, &b, "\"n_state\":20", "\"n_state\":-1", "expected an integer from 0 on");
     refused_head(m, &b, "\"n_state\":20", "\"n_state\":2.5", "expected an integer from 0 on");
@@ -432,8 +466,8 @@ TEST(session__that_lies_is_refused)
 END_TEST
 
 TESTS(sequence__keeps_the_beginning_that_a_text_shares_and_no_more, sequence__keeps_nothing_from_a_vector_on,
-      session__goes_on_as_if_it_had_not_been_cut, session__goes_on_with_models_of_all_kinds,
-      session__holds_the_messages_of_a_conversation, session__may_be_empty,
-      session__keeps_of_the_state_what_is_of_the_text, session__is_refused_with_the_reason_by_another_model,
-      session__is_nothing_for_a_model_with_an_encoder, session__that_is_damaged_is_refused,
-      session__that_lies_is_refused)
+      sequence__keeps_of_state_that_it_has_once_what_there_is, session__goes_on_as_if_it_had_not_been_cut,
+      session__goes_on_with_models_of_all_kinds, session__holds_the_messages_of_a_conversation,
+      session__may_be_empty, session__keeps_of_the_state_what_is_of_the_text,
+      session__is_refused_with_the_reason_by_another_model, session__is_nothing_for_a_model_with_an_encoder,
+      session__that_is_damaged_is_refused, session__that_lies_is_refused)

@@ -69,14 +69,6 @@ static viv_status try_step(viv_model *m, struct sequence *s, size_t first, size_
     return status;
 }
 
-static struct sequence *begin(viv_model *m)
-{
-    struct sequence *s;
-    struct error err;
-    ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
-    return s;
-}
-
 /* The next n tokens have the logits that they have in the text read at once. */
 static void goes_on(const struct fixture *f, struct sequence *s, size_t n)
 {
@@ -98,7 +90,7 @@ static void make(struct fixture *f)
     options.context = CONTEXT;
     ck_assert_msg(model_open(&options, in_scratch("model.yaml"), &f->m, &err) == VIV_OK, "%s", err.text);
     ck_assert_msg(model_load(f->m, &err) == VIV_OK, "%s", err.text);
-    struct sequence *s = begin(f->m);
+    struct sequence *s = golden_sequence(f->m);
     ck_assert_msg(try_step(f->m, s, 0, N_TOKENS, NULL, f->whole, &err) == VIV_OK, "%s", err.text);
     sequence_destroy(s);
 }
@@ -127,13 +119,13 @@ TEST(state__goes_from_step_to_step)
     static const size_t sizes[] = {1, 1, 2, 7, 1, 20, 8};
     struct fixture f;
     make(&f);
-    struct sequence *s = begin(f.m), *other = begin(f.m);
+    struct sequence *s = golden_sequence(f.m), *other = golden_sequence(f.m);
     for (size_t i = 0; i < 7; i++) {
         goes_on(&f, s, sizes[i]);
         goes_on(&f, other, 5);
     }
     sequence_destroy(s);
-    s = begin(f.m); /* has the place that the other gave back, and nothing of it */
+    s = golden_sequence(f.m); /* has the place that the other gave back, and nothing of it */
     goes_on(&f, s, 3);
     goes_on(&f, other, 5);
     sequence_destroy(s);
@@ -147,7 +139,7 @@ TEST(state__can_be_cut_to_what_it_was_before_the_last_step)
     struct fixture f;
     struct error err;
     make(&f);
-    struct sequence *s = begin(f.m);
+    struct sequence *s = golden_sequence(f.m);
     ck_assert_uint_eq(sequence_keepable(s, 5), 0);
     goes_on(&f, s, 9);
     ck_assert_uint_eq(sequence_keepable(s, 8), 0);
@@ -192,7 +184,7 @@ TEST(state__is_as_it_was_after_a_step_that_failed)
     struct fixture f;
     struct error err;
     make(&f);
-    struct sequence *s = begin(f.m);
+    struct sequence *s = golden_sequence(f.m);
     ck_assert_int_eq(try_step(f.m, s, 0, 5, &now, out, &err), VIV_ECANCELLED);
     goes_on(&f, s, 5);
     goes_on(&f, s, 6);
@@ -213,7 +205,7 @@ TEST(state__that_grows_can_be_cut_anywhere)
     open_host();
     const struct model_options options = golden_options();
     viv_model *m = golden_load(&options, source_path("tests/golden/llama-gqa"));
-    struct sequence *s = begin(m);
+    struct sequence *s = golden_sequence(m);
     const int32_t tokens[] = {3, 4, 5, 6, 7};
     const viv_rows rows = {.struct_size = sizeof rows, .sequence = s, .n_rows = 5, .tokens = tokens};
     const viv_rows *const list[] = {&rows};
