@@ -45,11 +45,6 @@ static void complete_figures(struct answer *a)
                          : rate(a->answer_tokens, a->answer_seconds);
 }
 
-json_t *json_figure(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 json_t *json_count(double value)
 {
     return isfinite(value) ? json_integer((json_int_t)value) : json_null();
@@ -60,8 +55,8 @@ json_t *answer_figures(const struct answer *a, const viv_sampling *sampling, jso
     json_t *figures = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "reason", json_word(a->reason), "prompt_tokens",
         json_count(a->prompt_tokens), "kept_tokens", json_count(a->kept_tokens), "prompt_tokens_per_second",
-        json_figure(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens), "answer_tokens_per_second",
-        json_figure(a->answer_rate), "first_token_seconds", json_figure(a->first > 0 ? a->first - a->begin : NAN),
+        json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens), "answer_tokens_per_second",
+        json_number(a->answer_rate), "first_token_seconds", json_number(a->first > 0 ? a->first - a->begin : NAN),
         "seed", (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)memory_peak(), "experts",
         stored_json(a->model));
     const bool whole = object && figures && json_object_update(object, figures) == 0;

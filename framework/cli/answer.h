@@ -34,7 +34,6 @@ viv_status answer_print(struct answer *a, const char *text, size_t n, struct err
 void answer_print_closing(struct answer *a, const viv_sampling *sampling);
 /* The same as further members of a JSON object, which is taken and given back; NULL when memory is out. */
 json_t *answer_figures(const struct answer *a, const viv_sampling *sampling, json_t *object);
-json_t *json_figure(double value); /* null for what is no number */
-json_t *json_count(double value);  /* the same of a whole number */
+json_t *json_count(double value); /* a whole number; null for what is none */
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,11 @@ json_t *json_text(const char *text, size_t n)
 json_t *json_word(const char *text)
 {
     return text ? json_text(text, strlen(text)) : json_null();
+}
+
+json_t *json_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
 }
 
 viv_status print_json(json_t *value, bool compact, struct error *err)

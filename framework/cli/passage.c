@@ -4,7 +4,6 @@
 #include "cli/interrupt.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 static const uint64_t LONGEST_TEXT = 256u << 20;
@@ -34,11 +33,6 @@ struct quality_options passage_options(const struct passage *options, struct ope
                                     .cancel = interrupt_watch(),
                                     .progress = on_progress,
                                     .progress_ctx = &o->progress};
-}
-
-json_t *json_number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
 }
 
 viv_status passage_partly(uint64_t n, uint64_t of, struct error *err)

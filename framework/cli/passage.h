@@ -19,8 +19,6 @@ viv_status passage_read(const struct passage *options, viv_model *m, struct qual
 /* How to go through it: cancelled by Ctrl-C, with a bar on a terminal. */
 struct quality_options passage_options(const struct passage *options, struct opened *o);
 
-/* null for what is no number, or infinite. */
-json_t *json_number(double value);
 /* What is left of an interrupted measurement, as an error. */
 viv_status passage_partly(uint64_t n, uint64_t of, struct error *err);
 

@@ -106,7 +106,7 @@ static viv_status print_event(const struct answer *a, const viv_event *e, const 
     case VIV_EVENT_TOKEN:
         json_decref(text);
         line =
-            json_pack("{s:s, s:i, s:o}", "event", "token", "token", e->token, "logprob", json_figure(e->logprob));
+            json_pack("{s:s, s:i, s:o}", "event", "token", "token", e->token, "logprob", json_number(e->logprob));
         break;
     case VIV_EVENT_PROGRESS:
         line = json_pack("{s:s, s:o, s:I, s:I}", "event", "progress", "what", text, "done", (json_int_t)e->done,
@@ -116,7 +116,7 @@ static viv_status print_event(const struct answer *a, const viv_event *e, const 
         line = json_pack("{s:s, s:o}", "event", "action", "action", text);
         break;
     case VIV_EVENT_STATS:
-        line = json_pack("{s:s, s:o, s:o}", "event", "stats", "name", text, "value", json_figure(e->value));
+        line = json_pack("{s:s, s:o, s:o}", "event", "stats", "name", text, "value", json_number(e->value));
         break;
     case VIV_EVENT_DONE:
         json_decref(text);

@@ -49,7 +49,7 @@ check 'a place that is not there is refused' fails '/no/such/trace: cannot write
 check 'a device is left a device' fails '/dev/null: a file cannot be written there: it is a device' \
     "$viv" run "$sparse" -p A --trace-experts /dev/null
 interrupted() {
-    timeout --preserve-status -s INT 1 "$viv" run "$sparse" -p A -n 100000000 --context 100000000 --ignore-eos --json \
+    timeout --preserve-status -s INT 4 "$viv" run "$sparse" -p A -n 100000000 --context 100000000 --ignore-eos --json \
         --trace-experts "$work/trace" >"$work/out" 2>"$work/err" </dev/null
     status=$?
     [ "$status" -eq 130 ] || { echo "exit status $status"; cat "$work/err"; return 1; }
