@@ -98,7 +98,7 @@ static viv_status find_device(const struct compare_options *options, struct devi
     if (options->on)
         return device_parse(options->on, out, err);
     uint32_t n = options->common.threads ? (uint32_t)options->common.threads : cpus_usable();
-    return device_here(n, kernels_cpu(), false, out, err);
+    return device_here(n, kernels_cpu(), options->measure, out, err);
 }
 
 static viv_status check_contexts(const struct id_list *at, struct error *err)

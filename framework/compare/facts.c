@@ -157,7 +157,7 @@ uint64_t facts_sequence_bytes(const struct facts *f, uint64_t n_texts)
 /* --- memory in use ------------------------------------------------------------------------------------------- */
 
 enum {
-    PROGRAM = 4 << 20,      /* the program, its libraries and the spec */
+    PROGRAM = 21 << 18,     /* the program, its libraries and the spec */
     AROUND = 64 << 10,      /* a page of a mapped file comes with those around it */
     PER_TOKEN_OF_TEXT = 96, /* the tokenizer, for each entry of its vocabulary */
     ROWS_OF_A_STEP = 512,
