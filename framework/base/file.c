@@ -274,7 +274,7 @@ viv_status file_write(const char *path, const void *bytes, size_t n, struct erro
     viv_status status = file_draft_begin(&d, path, err);
     if (status != VIV_OK)
         return status;
-    if (fwrite(bytes, 1, n, d.stream) == n)
+    if (n == 0 || fwrite(bytes, 1, n, d.stream) == n)
         return file_draft_keep(&d, err);
     status = error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
     file_draft_drop(&d);
