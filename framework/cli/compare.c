@@ -149,8 +149,6 @@ static viv_status look_at(viv_model *m, const char *given, struct compared *out,
     *out = (struct compared){
         .given = given, .name = spec_name(s), .family = spec_family(s), .architecture = spec_architecture(s)};
     viv_status status = facts_of(m, &out->facts, err);
-    if (status == VIV_OK)
-        status = expansion_hash(model_expansion(m), out->spec_hash, err);
     return status == VIV_OK ? structure_of(out->facts.graph, &out->structure, err) : status;
 }
 
@@ -187,6 +185,8 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
         models[i] = o->model;
         if (status == VIV_OK)
             status = look_at(models[i], a->words[i], &c->models[i], err);
+        if (status == VIV_OK && options->save) /* of all that is looked at, the slowest to make */
+            status = expansion_hash(model_expansion(models[i]), c->models[i].spec_hash, err);
         o->model = NULL;
         if (status != VIV_OK)
             return status;

@@ -39,7 +39,7 @@ struct row {
 
 struct compared {
     const char *given, *name, *family, *architecture; /* given: as the user wrote it */
-    char spec_hash[65];                               /* of its expansion */
+    char spec_hash[65];                               /* of its expansion; "" where none was made */
     const char *why;                                  /* cannot take part at all; NULL: it does */
     struct facts facts;
     struct structure structure;
