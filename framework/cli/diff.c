@@ -571,11 +571,6 @@ static viv_status print_for_people(const struct diff *d, struct error *err)
     return status;
 }
 
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *side_json(const struct side *s)
 {
     const char *kernels = s->options.common.kernels;
@@ -589,8 +584,8 @@ static json_t *line_json(const struct diff *d, const struct line *l)
     if (!compared(l))
         return json_pack("{s:o, s:o}", "a", json_word(l->a), "b", json_word(l->b));
     return json_pack("{s:o, s:o, s:o, s:o, s:f, s:b, s:I, s:I}", "a", json_word(l->a), "b", json_word(l->b),
-                     "error", number(l->error), "relative", number(relative(l)), "cosine", cosine(l), "parts",
-                     parts(d, l), "token", (json_int_t)l->row, "feature", (json_int_t)l->feature);
+                     "error", json_number(l->error), "relative", json_number(relative(l)), "cosine", cosine(l),
+                     "parts", parts(d, l), "token", (json_int_t)l->row, "feature", (json_int_t)l->feature);
 }
 
 static viv_status print_for_scripts(const struct diff *d, struct error *err)
@@ -601,11 +596,12 @@ static viv_status print_for_scripts(const struct diff *d, struct error *err)
     for (uint32_t i = 0; i < d->n_lines; i++)
         if (shown(d, i, first))
             json_array_append_new(lines, line_json(d, &d->lines[i]));
-    json_t *logits = out->n_rows > 0 && !d->options->each
-                         ? json_pack("{s:I, s:I, s:o, s:o}", "rows", (json_int_t)out->n_rows, "same_best",
-                                     (json_int_t)out->n_same_best, "kl_mean",
-                                     number(out->kl_sum / (double)out->n_rows), "kl_most", number(out->kl_most))
-                         : json_null();
+    json_t *logits =
+        out->n_rows > 0 && !d->options->each
+            ? json_pack("{s:I, s:I, s:o, s:o}", "rows", (json_int_t)out->n_rows, "same_best",
+                        (json_int_t)out->n_same_best, "kl_mean", json_number(out->kl_sum / (double)out->n_rows),
+                        "kl_most", json_number(out->kl_most))
+            : json_null();
     return print_json(json_pack("{s:o, s:o, s:I, s:f, s:b, s:o, s:o, s:o, s:o}", "a", side_json(&d->a), "b",
                                 side_json(&d->b), "tokens", (json_int_t)d->b.in.tokens.n, "tolerance", d->tolerance,
                                 "agree", agree(d), "first",

@@ -14,6 +14,26 @@ struct passage {
     int64_t window, stride; /* 0: not said */
 };
 
+/* Its options, for a verb's table; `at`: where the member is. */
+#define PASSAGE_OPTIONS(at)                                                                                        \
+    {"file", 'f', OPTION_STRING, (at) + offsetof(struct passage, file), "FILE", "the text; -: standard input",     \
+     0,      0,   NULL},                                                                                           \
+        {"tokens",   0,                                                                                            \
+         OPTION_IDS, (at) + offsetof(struct passage, tokens),                                                      \
+         "IDS",      "or its tokens, such as 1,2,3, with nothing put before them",                                 \
+         0,          0,                                                                                            \
+         NULL},                                                                                                    \
+        {"window",   0,                                                                                            \
+         OPTION_INT, (at) + offsetof(struct passage, window),                                                      \
+         "N",        "tokens seen at once; default 512, or the context if that is less",                           \
+         2,          1 << 30,                                                                                      \
+         NULL},                                                                                                    \
+    {                                                                                                              \
+        "stride", 0, OPTION_INT, (at) + offsetof(struct passage, stride), "N",                                     \
+            "tokens from the beginning of a window to that of the next; default half of a window", 1, 1 << 30,     \
+            NULL                                                                                                   \
+    }
+
 /* Reads text or tokens as the model has them. */
 viv_status passage_read(const struct passage *options, viv_model *m, struct quality_text *out, struct error *err);
 /* How to go through it: cancelled by Ctrl-C, with a bar on a terminal. */

@@ -14,13 +14,7 @@ static const struct perplexity_options defaults = {0};
 
 #define OPT(field) offsetof(struct perplexity_options, field)
 static const struct option table[] = {
-    {"file", 'f', OPTION_STRING, OPT(passage.file), "FILE", "the text; -: standard input", 0, 0, NULL},
-    {"tokens", 0, OPTION_IDS, OPT(passage.tokens), "IDS",
-     "or its tokens, such as 1,2,3, with nothing put before them", 0, 0, NULL},
-    {"window", 0, OPTION_INT, OPT(passage.window), "N",
-     "tokens seen at once; default 512, or the context if that is less", 2, 1 << 30, NULL},
-    {"stride", 0, OPTION_INT, OPT(passage.stride), "N",
-     "tokens from the beginning of a window to that of the next; default half of a window", 1, 1 << 30, NULL},
+    PASSAGE_OPTIONS(OPT(passage)),
     {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
     {0}};
 
