@@ -64,12 +64,24 @@ static bool look(struct terminal *t)
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
-static void wait_for(struct terminal *t, const char *text)
+static void wait_for_both(struct terminal *t, const char *text, const char *then)
 {
     const time_t begin = time(NULL);
-    while (!strstr(buf_text(&t->seen), text)) {
-        ck_assert_msg(time(NULL) - begin < PATIENCE_SECONDS && look(t), "no '%s' in: %s", text, buf_text(&t->seen));
-    }
+    const char *at;
+    while (!(at = strstr(buf_text(&t->seen), text)) || !strstr(at + strlen(text), then))
+        ck_assert_msg(time(NULL) - begin < PATIENCE_SECONDS && look(t), "no '%s' and '%s' in: %s", text, then,
+                      buf_text(&t->seen));
+}
+
+static void wait_for(struct terminal *t, const char *text)
+{
+    wait_for_both(t, text, "");
+}
+
+/* What is typed before the prompt is there meets the terminal's own editing, and a Ctrl-C nobody. */
+static void wait_for_prompt_after(struct terminal *t, const char *text)
+{
+    wait_for_both(t, text, "> ");
 }
 
 static void type(struct terminal *t, const char *text)
@@ -82,9 +94,10 @@ static void type(struct terminal *t, const char *text)
 
 static void ends_well(struct terminal *t)
 {
+    const time_t begin = time(NULL);
     int status;
     while (look(t))
-        ;
+        ck_assert_msg(time(NULL) - begin < PATIENCE_SECONDS, "no end after: %s", buf_text(&t->seen));
     ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x: %s", (unsigned)status,
                   buf_text(&t->seen));
@@ -101,7 +114,7 @@ static json_t *saved(struct terminal *t)
     struct error err;
     snprintf(line, sizeof line, "/save %s\r", in_folder("messages"));
     type(t, line);
-    wait_for(t, "messages are in");
+    wait_for_prompt_after(t, "messages are in");
     ck_assert_msg(json_read(in_folder("messages"), 1 << 20, &messages, &err) == VIV_OK, "%s", err.text);
     unlink(in_folder("messages"));
     return messages;
@@ -117,15 +130,15 @@ TEST(terminal__answers_what_is_typed)
     static const char *const options[] = {"--temp", "0", "-n", "12", "-v", NULL};
     struct terminal t;
     open_terminal(&t, options);
-    wait_for(&t, "/help lists commands");
+    wait_for_prompt_after(&t, "/help lists commands");
     type(&t, "one\\\r");
     wait_for(&t, ". ");
     type(&t, "two\r");
-    wait_for(&t, "ended by length");
+    wait_for_prompt_after(&t, "ended by length");
     type(&t, "/nothing\r");
-    wait_for(&t, "there is no /nothing");
+    wait_for_prompt_after(&t, "there is no /nothing");
     type(&t, "/regen\r");
-    wait_for(&t, "ended by length");
+    wait_for_prompt_after(&t, "ended by length");
     json_t *messages = saved(&t);
     ck_assert_uint_eq(json_array_size(messages), 2);
     ck_assert_str_eq(content(messages, 0), "one\ntwo");
@@ -141,12 +154,12 @@ TEST(terminal__stops_an_answer_and_keeps_what_there_is_of_it)
     const char *const options[] = {"--temp", "0", "-n", "-1", "-v", "--ignore-eos", "--context", "1000000", NULL};
     struct terminal t;
     open_terminal(&t, options);
-    wait_for(&t, "/help lists commands");
+    wait_for_prompt_after(&t, "/help lists commands");
     type(&t, "Hello\r");
     while (t.seen.size < 200)
         ck_assert(look(&t));
     type(&t, "\x03");
-    wait_for(&t, "ended by cancelled");
+    wait_for_prompt_after(&t, "ended by cancelled");
     json_t *messages = saved(&t);
     ck_assert_uint_eq(json_array_size(messages), 2);
     ck_assert_uint_gt(strlen(content(messages, 1)), 50);
@@ -162,12 +175,12 @@ TEST(terminal__edits_lines_and_calls_them_back)
     static const char *const options[] = {"--temp", "0", "-n", "3", "-v", NULL};
     struct terminal t;
     open_terminal(&t, options);
-    wait_for(&t, "/help lists commands");
+    wait_for_prompt_after(&t, "/help lists commands");
     type(&t, "Hx\x7f\xC3\xB6llo\x01"
              ">\r"); /* x taken back; at the beginning, another character */
-    wait_for(&t, "ended by length");
+    wait_for_prompt_after(&t, "ended by length");
     type(&t, "\x10\x10\r"); /* the line before that */
-    wait_for(&t, "ended by length");
+    wait_for_prompt_after(&t, "ended by length");
     json_t *messages = saved(&t);
     ck_assert_uint_eq(json_array_size(messages), 4);
     ck_assert_str_eq(content(messages, 0), ">H\xC3\xB6llo");
