@@ -156,6 +156,67 @@ TEST(parity__bits_do_not_depend_on_threads_scheduler_or_pieces)
 }
 END_TEST
 
+/* --- twins: X-gguf is the model of X -------------------------------------------------------------------------- */
+
+/* The folder whose model `name` is, too; NULL: there is none. */
+static const char *twin_of(const char *name)
+{
+    static const struct {
+        const char *name, *of;
+    } others[] = {
+        {"phi-fused-gguf", "phi"},    /* q, k and v in one matrix */
+        {"llama-q4_0-gguf", NULL},    /* blocks that no safetensors file has */
+        {"llama-q8_0-gguf", NULL},    /* likewise */
+        {"minicpm3-q8_0-gguf", NULL}, /* likewise */
+        {"lora-gguf", NULL},          /* an adapter, of llama-gqa */
+    };
+    static char base[256];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i].name, name) == 0)
+            return others[i].of;
+    size_t n = strlen(name) - strlen("-gguf");
+    n -= n >= 3 && memcmp(name + n - 3, "-on", 3) == 0 ? 3 : 0;
+    snprintf(base, sizeof base, "%.*s", (int)n, name);
+    return base;
+}
+
+/* The number of answers that both have. */
+static unsigned check_twin(const char *name, const char *of)
+{
+    static const char *const files[] = {"logits.npy", "vectors.npy", "pooled.npy", "scores.npy"};
+    char a[4352], b[4352];
+    unsigned n = 0;
+    snprintf(a, sizeof a, "%s/%s", source_path("tests/golden"), name);
+    snprintf(b, sizeof b, "%s/%s", source_path("tests/golden"), of);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct array x = read_npy(a, files[i]), y = read_npy(b, files[i]);
+        ck_assert_msg(x.rows == y.rows && x.columns == y.columns &&
+                          (!x.data || memcmp(x.data, y.data, x.rows * x.columns * sizeof *x.data) == 0),
+                      "%s of %s and %s differ", files[i], name, of);
+        n += x.data != NULL;
+        free(x.data);
+        free(y.data);
+    }
+    return n;
+}
+
+TEST(parity__a_gguf_file_is_expected_to_give_what_its_safetensors_twin_gives)
+{
+    DIR *d = opendir(source_path("tests/golden"));
+    unsigned n = 0;
+    ck_assert_ptr_nonnull(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        size_t length = strlen(e->d_name);
+        if (length < 5 || strcmp(e->d_name + length - 5, "-gguf") != 0)
+            continue;
+        const char *of = twin_of(e->d_name);
+        n += of ? check_twin(e->d_name, of) : 0;
+    }
+    closedir(d);
+    ck_assert_uint_ge(n, 60);
+}
+END_TEST
+
 /* --- the same weights in bf16 ------------------------------------------------------------------------------------
  */
 
@@ -328,5 +389,7 @@ TEST(parity__bits_do_not_depend_on_who_shares_the_step)
 }
 END_TEST
 
-TESTS(parity__logits_and_greedy_text_are_those_of_transformers, parity__weights_in_bf16_give_nearly_the_same,
-      parity__bits_do_not_depend_on_threads_scheduler_or_pieces, parity__bits_do_not_depend_on_who_shares_the_step)
+TESTS(parity__logits_and_greedy_text_are_those_of_transformers,
+      parity__a_gguf_file_is_expected_to_give_what_its_safetensors_twin_gives,
+      parity__weights_in_bf16_give_nearly_the_same, parity__bits_do_not_depend_on_threads_scheduler_or_pieces,
+      parity__bits_do_not_depend_on_who_shares_the_step)

@@ -80,13 +80,13 @@ def gemma():
 
 @case
 def gemma2():
-    model = make(t.Gemma2Config, 9, 1.0, head_dim=10, rope_parameters=ROPE, tie_word_embeddings=True, num_hidden_layers=3,
-                 sliding_window=17, query_pre_attn_scalar=8, attn_logit_softcapping=5.0, final_logit_softcapping=8.0)
+    shape = dict(head_dim=10, rope_parameters=ROPE, tie_word_embeddings=True, num_hidden_layers=3, sliding_window=17,
+                 attn_logit_softcapping=5.0, final_logit_softcapping=8.0)
+    write_safetensors("gemma2-scalar", make(t.Gemma2Config, 9, 1.0, **shape, query_pre_attn_scalar=8), old=True, drop=("layer_types",))
+    model = make(t.Gemma2Config, 10, 1.0, **shape, query_pre_attn_scalar=10)
     write_safetensors("gemma2", model, old=True, drop=("layer_types",))
-    other = make(t.Gemma2Config, 10, 1.0, head_dim=10, rope_parameters=ROPE, tie_word_embeddings=True, num_hidden_layers=3,
-                 sliding_window=17, query_pre_attn_scalar=10, attn_logit_softcapping=5.0, final_logit_softcapping=8.0)
-    values = {k: v for k, v in common_values(other.config).items() if not k.startswith("rope.")}
-    write_gguf("gemma2-gguf", other, "gemma2", values | {"attn_logit_softcapping": 5.0, "final_logit_softcapping": 8.0,
+    values = {k: v for k, v in common_values(model.config).items() if not k.startswith("rope.")}
+    write_gguf("gemma2-gguf", model, "gemma2", values | {"attn_logit_softcapping": 5.0, "final_logit_softcapping": 8.0,
                                                          "attention.sliding_window": 17}, plus_one)
 
 
@@ -94,16 +94,16 @@ def gemma2():
 def gemma3():
     rope = {"full_attention": dict(rope_type="linear", rope_theta=30000.0, factor=8.0),
             "sliding_attention": dict(rope_type="default", rope_theta=10000.0)}
-    shape = dict(head_dim=10, tie_word_embeddings=True, num_hidden_layers=3, sliding_window=17)
-    model = make(t.Gemma3TextConfig, 11, 1.0, rope_parameters=rope, query_pre_attn_scalar=8,
-                 layer_types=["sliding_attention", "full_attention", "sliding_attention"], **shape)
+    shape = dict(rope_parameters=rope, head_dim=10, tie_word_embeddings=True, sliding_window=17)
+    write_safetensors("gemma3-types", make(t.Gemma3TextConfig, 11, 1.0, **shape, num_hidden_layers=3, query_pre_attn_scalar=8,
+                                           layer_types=["sliding_attention", "full_attention", "sliding_attention"]))
+    model = make(t.Gemma3TextConfig, 12, 1.0, **shape, num_hidden_layers=6, query_pre_attn_scalar=10, intermediate_size=20, hidden_size=24,
+                 num_attention_heads=3, num_key_value_heads=1)
     write_safetensors("gemma3", model)
-    plain = {k: dict(rope_type="default", rope_theta=v["rope_theta"]) for k, v in rope.items()}
-    other = make(t.Gemma3TextConfig, 12, 1.0, rope_parameters=plain, query_pre_attn_scalar=10, **{**shape, "num_hidden_layers": 6,
-                 "intermediate_size": 20, "hidden_size": 24, "num_attention_heads": 3, "num_key_value_heads": 1})
-    values = common_values(other.config) | {"rope.freq_base": 30000.0, "attention.sliding_window": 17}
+    values = common_values(model.config) | {"rope.freq_base": 30000.0, "rope.scaling.type": "linear", "rope.scaling.factor": 8.0,
+                                            "attention.sliding_window": 17}
     values.pop("rope.dimension_count")
-    write_gguf("gemma3-gguf", other, "gemma3", values, plus_one)
+    write_gguf("gemma3-gguf", model, "gemma3", values, plus_one)
 
 
 def divisors(n, start, step):
@@ -159,35 +159,34 @@ def olmo2():
 
 @case
 def olmo3():
-    yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=32, beta_fast=32.0, beta_slow=1.0,
-                attention_factor=1.2)
-    rope = {"full_attention": yarn, "sliding_attention": ROPE}
+    yarn = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=32, beta_fast=32.0, beta_slow=1.0)
+    rope = lambda **more: {"full_attention": yarn | more, "sliding_attention": ROPE}
     shape = dict(num_hidden_layers=4, intermediate_size=20, hidden_size=24, num_attention_heads=4, sliding_window=15)
-    model = make(t.Olmo3Config, 22, rope_parameters=rope, **shape)
+    write_safetensors("olmo3-factor", make(t.Olmo3Config, 22, rope_parameters=rope(attention_factor=1.2), **shape))
+    model = make(t.Olmo3Config, 23, rope_parameters=rope(), **shape)
     write_safetensors("olmo3", model)
-    plain = make(t.Olmo3Config, 23, rope_parameters={"full_attention": ROPE, "sliding_attention": ROPE}, **shape)
-    write_gguf("olmo3-gguf", plain, "olmo2", common_values(plain.config) | {
-        "rope.freq_base": 10000.0, "attention.sliding_window": 15,
-        "attention.sliding_window_pattern": [k == "sliding_attention" for k in plain.config.layer_types]})
+    write_gguf("olmo3-gguf", model, "olmo2", common_values(model.config) | {
+        "rope.freq_base": 10000.0, "rope.scaling.type": "yarn", "rope.scaling.factor": 4.0, "rope.scaling.original_context_length": 32,
+        "rope.scaling.yarn_beta_fast": 32.0, "rope.scaling.yarn_beta_slow": 1.0, "attention.sliding_window": 15,
+        "attention.sliding_window_pattern": [k == "sliding_attention" for k in model.config.layer_types]})
 
 
 @case
 def glm():
     rope = dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)
-    model = make(t.GlmConfig, 24, head_dim=12, rope_parameters=rope)
-    write_safetensors("glm", model, old=True)
     write_safetensors("glm-tied", make(t.GlmConfig, 25, head_dim=12, rope_parameters=rope, attention_bias=False, tie_word_embeddings=True))
-    square = make(t.GlmConfig, 26, head_dim=12, hidden_size=48, num_attention_heads=4, intermediate_size=24, rope_parameters=rope)
+    model = make(t.GlmConfig, 26, head_dim=12, hidden_size=48, num_attention_heads=4, intermediate_size=24, rope_parameters=rope)
+    write_safetensors("glm", model, old=True)
     def fuse(name, a):
         stem = name.replace("q_proj", "*")
         if ".q_proj." in name:
-            w = square.state_dict()
+            w = model.state_dict()
             rows = np.concatenate([w[stem.replace("*", p)].numpy() for p in ("q_proj", "k_proj", "v_proj")])
             i, kind = name.split(".")[2], name.rsplit(".", 1)[1]
             return [(f"blk.{i}.attn_qkv.{kind}", rows)]
         return None if ".k_proj." in name or ".v_proj." in name else a
-    values = common_values(square.config) | {"rope.dimension_count": 6}
-    write_gguf("glm-gguf", square, "chatglm", {k: v for k, v in values.items() if "length" not in k or "attention" not in k}, fuse)
+    values = common_values(model.config) | {"rope.dimension_count": 6}
+    write_gguf("glm-gguf", model, "chatglm", {k: v for k, v in values.items() if "length" not in k or "attention" not in k}, fuse)
 
 
 @case
@@ -202,11 +201,12 @@ def glm4():
 def cohere():
     model = make(t.CohereConfig, 28, rope_parameters=ROPE, tie_word_embeddings=True, logit_scale=0.3)
     write_safetensors("cohere", model, old=True)
-    normed = make(t.CohereConfig, 29, rope_parameters=ROPE, use_qk_norm=True, attention_bias=True, logit_scale=0.3)
-    write_safetensors("cohere-qk-norm", normed)
-    gguf = make(t.CohereConfig, 30, rope_parameters=ROPE, tie_word_embeddings=True, use_qk_norm=True, logit_scale=0.3)
-    write_gguf("cohere-gguf", gguf, "command-r", common_values(gguf.config) | {
-        "logit_scale": 0.3, "attention.layer_norm_epsilon": 1e-5, "rope.scaling.type": "none"})
+    write_safetensors("cohere-qk-norm", make(t.CohereConfig, 29, rope_parameters=ROPE, use_qk_norm=True, attention_bias=True, logit_scale=0.3))
+    plus = make(t.CohereConfig, 30, rope_parameters=ROPE, tie_word_embeddings=True, use_qk_norm=True, logit_scale=0.3)
+    write_safetensors("cohere-plus", plus)
+    values = common_values(model.config) | {"logit_scale": 0.3, "attention.layer_norm_epsilon": 1e-5, "rope.scaling.type": "none"}
+    write_gguf("cohere-gguf", model, "command-r", values)
+    write_gguf("cohere-plus-gguf", plus, "command-r", values)
 
 
 @case
@@ -361,15 +361,12 @@ def bloom():
 @case
 def mpt():
     shape = dict(vocab_size=73, d_model=36, n_layers=2, n_heads=6, max_seq_len=128, bos_token_id=1, eos_token_id=2)
-    model = make_old(t.MptConfig, 53, **shape)
+    model = make_old(t.MptConfig, 53, **shape, attn_config=dict(clip_qkv=0.8))
     write_safetensors("mpt", model)
-    other = make_old(t.MptConfig, 54, **{**shape, "n_heads": 4},
-                     attn_config=dict(clip_qkv=0.8, softmax_scale=0.2))
-    write_safetensors("mpt-clipped", other)
-    values = {"block_count": 2, "context_length": 128, "embedding_length": 36, "feed_forward_length": 144, "attention.head_count": 4,
+    values = {"block_count": 2, "context_length": 128, "embedding_length": 36, "feed_forward_length": 144, "attention.head_count": 6,
               "attention.layer_norm_epsilon": 1e-5, "attention.clamp_kqv": 0.8, "attention.max_alibi_bias": 8.0}
-    gguf = make_old(t.MptConfig, 54, **{**shape, "n_heads": 4}, attn_config=dict(clip_qkv=0.8))
-    write_gguf("mpt-gguf", gguf, "mpt", values)
+    write_gguf("mpt-gguf", model, "mpt", values)
+    write_safetensors("mpt-scaled", make_old(t.MptConfig, 54, **{**shape, "n_heads": 4}, attn_config=dict(softmax_scale=0.2)))
 
 
 @case
@@ -430,11 +427,10 @@ def stablelm():
 
 @case
 def starcoder2():
-    model = make(t.Starcoder2Config, 62, rope_parameters=ROPE, sliding_window=17, tie_word_embeddings=True)
+    model = make(t.Starcoder2Config, 63, rope_parameters=ROPE, tie_word_embeddings=True)
     write_safetensors("starcoder2", model, old=True)
-    plain = make(t.Starcoder2Config, 63, rope_parameters=ROPE, tie_word_embeddings=True)
-    write_gguf("starcoder2-gguf", plain, "starcoder2", common_values(plain.config) | {"attention.layer_norm_epsilon": 1e-5})
-    write_safetensors("starcoder2-no-bias", make(t.Starcoder2Config, 64, rope_parameters=ROPE, use_bias=False))
+    write_gguf("starcoder2-gguf", model, "starcoder2", common_values(model.config) | {"attention.layer_norm_epsilon": 1e-5})
+    write_safetensors("starcoder2-no-bias", make(t.Starcoder2Config, 64, rope_parameters=ROPE, sliding_window=17, use_bias=False))
 
 
 def main():

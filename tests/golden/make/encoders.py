@@ -135,7 +135,7 @@ def bert():
     write("bert-old", golden.randomise(t.BertModel(bert_config(hidden_act="gelu_new")), 2), pooling="cls", modules=False, rename=old)
     embed_texts("bert-old", "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
     drop = lambda k, a: None if k.startswith("pooler.") else a
-    write_gguf("bert-gguf", model, "bert", bert_values(model.config, pooling_type=2), "cls", True, change=drop)
+    write_gguf("bert-gguf", model, "bert", bert_values(model.config, pooling_type=1), "mean", True, change=drop)
     classifier = t.BertForSequenceClassification(bert_config(num_labels=3, id2label=LABELS, hidden_act="relu"))
     write("bert-classifier", golden.randomise(classifier, 3), types=True)
     score_pairs("bert-classifier", "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
@@ -197,7 +197,7 @@ def modernbert_config(**more):
 
 def modernbert():
     model = golden.randomise(t.ModernBertModel(modernbert_config()), 1)
-    write("modernbert", model)
+    write("modernbert", model, pooling="cls", modules=True)
     # as the first checkpoints have it, all biases there, another pattern, an odd window
     biased = golden.randomise(t.ModernBertForMaskedLM(modernbert_config(
         global_attn_every_n_layers=2, local_attention=9, attention_bias=True, mlp_bias=True, norm_bias=True, decoder_bias=False,
@@ -207,16 +207,15 @@ def modernbert():
     write("modernbert-old", biased, answers=biased.model, drop=("layer_types", "rope_parameters"), global_attn_every_n_layers=2,
           global_rope_theta=500.0, local_rope_theta=50.0, position_embedding_type="absolute")
     write("modernbert-classifier", golden.randomise(t.ModernBertForSequenceClassification(modernbert_config(
-        num_labels=3, id2label=LABELS, classifier_bias=True, classifier_activation="relu", norm_bias=True)), 3))
-    mean = golden.randomise(t.ModernBertForSequenceClassification(modernbert_config(
-        num_labels=1, classifier_pooling="mean", layer_types=["sliding_attention", "full_attention"] * 2)), 4)
+        num_labels=3, id2label=LABELS, classifier_bias=True, classifier_activation="relu", norm_bias=True,
+        layer_types=["sliding_attention", "full_attention"] * 2)), 3))
+    mean = golden.randomise(t.ModernBertForSequenceClassification(modernbert_config(num_labels=1, classifier_pooling="mean")), 5)
     write("modernbert-reranker", mean)
     values = bert_values(model.config, **{"attention.sliding_window": 12, "attention.sliding_window_pattern": 3, "rope.freq_base": 160000.0,
                                           "rope.freq_base_swa": 10000.0, "rope.scaling.type": "none"})
-    write_gguf("modernbert-gguf", model, "modern-bert", values | {"pooling_type": 1}, "mean", False)
-    plain = golden.randomise(t.ModernBertForSequenceClassification(modernbert_config(num_labels=1, classifier_pooling="mean")), 5)
+    write_gguf("modernbert-gguf", model, "modern-bert", values | {"pooling_type": 2}, "cls", False)
     head = lambda k, a: [("cls.output." + k.split(".")[1], a)] if k.startswith("classifier.") else a
-    write_gguf("modernbert-reranker-gguf", plain, "modern-bert", values | {"pooling_type": 4}, "mean", False, strip="model.", change=head)
+    write_gguf("modernbert-reranker-gguf", mean, "modern-bert", values | {"pooling_type": 4}, "mean", False, strip="model.", change=head)
 
 
 def nomic_config(**more):

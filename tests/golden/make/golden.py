@@ -102,7 +102,7 @@ def write_gguf(name, model, architecture, values, change=None, also=None, strip=
     directory.mkdir(exist_ok=True)
     kind = gguf.GGMLQuantizationType[kind]
     for p in model.parameters():
-        if p.dim() == 2:
+        if p.dim() == 2 and kind != gguf.GGMLQuantizationType.F32:
             p.data = torch.from_numpy(gguf.dequantize(gguf.quantize(p.data.numpy(), kind), kind).astype(np.float32).reshape(p.shape))
     w = gguf.GGUFWriter(str(directory / "model.gguf"), architecture)
     arch = next(k for k, v in gguf.MODEL_ARCH_NAMES.items() if v == architecture)

@@ -2,7 +2,7 @@
 """Tries every option of every family's configuration: does transformers compute something else with another value of it?
 
     pip install torch transformers safetensors numpy gguf
-    python options.py                     # writes tests/golden/options.json
+    python options.py [GOLDEN...]         # writes tests/golden/options.json, or what it has of those folders
     python options.py --viv build/viv [GOLDEN...]    # besides, whether viv computes the same, or refuses it by name
 
 options.json is a list of [folder of tests/golden, options left out of its config.json, option, value]: each changes what
@@ -21,10 +21,10 @@ import transformers as t
 
 import golden
 
-FOLDERS = """llama-gqa mistral ministral ministral3 qwen2-window qwen3 gemma gemma2 gemma3 phi-norms phi3 gpt2 gptj gpt_neox falcon
-    falcon-groups mpt bloom opt olmo2 olmo3 stablelm-parallel starcoder2 granite smollm3 cohere-qk-norm cohere2 glm glm4 exaone4 nemotron bert
+FOLDERS = """llama-gqa mistral ministral ministral3 qwen2-window qwen3 gemma gemma2-scalar gemma3-types phi-norms phi3 gpt2 gptj gpt_neox falcon
+    falcon-groups mpt bloom opt olmo2 olmo3-factor stablelm-parallel starcoder2 granite smollm3 cohere-qk-norm cohere2 glm glm4 exaone4 nemotron bert
     roberta xlm-roberta distilbert modernbert nomic-bert t5 t5-gated mt5-tied umt5 mixtral qwen2_moe-mixed qwen3_moe granitemoe olmoe phimoe glm4_moe
-    gpt_oss llama4 deepseek_v2 deepseek_v3 youtu minicpm3""".split()
+    gpt_oss llama4-chunks deepseek_v2 deepseek_v3 youtu minicpm3""".split()
 ENCODERS = ["bert", "roberta", "xlm-roberta", "distilbert", "modernbert", "nomic-bert"]
 ADDS_ONE = ("gemma", "nemotron")  # to the weights of norms
 ACTIVATIONS = ["gelu", "gelu_new", "relu", "relu2", "silu", "mish"]
@@ -162,16 +162,17 @@ def main():
     torch.set_num_threads(1)
     p = argparse.ArgumentParser()
     p.add_argument("--viv")
-    p.add_argument("folders", nargs="*")
+    p.add_argument("folders", nargs="*", default=FOLDERS, choices=FOLDERS)
     a = p.parse_args()
-    found = []
-    for folder in a.folders or FOLDERS:
+    path = golden.HERE / "options.json"
+    found = [f for f in json.loads(path.read_text()) if f[0] not in a.folders]
+    for folder in a.folders:
         found += try_folder(folder, [], a.viv)
         if "layer_types" in json.loads((golden.HERE / folder / "config.json").read_text()):
             found += try_folder(folder, ["layer_types"], a.viv)
-    if not a.folders:
-        lines = ",\n".join(json.dumps(f, separators=(",", ":")) for f in found)
-        (golden.HERE / "options.json").write_text(f"[\n{lines}\n]\n")
+    found.sort(key=lambda f: FOLDERS.index(f[0]))
+    lines = ",\n".join(json.dumps(f, separators=(",", ":")) for f in found)
+    path.write_text(f"[\n{lines}\n]\n")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,9 @@ def gguf_values(c):
 def make_t5():
     # as its authors' config.json has it: what a T5 1.0 is, goes without saying
     unsaid = ("feed_forward_proj", "is_gated_act", "dense_act_fn", "scale_decoder_outputs", "tie_word_embeddings")
-    golden.write_safetensors("t5", t5(1), old=True, drop=unsaid, n_positions=512)
+    plain = t5(1)
+    LENGTHS["t5"] = LENGTHS["t5-gguf"] = (180, 90)
+    golden.write_safetensors("t5", plain, old=True, drop=unsaid, n_positions=512)
     gated = t5(2, untied=True, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
     golden.write_safetensors("t5-gated", gated)
     # as transformers 4 wrote it, with the embedding under another of its names
@@ -79,9 +81,7 @@ def make_t5():
     LENGTHS["t5-long"] = (200, 100)
     golden.write_safetensors("t5-long", t5(5, feed_forward_proj="gated-silu", relative_attention_num_buckets=12,
                                            relative_attention_max_distance=20))
-    LENGTHS["t5-gguf"] = (180, 90)
-    one = t5(6)
-    golden.write_gguf("t5-gguf", one, "t5", gguf_values(one.config))
+    golden.write_gguf("t5-gguf", plain, "t5", gguf_values(plain.config))
     golden.write_gguf("t5-gated-gguf", gated, "t5", gguf_values(gated.config))
 
 

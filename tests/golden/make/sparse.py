@@ -120,7 +120,7 @@ def phimoe():
     write_safetensors("phimoe-longrope-short", model)
     values = expert_values(model.config, **{"rope.scaling.original_context_length": 64, "rope.scaling.attn_factor": 1.2,
                                             "attention.sliding_window": 17})
-    write_gguf("phimoe-gguf", model, "phimoe", values, stacked(model, W123), also={
+    write_gguf("phimoe-longrope-short-gguf", model, "phimoe", values, stacked(model, W123), also={
         "rope_factors_long.weight": np.array(long["long_factor"]), "rope_factors_short.weight": np.array(long["short_factor"])})
 
 
@@ -304,7 +304,9 @@ def gpt_oss():
 def llama4():
     sizes = dict(rope_parameters=ROPE, head_dim=8, num_local_experts=4, intermediate_size=12, intermediate_size_mlp=20,
                  num_attention_heads=4, attention_chunk_size=16, floor_scale=8, num_hidden_layers=4, hidden_size=32)
-    model = make(t.Llama4TextConfig, 16, **sizes, interleave_moe_layer_step=2)
+    write_safetensors("llama4-chunks", make(t.Llama4TextConfig, 16, **sizes, interleave_moe_layer_step=2))
+    model = make(t.Llama4TextConfig, 17, **sizes | dict(attention_chunk_size=8192, floor_scale=8192), num_experts_per_tok=2,
+                 interleave_moe_layer_step=2)
     write_safetensors("llama4", model)
     def change(name, a):
         blk = f"blk.{name.split('.')[2]}" if ".layers." in name else ""
@@ -314,9 +316,8 @@ def llama4():
         if name.endswith("experts.down_proj"):
             return [(f"{blk}.ffn_down_exps.weight", a.swapaxes(1, 2))]
         return a
-    write_gguf("llama4-gguf", make(t.Llama4TextConfig, 17, **sizes | dict(attention_chunk_size=8192, floor_scale=8192), num_experts_per_tok=2), "llama4",
-               expert_values(model.config, **{"expert_feed_forward_length": 12, "feed_forward_length": 20, "interleave_moe_layer_step": 1,
-                                              "expert_used_count": 2}), change)
+    write_gguf("llama4-gguf", model, "llama4", expert_values(model.config, **{
+        "expert_feed_forward_length": 12, "feed_forward_length": 20, "interleave_moe_layer_step": 2}), change)
     write_safetensors("llama4-no-norm", make(t.Llama4TextConfig, 18, **sizes | dict(num_hidden_layers=2), no_rope_layers=[0, 1],
                                              use_qk_norm=False, attention_bias=True, attn_temperature_tuning=False, num_experts_per_tok=2), old=True)
 
@@ -334,19 +335,17 @@ def settled(model, seed):
 
 @case
 def qwen3_next():
-    sizes = QWEN_MOE | dict(head_dim=16, num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=3, num_experts=5,
-                            num_experts_per_tok=2, moe_intermediate_size=8, shared_expert_intermediate_size=20, linear_num_key_heads=2,
-                            linear_num_value_heads=6)
+    sizes = QWEN_MOE | dict(head_dim=16, num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=3, num_experts=4,
+                            num_experts_per_tok=2, moe_intermediate_size=8, shared_expert_intermediate_size=12, linear_num_key_heads=2,
+                            linear_num_value_heads=6, intermediate_size=20)
     rope = ROPE | dict(partial_rotary_factor=0.25)
-    write_safetensors("qwen3_next", settled(make(t.Qwen3NextConfig, 19, 1.0, **sizes | dict(rope_parameters=rope), linear_key_head_dim=7,
-                                                 linear_value_head_dim=5, full_attention_interval=3), 1))
-    model = settled(make(t.Qwen3NextConfig, 20, 1.0, **sizes | dict(rope_parameters=rope), linear_key_head_dim=8, linear_value_head_dim=8,
-                         linear_conv_kernel_dim=3, full_attention_interval=2), 2)
-    c = model.config
+    model = settled(make(t.Qwen3NextConfig, 19, 1.0, **sizes | dict(rope_parameters=rope), linear_key_head_dim=7, linear_value_head_dim=5,
+                         linear_conv_kernel_dim=3, full_attention_interval=3), 1)
+    write_safetensors("qwen3_next", model)
     def change(name, a):
         blk, part = (f"blk.{name.split('.')[2]}", name.split(".layers.")[1].split(".", 1)[1]) if ".layers." in name else ("", name)
         if part == "linear_attn.in_proj_qkvz.weight":  # of each key head: its q and k, and v and z of the value heads that share them
-            q, k, v, z = np.split(a.reshape(2, -1, a.shape[-1]), [8, 16, 16 + 3 * 8], axis=1)
+            q, k, v, z = np.split(a.reshape(2, -1, a.shape[-1]), [7, 14, 14 + 3 * 5], axis=1)
             flat = lambda x: x.reshape(-1, a.shape[-1])
             return [(f"{blk}.attn_qkv.weight", np.concatenate([flat(q), flat(k), flat(v)])), (f"{blk}.attn_gate.weight", flat(z))]
         if name.endswith("norm.weight") and "linear_attn" not in name:
@@ -358,9 +357,9 @@ def qwen3_next():
         return {"linear_attn.in_proj_ba.weight": [(f"{blk}.ssm_ba.weight", a)], "linear_attn.A_log": [(f"{blk}.ssm_a", -np.exp(a))],
                 "linear_attn.conv1d.weight": [(f"{blk}.ssm_conv1d.weight", a.squeeze())], "linear_attn.dt_bias": [(f"{blk}.ssm_dt.bias", a)],
                 "linear_attn.norm.weight": [(f"{blk}.ssm_norm.weight", a)], "linear_attn.out_proj.weight": [(f"{blk}.ssm_out.weight", a)]}.get(part, a)
-    write_gguf("qwen3_next-gguf", model, "qwen3next", expert_values(c, **{
-        "expert_feed_forward_length": 8, "expert_shared_feed_forward_length": 20, "rope.dimension_count": 4, "ssm.conv_kernel": 3,
-        "ssm.state_size": 8, "ssm.group_count": 2, "ssm.time_step_rank": 6, "ssm.inner_size": 48, "full_attention_interval": 2}),
+    write_gguf("qwen3_next-gguf", model, "qwen3next", expert_values(model.config, **{
+        "expert_feed_forward_length": 8, "expert_shared_feed_forward_length": 12, "rope.dimension_count": 4, "ssm.conv_kernel": 3,
+        "ssm.state_size": 7, "ssm.group_count": 2, "ssm.time_step_rank": 6, "ssm.inner_size": 30, "full_attention_interval": 3}),
         stacked(model, GATE_UP_DOWN, change))
     # a dense layer, biases, and the keys of version 4
     write_safetensors("qwen3_next-mixed", settled(make(
