@@ -24,9 +24,9 @@ import golden
 FOLDERS = """llama-gqa mistral ministral ministral3 qwen2-window qwen3 gemma gemma2-scalar gemma3-types phi-norms phi3 gpt2 gptj gpt_neox falcon
     falcon-groups mpt bloom opt olmo2 olmo3-factor stablelm-parallel starcoder2 granite smollm3 cohere-qk-norm cohere2 glm glm4 exaone4 nemotron bert
     roberta xlm-roberta distilbert modernbert nomic-bert t5 t5-gated mt5-tied umt5 mixtral qwen2_moe-mixed qwen3_moe granitemoe olmoe phimoe glm4_moe
-    gpt_oss llama4-chunks deepseek_v2 deepseek_v3 youtu minicpm3""".split()
+    gpt_oss llama4-chunks deepseek_v2 deepseek_v3 youtu minicpm3 qwen3_next""".split()
 ENCODERS = ["bert", "roberta", "xlm-roberta", "distilbert", "modernbert", "nomic-bert"]
-ADDS_ONE = ("gemma", "nemotron")  # to the weights of norms
+ADDS_ONE = ("gemma", "nemotron", "qwen3_next")  # to the weights of norms
 ACTIVATIONS = ["gelu", "gelu_new", "relu", "relu2", "silu", "mish"]
 ROPES = [dict(rope_type="linear", factor=3.0), dict(rope_type="dynamic", factor=3.0),
          dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16),
