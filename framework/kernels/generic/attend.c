@@ -4,6 +4,7 @@
  *
  * Only tokens that a query sees are touched: what else lies in a page may be anything. */
 #include "kernels/attend.h"
+#include "kernels/generic/flops.h"
 #include "kernels/half.h"
 #include "kernels/kernels.h"
 
@@ -27,6 +28,7 @@ static float score(const viv_attend *a, const float *q, const void *keys, uint64
     float dot = 0.0f;
     for (uint64_t d = 0; d < a->head_dim; d++)
         dot += q[d] * element(a, keys, a->k_stride ? row * a->k_stride + d : d * a->page_rows + row);
+    FLOPS(2 * a->head_dim);
     dot *= a->scale;
     return a->softcap != 0.0f ? a->softcap * tanhf(dot / a->softcap) : dot;
 }
@@ -72,6 +74,7 @@ static void attend_query(const viv_attend *a, uint64_t r, uint64_t g)
             sum += p;
             for (uint64_t i = 0; i < a->v_dim; i++)
                 out[i] += p * element(a, values, (t - first) * attend_v_stride(a) + i);
+            FLOPS(2 * a->v_dim);
         }
     }
     for (uint64_t i = 0; i < a->v_dim && sum != 0.0f; i++)

@@ -1,6 +1,7 @@
 /* delta_rule.c - S = alpha S + k d^T, d = beta (v - alpha S^T k), out = S^T q, row after row
  *                                                                              (Yang, Kautz and Hatamizadeh 2024)
  */
+#include "kernels/generic/flops.h"
 #include "kernels/kernels.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ static void delta_rule(const viv_delta_rule *r)
                 s[i * n + j] = alpha * s[i * n + j] + k[i] * d;
                 answer += (double)q[i] * s[i * n + j];
             }
+            FLOPS(2 * 3 * r->key_dim); /* S^T k, k d^T, S^T q */
             r->out[t * r->out_stride + j] = (float)answer;
         }
     }

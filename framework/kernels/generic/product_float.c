@@ -3,6 +3,7 @@
  * Sixteen partial sums, of the k that leave the same rest, then halves added to halves: the order that all
  * kernels of these types follow, whatever the width of their vectors. */
 #include "base/size.h"
+#include "kernels/generic/flops.h"
 #include "kernels/half.h"
 #include "kernels/kernels.h"
 
@@ -48,6 +49,7 @@ static float sum_of_lanes(float lanes[LANES])
                 lanes[j] += TO_FLOAT_##TYPE(w[i + j]) * x[i + j];                                                  \
         for (int j = 0; i + j < k; j++)                                                                            \
             lanes[j] += TO_FLOAT_##TYPE(w[i + j]) * x[i + j];                                                      \
+        FLOPS(2 * k);                                                                                              \
         return sum_of_lanes(lanes);                                                                                \
     }                                                                                                              \
     static void multiply_##TYPE(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                             \
