@@ -83,14 +83,9 @@ copy=$work/copy.gguf
 cp "$source/specs/embedded/shakespeare.gguf" "$copy"
 endless="run $copy -p ROMEO: -n 100000000 --context 100000000 --json"
 
+done_comes() { tail -n 1 "$work/out" | grep '"event":"done"'; }
 # shellcheck disable=SC2086 # words
-interrupted() {
-    timeout --preserve-status -s INT 2 "$viv" $endless >"$work/out" 2>"$work/err" </dev/null
-    status=$?
-    [ "$status" -eq 130 ] || { echo "exit status $status"; return 1; }
-    tail -n 1 "$work/out" | grep '"event":"done"'
-}
-check 'Ctrl-C ends an answer with its last event' interrupted
+check 'Ctrl-C ends an answer with its last event' interrupts done_comes "$viv" $endless
 
 # shellcheck disable=SC2086 # words
 during() { # COMMAND: run once the answer has begun; the answer's exit status is $status
