@@ -39,9 +39,10 @@ static const struct option table[] = {
     {"at", 0, OPTION_IDS, OPT(at), "N,N", "tokens that a text has so far, where that matters; default 512,4096", 0,
      0, NULL},
     {"texts", 0, OPTION_INT, OPT(texts), "N", "texts that are written at once; default 1", 1, MOST_TEXTS, NULL},
-    {"type", 0, OPTION_CHOICE, OPT(type), NULL,
-     "of the weights, where speed is predicted; default as in the checkpoint, or f16 without one", 0, 0,
-     "f32|f16|bf16|q8_0|q4_0|mxfp4"},
+    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
+     "f32, bf16, f16, q8_0, q4_0 or mxfp4: of the weights, where speed is predicted; default as in the checkpoint, "
+     "or f16 without one",
+     0, 0, "f32|f16|bf16|q8_0|q4_0|mxfp4"},
     {"on", 0, OPTION_STRING, OPT(on), "DEVICE",
      "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this one", 0, 0,
      NULL},

@@ -16,8 +16,9 @@ static const struct draw_options defaults = {.scale = "params", .seen = 4096};
 
 #define OPT(field) offsetof(struct draw_options, field)
 static const struct option table[] = {
-    {"scale", 0, OPTION_CHOICE, OPT(scale), NULL,
-     "what makes a block high: its parameters, or the operations that a token costs", 0, 0, "params|flops"},
+    {"scale", 0, OPTION_CHOICE, OPT(scale), "WHAT",
+     "params or flops: what makes a block high, its parameters or the operations that a token costs", 0, 0,
+     "params|flops"},
     {"seen", 0, OPTION_INT, OPT(seen), "N", "with --scale flops: tokens that the token sees", 1, 1 << 30, NULL},
     {"output", 'o', OPTION_STRING, OPT(output), "FILE", "where the SVG goes; -: standard output", 0, 0, NULL},
     {0}};
