@@ -162,7 +162,7 @@ def main():
     torch.set_num_threads(1)
     p = argparse.ArgumentParser()
     p.add_argument("--viv")
-    p.add_argument("folders", nargs="*", default=FOLDERS, choices=FOLDERS)
+    p.add_argument("folders", nargs="*", default=FOLDERS)
     a = p.parse_args()
     path = golden.HERE / "options.json"
     found = [f for f in json.loads(path.read_text()) if f[0] not in a.folders]
