@@ -10,15 +10,21 @@
 static struct host *host;
 static struct spec_world world;
 
-static inline void open_host(void)
+/* isa: kernels of no more than this; NULL: all that the processor has */
+static inline void open_host_of(const char *isa)
 {
     struct error err;
     char program[4096];
     snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
-    const struct host_options options = {.program = program};
+    const struct host_options options = {.program = program, .isa = isa};
     ck_assert_msg(host_create(&options, &host, &err) == VIV_OK, "%s", err.text);
     ck_assert_msg(host_layers(host, &world.layers, &err) == VIV_OK, "%s", err.text);
     world.directories = host_spec_directories(host);
+}
+
+static inline void open_host(void)
+{
+    open_host_of(NULL);
 }
 
 /* What every model here is loaded with; the test changes what it is about. */

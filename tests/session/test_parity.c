@@ -76,12 +76,12 @@ static bool depends_on_length(const char *name)
     return strstr(name, "dynamic") || (strstr(name, "longrope") && !strstr(name, "short"));
 }
 
-/* Calls check(name, directory) for every case. */
-static void for_each_case(void (*check)(const char *name, const char *directory))
+/* Calls check(name, directory) for every case, with kernels of no more than `isa`; NULL: of what there is. */
+static void for_each_case_of(const char *isa, void (*check)(const char *name, const char *directory))
 {
     char directory[4096];
     size_t n = 0;
-    open_host();
+    open_host_of(isa);
     DIR *d = opendir(source_path("tests/golden"));
     ck_assert_ptr_nonnull(d);
     for (struct dirent *e; (e = readdir(d));) {
@@ -96,6 +96,11 @@ static void for_each_case(void (*check)(const char *name, const char *directory)
     closedir(d);
     host_destroy(host);
     ck_assert_uint_ge(n, 100);
+}
+
+static void for_each_case(void (*check)(const char *name, const char *directory))
+{
+    for_each_case_of(NULL, check);
 }
 
 static void check_reference(const char *name, const char *directory)
@@ -285,24 +290,15 @@ static viv_model *rounded(const char *directory, bool wide)
     return golden_load(&options, in_scratch("."));
 }
 
-/* Where two experts are nearly as good, rounding chooses the other one, and the numbers are those of another model.
- */
-static bool changes_experts(const char *name)
-{
-    static const char *const names[] = {"phimoe", "glm4_moe", "qwen2_moe-mixed"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
-/* What the wide ones give, the first test has compared with the reference. */
+/* What the wide ones give, the first test has compared with the reference. Kernels that round activations to bf16,
+ * too (avx512_bf16), are not for this: attention as sharp as that of random weights makes up to 7e-2 of it, and
+ * other experts may be chosen. */
 static void check_bf16(const char *name, const char *directory)
 {
     char weights[4352];
     struct answers a;
     snprintf(weights, sizeof weights, "%s/model.safetensors", directory);
-    if (!file_exists(weights) || tolerance_of(name)->logits > 1e-4f || changes_experts(name))
+    if (!file_exists(weights) || tolerance_of(name)->logits > 1e-4f)
         return;
     read_answers(directory, &a);
     viv_model *m = rounded(directory, true);
@@ -319,7 +315,7 @@ static void check_bf16(const char *name, const char *directory)
 
 TEST(parity__weights_in_bf16_give_nearly_the_same)
 {
-    for_each_case(check_bf16);
+    for_each_case_of("generic", check_bf16);
 }
 END_TEST
 

@@ -3,6 +3,8 @@
 
     pip install torch transformers safetensors numpy gguf
     python sparse.py [NAME...]
+
+Some seeds are such that no two experts are so nearly as good that weights in bf16 would choose the other one.
 """
 import sys
 
@@ -68,7 +70,7 @@ def qwen2_moe():
     flat = lambda name, a: a.reshape(-1) if name.endswith("shared_expert_gate.weight") else a
     write_gguf("qwen2_moe-gguf", model, "qwen2moe", values, stacked(model, GATE_UP_DOWN, flat))
     # a dense layer first, windows, weights that sum to 1
-    write_safetensors("qwen2_moe-mixed", make(t.Qwen2MoeConfig, 4, **QWEN_MOE, shared_expert_intermediate_size=24, norm_topk_prob=True,
+    write_safetensors("qwen2_moe-mixed", make(t.Qwen2MoeConfig, 76, **QWEN_MOE, shared_expert_intermediate_size=24, norm_topk_prob=True,
                                               mlp_only_layers=[0], qkv_bias=False, use_sliding_window=True, sliding_window=11,
                                               max_window_layers=1))
 
@@ -110,7 +112,7 @@ def granitemoe():
 
 @case
 def phimoe():
-    write_safetensors("phimoe", make(t.PhimoeConfig, 10, rope_parameters=ROPE, num_local_experts=5, num_experts_per_tok=2,
+    write_safetensors("phimoe", make(t.PhimoeConfig, 154, rope_parameters=ROPE, num_local_experts=5, num_experts_per_tok=2,
                                      intermediate_size=20, router_jitter_noise=0.2))
     long = dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.3], long_factor=[1.0, 2.0, 4.0], short_mscale=1.2,
                 long_mscale=1.2, original_max_position_embeddings=64)
@@ -137,7 +139,7 @@ def corrected(model, seed):
 def glm4_moe():
     sizes = dict(rope_parameters=ROPE | dict(partial_rotary_factor=0.5), head_dim=8, n_routed_experts=8, num_experts_per_tok=3,
                  moe_intermediate_size=8, intermediate_size=20, n_shared_experts=2, first_k_dense_replace=1, num_hidden_layers=3)
-    model = corrected(make(t.Glm4MoeConfig, 12, **sizes, n_group=4, topk_group=2, use_qk_norm=True, routed_scaling_factor=1.5), 1)
+    model = corrected(make(t.Glm4MoeConfig, 169, **sizes, n_group=4, topk_group=2, use_qk_norm=True, routed_scaling_factor=1.5), 1)
     write_safetensors("glm4_moe", model)
     values = expert_values(model.config, **{
         "expert_feed_forward_length": 8, "expert_shared_count": 2, "leading_dense_block_count": 1, "expert_group_count": 4,
