@@ -1,4 +1,6 @@
 #include "base/error.h"
+#undef error_set
+#undef error_take
 
 #include <stdio.h>
 #include <string.h>
@@ -31,11 +33,6 @@ viv_status error_set(struct error *err, viv_status status, const char *format, .
     error_setv(err, status, format, args);
     va_end(args);
     return status;
-}
-
-viv_status error_nomem(struct error *err)
-{
-    return error_set(err, VIV_ENOMEM, "out of memory");
 }
 
 viv_status error_prefix(struct error *err, const char *format, ...)

@@ -19,7 +19,11 @@ viv_status error_setv(struct error *err, viv_status status, const char *format, 
     __attribute__((format(printf, 3, 0)));
 
 /* Memory could not be had. */
-viv_status error_nomem(struct error *err);
+static inline viv_status error_nomem(struct error *err)
+{
+    error_set(err, VIV_ENOMEM, "out of memory");
+    return VIV_ENOMEM;
+}
 
 /* Puts "<prefix>: " before the sentence; returns its status. */
 viv_status error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -28,6 +32,18 @@ viv_status error_prefix(struct error *err, const char *format, ...) __attribute_
  * A status without a sentence gets status_name's. Taking empties it. */
 void error_leave(viv_status status, const char *sentence);
 viv_status error_take(struct error *err, viv_status status);
+
+#ifdef __clang_analyzer__ /* it looks at one file at a time, and would try what can't be: a failure that is VIV_OK */
+#define NEVER_OK(call)                                                                                             \
+    ({                                                                                                             \
+        viv_status status_ = (call);                                                                               \
+        if (status_ == VIV_OK)                                                                                     \
+            __builtin_unreachable();                                                                               \
+        status_;                                                                                                   \
+    })
+#define error_set(...)  NEVER_OK(error_set(__VA_ARGS__))
+#define error_take(...) NEVER_OK(error_take(__VA_ARGS__))
+#endif
 
 /* "invalid argument", "out of memory", ...: for a status that came without a sentence. */
 const char *status_name(viv_status status);
