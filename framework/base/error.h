@@ -33,7 +33,7 @@ viv_status error_prefix(struct error *err, const char *format, ...) __attribute_
 void error_leave(viv_status status, const char *sentence);
 viv_status error_take(struct error *err, viv_status status);
 
-#ifdef __clang_analyzer__ /* it looks at one file at a time, and would try what can't be: a failure that is VIV_OK */
+#ifdef __clang_analyzer__ /* it takes each file alone, and would try what cannot be: a failure that is VIV_OK */
 #define NEVER_OK(call)                                                                                             \
     ({                                                                                                             \
         viv_status status_ = (call);                                                                               \
