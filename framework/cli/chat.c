@@ -100,57 +100,11 @@ static viv_status set_system(struct chat *c, const char *text, struct error *err
 
 /* --- the template -------------------------------------------------------------------------------------------- */
 
-static viv_status render(const struct chat *c, json_t *messages, bool answers, struct buf *out, struct error *err)
-{
-    const struct template_options how = {.values = TEMPLATE_PYTHON};
-    json_notice_memory();
-    json_t *data = json_copy(c->variables);
-    viv_status status = VIV_OK;
-    if (!data || json_object_set(data, "messages", messages) != 0 ||
-        json_object_set_new(data, "add_generation_prompt", json_boolean(answers)) != 0 || json_lost_something())
-        status = error_nomem(err);
-    if (status == VIV_OK)
-        status = chat_render(&c->template, &how, data, out, err);
-    json_decref(data);
-    return status;
-}
-
 /* What a failure of the template says besides. */
 static viv_status advise(struct error *err, const char *advice)
 {
     const struct error reason = *err;
     return error_set(err, reason.status, "%s (%s)", reason.text, advice);
-}
-
-/* The model ends its turn with the token that the template puts behind one, whether or not other files say so. */
-static viv_status find_turn_end(const struct chat *c, struct error *err)
-{
-    static const char mark[] = "Vivarium";
-    struct buf text = {0};
-    struct token_ids ids = {0};
-    struct error refused;
-    json_t *messages = json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "user", "content", "Hello", "role",
-                                 "assistant", "content", mark);
-    viv_status status = messages ? VIV_OK : error_nomem(err);
-    /* a template may not like such a conversation; then nothing is learnt from it */
-    if (status == VIV_OK && render(c, messages, false, &text, &refused) == VIV_OK) {
-        const char *behind = NULL;
-        for (const char *at = buf_text(&text); (at = strstr(at, mark)); at += sizeof mark - 1)
-            behind = at + sizeof mark - 1;
-        if (behind)
-            status = tokenizer_encode(c->tokenizer, behind, strlen(behind), TOKENIZER_PARSE_SPECIAL, &ids, err);
-    } else if (status == VIV_OK && refused.status == VIV_ENOMEM) {
-        status = error_nomem(err);
-    }
-    for (size_t i = 0; status == VIV_OK && i < ids.n; i++)
-        if (tokenizer_is_special(c->tokenizer, ids.ids[i])) {
-            model_add_end(c->o->model, ids.ids[i]);
-            break;
-        }
-    token_ids_release(&ids);
-    buf_release(&text);
-    json_decref(messages);
-    return status;
 }
 
 /* --- turns --------------------------------------------------------------------------------------------------- */
@@ -165,7 +119,7 @@ static viv_status encode(const struct chat *c, struct token_ids *ids, struct err
 {
     const uint64_t context = model_context(c->o->model);
     struct buf text = {0};
-    viv_status status = render(c, c->session.messages, true, &text, err);
+    viv_status status = chat_render_messages(&c->template, c->session.messages, c->variables, true, &text, err);
     if (status != VIV_OK && status != VIV_ENOMEM)
         status = advise(err, "`viv render` shows what it makes of messages, --template FILE takes another");
     if (status == VIV_OK)
@@ -409,8 +363,11 @@ static viv_status begin(struct chat *c, struct error *err)
         status = set_system(c, options->system, err);
     if (status == VIV_OK)
         status = sampling_choose(&options->speaking, m, c->session.seed, &c->sampling, err);
+    int32_t end = -1;
     if (status == VIV_OK)
-        status = find_turn_end(c, err);
+        status = chat_turn_end(&c->template, c->tokenizer, c->variables, &end, err);
+    if (end >= 0)
+        model_add_end(m, end);
     return status;
 }
 

@@ -27,7 +27,7 @@ struct compare_options {
     int64_t texts, rounds, runs;
     const char *type, *on, *html, *history_file;
     uint64_t memory;
-    bool measure, save, history, json, csv, markdown, devices;
+    bool measure, chat, save, history, json, csv, markdown, devices;
     struct string_list prompts, tasks;
     const char *text;
     int64_t answer;
@@ -58,6 +58,10 @@ static const struct option table[] = {
      "how many of these tasks each does: JSON lines of question and answers, or question, choices and answer; may "
      "be "
      "repeated",
+     0, 0, NULL},
+    {"chat", 0, OPTION_FLAG, OPT(chat), NULL,
+     "ask prompts and tasks as turns of a conversation, in each model's own chat template; without, a text is "
+     "continued",
      0, 0, NULL},
     {"answer", 'n', OPTION_INT, OPT(answer), "N", "tokens of an answer, at most; default 64", 1, 1 << 20, NULL},
     {"save", 0, OPTION_FLAG, OPT(save), NULL, "keep all figures, to see later how they drift", 0, 0, NULL},
@@ -205,7 +209,8 @@ static struct saying asked_of(const struct compare_options *options)
                            .prompts = &options->prompts,
                            .task_files = &options->tasks,
                            .text_file = options->text,
-                           .answer = options->answer};
+                           .answer = options->answer,
+                           .chat = options->chat};
 }
 
 /* --- what is shown ------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "cli/say.h"
 
 #include "base/file.h"
+#include "cli/conversation.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "quality/divergence.h"
@@ -192,7 +193,7 @@ static viv_status answer(struct speaker *p, const struct respondent *r, size_t i
     struct quality_answer a = {0};
     const struct key key = numbered("answer", i, "");
     progress_show(&p->o.progress, "answers", i, p->s->prompts->n);
-    viv_status status = quality_ask(r, prompt, strlen(prompt), p->s->answer, 0, interrupt_watch(), &a, err);
+    viv_status status = quality_ask(r, prompt, p->s->answer, 0, interrupt_watch(), &a, err);
     if (status == VIV_OK) {
         struct row *row = comparison_find(p->c, key.text);
         if (!row_say(p->c, row, p->i, buf_text(&a.text)))
@@ -290,21 +291,60 @@ static viv_status do_tasks(struct speaker *p, const struct respondent *r, size_t
     return status;
 }
 
-static viv_status ask_everything(struct speaker *p, struct error *err)
+static viv_status open_template(struct speaker *p, struct chat_template *out, struct error *err)
 {
+    const struct tokenizer *tokenizer;
+    int32_t end = -1;
+    viv_status status = conversation_template(&p->o, NULL, NULL, false, out, err);
+    if (status == VIV_OK)
+        status = model_tokenizer(p->o.model, &tokenizer, err);
+    if (status == VIV_OK)
+        status = chat_turn_end(out, tokenizer, NULL, &end, err);
+    if (end >= 0)
+        model_add_end(p->o.model, end);
+    return status;
+}
+
+static viv_status lack_questions(const struct speaker *p, const char *why, struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (size_t i = 0; status == VIV_OK && i < p->s->prompts->n; i++)
+        status = lack(p, numbered("answer", i, "").text, why, err);
+    for (size_t i = 0; status == VIV_OK && i < p->s->task_files->n; i++)
+        status = lack(p, numbered("task", i, "").text, why, err);
+    return status;
+}
+
+/* Prompts and tasks. A model without a template cannot be asked in turns, and says so there. */
+static viv_status ask_questions(struct speaker *p, struct error *err)
+{
+    struct chat_template template = {0};
     struct respondent r = {.model = p->o.model, .host = host_viv(p->o.host)};
-    const struct quality_options options = {
-        .cancel = interrupt_watch(), .progress = on_progress, .progress_ctx = &p->o.progress};
     viv_status status =
         host_architecture(p->o.host, spec_architecture(model_spec(p->o.model)), &r.architecture, err);
+    if (status == VIV_OK && p->s->chat) {
+        r.template = &template;
+        status = open_template(p, &template, err);
+        if (is_its_own(status))
+            return lack_questions(p, err->text, err);
+    }
     for (size_t i = 0; status == VIV_OK && i < p->s->prompts->n; i++)
         status = answer(p, &r, i, err);
+    for (size_t i = 0; status == VIV_OK && i < p->s->task_files->n; i++)
+        status = do_tasks(p, &r, i, err);
+    chat_template_close(&template);
+    return status;
+}
+
+static viv_status ask_everything(struct speaker *p, struct error *err)
+{
+    const struct quality_options options = {
+        .cancel = interrupt_watch(), .progress = on_progress, .progress_ctx = &p->o.progress};
+    viv_status status = ask_questions(p, err);
     if (status == VIV_OK && p->s->text_file)
         status = read_text(p, &options, err);
     if (status == VIV_OK && p->s->text_file)
         status = diverge(p, &options, err);
-    for (size_t i = 0; status == VIV_OK && i < p->s->task_files->n; i++)
-        status = do_tasks(p, &r, i, err);
     return status;
 }
 

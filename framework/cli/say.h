@@ -12,6 +12,7 @@ struct saying {
     const struct string_list *prompts, *task_files;
     const char *text_file;
     int64_t answer; /* tokens */
+    bool chat;      /* prompts and the questions of tasks are turns, in each model's own template */
     /* inside */
     struct buf text;
     struct task_list *tasks; /* [task_files->n] */

@@ -62,12 +62,34 @@ static viv_status listen(const viv_sink *sink, const viv_event *e)
     return VIV_OK;
 }
 
-viv_status quality_ask(const struct respondent *r, const char *prompt, uint64_t size, int64_t max_tokens, int flags,
+/* The text as it is; or as a turn, in tokens, since what its template writes is special where the text is not. */
+static viv_status make_part(const struct respondent *r, const char *prompt, struct token_ids *ids, viv_part *out,
+                            struct error *err)
+{
+    const struct tokenizer *tokenizer;
+    struct buf text = {0};
+    *out = (viv_part){.struct_size = sizeof *out, .kind = VIV_PART_TEXT, .data = prompt, .size = strlen(prompt)};
+    if (!r->template)
+        return VIV_OK;
+    viv_status status = model_tokenizer(r->model, &tokenizer, err);
+    if (status == VIV_OK)
+        status = chat_render_turn(r->template, prompt, &text, err);
+    if (status == VIV_OK)
+        status = tokenizer_encode(tokenizer, buf_text(&text), text.size, TOKENIZER_PARSE_SPECIAL, ids, err);
+    buf_release(&text);
+    out->kind = VIV_PART_TOKENS;
+    out->data = ids->ids;
+    out->size = ids->n * sizeof *ids->ids;
+    return status;
+}
+
+viv_status quality_ask(const struct respondent *r, const char *prompt, int64_t max_tokens, int flags,
                        const uint32_t *cancel, struct quality_answer *out, struct error *err)
 {
     static const viv_sampling greedy = {
         .struct_size = sizeof greedy, .top_p = 1, .typical_p = 1, .repetition_penalty = 1};
-    const viv_part part = {.struct_size = sizeof part, .kind = VIV_PART_TEXT, .data = prompt, .size = size};
+    struct token_ids ids = {0};
+    viv_part part;
     const viv_part *const parts[] = {&part};
     const viv_message message = {.struct_size = sizeof message, .n_parts = 1, .parts = parts};
     const viv_message *const messages[] = {&message};
@@ -81,12 +103,16 @@ viv_status quality_ask(const struct respondent *r, const char *prompt, uint64_t 
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = &l, .emit = listen};
     void *instance = NULL;
     const double begin = quality_seconds();
-    viv_status status = r->architecture->open(r->host, r->model, &instance);
-    if (status == VIV_OK)
-        status = r->architecture->run(instance, &request, &sink);
-    if (status != VIV_OK)
-        error_take(err, status);
-    r->architecture->close(instance);
+    viv_status status = make_part(r, prompt, &ids, &part, err);
+    if (status == VIV_OK) {
+        status = r->architecture->open(r->host, r->model, &instance);
+        if (status == VIV_OK)
+            status = r->architecture->run(instance, &request, &sink);
+        if (status != VIV_OK)
+            error_take(err, status);
+        r->architecture->close(instance);
+    }
+    token_ids_release(&ids);
     out->seconds = quality_seconds() - begin;
     if (l.has_line)
         status = VIV_OK;

@@ -4,12 +4,14 @@
 
 #include "base/buf.h"
 #include "session/model.h"
+#include "text/chat.h"
 
 /* Who is asked: a model that is loaded, by what its architecture makes of it. */
 struct respondent {
     viv_model *model;
     const viv_host *host;
     const viv_architecture_class *architecture;
+    const struct chat_template *template; /* a question is a turn, written by it; NULL: a text to be continued */
 };
 
 struct quality_answer {
@@ -24,7 +26,7 @@ enum {
 };
 
 /* *out is the caller's, zeroed; what was said until an interruption (VIV_ECANCELLED) is in it, too. */
-viv_status quality_ask(const struct respondent *r, const char *prompt, uint64_t size, int64_t max_tokens, int flags,
+viv_status quality_ask(const struct respondent *r, const char *prompt, int64_t max_tokens, int flags,
                        const uint32_t *cancel, struct quality_answer *out, struct error *err);
 void quality_answer_release(struct quality_answer *a);
 

@@ -14,7 +14,7 @@ struct asked {
     const struct tokenizer *t;
     const struct choices *c;
     const uint32_t *cancel;
-    size_t n_question;       /* bytes, without spaces at its end */
+    struct buf question;     /* a turn as it is written, or a text without spaces at its end */
     const char *between;     /* question and choices */
     struct token_ids *whole; /* [c->n] question and choice */
     uint64_t n_common;       /* tokens that all of them begin with, and the question, too */
@@ -29,29 +29,42 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* What stands between the question and a choice. */
-static const char *divide(const struct choices *c, size_t *n_question)
+static viv_status write_question(struct asked *a, struct error *err)
 {
-    size_t n = strlen(c->question);
-    while (n > 0 && c->question[n - 1] == ' ')
+    const char *question = a->c->question;
+    size_t n = strlen(question);
+    a->between = "";
+    if (a->c->template)
+        return chat_render_turn(a->c->template, question, &a->question, err);
+    while (n > 0 && question[n - 1] == ' ')
         n--;
-    *n_question = n;
-    return c->question + n;
+    a->between = question + n;
+    return buf_append(&a->question, question, n) ? VIV_OK : error_nomem(err);
+}
+
+/* What stands between the question and a choice. */
+static const char *divide(const struct asked *a, const char *choice)
+{
+    const struct buf *q = &a->question;
+    if (a->c->template || *a->between || q->size == 0 || is_blank(q->data[q->size - 1]) || is_blank(*choice))
+        return a->between;
+    return " ";
 }
 
 static viv_status encode(struct asked *a, const char *choice, struct token_ids *out, struct error *err)
 {
     struct buf text = {0};
-    buf_append(&text, a->c->question, a->n_question);
+    buf_append(&text, buf_text(&a->question), a->question.size);
     if (choice) {
-        const bool divided =
-            *a->between || a->n_question == 0 || is_blank(a->c->question[a->n_question - 1]) || is_blank(*choice);
-        buf_puts(&text, divided ? a->between : " ");
+        buf_puts(&text, divide(a, choice));
         buf_puts(&text, choice);
     }
-    viv_status status = text.failed ? error_nomem(err) : quality_start(a->t, out, err);
+    viv_status status = text.failed ? error_nomem(err) : VIV_OK;
+    if (status == VIV_OK && !a->c->template)
+        status = quality_start(a->t, out, err);
     if (status == VIV_OK)
-        status = tokenizer_encode(a->t, buf_text(&text), text.size, 0, out, err);
+        status = tokenizer_encode(a->t, buf_text(&text), text.size, a->c->template ? TOKENIZER_PARSE_SPECIAL : 0,
+                                  out, err);
     buf_release(&text);
     return status;
 }
@@ -149,12 +162,12 @@ viv_status choices_likelihood(viv_model *m, const struct choices *c, const uint3
     viv_status status = quality_check_model(m, err);
     if (status == VIV_OK)
         status = model_tokenizer(m, &a.t, err);
-    if (status != VIV_OK)
-        return status;
-    a.between = divide(c, &a.n_question);
+    if (status == VIV_OK)
+        status = write_question(&a, err);
     a.whole = calloc(c->n ? c->n : 1, sizeof *a.whole);
     a.want = malloc(model_max_rows(m));
-    status = a.whole && a.want ? encode_all(&a, err) : error_nomem(err);
+    if (status == VIV_OK)
+        status = a.whole && a.want ? encode_all(&a, err) : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < c->n; i++)
         status = quality_check_ids(m, &a.whole[i], err);
     if (status == VIV_OK)
@@ -171,5 +184,6 @@ viv_status choices_likelihood(viv_model *m, const struct choices *c, const uint3
         token_ids_release(&a.whole[i]);
     free(a.whole);
     free(a.want);
+    buf_release(&a.question);
     return status;
 }

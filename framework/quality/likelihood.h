@@ -4,16 +4,19 @@
  * and all of them have in common: where a token would span the boundary, it counts as the choice's.
  *
  * As lm-evaluation-harness has it, spaces at the end of the question go to the choices; a question that ends in
- * none is divided from them by one, unless they begin with one or follow a line feed. */
+ * none is divided from them by one, unless they begin with one or follow a line feed. As a turn that a chat
+ * template has written, a question stays as it is, and a choice is the answer's beginning. */
 #ifndef QUALITY_LIKELIHOOD_H
 #define QUALITY_LIKELIHOOD_H
 
 #include "session/model.h"
+#include "text/chat.h"
 
 struct choices {
     const char *question;
     uint32_t n;
-    const char *const *texts; /* [n] */
+    const char *const *texts;             /* [n] */
+    const struct chat_template *template; /* the question is a turn; NULL: it is not */
 };
 
 /* Writes log p of each, [n], in nats, and adds to *n_tokens those that went through. Refuses models without

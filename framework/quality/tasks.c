@@ -280,8 +280,7 @@ static viv_status answer(struct scoring *s, const struct task *t, struct error *
     struct quality_answer a = {0};
     const int64_t most = s->options->max_tokens ? s->options->max_tokens : USUAL_TOKENS;
     bool right;
-    viv_status status =
-        quality_ask(s->r, t->question, strlen(t->question), most, ANSWER_LINE, s->options->cancel, &a, err);
+    viv_status status = quality_ask(s->r, t->question, most, ANSWER_LINE, s->options->cancel, &a, err);
     if (status == VIV_OK)
         status = is_accepted(t, &a.text, &right, err);
     if (status == VIV_OK) {
@@ -295,7 +294,8 @@ static viv_status answer(struct scoring *s, const struct task *t, struct error *
 
 static viv_status choose(struct scoring *s, const struct task *t, struct error *err)
 {
-    const struct choices c = {.question = t->question, .n = t->n_texts, .texts = t->texts};
+    const struct choices c = {
+        .question = t->question, .n = t->n_texts, .texts = t->texts, .template = s->r->template};
     double *likelihood = calloc(t->n_texts, sizeof *likelihood);
     if (!likelihood)
         return error_nomem(err);

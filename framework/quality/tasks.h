@@ -4,11 +4,12 @@
  *   {"question": "2 + 2 =", "answer": "4"}
  *   {"question": "A frog is", "choices": ["a fish", "an amphibian"], "answer": 1}
  *
- * The model continues the question as it is written. An answer is right if its first line is one of those that are
- * accepted, after both are normalized as SQuAD does (Rajpurkar et al. 2016): lower case, without punctuation, the
- * articles a, an and the, and more than one space. Of choices the one counts that the model finds most likely
- * (likelihood.h), and beside it the one that is most likely for its length in bytes. "answer" is the index of the
- * right choice, from 0, or its text. Other members are ignored, and so are empty lines. */
+ * The model continues the question as it is written, or answers it as a turn (answer.h). An answer is right if its
+ * first line is one of those that are accepted, after both are normalized as SQuAD does (Rajpurkar et al. 2016):
+ * lower case, without punctuation, the articles a, an and the, and more than one space. Of choices the one counts
+ * that the model finds most likely (likelihood.h), and beside it the one that is most likely for its length in
+ * bytes. "answer" is the index of the right choice, from 0, or its text. Other members are ignored, and so are
+ * empty lines. */
 #ifndef QUALITY_TASKS_H
 #define QUALITY_TASKS_H
 

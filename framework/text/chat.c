@@ -1,6 +1,7 @@
 #include "text/chat.h"
 
 #include "base/file.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,5 +255,56 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
     }
     viv_status status = template_render(&named, buf_text(&t->source), t->source.size, all, out, err);
     json_decref(all);
+    return status;
+}
+
+viv_status chat_render_messages(const struct chat_template *t, json_t *messages, json_t *variables, bool answers,
+                                struct buf *out, struct error *err)
+{
+    const struct template_options how = {.values = TEMPLATE_PYTHON};
+    json_notice_memory();
+    json_t *data = json_pack("{s:O, s:b}", "messages", messages, "add_generation_prompt", answers);
+    const bool whole = data && (!variables || json_object_update_missing(data, variables) == 0);
+    viv_status status = whole && !json_lost_something() ? chat_render(t, &how, data, out, err) : error_nomem(err);
+    json_decref(data);
+    return status;
+}
+
+viv_status chat_render_turn(const struct chat_template *t, const char *text, struct buf *out, struct error *err)
+{
+    if (!utf8_valid(text, strlen(text)))
+        return error_set(err, VIV_EFORMAT, "a turn is not UTF-8");
+    json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", text);
+    viv_status status = messages ? chat_render_messages(t, messages, NULL, true, out, err) : error_nomem(err);
+    json_decref(messages);
+    return status;
+}
+
+viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, json_t *variables,
+                         int32_t *id, struct error *err)
+{
+    static const char mark[] = "Vivarium";
+    struct buf text = {0};
+    struct token_ids ids = {0};
+    struct error refused;
+    json_t *messages = json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "user", "content", "Hello", "role",
+                                 "assistant", "content", mark);
+    viv_status status = messages ? VIV_OK : error_nomem(err);
+    *id = -1;
+    if (status == VIV_OK && chat_render_messages(t, messages, variables, false, &text, &refused) == VIV_OK) {
+        const char *behind = NULL;
+        for (const char *at = buf_text(&text); (at = strstr(at, mark)); at += sizeof mark - 1)
+            behind = at + sizeof mark - 1;
+        if (behind)
+            status = tokenizer_encode(tokenizer, behind, strlen(behind), TOKENIZER_PARSE_SPECIAL, &ids, err);
+    } else if (status == VIV_OK && refused.status == VIV_ENOMEM) {
+        status = error_nomem(err);
+    }
+    for (size_t i = 0; status == VIV_OK && i < ids.n && *id < 0; i++)
+        if (tokenizer_is_special(tokenizer, ids.ids[i]))
+            *id = ids.ids[i];
+    token_ids_release(&ids);
+    buf_release(&text);
+    json_decref(messages);
     return status;
 }

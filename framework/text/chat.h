@@ -28,5 +28,16 @@ void chat_template_close(struct chat_template *t); /* accepts a zeroed struct */
  */
 viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
                        struct buf *out, struct error *err);
+/* A conversation, with `variables` of the template besides (or NULL); which the model then answers, or which ends
+ * with its answer. */
+viv_status chat_render_messages(const struct chat_template *t, json_t *messages, json_t *variables, bool answers,
+                                struct buf *out, struct error *err);
+/* One turn of a user that the model then answers. */
+viv_status chat_render_turn(const struct chat_template *t, const char *text, struct buf *out, struct error *err);
+
+/* The token that the template puts behind an answer, and with which the model ends its turn, whether or not other
+ * files say so; -1: it puts none there, or does not like a conversation with `variables`. */
+viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, json_t *variables,
+                         int32_t *id, struct error *err);
 
 #endif

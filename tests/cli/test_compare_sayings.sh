@@ -78,6 +78,12 @@ none() {
     ends 1 "$viv" compare --on l4 mistral-7b "$golden/bert-old" -p a && grep -q 'none of the models could be asked: mistral-7b has no weights' "$work/err" &&
         grep -q '^parameters by part' "$work/out"
 }
+turns() {
+    printf 'Hello\n' | "$viv" chat "$golden/chat" --temp 0 -n 12 2>/dev/null >"$work/a"
+    ends 0 "$viv" compare --on l4 "$golden/chat" shakespeare -p Hello -n 12 --chat && [ -s "$work/a" ] &&
+        grep -qF -- "$(cat "$work/a")" "$work/out" && grep -q '^shakespeare: .*chat template' "$work/out"
+}
+check 'prompts are turns of each model as viv chat has them, if it has a template' turns
 check 'that none can is a failure, after what the specs say' none
 
 # --- bad files, before anything else --------------------------------------------------------------------------------

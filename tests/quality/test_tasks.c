@@ -56,7 +56,7 @@ TEST(answer__is_that_of_greedy_search)
         struct quality_answer a = {0};
         const char *prompt = word(c, "prompt");
         const int64_t n = json_integer_value(json_object_get(c, "n"));
-        ck_assert_msg(quality_ask(&f.r, prompt, strlen(prompt), n, 0, NULL, &a, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(quality_ask(&f.r, prompt, n, 0, NULL, &a, &err) == VIV_OK, "%s", err.text);
         ck_assert_str_eq(a.text.data, word(c, "text"));
         ck_assert_uint_eq(a.n_answer, (uint64_t)n);
         ck_assert_uint_gt(a.n_prompt, 1);
@@ -74,7 +74,7 @@ TEST(answer__interrupted_says_so)
     struct quality_answer a = {0};
     const uint32_t stop = 1;
     make(&f, "tests/golden/quality");
-    ck_assert_int_eq(quality_ask(&f.r, "x", 1, 5, 0, &stop, &a, &err), VIV_ECANCELLED);
+    ck_assert_int_eq(quality_ask(&f.r, "x", 5, 0, &stop, &a, &err), VIV_ECANCELLED);
     quality_answer_release(&a);
     release(&f);
 }
@@ -86,7 +86,7 @@ TEST(answer__of_an_encoder_is_refused)
     struct error err;
     struct quality_answer a = {0};
     make(&f, "tests/golden/bert-old");
-    ck_assert_int_eq(quality_ask(&f.r, "x", 1, 5, 0, NULL, &a, &err), VIV_EUNSUPPORTED);
+    ck_assert_int_eq(quality_ask(&f.r, "x", 5, 0, NULL, &a, &err), VIV_EUNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(err.text, "viv embed"));
     quality_answer_release(&a);
     release(&f);
@@ -127,7 +127,7 @@ static void says(const char *const *said, const char *line, const char *reason)
     struct quality_answer a = {0};
     const struct respondent r = {.architecture = &parrot};
     pieces = said;
-    ck_assert_int_eq(quality_ask(&r, "", 0, 9, ANSWER_LINE, NULL, &a, &err), VIV_OK);
+    ck_assert_int_eq(quality_ask(&r, "", 9, ANSWER_LINE, NULL, &a, &err), VIV_OK);
     ck_assert_str_eq(buf_text(&a.text), line);
     ck_assert_str_eq(a.reason, reason);
     quality_answer_release(&a);
@@ -159,7 +159,7 @@ TEST(choices__are_as_likely_as_transformers_says)
         double got[8];
         uint64_t n_tokens = 0;
         json_array_foreach(json_object_get(c, "choices"), j, text) texts[j] = json_string_value(text);
-        const struct choices choices = {word(c, "question"), (uint32_t)j, texts};
+        const struct choices choices = {.question = word(c, "question"), .n = (uint32_t)j, .texts = texts};
         ck_assert_msg(choices_likelihood(f.m, &choices, NULL, got, &n_tokens, &err) == VIV_OK, "%s", err.text);
         ck_assert_uint_gt(n_tokens, 0);
         json_array_foreach(json_object_get(c, "nats"), j, text)
@@ -181,12 +181,44 @@ TEST(choices__of_a_question_of_spaces_are_as_likely_as_their_perplexity_says)
     double got[2];
     const struct quality_options options = {0};
     make(&f, "tests/golden/quality");
-    const struct choices c = {"  ", 2, (const char *const[]){"newt and a snail", "moss"}};
+    const struct choices c = {.question = "  ", .n = 2, .texts = (const char *const[]){"newt and a snail", "moss"}};
     ck_assert_int_eq(choices_likelihood(f.m, &c, NULL, got, &n_tokens, &err), VIV_OK);
     ck_assert_int_eq(quality_text_read(&text, f.m, "x", "  newt and a snail", 18, &err), VIV_OK);
     ck_assert_int_eq(perplexity_measure(f.m, &text, &options, &p, &err), VIV_OK);
     ck_assert(fabs(p.nll + got[0]) < 1e-9 * p.nll);
     quality_text_release(&text);
+    release(&f);
+}
+END_TEST
+
+/* A template that writes what a text is divided by: the turn is that text, with the same answer and likelihoods. */
+TEST(questions__as_turns_are_what_the_template_writes)
+{
+    static char source[] = "{{ bos_token }}{{ messages[0].content }}{% if add_generation_prompt %} {% endif %}";
+    struct chat_template t = {.source = {.data = source, .size = sizeof source - 1},
+                              .where = (char *)"template",
+                              .tokens = json_pack("{s:s}", "bos_token", "<s>")};
+    struct choices c = {.question = "The snail", .n = 2, .texts = (const char *const[]){"was the eldest", "ate"}};
+    double as_text[2], as_turn[2];
+    struct quality_answer answer = {0}, other = {0};
+    uint64_t n_text = 0, n_turn = 0;
+    struct fixture f;
+    struct error err;
+    make(&f, "tests/golden/quality");
+    ck_assert_int_eq(choices_likelihood(f.m, &c, NULL, as_text, &n_text, &err), VIV_OK);
+    c.template = &t;
+    ck_assert_msg(choices_likelihood(f.m, &c, NULL, as_turn, &n_turn, &err) == VIV_OK, "%s", err.text);
+    ck_assert_uint_eq(n_text, n_turn);
+    ck_assert(as_text[0] == as_turn[0] && as_text[1] == as_turn[1]);
+    ck_assert_int_eq(quality_ask(&f.r, "The snail ", 8, 0, NULL, &answer, &err), VIV_OK);
+    f.r.template = &t;
+    ck_assert_msg(quality_ask(&f.r, "The snail", 8, 0, NULL, &other, &err) == VIV_OK, "%s", err.text);
+    ck_assert_str_eq(buf_text(&answer.text), buf_text(&other.text));
+    ck_assert_uint_eq(answer.n_prompt, other.n_prompt);
+    quality_answer_release(&answer);
+    quality_answer_release(&other);
+    ck_assert_int_eq(quality_ask(&f.r, "\xFF", 8, 0, NULL, &other, &err), VIV_EFORMAT);
+    json_decref(t.tokens);
     release(&f);
 }
 END_TEST
@@ -200,8 +232,8 @@ TEST(choices__refuse_what_cannot_be)
     static char text[2000];
     make(&f, "tests/golden/quality");
     memset(text, 'x', sizeof text - 1);
-    const struct choices longer = {text, 2, (const char *const[]){"a", "b"}},
-                         none = {"a", 2, (const char *const[]){"b", ""}};
+    const struct choices longer = {.question = text, .n = 2, .texts = (const char *const[]){"a", "b"}},
+                         none = {.question = "a", .n = 2, .texts = (const char *const[]){"b", ""}};
     ck_assert_int_eq(choices_likelihood(f.m, &longer, NULL, got, &n_tokens, &err), VIV_ELIMIT);
     ck_assert_ptr_nonnull(strstr(err.text, "the context has room for 512"));
     ck_assert_int_eq(choices_likelihood(f.m, &none, NULL, got, &n_tokens, &err), VIV_OK); /* it is the space */
@@ -446,6 +478,7 @@ END_TEST
 TESTS(answer__is_that_of_greedy_search, answer__interrupted_says_so, answer__of_an_encoder_is_refused,
       answer__ends_with_its_first_line, choices__are_as_likely_as_transformers_says,
       choices__of_a_question_of_spaces_are_as_likely_as_their_perplexity_says, choices__refuse_what_cannot_be,
-      tasks__are_lines_of_json, tasks__what_is_wrong_is_named_with_its_line,
-      tasks__answers_are_compared_as_squad_does, tasks__interval_is_wilsons, tasks__are_scored,
-      tasks__interrupted_keep_the_score, tasks__that_do_not_fit_are_named_with_their_line)
+      questions__as_turns_are_what_the_template_writes, tasks__are_lines_of_json,
+      tasks__what_is_wrong_is_named_with_its_line, tasks__answers_are_compared_as_squad_does,
+      tasks__interval_is_wilsons, tasks__are_scored, tasks__interrupted_keep_the_score,
+      tasks__that_do_not_fit_are_named_with_their_line)
