@@ -1,6 +1,7 @@
 #include "quality/divergence.h"
 
 #include "base/buf.h"
+#include "quality/logits.h"
 #include "quality/moments.h"
 
 #include <inttypes.h>
@@ -15,27 +16,6 @@ struct counts {
     double *all; /* [kl.n] */
     size_t capacity;
 };
-
-/* The lowest id among equals. */
-static uint64_t most_likely(const float *logits, uint64_t n)
-{
-    uint64_t best = 0;
-    for (uint64_t i = 1; i < n; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    return best;
-}
-
-static double kl_of(const float *a, double total_a, const float *b, double total_b, uint64_t n)
-{
-    double kl = 0;
-    for (uint64_t i = 0; i < n; i++) {
-        const double log_p = (double)a[i] - total_a, p = exp(log_p);
-        if (p > 0)
-            kl += p * (log_p - ((double)b[i] - total_b));
-    }
-    return fmax(kl, 0); /* what is less is rounding */
-}
 
 static viv_status count(const struct pass *p, const struct pass_rows *rows, struct counts *c, struct error *err)
 {
@@ -53,7 +33,7 @@ static viv_status count(const struct pass *p, const struct pass_rows *rows, stru
             return error_nomem(err);
         const double log_p = (double)a[target] - total[0], log_q = (double)b[target] - total[1];
         const double dp = exp(log_q) - exp(log_p);
-        c->all[c->kl.n] = kl_of(a, total[0], b, total[1], p->vocab);
+        c->all[c->kl.n] = kl_divergence(a, total[0], b, total[1], p->vocab);
         moments_add(&c->kl, c->all[c->kl.n]);
         moments_add(&c->abs_dp, fabs(dp));
         moments_add(&c->square_dp, dp * dp);

@@ -1,7 +1,7 @@
 #include "quality/likelihood.h"
 
 #include "base/size.h"
-#include "quality/pass.h"
+#include "quality/logits.h"
 #include "quality/text.h"
 
 #include <inttypes.h>

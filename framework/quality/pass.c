@@ -3,7 +3,6 @@
 #include "base/size.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,14 +136,4 @@ void pass_end(struct pass *p)
     free(p->want);
     p->tokens = NULL;
     p->want = NULL;
-}
-
-double log_sum_exp(const float *x, uint64_t n)
-{
-    double most = -INFINITY, sum = 0;
-    for (uint64_t i = 0; i < n; i++)
-        most = (double)x[i] > most ? (double)x[i] : most;
-    for (uint64_t i = 0; i < n; i++)
-        sum += exp((double)x[i] - most); /* NaN stays NaN; inf - inf is NaN */
-    return most + log(sum);
 }

@@ -51,7 +51,4 @@ viv_status pass_begin(struct pass *p, viv_model *const *models, uint32_t n_model
 viv_status pass_next(struct pass *p, struct pass_rows *out, struct error *err);
 void pass_end(struct pass *p);
 
-/* log(sum(exp(x))); not finite where one of them is NaN or +inf. */
-double log_sum_exp(const float *x, uint64_t n);
-
 #endif

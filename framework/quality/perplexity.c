@@ -1,5 +1,6 @@
 #include "quality/perplexity.h"
 
+#include "quality/logits.h"
 #include "quality/moments.h"
 
 #include <inttypes.h>

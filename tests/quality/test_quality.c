@@ -3,6 +3,7 @@
 #include "../session/golden.h"
 #include "base/json.h"
 #include "quality/divergence.h"
+#include "quality/logits.h"
 #include "quality/moments.h"
 #include "quality/perplexity.h"
 
