@@ -46,20 +46,6 @@ static double default_of(const viv_infer *b, const char *name)
     return attr ? attr->default_value : 0;
 }
 
-/* Which of "a|b|c" a word is. */
-static int64_t choice_index(const char *choices, const char *word)
-{
-    size_t n = strlen(word);
-    int64_t index = 0;
-    for (const char *c = choices; *c; index++) {
-        size_t m = strcspn(c, "|");
-        if (m == n && memcmp(c, word, n) == 0)
-            return index;
-        c += m + (c[m] == '|');
-    }
-    return -1;
-}
-
 static int64_t get_int(const viv_infer *b, const char *name)
 {
     const struct inference *in = b->ctx;
@@ -67,7 +53,7 @@ static int64_t get_int(const viv_infer *b, const char *name)
     if (!a)
         return (int64_t)default_of(b, name);
     if (a->value.kind == VALUE_STRING)
-        return choice_index(layer_attr(in->node->class, name)->choices, a->value.s);
+        return attr_choice(layer_attr(in->node->class, name), a->value.s);
     return a->value.kind == VALUE_FLOAT ? (int64_t)a->value.f : a->value.i;
 }
 

@@ -70,3 +70,16 @@ const viv_attr *layer_attr(const viv_layer_class *class, const char *name)
             return *a;
     return NULL;
 }
+
+int64_t attr_choice(const viv_attr *a, const char *word)
+{
+    const size_t n = strlen(word);
+    int64_t index = 0;
+    for (const char *c = a->choices; *c; index++) {
+        const size_t m = strcspn(c, "|");
+        if (m == n && memcmp(c, word, n) == 0)
+            return index;
+        c += m + (c[m] == '|');
+    }
+    return -1;
+}

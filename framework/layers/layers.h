@@ -23,5 +23,6 @@ viv_status layer_set_add(struct layer_set *set, const viv_layer_class *class, co
                          struct error *err);
 const viv_layer_class *layer_set_find(const struct layer_set *set, const char *name); /* or NULL */
 const viv_attr *layer_attr(const viv_layer_class *class, const char *name);           /* or NULL */
+int64_t attr_choice(const viv_attr *a, const char *word); /* which of its choices this is, from 0; -1: none */
 
 #endif

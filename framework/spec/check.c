@@ -80,18 +80,6 @@ static viv_status check_some(struct checker *c, const struct yaml *list)
 /* --- attributes --------------------------------------------------------------------------------------------------
  */
 
-static bool is_choice(const char *choices, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *p = choices; *p;) {
-        size_t m = strcspn(p, "|");
-        if (m == n && memcmp(p, word, n) == 0)
-            return true;
-        p += m + (p[m] == '|');
-    }
-    return false;
-}
-
 static viv_status unknown_attr(const struct checker *c, const viv_layer_class *class, const char *name,
                                struct position at)
 {
@@ -109,7 +97,7 @@ static viv_status check_attr(struct checker *c, const viv_attr *attr, const stru
 {
     if (y->kind != YAML_SCALAR)
         return error_at(c->err, y->at, VIV_EINVAL, "'%s' wants a value, found %s", attr->name, yaml_kind_name(y));
-    if (attr->kind == VIV_ATTR_CHOICE && is_choice(attr->choices, y->text))
+    if (attr->kind == VIV_ATTR_CHOICE && attr_choice(attr, y->text) >= 0)
         return VIV_OK;
     if (attr->kind == VIV_ATTR_VALUE) {
         for (uint32_t i = 0; i < c->n_saved; i++)
@@ -341,9 +329,8 @@ static viv_status check_holes(struct checker *c, const struct yaml *name)
 static viv_status check_names(struct checker *c, const struct yaml *names)
 {
     viv_status status = VIV_OK;
-    uint32_t n = !names ? 0 : names->kind == YAML_LIST ? names->n : 1;
-    for (uint32_t k = 0; status == VIV_OK && k < n; k++)
-        status = check_holes(c, names->kind == YAML_LIST ? names->items[k] : names);
+    for (uint32_t k = 0; status == VIV_OK && k < yaml_count(names); k++)
+        status = check_holes(c, yaml_item(names, k));
     return status;
 }
 
@@ -391,9 +378,8 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
 
 static viv_status check_places(struct checker *c, const struct yaml *places)
 {
-    uint32_t n = !places ? 0 : places->kind == YAML_LIST ? places->n : 1;
-    for (uint32_t k = 0; k < n; k++) {
-        const struct yaml *place = places->kind == YAML_LIST ? places->items[k] : places;
+    for (uint32_t k = 0; k < yaml_count(places); k++) {
+        const struct yaml *place = yaml_item(places, k);
         if (!is_place(place->text))
             return error_at(
                 c->err, place->at, VIV_EINVAL,

@@ -317,13 +317,10 @@ static viv_status build_weight(struct builder *b, const struct weight_entry *ent
 {
     const struct yaml *body = entry->body, *otherwise = yaml_get(body, "else"), *when = yaml_get(body, "when");
     const struct yaml *transforms = transforms_of(body, expander_naming(&b->x));
-    struct value v = {.kind = VALUE_BOOL, .i = 1};
-    viv_status status = when ? eval_at(&b->x, when, &v) : VIV_OK;
-    if (status == VIV_OK && v.kind != VALUE_BOOL)
-        status = error_at(b->err, when->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
+    *asked = true;
+    viv_status status = when ? eval_bool(&b->x, when, asked) : VIV_OK;
     if (status != VIV_OK)
         return status;
-    *asked = v.i != 0;
     w->otherwise = -1;
     if (otherwise && strcmp(otherwise->text, "none") == 0)
         w->otherwise = -2;
@@ -409,20 +406,17 @@ static viv_status add_unread(struct builder *b, const struct weight_entry *entry
 {
     const struct yaml *unread = yaml_get(entry->body, "unread");
     struct weight w = {.key = entry->key, .index = -1, .at = entry->at, .unread = true};
-    struct value v = {0};
-    bool asked = true;
+    bool counts = false, asked = true;
     uint32_t known;
     char id[300];
     int n = snprintf(id, sizeof id, "%.256s#-1", entry->key);
     if (!unread || !yaml_get(entry->body, expander_naming(&b->x)) ||
         strmap_get(&b->weight_index, id, (size_t)n, &known))
         return VIV_OK;
-    viv_status status = eval_at(&b->x, unread, &v);
-    if (status == VIV_OK && v.kind != VALUE_BOOL)
-        status = error_at(b->err, unread->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
+    viv_status status = eval_bool(&b->x, unread, &counts);
     if (status == VIV_OK)
         status = build_weight(b, entry, &w, &asked);
-    if (status != VIV_OK || !asked || !(b->x.checkpoint ? is_there(b, &w) : v.i != 0))
+    if (status != VIV_OK || !asked || !(b->x.checkpoint ? is_there(b, &w) : counts))
         return status;
     if (!VEC_RESERVE(b->weights, b->n_weights, b->weights_capacity))
         return error_nomem(b->err);
@@ -482,13 +476,9 @@ static viv_status fit_attr(struct builder *b, const viv_attr *attr, const struct
         fits = fits || v->kind == VALUE_BOOL;
         break;
     case VIV_ATTR_CHOICE: {
-        size_t n = v->kind == VALUE_STRING ? strlen(v->s) : 0;
-        for (const char *p = attr->choices; !fits && n && *p;) {
-            size_t m = strcspn(p, "|");
-            fits = m == n && memcmp(p, v->s, n) == 0;
-            p += m + (p[m] == '|');
-        }
-        if (!fits && n)
+        bool word = v->kind == VALUE_STRING && v->s[0] != '\0';
+        fits = word ? attr_choice(attr, v->s) >= 0 : fits;
+        if (!fits && word)
             return error_at(b->err, y->at, VIV_EINVAL, "'%s' is '%s', expected one of %s", attr->name, v->s,
                             attr->choices);
         break;
@@ -726,16 +716,14 @@ static viv_status build_items(struct builder *b, const struct yaml *list, const 
 
 static viv_status check_refusal(struct builder *b, const struct yaml *when, const struct yaml *because)
 {
-    struct value v = {0};
     struct buf noted = {0};
+    bool refused = false;
     b->x.noted = &noted;
-    viv_status status = eval_at(&b->x, when, &v);
+    viv_status status = eval_bool(&b->x, when, &refused);
     b->x.noted = NULL;
-    if (status == VIV_OK && v.kind != VALUE_BOOL)
-        status = error_at(b->err, when->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
     if (status == VIV_OK && noted.failed)
         status = error_nomem(b->err);
-    if (status == VIV_OK && v.i)
+    if (status == VIV_OK && refused)
         status = error_at(b->err, when->at, VIV_EUNSUPPORTED, "%s%s%s (%s)",
                           b->x.checkpoint ? b->x.checkpoint->path : "", b->x.checkpoint ? ": " : "", because->text,
                           buf_text(&noted));

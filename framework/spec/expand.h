@@ -29,6 +29,7 @@ viv_status expander_init(struct expander *x, const struct spec *s, const struct 
 
 /* Evaluates a scalar as an expression (a quoted one is a text); errors carry its position. */
 viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out);
+viv_status eval_bool(struct expander *x, const struct yaml *y, bool *out);
 viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n);
 
 /* The list of a weight's transforms for files of one naming ("hf", "gguf"), or NULL. */

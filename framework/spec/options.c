@@ -62,12 +62,9 @@ static enum reads reads(const struct spec *s, const char *path)
     for (uint32_t i = 0; i < s->n_params; i++) {
         const struct param *p = &s->params[i];
         const struct yaml *places = yaml_get(p->declaration, "hf");
-        uint32_t n = !places || places->kind != YAML_LIST ? 1 : places->n;
+        const uint32_t n = places ? yaml_count(places) : 1;
         for (uint32_t k = 0; p->declaration && k < n; k++) {
-            const char *place = !places                     ? p->name
-                                : places->kind == YAML_LIST ? places->items[k]->text
-                                                            : places->text;
-            enum reads r = read_by(place, path);
+            enum reads r = read_by(places ? yaml_item(places, k)->text : p->name, path);
             most = r > most ? r : most;
         }
     }

@@ -71,6 +71,16 @@ viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out)
     return status;
 }
 
+viv_status eval_bool(struct expander *x, const struct yaml *y, bool *out)
+{
+    struct value v = {0};
+    viv_status status = eval_at(x, y, &v);
+    if (status == VIV_OK && v.kind != VALUE_BOOL)
+        return error_at(x->err, y->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
+    *out = v.i != 0;
+    return status;
+}
+
 viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n)
 {
     if (list->n > 8)
@@ -366,10 +376,8 @@ static viv_status from_checkpoint(struct expander *x, const struct param *p, str
     const struct yaml *places = yaml_get(p->declaration, expander_naming(x));
     if (!places)
         return expander_gguf(x) ? VIV_OK : from_place(x, p->name, v, source);
-    uint32_t n = places->kind == YAML_LIST ? places->n : 1;
-    for (uint32_t i = 0; i < n; i++) {
-        const struct yaml *place = places->kind == YAML_LIST ? places->items[i] : places;
-        viv_status status = from_place(x, place->text, v, source);
+    for (uint32_t i = 0; i < yaml_count(places); i++) {
+        viv_status status = from_place(x, yaml_item(places, i)->text, v, source);
         if (status != VIV_OK || v->kind != VALUE_NONE)
             return status;
     }

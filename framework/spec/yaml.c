@@ -270,6 +270,16 @@ struct yaml *yaml_get(const struct yaml *map, const char *key)
     return NULL;
 }
 
+uint32_t yaml_count(const struct yaml *y)
+{
+    return !y ? 0 : y->kind == YAML_LIST ? y->n : 1;
+}
+
+const struct yaml *yaml_item(const struct yaml *y, uint32_t i)
+{
+    return y->kind == YAML_LIST ? y->items[i] : y;
+}
+
 const char *yaml_kind_name(const struct yaml *y)
 {
     return y->kind == YAML_MAP    ? "a mapping"

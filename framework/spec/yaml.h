@@ -27,7 +27,10 @@ viv_status yaml_parse(struct arena *a, const char *name, const char *bytes, size
 viv_status yaml_read(struct arena *a, const char *path, struct yaml **out, struct error *err);
 
 struct yaml *yaml_get(const struct yaml *map, const char *key); /* or NULL; accepts NULL */
-const char *yaml_kind_name(const struct yaml *y);               /* "a mapping", ... */
+/* A list, or a value that stands for a list of itself alone; NULL is an empty one. */
+uint32_t yaml_count(const struct yaml *y);
+const struct yaml *yaml_item(const struct yaml *y, uint32_t i);
+const char *yaml_kind_name(const struct yaml *y); /* "a mapping", ... */
 
 /* "file:line:column: sentence" */
 viv_status error_at(struct error *err, struct position at, viv_status status, const char *format, ...)
