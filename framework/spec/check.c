@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SAVED = 64 };
-
 static const char outside_repeat[] = "`i` stands only inside of a repeat";
 
 struct checker {

@@ -148,21 +148,6 @@ const struct yaml *spec_attr(const struct spec *s, const struct yaml *map, const
     return NULL;
 }
 
-static bool has_hole(const struct yaml *names)
-{
-    if (names && names->kind == YAML_SCALAR)
-        return strstr(names->text, "{i}") != NULL;
-    for (uint32_t k = 0; names && k < names->n; k++)
-        if (strstr(names->items[k]->text, "{i}"))
-            return true;
-    return false;
-}
-
-bool weight_is_indexed(const struct weight_entry *w)
-{
-    return has_hole(yaml_get(w->body, "hf")) || has_hole(yaml_get(w->body, "gguf"));
-}
-
 static viv_status unknown_param(const struct spec *s, const char *name, struct position at, struct error *err)
 {
     const char *names[MAX_PARAMS];

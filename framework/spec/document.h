@@ -76,7 +76,6 @@ viv_status document_load(const struct spec_world *world, const char *path, const
 
 const struct param *spec_param(const struct spec *s, const char *name);
 const struct weight_entry *spec_weight(const struct spec *s, const char *key);
-bool weight_is_indexed(const struct weight_entry *w); /* whether {i} stands in its names */
 
 /* The mapping that stands for a group of attributes: itself, or the one of `groups` that it names; or NULL. */
 const struct yaml *spec_group(const struct spec *s, const struct yaml *y);

@@ -1,0 +1,137 @@
+/* names.c - names of tensors, as `hf` and `gguf` of a weight and `ignore` give them: {i}, {e} and {param} filled
+ * in, counted out by `each`, and with a prefix more or less where the checkpoint has them so. */
+#include "spec/expand.h"
+
+#include "base/size.h"
+#include "base/strmap.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_NAMES = 1024 };
+
+/* What {i}, {e} or the name of an integer param stands for in a name. */
+static viv_status hole_number(struct expander *x, const struct yaml *y, const char *word, int64_t each,
+                              int64_t *out)
+{
+    struct value v = {0};
+    bool is_each = strcmp(word, "e") == 0, is_index = strcmp(word, "i") == 0;
+    if (is_each || is_index) {
+        *out = is_each ? each : x->index;
+        return *out >= 0 ? VIV_OK
+                         : error_at(x->err, y->at, VIV_EINVAL,
+                                    is_each ? "'%s' has {e}, but no `each`"
+                                            : "'%s' has {i}, but is used outside of any repeat",
+                                    y->text);
+    }
+    viv_status status = param_value(x, word, &v, x->err);
+    if (status == VIV_OK && v.kind != VALUE_INT)
+        status = error_at(x->err, y->at, VIV_EINVAL, "'%s': %s is %s, expected an integer", y->text, word,
+                          value_kind_name(v.kind));
+    *out = v.i;
+    return status;
+}
+
+viv_status name_fill(struct expander *x, const struct yaml *y, int64_t each, const char **out)
+{
+    struct buf name = {0};
+    viv_status status = VIV_OK;
+    for (const char *p = y->text; *p && status == VIV_OK;) {
+        const char *hole = strchr(p, '{'), *end = hole ? strchr(hole, '}') : NULL;
+        char word[64];
+        int64_t number = 0;
+        buf_append(&name, p, end ? (size_t)(hole - p) : strlen(p));
+        if (!end)
+            break;
+        snprintf(word, sizeof word, "%.*s", (int)size_min((uint64_t)(end - hole - 1), sizeof word - 1), hole + 1);
+        status = hole_number(x, y, word, each, &number);
+        buf_printf(&name, "%" PRId64, number);
+        p = end + 1;
+    }
+    *out = name.failed || status != VIV_OK ? NULL : arena_strndup(x->arena, buf_text(&name), name.size);
+    buf_release(&name);
+    return status != VIV_OK || *out ? status : error_nomem(x->err);
+}
+
+viv_status spec_find_name(const struct spec *s, const struct strmap *names, const char *name, bool *found,
+                          uint32_t *at, struct error *err)
+{
+    struct buf with = {0};
+    *found = strmap_get(names, name, strlen(name), at);
+    for (uint32_t d = s->n_documents; !*found && d-- > 0;)
+        for (uint32_t i = 0; !*found && s->prefixes[d] && i < s->prefixes[d]->n; i++) {
+            const char *prefix = s->prefixes[d]->items[i]->text;
+            size_t n = strlen(prefix);
+            buf_clear(&with);
+            buf_printf(&with, "%s%s", prefix, name);
+            *found = strmap_get(names, buf_text(&with), with.size, at) ||
+                     (strncmp(name, prefix, n) == 0 && strmap_get(names, name + n, strlen(name + n), at));
+        }
+    viv_status status = with.failed ? error_nomem(err) : VIV_OK;
+    buf_release(&with);
+    return status;
+}
+
+/* The name as the checkpoint has it: models saved without their head, or by other programs, lack a prefix or have
+ * one more. */
+static viv_status find_prefixed(struct expander *x, const char **name)
+{
+    const struct checkpoint *c = x->checkpoint;
+    uint32_t at = 0;
+    bool found = false;
+    if (!c || expander_gguf(x))
+        return VIV_OK;
+    viv_status status = spec_find_name(x->spec, &c->by_name, *name, &found, &at, x->err);
+    if (status == VIV_OK && found)
+        *name = c->tensors[at].name;
+    return status;
+}
+
+static bool names_have(const struct yaml *names, const char *hole)
+{
+    for (uint32_t k = 0; k < yaml_count(names); k++)
+        if (strstr(yaml_item(names, k)->text, hole))
+            return true;
+    return false;
+}
+
+bool weight_is_indexed(const struct weight_entry *w)
+{
+    return names_have(yaml_get(w->body, "hf"), "{i}") || names_have(yaml_get(w->body, "gguf"), "{i}");
+}
+
+static viv_status count_each(struct expander *x, const struct yaml *each, uint32_t *n)
+{
+    struct value v = {0};
+    viv_status status = eval_at(x, each, &v);
+    if (status == VIV_OK && (v.kind != VALUE_INT || v.i < 1 || v.i > MAX_NAMES))
+        return error_at(x->err, each->at, VIV_EINVAL, "`each` must be an integer from 1 to %d", MAX_NAMES);
+    *n = (uint32_t)v.i;
+    return status;
+}
+
+viv_status weight_names(struct expander *x, const struct weight_entry *entry, struct weight *w)
+{
+    const struct yaml *names = yaml_get(entry->body, expander_naming(x)), *each = yaml_get(entry->body, "each");
+    const uint32_t n = yaml_count(names);
+    viv_status status = VIV_OK;
+    if (!names_have(names, "{e}")) /* one naming may have them where the other has one tensor */
+        each = NULL;
+    if (each && (status = count_each(x, each, &w->n_slices)) != VIV_OK)
+        return status;
+    const uint64_t n_names = (uint64_t)n * (each ? w->n_slices : 1);
+    if (n_names > MAX_NAMES)
+        return error_at(x->err, names->at, VIV_ELIMIT, "more than %d names", MAX_NAMES);
+    const char **list = arena_array(x->arena, n_names, sizeof *list);
+    if (!list)
+        return error_nomem(x->err);
+    for (uint32_t k = 0; k < n_names && status == VIV_OK; k++) {
+        status = name_fill(x, yaml_item(names, k % n), each ? (int64_t)(k / n) : -1, &list[k]);
+        if (status == VIV_OK)
+            status = find_prefixed(x, &list[k]);
+    }
+    w->names = list;
+    w->n_names = (uint32_t)n_names;
+    return status;
+}

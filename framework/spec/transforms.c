@@ -1,0 +1,131 @@
+/* transforms.c - `transform` of a weight, with its numbers computed: what session/transform.c will do to the
+ * tensors of a file until they are the weight. */
+#include "spec/expand.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { MAX_TRANSFORMS = 8 };
+
+static viv_status eval_axis(struct expander *x, const struct yaml *y, uint32_t *axis)
+{
+    struct value v = {0};
+    viv_status status = eval_at(x, y, &v);
+    if (status == VIV_OK && (v.kind != VALUE_INT || v.i < 0 || v.i > 7))
+        status = error_at(x->err, y->at, VIV_EINVAL, "an axis is an integer from 0 to 7");
+    if (status == VIV_OK)
+        *axis = (uint32_t)v.i;
+    return status;
+}
+
+static viv_status build_split(struct expander *x, const struct yaml *y, struct transform *t)
+{
+    uint64_t parts[8] = {0}, taken[8] = {0}, end = 0;
+    const struct yaml *take = yaml_get(y, "take"), *times = yaml_get(y, "times");
+    struct value v = {.kind = VALUE_INT, .i = 1};
+    uint32_t n = 0, first = 0;
+    t->kind = TRANSFORM_SPLIT;
+    viv_status status = eval_axis(x, yaml_get(y, "axis"), &t->axis);
+    if (status == VIV_OK)
+        status = eval_dims(x, yaml_get(y, "of"), parts, &n);
+    if (status == VIV_OK && take->kind == YAML_LIST)
+        status = eval_dims(x, take, taken, &t->n_take);
+    else if (status == VIV_OK && (status = eval_axis(x, take, &first)) == VIV_OK) {
+        taken[0] = first;
+        t->n_take = 1;
+    }
+    if (status == VIV_OK && times)
+        status = eval_at(x, times, &v);
+    if (status == VIV_OK && (v.kind != VALUE_INT || v.i < 1))
+        status = error_at(x->err, times->at, VIV_EINVAL, "how many times is an integer from 1");
+    for (uint32_t k = 0; status == VIV_OK && k < n; k++) {
+        for (uint32_t i = 0; i < t->n_take; i++)
+            if (taken[i] == k) {
+                t->take[i].begin = end;
+                t->take[i].end = end + parts[k];
+            }
+        end += parts[k];
+    }
+    for (uint32_t i = 0; status == VIV_OK && i < t->n_take; i++)
+        if (taken[i] >= n)
+            status = error_at(x->err, y->at, VIV_EINVAL, "part %" PRIu64 " of %u", taken[i], n);
+    t->times = (uint64_t)v.i;
+    t->whole = end;
+    return status;
+}
+
+static viv_status build_permute(struct expander *x, const struct yaml *y, struct transform *t)
+{
+    uint64_t order[8] = {0};
+    uint32_t n = 0, seen = 0;
+    t->kind = TRANSFORM_PERMUTE;
+    viv_status status = eval_dims(x, yaml_get(y, "view"), t->view, &t->n_dims);
+    if (status == VIV_OK)
+        status = eval_dims(x, yaml_get(y, "order"), order, &n);
+    for (uint32_t k = 0; status == VIV_OK && k < n; k++) {
+        if (order[k] < 8)
+            seen |= 1u << order[k];
+        t->order[k] = (uint32_t)order[k];
+    }
+    if (status == VIV_OK && (n == 0 || n != t->n_dims || seen != (1u << n) - 1))
+        status = error_at(x->err, y->at, VIV_EINVAL, "'order' must name each axis of 'view' once");
+    return status;
+}
+
+static viv_status build_transform(struct expander *x, const struct yaml *item, struct transform *t)
+{
+    const char *name = item->keys[0];
+    const struct yaml *y = item->items[0];
+    if (strcmp(name, "split") == 0)
+        return build_split(x, y, t);
+    if (strcmp(name, "permute") == 0)
+        return build_permute(x, y, t);
+    static const struct {
+        const char *name;
+        enum transform_kind kind;
+    } plain[] = {{"transpose", TRANSFORM_TRANSPOSE},
+                 {"mxfp4", TRANSFORM_MXFP4},
+                 {"unpack", TRANSFORM_UNPACK},
+                 {"neg_exp", TRANSFORM_NEG_EXP}};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (strcmp(name, plain[i].name) == 0) {
+            t->kind = plain[i].kind;
+            return VIV_OK;
+        }
+    if (strcmp(name, "add") == 0) {
+        struct value v = {0};
+        viv_status status = eval_at(x, y, &v);
+        t->kind = TRANSFORM_ADD;
+        t->addend = v.kind == VALUE_FLOAT ? v.f : (double)v.i;
+        if (status == VIV_OK && v.kind != VALUE_FLOAT && v.kind != VALUE_INT)
+            status = error_at(x->err, y->at, VIV_EINVAL, "expected a number");
+        return status;
+    }
+    t->kind = name[0] == 'c' ? TRANSFORM_CONCAT : TRANSFORM_STACK;
+    return eval_axis(x, y, &t->axis);
+}
+
+const struct yaml *transforms_of(const struct yaml *weight, const char *naming)
+{
+    const struct yaml *t = yaml_get(weight, "transform");
+    return t && t->kind == YAML_MAP ? yaml_get(t, naming) : t;
+}
+
+viv_status weight_transforms(struct expander *x, const struct weight_entry *entry, struct weight *w)
+{
+    const struct yaml *items = transforms_of(entry->body, expander_naming(x));
+    const uint32_t n = items ? items->n : 0;
+    if (n > MAX_TRANSFORMS)
+        return error_at(x->err, items->at, VIV_ELIMIT, "more than %d transforms", MAX_TRANSFORMS);
+    struct transform *list = arena_array(x->arena, n, sizeof *list);
+    if (!list)
+        return error_nomem(x->err);
+    for (uint32_t k = 0; k < n; k++) {
+        viv_status status = build_transform(x, items->items[k], &list[k]);
+        if (status != VIV_OK)
+            return status;
+    }
+    w->transforms = list;
+    w->n_transforms = n;
+    return VIV_OK;
+}

@@ -1,0 +1,180 @@
+/* weights.c - `weights`: an entry becomes the weight of one layer, or of all, when the first layer asks for it. Its
+ * `when` and `else` decide whether it is looked for in the checkpoint and what stands in; then come its names or
+ * its `values`, its `shape` and its `transform`. */
+#include "spec/expand.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_WEIGHT_INSTANCES = 262144 };
+
+/* Whether the checkpoint, if there is one, has the weight. */
+static bool is_there(const struct expander *x, const struct weight *w)
+{
+    return w->n_names && (!x->checkpoint || checkpoint_tensor(x->checkpoint, w->names[0]));
+}
+
+/* What `when` and `else` say: whether the checkpoint is asked, and what stands in (struct weight's otherwise).
+ * Where `when` is true, the weight must be there. */
+static viv_status decide(struct expander *x, struct weight_list *l, const struct weight_entry *entry,
+                         struct weight *w, bool *asked)
+{
+    const struct yaml *when = yaml_get(entry->body, "when"), *otherwise = yaml_get(entry->body, "else");
+    w->otherwise = -1;
+    *asked = true;
+    viv_status status = when ? eval_bool(x, when, asked) : VIV_OK;
+    if (status != VIV_OK || (when && *asked))
+        return status;
+    if (otherwise && strcmp(otherwise->text, "none") == 0)
+        w->otherwise = -2;
+    else if (otherwise)
+        return weight_find(x, l, otherwise->text, &w->otherwise);
+    else if (!*asked)
+        return error_at(x->err, entry->at, VIV_EINVAL,
+                        "weight '%s' is used where its `when` is false, and has no `else`", entry->key);
+    return VIV_OK;
+}
+
+/* A weight that is a list of numbers; `none` is no list. */
+static viv_status read_values(struct expander *x, const struct yaml *y, struct weight *w)
+{
+    struct value *v = arena_alloc(x->arena, sizeof *v);
+    if (!v)
+        return error_nomem(x->err);
+    viv_status status = eval_at(x, y, v);
+    if (status != VIV_OK || v->kind == VALUE_NONE)
+        return status;
+    bool fits = v->kind == VALUE_LIST;
+    for (uint32_t i = 0; fits && i < v->n; i++)
+        fits = v->list[i].kind == VALUE_INT || v->list[i].kind == VALUE_FLOAT;
+    if (!fits)
+        return error_at(x->err, y->at, VIV_EINVAL, "expected a list of numbers, '%s' is %s", y->text,
+                        v->kind == VALUE_LIST ? "a list of other things" : value_kind_name(v->kind));
+    w->values = v;
+    return VIV_OK;
+}
+
+/* Where the numbers of a weight that is asked for come from; *asked becomes false where what stands in must. */
+static viv_status find_numbers(struct expander *x, const struct weight_entry *entry, struct weight *w, bool *asked)
+{
+    const struct yaml *values = yaml_get(entry->body, "values");
+    viv_status status = weight_names(x, entry, w);
+    if (status == VIV_OK && values && w->n_names == 0)
+        status = read_values(x, values, w);
+    if (status == VIV_OK && w->otherwise != -1)
+        *asked = w->values || is_there(x, w);
+    if (status == VIV_OK && *asked && w->n_names == 0 && !w->values)
+        return error_at(x->err, entry->at, VIV_EUNSUPPORTED, "weight '%s' has no name in %s files", entry->key,
+                        expander_naming(x));
+    return status;
+}
+
+/* Several tensors become one by a transform that joins them; those that {e} counts may stay apart, as slices along
+ * the first axis. */
+static viv_status check_joined(struct expander *x, const struct weight_entry *entry, struct weight *w)
+{
+    bool joined = false;
+    for (uint32_t k = 0; k < w->n_transforms; k++)
+        joined = joined || transform_joins(&w->transforms[k]);
+    if (joined)
+        w->n_slices = 0;
+    if (joined || w->n_names <= 1 || (w->n_slices == w->n_names && w->n_dims > 1 && w->dims[0] == w->n_slices))
+        return VIV_OK;
+    return error_at(x->err, entry->at, VIV_EINVAL,
+                    "weight '%s' has %" PRIu32 " names and no transform that joins them%s", entry->key, w->n_names,
+                    w->n_slices ? ", nor are they its first axis" : "");
+}
+
+static viv_status build_weight(struct expander *x, struct weight_list *l, const struct weight_entry *entry,
+                               struct weight *w, bool *asked)
+{
+    viv_status status = decide(x, l, entry, w, asked);
+    if (status == VIV_OK && *asked)
+        status = find_numbers(x, entry, w, asked);
+    if (status == VIV_OK)
+        status = eval_dims(x, yaml_get(entry->body, "shape"), w->dims, &w->n_dims);
+    if (status == VIV_OK && w->values && (w->n_dims != 1 || w->dims[0] != w->values->n))
+        status = error_at(x->err, entry->at, VIV_ESHAPE, "weight '%s' is a list of %" PRIu32 ", expected %" PRIu64,
+                          entry->key, w->values->n, w->n_dims == 1 ? w->dims[0] : 0);
+    if (status == VIV_OK)
+        status = weight_transforms(x, entry, w);
+    return status == VIV_OK ? check_joined(x, entry, w) : status;
+}
+
+/* "key#i": what a weight is known by. */
+struct weight_id {
+    char text[300];
+    size_t n;
+};
+static struct weight_id id_of(const char *key, int64_t index)
+{
+    struct weight_id id;
+    id.n = (size_t)snprintf(id.text, sizeof id.text, "%.256s#%" PRId64, key, index);
+    return id;
+}
+
+static viv_status add_weight(struct expander *x, struct weight_list *l, const struct weight *w)
+{
+    if (l->n == MAX_WEIGHT_INSTANCES)
+        return error_at(x->err, w->at, VIV_ELIMIT, "more than %d weights", MAX_WEIGHT_INSTANCES);
+    if (!VEC_RESERVE(l->items, l->n, l->capacity))
+        return error_nomem(x->err);
+    l->items[l->n++] = *w;
+    return VIV_OK;
+}
+
+viv_status weight_find(struct expander *x, struct weight_list *l, const char *key, int64_t *index)
+{
+    const struct weight_entry *entry = spec_weight(x->spec, key);
+    if (!entry)
+        return error_set(x->err, VIV_EINVAL, "there is no weight '%s'", key);
+    struct weight w = {.key = entry->key, .index = weight_is_indexed(entry) ? x->index : -1, .at = entry->at};
+    const struct weight_id id = id_of(key, w.index);
+    bool asked = true;
+    uint32_t known = 0;
+    if (strmap_get(&l->known, id.text, id.n, &known)) {
+        *index = (int64_t)known - 2;
+        return VIV_OK;
+    }
+    const char *kept = arena_strndup(x->arena, id.text, id.n);
+    if (!kept)
+        return error_nomem(x->err);
+    if (l->depth == x->spec->n_weights)
+        return error_at(x->err, entry->at, VIV_EINVAL, "the `else` of weight '%s' leads back to itself", key);
+    l->depth++;
+    viv_status status = build_weight(x, l, entry, &w, &asked);
+    l->depth--;
+    if (status == VIV_OK && asked)
+        status = add_weight(x, l, &w);
+    if (status != VIV_OK)
+        return status;
+    *index = asked ? (int64_t)l->n - 1 : w.otherwise;
+    if (strmap_add(&l->known, kept, id.n, (uint32_t)(*index + 2)) == STRMAP_NOMEM)
+        return error_nomem(x->err);
+    return VIV_OK;
+}
+
+viv_status weight_add_unread(struct expander *x, struct weight_list *l, const struct weight_entry *entry)
+{
+    const struct yaml *unread = yaml_get(entry->body, "unread");
+    const struct weight_id id = id_of(entry->key, -1);
+    struct weight w = {.key = entry->key, .index = -1, .at = entry->at, .unread = true};
+    bool counts = false, asked = true;
+    uint32_t known = 0;
+    if (!unread || !yaml_get(entry->body, expander_naming(x)) || strmap_get(&l->known, id.text, id.n, &known))
+        return VIV_OK;
+    viv_status status = eval_bool(x, unread, &counts);
+    if (status == VIV_OK)
+        status = build_weight(x, l, entry, &w, &asked);
+    if (status != VIV_OK || !asked || !(x->checkpoint ? is_there(x, &w) : counts))
+        return status;
+    return add_weight(x, l, &w);
+}
+
+void weight_list_release(struct weight_list *l)
+{
+    free(l->items);
+    strmap_release(&l->known);
+}
