@@ -231,7 +231,7 @@ bool difference_agrees(const struct difference *d)
 struct misfit difference_misfit(const struct difference *d)
 {
     const struct layer_difference *a = NULL, *b = NULL;
-    struct misfit m;
+    struct misfit m = {""};
     for (const struct layer_difference *l = d->alone; l < d->layers + d->n_layers && !(l->a && l->b); l++) {
         a = !a && l->a ? l : a;
         b = !b && l->b ? l : b;
@@ -239,8 +239,9 @@ struct misfit difference_misfit(const struct difference *d)
     if (a && b)
         snprintf(m.text, sizeof m.text, "A has %.200s, [%" PRIu64 "], and B has %.200s, [%" PRIu64 "]", a->a,
                  a->a_dim, b->b, b->b_dim);
-    else
-        snprintf(m.text, sizeof m.text, "%c has %.200s, [%" PRIu64 "], and %c nothing like it", a ? 'A' : 'B',
-                 a ? a->a : b->b, a ? a->a_dim : b->b_dim, a ? 'B' : 'A');
+    else if (a)
+        snprintf(m.text, sizeof m.text, "A has %.200s, [%" PRIu64 "], and B nothing like it", a->a, a->a_dim);
+    else if (b)
+        snprintf(m.text, sizeof m.text, "B has %.200s, [%" PRIu64 "], and A nothing like it", b->b, b->b_dim);
     return m;
 }

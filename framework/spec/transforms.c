@@ -34,9 +34,7 @@ static viv_status build_split(struct expander *x, const struct yaml *y, struct t
         taken[0] = first;
         t->n_take = 1;
     }
-    if (status == VIV_OK && times)
-        status = eval_at(x, times, &v);
-    if (status == VIV_OK && (v.kind != VALUE_INT || v.i < 1))
+    if (status == VIV_OK && times && (status = eval_at(x, times, &v)) == VIV_OK && (v.kind != VALUE_INT || v.i < 1))
         status = error_at(x->err, times->at, VIV_EINVAL, "how many times is an integer from 1");
     for (uint32_t k = 0; status == VIV_OK && k < n; k++) {
         for (uint32_t i = 0; i < t->n_take; i++)

@@ -1,4 +1,5 @@
 #include "spec/yaml.h"
+#undef error_at
 
 #include "base/buf.h"
 #include "base/file.h"
