@@ -1,8 +1,8 @@
 /* jinja.h - the interpreter's inside: values, the tree that the parser makes, and a run.
  *
  *   source -> lexer.c: tokens -> parser.c: tree -> eval.c: text
- *   value.c: what values are and print; methods.c: of strings, lists and dicts; filters.c, tests.c: `x | f`, `x is
- * t`
+ *   value.c: what values are and print; operators.c: `x + y`; methods.c: of strings, lists and dicts; format.c: of
+ *   them, format, and %; globals.c: range and its like; filters.c, tests.c: `x | f`, `x is t`
  *
  * Everything that a run makes lies in one arena and is counted; functions return false once r->err holds a
  * sentence. */
@@ -247,7 +247,10 @@ function *find_filter(const char *name); /* self: what is filtered */
 bool run_test(struct run *r, const char *name, const struct value *v, const struct args *a, bool *out);
 bool is_test(const char *name);
 bool binary(struct run *r, const char *op, const struct value *a, const struct value *b, struct value *out);
+bool relation(struct run *r, const char *op, const struct value *a, const struct value *b, bool *out);
+bool sign(struct run *r, bool negative, const struct value *v, struct value *out);
 bool format_text(struct run *r, const struct value *format, const struct value *values, struct value *out); /* % */
+function format_braces; /* the method `format` */
 
 /* The argument at a place or by a name; NULL when it is not given. */
 const struct value *arg(const struct args *a, size_t place, const char *name);

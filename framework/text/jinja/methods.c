@@ -1,10 +1,7 @@
-/* methods.c - what strings, lists and dicts can do by themselves, as in Python, as far as it changes nothing; and
- * the functions that are everywhere: range, namespace, dict, raise_exception, strftime_now. */
+/* methods.c - what strings, lists and dicts can do by themselves, as in Python, as far as it changes nothing. */
 #include "text/jinja/jinja.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -546,144 +543,6 @@ static bool zfill(struct run *r, const struct value *v, const struct args *a, st
     return pad(r, v, a, 2, '0', out);
 }
 
-/* "{} and {name}".format(...): fields without conversions */
-static bool format(struct run *r, const struct value *v, const struct args *a, struct value *out)
-{
-    struct buf b = {0};
-    size_t next = 0;
-    const char *s = v->s.text, *end = s + v->s.size;
-    while (s < end) {
-        if ((*s == '{' || *s == '}') && s + 1 < end && s[1] == *s) {
-            buf_putc(&b, *s);
-            s += 2;
-            continue;
-        }
-        if (*s != '{') {
-            buf_putc(&b, *s++);
-            continue;
-        }
-        const char *close = memchr(s, '}', (size_t)(end - s));
-        char name[64];
-        size_t n = close ? (size_t)(close - s) - 1 : sizeof name;
-        const struct value *field = NULL;
-        if (n < sizeof name) {
-            memcpy(name, s + 1, n);
-            name[n] = '\0';
-            bool number = n > 0 && strspn(name, "0123456789") == n;
-            field = n == 0   ? arg(a, next++, NULL)
-                    : number ? arg(a, (size_t)strtoul(name, NULL, 10), NULL)
-                             : arg(a, SIZE_MAX, name);
-        }
-        if (!field || !print_value(r, field, &b)) {
-            buf_release(&b);
-            return field ? false
-                         : fail_at(r, VIV_EUNSUPPORTED, "format: a field without an argument, or with a format");
-        }
-        s = close + 1;
-    }
-    return take_buf(r, &b, out);
-}
-
-/* A field of "%-8.2f": what stands between the per cent sign and the letter. */
-struct field {
-    bool left, zeros, plus;
-    int width, precision; /* -1: none */
-    char kind;
-};
-
-static bool read_field(const char **s, const char *end, struct field *f)
-{
-    int *number = &f->width;
-    *f = (struct field){.precision = -1};
-    for (++*s; *s < end; ++*s) {
-        char c = **s;
-        if (c >= '0' && c <= '9' && (c != '0' || number != &f->width || f->width)) {
-            *number = (*number < 0 ? 0 : *number) * 10 + (c - '0');
-            if (*number > 10000)
-                return false;
-        } else if (c == '.') {
-            number = &f->precision;
-            f->precision = 0;
-        } else if (c == '-' || c == '0' || c == '+' || c == ' ') {
-            f->left = f->left || c == '-';
-            f->zeros = f->zeros || c == '0';
-            f->plus = f->plus || c == '+';
-        } else {
-            f->kind = c;
-            ++*s;
-            return c && strchr("sdifgex", c);
-        }
-    }
-    return false;
-}
-
-static bool put_field(struct run *r, const struct field *f, const struct value *v, struct buf *out)
-{
-    struct buf b = {0};
-    bool ok = true, number = f->kind != 's';
-    int precision = f->precision < 0 ? 6 : f->precision;
-    if (number && !is_number(v))
-        return fail_at(r, VIV_EINVAL, "'%%%c' wants a number, found %s", f->kind, kind_name(v));
-    double x = number ? number_of(v) : 0;
-    if (number && f->plus && x >= 0)
-        buf_putc(&b, '+');
-    switch (f->kind) {
-    case 's':
-        ok = print_value(r, v, &b);
-        break;
-    case 'f':
-        buf_printf(&b, "%.*f", precision, x);
-        break;
-    case 'g':
-        buf_printf(&b, "%.*g", precision, x);
-        break;
-    case 'e':
-        buf_printf(&b, "%.*e", precision, x);
-        break;
-    case 'x':
-        buf_printf(&b, "%" PRIx64, v->kind == FLOAT ? (uint64_t)fabs(x) : (uint64_t)v->i);
-        break;
-    default:
-        buf_printf(&b, "%" PRId64, v->kind == FLOAT ? (int64_t)x : v->i);
-    }
-    int64_t missing = f->width - (int64_t)characters(buf_text(&b), b.size);
-    for (int64_t i = 0; i < missing && !f->left; i++)
-        buf_putc(out, f->zeros && number ? '0' : ' ');
-    buf_append(out, buf_text(&b), b.size);
-    for (int64_t i = 0; i < missing && f->left; i++)
-        buf_putc(out, ' ');
-    out->failed = out->failed || b.failed;
-    buf_release(&b);
-    return ok;
-}
-
-/* "%s has %d" % (a, b) */
-bool format_text(struct run *r, const struct value *v, const struct value *values, struct value *out)
-{
-    struct buf b = {0};
-    size_t next = 0, n = values->kind == TUPLE ? values->list->n : 1;
-    bool ok = true;
-    for (const char *s = v->s.text, *end = s + v->s.size; ok && s < end;) {
-        struct field f;
-        if (*s != '%') {
-            buf_putc(&b, *s++);
-        } else if (s + 1 < end && s[1] == '%') {
-            buf_putc(&b, '%');
-            s += 2;
-        } else if (!read_field(&s, end, &f) || next == n) {
-            ok = fail_at(r, VIV_EINVAL, "'%%' wants a value for each field, which ends in s, d, i, f, g, e or x");
-        } else {
-            ok = put_field(r, &f, values->kind == TUPLE ? &values->list->items[next] : values, &b);
-            next++;
-        }
-    }
-    if (!ok) {
-        buf_release(&b);
-        return false;
-    }
-    return take_buf(r, &b, out);
-}
-
 /* --- dicts and lists
  * ---------------------------------------------------------------------------------------------- */
 
@@ -761,7 +620,7 @@ static const struct method of_strings[] = {{"capitalize", capitalize},
                                            {"count", count},
                                            {"endswith", endswith},
                                            {"find", find},
-                                           {"format", format},
+                                           {"format", format_braces},
                                            {"index", index_of},
                                            {"isalnum", str_isalnum},
                                            {"isalpha", str_isalpha},
@@ -810,114 +669,5 @@ function *find_method(const struct value *v, const char *name)
     for (; m && m->name; m++)
         if (strcmp(m->name, name) == 0)
             return m->call;
-    return NULL;
-}
-
-/* --- what is everywhere
- * ------------------------------------------------------------------------------------------- */
-
-static bool range(struct run *r, const struct value *v, const struct args *a, struct value *out)
-{
-    int64_t begin = 0, end, by;
-    (void)v;
-    if (a->n == 0)
-        return fail_at(r, VIV_EINVAL, "range wants an end");
-    if (!int_arg(r, a, a->n > 1, "stop", 0, &end) || !int_arg(r, a, 2, "step", 1, &by) ||
-        (a->n > 1 && !int_arg(r, a, 0, "start", 0, &begin)))
-        return false;
-    if (by == 0)
-        return fail_at(r, VIV_EINVAL, "range cannot step by 0");
-    uint64_t distance = by > 0 ? (end > begin ? (uint64_t)end - (uint64_t)begin : 0)
-                               : (begin > end ? (uint64_t)begin - (uint64_t)end : 0);
-    uint64_t size = by > 0 ? (uint64_t)by : -(uint64_t)by, n = distance / size + (distance % size != 0);
-    if (n > MAX_RANGE)
-        return fail_at(r, VIV_ELIMIT, "a range of %" PRIu64 " numbers, at most %d", n, MAX_RANGE);
-    struct list *l = make_list(r, n);
-    if (!l || !step(r, n))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        l->items[i] = make_int(begin + (int64_t)i * by);
-    *out = of_list(l, LIST);
-    return true;
-}
-
-/* dict(a=1), namespace(a=1), of a dict or of names */
-static bool make_members(struct run *r, const struct args *a, enum kind kind, struct value *out)
-{
-    struct dict *d = make_dict(r);
-    if (!d)
-        return false;
-    for (size_t i = 0; i < a->n; i++) {
-        if (a->values[i].kind != DICT)
-            return fail_at(r, VIV_EINVAL, "expected a dict, found %s", kind_name(&a->values[i]));
-        for (size_t j = 0; j < a->values[i].dict->n; j++)
-            if (!dict_put(r, d, &a->values[i].dict->entries[j].key, &a->values[i].dict->entries[j].value))
-                return false;
-    }
-    for (size_t i = 0; i < a->n_named; i++) {
-        struct value key = make_literal(a->named[i].name);
-        if (!dict_put(r, d, &key, &a->named[i].value))
-            return false;
-    }
-    *out = (struct value){.kind = kind, .dict = d};
-    return true;
-}
-
-static bool make_namespace(struct run *r, const struct value *v, const struct args *a, struct value *out)
-{
-    (void)v;
-    return make_members(r, a, NAMESPACE, out);
-}
-
-static bool to_dict(struct run *r, const struct value *v, const struct args *a, struct value *out)
-{
-    (void)v;
-    return make_members(r, a, DICT, out);
-}
-
-static bool raise_exception(struct run *r, const struct value *v, const struct args *a, struct value *out)
-{
-    struct value text = make_literal("");
-    (void)v, (void)out;
-    if (a->n && !text_of(r, &a->values[0], &text))
-        return false;
-    return fail_at(r, VIV_EINVAL, "%s", text.s.text);
-}
-
-/* The pattern is the template's: strftime reads nothing but the time for it, and writes no further than told. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-static size_t write_time(char *text, size_t size, const char *pattern, const struct tm *now)
-{
-    return strftime(text, size, pattern, now);
-}
-#pragma GCC diagnostic pop
-
-static bool strftime_now(struct run *r, const struct value *v, const struct args *a, struct value *out)
-{
-    const char *pattern = text_arg(a, 0, "format", NULL);
-    char text[512];
-    struct tm local;
-    time_t t = time(NULL);
-    (void)v;
-    if (!pattern)
-        return fail_at(r, VIV_EINVAL, "strftime_now wants a format");
-    const struct tm *now = r->options->now ? r->options->now : localtime_r(&t, &local);
-    size_t n = now && *pattern ? write_time(text, sizeof text, pattern, now) : 0;
-    if (n == 0 && *pattern)
-        return fail_at(r, VIV_EINVAL, "strftime_now: '%.60s' gives no date of less than 512 characters", pattern);
-    return make_string(r, text, n, out);
-}
-
-function *find_global(const char *name)
-{
-    static const struct method globals[] = {{"range", range},
-                                            {"namespace", make_namespace},
-                                            {"dict", to_dict},
-                                            {"raise_exception", raise_exception},
-                                            {"strftime_now", strftime_now}};
-    for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
-        if (strcmp(globals[i].name, name) == 0)
-            return globals[i].call;
     return NULL;
 }
