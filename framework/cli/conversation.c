@@ -12,7 +12,7 @@ viv_status conversation_template(struct opened *o, const char *file, const char 
     if (!c)
         return error_set(err, VIV_ENOTFOUND, "%s has no weights, and no chat template with them",
                          spec_name(model_spec(o->model)));
-    if (strcmp(c->format->names, "gguf") == 0)
+    if (checkpoint_is_gguf(c))
         status = model_tokenizer(o->model, &tokenizer, err);
     return status == VIV_OK ? chat_template_open(c, tokenizer, file, name, has_tools, out, err) : status;
 }

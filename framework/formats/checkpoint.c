@@ -258,9 +258,14 @@ const char *meta_kind_name(enum meta_kind kind)
     return names[kind];
 }
 
+bool checkpoint_is_gguf(const struct checkpoint *c)
+{
+    return strcmp(c->format->names, "gguf") == 0;
+}
+
 const char *checkpoint_architecture(const struct checkpoint *c)
 {
-    const bool gguf = strcmp(c->format->names, "gguf") == 0;
+    const bool gguf = checkpoint_is_gguf(c);
     struct meta m = checkpoint_meta(c, gguf ? "general.architecture" : "architectures");
     if (!gguf && m.kind == META_ARRAY)
         m = checkpoint_meta_element(c, &m, 0);

@@ -62,6 +62,7 @@ struct checkpoint {
 /* Opens what lies at path, whatever it is; the error lists what was looked for. close accepts a zeroed struct. */
 viv_status checkpoint_open(struct checkpoint *c, const char *path, struct error *err);
 void checkpoint_close(struct checkpoint *c);
+bool checkpoint_is_gguf(const struct checkpoint *c); /* else its tensors have the names of Hugging Face */
 
 /* Whether some format would take this path. */
 bool checkpoint_probe(const char *path);

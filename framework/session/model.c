@@ -262,7 +262,7 @@ uint32_t model_n_adapters(const viv_model *m)
 void model_adapter(const viv_model *m, uint32_t i, struct adapter_summary *out)
 {
     const struct adapter *a = &m->adapters[i];
-    const bool gguf = strcmp(a->files.format->names, "gguf") == 0;
+    const bool gguf = checkpoint_is_gguf(&a->files);
     *out = (struct adapter_summary){.path = a->path, .format = gguf ? "gguf" : "peft", .scale = a->scale};
     for (size_t t = 0; t < m->n_adapted; t++) {
         out->n_replaced += m->adapted[t].replaced_by == a;

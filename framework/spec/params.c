@@ -12,7 +12,7 @@ enum { MAX_LIST = 65536, PLACE_MAX = 256 };
 
 bool expander_gguf(const struct expander *x)
 {
-    return x->checkpoint && strcmp(x->checkpoint->format->names, "gguf") == 0;
+    return x->checkpoint && checkpoint_is_gguf(x->checkpoint);
 }
 
 const char *expander_naming(const struct expander *x)

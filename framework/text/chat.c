@@ -12,11 +12,6 @@ enum { MAX_CONFIG = 16 << 20, MAX_TEMPLATE = 4 << 20 };
 static const char *const token_names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                           "pad_token", "cls_token", "mask_token"};
 
-static bool is_gguf(const struct checkpoint *c)
-{
-    return strcmp(c->format->names, "gguf") == 0;
-}
-
 /* The folder of a checkpoint, malloc'ed; NULL when memory is out. */
 static char *folder_of(const struct checkpoint *c)
 {
@@ -124,7 +119,7 @@ static viv_status from_gguf(struct search *s, const char *name)
 
 static viv_status look_for(struct search *s, const char *name)
 {
-    if (is_gguf(s->c))
+    if (checkpoint_is_gguf(s->c))
         return from_gguf(s, name);
     viv_status status = from_named_file(s, name);
     if (status == VIV_ENOTFOUND)
@@ -145,9 +140,10 @@ static viv_status look(struct search *s, const char *name, bool has_tools)
         status = look_for(s, "default");
     if (status != VIV_ENOTFOUND)
         return status;
-    const char *places = is_gguf(s->c) ? "tokenizer.chat_template is not among its metadata"
-                                       : "chat_template.jinja, chat_template.json and the chat_template of "
-                                         "tokenizer_config.json were looked for";
+    const char *places = checkpoint_is_gguf(s->c)
+                             ? "tokenizer.chat_template is not among its metadata"
+                             : "chat_template.jinja, chat_template.json and the chat_template of "
+                               "tokenizer_config.json were looked for";
     return name ? error_set(s->err, VIV_ENOTFOUND, "%s has no chat template called '%s': %s", s->c->path, name,
                             places)
                 : error_set(s->err, VIV_ENOTFOUND,
@@ -216,12 +212,12 @@ viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer
     struct search s = {.c = c, .folder = folder_of(c), .out = out, .err = err};
     char *path = s.folder ? path_join(s.folder, "tokenizer_config.json") : NULL;
     viv_status status = out->tokens && path ? VIV_OK : error_nomem(err);
-    if (status == VIV_OK && !is_gguf(c) && file_exists(path))
+    if (status == VIV_OK && !checkpoint_is_gguf(c) && file_exists(path))
         status = json_read(path, MAX_CONFIG, &s.config, err);
     if (status == VIV_OK)
         status = file ? from_path(&s, file) : look(&s, name, has_tools);
     if (status == VIV_OK)
-        status = is_gguf(c) ? tokens_of_gguf(&s, t) : tokens_of_folder(&s);
+        status = checkpoint_is_gguf(c) ? tokens_of_gguf(&s, t) : tokens_of_folder(&s);
     json_decref(s.config);
     free(s.folder);
     free(path);

@@ -208,7 +208,7 @@ viv_status tokenizer_open(const struct checkpoint *c, struct tokenizer **out, st
     char directory[PATH_MAX], origin[PATH_MAX] = "";
     if (!t)
         return error_nomem(err);
-    if (strcmp(c->format->names, "gguf") == 0)
+    if (checkpoint_is_gguf(c))
         return finish(t, tokenizer_read_gguf(t, c, err), c->path, out, err);
     if (file_is_dir(c->path)) {
         snprintf(directory, sizeof directory, "%s", c->path);
