@@ -1,26 +1,15 @@
 /* adapt.c - where the changes of adapters land: each on a tensor of the checkpoint, with a shape that fits, or an
  * error that names it. What changes stands in the checkpoint's table from then on, so that binding and transforms
- * know nothing of adapters; merge.c makes its data.
- *
- * An adapter of PEFT on a GGUF checkpoint goes by the spec, expanded once more as if the weights came as
- * safetensors: a weight whose names there and here stand for the same numbers takes its changes. Rows of q and k
- * that GGUF files hold in another order, as a layer's `rope.interleaved` tells, are put into that order; whatever
- * else differs is refused.
- *
- * Where embedding and output head are one tensor, a change of one of them is not one of the other (PEFT's own
- * models behave so, before they are merged): the head becomes a tensor of its own. */
-#include "session/instance.h"
+ * know nothing of adapters; merge.c makes its data. */
+#include "session/landing.h"
 
 #include "base/near.h"
 #include "base/size.h"
-#include "spec/expr.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_TIES = 16 };
 
 /* Names that weights of an expansion have, and whose they are. */
 struct names {
@@ -32,147 +21,15 @@ struct names {
     } * list;
 };
 
-/* How a tensor of a GGUF file lies, seen from the same weight in safetensors files. */
-struct arrangement {
-    bool seen;
-    uint64_t heads;      /* see struct use */
-    const char *differs; /* the attribute that forbids a change; or NULL */
-};
-
-/* What a change lands on. */
-struct target {
-    uint32_t tensor;
-    bool transposed; /* the tensor lies [in, out] */
-    bool turned;     /* the adapter's own model has it the other way round */
-    uint64_t heads;
-};
-
-/* A head that has become a tensor of its own, and the embedding that it was. */
-struct split {
-    struct tie tie;
-    uint32_t tensor, other;
-};
-
 struct landing {
     viv_model *m;
-    struct split splits[MAX_TIES];
-    uint32_t n_splits;
-    struct names own, hf;             /* of the checkpoint's naming; and, for GGUF files, as safetensors */
-    struct expansion *as_hf;          /* whose names `hf` are; or NULL */
-    struct arrangement *arrangements; /* [expansion->n_weights], with as_hf */
+    struct parted_ties parted;
+    struct counterparts counterparts; /* for adapters of safetensors on a GGUF file */
+    struct names own, hf;             /* of the checkpoint's naming; and of `counterparts` */
     uint32_t *at;                     /* [n_tensors] 1 + index into m->adapted; 0: not adapted */
     size_t capacity;
     struct error *err;
 };
-
-static bool is_gguf(const struct checkpoint *c)
-{
-    return strcmp(c->format->names, "gguf") == 0;
-}
-
-/* --- ties --------------------------------------------------------------------------------------------------- */
-
-static const struct weight *weight_of(const struct expansion *e, const char *key)
-{
-    for (uint32_t i = 0; i < e->n_weights; i++)
-        if (strcmp(e->weights[i].key, key) == 0)
-            return &e->weights[i];
-    return NULL;
-}
-
-/* Gives the head of a tie a tensor of its own: the embedding, under the head's name. */
-static viv_status split_tie(struct landing *l, const struct tie *wanted)
-{
-    viv_model *m = l->m;
-    struct checkpoint *c = &m->checkpoint;
-    struct tie tie = {0};
-    uint32_t i = 0, at;
-    while (spec_tie(m->spec, c->format->names, &i, &tie) && strcmp(tie.key, wanted->key) != 0) {
-    }
-    const struct weight *other = weight_of(m->expansion, wanted->other_key);
-    const viv_tensor *t = other && other->n_names == 1 ? checkpoint_tensor(c, other->names[0]) : NULL;
-    if (!tie.key || strcmp(tie.key, wanted->key) != 0 || !t || other->n_transforms > 0 || l->n_splits == MAX_TIES)
-        return error_set(l->err, VIV_EUNSUPPORTED, "'%s' and '%s' are one tensor here, which cannot be divided",
-                         wanted->name, wanted->other_name);
-    for (uint32_t k = 0; k < l->n_splits; k++)
-        if (strcmp(l->splits[k].tie.key, tie.key) == 0)
-            return VIV_OK;
-    const uint32_t from = (uint32_t)(t - c->tensors);
-    if (!strmap_get(&c->by_name, tie.name, strlen(tie.name), &at)) {
-        viv_status status = checkpoint_add(c, tie.name, t, l->err);
-        if (status != VIV_OK)
-            return status;
-        at = c->n_tensors - 1;
-    }
-    if (c->config && json_object_set_new(c->config, "tie_word_embeddings", json_false()) != 0)
-        return error_nomem(l->err);
-    l->splits[l->n_splits++] = (struct split){tie, at, from};
-    return VIV_OK;
-}
-
-/* Whether a change of the embedding leaves the head as it was. */
-static bool leaves_head(const struct adapter *a, const struct change *c)
-{
-    return !a->keeps_ties && !c->parameter && (c->kind == CHANGE_LOW_RANK || c->kind == CHANGE_WHOLE);
-}
-
-static viv_status split_for(struct landing *l, const struct adapter *a, const struct tie *ties, uint32_t n,
-                            const struct strmap *map)
-{
-    viv_status status = VIV_OK;
-    for (uint32_t i = 0; status == VIV_OK && i < a->n_changes; i++) {
-        const struct change *c = &a->changes[i];
-        uint32_t at;
-        bool found;
-        status = spec_find_name(l->m->spec, map, c->name, &found, &at, l->err);
-        if (status != VIV_OK || !found || (at % 2 == 0 ? c->parameter : !leaves_head(a, c)))
-            continue;
-        for (uint32_t k = 0; status == VIV_OK && k < n; k++)
-            if (at % 2 == 0 ? k == at / 2 : strcmp(ties[k].other_key, ties[at / 2].other_key) == 0)
-                status = split_tie(l, &ties[k]);
-    }
-    return status;
-}
-
-/* Of the ties that hold in this model, splits those that an adapter changes on one side. */
-static viv_status split_ties_of(struct landing *l, const struct adapter *a)
-{
-    struct tie ties[MAX_TIES];
-    struct strmap map = {0};
-    uint32_t n = 0, i = 0;
-    viv_status status = VIV_OK;
-    while (status == VIV_OK && n < MAX_TIES && spec_tie(l->m->spec, a->files.format->names, &i, &ties[n])) {
-        const struct tie *t = &ties[n];
-        if (weight_of(l->m->expansion, t->key) || !weight_of(l->m->expansion, t->other_key))
-            continue;
-        if (strmap_add(&map, t->name, strlen(t->name), 2 * n) == STRMAP_NOMEM ||
-            strmap_add(&map, t->other_name, strlen(t->other_name), 2 * n + 1) == STRMAP_NOMEM)
-            status = error_nomem(l->err);
-        n++;
-    }
-    if (status == VIV_OK)
-        status = split_for(l, a, ties, n, &map);
-    strmap_release(&map);
-    return status == VIV_OK ? VIV_OK : error_prefix(l->err, "adapter '%s'", a->path);
-}
-
-/* The model as it is with its heads apart. */
-static viv_status expand_again(struct landing *l)
-{
-    viv_model *m = l->m;
-    struct expansion *e;
-    viv_status status = spec_expand(m->spec, &m->checkpoint, &e, l->err);
-    if (status != VIV_OK)
-        return status;
-    expansion_destroy(m->expansion);
-    m->expansion = e;
-    for (uint32_t i = 0; i < l->n_splits; i++)
-        if (!weight_of(e, l->splits[i].tie.key))
-            return error_set(l->err, VIV_EUNSUPPORTED,
-                             "an adapter changes '%s' or '%s' alone, which %s says are one tensor",
-                             l->splits[i].tie.name, l->splits[i].tie.other_name, spec_path(m->spec));
-    return VIV_OK;
-}
 
 /* --- names -------------------------------------------------------------------------------------------------- */
 
@@ -200,158 +57,6 @@ static void names_release(struct names *n)
 {
     strmap_release(&n->map);
     free(n->list);
-}
-
-/* --- the same weight in safetensors and GGUF files ---------------------------------------------------------- */
-
-static const struct value *attr_of(const struct node *n, const char *name)
-{
-    for (uint32_t i = 0; i < n->n_attrs; i++)
-        if (strcmp(n->attrs[i].name, name) == 0)
-            return &n->attrs[i].value;
-    return NULL;
-}
-
-static bool same_value(const struct value *a, const struct value *b)
-{
-    const enum value_kind x = a ? a->kind : VALUE_NONE, y = b ? b->kind : VALUE_NONE;
-    if (x != y)
-        return false;
-    switch (x) {
-    case VALUE_NONE:
-        return true;
-    case VALUE_FLOAT:
-        return a->f == b->f;
-    case VALUE_STRING:
-        return strcmp(a->s, b->s) == 0;
-    case VALUE_LIST:
-        for (uint32_t i = 0; a->n == b->n && i < a->n; i++)
-            if (!same_value(&a->list[i], &b->list[i]))
-                return false;
-        return a->n == b->n;
-    default:
-        return a->i == b->i;
-    }
-}
-
-/* The number that an attribute says; 0 without one. */
-static uint64_t number_of(const struct node *n, const char *name)
-{
-    const struct value *v = attr_of(n, name);
-    return v && (v->kind == VALUE_INT || v->kind == VALUE_BOOL) && v->i > 0 ? (uint64_t)v->i : 0;
-}
-
-/* What the weight at an attribute of node n is to the same one of `hf`, the node for safetensors (NULL: none). */
-static struct arrangement arrange(const struct node *n, const struct node *hf, const char *attr)
-{
-    static const char order[] = "rope.interleaved";
-    struct arrangement a = {.seen = true};
-    if (!hf || hf->class != n->class)
-        return (struct arrangement){.seen = true, .differs = "its layer"};
-    for (uint32_t i = 0; i < n->n_attrs; i++) {
-        const viv_attr *known = layer_attr(n->class, n->attrs[i].name);
-        bool number = known && known->kind != VIV_ATTR_WEIGHT && known->kind != VIV_ATTR_VALUE;
-        if (number && strcmp(known->name, order) != 0 && !same_value(&n->attrs[i].value, attr_of(hf, known->name)))
-            a.differs = known->name;
-    }
-    const bool moved = number_of(n, order) != number_of(hf, order);
-    const bool is_q = strcmp(attr, "q") == 0 || strcmp(attr, "q_bias") == 0;
-    const bool is_k = strcmp(attr, "k") == 0 || strcmp(attr, "k_bias") == 0;
-    const uint64_t rotated = number_of(n, "rope.dim"), head = number_of(n, "head_dim");
-    if (!moved || !(attr[0] == 'q' || attr[0] == 'k'))
-        return a;
-    if (number_of(n, order) && (is_q || is_k) && (rotated == 0 || rotated == head))
-        a.heads = number_of(n, is_q ? "n_heads" : "n_kv_heads");
-    else
-        a.differs = order;
-    return a;
-}
-
-static viv_status arrange_all(struct landing *l)
-{
-    const struct expansion *e = l->m->expansion;
-    l->arrangements = calloc(e->n_weights ? e->n_weights : 1, sizeof *l->arrangements);
-    if (!l->arrangements)
-        return error_nomem(l->err);
-    for (uint32_t i = 0; i < e->n_nodes; i++) {
-        const struct node *n = &e->nodes[i], *hf = i < l->as_hf->n_nodes ? &l->as_hf->nodes[i] : NULL;
-        hf = hf && strcmp(hf->path, n->path) == 0 ? hf : NULL;
-        for (uint32_t k = 0; k < n->n_attrs; k++) {
-            const viv_attr *attr = layer_attr(n->class, n->attrs[k].name);
-            if (!attr || attr->kind != VIV_ATTR_WEIGHT || n->attrs[k].value.kind != VALUE_INT)
-                continue;
-            struct arrangement *a = &l->arrangements[n->attrs[k].value.i], now = arrange(n, hf, attr->name);
-            if (a->seen && a->heads != now.heads)
-                now.differs = attr->name;
-            *a = a->differs ? *a : now;
-        }
-    }
-    return VIV_OK;
-}
-
-/* The weight of m's expansion that is weight i of the one for safetensors; or NULL. They mostly lie alike. */
-static const struct weight *counterpart(const struct landing *l, uint32_t i)
-{
-    const struct expansion *e = l->m->expansion;
-    const struct weight *hf = &l->as_hf->weights[i];
-    for (uint32_t k = 0; k < e->n_weights; k++) {
-        const struct weight *w = &e->weights[(i + k) % e->n_weights];
-        if (w->index == hf->index && strcmp(w->key, hf->key) == 0)
-            return w;
-    }
-    return NULL;
-}
-
-static bool same_transform(const struct transform *a, const struct transform *b)
-{
-    return a->kind == b->kind && a->axis == b->axis && a->n_take == b->n_take && a->times == b->times &&
-           a->whole == b->whole && memcmp(a->take, b->take, sizeof a->take) == 0 && a->n_dims == b->n_dims &&
-           a->addend == b->addend && memcmp(a->view, b->view, sizeof a->view) == 0 &&
-           memcmp(a->order, b->order, sizeof a->order) == 0;
-}
-
-static bool same_transforms(const struct weight *a, const struct weight *b)
-{
-    bool same = a->n_transforms == b->n_transforms;
-    for (uint32_t i = 0; same && i < a->n_transforms; i++)
-        same = same_transform(&a->transforms[i], &b->transforms[i]);
-    return same;
-}
-
-static bool lies_transposed(const struct weight *w)
-{
-    return w->n_transforms > 0 && w->transforms[0].kind == TRANSFORM_TRANSPOSE;
-}
-
-/* The GGUF tensor that weight i of the expansion for safetensors is. */
-static viv_status cross_over(const struct landing *l, uint32_t i, const char *name, struct target *t)
-{
-    const struct weight *hf = &l->as_hf->weights[i], *w = counterpart(l, i);
-    const struct arrangement *a = w ? &l->arrangements[w - l->m->expansion->weights] : NULL;
-    const char *path = l->m->checkpoint.path;
-    if (!w || w->n_names != 1 || hf->n_names != 1)
-        return error_set(l->err, VIV_EUNSUPPORTED, "'%s' (weight '%s') is no tensor of its own in the GGUF file %s",
-                         name, hf->key, path);
-    t->transposed = lies_transposed(w);
-    t->turned = hf->n_transforms == 1 && lies_transposed(hf) && w->n_transforms == 0;
-    if (!t->turned && !same_transforms(hf, w))
-        return error_set(
-            l->err, VIV_EUNSUPPORTED,
-            "'%s' (weight '%s') lies otherwise in GGUF files than in safetensors, and the adapter is for "
-            "safetensors: convert it to GGUF",
-            name, hf->key);
-    if (a->differs)
-        return error_set(
-            l->err, VIV_EUNSUPPORTED,
-            "'%s' (weight '%s') has its rows in another order in GGUF files (%s), and the adapter is for "
-            "safetensors: convert it to GGUF",
-            name, hf->key, a->differs);
-    const viv_tensor *tensor = checkpoint_tensor(&l->m->checkpoint, w->names[0]);
-    if (!tensor)
-        return checkpoint_missing(&l->m->checkpoint, w->names[0], l->err);
-    t->tensor = (uint32_t)(tensor - l->m->checkpoint.tensors);
-    t->heads = a->heads;
-    return VIV_OK;
 }
 
 /* --- targets ------------------------------------------------------------------------------------------------ */
@@ -384,16 +89,16 @@ static viv_status not_found(const struct landing *l, const struct names *names, 
 }
 
 static viv_status find_target(const struct landing *l, const struct adapter *a, const struct change *c,
-                              struct target *t)
+                              struct change_target *t)
 {
     const struct checkpoint *ck = &l->m->checkpoint;
-    const bool crosses = is_gguf(ck) && !is_gguf(&a->files);
+    const bool crosses = checkpoint_is_gguf(ck) && !checkpoint_is_gguf(&a->files);
     const struct names *names = crosses ? &l->hf : &l->own;
     uint32_t at;
     bool found = false;
-    *t = (struct target){0};
+    *t = (struct change_target){0};
     viv_status status = VIV_OK;
-    if (is_gguf(&a->files)) /* as they are */
+    if (checkpoint_is_gguf(&a->files)) /* as they are */
         found = strmap_get(&names->map, c->name, strlen(c->name), &at);
     else
         status = spec_find_name(l->m->spec, &names->map, c->name, &found, &at, l->err);
@@ -403,12 +108,12 @@ static viv_status find_target(const struct landing *l, const struct adapter *a, 
         return not_found(l, names, c->name);
     const struct name *name = &names->list[at];
     if (crosses)
-        return cross_over(l, name->weight, c->name, t);
+        return counterpart_find(&l->counterparts, name->weight, c->name, t, l->err);
     const viv_tensor *tensor = checkpoint_tensor(ck, name->text);
     if (!tensor)
         return checkpoint_missing(ck, name->text, l->err);
     t->tensor = (uint32_t)(tensor - ck->tensors);
-    t->transposed = lies_transposed(&names->e->weights[name->weight]);
+    t->transposed = weight_is_transposed(&names->e->weights[name->weight]);
     return VIV_OK;
 }
 
@@ -497,7 +202,8 @@ static viv_status replace(struct landing *l, const struct adapter *a, struct ada
 }
 
 /* One change, on one tensor. */
-static viv_status land(struct landing *l, const struct adapter *a, const struct change *c, const struct target *at)
+static viv_status land(struct landing *l, const struct adapter *a, const struct change *c,
+                       const struct change_target *at)
 {
     const viv_tensor *t = &l->m->checkpoint.tensors[at->tensor];
     const bool transposed = c->form == FORM_LINEAR ? at->transposed : true;
@@ -529,7 +235,7 @@ static viv_status land(struct landing *l, const struct adapter *a, const struct 
     return VIV_OK;
 }
 
-static bool has_change(const struct adapter *a, const struct target *targets, enum change_kind kind,
+static bool has_change(const struct adapter *a, const struct change_target *targets, enum change_kind kind,
                        uint32_t tensor)
 {
     for (uint32_t i = 0; i < a->n_changes; i++)
@@ -539,14 +245,15 @@ static bool has_change(const struct adapter *a, const struct target *targets, en
 }
 
 /* A change of what embedding and head have in common lands on the other one, too, unless that has its own. */
-static viv_status land_shared(struct landing *l, const struct adapter *a, const struct target *targets, uint32_t i)
+static viv_status land_shared(struct landing *l, const struct adapter *a, const struct change_target *targets,
+                              uint32_t i)
 {
     const struct change *c = &a->changes[i];
     viv_status status = VIV_OK;
-    for (uint32_t k = 0; status == VIV_OK && k < l->n_splits; k++) {
-        const struct split *s = &l->splits[k];
-        struct target other = targets[i];
-        if (targets[i].tensor == s->other && !leaves_head(a, c))
+    for (uint32_t k = 0; status == VIV_OK && k < l->parted.n; k++) {
+        const struct parted_tie *s = &l->parted.items[k];
+        struct change_target other = targets[i];
+        if (targets[i].tensor == s->other && !change_leaves_head(a, c))
             other.tensor = s->tensor;
         else if (targets[i].tensor == s->tensor && c->parameter)
             other.tensor = s->other;
@@ -560,7 +267,7 @@ static viv_status land_shared(struct landing *l, const struct adapter *a, const 
 
 static viv_status land_adapter(struct landing *l, const struct adapter *a)
 {
-    struct target *targets = calloc(a->n_changes ? a->n_changes : 1, sizeof *targets);
+    struct change_target *targets = calloc(a->n_changes ? a->n_changes : 1, sizeof *targets);
     viv_status status = targets ? VIV_OK : error_nomem(l->err);
     for (uint32_t i = 0; status == VIV_OK && i < a->n_changes; i++)
         status = find_target(l, a, &a->changes[i], &targets[i]);
@@ -593,22 +300,20 @@ static viv_status land_all(struct landing *l)
     viv_model *m = l->m;
     bool crosses = false;
     for (uint32_t i = 0; i < m->n_adapters; i++)
-        crosses = crosses || (is_gguf(&m->checkpoint) && !is_gguf(&m->adapters[i].files));
+        crosses = crosses || (checkpoint_is_gguf(&m->checkpoint) && !checkpoint_is_gguf(&m->adapters[i].files));
     viv_status status = names_init(&l->own, m->expansion, l->err);
     if (status == VIV_OK && crosses)
-        status = spec_expand_as_hf(m->expansion, &l->as_hf, l->err);
+        status = counterparts_init(&l->counterparts, m, l->err);
     if (status == VIV_OK && crosses)
-        status = names_init(&l->hf, l->as_hf, l->err);
-    if (status == VIV_OK && crosses)
-        status = arrange_all(l);
+        status = names_init(&l->hf, l->counterparts.hf, l->err);
     l->at = calloc(m->checkpoint.n_tensors ? m->checkpoint.n_tensors : 1, sizeof *l->at);
     if (status == VIV_OK && !l->at)
         status = error_nomem(l->err);
-    for (uint32_t i = 0; status == VIV_OK && i < l->n_splits; i++) {
+    for (uint32_t i = 0; status == VIV_OK && i < l->parted.n; i++) {
         struct adapted *head;
-        status = adapted_of(l, l->splits[i].tensor, &head);
+        status = adapted_of(l, l->parted.items[i].tensor, &head);
         if (status == VIV_OK)
-            head->base = m->checkpoint.tensors[l->splits[i].other];
+            head->base = m->checkpoint.tensors[l->parted.items[i].other];
     }
     for (uint32_t i = 0; status == VIV_OK && i < m->n_adapters; i++)
         status = land_adapter(l, &m->adapters[i]);
@@ -616,8 +321,7 @@ static viv_status land_all(struct landing *l)
         enter(m, &m->adapted[i]);
     names_release(&l->own);
     names_release(&l->hf);
-    expansion_destroy(l->as_hf);
-    free(l->arrangements);
+    counterparts_release(&l->counterparts);
     free(l->at);
     return status;
 }
@@ -627,9 +331,9 @@ static viv_status land_all(struct landing *l)
 /* A GGUF adapter says which architecture it is for. */
 static viv_status check_architecture(const viv_model *m, const struct adapter *a, struct error *err)
 {
-    if (!is_gguf(&a->files))
+    if (!checkpoint_is_gguf(&a->files))
         return VIV_OK;
-    if (!is_gguf(&m->checkpoint))
+    if (!checkpoint_is_gguf(&m->checkpoint))
         return error_set(err, VIV_EUNSUPPORTED, "adapter '%s' names tensors as GGUF files do, %s is none", a->path,
                          m->checkpoint.path);
     const char *is = checkpoint_architecture(&a->files), *has = checkpoint_architecture(&m->checkpoint);
@@ -668,10 +372,8 @@ viv_status adapt_checkpoint(viv_model *m, struct error *err)
     viv_status status = m->adapters ? VIV_OK : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
         status = open_adapter(m, i < n_of_spec ? of_spec[i] : m->options.adapters[i - n_of_spec], err);
-    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
-        status = split_ties_of(&l, &m->adapters[i]);
-    if (status == VIV_OK && l.n_splits)
-        status = expand_again(&l);
+    if (status == VIV_OK)
+        status = ties_part(m, &l.parted, err);
     return status == VIV_OK ? land_all(&l) : status;
 }
 

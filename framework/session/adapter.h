@@ -3,6 +3,7 @@
  *   adapter_config.c   adapter_config.json of PEFT
  *   adapter.c          files -> changes, by the names of the model that the adapter was trained on
  *   adapt.c            changes -> tensors of the checkpoint
+ *   ties.c, counterpart.c   where that takes more than a name: heads that are the embedding, GGUF files
  *   merge.c            the arithmetic: W' = W + scale B A                                                    */
 #ifndef SESSION_ADAPTER_H
 #define SESSION_ADAPTER_H
