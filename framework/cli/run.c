@@ -158,16 +158,17 @@ static viv_status save(const struct run_options *o, struct session *s, const str
     return session_write(s, o->session, err);
 }
 
-static viv_status ask(struct opened *o, const struct run_options *options, viv_request *request, struct session *s,
-                      struct error *err)
+static viv_status ask(struct opened *o, const struct run_options *options, const viv_request *unsampled,
+                      struct session *s, struct error *err)
 {
     viv_sampling sampling = {0};
+    viv_request request = *unsampled;
     const struct showing showing = {options, &sampling};
     struct answer a = {.show = show, .show_ctx = (void *)&showing};
     viv_status status = sampling_choose(&options->speaking, o->model, s->seed, &sampling, err);
-    request->sampling = &sampling;
+    request.sampling = &sampling;
     if (status == VIV_OK)
-        status = answer_ask(&a, o, request, err);
+        status = answer_ask(&a, o, &request, err);
     if ((status == VIV_OK || status == VIV_ECANCELLED) && !options->quiet)
         answer_print_closing(&a, &sampling);
     if (status == VIV_OK && options->session)
