@@ -1,6 +1,7 @@
 #include "base/error.h"
 #undef error_set
 #undef error_take
+#undef error_prefix
 
 #include <stdio.h>
 #include <string.h>

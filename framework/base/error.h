@@ -41,8 +41,9 @@ viv_status error_take(struct error *err, viv_status status);
             __builtin_unreachable();                                                                               \
         status_;                                                                                                   \
     })
-#define error_set(...)  NEVER_OK(error_set(__VA_ARGS__))
-#define error_take(...) NEVER_OK(error_take(__VA_ARGS__))
+#define error_set(...)    NEVER_OK(error_set(__VA_ARGS__))
+#define error_take(...)   NEVER_OK(error_take(__VA_ARGS__))
+#define error_prefix(...) NEVER_OK(error_prefix(__VA_ARGS__))
 #endif
 
 /* "invalid argument", "out of memory", ...: for a status that came without a sentence. */

@@ -89,14 +89,16 @@ static uint64_t width(uint32_t type)
 
 /* --- bytes -------------------------------------------------------------------------------------------------- */
 
-static viv_status bad(const struct cursor *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static viv_status bad(const struct cursor *c, const char *format, ...)
+/* What the file says at the cursor cannot be; VIV_EFORMAT, so that a failure is one line. */
+#define bad(...) (set_bad(__VA_ARGS__), VIV_EFORMAT)
+static void set_bad(const struct cursor *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void set_bad(const struct cursor *c, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     error_setv(c->err, VIV_EFORMAT, format, args);
     va_end(args);
-    return error_prefix(c->err, "%s: at byte %" PRIu64, c->map->path, c->at);
+    error_prefix(c->err, "%s: at byte %" PRIu64, c->map->path, c->at);
 }
 
 static viv_status take(struct cursor *c, uint64_t n, const unsigned char **out, const char *what)

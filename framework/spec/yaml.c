@@ -1,5 +1,4 @@
 #include "spec/yaml.h"
-#undef error_at
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -22,7 +21,7 @@ struct reader {
     struct error *err;
 };
 
-viv_status error_at(struct error *err, struct position at, viv_status status, const char *format, ...)
+viv_status(error_at)(struct error *err, struct position at, viv_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

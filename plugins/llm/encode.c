@@ -59,16 +59,13 @@ static viv_status reserve(const struct encoding *e, struct text *t, uint64_t n)
     return t->ids && t->types ? VIV_OK : llm_fail(e->llm, VIV_ENOMEM, "out of memory");
 }
 
-static viv_status take_tokens(const struct encoding *e, struct text *t, const viv_part *p)
+/* There is room for them. */
+static void copy_tokens(struct text *t, const viv_part *p)
 {
     t->n = p->size / sizeof *t->ids;
-    viv_status status = reserve(e, t, t->n);
-    if (status != VIV_OK)
-        return status;
     if (t->n)
         memcpy(t->ids, p->data, (size_t)t->n * sizeof *t->ids);
     memset(t->types, 0, (size_t)t->n * sizeof *t->types);
-    return VIV_OK;
 }
 
 static viv_status tokenize(const struct encoding *e, struct text *t, const viv_message *m)
@@ -101,10 +98,13 @@ static viv_status take_text(const struct encoding *e, struct text *t, uint32_t i
         return llm_fail(e->llm, VIV_EINVAL,
                         "text %" PRIu32 " has %" PRIu32 " parts, expected one, or two of a pair", index + 1,
                         m->n_parts);
-    if (m->n_parts == 1 && m->parts[0]->kind == VIV_PART_TOKENS)
-        status = take_tokens(e, t, m->parts[0]);
-    else
+    if (m->n_parts == 1 && m->parts[0]->kind == VIV_PART_TOKENS) {
+        status = reserve(e, t, m->parts[0]->size / sizeof *t->ids);
+        if (status == VIV_OK)
+            copy_tokens(t, m->parts[0]);
+    } else {
         status = tokenize(e, t, m);
+    }
     if (status == VIV_OK && t->n == 0)
         status = llm_fail(e->llm, VIV_EINVAL, "text %" PRIu32 " has no tokens, hence no vector", index + 1);
     if (status == VIV_OK && t->n > e->context)

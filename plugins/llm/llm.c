@@ -31,7 +31,7 @@ struct run {
     const char *why; /* the answer ended; NULL: it goes on */
 };
 
-viv_status llm_fail(const struct llm *l, viv_status status, const char *format, ...)
+void llm_say(const struct llm *l, viv_status status, const char *format, ...)
 {
     char sentence[512];
     va_list args;
@@ -39,7 +39,6 @@ viv_status llm_fail(const struct llm *l, viv_status status, const char *format, 
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
     l->host->set_error(l->host, status, sentence);
-    return status;
 }
 
 static double now(void)

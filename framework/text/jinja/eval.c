@@ -498,8 +498,13 @@ static bool eval_filter(struct run *r, struct scope *s, const struct node *n, co
 {
     struct value self;
     struct args a;
-    bool ok = n->a ? (v && n->a->kind == E_FILTER ? eval_filter(r, s, n->a, v, &self) : eval(r, s, n->a, &self))
-                   : (self = *v, true);
+    bool ok = true;
+    if (v && !n->a)
+        self = *v;
+    else if (v && n->a->kind == E_FILTER)
+        ok = eval_filter(r, s, n->a, v, &self);
+    else
+        ok = eval(r, s, n->a, &self);
     if (!ok || !evaluate_arguments(r, s, &n->list, &a))
         return false;
     r->line = n->line;
@@ -777,7 +782,7 @@ static enum flow execute(struct run *r, struct scope *s, const struct nodes *lis
 {
     enum flow flow = NEXT;
     if (++r->depth > 4 * MAX_DEPTH) {
-        fail_at(r, VIV_ELIMIT, "nested more than %d deep", 4 * MAX_DEPTH);
+        set_error_at(r, VIV_ELIMIT, "nested more than %d deep", 4 * MAX_DEPTH);
         return FAILED;
     }
     for (size_t i = 0; i < list->n && flow == NEXT; i++)

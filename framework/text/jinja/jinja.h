@@ -107,8 +107,9 @@ struct run {
     struct buf *out; /* where text goes now */
 };
 
-/* An error at the line where the run is; always false. */
-bool fail_at(struct run *r, viv_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* An error at the line where the run is; false, so that a failure is one line: return fail_at(r, status, ...). */
+#define fail_at(...) (set_error_at(__VA_ARGS__), false)
+void set_error_at(struct run *r, viv_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool step(struct run *r, uint64_t n);   /* counts n steps */
 void *take(struct run *r, size_t size); /* counted, zeroed memory; NULL after an error */
 bool emit(struct run *r, const char *text, size_t n);

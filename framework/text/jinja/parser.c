@@ -314,7 +314,7 @@ static struct node *filter(struct parser *p, struct node *a)
     p->t++;
     if (!find_filter(n->name)) {
         p->r->line = n->line;
-        fail_at(p->r, VIV_EUNSUPPORTED, "there is no filter '%.60s'", n->name);
+        set_error_at(p->r, VIV_EUNSUPPORTED, "there is no filter '%.60s'", n->name);
         return NULL;
     }
     if (is_op(p, "(")) {
@@ -342,7 +342,7 @@ static struct node *test(struct parser *p, struct node *a)
     n->name = p->t->text;
     if (!is_test(n->name)) {
         p->r->line = n->line;
-        fail_at(p->r, VIV_EUNSUPPORTED, "there is no test '%.60s'", n->name);
+        set_error_at(p->r, VIV_EUNSUPPORTED, "there is no test '%.60s'", n->name);
         return NULL;
     }
     p->t++;

@@ -14,14 +14,13 @@
 
 /* --- the run ------------------------------------------------------------------------------------------------- */
 
-bool fail_at(struct run *r, viv_status status, const char *format, ...)
+void set_error_at(struct run *r, viv_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     error_setv(r->err, status, format, args);
     va_end(args);
     error_prefix(r->err, "%s:%" PRIu32, r->options->name, r->line);
-    return false;
 }
 
 bool step(struct run *r, uint64_t n)
@@ -34,7 +33,7 @@ void *take(struct run *r, size_t size)
 {
     void *p = NULL;
     if (size > MAX_MEMORY || (r->memory += size) > MAX_MEMORY)
-        fail_at(r, VIV_ELIMIT, "the template needs more than %d MiB", MAX_MEMORY >> 20);
+        set_error_at(r, VIV_ELIMIT, "the template needs more than %d MiB", MAX_MEMORY >> 20);
     else if (!(p = arena_alloc(r->arena, size ? size : 1)))
         error_nomem(r->err);
     return p;
@@ -99,7 +98,7 @@ struct list *make_list(struct run *r, size_t n)
     if (l)
         l->n = n;
     else if (n > MAX_MEMORY / sizeof(struct value))
-        fail_at(r, VIV_ELIMIT, "a list of %zu elements", n);
+        set_error_at(r, VIV_ELIMIT, "a list of %zu elements", n);
     return l;
 }
 
