@@ -21,20 +21,21 @@ static const char *kind_of(mode_t mode)
 static viv_status open_regular(const char *path, int *fd, uint64_t *size, struct error *err)
 {
     struct stat st;
+    viv_status status;
     /* O_NONBLOCK: opening a FIFO must not wait for its writer */
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*fd < 0)
         return error_set(err, errno == ENOENT ? VIV_ENOTFOUND : VIV_EIO, "%s: %s", path, strerror(errno));
     if (fstat(*fd, &st) != 0) {
-        error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
+        status = error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
     } else if (!S_ISREG(st.st_mode)) {
-        error_set(err, VIV_EFORMAT, "%s: expected a regular file, found a %s", path, kind_of(st.st_mode));
+        status = error_set(err, VIV_EFORMAT, "%s: expected a regular file, found a %s", path, kind_of(st.st_mode));
     } else {
         *size = (uint64_t)st.st_size;
         return VIV_OK;
     }
     close(*fd);
-    return err->status;
+    return status;
 }
 
 /* --- mapping ------------------------------------------------------------------------------------------- */
@@ -78,7 +79,7 @@ static void on_sigbus(int signal_number, siginfo_t *info, void *context)
         if (!begin || at < begin || at >= atomic_load(&guards[i].end))
             continue;
         uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
-        void *page = (void *)(at & ~(page_size - 1)); /* NOLINT(performance-no-int-to-ptr) */
+        void *page = (void *)(at & ~(page_size - 1));
         if (mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
             break;
         atomic_store(&guards[i].broken, true);
@@ -211,6 +212,7 @@ viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct e
 viv_status file_draft_begin(struct file_draft *d, const char *path, struct error *err)
 {
     struct stat st;
+    viv_status status;
     *d = (struct file_draft){0};
     /* a rename would put a file in the place of a device */
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
@@ -223,19 +225,19 @@ viv_status file_draft_begin(struct file_draft *d, const char *path, struct error
     }
     int fd = mkostemp(d->beside, O_CLOEXEC);
     if (fd < 0) {
-        error_set(err, VIV_EIO, "%s: cannot write beside it: %s", path, strerror(errno));
+        status = error_set(err, VIV_EIO, "%s: cannot write beside it: %s", path, strerror(errno));
     } else {
         d->stream = fdopen(fd, "w");
         if (d->stream)
             return VIV_OK;
-        error_nomem(err);
+        status = error_nomem(err);
         close(fd);
         unlink(d->beside);
     }
     free(d->path);
     free(d->beside);
     *d = (struct file_draft){0};
-    return err->status;
+    return status;
 }
 
 viv_status file_draft_keep(struct file_draft *d, struct error *err)
@@ -295,15 +297,9 @@ bool file_is_dir(const char *path)
 
 char *path_join(const char *dir, const char *name)
 {
-    size_t n = strlen(dir), m = strlen(name);
-    char *path = malloc(n + m + 2);
-    if (!path)
-        return NULL;
-    memcpy(path, dir, n);
-    if (n > 0 && dir[n - 1] != '/')
-        path[n++] = '/';
-    memcpy(path + n, name, m + 1);
-    return path;
+    const size_t n = strlen(dir);
+    char *path;
+    return asprintf(&path, "%s%s%s", dir, n > 0 && dir[n - 1] != '/' ? "/" : "", name) < 0 ? NULL : path;
 }
 
 const char *path_base(const char *path)

@@ -38,17 +38,17 @@ const char *near_word(const char *word, const char *const *candidates, size_t n)
     size_t n_letters = strlen(word), best = (n_letters + 2) / 3 + 1;
     if (best > n_letters)
         best = n_letters; /* who shares no letter is not near */
-    const char *nearest = NULL;
+    size_t nearest = n;
     /* num_attention_heads for n_head: abbreviations share their first letters and contain the rest in order */
     for (size_t i = 0; i < n; i++) {
         size_t d = near_distance(word, candidates[i], best - 1);
         if (d < best) {
             best = d;
-            nearest = candidates[i];
+            nearest = i;
         }
     }
-    if (nearest || n_letters < 4)
-        return nearest;
+    if (nearest < n || n_letters < 4)
+        return nearest < n ? candidates[nearest] : NULL;
     for (size_t i = 0; i < n; i++) {
         const char *w = word, *c = candidates[i];
         if (*w != *c)
@@ -58,10 +58,10 @@ const char *near_word(const char *word, const char *const *candidates, size_t n)
                 w++;
             c++;
         }
-        if (!*w && (!nearest || strlen(candidates[i]) < strlen(nearest)))
-            nearest = candidates[i];
+        if (!*w && (nearest == n || strlen(candidates[i]) < strlen(candidates[nearest])))
+            nearest = i;
     }
-    return nearest;
+    return nearest < n ? candidates[nearest] : NULL;
 }
 
 size_t near_words(const char *word, const char *const *candidates, size_t n, const char **out, size_t most)

@@ -102,7 +102,8 @@ static void log_ticks(struct scale *s)
         last = first + 1;
     const double step = fmax(1, ceil((last - first) / (MOST_TICKS - 1)));
     last = first + ceil((last - first) / step) * step;
-    for (double at = first; at <= last + step / 2; at += step) {
+    for (int i = 0; first + i * step <= last + step / 2; i++) {
+        const double at = first + i * step;
         add_tick(s, exp2(at * unit));
         if (unit > 1 && last - first <= 2 && at < last) {
             add_tick(s, 2 * exp2(at * unit));

@@ -361,7 +361,7 @@ static void draw_stacks(struct pen *p, double top)
             memory_x = p->x + p->width / 2;
             memory_y = p->y;
         } else if (several && p->n_readers) {
-            draw_memory(p, memory_x, memory_y, left - BETWEEN / 2);
+            draw_memory(p, memory_x, memory_y, left - BETWEEN / 2.0);
         }
         bottom = fmax(bottom, p->y + 10);
         left += COLUMN + BETWEEN;

@@ -309,7 +309,7 @@ void graph_destroy(struct graph *g)
 {
     if (!g)
         return;
-    for (uint32_t i = 0; i < g->n_nodes; i++)
+    for (uint32_t i = 0; g->nodes && i < g->n_nodes; i++)
         if (g->nodes[i].class->release)
             g->nodes[i].class->release(g->nodes[i].layer);
     arena_release(&g->arena);

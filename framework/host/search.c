@@ -92,8 +92,9 @@ static viv_status source_of_build_tree(const char *build, struct arena *arena, c
     viv_status status = path ? VIV_OK : error_nomem(err);
     if (path && file_exists(path))
         status = file_read(path, PATH_MAX, &text, err);
-    size_t n = strcspn(buf_text(&text), "\n");
-    if (status == VIV_OK && n > 0 && *text.data == '/' && !(*source = arena_strndup(arena, text.data, n)))
+    const char *line = buf_text(&text);
+    size_t n = strcspn(line, "\n");
+    if (status == VIV_OK && n > 0 && *line == '/' && !(*source = arena_strndup(arena, line, n)))
         status = error_nomem(err);
     free(path);
     buf_release(&text);

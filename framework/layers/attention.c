@@ -411,8 +411,8 @@ static void settle_row(const struct attention *l, const viv_exec *e, const struc
         clip(v, l->n_kv_heads * l->head_dim, l->clip);
     }
     if (l->temper > 0) {
-        float lengths = (float)(((uint64_t)e->positions[row] + l->temper_offset) / l->temper_length);
-        l->kernels->scale(q, q, 1 + l->temper * logf(1 + lengths), l->n_heads * l->head_dim);
+        const uint64_t lengths = ((uint64_t)e->positions[row] + l->temper_offset) / l->temper_length;
+        l->kernels->scale(q, q, 1 + l->temper * logf(1 + (float)lengths), l->n_heads * l->head_dim);
     }
 }
 

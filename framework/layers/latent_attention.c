@@ -295,7 +295,7 @@ static void *area(const viv_exec *e, uint64_t at)
 
 static uint64_t head_blocks(const struct latent_attention *l)
 {
-    return (l->n_heads + ATTEND_HEADS - 1) / ATTEND_HEADS;
+    return (l->n_heads - 1) / ATTEND_HEADS + 1;
 }
 
 static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t number)

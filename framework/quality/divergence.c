@@ -76,17 +76,17 @@ static void summarize(struct divergence *out, const struct pass *p, struct count
         out->nats_per_token[i] = moments_mean(&c->nats[i]);
         out->perplexity[i] = exp(out->nats_per_token[i]);
     }
-    if (n)
+    if (c->all)
         qsort(c->all, n, sizeof *c->all, ascending);
     for (int i = 0; i < DIVERGENCE_QUANTILES; i++)
-        out->kl_quantiles[i] = n ? quantile(c->all, n, divergence_quantiles[i]) : NAN;
+        out->kl_quantiles[i] = c->all ? quantile(c->all, n, divergence_quantiles[i]) : NAN;
 }
 
 viv_status divergence_measure(viv_model *reference, viv_model *other, const struct quality_text *text,
                               const struct quality_options *options, struct divergence *out, struct error *err)
 {
     viv_model *const models[] = {reference, other};
-    struct pass p = {0};
+    struct pass p = {.text = text};
     struct pass_rows rows;
     struct counts c = {0};
     struct divergence result = {0};

@@ -126,14 +126,16 @@ static viv_status add(struct asked *a, const float *logits, int32_t token, doubl
 static viv_status read_question(struct asked *a, double *out, struct error *err)
 {
     const int32_t *ids = a->whole[0].ids;
-    const float *logits = NULL;
-    viv_status status = VIV_OK;
-    for (uint64_t at = 0, n; status == VIV_OK && at < a->n_common; at += n) {
+    const float *logits;
+    viv_status status;
+    uint64_t at = 0, n;
+    do {
         n = size_min(model_max_rows(a->m), a->n_common - at);
         memset(a->want, 0, n);
         a->want[n - 1] = at + n == a->n_common;
         status = step(a, ids + at, n, a->want, &logits, err);
-    }
+        at += n;
+    } while (status == VIV_OK && at < a->n_common);
     for (uint32_t i = 0; status == VIV_OK && i < a->c->n; i++)
         status = add(a, logits, a->whole[i].ids[a->n_common], &out[i], err);
     return status;

@@ -231,8 +231,8 @@ static viv_status merge_rows(void *ctx, uint64_t task)
     float *sum = malloc((2 * n + 1) * columns * sizeof *sum);
     void *scratch = kernel_scratch(g);
     viv_status status = sum && scratch ? VIV_OK : VIV_ENOMEM;
-    for (uint64_t r = 0; status == VIV_OK && r < n; r++)
-        g->to_f32(sum + r * columns, base_row(g, first + r), columns);
+    if (status == VIV_OK)
+        g->to_f32(sum, base_row(g, first), n * columns);
     for (size_t i = 0; status == VIV_OK && i < g->t->n_uses; i++)
         add_use(g, &g->factors[i], first, n, sum, sum + n * columns, sum + 2 * n * columns, scratch);
     for (uint64_t i = 0; status == VIV_OK && i < n * columns; i++)

@@ -9,10 +9,7 @@
 /* "directory/name"; the caller has seen to it that it fits. */
 static void name_in(char path[PATH_MAX], const char *directory, const char *name)
 {
-    size_t n = strlen(directory);
-    memcpy(path, directory, n);
-    path[n] = '/';
-    memcpy(path + n + 1, name, strlen(name) + 1);
+    snprintf(path, PATH_MAX, "%s/%s", directory, name);
 }
 
 enum { MAX_CONFIG = 16 << 20, MAX_MODEL = 256 << 20 };
