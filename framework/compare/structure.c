@@ -148,10 +148,9 @@ viv_status structure_of(const struct graph *g, struct structure *out, struct err
     viv_status status = links_of(g, &l, err);
     if (status != VIV_OK)
         return status;
+    status = add_blocks(g, &l, &s, err);
     for (uint32_t i = 0; status == VIV_OK && i < g->n_nodes; i++)
         status = add_node(&l, &g->nodes[i], &s, err);
-    if (status == VIV_OK)
-        status = add_blocks(g, &l, &s, err);
     links_release(&l);
     if (status != VIV_OK)
         structure_release(&s);

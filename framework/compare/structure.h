@@ -15,7 +15,7 @@ struct trait {
 };
 
 struct structure {
-    struct trait *traits; /* by aspect, in the order in which they come in the graph */
+    struct trait *traits; /* how blocks are built, then by aspect, in the order in which they come in the graph */
     size_t n, capacity;
 };
 
