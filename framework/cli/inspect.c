@@ -191,7 +191,7 @@ static void print_unread(const struct expansion *e)
         print_safe(stdout, e->unread[i], strlen(e->unread[i]));
     }
     if (e->n_unread)
-        printf(": options of config.json that the family does not know\n");
+        printf(": options of the checkpoint that the family does not know\n");
 }
 
 /* State and cost; those of a model with an encoder, of what it reads and of what it writes. */

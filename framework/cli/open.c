@@ -117,14 +117,14 @@ viv_status want_logits(const struct opened *o, struct error *err)
                                                       : "vectors of texts (viv embed)");
 }
 
-/* What config.json says that nobody reads may be what makes this model another one. */
+/* What the files say that nobody reads may be what makes this model another one. */
 static void name_unread_options(const viv_model *m)
 {
     const struct expansion *e = model_expansion(m);
     if (!e->n_unread)
         return;
-    fprintf(stderr, "viv: config.json says what the family %s does not know, and its answers may be wrong for it: ",
-            spec_family(model_spec(m)));
+    fprintf(stderr, "viv: %s says what the family %s does not know, and its answers may be wrong for it: ",
+            model_checkpoint(m)->config ? "config.json" : "the file", spec_family(model_spec(m)));
     for (uint32_t i = 0; i < e->n_unread; i++) {
         fputs(i ? ", " : "", stderr);
         print_safe(stderr, e->unread[i], strlen(e->unread[i]));

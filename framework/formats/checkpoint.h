@@ -42,6 +42,8 @@ struct format {
      * kind META_NONE when absent or null. */
     struct meta (*meta)(const struct checkpoint *c, const char *key);
     struct meta (*meta_element)(const struct checkpoint *c, const struct meta *array, uint64_t index);
+    /* The i-th key, NULL behind the last; or NULL: what keys there are stands in c->config. */
+    const char *(*key)(const struct checkpoint *c, uint64_t i);
     void (*close)(struct checkpoint *c); /* what checkpoint_close does not; or NULL */
 };
 

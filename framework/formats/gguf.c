@@ -320,6 +320,12 @@ static struct meta meta(const struct checkpoint *ck, const char *key)
     return meta_of(ck->private_data, key);
 }
 
+static const char *key_at(const struct checkpoint *ck, uint64_t i)
+{
+    const struct keys *keys = ck->private_data;
+    return keys && i < keys->n ? keys->kv[i].key : NULL;
+}
+
 static struct meta meta_element(const struct checkpoint *ck, const struct meta *array, uint64_t index)
 {
     const struct kv *kv = array->array;
@@ -670,5 +676,6 @@ const struct format format_gguf = {
     .open = open_gguf,
     .meta = meta,
     .meta_element = meta_element,
+    .key = key_at,
     .close = close_gguf,
 };

@@ -52,8 +52,8 @@ viv_status param_value(struct expander *x, const char *name, struct value *out, 
 /* All of them; those without a value are one error that lists them. */
 viv_status params_all(struct expander *x);
 
-/* options.c: refuses packed weights that the spec does not know; *unread: what else config.json says that the spec
- * neither reads nor calls of no effect. */
+/* options.c: refuses packed weights that the spec does not know; *unread: what else config.json or a GGUF file says
+ * that the spec neither reads nor calls of no effect. */
 viv_status options_check(struct expander *x, const char *const **unread, uint32_t *n_unread);
 
 /* names.c: a tensor's name, filled in; each: what {e} stands for, or -1. */

@@ -1,6 +1,7 @@
-/* options.c - what config.json says and no param asks for. An option that changes numbers must be read or refused
- * by the spec; which ones change none, stands here where it holds for all families, and in the spec's
- * `without_effect`. All others are kept, so that whoever opens the model can name them. */
+/* options.c - what config.json says, or a GGUF file of its own architecture, and no param asks for. An option that
+ * changes numbers must be read or refused by the spec; which ones change none, stands here where it holds for all
+ * families, and in the spec's `without_effect`. All others are kept, so that whoever opens the model can name them.
+ */
 #include "spec/expand.h"
 
 #include "base/json.h"
@@ -34,6 +35,13 @@ static const char *const without_effect[] = {
     /* of models of two stacks; a family of one has none of their weights */
     "is_encoder_decoder", "is_decoder", "tie_encoder_decoder", "cross_attention_hidden_size"};
 
+/* Of GGUF, behind the name of the architecture: sizes that the shapes of tensors hold to, the order in which a file
+ * was written, how it was trained, and what those read who want it. */
+static const char *const gguf_without_effect[] = {
+    ".vocab_size",           ".context_length",          ".feed_forward_length",
+    ".attention.key_length", ".attention.value_length",  ".rope.scaling.finetuned",
+    ".tensor_data_layout",   ".classifier.output_labels"};
+
 /* What makes of the weights something else than their shapes say: without a param that reads it, nothing is right.
  */
 static const char *const of_weights[] = {"quantization_config", "compression_config"};
@@ -56,13 +64,15 @@ static enum reads read_by(const char *place, const char *path)
                                         : READS_NOT;
 }
 
-static enum reads reads(const struct spec *s, const char *path)
+/* What a param reads: the places that it names; of config.json else its own name. */
+static enum reads reads(const struct expander *x, const char *path)
 {
+    const struct spec *s = x->spec;
     enum reads most = READS_NOT;
     for (uint32_t i = 0; i < s->n_params; i++) {
         const struct param *p = &s->params[i];
-        const struct yaml *places = yaml_get(p->declaration, "hf");
-        const uint32_t n = places ? yaml_count(places) : 1;
+        const struct yaml *places = yaml_get(p->declaration, expander_naming(x));
+        const uint32_t n = places ? yaml_count(places) : !expander_gguf(x);
         for (uint32_t k = 0; p->declaration && k < n; k++) {
             enum reads r = read_by(places ? yaml_item(places, k)->text : p->name, path);
             most = r > most ? r : most;
@@ -71,12 +81,16 @@ static enum reads reads(const struct spec *s, const char *path)
     return most;
 }
 
-/* A configuration within another has the same options, too: MPT's attn_config does. */
-static bool has_no_effect(const struct spec *s, const char *path, const char *key)
+static bool is_one_of(const char *const *globs, size_t n, const char *text)
 {
-    for (size_t i = 0; i < sizeof without_effect / sizeof *without_effect; i++)
-        if (fnmatch(without_effect[i], key, 0) == 0)
+    for (size_t i = 0; i < n; i++)
+        if (fnmatch(globs[i], text, 0) == 0)
             return true;
+    return false;
+}
+
+static bool spec_says_no_effect(const struct spec *s, const char *path)
+{
     for (uint32_t d = 0; d < s->n_documents; d++)
         for (uint32_t i = 0; s->without_effect[d] && i < s->without_effect[d]->n; i++)
             if (fnmatch(s->without_effect[d]->items[i]->text, path, 0) == 0)
@@ -90,7 +104,7 @@ static viv_status check_weights_are_plain(struct expander *x)
     for (size_t i = 0; i < sizeof of_weights / sizeof *of_weights; i++) {
         const json_t *q = json_object_get(x->checkpoint->config, of_weights[i]);
         const char *method = json_string_value(json_object_get(q, "quant_method"));
-        if (!json_says_nothing(q) && reads(x->spec, of_weights[i]) == READS_NOT)
+        if (!json_says_nothing(q) && reads(x, of_weights[i]) == READS_NOT)
             return error_set(
                 x->err, VIV_EUNSUPPORTED,
                 "%s: config.json: the weights are packed in a way that cannot be read (%s%s%.64s): take "
@@ -100,8 +114,15 @@ static viv_status check_weights_are_plain(struct expander *x)
     return VIV_OK;
 }
 
+static viv_status keep(struct options *o, const char *option)
+{
+    o->named[o->n] = arena_strdup(o->x->arena, option);
+    return o->named[o->n++] ? VIV_OK : error_nomem(o->x->err);
+}
+
 static viv_status walk(struct options *o, const json_t *object, const char *front)
 {
+    const size_t n_without = sizeof without_effect / sizeof *without_effect;
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)object, key, value)
@@ -113,31 +134,50 @@ static viv_status walk(struct options *o, const json_t *object, const char *fron
                              o->x->checkpoint->path, MAX_OPTIONS);
         char path[PATH_LENGTH];
         int n = snprintf(path, sizeof path, "%s%s", front, key);
-        enum reads r = n < PATH_LENGTH ? reads(o->x->spec, path) : READS_NOT;
-        if (json_is_null(value) || r == READS_EXACT || has_no_effect(o->x->spec, path, key))
+        enum reads r = n < PATH_LENGTH ? reads(o->x, path) : READS_NOT;
+        /* a configuration within another has the same options, too: MPT's attn_config does */
+        if (json_is_null(value) || r == READS_EXACT || is_one_of(without_effect, n_without, key) ||
+            spec_says_no_effect(o->x->spec, path))
             continue;
-        if (r == READS_INSIDE && json_is_object(value) && n + 1 < PATH_LENGTH) { /* as deep as places are */
+        const bool inside = r == READS_INSIDE && json_is_object(value) && n + 1 < PATH_LENGTH; /* as places are */
+        if (inside)
             path[n] = '.', path[n + 1] = '\0';
-            viv_status status = walk(o, value, path);
-            if (status != VIV_OK)
-                return status;
-            continue;
-        }
-        o->named[o->n] = arena_strdup(o->x->arena, path);
-        if (!o->named[o->n++])
-            return error_nomem(o->x->err);
+        viv_status status = inside ? walk(o, value, path) : keep(o, path);
+        if (status != VIV_OK)
+            return status;
     }
     return VIV_OK;
 }
 
+/* Of "llama.rope.freq_base", in a file whose architecture is llama, ".rope.freq_base". */
+static viv_status walk_keys(struct options *o)
+{
+    const struct checkpoint *c = o->x->checkpoint;
+    const struct meta architecture = checkpoint_meta(c, "general.architecture");
+    const size_t n = architecture.kind == META_STRING ? architecture.n : 0;
+    const size_t n_without = sizeof gguf_without_effect / sizeof *gguf_without_effect;
+    const char *key;
+    viv_status status = VIV_OK;
+    for (uint64_t i = 0; n && status == VIV_OK && o->n < MAX_NAMED && (key = c->format->key(c, i)); i++) {
+        const char *option = key + n;
+        if (strncmp(key, architecture.s, n) != 0 || *option != '.' || reads(o->x, option) == READS_EXACT ||
+            reads(o->x, key) == READS_EXACT || is_one_of(gguf_without_effect, n_without, option) ||
+            spec_says_no_effect(o->x->spec, option))
+            continue;
+        status = keep(o, key);
+    }
+    return status;
+}
+
 viv_status options_check(struct expander *x, const char *const **unread, uint32_t *n_unread)
 {
-    if (!x->checkpoint || !json_is_object(x->checkpoint->config))
+    const struct checkpoint *c = x->checkpoint;
+    if (!c || (!c->format->key && !json_is_object(c->config)))
         return VIV_OK;
     struct options o = {.x = x, .named = arena_array(x->arena, MAX_NAMED, sizeof *o.named)};
     viv_status status = o.named ? check_weights_are_plain(x) : error_nomem(x->err);
     if (status == VIV_OK)
-        status = walk(&o, x->checkpoint->config, "");
+        status = c->format->key ? walk_keys(&o) : walk(&o, c->config, "");
     if (status != VIV_OK)
         return status;
     *unread = o.named;

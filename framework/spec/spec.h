@@ -163,7 +163,8 @@ struct expansion {
     struct weight *weights;        /* each weight at each index, used ones only */
     uint32_t n_weights;
     const char *const *ignore; /* globs of tensor names that may stay unread */
-    const char *const *unread; /* options of config.json that the spec does not know, the first few */
+    const char *const
+        *unread; /* options of config.json, or GGUF keys, that the spec does not know, the first few */
     uint32_t n_ignore, n_unread;
 };
 

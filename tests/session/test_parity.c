@@ -170,6 +170,7 @@ static const char *twin_of(const char *name)
         const char *name, *of;
     } others[] = {
         {"phi-fused-gguf", "phi"},    /* q, k and v in one matrix */
+        {"glm-apart-gguf", "glm"},    /* q, k and v in a matrix each */
         {"llama-q4_0-gguf", NULL},    /* blocks that no safetensors file has */
         {"llama-q8_0-gguf", NULL},    /* likewise */
         {"minicpm3-q8_0-gguf", NULL}, /* likewise */

@@ -101,7 +101,7 @@ TEST(deepseek_v2__honours_or_refuses_what_its_config_says)
         {&fake_hf, "{" SIZES EXPERTS ", 'scoring_func': 'tanh'}", "", "scoring_func is 'tanh', expected one of"},
         {&fake_hf, "{" SIZES EXPERTS ", 'topk_method': 'noaux_tc'}", "", "noaux_tc goes with scores by sigmoid"},
         {&fake_hf, "{" SIZES EXPERTS ", 'hidden_act': 'mish'}", "", "hidden_act is 'mish'"},
-        {&fake_hf, "{" SIZES "}", "", "fake does not say: num_experts_per_tok"},
+        {&fake_hf, "{" SIZES "}", "", "how many experts work on a token is not said (num_experts_per_tok"},
     };
     check_family("deepseek_v2", cases, sizeof cases / sizeof *cases);
 }

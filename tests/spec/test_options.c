@@ -1,4 +1,5 @@
-/* Options of config.json: each is honoured, refused by its name, known to change no number, or named as unknown. */
+/* Options of config.json and of GGUF files: each is honoured, refused by its name, known to change no number, or
+ * named as unknown. */
 #include "world.h"
 
 #include "base/file.h"
@@ -13,22 +14,24 @@ static char *printed(const struct expansion *e)
     return out.data;
 }
 
-/* Calls see(checkpoint, spec) for every checkpoint of tests/golden that has a config.json. */
-static unsigned for_each_config(struct specs *specs,
-                                void (*see)(const char *name, struct checkpoint *c, const struct spec *s))
+/* Calls see(checkpoint, spec) for every checkpoint of tests/golden that has this file. */
+static unsigned for_each(const char *file, struct specs *specs,
+                         void (*see)(const char *name, struct checkpoint *c, const struct spec *s))
 {
     unsigned n = 0;
     DIR *d = opendir(source_path("tests/golden"));
     ck_assert_ptr_nonnull(d);
     for (struct dirent *e; (e = readdir(d));) {
-        char path[4096], config[4352];
+        char path[4096], holds[4352];
         struct checkpoint c;
         struct spec *s;
         struct error err;
         snprintf(path, sizeof path, "%s/%s", source_path("tests/golden"), e->d_name);
-        snprintf(config, sizeof config, "%s/config.json", path);
-        if (!file_exists(config))
+        snprintf(holds, sizeof holds, "%s/%s", path, file);
+        if (!file_exists(holds))
             continue;
+        if (strcmp(file, "model.gguf") == 0)
+            snprintf(path, sizeof path, "%.4000s", holds);
         ck_assert_msg(checkpoint_open(&c, path, &err) == VIV_OK, "%s", err.text);
         ck_assert_msg(spec_open(&specs->world, path, &s, &err) == VIV_OK, "%s", err.text);
         see(e->d_name, &c, s);
@@ -53,7 +56,8 @@ TEST(options__that_transformers_writes_are_all_known)
 {
     struct specs specs;
     specs_init(&specs);
-    ck_assert_uint_gt(for_each_config(&specs, all_known), 100);
+    ck_assert_uint_gt(for_each("config.json", &specs, all_known), 100);
+    ck_assert_uint_gt(for_each("model.gguf", &specs, all_known), 50);
     specs_release(&specs);
 }
 END_TEST
@@ -75,7 +79,7 @@ TEST(options__that_say_that_weights_are_packed_are_refused_by_every_family)
 {
     struct specs specs;
     specs_init(&specs);
-    ck_assert_uint_gt(for_each_config(&specs, refuses_packed), 100);
+    ck_assert_uint_gt(for_each("config.json", &specs, refuses_packed), 100);
     specs_release(&specs);
 }
 END_TEST
@@ -85,13 +89,13 @@ END_TEST
     "'vocab_size': 32"
 
 /* What a Llama does not know of a config.json: names with a blank between them; or the error. */
-static char *unread(struct specs *specs, const char *json)
+static char *unread(struct specs *specs, const struct format *format, const char *json, const char *tensors)
 {
     struct spec *s;
     struct expansion *e;
     struct error err;
     struct buf out = {0};
-    struct checkpoint c = fake_checkpoint(&fake_hf, json, "");
+    struct checkpoint c = fake_checkpoint(format, json, tensors);
     ck_assert_msg(spec_open(&specs->world, "llama", &s, &err) == VIV_OK, "%s", err.text);
     if (spec_expand(s, &c, &e, &err) == VIV_OK) {
         for (uint32_t i = 0; i < e->n_unread; i++)
@@ -133,10 +137,28 @@ TEST(options__that_no_one_reads_are_named)
     struct specs specs;
     specs_init(&specs);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *found = unread(&specs, cases[i].json);
+        char *found = unread(&specs, &fake_hf, cases[i].json, "");
         ck_assert_str_eq(found, cases[i].unread);
         free(found);
     }
+    specs_release(&specs);
+}
+END_TEST
+
+TEST(options__of_gguf_files_that_no_one_reads_are_named)
+{
+    struct specs specs;
+    specs_init(&specs);
+    char *found =
+        unread(&specs, &fake_gguf,
+               "{'general.architecture': 'llama', 'general.name': 'a', 'tokenizer.ggml.model': 'llama', "
+               "'llama.embedding_length': 24, 'llama.feed_forward_length': 40, 'llama.block_count': 2, "
+               "'llama.attention.head_count': 6, 'llama.vocab_size': 32, 'llama.attention.value_length': 4, "
+               "'llama.rope.dimension_count': 4, 'llama.attn_logit_softcapping': 30.0, 'llamas': 1, "
+               "'llama.rope.scaling.fatcor': 2.0}",
+               "token_embd.weight:32");
+    ck_assert_str_eq(found, "llama.attn_logit_softcapping llama.rope.scaling.fatcor");
+    free(found);
     specs_release(&specs);
 }
 END_TEST
@@ -150,7 +172,7 @@ TEST(options__are_counted_and_cut)
     for (int i = 0; i < 1000; i++)
         buf_puts(&json, "long ");
     buf_printf(&json, "': 1}");
-    char *found = unread(&specs, buf_text(&json));
+    char *found = unread(&specs, &fake_hf, buf_text(&json), "");
     ck_assert_uint_eq(strlen(found), 255);
     free(found);
     buf_release(&json);
@@ -158,7 +180,7 @@ TEST(options__are_counted_and_cut)
     for (int i = 0; i < 100; i++)
         buf_printf(&json, ", 'x%02d': 1", i);
     buf_printf(&json, "}");
-    found = unread(&specs, buf_text(&json));
+    found = unread(&specs, &fake_hf, buf_text(&json), "");
     ck_assert_str_eq(found, "x00 x01 x02 x03 x04 x05 x06 x07 x08 x09 x10 x11 x12 x13 x14 x15");
     free(found);
     buf_release(&json);
@@ -233,4 +255,5 @@ END_TEST
 
 TESTS(options__that_transformers_writes_are_all_known,
       options__that_say_that_weights_are_packed_are_refused_by_every_family, options__that_no_one_reads_are_named,
-      options__are_counted_and_cut, options__that_change_what_transformers_computes_are_honoured_or_refused_by_name)
+      options__of_gguf_files_that_no_one_reads_are_named, options__are_counted_and_cut,
+      options__that_change_what_transformers_computes_are_honoured_or_refused_by_name)

@@ -135,10 +135,18 @@ static inline struct meta fake_element(const struct checkpoint *c, const struct 
     return fake_value(json_array_get(array->array, index));
 }
 
+static inline const char *fake_key(const struct checkpoint *c, uint64_t i)
+{
+    void *at = json_object_iter(c->config);
+    for (; at && i > 0; i--)
+        at = json_object_iter_next(c->config, at);
+    return at ? json_object_iter_key(at) : NULL;
+}
+
 static const struct format fake_hf = {
     .name = "fake", .names = "hf", .meta = fake_meta, .meta_element = fake_element};
 static const struct format fake_gguf = {
-    .name = "fake", .names = "gguf", .meta = fake_meta, .meta_element = fake_element};
+    .name = "fake", .names = "gguf", .meta = fake_meta, .meta_element = fake_element, .key = fake_key};
 
 /* tensors: "name name ..." or "name:rows ..."; released by checkpoint_close. Single quotes stand for double ones.
  */
