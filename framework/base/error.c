@@ -1,7 +1,4 @@
 #include "base/error.h"
-#undef error_set
-#undef error_take
-#undef error_prefix
 
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +24,7 @@ viv_status error_setv(struct error *err, viv_status status, const char *format, 
     return status;
 }
 
-viv_status error_set(struct error *err, viv_status status, const char *format, ...)
+viv_status(error_set)(struct error *err, viv_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -36,7 +33,7 @@ viv_status error_set(struct error *err, viv_status status, const char *format, .
     return status;
 }
 
-viv_status error_prefix(struct error *err, const char *format, ...)
+viv_status(error_prefix)(struct error *err, const char *format, ...)
 {
     char sentence[sizeof err->text];
     char prefix[512];
@@ -56,7 +53,7 @@ void error_leave(viv_status status, const char *sentence)
     error_set(&left, status, "%s", sentence);
 }
 
-viv_status error_take(struct error *err, viv_status status)
+viv_status(error_take)(struct error *err, viv_status status)
 {
     error_set(err, status, "%s", left.text[0] && left.status == status ? left.text : status_name(status));
     left.text[0] = '\0';
