@@ -56,8 +56,7 @@ static const struct option table[] = {
      "how well each predicts this text, and how far it is from the first; -: standard input", 0, 0, NULL},
     {"tasks", 0, OPTION_STRINGS, OPT(tasks), "FILE",
      "how many of these tasks each does: JSON lines of question and answers, or question, choices and answer; may "
-     "be "
-     "repeated",
+     "be repeated",
      0, 0, NULL},
     {"chat", 0, OPTION_FLAG, OPT(chat), NULL,
      "ask prompts and tasks as turns of a conversation, in each model's own chat template; without, a text is "
@@ -200,8 +199,7 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
     return VIV_OK;
 }
 
-/* --- what they say ----------------------------------------------------------------------------------------------
- */
+/* --- what they say ------------------------------------------------------------------------------------------- */
 
 static struct saying asked_of(const struct compare_options *options)
 {

@@ -56,8 +56,7 @@ static viv_status print_vectors_json(const struct vectors *v, const char *output
     return print_json(json_pack("{s:I, s:o}", "dim", (json_int_t)v->dim, "vectors", list), true, err);
 }
 
-/* --- prompts ----------------------------------------------------------------------------------------------------
- */
+/* --- prompts ------------------------------------------------------------------------------------------------- */
 
 /* The prompt called `name`, or the preset one; *out NULL: there is none. */
 static viv_status find_prompt(const struct checkpoint *c, const char *name, const char **out, struct error *err)

@@ -117,8 +117,7 @@ static void release_layers(struct survey *s)
     free(s->layers);
 }
 
-/* --- reading the text ------------------------------------------------------------------------------------------
- */
+/* --- reading the text ---------------------------------------------------------------------------------------- */
 
 static viv_status read_window(struct survey *s, const int32_t *tokens, uint64_t n, const uint8_t *want,
                               const uint32_t *cancel, struct error *err)

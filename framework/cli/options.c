@@ -27,8 +27,7 @@ const struct option common_options[] = {
      "f32 or f16: what is kept of each token; f32 where the weights are f32, else f16", 0, 0, "f32|f16"},
     {"expert-memory", 0, OPTION_SIZE, COMMON(expert_memory), "SIZE",
      "keep at most SIZE (such as 4GiB) of the weights of experts in memory, and read others from the file when "
-     "they "
-     "are chosen",
+     "they are chosen",
      0, 0, NULL},
     {"expert-profile", 0, OPTION_STRING, COMMON(expert_profile), "FILE",
      "with --expert-memory: keep those in memory that were chosen most, as `viv experts --profile` has written", 0,

@@ -75,8 +75,7 @@ static viv_status check_some(struct checker *c, const struct yaml *list)
     return check_items(c, list);
 }
 
-/* --- attributes --------------------------------------------------------------------------------------------------
- */
+/* --- attributes ---------------------------------------------------------------------------------------------- */
 
 static viv_status unknown_attr(const struct checker *c, const viv_layer_class *class, const char *name,
                                struct position at)
@@ -194,8 +193,7 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
     return status;
 }
 
-/* --- structure
- * ---------------------------------------------------------------------------------------------------- */
+/* --- structure ----------------------------------------------------------------------------------------------- */
 
 static viv_status check_repeat(struct checker *c, const struct yaml *item)
 {
@@ -278,8 +276,7 @@ static viv_status check_items(struct checker *c, const struct yaml *list)
     return status;
 }
 
-/* --- the rest
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the rest ------------------------------------------------------------------------------------------------ */
 
 static viv_status check_transform(struct checker *c, const struct yaml *t)
 {

@@ -341,8 +341,7 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
     return status;
 }
 
-/* --- use -------------------------------------------------------------------------------------------------------
- */
+/* --- use ----------------------------------------------------------------------------------------------------- */
 
 /* Whether some component of the path is "..". */
 static bool climbs(const char *path)

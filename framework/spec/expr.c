@@ -330,8 +330,7 @@ static viv_status compare(struct parser *p, const char *op, struct value *a, con
     return VIV_OK;
 }
 
-/* --- grammar ---------------------------------------------------------------------------------------------------
- */
+/* --- grammar ------------------------------------------------------------------------------------------------- */
 
 static viv_status choice(struct parser *p, struct value *out);
 

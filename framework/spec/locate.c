@@ -13,8 +13,7 @@
 static const char *const folders[] = {"families", "zoo", "embedded"};
 enum { N_FOLDERS = sizeof folders / sizeof *folders, MAX_SPECS = 65536 };
 
-/* --- listing ---------------------------------------------------------------------------------------------------
- */
+/* --- listing ------------------------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -83,8 +82,7 @@ void spec_listing_release(struct spec_listing *l)
     *l = (struct spec_listing){0};
 }
 
-/* --- by name ---------------------------------------------------------------------------------------------------
- */
+/* --- by name ------------------------------------------------------------------------------------------------- */
 
 static viv_status path_of(const char *directory, const char *folder, const char *name, char **out,
                           struct error *err)
@@ -188,8 +186,7 @@ viv_status spec_example(const struct spec *s, char **name, struct error *err)
     return status;
 }
 
-/* --- by checkpoint ----------------------------------------------------------------------------------------------
- */
+/* --- by checkpoint ------------------------------------------------------------------------------------------- */
 
 /* How well words fit: a list, or a mapping to tensors that must be there besides, which then fits better. */
 enum fit { FITS_NOT, FITS, FITS_BETTER };
@@ -313,8 +310,7 @@ static viv_status family_of(const struct spec_world *world, const char *checkpoi
     return status;
 }
 
-/* --- MODEL ------------------------------------------------------------------------------------------------------
- */
+/* --- MODEL --------------------------------------------------------------------------------------------------- */
 
 static bool ends_in(const char *text, const char *end)
 {

@@ -100,8 +100,7 @@ viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[
     return VIV_OK;
 }
 
-/* --- types ------------------------------------------------------------------------------------------------------
- */
+/* --- types --------------------------------------------------------------------------------------------------- */
 
 viv_status param_type(const struct yaml *declaration, struct param_type *t, struct error *err)
 {
@@ -257,8 +256,7 @@ static viv_status fit_param(struct expander *x, const struct param_type *t, stru
     return status;
 }
 
-/* --- where values come from
- * ---------------------------------------------------------------------------------------- */
+/* --- where values come from ---------------------------------------------------------------------------------- */
 
 static viv_status value_of_meta(struct expander *x, const struct meta *m, struct value *v, const char *who)
 {

@@ -24,8 +24,7 @@ struct bpe {
     size_t n_merges, capacity;
 };
 
-/* --- the list of merges
- * --------------------------------------------------------------------------------------------- */
+/* --- the list of merges -------------------------------------------------------------------------------------- */
 
 static struct merge *merge_slot(struct merge *merges, size_t capacity, uint64_t pair)
 {
@@ -82,8 +81,7 @@ viv_status bpe_add_merge(struct token_model *m, const char *left, size_t n_left,
     return VIV_OK;
 }
 
-/* --- one word
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- one word ------------------------------------------------------------------------------------------------ */
 
 struct symbol {
     uint32_t id;

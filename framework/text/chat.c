@@ -21,8 +21,7 @@ static char *folder_of(const struct checkpoint *c)
     return base == c->path ? strdup(".") : strndup(c->path, (size_t)(base - c->path));
 }
 
-/* --- where it lies
- * ------------------------------------------------------------------------------------------------ */
+/* --- where it lies ------------------------------------------------------------------------------------------- */
 
 struct search {
     const struct checkpoint *c;
@@ -151,8 +150,7 @@ static viv_status look(struct search *s, const char *name, bool has_tools)
                             s->c->path, places);
 }
 
-/* --- special tokens
- * ----------------------------------------------------------------------------------------------- */
+/* --- special tokens ------------------------------------------------------------------------------------------ */
 
 static viv_status put_token(struct search *s, const char *name, json_t *text)
 {

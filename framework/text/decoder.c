@@ -276,9 +276,7 @@ viv_status decode_pieces(const struct decoders *list, struct strings *pieces, st
     return status;
 }
 
-/* --- making them
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- making them --------------------------------------------------------------------------------------------- */
 
 struct decoder *decoders_add(struct decoders *list, enum decoder_kind kind)
 {

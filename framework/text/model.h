@@ -42,8 +42,7 @@ void model_find_bytes(struct token_model *m);
 bool model_add_unknown(const struct token_model *m, const char *s, size_t n, bool *after_unk,
                        struct token_ids *out);
 
-/* --- BPE --------------------------------------------------------------------------------------------------------
- */
+/* --- BPE ----------------------------------------------------------------------------------------------------- */
 
 struct bpe_options {
     const char *continuing_prefix, *end_suffix; /* or NULL */
@@ -58,8 +57,7 @@ viv_status bpe_create(const struct token_model *base, const struct bpe_options *
 viv_status bpe_add_merge(struct token_model *m, const char *left, size_t n_left, const char *right, size_t n_right,
                          struct error *err);
 
-/* --- Unigram, WordPiece, WordLevel
- * --------------------------------------------------------------------------------- */
+/* --- Unigram, WordPiece, WordLevel --------------------------------------------------------------------------- */
 
 /* scores: [vocab->n], copied; -inf: never chosen. */
 viv_status unigram_create(const struct token_model *base, const double *scores, struct token_model **out,

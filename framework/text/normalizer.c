@@ -11,8 +11,7 @@
 
 enum { MAX_GROWTH = 64 }; /* of a text, by all steps together */
 
-/* --- patterns
- * ------------------------------------------------------------------------------------------------------- */
+/* --- patterns ------------------------------------------------------------------------------------------------ */
 
 void pattern_release(struct pattern *p)
 {
@@ -54,8 +53,7 @@ viv_status pattern_from_json(json_t *j, struct pattern *out, struct error *err)
                      json_kind(j));
 }
 
-/* --- steps
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- steps --------------------------------------------------------------------------------------------------- */
 
 static viv_status ok_or_nomem(bool ok, struct error *err)
 {
@@ -275,8 +273,7 @@ viv_status normalize(const struct normalizers *list, const char *s, size_t n, st
     return status;
 }
 
-/* --- making them
- * --------------------------------------------------------------------------------------------------------- */
+/* --- making them --------------------------------------------------------------------------------------------- */
 
 struct normalizer *normalizers_add(struct normalizers *list, enum normalizer_kind kind)
 {

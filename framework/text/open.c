@@ -63,8 +63,7 @@ viv_status tokenizer_open_file(const char *path, struct tokenizer **out, struct 
     return finish(t, status, path, out, err);
 }
 
-/* --- a checkpoint's
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- a checkpoint's ------------------------------------------------------------------------------------------ */
 
 /* "bos_token": "<s>", or {"content": "<s>", ...} */
 static int32_t named_token(const struct tokenizer *t, json_t *config, const char *key)

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- GPT-2's letters
- * ---------------------------------------------------------------------------------------------------- */
+/* --- GPT-2's letters ----------------------------------------------------------------------------------------- */
 
 static uint32_t letter_of(unsigned char byte)
 {
@@ -57,9 +56,7 @@ bool letters_to_bytes(const char *s, size_t n, struct buf *out)
     return ok;
 }
 
-/* --- steps
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- steps --------------------------------------------------------------------------------------------------- */
 
 static viv_status split(const struct pretokenizer *p, const char *s, size_t n, struct pieces *out,
                         struct error *err)
@@ -189,8 +186,7 @@ viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n
     return status;
 }
 
-/* --- making them
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- making them --------------------------------------------------------------------------------------------- */
 
 struct pretokenizer *pretokenizers_add(struct pretokenizers *list, enum pretokenizer_kind kind)
 {

@@ -21,8 +21,7 @@ viv_status pattern_ranges(const struct pattern *p, const char *s, size_t n, stru
 /* {"String": ...} or {"Regex": ...} */
 viv_status pattern_from_json(json_t *j, struct pattern *out, struct error *err);
 
-/* --- normalizers: text to text
- * --------------------------------------------------------------------------------------- */
+/* --- normalizers: text to text ------------------------------------------------------------------------------- */
 
 enum normalizer_kind {
     NORMALIZE_NFC,
@@ -63,8 +62,7 @@ void charsmap_destroy(struct charsmap *c);
 /* What a prefix of s becomes: the longest one that is in the map, or the shortest. 0: none; else its length. */
 size_t charsmap_find(const struct charsmap *c, const char *s, size_t n, bool longest, const char **to);
 
-/* --- pre-tokenizers: pieces to pieces
- * ------------------------------------------------------------------------------------ */
+/* --- pre-tokenizers: pieces to pieces ------------------------------------------------------------------------ */
 
 enum pretokenizer_kind {
     PRETOKENIZE_BYTE_LEVEL, /* prefix_space, use_regex */
@@ -99,8 +97,7 @@ void pretokenizers_release(struct pretokenizers *list);
 const char *byte_letter(unsigned char byte, size_t *n);
 bool letters_to_bytes(const char *s, size_t n, struct buf *out); /* what is no such letter stays as it is */
 
-/* --- post-processors: special tokens around the text
- * ---------------------------------------------------------------------- */
+/* --- post-processors: special tokens around the text --------------------------------------------------------- */
 
 struct template
 {
@@ -119,8 +116,7 @@ viv_status template_from_json(json_t *j, struct template *out, struct error *err
 viv_status template_pair(struct template *t, bool roberta, struct error *err);
 void template_release(struct template *t);
 
-/* --- decoders: pieces back to text
- * ----------------------------------------------------------------------------------------- */
+/* --- decoders: pieces back to text --------------------------------------------------------------------------- */
 
 enum decoder_kind {
     DECODE_BYTE_LEVEL,

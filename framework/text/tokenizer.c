@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- making one
- * -------------------------------------------------------------------------------------------------------- */
+/* --- making one ---------------------------------------------------------------------------------------------- */
 
 struct tokenizer *tokenizer_new(void)
 {
@@ -197,8 +196,7 @@ viv_status tokenizer_finish(struct tokenizer *t, const char *origin, struct erro
     return status == VIV_OK ? check_template(t, err) : status;
 }
 
-/* --- added tokens in a text
- * --------------------------------------------------------------------------------------------- */
+/* --- added tokens in a text ---------------------------------------------------------------------------------- */
 
 /* The longest entry that s begins with, or NULL. */
 static const struct added_entry *longest_at(const struct added_index *index, const char *s, size_t n)
@@ -284,8 +282,7 @@ static bool next_match(const struct tokenizer *t, const struct added_index *inde
     return false;
 }
 
-/* --- encoding
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- encoding ------------------------------------------------------------------------------------------------ */
 
 /* A stretch of normalized text without added tokens. */
 static viv_status encode_plain(const struct tokenizer *t, const char *s, size_t n, bool first,
@@ -420,8 +417,7 @@ viv_status tokenizer_encode_texts(const struct tokenizer *t, uint32_t n, const c
     return status == VIV_OK && !ok ? error_nomem(err) : status;
 }
 
-/* --- decoding
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- decoding ------------------------------------------------------------------------------------------------ */
 
 viv_status tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, int flags, struct buf *out,
                             struct error *err)
@@ -535,8 +531,7 @@ void stream_decoder_destroy(struct stream_decoder *d)
     free(d);
 }
 
-/* --- looking at it
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- looking at it ------------------------------------------------------------------------------------------- */
 
 uint32_t tokenizer_vocab_size(const struct tokenizer *t)
 {

@@ -17,8 +17,7 @@ struct reader {
     struct error *err;
 };
 
-/* --- regular expressions by name
- * ---------------------------------------------------------------------------------------- */
+/* --- regular expressions by name ----------------------------------------------------------------------------- */
 
 #define PUNCTUATION_APART "[\\p{P}\\$\\+<=>\\^~\\|`]+"
 #define DIGITS_APART      "\\p{N}"
@@ -83,8 +82,7 @@ static viv_status find_pre(const struct reader *r, const struct pre **out)
                      wanted, nearest ? " (the nearest is '" : "", nearest ? nearest : "", nearest ? "')" : "");
 }
 
-/* --- the vocabulary
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the vocabulary ------------------------------------------------------------------------------------------ */
 
 static viv_status list_of(const struct reader *r, const char *key, enum meta_kind kind, bool needed,
                           struct meta *out)
@@ -182,9 +180,7 @@ static bool flag_of(const struct reader *r, const char *key, bool otherwise)
     return m.kind == META_BOOL ? m.u != 0 : otherwise;
 }
 
-/* --- kinds
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- kinds --------------------------------------------------------------------------------------------------- */
 
 static viv_status make_gpt2(struct reader *r, bool *bos)
 {

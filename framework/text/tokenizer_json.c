@@ -43,9 +43,7 @@ static int32_t id_of_text(const struct tokenizer *t, json_t *text)
     return json_is_string(text) && tokenizer_id(t, json_string_value(text), &id) ? id : -1;
 }
 
-/* --- BPE
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- BPE ----------------------------------------------------------------------------------------------------- */
 
 static viv_status add_merge(struct tokenizer *t, json_t *merge, struct error *err)
 {
@@ -86,8 +84,7 @@ static viv_status make_bpe(struct tokenizer *t, json_t *j, struct error *err)
     return status;
 }
 
-/* --- Unigram, WordPiece, WordLevel
- * ------------------------------------------------------------------------------------------ */
+/* --- Unigram, WordPiece, WordLevel --------------------------------------------------------------------------- */
 
 /* [["<unk>", 0.0], ["a", -3.5], ...] */
 static viv_status make_unigram(struct tokenizer *t, json_t *j, struct error *err)
@@ -166,9 +163,7 @@ static viv_status make_model(struct tokenizer *t, json_t *j, struct error *err)
                      nearest ? nearest : "");
 }
 
-/* --- the file
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- the file ------------------------------------------------------------------------------------------------ */
 
 static bool is_true(json_t *j, const char *key, bool otherwise)
 {
@@ -236,8 +231,7 @@ viv_status tokenizer_read_json(struct tokenizer *t, const char *path, struct err
     return status;
 }
 
-/* --- vocab.json and merges.txt
- * ---------------------------------------------------------------------------------------------------- */
+/* --- vocab.json and merges.txt ------------------------------------------------------------------------------- */
 
 static viv_status read_merges(struct tokenizer *t, const char *path, struct error *err)
 {
@@ -303,9 +297,7 @@ viv_status tokenizer_read_vocab_merges(struct tokenizer *t, const char *director
     return status == VIV_OK ? read_merges(t, path, err) : status;
 }
 
-/* --- vocab.txt
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- vocab.txt ----------------------------------------------------------------------------------------------- */
 
 /* {"piece": number of its line, from 0} */
 static viv_status read_lines(const char *path, json_t *vocab, struct error *err)

@@ -37,8 +37,7 @@ struct encoding {
     uint64_t n_tokens;
 };
 
-/* --- texts -----------------------------------------------------------------------------------------------------
- */
+/* --- texts --------------------------------------------------------------------------------------------------- */
 
 static void forget(const struct encoding *e, struct text *t)
 {
@@ -114,8 +113,7 @@ static viv_status take_text(const struct encoding *e, struct text *t, uint32_t i
     return status == VIV_OK ? e->llm->sequences->create(e->llm->model, &t->sequence) : status;
 }
 
-/* --- vectors ---------------------------------------------------------------------------------------------------
- */
+/* --- vectors ------------------------------------------------------------------------------------------------- */
 
 /* Gives it out, if it is one: what weights of NaN come to is nobody's vector. */
 static viv_status emit_vector(const struct encoding *e, uint32_t index, int32_t token, const float *vector)
@@ -173,8 +171,7 @@ static viv_status take_rows(struct encoding *e, struct text *t, uint32_t index, 
     return emit_vector(e, index, -1, e->pooled);
 }
 
-/* --- steps -----------------------------------------------------------------------------------------------------
- */
+/* --- steps --------------------------------------------------------------------------------------------------- */
 
 /* Texts from message `first` on, while they fit together in a step. */
 static viv_status gather(struct encoding *e, uint32_t first)
@@ -252,8 +249,7 @@ static viv_status encode_all(struct encoding *e)
     return status;
 }
 
-/* --- the request -----------------------------------------------------------------------------------------------
- */
+/* --- the request --------------------------------------------------------------------------------------------- */
 
 static viv_status choose_pooling(struct encoding *e)
 {

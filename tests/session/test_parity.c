@@ -223,8 +223,7 @@ TEST(parity__a_gguf_file_is_expected_to_give_what_its_safetensors_twin_gives)
 }
 END_TEST
 
-/* --- the same weights in bf16 ------------------------------------------------------------------------------------
- */
+/* --- the same weights in bf16 -------------------------------------------------------------------------------- */
 
 static uint16_t to_bf16(float x)
 {

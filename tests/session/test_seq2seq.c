@@ -186,9 +186,7 @@ TEST(seq2seq__a_text_must_fit_the_context)
 }
 END_TEST
 
-/* --- from text to text, with the tokenizer of T5
- * --------------------------------------------------------------------
- */
+/* --- from text to text, with the tokenizer of T5 ------------------------------------------------------------- */
 
 /* A tensor of numbers that its name decides. */
 static void add_tensor(struct buf *header, struct buf *data, const char *name, size_t rows, size_t columns)

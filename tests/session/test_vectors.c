@@ -81,8 +81,7 @@ static void check_near(const char *name, const char *what, const float *got, con
     ck_assert_msg(dot / sqrt(a * b) > 0.99999, "%s, %s: cosine %g", name, what, dot / sqrt(a * b));
 }
 
-/* --- a request, as `viv embed` makes it -------------------------------------------------------------------------
- */
+/* --- a request, as `viv embed` makes it ---------------------------------------------------------------------- */
 
 static viv_status take_vector(const viv_sink *sink, const viv_event *event)
 {
@@ -145,8 +144,7 @@ static void check_embed(const char *name, viv_model *m, const struct text *t, co
     free(a.data);
 }
 
-/* --- the cases
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the cases ----------------------------------------------------------------------------------------------- */
 
 static void check_reference(const char *name, const char *directory)
 {

@@ -264,8 +264,7 @@ TEST(tokenizers__of_published_models_give_the_ids_of_the_reference)
 }
 END_TEST
 
-/* --- wrong ones, by whole sentences
- * -------------------------------------------------------------------------------- */
+/* --- wrong ones, by whole sentences -------------------------------------------------------------------------- */
 
 /* Opens what a file with this text is; *path is what errors call it. */
 static viv_status open_text(const char *json, const char **path, struct tokenizer **t, struct error *err)

@@ -34,8 +34,7 @@ enum flow { FAILED, NEXT, BREAK, CONTINUE };
 static enum flow execute(struct run *r, struct scope *s, const struct nodes *list);
 static bool eval(struct run *r, struct scope *s, const struct node *n, struct value *out);
 
-/* --- names
- * -------------------------------------------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------------------------------------------- */
 
 static bool set(struct run *r, struct scope *s, const char *name, const struct value *v)
 {
@@ -141,8 +140,7 @@ static bool capture(struct run *r, struct scope *s, const struct nodes *list, st
     return false;
 }
 
-/* --- calls
- * -------------------------------------------------------------------------------------------------------- */
+/* --- calls --------------------------------------------------------------------------------------------------- */
 
 static bool unpack(struct run *r, const struct value *v, bool named, struct args *a, struct value *values,
                    struct named *names)
@@ -299,8 +297,7 @@ bool call_value(struct run *r, const struct value *f, const struct args *a, stru
     return ok;
 }
 
-/* --- attributes
- * --------------------------------------------------------------------------------------------------- */
+/* --- attributes ---------------------------------------------------------------------------------------------- */
 
 static bool loop_cycle(struct run *r, const struct value *self, const struct args *a, struct value *out)
 {
@@ -449,8 +446,7 @@ static bool slice(struct run *r, struct scope *s, const struct node *n, struct v
     return true;
 }
 
-/* --- expressions
- * -------------------------------------------------------------------------------------------------- */
+/* --- expressions --------------------------------------------------------------------------------------------- */
 
 static bool eval_list(struct run *r, struct scope *s, const struct node *n, struct value *out)
 {
@@ -603,8 +599,7 @@ static bool eval(struct run *r, struct scope *s, const struct node *n, struct va
     return ok;
 }
 
-/* --- statements
- * --------------------------------------------------------------------------------------------------- */
+/* --- statements ---------------------------------------------------------------------------------------------- */
 
 /* The items that the loop's condition lets through. */
 static bool select_items(struct run *r, struct scope *s, const struct node *n, const struct list **items)

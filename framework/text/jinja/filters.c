@@ -27,8 +27,7 @@ METHOD_FILTER(filter_replace, "replace")
 METHOD_FILTER(filter_trim, "strip")
 METHOD_FILTER(filter_upper, "upper")
 
-/* --- numbers
- * ------------------------------------------------------------------------------------------------------ */
+/* --- numbers ------------------------------------------------------------------------------------------------- */
 
 static bool filter_abs(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
@@ -103,8 +102,7 @@ static bool filter_round(struct run *r, const struct value *v, const struct args
     return true;
 }
 
-/* --- lists
- * -------------------------------------------------------------------------------------------------------- */
+/* --- lists --------------------------------------------------------------------------------------------------- */
 
 static bool filter_length(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
@@ -503,8 +501,7 @@ static bool filter_batch(struct run *r, const struct value *v, const struct args
     return true;
 }
 
-/* --- texts
- * -------------------------------------------------------------------------------------------------------- */
+/* --- texts --------------------------------------------------------------------------------------------------- */
 
 static bool filter_default(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {

@@ -23,8 +23,7 @@ enum {
     MAX_SOURCE = 4 << 20
 };
 
-/* --- values ------------------------------------------------------------------------------------------------------
- */
+/* --- values -------------------------------------------------------------------------------------------------- */
 
 enum kind {
     UNDEFINED,
@@ -151,8 +150,7 @@ struct json_style {
 bool print_json_value(struct run *r, const struct value *v, const struct json_style *s, uint32_t depth,
                       struct buf *out);
 
-/* --- the tree
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the tree ------------------------------------------------------------------------------------------------ */
 
 enum node_kind {
     /* expressions */
@@ -235,8 +233,7 @@ bool lex(struct run *r, const char *source, size_t size, struct tokens *out); /*
 bool parse(struct run *r, const struct tokens *tokens, struct node **out);
 bool evaluate(struct run *r, const struct node *root, const struct value *variables);
 
-/* --- what they call
- * ------------------------------------------------------------------------------------------------ */
+/* --- what they call ------------------------------------------------------------------------------------------ */
 
 bool call_value(struct run *r, const struct value *f, const struct args *a, struct value *out);
 bool get_attr(struct run *r, const struct value *v, const char *name, struct value *out);

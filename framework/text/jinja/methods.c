@@ -5,8 +5,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* --- characters
- * --------------------------------------------------------------------------------------------------- */
+/* --- characters ---------------------------------------------------------------------------------------------- */
 
 static size_t decode(const char *s, size_t n, utf8proc_int32_t *c)
 {
@@ -118,8 +117,7 @@ static bool str_islower(struct run *r, const struct value *v, const struct args 
     return ok;
 }
 
-/* --- strings
- * ------------------------------------------------------------------------------------------------------ */
+/* --- strings ------------------------------------------------------------------------------------------------- */
 
 enum { LEFT = 1, RIGHT = 2 };
 
@@ -543,8 +541,7 @@ static bool zfill(struct run *r, const struct value *v, const struct args *a, st
     return pad(r, v, a, 2, '0', out);
 }
 
-/* --- dicts and lists
- * ---------------------------------------------------------------------------------------------- */
+/* --- dicts and lists ----------------------------------------------------------------------------------------- */
 
 static bool get(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {

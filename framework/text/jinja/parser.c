@@ -98,8 +98,7 @@ static bool deeper(struct parser *p)
     return fail_at(p->r, VIV_ELIMIT, "nested more than %d deep", MAX_DEPTH);
 }
 
-/* --- expressions -------------------------------------------------------------------------------------------------
- */
+/* --- expressions --------------------------------------------------------------------------------------------- */
 
 static struct node *constant(struct parser *p, struct value v)
 {
@@ -528,8 +527,7 @@ static struct node *expressions(struct parser *p)
     return n;
 }
 
-/* --- statements
- * --------------------------------------------------------------------------------------------------- */
+/* --- statements ---------------------------------------------------------------------------------------------- */
 
 static bool body(struct parser *p, const char *const *ends, struct nodes *out);
 
