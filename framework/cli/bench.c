@@ -13,19 +13,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_REPETITIONS = 1000, MAX_SEQUENCES = 4096, USUAL_ROWS = 512 };
+enum { MAX_REPETITIONS = 1000, MAX_SEQUENCES = 4096, USUAL_ROWS = 512, USUAL_PROMPT = 512, USUAL_ANSWER = 128 };
 
 struct bench_options {
     struct common common;
     int64_t prompt, answer, sequences, repetitions;
     bool json, no_limits;
 };
-static const struct bench_options defaults = {.prompt = 512, .answer = 128, .sequences = 1, .repetitions = 5};
+static const struct bench_options defaults = {.sequences = 1, .repetitions = 5}; /* lengths: 0 is not given */
 
 #define OPT(field) offsetof(struct bench_options, field)
 static const struct option table[] = {
-    {"prompt", 'p', OPTION_INT, OPT(prompt), "N", "tokens of prompt; default 512", 1, 1e7, NULL},
-    {"answer", 'n', OPTION_INT, OPT(answer), "N", "tokens of answer; default 128", 1, 1e7, NULL},
+    {"prompt", 'p', OPTION_INT, OPT(prompt), "N", "tokens of prompt; default 512, or what the context has room for",
+     1, 1e7, NULL},
+    {"answer", 'n', OPTION_INT, OPT(answer), "N", "tokens of answer; default 128, likewise", 1, 1e7, NULL},
     {"sequences", 0, OPTION_INT, OPT(sequences), "N",
      "texts at once, each with its prompt and its answer, a token of each in every step; speeds are of all "
      "together",
@@ -57,6 +58,8 @@ static double median(const struct samples *s)
 struct bench {
     struct opened o;
     const struct bench_options *options;
+    uint64_t prompt, answer; /* tokens of each sequence */
+    bool shortened;          /* they are less than the usual lengths, since the context has no room for those */
     double open_seconds, load_seconds, first_token_seconds;
     struct samples prefill, decode; /* tokens per second */
     struct device device;           /* what it can do at most */
@@ -164,7 +167,7 @@ static viv_status one_round(struct bench *b, bool counted, struct error *err)
 {
     viv_model *m = b->o.model;
     const uint32_t *cancel = interrupt_watch();
-    const uint64_t n_prompt = (uint64_t)b->options->prompt, n_answer = (uint64_t)b->options->answer;
+    const uint64_t n_prompt = b->prompt, n_answer = b->answer;
     struct texts t;
     viv_status status = texts_create(m, (uint64_t)b->options->sequences, &t, err);
     double begin = seconds_now();
@@ -186,7 +189,7 @@ static viv_status one_round(struct bench *b, bool counted, struct error *err)
 static viv_status count_prefill(const struct bench *b, const struct graph *g, struct graph_cost *out,
                                 struct error *err)
 {
-    const uint64_t n = (uint64_t)b->options->prompt;
+    const uint64_t n = b->prompt;
     const struct graph_step prompt = {.n_rows = n, .n_wanted = 1, .context = n / 2},
                             whole = {.n_rows = n, .n_wanted = n, .context = n},
                             first = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = n, .n_taken = n};
@@ -208,7 +211,7 @@ static viv_status count_costs(struct bench *b, struct error *err)
     const struct stack *stack = &g->expansion->stacks[STACK_GRAPH];
     const struct binding *bindings;
     const bool reads = model_memory_dim(b->o.model) > 0; /* by an encoder */
-    const uint64_t n_prompt = (uint64_t)b->options->prompt, half = (uint64_t)b->options->answer / 2;
+    const uint64_t n_prompt = b->prompt, half = b->answer / 2;
     const uint64_t n_rows = (uint64_t)b->options->sequences;
     const struct graph_step step = {.n_rows = n_rows,
                                     .n_wanted = n_rows,
@@ -261,6 +264,38 @@ static double arithmetic_limit(const struct bench *b, const char **name)
     return quantized && b->device.limits.int8 > 0 ? b->device.limits.int8 : b->device.limits.f32;
 }
 
+/* The lengths of prompt and answer: those that were given must fit into the context, the usual ones are cut to it,
+ * in the same proportion. An encoder's prompt and the answer, which begins with a token of its own, have each a
+ * context. */
+static viv_status choose_lengths(struct bench *b, struct error *err)
+{
+    const struct bench_options *given = b->options;
+    const bool encoder = model_memory_dim(b->o.model) > 0;
+    const uint64_t context = model_context(b->o.model);
+    b->prompt = given->prompt ? (uint64_t)given->prompt : USUAL_PROMPT;
+    b->answer = given->answer ? (uint64_t)given->answer : USUAL_ANSWER;
+    if (encoder) {
+        if (!given->prompt)
+            b->prompt = size_min(b->prompt, context);
+        if (!given->answer)
+            b->answer = size_max(1, size_min(b->answer, context - 1));
+    } else if (b->prompt + b->answer > context) {
+        if (!given->prompt && !given->answer)
+            b->answer = size_max(1, context * USUAL_ANSWER / (USUAL_PROMPT + USUAL_ANSWER));
+        if (!given->prompt && b->answer < context)
+            b->prompt = context - b->answer;
+        else if (!given->answer && b->prompt < context)
+            b->answer = context - b->prompt;
+    }
+    if (encoder ? size_max(b->prompt, b->answer + 1) > context : b->prompt + b->answer > context)
+        return error_set(err, VIV_ELIMIT,
+                         "%" PRIu64 " tokens of prompt and %" PRIu64
+                         " of answer, but the context has room for %" PRIu64 " (--context N)",
+                         b->prompt, b->answer, context);
+    b->shortened = (!given->prompt && b->prompt < USUAL_PROMPT) || (!given->answer && b->answer < USUAL_ANSWER);
+    return VIV_OK;
+}
+
 static viv_status measure(struct bench *b, const char *name, struct error *err)
 {
     double begin = seconds_now();
@@ -269,15 +304,8 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
     if (status == VIV_OK)
         status = want_logits(&b->o, err);
     b->open_seconds = seconds_now() - begin;
-    /* an encoder's prompt and the answer, which begins with a token of its own, have each a context */
-    int64_t tokens = status == VIV_OK && model_memory_dim(b->o.model)
-                         ? (b->options->prompt > b->options->answer ? b->options->prompt : b->options->answer + 1)
-                         : b->options->prompt + b->options->answer;
-    if (status == VIV_OK && (uint64_t)tokens > model_context(b->o.model))
-        return error_set(err, VIV_ELIMIT,
-                         "%" PRId64 " tokens of prompt and %" PRId64
-                         " of answer, but the context has room for %" PRIu64 " (--context N)",
-                         b->options->prompt, b->options->answer, model_context(b->o.model));
+    if (status == VIV_OK)
+        status = choose_lengths(b, err);
     double loading = seconds_now();
     if (status == VIV_OK)
         status = load_model(&b->o, err);
@@ -319,6 +347,9 @@ static void print_for_people(const struct bench *b)
            b->stats.n_threads, b->stats.scheduler, b->products);
     if (b->options->sequences > 1)
         printf(", %" PRId64 " sequences together", b->options->sequences);
+    printf("\n%" PRIu64 " tokens of prompt, %" PRIu64 " of answer", b->prompt, b->answer);
+    if (b->shortened)
+        printf(", since the context has room for %" PRIu64, model_context(b->o.model));
     putchar('\n');
     print_figure("prefill", &b->prefill);
     if (arithmetic > 0)
@@ -359,13 +390,13 @@ static viv_status print_for_scripts(const struct bench *b, struct error *err)
     return print_json(
         json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o, s:o}", "model",
                   json_word(spec_name(model_spec(b->o.model))), "weights", b->products, "threads",
-                  (int)b->stats.n_threads, "scheduler", b->stats.scheduler, "prompt",
-                  (json_int_t)b->options->prompt, "answer", (json_int_t)b->options->answer, "sequences",
-                  (json_int_t)b->options->sequences, "prefill", samples_json(&b->prefill), "decode",
-                  samples_json(&b->decode), "load_seconds", b->open_seconds + b->load_seconds,
-                  "first_token_seconds", b->first_token_seconds, "memory_peak", (json_int_t)b->peak,
-                  "bytes_per_token", (json_int_t)b->bytes_per_token, "prefill_flops", b->prefill_flops,
-                  "decode_flops", b->decode_flops, "limits", limits, "experts", stored_json(b->o.model)),
+                  (int)b->stats.n_threads, "scheduler", b->stats.scheduler, "prompt", (json_int_t)b->prompt,
+                  "answer", (json_int_t)b->answer, "sequences", (json_int_t)b->options->sequences, "prefill",
+                  samples_json(&b->prefill), "decode", samples_json(&b->decode), "load_seconds",
+                  b->open_seconds + b->load_seconds, "first_token_seconds", b->first_token_seconds, "memory_peak",
+                  (json_int_t)b->peak, "bytes_per_token", (json_int_t)b->bytes_per_token, "prefill_flops",
+                  b->prefill_flops, "decode_flops", b->decode_flops, "limits", limits, "experts",
+                  stored_json(b->o.model)),
         false, err);
 }
 
