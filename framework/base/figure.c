@@ -1,5 +1,7 @@
 #include "base/figure.h"
 
+#include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -29,24 +31,31 @@ struct figure human_count(uint64_t n)
     return figure_of((double)n, 1000, units, sizeof units / sizeof *units);
 }
 
+struct figure human_number(double x, int digits)
+{
+    struct figure f;
+    double whole = 1; /* numbers from here on have no decimals */
+    for (int i = 1; i < digits; i++)
+        whole *= 10;
+    if (fabs(x) >= whole && fabs(x) < 1e6)
+        snprintf(f.text, sizeof f.text, "%.0f", x);
+    else
+        snprintf(f.text, sizeof f.text, "%.*g", digits, x);
+    return f;
+}
+
 struct figure human_seconds(double seconds)
 {
     struct figure f;
-    if (seconds < 1)
-        snprintf(f.text, sizeof f.text, "%.3g ms", seconds * 1e3);
-    else
-        snprintf(f.text, sizeof f.text, "%.3g s", seconds);
+    const bool short_time = seconds < 1;
+    snprintf(f.text, sizeof f.text, "%.16s %s", human_number(short_time ? seconds * 1e3 : seconds, 3).text,
+             short_time ? "ms" : "s");
     return f;
 }
 
 struct figure human_rate(double per_second)
 {
-    struct figure f;
-    if (per_second < 1000)
-        snprintf(f.text, sizeof f.text, "%.3g", per_second);
-    else
-        f = human_count((uint64_t)per_second);
-    return f;
+    return per_second < 1000 ? human_number(per_second, 3) : human_count((uint64_t)per_second);
 }
 
 struct figure human_share(double part)

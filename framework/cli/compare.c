@@ -5,6 +5,7 @@
 #include "cli/report.h"
 #include "cli/say.h"
 
+#include "base/size.h"
 #include "compare/comparison.h"
 #include "compare/history.h"
 #include "compare/table.h"
@@ -19,13 +20,14 @@
 #include <unistd.h>
 #include <vivarium/kernels.h>
 
-enum { MAX_MODELS = 64, MAX_CONTEXTS = 16, MOST_TEXTS = 1 << 20 };
+enum { MAX_MODELS = 64, MAX_DEVICES = 8, MAX_CONTEXTS = 16, MOST_TEXTS = 1 << 20 };
 
 struct compare_options {
     struct common common;
     struct id_list at;
     int64_t texts, rounds, runs;
-    const char *type, *on, *html, *history_file;
+    struct string_list on;
+    const char *type, *html, *history_file;
     uint64_t memory;
     bool measure, chat, save, history, json, csv, markdown, devices;
     struct string_list prompts, tasks;
@@ -36,16 +38,19 @@ static const struct compare_options defaults = {.texts = 1, .rounds = 3, .runs =
 
 #define OPT(field) offsetof(struct compare_options, field)
 static const struct option table[] = {
-    {"at", 0, OPTION_IDS, OPT(at), "N,N", "tokens that a text has so far, where that matters; default 512,4096", 0,
-     0, NULL},
+    {"at", 0, OPTION_IDS, OPT(at), "N,N",
+     "tokens that a text has so far, where that matters; default 512,4096, or less where models that are measured "
+     "have less room",
+     0, 0, NULL},
     {"texts", 0, OPTION_INT, OPT(texts), "N", "texts that are written at once; default 1", 1, MOST_TEXTS, NULL},
     {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
      "f32, bf16, f16, q8_0, q4_0 or mxfp4: of the weights, where speed is predicted; default as in the checkpoint, "
      "or f16 without one",
      0, 0, "f32|f16|bf16|q8_0|q4_0|mxfp4"},
-    {"on", 0, OPTION_STRING, OPT(on), "DEVICE",
-     "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this one", 0, 0,
-     NULL},
+    {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE",
+     "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this one; "
+     "repeated: a column for each model on each machine",
+     0, 0, NULL},
     {"memory", 0, OPTION_SIZE, OPT(memory), "SIZE", "memory to fit into; default what the machine has", 0, 0, NULL},
     {"measure", 0, OPTION_FLAG, OPT(measure), NULL, "measure those that have weights, too", 0, 0, NULL},
     {"rounds", 0, OPTION_INT, OPT(rounds), "N", "rounds over all models, of which the median counts; default 3", 1,
@@ -87,20 +92,28 @@ static int list_devices(void)
     for (size_t i = 0; (d = device_listed(i)); i++) {
         columns_add(&c, "%s", d->name);
         columns_add(&c, "%s", human_bytes(d->memory).text);
-        columns_add(&c, "%.4g", d->limits.read * 1e-9);
-        columns_add(&c, "%.3g", d->limits.f32 * 1e-12);
-        columns_add(&c, "%.4g", device_arithmetic(d, VIV_F16) * 1e-12);
-        columns_add(&c, "%.4g", device_arithmetic(d, VIV_Q8_0) * 1e-12);
+        columns_add(&c, "%s", human_number(d->limits.read * 1e-9, 4).text);
+        columns_add(&c, "%s", human_number(d->limits.f32 * 1e-12, 3).text);
+        columns_add(&c, "%s", human_number(device_arithmetic(d, VIV_F16) * 1e-12, 4).text);
+        columns_add(&c, "%s", human_number(device_arithmetic(d, VIV_Q8_0) * 1e-12, 4).text);
     }
     return columns_print(&c, 0, &err) == VIV_OK ? EXIT_DONE : fail(&err);
 }
 
 /* --- what is asked ------------------------------------------------------------------------------------------- */
 
-static viv_status find_device(const struct compare_options *options, struct device *out, struct error *err)
+static uint32_t count_devices(const struct compare_options *options)
 {
-    if (options->on)
-        return device_parse(options->on, out, err);
+    return options->on.n ? (uint32_t)options->on.n : 1;
+}
+
+static viv_status find_devices(const struct compare_options *options, struct device *out, struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (size_t i = 0; status == VIV_OK && i < options->on.n; i++)
+        status = device_parse(options->on.items[i], &out[i], err);
+    if (options->on.n)
+        return status;
     uint32_t n = options->common.threads ? (uint32_t)options->common.threads : cpus_usable();
     return device_here(n, kernels_cpu(), options->measure, out, err);
 }
@@ -115,13 +128,37 @@ static viv_status check_contexts(const struct id_list *at, struct error *err)
     return VIV_OK;
 }
 
-static void find_questions(const struct compare_options *options, struct questions *q)
+/* The lengths of text that are asked about, unless --at gives them: 512 and 4096. Where models are measured, 4096
+ * is left out if no context has room for it and an answer, and 512 becomes what they all have room for. */
+static size_t choose_lengths(const struct compare_options *options, const struct comparison *c, int32_t lengths[2])
 {
-    static const int32_t contexts[] = {512, 4096};
+    uint64_t least = UINT64_MAX, most = 0;
+    lengths[0] = 512;
+    lengths[1] = 4096;
+    for (uint32_t i = 0; options->measure && i < c->n_models; i++) {
+        const struct facts *f = &c->models[i].facts;
+        if (c->models[i].why || !f->bindings)
+            continue;
+        least = size_min(least, f->context);
+        most = size_max(most, f->context);
+    }
+    if (least < 512 + MEASURED_ANSWER && least > MEASURED_ANSWER) {
+        lengths[0] = (int32_t)(least - MEASURED_ANSWER);
+        fprintf(stderr,
+                "viv: texts of %" PRId32 " tokens are measured: a context of %" PRIu64
+                " has room for them and an answer of %d\n",
+                lengths[0], least, MEASURED_ANSWER);
+    }
+    return most && most < 4096 + MEASURED_ANSWER ? 1 : 2;
+}
+
+static void find_questions(const struct compare_options *options, const int32_t *lengths, size_t n_lengths,
+                           struct questions *q)
+{
     static const uint32_t types[] = {VIV_F16, VIV_Q8_0, VIV_Q4_0};
     static uint32_t type;
-    *q = (struct questions){.contexts = options->at.n ? options->at.ids : contexts,
-                            .n_contexts = options->at.n ? options->at.n : sizeof contexts / sizeof *contexts,
+    *q = (struct questions){.contexts = options->at.n ? options->at.ids : lengths,
+                            .n_contexts = options->at.n ? options->at.n : n_lengths,
                             .n_texts = (uint64_t)options->texts,
                             .types = types,
                             .n_types = sizeof types / sizeof *types,
@@ -172,31 +209,54 @@ static void name_apart(struct comparison *c)
     bool same[MAX_MODELS] = {false};
     for (uint32_t i = 0; i < c->n_models; i++)
         for (uint32_t k = 0; k < i; k++)
-            if (strcmp(c->models[i].name, c->models[k].name) == 0)
+            if (c->models[i].device == c->models[k].device && strcmp(c->models[i].name, c->models[k].name) == 0)
                 same[i] = same[k] = true;
     for (uint32_t i = 0; i < c->n_models; i++)
         if (same[i])
             c->models[i].name = last_parts(c->models[i].given);
 }
 
+/* "llama-3.2-1b on h100-sxm", where there are several machines. */
+static viv_status name_devices(struct comparison *c, struct error *err)
+{
+    for (uint32_t i = 0; c->n_devices > 1 && i < c->n_models; i++) {
+        struct buf name = {0};
+        buf_printf(&name, "%s on %s", c->models[i].name, c->models[i].device->name);
+        c->models[i].name = name.failed ? NULL : arena_strdup(&c->arena, buf_text(&name));
+        buf_release(&name);
+        if (!c->models[i].name)
+            return error_nomem(err);
+    }
+    return VIV_OK;
+}
+
+/* Column i is of the i / n_devices-th model. */
 static viv_status open_models(struct opened *o, const struct arguments *a, viv_model **models, struct comparison *c,
                               struct error *err)
 {
     const struct compare_options *options = a->options;
+    const uint32_t n_devices = c->n_devices;
     for (uint32_t i = 0; i < c->n_models; i++) {
-        o->model = NULL;
-        viv_status status = open_model(o, &options->common, a->words[i], err);
-        models[i] = o->model;
+        const uint32_t word = i / n_devices;
+        viv_status status = VIV_OK;
+        if (i % n_devices == 0) {
+            o->model = NULL;
+            status = open_model(o, &options->common, a->words[word], err);
+            models[word] = o->model;
+            o->model = NULL;
+        }
         if (status == VIV_OK)
-            status = look_at(models[i], a->words[i], &c->models[i], err);
+            status = look_at(models[word], a->words[word], &c->models[i], err);
+        if (status == VIV_OK && options->type && !options->common.state_type) /* as model_state_dtype has it */
+            c->models[i].facts.state_dtype = strcmp(options->type, "f32") == 0 ? VIV_F32 : VIV_F16;
         if (status == VIV_OK && options->save) /* of all that is looked at, the slowest to make */
-            status = expansion_hash(model_expansion(models[i]), c->models[i].spec_hash, err);
-        o->model = NULL;
+            status = expansion_hash(model_expansion(models[word]), c->models[i].spec_hash, err);
         if (status != VIV_OK)
             return status;
+        c->models[i].device = &c->devices[i % n_devices];
     }
     name_apart(c);
-    return VIV_OK;
+    return name_devices(c, err);
 }
 
 /* --- what they say ------------------------------------------------------------------------------------------- */
@@ -342,9 +402,12 @@ static int compare(const struct arguments *a)
     struct error err = {0};
     struct comparison *c = NULL;
     struct history *history = NULL;
+    int32_t lengths[2];
     struct questions q;
     struct file_draft report = {0};
     viv_model *models[MAX_MODELS] = {0};
+    struct device devices[MAX_DEVICES] = {0};
+    const uint32_t n_devices = count_devices(options);
     struct saying saying = asked_of(options);
     bool complete = false; /* there is something to show */
     if (options->devices)
@@ -353,8 +416,12 @@ static int compare(const struct arguments *a)
         return show_history(a);
     if (a->n_words == 0)
         return usage_error("compare", "which models?");
-    if (a->n_words > MAX_MODELS)
-        return usage_error("compare", "at most %d models, not %zu", MAX_MODELS, a->n_words);
+    if (n_devices > MAX_DEVICES)
+        return usage_error("compare", "at most %d machines (--on), not %" PRIu32, MAX_DEVICES, n_devices);
+    if (a->n_words * n_devices > MAX_MODELS)
+        return usage_error("compare", "at most %d columns, not %zu", MAX_MODELS, a->n_words * n_devices);
+    if (n_devices > 1 && (options->measure || options->save || say_anything(&saying)))
+        return usage_error("compare", "--measure, --save, --prompt, --text and --tasks take at most one --on");
     if (options->json + options->csv + options->markdown > 1)
         return usage_error("compare", "one of --json, --csv and --markdown");
     viv_status status = check_contexts(&options->at, &err);
@@ -364,17 +431,22 @@ static int compare(const struct arguments *a)
         interrupt_watch(); /* a process that ended here would leave its draft */
         status = file_draft_begin(&report, options->html, &err);
     }
-    find_questions(options, &q);
     if (status == VIV_OK)
         status = say_read(&saying, &err);
     if (status == VIV_OK)
-        status = comparison_create((uint32_t)a->n_words, &c, &err);
+        status = comparison_create((uint32_t)a->n_words * n_devices, &c, &err);
     if (status == VIV_OK)
-        status = find_device(options, &c->device, &err);
-    if (status == VIV_OK)
+        status = find_devices(options, devices, &err);
+    if (status == VIV_OK) {
+        c->devices = devices;
+        c->n_devices = n_devices;
         status = open_models(&o, a, models, c, &err);
-    if (status == VIV_OK)
+    }
+    if (status == VIV_OK) {
+        const size_t n_lengths = options->at.n ? 0 : choose_lengths(options, c, lengths);
+        find_questions(options, lengths, n_lengths, &q);
         status = comparison_predict(c, &q, &err);
+    }
     complete = status == VIV_OK;
     if (status == VIV_OK && report.stream && interrupted())
         status = error_set(&err, VIV_ECANCELLED, "interrupted before anything was measured");

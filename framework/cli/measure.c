@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_ROUNDS = 64, MAX_ARGUMENTS = 128, ANSWER = 32, MAX_SAID = 1 << 20 };
+enum { MAX_ROUNDS = 64, MAX_ARGUMENTS = 128, MAX_SAID = 1 << 20 };
 
 /* --- a child ------------------------------------------------------------------------------------------------- */
 
@@ -47,7 +47,7 @@ static void bench_line(struct command_line *l, const struct measuring *m, const 
     add_word(l, "--no-limits");
     add_word(l, "--repetitions=1");
     add_word(l, "--prompt=%" PRId32, context);
-    add_word(l, "--answer=%d", ANSWER);
+    add_word(l, "--answer=%d", MEASURED_ANSWER);
     if (m->n_texts > 1)
         add_word(l, "--sequences=%" PRId64, m->n_texts);
     if (common->threads)
@@ -230,9 +230,13 @@ static viv_status add_share(struct comparison *c, const char *measured, const ch
     const struct row *is = comparison_find(c, measured), *said = comparison_find(c, predicted);
     if (!r)
         return error_nomem(err);
-    for (uint32_t i = 0; is && said && i < c->n_models; i++)
+    for (uint32_t i = 0; is && said && i < c->n_models; i++) {
+        const struct cell *lacking = is->cells[i].known ? &said->cells[i] : &is->cells[i];
         if (is->cells[i].known && said->cells[i].known && said->cells[i].value > 0)
             row_set(r, i, is->cells[i].value / said->cells[i].value);
+        else if (lacking->why && !row_lack(c, r, i, lacking->why))
+            return error_nomem(err);
+    }
     return VIV_OK;
 }
 
@@ -279,9 +283,10 @@ static const char *cannot(const struct compared *m, int32_t context)
     if (m->why)
         return m->why;
     if (!m->facts.bindings)
-        return "it has no weights here, so that nothing can be measured";
-    return (uint64_t)context + ANSWER > m->facts.context ? "its context has no room for the text and 32 tokens more"
-                                                         : NULL;
+        return "no weights here, so nothing can be measured";
+    return (uint64_t)context + MEASURED_ANSWER > m->facts.context
+               ? "the context has no room for the text and 32 tokens more"
+               : NULL;
 }
 
 viv_status measure_models(struct comparison *c, const struct measuring *m, struct error *err)

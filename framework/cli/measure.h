@@ -7,6 +7,8 @@
 #include "cli/out.h"
 #include "compare/comparison.h"
 
+enum { MEASURED_ANSWER = 32 }; /* tokens that are written after each text */
+
 struct measuring {
     const struct common *common; /* handed on */
     const int32_t *contexts;

@@ -95,15 +95,16 @@ bool row_lack(struct comparison *c, struct row *r, uint32_t model, const char *w
 struct asked {
     uint64_t context, n_texts;
     int64_t type;
-    const struct device *device;
-    uint64_t memory;
+    const struct device *device; /* of the model that is asked about */
+    uint64_t memory;             /* 0: the device's */
     uint32_t part;
+    const char *none; /* why a model may have no such value, one sentence */
 };
-/* 0: it does not apply to this model */
+/* 0: this model has no such value */
 typedef viv_status question(const struct facts *f, const struct asked *a, double *value, struct error *err);
 
 static viv_status add_row(struct comparison *c, const char *section, enum row_unit unit, enum row_better better,
-                          const char *key, const char *label, question *ask, const struct asked *a,
+                          const char *key, const char *label, question *ask, const struct asked *general,
                           struct error *err)
 {
     struct row *r = comparison_row(c, section, unit, better, key, label);
@@ -113,20 +114,24 @@ static viv_status add_row(struct comparison *c, const char *section, enum row_un
     for (uint32_t i = 0; i < c->n_models; i++) {
         double value = 0;
         const struct facts *f = &c->models[i].facts;
+        struct asked a = *general;
         char why[64];
+        a.device = c->models[i].device;
         if (c->models[i].why)
             continue;
-        if (a->context > f->context) {
-            snprintf(why, sizeof why, "its context is %" PRIu64, f->context);
+        if (a.context > f->context) {
+            snprintf(why, sizeof why, "the context is %" PRIu64, f->context);
             if (!row_lack(c, r, i, why))
                 return error_nomem(err);
             continue;
         }
-        viv_status status = ask(f, a, &value, err);
+        viv_status status = ask(f, &a, &value, err);
         if (status != VIV_OK)
             return error_prefix(err, "%s", c->models[i].given);
         if (value > 0)
             row_set(r, i, value);
+        else if (a.none && !row_lack(c, r, i, a.none))
+            return error_nomem(err);
         any |= value > 0;
     }
     if (!any) { /* nobody has such a thing */
@@ -158,8 +163,8 @@ static viv_status ask_peak(const struct facts *f, const struct asked *a, double 
     return status;
 }
 
-ASK(ask_state_of_token, facts_state_bytes(f, 1, 1, VIV_F16))
-ASK(ask_state, facts_state_bytes(f, a->context, a->n_texts, VIV_F16) + (double)facts_sequence_bytes(f, a->n_texts))
+ASK(ask_state_of_token, facts_state_bytes(f, 1, 1))
+ASK(ask_state, facts_state_bytes(f, a->context, a->n_texts) + (double)facts_sequence_bytes(f, a->n_texts))
 
 static viv_status ask_state_of_text(const struct facts *f, const struct asked *a, double *value, struct error *err)
 {
@@ -190,8 +195,9 @@ static viv_status ask_fits(const struct facts *f, const struct asked *a, double 
         weights = (double)bytes;
     else
         status = error_set(err, VIV_ELIMIT, "the bytes of its weights are beyond counting");
-    double each = (double)facts_state_bytes(f, 1, a->n_texts, VIV_F16),
-           left = (double)a->memory - weights - (double)facts_sequence_bytes(f, a->n_texts);
+    double each = (double)facts_state_bytes(f, 1, a->n_texts),
+           memory = (double)(a->memory ? a->memory : a->device->memory),
+           left = memory - weights - (double)facts_sequence_bytes(f, a->n_texts);
     double most = each > 0 ? left / each : (double)f->context;
     *value = left <= 0 ? 0 : most < (double)f->context ? (double)(uint64_t)most : (double)f->context;
     return status;
@@ -217,7 +223,8 @@ static viv_status ask_decode_flops(const struct facts *f, const struct asked *a,
 
 double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w)
 {
-    return w->weight_elems * facts_bytes_per_elem(f, type) + w->state_elems * 2 + w->sequence_bytes;
+    return w->weight_elems * facts_bytes_per_elem(f, type) +
+           w->state_elems * dtype_get(f->state_dtype)->block_bytes + w->sequence_bytes;
 }
 
 static viv_status ask_decode_bytes(const struct facts *f, const struct asked *a, double *value, struct error *err)
@@ -287,49 +294,61 @@ static viv_status add_words(struct comparison *c, struct error *err)
 static viv_status add_sizes(struct comparison *c, struct error *err)
 {
     static const struct {
-        const char *key, *label;
+        const char *key, *label, *none;
         question *ask;
-    } sizes[] = {{"params_total", "parameters", ask_params},
-                 {"params_active", "active for a token", ask_active},
-                 {"layers", "layers", ask_layers},
-                 {"width", "width", ask_width},
-                 {"vocabulary", "vocabulary", ask_vocabulary},
-                 {"context", "context", ask_context}};
+    } sizes[] = {{"params_total", "parameters", "no parameters", ask_params},
+                 {"params_active", "active for a token", "no parameters", ask_active},
+                 {"layers", "layers", "no layers are repeated", ask_layers},
+                 {"width", "width", "no layers", ask_width},
+                 {"vocabulary", "vocabulary", "no vocabulary", ask_vocabulary},
+                 {"context", "context", "no known context", ask_context}};
     viv_status status = VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < sizeof sizes / sizeof *sizes; i++)
         status = add_row(c, "size", UNIT_COUNT, BETTER_NEITHER, sizes[i].key, sizes[i].label, sizes[i].ask,
-                         &(struct asked){0}, err);
+                         &(struct asked){.none = sizes[i].none}, err);
     for (uint32_t part = 0; status == VIV_OK && part < N_MODEL_PARTS; part++) {
-        char key[64];
+        char key[64], none[96];
         const uint32_t shown = (part + 1) % N_MODEL_PARTS; /* what is in no part comes last */
         snprintf(key, sizeof key, "params_%s", model_part_names[shown]);
         for (char *at = key; *at; at++)
             *at = *at == '-' ? '_' : *at;
+        snprintf(none, sizeof none, "no parameters of its own for '%s'", model_part_names[shown]);
         status = add_row(c, "parameters by part", UNIT_COUNT, BETTER_NEITHER, key, model_part_names[shown],
-                         ask_part, &(struct asked){.part = shown}, err);
+                         ask_part, &(struct asked){.part = shown, .none = none}, err);
     }
     return status;
+}
+
+/* What all models are to fit into; 0: unknown, or not the same for all. */
+static uint64_t common_memory(const struct comparison *c, const struct questions *q)
+{
+    uint64_t memory = q->memory ? q->memory : c->devices[0].memory;
+    for (uint32_t i = 1; i < c->n_devices && !q->memory; i++)
+        memory = c->devices[i].memory == memory ? memory : 0;
+    return memory;
 }
 
 static viv_status add_memory(struct comparison *c, const struct questions *q, struct error *err)
 {
     char key[96], label[96];
     viv_status status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "weight_bytes", "weights, as they are",
-                                ask_weights, &(struct asked){.type = -1}, err);
+                                ask_weights, &(struct asked){.type = -1, .none = "no weights here"}, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_types; i++) {
         snprintf(key, sizeof key, "weight_bytes_%s", dtype_get(q->types[i])->name);
         snprintf(label, sizeof label, "weights in %s", dtype_get(q->types[i])->name);
         status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_weights,
-                         &(struct asked){.type = q->types[i]}, err);
+                         &(struct asked){.type = q->types[i], .none = "no parameters"}, err);
     }
     if (status == VIV_OK)
         status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_token", "state per token",
-                         ask_state_of_token, &(struct asked){0}, err);
+                         ask_state_of_token, &(struct asked){.none = "no state that grows with a text"}, err);
     if (status == VIV_OK)
-        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_sequence",
-                         "state per text, besides", ask_state_of_text, &(struct asked){0}, err);
+        status =
+            add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_sequence", "state per text, besides",
+                    ask_state_of_text, &(struct asked){.none = "no state but what grows with a text"}, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++) {
-        const struct asked a = {.context = (uint64_t)q->contexts[i], .n_texts = q->n_texts, .type = q->type};
+        const struct asked a = {
+            .context = (uint64_t)q->contexts[i], .n_texts = q->n_texts, .type = q->type, .none = "no state"};
         snprintf(key, sizeof key, "state_bytes_at_%" PRId32, q->contexts[i]);
         snprintf(label, sizeof label, "state at %" PRId32, q->contexts[i]);
         status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_state, &a, err);
@@ -338,12 +357,16 @@ static viv_status add_memory(struct comparison *c, const struct questions *q, st
         if (status == VIV_OK)
             status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_peak, &a, err);
     }
-    const struct asked fits = {
-        .type = q->type, .n_texts = q->n_texts, .memory = q->memory ? q->memory : c->device.memory};
-    if (status == VIV_OK && fits.memory) {
-        snprintf(label, sizeof label, "context that fits in %s", human_bytes(fits.memory).text);
-        status = add_row(c, "memory", UNIT_COUNT, BETTER_MORE, "context_that_fits", label, ask_fits, &fits, err);
-    }
+    const uint64_t memory = common_memory(c, q);
+    const struct asked fits = {.type = q->type,
+                               .n_texts = q->n_texts,
+                               .memory = q->memory,
+                               .none = "the weights alone are more than the memory"};
+    if (memory)
+        snprintf(label, sizeof label, "context that fits in %s", human_bytes(memory).text);
+    if (status == VIV_OK && (memory || c->n_devices > 1))
+        status = add_row(c, "memory", UNIT_COUNT, BETTER_MORE, "context_that_fits",
+                         memory ? label : "context that fits", ask_fits, &fits, err);
     return status;
 }
 
@@ -362,7 +385,7 @@ static viv_status add_work(struct comparison *c, const struct questions *q, uint
         {"ceiling", "ceiling_prefill", "tokens/s read, %s of them", UNIT_RATE, BETTER_MORE, ask_prefill_rate},
         {"ceiling", "ceiling_decode", "tokens/s written at %s", UNIT_RATE, BETTER_MORE, ask_decode_rate},
     };
-    const struct asked a = {.context = context, .n_texts = q->n_texts, .type = q->type, .device = &c->device};
+    const struct asked a = {.context = context, .n_texts = q->n_texts, .type = q->type, .none = "writes no text"};
     viv_status status = VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < sizeof rows / sizeof *rows; i++) {
         char key[96], label[96], at[32], *percent;

@@ -26,7 +26,7 @@ struct cell {
     double value;      /* unless words */
     double low, high;  /* its spread over the rounds, where it was measured; else both 0 */
     const char *words; /* UNIT_WORDS; of the comparison's arena */
-    const char *why;   /* unknown: why, one sentence; NULL: it does not apply */
+    const char *why;   /* unknown: why, one sentence */
 };
 
 struct row {
@@ -37,12 +37,14 @@ struct row {
     struct cell *cells; /* [n_models] */
 };
 
+/* A column: a model on a machine. */
 struct compared {
     const char *given, *name, *family, *architecture; /* given: as the user wrote it */
     char spec_hash[65];                               /* of its expansion; "" where none was made */
     const char *why;                                  /* cannot take part at all; NULL: it does */
     struct facts facts;
     struct structure structure;
+    const struct device *device; /* one of the comparison's */
 };
 
 struct comparison {
@@ -51,7 +53,8 @@ struct comparison {
     uint32_t n_models;
     struct row *rows;
     size_t n_rows, capacity;
-    struct device device;
+    const struct device *devices; /* that ceilings are of; the caller's, who sets them, and that of each model */
+    uint32_t n_devices;
 };
 
 viv_status comparison_create(uint32_t n_models, struct comparison **out, struct error *err);
@@ -67,7 +70,7 @@ void row_set(struct row *r, uint32_t model, double value);
 bool row_say(struct comparison *c, struct row *r, uint32_t model, const char *words);
 bool row_lack(struct comparison *c, struct row *r, uint32_t model, const char *why);
 
-/* Bytes that this work reads, of weights of this type (-1: as in the files, else f16) and of state in f16. */
+/* Bytes that this work reads, of weights of this type (-1: as in the files, else f16) and of state. */
 double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w);
 /* The least time that a machine needs for it: for its arithmetic, or for its memory. */
 double work_seconds(const struct facts *f, int64_t type, const struct device *d, const struct work_cost *w);

@@ -116,6 +116,7 @@ viv_status facts_of(viv_model *m, struct facts *out, struct error *err)
         return status;
     for (enum stack_id id = 0; id < N_STACKS; id++)
         f.n_layers[id] = count_layers(f.graph, id);
+    f.state_dtype = model_state_dtype(m);
     f.width = f.graph->n_nodes ? f.graph->nodes[0].out_dim : 0;
     f.vocabulary = f.graph->stacks[STACK_GRAPH].vocab_size;
     *out = f;
@@ -142,11 +143,11 @@ double facts_bytes_per_elem(const struct facts *f, int64_t type)
     return f->params && facts_weight_bytes(f, type, &bytes) ? (double)bytes / (double)f->params : 0;
 }
 
-uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts, uint32_t type)
+uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts)
 {
     const struct graph *g = f->graph;
     const uint64_t elems = g->state_elems[STATE_OF_GRAPH] + g->state_elems[STATE_OF_MEMORY];
-    return elems * context * n_texts * dtype_get(type)->block_bytes;
+    return elems * context * n_texts * dtype_get(f->state_dtype)->block_bytes;
 }
 
 uint64_t facts_sequence_bytes(const struct facts *f, uint64_t n_texts)
@@ -269,7 +270,7 @@ viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts,
         status = step_bytes(f, STACK_GRAPH, n_rows, &sum, err);
     if (status == VIV_OK && reads)
         status = step_bytes(f, STACK_ENCODER, context, &sum, err);
-    sum += (double)facts_state_bytes(f, rounded, n_texts, all_f32(f) ? VIV_F32 : VIV_F16);
+    sum += (double)facts_state_bytes(f, rounded, n_texts);
     sum += (double)facts_sequence_bytes(f, n_texts);
     sum += type < 0 && all_f32(f) ? 0 : 4 * (double)f->vectors; /* copied as f32 */
     *bytes = sum < 1.8e19 ? (uint64_t)sum : UINT64_MAX;

@@ -17,6 +17,7 @@ struct facts {
     uint64_t parts[N_MODEL_PARTS];
     uint64_t weight_bytes; /* in the files; 0: there are none */
     uint64_t n_layers[N_STACKS], width, vocabulary, context;
+    uint32_t state_dtype; /* of what grows with a text */
 };
 
 /* Of an opened model, which must outlive it. */
@@ -30,10 +31,8 @@ bool facts_weight_bytes(const struct facts *f, int64_t type, uint64_t *bytes);
 /* Bytes per element of such weights, on the average. */
 double facts_bytes_per_elem(const struct facts *f, int64_t type);
 
-/* State that grows with so many texts, each at this context, with elements of this type. An encoder's model has
- * both contexts.
- */
-uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts, uint32_t type);
+/* State that grows with so many texts, each at this context. An encoder's model has both contexts. */
+uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts);
 
 /* The most memory that a process has in use which reads n_texts texts of this context and writes a few tokens more:
  * weights as far as they are touched, state, what a step needs, and the program itself. A prediction. */

@@ -122,7 +122,7 @@ static bool insert_run(struct history *h, const struct comparison *c, const char
                                  &s, NULL) == SQLITE_OK &&
               sqlite3_bind_text(s, 1, at, -1, SQLITE_STATIC) == SQLITE_OK &&
               sqlite3_bind_text(s, 2, PACKAGE_VERSION, -1, SQLITE_STATIC) == SQLITE_OK &&
-              sqlite3_bind_text(s, 3, c->device.name, -1, SQLITE_STATIC) == SQLITE_OK &&
+              sqlite3_bind_text(s, 3, c->devices[0].name, -1, SQLITE_STATIC) == SQLITE_OK &&
               sqlite3_bind_text(s, 4, command, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(s) == SQLITE_DONE;
     sqlite3_finalize(s);
     return ok;

@@ -72,12 +72,12 @@ static void put_fact(struct report *r, const char *name, const char *value)
 
 static void put_device(const struct device *d, struct buf *out)
 {
-    buf_printf(out, "%s: %.4g GB/s from memory, %.3g TFLOP/s in f32", d->name, d->limits.read * 1e-9,
-               d->limits.f32 * 1e-12);
+    buf_printf(out, "%s: %s GB/s from memory, %s TFLOP/s in f32", d->name,
+               human_number(d->limits.read * 1e-9, 4).text, human_number(d->limits.f32 * 1e-12, 3).text);
     if (d->limits.bf16 > 0 || d->limits.f16 > 0)
-        buf_printf(out, ", %.3g in 16 bits", device_arithmetic(d, VIV_F16) * 1e-12);
+        buf_printf(out, ", %s in 16 bits", human_number(device_arithmetic(d, VIV_F16) * 1e-12, 3).text);
     if (d->limits.int8 > 0)
-        buf_printf(out, ", %.4g TOP/s in int8", d->limits.int8 * 1e-12);
+        buf_printf(out, ", %s TOP/s in int8", human_number(d->limits.int8 * 1e-12, 4).text);
     if (d->memory)
         buf_printf(out, ", %s", human_bytes(d->memory).text);
 }
@@ -100,8 +100,11 @@ static void put_head(struct report *r, const struct report_origin *o)
     buf_puts(r->out, "</h1>\n<dl class=\"facts\">\n");
     put_fact(r, "Made", o->date);
     put_fact(r, "On", o->machine);
-    if (r->c->device.limits.read > 0) {
-        put_device(&r->c->device, &device);
+    for (uint32_t i = 0; i < r->c->n_devices; i++) {
+        if (r->c->devices[i].limits.read <= 0)
+            continue;
+        buf_clear(&device);
+        put_device(&r->c->devices[i], &device);
         put_fact(r, "Ceilings of", buf_text(&device));
     }
     buf_puts(r->out, "<dt>By</dt><dd><code>");

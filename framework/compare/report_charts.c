@@ -12,7 +12,7 @@
 /* One chart in the making: some points for each model, and a limit. */
 struct plot {
     struct chart chart;
-    struct series *series; /* [4 * n_models + 2] */
+    struct series *series; /* [4 * n_models + n_devices + 1] */
     double *numbers;
     size_t used, room;
 };
@@ -21,7 +21,7 @@ enum { MOST_POINTS = 24 };
 
 static viv_status plot_begin(struct report *r, struct plot *p, const char *title, struct axis x, struct axis y)
 {
-    const size_t n_series = 4 * (size_t)r->c->n_models + 2;
+    const size_t n_series = 4 * (size_t)r->c->n_models + r->c->n_devices + 1;
     *p = (struct plot){.chart = {.title = title, .about = title, .x = x, .y = y}};
     p->room = n_series * 4 * MOST_POINTS;
     p->series = calloc(n_series, sizeof *p->series);
@@ -103,32 +103,33 @@ static viv_status put_memory_chart(struct report *r)
 {
     struct plot p;
     double least = INFINITY, most = 0;
-    char name[192];
     viv_status status =
         plot_begin(r, &p, "Memory against context", contexts_axis, (struct axis){"bytes", AXIS_BYTES, true, false});
     for (uint32_t i = 0; status == VIV_OK && i < r->c->n_models; i++) {
         const struct compared *m = &r->c->models[i];
         uint64_t weights;
-        if (!takes_part(m) || !facts_weight_bytes(&m->facts, r->q->type, &weights))
+        if (!is_first_column(r, m) || !facts_weight_bytes(&m->facts, r->q->type, &weights))
             continue;
         struct series *s = plot_series(&p, m->name, i);
         s->line = true;
         for (uint64_t at = 0; (at = next_context(r, &m->facts, at)) != 0;) {
-            plot_point(s, (double)at,
-                       (double)weights + (double)facts_state_bytes(&m->facts, at, r->q->n_texts, VIV_F16));
+            plot_point(s, (double)at, (double)weights + (double)facts_state_bytes(&m->facts, at, r->q->n_texts));
             least = fmin(least, (double)at);
             most = fmax(most, (double)at);
         }
     }
-    const uint64_t memory = r->q->memory ? r->q->memory : r->c->device.memory;
-    if (status == VIV_OK && memory && most > least) {
-        struct series *s = plot_series(&p, name, 0);
-        snprintf(name, sizeof name, "%s at most", human_bytes(memory).text);
+    for (uint32_t i = 0; status == VIV_OK && most > least && i < (r->q->memory ? 1 : r->c->n_devices); i++) {
+        const uint64_t memory = r->q->memory ? r->q->memory : r->c->devices[i].memory;
+        if (!memory)
+            continue;
+        struct series *s = plot_series(&p, NULL, 0);
         s->plain = s->line = true;
         plot_point(s, least, (double)memory);
         plot_point(s, most, (double)memory);
     }
-    return status == VIV_OK ? plot_end(r, &p, "Weights, and state in f16 for the texts that are written at once.")
+    return status == VIV_OK ? plot_end(r, &p,
+                                       "Weights, and state for the texts that are written at once. The level lines "
+                                       "are the memory that there is.")
                             : (plot_release(&p), status);
 }
 
@@ -164,7 +165,7 @@ static viv_status put_speed_chart(struct report *r, bool decode)
                    contexts_axis, (struct axis){"tokens per second", AXIS_COUNT, true, false});
     for (uint32_t i = 0; status == VIV_OK && i < r->c->n_models; i++) {
         const struct compared *m = &r->c->models[i];
-        if (!takes_part(m) || (decode && !facts_writes(&m->facts)))
+        if (!takes_part(m) || m->device->limits.read <= 0 || (decode && !facts_writes(&m->facts)))
             continue;
         struct series *s = plot_series(&p, m->name, i);
         s->line = s->hollow = true;
@@ -176,8 +177,7 @@ static viv_status put_speed_chart(struct report *r, bool decode)
             status = decode ? facts_decode(&m->facts, at, r->q->n_texts, &w, r->err)
                             : facts_prefill(&m->facts, at, &w, r->err);
             if (status == VIV_OK)
-                plot_point(s, (double)at,
-                           (double)w.n_tokens / work_seconds(&m->facts, r->q->type, &r->c->device, &w));
+                plot_point(s, (double)at, (double)w.n_tokens / work_seconds(&m->facts, r->q->type, m->device, &w));
         }
         add_measured(r, &p, i, decode ? "measured_decode_" : "measured_prefill_");
     }
@@ -210,7 +210,7 @@ static viv_status add_roof_points(struct report *r, struct plot *p, uint32_t mod
         if (status != VIV_OK)
             return status;
         const double intensity = w.flops / work_bytes(&m->facts, r->q->type, &w),
-                     seconds = work_seconds(&m->facts, r->q->type, &r->c->device, &w);
+                     seconds = work_seconds(&m->facts, r->q->type, m->device, &w);
         const struct cell *rate = find_cell(r, decode ? "measured_decode" : "measured_prefill", context, model);
         struct series *s = plot_series(p, decode ? NULL : m->name, model);
         s->hollow = true;
@@ -227,31 +227,39 @@ static viv_status add_roof_points(struct report *r, struct plot *p, uint32_t mod
     return VIV_OK;
 }
 
+/* The roof of a machine: on its slope memory decides, on its flat part arithmetic. */
+static void add_roof(struct report *r, struct plot *p, const struct device *d, double least, double most)
+{
+    const double peak = device_arithmetic(d, r->q->type < 0 ? VIV_F16 : (uint32_t)r->q->type),
+                 read = d->limits.read;
+    if (read <= 0 || peak <= 0)
+        return;
+    struct series *roof = plot_series(p, NULL, 0);
+    roof->plain = roof->line = true;
+    least = fmin(least, peak / read);
+    most = fmax(most, peak / read);
+    plot_point(roof, least / 2, least / 2 * read);
+    plot_point(roof, peak / read, peak);
+    plot_point(roof, most * 2, peak);
+}
+
 static viv_status put_roofline(struct report *r)
 {
-    const double peak = device_arithmetic(&r->c->device, r->q->type < 0 ? VIV_F16 : (uint32_t)r->q->type),
-                 read = r->c->device.limits.read;
-    double least = peak / read, most = peak / read;
+    double least = INFINITY, most = 0;
     struct plot p;
     char caption[384];
     const struct axis x = {"operations per byte", AXIS_PLAIN, true, false},
                       y = {"operations per second", AXIS_COUNT, true, false};
     viv_status status = plot_begin(r, &p, "Roofline", x, y);
-    if (status == VIV_OK && read > 0 && peak > 0 && r->q->n_contexts) {
-        struct series *roof = plot_series(&p, NULL, 0);
-        for (uint32_t i = 0; status == VIV_OK && i < r->c->n_models; i++)
-            if (takes_part(&r->c->models[i]))
-                status = add_roof_points(r, &p, i, &least, &most);
-        roof->plain = roof->line = true;
-        plot_point(roof, least / 2, least / 2 * read);
-        plot_point(roof, peak / read, peak);
-        plot_point(roof, most * 2, peak);
-    }
-    snprintf(
-        caption, sizeof caption,
-        "On the slope memory decides (%.4g GB/s), on the flat arithmetic (%.4g TFLOP/s). Right: reading %" PRId32
-        " tokens; left: writing the next. Hollow: ceilings. Filled: measured, with its spread, where it was.",
-        read * 1e-9, peak * 1e-12, r->q->n_contexts ? r->q->contexts[0] : 0);
+    for (uint32_t i = 0; status == VIV_OK && r->q->n_contexts && i < r->c->n_models; i++)
+        if (takes_part(&r->c->models[i]) && r->c->models[i].device->limits.read > 0)
+            status = add_roof_points(r, &p, i, &least, &most);
+    for (uint32_t i = 0; status == VIV_OK && most > 0 && i < r->c->n_devices; i++)
+        add_roof(r, &p, &r->c->devices[i], least, most);
+    snprintf(caption, sizeof caption,
+             "On the slope of a machine's line memory decides, on its flat part arithmetic. Right: reading %" PRId32
+             " tokens; left: writing the next. Hollow: ceilings. Filled: measured, with its spread, where it was.",
+             r->q->n_contexts ? r->q->contexts[0] : 0);
     return status == VIV_OK ? plot_end(r, &p, caption) : (plot_release(&p), status);
 }
 
@@ -282,7 +290,7 @@ static viv_status put_parts_chart(struct report *r)
     viv_status status = bars && parts && figures ? VIV_OK : error_nomem(r->err);
     for (uint32_t i = 0; status == VIV_OK && i < r->c->n_models; i++) {
         const struct compared *m = &r->c->models[i];
-        if (!takes_part(m))
+        if (!is_first_column(r, m))
             continue;
         for (uint32_t part = 0; part < N_MODEL_PARTS; part++)
             parts[n * N_MODEL_PARTS + part] = (double)m->facts.parts[part];
@@ -309,9 +317,9 @@ viv_status put_charts(struct report *r)
     viv_status status = put_parts_chart(r);
     if (status == VIV_OK)
         status = put_memory_chart(r);
-    if (status == VIV_OK && r->c->device.limits.read > 0)
+    if (status == VIV_OK)
         status = put_speed_chart(r, true);
-    if (status == VIV_OK && r->c->device.limits.read > 0)
+    if (status == VIV_OK)
         status = put_speed_chart(r, false);
     if (status == VIV_OK)
         status = put_roofline(r);

@@ -45,7 +45,7 @@ static viv_status gallery_make(struct report *r, int scale, uint64_t context, st
         return error_nomem(r->err);
     for (uint32_t i = 0; i < n; i++) {
         const struct compared *m = &r->c->models[i];
-        if (!takes_part(m))
+        if (!is_first_column(r, m))
             continue;
         viv_status status = blocks_make(&m->facts, scale == BY_FLOPS ? MEASURE_FLOPS : MEASURE_PARAMS,
                                         size_min(context, m->facts.context), DRAWN_KINDS, &g->blocks[g->n], r->err);

@@ -23,6 +23,12 @@ static inline bool takes_part(const struct compared *m)
     return !m->why && m->facts.graph;
 }
 
+/* The first column of this model: what does not depend on the machine is drawn once. */
+static inline bool is_first_column(const struct report *r, const struct compared *m)
+{
+    return takes_part(m) && m->device == r->c->devices;
+}
+
 void put_models(struct report *r);    /* the first rows, a line for each model */
 void put_structure(struct report *r); /* what layers say of themselves: what is shared and what is not */
 void put_numbers(struct report *r);   /* all other rows, a table for each section */

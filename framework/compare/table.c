@@ -32,7 +32,7 @@ static void put_number(enum row_unit unit, double x, struct buf *out)
         buf_printf(out, "%.1f %%", 100 * x);
         break;
     default:
-        buf_printf(out, "%.4g", x);
+        buf_puts(out, human_number(x, 4).text);
     }
 }
 
@@ -354,29 +354,57 @@ static void print_trait(void *ctx, const struct comparison *c, const struct trai
 
 /* --- the whole ----------------------------------------------------------------------------------------------- */
 
-static void put_device(const struct comparison *c, struct buf *out)
+/* "3.35 TB/s" */
+static void put_rate(struct buf *out, double per_second, const char *unit)
 {
-    if (c->device.limits.read <= 0)
-        return;
-    buf_printf(out, "ceilings of %s: %.3g GB/s, %.3g GFLOP/s f32", c->device.name, c->device.limits.read * 1e-9,
-               c->device.limits.f32 * 1e-9);
-    if (c->device.limits.int8 > 0)
-        buf_printf(out, ", %.3g GOP/s int8", c->device.limits.int8 * 1e-9);
-    buf_putc(out, '\n');
+    const bool tera = per_second >= 1e12;
+    buf_printf(out, "%s %c%s", human_number(per_second * (tera ? 1e-12 : 1e-9), 3).text, tera ? 'T' : 'G', unit);
 }
 
-/* Why cells are empty, each sentence once for a model. */
+static void put_devices(const struct comparison *c, struct buf *out)
+{
+    for (uint32_t i = 0; i < c->n_devices; i++) {
+        const struct limits *l = &c->devices[i].limits;
+        if (l->read <= 0)
+            continue;
+        buf_printf(out, "ceilings of %s: ", c->devices[i].name);
+        put_rate(out, l->read, "B/s, ");
+        put_rate(out, l->f32, "FLOP/s f32");
+        if (l->int8 > 0) {
+            buf_puts(out, ", ");
+            put_rate(out, l->int8, "OP/s int8");
+        }
+        buf_putc(out, '\n');
+    }
+}
+
+static bool lacks_for(const struct comparison *c, uint32_t model, const char *why)
+{
+    for (size_t r = 0; r < c->n_rows; r++)
+        if (c->rows[r].cells[model].why && strcmp(c->rows[r].cells[model].why, why) == 0)
+            return true;
+    return false;
+}
+
+/* Why cells are empty: each reason once, with the models that it holds for. */
 static void put_reasons(const struct comparison *c, const char *bullet, struct buf *out)
 {
-    for (uint32_t i = 0; i < c->n_models; i++)
-        for (size_t r = 0; r < c->n_rows; r++) {
-            const char *why = c->rows[r].cells[i].why;
-            bool said = !why;
-            for (size_t q = 0; q < r && !said; q++)
-                said = c->rows[q].cells[i].why && strcmp(c->rows[q].cells[i].why, why) == 0;
-            if (!said)
-                buf_printf(out, "%s%s: %s\n", bullet, c->models[i].name, why);
+    for (size_t at = 0; at < c->n_rows * c->n_models; at++) {
+        const char *why = c->rows[at / c->n_models].cells[at % c->n_models].why;
+        bool said = !why;
+        for (size_t before = 0; before < at && !said; before++) {
+            const char *other = c->rows[before / c->n_models].cells[before % c->n_models].why;
+            said = other && strcmp(other, why) == 0;
         }
+        if (said)
+            continue;
+        uint32_t n = 0;
+        buf_puts(out, bullet);
+        for (uint32_t i = 0; i < c->n_models; i++)
+            if (lacks_for(c, i, why))
+                buf_printf(out, "%s%s", n++ ? ", " : "", c->models[i].name);
+        buf_printf(out, ": %s\n", why);
+    }
 }
 
 void table_terminal(const struct comparison *c, uint32_t width, bool colour, struct buf *out)
@@ -393,7 +421,7 @@ void table_terminal(const struct comparison *c, uint32_t width, bool colour, str
     for_each_trait(c, print_trait, &(struct terminal_traits){out, width, colour});
     if (any)
         buf_putc(out, '\n');
-    put_device(c, out);
+    put_devices(c, out);
     put_reasons(c, "", out);
 }
 
@@ -461,7 +489,7 @@ void table_markdown(const struct comparison *c, struct buf *out)
         buf_puts(out, "\n| structure |  | in (layers) |\n|---|---|---|\n");
     for_each_trait(c, markdown_trait, out);
     struct buf device = {0}, reasons = {0};
-    put_device(c, &device);
+    put_devices(c, &device);
     put_reasons(c, "- ", &reasons);
     buf_putc(out, '\n');
     put_markdown(out, buf_text(&device));
@@ -524,7 +552,8 @@ static json_t *number(enum row_unit unit, double x)
 static json_t *model_json(const struct comparison *c, uint32_t i)
 {
     const struct compared *m = &c->models[i];
-    json_t *model = json_pack("{s:s, s:s}", "model", m->given, "name", m->name);
+    json_t *model = json_pack("{s:s, s:s, s:s?}", "model", m->given, "name", m->name, "device",
+                              m->device ? m->device->name : NULL);
     json_t *why = json_object(), *spread = json_object();
     for (size_t r = 0; r < c->n_rows; r++) {
         const struct row *row = &c->rows[r];
@@ -551,7 +580,7 @@ static json_t *model_json(const struct comparison *c, uint32_t i)
 
 json_t *table_json(const struct comparison *c)
 {
-    json_t *models = json_array(), *rows = json_array();
+    json_t *models = json_array(), *rows = json_array(), *devices = json_array();
     for (uint32_t i = 0; i < c->n_models; i++)
         json_array_append_new(models, model_json(c, i));
     for (size_t r = 0; r < c->n_rows; r++)
@@ -561,8 +590,11 @@ json_t *table_json(const struct comparison *c)
                                               c->rows[r].better == BETTER_MORE   ? "more"
                                               : c->rows[r].better == BETTER_LESS ? "less"
                                                                                  : "neither"));
-    const struct limits *l = &c->device.limits;
-    return json_pack("{s:o, s:o, s:{s:s, s:f, s:f, s:f, s:f, s:f, s:I}}", "models", models, "rows", rows, "device",
-                     "name", c->device.name, "read", l->read, "f32", l->f32, "bf16", l->bf16, "f16", l->f16, "int8",
-                     l->int8, "memory", (json_int_t)c->device.memory);
+    for (uint32_t i = 0; i < c->n_devices; i++) {
+        const struct limits *l = &c->devices[i].limits;
+        json_array_append_new(devices, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:I}", "name", c->devices[i].name,
+                                                 "read", l->read, "f32", l->f32, "bf16", l->bf16, "f16", l->f16,
+                                                 "int8", l->int8, "memory", (json_int_t)c->devices[i].memory));
+    }
+    return json_pack("{s:o, s:o, s:o}", "models", models, "rows", rows, "devices", devices);
 }

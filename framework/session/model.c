@@ -77,10 +77,12 @@ viv_status model_open(const struct model_options *options, const char *name, viv
 /* --- load ------------------------------------------------------------------------------------------------- */
 
 /* f32 where the weights are f32, else f16 */
-static uint32_t choose_state_dtype(const viv_model *m)
+uint32_t model_state_dtype(const viv_model *m)
 {
     if (m->options.state_dtype >= 0)
         return (uint32_t)m->options.state_dtype;
+    if (!m->bindings)
+        return VIV_F16;
     for (uint32_t i = 0; i < m->expansion->n_weights; i++) {
         const viv_tensor *t = m->bindings[i].tensor;
         if (t && t->dl.ndim > 1 && t->dtype != VIV_F32)
@@ -165,7 +167,7 @@ viv_status model_load(viv_model *m, struct error *err)
     if (status == VIV_OK)
         status = bind_transformed(m, err);
     if (status == VIV_OK) {
-        m->state_dtype = choose_state_dtype(m);
+        m->state_dtype = model_state_dtype(m);
         status = lay_out_state(m, err);
     }
     if (status == VIV_OK && m->options.slice_budget)

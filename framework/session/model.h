@@ -108,6 +108,7 @@ struct model_stats {
 };
 void model_stats(const viv_model *m, struct model_stats *out); /* after model_load */
 
+uint32_t model_state_dtype(const viv_model *m); /* of what grows with a text: also before model_load */
 uint64_t model_output_dim(const viv_model *m);
 uint64_t model_context(const viv_model *m);    /* tokens a sequence may have */
 uint64_t model_max_rows(const viv_model *m);   /* of the graph; the encoder takes as many as the context has */

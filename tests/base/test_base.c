@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/figure.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/near.h"
@@ -193,9 +194,22 @@ TEST(utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
 }
 END_TEST
 
+TEST(figure__below_a_million_has_no_exponent)
+{
+    ck_assert_str_eq(human_number(3350, 3).text, "3350");
+    ck_assert_str_eq(human_number(999.7, 3).text, "1000");
+    ck_assert_str_eq(human_number(660600, 4).text, "660600");
+    ck_assert_str_eq(human_number(1.2345, 3).text, "1.23");
+    ck_assert_str_eq(human_number(1.5e7, 3).text, "1.5e+07");
+    ck_assert_str_eq(human_seconds(1234.5).text, "1234 s");
+    ck_assert_str_eq(human_seconds(0.0421).text, "42.1 ms");
+    ck_assert_str_eq(human_rate(999.9).text, "1000");
+}
+END_TEST
+
 TESTS(error__prefix_goes_before_the_sentence, error__too_long_is_cut_between_characters,
       size__products_that_wrap_are_refused, arena__hands_out_zeroed_memory_and_large_blocks,
       buf__grows_and_stays_terminated, strmap__finds_what_was_added_and_keeps_the_first,
       near__finds_misspelt_and_abbreviated_words, near__ranks_words_by_distance,
       json__reads_integers_beyond_63_bits_as_numbers, file__draft_takes_its_place_when_it_is_kept,
-      utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond)
+      utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond, figure__below_a_million_has_no_exponent)

@@ -11,7 +11,7 @@ compare() { # WORDS ARGUMENT...: prints these words
 check "six kinds in one table" compare "the best 2 of 8" \
     mixtral-8x7b mistral-7b llama-3.2-1b phi-3-mini bert-base t5-base
 check "published counts" compare "46.7 B" mixtral-8x7b
-check "a context that a model has not" compare "bert-base: its context is 512" bert-base mistral-7b --at 4096
+check "a context that a model has not" compare "bert-base: the context is 512" bert-base mistral-7b --at 4096
 check "what fits" compare "context that fits in 8.00 GiB" mistral-7b --memory 8GiB --type q4_0
 check "JSON" compare '"params_active": 12879925248' mixtral-8x7b --json
 check "comma-separated values" compare 'size,params_total,count,7241732096' mistral-7b --csv
@@ -19,6 +19,13 @@ check "Markdown" compare '| **ceiling** |' mistral-7b --markdown
 check "weights, where there are some" compare 'weights, as they are' shakespeare
 check "the list of machines" says h100-sxm "$viv" compare --devices
 check "a machine by name" says "ceilings of l4" "$viv" compare mistral-7b --on l4
+check "two machines are two columns" says 'mistral-7b on rtx-4090' "$viv" compare mistral-7b --on l4 --on rtx-4090
+check "of each its ceilings" says 'ceilings of rtx-4090' "$viv" compare mistral-7b --on l4 --on rtx-4090
+check "measured is one machine" ends 2 "$viv" compare mistral-7b --on l4 --on rtx-4090 --measure
+check "the type of state counts" compare '"state_bytes_per_token": 262144' mistral-7b --state-type f32 --json
+check "f32 models have f32 state" compare '"state_bytes_per_token": 320' "$VIV_SOURCE/tests/golden/llama-gqa" --json
+check "a dash has its reason" compare "mistral-7b: no parameters of its own for 'experts'" mistral-7b mixtral-8x7b
+check "no exponents" says '3.35 TB/s, 67 TFLOP/s f32, 1979 TOP/s int8' "$viv" compare mistral-7b --on h100-sxm
 check "this machine, measured" ends 0 "$viv" compare shakespeare --threads 1
 check "and remembered" test -s "$XDG_CACHE_HOME/vivarium/limits-1"
 check "an unknown machine" fails "did you mean 'rtx-4090'?" "$viv" compare mistral-7b --on rtx-409
@@ -35,8 +42,9 @@ measure() { # WORDS ARGUMENT...
     says "$words" "$viv" compare --on "$here" --measure --rounds 1 "$@"
 }
 check "measured beside predicted" measure "of the ceiling" shakespeare --at 16
-check "no weights" measure "mistral-7b: it has no weights here" shakespeare mistral-7b --at 16
-check "no room" measure "its context has no room for the text" shakespeare --at 500
+check "without lengths, those that the context has room for" measure '"measured_decode_480"' shakespeare --json
+check "no weights" measure "mistral-7b: no weights here" shakespeare mistral-7b --at 16
+check "no room" measure "the context has no room for the text" shakespeare --at 500
 check "the rows of measuring" measure '"measured_decode_16"' shakespeare --at 16 --json
 
 # --- history

@@ -28,6 +28,8 @@ static void open_host(void)
     world.directories = host_spec_directories(host);
 }
 
+static struct device device;
+
 /* The first two models are real ones, the third cannot take part. */
 static struct comparison *make(void)
 {
@@ -36,9 +38,12 @@ static struct comparison *make(void)
     struct error err;
     open_host();
     ck_assert_int_eq(comparison_create(3, &c, &err), VIV_OK);
-    ck_assert_int_eq(device_parse("80GB/s,2TFLOP/s,16GiB", &c->device, &err), VIV_OK);
+    ck_assert_int_eq(device_parse("80GB/s,2TFLOP/s,16GiB", &device, &err), VIV_OK);
+    c->devices = &device;
+    c->n_devices = 1;
     for (int i = 0; i < 3; i++)
-        c->models[i] = (struct compared){.given = names[i], .name = names[i], .family = "f", .architecture = "llm"};
+        c->models[i] = (struct compared){
+            .given = names[i], .name = names[i], .family = "f", .architecture = "llm", .device = &device};
     c->models[2].why = "it <is> not there";
     for (int i = 0; i < 2; i++) {
         const struct model_options options = {.host = host_viv(host), .world = &world, .state_dtype = -1};
