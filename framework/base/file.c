@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,14 +19,21 @@ static const char *kind_of(mode_t mode)
     return S_ISDIR(mode) ? "directory" : S_ISFIFO(mode) ? "FIFO" : S_ISSOCK(mode) ? "socket" : "device";
 }
 
+/* O_NONBLOCK: opening a FIFO must not wait for its writer. */
+static viv_status open_for_reading(const char *path, int *fd, struct error *err)
+{
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*fd >= 0)
+        return VIV_OK;
+    return error_set(err, errno == ENOENT ? VIV_ENOTFOUND : VIV_EIO, "%s: %s", path, strerror(errno));
+}
+
 static viv_status open_regular(const char *path, int *fd, uint64_t *size, struct error *err)
 {
     struct stat st;
-    viv_status status;
-    /* O_NONBLOCK: opening a FIFO must not wait for its writer */
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (*fd < 0)
-        return error_set(err, errno == ENOENT ? VIV_ENOTFOUND : VIV_EIO, "%s: %s", path, strerror(errno));
+    viv_status status = open_for_reading(path, fd, err);
+    if (status != VIV_OK)
+        return status;
     if (fstat(*fd, &st) != 0) {
         status = error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
     } else if (!S_ISREG(st.st_mode)) {
@@ -178,6 +186,27 @@ void file_map_close(struct file_map *map)
 
 /* --- reading and writing -------------------------------------------------------------------------------- */
 
+/* Up to the end, which of a FIFO is where its last writer has closed it; poll waits for the first. */
+static viv_status read_to_end(int fd, const char *name, uint64_t limit, struct buf *out, struct error *err)
+{
+    for (uint64_t total = 0;;) {
+        char chunk[16384];
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ssize_t n = poll(&p, 1, -1) < 0 ? -1 : read(fd, chunk, sizeof chunk);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n < 0)
+            return error_set(err, VIV_EIO, "%s: %s", name, strerror(errno));
+        if (n == 0)
+            return VIV_OK;
+        if ((total += (uint64_t)n) > limit)
+            return error_set(err, VIV_ELIMIT,
+                             "%s: more than %" PRIu64 " bytes, and no more are read of such a file", name, limit);
+        if (!buf_append(out, chunk, (size_t)n))
+            return error_nomem(err);
+    }
+}
+
 viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct error *err)
 {
     int fd;
@@ -191,21 +220,30 @@ viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct e
                          path, size, limit);
     }
     /* files under /proc say 0 and hold more: read until the end, whatever the size was */
-    for (uint64_t total = 0;;) {
-        char chunk[16384];
-        ssize_t n = read(fd, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            status = error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
-        else if ((total += (uint64_t)n) > limit)
-            status = error_set(err, VIV_ELIMIT, "%s: more than %" PRIu64 " bytes", path, limit);
-        else if (n > 0 && !buf_append(out, chunk, (size_t)n))
-            status = error_nomem(err);
-        if (n <= 0 || status != VIV_OK)
-            break;
-    }
+    status = read_to_end(fd, path, limit, out, err);
     close(fd);
+    return status;
+}
+
+const char *file_input_name(const char *path)
+{
+    return !path || strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+viv_status file_read_input(const char *path, uint64_t limit, struct buf *out, struct error *err)
+{
+    int fd = STDIN_FILENO;
+    struct stat st;
+    const char *name = file_input_name(path);
+    viv_status status = name == path ? open_for_reading(path, &fd, err) : VIV_OK;
+    if (status != VIV_OK)
+        return status;
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+        status = error_set(err, VIV_EFORMAT, "%s: expected a file or a pipe, found a directory", name);
+    else
+        status = read_to_end(fd, name, limit, out, err);
+    if (fd != STDIN_FILENO)
+        close(fd);
     return status;
 }
 

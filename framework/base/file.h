@@ -31,8 +31,13 @@ bool file_map_broken(const struct file_map *map);
 /* The path of some mapped file that has shrunk, or NULL. */
 const char *file_map_any_broken(void);
 
-/* The whole file, refused when larger than `limit`. *out is appended to. */
+/* The whole of a regular file, refused when larger than `limit`. *out is appended to. */
 viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct error *err);
+/* The same of a file that the user names and that is read once: a pipe, a FIFO and a terminal will do, too, and are
+ * read up to their end. NULL and "-" are standard input. */
+viv_status file_read_input(const char *path, uint64_t limit, struct buf *out, struct error *err);
+/* What errors call it: "standard input", or the path. */
+const char *file_input_name(const char *path);
 
 /* Replaces `path` by these bytes, or leaves it as it was: written beside, fsync, rename. */
 viv_status file_write(const char *path, const void *bytes, size_t n, struct error *err);

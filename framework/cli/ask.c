@@ -109,10 +109,8 @@ viv_status texts_read(const char *file, struct buf *lines, const char *const *wo
 {
     bool from_words = n_words > 0 && !file;
     viv_status status = VIV_OK;
-    if (!from_words && file && strcmp(file, "-") != 0)
-        status = file_read(file, LONGEST_FILE, lines, err);
-    else if (!from_words)
-        status = read_stdin(LONGEST_FILE, lines, err);
+    if (!from_words)
+        status = read_input(file, LONGEST_FILE, lines, err);
     if (status != VIV_OK)
         return status;
     char *text = lines->data;
@@ -120,7 +118,7 @@ viv_status texts_read(const char *file, struct buf *lines, const char *const *wo
     if (!from_words && size > 0 && text[size - 1] == '\n')
         text[--size] = '\0';
     if (!from_words && size > 0 && memchr(text, '\0', size))
-        return error_set(err, VIV_EFORMAT, "%s: a text holds the byte 0", file ? file : "standard input");
+        return error_set(err, VIV_EFORMAT, "%s: a text holds the byte 0", file_input_name(file));
     for (size_t i = 0; !from_words && i < size; i++)
         count += text[i] == '\n';
     count += !from_words && size > 0;

@@ -1,6 +1,7 @@
 /* viv experts - who works on a text: how often the routers of a sparse model choose each expert. */
 #include "base/file.h"
 #include "base/size.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/open.h"
 #include "compare/svg.h"
@@ -351,11 +352,11 @@ static viv_status tokenize(struct survey *s, const char *file, struct token_ids 
     struct buf text = {0};
     viv_status status = model_tokenizer(s->o.model, &t, err);
     if (status == VIV_OK)
-        status = file_read(file, LONGEST_TEXT, &text, err);
+        status = read_input(file, LONGEST_TEXT, &text, err);
     if (status == VIV_OK)
         status = tokenizer_encode(t, buf_text(&text), text.size, TOKENIZER_ADD_SPECIAL, ids, err);
     if (status == VIV_OK && ids->n == 0)
-        status = error_set(err, VIV_EINVAL, "%s: there is no text in it", file);
+        status = error_set(err, VIV_EINVAL, "%s: there is no text in it", file_input_name(file));
     buf_release(&text);
     return status;
 }

@@ -1,4 +1,4 @@
-/* input.h - text on standard input. */
+/* input.h - texts that the user names. */
 #ifndef CLI_INPUT_H
 #define CLI_INPUT_H
 
@@ -7,10 +7,8 @@
 
 #include <stdint.h>
 
-/* All of it, refused beyond `limit` bytes. Says that it waits when it does so on a terminal. */
-viv_status read_stdin(uint64_t limit, struct buf *out, struct error *err);
-
-/* The same of a file; of standard input where it is NULL or "-". */
+/* All of a file or a pipe, of standard input where it is NULL or "-"; refused beyond `limit` bytes. Says that it
+ * waits when somebody is to type it. */
 viv_status read_input(const char *file, uint64_t limit, struct buf *out, struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "cli/input.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -69,7 +70,11 @@ static viv_status open_profile(struct opened *o, const struct common *common, st
         return VIV_OK;
     if (!common->expert_memory)
         return error_set(err, VIV_EINVAL, "--expert-profile is of use with --expert-memory only");
-    viv_status status = json_read(path, LARGEST_PROFILE, &o->profile, err);
+    struct buf text = {0};
+    viv_status status = read_input(path, LARGEST_PROFILE, &text, err);
+    if (status == VIV_OK)
+        status = json_parse(file_input_name(path), buf_text(&text), text.size, &o->profile, err);
+    buf_release(&text);
     if (status == VIV_OK && !json_is_object(o->profile))
         status =
             error_set(err, VIV_EFORMAT, "%s: expected a profile that `viv experts --profile` has written", path);

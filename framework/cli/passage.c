@@ -1,5 +1,6 @@
 #include "cli/passage.h"
 
+#include "base/file.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 
@@ -15,8 +16,7 @@ viv_status passage_read(const struct passage *options, viv_model *m, struct qual
         return quality_text_of_ids(out, options->tokens.ids, options->tokens.n, err);
     viv_status status = read_input(options->file, LONGEST_TEXT, &text, err);
     if (status == VIV_OK)
-        status = quality_text_read(out, m, strcmp(options->file, "-") == 0 ? "standard input" : options->file,
-                                   buf_text(&text), text.size, err);
+        status = quality_text_read(out, m, file_input_name(options->file), buf_text(&text), text.size, err);
     buf_release(&text);
     return status;
 }

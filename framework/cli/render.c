@@ -38,10 +38,9 @@ static const uint64_t LONGEST = 64u << 20;
 static viv_status read_json(const char *path, json_t **out, struct error *err)
 {
     struct buf text = {0};
-    bool piped = strcmp(path, "-") == 0;
-    viv_status status = piped ? read_stdin(LONGEST, &text, err) : file_read(path, LONGEST, &text, err);
+    viv_status status = read_input(path, LONGEST, &text, err);
     if (status == VIV_OK)
-        status = json_parse(piped ? "standard input" : path, buf_text(&text), text.size, out, err);
+        status = json_parse(file_input_name(path), buf_text(&text), text.size, out, err);
     buf_release(&text);
     return status;
 }
@@ -105,8 +104,8 @@ static viv_status render_file(const char *path, const struct template_options *h
 {
     struct template_options named = *how;
     struct buf source = {0};
-    named.name = path;
-    viv_status status = file_read(path, LONGEST, &source, err);
+    named.name = file_input_name(path);
+    viv_status status = read_input(path, LONGEST, &source, err);
     if (status == VIV_OK)
         status = template_render(&named, buf_text(&source), source.size, data, out, err);
     buf_release(&source);

@@ -42,14 +42,12 @@ static const uint64_t LONGEST_PROMPT = 64u << 20;
 
 static viv_status read_prompt(const struct run_options *o, struct buf *out, struct error *err)
 {
-    const char *name = o->prompt ? "--prompt" : o->file ? o->file : "standard input";
+    const char *name = o->prompt ? "--prompt" : file_input_name(o->file);
     viv_status status = VIV_OK;
     if (o->prompt)
         status = buf_puts(out, o->prompt) ? VIV_OK : error_nomem(err);
-    else if (o->file && strcmp(o->file, "-") != 0)
-        status = file_read(o->file, LONGEST_PROMPT, out, err);
     else
-        status = read_stdin(LONGEST_PROMPT, out, err);
+        status = read_input(o->file, LONGEST_PROMPT, out, err);
     if (status != VIV_OK)
         return status;
     if (!o->prompt && out->size > 0 && out->data[out->size - 1] == '\n')

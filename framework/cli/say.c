@@ -217,11 +217,10 @@ static viv_status read_text(struct speaker *p, const struct quality_options *opt
 {
     struct quality_text text = {0};
     struct perplexity x;
-    const bool in = strcmp(p->s->text_file, "-") == 0;
     viv_status status = quality_check_model(p->o.model, err);
     if (status == VIV_OK)
-        status = quality_text_read(&text, p->o.model, in ? "standard input" : p->s->text_file,
-                                   buf_text(&p->s->text), p->s->text.size, err);
+        status = quality_text_read(&text, p->o.model, file_input_name(p->s->text_file), buf_text(&p->s->text),
+                                   p->s->text.size, err);
     if (status == VIV_OK)
         status = perplexity_measure(p->o.model, &text, options, &x, err);
     quality_text_release(&text);

@@ -121,7 +121,7 @@ static viv_status encode(const struct tokenizer *t, const struct arguments *a, s
     if (a->n_words > 1)
         status = buf_puts(&text, a->words[1]) ? VIV_OK : error_nomem(err);
     else
-        status = o->file ? file_read(o->file, LONGEST_TEXT, &text, err) : read_stdin(LONGEST_TEXT, &text, err);
+        status = read_input(o->file, LONGEST_TEXT, &text, err);
     if (status == VIV_OK)
         status = tokenizer_encode(t, buf_text(&text), text.size,
                                   o->no_special ? 0 : TOKENIZER_ADD_SPECIAL | TOKENIZER_PARSE_SPECIAL, &ids, err);

@@ -176,9 +176,9 @@ viv_status tasks_parse(struct task_list *out, const char *name, const char *byte
 viv_status tasks_read(struct task_list *out, const char *path, struct error *err)
 {
     struct buf text = {0};
-    viv_status status = file_read(path, LARGEST_FILE, &text, err);
+    viv_status status = file_read_input(path, LARGEST_FILE, &text, err);
     if (status == VIV_OK)
-        status = tasks_parse(out, path, buf_text(&text), text.size, err);
+        status = tasks_parse(out, file_input_name(path), buf_text(&text), text.size, err);
     buf_release(&text);
     return status;
 }

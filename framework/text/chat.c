@@ -50,6 +50,17 @@ static viv_status from_path(struct search *s, const char *path)
     return status;
 }
 
+/* The user's own file, which may be a pipe. */
+static viv_status from_input(struct search *s, const char *path)
+{
+    struct buf text = {0};
+    viv_status status = file_read_input(path, MAX_TEMPLATE, &text, s->err);
+    if (status == VIV_OK)
+        status = found(s, buf_text(&text), text.size, file_input_name(path), NULL);
+    buf_release(&text);
+    return status;
+}
+
 /* The file of a template by itself; VIV_ENOTFOUND where it is not. */
 static viv_status from_file(struct search *s, const char *name)
 {
@@ -213,7 +224,7 @@ viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer
     if (status == VIV_OK && !checkpoint_is_gguf(c) && file_exists(path))
         status = json_read(path, MAX_CONFIG, &s.config, err);
     if (status == VIV_OK)
-        status = file ? from_path(&s, file) : look(&s, name, has_tools);
+        status = file ? from_input(&s, file) : look(&s, name, has_tools);
     if (status == VIV_OK)
         status = checkpoint_is_gguf(c) ? tokens_of_gguf(&s, t) : tokens_of_folder(&s);
     json_decref(s.config);

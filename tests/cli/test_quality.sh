@@ -41,7 +41,7 @@ printf 'abc\377def' >"$work/binary"
 check 'an empty text is refused' fails 'the text is empty' "$viv" perplexity "$model" --file "$work/empty"
 check 'bytes that are no UTF-8 are refused' fails 'found the byte 0xff at offset 3' "$viv" perplexity "$model" --file "$work/binary"
 check 'a missing file is named' fails "$work/none" "$viv" perplexity "$model" --file "$work/none"
-check 'a directory is no text' fails 'a regular file' "$viv" perplexity "$model" --file "$work"
+check 'a directory is no text' fails 'expected a file or a pipe, found a directory' "$viv" perplexity "$model" --file "$work"
 check 'one token predicts nothing' fails 'a text of 1 token has no token to predict' "$viv" perplexity "$model" --tokens 5
 check 'a token beyond the vocabulary is refused' fails 'token 311 at position 1' "$viv" perplexity "$model" --tokens 5,311
 check 'a window beyond the context is refused' fails 'the context has room for 512' "$viv" perplexity "$model" --file "$text" --window 513
