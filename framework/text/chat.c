@@ -1,246 +1,52 @@
+/* chat.c - conversations, rendered: messages as transformers 5 hands them to a template. */
 #include "text/chat.h"
 
-#include "base/file.h"
 #include "base/utf8.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CONFIG = 16 << 20, MAX_TEMPLATE = 4 << 20 };
+/* The names that a message's reasoning goes by; the first is the one that most templates read. */
+static const char *const reasoning_names[] = {"reasoning_content", "thinking", "reasoning"};
 
-static const char *const token_names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                          "pad_token", "cls_token", "mask_token"};
-
-/* The folder of a checkpoint, malloc'ed; NULL when memory is out. */
-static char *folder_of(const struct checkpoint *c)
+/* One message as the template gets it: without members that are null (OpenAI's API writes "content": null beside
+ * tool calls), and with its reasoning as reasoning_content and as thinking, whatever name it came under. */
+static json_t *normal_message(json_t *message)
 {
-    const char *base = path_base(c->path);
-    if (file_is_dir(c->path))
-        return strdup(c->path);
-    return base == c->path ? strdup(".") : strndup(c->path, (size_t)(base - c->path));
-}
-
-/* --- where it lies ------------------------------------------------------------------------------------------- */
-
-struct search {
-    const struct checkpoint *c;
-    char *folder;
-    json_t *config; /* tokenizer_config.json, or NULL */
-    struct chat_template *out;
-    struct error *err;
-};
-
-static viv_status found(struct search *s, const char *text, size_t n, const char *file, const char *key)
-{
-    if (asprintf(&s->out->where, "%s%s%s", file, key ? ": " : "", key ? key : "") < 0) {
-        s->out->where = NULL;
-        return error_nomem(s->err);
+    json_t *out = json_object(), *reasoning = NULL, *v;
+    const char *name;
+    bool ok = out != NULL;
+    for (size_t i = 0; i < sizeof reasoning_names / sizeof *reasoning_names && !reasoning; i++) {
+        v = json_object_get(message, reasoning_names[i]);
+        reasoning = json_is_null(v) ? NULL : v;
     }
-    return buf_append(&s->out->source, text, n) ? VIV_OK : error_nomem(s->err);
+    if (reasoning)
+        ok = ok && json_object_set(out, "thinking", reasoning) == 0;
+    json_object_foreach(message, name, v) ok = ok && (json_is_null(v) || json_object_set(out, name, v) == 0);
+    if (reasoning)
+        ok = ok && json_object_set(out, "reasoning_content", reasoning) == 0;
+    if (!ok)
+        json_decref(out);
+    return ok ? out : NULL;
 }
 
-static viv_status from_path(struct search *s, const char *path)
+/* A list of objects, each copied by `copy`, in place of what `data` has under `name`. */
+static viv_status normalize(json_t *data, const char *name, json_t *(*copy)(json_t *), struct error *err)
 {
-    struct buf text = {0};
-    viv_status status = file_read(path, MAX_TEMPLATE, &text, s->err);
-    if (status == VIV_OK)
-        status = found(s, buf_text(&text), text.size, path, NULL);
-    buf_release(&text);
-    return status;
-}
-
-/* The user's own file, which may be a pipe. */
-static viv_status from_input(struct search *s, const char *path)
-{
-    struct buf text = {0};
-    viv_status status = file_read_input(path, MAX_TEMPLATE, &text, s->err);
-    if (status == VIV_OK)
-        status = found(s, buf_text(&text), text.size, file_input_name(path), NULL);
-    buf_release(&text);
-    return status;
-}
-
-/* The file of a template by itself; VIV_ENOTFOUND where it is not. */
-static viv_status from_file(struct search *s, const char *name)
-{
-    char *path = path_join(s->folder, name);
-    if (!path)
-        return error_nomem(s->err);
-    viv_status status = file_exists(path) ? from_path(s, path) : VIV_ENOTFOUND;
-    free(path);
-    return status;
-}
-
-static viv_status from_named_file(struct search *s, const char *name)
-{
-    char *path = NULL;
-    if (strcmp(name, "default") == 0)
-        return from_file(s, "chat_template.jinja");
-    if (strchr(name, '/') || name[0] == '.')
-        return error_set(s->err, VIV_EINVAL, "'%s' is no name of a template", name);
-    if (asprintf(&path, "chat_templates/%s.jinja", name) < 0)
-        return error_nomem(s->err);
-    viv_status status = from_file(s, path);
-    free(path);
-    return status;
-}
-
-/* "chat_template": a text, or [{"name": ..., "template": ...}, ...] */
-static viv_status from_config(struct search *s, json_t *config, const char *file, const char *name)
-{
-    json_t *value = json_object_get(config, "chat_template"), *one;
+    json_t *given = json_object_get(data, name), *all = json_array(), *one;
+    viv_status status = all ? VIV_OK : error_nomem(err);
     size_t i;
-    if (json_is_string(value) && strcmp(name, "default") == 0)
-        return found(s, json_string_value(value), json_string_length(value), file, "chat_template");
-    json_array_foreach(value, i, one)
+    json_array_foreach(given, i, one)
     {
-        const char *called = json_string_value(json_object_get(one, "name"));
-        json_t *text = json_object_get(one, "template");
-        if (called && json_is_string(text) && strcmp(called, name) == 0)
-            return found(s, json_string_value(text), json_string_length(text), file, name);
+        if (status == VIV_OK && !json_is_object(one))
+            status = error_set(err, VIV_EFORMAT, "%s: entry %zu: expected an object, found %s", name, i + 1,
+                               json_kind(one));
+        if (status == VIV_OK && json_array_append_new(all, copy(one)) != 0)
+            status = error_nomem(err);
     }
-    return VIV_ENOTFOUND;
-}
-
-static viv_status from_processor(struct search *s, const char *name)
-{
-    char *path = path_join(s->folder, "chat_template.json");
-    json_t *config = NULL;
-    viv_status status = path ? VIV_ENOTFOUND : error_nomem(s->err);
-    if (path && file_exists(path)) {
-        status = json_read(path, MAX_CONFIG, &config, s->err);
-        if (status == VIV_OK)
-            status = from_config(s, config, path, name);
-    }
-    json_decref(config);
-    free(path);
+    if (status == VIV_OK && json_is_array(given))
+        status = json_object_set(data, name, all) == 0 ? VIV_OK : error_nomem(err);
+    json_decref(all);
     return status;
-}
-
-static viv_status from_gguf(struct search *s, const char *name)
-{
-    char key[256];
-    bool named = strcmp(name, "default") != 0;
-    snprintf(key, sizeof key, "tokenizer.chat_template%s%.200s", named ? "." : "", named ? name : "");
-    const struct meta m = checkpoint_meta(s->c, key);
-    return m.kind == META_STRING ? found(s, m.s, m.n, s->c->path, key) : VIV_ENOTFOUND;
-}
-
-static viv_status look_for(struct search *s, const char *name)
-{
-    if (checkpoint_is_gguf(s->c))
-        return from_gguf(s, name);
-    viv_status status = from_named_file(s, name);
-    if (status == VIV_ENOTFOUND)
-        status = from_processor(s, name);
-    if (status == VIV_ENOTFOUND)
-        status = from_config(s, s->config, "tokenizer_config.json", name);
-    return status;
-}
-
-static viv_status look(struct search *s, const char *name, bool has_tools)
-{
-    viv_status status = VIV_ENOTFOUND;
-    if (name)
-        status = look_for(s, name);
-    else if (has_tools)
-        status = look_for(s, "tool_use");
-    if (!name && status == VIV_ENOTFOUND)
-        status = look_for(s, "default");
-    if (status != VIV_ENOTFOUND)
-        return status;
-    const char *places = checkpoint_is_gguf(s->c)
-                             ? "tokenizer.chat_template is not among its metadata"
-                             : "chat_template.jinja, chat_template.json and the chat_template of "
-                               "tokenizer_config.json were looked for";
-    return name ? error_set(s->err, VIV_ENOTFOUND, "%s has no chat template called '%s': %s", s->c->path, name,
-                            places)
-                : error_set(s->err, VIV_ENOTFOUND,
-                            "%s has no chat template (%s): it continues texts, and was not made for conversations",
-                            s->c->path, places);
-}
-
-/* --- special tokens ------------------------------------------------------------------------------------------ */
-
-static viv_status put_token(struct search *s, const char *name, json_t *text)
-{
-    return json_object_set_new(s->out->tokens, name, text) == 0 ? VIV_OK : error_nomem(s->err);
-}
-
-/* "<s>", or {"content": "<s>", ...}; lists of such are further special tokens */
-static viv_status tokens_of(struct search *s, json_t *config)
-{
-    viv_status status = VIV_OK;
-    for (size_t i = 0; status == VIV_OK && i < sizeof token_names / sizeof *token_names; i++) {
-        json_t *v = json_object_get(config, token_names[i]);
-        v = json_is_object(v) ? json_object_get(v, "content") : v;
-        if (json_is_string(v))
-            status = put_token(s, token_names[i], json_incref(v));
-    }
-    return status;
-}
-
-static viv_status tokens_of_folder(struct search *s)
-{
-    json_t *map = NULL;
-    char *path = path_join(s->folder, "special_tokens_map.json");
-    viv_status status = path ? VIV_OK : error_nomem(s->err);
-    if (path && file_exists(path))
-        status = json_read(path, MAX_CONFIG, &map, s->err);
-    if (status == VIV_OK)
-        status = tokens_of(s, map);
-    if (status == VIV_OK)
-        status = tokens_of(s, s->config);
-    json_decref(map);
-    free(path);
-    return status;
-}
-
-static viv_status tokens_of_gguf(struct search *s, const struct tokenizer *t)
-{
-    static const char *const keys[] = {"bos", "eos", "unknown", "seperator", "padding", "cls", "mask"};
-    viv_status status = VIV_OK;
-    for (size_t i = 0; t && status == VIV_OK && i < sizeof token_names / sizeof *token_names; i++) {
-        char key[64];
-        int64_t id;
-        snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", keys[i]);
-        const struct meta m = checkpoint_meta(s->c, key);
-        const char *piece =
-            meta_int(&m, &id) && id >= 0 && id <= INT32_MAX ? tokenizer_piece(t, (int32_t)id) : NULL;
-        if (piece)
-            status = put_token(s, token_names[i], json_string(piece));
-    }
-    return status;
-}
-
-viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer *t, const char *file,
-                              const char *name, bool has_tools, struct chat_template *out, struct error *err)
-{
-    *out = (struct chat_template){.tokens = json_object()};
-    struct search s = {.c = c, .folder = folder_of(c), .out = out, .err = err};
-    char *path = s.folder ? path_join(s.folder, "tokenizer_config.json") : NULL;
-    viv_status status = out->tokens && path ? VIV_OK : error_nomem(err);
-    if (status == VIV_OK && !checkpoint_is_gguf(c) && file_exists(path))
-        status = json_read(path, MAX_CONFIG, &s.config, err);
-    if (status == VIV_OK)
-        status = file ? from_input(&s, file) : look(&s, name, has_tools);
-    if (status == VIV_OK)
-        status = checkpoint_is_gguf(c) ? tokens_of_gguf(&s, t) : tokens_of_folder(&s);
-    json_decref(s.config);
-    free(s.folder);
-    free(path);
-    if (status != VIV_OK)
-        chat_template_close(out);
-    return status;
-}
-
-void chat_template_close(struct chat_template *t)
-{
-    buf_release(&t->source);
-    free(t->where);
-    json_decref(t->tokens);
-    *t = (struct chat_template){0};
 }
 
 viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
@@ -254,11 +60,20 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
     const bool whole = all && usual && json_object_update_missing(all, t->tokens) == 0 &&
                        json_object_update_missing(all, usual) == 0;
     json_decref(usual);
-    if (!whole || json_lost_something()) {
-        json_decref(all);
-        return error_nomem(err);
-    }
-    viv_status status = template_render(&named, buf_text(&t->source), t->source.size, all, out, err);
+    viv_status status = whole ? VIV_OK : error_nomem(err);
+    const json_t *messages = json_object_get(all, "messages");
+    if (status == VIV_OK && json_is_array(messages) && json_array_size(messages) == 0)
+        status = error_set(err, VIV_EINVAL, "the list of messages is empty: a conversation has at least one");
+    if (status == VIV_OK)
+        status = normalize(all, "messages", normal_message, err);
+    if (status == VIV_OK)
+        status = normalize(all, "tools", json_incref, err);
+    if (status == VIV_OK)
+        status = normalize(all, "documents", json_incref, err);
+    if (status == VIV_OK && json_lost_something())
+        status = error_nomem(err);
+    if (status == VIV_OK)
+        status = template_render(&named, buf_text(&t->source), t->source.size, all, out, err);
     json_decref(all);
     return status;
 }

@@ -121,6 +121,79 @@ TEST(templates__of_a_checkpoint_make_the_text_and_the_ids_that_transformers_make
 }
 END_TEST
 
+static void put_files(const char *folder, json_t *files)
+{
+    struct error err;
+    const char *name;
+    json_t *content;
+    json_object_foreach(files, name, content)
+    {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        ck_assert(file_make_parents(path));
+        char *text = json_is_string(content) ? strdup(json_string_value(content)) : json_dumps(content, 0);
+        ck_assert(text && file_write(path, text, strlen(text), &err) == VIV_OK);
+        free(text);
+    }
+}
+
+static void remove_files(const char *folder, json_t *files)
+{
+    char path[4096];
+    const char *name;
+    json_t *content;
+    json_object_foreach(files, name, content)
+    {
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        remove(path);
+    }
+    snprintf(path, sizeof path, "%s/additional_chat_templates", folder);
+    remove(path);
+    ck_assert_int_eq(remove(folder), 0);
+}
+
+/* The files of a checkpoint and messages: what transformers makes of them (chat-places.json, by make/places.py). */
+TEST(templates__lie_where_transformers_looks_and_get_what_it_gives_them)
+{
+    static const struct template_options how = {.values = TEMPLATE_PYTHON};
+    json_t *cases, *one;
+    struct error err;
+    size_t i;
+    ck_assert_int_eq(json_read(source_path("tests/golden/chat-places.json"), 1 << 20, &cases, &err), VIV_OK);
+    json_array_foreach(cases, i, one)
+    {
+        char folder[] = "/tmp/viv-templates-XXXXXX";
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        put_files(folder, json_object_get(one, "files"));
+        const struct format files = {.names = "hf"};
+        const struct checkpoint c = {.path = folder, .format = &files};
+        const char *name = json_string_value(json_object_get(one, "name")),
+                   *expected = json_string_value(json_object_get(one, "expected"));
+        const bool has_tools = json_is_array(json_object_get(one, "tools"));
+        struct chat_template template = {0};
+        struct buf text = {0};
+        json_t *data = json_copy(one);
+        json_object_update(data, json_object_get(one, "kwargs"));
+        json_object_set_new(data, "add_generation_prompt", json_true());
+        viv_status status = chat_template_open(&c, NULL, NULL, name, has_tools, &template, &err);
+        if (status == VIV_OK)
+            status = chat_render(&template, &how, data, &text, &err);
+        if (expected)
+            ck_assert_msg(status == VIV_OK && strcmp(buf_text(&text), expected) == 0,
+                          "place %zu: expected %s, found %s", i, expected,
+                          status == VIV_OK ? buf_text(&text) : err.text);
+        else
+            ck_assert_msg(status != VIV_OK, "place %zu: expected an error, found %s", i, buf_text(&text));
+        remove_files(folder, json_object_get(one, "files"));
+        chat_template_close(&template);
+        buf_release(&text);
+        json_decref(data);
+    }
+    ck_assert_uint_ge(i, 30);
+    json_decref(cases);
+}
+END_TEST
+
 static void refuse(const char *template, const char *sentence)
 {
     const struct template_options options = {.name = "t"};
@@ -165,4 +238,5 @@ END_TEST
 
 TESTS(templates__refuse_with_the_line_and_a_reason, templates__render_as_python_does,
       templates__render_as_the_javascript_library_does, templates__of_published_models_render,
-      templates__of_a_checkpoint_make_the_text_and_the_ids_that_transformers_makes)
+      templates__of_a_checkpoint_make_the_text_and_the_ids_that_transformers_makes,
+      templates__lie_where_transformers_looks_and_get_what_it_gives_them)
