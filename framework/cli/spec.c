@@ -17,27 +17,45 @@ static const struct option table[] = {
 
 /* --- check --------------------------------------------------------------------------------------------- */
 
-/* Reads a spec; where its numbers are all known, also builds its graph. *built tells which it was. */
-static viv_status check_one(struct opened *o, const struct common *common, const char *name, bool *built,
-                            struct error *err)
+/* How far a spec could be followed. */
+enum reached { REACHED_SPEC, REACHED_GRAPH, REACHED_WEIGHTS };
+
+/* A spec, or a checkpoint by its family's: a family alone waits for a checkpoint to give it numbers. */
+static viv_status read_spec(struct opened *o, const char *name, bool *complete, struct error *err)
 {
+    const viv_architecture_class *architecture;
     struct spec *s = NULL;
     struct expansion *e = NULL;
     viv_status status = spec_open(&o->world, name, &s, err);
-    *built = false;
+    *complete = true;
+    if (status == VIV_OK)
+        status = host_architecture(o->host, spec_architecture(s), &architecture, err);
     if (status == VIV_OK && !spec_checkpoint(s)) {
         status = spec_expand(s, NULL, &e, err);
         expansion_destroy(e);
-        /* a family waits for a checkpoint to give it numbers; that is no fault of the spec's */
-        if (status == VIV_ENOTFOUND) {
-            spec_close(s);
-            return VIV_OK;
-        }
+        *complete = status != VIV_ENOTFOUND;
     }
     spec_close(s);
+    return *complete ? status : VIV_OK;
+}
+
+/* Everything that would refuse the model when it runs: what it is built of, its weights, their types. */
+static viv_status check_one(struct opened *o, const struct common *common, const char *name, enum reached *reached,
+                            struct error *err)
+{
+    bool complete;
+    viv_status status = read_spec(o, name, &complete, err);
+    *reached = REACHED_SPEC;
+    if (status != VIV_OK || !complete)
+        return status;
+    status = open_model(o, common, name, err);
     if (status == VIV_OK)
-        status = open_model(o, common, name, err);
-    *built = status == VIV_OK;
+        *reached = REACHED_GRAPH;
+    if (status == VIV_OK && model_checkpoint(o->model)) {
+        status = load_model(o, err);
+        if (status == VIV_OK)
+            *reached = REACHED_WEIGHTS;
+    }
     model_close(o->model);
     o->model = NULL;
     return status;
@@ -49,23 +67,25 @@ static viv_status check(struct opened *o, const struct arguments *a, struct erro
     json_t *list = options->json ? json_array() : NULL;
     viv_status worst = VIV_OK;
     for (size_t i = 1; i < a->n_words; i++) {
-        bool built;
+        static const char *const told[] = {"correct, its numbers come with a checkpoint",
+                                           "correct, its graph can be built", "correct, it can run"};
+        enum reached reached;
         if (worst != VIV_OK && !options->json)
             fail(err); /* the last one is told by whoever called us */
-        viv_status status = check_one(o, &options->common, a->words[i], &built, err);
+        viv_status status = check_one(o, &options->common, a->words[i], &reached, err);
         if (status != VIV_OK)
             worst = status;
         if (options->json) {
-            json_t *item = json_pack("{s:o, s:b, s:b, s:o}", "spec", json_word(a->words[i]), "ok", status == VIV_OK,
-                                     "built", built, "error", json_word(status == VIV_OK ? NULL : err->text));
+            json_t *item =
+                json_pack("{s:o, s:b, s:b, s:b, s:o}", "spec", json_word(a->words[i]), "ok", status == VIV_OK,
+                          "built", reached > REACHED_SPEC, "runs", reached == REACHED_WEIGHTS, "error",
+                          json_word(status == VIV_OK ? NULL : err->text));
             if (json_array_append_new(list, item) != 0) {
                 json_decref(list);
                 return error_nomem(err);
             }
         } else if (status == VIV_OK) {
-            printf("%s: %s\n", a->words[i],
-                   built ? "correct, its graph can be built" : "correct, its numbers come with a checkpoint");
-            worst = worst == VIV_OK ? VIV_OK : worst;
+            printf("%s: %s\n", a->words[i], told[reached]);
         }
     }
     if (options->json &&
@@ -167,7 +187,9 @@ const struct command command_spec = {
     .summary = "check, expand and list specs; their JSON schema",
     .words = "check|expand|schema|list [MODEL]...",
     .text =
-        "check reads specs and says what is wrong with them, with file, line and column; expand prints a model in "
+        "check reads specs and says what is wrong with them, with file, line and column; of a checkpoint, also "
+        "what "
+        "of it cannot be computed; expand prints a model in "
         "its "
         "flat form, every layer and weight written out; schema prints a JSON Schema for editors; list names the "
         "specs that can be named. man viv-spec describes the language.",

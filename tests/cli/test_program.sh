@@ -20,6 +20,14 @@ check 'kernels are named' says product "$viv" version -v
 generic() { ends 0 "$viv" version -v --kernels generic && ! sed -n '/^kernels/,/^specs/p' "$work/out" | grep avx; }
 check 'and are those that were asked for' generic
 check 'a spec is checked' ends 0 "$viv" spec check llama
+printf 'viv: 1\nuse: llama-3.2-1b\narchitecture: mamba\n' >"$work/mamba.yaml"
+check 'an architecture that no plugin brings is refused' fails "no plugin brings architecture 'mamba'" "$viv" spec check "$work/mamba.yaml"
+check 'a checkpoint is checked up to its weights' says 'it can run' "$viv" spec check "$source/tests/golden/llama-gqa-gguf/model.gguf"
+# the type of blk.0.ffn_down.weight, behind its name, its number of dimensions and both of them, becomes Q5_0
+cp "$source/tests/golden/llama-q8_0-gguf/model.gguf" "$work/q5.gguf"
+type_at=$(($(LC_ALL=C grep -abo 'blk\.0\.ffn_down\.weight' "$work/q5.gguf" | cut -d: -f1) + 21 + 4 + 16))
+printf '\006' | dd of="$work/q5.gguf" bs=1 seek="$type_at" conv=notrunc 2>/dev/null
+check 'what cannot be computed is said' fails "'blk.0.ffn_down.weight' is of type q5_0" "$viv" spec check "$work/q5.gguf"
 check 'a spec is expanded' says attention "$viv" spec expand llama-3.2-1b
 check 'a model without weights is inspected' says 1235814400 "$viv" inspect llama-3.2-1b
 alternating() { says '  12 x' "$viv" inspect gpt-oss-20b && [ "$(grep -c '^    1 x$' "$work/out")" -eq 2 ] && [ "$(grep -c ' experts ' "$work/out")" -eq 2 ]; }
