@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/size.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -76,17 +77,60 @@ static size_t end_of_string(const char *p, size_t n, size_t i)
     return i < n ? i + 1 : n;
 }
 
-/* The text with ".0" behind each integer that may be beyond 63 bits: then it is a number with a fraction, as close
- * as that comes. tokenizer_config.json says 1000000000000000019884624838656 for "no limit". */
-static void put_large_integers(const char *p, size_t n, struct buf *out)
+/* What Python's json module writes for numbers that JSON lacks, and what is read in its place. */
+static const struct beyond {
+    const char *word, *as;
+} beyond[] = {{"-Infinity", "-1e308"}, {"Infinity", "1e308"}, {"NaN", "\"NaN\""}};
+
+static const struct beyond *beyond_at(const char *p, size_t n)
+{
+    for (size_t k = 0; k < sizeof beyond / sizeof *beyond; k++) {
+        const size_t length = strlen(beyond[k].word);
+        if (n >= length && memcmp(p, beyond[k].word, length) == 0)
+            return &beyond[k];
+    }
+    return NULL;
+}
+
+static bool in_a_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Where the token that begins at i ends: a string, a number, or a word. */
+static size_t end_of_token(const char *p, size_t n, size_t i)
+{
+    if (p[i] == '"')
+        return end_of_string(p, n, i);
+    if (p[i] == '-' || (p[i] >= '0' && p[i] <= '9'))
+        return size_max(end_of_number(p, n, i), i + 1);
+    while (in_a_word(p[i]) && i + 1 < n && in_a_word(p[i + 1]))
+        i++;
+    return i + 1;
+}
+
+static bool is_large_integer(const char *p, size_t n)
 {
     enum { SAFE_DIGITS = 18 };
-    for (size_t i = 0, begin = 0; i < n; begin = i) {
-        bool number = p[i] == '-' || (p[i] >= '0' && p[i] <= '9');
-        i = number ? end_of_number(p, n, i) : p[i] == '"' ? end_of_string(p, n, i) : i + 1;
-        buf_append(out, p + begin, i - begin);
-        if (number && i - begin > SAFE_DIGITS && !memchr(p + begin, '.', i - begin) &&
-            !memchr(p + begin, 'e', i - begin) && !memchr(p + begin, 'E', i - begin))
+    return (p[0] == '-' || (p[0] >= '0' && p[0] <= '9')) && n > SAFE_DIGITS && !memchr(p, '.', n) &&
+           !memchr(p, 'e', n) && !memchr(p, 'E', n);
+}
+
+/* The text in numbers that jansson reads: ".0" stands behind each integer that may be beyond 63 bits, so that it is
+ * read as a number with a fraction, as close as that comes (tokenizer_config.json says
+ * 1000000000000000019884624838656 for "no limit"); and numbers beyond all numbers are replaced. Strings are as they
+ * were. */
+static void put_numbers(const char *p, size_t n, struct buf *out)
+{
+    for (size_t i = 0, end; i < n; i = end) {
+        const struct beyond *b = beyond_at(p + i, n - i);
+        end = b && b->word[0] == '-' ? i + strlen(b->word) : end_of_token(p, n, i);
+        if (b && end == i + strlen(b->word)) {
+            buf_puts(out, b->as);
+            continue;
+        }
+        buf_append(out, p + i, end - i);
+        if (is_large_integer(p + i, end - i))
             buf_puts(out, ".0");
     }
 }
@@ -97,12 +141,14 @@ static json_t *load(const char *bytes, size_t n, json_error_t *at)
     return json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, at);
 }
 
-static json_t *load_large_integers(const char *bytes, size_t n, json_error_t *at, bool *nomem)
+/* Once more, where other numbers make a difference; *at stays that of the first time where they make none. */
+static json_t *load_other_numbers(const char *bytes, size_t n, json_error_t *at, bool *nomem)
 {
     struct buf text = {0};
-    put_large_integers(bytes, n, &text);
+    put_numbers(bytes, n, &text);
     *nomem = text.failed;
-    json_t *root = text.failed ? NULL : load(text.data, text.size, at);
+    const bool same = text.size == n && memcmp(text.data, bytes, n) == 0;
+    json_t *root = text.failed || same ? NULL : load(text.data, text.size, at);
     buf_release(&text);
     return root;
 }
@@ -113,8 +159,9 @@ static json_t *parse(const char *bytes, size_t n, json_error_t *at, bool *lost)
     const unsigned before = n_failed;
     bool nomem = false;
     json_t *root = load(bytes, n, at);
-    if (!root && json_error_code(at) == json_error_numeric_overflow)
-        root = load_large_integers(bytes, n, at, &nomem);
+    if (!root &&
+        (json_error_code(at) == json_error_numeric_overflow || json_error_code(at) == json_error_invalid_syntax))
+        root = load_other_numbers(bytes, n, at, &nomem);
     *lost = nomem || n_failed != before || (!root && json_error_code(at) == json_error_out_of_memory);
     n_failed = before; /* told here, and not again to who builds values later */
     if (*lost)

@@ -204,14 +204,17 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
 {
     if (t->kind == VALUE_FLOAT && v->kind == VALUE_INT)
         *v = (struct value){.kind = VALUE_FLOAT, .f = (double)v->i};
-    if (t->kind == VALUE_INT && v->kind == VALUE_FLOAT && v->f == (double)(int64_t)v->f && v->f < 1e15 &&
-        v->f > -1e15)
+    if (t->kind == VALUE_INT && v->kind == VALUE_FLOAT && v->f < 1e15 && v->f > -1e15 &&
+        v->f == (double)(int64_t)v->f)
         *v = (struct value){.kind = VALUE_INT, .i = (int64_t)v->f};
     if (t->kind == VALUE_STRING && v->kind == VALUE_INT && t->choices) { /* GGUF numbers what others name */
         *v = (struct value){.kind = VALUE_STRING, .s = arena_printf(x->arena, "%" PRId64, v->i)};
         if (!v->s)
             return error_nomem(x->err);
     }
+    if ((t->kind == VALUE_INT || t->kind == VALUE_FLOAT) && v->kind == VALUE_STRING && strcmp(v->s, "NaN") == 0)
+        return error_set(x->err, VIV_EINVAL, "%s is NaN, which is no number: expected %s", who,
+                         value_kind_name(t->kind));
     if (v->kind != t->kind)
         return error_set(x->err, VIV_EINVAL, "%s is %s%s%s%s, expected %s", who, value_kind_name(v->kind),
                          v->kind == VALUE_STRING ? " ('" : "", v->kind == VALUE_STRING ? v->s : "",

@@ -3,6 +3,8 @@
  * its `values`, its `shape` and its `transform`. */
 #include "spec/expand.h"
 
+#include "tensor/dtype.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,27 @@ enum { MAX_WEIGHT_INSTANCES = 262144 };
 static bool is_there(const struct expander *x, const struct weight *w)
 {
     return w->n_names && (!x->checkpoint || checkpoint_tensor(x->checkpoint, w->names[0]));
+}
+
+/* Whether the checkpoint has a tensor of the weight's own that is not the one which stands in for it: what full
+ * fine-tuning leaves of an output head that was the embedding before. */
+static bool has_its_own(const struct expander *x, const struct weight *w, const struct weight *other)
+{
+    const viv_tensor *t = w->n_names == 1 ? checkpoint_tensor(x->checkpoint, w->names[0]) : NULL;
+    const viv_tensor *o = other->n_names == 1 ? checkpoint_tensor(x->checkpoint, other->names[0]) : NULL;
+    return t && !(o && tensor_same(t, o));
+}
+
+/* A weight whose `when` is false: another one stands in, unless the checkpoint has one of its own. */
+static viv_status stand_in(struct expander *x, struct weight_list *l, const struct weight_entry *entry,
+                           const char *other, struct weight *w, bool *asked)
+{
+    viv_status status = weight_find(x, l, other, &w->otherwise);
+    if (status != VIV_OK || *asked || !x->checkpoint || w->otherwise < 0)
+        return status;
+    status = weight_names(x, entry, w);
+    *asked = status == VIV_OK && has_its_own(x, w, &l->items[w->otherwise]);
+    return status;
 }
 
 /* What `when` and `else` say: whether the checkpoint is asked, and what stands in (struct weight's otherwise).
@@ -30,7 +53,7 @@ static viv_status decide(struct expander *x, struct weight_list *l, const struct
     if (otherwise && strcmp(otherwise->text, "none") == 0)
         w->otherwise = -2;
     else if (otherwise)
-        return weight_find(x, l, otherwise->text, &w->otherwise);
+        return stand_in(x, l, entry, otherwise->text, w, asked);
     else if (!*asked)
         return error_at(x->err, entry->at, VIV_EINVAL,
                         "weight '%s' is used where its `when` is false, and has no `else`", entry->key);

@@ -146,6 +146,18 @@ bool tensor_init(viv_tensor *t, const char *name, uint32_t dtype, uint32_t ndim,
     return true;
 }
 
+bool tensor_same(const viv_tensor *a, const viv_tensor *b)
+{
+    if (a == b)
+        return true;
+    if (a->dtype != b->dtype || a->dl.ndim != b->dl.ndim || a->nbytes != b->nbytes || !a->dl.data || !b->dl.data)
+        return false;
+    for (int32_t i = 0; i < a->dl.ndim; i++)
+        if (a->dl.shape[i] != b->dl.shape[i])
+            return false;
+    return memcmp(a->dl.data, b->dl.data, a->nbytes) == 0;
+}
+
 const char *shape_text(const int64_t *shape, uint32_t ndim, char out[128])
 {
     size_t n = (size_t)snprintf(out, 128, "[");

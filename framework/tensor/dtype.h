@@ -26,6 +26,9 @@ bool dtype_bytes(uint32_t id, uint64_t n, uint64_t *bytes);
 bool tensor_init(viv_tensor *t, const char *name, uint32_t dtype, uint32_t ndim, int64_t *shape, int64_t *strides,
                  const void *data);
 
+/* Whether two tensors are of one type and shape, and hold the same bytes. Reads both, as far as they agree. */
+bool tensor_same(const viv_tensor *a, const viv_tensor *b);
+
 /* "[4096, 1024]" into out. */
 const char *shape_text(const int64_t *shape, uint32_t ndim, char out[128]);
 

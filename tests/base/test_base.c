@@ -130,6 +130,30 @@ TEST(json__reads_integers_beyond_63_bits_as_numbers)
 }
 END_TEST
 
+TEST(json__reads_what_python_writes_for_numbers_beyond_all_numbers)
+{
+    static const char text[] =
+        "{\"a\": [0.0, Infinity, -Infinity, NaN,-Infinity], \"Infinity \\\" NaN\": \"-Infinity\", "
+        "\"b\":Infinity}";
+    struct error err;
+    json_t *root;
+    ck_assert_msg(json_parse("x", text, sizeof text - 1, &root, &err) == VIV_OK, "%s", err.text);
+    json_t *list = json_object_get(root, "a");
+    ck_assert_double_eq(json_real_value(json_array_get(list, 1)), 1e308);
+    ck_assert_double_eq(json_real_value(json_array_get(list, 2)), -1e308);
+    ck_assert_str_eq(json_string_value(json_array_get(list, 3)), "NaN");
+    ck_assert_double_eq(json_real_value(json_array_get(list, 4)), -1e308);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "Infinity \" NaN")), "-Infinity");
+    ck_assert_double_eq(json_real_value(json_object_get(root, "b")), 1e308);
+    json_decref(root);
+    static const char *const others[] = {"[Infinit]",    "[InfinityX]",  "[xNaN]",      "[NaNs]",
+                                         "[--Infinity]", "[-NaN]",       "[1Infinity]", "[infinity]",
+                                         "[nan]",        "[\"Infinity]", "[Infinity",   "[_NaN]"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_msg(json_parse("x", others[i], strlen(others[i]), &root, &err) == VIV_EFORMAT, "%s", others[i]);
+}
+END_TEST
+
 /* Whether a file holds this text and nothing lies beside it. */
 static bool alone_with(const char *dir, const char *path, const char *expected)
 {
@@ -211,5 +235,6 @@ TESTS(error__prefix_goes_before_the_sentence, error__too_long_is_cut_between_cha
       size__products_that_wrap_are_refused, arena__hands_out_zeroed_memory_and_large_blocks,
       buf__grows_and_stays_terminated, strmap__finds_what_was_added_and_keeps_the_first,
       near__finds_misspelt_and_abbreviated_words, near__ranks_words_by_distance,
-      json__reads_integers_beyond_63_bits_as_numbers, file__draft_takes_its_place_when_it_is_kept,
-      utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond, figure__below_a_million_has_no_exponent)
+      json__reads_integers_beyond_63_bits_as_numbers, json__reads_what_python_writes_for_numbers_beyond_all_numbers,
+      file__draft_takes_its_place_when_it_is_kept, utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond,
+      figure__below_a_million_has_no_exponent)

@@ -253,7 +253,82 @@ TEST(options__that_change_what_transformers_computes_are_honoured_or_refused_by_
 }
 END_TEST
 
+/* --- an output head beside an embedding that config.json says is the same tensor */
+
+static const struct weight *weight_named(const struct expansion *e, const char *key)
+{
+    for (uint32_t i = 0; i < e->n_weights; i++)
+        if (strcmp(e->weights[i].key, key) == 0)
+            return &e->weights[i];
+    return NULL;
+}
+
+static bool head_of(const struct spec *s, struct tie *tie)
+{
+    for (uint32_t i = 0; spec_tie(s, "hf", &i, tie);)
+        if (strcmp(tie->key, "head") == 0)
+            return true;
+    return false;
+}
+
+/* Gives a checkpoint of tied weights a head with the embedding's bytes, or others; whether the model has it then.
+ */
+static bool has_own_head(const char *name, struct checkpoint *c, const struct spec *s, bool same)
+{
+    struct expansion *e;
+    struct error err;
+    struct tie tie;
+    ck_assert(head_of(s, &tie));
+    json_object_set_new(c->config, "tie_word_embeddings", json_true());
+    ck_assert_msg(spec_expand(s, c, &e, &err) == VIV_OK, "%s: %s", name, err.text);
+    const struct weight *embed = weight_named(e, "embed");
+    viv_tensor head = *checkpoint_tensor(c, embed->names[0]);
+    void *bytes = malloc(head.nbytes);
+    memcpy(bytes, head.dl.data, head.nbytes);
+    ((unsigned char *)bytes)[head.nbytes - 1] ^= !same;
+    head.dl.data = bytes;
+    ck_assert_msg(checkpoint_add(c, tie.name, &head, &err) == VIV_OK, "%s: %s", name, err.text);
+    expansion_destroy(e);
+    ck_assert_msg(spec_expand(s, c, &e, &err) == VIV_OK, "%s: %s", name, err.text);
+    bool has = weight_named(e, "head") != NULL;
+    expansion_destroy(e);
+    free(bytes);
+    return has;
+}
+
+static unsigned n_heads;
+
+static void own_head_wins(const char *name, struct checkpoint *c, const struct spec *s)
+{
+    struct tie tie;
+    if (!head_of(s, &tie) || checkpoint_tensor(c, tie.name) || strncmp(name, "qwen3-embedding", 15) == 0)
+        return; /* those read texts alone */
+    ck_assert_msg(has_own_head(name, c, s, false), "%s drops the head of its file", name);
+    n_heads++;
+}
+
+static void same_head_is_tied(const char *name, struct checkpoint *c, const struct spec *s)
+{
+    struct tie tie;
+    if (head_of(s, &tie) && !checkpoint_tensor(c, tie.name))
+        ck_assert_msg(!has_own_head(name, c, s, true), "%s has its embedding twice", name);
+}
+
+/* What full fine-tuning of a tied model leaves; transformers goes by the file, too. */
+TEST(options__tie_word_embeddings_leaves_a_head_that_differs_as_it_is)
+{
+    struct specs specs;
+    specs_init(&specs);
+    n_heads = 0;
+    for_each("config.json", &specs, own_head_wins);
+    for_each("config.json", &specs, same_head_is_tied);
+    ck_assert_uint_gt(n_heads, 30);
+    specs_release(&specs);
+}
+END_TEST
+
 TESTS(options__that_transformers_writes_are_all_known,
       options__that_say_that_weights_are_packed_are_refused_by_every_family, options__that_no_one_reads_are_named,
+      options__tie_word_embeddings_leaves_a_head_that_differs_as_it_is,
       options__of_gguf_files_that_no_one_reads_are_named, options__are_counted_and_cut,
       options__that_change_what_transformers_computes_are_honoured_or_refused_by_name)
