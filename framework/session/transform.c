@@ -278,7 +278,7 @@ static viv_status to_f32(const viv_model *m, struct piece *p, struct error *err)
 
 static viv_status unpack(const viv_model *m, struct piece *p, struct error *err)
 {
-    return dtype_get(p->dtype)->block == 1 ? VIV_OK : to_f32(m, p, err);
+    return p->dtype == VIV_F32 || p->dtype == VIV_F16 || p->dtype == VIV_BF16 ? VIV_OK : to_f32(m, p, err);
 }
 
 /* Each element by itself, in f32: with a number added, or -exp of it. */

@@ -2,6 +2,8 @@
  * tensors of a file until they are the weight. */
 #include "spec/expand.h"
 
+#include "tensor/dtype.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -109,13 +111,27 @@ const struct yaml *transforms_of(const struct yaml *weight, const char *naming)
     return t && t->kind == YAML_MAP ? yaml_get(t, naming) : t;
 }
 
+/* Whether its tensors are of a type that files may have and no layer computes with, such as f64: then its numbers
+ * become f32. Bytes that a transform takes as bytes stay. */
+static bool needs_f32(const struct expander *x, const struct weight *w, const struct transform *list, uint32_t n)
+{
+    static const uint32_t computed[] = {VIV_F32, VIV_F16, VIV_BF16};
+    const viv_tensor *t = w->n_names && x->checkpoint ? checkpoint_tensor(x->checkpoint, w->names[0]) : NULL;
+    bool needs = t && dtype_get(t->dtype)->block == 1;
+    for (size_t i = 0; i < sizeof computed / sizeof *computed; i++)
+        needs = needs && t->dtype != computed[i];
+    for (uint32_t k = 0; k < n; k++)
+        needs = needs && list[k].kind != TRANSFORM_MXFP4;
+    return needs;
+}
+
 viv_status weight_transforms(struct expander *x, const struct weight_entry *entry, struct weight *w)
 {
     const struct yaml *items = transforms_of(entry->body, expander_naming(x));
-    const uint32_t n = items ? items->n : 0;
+    uint32_t n = items ? items->n : 0;
     if (n > MAX_TRANSFORMS)
         return error_at(x->err, items->at, VIV_ELIMIT, "more than %d transforms", MAX_TRANSFORMS);
-    struct transform *list = arena_array(x->arena, n, sizeof *list);
+    struct transform *list = arena_array(x->arena, (size_t)n + 1, sizeof *list);
     if (!list)
         return error_nomem(x->err);
     for (uint32_t k = 0; k < n; k++) {
@@ -123,6 +139,8 @@ viv_status weight_transforms(struct expander *x, const struct weight_entry *entr
         if (status != VIV_OK)
             return status;
     }
+    if (needs_f32(x, w, list, n))
+        list[n++] = (struct transform){.kind = TRANSFORM_UNPACK};
     w->transforms = list;
     w->n_transforms = n;
     return VIV_OK;

@@ -377,6 +377,28 @@ TEST(mxfp4__reads_floats_of_four_bits_and_rounds_to_the_nearest)
 }
 END_TEST
 
+TEST(to_f32__reads_the_types_that_no_layer_computes_with)
+{
+    static const double f64[] = {0.1, -1e300, 3};
+    static const int64_t i64[] = {-3, INT64_C(1) << 40, 7};
+    static const int8_t i8[] = {-128, 127, 0};
+    static const uint8_t u8[] = {255, 0, 1}, e4m3[] = {0x38, 0x81, 0xfe, 0x7f}, e5m2[] = {0x3c, 0x81, 0xfb, 0x7c};
+    float y[4];
+    generic(KERNEL_TO_F32, VIV_F64)->to_f32(y, f64, 3);
+    ck_assert(y[0] == 0.1f && isinf(y[1]) && y[1] < 0 && y[2] == 3);
+    generic(KERNEL_TO_F32, VIV_I64)->to_f32(y, i64, 3);
+    ck_assert(y[0] == -3 && y[1] == 0x1p40f && y[2] == 7);
+    generic(KERNEL_TO_F32, VIV_I8)->to_f32(y, i8, 3);
+    ck_assert(y[0] == -128 && y[1] == 127 && y[2] == 0);
+    generic(KERNEL_TO_F32, VIV_U8)->to_f32(y, u8, 3);
+    ck_assert(y[0] == 255 && y[1] == 0 && y[2] == 1);
+    generic(KERNEL_TO_F32, VIV_F8_E4M3)->to_f32(y, e4m3, 4);
+    ck_assert(y[0] == 1 && y[1] == -0x1p-9f && y[2] == -448 && isnan(y[3]));
+    generic(KERNEL_TO_F32, VIV_F8_E5M2)->to_f32(y, e5m2, 4);
+    ck_assert(y[0] == 1 && y[1] == -0x1p-16f && y[2] == -57344 && isinf(y[3]));
+}
+END_TEST
+
 TEST(choice__is_by_rank_among_what_the_processor_has)
 {
     ck_assert_str_eq(kernels_chosen(0, 0, KERNEL_RMS_NORM, 0)->name, "generic");
@@ -419,5 +441,6 @@ TESTS(rms_norm__is_generic_s, layer_norm__is_generic_s, add_and_scale__are_gener
       activate_and_gate__are_the_functions_they_are_named_after, activate__of_the_extremes_is_a_limit_or_no_number,
       rotate__turns_pairs_and_keeps_their_length, f16__every_value_converts_there_and_back,
       from_f32__rounds_to_nearest_even_as_generic, q4_0__reads_low_nibbles_first_and_q8_0_reads_int8,
-      mxfp4__reads_floats_of_four_bits_and_rounds_to_the_nearest, choice__is_by_rank_among_what_the_processor_has,
+      mxfp4__reads_floats_of_four_bits_and_rounds_to_the_nearest,
+      to_f32__reads_the_types_that_no_layer_computes_with, choice__is_by_rank_among_what_the_processor_has,
       choice__is_masked_by_the_environment)
