@@ -217,14 +217,16 @@ static void print_figures(const struct view *v)
 static viv_status print_view(const struct view *v, const struct inspect_options *options, struct error *err)
 {
     const struct spec *s = model_spec(v->o->model);
+    const struct checkpoint *c = model_checkpoint(v->o->model);
     struct error no_tokenizer;
     const struct tokenizer *t;
     printf("%s, family %s, architecture %s\n", spec_name(s), spec_family(s), spec_architecture(s));
     printf("  spec        %s\n", spec_path(s));
-    if (v->bindings)
-        printf("  checkpoint  %s, %s\n", spec_checkpoint(s), human_bytes(v->facts.weight_bytes).text);
+    if (c)
+        printf("  checkpoint  %s, %s\n", spec_checkpoint(s),
+               c->no_weights ? "without weights" : human_bytes(v->facts.weight_bytes).text);
     print_adapters(v->o->model);
-    if (v->bindings)
+    if (c)
         printf("  tokenizer   %s\n",
                model_tokenizer(v->o->model, &t, &no_tokenizer) == VIV_OK ? tokenizer_summary(t) : "none");
     print_unread(v->e);
@@ -359,7 +361,7 @@ static int inspect(const struct arguments *a)
         v.context = model_context(o.model);
         status = count_costs(&v, &err);
     }
-    if (status == VIV_OK && model_checkpoint(o.model))
+    if (status == VIV_OK && model_has_tensors(o.model))
         status = model_bindings(o.model, &v.bindings, &err);
     if (status == VIV_OK)
         status = facts_of(o.model, &v.facts, &err);

@@ -104,7 +104,7 @@ static uint64_t count_layers(const struct graph *g, enum stack_id id)
 viv_status facts_of(viv_model *m, struct facts *out, struct error *err)
 {
     struct facts f = {.graph = model_graph(m), .context = model_context(m)};
-    if (model_checkpoint(m)) {
+    if (model_has_tensors(m)) {
         viv_status status = model_bindings(m, &f.bindings, err);
         if (status != VIV_OK)
             return status;

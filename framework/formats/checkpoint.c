@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define ENTRY(symbol) extern const struct format symbol;
 #include "registry/formats.inc"
@@ -36,6 +37,45 @@ bool checkpoint_probe(const char *path)
     return format_of(path) != NULL;
 }
 
+/* A text: what kind it is. */
+static const char *text_stranger(const struct file_map *map)
+{
+    enum { ENOUGH = 4096 };
+    static const struct {
+        const char *begin, *what;
+    } kinds[] = {
+        {"<!doctype", "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not "
+                      "/blob/)"},
+        {"<html", "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not "
+                  "/blob/)"},
+        {"<?xml", "an XML text, as a server answers that refuses a download: download the file again"},
+        {"{", "a JSON text: give the directory that it lies in"},
+    };
+    const size_t n = map->size < ENOUGH ? map->size : ENOUGH;
+    size_t at = n > 2 && memcmp(map->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    for (size_t i = 0; i < n; i++)
+        if (map->data[i] < ' ' && !memchr("\t\n\r\f", map->data[i], 4))
+            return NULL;
+    if (n < ENOUGH && !utf8_valid((const char *)map->data, n))
+        return NULL;
+    while (at < n && memchr(" \t\n\r\f", map->data[at], 5))
+        at++;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const size_t m = strlen(kinds[i].begin);
+        if (n - at >= m && strncasecmp((const char *)map->data + at, kinds[i].begin, m) == 0)
+            return kinds[i].what;
+    }
+    return "a text, not a model";
+}
+
+bool checkpoint_begins_safetensors(const struct file_map *map)
+{
+    return map->size > 8 && map->data[8] == '{' && !map->data[5] && !map->data[6] && !map->data[7];
+}
+
+#define PICKLE                                                                                                     \
+    "a Python pickle, as old PyTorch files are: save the model as safetensors, which holds no code that would run"
+
 /* Files of other programs, so that the error can say what they are: by their first bytes, else by their names. */
 const char *checkpoint_stranger(const struct file_map *map)
 {
@@ -44,9 +84,14 @@ const char *checkpoint_stranger(const struct file_map *map)
         size_t at, n;
         const char *what;
     } strangers[] = {
-        {"PK\003\004", 0, 4, "a zip archive, as PyTorch (.pt, .pth, .bin) and .npz files are"},
-        {"\x80\002", 0, 2, "a Python pickle, as old PyTorch files are"},
-        {"\x80\004", 0, 2, "a Python pickle"},
+        {"PK\003\004", 0, 4,
+         "a zip archive, as PyTorch (.pt, .pth, .bin) and .npz files are: save a PyTorch model as safetensors, "
+         "unpack "
+         "others"},
+        {"\x80\002", 0, 2, PICKLE},
+        {"\x80\003", 0, 2, PICKLE},
+        {"\x80\004", 0, 2, PICKLE},
+        {"\x80\005", 0, 2, PICKLE},
         {"\x89HDF\r\n\x1a\n", 0, 8, "an HDF5 file, as Keras writes"},
         {"TFL3", 4, 4, "a TensorFlow Lite file"},
         {"tjgg", 0, 4, "a GGJT file, a predecessor of GGUF"},
@@ -60,15 +105,32 @@ const char *checkpoint_stranger(const struct file_map *map)
          "ELF",
          0, 4, "a program or a plugin"},
         {"version https://git-lfs", 0, 23, "a pointer of Git LFS, not the file itself: say `git lfs pull` there"},
-        {"\x1f\x8b", 0, 2, "a gzip archive"},
-        {"<!DOCTYPE", 0, 9, "a web page, not the file itself"},
-        {"<html", 0, 5, "a web page, not the file itself"},
+        {"\x1f\x8b", 0, 2, "a gzip archive: unpack it (gunzip, tar -xzf)"},
+        {"\x28\xb5\x2f\xfd", 0, 4, "a zstd archive: unpack it (unzstd, tar --zstd -xf)"},
+        {"\xfd"
+         "7zXZ",
+         0, 5, "an xz archive: unpack it (unxz, tar -xJf)"},
+        {"BZh", 0, 3, "a bzip2 archive: unpack it (bunzip2, tar -xjf)"},
+        {"7z\xbc\xaf\x27\x1c", 0, 6, "a 7z archive: unpack it (7z x)"},
+        {"Rar!", 0, 4, "a rar archive: unpack it"},
+        {"ustar", 257, 5, "a tar archive: unpack it (tar -xf)"},
+        {"\x89PNG", 0, 4, "a picture (PNG), not a model"},
+        {"\xff\xd8\xff", 0, 3, "a picture (JPEG), not a model"},
+        {"GIF8", 0, 4, "a picture (GIF), not a model"},
+        {"WEBP", 8, 4, "a picture (WebP), not a model"},
+        {"II*\0", 0, 4, "a picture (TIFF), not a model"},
+        {"MM\0*", 0, 4, "a picture (TIFF), not a model"},
+        {"%PDF", 0, 4, "a PDF document, not a model"},
     };
+    if (map->size == 0)
+        return "an empty file: download it again";
+    if (checkpoint_begins_safetensors(map)) /* the length of a header may begin like any of these */
+        return NULL;
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
         if (map->size >= strangers[i].at + strangers[i].n &&
             memcmp(map->data + strangers[i].at, strangers[i].bytes, strangers[i].n) == 0)
             return strangers[i].what;
-    return NULL;
+    return text_stranger(map);
 }
 
 static bool ends_in(const char *name, const char *end)
@@ -82,9 +144,15 @@ static const char *stranger_by_name(const char *name)
     static const struct {
         const char *end, *what;
     } strangers[] = {
-        {".onnx", "an ONNX graph"},    {".bin", "a .bin file of another program"},   {".pt", "a PyTorch file"},
-        {".pth", "a PyTorch file"},    {".ckpt", "a checkpoint of another program"}, {".h5", "a Keras file"},
-        {".msgpack", "a Flax file"},   {".tflite", "a TensorFlow Lite file"},        {".npz", "a NumPy archive"},
+        {".onnx", "an ONNX graph"},
+        {".bin", "a .bin file of another program, as PyTorch saves: save the model as safetensors"},
+        {".pt", "a PyTorch file: save the model as safetensors"},
+        {".pth", "a PyTorch file: save the model as safetensors"},
+        {".ckpt", "a checkpoint of another program"},
+        {".h5", "a Keras file"},
+        {".msgpack", "a Flax file"},
+        {".tflite", "a TensorFlow Lite file"},
+        {".npz", "a NumPy archive"},
         {".pb", "a TensorFlow graph"},
     };
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
@@ -97,29 +165,54 @@ static const char *stranger_by_name(const char *name)
     "expected a .gguf file, a .safetensors file, or a directory with config.json and model.safetensors or "        \
     "model.safetensors.index.json"
 
-/* A directory without weights: names a file in it that may be meant, the first by name. */
-static viv_status refuse_directory(const char *path, struct error *err)
+/* Of a directory the file in it that may be meant, the first by name: one that can be read before others. */
+static viv_status find_meant(const char *path, char found[NAME_MAX + 1], struct error *err)
 {
-    char found[NAME_MAX + 1] = "";
     DIR *d = opendir(path);
     if (!d)
         return error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
+    bool readable = false;
+    found[0] = '\0';
     for (struct dirent *e; (e = readdir(d));) {
         const char *n = e->d_name;
-        bool weights = stranger_by_name(n) || ends_in(n, ".gguf") || ends_in(n, ".safetensors");
-        if (weights && (!*found || strcmp(n, found) < 0))
-            snprintf(found, sizeof found, "%s", n);
+        const bool reads = ends_in(n, ".gguf") || ends_in(n, ".safetensors");
+        if (reads < readable || !(reads || stranger_by_name(n)))
+            continue;
+        if (!*found || reads > readable || strcmp(n, found) < 0)
+            snprintf(found, NAME_MAX + 1, "%s", n);
+        readable = reads;
     }
     closedir(d);
+    return VIV_OK;
+}
+
+viv_status checkpoint_explain_no_weights(const char *path, char **why, struct error *err)
+{
+    char found[NAME_MAX + 1];
+    int n;
+    viv_status status = find_meant(path, found, err);
+    if (status != VIV_OK)
+        return status;
     if (ends_in(found, ".gguf") || ends_in(found, ".safetensors"))
         return error_set(err, VIV_EFORMAT,
                          "%s: no model.safetensors and no model.safetensors.index.json there; did you mean "
                          "%s/%s?",
                          path, path, found);
     if (*found)
-        return error_set(err, VIV_EFORMAT, "%s: its weights are in %s, %s; " WANTED, path, found,
-                         stranger_by_name(found));
-    return error_set(err, VIV_EFORMAT, "%s: a directory without weights; " WANTED, path);
+        n = asprintf(why, "%s: its weights are in %s, %s; " WANTED, path, found, stranger_by_name(found));
+    else
+        n = asprintf(why, "%s: a directory without weights; " WANTED, path);
+    return n < 0 ? error_nomem(err) : VIV_OK;
+}
+
+static viv_status refuse_directory(const char *path, struct error *err)
+{
+    char *why = NULL;
+    viv_status status = checkpoint_explain_no_weights(path, &why, err);
+    if (status == VIV_OK)
+        status = error_set(err, VIV_EFORMAT, "%s", why);
+    free(why);
+    return status;
 }
 
 static viv_status refuse(const char *path, struct error *err)
@@ -130,7 +223,7 @@ static viv_status refuse(const char *path, struct error *err)
     viv_status status = file_map_open(&map, path, err);
     if (status != VIV_OK)
         return status;
-    const char *what = map.size ? checkpoint_stranger(&map) : "an empty file";
+    const char *what = checkpoint_stranger(&map);
     if (!what)
         what = stranger_by_name(path_base(path));
     file_map_close(&map);
@@ -161,6 +254,7 @@ void checkpoint_close(struct checkpoint *c)
         file_map_close(&c->maps[i]);
     free(c->maps);
     free(c->path);
+    free(c->no_weights);
     json_decref(c->config);
     json_decref(c->generation);
     strmap_release(&c->by_name);
@@ -261,6 +355,16 @@ const char *meta_kind_name(enum meta_kind kind)
 bool checkpoint_is_gguf(const struct checkpoint *c)
 {
     return strcmp(c->format->names, "gguf") == 0;
+}
+
+bool checkpoint_knows_tensors(const struct checkpoint *c)
+{
+    return !c->no_weights || c->n_tensors > 0;
+}
+
+viv_status checkpoint_need_weights(const struct checkpoint *c, struct error *err)
+{
+    return c->no_weights ? error_set(err, VIV_ENOTFOUND, "%s", c->no_weights) : VIV_OK;
 }
 
 const char *checkpoint_architecture(const struct checkpoint *c)

@@ -58,18 +58,30 @@ struct checkpoint {
     struct strmap by_name; /* tensor name -> index */
     json_t *config;        /* HF: config.json; NULL elsewhere */
     json_t *generation;    /* HF: generation_config.json, or NULL */
-    void *private_data;    /* of the format */
+    char *no_weights;   /* a sentence: why the weights cannot be read; NULL: they can. Without weights the data of
+                           tensors are NULL, and there may be no tensors at all. */
+    void *private_data; /* of the format */
 };
 
 /* Opens what lies at path, whatever it is; the error lists what was looked for. close accepts a zeroed struct. */
 viv_status checkpoint_open(struct checkpoint *c, const char *path, struct error *err);
 void checkpoint_close(struct checkpoint *c);
 bool checkpoint_is_gguf(const struct checkpoint *c); /* else its tensors have the names of Hugging Face */
+/* Whether names and shapes of its tensors are known: not where config.json stands alone. */
+bool checkpoint_knows_tensors(const struct checkpoint *c);
+/* Fails with c->no_weights where the weights cannot be read. */
+viv_status checkpoint_need_weights(const struct checkpoint *c, struct error *err);
 
 /* Whether some format would take this path. */
 bool checkpoint_probe(const char *path);
-/* For formats' probes: whose file this is by its first bytes, when it is known and not ours; else NULL. */
+/* For formats' probes: whose file this is by its first bytes, and what to do with it, when it is known and not
+ * ours; else NULL. */
 const char *checkpoint_stranger(const struct file_map *map);
+/* Whether a file begins as safetensors files do: a length of no more than a terabyte, then an object. */
+bool checkpoint_begins_safetensors(const struct file_map *map);
+/* For a directory without weights of a known name: fails where other weights lie there that can be read, else
+ * writes why there are none, malloc'ed. */
+viv_status checkpoint_explain_no_weights(const char *path, char **why, struct error *err);
 
 const viv_tensor *checkpoint_tensor(const struct checkpoint *c, const char *name); /* or NULL */
 /* Says that there is no such tensor, and which name is the nearest. */

@@ -382,9 +382,24 @@ static viv_status read_entry(struct reader *r, struct cursor *c, struct entry *e
     return take_number(c, 8, &e->offset, e->name);
 }
 
-/* Checks the place of a tensor, and fills it in. */
+/* Notes that the file ends before its tensors do. */
+static viv_status note_cut(struct reader *r, const struct part *p, uint64_t data_end)
+{
+    const struct file_map *map = p->c.map;
+    if (!r->ck->no_weights && asprintf(&r->ck->no_weights,
+                                       "%s: the file is cut short: it has %" PRIu64
+                                       " bytes, its weights end at %" PRIu64 ": download it again",
+                                       map->path, map->size, data_end) < 0) {
+        r->ck->no_weights = NULL;
+        return error_nomem(r->err);
+    }
+    return VIV_OK;
+}
+
+/* Checks the place of a tensor, and fills it in. Where all tensors lie one after the other up to data_end, the file
+ * may end before: then it is cut short, and what it says of them is still right. */
 static viv_status place_tensor(struct reader *r, const struct part *p, const struct entry *e, uint64_t data_at,
-                               viv_tensor *t)
+                               uint64_t data_end, viv_tensor *t)
 {
     const struct file_map *map = p->c.map;
     const struct dtype *d = dtype_get(e->type);
@@ -408,6 +423,9 @@ static viv_status place_tensor(struct reader *r, const struct part *p, const str
         return error_set(r->err, VIV_EFORMAT,
                          "%s: tensor '%s' lies at %" PRIu64 ", expected a multiple of %" PRIu64, map->path, e->name,
                          e->offset, p->alignment);
+    if (size_add(data_at, e->offset, &begin) && size_add(begin, t->nbytes, &end) && end > map->size &&
+        end <= data_end)
+        return note_cut(r, p, data_end);
     if (!size_add(data_at, e->offset, &begin) || !size_add(begin, t->nbytes, &end) || end > map->size)
         return error_set(r->err, VIV_EFORMAT,
                          "%s: tensor '%s' %s takes %" PRIu64 " bytes from offset %" PRIu64 ", the file has %" PRIu64
@@ -418,10 +436,11 @@ static viv_status place_tensor(struct reader *r, const struct part *p, const str
     return VIV_OK;
 }
 
-static viv_status add_tensor(struct reader *r, const struct part *p, const struct entry *e, uint64_t data_at)
+static viv_status add_tensor(struct reader *r, const struct part *p, const struct entry *e, uint64_t data_at,
+                             uint64_t data_end)
 {
     struct checkpoint *ck = r->ck;
-    viv_status status = place_tensor(r, p, e, data_at, &ck->tensors[ck->n_tensors]);
+    viv_status status = place_tensor(r, p, e, data_at, data_end, &ck->tensors[ck->n_tensors]);
     if (status != VIV_OK)
         return status;
     int added = strmap_add(&ck->by_name, e->name, strlen(e->name), ck->n_tensors);
@@ -444,6 +463,8 @@ static viv_status check_overlap(struct reader *r, const struct part *p, uint32_t
 {
     const struct checkpoint *ck = r->ck;
     uint32_t n = ck->n_tensors - first;
+    if (ck->no_weights) /* nobody will read them */
+        return VIV_OK;
     viv_tensor *order = calloc(n ? n : 1, sizeof *order);
     if (!order)
         return error_nomem(r->err);
@@ -459,6 +480,23 @@ static viv_status check_overlap(struct reader *r, const struct part *p, uint32_t
     return status;
 }
 
+/* Where the data end if all tensors lie one after the other; 0 where that cannot be counted. */
+static uint64_t end_of_data(const struct part *p, const struct entry *entries, uint64_t data_at)
+{
+    uint64_t end = data_at;
+    for (uint64_t i = 0; i < p->n_tensors; i++) {
+        const struct entry *e = &entries[i];
+        uint64_t elems = 1, bytes;
+        for (uint32_t d = 0; d < e->n_dims; d++)
+            if (!size_mul(elems, (uint64_t)e->shape[d], &elems))
+                return 0;
+        end = size_align(end, p->alignment);
+        if (end > (uint64_t)1 << 62 || !dtype_bytes(e->type, elems, &bytes) || !size_add(end, bytes, &end))
+            return 0;
+    }
+    return end;
+}
+
 static viv_status read_tensors(struct reader *r, struct part *p)
 {
     const uint32_t first = r->ck->n_tensors;
@@ -468,9 +506,9 @@ static viv_status read_tensors(struct reader *r, struct part *p)
         return error_nomem(r->err);
     for (uint64_t i = 0; status == VIV_OK && i < p->n_tensors; i++)
         status = read_entry(r, &p->c, &entries[i]);
-    const uint64_t data_at = size_align(p->c.at, p->alignment);
+    const uint64_t data_at = size_align(p->c.at, p->alignment), data_end = end_of_data(p, entries, data_at);
     for (uint64_t i = 0; status == VIV_OK && i < p->n_tensors; i++)
-        status = add_tensor(r, p, &entries[i], data_at);
+        status = add_tensor(r, p, &entries[i], data_at, data_end);
     free(entries);
     return status == VIV_OK ? check_overlap(r, p, first) : status;
 }

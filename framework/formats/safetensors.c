@@ -34,10 +34,8 @@ struct reader {
     viv_tensor *tensors; /* becomes ck->tensors */
     size_t n_tensors, capacity;
     struct arena names;     /* of the index */
-    struct strmap shard_of; /* tensor -> shard, as the index says; empty without one */
-    const char **promised;  /* its tensors, in its order */
-    size_t n_promised, promised_capacity;
-    const char **shards; /* file names */
+    struct strmap promised; /* the tensors that the index names */
+    const char **shards;    /* file names */
     size_t n_shards, shards_capacity;
     struct strmap shard_ids; /* file name -> index into shards */
     struct error *err;
@@ -295,6 +293,9 @@ static viv_status read_file(struct reader *r, const char *path)
         return status;
     ck->n_maps++;
     uint64_t n = 0;
+    const char *what = checkpoint_stranger(map);
+    if (what)
+        return error_set(r->err, VIV_EFORMAT, "%s: this is %s; expected a safetensors file", path, what);
     if (map->size < 8)
         return error_set(r->err, VIV_EFORMAT, "%s: %" PRIu64 " bytes, a safetensors file has at least 8", path,
                          map->size);
@@ -318,6 +319,9 @@ static viv_status read_file(struct reader *r, const char *path)
 }
 
 /* --- the index of a sharded model --------------------------------------------------------------------------- */
+
+/* What counts is which files it names. It may name tensors that no file holds, as those of older programs do, or
+ * place them in another file: a tensor is where it is found, and missed where a layer asks for it. */
 
 static void add_shard(struct reader *r, struct scan *s, const char *name, uint32_t *id)
 {
@@ -352,12 +356,9 @@ static void read_weight_map(struct reader *r, struct scan *s)
         if (n == MAX_TENSORS)
             scan_fail(s, "weight_map has more than %d tensors", MAX_TENSORS);
         add_shard(r, s, file, &shard);
-        if (s->status == VIV_OK && !VEC_RESERVE(r->promised, r->n_promised, r->promised_capacity))
-            s->status = error_nomem(s->err);
         if (s->status != VIV_OK)
             return;
-        r->promised[r->n_promised++] = tensor;
-        int added = strmap_add(&r->shard_of, tensor, strlen(tensor), shard);
+        int added = strmap_add(&r->promised, tensor, strlen(tensor), shard);
         if (added == STRMAP_NOMEM)
             s->status = error_nomem(s->err);
         else if (added == STRMAP_EXISTS)
@@ -400,33 +401,6 @@ static viv_status read_index(struct reader *r, const char *path)
     return s.status;
 }
 
-/* Every tensor of the index is there, and where the index says. */
-static viv_status check_shard(struct reader *r, const char *path, size_t shard, size_t first)
-{
-    for (size_t i = first; i < r->n_tensors; i++) {
-        const char *name = r->tensors[i].name;
-        uint32_t said;
-        if (strmap_get(&r->shard_of, name, strlen(name), &said) && said != shard)
-            return error_set(r->err, VIV_EFORMAT, "%s: holds tensor '%s', which the index places in '%s'", path,
-                             name, r->shards[said]);
-    }
-    return VIV_OK;
-}
-
-/* Every tensor that the index promises was found. */
-static viv_status find_missing(struct reader *r, const char *index_path)
-{
-    for (size_t i = 0; i < r->n_promised; i++) {
-        const char *name = r->promised[i];
-        uint32_t shard, found;
-        if (!strmap_get(&r->ck->by_name, name, strlen(name), &found) &&
-            strmap_get(&r->shard_of, name, strlen(name), &shard))
-            return error_set(r->err, VIV_EFORMAT, "%s: weight_map names tensor '%s', which '%s' does not hold",
-                             index_path, name, r->shards[shard]);
-    }
-    return VIV_OK;
-}
-
 static viv_status read_shards(struct reader *r, const char *dir, const char *index_path)
 {
     viv_status status = read_index(r, index_path);
@@ -437,15 +411,12 @@ static viv_status read_shards(struct reader *r, const char *dir, const char *ind
         return error_nomem(r->err);
     for (size_t i = 0; status == VIV_OK && i < r->n_shards; i++) {
         char *path = path_join(dir, r->shards[i]);
-        const size_t first = r->n_tensors;
         status = path ? read_file(r, path) : error_nomem(r->err);
         if (status == VIV_ENOTFOUND)
             error_prefix(r->err, "%s: a file of its weight_map is missing", index_path);
-        if (status == VIV_OK)
-            status = check_shard(r, path, i, first);
         free(path);
     }
-    return status == VIV_OK ? find_missing(r, index_path) : status;
+    return status;
 }
 
 /* --- opening ------------------------------------------------------------------------------------------------ */
@@ -494,6 +465,8 @@ static viv_status read_weights(struct reader *r, const char *path, const char *d
         status = member(dir, index_name, &index, r->err);
     if (status == VIV_OK && index)
         status = read_shards(r, dir, index);
+    if (status == VIV_OK && !weights && !index)
+        status = checkpoint_explain_no_weights(dir, &r->ck->no_weights, r->err);
     if (status == VIV_OK && weights) {
         r->ck->maps = calloc(1, sizeof *r->ck->maps);
         status = r->ck->maps ? read_file(r, weights) : error_nomem(r->err);
@@ -535,8 +508,7 @@ static viv_status open_safetensors(struct checkpoint *ck, const char *path, stru
     viv_status status = read_all(&r, path);
     free(r.tensors);
     free(r.shards);
-    free(r.promised);
-    strmap_release(&r.shard_of);
+    strmap_release(&r.promised);
     strmap_release(&r.shard_ids);
     arena_release(&r.names);
     return status;
@@ -550,17 +522,18 @@ static bool has_member(const char *dir, const char *name)
     return has;
 }
 
-/* A header length and an object, or the name: so that an error about a damaged one says what is wrong with it. */
+/* A header length and an object, or the name: so that an error about a damaged one says what is wrong with it. A
+ * directory with config.json alone is a model without weights. */
 static bool probe(const char *path)
 {
     struct file_map map;
     struct error err;
     size_t n = strlen(path);
     if (file_is_dir(path))
-        return has_member(path, weights_name) || has_member(path, index_name);
+        return has_member(path, weights_name) || has_member(path, index_name) || has_member(path, "config.json");
     if (file_map_open(&map, path, &err) != VIV_OK)
         return false;
-    bool is = map.size > 8 && map.data[8] == '{';
+    bool is = checkpoint_begins_safetensors(&map);
     if (!is && n > 12 && strcmp(path + n - 12, ".safetensors") == 0)
         is = !checkpoint_stranger(&map);
     file_map_close(&map);

@@ -368,6 +368,8 @@ viv_status adapt_checkpoint(viv_model *m, struct error *err)
         return VIV_OK;
     if (!m->has_checkpoint)
         return error_set(err, VIV_ENOTFOUND, "%s has no weights that an adapter could change", spec_name(m->spec));
+    if (!model_has_tensors(m))
+        return checkpoint_need_weights(&m->checkpoint, err);
     m->adapters = calloc(n, sizeof *m->adapters);
     viv_status status = m->adapters ? VIV_OK : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)

@@ -148,18 +148,24 @@ static viv_status make_buffers(viv_model *m, uint64_t scratch_bytes, struct erro
     return status;
 }
 
+static viv_status need_weights(const viv_model *m, struct error *err)
+{
+    if (m->has_checkpoint)
+        return checkpoint_need_weights(&m->checkpoint, err);
+    return error_set(err, VIV_ENOTFOUND,
+                     "%s has no weights: give a checkpoint directory or a .gguf file, or a spec with `checkpoint:`",
+                     spec_name(m->spec));
+}
+
 viv_status model_load(viv_model *m, struct error *err)
 {
     const struct binding *bindings;
     uint64_t scratch_bytes;
     if (m->loaded)
         return VIV_OK;
-    if (!m->has_checkpoint)
-        return error_set(
-            err, VIV_ENOTFOUND,
-            "%s has no weights: give a checkpoint directory or a .gguf file, or a spec with `checkpoint:`",
-            spec_name(m->spec));
-    viv_status status = model_bindings(m, &bindings, err);
+    viv_status status = need_weights(m, err);
+    if (status == VIV_OK)
+        status = model_bindings(m, &bindings, err);
     if (status == VIV_OK)
         status = start_scheduler(m, err);
     if (status == VIV_OK)
@@ -233,6 +239,11 @@ const struct checkpoint *model_checkpoint(const viv_model *m)
     return m->has_checkpoint ? &m->checkpoint : NULL;
 }
 
+bool model_has_tensors(const viv_model *m)
+{
+    return m->has_checkpoint && checkpoint_knows_tensors(&m->checkpoint);
+}
+
 const struct expansion *model_expansion(const viv_model *m)
 {
     return m->expansion;
@@ -245,8 +256,8 @@ const struct graph *model_graph(const viv_model *m)
 
 viv_status model_bindings(viv_model *m, const struct binding **out, struct error *err)
 {
-    if (!m->has_checkpoint)
-        return error_set(err, VIV_ENOTFOUND, "%s has no weights", spec_name(m->spec));
+    if (!model_has_tensors(m))
+        return need_weights(m, err);
     if (!m->bindings) {
         viv_status status = bind_weights(m, err);
         if (status != VIV_OK)

@@ -55,12 +55,14 @@ struct model_options {
 };
 
 viv_status model_open(const struct model_options *options, const char *name, viv_model **out, struct error *err);
-/* Refuses a model without weights by name. */
+/* Refuses a model without weights by name, and says why it has none. */
 viv_status model_load(viv_model *m, struct error *err);
 void model_close(viv_model *m); /* accepts NULL */
 
 const struct spec *model_spec(const viv_model *m);
 const struct checkpoint *model_checkpoint(const viv_model *m); /* NULL: a spec without weights */
+/* Whether it has tensors to bind: neither a spec alone has, nor config.json alone. */
+bool model_has_tensors(const viv_model *m);
 const struct expansion *model_expansion(const viv_model *m);
 const struct graph *model_graph(const viv_model *m);
 /* Reads the tokenizer on first use; needs no model_load. */

@@ -26,6 +26,7 @@ struct expander {
 };
 
 bool expander_gguf(const struct expander *x);
+bool expander_has_tensors(const struct expander *x); /* names and shapes of a checkpoint's tensors are known */
 const char *expander_naming(const struct expander *x); /* "gguf" or "hf" */
 viv_status expander_init(struct expander *x, const struct spec *s, const struct checkpoint *c, struct arena *a,
                          struct error *err);

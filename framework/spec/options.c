@@ -104,7 +104,7 @@ static viv_status check_weights_are_plain(struct expander *x)
     for (size_t i = 0; i < sizeof of_weights / sizeof *of_weights; i++) {
         const json_t *q = json_object_get(x->checkpoint->config, of_weights[i]);
         const char *method = json_string_value(json_object_get(q, "quant_method"));
-        if (!json_says_nothing(q) && reads(x, of_weights[i]) == READS_NOT)
+        if (expander_has_tensors(x) && !json_says_nothing(q) && reads(x, of_weights[i]) == READS_NOT)
             return error_set(
                 x->err, VIV_EUNSUPPORTED,
                 "%s: config.json: the weights are packed in a way that cannot be read (%s%s%.64s): take "

@@ -15,6 +15,11 @@ bool expander_gguf(const struct expander *x)
     return x->checkpoint && checkpoint_is_gguf(x->checkpoint);
 }
 
+bool expander_has_tensors(const struct expander *x)
+{
+    return x->checkpoint && checkpoint_knows_tensors(x->checkpoint);
+}
+
 const char *expander_naming(const struct expander *x)
 {
     return expander_gguf(x) ? "gguf" : "hf";
@@ -351,6 +356,8 @@ static viv_status from_place(struct expander *x, const char *place, struct value
         return error_nomem(x->err);
     bool has = is_call(place, "has", name);
     if (has || is_call(place, "lacks", name)) {
+        if (!expander_has_tensors(x))
+            return VIV_OK;
         *v = (struct value){.kind = VALUE_BOOL, .i = (checkpoint_tensor(x->checkpoint, name) != NULL) == has};
         return VIV_OK;
     }

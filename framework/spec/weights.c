@@ -15,7 +15,7 @@ enum { MAX_WEIGHT_INSTANCES = 262144 };
 /* Whether the checkpoint, if there is one, has the weight. */
 static bool is_there(const struct expander *x, const struct weight *w)
 {
-    return w->n_names && (!x->checkpoint || checkpoint_tensor(x->checkpoint, w->names[0]));
+    return w->n_names && (!expander_has_tensors(x) || checkpoint_tensor(x->checkpoint, w->names[0]));
 }
 
 /* Whether the checkpoint has a tensor of the weight's own that is not the one which stands in for it: what full
@@ -191,7 +191,7 @@ viv_status weight_add_unread(struct expander *x, struct weight_list *l, const st
     viv_status status = eval_bool(x, unread, &counts);
     if (status == VIV_OK)
         status = build_weight(x, l, entry, &w, &asked);
-    if (status != VIV_OK || !asked || !(x->checkpoint ? is_there(x, &w) : counts))
+    if (status != VIV_OK || !asked || !(expander_has_tensors(x) ? is_there(x, &w) : counts))
         return status;
     return add_weight(x, l, &w);
 }

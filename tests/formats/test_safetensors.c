@@ -211,11 +211,94 @@ TEST(safetensors__pattern_47_an_index_that_leads_elsewhere)
     index_refused("{\"weight_map\":{\"a\":\"b.safetensors\"}}", index, "a file of its weight_map is missing");
     index_refused("{\"weight_map\":{\"a\":\"a.safetensors\",\"a\":\"a.safetensors\"}}", index,
                   "names tensor 'a' twice");
-    index_refused("{\"weight_map\":{\"a\":\"a.safetensors\",\"b\":\"a.safetensors\",\"c\":\"a.safetensors\"}}",
-                  index, "weight_map names tensor 'c', which 'a.safetensors' does not hold");
     index_refused("{\"weight_map\":{\"a\":1}}", index, "expected");
     index_refused("{}", index, "no weight_map");
     index_refused("[]", index, "expected");
+}
+END_TEST
+
+TEST(safetensors__finds_tensors_whatever_the_index_says_of_them)
+{
+    static const char index[] = "{\"weight_map\":{\"stale\":\"a.safetensors\",\"b\":\"a.safetensors\","
+                                "\"a\":\"b.safetensors\"}}";
+    struct checkpoint c;
+    struct error err;
+    begin();
+    put_tensors("a.safetensors", "{" T("a", "F32", "[1]", "[0,4]") "}", 4);
+    put_tensors("b.safetensors", "{" T("b", "F32", "[1]", "[0,4]") "}", 4);
+    put("model.safetensors.index.json", index, strlen(index));
+    ck_assert_msg(checkpoint_open(&c, directory, &err) == VIV_OK, "%s", err.text);
+    ck_assert_ptr_nonnull(checkpoint_tensor(&c, "a"));
+    ck_assert_ptr_nonnull(checkpoint_tensor(&c, "b"));
+    ck_assert_ptr_null(checkpoint_tensor(&c, "stale"));
+    checkpoint_close(&c);
+    end();
+}
+END_TEST
+
+TEST(safetensors__opens_config_json_alone_as_a_model_without_weights)
+{
+    struct checkpoint c;
+    struct error err;
+    begin();
+    put("config.json", "{\"hidden_size\":64}", 18);
+    ck_assert_msg(checkpoint_open(&c, directory, &err) == VIV_OK, "%s", err.text);
+    ck_assert(!checkpoint_knows_tensors(&c));
+    ck_assert_int_eq(checkpoint_meta(&c, "hidden_size").i, 64);
+    ck_assert_int_eq(checkpoint_need_weights(&c, &err), VIV_ENOTFOUND);
+    ck_assert_msg(strstr(err.text, "a directory without weights; expected"), "%s", err.text);
+    checkpoint_close(&c);
+    put("pytorch_model.bin", "x", 1);
+    ck_assert_msg(checkpoint_open(&c, directory, &err) == VIV_OK, "%s", err.text);
+    ck_assert_int_eq(checkpoint_need_weights(&c, &err), VIV_ENOTFOUND);
+    ck_assert_msg(strstr(err.text, "its weights are in pytorch_model.bin"), "%s", err.text);
+    checkpoint_close(&c);
+    put("a.safetensors", "x", 1); /* this one can be meant */
+    fails("a.safetensors", "did you mean");
+    unlink(inside("pytorch_model.bin"));
+    end();
+}
+END_TEST
+
+TEST(safetensors__names_what_is_no_safetensors_file)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *what;
+    } strangers[] = {
+        {"", 0, "an empty file"},
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", 63, "`git lfs pull`"},
+        {"\n <!doctype HTML><html></html>", 30, "a web page"},
+        {"<?xml version=\"1.0\"?><Error/>", 29, "an XML text"},
+        {"{\"error\": {\"code\": 404}}", 24, "a JSON text"},
+        {"Entry not found, sorry", 22, "a text"},
+        {"PK\003\004aaaaaaaa", 12, "a zip archive"},
+        {"\x1f\x8b\010\0aaaaaaa", 11, "a gzip archive"},
+        {"\x28\xb5\x2f\xfd\0\0\0\0aaa", 11, "a zstd archive"},
+        {"7z\xbc\xaf\x27\x1c\0\4aaa", 11, "a 7z archive"},
+        {"\x80\2}q\0.aaaaa", 11, "a Python pickle"},
+        {"\x80\5\x95\0\0\0\0\0aaa", 11, "a Python pickle"},
+        {"\x89PNG\r\n\x1a\n\0\0\0", 11, "a picture"},
+        {"\xff\xd8\xff\xe0\0\020JFIF\0", 11, "a picture"},
+    };
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        begin();
+        put("model.safetensors", strangers[i].bytes, strangers[i].n);
+        fails("model.safetensors", strangers[i].what);
+        end();
+    }
+    begin(); /* a header of 35615 bytes begins like a gzip archive, and is none */
+    char *header = calloc(1, 35616);
+    memset(header, ' ', 35615);
+    memcpy(header, "{}", 2);
+    put_tensors("model.safetensors", header, 0);
+    free(header);
+    struct checkpoint c;
+    struct error err;
+    ck_assert_msg(checkpoint_open(&c, directory, &err) == VIV_OK, "%s", err.text);
+    checkpoint_close(&c);
+    end();
 }
 END_TEST
 
@@ -261,5 +344,7 @@ TESTS(safetensors__opens_the_stories_directory, safetensors__pattern_38_lengths_
       safetensors__pattern_41_a_million_tensors, safetensors__pattern_42_and_43_offsets,
       safetensors__pattern_44_shapes_that_do_not_fit, safetensors__pattern_45_types,
       safetensors__pattern_46_metadata, safetensors__pattern_47_an_index_that_leads_elsewhere,
-      safetensors__pattern_47_a_tensor_in_two_files, safetensors__pattern_48_numbers,
-      safetensors__config_that_is_none)
+      safetensors__finds_tensors_whatever_the_index_says_of_them,
+      safetensors__opens_config_json_alone_as_a_model_without_weights,
+      safetensors__names_what_is_no_safetensors_file, safetensors__pattern_47_a_tensor_in_two_files,
+      safetensors__pattern_48_numbers, safetensors__config_that_is_none)
