@@ -2,6 +2,7 @@
  */
 #include "cli/interrupt.h"
 #include "cli/open.h"
+#include "cli/shared.h"
 #include "cli/stored.h"
 #include "compare/device.h"
 
@@ -24,19 +25,19 @@ static const struct bench_options defaults = {.sequences = 1, .repetitions = 5};
 
 #define OPT(field) offsetof(struct bench_options, field)
 static const struct option table[] = {
-    {"prompt", 'p', OPTION_INT, OPT(prompt), "N", "tokens of prompt; default 512, or what the context has room for",
-     1, 1e7, NULL},
-    {"answer", 'n', OPTION_INT, OPT(answer), "N", "tokens of answer; default 128, likewise", 1, 1e7, NULL},
-    {"sequences", 0, OPTION_INT, OPT(sequences), "N",
-     "texts at once, each with its prompt and its answer, a token of each in every step; speeds are of all "
-     "together",
-     1, MAX_SEQUENCES, NULL},
-    {"repetitions", 'r', OPTION_INT, OPT(repetitions), "N", "rounds, of which the median counts; default 5", 1,
-     MAX_REPETITIONS, NULL},
-    {"no-limits", 0, OPTION_FLAG, OPT(no_limits), NULL, "do not measure what the machine can do (a second or two)",
-     0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
-    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL}};
+    {"prompt-tokens", 0, OPTION_INT, OPT(prompt), "N",
+     .help = "tokens of the prompt; default 512, or what the context has room for", .min = 1, .max = 1e7,
+     .aliases = "n-prompt"},
+    MAX_TOKENS_OPTION(OPT(answer), "default 128, or what the context has room for", 1, 1e7),
+    SEQUENCES_OPTION(
+        OPT(sequences),
+        "each has its prompt and its answer, a token of each in every step; speeds are of all together",
+        MAX_SEQUENCES),
+    ROUNDS_OPTION(OPT(repetitions), "default 5"),
+    {"no-limits", 0, OPTION_FLAG, OPT(no_limits),
+     .help = "do not measure what the machine can do (a second or two)"},
+    JSON_OPTION(OPT(json), "one object"),
+    {0}};
 
 /* A figure over the rounds, sorted. */
 struct samples {
@@ -431,9 +432,9 @@ const struct command command_bench = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct bench_options),
-    .examples = "viv bench shakespeare -p 128 -n 64\n"
+    .examples = "viv bench shakespeare --prompt-tokens 128 -n 64\n"
                 "viv bench model.gguf --threads 2 --json\n"
-                "viv bench model.gguf -p 1 -n 256 -r 3   # answers alone\n"
+                "viv bench model.gguf --prompt-tokens 1 -r 3   # answers alone\n"
                 "viv bench model.gguf --sequences 8      # eight texts at once",
     .group = GROUP_MEASURE,
     .models = true,

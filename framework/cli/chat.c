@@ -7,6 +7,7 @@
 #include "cli/interrupt.h"
 #include "cli/lines.h"
 #include "cli/sampling.h"
+#include "cli/shared.h"
 #include "session/session.h"
 
 #include "base/file.h"
@@ -25,22 +26,17 @@ struct chat_options {
 static const struct chat_options defaults = {.speaking = SPEAKING_DEFAULTS};
 
 #define OPT(field) offsetof(struct chat_options, field)
-static const struct option table[] = {
-    {"system", 0, OPTION_STRING, OPT(system), "TEXT", "what the model is told before all turns", 0, 0, NULL},
-    {"file", 'f', OPTION_STRING, OPT(file), "FILE", "read the turns from a file, one a line; -: standard input", 0,
-     0, NULL},
-    {"session", 0, OPTION_STRING, OPT(session), "FILE",
-     "go on with the conversation that FILE holds, and save it there in the end", 0, 0, NULL},
-    {"template", 0, OPTION_STRING, OPT(template), "FILE", "a chat template in place of the model's own", 0, 0,
-     NULL},
-    {"template-name", 0, OPTION_STRING, OPT(template_name), "NAME",
-     "which of the model's templates, where it has several", 0, 0, NULL},
-    {"var", 0, OPTION_STRINGS, OPT(variables), "NAME=VALUE",
-     "a further variable of the template: JSON, or else a text; may be repeated", 0, 0, NULL},
-    {"verbose", 'v', OPTION_FLAG, OPT(verbose), NULL,
-     "after each answer, how many tokens there were, and how fast they came", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "one JSON object for each turn, one per line", 0, 0, NULL},
-    {0}};
+static const struct option table[] = {{"system", 0, OPTION_STRING, OPT(system), "TEXT",
+                                       .help = "what the model is told before all turns",
+                                       .aliases = "system-prompt|sys"},
+                                      FILE_OPTION(OPT(file), "each line is a turn"),
+                                      SESSION_OPTION(OPT(session), "it holds a conversation"),
+                                      TEMPLATE_OPTION(OPT(template), NULL),
+                                      TEMPLATE_NAME_OPTION(OPT(template_name)),
+                                      VAR_OPTION(OPT(variables)),
+                                      VERBOSE_OPTION(OPT(verbose), "after each answer, its tokens and their speed"),
+                                      JSON_OPTION(OPT(json), "one object for each turn, one per line"),
+                                      {0}};
 
 struct chat {
     const struct chat_options *options;

@@ -3,6 +3,7 @@
  * The labels' names are id2label of config.json, or classifier.output_labels of a GGUF file. Scores are a softmax
  * of the logits; of a single label, or where problem_type says that several may hold at once, a sigmoid of each. */
 #include "cli/ask.h"
+#include "cli/shared.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -17,12 +18,10 @@ struct classify_options {
 
 #define OPT(field) offsetof(struct classify_options, field)
 static const struct option table[] = {
-    {"file", 'f', OPTION_STRING, OPT(file), "FILE", "texts from a file, one a line; -: standard input", 0, 0, NULL},
-    {"pair", 0, OPTION_STRING, OPT(pair), "TEXT", "judge pairs: this text, and then each of the others", 0, 0,
-     NULL},
-    {"cut", 0, OPTION_FLAG, OPT(cut), NULL,
-     "cut texts that are longer than the model takes, instead of refusing them", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object for each text, one per line", 0, 0, NULL},
+    FILE_OPTION(OPT(file), "each line is a text"),
+    {"pair", 0, OPTION_STRING, OPT(pair), "TEXT", .help = "judge pairs: this text, and then each of the others"},
+    CUT_OPTION(OPT(cut)),
+    JSON_OPTION(OPT(json), "one object for each text, one per line"),
     {0}};
 
 /* "LABEL_3" where the files do not say. */

@@ -4,6 +4,7 @@
 #include "cli/open.h"
 #include "cli/report.h"
 #include "cli/say.h"
+#include "cli/shared.h"
 
 #include "base/size.h"
 #include "compare/comparison.h"
@@ -39,47 +40,40 @@ static const struct compare_options defaults = {.texts = 1, .rounds = 3, .runs =
 #define OPT(field) offsetof(struct compare_options, field)
 static const struct option table[] = {
     {"at", 0, OPTION_IDS, OPT(at), "N,N",
-     "tokens that a text has so far, where that matters; default 512,4096, or less where models that are measured "
-     "have less room",
-     0, 0, NULL},
-    {"texts", 0, OPTION_INT, OPT(texts), "N", "texts that are written at once; default 1", 1, MOST_TEXTS, NULL},
+     .help = "tokens that a text has so far, where that matters; default 512,4096, or less where models that are "
+             "measured have less room"},
+    SEQUENCES_OPTION(OPT(texts), NULL, MOST_TEXTS),
     {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
-     "f32, bf16, f16, q8_0, q4_0 or mxfp4: of the weights, where speed is predicted; default as in the checkpoint, "
-     "or f16 without one",
-     0, 0, "f32|f16|bf16|q8_0|q4_0|mxfp4"},
+     .help = "f32, bf16, f16, q8_0, q4_0 or mxfp4: of the weights, where speed is predicted; default as in the "
+             "checkpoint, or f16 without one",
+     .choices = "f32|f16|bf16|q8_0|q4_0|mxfp4"},
     {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE",
-     "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this one; "
-     "repeated: a column for each model on each machine",
-     0, 0, NULL},
-    {"memory", 0, OPTION_SIZE, OPT(memory), "SIZE", "memory to fit into; default what the machine has", 0, 0, NULL},
-    {"measure", 0, OPTION_FLAG, OPT(measure), NULL, "measure those that have weights, too", 0, 0, NULL},
-    {"rounds", 0, OPTION_INT, OPT(rounds), "N", "rounds over all models, of which the median counts; default 3", 1,
-     64, NULL},
-    {"prompt", 'p', OPTION_STRINGS, OPT(prompts), "TEXT", "let each answer this, greedily; may be repeated", 0, 0,
-     NULL},
-    {"text", 0, OPTION_STRING, OPT(text), "FILE",
-     "how well each predicts this text, and how far it is from the first; -: standard input", 0, 0, NULL},
+     .help = "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this "
+             "one; repeated: a column for each model on each machine"},
+    {"memory", 0, OPTION_SIZE, OPT(memory), "SIZE", .help = "memory to fit into; default what the machine has"},
+    {"measure", 0, OPTION_FLAG, OPT(measure), .help = "measure those that have weights, too"},
+    ROUNDS_OPTION(OPT(rounds), "over all models; default 3"),
+    PROMPT_OPTION(OPTION_STRINGS, OPT(prompts), "each model answers it, greedily; may be repeated"),
+    FILE_OPTION(OPT(text), "how well each model predicts it, and how far it is from the first"),
     {"tasks", 0, OPTION_STRINGS, OPT(tasks), "FILE",
-     "how many of these tasks each does: JSON lines of question and answers, or question, choices and answer; may "
-     "be repeated",
-     0, 0, NULL},
-    {"chat", 0, OPTION_FLAG, OPT(chat), NULL,
-     "ask prompts and tasks as turns of a conversation, in each model's own chat template; without, a text is "
-     "continued",
-     0, 0, NULL},
-    {"answer", 'n', OPTION_INT, OPT(answer), "N", "tokens of an answer, at most; default 64", 1, 1 << 20, NULL},
-    {"save", 0, OPTION_FLAG, OPT(save), NULL, "keep all figures, to see later how they drift", 0, 0, NULL},
-    {"history", 0, OPTION_FLAG, OPT(history), NULL, "show what was kept, of these models or of all", 0, 0, NULL},
-    {"runs", 0, OPTION_INT, OPT(runs), "N", "of the history, the last N; default 6", 1, 1000, NULL},
+     .help = "how many of these tasks each does: JSON lines of question and answers, or question, choices and "
+             "answer; may be repeated"},
+    {"chat", 0, OPTION_FLAG, OPT(chat),
+     .help = "ask prompts and tasks as turns of a conversation, in each model's own chat template; without, a text "
+             "is continued"},
+    MAX_TOKENS_OPTION(OPT(answer), "default 64", 1, 1 << 20),
+    {"save", 0, OPTION_FLAG, OPT(save), .help = "keep all figures, to see later how they drift"},
+    {"history", 0, OPTION_FLAG, OPT(history), .help = "show what was kept, of these models or of all"},
+    {"runs", 0, OPTION_INT, OPT(runs), "N", .help = "of the history, the last N; default 6", .min = 1, .max = 1000},
     {"history-file", 0, OPTION_STRING, OPT(history_file), "FILE",
-     "where it is kept; default $XDG_STATE_HOME/vivarium/history.db", 0, 0, NULL},
-    {"devices", 0, OPTION_FLAG, OPT(devices), NULL, "list the machines that have names", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
-    {"csv", 0, OPTION_FLAG, OPT(csv), NULL, "print comma-separated values", 0, 0, NULL},
-    {"markdown", 0, OPTION_FLAG, OPT(markdown), NULL, "print a table in Markdown", 0, 0, NULL},
+     .help = "where it is kept; default $XDG_STATE_HOME/vivarium/history.db"},
+    {"devices", 0, OPTION_FLAG, OPT(devices), .help = "list the machines that have names"},
+    JSON_OPTION(OPT(json), "one object"),
+    {"csv", 0, OPTION_FLAG, OPT(csv), .help = "print comma-separated values"},
+    {"markdown", 0, OPTION_FLAG, OPT(markdown), .help = "print a table in Markdown"},
     {"html", 0, OPTION_STRING, OPT(html), "FILE",
-     "write a report as well: drawings, charts and tables in one file that needs no other", 0, 0, NULL},
-    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL}};
+     .help = "write a report as well: drawings, charts and tables in one file that needs no other"},
+    {0}};
 
 static int list_devices(void)
 {
@@ -421,7 +415,7 @@ static int compare(const struct arguments *a)
     if (a->n_words * n_devices > MAX_MODELS)
         return usage_error("compare", "at most %d columns, not %zu", MAX_MODELS, a->n_words * n_devices);
     if (n_devices > 1 && (options->measure || options->save || say_anything(&saying)))
-        return usage_error("compare", "--measure, --save, --prompt, --text and --tasks take at most one --on");
+        return usage_error("compare", "--measure, --save, --prompt, --file and --tasks take at most one --on");
     if (options->json + options->csv + options->markdown > 1)
         return usage_error("compare", "one of --json, --csv and --markdown");
     viv_status status = check_contexts(&options->at, &err);
@@ -487,13 +481,12 @@ const struct command command_compare = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct compare_options),
-    .examples =
-        "viv compare mixtral-8x7b mistral-7b llama-3.2-1b\n"
-        "viv compare qwen3-8b gemma-2-9b --at 1024,32768 --type q4_0 --memory 16GiB\n"
-        "viv compare qwen3-8b qwen3-30b-a3b --on rtx-4090 --texts 16\n"
-        "viv compare qwen3-8b gemma-2-9b --html report.html\n"
-        "viv compare llama-3.2-1b phi-3-mini --json\n"
-        "viv compare model-f16.gguf model-q4_0.gguf --text wiki.test.raw --prompt \"The capital of France is\"",
+    .examples = "viv compare mixtral-8x7b mistral-7b llama-3.2-1b\n"
+                "viv compare qwen3-8b gemma-2-9b --at 1024,32768 --type q4_0 --memory 16GiB\n"
+                "viv compare qwen3-8b qwen3-30b-a3b --on rtx-4090 --sequences 16\n"
+                "viv compare qwen3-8b gemma-2-9b --html report.html\n"
+                "viv compare llama-3.2-1b phi-3-mini --json\n"
+                "viv compare f16.gguf q4_0.gguf --file wiki.txt --prompt \"The capital is\"",
     .group = GROUP_MEASURE,
     .models = true,
     .main = compare,

@@ -2,6 +2,7 @@
  * adapters. */
 #include "base/size.h"
 #include "cli/feed.h"
+#include "cli/shared.h"
 #include "quality/difference.h"
 #include "tensor/dtype.h"
 
@@ -23,22 +24,19 @@ static const struct diff_options defaults = {.tolerance = NAN};
 #define OPT(field) offsetof(struct diff_options, field)
 static const struct option table[] = {
     {"on-a", 0, OPTION_STRINGS, OPT(on_a), "NAME=VALUE",
-     "a common option for the first model alone, as in scheduler=serial; or rows=N: in steps of N rows; may be "
-     "repeated",
-     0, 0, NULL},
-    {"on-b", 0, OPTION_STRINGS, OPT(on_b), "NAME=VALUE", "the same for the second", 0, 0, NULL},
-    {"tokens", 0, OPTION_IDS, OPT(tokens), "IDS", "the ids to run, such as 1,2,3; default: 16 that both know", 0, 0,
-     NULL},
-    {"text", 'p', OPTION_STRING, OPT(text), "TEXT", "or a text, of which both make the same tokens", 0, 0, NULL},
+     .help = "a common option for the first model alone, as in scheduler=serial; or rows=N: in steps of N rows; "
+             "may be repeated"},
+    {"on-b", 0, OPTION_STRINGS, OPT(on_b), "NAME=VALUE", .help = "the same for the second"},
+    TOKENS_OPTION(OPT(tokens), "default: 16 that both models know"),
+    PROMPT_OPTION(OPTION_STRING, OPT(text), "both must make the same tokens of it"),
     {"tolerance", 0, OPTION_FLOAT, OPT(tolerance), "X",
-     "how far apart numbers may be, as a part of the layer's largest; default: 1e-4 for f32, more for coarser "
-     "types",
-     0, 1e6, NULL},
-    {"each", 0, OPTION_FLAG, OPT(each), NULL,
-     "give each layer of the second model the numbers of the first, so that its own error is seen alone", 0, 0,
-     NULL},
-    {"all", 0, OPTION_FLAG, OPT(all), NULL, "show every layer, and not only the worst of each block", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
+     .help = "how far apart numbers may be, as a part of the layer's largest; default: 1e-4 for f32, more for "
+             "coarser types",
+     .min = 0, .max = 1e6},
+    {"each", 0, OPTION_FLAG, OPT(each),
+     .help = "give each layer of the second model the numbers of the first, so that its own error is seen alone"},
+    {"all", 0, OPTION_FLAG, OPT(all), .help = "show every layer, and not only the worst of each block"},
+    JSON_OPTION(OPT(json), "one object"),
     {0}};
 
 /* One of the two models. */
@@ -56,7 +54,7 @@ struct side {
 };
 
 static const struct option side_table[] = {
-    {"rows", 0, OPTION_INT, offsetof(struct side_options, rows), "N", "", 1, 1 << 20, NULL}, {0}};
+    {"rows", 0, OPTION_INT, offsetof(struct side_options, rows), "N", .help = "", .min = 1, .max = 1 << 20}, {0}};
 
 struct diff {
     const struct diff_options *options;
@@ -374,7 +372,7 @@ static int diff(const struct arguments *a)
     const struct diff_options *options = a->options;
     struct diff d = {.options = options, .a.letter = 'A', .b.letter = 'B'};
     if (options->text && options->tokens.n)
-        return usage_error("diff", "what is read comes from --tokens or from --text, not from both");
+        return usage_error("diff", "what is read comes from --tokens or from --prompt, not from both");
     int status = read_side(&d.a, a, a->words[0], &options->on_a);
     if (status == ARGUMENTS_OK)
         status = read_side(&d.b, a, a->words[a->n_words - 1], &options->on_b);
@@ -401,8 +399,8 @@ const struct command command_diff = {
     .examples = "viv diff ./llama-hf llama-f16.gguf\n"
                 "viv diff ./my-port ./reference --tokens 1,2,3 --all\n"
                 "viv diff model.gguf --on-a kernels=generic --on-b threads=7 --tolerance 1e-5\n"
-                "viv diff model.gguf --on-b rows=1              # a text at once, and token by token\n"
-                "viv diff ./llama-hf llama-q4_0.gguf --each     # what quantizing does to each layer",
+                "viv diff model.gguf --on-b rows=1       # at once, and token by token\n"
+                "viv diff ./llama-hf q4_0.gguf --each    # what quantizing does to a layer",
     .group = GROUP_MEASURE,
     .models = true,
     .main = diff,

@@ -14,10 +14,7 @@ struct diverge_options {
 static const struct diverge_options defaults = {0};
 
 #define OPT(field) offsetof(struct diverge_options, field)
-static const struct option table[] = {
-    PASSAGE_OPTIONS(OPT(passage)),
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
-    {0}};
+static const struct option table[] = {PASSAGE_OPTIONS(OPT(passage)), JSON_OPTION(OPT(json), "one object"), {0}};
 
 /* The reference, which has the host, and the other one, which borrows it. */
 struct pair {
@@ -105,13 +102,15 @@ static int diverge(const struct arguments *a)
     struct pair p = {.names = a->words};
     struct quality_text text = {0};
     struct error err = {0};
-    if ((options->passage.file != NULL) + (options->passage.tokens.n > 0) != 1)
-        return usage_error("diverge", "either --file or --tokens is wanted");
+    struct passage passage;
+    const int usage = passage_choose(a, 2, &options->passage, &passage);
+    if (usage != ARGUMENTS_OK)
+        return usage;
     viv_status status = open_pair(&p, &options->common, &err);
     if (status == VIV_OK)
         status = quality_check_pair(p.a.model, p.b.model, &err);
     if (status == VIV_OK)
-        status = passage_read(&options->passage, p.a.model, &text, &err);
+        status = passage_read(&passage, p.a.model, &text, &err);
     if (status == VIV_OK)
         status = load_model(&p.a, &err);
     if (status == VIV_OK)
@@ -125,7 +124,7 @@ static int diverge(const struct arguments *a)
 const struct command command_diverge = {
     .name = "diverge",
     .summary = "how far a model is from another, by a text",
-    .words = "REFERENCE MODEL",
+    .words = "REFERENCE MODEL [FILE]",
     .text =
         "Reads a text with two models of one vocabulary, step by step, and compares what they expect next: the "
         "Kullback-Leibler divergence of the second from the first, mean and quantiles over the tokens; how often "
@@ -136,8 +135,8 @@ const struct command command_diverge = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct diverge_options),
-    .examples = "viv diverge model-f16.gguf model-q4_0.gguf --file wiki.test.raw\n"
-                "viv diverge ./checkpoint checkpoint.gguf --file text.txt --window 2048 --stride 1024 --json",
+    .examples = "viv diverge model-f16.gguf model-q4_0.gguf wiki.test.raw\n"
+                "viv diverge ./model model.gguf text.txt --window 2048 --stride 1024 --json",
     .group = GROUP_MEASURE,
     .models = true,
     .main = diverge,

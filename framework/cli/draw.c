@@ -1,7 +1,7 @@
 /* viv draw - the architecture as a picture, from the spec alone. */
-#include "base/file.h"
 #include "base/size.h"
 #include "cli/open.h"
+#include "cli/shared.h"
 #include "compare/drawing.h"
 
 #include <inttypes.h>
@@ -17,20 +17,12 @@ static const struct draw_options defaults = {.scale = "params", .seen = 4096};
 #define OPT(field) offsetof(struct draw_options, field)
 static const struct option table[] = {
     {"scale", 0, OPTION_CHOICE, OPT(scale), "WHAT",
-     "params or flops: what makes a block high, its parameters or the operations that a token costs", 0, 0,
-     "params|flops"},
-    {"seen", 0, OPTION_INT, OPT(seen), "N", "with --scale flops: tokens that the token sees", 1, 1 << 30, NULL},
-    {"output", 'o', OPTION_STRING, OPT(output), "FILE", "where the SVG goes; -: standard output", 0, 0, NULL},
+     .help = "params or flops: what makes a block high, its parameters or the operations that a token costs",
+     .choices = "params|flops"},
+    {"seen", 0, OPTION_INT, OPT(seen), "N", .help = "with --scale flops: tokens that the token sees", .min = 1,
+     .max = 1 << 30},
+    OUTPUT_OPTION(OPT(output), "an SVG"),
     {0}};
-
-static viv_status write_out(const char *path, const struct buf *svg, struct error *err)
-{
-    if (path && strcmp(path, "-") != 0)
-        return file_write(path, buf_text(svg), svg->size, err);
-    if (fwrite(buf_text(svg), 1, svg->size, stdout) != svg->size)
-        return error_set(err, VIV_EIO, "standard output cannot be written");
-    return VIV_OK;
-}
 
 static void put_about(const struct spec *s, const struct blocks *b, bool flops, uint64_t seen, struct buf *out)
 {
@@ -69,7 +61,7 @@ static int draw(const struct arguments *a)
         status = about.failed ? error_nomem(&err) : drawing_write(&blocks, &look, &svg, &err);
     }
     if (status == VIV_OK)
-        status = write_out(options->output, &svg, &err);
+        status = write_output(options->output, buf_text(&svg), svg.size, &err);
     blocks_release(&blocks);
     buf_release(&about);
     buf_release(&svg);

@@ -1,7 +1,7 @@
 /* viv embed - vectors of texts. */
-#include "base/file.h"
 #include "base/near.h"
 #include "cli/ask.h"
+#include "cli/shared.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,21 +16,18 @@ struct embed_options {
 
 #define OPT(field) offsetof(struct embed_options, field)
 static const struct option table[] = {
-    {"file", 'f', OPTION_STRING, OPT(file), "FILE", "texts from a file, one a line; -: standard input", 0, 0, NULL},
-    {"tokens", 0, OPTION_IDS, OPT(tokens), "IDS", "instead of texts one of these ids, such as 1,2,3", 0, 0, NULL},
-    {"prompt", 0, OPTION_STRING, OPT(prompt), "NAME",
-     "begin each text with this one of the prompts in the model's own files, such as query; '': with none", 0, 0,
-     NULL},
+    FILE_OPTION(OPT(file), "each line is a text"),
+    TOKENS_OPTION(OPT(tokens), NULL),
+    {"prompt-name", 0, OPTION_STRING, OPT(prompt), "NAME",
+     .help = "begin each text with this one of the prompts in the model's own files, such as query; '': with none"},
     {"pooling", 0, OPTION_CHOICE, OPT(pooling), "HOW",
-     "how the tokens' vectors become that of the text, unless as the model's files say; none: all of them, as they "
-     "are",
-     0, 0, "none|cls|mean|last"},
-    {"no-normalize", 0, OPTION_FLAG, OPT(no_normalize), NULL, "leave vectors as long as they are", 0, 0, NULL},
-    {"cut", 0, OPTION_FLAG, OPT(cut), NULL,
-     "cut texts that are longer than the model takes, instead of refusing them", 0, 0, NULL},
-    {"output", 'o', OPTION_STRING, OPT(output), "FILE", "write .npy, float32 [n_texts or n_tokens, hidden_size]", 0,
-     0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
+     .help = "how the tokens' vectors become that of the text, unless as the model's files say; none: all of them, "
+             "as they are",
+     .choices = "none|cls|mean|last"},
+    {"no-normalize", 0, OPTION_FLAG, OPT(no_normalize), .help = "leave vectors as long as they are"},
+    CUT_OPTION(OPT(cut)),
+    OUTPUT_OPTION(OPT(output), ".npy, float32 [n_texts or n_tokens, hidden_size]"),
+    JSON_OPTION(OPT(json), "one object"),
     {0}};
 
 static viv_status print_vectors(const struct vectors *v, struct error *err)
@@ -122,7 +119,7 @@ static viv_status answer(struct opened *o, const struct embed_options *options, 
     struct vectors v;
     viv_status status = ask_vectors(o, &request, &v, err);
     if (status == VIV_OK && options->output)
-        status = file_write(options->output, v.npy.data, v.npy.size, err);
+        status = write_output(options->output, v.npy.data, v.npy.size, err);
     if (status == VIV_OK && options->json)
         status = print_vectors_json(&v, options->output, err);
     else if (status == VIV_OK && !options->output)
@@ -143,7 +140,9 @@ static int embed(const struct arguments *a)
     if ((options->tokens.n > 0) + (options->file != NULL) + (a->n_words > 1) > 1)
         return usage_error("embed", "texts come as words, from --file, or as --tokens: one of these");
     if (options->tokens.n > 0 && options->prompt)
-        return usage_error("embed", "--prompt stands before texts, not before --tokens");
+        return usage_error("embed", "--prompt-name stands before texts, not before --tokens");
+    if (options->json && options->output && strcmp(options->output, "-") == 0)
+        return usage_error("embed", "standard output takes the array or the JSON, not both");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK && options->tokens.n == 0)
         status = texts_read(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);
@@ -180,7 +179,7 @@ const struct command command_embed = {
     .options_size = sizeof(struct embed_options),
     .examples = "viv embed ./all-MiniLM-L6-v2 \"A text.\" \"Another one.\" -o vectors.npy\n"
                 "viv embed bge-small.gguf --file texts.txt --json\n"
-                "viv embed ./Qwen3-Embedding-0.6B --prompt query \"What is a vivarium?\"\n"
+                "viv embed ./Qwen3-Embedding-0.6B --prompt-name query \"What is a vivarium?\"\n"
                 "viv embed ./bert --tokens 101,7592,102 --pooling none",
     .group = GROUP_RUN,
     .models = true,

@@ -4,6 +4,7 @@
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/open.h"
+#include "cli/shared.h"
 #include "compare/svg.h"
 
 #include <inttypes.h>
@@ -13,7 +14,7 @@
 
 struct experts_options {
     struct common common;
-    const char *svg, *profile;
+    const char *file, *svg, *profile;
     int64_t window, limit;
     bool json;
 };
@@ -21,12 +22,13 @@ static const struct experts_options defaults = {.window = 512};
 
 #define OPT(field) offsetof(struct experts_options, field)
 static const struct option table[] = {
-    {"svg", 0, OPTION_STRING, OPT(svg), "FILE", "draw the load of every expert in every layer", 0, 0, NULL},
-    {"profile", 0, OPTION_STRING, OPT(profile), "FILE", "write what --expert-profile reads", 0, 0, NULL},
-    {"window", 0, OPTION_INT, OPT(window), "N", "read the text in pieces of N tokens, each by itself", 1, 1 << 20,
-     NULL},
-    {"limit", 0, OPTION_INT, OPT(limit), "N", "read N tokens and no more; 0: all", 0, 1 << 30, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
+    {"svg", 0, OPTION_STRING, OPT(svg), "FILE", .help = "draw the load of every expert in every layer"},
+    {"profile", 0, OPTION_STRING, OPT(profile), "FILE", .help = "write what --expert-profile reads"},
+    FILE_OPTION(OPT(file), "the same as the word FILE"),
+    WINDOW_OPTION(OPT(window), "default 512; each window by itself"),
+    {"limit", 0, OPTION_INT, OPT(limit), "N", .help = "read N tokens and no more; 0: all", .min = 0,
+     .max = 1 << 30},
+    JSON_OPTION(OPT(json), "one object"),
     {0}};
 
 /* One routing layer. */
@@ -379,6 +381,9 @@ static int experts(const struct arguments *a)
     struct survey s = {.options = a->options};
     struct token_ids ids = {0};
     struct error err = {0};
+    const char *file = s.options->file ? s.options->file : a->n_words > 1 ? a->words[1] : NULL;
+    if (!file || (s.options->file && a->n_words > 1))
+        return usage_error("experts", "one text is wanted: FILE or --file FILE");
     s.o.tap = look;
     s.o.tap_ctx = &s;
     s.o.max_rows = 128; /* the head works on all of them */
@@ -386,7 +391,7 @@ static int experts(const struct arguments *a)
     if (status == VIV_OK)
         status = find_layers(&s, &err);
     if (status == VIV_OK)
-        status = tokenize(&s, a->words[1], &ids, &err);
+        status = tokenize(&s, file, &ids, &err);
     if (status == VIV_OK)
         status = load_model(&s.o, &err);
     if (status == VIV_OK)
@@ -402,7 +407,7 @@ static int experts(const struct arguments *a)
 const struct command command_experts = {
     .name = "experts",
     .summary = "which experts of a sparse model work on a text",
-    .words = "MODEL FILE",
+    .words = "MODEL [FILE]",
     .text = "Reads a text and counts how often the router of each layer chooses each expert. Evenness is the "
             "entropy of the "
             "loads as a part of the most that it can be: 1 where all work equally, near 0 where a few do it all. "

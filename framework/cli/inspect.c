@@ -1,5 +1,6 @@
 /* viv inspect - what a model is made of: its graph, numbers, tensors, state and cost. Weights are not needed. */
 #include "cli/open.h"
+#include "cli/shared.h"
 
 #include "compare/blocks.h"
 #include "spec/expr.h"
@@ -17,11 +18,10 @@ static const struct inspect_options defaults = {.json = false};
 
 #define OPT(field) offsetof(struct inspect_options, field)
 static const struct option table[] = {
-    {"tensors", 0, OPTION_FLAG, OPT(tensors), NULL, "list every tensor: its name in the file, shape, type, size", 0,
-     0, NULL},
-    {"params", 0, OPTION_FLAG, OPT(params), NULL, "list the params and where their values come from", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object with all of it", 0, 0, NULL},
-    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL}};
+    {"tensors", 0, OPTION_FLAG, OPT(tensors), .help = "list every tensor: its name in the file, shape, type, size"},
+    {"params", 0, OPTION_FLAG, OPT(params), .help = "list the params and where their values come from"},
+    JSON_OPTION(OPT(json), "one object with all of it"),
+    {0}};
 
 /* A model being looked at. */
 struct view {
@@ -383,7 +383,7 @@ const struct command command_inspect = {
     .examples = "viv inspect shakespeare\n"
                 "viv inspect llama-3.2-1b --params   # no weights needed\n"
                 "viv inspect ./my-checkpoint --tensors\n"
-                "viv inspect ./my-checkpoint --lora ./my-adapter --tensors   # what an adapter changes\n"
+                "viv inspect ./my-checkpoint --lora ./my-adapter --tensors   # what it changes\n"
                 "viv inspect llama-3.1-8b --json",
     .group = GROUP_LOOK,
     .models = true,

@@ -2,6 +2,7 @@
 #include "layers/layers.h"
 #include "base/near.h"
 #include "cli/open.h"
+#include "cli/shared.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,8 +14,7 @@ struct layers_options {
 };
 
 #define OPT(field) offsetof(struct layers_options, field)
-static const struct option table[] = {{"json", 0, OPTION_FLAG, OPT(json), NULL, "one JSON object", 0, 0, NULL},
-                                      {0}};
+static const struct option table[] = {JSON_OPTION(OPT(json), "one object"), {0}};
 
 static const char *kind_name(const viv_attr *a)
 {

@@ -1,8 +1,8 @@
 /* viv logits - what the model says about every next token: the raw truth, for tests and porters. */
-#include "base/file.h"
 #include "base/size.h"
 #include "cli/feed.h"
 #include "cli/npy.h"
+#include "cli/shared.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -21,18 +21,15 @@ static const struct logits_options defaults = {.top = 5};
 
 #define OPT(field) offsetof(struct logits_options, field)
 static const struct option table[] = {
-    {"tokens", 0, OPTION_IDS, OPT(tokens), "IDS", "the ids to run, such as 1,2,3", 0, 0, NULL},
-    {"text", 0, OPTION_STRING, OPT(text), "TEXT", "or a text, tokenized", 0, 0, NULL},
+    TOKENS_OPTION(OPT(tokens), NULL),
+    PROMPT_OPTION(OPTION_STRING, OPT(text), NULL),
     {"decoder-tokens", 0, OPTION_IDS, OPT(decoder_tokens), "IDS",
-     "of a model with an encoder: the ids of what it writes, of which there are logits; default the one it begins "
-     "with",
-     0, 0, NULL},
-    {"no-special", 0, OPTION_FLAG, OPT(no_special), NULL, "with --text: without what the tokenizer puts around it",
-     0, 0, NULL},
-    {"output", 'o', OPTION_STRING, OPT(output), "FILE", "write all of them: .npy, float32 [n_tokens, vocab_size]",
-     0, 0, NULL},
-    {"top", 0, OPTION_INT, OPT(top), "N", "print the N best of each position", 1, 1000, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print them as one JSON object", 0, 0, NULL},
+     .help = "of a model with an encoder: the ids of what it writes, of which there are logits; default the one it "
+             "begins with"},
+    NO_SPECIAL_OPTION(OPT(no_special), "of --prompt"),
+    OUTPUT_OPTION(OPT(output), "all logits: .npy, float32 [n_tokens, vocab_size]"),
+    TOP_OPTION(OPT(top), "of each position; default 5", 1),
+    JSON_OPTION(OPT(json), "one object"),
     {0}};
 
 /* --- printing ------------------------------------------------------------------------------------------ */
@@ -149,7 +146,7 @@ static viv_status write_or_print(struct opened *o, const struct logits_options *
     if (status == VIV_OK)
         status = feed(o, in, 0, logits, err);
     if (status == VIV_OK && options->output) {
-        status = file_write(options->output, npy.data, npy.size, err);
+        status = write_output(options->output, npy.data, npy.size, err);
         if (status == VIV_OK && options->json)
             status = print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(options->output), "shape",
                                           (json_int_t)n, (json_int_t)vocab),
@@ -171,7 +168,9 @@ static int logits(const struct arguments *a)
     struct error err = {0};
     const struct tokenizer *t;
     if ((options->text != NULL) + (options->tokens.n > 0) != 1)
-        return usage_error("logits", "either --tokens or --text is wanted");
+        return usage_error("logits", "either --tokens or --prompt is wanted");
+    if (options->json && options->output && strcmp(options->output, "-") == 0)
+        return usage_error("logits", "standard output takes the array or the JSON, not both");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = want_logits(&o, &err);
@@ -207,7 +206,7 @@ const struct command command_logits = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct logits_options),
-    .examples = "viv logits shakespeare --text \"To be, or\"\n"
+    .examples = "viv logits shakespeare --prompt \"To be, or\"\n"
                 "viv logits shakespeare --tokens 1,2,3 -o logits.npy\n"
                 "viv logits shakespeare --tokens 1,2,3 --top 2 --json",
     .group = GROUP_MEASURE,

@@ -45,9 +45,9 @@ static void bench_line(struct command_line *l, const struct measuring *m, const 
     add_word(l, "bench");
     add_word(l, "--json");
     add_word(l, "--no-limits");
-    add_word(l, "--repetitions=1");
-    add_word(l, "--prompt=%" PRId32, context);
-    add_word(l, "--answer=%d", MEASURED_ANSWER);
+    add_word(l, "--rounds=1");
+    add_word(l, "--prompt-tokens=%" PRId32, context);
+    add_word(l, "--max-tokens=%d", MEASURED_ANSWER);
     if (m->n_texts > 1)
         add_word(l, "--sequences=%" PRId64, m->n_texts);
     if (common->threads)

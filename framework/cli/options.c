@@ -17,29 +17,31 @@
 #define COMMON(field) offsetof(struct common, field)
 
 const struct option common_options[] = {
-    {"threads", 't', OPTION_INT, COMMON(threads), "N", "work on N threads; 0: as many as there are processors", 0,
-     1024, NULL},
+    {"threads", 't', OPTION_INT, COMMON(threads), "N",
+     .help = "work on N threads; 0: as many as there are processors", .min = 0, .max = 1024,
+     .aliases = "num-threads|n-threads|num-thread"},
     {"scheduler", 0, OPTION_STRING, COMMON(scheduler), "NAME",
-     "who decides what runs when: parallel, serial, or a plugin's", 0, 0, NULL},
-    {"context", 0, OPTION_INT, COMMON(context), "N", "room for N tokens; 0: as many as the model was made for", 0,
-     1 << 30, NULL},
+     .help = "who decides what runs when: parallel, serial, or a plugin's"},
+    {"context", 'c', OPTION_INT, COMMON(context), "N",
+     .help = "room for N tokens; 0: as many as the model was made for", .min = 0, .max = 1 << 30,
+     .aliases = "ctx-size|n-ctx|num-ctx|max-model-len|context-length|context-size|max-context"},
     {"state-type", 0, OPTION_CHOICE, COMMON(state_type), "TYPE",
-     "f32 or f16: what is kept of each token; f32 where the weights are f32, else f16", 0, 0, "f32|f16"},
+     .help = "f32 or f16: what is kept of each token; f32 where the weights are f32, else f16",
+     .choices = "f32|f16", .aliases = "kv-cache-dtype|kv-cache-type|cache-type"},
     {"expert-memory", 0, OPTION_SIZE, COMMON(expert_memory), "SIZE",
-     "keep at most SIZE (such as 4GiB) of the weights of experts in memory, and read others from the file when "
-     "they are chosen",
-     0, 0, NULL},
+     .help = "keep at most SIZE (such as 4GiB) of the weights of experts in memory, and read others from the file "
+             "when they are chosen"},
     {"expert-profile", 0, OPTION_STRING, COMMON(expert_profile), "FILE",
-     "with --expert-memory: keep those in memory that were chosen most, as `viv experts --profile` has written", 0,
-     0, NULL},
+     .help = "with --expert-memory: keep those in memory that were chosen most, as `viv experts --profile` has "
+             "written"},
     {"kernels", 0, OPTION_CHOICE, COMMON(kernels), "KIND",
-     "exact: the same numbers in any batch; fastest: OpenBLAS for f32 products of many rows, where it is faster; "
-     "generic, avx2, avx512: exact, with no more of the processor than that",
-     0, 0, "exact|fastest|generic|avx2|avx512"},
+     .help = "exact: the same numbers in any batch; fastest: OpenBLAS for f32 products of many rows, where it is "
+             "faster; generic, avx2, avx512: exact, with no more of the processor than that",
+     .choices = "exact|fastest|generic|avx2|avx512"},
     {"lora", 0, OPTION_STRINGS, COMMON(lora), "DIR[:SCALE]",
-     "merge a LoRA adapter into the weights: a directory of PEFT, or a .gguf file; may be repeated", 0, 0, NULL},
-    {"plugin-path", 0, OPTION_STRINGS, COMMON(plugin_path), "DIR", "look for plugins in DIR first; may be repeated",
-     0, 0, NULL},
+     .help = "merge a LoRA adapter into the weights: a directory of PEFT, or a .gguf file; may be repeated"},
+    {"plugin-path", 0, OPTION_STRINGS, COMMON(plugin_path), "DIR",
+     .help = "look for plugins in DIR first; may be repeated"},
     {0}};
 
 static const struct option no_options[] = {{0}};
@@ -54,11 +56,29 @@ static const struct option *table_of(const struct command *command, int i)
 
 /* --- finding ------------------------------------------------------------------------------------------- */
 
+/* Whether the n bytes of a typed name are this one; n_predict and n-predict are the same. */
+static bool is_name(const char *typed, size_t n, const char *name, size_t length)
+{
+    for (size_t i = 0; n == length && i < n; i++)
+        if ((typed[i] == '_' ? '-' : typed[i]) != name[i])
+            return false;
+    return n == length;
+}
+
+static bool has_name(const struct option *o, const char *typed, size_t n)
+{
+    if (is_name(typed, n, o->name, strlen(o->name)))
+        return true;
+    for (const char *a = o->aliases; a && *a; a += strcspn(a, "|"), a += *a == '|')
+        if (is_name(typed, n, a, strcspn(a, "|")))
+            return true;
+    return false;
+}
+
 static const struct option *find_in(const struct option *table, const char *name, size_t n, char letter)
 {
     for (; table->name; table++)
-        if (name ? strlen(table->name) == n && strncmp(table->name, name, n) == 0
-                 : letter && table->letter == letter)
+        if (name ? has_name(table, name, n) : letter && table->letter == letter)
             return table;
     return NULL;
 }
@@ -72,20 +92,101 @@ static const struct option *find_option(const struct command *command, const cha
     return option;
 }
 
-static int unknown_option(const struct command *command, const char *name, size_t n)
+const struct option *command_option(const struct command *command, size_t i)
 {
-    const char *candidates[64];
-    char word[64];
-    size_t count = 0;
-    candidates[count++] = "help";
+    for (int k = 0; k < N_TABLES; k++)
+        for (const struct option *o = table_of(command, k); o->name; o++) {
+            const bool shown = k < 2 || command->models || strcmp(o->name, "plugin-path") == 0;
+            if (shown && find_option(command, o->name, strlen(o->name), 0) == o && i-- == 0)
+                return o;
+        }
+    return NULL;
+}
+
+/* Options of other programs and of other verbs that are not taken here, since they would mean something else, or
+ * nothing. */
+static const struct stranger {
+    const char *verbs; /* "bench|run"; NULL: all */
+    const char *names; /* letters among them */
+    const char *advice;
+} strangers[] = {
+    {"bench", "p|prompt", "the length of the prompt is --prompt-tokens N"},
+    {"compare", "text", "--file FILE reads a text from a file, --prompt TEXT is a prompt"},
+    {"embed", "p|prompt", "--prompt-name NAME is one of the model's prompts; texts go without an option"},
+    {"chat", "p|prompt", "turns are typed, or read with --file FILE; `viv run` answers one prompt"},
+    {"run", "cnv|conversation|i|interactive|system|sys|system-prompt|chat-template|jinja",
+     "`viv chat` is for conversations; `viv run` continues a text"},
+    {NULL, "m|model|hf|hf-repo", "the model goes without an option, as in: viv run MODEL"},
+    {NULL, "n-gpu-layers|gpu-layers|ngl|main-gpu|tensor-split|split-mode|flash-attn|fa|numa",
+     "viv computes on the processor"},
+    {NULL, "b|batch-size|ub|ubatch-size|threads-batch|tb", "viv chooses how many tokens a step reads"},
+    {NULL, "mlock|no-mmap|mmap|gpu-memory-utilization",
+     "weights are mapped; --expert-memory SIZE limits those of experts"},
+    {NULL, "cache-type-k|cache-type-v|ctk|ctv", "--state-type TYPE is of keys and values alike"},
+    {NULL, "chat-template", "--template FILE is a template, --template-name NAME one of the model's"},
+    {NULL, "chat-template-kwargs", "--var NAME=VALUE sets one variable of the template"},
+    {NULL, "format|grammar|json-schema|grammar-file",
+     "answers cannot be held to a form yet; --json is the form of the output"},
+};
+
+static bool is_among(const char *list, const char *word, size_t n)
+{
+    for (const char *a = list; *a; a += strcspn(a, "|"), a += *a == '|')
+        if (is_name(word, n, a, strcspn(a, "|")))
+            return true;
+    return false;
+}
+
+/* Why it is not taken, or NULL. */
+static const char *advice_on(const struct command *command, const char *name, size_t n)
+{
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        const struct stranger *s = &strangers[i];
+        if ((!s->verbs || is_among(s->verbs, command->name, strlen(command->name))) && is_among(s->names, name, n))
+            return s->advice;
+    }
+    return NULL;
+}
+
+/* The word nearest to a misspelt one; to one near an alias, the name of the option. */
+static const char *near_option(const struct command *command, const char *word)
+{
+    enum { MOST = 256 };
+    const char *names[MOST], *candidates[MOST];
+    char aliases[MOST][32];
+    size_t n = 0;
+    names[n] = candidates[n] = "help";
+    n++;
     for (int i = 0; i < N_TABLES; i++)
-        for (const struct option *o = table_of(command, i); o->name && count < 64; o++)
-            candidates[count++] = o->name;
+        for (const struct option *o = table_of(command, i); o->name && n < MOST; o++) {
+            names[n] = candidates[n] = o->name;
+            n++;
+            for (const char *a = o->aliases; a && *a && n < MOST; a += strcspn(a, "|"), a += *a == '|') {
+                snprintf(aliases[n], sizeof aliases[n], "%.*s", (int)strcspn(a, "|"), a);
+                names[n] = o->name;
+                candidates[n] = aliases[n];
+                n++;
+            }
+        }
+    const char *near = near_word(word, candidates, n);
+    for (size_t i = 0; near && i < n; i++)
+        if (candidates[i] == near)
+            return names[i];
+    return NULL;
+}
+
+static int unknown_option(const struct command *command, const char *dashes, const char *name, size_t n)
+{
+    const char *advice = advice_on(command, name, n);
+    char word[64];
+    if (advice)
+        return usage_error(command->name, "there is no option %s%.*s: %s", dashes, (int)n, name, advice);
     snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), name);
-    const char *near = near_word(word, candidates, count);
+    const char *near = n > 1 ? near_option(command, word) : NULL;
     if (near)
-        return usage_error(command->name, "there is no option --%.*s; did you mean --%s?", (int)n, name, near);
-    return usage_error(command->name, "there is no option --%.*s", (int)n, name);
+        return usage_error(command->name, "there is no option %s%.*s; did you mean --%s?", dashes, (int)n, name,
+                           near);
+    return usage_error(command->name, "there is no option %s%.*s", dashes, (int)n, name);
 }
 
 /* --- values -------------------------------------------------------------------------------------------- */
@@ -243,11 +344,20 @@ static int parse_option(const struct command *command, int argc, char **argv, in
 {
     const char *arg = argv[*i], *value = NULL;
     bool is_long = arg[1] == '-';
-    size_t n = is_long ? strcspn(arg + 2, "=") : 1;
-    const struct option *o = find_option(command, is_long ? arg + 2 : NULL, n, arg[1]);
+    size_t n = strcspn(arg + 1 + is_long, "=");
+    const bool is_word = !is_long && n > 1; /* -temp, or a letter with its value behind it */
+    if (is_word && advice_on(command, arg + 1, n))
+        return unknown_option(command, "-", arg + 1, n);
+    if (is_word && find_option(command, arg + 1, n, 0))
+        return usage_error(command->name, "%.*s has two dashes when it is written out: -%.*s", (int)n + 1, arg,
+                           (int)n + 1, arg);
+    if (!is_long)
+        n = 1;
+    const struct option *o = NULL;
+    if (!is_long || !advice_on(command, arg + 2, n))
+        o = find_option(command, is_long ? arg + 2 : NULL, n, arg[1]);
     if (!o)
-        return is_long ? unknown_option(command, arg + 2, n)
-                       : usage_error(command->name, "there is no option %s", arg);
+        return unknown_option(command, is_long ? "--" : "-", arg + 1 + is_long, n);
     if (is_long && arg[2 + n] == '=')
         value = arg + 2 + n + 1;
     else if (!is_long && arg[2])
@@ -372,68 +482,8 @@ int option_assign(const struct command *command, const struct option *own, const
     if (!o)
         o = find_in(common_options, text, n, 0);
     if (!o)
-        return unknown_option(command, text, n);
+        return unknown_option(command, "", text, n);
     if (!text[n])
         return usage_error(command->name, "expected %s=%s, found '%s'", o->name, o->value, text);
     return set_value(command, o, text + n + 1, options);
-}
-
-/* --- help ---------------------------------------------------------------------------------------------- */
-
-enum { HELP_COLUMN = 28, HELP_WIDTH = 100 };
-
-/* Text in lines of HELP_WIDTH, those after the first indented. */
-static void print_wrapped(const char *text, int indent, int column)
-{
-    while (*text) {
-        int n = (int)strcspn(text, " \n");
-        printf("%.*s", n, text);
-        column += n;
-        text += n;
-        if (!*text)
-            break;
-        bool ends = *text++ == '\n' || column + 1 + (int)strcspn(text, " \n") > HELP_WIDTH;
-        if (ends)
-            printf("\n%*s", indent, "");
-        else
-            putchar(' ');
-        column = ends ? indent : column + 1;
-    }
-    putchar('\n');
-}
-
-static void print_options(const struct option *o)
-{
-    for (; o->name; o++) {
-        char left[64];
-        char letter[5] = {'-', o->letter, ',', ' ', 0};
-        int n = snprintf(left, sizeof left, "  %s--%s%s%s", o->letter ? letter : "    ", o->name,
-                         o->value ? " " : "", o->value ? o->value : "");
-        if (n + 1 < HELP_COLUMN)
-            printf("%-*s", HELP_COLUMN, left);
-        else
-            printf("%s\n%*s", left, HELP_COLUMN, "");
-        print_wrapped(o->help, HELP_COLUMN, HELP_COLUMN);
-    }
-}
-
-void print_command_help(const struct command *command)
-{
-    printf("viv %s - %s\n\nUsage: viv %s%s%s [options]\n", command->name, command->summary, command->name,
-           *command->words ? " " : "", command->words);
-    if (command->text) {
-        putchar('\n');
-        print_wrapped(command->text, 0, 0);
-    }
-    printf("\nOptions:\n");
-    print_options(table_of(command, 0));
-    print_options(table_of(command, 1));
-    printf("%-*s%s\n", HELP_COLUMN, "  -h, --help", "print this");
-    printf("\nCommon options:\n");
-    print_options(command->models ? common_options : find_in(common_options, "plugin-path", 11, 0));
-    if (!command->examples)
-        return;
-    printf("\nExamples:\n");
-    for (const char *line = command->examples; *line; line += strcspn(line, "\n"), line += *line == '\n')
-        printf("  %.*s\n", (int)strcspn(line, "\n"), line);
 }

@@ -25,10 +25,12 @@ struct option {
     char letter;      /* 'n' for -n, or 0 */
     enum option_kind kind;
     size_t offset;       /* where in the options it is written */
-    const char *value;   /* what --help calls the value: "N" */
-    const char *help;    /* one sentence without a full stop */
+    const char *value;   /* what --help calls the value: "N"; FILE and DIR are completed by a shell */
+    const char *help;    /* its meaning, the same for all verbs; one sentence without a full stop */
+    const char *here;    /* what more it means for this verb, or NULL */
     double min, max;     /* of numbers: inclusive */
     const char *choices; /* "f32|f16" */
+    const char *aliases; /* "temperature|t": what users of other programs type; in the manual, not in --help */
 };
 
 struct string_list {
@@ -82,7 +84,11 @@ void common_release(struct common *c);
  * Returns as arguments_parse does. */
 int option_assign(const struct command *command, const struct option *own, const char *text, void *options);
 
-/* `viv run --help`. */
+/* The verb's i-th option as it takes them: its own, those that it shares, the common ones, each name once; NULL
+ * behind the last. A verb that takes no model shows --plugin-path alone of the common ones. */
+const struct option *command_option(const struct command *command, size_t i);
+
+/* `viv run --help`; in help.c. */
 void print_command_help(const struct command *command);
 
 #endif

@@ -1,6 +1,7 @@
 #include "cli/out.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -61,6 +62,14 @@ viv_status flush_output(struct error *err)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return VIV_OK;
     return error_set(err, VIV_EIO, "standard output: %s", errno ? strerror(errno) : "could not be written");
+}
+
+viv_status write_output(const char *path, const void *bytes, size_t n, struct error *err)
+{
+    if (path && strcmp(path, "-") != 0)
+        return file_write(path, bytes, n, err);
+    fwrite(bytes, 1, n, stdout);
+    return flush_output(err);
 }
 
 void print_safe(FILE *f, const char *text, size_t n)

@@ -20,6 +20,9 @@ json_t *json_word(const char *text); /* the same of a terminated string; null fo
  * value is one that could not be built for lack of memory. */
 viv_status print_json(json_t *value, bool compact, struct error *err);
 
+/* Writes --output: a file as file_write does, or, for NULL and "-", standard output. */
+viv_status write_output(const char *path, const void *bytes, size_t n, struct error *err);
+
 /* Sends off what was printed on standard output. */
 viv_status flush_output(struct error *err);
 

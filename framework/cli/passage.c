@@ -9,6 +9,17 @@
 
 static const uint64_t LONGEST_TEXT = 256u << 20;
 
+int passage_choose(const struct arguments *a, size_t n_models, const struct passage *options, struct passage *out)
+{
+    const bool has_word = a->n_words > n_models;
+    *out = *options;
+    if (has_word && !options->file)
+        out->file = a->words[n_models];
+    if ((options->file != NULL) + has_word + (options->tokens.n > 0) != 1)
+        return usage_error(a->command->name, "one text is wanted: FILE, --file FILE or --tokens IDS");
+    return ARGUMENTS_OK;
+}
+
 viv_status passage_read(const struct passage *options, viv_model *m, struct quality_text *out, struct error *err)
 {
     struct buf text = {0};

@@ -4,6 +4,7 @@
 #define CLI_PASSAGE_H
 
 #include "cli/open.h"
+#include "cli/shared.h"
 #include "quality/pass.h"
 #include "quality/text.h"
 
@@ -16,24 +17,18 @@ struct passage {
 
 /* Its options, for a verb's table; `at`: where the member is. */
 #define PASSAGE_OPTIONS(at)                                                                                        \
-    {"file", 'f', OPTION_STRING, (at) + offsetof(struct passage, file), "FILE", "the text; -: standard input",     \
-     0,      0,   NULL},                                                                                           \
-        {"tokens",   0,                                                                                            \
-         OPTION_IDS, (at) + offsetof(struct passage, tokens),                                                      \
-         "IDS",      "or its tokens, such as 1,2,3, with nothing put before them",                                 \
-         0,          0,                                                                                            \
-         NULL},                                                                                                    \
-        {"window",   0,                                                                                            \
-         OPTION_INT, (at) + offsetof(struct passage, window),                                                      \
-         "N",        "tokens seen at once; default 512, or the context if that is less",                           \
-         2,          1 << 30,                                                                                      \
-         NULL},                                                                                                    \
+    FILE_OPTION((at) + offsetof(struct passage, file), "the same as the word FILE"),                               \
+        TOKENS_OPTION((at) + offsetof(struct passage, tokens), "nothing is put before them"),                      \
+        WINDOW_OPTION((at) + offsetof(struct passage, window), "default 512, or the context if that is less"),     \
     {                                                                                                              \
         "stride", 0, OPTION_INT, (at) + offsetof(struct passage, stride), "N",                                     \
-            "tokens from the beginning of a window to that of the next; default half of a window", 1, 1 << 30,     \
-            NULL                                                                                                   \
+            .help = "tokens from the beginning of a window to that of the next; default half of a window",         \
+            .min = 1, .max = 1 << 30                                                                               \
     }
 
+/* The text that was named, by an option or by the word behind the models' `n_models`. ARGUMENTS_OK, or the status
+ * to exit with. */
+int passage_choose(const struct arguments *a, size_t n_models, const struct passage *options, struct passage *out);
 /* Reads text or tokens as the model has them. */
 viv_status passage_read(const struct passage *options, viv_model *m, struct quality_text *out, struct error *err);
 /* How to go through it: cancelled by Ctrl-C, with a bar on a terminal. */

@@ -13,10 +13,7 @@ struct perplexity_options {
 static const struct perplexity_options defaults = {0};
 
 #define OPT(field) offsetof(struct perplexity_options, field)
-static const struct option table[] = {
-    PASSAGE_OPTIONS(OPT(passage)),
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
-    {0}};
+static const struct option table[] = {PASSAGE_OPTIONS(OPT(passage)), JSON_OPTION(OPT(json), "one object"), {0}};
 
 static viv_status print_as_json(const struct opened *o, const struct perplexity *p, struct error *err)
 {
@@ -73,13 +70,15 @@ static int perplexity(const struct arguments *a)
     struct opened o = {0};
     struct quality_text text = {0};
     struct error err = {0};
-    if ((options->passage.file != NULL) + (options->passage.tokens.n > 0) != 1)
-        return usage_error("perplexity", "either --file or --tokens is wanted");
+    struct passage passage;
+    const int usage = passage_choose(a, 1, &options->passage, &passage);
+    if (usage != ARGUMENTS_OK)
+        return usage;
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = quality_check_model(o.model, &err);
     if (status == VIV_OK)
-        status = passage_read(&options->passage, o.model, &text, &err);
+        status = passage_read(&passage, o.model, &text, &err);
     if (status == VIV_OK)
         status = load_model(&o, &err);
     if (status == VIV_OK)
@@ -91,7 +90,7 @@ static int perplexity(const struct arguments *a)
 const struct command command_perplexity = {
     .name = "perplexity",
     .summary = "how well a model predicts a text",
-    .words = "MODEL",
+    .words = "MODEL [FILE]",
     .text =
         "Reads a text in windows that overlap, and says how likely the model found each token after those before "
         "it: "
@@ -103,8 +102,8 @@ const struct command command_perplexity = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct perplexity_options),
-    .examples = "viv perplexity shakespeare --file play.txt\n"
-                "viv perplexity ./my-checkpoint --file wiki.test.raw --window 2048 --stride 512 --json\n"
+    .examples = "viv perplexity shakespeare play.txt\n"
+                "viv perplexity ./my-checkpoint wiki.test.raw --window 2048 --stride 512 --json\n"
                 "viv perplexity ./my-checkpoint --tokens 1,15,7,22",
     .group = GROUP_MEASURE,
     .models = true,

@@ -1,5 +1,6 @@
 /* viv plugin - which plugins were found, what they bring, and why some are refused. */
 #include "cli/open.h"
+#include "cli/shared.h"
 
 #include <string.h>
 
@@ -10,8 +11,8 @@ struct plugin_options {
 
 #define OPT(field) offsetof(struct plugin_options, field)
 static const struct option table[] = {
-    {"retry", 0, OPTION_FLAG, OPT(retry), NULL, "probe again what failed before", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "one JSON object", 0, 0, NULL},
+    {"retry", 0, OPTION_FLAG, OPT(retry), .help = "probe again what failed before"},
+    JSON_OPTION(OPT(json), "one object"),
     {0}};
 
 static void print_plugin(const struct plugin_info *p)

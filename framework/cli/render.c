@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "cli/conversation.h"
 #include "cli/input.h"
+#include "cli/shared.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,22 +16,18 @@ struct render_options {
 
 #define OPT(field) offsetof(struct render_options, field)
 static const struct option table[] = {
-    {"template", 't', OPTION_STRING, OPT(template), "FILE",
-     "a template by itself, instead of a model's: then the one word is its data, an object of variables", 0, 0,
-     NULL},
-    {"tools", 0, OPTION_STRING, OPT(tools), "FILE", "a JSON list of the tools that the model may call", 0, 0, NULL},
-    {"template-name", 0, OPTION_STRING, OPT(name), "NAME", "which of the model's templates, where it has several",
-     0, 0, NULL},
-    {"no-generation-prompt", 0, OPTION_FLAG, OPT(no_generation_prompt), NULL,
-     "end after the last message, without what makes the model answer", 0, 0, NULL},
-    {"var", 0, OPTION_STRINGS, OPT(variables), "NAME=VALUE",
-     "a further variable of the template: JSON, or else a text; may be repeated", 0, 0, NULL},
+    TEMPLATE_OPTION(OPT(template), "without MODEL: then MESSAGES is an object of variables"),
+    {"tools", 0, OPTION_STRING, OPT(tools), "FILE", .help = "a JSON list of the tools that the model may call"},
+    TEMPLATE_NAME_OPTION(OPT(name)),
+    {"no-generation-prompt", 0, OPTION_FLAG, OPT(no_generation_prompt),
+     .help = "end after the last message, without what makes the model answer"},
+    VAR_OPTION(OPT(variables)),
     {"values", 0, OPTION_CHOICE, OPT(values), "STYLE",
-     "how true, none and lists print: as Python's str(), which models were trained with (default), or as JSON, as "
-     "JavaScript's library does (default with --template)",
-     0, 0, "python|json"},
-    {"now", 0, OPTION_STRING, OPT(now), "DATE", "what the template takes for today: 2025-07-10", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "one JSON object: {\"text\": ...}", 0, 0, NULL},
+     .help = "how true, none and lists print: as Python's str(), which models were trained with (default), or as "
+             "JSON, as JavaScript's library does (default with --template)",
+     .choices = "python|json"},
+    {"now", 0, OPTION_STRING, OPT(now), "DATE", .help = "what the template takes for today: 2025-07-10"},
+    JSON_OPTION(OPT(json), "one object: {\"text\": ...}"),
     {0}};
 
 static const uint64_t LONGEST = 64u << 20;

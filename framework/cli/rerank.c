@@ -1,5 +1,6 @@
 /* viv rerank - documents by how well they answer a query, as a cross-encoder judges each pair. */
 #include "cli/ask.h"
+#include "cli/shared.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,14 +17,11 @@ struct rerank_options {
 static const struct rerank_options defaults = {.top = 0};
 
 #define OPT(field) offsetof(struct rerank_options, field)
-static const struct option table[] = {
-    {"file", 'f', OPTION_STRING, OPT(file), "FILE", "documents from a file, one a line; -: standard input", 0, 0,
-     NULL},
-    {"top", 0, OPTION_INT, OPT(top), "N", "only the N best; 0: all", 0, 1e9, NULL},
-    {"cut", 0, OPTION_FLAG, OPT(cut), NULL,
-     "cut pairs that are longer than the model takes, instead of refusing them", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "print one JSON object", 0, 0, NULL},
-    {0}};
+static const struct option table[] = {FILE_OPTION(OPT(file), "each line is a document"),
+                                      TOP_OPTION(OPT(top), "0: all", 0),
+                                      CUT_OPTION(OPT(cut)),
+                                      JSON_OPTION(OPT(json), "one object"),
+                                      {0}};
 
 struct judged {
     size_t index;
@@ -126,9 +124,8 @@ const struct command command_rerank = {
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct rerank_options),
-    .examples =
-        "viv rerank ./ms-marco-MiniLM-L6-v2 \"what is a vivarium\" \"A place for animals.\" \"A kind of bread.\"\n"
-        "viv rerank ./bge-reranker-base \"a query\" --file documents.txt --top 3 --json",
+    .examples = "viv rerank ./ms-marco-MiniLM-L6-v2 \"what is a vivarium\" \"For animals\" \"Bread\"\n"
+                "viv rerank ./bge-reranker-base \"a query\" --file documents.txt --top 3 --json",
     .group = GROUP_RUN,
     .models = true,
     .main = rerank,

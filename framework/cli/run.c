@@ -5,6 +5,7 @@
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/sampling.h"
+#include "cli/shared.h"
 #include "cli/trace.h"
 #include "session/session.h"
 
@@ -20,20 +21,15 @@ static const struct run_options defaults = {.speaking = SPEAKING_DEFAULTS};
 
 #define OPT(field) offsetof(struct run_options, field)
 static const struct option table[] = {
-    {"prompt", 'p', OPTION_STRING, OPT(prompt), "TEXT", "the prompt; without it and -f, standard input", 0, 0,
-     NULL},
-    {"file", 'f', OPTION_STRING, OPT(file), "FILE",
-     "read the prompt from a file; one line feed at its end is left out", 0, 0, NULL},
-    {"session", 0, OPTION_STRING, OPT(session), "FILE",
-     "go on with the text that FILE holds, after a further prompt or without one, and save the text there in the "
-     "end",
-     0, 0, NULL},
-    {"no-echo", 0, OPTION_FLAG, OPT(no_echo), NULL, "print the answer alone, without the prompt that it continues",
-     0, 0, NULL},
+    PROMPT_OPTION(OPTION_STRING, OPT(prompt), "without it and -f, TEXT or standard input"),
+    FILE_OPTION(OPT(file), "one line feed at its end is left out"),
+    SESSION_OPTION(OPT(session), "it holds a text, which a prompt may go on with"),
+    {"no-echo", 0, OPTION_FLAG, OPT(no_echo),
+     .help = "print the answer alone, without the prompt that it continues", .aliases = "no-display-prompt"},
     {"trace-experts", 0, OPTION_STRING, OPT(trace), "FILE",
-     "write down which experts work on each token, and how much each counts, as JSON lines", 0, 0, NULL},
-    {"quiet", 'q', OPTION_FLAG, OPT(quiet), NULL, "no closing line", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "one JSON object for each event, one per line", 0, 0, NULL},
+     .help = "write down which experts work on each token, and how much each counts, as JSON lines"},
+    {"quiet", 'q', OPTION_FLAG, OPT(quiet), .help = "no closing line"},
+    JSON_OPTION(OPT(json), "one object for each event, one per line"),
     {0}};
 
 /* --- the prompt ---------------------------------------------------------------------------------------- */
@@ -42,7 +38,7 @@ static const uint64_t LONGEST_PROMPT = 64u << 20;
 
 static viv_status read_prompt(const struct run_options *o, struct buf *out, struct error *err)
 {
-    const char *name = o->prompt ? "--prompt" : file_input_name(o->file);
+    const char *name = o->prompt ? "the prompt" : file_input_name(o->file);
     viv_status status = VIV_OK;
     if (o->prompt)
         status = buf_puts(out, o->prompt) ? VIV_OK : error_nomem(err);
@@ -215,13 +211,17 @@ static viv_status answer(struct opened *o, const struct run_options *options, co
 
 static int run(const struct arguments *arguments)
 {
-    const struct run_options *options = arguments->options;
+    struct run_options with_text = *(const struct run_options *)arguments->options;
+    const struct run_options *options = &with_text;
+    const char *text = arguments->n_words > 1 ? arguments->words[1] : NULL;
     struct buf prompt = {0};
     struct opened o = {0};
     struct trace trace = {0};
     struct error err = {0};
-    if (options->prompt && options->file)
-        return usage_error("run", "a prompt comes from --prompt or from --file, not from both");
+    if ((options->prompt != NULL) + (options->file != NULL) + (text != NULL) > 1)
+        return usage_error("run", "one prompt is wanted: TEXT, --prompt TEXT or --file FILE");
+    if (text)
+        with_text.prompt = text;
     if (options->trace) {
         o.tap = trace_look;
         o.tap_ctx = &trace;
@@ -245,7 +245,7 @@ static int run(const struct arguments *arguments)
 const struct command command_run = {
     .name = "run",
     .summary = "answer a prompt, as it comes",
-    .words = "MODEL",
+    .words = "MODEL [TEXT]",
     .text =
         "Continues a text, or, if the model has an encoder, reads it and writes another. The answer goes to "
         "standard output as it is made; a closing line on standard error says "
@@ -259,12 +259,12 @@ const struct command command_run = {
     .also = speaking_options,
     .defaults = &defaults,
     .options_size = sizeof(struct run_options),
-    .examples = "viv run shakespeare -p \"ROMEO:\" -n 100\n"
+    .examples = "viv run shakespeare \"ROMEO:\" -n 100\n"
                 "viv run shakespeare -p \"To be, or\" --temp 0 -n 20 --no-echo\n"
                 "echo \"Once upon a time\" | viv run shakespeare -n 50 --seed 7\n"
                 "viv run shakespeare -p \"First Citizen:\" -n 80 --top-k 20 --stop \"Citizen\"\n"
-                "viv run ./my-checkpoint --lora ./style --lora ./facts:0.5 -p \"Once upon a time\"\n"
-                "viv run shakespeare -p \"KING\" -n 50 --session king.viv    # and the next fifty tokens:\n"
+                "viv run ./my-checkpoint --lora ./style --lora ./facts:0.5 -p \"Once upon\"\n"
+                "viv run shakespeare -p \"KING\" -n 50 --session king.viv    # and the next 50:\n"
                 "viv run shakespeare -n 50 --session king.viv\n"
                 "viv run shakespeare -p \"KING\" -n 5 --json\n"
                 "viv run ./olmoe -p \"Call me\" --expert-memory 2GiB --trace-experts routes.jsonl",

@@ -2,35 +2,38 @@
 #include "cli/sampling.h"
 
 #include "cli/out.h"
+#include "cli/shared.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
 
 #define OPT(field) offsetof(struct speaking, field)
 const struct option speaking_options[] = {
-    {"n", 'n', OPTION_INT, OPT(n), "N",
-     "answer with at most N tokens; -1: until the model ends or its context is full", -1, 1e15, NULL},
-    {"temp", 0, OPTION_FLOAT, OPT(temperature), "T", "temperature; 0: always the most likely token", 0, 100, NULL},
-    {"top-k", 0, OPTION_INT, OPT(top_k), "K", "choose among the K most likely tokens; 0: off", 0, INT32_MAX, NULL},
-    {"top-p", 0, OPTION_FLOAT, OPT(top_p), "P", "among the fewest tokens that together have probability P; 1: off",
-     0, 1, NULL},
+    MAX_TOKENS_OPTION(OPT(n), "-1: until the model ends or its context is full", -1, 1e15),
+    {"temp", 0, OPTION_FLOAT, OPT(temperature), "T", .help = "temperature; 0: always the most likely token",
+     .min = 0, .max = 100, .aliases = "temperature"},
+    {"top-k", 0, OPTION_INT, OPT(top_k), "K", .help = "choose among the K most likely tokens; 0: off", .min = 0,
+     .max = INT32_MAX},
+    {"top-p", 0, OPTION_FLOAT, OPT(top_p), "P",
+     .help = "among the fewest tokens that together have probability P; 1: off", .min = 0, .max = 1},
     {"min-p", 0, OPTION_FLOAT, OPT(min_p), "P",
-     "not among tokens below P times the probability of the best; 0: off", 0, 1, NULL},
+     .help = "not among tokens below P times the probability of the best; 0: off", .min = 0, .max = 1},
     {"typical-p", 0, OPTION_FLOAT, OPT(typical_p), "P",
-     "among the most typical tokens that have probability P; 1: off", 0, 1, NULL},
+     .help = "among the most typical tokens that have probability P; 1: off", .min = 0, .max = 1,
+     .aliases = "typical"},
     {"repeat-penalty", 0, OPTION_FLOAT, OPT(repeat_penalty), "X",
-     "divide the logits of tokens that were there by X; 1: off", 1e-3, 1e3, NULL},
+     .help = "divide the logits of tokens that were there by X; 1: off", .min = 1e-3, .max = 1e3,
+     .aliases = "repetition-penalty"},
     {"presence-penalty", 0, OPTION_FLOAT, OPT(presence_penalty), "X",
-     "subtract X from the logits of tokens that the answer has; 0: off", -100, 100, NULL},
+     .help = "subtract X from the logits of tokens that the answer has; 0: off", .min = -100, .max = 100},
     {"frequency-penalty", 0, OPTION_FLOAT, OPT(frequency_penalty), "X",
-     "subtract X for each time that the answer has the token; 0: off", -100, 100, NULL},
-    {"logit-bias", 0, OPTION_BIAS, OPT(bias), "ID=X", "add X to the logit of token ID; may be repeated", 0, 0,
-     NULL},
-    {"seed", 's', OPTION_INT, OPT(seed), "N", "the same seed gives the same text; without it each run differs", 0,
-     9.2e18, NULL},
-    {"stop", 0, OPTION_STRINGS, OPT(stop), "TEXT", "end before this text; may be repeated", 0, 0, NULL},
-    {"ignore-eos", 0, OPTION_FLAG, OPT(ignore_eos), NULL, "go on when the model says that it has ended", 0, 0,
-     NULL},
+     .help = "subtract X for each time that the answer has the token; 0: off", .min = -100, .max = 100},
+    {"logit-bias", 0, OPTION_BIAS, OPT(bias), "ID=X", .help = "add X to the logit of token ID; may be repeated"},
+    {"seed", 's', OPTION_INT, OPT(seed), "N",
+     .help = "the same seed gives the same text; without it each run differs", .min = 0, .max = 9.2e18},
+    {"stop", 0, OPTION_STRINGS, OPT(stop), "TEXT", .help = "end before this text; may be repeated",
+     .aliases = "stop-sequence|stop-string|reverse-prompt"},
+    {"ignore-eos", 0, OPTION_FLAG, OPT(ignore_eos), .help = "go on when the model says that it has ended"},
     {0}};
 
 /* A number of generation_config.json, or `otherwise`. */

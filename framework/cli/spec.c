@@ -1,6 +1,7 @@
 /* viv spec - the language that architectures are written in: check, expand, schema, list. */
 #include "base/near.h"
 #include "cli/open.h"
+#include "cli/shared.h"
 
 #include <string.h>
 
@@ -11,8 +12,8 @@ struct spec_options {
 
 #define OPT(field) offsetof(struct spec_options, field)
 static const struct option table[] = {
-    {"hash", 0, OPTION_FLAG, OPT(hash), NULL, "of expand: print the SHA-256 of the expansion instead", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "of check and list: one JSON object", 0, 0, NULL},
+    {"hash", 0, OPTION_FLAG, OPT(hash), .help = "of expand: print the SHA-256 of the expansion instead"},
+    JSON_OPTION(OPT(json), "of check and list: one object"),
     {0}};
 
 /* --- check --------------------------------------------------------------------------------------------- */

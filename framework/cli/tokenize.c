@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "cli/input.h"
 #include "cli/open.h"
+#include "cli/shared.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +16,11 @@ struct tokenize_options {
 
 #define OPT(field) offsetof(struct tokenize_options, field)
 static const struct option table[] = {
-    {"file", 'f', OPTION_STRING, OPT(file), "FILE", "the text is in a file, all of it as it stands", 0, 0, NULL},
-    {"decode", 'd', OPTION_IDS, OPT(decode), "IDS", "the other way: print the text of 1,2,3", 0, 0, NULL},
-    {"pieces", 0, OPTION_FLAG, OPT(pieces), NULL, "each id with its piece of the vocabulary, one per line", 0, 0,
-     NULL},
-    {"no-special", 0, OPTION_FLAG, OPT(no_special), NULL,
-     "without what the tokenizer puts around a text, special tokens in it being plain text; with --decode, leave "
-     "special "
-     "tokens out",
-     0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "one JSON object: {\"ids\": [...]}, or {\"text\": ...}", 0, 0, NULL},
+    FILE_OPTION(OPT(file), "all of it as it stands"),
+    {"decode", 'd', OPTION_IDS, OPT(decode), "IDS", .help = "the other way: print the text of 1,2,3"},
+    {"pieces", 0, OPTION_FLAG, OPT(pieces), .help = "each id with its piece of the vocabulary, one per line"},
+    NO_SPECIAL_OPTION(OPT(no_special), "special tokens in it are plain text; with --decode, they are left out"),
+    JSON_OPTION(OPT(json), "one object: {\"ids\": [...]}, or {\"text\": ...}"),
     {0}};
 
 static const uint64_t LONGEST_TEXT = (uint64_t)1 << 30;

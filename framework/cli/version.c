@@ -1,5 +1,6 @@
 /* viv version - which Vivarium this is, on what machine, with which kernels. */
 #include "cli/open.h"
+#include "cli/shared.h"
 #include "config.h"
 #include "kernels/kernels.h"
 #include "tensor/dtype.h"
@@ -14,9 +15,8 @@ struct version_options {
 
 #define OPT(field) offsetof(struct version_options, field)
 static const struct option table[] = {
-    {"verbose", 'v', OPTION_FLAG, OPT(verbose), NULL,
-     "the processor, the kernels chosen for it, where things are found", 0, 0, NULL},
-    {"json", 0, OPTION_FLAG, OPT(json), NULL, "all of that as one JSON object", 0, 0, NULL},
+    VERBOSE_OPTION(OPT(verbose), "the processor, its kernels, where things are found"),
+    JSON_OPTION(OPT(json), "one object with all of that"),
     {0}};
 
 static const struct feature {

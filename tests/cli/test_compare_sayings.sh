@@ -42,15 +42,15 @@ check 'models of one name are told apart by where they lie' namesakes
 
 # --- a text ------------------------------------------------------------------------------------------------------
 numbers() {
-    ends 0 "$viv" compare --on l4 "$model" "$near" --text "$text" --json && begins perplexity 1 1729. && begins bits_per_byte 1 6.195 &&
+    ends 0 "$viv" compare --on l4 "$model" "$near" --file "$text" --json && begins perplexity 1 1729. && begins bits_per_byte 1 6.195 &&
         is kl 1 null && begins kl 2 0.1728 && begins same_top 2 0.5766 && is text_tokens 1 163
 }
 check 'a text has perplexity, bits per byte, and divergence from the first' numbers
-check 'a text comes from standard input' ends 1 "$viv" compare --on l4 "$model" --text -
+check 'a text comes from standard input' ends 1 "$viv" compare --on l4 "$model" --file -
 check 'other vocabularies are not diverged' compare 'shakespeare: the vocabularies differ: quality has 311 tokens, shakespeare has 1024' \
-    "$model" shakespeare --text "$text"
+    "$model" shakespeare --file "$text"
 no_first() {
-    ends 0 "$viv" compare --on l4 "$golden/bert-old" "$model" --text "$text" --json && is perplexity 1 null && begins perplexity 2 1729. && is kl 2 null &&
+    ends 0 "$viv" compare --on l4 "$golden/bert-old" "$model" --file "$text" --json && is perplexity 1 null && begins perplexity 2 1729. && is kl 2 null &&
         grep -q '"kl": "the first model has no probabilities of the text to compare with"' "$work/out"
 }
 check 'a first model that has no probabilities is no reference' no_first
@@ -69,7 +69,7 @@ scores() {
 check 'tasks are scored' scores
 check 'with an interval' compare '33.3 % ±37' "$model" --tasks "$work/quiz.jsonl"
 encoders() {
-    ends 0 "$viv" compare --on l4 "$golden/bert-old" "$model" mistral-7b --tasks "$work/quiz.jsonl" -p a --text "$text" &&
+    ends 0 "$viv" compare --on l4 "$golden/bert-old" "$model" mistral-7b --tasks "$work/quiz.jsonl" -p a --file "$text" &&
         grep -q '^bert-old: .*quiz.jsonl:1: bert-old gives vectors of texts' "$work/out" && grep -q '^bert-old: .*viv embed' "$work/out" &&
         grep -q '^mistral-7b: mistral-7b has no weights' "$work/out" && grep -q '33.3 %' "$work/out"
 }
@@ -94,11 +94,11 @@ check 'a task that is wrong is named with its line' fails 'bad.jsonl:2: answer: 
     "$viv" compare --on l4 "$model" --tasks "$work/bad.jsonl"
 check 'a file without tasks is no file of tasks' fails 'expected a task on each line, found none' "$viv" compare "$model" --tasks "$work/empty"
 check 'a missing file of tasks is named' fails "$work/none" "$viv" compare "$model" --tasks "$work/none"
-check 'a missing text is named' fails "$work/none" "$viv" compare "$model" --text "$work/none"
+check 'a missing text is named' fails "$work/none" "$viv" compare "$model" --file "$work/none"
 check 'an empty prompt is refused' fails '--prompt: the text is empty' "$viv" compare "$model" -p ''
 check 'an answer has a token' ends 2 "$viv" compare "$model" -p a -n 0
 bad_text() { # FILE WORDS
-    ends 1 "$viv" compare --on l4 "$model" --text "$work/$1" && grep -qF "$2" "$work/err"
+    ends 1 "$viv" compare --on l4 "$model" --file "$work/$1" && grep -qF "$2" "$work/err"
 }
 check 'an empty text predicts nothing' bad_text empty 'the text is empty'
 check 'a text is UTF-8' bad_text binary 'found the byte 0xff at offset 1'
@@ -110,6 +110,6 @@ asked() {
         [ "$(value answer_1_tokens 1)" -gt 0 ] && is perplexity 1 null && is answer_1_tokens 2 null && grep -q '"answer_1": "interrupted"' "$work/out"
 }
 check 'an interruption keeps what was asked' interrupts asked "$viv" compare --on l4 "$model" "$near" -p a -n 3 \
-    --text "$work/long" --json --threads 1
+    --file "$work/long" --json --threads 1
 
 finish

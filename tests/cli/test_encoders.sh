@@ -49,24 +49,24 @@ copy() { # EDIT FILE, by sed
     sed -i "$1" "$work/model/$2"
 }
 prompts() {
-    vector "$embedder" --prompt query fox 'the dog' >"$work/a" && vector "$embedder" 'find: fox' 'find: the dog' >"$work/b" && same &&
-        vector "$embedder" --prompt document fox >"$work/a" && vector "$embedder" fox >"$work/b" && same
+    vector "$embedder" --prompt-name query fox 'the dog' >"$work/a" && vector "$embedder" 'find: fox' 'find: the dog' >"$work/b" && same &&
+        vector "$embedder" --prompt-name document fox >"$work/a" && vector "$embedder" fox >"$work/b" && same
 }
 check 'a prompt stands before each text' prompts
 preset() {
     copy 's/"default_prompt_name": null/"default_prompt_name": "query"/' config_sentence_transformers.json
     vector "$work/model" fox >"$work/a" && vector "$embedder" 'find: fox' >"$work/b" && same &&
-        vector "$work/model" --prompt '' fox >"$work/a" && vector "$embedder" fox >"$work/b" && same &&
+        vector "$work/model" --prompt-name '' fox >"$work/a" && vector "$embedder" fox >"$work/b" && same &&
         vector "$work/model" --tokens 2,9,3 >"$work/a" && vector "$embedder" --tokens 2,9,3 >"$work/b" && same
 }
 check 'one may be preset' preset
-check 'an unknown prompt is named' fails "no prompt 'qurey', did you mean 'query'?" "$viv" embed "$embedder" --prompt qurey fox
+check 'an unknown prompt is named' fails "no prompt 'qurey', did you mean 'query'?" "$viv" embed "$embedder" --prompt-name qurey fox
 copy 's/"query": /"query": 5, "x": /' config_sentence_transformers.json
 check 'a prompt is a text' fails 'prompts.query: expected a string, found an integer' "$viv" embed "$work/model" fox
 copy 's/: null/: "other"/' config_sentence_transformers.json
 check 'a preset prompt must be there' fails "there is no prompt 'other'" "$viv" embed "$work/model" fox
 copy 's/{/{"include_prompt": false, /' 1_Pooling/config.json
-check 'vectors without the prompt are refused' fails include_prompt "$viv" embed "$work/model" --prompt query fox
+check 'vectors without the prompt are refused' fails include_prompt "$viv" embed "$work/model" --prompt-name query fox
 check 'unless there is none' ends 0 "$viv" embed "$work/model" fox
 copy 's/"pooling_mode_max_tokens": false/"pooling_mode_max_tokens": true/' 1_Pooling/config.json
 check 'two ways of pooling are refused' fails 'several at once' "$viv" embed "$work/model" fox
@@ -150,7 +150,7 @@ check 'a decoder makes no vectors' fails 'logits of a next token (viv run)' "$vi
 check 'an embedder has no labels' fails 'vectors of texts (viv embed)' "$viv" classify "$embedder" x
 check 'a classifier makes no vectors' fails 'viv classify' "$viv" embed "$classifier" x
 check 'texts come in one way' ends 2 "$viv" embed "$embedder" a --file x
-check 'a prompt stands before no tokens' ends 2 "$viv" embed "$embedder" --tokens 1,2 --prompt query
+check 'a prompt stands before no tokens' ends 2 "$viv" embed "$embedder" --tokens 1,2 --prompt-name query
 check 'a missing tokenizer is missed' fails 'roberta: no tokenizer.json' "$viv" embed "$golden/roberta" x
 check 'tokens need none' ends 0 "$viv" embed "$golden/roberta" --tokens 5,6
 check 'a token beyond the vocabulary is refused' fails 'token 83 is outside the vocabulary of 83' "$viv" embed "$embedder" --tokens 83

@@ -55,7 +55,7 @@ check 'classify: the texts' alike "$work/lines" "$viv" classify "$golden/bert-cl
 check 'rerank: the documents' alike "$work/lines" "$viv" rerank "$golden/xlm-roberta-reranker" query -f @
 check 'perplexity: the text' alike "$work/short" "$viv" perplexity "$quality" -f @ --json
 check 'diverge: the text' alike "$work/short" "$viv" diverge "$quality" "$golden/quality-near" -f @ --json
-check 'compare: the text' alike "$work/short" "$viv" compare "$quality" --on l4 --text @
+check 'compare: the text' alike "$work/short" "$viv" compare "$quality" --on l4 --file @
 check 'compare: the tasks' alike "$work/tasks" "$viv" compare "$quality" --on l4 --csv --tasks @
 
 sparse=$work/sparse

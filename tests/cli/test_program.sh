@@ -63,14 +63,14 @@ check 'which begins with a token of its own' says '"token":0' sh -c "'$viv' logi
 check 'tokens of the decoder need one' fails 'has no encoder' "$viv" logits shakespeare --tokens 1 --decoder-tokens 1
 check 'both stacks are shown' says 'encoder.layers.0.attention' "$viv" inspect flan-t5-small --json
 check 'and counted' says 76961152 "$viv" inspect flan-t5-small
-check 'an encoder is benched' says decode "$viv" bench "$source/tests/golden/t5" -p 20 -n 5 -r 1 --no-limits
-check 'several texts are benched at once' says '"sequences": 3' "$viv" bench "$source/tests/golden/t5" -p 20 -n 5 -r 1 --no-limits --sequences 3 --json
+check 'an encoder is benched' says decode "$viv" bench "$source/tests/golden/t5" --prompt-tokens 20 -n 5 -r 1 --no-limits
+check 'several texts are benched at once' says '"sequences": 3' "$viv" bench "$source/tests/golden/t5" --prompt-tokens 20 -n 5 -r 1 --no-limits --sequences 3 --json
 per_token() { # SEQUENCES: bytes that a token of an answer costs
-    "$viv" bench "$source/tests/golden/llama-gqa" -p 8 -n 4 -r 1 --no-limits --sequences "$1" --json </dev/null | sed -n 's/.*"bytes_per_token": \([0-9]*\),.*/\1/p'
+    "$viv" bench "$source/tests/golden/llama-gqa" --prompt-tokens 8 -n 4 -r 1 --no-limits --sequences "$1" --json </dev/null | sed -n 's/.*"bytes_per_token": \([0-9]*\),.*/\1/p'
 }
 shared() { one=$(per_token 1) && four=$(per_token 4) && [ "$four" -gt $((one / 4)) ] && [ "$four" -lt $((one / 2)) ]; }
 check 'which share the reading of weights' shared
-check 'more than a step takes, too' says 'sequences together' "$viv" bench "$source/tests/golden/llama-gqa" -p 2 -n 2 -r 1 --no-limits --sequences 700
+check 'more than a step takes, too' says 'sequences together' "$viv" bench "$source/tests/golden/llama-gqa" --prompt-tokens 2 -n 2 -r 1 --no-limits --sequences 700
 check 'but makes no vectors of texts' fails 'viv run' "$viv" embed "$source/tests/golden/t5" --tokens 3,4
 check 'a token beyond the vocabulary is refused' fails 1024 "$viv" logits shakespeare --tokens 1024
 check 'an unwritable place is refused' fails /no/such "$viv" logits shakespeare --tokens 1 -o /no/such/x.npy

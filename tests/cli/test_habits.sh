@@ -1,0 +1,69 @@
+#!/bin/sh
+# What users of other programs type: it is understood, or refused with a sentence that says what to do.
+set -u
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
+
+golden=$source/tests/golden
+# refuses WORDS COMMAND...: wrong usage, and one sentence that holds these words
+refuses() {
+    words=$1
+    shift
+    ends 2 "$@" || return 1
+    grep -qF -- "$words" "$work/err" || { echo "no '$words' in:"; cat "$work/err"; return 1; }
+    [ "$(wc -l <"$work/err")" -eq 1 ]
+}
+run() { "$viv" run -q shakespeare "$@" </dev/null 2>"$work/err"; }
+
+# --- aliases ---------------------------------------------------------------------------------------------------------
+run -p ROMEO: --temp 0 -n 9 --top-p 0.9 --context 64 >"$work/expected"
+# same OPTION...: the answer of the options by their own names
+same() { run "$@" >"$work/out" && [ -s "$work/out" ] && cmp "$work/out" "$work/expected" || { cat "$work/err"; return 1; }; }
+check "llama.cpp's names" same --prompt ROMEO: --temp 0 --n-predict 9 --top-p 0.9 --ctx-size 64
+check "and its letters" same -p ROMEO: -n 9 -c 64 -t 1 -s 1 --temp 0
+check "ollama's names" same ROMEO: --temperature 0 --num_predict 9 --top_p 0.9 --num_ctx 64
+check "vLLM's names" same -p ROMEO: --temperature=0 --max-tokens=9 --top_p=0.9 --max-model-len=64
+check "transformers' names" same -p ROMEO: --temperature 0 --max_new_tokens 9 --repetition_penalty 1 --typical_p 1
+check 'a text without an option' same ROMEO: --temp 0 -n 9
+stops() { run -p ROMEO: --temp 0 -n 64 --reverse-prompt merry >"$work/out" && ! grep -q merry "$work/out"; }
+check 'a reverse prompt is a text to stop at' stops
+check '_ is - in own names, too' ends 0 "$viv" run -q shakespeare -p A -n 2 --ignore_eos --no_echo
+check 'an alias is checked as the option is' refuses '--temp takes a number' "$viv" run shakespeare -p A --temperature hot
+check 'and not in --help' sh -c "! '$viv' run --help | grep -q n-predict"
+
+# --- what would mean something else ----------------------------------------------------------------------------------
+check 'a near miss gets the nearest name' refuses 'did you mean --temp?' "$viv" run shakespeare --tepm 0
+check 'one of an alias the name' refuses 'did you mean --temp?' "$viv" run shakespeare --temperture 0
+check 'a model goes without an option' refuses 'the model goes without an option' "$viv" run -m shakespeare -p A
+check 'or with two dashes' refuses 'the model goes without an option' "$viv" run --model shakespeare -p A
+check 'there are no layers on a GPU' refuses 'computes on the processor' "$viv" run shakespeare -ngl 99
+check 'a long name has two dashes' refuses 'two dashes when it is written out: --temp' "$viv" run shakespeare -temp 0
+check 'keys alone have no type' refuses '--state-type TYPE' "$viv" run shakespeare --cache-type-k f16
+check 'the prompt of bench is a length' refuses '--prompt-tokens N' "$viv" bench shakespeare -p 128
+check 'written out, too' refuses '--prompt-tokens N' "$viv" bench shakespeare --prompt 128
+check 'a text of compare comes from a file' refuses '--file FILE' "$viv" compare shakespeare --text x
+check 'a prompt of embed has a name' refuses '--prompt-name NAME' "$viv" embed "$golden/bert-old" --prompt query x
+check 'run has no system prompt' refuses 'viv chat' "$viv" run shakespeare --system x
+check 'chat has no prompt' refuses 'viv run' "$viv" chat "$golden/chat" -p x
+check '-t is threads everywhere' refuses '--threads takes an integer' "$viv" render -t chat.jinja data.json
+check 'one prompt is one' refuses 'one prompt is wanted' "$viv" run shakespeare A -p B
+check 'the format of an answer is free' refuses 'the form of the output' "$viv" run shakespeare -p A --format json
+
+# --- a file argument, -o ---------------------------------------------------------------------------------------------
+quality=$golden/quality
+head -c 300 "$quality/text.txt" >"$work/text"
+word() {
+    "$viv" perplexity "$quality" "$work/text" --json | grep -v seconds >"$work/a" && [ -s "$work/a" ] &&
+        "$viv" perplexity "$quality" --file "$work/text" --json | grep -v seconds >"$work/b" && cmp "$work/a" "$work/b"
+}
+check 'the word FILE is --file FILE' word
+check 'not both' refuses 'one text is wanted' "$viv" perplexity "$quality" "$work/text" --file "$work/text"
+check 'nor none' refuses 'one text is wanted' "$viv" diverge "$quality" "$quality"
+written() {
+    "$viv" logits shakespeare --tokens 1,2 -o "$work/x.npy" && "$viv" logits shakespeare --tokens 1,2 -o - >"$work/y.npy" && cmp "$work/x.npy" "$work/y.npy" &&
+        "$viv" embed "$golden/bert-old" a -o "$work/x.npy" && "$viv" embed "$golden/bert-old" a -o - >"$work/y.npy" && cmp "$work/x.npy" "$work/y.npy" &&
+        "$viv" draw shakespeare -o "$work/x.svg" && "$viv" draw shakespeare -o - >"$work/y.svg" && cmp "$work/x.svg" "$work/y.svg"
+}
+check '-o - is standard output' written
+check 'which takes one thing' refuses 'not both' "$viv" logits shakespeare --tokens 1 -o - --json
+
+finish
