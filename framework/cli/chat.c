@@ -186,16 +186,14 @@ static viv_status answer(struct chat *c, bool *answered, struct error *err)
     const viv_part *const parts[] = {&part};
     const viv_message message = {.struct_size = sizeof message, .n_parts = 1, .parts = parts};
     const viv_message *const messages[] = {&message};
-    const viv_request request = {.struct_size = sizeof request,
-                                 .n_messages = 1,
-                                 .messages = messages,
-                                 .sampling = &c->sampling,
-                                 .max_tokens = speaking->n,
-                                 .n_stop = (uint32_t)speaking->stop.n,
-                                 .flags = speaking->ignore_eos ? VIV_REQUEST_IGNORE_EOS : 0u,
-                                 .stop = speaking->stop.items,
-                                 .cancel = interrupt_watch(),
-                                 .sequence = c->session.sequence};
+    viv_request request = {.struct_size = sizeof request,
+                           .n_messages = 1,
+                           .messages = messages,
+                           .sampling = &c->sampling,
+                           .flags = speaking->ignore_eos ? VIV_REQUEST_IGNORE_EOS : 0u,
+                           .cancel = interrupt_watch(),
+                           .sequence = c->session.sequence};
+    sampling_limits(speaking, c->o->model, &request);
     if (status == VIV_OK)
         status = answer_ask(&a, c->o, &request, err);
     if (status == VIV_OK && (a.ids.n > 0 || !interrupted())) {
@@ -353,10 +351,11 @@ static viv_status begin(struct chat *c, struct error *err)
     if (status == VIV_OK && !c->session.messages && c->session.text.n > 0)
         status = error_set(err, VIV_EINVAL, "%s holds a text and no conversation: `viv run` goes on with it",
                            options->session);
+    const bool begins = status == VIV_OK && !c->session.messages && spec_settings(model_spec(m))->system;
     if (status == VIV_OK && !c->session.messages && !(c->session.messages = json_array()))
         status = error_nomem(err);
-    if (status == VIV_OK && options->system)
-        status = set_system(c, options->system, err);
+    if (status == VIV_OK && (options->system || begins))
+        status = set_system(c, options->system ? options->system : spec_settings(model_spec(m))->system, err);
     if (status == VIV_OK)
         status = sampling_choose(&options->speaking, m, c->session.seed, &c->sampling, err);
     int32_t end = -1;

@@ -14,6 +14,8 @@ viv_status conversation_template(struct opened *o, const char *file, const char 
                          spec_name(model_spec(o->model)));
     if (checkpoint_is_gguf(c))
         status = model_tokenizer(o->model, &tokenizer, err);
+    if (!file && !name)
+        file = spec_settings(model_spec(o->model))->chat_template;
     return status == VIV_OK ? chat_template_open(c, tokenizer, file, name, has_tools, out, err) : status;
 }
 

@@ -44,8 +44,14 @@ viv_status open_world(struct opened *o, const struct common *common, struct erro
     viv_status status = o->host ? VIV_OK : open_host(o, common, false, err);
     if (status == VIV_OK)
         status = host_layers(o->host, &o->world.layers, err);
-    if (status == VIV_OK)
-        o->world.directories = host_spec_directories(o->host);
+    if (status != VIV_OK)
+        return status;
+    o->world.directories = host_spec_directories(o->host);
+    const char *defaults = host_defaults(o->host);
+    if (!defaults || !file_exists(defaults))
+        return VIV_OK;
+    status = spec_read_defaults(defaults, &o->arena, &o->defaults, err);
+    o->world.defaults = &o->defaults;
     return status;
 }
 
@@ -158,6 +164,7 @@ int close_opened(struct opened *o, viv_status status, struct error *err)
     model_close(o->model);
     host_destroy(o->host);
     json_decref(o->profile);
+    arena_release(&o->arena);
     *o = (struct opened){0};
     return exit_status;
 }

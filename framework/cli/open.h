@@ -11,6 +11,8 @@
 struct opened {
     struct host *host;
     struct spec_world world;                     /* after open_world */
+    struct spec_settings defaults;               /* of the user's defaults.yaml */
+    struct arena arena;                          /* of these */
     viv_model *model;                            /* after open_model */
     void (*tap)(void *ctx, const struct tap *t); /* set before open_model, to look on; or NULL */
     void *tap_ctx;

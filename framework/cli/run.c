@@ -196,13 +196,11 @@ static viv_status answer(struct opened *o, const struct run_options *options, co
     viv_request request = {.struct_size = sizeof request,
                            .n_messages = 1,
                            .messages = messages,
-                           .max_tokens = options->speaking.n,
-                           .n_stop = (uint32_t)options->speaking.stop.n,
                            .flags = (options->speaking.ignore_eos ? VIV_REQUEST_IGNORE_EOS : 0u) |
                                     (options->no_echo || options->json ? 0u : VIV_REQUEST_ECHO),
-                           .stop = options->speaking.stop.items,
                            .cancel = interrupt_watch(),
                            .sequence = s.sequence};
+    sampling_limits(&options->speaking, o->model, &request);
     if (status == VIV_OK)
         status = ask(o, options, &request, &s, err);
     session_end(&s);

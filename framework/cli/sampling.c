@@ -65,29 +65,42 @@ viv_status sampling_choose(const struct speaking *o, const viv_model *m, int64_t
     const struct checkpoint *c = model_checkpoint(m);
     const json_t *sample = c && c->generation ? json_object_get(c->generation, "do_sample") : NULL;
     bool advised = c && c->generation && (sample || json_object_get(c->generation, "temperature"));
+    const struct spec_settings *set = spec_settings(model_spec(m));
     double temperature = json_is_false(sample) ? 0 : generation_number(m, "temperature", advised ? 1 : 0.8);
     double top_p = generation_number(m, "top_p", advised ? 1 : 0.95);
     double top_k = generation_number(m, "top_k", advised ? 50 : 0); /* transformers' own default is 50 */
-#define SAID_OR(value, otherwise) (float)(isnan(value) ? (otherwise) : (value))
+    const int64_t given_seed = o->seed != SETTING_NONE ? o->seed : seed >= 0 ? seed : set->seed;
+    const int64_t given_k = o->top_k != SETTING_NONE ? o->top_k : set->top_k;
+/* Of what is given and what is set, the first that is a number; else a third. */
+#define FIRST(given, set, otherwise) (float)(!isnan(given) ? (given) : !isnan(set) ? (set) : (otherwise))
     *s = (viv_sampling){.struct_size = sizeof *s,
-                        .seed = (uint64_t)(o->seed >= 0 ? o->seed : seed),
-                        .temperature = SAID_OR(o->temperature, temperature),
-                        .top_p = SAID_OR(o->top_p, top_p),
-                        .min_p = SAID_OR(o->min_p, generation_number(m, "min_p", 0)),
-                        .typical_p = SAID_OR(o->typical_p, generation_number(m, "typical_p", 1)),
-                        .top_k = o->top_k >= 0 ? (int32_t)o->top_k : (int32_t)fmin(fmax(top_k, 0), INT32_MAX),
-                        .repetition_penalty =
-                            SAID_OR(o->repeat_penalty, generation_number(m, "repetition_penalty", 1)),
-                        .presence_penalty = (float)o->presence_penalty,
-                        .frequency_penalty = (float)o->frequency_penalty,
+                        .seed = given_seed >= 0 ? (uint64_t)given_seed : 0,
+                        .temperature = FIRST(o->temperature, set->temperature, temperature),
+                        .top_p = FIRST(o->top_p, set->top_p, top_p),
+                        .min_p = FIRST(o->min_p, set->min_p, generation_number(m, "min_p", 0)),
+                        .typical_p = FIRST(o->typical_p, set->typical_p, generation_number(m, "typical_p", 1)),
+                        .top_k = given_k >= 0 ? (int32_t)given_k : (int32_t)fmin(fmax(top_k, 0), INT32_MAX),
+                        .repetition_penalty = FIRST(o->repeat_penalty, set->repetition_penalty,
+                                                    generation_number(m, "repetition_penalty", 1)),
+                        .presence_penalty = FIRST(o->presence_penalty, set->presence_penalty, 0),
+                        .frequency_penalty = FIRST(o->frequency_penalty, set->frequency_penalty, 0),
                         .n_bias = o->bias.n};
-#undef SAID_OR
-    const bool any = o->seed < 0 && seed < 0;
+#undef FIRST
+    const bool any = given_seed < 0;
     if (any && getrandom(&s->seed, sizeof s->seed, 0) != (ssize_t)sizeof s->seed)
         s->seed = (uint64_t)(seconds_now() * 1e9);
     if (any)
         s->seed &= 0x7FFFFFFF; /* short enough to be typed again */
     return copy_bias(o, s, err);
+}
+
+void sampling_limits(const struct speaking *o, const viv_model *m, viv_request *request)
+{
+    const struct spec_settings *set = spec_settings(model_spec(m));
+    const int64_t n = o->n != SETTING_NONE ? o->n : set->max_tokens;
+    request->max_tokens = n >= 0 ? n : -1;
+    request->stop = o->stop.n ? o->stop.items : set->stop;
+    request->n_stop = o->stop.n ? (uint32_t)o->stop.n : set->n_stop;
 }
 
 void sampling_release(viv_sampling *s)

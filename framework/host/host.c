@@ -305,6 +305,11 @@ void host_destroy(struct host *h)
     free(h);
 }
 
+const char *host_defaults(const struct host *h)
+{
+    return h->search.defaults;
+}
+
 const char *const *host_spec_directories(const struct host *h)
 {
     return h->search.specs;

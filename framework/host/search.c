@@ -123,6 +123,20 @@ static const char *variable(const struct host_options *options, const char *name
     return value ? value : "";
 }
 
+/* $XDG_CONFIG_HOME/vivarium, or ~/.config/vivarium: the user's own specs, and defaults.yaml. */
+static viv_status add_users_own(struct search *s, const struct host_options *options, struct arena *arena,
+                                struct error *err)
+{
+    const char *config = variable(options, "XDG_CONFIG_HOME"), *home = variable(options, "HOME");
+    const char *folder = *config == '/' ? arena_printf(arena, "%s/vivarium", config)
+                         : *home == '/' ? arena_printf(arena, "%s/.config/vivarium", home)
+                                        : "";
+    if (folder && !*folder)
+        return VIV_OK;
+    s->defaults = folder ? arena_printf(arena, "%s/defaults.yaml", folder) : NULL;
+    return s->defaults ? add_specs(s, arena_printf(arena, "%s/specs", folder), err) : error_nomem(err);
+}
+
 static viv_status add_built_in(struct search *s, const struct host_options *options, struct arena *arena,
                                struct error *err)
 {
@@ -148,6 +162,8 @@ viv_status search_init(struct search *s, const struct host_options *options, str
         status = split_path(s, "VIV_PLUGIN_PATH", variable(options, "VIV_PLUGIN_PATH"), arena, add_path_entry, err);
     if (status == VIV_OK)
         status = split_path(s, "VIV_SPEC_PATH", variable(options, "VIV_SPEC_PATH"), arena, add_specs, err);
+    if (status == VIV_OK)
+        status = add_users_own(s, options, arena, err);
     if (status == VIV_OK)
         status = add_built_in(s, options, arena, err);
     if (status == VIV_OK) {

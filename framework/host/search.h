@@ -13,7 +13,8 @@ struct place {
 struct search {
     struct place *places;
     size_t n_places, places_capacity;
-    const char **specs; /* NULL-terminated */
+    const char *defaults; /* the user's defaults.yaml, whether or not it is there; NULL: no such place */
+    const char **specs;   /* NULL-terminated */
     size_t n_specs, specs_capacity;
 };
 

@@ -64,7 +64,9 @@ viv_status model_open(const struct model_options *options, const char *name, viv
         model_close(m);
         return status;
     }
-    m->context = options->context ? options->context : made_for(m);
+    m->context = options->context                      ? options->context
+                 : spec_settings(m->spec)->context > 0 ? (uint64_t)spec_settings(m->spec)->context
+                                                       : made_for(m);
     for (uint32_t i = 0; i < N_STACKS; i++)
         m->stacks[i].max_rows = m->context;
     if (!m->graph->stacks[STACK_GRAPH].whole_sequences)
@@ -119,11 +121,13 @@ static viv_status lay_out_state(viv_model *m, struct error *err)
 
 static viv_status start_scheduler(viv_model *m, struct error *err)
 {
-    const char *name = m->options.scheduler ? m->options.scheduler : spec_scheduler(m->spec);
+    const char *name = m->options.scheduler ? m->options.scheduler : spec_settings(m->spec)->scheduler;
+    const int64_t set = spec_settings(m->spec)->threads;
+    const uint32_t n_threads = m->options.n_threads ? m->options.n_threads : set > 0 ? (uint32_t)set : 0;
     viv_status status = m->options.find_scheduler(m->options.find_ctx, name, &m->scheduler_class, err);
     if (status != VIV_OK)
         return status;
-    status = m->scheduler_class->create(m->options.host, m->options.n_threads, &m->scheduler);
+    status = m->scheduler_class->create(m->options.host, n_threads, &m->scheduler);
     if (status != VIV_OK) {
         m->scheduler = NULL;
         return error_take(err, status);

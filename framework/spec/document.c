@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/near.h"
+#include "spec/settings.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -45,6 +46,7 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
                                          "a word or a list of words",
                                          "a word, a list of words or a mapping of words to words",
                                          "an expression",
+                                         "a number",
                                          "a mapping",
                                          "a list",
                                          ""};
@@ -52,6 +54,7 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
     switch (key->type) {
     case KEY_WORD:
     case KEY_EXPR:
+    case KEY_NUMBER:
         fits = v->kind == YAML_SCALAR && v->text[0] != '\0';
         break;
     case KEY_WORDS:
@@ -288,12 +291,11 @@ static const char *word_of(const struct yaml *root, const char *key, const char 
     return v ? v->text : otherwise;
 }
 
-/* A path beside the file that names it, unless absolute. */
-static char *beside(struct spec *s, const char *from, const char *path)
+char *path_beside(struct arena *arena, const char *from, const char *path)
 {
     const char *base = path_base(from);
-    return path[0] == '/' || base == from ? arena_strdup(&s->arena, path)
-                                          : arena_printf(&s->arena, "%.*s%s", (int)(base - from), from, path);
+    return path[0] == '/' || base == from ? arena_strdup(arena, path)
+                                          : arena_printf(arena, "%.*s%s", (int)(base - from), from, path);
 }
 
 static viv_status set_adapters(struct spec *s, const char *from, const struct yaml *paths, struct error *err)
@@ -302,7 +304,7 @@ static viv_status set_adapters(struct spec *s, const char *from, const struct ya
     s->n_adapters = list ? paths->n : 1;
     s->adapters = arena_array(&s->arena, s->n_adapters, sizeof *s->adapters);
     for (uint32_t i = 0; s->adapters && i < s->n_adapters; i++) {
-        s->adapters[i] = beside(s, from, list ? paths->items[i]->text : paths->text);
+        s->adapters[i] = path_beside(&s->arena, from, list ? paths->items[i]->text : paths->text);
         if (!s->adapters[i])
             return error_nomem(err);
     }
@@ -315,17 +317,18 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
                       *encoder = yaml_get(root, "encoder"), *adapters = yaml_get(root, "adapters");
     s->family = word_of(root, "family", s->family);
     s->architecture = word_of(root, "architecture", s->architecture);
-    s->scheduler = word_of(root, "scheduler", s->scheduler);
     s->matches = yaml_get(root, "matches");
     s->graph = graph ? graph : s->graph;
     s->encoder = encoder ? encoder : s->encoder;
     viv_status status = s->matches ? check_keys(s->matches, IN_MATCHES, err) : VIV_OK;
     if (status == VIV_OK && checkpoint) {
-        s->checkpoint = beside(s, root->at.file, checkpoint->text);
+        s->checkpoint = path_beside(&s->arena, root->at.file, checkpoint->text);
         status = s->checkpoint ? VIV_OK : error_nomem(err);
     }
     if (status == VIV_OK && adapters)
         status = set_adapters(s, root->at.file, adapters, err);
+    if (status == VIV_OK)
+        status = settings_merge(&s->settings, root, &s->arena, err);
     if (status == VIV_OK)
         status = merge_params(s, yaml_get(root, "params"), used && !yaml_get(root, "family"), err);
     if (status == VIV_OK)
@@ -457,6 +460,10 @@ viv_status document_load(const struct spec_world *world, const char *path, const
     if (!s)
         return error_nomem(err);
     s->world = world;
+    if (world->defaults)
+        s->settings = *world->defaults;
+    else
+        settings_init(&s->settings);
     const char *model = checkpoint ? checkpoint : path;
     size_t n = strlen(model);
     while (n > 1 && model[n - 1] == '/') /* "./dir/" is called "dir" */
@@ -518,9 +525,9 @@ const char *spec_architecture(const struct spec *s)
     return s->architecture;
 }
 
-const char *spec_scheduler(const struct spec *s)
+const struct spec_settings *spec_settings(const struct spec *s)
 {
-    return s->scheduler;
+    return &s->settings;
 }
 
 const char *spec_checkpoint(const struct spec *s)

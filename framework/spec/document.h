@@ -7,6 +7,8 @@
 
 enum key_context {
     IN_SPEC,
+    IN_SAMPLING,
+    IN_DEFAULTS,
     IN_MATCHES,
     IN_PARAM,
     IN_WEIGHT,
@@ -20,7 +22,7 @@ enum key_context {
     IN_SWITCH,
     N_KEY_CONTEXTS
 };
-enum key_type { KEY_WORD, KEY_WORDS, KEY_NAMES, KEY_EXPR, KEY_MAP, KEY_LIST, KEY_ANY };
+enum key_type { KEY_WORD, KEY_WORDS, KEY_NAMES, KEY_EXPR, KEY_NUMBER, KEY_MAP, KEY_LIST, KEY_ANY };
 
 struct key {
     enum key_context context;
@@ -53,7 +55,8 @@ struct weight_entry {
 struct spec {
     struct arena arena;
     const struct spec_world *world;
-    const char *name, *path, *family, *architecture, *scheduler;
+    const char *name, *path, *family, *architecture;
+    struct spec_settings settings;
     char *checkpoint;
     const char **adapters;
     const struct yaml *matches, *graph, *encoder; /* encoder: or NULL */
@@ -69,6 +72,9 @@ struct spec {
     const struct yaml *without_effect[MAX_CHAIN];
     uint32_t n_documents;
 };
+
+/* A path as a file `from` says it: beside that file, unless absolute. NULL: memory is out. */
+char *path_beside(struct arena *arena, const char *from, const char *path);
 
 /* Reads path and everything it uses. `checkpoint` (or NULL) overrides what the spec says. */
 viv_status document_load(const struct spec_world *world, const char *path, const char *checkpoint,

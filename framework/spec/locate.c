@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const folders[] = {"families", "zoo", "embedded"};
+/* The last is the directory itself, where users put specs of their own. */
+static const char *const folders[] = {"families", "zoo", "embedded", ""};
 enum { N_FOLDERS = sizeof folders / sizeof *folders, MAX_SPECS = 65536 };
 
 /* --- listing ------------------------------------------------------------------------------------------------- */
@@ -37,7 +38,7 @@ static viv_status list_folder(const char *directory, const char *folder, struct 
             continue;
         char *name = NULL;
         if (!VEC_RESERVE(l->names, l->n, *capacity) ||
-            asprintf(&name, "%s/%.*s", folder, (int)(n - 5), e->d_name) < 0)
+            asprintf(&name, "%s%s%.*s", folder, *folder ? "/" : "", (int)(n - 5), e->d_name) < 0)
             status = error_nomem(err);
         else
             l->names[l->n++] = name;
@@ -87,7 +88,7 @@ void spec_listing_release(struct spec_listing *l)
 static viv_status path_of(const char *directory, const char *folder, const char *name, char **out,
                           struct error *err)
 {
-    if (asprintf(out, "%s/%s/%s.yaml", directory, folder, name) < 0) {
+    if (asprintf(out, "%s/%s%s%s.yaml", directory, folder, *folder ? "/" : "", name) < 0) {
         *out = NULL;
         return error_nomem(err);
     }
@@ -123,7 +124,7 @@ static const char *folder_of(const char *name)
 {
     for (size_t f = 0; f < N_FOLDERS; f++) {
         size_t n = strlen(folders[f]);
-        if (strncmp(name, folders[f], n) == 0 && name[n] == '/')
+        if (n > 0 && strncmp(name, folders[f], n) == 0 && name[n] == '/')
             return folders[f];
     }
     return NULL;

@@ -11,39 +11,23 @@
 static const struct {
     enum key_context context;
     const char *key, *def;
-} inner[] = {{IN_SPEC, "matches", "matches"},
-             {IN_SPEC, "params", "params"},
-             {IN_SPEC, "groups", "groups"},
-             {IN_SPEC, "refuse", "refusals"},
-             {IN_SPEC, "graph", "layers"},
-             {IN_SPEC, "encoder", "layers"},
-             {IN_SPEC, "weights", "weights"},
-             {IN_SPEC, "prefixes", "texts"},
-             {IN_SPEC, "ignore", "texts"},
-             {IN_SPEC, "without_effect", "texts"},
-             {IN_PARAM, "type", "type"},
-             {IN_PARAM, "choices", "choices"},
-             {IN_PARAM, "default", "value"},
-             {IN_WEIGHT, "shape", "expressions"},
-             {IN_WEIGHT, "transform", "transforms"},
-             {IN_TRANSFORM, "split", "split"},
-             {IN_TRANSFORM, "permute", "permute"},
-             {IN_TRANSFORM, "transpose", "none"},
-             {IN_TRANSFORM, "mxfp4", "none"},
-             {IN_TRANSFORM, "unpack", "none"},
-             {IN_TRANSFORM, "neg_exp", "none"},
-             {IN_SPLIT, "of", "expressions"},
-             {IN_SPLIT, "take", "value"},
-             {IN_PERMUTE, "view", "expressions"},
-             {IN_PERMUTE, "order", "expressions"},
-             {IN_REPEAT, "layers", "layers"},
-             {IN_SWITCH, "cases", "cases"},
-             {IN_SWITCH, "else", "layers"},
-             {IN_STEP, "residual", "layers"},
-             {IN_STEP, "sum", "branches"},
-             {IN_STEP, "concat", "branches"},
-             {IN_BY_NAMING, "hf", "transform_list"},
-             {IN_BY_NAMING, "gguf", "transform_list"}};
+} inner[] = {{IN_SPEC, "matches", "matches"},        {IN_SPEC, "params", "params"},
+             {IN_SPEC, "sampling", "sampling"},      {IN_SPEC, "groups", "groups"},
+             {IN_SPEC, "refuse", "refusals"},        {IN_SPEC, "graph", "layers"},
+             {IN_SPEC, "encoder", "layers"},         {IN_SPEC, "weights", "weights"},
+             {IN_SPEC, "prefixes", "texts"},         {IN_SPEC, "ignore", "texts"},
+             {IN_SPEC, "without_effect", "texts"},   {IN_PARAM, "type", "type"},
+             {IN_PARAM, "choices", "choices"},       {IN_PARAM, "default", "value"},
+             {IN_WEIGHT, "shape", "expressions"},    {IN_WEIGHT, "transform", "transforms"},
+             {IN_TRANSFORM, "split", "split"},       {IN_TRANSFORM, "permute", "permute"},
+             {IN_TRANSFORM, "transpose", "none"},    {IN_TRANSFORM, "mxfp4", "none"},
+             {IN_TRANSFORM, "unpack", "none"},       {IN_TRANSFORM, "neg_exp", "none"},
+             {IN_SPLIT, "of", "expressions"},        {IN_SPLIT, "take", "value"},
+             {IN_PERMUTE, "view", "expressions"},    {IN_PERMUTE, "order", "expressions"},
+             {IN_REPEAT, "layers", "layers"},        {IN_SWITCH, "cases", "cases"},
+             {IN_SWITCH, "else", "layers"},          {IN_STEP, "residual", "layers"},
+             {IN_STEP, "sum", "branches"},           {IN_STEP, "concat", "branches"},
+             {IN_BY_NAMING, "hf", "transform_list"}, {IN_BY_NAMING, "gguf", "transform_list"}};
 
 /* The $defs that are lists of, mappings to, or one of other $defs. (Written as JSON they would have to be parsed,
  * and json_loads drops characters of a long word when memory is out.) */
@@ -101,10 +85,11 @@ static json_t *key_value(const struct key *k)
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
         if (inner[i].context == k->context && strcmp(inner[i].key, k->name) == 0)
             return reference(inner[i].def);
-    return k->type == KEY_WORD    ? json_pack("{s:s}", "type", "string")
-           : k->type == KEY_WORDS ? reference("words")
-           : k->type == KEY_NAMES ? reference("names")
-                                  : reference("expression");
+    return k->type == KEY_WORD     ? json_pack("{s:s}", "type", "string")
+           : k->type == KEY_WORDS  ? reference("words")
+           : k->type == KEY_NUMBER ? json_pack("{s:s}", "type", "number")
+           : k->type == KEY_NAMES  ? reference("names")
+                                   : reference("expression");
 }
 
 /* A mapping with the keys of one context. */
@@ -210,10 +195,10 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
     static const struct {
         enum key_context context;
         const char *name;
-    } contexts[] = {{IN_MATCHES, "matches"},     {IN_PARAM, "param"},         {IN_WEIGHT, "weight"},
-                    {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"},
-                    {IN_PERMUTE, "permute"},     {IN_REFUSE, "refusal"},      {IN_REPEAT, "repeat"},
-                    {IN_SWITCH, "switch"}};
+    } contexts[] = {{IN_SAMPLING, "sampling"}, {IN_MATCHES, "matches"},     {IN_PARAM, "param"},
+                    {IN_WEIGHT, "weight"},     {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"},
+                    {IN_SPLIT, "split"},       {IN_PERMUTE, "permute"},     {IN_REFUSE, "refusal"},
+                    {IN_REPEAT, "repeat"},     {IN_SWITCH, "switch"}};
     json_t *defs = json_object();
     put(s, defs, "text", json_pack("{s:s}", "type", "string"));
     put(s, defs, "expression", json_pack("{s:[sss]}", "type", "string", "number", "boolean"));

@@ -35,11 +35,23 @@ struct value {
 
 struct spec; /* a spec document with all that it uses, checked */
 
+/* What a spec sets for its user. Not set: SETTING_NONE of integers, NAN of numbers, NULL of texts. */
+enum { SETTING_NONE = -2 };
+struct spec_settings {
+    int64_t context, threads;                       /* tokens a sequence may have; workers */
+    const char *scheduler, *system, *chat_template; /* chat_template: a path */
+    double temperature, top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty;
+    int64_t top_k, seed, max_tokens; /* max_tokens -1: no limit but the context */
+    const char *const *stop;         /* [n_stop] */
+    uint32_t n_stop;
+};
+
 /* What specs are read against; borrowed by every spec opened in it. */
 struct spec_world {
     const struct layer_set *layers;
     const char *const *directories; /* where named specs are looked for, NULL-terminated: each holds families/,
-                                       zoo/, embedded/ */
+                                       zoo/, embedded/, or specs of its own */
+    const struct spec_settings *defaults; /* what every spec begins with; or NULL */
 };
 
 /* MODEL as the user writes it: a spec's name ("llama-3.2-1b"), a spec's path, a checkpoint directory, a .gguf or
@@ -51,8 +63,10 @@ const char *spec_name(const struct spec *s);         /* the file's base name wit
 const char *spec_path(const struct spec *s);         /* of the outermost document */
 const char *spec_family(const struct spec *s);       /* "llama" */
 const char *spec_architecture(const struct spec *s); /* "llm" */
-const char *spec_scheduler(const struct spec *s);    /* or NULL */
 const char *spec_checkpoint(const struct spec *s);   /* path of the weights, resolved against the spec; or NULL */
+const struct spec_settings *spec_settings(const struct spec *s);
+/* Reads a user's defaults.yaml; texts are in the arena. */
+viv_status spec_read_defaults(const char *path, struct arena *arena, struct spec_settings *out, struct error *err);
 /* [*n] adapters on them, "dir" or "dir:scale", resolved likewise. */
 const char *const *spec_adapters(const struct spec *s, uint32_t *n);
 

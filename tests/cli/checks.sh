@@ -4,7 +4,8 @@ source=${VIV_SOURCE:-.}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 XDG_CACHE_HOME=$work/cache
-export XDG_CACHE_HOME
+XDG_CONFIG_HOME=$work/config
+export XDG_CACHE_HOME XDG_CONFIG_HOME
 passed=0 failed=0
 seconds=20 limits=:
 

@@ -519,10 +519,13 @@ TEST(path__of_the_build_tree_counts_for_a_program_that_lies_in_one)
     write_text("viv", "");
     strcpy(program, in_sandbox("viv"));
     options.program = program;
+    ck_assert_int_eq(setenv("XDG_CONFIG_HOME", "/the/config", 1), 0);
     ck_assert_int_eq(host_create(&options, &h, &err), VIV_OK);
     expect_accepted(h, "specimen.so");
-    ck_assert_str_eq(host_spec_directories(h)[0], "/the/source/specs");
-    ck_assert_ptr_null(host_spec_directories(h)[1]);
+    ck_assert_str_eq(host_spec_directories(h)[0], "/the/config/vivarium/specs");
+    ck_assert_str_eq(host_spec_directories(h)[1], "/the/source/specs");
+    ck_assert_ptr_null(host_spec_directories(h)[2]);
+    ck_assert_str_eq(host_defaults(h), "/the/config/vivarium/defaults.yaml");
     host_destroy(h);
     close_sandbox();
 }

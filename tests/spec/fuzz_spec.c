@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct expansion *e;
     if (!world.layers && layer_set_init(&layers, &err) != VIV_OK)
         return 0;
-    world = (struct spec_world){&layers, directories};
+    world = (struct spec_world){.layers = &layers, .directories = directories};
     if (document_load(&world, fuzz_file(data, size), NULL, &s, &err) != VIV_OK)
         return 0;
     if (spec_expand(s, NULL, &e, &err) == VIV_OK)

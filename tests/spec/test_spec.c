@@ -257,7 +257,7 @@ TEST(use__overrides_params_and_inherits_the_rest)
     ck_assert_str_eq(spec_name(s), "mine");
     ck_assert_str_eq(spec_family(s), "tiny");
     ck_assert_str_eq(spec_architecture(s), "llm");
-    ck_assert_str_eq(spec_scheduler(s), "serial");
+    ck_assert_str_eq(spec_settings(s)->scheduler, "serial");
     /* "./base.yaml" beside /tmp/x/mine.yaml is /tmp/x/./base.yaml, and so is what it names */
     ck_assert_ptr_nonnull(strstr(spec_checkpoint(s), "weights/x.gguf"));
     ck_assert_int_eq(strncmp(spec_checkpoint(s), w.dir, strlen(w.dir)), 0);
@@ -338,12 +338,13 @@ TEST(model__is_a_name_a_listed_name_or_a_path)
     struct spec *s;
     world_init(&w);
     write_tiny(&w);
-    world_text(&w, "loose.yaml", "viv: 1\nuse: tiny-8\n");
+    ck_assert_int_eq(mkdir(in_world(&w, "here"), 0700), 0);
+    world_text(&w, "here/loose.yaml", "viv: 1\nuse: tiny-8\n");
     ck_assert_ptr_nonnull(getcwd(cwd, sizeof cwd));
-    ck_assert_int_eq(chdir(w.dir), 0);
+    ck_assert_int_eq(chdir(in_world(&w, "here")), 0);
     static const char *const models[][2] = {{"tiny-8", "tiny-8"},      {"zoo/tiny-8", "tiny-8"},
                                             {"families/tiny", "tiny"}, {"./loose.yaml", "loose"},
-                                            {"loose.yaml", "loose"},   {"zoo/tiny-8.yaml", "tiny-8"}};
+                                            {"loose.yaml", "loose"},   {"../zoo/tiny-8.yaml", "tiny-8"}};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         s = open_spec(&w, models[i][0]);
         ck_assert_str_eq(spec_name(s), models[i][1]);
@@ -425,14 +426,17 @@ TEST(list__is_sorted_and_without_doubles)
     world_init(&w);
     write_tiny(&w);
     world_text(&w, "zoo/a.yaml", "viv: 1\nuse: tiny\n");
+    world_text(&w, "mine.yaml", "viv: 1\nuse: tiny\n");
     world_text(&w, "zoo/notes.txt", "");
     const char *const twice[] = {w.dir, "/nowhere", w.dir, NULL};
-    const struct spec_world world = {&w.layers, twice};
+    const struct spec_world world = {.layers = &w.layers, .directories = twice};
     ck_assert_int_eq(spec_list(&world, &l, &err), VIV_OK);
-    ck_assert_uint_eq(l.n, 3);
+    ck_assert_uint_eq(l.n, 4);
     ck_assert_str_eq(l.names[0], "families/tiny");
-    ck_assert_str_eq(l.names[1], "zoo/a");
-    ck_assert_str_eq(l.names[2], "zoo/tiny-8");
+    ck_assert_str_eq(l.names[1], "mine");
+    ck_assert_str_eq(l.names[2], "zoo/a");
+    ck_assert_str_eq(l.names[3], "zoo/tiny-8");
+    spec_close(open_spec(&w, "mine"));
     spec_listing_release(&l);
     world_release(&w);
 }
@@ -570,10 +574,66 @@ TEST(encoder__is_a_stack_of_its_own_beside_the_graph)
     world_release(&w);
 }
 
+TEST(settings__of_a_spec_go_before_those_it_uses_and_the_users_defaults)
+{
+    struct world w;
+    struct spec_settings defaults;
+    struct arena arena = {0};
+    struct error err;
+    world_init(&w);
+    write_tiny(&w);
+    world_text(&w, "defaults.yaml",
+               "viv: 1\nthreads: 3\nsystem: Be kind.\nsampling: {top_k: 7, temperature: 0.5}\n");
+    ck_assert_msg(spec_read_defaults(in_world(&w, "defaults.yaml"), &arena, &defaults, &err) == VIV_OK, "%s",
+                  err.text);
+    w.world.defaults = &defaults;
+    world_text(&w, "base.yaml",
+               "viv: 1\nuse: tiny-8\ncontext: 77\nchat_template: t.jinja\n"
+               "sampling: {temperature: 1.25, seed: 9007199254740993}\n");
+    world_text(&w, "mine.yaml",
+               "viv: 1\nuse: ./base.yaml\nthreads: 5\nsampling: {max_tokens: -1, stop: [a, 'b']}\n");
+    struct spec *s = open_spec(&w, in_world(&w, "mine.yaml"));
+    const struct spec_settings *set = spec_settings(s);
+    ck_assert_int_eq(set->context, 77);
+    ck_assert_int_eq(set->threads, 5);
+    ck_assert_int_eq(set->top_k, 7);
+    ck_assert_int_eq(set->max_tokens, -1);
+    ck_assert_int_eq(set->seed, 9007199254740993);
+    ck_assert(set->temperature == 1.25 && set->top_p != set->top_p);
+    ck_assert_str_eq(set->system, "Be kind.");
+    ck_assert(set->chat_template[0] == '/' && strstr(set->chat_template, "/t.jinja"));
+    ck_assert_uint_eq(set->n_stop, 2);
+    ck_assert_str_eq(set->stop[1], "b");
+    spec_close(s);
+    static const struct {
+        const char *text, *words;
+    } bad[] = {{"threads: many", "'threads' wants a whole number from 1 to 1024, found many"},
+               {"threads: 2.5", "whole number"},
+               {"context: 0", "from 1 to"},
+               {"sampling: {top_p: 1.5}", "'top_p' wants a number from 0 to 1, found 1.5"},
+               {"sampling: {temprature: 1}", "did you mean 'temperature'"},
+               {"sampling: {top_k: [1]}", "'top_k' wants a number, found a list"},
+               {"sampling: 3", "wants a mapping"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "viv: 1\nuse: tiny-8\n%s\n", bad[i].text);
+        world_text(&w, "bad.yaml", text);
+        const char *sentence = open_error(&w, in_world(&w, "bad.yaml"));
+        ck_assert_msg(strstr(sentence, bad[i].words) != NULL, "%s", sentence);
+    }
+    world_text(&w, "defaults.yaml", "viv: 1\ncontext: 5\n");
+    ck_assert_int_ne(spec_read_defaults(in_world(&w, "defaults.yaml"), &arena, &defaults, &err), VIV_OK);
+    ck_assert_ptr_nonnull(strstr(err.text, "unknown key 'context'"));
+    arena_release(&arena);
+    world_release(&w);
+}
+END_TEST
+
 TESTS(expansion__counts_out_repeats_and_joins_residuals, expansion__reads_params_and_names_of_either_naming,
       unread__counts_as_the_models_where_the_checkpoint_has_it, params__come_from_wherever_a_checkpoint_keeps_them,
       use__overrides_params_and_inherits_the_rest, use__stays_in_its_folder_and_out_of_circles,
       use__must_name_params_that_are_there, model__is_a_name_a_listed_name_or_a_path,
       family__names_a_spec_that_has_its_numbers, family__is_found_by_the_checkpoints_architecture,
       list__is_sorted_and_without_doubles, hash__tells_models_apart_and_not_ways_of_writing,
-      graph__branches_saves_loads_and_switches, encoder__is_a_stack_of_its_own_beside_the_graph)
+      settings__of_a_spec_go_before_those_it_uses_and_the_users_defaults, graph__branches_saves_loads_and_switches,
+      encoder__is_a_stack_of_its_own_beside_the_graph)

@@ -50,7 +50,7 @@ static inline void world_init(struct world *w)
         ck_assert_int_eq(mkdir(in_world(w, folders[i]), 0700), 0);
     ck_assert_int_eq(layer_set_init(&w->layers, &err), VIV_OK);
     w->directories[0] = w->dir;
-    w->world = (struct spec_world){&w->layers, w->directories};
+    w->world = (struct spec_world){.layers = &w->layers, .directories = w->directories};
 }
 
 static inline int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)

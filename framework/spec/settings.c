@@ -1,0 +1,111 @@
+#include "spec/settings.h"
+
+#include "spec/document.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct setting {
+    const char *key;
+    bool sampling; /* a key of `sampling` */
+    enum { SET_FLOAT, SET_INT, SET_WORD, SET_PATH } kind;
+    size_t offset;
+    double min, max;
+} settings[] = {
+#define PLACE(field) offsetof(struct spec_settings, field)
+    {"context", false, SET_INT, PLACE(context), 1, 1 << 30},
+    {"threads", false, SET_INT, PLACE(threads), 1, 1024},
+    {"scheduler", false, SET_WORD, PLACE(scheduler), 0, 0},
+    {"system", false, SET_WORD, PLACE(system), 0, 0},
+    {"chat_template", false, SET_PATH, PLACE(chat_template), 0, 0},
+    {"temperature", true, SET_FLOAT, PLACE(temperature), 0, 100},
+    {"top_k", true, SET_INT, PLACE(top_k), 0, INT32_MAX},
+    {"top_p", true, SET_FLOAT, PLACE(top_p), 0, 1},
+    {"min_p", true, SET_FLOAT, PLACE(min_p), 0, 1},
+    {"typical_p", true, SET_FLOAT, PLACE(typical_p), 0, 1},
+    {"repetition_penalty", true, SET_FLOAT, PLACE(repetition_penalty), 1e-3, 1e3},
+    {"presence_penalty", true, SET_FLOAT, PLACE(presence_penalty), -100, 100},
+    {"frequency_penalty", true, SET_FLOAT, PLACE(frequency_penalty), -100, 100},
+    {"seed", true, SET_INT, PLACE(seed), 0, 9e18},
+    {"max_tokens", true, SET_INT, PLACE(max_tokens), -1, 1e15},
+#undef PLACE
+};
+enum { N_SETTINGS = sizeof settings / sizeof *settings };
+
+void settings_init(struct spec_settings *s)
+{
+    *s = (struct spec_settings){0};
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        if (settings[i].kind == SET_FLOAT)
+            *(double *)((char *)s + settings[i].offset) = (double)NAN;
+        else if (settings[i].kind == SET_INT)
+            *(int64_t *)((char *)s + settings[i].offset) = SETTING_NONE;
+    }
+}
+
+static viv_status set_number(struct spec_settings *s, const struct setting *to, const struct yaml *v,
+                             struct error *err)
+{
+    char *end;
+    errno = 0;
+    const double x = v->kind == YAML_SCALAR ? strtod(v->text, &end) : NAN;
+    const bool is_number = v->kind == YAML_SCALAR && end != v->text && *end == '\0' && isfinite(x);
+    if (!is_number || x < to->min || x > to->max || (to->kind == SET_INT && x != floor(x)))
+        return error_at(err, v->at, VIV_EINVAL, "'%s' wants %s from %.10g to %.10g, found %s", to->key,
+                        to->kind == SET_INT ? "a whole number" : "a number", to->min, to->max,
+                        v->kind == YAML_SCALAR ? v->text : yaml_kind_name(v));
+    if (to->kind == SET_FLOAT)
+        *(double *)((char *)s + to->offset) = x;
+    else
+        *(int64_t *)((char *)s + to->offset) = strtoll(v->text, NULL, 10);
+    return VIV_OK;
+}
+
+static viv_status set_text(struct spec_settings *s, const struct setting *to, const struct yaml *v,
+                           struct arena *arena, struct error *err)
+{
+    const char *text =
+        to->kind == SET_PATH ? path_beside(arena, v->at.file, v->text) : arena_strdup(arena, v->text);
+    *(const char **)((char *)s + to->offset) = text;
+    return text ? VIV_OK : error_nomem(err);
+}
+
+static viv_status set_stop(struct spec_settings *s, const struct yaml *words, struct arena *arena,
+                           struct error *err)
+{
+    const uint32_t n = yaml_count(words);
+    const char **stop = arena_array(arena, n + 1, sizeof *stop);
+    for (uint32_t i = 0; stop && i < n; i++)
+        if (!(stop[i] = arena_strdup(arena, yaml_item(words, i)->text)))
+            return error_nomem(err);
+    s->stop = stop;
+    s->n_stop = n;
+    return stop ? VIV_OK : error_nomem(err);
+}
+
+viv_status settings_merge(struct spec_settings *s, const struct yaml *root, struct arena *arena, struct error *err)
+{
+    const struct yaml *sampling = yaml_get(root, "sampling"), *stop = yaml_get(sampling, "stop");
+    viv_status status = sampling ? check_keys(sampling, IN_SAMPLING, err) : VIV_OK;
+    for (size_t i = 0; status == VIV_OK && i < N_SETTINGS; i++) {
+        const struct yaml *v = yaml_get(settings[i].sampling ? sampling : root, settings[i].key);
+        if (v && settings[i].kind <= SET_INT)
+            status = set_number(s, &settings[i], v, err);
+        else if (v)
+            status = set_text(s, &settings[i], v, arena, err);
+    }
+    return status == VIV_OK && stop ? set_stop(s, stop, arena, err) : status;
+}
+
+viv_status spec_read_defaults(const char *path, struct arena *arena, struct spec_settings *out, struct error *err)
+{
+    struct yaml *root;
+    settings_init(out);
+    viv_status status = yaml_read(arena, path, &root, err);
+    if (status == VIV_OK)
+        status = check_keys(root, IN_DEFAULTS, err);
+    return status == VIV_OK ? settings_merge(out, root, arena, err) : status;
+}
