@@ -321,19 +321,13 @@ static void add_ends_of(viv_model *m, json_t *root)
 
 static void find_ends(viv_model *m)
 {
-    static const char *const keys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
-                                       "tokenizer.ggml.eom_token_id"};
     add_end(m, tokenizer_eos(m->tokenizer));
     if (m->checkpoint.generation)
         add_ends_of(m, m->checkpoint.generation);
     if (m->checkpoint.config)
         add_ends_of(m, m->checkpoint.config);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const struct meta value = checkpoint_meta(&m->checkpoint, keys[i]);
-        int64_t id;
-        if (meta_int(&value, &id))
-            add_end(m, id);
-    }
+    for (size_t i = 0; tokenizer_end(m->tokenizer, i) >= 0; i++)
+        add_end(m, tokenizer_end(m->tokenizer, i));
 }
 
 viv_status model_tokenizer(viv_model *m, const struct tokenizer **out, struct error *err)

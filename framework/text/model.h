@@ -10,7 +10,7 @@
 struct vocab {
     const char **pieces; /* [n] terminated, NULL where there is none */
     uint32_t *sizes;
-    uint32_t n; /* highest id + 1 */
+    uint32_t n, n_pieces; /* highest id + 1; how many there are */
     size_t capacity, sizes_capacity;
     struct strmap ids;
 };
@@ -18,6 +18,8 @@ enum { MAX_VOCAB = 1 << 21 };
 
 /* `piece` must outlive the vocabulary. A piece or an id that is there already is an error. */
 viv_status vocab_add(struct vocab *v, const char *piece, size_t size, uint32_t id, struct error *err);
+/* A piece that no text becomes: a control token. Its text may be there already. */
+viv_status vocab_add_hidden(struct vocab *v, const char *piece, size_t size, uint32_t id, struct error *err);
 void vocab_release(struct vocab *v);
 bool vocab_find(const struct vocab *v, const char *piece, size_t size, uint32_t *id);
 

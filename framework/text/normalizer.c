@@ -86,12 +86,12 @@ static bool strip(const char *s, size_t n, bool left, bool right, struct buf *ou
     return buf_append(out, s + begin, end - begin);
 }
 
-static bool strip_accents(const char *s, size_t n, struct buf *out)
+static bool strip_marks(const char *s, size_t n, bool (*mark)(uint32_t), struct buf *out)
 {
     uint32_t c;
     bool ok = true;
     for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length)
-        ok = is_mark(c) || buf_append(out, s + i, length);
+        ok = mark(c) || buf_append(out, s + i, length);
     return ok;
 }
 
@@ -127,7 +127,7 @@ static viv_status bert(const struct normalizer *z, const char *s, size_t n, stru
     if (ok && z->accents) {
         struct buf decomposed = {0};
         status = unicode_normalize(NFD, buf_text(from), from->size, &decomposed, err);
-        ok = status == VIV_OK && strip_accents(buf_text(&decomposed), decomposed.size, &plain);
+        ok = status == VIV_OK && strip_marks(buf_text(&decomposed), decomposed.size, is_nonspacing_mark, &plain);
         buf_release(&decomposed);
         from = &plain;
     }
@@ -221,7 +221,7 @@ static viv_status step(const struct normalizer *z, const char *s, size_t n, stru
         ok = strip(s, n, z->left, z->right, out);
         break;
     case NORMALIZE_STRIP_ACCENTS:
-        ok = strip_accents(s, n, out);
+        ok = strip_marks(s, n, is_mark, out);
         break;
     case NORMALIZE_REPLACE:
         return replace(z, s, n, out, err);

@@ -26,28 +26,55 @@ struct added_index {
     size_t n, capacity;
 };
 
+struct added_tokens {
+    struct added_token *v;
+    size_t n, capacity;
+    struct strmap by_text; /* to the place in v */
+    uint32_t *by_id;       /* [n_ids] the place in v + 1, or 0 */
+    uint32_t n_ids;        /* the highest id + 1 */
+    size_t ids_capacity;
+    struct added_index raw, normalized;
+};
+void added_release(struct added_tokens *a);
+const struct added_token *added_find(const struct added_tokens *a, const char *text, size_t n); /* or NULL */
+const struct added_token *added_of(const struct added_tokens *a, int32_t id);                   /* or NULL */
+
+/* Where a search for added tokens stands; zeroed at the beginning of a text. */
+struct added_match {
+    size_t done;       /* of the text, before this match */
+    size_t begin, end; /* of the match, with the spaces that belong to it */
+    size_t searched;
+    const struct added_token *token;
+};
+/* The next token in s. False: there is none; the text from m->done on is without. */
+bool added_next(const struct added_tokens *a, const struct added_index *index, const char *s, size_t n, int flags,
+                struct added_match *m);
+
 struct tokenizer {
-    struct arena arena; /* texts of pieces and tokens */
-    struct vocab vocab;
+    struct arena arena;        /* texts of pieces and tokens */
+    struct vocab vocab;        /* the model's: no text becomes a piece that is not here */
+    struct added_tokens added; /* decoded by their own text, though the model may have a piece of that id */
     struct normalizers normalizers;
     struct pretokenizers pretokenizers;
     struct token_model *model;
     struct template template;
     struct decoders decoders;
-    struct added_token *added;
-    size_t n_added, added_capacity;
-    struct added_index raw, normalized;
-    uint8_t *special; /* [n_special] by id */
-    uint32_t n_special;
     int32_t bos, eos;
+    struct token_ids ends;   /* besides eos */
     int32_t unk;             /* decodes to unk_surface, if there is one */
     const char *unk_surface; /* or NULL */
     const char *summary;
 };
 
 struct tokenizer *tokenizer_new(void); /* NULL: memory is out */
-/* Takes a copy of content. A token that the vocabulary lacks is added to it. */
+/* Takes a copy of content. What the model has a piece of, or what was added before, keeps its id; others have
+ * token->id, or, where that is -1, the next free one. */
 viv_status tokenizer_add_token(struct tokenizer *t, const struct added_token *token, struct error *err);
+/* The id that the reference library gives to the next token that is added: it counts, whatever a file may say. */
+int32_t tokenizer_next_id(const struct tokenizer *t);
+/* A token that ends a text. */
+viv_status tokenizer_add_end(struct tokenizer *t, int32_t id, struct error *err);
+viv_status tokenizer_index_added(struct tokenizer *t, struct error *err);
 /* To be called last: builds the indices, checks ids, writes the summary. `origin`: "tokenizer.json". */
 viv_status tokenizer_finish(struct tokenizer *t, const char *origin, struct error *err);
 /* The base of a model: its vocabulary and byte tokens. */

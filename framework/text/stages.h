@@ -143,14 +143,16 @@ struct decoders {
 };
 viv_status decoders_add_json(struct decoders *list, json_t *j, struct error *err);
 struct decoder *decoders_add(struct decoders *list, enum decoder_kind kind);
-/* Takes pieces (empty ones count here: text[i] of sizes n[i]), appends the text. */
-struct strings {
-    struct buf *v;
-    size_t n, capacity;
-};
-bool strings_add(struct strings *s, const char *text, size_t n);
-void strings_release(struct strings *s);
-viv_status decode_pieces(const struct decoders *list, struct strings *pieces, struct buf *out, struct error *err);
 void decoders_release(struct decoders *list);
+
+/* A run of the decoders over a sequence of pieces. Text comes out as soon as no later piece can change it, always
+ * in whole characters. `list` must outlive it. */
+struct decoding;
+viv_status decoding_create(const struct decoders *list, struct decoding **out, struct error *err);
+/* Appends to *out the text that this piece completes. An empty piece counts. */
+viv_status decoding_push(struct decoding *d, const char *piece, size_t n, struct buf *out, struct error *err);
+/* Appends the text that is still held. Pieces pushed later follow those pushed before. */
+viv_status decoding_finish(struct decoding *d, struct buf *out, struct error *err);
+void decoding_destroy(struct decoding *d);
 
 #endif

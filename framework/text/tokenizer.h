@@ -56,16 +56,20 @@ bool tokenizer_is_special(const struct tokenizer *t, int32_t id);
 /* Ids that a checkpoint's own files declare; -1 when they do not. */
 int32_t tokenizer_bos(const struct tokenizer *t);
 int32_t tokenizer_eos(const struct tokenizer *t);
+/* Further tokens that end a text: the i-th one, or -1. */
+int32_t tokenizer_end(const struct tokenizer *t, size_t i);
 /* "byte-level BPE, 50257 tokens, from tokenizer.json": for `viv inspect`. Borrowed. */
 const char *tokenizer_summary(const struct tokenizer *t);
 
-/* Decoding as ids come in: text is given out in whole characters, exactly that of tokenizer_decode in the end. */
+/* Decoding as ids come in: text is given out in whole characters, exactly that of tokenizer_decode in the end. What
+ * later ids may change is held back: byte tokens to the end of their run, since one wrong byte spoils all of it. */
 struct stream_decoder;
 viv_status stream_decoder_create(const struct tokenizer *t, int flags, struct stream_decoder **out,
                                  struct error *err);
 /* What `id` completes: *text lives until the next call. */
 viv_status stream_decoder_push(struct stream_decoder *d, int32_t id, const char **text, size_t *size,
                                struct error *err);
+/* What is still held back. Ids pushed later follow those pushed before. */
 viv_status stream_decoder_finish(struct stream_decoder *d, const char **text, size_t *size, struct error *err);
 void stream_decoder_destroy(struct stream_decoder *d);
 

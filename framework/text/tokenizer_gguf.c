@@ -107,7 +107,46 @@ static int64_t type_of(const struct reader *r, uint64_t i)
     return meta_int(&m, &type) ? type : TYPE_NORMAL;
 }
 
-/* Some vocabularies list a text twice; the first keeps the text, the other is known by its number alone. */
+/* Tokens that end a text or a turn by their name alone, as llama.cpp has it: many files lack the keys. */
+static const char *const end_names[] = {"<|eot_id|>",
+                                        "<|im_end|>",
+                                        "<|end|>",
+                                        "<|return|>",
+                                        "<|call|>",
+                                        "<|flush|>",
+                                        "<|calls|>",
+                                        "<end_of_turn>",
+                                        "<|endoftext|>",
+                                        "</s>",
+                                        "<|eom_id|>",
+                                        "<EOT>",
+                                        "_<EOT>",
+                                        "[EOT]",
+                                        "[EOS]",
+                                        "<|end_of_text|>",
+                                        "<end_of_utterance>",
+                                        "<eos>",
+                                        "<turn|>",
+                                        "<|tool_response>",
+                                        "<｜end▁of▁sentence｜>",
+                                        "[e~["};
+
+static bool is_end_name(const char *s, size_t n)
+{
+    for (size_t i = 0; i < sizeof end_names / sizeof *end_names; i++)
+        if (strlen(end_names[i]) == n && memcmp(s, end_names[i], n) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a token comes out of a text only where it is written out and special tokens are wanted. */
+static bool is_control(const struct reader *r, uint64_t i, const char *s, size_t n)
+{
+    const int64_t type = type_of(r, i);
+    return type == TYPE_CONTROL || type == TYPE_UNKNOWN || is_end_name(s, n);
+}
+
+/* Some vocabularies list a text twice; texts become the first. */
 static viv_status read_vocab(struct reader *r)
 {
     struct meta tokens = {0};
@@ -130,26 +169,24 @@ static viv_status read_vocab(struct reader *r)
     for (uint64_t i = 0; status == VIV_OK && i < tokens.n; i++) {
         const struct meta m = checkpoint_meta_element(r->c, &tokens, i);
         uint32_t known;
-        const bool twice = vocab_find(&r->t->vocab, m.s, m.n, &known);
-        char *piece =
-            twice ? arena_printf(&r->t->arena, "[token %" PRIu64 "]", i) : arena_strndup(&r->t->arena, m.s, m.n);
-        status = piece ? vocab_add(&r->t->vocab, piece, twice ? strlen(piece) : m.n, (uint32_t)i, r->err)
-                       : error_nomem(r->err);
+        const bool hidden = is_control(r, i, m.s, m.n) || vocab_find(&r->t->vocab, m.s, m.n, &known);
+        char *piece = arena_strndup(&r->t->arena, m.s, m.n);
+        if (!piece)
+            return error_nomem(r->err);
+        status = (hidden ? vocab_add_hidden : vocab_add)(&r->t->vocab, piece, m.n, (uint32_t)i, r->err);
     }
     return status;
 }
 
 static viv_status read_added(struct reader *r)
 {
-    for (uint32_t i = 0; i < r->t->vocab.n; i++) {
-        int64_t type = type_of(r, i);
-        if ((type != TYPE_CONTROL && type != TYPE_USER_DEFINED && type != TYPE_UNKNOWN) ||
-            r->t->vocab.sizes[i] == 0)
+    const struct vocab *v = &r->t->vocab;
+    for (uint32_t i = 0; i < v->n; i++) {
+        const bool control = is_control(r, i, v->pieces[i], v->sizes[i]);
+        if ((!control && type_of(r, i) != TYPE_USER_DEFINED) || v->sizes[i] == 0)
             continue;
-        const struct added_token token = {.content = r->t->vocab.pieces[i],
-                                          .n = r->t->vocab.sizes[i],
-                                          .id = (int32_t)i,
-                                          .special = type != TYPE_USER_DEFINED};
+        const struct added_token token = {
+            .content = v->pieces[i], .n = v->sizes[i], .id = (int32_t)i, .special = control};
         viv_status status = tokenizer_add_token(r->t, &token, r->err);
         if (status != VIV_OK)
             return status;
@@ -182,6 +219,19 @@ static bool flag_of(const struct reader *r, const char *key, bool otherwise)
 
 /* --- kinds --------------------------------------------------------------------------------------------------- */
 
+/* Whether a merge has to do with a control token, which no text becomes. */
+static bool merges_control(const struct reader *r, const char *left, size_t n_left, const char *right,
+                           size_t n_right)
+{
+    const struct added_tokens *a = &r->t->added;
+    struct buf joined = {0};
+    const bool found = added_find(a, left, n_left) || added_find(a, right, n_right) ||
+                       (buf_append(&joined, left, n_left) && buf_append(&joined, right, n_right) &&
+                        added_find(a, joined.data, joined.size));
+    buf_release(&joined);
+    return found;
+}
+
 static viv_status make_gpt2(struct reader *r, bool *bos)
 {
     const struct pre *pre = NULL;
@@ -204,8 +254,10 @@ static viv_status make_gpt2(struct reader *r, bool *bos)
                              "tokenizer.ggml.merges[%" PRIu64
                              "] is '%.*s', expected two pieces with a space between",
                              i, (int)(m.n < 100 ? m.n : 100), m.s);
-        status = bpe_add_merge(r->t->model, m.s, (size_t)(space - m.s), space + 1, m.n - (size_t)(space + 1 - m.s),
-                               r->err);
+        const size_t n_left = (size_t)(space - m.s), n_right = m.n - n_left - 1;
+        status = bpe_add_merge(r->t->model, m.s, n_left, space + 1, n_right, r->err);
+        if (status == VIV_EFORMAT && merges_control(r, m.s, n_left, space + 1, n_right))
+            status = VIV_OK;
     }
     return status;
 }
@@ -257,7 +309,9 @@ static viv_status make_bert(struct reader *r, int32_t unk)
     struct normalizer *z = normalizers_add(&r->t->normalizers, NORMALIZE_BERT);
     if (!z)
         return error_nomem(r->err);
-    z->clean = z->chinese = z->lowercase = z->accents = true;
+    z->clean = z->chinese = true;
+    z->lowercase = flag_of(r, "tokenizer.ggml.normalizer.lowercase", true);
+    z->accents = flag_of(r, "tokenizer.ggml.normalizer.strip_accents", z->lowercase);
     static const char bert[] = "{\"type\": \"BertPreTokenizer\"}";
     /* pieces begin with U+2581 where a word begins, where WordPiece marks those that continue */
     json_t *j;
@@ -324,56 +378,134 @@ static viv_status make_t5(struct reader *r, int32_t unk)
     return status;
 }
 
+/* --- special tokens ------------------------------------------------------------------------------------------ */
+
+/* What holds where the file has no key for it, as llama.cpp takes it. */
+static const struct kind {
+    const char *name;
+    int32_t bos, eos, unk;
+    bool add_bos, add_eos;
+} kinds[] = {{"gpt2", 11, 11, -1, false, false},
+             {"llama", 1, 2, 0, true, false},
+             {"bert", 101, 102, 100, true, true}, /* [CLS], [SEP], [UNK] */
+             {"t5", -1, 1, 2, false, true}};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+static viv_status find_kind(const struct reader *r, const struct kind **out)
+{
+    const struct meta m = checkpoint_meta(r->c, "tokenizer.ggml.model");
+    const char *names[N_KINDS];
+    if (m.kind != META_STRING)
+        return error_set(r->err, m.kind == META_NONE ? VIV_ENOTFOUND : VIV_EFORMAT,
+                         "the file has no tokenizer (tokenizer.ggml.model)");
+    for (size_t i = 0; i < N_KINDS; i++) {
+        names[i] = kinds[i].name;
+        if (strcmp(m.s, kinds[i].name) == 0) {
+            *out = &kinds[i];
+            return VIV_OK;
+        }
+    }
+    const char *nearest = near_word(m.s, names, N_KINDS);
+    return error_set(r->err, VIV_EUNSUPPORTED,
+                     "tokenizer.ggml.model is '%.100s', expected gpt2, llama, bert or t5%s%s", m.s,
+                     nearest ? "; did you mean " : "", nearest ? nearest : "");
+}
+
+static int32_t if_there(const struct reader *r, int32_t id)
+{
+    return id >= 0 && (uint32_t)id < r->t->vocab.n ? id : -1;
+}
+
+/* A special token of BERT: by its key, else by the other one, else by its name. */
+static viv_status bert_id(const struct reader *r, const char *key, const char *other, const char *name,
+                          int32_t otherwise, int32_t *out)
+{
+    int32_t id = if_there(r, otherwise);
+    tokenizer_id(r->t, name, &id);
+    viv_status status = id_of(r, other, id, &id);
+    return status == VIV_OK ? id_of(r, key, id, out) : status;
+}
+
+static viv_status read_special_ids(const struct reader *r, const struct kind *kind, int32_t *unk)
+{
+    static const char bos[] = "tokenizer.ggml.bos_token_id", eos[] = "tokenizer.ggml.eos_token_id";
+    struct tokenizer *t = r->t;
+    const bool bert = strcmp(kind->name, "bert") == 0;
+    viv_status status = bert ? bert_id(r, "tokenizer.ggml.cls_token_id", bos, "[CLS]", kind->bos, &t->bos)
+                             : id_of(r, bos, if_there(r, kind->bos), &t->bos);
+    if (status == VIV_OK)
+        status = bert ? bert_id(r, "tokenizer.ggml.seperator_token_id", eos, "[SEP]", kind->eos, &t->eos)
+                      : id_of(r, eos, if_there(r, kind->eos), &t->eos);
+    *unk = if_there(r, kind->unk);
+    if (bert)
+        tokenizer_id(t, "[UNK]", unk);
+    return status == VIV_OK ? id_of(r, "tokenizer.ggml.unknown_token_id", *unk, unk) : status;
+}
+
+/* Where some tokens are there, others end nothing: "<|end|>" ends a message of Harmony, not the answer. */
+static bool ends_nothing(const struct tokenizer *t, const char *name)
+{
+    int32_t id;
+    if (strcmp(name, "<|end|>") == 0)
+        return (tokenizer_id(t, "<|call|>", &id) &&
+                (tokenizer_id(t, "<|return|>", &id) || tokenizer_id(t, "<|flush|>", &id))) ||
+               (tokenizer_id(t, "<|calls|>", &id) && tokenizer_id(t, "<|flush|>", &id));
+    return strcmp(name, "</s>") == 0 && tokenizer_id(t, "<|tool_response>", &id);
+}
+
+static viv_status read_ends(const struct reader *r)
+{
+    static const char *const keys[] = {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"};
+    viv_status status = VIV_OK;
+    int32_t id = -1;
+    for (size_t i = 0; status == VIV_OK && i < sizeof keys / sizeof *keys; i++) {
+        status = id_of(r, keys[i], -1, &id);
+        if (status == VIV_OK && id >= 0)
+            status = tokenizer_add_end(r->t, id, r->err);
+    }
+    for (size_t i = 0; status == VIV_OK && i < sizeof end_names / sizeof *end_names; i++)
+        if (tokenizer_id(r->t, end_names[i], &id) && !ends_nothing(r->t, end_names[i]))
+            status = tokenizer_add_end(r->t, id, r->err);
+    return status;
+}
+
 viv_status tokenizer_read_gguf(struct tokenizer *t, const struct checkpoint *c, struct error *err)
 {
-    static const char *const kinds[] = {"gpt2", "llama", "bert", "t5"};
     struct reader r = {.t = t, .c = c, .err = err};
-    const struct meta kind = checkpoint_meta(c, "tokenizer.ggml.model");
+    const struct kind *kind = NULL;
     int32_t unk = -1;
-    bool bos = false, eos = false;
-    if (kind.kind != META_STRING)
-        return error_set(err, kind.kind == META_NONE ? VIV_ENOTFOUND : VIV_EFORMAT,
-                         "the file has no tokenizer (tokenizer.ggml.model)");
-    viv_status status = read_vocab(&r);
+    viv_status status = find_kind(&r, &kind);
     if (status == VIV_OK)
-        status = id_of(&r, "tokenizer.ggml.bos_token_id", -1, &t->bos);
-    if (status == VIV_OK)
-        status = id_of(&r, "tokenizer.ggml.eos_token_id", -1, &t->eos);
-    if (status == VIV_OK)
-        status = id_of(&r, "tokenizer.ggml.unknown_token_id", -1, &unk);
-    if (status != VIV_OK)
-        return status;
-    if (strcmp(kind.s, "gpt2") == 0) {
-        status = make_gpt2(&r, &bos);
-    } else if (strcmp(kind.s, "llama") == 0) {
-        bos = true;
-        status = make_llama(&r, unk < 0 ? 0 : unk);
-    } else if (strcmp(kind.s, "bert") == 0) {
-        bos = eos = true;
-        uint32_t found;
-        status = id_of(&r, "tokenizer.ggml.cls_token_id",
-                       vocab_find(&t->vocab, "[CLS]", 5, &found) ? (int32_t)found : t->bos, &t->bos);
-        if (status == VIV_OK)
-            status = id_of(&r, "tokenizer.ggml.seperator_token_id",
-                           vocab_find(&t->vocab, "[SEP]", 5, &found) ? (int32_t)found : t->eos, &t->eos);
-        if (unk < 0 && vocab_find(&t->vocab, "[UNK]", 5, &found))
-            unk = (int32_t)found;
-        if (status == VIV_OK)
-            status = make_bert(&r, unk);
-    } else if (strcmp(kind.s, "t5") == 0) {
-        eos = true;
-        status = make_t5(&r, unk < 0 ? 2 : unk);
-    } else {
-        const char *nearest = near_word(kind.s, kinds, 4);
-        return error_set(err, VIV_EUNSUPPORTED,
-                         "tokenizer.ggml.model is '%.100s', expected gpt2, llama, bert or t5%s%s", kind.s,
-                         nearest ? "; did you mean " : "", nearest ? nearest : "");
-    }
+        status = read_vocab(&r);
     if (status == VIV_OK)
         status = read_added(&r);
-    if (status == VIV_OK && flag_of(&r, "tokenizer.ggml.add_bos_token", bos) && t->bos >= 0)
+    if (status == VIV_OK)
+        status = read_special_ids(&r, kind, &unk);
+    if (status == VIV_OK)
+        status = read_ends(&r);
+    if (status != VIV_OK)
+        return status;
+    bool add_bos = kind->add_bos, add_eos = kind->add_eos;
+    switch (kind - kinds) {
+    case 0:
+        status = make_gpt2(&r, &add_bos);
+        break;
+    case 1:
+        status = make_llama(&r, unk);
+        break;
+    case 2:
+        status = make_bert(&r, unk);
+        break;
+    default:
+        status = make_t5(&r, unk);
+    }
+    if (strcmp(kind->name, "bert") != 0) { /* BERT's are always there */
+        add_bos = flag_of(&r, "tokenizer.ggml.add_bos_token", add_bos);
+        add_eos = flag_of(&r, "tokenizer.ggml.add_eos_token", add_eos);
+    }
+    if (status == VIV_OK && add_bos && t->bos >= 0)
         status = tokenizer_put_before(t, t->bos, err);
-    if (status == VIV_OK && flag_of(&r, "tokenizer.ggml.add_eos_token", eos) && t->eos >= 0)
+    if (status == VIV_OK && add_eos && t->eos >= 0)
         status = tokenizer_put_after(t, t->eos, err);
     return status;
 }

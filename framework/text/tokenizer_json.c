@@ -182,14 +182,9 @@ static viv_status read_added(struct tokenizer *t, json_t *list, struct error *er
             json_integer_value(id) >= MAX_VOCAB)
             return error_set(err, VIV_EFORMAT, "added_tokens[%zu] has no content with an id from 0 to %d", i,
                              MAX_VOCAB - 1);
-        /* an id that a piece of the model has already is not believed, as in the reference: the next free one is
-         * given */
-        int32_t wanted = (int32_t)json_integer_value(id);
-        const char *holder = tokenizer_piece(t, wanted);
-        bool taken = holder && strcmp(holder, json_string_value(content)) != 0;
         const struct added_token token = {.content = json_string_value(content),
                                           .n = json_string_length(content),
-                                          .id = taken ? (int32_t)t->vocab.n : wanted,
+                                          .id = -1, /* the reference counts, whatever the file says */
                                           .special = is_true(item, "special", false),
                                           .single_word = is_true(item, "single_word", false),
                                           .lstrip = is_true(item, "lstrip", false),

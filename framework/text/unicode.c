@@ -41,6 +41,12 @@ bool is_numeric(uint32_t c)
 
 bool is_mark(uint32_t c)
 {
+    utf8proc_category_t k = category(c);
+    return k >= UTF8PROC_CATEGORY_MN && k <= UTF8PROC_CATEGORY_ME;
+}
+
+bool is_nonspacing_mark(uint32_t c)
+{
     return category(c) == UTF8PROC_CATEGORY_MN;
 }
 
@@ -54,8 +60,10 @@ bool is_chinese(uint32_t c)
 bool is_word(uint32_t c)
 {
     utf8proc_category_t k = category(c);
+    const bool circled = (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
+                         (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
     return (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NL) || k == UTF8PROC_CATEGORY_PC || c == 0x200C ||
-           c == 0x200D;
+           c == 0x200D || circled;
 }
 
 viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, struct buf *out, struct error *err)
@@ -86,36 +94,51 @@ bool lower_char(uint32_t c, struct buf *out)
     return put_char((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), out);
 }
 
-bool clean_utf8(const char *s, size_t n, struct buf *out)
+/* Bytes of what begins s and is no character: a truncated character counts as one, as the reference has it.
+ * *cut: s ends within what may become a character. */
+static size_t invalid_length(const char *s, size_t n, bool *cut)
 {
-    uint32_t c;
-    for (size_t i = 0, begin = 0;; i++) {
-        size_t length = i < n ? utf8_decode(s + i, n - i, &c) : 0;
+    const unsigned char lead = (unsigned char)s[0];
+    const size_t wanted = lead < 0xC2 || lead > 0xF4 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    size_t bad = 1;
+    while (bad < wanted && bad < n) {
+        unsigned char b = (unsigned char)s[bad];
+        unsigned char least = bad == 1 && lead == 0xE0 ? 0xA0 : bad == 1 && lead == 0xF0 ? 0x90 : 0x80;
+        unsigned char most = bad == 1 && lead == 0xED ? 0x9F : bad == 1 && lead == 0xF4 ? 0x8F : 0xBF;
+        if (b < least || b > most)
+            break;
+        bad++;
+    }
+    *cut = bad < wanted && bad == n;
+    return bad;
+}
+
+bool clean_utf8_part(const char *s, size_t n, struct buf *out, size_t *used)
+{
+    size_t at = 0, begin = 0;
+    bool ok = true, cut = false;
+    while (ok && at < n) {
+        uint32_t c;
+        size_t length = utf8_decode(s + at, n - at, &c);
         if (length) {
-            i += length - 1;
+            at += length;
             continue;
         }
-        if (!buf_append(out, s + begin, i - begin))
-            return false;
-        if (i >= n)
-            return true;
-        /* a truncated character counts as one, as the reference has it */
-        size_t bad = 1;
-        unsigned char lead = (unsigned char)s[i];
-        size_t wanted = lead >= 0xF0 && lead <= 0xF4 ? 4 : lead >= 0xE0 ? 3 : 2;
-        while (lead >= 0xC2 && lead <= 0xF4 && bad < wanted && i + bad < n) {
-            unsigned char b = (unsigned char)s[i + bad];
-            unsigned char least = bad == 1 && lead == 0xE0 ? 0xA0 : bad == 1 && lead == 0xF0 ? 0x90 : 0x80;
-            unsigned char most = bad == 1 && lead == 0xED ? 0x9F : bad == 1 && lead == 0xF4 ? 0x8F : 0xBF;
-            if (b < least || b > most)
-                break;
-            bad++;
-        }
-        if (!buf_puts(out, "\xEF\xBF\xBD"))
-            return false;
-        i += bad - 1;
-        begin = i + 1;
+        length = invalid_length(s + at, n - at, &cut);
+        if (cut)
+            break;
+        ok = buf_append(out, s + begin, at - begin) && buf_puts(out, "\xEF\xBF\xBD");
+        at += length;
+        begin = at;
     }
+    *used = at;
+    return ok && buf_append(out, s + begin, at - begin);
+}
+
+bool clean_utf8(const char *s, size_t n, struct buf *out)
+{
+    size_t used;
+    return clean_utf8_part(s, n, out, &used) && (used == n || buf_puts(out, "\xEF\xBF\xBD"));
 }
 
 size_t grapheme_length(const char *s, size_t n)

@@ -40,14 +40,12 @@ static bool viterbi(const struct unigram *u, const char *word, size_t n, struct 
             uint32_t id;
             if (at + m < n && ((unsigned char)word[at + m] & 0xC0) == 0x80)
                 continue;
-            if (!vocab_find(u->base.vocab, word + at, m, &id) || (int32_t)id == u->base.unk ||
-                u->scores[id] == -INFINITY)
+            if (!vocab_find(u->base.vocab, word + at, m, &id) || u->scores[id] == -INFINITY)
                 continue;
             single = single || m == length;
             double score = best[at].score + u->scores[id];
-            if (best[at + m].id == -1 ? score > best[at + m].score || best[at + m].score == -DBL_MAX
-                                      : score > best[at + m].score)
-                best[at + m] = (struct place){score, at, (int32_t)id};
+            if (score > best[at + m].score || best[at + m].score == -DBL_MAX)
+                best[at + m] = (struct place){score, at, (int32_t)id == u->base.unk ? -1 : (int32_t)id};
         }
         if (!single && best[at].score + u->unknown_score > best[at + length].score)
             best[at + length] = (struct place){best[at].score + u->unknown_score, at, -1};
@@ -77,7 +75,10 @@ static viv_status encode(const struct token_model *m, const char *word, size_t n
         /* consecutive unknown characters are one unknown piece */
         while (n_pieces > 0 && best[ends[n_pieces - 1]].id < 0)
             end = ends[--n_pieces];
-        ok = model_add_unknown(m, word + from, end - from, &after_unk, out);
+        uint32_t id; /* "<unk>" written out is the unknown token, not its bytes */
+        ok = vocab_find(m->vocab, word + from, end - from, &id) && u->scores[id] != -INFINITY
+                 ? token_ids_add(out, (int32_t)id)
+                 : model_add_unknown(m, word + from, end - from, &after_unk, out);
     }
     free(best);
     free(ends);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-viv_status vocab_add(struct vocab *v, const char *piece, size_t size, uint32_t id, struct error *err)
+viv_status vocab_add_hidden(struct vocab *v, const char *piece, size_t size, uint32_t id, struct error *err)
 {
     if (id >= MAX_VOCAB)
         return error_set(err, VIV_ELIMIT, "token '%.100s' has the id %" PRIu32 ", at most %d are taken", piece, id,
@@ -19,14 +19,23 @@ viv_status vocab_add(struct vocab *v, const char *piece, size_t size, uint32_t i
         v->pieces[v->n] = NULL;
         v->sizes[v->n++] = 0;
     }
+    v->pieces[id] = piece;
+    v->sizes[id] = (uint32_t)size;
+    v->n_pieces++;
+    return VIV_OK;
+}
+
+viv_status vocab_add(struct vocab *v, const char *piece, size_t size, uint32_t id, struct error *err)
+{
+    viv_status status = vocab_add_hidden(v, piece, size, id, err);
+    if (status != VIV_OK)
+        return status;
     switch (strmap_add(&v->ids, piece, size, id)) {
     case STRMAP_NOMEM:
         return error_nomem(err);
     case STRMAP_EXISTS:
         return error_set(err, VIV_EFORMAT, "token '%.100s' is there a second time", piece);
     default:
-        v->pieces[id] = piece;
-        v->sizes[id] = (uint32_t)size;
         return VIV_OK;
     }
 }

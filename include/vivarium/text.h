@@ -20,11 +20,12 @@ typedef struct viv_text {
     /* Ids of a text. Writes at most `capacity` ids, sets *n to how many there are. [any] */
     viv_status (*encode)(viv_model *model, const char *text, uint64_t size, uint32_t flags, int32_t *ids,
                          uint64_t capacity, uint64_t *n);
-    /* A decoder takes ids one by one and gives out whole characters only. [setup] */
+    /* A decoder takes ids one by one and gives out whole characters only, as soon as no later id can change them.
+     * [setup] */
     viv_status (*decoder_create)(viv_model *model, void **decoder);
     /* The text that `id` completes: *text lives until the next call; *size may be 0. */
     viv_status (*decoder_push)(void *decoder, int32_t id, const char **text, uint64_t *size);
-    /* What is still held back, with incomplete characters replaced by U+FFFD. */
+    /* What is still held back, with incomplete characters replaced by U+FFFD. Tokens pushed later follow those before. */
     viv_status (*decoder_finish)(void *decoder, const char **text, uint64_t *size);
     void (*decoder_destroy)(void *decoder);
     int32_t (*is_end)(viv_model *model, int32_t id); /* one of the model's end-of-text tokens. [any] */

@@ -258,14 +258,10 @@ static viv_status give_rest(struct run *r)
     uint64_t size;
     if (strcmp(r->why, "stop") == 0)
         return VIV_OK;
-    const char *why = r->why;
     viv_status status = r->llm->text->decoder_finish(r->decoder, &text, &size);
     if (status == VIV_OK)
         status = give_text(r, text, size);
-    if (status == VIV_OK)
-        status = emit_text(r, r->held, r->n_held);
-    r->why = why;
-    return status;
+    return status == VIV_OK ? emit_text(r, r->held, r->n_held) : status;
 }
 
 /* Feeds one token, for the logits of the next. */
@@ -345,21 +341,21 @@ static viv_status begin(struct run *r)
 }
 
 /* The decoder hears the prompt too, so that the answer's first token is decoded as one that follows others; unless
- * it does not. */
+ * it does not. Where the prompt is not part of the output, none of its text may come out with the answer. */
 static viv_status hear_prompt(struct run *r)
 {
+    const int echo = (r->request->flags & VIV_REQUEST_ECHO) != 0;
+    const char *text;
+    uint64_t size;
+    viv_status status = VIV_OK;
     if (llm_reads(r->llm))
         return VIV_OK;
-    for (uint64_t i = 0; i < r->n_prompt; i++) {
-        const char *text;
-        uint64_t size;
-        viv_status status = r->llm->text->decoder_push(r->decoder, r->prompt[i], &text, &size);
-        if (status == VIV_OK && (r->request->flags & VIV_REQUEST_ECHO))
+    for (uint64_t i = 0; status == VIV_OK && i < r->n_prompt; i++) {
+        status = r->llm->text->decoder_push(r->decoder, r->prompt[i], &text, &size);
+        if (status == VIV_OK && echo)
             status = emit_text(r, text, size);
-        if (status != VIV_OK)
-            return status;
     }
-    return VIV_OK;
+    return status == VIV_OK && !echo ? r->llm->text->decoder_finish(r->decoder, &text, &size) : status;
 }
 
 static viv_status carry_out(struct run *r)

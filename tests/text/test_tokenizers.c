@@ -314,7 +314,7 @@ TEST(tokenizers__wrong_files_are_refused_by_name)
             "pre_tokenizer Metaspace: 'replacement' is empty");
     refused("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}, "
             "\"added_tokens\": [{\"id\": 1, \"content\": \"\"}]}",
-            "added_tokens[0]: the added token 1 is empty");
+            "added_tokens[0]: the added token is empty");
 }
 END_TEST
 
@@ -362,9 +362,9 @@ TEST(tokenizers__odd_texts_come_back)
 {
     static const char json[] =
         "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"aa\": 2, \"<\": 3, \"s\": 4, \">\": 5, "
-        "\"ab\": 8}, \"merges\": [\"a a\", \"a b\"]}, \"decoder\": {\"type\": \"Fuse\"}, "
-        "\"added_tokens\": [{\"id\": 6, \"content\": \"<s>\", \"special\": true}, "
-        "{\"id\": 7, \"content\": \"<s>a\", \"special\": false}]}";
+        "\"ab\": 6}, \"merges\": [\"a a\", \"a b\"]}, \"decoder\": {\"type\": \"Fuse\"}, "
+        "\"added_tokens\": [{\"id\": 7, \"content\": \"<s>\", \"special\": true}, "
+        "{\"id\": 8, \"content\": \"<s>a\", \"special\": false}]}";
     enum { LONG = 1 << 20 };
     char *word = calloc(1, LONG + 1);
     const char *path, *const texts[] = {"<s><s>ab<s>aab<s", word};
