@@ -2,6 +2,7 @@
 #include "base/near.h"
 #include "cli/open.h"
 #include "cli/shared.h"
+#include "compare/facts.h"
 
 #include <string.h>
 
@@ -95,7 +96,8 @@ static viv_status check(struct opened *o, const struct arguments *a, struct erro
     return worst;
 }
 
-/* --- expand, schema, list ------------------------------------------------------------------------------ */
+/* --- expand, schema --------------------------------------------------------------------------------------------
+ */
 
 static viv_status expand(struct opened *o, const struct arguments *a, struct error *err)
 {
@@ -127,23 +129,121 @@ static viv_status schema(struct opened *o, const struct arguments *a, struct err
     return status;
 }
 
+/* --- list -------------------------------------------------------------------------------------------------------
+ */
+
+/* One spec of a listing. */
+struct entry {
+    const char *name, *title, *source, *family, *architecture;
+    uint64_t params, active, context; /* 0: they come with a checkpoint */
+    const char *why;                  /* it cannot be read; NULL: it can */
+};
+
+/* Whether each word stands somewhere in the entry, whatever its case. */
+static bool has_words(const struct entry *e, const char **words, size_t n)
+{
+    const char *const texts[] = {e->name, e->title, e->family, e->architecture};
+    for (size_t i = 0; i < n; i++) {
+        bool found = false;
+        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
+            found |= texts[t] && strcasestr(texts[t], words[i]);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static viv_status count_params(struct opened *o, const struct common *common, struct entry *e, struct error *err)
+{
+    struct facts f;
+    viv_status status = open_model(o, common, e->name, err);
+    if (status == VIV_OK)
+        status = facts_of(o->model, &f, err);
+    if (status == VIV_OK) {
+        e->params = f.params;
+        e->active = f.active;
+        e->context = f.context;
+    }
+    model_close(o->model);
+    o->model = NULL;
+    return status;
+}
+
+static json_t *known(uint64_t n)
+{
+    return n ? json_integer((json_int_t)n) : json_null();
+}
+
+static viv_status show_entry(struct opened *o, const struct arguments *a, struct spec *s, struct entry *e,
+                             struct columns *columns, json_t *list, struct error *err)
+{
+    const struct spec_options *options = a->options;
+    struct error why;
+    viv_status status = VIV_OK;
+    if (s) {
+        e->title = spec_title(s);
+        e->source = spec_source(s);
+        e->family = spec_family(s);
+        e->architecture = spec_architecture(s);
+    }
+    if (!has_words(e, a->words + 1, a->n_words - 1))
+        return VIV_OK;
+    if (s)
+        status = count_params(o, &options->common, e, &why);
+    if (status == VIV_ENOMEM)
+        return error_nomem(err);
+    if (status != VIV_OK && (status != VIV_ENOTFOUND || spec_checkpoint(s))) /* else: a family waits for numbers */
+        e->why = why.text;
+    if (options->json)
+        return json_array_append_new(
+                   list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_word(e->name),
+                                   "title", json_word(e->title), "family", json_word(e->family), "architecture",
+                                   json_word(e->architecture), "params_total", known(e->params), "params_active",
+                                   known(e->active), "context", known(e->context), "source", json_word(e->source),
+                                   "error", json_word(e->why))) == 0
+                   ? VIV_OK
+                   : error_nomem(err);
+    static const char *const head[] = {"name", "parameters", "active", "architecture", "family", "source"};
+    for (size_t i = 0; columns->n < sizeof head / sizeof *head && !columns->failed; i++)
+        columns_add(columns, "%s", head[i]);
+    columns_add(columns, "%s", e->name);
+    columns_add(columns, "%s", e->params ? human_count(e->params).text : "-");
+    columns_add(columns, "%s", e->params ? human_count(e->active).text : "-");
+    columns_add(columns, "%s", e->architecture ? e->architecture : "-");
+    columns_add(columns, "%s", e->family ? e->family : "-");
+    columns_add(columns, "%s", e->why ? e->why : e->source ? e->source : "");
+    return VIV_OK;
+}
+
 static viv_status list(struct opened *o, const struct arguments *a, struct error *err)
 {
     const struct spec_options *options = a->options;
     struct spec_listing l = {0};
-    json_t *names = options->json ? json_array() : NULL;
+    struct columns columns = {.align = "lrrlll"};
+    json_t *specs = options->json ? json_array() : NULL;
     viv_status status = spec_list(&o->world, &l, err);
     for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
-        if (!options->json)
-            puts(l.names[i]);
-        else if (json_array_append_new(names, json_word(l.names[i])) != 0)
-            status = error_nomem(err);
+        struct entry e = {.name = l.names[i]};
+        struct spec *s = NULL;
+        struct error why;
+        status = spec_open(&o->world, l.names[i], &s, &why);
+        if (status == VIV_ENOMEM)
+            error_nomem(err);
+        else
+            e.why = status == VIV_OK ? NULL : why.text, status = VIV_OK;
+        if (status == VIV_OK)
+            status = show_entry(o, a, s, &e, &columns, specs, err);
+        spec_close(s);
     }
     spec_listing_release(&l);
     if (status == VIV_OK && options->json)
-        return print_json(json_pack("{s:o}", "specs", names), false, err);
-    json_decref(names);
-    return status;
+        return print_json(json_pack("{s:o}", "specs", specs), false, err);
+    json_decref(specs);
+    if (status == VIV_OK && columns.n == 0)
+        status = error_set(err, VIV_ENOTFOUND,
+                           "no spec has all of these words in its name, title, family or architecture");
+    const viv_status printed = columns_print(&columns, 0, status == VIV_OK ? err : &(struct error){0});
+    return status == VIV_OK ? printed : status;
 }
 
 static const struct action {
@@ -151,7 +251,7 @@ static const struct action {
     size_t least, most; /* words after it */
     viv_status (*run)(struct opened *o, const struct arguments *a, struct error *err);
 } actions[] = {
-    {"check", 1, SIZE_MAX, check}, {"expand", 1, 1, expand}, {"schema", 0, 0, schema}, {"list", 0, 0, list}};
+    {"check", 1, SIZE_MAX, check}, {"expand", 1, 1, expand}, {"schema", 0, 0, schema}, {"list", 0, SIZE_MAX, list}};
 
 static int unknown_action(const char *word)
 {
@@ -186,17 +286,19 @@ static int spec(const struct arguments *a)
 const struct command command_spec = {
     .name = "spec",
     .summary = "check, expand and list specs; their JSON schema",
-    .words = "check|expand|schema|list [MODEL]...",
+    .words = "check|expand|schema|list [MODEL|WORD]...",
     .text =
         "check reads specs and says what is wrong with them, with file, line and column; of a checkpoint, also "
         "what "
         "of it cannot be computed; expand prints a model in "
         "its "
-        "flat form, every layer and weight written out; schema prints a JSON Schema for editors; list names the "
-        "specs that can be named. man viv-spec describes the language.",
+        "flat form, every layer and weight written out; schema prints a JSON Schema for editors; list shows the "
+        "specs that can be named, or those with all of some words in their name, title, family or architecture. "
+        "man viv-spec describes the language.",
     .options = table,
     .options_size = sizeof(struct spec_options),
     .examples = "viv spec list\n"
+                "viv spec list moe qwen\n"
                 "viv spec check llama shakespeare\n"
                 "viv spec expand shakespeare\n"
                 "viv spec expand shakespeare --hash\n"

@@ -440,6 +440,8 @@ static viv_status load_chain(struct spec *s, const char *path, struct error *err
     if (status != VIV_OK)
         return status;
     s->at = roots[0]->at;
+    s->title = word_of(roots[0], "title", NULL);
+    s->source = word_of(roots[0], "source", NULL);
     for (uint32_t i = n; status == VIV_OK && i-- > 0;)
         status = merge(s, roots[i], i + 1 < n, err);
     return status;
@@ -513,6 +515,16 @@ const char *spec_name(const struct spec *s)
 const char *spec_path(const struct spec *s)
 {
     return s->path;
+}
+
+const char *spec_title(const struct spec *s)
+{
+    return s->title;
+}
+
+const char *spec_source(const struct spec *s)
+{
+    return s->source;
 }
 
 const char *spec_family(const struct spec *s)

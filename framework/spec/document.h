@@ -55,7 +55,7 @@ struct weight_entry {
 struct spec {
     struct arena arena;
     const struct spec_world *world;
-    const char *name, *path, *family, *architecture;
+    const char *name, *path, *title, *source, *family, *architecture;
     struct spec_settings settings;
     char *checkpoint;
     const char **adapters;

@@ -264,7 +264,8 @@ static viv_status search_families(struct search *s, struct error *err)
     viv_status status = spec_list(s->world, &l, err);
     for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
         char *path;
-        if (strcmp(folder_of(l.names[i]), "families") != 0)
+        const char *folder = folder_of(l.names[i]);
+        if (folder && strcmp(folder, "families") != 0)
             continue;
         status = spec_find(s->world, l.names[i], &path, err);
         if (status != VIV_OK)

@@ -61,6 +61,8 @@ void spec_close(struct spec *s);
 
 const char *spec_name(const struct spec *s);         /* the file's base name without .yaml, or the checkpoint's */
 const char *spec_path(const struct spec *s);         /* of the outermost document */
+const char *spec_title(const struct spec *s);        /* what people call it; or NULL */
+const char *spec_source(const struct spec *s);       /* where its numbers come from; or NULL */
 const char *spec_family(const struct spec *s);       /* "llama" */
 const char *spec_architecture(const struct spec *s); /* "llm" */
 const char *spec_checkpoint(const struct spec *s);   /* path of the weights, resolved against the spec; or NULL */

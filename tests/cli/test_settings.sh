@@ -11,6 +11,7 @@ answers() { # TOKENS ARGUMENT...: run answers with so many tokens
     shift
     ends 0 "$viv" run "$@" --json && [ "$(grep -c '"event":"token"' "$work/out")" -eq "$tokens" ]
 }
+check 'families of checkpoints are found all the same' ends 0 "$viv" inspect "$source/tests/golden/llama-gqa"
 check 'a spec in ~/.config/vivarium/specs has a name' says brief "$viv" spec list
 check 'its context is set' says '"context": 40' "$viv" inspect brief --json
 check 'and the length of its answers' answers 3 brief -p ROMEO:
