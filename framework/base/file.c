@@ -346,17 +346,28 @@ const char *path_base(const char *path)
     return slash ? slash + 1 : path;
 }
 
-bool file_cache_directory(char *path, size_t capacity)
+/* "$variable/vivarium", or "~/otherwise/vivarium". */
+static bool directory_of(const char *variable, const char *otherwise, char *path, size_t capacity)
 {
-    const char *base = secure_getenv("XDG_CACHE_HOME"), *home = secure_getenv("HOME");
+    const char *base = secure_getenv(variable), *home = secure_getenv("HOME");
     int n;
     if (base && *base == '/')
         n = snprintf(path, capacity, "%s/vivarium", base);
     else if (home && *home == '/')
-        n = snprintf(path, capacity, "%s/.cache/vivarium", home);
+        n = snprintf(path, capacity, "%s/%s/vivarium", home, otherwise);
     else
         return false;
     return n > 0 && (size_t)n < capacity;
+}
+
+bool file_cache_directory(char *path, size_t capacity)
+{
+    return directory_of("XDG_CACHE_HOME", ".cache", path, capacity);
+}
+
+bool file_state_directory(char *path, size_t capacity)
+{
+    return directory_of("XDG_STATE_HOME", ".local/state", path, capacity);
 }
 
 bool file_make_parents(char *path)

@@ -60,6 +60,8 @@ bool file_is_dir(const char *path);
 /* Where caches go: $XDG_CACHE_HOME/vivarium or ~/.cache/vivarium, which need not exist. False: there is no such
  * place. */
 bool file_cache_directory(char *path, size_t capacity);
+/* The same for what is kept between runs: $XDG_STATE_HOME/vivarium or ~/.local/state/vivarium. */
+bool file_state_directory(char *path, size_t capacity);
 /* Makes the directories above a path, as far as they are missing; the path is changed meanwhile. */
 bool file_make_parents(char *path);
 

@@ -1,6 +1,7 @@
 /* json.h - JSON files, through jansson: strict (RFC 8259), no duplicate keys, limited depth and size, errors
  * with file, line and column. An integer beyond 63 bits is read as a number with a fraction. What Python writes
- * besides JSON is understood: Infinity is 1e308, -Infinity is -1e308, and NaN, which is no number, the string "NaN". */
+ * besides JSON is understood: Infinity is 1e308, -Infinity is -1e308, and NaN, which is no number, the string
+ * "NaN". */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 

@@ -2,54 +2,32 @@
  *
  * Each turn, the model's chat template makes one text of all messages. What of it the model has computed in the
  * turns before, it keeps; only what is new goes through the graph. */
-#include "cli/answer.h"
-#include "cli/conversation.h"
-#include "cli/interrupt.h"
-#include "cli/lines.h"
-#include "cli/sampling.h"
-#include "cli/shared.h"
-#include "session/session.h"
+#include "cli/chat.h"
 
-#include "base/file.h"
+#include "cli/answer.h"
+#include "cli/interrupt.h"
+#include "cli/shared.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct chat_options {
-    struct speaking speaking;
-    const char *system, *file, *session, *template, *template_name;
-    struct string_list variables;
-    bool verbose, json;
-};
 
 static const struct chat_options defaults = {.speaking = SPEAKING_DEFAULTS};
 
 #define OPT(field) offsetof(struct chat_options, field)
-static const struct option table[] = {{"system", 0, OPTION_STRING, OPT(system), "TEXT",
-                                       .help = "what the model is told before all turns",
-                                       .aliases = "system-prompt|sys"},
-                                      FILE_OPTION(OPT(file), "each line is a turn"),
-                                      SESSION_OPTION(OPT(session), "it holds a conversation"),
-                                      TEMPLATE_OPTION(OPT(template), NULL),
-                                      TEMPLATE_NAME_OPTION(OPT(template_name)),
-                                      VAR_OPTION(OPT(variables)),
-                                      VERBOSE_OPTION(OPT(verbose), "after each answer, its tokens and their speed"),
-                                      JSON_OPTION(OPT(json), "one object for each turn, one per line"),
-                                      {0}};
-
-struct chat {
-    const struct chat_options *options;
-    struct opened *o;
-    const struct tokenizer *tokenizer;
-    struct chat_template template;
-    json_t *variables;      /* of the template, beside the messages */
-    struct session session; /* its messages are the conversation */
-    viv_sampling sampling;
-    struct lines *lines;
-    bool changed; /* the session is no longer what the file holds */
-    bool quits;
-};
+static const struct option table[] = {
+    {"system", 0, OPTION_STRING, OPT(system), "TEXT", .help = "what the model is told before all turns",
+     .aliases = "system-prompt|sys"},
+    FILE_OPTION(OPT(file), "each line is a turn"),
+    SESSION_OPTION(OPT(session), "it holds a conversation"),
+    TEMPLATE_OPTION(OPT(template), NULL),
+    TEMPLATE_NAME_OPTION(OPT(template_name)),
+    VAR_OPTION(OPT(variables)),
+    VERBOSE_OPTION(OPT(verbose), "after each answer, its tokens and their speed"),
+    JSON_OPTION(OPT(json), "one object for each turn, one per line"),
+    {"no-history", 0, OPTION_FLAG, OPT(no_history), .help = "keep nothing of what is typed for another time"},
+    {0}};
 
 /* --- messages ------------------------------------------------------------------------------------------------ */
 
@@ -82,8 +60,7 @@ static size_t n_turns(const json_t *messages)
     return n;
 }
 
-/* The first message, in place of such a one that was there; none for "". */
-static viv_status set_system(struct chat *c, const char *text, struct error *err)
+viv_status chat_set_system(struct chat *c, const char *text, struct error *err)
 {
     json_t *messages = c->session.messages;
     if (is_role(json_array_get(messages, 0), "system"))
@@ -92,6 +69,23 @@ static viv_status set_system(struct chat *c, const char *text, struct error *err
     if (!*text || json_array_insert_new(messages, 0, message_of("system", text, strlen(text))) == 0)
         return VIV_OK;
     return error_nomem(err);
+}
+
+const char *chat_system(const struct chat *c)
+{
+    const json_t *first = json_array_get(c->session.messages, 0);
+    return is_role(first, "system") ? json_string_value(json_object_get(first, "content")) : NULL;
+}
+
+void chat_clear(struct chat *c)
+{
+    json_t *messages = c->session.messages;
+    const size_t least = chat_system(c) ? 1 : 0;
+    while (json_array_size(messages) > least)
+        take_back(messages);
+    token_ids_release(&c->session.text);
+    c->session.n_prompt = 0;
+    c->changed = true;
 }
 
 /* --- the template -------------------------------------------------------------------------------------------- */
@@ -211,8 +205,7 @@ static viv_status answer(struct chat *c, bool *answered, struct error *err)
     return status;
 }
 
-/* A turn that is not answered has not been. */
-static viv_status turn(struct chat *c, const char *text, size_t n, struct error *err)
+viv_status chat_turn(struct chat *c, const char *text, size_t n, struct error *err)
 {
     bool answered = false;
     viv_status status = say(c->session.messages, "user", text, n, err);
@@ -227,15 +220,10 @@ static viv_status turn(struct chat *c, const char *text, size_t n, struct error 
     return status;
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------ */
-
-static viv_status help(struct chat *c, const char *text, struct error *err);
-
-static viv_status regenerate(struct chat *c, const char *text, struct error *err)
+viv_status chat_regenerate(struct chat *c, struct error *err)
 {
     json_t *messages = c->session.messages, *last = json_array_get(messages, json_array_size(messages) - 1);
     bool answered = false;
-    (void)text;
     if (!is_role(last, "assistant"))
         return error_set(err, VIV_EINVAL, "there is no answer yet that could be another");
     json_incref(last);
@@ -245,70 +233,6 @@ static viv_status regenerate(struct chat *c, const char *text, struct error *err
         status = error_nomem(err);
     json_decref(last);
     return status;
-}
-
-static viv_status save_messages(struct chat *c, const char *path, struct error *err)
-{
-    if (!*path)
-        return error_set(err, VIV_EINVAL, "/save wants the name of a file");
-    json_notice_memory();
-    char *text = json_dumps(c->session.messages, JSON_INDENT(2));
-    viv_status status =
-        text && !json_lost_something() ? file_write(path, text, strlen(text), err) : error_nomem(err);
-    if (status == VIV_OK)
-        fprintf(stderr, "viv: %zu messages are in %s\n", json_array_size(c->session.messages), path);
-    free(text);
-    return status;
-}
-
-static viv_status quit(struct chat *c, const char *text, struct error *err)
-{
-    (void)text;
-    (void)err;
-    c->quits = true;
-    return VIV_OK;
-}
-
-static const struct word {
-    const char *name, *text, *help;
-    viv_status (*run)(struct chat *c, const char *text, struct error *err);
-} words[] = {{"/help", "", "this list", help},
-             {"/regen", "", "another answer in place of the last one", regenerate},
-             {"/system", "TEXT", "what the model is told before all turns; without TEXT, nothing", set_system},
-             {"/save", "FILE", "the conversation, as messages that `viv render` takes", save_messages},
-             {"/quit", "", "the end; so are Ctrl-D, and Ctrl-C while nothing is answered", quit}};
-enum { N_WORDS = sizeof words / sizeof *words };
-
-static viv_status help(struct chat *c, const char *text, struct error *err)
-{
-    (void)text;
-    (void)err;
-    for (size_t i = 0; i < N_WORDS; i++)
-        fprintf(stderr, "  %-8s %-5s  %s\n", words[i].name, words[i].text, words[i].help);
-    fputs("  //...           a turn that begins with a slash\n", stderr);
-    if (lines_typed(c->lines))
-        fputs("  ...\\            a turn goes on in the next line\n", stderr);
-    return VIV_OK;
-}
-
-/* A line: a command, or a turn. */
-static viv_status carry_out(struct chat *c, const struct buf *line, struct error *err)
-{
-    const char *text = buf_text(line);
-    const size_t n = strcspn(text, " \t");
-    if (line->size == 0)
-        return VIV_OK;
-    if (text[0] != '/')
-        return turn(c, text, line->size, err);
-    if (text[1] == '/')
-        return turn(c, text + 1, line->size - 1, err);
-    for (size_t i = 0; i < N_WORDS; i++)
-        if (strlen(words[i].name) == n && memcmp(words[i].name, text, n) == 0)
-            return words[i].run(c, text + n + strspn(text + n, " \t"), err);
-    return error_set(err, VIV_EINVAL,
-                     "there is no %.*s: /help lists what there is, and a turn that begins with a slash "
-                     "is written with two",
-                     (int)(n < 64 ? n : 64), text);
 }
 
 /* --- the conversation ---------------------------------------------------------------------------------------- */
@@ -328,7 +252,7 @@ static viv_status converse(struct chat *c, struct error *err)
             break;
         const bool is_text = status == VIV_OK || status == VIV_EFORMAT;
         if (status == VIV_OK)
-            status = carry_out(c, &line, err);
+            status = chat_carry_out(c, &line, err);
         if (typed && is_text && status != VIV_OK) {
             fail(err);
             status = VIV_OK;
@@ -355,7 +279,7 @@ static viv_status begin(struct chat *c, struct error *err)
     if (status == VIV_OK && !c->session.messages && !(c->session.messages = json_array()))
         status = error_nomem(err);
     if (status == VIV_OK && (options->system || begins))
-        status = set_system(c, options->system ? options->system : spec_settings(model_spec(m))->system, err);
+        status = chat_set_system(c, options->system ? options->system : spec_settings(model_spec(m))->system, err);
     if (status == VIV_OK)
         status = sampling_choose(&options->speaking, m, c->session.seed, &c->sampling, err);
     int32_t end = -1;
@@ -387,7 +311,7 @@ static viv_status open_all(struct chat *c, const char *name, struct error *err)
     if (status == VIV_OK)
         status = model_tokenizer(c->o->model, &c->tokenizer, err);
     if (status == VIV_OK)
-        status = lines_open(&c->lines, options->file, err);
+        status = lines_open(&c->lines, options->file, !options->no_history, err);
     if (status == VIV_OK)
         status = load_model(c->o, err);
     return status;
@@ -396,7 +320,7 @@ static viv_status open_all(struct chat *c, const char *name, struct error *err)
 static int chat(const struct arguments *arguments)
 {
     struct opened o = {0};
-    struct chat c = {.options = arguments->options, .o = &o};
+    struct chat c = {.options = (struct chat_options *)arguments->options, .o = &o};
     struct error err = {0};
     viv_status status = open_all(&c, arguments->words[0], &err);
     if (status == VIV_OK)
@@ -413,6 +337,9 @@ static int chat(const struct arguments *arguments)
         }
     }
     lines_close(c.lines);
+    for (size_t i = 0; i < c.owned.n; i++)
+        free((char *)c.owned.items[i]);
+    free(c.owned.items);
     sampling_release(&c.sampling);
     session_end(&c.session);
     json_decref(c.variables);
@@ -427,8 +354,9 @@ const struct command command_chat = {
     .text =
         "Answers what is typed, line by line, with all that was said before. The model's chat template says how "
         "a conversation is written, and ends each answer. Only what is new in a turn is computed. Lines may come "
-        "from "
-        "a file or a pipe, too: each is a turn.\n"
+        "from a file or a pipe, too: each is a turn.\n"
+        "On a terminal, lines that are pasted are one turn, and so is what stands between \"\"\" and \"\"\"; "
+        "earlier lines are called back, also those of other conversations.\n"
         "Ctrl-C stops an answer; what there is of it stays. /help lists commands.",
     .options = table,
     .also = speaking_options,

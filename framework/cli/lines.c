@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 #include "cli/interrupt.h"
+#include "cli/typed.h"
 #include "config.h"
 
 #include <errno.h>
@@ -21,13 +22,25 @@ enum { LONGEST_LINE = 16 << 20, HISTORY_LINES = 1000 };
 struct lines {
     FILE *file;
     const char *name;
-    bool typed, goes_on; /* goes_on: the line before ended in a backslash */
-    uint64_t n;          /* lines read */
+    bool typed, keeps;
+    bool marks;                   /* the terminal marks what is pasted */
+    bool goes_on, pastes, quotes; /* the line is not whole yet; within a paste; behind """ */
+    uint64_t n;                   /* lines read */
 #ifdef HAVE_LIBEDIT
     EditLine *editor; /* NULL: nobody sits there */
     History *history;
 #endif
 };
+
+/* What a terminal that is asked to puts around a paste ("bracketed paste"). */
+static const char PASTE_BEGINS[] = "\033[200~", PASTE_ENDS[] = "\033[201~";
+
+static void ask_for_marks(const struct lines *l, bool on)
+{
+    if (l->marks)
+        fprintf(stderr, "\033[?2004%c", on ? 'h' : 'l');
+    fflush(stderr);
+}
 
 static const char *prompt_of(const struct lines *l)
 {
@@ -66,6 +79,61 @@ static int read_character(EditLine *editor, wchar_t *out)
     return 1;
 }
 
+/* Characters as they were pasted, up to the mark of their end. */
+static bool read_paste(EditLine *editor, wchar_t **text, size_t *n)
+{
+    static const size_t mark = sizeof PASTE_ENDS - 1;
+    size_t capacity = 0;
+    for (*n = 0; *n < LONGEST_LINE; ++*n) {
+        if (!VEC_RESERVE(*text, *n + 1, capacity) || read_character(editor, *text + *n) != 1)
+            return false;
+        size_t same = 0;
+        while (same < mark && same <= *n && (*text)[*n - same] == (wchar_t)PASTE_ENDS[mark - 1 - same])
+            same++;
+        if (same == mark) {
+            *n = *n + 1 - mark;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Line ends as line feeds, none at the end; of other control characters only tabs. */
+static void clean_paste(wchar_t *text, size_t n)
+{
+    size_t to = 0;
+    for (size_t i = 0; i < n; i++) {
+        const bool ends = text[i] == L'\n' || text[i] == L'\r';
+        if (text[i] == L'\r' && i + 1 < n && text[i + 1] == L'\n')
+            continue;
+        if (ends || text[i] == L'\t' || (text[i] >= L' ' && text[i] != 0x7F))
+            text[to++] = ends ? L'\n' : text[i];
+    }
+    while (to > 0 && text[to - 1] == L'\n')
+        to--;
+    text[to] = L'\0';
+}
+
+static unsigned char paste(EditLine *editor, int key)
+{
+    wchar_t *text = NULL;
+    size_t n;
+    (void)key;
+    bool ok = read_paste(editor, &text, &n);
+    if (ok) {
+        clean_paste(text, n);
+        ok = !*text || el_winsertstr(editor, text) == 0;
+    }
+    free(text);
+    return interrupted() ? CC_EOF : ok ? CC_REFRESH : CC_ERROR;
+}
+
+static void recall(void *ctx, const char *line)
+{
+    HistEvent event;
+    history(ctx, &event, H_ENTER, line);
+}
+
 static viv_status editor_open(struct lines *l, struct error *err)
 {
     HistEvent event;
@@ -80,7 +148,12 @@ static viv_status editor_open(struct lines *l, struct error *err)
     el_set(l->editor, EL_PROMPT, editor_prompt);
     el_set(l->editor, EL_HIST, history, l->history);
     el_set(l->editor, EL_GETCFN, read_character);
-    el_source(l->editor, NULL); /* ~/.editrc */
+    el_set(l->editor, EL_ADDFN, "viv-paste", "Insert what is pasted", paste);
+    el_source(l->editor, NULL); /* ~/.editrc, which may choose the keys of vi */
+    el_set(l->editor, EL_BIND, PASTE_BEGINS, "viv-paste", NULL);
+    el_set(l->editor, EL_BIND, "-a", PASTE_BEGINS, "viv-paste", NULL);
+    if (l->keeps)
+        typed_recall(recall, l->history);
     return VIV_OK;
 }
 
@@ -94,16 +167,15 @@ static void editor_close(struct lines *l)
 
 static viv_status edit(struct lines *l, struct buf *line, bool *end, struct error *err)
 {
-    HistEvent event;
     int n;
+    ask_for_marks(l, true);
     const char *text = el_gets(l->editor, &n);
+    ask_for_marks(l, false);
     if (!text || n <= 0) {
         fputc('\n', stderr);
         *end = true;
         return interrupted() ? error_set(err, VIV_ECANCELLED, "interrupted") : VIV_OK;
     }
-    if (n > 1)
-        history(l->history, &event, H_ENTER, text);
     return buf_append(line, text, (size_t)n) ? VIV_OK : error_nomem(err);
 }
 #endif
@@ -147,7 +219,14 @@ static viv_status next(struct lines *l, struct buf *line, bool *end, struct erro
 
 /* --- both ---------------------------------------------------------------------------------------------------- */
 
-viv_status lines_open(struct lines **out, const char *path, struct error *err)
+/* Whether it asks, on a terminal that knows such marks, to see them. */
+static bool has_marks(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+viv_status lines_open(struct lines **out, const char *path, bool keeps, struct error *err)
 {
     const bool from_stdin = !path || strcmp(path, "-") == 0;
     struct lines *l = calloc(1, sizeof *l);
@@ -159,6 +238,8 @@ viv_status lines_open(struct lines **out, const char *path, struct error *err)
     if (!l->file)
         status = error_set(err, errno == ENOENT ? VIV_ENOTFOUND : VIV_EIO, "%s: %s", path, strerror(errno));
     l->typed = status == VIV_OK && from_stdin && isatty(STDIN_FILENO);
+    l->keeps = l->typed && keeps;
+    l->marks = l->typed && has_marks();
 #ifdef HAVE_LIBEDIT
     if (l->typed)
         status = editor_open(l, err);
@@ -188,28 +269,94 @@ bool lines_typed(const struct lines *l)
     return l->typed;
 }
 
+void lines_keep(struct lines *l, bool keeps)
+{
+    l->keeps = l->typed && keeps;
+}
+
 static void cut_end(struct buf *line, char c)
 {
     if (line->size > 0 && line->data[line->size - 1] == c)
         line->data[--line->size] = '\0';
 }
 
+static bool ends_in(const struct buf *line, const char *end)
+{
+    const size_t n = strlen(end);
+    return line->size >= n && memcmp(line->data + line->size - n, end, n) == 0;
+}
+
+/* Takes the first mark out of a line that no editor has read. */
+static bool cut_out(struct buf *line, const char *mark)
+{
+    char *at = strstr(line->data, mark);
+    const size_t n = strlen(mark);
+    if (!at)
+        return false;
+    memmove(at, at + n, line->size - (size_t)(at - line->data) - n + 1);
+    line->size -= n;
+    return true;
+}
+
+/* Whether what is typed, of which `line` is the part so far, goes on in the next line: in a paste, between """ and
+ * """, and behind a backslash. */
+static bool typed_goes_on(struct lines *l, struct buf *line, bool first)
+{
+    static const char quote[] = "\"\"\"";
+    if (line->size == 0)
+        return l->pastes || l->quotes;
+    if (cut_out(line, PASTE_BEGINS))
+        l->pastes = true;
+    if (cut_out(line, PASTE_ENDS))
+        l->pastes = false;
+    if (first && strncmp(line->data, quote, 3) == 0)
+        l->quotes = cut_out(line, quote);
+    if (l->quotes && ends_in(line, quote)) {
+        line->data[line->size -= 3] = '\0';
+        l->quotes = false;
+        cut_end(line, '\n');
+    } else if (!l->quotes && !l->pastes && ends_in(line, "\\")) {
+        cut_end(line, '\\');
+        return true;
+    }
+    return l->pastes || l->quotes;
+}
+
+/* A whole line, as it was typed, for another time. */
+static void keep(struct lines *l, const char *line)
+{
+    struct error err;
+#ifdef HAVE_LIBEDIT
+    HistEvent event;
+    if (l->editor && *line)
+        history(l->history, &event, H_ENTER, line);
+#endif
+    if (!l->keeps || typed_keep(line, &err) == VIV_OK)
+        return;
+    fprintf(stderr, "viv: what is typed is not kept: %s (--no-history is silent)\n", err.text);
+    l->keeps = false;
+}
+
 viv_status lines_next(struct lines *l, struct buf *line, bool *end, struct error *err)
 {
     viv_status status;
+    bool first = true;
     buf_clear(line);
-    l->goes_on = *end = false;
+    l->goes_on = l->pastes = l->quotes = *end = false;
     do {
-        if (l->goes_on)
-            line->data[line->size - 1] = '\n'; /* in place of the backslash */
+        if (line->size > 0 && !buf_putc(line, '\n'))
+            return error_nomem(err);
         status = next(l, line, end, err);
         if (status != VIV_OK || *end)
             return status;
         cut_end(line, '\n');
         cut_end(line, '\r');
-        l->goes_on = l->typed && line->size > 0 && line->data[line->size - 1] == '\\';
+        l->goes_on = l->typed && typed_goes_on(l, line, first);
+        first = false;
     } while (l->goes_on);
     if (!utf8_valid(buf_text(line), line->size) || memchr(buf_text(line), '\0', line->size))
         return error_set(err, VIV_EFORMAT, "%s: line %" PRIu64 " is not UTF-8, or holds the byte 0", l->name, l->n);
+    if (l->typed)
+        keep(l, buf_text(line));
     return VIV_OK;
 }

@@ -7,9 +7,6 @@
 #include "base/near.h"
 #include "cli/cli.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +78,11 @@ static const struct option *find_in(const struct option *table, const char *name
         if (name ? has_name(table, name, n) : letter && table->letter == letter)
             return table;
     return NULL;
+}
+
+const struct option *option_find(const struct option *table, const char *name, size_t n)
+{
+    return find_in(table, name, n, 0);
 }
 
 /* By long name of n bytes, or by letter when name is NULL. A verb's own option hides a common one. */
@@ -189,37 +191,7 @@ static int unknown_option(const struct command *command, const char *dashes, con
     return usage_error(command->name, "there is no option %s%.*s", dashes, (int)n, name);
 }
 
-/* --- values -------------------------------------------------------------------------------------------- */
-
-static bool read_int(const char *text, int64_t *out)
-{
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (end == text || *end || errno)
-        return false;
-    *out = value;
-    return true;
-}
-
-static bool read_float(const char *text, double *out)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end || !isfinite(value))
-        return false;
-    *out = value;
-    return true;
-}
-
-static bool is_choice(const char *choices, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *c = choices; *c; c += strcspn(c, "|"), c += *c == '|')
-        if (strcspn(c, "|") == n && strncmp(c, word, n) == 0)
-            return true;
-    return false;
-}
+/* --- parsing ------------------------------------------------------------------------------------------- */
 
 static int out_of_memory(void)
 {
@@ -228,116 +200,15 @@ static int out_of_memory(void)
     return fail(&err);
 }
 
-static int set_int(const struct command *command, const struct option *o, const char *text, int64_t *out)
-{
-    int64_t value;
-    if (!read_int(text, &value) || (double)value < o->min || (double)value > o->max)
-        return usage_error(command->name, "--%s takes an integer from %.0f to %.0f, not '%s'", o->name, o->min,
-                           o->max, text);
-    *out = value;
-    return ARGUMENTS_OK;
-}
-
-static int set_float(const struct command *command, const struct option *o, const char *text, double *out)
-{
-    double value;
-    if (!read_float(text, &value) || value < o->min || value > o->max)
-        return usage_error(command->name, "--%s takes a number from %g to %g, not '%s'", o->name, o->min, o->max,
-                           text);
-    *out = value;
-    return ARGUMENTS_OK;
-}
-
-/* "4GiB", "512M", "1.5g", "4096": K, M, G and T are powers of 1024. */
-static int set_size(const struct command *command, const struct option *o, const char *text, uint64_t *out)
-{
-    static const char units[] = "KMGT";
-    char *end;
-    errno = 0;
-    double value = strtod(text, &end);
-    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-    bool fits = end != text && !errno && value > 0;
-    if (fits && unit) {
-        value = ldexp(value, 10 * (int)(unit - units + 1));
-        end += 1 + (end[1] == 'i');
-    }
-    end += *end == 'B';
-    if (!fits || *end || value < 1 || value > 0x1p60)
-        return usage_error(command->name, "--%s takes a size such as 4GiB or 512M, not '%s'", o->name, text);
-    *out = (uint64_t)value;
-    return ARGUMENTS_OK;
-}
-
-static int add_ids(const struct command *command, const struct option *o, const char *text, struct id_list *list)
-{
-    for (const char *at = text;; at++) {
-        char *end;
-        errno = 0;
-        long long id = strtoll(at, &end, 10);
-        if (end == at || (*end && *end != ',') || errno || id < 0 || id > INT32_MAX)
-            return usage_error(command->name, "--%s takes token ids such as 1,2,3, not '%s'", o->name, text);
-        if (!VEC_RESERVE(list->ids, list->n, list->capacity))
-            return out_of_memory();
-        list->ids[list->n++] = (int32_t)id;
-        if (!*end)
-            return ARGUMENTS_OK;
-        at = end;
-    }
-}
-
-static int add_bias(const struct command *command, const struct option *o, const char *text, struct bias_list *list)
-{
-    char *end;
-    double value;
-    errno = 0;
-    long long id = strtoll(text, &end, 10);
-    if (end == text || *end != '=' || errno || id < 0 || id > INT32_MAX || !read_float(end + 1, &value) ||
-        fabs(value) > 1e30)
-        return usage_error(command->name, "--%s takes a token id and a number such as 17=-2.5, not '%s'", o->name,
-                           text);
-    if (!VEC_RESERVE(list->items, list->n, list->capacity))
-        return out_of_memory();
-    list->items[list->n++] = (struct bias){(int32_t)id, (float)value};
-    return ARGUMENTS_OK;
-}
-
+/* What parsing returns for a value that was or was not taken. */
 static int set_value(const struct command *command, const struct option *o, const char *text, void *options)
 {
-    void *field = (char *)options + o->offset;
-    switch (o->kind) {
-    case OPTION_FLAG:
-        *(bool *)field = true;
+    struct error err;
+    const viv_status status = option_set(o, text, options, &err);
+    if (status == VIV_OK)
         return ARGUMENTS_OK;
-    case OPTION_INT:
-        return set_int(command, o, text, field);
-    case OPTION_FLOAT:
-        return set_float(command, o, text, field);
-    case OPTION_SIZE:
-        return set_size(command, o, text, field);
-    case OPTION_CHOICE:
-        if (!is_choice(o->choices, text))
-            return usage_error(command->name, "--%s takes one of %s, not '%s'", o->name, o->choices, text);
-        *(const char **)field = text;
-        return ARGUMENTS_OK;
-    case OPTION_STRING:
-        *(const char **)field = text;
-        return ARGUMENTS_OK;
-    case OPTION_STRINGS: {
-        struct string_list *list = field;
-        if (!VEC_RESERVE(list->items, list->n, list->capacity))
-            return out_of_memory();
-        list->items[list->n++] = text;
-        return ARGUMENTS_OK;
-    }
-    case OPTION_IDS:
-        return add_ids(command, o, text, field);
-    case OPTION_BIAS:
-        return add_bias(command, o, text, field);
-    }
-    return ARGUMENTS_OK;
+    return status == VIV_EINVAL ? usage_error(command->name, "%s", err.text) : fail(&err);
 }
-
-/* --- parsing ------------------------------------------------------------------------------------------- */
 
 /* The option at argv[*i], whose value may be in argv[*i + 1]. */
 static int parse_option(const struct command *command, int argc, char **argv, int *i, void *options)

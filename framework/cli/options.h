@@ -3,6 +3,8 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
+#include "base/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -83,6 +85,11 @@ void common_release(struct common *c);
 /* Sets what "name=value" says: an option of `own`, else a common one; `options` begins with a struct common.
  * Returns as arguments_parse does. */
 int option_assign(const struct command *command, const struct option *own, const char *text, void *options);
+
+/* The option of a table that has this name of n bytes, or an alias; or NULL. */
+const struct option *option_find(const struct option *table, const char *name, size_t n);
+/* Sets what a value says; a string is borrowed. VIV_EINVAL: the sentence says what is expected. */
+viv_status option_set(const struct option *o, const char *text, void *options, struct error *err);
 
 /* The verb's i-th option as it takes them: its own, those that it shares, the common ones, each name once; NULL
  * behind the last. A verb that takes no model shows --plugin-path alone of the common ones. */

@@ -10,15 +10,11 @@
 
 bool history_path(char *path, size_t capacity)
 {
-    const char *base = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
-    int n;
-    if (base && *base == '/')
-        n = snprintf(path, capacity, "%s/vivarium/history.db", base);
-    else if (home && *home == '/')
-        n = snprintf(path, capacity, "%s/.local/state/vivarium/history.db", home);
-    else
+    static const char name[] = "/history.db";
+    if (capacity < sizeof name || !file_state_directory(path, capacity - sizeof name))
         return false;
-    return n > 0 && (size_t)n < capacity;
+    memcpy(path + strlen(path), name, sizeof name);
+    return true;
 }
 
 #ifdef HAVE_SQLITE

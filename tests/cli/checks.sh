@@ -5,7 +5,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 XDG_CACHE_HOME=$work/cache
 XDG_CONFIG_HOME=$work/config
-export XDG_CACHE_HOME XDG_CONFIG_HOME
+XDG_STATE_HOME=$work/state
+export XDG_CACHE_HOME XDG_CONFIG_HOME XDG_STATE_HOME
 passed=0 failed=0
 seconds=20 limits=:
 

@@ -85,6 +85,43 @@ check '/help lists them' helps
 unknown() { talk '/hlep|Never' "$chat" 2>"$work/a" >"$work/b"; [ $? -eq 1 ] && shows 'there is no /hlep' && [ ! -s "$work/b" ]; }
 check 'what is no command is refused' unknown
 
+near_one() { talk '/claer' "$chat" 2>"$work/a"; [ $? -eq 1 ] && shows 'there is no /claer; did you mean /clear?'; }
+check 'by the nearest' near_one
+cleared() { # the system message stays
+    talk "/system S|Hello|/clear|Hello|/save $work/m" "$chat" --temp 0 -n 9 2>"$work/err" >"$work/all" && [ "$(grep -c role "$work/m")" -eq 3 ] &&
+        sed -n 1p "$work/all" >"$work/a" && sed -n 2p "$work/all" >"$work/b" && same
+}
+check '/clear begins anew' cleared
+for word in /quit /bye /exit /q; do
+    leaves() { talk "$word|Hello" "$chat" -n 3 >"$work/a" && [ ! -s "$work/a" ]; }
+    check "$word ends it" leaves
+done
+asks() { printf '/?\n' | "$viv" chat "$chat" 2>"$work/a" && shows '/clear' && shows '/set '; }
+check '/? is help' asks
+sets() {
+    talk 'Hello' "$chat" --temp 0 -n 9 >"$work/a" && talk '/set temp 0|/set parameter num_predict 9|Hello' "$chat" >"$work/b" && same &&
+        talk '/set max-tokens 9|Hello' "$chat" --temp 1 --seed 4 >"$work/a" && talk '/set seed 4|/set temperature 1|Hello' "$chat" -n 9 >"$work/b" && same &&
+        talk '/set system Be brief.|Hello' "$chat" --temp 0 -n 9 >"$work/a" && talk 'Hello' "$chat" --temp 0 -n 9 --system 'Be brief.' >"$work/b" && same &&
+        talk '/set verbose|Hello' "$chat" -n 3 2>"$work/a" >"$work/b" && shows 'ended by length'
+}
+check '/set is an option from there on' sets
+refuses_to_set() {
+    talk "/set $1" "$chat" 2>"$work/a"
+    [ $? -eq 1 ] && shows "$2" && [ "$(wc -l <"$work/a")" -eq 1 ]
+}
+check 'of a value that it takes' refuses_to_set 'temp hot' '--temp takes a number from 0 to 100'
+check 'and a name that there is' refuses_to_set 'threads 3' "'threads' cannot be set"
+check 'with its value' refuses_to_set 'temp' '/set temp wants T'
+shown() { talk '/set top-k 7|/set' "$chat" 2>"$work/a" && shows 'top-k 7'; }
+check '/set alone shows what is set' shown
+reads() {
+    printf 'Hello\nthere\n' >"$work/t" && talk "/read $work/t|/save $work/m" "$chat" -n 3 2>"$work/err" >"$work/b" && grep -qF 'Hello\nthere\n' "$work/m" &&
+        talk "/read $work/none" "$chat" 2>"$work/a"
+    [ $? -eq 1 ] && shows "$work/none: No such file"
+}
+check '/read is a turn from a file' reads
+check 'nothing that is piped is kept' test ! -e "$work/state"
+
 # --- sessions --------------------------------------------------------------------------------------------------------
 goes_on() {
     rm -f "$work/s"

@@ -21,7 +21,8 @@ struct terminal {
     struct buf seen; /* what has come since something was typed */
 };
 
-static char folder[] = "/tmp/viv-terminal-XXXXXX";
+static char folder[64];
+static bool marks; /* the terminal marks what is pasted, when it is asked to */
 
 static const char *in_folder(const char *name)
 {
@@ -30,12 +31,35 @@ static const char *in_folder(const char *name)
     return path;
 }
 
+static const char *lack_of_terminals(void)
+{
+    int a, b;
+    if (openpty(&a, &b, NULL, NULL, NULL) != 0)
+        return "there is no pseudoterminal here";
+    close(a);
+    close(b);
+    return NULL;
+}
+
+static void make_folder(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/viv-terminal-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void remove_folder(void)
+{
+    static const char *const names[] = {"vivarium/chat_history", "vivarium"};
+    for (size_t i = 0; i < 2; i++)
+        remove(in_folder(names[i]));
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
 static void open_terminal(struct terminal *t, const char *const *options)
 {
     const char *arguments[32] = {"viv", "chat", NULL}, *build = getenv("VIV_BUILD");
     char program[4096], model[4096];
     size_t n = 2;
-    ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(program, sizeof program, "%s/viv", build ? build : ".");
     snprintf(model, sizeof model, "%s", source_path("tests/golden/chat"));
     arguments[n++] = model;
@@ -45,7 +69,9 @@ static void open_terminal(struct terminal *t, const char *const *options)
     t->pid = forkpty(&t->fd, NULL, NULL, NULL);
     ck_assert_int_ge(t->pid, 0);
     if (t->pid == 0) {
-        setenv("TERM", "dumb", 1);
+        setenv("TERM", marks ? "xterm" : "dumb", 1);
+        setenv("XDG_STATE_HOME", folder, 1);
+        setenv("HOME", folder, 1); /* no ~/.editrc of somebody's */
         execv(program, (char **)arguments);
         _exit(127);
     }
@@ -103,7 +129,6 @@ static void ends_well(struct terminal *t)
                   buf_text(&t->seen));
     close(t->fd);
     buf_release(&t->seen);
-    rmdir(folder);
 }
 
 /* The conversation, saved and read; the file is no more. */
@@ -129,6 +154,7 @@ TEST(terminal__answers_what_is_typed)
 {
     static const char *const options[] = {"--temp", "0", "-n", "12", "-v", NULL};
     struct terminal t;
+    make_folder();
     open_terminal(&t, options);
     wait_for_prompt_after(&t, "/help lists commands");
     type(&t, "one\\\r");
@@ -146,6 +172,7 @@ TEST(terminal__answers_what_is_typed)
     json_decref(messages);
     type(&t, "/quit\r");
     ends_well(&t);
+    remove_folder();
 }
 END_TEST
 
@@ -153,6 +180,7 @@ TEST(terminal__stops_an_answer_and_keeps_what_there_is_of_it)
 {
     const char *const options[] = {"--temp", "0", "-n", "-1", "-v", "--ignore-eos", "--context", "1000000", NULL};
     struct terminal t;
+    make_folder();
     open_terminal(&t, options);
     wait_for_prompt_after(&t, "/help lists commands");
     type(&t, "Hello\r");
@@ -166,6 +194,7 @@ TEST(terminal__stops_an_answer_and_keeps_what_there_is_of_it)
     json_decref(messages);
     type(&t, "\x03"); /* with nothing to stop, it is the end */
     ends_well(&t);
+    remove_folder();
 }
 END_TEST
 
@@ -174,6 +203,7 @@ TEST(terminal__edits_lines_and_calls_them_back)
 {
     static const char *const options[] = {"--temp", "0", "-n", "3", "-v", NULL};
     struct terminal t;
+    make_folder();
     open_terminal(&t, options);
     wait_for_prompt_after(&t, "/help lists commands");
     type(&t, "Hx\x7f\xC3\xB6llo\x01"
@@ -188,11 +218,107 @@ TEST(terminal__edits_lines_and_calls_them_back)
     json_decref(messages);
     type(&t, "\x04");
     ends_well(&t);
+    remove_folder();
+}
+END_TEST
+
+TEST(terminal__takes_pasted_lines_as_one_turn)
+{
+    static const char *const options[] = {"--temp", "0", "-n", "3", "-v", NULL};
+    struct terminal t;
+    marks = true;
+    make_folder();
+    open_terminal(&t, options);
+    wait_for_both(&t, "/help lists commands", "\x1b[?2004h");
+    wait_for(&t, "> ");
+    type(&t, "See: \x1b[200~one\r\ttwo\r\r\xC3\xB6\r\r\x1b[201~!\r");
+    wait_for_prompt_after(&t, "ended by length");
+    ck_assert_ptr_nonnull(strstr(buf_text(&t.seen), "\x1b[?2004l")); /* an answer is not asked for marks */
+    json_t *messages = saved(&t);
+    ck_assert_uint_eq(json_array_size(messages), 2);
+    ck_assert_str_eq(content(messages, 0), "See: one\n\ttwo\n\n\xC3\xB6!");
+    json_decref(messages);
+    type(&t, "/bye\r");
+    ends_well(&t);
+    remove_folder();
+    marks = false;
+}
+END_TEST
+
+TEST(terminal__calls_back_lines_of_another_conversation)
+{
+    static const char *const options[] = {"--temp", "0", "-n", "3", "-v", NULL};
+    static const char *const silent[] = {"--temp", "0", "-n", "3", "-v", "--no-history", NULL};
+    struct terminal t;
+    struct stat st;
+    make_folder();
+    open_terminal(&t, options);
+    wait_for_prompt_after(&t, "/help lists commands");
+    type(&t, "first\\\r");
+    wait_for(&t, ". ");
+    type(&t, "second\r");
+    wait_for_prompt_after(&t, "ended by length");
+    type(&t, " secret\r"); /* behind a space: not kept */
+    wait_for_prompt_after(&t, "ended by length");
+    type(&t, "/bye\r");
+    ends_well(&t);
+    ck_assert_int_eq(stat(in_folder("vivarium/chat_history"), &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0600);
+
+    open_terminal(&t, silent); /* nothing comes and nothing is kept */
+    wait_for_prompt_after(&t, "/help lists commands");
+    type(&t, "third\r");
+    wait_for_prompt_after(&t, "ended by length");
+    type(&t, "/bye\r");
+    ends_well(&t);
+
+    open_terminal(&t, options);
+    wait_for_prompt_after(&t, "/help lists commands");
+    type(&t, "\x10\x10\r"); /* the line before /bye */
+    wait_for_prompt_after(&t, "ended by length");
+    json_t *messages = saved(&t);
+    ck_assert_str_eq(content(messages, 0), "first\nsecond");
+    json_decref(messages);
+    type(&t, "/bye\r");
+    ends_well(&t);
+    remove_folder();
 }
 END_TEST
 #else
-#define terminal__edits_lines_and_calls_them_back terminal__answers_what_is_typed
+#define terminal__edits_lines_and_calls_them_back          terminal__answers_what_is_typed
+#define terminal__takes_pasted_lines_as_one_turn           terminal__answers_what_is_typed
+#define terminal__calls_back_lines_of_another_conversation terminal__answers_what_is_typed
 #endif
 
-TESTS(terminal__answers_what_is_typed, terminal__stops_an_answer_and_keeps_what_there_is_of_it,
-      terminal__edits_lines_and_calls_them_back)
+TEST(terminal__takes_the_commands_of_other_programs)
+{
+    static const char *const options[] = {"--temp", "0", "-n", "3", "-v", NULL};
+    struct terminal t;
+    make_folder();
+    open_terminal(&t, options);
+    wait_for_prompt_after(&t, "/help lists commands");
+    type(&t, "Hello\r");
+    wait_for_prompt_after(&t, "ended by length");
+    type(&t, "/clear\r");
+    wait_for_prompt_after(&t, "begins anew");
+    type(&t, "/set parameter num_predict 5\r");
+    wait_for_prompt_after(&t, "");
+    type(&t, "\"\"\"one\r");
+    wait_for(&t, ". ");
+    type(&t, "two\"\"\"\r");
+    wait_for_prompt_after(&t, "ended by length");
+    json_t *messages = saved(&t);
+    ck_assert_uint_eq(json_array_size(messages), 2);
+    ck_assert_str_eq(content(messages, 0), "one\ntwo");
+    ck_assert_uint_eq(strlen(content(messages, 1)), 5);
+    json_decref(messages);
+    type(&t, "/exit\r");
+    ends_well(&t);
+    remove_folder();
+}
+END_TEST
+
+TESTS_UNLESS(lack_of_terminals(), terminal__answers_what_is_typed,
+             terminal__stops_an_answer_and_keeps_what_there_is_of_it, terminal__edits_lines_and_calls_them_back,
+             terminal__takes_pasted_lines_as_one_turn, terminal__calls_back_lines_of_another_conversation,
+             terminal__takes_the_commands_of_other_programs)

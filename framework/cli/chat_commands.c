@@ -1,0 +1,239 @@
+/* chat_commands.c - what begins with a slash in a conversation: by the names that chats of other programs have. */
+#include "cli/chat.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/near.h"
+#include "base/utf8.h"
+#include "cli/input.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t LONGEST_TURN = 64u << 20;
+
+/* The word at *text of the returned length; *text goes on to what follows it. */
+static const char *next_word(const char **text, size_t *n)
+{
+    const char *word = *text + strspn(*text, " \t");
+    *n = strcspn(word, " \t\n");
+    *text = word + *n + strspn(word + *n, " \t");
+    return word;
+}
+
+static bool is_word(const char *word, size_t n, const char *expected)
+{
+    return strlen(expected) == n && memcmp(word, expected, n) == 0;
+}
+
+/* --- /set, /show --------------------------------------------------------------------------------------------- */
+
+static viv_status show(struct chat *c, const char *text, struct error *err)
+{
+    const viv_sampling *s = &c->sampling;
+    viv_request limits = {0};
+    const char *system = chat_system(c);
+    (void)text;
+    (void)err;
+    sampling_limits(&c->options->speaking, c->o->model, &limits);
+    fprintf(stderr, "  model %s, context %" PRIu64 ", of which %zu are used\n", spec_name(model_spec(c->o->model)),
+            model_context(c->o->model), c->session.text.n);
+    fprintf(stderr, "  temp %g, top-k %" PRId32 ", top-p %g, min-p %g, typical-p %g, seed %" PRIu64 "\n",
+            (double)s->temperature, s->top_k, (double)s->top_p, (double)s->min_p, (double)s->typical_p, s->seed);
+    fprintf(stderr, "  repeat-penalty %g, presence-penalty %g, frequency-penalty %g, max-tokens %" PRId64 "\n",
+            (double)s->repetition_penalty, (double)s->presence_penalty, (double)s->frequency_penalty, limits.max_tokens);
+    if (system) {
+        fputs("  system ", stderr);
+        print_safe(stderr, system, strlen(system));
+        putc('\n', stderr);
+    }
+    return VIV_OK;
+}
+
+/* What is set is chosen anew; the seed goes on, unless it is what is set. */
+static viv_status choose_again(struct chat *c, bool seeds, struct error *err)
+{
+    const int64_t seed = (int64_t)c->sampling.seed;
+    struct speaking *o = &c->options->speaking;
+    viv_sampling chosen = {0};
+    if (!seeds)
+        o->seed = SETTING_NONE;
+    viv_status status = sampling_choose(o, c->o->model, seed, &chosen, err);
+    if (status != VIV_OK) {
+        sampling_release(&chosen);
+        return status;
+    }
+    sampling_release(&c->sampling);
+    c->sampling = chosen;
+    return VIV_OK;
+}
+
+static viv_status set_option(struct chat *c, const char *name, size_t n, const char *value, struct error *err)
+{
+    const struct option *o = option_find(speaking_options, name, n);
+    char *copy = NULL;
+    if (!o)
+        return error_set(err, VIV_EINVAL, "'%.*s' cannot be set: /help lists what can", (int)(n < 64 ? n : 64),
+                         name);
+    if ((o->kind == OPTION_FLAG) != !*value)
+        return error_set(err, VIV_EINVAL, "/set %s wants %s", o->name, o->value ? o->value : "no value");
+    if (!VEC_RESERVE(c->owned.items, c->owned.n, c->owned.capacity) || !(copy = strdup(value)))
+        return error_nomem(err);
+    c->owned.items[c->owned.n++] = copy;
+    viv_status status = option_set(o, copy, &c->options->speaking, err);
+    return status == VIV_OK ? choose_again(c, strcmp(o->name, "seed") == 0, err) : status;
+}
+
+/* NAME VALUE of an option, as on the command line; ollama's words, too. */
+static viv_status set(struct chat *c, const char *text, struct error *err)
+{
+    size_t n;
+    const char *name = next_word(&text, &n);
+    if (is_word(name, n, "parameter"))
+        name = next_word(&text, &n);
+    if (n == 0)
+        return show(c, text, err);
+    if (is_word(name, n, "system"))
+        return chat_set_system(c, text, err);
+    if (is_word(name, n, "verbose") || is_word(name, n, "quiet"))
+        c->options->verbose = *name == 'v';
+    else if (is_word(name, n, "history") || is_word(name, n, "nohistory"))
+        lines_keep(c->lines, *name == 'h');
+    else
+        return set_option(c, name, n, text, err);
+    return VIV_OK;
+}
+
+/* --- the others ---------------------------------------------------------------------------------------------- */
+
+static viv_status clear(struct chat *c, const char *text, struct error *err)
+{
+    (void)text;
+    (void)err;
+    chat_clear(c);
+    fputs("viv: the conversation begins anew\n", stderr);
+    return VIV_OK;
+}
+
+static viv_status regenerate(struct chat *c, const char *text, struct error *err)
+{
+    (void)text;
+    return chat_regenerate(c, err);
+}
+
+static viv_status read_turn(struct chat *c, const char *path, struct error *err)
+{
+    struct buf text = {0};
+    if (!*path || strcmp(path, "-") == 0)
+        return error_set(err, VIV_EINVAL, "/read wants the name of a file");
+    viv_status status = read_input(path, LONGEST_TURN, &text, err);
+    if (status == VIV_OK && text.size == 0)
+        status = error_set(err, VIV_EINVAL, "%s: there is no text in it", path);
+    if (status == VIV_OK && (!utf8_valid(buf_text(&text), text.size) || memchr(buf_text(&text), '\0', text.size)))
+        status = error_set(err, VIV_EFORMAT, "%s is not UTF-8, or holds the byte 0", path);
+    if (status == VIV_OK)
+        status = chat_turn(c, buf_text(&text), text.size, err);
+    buf_release(&text);
+    return status;
+}
+
+static viv_status save_messages(struct chat *c, const char *path, struct error *err)
+{
+    if (!*path)
+        return error_set(err, VIV_EINVAL, "/save wants the name of a file");
+    json_notice_memory();
+    char *text = json_dumps(c->session.messages, JSON_INDENT(2));
+    viv_status status =
+        text && !json_lost_something() ? file_write(path, text, strlen(text), err) : error_nomem(err);
+    if (status == VIV_OK)
+        fprintf(stderr, "viv: %zu messages are in %s\n", json_array_size(c->session.messages), path);
+    free(text);
+    return status;
+}
+
+static viv_status quit(struct chat *c, const char *text, struct error *err)
+{
+    (void)text;
+    (void)err;
+    c->quits = true;
+    return VIV_OK;
+}
+
+static viv_status help(struct chat *c, const char *text, struct error *err);
+
+static const struct word {
+    const char *names; /* the first is the one that /help lists; the others are those of other programs */
+    const char *text, *help;
+    viv_status (*run)(struct chat *c, const char *text, struct error *err);
+} words[] = {{"/help|/?", "", "this list", help},
+             {"/clear|/reset|/new", "", "forget all turns; what /system says stays", clear},
+             {"/regen|/regenerate|/retry", "", "another answer in place of the last one", regenerate},
+             {"/system", "TEXT", "what the model is told before all turns; without TEXT, nothing", chat_set_system},
+             {"/set", "NAME X", "an option from here on: /set temp 0.5, /set max-tokens 100", set},
+             {"/show", "", "the model, what is set, the system message", show},
+             {"/read", "FILE", "a turn from a file", read_turn},
+             {"/save", "FILE", "the conversation, as messages that `viv render` takes", save_messages},
+             {"/quit|/bye|/exit|/q", "", "the end; so are Ctrl-D, and Ctrl-C while nothing is answered", quit}};
+enum { N_WORDS = sizeof words / sizeof *words };
+
+static viv_status help(struct chat *c, const char *text, struct error *err)
+{
+    (void)text;
+    (void)err;
+    for (size_t i = 0; i < N_WORDS; i++)
+        fprintf(stderr, "  %-8.*s %-7s %s\n", (int)strcspn(words[i].names, "|"), words[i].names, words[i].text,
+                words[i].help);
+    fputs("  //...            a turn that begins with a slash\n", stderr);
+    if (lines_typed(c->lines))
+        fputs("  ...\\             a turn goes on in the next line; so it does between \"\"\" and \"\"\"\n",
+              stderr);
+    fputs("  /set takes temp, top-k, top-p, min-p, typical-p, repeat-penalty, seed, stop,\n"
+          "  max-tokens and the like; verbose or quiet; history or nohistory\n",
+          stderr);
+    return VIV_OK;
+}
+
+static const struct word *find_word(const char *name, size_t n)
+{
+    for (size_t i = 0; i < N_WORDS; i++)
+        for (const char *w = words[i].names; *w; w += strcspn(w, "|"), w += *w == '|')
+            if (strcspn(w, "|") == n && memcmp(w, name, n) == 0)
+                return &words[i];
+    return NULL;
+}
+
+static viv_status unknown(const char *name, size_t n, struct error *err)
+{
+    char word[64];
+    const char *names[N_WORDS], *near = NULL;
+    char first[N_WORDS][16];
+    for (size_t i = 0; i < N_WORDS; i++) {
+        snprintf(first[i], sizeof first[i], "%.*s", (int)strcspn(words[i].names, "|"), words[i].names);
+        names[i] = first[i];
+    }
+    snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), name);
+    near = near_word(word, names, N_WORDS);
+    if (near)
+        return error_set(err, VIV_EINVAL, "there is no %s; did you mean %s?", word, near);
+    return error_set(
+        err, VIV_EINVAL,
+        "there is no %s: /help lists what there is, and a turn that begins with a slash is written with "
+        "two",
+        word);
+}
+
+viv_status chat_carry_out(struct chat *c, const struct buf *line, struct error *err)
+{
+    const char *text = buf_text(line);
+    const size_t n = strcspn(text, " \t\n");
+    if (line->size == 0)
+        return VIV_OK;
+    if (text[0] != '/')
+        return chat_turn(c, text, line->size, err);
+    if (text[1] == '/')
+        return chat_turn(c, text + 1, line->size - 1, err);
+    const struct word *word = find_word(text, n);
+    return word ? word->run(c, text + n + strspn(text + n, " \t"), err) : unknown(text, n, err);
+}
