@@ -98,7 +98,8 @@ static viv_status read_patterns(const struct adapter_config *c, const char *key,
             return wrong_kind(c, key, value, "numbers", err);
         p->value = json_number_value(value);
         buf_printf(&text, "\\A(.*\\.)?(%s)$", name); /* as get_pattern_key of peft */
-        viv_status status = text.failed ? error_nomem(err) : regex_create(text.data, text.size, &p->regex, err);
+        viv_status status =
+            text.failed ? error_nomem(err) : regex_create(text.data, text.size, REGEX_PYTHON, &p->regex, err);
         buf_release(&text);
         if (status != VIV_OK)
             return error_prefix(err, "%s: '%s' of '%s'", c->path, name, key);

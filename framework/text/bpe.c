@@ -225,6 +225,14 @@ static bool merge_all(const struct bpe *b, const char *word, struct work *w)
     return true;
 }
 
+static bool is_newlines(const char *word, size_t n)
+{
+    size_t i = 0;
+    while (i < n && word[i] == '\n')
+        i++;
+    return i == n;
+}
+
 static viv_status encode(const struct token_model *m, const char *word, size_t n, struct token_ids *out,
                          struct error *err)
 {
@@ -233,7 +241,8 @@ static viv_status encode(const struct token_model *m, const char *word, size_t n
     uint32_t id;
     if (n > INT32_MAX)
         return error_set(err, VIV_ELIMIT, "a word of more than 2^31 bytes");
-    if (b->options.ignore_merges && vocab_find(m->vocab, word, n, &id))
+    bool whole = b->options.ignore_merges || (b->options.newlines_whole && is_newlines(word, n));
+    if (whole && vocab_find(m->vocab, word, n, &id))
         return token_ids_add(out, (int32_t)id) ? VIV_OK : error_nomem(err);
     bool ok = cut_into_chars(b, word, n, &w) && merge_all(b, word, &w), after_unk = false;
     for (int32_t i = w.n ? 0 : -1; ok && i >= 0; i = w.symbols[i].after) {
@@ -271,6 +280,7 @@ viv_status bpe_create(const struct token_model *base, const struct bpe_options *
     b->base.encode = encode;
     b->base.destroy = destroy;
     b->options.ignore_merges = options->ignore_merges;
+    b->options.newlines_whole = options->newlines_whole;
     if (options->continuing_prefix && *options->continuing_prefix)
         b->prefix = strndup(options->continuing_prefix, 64);
     if (options->end_suffix && *options->end_suffix)

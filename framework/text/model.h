@@ -49,6 +49,7 @@ bool model_add_unknown(const struct token_model *m, const char *s, size_t n, boo
 struct bpe_options {
     const char *continuing_prefix, *end_suffix; /* or NULL */
     bool ignore_merges;                         /* a word that is a piece is that piece */
+    bool newlines_whole;                        /* the same for words of newlines alone */
     const float *scores; /* SentencePiece: no list of merges, but of two neighbours whose concatenation is a piece
                             the one with the highest score merges first; -inf: never; [vocab->n] or NULL */
 };

@@ -25,7 +25,7 @@ viv_status pattern_ranges(const struct pattern *p, const char *s, size_t n, stru
     if (p->regex)
         return regex_ranges(p->regex, s, n, out, err);
     size_t covered = 0;
-    for (const char *at = s; p->n && (at = memmem(at, n - (size_t)(at - s), p->literal, p->n)); at += p->n) {
+    for (const char *at = s; (at = memmem(at, n - (size_t)(at - s), p->literal, p->n)); at += p->n) {
         size_t begin = (size_t)(at - s);
         if (!ranges_add(out, covered, begin, false) || !ranges_add(out, begin, begin + p->n, true))
             return error_nomem(err);
@@ -39,6 +39,8 @@ viv_status pattern_from_json(json_t *j, struct pattern *out, struct error *err)
     json_t *literal = json_object_get(j, "String"), *regex = json_object_get(j, "Regex");
     if (json_is_string(j))
         literal = j;
+    if (json_is_string(literal) && json_string_length(literal) == 0)
+        return regex_create("", 0, REGEX_TOKENIZERS, &out->regex, err); /* matches between any two characters */
     if (json_is_string(literal)) {
         out->n = json_string_length(literal);
         out->literal = malloc(out->n + 1);
@@ -48,7 +50,8 @@ viv_status pattern_from_json(json_t *j, struct pattern *out, struct error *err)
         return VIV_OK;
     }
     if (json_is_string(regex))
-        return regex_create(json_string_value(regex), json_string_length(regex), &out->regex, err);
+        return regex_create(json_string_value(regex), json_string_length(regex), REGEX_TOKENIZERS, &out->regex,
+                            err);
     return error_set(err, VIV_EFORMAT, "a pattern is {\"String\": ...} or {\"Regex\": ...}, found %s",
                      json_kind(j));
 }

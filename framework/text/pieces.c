@@ -36,7 +36,7 @@ void ranges_release(struct ranges *r)
 
 bool ranges_add(struct ranges *r, size_t begin, size_t end, bool match)
 {
-    if (begin == end)
+    if (begin == end && !match)
         return true;
     if (!VEC_RESERVE(r->v, r->n, r->capacity))
         return false;

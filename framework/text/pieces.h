@@ -30,7 +30,7 @@ enum split_behavior {
     SPLIT_CONTIGUOUS
 };
 
-/* Ranges that cover a text, each a match or what lies between. */
+/* Ranges that cover a text, each a match or what lies between. A match may be empty: it cuts there. */
 struct range {
     size_t begin, end;
     bool match;
@@ -40,6 +40,7 @@ struct ranges {
     size_t n, capacity;
 };
 void ranges_release(struct ranges *r);
+/* An empty range that is no match is left out. */
 bool ranges_add(struct ranges *r, size_t begin, size_t end, bool match);
 /* Adds the pieces of text that the behaviour makes of the ranges. */
 bool split_ranges(const char *text, const struct ranges *r, enum split_behavior behavior, struct pieces *out);

@@ -147,6 +147,54 @@ static viv_status metaspace(const struct pretokenizer *p, const char *s, size_t 
     return ok ? VIV_OK : error_nomem(err);
 }
 
+static bool words(const char *s, size_t n, struct pieces *out)
+{
+    enum { SPACE, WORD, OTHER } before = SPACE, now;
+    size_t begin = 0;
+    bool ok = true;
+    uint32_t c;
+    for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length) {
+        now = is_word(c) ? WORD : is_space(c) ? SPACE : OTHER;
+        if (now == before)
+            continue;
+        ok = before == SPACE || pieces_add(out, s + begin, i - begin);
+        begin = i;
+        before = now;
+    }
+    return ok && (before == SPACE || pieces_add(out, s + begin, n - begin));
+}
+
+/* As the reference does it: a character without a script, such as a space, goes with the one before it, and is lost
+ * where none is before it. */
+static bool scripts(const char *s, size_t n, struct pieces *out)
+{
+    unsigned before = 0;
+    size_t begin = 0;
+    bool ok = true;
+    uint32_t c;
+    for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length) {
+        unsigned now = script_of(c);
+        if (now == 0 || now == before)
+            continue;
+        ok = before == 0 || pieces_add(out, s + begin, i - begin);
+        begin = i;
+        before = now;
+    }
+    return ok && (before == 0 || pieces_add(out, s + begin, n - begin));
+}
+
+static bool fixed_length(const char *s, size_t n, size_t length, struct pieces *out)
+{
+    bool ok = true;
+    for (size_t i = 0, end; ok && i < n; i = end) {
+        size_t left = length;
+        for (end = i; end < n && (left > 0 || ((unsigned char)s[end] & 0xC0) == 0x80); end++)
+            left -= ((unsigned char)s[end] & 0xC0) != 0x80;
+        ok = pieces_add(out, s + i, end - i);
+    }
+    return ok;
+}
+
 static viv_status step(const struct pretokenizer *p, const char *s, size_t n, bool first, struct pieces *out,
                        struct error *err)
 {
@@ -159,6 +207,12 @@ static viv_status step(const struct pretokenizer *p, const char *s, size_t n, bo
         return split_chars(p, s, n, out, err);
     case PRETOKENIZE_METASPACE:
         return metaspace(p, s, n, first, out, err);
+    case PRETOKENIZE_WORDS:
+        return words(s, n, out) ? VIV_OK : error_nomem(err);
+    case PRETOKENIZE_SCRIPTS:
+        return scripts(s, n, out) ? VIV_OK : error_nomem(err);
+    case PRETOKENIZE_LENGTH:
+        return fixed_length(s, n, p->length, out) ? VIV_OK : error_nomem(err);
     }
     return VIV_OK;
 }
@@ -213,7 +267,7 @@ viv_status pretokenizers_add_regex(struct pretokenizers *list, const char *patte
     if (!p)
         return error_nomem(err);
     p->behavior = behavior;
-    return regex_create(pattern, strlen(pattern), &p->pattern.regex, err);
+    return regex_create(pattern, strlen(pattern), REGEX_TOKENIZERS, &p->pattern.regex, err);
 }
 
 static bool is_digit_for_split(uint32_t c)
@@ -261,7 +315,7 @@ static viv_status add_byte_level(struct pretokenizers *list, json_t *j, struct e
     p->prefix_space = flag(j, "add_prefix_space", true);
     p->use_regex = flag(j, "use_regex", true);
     p->behavior = SPLIT_ISOLATED;
-    return regex_create(GPT2_PATTERN, strlen(GPT2_PATTERN), &p->pattern.regex, err);
+    return regex_create(GPT2_PATTERN, strlen(GPT2_PATTERN), REGEX_TOKENIZERS, &p->pattern.regex, err);
 }
 
 static viv_status add_split(struct pretokenizers *list, json_t *j, struct error *err)
@@ -304,16 +358,33 @@ static viv_status add_delimiter(struct pretokenizers *list, json_t *j, struct er
     struct pretokenizer *p = pretokenizers_add(list, PRETOKENIZE_SPLIT);
     if (!p)
         return error_nomem(err);
+    const char *delimiter = json_string_value(json_object_get(j, "delimiter"));
+    uint32_t c;
+    if (!delimiter || !*delimiter || utf8_decode(delimiter, strlen(delimiter), &c) != strlen(delimiter))
+        return error_set(err, VIV_EFORMAT, "'delimiter' must be one character");
     p->behavior = SPLIT_REMOVED;
     return pattern_from_json(json_object_get(j, "delimiter"), &p->pattern, err);
+}
+
+static viv_status add_length(struct pretokenizers *list, json_t *j, struct error *err)
+{
+    json_t *length = json_object_get(j, "length");
+    if (length && (!json_is_integer(length) || json_integer_value(length) < 1))
+        return error_set(err, VIV_EFORMAT, "'length' must be a whole number from 1 on");
+    struct pretokenizer *p = pretokenizers_add(list, PRETOKENIZE_LENGTH);
+    if (!p)
+        return error_nomem(err);
+    p->length = length ? (size_t)json_integer_value(length) : 5;
+    return VIV_OK;
 }
 
 static viv_status add_one(struct pretokenizers *list, const char *type, json_t *j, struct error *err)
 {
     enum split_behavior behavior;
-    static const char *const names[] = {"ByteLevel",         "Split",      "Digits",          "Punctuation",
-                                        "Metaspace",         "Whitespace", "WhitespaceSplit", "BertPreTokenizer",
-                                        "CharDelimiterSplit"};
+    static const char *const names[] = {
+        "ByteLevel",          "Split",          "Digits",          "Punctuation",
+        "Metaspace",          "Whitespace",     "WhitespaceSplit", "BertPreTokenizer",
+        "CharDelimiterSplit", "UnicodeScripts", "FixedLength"};
     if (strcmp(type, "ByteLevel") == 0)
         return add_byte_level(list, j, err);
     if (strcmp(type, "Split") == 0)
@@ -327,12 +398,12 @@ static viv_status add_one(struct pretokenizers *list, const char *type, json_t *
     }
     if (strcmp(type, "Metaspace") == 0)
         return add_metaspace(list, j, err);
-    if (strcmp(type, "Whitespace") == 0) {
-        viv_status status = pretokenizers_add_regex(list, "\\w+|[^\\w\\s]+", SPLIT_REMOVED, err);
-        if (status == VIV_OK)
-            list->v[list->n - 1].invert = true;
-        return status;
-    }
+    if (strcmp(type, "Whitespace") == 0)
+        return pretokenizers_add(list, PRETOKENIZE_WORDS) ? VIV_OK : error_nomem(err);
+    if (strcmp(type, "UnicodeScripts") == 0)
+        return pretokenizers_add(list, PRETOKENIZE_SCRIPTS) ? VIV_OK : error_nomem(err);
+    if (strcmp(type, "FixedLength") == 0)
+        return add_length(list, j, err);
     if (strcmp(type, "WhitespaceSplit") == 0)
         return add_chars(list, is_space, SPLIT_REMOVED, err);
     if (strcmp(type, "BertPreTokenizer") == 0) {

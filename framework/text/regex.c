@@ -1,42 +1,98 @@
 #include "text/regex.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include "base/utf8.h"
+
+#include <limits.h>
+#include <oniguruma.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MATCH_LIMIT = 200000, DEPTH_LIMIT = 20000, MAX_PATTERN = 65536 };
+enum {
+    MAX_PATTERN = 65536,
+    FIRST_STEPS = 512,   /* of a search, before it is tried with more */
+    STEPS_PER_BYTE = 64, /* that a search moves forward */
+    ALLOWANCE = 1 << 26, /* steps beyond that, for a whole text */
+    MAX_STEPS = 1 << 30, /* of one search */
+    MAX_STACK = 1 << 23  /* entries of Oniguruma's stack, some 40 bytes each */
+};
 
 struct regex {
-    pcre2_code *code;
+    regex_t *code;
     char *pattern;
 };
 
-viv_status regex_create(const char *pattern, size_t n, struct regex **out, struct error *err)
+static void start_engine(void)
 {
-    int code;
-    PCRE2_SIZE at;
+    OnigEncoding used[] = {ONIG_ENCODING_UTF8};
+    onig_initialize(used, 1);
+}
+
+/* [:punct:] within a class became [\p{P}\p{S}] with Oniguruma 6.9.9, which the tokenizers library has. Debian 12
+ * has 6.9.8, where it lacks symbols. So we say what is meant. */
+static bool spell_out(const char *pattern, size_t n, struct buf *out)
+{
+    static const struct {
+        const char *from, *to;
+    } names[] = {{"[:punct:]", "\\p{P}\\p{S}"}, {"[:^punct:]", "[^\\p{P}\\p{S}]"}};
+    size_t depth = 0;
+    bool ok = true;
+    for (size_t i = 0, used; ok && i < n; i += used) {
+        const char *to = NULL;
+        used = pattern[i] == '\\' && i + 1 < n ? 2 : 1;
+        for (size_t k = 0; depth && k < sizeof names / sizeof *names; k++)
+            if (n - i >= strlen(names[k].from) && memcmp(pattern + i, names[k].from, strlen(names[k].from)) == 0) {
+                to = names[k].to;
+                used = strlen(names[k].from);
+            }
+        depth += !to && pattern[i] == '[';
+        depth -= depth && pattern[i] == ']';
+        ok = to ? buf_puts(out, to) : buf_append(out, pattern + i, used);
+    }
+    return ok;
+}
+
+static viv_status compile(struct regex *r, size_t n, enum regex_syntax syntax, struct error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    OnigErrorInfo info;
+    UChar sentence[ONIG_MAX_ERROR_MESSAGE_LEN];
+    struct buf spelled = {0};
+    if (!utf8_valid(r->pattern, n))
+        return error_set(err, VIV_EFORMAT, "pattern '%.100s' is not UTF-8", r->pattern);
+    pthread_once(&once, start_engine);
+    if (!(syntax == REGEX_PYTHON ? buf_append(&spelled, r->pattern, n) : spell_out(r->pattern, n, &spelled))) {
+        buf_release(&spelled);
+        return error_nomem(err);
+    }
+    const UChar *pattern = (const UChar *)buf_text(&spelled);
+    int code = onig_new(&r->code, pattern, pattern + spelled.size, ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
+                        syntax == REGEX_PYTHON ? ONIG_SYNTAX_PYTHON : ONIG_SYNTAX_DEFAULT, &info);
+    if (code != ONIG_NORMAL)
+        onig_error_code_to_str(sentence, code, &info); /* names what `info` points to in the pattern */
+    buf_release(&spelled);
+    if (code == ONIG_NORMAL)
+        return VIV_OK;
+    r->code = NULL;
+    if (code == ONIGERR_MEMORY)
+        return error_nomem(err);
+    return error_set(err, VIV_EFORMAT, "pattern '%.100s': %s", r->pattern, (const char *)sentence);
+}
+
+viv_status regex_create(const char *pattern, size_t n, enum regex_syntax syntax, struct regex **out,
+                        struct error *err)
+{
     if (n > MAX_PATTERN)
         return error_set(err, VIV_ELIMIT, "a pattern of more than %d bytes", MAX_PATTERN);
     struct regex *r = calloc(1, sizeof *r);
     if (!r)
         return error_nomem(err);
     r->pattern = strndup(pattern, n);
-    r->code = r->pattern ? pcre2_compile((PCRE2_SPTR)pattern, n, PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &code,
-                                         &at, NULL)
-                         : NULL;
-    if (!r->code) {
-        char sentence[256];
-        bool nomem = !r->pattern || code == PCRE2_ERROR_NOMEMORY || code == 121;
-        if (!nomem)
-            pcre2_get_error_message(code, (PCRE2_UCHAR *)sentence, sizeof sentence);
-        viv_status status =
-            nomem ? error_nomem(err)
-                  : error_set(err, VIV_EFORMAT, "pattern '%.100s': %s at %zu", r->pattern, sentence, (size_t)at);
+    viv_status status = r->pattern ? compile(r, strlen(r->pattern), syntax, err) : error_nomem(err);
+    if (status != VIV_OK) {
         regex_destroy(r);
         return status;
     }
-    pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE); /* without it, matching is slower, not different */
     *out = r;
     return VIV_OK;
 }
@@ -45,47 +101,109 @@ void regex_destroy(struct regex *r)
 {
     if (!r)
         return;
-    pcre2_code_free(r->code);
+    onig_free(r->code);
     free(r->pattern);
     free(r);
 }
 
-static viv_status match_all(const struct regex *r, const char *text, size_t n, pcre2_match_data *data,
-                            pcre2_match_context *context, struct ranges *out, struct error *err)
+/* One pass over a text. */
+struct search {
+    const struct regex *regex;
+    const UChar *text;
+    size_t n;
+    OnigMatchParam *param;
+    OnigRegion *region;
+    size_t allowance;
+};
+
+static int search_once(const struct search *s, size_t from, size_t steps)
 {
-    size_t covered = 0, at = 0;
-    while (at <= n) {
-        int rc = pcre2_match(r->code, (PCRE2_SPTR)text, n, at, PCRE2_NO_UTF_CHECK, data, context);
-        if (rc == PCRE2_ERROR_NOMATCH)
+    onig_set_retry_limit_in_search_of_match_param(s->param, steps);
+    onig_set_match_stack_limit_size_of_match_param(s->param, (unsigned)(steps < MAX_STACK ? steps : MAX_STACK));
+    onig_region_clear(s->region);
+    return onig_search_with_param(s->regex->code, s->text, s->text + s->n, s->text + from, s->text + s->n,
+                                  s->region, ONIG_OPTION_NONE, s->param);
+}
+
+/* Finds the next match from a place on. Oniguruma does not say how many steps it took, so the limit is raised until
+ * it is enough. */
+static viv_status search(struct search *s, size_t from, bool *found, struct error *err)
+{
+    size_t steps = FIRST_STEPS;
+    int at = search_once(s, from, steps);
+    while (at == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER ||
+           (at == ONIGERR_MATCH_STACK_LIMIT_OVER && steps < MAX_STACK)) {
+        if (steps / STEPS_PER_BYTE > s->n - from + s->allowance / STEPS_PER_BYTE || steps >= MAX_STEPS)
             break;
-        if (rc == PCRE2_ERROR_NOMEMORY)
-            return error_nomem(err);
-        if (rc < 0)
-            return error_set(err, VIV_ELIMIT, "pattern '%.100s' takes too long on this text", r->pattern);
-        const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(data);
-        if (ends[1] <= ends[0]) { /* step over one character */
-            for (at = ends[0] + 1; at < n && ((unsigned char)text[at] & 0xC0) == 0x80; at++) {
-            }
+        steps *= 8;
+        at = search_once(s, from, steps);
+    }
+    if (at == ONIGERR_MEMORY)
+        return error_nomem(err);
+    if (at < 0 && at != ONIG_MISMATCH)
+        return error_set(err, VIV_ELIMIT, "pattern '%.100s' takes too %s on this text, from byte %zu on",
+                         s->regex->pattern, at == ONIGERR_MATCH_STACK_LIMIT_OVER ? "much memory" : "long", from);
+    size_t moved = (at >= 0 ? (size_t)s->region->end[0] : s->n) - from;
+    size_t free_steps = FIRST_STEPS + STEPS_PER_BYTE * moved;
+    if (steps > free_steps) {
+        if (steps - free_steps > s->allowance)
+            return error_set(err, VIV_ELIMIT, "pattern '%.100s' takes too long on this text, until byte %zu",
+                             s->regex->pattern, from);
+        s->allowance -= steps - free_steps;
+    }
+    *found = at >= 0;
+    return VIV_OK;
+}
+
+static viv_status match_all(struct search *s, struct ranges *out, struct error *err)
+{
+    size_t covered = 0, from = 0;
+    bool matched = false, found;
+    while (from <= s->n) {
+        viv_status status = search(s, from, &found, err);
+        if (status != VIV_OK)
+            return status;
+        if (!found)
+            break;
+        size_t begin = (size_t)s->region->beg[0], end = (size_t)s->region->end[0];
+        if (begin == end && matched && end == covered) {
+            /* nothing, where the last match ended: try from the next character on */
+            do
+                from++;
+            while (from < s->n && (s->text[from] & 0xC0) == 0x80);
             continue;
         }
-        if (!ranges_add(out, covered, ends[0], false) || !ranges_add(out, ends[0], ends[1], true))
+        if (!ranges_add(out, covered, begin, false) || !ranges_add(out, begin, end, true))
             return error_nomem(err);
-        covered = at = ends[1];
+        covered = from = end;
+        matched = true;
     }
-    return ranges_add(out, covered, n, false) ? VIV_OK : error_nomem(err);
+    return ranges_add(out, covered, s->n, false) ? VIV_OK : error_nomem(err);
 }
 
 viv_status regex_ranges(const struct regex *r, const char *text, size_t n, struct ranges *out, struct error *err)
 {
-    pcre2_match_data *data = pcre2_match_data_create_from_pattern(r->code, NULL);
-    pcre2_match_context *context = pcre2_match_context_create(NULL);
-    viv_status status = data && context ? VIV_OK : error_nomem(err);
+    if (n == 0)
+        return VIV_OK;
+    if (n > INT_MAX)
+        return error_set(err, VIV_ELIMIT, "a text of %zu bytes; patterns match in at most %d", n, INT_MAX);
+    if (!utf8_valid(text, n))
+        return error_set(err, VIV_EFORMAT, "pattern '%.100s' is to match in a text that is not UTF-8", r->pattern);
+    struct search s = {.regex = r,
+                       .text = (const UChar *)text,
+                       .n = n,
+                       .param = onig_new_match_param(),
+                       .region = onig_region_new(),
+                       .allowance = ALLOWANCE};
+    viv_status status = s.param && s.region ? VIV_OK : error_nomem(err);
     if (status == VIV_OK) {
-        pcre2_set_match_limit(context, MATCH_LIMIT);
-        pcre2_set_depth_limit(context, DEPTH_LIMIT);
-        status = match_all(r, text, n, data, context, out, err);
+        onig_initialize_match_param(s.param);
+        onig_set_retry_limit_in_match_of_match_param(s.param, ULONG_MAX); /* all of a search counts, below */
+        status = match_all(&s, out, err);
     }
-    pcre2_match_data_free(data);
-    pcre2_match_context_free(context);
+    if (s.region)
+        onig_region_free(s.region, 1);
+    if (s.param)
+        onig_free_match_param(s.param);
     return status;
 }

@@ -68,7 +68,10 @@ enum pretokenizer_kind {
     PRETOKENIZE_BYTE_LEVEL, /* prefix_space, use_regex */
     PRETOKENIZE_SPLIT,      /* pattern, behavior, invert */
     PRETOKENIZE_CHARS,      /* behavior; test: which characters are delimiters */
-    PRETOKENIZE_METASPACE   /* text: the replacement; scheme; split */
+    PRETOKENIZE_METASPACE,  /* text: the replacement; scheme; split */
+    PRETOKENIZE_WORDS,      /* runs of \w, and of what is neither \w nor white space */
+    PRETOKENIZE_SCRIPTS,    /* a piece begins where the script changes */
+    PRETOKENIZE_LENGTH      /* length: characters of a piece */
 };
 enum prepend_scheme { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER };
 struct pretokenizer {
@@ -77,6 +80,7 @@ struct pretokenizer {
     enum split_behavior behavior;
     enum prepend_scheme scheme;
     bool (*test)(uint32_t c);
+    size_t length;
     struct pattern pattern;
     char *text;
 };

@@ -1,4 +1,5 @@
 /* tokenizer_gguf.c - the tokenizer in a GGUF file's metadata: tokenizer.ggml.* (docs/gguf.md of ggml). */
+#include "text/gguf_pre.h"
 #include "text/pipeline.h"
 
 #include "base/near.h"
@@ -16,71 +17,6 @@ struct reader {
     struct meta types, scores;
     struct error *err;
 };
-
-/* --- regular expressions by name ----------------------------------------------------------------------------- */
-
-#define PUNCTUATION_APART "[\\p{P}\\$\\+<=>\\^~\\|`]+"
-#define DIGITS_APART      "\\p{N}"
-
-static const struct pre {
-    const char *names[8];
-    const char *patterns[6];
-    bool ignore_merges, bos; /* bos: put before a text unless the file says otherwise */
-} pres[] = {
-    {.names = {"llama3", "llama-v3", "llama-bpe", "falcon3", "pixtral"},
-     .patterns = {LLAMA3_PATTERN},
-     .ignore_merges = true,
-     .bos = true},
-    {.names = {"default"}, .patterns = {PUNCTUATION_APART, GPT2_PATTERN, DIGITS_APART, "[0-9][0-9][0-9]"}},
-    {.names = {"deepseek-llm"},
-     .patterns = {"[\r\n]", "\\s?\\p{L&}+", "\\s?[!-/:-~！-／：-～‘-‟　-。]+", "\\s+$", "[一-龥ࠀ-一가-퟿]+",
-                  "\\p{N}+"}},
-    {.names = {"deepseek-coder"},
-     .patterns = {"[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[一-龥ࠀ-一가-퟿]+", "\\p{N}"}},
-    {.names = {"falcon"}, .patterns = {PUNCTUATION_APART, GPT2_PATTERN, "[0-9][0-9][0-9]"}},
-    {.names = {"starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b"},
-     .patterns = {DIGITS_APART, GPT2_PATTERN}},
-    {.names = {"gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling"}, .patterns = {GPT2_PATTERN}},
-    {.names = {"jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "jina-v1-en", "jina-v2-code", "roberta-bpe"},
-     .patterns = {GPT2_PATTERN}},
-    {.names = {"qwen2", "stablelm2", "hunyuan", "deepseek-r1-qwen", "megrez"}, .patterns = {QWEN2_PATTERN}},
-    {.names = {"dbrx", "smaug-bpe"}, .patterns = {LLAMA3_PATTERN}},
-    {.names = {"poro-chat", "bloom", "gpt3-finnish"}, .patterns = {" ?[^(\\s|.,!?…。，、।۔،)]+"}},
-    {.names = {"viking"}, .patterns = {" ?[^(\\s|.,!?…。，、।۔،)]+", "\\p{N}"}},
-    {.names = {"tekken"},
-     .patterns = {"[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^"
-                  "\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}"
-                  "\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| "
-                  "?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
-     .ignore_merges = true,
-     .bos = true},
-    {.names = {"gpt-4o", "llama4"},
-     .patterns = {"[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|"
-                  "'t|'re|'ve|'m|'ll|'d)?|[^\\r\\n\\p{L}"
-                  "\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|"
-                  "'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]"
-                  "+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
-    {.names = {"chatglm-bpe", "glm4"}, .patterns = {LLAMA3_PATTERN}},
-};
-
-static viv_status find_pre(const struct reader *r, const struct pre **out)
-{
-    const struct meta name = checkpoint_meta(r->c, "tokenizer.ggml.pre");
-    const char *words[128], *wanted = name.kind == META_STRING ? name.s : "default";
-    size_t n = 0;
-    for (size_t i = 0; i < sizeof pres / sizeof *pres; i++)
-        for (size_t k = 0; k < 8 && pres[i].names[k]; k++) {
-            words[n++] = pres[i].names[k];
-            if (strcmp(pres[i].names[k], wanted) == 0) {
-                *out = &pres[i];
-                return VIV_OK;
-            }
-        }
-    const char *nearest = near_word(wanted, words, n);
-    return error_set(r->err, VIV_EUNSUPPORTED,
-                     "tokenizer.ggml.pre is '%.100s', which names no way of cutting words that we know%s%s%s",
-                     wanted, nearest ? " (the nearest is '" : "", nearest ? nearest : "", nearest ? "')" : "");
-}
 
 /* --- the vocabulary ------------------------------------------------------------------------------------------ */
 
@@ -232,20 +168,33 @@ static bool merges_control(const struct reader *r, const char *left, size_t n_le
     return found;
 }
 
-static viv_status make_gpt2(struct reader *r, bool *bos)
+/* Words that are not cut into bytes: their characters are looked up, then their bytes as <0x00> to <0xFF>. */
+static viv_status add_raw_words(struct reader *r, const struct gguf_pre *pre)
 {
-    const struct pre *pre = NULL;
+    viv_status status = VIV_OK;
+    if (pre->flags & GGUF_METASPACE)
+        status = tokenizer_add_metaspace(r->t, false, r->err);
+    else if (!decoders_add(&r->t->decoders, DECODE_BYTE_FALLBACK) || !decoders_add(&r->t->decoders, DECODE_FUSE))
+        return error_nomem(r->err);
+    for (const char *const *p = pre->patterns; status == VIV_OK && *p; p++)
+        status = pretokenizers_add_regex(&r->t->pretokenizers, *p, SPLIT_ISOLATED, r->err);
+    return status;
+}
+
+static viv_status make_gpt2(struct reader *r, const struct gguf_pre *pre)
+{
     struct meta merges = {0};
-    viv_status status = find_pre(r, &pre);
-    if (status == VIV_OK)
-        status = tokenizer_add_byte_level(r->t, pre->patterns, r->err);
+    viv_status status =
+        pre->flags & GGUF_RAW ? add_raw_words(r, pre) : tokenizer_add_byte_level(r->t, pre->patterns, r->err);
     if (status == VIV_OK)
         status = list_of(r, "tokenizer.ggml.merges", META_STRING, true, &merges);
     if (status != VIV_OK)
         return status;
-    *bos = pre->bos;
-    const struct token_model base = tokenizer_model_base(r->t, -1);
-    status = bpe_create(&base, &(struct bpe_options){.ignore_merges = pre->ignore_merges}, &r->t->model, r->err);
+    struct token_model base = tokenizer_model_base(r->t, -1);
+    base.byte_fallback = pre->flags & GGUF_RAW;
+    const struct bpe_options options = {.ignore_merges = pre->flags & GGUF_WHOLE,
+                                        .newlines_whole = pre->flags & GGUF_NEWLINES_WHOLE};
+    status = bpe_create(&base, &options, &r->t->model, r->err);
     for (uint64_t i = 0; status == VIV_OK && i < merges.n; i++) {
         const struct meta m = checkpoint_meta_element(r->c, &merges, i);
         const char *space = m.n > 1 ? memchr(m.s + 1, ' ', m.n - 1) : NULL;
@@ -385,10 +334,10 @@ static const struct kind {
     const char *name;
     int32_t bos, eos, unk;
     bool add_bos, add_eos;
-} kinds[] = {{"gpt2", 11, 11, -1, false, false},
-             {"llama", 1, 2, 0, true, false},
+} kinds[] = {{"gpt2", 11, 11, -1, false, false},      {"llama", 1, 2, 0, true, false},
              {"bert", 101, 102, 100, true, true}, /* [CLS], [SEP], [UNK] */
-             {"t5", -1, 1, 2, false, true}};
+             {"t5", -1, 1, 2, false, true},           {"gemma4", -1, -1, -1, false, false},
+             {"whitespace", 11, 11, -1, false, false}};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static viv_status find_kind(const struct reader *r, const struct kind **out)
@@ -407,8 +356,8 @@ static viv_status find_kind(const struct reader *r, const struct kind **out)
     }
     const char *nearest = near_word(m.s, names, N_KINDS);
     return error_set(r->err, VIV_EUNSUPPORTED,
-                     "tokenizer.ggml.model is '%.100s', expected gpt2, llama, bert or t5%s%s", m.s,
-                     nearest ? "; did you mean " : "", nearest ? nearest : "");
+                     "tokenizer.ggml.model is '%.100s', expected gpt2, llama, bert, t5, gemma4 or whitespace%s%s",
+                     m.s, nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
 static int32_t if_there(const struct reader *r, int32_t id)
@@ -469,8 +418,21 @@ static viv_status read_ends(const struct reader *r)
     return status;
 }
 
+static viv_status find_pre(const struct reader *r, const struct kind *kind, const struct gguf_pre **out)
+{
+    const struct meta name = checkpoint_meta(r->c, "tokenizer.ggml.pre");
+    if (name.kind != META_NONE && name.kind != META_STRING)
+        return error_set(r->err, VIV_EFORMAT, "tokenizer.ggml.pre: expected a text, found %s",
+                         meta_kind_name(name.kind));
+    return gguf_pre_find(strcmp(kind->name, "gemma4") == 0 ? kind->name
+                         : name.kind == META_STRING        ? name.s
+                                                           : NULL,
+                         out, r->err);
+}
+
 viv_status tokenizer_read_gguf(struct tokenizer *t, const struct checkpoint *c, struct error *err)
 {
+    const struct gguf_pre *pre = NULL;
     struct reader r = {.t = t, .c = c, .err = err};
     const struct kind *kind = NULL;
     int32_t unk = -1;
@@ -487,22 +449,26 @@ viv_status tokenizer_read_gguf(struct tokenizer *t, const struct checkpoint *c, 
         return status;
     bool add_bos = kind->add_bos, add_eos = kind->add_eos;
     switch (kind - kinds) {
-    case 0:
-        status = make_gpt2(&r, &add_bos);
-        break;
     case 1:
         status = make_llama(&r, unk);
         break;
     case 2:
         status = make_bert(&r, unk);
         break;
-    default:
+    case 3:
         status = make_t5(&r, unk);
+        break;
+    default: /* byte pairs by a list of merges */
+        status = find_pre(&r, kind, &pre);
+        if (status == VIV_OK)
+            status = make_gpt2(&r, pre);
+        add_bos = pre && pre->flags & GGUF_BOS;
     }
     if (strcmp(kind->name, "bert") != 0) { /* BERT's are always there */
         add_bos = flag_of(&r, "tokenizer.ggml.add_bos_token", add_bos);
         add_eos = flag_of(&r, "tokenizer.ggml.add_eos_token", add_eos);
     }
+    add_bos = add_bos || (pre && pre->flags & GGUF_BOS_ALWAYS);
     if (status == VIV_OK && add_bos && t->bos >= 0)
         status = tokenizer_put_before(t, t->bos, err);
     if (status == VIV_OK && add_eos && t->eos >= 0)

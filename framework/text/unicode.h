@@ -15,6 +15,7 @@ bool is_mark(uint32_t c);            /* categories M* */
 bool is_nonspacing_mark(uint32_t c); /* category Mn */
 bool is_chinese(uint32_t c);         /* CJK ideographs, the blocks that BERT sets apart */
 bool is_word(uint32_t c);            /* letters, marks, numbers, connectors: \w */
+unsigned script_of(uint32_t c);      /* a number for each script; 0: none */
 
 enum normal_form { NFC, NFD, NFKC, NFKD };
 viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, struct buf *out, struct error *err);
