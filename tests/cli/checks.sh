@@ -47,13 +47,18 @@ says() { # WORDS COMMAND...
     ends 0 "$@" || return 1
     grep -qF -- "$words" "$work/out" || { echo "no '$words' in:"; cat "$work/out"; return 1; }
 }
+# heeding COMMAND...: SIGINT means what it means on a terminal, also where this script runs in the background and ignores it
+heeding() {
+    if env --default-signal=INT true 2>/dev/null; then env --default-signal=INT "$@"; else "$@"; fi
+}
 # interrupts KEPT COMMAND...: Ctrl-C ends it in its own way, and KEPT finds what it has done until then; a slow machine is
 # given longer to have done something
 interrupts() {
     kept=$1
     shift
     for after in 2 4 8 16 32; do
-        timeout --preserve-status -s INT "$after" "$@" >"$work/out" 2>"$work/err" </dev/null
+        # --foreground: one signal and not two, of which the second would end it at once
+        heeding timeout --foreground --preserve-status -s INT "$after" "$@" >"$work/out" 2>"$work/err" </dev/null
         got=$?
         [ "$got" -eq 130 ] || { echo "exit status $got, expected 130"; cat "$work/err"; return 1; }
         "$kept" && return

@@ -66,4 +66,17 @@ written() {
 check '-o - is standard output' written
 check 'which takes one thing' refuses 'not both' "$viv" logits shakespeare --tokens 1 -o - --json
 
+# --- ./quickstart ----------------------------------------------------------------------------------------------------
+without_sudo() { # nobody's machine: not root, one package missing, no sudo
+    mkdir -p "$work/bin" && for tool in sh dirname sed cat; do ln -sf "$(command -v $tool)" "$work/bin/$tool"; done
+    printf '#!/bin/sh\necho 1000\n' >"$work/bin/id"
+    printf '#!/bin/sh\ncase $4 in libyaml-dev) exit 1 ;; *) echo ii ;; esac\n' >"$work/bin/dpkg-query"
+    printf '#!/bin/sh\necho "apt-get was called" >&2\n' >"$work/bin/apt-get"
+    chmod +x "$work/bin/id" "$work/bin/dpkg-query" "$work/bin/apt-get"
+    PATH=$work/bin "$source/quickstart" >"$work/out" 2>"$work/err"
+    [ $? -eq 1 ] && grep -q 'no sudo' "$work/err" && grep -q 'apt-get install --no-install-recommends libyaml-dev$' "$work/err" &&
+        ! grep -q 'was called' "$work/err"
+}
+check 'without sudo, quickstart says what to install' without_sudo
+
 finish
