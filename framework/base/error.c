@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,9 +56,16 @@ void error_leave(viv_status status, const char *sentence)
 
 viv_status(error_take)(struct error *err, viv_status status)
 {
-    error_set(err, status, "%s", left.text[0] && left.status == status ? left.text : status_name(status));
+    const bool said = left.text[0] && left.status == status;
+    if (status >= VIV_OK)
+        error_set(err, VIV_EINTERNAL, "it returned %d, expected VIV_OK or a negative status", status);
+    else if (status < VIV_ELIMIT)
+        error_set(err, VIV_EINTERNAL, "%s (status %d, which this host does not know)",
+                  said ? left.text : "it failed", status);
+    else
+        error_set(err, status, "%s", said ? left.text : status_name(status));
     left.text[0] = '\0';
-    return status;
+    return err->status;
 }
 
 const char *status_name(viv_status status)

@@ -28,7 +28,7 @@ static viv_status open_for_reading(const char *path, int *fd, struct error *err)
     return error_set(err, errno == ENOENT ? VIV_ENOTFOUND : VIV_EIO, "%s: %s", path, strerror(errno));
 }
 
-static viv_status open_regular(const char *path, int *fd, uint64_t *size, struct error *err)
+viv_status file_open_regular(const char *path, int *fd, uint64_t *size, struct error *err)
 {
     struct stat st;
     viv_status status = open_for_reading(path, fd, err);
@@ -127,7 +127,7 @@ viv_status file_map_open(struct file_map *map, const char *path, struct error *e
 {
     int fd;
     *map = (struct file_map){0};
-    viv_status status = open_regular(path, &fd, &map->size, err);
+    viv_status status = file_open_regular(path, &fd, &map->size, err);
     if (status != VIV_OK)
         return status;
     map->path = strdup(path);
@@ -211,7 +211,7 @@ viv_status file_read(const char *path, uint64_t limit, struct buf *out, struct e
 {
     int fd;
     uint64_t size;
-    viv_status status = open_regular(path, &fd, &size, err);
+    viv_status status = file_open_regular(path, &fd, &size, err);
     if (status != VIV_OK)
         return status;
     if (size > limit) {

@@ -17,7 +17,10 @@ struct file_map {
     int fd; /* of this very file, whatever has taken its name since; none of an empty one */
 };
 
-/* Only regular files are opened: a directory, a FIFO or a device is refused by name, without waiting on it. */
+/* Opens a file for reading. Only regular files are opened: a directory, a FIFO or a device is refused by name,
+ * without waiting on it. */
+viv_status file_open_regular(const char *path, int *fd, uint64_t *size, struct error *err);
+/* The same, and maps it. */
 viv_status file_map_open(struct file_map *map, const char *path, struct error *err);
 void file_map_close(struct file_map *map);
 /* Copies bytes [at, at + n) of the file as it is now, past the mapping. [any thread] */

@@ -3,7 +3,13 @@
 #define BASE_SIZE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* Bytes of T up to the end of its field f: the size of a growable struct in the version whose last field f was. */
+#define SIZE_TO(T, f) (offsetof(T, f) + sizeof(((const T *)0)->f))
+/* No struct that crosses the ABI grows beyond this: a struct_size above it is garbage. */
+enum { MAX_STRUCT = 65536 };
 
 static inline bool size_add(uint64_t a, uint64_t b, uint64_t *sum)
 {

@@ -11,18 +11,10 @@
 
 viv_status ask_model(struct opened *o, const viv_request *request, const viv_sink *sink, struct error *err)
 {
-    const viv_architecture_class *class;
-    void *instance = NULL;
-    viv_status status = host_architecture(o->host, spec_architecture(model_spec(o->model)), &class, err);
-    if (status != VIV_OK)
-        return status;
-    status = class->open(host_viv(o->host), o->model, &instance);
-    if (status == VIV_OK)
-        status = class->run(instance, request, sink);
-    if (status != VIV_OK)
-        error_take(err, status);
-    class->close(instance);
-    return status;
+    struct architecture architecture;
+    viv_status status = host_architecture(o->host, spec_architecture(model_spec(o->model)), &architecture, err);
+    return status == VIV_OK ? architecture_run(&architecture, host_viv(o->host), o->model, request, sink, err)
+                            : status;
 }
 
 /* --- vectors ----------------------------------------------------------------------------------------------- */

@@ -156,21 +156,20 @@ static viv_status print_layers(const struct layer_set *set, const struct layer_e
 static viv_status find_layer(const struct layer_set *set, const char *name, const struct layer_entry **out,
                              struct error *err)
 {
-    for (size_t i = 0; i < set->n; i++)
-        if (strcmp(set->entries[i].class->name, name) == 0) {
-            *out = &set->entries[i];
-            return VIV_OK;
-        }
-    const char **names = calloc(set->n + 1, sizeof *names);
-    if (!names)
-        return error_nomem(err);
-    for (size_t i = 0; i < set->n; i++)
-        names[i] = set->entries[i].class->name;
-    const char *near = near_word(name, names, set->n);
-    free(names);
-    if (near)
-        return error_set(err, VIV_ENOTFOUND, "there is no layer '%s'; did you mean '%s'?", name, near);
-    return error_set(err, VIV_ENOTFOUND, "there is no layer '%s' (viv layers lists them)", name);
+    const viv_layer_class *class;
+    const char *names[1024];
+    struct error refused;
+    viv_status status = layer_set_bring(set, name, &class, &refused);
+    if (status == VIV_OK) {
+        *out = layer_set_entry(set, name);
+        return VIV_OK;
+    }
+    if (status != VIV_ENOTFOUND)
+        return error_set(err, status, "layer '%s': %s", name, refused.text);
+    const char *near = near_word(name, names, layer_set_names(set, names, sizeof names / sizeof *names));
+    return error_set(err, VIV_ENOTFOUND, "there is no layer '%s'%s%s%s%s%s", name,
+                     near ? "; did you mean '" : " (viv layers lists them)", near ? near : "", near ? "'?" : "",
+                     *refused.text ? "; " : "", refused.text);
 }
 
 static int layers(const struct arguments *a)
@@ -180,6 +179,8 @@ static int layers(const struct arguments *a)
     struct error err = {0};
     const struct layer_entry *only = NULL;
     viv_status status = open_world(&opened, &o->common, &err);
+    if (status == VIV_OK)
+        status = host_load_layers(opened.host, &err);
     const struct layer_set *set = opened.world.layers;
     if (status == VIV_OK && a->n_words > 0)
         status = find_layer(set, a->words[0], &only, &err);

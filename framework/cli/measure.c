@@ -66,6 +66,8 @@ static void bench_line(struct command_line *l, const struct measuring *m, const 
         add_word(l, "--state-type=%s", common->state_type);
     for (size_t i = 0; i < common->plugin_path.n; i++)
         add_word(l, "--plugin-path=%s", common->plugin_path.items[i]);
+    for (size_t i = 0; i < common->allow_threads.n; i++)
+        add_word(l, "--allow-threads=%s", common->allow_threads.items[i]);
     for (size_t i = 0; i < common->lora.n; i++)
         add_word(l, "--lora=%s", common->lora.items[i]);
     add_word(l, "--");

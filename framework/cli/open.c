@@ -30,6 +30,8 @@ viv_status open_host(struct opened *o, const struct common *common, bool retry, 
     viv_status status = join_plugin_path(&common->plugin_path, &path, err);
     const struct host_options options = {.plugin_path = path.size ? path.data : NULL,
                                          .retry = retry,
+                                         .allow_threads = common->allow_threads.items,
+                                         .n_allow_threads = common->allow_threads.n,
                                          .isa = common->kernels,
                                          .fastest = common->kernels && strcmp(common->kernels, "fastest") == 0};
     if (status == VIV_OK)
@@ -42,10 +44,9 @@ viv_status open_host(struct opened *o, const struct common *common, bool retry, 
 viv_status open_world(struct opened *o, const struct common *common, struct error *err)
 {
     viv_status status = o->host ? VIV_OK : open_host(o, common, false, err);
-    if (status == VIV_OK)
-        status = host_layers(o->host, &o->world.layers, err);
     if (status != VIV_OK)
         return status;
+    o->world.layers = host_layers(o->host);
     o->world.directories = host_spec_directories(o->host);
     const char *defaults = host_defaults(o->host);
     if (!defaults || !file_exists(defaults))

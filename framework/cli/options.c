@@ -39,6 +39,8 @@ const struct option common_options[] = {
      .help = "merge a LoRA adapter into the weights: a directory of PEFT, or a .gguf file; may be repeated"},
     {"plugin-path", 0, OPTION_STRINGS, COMMON(plugin_path), "DIR",
      .help = "look for plugins in DIR first; may be repeated"},
+    {"allow-threads", 0, OPTION_STRINGS, COMMON(allow_threads), "LIBRARY",
+     .help = "a plugin may need LIBRARY (such as libopenblas) although it starts threads; may be repeated"},
     {0}};
 
 static const struct option no_options[] = {{0}};
@@ -337,8 +339,9 @@ static bool list_copy(const struct string_list *from, struct string_list *to)
 bool common_copy(const struct common *from, struct common *to)
 {
     *to = *from;
-    to->lora = (struct string_list){0};
-    return list_copy(&from->plugin_path, &to->plugin_path) && list_copy(&from->lora, &to->lora);
+    to->allow_threads = to->lora = (struct string_list){0};
+    return list_copy(&from->plugin_path, &to->plugin_path) && list_copy(&from->allow_threads, &to->allow_threads) &&
+           list_copy(&from->lora, &to->lora);
 }
 
 void common_release(struct common *c)

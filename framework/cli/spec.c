@@ -25,7 +25,7 @@ enum reached { REACHED_SPEC, REACHED_GRAPH, REACHED_WEIGHTS };
 /* A spec, or a checkpoint by its family's: a family alone waits for a checkpoint to give it numbers. */
 static viv_status read_spec(struct opened *o, const char *name, bool *complete, struct error *err)
 {
-    const viv_architecture_class *architecture;
+    struct architecture architecture;
     struct spec *s = NULL;
     struct expansion *e = NULL;
     viv_status status = spec_open(&o->world, name, &s, err);
@@ -122,7 +122,9 @@ static viv_status schema(struct opened *o, const struct arguments *a, struct err
 {
     struct buf text = {0};
     (void)a;
-    viv_status status = spec_schema(&o->world, &text, err);
+    viv_status status = host_load_layers(o->host, err);
+    if (status == VIV_OK)
+        status = spec_schema(&o->world, &text, err);
     if (status == VIV_OK)
         fwrite(buf_text(&text), 1, text.size, stdout);
     buf_release(&text);

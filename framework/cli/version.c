@@ -140,6 +140,8 @@ static int version(const struct arguments *a)
         printf("viv %s, plugin ABI %u.%u\n", PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR);
     if (o->verbose || o->json)
         status = open_host(&opened, &o->common, false, &err);
+    if (status == VIV_OK && opened.host)
+        status = host_examine(opened.host, &err);
     if (status == VIV_OK && o->json)
         status = print_version_json(&opened, o->common.kernels, &err);
     else if (status == VIV_OK && o->verbose)

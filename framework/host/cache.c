@@ -1,6 +1,7 @@
 /* cache.c - what probing has found, one small text file for each plugin's path under $XDG_CACHE_HOME/vivarium (or
- * ~/.cache/vivarium): a first line that must still be true, then the report as probe.c has it. A failure is kept
- * too, but its sentence says so, and how to try again. */
+ * ~/.cache/vivarium): a first line that must still be true, then the report (report.c), whose libraries must still
+ * be as they were. A failure is kept too, but its sentence says so, and how to try again. No plugin's file is read
+ * for this, however large: its size, times and place tell that it is another. */
 #include "base/file.h"
 #include "base/strmap.h"
 #include "config.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 enum { MAX_CACHED = 1 << 18 };
 
@@ -27,25 +27,42 @@ static bool cache_path(const struct plugin *p, char *path, size_t capacity)
     return n > 0 && (size_t)n < capacity;
 }
 
+bool file_stamp(const char *path, struct buf *out)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return false;
+    return buf_printf(out, "%" PRIx64 "-%" PRIx64 ".%lx-%" PRIx64 ".%lx-%" PRIx64 "-%" PRIx64, (uint64_t)st.st_size,
+                      (uint64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (uint64_t)st.st_ctim.tv_sec,
+                      st.st_ctim.tv_nsec, (uint64_t)st.st_dev, (uint64_t)st.st_ino);
+}
+
 /* The file's state, the host's, and what the dynamic loader takes from the environment. */
 static bool cache_key(const struct plugin *p, struct buf *key)
 {
     static const char *const variables[] = {"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_BIND_NOW"};
-    struct file_map file;
-    struct error err;
-    struct stat st;
-    if (strchr(p->path, '\n') || stat(p->path, &st) != 0 || file_map_open(&file, p->path, &err) != VIV_OK)
+    if (strchr(p->path, '\n'))
         return false;
-    uint32_t sum = (uint32_t)crc32_z(crc32_z(0, NULL, 0), file.data, file.size);
-    buf_printf(key, "vivarium %s, ABI %u.%u; size %" PRIu64 " time %lld.%09ld crc32 %08" PRIx32 " loader",
-               PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR, file.size, (long long)st.st_mtim.tv_sec,
-               st.st_mtim.tv_nsec, sum);
+    buf_printf(key, "vivarium %s, ABI %u.%u, report 2; file ", PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR);
+    if (!file_stamp(p->path, key))
+        return false;
+    buf_puts(key, " loader");
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
         const char *value = getenv(variables[i]);
         buf_printf(key, " %016" PRIx64, value ? hash_bytes(value, strlen(value)) : 0);
     }
-    file_map_close(&file);
     return buf_printf(key, " %s\n", p->path);
+}
+
+/* "STAMP PATH" */
+static bool is_as_it_was(const char *use)
+{
+    struct buf now = {0};
+    const char *path = strchr(use, ' ');
+    bool same = path && file_stamp(path + 1, &now) && !now.failed && now.size == (size_t)(path - use) &&
+                memcmp(now.data, use, now.size) == 0;
+    buf_release(&now);
+    return same;
 }
 
 /* Only we may have written it. */
@@ -66,6 +83,8 @@ bool cache_read(struct plugin *p, struct arena *arena, viv_status *status, struc
     if (known) {
         *status = report_read(p, text.data + key.size, arena, why);
         known = *status != VIV_EINTERNAL && *status != VIV_ENOMEM;
+        for (size_t i = 0; known && i < p->uses.n; i++)
+            known = is_as_it_was(p->uses.items[i]);
     }
     buf_release(&key);
     buf_release(&text);

@@ -1,13 +1,16 @@
-/* elf.c - the identification block of a plugin, read from its file: what is trusted is nothing, what is run is
- * nothing. Layout of ELF64: System V ABI, chapters 4 and 5. */
+/* elf.c - the identification block of a plugin, read from its file. Nothing in the file is trusted, and none of its
+ * code runs. Only headers are read, never more than MAX_READ bytes, however large the file is. Layout of ELF64:
+ * System V ABI, chapters 4 and 5. */
 #include "base/file.h"
 #include "base/size.h"
 #include "host/plugin.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SECTION ".viv_plugin"
 
@@ -27,20 +30,45 @@ enum { OUR_DATA = ELFDATA2LSB };
 enum { OUR_DATA = ELFDATA2MSB };
 #endif
 
-enum { MAX_SECTIONS = 65536, MAX_SEGMENTS = 4096 };
+enum { MAX_READ = 20480 };
 
-static bool within(const struct file_map *file, uint64_t offset, uint64_t n)
+struct elf_file {
+    int fd;
+    uint64_t size, n_read;
+};
+
+static bool within(const struct elf_file *file, uint64_t offset, uint64_t n)
 {
     uint64_t end;
     return size_add(offset, n, &end) && end <= file->size;
 }
 
-static viv_status truncated(const char *what, uint64_t offset, uint64_t n, const struct file_map *file,
+static viv_status truncated(const char *what, uint64_t offset, uint64_t n, const struct elf_file *file,
                             struct error *err)
 {
     return error_set(err, VIV_EFORMAT,
                      "truncated: %s should be %" PRIu64 " bytes at offset %" PRIu64 ", the file has %" PRIu64, what,
                      n, offset, file->size);
+}
+
+/* The one function that reads: n bytes at an offset. */
+static viv_status read_at(struct elf_file *file, const char *what, uint64_t offset, void *out, size_t n,
+                          struct error *err)
+{
+    if (!within(file, offset, n))
+        return truncated(what, offset, n, file, err);
+    if (file->n_read + n > MAX_READ)
+        return error_set(err, VIV_ELIMIT,
+                         "its headers have more than %d bytes, which no plugin needs: link it with fewer sections",
+                         MAX_READ);
+    file->n_read += n;
+    ssize_t got;
+    do
+        got = pread(file->fd, out, n, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return error_set(err, VIV_EIO, "%s cannot be read: %s", what, strerror(errno));
+    return (size_t)got == n ? VIV_OK : truncated(what, offset, n, file, err);
 }
 
 static const char *machine_name(unsigned machine, char number[16])
@@ -64,14 +92,18 @@ static const char *machine_name(unsigned machine, char number[16])
     }
 }
 
-static viv_status read_header(const struct file_map *file, Elf64_Ehdr *header, struct error *err)
+static viv_status read_header(struct elf_file *file, Elf64_Ehdr *header, struct error *err)
 {
     char number[16];
-    if (file->size < SELFMAG || memcmp(file->data, ELFMAG, SELFMAG) != 0)
+    viv_status status = VIV_OK;
+    if (file->size >= SELFMAG)
+        status = read_at(file, "the ELF header", 0, header->e_ident, SELFMAG, err);
+    if (status == VIV_OK && memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
         return error_set(err, VIV_EFORMAT, "not an ELF file: it begins otherwise; is it a shared object?");
-    if (file->size < sizeof *header)
-        return truncated("the ELF header", 0, sizeof *header, file, err);
-    memcpy(header, file->data, sizeof *header);
+    if (status == VIV_OK)
+        status = read_at(file, "the ELF header", 0, header, sizeof *header, err);
+    if (status != VIV_OK)
+        return status;
     if (header->e_ident[EI_CLASS] != ELFCLASS64)
         return error_set(err, VIV_EABI, "EI_CLASS is %d, a 64-bit ELF has %d: build it for this machine",
                          header->e_ident[EI_CLASS], ELFCLASS64);
@@ -91,29 +123,33 @@ static viv_status read_header(const struct file_map *file, Elf64_Ehdr *header, s
 }
 
 /* A segment that reaches beyond the file would end in SIGBUS once it is mapped. */
-static viv_status check_segments(const struct file_map *file, const Elf64_Ehdr *header, struct error *err)
+static viv_status check_segments(struct elf_file *file, const Elf64_Ehdr *header, struct error *err)
 {
     uint64_t n = header->e_phnum;
-    if (n == 0 || n > MAX_SEGMENTS || header->e_phentsize != sizeof(Elf64_Phdr))
-        return error_set(err, VIV_EFORMAT, "%" PRIu64 " program headers of %d bytes, expected 1 to %d of %zu", n,
-                         header->e_phentsize, MAX_SEGMENTS, sizeof(Elf64_Phdr));
+    if (n == 0 || header->e_phentsize != sizeof(Elf64_Phdr))
+        return error_set(err, VIV_EFORMAT, "%" PRIu64 " program headers of %d bytes, expected 1 or more of %zu", n,
+                         header->e_phentsize, sizeof(Elf64_Phdr));
     if (!within(file, header->e_phoff, n * sizeof(Elf64_Phdr)))
         return truncated("the program headers", header->e_phoff, n * sizeof(Elf64_Phdr), file, err);
     for (uint64_t i = 0; i < n; i++) {
         Elf64_Phdr segment;
-        memcpy(&segment, file->data + header->e_phoff + i * sizeof segment, sizeof segment);
+        viv_status status = read_at(file, "the program headers", header->e_phoff + i * sizeof segment, &segment,
+                                    sizeof segment, err);
+        if (status != VIV_OK)
+            return status;
         if (segment.p_type == PT_LOAD && !within(file, segment.p_offset, segment.p_filesz))
             return truncated("a segment", segment.p_offset, segment.p_filesz, file, err);
     }
     return VIV_OK;
 }
 
-static void section_at(const struct file_map *file, const Elf64_Ehdr *header, uint64_t i, Elf64_Shdr *out)
+static viv_status section_at(struct elf_file *file, const Elf64_Ehdr *header, uint64_t i, Elf64_Shdr *out,
+                             struct error *err)
 {
-    memcpy(out, file->data + header->e_shoff + i * sizeof *out, sizeof *out);
+    return read_at(file, "the section headers", header->e_shoff + i * sizeof *out, out, sizeof *out, err);
 }
 
-static viv_status check_sections(const struct file_map *file, const Elf64_Ehdr *header, struct error *err)
+static viv_status check_sections(struct elf_file *file, const Elf64_Ehdr *header, struct error *err)
 {
     uint64_t n = header->e_shnum;
     if (n == 0)
@@ -130,30 +166,34 @@ static viv_status check_sections(const struct file_map *file, const Elf64_Ehdr *
     return VIV_OK;
 }
 
-static viv_status find_section(const struct file_map *file, const Elf64_Ehdr *header, Elf64_Shdr *found,
+static viv_status find_section(struct elf_file *file, const Elf64_Ehdr *header, Elf64_Shdr *found,
                                struct error *err)
 {
     Elf64_Shdr names;
     viv_status status = check_sections(file, header, err);
+    if (status == VIV_OK)
+        status = section_at(file, header, header->e_shstrndx, &names, err);
     if (status != VIV_OK)
         return status;
-    section_at(file, header, header->e_shstrndx, &names);
     if (names.sh_type == SHT_NOBITS || !within(file, names.sh_offset, names.sh_size))
         return truncated("the section names", names.sh_offset, names.sh_size, file, err);
     for (uint64_t i = 0; i < header->e_shnum; i++) {
-        Elf64_Shdr section;
-        section_at(file, header, i, &section);
-        if (section.sh_name < names.sh_size && names.sh_size - section.sh_name >= sizeof SECTION &&
-            memcmp(file->data + names.sh_offset + section.sh_name, SECTION, sizeof SECTION) == 0) {
-            *found = section;
+        char name[sizeof SECTION];
+        status = section_at(file, header, i, found, err);
+        if (status == VIV_OK && (found->sh_name >= names.sh_size || names.sh_size - found->sh_name < sizeof name))
+            continue;
+        if (status == VIV_OK)
+            status = read_at(file, "the section names", names.sh_offset + found->sh_name, name, sizeof name, err);
+        if (status != VIV_OK)
+            return status;
+        if (memcmp(name, SECTION, sizeof name) == 0)
             return VIV_OK;
-        }
     }
     return error_set(err, VIV_EFORMAT,
                      "no section " SECTION ": this is not a plugin (one says VIV_PLUGIN(...) once)");
 }
 
-static viv_status read_ident(const struct file_map *file, viv_plugin_ident *out, struct error *err)
+static viv_status read_ident(struct elf_file *file, viv_plugin_ident *out, struct error *err)
 {
     Elf64_Ehdr header = {0};
     Elf64_Shdr section = {0};
@@ -170,17 +210,16 @@ static viv_status read_ident(const struct file_map *file, viv_plugin_ident *out,
                          section.sh_type == SHT_PROGBITS ? (uint64_t)section.sh_size : 0, sizeof *out);
     if (!within(file, section.sh_offset, section.sh_size))
         return truncated("section " SECTION, section.sh_offset, section.sh_size, file, err);
-    memcpy(out, file->data + section.sh_offset, sizeof *out);
-    return VIV_OK;
+    return read_at(file, "section " SECTION, section.sh_offset, out, sizeof *out, err);
 }
 
 viv_status elf_read_ident(const char *path, viv_plugin_ident *out, struct error *err)
 {
-    struct file_map file;
-    viv_status status = file_map_open(&file, path, err);
+    struct elf_file file = {0};
+    viv_status status = file_open_regular(path, &file.fd, &file.size, err);
     if (status != VIV_OK)
         return status;
     status = read_ident(&file, out, err);
-    file_map_close(&file);
+    close(file.fd);
     return status;
 }

@@ -6,17 +6,20 @@
  * plugins that bring a class of one name the one in the earlier place is taken and the other listed as refused; in
  * one place neither is, and both say so. What Vivarium has itself no plugin replaces.
  *
- * A host is made before threads are started (it forks to probe); its functions are for one thread at a time, except
- * those behind host_viv. */
+ * Making a host finds nothing yet. Plugins are found, judged and probed when somebody asks for a class that is not
+ * ours, and one is loaded when it brings that class: what needs no plugin never notices a bad one.
+ *
+ * Its functions are for one thread at a time, except those behind host_viv. It forks to probe: no other thread may
+ * be doing anything but sleep or compute then. */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
 #include "base/error.h"
 #include "layers/layers.h"
+#include "session/request.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <vivarium/architecture.h>
 #include <vivarium/kernels.h>
 #include <vivarium/scheduler.h>
 
@@ -27,6 +30,10 @@ struct host_options {
     bool retry;              /* probe again what has failed before */
     const char *isa;         /* kernels of no more than this: "generic", "avx2"; NULL: all that the processor has */
     bool fastest;            /* --kernels fastest: products whose sums depend on the batch, too */
+    /* Libraries that may start threads when a plugin that needs them is loaded: "libopenblas", "libmpi.so". Those
+     * of $VIV_ALLOW_THREADS may, too. */
+    const char *const *allow_threads;
+    size_t n_allow_threads;
 };
 
 struct host;
@@ -42,14 +49,16 @@ const viv_kernels *host_kernels(const struct host *h);
 const char *const *host_spec_directories(const struct host *h);
 /* Path of the user's defaults.yaml, whether or not it is there; or NULL. */
 const char *host_defaults(const struct host *h);
-/* Our layers and those of the plugins, which are loaded for this. The host's. */
-viv_status host_layers(struct host *h, const struct layer_set **out, struct error *err);
+/* Our layers; those of plugins come into it when they are asked for (layer_set_bring). The host's. */
+const struct layer_set *host_layers(const struct host *h);
+/* Brings all of them, for those who list layers. A plugin that fails is refused, and that is no failure. */
+viv_status host_load_layers(struct host *h, struct error *err);
 /* Loads the plugin that brings it. */
-viv_status host_architecture(struct host *h, const char *name, const viv_architecture_class **out,
-                             struct error *err);
+viv_status host_architecture(struct host *h, const char *name, struct architecture *out, struct error *err);
 /* The same for schedulers, ours or a plugin's; NULL names the default. `host` is a struct host, as
  * model_options.find_scheduler wants it. */
-viv_status host_scheduler(void *host, const char *name, const viv_scheduler_class **out, struct error *err);
+viv_status host_scheduler(void *host, const char *name, const viv_scheduler_class **out, const char **plugin,
+                          struct error *err);
 
 /* --- for `viv plugin list` --------------------------------------------------------------------------------- */
 
@@ -70,6 +79,8 @@ struct plugin_info {
     size_t n_classes;
 };
 
+/* Finds, judges and probes plugins, unless that is done; then there is something to list. */
+viv_status host_examine(struct host *h, struct error *err);
 size_t host_n_plugins(const struct host *h);
 void host_plugin(const struct host *h, size_t i, struct plugin_info *out);
 const char *class_kind_name(enum class_kind kind); /* "layer", "scheduler", "architecture" */

@@ -156,7 +156,9 @@ viv_status plugin_judge(struct plugin *p, struct arena *arena, struct error *err
         return status;
     p->ident = ident;
     status = ident_check(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, kernels_cpu(), err);
-    if (status == VIV_OK && !(p->name = arena_strdup(arena, ident.name)))
-        status = error_nomem(err);
-    return status;
+    if (status != VIV_OK)
+        return status;
+    p->name = arena_strdup(arena, ident.name);
+    p->title = p->name ? arena_printf(arena, "plugin %s (%s)", p->name, p->path) : NULL;
+    return p->title ? VIV_OK : error_nomem(err);
 }

@@ -1,34 +1,44 @@
 /* load.c - dlopen, and the checks that come with it. A plugin is never unloaded: its tables, and threads that the
  * libraries it brought may have started, would dangle. */
+#include "base/size.h"
 #include "host/plugin.h"
 
 #include <dlfcn.h>
 #include <string.h>
 
-enum { MAX_ENTRY = 65536 };
-
-/* dlerror says "/x/llm.so: undefined symbol: f"; the path is said by whoever reports it. */
-static viv_status loader_error(const struct plugin *p, struct error *err)
+/* dlerror says "/x/llm.so: undefined symbol: f"; the path is said by whoever reports it. None of the plugin's code
+ * has run, and what is missing may come: this is not remembered. */
+static viv_status loader_error(struct plugin *p, struct error *err)
 {
     const char *text = dlerror();
     size_t n = strlen(p->path);
+    p->forget = true;
     if (!text)
         return error_set(err, VIV_EABI, "the dynamic loader refuses it");
-    /* these are its ways of saying that memory is out */
-    if (strstr(text, "annot allocate") || strstr(text, "cannot create ") || strstr(text, "out of memory"))
-        return error_nomem(err);
     if (strncmp(text, p->path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
         text += n + 2;
-    return error_set(err, VIV_EABI, "%s", text);
+    if (strstr(text, "static TLS"))
+        return error_set(
+            err, VIV_EABI,
+            "the dynamic loader refuses it: %s (build it without -ftls-model=initial-exec, or with fewer "
+            "bytes of thread-local variables)",
+            text);
+    return error_set(err, VIV_EABI, "the dynamic loader refuses it: %s", text);
 }
 
 static viv_status check_entry(const viv_plugin_entry_table *entry, struct error *err)
 {
-    if (entry->struct_size < sizeof *entry || entry->struct_size > MAX_ENTRY)
+    const size_t least = SIZE_TO(viv_plugin_entry_table, get_classes);
+    if (entry->struct_size < least || entry->struct_size > MAX_STRUCT)
         return error_set(err, VIV_EABI,
                          "struct_size of viv_plugin_entry is %u, expected %zu or a little more: "
                          "rebuild the plugin",
-                         entry->struct_size, sizeof *entry);
+                         entry->struct_size, least);
+    if (entry->flags)
+        return error_set(
+            err, VIV_EABI,
+            "flags of viv_plugin_entry are 0x%x, this host knows none: update Vivarium, or set them to 0",
+            entry->flags);
     if (!entry->get_classes)
         return error_set(err, VIV_EABI, "viv_plugin_entry: 'get_classes' is NULL, it must be given");
     return VIV_OK;
@@ -51,7 +61,7 @@ static viv_status check_tables(const void *const *tables, enum class_kind kind, 
     return VIV_OK;
 }
 
-static viv_status open_entry(const struct plugin *p, const viv_plugin_entry_table **out, struct error *err)
+static viv_status open_entry(struct plugin *p, const viv_plugin_entry_table **out, struct error *err)
 {
     void *handle = dlopen(p->path, RTLD_NOW | RTLD_LOCAL);
     if (!handle)
@@ -72,31 +82,68 @@ static viv_status open_entry(const struct plugin *p, const viv_plugin_entry_tabl
     return status;
 }
 
-static viv_status read_tables(struct plugin *p, const viv_plugin_entry_table *entry, struct error *err)
+/* Ids of classes that no host will ever have. */
+static viv_status check_answers(const viv_plugin_entry_table *entry, struct error *err)
 {
-    for (int kind = 0; kind < N_CLASS_KINDS; kind++) {
-        p->tables[kind] = entry->get_classes(class_kind_id(kind));
-        viv_status status = p->tables[kind] ? check_tables(p->tables[kind], kind, err) : VIV_OK;
-        if (status != VIV_OK)
-            return status;
-    }
-    if (entry->get_classes("viv.layer/0 ") || entry->get_classes(""))
-        return error_set(err, VIV_EABI, "get_classes answers ids that do not exist, it must return NULL");
+    static const char *const strange[] = {"", "viv.layer/0 ", "viv.layer", "VIV.LAYER/0"};
+    for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
+        if (entry->get_classes(strange[i]))
+            return error_set(
+                err, VIV_EABI,
+                "get_classes answers '%s', an id that does not exist: it must return NULL for every id "
+                "but those that it knows",
+                strange[i]);
     return VIV_OK;
 }
 
-viv_status plugin_load(struct plugin *p, const viv_host *host, struct error *err)
+static bool same_list(const void *const *a, const void *const *b)
+{
+    if (!a || !b)
+        return !a && !b;
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
+
+static viv_status read_tables(struct plugin *p, const viv_plugin_entry_table *entry, struct error *err)
+{
+    size_t n = 0;
+    viv_status status = check_answers(entry, err);
+    for (int kind = 0; status == VIV_OK && kind < N_CLASS_KINDS; kind++) {
+        p->tables[kind] = entry->get_classes(class_kind_id(kind));
+        if (!p->tables[kind])
+            continue;
+        status = check_tables(p->tables[kind], kind, err);
+        n += status == VIV_OK && p->tables[kind][0];
+    }
+    for (int kind = 0; status == VIV_OK && kind < N_CLASS_KINDS; kind++)
+        if (!same_list(p->tables[kind], entry->get_classes(class_kind_id(kind))))
+            status = error_set(err, VIV_EABI, "get_classes(\"%s\") gives other classes when it is asked again",
+                               class_kind_id(kind));
+    if (status == VIV_OK && n == 0)
+        status = error_set(err, VIV_EABI,
+                           "it brings nothing: get_classes returns no class for " VIV_CLASS_LAYER
+                           ", " VIV_CLASS_SCHEDULER " and " VIV_CLASS_ARCHITECTURE);
+    return status;
+}
+
+viv_status plugin_load(struct plugin *p, const viv_host *host,
+                       void (*enter)(const struct plugin *p, const char *phase), struct error *err)
 {
     const viv_plugin_entry_table *entry = NULL;
     if (p->entry)
         return VIV_OK;
+    enter(p, "loading");
     viv_status status = open_entry(p, &entry, err);
     if (status != VIV_OK)
         return status;
+    enter(p, "its init");
     if (entry->init && (status = entry->init(host)) != VIV_OK) {
         error_take(err, status);
+        err->status = VIV_EABI; /* out of memory, too: it is the plugin that is, and not the host */
         return error_prefix(err, "init failed");
     }
+    enter(p, "its get_classes");
     status = read_tables(p, entry, err);
     if (status == VIV_OK)
         p->entry = entry;

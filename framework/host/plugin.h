@@ -5,20 +5,51 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "host/host.h"
+#include "host/search.h"
 
 enum { MAX_CLASSES = 1024, PROBE_SECONDS = 5 };
+
+struct words {
+    const char **items;
+    size_t n, capacity;
+};
 
 struct plugin {
     const char *directory; /* where it was found */
     unsigned place;        /* rank of that place */
     const char *name, *path, *reason;
+    const char *title; /* "plugin NAME (PATH)", once it is judged */
     viv_plugin_ident ident;
-    struct plugin_class *classes; /* by probing */
+
+    /* by probing */
+    struct plugin_class *classes;
     size_t n_classes, capacity;
+    struct words uses;    /* "STAMP PATH" of each library that is loaded with it */
+    struct words threads; /* names of those that start a thread when they are loaded */
+    bool starts_thread;   /* while it was loaded, somebody did; who is not known yet */
+    bool forget;          /* its failure is not remembered: another time it may succeed */
 
     const viv_plugin_entry_table *entry; /* by loading; NULL until then */
     const void *const *tables[N_CLASS_KINDS];
 };
+void plugin_release(struct plugin *p);
+
+/* All plugins that were found. */
+struct plugins {
+    struct arena arena;
+    struct search search;
+    struct plugin *items;
+    size_t n, capacity;
+    bool examined, privileged, retry;
+    struct words allow_threads;
+};
+viv_status plugins_init(struct plugins *all, const struct host_options *options, struct error *err);
+void plugins_release(struct plugins *all);
+/* examine.c: finds, judges and probes them, once. is_own: we have this class ourselves. */
+viv_status plugins_examine(struct plugins *all, const viv_host *viv, struct error *err);
+bool plugin_brings(const struct plugin *p, enum class_kind kind, const char *name);
+/* Refuses p from now on, for what the error says. */
+viv_status plugin_refuse(struct plugins *all, struct plugin *p, struct error *err);
 
 /* elf.c: the identification block of an ELF file for this machine, without running anything of it. */
 viv_status elf_read_ident(const char *path, viv_plugin_ident *out, struct error *err);
@@ -26,11 +57,13 @@ viv_status elf_read_ident(const char *path, viv_plugin_ident *out, struct error 
 /* judge.c: whether host and plugin fit, by the block alone. */
 viv_status ident_check(const viv_plugin_ident *ident, uint32_t host_major, uint32_t host_minor, uint64_t cpu,
                        struct error *err);
-/* All that can be said of p->directory and p->path without running it; fills name and ident. */
+/* All that can be said of p->directory and p->path without running it; fills name, title and ident. */
 viv_status plugin_judge(struct plugin *p, struct arena *arena, struct error *err);
 
-/* load.c: dlopen, entry, init and class tables; never unloaded. */
-viv_status plugin_load(struct plugin *p, const viv_host *host, struct error *err);
+/* load.c: dlopen, entry, init and class tables; never unloaded. `enter` hears what of the plugin runs next:
+ * "loading", "its init". What the plugin does wrong, running out of memory too, is VIV_EABI. */
+viv_status plugin_load(struct plugin *p, const viv_host *host,
+                       void (*enter)(const struct plugin *p, const char *phase), struct error *err);
 
 /* classes.c: the id of a kind's tables; a class table that is whole, and its name. */
 const char *class_kind_id(enum class_kind kind);
@@ -39,16 +72,30 @@ const char *class_name(const void *table); /* of one that was checked */
 /* 1 to capacity - 1 of a-z, 0-9, '_', '-' and '.', then NUL. */
 bool name_is_plain(const char *name, size_t capacity);
 
+/* surroundings.c: what a plugin must leave as it was. */
+struct surroundings;
+struct surroundings *surroundings_look(void); /* malloc'ed; NULL: memory is out */
+viv_status surroundings_compare(const struct surroundings *before, const struct surroundings *after,
+                                struct error *err);
+uint64_t count_threads(void); /* 0: cannot be told */
+/* Kills the processes that this one has started, and tells whether there were any. */
+bool kill_children(void);
+void kill_children_of(const char *process); /* "thread-self", "PID/task/PID": under /proc */
+
 /* probe.c: loads it in a child process and lists its classes. */
 viv_status plugin_probe(struct plugin *p, const viv_host *host, struct arena *arena, struct error *err);
-/* Reads what a probe has found: lines "class KIND NAME", then "done"; or "failed STATUS SENTENCE". */
+
+/* report.c: what a probe has found, as lines of text; the last is "done" or "failed STATUS SENTENCE". Reading gives
+ * VIV_EINTERNAL for what makes no sense, and writing false when memory is out. */
 viv_status report_read(struct plugin *p, char *report, struct arena *arena, struct error *err);
-/* And writes it. False when memory is out. */
 bool report_write(const struct plugin *p, viv_status status, const struct error *why, struct buf *out);
+bool words_add(struct words *w, const char *word); /* borrowed */
 
 /* cache.c: what was found the last time this very file was probed by this very host. Never fails: a cache that
  * cannot be used is no cache. False: nothing is known. */
 bool cache_read(struct plugin *p, struct arena *arena, viv_status *status, struct error *why);
 void cache_write(const struct plugin *p, viv_status status, const struct error *why);
+/* Changes when the file does: its size, times and place. False: there is none. */
+bool file_stamp(const char *path, struct buf *out);
 
 #endif

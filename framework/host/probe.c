@@ -1,15 +1,18 @@
 /* probe.c - a plugin's first loading, in a child process, so that what crashes, hangs, ends the process or bends it
  * does so there. The child is a fork, not another program: the host may live in any program. It keeps no file of
- * ours but the pipe it reports through.
+ * ours but the pipe it reports through (report.c).
  *
- * Report, line by line: "at PHASE" (not kept), "class KIND NAME", then "done"; or "failed STATUS SENTENCE". */
+ * When a thread is started meanwhile, a second child tells who does it: it loads the libraries that came with the
+ * plugin first, one after the other, and then the plugin. */
 #include "base/buf.h"
+#include "base/file.h"
 #include "host/plugin.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <locale.h>
+#include <link.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,121 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_REPORT = 1 << 18, MAX_NOISE = 1 << 20, REPORT_FD = 3 };
-
-/* --- the report -------------------------------------------------------------------------------------------- */
-
-bool report_write(const struct plugin *p, viv_status status, const struct error *why, struct buf *out)
-{
-    if (status != VIV_OK)
-        return buf_printf(out, "failed %d %s\n", status, why->text);
-    for (size_t i = 0; i < p->n_classes; i++)
-        buf_printf(out, "class %d %s\n", p->classes[i].kind, p->classes[i].name);
-    return buf_puts(out, "done\n");
-}
-
-static viv_status add_class(struct plugin *p, const char *line, struct arena *arena, struct error *err)
-{
-    char *rest;
-    long kind = strtol(line, &rest, 10);
-    if (kind < 0 || kind >= N_CLASS_KINDS || *rest != ' ' || !name_is_plain(rest + 1, 64) ||
-        p->n_classes >= N_CLASS_KINDS * MAX_CLASSES)
-        return error_set(err, VIV_EINTERNAL, "the probe's report makes no sense");
-    const char *name = arena_strdup(arena, rest + 1);
-    if (!name || !VEC_RESERVE(p->classes, p->n_classes, p->capacity))
-        return error_nomem(err);
-    p->classes[p->n_classes++] = (struct plugin_class){.kind = (enum class_kind)kind, .name = name};
-    return VIV_OK;
-}
-
-viv_status report_read(struct plugin *p, char *report, struct arena *arena, struct error *err)
-{
-    char *rest;
-    p->n_classes = 0;
-    for (char *line = strtok_r(report, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        viv_status status = VIV_OK;
-        if (strcmp(line, "done") == 0)
-            return VIV_OK;
-        if (strncmp(line, "class ", 6) == 0)
-            status = add_class(p, line + 6, arena, err);
-        if (strncmp(line, "failed -", 8) == 0) {
-            char *sentence;
-            long code = strtol(line + 7, &sentence, 10);
-            return error_set(err, code < 0 && code >= VIV_ELIMIT ? (viv_status)code : VIV_EINTERNAL, "%s",
-                             *sentence ? sentence + 1 : "it failed");
-        }
-        if (status != VIV_OK)
-            return status;
-    }
-    return error_set(err, VIV_EINTERNAL, "the probe's report ends early");
-}
-
-/* --- what a plugin must leave as it was -------------------------------------------------------------------- */
-
-struct surroundings {
-    char locale[512], directory[4096];
-    uint32_t float_control;
-    mode_t mask;
-    sigset_t blocked;
-    void (*handlers[NSIG])(int);
-    nlink_t threads;
-};
-
-static uint32_t float_control(void)
-{
-#if defined __x86_64__
-    return __builtin_ia32_stmxcsr() & 0xffc0; /* rounding, flushing, masks; not the sticky flags */
-#else
-    uint64_t control;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
-    return (uint32_t)control;
-#endif
-}
-
-static void look_around(struct surroundings *s)
-{
-    struct stat tasks;
-    memset(s, 0, sizeof *s);
-    snprintf(s->locale, sizeof s->locale, "%s", setlocale(LC_ALL, NULL));
-    if (!getcwd(s->directory, sizeof s->directory))
-        s->directory[0] = '\0';
-    s->float_control = float_control();
-    s->mask = umask(0);
-    umask(s->mask);
-    sigprocmask(SIG_SETMASK, NULL, &s->blocked);
-    for (int i = 1; i < NSIG; i++) {
-        struct sigaction action;
-        s->handlers[i] = sigaction(i, NULL, &action) == 0 ? action.sa_handler : SIG_DFL;
-    }
-    s->threads = stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink : 0; /* 2 and one for each thread */
-}
-
-static viv_status compare(const struct surroundings *a, const struct surroundings *b, struct error *err)
-{
-    if (strcmp(a->locale, b->locale) != 0)
-        return error_set(err, VIV_EABI, "loading it changes the locale from %s to %s: a plugin must leave it alone",
-                         a->locale, b->locale);
-    if (strcmp(a->directory, b->directory) != 0)
-        return error_set(err, VIV_EABI, "loading it changes the current directory: a plugin must leave it alone");
-    if (a->float_control != b->float_control)
-        return error_set(err, VIV_EABI,
-                         "loading it changes the floating-point mode from 0x%x to 0x%x: link it "
-                         "without -ffast-math",
-                         a->float_control, b->float_control);
-    if (a->mask != b->mask)
-        return error_set(err, VIV_EABI, "loading it changes the umask: a plugin must leave it alone");
-    for (int i = 1; i < NSIG; i++)
-        if (a->handlers[i] != b->handlers[i] || sigismember(&a->blocked, i) != sigismember(&b->blocked, i))
-            return error_set(err, VIV_EABI,
-                             "loading it changes the handling of signal %d (%s): a plugin must leave "
-                             "it alone",
-                             i, strsignal(i));
-    if (b->threads > a->threads)
-        return error_set(err, VIV_EABI, "loading it starts a thread: threads are the host's (VIV_SERVICE_WORKERS)");
-    if (lseek(STDOUT_FILENO, 0, SEEK_END) > 0)
-        return error_set(err, VIV_EABI, "loading it writes to standard output: that is for results alone");
-    return VIV_OK;
-}
+enum { MAX_REPORT = 1 << 18, MAX_NOISE = 1 << 20, REPORT_FD = 3, REPORT_GONE = 113 };
+/* What a plugin may allocate while it is loaded: more would take it from everything else that runs. */
+static const uint64_t MAX_HEAP = (uint64_t)8 << 30;
 
 /* --- the child --------------------------------------------------------------------------------------------- */
 
@@ -147,17 +38,38 @@ static void say(const char *text, size_t n)
     while (n > 0) {
         ssize_t written = write(REPORT_FD, text, n);
         if (written <= 0)
-            _exit(EXIT_FAILURE);
+            _exit(REPORT_GONE);
         text += written;
         n -= (size_t)written;
     }
 }
 
-static void enter(const char *phase)
+static void enter(const struct plugin *p, const char *phase)
 {
     char line[64];
+    (void)p;
     int n = snprintf(line, sizeof line, "at %s\n", phase);
     say(line, (size_t)n);
+}
+
+/* So that what takes all memory ends itself and nothing else. */
+static void limit_memory(void)
+{
+    unsigned long pages = 0;
+    struct rlimit limit;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (statm && fscanf(statm, "%*u %*u %*u %*u %*u %lu", &pages) == 1 && getrlimit(RLIMIT_DATA, &limit) == 0) {
+        rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + MAX_HEAP;
+        if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > most)
+            setrlimit(RLIMIT_DATA, &(const struct rlimit){most, limit.rlim_max});
+    }
+    if (statm)
+        fclose(statm);
+    int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (score >= 0 && write(score, "1000", 4) == 4)
+        errno = 0;
+    if (score >= 0)
+        close(score);
 }
 
 /* Files, signals, limits and output such that nothing of it reaches the world outside. */
@@ -165,6 +77,7 @@ static void seclude(int report)
 {
     const struct rlimit no_core = {0, 0}, noise = {MAX_NOISE, MAX_NOISE};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     setpgid(0, 0);
     __fpurge(stdout); /* what the parent has not yet written stays the parent's */
     int nowhere = open("/dev/null", O_RDWR), heard = memfd_create("stdout", 0);
@@ -176,6 +89,7 @@ static void seclude(int report)
     close_range(REPORT_FD + 1, ~0u, 0);
     setrlimit(RLIMIT_CORE, &no_core);
     setrlimit(RLIMIT_FSIZE, &noise);
+    limit_memory();
     for (int i = 1; i < NSIG; i++)
         signal(i, SIG_DFL);
 }
@@ -191,35 +105,103 @@ static viv_status list_classes(struct plugin *p, struct error *err)
     return VIV_OK;
 }
 
-static viv_status try_it(struct plugin *p, const viv_host *host, struct error *err)
+/* The objects of this process in the order in which they were loaded. */
+static const struct link_map *first_object(void)
 {
-    struct surroundings before, after;
-    look_around(&before);
-    enter("loading");
-    viv_status status = plugin_load(p, host, err);
+    struct link_map *map = NULL;
+    void *program = dlopen(NULL, RTLD_LAZY);
+    return program && dlinfo(program, RTLD_DI_LINKMAP, &map) == 0 ? map : NULL;
+}
+
+static const struct link_map *last_object(void)
+{
+    const struct link_map *map = first_object();
+    while (map && map->l_next)
+        map = map->l_next;
+    return map;
+}
+
+/* The libraries behind this object, but for the plugin itself. */
+static viv_status list_uses(struct plugin *p, const struct link_map *last, struct error *err)
+{
+    for (const struct link_map *map = last ? last->l_next : NULL; map; map = map->l_next) {
+        struct buf line = {0};
+        if (strcmp(map->l_name, p->path) == 0 || strchr(map->l_name, '\n') || !file_stamp(map->l_name, &line))
+            continue;
+        buf_printf(&line, " %s", map->l_name);
+        if (line.failed || !words_add(&p->uses, line.data))
+            return error_nomem(err);
+    }
+    return VIV_OK;
+}
+
+/* The last to be loaded has nothing below it, so that each is loaded by itself. */
+static viv_status load_libraries(struct plugin *p, struct error *err)
+{
+    for (size_t i = p->uses.n; i-- > 0;) {
+        const char *path = strchr(p->uses.items[i], ' ') + 1;
+        uint64_t before = count_threads();
+        enter(p, "loading of a library that it needs");
+        if (dlopen(path, RTLD_NOW | RTLD_LOCAL) && count_threads() > before &&
+            !words_add(&p->threads, path_base(path)))
+            return error_nomem(err);
+    }
+    return VIV_OK;
+}
+
+static viv_status check_threads(struct plugin *p, uint64_t before, struct error *err)
+{
+    if (count_threads() <= before)
+        return VIV_OK;
+    p->starts_thread = true;
+    return error_set(err, VIV_EABI, "loading it starts a thread: threads are the host's (VIV_SERVICE_WORKERS)");
+}
+
+static viv_status try_it(struct plugin *p, const viv_host *host, bool libraries_first, struct error *err)
+{
+    struct surroundings *before = surroundings_look(), *after;
+    const struct link_map *last = last_object();
+    p->starts_thread = false;
+    viv_status status = before ? VIV_OK : error_nomem(err);
+    if (status == VIV_OK && libraries_first)
+        status = load_libraries(p, err);
+    uint64_t threads = count_threads();
+    if (status == VIV_OK)
+        status = plugin_load(p, host, enter, err);
     if (status == VIV_OK) {
         fflush(stdout);
-        look_around(&after);
-        status = compare(&before, &after, err);
+        after = surroundings_look();
+        status = after ? surroundings_compare(before, after, err) : error_nomem(err);
     }
+    if (kill_children() && status == VIV_OK)
+        status = error_set(err, VIV_EABI, "loading it starts another process: a plugin must not");
+    struct error late;
+    if (!libraries_first && list_uses(p, last, &late) != VIV_OK && status == VIV_OK)
+        status = error_nomem(err);
+    if (status == VIV_OK)
+        status = check_threads(p, threads, err);
     if (status == VIV_OK)
         status = list_classes(p, err);
     if (status == VIV_OK && p->entry->deinit) {
-        enter("its deinit");
+        enter(p, "its deinit");
         p->entry->deinit();
     }
     return status;
 }
 
-static const char no_memory[] = "failed -2 out of memory\n";
-_Static_assert(VIV_ENOMEM == -2, "no_memory is a failed report");
+#define MEMORY_RAN_OUT "memory ran out while it was loaded"
+static const char no_memory[] = "forget\nfailed -5 " MEMORY_RAN_OUT "\n";
+_Static_assert(VIV_EABI == -5, "no_memory is a failed report");
 
-static void __attribute__((noreturn)) child(struct plugin *p, const viv_host *host, int report)
+static void __attribute__((noreturn))
+child(struct plugin *p, const viv_host *host, bool libraries_first, int report)
 {
     struct error err;
     struct buf text = {0};
     seclude(report);
-    viv_status status = try_it(p, host, &err);
+    viv_status status = try_it(p, host, libraries_first, &err);
+    if (status == VIV_ENOMEM)
+        status = error_set(&err, VIV_EABI, MEMORY_RAN_OUT);
     for (char *c = err.text; status != VIV_OK && *c; c++)
         if (*c == '\n')
             *c = ' ';
@@ -267,19 +249,25 @@ static bool listen_to(int fd, struct buf *report)
 }
 
 /* What it was doing, by its last line "at PHASE". */
-static const char *last_phase(const struct buf *report, char phase[32])
+static const char *last_phase(const struct buf *report, char phase[64])
 {
     const char *last = NULL;
     for (const char *at = buf_text(report); (at = strstr(at, "at ")); at += 3)
         last = at + 3;
-    snprintf(phase, 32, "%.*s", last ? (int)strcspn(last, "\n") : 7, last ? last : "loading");
+    snprintf(phase, 64, "%.*s", last ? (int)strcspn(last, "\n") : 7, last ? last : "loading");
     return phase;
 }
 
 static viv_status cause_of_death(int wait_status, const struct buf *report, struct error *err)
 {
-    char phase[32];
+    char phase[64];
     last_phase(report, phase);
+    if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGXFSZ)
+        return error_set(err, VIV_EABI,
+                         "it writes more than %d bytes during %s: standard output is for results alone", MAX_NOISE,
+                         phase);
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == REPORT_GONE)
+        return error_set(err, VIV_EABI, "it closes files that are not its own during %s", phase);
     if (WIFSIGNALED(wait_status))
         return error_set(err, VIV_EABI, "its code crashed during %s: signal %d (%s)", phase, WTERMSIG(wait_status),
                          strsignal(WTERMSIG(wait_status)));
@@ -291,9 +279,12 @@ static viv_status hear(struct plugin *p, pid_t pid, int fd, struct arena *arena,
 {
     struct buf report = {0};
     int wait_status = 0;
-    char phase[32];
+    char phase[64], process[64];
     bool in_time = listen_to(fd, &report);
+    snprintf(process, sizeof process, "%d/task/%d", pid, pid);
     /* a process that ends by itself has its status by now, the rest is killed with what it has started */
+    if (!in_time)
+        kill_children_of(process);
     kill(-pid, SIGKILL);
     kill(pid, SIGKILL);
     while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
@@ -312,17 +303,28 @@ static viv_status hear(struct plugin *p, pid_t pid, int fd, struct arena *arena,
     return status;
 }
 
-viv_status plugin_probe(struct plugin *p, const viv_host *host, struct arena *arena, struct error *err)
+static viv_status try_in_child(struct plugin *p, const viv_host *host, bool libraries_first, struct arena *arena,
+                               struct error *err)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
         return error_set(err, VIV_EIO, "cannot probe it: %s", strerror(errno));
     pid_t pid = fork();
     if (pid == 0)
-        child(p, host, ends[1]);
+        child(p, host, libraries_first, ends[1]);
     close(ends[1]);
     viv_status status = pid > 0 ? hear(p, pid, ends[0], arena, err)
                                 : error_set(err, VIV_EIO, "cannot probe it: %s", strerror(errno));
     close(ends[0]);
+    return status;
+}
+
+viv_status plugin_probe(struct plugin *p, const viv_host *host, struct arena *arena, struct error *err)
+{
+    p->n_classes = p->uses.n = p->threads.n = 0;
+    p->starts_thread = p->forget = false;
+    viv_status status = try_in_child(p, host, false, arena, err);
+    if (status == VIV_EABI && p->starts_thread && p->uses.n > 0)
+        status = try_in_child(p, host, true, arena, err);
     return status;
 }

@@ -4,7 +4,12 @@
 static viv_status find(const viv_host *host, const char *name, const viv_architecture_class **found)
 {
     struct error err;
-    return leave(&err, host_architecture(host->ctx, name, found, &err));
+    struct architecture architecture;
+    viv_status status = name && found ? host_architecture(host->ctx, name, &architecture, &err)
+                                      : error_set(&err, VIV_EINVAL, VIV_SERVICE_ARCHITECTURES ".find: NULL");
+    if (status == VIV_OK)
+        *found = architecture.class;
+    return leave(&err, status);
 }
 
 static const viv_architectures architectures = {.struct_size = sizeof(viv_architectures), .find = find};

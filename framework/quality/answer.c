@@ -101,17 +101,10 @@ viv_status quality_ask(const struct respondent *r, const char *prompt, int64_t m
                                  .cancel = cancel};
     struct listener l = {.answer = out, .line = (flags & ANSWER_LINE) != 0};
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = &l, .emit = listen};
-    void *instance = NULL;
     const double begin = quality_seconds();
     viv_status status = make_part(r, prompt, &ids, &part, err);
-    if (status == VIV_OK) {
-        status = r->architecture->open(r->host, r->model, &instance);
-        if (status == VIV_OK)
-            status = r->architecture->run(instance, &request, &sink);
-        if (status != VIV_OK)
-            error_take(err, status);
-        r->architecture->close(instance);
-    }
+    if (status == VIV_OK)
+        status = architecture_run(&r->architecture, r->host, r->model, &request, &sink, err);
     token_ids_release(&ids);
     out->seconds = quality_seconds() - begin;
     if (l.has_line)

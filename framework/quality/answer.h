@@ -4,13 +4,14 @@
 
 #include "base/buf.h"
 #include "session/model.h"
+#include "session/request.h"
 #include "text/chat.h"
 
 /* Who is asked: a model that is loaded, by what its architecture makes of it. */
 struct respondent {
     viv_model *model;
     const viv_host *host;
-    const viv_architecture_class *architecture;
+    struct architecture architecture;
     const struct chat_template *template; /* a question is a turn, written by it; NULL: a text to be continued */
 };
 

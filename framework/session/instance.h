@@ -62,6 +62,7 @@ struct viv_model {
     uint32_t n_ends;
 
     const viv_scheduler_class *scheduler_class;
+    const char *scheduler_plugin; /* that brings it; NULL: it is ours */
     void *scheduler;
     uint32_t n_workers;
     uint64_t context;

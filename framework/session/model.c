@@ -124,7 +124,8 @@ static viv_status start_scheduler(viv_model *m, struct error *err)
     const char *name = m->options.scheduler ? m->options.scheduler : spec_settings(m->spec)->scheduler;
     const int64_t set = spec_settings(m->spec)->threads;
     const uint32_t n_threads = m->options.n_threads ? m->options.n_threads : set > 0 ? (uint32_t)set : 0;
-    viv_status status = m->options.find_scheduler(m->options.find_ctx, name, &m->scheduler_class, err);
+    viv_status status =
+        m->options.find_scheduler(m->options.find_ctx, name, &m->scheduler_class, &m->scheduler_plugin, err);
     if (status != VIV_OK)
         return status;
     status = m->scheduler_class->create(m->options.host, n_threads, &m->scheduler);

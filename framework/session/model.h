@@ -29,8 +29,10 @@ struct tap {
 struct model_options {
     const viv_host *host; /* handed to layers and scheduler */
     const struct spec_world *world;
-    /* Finds a scheduler class by name (ours or a plugin's); NULL name: the default. */
-    viv_status (*find_scheduler)(void *ctx, const char *name, const viv_scheduler_class **out, struct error *err);
+    /* Finds a scheduler class by name; NULL name: the default. *plugin: who brings it, "plugin NAME (PATH)"; NULL:
+     * it is ours. */
+    viv_status (*find_scheduler)(void *ctx, const char *name, const viv_scheduler_class **out, const char **plugin,
+                                 struct error *err);
     void *find_ctx;
     const char *scheduler; /* --scheduler, or NULL: what the spec says, else the default */
     uint32_t n_threads;    /* 0: as many as there are usable processors */

@@ -164,28 +164,37 @@ static viv_status check_attrs(struct checker *c, const viv_layer_class *class, c
     return VIV_OK;
 }
 
+/* `refused`: plugins that might have brought it. */
+static viv_status no_layer(struct checker *c, const char *name, struct position at, const char *refused)
+{
+    const char *names[1024], *near;
+    size_t n = 0;
+    for (size_t i = 0; i < n_spec_keys && n < 256; i++)
+        if (spec_keys[i].context == IN_STEP || (spec_keys[i].context >= IN_REPEAT && spec_keys[i].required))
+            names[n++] = spec_keys[i].name;
+    n += layer_set_names(c->x.spec->world->layers, names + n, sizeof names / sizeof *names - n);
+    near = near_word(name, names, n);
+    if (near)
+        return error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s', did you mean '%s'?%s%s", name, near,
+                        *refused ? "; " : "", refused);
+    return error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s' (`viv layers` lists them)%s%s", name,
+                    *refused ? "; " : "", refused);
+}
+
 static viv_status check_layer(struct checker *c, const char *name, const struct yaml *attrs, struct position at)
 {
     const struct layer_set *set = c->x.spec->world->layers;
-    const viv_layer_class *class = layer_set_find(set, name);
-    if (!class) {
-        const char *names[512];
-        size_t n = 0;
-        for (size_t i = 0; i < n_spec_keys; i++)
-            if (spec_keys[i].context == IN_STEP || (spec_keys[i].context >= IN_REPEAT && spec_keys[i].required))
-                names[n++] = spec_keys[i].name;
-        for (size_t i = 0; i < set->n && n < 512; i++)
-            names[n++] = set->entries[i].class->name;
-        const char *nearest = near_word(name, names, n);
-        return nearest
-                   ? error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s', did you mean '%s'?", name,
-                              nearest)
-                   : error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s' (`viv layers` lists them)", name);
-    }
+    const viv_layer_class *class = NULL;
+    struct error refused;
+    viv_status status = layer_set_bring(set, name, &class, &refused);
+    if (status == VIV_ENOTFOUND)
+        return no_layer(c, name, at, refused.text);
+    if (status != VIV_OK)
+        return error_at(c->err, at, status, "layer '%s': %s", name, refused.text);
     if (attrs->kind != YAML_MAP)
         return error_at(c->err, attrs->at, VIV_EINVAL, "layer '%s' wants a mapping of attributes, found %s", name,
                         yaml_kind_name(attrs));
-    viv_status status = check_attrs(c, class, attrs, "");
+    status = check_attrs(c, class, attrs, "");
     for (const viv_attr *const *a = class->attrs; status == VIV_OK && *a; a++)
         if (((*a)->flags & VIV_ATTR_REQUIRED) && !spec_attr(c->x.spec, attrs, (*a)->name))
             return error_at(c->err, at, VIV_EINVAL, "layer '%s' needs the attribute '%s': %s", name, (*a)->name,

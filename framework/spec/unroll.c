@@ -126,7 +126,8 @@ static viv_status build_attr(struct unroller *u, const viv_attr *attr, const str
 static viv_status build_layer(struct unroller *u, const char *name, const struct yaml *body, struct position at,
                               uint32_t *value)
 {
-    const viv_layer_class *class = layer_set_find(u->x->spec->world->layers, name);
+    const struct layer_entry *layer = layer_set_entry(u->x->spec->world->layers, name); /* checked */
+    const viv_layer_class *class = layer->class;
     uint32_t most = 0, n = 0, n_inputs = 1;
     while (class->attrs[most])
         most++;
@@ -148,8 +149,13 @@ static viv_status build_layer(struct unroller *u, const char *name, const struct
             inputs[n_inputs++] = (uint32_t)v.i;
         attrs[n++] = (struct attr_value){attr->name, v, y->at};
     }
-    const struct node node = {
-        .class = class, .at = at, .n_inputs = n_inputs, .inputs = inputs, .attrs = attrs, .n_attrs = n};
+    const struct node node = {.class = class,
+                              .plugin = layer->plugin,
+                              .at = at,
+                              .n_inputs = n_inputs,
+                              .inputs = inputs,
+                              .attrs = attrs,
+                              .n_attrs = n};
     return add_node(u, node, value);
 }
 

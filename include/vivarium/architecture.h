@@ -16,7 +16,8 @@ typedef struct viv_architecture_class {
     uint32_t struct_size, flags;
     const char *name, *summary; /* "llm": what a spec's `architecture` says */
 
-    /* An instance that answers requests with this model, which outlives it. [setup] */
+    /* An instance that answers requests with this model, which outlives it; NULL where there is nothing to keep.
+     * [setup] */
     viv_status (*open)(const viv_host *host, viv_model *model, void **instance);
     /* Answers one request, emitting events; the last is VIV_EVENT_DONE unless it fails. [setup] */
     viv_status (*run)(void *instance, const viv_request *request, const viv_sink *sink);

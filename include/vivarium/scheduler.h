@@ -40,10 +40,11 @@ struct viv_step {
 typedef struct viv_scheduler_class {
     uint32_t struct_size, flags;
     const char *name, *summary;
-    /* n_threads 0: as many as there are usable processors. [setup] */
+    /* n_threads 0: as many as there are usable processors. *scheduler: NULL where there is nothing to keep. [setup] */
     viv_status (*create)(const viv_host *host, uint32_t n_threads, void **scheduler);
-    uint32_t (*n_workers)(const void *scheduler); /* `worker` runs from 0 to this; [any] */
-    /* Runs every task of every operation; returns the first failure, or VIV_ECANCELLED. [setup] */
+    uint32_t (*n_workers)(const void *scheduler); /* 1 to 4096, the same at each call; `worker` is below it; [any] */
+    /* Runs every task of every operation once, no two at a time as one worker; returns the first failure, or
+     * VIV_ECANCELLED once *cancel is set. [setup] */
     viv_status (*run_step)(void *scheduler, const viv_step *step);
     /* Runs `n` independent tasks outside a step (repacking at load). [setup] */
     viv_status (*run_tasks)(void *scheduler, uint64_t n, viv_status (*task)(void *ctx, uint64_t i), void *ctx);

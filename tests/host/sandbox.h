@@ -88,6 +88,7 @@ static inline struct host *host_over_with(const char *folders, struct host_optio
     options.plugin_path = path.data;
     ck_assert_msg(host_create(&options, &h, &err) == VIV_OK, "%s", err.text);
     buf_release(&path);
+    ck_assert_msg(host_examine(h, &err) == VIV_OK, "%s", err.text);
     return h;
 }
 

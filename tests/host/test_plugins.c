@@ -1,4 +1,5 @@
 /* Plugins of every kind of sickness, built here and now: each is refused by a sentence, and none harms the host. */
+#include "host/plugin.h"
 #include "sandbox.h"
 
 #include <fcntl.h>
@@ -36,7 +37,7 @@ static void expect_all(const struct sickness *cases, size_t n)
 
 TEST(plugin__of_a_third_party_needs_nothing_but_the_public_headers)
 {
-    const viv_architecture_class *class;
+    struct architecture class;
     struct error err;
     open_sandbox();
     build("plugins", "specimen", WHOLE);
@@ -49,7 +50,7 @@ TEST(plugin__of_a_third_party_needs_nothing_but_the_public_headers)
     ck_assert_uint_eq(info.abi_minor, VIV_ABI_MINOR);
     ck_assert(!info.loaded);
     ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_OK);
-    ck_assert_str_eq(class->name, "specimen");
+    ck_assert_str_eq(class.class->name, "specimen");
     ck_assert(listed(h, "specimen.so").loaded);
     host_destroy(h);
     close_sandbox();
@@ -103,7 +104,7 @@ TEST(plugin__with_tables_that_are_not_whole_is_refused_by_slot)
                 "{ static const void *const list[] = {&brought, NULL}; static const void *const none[] = {NULL};\n"
                 "  return strncmp(id, VIV_CLASS_LAYER, 11) == 0 ? list : none; }\n"
                 "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)",
-                "get_classes answers ids that do not exist"},
+                "get_classes answers '', an id that does not exist"},
                {"twice",
                 "static const viv_layer_class brought = LAYER();\n"
                 "static const void *const *get_classes(const char *id)\n"
@@ -144,16 +145,25 @@ TEST(plugin__that_does_not_survive_its_loading_is_refused)
                {"init",
                 "static viv_status init(const viv_host *h) { (void)h; __builtin_trap(); }\nBRINGS_LAYER()\n"
                 "VIV_PLUGIN(\"specimen\", .init = init, .get_classes = get_classes)",
-                "crashed during loading"},
+                "crashed during its init"},
                {"deinit",
                 "static void deinit(void) { __builtin_trap(); }\nBRINGS_LAYER()\n"
                 "VIV_PLUGIN(\"specimen\", .deinit = deinit, .get_classes = get_classes)",
                 "crashed during its deinit"},
                {"list",
                 "static const void *const *get_classes(const char *id)\n"
-                "{ static const void *const list[] = {(void *)16, NULL}; (void)id; return list; }\n"
+                "{ static const void *const list[] = {(void *)16, NULL}; return strcmp(id, VIV_CLASS_LAYER) ? 0 : "
+                "list; }\n"
                 "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)",
-                "signal 11"},
+                "crashed during its get_classes: signal 11"},
+               {"nomem",
+                "static viv_status init(const viv_host *h) { (void)h; return VIV_ENOMEM; }\nBRINGS_LAYER()\n"
+                "VIV_PLUGIN(\"specimen\", .init = init, .get_classes = get_classes)",
+                "init failed: out of memory"},
+               {"tls",
+                "static __thread char local[1 << 20] __attribute__((tls_model(\"initial-exec\")));\n"
+                "char *use(void);\nchar *use(void) { return local; }\n" WHOLE,
+                "static TLS"},
                {"fails",
                 "static viv_status init(const viv_host *h)\n"
                 "{ h->set_error(h, VIV_EUNSUPPORTED, \"no luck\\ntoday\"); return VIV_EUNSUPPORTED; }\n"
@@ -232,7 +242,13 @@ TEST(plugin__that_throws_across_the_boundary_is_refused)
                "static const void *const *get_classes(const char *) { return nullptr; }\n"
                "VIV_PLUGIN(\"throws\", .init = init, .get_classes = get_classes)");
     build_with("c++", "plugins", "keeps", "-x c++ -std=gnu++20",
-               "static const void *const *get_classes(const char *) { return nullptr; }\n"
+               "static viv_status run(void *, const viv_request *, const viv_sink *)\n"
+               "{ try { throw 1; } catch (int) {} return VIV_OK; }\n"
+               "static const viv_architecture_class kept = {sizeof kept, 0, \"keeps\", \"a specimen\",\n"
+               "    specimen_open, run, specimen_close, nullptr};\n"
+               "static const void *const *get_classes(const char *id)\n"
+               "{ static const void *const list[] = {&kept, nullptr};\n"
+               "  return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? list : nullptr; }\n"
                "VIV_PLUGIN(\"keeps\", .get_classes = get_classes)");
     struct host *h = host_over("plugins");
     expect_refused(h, "throws.so", "its code"); /* crashed, or under sanitizers ended the process */
@@ -244,7 +260,7 @@ END_TEST
 
 TEST(plugin__symbols_stay_its_own)
 {
-    const viv_architecture_class *a, *b;
+    struct architecture a, b;
     struct error err;
     open_sandbox();
     for (int i = 0; i < 2; i++) {
@@ -262,8 +278,8 @@ TEST(plugin__symbols_stay_its_own)
     struct host *h = host_over("plugins");
     ck_assert_int_eq(host_architecture(h, "p0", &a, &err), VIV_OK);
     ck_assert_int_eq(host_architecture(h, "p1", &b, &err), VIV_OK);
-    ck_assert_int_eq(a->run(NULL, NULL, NULL), -100);
-    ck_assert_int_eq(b->run(NULL, NULL, NULL), -101);
+    ck_assert_int_eq(a.class->run(NULL, NULL, NULL), -100);
+    ck_assert_int_eq(b.class->run(NULL, NULL, NULL), -101);
     host_destroy(h);
     close_sandbox();
 }
@@ -271,7 +287,7 @@ END_TEST
 
 TEST(plugin__outlives_the_host_and_keeps_what_it_allocated)
 {
-    const viv_architecture_class *class = NULL;
+    struct architecture class;
     struct error err;
     open_sandbox();
     build("plugins", "heap",
@@ -291,7 +307,7 @@ TEST(plugin__outlives_the_host_and_keeps_what_it_allocated)
         ck_assert_int_eq(host_architecture(h, "kept", &class, &err), VIV_OK);
         host_destroy(h);
     }
-    ck_assert_int_eq(class->run(NULL, NULL, NULL), VIV_OK);
+    ck_assert_int_eq(class.class->run(NULL, NULL, NULL), VIV_OK);
     host_destroy(NULL);
     close_sandbox();
 }
@@ -301,7 +317,7 @@ END_TEST
 
 TEST(clash__within_one_place_takes_neither)
 {
-    const viv_architecture_class *class;
+    struct architecture class;
     struct error err;
     open_sandbox();
     build("plugins", "a", WHOLE);
@@ -319,7 +335,7 @@ END_TEST
 
 TEST(clash__between_places_takes_the_earlier_and_names_the_later)
 {
-    const viv_architecture_class *class;
+    struct architecture class;
     struct error err;
     open_sandbox();
     build("first", "z", ARCHITECTURE_WITH(".summary = \"the first\""));
@@ -328,7 +344,7 @@ TEST(clash__between_places_takes_the_earlier_and_names_the_later)
     expect_accepted(h, "z.so");
     expect_refused(h, "a.so", "/z.so), which comes first in the plugin path");
     ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_OK);
-    ck_assert_str_eq(class->summary, "the first");
+    ck_assert_str_eq(class.class->summary, "the first");
     host_destroy(h);
     close_sandbox();
 }
@@ -345,17 +361,22 @@ TEST(clash__with_our_own_layer_refuses_the_plugin)
 }
 END_TEST
 
-TEST(layers__of_plugins_stand_beside_ours)
+TEST(layers__of_plugins_stand_beside_ours_once_they_are_asked_for)
 {
-    const struct layer_set *layers;
+    const viv_layer_class *class;
     struct error err;
     open_sandbox();
     build("plugins", "specimen", LAYER_WITH(".summary = \"theirs\""));
     struct host *h = host_over("plugins");
-    ck_assert_int_eq(host_layers(h, &layers, &err), VIV_OK);
-    ck_assert_str_eq(layer_set_find(layers, "specimen")->summary, "theirs");
+    const struct layer_set *layers = host_layers(h);
     ck_assert_ptr_nonnull(layer_set_find(layers, "linear"));
-    ck_assert_int_eq(host_layers(h, &layers, &err), VIV_OK);
+    ck_assert_ptr_null(layer_set_find(layers, "specimen"));
+    ck_assert(!listed(h, "specimen.so").loaded);
+    ck_assert_int_eq(layer_set_bring(layers, "specimen", &class, &err), VIV_OK);
+    ck_assert_str_eq(class->summary, "theirs");
+    ck_assert_ptr_eq(layer_set_find(layers, "specimen"), class);
+    ck_assert_int_eq(layer_set_bring(layers, "nowhere", &class, &err), VIV_ENOTFOUND);
+    ck_assert_str_eq(err.text, "");
     host_destroy(h);
     close_sandbox();
 }
@@ -363,7 +384,7 @@ END_TEST
 
 TEST(architecture__that_nobody_brings_is_told_with_places_and_the_nearest_word)
 {
-    const viv_architecture_class *class;
+    struct architecture class;
     struct error err;
     open_sandbox();
     build("plugins", "specimen", WHOLE);
@@ -493,11 +514,13 @@ TEST(path__of_the_environment_is_ignored_when_privileged)
     setenv("VIV_PLUGIN_PATH", in_sandbox("plugins"), 1);
     setenv("VIV_SPEC_PATH", "/their/specs", 1);
     ck_assert_int_eq(host_create(&options, &h, &err), VIV_OK);
+    ck_assert_int_eq(host_examine(h, &err), VIV_OK);
     ck_assert(is_listed(h, "specimen.so"));
     ck_assert_str_eq(host_spec_directories(h)[0], "/their/specs");
     host_destroy(h);
     options.privileged = true;
     ck_assert_int_eq(host_create(&options, &h, &err), VIV_OK);
+    ck_assert_int_eq(host_examine(h, &err), VIV_OK);
     ck_assert(!is_listed(h, "specimen.so"));
     ck_assert_str_ne(host_spec_directories(h)[0], "/their/specs");
     host_destroy(h);
@@ -521,6 +544,7 @@ TEST(path__of_the_build_tree_counts_for_a_program_that_lies_in_one)
     options.program = program;
     ck_assert_int_eq(setenv("XDG_CONFIG_HOME", "/the/config", 1), 0);
     ck_assert_int_eq(host_create(&options, &h, &err), VIV_OK);
+    ck_assert_int_eq(host_examine(h, &err), VIV_OK);
     expect_accepted(h, "specimen.so");
     ck_assert_str_eq(host_spec_directories(h)[0], "/the/config/vivarium/specs");
     ck_assert_str_eq(host_spec_directories(h)[1], "/the/source/specs");
@@ -625,6 +649,166 @@ TEST(probe__ignores_a_cache_that_makes_no_sense)
 }
 END_TEST
 
+/* A library that is no plugin, in a folder of its own. */
+static void build_library(const char *name, const char *code)
+{
+    char library[64];
+    snprintf(library, sizeof library, "lib%s", name);
+    build("lib", library, code);
+}
+
+static void build_needing(const char *name, const char *library, const char *code)
+{
+    char flags[512];
+    snprintf(flags, sizeof flags, "-std=gnu11 -Wl,--no-as-needed '%s/lib%s.so'", in_sandbox("lib"), library);
+    build_with(getenv("CC") ? getenv("CC") : "cc", "plugins", name, flags, code);
+}
+
+static void move(const char *from, const char *to)
+{
+    ck_assert_int_eq(rename(in_sandbox(from), in_sandbox(to)), 0);
+}
+
+TEST(probe__of_a_plugin_that_lacks_a_library_is_repeated_until_it_is_there)
+{
+    struct error err;
+    struct architecture class;
+    open_sandbox();
+    build_library("wanted", "int wanted(void);\nint wanted(void) { return 1; }");
+    build_needing("needs", "wanted", WHOLE);
+    move("lib/libwanted.so", "lib/away");
+    for (int i = 0; i < 2; i++) {
+        struct host *h = host_over("plugins");
+        expect_refused(h, "needs.so", "libwanted.so: cannot open shared object file");
+        ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_ENOTFOUND);
+        ck_assert_ptr_nonnull(strstr(err.text, "libwanted.so: cannot open")); /* perhaps it would have brought it */
+        host_destroy(h);
+    }
+    move("lib/away", "lib/libwanted.so");
+    struct host *h = host_over("plugins");
+    expect_accepted(h, "needs.so");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+TEST(probe__is_repeated_when_a_library_has_changed)
+{
+    open_sandbox();
+    build_library("wanted", "int wanted(void);\nint wanted(void) { return 1; }");
+    build_needing("needs", "wanted", WHOLE);
+    struct host *h = host_over("plugins");
+    expect_accepted(h, "needs.so");
+    host_destroy(h);
+    build_library("wanted", "__attribute__((constructor)) static void at_loading(void) { __builtin_trap(); }");
+    h = host_over("plugins");
+    expect_refused(h, "needs.so", "crashed during loading");
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
+#define THREADS                                                                                                    \
+    "#include <pthread.h>\n#include <unistd.h>\n"                                                                  \
+    "static void *sleeper(void *x) { sleep(60); return x; }\n"                                                     \
+    "__attribute__((constructor)) static void start(void) { pthread_t t; pthread_create(&t, 0, sleeper, 0); }\n"
+
+TEST(library__that_starts_threads_is_a_dependency_on_the_users_word)
+{
+    if (access("/proc/self/task", F_OK) != 0) {
+        fprintf(stderr, "skipped: threads cannot be counted where /proc is not mounted\n");
+        return;
+    }
+    static const char *const words[] = {"libother", "libspins.so"};
+    open_sandbox();
+    build_library("spins", THREADS);
+    build_needing("needs", "spins", WHOLE);
+    build_needing("own", "spins",
+                  THREADS "BRINGS_LAYER(.name = \"own\")\nVIV_PLUGIN(\"own\", .get_classes = get_classes)");
+    for (size_t n = 0; n <= 2; n++) {
+        struct host *h = host_over_with(
+            "plugins", (struct host_options){.retry = n == 1, .allow_threads = words, .n_allow_threads = n});
+        if (n < 2)
+            expect_refused(h, "needs.so",
+                           "libspins.so, a library that it needs, starts a thread when it is loaded");
+        else
+            expect_accepted(h, "needs.so");
+        expect_refused(h, "own.so", "loading it starts a thread: threads are the host's");
+        host_destroy(h);
+    }
+    setenv("VIV_ALLOW_THREADS", "libother,libspins", 1);
+    struct host *h = host_over("plugins");
+    expect_accepted(h, "needs.so");
+    host_destroy(h);
+    unsetenv("VIV_ALLOW_THREADS");
+    close_sandbox();
+}
+END_TEST
+
+/* Bytes that this process has read by now, those of pages that were mapped not among them; -1: cannot be told. */
+static long long bytes_read(void)
+{
+    long long n = -1;
+    FILE *io = fopen("/proc/self/io", "r");
+    if (io && fscanf(io, "rchar: %lld", &n) != 1)
+        n = -1;
+    if (io)
+        fclose(io);
+    return n;
+}
+
+TEST(file__costs_a_few_bytes_however_large_it_is)
+{
+    struct error err;
+    open_sandbox();
+    build("plugins", "large", WHOLE);
+    int fd = open(in_sandbox("plugins/large.so"), O_WRONLY);
+    if (ftruncate(fd, 20ll << 30) != 0 || bytes_read() < 0) {
+        fprintf(stderr, "skipped: there are no files with holes here, or no /proc/self/io\n");
+        close(fd);
+        close_sandbox();
+        return;
+    }
+    close(fd);
+    host_destroy(host_over("plugins"));
+    const long long before = bytes_read(), itself = bytes_read() - before;
+    viv_plugin_ident ident;
+    ck_assert_int_eq(elf_read_ident(in_sandbox("plugins/large.so"), &ident, &err), VIV_OK);
+    const long long identified = bytes_read();
+    struct host *h = host_over("plugins"); /* known by now: the cache is read, and the file not again */
+    const long long after = bytes_read();
+    expect_accepted(h, "large.so");
+    host_destroy(h);
+    ck_assert_int_le(identified - before - 2 * itself, 20480);
+    ck_assert_int_le(after - identified - itself, 2 * 20480);
+    close_sandbox();
+}
+END_TEST
+
+TEST(probe__is_none_before_a_plugin_is_asked_for)
+{
+    struct host *h;
+    struct error err;
+    struct architecture class;
+    open_sandbox();
+    build_counting("");
+    setenv("VIV_PLUGIN_PATH", in_sandbox("plugins"), 1);
+    ck_assert_int_eq(host_create(&(const struct host_options){0}, &h, &err), VIV_OK);
+    const viv_layer_class *layer;
+    ck_assert_int_eq(layer_set_bring(host_layers(h), "linear", &layer, &err), VIV_OK);
+    ck_assert_int_eq(count(), 0);
+    ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_OK);
+    ck_assert_int_eq(count(), 2); /* probed and loaded */
+    host_destroy(h);
+    ck_assert_int_eq(host_create(&(const struct host_options){0}, &h, &err), VIV_OK);
+    ck_assert_int_eq(host_architecture(h, "nothing", &class, &err), VIV_ENOTFOUND);
+    ck_assert_int_eq(count(), 2); /* what it brings is known: it is not loaded for another class */
+    host_destroy(h);
+    unsetenv("VIV_PLUGIN_PATH");
+    close_sandbox();
+}
+END_TEST
+
 /* --- what plugins see -------------------------------------------------------------------------------------- */
 
 TEST(host__answers_services_by_id_and_nothing_else)
@@ -667,11 +851,12 @@ END_TEST
 TEST(scheduler__that_nobody_brings_is_told)
 {
     const viv_scheduler_class *class;
+    const char *plugin;
     struct error err;
     open_sandbox();
     make_folder("plugins");
     struct host *h = host_over("plugins");
-    ck_assert_int_eq(host_scheduler(h, "magic", &class, &err), VIV_ENOTFOUND);
+    ck_assert_int_eq(host_scheduler(h, "magic", &class, &plugin, &err), VIV_ENOTFOUND);
     ck_assert_ptr_nonnull(strstr(err.text, "no plugin brings scheduler 'magic'"));
     host_destroy(h);
     close_sandbox();
@@ -687,12 +872,16 @@ TESTS(plugin__of_a_third_party_needs_nothing_but_the_public_headers,
       plugin__that_starts_a_thread_is_refused, plugin__that_throws_across_the_boundary_is_refused,
       plugin__symbols_stay_its_own, plugin__outlives_the_host_and_keeps_what_it_allocated,
       clash__within_one_place_takes_neither, clash__between_places_takes_the_earlier_and_names_the_later,
-      clash__with_our_own_layer_refuses_the_plugin, layers__of_plugins_stand_beside_ours,
+      clash__with_our_own_layer_refuses_the_plugin, layers__of_plugins_stand_beside_ours_once_they_are_asked_for,
       architecture__that_nobody_brings_is_told_with_places_and_the_nearest_word,
       file__that_anyone_may_write_is_refused, file__of_a_stranger_is_refused, file__that_is_a_link_may_not_lead_out,
       file__that_is_none_is_refused_without_waiting, path__that_is_relative_or_absent_is_an_error,
       path__of_the_environment_is_ignored_when_privileged,
       path__of_the_build_tree_counts_for_a_program_that_lies_in_one, probe__is_not_repeated_until_the_file_changes,
       probe__failure_is_remembered_with_its_reason_and_repeated_when_asked, probe__needs_no_cache,
-      probe__ignores_a_cache_that_makes_no_sense, host__answers_services_by_id_and_nothing_else,
-      host__keeps_the_sentence_of_a_failure, scheduler__that_nobody_brings_is_told)
+      probe__ignores_a_cache_that_makes_no_sense,
+      probe__of_a_plugin_that_lacks_a_library_is_repeated_until_it_is_there,
+      probe__is_repeated_when_a_library_has_changed, probe__is_none_before_a_plugin_is_asked_for,
+      library__that_starts_threads_is_a_dependency_on_the_users_word, file__costs_a_few_bytes_however_large_it_is,
+      host__answers_services_by_id_and_nothing_else, host__keeps_the_sentence_of_a_failure,
+      scheduler__that_nobody_brings_is_told)

@@ -125,7 +125,7 @@ static void says(const char *const *said, const char *line, const char *reason)
 {
     struct error err;
     struct quality_answer a = {0};
-    const struct respondent r = {.architecture = &parrot};
+    const struct respondent r = {.architecture = {&parrot, "plugin parrot"}};
     pieces = said;
     ck_assert_int_eq(quality_ask(&r, "", 9, ANSWER_LINE, NULL, &a, &err), VIV_OK);
     ck_assert_str_eq(buf_text(&a.text), line);

@@ -22,9 +22,8 @@ static viv_model *the_model(struct identity *id)
     char path[4096];
     snprintf(path, sizeof path, "%.*s/../golden/chat", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__);
     viv_status status = host_create(&here, &host, &err);
-    if (status == VIV_OK)
-        status = host_layers(host, &world.layers, &err);
     if (status == VIV_OK) {
+        world.layers = host_layers(host);
         world.directories = host_spec_directories(host);
         const struct model_options options = {.host = host_viv(host),
                                               .world = &world,

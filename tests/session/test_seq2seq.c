@@ -286,9 +286,8 @@ static viv_status hear(const viv_sink *sink, const viv_event *e)
 
 static void ask(viv_model *m, const char *prompt, int64_t n, struct heard *h)
 {
-    const viv_architecture_class *class;
+    struct architecture architecture;
     struct error err;
-    void *instance;
     const viv_part part = {
         .struct_size = sizeof part, .kind = VIV_PART_TEXT, .data = prompt, .size = strlen(prompt)};
     const viv_part *const parts[] = {&part};
@@ -301,10 +300,9 @@ static void ask(viv_model *m, const char *prompt, int64_t n, struct heard *h)
                                  .flags = VIV_REQUEST_IGNORE_EOS | VIV_REQUEST_ECHO};
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = h, .emit = hear};
     *h = (struct heard){0};
-    ck_assert_int_eq(host_architecture(host, "llm", &class, &err), VIV_OK);
-    ck_assert_int_eq(class->open(host_viv(host), m, &instance), VIV_OK);
-    ck_assert_int_eq(class->run(instance, &request, &sink), VIV_OK);
-    class->close(instance);
+    ck_assert_int_eq(host_architecture(host, "llm", &architecture, &err), VIV_OK);
+    ck_assert_msg(architecture_run(&architecture, host_viv(host), m, &request, &sink, &err) == VIV_OK, "%s",
+                  err.text);
 }
 
 TEST(seq2seq__answers_a_text_with_another)

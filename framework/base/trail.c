@@ -1,0 +1,3 @@
+#include "base/trail.h"
+
+_Thread_local struct trail trail;
