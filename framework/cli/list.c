@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/open.h"
+#include "cli/shared.h"
 
 #include <dirent.h>
 #include <stdlib.h>
