@@ -17,8 +17,7 @@ struct list_options {
     bool json;
 };
 
-static const struct option table[] = {
-    {"json", 0, OPTION_FLAG, offsetof(struct list_options, json), NULL, .help = "print one JSON object"}, {0}};
+static const struct option table[] = {JSON_OPTION(offsetof(struct list_options, json), "one object"), {0}};
 
 struct found {
     char *name, *path; /* "meta-llama/Llama-3.2-1B"; what other verbs take */
