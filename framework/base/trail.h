@@ -8,6 +8,10 @@ struct trail {
     const char *where;  /* "its init", "forward" */
 };
 extern _Thread_local struct trail trail;
+/* The sentence about a plugin that has written where it must not; NULL: none has. What is in memory is worth
+ * nothing then, and must not even be freed. */
+extern const char *trail_spoilt;
+void trail_spoil(const char *sentence); /* copied */
 
 /* Around a call: struct trail before = trail_enter(plugin, "infer"); ...; trail = before; */
 static inline struct trail trail_enter(const char *plugin, const char *where)

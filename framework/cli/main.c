@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/near.h"
 #include "cli/cli.h"
+#include "cli/crash.h"
 #include "cli/interrupt.h"
 #include "cli/out.h"
 
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
     if (c_locale)
         uselocale(with_utf8 ? with_utf8 : c_locale);
     json_notice_memory();
+    crash_watch();
     if (file_map_guard(&err) != VIV_OK)
         return fail(&err);
     int status = run_command(argc, argv);

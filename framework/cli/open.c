@@ -2,11 +2,13 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/trail.h"
 #include "cli/input.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "dir:dir" of --plugin-path, each made absolute: the user's own word may be relative, what the host takes may not.
  */
@@ -162,6 +164,8 @@ int close_opened(struct opened *o, viv_status status, struct error *err)
             error_set(err, VIV_EIO,
                       "%s: the file has shrunk while it was in use: what was made from it is worthless", shrunk);
     int exit_status = status == VIV_OK ? EXIT_DONE : fail(err);
+    if (trail_spoilt)
+        _exit(EXIT_FAILED); /* nothing can be closed */
     model_close(o->model);
     host_destroy(o->host);
     json_decref(o->profile);

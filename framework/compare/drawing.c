@@ -87,7 +87,7 @@ static void put_range(struct buf *out, const struct range *r)
 /* Not of routes: how those are written down says nothing. */
 static void put_dims(const struct block *b, struct buf *out)
 {
-    if (b->node->class->get_ext && b->node->class->get_ext(VIV_LAYER_ROUTES))
+    if (graph_routes(b->node))
         return;
     if (b->in.least != b->out.least || b->in.most != b->out.most) {
         put_range(out, &b->in);
@@ -110,12 +110,7 @@ static double share(const struct pen *p, double amount)
 static bool say(const struct block *b, uint32_t i, char out[VIV_WORDS_TEXT])
 {
     char aspect[VIV_WORDS_ASPECT];
-    const struct graph_node *n = b->node;
-    const viv_layer_words *w = n->class->get_ext ? n->class->get_ext(VIV_LAYER_WORDS) : NULL;
-    if (!w || b->part == VIV_MODEL_PART_OTHER || !w->say(n->layer, i, aspect, out))
-        return false;
-    out[VIV_WORDS_TEXT - 1] = '\0';
-    return true;
+    return b->part != VIV_MODEL_PART_OTHER && graph_say(b->node, i, aspect, out);
 }
 
 /* "layers.0.attention: 10.5 M parameters, 16 times, 168 M together, 13.6 % {n_heads: 32}" */

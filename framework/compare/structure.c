@@ -124,12 +124,8 @@ static viv_status add_blocks(const struct graph *g, const struct links *l, struc
 static viv_status add_node(const struct links *l, const struct graph_node *n, struct structure *s,
                            struct error *err)
 {
-    const viv_layer_words *says = n->class->get_ext ? n->class->get_ext(VIV_LAYER_WORDS) : NULL;
     char aspect[VIV_WORDS_ASPECT], words[VIV_WORDS_TEXT], placed[VIV_WORDS_TEXT + 64];
-    for (uint32_t i = 0; says && VIV_HAS(says, viv_layer_words, say) && i < 16; i++) {
-        if (!says->say(n->layer, i, aspect, words))
-            break;
-        aspect[sizeof aspect - 1] = words[sizeof words - 1] = '\0';
+    for (uint32_t i = 0; i < 16 && graph_say(n, i, aspect, words); i++) {
         bool norm = strcmp(aspect, "norm") == 0;
         if (norm && n->spec->index < 0)
             continue;

@@ -1,21 +1,25 @@
 #include "graph/graph.h"
 
 #include "base/size.h"
+#include "base/trail.h"
+#include "base/utf8.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_WEIGHTS = 64, MAX_STATES = 8 };
-static const uint64_t MAX_DIM = (uint64_t)1 << 31;
+enum { MAX_WEIGHTS = 64, MAX_STATES = 8, MAX_DIMS = 8, MAX_PHASES = 256, MAX_STATE_NAME = 63 };
+static const uint64_t MAX_DIM = (uint64_t)1 << 31, MAX_WORKSPACE = (uint64_t)1 << 40;
 
 /* What stands behind the viv_infer that a layer sees. */
 struct inference {
     struct graph *graph;
     struct graph_node *node;
     enum stack_id stack;
+    struct error failure; /* the first call that failed: infer fails with it, whatever it returns itself */
     struct graph_weight weights[MAX_WEIGHTS];
     struct graph_state states[MAX_STATES];
 };
@@ -28,47 +32,68 @@ static const struct attr_value *attr_of(const struct node *n, const char *name)
     return NULL;
 }
 
-static const struct attr_value *attr_in(const viv_infer *b, const char *name)
+static viv_status fail(const viv_infer *b, viv_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static viv_status fail(const viv_infer *b, viv_status status, const char *format, ...)
+{
+    struct inference *in = b->ctx;
+    struct error err;
+    va_list args;
+    va_start(args, format);
+    error_setv(&err, status, format, args);
+    va_end(args);
+    if (in->failure.status == VIV_OK)
+        in->failure = err;
+    error_leave(status, err.text);
+    return status;
+}
+
+enum { NUMBERS = 1 << VIV_ATTR_INT | 1 << VIV_ATTR_FLOAT, WORDS = 1 << VIV_ATTR_BOOL | 1 << VIV_ATTR_CHOICE };
+enum { WEIGHTS = 1 << VIV_ATTR_WEIGHT, ANY_KIND = ~0 };
+
+/* The attribute that a call asks for, which the layer must have declared, of one of these kinds. */
+static const viv_attr *declared(const viv_infer *b, const char *call, const char *name, int kinds)
 {
     const struct inference *in = b->ctx;
-    return attr_of(in->node->spec, name);
+    const viv_attr *attr = name ? layer_attr(in->node->class, name) : NULL;
+    if (!attr) {
+        fail(b, VIV_EINVAL, "%s: it asks for the attribute '%s', which it does not declare", call,
+             name ? name : "NULL");
+        return NULL;
+    }
+    if (!(kinds & 1 << attr->kind)) {
+        fail(b, VIV_EINVAL, "%s: the attribute '%s' is declared as one of another kind", call, name);
+        return NULL;
+    }
+    return attr;
 }
 
 static int32_t is_set(const viv_infer *b, const char *attr)
 {
-    return attr_in(b, attr) != NULL;
-}
-
-static double default_of(const viv_infer *b, const char *name)
-{
     const struct inference *in = b->ctx;
-    const viv_attr *attr = layer_attr(in->node->class, name);
-    return attr ? attr->default_value : 0;
+    return declared(b, "is_set", attr, ANY_KIND) && attr_of(in->node->spec, attr) != NULL;
 }
 
 static int64_t get_int(const viv_infer *b, const char *name)
 {
     const struct inference *in = b->ctx;
-    const struct attr_value *a = attr_in(b, name);
+    const viv_attr *attr = declared(b, "get_int", name, 1 << VIV_ATTR_INT | WORDS);
+    const struct attr_value *a = attr ? attr_of(in->node->spec, name) : NULL;
     if (!a)
-        return (int64_t)default_of(b, name);
+        return attr ? (int64_t)attr->default_value : 0;
     if (a->value.kind == VALUE_STRING)
-        return attr_choice(layer_attr(in->node->class, name), a->value.s);
+        return attr_choice(attr, a->value.s);
     return a->value.kind == VALUE_FLOAT ? (int64_t)a->value.f : a->value.i;
 }
 
 static double get_float(const viv_infer *b, const char *name)
 {
-    const struct attr_value *a = attr_in(b, name);
+    const struct inference *in = b->ctx;
+    const viv_attr *attr = declared(b, "get_float", name, NUMBERS);
+    const struct attr_value *a = attr ? attr_of(in->node->spec, name) : NULL;
     if (!a)
-        return default_of(b, name);
+        return attr ? attr->default_value : 0;
     return a->value.kind == VALUE_FLOAT ? a->value.f : (double)a->value.i;
-}
-
-static viv_status fail(const viv_infer *b, viv_status status, const char *sentence)
-{
-    b->host->set_error(b->host, status, sentence);
-    return status;
 }
 
 static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
@@ -82,25 +107,27 @@ static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
 static viv_status want(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)
 {
     struct inference *in = b->ctx;
-    const struct attr_value *a = attr_in(b, attr);
+    const char *call = sliced ? "want_sliced" : "want_weight";
+    if (!declared(b, call, attr, WEIGHTS))
+        return VIV_EINVAL;
+    if (ndim < (sliced ? 2 : 1) || ndim > MAX_DIMS || !dims)
+        return fail(b, VIV_EINVAL, "%s: '%s' is asked for with %u dims%s, expected %d to %d", call, attr, ndim,
+                    dims ? "" : " at NULL", sliced ? 2 : 1, MAX_DIMS);
+    const struct attr_value *a = attr_of(in->node->spec, attr);
     if (!a)
         return VIV_OK;
     const struct weight *w = &in->graph->expansion->weights[a->value.i];
     bool fits = w->n_dims == ndim;
-    char sentence[512], expected[128], found[128];
+    char expected[128], found[128];
     for (uint32_t i = 0; fits && i < ndim; i++)
         fits = dims[i] == 0 || dims[i] == w->dims[i];
-    if (!fits) {
-        snprintf(sentence, sizeof sentence, "weight '%s' (%s): the layer needs %s, the spec says %s", w->key, attr,
-                 dims_text(dims, ndim, expected), dims_text(w->dims, w->n_dims, found));
-        return fail(b, VIV_ESHAPE, sentence);
-    }
-    if (w->n_slices && !sliced) {
-        snprintf(sentence, sizeof sentence,
-                 "weight '%s' (%s) is %u tensors apart, the layer needs them joined: `transform: [stack: 0]`",
-                 w->key, attr, w->n_slices);
-        return fail(b, VIV_EINVAL, sentence);
-    }
+    if (!fits)
+        return fail(b, VIV_ESHAPE, "weight '%s' (%s): the layer needs %s, the spec says %s", w->key, attr,
+                    dims_text(dims, ndim, expected), dims_text(w->dims, w->n_dims, found));
+    if (w->n_slices && !sliced)
+        return fail(b, VIV_EINVAL,
+                    "weight '%s' (%s) is %u tensors apart, the layer needs them joined: `transform: [stack: 0]`",
+                    w->key, attr, w->n_slices);
     for (uint32_t i = 0; i < in->node->n_weights; i++)
         if (strcmp(in->weights[i].attr, attr) == 0)
             return VIV_OK;
@@ -121,17 +148,19 @@ static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, con
 
 static viv_status want_sliced(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
 {
-    if (ndim < 2)
-        return fail(b, VIV_EINVAL, "a weight of slices has two dimensions or more");
     return want(b, attr, ndim, dims, true);
 }
 
 static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4])
 {
     const struct inference *in = b->ctx;
-    const struct attr_value *a = attr_in(b, attr);
+    if (!declared(b, "weight_dims", attr, WEIGHTS))
+        return VIV_EINVAL;
+    if (!ndim || !dims)
+        return fail(b, VIV_EINVAL, "weight_dims: where to write the dims of '%s' is NULL", attr);
+    const struct attr_value *a = attr_of(in->node->spec, attr);
     if (!a)
-        return fail(b, VIV_EINVAL, "a weight that the layer needs is not set");
+        return fail(b, VIV_EINVAL, "the weight '%s', which the layer needs, is not set", attr);
     const struct weight *w = &in->graph->expansion->weights[a->value.i];
     if (w->n_dims > 4)
         return fail(b, VIV_ESHAPE, "a weight has more than 4 dimensions");
@@ -143,10 +172,26 @@ static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *nd
 static viv_status add_state(viv_infer *b, const char *name, uint64_t elems, enum state_kind kind, uint32_t *index)
 {
     struct inference *in = b->ctx;
-    if (in->node->n_states == MAX_STATES || elems == 0 || elems > MAX_DIM)
-        return fail(b, VIV_ELIMIT, "a layer's state must have 1 to 2^31 elements");
+    if (!name || !*name || strnlen(name, MAX_STATE_NAME + 1) > MAX_STATE_NAME || !index)
+        return fail(b, VIV_EINVAL,
+                    "it wants state and its %s: expected a name of 1 to %d bytes, and where to write "
+                    "its index",
+                    !index  ? "index is NULL"
+                    : !name ? "name is NULL"
+                            : "name is empty or too long",
+                    MAX_STATE_NAME);
+    for (uint32_t i = 0; i < in->node->n_states; i++)
+        if (strcmp(in->states[i].name, name) == 0)
+            return fail(b, VIV_EINVAL, "it wants two states of one name, '%s'", name);
+    if (elems == 0 || elems > MAX_DIM)
+        return fail(b, VIV_ELIMIT, "it wants state '%s' of %" PRIu64 " elements, expected 1 to 2^31", name, elems);
+    if (in->node->n_states == MAX_STATES)
+        return fail(b, VIV_ELIMIT, "it wants more than %d states", MAX_STATES);
+    const char *copy = arena_strdup(&in->graph->arena, name); /* theirs is borrowed */
+    if (!copy)
+        return fail(b, VIV_ENOMEM, "out of memory");
     *index = in->node->n_states;
-    in->states[in->node->n_states++] = (struct graph_state){name, elems, kind};
+    in->states[in->node->n_states++] = (struct graph_state){copy, elems, kind};
     return VIV_OK;
 }
 
@@ -174,9 +219,73 @@ static viv_status want_sequence_state(viv_infer *b, const char *name, uint64_t e
     return add_state(b, name, elems, STATE_OF_SEQUENCE, index);
 }
 
-static viv_status at_node(struct error *err, const struct node *n)
+viv_status graph_at_node(struct error *err, const struct node *n)
 {
-    return error_prefix(err, "%s:%" PRIu32 ":%" PRIu32 ": %s", n->at.file, n->at.line, n->at.column, n->path);
+    return error_prefix(err, "%s:%" PRIu32 ":%" PRIu32 ": %s%s%s%s", n->at.file, n->at.line, n->at.column, n->path,
+                        n->plugin ? " (" : "", n->plugin ? n->plugin : "", n->plugin ? ")" : "");
+}
+
+/* --- what a plugin's layers promise -------------------------------------------------------------------------- */
+
+/* Behind the instance of a plugin's layer: who writes beyond it is found out. */
+static const unsigned char instance_guard[64] = "this is not the layer's, and must stay as it is";
+
+static void *make_instance(struct graph *g, const struct graph_node *n)
+{
+    const uint64_t size = n->class->instance_size;
+    char *layer = arena_alloc(&g->arena, size + (n->spec->plugin ? sizeof instance_guard : 0));
+    if (layer && n->spec->plugin)
+        memcpy(layer + size, instance_guard, sizeof instance_guard);
+    return layer;
+}
+
+viv_status graph_check_instance(const struct graph_node *n, struct error *err)
+{
+    const uint64_t size = n->class->instance_size;
+    if (!n->spec->plugin || memcmp((const char *)n->layer + size, instance_guard, sizeof instance_guard) == 0)
+        return VIV_OK;
+    error_set(err, VIV_EINTERNAL, "layer '%s' of %s writes beyond its instance, whose instance_size is %" PRIu64,
+              n->class->name, n->spec->plugin, n->class->instance_size);
+    trail_spoil(err->text);
+    return err->status;
+}
+
+viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uint64_t shared, uint64_t worker,
+                                 uint64_t n_rows, struct error *err)
+{
+    static const char *const names[] = {"row_workspace", "shared_workspace", "worker_workspace"};
+    const uint64_t sizes[] = {row, shared, worker};
+    for (int i = 0; i < 3; i++)
+        if (sizes[i] > MAX_WORKSPACE)
+            return error_set(err, VIV_ELIMIT, "layer '%s' wants %s of %" PRIu64 " bytes, at most 2^40 can be had",
+                             class->name, names[i], sizes[i]);
+    if (n_rows && row > MAX_WORKSPACE / n_rows)
+        return error_set(err, VIV_ELIMIT,
+                         "layer '%s' wants row_workspace of %" PRIu64 " bytes for each of %" PRIu64
+                         " rows, at most 2^40 can be had for all",
+                         class->name, row, n_rows);
+    return VIV_OK;
+}
+
+static viv_status check_inferred(const struct graph_node *n, const viv_infer *b, struct error *err)
+{
+    if (b->out_dim == 0 || b->out_dim > MAX_DIM)
+        return error_set(err, VIV_EINTERNAL, "layer '%s' says that its out_dim is %" PRIu64 ", expected 1 to 2^31",
+                         n->class->name, b->out_dim);
+    if (b->n_phases == 0 || b->n_phases > MAX_PHASES)
+        return error_set(err, VIV_EINTERNAL, "layer '%s' says that its n_phases is %" PRIu64 ", expected 1 to %d",
+                         n->class->name, b->n_phases, MAX_PHASES);
+    if (b->whole_sequences > 1)
+        return error_set(err, VIV_EINTERNAL,
+                         "layer '%s' says that its whole_sequences is %" PRIu64 ", expected 0 or 1", n->class->name,
+                         b->whole_sequences);
+    if ((n->class->flags & VIV_LAYER_ROW_WISE) && (n->n_states || b->whole_sequences))
+        return error_set(err, VIV_EINTERNAL,
+                         "layer '%s' is flagged VIV_LAYER_ROW_WISE, and yet %s: then a row depends on others",
+                         n->class->name, n->n_states ? "wants state" : "looks at whole sequences");
+    viv_status status =
+        graph_check_workspace(n->class, b->row_workspace, b->shared_workspace, b->worker_workspace, 0, err);
+    return status == VIV_OK ? graph_check_instance(n, err) : status;
 }
 
 /* The instance of one node: attributes read, shapes inferred. */
@@ -184,7 +293,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
 {
     struct inference in = {.graph = g, .node = n, .stack = stack};
     uint64_t *in_dims = arena_array(&g->arena, n->spec->n_inputs, sizeof *in_dims);
-    n->layer = arena_alloc(&g->arena, n->class->instance_size);
+    n->layer = make_instance(g, n);
     if (!in_dims || !n->layer)
         return error_nomem(err);
     for (uint32_t i = 0; i < n->spec->n_inputs; i++) {
@@ -212,12 +321,20 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
                    .want_memory_state = want_memory_state,
                    .want_sequence_state = want_sequence_state,
                    .n_phases = 1};
+    const struct trail before = trail;
+    if (n->spec->plugin)
+        trail_enter(n->spec->plugin, "infer");
     viv_status status = n->class->infer(n->layer, &b);
+    trail = before;
     if (status != VIV_OK)
         return error_take(err, status);
-    if (b.out_dim == 0 || b.out_dim > MAX_DIM || b.n_phases == 0 || b.n_phases > 256)
-        return error_set(err, VIV_EINTERNAL, "the layer says %" PRIu64 " output features and %" PRIu64 " phases",
-                         b.out_dim, b.n_phases);
+    if (in.failure.status != VIV_OK) {
+        *err = in.failure;
+        return err->status;
+    }
+    status = check_inferred(n, &b, err);
+    if (status != VIV_OK)
+        return status;
     n->out_dim = b.out_dim;
     n->n_phases = (uint32_t)b.n_phases;
     n->row_workspace = b.row_workspace;
@@ -233,9 +350,28 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     return VIV_OK;
 }
 
+/* An extension of the node's class, a growable struct; NULL: it has none, or one that is not whole. */
+static const void *extension(const struct graph_node *n, const char *id, size_t size)
+{
+    const uint32_t *struct_size = n->class->get_ext ? n->class->get_ext(id) : NULL;
+    return struct_size && *struct_size >= size && *struct_size <= MAX_STRUCT ? struct_size : NULL;
+}
+
 const viv_routes *graph_routes(const struct graph_node *n)
 {
-    return n->class->get_ext ? n->class->get_ext(VIV_LAYER_ROUTES) : NULL;
+    const viv_routes *r = extension(n, VIV_LAYER_ROUTES, SIZE_TO(viv_routes, n_experts));
+    return r && r->n_experts ? r : NULL;
+}
+
+bool graph_say(const struct graph_node *n, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+{
+    const viv_layer_words *w = extension(n, VIV_LAYER_WORDS, SIZE_TO(viv_layer_words, say));
+    memset(aspect, 0, VIV_WORDS_ASPECT);
+    memset(words, 0, VIV_WORDS_TEXT);
+    if (!w || !w->say || !w->say(n->layer, i, aspect, words))
+        return false;
+    aspect[VIV_WORDS_ASPECT - 1] = words[VIV_WORDS_TEXT - 1] = '\0';
+    return utf8_valid(aspect, strlen(aspect)) && utf8_valid(words, strlen(words));
 }
 
 uint64_t graph_memory_dim(const struct graph *g)
@@ -264,7 +400,7 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
         viv_status status = infer_node(g, n, id, err);
         if (status != VIV_OK) {
             n->layer = NULL; /* nothing to release: infer failed */
-            return at_node(err, n->spec);
+            return graph_at_node(err, n->spec);
         }
         g->n_nodes++;
         g->value_dims[n->spec->output] = n->out_dim;
@@ -295,7 +431,7 @@ viv_status graph_build(const struct expansion *e, const viv_host *host, struct g
         status = build_stack(g, STACK_GRAPH, err);
     if (status == VIV_OK && graph_memory_dim(g) && !g->state_elems[STATE_OF_MEMORY]) {
         error_set(err, VIV_EINVAL, "nothing uses what the encoder makes: no layer of `graph` looks at its memory");
-        status = at_node(err, &e->nodes[e->stacks[STACK_ENCODER].end - 1]);
+        status = graph_at_node(err, &e->nodes[e->stacks[STACK_ENCODER].end - 1]);
     }
     if (status != VIV_OK) {
         graph_destroy(g);
@@ -307,11 +443,17 @@ viv_status graph_build(const struct expansion *e, const viv_host *host, struct g
 
 void graph_destroy(struct graph *g)
 {
-    if (!g)
+    if (!g || trail_spoilt)
         return;
-    for (uint32_t i = 0; g->nodes && i < g->n_nodes; i++)
-        if (g->nodes[i].class->release)
-            g->nodes[i].class->release(g->nodes[i].layer);
+    for (uint32_t i = 0; g->nodes && i < g->n_nodes; i++) {
+        const struct graph_node *n = &g->nodes[i];
+        const struct trail before = trail;
+        if (n->spec->plugin)
+            trail_enter(n->spec->plugin, "release");
+        if (n->class->release)
+            n->class->release(n->layer);
+        trail = before;
+    }
     arena_release(&g->arena);
     free(g);
 }
@@ -350,7 +492,7 @@ viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct g
         viv_status status = graph_node_cost(g, i, step, &c);
         if (status != VIV_OK) {
             error_take(err, status);
-            return at_node(err, g->nodes[i].spec);
+            return graph_at_node(err, g->nodes[i].spec);
         }
         total.flops += c.flops;
         total.weight_elems += c.weight_elems;

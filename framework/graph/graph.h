@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <vivarium/layer.h>
 #include <vivarium/routes.h>
+#include <vivarium/words.h>
 
 struct graph_weight {
     const char *attr; /* the layer's attribute: "q" */
@@ -75,6 +76,16 @@ void graph_destroy(struct graph *g);
 
 /* What a node says of its output, if that is routes; else NULL. */
 const viv_routes *graph_routes(const struct graph_node *n);
+/* The i-th thing that it says of itself (vivarium/words.h); false: there is none. */
+bool graph_say(const struct graph_node *n, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT]);
+
+/* Puts before the sentence where the node stands, and which plugin brings it. */
+viv_status graph_at_node(struct error *err, const struct node *n);
+/* Whether a layer of a plugin has kept to its instance. */
+viv_status graph_check_instance(const struct graph_node *n, struct error *err);
+/* Whether so much workspace can be had. n_rows 0: not known yet. */
+viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uint64_t shared, uint64_t worker,
+                                 uint64_t n_rows, struct error *err);
 
 /* Features of a row of the memory that the encoder makes; 0: there is no encoder. */
 uint64_t graph_memory_dim(const struct graph *g);

@@ -8,7 +8,8 @@
 
 #include <stdatomic.h>
 
-enum { PAGE_ROWS = 128, MAX_END_TOKENS = 64 };
+/* GUARD_BYTES: behind whatever a layer writes to in a step (guard.c). */
+enum { PAGE_ROWS = 128, MAX_END_TOKENS = 64, GUARD_BYTES = 64 };
 
 /* Memory of a step that grows only when more rows than ever are asked for. 64-byte aligned. */
 struct block {
@@ -64,6 +65,8 @@ struct viv_model {
     const viv_scheduler_class *scheduler_class;
     const char *scheduler_plugin; /* that brings it; NULL: it is ours */
     void *scheduler;
+    bool scheduling;     /* it is there */
+    struct watch *watch; /* on a plugin's */
     uint32_t n_workers;
     uint64_t context;
 

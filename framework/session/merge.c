@@ -8,6 +8,7 @@
  * f32 kernel (k is the rank, so that it is bound by its stores); the scheduler's workers share the rows. Results do
  * not depend on how many there are. */
 #include "session/instance.h"
+#include "session/schedule.h"
 
 #include "base/size.h"
 #include "tensor/dtype.h"
@@ -277,13 +278,13 @@ static viv_status norm_columns(void *ctx, uint64_t task)
 static viv_status run_tasks(const struct merge *g, uint64_t n, viv_status (*task)(void *ctx, uint64_t i),
                             struct error *err)
 {
-    viv_status status = g->m->scheduler_class->run_tasks(g->m->scheduler, n, task, (void *)g);
+    viv_status status = schedule_tasks(g->m, n, task, (void *)g, err);
     if (status == VIV_ENOMEM)
         return error_nomem(err);
     if (status == VIV_EFORMAT)
         return error_set(err, status, "a sum is no number that %s can hold",
                          dtype_get(g->m->checkpoint.tensors[g->t->tensor].dtype)->name);
-    return status == VIV_OK ? VIV_OK : error_take(err, status);
+    return status;
 }
 
 static viv_status merge_uses(struct merge *g, struct error *err)

@@ -1,6 +1,8 @@
 #include "session/instance.h"
 
 #include "base/size.h"
+#include "base/trail.h"
+#include "session/schedule.h"
 #include "session/store.h"
 #include "tensor/dtype.h"
 
@@ -124,17 +126,16 @@ static viv_status start_scheduler(viv_model *m, struct error *err)
     const char *name = m->options.scheduler ? m->options.scheduler : spec_settings(m->spec)->scheduler;
     const int64_t set = spec_settings(m->spec)->threads;
     const uint32_t n_threads = m->options.n_threads ? m->options.n_threads : set > 0 ? (uint32_t)set : 0;
-    viv_status status =
-        m->options.find_scheduler(m->options.find_ctx, name, &m->scheduler_class, &m->scheduler_plugin, err);
-    if (status != VIV_OK)
-        return status;
-    status = m->scheduler_class->create(m->options.host, n_threads, &m->scheduler);
-    if (status != VIV_OK) {
-        m->scheduler = NULL;
-        return error_take(err, status);
-    }
-    m->n_workers = m->scheduler_class->n_workers(m->scheduler);
-    return VIV_OK;
+    return schedule_start(m, name, n_threads, err);
+}
+
+static const char *layer_wanting_most(const viv_model *m)
+{
+    const struct graph_node *most = m->graph->nodes;
+    for (uint32_t i = 1; i < m->graph->n_nodes; i++)
+        if (m->graph->nodes[i].worker_workspace > most->worker_workspace)
+            most = &m->graph->nodes[i];
+    return most->spec->path;
 }
 
 static viv_status make_buffers(viv_model *m, uint64_t scratch_bytes, struct error *err)
@@ -149,7 +150,11 @@ static viv_status make_buffers(viv_model *m, uint64_t scratch_bytes, struct erro
             status = error_nomem(err);
     }
     for (uint32_t i = 0; status == VIV_OK && i < m->n_workers; i++)
-        status = block_reserve(&m->scratch[i], scratch_bytes, err);
+        if (block_reserve(&m->scratch[i], scratch_bytes + GUARD_BYTES, err) != VIV_OK)
+            status = error_set(err, VIV_ENOMEM,
+                               "out of memory: %" PRIu64 " bytes of workspace for each of %" PRIu32
+                               " workers (%s wants the most)",
+                               scratch_bytes, m->n_workers, layer_wanting_most(m));
     return status;
 }
 
@@ -199,10 +204,9 @@ viv_status model_load(viv_model *m, struct error *err)
 
 void model_close(viv_model *m)
 {
-    if (!m)
+    if (!m || trail_spoilt)
         return;
-    if (m->scheduler)
-        m->scheduler_class->destroy(m->scheduler);
+    schedule_end(m);
     step_frame_destroy(m);
     store_destroy(m->store);
     slices_release_all(m);

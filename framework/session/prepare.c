@@ -2,6 +2,7 @@
 #include "session/instance.h"
 
 #include "base/size.h"
+#include "base/trail.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -91,17 +92,25 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_
                      .row_workspace = n->row_workspace,
                      .shared_workspace = n->shared_workspace,
                      .worker_workspace = n->worker_workspace};
+    const struct trail before = trail;
+    if (n->spec->plugin)
+        trail_enter(n->spec->plugin, "prepare");
     viv_status status = n->class->prepare(n->layer, &p);
+    trail = before;
     if (status != VIV_OK)
-        error_take(err, status);
+        status = error_take(err, status);
     else if (in.status == VIV_ENOMEM)
         status = error_nomem(err);
     else if (in.status != VIV_OK)
         status = error_set(err, in.status, "tensor '%s' is of type %s, which cannot be read as numbers",
                            in.strange->name, dtype_get(in.strange->dtype)->name);
+    if (status == VIV_OK)
+        status =
+            graph_check_workspace(n->class, p.row_workspace, p.shared_workspace, p.worker_workspace, max_rows, err);
+    if (status == VIV_OK)
+        status = graph_check_instance(n, err);
     if (status != VIV_OK)
-        return error_prefix(err, "%s:%" PRIu32 ":%" PRIu32 ": %s", n->spec->at.file, n->spec->at.line,
-                            n->spec->at.column, n->spec->path);
+        return graph_at_node(err, n->spec);
     n->row_workspace = size_align(p.row_workspace, 64);
     n->shared_workspace = size_align(p.shared_workspace, 64);
     n->worker_workspace = size_align(p.worker_workspace, 64);

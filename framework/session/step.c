@@ -3,6 +3,9 @@
 #include "session/instance.h"
 
 #include "base/size.h"
+#include "base/trail.h"
+#include "session/guard.h"
+#include "session/schedule.h"
 #include "session/store.h"
 
 #include <inttypes.h>
@@ -27,17 +30,69 @@ struct step_frame {
     bool dropping; /* this step has rows that nobody asked for */
     pthread_mutex_t lock;
     struct error error; /* the first failure's sentence, from whichever worker */
+
+    /* a plugin's layers (guard.c) */
+    uint32_t guarded; /* the node that works just now; NONE */
+    uint64_t n_tasks; /* of its phases so far */
 };
+static const uint32_t NONE = UINT32_MAX;
+
+static void keep_failure(struct step_frame *f, const struct error *err)
+{
+    pthread_mutex_lock(&f->lock);
+    if (f->error.status == VIV_OK)
+        f->error = *err;
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* All operations before this one are done: the layer that had guards is, too, unless this is another of its phases.
+ */
+static void end_guard(const viv_model *m, uint32_t node)
+{
+    struct step_frame *f = m->frame;
+    struct error err;
+    if (f->guarded == NONE || f->guarded == node)
+        return;
+    if (guard_check(m, &m->graph->nodes[f->guarded], &f->execs[f->guarded], &err) != VIV_OK)
+        keep_failure(f, &err);
+    f->guarded = NONE;
+}
+
+static uint64_t tasks_of_plugin(const viv_model *m, const struct graph_node *n, const struct plan_op *o)
+{
+    struct step_frame *f = m->frame;
+    const viv_exec *e = &f->execs[o->node];
+    struct error err;
+    if (f->error.status != VIV_OK)
+        return 0;
+    if (o->phase == 0) {
+        f->n_tasks = 0;
+        guard_set(m, n, e);
+        f->guarded = o->node;
+    }
+    const struct trail before = trail_enter(n->spec->plugin, "tasks");
+    uint64_t n_tasks = n->class->tasks(n->layer, e, o->phase);
+    trail = before;
+    if (guard_count(n, n_tasks, f->n_tasks, o->phase + 1 == n->n_phases, e->n_rows, &err) != VIV_OK) {
+        keep_failure(f, &err);
+        return 0;
+    }
+    f->n_tasks += n_tasks;
+    return n_tasks;
+}
 
 static uint64_t op_tasks(const viv_step *step, uint32_t op)
 {
     const viv_model *m = step->ctx;
     const struct plan_op *o = &m->frame->run->plan.ops[op];
+    end_guard(m, o->node);
     if (o->node == PLAN_DROP_ROWS)
         return m->frame->dropping;
     if (o->phase == PLAN_TAP)
         return 1;
     const struct graph_node *n = &m->graph->nodes[o->node];
+    if (n->spec->plugin)
+        return tasks_of_plugin(m, n, o);
     return n->class->tasks(n->layer, &m->frame->execs[o->node], o->phase);
 }
 
@@ -81,15 +136,17 @@ static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint
     }
     exec.worker = worker;
     exec.scratch = m->scratch[worker].data;
+    const struct trail before = trail;
+    if (n->spec->plugin)
+        trail_enter(n->spec->plugin, "forward");
     viv_status status = n->class->forward(n->layer, &exec, o->phase, first, end);
+    trail = before;
     if (status != VIV_OK) {
         struct error taken;
-        error_take(&taken, status);
-        error_prefix(&taken, "%s", n->spec->path);
-        pthread_mutex_lock(&f->lock);
-        if (f->error.status == VIV_OK)
-            f->error = taken;
-        pthread_mutex_unlock(&f->lock);
+        status = error_take(&taken, status);
+        error_prefix(&taken, "%s%s%s%s", n->spec->path, n->spec->plugin ? " (" : "",
+                     n->spec->plugin ? n->spec->plugin : "", n->spec->plugin ? ")" : "");
+        keep_failure(f, &taken);
     }
     return status;
 }
@@ -223,6 +280,8 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
     return VIV_OK;
 }
 
+static const uint64_t MAX_BUFFER = (uint64_t)1 << 46;
+
 static viv_status reserve_buffers(viv_model *m, struct error *err)
 {
     const struct step_frame *f = m->frame;
@@ -230,7 +289,11 @@ static viv_status reserve_buffers(viv_model *m, struct error *err)
     const struct plan *plan = &f->run->plan;
     for (uint32_t i = 0; i < plan->n_slots; i++) {
         uint64_t n_rows = plan->slot_in_tail[i] ? f->n_wanted : f->n_rows;
-        viv_status status = block_reserve(&f->run->slots[i], n_rows * plan->slot_floats[i] * sizeof(float), err);
+        uint64_t bytes;
+        if (!size_mul(n_rows, plan->slot_floats[i] * sizeof(float), &bytes) || bytes > MAX_BUFFER)
+            return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
+                             n_rows, plan->slot_floats[i]);
+        viv_status status = block_reserve(&f->run->slots[i], bytes + GUARD_BYTES, err);
         if (status != VIV_OK)
             return status;
     }
@@ -239,7 +302,7 @@ static viv_status reserve_buffers(viv_model *m, struct error *err)
         const struct graph_node *n = &m->graph->nodes[i];
         workspace = size_max(workspace, n->shared_workspace + f->n_rows * n->row_workspace);
     }
-    return block_reserve(&m->workspace, workspace, err);
+    return block_reserve(&m->workspace, workspace + GUARD_BYTES, err);
 }
 
 static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
@@ -377,15 +440,17 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
         store_begin(m->store, f->n_rows > n ? STORE_READING : STORE_WRITING);
     f->step.cancel = cancel ? cancel : &never;
     f->error.status = VIV_OK;
-    status = m->scheduler_class->run_step(m->scheduler, &f->step);
-    if (status == VIV_ECANCELLED)
-        return error_set(err, status, "cancelled");
-    if (status != VIV_OK) {
-        if (f->error.status == VIV_OK)
-            return error_take(err, status);
+    f->guarded = NONE;
+    status = schedule_step(m, &f->step, err);
+    end_guard(m, NONE);
+    if (f->error.status != VIV_OK) { /* of a layer, whatever the scheduler makes of it */
         *err = f->error;
         return err->status;
     }
+    if (status == VIV_ECANCELLED)
+        return error_set(err, status, "cancelled");
+    if (status != VIV_OK)
+        return status;
     for (uint64_t i = 0, first = 0; i < n; first += rows[i++]->n_rows)
         settle(m, rows[i], first);
     return VIV_OK;
@@ -400,14 +465,40 @@ static void release(struct sequence *s)
     sequence_give_back(s, STATE_OF_ENCODER, 0);
 }
 
+/* What an architecture hands over. */
+static viv_status check_rows(const viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
+{
+    if (n == 0 || !rows)
+        return error_set(err, VIV_EINVAL, "a step takes rows of one or more sequences, each once");
+    for (uint32_t i = 0; i < n; i++) {
+        const viv_rows *r = rows[i];
+        if (!r || r->struct_size < SIZE_TO(viv_rows, types) || r->struct_size > MAX_STRUCT)
+            return error_set(err, VIV_EABI, "struct_size of viv_rows is %u, expected %zu", r ? r->struct_size : 0,
+                             SIZE_TO(viv_rows, types));
+        if (r->flags & ~(uint32_t)VIV_ROWS_ENCODER)
+            return error_set(err, VIV_EABI, "flags of viv_rows are 0x%x, this host knows 0x%x", r->flags,
+                             VIV_ROWS_ENCODER);
+        const struct sequence *s = r->sequence;
+        if (!s || s->model != m)
+            return error_set(err, VIV_EINVAL, "rows of a step belong to %s, expected one of this model's",
+                             s ? "another model's sequence" : "no sequence (NULL)");
+    }
+    return VIV_OK;
+}
+
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                       const float **outputs, uint64_t *n_outputs, struct error *err)
 {
     if (!m->loaded)
         return error_set(err, VIV_EINVAL, "%s: its weights are not loaded", spec_name(m->spec));
-    if (n == 0 || !claim(rows, n))
+    viv_status status = check_rows(m, rows, n, err);
+    if (status != VIV_OK)
+        return status;
+    if (!claim(rows, n))
         return error_set(err, VIV_EINVAL, "a step takes rows of one or more sequences, each once");
-    viv_status status = run(m, rows, n, cancel, err);
+    const struct trail before = trail_enter(NULL, NULL); /* an architecture's code waits */
+    status = run(m, rows, n, cancel, err);
+    trail = before;
     for (uint32_t i = 0; i < n; i++)
         release(rows[i]->sequence);
     if (status != VIV_OK)
