@@ -1,8 +1,8 @@
 /* chat.h - a checkpoint's chat template: from messages to the text that the model was trained to continue.
  *
  * Where it comes from, as transformers 5 reads them: chat_template.jinja with additional_chat_templates/NAME.jinja,
- * else chat_template.json, else the chat_template of tokenizer_config.json (one template, or several by name); in GGUF
- * files tokenizer.chat_template and tokenizer.chat_template.NAME. The first place that has one gives all. */
+ * else chat_template.json, else the chat_template of tokenizer_config.json (one template, or several by name); in
+ * GGUF files tokenizer.chat_template and tokenizer.chat_template.NAME. The first place that has one gives all. */
 #ifndef TEXT_CHAT_H
 #define TEXT_CHAT_H
 
@@ -24,8 +24,9 @@ viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer
 void chat_template_close(struct chat_template *t); /* accepts a zeroed struct */
 
 /* What is said: `data` holds messages, add_generation_prompt, and perhaps tools, documents and further variables of
- * the template. As transformers 5 does, special tokens are added, and null for tools and documents that are not given;
- * members of a message that are null are left out, and its reasoning is there as reasoning_content and thinking. */
+ * the template. As transformers 5 does, special tokens are added, and null for tools and documents that are not
+ * given; members of a message that are null are left out, and its reasoning is there as reasoning_content and
+ * thinking. */
 viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
                        struct buf *out, struct error *err);
 /* A conversation, with `variables` of the template besides (or NULL); which the model then answers, or which ends

@@ -3,6 +3,7 @@
 #include "text/stages.h"
 #include "text/unicode.h"
 
+#include "base/base64.h"
 #include "base/near.h"
 #include "base/utf8.h"
 
@@ -208,6 +209,16 @@ static bool squeeze(const char *s, size_t n, struct buf *out)
     return ok;
 }
 
+bool bytes_to_letters(const char *s, size_t n, struct buf *out)
+{
+    bool ok = true;
+    for (size_t i = 0, k; ok && i < n; i++) {
+        const char *letter = byte_letter((unsigned char)s[i], &k);
+        ok = buf_append(out, letter, k);
+    }
+    return ok;
+}
+
 static viv_status step(const struct normalizer *z, const char *s, size_t n, struct buf *out, struct error *err)
 {
     bool ok = true;
@@ -241,10 +252,7 @@ static viv_status step(const struct normalizer *z, const char *s, size_t n, stru
                           : charsmap_by_grapheme(z->charsmap, s, n, out);
         break;
     case NORMALIZE_BYTES:
-        for (size_t i = 0, k; ok && i < n; i++) {
-            const char *letter = byte_letter((unsigned char)s[i], &k);
-            ok = buf_append(out, letter, k);
-        }
+        ok = bytes_to_letters(s, n, out);
         break;
     case NORMALIZE_SQUEEZE:
         ok = squeeze(s, n, out);
@@ -297,32 +305,12 @@ void normalizers_release(struct normalizers *list)
     *list = (struct normalizers){0};
 }
 
-static int base64_value(char c)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(letters, c) : NULL;
-    return at ? (int)(at - letters) : -1;
-}
-
 static viv_status charsmap_from_base64(const char *s, size_t n, struct charsmap **out, struct error *err)
 {
     struct buf bytes = {0};
-    uint32_t bits = 0, n_bits = 0;
-    bool ok = true;
-    for (size_t i = 0; ok && i < n && s[i] != '='; i++) {
-        int v = base64_value(s[i]);
-        if (v < 0) {
-            buf_release(&bytes);
-            return error_set(err, VIV_EFORMAT, "precompiled_charsmap is not base64");
-        }
-        bits = bits << 6 | (uint32_t)v;
-        n_bits += 6;
-        if (n_bits >= 8) {
-            n_bits -= 8;
-            ok = buf_putc(&bytes, (char)(bits >> n_bits));
-        }
-    }
-    viv_status status = ok ? charsmap_create(buf_text(&bytes), bytes.size, out, err) : error_nomem(err);
+    viv_status status = base64_decode(s, n, &bytes) ? charsmap_create(buf_text(&bytes), bytes.size, out, err)
+                        : bytes.failed              ? error_nomem(err)
+                                       : error_set(err, VIV_EFORMAT, "precompiled_charsmap is not base64");
     buf_release(&bytes);
     return status;
 }

@@ -1,6 +1,8 @@
 /* open.c - which tokenizer lies where. */
 #include "text/pipeline.h"
 
+#include "base/file.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +24,15 @@ static bool looks_like_tiktoken(const char *s, size_t n)
     return i > 0 && i < n && s[i] == ' ' && i + 1 < n && s[i + 1] >= '0' && s[i + 1] <= '9';
 }
 
-static viv_status read_model_file(struct tokenizer *t, const char *path, struct error *err)
+static viv_status read_model_file(struct tokenizer *t, const char *path, const struct tokenizer_words *w,
+                                  struct error *err)
 {
     struct buf bytes = {0};
     viv_status status = file_read(path, MAX_MODEL, &bytes, err);
     if (status == VIV_OK && looks_like_tiktoken(buf_text(&bytes), bytes.size))
         status = tokenizer_read_tiktoken(t, path, buf_text(&bytes), bytes.size, err);
     else if (status == VIV_OK)
-        status = tokenizer_read_sentencepiece(t, path, (const unsigned char *)buf_text(&bytes), bytes.size, err);
+        status = tokenizer_read_sentencepiece(t, w, (const unsigned char *)buf_text(&bytes), bytes.size, err);
     buf_release(&bytes);
     return status;
 }
@@ -59,47 +62,13 @@ viv_status tokenizer_open_file(const char *path, struct tokenizer **out, struct 
     struct tokenizer *t = tokenizer_new();
     if (!t)
         return error_nomem(err);
-    viv_status status = ends_in(path, ".json") ? tokenizer_read_json(t, path, err) : read_model_file(t, path, err);
+    viv_status status = ends_in(path, "tekken.json") ? tokenizer_read_tekken(t, path, err)
+                        : ends_in(path, ".json")     ? tokenizer_read_json(t, path, err)
+                                                     : read_model_file(t, path, NULL, err);
     return finish(t, status, path, out, err);
 }
 
 /* --- a checkpoint's ------------------------------------------------------------------------------------------ */
-
-/* "bos_token": "<s>", or {"content": "<s>", ...} */
-static int32_t named_token(const struct tokenizer *t, json_t *config, const char *key)
-{
-    json_t *v = json_object_get(config, key);
-    const char *name = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
-    int32_t id;
-    return name && tokenizer_id(t, name, &id) ? id : -1;
-}
-
-/* {"0": {"content": "<unk>", "special": true, ...}, ...} */
-static viv_status read_added_decoder(struct tokenizer *t, json_t *list, struct error *err)
-{
-    const char *key;
-    json_t *item;
-    json_object_foreach(list, key, item)
-    {
-        json_t *content = json_object_get(item, "content");
-        long id = strtol(key, NULL, 10);
-        if (!json_is_string(content) || id < 0 || id >= MAX_VOCAB)
-            return error_set(err, VIV_EFORMAT,
-                             "tokenizer_config.json: added_tokens_decoder: entry '%.20s' is not a token", key);
-        const struct added_token token = {.content = json_string_value(content),
-                                          .n = json_string_length(content),
-                                          .id = (int32_t)id,
-                                          .special = json_is_true(json_object_get(item, "special")),
-                                          .single_word = json_is_true(json_object_get(item, "single_word")),
-                                          .lstrip = json_is_true(json_object_get(item, "lstrip")),
-                                          .rstrip = json_is_true(json_object_get(item, "rstrip")),
-                                          .normalized = json_is_true(json_object_get(item, "normalized"))};
-        viv_status status = tokenizer_add_token(t, &token, err);
-        if (status != VIV_OK)
-            return status;
-    }
-    return VIV_OK;
-}
 
 /* Without token_type_ids among the model's inputs, both texts of a pair are of type 0. */
 static void read_input_names(struct tokenizer *t, json_t *names)
@@ -113,69 +82,96 @@ static void read_input_names(struct tokenizer *t, json_t *names)
         t->template.pair[i].type = 0;
 }
 
-/* What tokenizer_config.json says besides; `whole`: tokenizer.json was there, which has the rest. */
-static viv_status read_config(struct tokenizer *t, json_t *config, bool whole, struct error *err)
+/* What stands around a text: as add_bos_token and add_eos_token say, and RoBERTa's and T5's always. */
+static viv_status put_around(struct tokenizer *t, const struct tokenizer_words *w, bool bos, struct error *err)
 {
-    json_t *add_bos = json_object_get(config, "add_bos_token"), *add_eos = json_object_get(config, "add_eos_token");
-    viv_status status =
-        whole ? VIV_OK : read_added_decoder(t, json_object_get(config, "added_tokens_decoder"), err);
-    const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
-    const bool around = class && strncmp(class, "RobertaTokenizer", 16) == 0; /* always, whatever add_... may say */
-    int32_t bos = named_token(t, config, "bos_token"), eos = named_token(t, config, "eos_token");
-    if (around && bos < 0 && !tokenizer_id(t, "<s>", &bos))
-        bos = -1;
-    if (around && eos < 0 && !tokenizer_id(t, "</s>", &eos))
-        eos = -1;
-    t->bos = bos >= 0 ? bos : t->bos;
-    t->eos = eos >= 0 ? eos : t->eos;
-    read_input_names(t, json_object_get(config, "model_input_names"));
-    if (whole || status != VIV_OK)
-        return status;
+    json_t *add_bos = json_object_get(w->config, "add_bos_token");
+    json_t *add_eos = json_object_get(w->config, "add_eos_token");
+    const bool around = w->class && w->class->around, t5 = w->class && w->class->t5;
+    viv_status status = VIV_OK;
+    bos = around || (json_is_boolean(add_bos) ? json_is_true(add_bos) : bos && !t5);
     template_release(&t->template);
-    if (t->bos >= 0 && (around || !json_is_boolean(add_bos) || json_is_true(add_bos)))
+    if (bos && t->bos >= 0)
         status = tokenizer_put_before(t, t->bos, err);
-    if (status == VIV_OK && t->eos >= 0 && (around || json_is_true(add_eos)))
+    if (status == VIV_OK && t->eos >= 0 && (around || t5 || json_is_true(add_eos)))
         status = tokenizer_put_after(t, t->eos, err);
     return status;
+}
+
+enum vocabulary { WHOLE, TEKKEN, MODEL, MODEL_TOO, PIECES, LINES, N_VOCABULARIES };
+static const char *const files[N_VOCABULARIES] = {"tokenizer.json", "tekken.json", "tokenizer.model",
+                                                  "spiece.model",   "vocab.json",  "vocab.txt"};
+
+static viv_status read_vocabulary(struct tokenizer *t, enum vocabulary kind, const char *path,
+                                  const char *directory, const struct tokenizer_words *w, struct error *err)
+{
+    switch (kind) {
+    case WHOLE:
+        return tokenizer_read_json(t, path, err);
+    case TEKKEN:
+        return tokenizer_read_tekken(t, path, err);
+    case PIECES:
+        return tokenizer_read_vocab_merges(t, directory, w, err);
+    case LINES:
+        return tokenizer_read_vocab_txt(t, path, w->config, err);
+    default:
+        return read_model_file(t, path, w, err);
+    }
+}
+
+static viv_status read_all(struct tokenizer *t, const char *directory, struct tokenizer_words *w,
+                           char origin[PATH_MAX], struct error *err)
+{
+    enum vocabulary kind = 0;
+    const char *name;
+    for (; kind < N_VOCABULARIES; kind++) {
+        name_in(origin, directory, files[kind]);
+        if (file_exists(origin))
+            break;
+    }
+    if (kind == N_VOCABULARIES) {
+        snprintf(origin, PATH_MAX, "%s", directory);
+        return error_set(
+            err, VIV_ENOTFOUND,
+            "no tokenizer.json, tekken.json, tokenizer.model, spiece.model, vocab.json or vocab.txt beside "
+            "the weights");
+    }
+    const struct tokenizer_class *class = tokenizer_class_of(w, &name);
+    w->class = kind == WHOLE || kind == LINES || kind == TEKKEN ? NULL : class;
+    viv_status status = read_vocabulary(t, kind, origin, directory, w, err);
+    if (status == VIV_OK)
+        status = tokenizer_declare(t, w, err);
+    if (status == VIV_OK && kind != WHOLE && kind != LINES)
+        status = put_around(t, w, kind == MODEL || kind == MODEL_TOO, err);
+    if (status == VIV_OK)
+        read_input_names(t, json_object_get(w->config, "model_input_names"));
+    return status;
+}
+
+static viv_status read_words(const char *directory, const char *name, json_t **out, struct error *err)
+{
+    char path[PATH_MAX];
+    name_in(path, directory, name);
+    return file_exists(path) ? json_read(path, MAX_CONFIG, out, err) : VIV_OK;
 }
 
 static viv_status open_directory(const char *directory, struct tokenizer *t, char origin[PATH_MAX],
                                  struct error *err)
 {
-    json_t *config = NULL;
-    char path[PATH_MAX], lines[PATH_MAX];
-    bool whole = false;
-    viv_status status = VIV_OK;
-    name_in(path, directory, "tokenizer_config.json");
-    if (file_exists(path))
-        status = json_read(path, MAX_CONFIG, &config, err);
-    name_in(origin, directory, "tokenizer.json");
-    if (status == VIV_OK && file_exists(origin)) {
-        whole = true;
-        status = tokenizer_read_json(t, origin, err);
-    } else if (status == VIV_OK) {
-        name_in(origin, directory, "tokenizer.model");
-        name_in(path, directory, "vocab.json");
-        name_in(lines, directory, "vocab.txt");
-        if (file_exists(origin)) {
-            status = read_model_file(t, origin, err);
-        } else if (file_exists(path)) {
-            memcpy(origin, path, sizeof path);
-            const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
-            status = tokenizer_read_vocab_merges(t, directory, class ? class : "", err);
-        } else if (file_exists(lines)) {
-            whole = true;
-            memcpy(origin, lines, sizeof lines);
-            status = tokenizer_read_vocab_txt(t, lines, config, err);
-        } else {
-            snprintf(origin, PATH_MAX, "%s", directory);
-            status = error_set(err, VIV_ENOTFOUND,
-                               "no tokenizer.json, tokenizer.model, vocab.json or vocab.txt beside the weights");
-        }
-    }
-    if (status == VIV_OK && config)
-        status = read_config(t, config, whole, err);
-    json_decref(config);
+    struct tokenizer_words w = {0};
+    viv_status status = read_words(directory, "tokenizer_config.json", &w.config, err);
+    if (status == VIV_OK)
+        status = read_words(directory, "config.json", &w.model_config, err);
+    if (status == VIV_OK)
+        status = read_words(directory, "special_tokens_map.json", &w.map, err);
+    if (status == VIV_OK)
+        status = read_words(directory, "added_tokens.json", &w.added, err);
+    if (status == VIV_OK)
+        status = read_all(t, directory, &w, origin, err);
+    json_decref(w.config);
+    json_decref(w.model_config);
+    json_decref(w.map);
+    json_decref(w.added);
     return status;
 }
 

@@ -79,25 +79,62 @@ viv_status tokenizer_index_added(struct tokenizer *t, struct error *err);
 viv_status tokenizer_finish(struct tokenizer *t, const char *origin, struct error *err);
 /* The base of a model: its vocabulary and byte tokens. */
 struct token_model tokenizer_model_base(const struct tokenizer *t, int32_t unk);
-/* The decoder and normalizer of SentencePiece: spaces are U+2581, one of which stands before the text when dummy.
+/* The space that SentencePiece puts before a text. */
+enum dummy_prefix {
+    PREFIX_NONE,
+    PREFIX_DOUBLED, /* before every stretch between added tokens, though it may begin with one */
+    PREFIX_EVERY,   /* before every stretch that begins with none */
+    PREFIX_FIRST    /* before the first one, if it begins with none */
+};
+/* The stages of SentencePiece: spaces are U+2581. */
+viv_status tokenizer_add_metaspace(struct tokenizer *t, enum dummy_prefix prefix, struct error *err);
+/* A byte-level BPE without a list of merges: of two neighbours that are a piece the one with the lowest id merges.
  */
-viv_status tokenizer_add_metaspace(struct tokenizer *t, bool dummy, struct error *err);
+viv_status tokenizer_merge_by_id(struct tokenizer *t, struct error *err);
 /* Byte-level words by these regular expressions, one after the other; NULL ends the list. */
 viv_status tokenizer_add_byte_level(struct tokenizer *t, const char *const *patterns, struct error *err);
 viv_status tokenizer_put_before(struct tokenizer *t, int32_t id, struct error *err);
 viv_status tokenizer_put_after(struct tokenizer *t, int32_t id, struct error *err);
 
+/* --- readers, a file each ------------------------------------------------------------------------------------- */
+
+/* What a checkpoint's small files say beside the vocabulary; each may be NULL. */
+struct tokenizer_words {
+    json_t *config, *model_config; /* tokenizer_config.json, config.json */
+    json_t *map, *added;           /* special_tokens_map.json, added_tokens.json */
+    const struct tokenizer_class *class;
+};
+
+/* A class of transformers: what it does that no file says. */
+struct tokenizer_class {
+    const char *names[6];       /* tokenizer_class, without "Fast" */
+    const char *model_types[8]; /* config.json's model_type, where tokenizer_class is not there */
+    const char *pattern;        /* of byte-level words */
+    bool nfc, llama, t5;
+    bool around; /* bos and eos stand around a text, whatever add_... may say */
+    const char *eos, *bos, *unk, *pad, *sep, *cls, *mask;
+};
+/* NULL: none is named, or an unknown one (*name is what is named, else NULL). */
+const struct tokenizer_class *tokenizer_class_of(const struct tokenizer_words *w, const char **name);
+
 viv_status tokenizer_read_json(struct tokenizer *t, const char *path, struct error *err);
+viv_status tokenizer_read_tekken(struct tokenizer *t, const char *path, struct error *err);
 viv_status tokenizer_read_gguf(struct tokenizer *t, const struct checkpoint *c, struct error *err);
-viv_status tokenizer_read_sentencepiece(struct tokenizer *t, const char *path, const unsigned char *bytes, size_t n,
-                                        struct error *err);
+/* w: NULL for the file alone */
+viv_status tokenizer_read_sentencepiece(struct tokenizer *t, const struct tokenizer_words *w,
+                                        const unsigned char *bytes, size_t n, struct error *err);
 viv_status tokenizer_read_tiktoken(struct tokenizer *t, const char *path, const char *text, size_t n,
                                    struct error *err);
 /* vocab.json and merges.txt in a directory */
-viv_status tokenizer_read_vocab_merges(struct tokenizer *t, const char *directory, const char *class,
+viv_status tokenizer_read_vocab_merges(struct tokenizer *t, const char *directory, const struct tokenizer_words *w,
                                        struct error *err);
-/* vocab.txt of BERT; config: tokenizer_config.json, or NULL */
+/* vocab.txt of BERT */
 viv_status tokenizer_read_vocab_txt(struct tokenizer *t, const char *path, json_t *config, struct error *err);
+/* Parts of tokenizer.json: {"piece": id, ...}; all but the file. */
+viv_status tokenizer_read_pieces(struct tokenizer *t, json_t *vocab, struct error *err);
+viv_status tokenizer_read_components(struct tokenizer *t, json_t *root, struct error *err);
+/* Tokens that these files declare beside the vocabulary's file, and which of them begin and end a text. */
+viv_status tokenizer_declare(struct tokenizer *t, const struct tokenizer_words *w, struct error *err);
 
 #define LLAMA3_PATTERN                                                                                             \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "                                     \

@@ -217,7 +217,21 @@ static viv_status make_model(struct proto *p)
     return status;
 }
 
-static viv_status make_stages(struct proto *p)
+/* Llama's class puts a space before the first stretch of a text alone, unless it is told "legacy", and none before
+ * a space; others do as SentencePiece does. */
+static enum dummy_prefix find_prefix(const struct proto *p, const struct tokenizer_words *w)
+{
+    json_t *config = w ? w->config : NULL, *legacy = json_object_get(config, "legacy");
+    const bool llama = w && w->class && w->class->llama;
+    json_t *prefix = llama ? json_object_get(config, "add_prefix_space") : NULL;
+    if (json_is_boolean(prefix) ? json_is_false(prefix) : !p->dummy)
+        return PREFIX_NONE;
+    if (json_is_boolean(legacy) ? json_is_false(legacy) : llama)
+        return PREFIX_FIRST;
+    return llama ? PREFIX_EVERY : PREFIX_DOUBLED;
+}
+
+static viv_status make_stages(struct proto *p, const struct tokenizer_words *w)
 {
     if (p->n_charsmap) {
         struct normalizer *z = normalizers_add(&p->t->normalizers, NORMALIZE_CHARSMAP);
@@ -229,7 +243,7 @@ static viv_status make_stages(struct proto *p)
     }
     if (p->squeeze && !normalizers_add(&p->t->normalizers, NORMALIZE_SQUEEZE))
         return error_nomem(p->err);
-    return tokenizer_add_metaspace(p->t, p->dummy, p->err);
+    return tokenizer_add_metaspace(p->t, find_prefix(p, w), p->err);
 }
 
 static viv_status add_tokens(struct proto *p)
@@ -249,8 +263,8 @@ static viv_status add_tokens(struct proto *p)
     return VIV_OK;
 }
 
-viv_status tokenizer_read_sentencepiece(struct tokenizer *t, const char *path, const unsigned char *bytes, size_t n,
-                                        struct error *err)
+viv_status tokenizer_read_sentencepiece(struct tokenizer *t, const struct tokenizer_words *w,
+                                        const unsigned char *bytes, size_t n, struct error *err)
 {
     struct proto p = {.t = t,
                       .err = err,
@@ -261,14 +275,15 @@ viv_status tokenizer_read_sentencepiece(struct tokenizer *t, const char *path, c
                       .dummy = true,
                       .squeeze = true,
                       .escape = true};
-    (void)path;
     t->unk_surface = " \u2047 "; /* as decoding gives it, unless the file says another */
     viv_status status = read_message(&p, bytes, n);
     t->unk = p.unk;
+    if (w) /* transformers decodes it as it is written */
+        t->unk_surface = NULL;
     if (status == VIV_OK)
         status = make_model(&p);
     if (status == VIV_OK)
-        status = make_stages(&p);
+        status = make_stages(&p, w);
     if (status == VIV_OK)
         status = add_tokens(&p);
     if (status == VIV_OK) {

@@ -99,6 +99,7 @@ void pretokenizers_release(struct pretokenizers *list);
 
 /* GPT-2's letters for bytes, in UTF-8, and back. */
 const char *byte_letter(unsigned char byte, size_t *n);
+bool bytes_to_letters(const char *s, size_t n, struct buf *out);
 bool letters_to_bytes(const char *s, size_t n, struct buf *out); /* what is no such letter stays as it is */
 
 /* --- post-processors: special tokens around the text --------------------------------------------------------- */

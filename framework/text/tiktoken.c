@@ -3,53 +3,27 @@
  * code gives them. */
 #include "text/pipeline.h"
 
+#include "base/base64.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* The bytes as GPT-2's letters, as everywhere in a byte-level vocabulary. */
-static bool decode_token(const char *s, size_t n, struct buf *out)
-{
-    uint32_t bits = 0, n_bits = 0;
-    for (size_t i = 0; i < n && s[i] != '='; i++) {
-        int v = base64_value(s[i]);
-        if (v < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)v;
-        n_bits += 6;
-        if (n_bits >= 8) {
-            size_t k;
-            n_bits -= 8;
-            const char *letter = byte_letter((unsigned char)(bits >> n_bits), &k);
-            buf_append(out, letter, k);
-        }
-    }
-    return true;
-}
-
 static viv_status read_line(struct tokenizer *t, const char *line, size_t n, struct error *err)
 {
     const char *space = memchr(line, ' ', n);
-    struct buf piece = {0};
+    struct buf bytes = {0}, piece = {0};
     char *end = NULL;
     long rank = space ? strtol(space + 1, &end, 10) : -1;
     bool ok = space && rank >= 0 && rank < MAX_VOCAB && end == line + n &&
-              decode_token(line, (size_t)(space - line), &piece);
-    char *copy = ok && !piece.failed ? arena_strndup(&t->arena, buf_text(&piece), piece.size) : NULL;
+              (base64_decode(line, (size_t)(space - line), &bytes) || bytes.failed);
+    char *copy = ok && !bytes.failed && bytes_to_letters(buf_text(&bytes), bytes.size, &piece)
+                     ? arena_strndup(&t->arena, buf_text(&piece), piece.size)
+                     : NULL;
     viv_status status = !ok    ? error_set(err, VIV_EFORMAT, "expected a token in base64 and its rank")
                         : copy ? vocab_add(&t->vocab, copy, piece.size, (uint32_t)rank, err)
                                : error_nomem(err);
+    buf_release(&bytes);
     buf_release(&piece);
     return status;
 }
@@ -100,14 +74,7 @@ viv_status tokenizer_read_tiktoken(struct tokenizer *t, const char *path, const 
             return error_prefix(err, "%s:%zu", path, number);
         line = last + 1;
     }
-    float *scores = calloc(t->vocab.n + 1, sizeof *scores);
-    if (!scores)
-        return error_nomem(err);
-    for (uint32_t i = 0; i < t->vocab.n; i++)
-        scores[i] = -(float)i;
-    const struct token_model base = tokenizer_model_base(t, -1);
-    status = bpe_create(&base, &(struct bpe_options){.scores = scores, .ignore_merges = true}, &t->model, err);
-    free(scores);
+    status = tokenizer_merge_by_id(t, err);
     if (status == VIV_OK)
         status = tokenizer_add_byte_level(t, patterns, err);
     return status == VIV_OK ? add_specials(t, err) : status;

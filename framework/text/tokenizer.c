@@ -48,28 +48,53 @@ static viv_status nomem_unless(bool ok, struct error *err)
     return ok ? VIV_OK : error_nomem(err);
 }
 
-viv_status tokenizer_add_metaspace(struct tokenizer *t, bool dummy, struct error *err)
+static const char metaspace[] = "\xE2\x96\x81";
+
+static viv_status add_prefix(struct tokenizer *t, enum dummy_prefix prefix, struct error *err)
 {
-    static const char space[] = "\xE2\x96\x81";
-    struct normalizer *prepend = dummy ? normalizers_add(&t->normalizers, NORMALIZE_PREPEND) : NULL;
-    if (dummy && (!prepend || !(prepend->text = strdup(" "))))
+    struct pretokenizer *p = pretokenizers_add(&t->pretokenizers, PRETOKENIZE_METASPACE);
+    if (!p || !(p->text = strdup(metaspace)))
+        return error_nomem(err);
+    p->scheme = prefix == PREFIX_EVERY ? PREPEND_ALWAYS : PREPEND_FIRST;
+    return VIV_OK;
+}
+
+viv_status tokenizer_add_metaspace(struct tokenizer *t, enum dummy_prefix prefix, struct error *err)
+{
+    const bool doubled = prefix == PREFIX_DOUBLED, prefixed = prefix != PREFIX_NONE;
+    struct normalizer *prepend = doubled ? normalizers_add(&t->normalizers, NORMALIZE_PREPEND) : NULL;
+    if (doubled && (!prepend || !(prepend->text = strdup(" "))))
         return error_nomem(err);
     struct normalizer *z = normalizers_add(&t->normalizers, NORMALIZE_REPLACE);
-    if (!z || !(z->text = strdup(space)) || !(z->pattern.literal = strdup(" ")))
+    if (!z || !(z->text = strdup(metaspace)) || !(z->pattern.literal = strdup(" ")))
         return error_nomem(err);
     z->pattern.n = 1;
     struct decoder *d = decoders_add(&t->decoders, DECODE_REPLACE);
-    if (!d || !(d->text = strdup(" ")) || !(d->pattern.literal = strdup(space)))
+    if (!d || !(d->text = strdup(" ")) || !(d->pattern.literal = strdup(metaspace)))
         return error_nomem(err);
     d->pattern.n = 3;
     if (!decoders_add(&t->decoders, DECODE_BYTE_FALLBACK) || !decoders_add(&t->decoders, DECODE_FUSE))
         return error_nomem(err);
-    d = dummy ? decoders_add(&t->decoders, DECODE_STRIP) : NULL;
-    if (dummy && (!d || !(d->text = strdup(" "))))
+    d = prefixed ? decoders_add(&t->decoders, DECODE_STRIP) : NULL;
+    if (prefixed && (!d || !(d->text = strdup(" "))))
         return error_nomem(err);
-    if (dummy)
+    if (prefixed)
         d->left = 1;
-    return VIV_OK;
+    return prefix == PREFIX_EVERY || prefix == PREFIX_FIRST ? add_prefix(t, prefix, err) : VIV_OK;
+}
+
+viv_status tokenizer_merge_by_id(struct tokenizer *t, struct error *err)
+{
+    float *scores = calloc(t->vocab.n + 1, sizeof *scores);
+    if (!scores)
+        return error_nomem(err);
+    for (uint32_t i = 0; i < t->vocab.n; i++)
+        scores[i] = -(float)i;
+    const struct token_model base = tokenizer_model_base(t, -1);
+    viv_status status =
+        bpe_create(&base, &(struct bpe_options){.scores = scores, .ignore_merges = true}, &t->model, err);
+    free(scores);
+    return status;
 }
 
 viv_status tokenizer_add_byte_level(struct tokenizer *t, const char *const *patterns, struct error *err)

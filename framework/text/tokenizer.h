@@ -15,10 +15,11 @@
 
 struct tokenizer;
 
-/* From whichever of these the path is: tokenizer.json, tokenizer.model (SentencePiece). */
+/* From whichever of these the path is: tokenizer.json, tekken.json, tokenizer.model (SentencePiece or tiktoken). */
 viv_status tokenizer_open_file(const char *path, struct tokenizer **out, struct error *err);
-/* From tokenizer.json, else tokenizer.model, else vocab.json + merges.txt, else vocab.txt of a directory, with
- * tokenizer_config.json. */
+/* From tokenizer.json, else tekken.json, tokenizer.model, spiece.model, vocab.json + merges.txt or vocab.txt of a
+ * directory, with what its small files declare besides: tokenizer_config.json, special_tokens_map.json and others.
+ */
 viv_status tokenizer_open_directory(const char *directory, struct tokenizer **out, struct error *err);
 /* From what accompanies a checkpoint: tokenizer.ggml.* of a GGUF file; else its directory. */
 viv_status tokenizer_open(const struct checkpoint *c, struct tokenizer **out, struct error *err);

@@ -236,12 +236,17 @@ static viv_status check_byte_tokens(const struct reader *r)
     return VIV_OK;
 }
 
+static enum dummy_prefix dummy_prefix(const struct reader *r)
+{
+    return flag_of(r, "tokenizer.ggml.add_space_prefix", true) ? PREFIX_DOUBLED : PREFIX_NONE;
+}
+
 static viv_status make_llama(struct reader *r, int32_t unk)
 {
     float *scores;
     viv_status status = check_byte_tokens(r);
     if (status == VIV_OK)
-        status = tokenizer_add_metaspace(r->t, flag_of(r, "tokenizer.ggml.add_space_prefix", true), r->err);
+        status = tokenizer_add_metaspace(r->t, dummy_prefix(r), r->err);
     if (status == VIV_OK)
         status = read_scores(r, &scores);
     if (status != VIV_OK)
@@ -311,7 +316,7 @@ static viv_status make_t5(struct reader *r, int32_t unk)
         !normalizers_add(&r->t->normalizers, NORMALIZE_SQUEEZE))
         status = error_nomem(r->err);
     if (status == VIV_OK)
-        status = tokenizer_add_metaspace(r->t, flag_of(r, "tokenizer.ggml.add_space_prefix", true), r->err);
+        status = tokenizer_add_metaspace(r->t, dummy_prefix(r), r->err);
     if (status == VIV_OK)
         status = read_scores(r, &scores);
     if (status != VIV_OK)

@@ -1,0 +1,32 @@
+#include "base/base64.h"
+
+#include <stdint.h>
+
+static int digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool base64_decode(const char *s, size_t n, struct buf *out)
+{
+    uint32_t bits = 0, n_bits = 0;
+    for (size_t i = 0; i < n && s[i] != '='; i++) {
+        const int value = digit(s[i]);
+        if (value < 0)
+            return false;
+        bits = bits << 6 | (uint32_t)value;
+        n_bits += 6;
+        if (n_bits < 8)
+            continue;
+        n_bits -= 8;
+        if (!buf_putc(out, (char)(bits >> n_bits)))
+            return false;
+    }
+    return true;
+}
