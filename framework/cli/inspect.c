@@ -194,6 +194,17 @@ static void print_unread(const struct expansion *e)
         printf(": options of the checkpoint that the family does not know\n");
 }
 
+static void print_unused(const viv_model *m)
+{
+    const char *parts;
+    const uint32_t n = model_n_unused(m, &parts);
+    if (!n)
+        return;
+    printf("  unused      ");
+    print_safe(stdout, parts, strlen(parts));
+    printf(": %" PRIu32 " tensors of other parts of the model\n", n);
+}
+
 /* State and cost; those of a model with an encoder, of what it reads and of what it writes. */
 static void print_figures(const struct view *v)
 {
@@ -230,6 +241,7 @@ static viv_status print_view(const struct view *v, const struct inspect_options 
         printf("  tokenizer   %s\n",
                model_tokenizer(v->o->model, &t, &no_tokenizer) == VIV_OK ? tokenizer_summary(t) : "none");
     print_unread(v->e);
+    print_unused(v->o->model);
     printf("  parameters  %" PRIu64 " (%s), %s of them active for a token\n", v->facts.params,
            human_count(v->facts.params).text,
            v->facts.active == v->facts.params ? "all" : human_count(v->facts.active).text);

@@ -5,6 +5,7 @@
 #include "base/trail.h"
 #include "cli/input.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,12 +147,29 @@ static void name_unread_options(const viv_model *m)
     putc('\n', stderr);
 }
 
+/* Of a larger model only a part is run. */
+static void name_unused_tensors(const viv_model *m)
+{
+    const struct checkpoint *c = model_checkpoint(m);
+    const char *parts;
+    const uint32_t n = model_n_unused(m, &parts);
+    if (!n)
+        return;
+    fprintf(stderr,
+            "viv: %s is run as %s; %" PRIu32 " tensors of other parts stay unused: ", c->whole ? c->whole : c->path,
+            c->whole ? "text" : spec_family(model_spec(m)), n);
+    print_safe(stderr, parts, strlen(parts));
+    putc('\n', stderr);
+}
+
 viv_status load_model(struct opened *o, struct error *err)
 {
     viv_status status = model_load(o->model, err);
     progress_clear(&o->progress);
     if (status == VIV_OK)
         name_unread_options(o->model);
+    if (status == VIV_OK)
+        name_unused_tensors(o->model);
     return status;
 }
 

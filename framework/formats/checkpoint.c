@@ -367,14 +367,25 @@ viv_status checkpoint_need_weights(const struct checkpoint *c, struct error *err
     return c->no_weights ? error_set(err, VIV_ENOTFOUND, "%s", c->no_weights) : VIV_OK;
 }
 
+/* A text that names something, or NULL. */
+static const char *word_of(const struct meta *m)
+{
+    bool is_word = m->kind == META_STRING && m->n > 0 && !memchr(m->s, '\0', m->n) && utf8_valid(m->s, m->n);
+    return is_word ? m->s : NULL;
+}
+
+const char *checkpoint_model_type(const struct checkpoint *c)
+{
+    const struct meta m = checkpoint_meta(c, "model_type");
+    return checkpoint_is_gguf(c) ? NULL : word_of(&m);
+}
+
 const char *checkpoint_architecture(const struct checkpoint *c)
 {
     const bool gguf = checkpoint_is_gguf(c);
     struct meta m = checkpoint_meta(c, gguf ? "general.architecture" : "architectures");
     if (!gguf && m.kind == META_ARRAY)
         m = checkpoint_meta_element(c, &m, 0);
-    if (!gguf && m.kind != META_STRING)
-        m = checkpoint_meta(c, "model_type");
-    bool is_word = m.kind == META_STRING && !memchr(m.s, '\0', m.n) && utf8_valid(m.s, m.n);
-    return is_word ? m.s : NULL;
+    const char *word = word_of(&m);
+    return word ? word : checkpoint_model_type(c);
 }

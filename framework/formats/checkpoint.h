@@ -56,7 +56,8 @@ struct checkpoint {
     viv_tensor *tensors; /* [n_tensors] */
     uint32_t n_tensors;
     struct strmap by_name; /* tensor name -> index */
-    json_t *config;        /* HF: config.json; NULL elsewhere */
+    json_t *config;        /* HF: config.json, of a model of several parts that of its text; NULL elsewhere */
+    const char *whole;     /* the architecture of the model of several parts; NULL: it is of one */
     json_t *generation;    /* HF: generation_config.json, or NULL */
     char *no_weights;   /* a sentence: why the weights cannot be read; NULL: they can. Without weights the data of
                            tensors are NULL, and there may be no tensors at all. */
@@ -97,8 +98,10 @@ bool meta_int(const struct meta *m, int64_t *out);
 bool meta_float(const struct meta *m, double *out); /* integers are taken too */
 const char *meta_kind_name(enum meta_kind kind);
 
-/* "model_type" of config.json and the first of its `architectures`, or GGUF's general.architecture: what a spec's
- * `matches` speak of. NULL when the checkpoint does not say. */
+/* The first of the `architectures` of config.json, else its `model_type`, or GGUF's general.architecture: what a
+ * spec's `matches` speak of. NULL when the checkpoint does not say. */
 const char *checkpoint_architecture(const struct checkpoint *c);
+/* `model_type` of config.json, or NULL. */
+const char *checkpoint_model_type(const struct checkpoint *c);
 
 #endif

@@ -6,12 +6,14 @@
  *   offsets count from the end of the JSON; together the tensors cover the rest of the file without a hole
  *
  * The header is scanned in place (base/scan.h): a tree of a header at its limit would take more than a gigabyte.
- * Metadata is config.json beside the weights, by dotted path; generation_config.json is read too.
+ * Metadata is config.json beside the weights, by dotted path, of a model of several parts that of its text;
+ * generation_config.json is read too.
  *
  * Bounds: 100 MB of header, as the reference has it; MAX_TENSORS over all shards, MAX_SHARDS, MAX_DIMS dimensions.
  */
 #include "formats/checkpoint.h"
 #include "formats/sentence.h"
+#include "formats/text_part.h"
 
 #include "base/near.h"
 #include "base/scan.h"
@@ -486,6 +488,8 @@ static viv_status read_all(struct reader *r, const char *path)
     viv_status status = read_config(dir, "config.json", &ck->config, r->err);
     if (status == VIV_OK)
         status = read_config(dir, "generation_config.json", &ck->generation, r->err);
+    if (status == VIV_OK && ck->config)
+        status = text_part_take(ck, r->err);
     if (status == VIV_OK && ck->config)
         status = sentence_read(dir, ck->config, r->err);
     if (status == VIV_OK)

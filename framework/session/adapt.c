@@ -65,11 +65,7 @@ static viv_status not_found(const struct landing *l, const struct names *names, 
 {
     const struct checkpoint *c = &l->m->checkpoint;
     uint32_t at;
-    bool found;
-    viv_status status = spec_find_name(l->m->spec, &c->by_name, name, &found, &at, l->err);
-    if (status != VIV_OK)
-        return status;
-    if (found)
+    if (expansion_find_name(l->m->expansion, &c->by_name, name, &at))
         return error_set(l->err, VIV_EUNSUPPORTED, "it changes '%s', which %s has and %s does not use", name,
                          c->path, spec_path(l->m->spec));
     if (names == &l->own)
@@ -95,16 +91,10 @@ static viv_status find_target(const struct landing *l, const struct adapter *a, 
     const bool crosses = checkpoint_is_gguf(ck) && !checkpoint_is_gguf(&a->files);
     const struct names *names = crosses ? &l->hf : &l->own;
     uint32_t at;
-    bool found = false;
     *t = (struct change_target){0};
-    viv_status status = VIV_OK;
-    if (checkpoint_is_gguf(&a->files)) /* as they are */
-        found = strmap_get(&names->map, c->name, strlen(c->name), &at);
-    else
-        status = spec_find_name(l->m->spec, &names->map, c->name, &found, &at, l->err);
-    if (status != VIV_OK)
-        return status;
-    if (!found)
+    if (checkpoint_is_gguf(&a->files) /* as they are */
+            ? !strmap_get(&names->map, c->name, strlen(c->name), &at)
+            : !expansion_find_name(names->e, &names->map, c->name, &at))
         return not_found(l, names, c->name);
     const struct name *name = &names->list[at];
     if (crosses)

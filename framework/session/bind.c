@@ -2,6 +2,8 @@
  * or ignored by name; the errors name tensors and both shapes. Only bind_transformed reads any data. */
 #include "session/instance.h"
 
+#include "base/buf.h"
+#include "base/size.h"
 #include "spec/expr.h"
 #include "tensor/dtype.h"
 
@@ -134,22 +136,80 @@ static viv_status bind_one(viv_model *m, uint32_t index, bool *used, struct erro
     return at_weight(err, weight_at(m, index));
 }
 
-static bool ignored(const viv_model *m, const char *name)
+static bool is_on_list(const viv_model *m, const char *before, const char *name)
 {
+    char text[2048];
+    snprintf(text, sizeof text, "%s%s", before, name);
     for (uint32_t i = 0; i < m->expansion->n_ignore; i++)
-        if (fnmatch(m->expansion->ignore[i], name, 0) == 0)
+        if (fnmatch(m->expansion->ignore[i], text, 0) == 0)
             return true;
     return false;
 }
 
-static viv_status account_for_all(const viv_model *m, const bool *used, struct error *err)
+/* By the name that the family has for it, in the model's place or beside it. */
+static bool ignored(const viv_model *m, const char *name)
+{
+    const struct placement *p = &m->expansion->place;
+    const size_t n = strlen(p->add);
+    if (n && strncmp(name, p->add, n) == 0 && is_on_list(m, p->drop, name + n))
+        return true;
+    for (size_t i = 0; p->add[i] && p->add[i] == name[i]; i++)
+        if (p->add[i] == '.' && is_on_list(m, "", name + i + 1))
+            return true;
+    return is_on_list(m, "", name) || (n == 0 && is_on_list(m, p->drop, name));
+}
+
+/* Whether a tensor is of another part of a larger model: it lies outside of this one's place. */
+static bool of_another_part(const viv_model *m, const char *name)
+{
+    const struct placement *p = &m->expansion->place;
+    const bool is_part = m->checkpoint.whole || strcmp(p->add, p->drop) != 0;
+    return is_part && (*p->add ? strncmp(name, p->add, strlen(p->add)) != 0 : m->checkpoint.whole != NULL);
+}
+
+/* Of "model.vision_tower.layers.0" beside "model.language_model." what tells the part: "model.vision_tower". */
+static size_t part_length(const viv_model *m, const char *name)
+{
+    const char *add = m->expansion->place.add;
+    size_t n = 0;
+    for (size_t i = 0; add[i] && name[i] == add[i]; i++)
+        n = add[i] == '.' ? i + 1 : n;
+    return n + strcspn(name + n, ".");
+}
+
+/* Counts a tensor of another part, and names the part when it is a new one. */
+static void note_unused(viv_model *m, const char *name, struct buf *parts)
+{
+    enum { MOST_NAMED = 8 };
+    char part[256];
+    snprintf(part, sizeof part, " %.*s.*,", (int)size_min(part_length(m, name), 200), name);
+    if (m->n_unused++ == 0)
+        buf_putc(parts, ' ');
+    if (m->n_unused_parts < MOST_NAMED && !strstr(buf_text(parts), part)) {
+        buf_puts(parts, part + (parts->size == 1));
+        m->n_unused_parts++;
+    }
+}
+
+static viv_status account_for_all(viv_model *m, const bool *used, struct error *err)
 {
     uint32_t n = 0, first = 0;
-    for (uint32_t i = m->checkpoint.n_tensors; i-- > 0;)
-        if (!used[i] && !ignored(m, m->checkpoint.tensors[i].name)) {
-            n++;
+    struct buf parts = {0};
+    for (uint32_t i = 0; i < m->checkpoint.n_tensors; i++) {
+        const char *name = m->checkpoint.tensors[i].name;
+        if (used[i] || ignored(m, name))
+            continue;
+        if (of_another_part(m, name))
+            note_unused(m, name, &parts);
+        else if (n++ == 0)
             first = i;
-        }
+    }
+    if (parts.size > 1)
+        m->unused = arena_strndup(&m->arena, parts.data + 1, parts.size - 2);
+    const bool failed = parts.failed || (parts.size > 1 && !m->unused);
+    buf_release(&parts);
+    if (failed)
+        return error_nomem(err);
     if (n == 0)
         return VIV_OK;
     const viv_tensor *t = &m->checkpoint.tensors[first];

@@ -55,6 +55,8 @@ struct viv_model {
     struct slice_set *slices; /* all of them, a list */
     struct store *store;      /* NULL: every slice is in memory */
     uint64_t weight_bytes, made_bytes;
+    const char *unused; /* the parts whose tensors stay unused */
+    uint32_t n_unused, n_unused_parts;
     struct block *made; /* tensors that transforms made, [up to expansion->n_weights] */
     uint32_t n_made, n_adapters;
 

@@ -276,6 +276,12 @@ viv_status model_bindings(viv_model *m, const struct binding **out, struct error
     return VIV_OK;
 }
 
+uint32_t model_n_unused(const viv_model *m, const char **parts)
+{
+    *parts = m->unused;
+    return m->n_unused;
+}
+
 uint32_t model_n_adapters(const viv_model *m)
 {
     return m->n_adapters;

@@ -85,6 +85,10 @@ struct binding {
 /* Finds every weight's tensor and checks its shape, without reading it; [expansion->n_weights]. */
 viv_status model_bindings(viv_model *m, const struct binding **out, struct error *err);
 
+/* How many tensors of the checkpoint are of other parts of a larger model, and which parts: "vision_tower.*". After
+ * model_bindings. */
+uint32_t model_n_unused(const viv_model *m, const char **parts);
+
 struct store_stats;
 /* Of the store behind a budget of slices; false: there is none. After model_load. */
 bool model_store_stats(const viv_model *m, struct store_stats *out);

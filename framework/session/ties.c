@@ -53,9 +53,8 @@ static viv_status part_for(viv_model *m, struct parted_ties *parted, const struc
     for (uint32_t i = 0; status == VIV_OK && i < a->n_changes; i++) {
         const struct change *c = &a->changes[i];
         uint32_t at = 0;
-        bool found = false;
-        status = spec_find_name(m->spec, map, c->name, &found, &at, err);
-        if (status != VIV_OK || !found || (at % 2 == 0 ? c->parameter : !change_leaves_head(a, c)))
+        if (!expansion_find_name(m->expansion, map, c->name, &at) ||
+            (at % 2 == 0 ? c->parameter : !change_leaves_head(a, c)))
             continue;
         for (uint32_t k = 0; status == VIV_OK && k < n; k++)
             if (at % 2 == 0 ? k == at / 2 : strcmp(ties[k].other_key, ties[at / 2].other_key) == 0)

@@ -335,7 +335,6 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
         status = merge_weights(s, yaml_get(root, "weights"), err);
     s->groups[s->n_documents] = yaml_get(root, "groups");
     s->refuse[s->n_documents] = yaml_get(root, "refuse");
-    s->prefixes[s->n_documents] = yaml_get(root, "prefixes");
     s->ignore[s->n_documents] = yaml_get(root, "ignore");
     s->without_effect[s->n_documents] = yaml_get(root, "without_effect");
     for (uint32_t i = 0; status == VIV_OK && s->refuse[s->n_documents] && i < s->refuse[s->n_documents]->n; i++)

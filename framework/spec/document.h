@@ -67,7 +67,6 @@ struct spec {
     uint32_t n_weights, n_adapters;
     const struct yaml *groups[MAX_CHAIN]; /* from each document of the chain, as are these: */
     const struct yaml *refuse[MAX_CHAIN];
-    const struct yaml *prefixes[MAX_CHAIN];
     const struct yaml *ignore[MAX_CHAIN];
     const struct yaml *without_effect[MAX_CHAIN];
     uint32_t n_documents;

@@ -164,7 +164,10 @@ static viv_status expand(const struct spec *s, const struct checkpoint *c, const
     if (status == VIV_OK && like)
         take_params(&x, like);
     if (status == VIV_OK)
+        status = place_of(&x, &x.place);
+    if (status == VIV_OK)
         status = build(&x, e);
+    e->place = x.place;
     if (status != VIV_OK) {
         expansion_destroy(e);
         return status;
@@ -189,6 +192,11 @@ void expansion_destroy(struct expansion *e)
         return;
     arena_release(&e->arena);
     free(e);
+}
+
+bool expansion_find_name(const struct expansion *e, const struct strmap *names, const char *name, uint32_t *at)
+{
+    return place_find_foreign(&e->place, names, name, at);
 }
 
 const char *const stack_names[N_STACKS] = {[STACK_GRAPH] = "graph", [STACK_ENCODER] = "encoder"};

@@ -21,12 +21,13 @@ struct expander {
     struct param_state *params; /* [spec->n_params] */
     int64_t index;              /* i; -1 outside of repeats */
     bool weights_are_words;     /* a weight's key stands for itself, in attributes that name weights */
+    struct placement place;     /* of the model among the tensors of safetensors files */
     struct expr_scope scope;
     struct buf *noted; /* or NULL: gets "name = value" of each name that is looked up */
 };
 
 bool expander_gguf(const struct expander *x);
-bool expander_has_tensors(const struct expander *x); /* names and shapes of a checkpoint's tensors are known */
+bool expander_has_tensors(const struct expander *x);   /* names and shapes of a checkpoint's tensors are known */
 const char *expander_naming(const struct expander *x); /* "gguf" or "hf" */
 viv_status expander_init(struct expander *x, const struct spec *s, const struct checkpoint *c, struct arena *a,
                          struct error *err);
@@ -57,7 +58,17 @@ viv_status params_all(struct expander *x);
  * that the spec neither reads nor calls of no effect. */
 viv_status options_check(struct expander *x, const char *const **unread, uint32_t *n_unread);
 
-/* names.c: a tensor's name, filled in; each: what {e} stands for, or -1. */
+/* place.c: where the model lies among the tensors of its checkpoint; the family's own place where that is none of
+ * safetensors. */
+viv_status place_of(struct expander *x, struct placement *out);
+/* Which of the names in a map is the family's name: *at is where the map leads from there. */
+bool place_find(const struct placement *p, const struct strmap *names, const char *name, uint32_t *at);
+/* The same for a name as another class around or within the model would have it: an adapter's. */
+bool place_find_foreign(const struct placement *p, const struct strmap *names, const char *name, uint32_t *at);
+
+/* names.c: the tensor of a family's name, or NULL. */
+const viv_tensor *tensor_named(const struct expander *x, const char *name);
+/* A tensor's name, filled in; each: what {e} stands for, or -1. */
 viv_status name_fill(struct expander *x, const struct yaml *y, int64_t each, const char **out);
 /* The names and slices of a weight, as the checkpoint has them. */
 viv_status weight_names(struct expander *x, const struct weight_entry *entry, struct weight *w);

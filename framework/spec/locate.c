@@ -189,8 +189,9 @@ viv_status spec_example(const struct spec *s, char **name, struct error *err)
 
 /* --- by checkpoint ------------------------------------------------------------------------------------------- */
 
-/* How well words fit: a list, or a mapping to tensors that must be there besides, which then fits better. */
-enum fit { FITS_NOT, FITS, FITS_BETTER };
+/* How well a family fits, from the weakest reason on: a class within the one that it matches ("LlamaModel"), the
+ * model_type, what `matches` says, or that with a tensor that must be there besides. */
+enum fit { FITS_NOT, FITS_CLASS, FITS_TYPE, FITS, FITS_BETTER };
 
 static enum fit fits(const struct yaml *words, const char *word, const struct checkpoint *c)
 {
@@ -213,6 +214,7 @@ struct search {
     const struct spec_world *world;
     const struct checkpoint *checkpoint;
     const char *wanted, *naming; /* "LlamaForCausalLM", "hf" */
+    const char *type;            /* model_type, where it may decide; or NULL */
     char *path;                  /* of the family that fits best */
     enum fit fit;
     struct arena arena;
@@ -233,6 +235,45 @@ static viv_status remember(struct search *s, const struct yaml *words, struct er
     return VIV_OK;
 }
 
+static bool ends_in(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* Whether a family is of this model_type: by `matches`, or by its own name, to which "_text" may be added. */
+static bool is_of_type(const struct yaml *root, const struct yaml *words, const struct search *s)
+{
+    const struct yaml *family = yaml_get(root, "family");
+    const size_t n = family && family->kind == YAML_SCALAR ? strlen(family->text) : 0;
+    if (fits(words, s->type, s->checkpoint) != FITS_NOT)
+        return true;
+    return n && strncmp(s->type, family->text, n) == 0 && (!s->type[n] || strcmp(s->type + n, "_text") == 0);
+}
+
+/* Whether the class "XModel" is wanted, and a family matches "XForCausalLM" or another of X with a head. */
+static bool has_class_within(const struct yaml *words, const char *wanted)
+{
+    const size_t n = strlen(wanted);
+    for (uint32_t i = 0; ends_in(wanted, "Model") && words && words->kind == YAML_LIST && i < words->n; i++) {
+        const char *word = words->items[i]->text;
+        if (strncmp(word, wanted, n - 5) == 0 &&
+            (strncmp(word + n - 5, "For", 3) == 0 || strcmp(word + n - 5, "LMHeadModel") == 0))
+            return true;
+    }
+    return false;
+}
+
+static enum fit fit_of(const struct search *s, const struct yaml *root, const struct yaml *words)
+{
+    const enum fit fit = fits(words, s->wanted, s->checkpoint);
+    if (fit != FITS_NOT || strcmp(s->naming, "hf") != 0)
+        return fit;
+    return s->type && is_of_type(root, words, s) ? FITS_TYPE
+           : has_class_within(words, s->wanted)  ? FITS_CLASS
+                                                 : FITS_NOT;
+}
+
 static viv_status try_family(struct search *s, const char *path, struct error *err)
 {
     struct yaml *root;
@@ -246,7 +287,7 @@ static viv_status try_family(struct search *s, const char *path, struct error *e
     const struct yaml *words = yaml_get(matches, s->naming);
     if (status == VIV_OK)
         status = remember(s, words, err);
-    enum fit fit = status == VIV_OK ? fits(words, s->wanted, s->checkpoint) : FITS_NOT;
+    enum fit fit = status == VIV_OK ? fit_of(s, root, words) : FITS_NOT;
     if (fit == FITS_NOT || fit < s->fit)
         return status;
     if (fit == s->fit)
@@ -277,6 +318,27 @@ static viv_status search_families(struct search *s, struct error *err)
     return status;
 }
 
+static viv_status no_family(const struct search *s, const char *checkpoint, struct error *err)
+{
+    const char *nearest[3], *whole = s->checkpoint->whole;
+    size_t n = near_words(s->wanted, s->words, s->n_words, nearest, 3);
+    return error_set(err, VIV_ENOTFOUND,
+                     "%s is %s%s%sof architecture '%s', which no family matches%s%s%s%s%s%s%s; a new family is one "
+                     "YAML file: see viv-spec(5)",
+                     checkpoint, whole ? "a '" : "", whole ? whole : "", whole ? "', its text part " : "",
+                     s->wanted, n ? " (the nearest: " : "", n ? nearest[0] : "", n > 1 ? ", " : "",
+                     n > 1 ? nearest[1] : "", n > 2 ? ", " : "", n > 2 ? nearest[2] : "", n ? ")" : "");
+}
+
+/* The model_type decides where no class is named, where it is one within (BertModel), and of a text part, whose
+ * class is another than that of the whole. A class with another head is another model. */
+static const char *deciding_type(const struct checkpoint *c, const char *architecture)
+{
+    const char *type = checkpoint_model_type(c);
+    const bool decides = type && (c->whole || strcmp(type, architecture) == 0 || ends_in(architecture, "Model"));
+    return decides ? type : NULL;
+}
+
 static viv_status family_of(const struct spec_world *world, const char *checkpoint, char **path, struct error *err)
 {
     struct checkpoint c = {0};
@@ -290,18 +352,12 @@ static viv_status family_of(const struct spec_world *world, const char *checkpoi
                            "%s does not say which architecture it is of: name a spec with "
                            "`use:` and `checkpoint:` for it",
                            checkpoint);
+    else
+        s.type = deciding_type(&c, architecture);
     if (status == VIV_OK)
         status = search_families(&s, err);
-    if (status == VIV_OK && !s.path) {
-        const char *nearest[3];
-        size_t n = near_words(architecture, s.words, s.n_words, nearest, 3);
-        status =
-            error_set(err, VIV_ENOTFOUND,
-                      "%s is of architecture '%s', which no family matches%s%s%s%s%s%s%s; a new family is one "
-                      "YAML file: see viv-spec(5)",
-                      checkpoint, architecture, n ? " (the nearest: " : "", n ? nearest[0] : "", n > 1 ? ", " : "",
-                      n > 1 ? nearest[1] : "", n > 2 ? ", " : "", n > 2 ? nearest[2] : "", n ? ")" : "");
-    }
+    if (status == VIV_OK && !s.path)
+        status = no_family(&s, checkpoint, err);
     if (status == VIV_OK)
         *path = s.path;
     else
@@ -313,12 +369,6 @@ static viv_status family_of(const struct spec_world *world, const char *checkpoi
 }
 
 /* --- MODEL --------------------------------------------------------------------------------------------------- */
-
-static bool ends_in(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
 
 viv_status spec_open(const struct spec_world *world, const char *model, struct spec **out, struct error *err)
 {

@@ -1,5 +1,5 @@
 /* names.c - names of tensors, as `hf` and `gguf` of a weight and `ignore` give them: {i}, {e} and {param} filled
- * in, counted out by `each`, and with a prefix more or less where the checkpoint has them so. */
+ * in, counted out by `each`, and moved to where the model lies in the checkpoint. */
 #include "spec/expand.h"
 
 #include "base/size.h"
@@ -54,38 +54,24 @@ viv_status name_fill(struct expander *x, const struct yaml *y, int64_t each, con
     return status != VIV_OK || *out ? status : error_nomem(x->err);
 }
 
-viv_status spec_find_name(const struct spec *s, const struct strmap *names, const char *name, bool *found,
-                          uint32_t *at, struct error *err)
+const viv_tensor *tensor_named(const struct expander *x, const char *name)
 {
-    struct buf with = {0};
-    *found = strmap_get(names, name, strlen(name), at);
-    for (uint32_t d = s->n_documents; !*found && d-- > 0;)
-        for (uint32_t i = 0; !*found && s->prefixes[d] && i < s->prefixes[d]->n; i++) {
-            const char *prefix = s->prefixes[d]->items[i]->text;
-            size_t n = strlen(prefix);
-            buf_clear(&with);
-            buf_printf(&with, "%s%s", prefix, name);
-            *found = strmap_get(names, buf_text(&with), with.size, at) ||
-                     (strncmp(name, prefix, n) == 0 && strmap_get(names, name + n, strlen(name + n), at));
-        }
-    viv_status status = with.failed ? error_nomem(err) : VIV_OK;
-    buf_release(&with);
-    return status;
+    uint32_t at;
+    if (!x->checkpoint || expander_gguf(x))
+        return x->checkpoint ? checkpoint_tensor(x->checkpoint, name) : NULL;
+    return place_find(&x->place, &x->checkpoint->by_name, name, &at) ? &x->checkpoint->tensors[at] : NULL;
 }
 
-/* The name as the checkpoint has it: models saved without their head, or by other programs, lack a prefix or have
- * one more. */
-static viv_status find_prefixed(struct expander *x, const char **name)
+/* The name as the checkpoint has it, or would have it. */
+static viv_status move_to_place(const struct expander *x, const char **name)
 {
-    const struct checkpoint *c = x->checkpoint;
-    uint32_t at = 0;
-    bool found = false;
-    if (!c || expander_gguf(x))
-        return VIV_OK;
-    viv_status status = spec_find_name(x->spec, &c->by_name, *name, &found, &at, x->err);
-    if (status == VIV_OK && found)
-        *name = c->tensors[at].name;
-    return status;
+    const viv_tensor *t = tensor_named(x, *name);
+    const size_t n = strlen(x->place.drop);
+    if (t)
+        *name = t->name;
+    else if (!expander_gguf(x) && n > 0 && strncmp(*name, x->place.drop, n) == 0)
+        *name = arena_printf(x->arena, "%s%s", x->place.add, *name + n);
+    return *name ? VIV_OK : error_nomem(x->err);
 }
 
 static bool names_have(const struct yaml *names, const char *hole)
@@ -129,7 +115,7 @@ viv_status weight_names(struct expander *x, const struct weight_entry *entry, st
     for (uint32_t k = 0; k < n_names && status == VIV_OK; k++) {
         status = name_fill(x, yaml_item(names, k % n), each ? (int64_t)(k / n) : -1, &list[k]);
         if (status == VIV_OK)
-            status = find_prefixed(x, &list[k]);
+            status = move_to_place(x, &list[k]);
     }
     w->names = list;
     w->n_names = (uint32_t)n_names;

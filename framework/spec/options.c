@@ -32,6 +32,8 @@ static const char *const without_effect[] = {
     "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
     "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "exponential_decay_length_penalty",
     "suppress_tokens", "begin_suppress_tokens", "remove_invalid_values", "prefix", "task_specific_params",
+    /* of pictures and sounds, which a text part never sees: all axes of a text's positions are equal (mrope) */
+    "mrope_*", "vision_*", "visual", "image_*", "img_processor", "embd_layer", "video_*", "audio_*",
     /* of models of two stacks; a family of one has none of their weights */
     "is_encoder_decoder", "is_decoder", "tie_encoder_decoder", "cross_attention_hidden_size"};
 

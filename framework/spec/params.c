@@ -59,7 +59,7 @@ static viv_status lookup(void *ctx, const char *name, struct value *out, struct 
 viv_status expander_init(struct expander *x, const struct spec *s, const struct checkpoint *c, struct arena *a,
                          struct error *err)
 {
-    *x = (struct expander){.spec = s, .checkpoint = c, .arena = a, .err = err, .index = -1};
+    *x = (struct expander){.spec = s, .checkpoint = c, .arena = a, .err = err, .index = -1, .place = {"", ""}};
     x->scope = (struct expr_scope){x, lookup};
     x->params = arena_array(a, s->n_params, sizeof *x->params);
     return x->params ? VIV_OK : error_nomem(err);
@@ -358,11 +358,11 @@ static viv_status from_place(struct expander *x, const char *place, struct value
     if (has || is_call(place, "lacks", name)) {
         if (!expander_has_tensors(x))
             return VIV_OK;
-        *v = (struct value){.kind = VALUE_BOOL, .i = (checkpoint_tensor(x->checkpoint, name) != NULL) == has};
+        *v = (struct value){.kind = VALUE_BOOL, .i = (tensor_named(x, name) != NULL) == has};
         return VIV_OK;
     }
     if (is_call(place, "rows", name)) {
-        const viv_tensor *t = checkpoint_tensor(x->checkpoint, name);
+        const viv_tensor *t = tensor_named(x, name);
         if (t && t->dl.ndim > 0)
             *v = (struct value){.kind = VALUE_INT, .i = t->dl.shape[0]};
         return VIV_OK;

@@ -168,9 +168,16 @@ struct stack {
     uint32_t output;     /* the value that it ends with */
 };
 
+/* Where a model lies among the tensors of a checkpoint: `add` stands there before a tensor's name where the
+ * family's own names have `drop`, as in "language_model.model." and "model.". */
+struct placement {
+    const char *drop, *add;
+};
+
 struct expansion {
     struct arena arena;
     const struct spec *spec;
+    struct placement place;
     struct param_value *params;
     uint32_t n_params;
     struct node *nodes; /* in order of execution: the encoder's, if there is one, then the graph's */
@@ -195,10 +202,9 @@ void expansion_destroy(struct expansion *e);
 
 const struct value *expansion_param(const struct expansion *e, const char *name); /* or NULL */
 
-/* Which of the names in a map stands for this one of a safetensors file: itself, or with one of the spec's
- * `prefixes` more or less. *at: where the map leads from there. */
-viv_status spec_find_name(const struct spec *s, const struct strmap *names, const char *name, bool *found,
-                          uint32_t *at, struct error *err);
+/* Which of the names in a map stands for this one of a safetensors file, as any class around or within the model
+ * may have it. *at: where the map leads from there. */
+bool expansion_find_name(const struct expansion *e, const struct strmap *names, const char *name, uint32_t *at);
 
 /* A weight, and the one that its `else` names: an output head that is the embedding where a model ties the two. Of
  * those with one name for all layers in files of this naming ("hf", "gguf"). */

@@ -153,10 +153,13 @@ TEST(nomic_bert__honours_or_refuses_what_its_config_says)
 TEST(qwen3__gives_vectors_where_its_files_say_how)
 {
     static const struct family_case cases[] = {
-        {&fake_hf, "{" BERT "}", "model.embed_tokens.weight", "output: logits\nlayer: linear"},
+        {&fake_hf, "{" BERT "}", "model.embed_tokens.weight lm_head.weight", "output: logits\nlayer: linear"},
         {&fake_hf, "{" BERT ", 'sentence_transformers': {'pooling': 'last', 'normalize': true}}", "",
          "output: vectors\npooling: last\nnormalize: true\n!layer: linear"},
         {&fake_hf, "{" BERT "}", "embed_tokens.weight", "output: vectors\npooling: none\n!layer: linear"},
+        {&fake_hf, "{" BERT ", 'tie_word_embeddings': true}", "embed_tokens.weight", "output: logits\nlayer: linear"},
+        {&fake_hf, "{" BERT ", 'tie_word_embeddings': true, 'architectures': ['Qwen3Model']}", "embed_tokens.weight",
+         "output: vectors\npooling: none\n!layer: linear"},
         {&fake_hf, "{" BERT ", 'sentence_transformers': {'pooling': 'pooling_mode_weightedmean_tokens'}}", "",
          "expected one of mean, cls, last"},
         {&fake_gguf,
