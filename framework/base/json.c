@@ -116,12 +116,22 @@ static bool is_large_integer(const char *p, size_t n)
            !memchr(p, 'e', n) && !memchr(p, 'E', n);
 }
 
+static bool has_any_case(const char *p, size_t n, const char *word)
+{
+    const size_t size = strlen(word);
+    for (size_t i = 0; i + size <= n; i++)
+        if (strncasecmp(p + i, word, size) == 0)
+            return true;
+    return false;
+}
+
 /* The text in numbers that jansson reads: ".0" stands behind each integer that may be beyond 63 bits, so that it is
  * read as a number with a fraction, as close as that comes (tokenizer_config.json says
  * 1000000000000000019884624838656 for "no limit"); and numbers beyond all numbers are replaced. Strings are as they
- * were. */
-static void put_numbers(const char *p, size_t n, struct buf *out)
+ * were. `exact`: each such integer is an object that has its digits. */
+static void put_numbers(const char *p, size_t n, bool exact, struct buf *out)
 {
+    exact = exact && !has_any_case(p, n, "\\uffff") && !memmem(p, n, "\xEF\xBF\xBF", 3);
     for (size_t i = 0, end; i < n; i = end) {
         const struct beyond *b = beyond_at(p + i, n - i);
         end = b && b->word[0] == '-' ? i + strlen(b->word) : end_of_token(p, n, i);
@@ -129,9 +139,12 @@ static void put_numbers(const char *p, size_t n, struct buf *out)
             buf_puts(out, b->as);
             continue;
         }
+        const bool large = is_large_integer(p + i, end - i);
+        if (large && exact)
+            buf_puts(out, "{\"" JSON_LARGE_INTEGER "\":\"");
         buf_append(out, p + i, end - i);
-        if (is_large_integer(p + i, end - i))
-            buf_puts(out, ".0");
+        if (large)
+            buf_puts(out, exact ? "\"}" : ".0");
     }
 }
 
@@ -142,10 +155,10 @@ static json_t *load(const char *bytes, size_t n, json_error_t *at)
 }
 
 /* Once more, where other numbers make a difference; *at stays that of the first time where they make none. */
-static json_t *load_other_numbers(const char *bytes, size_t n, json_error_t *at, bool *nomem)
+static json_t *load_other_numbers(const char *bytes, size_t n, bool exact, json_error_t *at, bool *nomem)
 {
     struct buf text = {0};
-    put_numbers(bytes, n, &text);
+    put_numbers(bytes, n, exact, &text);
     *nomem = text.failed;
     const bool same = text.size == n && memcmp(text.data, bytes, n) == 0;
     json_t *root = text.failed || same ? NULL : load(text.data, text.size, at);
@@ -154,14 +167,14 @@ static json_t *load_other_numbers(const char *bytes, size_t n, json_error_t *at,
 }
 
 /* *lost: memory was out somewhere, and the value is not to be used. */
-static json_t *parse(const char *bytes, size_t n, json_error_t *at, bool *lost)
+static json_t *parse(const char *bytes, size_t n, bool exact, json_error_t *at, bool *lost)
 {
     const unsigned before = n_failed;
     bool nomem = false;
     json_t *root = load(bytes, n, at);
     if (!root &&
         (json_error_code(at) == json_error_numeric_overflow || json_error_code(at) == json_error_invalid_syntax))
-        root = load_other_numbers(bytes, n, at, &nomem);
+        root = load_other_numbers(bytes, n, exact, at, &nomem);
     *lost = nomem || n_failed != before || (!root && json_error_code(at) == json_error_out_of_memory);
     n_failed = before; /* told here, and not again to who builds values later */
     if (*lost)
@@ -169,7 +182,8 @@ static json_t *parse(const char *bytes, size_t n, json_error_t *at, bool *lost)
     return *lost ? NULL : root;
 }
 
-viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **out, struct error *err)
+static viv_status parse_text(const char *name, const char *bytes, size_t n, bool exact, json_t **out,
+                             struct error *err)
 {
     json_error_t at;
     bool lost;
@@ -178,7 +192,7 @@ viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **ou
     reserve = malloc(reserve_size);
     if (!reserve)
         return error_nomem(err);
-    json_t *root = parse(bytes, n, &at, &lost);
+    json_t *root = parse(bytes, n, exact, &at, &lost);
     free(reserve);
     reserve = NULL;
     reserve_size = 0;
@@ -188,6 +202,16 @@ viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **ou
         return error_set(err, VIV_EFORMAT, "%s:%d:%d: %s", name, at.line, at.column, at.text);
     *out = root;
     return VIV_OK;
+}
+
+viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **out, struct error *err)
+{
+    return parse_text(name, bytes, n, false, out, err);
+}
+
+viv_status json_parse_data(const char *name, const char *bytes, size_t n, json_t **out, struct error *err)
+{
+    return parse_text(name, bytes, n, true, out, err);
 }
 
 viv_status json_read(const char *path, uint64_t limit, json_t **out, struct error *err)

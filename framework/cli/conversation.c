@@ -29,7 +29,7 @@ static viv_status put(json_t *data, const char *word, struct error *err)
     char *name = strndup(word, (size_t)(equals - word));
     if (!name)
         return error_nomem(err);
-    if (json_parse("--var", equals + 1, strlen(equals + 1), &value, &ignored) != VIV_OK)
+    if (json_parse_data("--var", equals + 1, strlen(equals + 1), &value, &ignored) != VIV_OK)
         value = json_string(equals + 1);
     const bool is_put = json_object_set_new(data, name, value) == 0;
     free(name);

@@ -37,7 +37,7 @@ static viv_status read_json(const char *path, json_t **out, struct error *err)
     struct buf text = {0};
     viv_status status = read_input(path, LONGEST, &text, err);
     if (status == VIV_OK)
-        status = json_parse(file_input_name(path), buf_text(&text), text.size, out, err);
+        status = json_parse_data(file_input_name(path), buf_text(&text), text.size, out, err);
     buf_release(&text);
     return status;
 }

@@ -77,6 +77,82 @@ TEST(templates__render_as_python_does)
 }
 END_TEST
 
+static viv_status render_language(const json_t *template, json_t *data, struct buf *out, struct error *err)
+{
+    const struct template_options options = {.name = "t", .values = TEMPLATE_PYTHON, .now = &july};
+    return template_render(&options, json_string_value(template), json_string_length(template), data, out, err);
+}
+
+/* [template, text], or [template, null, line]: it is refused, at that line if Jinja names one. */
+static unsigned check_language(const json_t *one, json_t *data)
+{
+    const json_t *template = json_array_get(one, 0), *expected = json_array_get(one, 1),
+                 *line = json_array_get(one, 2);
+    struct buf out = {0};
+    struct error err = {0};
+    char place[32];
+    const viv_status status = render_language(template, data, &out, &err);
+    snprintf(place, sizeof place, "t:%d:", (int)json_integer_value(line));
+    const bool same =
+        json_is_string(expected)
+            ? status == VIV_OK && out.size == json_string_length(expected) &&
+                  memcmp(buf_text(&out), json_string_value(expected), out.size) == 0
+            : status != VIV_OK && (!json_is_integer(line) || strncmp(err.text, place, strlen(place)) == 0);
+    if (!same)
+        fprintf(stderr, " template %s\n expected %s %s\n found    %s\n", json_string_value(template),
+                json_is_string(expected) ? json_string_value(expected) : "an error at",
+                json_is_integer(line) ? place : "", status == VIV_OK ? buf_text(&out) : err.text);
+    buf_release(&out);
+    return !same;
+}
+
+/* What Jinja's documents describe, by Jinja itself (jinja-language.json, by make/templates.py). */
+TEST(templates__render_the_language_as_jinja_does)
+{
+    json_t *all, *one;
+    struct error err;
+    size_t i;
+    unsigned wrong = 0;
+    struct buf text = {0};
+    ck_assert_int_eq(file_read(source_path("tests/golden/jinja-language.json"), 1 << 20, &text, &err), VIV_OK);
+    ck_assert_int_eq(json_parse_data("jinja-language.json", text.data, text.size, &all, &err), VIV_OK);
+    json_array_foreach(json_object_get(all, "cases"), i, one) wrong +=
+        check_language(one, json_object_get(all, "data"));
+    ck_assert_uint_eq(wrong, 0);
+    ck_assert_uint_ge(i, 900);
+    buf_release(&text);
+    json_decref(all);
+}
+END_TEST
+
+/* The table of all filters, tests, globals, methods and statements: [kind, name, template, text], or null for the
+ * text: then it is refused by name. */
+TEST(templates__do_or_refuse_by_name_all_that_jinja_has)
+{
+    json_t *all, *row;
+    struct error err;
+    size_t i;
+    ck_assert_int_eq(json_read(source_path("tests/golden/jinja-language.json"), 1 << 20, &all, &err), VIV_OK);
+    json_array_foreach(json_object_get(all, "table"), i, row)
+    {
+        const json_t *template = json_array_get(row, 2);
+        const char *name = json_string_value(json_array_get(row, 1)),
+                   *expected = json_string_value(json_array_get(row, 3));
+        struct buf out = {0};
+        const viv_status status = render_language(template, json_object_get(all, "data"), &out, &err);
+        if (expected)
+            ck_assert_msg(status == VIV_OK && strcmp(buf_text(&out), expected) == 0, "%s: expected %s, found %s",
+                          json_string_value(template), expected, status == VIV_OK ? buf_text(&out) : err.text);
+        else
+            ck_assert_msg(status != VIV_OK && strstr(err.text, name), "%s: expected an error with %s, found %s",
+                          json_string_value(template), name, status == VIV_OK ? buf_text(&out) : err.text);
+        buf_release(&out);
+    }
+    ck_assert_uint_ge(i, 200);
+    json_decref(all);
+}
+END_TEST
+
 /* A checkpoint's own template and tokenizer, against transformers' apply_chat_template. */
 static void check_conversations(const char *path)
 {
@@ -215,7 +291,18 @@ TEST(templates__refuse_with_the_line_and_a_reason)
     refuse("{% for x in list %}", "t:1: expected endfor, and the template ends");
     refuse("{{ text | nope }}", "t:1: there is no filter 'nope'");
     refuse("{{ text is nope }}", "t:1: there is no test 'nope'");
-    refuse("{% include 'x' %}", "t:1: there is no statement 'include'");
+    refuse("{% include 'x' %}", "t:1: the statement 'include' is not supported");
+    refuse("{% nope %}", "t:1: there is no statement 'nope'");
+    refuse("{% if text %}\n{{ text | random }}{% endif %}", "t:2: 'random' is not supported: a prompt must be");
+    refuse("{{ text | center(7, 'x') }}", "center takes at most 1 arguments, found 2");
+    refuse("{{ text.find() }}", "find wants its argument 'sub'");
+    refuse("{{ text | center(widht=7) }}", "center has no argument called 'widht'");
+    refuse("{{ 9 ** 9 ** 9 }}{{ 9 ** 999999999 }}", "an integer of more than 65536 bits");
+    refuse("{% set ns = namespace(x=3) %}{% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}", "bits");
+    refuse("{{ 10 ** 5000 }}", "an integer of 5001 digits has no text, at most 4300");
+    refuse("{{ '%999999999d' % 1 }}", "a field of");
+    refuse("{{ '{:999999999}'.format(1) }}", "is no format");
+    refuse("{{ 'x'.ljust(999999999) }}", "characters");
     refuse("\n\n{{ gone.away }}", "t:3: 'gone' is undefined, and has no 'away'");
     refuse("{{ text + 1 }}", "`+` cannot be done with a text and an integer");
     refuse("{{ raise_exception('no ' ~ text) }}", "t:1: no abc");
@@ -225,7 +312,6 @@ TEST(templates__refuse_with_the_line_and_a_reason)
     refuse("{{ 'ab' * 999999999999 }}", "repeated");
     refuse("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "the template");
     refuse("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "deep");
-    refuse("{{ 9223372036854775807 + 1 }}", "beyond 64 bits");
     refuse("{% break %}", "break outside of a loop");
     refuse("{{ ().__class__ }}{{ ''.__class__.__mro__ }}", "undefined");
     refuse("{{ '\xff' }}", "not UTF-8");
@@ -239,4 +325,5 @@ END_TEST
 TESTS(templates__refuse_with_the_line_and_a_reason, templates__render_as_python_does,
       templates__render_as_the_javascript_library_does, templates__of_published_models_render,
       templates__of_a_checkpoint_make_the_text_and_the_ids_that_transformers_makes,
+      templates__render_the_language_as_jinja_does, templates__do_or_refuse_by_name_all_that_jinja_has,
       templates__lie_where_transformers_looks_and_get_what_it_gives_them)

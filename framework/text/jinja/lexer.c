@@ -7,7 +7,6 @@
 
 #include "base/utf8.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +54,7 @@ static void at(struct lexer *l, const char *to)
 
 static bool push_text(struct lexer *l, const char *from, const char *to)
 {
+    at(l, from);
     return from >= to || push(l, T_TEXT, from, (size_t)(to - from));
 }
 
@@ -75,33 +75,49 @@ static const char *strip_before(const char *from, const char *to, char strip, bo
     return alone ? p : to;
 }
 
+/* The digits of a character's number, at most `most` of them, and at least `least`. */
+static bool read_code(struct lexer *l, const char **p, unsigned base, size_t least, size_t most, struct buf *out)
+{
+    uint32_t code = 0;
+    size_t n = 0;
+    char utf8[4];
+    for (; n < most && *p + n < l->end; n++) {
+        const char c = (*p)[n], letter = (char)(c | 0x20);
+        const unsigned digit = is_digit(c)                      ? (unsigned)(c - '0')
+                               : letter >= 'a' && letter <= 'f' ? (unsigned)(letter - 'a' + 10)
+                                                                : 99;
+        if (digit >= base)
+            break;
+        code = code * base + digit;
+    }
+    const size_t size = utf8_encode(code, utf8);
+    if (n < least || size == 0)
+        return fail_at(l->r, VIV_EINVAL, "'\\%.*s' is no character", (int)n + 1, *p - 1);
+    buf_append(out, utf8, size);
+    *p += n;
+    return true;
+}
+
 static bool read_escape(struct lexer *l, const char **p, struct buf *out)
 {
-    static const char from[] = "nrtbf0v", to[] = "\n\r\t\b\f\0\v";
-    char c = *++*p;
+    static const char from[] = "abfnrtv\\'\"", to[] = "\a\b\f\n\r\t\v\\'\"";
+    const char c = *++*p;
     const char *known = c ? strchr(from, c) : NULL;
-    if (c == 'u' || c == 'x') {
-        char digits[5] = {0}, utf8[4], *rest;
-        int n = c == 'u' ? 4 : 2;
-        for (int i = 0; i < n && *p + 1 + i < l->end; i++)
-            digits[i] = (*p)[1 + i];
-        unsigned long code = strtoul(digits, &rest, 16);
-        size_t size = utf8_encode((uint32_t)code, utf8);
-        if (rest != digits + n || size == 0)
-            return fail_at(l->r, VIV_EINVAL, "'\\%c' wants %d digits of a character", c, n);
-        buf_append(out, utf8, size);
-        *p += 1 + n;
-        return true;
+    if (c >= '0' && c <= '7')
+        return read_code(l, p, 8, 1, 3, out);
+    ++*p;
+    if (c == 'x' || c == 'u' || c == 'U') {
+        const size_t n = c == 'x' ? 2 : c == 'u' ? 4 : 8;
+        return read_code(l, p, 16, n, n, out);
     }
+    if (c == 'N')
+        return fail_at(l->r, VIV_EUNSUPPORTED, "characters by name, as '\\N{...}', are not supported");
     if (known)
         buf_putc(out, to[known - from]);
-    else if (c == '\\' || c == '\'' || c == '"')
-        buf_putc(out, c);
     else if (c != '\n') { /* unknown escapes stay as they are, as in Python */
         buf_putc(out, '\\');
         buf_putc(out, c);
     }
-    ++*p;
     return true;
 }
 
@@ -128,13 +144,48 @@ static bool read_string(struct lexer *l)
     return take_buf(l->r, &b, &v) && push(l, T_STRING, v.s.text, v.s.size);
 }
 
+/* 0x1F, 0o17, 0b11, 12, 1_000 */
+static bool read_integer_token(struct lexer *l, const char *begin, const char *end)
+{
+    const char letter = (char)(end - begin > 2 && begin[0] == '0' ? begin[1] | 0x20 : 0);
+    const unsigned base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 10;
+    char *digits = take(l->r, (size_t)(end - begin) + 1);
+    size_t n = 0;
+    struct token *t = push(l, T_INT, begin, (size_t)(end - begin));
+    if (!t || !digits)
+        return false;
+    for (const char *p = begin + (base == 10 ? 0 : 2); p < end; p++)
+        if (*p != '_')
+            digits[n++] = *p;
+    if (n == 0 || (base == 10 && n > 1 && digits[0] == '0' && strspn(digits, "0") != n))
+        return fail_at(l->r, VIV_EINVAL, "'%.*s' is no number", (int)(end - begin), begin);
+    return integer_of_text(l->r, digits, n, base, &t->number);
+}
+
+static bool has_base(const char *p, const char *end, const char **digits)
+{
+    static const char *const of_base[] = {"x0123456789abcdefABCDEF_", "o01234567_", "b01_"};
+    for (size_t i = 0; i < 3 && end - p > 2 && *p == '0'; i++)
+        if ((p[1] | 0x20) == of_base[i][0] && p[2] && strchr(of_base[i] + 1, p[2])) {
+            *digits = of_base[i] + 1;
+            return true;
+        }
+    return false;
+}
+
 static bool read_number(struct lexer *l)
 {
-    char digits[64];
+    char digits[512];
     size_t n = 0;
     bool is_float = false;
-    const char *p = l->s;
-    for (; p < l->end && n + 2 < sizeof digits; p++) {
+    const char *p = l->s, *allowed, *begin = l->s;
+    if (has_base(p, l->end, &allowed)) {
+        for (p += 2; p < l->end && *p && strchr(allowed, *p); p++) {
+        }
+        l->s = p;
+        return read_integer_token(l, begin, p);
+    }
+    for (; p < l->end; p++) {
         bool fraction = *p == '.' && !is_float && p + 1 < l->end && is_digit(p[1]);
         bool exponent = (*p == 'e' || *p == 'E') && p + 1 < l->end &&
                         (is_digit(p[1]) || ((p[1] == '-' || p[1] == '+') && p + 2 < l->end && is_digit(p[2])));
@@ -142,26 +193,27 @@ static bool read_number(struct lexer *l)
         if (fraction && l->out->n && l->out->items[l->out->n - 1].kind == T_OPERATOR &&
             l->out->items[l->out->n - 1].text[0] == '.')
             break;
-        if (!is_digit(*p) && *p != '_' && !fraction && !exponent)
+        if (!is_digit(*p) && !(*p == '_' && p + 1 < l->end && is_digit(p[1])) && !fraction && !exponent)
             break;
         is_float = is_float || fraction || exponent;
-        if (*p != '_')
+        if (*p != '_' && n + 2 < sizeof digits)
             digits[n++] = *p;
-        if (exponent)
-            digits[n++] = *++p;
+        if (exponent) {
+            p++;
+            if (n + 2 < sizeof digits)
+                digits[n++] = *p;
+        }
     }
+    l->s = p;
+    if (!is_float)
+        return read_integer_token(l, begin, p);
     digits[n] = '\0';
-    struct token *t = push(l, is_float ? T_FLOAT : T_INT, l->s, (size_t)(p - l->s));
+    struct token *t = push(l, T_FLOAT, begin, (size_t)(p - begin));
     if (!t)
         return false;
-    errno = 0;
-    if (is_float)
-        t->f = strtod(digits, NULL);
-    else
-        t->i = strtoll(digits, NULL, 10);
-    if (errno == ERANGE || n + 2 >= sizeof digits)
-        return fail_at(l->r, VIV_ELIMIT, "the number %.*s is too large", (int)(p - l->s), l->s);
-    l->s = p;
+    if (n + 2 >= sizeof digits)
+        return fail_at(l->r, VIV_ELIMIT, "a number of more than %zu digits", sizeof digits - 2);
+    t->number = make_float(strtod(digits, NULL));
     return true;
 }
 
@@ -173,7 +225,7 @@ static bool read_operator(struct lexer *l)
             l->s += 2;
             return push(l, T_OPERATOR, pairs[i], 2);
         }
-    if (!strchr("+-*/%~<>=()[]{}.,:|", *l->s) || *l->s == '\0')
+    if (!strchr("+-*/%~<>=()[]{}.,:|;", *l->s) || *l->s == '\0')
         return fail_at(l->r, VIV_EINVAL, "unexpected '%.1s'", l->s);
     char *one = take(l->r, 2);
     if (!one)
@@ -237,7 +289,8 @@ static bool strip_after(struct lexer *l, char strip, bool block)
 /* {% raw %} ... {% endraw %}: the tag's words were read; what follows is text. */
 static bool read_raw(struct lexer *l, char strip, bool *line_starts)
 {
-    *line_starts = strip_after(l, strip, true);
+    *line_starts =
+        strip_after(l, strip, false); /* a line feed behind {% raw %} stays, unlike one behind other tags */
     for (const char *p = l->s; p < l->end; p++) {
         const char *q = p;
         if (l->end - q < 2 || q[0] != '{' || q[1] != '%')
@@ -320,6 +373,7 @@ bool lex(struct run *r, const char *source, size_t size, struct tokens *out)
             return false;
         line_starts = strip_after(&l, after, block);
     }
-    at(&l, l.end);
+    if (out->n) /* where the last thing begins */
+        l.line = out->items[out->n - 1].line;
     return push(&l, T_END, l.end, 0) != NULL;
 }

@@ -1,70 +1,59 @@
 /* operators.c - what operators make of values, as in Python: arithmetic, texts and lists joined and repeated,
- * comparisons. Integers have 64 bits, and say so where that is too few. */
+ * comparisons. */
 #include "text/jinja/jinja.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-static bool integers(struct run *r, const char *op, int64_t a, int64_t b, struct value *out)
+/* Python's % of floats: what is left has the sign of y. */
+static double remainder_of(double x, double y)
 {
-    int64_t x = 0;
-    bool wraps = false;
-    if (strcmp(op, "+") == 0) {
-        wraps = __builtin_add_overflow(a, b, &x);
-    } else if (strcmp(op, "-") == 0) {
-        wraps = __builtin_sub_overflow(a, b, &x);
-    } else if (strcmp(op, "*") == 0) {
-        wraps = __builtin_mul_overflow(a, b, &x);
-    } else if (strcmp(op, "/") == 0 || b == 0) {
-        if (b == 0)
-            return fail_at(r, VIV_EINVAL, "division by zero");
-        *out = make_float((double)a / (double)b);
-        return true;
-    } else if (b == -1) {
-        x = 0;
-        wraps = op[0] == '/' && __builtin_sub_overflow(0, a, &x);
-    } else {
-        bool down = a % b != 0 && (a % b < 0) != (b < 0);
-        x = op[0] == '/' ? a / b - down : a % b + (down ? b : 0);
-    }
-    *out = make_int(x);
-    return !wraps || fail_at(r, VIV_ELIMIT, "an integer beyond 64 bits");
+    const double rest = fmod(x, y);
+    if (rest == 0)
+        return copysign(0, y);
+    return (rest < 0) != (y < 0) ? rest + y : rest;
 }
 
-static bool power(struct run *r, const struct value *a, const struct value *b, struct value *out)
+static double floor_divide(double x, double y)
 {
-    int64_t x = 1;
-    if (a->kind == FLOAT || b->kind == FLOAT || b->i < 0) {
-        *out = make_float(pow(number_of(a), number_of(b)));
-        return true;
+    const double rest = fmod(x, y), down = rest != 0 && (rest < 0) != (y < 0) ? (x - rest) / y - 1 : (x - rest) / y;
+    if (down == 0)
+        return copysign(0, x / y);
+    return down - floor(down) > 0.5 ? floor(down) + 1 : floor(down);
+}
+
+static bool floats(struct run *r, const char *op, double x, double y, struct value *out)
+{
+    if ((op[0] == '/' || op[0] == '%') && y == 0)
+        return fail_at(r, VIV_EINVAL, "division by zero");
+    if (strcmp(op, "**") == 0) {
+        if (x == 0 && y < 0)
+            return fail_at(r, VIV_EINVAL, "0 has no negative power");
+        if (x < 0 && floor(y) != y && isfinite(x) && isfinite(y))
+            return fail_at(r, VIV_EUNSUPPORTED, "a broken power of a negative number is complex");
+        *out = make_float(pow(x, y));
+        return !isinf(out->f) || isinf(x) || isinf(y) ||
+               fail_at(r, VIV_EINVAL, "the power is too large for a float");
     }
-    for (int64_t i = 0; i < b->i; i++) {
-        if (__builtin_mul_overflow(x, a->i, &x))
-            return fail_at(r, VIV_ELIMIT, "an integer beyond 64 bits");
-        if (!step(r, 1))
-            return false;
-    }
-    *out = make_int(x);
+    *out = make_float(strcmp(op, "//") == 0 ? floor_divide(x, y)
+                      : op[0] == '%'        ? remainder_of(x, y)
+                      : op[0] == '+'        ? x + y
+                      : op[0] == '-'        ? x - y
+                      : op[0] == '*'        ? x * y
+                                            : x / y);
     return true;
 }
 
 static bool numbers(struct run *r, const char *op, const struct value *a, const struct value *b, struct value *out)
 {
-    double x = number_of(a), y = number_of(b);
-    if (strcmp(op, "**") == 0)
-        return power(r, a, b, out);
     if (a->kind != FLOAT && b->kind != FLOAT)
-        return integers(r, op, a->i, b->i, out);
-    if ((op[0] == '/' || op[0] == '%') && y == 0)
-        return fail_at(r, VIV_EINVAL, "division by zero");
-    if (strcmp(op, "//") == 0)
-        *out = make_float(floor(x / y));
-    else if (op[0] == '%')
-        *out = make_float(x - y * floor(x / y));
-    else
-        *out = make_float(op[0] == '+' ? x + y : op[0] == '-' ? x - y : op[0] == '*' ? x * y : x / y);
-    return true;
+        return integer_operation(r, op, a, b, out);
+    const double x = number_of(a), y = number_of(b);
+    if ((isinf(x) && a->kind != FLOAT) || (isinf(y) && b->kind != FLOAT))
+        return fail_at(r, VIV_EINVAL, "the integer is too large for a float");
+    return floats(r, op, x, y, out);
 }
 
 static bool join_texts(struct run *r, const struct value *a, const struct value *b, struct value *out)
@@ -74,6 +63,17 @@ static bool join_texts(struct run *r, const struct value *a, const struct value 
         return take_buf(r, &text, out);
     buf_release(&text);
     return false;
+}
+
+/* +: where one is escaped HTML, the other is escaped, too. */
+static bool add_texts(struct run *r, const struct value *a, const struct value *b, struct value *out)
+{
+    struct value x = *a, y = *b;
+    const bool escaped = a->is_true || b->is_true;
+    if ((escaped && (!escape_html(r, a, &x) || !escape_html(r, b, &y))) || !join_texts(r, &x, &y, out))
+        return false;
+    out->is_true = escaped;
+    return true;
 }
 
 static bool join_lists(struct run *r, const struct value *a, const struct value *b, struct value *out)
@@ -121,7 +121,7 @@ bool binary(struct run *r, const char *op, const struct value *a, const struct v
     if (is_number(a) && is_number(b))
         return numbers(r, op, a, b, out);
     if (op[0] == '+' && a->kind == STRING && b->kind == STRING)
-        return join_texts(r, a, b, out);
+        return add_texts(r, a, b, out);
     if (op[0] == '+' && json && (a->kind == STRING || b->kind == STRING))
         return join_texts(r, a, b, out);
     if (op[0] == '+' && is_list(a) && is_list(b) && (json || a->kind == b->kind))
@@ -131,12 +131,14 @@ bool binary(struct run *r, const char *op, const struct value *a, const struct v
     if (strcmp(op, "*") == 0 && (is_list(b) || b->kind == STRING) && (a->kind == INT || a->kind == BOOL))
         return repeat(r, b, a->i, out);
     if (op[0] == '%' && a->kind == STRING)
-        return format_text(r, a, b, out);
-    const struct value *undefined = a->kind == UNDEFINED && a->name   ? a
-                                    : b->kind == UNDEFINED && b->name ? b
-                                                                      : NULL;
-    return undefined ? fail_at(r, VIV_EINVAL, "'%.60s' is undefined, and `%s` wants a value", undefined->name, op)
-                     : fail_at(r, VIV_EINVAL, "`%s` cannot be done with %s and %s", op, kind_name(a), kind_name(b));
+        return format_percent(r, a, b, out);
+    const struct value *undefined = a->kind == UNDEFINED ? a : b->kind == UNDEFINED ? b : NULL;
+    if (undefined) {
+        char why[40];
+        snprintf(why, sizeof why, "`%s` wants a value", op);
+        return fail_undefined(r, undefined, why);
+    }
+    return fail_at(r, VIV_EINVAL, "`%s` cannot be done with %s and %s", op, kind_name(a), kind_name(b));
 }
 
 bool relation(struct run *r, const char *op, const struct value *a, const struct value *b, bool *out)
@@ -159,15 +161,16 @@ bool relation(struct run *r, const char *op, const struct value *a, const struct
 
 bool sign(struct run *r, bool negative, const struct value *v, struct value *out)
 {
+    const struct value zero = make_int(0);
+    if (v->kind == UNDEFINED)
+        return fail_undefined(r, v, "has no sign");
     if (!is_number(v))
         return fail_at(r, VIV_EINVAL, "a sign before %s", kind_name(v));
-    if (!negative)
-        *out = v->kind == FLOAT ? *v : make_int(v->i);
-    else if (v->kind == FLOAT)
-        *out = make_float(-v->f);
-    else if (v->i == INT64_MIN)
-        return fail_at(r, VIV_ELIMIT, "an integer beyond 64 bits");
+    if (v->kind == FLOAT)
+        *out = make_float(negative ? -v->f : v->f);
+    else if (negative)
+        return integer_operation(r, "-", &zero, v, out);
     else
-        *out = make_int(-v->i);
+        *out = v->kind == BIG ? *v : make_int(v->i);
     return true;
 }

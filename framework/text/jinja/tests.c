@@ -1,196 +1,158 @@
 /* tests.c - `x is name`. */
 #include "text/jinja/jinja.h"
 
-#include <inttypes.h>
 #include <string.h>
-#include <utf8proc.h>
 
-typedef bool test(struct run *r, const struct value *v, const struct args *a, bool *out);
-
-/* Whether all letters are of one case, and there is one. */
-static bool all_cased(const struct value *v, bool upper)
-{
-    bool any = false;
-    for (size_t at = 0; v->kind == STRING && at < v->s.size;) {
-        utf8proc_int32_t c;
-        utf8proc_ssize_t n =
-            utf8proc_iterate((const utf8proc_uint8_t *)v->s.text + at, (utf8proc_ssize_t)(v->s.size - at), &c);
-        if (n <= 0)
-            return false;
-        at += (size_t)n;
-        bool is_upper = utf8proc_isupper(c), is_lower = utf8proc_islower(c);
-        if (upper ? is_lower : is_upper)
-            return false;
-        any = any || is_upper || is_lower;
-    }
-    return any;
-}
-
-#define KIND_TEST(name, condition)                                                                                 \
-    static bool name(struct run *r, const struct value *v, const struct args *a, bool *out)                        \
+#define TEST_OF(name, condition)                                                                                   \
+    static bool name(struct run *r, const struct value *v, const struct args *a, struct value *out)                \
     {                                                                                                              \
         (void)r, (void)a;                                                                                          \
-        *out = condition;                                                                                          \
+        *out = make_bool(condition);                                                                               \
         return true;                                                                                               \
     }
-KIND_TEST(is_boolean, v->kind == BOOL)
-KIND_TEST(is_callable, v->kind == MACRO || v->kind == FUNCTION || v->kind == LOOP)
-KIND_TEST(is_defined, v->kind != UNDEFINED)
-KIND_TEST(is_undefined, v->kind == UNDEFINED)
-KIND_TEST(is_false, v->kind == BOOL && !v->is_true)
-KIND_TEST(is_true, v->kind == BOOL && v->is_true)
-KIND_TEST(is_float, v->kind == FLOAT)
-KIND_TEST(is_integer, v->kind == INT)
-KIND_TEST(is_iterable, is_list(v) || v->kind == STRING || v->kind == DICT || v->kind == UNDEFINED)
-KIND_TEST(is_lower, all_cased(v, false))
-KIND_TEST(is_upper, all_cased(v, true))
-KIND_TEST(is_mapping, v->kind == DICT)
-KIND_TEST(is_none, v->kind == NONE)
-KIND_TEST(is_numeric, is_number(v))
-KIND_TEST(is_sequence, is_list(v) || v->kind == STRING || v->kind == DICT || v->kind == UNDEFINED)
-KIND_TEST(is_string, v->kind == STRING)
+TEST_OF(is_boolean, v->kind == BOOL)
+TEST_OF(is_callable, v->kind == MACRO || v->kind == FUNCTION || v->kind == LOOP || v->kind == UNDEFINED)
+TEST_OF(is_defined, v->kind != UNDEFINED)
+TEST_OF(is_undefined, v->kind == UNDEFINED)
+TEST_OF(is_escaped, v->kind == STRING && v->is_true)
+TEST_OF(is_false, v->kind == BOOL && !v->is_true)
+TEST_OF(is_true, v->kind == BOOL && v->is_true)
+TEST_OF(is_float, v->kind == FLOAT)
+TEST_OF(is_integer_test, v->kind == INT || v->kind == BIG)
+TEST_OF(is_iterable, is_list(v) || v->kind == STRING || v->kind == DICT || v->kind == UNDEFINED ||
+                         v->kind == ITERABLE || v->kind == LOOP)
+TEST_OF(is_mapping, v->kind == DICT)
+TEST_OF(is_none, v->kind == NONE)
+TEST_OF(is_numeric, is_number(v))
+TEST_OF(is_sequence, is_list(v) || v->kind == STRING || v->kind == DICT || v->kind == UNDEFINED ||
+                         (v->kind == ITERABLE && v->iterable->shown))
+TEST_OF(is_string, v->kind == STRING)
+TEST_OF(is_filter, v->kind == STRING && find_filter(v->s.text) && find_filter(v->s.text)->call)
+TEST_OF(is_test, v->kind == STRING && find_test(v->s.text))
 
-static bool wants_one(struct run *r, const struct args *a, const char *name)
+static bool cased(struct run *r, const struct value *v, const char *class, struct value *out)
 {
-    return a->n == 1 || fail_at(r, VIV_EINVAL, "`is %s` wants one value to compare with", name);
-}
-
-static bool is_divisible(struct run *r, const struct value *v, const struct args *a, bool *out)
-{
-    if (!wants_one(r, a, "divisibleby"))
+    struct value text;
+    if (!text_of(r, v, &text))
         return false;
-    if (v->kind != INT || a->values[0].kind != INT || a->values[0].i == 0)
-        return fail_at(r, VIV_EINVAL, "`is divisibleby` wants integers, and not 0");
-    *out = a->values[0].i == -1 || v->i % a->values[0].i == 0;
+    *out = make_bool(has_class(&text, class));
     return true;
 }
 
-static bool parity(struct run *r, const struct value *v, int64_t wanted, bool *out)
+static bool is_lower(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    if (v->kind != INT)
-        return fail_at(r, VIV_EINVAL, "`is %s` wants an integer, found %s", wanted ? "odd" : "even", kind_name(v));
-    *out = (v->i & 1) == wanted;
+    (void)a;
+    return cased(r, v, "islower", out);
+}
+
+static bool is_upper(struct run *r, const struct value *v, const struct args *a, struct value *out)
+{
+    (void)a;
+    return cased(r, v, "isupper", out);
+}
+
+/* v % by == wanted */
+static bool leaves(struct run *r, const struct value *v, const struct value *by, int64_t wanted, struct value *out)
+{
+    const struct value rest_wanted = make_int(wanted);
+    struct value rest;
+    if (!binary(r, "%", v, by, &rest))
+        return false;
+    *out = make_bool(equal(r, &rest, &rest_wanted));
     return true;
 }
 
-static bool is_even(struct run *r, const struct value *v, const struct args *a, bool *out)
+static bool is_divisible(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
+    return leaves(r, v, arg(a, 0), 0, out);
+}
+
+static bool is_even(struct run *r, const struct value *v, const struct args *a, struct value *out)
+{
+    const struct value two = make_int(2);
     (void)a;
-    return parity(r, v, 0, out);
+    return leaves(r, v, &two, 0, out);
 }
 
-static bool is_odd(struct run *r, const struct value *v, const struct args *a, bool *out)
+static bool is_odd(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
+    const struct value two = make_int(2);
     (void)a;
-    return parity(r, v, 1, out);
+    return leaves(r, v, &two, 1, out);
 }
 
-static bool is_equal(struct run *r, const struct value *v, const struct args *a, bool *out)
+/* The same object in memory: for what has no members, the same kind and value. */
+static bool is_same(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    *out = a->n && equal(r, v, &a->values[0]);
-    return wants_one(r, a, "equalto");
+    const struct value *other = arg(a, 0);
+    bool same = v->kind == other->kind;
+    if (same && (v->kind == STRING || v->kind <= FLOAT))
+        same = equal(r, v, other);
+    else if (same)
+        same = v->macro == other->macro;
+    *out = make_bool(same);
+    return true;
 }
 
-static bool is_unequal(struct run *r, const struct value *v, const struct args *a, bool *out)
-{
-    *out = a->n && !equal(r, v, &a->values[0]);
-    return wants_one(r, a, "ne");
-}
+#define RELATION(name, op)                                                                                         \
+    static bool name(struct run *r, const struct value *v, const struct args *a, struct value *out)                \
+    {                                                                                                              \
+        bool holds;                                                                                                \
+        if (!relation(r, op, v, arg(a, 0), &holds))                                                                \
+            return false;                                                                                          \
+        *out = make_bool(holds);                                                                                   \
+        return true;                                                                                               \
+    }
+RELATION(is_equal, "==")
+RELATION(is_unequal, "!=")
+RELATION(is_less, "<")
+RELATION(is_at_most, "<=")
+RELATION(is_greater, ">")
+RELATION(is_at_least, ">=")
+RELATION(is_in, "in")
 
-static bool ordered(struct run *r, const struct value *v, const struct args *a, const char *name, int *order)
-{
-    return wants_one(r, a, name) && compare(r, v, &a->values[0], order);
-}
+static const struct callable table[] = {{"!=", is_unequal, "other"},
+                                        {"<", is_less, "other"},
+                                        {"<=", is_at_most, "other"},
+                                        {"==", is_equal, "other"},
+                                        {">", is_greater, "other"},
+                                        {">=", is_at_least, "other"},
+                                        {"boolean", is_boolean, NULL},
+                                        {"callable", is_callable, NULL},
+                                        {"defined", is_defined, NULL},
+                                        {"divisibleby", is_divisible, "num"},
+                                        {"eq", is_equal, "other"},
+                                        {"equalto", is_equal, "other"},
+                                        {"escaped", is_escaped, NULL},
+                                        {"even", is_even, NULL},
+                                        {"false", is_false, NULL},
+                                        {"filter", is_filter, NULL},
+                                        {"float", is_float, NULL},
+                                        {"ge", is_at_least, "other"},
+                                        {"greaterthan", is_greater, "other"},
+                                        {"gt", is_greater, "other"},
+                                        {"in", is_in, "seq"},
+                                        {"integer", is_integer_test, NULL},
+                                        {"iterable", is_iterable, NULL},
+                                        {"le", is_at_most, "other"},
+                                        {"lessthan", is_less, "other"},
+                                        {"lower", is_lower, NULL},
+                                        {"lt", is_less, "other"},
+                                        {"mapping", is_mapping, NULL},
+                                        {"ne", is_unequal, "other"},
+                                        {"none", is_none, NULL},
+                                        {"number", is_numeric, NULL},
+                                        {"odd", is_odd, NULL},
+                                        {"sameas", is_same, "other"},
+                                        {"sequence", is_sequence, NULL},
+                                        {"string", is_string, NULL},
+                                        {"test", is_test, NULL},
+                                        {"true", is_true, NULL},
+                                        {"undefined", is_undefined, NULL},
+                                        {"upper", is_upper, NULL},
+                                        {NULL, NULL, NULL}};
 
-static bool is_less(struct run *r, const struct value *v, const struct args *a, bool *out)
+const struct callable *find_test(const char *name)
 {
-    int order = 0;
-    bool ok = ordered(r, v, a, "lt", &order);
-    *out = order < 0;
-    return ok;
-}
-
-static bool is_at_most(struct run *r, const struct value *v, const struct args *a, bool *out)
-{
-    int order = 0;
-    bool ok = ordered(r, v, a, "le", &order);
-    *out = order <= 0;
-    return ok;
-}
-
-static bool is_greater(struct run *r, const struct value *v, const struct args *a, bool *out)
-{
-    int order = 0;
-    bool ok = ordered(r, v, a, "gt", &order);
-    *out = order > 0;
-    return ok;
-}
-
-static bool is_at_least(struct run *r, const struct value *v, const struct args *a, bool *out)
-{
-    int order = 0;
-    bool ok = ordered(r, v, a, "ge", &order);
-    *out = order >= 0;
-    return ok;
-}
-
-static bool is_in(struct run *r, const struct value *v, const struct args *a, bool *out)
-{
-    return wants_one(r, a, "in") && contains(r, &a->values[0], v, out);
-}
-
-static const struct {
-    const char *name;
-    test *run;
-} table[] = {
-    {"boolean", is_boolean},
-    {"callable", is_callable},
-    {"defined", is_defined},
-    {"divisibleby", is_divisible},
-    {"eq", is_equal},
-    {"equalto", is_equal},
-    {"even", is_even},
-    {"false", is_false},
-    {"float", is_float},
-    {"ge", is_at_least},
-    {"greaterthan", is_greater},
-    {"gt", is_greater},
-    {"in", is_in},
-    {"integer", is_integer},
-    {"iterable", is_iterable},
-    {"le", is_at_most},
-    {"lessthan", is_less},
-    {"lower", is_lower},
-    {"lt", is_less},
-    {"mapping", is_mapping},
-    {"ne", is_unequal},
-    {"none", is_none},
-    {"number", is_numeric},
-    {"odd", is_odd},
-    {"sameas", is_equal},
-    {"sequence", is_sequence},
-    {"string", is_string},
-    {"true", is_true},
-    {"undefined", is_undefined},
-    {"upper", is_upper},
-};
-
-static test *find_test(const char *name)
-{
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strcmp(table[i].name, name) == 0)
-            return table[i].run;
-    return NULL;
-}
-
-bool is_test(const char *name)
-{
-    return find_test(name) != NULL;
-}
-
-bool run_test(struct run *r, const char *name, const struct value *v, const struct args *a, bool *out)
-{
-    test *t = find_test(name);
-    *out = false;
-    return t ? t(r, v, a, out) : fail_at(r, VIV_EUNSUPPORTED, "there is no test '%.60s'", name);
+    return find_callable(table, name);
 }

@@ -1,16 +1,9 @@
-/* value.c - what values are, how they print, compare and are gone through: Python's rules, and for values inside of
- * text those of either style (template.h). */
+/* value.c - what values are, how they are made, compared and gone through: by Python's rules. */
 #include "text/jinja/jinja.h"
 
-#include "base/utf8.h"
-
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 /* --- the run ------------------------------------------------------------------------------------------------- */
 
@@ -74,6 +67,11 @@ struct value make_literal(const char *text)
     return (struct value){.kind = STRING, .s = {text, strlen(text)}};
 }
 
+struct value make_missing(const struct value *owner, const char *name)
+{
+    return (struct value){.kind = UNDEFINED, .owner = owner->kind, .name = name};
+}
+
 bool make_string(struct run *r, const char *text, size_t n, struct value *out)
 {
     char *copy = take(r, n + 1);
@@ -107,15 +105,39 @@ struct value of_list(const struct list *l, enum kind kind)
     return (struct value){.kind = kind, .list = l};
 }
 
+bool make_iterable(struct run *r, const struct list *l, const char *class, bool once, struct value *out)
+{
+    if (r->options->values == TEMPLATE_JSON) {
+        *out = of_list(l, LIST);
+        return true;
+    }
+    struct iterable *it = take(r, sizeof *it);
+    if (!it)
+        return false;
+    *it = (struct iterable){.class = class, .items = l, .once = once};
+    *out = (struct value){.kind = ITERABLE, .iterable = it};
+    return true;
+}
+
 struct dict *make_dict(struct run *r)
 {
     return take(r, sizeof(struct dict));
+}
+
+bool is_hashable(const struct value *v)
+{
+    for (size_t i = 0; v->kind == TUPLE && i < v->list->n; i++)
+        if (!is_hashable(&v->list->items[i]))
+            return false;
+    return v->kind != LIST && v->kind != DICT && v->kind != ITERABLE;
 }
 
 bool dict_put(struct run *r, struct dict *d, const struct value *key, const struct value *value)
 {
     if (!step(r, 1 + d->n / 8))
         return false;
+    if (!is_hashable(key))
+        return fail_at(r, VIV_EINVAL, "%s cannot be a key", kind_name(key));
     for (size_t i = 0; i < d->n; i++)
         if (equal(r, &d->entries[i].key, key)) {
             d->entries[i].value = *value;
@@ -154,8 +176,21 @@ const struct value *dict_find(const struct dict *d, const char *key)
     return NULL;
 }
 
+/* An integer beyond 63 bits, as json_parse_data() has it; false: it is something else. */
+static bool is_large_integer(struct run *r, json_t *j, struct value *out, bool *ok)
+{
+    const char *s = json_object_size(j) == 1 ? json_string_value(json_object_get(j, JSON_LARGE_INTEGER)) : NULL;
+    const size_t minus = s && *s == '-', n = s ? strlen(s + minus) : 0;
+    struct value v;
+    if (n == 0 || strspn(s + minus, "0123456789") != n)
+        return false;
+    *ok = integer_of_text(r, s + minus, n, 10, &v) && sign(r, minus, &v, out);
+    return true;
+}
+
 bool from_json(struct run *r, json_t *j, uint32_t depth, struct value *out)
 {
+    bool ok;
     if (depth > MAX_DEPTH)
         return fail_at(r, VIV_ELIMIT, "data nested more than %d deep", MAX_DEPTH);
     switch (json_typeof(j)) {
@@ -187,6 +222,8 @@ bool from_json(struct run *r, json_t *j, uint32_t depth, struct value *out)
     default:
         break;
     }
+    if (is_large_integer(r, j, out, &ok))
+        return ok;
     struct dict *d = make_dict(r);
     const char *name;
     json_t *member;
@@ -210,15 +247,31 @@ bool from_json(struct run *r, json_t *j, uint32_t depth, struct value *out)
 
 const char *kind_name(const struct value *v)
 {
-    static const char *const names[] = {"undefined", "none",       "a boolean", "an integer", "a number",
-                                        "a text",    "a list",     "a tuple",   "a dict",     "a namespace",
-                                        "a macro",   "a function", "a loop"};
-    return names[v->kind];
+    static const char *const names[] = {
+        "undefined", "none",   "a boolean",   "an integer",  "an integer", "a number",   "a text", "a list",
+        "a tuple",   "a dict", "a namespace", "an iterator", "a macro",    "a function", "a loop", "nothing"};
+    return v->kind == ITERABLE ? v->iterable->class : names[v->kind];
+}
+
+bool fail_undefined(struct run *r, const struct value *v, const char *why)
+{
+    const struct value owner = {.kind = v->owner};
+    if (!v->name)
+        return fail_at(r, VIV_EINVAL, "an undefined value %s", why);
+    if (v->owner == UNDEFINED)
+        return fail_at(r, VIV_EINVAL, "'%.60s' is undefined, and %s", v->name, why);
+    return fail_at(r, VIV_EINVAL, "%s has no '%.60s', and what is undefined %s",
+                   v->owner == ITERABLE ? "an iterator" : kind_name(&owner), v->name, why);
 }
 
 bool is_number(const struct value *v)
 {
-    return v->kind == INT || v->kind == FLOAT || v->kind == BOOL;
+    return v->kind == FLOAT || is_integer(v);
+}
+
+bool is_integer(const struct value *v)
+{
+    return v->kind == INT || v->kind == BIG || v->kind == BOOL;
 }
 
 bool is_list(const struct value *v)
@@ -228,7 +281,7 @@ bool is_list(const struct value *v)
 
 double number_of(const struct value *v)
 {
-    return v->kind == FLOAT ? v->f : (double)v->i;
+    return v->kind == FLOAT ? v->f : integer_float(v);
 }
 
 bool truth(const struct value *v)
@@ -250,6 +303,8 @@ bool truth(const struct value *v)
         return v->list->n > 0;
     case DICT:
         return v->dict->n > 0;
+    case ITERABLE:
+        return v->iterable->once || v->iterable->items->n > 0;
     default:
         return true;
     }
@@ -267,11 +322,25 @@ static bool equal_dicts(const struct run *r, const struct dict *a, const struct 
     return true;
 }
 
+/* -1, 0, 1; 2: one is no number at all */
+static int compare_numbers(const struct value *a, const struct value *b)
+{
+    if (a->kind != FLOAT && b->kind != FLOAT)
+        return integer_compare(a, b);
+    if (number_of(a) != number_of(a) || number_of(b) != number_of(b))
+        return 2;
+    if (a->kind != FLOAT)
+        return integer_compare_float(a, b->f);
+    if (b->kind != FLOAT)
+        return -integer_compare_float(b, a->f);
+    return (a->f > b->f) - (a->f < b->f);
+}
+
 bool equal(const struct run *r, const struct value *a, const struct value *b)
 {
     bool strict = r->options->values == TEMPLATE_JSON; /* there, true is not 1 */
     if (is_number(a) && is_number(b) && !(strict && (a->kind == BOOL) != (b->kind == BOOL)))
-        return a->kind != FLOAT && b->kind != FLOAT ? a->i == b->i : number_of(a) == number_of(b);
+        return compare_numbers(a, b) == 0;
     if (a->kind != b->kind)
         return false;
     switch (a->kind) {
@@ -290,21 +359,20 @@ bool equal(const struct run *r, const struct value *a, const struct value *b)
         return true;
     case DICT:
         return equal_dicts(r, a->dict, b->dict);
+    case ITERABLE:
+        if (a->iterable->once || b->iterable->once)
+            return a->iterable == b->iterable;
+        const struct value x = of_list(a->iterable->items, LIST), y = of_list(b->iterable->items, LIST);
+        return equal(r, &x, &y);
     default:
         return a->macro == b->macro;
     }
 }
 
-static int sign_of(double d)
-{
-    return (d > 0) - (d < 0);
-}
-
 bool compare(struct run *r, const struct value *a, const struct value *b, int *order)
 {
     if (is_number(a) && is_number(b)) {
-        *order = a->kind != FLOAT && b->kind != FLOAT ? (a->i > b->i) - (a->i < b->i)
-                                                      : sign_of(number_of(a) - number_of(b));
+        *order = compare_numbers(a, b);
         return true;
     }
     if (a->kind == STRING && b->kind == STRING) {
@@ -313,19 +381,19 @@ bool compare(struct run *r, const struct value *a, const struct value *b, int *o
         *order = c ? c : (a->s.size > b->s.size) - (a->s.size < b->s.size);
         return true;
     }
-    if (is_list(a) && is_list(b)) {
-        for (size_t i = 0; i < a->list->n && i < b->list->n; i++) {
-            if (!compare(r, &a->list->items[i], &b->list->items[i], order))
+    if (is_list(a) && a->kind == b->kind) {
+        for (size_t i = 0; i < a->list->n && i < b->list->n; i++)
+            if (!step(r, 1))
                 return false;
-            if (*order)
-                return true;
-        }
+            else if (!equal(r, &a->list->items[i], &b->list->items[i]))
+                return compare(r, &a->list->items[i], &b->list->items[i], order);
         *order = (a->list->n > b->list->n) - (a->list->n < b->list->n);
         return true;
     }
     *order = 0;
-    bool nothing = (a->kind == NONE && b->kind == NONE) || (a->kind == UNDEFINED && b->kind == UNDEFINED);
-    return nothing || fail_at(r, VIV_EINVAL, "%s and %s have no order", kind_name(a), kind_name(b));
+    const struct value *undefined = a->kind == UNDEFINED ? a : b->kind == UNDEFINED ? b : NULL;
+    return undefined ? fail_undefined(r, undefined, "has no order")
+                     : fail_at(r, VIV_EINVAL, "%s and %s have no order", kind_name(a), kind_name(b));
 }
 
 bool contains(struct run *r, const struct value *all, const struct value *one, bool *out)
@@ -339,10 +407,19 @@ bool contains(struct run *r, const struct value *all, const struct value *one, b
         return step(r, 1 + all->s.size / 64);
     }
     const struct list *l;
+    struct iterable *it = all->kind == ITERABLE && all->iterable->once ? all->iterable : NULL;
+    const size_t begin = it ? it->next : 0; /* what was looked at is taken */
+    if (all->kind == DICT) {
+        *out = dict_get(r, all->dict, one) != NULL;
+        return step(r, 1 + all->dict->n / 8);
+    }
     if (!items_of(r, all, &l) || !step(r, l->n))
         return false;
-    for (size_t i = 0; i < l->n && !*out; i++)
+    for (size_t i = 0; i < l->n && !*out; i++) {
         *out = equal(r, &l->items[i], one);
+        if (it && *out)
+            it->next = begin + i + 1;
+    }
     return true;
 }
 
@@ -352,6 +429,14 @@ size_t characters(const char *text, size_t n)
     for (size_t i = 0; i < n; i++)
         count += (text[i] & 0xC0) != 0x80;
     return count;
+}
+
+size_t bytes_of(const char *text, size_t n, size_t count)
+{
+    size_t at = 0;
+    for (; at < n && (count > 0 || (text[at] & 0xC0) == 0x80); at++)
+        count -= (text[at] & 0xC0) != 0x80;
+    return at;
 }
 
 static bool split_characters(struct run *r, const struct value *v, const struct list **out)
@@ -389,286 +474,21 @@ bool items_of(struct run *r, const struct value *v, const struct list **out)
             l->items[i] = v->dict->entries[i].key;
         *out = l;
         return true;
+    case ITERABLE:
+        if (!v->iterable->once) {
+            *out = v->iterable->items;
+            return true;
+        }
+        if (!(l = make_list(r, v->iterable->items->n - v->iterable->next)))
+            return false;
+        for (size_t i = 0; i < l->n; i++)
+            l->items[i] = v->iterable->items->items[v->iterable->next + i];
+        v->iterable->next = v->iterable->items->n;
+        *out = l;
+        return true;
     case UNDEFINED:
         return (*out = make_list(r, 0)) != NULL;
     default:
         return fail_at(r, VIV_EINVAL, "%s cannot be gone through", kind_name(v));
     }
-}
-
-/* --- printing ------------------------------------------------------------------------------------------------ */
-
-/* The shortest digits that read back as the same number, as Python's repr() has them. */
-static bool print_float(double f, struct buf *out)
-{
-    char text[48];
-    if (isnan(f))
-        return buf_puts(out, "nan");
-    if (isinf(f))
-        return buf_puts(out, f > 0 ? "inf" : "-inf");
-    int digits = 1;
-    do
-        snprintf(text, sizeof text, "%.*e", digits - 1, f);
-    while (strtod(text, NULL) != f && ++digits <= 17);
-    int exponent = atoi(strchr(text, 'e') + 1);
-    if (exponent < -4 || exponent >= 16) {
-        char *e = strchr(text, 'e');
-        *e = '\0';
-        return buf_printf(out, "%se%c%02d", text, exponent < 0 ? '-' : '+', abs(exponent));
-    }
-    int decimals = digits - 1 - exponent;
-    return buf_printf(out, "%.*f", decimals > 1 ? decimals : 1, f);
-}
-
-static bool is_printable(uint32_t c)
-{
-    switch (utf8proc_category((utf8proc_int32_t)c)) {
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-        return false;
-    case UTF8PROC_CATEGORY_ZS:
-        return c == ' ';
-    default:
-        return true;
-    }
-}
-
-/* 'text', as repr() writes it */
-static bool print_quoted(const char *s, size_t n, struct buf *out)
-{
-    char quote = memchr(s, '\'', n) && !memchr(s, '"', n) ? '"' : '\'';
-    buf_putc(out, quote);
-    for (size_t at = 0, k; at < n; at += k) {
-        uint32_t c;
-        k = utf8_decode(s + at, n - at, &c);
-        if (k == 0) { /* only from a template that is no UTF-8, which is refused */
-            k = 1;
-            c = 0xFFFD;
-        }
-        if (c == '\n')
-            buf_puts(out, "\\n");
-        else if (c == '\r')
-            buf_puts(out, "\\r");
-        else if (c == '\t')
-            buf_puts(out, "\\t");
-        else if (c == '\\' || c == (uint32_t)quote)
-            buf_printf(out, "\\%c", (char)c);
-        else if (is_printable(c))
-            buf_append(out, s + at, k);
-        else
-            buf_printf(out, c < 0x100 ? "\\x%02" PRIx32 : c < 0x10000 ? "\\u%04" PRIx32 : "\\U%08" PRIx32, c);
-    }
-    return buf_putc(out, quote);
-}
-
-static bool print_json_string(const char *s, size_t n, bool ensure_ascii, struct buf *out)
-{
-    static const char letters[] = "btn\0fr"; /* of 8 to 13 */
-    buf_putc(out, '"');
-    for (size_t at = 0, k; at < n; at += k) {
-        uint32_t c;
-        k = utf8_decode(s + at, n - at, &c);
-        if (k == 0) {
-            k = 1;
-            c = 0xFFFD;
-        }
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", (char)c);
-        else if (c >= 8 && c <= 13 && letters[c - 8])
-            buf_printf(out, "\\%c", letters[c - 8]);
-        else if (c < 0x20 || (ensure_ascii && c > 0x7E && c < 0x10000))
-            buf_printf(out, "\\u%04" PRIx32, c);
-        else if (ensure_ascii && c >= 0x10000)
-            buf_printf(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xD800 + ((c - 0x10000) >> 10),
-                       0xDC00 + ((c - 0x10000) & 0x3FF));
-        else
-            buf_append(out, s + at, k);
-    }
-    return buf_putc(out, '"');
-}
-
-static bool new_line(const struct json_style *s, uint32_t depth, struct buf *out)
-{
-    buf_putc(out, '\n');
-    for (int64_t i = 0; i < s->indent * (int64_t)depth && !out->failed; i++)
-        buf_putc(out, ' ');
-    return !out->failed;
-}
-
-static bool print_json_key(struct run *r, const struct value *k, const struct json_style *s, struct buf *out)
-{
-    if (k->kind == STRING)
-        return print_json_string(k->s.text, k->s.size, s->ensure_ascii, out);
-    buf_putc(out, '"');
-    return print_json_value(r, k, s, 0, out) && buf_putc(out, '"');
-}
-
-static int by_key(const void *a, const void *b)
-{
-    const struct value *x = &(*(struct entry *const *)a)->key, *y = &(*(struct entry *const *)b)->key;
-    if (x->kind != STRING || y->kind != STRING)
-        return sign_of(number_of(x) - number_of(y));
-    return strcmp(x->s.text, y->s.text);
-}
-
-static bool print_json_dict(struct run *r, const struct dict *d, const struct json_style *s, uint32_t depth,
-                            struct buf *out)
-{
-    struct entry **order = take(r, d->n * sizeof *order);
-    if (!order)
-        return false;
-    for (size_t i = 0; i < d->n; i++)
-        order[i] = &d->entries[i];
-    if (s->sort_keys && d->n)
-        qsort(order, d->n, sizeof *order, by_key);
-    buf_putc(out, '{');
-    for (size_t i = 0; i < d->n; i++) {
-        if (i)
-            buf_puts(out, s->item);
-        if (s->indent >= 0)
-            new_line(s, depth + 1, out);
-        if (!print_json_key(r, &order[i]->key, s, out) || !buf_puts(out, s->colon) ||
-            !print_json_value(r, &order[i]->value, s, depth + 1, out))
-            return false;
-    }
-    if (s->indent >= 0 && d->n)
-        new_line(s, depth, out);
-    return buf_putc(out, '}');
-}
-
-bool print_json_value(struct run *r, const struct value *v, const struct json_style *s, uint32_t depth,
-                      struct buf *out)
-{
-    if (depth > MAX_DEPTH)
-        return fail_at(r, VIV_ELIMIT, "values nested more than %d deep", MAX_DEPTH);
-    if (out->size > MAX_OUTPUT)
-        return fail_at(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
-    if (!step(r, 1))
-        return false;
-    switch (v->kind) {
-    case NONE:
-        return buf_puts(out, "null");
-    case BOOL:
-        return buf_puts(out, v->is_true ? "true" : "false");
-    case INT:
-        return buf_printf(out, "%" PRId64, v->i);
-    case FLOAT:
-        return isfinite(v->f) ? print_float(v->f, out)
-                              : buf_puts(out, isnan(v->f) ? "NaN"
-                                              : v->f > 0  ? "Infinity"
-                                                          : "-Infinity");
-    case STRING:
-        return print_json_string(v->s.text, v->s.size, s->ensure_ascii, out);
-    case LIST:
-    case TUPLE:
-        buf_putc(out, '[');
-        for (size_t i = 0; i < v->list->n; i++) {
-            if (i)
-                buf_puts(out, s->item);
-            if (s->indent >= 0)
-                new_line(s, depth + 1, out);
-            if (!print_json_value(r, &v->list->items[i], s, depth + 1, out))
-                return false;
-        }
-        if (s->indent >= 0 && v->list->n)
-            new_line(s, depth, out);
-        return buf_putc(out, ']');
-    case DICT:
-    case NAMESPACE:
-        return print_json_dict(r, v->dict, s, depth, out);
-    case UNDEFINED:
-        if (r->options->values == TEMPLATE_JSON)
-            return buf_puts(out, depth ? "undefined" : "null");
-        return v->name ? fail_at(r, VIV_EINVAL, "'%s' is undefined and has no JSON", v->name)
-                       : fail_at(r, VIV_EINVAL, "an undefined value has no JSON");
-    default:
-        return fail_at(r, VIV_EINVAL, "%s has no JSON", kind_name(v));
-    }
-}
-
-static bool print_python(struct run *r, const struct value *v, uint32_t depth, struct buf *out);
-
-static bool print_python_items(struct run *r, const struct value *v, uint32_t depth, struct buf *out)
-{
-    bool is_dict = v->kind == DICT || v->kind == NAMESPACE;
-    size_t n = is_dict ? v->dict->n : v->list->n;
-    buf_putc(out, is_dict ? '{' : v->kind == LIST ? '[' : '(');
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            buf_puts(out, ", ");
-        if (is_dict && (!print_python(r, &v->dict->entries[i].key, depth + 1, out) || !buf_puts(out, ": ")))
-            return false;
-        if (!print_python(r, is_dict ? &v->dict->entries[i].value : &v->list->items[i], depth + 1, out))
-            return false;
-    }
-    if (v->kind == TUPLE && n == 1)
-        buf_putc(out, ',');
-    return buf_putc(out, is_dict ? '}' : v->kind == LIST ? ']' : ')');
-}
-
-/* repr() */
-static bool print_python(struct run *r, const struct value *v, uint32_t depth, struct buf *out)
-{
-    if (depth > MAX_DEPTH)
-        return fail_at(r, VIV_ELIMIT, "values nested more than %d deep", MAX_DEPTH);
-    if (out->size > MAX_OUTPUT)
-        return fail_at(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
-    if (!step(r, 1))
-        return false;
-    switch (v->kind) {
-    case UNDEFINED:
-        return buf_puts(out, "Undefined");
-    case NONE:
-        return buf_puts(out, "None");
-    case BOOL:
-        return buf_puts(out, v->is_true ? "True" : "False");
-    case INT:
-        return buf_printf(out, "%" PRId64, v->i);
-    case FLOAT:
-        return print_float(v->f, out);
-    case STRING:
-        return print_quoted(v->s.text, v->s.size, out);
-    case LIST:
-    case TUPLE:
-    case DICT:
-    case NAMESPACE:
-        return print_python_items(r, v, depth, out);
-    default:
-        return fail_at(r, VIV_EINVAL, "%s has no text", kind_name(v));
-    }
-}
-
-bool print_value(struct run *r, const struct value *v, struct buf *out)
-{
-    static const struct json_style style = {.indent = -1, .item = ", ", .colon = ": "};
-    bool ok;
-    if (v->kind == STRING)
-        ok = buf_append(out, v->s.text, v->s.size);
-    else if (v->kind == UNDEFINED || (v->kind == NONE && r->options->values == TEMPLATE_JSON))
-        return true;
-    else if (v->kind == FLOAT)
-        ok = print_float(v->f, out);
-    else
-        ok = r->options->values == TEMPLATE_JSON ? print_json_value(r, v, &style, 0, out)
-                                                 : print_python(r, v, 0, out);
-    return ok || (out->failed ? error_nomem(r->err) == VIV_OK : false);
-}
-
-bool text_of(struct run *r, const struct value *v, struct value *out)
-{
-    struct buf b = {0};
-    if (v->kind == STRING) {
-        *out = *v;
-        return true;
-    }
-    if (!print_value(r, v, &b)) {
-        buf_release(&b);
-        return false;
-    }
-    return take_buf(r, &b, out);
 }

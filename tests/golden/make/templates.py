@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/jinja.json: templates, data and what Jinja renders with the settings of transformers; null: it refuses.
+"""Makes tests/golden/jinja.json and jinja-language.json: templates, data and what Jinja renders in the environment of
+transformers; null: it refuses. The second has the cases and the table of jinja_cases.py.
 
-    pip install jinja2
+    pip install jinja2 transformers
     python templates.py [jinja-units.json rendered.json]      # cases of the shared data, taken along by their templates
 """
 import datetime
 import json
 import pathlib
+import re
 import sys
+import traceback
 
 import jinja2
-from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from transformers.utils.chat_template_utils import _compile_jinja_template
+
+import jinja_cases
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 DATA = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Größe ½ 'x' \"y\"\n\ttab"},
@@ -60,32 +64,57 @@ STATEMENTS = [
 ]
 
 
-class Generation(Extension):
-    tags = {"generation"}
-
-    def parse(self, parser):
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
-        return jinja2.nodes.CallBlock(self.call_method("_give"), [], [], body).set_lineno(line)
-
-    def _give(self, caller):
-        return caller()
-
-
 def environment():
-    env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
-
-    def raise_exception(sentence):
-        raise jinja2.TemplateError(sentence)
-
-    env.filters["tojson"] = lambda x, ensure_ascii=False, indent=None, separators=None, sort_keys=False: json.dumps(
-        x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-    env.globals |= {"raise_exception": raise_exception, "strftime_now": lambda f: datetime.datetime(2025, 7, 10).strftime(f)}
+    env = _compile_jinja_template("").environment
+    env.globals["strftime_now"] = lambda f: datetime.datetime(2025, 7, 10).strftime(f)
     return env
+
+
+def jinja(template, data, env=environment()):
+    """What Jinja renders, or None with the line and the words of its error."""
+    try:
+        return env.from_string(template).render(**data), None, ""
+    except jinja2.TemplateSyntaxError as e:
+        return None, e.lineno, str(e)
+    except Exception as e:
+        lines = [frame.lineno for frame in traceback.extract_tb(e.__traceback__) if frame.filename == "<template>"]
+        return None, lines[-1] if lines else None, f"{type(e).__name__}: {e}"
+
+
+def check_table(env):
+    """That the table has a line for each name there is, and none more."""
+    kinds = {"filter": env.filters, "test": env.tests, "global": env.globals,
+             "statement": jinja2.parser._statement_keywords | {"call", "filter", "raw", "break", "continue", "generation"}}
+    for type in (str, list, tuple, dict, int, float):
+        kinds[type.__name__] = [m for m in dir(type) if not m.startswith("_")]
+    for kind, names in kinds.items():
+        known = {line.split(" ")[1] for line in jinja_cases.TABLE if line.split(" ")[0] == kind}
+        assert known == set(names), (kind, known ^ set(names))
+
+
+def write_language():
+    """jinja-language.json: cases of jinja_cases.py, [template, text] or [template, null, line]; and the table."""
+    cases, table = [], []
+    for template in ["{{ " + e + " }}" for e in jinja_cases.EXPRESSIONS] + jinja_cases.STATEMENTS:
+        text, line, _ = jinja(template, jinja_cases.DATA)
+        if template not in jinja_cases.DIFFERENT and not re.search(r"0x[0-9a-f]{6,}", str(text)):
+            cases.append([template, text] if text is not None else [template, None, line])
+    for line in jinja_cases.TABLE:
+        kind, name, template = line.split(" ", 2)
+        refused = template.startswith("refused ")
+        template = template.removeprefix("refused ")
+        text, _, error = jinja(template, jinja_cases.DATA)
+        assert refused or text is not None, (line, error)
+        table.append([kind, name, template, None if refused else text])
+    lines = lambda rows: ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (HERE / "jinja-language.json").write_text(
+        '{"data": ' + json.dumps(jinja_cases.DATA, ensure_ascii=False) + ',\n"cases": [\n' + lines(cases) + '],\n"table": [\n' + lines(table) + "]}\n")
 
 
 def main():
     env, cases = environment(), []
+    check_table(env)
+    write_language()
     templates = [("{{ " + e.strip() + " }}", DATA) for line in EXPRESSIONS.split("\n") for e in split(line)] + [(s, DATA) for s in STATEMENTS]
     for path in sys.argv[1:]:
         for c in json.load(open(path)):
