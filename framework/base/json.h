@@ -13,8 +13,8 @@
 
 /* Parses bytes; `name` is what errors call them. The caller owns *out (json_decref). */
 viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **out, struct error *err);
-/* The same for data whose integers may have any size: one beyond 63 bits is {JSON_LARGE_INTEGER: "its digits"}. (In a
- * text that has U+FFFF, it stays a number with a fraction: no text can pass an object off as an integer.) */
+/* The same for data whose integers may have any size: one beyond 63 bits is {JSON_LARGE_INTEGER: "its digits"}. (In
+ * a text that has U+FFFF, it stays a number with a fraction: no text can pass an object off as an integer.) */
 #define JSON_LARGE_INTEGER "\xEF\xBF\xBF integer"
 viv_status json_parse_data(const char *name, const char *bytes, size_t n, json_t **out, struct error *err);
 /* Reads and parses a file of at most `limit` bytes. */
