@@ -1,5 +1,6 @@
 /* classes.c - what transformers' tokenizer classes do that no file of a checkpoint says. It matters where there is
  * no tokenizer.json, which says all. */
+#include "text/patterns.h"
 #include "text/pipeline.h"
 
 #include <string.h>

@@ -9,44 +9,32 @@
  * tests/text/gguf_pre.json holds the cuts of llama.cpp itself. */
 #include "text/gguf_pre.h"
 
-#include "text/pipeline.h"
+#include "text/patterns.h"
 
 #include "base/near.h"
 
 #include <string.h>
 
-#define CONTRACTION "'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]"
-#define LINES       "\\s*[\\r\\n]+"
-#define SPACES      "\\s+(?!\\S)|\\s+"
-#define SYMBOLS     " ?[^\\s\\p{L}\\p{N}]+"
-#define LETTERS     "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+"
-#define MARKED      "[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+"
+#define SHORT   ASCII_CONTRACTION_PATTERN
+#define SYMBOLS " ?[^\\s\\p{L}\\p{N}]+"
+#define LETTERS "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+"
+#define MARKED  "[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+"
 
-/* words whose capitals come first, after GPT-4o; L is what counts as a letter, S a suffix */
-#define CASED(L, S)                                                                                                \
-    "[^\\r\\n\\p{L}\\p{N}]?[" L "&&[^a-z]]*[" L "&&[^A-Z]]+" S "|[^\\r\\n\\p{L}\\p{N}]?[" L "&&[^a-z]]+[" L        \
-    "&&[^A-Z]]*" S
-#define SUFFIX "(?:" CONTRACTION ")?"
-
-#define LLAMA3          CONTRACTION "|" LETTERS "|\\p{N}{1,3}|" SYMBOLS "[\\r\\n]*|" LINES "|" SPACES
-#define QWEN2           CONTRACTION "|" LETTERS "|\\p{N}|" SYMBOLS "[\\r\\n]*|" LINES "|" SPACES
-#define NO_CONTRACTIONS LETTERS "|\\p{N}|" SYMBOLS "[\\r\\n]*|" LINES "|" SPACES
-#define QWEN35          CONTRACTION "|" MARKED "|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" LINES "|" SPACES
-#define LONG_DIGITS     CONTRACTION "|" LETTERS "|\\p{N}+|" SYMBOLS "[\\r\\n]*|" LINES "|" SPACES
-#define BAILING                                                                                                    \
-    "'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|" LETTERS "|\\p{N}|" SYMBOLS "[\\r\\n]*|\\s*[\\r\\n]|" SPACES
-#define SEED CONTRACTION "|" LETTERS "|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" LINES "|" SPACES
+#define NO_CONTRACTIONS LETTERS "|\\p{N}|" SYMBOLS_PATTERN
+#define LONG_DIGITS     WORDS_PATTERN(SHORT, "\\p{N}+")
+#define BAILING         SHORT "|" LETTERS "|\\p{N}|" SYMBOLS "[\\r\\n]*|\\s*[\\r\\n]|" SPACES_PATTERN
+#define SEED            SHORT "|" LETTERS "|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" LINES_PATTERN
 #define PHRASES                                                                                                    \
-    CONTRACTION "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}|" SYMBOLS                     \
-                "[\\r\\n/]?|\\s*[\\r\\n]|" SPACES
-#define HALVED_SPACES                                                                                              \
-    "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|"  \
-    "\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s"
-#define JAIS2    CONTRACTION "|" LETTERS "|\\p{N}{1,3}|" SYMBOLS "[\\r\\n]*|" LINES "|" HALVED_SPACES
-#define GPT4O(L) CASED(L, SUFFIX) "|\\p{N}{1,3}|" SYMBOLS "[\\r\\n/]*|" LINES "|" SPACES
-#define TEKKEN   CASED("\\p{L}", "") "|\\p{N}|" SYMBOLS "[\\r\\n/]*|" LINES "|" SPACES
-#define AYA      MARKED SUFFIX "|\\p{N}{1,3}|" SYMBOLS "[\\r\\n/]*|" LINES "|" SPACES
-#define YOUTU    MARKED SUFFIX "|\\p{N}|" SYMBOLS "[\\r\\n/]*|" LINES "|" SPACES
+    SHORT "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}|" SYMBOLS                           \
+          "[\\r\\n/]?|\\s*[\\r\\n]|" SPACES_PATTERN
+#define JAIS2                                                                                                      \
+    SHORT "|" LETTERS "|\\p{N}{1,3}|" SYMBOLS                                                                      \
+          "[\\r\\n]*|\\s*[\\r\\n]+|\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|"                \
+          "\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s"
+#define GRANITE                                                                                                    \
+    CASED_PATTERN("[\\p{L}\\p{M}&&[^a-z]]", "[\\p{L}\\p{M}&&[^A-Z]]", SHORT "?") "|\\p{N}{1,3}|" PATHS_PATTERN
+#define AYA   MARKED SHORT "?|\\p{N}{1,3}|" PATHS_PATTERN
+#define YOUTU MARKED SHORT "?|\\p{N}|" PATHS_PATTERN
 
 #define PUNCTUATION     "[\\p{P}$+<=>^~|]+"
 #define PUNCTUATION_TOO "[\\p{P}$+<=>^~|`]+" /* and the grave accent */
@@ -60,8 +48,8 @@
 #define ASIAN         "[\\u0800-\\u9FA5\\uAC00-\\uD7FF&&\\S]+"
 #define SIGN          "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
 #define DEEPSEEK_WORD SIGN "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+"
-#define DEEPSEEK3     DEEPSEEK_WORD "[\\r\\n]*|" LINES "|" SPACES
-#define SPARK         DEEPSEEK_WORD "|[\\r\\n]|" SPACES
+#define DEEPSEEK3     DEEPSEEK_WORD "[\\r\\n]*|" LINES_PATTERN
+#define SPARK         DEEPSEEK_WORD "|[\\r\\n]|" SPACES_PATTERN
 
 /* letters that have a case, as DeepSeek lists them */
 #define DEEPSEEK_LETTERS                                                                                           \
@@ -91,9 +79,7 @@
 
 #define HAN                                                                                                        \
     "\\u4E00-\\u9FFF\\u3400-\\u4DBF\\x{20000}-\\x{2A6DF}\\x{2A700}-\\x{2EBEF}\\uF900-\\uFAFF\\x{2F800}-\\x{2FA1F}"
-#define KIMI                                                                                                       \
-    "[" HAN "]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}&&[^" HAN "]]+" SUFFIX "|\\p{N}{1,3}|" SYMBOLS "[\\r\\n]*|" LINES     \
-    "|" SPACES
+#define KIMI "[" HAN "]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}&&[^" HAN "]]+" SHORT "?|\\p{N}{1,3}|" SYMBOLS_PATTERN
 
 #define CHAMELEON_SPACES "([\\t\\n]|    |  )"
 #define CHAMELEON_MARKS  "[\\p{P}!-/:-@\\[-`{-~]"
@@ -101,15 +87,15 @@
 static const struct gguf_pre table[] = {
     {"default", 0, {PUNCTUATION, GPT2_PATTERN, "\\p{N}+", THREE_DIGITS}},
     {"minicpm5", GGUF_WHOLE, {"\\p{N}{1,3}", LONG_DIGITS}},
-    {"llama3", GGUF_WHOLE | GGUF_BOS, {LLAMA3}},
-    {"llama-v3", GGUF_WHOLE | GGUF_BOS, {LLAMA3}},
-    {"llama-bpe", GGUF_WHOLE | GGUF_BOS, {LLAMA3}},
-    {"falcon3", GGUF_WHOLE | GGUF_BOS, {LLAMA3}},
-    {"falcon-h1", GGUF_WHOLE | GGUF_BOS, {LLAMA3}},
-    {"pixtral", GGUF_WHOLE | GGUF_BOS, {LLAMA3}},
-    {"midm-2.0", GGUF_WHOLE | GGUF_BOS, {LLAMA3}},
-    {"lfm2", GGUF_WHOLE | GGUF_BOS, {LLAMA3}},
-    {"jina-v5-nano", GGUF_WHOLE | GGUF_BOS, {LLAMA3}},
+    {"llama3", GGUF_WHOLE | GGUF_BOS, {LLAMA3_ASCII}},
+    {"llama-v3", GGUF_WHOLE | GGUF_BOS, {LLAMA3_ASCII}},
+    {"llama-bpe", GGUF_WHOLE | GGUF_BOS, {LLAMA3_ASCII}},
+    {"falcon3", GGUF_WHOLE | GGUF_BOS, {LLAMA3_ASCII}},
+    {"falcon-h1", GGUF_WHOLE | GGUF_BOS, {LLAMA3_ASCII}},
+    {"pixtral", GGUF_WHOLE | GGUF_BOS, {LLAMA3_ASCII}},
+    {"midm-2.0", GGUF_WHOLE | GGUF_BOS, {LLAMA3_ASCII}},
+    {"lfm2", GGUF_WHOLE | GGUF_BOS, {LLAMA3_ASCII}},
+    {"jina-v5-nano", GGUF_WHOLE | GGUF_BOS, {LLAMA3_ASCII}},
     {"deepseek-llm",
      0,
      {"[\\r\\n]", "\\s?[" DEEPSEEK_LETTERS "]+", "\\s?" DEEPSEEK_PUNCTUATION "+", "\\s+\\z", ASIAN, "\\p{N}+"}},
@@ -140,22 +126,22 @@ static const struct gguf_pre table[] = {
     {"whitespace", GGUF_RAW, {"\\S+"}},
     {"refact", 0, {"\\p{N}", GPT2_PATTERN}},
     {"command-r", 0, {"\\p{N}", GPT2_PATTERN}},
-    {"qwen2", 0, {QWEN2}},
-    {"deepseek-r1-qwen", 0, {QWEN2}},
-    {"kormo", 0, {QWEN2}},
-    {"f2llmv2", 0, {QWEN2}},
-    {"qwen35", 0, {QWEN35}},
-    {"stablelm2", 0, {QWEN2}},
+    {"qwen2", 0, {QWEN2_ASCII}},
+    {"deepseek-r1-qwen", 0, {QWEN2_ASCII}},
+    {"kormo", 0, {QWEN2_ASCII}},
+    {"f2llmv2", 0, {QWEN2_ASCII}},
+    {"qwen35", 0, {QWEN35_ASCII}},
+    {"stablelm2", 0, {QWEN2_ASCII}},
     {"olmo", 0, {GPT2_PATTERN}},
-    {"dbrx", 0, {LLAMA3}},
-    {"smaug-bpe", 0, {LLAMA3}},
+    {"dbrx", 0, {LLAMA3_ASCII}},
+    {"smaug-bpe", 0, {LLAMA3_ASCII}},
     {"poro-chat", 0, {SENTENCE}},
-    {"chatglm-bpe", 0, {LLAMA3}},
-    {"glm4", GGUF_WHOLE, {LLAMA3}},
-    {"glm5", GGUF_WHOLE, {LLAMA3}},
+    {"chatglm-bpe", 0, {LLAMA3_ASCII}},
+    {"glm4", GGUF_WHOLE, {LLAMA3_ASCII}},
+    {"glm5", GGUF_WHOLE, {LLAMA3_ASCII}},
     {"viking", 0, {SENTENCE, "\\p{N}"}},
     {"jais", 0, {GPT2_PATTERN}},
-    {"tekken", GGUF_WHOLE | GGUF_BOS, {TEKKEN}},
+    {"tekken", GGUF_WHOLE | GGUF_BOS, {TEKKEN_ASCII}},
     {"smollm", 0, {"\\p{N}", GPT2_PATTERN}},
     {"codeshell", 0, {"\\p{N}", GPT2_PATTERN}},
     {"bloom", 0, {SENTENCE}},
@@ -167,12 +153,12 @@ static const struct gguf_pre table[] = {
      GGUF_BOS,
      {"<sentinel:[0-9]+>", "IMGIMG[A-I]{1,4}Z", CHAMELEON_SPACES, "\\p{N}", CHAMELEON_MARKS, GPT2_PATTERN}},
     {"minerva-7b", 0, {"\\p{N}", GPT2_PATTERN}},
-    {"megrez", 0, {QWEN2}},
-    {"gpt-4o", 0, {GPT4O("\\p{L}")}},
-    {"llama4", 0, {GPT4O("\\p{L}")}},
-    {"kanana2", 0, {GPT4O("\\p{L}")}},
-    {"talkie", 0, {GPT4O("\\p{L}")}},
-    {"granite-embed-multi-97m", GGUF_WHOLE, {GPT4O("\\p{L}\\p{M}")}},
+    {"megrez", 0, {QWEN2_ASCII}},
+    {"gpt-4o", 0, {O200K_ASCII}},
+    {"llama4", 0, {O200K_ASCII}},
+    {"kanana2", 0, {O200K_ASCII}},
+    {"talkie", 0, {O200K_ASCII}},
+    {"granite-embed-multi-97m", GGUF_WHOLE, {GRANITE}},
     {"tiny_aya", 0, {DIGIT_GROUPS, AYA}},
     {"cohere2moe", 0, {DIGIT_GROUPS, AYA}},
     {"superbpe", 0, {"\\p{N}+", "(?=([0-9]{3})+(?![0-9]))"}},
@@ -182,17 +168,17 @@ static const struct gguf_pre table[] = {
     {"bailingmoe2", 0, {BAILING}},
     {"llada-moe", 0, {BAILING}},
     {"seed-coder", 0, {SEED}},
-    {"hunyuan", 0, {QWEN2}},
+    {"hunyuan", 0, {QWEN2_ASCII}},
     {"hunyuan-dense", 0, {"\\p{N}{1,3}", JAPANESE, DEEPSEEK3}},
     {"hy_v4", 0, {"\\p{N}{1,3}", JAPANESE, DEEPSEEK3}},
     {"joyai-llm", 0, {"\\p{N}{1,3}", JAPANESE, DEEPSEEK3}},
     {"kimi-k2", 0, {KIMI}},
     {"ufakzeka", 0, {NO_CONTRACTIONS}},
-    {"grok-2", 0, {QWEN2}},
+    {"grok-2", 0, {QWEN2_ASCII}},
     {"afmoe", 0, {DIGIT_GROUPS, AFMOE_SCRIPTS, DEEPSEEK3}},
-    {"laguna", 0, {NEWLINES, QWEN2}},
-    {"minimax-m2", 0, {GPT4O("\\p{L}")}},
-    {"solar-open", 0, {QWEN2}},
+    {"laguna", 0, {NEWLINES, QWEN2_ASCII}},
+    {"minimax-m2", 0, {O200K_ASCII}},
+    {"solar-open", 0, {QWEN2_ASCII}},
     {"mellum2", 0, {"\\p{N}", GPT2_PATTERN}},
 };
 enum { N = sizeof table / sizeof *table };

@@ -136,14 +136,4 @@ viv_status tokenizer_read_components(struct tokenizer *t, json_t *root, struct e
 /* Tokens that these files declare beside the vocabulary's file, and which of them begin and end a text. */
 viv_status tokenizer_declare(struct tokenizer *t, const struct tokenizer_words *w, struct error *err);
 
-#define LLAMA3_PATTERN                                                                                             \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "                                     \
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"                                                                 \
-    "\\s+(?!\\S)|\\s+"
-#define QWEN2_PATTERN                                                                                              \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "                                          \
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"                                                                 \
-    "\\s+(?!\\S)|\\s+"
-#define GPT2_PATTERN "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-
 #endif

@@ -1,4 +1,5 @@
 /* pretokenizer.c - cutting a normalized text into words, which the model then encodes one by one. */
+#include "text/patterns.h"
 #include "text/pipeline.h"
 #include "text/regex.h"
 #include "text/unicode.h"

@@ -1,5 +1,7 @@
 #include "text/regex.h"
 
+#include "text/splitter.h"
+
 #include "base/utf8.h"
 
 #include <limits.h>
@@ -18,7 +20,8 @@ enum {
 };
 
 struct regex {
-    regex_t *code;
+    regex_t *code; /* or NULL: */
+    const struct splitter *splitter;
     char *pattern;
 };
 
@@ -88,7 +91,11 @@ viv_status regex_create(const char *pattern, size_t n, enum regex_syntax syntax,
     if (!r)
         return error_nomem(err);
     r->pattern = strndup(pattern, n);
-    viv_status status = r->pattern ? compile(r, strlen(r->pattern), syntax, err) : error_nomem(err);
+    if (r->pattern && syntax == REGEX_TOKENIZERS)
+        r->splitter = splitter_find(r->pattern);
+    viv_status status = !r->pattern   ? error_nomem(err)
+                        : r->splitter ? VIV_OK
+                                      : compile(r, strlen(r->pattern), syntax, err);
     if (status != VIV_OK) {
         regex_destroy(r);
         return status;
@@ -181,6 +188,17 @@ static viv_status match_all(struct search *s, struct ranges *out, struct error *
     return ranges_add(out, covered, s->n, false) ? VIV_OK : error_nomem(err);
 }
 
+static viv_status split_all(const struct splitter *splitter, const char *text, size_t n, struct ranges *out,
+                            struct error *err)
+{
+    for (size_t at = 0, end; at < n; at = end) {
+        end = splitter_next(splitter, text, n, at);
+        if (!ranges_add(out, at, end, true))
+            return error_nomem(err);
+    }
+    return VIV_OK;
+}
+
 viv_status regex_ranges(const struct regex *r, const char *text, size_t n, struct ranges *out, struct error *err)
 {
     if (n == 0)
@@ -189,6 +207,8 @@ viv_status regex_ranges(const struct regex *r, const char *text, size_t n, struc
         return error_set(err, VIV_ELIMIT, "a text of %zu bytes; patterns match in at most %d", n, INT_MAX);
     if (!utf8_valid(text, n))
         return error_set(err, VIV_EFORMAT, "pattern '%.100s' is to match in a text that is not UTF-8", r->pattern);
+    if (r->splitter)
+        return split_all(r->splitter, text, n, out, err);
     struct search s = {.regex = r,
                        .text = (const UChar *)text,
                        .n = n,

@@ -1,6 +1,7 @@
 /* tiktoken.c - tokenizer.model as Llama 3 ships it: a line for each token, its bytes in base64 and its rank, the
  * rank being its id and the order in which pairs merge. The 256 special tokens follow, by the names that Meta's
  * code gives them. */
+#include "text/patterns.h"
 #include "text/pipeline.h"
 
 #include "base/base64.h"

@@ -1,4 +1,5 @@
 /* vocab_files.c - the elder siblings of tokenizer.json: vocab.json with merges.txt, and vocab.txt. */
+#include "text/patterns.h"
 #include "text/pipeline.h"
 
 #include "base/file.h"
