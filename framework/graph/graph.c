@@ -326,8 +326,10 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
         trail_enter(n->spec->plugin, "infer");
     viv_status status = n->class->infer(n->layer, &b);
     trail = before;
-    if (status != VIV_OK)
-        return error_take(err, status);
+    if (status != VIV_OK) {
+        error_take(err, status);
+        return n->spec->plugin ? error_prefix(err, "infer failed") : err->status;
+    }
     if (in.failure.status != VIV_OK) {
         *err = in.failure;
         return err->status;

@@ -5,6 +5,7 @@
 #include "host/plugin.h"
 #include "layers/layers.h"
 #include "sched/sched.h"
+#include "spec/spec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -185,7 +186,7 @@ bool plugin_brings(const struct plugin *p, enum class_kind kind, const char *nam
 
 static bool is_own(const struct plugin_class *c)
 {
-    return (c->kind == CLASS_LAYER && layer_is_own(c->name)) ||
+    return (c->kind == CLASS_LAYER && (layer_is_own(c->name) || spec_is_step(c->name))) ||
            (c->kind == CLASS_SCHEDULER && scheduler_find(c->name));
 }
 

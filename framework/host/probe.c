@@ -275,6 +275,19 @@ static viv_status cause_of_death(int wait_status, const struct buf *report, stru
                      WEXITSTATUS(wait_status));
 }
 
+/* Whether it ends within half a second; it is not waited for. */
+static bool ends_soon(pid_t pid)
+{
+    static const struct timespec nap = {0, 5000000};
+    siginfo_t info = {0};
+    for (int i = 0; i < 100; i++) {
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == pid)
+            return true;
+        nanosleep(&nap, NULL);
+    }
+    return false;
+}
+
 static viv_status hear(struct plugin *p, pid_t pid, int fd, struct arena *arena, struct error *err)
 {
     struct buf report = {0};
@@ -282,13 +295,16 @@ static viv_status hear(struct plugin *p, pid_t pid, int fd, struct arena *arena,
     char phase[64], process[64];
     bool in_time = listen_to(fd, &report);
     snprintf(process, sizeof process, "%d/task/%d", pid, pid);
-    /* a process that ends by itself has its status by now, the rest is killed with what it has started */
+    /* a process that ends by itself is given the time to, the rest is killed with what it has started */
+    bool ended = in_time && !is_complete(&report) && ends_soon(pid);
     if (!in_time)
         kill_children_of(process);
     kill(-pid, SIGKILL);
     kill(pid, SIGKILL);
     while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
         continue;
+    if (in_time && !ended) /* it has closed the pipe, and goes on */
+        wait_status = REPORT_GONE << 8;
     viv_status status;
     if (report.failed)
         status = error_nomem(err);

@@ -6,7 +6,7 @@ static viv_status find(const viv_host *host, const char *name, const viv_archite
     struct error err;
     struct architecture architecture;
     viv_status status = name && found ? host_architecture(host->ctx, name, &architecture, &err)
-                                      : error_set(&err, VIV_EINVAL, VIV_SERVICE_ARCHITECTURES ".find: NULL");
+                                      : error_set(&err, VIV_EABI, VIV_SERVICE_ARCHITECTURES ".find: NULL");
     if (status == VIV_OK)
         *found = architecture.class;
     return leave(&err, status);

@@ -8,7 +8,8 @@ static viv_status create(const viv_sampling *sampling, uint64_t vocab_size, void
 {
     struct sampler *s;
     struct error err;
-    viv_status status = sampler_create(sampling, vocab_size, &s, &err);
+    viv_status status = sampling && sampler ? sampler_create(sampling, vocab_size, &s, &err)
+                                            : error_set(&err, VIV_EABI, VIV_SERVICE_SAMPLER ".create: NULL");
     if (status == VIV_OK)
         *sampler = s;
     return leave(&err, status);

@@ -7,7 +7,9 @@
 #include "session/instance.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
+#include <zlib.h>
 
 static const unsigned char guard[GUARD_BYTES] = "nothing of a layer's is here: it must stay as it is";
 static const uint64_t MAX_TASKS = (uint64_t)1 << 32;
@@ -51,6 +53,43 @@ viv_status guard_check(const viv_model *m, const struct graph_node *n, const viv
         return err->status;
     }
     return VIV_OK;
+}
+
+/* Input i, where it is one that the layer may not write to; else none. */
+static uint64_t input_numbers(const struct graph_node *n, const viv_exec *e, uint32_t i)
+{
+    return e->in[i] && e->in[i] != e->out ? e->n_rows * n->in_dims[i] : 0;
+}
+
+uint32_t guard_input_sum(const struct graph_node *n, const viv_exec *e)
+{
+    uLong sum = crc32_z(0, NULL, 0);
+    for (uint32_t i = 0; i < e->n_in; i++)
+        sum = crc32_z(sum, (const Bytef *)e->in[i], input_numbers(n, e, i) * sizeof *e->in[i]);
+    return (uint32_t)sum;
+}
+
+static bool has_nan(const float *x, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        if (isnan(x[i]))
+            return true;
+    return false;
+}
+
+viv_status guard_prove(const struct graph_node *n, const viv_exec *e, uint32_t input_sum, struct error *err)
+{
+    if (guard_input_sum(n, e) != input_sum) {
+        error_set(err, VIV_EINTERNAL, "forward writes to its input, which others may read after it");
+        return graph_at_node(err, n->spec);
+    }
+    bool given = false;
+    for (uint32_t i = 0; i < e->n_in; i++)
+        given = given || has_nan(e->in[i], input_numbers(n, e, i));
+    if (given || !has_nan(e->out, e->n_rows * n->out_dim))
+        return VIV_OK;
+    error_set(err, VIV_EINTERNAL, "forward makes NaN of inputs that hold none");
+    return graph_at_node(err, n->spec);
 }
 
 viv_status guard_count(const struct graph_node *n, uint64_t n_tasks, uint64_t n_before, bool last_phase,

@@ -97,9 +97,11 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_
         trail_enter(n->spec->plugin, "prepare");
     viv_status status = n->class->prepare(n->layer, &p);
     trail = before;
-    if (status != VIV_OK)
+    if (status != VIV_OK) {
         status = error_take(err, status);
-    else if (in.status == VIV_ENOMEM)
+        if (n->spec->plugin)
+            error_prefix(err, "prepare failed");
+    } else if (in.status == VIV_ENOMEM)
         status = error_nomem(err);
     else if (in.status != VIV_OK)
         status = error_set(err, in.status, "tensor '%s' is of type %s, which cannot be read as numbers",

@@ -163,8 +163,10 @@ static viv_status run(const struct architecture *a, void *instance, struct liste
         *err = l->error;
         return err->status;
     }
-    if (status != VIV_OK)
-        return error_take(err, status);
+    if (status != VIV_OK) { /* mostly a failure that is nobody's fault; else it is told whose */
+        error_take(err, status);
+        return err->status != status || status == VIV_EABI ? named(a, "run", err) : status;
+    }
     if (!l->done) {
         error_set(err, VIV_EINTERNAL, "it succeeded without VIV_EVENT_DONE, the last event of every answer");
         return named(a, "run", err);

@@ -32,8 +32,10 @@ struct step_frame {
     struct error error; /* the first failure's sentence, from whichever worker */
 
     /* a plugin's layers (guard.c) */
-    uint32_t guarded; /* the node that works just now; NONE */
-    uint64_t n_tasks; /* of its phases so far */
+    uint32_t guarded;   /* the node that works just now; NONE */
+    uint64_t n_tasks;   /* of its phases so far */
+    uint32_t input_sum; /* of its inputs, before it works */
+    bool proved;        /* a step has ended well: what is looked at once has been */
 };
 static const uint32_t NONE = UINT32_MAX;
 
@@ -53,7 +55,12 @@ static void end_guard(const viv_model *m, uint32_t node)
     struct error err;
     if (f->guarded == NONE || f->guarded == node)
         return;
-    if (guard_check(m, &m->graph->nodes[f->guarded], &f->execs[f->guarded], &err) != VIV_OK)
+    const struct graph_node *n = &m->graph->nodes[f->guarded];
+    const viv_exec *e = &f->execs[f->guarded];
+    viv_status status = guard_check(m, n, e, &err);
+    if (status == VIV_OK && !f->proved && f->error.status == VIV_OK)
+        status = guard_prove(n, e, f->input_sum, &err);
+    if (status != VIV_OK)
         keep_failure(f, &err);
     f->guarded = NONE;
 }
@@ -69,6 +76,7 @@ static uint64_t tasks_of_plugin(const viv_model *m, const struct graph_node *n, 
         f->n_tasks = 0;
         guard_set(m, n, e);
         f->guarded = o->node;
+        f->input_sum = f->proved ? 0 : guard_input_sum(n, e);
     }
     const struct trail before = trail_enter(n->spec->plugin, "tasks");
     uint64_t n_tasks = n->class->tasks(n->layer, e, o->phase);
@@ -144,8 +152,10 @@ static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint
     if (status != VIV_OK) {
         struct error taken;
         status = error_take(&taken, status);
-        error_prefix(&taken, "%s%s%s%s", n->spec->path, n->spec->plugin ? " (" : "",
-                     n->spec->plugin ? n->spec->plugin : "", n->spec->plugin ? ")" : "");
+        if (n->spec->plugin)
+            error_prefix(&taken, "%s (%s): forward failed", n->spec->path, n->spec->plugin);
+        else
+            error_prefix(&taken, "%s", n->spec->path);
         keep_failure(f, &taken);
     }
     return status;
@@ -451,6 +461,7 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
         return error_set(err, status, "cancelled");
     if (status != VIV_OK)
         return status;
+    f->proved = true;
     for (uint64_t i = 0, first = 0; i < n; first += rows[i++]->n_rows)
         settle(m, rows[i], first);
     return VIV_OK;
@@ -480,7 +491,7 @@ static viv_status check_rows(const viv_model *m, const viv_rows *const *rows, ui
                              VIV_ROWS_ENCODER);
         const struct sequence *s = r->sequence;
         if (!s || s->model != m)
-            return error_set(err, VIV_EINVAL, "rows of a step belong to %s, expected one of this model's",
+            return error_set(err, VIV_EABI, "rows of a step belong to %s, expected one of this model's",
                              s ? "another model's sequence" : "no sequence (NULL)");
     }
     return VIV_OK;

@@ -164,13 +164,26 @@ static viv_status check_attrs(struct checker *c, const viv_layer_class *class, c
     return VIV_OK;
 }
 
+static bool may_begin_step(const struct key *k)
+{
+    return k->context == IN_STEP || (k->context >= IN_REPEAT && k->required);
+}
+
+bool spec_is_step(const char *word)
+{
+    for (size_t i = 0; i < n_spec_keys; i++)
+        if (may_begin_step(&spec_keys[i]) && strcmp(spec_keys[i].name, word) == 0)
+            return true;
+    return false;
+}
+
 /* `refused`: plugins that might have brought it. */
 static viv_status no_layer(struct checker *c, const char *name, struct position at, const char *refused)
 {
     const char *names[1024], *near;
     size_t n = 0;
     for (size_t i = 0; i < n_spec_keys && n < 256; i++)
-        if (spec_keys[i].context == IN_STEP || (spec_keys[i].context >= IN_REPEAT && spec_keys[i].required))
+        if (may_begin_step(&spec_keys[i]))
             names[n++] = spec_keys[i].name;
     n += layer_set_names(c->x.spec->world->layers, names + n, sizeof names / sizeof *names - n);
     near = near_word(name, names, n);

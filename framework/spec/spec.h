@@ -72,6 +72,9 @@ viv_status spec_read_defaults(const char *path, struct arena *arena, struct spec
 /* [*n] adapters on them, "dir" or "dir:scale", resolved likewise. */
 const char *const *spec_adapters(const struct spec *s, uint32_t *n);
 
+/* Whether this is a word of the spec language where a layer's name may stand: "repeat". */
+bool spec_is_step(const char *word);
+
 /* Names of all specs in the world's directories, sorted; for lists and "did you mean". */
 struct spec_listing {
     char **names; /* "families/llama", "zoo/llama-3.2-1b" */

@@ -402,6 +402,13 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
 {
     struct llm *l = instance;
     struct run r = {.llm = l, .request = request, .sink = sink};
+    const uint32_t known = VIV_REQUEST_IGNORE_EOS | VIV_REQUEST_ECHO | VIV_REQUEST_RAW | VIV_REQUEST_CUT;
+    if (!VIV_HAS(request, viv_request, sequence) || !VIV_HAS(sink, viv_sink, emit))
+        return llm_fail(l, VIV_EABI,
+                        "llm is asked by a viv_request of %u bytes with a viv_sink of %u, expected %zu and %zu",
+                        request->struct_size, sink->struct_size, sizeof *request, sizeof *sink);
+    if (request->flags & ~known)
+        return llm_fail(l, VIV_EUNSUPPORTED, "llm is asked with flags 0x%x, it knows 0x%x", request->flags, known);
     if (request->task != VIV_TASK_GENERATE)
         return llm_encode(l, request, sink);
     viv_status status = carry_out(&r);
@@ -427,7 +434,10 @@ static viv_status open(const viv_host *host, viv_model *model, void **instance)
     l->text = host->get_service(host, VIV_SERVICE_TEXT);
     l->sequences = host->get_service(host, VIV_SERVICE_SEQUENCES);
     l->samplers = host->get_service(host, VIV_SERVICE_SAMPLER);
-    if (!l->params || !l->text || !l->sequences || !l->samplers) {
+    /* a host that is older may have less of them */
+    if (!l->params || !VIV_HAS(l->params, viv_params, get_int) || !l->text ||
+        !VIV_HAS(l->text, viv_text, encode_texts) || !l->sequences || !VIV_HAS(l->sequences, viv_sequences, keep) ||
+        !l->samplers || !VIV_HAS(l->samplers, viv_samplers, resume)) {
         free(l);
         host->set_error(host, VIV_EABI,
                         "llm needs a host with " VIV_SERVICE_PARAMS ", " VIV_SERVICE_TEXT ", " VIV_SERVICE_SEQUENCES

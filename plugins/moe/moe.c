@@ -16,7 +16,7 @@ struct moe {
 static viv_status open(const viv_host *host, viv_model *model, void **instance)
 {
     const viv_architectures *architectures = host->get_service(host, VIV_SERVICE_ARCHITECTURES);
-    if (!architectures)
+    if (!architectures || !VIV_HAS(architectures, viv_architectures, find))
         return moe_fail(host, VIV_EABI, "moe needs a host with " VIV_SERVICE_ARCHITECTURES);
     struct moe *m = calloc(1, sizeof *m);
     if (!m)
