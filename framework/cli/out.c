@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* --- JSON ---------------------------------------------------------------------------------------------- */
 
@@ -146,46 +145,7 @@ viv_status columns_print(struct columns *c, int indent, struct error *err)
     return failed ? error_nomem(err) : VIV_OK;
 }
 
-/* --- progress ------------------------------------------------------------------------------------------ */
-
-void progress_init(struct progress *p)
-{
-    *p = (struct progress){.on = isatty(STDERR_FILENO)};
-}
-
-void progress_show(struct progress *p, const char *what, uint64_t done, uint64_t total)
-{
-    enum { WIDTH = 30 };
-    double now = p->on ? seconds_now() : 0;
-    if (!p->on || total == 0 || (now - p->last < 0.1 && done < total))
-        return;
-    if (p->last == 0 && done < total) { /* what ends within a tenth of a second needs no bar */
-        p->last = now;
-        return;
-    }
-    if (done >= total) {
-        progress_clear(p);
-        return;
-    }
-    char bar[WIDTH + 1];
-    int filled = (int)((double)done / (double)total * WIDTH);
-    memset(bar, '.', WIDTH);
-    memset(bar, '#', (size_t)filled);
-    bar[WIDTH] = '\0';
-    fprintf(stderr, "\r\033[K[%s] %3.0f%% ", bar, 100 * (double)done / (double)total);
-    print_safe(stderr, what ? what : "", what ? strlen(what) : 0);
-    fflush(stderr);
-    p->last = now;
-    p->drawn = true;
-}
-
-void progress_clear(struct progress *p)
-{
-    if (p->drawn)
-        fputs("\r\033[K", stderr);
-    p->drawn = false;
-    p->last = 0;
-}
+/* --- memory ---------------------------------------------------------------------------------------------- */
 
 uint64_t memory_peak(void)
 {

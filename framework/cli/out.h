@@ -1,10 +1,11 @@
-/* out.h - what verbs print: JSON, columns, sizes for people, a progress bar. */
+/* out.h - what verbs print: JSON, columns, sizes for people. */
 #ifndef CLI_OUT_H
 #define CLI_OUT_H
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/figure.h"
+#include "cli/progress.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -40,15 +41,6 @@ struct columns {
 void columns_add(struct columns *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints the rows with `indent` spaces before each, and empties it. */
 viv_status columns_print(struct columns *c, int indent, struct error *err);
-
-/* A bar on standard error when that is a terminal, else nothing. */
-struct progress {
-    bool on, drawn;
-    double last; /* when it was drawn */
-};
-void progress_init(struct progress *p);
-void progress_show(struct progress *p, const char *what, uint64_t done, uint64_t total);
-void progress_clear(struct progress *p);
 
 /* The most memory that this process has had in use: resident bytes, shared pages of mapped files among them. 0:
  * unknown. */

@@ -55,13 +55,13 @@ static void remove_folder(void)
     ck_assert_int_eq(rmdir(folder), 0);
 }
 
-static void open_terminal(struct terminal *t, const char *const *options)
+static void open_verb(struct terminal *t, const char *verb, const char *model_path, const char *const *options)
 {
-    const char *arguments[32] = {"viv", "chat", NULL}, *build = getenv("VIV_BUILD");
+    const char *arguments[32] = {"viv", verb, NULL}, *build = getenv("VIV_BUILD");
     char program[4096], model[4096];
     size_t n = 2;
     snprintf(program, sizeof program, "%s/viv", build ? build : ".");
-    snprintf(model, sizeof model, "%s", source_path("tests/golden/chat"));
+    snprintf(model, sizeof model, "%s", source_path(model_path));
     arguments[n++] = model;
     while (*options)
         arguments[n++] = *options++;
@@ -75,6 +75,11 @@ static void open_terminal(struct terminal *t, const char *const *options)
         execv(program, (char **)arguments);
         _exit(127);
     }
+}
+
+static void open_terminal(struct terminal *t, const char *const *options)
+{
+    open_verb(t, "chat", "tests/golden/chat", options);
 }
 
 /* What comes, for a tenth of a second. False: the other end is closed. */
@@ -118,17 +123,22 @@ static void type(struct terminal *t, const char *text)
     ck_assert_int_eq(write(t->fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-static void ends_well(struct terminal *t)
+static void ends_with(struct terminal *t, int wanted)
 {
     const time_t begin = time(NULL);
     int status;
     while (look(t))
         ck_assert_msg(time(NULL) - begin < PATIENCE_SECONDS, "no end after: %s", buf_text(&t->seen));
     ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x: %s", (unsigned)status,
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == wanted, "status %x: %s", (unsigned)status,
                   buf_text(&t->seen));
     close(t->fd);
     buf_release(&t->seen);
+}
+
+static void ends_well(struct terminal *t)
+{
+    ends_with(t, 0);
 }
 
 /* The conversation, saved and read; the file is no more. */
@@ -318,7 +328,28 @@ TEST(terminal__takes_the_commands_of_other_programs)
 }
 END_TEST
 
+TEST(terminal__shows_progress_with_rate_and_time_left)
+{
+    struct buf text = {0};
+    struct terminal t;
+    struct error err;
+    make_folder();
+    for (size_t i = 0; i < 10000; i++)
+        ck_assert(buf_printf(&text, "A sentence, the %zuth of many.\n", i));
+    ck_assert_msg(file_write(in_folder("text"), buf_text(&text), text.size, &err) == VIV_OK, "%s", err.text);
+    buf_release(&text);
+    const char *const options[] = {in_folder("text"), "--stride", "8", NULL};
+    open_verb(&t, "perplexity", "tests/golden/quality", options);
+    wait_for(&t, "% tokens ");
+    wait_for_both(&t, "/s, ", " left"); /* of minutes: it is there before the end */
+    type(&t, "\x03");
+    ends_with(&t, 130);
+    unlink(in_folder("text"));
+    remove_folder();
+}
+END_TEST
+
 TESTS_UNLESS(lack_of_terminals(), terminal__answers_what_is_typed,
              terminal__stops_an_answer_and_keeps_what_there_is_of_it, terminal__edits_lines_and_calls_them_back,
              terminal__takes_pasted_lines_as_one_turn, terminal__calls_back_lines_of_another_conversation,
-             terminal__takes_the_commands_of_other_programs)
+             terminal__takes_the_commands_of_other_programs, terminal__shows_progress_with_rate_and_time_left)
