@@ -7,6 +7,7 @@
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,11 +49,39 @@ static viv_status open_parts(viv_model *m, const char *name, struct error *err)
     return status;
 }
 
+static const struct value *attr_of(const struct node *n, const char *name)
+{
+    for (uint32_t i = 0; i < n->n_attrs; i++)
+        if (strcmp(n->attrs[i].name, name) == 0)
+            return &n->attrs[i].value;
+    return NULL;
+}
+
+static double number_of(const struct node *n, const char *name)
+{
+    const struct value *v = attr_of(n, name);
+    return !v ? 0 : v->kind == VALUE_INT ? (double)v->i : v->kind == VALUE_FLOAT ? v->f : 0;
+}
+
+/* Dynamic scaling of rotary positions exists to go beyond what the model was trained on: by its factor. 0: none. */
+static uint64_t stretched(const struct expansion *e)
+{
+    double most = 0;
+    for (uint32_t i = 0; i < e->n_nodes; i++) {
+        const struct value *scaling = attr_of(&e->nodes[i], "rope.scaling");
+        if (scaling && scaling->kind == VALUE_STRING && strcmp(scaling->s, "dynamic") == 0)
+            most = fmax(most,
+                        number_of(&e->nodes[i], "rope.original_context") * number_of(&e->nodes[i], "rope.factor"));
+    }
+    return most >= 1 && most <= INT32_MAX ? (uint64_t)most : 0;
+}
+
 /* Positions that the model was made for: by its param, which every family of tokens calls the same. */
 static uint64_t made_for(const viv_model *m)
 {
     const struct value *v = expansion_param(m->expansion, "max_position_embeddings");
-    return v && v->kind == VALUE_INT && v->i > 0 ? (uint64_t)v->i : 2048;
+    const uint64_t said = v && v->kind == VALUE_INT && v->i > 0 ? (uint64_t)v->i : 2048;
+    return size_max(said, stretched(m->expansion));
 }
 
 viv_status model_open(const struct model_options *options, const char *name, viv_model **out, struct error *err)

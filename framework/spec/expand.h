@@ -40,11 +40,13 @@ viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[
 /* What a declaration says of the values of its param. */
 struct param_type {
     enum value_kind kind;
-    bool list;
+    bool list, activation;
     const struct yaml *length; /* of a list; NULL: any */
     const struct yaml *min, *max, *choices;
 };
 viv_status param_type(const struct yaml *declaration, struct param_type *t, struct error *err);
+/* choices.c: whether a value is one of the words that its param may be, `who` naming it; it becomes our word. */
+viv_status check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who);
 
 /* Whether a text is a key of a checkpoint's metadata, or has(), lacks(), rows() or len() of one. */
 bool is_place(const char *text);

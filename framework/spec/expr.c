@@ -278,7 +278,7 @@ static viv_status truth(struct parser *p, const struct value *v, bool *out)
     return VIV_OK;
 }
 
-static bool equal(const struct value *a, const struct value *b)
+bool value_equal(const struct value *a, const struct value *b)
 {
     if (is_number(a) && is_number(b))
         return a->kind == VALUE_INT && b->kind == VALUE_INT ? a->i == b->i : value_number(a) == value_number(b);
@@ -305,7 +305,7 @@ static viv_status membership(struct parser *p, struct value *a, const struct val
         return error_set(p->err, VIV_EINVAL, "'%s': `in` wants a value and a list, found %s and %s", p->quote,
                          value_kind_name(a->kind), value_kind_name(list->kind));
     for (uint32_t i = 0; i < list->n && !r; i++)
-        r = equal(a, &list->list[i]);
+        r = value_equal(a, &list->list[i]);
     *a = (struct value){.kind = VALUE_BOOL, .i = r != negated};
     return VIV_OK;
 }
@@ -318,7 +318,7 @@ static viv_status compare(struct parser *p, const char *op, struct value *a, con
     if (op[1] == '=' && (op[0] == '=' || op[0] == '!')) {
         if (a->kind == VALUE_LIST || b->kind == VALUE_LIST)
             return bad(p, VIV_EINVAL, "lists cannot be compared");
-        r = equal(a, b) == (op[0] == '=');
+        r = value_equal(a, b) == (op[0] == '=');
     } else {
         if (!is_number(a) || !is_number(b))
             return error_set(p->err, VIV_EINVAL, "'%s': '%s' wants numbers, found %s and %s", p->quote, op,

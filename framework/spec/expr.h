@@ -36,6 +36,7 @@ bool expr_is_name(const char *word);
 const char *value_kind_name(enum value_kind kind); /* "an integer", ... */
 /* The value as an expression would write it. */
 double value_number(const struct value *v); /* of an integer or a float */
+bool value_equal(const struct value *a, const struct value *b);
 bool value_print(const struct value *v, struct buf *out);
 
 #endif

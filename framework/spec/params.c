@@ -109,8 +109,9 @@ viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[
 
 viv_status param_type(const struct yaml *declaration, struct param_type *t, struct error *err)
 {
-    static const char *const names[] = {"int", "float", "bool", "string"};
-    static const enum value_kind kinds[] = {VALUE_INT, VALUE_FLOAT, VALUE_BOOL, VALUE_STRING};
+    static const char *const names[] = {"int", "float", "bool", "string", "activation"};
+    static const enum value_kind kinds[] = {VALUE_INT, VALUE_FLOAT, VALUE_BOOL, VALUE_STRING, VALUE_STRING};
+    enum { N_TYPES = sizeof names / sizeof *names };
     const struct yaml *type = yaml_get(declaration, "type");
     *t = (struct param_type){.kind = VALUE_INT,
                              .min = yaml_get(declaration, "min"),
@@ -123,49 +124,16 @@ viv_status param_type(const struct yaml *declaration, struct param_type *t, stru
         t->length = type->n == 2 ? type->items[1] : NULL;
         type = type->items[0];
     }
-    for (size_t i = 0; type->kind == YAML_SCALAR && i < 4; i++)
+    for (size_t i = 0; type->kind == YAML_SCALAR && i < N_TYPES; i++)
         if (strcmp(type->text, names[i]) == 0) {
             t->kind = kinds[i];
+            t->activation = strcmp(names[i], "activation") == 0;
             return VIV_OK;
         }
-    const char *nearest = type->kind == YAML_SCALAR ? near_word(type->text, names, 4) : NULL;
+    const char *nearest = type->kind == YAML_SCALAR ? near_word(type->text, names, N_TYPES) : NULL;
     return error_at(err, type->at, VIV_EINVAL,
-                    "a type is int, float, bool, string, [one of these, length] or [one of these]%s%s",
+                    "a type is int, float, bool, string, activation, [one of these, length] or [one of these]%s%s",
                     nearest ? "; did you mean " : "", nearest ? nearest : "");
-}
-
-static viv_status check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who)
-{
-    const struct yaml *c = t->choices;
-    const char *words[64], *word = v->kind == VALUE_STRING ? v->s : v->i ? "true" : "false";
-    size_t n = 0;
-    if (!c || (v->kind != VALUE_STRING && v->kind != VALUE_BOOL))
-        return VIV_OK;
-    for (uint32_t i = 0; c->kind != YAML_SCALAR && i < c->n; i++) {
-        const char *theirs = c->kind == YAML_MAP ? c->keys[i] : c->items[i]->text;
-        if (c->kind == YAML_LIST && c->items[i]->kind != YAML_SCALAR)
-            return error_at(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
-        if (n < 64)
-            words[n++] = theirs;
-        if (strcmp(theirs, word) != 0)
-            continue;
-        if (c->kind == YAML_MAP && c->items[i]->kind != YAML_SCALAR)
-            return error_at(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
-        if (c->kind == YAML_MAP && strcmp(c->items[i]->text, "none") == 0)
-            *v = (struct value){0};
-        else if (c->kind == YAML_MAP && v->kind == VALUE_STRING)
-            v->s = c->items[i]->text;
-        return VIV_OK;
-    }
-    struct buf list = {0};
-    for (size_t i = 0; i < n; i++)
-        buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
-    viv_status status =
-        error_set(x->err, VIV_EUNSUPPORTED,
-                  v->kind == VALUE_BOOL ? "%s is %s, expected %s" : "%s is '%s', expected one of %s", who, word,
-                  buf_text(&list));
-    buf_release(&list);
-    return status;
 }
 
 /* "PATH: hidden_size is 0, expected at least 1" */
@@ -230,15 +198,29 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
     return status;
 }
 
+/* A list where one value is wanted, as files have it that say the same of each layer: its items must be equal. */
+static viv_status one_for_all(struct expander *x, const struct param_type *t, struct value *v, const char *who)
+{
+    if (v->n == 0)
+        return error_set(x->err, VIV_EINVAL, "%s is an empty list, expected %s", who, value_kind_name(t->kind));
+    for (uint32_t i = 1; i < v->n; i++)
+        if (!value_equal(&v->list[0], &v->list[i]))
+            return error_set(x->err, VIV_EUNSUPPORTED,
+                             "%s is a list of %" PRIu32
+                             " with different values: this family takes %s that is one for "
+                             "all layers",
+                             who, v->n, value_kind_name(t->kind));
+    *v = v->list[0];
+    return VIV_OK;
+}
+
 static viv_status fit_param(struct expander *x, const struct param_type *t, struct value *v, const char *who)
 {
     if (v->kind == VALUE_NONE)
         return VIV_OK;
     if (!t->list) {
-        if (v->kind == VALUE_LIST)
-            return error_set(x->err, VIV_EINVAL, "%s is a list of %" PRIu32 ", expected %s", who, v->n,
-                             value_kind_name(t->kind));
-        return fit(x, t, v, who);
+        viv_status status = v->kind == VALUE_LIST ? one_for_all(x, t, v, who) : VIV_OK;
+        return status == VIV_OK ? fit(x, t, v, who) : status;
     }
     bool single = v->kind != VALUE_LIST;
     struct value length = {.kind = VALUE_INT, .i = single ? 1 : v->n};

@@ -219,7 +219,7 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
     put(s, defs, "text", json_pack("{s:s}", "type", "string"));
     put(s, defs, "expression", json_pack("{s:[sss]}", "type", "string", "number", "boolean"));
     put(s, defs, "none", json_pack("{s:s, s:i}", "type", "array", "maxItems", 0));
-    put(s, defs, "scalar_type", json_pack("{s:[ssss]}", "enum", "int", "float", "bool", "string"));
+    put(s, defs, "scalar_type", json_pack("{s:[sssss]}", "enum", "int", "float", "bool", "string", "activation"));
     put(s, defs, "list_type",
         json_pack("{s:s, s:i, s:i, s:[oo]}", "type", "array", "minItems", 1, "maxItems", 2, "prefixItems",
                   reference("scalar_type"), reference("expression")));

@@ -169,7 +169,7 @@ TEST(parts__of_every_family_are_the_same_whichever_class_saved_them)
 }
 END_TEST
 
-TEST(parts__that_are_not_run_are_counted_and_named)
+TEST(parts__that_are_not_run_are_counted_and_named, context__of_dynamic_scaling_is_what_it_stretches_to)
 {
     struct buf bytes = {0};
     struct error err;
@@ -204,4 +204,25 @@ TEST(parts__that_are_not_run_are_counted_and_named)
 }
 END_TEST
 
-TESTS(parts__of_every_family_are_the_same_whichever_class_saved_them, parts__that_are_not_run_are_counted_and_named)
+TEST(context__of_dynamic_scaling_is_what_it_stretches_to)
+{
+    struct error err;
+    viv_model *m;
+    open_host();
+    struct model_options options = golden_options();
+    options.context = 0;
+    ck_assert_msg(model_open(&options, source_path("tests/golden/llama-rope-dynamic"), &m, &err) == VIV_OK, "%s",
+                  err.text);
+    ck_assert_uint_eq(model_context(m), 96); /* 48, by a factor of 2 */
+    model_close(m);
+    options.context = 64;
+    ck_assert_msg(model_open(&options, source_path("tests/golden/llama-rope-dynamic"), &m, &err) == VIV_OK, "%s",
+                  err.text);
+    ck_assert_uint_eq(model_context(m), 64);
+    model_close(m);
+    host_destroy(host);
+}
+END_TEST
+
+TESTS(parts__of_every_family_are_the_same_whichever_class_saved_them, parts__that_are_not_run_are_counted_and_named,
+      context__of_dynamic_scaling_is_what_it_stretches_to)

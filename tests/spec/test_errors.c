@@ -70,7 +70,7 @@ TEST(spec__refuses_wrong_params)
         {HEAD "params: {n: {defalt: 1}}\n" WEIGHTS GRAPH,
          "x.yaml:4:14: unknown key 'defalt', did you mean 'default'?"},
         {HEAD "params: {n: {type: integer}}\n" WEIGHTS GRAPH,
-         "x.yaml:4:20: a type is int, float, bool, string, [one of these, length] or [one of these]"},
+         "x.yaml:4:20: a type is int, float, bool, string, activation, [one of these, length] or [one of these]"},
         {HEAD "params: {n-heads: 1}\n" WEIGHTS GRAPH, "x.yaml:4:10: a param cannot be called 'n-heads'"},
         {HEAD "params: {i: 1}\n" WEIGHTS GRAPH, "x.yaml:4:10: a param cannot be called 'i'"},
         {HEAD "params: {words: 16, dim: wrds}\n" WEIGHTS GRAPH,

@@ -77,7 +77,7 @@ TEST(llama__refuses_by_name_what_it_would_get_wrong)
 {
     static const struct family_case cases[] = {
         {&fake_hf, "{" SIZES ", 'hidden_act': 'mish'}", "",
-         "fake: config.json: hidden_act is 'mish', expected one of silu, gelu, gelu_new, gelu_pytorch_tanh, relu"},
+         "fake: config.json: hidden_act is 'mish', expected one of silu, swish, gelu, gelu_python, gelu_new"},
         {&fake_hf, "{" SIZES ", 'rope_scaling': {'rope_type': 'longrope'}}", "",
          "fake: config.json: rope_scaling.rope_type is 'longrope', expected one of default, none, linear, dynamic, "
          "llama3, yarn"},

@@ -213,10 +213,23 @@ TEST(params__come_from_wherever_a_checkpoint_keeps_them)
         {"  a: {type: [string, 2], choices: {full_attention: full, none: none}}\n",
          "{'a': ['full_attention', 'none']}", "  a: [full, none]\n"},
         {"  a: {type: string, choices: {swish: silu}}\n", "{'a': 'swish'}", "  a: silu\n"},
+        {"  a: {type: activation}\n", "{'a': 'gelu_pytorch_tanh'}", "  a: gelu_tanh\n"},
+        {"  a: {type: activation, choices: {gelu: gelu_tanh}}\n", "{'a': 'gelu'}", "  a: gelu_tanh\n"},
+        {"  a: {type: activation, choices: {gelu: gelu_tanh}}\n", "{'a': 'quick_gelu'}", "  a: quick_gelu\n"},
+        {"  a: {type: activation}\n", "{'a': 'mish'}",
+         "fake: config.json: a is 'mish', expected one of silu, swish, gelu, gelu_python, gelu_new, gelu_fast, "
+         "gelu_pytorch_tanh, gelu_python_tanh, gelu_accurate, gelu_tanh, quick_gelu, relu, relu2, sigmoid, tanh, "
+         "linear"},
         {"  a: {default: b / 2}\n  b: {}\n", "{'b': 6}", "  a: 3\n  b: 6\n"},
         {"  a: {}\n", "{'a': 'big'}", "fake: config.json: a is a text ('big'), expected an integer"},
         {"  a: {}\n", "{'a': 2.5}", "fake: config.json: a is a number, expected an integer"},
-        {"  a: {}\n", "{'a': [1]}", "fake: config.json: a is a list of 1, expected an integer"},
+        {"  a: {}\n", "{'a': [1, 1, 2]}",
+         "fake: config.json: a is a list of 3 with different values: this family takes an integer that is one for "
+         "all "
+         "layers"},
+        {"  a: {}\n", "{'a': []}", "fake: config.json: a is an empty list, expected an integer"},
+        {"  a: {max: 2}\n", "{'a': [3, 3]}", "fake: config.json: a is 3, expected at most 2"},
+        {"  a: {max: 2}\n", "{'a': [2, 2.0]}", "  a: 2\n"},
         {"  a: {}\n", "{'a': {}}", "fake: config.json: a is an object, expected a value"},
         {"  a: {}\n", "{'a': true}", "fake: config.json: a is a boolean, expected an integer"},
         {"  a: {min: 1}\n", "{'a': 0}", "fake: config.json: a is 0, expected at least 1"},

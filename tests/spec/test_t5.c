@@ -79,7 +79,7 @@ TEST(t5__refuses_by_name_what_it_would_get_wrong)
         {&fake_hf, "{" SIZES ", 'feed_forward_proj': 'gated-swish'}", "",
          "fake: config.json: feed_forward_proj is 'gated-swish', expected one of plain, relu, gelu"},
         {&fake_hf, "{" SIZES ", 'dense_act_fn': 'mish'}", "",
-         "fake: config.json: dense_act_fn is 'mish', expected one of relu, gelu, gelu_new, silu"},
+         "fake: config.json: dense_act_fn is 'mish', expected one of silu, swish, gelu"},
         {&fake_hf, "{" SIZES ", 'is_decoder': true}", "",
          "fake: this spec is of an encoder and a decoder (is_decoder = true"},
         {&fake_hf, "{" SIZES ", 'is_encoder_decoder': false}", "", "is_encoder_decoder = false"},
