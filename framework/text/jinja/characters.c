@@ -254,8 +254,11 @@ static void put_title(struct buf *out, int32_t c)
     size_t n = is_upper(c) || is_title(c) || is_title(utf8proc_totitle(c)) ? 1 : fold(c, folded);
     if (n == 1)
         put(out, utf8proc_totitle(c));
-    for (size_t i = 0; n > 1 && i < n; i++)
-        put(out, i == 0 ? utf8proc_totitle(folded[i]) : folded[i] == IOTA ? IOTA_BELOW : folded[i]);
+    for (size_t i = 0, first = 1; n > 1 && i < n; i++) {
+        const bool capital = first && is_cased(folded[i]);
+        put(out, capital ? utf8proc_totitle(folded[i]) : folded[i] == IOTA ? IOTA_BELOW : folded[i]);
+        first = first && !capital;
+    }
 }
 
 /* What stands inside of words without being a letter, for the small sigma at their end. */

@@ -4,7 +4,7 @@
  *   expressions: eval.c, attributes.c (a.b, a[b]), calls.c (macros, loops), arguments.c, operators.c
  *   values: value.c, print.c (as text and JSON), integers.c (of any size), characters.c (their case and kind)
  *   what templates call: filters.c, filters_list.c, filters_number.c (`x | f`), tests.c (`x is t`), globals.c
- * (range), methods.c, strings.c ('a'.upper()), format.c, format_spec.c ('%d' % x, '{:>4}'.format(x))
+ * (range), methods.c, strings.c, split.c ('a'.upper()), format.c, format_spec.c ('%d' % x, '{:>4}'.format(x))
  *
  * Everything that a run makes lies in one arena and is counted; functions return false once r->err holds a
  * sentence. */
@@ -325,7 +325,9 @@ const struct callable *find_method(const struct value *v, const char *name);
 const struct callable *find_global(const char *name);
 const struct callable *find_filter(const char *name); /* self: what is filtered */
 const struct callable *find_test(const char *name);   /* self: what is tested */
-extern const struct callable list_filters[], number_filters[], string_methods[];
+extern const struct callable list_filters[], number_filters[], string_methods[], splitting_methods[];
+/* The last place of a text between two others, or NULL. */
+const char *last_of(const char *s, const char *end, const struct value *what);
 bool call_filter(struct run *r, const char *name, const struct value *v, const struct args *a, struct value *out);
 bool call_test(struct run *r, const char *name, const struct value *v, const struct args *a, bool *out);
 bool call_method(struct run *r, const struct value *v, const char *name, const struct args *a, struct value *out);

@@ -172,5 +172,7 @@ const struct callable *find_method(const struct value *v, const char *name)
                                    : is_list(v)       ? of_lists
                                                       : NULL;
     const struct callable *m = find_callable(table, name);
+    if (!m && v->kind == STRING)
+        m = find_callable(splitting_methods, name);
     return v->kind == TUPLE && m && m - of_lists >= OF_TUPLES ? NULL : m;
 }

@@ -39,7 +39,8 @@ def combinations():
         yield from ("(%s) is %s" % (v, t) for t in TESTS)
         yield from ("(%s)%s" % (v, s) for s in ("[0]", "[-1]", "['a']", ".a", "[1:]", "()"))
         yield "[%s]" % v
-    yield from ("(%s) %s (%s)" % (a, op, b) for op in OPERATORS for a in SMALL for b in SMALL)
+    yield from ("(%s) %s (%s)" % (a, op, b) for op in OPERATORS for a in SMALL for b in SMALL
+                if (op, b) != ("**", "huge") or a in ("0", "true"))  # else Python computes for ever
     yield from ("(%s).%s" % (s, m) for s in STRINGS for m in METHODS)
     yield from ("'{:%s}'.format(%s)" % (s, v) for s in SPECS for v in FORMATTED)
     yield from ("'%s' %% (%s,)" % (p, v) for p in PERCENTS for v in FORMATTED)
