@@ -9,14 +9,18 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     MAX_PATTERN = 65536,
-    FIRST_STEPS = 512,   /* of a search, before it is tried with more */
-    STEPS_PER_BYTE = 64, /* that a search moves forward */
-    ALLOWANCE = 1 << 26, /* steps beyond that, for a whole text */
-    MAX_STEPS = 1 << 30, /* of one search */
-    MAX_STACK = 1 << 23  /* entries of Oniguruma's stack, some 40 bytes each */
+    FIRST_STEPS = 512,      /* of a search, before it is tried with more */
+    STEPS_PER_BYTE = 64,    /* that a search moves forward */
+    MAX_STEPS = 10000000,   /* of a search beyond that, as in the tokenizers library ... */
+    ALLOWANCE = 100000000,  /* ... and of all searches in a text */
+    MAX_STACK = 1 << 23,    /* entries of Oniguruma's stack, some 40 bytes each */
+    MAX_SECONDS = 10,       /* of the processor, for a whole text ... */
+    MAX_MICROSECONDS = 20,  /* ... and these for each byte */
+    SEARCHES_PER_LOOK = 256 /* at the clock */
 };
 
 struct regex {
@@ -31,20 +35,24 @@ static void start_engine(void)
     onig_initialize(used, 1);
 }
 
-/* [:punct:] within a class became [\p{P}\p{S}] with Oniguruma 6.9.9, which the tokenizers library has. Debian 12
- * has 6.9.8, where it lacks symbols. So we say what is meant. */
+/* Says what is meant where Debian 12's Oniguruma 6.9.8 differs from the later one of the tokenizers library: within
+ * a class, [:punct:] lacks symbols; outside, \R after a repetition misses newlines. */
 static bool spell_out(const char *pattern, size_t n, struct buf *out)
 {
     static const struct {
         const char *from, *to;
-    } names[] = {{"[:punct:]", "\\p{P}\\p{S}"}, {"[:^punct:]", "[^\\p{P}\\p{S}]"}};
+        bool in_class;
+    } names[] = {{"[:punct:]", "\\p{P}\\p{S}", true},
+                 {"[:^punct:]", "[^\\p{P}\\p{S}]", true},
+                 {"\\R", "(?>\\r\\n|[\\n-\\r\\x{85}\\x{2028}\\x{2029}])", false}};
     size_t depth = 0;
     bool ok = true;
     for (size_t i = 0, used; ok && i < n; i += used) {
         const char *to = NULL;
         used = pattern[i] == '\\' && i + 1 < n ? 2 : 1;
-        for (size_t k = 0; depth && k < sizeof names / sizeof *names; k++)
-            if (n - i >= strlen(names[k].from) && memcmp(pattern + i, names[k].from, strlen(names[k].from)) == 0) {
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            if (names[k].in_class == (depth > 0) && n - i >= strlen(names[k].from) &&
+                memcmp(pattern + i, names[k].from, strlen(names[k].from)) == 0) {
                 to = names[k].to;
                 used = strlen(names[k].from);
             }
@@ -136,13 +144,13 @@ static int search_once(const struct search *s, size_t from, size_t steps)
  * it is enough. */
 static viv_status search(struct search *s, size_t from, bool *found, struct error *err)
 {
+    const size_t beyond = s->allowance < MAX_STEPS ? s->allowance : MAX_STEPS;
+    const size_t most = beyond + STEPS_PER_BYTE * (s->n - from) + FIRST_STEPS;
     size_t steps = FIRST_STEPS;
     int at = search_once(s, from, steps);
-    while (at == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER ||
-           (at == ONIGERR_MATCH_STACK_LIMIT_OVER && steps < MAX_STACK)) {
-        if (steps / STEPS_PER_BYTE > s->n - from + s->allowance / STEPS_PER_BYTE || steps >= MAX_STEPS)
-            break;
-        steps *= 8;
+    while (steps < most && (at == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER ||
+                            (at == ONIGERR_MATCH_STACK_LIMIT_OVER && steps < MAX_STACK))) {
+        steps = steps < most / 8 ? 8 * steps : most;
         at = search_once(s, from, steps);
     }
     if (at == ONIGERR_MEMORY)
@@ -162,12 +170,31 @@ static viv_status search(struct search *s, size_t from, bool *found, struct erro
     return VIV_OK;
 }
 
+static double processor_seconds(void)
+{
+    struct timespec t;
+    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) ? 0 : (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Oniguruma counts no step of a loop that neither fails nor keeps a place to come back to, such as .*x of (?=.*x),
+ * so each search may read the whole text. The clock sees that. */
+static viv_status check_clock(const struct search *s, double begin, size_t from, struct error *err)
+{
+    if (processor_seconds() - begin < MAX_SECONDS + 1e-6 * MAX_MICROSECONDS * (double)from)
+        return VIV_OK;
+    return error_set(err, VIV_ELIMIT, "pattern '%.100s' takes too long on this text, until byte %zu",
+                     s->regex->pattern, from);
+}
+
 static viv_status match_all(struct search *s, struct ranges *out, struct error *err)
 {
-    size_t covered = 0, from = 0;
+    size_t covered = 0, from = 0, n_searches = 0;
     bool matched = false, found;
+    const double seconds = processor_seconds();
     while (from <= s->n) {
-        viv_status status = search(s, from, &found, err);
+        viv_status status = ++n_searches % SEARCHES_PER_LOOK ? VIV_OK : check_clock(s, seconds, from, err);
+        if (status == VIV_OK)
+            status = search(s, from, &found, err);
         if (status != VIV_OK)
             return status;
         if (!found)

@@ -2,6 +2,9 @@
 
 #include "text/gguf_pre.h"
 #include "text/pipeline.h"
+#include "text/regex.h"
+
+#include <pthread.h>
 
 /* "3 1 2" for pieces of these many bytes. */
 static void write_sizes(const struct pieces *p, struct buf *out)
@@ -57,6 +60,93 @@ TEST(patterns__cut_as_those_of_the_tokenizers_library)
     ck_assert_uint_gt(json_array_size(cases), 300);
     json_array_foreach(cases, i, j) check_case(j);
     json_decref(cases);
+}
+END_TEST
+
+static struct regex *make(const char *pattern)
+{
+    struct regex *r;
+    struct error err;
+    ck_assert_msg(regex_create(pattern, strlen(pattern), REGEX_TOKENIZERS, &r, &err) == VIV_OK, "%s", err.text);
+    return r;
+}
+
+TEST(regex__names_pattern_and_reason_where_one_is_wrong)
+{
+    struct regex *r;
+    struct error err;
+    ck_assert_int_eq(regex_create("a\\p{Nope}", 9, REGEX_TOKENIZERS, &r, &err), VIV_EFORMAT);
+    ck_assert_str_eq(err.text, "pattern 'a\\p{Nope}': invalid character property name {Nope}");
+    ck_assert_int_eq(regex_create("(a", 2, REGEX_TOKENIZERS, &r, &err), VIV_EFORMAT);
+    ck_assert_str_eq(err.text, "pattern '(a': end pattern with unmatched parenthesis");
+    ck_assert_int_eq(regex_create("\xFF", 1, REGEX_TOKENIZERS, &r, &err), VIV_EFORMAT);
+    ck_assert_ptr_nonnull(strstr(err.text, "is not UTF-8"));
+}
+END_TEST
+
+TEST(regex__never_sees_text_that_is_not_utf8)
+{
+    struct regex *by_oniguruma = make("a+"), *by_hand = make("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+|"
+                                                             " ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
+    struct ranges ranges = {0};
+    struct error err;
+    static const char *const texts[] = {"a\xC3", "\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "a\xC0\x80z"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        ck_assert_int_eq(regex_ranges(by_oniguruma, texts[i], strlen(texts[i]), &ranges, &err), VIV_EFORMAT);
+        ck_assert_int_eq(regex_ranges(by_hand, texts[i], strlen(texts[i]), &ranges, &err), VIV_EFORMAT);
+    }
+    ck_assert_uint_eq(ranges.n, 0);
+    regex_destroy(by_oniguruma);
+    regex_destroy(by_hand);
+}
+END_TEST
+
+/* Steps beyond those that the text's length allows end in an error, whether they are tries or places kept. */
+TEST(regex__stops_where_a_pattern_runs_wild)
+{
+    static const char *const patterns[] = {"(a+)+$", "(?=.*)", "(a|a|a|a)+$"};
+    char text[20002];
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 2] = 'b';
+    text[sizeof text - 1] = 0;
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        struct regex *r = make(patterns[i]);
+        struct ranges ranges = {0};
+        struct error err;
+        ck_assert_int_eq(regex_ranges(r, text, strlen(text), &ranges, &err), VIV_ELIMIT);
+        ck_assert_ptr_nonnull(strstr(err.text, patterns[i]));
+        ranges_release(&ranges);
+        regex_destroy(r);
+    }
+}
+END_TEST
+
+static void *compile_and_match(void *shared)
+{
+    for (int i = 0; i < 200; i++) {
+        struct regex *own = make("(?i)stra(ß|ss)e|[\\p{L}&&[^x]]+");
+        const struct regex *both[] = {own, shared};
+        for (int k = 0; k < 2; k++) {
+            struct ranges ranges = {0};
+            struct error err;
+            ck_assert_int_eq(regex_ranges(both[k], "abc STRASSE x\xC3\xA9", 15, &ranges, &err), VIV_OK);
+            ck_assert_uint_eq(ranges.n, 5);
+            ranges_release(&ranges);
+        }
+        regex_destroy(own);
+    }
+    return NULL;
+}
+
+TEST(regex__may_be_shared_by_threads)
+{
+    struct regex *shared = make("\\w+(?=\\s|$)|x.+");
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, compile_and_match, shared), 0);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    regex_destroy(shared);
 }
 END_TEST
 
@@ -128,5 +218,7 @@ TEST(gguf_pre__takes_no_name_for_default_and_names_the_nearest_of_an_unknown_one
 }
 END_TEST
 
-TESTS(patterns__cut_as_those_of_the_tokenizers_library, gguf_pre__cuts_as_llama_cpp_does_under_every_name,
+TESTS(patterns__cut_as_those_of_the_tokenizers_library, regex__names_pattern_and_reason_where_one_is_wrong,
+      regex__never_sees_text_that_is_not_utf8, regex__stops_where_a_pattern_runs_wild,
+      regex__may_be_shared_by_threads, gguf_pre__cuts_as_llama_cpp_does_under_every_name,
       gguf_pre__takes_no_name_for_default_and_names_the_nearest_of_an_unknown_one)

@@ -52,6 +52,7 @@ PATTERNS = [
     (r"(?-i:a)(?i:b)", ["aB AB"]), (r"(?x) a b # c", ["ab"]), (r"(?>a+)a", ["aaa"]), (r"(?>a|ab)c", ["abc ac"]), (r"(a)\1", ["aab"]), (r"(?<x>a)\k<x>", ["aa"]), (r"(?<x>a)(b)\2", None), (r"(?P<x>a)", None), (r"(?P<x>a)(?P=x)", None),
     (r"(?<y>\((?:[^()]|\g<y>)*\))", ["a(b(c)d)e"]), (r"(?'x'a)", None), (r"(?#note)a", ["ab"]), (r"(?:a|b)+", ["abc"]), (r"(?=a)ab", ["abc"]), (r"(?!a)\w", ["ab"]), (r"(?<=a)b", ["ab cb"]), (r"(?<!a)b", ["ab cb"]),
     (r"(?<=a|bc)d", ["ad bcd cd"]), (r"(?<=a+)b", ["aab"]), (r"(?<=a.*)b", ["acb b"]), (r"(?<!\w)x", ["x ax"]), (r"a\Kb", ["ab"]), (r"(?(1)a|b)", None), (r"(a)?(?(1)b|c)", ["ab c"]), (r"(?~ab)", ["xxabyy"]), (r"(?R)?a", ["aa"]), (r"(a", None), (r"a)", None), (r"()", ["ab"]), (r"(?i", None),
+    (r"\N*\R", ["ab\n", "a\r\nb"]), (r"\R*", ["09\nbZ"]), (r"x+\R+", ["xx\n\r\n\nx"]), (r"[\R]", ["R\n"]),
     (r"a|", ["ba"]), (r"|a", ["ba"]), (r"a||b", ["cab"]), (r"(?W:\w+)", [MIXED]), (r"(?D:\d+)", [MIXED]), (r"(?S:\s+)", [MIXED]), (r"(?P:[[:alpha:]]+)", [MIXED]), (r"(?a)\w", None), (r"(?u)\w", None), (r"(?y{g})\X", ["e\u0301a"]),
     (r"(*FAIL)|a", ["ab"]), (r"(?{x})a", ["ab"]), (r"(?L)a", None), (r"(?i-m:A)", ["aA"]), (r"(?^:a)", None), (r"(?|a|b)", None), (r"(?&x)", None), (r"\1(a)", ["aa"]), (r"\2(a)", None), (r"(?<1>a)", None), (r"\g<0>?a", ["aa"]), (r"(?<n>a|b\g<n>c)", ["bbacc"]),
     # as published
