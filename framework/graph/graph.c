@@ -1,5 +1,6 @@
 #include "graph/graph.h"
 
+#include "base/float_mode.h"
 #include "base/size.h"
 #include "base/trail.h"
 #include "base/utf8.h"
@@ -250,6 +251,16 @@ viv_status graph_check_instance(const struct graph_node *n, struct error *err)
     return err->status;
 }
 
+viv_status graph_check_float_mode(const struct graph_node *n, uint32_t before, struct error *err)
+{
+    const uint32_t after = float_mode();
+    if (after == before)
+        return VIV_OK;
+    float_mode_set(before);
+    return error_set(err, VIV_EINTERNAL, "layer '%s' changes the floating-point mode from 0x%x to 0x%x",
+                     n->class->name, before, after);
+}
+
 viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uint64_t shared, uint64_t worker,
                                  uint64_t n_rows, struct error *err)
 {
@@ -322,10 +333,13 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
                    .want_sequence_state = want_sequence_state,
                    .n_phases = 1};
     const struct trail before = trail;
+    const uint32_t mode = float_mode();
     if (n->spec->plugin)
         trail_enter(n->spec->plugin, "infer");
     viv_status status = n->class->infer(n->layer, &b);
     trail = before;
+    if (graph_check_float_mode(n, mode, err) != VIV_OK)
+        return err->status;
     if (status != VIV_OK) {
         error_take(err, status);
         return n->spec->plugin ? error_prefix(err, "infer failed") : err->status;

@@ -83,6 +83,8 @@ bool graph_say(const struct graph_node *n, uint32_t i, char aspect[VIV_WORDS_ASP
 viv_status graph_at_node(struct error *err, const struct node *n);
 /* Whether a layer of a plugin has kept to its instance. */
 viv_status graph_check_instance(const struct graph_node *n, struct error *err);
+/* Whether it has left the floating-point mode as it was; else puts that back. */
+viv_status graph_check_float_mode(const struct graph_node *n, uint32_t before, struct error *err);
 /* Whether so much workspace can be had. n_rows 0: not known yet. */
 viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uint64_t shared, uint64_t worker,
                                  uint64_t n_rows, struct error *err);

@@ -1,5 +1,6 @@
 /* surroundings.c - what a plugin must leave as it was while it is loaded: locale, directory, floating-point mode,
  * umask, signals, processes, standard output. Threads are counted by themselves, since libraries may start some. */
+#include "base/float_mode.h"
 #include "host/plugin.h"
 
 #include <fcntl.h>
@@ -21,17 +22,6 @@ struct surroundings {
     void (*handlers[NSIG])(int);
 };
 
-static uint32_t float_control(void)
-{
-#if defined __x86_64__
-    return __builtin_ia32_stmxcsr() & 0xffc0; /* rounding, flushing, masks; not the sticky flags */
-#else
-    uint64_t control;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
-    return (uint32_t)control;
-#endif
-}
-
 struct surroundings *surroundings_look(void)
 {
     struct surroundings *s = calloc(1, sizeof *s);
@@ -40,7 +30,7 @@ struct surroundings *surroundings_look(void)
     snprintf(s->locale, sizeof s->locale, "%s", setlocale(LC_ALL, NULL));
     if (!getcwd(s->directory, sizeof s->directory))
         s->directory[0] = '\0';
-    s->float_control = float_control();
+    s->float_control = float_mode();
     s->mask = umask(0);
     umask(s->mask);
     sigprocmask(SIG_SETMASK, NULL, &s->blocked);

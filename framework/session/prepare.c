@@ -1,6 +1,7 @@
 /* prepare.c - each layer gets its weights, once: mapped where they lie in the file, vectors as f32. */
 #include "session/instance.h"
 
+#include "base/float_mode.h"
 #include "base/size.h"
 #include "base/trail.h"
 #include "tensor/dtype.h"
@@ -11,7 +12,7 @@
 
 int64_t preparation_weight(const struct preparation *in, const char *attr)
 {
-    for (uint32_t i = 0; i < in->node->n_weights; i++)
+    for (uint32_t i = 0; attr && i < in->node->n_weights; i++)
         if (strcmp(in->node->weights[i].attr, attr) == 0)
             return in->node->weights[i].weight;
     return -1;
@@ -93,10 +94,13 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_
                      .shared_workspace = n->shared_workspace,
                      .worker_workspace = n->worker_workspace};
     const struct trail before = trail;
+    const uint32_t mode = float_mode();
     if (n->spec->plugin)
         trail_enter(n->spec->plugin, "prepare");
     viv_status status = n->class->prepare(n->layer, &p);
     trail = before;
+    if (graph_check_float_mode(n, mode, err) != VIV_OK)
+        return graph_at_node(err, n->spec);
     if (status != VIV_OK) {
         status = error_take(err, status);
         if (n->spec->plugin)

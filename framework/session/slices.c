@@ -338,6 +338,8 @@ const viv_tensor *slices_kind(const struct slice_set *s, uint32_t k)
 
 viv_status slices_hold(struct slice_set *s, uint64_t i, const void *const **data, struct error *err)
 {
+    if (i >= s->n)
+        return error_set(err, VIV_EINVAL, "%s holds slice %" PRIu64 ", there are %" PRIu64, s->path, i, s->n);
     const void **row = s->data + i * s->n_weights;
     if (s->units) {
         const void *held;
@@ -357,17 +359,20 @@ viv_status slices_hold(struct slice_set *s, uint64_t i, const void *const **data
 
 void slices_let_go(struct slice_set *s, uint64_t i)
 {
-    if (s->units)
+    if (s->units && i < s->n)
         store_let_go(s->model->store, s->units, i);
 }
 
 void slices_expect(struct slice_set *s, const uint32_t *slices, uint64_t n)
 {
+    for (uint64_t i = 0; i < n; i++)
+        if (slices[i] >= s->n)
+            return; /* of a layer that will be told when it holds it */
     if (s->units)
         store_expect(s->model->store, s->units, slices, n);
 }
 
 int32_t slices_is_here(const struct slice_set *s, uint64_t i)
 {
-    return !s->units || store_is_here(s->model->store, s->units, i);
+    return i < s->n && (!s->units || store_is_here(s->model->store, s->units, i));
 }

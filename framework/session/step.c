@@ -2,6 +2,7 @@
  * larger than any step before it, and for the memory that an encoder makes. */
 #include "session/instance.h"
 
+#include "base/float_mode.h"
 #include "base/size.h"
 #include "base/trail.h"
 #include "session/guard.h"
@@ -147,8 +148,16 @@ static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint
     const struct trail before = trail;
     if (n->spec->plugin)
         trail_enter(n->spec->plugin, "forward");
+    const bool look = n->spec->plugin && !f->proved;
+    const uint32_t mode = look ? float_mode() : 0;
     viv_status status = n->class->forward(n->layer, &exec, o->phase, first, end);
     trail = before;
+    struct error bent;
+    if (look && graph_check_float_mode(n, mode, &bent) != VIV_OK) {
+        graph_at_node(&bent, n->spec);
+        keep_failure(f, &bent);
+        return bent.status;
+    }
     if (status != VIV_OK) {
         struct error taken;
         status = error_take(&taken, status);

@@ -190,6 +190,7 @@ infer_aborts 1 crashed in infer: signal 6
 infer_exits 1 ended the program in infer
 prepare_bytes 1 prepare failed: (a sentence that is not UTF-8)
 prepare_workspace 1 wants row_workspace of 1125899906842624 bytes
+weight_null 0
 prepare_rows 1 wants row_workspace of 549755813888 bytes for each of 512 rows
 prepare_worker 1 wants worker_workspace of 18446744073709551612 bytes
 tasks_huge 1 its tasks returned 18446744073709551615, expected at most 2^32
@@ -214,6 +215,9 @@ END
 if [ "$(uname -m)" = x86_64 ]; then
     table ask_layer bad <<'END'
 rounding 1 loading it changes the floating-point mode
+rounding_infer 1 layer 'bad' changes the floating-point mode
+rounding_prepare 1 layer 'bad' changes the floating-point mode
+rounding_forward 1 layer 'bad' changes the floating-point mode
 END
 fi
 if [ -e /proc/self/task ]; then

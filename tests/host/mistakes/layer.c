@@ -20,6 +20,14 @@ static int is(const char *mistake)
 
 static volatile int *const nowhere = (int *)16;
 
+/* Rounds toward zero from now on. */
+static void bend_rounding(void)
+{
+#if defined __x86_64__
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x6000);
+#endif
+}
+
 static void *sleeper(void *x)
 {
     sleep(60);
@@ -83,6 +91,8 @@ static viv_status infer(void *layer, viv_infer *b)
         return b->weight_dims(b, "w", NULL, dims);
     if (is("dims_unset"))
         return b->weight_dims(b, "w", &ndim, dims);
+    if (is("rounding_infer"))
+        bend_rounding();
     if (is("infer_fails"))
         return VIV_EINVAL;
     if (is("infer_nomem"))
@@ -109,6 +119,10 @@ static viv_status prepare(void *layer, viv_prepare *p)
         p->host->set_error(p->host, VIV_EINVAL, "one \xff\xfe");
     if (is("prepare_bytes"))
         return VIV_EINVAL;
+    if (is("rounding_prepare"))
+        bend_rounding();
+    if (is("weight_null") && p->weight(p, NULL)) /* which there is none of */
+        abort();
     if (is("prepare_workspace"))
         p->row_workspace = 1ull << 50;
     if (is("prepare_rows"))
@@ -140,6 +154,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
         ((float *)(uintptr_t)e->in[0])[0] += 1;
     if (is("makes_nan"))
         e->out[first * l->dim] = __builtin_nanf("");
+    if (is("rounding_forward"))
+        bend_rounding();
     if (is("forward_crashes"))
         *nowhere = 1;
     if (is("forward_exits"))
@@ -256,10 +272,8 @@ static void bend_process(void)
         umask(0777);
     if (is("signal"))
         signal(SIGTERM, SIG_IGN);
-#if defined __x86_64__
     if (is("rounding"))
-        __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x6000);
-#endif
+        bend_rounding();
     if (is("closes"))
         close_range(0, 255, 0);
     if (is("daemon") && fork() == 0) {
