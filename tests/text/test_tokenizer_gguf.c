@@ -127,6 +127,55 @@ TEST(tokenizer_gguf__turns_end_at_tokens_that_are_called_so)
 }
 END_TEST
 
-TESTS(tokenizer_gguf__sentencepiece_has_the_usual_ids_where_no_key_says_so,
+/* Words of bytes by "default", which ends digits after three; without the key, with an empty one, and by another
+ * name. */
+TEST(tokenizer_gguf__words_without_a_way_to_cut_them_are_cut_the_default_way)
+{
+    static const char *const pieces[] = {"11", "12", "13", "14", "112", "134"};
+    static const char merges[] = KEY("merges", 9, "4:8 8:2 8:3 x:312032 8:3 x:332034");
+    static const char *const ways[] = {"", KEY("pre", 8, "s:default"), KEY("pre", 8, "s:gpt-2")};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char keys[256];
+        snprintf(keys, sizeof keys, "%s%s", merges, ways[i]);
+        struct tokenizer *t = OPEN("gpt2", pieces, *ways[i] ? 2 : 1, keys);
+        gives(t, "1234", 0, i == 2 ? "4 5" : "4 2 3");
+        tokenizer_destroy(t);
+    }
+    remove_scratch();
+}
+END_TEST
+
+/* Characters and U+2581, not bytes; a run of newlines that is a piece is that piece; BOS whatever the file says. */
+TEST(tokenizer_gguf__gemma_4_has_pairs_of_characters)
+{
+    static const char *const pieces[] = {"3<bos>",
+                                         "1\xE2\x96\x81",
+                                         "1a",
+                                         "1b",
+                                         "1ab",
+                                         "1\xE2\x96\x81"
+                                         "a",
+                                         "1\n",
+                                         "1\n\n\n",
+                                         "6<0x7A>"};
+    static const char keys[] = KEY("merges", 9, "4:8 8:2 8:3 x:612062 8:5 x:e296812061")
+        KEY("bos_token_id", 4, "4:0") KEY("add_bos_token", 7, "1:0");
+    struct tokenizer *t = OPEN("gemma4", pieces, 3, keys);
+    struct buf back = {0};
+    struct error err;
+    static const int32_t ids[] = {4, 7, 5, 8};
+    gives(t, "ab\n\n\nab az", BOTH, "0 4 7 4 5 8");
+    gives(t, "a\n\nb", 0, "2 6 6 3");
+    ck_assert_int_eq(tokenizer_decode(t, ids, 4, 0, &back, &err), VIV_OK);
+    ck_assert_str_eq(buf_text(&back), "ab\n\n\n az");
+    buf_release(&back);
+    tokenizer_destroy(t);
+    remove_scratch();
+}
+END_TEST
+
+TESTS(tokenizer_gguf__words_without_a_way_to_cut_them_are_cut_the_default_way,
+      tokenizer_gguf__gemma_4_has_pairs_of_characters,
+      tokenizer_gguf__sentencepiece_has_the_usual_ids_where_no_key_says_so,
       tokenizer_gguf__control_tokens_are_no_pieces, tokenizer_gguf__bert_is_cased_where_it_says_so,
       tokenizer_gguf__turns_end_at_tokens_that_are_called_so)
