@@ -169,7 +169,7 @@ TEST(parts__of_every_family_are_the_same_whichever_class_saved_them)
 }
 END_TEST
 
-TEST(parts__that_are_not_run_are_counted_and_named, context__of_dynamic_scaling_is_what_it_stretches_to)
+TEST(parts__that_are_not_run_are_counted_and_named)
 {
     struct buf bytes = {0};
     struct error err;
