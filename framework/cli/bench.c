@@ -121,7 +121,8 @@ static uint32_t next_rows(struct texts *t, uint32_t flags, uint64_t n, uint64_t 
                                     .sequence = t->sequences[i],
                                     .n_rows = now,
                                     .tokens = tokens + t->done[i] + i,
-                                    .want = each > 1 && t->done[i] + now < n ? none : NULL};
+                                    .want = each > 1 && t->done[i] + now < n ? none : NULL,
+                                    .length = each > 1 ? n : 0};
         t->list[count] = &t->rows[count];
         count++;
         t->done[i] += now;

@@ -137,7 +137,8 @@ static viv_status read_window(struct survey *s, const int32_t *tokens, uint64_t 
                                .sequence = sequence,
                                .n_rows = n_rows,
                                .tokens = tokens + at,
-                               .want = want};
+                               .want = want,
+                               .length = n};
         const viv_rows *const list[] = {&rows};
         status = model_step(s->o.model, list, 1, cancel, &outputs, &n_outputs, err);
         at += n_rows;

@@ -82,7 +82,8 @@ viv_status feed(struct opened *o, const struct input *in, uint64_t rows_at_once,
                                .sequence = sequence,
                                .n_rows = n_rows,
                                .tokens = tokens + at,
-                               .want = want};
+                               .want = want,
+                               .length = n};
         const viv_rows *const spans[] = {&span};
         progress_show(&o->progress, "tokens", at, n);
         status = model_step(o->model, spans, 1, cancel, &rows, &n_out, err);

@@ -39,12 +39,12 @@ struct best {
     float logit;
 };
 
-/* The `n` largest, the lower id first among equals; NaN is below everything. */
+/* The `n` largest, the lower id first among equals. */
 static void find_best(const float *logits, uint64_t vocab, struct best *best, size_t n)
 {
     size_t found = 0;
     for (uint64_t id = 0; id < vocab; id++) {
-        float logit = isnan(logits[id]) ? -INFINITY : logits[id];
+        const float logit = logits[id];
         if (found == n && logit <= best[n - 1].logit)
             continue;
         size_t at = found < n ? found++ : n - 1;
@@ -134,6 +134,20 @@ static viv_status print_all(const struct logits_options *o, const int32_t *token
 
 /* --- the verb ------------------------------------------------------------------------------------------ */
 
+/* Weights that are broken, or overflow, make logits that are no numbers: nobody is given these for an answer. */
+static viv_status check_numbers(const struct opened *o, const int32_t *tokens, uint64_t n, const float *logits,
+                                uint64_t vocab, struct error *err)
+{
+    for (uint64_t i = 0; i < n; i++)
+        for (uint64_t id = 0; id < vocab; id++)
+            if (!isfinite(logits[i * vocab + id]))
+                return error_set(err, VIV_EFORMAT,
+                                 "%s: after token %d at position %" PRIu64 " the logit of token %" PRIu64
+                                 " is %g, which is no number: are the model's weights?",
+                                 spec_name(model_spec(o->model)), tokens[i], i, id, (double)logits[i * vocab + id]);
+    return VIV_OK;
+}
+
 static viv_status write_or_print(struct opened *o, const struct logits_options *options, const struct input *in,
                                  struct error *err)
 {
@@ -145,6 +159,8 @@ static viv_status write_or_print(struct opened *o, const struct logits_options *
     viv_status status = npy_begin(&npy, n, vocab, &logits, err);
     if (status == VIV_OK)
         status = feed(o, in, 0, logits, err);
+    if (status == VIV_OK)
+        status = check_numbers(o, in->tokens.ids, n, logits, vocab, err);
     if (status == VIV_OK && options->output) {
         status = write_output(options->output, npy.data, npy.size, err);
         if (status == VIV_OK && options->json)

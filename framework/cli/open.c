@@ -59,6 +59,14 @@ viv_status open_world(struct opened *o, const struct common *common, struct erro
     return status;
 }
 
+static void on_notice(void *ctx, const char *sentence)
+{
+    progress_clear(ctx);
+    fputs("viv: ", stderr);
+    print_safe(stderr, sentence, strlen(sentence));
+    putc('\n', stderr);
+}
+
 static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
 {
     progress_show(ctx, what, done, total);
@@ -118,7 +126,9 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
                                                          : strcmp(type, "f32") == 0 ? VIV_F32
                                                                                     : VIV_F16,
                                           .progress = on_progress,
-                                          .progress_ctx = &o->progress};
+                                          .progress_ctx = &o->progress,
+                                          .notice = on_notice,
+                                          .notice_ctx = &o->progress};
     return model_open(&options, name, &o->model, err);
 }
 

@@ -356,6 +356,10 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     n->row_workspace = b.row_workspace;
     n->shared_workspace = b.shared_workspace;
     n->worker_workspace = b.worker_workspace;
+    n->length_switch = b.length_switch;
+    n->length_growth = b.length_growth;
+    g->by_switch = g->by_switch || (stack == STACK_GRAPH && b.length_switch);
+    g->by_growth = g->by_growth || (stack == STACK_GRAPH && b.length_growth);
     g->stacks[stack].whole_sequences = g->stacks[stack].whole_sequences || b.whole_sequences;
     n->weights = arena_array(&g->arena, n->n_weights, sizeof *n->weights);
     n->states = arena_array(&g->arena, n->n_states, sizeof *n->states);
@@ -371,6 +375,19 @@ static const void *extension(const struct graph_node *n, const char *id, size_t 
 {
     const uint32_t *struct_size = n->class->get_ext ? n->class->get_ext(id) : NULL;
     return struct_size && *struct_size >= size && *struct_size <= MAX_STRUCT ? struct_size : NULL;
+}
+
+bool graph_lengths_alike(const struct graph *g, struct graph_length a, struct graph_length b)
+{
+    const struct stack *stack = &g->expansion->stacks[STACK_GRAPH];
+    for (uint32_t i = stack->begin; (g->by_switch || g->by_growth) && i < stack->end; i++) {
+        const struct graph_node *n = &g->nodes[i];
+        if (n->length_switch && (a.whole > n->length_switch) != (b.whole > n->length_switch))
+            return false;
+        if (n->length_growth && size_max(a.text, n->length_growth) != size_max(b.text, n->length_growth))
+            return false;
+    }
+    return true;
 }
 
 const viv_routes *graph_routes(const struct graph_node *n)

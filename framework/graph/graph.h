@@ -47,6 +47,7 @@ struct graph_node {
     struct graph_state *states;
     uint32_t n_states, first_state; /* states of all nodes are numbered through */
     uint64_t row_workspace, shared_workspace, worker_workspace;
+    uint64_t length_switch, length_growth; /* of viv_infer */
 };
 
 struct graph_stack {
@@ -67,6 +68,7 @@ struct graph {
     struct graph_stack stacks[N_STACKS];
     uint32_t n_states;
     uint64_t state_elems[N_STATE_KINDS]; /* per row of what they grow with, all layers */
+    bool by_switch, by_growth;           /* some layer of the graph has a length_switch; a length_growth */
 };
 
 /* `host` is what layers get in their infer; it must outlive the graph. The error names the spec's line and the
@@ -88,6 +90,13 @@ viv_status graph_check_float_mode(const struct graph_node *n, uint32_t before, s
 /* Whether so much workspace can be had. n_rows 0: not known yet. */
 viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uint64_t shared, uint64_t worker,
                                  uint64_t n_rows, struct error *err);
+
+/* How long a sequence is for its layers: the text that it began with, and the whole. */
+struct graph_length {
+    uint64_t text, whole;
+};
+/* Whether all layers of the graph keep the same of a token, whichever of the two lengths its sequence has. */
+bool graph_lengths_alike(const struct graph *g, struct graph_length a, struct graph_length b);
 
 /* Features of a row of the memory that the encoder makes; 0: there is no encoder. */
 uint64_t graph_memory_dim(const struct graph *g);

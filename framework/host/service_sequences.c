@@ -50,9 +50,9 @@ static viv_status truncate_sequence(void *sequence, uint64_t n)
     return leave(&err, status);
 }
 
-static viv_status keep(void *sequence, const int32_t *tokens, uint64_t n, uint64_t *kept)
+static viv_status keep(void *sequence, const int32_t *tokens, uint64_t n, uint64_t length, uint64_t *kept)
 {
-    *kept = sequence_keep(sequence, tokens, n);
+    *kept = sequence_keep(sequence, tokens, n, length);
     return VIV_OK;
 }
 

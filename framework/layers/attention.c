@@ -429,7 +429,8 @@ static void rotate_row(const struct attention *l, const viv_exec *e, const struc
         l->kernels->rotate(w->k + row * l->kv_stride + h * l->head_dim, cos, sin, n_pairs, l->rope.interleaved);
 }
 
-static void rotate_and_store(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)
+static viv_status rotate_and_store(const struct attention *l, const viv_exec *e, const struct parts *w,
+                                   uint64_t task)
 {
     const viv_span *span = span_of_task(e, KEEP_ROWS, 1, &task);
     uint64_t begin = task * KEEP_ROWS, end = size_min(begin + KEEP_ROWS, span->n_rows);
@@ -438,14 +439,16 @@ static void rotate_and_store(const struct attention *l, const viv_exec *e, const
     for (uint64_t r = begin; r < end; r++)
         settle_row(l, e, w, span->first_row + r);
     if (l->rope.used) {
-        const float *frequency = rope_frequency(&l->rope, span->position + span->n_rows, angles);
+        uint64_t known = 0;
         for (uint64_t r = begin; r < end; r++)
-            rotate_row(l, e, w, span->first_row + r, frequency, angles + l->rope.dim / 2);
+            rotate_row(l, e, w, span->first_row + r, rope_frequency(&l->rope, span, r, angles, &known),
+                       angles + l->rope.dim / 2);
     }
-    kept_write_keys(&l->kept, span, span->position + begin, end - begin, w->k + first * l->kv_stride, l->kv_stride,
-                    0, kv_dim);
-    kept_write_values(&l->kept, span, span->position + begin, end - begin, w->v + first * l->kv_stride,
-                      l->kv_stride, 0, kv_dim);
+    viv_status status = kept_write_keys(&l->kept, e, span, span->position + begin, end - begin,
+                                        w->k + first * l->kv_stride, l->kv_stride, 0, kv_dim);
+    return status == VIV_OK ? kept_write_values(&l->kept, e, span, span->position + begin, end - begin,
+                                                w->v + first * l->kv_stride, l->kv_stride, 0, kv_dim)
+                            : status;
 }
 
 static void attend(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)
@@ -470,14 +473,15 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
                     .bias = relative_bias(&l->relative, head * n_group),
                     .reach = l->relative.reach,
                     .scratch = e->scratch};
-    kept_attend(&l->kept, span, head, &a);
+    kept_attend(&l->kept, e, span, head, &a);
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
 {
     const struct attention *l = layer;
     const struct parts w = divide(l, e);
-    for (uint64_t t = first; t < end; t++) {
+    viv_status status = VIV_OK;
+    for (uint64_t t = first; status == VIV_OK && t < end; t++) {
         switch (phase) {
         case 0:
             prepared_rows_fill(&l->rows, w.rows + t * l->rows.row_bytes, e->in[0] + t * l->dim);
@@ -486,7 +490,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             project(l, e, &w, t);
             break;
         case 2:
-            rotate_and_store(l, e, &w, t);
+            status = rotate_and_store(l, e, &w, t);
             break;
         case 3:
             attend(l, e, &w, t);
@@ -503,7 +507,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
                            e->out + t * projection_tile(&l->out), l->out.n_out, e->scratch);
         }
     }
-    return VIV_OK;
+    return status;
 }
 
 static void release(void *layer)

@@ -167,7 +167,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
 }
 
 /* Some features of keys, or of values, of all rows of one span's memory. */
-static void take_memory(const struct cross_attention *l, const viv_exec *e, uint64_t task)
+static viv_status take_memory(const struct cross_attention *l, const viv_exec *e, uint64_t task)
 {
     uint32_t s = 0;
     for (uint64_t n; task >= (n = e->spans[s]->memory ? take_tasks(l) : 0); s++)
@@ -179,14 +179,16 @@ static void take_memory(const struct cross_attention *l, const viv_exec *e, uint
     char *rows = (char *)e->scratch + l->scratch;
     float *y = (float *)(rows + TAKE_ROWS * l->memory_row_bytes);
     const uint64_t tile = projection_tile(p), first = task * tile;
-    for (uint64_t row = 0, n; row < span->n_memory; row += n) {
+    viv_status status = VIV_OK;
+    for (uint64_t row = 0, n; status == VIV_OK && row < span->n_memory; row += n) {
         n = size_min(TAKE_ROWS, span->n_memory - row);
         for (uint64_t r = 0; r < n; r++)
             p->product->prepare(rows + r * l->memory_row_bytes, span->memory + (row + r) * l->memory_dim,
                                 l->memory_dim);
         uint64_t end = first + projection_run(p, task, rows, l->memory_row_bytes, n, y, tile, e->scratch);
-        (is_key ? kept_write_keys : kept_write_values)(&l->kept, span, row, n, y, tile, first, end);
+        status = (is_key ? kept_write_keys : kept_write_values)(&l->kept, e, span, row, n, y, tile, first, end);
     }
+    return status;
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
@@ -195,14 +197,15 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     char *rows = e->workspace;
     float *q = (float *)(rows + e->n_rows * l->rows.row_bytes), *heads = q + e->n_rows * l->heads_stride;
     char *head_rows = (char *)(heads + e->n_rows * l->heads_stride);
-    for (uint64_t t = first; t < end; t++) {
+    viv_status status = VIV_OK;
+    for (uint64_t t = first; status == VIV_OK && t < end; t++) {
         uint64_t block = t;
         switch (phase) {
         case 0:
             if (t < e->n_rows)
                 prepared_rows_fill(&l->rows, rows + t * l->rows.row_bytes, e->in[0] + t * l->dim);
             else
-                take_memory(l, e, t - e->n_rows);
+                status = take_memory(l, e, t - e->n_rows);
             break;
         case 1:
             projection_run(&l->q, t, rows + l->q_offset, l->rows.row_bytes, e->n_rows,
@@ -219,7 +222,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
                             .n_keys = span->n_memory,
                             .scale = l->scale,
                             .scratch = e->scratch};
-            kept_attend(&l->kept, span, block % l->n_kv_heads, &a);
+            kept_attend(&l->kept, e, span, block % l->n_kv_heads, &a);
             break;
         }
         case 3:
@@ -230,7 +233,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
                            e->out + t * projection_tile(&l->out), l->out.n_out, e->scratch);
         }
     }
-    return VIV_OK;
+    return status;
 }
 
 static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])

@@ -19,8 +19,8 @@
  *   v_b:     [n_heads, v_dim, kv_rank]                     W_uv
  *   out:     [dim, n_heads * v_dim]                        W_o
  *   state:   c, kv_rank + rope_dim elements per token: a page is [page_rows][kv_rank + rope_dim] */
-#include "layers/layer.h"
 #include "layers/rope.h"
+#include "layers/state.h"
 #include "layers/words.h"
 
 #include "base/size.h"
@@ -73,9 +73,8 @@ struct latent_attention {
     struct areas at;
     struct rope rope;
     const float *q_norm, *kv_norm;
-    void (*store)(void *y, const float *x, uint64_t n);
-    uint32_t c; /* index of the state, of whose elements the type and bytes are: */
-    uint32_t dtype, element;
+    struct state_store store;
+    uint32_t c; /* index of the state */
     int32_t has_q_a;
     float scale, norm_eps;
 };
@@ -236,12 +235,9 @@ static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct latent_attention *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
-    l->dtype = p->state_dtype;
-    l->element = p->state_dtype == VIV_F32 ? sizeof(float) : sizeof(uint16_t);
-    l->store = l->kernels->from_f32(p->state_dtype);
-    if (!l->store)
-        return layer_fail(p->host, VIV_EUNSUPPORTED, "keys and values cannot be kept in this type");
-    viv_status status = projection_prepare(&l->kv_a, p, "kv_a", "kv_a_bias");
+    viv_status status = state_store_init(&l->store, p->host);
+    if (status == VIV_OK)
+        status = projection_prepare(&l->kv_a, p, "kv_a", "kv_a_bias");
     if (status == VIV_OK && l->has_q_a)
         status = projection_prepare(&l->q_a, p, "q_a", "q_a_bias");
     if (status == VIV_OK)
@@ -369,19 +365,24 @@ static void settle_row(const struct latent_attention *l, const viv_exec *e, uint
     }
 }
 
-static void keep(const struct latent_attention *l, const viv_exec *e, uint64_t task)
+static viv_status keep(const struct latent_attention *l, const viv_exec *e, uint64_t task)
 {
     const viv_span *span = span_of_task(e, KEEP_ROWS, 1, &task);
     const viv_state *state = span->state[l->c];
     const uint64_t width = width_of(l), end = size_min((task + 1) * KEEP_ROWS, span->n_rows);
     float *angles = (float *)((char *)e->scratch + l->scratch);
-    const float *frequency = rope_frequency(&l->rope, span->position + span->n_rows, angles);
-    for (uint64_t r = task * KEEP_ROWS; r < end; r++) {
+    uint64_t known = 0;
+    viv_status status = VIV_OK;
+    for (uint64_t r = task * KEEP_ROWS; status == VIV_OK && r < end; r++) {
         const uint64_t row = span->first_row + r, token = span->position + r;
-        settle_row(l, e, row, frequency, angles + l->rope.dim / 2);
-        l->store((char *)state->pages[token / state->page_rows] + token % state->page_rows * width * l->element,
-                 (const float *)area(e, l->at.kv) + row * width, width);
+        const float *kv = (const float *)area(e, l->at.kv) + row * width;
+        settle_row(l, e, row, rope_frequency(&l->rope, span, r, angles, &known), angles + l->rope.dim / 2);
+        status = state_check(e, "keys and values", kv, width, 1, width);
+        if (status == VIV_OK)
+            state_write(&l->store, e, state->pages[token / state->page_rows], token % state->page_rows * width, kv,
+                        width);
     }
+    return status;
 }
 
 static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t task)
@@ -407,7 +408,7 @@ static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t
                           .page_rows = state->page_rows,
                           .position = span->position + begin,
                           .n_keys = span->position + span->n_rows,
-                          .dtype = l->dtype,
+                          .dtype = e->state_dtype,
                           .scale = l->scale,
                           .scratch = e->scratch};
     l->kernels->attend(&a);
@@ -421,7 +422,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t number,
     char *latent_rows = area(e, l->at.absorbed), *head_rows = area(e, l->at.head_rows);
     float *kv = area(e, l->at.kv), *q_a = area(e, l->at.q_a), *q = area(e, l->at.q), *heads = q;
     float *absorbed = area(e, l->at.absorbed), *latent = area(e, l->at.latent);
-    for (uint64_t t = first; t < end; t++) {
+    viv_status status = VIV_OK;
+    for (uint64_t t = first; status == VIV_OK && t < end; t++) {
         switch (phase_of(l, number)) {
         case PREPARE:
             prepared_rows_fill(&l->rows, rows + t * l->rows.row_bytes, e->in[0] + t * l->dim);
@@ -444,7 +446,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t number,
             project(e, &l->q, t, q_rows + l->q_b_offset, l->q_rows.row_bytes, q, l->n_heads * head);
             break;
         case KEEP:
-            keep(l, e, t);
+            status = keep(l, e, t);
             break;
         case ABSORB:
             project_head(e, &l->k_b, t, nope_rows, absorbed, l->n_heads, width_of(l));
@@ -467,7 +469,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t number,
             project(e, &l->out, t, head_rows + l->out_offset, l->head_rows.row_bytes, e->out, l->out.n_out);
         }
     }
-    return VIV_OK;
+    return status;
 }
 
 static void release(void *layer)

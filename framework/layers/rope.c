@@ -2,6 +2,8 @@
 
 #include "layers/words.h"
 
+#include "base/size.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -50,6 +52,8 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
                                        : 1;
     if (r->scaling == ROPE_LONG && !(b->is_set(b, "rope.freqs") && b->is_set(b, "rope.long_freqs")))
         return layer_fail(b->host, VIV_EINVAL, "longrope needs rope.freqs and rope.long_freqs");
+    b->length_switch = r->scaling == ROPE_LONG ? (uint64_t)r->original_context : 0;
+    b->length_growth = r->scaling == ROPE_DYNAMIC ? (uint64_t)r->original_context : 0;
     uint64_t n_pairs = r->dim / 2;
     viv_status status = b->want_weight(b, "rope.freqs", 1, &n_pairs);
     return status == VIV_OK ? b->want_weight(b, "rope.long_freqs", 1, &n_pairs) : status;
@@ -123,13 +127,17 @@ void rope_release(struct rope *r)
     free(r->frequency);
 }
 
-const float *rope_frequency(const struct rope *r, uint64_t length, float *own)
+const float *rope_frequency(const struct rope *r, const viv_span *span, uint64_t row, float *own, uint64_t *known)
 {
-    if ((double)length <= r->original_context || (r->scaling != ROPE_DYNAMIC && r->scaling != ROPE_LONG))
-        return r->frequency;
+    const uint64_t end = size_max(span->length, span->position + span->n_rows);
+    const uint64_t length = size_max(span->length, span->position + row + 1);
     if (r->scaling == ROPE_LONG)
-        return r->frequency + r->dim / 2;
-    compute(r, length, own);
+        return r->frequency + ((double)end > r->original_context ? r->dim / 2 : 0);
+    if (r->scaling != ROPE_DYNAMIC || (double)length <= r->original_context)
+        return r->frequency;
+    if (*known != length)
+        compute(r, length, own);
+    *known = length;
     return own;
 }
 

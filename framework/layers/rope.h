@@ -3,11 +3,14 @@
  *   frequency[p] = theta^(-2p / dim),  p in [0, dim / 2)
  *
  *   linear:   frequency / factor                                              (Chen et al. 2023)
- *   dynamic:  theta grows with the length once it passes original_context     ("dynamic NTK")
+ *   dynamic:  theta grows with the length of the text once it passes original_context   ("dynamic NTK")
  *   llama3:   low frequencies / factor, high ones as they are, a ramp between (Llama 3.1)
  *   yarn:     by ramp between dimensions, with cos and sin scaled             (Peng et al. 2023)
- *   longrope: a divisor for each frequency, other ones once the length passes original_context; cos and sin scaled
- *                                                                             (Ding et al. 2024)                */
+ *   longrope: a divisor for each frequency, other ones once the sequence passes original_context; cos and sin
+ * scaled (Ding et al. 2024)
+ *
+ * The length of a text is that of all of it, however many steps read it. As transformers does, dynamic leaves the
+ * keys of an answer as they were rotated when they came, and longrope rotates all anew. */
 #ifndef LAYERS_ROPE_H
 #define LAYERS_ROPE_H
 
@@ -74,9 +77,9 @@ void rope_release(struct rope *r);
 /* As a layer's viv_layer_words.say does, of its positions. */
 int32_t rope_say(const struct rope *r, uint64_t head_dim, char *aspect, char *words);
 
-/* The frequencies [dim / 2] for a sequence that is `length` tokens long with this step; written to `own` [dim / 2]
- * where they depend on the length. */
-const float *rope_frequency(const struct rope *r, uint64_t length, float *own);
+/* The frequencies [dim / 2] for row `row` of a span. Where each length of the text has its own they are written to
+ * `own` [dim / 2], unless those of *known, the length of the row before, are there; begin with 0. */
+const float *rope_frequency(const struct rope *r, const viv_span *span, uint64_t row, float *own, uint64_t *known);
 
 /* Cosines and sines [dim / 2] by which a token at this position rotates. */
 void rope_angles(const struct rope *r, const viv_kernels *kernels, const float *frequency, int32_t position,

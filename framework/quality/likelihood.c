@@ -101,12 +101,17 @@ static viv_status encode_all(struct asked *a, struct error *err)
     return status;
 }
 
-static viv_status step(struct asked *a, const int32_t *tokens, uint64_t n, const uint8_t *want,
-                       const float **logits, struct error *err)
+/* n tokens from `at` on of the question with choice i. */
+static viv_status step(struct asked *a, uint32_t i, uint64_t at, uint64_t n, const float **logits,
+                       struct error *err)
 {
     uint64_t n_outputs;
-    const viv_rows rows = {
-        .struct_size = sizeof rows, .sequence = a->sequence, .n_rows = n, .tokens = tokens, .want = want};
+    const viv_rows rows = {.struct_size = sizeof rows,
+                           .sequence = a->sequence,
+                           .n_rows = n,
+                           .tokens = a->whole[i].ids + at,
+                           .want = a->want,
+                           .length = a->whole[i].n};
     const viv_rows *const list[] = {&rows};
     viv_status status = model_step(a->m, list, 1, a->cancel, logits, &n_outputs, err);
     a->n_tokens += status == VIV_OK ? n : 0;
@@ -122,21 +127,27 @@ static viv_status add(struct asked *a, const float *logits, int32_t token, doubl
     return VIV_OK;
 }
 
-/* What all have in common, and from what it leads to, the first token of each. */
-static viv_status read_question(struct asked *a, double *out, struct error *err)
+static bool alike(const struct asked *a, uint32_t i, uint32_t j)
 {
-    const int32_t *ids = a->whole[0].ids;
+    const uint64_t m = a->whole[i].n, n = a->whole[j].n;
+    return graph_lengths_alike(model_graph(a->m), (struct graph_length){m, m}, (struct graph_length){n, n});
+}
+
+/* What all have in common, as a part of choice `first`, and from what it leads to, the first token of this choice
+ * and of those behind it for which it is computed in the same way. */
+static viv_status read_question(struct asked *a, uint32_t first, double *out, struct error *err)
+{
     const float *logits;
-    viv_status status;
     uint64_t at = 0, n;
-    do {
+    viv_status status = sequence_truncate(a->sequence, 0, err);
+    while (status == VIV_OK && at < a->n_common) {
         n = size_min(model_max_rows(a->m), a->n_common - at);
         memset(a->want, 0, n);
         a->want[n - 1] = at + n == a->n_common;
-        status = step(a, ids + at, n, a->want, &logits, err);
+        status = step(a, first, at, n, &logits, err);
         at += n;
-    } while (status == VIV_OK && at < a->n_common);
-    for (uint32_t i = 0; status == VIV_OK && i < a->c->n; i++)
+    }
+    for (uint32_t i = first; status == VIV_OK && i < a->c->n && alike(a, first, i); i++)
         status = add(a, logits, a->whole[i].ids[a->n_common], &out[i], err);
     return status;
 }
@@ -150,7 +161,7 @@ static viv_status read_choice(struct asked *a, uint32_t i, double *out, struct e
     for (uint64_t at = a->n_common, n; status == VIV_OK && at + 1 < whole->n; at += n) {
         const float *logits;
         n = size_min(model_max_rows(a->m), whole->n - 1 - at);
-        status = step(a, whole->ids + at, n, a->want, &logits, err);
+        status = step(a, i, at, n, &logits, err);
         for (uint64_t r = 0; status == VIV_OK && r < n; r++)
             status = add(a, logits + r * a->vocab, whole->ids[at + r + 1], &out[i], err);
     }
@@ -176,10 +187,12 @@ viv_status choices_likelihood(viv_model *m, const struct choices *c, const uint3
         status = sequence_create(m, &a.sequence, err);
     for (uint32_t i = 0; i < c->n; i++)
         out[i] = 0;
-    if (status == VIV_OK && c->n)
-        status = read_question(&a, out, err);
-    for (uint32_t i = 0; status == VIV_OK && i < c->n; i++)
-        status = read_choice(&a, i, out, err);
+    for (uint32_t i = 0, read = 0; status == VIV_OK && i < c->n; i++) {
+        if (i == 0 || !alike(&a, read, i))
+            status = read_question(&a, read = i, out, err);
+        if (status == VIV_OK)
+            status = read_choice(&a, i, out, err);
+    }
     *n_tokens += a.n_tokens;
     sequence_destroy(a.sequence);
     for (uint32_t i = 0; a.whole && i < c->n; i++)

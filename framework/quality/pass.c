@@ -112,7 +112,8 @@ viv_status pass_next(struct pass *p, struct pass_rows *out, struct error *err)
                                    .sequence = p->sequences[i],
                                    .n_rows = n_rows,
                                    .tokens = p->tokens + p->at,
-                                   .want = p->want + p->at};
+                                   .want = p->want + p->at,
+                                   .length = p->n};
             const viv_rows *const list[] = {&rows};
             viv_status status =
                 model_step(p->models[i], list, 1, p->options->cancel, &out->logits[i], &n_outputs, err);

@@ -80,6 +80,9 @@ struct viv_model {
     uint32_t state_dtype;
     struct state_place *state_places; /* [n_states] */
     struct pool pools[N_STATE_KINDS];
+    struct state_place *narrow_places; /* the same of sequences whose pages are f16 still, once the state is f32 */
+    uint64_t narrow_page_bytes[N_STATE_KINDS];
+    bool told_of_length; /* that a text was computed anew */
 
     /* the running step */
     struct step_frame *frame;
@@ -125,6 +128,12 @@ int64_t preparation_weight(const struct preparation *in, const char *attr);
 
 void slices_release_all(viv_model *m); /* slices.c */
 
+/* state.c: how states lie in pages. */
+viv_status state_lay_out(viv_model *m, struct error *err);
+/* The state becomes f32, for numbers that f16 does not hold. Sequences follow when they are used next. */
+bool state_can_widen(const viv_model *m);
+viv_status state_widen(viv_model *m, struct error *err);
+
 /* sequence.c */
 struct sequence {
     viv_model *model;
@@ -132,6 +141,8 @@ struct sequence {
     int32_t *tokens; /* [length] of the graph; -1: a vector stood for it */
     size_t tokens_capacity;
     uint64_t earlier; /* the length before the last step where its state is still there, else the length */
+    struct graph_length computed_for; /* that its tokens were computed for; where there are none, nothing */
+    uint32_t state_dtype;             /* of its pages */
     uint64_t max_pages;
     struct {
         uint64_t n;
@@ -148,6 +159,10 @@ struct sequence {
     const viv_sequence_state **once_list;
     bool in_step;
 };
+/* Converts its pages, where they are narrower than the model's state now is. */
+viv_status sequence_widen(struct sequence *s, struct error *err);
+/* The lengths that it will have after a step of these rows. */
+struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows);
 /* Pages for rows up to `length`, or no more than these; of what a sequence has once, all there are. */
 viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err);
 /* Room for so many tokens. */

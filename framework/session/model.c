@@ -124,32 +124,6 @@ uint32_t model_state_dtype(const viv_model *m)
     return VIV_F32;
 }
 
-static uint64_t element_bytes(const viv_model *m, enum state_kind kind)
-{
-    return kind == STATE_OF_SEQUENCE || m->state_dtype == VIV_F32 ? 4 : 2;
-}
-
-static viv_status lay_out_state(viv_model *m, struct error *err)
-{
-    uint32_t n = 0;
-    m->state_places = calloc(m->graph->n_states ? m->graph->n_states : 1, sizeof *m->state_places);
-    if (!m->state_places)
-        return error_nomem(err);
-    for (uint32_t i = 0; i < m->graph->n_nodes; i++)
-        for (uint32_t s = 0; s < m->graph->nodes[i].n_states; s++) {
-            const struct graph_state *state = &m->graph->nodes[i].states[s];
-            const uint64_t rows = state->kind == STATE_OF_SEQUENCE ? 1 : PAGE_ROWS;
-            uint64_t bytes, *at = &m->pools[state->kind].page_bytes;
-            m->state_places[n++] = (struct state_place){state->kind, *at};
-            if (!size_mul(state->elems, element_bytes(m, state->kind) * rows, &bytes) ||
-                !size_add(*at, size_align(bytes, 64), at))
-                return error_set(err, VIV_ELIMIT, "the state of a token is too large");
-        }
-    for (uint32_t k = 0; k < N_STATE_KINDS; k++)
-        m->pools[k].row_bytes = m->graph->state_elems[k] * element_bytes(m, (enum state_kind)k);
-    return VIV_OK;
-}
-
 static viv_status start_scheduler(viv_model *m, struct error *err)
 {
     const char *name = m->options.scheduler ? m->options.scheduler : spec_settings(m->spec)->scheduler;
@@ -213,7 +187,7 @@ viv_status model_load(viv_model *m, struct error *err)
         status = bind_transformed(m, err);
     if (status == VIV_OK) {
         m->state_dtype = model_state_dtype(m);
-        status = lay_out_state(m, err);
+        status = state_lay_out(m, err);
     }
     if (status == VIV_OK && m->options.slice_budget)
         status = store_create(m->options.slice_budget, m->n_workers, &m->store, err);
@@ -253,6 +227,7 @@ void model_close(viv_model *m)
     block_release(&m->workspace);
     free(m->scratch);
     free(m->state_places);
+    free(m->narrow_places);
     free_all_pages(m);
     tokenizer_destroy(m->tokenizer);
     graph_destroy(m->graph);

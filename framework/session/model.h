@@ -43,7 +43,8 @@ struct model_options {
      * in memory. NULL: nothing is known. */
     uint64_t (*slice_uses)(void *ctx, const char *path, uint64_t i);
     void *slice_uses_ctx;
-    int64_t state_dtype; /* VIV_F32 or VIV_F16; -1: f32 where the weights are f32, else f16 */
+    int64_t state_dtype; /* VIV_F32 or VIV_F16; -1: f32 where the weights are f32, else f16, until a number is too
+                            large for it */
     /* Called after each layer of each step, one at a time, on whichever thread; may be NULL. */
     void (*tap)(void *ctx, const struct tap *t);
     void *tap_ctx;
@@ -51,9 +52,12 @@ struct model_options {
      * without; borrowed until model_open returns. */
     const char *const *adapters;
     uint32_t n_adapters;
-    /* Called now and then while loading; may be NULL. */
+    /* Called now and then while loading, and while a text is computed anew; may be NULL. */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *progress_ctx;
+    /* Told once of what the user should know of a step: a sentence. May be NULL. */
+    void (*notice)(void *ctx, const char *sentence);
+    void *notice_ctx;
 };
 
 viv_status model_open(const struct model_options *options, const char *name, viv_model **out, struct error *err);
@@ -129,7 +133,7 @@ uint64_t sequence_length(const struct sequence *s);
 /* Forgets the tokens from `length` on. */
 viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err);
 /* See viv_sequences.keep. */
-uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n);
+uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length);
 /* How many of the first `length` tokens truncate can leave: all, unless layers have state that a sequence has once,
  * which is there as it is now, as it was before the last step, and at the begin. */
 uint64_t sequence_keepable(const struct sequence *s, uint64_t length);

@@ -49,6 +49,7 @@ viv_status sequence_create(viv_model *m, struct sequence **out, struct error *er
     if (!s)
         return error_nomem(err);
     s->model = m;
+    s->state_dtype = m->state_dtype;
     s->max_pages = size_max((m->context + PAGE_ROWS - 1) / PAGE_ROWS, 2);
     bool failed = false;
     for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
@@ -131,16 +132,26 @@ viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *
     return VIV_OK;
 }
 
-uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n)
+uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length)
 {
+    const struct graph_length coming = {length, size_max(length, n + 1)};
     struct error refused;
     uint64_t shared = 0;
     while (shared < s->length && shared < n && s->tokens[shared] == tokens[shared] && tokens[shared] >= 0)
         shared++;
-    if (s->model->graph->stacks[STACK_GRAPH].whole_sequences)
-        shared = 0; /* all rows come in one step */
+    if (s->model->graph->stacks[STACK_GRAPH].whole_sequences || /* all rows come in one step */
+        !graph_lengths_alike(s->model->graph, s->computed_for, coming))
+        shared = 0;
     sequence_truncate(s, sequence_keepable(s, shared), &refused);
     return s->length;
+}
+
+struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows)
+{
+    uint64_t text = VIV_HAS(rows, viv_rows, length) ? rows->length : 0;
+    if (text == 0)
+        text = s->length == 0 ? rows->n_rows : s->computed_for.text;
+    return (struct graph_length){text, size_max(text, s->length + rows->n_rows)};
 }
 
 viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err)
@@ -184,10 +195,80 @@ void sequence_end_step(struct sequence *s, uint64_t n_rows)
         swap_once(s);
 }
 
+/* Whether its pages are larger now where they come from. */
+static bool is_narrow(const struct sequence *s)
+{
+    return s->state_dtype != s->model->state_dtype;
+}
+
 void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length)
 {
-    while (s->kinds[kind].n > (length + PAGE_ROWS - 1) / PAGE_ROWS)
-        page_give(&s->model->pools[kind], s->kinds[kind].pages[--s->kinds[kind].n]);
+    while (s->kinds[kind].n > (length + PAGE_ROWS - 1) / PAGE_ROWS) {
+        void *page = s->kinds[kind].pages[--s->kinds[kind].n];
+        if (is_narrow(s) && kind != STATE_OF_SEQUENCE)
+            free(page);
+        else
+            page_give(&s->model->pools[kind], page);
+    }
+}
+
+static void place_states(struct sequence *s, enum state_kind kind, uint64_t index, char *page)
+{
+    for (uint32_t i = 0; i < s->model->graph->n_states; i++)
+        if (s->model->state_places[i].kind == kind)
+            s->state_pages[i * s->max_pages + index] = page + s->model->state_places[i].offset;
+}
+
+/* The states of a page of f16 in one of f32: a state is a list of elements, however its layer arranges them. */
+static void convert_page(const struct sequence *s, enum state_kind kind, const char *narrow, char *wide)
+{
+    const viv_model *m = s->model;
+    const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
+    for (uint32_t i = 0, node = 0; i < m->graph->n_states; i++) {
+        while (i >= m->graph->nodes[node].first_state + m->graph->nodes[node].n_states)
+            node++;
+        const uint64_t n = m->graph->nodes[node].states[i - m->graph->nodes[node].first_state].elems * PAGE_ROWS;
+        if (m->state_places[i].kind == kind)
+            kernels->to_f32(VIV_F16)((float *)(wide + m->state_places[i].offset),
+                                     narrow + m->narrow_places[i].offset, n);
+    }
+}
+
+viv_status sequence_widen(struct sequence *s, struct error *err)
+{
+    viv_model *m = s->model;
+    void **wide[N_STATE_KINDS] = {0};
+    viv_status status = VIV_OK;
+    if (!is_narrow(s))
+        return VIV_OK;
+    for (uint32_t k = 0; status == VIV_OK && k < N_STATE_KINDS; k++) {
+        const uint64_t n = k == STATE_OF_SEQUENCE ? 0 : s->kinds[k].n;
+        wide[k] = calloc(n ? n : 1, sizeof *wide[k]);
+        status = wide[k] ? VIV_OK : error_nomem(err);
+        for (uint64_t i = 0; status == VIV_OK && i < n; i++) {
+            wide[k][i] = page_take(&m->pools[k]);
+            if (wide[k][i])
+                convert_page(s, (enum state_kind)k, s->kinds[k].pages[i], wide[k][i]);
+            else
+                status = error_nomem(err);
+        }
+    }
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
+        for (uint64_t i = 0; wide[k] && k != STATE_OF_SEQUENCE && i < s->kinds[k].n; i++) {
+            if (status != VIV_OK) {
+                if (wide[k][i])
+                    page_give(&m->pools[k], wide[k][i]);
+                continue;
+            }
+            free(s->kinds[k].pages[i]);
+            s->kinds[k].pages[i] = wide[k][i];
+            place_states(s, (enum state_kind)k, i, wide[k][i]);
+        }
+        free(wide[k]);
+    }
+    if (status == VIV_OK)
+        s->state_dtype = m->state_dtype;
+    return status;
 }
 
 viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err)
@@ -202,9 +283,7 @@ viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t l
         char *page = page_take(&m->pools[kind]);
         if (!page)
             return error_nomem(err);
-        for (uint32_t i = 0; i < m->graph->n_states; i++)
-            if (m->state_places[i].kind == kind)
-                s->state_pages[i * s->max_pages + *n] = page + m->state_places[i].offset;
+        place_states(s, kind, *n, page);
         s->kinds[kind].pages[(*n)++] = page;
     }
     return VIV_OK;

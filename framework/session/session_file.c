@@ -72,13 +72,15 @@ static viv_status make_head(const struct session *s, struct buf *out, struct err
     if (status != VIV_OK)
         return status;
     json_notice_memory();
-    json_t *head = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}", "session",
-                             SESSION_VERSION, "spec", id.spec, "weights", id.weights, "adapters", id.adapters,
-                             "tokenizer", id.tokenizer, "state_type", state_type(s->model), "page_rows", PAGE_ROWS,
-                             "page_bytes", (json_int_t)s->model->pools[STATE_OF_GRAPH].page_bytes, "sequence_bytes",
-                             (json_int_t)s->model->pools[STATE_OF_SEQUENCE].page_bytes, "n_state",
-                             (json_int_t)s->sequence->length, "n_text", (json_int_t)s->text.n, "n_prompt",
-                             (json_int_t)s->n_prompt, "seed", (json_int_t)s->seed, "messages", s->messages);
+    json_t *head = json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}", "session",
+        SESSION_VERSION, "spec", id.spec, "weights", id.weights, "adapters", id.adapters, "tokenizer", id.tokenizer,
+        "state_type", state_type(s->model), "page_rows", PAGE_ROWS, "page_bytes",
+        (json_int_t)s->model->pools[STATE_OF_GRAPH].page_bytes, "sequence_bytes",
+        (json_int_t)s->model->pools[STATE_OF_SEQUENCE].page_bytes, "n_state", (json_int_t)s->sequence->length,
+        "n_text", (json_int_t)s->text.n, "n_prompt", (json_int_t)s->n_prompt, "state_text",
+        (json_int_t)s->sequence->computed_for.text, "state_whole", (json_int_t)s->sequence->computed_for.whole,
+        "seed", (json_int_t)s->seed, "messages", s->messages);
     char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
     json_decref(head);
     const uint64_t size = text ? strlen(text) : 0;
@@ -108,11 +110,14 @@ static viv_status write_parts(const char *path, const struct iovec *parts, size_
 viv_status session_write(struct session *s, const char *path, struct error *err)
 {
     struct buf head = {0};
-    sequence_keep(s->sequence, s->text.ids, s->text.n);
+    viv_status status = sequence_widen(s->sequence, err);
+    if (status != VIV_OK)
+        return status;
+    sequence_keep(s->sequence, s->text.ids, s->text.n, s->sequence->computed_for.text);
     const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes,
                    once = once_bytes(s->model, s->sequence->length),
                    n = page_bytes ? n_pages(s->sequence->length) : 0;
-    viv_status status = make_head(s, &head, err);
+    status = make_head(s, &head, err);
     struct iovec *parts = status == VIV_OK ? calloc(n + 4, sizeof *parts) : NULL;
     if (status == VIV_OK && !parts)
         status = error_nomem(err);
@@ -141,6 +146,7 @@ struct incoming {
     uint64_t size, head_size;
     json_t *head;
     uint64_t n_state, n_text;
+    struct graph_length computed_for;
     struct error *err;
 };
 
@@ -216,6 +222,11 @@ static viv_status check_identity(const struct incoming *in, viv_model *m)
         return refuse(in, "the weights differ");
     if (!says(in, "tokenizer", id.tokenizer))
         return refuse(in, "the tokenizer differs");
+    if (says(in, "state_type", "f32") && state_can_widen(m)) { /* it became so by numbers that f16 does not hold */
+        status = state_widen(m, in->err);
+        if (status != VIV_OK)
+            return status;
+    }
     if (!says(in, "state_type", state_type(m)))
         return error_set(in->err, VIV_EINVAL,
                          "%s: the session keeps its state as %.8s, it is kept as %s now (see "
@@ -227,7 +238,7 @@ static viv_status check_identity(const struct incoming *in, viv_model *m)
 /* How much there is of what, which must be what the file has room for. */
 static viv_status check_sizes(struct incoming *in, struct session *s)
 {
-    int64_t page_rows, page_bytes, once, n_state, n_text, n_prompt;
+    int64_t page_rows, page_bytes, once, n_state = 0, n_text, n_prompt, state_text, state_whole;
     viv_status status = read_count(in, "page_rows", 1, &page_rows);
     if (status == VIV_OK)
         status = read_count(in, "page_bytes", 0, &page_bytes);
@@ -239,6 +250,11 @@ static viv_status check_sizes(struct incoming *in, struct session *s)
         status = read_count(in, "n_text", 0, &n_text);
     if (status == VIV_OK)
         status = read_count(in, "n_prompt", 0, &n_prompt);
+    state_text = state_whole = n_state;
+    if (status == VIV_OK && json_object_get(in->head, "state_text"))
+        status = read_count(in, "state_text", 0, &state_text);
+    if (status == VIV_OK && json_object_get(in->head, "state_whole"))
+        status = read_count(in, "state_whole", 0, &state_whole);
     if (status == VIV_OK)
         status = read_count(in, "seed", -1, &s->seed);
     if (status != VIV_OK)
@@ -246,6 +262,7 @@ static viv_status check_sizes(struct incoming *in, struct session *s)
     in->n_state = (uint64_t)n_state;
     in->n_text = (uint64_t)n_text;
     s->n_prompt = (uint64_t)n_prompt;
+    in->computed_for = (struct graph_length){(uint64_t)state_text, (uint64_t)state_whole};
     if (page_rows != PAGE_ROWS || (uint64_t)page_bytes != s->model->pools[STATE_OF_GRAPH].page_bytes ||
         (uint64_t)once != s->model->pools[STATE_OF_SEQUENCE].page_bytes)
         return refuse(in, "its state lies otherwise");
@@ -297,6 +314,7 @@ static viv_status take_state(const struct incoming *in, struct session *s)
     if (once)
         memcpy(q->kinds[STATE_OF_SEQUENCE].pages[0], pages + q->kinds[STATE_OF_GRAPH].n * page_bytes, once);
     q->length = q->earlier = in->n_state;
+    q->computed_for = in->computed_for;
     return VIV_OK;
 }
 

@@ -11,6 +11,8 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,6 +275,11 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
     for (uint32_t i = 0; i < n; i++) {
         const viv_rows *r = rows[i];
         const uint64_t position = position_of(f, r->sequence);
+        if (VIV_HAS(r, viv_rows, length) && r->length > m->context)
+            return error_set(err, VIV_ELIMIT,
+                             "the text has %" PRIu64 " tokens, and the context holds %" PRIu64
+                             ": make it shorter, or the context larger (--context)",
+                             r->length, m->context);
         if (r->n_rows == 0 || r->n_rows > f->run->max_rows - at)
             return error_set(err, VIV_ELIMIT, "a step takes 1 to %" PRIu64 " rows", f->run->max_rows);
         if (position + r->n_rows > m->context)
@@ -344,7 +351,8 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                         .vectors = f->vectors,
                         .positions = f->positions,
                         .types = f->types,
-                        .workspace = m->workspace.data};
+                        .workspace = m->workspace.data,
+                        .state_dtype = m->state_dtype};
         for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
             uint32_t value = node->spec->inputs[j];
             *input++ = value == 0 ? NULL : f->run->slots[plan->slot_of[value]].data;
@@ -361,8 +369,10 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                                   .n_rows = rows[s]->n_rows,
                                   .position = position_of(f, sequence),
                                   .state = sequence->state_list + node->first_state,
-                                  .sequence_state = sequence->once_list + node->first_state};
+                                  .sequence_state = sequence->once_list + node->first_state,
+                                  .length = rows[s]->n_rows};
             if (f->stack == STACK_GRAPH) {
+                spans[s].length = sequence_length_after(sequence, rows[s]).text;
                 spans[s].n_memory = sequence->n_memory;
                 spans[s].memory = sequence->memory;
             }
@@ -419,6 +429,7 @@ static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
     const uint64_t dim = graph_memory_dim(m->graph), n_rows = rows->n_rows;
     struct sequence *s = rows->sequence;
     if (m->frame->stack == STACK_GRAPH) {
+        s->computed_for = sequence_length_after(s, rows);
         for (uint64_t i = 0; i < n_rows; i++)
             s->tokens[s->length + i] = rows->tokens && !(rows->vectors && rows->vectors[i]) ? rows->tokens[i] : -1;
         sequence_end_step(s, n_rows);
@@ -476,10 +487,9 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     return VIV_OK;
 }
 
-/* The sequence is free again; of the encoder's own state nothing is needed any more. */
-static void release(struct sequence *s)
+/* Of what the encoder's step has made of a sequence besides its memory nothing is needed any more. */
+static void drop_encoding(struct sequence *s)
 {
-    s->in_step = false;
     free(s->coming);
     s->coming = NULL;
     sequence_give_back(s, STATE_OF_ENCODER, 0);
@@ -506,6 +516,97 @@ static viv_status check_rows(const viv_model *m, const viv_rows *const *rows, ui
     return VIV_OK;
 }
 
+static void tell(const viv_model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void tell(const viv_model *m, const char *format, ...)
+{
+    char sentence[sizeof(struct error) + 256];
+    va_list args;
+    if (!m->options.notice)
+        return;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    m->options.notice(m->options.notice_ctx, sentence);
+}
+
+/* The step; once more, with a state of f32, where a number is too large for one of f16. */
+static viv_status run_widening(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
+                               struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
+        status = sequence_widen(rows[i]->sequence, err);
+    if (status == VIV_OK)
+        status = run(m, rows, n, cancel, err);
+    if (status != VIV_ERANGE)
+        return status;
+    char text[sizeof err->text];
+    memcpy(text, err->text, sizeof text);
+    if (!state_can_widen(m))
+        return error_set(err, status, "%s: --state-type f32 holds them", text);
+    tell(m, "%s: the state is kept in f32 from here on, as --state-type f32 does", err->text);
+    for (uint32_t i = 0; i < n; i++)
+        drop_encoding(rows[i]->sequence);
+    status = state_widen(m, err);
+    return status == VIV_OK ? run_widening(m, rows, n, cancel, err) : status;
+}
+
+/* Computes n tokens, which the sequence had, for a text of another length. */
+static viv_status read_anew(viv_model *m, struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length,
+                            const uint32_t *cancel, struct error *err)
+{
+    const uint64_t most = m->stacks[STACK_GRAPH].max_rows;
+    uint8_t *none = calloc(most, 1);
+    viv_status status = none ? sequence_truncate(s, 0, err) : error_nomem(err);
+    for (uint64_t at = 0; status == VIV_OK && at < n; at += most) {
+        const viv_rows rows = {.struct_size = sizeof rows,
+                               .sequence = s,
+                               .n_rows = size_min(most, n - at),
+                               .tokens = tokens + at,
+                               .want = none,
+                               .length = length};
+        const viv_rows *const list[] = {&rows};
+        if (m->options.progress)
+            m->options.progress(m->options.progress_ctx, "tokens anew", at, n);
+        status = run_widening(m, list, 1, cancel, err);
+    }
+    free(none);
+    return status;
+}
+
+/* Sees to it that what the sequence keeps is what it would be if it had been computed with these rows. */
+static viv_status agree_on_length(viv_model *m, const viv_rows *rows, const uint32_t *cancel, struct error *err)
+{
+    struct sequence *s = rows->sequence;
+    const struct graph_length coming = sequence_length_after(s, rows);
+    const uint64_t n = s->length;
+    if (rows->flags & VIV_ROWS_ENCODER || n == 0 || graph_lengths_alike(m->graph, s->computed_for, coming) ||
+        coming.whole > m->context)
+        return VIV_OK;
+    for (uint64_t i = 0; i < n; i++)
+        if (s->tokens[i] < 0)
+            return error_set(err, VIV_EUNSUPPORTED,
+                             "a text of %" PRIu64 " tokens is computed in another way than one of %" PRIu64
+                             ", and what came as a vector at position %" PRIu64 " is there no more",
+                             coming.whole, s->computed_for.whole, i);
+    if (!m->told_of_length)
+        tell(m,
+             "the text has grown to %" PRIu64
+             " tokens: this model rotates keys by the length of a text, and the %" PRIu64
+             " before are computed anew",
+             coming.whole, n);
+    m->told_of_length = true;
+    int32_t *tokens = malloc(n * sizeof *tokens);
+    if (!tokens)
+        return error_nomem(err);
+    memcpy(tokens, s->tokens, n * sizeof *tokens);
+    /* where rows behind the text go on one by one, they do so again */
+    const uint64_t length = m->graph->by_growth ? coming.text : coming.whole;
+    const viv_status status = read_anew(m, s, tokens, n, length, cancel, err);
+    free(tokens);
+    return status;
+}
+
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                       const float **outputs, uint64_t *n_outputs, struct error *err)
 {
@@ -521,6 +622,17 @@ viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     trail = before;
     for (uint32_t i = 0; i < n; i++)
         release(rows[i]->sequence);
+}
+
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
+        status = agree_on_length(m, rows[i], cancel, err);
+    if (status == VIV_OK)
+        status = run_widening(m, rows, n, cancel, err);
+    for (uint32_t i = 0; i < n; i++) {
+        ((struct sequence *)rows[i]->sequence)->in_step = false;
+        drop_encoding(rows[i]->sequence);
+    }
     if (status != VIV_OK)
         return status;
     const char *shrunk = file_map_any_broken();

@@ -48,7 +48,8 @@ enum {
     VIV_EIO = -8,          /* the operating system refused */
     VIV_EFORMAT = -9,      /* the bytes of a file are not what they claim to be */
     VIV_ENOTFOUND = -10,   /* there is no such thing */
-    VIV_ELIMIT = -11       /* more than we are willing to take */
+    VIV_ELIMIT = -11,      /* more than we are willing to take */
+    VIV_ERANGE = -12       /* a number beyond those that its type holds */
 };
 
 /* The identification block: 64 bytes without a pointer, in section ".viv_plugin", so that a plugin can be

@@ -89,6 +89,11 @@ struct viv_infer {
     /* Declares state that a sequence has once, however long it is: elems numbers, always f32, for what is written over
      * again and again must not lose. Indices go on. Not for layers of an encoder: what they do is over after a step. */
     viv_status (*want_sequence_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
+
+    /* Set by the layer where what it keeps of a token depends on the length of the text: computed in one way while the
+     * sequence has up to length_switch tokens, and in another beyond; or, beyond length_growth, in another way for each
+     * viv_span.length. 0: it does not. When the way changes, the host computes the whole sequence anew. */
+    uint64_t length_switch, length_growth;
 };
 
 /* Handed to `prepare`. [setup] */
@@ -105,7 +110,7 @@ struct viv_prepare {
     /* A row-vector weight as f32 [n] (converted once, host-owned). */
     const float *(*weight_f32)(const viv_prepare *p, const char *attr);
 
-    uint32_t state_dtype; /* element type of the pages: VIV_F32 or VIV_F16 */
+    uint32_t state_dtype; /* element type of the pages, VIV_F32 or VIV_F16, at first: see viv_exec */
     uint32_t page_rows;
 
     /* Set by the layer, once types are known; start as the values given in infer. */
@@ -136,6 +141,8 @@ typedef struct viv_span {
     const float *memory;           /* [n_memory, memory_dim] where this step is the first since it was made: what a
                                       layer needs of it, it takes into its state now; later NULL */
     const viv_sequence_state *const *sequence_state; /* [index of want_sequence_state] */
+    uint64_t length; /* tokens of the text that the sequence was begun with, which may come in several steps. Row r
+                        of the span belongs to a text of max(length, position + r + 1) tokens. */
 } viv_span;
 
 typedef struct viv_exec {
@@ -152,6 +159,9 @@ typedef struct viv_exec {
     const int32_t *types;         /* [n_rows] which text of a pair a row is of: 0, or 1 for the second */
     void *workspace;              /* shared_workspace, then n_rows * row_workspace bytes; 64-byte aligned */
     void *scratch;                /* worker_workspace bytes; 64-byte aligned */
+    /* Element type of the pages. A layer whose numbers pass what VIV_F16 holds fails with VIV_ERANGE; the host may then
+     * convert all pages to VIV_F32, and run the step again. */
+    uint32_t state_dtype, reserved;
 } viv_exec;
 
 /* What `n_rows` rows cost, each seeing `context` tokens, itself among them, and `n_memory` rows of memory, in a step

@@ -25,6 +25,10 @@ typedef struct viv_rows {
     const float *const *vectors;  /* [n_rows] or NULL */
     const uint8_t *want;          /* [n_rows] non-zero: this row's output is wanted; NULL: only the last row's */
     const int32_t *types;         /* [n_rows] 1 for rows of the second text of a pair, else 0; or NULL: all 0 */
+    /* Tokens of the text that the sequence begins with, from its first token on: the same in every step that takes a
+     * part of it, for some models compute each part by the length of the whole. 0: as before; of a new sequence: n_rows.
+     * Rows behind these tokens go on with the text one by one. More than the context holds is refused. */
+    uint64_t length;
 } viv_rows;
 
 typedef struct viv_sequences {
@@ -42,13 +46,16 @@ typedef struct viv_sequences {
     viv_status (*truncate)(void *sequence, uint64_t length);
 
     /* Computes the rows of several sequences together. *outputs: wanted rows in order, each output_dim floats (those
-     * of the encoder: memory_dim); the host's, until the next step. *cancel (or NULL) ends it early. [setup] */
+     * of the encoder: memory_dim); the host's, until the next step. *cancel (or NULL) ends it early. Where a sequence
+     * has become so long that its earlier tokens are computed in another way, they are computed anew before; a
+     * failure then leaves a shorter sequence. [setup] */
     viv_status (*step)(viv_model *model, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                        const float **outputs, uint64_t *n_outputs);
 
-    /* Forgets what is not the beginning of these tokens, and tells how many the state still holds: as many as agree, or
-     * fewer where a state cannot be cut just there. [setup] */
-    viv_status (*keep)(void *sequence, const int32_t *tokens, uint64_t n, uint64_t *kept);
+    /* Forgets what is not the beginning of these tokens, which at least one more will follow, and tells how many the
+     * state still holds: as many as agree, or fewer where a state cannot be cut just there, or was computed for a text
+     * of another length (viv_rows.length, of the steps to come). [setup] */
+    viv_status (*keep)(void *sequence, const int32_t *tokens, uint64_t n, uint64_t length, uint64_t *kept);
 } viv_sequences;
 
 #ifdef __cplusplus

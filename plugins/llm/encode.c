@@ -108,8 +108,9 @@ static viv_status take_text(const struct encoding *e, struct text *t, uint32_t i
         status = llm_fail(e->llm, VIV_EINVAL, "text %" PRIu32 " has no tokens, hence no vector", index + 1);
     if (status == VIV_OK && t->n > e->context)
         status = llm_fail(e->llm, VIV_ELIMIT,
-                          "text %" PRIu32 " has %" PRIu64 " tokens, the model takes at most %" PRIu64, index + 1,
-                          t->n, e->context);
+                          "text %" PRIu32 " has %" PRIu64 " tokens, and the context holds %" PRIu64
+                          ": make it shorter, let it be cut (--cut), or the context larger (--context)",
+                          index + 1, t->n, e->context);
     return status == VIV_OK ? e->llm->sequences->create(e->llm->model, &t->sequence) : status;
 }
 
@@ -211,7 +212,8 @@ static viv_status step(struct encoding *e)
                              .n_rows = n,
                              .tokens = t->ids + t->done,
                              .want = all ? e->want : NULL,
-                             .types = t->types + t->done};
+                             .types = t->types + t->done,
+                             .length = t->n};
         list[i] = &rows[i];
     }
     viv_status status =

@@ -9,6 +9,7 @@
  * "length", "cancelled"). */
 #include "llm.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,17 +161,19 @@ static viv_status prefill(struct run *r, const float **logits)
     if (llm_reads(l))
         return llm_read(l, r->sequence, r->prompt, r->n_prompt, r->request->cancel, logits);
     uint64_t max_rows = l->sequences->max_rows(l->model), n_outputs;
+    const uint64_t n_text = r->n_prompt > r->n_said ? r->n_prompt - r->n_said : r->n_prompt;
     uint8_t *none = calloc((size_t)max_rows, 1);
     viv_status status = none ? VIV_OK : llm_fail(l, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK && r->request->sequence)
-        status = l->sequences->keep(r->sequence, r->prompt, r->n_prompt - 1, &r->n_kept);
+        status = l->sequences->keep(r->sequence, r->prompt, r->n_prompt - 1, n_text, &r->n_kept);
     for (uint64_t done = r->n_kept; status == VIV_OK && done < r->n_prompt;) {
         uint64_t n = r->n_prompt - done < max_rows ? r->n_prompt - done : max_rows;
         const viv_rows rows = {.struct_size = sizeof rows,
                                .sequence = r->sequence,
                                .n_rows = n,
                                .tokens = r->prompt + done,
-                               .want = done + n < r->n_prompt ? none : NULL};
+                               .want = done + n < r->n_prompt ? none : NULL,
+                               .length = n_text};
         const viv_rows *const list[] = {&rows};
         const viv_event event = {.struct_size = sizeof event,
                                  .kind = VIV_EVENT_PROGRESS,
@@ -321,7 +324,13 @@ static viv_status begin(struct run *r)
     if (strcmp(l->params->get_word(l->model, "output", "logits"), "logits") != 0)
         return llm_fail(l, VIV_EUNSUPPORTED,
                         "this model reads texts and writes none: see viv embed, rerank, classify");
+    const uint64_t context = l->sequences->context_length(l->model);
     viv_status status = read_prompt(r);
+    if (status == VIV_OK && r->n_prompt > context)
+        status = llm_fail(l, VIV_ELIMIT,
+                          "the prompt has %" PRIu64 " tokens, and the context holds %" PRIu64
+                          ": make it shorter, or the context larger (--context)",
+                          r->n_prompt, context);
     if (status == VIV_OK && r->n_said > 0 && llm_reads(l))
         status = llm_fail(l, VIV_EUNSUPPORTED, "an answer does not go on where an encoder has read its prompt");
     r->sequence = r->request->sequence;

@@ -1,8 +1,6 @@
 /* read.c - prompts of models with an encoder: read as a whole, in one step, before an answer begins. */
 #include "llm.h"
 
-#include <inttypes.h>
-
 int llm_reads(const struct llm *l)
 {
     return l->sequences->memory_dim(l->model) > 0;
@@ -23,14 +21,10 @@ static viv_status step(const struct llm *l, const viv_rows *rows, const uint32_t
 viv_status llm_read(const struct llm *l, void *sequence, const int32_t *prompt, uint64_t n, const uint32_t *cancel,
                     const float **logits)
 {
-    const uint64_t context = l->sequences->context_length(l->model);
     const int32_t start = llm_start(l);
     const viv_rows read = {
         .struct_size = sizeof read, .flags = VIV_ROWS_ENCODER, .sequence = sequence, .n_rows = n, .tokens = prompt};
     const viv_rows begin = {.struct_size = sizeof begin, .sequence = sequence, .n_rows = 1, .tokens = &start};
-    if (n > context)
-        return llm_fail(l, VIV_ELIMIT, "the prompt has %" PRIu64 " tokens, the model reads at most %" PRIu64, n,
-                        context);
     viv_status status = step(l, &read, cancel, logits);
     return status == VIV_OK ? step(l, &begin, cancel, logits) : status;
 }

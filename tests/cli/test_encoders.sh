@@ -134,7 +134,7 @@ pairs() {
 }
 check 'a pair is another thing than two texts' pairs
 hundred=$(printf 'a %.0s' $(seq 100))
-check 'a text that is too long is refused' fails 'text 2 has 102 tokens, the model takes at most 64' "$viv" classify "$classifier" a "$hundred"
+check 'a text that is too long is refused' fails 'text 2 has 102 tokens, and the context holds 64' "$viv" classify "$classifier" a "$hundred"
 shorter() {
     "$viv" classify "$classifier" --cut "$hundred" </dev/null | tail -n 3 >"$work/a" &&
         "$viv" classify "$classifier" "$(printf 'a %.0s' $(seq 62))" </dev/null | tail -n 3 >"$work/b" && same

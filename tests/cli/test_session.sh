@@ -77,7 +77,7 @@ check 'with another state' refused 'kept as f16 now' "$chat" --state-type f16
 check 'with less room than it has tokens' refused 'the context holds 12' "$chat" --context 12
 full() {
     cp "$work/s" "$work/before" &&
-        fails 'the context is full' "$viv" run "$chat" -p "$(printf '%0600d' 0)" --session "$work/s" && cmp "$work/s" "$work/before"
+        fails 'the context holds' "$viv" run "$chat" -p "$(printf '%0600d' 0)" --session "$work/s" && cmp "$work/s" "$work/before"
 }
 check 'with a prompt that has no room' full
 damaged() { printf x | dd of="$work/s" bs=1 seek=3000 conv=notrunc 2>/dev/null && refused 'damaged' "$chat"; }

@@ -253,7 +253,8 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
                         .tokens = tokens,
                         .positions = positions,
                         .workspace = workspace,
-                        .scratch = scratch};
+                        .scratch = scratch,
+                        .state_dtype = VIV_F32};
     viv_status status = VIV_OK;
     for (uint32_t phase = 0; phase < h->n_phases && status == VIV_OK; phase++) {
         uint64_t n = h->class->tasks(h->layer, &e, phase);

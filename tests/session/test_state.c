@@ -164,10 +164,10 @@ TEST(state__can_be_cut_to_what_it_was_before_the_last_step)
     int32_t text[31];
     for (size_t i = 0; i < 31; i++)
         text[i] = token(i);
-    ck_assert_uint_eq(sequence_keep(s, text, 31), 31);
-    ck_assert_uint_eq(sequence_keep(s, text, 20), 11); /* what it has in common, as far as it can be cut */
+    ck_assert_uint_eq(sequence_keep(s, text, 31, 0), 31);
+    ck_assert_uint_eq(sequence_keep(s, text, 20, 0), 11); /* what it has in common, as far as it can be cut */
     goes_on(&f, s, 4);
-    ck_assert_uint_eq(sequence_keep(s, text, 5), 0);
+    ck_assert_uint_eq(sequence_keep(s, text, 5, 0), 0);
     ck_assert_uint_eq(sequence_length(s), 0);
     goes_on(&f, s, 6);
     ck_assert_int_eq(sequence_truncate(s, 0, &err), VIV_OK);
