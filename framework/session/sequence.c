@@ -150,7 +150,7 @@ struct graph_length sequence_length_after(const struct sequence *s, const viv_ro
 {
     uint64_t text = VIV_HAS(rows, viv_rows, length) ? rows->length : 0;
     if (text == 0)
-        text = s->length == 0 ? rows->n_rows : s->computed_for.text;
+        text = s->length == 0 ? rows->n_rows : size_min(s->computed_for.text, s->length);
     return (struct graph_length){text, size_max(text, s->length + rows->n_rows)};
 }
 

@@ -299,7 +299,9 @@ static viv_status take_state(const struct incoming *in, struct session *s)
     struct sequence *q = s->sequence;
     const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes;
     const unsigned char *pages = in->bytes + BEGIN_BYTES + in->head_size + in->n_text * sizeof *s->text.ids;
-    viv_status status = sequence_reserve(q, STATE_OF_GRAPH, in->n_state, in->err);
+    viv_status status = sequence_widen(q, in->err);
+    if (status == VIV_OK)
+        status = sequence_reserve(q, STATE_OF_GRAPH, in->n_state, in->err);
     if (status == VIV_OK)
         status = sequence_reserve(q, STATE_OF_SEQUENCE, 0, in->err);
     if (status == VIV_OK)

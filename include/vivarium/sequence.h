@@ -26,8 +26,8 @@ typedef struct viv_rows {
     const uint8_t *want;          /* [n_rows] non-zero: this row's output is wanted; NULL: only the last row's */
     const int32_t *types;         /* [n_rows] 1 for rows of the second text of a pair, else 0; or NULL: all 0 */
     /* Tokens of the text that the sequence begins with, from its first token on: the same in every step that takes a
-     * part of it, for some models compute each part by the length of the whole. 0: as before; of a new sequence: n_rows.
-     * Rows behind these tokens go on with the text one by one. More than the context holds is refused. */
+     * part of it, for some models compute each part by the length of the whole. 0: what the sequence holds of it; of a new
+     * sequence: n_rows. Rows behind these tokens go on with the text one by one. More than the context holds is refused. */
     uint64_t length;
 } viv_rows;
 

@@ -82,19 +82,26 @@ static inline viv_model *load(const char *directory, const char *scheduler, uint
     return golden_load(&options, on.base);
 }
 
-/* Runs rows of one sequence, all wanted; copies their logits. */
-static inline void step(viv_model *m, struct sequence *s, const int32_t *tokens, size_t n, float *out)
+/* Runs rows of one sequence, a part of a text of `length` tokens, all wanted; copies their logits. */
+static inline void step_of(viv_model *m, struct sequence *s, const int32_t *tokens, size_t n, size_t length,
+                           float *out)
 {
     uint8_t want[MAX_TOKENS];
     struct error err;
     const float *logits;
     uint64_t n_outputs;
     memset(want, 1, sizeof want);
-    const viv_rows rows = {.struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .want = want};
+    const viv_rows rows = {
+        .struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .want = want, .length = length};
     const viv_rows *const list[] = {&rows};
     ck_assert_msg(model_step(m, list, 1, NULL, &logits, &n_outputs, &err) == VIV_OK, "%s", err.text);
     ck_assert_uint_eq(n_outputs, n);
     memcpy(out, logits, n * model_output_dim(m) * sizeof *out);
+}
+
+static inline void step(viv_model *m, struct sequence *s, const int32_t *tokens, size_t n, float *out)
+{
+    step_of(m, s, tokens, n, 0, out);
 }
 
 /* The encoder's rows of one sequence: the text, beginning at `skip`. */
