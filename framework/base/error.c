@@ -59,7 +59,7 @@ viv_status(error_take)(struct error *err, viv_status status)
     const bool said = left.text[0] && left.status == status;
     if (status >= VIV_OK)
         error_set(err, VIV_EINTERNAL, "it returned %d, expected VIV_OK or a negative status", status);
-    else if (status < VIV_ELIMIT)
+    else if (status < VIV_ERANGE)
         error_set(err, VIV_EINTERNAL, "%s (status %d, which this host does not know)",
                   said ? left.text : "it failed", status);
     else

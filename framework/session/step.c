@@ -618,17 +618,11 @@ viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     if (!claim(rows, n))
         return error_set(err, VIV_EINVAL, "a step takes rows of one or more sequences, each once");
     const struct trail before = trail_enter(NULL, NULL); /* an architecture's code waits */
-    status = run(m, rows, n, cancel, err);
-    trail = before;
-    for (uint32_t i = 0; i < n; i++)
-        release(rows[i]->sequence);
-}
-
-    viv_status status = VIV_OK;
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
         status = agree_on_length(m, rows[i], cancel, err);
     if (status == VIV_OK)
         status = run_widening(m, rows, n, cancel, err);
+    trail = before;
     for (uint32_t i = 0; i < n; i++) {
         ((struct sequence *)rows[i]->sequence)->in_step = false;
         drop_encoding(rows[i]->sequence);
