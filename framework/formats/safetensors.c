@@ -13,6 +13,7 @@
  */
 #include "formats/checkpoint.h"
 #include "formats/sentence.h"
+#include "formats/rope_settings.h"
 #include "formats/text_part.h"
 
 #include "base/near.h"
@@ -490,6 +491,8 @@ static viv_status read_all(struct reader *r, const char *path)
         status = read_config(dir, "generation_config.json", &ck->generation, r->err);
     if (status == VIV_OK && ck->config)
         status = text_part_take(ck, r->err);
+    if (status == VIV_OK)
+        status = rope_settings_join(ck, r->err);
     if (status == VIV_OK && ck->config)
         status = sentence_read(dir, ck->config, r->err);
     if (status == VIV_OK)

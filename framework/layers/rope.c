@@ -50,6 +50,7 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
         r->magnitude = b->is_set(b, "rope.attention_factor") ? (float)b->get_float(b, "rope.attention_factor")
                        : r->factor > 1 ? (float)sqrt(1 + log(r->factor) / log(r->original_context))
                                        : 1;
+    r->magnitude *= (float)b->get_float(b, "rope.attn_factor");
     if (r->scaling == ROPE_LONG && !(b->is_set(b, "rope.freqs") && b->is_set(b, "rope.long_freqs")))
         return layer_fail(b->host, VIV_EINVAL, "longrope needs rope.freqs and rope.long_freqs");
     b->length_switch = r->scaling == ROPE_LONG ? (uint64_t)r->original_context : 0;

@@ -65,6 +65,8 @@ struct rope {
                 "yarn, longrope: cos and sin are multiplied by it; default 0.1 ln(factor) + 1, and for longrope "  \
                 "sqrt(1 + ln(factor) / ln(original_context))",                                                     \
             .min = 1e-3, .max = 1e3),                                                                              \
+        VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.attn_factor", .doc = "cos and sin are multiplied by it besides",         \
+                 .default_value = 1, .min = 1e-3, .max = 1e3),                                                     \
         VIV_ATTR(VIV_ATTR_INT, 0, "rope.original_context", .doc = "positions before stretching",                   \
                  .default_value = 8192, .min = 1, .max = 1 << 30),                                                 \
         VIV_ATTR(VIV_ATTR_WEIGHT, 0, "rope.freqs", .doc = "divisors of the frequencies: [dim / 2]"),               \

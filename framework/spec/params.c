@@ -374,6 +374,18 @@ static viv_status from_checkpoint(struct expander *x, const struct param *p, str
     return VIV_OK;
 }
 
+/* Whether config.json says null at one of the places. */
+static bool says_null(const struct expander *x, const struct param *p)
+{
+    const struct yaml *places = yaml_get(p->declaration, "hf");
+    if (expander_gguf(x) || !x->checkpoint->config)
+        return false;
+    for (uint32_t i = 0; places && i < yaml_count(places); i++)
+        if (json_is_null(json_at(x->checkpoint->config, yaml_item(places, i)->text)))
+            return true;
+    return !places && json_is_null(json_at(x->checkpoint->config, p->name));
+}
+
 /* A plain value in a spec: words of a string param are taken as they stand. */
 static viv_status from_spec(struct expander *x, const struct param_type *t, const struct yaml *y, struct value *v)
 {
@@ -418,6 +430,8 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     } else if (status == VIV_OK && x->checkpoint) {
         status = from_checkpoint(x, p, &v, &source);
         found = asked = v.kind != VALUE_NONE;
+        if (!found && yaml_get(p->declaration, "if_null") && says_null(x, p))
+            otherwise = yaml_get(p->declaration, "if_null");
     }
     if (status == VIV_OK && !found && otherwise) {
         status = from_spec(x, &t, otherwise, &v);
