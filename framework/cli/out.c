@@ -44,7 +44,7 @@ json_t *json_number(double value)
 
 viv_status print_json(json_t *value, bool compact, struct error *err)
 {
-    char *text = value ? json_dumps(value, compact ? JSON_COMPACT : JSON_INDENT(2)) : NULL;
+    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | (compact ? JSON_COMPACT : JSON_INDENT(2))) : NULL;
     json_decref(value);
     if (json_lost_something() || !text) {
         free(text);

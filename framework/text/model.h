@@ -23,8 +23,6 @@ viv_status vocab_add_hidden(struct vocab *v, const char *piece, size_t size, uin
 void vocab_release(struct vocab *v);
 bool vocab_find(const struct vocab *v, const char *piece, size_t size, uint32_t *id);
 
-bool token_ids_add(struct token_ids *ids, int32_t id);
-
 struct token_model {
     const char *name; /* "BPE" */
     viv_status (*encode)(const struct token_model *m, const char *word, size_t n, struct token_ids *out,
@@ -62,9 +60,10 @@ viv_status bpe_add_merge(struct token_model *m, const char *left, size_t n_left,
 
 /* --- Unigram, WordPiece, WordLevel --------------------------------------------------------------------------- */
 
-/* scores: [vocab->n], copied; -inf: never chosen. */
-viv_status unigram_create(const struct token_model *base, const double *scores, struct token_model **out,
-                          struct error *err);
+/* scores: [vocab->n], copied; -inf: never chosen. single: sums are rounded to single precision, as SentencePiece
+ * does; of sums that are equal, the rounding decides. */
+viv_status unigram_create(const struct token_model *base, const double *scores, bool single,
+                          struct token_model **out, struct error *err);
 viv_status wordpiece_create(const struct token_model *base, const char *prefix, uint32_t max_chars,
                             struct token_model **out, struct error *err);
 viv_status wordlevel_create(const struct token_model *base, struct token_model **out, struct error *err);

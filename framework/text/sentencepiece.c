@@ -196,7 +196,7 @@ static viv_status read_message(struct proto *p, const unsigned char *bytes, size
     return ok && p->n ? VIV_OK : malformed(p);
 }
 
-static viv_status make_model(struct proto *p)
+static viv_status make_model(struct proto *p, const struct tokenizer_words *w)
 {
     struct token_model base = tokenizer_model_base(p->t, p->unk);
     base.byte_fallback = p->byte_fallback;
@@ -206,7 +206,7 @@ static viv_status make_model(struct proto *p)
                          "a SentencePiece model of type %" PRIu64 ", expected Unigram (1) or BPE (2)",
                          p->model_type);
     if (p->model_type == 1)
-        return unigram_create(&base, p->scores, &p->t->model, p->err);
+        return unigram_create(&base, p->scores, !w, &p->t->model, p->err);
     float *scores = calloc(p->n, sizeof *scores);
     if (!scores)
         return error_nomem(p->err);
@@ -281,7 +281,7 @@ viv_status tokenizer_read_sentencepiece(struct tokenizer *t, const struct tokeni
     if (w) /* transformers decodes it as it is written */
         t->unk_surface = NULL;
     if (status == VIV_OK)
-        status = make_model(&p);
+        status = make_model(&p, w);
     if (status == VIV_OK)
         status = make_stages(&p, w);
     if (status == VIV_OK)

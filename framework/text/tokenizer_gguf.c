@@ -326,7 +326,7 @@ static viv_status make_t5(struct reader *r, int32_t unk)
         doubles[i] = (double)scores[i];
     struct token_model base = tokenizer_model_base(r->t, unk);
     base.fuse_unk = true;
-    status = doubles ? unigram_create(&base, doubles, &r->t->model, r->err) : error_nomem(r->err);
+    status = doubles ? unigram_create(&base, doubles, false, &r->t->model, r->err) : error_nomem(r->err);
     free(doubles);
     free(scores);
     return status;

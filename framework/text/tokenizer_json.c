@@ -4,6 +4,7 @@
 #include "base/near.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,33 @@ static viv_status make_bpe(struct tokenizer *t, json_t *j, struct error *err)
 
 /* --- Unigram, WordPiece, WordLevel --------------------------------------------------------------------------- */
 
+/* A score as the reference reads it (serde_json): its digits as a whole number, divided by a power of ten, which
+ * rounds twice. Among ways to cut a word whose scores have the same sum, that decides. */
+static double read_score(double exact)
+{
+    char digits[48] = "0";
+    for (int n = 15; n <= 17; n++) { /* the fewest that are this number: those of the file */
+        snprintf(digits, sizeof digits, "%.*e", n - 1, exact);
+        if (strtod(digits, NULL) == exact)
+            break;
+    }
+    char *e = strchr(digits, 'e'), *point = strchr(digits, '.');
+    if (!e || !point || exact == 0)
+        return exact;
+    long power = strtol(e + 1, NULL, 10) - (e - point - 1);
+    char *last = e - 1;
+    while (*last == '0') {
+        last--;
+        power++;
+    }
+    last[1] = '\0';
+    memmove(point, point + 1, strlen(point));
+    char scale[32];
+    snprintf(scale, sizeof scale, "1e%ld", labs(power));
+    const double whole = strtod(digits, NULL), by = strtod(scale, NULL);
+    return power < 0 ? whole / by : whole * by;
+}
+
 /* [["<unk>", 0.0], ["a", -3.5], ...] */
 static viv_status make_unigram(struct tokenizer *t, json_t *j, struct error *err)
 {
@@ -102,7 +130,7 @@ static viv_status make_unigram(struct tokenizer *t, json_t *j, struct error *err
         }
         char *copy = arena_strndup(&t->arena, json_string_value(piece), json_string_length(piece));
         status = copy ? vocab_add(&t->vocab, copy, json_string_length(piece), (uint32_t)i, err) : error_nomem(err);
-        scores[i] = json_number_value(score);
+        scores[i] = read_score(json_number_value(score));
     }
     if (status == VIV_OK && json_is_integer(unk) &&
         (json_integer_value(unk) < 0 || json_integer_value(unk) >= t->vocab.n))
@@ -112,7 +140,7 @@ static viv_status make_unigram(struct tokenizer *t, json_t *j, struct error *err
             tokenizer_model_base(t, json_is_integer(unk) ? (int32_t)json_integer_value(unk) : -1);
         base.fuse_unk = true;
         base.byte_fallback = json_is_true(json_object_get(j, "byte_fallback"));
-        status = unigram_create(&base, scores, &t->model, err);
+        status = unigram_create(&base, scores, false, &t->model, err);
     }
     free(scores);
     return status;

@@ -21,8 +21,8 @@ bool is_control(uint32_t c)
     if (c == '\t' || c == '\n' || c == '\r')
         return false;
     utf8proc_category_t k = category(c);
-    return k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF || k == UTF8PROC_CATEGORY_CS ||
-           k == UTF8PROC_CATEGORY_CO || k == UTF8PROC_CATEGORY_CN;
+    return k == UTF8PROC_CATEGORY_CC || (k == UTF8PROC_CATEGORY_CF && !is_newer(c)) || k == UTF8PROC_CATEGORY_CS ||
+           k == UTF8PROC_CATEGORY_CO;
 }
 
 bool is_punctuation(uint32_t c)
@@ -30,7 +30,8 @@ bool is_punctuation(uint32_t c)
     if ((c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126))
         return true;
     utf8proc_category_t k = category(c);
-    return k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO;
+    const bool once = c == 0x166D || c == 0x111C9; /* later Unicode calls them otherwise */
+    return once || (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO && !is_newer(c));
 }
 
 bool is_numeric(uint32_t c)
@@ -42,12 +43,13 @@ bool is_numeric(uint32_t c)
 bool is_mark(uint32_t c)
 {
     utf8proc_category_t k = category(c);
-    return k >= UTF8PROC_CATEGORY_MN && k <= UTF8PROC_CATEGORY_ME;
+    return (k >= UTF8PROC_CATEGORY_MN && k <= UTF8PROC_CATEGORY_ME && !is_newer_mark(c)) || c == 0x1CF2 ||
+           c == 0x1CF3;
 }
 
 bool is_nonspacing_mark(uint32_t c)
 {
-    return category(c) == UTF8PROC_CATEGORY_MN;
+    return (category(c) == UTF8PROC_CATEGORY_MN && !is_newer(c)) || c == 0x1734;
 }
 
 bool is_chinese(uint32_t c)

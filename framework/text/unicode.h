@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-bool is_space(uint32_t c);           /* White_Space */
-bool is_control(uint32_t c);         /* as BERT has it: categories C*, but for tab, newline, carriage return */
+bool is_space(uint32_t c);   /* White_Space */
+bool is_control(uint32_t c); /* as BERT has it: categories C* but unassigned ones, tab, newline, carriage return */
 bool is_punctuation(uint32_t c);     /* as BERT has it: ASCII punctuation and symbols, categories P* */
 bool is_numeric(uint32_t c);         /* categories N* */
 bool is_mark(uint32_t c);            /* categories M* */
@@ -16,6 +16,11 @@ bool is_nonspacing_mark(uint32_t c); /* category Mn */
 bool is_chinese(uint32_t c);         /* CJK ideographs, the blocks that BERT sets apart */
 bool is_word(uint32_t c);            /* letters, marks, numbers, connectors: \w */
 unsigned script_of(uint32_t c);      /* a number for each script; 0: none */
+
+/* Characters that are newer than the reference's tables: no punctuation, nonspacing marks or format characters; no
+ * marks. */
+bool is_newer(uint32_t c);
+bool is_newer_mark(uint32_t c);
 
 enum normal_form { NFC, NFD, NFKC, NFKD };
 viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, struct buf *out, struct error *err);

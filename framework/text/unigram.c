@@ -15,6 +15,7 @@ static const double UNKNOWN_PENALTY = 10;
 struct unigram {
     struct token_model base;
     double *scores, unknown_score;
+    bool single;    /* sums are rounded to single precision */
     size_t longest; /* bytes of the longest piece */
 };
 
@@ -24,6 +25,11 @@ struct place {
     size_t from; /* where the last piece begins */
     int32_t id;  /* -1: unknown */
 };
+
+static double sum(const struct unigram *u, double a, double b)
+{
+    return u->single ? (double)((float)a + (float)b) : a + b;
+}
 
 static bool viterbi(const struct unigram *u, const char *word, size_t n, struct place *best)
 {
@@ -43,12 +49,13 @@ static bool viterbi(const struct unigram *u, const char *word, size_t n, struct 
             if (!vocab_find(u->base.vocab, word + at, m, &id) || u->scores[id] == -INFINITY)
                 continue;
             single = single || m == length;
-            double score = best[at].score + u->scores[id];
+            const double score = sum(u, best[at].score, u->scores[id]);
             if (score > best[at + m].score || best[at + m].score == -DBL_MAX)
                 best[at + m] = (struct place){score, at, (int32_t)id == u->base.unk ? -1 : (int32_t)id};
         }
-        if (!single && best[at].score + u->unknown_score > best[at + length].score)
-            best[at + length] = (struct place){best[at].score + u->unknown_score, at, -1};
+        const double unknown = sum(u, best[at].score, u->unknown_score);
+        if (!single && unknown > best[at + length].score)
+            best[at + length] = (struct place){unknown, at, -1};
     }
     return true;
 }
@@ -92,8 +99,8 @@ static void destroy(struct token_model *m)
     free(u);
 }
 
-viv_status unigram_create(const struct token_model *base, const double *scores, struct token_model **out,
-                          struct error *err)
+viv_status unigram_create(const struct token_model *base, const double *scores, bool single,
+                          struct token_model **out, struct error *err)
 {
     struct unigram *u = calloc(1, sizeof *u);
     double *copy = malloc((base->vocab->n + 1) * sizeof *copy), least = DBL_MAX;
@@ -107,6 +114,7 @@ viv_status unigram_create(const struct token_model *base, const double *scores, 
     u->base.encode = encode;
     u->base.destroy = destroy;
     u->scores = copy;
+    u->single = single;
     for (uint32_t i = 0; i < base->vocab->n; i++) {
         copy[i] = scores[i];
         if (base->vocab->pieces[i] && base->vocab->sizes[i] > u->longest)
