@@ -1,6 +1,7 @@
 #include "text/regex.h"
 
 #include "text/splitter.h"
+#include "text/unicode.h"
 
 #include "base/utf8.h"
 
@@ -215,6 +216,25 @@ static viv_status match_all(struct search *s, struct ranges *out, struct error *
     return ranges_add(out, covered, s->n, false) ? VIV_OK : error_nomem(err);
 }
 
+/* Puts the stand-ins of characters that are newer than Oniguruma into a copy of the text, where it has such
+ * characters; `out` stays empty where it has none. */
+static bool replace_newer(const char *text, size_t n, struct buf *out)
+{
+    uint32_t c, twin;
+    for (size_t i = 0, length; i < n; i += length) {
+        length = 1;
+        if ((unsigned char)text[i] < 0xE0) /* all of them have three bytes or four */
+            continue;
+        length = utf8_decode(text + i, n - i, &c);
+        if ((twin = stand_in(c)) == c)
+            continue;
+        if (out->size == 0 && !buf_append(out, text, n))
+            return false;
+        utf8_encode(twin, out->data + i);
+    }
+    return true;
+}
+
 static viv_status split_all(const struct splitter *splitter, const char *text, size_t n, struct ranges *out,
                             struct error *err)
 {
@@ -236,8 +256,13 @@ viv_status regex_ranges(const struct regex *r, const char *text, size_t n, struc
         return error_set(err, VIV_EFORMAT, "pattern '%.100s' is to match in a text that is not UTF-8", r->pattern);
     if (r->splitter)
         return split_all(r->splitter, text, n, out, err);
+    struct buf replaced = {0};
+    if (!replace_newer(text, n, &replaced)) {
+        buf_release(&replaced);
+        return error_nomem(err);
+    }
     struct search s = {.regex = r,
-                       .text = (const UChar *)text,
+                       .text = (const UChar *)(replaced.size ? replaced.data : text),
                        .n = n,
                        .param = onig_new_match_param(),
                        .region = onig_region_new(),
@@ -252,5 +277,6 @@ viv_status regex_ranges(const struct regex *r, const char *text, size_t n, struc
         onig_region_free(s.region, 1);
     if (s.param)
         onig_free_match_param(s.param);
+    buf_release(&replaced);
     return status;
 }

@@ -16,6 +16,7 @@ bool is_nonspacing_mark(uint32_t c); /* category Mn */
 bool is_chinese(uint32_t c);         /* CJK ideographs, the blocks that BERT sets apart */
 bool is_word(uint32_t c);            /* letters, marks, numbers, connectors: \w */
 unsigned script_of(uint32_t c);      /* a number for each script; 0: none */
+uint32_t stand_in(uint32_t c);       /* what patterns take a character for that is newer than Oniguruma, else c */
 
 /* Characters that are newer than the reference's tables: no punctuation, nonspacing marks or format characters; no
  * marks. */

@@ -17,6 +17,8 @@ WORDS = "Hello, World! it's 12345 fooBar\tx_y-z  end\n\n"
 MIXED = "né ÀÉ ſt ß K١٢³½Ⅷ ー漢字かなカナ 한국 हिन्दी e\u0301\u200d\U0001f600\u180e\u00a0\u3000\u0085z"
 CODE = "if(a[0]==0xFF){return b*c^d;}// #1\r\n\t<tag/>"
 
+NEWER = "a\U0001fae8!\U00031350\u1c89\u1c8a\u0897\U00010d40\U000113d4\U0001ccf0\U0001cc00 \u2427b"  # of Unicode 15 and 16
+
 # pattern, texts; Isolated
 PATTERNS = [
     # zero-width matches cut
@@ -55,13 +57,14 @@ PATTERNS = [
     (r"\N*\R", ["ab\n", "a\r\nb"]), (r"\R*", ["09\nbZ"]), (r"x+\R+", ["xx\n\r\n\nx"]), (r"[\R]", ["R\n"]),
     (r"a|", ["ba"]), (r"|a", ["ba"]), (r"a||b", ["cab"]), (r"(?W:\w+)", [MIXED]), (r"(?D:\d+)", [MIXED]), (r"(?S:\s+)", [MIXED]), (r"(?P:[[:alpha:]]+)", [MIXED]), (r"(?a)\w", None), (r"(?u)\w", None), (r"(?y{g})\X", ["e\u0301a"]),
     (r"(*FAIL)|a", ["ab"]), (r"(?{x})a", ["ab"]), (r"(?L)a", None), (r"(?i-m:A)", ["aA"]), (r"(?^:a)", None), (r"(?|a|b)", None), (r"(?&x)", None), (r"\1(a)", ["aa"]), (r"\2(a)", None), (r"(?<1>a)", None), (r"\g<0>?a", ["aa"]), (r"(?<n>a|b\g<n>c)", ["bbacc"]),
+    (r"\p{L}+", [NEWER]), (r"\p{N}+", [NEWER]), (r"\p{P}|\p{S}", [NEWER]), (r"\p{Lu}", [NEWER]), (r"\w+", [NEWER]), (r"\p{M}", [NEWER]), (r"\p{Han}", [NEWER]),
     # as published
     (r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", [WORDS, MIXED, CODE]),
-    (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", [WORDS, MIXED, CODE]),
-    (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", [WORDS, MIXED, CODE]),
+    (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", [WORDS, MIXED, CODE, NEWER]),
+    (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", [WORDS, MIXED, CODE, NEWER]),
     (r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+", [WORDS, MIXED, CODE]),
-    (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+", [WORDS, MIXED, CODE]),
-    (r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", [WORDS, MIXED, CODE]),
+    (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+", [WORDS, MIXED, CODE, NEWER]),
+    (r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", [WORDS, MIXED, CODE, NEWER]),
     (r"\d{1,3}(?=(?:\d{3})*\b)", ["1234567 12 x1234", "١٢٣٤"]), (r"(?:\r?\n)+(?!\r?\n)", ["a\n\nb"]), (r" ?[^(\s|.,!?…。，、।۔،)]+", [WORDS, MIXED]),
 ]
 BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
