@@ -236,6 +236,50 @@ TEST(safetensors__finds_tensors_whatever_the_index_says_of_them)
 }
 END_TEST
 
+/* What config.json says of rotary positions, once it is opened. */
+static char *rope_of(const char *config)
+{
+    struct checkpoint c;
+    struct error err;
+    put("config.json", config, strlen(config));
+    if (checkpoint_open(&c, directory, &err) != VIV_OK)
+        return strdup(err.text);
+    ck_assert_ptr_null(json_object_get(c.config, "rope_scaling"));
+    char *text = json_dumps(json_object_get(c.config, "rope_parameters"), JSON_COMPACT | JSON_SORT_KEYS);
+    checkpoint_close(&c);
+    return text;
+}
+
+TEST(safetensors__rope_scaling_beside_rope_parameters_holds_as_in_transformers)
+{
+    static const struct {
+        const char *config, *rope;
+    } cases[] = {
+        {"{\"rope_theta\": 5.0, \"rope_parameters\": {\"rope_theta\": 7.0, \"rope_type\": \"default\"}, "
+         "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}}",
+         "{\"factor\":2.0,\"rope_type\":\"linear\",\"type\":\"linear\"}"},
+        {"{\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 7.0, \"rope_type\": \"default\"}, "
+         "\"sliding_attention\": {\"rope_theta\": 1.0}}, \"rope_scaling\": {\"rope_type\": \"linear\", "
+         "\"factor\": 2.0}}",
+         "{\"full_attention\":{\"factor\":2.0,\"rope_theta\":7.0,\"rope_type\":\"linear\"},"
+         "\"sliding_attention\":{\"rope_theta\":1.0}}"},
+        {"{\"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 2.0}}",
+         "{\"factor\":2.0,\"rope_type\":\"linear\"}"},
+    };
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *found = rope_of(cases[i].config);
+        ck_assert_str_eq(found, cases[i].rope);
+        free(found);
+    }
+    char *found = rope_of("{\"model_type\": \"modernbert\", \"rope_parameters\": {\"full_attention\": {}}, "
+                          "\"rope_scaling\": {\"factor\": 2.0}}");
+    ck_assert_msg(strstr(found, "remove the one that does not hold"), "%s", found);
+    free(found);
+    end();
+}
+END_TEST
+
 TEST(safetensors__opens_config_json_alone_as_a_model_without_weights)
 {
     struct checkpoint c;
@@ -345,6 +389,7 @@ TESTS(safetensors__opens_the_stories_directory, safetensors__pattern_38_lengths_
       safetensors__pattern_44_shapes_that_do_not_fit, safetensors__pattern_45_types,
       safetensors__pattern_46_metadata, safetensors__pattern_47_an_index_that_leads_elsewhere,
       safetensors__finds_tensors_whatever_the_index_says_of_them,
+      safetensors__rope_scaling_beside_rope_parameters_holds_as_in_transformers,
       safetensors__opens_config_json_alone_as_a_model_without_weights,
       safetensors__names_what_is_no_safetensors_file, safetensors__pattern_47_a_tensor_in_two_files,
       safetensors__pattern_48_numbers, safetensors__config_that_is_none)

@@ -69,6 +69,15 @@ TEST(llama__reads_gguf)
          "'llama.rope.freq_base': 1e6, 'llama.rope.dimension_count': 2, 'llama.attention.head_count_kv': 3}",
          "token_embd.weight:32",
          "rope.theta: 1e+06, rope.dim: 2\nrope.scaling: linear, rope.factor: 4.0\nn_kv_heads: 3"},
+        /* as llama.cpp takes them: a factor without a type, its name of 2023, and a type that says none */
+        {&fake_gguf, "{" GGUF_SIZES ", 'llama.rope.scaling.factor': 4.0}", "token_embd.weight:32",
+         "rope.scaling: linear, rope.factor: 4.0"},
+        {&fake_gguf, "{" GGUF_SIZES ", 'llama.rope.scale_linear': 4.0}", "token_embd.weight:32",
+         "rope.scaling: linear, rope.factor: 4.0"},
+        {&fake_gguf, "{" GGUF_SIZES ", 'llama.rope.scaling.attn_factor': 1.25}", "token_embd.weight:32",
+         "rope.attn_factor: 1.25\n!rope.scaling"},
+        {&fake_hf, "{" SIZES ", 'rope_parameters': {'rope_theta': 1e4, 'rope_type': 'default', 'factor': 4.0}}", "",
+         "!rope.scaling"},
     };
     check_family("llama", cases, sizeof cases / sizeof *cases);
 }
@@ -90,6 +99,8 @@ TEST(llama__refuses_by_name_what_it_would_get_wrong)
         {&fake_hf, "{}", "",
          "fake does not say: hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, vocab_size"},
         {&fake_hf, "{" SIZES ", 'head_dim': 0}", "", "fake: config.json: head_dim is 0, expected at least 1"},
+        {&fake_hf, "{" SIZES ", 'rope_theta': NaN}", "",
+         "fake: config.json: rope_theta is NaN, which is no number: expected a number"},
         {&fake_hf, "{" SIZES ", 'rope_theta': 'fast'}", "",
          "fake: config.json: rope_theta is a text ('fast'), expected a number"},
         {&fake_hf,
@@ -104,5 +115,20 @@ TEST(llama__refuses_by_name_what_it_would_get_wrong)
     check_family("llama", cases, sizeof cases / sizeof *cases);
 }
 
+/* Defaults of transformers' classes that are not "off", and null, which is. */
+TEST(llama__its_kin_tell_what_is_not_said_from_null)
+{
+    static const struct family_case caps[] = {
+        {&fake_hf, "{" SIZES "}", "", "softcap: 50.0\ncap: 30.0"},
+        {&fake_hf, "{" SIZES ", 'attn_logit_softcapping': null, 'final_logit_softcapping': null}", "",
+         "softcap: 0.0\n!cap: 30.0\n!softcap: 50.0"},
+        {&fake_hf, "{" SIZES ", 'attn_logit_softcapping': 20.0, 'final_logit_softcapping': 10.0}", "",
+         "softcap: 20.0\ncap: 10.0"},
+    };
+    static const struct family_case none[] = {{&fake_hf, "{" SIZES "}", "", "softcap: 0.0\n!softcap: 50.0"}};
+    check_family("gemma2", caps, sizeof caps / sizeof *caps);
+    check_family("gemma3", none, 1);
+}
+
 TESTS(llama__reads_the_spellings_of_transformers_4_and_5, llama__reads_gguf,
-      llama__refuses_by_name_what_it_would_get_wrong)
+      llama__refuses_by_name_what_it_would_get_wrong, llama__its_kin_tell_what_is_not_said_from_null)
