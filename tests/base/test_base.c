@@ -130,6 +130,25 @@ TEST(json__reads_integers_beyond_63_bits_as_numbers)
 }
 END_TEST
 
+TEST(json__keeps_the_digits_of_integers_in_data)
+{
+    static const char text[] = "[1000000000000000019884624838656, -9223372036854775809, 7]",
+                      forged[] = "[{\"\\uFFFF integer\": \"5\"}, 9223372036854775808]";
+    json_t *data;
+    struct error err;
+    ck_assert_int_eq(json_parse_data("data", text, sizeof text - 1, &data, &err), VIV_OK);
+    const json_t *first = json_object_get(json_array_get(data, 0), JSON_LARGE_INTEGER),
+                 *second = json_object_get(json_array_get(data, 1), JSON_LARGE_INTEGER);
+    ck_assert_str_eq(json_string_value(first), "1000000000000000019884624838656");
+    ck_assert_str_eq(json_string_value(second), "-9223372036854775809");
+    ck_assert_int_eq(json_integer_value(json_array_get(data, 2)), 7);
+    json_decref(data);
+    ck_assert_int_eq(json_parse_data("data", forged, sizeof forged - 1, &data, &err), VIV_OK);
+    ck_assert(json_is_real(json_array_get(data, 1))); /* then none is kept so, and no object means one */
+    json_decref(data);
+}
+END_TEST
+
 TEST(json__reads_what_python_writes_for_numbers_beyond_all_numbers)
 {
     static const char text[] =
@@ -231,10 +250,10 @@ TEST(figure__below_a_million_has_no_exponent)
 }
 END_TEST
 
-TESTS(error__prefix_goes_before_the_sentence, error__too_long_is_cut_between_characters,
-      size__products_that_wrap_are_refused, arena__hands_out_zeroed_memory_and_large_blocks,
-      buf__grows_and_stays_terminated, strmap__finds_what_was_added_and_keeps_the_first,
-      near__finds_misspelt_and_abbreviated_words, near__ranks_words_by_distance,
-      json__reads_integers_beyond_63_bits_as_numbers, json__reads_what_python_writes_for_numbers_beyond_all_numbers,
-      file__draft_takes_its_place_when_it_is_kept, utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond,
-      figure__below_a_million_has_no_exponent)
+TESTS(error__prefix_goes_before_the_sentence, json__keeps_the_digits_of_integers_in_data,
+      error__too_long_is_cut_between_characters, size__products_that_wrap_are_refused,
+      arena__hands_out_zeroed_memory_and_large_blocks, buf__grows_and_stays_terminated,
+      strmap__finds_what_was_added_and_keeps_the_first, near__finds_misspelt_and_abbreviated_words,
+      near__ranks_words_by_distance, json__reads_integers_beyond_63_bits_as_numbers,
+      json__reads_what_python_writes_for_numbers_beyond_all_numbers, file__draft_takes_its_place_when_it_is_kept,
+      utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond, figure__below_a_million_has_no_exponent)

@@ -79,7 +79,11 @@ bool invoke(struct run *r, const struct callable *f, const struct value *self, c
         if (values[i].kind == ABSENT && !p[i].optional)
             return fail_at(r, VIV_EINVAL, "%s wants its argument '%.*s'", f->name, (int)p[i].n, p[i].name);
     const struct args sorted = {.values = values, .n = n + extra, .named = rest, .n_named = n_rest};
-    return f->call(r, self, &sorted, out);
+    if (!f->call(r, self, &sorted, out))
+        return false;
+    if (out->kind == STRING && self && self->kind == STRING && self->is_true && find_method(self, f->name) == f)
+        out->is_true = true; /* what methods make of escaped HTML is that, too */
+    return true;
 }
 
 bool call_filter(struct run *r, const char *name, const struct value *v, const struct args *a, struct value *out)

@@ -80,7 +80,9 @@ static bool at_index(struct run *r, const struct value *v, int64_t i, struct val
             return true;
         const size_t begin = bytes_of(v->s.text, v->s.size, (size_t)i);
         const size_t size = bytes_of(v->s.text + begin, v->s.size - begin, 1);
-        return step(r, 1 + v->s.size / 64) && make_string(r, v->s.text + begin, size, out);
+        const bool ok = step(r, 1 + v->s.size / 64) && make_string(r, v->s.text + begin, size, out);
+        out->is_true = ok && v->is_true;
+        return ok;
     }
     if (!items_of(r, v, &items))
         return false;
@@ -138,9 +140,8 @@ bool get_slice(struct run *r, const struct value *v, const struct value *from, c
     int64_t by = 1, begin, end;
     if (v->kind == UNDEFINED)
         return get_attr(r, v, "slice", out);
-    *out = make_missing(v, "slice");
-    if (!has_indices(v)) /* as of any key that is not there */
-        return true;
+    if (!has_indices(v))
+        return fail_at(r, VIV_EINVAL, "%s cannot be sliced", kind_name(v));
     if (step_by->kind != NONE && !is_integer(step_by))
         return fail_at(r, VIV_EINVAL, "a slice wants integers, found %s", kind_name(step_by));
     if (step_by->kind == BIG)

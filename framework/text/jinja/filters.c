@@ -172,7 +172,8 @@ static bool filter_truncate(struct run *r, const struct value *v, const struct a
     const struct value *given = arg(a, 2), end = given ? *given : make_literal("...");
     int64_t length, leeway;
     struct buf b = {0};
-    if (v->kind != STRING || end.kind != STRING)
+    const bool has_length = v->kind == STRING || v->kind == UNDEFINED || v->kind == DICT || is_list(v);
+    if (!has_length || end.kind != STRING)
         return fail_at(r, VIV_EINVAL, "truncate wants a text, found %s", kind_name(v));
     if (!int_arg(r, a, 0, "length", 255, &length) || !int_arg(r, a, 3, "leeway", 5, &leeway))
         return false;
@@ -181,8 +182,14 @@ static bool filter_truncate(struct run *r, const struct value *v, const struct a
         return fail_at(r, VIV_EINVAL, "truncate wants a length of at least %" PRId64 " and a leeway of at least 0",
                        n_end);
     *out = *v;
-    if ((int64_t)characters(v->s.text, v->s.size) <= length + leeway)
+    const size_t n_all = v->kind == STRING ? characters(v->s.text, v->s.size)
+                         : is_list(v)      ? v->list->n
+                         : v->kind == DICT ? v->dict->n
+                                           : 0;
+    if ((int64_t)n_all <= length + leeway)
         return true;
+    if (v->kind != STRING)
+        return fail_at(r, VIV_EINVAL, "truncate wants a text, found %s", kind_name(v));
     size_t n = bytes_of(v->s.text, v->s.size, (size_t)(length - n_end));
     const char *space = flag_arg(a, 1, false) ? NULL : memrchr(v->s.text, ' ', n);
     buf_append(&b, v->s.text, space ? (size_t)(space - v->s.text) : n);

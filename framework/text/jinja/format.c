@@ -13,6 +13,7 @@ enum { UNKNOWN, COUNTED, NUMBERED };
 
 struct braces {
     struct run *r;
+    bool escapes; /* the text is escaped HTML: so is what comes into it */
     const struct args *a;
     size_t next; /* of {} */
     int numbering;
@@ -92,7 +93,11 @@ static bool format_field(struct braces *b, const char *s, const char *end, uint3
     }
     if (ok && p < end)
         ok = format_part(b, p + 1, end, depth + 1, &spec);
-    ok = ok && format_spec(b->r, &v, buf_text(&spec), spec.size, out);
+    ok = ok && format_spec(b->r, &v, buf_text(&spec), spec.size, b->escapes ? &text : out);
+    if (ok && b->escapes) {
+        ok = take_buf(b->r, &text, &v) && escape_html(b->r, &v, &v);
+        buf_append(out, v.s.text, ok ? v.s.size : 0);
+    }
     buf_release(&spec);
     buf_release(&text);
     return ok;
@@ -131,7 +136,7 @@ static bool format_part(struct braces *b, const char *s, const char *end, uint32
 
 bool format_braces(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    struct braces b = {.r = r, .a = a};
+    struct braces b = {.r = r, .escapes = v->is_true, .a = a};
     struct buf text = {0};
     if (format_part(&b, v->s.text, v->s.text + v->s.size, 0, &text))
         return take_buf(r, &text, out);
@@ -340,8 +345,8 @@ bool format_percent(struct run *r, const struct value *v, const struct value *va
         if (ok && b.size > MAX_OUTPUT)
             ok = fail_at(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
     }
-    const bool may_rest =
-        values->kind == DICT || is_list(values) || values->kind == ITERABLE; /* as Python has it */
+    const bool may_rest = values->kind == DICT || is_list(values) || values->kind == ITERABLE ||
+                          values->kind == UNDEFINED; /* as Python has it */
     if (ok && p.next < p.n && !p.uses_names && !(may_rest && values->kind != TUPLE))
         ok = fail_at(r, VIV_EINVAL, "'%%' has fields for %zu of the %zu values behind it", p.next, p.n);
     if (!ok) {

@@ -254,6 +254,8 @@ static bool parse_with(struct parser *p, struct node *n)
         if (!is_op(p, ","))
             break;
         p->t++;
+        if (p->t->kind != T_NAME)
+            return complain(p, "a name");
     }
     return body_to(p, "endwith", &n->list);
 }

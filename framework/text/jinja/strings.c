@@ -136,7 +136,13 @@ static bool replace(struct run *r, const struct value *v, const struct args *a, 
 {
     const struct value *old = arg(a, 0), *new = arg(a, 1);
     struct buf b = {0};
+    struct value escaped;
     int64_t count;
+    if (v->is_true && new->kind == STRING) {
+        if (!escape_html(r, new, &escaped))
+            return false;
+        new = &escaped;
+    }
     if (old->kind != STRING || new->kind != STRING)
         return fail_at(r, VIV_EINVAL, "replace wants two texts");
     if (!int_arg(r, a, 2, "count", -1, &count) || !step(r, 1 + v->s.size / 8))

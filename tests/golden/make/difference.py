@@ -20,7 +20,7 @@ VALUES = ["none", "zz", "true", "0", "-7", "2.5", "-0.0", "1e300", "huge", "''",
 FILTERS = ["abs", "batch(2)|list", "capitalize", "center(7)", "count", "default('d')", "dictsort", "e", "first", "float", "int", "int(3)", "items|list", "join('-')", "last", "length", "list",
            "lower", "map('string')|list", "max", "min", "reject|list", "replace('a','b')", "reverse|list", "round", "round(1)", "safe", "select|list", "slice(2)|list", "sort", "string", "sum", "title", "tojson",
            "tojson(indent=1)", "trim", "unique|list", "upper", "urlencode", "wordcount", "indent(2)", "truncate(4)", "attr('upper')", "format(1)", "filesizeformat", "groupby(0)", "selectattr(0)|list", "xmlattr", "forceescape"]
-TESTS = ["boolean", "callable", "defined", "divisibleby(2)", "eq(1)", "escaped", "even", "false", "filter", "float", "ge(1)", "gt(1)", "in([1])", "integer", "iterable", "le(1)", "lower", "lt(1)", "mapping", "ne(1)", "none", "number", "odd", "sameas(none)", "sequence", "string", "test", "true", "undefined", "upper"]
+TESTS = ["boolean", "callable", "defined", "divisibleby(2)", "eq(1)", "escaped", "even", "false", "float", "ge(1)", "gt(1)", "in([1])", "integer", "iterable", "le(1)", "lower", "lt(1)", "mapping", "ne(1)", "none", "number", "odd", "sameas(none)", "sequence", "string", "true", "undefined", "upper"]
 OPERATORS = ["+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", ">=", "in", "not in", "and", "or"]
 SMALL = ["none", "zz", "true", "0", "3", "-7", "2.5", "-2.5", "huge", "'a'", "'ab%s'", "[1, 2]", "(1,)", "{'a': 1}"]
 METHODS = ["capitalize()", "casefold()", "center(9, '*')", "count('a')", "count('', 1)", "endswith('a')", "expandtabs(3)", "find('a', 1)", "isalnum()", "isalpha()", "isascii()", "isdecimal()", "isdigit()", "isidentifier()", "islower()", "isnumeric()",
@@ -35,16 +35,17 @@ SLICES = ["[%s:%s:%s]" % (a, b, c) for a in ("", "1", "-2", "9") for b in ("", "
 
 def combinations():
     for v in VALUES:
-        yield from ("(%s)|%s" % (v, f) for f in FILTERS)
-        yield from ("(%s) is %s" % (v, t) for t in TESTS)
-        yield from ("(%s)%s" % (v, s) for s in ("[0]", "[-1]", "['a']", ".a", "[1:]", "()"))
-        yield "[%s]" % v
-    yield from ("(%s) %s (%s)" % (a, op, b) for op in OPERATORS for a in SMALL for b in SMALL
+        yield from ("{{ (%s)|%s }}" % (v, f) for f in FILTERS)
+        yield from ("{{ (%s) is %s }}" % (v, t) for t in TESTS)
+        yield from ("{{ (%s)%s }}" % (v, s) for s in ("[0]", "[-1]", "['a']", ".a", "()"))
+        yield "{{ [%s] }}" % v
+        yield "{%% set v = %s %%}{{ v[1:] }}" % v  # of a constant, a slice is another matter
+    yield from ("{{ (%s) %s (%s) }}" % (a, op, b) for op in OPERATORS for a in SMALL for b in SMALL
                 if (op, b) != ("**", "huge") or a in ("0", "true"))  # else Python computes for ever
-    yield from ("(%s).%s" % (s, m) for s in STRINGS for m in METHODS)
-    yield from ("'{:%s}'.format(%s)" % (s, v) for s in SPECS for v in FORMATTED)
-    yield from ("'%s' %% (%s,)" % (p, v) for p in PERCENTS for v in FORMATTED)
-    yield from ("'héllo'%s ~ nums%s" % (s, s) for s in SLICES)
+    yield from ("{{ (%s).%s }}" % (s, m) for s in STRINGS for m in METHODS)
+    yield from ("{{ '{:%s}'.format(%s) }}" % (s, v) for s in SPECS for v in FORMATTED)
+    yield from ("{{ '%s' %% (%s,) }}" % (p, v) for p in PERCENTS for v in FORMATTED)
+    yield from ("{{ 'héllo'%s ~ nums%s }}" % (s, s) for s in SLICES)
 
 
 def viv(program, template, folder):
@@ -60,8 +61,9 @@ def viv(program, template, folder):
 def main():
     program, everything = pathlib.Path(sys.argv[1]).resolve(), "all" in sys.argv[2:]
     cases = ["{{ " + e + " }}" for e in jinja_cases.EXPRESSIONS] + jinja_cases.STATEMENTS
+    cases = [c for c in cases if c not in jinja_cases.DIFFERENT]
     if everything:
-        cases += ["{{ " + e + " }}" for e in combinations()]
+        cases += combinations()
     expected = [templates.jinja(c, jinja_cases.DATA) for c in cases]
     kept = [(c, e) for c, e in zip(cases, expected) if not re.search(r"0x[0-9a-f]{6,}", str(e[0]))]
     n = 0

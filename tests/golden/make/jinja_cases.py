@@ -906,6 +906,226 @@ STATEMENTS = [
     "{{ loop }}", "{{ self }}", "{% set loop = 1 %}{{ loop }}", "{% for loop in nums %}{{ loop }}{% endfor %}", "{% for range in nums %}{{ range }}{% endfor %}{{ range(2) | list }}", "{% set range = 5 %}{{ range }}", "{% set x = 5 %}{% macro f(x) %}{{ x }}{% endmacro %}{{ f(1) }}{{ x }}",
 ]
 
+# One a line, as they stand.
+STATEMENTS += r"""
+{% macro f(a,b,c=3) %}{{a}}{{b}}{{c}}{% endmacro %}{{ f(*[1,2]) }}{{ f(1,**{'b':5}) }}{{ f(*[1],**{'b':2,'c':9}) }}{{ f(1, *[2], c=4) }}
+{% macro f(a,b,c=3) %}{{a}}{{b}}{{c}}{% endmacro %}{{ f(**{'q':5}) }}
+{% macro f(x) %}{{ caller(x, y=2) }}{% endmacro %}{% call(a, y=1, z=3) f(7) %}{{ a }}{{ y }}{{ z }}{% endcall %}
+{% macro f() %}{{ caller() }}{{ caller() }}{% endmacro %}{% call f() %}{% set q = 1 %}x{{ loop is defined }}{% endcall %}{{ q is defined }}
+{% macro a() %}[{{ caller() }}]{% endmacro %}{% macro b() %}({{ caller() }}){% endmacro %}{% call a() %}{% call b() %}x{% endcall %}{% endcall %}
+{% macro f(x, y) %}{{ x }}{{ y is defined }}{{ y }}{% endmacro %}{{ f(1) }}
+{% macro f(x) %}{{ x.y }}{% endmacro %}{{ f() }}
+{% for g, us in users[:3] | groupby('age') %}{{ g }}:{% for u in us %}{{ u.name }}{% endfor %};{% endfor %}
+{% for g in users[:3] | groupby('age') %}{{ g.grouper }}{{ g.list | length }}{{ g[0] }}{% endfor %}
+{% for row in nums | batch(2, '-') %}{% for c in row %}{{ c }}{% endfor %}|{% endfor %}
+{% for x in nums %}{{ loop.changed(x, 1) }}{{ loop.changed(1) }}{% endfor %}
+{% set tree = [{'n': 1, 'c': [{'n': 2, 'c': []}, {'n': 3, 'c': [{'n': 4, 'c': []}]}]}] %}{% for t in tree recursive %}{{ t.n }}@{{ loop.depth0 }}{% if t.c %}[{{ loop(t.c) }}]{% endif %}{% if not loop.last %},{% endif %}{% endfor %}
+{% set tree = [[1,[2]]] %}{% for t in tree recursive %}{% if t is sequence %}{{ loop(t) }}{% else %}{{ t }}{% endif %}{% else %}e{% endfor %}
+{% for x in nums %}{% for y in nums %}{{ loop.index }}{{ loop.first }}{% endfor %}{{ loop.index }}{% endfor %}
+{% for x in nums %}{% set outer = loop %}{% for y in nums %}{{ outer.index }}{{ loop.index }}{% endfor %}{% endfor %}
+{% for x in nums | reverse %}{{ x }}{{ loop.revindex }}{% endfor %}
+{% for k in d | sort %}{{ k }}{% endfor %}{% for k, v in d.items() | sort(attribute='1') %}{{ k }}{% endfor %}
+{% for x in 'ab' %}{{ loop.previtem is defined }}{{ loop.nextitem is defined }}{% endfor %}
+{% for x in {} %}x{% else %}e{% endfor %}{% for x in '' %}x{% else %}e{% endfor %}{% for x in range(0) %}x{% else %}e{% endfor %}
+{% for i in range(3) if i %}{{ i }}{{ loop.length }}{% endfor %}
+{% for i in range(3) if loop.first %}{{ i }}{% endfor %}
+{% for i in [1,2,3] %}{% if loop.index is even %}{% continue %}{% endif %}{{ i }}{% endfor %}
+{% set x = 1 %}{% if true %}{% set x = 2 %}{% if true %}{% set x = 3 %}{% endif %}{% endif %}{{ x }}
+{% if false %}{% set n = 5 %}{% endif %}{{ n }}
+{% for i in [1] %}{% if true %}{% set z = 5 %}{% endif %}{{ z }}{% endfor %}{{ z is defined }}
+{% set x = none %}{{ x is none }}{{ x }}{% set x %}{% endset %}{{ x == '' }}
+{% set x | replace('a', 'b') | upper %}banana{% endset %}{{ x }}
+{% set x, y = 'ab' %}{{ x }}{{ y }}
+{% set x = 1 if n > 2 else 2 %}{{ x }}
+{% set x = [1, 2] + [3] %}{{ x }}{% set x = x + [4] %}{{ x | length }}
+{% set ns = namespace(l=[]) %}{% for i in nums %}{% set ns.l = ns.l + [i * 2] %}{% endfor %}{{ ns.l }}
+{% set ns = namespace(a={'b': 1}) %}{{ ns.a.b }}{{ ns['a'] }}
+{% with a = 1 %}{% with b = a + 1 %}{{ a }}{{ b }}{% endwith %}{{ b is defined }}{% endwith %}
+{% with a, b = 1, 2 %}{{ a }}{{ b }}{% endwith %}
+{% with a = 1, %}{{ a }}{% endwith %}
+{% filter indent(2) %}a
+{% filter trim | upper | replace('B', '-') %} abc {% endfilter %}
+{{ 'a' | replace('a', 'b') | upper ~ 'c' }}
+{{ users | map(attribute='name') | map('upper') | join('|') }}
+{{ pairs | map(attribute=0) | list }}{{ pairs | map(attribute='1') | sum }}
+{{ pairs | map('first') | list }}{{ pairs | map('last') | list }}{{ pairs | map('join', '-') | list }}
+{{ words | map('length') | list }}{{ words | map('truncate', 3, true, '') | list }}
+{{ nums | map('default', 5) | list }}{{ [none, zz, 1] | map('default', 5, true) | list }}
+{{ nums | select('divisibleby', 2) | list }}{{ nums | reject('eq', 1) | list }}{{ words | select('in', 'apple pie') | list }}
+{{ users | selectattr('name', 'in', ['Ann', 'bob']) | list | length }}{{ users | selectattr('city', 'undefined') | list | length }}
+{{ users | rejectattr('city', 'defined') | map(attribute='name') | list }}
+{{ users | selectattr('age', 'gt', 26) | list | length }}
+{{ users[:3] | selectattr('age', 'gt', 26) | map(attribute='name') | join(', ') }}
+{{ users[:3] | sum(attribute='city.zip') }}{{ users[:3] | map(attribute='age') | max }}{{ users[:3] | max(attribute='age') }}
+{{ (nums | sort | list)[-1] }}{{ nums | sort(reverse=True) | first }}
+{{ [3, 1.5, true] | sort }}{{ ['a', 'B', 'c'] | sort(case_sensitive=True, reverse=True) }}
+{{ {'a': [1, {'b': none}], "it's": 'say "hi"'} }}{{ ['\\', '\'', "\"", '\n'] }}
+{{ {'é': '😀', 'x': '\u200b\u00a0'} }}{{ ['\u2028', '\x7f', '\x00'] }}
+{{ {'k': true, 'l': none, 'm': 1.0, 'n': 1e20, 'o': 1e15, 'p': 123456789012345680.0} | tojson }}
+{{ 'é😀\u2028</script>&\'"\\/' | tojson }}{{ 'é😀' | tojson(ensure_ascii=True) }}
+{{ {'b': {'d': 1, 'c': [1, 2]}, 'a': []} | tojson(indent=4) }}
+{{ {'b': {'d': 1, 'c': [1, 2]}, 'a': []} | tojson(indent=2, sort_keys=True) }}
+{{ {'b': 1, 'a': 2} | tojson(sort_keys=true, separators=(',', ':')) }}
+{{ {'a': 1} | tojson(indent=none) }}{{ {'a': 1} | tojson(indent=true) }}
+{{ {'a': 1} | tojson(none, 1) }}{{ [1] | tojson(indent=-1) }}
+{{ '{}'.format(n) ~ '%s' % n }}{{ '%s' | format(n) }}
+{{ "%s-%s" | format("a", "b") }}{{ "%(x)s" | format(x=1) }}{{ "%s" | format(1, x=2) }}
+{{ 'abc' is string and 'abc' | length == 3 }}{{ not n is string }}{{ n is not string }}
+{{ n is number and n is not float }}{{ none is not defined }}{{ zz is not none }}
+{{ 'a' in 'abc' and 'd' not in 'abc' }}{{ 1 in [1] == true }}{{ (1 in [1]) == true }}
+{{ 1 + 1 == 2 and 2 * 2 == 4 or false }}{{ not (1 == 2) }}{{ not 1 == 2 }}
+{{ -n ** 2 }}{{ 2 ** -n }}{{ -2 ** -2 }}{{ 10 % 3 ** 2 }}{{ 7 // 2 * 2 }}{{ 2 * 7 // 3 }}
+{{ 1.5 + 1 }}{{ 3 * 0.1 }}{{ 1e3 }}{{ 1e-7 }}{{ 1.0e10 }}{{ 12345678901234567890 }}{{ 0.1 + 0.7 }}{{ 100 * 1.1 }}
+{{ 5 / 2 }}{{ 6 / 2 }}{{ -5 // 2 }}{{ 5.0 // 2 }}{{ -5 % 3 }}{{ 5.5 % 2 }}{{ 1 / 3 }}
+{{ [1, 2] * 2 }}{{ (1,) * 3 }}{{ '-' * 10 }}{{ 0 * 'a' }}|
+{{ s[::2] }}{{ s[-3:] }}{{ s[:-3] }}{{ s[5:2] }}{{ s[2:5:2] }}{{ s[None:None] }}
+{{ nums[-100:100] }}{{ nums[::-1][0] }}{{ nums[1:][0] }}{{ nums[:n] }}{{ nums[n:] }}
+{{ nums[1.0] is defined }}{{ nums['0'] is defined }}{{ d[none] is defined }}{{ s['x'] is defined }}{{ nums[true] }}
+{{ nums.0 }}{{ nums.9 is defined }}{{ nested.x.y.0 }}{{ nested['x'].y[-1]['z'] }}
+{{ zz.a }}
+{{ d.zz.a }}
+{{ nums[9].a }}
+{{ none.a.b }}
+{{ s.a.b }}
+{{ zz | default({}) | length }}{{ zz | default([]) | join }}{{ (zz | default({})).a is defined }}{{ zz.a | default('x') }}
+{{ d.zz | default('x') }}{{ d['zz'] | default('y') }}{{ d.get('zz', {}).get('a', 'z') }}
+{{ d.get('zz') is none }}{{ d.get('zz').a is defined }}
+{{ 'x' ~ zz ~ 'y' }}{{ zz ~ none }}{{ [zz] }}{{ {'a': zz} }}{{ (zz,) }}
+{{ zz == '' }}{{ zz == none }}{{ zz == false }}{{ not zz }}{{ zz or 'd' }}{{ zz and 'd' }}{{ zz != 1 }}
+{{ zz > 1 }}
+{{ zz in 'abc' }}
+{{ 'a' in zz }}{{ zz in [] }}
+{{ zz[0] }}
+{{ zz * 2 }}
+{{ 'a' * zz }}
+{{ 'a' + zz }}
+{{ zz | trim }}|{{ zz | length }}{{ zz | string }}|{{ zz | lower }}|{{ zz | replace('a', 'b') }}|{{ zz | list }}{{ zz | first is defined }}
+{{ zz | round }}
+{{ zz | sum }}{{ zz | max is defined }}{{ zz | unique | list }}{{ zz | reverse | list }}{{ zz | batch(2) | list }}
+{{ zz | dictsort }}
+{{ zz | items | list }}{{ zz | urlencode }}|{{ zz | wordcount }}{{ zz | title }}|{{ zz | capitalize }}|{{ zz | e }}|
+{{ zz | indent }}
+{{ none | upper }}{{ none | length }}
+{{ none | string }}{{ none | trim }}{{ none | title }}{{ none | lower }}{{ none | replace('N', 'n') }}{{ none | tojson }}{{ none | list }}
+{{ none | join }}
+{{ true | string ~ 1 }}{{ true | int }}{{ true | tojson }}{{ true + 1 }}{{ true | upper }}{{ 5 | string | length }}{{ 5 | list }}
+{{ 1.0 | int }}{{ '1.9' | int }}{{ '1.9' | float | round | int }}{{ '5' * 2 }}{{ '5' | int * 2 }}
+{{ ' a b ' | trim | title }}{{ 'a-b_c d' | title }}{{ "o'neil mc-donald" | title }}{{ "o'neil".title() }}
+{{ text | indent(4) }}
+{{ text | indent(2, first=True, blank=True) }}
+{{ text.split('\n') }}{{ text | replace('\n', '|') }}{{ text.splitlines() | length }}
+{{ 'a,b;c'.replace(';', ',').split(',') | join('-') }}{{ 'k=v'.split('=')[1] }}{{ 'a b c'.split(' ', 1)[-1] }}
+{{ 'abc'.upper().lower().capitalize() }}{{ ('a' ~ 'b').upper() }}{{ 'x'.join(['a', 'b']) }}{{ '-'.join('abc') }}
+{{ '<|' ~ 'im_start' ~ '|>' }}{{ '<|' + 'im_start' + '|>\n' }}x
+{{ 'text'.startswith('te') and 'text'.endswith('xt') }}{{ 'text'.find('x') }}{{ 'text'.rfind('t') }}{{ 'text'.count('t') }}
+{{ ('<' | e) | upper }}{{ ('<' | e) | length }}{{ ('<' | e) | trim ~ '<' }}{{ ('<' | e) == '&lt;' }}{{ ('<' | e) in '&lt;x' }}
+{{ ('<' | e).upper() + '<' }}
+{{ ('a' | safe) + '<' }}{{ '<' + ('a' | safe) }}{{ ('<' | safe) ~ '>' }}{{ ('<' | safe) * 2 }}{{ [('<' | safe), '<'] | join }}
+{{ ('<%s>' | safe) | format('<') }}{{ ('<{}>' | safe).format('<') }}{{ ('<' | safe) | tojson }}{{ ('<' | safe) | string + '<' }}
+{{ ('a' | e) | replace('a', '<') }}{{ ('<a>' | safe).replace('a', '<') }}{{ ('<a>' | safe) | indent }}{{ ('a' | safe)[0] + '<' }}
+{{ cycler('odd', 'even').next() }}{% set c = cycler(1, 2) %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{{ c.current }}
+{% set j = joiner('; ') %}{{ j() }}a{{ j() }}b{{ j() }}c
+{{ range(10) | batch(3) | map('sum') | list }}{{ range(3) | map('string') | join }}{{ range(5) | select('odd') | list }}
+{{ range(0, 10, 3) | list }}{{ range(10, 0, -4) | list }}{{ range(2, 2) | list }}{{ range(-2) | list }}
+{{ range(3.0) }}
+{{ range('3') }}
+{{ range() }}
+{{ dict(a=1, **{'b': 2}) }}{{ dict([['a', 1]], b=2) }}{{ dict(d, items=5) }}{{ dict(d).b }}
+{{ namespace(a=1, b=2) }}{{ namespace({'a': 1}).a }}
+{{ {'a': 1}.items() }}{{ {'a': 1}.keys() }}{{ {'a': 1}.values() }}{{ {}.items() }}
+{{ {'a': 1}.items() | list | tojson }}{{ {'a': 1}.values() | list }}{{ 'a' in {'a': 1}.keys() }}{{ 1 in {'a': 1}.values() }}{{ ('a', 1) in {'a': 1}.items() }}
+{{ {'a': 1}.keys() | length }}{{ {'a': 1}.items() | first | first }}{{ {'a': 1, 'b': 2}.items() | map('last') | sum }}
+{{ d.keys() == d.keys() }}{{ range(3) == range(3) }}{{ range(3) == [0, 1, 2] }}{{ (1, 2) == [1, 2] }}
+{%- raw %} {{ a }} {% endraw -%} x
+{% raw %}{% raw %}{% endraw %}
+{#- a -#} x {#- b #} y
+{#- x -#}
+{% if t -%}
+{%- endif %}
+{% for x in nums %}
+{% endfor %}
+{%- for x in nums -%}
+{%- endfor -%}
+{{ "a
+{{ 'a\nb\tc' }}{{ "a\"b" }}{{ 'a\'b' }}{{ '\u00e9\x41' }}
+{{ 'a\/b\d\ ' }}{{ '\1' }}
+{{ 1_0 + 0x_f }}{{ 0b1 }}{{ 0o7 }}{{ 00 }}
+{{ 1. }}
+{{ .5 }}
+{{ 01 }}
+{{ 1__0 }}
+{{ 1_ }}
+{{ été }}{% set été = 1 %}{{ été }}
+{{ a$b }}
+{{ a ? b : c }}
+{{ a && b }}
+{{ !a }}
+{{ a == }}
+{{ (a }}
+{{ [a }}
+{{ {a }}
+{{ a) }}
+{{ a b c }}
+{{ 'abc }}
+{% if a %}
+{% for a %}{% endfor %}
+{% for a in %}{% endfor %}
+{% for in b %}{% endfor %}
+{% set = 1 %}
+{% set a.b.c = 1 %}
+{% set a[0] = 1 %}
+{% macro %}{% endmacro %}
+{% macro f( %}{% endmacro %}
+{% endmacro %}
+{% if a %}{% else %}{% else %}{% endif %}
+{% if a %}{% elif %}{% endif %}
+{% for x in nums %}{% endif %}
+{% unknown tag %}
+{{ n | }}
+{{ n | upper( }}
+{{ n is }}
+{{ n is not }}
+{{ n.1a }}
+{{ n. }}
+{{ n..a }}
+{{ n[ }}
+{{ n[] }}
+{{ f(a=1, a=2) }}
+{{ f(*) }}
+{{ {**d} }}
+{{ [*nums] }}
+{{ lambda: 1 }}
+{{ [x for x in nums] }}
+{{ n if }}
+{{ n else 1 }}
+{{ x := 1 }}
+{{ 'a' if n is defined and n > 1 else 'b' if n else 'c' }}{{ ('a' if n else 'b') ~ 'c' }}{{ 'a' ~ ('b' if false else 'c') }}
+{{ (n if n > 5) }}|{{ (n if n > 5) is undefined }}{{ (none if n > 5) ~ 'x' }}
+{{ nums | first if nums else 'none' }}{{ (nums | length) > 2 }}{{ nums | length > 2 }}{{ 1 if nums | length == 3 else 2 }}
+{{ users[0].name | lower | capitalize | center(9) | replace(' ', '_') }}
+{{ users | map(attribute='name') | list | last }}{{ (users | map(attribute='name') | list)[1:] }}
+{{ raise_exception('x ' ~ n) }}
+{{ strftime_now('%d %B %Y') }}{{ strftime_now('%y%m%d-%H%M%S %p %a %b %%') }}{{ strftime_now('é') }}
+{% set d = {'a': 1} %}{% set _ = d.update({'b': 2}) %}{{ d }}
+{% set l = [] %}{% set _ = l.append(1) %}{{ l }}
+{% do l.append(1) %}
+{{ loop.index }}
+{{ caller() }}
+{{ super() }}
+{{ self.x() }}
+{{ _('x') }}
+{{ gettext('x') }}
+{{ lipsum() | length > 0 }}
+{{ n.__class__.__mro__ }}
+{{ ''.__class__ }}
+{{ (n).__add__(1) }}
+{{ [].__len__() }}
+{{ ''.format.__globals__ }}
+{{ d.__class__ is defined }}{{ d.__zz__ is defined }}
+{{ '{0.__class__}'.format(1) }}
+""".strip("\n").split("\n")
+STATEMENTS += ["a\n{#- x -#}\nb","   {%- if t %}  a  {%- else %} b {% endif -%}   c","{% if t -%}\n  a\n{%- endif %}\nb","\t  {% if t %}\n\tx\n\t  {% endif %}\ny","x {% if t %}\n y {% endif %}\n z","{% for x in nums %}\n  {{ x }}\n{% endfor %}\nend","{%- for x in nums -%}\n  {{ x }},\n{%- endfor -%}\nend","{{ \"a\nb\" }}","{% filter indent(2) %}a\nb{% endfilter %}","a {#+ c +#}\nb"]
+
 # Cases that differ, and why: they are no goldens.
 DIFFERENT = {
     "{{ 'abc'.encode() }}": "bytes are refused",
@@ -914,6 +1134,8 @@ DIFFERENT = {
     "{{ self is defined }}": "templates are not objects",
     "{{ '{[0]}'.format([7]) }}": "a KeyError of the sandbox alone",
     "{{ users | map | list }}": "a filter without arguments",
+    "{{ n[] }}": "an index is missing",
+    "{{ lipsum() | length > 0 }}": "filler text at random is refused",
     "{{\n1\n+\n'a'\n}}": "the line of the operand, not of the whole expression",
 }
 
