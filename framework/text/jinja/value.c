@@ -409,6 +409,8 @@ bool contains(struct run *r, const struct value *all, const struct value *one, b
     const struct list *l;
     struct iterable *it = all->kind == ITERABLE && all->iterable->once ? all->iterable : NULL;
     const size_t begin = it ? it->next : 0; /* what was looked at is taken */
+    if (all->kind == DICT && !is_hashable(one) && r->options->values == TEMPLATE_PYTHON)
+        return fail_at(r, VIV_EINVAL, "%s cannot be a key", kind_name(one));
     if (all->kind == DICT) {
         *out = dict_get(r, all->dict, one) != NULL;
         return step(r, 1 + all->dict->n / 8);
