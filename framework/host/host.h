@@ -44,8 +44,8 @@ void host_destroy(struct host *h);
 const viv_host *host_viv(const struct host *h); /* what plugins and layers are handed */
 const viv_kernels *host_kernels(const struct host *h);
 
-/* Where named specs lie: $VIV_SPEC_PATH, then ~/.config/vivarium/specs, then the build tree's or the installed ones;
- * for spec_world. */
+/* Where named specs lie: $VIV_SPEC_PATH, then ~/.config/vivarium/specs, then the build tree's or the installed
+ * ones; for spec_world. */
 const char *const *host_spec_directories(const struct host *h);
 /* Path of the user's defaults.yaml, whether or not it is there; or NULL. */
 const char *host_defaults(const struct host *h);

@@ -380,8 +380,7 @@ static viv_status check(const viv_sampling *how, uint64_t vocab_size, struct err
         return error_set(err, VIV_EABI, "viv_sampling: struct_size is %u and flags 0x%x, expected %zu and 0",
                          how->struct_size, how->flags, SIZE_TO(viv_sampling, bias_values));
     if (how->n_bias && (!how->bias_tokens || !how->bias_values))
-        return error_set(err, VIV_EABI, "viv_sampling: n_bias is %" PRIu64 " and its lists are NULL",
-                         how->n_bias);
+        return error_set(err, VIV_EABI, "viv_sampling: n_bias is %" PRIu64 " and its lists are NULL", how->n_bias);
     if (vocab_size < 1 || vocab_size > INT32_MAX)
         return error_set(err, VIV_EINVAL, "vocabulary: expected 1 to %d tokens, found %" PRIu64, INT32_MAX,
                          vocab_size);

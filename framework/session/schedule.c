@@ -175,8 +175,10 @@ static viv_status ask(struct watch *w, uint32_t op, uint64_t *n)
     if (op > 0 && !is_complete(&w->ops[op - 1]))
         return incomplete(w, op - 1, "goes on");
     *n = w->ops[op].n;
-    if (*n == UNASKED)
-        *n = w->ops[op].n = w->step->tasks(w->step, op);
+    if (*n == UNASKED) {
+        *n = w->step->tasks(w->step, op);
+        w->ops[op].n = *n;
+    }
     return VIV_OK;
 }
 
