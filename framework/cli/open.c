@@ -56,6 +56,8 @@ viv_status open_world(struct opened *o, const struct common *common, struct erro
         return VIV_OK;
     status = spec_read_defaults(defaults, &o->arena, &o->defaults, err);
     o->world.defaults = &o->defaults;
+    if (status == VIV_OK)
+        status = host_allow_threads(o->host, o->defaults.allow_threads, o->defaults.n_allow_threads, err);
     return status;
 }
 

@@ -76,6 +76,8 @@ static int plugin(const struct arguments *a)
         return usage_error("plugin", "there is no 'plugin %s'; did you mean 'plugin list'?", a->words[0]);
     viv_status status = open_host(&opened, &o->common, o->retry, &err);
     if (status == VIV_OK)
+        status = open_world(&opened, &o->common, &err); /* the user's defaults.yaml says what plugins may do */
+    if (status == VIV_OK)
         status = host_examine(opened.host, &err);
     if (status == VIV_OK)
         status = list(opened.host, o->json, &err);

@@ -139,7 +139,7 @@ static int version(const struct arguments *a)
     if (!o->json)
         printf("viv %s, plugin ABI %u.%u\n", PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR);
     if (o->verbose || o->json)
-        status = open_host(&opened, &o->common, false, &err);
+        status = open_world(&opened, &o->common, &err);
     if (status == VIV_OK && opened.host)
         status = host_examine(opened.host, &err);
     if (status == VIV_OK && o->json)

@@ -33,6 +33,14 @@ static viv_status add_allowed(struct plugins *all, const char *text, struct erro
     return VIV_OK;
 }
 
+viv_status plugins_allow_threads(struct plugins *all, const char *const *libraries, size_t n, struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (size_t i = 0; status == VIV_OK && i < n; i++)
+        status = add_allowed(all, libraries[i], err);
+    return status;
+}
+
 viv_status plugins_init(struct plugins *all, const struct host_options *options, struct error *err)
 {
     all->privileged = options->privileged;
@@ -41,9 +49,8 @@ viv_status plugins_init(struct plugins *all, const struct host_options *options,
     viv_status status = search_init(&all->search, options, &all->arena, err);
     if (status == VIV_OK && variable)
         status = add_allowed(all, variable, err);
-    for (size_t i = 0; status == VIV_OK && i < options->n_allow_threads; i++)
-        status = add_allowed(all, options->allow_threads[i], err);
-    return status;
+    return status == VIV_OK ? plugins_allow_threads(all, options->allow_threads, options->n_allow_threads, err)
+                            : status;
 }
 
 void plugins_release(struct plugins *all)

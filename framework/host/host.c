@@ -122,6 +122,11 @@ const char *const *host_spec_directories(const struct host *h)
     return h->plugins.search.specs;
 }
 
+viv_status host_allow_threads(struct host *h, const char *const *libraries, size_t n, struct error *err)
+{
+    return plugins_allow_threads(&h->plugins, libraries, n, err);
+}
+
 viv_status host_examine(struct host *h, struct error *err)
 {
     return plugins_examine(&h->plugins, &h->viv, err);

@@ -79,6 +79,8 @@ struct plugin_info {
     size_t n_classes;
 };
 
+/* Further libraries as of host_options.allow_threads; before plugins are examined. */
+viv_status host_allow_threads(struct host *h, const char *const *libraries, size_t n, struct error *err);
 /* Finds, judges and probes plugins, unless that is done; then there is something to list. */
 viv_status host_examine(struct host *h, struct error *err);
 size_t host_n_plugins(const struct host *h);

@@ -45,7 +45,8 @@ struct plugins {
 };
 viv_status plugins_init(struct plugins *all, const struct host_options *options, struct error *err);
 void plugins_release(struct plugins *all);
-/* examine.c: finds, judges and probes them, once. is_own: we have this class ourselves. */
+viv_status plugins_allow_threads(struct plugins *all, const char *const *libraries, size_t n, struct error *err);
+/* examine.c: finds, judges and probes them, once. */
 viv_status plugins_examine(struct plugins *all, const viv_host *viv, struct error *err);
 bool plugin_brings(const struct plugin *p, enum class_kind kind, const char *name);
 /* Refuses p from now on, for what the error says. */

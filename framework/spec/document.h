@@ -8,6 +8,7 @@
 enum key_context {
     IN_SPEC,
     IN_SAMPLING,
+    IN_PLUGINS,
     IN_DEFAULTS,
     IN_MATCHES,
     IN_PARAM,

@@ -73,17 +73,17 @@ static viv_status set_text(struct spec_settings *s, const struct setting *to, co
     return text ? VIV_OK : error_nomem(err);
 }
 
-static viv_status set_stop(struct spec_settings *s, const struct yaml *words, struct arena *arena,
-                           struct error *err)
+static viv_status set_words(const struct yaml *words, struct arena *arena, const char *const **out, uint32_t *n_out,
+                            struct error *err)
 {
     const uint32_t n = yaml_count(words);
-    const char **stop = arena_array(arena, n + 1, sizeof *stop);
-    for (uint32_t i = 0; stop && i < n; i++)
-        if (!(stop[i] = arena_strdup(arena, yaml_item(words, i)->text)))
+    const char **list = arena_array(arena, n + 1, sizeof *list);
+    for (uint32_t i = 0; list && i < n; i++)
+        if (!(list[i] = arena_strdup(arena, yaml_item(words, i)->text)))
             return error_nomem(err);
-    s->stop = stop;
-    s->n_stop = n;
-    return stop ? VIV_OK : error_nomem(err);
+    *out = list;
+    *n_out = n;
+    return list ? VIV_OK : error_nomem(err);
 }
 
 viv_status settings_merge(struct spec_settings *s, const struct yaml *root, struct arena *arena, struct error *err)
@@ -97,7 +97,15 @@ viv_status settings_merge(struct spec_settings *s, const struct yaml *root, stru
         else if (v)
             status = set_text(s, &settings[i], v, arena, err);
     }
-    return status == VIV_OK && stop ? set_stop(s, stop, arena, err) : status;
+    if (status == VIV_OK && stop)
+        status = set_words(stop, arena, &s->stop, &s->n_stop, err);
+    const struct yaml *plugins = yaml_get(root, "plugins"); /* of defaults.yaml alone: a spec may be anybody's */
+    if (status == VIV_OK && plugins)
+        status = check_keys(plugins, IN_PLUGINS, err);
+    const struct yaml *allowed = yaml_get(plugins, "allow_threads");
+    if (status == VIV_OK && allowed)
+        status = set_words(allowed, arena, &s->allow_threads, &s->n_allow_threads, err);
+    return status;
 }
 
 viv_status spec_read_defaults(const char *path, struct arena *arena, struct spec_settings *out, struct error *err)

@@ -42,8 +42,9 @@ struct spec_settings {
     const char *scheduler, *system, *chat_template; /* chat_template: a path */
     double temperature, top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty;
     int64_t top_k, seed, max_tokens; /* max_tokens -1: no limit but the context */
-    const char *const *stop;         /* [n_stop] */
-    uint32_t n_stop;
+    const char *const *stop, *const
+                                 *allow_threads; /* [n_stop]; [n_allow_threads] libraries: of defaults.yaml alone */
+    uint32_t n_stop, n_allow_threads;
 };
 
 /* What specs are read against; borrowed by every spec opened in it. */
