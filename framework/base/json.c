@@ -160,8 +160,8 @@ static json_t *load_other_numbers(const char *bytes, size_t n, bool exact, json_
     struct buf text = {0};
     put_numbers(bytes, n, exact, &text);
     *nomem = text.failed;
-    const bool same = text.size == n && memcmp(text.data, bytes, n) == 0;
-    json_t *root = text.failed || same ? NULL : load(text.data, text.size, at);
+    const bool same = text.size == n && memcmp(buf_text(&text), bytes, n) == 0;
+    json_t *root = text.failed || same ? NULL : load(buf_text(&text), text.size, at);
     buf_release(&text);
     return root;
 }
