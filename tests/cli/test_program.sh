@@ -100,6 +100,23 @@ if [ -d "$data" ]; then
     }
     check 'the stories model tells its story from GGUF' story "$data/stories260K-f32.gguf"
     check 'and from safetensors' story "$data/hf"
+    # a line feed and bytes of no character, in any order
+    bytes() {
+        for seed in 1 2 3 4 5 6; do
+            ends 0 "$viv" run "$data/hf" -p "$1" -n 5 --temp 100 --seed $seed --ignore-eos --logit-bias 13=9000 \
+                --logit-bias 229=9000 --logit-bias 131=9000 --no-echo -q || return 1
+            iconv -f UTF-8 -t UTF-8 <"$work/out" >"$work/same" && cmp "$work/out" "$work/same" || return 1
+        done
+    }
+    check 'byte tokens that complete no character are U+FFFD' bytes Hi
+    check 'behind a prompt that ends in one, too' bytes 'Hi
+'
+    batch() {
+        printf '["Once upon", [403, 407], "\\n"]' >"$work/batch.json"
+        ends 0 "$viv" tokenize "$data/hf" --batch -f "$work/batch.json" || return 1
+        printf '[1,403,407]\n"Once upon"\n[1,410,13]\n' | cmp - "$work/out"
+    }
+    check 'many texts and lists of ids are converted at once' batch
 else
     echo "skipped: $data is not here"
 fi
