@@ -242,9 +242,10 @@ static viv_status print_view(const struct view *v, const struct inspect_options 
                model_tokenizer(v->o->model, &t, &no_tokenizer) == VIV_OK ? tokenizer_summary(t) : "none");
     print_unread(v->e);
     print_unused(v->o->model);
-    printf("  parameters  %" PRIu64 " (%s), %s of them active for a token\n", v->facts.params,
-           human_count(v->facts.params).text,
-           v->facts.active == v->facts.params ? "all" : human_count(v->facts.active).text);
+    const bool all = v->facts.active == v->facts.params;
+    printf("  parameters  %" PRIu64 " (%s), %s of them active for a token%s%s\n", v->facts.params,
+           human_count(v->facts.params).text, all ? "all" : human_count(v->facts.active).text,
+           all ? "" : ", counted ", all ? "" : v->facts.active_rule);
     print_figures(v);
     viv_status status = print_stacks(v, err);
     if (status == VIV_OK && options->params)

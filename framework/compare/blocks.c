@@ -66,7 +66,7 @@ static viv_status node_params(struct maker *m, uint32_t i, const struct binding 
     if (status != VIV_OK)
         return error_take(m->err, status);
     m->amounts[i] = own;
-    m->at_work[i] = all > 0 ? own * fmin(1, (double)c.active_elems / all) : 0;
+    m->at_work[i] = all > 0 && facts_counts_active(m->g, i) ? own * fmin(1, (double)c.active_elems / all) : 0;
     m->lenders[i] = own > 0 ? NULL : m->lenders[i];
     return VIV_OK;
 }

@@ -291,6 +291,22 @@ static viv_status add_words(struct comparison *c, struct error *err)
     return VIV_OK;
 }
 
+/* Which parameters count as active: publishers differ, and a figure is its own publisher's. */
+static viv_status add_active_rule(struct comparison *c, struct error *err)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < c->n_models; i++)
+        any = any || (!c->models[i].why && c->models[i].facts.active < c->models[i].facts.params);
+    struct row *r =
+        any ? comparison_row(c, "size", UNIT_WORDS, BETTER_NEITHER, "active_counted", "active is counted") : NULL;
+    if (any && !r)
+        return error_nomem(err);
+    for (uint32_t i = 0; any && i < c->n_models; i++)
+        if (!c->models[i].why && !row_say(c, r, i, c->models[i].facts.active_rule))
+            return error_nomem(err);
+    return VIV_OK;
+}
+
 static viv_status add_sizes(struct comparison *c, struct error *err)
 {
     static const struct {
@@ -306,6 +322,8 @@ static viv_status add_sizes(struct comparison *c, struct error *err)
     for (size_t i = 0; status == VIV_OK && i < sizeof sizes / sizeof *sizes; i++)
         status = add_row(c, "size", UNIT_COUNT, BETTER_NEITHER, sizes[i].key, sizes[i].label, sizes[i].ask,
                          &(struct asked){.none = sizes[i].none}, err);
+    if (status == VIV_OK)
+        status = add_active_rule(c, err);
     for (uint32_t part = 0; status == VIV_OK && part < N_MODEL_PARTS; part++) {
         char key[64], none[96];
         const uint32_t shown = (part + 1) % N_MODEL_PARTS; /* what is in no part comes last */

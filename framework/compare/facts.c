@@ -75,19 +75,51 @@ static viv_status count_params(struct facts *f, struct error *err)
     return status;
 }
 
-static viv_status count_active(struct facts *f, struct error *err)
+/* Another layer reads the same weight: a head that is the embedding. */
+static bool is_read_elsewhere(const struct graph *g, uint32_t node)
+{
+    const struct graph_node *n = &g->nodes[node];
+    for (uint32_t i = 0; i < g->n_nodes && n->n_weights; i++)
+        for (uint32_t w = 0; i != node && w < g->nodes[i].n_weights; w++)
+            if (g->nodes[i].weights[w].weight == n->weights[0].weight)
+                return true;
+    return false;
+}
+
+bool facts_counts_active(const struct graph *g, uint32_t node)
+{
+    const char *rule = spec_active(g->expansion->spec);
+    const bool head = strcmp(rule, "body") != 0, embedding = strcmp(rule, "all") == 0;
+    if (g->nodes[node].class->flags & VIV_LAYER_TOKENS) /* one that is the head, too, counts as the head does */
+        return is_read_elsewhere(g, node) ? head : embedding;
+    return head || facts_part(g, node) != VIV_MODEL_PART_HEAD;
+}
+
+viv_status facts_active(const struct graph *g, uint64_t *out, struct error *err)
 {
     static const struct graph_step token = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = 1};
-    f->active = 0;
-    for (enum stack_id id = 0; id < N_STACKS; id++) {
+    uint64_t active = 0;
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        const bool counted_at_head = (g->nodes[i].class->flags & VIV_LAYER_TOKENS) && is_read_elsewhere(g, i);
         struct graph_cost cost;
-        viv_status status = graph_cost(f->graph, id, &token, &cost, err);
+        viv_status status = graph_node_cost(g, i, &token, &cost);
         if (status != VIV_OK)
-            return status;
-        f->active += cost.active_elems;
+            return error_take(err, status);
+        active += facts_counts_active(g, i) && !counted_at_head ? cost.active_elems : 0;
     }
-    f->active = size_min(f->active, f->params);
+    *out = active;
     return VIV_OK;
+}
+
+static viv_status count_active(struct facts *f, struct error *err)
+{
+    const char *rule = spec_active(f->graph->expansion->spec);
+    f->active_rule = strcmp(rule, "all") == 0    ? "with embedding and head"
+                     : strcmp(rule, "head") == 0 ? "with the head, without the embedding"
+                                                 : "without embedding and head";
+    viv_status status = facts_active(f->graph, &f->active, err);
+    f->active = size_min(f->active, f->params);
+    return status;
 }
 
 /* Rounds of the repeats of a stack. */

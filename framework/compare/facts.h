@@ -13,7 +13,8 @@ struct facts {
     const struct binding *bindings; /* NULL: there are no weights */
     uint64_t params;                /* elements of distinct tensors: one that stands in for another counts once */
     uint64_t vectors;               /* of these, in tensors of one dimension */
-    uint64_t active;                /* of these, those that work on one token */
+    uint64_t active;                /* of these, those that work on one token, counted as the publisher does */
+    const char *active_rule;        /* "with embedding and head" and the like */
     uint64_t parts[N_MODEL_PARTS];
     uint64_t weight_bytes; /* in the files; 0: there are none */
     uint64_t n_layers[N_STACKS], width, vocabulary, context;
@@ -22,6 +23,14 @@ struct facts {
 
 /* Of an opened model, which must outlive it. */
 viv_status facts_of(viv_model *m, struct facts *out, struct error *err);
+
+/* Whether the weights of a layer count as active, were they all used: the one place that knows. Publishers differ
+ * in whether the embedding, of which a token looks up a row, and the head count; the spec's `active` says how its
+ * own do. */
+bool facts_counts_active(const struct graph *g, uint32_t node);
+
+/* Parameters that work on one token, by this rule. */
+viv_status facts_active(const struct graph *g, uint64_t *out, struct error *err);
 
 uint32_t facts_part(const struct graph *g, uint32_t node); /* VIV_MODEL_PART_... */
 

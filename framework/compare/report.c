@@ -146,13 +146,13 @@ static void put_reasons(struct report *r)
 
 static void put_notes(struct report *r)
 {
-    buf_puts(
-        r->out,
-        "<section aria-labelledby=\"notes\">\n<h2 id=\"notes\">Notes</h2>\n"
-        "<p>Parameters are elements of distinct tensors; active are those that work on one token. Operations are "
-        "those of products and attention, a multiply-add being two.</p>\n"
-        "<p>A ceiling is what no program can pass: each token takes at least as long as its arithmetic at the "
-        "machine's best, and as long as reading the bytes that it needs.");
+    buf_puts(r->out,
+             "<section aria-labelledby=\"notes\">\n<h2 id=\"notes\">Notes</h2>\n"
+             "<p>Parameters are elements of distinct tensors; active are those that work on one token, counted as "
+             "the publisher does. Operations are "
+             "those of products and attention, a multiply-add being two.</p>\n"
+             "<p>A ceiling is what no program can pass: each token takes at least as long as its arithmetic at the "
+             "machine's best, and as long as reading the bytes that it needs.");
     if (r->q->type >= 0)
         buf_printf(r->out, " Weights are taken to be in %s.", dtype_get((uint32_t)r->q->type)->name);
     else

@@ -317,6 +317,10 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
                       *encoder = yaml_get(root, "encoder"), *adapters = yaml_get(root, "adapters");
     s->family = word_of(root, "family", s->family);
     s->architecture = word_of(root, "architecture", s->architecture);
+    const struct yaml *active = yaml_get(root, "active");
+    s->active = word_of(root, "active", s->active);
+    if (active && strcmp(s->active, "all") != 0 && strcmp(s->active, "head") != 0 && strcmp(s->active, "body") != 0)
+        return error_at(err, active->at, VIV_EINVAL, "'active' is '%s', expected all, head or body", s->active);
     s->matches = yaml_get(root, "matches");
     s->graph = graph ? graph : s->graph;
     s->encoder = encoder ? encoder : s->encoder;
@@ -534,6 +538,11 @@ const char *spec_family(const struct spec *s)
 const char *spec_architecture(const struct spec *s)
 {
     return s->architecture;
+}
+
+const char *spec_active(const struct spec *s)
+{
+    return s->active ? s->active : "all";
 }
 
 const struct spec_settings *spec_settings(const struct spec *s)

@@ -57,6 +57,7 @@ struct spec {
     struct arena arena;
     const struct spec_world *world;
     const char *name, *path, *title, *source, *family, *architecture;
+    const char *active; /* "all", "head", "body"; NULL: all */
     struct spec_settings settings;
     char *checkpoint;
     const char **adapters;

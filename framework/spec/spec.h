@@ -66,7 +66,9 @@ const char *spec_title(const struct spec *s);        /* what people call it; or 
 const char *spec_source(const struct spec *s);       /* where its numbers come from; or NULL */
 const char *spec_family(const struct spec *s);       /* "llama" */
 const char *spec_architecture(const struct spec *s); /* "llm" */
-const char *spec_checkpoint(const struct spec *s);   /* path of the weights, resolved against the spec; or NULL */
+const char *spec_active(
+    const struct spec *s); /* which of embedding and head count as active: "all", "head", "body" */
+const char *spec_checkpoint(const struct spec *s); /* path of the weights, resolved against the spec; or NULL */
 const struct spec_settings *spec_settings(const struct spec *s);
 /* Reads a user's defaults.yaml; texts are in the arena. */
 viv_status spec_read_defaults(const char *path, struct arena *arena, struct spec_settings *out, struct error *err);

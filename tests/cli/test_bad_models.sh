@@ -8,6 +8,22 @@ if ! nm "$viv" | grep -q __asan_; then
     seconds=2 limits='ulimit -d 262144'
 fi
 
+# --- models without weights: looked at, and a sentence where weights are needed ----------------------------------
+mkdir "$work/bare"
+cp "$source/tests/golden/llama-gqa/config.json" "$work/bare/"
+head -c 3000 "$source/tests/golden/llama-gqa-gguf/model.gguf" >"$work/cut.gguf"
+for model in "$work/bare" "$work/cut.gguf"; do
+    check "inspect ${model##*/}" says 'without weights' "$viv" inspect "$model"
+    check "compare ${model##*/}" says 'parameters' "$viv" compare "$model" mistral-7b --on l4
+    check "draw ${model##*/}" ends 0 "$viv" draw "$model" -o "$work/drawing.svg"
+    check "spec expand ${model##*/}" says 'family: llama' "$viv" spec expand "$model"
+done
+check 'weights that are not there' fails 'a directory without weights; expected' "$viv" logits "$work/bare" --tokens 1
+check 'a file that ends behind its header' fails 'the file is cut short' "$viv" logits "$work/cut.gguf" --tokens 1
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' >"$work/bare/model.safetensors"
+check 'a Git LFS pointer' fails 'git lfs pull' "$viv" logits "$work/bare" --tokens 1
+check 'a config.json given as a model' fails 'give the directory that it lies in' "$viv" inspect "$work/bare/config.json"
+
 # --- a config.json that lies about good tensors -----------------------------------------------------------------
 good=$source/tests/golden/llama-gqa
 changed() { # EDIT, by sed

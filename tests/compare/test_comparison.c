@@ -114,7 +114,7 @@ TEST(structure__says_what_layers_are_and_where_norms_stand)
     static const struct {
         const char *model, *aspect, *words;
     } cases[] = {
-        {"mistral-7b", "attention", "grouped, 32 on 8 heads of 128"},
+        {"mistral-7b", "attention", "grouped, 32 on 8 heads of 128, window of 4096"},
         {"mistral-7b", "norm", "root mean square, before each branch"},
         {"mistral-7b", "blocks", "attention, then feed-forward"},
         {"bert-base", "norm", "mean and variance, behind each sum"},
