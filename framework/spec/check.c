@@ -431,8 +431,9 @@ static viv_status check_param(struct checker *c, const struct param *p)
         status = check_places(c, yaml_get(d, "hf"));
     if (status == VIV_OK)
         status = check_places(c, yaml_get(d, "gguf"));
-    const struct yaml *values[] = {p->value, yaml_get(d, "default"), yaml_get(d, "min"), yaml_get(d, "max"),
-                                   yaml_get(d, "type") && status == VIV_OK ? type.length : NULL};
+    const struct yaml *values[] = {
+        p->value,           yaml_get(d, "default"), yaml_get(d, "if_null"),
+        yaml_get(d, "min"), yaml_get(d, "max"),     yaml_get(d, "type") && status == VIV_OK ? type.length : NULL};
     for (size_t i = 0; status == VIV_OK && i < sizeof values / sizeof *values; i++)
         status = check_value(c, values[i], d && type.kind == VALUE_STRING && values[i] != type.length);
     return status;

@@ -24,6 +24,7 @@ static const struct {
              {IN_PARAM, "type", "type"},
              {IN_PARAM, "choices", "choices"},
              {IN_PARAM, "default", "value"},
+             {IN_PARAM, "if_null", "value"},
              {IN_WEIGHT, "shape", "expressions"},
              {IN_WEIGHT, "transform", "transforms"},
              {IN_TRANSFORM, "split", "split"},
