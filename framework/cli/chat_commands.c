@@ -43,7 +43,8 @@ static viv_status show(struct chat *c, const char *text, struct error *err)
     fprintf(stderr, "  temp %g, top-k %" PRId32 ", top-p %g, min-p %g, typical-p %g, seed %" PRIu64 "\n",
             (double)s->temperature, s->top_k, (double)s->top_p, (double)s->min_p, (double)s->typical_p, s->seed);
     fprintf(stderr, "  repeat-penalty %g, presence-penalty %g, frequency-penalty %g, max-tokens %" PRId64 "\n",
-            (double)s->repetition_penalty, (double)s->presence_penalty, (double)s->frequency_penalty, limits.max_tokens);
+            (double)s->repetition_penalty, (double)s->presence_penalty, (double)s->frequency_penalty,
+            limits.max_tokens);
     if (system) {
         fputs("  system ", stderr);
         print_safe(stderr, system, strlen(system));

@@ -12,8 +12,8 @@
  * Bounds: 100 MB of header, as the reference has it; MAX_TENSORS over all shards, MAX_SHARDS, MAX_DIMS dimensions.
  */
 #include "formats/checkpoint.h"
-#include "formats/sentence.h"
 #include "formats/rope_settings.h"
+#include "formats/sentence.h"
 #include "formats/text_part.h"
 
 #include "base/near.h"
