@@ -237,23 +237,9 @@ static int dump_to_buf(const char *bytes, size_t n, void *out)
     return buf_append(out, bytes, n) ? 0 : -1;
 }
 
-/* Has the plugins' layers in the set, too: a schema names all. Those of refused plugins are left out. */
-static viv_status bring_all(const struct layer_set *set, struct error *err)
-{
-    const viv_layer_class *class;
-    const char *name;
-    viv_status status = VIV_OK;
-    for (size_t i = 0; set->source && status != VIV_ENOMEM && (name = set->source->name(set->source_ctx, i)); i++)
-        status = layer_set_bring(set, name, &class, err);
-    return status == VIV_ENOMEM ? status : VIV_OK;
-}
-
 viv_status spec_schema(const struct spec_world *world, struct buf *out, struct error *err)
 {
     struct schema s = {0};
-    viv_status status = bring_all(world->layers, err);
-    if (status != VIV_OK)
-        return status;
     json_notice_memory();
     json_t *root = context_schema(&s, IN_SPEC);
     put(&s, root, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));

@@ -83,7 +83,7 @@ TEST(qwen3_next__refuses_by_name_what_it_would_get_wrong)
          "", "layer_types is 'sliding_attention', expected one of linear_attention, full_attention"},
         {&fake_hf, "{" SIZES ", 'layer_types': ['full_attention']}", "",
          "layer_types is a list of 1, expected one of 4"},
-        {&fake_hf, "{" SIZES ", 'hidden_act': 'tanh'}", "", "hidden_act is 'tanh', expected one of"},
+        {&fake_hf, "{" SIZES ", 'hidden_act': 'tanhh'}", "", "hidden_act is 'tanhh', expected one of"},
         {&fake_gguf, "{" GGUF_SIZES ", 'qwen3next.attention.recurrent_layers': [true, false, true, true]}",
          "token_embd.weight:32", "this file lists its recurrent layers"},
     };

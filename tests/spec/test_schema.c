@@ -169,6 +169,7 @@ static void open_schema(struct specs *specs, struct buf *text)
 {
     struct error err;
     specs_init(specs);
+    ck_assert_msg(host_load_layers(specs->host, &err) == VIV_OK, "%s", err.text);
     ck_assert_msg(spec_schema(&specs->world, text, &err) == VIV_OK, "%s", err.text);
     root_schema = json_loadb(text->data, text->size, 0, NULL);
     ck_assert_ptr_nonnull(root_schema);

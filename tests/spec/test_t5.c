@@ -41,9 +41,9 @@ TEST(t5__reads_the_spellings_of_all_versions)
         {&fake_hf, "{" SIZES ", 'tie_word_embeddings': false}", "shared.weight", "head: {names: [lm_head.weight]"},
         /* the embedding by its three names */
         {&fake_hf, "{" SIZES "}", "decoder.embed_tokens.weight",
-         "embed_decoder: {names: [decoder.embed_tokens.weight]\nweight: embed_decoder"},
+         "embed_of_decoder: {names: [decoder.embed_tokens.weight]\nweight: embed_of_decoder"},
         {&fake_hf, "{" SIZES "}", "encoder.embed_tokens.weight decoder.embed_tokens.weight",
-         "weight: embed_encoder\n!weight: embed_decoder"},
+         "weight: embed_of_encoder\n!weight: embed_of_decoder"},
         {&fake_hf,
          "{" SIZES ", 'relative_attention_num_buckets': 8, 'relative_attention_max_distance': 20, "
          "'layer_norm_epsilon': 1e-5, 'pad_token_id': 7}",
