@@ -146,9 +146,10 @@ static const float *spread(const struct layer_difference *l, const float *row, f
     return out;
 }
 
+/* NaN is as far as can be from everything, NaN too: a model that gives it agrees with nobody. */
 static double distance(float a, float b)
 {
-    if (a == b || (isnan(a) && isnan(b)))
+    if (a == b)
         return 0;
     double d = fabs((double)a - (double)b);
     return isnan(d) ? INFINITY : d;

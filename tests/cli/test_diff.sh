@@ -99,4 +99,11 @@ check 'a token that one does not have' fails 'A: token 101' "$viv" diff "$model"
 check 'a text needs a tokenizer' ends 1 "$viv" diff "$model" -p x
 check 'a text looked at as a whole comes at once' fails 'looks at a text as a whole' "$viv" diff "$golden/bert" --on-b rows=1
 
+nan() {
+    cp -r "$model" "$work/nan" && n=$(od -An -tu8 -N8 "$model/model.safetensors" | tr -d ' ') &&
+        printf '\000\000\300\177' | dd of="$work/nan/model.safetensors" bs=1 seek=$((8 + n)) conv=notrunc 2>/dev/null &&
+        apart 'They part at' "$work/nan" "$work/nan"
+}
+check 'NaN agrees with nothing, itself neither' nan
+
 finish
