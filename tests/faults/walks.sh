@@ -45,10 +45,9 @@ try() {
     1) [ -s "$work/err" ] || why="status 1 without a sentence" ;;
     *) why="status $status" ;;
     esac
-    # more blocks of an object than usual; a dlopen that fails leaves two blocks of its own, and Oniguruma, which gives back
-    # all else, what it has parsed of a pattern when memory runs out within it
-    leak=$(awk -F+ -v memory="$(grep -c 'out of memory' "$work/err")" 'FILENAME ~ /usual$/ {usual[$1]++; next} {left[$1]++}
-        END {for (o in left) if (left[o] > usual[o] + (o ~ /^libc[.]/ ? 2 : 0) && !(memory && o ~ /^libonig[.]/)) print o, left[o]}' "$work/usual" "$work/live")
+    # more blocks of an object than usual; a dlopen that fails leaves two blocks of its own
+    leak=$(awk -F+ 'FILENAME ~ /usual$/ {usual[$1]++; next} {left[$1]++}
+        END {for (o in left) if (left[o] > usual[o] + (o ~ /^libc[.]/ ? 2 : 0)) print o, left[o]}' "$work/usual" "$work/live")
     [ -z "$leak" ] || why="$why${why:+, }leaves blocks of $(echo "$leak" | tr '\n' ' ')"
     [ -n "$why" ] || return 0
     wrong=$((wrong + 1))
