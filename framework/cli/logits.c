@@ -43,7 +43,7 @@ struct best {
 static void find_best(const float *logits, uint64_t vocab, struct best *best, size_t n)
 {
     size_t found = 0;
-    for (uint64_t id = 0; id < vocab; id++) {
+    for (uint64_t id = 0; n > 0 && id < vocab; id++) {
         const float logit = logits[id];
         if (found == n && logit <= best[n - 1].logit)
             continue;

@@ -138,7 +138,7 @@ static viv_status schema(struct opened *o, const struct arguments *a, struct err
 struct entry {
     const char *name, *title, *source, *family, *architecture;
     uint64_t params, active, context; /* 0: they come with a checkpoint */
-    const char *why;                  /* it cannot be read; NULL: it can */
+    struct error why;                 /* it cannot be read; status VIV_OK: it can */
 };
 
 /* Whether each word stands somewhere in the entry, whatever its case. */
@@ -180,7 +180,6 @@ static viv_status show_entry(struct opened *o, const struct arguments *a, struct
                              struct columns *columns, json_t *list, struct error *err)
 {
     const struct spec_options *options = a->options;
-    struct error why;
     viv_status status = VIV_OK;
     if (s) {
         e->title = spec_title(s);
@@ -191,18 +190,18 @@ static viv_status show_entry(struct opened *o, const struct arguments *a, struct
     if (!has_words(e, a->words + 1, a->n_words - 1))
         return VIV_OK;
     if (s)
-        status = count_params(o, &options->common, e, &why);
+        status = count_params(o, &options->common, e, &e->why);
     if (status == VIV_ENOMEM)
         return error_nomem(err);
-    if (status != VIV_OK && (status != VIV_ENOTFOUND || spec_checkpoint(s))) /* else: a family waits for numbers */
-        e->why = why.text;
+    /* a family alone waits for numbers */
+    const bool unread = !s || (status != VIV_OK && (status != VIV_ENOTFOUND || spec_checkpoint(s)));
     if (options->json)
         return json_array_append_new(
                    list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_word(e->name),
                                    "title", json_word(e->title), "family", json_word(e->family), "architecture",
                                    json_word(e->architecture), "params_total", known(e->params), "params_active",
                                    known(e->active), "context", known(e->context), "source", json_word(e->source),
-                                   "error", json_word(e->why))) == 0
+                                   "error", json_word(unread ? e->why.text : NULL))) == 0
                    ? VIV_OK
                    : error_nomem(err);
     static const char *const head[] = {"name", "parameters", "active", "architecture", "family", "source"};
@@ -213,7 +212,7 @@ static viv_status show_entry(struct opened *o, const struct arguments *a, struct
     columns_add(columns, "%s", e->params ? human_count(e->active).text : "-");
     columns_add(columns, "%s", e->architecture ? e->architecture : "-");
     columns_add(columns, "%s", e->family ? e->family : "-");
-    columns_add(columns, "%s", e->why ? e->why : e->source ? e->source : "");
+    columns_add(columns, "%s", unread ? e->why.text : e->source ? e->source : "");
     return VIV_OK;
 }
 
@@ -227,12 +226,8 @@ static viv_status list(struct opened *o, const struct arguments *a, struct error
     for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
         struct entry e = {.name = l.names[i]};
         struct spec *s = NULL;
-        struct error why;
-        status = spec_open(&o->world, l.names[i], &s, &why);
-        if (status == VIV_ENOMEM)
-            error_nomem(err);
-        else
-            e.why = status == VIV_OK ? NULL : why.text, status = VIV_OK;
+        status = spec_open(&o->world, l.names[i], &s, &e.why);
+        status = status == VIV_ENOMEM ? error_nomem(err) : VIV_OK;
         if (status == VIV_OK)
             status = show_entry(o, a, s, &e, &columns, specs, err);
         spec_close(s);

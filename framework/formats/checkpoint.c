@@ -54,11 +54,11 @@ static const char *text_stranger(const struct file_map *map)
     const size_t n = map->size < ENOUGH ? map->size : ENOUGH;
     size_t at = n > 2 && memcmp(map->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     for (size_t i = 0; i < n; i++)
-        if (map->data[i] < ' ' && !memchr("\t\n\r\f", map->data[i], 4))
+        if (map->data[i] < ' ' && !(map->data[i] && strchr("\t\n\r\f", map->data[i])))
             return NULL;
     if (n < ENOUGH && !utf8_valid((const char *)map->data, n))
         return NULL;
-    while (at < n && memchr(" \t\n\r\f", map->data[at], 5))
+    while (at < n && map->data[at] && strchr(" \t\n\r\f", map->data[at]))
         at++;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t m = strlen(kinds[i].begin);

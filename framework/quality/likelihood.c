@@ -137,7 +137,7 @@ static bool alike(const struct asked *a, uint32_t i, uint32_t j)
  * and of those behind it for which it is computed in the same way. */
 static viv_status read_question(struct asked *a, uint32_t first, double *out, struct error *err)
 {
-    const float *logits;
+    const float *logits = NULL;
     uint64_t at = 0, n;
     viv_status status = sequence_truncate(a->sequence, 0, err);
     while (status == VIV_OK && at < a->n_common) {
@@ -147,7 +147,7 @@ static viv_status read_question(struct asked *a, uint32_t first, double *out, st
         status = step(a, first, at, n, &logits, err);
         at += n;
     }
-    for (uint32_t i = first; status == VIV_OK && i < a->c->n && alike(a, first, i); i++)
+    for (uint32_t i = first; status == VIV_OK && logits && i < a->c->n && alike(a, first, i); i++)
         status = add(a, logits, a->whole[i].ids[a->n_common], &out[i], err);
     return status;
 }

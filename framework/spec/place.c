@@ -6,6 +6,7 @@
  * the family's names are then found. */
 #include "spec/expand.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,7 @@ static bool has_joined(const struct strmap *names, const char *before, size_t n,
     const size_t m = strlen(after);
     if (n >= sizeof text || m >= sizeof text - n)
         return false;
-    memcpy(text, before, n);
-    memcpy(text + n, after, m);
+    snprintf(text, sizeof text, "%.*s%s", (int)n, before, after);
     return strmap_get(names, text, n + m, at);
 }
 

@@ -40,8 +40,8 @@ static const char *const llama[] = {"2<unk>",
                                     "3</s>",
                                     "1\xE2\x96\x81",
                                     "1a",
-                                    "1\xE2\x96\x81"
-                                    "a",
+                                    ("1\xE2\x96\x81"
+                                     "a"),
                                     "1b"};
 
 TEST(tokenizer_gguf__sentencepiece_has_the_usual_ids_where_no_key_says_so)
@@ -85,8 +85,8 @@ TEST(tokenizer_gguf__bert_is_cased_where_it_says_so)
                                          "2[UNK]",
                                          "3[CLS]",
                                          "3[SEP]",
-                                         "1\xE2\x96\x81"
-                                         "a",
+                                         ("1\xE2\x96\x81"
+                                          "a"),
                                          "1\xE2\x96\x81"
                                          "A",
                                          "1\xE2\x96\x81\xC3\xA9",
@@ -153,8 +153,8 @@ TEST(tokenizer_gguf__gemma_4_has_pairs_of_characters)
                                          "1a",
                                          "1b",
                                          "1ab",
-                                         "1\xE2\x96\x81"
-                                         "a",
+                                         ("1\xE2\x96\x81"
+                                          "a"),
                                          "1\n",
                                          "1\n\n\n",
                                          "6<0x7A>"};
