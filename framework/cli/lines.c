@@ -148,7 +148,7 @@ static viv_status editor_open(struct lines *l, struct error *err)
     el_set(l->editor, EL_PROMPT, editor_prompt);
     el_set(l->editor, EL_HIST, history, l->history);
     el_set(l->editor, EL_GETCFN, read_character);
-    el_set(l->editor, EL_ADDFN, "viv-paste", "Insert what is pasted", paste);
+    el_wset(l->editor, EL_ADDFN, L"viv-paste", L"Insert what is pasted", paste); /* el_set would leak copies */
     el_source(l->editor, NULL); /* ~/.editrc, which may choose the keys of vi */
     el_set(l->editor, EL_BIND, PASTE_BEGINS, "viv-paste", NULL);
     el_set(l->editor, EL_BIND, "-a", PASTE_BEGINS, "viv-paste", NULL);
