@@ -510,7 +510,11 @@ viv_status graph_node_cost(const struct graph *g, uint32_t node, const struct gr
     for (uint32_t i = 0; i < n->n_weights; i++)
         c.weight_elems += n->weights[i].elems;
     c.active_elems = c.weight_elems;
+    const struct trail before = trail;
+    if (n->spec->plugin)
+        trail_enter(n->spec->plugin, "cost");
     viv_status status = n->class->cost ? n->class->cost(n->layer, &c) : VIV_OK;
+    trail = before;
     if (status == VIV_OK)
         *out = (struct graph_cost){c.flops, c.weight_elems, c.active_elems, c.state_elems};
     return status;
