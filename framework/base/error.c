@@ -81,7 +81,8 @@ const char *status_name(viv_status status)
                                         "input/output error",
                                         "malformed file",
                                         "not found",
-                                        "limit exceeded"};
+                                        "limit exceeded",
+                                        "number out of range"};
     int64_t i = -(int64_t)status;
     return i >= 0 && i < (int64_t)(sizeof names / sizeof *names) ? names[i] : "unknown error";
 }
