@@ -35,13 +35,6 @@ struct lines {
 /* What a terminal that is asked to puts around a paste ("bracketed paste"). */
 static const char PASTE_BEGINS[] = "\033[200~", PASTE_ENDS[] = "\033[201~";
 
-static void ask_for_marks(const struct lines *l, bool on)
-{
-    if (l->marks)
-        fprintf(stderr, "\033[?2004%c", on ? 'h' : 'l');
-    fflush(stderr);
-}
-
 static const char *prompt_of(const struct lines *l)
 {
     return l->goes_on ? ". " : "> ";
@@ -50,6 +43,13 @@ static const char *prompt_of(const struct lines *l)
 /* --- typed --------------------------------------------------------------------------------------------------- */
 
 #ifdef HAVE_LIBEDIT
+static void ask_for_marks(const struct lines *l, bool on)
+{
+    if (l->marks)
+        fprintf(stderr, "\033[?2004%c", on ? 'h' : 'l');
+    fflush(stderr);
+}
+
 static char *editor_prompt(EditLine *editor)
 {
     struct lines *l;
