@@ -146,14 +146,20 @@ static bool print_json_dict(struct run *r, const struct dict *d, const struct js
     return buf_putc(out, '}');
 }
 
-bool print_json_value(struct run *r, const struct value *v, const struct json_style *s, uint32_t depth,
-                      struct buf *out)
+/* Whether one more value may be printed, so deep. */
+static bool within_limits(struct run *r, uint32_t depth, const struct buf *out)
 {
     if (depth > MAX_DEPTH)
         return fail_at(r, VIV_ELIMIT, "values nested more than %d deep", MAX_DEPTH);
     if (out->size > MAX_OUTPUT)
         return fail_at(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
-    if (!step(r, 1))
+    return step(r, 1);
+}
+
+bool print_json_value(struct run *r, const struct value *v, const struct json_style *s, uint32_t depth,
+                      struct buf *out)
+{
+    if (!within_limits(r, depth, out))
         return false;
     switch (v->kind) {
     case NONE:
@@ -241,11 +247,7 @@ static bool print_named(struct run *r, const struct value *v, struct buf *out)
 /* repr() */
 static bool print_python(struct run *r, const struct value *v, uint32_t depth, struct buf *out)
 {
-    if (depth > MAX_DEPTH)
-        return fail_at(r, VIV_ELIMIT, "values nested more than %d deep", MAX_DEPTH);
-    if (out->size > MAX_OUTPUT)
-        return fail_at(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
-    if (!step(r, 1))
+    if (!within_limits(r, depth, out))
         return false;
     switch (v->kind) {
     case UNDEFINED:
