@@ -117,6 +117,15 @@ static uint64_t bytes_of_safetensors(struct dirent *const *entries, int n, const
     return bytes;
 }
 
+/* A link to a folder with a model counts; other links to folders are not followed, for they may lead in circles. */
+static bool links_to_model(const char *path)
+{
+    char *config = path_join(path, "config.json");
+    const bool yes = config && file_exists(config);
+    free(config);
+    return yes;
+}
+
 static viv_status search_folder(struct search *s, const char *folder, int depth);
 
 static viv_status search_entry(struct search *s, struct dirent *const *entries, int n, int i, const char *folder,
@@ -137,7 +146,8 @@ static viv_status search_entry(struct search *s, struct dirent *const *entries, 
         status = add_path(s, folder, bytes_of_safetensors(entries, n, folder));
     else if (ends_in(name, ".gguf") && (!part || strncmp(part, "-00001-", 7) == 0))
         status = add_path(s, path, bytes_with_parts(entries, n, folder, name));
-    else if (S_ISDIR(st.st_mode) && !is_model) /* folders within a model are parts of it */
+    else if (!is_model &&
+             (S_ISDIR(st.st_mode) || links_to_model(path))) /* folders within a model are parts of it */
         status = search_folder(s, path, depth + 1);
     free(path);
     return status;
@@ -208,7 +218,9 @@ static viv_status search_manifests(struct search *s, const char *models, const c
         const bool usual = (depth == 0 && strcmp(entry, "registry.ollama.ai") == 0) ||
                            (depth == 1 && strcmp(entry, "library") == 0);
         char *path = NULL, *longer = NULL;
-        if (entry[0] == '.')
+        /* neither links nor anything else */
+        if (entry[0] == '.' || entries[i]->d_type != (depth == 3 ? DT_REG : DT_DIR) ||
+            ++s->n_entries > MOST_ENTRIES)
             continue;
         if (asprintf(&path, "%s/%s", folder, entry) < 0 || asprintf(&longer, "%s%s%s", name,
                                                                     !*name || usual ? ""

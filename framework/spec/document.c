@@ -47,6 +47,7 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
                                          "a word, a list of words or a mapping of words to words",
                                          "an expression",
                                          "a number",
+                                         "a text",
                                          "a mapping",
                                          "a list",
                                          ""};
@@ -56,6 +57,9 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
     case KEY_EXPR:
     case KEY_NUMBER:
         fits = v->kind == YAML_SCALAR && v->text[0] != '\0';
+        break;
+    case KEY_TEXT: /* which may be empty */
+        fits = v->kind == YAML_SCALAR;
         break;
     case KEY_WORDS:
     case KEY_NAMES:

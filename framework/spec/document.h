@@ -23,7 +23,7 @@ enum key_context {
     IN_SWITCH,
     N_KEY_CONTEXTS
 };
-enum key_type { KEY_WORD, KEY_WORDS, KEY_NAMES, KEY_EXPR, KEY_NUMBER, KEY_MAP, KEY_LIST, KEY_ANY };
+enum key_type { KEY_WORD, KEY_WORDS, KEY_NAMES, KEY_EXPR, KEY_NUMBER, KEY_TEXT, KEY_MAP, KEY_LIST, KEY_ANY };
 
 struct key {
     enum key_context context;

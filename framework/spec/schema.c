@@ -102,11 +102,11 @@ static json_t *key_value(const struct key *k)
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
         if (inner[i].context == k->context && strcmp(inner[i].key, k->name) == 0)
             return reference(inner[i].def);
-    return k->type == KEY_WORD     ? json_pack("{s:s}", "type", "string")
-           : k->type == KEY_WORDS  ? reference("words")
-           : k->type == KEY_NUMBER ? json_pack("{s:s}", "type", "number")
-           : k->type == KEY_NAMES  ? reference("names")
-                                   : reference("expression");
+    return k->type == KEY_WORD || k->type == KEY_TEXT ? json_pack("{s:s}", "type", "string")
+           : k->type == KEY_WORDS                     ? reference("words")
+           : k->type == KEY_NUMBER                    ? json_pack("{s:s}", "type", "number")
+           : k->type == KEY_NAMES                     ? reference("names")
+                                                      : reference("expression");
 }
 
 /* A mapping with the keys of one context. */

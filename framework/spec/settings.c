@@ -1,5 +1,6 @@
 #include "spec/settings.h"
 
+#include "base/file.h"
 #include "spec/document.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ static const struct setting {
 } settings[] = {
 #define PLACE(field) offsetof(struct spec_settings, field)
     {"context", false, SET_INT, PLACE(context), 1, 1 << 30},
-    {"threads", false, SET_INT, PLACE(threads), 1, 1024},
+    {"threads", false, SET_INT, PLACE(threads), 0, 1024},
     {"scheduler", false, SET_WORD, PLACE(scheduler), 0, 0},
     {"system", false, SET_WORD, PLACE(system), 0, 0},
     {"chat_template", false, SET_PATH, PLACE(chat_template), 0, 0},
@@ -29,11 +30,11 @@ static const struct setting {
     {"repetition_penalty", true, SET_FLOAT, PLACE(repetition_penalty), 1e-3, 1e3},
     {"presence_penalty", true, SET_FLOAT, PLACE(presence_penalty), -100, 100},
     {"frequency_penalty", true, SET_FLOAT, PLACE(frequency_penalty), -100, 100},
-    {"seed", true, SET_INT, PLACE(seed), 0, 9e18},
+    {"seed", true, SET_INT, PLACE(seed), -1, 9e18},
     {"max_tokens", true, SET_INT, PLACE(max_tokens), -1, 1e15},
 #undef PLACE
 };
-enum { N_SETTINGS = sizeof settings / sizeof *settings };
+enum { LARGEST_DEFAULTS = 1 << 20, N_SETTINGS = sizeof settings / sizeof *settings };
 
 void settings_init(struct spec_settings *s)
 {
@@ -108,11 +109,30 @@ viv_status settings_merge(struct spec_settings *s, const struct yaml *root, stru
     return status;
 }
 
+/* Blank lines and comments, as where everything is commented out. */
+static bool says_nothing(const char *text)
+{
+    while (*text) {
+        text += strspn(text, " \t\r\n");
+        if (*text && *text != '#')
+            return false;
+        text += strcspn(text, "\n");
+    }
+    return true;
+}
+
 viv_status spec_read_defaults(const char *path, struct arena *arena, struct spec_settings *out, struct error *err)
 {
     struct yaml *root;
+    struct buf text = {0};
     settings_init(out);
-    viv_status status = yaml_read(arena, path, &root, err);
+    viv_status status = file_read(path, LARGEST_DEFAULTS, &text, err);
+    if (status != VIV_OK || says_nothing(buf_text(&text))) {
+        buf_release(&text);
+        return status;
+    }
+    status = yaml_parse(arena, path, text.data, text.size, &root, err);
+    buf_release(&text);
     if (status == VIV_OK)
         status = check_keys(root, IN_DEFAULTS, err);
     return status == VIV_OK ? settings_merge(out, root, arena, err) : status;

@@ -43,5 +43,9 @@ parts() { ends 0 "$viv" list "$work/models" --json && [ "$(grep -c '"path"' "$wo
 check 'parts of one file are one model' parts
 ln -s "$work/models" "$work/models/split/loop"
 check 'links to folders are not followed' parts
+ln -s "$golden/llama-gqa" "$work/models/linked"
+check 'but a link to a model is one' says "$work/models/linked" "$viv" list "$work/models"
+ln -s / "$ollama/manifests/root"
+check 'and links among manifests are nothing' says 'tiny:1b' "$viv" list
 check 'a folder that is not there' fails 'there is no folder' "$viv" list "$work/nowhere"
 finish

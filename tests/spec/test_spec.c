@@ -620,7 +620,7 @@ TEST(settings__of_a_spec_go_before_those_it_uses_and_the_users_defaults)
     spec_close(s);
     static const struct {
         const char *text, *words;
-    } bad[] = {{"threads: many", "'threads' wants a whole number from 1 to 1024, found many"},
+    } bad[] = {{"threads: many", "'threads' wants a whole number from 0 to 1024, found many"},
                {"threads: 2.5", "whole number"},
                {"context: 0", "from 1 to"},
                {"sampling: {top_p: 1.5}", "'top_p' wants a number from 0 to 1, found 1.5"},
