@@ -395,9 +395,9 @@ static viv_status use_beside(const struct yaml *use, char **out, struct error *e
 
 static viv_status resolve_use(const struct spec_world *world, const struct yaml *use, char **out, struct error *err)
 {
-    if (strchr(use->text, '/') || strstr(use->text, ".yaml"))
+    if (strstr(use->text, ".yaml") || (strchr(use->text, '/') && !spec_is_listed(use->text)))
         return use_beside(use, out, err);
-    viv_status status = spec_find(world, use->text, out, err);
+    viv_status status = spec_find(world, use->text, use->at.file, out, err);
     if (status != VIV_OK)
         error_prefix(err, "%s:%" PRIu32 ":%" PRIu32, use->at.file, use->at.line, use->at.column);
     return status;

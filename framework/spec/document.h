@@ -89,8 +89,13 @@ const struct yaml *spec_group(const struct spec *s, const struct yaml *y);
 /* What a layer's mapping says of an attribute, "rope.theta" standing in the group rope; or NULL. */
 const struct yaml *spec_attr(const struct spec *s, const struct yaml *map, const char *dotted);
 
-/* Finds a named spec ("llama") in the world's directories; *path malloc'ed. VIV_ENOTFOUND lists near names. */
-viv_status spec_find(const struct spec_world *world, const char *name, char **path, struct error *err);
+/* Finds a named spec ("llama", "zoo/llama-3.2-1b") in the world's directories; *path malloc'ed. VIV_ENOTFOUND lists
+ * near names. The file `from`, which asks (or NULL), is not found: a user's own "llama" can use the one that it
+ * hides. */
+viv_status spec_find(const struct spec_world *world, const char *name, const char *from, char **path,
+                     struct error *err);
+/* Whether this is a name with its folder, as listings have it. */
+bool spec_is_listed(const char *name);
 
 /* The name of a spec that uses this one ("zoo/llama-3.2-1b"), malloc'ed; NULL when there is none. */
 viv_status spec_example(const struct spec *s, char **name, struct error *err);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The last is the directory itself, where users put specs of their own. */
 static const char *const folders[] = {"families", "zoo", "embedded", ""};
@@ -130,7 +131,19 @@ static const char *folder_of(const char *name)
     return NULL;
 }
 
-viv_status spec_find(const struct spec_world *world, const char *name, char **path, struct error *err)
+bool spec_is_listed(const char *name)
+{
+    return folder_of(name) != NULL;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat at, bt;
+    return stat(a, &at) == 0 && stat(b, &bt) == 0 && at.st_dev == bt.st_dev && at.st_ino == bt.st_ino;
+}
+
+viv_status spec_find(const struct spec_world *world, const char *name, const char *from, char **path,
+                     struct error *err)
 {
     const char *plain = folder_of(name) ? strchr(name, '/') + 1 : name;
     bool usable = plain[0] != '\0' && plain[0] != '.' && strlen(plain) < 256 && !strchr(plain, '/');
@@ -142,7 +155,7 @@ viv_status spec_find(const struct spec_world *world, const char *name, char **pa
             viv_status status = path_of(*d, folders[f], plain, &candidate, err);
             if (status != VIV_OK)
                 return status;
-            if (file_exists(candidate)) {
+            if (file_exists(candidate) && !(from && same_file(candidate, from))) {
                 *path = candidate;
                 return VIV_OK;
             }
@@ -172,7 +185,7 @@ viv_status spec_example(const struct spec *s, char **name, struct error *err)
     *name = NULL;
     for (size_t i = l.n; i-- > 0 && status == VIV_OK && !*name;) { /* from the end: the zoo's before the embedded */
         char *path;
-        status = spec_find(s->world, l.names[i], &path, err);
+        status = spec_find(s->world, l.names[i], NULL, &path, err);
         if (status != VIV_OK)
             break;
         bool found;
@@ -308,7 +321,7 @@ static viv_status search_families(struct search *s, struct error *err)
         const char *folder = folder_of(l.names[i]);
         if (folder && strcmp(folder, "families") != 0)
             continue;
-        status = spec_find(s->world, l.names[i], &path, err);
+        status = spec_find(s->world, l.names[i], NULL, &path, err);
         if (status != VIV_OK)
             break;
         status = try_family(s, path, err);
@@ -384,7 +397,7 @@ viv_status spec_open(const struct spec_world *world, const char *model, struct s
         if (status == VIV_OK)
             status = document_load(world, path, model, out, err);
     } else {
-        status = spec_find(world, model, &path, err);
+        status = spec_find(world, model, NULL, &path, err);
         if (status == VIV_ENOTFOUND && file_exists(model))
             return error_set(err, VIV_ENOTFOUND, "no spec is called '%s'; for the one in this folder say './%s'",
                              model, model);

@@ -28,6 +28,13 @@ printf '# viv: 1\n\n# threads: 2\n' >"$own/defaults.yaml"
 check 'one where everything is commented out sets nothing' answers 2 shakespeare -p ROMEO: -n 2
 rm "$own/defaults.yaml"
 
+printf 'viv: 1\nuse: shakespeare\nsampling: {temperature: 0, max_tokens: 6}\n' >"$own/specs/shakespeare.yaml"
+check 'a spec of the same name uses the one that it hides' answers 6 shakespeare -p ROMEO:
+check 'also by the name that lists show' ends 0 "$viv" inspect embedded/shakespeare
+printf 'viv: 1\nuse: embedded/shakespeare\nsampling: {max_tokens: 7}\n' >"$own/specs/seven.yaml"
+check 'and so does use' answers 7 seven -p ROMEO:
+rm "$own/specs/shakespeare.yaml"
+
 chat=$source/tests/golden/chat
 printf '{{ "SET:" }}{%% for m in messages %%}{{ m.role }}={{ m.content }};{%% endfor %%}' >"$own/specs/set.jinja"
 printf 'viv: 1\nuse: llama\ncheckpoint: %s\nchat_template: set.jinja\nsystem: Be brief.\n' "$(realpath "$chat")" >"$own/specs/talk.yaml"
