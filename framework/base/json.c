@@ -214,12 +214,28 @@ viv_status json_parse_data(const char *name, const char *bytes, size_t n, json_t
     return parse_text(name, bytes, n, true, out, err);
 }
 
+/* What downloads leave in place of a file. */
+static viv_status explain_other(const char *path, const char *text, struct error *err)
+{
+    static const char *const kinds[][2] = {
+        {"version https://git-lfs", "a pointer of Git LFS, not the file itself: say `git lfs pull` there"},
+        {"<",
+         "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not /blob/)"},
+        {"", "empty: download the file again"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (*kinds[i][0] ? strncmp(text, kinds[i][0], strlen(kinds[i][0])) == 0 : *text == '\0')
+            return error_set(err, VIV_EFORMAT, "%s: expected JSON, found that it is %s", path, kinds[i][1]);
+    return err->status;
+}
+
 viv_status json_read(const char *path, uint64_t limit, json_t **out, struct error *err)
 {
     struct buf text = {0};
     viv_status status = file_read(path, limit, &text, err);
     if (status == VIV_OK)
         status = json_parse(path, buf_text(&text), text.size, out, err);
+    if (status == VIV_EFORMAT)
+        status = explain_other(path, buf_text(&text) + strspn(buf_text(&text), " \t\r\n"), err);
     buf_release(&text);
     return status;
 }

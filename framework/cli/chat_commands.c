@@ -231,7 +231,7 @@ viv_status chat_carry_out(struct chat *c, const struct buf *line, struct error *
     const size_t n = strcspn(text, " \t\n");
     if (line->size == 0)
         return VIV_OK;
-    if (text[0] != '/')
+    if (text[0] != '/' || strchr(text, '\n')) /* several lines, as of a paste, are no command */
         return chat_turn(c, text, line->size, err);
     if (text[1] == '/')
         return chat_turn(c, text + 1, line->size - 1, err);

@@ -53,7 +53,7 @@ static viv_status check_one(struct opened *o, const struct common *common, const
     status = open_model(o, common, name, err);
     if (status == VIV_OK)
         *reached = REACHED_GRAPH;
-    if (status == VIV_OK && model_checkpoint(o->model)) {
+    if (status == VIV_OK && model_checkpoint(o->model) && !model_checkpoint(o->model)->no_weights) {
         status = load_model(o, err);
         if (status == VIV_OK)
             *reached = REACHED_WEIGHTS;

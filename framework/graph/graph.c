@@ -341,7 +341,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     if (graph_check_float_mode(n, mode, err) != VIV_OK)
         return err->status;
     if (status != VIV_OK) {
-        error_take(err, status);
+        error_take(err, status == VIV_ECANCELLED ? VIV_EINTERNAL : status); /* there is nothing to cancel here */
         return n->spec->plugin ? error_prefix(err, "infer failed") : err->status;
     }
     if (in.failure.status != VIV_OK) {

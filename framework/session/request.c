@@ -163,6 +163,11 @@ static viv_status run(const struct architecture *a, void *instance, struct liste
         *err = l->error;
         return err->status;
     }
+    const uint32_t *cancel = l->request->cancel;
+    if (status == VIV_ECANCELLED && !(cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED))) {
+        error_set(err, VIV_EINTERNAL, "it says that it was cancelled, and nobody has cancelled it");
+        return named(a, "run", err);
+    }
     if (status != VIV_OK) { /* mostly a failure that is nobody's fault; else it is told whose */
         error_take(err, status);
         return err->status != status || status == VIV_EABI ? named(a, "run", err) : status;
@@ -184,7 +189,7 @@ viv_status architecture_run(const struct architecture *a, const viv_host *host, 
     viv_status status = a->class->open(host, model, &instance);
     trail = before;
     if (status != VIV_OK) {
-        error_take(err, status);
+        error_take(err, status == VIV_ECANCELLED ? VIV_EINTERNAL : status);
         return named(a, "open", err);
     }
     status = run(a, instance, &l, err);

@@ -162,7 +162,8 @@ static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint
     }
     if (status != VIV_OK) {
         struct error taken;
-        status = error_take(&taken, status);
+        /* whether to cancel is the scheduler's business: a layer is not asked */
+        status = error_take(&taken, status == VIV_ECANCELLED ? VIV_EINTERNAL : status);
         if (n->spec->plugin)
             error_prefix(&taken, "%s (%s): forward failed", n->spec->path, n->spec->plugin);
         else
@@ -477,8 +478,11 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
         *err = f->error;
         return err->status;
     }
-    if (status == VIV_ECANCELLED)
+    if (status == VIV_ECANCELLED && __atomic_load_n(f->step.cancel, __ATOMIC_RELAXED))
         return error_set(err, status, "cancelled");
+    if (status == VIV_ECANCELLED)
+        return error_set(err, VIV_EINTERNAL,
+                         "a layer says that the step was cancelled, and nobody has cancelled it");
     if (status != VIV_OK)
         return status;
     f->proved = true;

@@ -198,10 +198,13 @@ static viv_status add_named(struct tokenizer *t, const struct tokenizer_words *w
     }
     if (status == VIV_OK)
         status = add_other_names(t, w->config, err);
-    json_t *more = said(w, "extra_special_tokens");
-    if (json_says_nothing(more))
-        more = said(w, "additional_special_tokens");
-    return status == VIV_OK ? add_list(t, more, err) : status;
+    /* an object gives names to tokens of its own, a list is the later name of additional_special_tokens */
+    json_t *extra = said(w, "extra_special_tokens");
+    if (status == VIV_OK)
+        status = add_list(t, extra, err);
+    if (status == VIV_OK && (json_says_nothing(extra) || json_is_object(extra)))
+        status = add_list(t, said(w, "additional_special_tokens"), err);
+    return status;
 }
 
 /* T5's <extra_id_0> and so on: the last one comes first. */

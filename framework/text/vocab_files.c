@@ -20,7 +20,8 @@ static viv_status read_merges(struct tokenizer *t, const char *path, struct erro
     viv_status status = file_read(path, MAX_FILE, &text, err);
     const char *line = buf_text(&text), *end = line + text.size;
     for (size_t number = 1; status == VIV_OK && line < end; number++) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line)), *last = stop ? stop : end;
+        const char *stop = memchr(line, '\n', (size_t)(end - line)), *next = stop ? stop : end;
+        const char *last = next > line && next[-1] == '\r' ? next - 1 : next;
         const char *space = memchr(line, ' ', (size_t)(last - line));
         bool comment = number == 1 && last - line > 8 && memcmp(line, "#version", 8) == 0;
         if (last > line && !comment) {
@@ -32,7 +33,7 @@ static viv_status read_merges(struct tokenizer *t, const char *path, struct erro
             if (status != VIV_OK)
                 error_prefix(err, "%s:%zu", path, number);
         }
-        line = last + 1;
+        line = next + 1;
     }
     buf_release(&text);
     return status;
