@@ -72,6 +72,8 @@ TEST(llama__reads_gguf)
         /* as llama.cpp takes them: a factor without a type, its name of 2023, and a type that says none */
         {&fake_gguf, "{" GGUF_SIZES ", 'llama.rope.scaling.factor': 4.0}", "token_embd.weight:32",
          "rope.scaling: linear, rope.factor: 4.0"},
+        {&fake_gguf, "{" GGUF_SIZES ", 'llama.rope.scaling.type': 'none', 'llama.rope.scaling.factor': 4.0}",
+         "token_embd.weight:32", "rope_kind: none\n!rope.scaling:"},
         {&fake_gguf, "{" GGUF_SIZES ", 'llama.rope.scale_linear': 4.0}", "token_embd.weight:32",
          "rope.scaling: linear, rope.factor: 4.0"},
         {&fake_gguf, "{" GGUF_SIZES ", 'llama.rope.scaling.attn_factor': 1.25}", "token_embd.weight:32",
