@@ -128,10 +128,13 @@ void difference_keep(void *ctx, const struct tap *t)
 {
     struct difference *d = ctx;
     struct layer_difference *l = d->of_a[t->node - d->a->nodes];
-    const uint64_t n = size_min(t->n_rows, l->n_rows - l->n_kept);
-    if (l->kept)
-        memcpy(l->kept + l->n_kept * l->a_dim, t->out, n * l->a_dim * sizeof *l->kept);
-    l->n_kept += n;
+    for (uint64_t r = 0; l->kept && r < t->n_rows; r++) {
+        const uint64_t row = (uint64_t)t->positions[r]; /* by position: a step may be run again */
+        if (row >= l->n_rows)
+            continue;
+        memcpy(l->kept + row * l->a_dim, t->out + r * l->a_dim, l->a_dim * sizeof *l->kept);
+        l->n_kept = size_max(l->n_kept, row + 1);
+    }
 }
 
 /* [experts, weights] of 2k numbers as a row of what each expert counts. */
@@ -186,10 +189,14 @@ void difference_compare(void *ctx, const struct tap *t)
 {
     struct difference *d = ctx;
     struct layer_difference *l = d->of_b[t->node - d->b->nodes];
-    for (uint64_t r = 0; l->kept && r < t->n_rows && l->n_compared < l->n_kept; r++, l->n_compared++) {
-        const float *a = l->kept + l->n_compared * l->a_dim;
+    for (uint64_t r = 0; l->kept && r < t->n_rows; r++) {
+        const uint64_t row = (uint64_t)t->positions[r];
+        if (row >= l->n_kept)
+            continue;
+        const float *a = l->kept + row * l->a_dim;
         float *b = t->out + r * l->b_dim;
-        compare_rows(l, spread(l, a, d->x), spread(l, b, d->y), l->n_compared);
+        compare_rows(l, spread(l, a, d->x), spread(l, b, d->y), row);
+        l->n_compared = size_max(l->n_compared, row + 1);
         if (l == d->result && d->logits)
             compare_logits(d, a, b, l->dim);
         if (d->each)
