@@ -15,6 +15,8 @@
 
 #ifdef HAVE_LIBEDIT
 #include <histedit.h>
+#include <signal.h>
+#include <termios.h>
 #endif
 
 enum { LONGEST_LINE = 16 << 20, HISTORY_LINES = 1000 };
@@ -165,12 +167,42 @@ static void editor_close(struct lines *l)
         history_end(l->history);
 }
 
+/* The terminal as it was before the editor changed it: a signal that ends the program must not leave it without
+ * echo. */
+static struct termios terminal;
+static const int ending[] = {SIGTERM, SIGHUP, SIGQUIT};
+enum { N_ENDING = sizeof ending / sizeof *ending };
+
+static void give_back_terminal(int signal_number)
+{
+    static const char marks_off[] = "\033[?2004l\n";
+    ssize_t ignored = write(STDERR_FILENO, marks_off, sizeof marks_off - 1);
+    (void)ignored;
+    tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+    raise(signal_number); /* whose handler is the default again */
+}
+
+/* What was done about these signals goes to `before`; those that are ignored stay so. */
+static void watch_ending(struct sigaction before[N_ENDING])
+{
+    const struct sigaction action = {.sa_handler = give_back_terminal, .sa_flags = (int)SA_RESETHAND};
+    for (int i = 0; i < N_ENDING; i++)
+        if (sigaction(ending[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
+            sigaction(ending[i], &action, NULL);
+}
+
 static viv_status edit(struct lines *l, struct buf *line, bool *end, struct error *err)
 {
+    struct sigaction before[N_ENDING];
     int n;
+    const bool watched = tcgetattr(STDIN_FILENO, &terminal) == 0;
+    if (watched)
+        watch_ending(before);
     ask_for_marks(l, true);
     const char *text = el_gets(l->editor, &n);
     ask_for_marks(l, false);
+    for (int i = 0; watched && i < N_ENDING; i++)
+        sigaction(ending[i], &before[i], NULL);
     if (!text || n <= 0) {
         fputc('\n', stderr);
         *end = true;

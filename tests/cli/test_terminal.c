@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <pty.h>
+#include <signal.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -328,6 +330,32 @@ TEST(terminal__takes_the_commands_of_other_programs)
 }
 END_TEST
 
+TEST(terminal__has_its_echo_again_when_a_signal_ends_the_program)
+{
+    static const char *const options[] = {NULL};
+    struct termios after;
+    struct terminal t;
+    int status;
+    make_folder();
+    marks = true;
+    open_terminal(&t, options);
+    wait_for(&t, "> ");
+    type(&t, "abc");
+    wait_for(&t, "c"); /* the editor has the terminal */
+    ck_assert_int_eq(kill(t.pid, SIGTERM), 0);
+#ifdef HAVE_LIBEDIT
+    wait_for(&t, "\033[?2004l");
+#endif
+    ck_assert_int_eq(waitpid(t.pid, &status, 0), t.pid);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    ck_assert_int_eq(tcgetattr(t.fd, &after), 0);
+    ck_assert((after.c_lflag & ECHO) && (after.c_lflag & ICANON));
+    close(t.fd);
+    buf_release(&t.seen);
+    remove_folder();
+}
+END_TEST
+
 TEST(terminal__shows_progress_with_rate_and_time_left)
 {
     struct buf text = {0};
@@ -352,4 +380,5 @@ END_TEST
 TESTS_UNLESS(lack_of_terminals(), terminal__answers_what_is_typed,
              terminal__stops_an_answer_and_keeps_what_there_is_of_it, terminal__edits_lines_and_calls_them_back,
              terminal__takes_pasted_lines_as_one_turn, terminal__calls_back_lines_of_another_conversation,
-             terminal__takes_the_commands_of_other_programs, terminal__shows_progress_with_rate_and_time_left)
+             terminal__takes_the_commands_of_other_programs, terminal__shows_progress_with_rate_and_time_left,
+             terminal__has_its_echo_again_when_a_signal_ends_the_program)
