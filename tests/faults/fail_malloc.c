@@ -4,6 +4,8 @@
  *   FAIL_FROM=N      the Nth and all later ones do
  *   FAIL_PATHS=FILE  the numbers of those allocations that were reached by a way not seen before are written there,
  *                    a line each: failing these fails every allocation once by every way that leads to it
+ *   FAIL_KNOWN=FILE  with FAIL_PATHS: the ways that earlier commands went, where those of this one are added;
+ *                    a way is the innermost DEPTH calls
  *   FAIL_LIVE=FILE   where the blocks that live at the end were allocated, a line each: object+offset bytes
  *
  * What Oniguruma allocates never fails and is not counted: when memory runs out while it parses a pattern, version
@@ -27,7 +29,7 @@ extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
 
-enum { SLOT_BITS = 18, SLOTS = 1 << SLOT_BITS, PATHS = 1 << 20, MAX_DEPTH = 48 };
+enum { SLOT_BITS = 18, SLOTS = 1 << SLOT_BITS, PATHS = 1 << 20, DEPTH = 8 };
 
 static struct block {
     void *p;
@@ -37,7 +39,7 @@ static struct block {
 static uint64_t paths[PATHS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t n_allocations, fail_at, fail_from;
-static int paths_file = -1;
+static int paths_file = -1, known_file = -1;
 static pid_t owner;
 static __thread int inside;
 
@@ -62,13 +64,29 @@ static uint64_t number(const char *name)
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
+static int is_new(uint64_t hash)
+{
+    for (size_t i = hash % PATHS;; i = (i + 1) % PATHS) {
+        if (paths[i] == hash)
+            return 0;
+        if (!paths[i]) {
+            paths[i] = hash;
+            return 1;
+        }
+    }
+}
+
 __attribute__((constructor)) static void begin(void)
 {
-    const char *file = getenv("FAIL_PATHS");
+    const char *file = getenv("FAIL_PATHS"), *known = getenv("FAIL_KNOWN");
     owner = getpid();
     dl_iterate_phdr(find_spared, NULL);
     if (file)
         paths_file = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (known)
+        known_file = open(known, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    for (uint64_t hash; known_file >= 0 && read(known_file, &hash, sizeof hash) == sizeof hash;)
+        is_new(hash);
     n_allocations = 0;
     fail_at = number("FAIL_AT");
     fail_from = number("FAIL_FROM");
@@ -107,20 +125,12 @@ struct path {
 static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *arg)
 {
     struct path *path = arg;
-    path->hash = (path->hash ^ _Unwind_GetIP(context)) * 0x100000001b3u;
-    return ++path->depth < MAX_DEPTH ? _URC_NO_REASON : _URC_END_OF_STACK;
-}
-
-static int is_new(uint64_t hash)
-{
-    for (size_t i = hash % PATHS;; i = (i + 1) % PATHS) {
-        if (paths[i] == hash)
-            return 0;
-        if (!paths[i]) {
-            paths[i] = hash;
-            return 1;
-        }
-    }
+    uintptr_t at = _Unwind_GetIP(context);
+    Dl_info object;
+    if (dladdr((void *)at, &object)) /* the same wherever the object lies in this process */
+        at -= (uintptr_t)object.dli_fbase;
+    path->hash = (path->hash ^ at) * 0x100000001b3u;
+    return ++path->depth < DEPTH ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
 /* Whether this allocation is to fail. */
@@ -135,8 +145,10 @@ static int count(void *caller)
         struct path path = {0xcbf29ce484222325u, 0};
         _Unwind_Backtrace(add_frame, &path);
         pthread_mutex_lock(&lock);
-        if (is_new(path.hash | 1) &&
-            write(paths_file, line, (size_t)snprintf(line, sizeof line, "%llu\n", (unsigned long long)n)) < 0)
+        path.hash |= 1;
+        if (is_new(path.hash) &&
+            (write(paths_file, line, (size_t)snprintf(line, sizeof line, "%llu\n", (unsigned long long)n)) < 0 ||
+             (known_file >= 0 && write(known_file, &path.hash, sizeof path.hash) < 0)))
             abort();
         pthread_mutex_unlock(&lock);
     }

@@ -2,7 +2,8 @@
 #
 # Every allocation of whole commands fails, alone (for the first command also with all that come after it): the command ends
 # with status 1 and a sentence, or with status 0 and what it always prints, and leaves nothing allocated that it does not
-# always leave. An allocation is failed once for every way that leads to it; ALL_FAULTS=1 fails each single one.
+# always leave. An allocation is failed once for every way that leads to it, in the first command that goes this way;
+# ALL_FAULTS=1 fails each single one, in every command.
 set -u
 source=${VIV_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 viv=${VIV_BUILD:-$(pwd)}/viv
@@ -66,12 +67,13 @@ walk() {
         return
     }
     without_times <"$work/all" >"$work/expected"
-    FAIL_PATHS=$work/paths FAIL_LIVE=$work/usual LD_PRELOAD=$work/fail_malloc.so "$@" >"$work/out" 2>&1 </dev/null
+    FAIL_PATHS=$work/paths FAIL_KNOWN=$work/known FAIL_LIVE=$work/usual LD_PRELOAD=$work/fail_malloc.so "$@" >"$work/out" 2>&1 </dev/null
     if [ -n "${ALL_FAULTS-}" ]; then
         seq 1 "$(tail -n 1 "$work/paths")" >"$work/points"
     else
         cp "$work/paths" "$work/points"
     fi
+    echo "$(wc -l <"$work/points") failures: $*"
     while read -r n; do
         try FAIL_AT "$n" "$@"
         [ -n "${ALL_FAULTS-}${alone-}" ] || try FAIL_FROM "$n" "$@"

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (checkpoint_open(&c, fuzz_file(data, size), &err) != VIV_OK)
         return 0;
     for (uint32_t i = 0; i < c.n_tensors; i++)
-        if (c.tensors[i].nbytes)
+        if (c.tensors[i].dl.data && c.tensors[i].nbytes)
             sum = (unsigned char)(sum + ((const unsigned char *)c.tensors[i].dl.data)[c.tensors[i].nbytes - 1]);
     if (tokenizer_open(&c, &t, &err) == VIV_OK)
         tokenizer_destroy(t);

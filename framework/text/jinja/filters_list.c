@@ -171,7 +171,7 @@ static bool sort_key(struct run *r, const struct value *item, const struct value
     if (!keys)
         return false;
     keys->n = 0;
-    for (const char *comma = s; comma; s = comma + 1) {
+    for (const char *comma = s; comma; s = comma ? comma + 1 : end) {
         comma = memchr(s, ',', (size_t)(end - s));
         if (!attribute_at(r, item, s, (size_t)((comma ? comma : end) - s), otherwise, &key) ||
             !folded(r, &key, fold, &keys->items[keys->n++]))
