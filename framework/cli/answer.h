@@ -3,7 +3,7 @@
 #define CLI_ANSWER_H
 
 #include "cli/ask.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 struct answer {
     const viv_model *model; /* that was asked */

@@ -5,6 +5,7 @@
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/npy.h"
+#include "engine/request.h"
 
 #include <stdlib.h>
 #include <string.h>

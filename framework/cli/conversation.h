@@ -3,9 +3,9 @@
 #ifndef CLI_CONVERSATION_H
 #define CLI_CONVERSATION_H
 
+#include "chat/chat.h"
 #include "cli/open.h"
 #include "cli/options.h"
-#include "text/chat.h"
 
 /* The template of an opened model: of its files, the one called `name` (or NULL), or, in place of these, of `file`.
  */

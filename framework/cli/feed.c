@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 #include "cli/interrupt.h"
+#include "run/run.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

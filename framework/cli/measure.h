@@ -3,9 +3,9 @@
 #ifndef CLI_MEASURE_H
 #define CLI_MEASURE_H
 
+#include "cli/compare/comparison.h"
 #include "cli/options.h"
 #include "cli/out.h"
-#include "compare/comparison.h"
 
 enum { MEASURED_ANSWER = 32 }; /* tokens that are written after each text */
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/trail.h"
 #include "cli/input.h"
+#include "engine/load.h"
 
 #include <inttypes.h>
 #include <limits.h>

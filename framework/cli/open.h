@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/out.h"
 #include "host/host.h"
-#include "session/model.h"
+#include "model/model.h"
 #include "spec/spec.h"
 
 struct opened {

@@ -3,7 +3,7 @@
 #define CLI_REPORT_H
 
 #include "base/file.h"
-#include "compare/report.h"
+#include "cli/compare/report.h"
 
 /* Writes the report and keeps the draft. */
 viv_status report_keep(const struct comparison *c, const struct questions *q, struct file_draft *d,

@@ -3,7 +3,7 @@
 #define CLI_SAMPLING_H
 
 #include "cli/options.h"
-#include "session/model.h"
+#include "model/model.h"
 
 #include <math.h>
 

@@ -4,6 +4,7 @@
 #include "cli/conversation.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
+#include "engine/load.h"
 #include "quality/divergence.h"
 #include "quality/perplexity.h"
 

@@ -3,8 +3,8 @@
 #ifndef CLI_SAY_H
 #define CLI_SAY_H
 
+#include "cli/compare/comparison.h"
 #include "cli/open.h"
-#include "compare/comparison.h"
 #include "quality/tasks.h"
 
 struct saying {

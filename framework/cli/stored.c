@@ -1,6 +1,7 @@
 #include "cli/stored.h"
 
-#include "session/store.h"
+#include "experts/slices.h"
+#include "experts/store.h"
 
 static double hit_rate(const struct store_stats *s, enum store_phase phase)
 {

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "cli/out.h"
-#include "session/model.h"
+#include "model/model.h"
 
 /* "experts in memory: 61 % of the time while reading, 83 % while answering; read 1.2 GiB, waited 0.35 s"; nothing
  * where there is no budget. */

@@ -8,7 +8,7 @@
 #define CLI_TRACE_H
 
 #include "base/file.h"
-#include "session/model.h"
+#include "model/model.h"
 
 struct trace {
     struct file_draft file; /* no stream: nothing is written down */

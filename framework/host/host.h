@@ -16,10 +16,10 @@
 
 #include "base/error.h"
 #include "layers/layers.h"
-#include "session/request.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <vivarium/architecture.h>
 #include <vivarium/kernels.h>
 #include <vivarium/scheduler.h>
 
@@ -53,6 +53,10 @@ const char *host_defaults(const struct host *h);
 const struct layer_set *host_layers(const struct host *h);
 /* Brings all of them, for those who list layers. A plugin that fails is refused, and that is no failure. */
 viv_status host_load_layers(struct host *h, struct error *err);
+struct architecture {
+    const viv_architecture_class *class;
+    const char *plugin; /* that brings it: "plugin NAME (PATH)" */
+};
 /* Loads the plugin that brings it. */
 viv_status host_architecture(struct host *h, const char *name, struct architecture *out, struct error *err);
 /* The same for schedulers, ours or a plugin's; NULL names the default. `host` is a struct host, as

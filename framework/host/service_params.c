@@ -1,6 +1,6 @@
 /* service_params.c - viv.params: what a model's spec says of it, for pipelines. */
 #include "host/service.h"
-#include "session/model.h"
+#include "model/model.h"
 
 #include <vivarium/params.h>
 

@@ -1,6 +1,6 @@
 /* service_sampler.c - viv.sampler: choosing tokens, for pipelines. */
 #include "host/service.h"
-#include "session/sample.h"
+#include "sampling/sample.h"
 
 #include <vivarium/sampler.h>
 

@@ -1,6 +1,7 @@
 /* service_sequences.c - viv.sequences: running a model's graph, for pipelines. */
 #include "host/service.h"
-#include "session/model.h"
+#include "model/model.h"
+#include "run/run.h"
 
 static uint64_t output_dim(viv_model *model)
 {

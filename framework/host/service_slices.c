@@ -1,6 +1,6 @@
 /* service_slices.c - viv.slices: weights in slices, for layers. */
+#include "experts/slices.h"
 #include "host/service.h"
-#include "session/slices.h"
 
 static viv_status create(const viv_prepare *p, const char *const *attrs, uint32_t n_attrs, uint64_t n_together,
                          void **set)

@@ -1,6 +1,6 @@
 /* service_text.c - viv.text: the model's tokenizer, for pipelines. */
 #include "host/service.h"
-#include "session/model.h"
+#include "model/model.h"
 
 #include <stdlib.h>
 #include <string.h>

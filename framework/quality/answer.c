@@ -1,5 +1,6 @@
 #include "quality/answer.h"
 
+#include "engine/request.h"
 #include "quality/moments.h"
 
 #include <string.h>

@@ -3,9 +3,9 @@
 #define QUALITY_ANSWER_H
 
 #include "base/buf.h"
-#include "session/model.h"
-#include "session/request.h"
-#include "text/chat.h"
+#include "chat/chat.h"
+#include "engine/request.h"
+#include "model/model.h"
 
 /* Who is asked: a model that is loaded, by what its architecture makes of it. */
 struct respondent {

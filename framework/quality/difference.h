@@ -11,7 +11,7 @@
 #define QUALITY_DIFFERENCE_H
 
 #include "graph/graph.h"
-#include "session/model.h"
+#include "model/model.h"
 
 /* Two layers that correspond, or one that is alone. */
 struct layer_difference {

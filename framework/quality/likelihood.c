@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "quality/logits.h"
 #include "quality/text.h"
+#include "run/run.h"
 
 #include <inttypes.h>
 #include <math.h>

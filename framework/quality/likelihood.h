@@ -9,8 +9,8 @@
 #ifndef QUALITY_LIKELIHOOD_H
 #define QUALITY_LIKELIHOOD_H
 
-#include "session/model.h"
-#include "text/chat.h"
+#include "chat/chat.h"
+#include "model/model.h"
 
 struct choices {
     const char *question;

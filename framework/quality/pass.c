@@ -1,6 +1,7 @@
 #include "quality/pass.h"
 
 #include "base/size.h"
+#include "run/run.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "quality/likelihood.h"
 #include "quality/moments.h"
-#include "text/unicode.h"
+#include "tokenizer/unicode.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #ifndef QUALITY_TEXT_H
 #define QUALITY_TEXT_H
 
-#include "session/model.h"
+#include "model/model.h"
 
 struct quality_text {
     struct token_ids start; /* a beginning-of-text token, where the tokenizer has one; often none */

@@ -2,9 +2,10 @@
  * each tensor a few kilobytes tell it from any other that was ever trained. */
 #include "session/session.h"
 
+#include "adapters/adapter.h"
 #include "base/sha256.h"
 #include "base/size.h"
-#include "session/instance.h"
+#include "model/instance.h"
 
 #include <string.h>
 

@@ -16,7 +16,7 @@
 #define SESSION_SESSION_H
 
 #include "base/json.h"
-#include "session/model.h"
+#include "model/model.h"
 
 struct session {
     viv_model *model;

@@ -3,7 +3,8 @@
 #include "session/session.h"
 
 #include "base/size.h"
-#include "session/instance.h"
+#include "run/run.h"
+#include "run/sequence.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

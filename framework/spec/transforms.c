@@ -1,4 +1,4 @@
-/* transforms.c - `transform` of a weight, with its numbers computed: what session/transform.c will do to the
+/* transforms.c - `transform` of a weight, with its numbers computed: what model/transform.c will do to the
  * tensors of a file until they are the weight. */
 #include "spec/expand.h"
 

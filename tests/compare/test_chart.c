@@ -1,7 +1,7 @@
 /* Charts: what is drawn of numbers that may be anything. */
 #include "testing.h"
 
-#include "compare/chart.h"
+#include "cli/compare/chart.h"
 
 #include <math.h>
 

@@ -1,7 +1,8 @@
 /* Comparisons: what facts, structure and machines come to, and how tables show them. */
 #include "testing.h"
 
-#include "compare/table.h"
+#include "cli/compare/table.h"
+#include "engine/load.h"
 #include "host/host.h"
 #include "tensor/dtype.h"
 

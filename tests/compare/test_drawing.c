@@ -1,8 +1,9 @@
 /* Graphs as blocks, and blocks as drawings: what stands in what, how often, and how high. */
 #include "spec/world.h"
 
-#include "compare/drawing.h"
-#include "session/model.h"
+#include "cli/compare/drawing.h"
+#include "engine/load.h"
+#include "model/model.h"
 
 #include <math.h>
 

@@ -2,7 +2,8 @@
  * are not there. tests/cli/test_report*.sh look at it as files and in a browser. */
 #include "testing.h"
 
-#include "compare/report.h"
+#include "cli/compare/report.h"
+#include "engine/load.h"
 #include "host/host.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Any bytes given as a GGUF file end in a checkpoint whose tensors and metadata can be read, or in an error. */
 #include "formats/checkpoint.h"
 #include "fuzz.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,8 @@
 /* Perplexity is what transformers' own loss says, divergence what numpy says, window by window; and what cannot be
  * measured is refused by name. */
-#include "../session/golden.h"
+#include "../model/golden.h"
 #include "base/json.h"
+#include "engine/load.h"
 #include "quality/divergence.h"
 #include "quality/logits.h"
 #include "quality/moments.h"

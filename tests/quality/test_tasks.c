@@ -1,7 +1,8 @@
 /* Task files are read strictly and scored truly: answers are those of transformers' greedy search, choices have the
  * likelihoods that transformers computes, and the interval is Wilson's. */
-#include "../session/golden.h"
+#include "../model/golden.h"
 #include "base/json.h"
+#include "engine/load.h"
 #include "quality/likelihood.h"
 #include "quality/perplexity.h"
 #include "quality/tasks.h"

@@ -3,7 +3,7 @@
 #include "world.h"
 
 #include "base/file.h"
-#include "compare/facts.h"
+#include "cli/compare/facts.h"
 #include "graph/graph.h"
 
 #include <math.h>

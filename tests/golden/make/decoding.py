@@ -4,7 +4,7 @@ span pieces, affixes that depend on the neighbours.
 
     python decoding.py        # needs tokenizers; writes tests/golden/decoding.json
 
-A list of {"name", "tokenizer": tokenizer.json, "cases": [[ids, text], ...]}. tests/text/test_decoding.c decodes them at once and as
+A list of {"name", "tokenizer": tokenizer.json, "cases": [[ids, text], ...]}. tests/tokenizer/test_decoding.c decodes them at once and as
 streams, and streams many more.
 """
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes framework/text/unicode_age.c: characters that the reference library does not know as what they are, its tables
+"""Writes framework/tokenizer/unicode_age.c: characters that the reference library does not know as what they are, its tables
 being older than utf8proc's.
 
     python unicode.py        # needs tokenizers, and libutf8proc.so
@@ -10,7 +10,7 @@ import pathlib
 
 from tokenizers import normalizers, pre_tokenizers
 
-OUT = pathlib.Path(__file__).resolve().parents[3] / "framework/text/unicode_age.c"
+OUT = pathlib.Path(__file__).resolve().parents[3] / "framework/tokenizer/unicode_age.c"
 PUNCTUATION, MARKS, NONSPACING, FORMAT = range(12, 19), (6, 7, 8), (6,), (27,)
 
 

@@ -1,0 +1,179 @@
+/* counterpart.c - which tensor of a GGUF file a weight of safetensors is, for adapters of PEFT on GGUF checkpoints.
+ *
+ * The spec is expanded once more as if the weights came as safetensors: a weight whose names there and here stand
+ * for the same numbers takes its changes. Rows of q and k that GGUF files hold in another order, as a layer's
+ * `rope.interleaved` tells, are put into that order; whatever else differs is refused. */
+#include "adapters/landing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How a tensor of a GGUF file lies, seen from the same weight in safetensors files. */
+struct arrangement {
+    bool seen;
+    uint64_t heads;      /* see struct use */
+    const char *differs; /* the attribute that forbids a change; or NULL */
+};
+
+static const struct value *attr_of(const struct node *n, const char *name)
+{
+    for (uint32_t i = 0; i < n->n_attrs; i++)
+        if (strcmp(n->attrs[i].name, name) == 0)
+            return &n->attrs[i].value;
+    return NULL;
+}
+
+static bool same_value(const struct value *a, const struct value *b)
+{
+    const enum value_kind x = a ? a->kind : VALUE_NONE, y = b ? b->kind : VALUE_NONE;
+    if (x != y)
+        return false;
+    switch (x) {
+    case VALUE_NONE:
+        return true;
+    case VALUE_FLOAT:
+        return a->f == b->f;
+    case VALUE_STRING:
+        return strcmp(a->s, b->s) == 0;
+    case VALUE_LIST:
+        for (uint32_t i = 0; a->n == b->n && i < a->n; i++)
+            if (!same_value(&a->list[i], &b->list[i]))
+                return false;
+        return a->n == b->n;
+    default:
+        return a->i == b->i;
+    }
+}
+
+/* The number that an attribute says; 0 without one. */
+static uint64_t number_of(const struct node *n, const char *name)
+{
+    const struct value *v = attr_of(n, name);
+    return v && (v->kind == VALUE_INT || v->kind == VALUE_BOOL) && v->i > 0 ? (uint64_t)v->i : 0;
+}
+
+/* What the weight at an attribute of node n is to the same one of `hf`, the node for safetensors (NULL: none). */
+static struct arrangement arrange(const struct node *n, const struct node *hf, const char *attr)
+{
+    static const char order[] = "rope.interleaved";
+    struct arrangement a = {.seen = true};
+    if (!hf || hf->class != n->class)
+        return (struct arrangement){.seen = true, .differs = "its layer"};
+    for (uint32_t i = 0; i < n->n_attrs; i++) {
+        const viv_attr *known = layer_attr(n->class, n->attrs[i].name);
+        bool number = known && known->kind != VIV_ATTR_WEIGHT && known->kind != VIV_ATTR_VALUE;
+        if (number && strcmp(known->name, order) != 0 && !same_value(&n->attrs[i].value, attr_of(hf, known->name)))
+            a.differs = known->name;
+    }
+    const bool moved = number_of(n, order) != number_of(hf, order);
+    const bool is_q = strcmp(attr, "q") == 0 || strcmp(attr, "q_bias") == 0;
+    const bool is_k = strcmp(attr, "k") == 0 || strcmp(attr, "k_bias") == 0;
+    const uint64_t rotated = number_of(n, "rope.dim"), head = number_of(n, "head_dim");
+    if (!moved || !(attr[0] == 'q' || attr[0] == 'k'))
+        return a;
+    if (number_of(n, order) && (is_q || is_k) && (rotated == 0 || rotated == head))
+        a.heads = number_of(n, is_q ? "n_heads" : "n_kv_heads");
+    else
+        a.differs = order;
+    return a;
+}
+
+static viv_status arrange_all(struct counterparts *c, struct error *err)
+{
+    const struct expansion *e = c->m->expansion;
+    c->arrangements = calloc(e->n_weights ? e->n_weights : 1, sizeof *c->arrangements);
+    if (!c->arrangements)
+        return error_nomem(err);
+    for (uint32_t i = 0; i < e->n_nodes; i++) {
+        const struct node *n = &e->nodes[i], *hf = i < c->hf->n_nodes ? &c->hf->nodes[i] : NULL;
+        hf = hf && strcmp(hf->path, n->path) == 0 ? hf : NULL;
+        for (uint32_t k = 0; k < n->n_attrs; k++) {
+            const viv_attr *attr = layer_attr(n->class, n->attrs[k].name);
+            if (!attr || attr->kind != VIV_ATTR_WEIGHT || n->attrs[k].value.kind != VALUE_INT)
+                continue;
+            struct arrangement *a = &c->arrangements[n->attrs[k].value.i], now = arrange(n, hf, attr->name);
+            if (a->seen && a->heads != now.heads)
+                now.differs = attr->name;
+            *a = a->differs ? *a : now;
+        }
+    }
+    return VIV_OK;
+}
+
+viv_status counterparts_init(struct counterparts *c, const viv_model *m, struct error *err)
+{
+    c->m = m;
+    viv_status status = spec_expand_as_hf(m->expansion, &c->hf, err);
+    return status == VIV_OK ? arrange_all(c, err) : status;
+}
+
+void counterparts_release(struct counterparts *c)
+{
+    expansion_destroy(c->hf);
+    free(c->arrangements);
+}
+
+/* The weight of m's expansion that is weight i of the one for safetensors; or NULL. They mostly lie alike. */
+static const struct weight *counterpart(const struct counterparts *c, uint32_t i)
+{
+    const struct expansion *e = c->m->expansion;
+    const struct weight *hf = &c->hf->weights[i];
+    for (uint32_t k = 0; k < e->n_weights; k++) {
+        const struct weight *w = &e->weights[(i + k) % e->n_weights];
+        if (w->index == hf->index && strcmp(w->key, hf->key) == 0)
+            return w;
+    }
+    return NULL;
+}
+
+static bool same_transform(const struct transform *a, const struct transform *b)
+{
+    return a->kind == b->kind && a->axis == b->axis && a->n_take == b->n_take && a->times == b->times &&
+           a->whole == b->whole && memcmp(a->take, b->take, sizeof a->take) == 0 && a->n_dims == b->n_dims &&
+           a->addend == b->addend && memcmp(a->view, b->view, sizeof a->view) == 0 &&
+           memcmp(a->order, b->order, sizeof a->order) == 0;
+}
+
+static bool same_transforms(const struct weight *a, const struct weight *b)
+{
+    bool same = a->n_transforms == b->n_transforms;
+    for (uint32_t i = 0; same && i < a->n_transforms; i++)
+        same = same_transform(&a->transforms[i], &b->transforms[i]);
+    return same;
+}
+
+bool weight_is_transposed(const struct weight *w)
+{
+    return w->n_transforms > 0 && w->transforms[0].kind == TRANSFORM_TRANSPOSE;
+}
+
+viv_status counterpart_find(const struct counterparts *c, uint32_t i, const char *name, struct change_target *t,
+                            struct error *err)
+{
+    const struct weight *hf = &c->hf->weights[i], *w = counterpart(c, i);
+    const struct arrangement *a = w ? &c->arrangements[w - c->m->expansion->weights] : NULL;
+    const char *path = c->m->checkpoint.path;
+    if (!w || w->n_names != 1 || hf->n_names != 1)
+        return error_set(err, VIV_EUNSUPPORTED, "'%s' (weight '%s') is no tensor of its own in the GGUF file %s",
+                         name, hf->key, path);
+    t->transposed = weight_is_transposed(w);
+    t->turned = hf->n_transforms == 1 && weight_is_transposed(hf) && w->n_transforms == 0;
+    if (!t->turned && !same_transforms(hf, w))
+        return error_set(
+            err, VIV_EUNSUPPORTED,
+            "'%s' (weight '%s') lies otherwise in GGUF files than in safetensors, and the adapter is for "
+            "safetensors: convert it to GGUF",
+            name, hf->key);
+    if (a->differs)
+        return error_set(
+            err, VIV_EUNSUPPORTED,
+            "'%s' (weight '%s') has its rows in another order in GGUF files (%s), and the adapter is for "
+            "safetensors: convert it to GGUF",
+            name, hf->key, a->differs);
+    const viv_tensor *tensor = checkpoint_tensor(&c->m->checkpoint, w->names[0]);
+    if (!tensor)
+        return checkpoint_missing(&c->m->checkpoint, w->names[0], err);
+    t->tensor = (uint32_t)(tensor - c->m->checkpoint.tensors);
+    t->heads = a->heads;
+    return VIV_OK;
+}

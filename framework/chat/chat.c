@@ -1,0 +1,130 @@
+/* chat.c - conversations, rendered: messages as transformers 5 hands them to a template. */
+#include "chat/chat.h"
+
+#include "base/utf8.h"
+
+#include <string.h>
+
+/* The names that a message's reasoning goes by; the first is the one that most templates read. */
+static const char *const reasoning_names[] = {"reasoning_content", "thinking", "reasoning"};
+
+/* One message as the template gets it: without members that are null (OpenAI's API writes "content": null beside
+ * tool calls), and with its reasoning as reasoning_content and as thinking, whatever name it came under. */
+static json_t *normal_message(json_t *message)
+{
+    json_t *out = json_object(), *reasoning = NULL, *v;
+    const char *name;
+    bool ok = out != NULL;
+    for (size_t i = 0; i < sizeof reasoning_names / sizeof *reasoning_names && !reasoning; i++) {
+        v = json_object_get(message, reasoning_names[i]);
+        reasoning = json_is_null(v) ? NULL : v;
+    }
+    if (reasoning)
+        ok = ok && json_object_set(out, "thinking", reasoning) == 0;
+    json_object_foreach(message, name, v) ok = ok && (json_is_null(v) || json_object_set(out, name, v) == 0);
+    if (reasoning)
+        ok = ok && json_object_set(out, "reasoning_content", reasoning) == 0;
+    if (!ok)
+        json_decref(out);
+    return ok ? out : NULL;
+}
+
+/* A list of objects, each copied by `copy`, in place of what `data` has under `name`. */
+static viv_status normalize(json_t *data, const char *name, json_t *(*copy)(json_t *), struct error *err)
+{
+    json_t *given = json_object_get(data, name), *all = json_array(), *one;
+    viv_status status = all ? VIV_OK : error_nomem(err);
+    size_t i;
+    json_array_foreach(given, i, one)
+    {
+        if (status == VIV_OK && !json_is_object(one))
+            status = error_set(err, VIV_EFORMAT, "%s: entry %zu: expected an object, found %s", name, i + 1,
+                               json_kind(one));
+        if (status == VIV_OK && json_array_append_new(all, copy(one)) != 0)
+            status = error_nomem(err);
+    }
+    if (status == VIV_OK && json_is_array(given))
+        status = json_object_set(data, name, all) == 0 ? VIV_OK : error_nomem(err);
+    json_decref(all);
+    return status;
+}
+
+viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
+                       struct buf *out, struct error *err)
+{
+    struct template_options named = *options;
+    json_notice_memory();
+    json_t *all = json_copy(data);
+    named.name = t->where;
+    json_t *usual = json_pack("{s:n, s:n}", "tools", "documents");
+    const bool whole = all && usual && json_object_update_missing(all, t->tokens) == 0 &&
+                       json_object_update_missing(all, usual) == 0;
+    json_decref(usual);
+    viv_status status = whole ? VIV_OK : error_nomem(err);
+    const json_t *messages = json_object_get(all, "messages");
+    if (status == VIV_OK && json_is_array(messages) && json_array_size(messages) == 0)
+        status = error_set(err, VIV_EINVAL, "the list of messages is empty: a conversation has at least one");
+    if (status == VIV_OK)
+        status = normalize(all, "messages", normal_message, err);
+    if (status == VIV_OK)
+        status = normalize(all, "tools", json_incref, err);
+    if (status == VIV_OK)
+        status = normalize(all, "documents", json_incref, err);
+    if (status == VIV_OK && json_lost_something())
+        status = error_nomem(err);
+    if (status == VIV_OK)
+        status = template_render(&named, buf_text(&t->source), t->source.size, all, out, err);
+    json_decref(all);
+    return status;
+}
+
+viv_status chat_render_messages(const struct chat_template *t, json_t *messages, json_t *variables, bool answers,
+                                struct buf *out, struct error *err)
+{
+    const struct template_options how = {.values = TEMPLATE_PYTHON};
+    json_notice_memory();
+    json_t *data = json_pack("{s:O, s:b}", "messages", messages, "add_generation_prompt", answers);
+    const bool whole = data && (!variables || json_object_update_missing(data, variables) == 0);
+    viv_status status = whole && !json_lost_something() ? chat_render(t, &how, data, out, err) : error_nomem(err);
+    json_decref(data);
+    return status;
+}
+
+viv_status chat_render_turn(const struct chat_template *t, const char *text, struct buf *out, struct error *err)
+{
+    if (!utf8_valid(text, strlen(text)))
+        return error_set(err, VIV_EFORMAT, "a turn is not UTF-8");
+    json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", text);
+    viv_status status = messages ? chat_render_messages(t, messages, NULL, true, out, err) : error_nomem(err);
+    json_decref(messages);
+    return status;
+}
+
+viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, json_t *variables,
+                         int32_t *id, struct error *err)
+{
+    static const char mark[] = "Vivarium";
+    struct buf text = {0};
+    struct token_ids ids = {0};
+    struct error refused;
+    json_t *messages = json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "user", "content", "Hello", "role",
+                                 "assistant", "content", mark);
+    viv_status status = messages ? VIV_OK : error_nomem(err);
+    *id = -1;
+    if (status == VIV_OK && chat_render_messages(t, messages, variables, false, &text, &refused) == VIV_OK) {
+        const char *behind = NULL;
+        for (const char *at = buf_text(&text); (at = strstr(at, mark)); at += sizeof mark - 1)
+            behind = at + sizeof mark - 1;
+        if (behind)
+            status = tokenizer_encode(tokenizer, behind, strlen(behind), TOKENIZER_PARSE_SPECIAL, &ids, err);
+    } else if (status == VIV_OK && refused.status == VIV_ENOMEM) {
+        status = error_nomem(err);
+    }
+    for (size_t i = 0; status == VIV_OK && i < ids.n && *id < 0; i++)
+        if (tokenizer_is_special(tokenizer, ids.ids[i]))
+            *id = ids.ids[i];
+    token_ids_release(&ids);
+    buf_release(&text);
+    json_decref(messages);
+    return status;
+}

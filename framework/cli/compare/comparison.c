@@ -1,0 +1,432 @@
+#include "cli/compare/comparison.h"
+
+#include "base/buf.h"
+#include "base/figure.h"
+#include "base/size.h"
+#include "tensor/dtype.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+viv_status comparison_create(uint32_t n_models, struct comparison **out, struct error *err)
+{
+    struct comparison *c = calloc(1, sizeof *c);
+    if (!c)
+        return error_nomem(err);
+    c->models = arena_array(&c->arena, n_models, sizeof *c->models);
+    if (!c->models) {
+        comparison_destroy(c);
+        return error_nomem(err);
+    }
+    c->n_models = n_models;
+    *out = c;
+    return VIV_OK;
+}
+
+void comparison_destroy(struct comparison *c)
+{
+    if (!c)
+        return;
+    for (uint32_t i = 0; i < c->n_models; i++)
+        structure_release(&c->models[i].structure);
+    free(c->rows);
+    arena_release(&c->arena);
+    free(c);
+}
+
+/* --- rows ---------------------------------------------------------------------------------------------------- */
+
+struct row *comparison_row(struct comparison *c, const char *section, enum row_unit unit, enum row_better better,
+                           const char *key, const char *label)
+{
+    if (!VEC_RESERVE(c->rows, c->n_rows, c->capacity))
+        return NULL;
+    struct row r = {.section = arena_strdup(&c->arena, section),
+                    .key = arena_strdup(&c->arena, key),
+                    .label = arena_strdup(&c->arena, label),
+                    .unit = unit,
+                    .better = better,
+                    .cells = arena_array(&c->arena, c->n_models, sizeof *r.cells)};
+    if (!r.section || !r.key || !r.label || !r.cells)
+        return NULL;
+    size_t at = c->n_rows;
+    for (size_t i = c->n_rows; i > 0; i--) /* behind the last one of its section */
+        if (strcmp(c->rows[i - 1].section, section) == 0) {
+            at = i;
+            break;
+        }
+    memmove(&c->rows[at + 1], &c->rows[at], (c->n_rows - at) * sizeof *c->rows);
+    c->rows[at] = r;
+    c->n_rows++;
+    return &c->rows[at];
+}
+
+struct row *comparison_find(struct comparison *c, const char *key)
+{
+    for (size_t i = 0; i < c->n_rows; i++)
+        if (strcmp(c->rows[i].key, key) == 0)
+            return &c->rows[i];
+    return NULL;
+}
+
+void row_set(struct row *r, uint32_t model, double value)
+{
+    r->cells[model] = (struct cell){.known = true, .value = value};
+}
+
+bool row_say(struct comparison *c, struct row *r, uint32_t model, const char *words)
+{
+    r->cells[model] = (struct cell){.words = arena_strdup(&c->arena, words)};
+    r->cells[model].known = r->cells[model].words != NULL;
+    return r->cells[model].known;
+}
+
+bool row_lack(struct comparison *c, struct row *r, uint32_t model, const char *why)
+{
+    r->cells[model] = (struct cell){.why = arena_strdup(&c->arena, why)};
+    return r->cells[model].why != NULL;
+}
+
+/* --- what the specs say -------------------------------------------------------------------------------------- */
+
+/* A row whose cells are a function of each model that takes part. */
+struct asked {
+    uint64_t context, n_texts;
+    int64_t type;
+    const struct device *device; /* of the model that is asked about */
+    uint64_t memory;             /* 0: the device's */
+    uint32_t part;
+    const char *none; /* why a model may have no such value, one sentence */
+};
+/* 0: this model has no such value */
+typedef viv_status question(const struct facts *f, const struct asked *a, double *value, struct error *err);
+
+static viv_status add_row(struct comparison *c, const char *section, enum row_unit unit, enum row_better better,
+                          const char *key, const char *label, question *ask, const struct asked *general,
+                          struct error *err)
+{
+    struct row *r = comparison_row(c, section, unit, better, key, label);
+    if (!r)
+        return error_nomem(err);
+    bool any = false;
+    for (uint32_t i = 0; i < c->n_models; i++) {
+        double value = 0;
+        const struct facts *f = &c->models[i].facts;
+        struct asked a = *general;
+        char why[64];
+        a.device = c->models[i].device;
+        if (c->models[i].why)
+            continue;
+        if (a.context > f->context) {
+            snprintf(why, sizeof why, "the context is %" PRIu64, f->context);
+            if (!row_lack(c, r, i, why))
+                return error_nomem(err);
+            continue;
+        }
+        viv_status status = ask(f, &a, &value, err);
+        if (status != VIV_OK)
+            return error_prefix(err, "%s", c->models[i].given);
+        if (value > 0)
+            row_set(r, i, value);
+        else if (a.none && !row_lack(c, r, i, a.none))
+            return error_nomem(err);
+        any |= value > 0;
+    }
+    if (!any) { /* nobody has such a thing */
+        size_t at = (size_t)(r - c->rows);
+        memmove(r, r + 1, (--c->n_rows - at) * sizeof *r);
+    }
+    return VIV_OK;
+}
+
+#define ASK(name, expression)                                                                                      \
+    static viv_status name(const struct facts *f, const struct asked *a, double *value, struct error *err)         \
+    {                                                                                                              \
+        (void)a, (void)err;                                                                                        \
+        *value = (double)(expression);                                                                             \
+        return VIV_OK;                                                                                             \
+    }
+ASK(ask_params, f->params)
+ASK(ask_active, f->active)
+ASK(ask_part, f->parts[a->part])
+ASK(ask_width, f->width)
+ASK(ask_vocabulary, f->vocabulary)
+ASK(ask_context, f->context)
+ASK(ask_layers, f->n_layers[STACK_GRAPH] + f->n_layers[STACK_ENCODER])
+static viv_status ask_peak(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    uint64_t bytes;
+    viv_status status = facts_peak(f, a->context, a->n_texts, a->type, &bytes, err);
+    *value = (double)bytes;
+    return status;
+}
+
+ASK(ask_state_of_token, facts_state_bytes(f, 1, 1))
+ASK(ask_state, facts_state_bytes(f, a->context, a->n_texts) + (double)facts_sequence_bytes(f, a->n_texts))
+
+static viv_status ask_state_of_text(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    (void)a, (void)err;
+    if (facts_sequence_bytes(f, 1))
+        *value = (double)facts_sequence_bytes(f, 1);
+    return VIV_OK;
+}
+
+static viv_status ask_weights(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    uint64_t bytes;
+    if (a->type < 0 && !f->bindings)
+        return VIV_OK;
+    if (!facts_weight_bytes(f, a->type, &bytes))
+        return error_set(err, VIV_ELIMIT, "the bytes of its weights are beyond counting");
+    *value = (double)bytes;
+    return VIV_OK;
+}
+
+/* Tokens of a text that fit beside the weights. */
+static viv_status ask_fits(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    double weights = 0;
+    viv_status status = VIV_OK;
+    uint64_t bytes;
+    if (facts_weight_bytes(f, a->type, &bytes))
+        weights = (double)bytes;
+    else
+        status = error_set(err, VIV_ELIMIT, "the bytes of its weights are beyond counting");
+    double each = (double)facts_state_bytes(f, 1, a->n_texts),
+           memory = (double)(a->memory ? a->memory : a->device->memory),
+           left = memory - weights - (double)facts_sequence_bytes(f, a->n_texts);
+    double most = each > 0 ? left / each : (double)f->context;
+    *value = left <= 0 ? 0 : most < (double)f->context ? (double)(uint64_t)most : (double)f->context;
+    return status;
+}
+
+static viv_status ask_prefill_flops(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    struct work_cost w;
+    viv_status status = facts_prefill(f, a->context, &w, err);
+    *value = w.flops;
+    return status;
+}
+
+static viv_status ask_decode_flops(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    struct work_cost w;
+    if (!facts_writes(f))
+        return VIV_OK;
+    viv_status status = facts_decode(f, a->context, a->n_texts, &w, err);
+    *value = w.flops / (double)a->n_texts;
+    return status;
+}
+
+double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w)
+{
+    return w->weight_elems * facts_bytes_per_elem(f, type) +
+           w->state_elems * dtype_get(f->state_dtype)->block_bytes + w->sequence_bytes;
+}
+
+static viv_status ask_decode_bytes(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    struct work_cost w;
+    if (!facts_writes(f))
+        return VIV_OK;
+    viv_status status = facts_decode(f, a->context, a->n_texts, &w, err);
+    *value = work_bytes(f, a->type, &w) / (double)a->n_texts;
+    return status;
+}
+
+static viv_status ask_intensity(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    struct work_cost w;
+    if (!facts_writes(f))
+        return VIV_OK;
+    viv_status status = facts_decode(f, a->context, a->n_texts, &w, err);
+    *value = w.flops / work_bytes(f, a->type, &w);
+    return status;
+}
+
+double work_seconds(const struct facts *f, int64_t type, const struct device *d, const struct work_cost *w)
+{
+    double arithmetic = w->flops / device_arithmetic(d, type < 0 ? VIV_F16 : (uint32_t)type),
+           memory = work_bytes(f, type, w) / d->limits.read;
+    return arithmetic > memory ? arithmetic : memory;
+}
+
+static viv_status ask_prefill_rate(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    struct work_cost w;
+    viv_status status = facts_prefill(f, a->context, &w, err);
+    *value = (double)w.n_tokens / work_seconds(f, a->type, a->device, &w);
+    return status;
+}
+
+static viv_status ask_decode_rate(const struct facts *f, const struct asked *a, double *value, struct error *err)
+{
+    struct work_cost w;
+    if (!facts_writes(f))
+        return VIV_OK;
+    viv_status status = facts_decode(f, a->context, a->n_texts, &w, err);
+    *value = (double)w.n_tokens / work_seconds(f, a->type, a->device, &w);
+    return status;
+}
+
+static viv_status add_words(struct comparison *c, struct error *err)
+{
+    struct row *family = comparison_row(c, "model", UNIT_WORDS, BETTER_NEITHER, "family", "family");
+    if (!family)
+        return error_nomem(err);
+    for (uint32_t i = 0; i < c->n_models; i++) {
+        const struct compared *m = &c->models[i];
+        if (m->why ? !row_lack(c, family, i, m->why) : !row_say(c, family, i, m->family))
+            return error_nomem(err);
+    }
+    struct row *kind = comparison_row(c, "model", UNIT_WORDS, BETTER_NEITHER, "architecture", "architecture");
+    if (!kind)
+        return error_nomem(err);
+    for (uint32_t i = 0; i < c->n_models; i++)
+        if (!c->models[i].why && !row_say(c, kind, i, c->models[i].architecture))
+            return error_nomem(err);
+    return VIV_OK;
+}
+
+/* Which parameters count as active: publishers differ, and a figure is its own publisher's. */
+static viv_status add_active_rule(struct comparison *c, struct error *err)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < c->n_models; i++)
+        any = any || (!c->models[i].why && c->models[i].facts.active < c->models[i].facts.params);
+    struct row *r =
+        any ? comparison_row(c, "size", UNIT_WORDS, BETTER_NEITHER, "active_counted", "active is counted") : NULL;
+    if (any && !r)
+        return error_nomem(err);
+    for (uint32_t i = 0; any && i < c->n_models; i++)
+        if (!c->models[i].why && !row_say(c, r, i, c->models[i].facts.active_rule))
+            return error_nomem(err);
+    return VIV_OK;
+}
+
+static viv_status add_sizes(struct comparison *c, struct error *err)
+{
+    static const struct {
+        const char *key, *label, *none;
+        question *ask;
+    } sizes[] = {{"params_total", "parameters", "no parameters", ask_params},
+                 {"params_active", "active for a token", "no parameters", ask_active},
+                 {"layers", "layers", "no layers are repeated", ask_layers},
+                 {"width", "width", "no layers", ask_width},
+                 {"vocabulary", "vocabulary", "no vocabulary", ask_vocabulary},
+                 {"context", "context", "no known context", ask_context}};
+    viv_status status = VIV_OK;
+    for (size_t i = 0; status == VIV_OK && i < sizeof sizes / sizeof *sizes; i++)
+        status = add_row(c, "size", UNIT_COUNT, BETTER_NEITHER, sizes[i].key, sizes[i].label, sizes[i].ask,
+                         &(struct asked){.none = sizes[i].none}, err);
+    if (status == VIV_OK)
+        status = add_active_rule(c, err);
+    for (uint32_t part = 0; status == VIV_OK && part < N_MODEL_PARTS; part++) {
+        char key[64], none[96];
+        const uint32_t shown = (part + 1) % N_MODEL_PARTS; /* what is in no part comes last */
+        snprintf(key, sizeof key, "params_%s", model_part_names[shown]);
+        for (char *at = key; *at; at++)
+            *at = *at == '-' ? '_' : *at;
+        snprintf(none, sizeof none, "no parameters of its own for '%s'", model_part_names[shown]);
+        status = add_row(c, "parameters by part", UNIT_COUNT, BETTER_NEITHER, key, model_part_names[shown],
+                         ask_part, &(struct asked){.part = shown, .none = none}, err);
+    }
+    return status;
+}
+
+/* What all models are to fit into; 0: unknown, or not the same for all. */
+static uint64_t common_memory(const struct comparison *c, const struct questions *q)
+{
+    uint64_t memory = q->memory ? q->memory : c->devices[0].memory;
+    for (uint32_t i = 1; i < c->n_devices && !q->memory; i++)
+        memory = c->devices[i].memory == memory ? memory : 0;
+    return memory;
+}
+
+static viv_status add_memory(struct comparison *c, const struct questions *q, struct error *err)
+{
+    char key[96], label[96];
+    viv_status status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "weight_bytes", "weights, as they are",
+                                ask_weights, &(struct asked){.type = -1, .none = "no weights here"}, err);
+    for (size_t i = 0; status == VIV_OK && i < q->n_types; i++) {
+        snprintf(key, sizeof key, "weight_bytes_%s", dtype_get(q->types[i])->name);
+        snprintf(label, sizeof label, "weights in %s", dtype_get(q->types[i])->name);
+        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_weights,
+                         &(struct asked){.type = q->types[i], .none = "no parameters"}, err);
+    }
+    if (status == VIV_OK)
+        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_token", "state per token",
+                         ask_state_of_token, &(struct asked){.none = "no state that grows with a text"}, err);
+    if (status == VIV_OK)
+        status =
+            add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_sequence", "state per text, besides",
+                    ask_state_of_text, &(struct asked){.none = "no state but what grows with a text"}, err);
+    for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++) {
+        const struct asked a = {
+            .context = (uint64_t)q->contexts[i], .n_texts = q->n_texts, .type = q->type, .none = "no state"};
+        snprintf(key, sizeof key, "state_bytes_at_%" PRId32, q->contexts[i]);
+        snprintf(label, sizeof label, "state at %" PRId32, q->contexts[i]);
+        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_state, &a, err);
+        snprintf(key, sizeof key, "memory_peak_%" PRId32, q->contexts[i]);
+        snprintf(label, sizeof label, "in use at %" PRId32, q->contexts[i]);
+        if (status == VIV_OK)
+            status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_peak, &a, err);
+    }
+    const uint64_t memory = common_memory(c, q);
+    const struct asked fits = {.type = q->type,
+                               .n_texts = q->n_texts,
+                               .memory = q->memory,
+                               .none = "the weights alone are more than the memory"};
+    if (memory)
+        snprintf(label, sizeof label, "context that fits in %s", human_bytes(memory).text);
+    if (status == VIV_OK && (memory || c->n_devices > 1))
+        status = add_row(c, "memory", UNIT_COUNT, BETTER_MORE, "context_that_fits",
+                         memory ? label : "context that fits", ask_fits, &fits, err);
+    return status;
+}
+
+static viv_status add_work(struct comparison *c, const struct questions *q, uint64_t context, struct error *err)
+{
+    static const struct {
+        const char *section, *key, *label;
+        enum row_unit unit;
+        enum row_better better;
+        question *ask;
+    } rows[] = {
+        {"work", "flops_prefill", "operations to read %s tokens", UNIT_COUNT, BETTER_LESS, ask_prefill_flops},
+        {"work", "flops_decode", "operations a token at %s", UNIT_COUNT, BETTER_LESS, ask_decode_flops},
+        {"work", "bytes_decode", "bytes a token at %s", UNIT_BYTES, BETTER_LESS, ask_decode_bytes},
+        {"work", "intensity_decode", "operations a byte at %s", UNIT_RATIO, BETTER_NEITHER, ask_intensity},
+        {"ceiling", "ceiling_prefill", "tokens/s read, %s of them", UNIT_RATE, BETTER_MORE, ask_prefill_rate},
+        {"ceiling", "ceiling_decode", "tokens/s written at %s", UNIT_RATE, BETTER_MORE, ask_decode_rate},
+    };
+    const struct asked a = {.context = context, .n_texts = q->n_texts, .type = q->type, .none = "writes no text"};
+    viv_status status = VIV_OK;
+    for (size_t i = 0; status == VIV_OK && i < sizeof rows / sizeof *rows; i++) {
+        char key[96], label[96], at[32], *percent;
+        snprintf(key, sizeof key, "%s_%" PRIu64, rows[i].key, context);
+        snprintf(at, sizeof at, "%" PRIu64, context);
+        snprintf(label, sizeof label, "%s", rows[i].label);
+        percent = strstr(label, "%s");
+        snprintf(percent, sizeof label - (size_t)(percent - label), "%s%s", at, strstr(rows[i].label, "%s") + 2);
+        status = add_row(c, rows[i].section, rows[i].unit, rows[i].better, key, label, rows[i].ask, &a, err);
+    }
+    return status;
+}
+
+viv_status comparison_predict(struct comparison *c, const struct questions *q, struct error *err)
+{
+    viv_status status = add_words(c, err);
+    if (status == VIV_OK)
+        status = add_sizes(c, err);
+    if (status == VIV_OK)
+        status = add_memory(c, q, err);
+    for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++)
+        status = add_work(c, q, (uint64_t)q->contexts[i], err);
+    for (size_t i = 0; i < c->n_rows; i++)
+        c->rows[i].predicted = true;
+    return status;
+}

@@ -1,0 +1,420 @@
+#include "cli/compare/facts.h"
+
+#include "base/size.h"
+#include "graph/plan.h"
+#include "tensor/dtype.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const model_part_names[N_MODEL_PARTS] = {
+    [VIV_MODEL_PART_OTHER] = "other",         [VIV_MODEL_PART_EMBEDDING] = "embedding",
+    [VIV_MODEL_PART_ATTENTION] = "attention", [VIV_MODEL_PART_FEED_FORWARD] = "feed-forward",
+    [VIV_MODEL_PART_EXPERTS] = "experts",     [VIV_MODEL_PART_VISION] = "vision",
+    [VIV_MODEL_PART_HEAD] = "head",
+};
+
+/* Whether some layer of the branch that a node stands in mixes tokens: of those beside it, as deep or deeper. */
+static bool stands_by_attention(const struct graph *g, uint32_t node)
+{
+    const struct node *here = g->nodes[node].spec;
+    uint32_t first = node;
+    while (first > 0 && g->nodes[first - 1].spec->depth >= here->depth &&
+           g->nodes[first - 1].spec->index == here->index)
+        first--;
+    for (uint32_t i = first;
+         i < g->n_nodes && g->nodes[i].spec->depth >= here->depth && g->nodes[i].spec->index == here->index; i++)
+        if (g->nodes[i].class->part == VIV_MODEL_PART_ATTENTION)
+            return true;
+    return false;
+}
+
+uint32_t facts_part(const struct graph *g, uint32_t node)
+{
+    uint32_t part = g->nodes[node].class->part;
+    if (part == VIV_MODEL_PART_HEAD && g->nodes[node].spec->index >= 0)
+        return stands_by_attention(g, node) ? VIV_MODEL_PART_ATTENTION : VIV_MODEL_PART_FEED_FORWARD;
+    return part < N_MODEL_PARTS ? part : VIV_MODEL_PART_OTHER;
+}
+
+/* --- parameters ---------------------------------------------------------------------------------------------- */
+
+static void count_weight(struct facts *f, uint32_t weight, uint64_t elems, uint32_t part, bool *counted)
+{
+    const struct binding *b = f->bindings ? &f->bindings[weight] : NULL;
+    uint32_t at = b ? b->weight : weight;
+    if (counted[at] || (b && !b->tensor))
+        return;
+    counted[at] = true;
+    f->params += elems;
+    f->parts[part] += elems;
+    f->vectors += f->graph->expansion->weights[at].n_dims < 2 ? elems : 0;
+    f->weight_bytes += b ? b->bytes : 0;
+}
+
+static viv_status count_params(struct facts *f, struct error *err)
+{
+    const struct expansion *e = f->graph->expansion;
+    bool *counted = calloc(e->n_weights + 1, sizeof *counted);
+    viv_status status = counted ? VIV_OK : error_nomem(err);
+    for (uint32_t n = 0; status == VIV_OK && n < f->graph->n_nodes; n++) {
+        const struct graph_node *node = &f->graph->nodes[n];
+        for (uint32_t i = 0; i < node->n_weights; i++)
+            count_weight(f, node->weights[i].weight, node->weights[i].elems, facts_part(f->graph, n), counted);
+    }
+    for (uint32_t i = 0; status == VIV_OK && i < e->n_weights; i++) {
+        const struct weight *w = &e->weights[i];
+        uint64_t elems = 1;
+        for (uint32_t d = 0; w->unread && d < w->n_dims; d++)
+            if (!size_mul(elems, w->dims[d], &elems))
+                status = error_set(err, VIV_ELIMIT, "weight '%s' has too many elements", w->key);
+        if (status == VIV_OK && w->unread)
+            count_weight(f, i, elems, VIV_MODEL_PART_OTHER, counted);
+    }
+    free(counted);
+    return status;
+}
+
+/* Another layer reads the same weight: a head that is the embedding. */
+static bool is_read_elsewhere(const struct graph *g, uint32_t node)
+{
+    const struct graph_node *n = &g->nodes[node];
+    for (uint32_t i = 0; i < g->n_nodes && n->n_weights; i++)
+        for (uint32_t w = 0; i != node && w < g->nodes[i].n_weights; w++)
+            if (g->nodes[i].weights[w].weight == n->weights[0].weight)
+                return true;
+    return false;
+}
+
+bool facts_counts_active(const struct graph *g, uint32_t node)
+{
+    const char *rule = spec_active(g->expansion->spec);
+    const bool head = strcmp(rule, "body") != 0, embedding = strcmp(rule, "all") == 0;
+    if (g->nodes[node].class->flags & VIV_LAYER_TOKENS) /* one that is the head, too, counts as the head does */
+        return is_read_elsewhere(g, node) ? head : embedding;
+    return head || facts_part(g, node) != VIV_MODEL_PART_HEAD;
+}
+
+viv_status facts_active(const struct graph *g, uint64_t *out, struct error *err)
+{
+    static const struct graph_step token = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = 1};
+    uint64_t active = 0;
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        const bool counted_at_head = (g->nodes[i].class->flags & VIV_LAYER_TOKENS) && is_read_elsewhere(g, i);
+        struct graph_cost cost;
+        viv_status status = graph_node_cost(g, i, &token, &cost);
+        if (status != VIV_OK)
+            return error_take(err, status);
+        active += facts_counts_active(g, i) && !counted_at_head ? cost.active_elems : 0;
+    }
+    *out = active;
+    return VIV_OK;
+}
+
+static viv_status count_active(struct facts *f, struct error *err)
+{
+    const char *rule = spec_active(f->graph->expansion->spec);
+    f->active_rule = strcmp(rule, "all") == 0    ? "with embedding and head"
+                     : strcmp(rule, "head") == 0 ? "with the head, without the embedding"
+                                                 : "without embedding and head";
+    viv_status status = facts_active(f->graph, &f->active, err);
+    f->active = size_min(f->active, f->params);
+    return status;
+}
+
+/* Rounds of the repeats of a stack. */
+static uint64_t count_layers(const struct graph *g, enum stack_id id)
+{
+    const struct stack *s = &g->expansion->stacks[id];
+    uint64_t n = 0;
+    int64_t last = -1;
+    for (uint32_t i = s->begin; i < s->end; last = g->nodes[i++].spec->index)
+        n += g->nodes[i].spec->index >= 0 && g->nodes[i].spec->index != last;
+    return n;
+}
+
+viv_status facts_of(viv_model *m, struct facts *out, struct error *err)
+{
+    struct facts f = {.graph = model_graph(m), .context = model_context(m)};
+    if (model_has_tensors(m)) {
+        viv_status status = model_bindings(m, &f.bindings, err);
+        if (status != VIV_OK)
+            return status;
+    }
+    viv_status status = count_params(&f, err);
+    if (status == VIV_OK)
+        status = count_active(&f, err);
+    if (status != VIV_OK)
+        return status;
+    for (enum stack_id id = 0; id < N_STACKS; id++)
+        f.n_layers[id] = count_layers(f.graph, id);
+    f.state_dtype = model_state_dtype(m);
+    f.width = f.graph->n_nodes ? f.graph->nodes[0].out_dim : 0;
+    f.vocabulary = f.graph->stacks[STACK_GRAPH].vocab_size;
+    *out = f;
+    return VIV_OK;
+}
+
+/* --- bytes --------------------------------------------------------------------------------------------------- */
+
+bool facts_weight_bytes(const struct facts *f, int64_t type, uint64_t *bytes)
+{
+    if (type < 0 && f->bindings) {
+        *bytes = f->weight_bytes;
+        return true;
+    }
+    const struct dtype *d = dtype_get(type < 0 ? VIV_F16 : (uint32_t)type);
+    uint64_t blocks = (f->params - f->vectors + d->block - 1) / d->block, matrices, vectors;
+    return size_mul(blocks, d->block_bytes, &matrices) && size_mul(f->vectors, 4, &vectors) &&
+           size_add(matrices, vectors, bytes);
+}
+
+double facts_bytes_per_elem(const struct facts *f, int64_t type)
+{
+    uint64_t bytes;
+    return f->params && facts_weight_bytes(f, type, &bytes) ? (double)bytes / (double)f->params : 0;
+}
+
+uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts)
+{
+    const struct graph *g = f->graph;
+    const uint64_t elems = g->state_elems[STATE_OF_GRAPH] + g->state_elems[STATE_OF_MEMORY];
+    return elems * context * n_texts * dtype_get(f->state_dtype)->block_bytes;
+}
+
+uint64_t facts_sequence_bytes(const struct facts *f, uint64_t n_texts)
+{
+    return f->graph->state_elems[STATE_OF_SEQUENCE] * 2 * sizeof(float) * n_texts;
+}
+
+/* --- memory in use ------------------------------------------------------------------------------------------- */
+
+enum {
+    PROGRAM = 21 << 18,     /* the program, its libraries and the spec */
+    AROUND = 64 << 10,      /* a page of a mapped file comes with those around it */
+    PER_TOKEN_OF_TEXT = 96, /* the tokenizer, for each entry of its vocabulary */
+    ROWS_OF_A_STEP = 512,
+    ROWS_OF_A_PAGE = 128,
+};
+
+static double node_bytes(const struct facts *f, const struct graph_node *n, int64_t type)
+{
+    double bytes = 0, elems = 0;
+    for (uint32_t i = 0; i < n->n_weights; i++) {
+        elems += (double)n->weights[i].elems;
+        if (f->bindings && type < 0 && f->bindings[n->weights[i].weight].tensor)
+            bytes += (double)f->bindings[n->weights[i].weight].bytes;
+    }
+    return f->bindings && type < 0 ? bytes : elems * facts_bytes_per_elem(f, type);
+}
+
+/* Another layer reads the weights of this one, too: a head that is the embedding. */
+static bool shares_weights(const struct facts *f, uint32_t node)
+{
+    const struct graph_node *n = &f->graph->nodes[node];
+    for (uint32_t i = 0; i < f->graph->n_nodes && n->n_weights; i++)
+        for (uint32_t w = 0; i != node && w < f->graph->nodes[i].n_weights; w++) {
+            uint32_t a = f->graph->nodes[i].weights[w].weight, b = n->weights[0].weight;
+            if (a == b || (f->bindings && f->bindings[a].weight == f->bindings[b].weight))
+                return true;
+        }
+    return false;
+}
+
+/* Bytes of weights that a text touches. Of an embedding each token touches a row, and what the system reads around.
+ */
+static viv_status touched_bytes(const struct facts *f, enum stack_id id, const struct graph_step *step,
+                                int64_t type, double *bytes, struct error *err)
+{
+    const struct stack *s = &f->graph->expansion->stacks[id];
+    for (uint32_t i = s->begin; i < s->end; i++) {
+        const struct graph_node *n = &f->graph->nodes[i];
+        struct graph_cost cost;
+        double all = node_bytes(f, n, type), elems = 0, part;
+        if ((n->class->flags & VIV_LAYER_TOKENS) && shares_weights(f, i))
+            continue;
+        viv_status status = graph_node_cost(f->graph, i, step, &cost);
+        if (status != VIV_OK)
+            return error_take(err, status);
+        for (uint32_t w = 0; w < n->n_weights; w++)
+            elems += (double)n->weights[w].elems;
+        part = elems > 0 ? all * (double)cost.weight_elems / elems : 0;
+        if (n->class->flags & VIV_LAYER_TOKENS)
+            part += (double)step->n_rows * AROUND;
+        *bytes += part < all ? part : all;
+    }
+    return VIV_OK;
+}
+
+/* Bytes of the values between layers, and about what the most demanding layer needs, for so many rows. */
+static viv_status step_bytes(const struct facts *f, enum stack_id id, uint64_t n_rows, double *bytes,
+                             struct error *err)
+{
+    const struct stack *s = &f->graph->expansion->stacks[id];
+    double most = 0, floats = 0;
+    struct plan plan;
+    viv_status status = plan_make(f->graph, id, false, &plan, err);
+    if (status != VIV_OK)
+        return status;
+    for (uint32_t i = 0; i < plan.n_slots; i++)
+        floats += plan.slot_in_tail[i] ? 0 : (double)plan.slot_floats[i];
+    plan_release(&plan);
+    for (uint32_t i = s->begin; i < f->graph->stacks[id].tail; i++) {
+        const struct graph_node *n = &f->graph->nodes[i];
+        uint64_t widest = 0;
+        for (uint32_t w = 0; w < n->n_weights && !(n->class->flags & VIV_LAYER_TOKENS); w++) {
+            const struct weight *weight = &f->graph->expansion->weights[n->weights[w].weight];
+            if (weight->n_dims == 2)
+                widest = size_max(widest, size_max(weight->dims[0], weight->dims[1]));
+        }
+        double of = (double)n->in_dims[0] + 1.25 * (double)widest; /* as it is, and prepared for the next product */
+        most = of > most ? of : most;
+    }
+    *bytes += (double)n_rows * 4 * (floats + most);
+    return VIV_OK;
+}
+
+static bool all_f32(const struct facts *f)
+{
+    for (uint32_t i = 0; i < f->graph->expansion->n_weights && f->bindings; i++) {
+        const viv_tensor *t = f->bindings[i].tensor;
+        if (t && t->dl.ndim > 1 && t->dtype != VIV_F32)
+            return false;
+    }
+    return f->bindings != NULL;
+}
+
+viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts, int64_t type, uint64_t *bytes,
+                      struct error *err)
+{
+    const bool reads = graph_memory_dim(f->graph) > 0, whole = f->graph->stacks[STACK_GRAPH].whole_sequences;
+    const uint64_t n_rows = whole ? context : size_min(context, ROWS_OF_A_STEP);
+    const struct graph_step text = {.n_rows = context, .n_wanted = context, .context = context},
+                            step = reads ? (struct graph_step){1, 1, 1, context, context}
+                                         : (struct graph_step){
+                                               .n_rows = context * n_texts, .n_wanted = 1, .context = context};
+    const uint64_t rounded = (context + ROWS_OF_A_PAGE - 1) / ROWS_OF_A_PAGE * ROWS_OF_A_PAGE;
+    double sum = PROGRAM + (double)f->vocabulary * PER_TOKEN_OF_TEXT;
+    viv_status status = touched_bytes(f, STACK_GRAPH, &step, type, &sum, err);
+    if (status == VIV_OK && reads)
+        status = touched_bytes(f, STACK_ENCODER, &text, type, &sum, err);
+    if (status == VIV_OK)
+        status = step_bytes(f, STACK_GRAPH, n_rows, &sum, err);
+    if (status == VIV_OK && reads)
+        status = step_bytes(f, STACK_ENCODER, context, &sum, err);
+    sum += (double)facts_state_bytes(f, rounded, n_texts);
+    sum += (double)facts_sequence_bytes(f, n_texts);
+    sum += type < 0 && all_f32(f) ? 0 : 4 * (double)f->vectors; /* copied as f32 */
+    *bytes = sum < 1.8e19 ? (uint64_t)sum : UINT64_MAX;
+    return status;
+}
+
+/* --- work ---------------------------------------------------------------------------------------------------- */
+
+static viv_status node_flops(const struct facts *f, uint32_t node, uint64_t context, double *flops,
+                             struct error *err)
+{
+    const struct graph_step step = {.n_rows = 1, .n_wanted = 0, .context = context};
+    struct graph_cost cost;
+    viv_status status = graph_node_cost(f->graph, node, &step, &cost);
+    *flops = status == VIV_OK ? (double)cost.flops : 0;
+    return status == VIV_OK ? VIV_OK : error_take(err, status);
+}
+
+/* Sum over the contexts 1 to n, of which most layers know that a row more costs the same more. */
+static viv_status sum_flops(const struct facts *f, uint32_t node, uint64_t n, double *sum, struct error *err)
+{
+    double first, middle, last, one;
+    const uint64_t half = (n + 1) / 2;
+    viv_status status = node_flops(f, node, 1, &first, err);
+    if (status == VIV_OK)
+        status = node_flops(f, node, half, &middle, err);
+    if (status == VIV_OK)
+        status = node_flops(f, node, n, &last, err);
+    if (status != VIV_OK)
+        return status;
+    *sum = (double)n * (first + last) / 2;
+    if (n < 3 || (middle - first) * (double)(n - 1) == (last - first) * (double)(half - 1))
+        return VIV_OK;
+    *sum = 0;
+    for (uint64_t context = 1; status == VIV_OK && context <= n; context++) {
+        status = node_flops(f, node, context, &one, err);
+        *sum += one;
+    }
+    return status;
+}
+
+static void add_cost(struct work_cost *w, const struct graph_cost *c)
+{
+    w->flops += (double)c->flops;
+    w->weight_elems += (double)c->weight_elems;
+    w->state_elems += (double)c->state_elems;
+}
+
+static viv_status whole_text(const struct facts *f, enum stack_id stack, uint64_t n, struct work_cost *out,
+                             struct error *err)
+{
+    const struct graph_step text = {.n_rows = n, .n_wanted = n, .context = n};
+    struct graph_cost cost;
+    viv_status status = graph_cost(f->graph, stack, &text, &cost, err);
+    if (status == VIV_OK)
+        add_cost(out, &cost);
+    return status;
+}
+
+viv_status facts_prefill(const struct facts *f, uint64_t n, struct work_cost *out, struct error *err)
+{
+    const struct stack *s = &f->graph->expansion->stacks[STACK_GRAPH];
+    const struct graph_step rows = {.n_rows = n, .n_wanted = 1, .context = n},
+                            first = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = n, .n_taken = n};
+    struct work_cost w = {.n_tokens = n};
+    struct graph_cost cost;
+    viv_status status;
+    if (graph_memory_dim(f->graph)) {
+        status = whole_text(f, STACK_ENCODER, n, &w, err);
+        if (status == VIV_OK)
+            status = graph_cost(f->graph, STACK_GRAPH, &first, &cost, err);
+        if (status == VIV_OK)
+            add_cost(&w, &cost);
+    } else if (f->graph->stacks[STACK_GRAPH].whole_sequences) {
+        status = whole_text(f, STACK_GRAPH, n, &w, err);
+    } else {
+        status = graph_cost(f->graph, STACK_GRAPH, &rows, &cost, err);
+        add_cost(&w, &cost);
+        w.flops = 0;
+        w.state_elems = 0; /* written, and read while it is in the caches */
+        for (uint32_t i = s->begin; status == VIV_OK && i < s->end; i++) {
+            double sum = 0;
+            if (i < f->graph->stacks[STACK_GRAPH].tail)
+                status = sum_flops(f, i, n, &sum, err);
+            else if ((status = graph_node_cost(f->graph, i, &rows, &cost)) == VIV_OK)
+                sum = (double)cost.flops;
+            w.flops += sum;
+        }
+    }
+    *out = w;
+    return status;
+}
+
+bool facts_writes(const struct facts *f)
+{
+    const struct value *output = expansion_param(f->graph->expansion, "output");
+    return !f->graph->stacks[STACK_GRAPH].whole_sequences &&
+           (!output || output->kind != VALUE_STRING || strcmp(output->s, "logits") == 0);
+}
+
+viv_status facts_decode(const struct facts *f, uint64_t context, uint64_t n_texts, struct work_cost *out,
+                        struct error *err)
+{
+    const struct graph_step step = {.n_rows = n_texts,
+                                    .n_wanted = n_texts,
+                                    .context = context,
+                                    .n_memory = graph_memory_dim(f->graph) ? context : 0};
+    struct work_cost w = {.n_tokens = n_texts, .sequence_bytes = (double)facts_sequence_bytes(f, n_texts)};
+    struct graph_cost cost;
+    viv_status status = graph_cost(f->graph, STACK_GRAPH, &step, &cost, err);
+    if (status == VIV_OK)
+        add_cost(&w, &cost);
+    *out = w;
+    return status;
+}

@@ -1,0 +1,136 @@
+/* arguments.c - what functions ask of their arguments: sorted by their parameters, then by place. */
+#include "jinja/jinja.h"
+
+#include <string.h>
+
+enum { MAX_PARAMETERS = 12 };
+
+const struct callable *find_callable(const struct callable *table, const char *name)
+{
+    for (; table && table->name; table++)
+        if (strcmp(table->name, name) == 0)
+            return table;
+    return NULL;
+}
+
+struct parameter {
+    const char *name;
+    size_t n;
+    bool optional;
+};
+
+/* "old new count? *": the parameters, and whether there may be more by place and by name. */
+static size_t read_parameters(const char *text, struct parameter *out, bool *more, bool *names)
+{
+    size_t n = 0;
+    *more = *names = false;
+    while (text && *text) {
+        size_t size = strcspn(text, " ");
+        if (size == 1 && *text == '*')
+            *more = true;
+        else if (size == 2 && *text == '*')
+            *names = true;
+        else if (n < MAX_PARAMETERS) {
+            bool optional = text[size - 1] == '?';
+            out[n++] = (struct parameter){text, size - optional, optional};
+        }
+        text += size + (text[size] == ' ');
+    }
+    return n;
+}
+
+static bool place_named(struct run *r, const struct callable *f, const struct parameter *p, size_t n, bool names,
+                        const struct named *one, struct value *values, struct named *rest, size_t *n_rest)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strlen(one->name) == p[i].n && memcmp(one->name, p[i].name, p[i].n) == 0) {
+            if (values[i].kind != ABSENT)
+                return fail_at(r, VIV_EINVAL, "%s is given its argument '%s' twice", f->name, one->name);
+            values[i] = one->value;
+            return true;
+        }
+    if (!names)
+        return fail_at(r, VIV_EINVAL, "%s has no argument called '%.60s'", f->name, one->name);
+    rest[(*n_rest)++] = *one;
+    return true;
+}
+
+bool invoke(struct run *r, const struct callable *f, const struct value *self, const struct args *a,
+            struct value *out)
+{
+    struct parameter p[MAX_PARAMETERS];
+    bool more, names;
+    if (!f->call)
+        return fail_at(r, VIV_EUNSUPPORTED, "'%s' is not supported: %s", f->name, f->parameters);
+    const size_t n = read_parameters(f->parameters, p, &more, &names), extra = a->n > n ? a->n - n : 0;
+    if (extra && !more)
+        return fail_at(r, VIV_EINVAL, "%s takes at most %zu arguments, found %zu", f->name, n, a->n);
+    struct value *values = take(r, (n + extra) * sizeof *values);
+    struct named *rest = take(r, a->n_named * sizeof *rest);
+    size_t n_rest = 0;
+    if (!values || !rest)
+        return false;
+    for (size_t i = 0; i < n + extra; i++)
+        values[i] = i < a->n ? a->values[i] : (struct value){.kind = ABSENT};
+    for (size_t i = 0; i < a->n_named; i++)
+        if (!place_named(r, f, p, n, names, &a->named[i], values, rest, &n_rest))
+            return false;
+    for (size_t i = 0; i < n; i++)
+        if (values[i].kind == ABSENT && !p[i].optional)
+            return fail_at(r, VIV_EINVAL, "%s wants its argument '%.*s'", f->name, (int)p[i].n, p[i].name);
+    const struct args sorted = {.values = values, .n = n + extra, .named = rest, .n_named = n_rest};
+    if (!f->call(r, self, &sorted, out))
+        return false;
+    if (out->kind == STRING && self && self->kind == STRING && self->is_true && find_method(self, f->name) == f)
+        out->is_true = true; /* what methods make of escaped HTML is that, too */
+    return true;
+}
+
+bool call_filter(struct run *r, const char *name, const struct value *v, const struct args *a, struct value *out)
+{
+    const struct callable *f = find_filter(name);
+    return f ? invoke(r, f, v, a, out) : fail_at(r, VIV_EUNSUPPORTED, "there is no filter '%.60s'", name);
+}
+
+bool call_test(struct run *r, const char *name, const struct value *v, const struct args *a, bool *out)
+{
+    const struct callable *f = find_test(name);
+    struct value result = make_bool(false);
+    bool ok = f ? invoke(r, f, v, a, &result) : fail_at(r, VIV_EUNSUPPORTED, "there is no test '%.60s'", name);
+    *out = result.is_true;
+    return ok;
+}
+
+bool call_method(struct run *r, const struct value *v, const char *name, const struct args *a, struct value *out)
+{
+    return invoke(r, find_method(v, name), v, a, out);
+}
+
+const struct value *arg(const struct args *a, size_t place)
+{
+    return place < a->n && a->values[place].kind != ABSENT ? &a->values[place] : NULL;
+}
+
+bool int_arg(struct run *r, const struct args *a, size_t place, const char *name, int64_t otherwise, int64_t *out)
+{
+    const struct value *v = arg(a, place);
+    *out = otherwise;
+    if (!v || v->kind == NONE)
+        return true;
+    if (v->kind != INT && v->kind != BOOL)
+        return fail_at(r, VIV_EINVAL, "'%s' must be an integer, found %s", name, kind_name(v));
+    *out = v->i;
+    return true;
+}
+
+bool flag_arg(const struct args *a, size_t place, bool otherwise)
+{
+    const struct value *v = arg(a, place);
+    return v ? truth(v) : otherwise;
+}
+
+const char *text_arg(const struct args *a, size_t place, const char *otherwise)
+{
+    const struct value *v = arg(a, place);
+    return v && v->kind == STRING ? v->s.text : otherwise;
+}

@@ -1,0 +1,352 @@
+/* jinja.h - the interpreter's inside: values, the tree that the parser makes, and a run.
+ *
+ *   source -> lexer.c: tokens -> statements.c, parser.c: tree -> execute.c: text
+ *   expressions: eval.c, attributes.c (a.b, a[b]), calls.c (macros, loops), arguments.c, operators.c
+ *   values: value.c, print.c (as text and JSON), integers.c (of any size), characters.c (their case and kind)
+ *   what templates call: filters.c, filters_list.c, filters_number.c (`x | f`), tests.c (`x is t`), globals.c
+ * (range), methods.c, strings.c, split.c ('a'.upper()), format.c, format_spec.c ('%d' % x, '{:>4}'.format(x))
+ *
+ * Everything that a run makes lies in one arena and is counted; functions return false once r->err holds a
+ * sentence. */
+#ifndef JINJA_JINJA_H
+#define JINJA_JINJA_H
+
+#include "base/arena.h"
+#include "jinja/template.h"
+
+#include <stdint.h>
+
+enum {
+    MAX_STEPS = 20000000,
+    MAX_DEPTH = 120,
+    MAX_MEMORY = 512 << 20,
+    MAX_OUTPUT = 64 << 20,
+    MAX_RANGE = 100000,
+    MAX_SOURCE = 4 << 20
+};
+
+/* --- values -------------------------------------------------------------------------------------------------- */
+
+enum kind {
+    UNDEFINED,
+    NONE,
+    BOOL,
+    INT, /* of 64 bits */
+    BIG, /* an integer that needs more */
+    FLOAT,
+    STRING,
+    LIST,
+    TUPLE,
+    DICT,
+    NAMESPACE,
+    ITERABLE, /* range(3), x.items(), x | map('f') */
+    MACRO,
+    FUNCTION, /* one of ours, bound to `self` if it is a method */
+    LOOP,
+    ABSENT /* an argument that is not given */
+};
+
+struct list;
+struct dict;
+struct macro;
+struct loop;
+struct run;
+struct args;
+struct value;
+typedef bool function(struct run *r, const struct value *self, const struct args *a, struct value *out);
+
+/* What a template can call by name: a filter, a test (which gives a boolean), a method or a function. */
+struct callable {
+    const char *name;
+    function *call;         /* NULL: refused, and `parameters` says why */
+    const char *parameters; /* "old new count?": ? may be left out, * takes any number, ** any names; NULL: "" */
+};
+
+struct bound {
+    const struct callable *f;
+    const struct value *self;
+    void *state; /* of cycler and joiner */
+};
+
+struct value {
+    enum kind kind;
+    bool is_true; /* BOOL; of a STRING: it is HTML that is escaped already */
+    enum kind
+        owner : 8; /* UNDEFINED: what has no member of that name, or UNDEFINED: there is no variable of that name */
+    union {
+        int64_t i;
+        double f;
+        const struct big *big;
+        struct {
+            const char *text; /* UTF-8, terminated */
+            size_t size;
+        } s;
+        const struct list *list; /* LIST, TUPLE */
+        struct dict *dict;       /* DICT, NAMESPACE: only a namespace changes */
+        struct iterable *iterable;
+        const struct macro *macro;
+        const struct bound *bound;
+        struct loop *loop;
+        const char *name; /* UNDEFINED: what was asked for, or NULL */
+    };
+};
+
+struct list {
+    size_t n;
+    bool is_group; /* a pair of groupby, with .grouper and .list */
+    struct value items[];
+};
+
+struct dict {
+    size_t n, capacity;
+    struct entry {
+        struct value key, value;
+    } * entries;
+};
+
+/* Sign and magnitude: limbs of 32 bits, the lowest first, the last not 0; never one that 64 bits would hold. */
+struct big {
+    bool negative;
+    uint32_t n;
+    uint32_t limbs[];
+};
+
+struct iterable {
+    const char *class; /* "dict_keys", "generator" */
+    const char *shown; /* how a range prints; `start` and `by` are a range's, too */
+    int64_t start, by;
+    const struct list *items;
+    size_t next; /* `once`: what was taken from it */
+    bool once;   /* it is gone through once, and has no length */
+};
+
+struct args {
+    const struct value *values;
+    size_t n;
+    const struct named {
+        const char *name;
+        struct value value;
+    } * named;
+    size_t n_named;
+};
+
+struct run {
+    const struct template_options *options;
+    struct arena *arena;
+    struct error *err;
+    uint64_t steps, memory, output;
+    uint32_t depth, line;
+    struct buf *out; /* where text goes now */
+};
+
+/* An error at the line where the run is; false, so that a failure is one line: return fail_at(r, status, ...). */
+#define fail_at(...) (set_error_at(__VA_ARGS__), false)
+void set_error_at(struct run *r, viv_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool step(struct run *r, uint64_t n);   /* counts n steps */
+void *take(struct run *r, size_t size); /* counted, zeroed memory; NULL after an error */
+bool emit(struct run *r, const char *text, size_t n);
+
+struct value make_bool(bool b);
+struct value make_int(int64_t i);
+struct value make_float(double f);
+struct value make_undefined(const char *name);
+struct value make_missing(const struct value *owner, const char *name);         /* that has no member `name` */
+struct value make_literal(const char *text);                                    /* of static text */
+bool make_string(struct run *r, const char *text, size_t n, struct value *out); /* a copy */
+bool take_buf(struct run *r, struct buf *b, struct value *out);                 /* and releases it */
+struct list *make_list(struct run *r, size_t n);
+struct value of_list(const struct list *l, enum kind kind);
+/* A dict_keys or a generator; with the values of JavaScript, a list. */
+bool make_iterable(struct run *r, const struct list *l, const char *class, bool once, struct value *out);
+struct dict *make_dict(struct run *r);
+bool dict_put(struct run *r, struct dict *d, const struct value *key, const struct value *value);
+const struct value *dict_get(const struct run *r, const struct dict *d, const struct value *key); /* or NULL */
+const struct value *dict_find(const struct dict *d, const char *key);
+bool from_json(struct run *r, json_t *j, uint32_t depth, struct value *out);
+
+const char *kind_name(const struct value *v);
+/* An error: an undefined value was used where one is needed; `why` goes on from "'x' is undefined". */
+bool fail_undefined(struct run *r, const struct value *v, const char *why);
+bool is_number(const struct value *v);  /* bools too, as in Python */
+bool is_integer(const struct value *v); /* bools too */
+bool is_list(const struct value *v);
+double number_of(const struct value *v);
+bool truth(const struct value *v);
+bool is_hashable(const struct value *v); /* can be a key: not what may change, nor a tuple that holds such */
+bool equal(const struct run *r, const struct value *a, const struct value *b);
+bool compare(struct run *r, const struct value *a, const struct value *b, int *order); /* of what has an order */
+bool contains(struct run *r, const struct value *all, const struct value *one, bool *out);
+/* The elements of anything that can be gone through: a list, the keys of a dict, the characters of a string. */
+bool items_of(struct run *r, const struct value *v, const struct list **out);
+size_t characters(const char *text, size_t n);
+size_t bytes_of(const char *text, size_t n, size_t count); /* of its first `count` characters */
+
+/* print.c */
+bool print_value(struct run *r, const struct value *v, struct buf *out); /* str() */
+bool print_repr(struct run *r, const struct value *v, struct buf *out);  /* repr() */
+bool print_float(double f, struct buf *out);
+bool text_of(struct run *r, const struct value *v, struct value *out);
+bool escape_html(struct run *r, const struct value *v, struct value *out);
+
+struct json_style {
+    bool ensure_ascii, sort_keys, lines; /* lines: one for each value, indented */
+    const char *indent, *item, *colon;
+};
+bool print_json_value(struct run *r, const struct value *v, const struct json_style *s, uint32_t depth,
+                      struct buf *out);
+
+/* integers.c: of integers of any size; INT, BIG and BOOL */
+bool integer_operation(struct run *r, const char *op, const struct value *a, const struct value *b,
+                       struct value *out);
+int integer_compare(const struct value *a, const struct value *b);
+int integer_compare_float(const struct value *a, double b);
+double integer_float(const struct value *v); /* the closest; infinite when there is none */
+bool integer_of_float(struct run *r, double f, struct value *out);
+bool integer_of_text(struct run *r, const char *digits, size_t n, unsigned base,
+                     struct value *out); /* digits alone */
+bool integer_print(struct run *r, const struct value *v, unsigned base, struct buf *out);
+size_t integer_bits(const struct value *v);
+
+/* characters.c: what Unicode says of characters, as Python asks it */
+enum casing { UPPER, LOWER, TITLE, CAPITAL, SWAPPED, FOLDED };
+bool recase(struct run *r, const struct value *v, enum casing how, struct value *out);
+size_t decode(const char *s, size_t n, int32_t *c);
+bool is_white(int32_t c);
+bool is_printable(int32_t c);
+bool is_word_character(int32_t c);
+bool has_class(const struct value *v, const char *name); /* whether all of a text is: "isalpha", "isupper", ... */
+
+/* --- the tree ------------------------------------------------------------------------------------------------ */
+
+enum node_kind {
+    /* expressions */
+    E_VALUE, /* value */
+    E_NAME,  /* name */
+    E_LIST,  /* list */
+    E_TUPLE,
+    E_DICT,   /* list: key, value, key, value */
+    E_ATTR,   /* a.name */
+    E_ITEM,   /* a[b] */
+    E_SLICE,  /* a[b:c:list] */
+    E_CALL,   /* a(list) */
+    E_FILTER, /* a | name(list) */
+    E_TEST,   /* a is name(list), negated */
+    E_NOT,
+    E_NEGATE,
+    E_PLUS,
+    E_AND,
+    E_OR,
+    E_IF,       /* b if a else c */
+    E_COMPARE,  /* a op list[0] op list[1]...; the ops are the items' names */
+    E_BINARY,   /* a name b */
+    E_ARGUMENT, /* of a call: a, by `name`; name "*" and "**" for unpacking */
+    E_GROUP,    /* what `list` of a comparison holds: a, by the operator `name` */
+    /* statements */
+    S_TEXT,    /* value */
+    S_OUT,     /* a */
+    S_IF,      /* a; list; c: the rest */
+    S_FOR,     /* target a in b if c: list, else others; negated: recursive */
+    S_SET,     /* target a = b */
+    S_CAPTURE, /* set a to what list prints, through the filters of b */
+    S_MACRO,   /* name(params): list; uses: which of varargs, kwargs, caller it names */
+    S_CALL,    /* a call with a body: a, params, list */
+    S_FILTER,  /* b over list */
+    S_WITH,    /* params, list */
+    S_SCOPE,   /* list; a: whether to escape what it prints, which must be false */
+    S_BLOCK,   /* name: list; negated: it sees the loop around it */
+    S_REFUSED, /* name */
+    S_BREAK,
+    S_CONTINUE
+};
+
+struct node {
+    enum node_kind kind;
+    uint32_t line;
+    bool negated;
+    uint8_t uses;
+    const char *name;
+    struct value value;
+    struct node *a, *b, *c;
+    struct nodes {
+        struct node **items;
+        size_t n, capacity;
+    } list, others, params; /* params: E_ARGUMENT, a being the default or NULL */
+};
+
+enum { USES_VARARGS = 1, USES_KWARGS = 2, USES_CALLER = 4 };
+
+struct token {
+    enum token_kind {
+        T_TEXT,
+        T_OUT_BEGIN,
+        T_OUT_END,
+        T_BLOCK_BEGIN,
+        T_BLOCK_END,
+        T_NAME,
+        T_STRING,
+        T_INT,
+        T_FLOAT,
+        T_OPERATOR,
+        T_END
+    } kind;
+    uint32_t line;
+    const char *text; /* of a string: what it says */
+    size_t size;
+    struct value number;
+};
+struct tokens {
+    struct token *items;
+    size_t n, capacity;
+};
+
+bool lex(struct run *r, const char *source, size_t size, struct tokens *out); /* items: malloc'ed */
+bool parse(struct run *r, const struct tokens *tokens, struct node **out);
+bool evaluate(struct run *r, const struct node *root, const struct value *variables);
+
+/* --- what they call ------------------------------------------------------------------------------------------ */
+
+bool make_range(struct run *r, int64_t start, int64_t end, int64_t by, struct value *out);
+bool call_value(struct run *r, const struct value *f, const struct args *a, struct value *out);
+/* Calls one of ours: its arguments sorted by its parameters, those that are not given ABSENT, more behind them. */
+bool invoke(struct run *r, const struct callable *f, const struct value *self, const struct args *a,
+            struct value *out);
+bool make_function(struct run *r, const struct callable *f, const struct value *self, struct value *out);
+bool get_attr(struct run *r, const struct value *v, const char *name, struct value *out);
+bool get_item(struct run *r, const struct value *v, const struct value *key, struct value *out);
+bool get_slice(struct run *r, const struct value *v, const struct value *from, const struct value *to,
+               const struct value *by, struct value *out);
+bool loop_attr(struct run *r, const struct value *v, const char *name, struct value *out);
+bool function_attr(struct run *r, const struct value *v, const char *name, struct value *out);
+bool macro_attr(struct run *r, const struct value *v, const char *name, struct value *out);
+
+/* By name; NULL: there is none. */
+const struct callable *find_callable(const struct callable *table, const char *name);
+const struct callable *find_method(const struct value *v, const char *name);
+const struct callable *find_global(const char *name);
+const struct callable *find_filter(const char *name); /* self: what is filtered */
+const struct callable *find_test(const char *name);   /* self: what is tested */
+extern const struct callable list_filters[], number_filters[], string_methods[], splitting_methods[];
+/* The last place of a text between two others, or NULL. */
+const char *last_of(const char *s, const char *end, const struct value *what);
+bool call_filter(struct run *r, const char *name, const struct value *v, const struct args *a, struct value *out);
+bool call_test(struct run *r, const char *name, const struct value *v, const struct args *a, bool *out);
+bool call_method(struct run *r, const struct value *v, const char *name, const struct args *a, struct value *out);
+
+bool binary(struct run *r, const char *op, const struct value *a, const struct value *b, struct value *out);
+bool relation(struct run *r, const char *op, const struct value *a, const struct value *b, bool *out);
+bool sign(struct run *r, bool negative, const struct value *v, struct value *out);
+bool format_percent(struct run *r, const struct value *format, const struct value *values, struct value *out);
+bool format_braces(struct run *r, const struct value *format, const struct args *a, struct value *out);
+/* format(v, spec) of Python */
+bool format_spec(struct run *r, const struct value *v, const char *spec, size_t n, struct buf *out);
+/* A text that stands for a number, as Python's int() and float() read it; false: it does not. */
+bool read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out);
+bool read_float(const char *s, size_t n, double *out);
+
+/* The argument at a place, as the callable's parameters are ordered; NULL when it is not given. */
+const struct value *arg(const struct args *a, size_t place);
+bool int_arg(struct run *r, const struct args *a, size_t place, const char *name, int64_t otherwise, int64_t *out);
+bool flag_arg(const struct args *a, size_t place, bool otherwise);
+const char *text_arg(const struct args *a, size_t place, const char *otherwise);
+
+#endif

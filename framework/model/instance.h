@@ -1,0 +1,131 @@
+/* instance.h - what a model is made of, for the files that make and run it. */
+#ifndef MODEL_INSTANCE_H
+#define MODEL_INSTANCE_H
+
+#include "graph/plan.h"
+#include "model/model.h"
+
+#include <stdatomic.h>
+
+/* GUARD_BYTES: behind whatever a layer writes to in a step (guard.c). */
+enum { PAGE_ROWS = 128, MAX_END_TOKENS = 64, GUARD_BYTES = 64 };
+
+/* Memory of a step that grows only when more rows than ever are asked for. 64-byte aligned. */
+struct block {
+    void *data;
+    uint64_t size;
+};
+viv_status block_reserve(struct block *b, uint64_t size, struct error *err); /* contents are lost */
+void block_release(struct block *b);
+
+/* How one stack of layers runs. */
+struct stack_run {
+    struct plan plan;
+    struct block *slots; /* [plan.n_slots] */
+    uint64_t max_rows;   /* of a step */
+};
+
+/* Pages of one kind of state. */
+struct pool {
+    uint64_t row_bytes;  /* of all states of the kind, per row of what they grow with, or per sequence */
+    uint64_t page_bytes; /* of PAGE_ROWS of these, or of the one */
+    void *free_pages;    /* a list: the first word of each points to the next */
+};
+
+/* Where a state lies. */
+struct state_place {
+    enum state_kind kind;
+    uint64_t offset; /* bytes from the begin of a page of all states of the kind */
+};
+
+struct adapter;
+struct adapted;
+struct sequence;
+struct store;
+struct slice_set;
+struct watch;
+struct step_frame;
+
+struct viv_model {
+    struct model_options options;
+    struct spec *spec;
+    struct checkpoint checkpoint;
+    bool has_checkpoint, loaded;
+    struct adapter *adapters; /* on the checkpoint, in order */
+    struct adapted *adapted;  /* the tensors that they change */
+    size_t n_adapted;
+    struct expansion *expansion;
+    struct graph *graph;
+    struct arena arena; /* bindings, made tensors, vectors in f32 */
+    struct binding *bindings;
+    bool *whole;              /* [expansion->n_weights] some layer wants it as one tensor, and not in slices */
+    struct slice_set *slices; /* all of them, a list */
+    struct store *store;      /* NULL: every slice is in memory */
+    uint64_t weight_bytes, made_bytes;
+    const char *unused; /* the parts whose tensors stay unused */
+    uint32_t n_unused, n_unused_parts;
+    struct block *made; /* tensors that transforms made, [up to expansion->n_weights] */
+    uint32_t n_made, n_adapters;
+
+    struct tokenizer *tokenizer;
+    int32_t ends[MAX_END_TOKENS];
+    uint32_t n_ends;
+
+    const viv_scheduler_class *scheduler_class;
+    const char *scheduler_plugin; /* that brings it; NULL: it is ours */
+    void *scheduler;
+    bool scheduling;     /* it is there */
+    struct watch *watch; /* on a plugin's */
+    uint32_t n_workers;
+    uint64_t context;
+
+    struct stack_run stacks[N_STACKS];
+    struct block workspace; /* of the running layer */
+    struct block *scratch;  /* [n_workers] */
+
+    /* state */
+    uint32_t state_dtype;
+    struct state_place *state_places; /* [n_states] */
+    struct pool pools[N_STATE_KINDS];
+    struct state_place *narrow_places; /* the same of sequences whose pages are f16 still, once the state is f32 */
+    uint64_t narrow_page_bytes[N_STATE_KINDS];
+    bool told_of_length; /* that a text was computed anew */
+
+    /* the running step */
+    struct step_frame *frame;
+};
+
+/* bind.c: finds the tensors of all weights; then makes those that transforms make. */
+viv_status bind_weights(viv_model *m, struct error *err);
+viv_status bind_transformed(viv_model *m, struct error *err);
+
+/* transform.c: a tensor on its way through the transforms of a weight. */
+struct piece {
+    unsigned char *data;
+    bool owned; /* data are malloc'ed; else they lie within a tensor */
+    uint32_t dtype, n_dims;
+    uint64_t dims[8];
+    uint64_t bytes;
+};
+viv_status piece_of(struct piece *p, const viv_tensor *t, struct error *err); /* a view of all of it */
+void piece_release(struct piece *p);
+/* Pieces become one: pieces[0]. */
+viv_status transform_pieces(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
+                            struct piece *pieces, uint32_t n, struct error *err);
+/* The tensor that a weight's transforms make of tensors in the file. */
+viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
+                            const viv_tensor **out, struct error *err);
+
+/* prepare.c: hands weights to the layers; the largest worker_workspace among them. */
+viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *err);
+/* What stands behind the viv_prepare that a layer sees. */
+struct preparation {
+    viv_model *model;
+    const struct graph_node *node;
+    viv_status status;         /* of making a vector */
+    const viv_tensor *strange; /* the one whose type holds no numbers */
+};
+/* The weight that an attribute names, as an index of bindings; -1: none was asked for. */
+int64_t preparation_weight(const struct preparation *in, const char *attr);
+
+#endif

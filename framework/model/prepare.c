@@ -1,0 +1,139 @@
+/* prepare.c - each layer gets its weights, once: mapped where they lie in the file, vectors as f32. */
+#include "model/instance.h"
+
+#include "base/float_mode.h"
+#include "base/size.h"
+#include "base/trail.h"
+#include "tensor/dtype.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+int64_t preparation_weight(const struct preparation *in, const char *attr)
+{
+    for (uint32_t i = 0; attr && i < in->node->n_weights; i++)
+        if (strcmp(in->node->weights[i].attr, attr) == 0)
+            return in->node->weights[i].weight;
+    return -1;
+}
+
+static const viv_tensor *weight(const viv_prepare *p, const char *attr)
+{
+    const struct preparation *in = p->ctx;
+    int64_t index = preparation_weight(in, attr);
+    return index >= 0 && in->model->whole[index] ? in->model->bindings[index].tensor : NULL;
+}
+
+static const float *weight_f32(const viv_prepare *p, const char *attr)
+{
+    struct preparation *in = p->ctx;
+    const viv_tensor *t = weight(p, attr);
+    if (!t)
+        return NULL;
+    uint64_t n = 1;
+    for (int32_t i = 0; i < t->dl.ndim; i++)
+        n *= (uint64_t)t->dl.shape[i];
+    if (t->dtype == VIV_F32 && (uintptr_t)t->dl.data % sizeof(float) == 0)
+        return t->dl.data;
+    const viv_kernels *kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    void (*to_f32)(float *, const void *, uint64_t) = kernels->to_f32(t->dtype);
+    float *y = to_f32 ? arena_array(&in->model->arena, n, sizeof *y) : NULL;
+    if (y) {
+        to_f32(y, t->dl.data, n);
+        in->model->made_bytes += n * sizeof *y;
+    } else {
+        in->status = to_f32 ? VIV_ENOMEM : VIV_EUNSUPPORTED;
+        in->strange = t;
+    }
+    return y;
+}
+
+/* A matrix must lie so that its elements can be read where they are; one that does not is copied. */
+static viv_status align_tensors(viv_model *m, struct error *err)
+{
+    for (uint32_t i = 0; i < m->expansion->n_weights; i++) {
+        struct binding *b = &m->bindings[i];
+        if (!b->tensor || b->made || !m->whole[i])
+            continue;
+        const struct dtype *d = dtype_get(b->tensor->dtype);
+        uint64_t element = d->block == 1 ? d->block_bytes : 2;
+        if ((uintptr_t)b->tensor->dl.data % element == 0)
+            continue;
+        viv_tensor *copy = arena_alloc(&m->arena, sizeof *copy);
+        void *data = aligned_alloc(64, size_align(size_max(b->tensor->nbytes, 1), 64));
+        if (!copy || !data) {
+            free(data);
+            return error_nomem(err);
+        }
+        memcpy(data, b->tensor->dl.data, b->tensor->nbytes);
+        *copy = *b->tensor;
+        copy->dl.data = data;
+        m->made[m->n_made++] = (struct block){data, copy->nbytes};
+        m->made_bytes += copy->nbytes;
+        b->tensor = copy;
+        b->made = true;
+    }
+    return VIV_OK;
+}
+
+static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_rows, uint64_t *scratch_bytes,
+                               struct error *err)
+{
+    struct preparation in = {.model = m, .node = n};
+    viv_prepare p = {.struct_size = sizeof p,
+                     .n_workers = m->n_workers,
+                     .host = m->options.host,
+                     .ctx = &in,
+                     .max_rows = max_rows,
+                     .weight = weight,
+                     .weight_f32 = weight_f32,
+                     .state_dtype = m->state_dtype,
+                     .page_rows = PAGE_ROWS,
+                     .row_workspace = n->row_workspace,
+                     .shared_workspace = n->shared_workspace,
+                     .worker_workspace = n->worker_workspace};
+    const struct trail before = trail;
+    const uint32_t mode = float_mode();
+    if (n->spec->plugin)
+        trail_enter(n->spec->plugin, "prepare");
+    viv_status status = n->class->prepare(n->layer, &p);
+    trail = before;
+    if (graph_check_float_mode(n, mode, err) != VIV_OK)
+        return graph_at_node(err, n->spec);
+    if (status != VIV_OK) {
+        status = error_take(err, status);
+        if (n->spec->plugin)
+            error_prefix(err, "prepare failed");
+    } else if (in.status == VIV_ENOMEM)
+        status = error_nomem(err);
+    else if (in.status != VIV_OK)
+        status = error_set(err, in.status, "tensor '%s' is of type %s, which cannot be read as numbers",
+                           in.strange->name, dtype_get(in.strange->dtype)->name);
+    if (status == VIV_OK)
+        status =
+            graph_check_workspace(n->class, p.row_workspace, p.shared_workspace, p.worker_workspace, max_rows, err);
+    if (status == VIV_OK)
+        status = graph_check_instance(n, err);
+    if (status != VIV_OK)
+        return graph_at_node(err, n->spec);
+    n->row_workspace = size_align(p.row_workspace, 64);
+    n->shared_workspace = size_align(p.shared_workspace, 64);
+    n->worker_workspace = size_align(p.worker_workspace, 64);
+    *scratch_bytes = size_max(*scratch_bytes, n->worker_workspace);
+    return VIV_OK;
+}
+
+viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *err)
+{
+    viv_status status = align_tensors(m, err);
+    *scratch_bytes = 64;
+    for (uint32_t i = 0; status == VIV_OK && i < m->graph->n_nodes; i++) {
+        bool in_graph = i >= m->expansion->stacks[STACK_GRAPH].begin;
+        uint64_t max_rows = m->stacks[in_graph ? STACK_GRAPH : STACK_ENCODER].max_rows;
+        status = prepare_node(m, &m->graph->nodes[i], max_rows, scratch_bytes, err);
+        if (m->options.progress)
+            m->options.progress(m->options.progress_ctx, "layers", i + 1, m->graph->n_nodes);
+    }
+    return status;
+}

@@ -1,0 +1,291 @@
+/* sequence.c - the state of one sequence: pages of PAGE_ROWS tokens, or rows of memory, each holding the states of
+ * all layers that grow with these, taken from the model's list of free ones as the sequence grows. What layers keep
+ * of a sequence once lies in two pages, of which a step reads one and writes the other. */
+#include "run/sequence.h"
+
+#include "base/buf.h"
+#include "base/size.h"
+#include "run/run.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The next of the free pages, or NULL. */
+static void *page_from(struct pool *p)
+{
+    void *page = p->free_pages;
+    if (page)
+        memcpy(&p->free_pages, page, sizeof p->free_pages);
+    return page;
+}
+
+static void *page_take(struct pool *p)
+{
+    void *page = page_from(p);
+    if (!page)
+        page = aligned_alloc(64, p->page_bytes);
+    if (page)
+        memset(page, 0, p->page_bytes); /* of other texts nothing is left in it: pages are written to files */
+    return page;
+}
+
+static void page_give(struct pool *p, void *page)
+{
+    memcpy(page, &p->free_pages, sizeof p->free_pages);
+    p->free_pages = page;
+}
+
+void free_all_pages(viv_model *m)
+{
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++)
+        for (void *page; (page = page_from(&m->pools[k]));)
+            free(page);
+}
+
+viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err)
+{
+    uint32_t n = m->graph->n_states;
+    struct sequence *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_nomem(err);
+    s->model = m;
+    s->state_dtype = m->state_dtype;
+    s->max_pages = size_max((m->context + PAGE_ROWS - 1) / PAGE_ROWS, 2);
+    bool failed = false;
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
+        s->kinds[k].pages = calloc(s->max_pages, sizeof *s->kinds[k].pages);
+        failed = failed || !s->kinds[k].pages;
+    }
+    s->state_pages = calloc(n ? n * s->max_pages : 1, sizeof *s->state_pages);
+    s->states = calloc(n ? n : 1, sizeof *s->states);
+    s->state_list = calloc(n ? n : 1, sizeof *s->state_list);
+    s->once = calloc(n ? n : 1, sizeof *s->once);
+    s->once_list = calloc(n ? n : 1, sizeof *s->once_list);
+    if (failed || !s->state_pages || !s->states || !s->state_list || !s->once || !s->once_list) {
+        sequence_destroy(s);
+        return error_nomem(err);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        s->states[i] = (viv_state){s->state_pages + i * s->max_pages, PAGE_ROWS};
+        s->state_list[i] = &s->states[i];
+        s->once_list[i] = &s->once[i];
+    }
+    *out = s;
+    return VIV_OK;
+}
+
+void sequence_destroy(struct sequence *s)
+{
+    if (!s)
+        return;
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
+        sequence_give_back(s, k, 0);
+        free(s->kinds[k].pages);
+    }
+    free(s->tokens);
+    free(s->memory);
+    free(s->coming);
+    free(s->state_pages);
+    free(s->states);
+    free(s->state_list);
+    free(s->once);
+    free(s->once_list);
+    free(s);
+}
+
+/* Whether layers have state that the sequence has once. */
+static bool has_once(const struct sequence *s)
+{
+    return s->model->pools[STATE_OF_SEQUENCE].page_bytes > 0;
+}
+
+/* What was earlier is so now, and the other way round. */
+static void swap_once(struct sequence *s)
+{
+    void **pages = s->kinds[STATE_OF_SEQUENCE].pages, *now = pages[0];
+    pages[0] = pages[1];
+    pages[1] = now;
+}
+
+uint64_t sequence_length(const struct sequence *s)
+{
+    return s->length;
+}
+
+viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err)
+{
+    const uint64_t keepable = sequence_keepable(s, length);
+    if (length > s->length)
+        return error_set(err, VIV_EINVAL, "a sequence of %" PRIu64 " tokens cannot be cut to %" PRIu64, s->length,
+                         length);
+    if (length != keepable)
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "this model's state of a text is one for all of its tokens: of %" PRIu64
+                         " it cannot keep %" PRIu64 ", only %" PRIu64,
+                         s->length, length, keepable);
+    if (length == s->length)
+        return VIV_OK;
+    if (has_once(s) && length == s->earlier)
+        swap_once(s);
+    s->length = s->earlier = length;
+    sequence_give_back(s, STATE_OF_GRAPH, length);
+    return VIV_OK;
+}
+
+uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length)
+{
+    const struct graph_length coming = {length, size_max(length, n + 1)};
+    struct error refused;
+    uint64_t shared = 0;
+    while (shared < s->length && shared < n && s->tokens[shared] == tokens[shared] && tokens[shared] >= 0)
+        shared++;
+    if (s->model->graph->stacks[STACK_GRAPH].whole_sequences || /* all rows come in one step */
+        !graph_lengths_alike(s->model->graph, s->computed_for, coming))
+        shared = 0;
+    sequence_truncate(s, sequence_keepable(s, shared), &refused);
+    return s->length;
+}
+
+struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows)
+{
+    uint64_t text = VIV_HAS(rows, viv_rows, length) ? rows->length : 0;
+    if (text == 0)
+        text = s->length == 0 ? rows->n_rows : size_min(s->computed_for.text, s->length);
+    return (struct graph_length){text, size_max(text, s->length + rows->n_rows)};
+}
+
+viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err)
+{
+    while (s->tokens_capacity < length)
+        if (!vec_grow((void **)&s->tokens, &s->tokens_capacity, sizeof *s->tokens))
+            return error_nomem(err);
+    return VIV_OK;
+}
+
+uint64_t sequence_keepable(const struct sequence *s, uint64_t length)
+{
+    if (length >= s->length)
+        return s->length;
+    if (!has_once(s))
+        return length;
+    return length >= s->earlier ? s->earlier : 0;
+}
+
+void sequence_begin_step(struct sequence *s)
+{
+    const viv_model *m = s->model;
+    if (!has_once(s))
+        return;
+    char *const *pages = (char *const *)s->kinds[STATE_OF_SEQUENCE].pages;
+    s->earlier = s->length;
+    if (s->length == 0)
+        memset(pages[0], 0, m->pools[STATE_OF_SEQUENCE].page_bytes);
+    for (uint32_t i = 0; i < m->graph->n_states; i++)
+        if (m->state_places[i].kind == STATE_OF_SEQUENCE) {
+            const uint64_t at = m->state_places[i].offset;
+            s->once[i] = (viv_sequence_state){(float *)(pages[0] + at), (float *)(pages[1] + at)};
+        }
+}
+
+void sequence_end_step(struct sequence *s, uint64_t n_rows)
+{
+    s->earlier = s->length;
+    s->length += n_rows;
+    if (has_once(s))
+        swap_once(s);
+}
+
+/* Whether its pages are larger now where they come from. */
+static bool is_narrow(const struct sequence *s)
+{
+    return s->state_dtype != s->model->state_dtype;
+}
+
+void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length)
+{
+    while (s->kinds[kind].n > (length + PAGE_ROWS - 1) / PAGE_ROWS) {
+        void *page = s->kinds[kind].pages[--s->kinds[kind].n];
+        if (is_narrow(s) && kind != STATE_OF_SEQUENCE)
+            free(page);
+        else
+            page_give(&s->model->pools[kind], page);
+    }
+}
+
+static void place_states(struct sequence *s, enum state_kind kind, uint64_t index, char *page)
+{
+    for (uint32_t i = 0; i < s->model->graph->n_states; i++)
+        if (s->model->state_places[i].kind == kind)
+            s->state_pages[i * s->max_pages + index] = page + s->model->state_places[i].offset;
+}
+
+/* The states of a page of f16 in one of f32: a state is a list of elements, however its layer arranges them. */
+static void convert_page(const struct sequence *s, enum state_kind kind, const char *narrow, char *wide)
+{
+    const viv_model *m = s->model;
+    const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
+    for (uint32_t i = 0, node = 0; i < m->graph->n_states; i++) {
+        while (i >= m->graph->nodes[node].first_state + m->graph->nodes[node].n_states)
+            node++;
+        const uint64_t n = m->graph->nodes[node].states[i - m->graph->nodes[node].first_state].elems * PAGE_ROWS;
+        if (m->state_places[i].kind == kind)
+            kernels->to_f32(VIV_F16)((float *)(wide + m->state_places[i].offset),
+                                     narrow + m->narrow_places[i].offset, n);
+    }
+}
+
+viv_status sequence_widen(struct sequence *s, struct error *err)
+{
+    viv_model *m = s->model;
+    void **wide[N_STATE_KINDS] = {0};
+    viv_status status = VIV_OK;
+    if (!is_narrow(s))
+        return VIV_OK;
+    for (uint32_t k = 0; status == VIV_OK && k < N_STATE_KINDS; k++) {
+        const uint64_t n = k == STATE_OF_SEQUENCE ? 0 : s->kinds[k].n;
+        wide[k] = calloc(n ? n : 1, sizeof *wide[k]);
+        status = wide[k] ? VIV_OK : error_nomem(err);
+        for (uint64_t i = 0; status == VIV_OK && i < n; i++) {
+            wide[k][i] = page_take(&m->pools[k]);
+            if (wide[k][i])
+                convert_page(s, (enum state_kind)k, s->kinds[k].pages[i], wide[k][i]);
+            else
+                status = error_nomem(err);
+        }
+    }
+    for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
+        for (uint64_t i = 0; wide[k] && k != STATE_OF_SEQUENCE && i < s->kinds[k].n; i++) {
+            if (status != VIV_OK) {
+                if (wide[k][i])
+                    page_give(&m->pools[k], wide[k][i]);
+                continue;
+            }
+            free(s->kinds[k].pages[i]);
+            s->kinds[k].pages[i] = wide[k][i];
+            place_states(s, (enum state_kind)k, i, wide[k][i]);
+        }
+        free(wide[k]);
+    }
+    if (status == VIV_OK)
+        s->state_dtype = m->state_dtype;
+    return status;
+}
+
+viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err)
+{
+    viv_model *m = s->model;
+    uint64_t *n = &s->kinds[kind].n;
+    if (length > m->context)
+        return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64, length,
+                         m->context);
+    const uint64_t wanted = kind == STATE_OF_SEQUENCE ? 2 : (length + PAGE_ROWS - 1) / PAGE_ROWS;
+    while (m->pools[kind].page_bytes && *n < wanted) {
+        char *page = page_take(&m->pools[kind]);
+        if (!page)
+            return error_nomem(err);
+        place_states(s, kind, *n, page);
+        s->kinds[kind].pages[(*n)++] = page;
+    }
+    return VIV_OK;
+}

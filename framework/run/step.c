@@ -1,0 +1,643 @@
+/* step.c - one step: rows of sequences through the plan of a stack, run by the scheduler. Allocates only when it is
+ * larger than any step before it, and for the memory that an encoder makes. */
+#include "run/sequence.h"
+
+#include "base/float_mode.h"
+#include "base/size.h"
+#include "base/trail.h"
+#include "experts/store.h"
+#include "model/schedule.h"
+#include "run/guard.h"
+#include "run/run.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything about the running step; made once, filled anew each time. */
+struct step_frame {
+    viv_step step;
+    enum stack_id stack;
+    const struct stack_run *run; /* of that stack */
+    viv_exec *execs;             /* [n_nodes] */
+    const float **inputs;        /* [all inputs of all nodes] */
+    viv_span *spans;             /* [n_nodes][max_spans]: states differ by layer */
+    const viv_span **span_list;  /* the same */
+    uint32_t max_spans;
+    int32_t *tokens, *positions, *types; /* [max_rows] */
+    const float **vectors;               /* [max_rows] */
+    uint8_t *want;                       /* [max_rows] */
+    uint64_t n_rows, n_wanted;
+    bool dropping; /* this step has rows that nobody asked for */
+    pthread_mutex_t lock;
+    struct error error; /* the first failure's sentence, from whichever worker */
+
+    /* a plugin's layers (guard.c) */
+    uint32_t guarded;   /* the node that works just now; NONE */
+    uint64_t n_tasks;   /* of its phases so far */
+    uint32_t input_sum; /* of its inputs, before it works */
+    bool proved;        /* a step has ended well: what is looked at once has been */
+};
+static const uint32_t NONE = UINT32_MAX;
+
+static void keep_failure(struct step_frame *f, const struct error *err)
+{
+    pthread_mutex_lock(&f->lock);
+    if (f->error.status == VIV_OK)
+        f->error = *err;
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* All operations before this one are done: the layer that had guards is, too, unless this is another of its phases.
+ */
+static void end_guard(const viv_model *m, uint32_t node)
+{
+    struct step_frame *f = m->frame;
+    struct error err;
+    if (f->guarded == NONE || f->guarded == node)
+        return;
+    const struct graph_node *n = &m->graph->nodes[f->guarded];
+    const viv_exec *e = &f->execs[f->guarded];
+    viv_status status = guard_check(m, n, e, &err);
+    if (status == VIV_OK && !f->proved && f->error.status == VIV_OK)
+        status = guard_prove(n, e, f->input_sum, &err);
+    if (status != VIV_OK)
+        keep_failure(f, &err);
+    f->guarded = NONE;
+}
+
+static uint64_t tasks_of_plugin(const viv_model *m, const struct graph_node *n, const struct plan_op *o)
+{
+    struct step_frame *f = m->frame;
+    const viv_exec *e = &f->execs[o->node];
+    struct error err;
+    if (f->error.status != VIV_OK)
+        return 0;
+    if (o->phase == 0) {
+        f->n_tasks = 0;
+        guard_set(m, n, e);
+        f->guarded = o->node;
+        f->input_sum = f->proved ? 0 : guard_input_sum(n, e);
+    }
+    const struct trail before = trail_enter(n->spec->plugin, "tasks");
+    uint64_t n_tasks = n->class->tasks(n->layer, e, o->phase);
+    trail = before;
+    if (guard_count(n, n_tasks, f->n_tasks, o->phase + 1 == n->n_phases, e->n_rows, &err) != VIV_OK) {
+        keep_failure(f, &err);
+        return 0;
+    }
+    f->n_tasks += n_tasks;
+    return n_tasks;
+}
+
+static uint64_t op_tasks(const viv_step *step, uint32_t op)
+{
+    const viv_model *m = step->ctx;
+    const struct plan_op *o = &m->frame->run->plan.ops[op];
+    end_guard(m, o->node);
+    if (o->node == PLAN_DROP_ROWS)
+        return m->frame->dropping;
+    if (o->phase == PLAN_TAP)
+        return 1;
+    const struct graph_node *n = &m->graph->nodes[o->node];
+    if (n->spec->plugin)
+        return tasks_of_plugin(m, n, o);
+    return n->class->tasks(n->layer, &m->frame->execs[o->node], o->phase);
+}
+
+/* Moves the wanted rows of every value that lives on, and what is said of them, to the front. */
+static void drop_rows(const viv_model *m)
+{
+    const struct step_frame *f = m->frame;
+    for (uint64_t r = 0, to = 0; r < f->n_rows; r++)
+        if (f->want[r]) {
+            f->tokens[to] = f->tokens[r];
+            f->positions[to] = f->positions[r];
+            f->types[to] = f->types[r];
+            f->vectors[to++] = f->vectors[r];
+        }
+    const struct plan *plan = &f->run->plan;
+    for (uint32_t k = 0; k < plan->n_kept; k++) {
+        uint32_t value = plan->kept[k];
+        uint64_t dim = m->graph->value_dims[value], to = 0;
+        float *rows = f->run->slots[plan->slot_of[value]].data;
+        for (uint64_t r = 0; r < f->n_rows; r++)
+            if (f->want[r])
+                memmove(rows + dim * to++, rows + dim * r, dim * sizeof *rows);
+    }
+}
+
+static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint64_t end, uint32_t worker)
+{
+    const viv_model *m = step->ctx;
+    struct step_frame *f = m->frame;
+    const struct plan_op *o = &f->run->plan.ops[op];
+    if (o->node == PLAN_DROP_ROWS) {
+        drop_rows(m);
+        return VIV_OK;
+    }
+    const struct graph_node *n = &m->graph->nodes[o->node];
+    viv_exec exec = f->execs[o->node];
+    if (o->phase == PLAN_TAP) {
+        const struct tap tap = {n, exec.out, exec.n_rows, exec.tokens, exec.positions};
+        m->options.tap(m->options.tap_ctx, &tap);
+        return VIV_OK;
+    }
+    exec.worker = worker;
+    exec.scratch = m->scratch[worker].data;
+    const struct trail before = trail;
+    if (n->spec->plugin)
+        trail_enter(n->spec->plugin, "forward");
+    const bool look = n->spec->plugin && !f->proved;
+    const uint32_t mode = look ? float_mode() : 0;
+    viv_status status = n->class->forward(n->layer, &exec, o->phase, first, end);
+    trail = before;
+    struct error bent;
+    if (look && graph_check_float_mode(n, mode, &bent) != VIV_OK) {
+        graph_at_node(&bent, n->spec);
+        keep_failure(f, &bent);
+        return bent.status;
+    }
+    if (status != VIV_OK) {
+        struct error taken;
+        /* whether to cancel is the scheduler's business: a layer is not asked */
+        status = error_take(&taken, status == VIV_ECANCELLED ? VIV_EINTERNAL : status);
+        if (n->spec->plugin)
+            error_prefix(&taken, "%s (%s): forward failed", n->spec->path, n->spec->plugin);
+        else
+            error_prefix(&taken, "%s", n->spec->path);
+        keep_failure(f, &taken);
+    }
+    return status;
+}
+
+viv_status step_frame_create(viv_model *m, struct error *err)
+{
+    struct step_frame *f = calloc(1, sizeof *f);
+    if (!f)
+        return error_nomem(err);
+    m->frame = f;
+    pthread_mutex_init(&f->lock, NULL);
+    f->step = (viv_step){.struct_size = sizeof f->step, .ctx = m, .tasks = op_tasks, .run = op_run};
+    uint64_t n_inputs = 0, max_rows = m->stacks[STACK_GRAPH].max_rows;
+    if (graph_memory_dim(m->graph))
+        max_rows = size_max(max_rows, m->stacks[STACK_ENCODER].max_rows);
+    for (uint32_t i = 0; i < m->graph->n_nodes; i++)
+        n_inputs += m->graph->nodes[i].spec->n_inputs;
+    f->execs = calloc(m->graph->n_nodes, sizeof *f->execs);
+    f->inputs = calloc(n_inputs, sizeof *f->inputs);
+    f->tokens = calloc(max_rows, sizeof *f->tokens);
+    f->positions = calloc(max_rows, sizeof *f->positions);
+    f->types = calloc(max_rows, sizeof *f->types);
+    f->vectors = calloc(max_rows, sizeof *f->vectors);
+    f->want = calloc(max_rows, sizeof *f->want);
+    if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors || !f->want)
+        return error_nomem(err);
+    return VIV_OK;
+}
+
+void step_frame_destroy(viv_model *m)
+{
+    struct step_frame *f = m->frame;
+    if (!f)
+        return;
+    pthread_mutex_destroy(&f->lock);
+    free(f->execs);
+    free(f->inputs);
+    free(f->spans);
+    free(f->span_list);
+    free(f->tokens);
+    free(f->positions);
+    free(f->types);
+    free(f->vectors);
+    free(f->want);
+    free(f);
+    m->frame = NULL;
+}
+
+/* Spans of every stateful node, for n sequences. */
+static viv_status reserve_spans(viv_model *m, uint32_t n, struct error *err)
+{
+    struct step_frame *f = m->frame;
+    if (n <= f->max_spans)
+        return VIV_OK;
+    uint64_t total = (uint64_t)n * m->graph->n_nodes;
+    viv_span *spans = calloc(total, sizeof *spans);
+    const viv_span **list = calloc(total, sizeof *list);
+    if (!spans || !list) {
+        free(spans);
+        free(list);
+        return error_nomem(err);
+    }
+    free(f->spans);
+    free(f->span_list);
+    f->spans = spans;
+    f->span_list = list;
+    f->max_spans = n;
+    return VIV_OK;
+}
+
+/* Tokens of the sequence before the rows. */
+static uint64_t position_of(const struct step_frame *f, const struct sequence *s)
+{
+    return f->stack == STACK_ENCODER ? 0 : s->length;
+}
+
+/* Which stack the rows run through. */
+static viv_status choose_stack(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
+{
+    struct step_frame *f = m->frame;
+    const bool has_encoder = graph_memory_dim(m->graph) > 0;
+    f->stack = rows[0]->flags & VIV_ROWS_ENCODER ? STACK_ENCODER : STACK_GRAPH;
+    f->run = &m->stacks[f->stack];
+    f->step.n_ops = f->run->plan.n_ops;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct sequence *s = rows[i]->sequence;
+        if ((rows[i]->flags & VIV_ROWS_ENCODER) != (rows[0]->flags & VIV_ROWS_ENCODER))
+            return error_set(err, VIV_EINVAL, "rows of the encoder and of the graph do not make one step");
+        if (f->stack == STACK_ENCODER && !has_encoder)
+            return error_set(err, VIV_EINVAL, "%s has no encoder", spec_name(m->spec));
+        if (f->stack == STACK_GRAPH && has_encoder && s->n_memory == 0)
+            return error_set(err, VIV_EINVAL, "%s writes by what its encoder has read, and no text went through it",
+                             spec_name(m->spec));
+    }
+    return VIV_OK;
+}
+
+/* Checks the rows and lays them out one sequence after the other. */
+static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
+{
+    struct step_frame *f = m->frame;
+    const struct graph_stack *stack = &m->graph->stacks[f->stack];
+    uint64_t at = 0;
+    f->n_wanted = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const viv_rows *r = rows[i];
+        const uint64_t position = position_of(f, r->sequence);
+        if (VIV_HAS(r, viv_rows, length) && r->length > m->context)
+            return error_set(err, VIV_ELIMIT,
+                             "the text has %" PRIu64 " tokens, and the context holds %" PRIu64
+                             ": make it shorter, or the context larger (--context)",
+                             r->length, m->context);
+        if (r->n_rows == 0 || r->n_rows > f->run->max_rows - at)
+            return error_set(err, VIV_ELIMIT, "a step takes 1 to %" PRIu64 " rows", f->run->max_rows);
+        if (position + r->n_rows > m->context)
+            return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64,
+                             position + r->n_rows, m->context);
+        if (stack->whole_sequences && position > 0)
+            return error_set(err, VIV_EUNSUPPORTED,
+                             "this model looks at a text as a whole: all of its rows must come in one step");
+        for (uint64_t j = 0; j < r->n_rows; j++, at++) {
+            f->vectors[at] = r->vectors ? r->vectors[j] : NULL;
+            f->tokens[at] = r->tokens ? r->tokens[j] : -1;
+            f->positions[at] = (int32_t)(position + j);
+            f->types[at] = r->types ? r->types[j] : 0;
+            f->want[at] = f->stack == STACK_ENCODER || (r->want ? r->want[j] != 0 : j + 1 == r->n_rows);
+            f->n_wanted += f->want[at];
+            int32_t token = f->tokens[at];
+            if (!f->vectors[at] && (token < 0 || (uint64_t)token >= stack->vocab_size))
+                return error_set(err, VIV_EINVAL, "token %" PRId32 " is outside the vocabulary of %" PRIu64, token,
+                                 stack->vocab_size);
+        }
+    }
+    f->n_rows = at;
+    f->dropping = f->n_wanted < f->n_rows;
+    return VIV_OK;
+}
+
+static const uint64_t MAX_BUFFER = (uint64_t)1 << 46;
+
+static viv_status reserve_buffers(viv_model *m, struct error *err)
+{
+    const struct step_frame *f = m->frame;
+    const struct stack *stack = &m->expansion->stacks[f->stack];
+    const struct plan *plan = &f->run->plan;
+    for (uint32_t i = 0; i < plan->n_slots; i++) {
+        uint64_t n_rows = plan->slot_in_tail[i] ? f->n_wanted : f->n_rows;
+        uint64_t bytes;
+        if (!size_mul(n_rows, plan->slot_floats[i] * sizeof(float), &bytes) || bytes > MAX_BUFFER)
+            return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
+                             n_rows, plan->slot_floats[i]);
+        viv_status status = block_reserve(&f->run->slots[i], bytes + GUARD_BYTES, err);
+        if (status != VIV_OK)
+            return status;
+    }
+    uint64_t workspace = 0;
+    for (uint32_t i = stack->begin; i < stack->end; i++) {
+        const struct graph_node *n = &m->graph->nodes[i];
+        workspace = size_max(workspace, n->shared_workspace + f->n_rows * n->row_workspace);
+    }
+    return block_reserve(&m->workspace, workspace + GUARD_BYTES, err);
+}
+
+static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
+{
+    struct step_frame *f = m->frame;
+    const struct stack *stack = &m->expansion->stacks[f->stack];
+    const struct plan *plan = &f->run->plan;
+    const float **input = f->inputs;
+    for (uint32_t i = stack->begin; i < stack->end; i++) {
+        const struct graph_node *node = &m->graph->nodes[i];
+        bool in_tail = i >= plan->tail;
+        viv_exec *e = &f->execs[i];
+        *e = (viv_exec){.struct_size = sizeof *e,
+                        .host = m->options.host,
+                        .n_rows = in_tail ? f->n_wanted : f->n_rows,
+                        .n_in = node->spec->n_inputs,
+                        .in = input,
+                        .out = f->run->slots[plan->slot_of[node->spec->output]].data,
+                        .tokens = f->tokens,
+                        .vectors = f->vectors,
+                        .positions = f->positions,
+                        .types = f->types,
+                        .workspace = m->workspace.data,
+                        .state_dtype = m->state_dtype};
+        for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
+            uint32_t value = node->spec->inputs[j];
+            *input++ = value == 0 ? NULL : f->run->slots[plan->slot_of[value]].data;
+        }
+        if (in_tail)
+            continue;
+        viv_span *spans = f->spans + (uint64_t)i * f->max_spans;
+        const viv_span **list = f->span_list + (uint64_t)i * f->max_spans;
+        uint64_t first = 0;
+        for (uint32_t s = 0; s < n; s++) {
+            const struct sequence *sequence = rows[s]->sequence;
+            spans[s] = (viv_span){.struct_size = sizeof *spans,
+                                  .first_row = first,
+                                  .n_rows = rows[s]->n_rows,
+                                  .position = position_of(f, sequence),
+                                  .state = sequence->state_list + node->first_state,
+                                  .sequence_state = sequence->once_list + node->first_state,
+                                  .length = rows[s]->n_rows};
+            if (f->stack == STACK_GRAPH) {
+                spans[s].length = sequence_length_after(sequence, rows[s]).text;
+                spans[s].n_memory = sequence->n_memory;
+                spans[s].memory = sequence->memory;
+            }
+            list[s] = &spans[s];
+            first += rows[s]->n_rows;
+        }
+        e->spans = list;
+        e->n_spans = n;
+    }
+}
+
+/* Marks each sequence as part of this step; false when one comes twice. */
+static bool claim(const viv_rows *const *rows, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct sequence *s = rows[i]->sequence;
+        if (s->in_step) {
+            while (i-- > 0)
+                ((struct sequence *)rows[i]->sequence)->in_step = false;
+            return false;
+        }
+        s->in_step = true;
+    }
+    return true;
+}
+
+/* Pages of state for the rows, and for memory that comes into being or is taken into the state. */
+static viv_status reserve_state(viv_model *m, struct sequence *s, uint64_t n_rows, struct error *err)
+{
+    if (m->frame->stack == STACK_GRAPH) {
+        viv_status status = sequence_reserve(s, STATE_OF_GRAPH, s->length + n_rows, err);
+        if (status == VIV_OK)
+            status = sequence_reserve_tokens(s, s->length + n_rows, err);
+        if (status == VIV_OK)
+            status = sequence_reserve(s, STATE_OF_SEQUENCE, 0, err);
+        return status == VIV_OK && s->memory ? sequence_reserve(s, STATE_OF_MEMORY, s->n_memory, err) : status;
+    }
+    uint64_t bytes;
+    if (!size_mul(n_rows, graph_memory_dim(m->graph) * sizeof *s->coming, &bytes) ||
+        !(s->coming = malloc((size_t)bytes)))
+        return error_nomem(err);
+    return sequence_reserve(s, STATE_OF_ENCODER, n_rows, err);
+}
+
+static const float *outputs_of(const viv_model *m)
+{
+    const struct stack_run *run = m->frame->run;
+    return run->slots[run->plan.slot_of[m->expansion->stacks[m->frame->stack].output]].data;
+}
+
+/* What the step, in which they begin at row `first`, has done to the sequence of these rows. */
+static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
+{
+    const uint64_t dim = graph_memory_dim(m->graph), n_rows = rows->n_rows;
+    struct sequence *s = rows->sequence;
+    if (m->frame->stack == STACK_GRAPH) {
+        s->computed_for = sequence_length_after(s, rows);
+        for (uint64_t i = 0; i < n_rows; i++)
+            s->tokens[s->length + i] = rows->tokens && !(rows->vectors && rows->vectors[i]) ? rows->tokens[i] : -1;
+        sequence_end_step(s, n_rows);
+        free(s->memory); /* the layers have taken of it what they need */
+        s->memory = NULL;
+        return;
+    }
+    memcpy(s->coming, outputs_of(m) + first * dim, n_rows * dim * sizeof *s->coming);
+    free(s->memory);
+    s->memory = s->coming;
+    s->n_memory = n_rows;
+    s->coming = NULL;
+    s->length = s->earlier = 0;
+    sequence_give_back(s, STATE_OF_GRAPH, 0);
+    sequence_give_back(s, STATE_OF_MEMORY, n_rows);
+}
+
+static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
+                      struct error *err)
+{
+    static const uint32_t never = 0;
+    struct step_frame *f = m->frame;
+    viv_status status = choose_stack(m, rows, n, err);
+    if (status == VIV_OK)
+        status = take_rows(m, rows, n, err);
+    if (status == VIV_OK)
+        status = reserve_spans(m, n, err);
+    if (status == VIV_OK)
+        status = reserve_buffers(m, err);
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
+        status = reserve_state(m, rows[i]->sequence, rows[i]->n_rows, err);
+    if (status != VIV_OK)
+        return status;
+    fill_execs(m, rows, n);
+    for (uint32_t i = 0; f->stack == STACK_GRAPH && i < n; i++)
+        sequence_begin_step(rows[i]->sequence);
+    if (m->store)
+        store_begin(m->store, f->n_rows > n ? STORE_READING : STORE_WRITING);
+    f->step.cancel = cancel ? cancel : &never;
+    f->error.status = VIV_OK;
+    f->guarded = NONE;
+    status = schedule_step(m, &f->step, err);
+    end_guard(m, NONE);
+    if (f->error.status != VIV_OK) { /* of a layer, whatever the scheduler makes of it */
+        *err = f->error;
+        return err->status;
+    }
+    if (status == VIV_ECANCELLED && __atomic_load_n(f->step.cancel, __ATOMIC_RELAXED))
+        return error_set(err, status, "cancelled");
+    if (status == VIV_ECANCELLED)
+        return error_set(err, VIV_EINTERNAL,
+                         "a layer says that the step was cancelled, and nobody has cancelled it");
+    if (status != VIV_OK)
+        return status;
+    f->proved = true;
+    for (uint64_t i = 0, first = 0; i < n; first += rows[i++]->n_rows)
+        settle(m, rows[i], first);
+    return VIV_OK;
+}
+
+/* Of what the encoder's step has made of a sequence besides its memory nothing is needed any more. */
+static void drop_encoding(struct sequence *s)
+{
+    free(s->coming);
+    s->coming = NULL;
+    sequence_give_back(s, STATE_OF_ENCODER, 0);
+}
+
+/* What an architecture hands over. */
+static viv_status check_rows(const viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
+{
+    if (n == 0 || !rows)
+        return error_set(err, VIV_EINVAL, "a step takes rows of one or more sequences, each once");
+    for (uint32_t i = 0; i < n; i++) {
+        const viv_rows *r = rows[i];
+        if (!r || r->struct_size < SIZE_TO(viv_rows, types) || r->struct_size > MAX_STRUCT)
+            return error_set(err, VIV_EABI, "struct_size of viv_rows is %u, expected %zu", r ? r->struct_size : 0,
+                             SIZE_TO(viv_rows, types));
+        if (r->flags & ~(uint32_t)VIV_ROWS_ENCODER)
+            return error_set(err, VIV_EABI, "flags of viv_rows are 0x%x, this host knows 0x%x", r->flags,
+                             VIV_ROWS_ENCODER);
+        const struct sequence *s = r->sequence;
+        if (!s || s->model != m)
+            return error_set(err, VIV_EABI, "rows of a step belong to %s, expected one of this model's",
+                             s ? "another model's sequence" : "no sequence (NULL)");
+    }
+    return VIV_OK;
+}
+
+static void tell(const viv_model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void tell(const viv_model *m, const char *format, ...)
+{
+    char sentence[sizeof(struct error) + 256];
+    va_list args;
+    if (!m->options.notice)
+        return;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    m->options.notice(m->options.notice_ctx, sentence);
+}
+
+/* The step; once more, with a state of f32, where a number is too large for one of f16. */
+static viv_status run_widening(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
+                               struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
+        status = sequence_widen(rows[i]->sequence, err);
+    if (status == VIV_OK)
+        status = run(m, rows, n, cancel, err);
+    if (status != VIV_ERANGE)
+        return status;
+    char text[sizeof err->text];
+    memcpy(text, err->text, sizeof text);
+    if (!state_can_widen(m))
+        return error_set(err, status, "%s: --state-type f32 holds them", text);
+    tell(m, "%s: the state is kept in f32 from here on, as --state-type f32 does", err->text);
+    for (uint32_t i = 0; i < n; i++)
+        drop_encoding(rows[i]->sequence);
+    status = state_widen(m, err);
+    return status == VIV_OK ? run_widening(m, rows, n, cancel, err) : status;
+}
+
+/* Computes n tokens, which the sequence had, for a text of another length. */
+static viv_status read_anew(viv_model *m, struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length,
+                            const uint32_t *cancel, struct error *err)
+{
+    const uint64_t most = m->stacks[STACK_GRAPH].max_rows;
+    uint8_t *none = calloc(most, 1);
+    viv_status status = none ? sequence_truncate(s, 0, err) : error_nomem(err);
+    for (uint64_t at = 0; status == VIV_OK && at < n; at += most) {
+        const viv_rows rows = {.struct_size = sizeof rows,
+                               .sequence = s,
+                               .n_rows = size_min(most, n - at),
+                               .tokens = tokens + at,
+                               .want = none,
+                               .length = length};
+        const viv_rows *const list[] = {&rows};
+        if (m->options.progress)
+            m->options.progress(m->options.progress_ctx, "tokens anew", at, n);
+        status = run_widening(m, list, 1, cancel, err);
+    }
+    free(none);
+    return status;
+}
+
+/* Sees to it that what the sequence keeps is what it would be if it had been computed with these rows. */
+static viv_status agree_on_length(viv_model *m, const viv_rows *rows, const uint32_t *cancel, struct error *err)
+{
+    struct sequence *s = rows->sequence;
+    const struct graph_length coming = sequence_length_after(s, rows);
+    const uint64_t n = s->length;
+    if (rows->flags & VIV_ROWS_ENCODER || n == 0 || graph_lengths_alike(m->graph, s->computed_for, coming) ||
+        coming.whole > m->context)
+        return VIV_OK;
+    for (uint64_t i = 0; i < n; i++)
+        if (s->tokens[i] < 0)
+            return error_set(err, VIV_EUNSUPPORTED,
+                             "a text of %" PRIu64 " tokens is computed in another way than one of %" PRIu64
+                             ", and what came as a vector at position %" PRIu64 " is there no more",
+                             coming.whole, s->computed_for.whole, i);
+    if (!m->told_of_length)
+        tell(m,
+             "the text has grown to %" PRIu64
+             " tokens: this model rotates keys by the length of a text, and the %" PRIu64
+             " before are computed anew",
+             coming.whole, n);
+    m->told_of_length = true;
+    int32_t *tokens = malloc(n * sizeof *tokens);
+    if (!tokens)
+        return error_nomem(err);
+    memcpy(tokens, s->tokens, n * sizeof *tokens);
+    /* where rows behind the text go on one by one, they do so again */
+    const uint64_t length = m->graph->by_growth ? coming.text : coming.whole;
+    const viv_status status = read_anew(m, s, tokens, n, length, cancel, err);
+    free(tokens);
+    return status;
+}
+
+viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
+                      const float **outputs, uint64_t *n_outputs, struct error *err)
+{
+    if (!m->loaded)
+        return error_set(err, VIV_EINVAL, "%s: its weights are not loaded", spec_name(m->spec));
+    viv_status status = check_rows(m, rows, n, err);
+    if (status != VIV_OK)
+        return status;
+    if (!claim(rows, n))
+        return error_set(err, VIV_EINVAL, "a step takes rows of one or more sequences, each once");
+    const struct trail before = trail_enter(NULL, NULL); /* an architecture's code waits */
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++)
+        status = agree_on_length(m, rows[i], cancel, err);
+    if (status == VIV_OK)
+        status = run_widening(m, rows, n, cancel, err);
+    trail = before;
+    for (uint32_t i = 0; i < n; i++) {
+        ((struct sequence *)rows[i]->sequence)->in_step = false;
+        drop_encoding(rows[i]->sequence);
+    }
+    if (status != VIV_OK)
+        return status;
+    const char *shrunk = file_map_any_broken();
+    if (shrunk)
+        return error_set(err, VIV_EIO, "%s: the file shrank while it was in use", shrunk);
+    *outputs = outputs_of(m);
+    *n_outputs = m->frame->n_wanted;
+    return VIV_OK;
+}

@@ -1,0 +1,453 @@
+/* decoding.c - a run of decoders over a sequence of pieces, as tokenizers' decode_chain has it for a whole
+ * sequence.
+ *
+ * Each step hands its text to the next in parts. A part may begin a piece, end one, do both, or neither: what Fuse
+ * makes is one piece, which ends with the sequence. A step holds back what later parts may change; so does the last
+ * one, which lets whole characters out. Decoding a whole sequence and decoding a stream are the same run. */
+#include "tokenizer/stages.h"
+#include "tokenizer/unicode.h"
+
+#include "base/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BEGIN = 1, END = 2, WHOLE = BEGIN | END };
+enum {
+    MAX_TEXT = 64 << 20,
+    MAX_GROWTH = 256
+}; /* bytes over all steps: so many, and so many for each byte of pieces */
+
+struct step {
+    const struct decoder *how;
+    bool whole;         /* it takes whole pieces: the parts of one are collected first */
+    bool begun, first;  /* a piece has begun; this one is the first of all */
+    bool open;          /* what it gave out is a piece that has not ended */
+    struct buf parts;   /* of the piece that is being collected */
+    struct buf held;    /* text that what follows may change */
+    uint32_t n_to_drop; /* Strip: characters at the beginning of this piece */
+};
+
+struct decoding {
+    struct step *steps; /* [n + 1]: the last one's output is the text */
+    size_t n;
+    bool joined;           /* pieces have a space between them */
+    uint64_t n_in, n_text; /* bytes of all pieces, and of all that steps made of them */
+    struct buf *out;
+    struct error *err;
+};
+
+static viv_status put(struct decoding *d, size_t k, const char *s, size_t n, int part);
+
+static viv_status check_growth(const struct decoding *d, uint64_t n)
+{
+    if (d->n_text + n <= MAX_TEXT + MAX_GROWTH * d->n_in)
+        return VIV_OK;
+    return error_set(d->err, VIV_ELIMIT, "decoding makes the text more than %d times as long", MAX_GROWTH);
+}
+
+static viv_status unless_nomem(const struct decoding *d, bool ok)
+{
+    return ok ? VIV_OK : error_nomem(d->err);
+}
+
+/* Hands over the buffer's text and releases it. */
+static viv_status put_buf(struct decoding *d, size_t k, struct buf *b, bool ok, int part)
+{
+    viv_status status = unless_nomem(d, ok && !b->failed);
+    if (status == VIV_OK)
+        status = put(d, k, buf_text(b), b->size, part);
+    buf_release(b);
+    return status;
+}
+
+static void drop_front(struct buf *b, size_t n)
+{
+    if (n == b->size)
+        buf_clear(b);
+    if (n == 0 || b->size == 0)
+        return;
+    memmove(b->data, b->data + n, b->size - n + 1);
+    b->size -= n;
+}
+
+/* Hands over the first n bytes of what is held. */
+static viv_status put_held(struct decoding *d, size_t k, size_t n, int part)
+{
+    struct buf *held = &d->steps[k].held, front = {0};
+    bool ok = buf_append(&front, buf_text(held), n);
+    drop_front(held, n);
+    return put_buf(d, k + 1, &front, ok, part);
+}
+
+static bool begins_with(const char *s, size_t n, const char *with, size_t m)
+{
+    return n >= m && memcmp(s, with, m) == 0;
+}
+
+static bool append_replaced(struct buf *out, const char *s, size_t n, const char *from, const char *to)
+{
+    const size_t k = strlen(from);
+    const char *end = s + n, *at;
+    bool ok = true;
+    while (ok && k && (at = memmem(s, (size_t)(end - s), from, k))) {
+        ok = buf_append(out, s, (size_t)(at - s)) && buf_puts(out, to);
+        s = at + k;
+    }
+    return ok && buf_append(out, s, (size_t)(end - s));
+}
+
+/* The spaces that English text does not have before punctuation. */
+static bool clean_up(struct buf *b)
+{
+    static const char *const pairs[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+                                           {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+                                           {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof pairs / sizeof *pairs; i++) {
+        struct buf cleaned = {0};
+        ok = append_replaced(&cleaned, buf_text(b), b->size, pairs[i][0], pairs[i][1]);
+        buf_release(b);
+        *b = cleaned;
+    }
+    return ok;
+}
+
+/* --- steps --------------------------------------------------------------------------------------------------- */
+
+/* Letters become bytes, whatever pieces they are in, and bytes text. */
+static viv_status byte_level(struct decoding *d, size_t k, const char *s, size_t n)
+{
+    struct step *z = &d->steps[k];
+    struct buf *held = &z->held, text = {0};
+    size_t used = 0;
+    bool ok = letters_to_bytes(s, n, held) && clean_utf8_part(buf_text(held), held->size, &text, &used);
+    drop_front(held, used);
+    z->open = true;
+    return put_buf(d, k + 1, &text, ok, z->first ? BEGIN : 0);
+}
+
+/* "▁" is a space, but in the first piece, where it was put before the text. */
+static viv_status metaspace(struct decoding *d, size_t k, const char *s, size_t n, int part)
+{
+    const struct step *z = &d->steps[k];
+    struct buf text = {0};
+    bool ok = append_replaced(&text, s, n, z->how->text, z->first && z->how->flag ? "" : " ");
+    return put_buf(d, k + 1, &text, ok, part);
+}
+
+static viv_status wordpiece(struct decoding *d, size_t k, const char *s, size_t n)
+{
+    const struct decoder *how = d->steps[k].how;
+    const bool first = d->steps[k].first;
+    struct buf text = {0};
+    bool ok = true;
+    const size_t m = strlen(how->text);
+    if (!first && begins_with(s, n, how->text, m))
+        ok = buf_append(&text, s + m, n - m);
+    else
+        ok = (first || buf_putc(&text, ' ')) && buf_append(&text, s, n);
+    return put_buf(d, k + 1, &text, ok && (!how->flag || clean_up(&text)), WHOLE);
+}
+
+/* The suffix is a space, but behind the last piece: one is held back. */
+static viv_status bpe_held(struct decoding *d, size_t k, const char *suffix)
+{
+    struct step *z = &d->steps[k];
+    struct buf text = {0};
+    bool ok = append_replaced(&text, buf_text(&z->held), z->held.size, z->how->text, suffix);
+    buf_clear(&z->held);
+    z->open = false;
+    return put_buf(d, k + 1, &text, ok, WHOLE);
+}
+
+static viv_status bpe(struct decoding *d, size_t k, const char *s, size_t n)
+{
+    struct step *z = &d->steps[k];
+    viv_status status = z->open ? bpe_held(d, k, " ") : VIV_OK;
+    z->open = true;
+    return status == VIV_OK ? unless_nomem(d, buf_append(&z->held, s, n)) : status;
+}
+
+/* The value of "<0x41>", or -1. */
+static int byte_piece(const char *s, size_t n)
+{
+    unsigned value = 0;
+    if (n != 6 || memcmp(s, "<0x", 3) != 0 || s[5] != '>')
+        return -1;
+    for (int i = 3; i < 5; i++) {
+        const char *digits = "0123456789ABCDEF0123456789abcdef", *at = strchr(digits, s[i]);
+        if (!at || !s[i])
+            return -1;
+        value = value << 4 | (unsigned)((at - digits) & 15);
+    }
+    return (int)value;
+}
+
+/* A run of byte tokens is the characters that they spell; a run that is not UTF-8 is as many U+FFFD. One wrong byte
+ * changes all of the run, hence it is held to its end. */
+static viv_status put_bytes(struct decoding *d, size_t k)
+{
+    struct buf run = d->steps[k].held;
+    viv_status status = VIV_OK;
+    d->steps[k].held = (struct buf){0};
+    if (run.size && utf8_valid(run.data, run.size))
+        return put_buf(d, k + 1, &run, true, WHOLE);
+    for (size_t i = 0; status == VIV_OK && i < run.size; i++)
+        status = put(d, k + 1, "\xEF\xBF\xBD", 3, WHOLE);
+    buf_release(&run);
+    return status;
+}
+
+static viv_status byte_fallback(struct decoding *d, size_t k, const char *s, size_t n)
+{
+    const int byte = byte_piece(s, n);
+    if (byte >= 0)
+        return unless_nomem(d, buf_putc(&d->steps[k].held, (char)byte));
+    viv_status status = put_bytes(d, k);
+    return status == VIV_OK ? put(d, k + 1, s, n, WHOLE) : status;
+}
+
+/* Bytes at the end of what is held that are up to `most` times the character. */
+static size_t at_the_end(const struct buf *b, const char *character, uint32_t most)
+{
+    const size_t m = strlen(character);
+    size_t n = 0;
+    for (uint32_t i = 0; i < most && n + m <= b->size && memcmp(b->data + b->size - n - m, character, m) == 0; i++)
+        n += m;
+    return n;
+}
+
+static viv_status strip(struct decoding *d, size_t k, const char *s, size_t n, int part)
+{
+    struct step *z = &d->steps[k];
+    const size_t m = strlen(z->how->text);
+    if (part & BEGIN)
+        z->n_to_drop = z->how->left;
+    while (n && z->n_to_drop && begins_with(s, n, z->how->text, m)) {
+        z->n_to_drop--;
+        s += m;
+        n -= m;
+    }
+    if (n)
+        z->n_to_drop = 0;
+    if (!buf_append(&z->held, s, n))
+        return error_nomem(d->err);
+    const size_t end = at_the_end(&z->held, z->how->text, z->how->right);
+    viv_status status = put_held(d, k, z->held.size - end, part);
+    if (part & END)
+        buf_clear(&z->held);
+    return status;
+}
+
+/* Bytes at the end of s with which the literal may begin. */
+static size_t may_begin(const char *s, size_t n, const struct pattern *p)
+{
+    size_t m = n < p->n ? n : p->n - 1;
+    while (m > 0 && memcmp(s + n - m, p->literal, m) != 0)
+        m--;
+    return m;
+}
+
+static viv_status replace(struct decoding *d, size_t k, const char *s, size_t n, int part)
+{
+    struct step *z = &d->steps[k];
+    const struct pattern *p = &z->how->pattern;
+    struct buf text = {0};
+    struct ranges r = {0};
+    bool ok = buf_append(&z->held, s, n);
+    viv_status status = ok ? pattern_ranges(p, buf_text(&z->held), z->held.size, &r, d->err) : error_nomem(d->err);
+    size_t kept = 0;
+    for (size_t i = 0; status == VIV_OK && ok && i < r.n; i++) {
+        const struct range *at = &r.v[i];
+        const char *from = buf_text(&z->held) + at->begin;
+        size_t length = at->end - at->begin;
+        if (i + 1 == r.n && !at->match && !(part & END) && p->n)
+            kept = may_begin(from, length, p);
+        status = check_growth(d, text.size);
+        ok = at->match ? buf_puts(&text, z->how->text) : buf_append(&text, from, length - kept);
+    }
+    ranges_release(&r);
+    drop_front(&z->held, z->held.size - kept);
+    if (status == VIV_OK)
+        return put_buf(d, k + 1, &text, ok, part);
+    buf_release(&text);
+    return status;
+}
+
+/* Of equal neighbours one stays. */
+static viv_status ctc(struct decoding *d, size_t k, const char *s, size_t n)
+{
+    struct step *z = &d->steps[k];
+    struct buf text = {0}, spaced = {0};
+    if (!z->first && z->held.size == n && begins_with(buf_text(&z->held), n, s, n))
+        return VIV_OK;
+    buf_clear(&z->held);
+    bool ok = buf_append(&z->held, s, n) && append_replaced(&text, s, n, z->how->text, "");
+    if (ok && z->how->flag) {
+        ok = clean_up(&text) && append_replaced(&spaced, buf_text(&text), text.size, z->how->pattern.literal, " ");
+        buf_release(&text);
+        text = spaced;
+    }
+    if (ok && text.size == 0) {
+        buf_release(&text);
+        return VIV_OK;
+    }
+    return put_buf(d, k + 1, &text, ok, WHOLE);
+}
+
+/* The pieces of Fuse and of ByteLevel end with the sequence. */
+static viv_status fuse(struct decoding *d, size_t k, const char *s, size_t n, int part)
+{
+    struct step *z = &d->steps[k];
+    z->open = true;
+    return put(d, k + 1, s, n, z->first ? part & BEGIN : 0);
+}
+
+static viv_status put_end(struct decoding *d, size_t k, const char *s, size_t n)
+{
+    if (!d->steps[k].open)
+        return VIV_OK;
+    d->steps[k].open = false;
+    return put(d, k + 1, s, n, END);
+}
+
+/* The last step: whole characters go out. */
+static viv_status let_out(struct decoding *d, const char *s, size_t n, int part)
+{
+    struct step *z = &d->steps[d->n];
+    size_t used = 0;
+    bool ok = !d->joined || z->first || !(part & BEGIN) || buf_putc(&z->held, ' ');
+    ok = ok && buf_append(&z->held, s, n) && clean_utf8_part(buf_text(&z->held), z->held.size, d->out, &used);
+    drop_front(&z->held, used);
+    return unless_nomem(d, ok);
+}
+
+/* --- the run ------------------------------------------------------------------------------------------------- */
+
+static viv_status take(struct decoding *d, size_t k, const char *s, size_t n, int part)
+{
+    if (k == d->n)
+        return let_out(d, s, n, part);
+    switch (d->steps[k].how->kind) {
+    case DECODE_BYTE_LEVEL:
+        return byte_level(d, k, s, n);
+    case DECODE_METASPACE:
+        return metaspace(d, k, s, n, part);
+    case DECODE_WORDPIECE:
+        return wordpiece(d, k, s, n);
+    case DECODE_BPE:
+        return bpe(d, k, s, n);
+    case DECODE_BYTE_FALLBACK:
+        return byte_fallback(d, k, s, n);
+    case DECODE_FUSE:
+        return fuse(d, k, s, n, part);
+    case DECODE_STRIP:
+        return strip(d, k, s, n, part);
+    case DECODE_REPLACE:
+        return replace(d, k, s, n, part);
+    case DECODE_CTC:
+        return ctc(d, k, s, n);
+    }
+    return VIV_OK;
+}
+
+/* Gives step k a part of a piece. */
+static viv_status put(struct decoding *d, size_t k, const char *s, size_t n, int part)
+{
+    struct step *z = &d->steps[k];
+    viv_status status = check_growth(d, n);
+    if (status != VIV_OK)
+        return status;
+    d->n_text += n;
+    if (part & BEGIN) {
+        z->first = !z->begun;
+        z->begun = true;
+    }
+    if (!z->whole || part == WHOLE)
+        return take(d, k, s, n, part);
+    if (!buf_append(&z->parts, s, n))
+        return error_nomem(d->err);
+    if (!(part & END))
+        return VIV_OK;
+    struct buf piece = z->parts;
+    z->parts = (struct buf){0};
+    status = take(d, k, buf_text(&piece), piece.size, WHOLE);
+    buf_release(&piece);
+    return status;
+}
+
+/* What step k still holds, as nothing follows. */
+static viv_status finish(struct decoding *d, size_t k)
+{
+    struct step *z = &d->steps[k];
+    const char *broken = z->held.size ? "\xEF\xBF\xBD" : "";
+    if (k == d->n || z->how->kind == DECODE_BYTE_LEVEL)
+        buf_clear(&z->held);
+    if (k == d->n)
+        return unless_nomem(d, buf_puts(d->out, broken));
+    switch (z->how->kind) {
+    case DECODE_BYTE_LEVEL:
+        return put_end(d, k, broken, strlen(broken));
+    case DECODE_FUSE:
+        return put_end(d, k, "", 0);
+    case DECODE_BPE:
+        return z->open ? bpe_held(d, k, "") : VIV_OK;
+    case DECODE_BYTE_FALLBACK:
+        return put_bytes(d, k);
+    default:
+        return VIV_OK;
+    }
+}
+
+viv_status decoding_push(struct decoding *d, const char *piece, size_t n, struct buf *out, struct error *err)
+{
+    d->out = out;
+    d->err = err;
+    d->n_in += n;
+    return put(d, 0, piece, n, WHOLE);
+}
+
+viv_status decoding_finish(struct decoding *d, struct buf *out, struct error *err)
+{
+    viv_status status = VIV_OK;
+    d->out = out;
+    d->err = err;
+    for (size_t k = 0; status == VIV_OK && k <= d->n; k++)
+        status = finish(d, k);
+    return status;
+}
+
+viv_status decoding_create(const struct decoders *list, struct decoding **out, struct error *err)
+{
+    struct decoding *d = calloc(1, sizeof *d);
+    struct step *steps = calloc(list->n + 1, sizeof *steps);
+    if (!d || !steps) {
+        free(d);
+        free(steps);
+        return error_nomem(err);
+    }
+    d->steps = steps;
+    d->n = list->n;
+    d->joined = !list->present;
+    for (size_t k = 0; k < list->n; k++) {
+        const struct decoder *how = &list->v[k];
+        steps[k].how = how;
+        steps[k].whole = how->kind != DECODE_METASPACE && how->kind != DECODE_FUSE && how->kind != DECODE_STRIP &&
+                         (how->kind != DECODE_REPLACE || how->pattern.regex);
+    }
+    *out = d;
+    return VIV_OK;
+}
+
+void decoding_destroy(struct decoding *d)
+{
+    if (!d)
+        return;
+    for (size_t k = 0; k <= d->n; k++) {
+        buf_release(&d->steps[k].parts);
+        buf_release(&d->steps[k].held);
+    }
+    free(d->steps);
+    free(d);
+}

@@ -1,0 +1,71 @@
+/* model.h - the heart of a tokenizer: a word in, ids out. One file each: bpe.c, unigram.c, wordpiece.c. */
+#ifndef TOKENIZER_MODEL_H
+#define TOKENIZER_MODEL_H
+
+#include "base/arena.h"
+#include "base/strmap.h"
+#include "tokenizer/tokenizer.h"
+
+/* The vocabulary: pieces by id and back. Ids may have gaps. */
+struct vocab {
+    const char **pieces; /* [n] terminated, NULL where there is none */
+    uint32_t *sizes;
+    uint32_t n, n_pieces; /* highest id + 1; how many there are */
+    size_t capacity, sizes_capacity;
+    struct strmap ids;
+};
+enum { MAX_VOCAB = 1 << 21 };
+
+/* `piece` must outlive the vocabulary. A piece or an id that is there already is an error. */
+viv_status vocab_add(struct vocab *v, const char *piece, size_t size, uint32_t id, struct error *err);
+/* A piece that no text becomes: a control token. Its text may be there already. */
+viv_status vocab_add_hidden(struct vocab *v, const char *piece, size_t size, uint32_t id, struct error *err);
+void vocab_release(struct vocab *v);
+bool vocab_find(const struct vocab *v, const char *piece, size_t size, uint32_t *id);
+
+struct token_model {
+    const char *name; /* "BPE" */
+    viv_status (*encode)(const struct token_model *m, const char *word, size_t n, struct token_ids *out,
+                         struct error *err);
+    void (*destroy)(struct token_model *m);
+    const struct vocab *vocab; /* the tokenizer's */
+    int32_t unk;               /* -1: none */
+    bool fuse_unk;
+    bool byte_fallback;
+    int32_t byte_ids[256]; /* of "<0x00>" ... "<0xFF>"; -1 */
+};
+
+/* Finds the ids of byte tokens. */
+void model_find_bytes(struct token_model *m);
+/* What stands for characters that are in no piece: their bytes, else the unknown token, else nothing. `after_unk`:
+ * the last id added was such an unknown token, too. */
+bool model_add_unknown(const struct token_model *m, const char *s, size_t n, bool *after_unk,
+                       struct token_ids *out);
+
+/* --- BPE ----------------------------------------------------------------------------------------------------- */
+
+struct bpe_options {
+    const char *continuing_prefix, *end_suffix; /* or NULL */
+    bool ignore_merges;                         /* a word that is a piece is that piece */
+    bool newlines_whole;                        /* the same for words of newlines alone */
+    const float *scores; /* SentencePiece: no list of merges, but of two neighbours whose concatenation is a piece
+                            the one with the highest score merges first; -inf: never; [vocab->n] or NULL */
+};
+/* `base` is copied: its vocab, unk, fuse_unk, byte_fallback. */
+viv_status bpe_create(const struct token_model *base, const struct bpe_options *options, struct token_model **out,
+                      struct error *err);
+/* Merges in order of rank. Pieces that are not in the vocabulary are an error. */
+viv_status bpe_add_merge(struct token_model *m, const char *left, size_t n_left, const char *right, size_t n_right,
+                         struct error *err);
+
+/* --- Unigram, WordPiece, WordLevel --------------------------------------------------------------------------- */
+
+/* scores: [vocab->n], copied; -inf: never chosen. single: sums are rounded to single precision, as SentencePiece
+ * does; of sums that are equal, the rounding decides. */
+viv_status unigram_create(const struct token_model *base, const double *scores, bool single,
+                          struct token_model **out, struct error *err);
+viv_status wordpiece_create(const struct token_model *base, const char *prefix, uint32_t max_chars,
+                            struct token_model **out, struct error *err);
+viv_status wordlevel_create(const struct token_model *base, struct token_model **out, struct error *err);
+
+#endif

@@ -1,0 +1,163 @@
+/* stages.h - what surrounds a tokenizer's model: normalizers, pre-tokenizers, post-processors, decoders. Each is a
+ * list of steps, made from tokenizer.json, from GGUF metadata or from a SentencePiece model, and immutable once
+ * made. */
+#ifndef TOKENIZER_STAGES_H
+#define TOKENIZER_STAGES_H
+
+#include "base/json.h"
+#include "tokenizer/pieces.h"
+#include "tokenizer/tokenizer.h"
+
+struct regex;
+
+/* A pattern: a literal text or a regular expression. */
+struct pattern {
+    char *literal;
+    size_t n;
+    struct regex *regex;
+};
+void pattern_release(struct pattern *p);
+viv_status pattern_ranges(const struct pattern *p, const char *s, size_t n, struct ranges *out, struct error *err);
+/* {"String": ...} or {"Regex": ...} */
+viv_status pattern_from_json(json_t *j, struct pattern *out, struct error *err);
+
+/* --- normalizers: text to text ------------------------------------------------------------------------------- */
+
+enum normalizer_kind {
+    NORMALIZE_NFC,
+    NORMALIZE_NFD,
+    NORMALIZE_NFKC,
+    NORMALIZE_NFKD,
+    NORMALIZE_LOWERCASE,
+    NORMALIZE_STRIP, /* left, right */
+    NORMALIZE_STRIP_ACCENTS,
+    NORMALIZE_REPLACE, /* pattern, text */
+    NORMALIZE_PREPEND, /* text */
+    NORMALIZE_BERT,    /* clean, chinese, accents, lowercase */
+    NORMALIZE_NMT,
+    NORMALIZE_CHARSMAP, /* charsmap: by grapheme, as the reference reads it; by_prefix: as SentencePiece does */
+    NORMALIZE_BYTES,    /* bytes to GPT-2's letters */
+    NORMALIZE_SQUEEZE   /* SentencePiece: runs of spaces become one, none at the ends */
+};
+struct normalizer {
+    enum normalizer_kind kind;
+    bool left, right, clean, chinese, accents, lowercase, by_prefix;
+    struct pattern pattern;
+    char *text;
+    struct charsmap *charsmap;
+};
+struct normalizers {
+    struct normalizer *v;
+    size_t n, capacity;
+};
+viv_status normalizers_add_json(struct normalizers *list, json_t *j, struct error *err);
+struct normalizer *normalizers_add(struct normalizers *list, enum normalizer_kind kind); /* NULL: memory is out */
+viv_status normalize(const struct normalizers *list, const char *s, size_t n, struct buf *out, struct error *err);
+void normalizers_release(struct normalizers *list);
+
+/* SentencePiece's precompiled map: u32 size of a double array (Aoe 1989, as darts-clone lays it out), the array,
+ * then the texts it leads to. */
+viv_status charsmap_create(const void *bytes, size_t n, struct charsmap **out, struct error *err);
+void charsmap_destroy(struct charsmap *c);
+/* What a prefix of s becomes: the longest one that is in the map, or the shortest. 0: none; else its length. */
+size_t charsmap_find(const struct charsmap *c, const char *s, size_t n, bool longest, const char **to);
+
+/* --- pre-tokenizers: pieces to pieces ------------------------------------------------------------------------ */
+
+enum pretokenizer_kind {
+    PRETOKENIZE_BYTE_LEVEL, /* prefix_space, use_regex */
+    PRETOKENIZE_SPLIT,      /* pattern, behavior, invert */
+    PRETOKENIZE_CHARS,      /* behavior; test: which characters are delimiters */
+    PRETOKENIZE_METASPACE,  /* text: the replacement; scheme; split */
+    PRETOKENIZE_WORDS,      /* runs of \w, and of what is neither \w nor white space */
+    PRETOKENIZE_SCRIPTS,    /* a piece begins where the script changes */
+    PRETOKENIZE_LENGTH      /* length: characters of a piece */
+};
+enum prepend_scheme { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER };
+struct pretokenizer {
+    enum pretokenizer_kind kind;
+    bool prefix_space, use_regex, invert, split;
+    enum split_behavior behavior;
+    enum prepend_scheme scheme;
+    bool (*test)(uint32_t c);
+    size_t length;
+    struct pattern pattern;
+    char *text;
+};
+struct pretokenizers {
+    struct pretokenizer *v;
+    size_t n, capacity;
+};
+viv_status pretokenizers_add_json(struct pretokenizers *list, json_t *j, struct error *err);
+struct pretokenizer *pretokenizers_add(struct pretokenizers *list, enum pretokenizer_kind kind);
+viv_status pretokenizers_add_regex(struct pretokenizers *list, const char *pattern, enum split_behavior behavior,
+                                   struct error *err);
+/* `first`: the text begins here (no special token came before). */
+viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n, bool first, struct pieces *out,
+                       struct error *err);
+void pretokenizers_release(struct pretokenizers *list);
+
+/* GPT-2's letters for bytes, in UTF-8, and back. */
+const char *byte_letter(unsigned char byte, size_t *n);
+bool bytes_to_letters(const char *s, size_t n, struct buf *out);
+bool letters_to_bytes(const char *s, size_t n, struct buf *out); /* what is no such letter stays as it is */
+
+/* --- post-processors: special tokens around the text --------------------------------------------------------- */
+
+struct template
+{
+    int32_t *before, *after; /* of a text alone */
+    size_t n_before, n_after;
+    struct pair_item { /* of two texts, in order */
+        int32_t id;    /* a special token; -1: here stands a text */
+        uint8_t text;  /* which one: 0 or 1 */
+        int32_t type;
+    } * pair;
+    size_t n_pair; /* 0: it does not say */
+};
+viv_status template_from_json(json_t *j, struct template *out, struct error *err);
+/* Makes the template of a pair of that of a text: as BERT does it, [CLS] A [SEP] B [SEP], or as RoBERTa does,
+ * <s> A </s> </s> B </s>. */
+viv_status template_pair(struct template *t, bool roberta, struct error *err);
+void template_release(struct template *t);
+
+/* --- decoders: pieces back to text --------------------------------------------------------------------------- */
+
+enum decoder_kind {
+    DECODE_BYTE_LEVEL,
+    DECODE_METASPACE, /* text: the replacement; flag: a space put before the text is taken away again */
+    DECODE_WORDPIECE, /* text: the prefix; flag: clean up */
+    DECODE_BPE,       /* text: the suffix */
+    DECODE_BYTE_FALLBACK,
+    DECODE_FUSE,
+    DECODE_STRIP,   /* text: a character; left, right: how many */
+    DECODE_REPLACE, /* pattern, text */
+    DECODE_CTC      /* text: the padding token; pattern.literal: the word delimiter; flag: clean up */
+};
+struct decoder {
+    enum decoder_kind kind;
+    bool flag;
+    uint32_t left, right;
+    struct pattern pattern;
+    char *text;
+};
+struct decoders {
+    struct decoder *v;
+    size_t n, capacity;
+    bool present; /* without a decoder, pieces are joined by spaces */
+};
+viv_status decoders_add_json(struct decoders *list, json_t *j, struct error *err);
+struct decoder *decoders_add(struct decoders *list, enum decoder_kind kind);
+void decoders_release(struct decoders *list);
+
+/* A run of the decoders over a sequence of pieces. Text comes out as soon as no later piece can change it, always
+ * in whole characters. `list` must outlive it. */
+struct decoding;
+viv_status decoding_create(const struct decoders *list, struct decoding **out, struct error *err);
+/* Appends to *out the text that this piece completes. An empty piece counts. */
+viv_status decoding_push(struct decoding *d, const char *piece, size_t n, struct buf *out, struct error *err);
+/* Appends the text that is still held. Pieces pushed later follow those pushed before. */
+viv_status decoding_finish(struct decoding *d, struct buf *out, struct error *err);
+void decoding_destroy(struct decoding *d);
+
+#endif

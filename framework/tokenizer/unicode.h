@@ -1,0 +1,38 @@
+/* unicode.h - what the reference library asks of characters, through utf8proc. */
+#ifndef TOKENIZER_UNICODE_H
+#define TOKENIZER_UNICODE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdint.h>
+
+bool is_space(uint32_t c);   /* White_Space */
+bool is_control(uint32_t c); /* as BERT has it: categories C* but unassigned ones, tab, newline, carriage return */
+bool is_punctuation(uint32_t c);     /* as BERT has it: ASCII punctuation and symbols, categories P* */
+bool is_numeric(uint32_t c);         /* categories N* */
+bool is_mark(uint32_t c);            /* categories M* */
+bool is_nonspacing_mark(uint32_t c); /* category Mn */
+bool is_chinese(uint32_t c);         /* CJK ideographs, the blocks that BERT sets apart */
+bool is_word(uint32_t c);            /* letters, marks, numbers, connectors: \w */
+unsigned script_of(uint32_t c);      /* a number for each script; 0: none */
+uint32_t stand_in(uint32_t c);       /* what patterns take a character for that is newer than Oniguruma, else c */
+
+/* Characters that are newer than the reference's tables: no punctuation, nonspacing marks or format characters; no
+ * marks. */
+bool is_newer(uint32_t c);
+bool is_newer_mark(uint32_t c);
+
+enum normal_form { NFC, NFD, NFKC, NFKD };
+viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, struct buf *out, struct error *err);
+/* The lower case of one character, which may be two. */
+bool lower_char(uint32_t c, struct buf *out);
+bool put_char(uint32_t c, struct buf *out);
+/* s with every invalid byte replaced by U+FFFD, as the reference reads bytes. */
+bool clean_utf8(const char *s, size_t n, struct buf *out);
+/* The same for the first part of a longer text: a character that s cuts short is left out. *used: bytes read. */
+bool clean_utf8_part(const char *s, size_t n, struct buf *out, size_t *used);
+/* Bytes of the first grapheme cluster of s. */
+size_t grapheme_length(const char *s, size_t n);
+
+#endif
