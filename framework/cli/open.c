@@ -125,7 +125,7 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
                                           .slice_uses_ctx = o->profile,
                                           .adapters = common->lora.items,
                                           .n_adapters = (uint32_t)common->lora.n,
-                                          .state_dtype = !type                      ? -1
+                                          .cache_dtype = !type                      ? -1
                                                          : strcmp(type, "f32") == 0 ? VIV_F32
                                                                                     : VIV_F16,
                                           .progress = on_progress,

@@ -149,7 +149,7 @@ viv_status model_load(viv_model *m, struct error *err)
     if (status == VIV_OK)
         status = bind_transformed(m, err);
     if (status == VIV_OK) {
-        m->state_dtype = model_state_dtype(m);
+        m->cache_dtype = model_cache_dtype(m);
         status = state_lay_out(m, err);
     }
     if (status == VIV_OK && m->options.slice_budget)

@@ -22,7 +22,7 @@ struct inference {
     enum stack_id stack;
     struct error failure; /* the first call that failed: infer fails with it, whatever it returns itself */
     struct graph_weight weights[MAX_WEIGHTS];
-    struct graph_state states[MAX_STATES];
+    struct graph_cache states[MAX_STATES];
 };
 
 static const struct attr_value *attr_of(const struct node *n, const char *name)
@@ -105,10 +105,10 @@ static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
     return shape_text(shape, n, out);
 }
 
-static viv_status want(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)
+static viv_status want_any_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)
 {
     struct inference *in = b->ctx;
-    const char *call = sliced ? "want_sliced" : "want_weight";
+    const char *call = sliced ? "want_expert_weight" : "want_weight";
     if (!declared(b, call, attr, WEIGHTS))
         return VIV_EINVAL;
     if (ndim < (sliced ? 2 : 1) || ndim > MAX_DIMS || !dims)
@@ -144,12 +144,12 @@ static viv_status want(viv_infer *b, const char *attr, uint32_t ndim, const uint
 
 static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
 {
-    return want(b, attr, ndim, dims, false);
+    return want_any_weight(b, attr, ndim, dims, false);
 }
 
-static viv_status want_sliced(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
+static viv_status want_expert_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
 {
-    return want(b, attr, ndim, dims, true);
+    return want_any_weight(b, attr, ndim, dims, true);
 }
 
 static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4])
@@ -170,7 +170,7 @@ static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *nd
     return VIV_OK;
 }
 
-static viv_status add_state(viv_infer *b, const char *name, uint64_t elems, enum state_kind kind, uint32_t *index)
+static viv_status add_state(viv_infer *b, const char *name, uint64_t elems, enum cache_kind kind, uint32_t *index)
 {
     struct inference *in = b->ctx;
     if (!name || !*name || strnlen(name, MAX_STATE_NAME + 1) > MAX_STATE_NAME || !index)
@@ -192,24 +192,24 @@ static viv_status add_state(viv_infer *b, const char *name, uint64_t elems, enum
     if (!copy)
         return fail(b, VIV_ENOMEM, "out of memory");
     *index = in->node->n_states;
-    in->states[in->node->n_states++] = (struct graph_state){copy, elems, kind};
+    in->states[in->node->n_states++] = (struct graph_cache){copy, elems, kind};
     return VIV_OK;
 }
 
-static viv_status want_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+static viv_status want_cache(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     const struct inference *in = b->ctx;
-    return add_state(b, name, elems, (enum state_kind)in->stack, index);
+    return add_state(b, name, elems, (enum cache_kind)in->stack, index);
 }
 
-static viv_status want_memory_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+static viv_status want_encoder_cache(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
-    if (b->memory_dim == 0)
+    if (b->encoder_dim == 0)
         return fail(b, VIV_EINVAL, "there is no memory to look at");
-    return add_state(b, name, elems, STATE_OF_MEMORY, index);
+    return add_state(b, name, elems, CACHE_OF_ENCODER_OUTPUT, index);
 }
 
-static viv_status want_sequence_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+static viv_status want_recurrent_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     const struct inference *in = b->ctx;
     if (in->stack == STACK_ENCODER)
@@ -217,7 +217,7 @@ static viv_status want_sequence_state(viv_infer *b, const char *name, uint64_t e
             b, VIV_EINVAL,
             "a layer that keeps something from step to step has no place in an encoder, which reads a text in "
             "one");
-    return add_state(b, name, elems, STATE_OF_SEQUENCE, index);
+    return add_state(b, name, elems, CACHE_RECURRENT, index);
 }
 
 viv_status graph_at_node(struct error *err, const struct node *n)
@@ -321,16 +321,16 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
                    .host = g->host,
                    .ctx = &in,
                    .in_dims = in_dims,
-                   .memory_dim = stack == STACK_GRAPH ? graph_memory_dim(g) : 0,
+                   .encoder_dim = stack == STACK_GRAPH ? graph_encoder_dim(g) : 0,
                    .is_set = is_set,
                    .get_int = get_int,
                    .get_float = get_float,
                    .want_weight = want_weight,
                    .weight_dims = weight_dims,
-                   .want_sliced = want_sliced,
-                   .want_state = want_state,
-                   .want_memory_state = want_memory_state,
-                   .want_sequence_state = want_sequence_state,
+                   .want_expert_weight = want_expert_weight,
+                   .want_cache = want_cache,
+                   .want_encoder_cache = want_encoder_cache,
+                   .want_recurrent_state = want_recurrent_state,
                    .n_phases = 1};
     const struct trail before = trail;
     const uint32_t mode = float_mode();
@@ -396,18 +396,19 @@ const viv_routes *graph_routes(const struct graph_node *n)
     return r && r->n_experts ? r : NULL;
 }
 
-bool graph_say(const struct graph_node *n, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+bool graph_describe(const struct graph_node *n, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                    char text[VIV_DESCRIPTION_TEXT])
 {
-    const viv_layer_words *w = extension(n, VIV_LAYER_WORDS, SIZE_TO(viv_layer_words, say));
-    memset(aspect, 0, VIV_WORDS_ASPECT);
-    memset(words, 0, VIV_WORDS_TEXT);
-    if (!w || !w->say || !w->say(n->layer, i, aspect, words))
+    const viv_layer_description *d = extension(n, VIV_LAYER_DESCRIPTION, SIZE_TO(viv_layer_description, describe));
+    memset(attribute, 0, VIV_DESCRIPTION_ATTRIBUTE);
+    memset(text, 0, VIV_DESCRIPTION_TEXT);
+    if (!d || !d->describe || !d->describe(n->layer, i, attribute, text))
         return false;
-    aspect[VIV_WORDS_ASPECT - 1] = words[VIV_WORDS_TEXT - 1] = '\0';
-    return utf8_valid(aspect, strlen(aspect)) && utf8_valid(words, strlen(words));
+    attribute[VIV_DESCRIPTION_ATTRIBUTE - 1] = text[VIV_DESCRIPTION_TEXT - 1] = '\0';
+    return utf8_valid(attribute, strlen(attribute)) && utf8_valid(text, strlen(text));
 }
 
-uint64_t graph_memory_dim(const struct graph *g)
+uint64_t graph_encoder_dim(const struct graph *g)
 {
     return g->stacks[STACK_ENCODER].output_dim;
 }
@@ -439,7 +440,7 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
         g->value_dims[n->spec->output] = n->out_dim;
         g->n_states += n->n_states;
         for (uint32_t s = 0; s < n->n_states; s++)
-            g->state_elems[n->states[s].kind] += n->states[s].elems;
+            g->cache_elems[n->states[s].kind] += n->states[s].elems;
         if ((n->class->flags & VIV_LAYER_TOKENS) && n->n_weights && !stack->vocab_size)
             stack->vocab_size = e->weights[n->weights[0].weight].dims[0];
     }
@@ -462,7 +463,7 @@ viv_status graph_build(const struct expansion *e, const viv_host *host, struct g
         status = build_stack(g, STACK_ENCODER, err);
     if (status == VIV_OK)
         status = build_stack(g, STACK_GRAPH, err);
-    if (status == VIV_OK && graph_memory_dim(g) && !g->state_elems[STATE_OF_MEMORY]) {
+    if (status == VIV_OK && graph_encoder_dim(g) && !g->cache_elems[CACHE_OF_ENCODER_OUTPUT]) {
         error_set(err, VIV_EINVAL, "nothing uses what the encoder makes: no layer of `graph` looks at its memory");
         status = graph_at_node(err, &e->nodes[e->stacks[STACK_ENCODER].end - 1]);
     }
@@ -503,10 +504,10 @@ viv_status graph_node_cost(const struct graph *g, uint32_t node, const struct gr
 {
     const struct graph_node *n = &g->nodes[node];
     viv_cost c = {.struct_size = sizeof c,
-                  .n_rows = in_tail(g, node) ? step->n_wanted : step->n_rows,
+                  .n_rows = in_tail(g, node) ? step->n_output_rows : step->n_rows,
                   .context = step->context,
-                  .n_memory = step->n_memory,
-                  .n_taken = step->n_taken};
+                  .n_encoder_rows = step->n_encoder_rows,
+                  .n_new_encoder_rows = step->n_new_encoder_rows};
     for (uint32_t i = 0; i < n->n_weights; i++)
         c.weight_elems += n->weights[i].elems;
     c.active_elems = c.weight_elems;
@@ -516,7 +517,7 @@ viv_status graph_node_cost(const struct graph *g, uint32_t node, const struct gr
     viv_status status = n->class->cost ? n->class->cost(n->layer, &c) : VIV_OK;
     trail = before;
     if (status == VIV_OK)
-        *out = (struct graph_cost){c.flops, c.weight_elems, c.active_elems, c.state_elems};
+        *out = (struct graph_cost){c.flops, c.weight_elems, c.active_elems, c.cache_elems};
     return status;
 }
 
@@ -534,7 +535,7 @@ viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct g
         total.flops += c.flops;
         total.weight_elems += c.weight_elems;
         total.active_elems += c.active_elems;
-        total.state_elems += c.state_elems;
+        total.cache_elems += c.cache_elems;
     }
     *out = total;
     return VIV_OK;

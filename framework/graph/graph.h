@@ -8,9 +8,9 @@
 #include "spec/spec.h"
 
 #include <stdbool.h>
+#include <vivarium/description.h>
 #include <vivarium/layer.h>
 #include <vivarium/routes.h>
-#include <vivarium/words.h>
 
 struct graph_weight {
     const char *attr; /* the layer's attribute: "q" */
@@ -21,18 +21,18 @@ struct graph_weight {
 
 /* What a state grows with: the tokens of its stack, the rows of the sequence's memory, or nothing: a sequence has
  * it once. */
-enum state_kind {
-    STATE_OF_GRAPH = STACK_GRAPH,
-    STATE_OF_ENCODER = STACK_ENCODER,
-    STATE_OF_MEMORY,
-    STATE_OF_SEQUENCE,
-    N_STATE_KINDS
+enum cache_kind {
+    CACHE_OF_GRAPH = STACK_GRAPH,
+    CACHE_OF_ENCODER = STACK_ENCODER,
+    CACHE_OF_ENCODER_OUTPUT,
+    CACHE_RECURRENT,
+    N_CACHE_KINDS
 };
 
-struct graph_state {
+struct graph_cache {
     const char *name; /* "k" */
     uint64_t elems;   /* per row of what it grows with */
-    enum state_kind kind;
+    enum cache_kind kind;
 };
 
 struct graph_node {
@@ -44,7 +44,7 @@ struct graph_node {
     uint32_t n_phases;
     struct graph_weight *weights;
     uint32_t n_weights;
-    struct graph_state *states;
+    struct graph_cache *states;
     uint32_t n_states, first_state; /* states of all nodes are numbered through */
     uint64_t row_workspace, shared_workspace, worker_workspace;
     uint64_t length_switch, length_growth; /* of viv_infer */
@@ -67,7 +67,7 @@ struct graph {
     uint64_t *value_dims; /* [expansion->n_values] features per row; 0 for token ids */
     struct graph_stack stacks[N_STACKS];
     uint32_t n_states;
-    uint64_t state_elems[N_STATE_KINDS]; /* per row of what they grow with, all layers */
+    uint64_t cache_elems[N_CACHE_KINDS]; /* per row of what they grow with, all layers */
     bool by_switch, by_growth;           /* some layer of the graph has a length_switch; a length_growth */
 };
 
@@ -78,8 +78,9 @@ void graph_destroy(struct graph *g);
 
 /* What a node says of its output, if that is routes; else NULL. */
 const viv_routes *graph_routes(const struct graph_node *n);
-/* The i-th thing that it says of itself (vivarium/words.h); false: there is none. */
-bool graph_say(const struct graph_node *n, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT]);
+/* The i-th thing that it says of itself (vivarium/description.h); false: there is none. */
+bool graph_describe(const struct graph_node *n, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                    char text[VIV_DESCRIPTION_TEXT]);
 
 /* Puts before the sentence where the node stands, and which plugin brings it. */
 viv_status graph_at_node(struct error *err, const struct node *n);
@@ -99,19 +100,19 @@ struct graph_length {
 bool graph_lengths_alike(const struct graph *g, struct graph_length a, struct graph_length b);
 
 /* Features of a row of the memory that the encoder makes; 0: there is no encoder. */
-uint64_t graph_memory_dim(const struct graph *g);
+uint64_t graph_encoder_dim(const struct graph *g);
 
 /* What a step is: rows that see so many tokens and rows of memory, of which so many go into the layers' state. */
 struct graph_step {
-    uint64_t n_rows, n_wanted; /* wanted: whose output is asked for */
-    uint64_t context, n_memory, n_taken;
+    uint64_t n_rows, n_output_rows; /* wanted: whose output is asked for */
+    uint64_t context, n_encoder_rows, n_new_encoder_rows;
 };
 /* What it costs, as layers count it (viv_cost). */
 struct graph_cost {
     uint64_t flops;
     uint64_t weight_elems; /* read by such a step */
     uint64_t active_elems; /* that work on one row */
-    uint64_t state_elems;  /* read by rows of as many sequences */
+    uint64_t cache_elems;  /* read by rows of as many sequences */
 };
 viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct graph_step *step,
                       struct graph_cost *out, struct error *err);

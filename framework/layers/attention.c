@@ -14,10 +14,10 @@
  *
  * Phases: 0 prepare x, 1 q, k, v and gate, 2 normalise, rotate and store keys and values, 3 attend, 4 gate and
  * prepare the heads' outputs, 5 out. */
+#include "layers/description.h"
 #include "layers/kept.h"
 #include "layers/relative.h"
 #include "layers/rope.h"
-#include "layers/words.h"
 
 #include "base/size.h"
 
@@ -207,9 +207,9 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = relative_infer(&l->relative, b, l->n_heads, l->causal);
     if (status == VIV_OK)
-        status = b->want_state(b, "k", kv_dim, &l->kept.k);
+        status = b->want_cache(b, "k", kv_dim, &l->kept.k);
     if (status == VIV_OK)
-        status = b->want_state(b, "v", kv_dim, &l->kept.v);
+        status = b->want_cache(b, "v", kv_dim, &l->kept.v);
     b->out_dim = l->out_dim = out[0];
     b->n_phases = 6;
     b->whole_sequences = !l->causal;
@@ -235,7 +235,7 @@ static viv_status cost(const void *layer, viv_cost *c)
     const uint64_t seen = tokens_seen(l, c->n_rows, c->context);
     c->flops = c->n_rows * 2 * l->dim * ((l->gated ? 2 : 1) * q_dim + 2 * kv_dim) +
                c->n_rows * 2 * q_dim * l->out_dim + 4 * seen * q_dim;
-    c->state_elems = seen * 2 * kv_dim;
+    c->cache_elems = seen * 2 * kv_dim;
     return VIV_OK;
 }
 
@@ -518,7 +518,8 @@ static void release(void *layer)
     free(l->slopes);
 }
 
-static int32_t say_heads(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t say_heads(const struct attention *l, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                         char text[VIV_DESCRIPTION_TEXT])
 {
     char heads[48], sees[48] = "";
     if (l->n_kv_heads == l->n_heads)
@@ -531,44 +532,47 @@ static int32_t say_heads(const struct attention *l, char aspect[VIV_WORDS_ASPECT
         snprintf(sees, sizeof sees, ", window of %" PRIu64, l->window);
     else if (l->chunk)
         snprintf(sees, sizeof sees, ", chunks of %" PRIu64, l->chunk);
-    return words_put(aspect, words, "attention", "%s heads of %" PRIu64 "%s%s%s", heads, l->head_dim,
-                     l->causal ? "" : ", both ways", sees, l->gated ? ", gated" : "");
+    return description_put(attribute, text, "attention", "%s heads of %" PRIu64 "%s%s%s", heads, l->head_dim,
+                           l->causal ? "" : ", both ways", sees, l->gated ? ", gated" : "");
 }
 
-static int32_t say_positions(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t say_positions(const struct attention *l, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                             char text[VIV_DESCRIPTION_TEXT])
 {
     if (l->alibi > 0)
-        return words_put(aspect, words, "positions", "ALiBi");
+        return description_put(attribute, text, "positions", "ALiBi");
     if (l->relative.used)
-        return words_put(aspect, words, "positions", "learned, by distance");
+        return description_put(attribute, text, "positions", "learned, by distance");
     if (!l->rope.used)
         return 0;
-    return rope_say(&l->rope, l->head_dim, aspect, words);
+    return rope_describe(&l->rope, l->head_dim, attribute, text);
 }
 
-static int32_t say_extras(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t say_extras(const struct attention *l, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                          char text[VIV_DESCRIPTION_TEXT])
 {
     bool normed = l->plain_norm || l->q_norm.n || l->k_norm.n;
     if (!normed && l->softcap <= 0 && !l->has_sinks)
         return 0;
-    return words_put(aspect, words, "scores", "%s%s%s", normed ? "of normed queries and keys" : "plain",
-                     l->softcap > 0 ? ", capped" : "", l->has_sinks ? ", with sinks" : "");
+    return description_put(attribute, text, "scores", "%s%s%s", normed ? "of normed queries and keys" : "plain",
+                           l->softcap > 0 ? ", capped" : "", l->has_sinks ? ", with sinks" : "");
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     static int32_t (*const sayings[])(const struct attention *, char *, char *) = {say_heads, say_positions,
                                                                                    say_extras};
     for (uint32_t at = 0; at < sizeof sayings / sizeof *sayings; at++)
-        if (sayings[at](layer, aspect, words) && i-- == 0)
+        if (sayings[at](layer, attribute, text) && i-- == 0)
             return 1;
     return 0;
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_attention = {

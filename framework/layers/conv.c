@@ -50,7 +50,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK && !size_mul(l->n_taps - 1, l->dim, &elems))
         return layer_fail(b->host, VIV_ELIMIT, "too many taps");
     if (status == VIV_OK && elems)
-        status = b->want_sequence_state(b, "inputs", elems, &l->state);
+        status = b->want_recurrent_state(b, "inputs", elems, &l->state);
     return status;
 }
 
@@ -87,7 +87,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
 static const float *input(const struct conv *l, const viv_exec *e, const viv_span *span, uint64_t row)
 {
     const uint64_t past = l->n_taps - 1;
-    return row < past ? span->sequence_state[l->state]->before + row * l->dim
+    return row < past ? span->recurrent_state[l->state]->before + row * l->dim
                       : e->in[0] + (span->first_row + row - past) * l->dim;
 }
 
@@ -116,7 +116,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
         for (uint64_t r = begin; r < until; r++)
             convolve(l, e, span, r);
         for (uint64_t j = 0; until == span->n_rows && j + 1 < l->n_taps; j++)
-            memcpy(span->sequence_state[l->state]->after + j * l->dim, input(l, e, span, span->n_rows + j),
+            memcpy(span->recurrent_state[l->state]->after + j * l->dim, input(l, e, span, span->n_rows + j),
                    l->dim * sizeof(float));
     }
     return VIV_OK;

@@ -14,7 +14,7 @@
  *   state:       S, [key_dim, value_dim] for each head, once for a sequence
  *
  * Phases: 0 q and k to length, alpha, beta; 1 the rule, a head of a sequence at a time.                        */
-#include "layers/words.h"
+#include "layers/description.h"
 
 #include "base/size.h"
 
@@ -72,7 +72,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = b->want_weight(b, "dt_bias", 1, &l->n_heads);
     if (status == VIV_OK)
-        status = b->want_sequence_state(b, "S", l->n_heads * l->key_dim * l->value_dim, &l->state);
+        status = b->want_recurrent_state(b, "S", l->n_heads * l->key_dim * l->value_dim, &l->state);
     b->out_dim = l->n_heads * l->value_dim;
     b->n_phases = 2;
     b->row_workspace = l->row * sizeof(float);
@@ -133,7 +133,7 @@ static void run_head(const struct delta_net *l, const viv_exec *e, const viv_spa
 {
     const float *row = (const float *)e->workspace + span->first_row * l->row;
     const uint64_t key = head / (l->n_heads / l->n_key_heads) * l->key_dim, size = l->key_dim * l->value_dim;
-    const viv_sequence_state *state = span->sequence_state[l->state];
+    const viv_recurrent_state *state = span->recurrent_state[l->state];
     l->kernels->delta_rule(&(viv_delta_rule){
         .struct_size = sizeof(viv_delta_rule),
         .n_rows = span->n_rows,
@@ -166,18 +166,19 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     const struct delta_net *l = layer;
-    return i == 0 &&
-           words_put(aspect, words, "attention", "gated delta rule, %" PRIu64 " heads of %" PRIu64 " x %" PRIu64,
-                     l->n_heads, l->key_dim, l->value_dim);
+    return i == 0 && description_put(attribute, text, "attention",
+                                     "gated delta rule, %" PRIu64 " heads of %" PRIu64 " x %" PRIu64, l->n_heads,
+                                     l->key_dim, l->value_dim);
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_delta_net = {

@@ -17,7 +17,7 @@ viv_status kept_write_keys(const struct kept *s, const viv_exec *e, const viv_sp
                            const float *x, uint64_t stride, uint64_t first, uint64_t end)
 {
     const viv_status status = state_check(e, "keys", x, stride, n, end - first);
-    const viv_state *state = span->state[s->k];
+    const viv_cache *state = span->cache[s->k];
     const uint64_t page_rows = state->page_rows;
     float lane[KEEP_ROWS];
     for (uint64_t done = 0, part; status == VIV_OK && done < n; done += part, row += part) {
@@ -36,7 +36,7 @@ viv_status kept_write_values(const struct kept *s, const viv_exec *e, const viv_
                              uint64_t n, const float *x, uint64_t stride, uint64_t first, uint64_t end)
 {
     const viv_status status = state_check(e, "values", x, stride, n, end - first);
-    const viv_state *state = span->state[s->v];
+    const viv_cache *state = span->cache[s->v];
     const uint64_t page_rows = state->page_rows;
     for (uint64_t r = 0; status == VIV_OK && r < n; r++, row++) {
         char *page = state->pages[row / page_rows];
@@ -52,7 +52,7 @@ viv_status kept_write_values(const struct kept *s, const viv_exec *e, const viv_
 
 void kept_attend(const struct kept *s, const viv_exec *e, const viv_span *span, uint64_t head, viv_attend *a)
 {
-    const viv_state *k = span->state[s->k], *v = span->state[s->v];
+    const viv_cache *k = span->cache[s->k], *v = span->cache[s->v];
     a->struct_size = sizeof *a;
     a->n_group = s->n_heads / s->n_kv_heads;
     a->head_dim = a->v_dim = s->head_dim;
@@ -62,6 +62,6 @@ void kept_attend(const struct kept *s, const viv_exec *e, const viv_span *span, 
     a->v_pages = (const void *const *)v->pages;
     a->k_offset = a->v_offset = head * s->head_dim * k->page_rows * state_element(e);
     a->page_rows = k->page_rows;
-    a->dtype = e->state_dtype;
+    a->dtype = e->cache_dtype;
     s->kernels->attend(a);
 }

@@ -19,9 +19,9 @@
  *   v_b:     [n_heads, v_dim, kv_rank]                     W_uv
  *   out:     [dim, n_heads * v_dim]                        W_o
  *   state:   c, kv_rank + rope_dim elements per token: a page is [page_rows][kv_rank + rope_dim] */
+#include "layers/description.h"
 #include "layers/rope.h"
 #include "layers/state.h"
-#include "layers/words.h"
 
 #include "base/size.h"
 
@@ -174,7 +174,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = rope_infer(&l->rope, b, l->rope_dim);
     if (status == VIV_OK)
-        status = b->want_state(b, "c", kv_a[0], &l->c);
+        status = b->want_cache(b, "c", kv_a[0], &l->c);
     l->norm_eps = (float)b->get_float(b, "norm.eps");
     double scale = b->is_set(b, "scale") ? b->get_float(b, "scale") : 1 / sqrt((double)(l->nope_dim + l->rope_dim));
     if (l->rope.scaling != ROPE_NONE && l->rope.factor > 1) {
@@ -209,7 +209,7 @@ static viv_status cost(const void *layer, viv_cost *c)
     const uint64_t elems = l->dim * width_of(l) + (l->has_q_a ? l->q_rank * (l->dim + queries) : l->dim * queries) +
                            l->n_heads * (l->nope_dim + l->v_dim) * l->kv_rank + l->n_heads * l->v_dim * l->out_dim;
     c->flops = c->n_rows * 2 * (elems + l->n_heads * c->context * (width_of(l) + l->kv_rank));
-    c->state_elems = c->n_rows * c->context * width_of(l);
+    c->cache_elems = c->n_rows * c->context * width_of(l);
     return VIV_OK;
 }
 
@@ -368,7 +368,7 @@ static void settle_row(const struct latent_attention *l, const viv_exec *e, uint
 static viv_status keep(const struct latent_attention *l, const viv_exec *e, uint64_t task)
 {
     const viv_span *span = span_of_task(e, KEEP_ROWS, 1, &task);
-    const viv_state *state = span->state[l->c];
+    const viv_cache *state = span->cache[l->c];
     const uint64_t width = width_of(l), end = size_min((task + 1) * KEEP_ROWS, span->n_rows);
     float *angles = (float *)((char *)e->scratch + l->scratch);
     uint64_t known = 0;
@@ -388,7 +388,7 @@ static viv_status keep(const struct latent_attention *l, const viv_exec *e, uint
 static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t task)
 {
     const viv_span *span = span_of_task(e, ATTEND_ROWS, head_blocks(l), &task);
-    const viv_state *state = span->state[l->c];
+    const viv_cache *state = span->cache[l->c];
     const uint64_t width = width_of(l), head = task % head_blocks(l) * ATTEND_HEADS;
     const uint64_t begin = task / head_blocks(l) * ATTEND_ROWS, row = span->first_row + begin;
     const viv_attend a = {.struct_size = sizeof a,
@@ -408,7 +408,7 @@ static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t
                           .page_rows = state->page_rows,
                           .position = span->position + begin,
                           .n_keys = span->position + span->n_rows,
-                          .dtype = e->state_dtype,
+                          .dtype = e->cache_dtype,
                           .scale = l->scale,
                           .scratch = e->scratch};
     l->kernels->attend(&a);
@@ -478,19 +478,21 @@ static void release(void *layer)
     rope_release(&l->rope);
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     const struct latent_attention *l = layer;
     if (i == 0)
-        return words_put(aspect, words, "attention", "latent, %" PRIu64 " heads of %" PRIu64 " on %" PRIu64 " kept",
-                         l->n_heads, head_of(l), width_of(l));
-    return i == 1 && l->rope.used && rope_say(&l->rope, head_of(l), aspect, words);
+        return description_put(attribute, text, "attention",
+                               "latent, %" PRIu64 " heads of %" PRIu64 " on %" PRIu64 " kept", l->n_heads,
+                               head_of(l), width_of(l));
+    return i == 1 && l->rope.used && rope_describe(&l->rope, head_of(l), attribute, text);
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_latent_attention = {

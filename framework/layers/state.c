@@ -15,13 +15,13 @@ viv_status state_store_init(struct state_store *s, const viv_host *host)
 
 uint64_t state_element(const viv_exec *e)
 {
-    return e->state_dtype == VIV_F32 ? sizeof(float) : sizeof(uint16_t);
+    return e->cache_dtype == VIV_F32 ? sizeof(float) : sizeof(uint16_t);
 }
 
 void state_write(const struct state_store *s, const viv_exec *e, void *page, uint64_t at, const float *x,
                  uint64_t n)
 {
-    (e->state_dtype == VIV_F32 ? s->f32 : s->f16)((char *)page + at * state_element(e), x, n);
+    (e->cache_dtype == VIV_F32 ? s->f32 : s->f16)((char *)page + at * state_element(e), x, n);
 }
 
 /* The largest |x|: numbers are ordered as their bits are. */
@@ -43,7 +43,7 @@ static float largest(const float *x, uint64_t stride, uint64_t n_rows, uint64_t 
 viv_status state_check(const viv_exec *e, const char *what, const float *x, uint64_t stride, uint64_t n_rows,
                        uint64_t n)
 {
-    const float most = e->state_dtype == VIV_F16 ? largest(x, stride, n_rows, n) : 0;
+    const float most = e->cache_dtype == VIV_F16 ? largest(x, stride, n_rows, n) : 0;
     if (!(most >= F16_END) || isinf(most)) /* infinity, and NaN, are no matter of the type */
         return VIV_OK;
     return layer_fail(e->host, VIV_ERANGE, "%s reach %.4g, and a state of type f16 holds numbers up to 65504", what,

@@ -34,7 +34,7 @@ struct pool {
 
 /* Where a state lies. */
 struct state_place {
-    enum state_kind kind;
+    enum cache_kind kind;
     uint64_t offset; /* bytes from the begin of a page of all states of the kind */
 };
 
@@ -84,11 +84,11 @@ struct viv_model {
     struct block *scratch;  /* [n_workers] */
 
     /* state */
-    uint32_t state_dtype;
+    uint32_t cache_dtype;
     struct state_place *state_places; /* [n_states] */
-    struct pool pools[N_STATE_KINDS];
+    struct pool pools[N_CACHE_KINDS];
     struct state_place *narrow_places; /* the same of sequences whose pages are f16 still, once the state is f32 */
-    uint64_t narrow_page_bytes[N_STATE_KINDS];
+    uint64_t narrow_page_bytes[N_CACHE_KINDS];
     bool told_of_length; /* that a text was computed anew */
 
     /* the running step */

@@ -40,7 +40,7 @@ struct model_options {
      * in memory. NULL: nothing is known. */
     uint64_t (*slice_uses)(void *ctx, const char *path, uint64_t i);
     void *slice_uses_ctx;
-    int64_t state_dtype; /* VIV_F32 or VIV_F16; -1: f32 where the weights are f32, else f16, until a number is too
+    int64_t cache_dtype; /* VIV_F32 or VIV_F16; -1: f32 where the weights are f32, else f16, until a number is too
                             large for it */
     /* Called after each layer of each step, one at a time, on whichever thread; may be NULL. */
     void (*tap)(void *ctx, const struct tap *t);
@@ -96,15 +96,15 @@ struct model_stats {
     uint64_t memory_bytes_per_row;    /* of what the graph keeps of the encoder's rows */
     uint64_t
         state_bytes_per_sequence; /* of what a sequence has once: as it is, and as it was before the last step */
-    uint32_t state_dtype, n_threads;
+    uint32_t cache_dtype, n_threads;
     const char *scheduler;
 };
 void model_stats(const viv_model *m, struct model_stats *out); /* after model_load */
 
-uint32_t model_state_dtype(const viv_model *m); /* of what grows with a text: also before model_load */
+uint32_t model_cache_dtype(const viv_model *m); /* of what grows with a text: also before model_load */
 uint64_t model_output_dim(const viv_model *m);
-uint64_t model_context(const viv_model *m);    /* tokens a sequence may have */
-uint64_t model_max_rows(const viv_model *m);   /* of the graph; the encoder takes as many as the context has */
-uint64_t model_memory_dim(const viv_model *m); /* 0: there is no encoder */
+uint64_t model_context(const viv_model *m);     /* tokens a sequence may have */
+uint64_t model_max_rows(const viv_model *m);    /* of the graph; the encoder takes as many as the context has */
+uint64_t model_encoder_dim(const viv_model *m); /* 0: there is no encoder */
 
 #endif

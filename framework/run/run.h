@@ -10,11 +10,11 @@ void sequence_destroy(struct sequence *s);
 uint64_t sequence_length(const struct sequence *s);
 /* Forgets the tokens from `length` on. */
 viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err);
-/* See viv_sequences.keep. */
-uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length);
+/* See viv_sequences.reuse_prefix. */
+uint64_t sequence_reuse_prefix(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length);
 /* How many of the first `length` tokens truncate can leave: all, unless layers have state that a sequence has once,
  * which is there as it is now, as it was before the last step, and at the begin. */
-uint64_t sequence_keepable(const struct sequence *s, uint64_t length);
+uint64_t sequence_reusable_length(const struct sequence *s, uint64_t length);
 
 /* See viv_sequences.step. */
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,

@@ -12,21 +12,21 @@ struct sequence {
     size_t tokens_capacity;
     uint64_t earlier; /* the length before the last step where its state is still there, else the length */
     struct graph_length computed_for; /* that its tokens were computed for; where there are none, nothing */
-    uint32_t state_dtype;             /* of its pages */
+    uint32_t cache_dtype;             /* of its pages */
     uint64_t max_pages;
     struct {
         uint64_t n;
         void **pages; /* [n] all states of the kind of PAGE_ROWS rows; of those that a sequence has once, two: as
                          they are now, and as they were earlier */
-    } kinds[N_STATE_KINDS];
-    uint64_t n_memory;
-    float *memory;                /* [n_memory, memory_dim] of the encoder; NULL once the layers have taken it */
-    float *coming;                /* what the running step of the encoder will make the memory */
-    void **state_pages;           /* [n_states][max_pages] where a state lies in each */
-    viv_state *states;            /* [n_states] */
-    const viv_state **state_list; /* [n_states] */
-    viv_sequence_state *once;     /* [n_states] for the running step */
-    const viv_sequence_state **once_list;
+    } kinds[N_CACHE_KINDS];
+    uint64_t n_encoder_rows;
+    float *encoder_output; /* [n_encoder_rows, encoder_dim] of the encoder; NULL once the layers have taken it */
+    float *coming;         /* what the running step of the encoder will make the memory */
+    void **state_pages;    /* [n_states][max_pages] where a state lies in each */
+    viv_cache *states;     /* [n_states] */
+    const viv_cache **state_list; /* [n_states] */
+    viv_recurrent_state *once;    /* [n_states] for the running step */
+    const viv_recurrent_state **once_list;
     bool in_step;
 };
 /* Converts its pages, where they are narrower than the model's state now is. */
@@ -34,10 +34,10 @@ viv_status sequence_widen(struct sequence *s, struct error *err);
 /* The lengths that it will have after a step of these rows. */
 struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows);
 /* Pages for rows up to `length`, or no more than these; of what a sequence has once, all there are. */
-viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err);
+viv_status sequence_reserve(struct sequence *s, enum cache_kind kind, uint64_t length, struct error *err);
 /* Room for so many tokens. */
 viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err);
-void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length);
+void sequence_give_back(struct sequence *s, enum cache_kind kind, uint64_t length);
 /* Around a step of the graph, for state that a sequence has once: reading what is so now, it writes over what was
  * earlier; n_rows tokens later the two change places. A step that does not end has not happened. */
 void sequence_begin_step(struct sequence *s);

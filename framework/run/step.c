@@ -29,8 +29,8 @@ struct step_frame {
     uint32_t max_spans;
     int32_t *tokens, *positions, *types; /* [max_rows] */
     const float **vectors;               /* [max_rows] */
-    uint8_t *want;                       /* [max_rows] */
-    uint64_t n_rows, n_wanted;
+    uint8_t *output_rows;                /* [max_rows] */
+    uint64_t n_rows, n_output_rows;
     bool dropping; /* this step has rows that nobody asked for */
     pthread_mutex_t lock;
     struct error error; /* the first failure's sentence, from whichever worker */
@@ -113,7 +113,7 @@ static void drop_rows(const viv_model *m)
 {
     const struct step_frame *f = m->frame;
     for (uint64_t r = 0, to = 0; r < f->n_rows; r++)
-        if (f->want[r]) {
+        if (f->output_rows[r]) {
             f->tokens[to] = f->tokens[r];
             f->positions[to] = f->positions[r];
             f->types[to] = f->types[r];
@@ -125,7 +125,7 @@ static void drop_rows(const viv_model *m)
         uint64_t dim = m->graph->value_dims[value], to = 0;
         float *rows = f->run->slots[plan->slot_of[value]].data;
         for (uint64_t r = 0; r < f->n_rows; r++)
-            if (f->want[r])
+            if (f->output_rows[r])
                 memmove(rows + dim * to++, rows + dim * r, dim * sizeof *rows);
     }
 }
@@ -183,7 +183,7 @@ viv_status step_frame_create(viv_model *m, struct error *err)
     pthread_mutex_init(&f->lock, NULL);
     f->step = (viv_step){.struct_size = sizeof f->step, .ctx = m, .tasks = op_tasks, .run = op_run};
     uint64_t n_inputs = 0, max_rows = m->stacks[STACK_GRAPH].max_rows;
-    if (graph_memory_dim(m->graph))
+    if (graph_encoder_dim(m->graph))
         max_rows = size_max(max_rows, m->stacks[STACK_ENCODER].max_rows);
     for (uint32_t i = 0; i < m->graph->n_nodes; i++)
         n_inputs += m->graph->nodes[i].spec->n_inputs;
@@ -193,8 +193,8 @@ viv_status step_frame_create(viv_model *m, struct error *err)
     f->positions = calloc(max_rows, sizeof *f->positions);
     f->types = calloc(max_rows, sizeof *f->types);
     f->vectors = calloc(max_rows, sizeof *f->vectors);
-    f->want = calloc(max_rows, sizeof *f->want);
-    if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors || !f->want)
+    f->output_rows = calloc(max_rows, sizeof *f->output_rows);
+    if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors || !f->output_rows)
         return error_nomem(err);
     return VIV_OK;
 }
@@ -213,7 +213,7 @@ void step_frame_destroy(viv_model *m)
     free(f->positions);
     free(f->types);
     free(f->vectors);
-    free(f->want);
+    free(f->output_rows);
     free(f);
     m->frame = NULL;
 }
@@ -250,7 +250,7 @@ static uint64_t position_of(const struct step_frame *f, const struct sequence *s
 static viv_status choose_stack(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
 {
     struct step_frame *f = m->frame;
-    const bool has_encoder = graph_memory_dim(m->graph) > 0;
+    const bool has_encoder = graph_encoder_dim(m->graph) > 0;
     f->stack = rows[0]->flags & VIV_ROWS_ENCODER ? STACK_ENCODER : STACK_GRAPH;
     f->run = &m->stacks[f->stack];
     f->step.n_ops = f->run->plan.n_ops;
@@ -260,7 +260,7 @@ static viv_status choose_stack(viv_model *m, const viv_rows *const *rows, uint32
             return error_set(err, VIV_EINVAL, "rows of the encoder and of the graph do not make one step");
         if (f->stack == STACK_ENCODER && !has_encoder)
             return error_set(err, VIV_EINVAL, "%s has no encoder", spec_name(m->spec));
-        if (f->stack == STACK_GRAPH && has_encoder && s->n_memory == 0)
+        if (f->stack == STACK_GRAPH && has_encoder && s->n_encoder_rows == 0)
             return error_set(err, VIV_EINVAL, "%s writes by what its encoder has read, and no text went through it",
                              spec_name(m->spec));
     }
@@ -273,7 +273,7 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
     struct step_frame *f = m->frame;
     const struct graph_stack *stack = &m->graph->stacks[f->stack];
     uint64_t at = 0;
-    f->n_wanted = 0;
+    f->n_output_rows = 0;
     for (uint32_t i = 0; i < n; i++) {
         const viv_rows *r = rows[i];
         const uint64_t position = position_of(f, r->sequence);
@@ -295,8 +295,9 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
             f->tokens[at] = r->tokens ? r->tokens[j] : -1;
             f->positions[at] = (int32_t)(position + j);
             f->types[at] = r->types ? r->types[j] : 0;
-            f->want[at] = f->stack == STACK_ENCODER || (r->want ? r->want[j] != 0 : j + 1 == r->n_rows);
-            f->n_wanted += f->want[at];
+            f->output_rows[at] =
+                f->stack == STACK_ENCODER || (r->output_rows ? r->output_rows[j] != 0 : j + 1 == r->n_rows);
+            f->n_output_rows += f->output_rows[at];
             int32_t token = f->tokens[at];
             if (!f->vectors[at] && (token < 0 || (uint64_t)token >= stack->vocab_size))
                 return error_set(err, VIV_EINVAL, "token %" PRId32 " is outside the vocabulary of %" PRIu64, token,
@@ -304,7 +305,7 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
         }
     }
     f->n_rows = at;
-    f->dropping = f->n_wanted < f->n_rows;
+    f->dropping = f->n_output_rows < f->n_rows;
     return VIV_OK;
 }
 
@@ -316,7 +317,7 @@ static viv_status reserve_buffers(viv_model *m, struct error *err)
     const struct stack *stack = &m->expansion->stacks[f->stack];
     const struct plan *plan = &f->run->plan;
     for (uint32_t i = 0; i < plan->n_slots; i++) {
-        uint64_t n_rows = plan->slot_in_tail[i] ? f->n_wanted : f->n_rows;
+        uint64_t n_rows = plan->slot_in_tail[i] ? f->n_output_rows : f->n_rows;
         uint64_t bytes;
         if (!size_mul(n_rows, plan->slot_floats[i] * sizeof(float), &bytes) || bytes > MAX_BUFFER)
             return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
@@ -345,7 +346,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
         viv_exec *e = &f->execs[i];
         *e = (viv_exec){.struct_size = sizeof *e,
                         .host = m->options.host,
-                        .n_rows = in_tail ? f->n_wanted : f->n_rows,
+                        .n_rows = in_tail ? f->n_output_rows : f->n_rows,
                         .n_in = node->spec->n_inputs,
                         .in = input,
                         .out = f->run->slots[plan->slot_of[node->spec->output]].data,
@@ -354,7 +355,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                         .positions = f->positions,
                         .types = f->types,
                         .workspace = m->workspace.data,
-                        .state_dtype = m->state_dtype};
+                        .cache_dtype = m->cache_dtype};
         for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
             uint32_t value = node->spec->inputs[j];
             *input++ = value == 0 ? NULL : f->run->slots[plan->slot_of[value]].data;
@@ -370,13 +371,13 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                                   .first_row = first,
                                   .n_rows = rows[s]->n_rows,
                                   .position = position_of(f, sequence),
-                                  .state = sequence->state_list + node->first_state,
-                                  .sequence_state = sequence->once_list + node->first_state,
+                                  .cache = sequence->state_list + node->first_state,
+                                  .recurrent_state = sequence->once_list + node->first_state,
                                   .length = rows[s]->n_rows};
             if (f->stack == STACK_GRAPH) {
                 spans[s].length = sequence_length_after(sequence, rows[s]).text;
-                spans[s].n_memory = sequence->n_memory;
-                spans[s].memory = sequence->memory;
+                spans[s].n_encoder_rows = sequence->n_encoder_rows;
+                spans[s].encoder_output = sequence->encoder_output;
             }
             list[s] = &spans[s];
             first += rows[s]->n_rows;
@@ -405,18 +406,20 @@ static bool claim(const viv_rows *const *rows, uint32_t n)
 static viv_status reserve_state(viv_model *m, struct sequence *s, uint64_t n_rows, struct error *err)
 {
     if (m->frame->stack == STACK_GRAPH) {
-        viv_status status = sequence_reserve(s, STATE_OF_GRAPH, s->length + n_rows, err);
+        viv_status status = sequence_reserve(s, CACHE_OF_GRAPH, s->length + n_rows, err);
         if (status == VIV_OK)
             status = sequence_reserve_tokens(s, s->length + n_rows, err);
         if (status == VIV_OK)
-            status = sequence_reserve(s, STATE_OF_SEQUENCE, 0, err);
-        return status == VIV_OK && s->memory ? sequence_reserve(s, STATE_OF_MEMORY, s->n_memory, err) : status;
+            status = sequence_reserve(s, CACHE_RECURRENT, 0, err);
+        return status == VIV_OK && s->encoder_output
+                   ? sequence_reserve(s, CACHE_OF_ENCODER_OUTPUT, s->n_encoder_rows, err)
+                   : status;
     }
     uint64_t bytes;
-    if (!size_mul(n_rows, graph_memory_dim(m->graph) * sizeof *s->coming, &bytes) ||
+    if (!size_mul(n_rows, graph_encoder_dim(m->graph) * sizeof *s->coming, &bytes) ||
         !(s->coming = malloc((size_t)bytes)))
         return error_nomem(err);
-    return sequence_reserve(s, STATE_OF_ENCODER, n_rows, err);
+    return sequence_reserve(s, CACHE_OF_ENCODER, n_rows, err);
 }
 
 static const float *outputs_of(const viv_model *m)
@@ -428,25 +431,25 @@ static const float *outputs_of(const viv_model *m)
 /* What the step, in which they begin at row `first`, has done to the sequence of these rows. */
 static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
 {
-    const uint64_t dim = graph_memory_dim(m->graph), n_rows = rows->n_rows;
+    const uint64_t dim = graph_encoder_dim(m->graph), n_rows = rows->n_rows;
     struct sequence *s = rows->sequence;
     if (m->frame->stack == STACK_GRAPH) {
         s->computed_for = sequence_length_after(s, rows);
         for (uint64_t i = 0; i < n_rows; i++)
             s->tokens[s->length + i] = rows->tokens && !(rows->vectors && rows->vectors[i]) ? rows->tokens[i] : -1;
         sequence_end_step(s, n_rows);
-        free(s->memory); /* the layers have taken of it what they need */
-        s->memory = NULL;
+        free(s->encoder_output); /* the layers have taken of it what they need */
+        s->encoder_output = NULL;
         return;
     }
     memcpy(s->coming, outputs_of(m) + first * dim, n_rows * dim * sizeof *s->coming);
-    free(s->memory);
-    s->memory = s->coming;
-    s->n_memory = n_rows;
+    free(s->encoder_output);
+    s->encoder_output = s->coming;
+    s->n_encoder_rows = n_rows;
     s->coming = NULL;
     s->length = s->earlier = 0;
-    sequence_give_back(s, STATE_OF_GRAPH, 0);
-    sequence_give_back(s, STATE_OF_MEMORY, n_rows);
+    sequence_give_back(s, CACHE_OF_GRAPH, 0);
+    sequence_give_back(s, CACHE_OF_ENCODER_OUTPUT, n_rows);
 }
 
 static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
@@ -497,7 +500,7 @@ static void drop_encoding(struct sequence *s)
 {
     free(s->coming);
     s->coming = NULL;
-    sequence_give_back(s, STATE_OF_ENCODER, 0);
+    sequence_give_back(s, CACHE_OF_ENCODER, 0);
 }
 
 /* What an architecture hands over. */
@@ -568,7 +571,7 @@ static viv_status read_anew(viv_model *m, struct sequence *s, const int32_t *tok
                                .sequence = s,
                                .n_rows = size_min(most, n - at),
                                .tokens = tokens + at,
-                               .want = none,
+                               .output_rows = none,
                                .length = length};
         const viv_rows *const list[] = {&rows};
         if (m->options.progress)
@@ -638,6 +641,6 @@ viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     if (shrunk)
         return error_set(err, VIV_EIO, "%s: the file shrank while it was in use", shrunk);
     *outputs = outputs_of(m);
-    *n_outputs = m->frame->n_wanted;
+    *n_outputs = m->frame->n_output_rows;
     return VIV_OK;
 }

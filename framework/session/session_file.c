@@ -17,7 +17,7 @@ static const char magic[8] = {'v', 'i', 'v', 's', 'e', 's', 's', '\n'};
 
 viv_status session_possible(const viv_model *m, struct error *err)
 {
-    if (!model_memory_dim(m))
+    if (!model_encoder_dim(m))
         return VIV_OK;
     return error_set(err, VIV_EUNSUPPORTED,
                      "%s reads each text anew with its encoder: it keeps nothing that a session could hold",
@@ -47,12 +47,12 @@ static uint64_t n_pages(uint64_t length)
 /* Bytes of what a sequence of so many tokens has once. */
 static uint64_t once_bytes(const viv_model *m, uint64_t length)
 {
-    return length ? m->pools[STATE_OF_SEQUENCE].page_bytes : 0;
+    return length ? m->pools[CACHE_RECURRENT].page_bytes : 0;
 }
 
 static const char *state_type(const viv_model *m)
 {
-    return m->state_dtype == VIV_F32 ? "f32" : "f16";
+    return m->cache_dtype == VIV_F32 ? "f32" : "f16";
 }
 
 static uint32_t checksum(const struct iovec *parts, size_t n)
@@ -77,8 +77,8 @@ static viv_status make_head(const struct session *s, struct buf *out, struct err
         "{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}", "session",
         SESSION_VERSION, "spec", id.spec, "weights", id.weights, "adapters", id.adapters, "tokenizer", id.tokenizer,
         "state_type", state_type(s->model), "page_rows", PAGE_ROWS, "page_bytes",
-        (json_int_t)s->model->pools[STATE_OF_GRAPH].page_bytes, "sequence_bytes",
-        (json_int_t)s->model->pools[STATE_OF_SEQUENCE].page_bytes, "n_state", (json_int_t)s->sequence->length,
+        (json_int_t)s->model->pools[CACHE_OF_GRAPH].page_bytes, "sequence_bytes",
+        (json_int_t)s->model->pools[CACHE_RECURRENT].page_bytes, "n_state", (json_int_t)s->sequence->length,
         "n_text", (json_int_t)s->text.n, "n_prompt", (json_int_t)s->n_prompt, "state_text",
         (json_int_t)s->sequence->computed_for.text, "state_whole", (json_int_t)s->sequence->computed_for.whole,
         "seed", (json_int_t)s->seed, "messages", s->messages);
@@ -114,8 +114,8 @@ viv_status session_write(struct session *s, const char *path, struct error *err)
     viv_status status = sequence_widen(s->sequence, err);
     if (status != VIV_OK)
         return status;
-    sequence_keep(s->sequence, s->text.ids, s->text.n, s->sequence->computed_for.text);
-    const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes,
+    sequence_reuse_prefix(s->sequence, s->text.ids, s->text.n, s->sequence->computed_for.text);
+    const uint64_t page_bytes = s->model->pools[CACHE_OF_GRAPH].page_bytes,
                    once = once_bytes(s->model, s->sequence->length),
                    n = page_bytes ? n_pages(s->sequence->length) : 0;
     status = make_head(s, &head, err);
@@ -126,9 +126,9 @@ viv_status session_write(struct session *s, const char *path, struct error *err)
         parts[0] = (struct iovec){head.data, head.size};
         parts[1] = (struct iovec){s->text.ids, s->text.n * sizeof *s->text.ids};
         for (uint64_t i = 0; i < n; i++)
-            parts[2 + i] = (struct iovec){s->sequence->kinds[STATE_OF_GRAPH].pages[i], page_bytes};
+            parts[2 + i] = (struct iovec){s->sequence->kinds[CACHE_OF_GRAPH].pages[i], page_bytes};
         if (once)
-            parts[n + 2] = (struct iovec){s->sequence->kinds[STATE_OF_SEQUENCE].pages[0], once};
+            parts[n + 2] = (struct iovec){s->sequence->kinds[CACHE_RECURRENT].pages[0], once};
         const uint32_t sum = checksum(parts, n + 3);
         parts[n + 3] = (struct iovec){(void *)&sum, sizeof sum};
         status = write_parts(path, parts, n + 4, err);
@@ -264,8 +264,8 @@ static viv_status check_sizes(struct incoming *in, struct session *s)
     in->n_text = (uint64_t)n_text;
     s->n_prompt = (uint64_t)n_prompt;
     in->computed_for = (struct graph_length){(uint64_t)state_text, (uint64_t)state_whole};
-    if (page_rows != PAGE_ROWS || (uint64_t)page_bytes != s->model->pools[STATE_OF_GRAPH].page_bytes ||
-        (uint64_t)once != s->model->pools[STATE_OF_SEQUENCE].page_bytes)
+    if (page_rows != PAGE_ROWS || (uint64_t)page_bytes != s->model->pools[CACHE_OF_GRAPH].page_bytes ||
+        (uint64_t)once != s->model->pools[CACHE_RECURRENT].page_bytes)
         return refuse(in, "its state lies otherwise");
     if (n_prompt > n_text || n_state > n_text)
         return bad(in, "the session counts more tokens than its text has");
@@ -298,24 +298,24 @@ static viv_status take_text(const struct incoming *in, struct session *s)
 static viv_status take_state(const struct incoming *in, struct session *s)
 {
     struct sequence *q = s->sequence;
-    const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes;
+    const uint64_t page_bytes = s->model->pools[CACHE_OF_GRAPH].page_bytes;
     const unsigned char *pages = in->bytes + BEGIN_BYTES + in->head_size + in->n_text * sizeof *s->text.ids;
     viv_status status = sequence_widen(q, in->err);
     if (status == VIV_OK)
-        status = sequence_reserve(q, STATE_OF_GRAPH, in->n_state, in->err);
+        status = sequence_reserve(q, CACHE_OF_GRAPH, in->n_state, in->err);
     if (status == VIV_OK)
-        status = sequence_reserve(q, STATE_OF_SEQUENCE, 0, in->err);
+        status = sequence_reserve(q, CACHE_RECURRENT, 0, in->err);
     if (status == VIV_OK)
         status = sequence_reserve_tokens(q, in->n_state, in->err);
     if (status != VIV_OK)
         return status;
-    for (uint64_t i = 0; i < q->kinds[STATE_OF_GRAPH].n; i++)
-        memcpy(q->kinds[STATE_OF_GRAPH].pages[i], pages + i * page_bytes, page_bytes);
+    for (uint64_t i = 0; i < q->kinds[CACHE_OF_GRAPH].n; i++)
+        memcpy(q->kinds[CACHE_OF_GRAPH].pages[i], pages + i * page_bytes, page_bytes);
     if (in->n_state > 0)
         memcpy(q->tokens, s->text.ids, in->n_state * sizeof *q->tokens);
     const uint64_t once = once_bytes(s->model, in->n_state);
     if (once)
-        memcpy(q->kinds[STATE_OF_SEQUENCE].pages[0], pages + q->kinds[STATE_OF_GRAPH].n * page_bytes, once);
+        memcpy(q->kinds[CACHE_RECURRENT].pages[0], pages + q->kinds[CACHE_OF_GRAPH].n * page_bytes, once);
     q->length = q->earlier = in->n_state;
     q->computed_for = in->computed_for;
     return VIV_OK;

@@ -66,16 +66,16 @@ TEST(graph__of_two_stacks_knows_what_each_needs)
     struct built b;
     viv_status status = build(&b, HEAD ENCODER GRAPH);
     ck_assert_msg(status == VIV_OK, "%s", b.err.text);
-    ck_assert_uint_eq(graph_memory_dim(b.g), 12);
+    ck_assert_uint_eq(graph_encoder_dim(b.g), 12);
     ck_assert_uint_eq(b.g->stacks[STACK_ENCODER].output_dim, 12);
     ck_assert_uint_eq(b.g->stacks[STACK_GRAPH].output_dim, 16);
     ck_assert_uint_eq(b.g->stacks[STACK_GRAPH].vocab_size, 16);
     ck_assert(b.g->stacks[STACK_ENCODER].whole_sequences);
     ck_assert(!b.g->stacks[STACK_GRAPH].whole_sequences);
     /* keys and values of two layers each */
-    ck_assert_uint_eq(b.g->state_elems[STATE_OF_ENCODER], 2 * 2 * 12);
-    ck_assert_uint_eq(b.g->state_elems[STATE_OF_GRAPH], 2 * 2 * 8);
-    ck_assert_uint_eq(b.g->state_elems[STATE_OF_MEMORY], 2 * 2 * 8);
+    ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_ENCODER], 2 * 2 * 12);
+    ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_GRAPH], 2 * 2 * 8);
+    ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_ENCODER_OUTPUT], 2 * 2 * 8);
     release(&b);
 }
 END_TEST
@@ -85,8 +85,8 @@ TEST(graph__counts_what_is_done_for_each_row_of_memory_once)
     struct built b;
     struct graph_cost one, more, taken;
     ck_assert_int_eq(build(&b, HEAD ENCODER GRAPH), VIV_OK);
-    const struct graph_step step = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = 1},
-                            seen = {1, 1, 1, 11, 0}, take = {.n_taken = 5};
+    const struct graph_step step = {.n_rows = 1, .n_output_rows = 1, .context = 1, .n_encoder_rows = 1},
+                            seen = {1, 1, 1, 11, 0}, take = {.n_new_encoder_rows = 5};
     ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &step, &one, &b.err), VIV_OK);
     ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &seen, &more, &b.err), VIV_OK);
     ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &take, &taken, &b.err), VIV_OK);

@@ -86,7 +86,7 @@ TEST(delta_net__is_the_formula_for_every_grouping_and_size)
         struct harness h;
         const float *in[] = {x, gates};
         ck_assert_int_eq(make_shape(&h, s), VIV_OK);
-        ck_assert_uint_eq(h.state_elems[0], s->n_heads * s->key_dim * s->value_dim);
+        ck_assert_uint_eq(h.cache_elems[0], s->n_heads * s->key_dim * s->value_dim);
         ck_assert_int_eq(harness_run(&h, in, 2, NULL, N_ROWS, out, 1000), VIV_OK);
         for (uint64_t head = 0; head < s->n_heads; head++) {
             reference(s, head, expected);

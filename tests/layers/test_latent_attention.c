@@ -212,7 +212,7 @@ TEST(latent_attention__keeps_of_a_token_the_compressed_vector_and_the_key_that_r
         struct harness h;
         make(&h, &shapes[i]);
         ck_assert_uint_eq(h.n_states, 1);
-        ck_assert_uint_eq(h.state_elems[0], KV_RANK + (shapes[i].rope ? ROPE : 0));
+        ck_assert_uint_eq(h.cache_elems[0], KV_RANK + (shapes[i].rope ? ROPE : 0));
         harness_free(&h);
     }
 }
@@ -230,7 +230,7 @@ TEST(latent_attention__costs_its_products_and_its_attention)
         viv_cost c = {.struct_size = sizeof c, .n_rows = 3, .context = 100};
         ck_assert_int_eq(h.class->cost(h.layer, &c), VIV_OK);
         ck_assert_uint_eq(c.flops, 2 * 3 * (products + 100 * N_HEADS * (KV_RANK + ROPE + KV_RANK)));
-        ck_assert_uint_eq(c.state_elems, 3 * 100 * (KV_RANK + ROPE));
+        ck_assert_uint_eq(c.cache_elems, 3 * 100 * (KV_RANK + ROPE));
         harness_free(&h);
     }
 }

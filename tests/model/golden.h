@@ -39,7 +39,7 @@ static inline struct model_options golden_options(void)
                                   .scheduler = "parallel",
                                   .n_threads = 1,
                                   .context = 512,
-                                  .state_dtype = -1};
+                                  .cache_dtype = -1};
 }
 
 /* Opens and loads a folder's model, or the failure. */

@@ -73,7 +73,7 @@ static void on_notice(void *ctx, const char *sentence)
     snprintf(noticed, sizeof noticed, "%s", sentence);
 }
 
-static viv_model *make(const char *layers, int64_t state_dtype)
+static viv_model *make(const char *layers, int64_t cache_dtype)
 {
     struct error err;
     viv_model *m;
@@ -83,7 +83,7 @@ static viv_model *make(const char *layers, int64_t state_dtype)
     struct model_options options = golden_options();
     options.context = CONTEXT;
     options.notice = on_notice;
-    options.state_dtype = state_dtype;
+    options.cache_dtype = cache_dtype;
     ck_assert_msg(model_open(&options, in_scratch("model.yaml"), &m, &err) == VIV_OK, "%s", err.text);
     ck_assert_msg(model_load(m, &err) == VIV_OK, "%s", err.text);
     return m;
@@ -113,14 +113,18 @@ static viv_status try_step(viv_model *m, struct sequence *s, size_t n, uint64_t 
                            struct error *err)
 {
     int32_t tokens[CONTEXT];
-    uint8_t want[CONTEXT];
+    uint8_t output_rows[CONTEXT];
     const float *logits;
     uint64_t n_outputs;
     for (size_t i = 0; i < n; i++)
         tokens[i] = token(sequence_length(s) + i);
-    memset(want, 1, sizeof want);
-    const viv_rows rows = {
-        .struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .want = want, .length = length};
+    memset(output_rows, 1, sizeof output_rows);
+    const viv_rows rows = {.struct_size = sizeof rows,
+                           .sequence = s,
+                           .n_rows = n,
+                           .tokens = tokens,
+                           .output_rows = output_rows,
+                           .length = length};
     const viv_rows *const list[] = {&rows};
     viv_status status = model_step(m, list, 1, NULL, &logits, &n_outputs, err);
     if (status == VIV_OK && out)
@@ -247,14 +251,14 @@ TEST(lengths__a_text_of_another_length_is_kept_where_it_would_be_the_same)
         viv_model *m = make(by_length[k], -1);
         struct sequence *s = begin_sequence(m);
         step(m, s, 10, 0, got);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 15, 16), 10);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 19, 20), 0);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 15, 16), 10);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 19, 20), 0);
         step(m, s, 20, 0, got);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 29, 30), k == 0 ? 0 : 20);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 29, 30), k == 0 ? 0 : 20);
         sequence_truncate(s, 0, &(struct error){0});
         step(m, s, 20, 0, got);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 19, 20), 19);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 9, 10), 0);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 19, 20), 19);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 9, 10), 0);
         sequence_destroy(s);
         finish(m);
     }
@@ -296,10 +300,10 @@ TEST(lengths__values_too_large_for_f16_make_the_state_f32)
     struct sequence *s = begin_sequence(m), *small = begin_sequence(m);
     struct model_stats stats;
     model_stats(m, &stats);
-    ck_assert_uint_eq(stats.state_dtype, VIV_F16);
+    ck_assert_uint_eq(stats.cache_dtype, VIV_F16);
     step(m, s, 20, 0, got);
     model_stats(m, &stats);
-    ck_assert_uint_eq(stats.state_dtype, VIV_F32);
+    ck_assert_uint_eq(stats.cache_dtype, VIV_F32);
     step(m, s, 10, 0, got + 20 * WORDS);
     expect_near(got, whole, 30);
     step(m, small, 30, 0, got);
@@ -346,7 +350,7 @@ TEST(lengths__sessions_know_what_their_state_was_computed_for)
         finish(m);
         m = make(all[k], -1);
         ck_assert_msg(session_read(&back, m, in_scratch("session"), &err) == VIV_OK, "%s", err.text);
-        ck_assert_uint_eq(sequence_keep(back.sequence, back.text.ids, 20, 20), 20);
+        ck_assert_uint_eq(sequence_reuse_prefix(back.sequence, back.text.ids, 20, 20), 20);
         step(m, back.sequence, 1, 0, got);
         expect_same(got, whole, 1);
         ck_assert_uint_eq(n_notices, 0);

@@ -343,8 +343,8 @@ static void check_strangers(const char *name, const char *directory)
     viv_model *m = load(directory, "parallel", 2, 0);
     float *alone[3];
     static const size_t begins[] = {0, 5, 11}, sizes[] = {20, 1, 31};
-    uint8_t want[MAX_TOKENS];
-    memset(want, 1, sizeof want);
+    uint8_t output_rows[MAX_TOKENS];
+    memset(output_rows, 1, sizeof output_rows);
     for (int i = 0; i < 3; i++) {
         struct sequence *s = begin(m, &a, begins[i]);
         alone[i] = malloc(sizes[i] * a.vocab * sizeof(float));
@@ -358,7 +358,7 @@ static void check_strangers(const char *name, const char *directory)
                              .sequence = begin(m, &a, 1),
                              .n_rows = sizes[i],
                              .tokens = a.tokens + begins[i],
-                             .want = want};
+                             .output_rows = output_rows};
         list[i] = &rows[i];
     }
     const float *logits;

@@ -169,7 +169,7 @@ TEST(seq2seq__accounts_for_the_memory_apart)
     ck_assert_uint_eq(stats.encoder_bytes_per_token, 3 * 2 * 27 * 4);
     ck_assert_uint_eq(stats.state_bytes_per_token, 2 * 2 * 27 * 4);
     ck_assert_uint_eq(stats.memory_bytes_per_row, 2 * 2 * 27 * 4);
-    ck_assert_uint_eq(model_memory_dim(f.m), 28);
+    ck_assert_uint_eq(model_encoder_dim(f.m), 28);
     release(&f);
 }
 END_TEST

@@ -242,8 +242,8 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
         }
         if (status == VIV_OK)
             status = look_at(models[word], a->words[word], &c->models[i], err);
-        if (status == VIV_OK && options->type && !options->common.state_type) /* as model_state_dtype has it */
-            c->models[i].facts.state_dtype = strcmp(options->type, "f32") == 0 ? VIV_F32 : VIV_F16;
+        if (status == VIV_OK && options->type && !options->common.state_type) /* as model_cache_dtype has it */
+            c->models[i].facts.cache_dtype = strcmp(options->type, "f32") == 0 ? VIV_F32 : VIV_F16;
         if (status == VIV_OK && options->save) /* of all that is looked at, the slowest to make */
             status = expansion_hash(model_expansion(models[word]), c->models[i].spec_hash, err);
         if (status != VIV_OK)

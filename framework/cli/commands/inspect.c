@@ -40,30 +40,30 @@ struct view {
 
 static viv_status count_costs(struct view *v, struct error *err)
 {
-    const struct graph_step read = {.n_rows = 1, .n_wanted = 1, .context = 1},
-                            write = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = 1},
-                            take = {.n_taken = 1};
+    const struct graph_step read = {.n_rows = 1, .n_output_rows = 1, .context = 1},
+                            write = {.n_rows = 1, .n_output_rows = 1, .context = 1, .n_encoder_rows = 1},
+                            take = {.n_new_encoder_rows = 1};
     struct graph_cost taking = {0};
     viv_status status = graph_cost(v->g, STACK_GRAPH, &write, &v->cost, err);
     if (status == VIV_OK)
         status = graph_cost(v->g, STACK_ENCODER, &read, &v->read, err);
-    if (status == VIV_OK && graph_memory_dim(v->g))
+    if (status == VIV_OK && graph_encoder_dim(v->g))
         status = graph_cost(v->g, STACK_GRAPH, &take, &taking, err);
     v->read.flops += taking.flops;
     return status;
 }
 
 /* Of a row of what a kind of state grows with, or of a sequence, which has it twice: as it is, and as it was. */
-static uint64_t state_bytes(const struct view *v, enum state_kind kind)
+static uint64_t state_bytes(const struct view *v, enum cache_kind kind)
 {
     bool f32 = v->bindings != NULL;
-    if (kind == STATE_OF_SEQUENCE)
-        return v->g->state_elems[kind] * 2 * sizeof(float);
+    if (kind == CACHE_RECURRENT)
+        return v->g->cache_elems[kind] * 2 * sizeof(float);
     for (uint32_t i = 0; f32 && i < v->e->n_weights; i++) {
         const viv_tensor *t = v->bindings[i].tensor;
         f32 = !t || t->dl.ndim < 2 || t->dtype == VIV_F32;
     }
-    return v->g->state_elems[kind] * (f32 ? 4 : 2);
+    return v->g->cache_elems[kind] * (f32 ? 4 : 2);
 }
 
 /* --- the graph as a tree ------------------------------------------------------------------------------------- */
@@ -209,9 +209,9 @@ static void print_unused(const viv_model *m)
 /* State and cost; those of a model with an encoder, of what it reads and of what it writes. */
 static void print_figures(const struct view *v)
 {
-    const char *each = graph_memory_dim(v->g) ? " written" : "";
-    uint64_t memory = state_bytes(v, STATE_OF_MEMORY), state = state_bytes(v, STATE_OF_GRAPH),
-             once = state_bytes(v, STATE_OF_SEQUENCE);
+    const char *each = graph_encoder_dim(v->g) ? " written" : "";
+    uint64_t memory = state_bytes(v, CACHE_OF_ENCODER_OUTPUT), state = state_bytes(v, CACHE_OF_GRAPH),
+             once = state_bytes(v, CACHE_RECURRENT);
     printf("  state       ");
     if (*each)
         printf("%s per token read, ", human_bytes(memory).text);
@@ -353,9 +353,9 @@ static viv_status print_as_json(const struct view *v, struct error *err)
                   json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
                   "params_active", (json_int_t)v->facts.active, "weight_bytes", (json_int_t)v->facts.weight_bytes,
                   "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
-                  "state_bytes_per_token", (json_int_t)state_bytes(v, STATE_OF_GRAPH), "memory_bytes_per_row",
-                  (json_int_t)state_bytes(v, STATE_OF_MEMORY), "state_bytes_per_sequence",
-                  (json_int_t)state_bytes(v, STATE_OF_SEQUENCE), "context", (json_int_t)v->context, "output_dim",
+                  "state_bytes_per_token", (json_int_t)state_bytes(v, CACHE_OF_GRAPH), "memory_bytes_per_row",
+                  (json_int_t)state_bytes(v, CACHE_OF_ENCODER_OUTPUT), "state_bytes_per_sequence",
+                  (json_int_t)state_bytes(v, CACHE_RECURRENT), "context", (json_int_t)v->context, "output_dim",
                   (json_int_t)v->g->stacks[STACK_GRAPH].output_dim, "params", params, "layers", layers_json(v),
                   "tensors", tensors_json(v), "adapters", adapters_json(v->o->model), "unread_options",
                   unread_json(v->e)),

@@ -224,7 +224,7 @@ static viv_status ask_decode_flops(const struct facts *f, const struct asked *a,
 double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w)
 {
     return w->weight_elems * facts_bytes_per_elem(f, type) +
-           w->state_elems * dtype_get(f->state_dtype)->block_bytes + w->sequence_bytes;
+           w->cache_elems * dtype_get(f->cache_dtype)->block_bytes + w->sequence_bytes;
 }
 
 static viv_status ask_decode_bytes(const struct facts *f, const struct asked *a, double *value, struct error *err)

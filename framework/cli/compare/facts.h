@@ -18,7 +18,7 @@ struct facts {
     uint64_t parts[N_MODEL_PARTS];
     uint64_t weight_bytes; /* in the files; 0: there are none */
     uint64_t n_layers[N_STACKS], width, vocabulary, context;
-    uint32_t state_dtype; /* of what grows with a text */
+    uint32_t cache_dtype; /* of what grows with a text */
 };
 
 /* Of an opened model, which must outlive it. */
@@ -55,7 +55,7 @@ uint64_t facts_sequence_bytes(const struct facts *f, uint64_t n_texts);
 struct work_cost {
     double flops;          /* of products and attention */
     double weight_elems;   /* read once each */
-    double state_elems;    /* read, of what grows with the text */
+    double cache_elems;    /* read, of what grows with the text */
     double sequence_bytes; /* read and written, of what does not */
     uint64_t n_tokens;     /* that this work brings further */
 };

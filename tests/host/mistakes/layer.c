@@ -42,17 +42,17 @@ struct layer {
 static viv_status infer_state(viv_infer *b, struct layer *l)
 {
     if (is("state_huge"))
-        return b->want_state(b, "s", 1ull << 61, &l->state);
+        return b->want_cache(b, "s", 1ull << 61, &l->state);
     if (is("state_null"))
-        return b->want_state(b, NULL, 8, &l->state);
+        return b->want_cache(b, NULL, 8, &l->state);
     if (is("state_index"))
-        return b->want_state(b, "s", 8, NULL);
+        return b->want_cache(b, "s", 8, NULL);
     if (is("state_ignored"))
-        b->want_state(b, "", 8, &l->state);
+        b->want_cache(b, "", 8, &l->state);
     if (is("state_twice") || is("state_row_wise"))
-        b->want_state(b, "s", 8, &l->state);
+        b->want_cache(b, "s", 8, &l->state);
     if (is("state_twice"))
-        return b->want_sequence_state(b, "s", 8, &l->state);
+        return b->want_recurrent_state(b, "s", 8, &l->state);
     return VIV_OK;
 }
 
@@ -85,8 +85,8 @@ static viv_status infer(void *layer, viv_infer *b)
         return b->want_weight(b, "w", 99, two);
     if (is("want_dims_null"))
         return b->want_weight(b, "w", 2, NULL);
-    if (is("want_sliced_vector"))
-        return b->want_sliced(b, "w", 1, two);
+    if (is("want_expert_weight_vector"))
+        return b->want_expert_weight(b, "w", 1, two);
     if (is("dims_null"))
         return b->weight_dims(b, "w", NULL, dims);
     if (is("dims_unset"))
