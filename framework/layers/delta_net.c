@@ -1,6 +1,5 @@
-/* delta_net.c - a memory of keys and values that is corrected by the gated delta rule
- *                                                           (Yang, Kautz and Hatamizadeh 2024, "Gated Delta
- * Networks")
+/* delta_net.c - linear attention by the gated delta rule, with a recurrent state of fixed size
+ *                                          (Yang, Kautz and Hatamizadeh 2024, "Gated Delta Networks")
  *
  *   S_t = alpha_t S_{t-1} + k_t d_t^T,   d_t = beta_t (v_t - alpha_t S_{t-1}^T k_t),   y_t = S_t^T q_t
  *
@@ -11,9 +10,9 @@
  *   y:           [n_rows, n_heads * value_dim]
  *   gates:       b and a, [n_rows, 2, n_heads]
  *   A, dt_bias:  [n_heads]
- *   state:       S, [key_dim, value_dim] for each head, once for a sequence
+ *   state:       S, [key_dim, value_dim] for each head: recurrent
  *
- * Phases: 0 q and k to length, alpha, beta; 1 the rule, a head of a sequence at a time.                        */
+ * Phases: 0 normalise q and k, compute alpha and beta; 1 the rule, one head of one sequence per task.           */
 #include "layers/description.h"
 
 #include "base/size.h"
@@ -32,8 +31,8 @@ struct delta_net {
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_VALUE, VIV_ATTR_REQUIRED, "gates",
-             .doc = "what decides how much is corrected, b of each head, and then how much stays, a of each head"),
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "A", .doc = "how fast what is kept decays, below 0: [n_heads]"),
+             .doc = "the gates: b of each head, how much is corrected, then a of each head, how much stays"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "A", .doc = "decay rate of the state, below 0: [n_heads]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "dt_bias", .doc = "added to a: [n_heads]"),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_heads", .doc = "value heads", .min = 1, .max = 65536),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_key_heads", .doc = "query and key heads, a divisor of n_heads",
@@ -184,7 +183,8 @@ static const void *get_ext(const char *id)
 const viv_layer_class layer_delta_net = {
     .struct_size = sizeof(viv_layer_class),
     .name = "delta_net",
-    .summary = "Answers queries from a memory of fixed size that each key corrects towards its value.",
+    .summary = "Linear attention by the gated delta rule: each key corrects a recurrent state of fixed size "
+               "towards its value.",
     .attrs = attrs,
     .instance_size = sizeof(struct delta_net),
     .infer = infer,

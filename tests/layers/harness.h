@@ -30,12 +30,12 @@ struct harness {
     int64_t shapes[HARNESS_MAX][4], strides[HARNESS_MAX][4];
     uint64_t cache_elems[8];
     void *pages[8][HARNESS_PAGES];
-    viv_cache states[8];
-    const viv_cache *state_list[8];
-    bool once[8]; /* the sequence has it once: pages 0 and 1 are before and after */
+    viv_cache caches[8];
+    const viv_cache *cache_list[8];
+    bool recurrent[8]; /* pages 0 and 1 are the state before and after */
     viv_recurrent_state recurrent_states[8];
     const viv_recurrent_state *recurrent_state_list[8];
-    uint32_t n_states, n_phases;
+    uint32_t n_caches, n_phases;
     uint64_t in_dim, out_dim;
     viv_prepare prepare;
     uint64_t position;
@@ -109,15 +109,15 @@ static viv_status harness_want_cache(viv_infer *b, const char *name, uint64_t el
 {
     struct harness *h = b->ctx;
     (void)name;
-    *index = h->n_states;
-    h->cache_elems[h->n_states++] = elems;
+    *index = h->n_caches;
+    h->cache_elems[h->n_caches++] = elems;
     return VIV_OK;
 }
 
 static viv_status harness_want_recurrent_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     struct harness *h = b->ctx;
-    h->once[h->n_states] = true;
+    h->recurrent[h->n_caches] = true;
     return harness_want_cache(b, name, elems, index);
 }
 
@@ -206,7 +206,7 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                                .row_workspace = b.row_workspace,
                                .shared_workspace = b.shared_workspace,
                                .worker_workspace = b.worker_workspace};
-    for (uint32_t s = 0; s < h->n_states; s++) {
+    for (uint32_t s = 0; s < h->n_caches; s++) {
         uint64_t n = h->cache_elems[s] * HARNESS_PAGE;
         for (uint32_t i = 0; i < HARNESS_PAGES; i++) {
             float *page = aligned_alloc(64, (n * sizeof *page + 63) / 64 * 64);
@@ -214,10 +214,10 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                 page[j] = NAN;
             h->pages[s][i] = page;
         }
-        h->states[s] = (viv_cache){h->pages[s], HARNESS_PAGE};
-        h->state_list[s] = &h->states[s];
+        h->caches[s] = (viv_cache){h->pages[s], HARNESS_PAGE};
+        h->cache_list[s] = &h->caches[s];
         h->recurrent_state_list[s] = &h->recurrent_states[s];
-        memset(h->pages[s][0], 0, h->once[s] ? h->cache_elems[s] * sizeof(float) : 0);
+        memset(h->pages[s][0], 0, h->recurrent[s] ? h->cache_elems[s] * sizeof(float) : 0);
     }
     return h->class->prepare(h->layer, &h->prepare);
 }
@@ -232,12 +232,12 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
     int32_t *positions = calloc(n_rows, sizeof *positions);
     for (uint64_t r = 0; r < n_rows; r++)
         positions[r] = (int32_t)(h->position + r);
-    for (uint32_t s = 0; s < h->n_states; s++)
+    for (uint32_t s = 0; s < h->n_caches; s++)
         h->recurrent_states[s] = (viv_recurrent_state){h->pages[s][0], h->pages[s][1]};
     const viv_span span = {.struct_size = sizeof span,
                            .n_rows = n_rows,
                            .position = h->position,
-                           .cache = h->state_list,
+                           .cache = h->cache_list,
                            .n_encoder_rows = h->n_encoder_rows,
                            .encoder_output = h->encoder_output,
                            .recurrent_state = h->recurrent_state_list};
@@ -261,8 +261,8 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
         for (uint64_t first = 0; first < n && status == VIV_OK; first += chunk)
             status = h->class->forward(h->layer, &e, phase, first, first + chunk < n ? first + chunk : n);
     }
-    for (uint32_t s = 0; s < h->n_states; s++)
-        if (h->once[s]) { /* what was before is NaN: all of it is written anew */
+    for (uint32_t s = 0; s < h->n_caches; s++)
+        if (h->recurrent[s]) { /* what was before is NaN: all of it is written anew */
             void *before = h->pages[s][0];
             for (uint64_t j = 0; j < h->cache_elems[s]; j++)
                 ((float *)before)[j] = NAN;
@@ -281,7 +281,7 @@ static void harness_free(struct harness *h)
 {
     if (h->class && h->class->release)
         h->class->release(h->layer);
-    for (uint32_t s = 0; s < h->n_states; s++)
+    for (uint32_t s = 0; s < h->n_caches; s++)
         for (uint32_t i = 0; i < HARNESS_PAGES; i++)
             free(h->pages[s][i]);
     free(h->layer);

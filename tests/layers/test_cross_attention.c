@@ -1,5 +1,5 @@
-/* Attention to a memory against the formula in double precision: heads, groups, pages; and the same bits whether a
- * text comes at once or in pieces, once the memory has been taken. */
+/* Cross-attention against the formula in double precision: heads, groups, pages; and the same bits whether a
+ * sequence comes in one step or in several, once the encoder cache is filled. */
 #include "harness.h"
 
 enum { DIM = 24, ENCODER_DIM = 18, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 40, N_ENCODER_ROWS = 75 };
@@ -111,7 +111,7 @@ TEST(cross_attention__is_the_formula_for_every_grouping_and_length)
 }
 END_TEST
 
-TEST(cross_attention__takes_the_memory_once_and_gives_the_same_bits_in_pieces)
+TEST(cross_attention__fills_its_cache_once_and_gives_the_same_bits_in_several_steps)
 {
     static float whole[N_ROWS][DIM], pieces[N_ROWS][DIM];
     static const uint64_t sizes[] = {1, 16, 1, 1, 21};
@@ -134,7 +134,7 @@ TEST(cross_attention__takes_the_memory_once_and_gives_the_same_bits_in_pieces)
 }
 END_TEST
 
-TEST(cross_attention__wants_a_memory_and_groups_that_divide)
+TEST(cross_attention__needs_an_encoder_and_groups_that_divide)
 {
     struct harness h;
     ck_assert_int_eq(make(&h, 6, 0, 0), VIV_EINVAL);
@@ -147,5 +147,5 @@ TEST(cross_attention__wants_a_memory_and_groups_that_divide)
 END_TEST
 
 TESTS(cross_attention__is_the_formula_for_every_grouping_and_length,
-      cross_attention__takes_the_memory_once_and_gives_the_same_bits_in_pieces,
-      cross_attention__wants_a_memory_and_groups_that_divide)
+      cross_attention__fills_its_cache_once_and_gives_the_same_bits_in_several_steps,
+      cross_attention__needs_an_encoder_and_groups_that_divide)

@@ -1,30 +1,32 @@
-#include "layers/state.h"
+#include "layers/cache.h"
 
 #include <math.h>
 #include <string.h>
 
 static const float F16_END = 65520; /* from here on the nearest number of f16 is infinity */
 
-viv_status state_store_init(struct state_store *s, const viv_host *host)
+viv_status cache_writer_init(struct cache_writer *s, const viv_host *host)
 {
     const viv_kernels *kernels = host->get_service(host, VIV_SERVICE_KERNELS);
     s->f32 = kernels->from_f32(VIV_F32);
     s->f16 = kernels->from_f32(VIV_F16);
-    return s->f32 && s->f16 ? VIV_OK : layer_fail(host, VIV_EUNSUPPORTED, "a state cannot be kept in f32 and f16");
+    return s->f32 && s->f16
+               ? VIV_OK
+               : layer_fail(host, VIV_EUNSUPPORTED, "the kernels cannot convert a cache to f32 and f16");
 }
 
-uint64_t state_element(const viv_exec *e)
+uint64_t cache_element_bytes(const viv_exec *e)
 {
     return e->cache_dtype == VIV_F32 ? sizeof(float) : sizeof(uint16_t);
 }
 
-void state_write(const struct state_store *s, const viv_exec *e, void *page, uint64_t at, const float *x,
+void cache_write(const struct cache_writer *s, const viv_exec *e, void *page, uint64_t at, const float *x,
                  uint64_t n)
 {
-    (e->cache_dtype == VIV_F32 ? s->f32 : s->f16)((char *)page + at * state_element(e), x, n);
+    (e->cache_dtype == VIV_F32 ? s->f32 : s->f16)((char *)page + at * cache_element_bytes(e), x, n);
 }
 
-/* The largest |x|: numbers are ordered as their bits are. */
+/* The largest |x|. Floats of one sign compare as their bits do. */
 static float largest(const float *x, uint64_t stride, uint64_t n_rows, uint64_t n)
 {
     uint32_t most = 0;
@@ -40,12 +42,12 @@ static float largest(const float *x, uint64_t stride, uint64_t n_rows, uint64_t 
     return result;
 }
 
-viv_status state_check(const viv_exec *e, const char *what, const float *x, uint64_t stride, uint64_t n_rows,
+viv_status cache_check(const viv_exec *e, const char *what, const float *x, uint64_t stride, uint64_t n_rows,
                        uint64_t n)
 {
     const float most = e->cache_dtype == VIV_F16 ? largest(x, stride, n_rows, n) : 0;
-    if (!(most >= F16_END) || isinf(most)) /* infinity, and NaN, are no matter of the type */
+    if (!(most >= F16_END) || isinf(most)) /* infinity and NaN do not depend on the type */
         return VIV_OK;
-    return layer_fail(e->host, VIV_ERANGE, "%s reach %.4g, and a state of type f16 holds numbers up to 65504", what,
+    return layer_fail(e->host, VIV_ERANGE, "%s reach %.4g, but a cache of type f16 holds numbers up to 65504", what,
                       (double)most);
 }
