@@ -17,7 +17,7 @@ static void note_stats(struct answer *a, const viv_event *e)
         const char *name;
         double *value;
     } const known[] = {{"prompt_tokens", &a->prompt_tokens},
-                       {"kept_tokens", &a->kept_tokens},
+                       {"cached_tokens", &a->cached_tokens},
                        {"prompt_seconds", &a->prompt_seconds},
                        {"answer_tokens", &a->answer_tokens},
                        {"answer_seconds", &a->answer_seconds}};
@@ -38,8 +38,8 @@ static void complete_figures(struct answer *a)
         a->answer_tokens = (double)a->ids.n;
     if (isnan(a->prompt_seconds) && a->first > 0)
         a->prompt_seconds = a->first - a->begin;
-    const double kept = isnan(a->kept_tokens) ? 0 : a->kept_tokens;
-    a->prompt_rate = rate(a->prompt_tokens - kept, a->prompt_seconds);
+    const double cached = isnan(a->cached_tokens) ? 0 : a->cached_tokens;
+    a->prompt_rate = rate(a->prompt_tokens - cached, a->prompt_seconds);
     a->answer_rate = isnan(a->answer_seconds)
                          ? rate((double)a->ids.n - 1, a->last - a->first) /* the first came with the prompt */
                          : rate(a->answer_tokens, a->answer_seconds);
@@ -54,7 +54,7 @@ json_t *answer_figures(const struct answer *a, const viv_sampling *sampling, jso
 {
     json_t *figures = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "reason", json_word(a->reason), "prompt_tokens",
-        json_count(a->prompt_tokens), "kept_tokens", json_count(a->kept_tokens), "prompt_tokens_per_second",
+        json_count(a->prompt_tokens), "cached_tokens", json_count(a->cached_tokens), "prompt_tokens_per_second",
         json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens), "answer_tokens_per_second",
         json_number(a->answer_rate), "first_token_seconds", json_number(a->first > 0 ? a->first - a->begin : NAN),
         "seed", (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)memory_peak(), "experts",
@@ -66,13 +66,13 @@ json_t *answer_figures(const struct answer *a, const viv_sampling *sampling, jso
     return whole ? object : NULL;
 }
 
-static void print_rate(const char *what, double n, double kept, double per_second)
+static void print_rate(const char *what, double n, double cached, double per_second)
 {
     fputs(what, stderr);
     if (isfinite(n))
         fprintf(stderr, " %.0f token%s", n, n == 1 ? "" : "s");
-    if (kept > 0)
-        fprintf(stderr, ", %.0f of them kept", kept);
+    if (cached > 0)
+        fprintf(stderr, ", %.0f of them cached", cached);
     if (n > 0 && per_second > 0)
         fprintf(stderr, " (%.4g/s)", per_second);
 }
@@ -89,7 +89,7 @@ void answer_print_closing(struct answer *a, const viv_sampling *sampling)
     if (a->line_open && !a->terminal && (isatty(STDERR_FILENO) || same_place(STDOUT_FILENO, STDERR_FILENO)))
         fputc('\n', stderr);
     fputs("viv: ", stderr);
-    print_rate("prompt", a->prompt_tokens, a->kept_tokens, a->prompt_rate);
+    print_rate("prompt", a->prompt_tokens, a->cached_tokens, a->prompt_rate);
     print_rate(", answer", a->answer_tokens, 0, a->answer_rate);
     if (*a->reason)
         fprintf(stderr, ", ended by %s", a->reason);
@@ -175,7 +175,7 @@ viv_status answer_ask(struct answer *a, struct opened *o, const viv_request *req
     a->model = o->model;
     a->progress = &o->progress;
     a->terminal = isatty(STDOUT_FILENO);
-    a->prompt_tokens = a->kept_tokens = a->prompt_seconds = a->answer_tokens = a->answer_seconds = NAN;
+    a->prompt_tokens = a->cached_tokens = a->prompt_seconds = a->answer_tokens = a->answer_seconds = NAN;
     a->begin = seconds_now();
     viv_status status = ask_model(o, request, &sink, err);
     progress_clear(a->progress);

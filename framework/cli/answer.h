@@ -14,9 +14,9 @@ struct answer {
     struct buf text;           /* what was given out: the answer, and the prompt before it where that is echoed */
     char reason[32];           /* why it ended */
     double begin, first, last; /* seconds_now() of the request, the first and the last token */
-    double prompt_tokens, kept_tokens, prompt_seconds, answer_tokens, answer_seconds; /* as the architecture tells;
-                                                                                         NAN: it does not */
-    double prompt_rate, answer_rate;                                                  /* tokens per second */
+    double prompt_tokens, cached_tokens, prompt_seconds, answer_tokens, answer_seconds; /* as the architecture
+                                                                                         tells; NAN: it does not */
+    double prompt_rate, answer_rate;                                                    /* tokens per second */
 
     /* What is done with each event, besides; or NULL. */
     viv_status (*show)(struct answer *a, const viv_event *e, struct error *err);

@@ -109,7 +109,7 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
         status = open_profile(o, common, err);
     if (status != VIV_OK)
         return status;
-    const char *type = common->state_type;
+    const char *type = common->cache_type;
     const struct model_options options = {.host = host_viv(o->host),
                                           .world = &o->world,
                                           .find_scheduler = host_scheduler,
@@ -118,8 +118,8 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
                                           .n_threads = (uint32_t)common->threads,
                                           .context = (uint64_t)common->context,
                                           .max_rows = o->max_rows,
-                                          .tap = o->tap,
-                                          .tap_ctx = o->tap_ctx,
+                                          .hook = o->hook,
+                                          .hook_ctx = o->hook_ctx,
                                           .slice_budget = common->expert_memory,
                                           .slice_uses = o->profile ? uses_in_profile : NULL,
                                           .slice_uses_ctx = o->profile,

@@ -10,12 +10,12 @@
 
 struct opened {
     struct host *host;
-    struct spec_world world;                     /* after open_world */
-    struct spec_settings defaults;               /* of the user's defaults.yaml */
-    struct arena arena;                          /* of these */
-    viv_model *model;                            /* after open_model */
-    void (*tap)(void *ctx, const struct tap *t); /* set before open_model, to look on; or NULL */
-    void *tap_ctx;
+    struct spec_world world;                            /* after open_world */
+    struct spec_settings defaults;                      /* of the user's defaults.yaml */
+    struct arena arena;                                 /* of these */
+    viv_model *model;                                   /* after open_model */
+    void (*hook)(void *ctx, const struct hook_call *t); /* set before open_model, to look on; or NULL */
+    void *hook_ctx;
     uint64_t max_rows; /* set before open_model: rows of a step; 0: as many as is usual */
     json_t *profile;   /* --expert-profile */
     struct progress progress;

@@ -12,17 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_WEIGHTS = 64, MAX_STATES = 8, MAX_DIMS = 8, MAX_PHASES = 256, MAX_STATE_NAME = 63 };
+enum { MAX_WEIGHTS = 64, MAX_CACHES = 8, MAX_DIMS = 8, MAX_PHASES = 256, MAX_CACHE_NAME = 63 };
 static const uint64_t MAX_DIM = (uint64_t)1 << 31, MAX_WORKSPACE = (uint64_t)1 << 40;
 
-/* What stands behind the viv_infer that a layer sees. */
+/* The data behind the viv_infer that a layer gets. */
 struct inference {
     struct graph *graph;
     struct graph_node *node;
     enum stack_id stack;
-    struct error failure; /* the first call that failed: infer fails with it, whatever it returns itself */
+    struct error failure; /* of the first call that failed: infer fails with it, whatever it returns */
     struct graph_weight weights[MAX_WEIGHTS];
-    struct graph_cache states[MAX_STATES];
+    struct graph_cache caches[MAX_CACHES];
 };
 
 static const struct attr_value *attr_of(const struct node *n, const char *name)
@@ -52,7 +52,7 @@ static viv_status fail(const viv_infer *b, viv_status status, const char *format
 enum { NUMBERS = 1 << VIV_ATTR_INT | 1 << VIV_ATTR_FLOAT, WORDS = 1 << VIV_ATTR_BOOL | 1 << VIV_ATTR_CHOICE };
 enum { WEIGHTS = 1 << VIV_ATTR_WEIGHT, ANY_KIND = ~0 };
 
-/* The attribute that a call asks for, which the layer must have declared, of one of these kinds. */
+/* The attribute of a call, which the layer must have declared with one of these kinds. */
 static const viv_attr *declared(const viv_infer *b, const char *call, const char *name, int kinds)
 {
     const struct inference *in = b->ctx;
@@ -170,54 +170,53 @@ static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *nd
     return VIV_OK;
 }
 
-static viv_status add_state(viv_infer *b, const char *name, uint64_t elems, enum cache_kind kind, uint32_t *index)
+static viv_status add_cache(viv_infer *b, const char *name, uint64_t elems, enum cache_kind kind, uint32_t *index)
 {
     struct inference *in = b->ctx;
-    if (!name || !*name || strnlen(name, MAX_STATE_NAME + 1) > MAX_STATE_NAME || !index)
+    if (!name || !*name || strnlen(name, MAX_CACHE_NAME + 1) > MAX_CACHE_NAME || !index)
         return fail(b, VIV_EINVAL,
-                    "it wants state and its %s: expected a name of 1 to %d bytes, and where to write "
+                    "it declares a cache whose %s: expected a name of 1 to %d bytes, and where to write "
                     "its index",
                     !index  ? "index is NULL"
                     : !name ? "name is NULL"
                             : "name is empty or too long",
-                    MAX_STATE_NAME);
-    for (uint32_t i = 0; i < in->node->n_states; i++)
-        if (strcmp(in->states[i].name, name) == 0)
-            return fail(b, VIV_EINVAL, "it wants two states of one name, '%s'", name);
+                    MAX_CACHE_NAME);
+    for (uint32_t i = 0; i < in->node->n_caches; i++)
+        if (strcmp(in->caches[i].name, name) == 0)
+            return fail(b, VIV_EINVAL, "it declares two caches of one name, '%s'", name);
     if (elems == 0 || elems > MAX_DIM)
-        return fail(b, VIV_ELIMIT, "it wants state '%s' of %" PRIu64 " elements, expected 1 to 2^31", name, elems);
-    if (in->node->n_states == MAX_STATES)
-        return fail(b, VIV_ELIMIT, "it wants more than %d states", MAX_STATES);
-    const char *copy = arena_strdup(&in->graph->arena, name); /* theirs is borrowed */
+        return fail(b, VIV_ELIMIT, "it declares a cache '%s' of %" PRIu64 " elements, expected 1 to 2^31", name,
+                    elems);
+    if (in->node->n_caches == MAX_CACHES)
+        return fail(b, VIV_ELIMIT, "it declares more than %d caches", MAX_CACHES);
+    const char *copy = arena_strdup(&in->graph->arena, name); /* the layer owns its name */
     if (!copy)
         return fail(b, VIV_ENOMEM, "out of memory");
-    *index = in->node->n_states;
-    in->states[in->node->n_states++] = (struct graph_cache){copy, elems, kind};
+    *index = in->node->n_caches;
+    in->caches[in->node->n_caches++] = (struct graph_cache){copy, elems, kind};
     return VIV_OK;
 }
 
 static viv_status want_cache(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     const struct inference *in = b->ctx;
-    return add_state(b, name, elems, (enum cache_kind)in->stack, index);
+    return add_cache(b, name, elems, (enum cache_kind)in->stack, index);
 }
 
 static viv_status want_encoder_cache(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     if (b->encoder_dim == 0)
-        return fail(b, VIV_EINVAL, "there is no memory to look at");
-    return add_state(b, name, elems, CACHE_OF_ENCODER_OUTPUT, index);
+        return fail(b, VIV_EINVAL, "the model has no encoder, so there is no encoder output to cache");
+    return add_cache(b, name, elems, CACHE_OF_ENCODER_OUTPUT, index);
 }
 
 static viv_status want_recurrent_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     const struct inference *in = b->ctx;
     if (in->stack == STACK_ENCODER)
-        return fail(
-            b, VIV_EINVAL,
-            "a layer that keeps something from step to step has no place in an encoder, which reads a text in "
-            "one");
-    return add_state(b, name, elems, CACHE_RECURRENT, index);
+        return fail(b, VIV_EINVAL,
+                    "a layer with recurrent state cannot be in an encoder, which runs in a single step");
+    return add_cache(b, name, elems, CACHE_RECURRENT, index);
 }
 
 viv_status graph_at_node(struct error *err, const struct node *n)
@@ -226,10 +225,10 @@ viv_status graph_at_node(struct error *err, const struct node *n)
                         n->plugin ? " (" : "", n->plugin ? n->plugin : "", n->plugin ? ")" : "");
 }
 
-/* --- what a plugin's layers promise -------------------------------------------------------------------------- */
+/* --- checks of a plugin's layers ------------------------------------------------------------------------------ */
 
-/* Behind the instance of a plugin's layer: who writes beyond it is found out. */
-static const unsigned char instance_guard[64] = "this is not the layer's, and must stay as it is";
+/* Lies behind the instance of a plugin's layer, to find out that it writes beyond it. */
+static const unsigned char instance_guard[64] = "guard bytes: a layer must not write here";
 
 static void *make_instance(struct graph *g, const struct graph_node *n)
 {
@@ -268,12 +267,12 @@ viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uin
     const uint64_t sizes[] = {row, shared, worker};
     for (int i = 0; i < 3; i++)
         if (sizes[i] > MAX_WORKSPACE)
-            return error_set(err, VIV_ELIMIT, "layer '%s' wants %s of %" PRIu64 " bytes, at most 2^40 can be had",
+            return error_set(err, VIV_ELIMIT, "layer '%s' requests %s of %" PRIu64 " bytes, expected at most 2^40",
                              class->name, names[i], sizes[i]);
     if (n_rows && row > MAX_WORKSPACE / n_rows)
         return error_set(err, VIV_ELIMIT,
-                         "layer '%s' wants row_workspace of %" PRIu64 " bytes for each of %" PRIu64
-                         " rows, at most 2^40 can be had for all",
+                         "layer '%s' requests row_workspace of %" PRIu64 " bytes for each of %" PRIu64
+                         " rows, expected at most 2^40 for all",
                          class->name, row, n_rows);
     return VIV_OK;
 }
@@ -281,19 +280,18 @@ viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uin
 static viv_status check_inferred(const struct graph_node *n, const viv_infer *b, struct error *err)
 {
     if (b->out_dim == 0 || b->out_dim > MAX_DIM)
-        return error_set(err, VIV_EINTERNAL, "layer '%s' says that its out_dim is %" PRIu64 ", expected 1 to 2^31",
+        return error_set(err, VIV_EINTERNAL, "layer '%s': its out_dim is %" PRIu64 ", expected 1 to 2^31",
                          n->class->name, b->out_dim);
     if (b->n_phases == 0 || b->n_phases > MAX_PHASES)
-        return error_set(err, VIV_EINTERNAL, "layer '%s' says that its n_phases is %" PRIu64 ", expected 1 to %d",
+        return error_set(err, VIV_EINTERNAL, "layer '%s': its n_phases is %" PRIu64 ", expected 1 to %d",
                          n->class->name, b->n_phases, MAX_PHASES);
     if (b->whole_sequences > 1)
+        return error_set(err, VIV_EINTERNAL, "layer '%s': its whole_sequences is %" PRIu64 ", expected 0 or 1",
+                         n->class->name, b->whole_sequences);
+    if ((n->class->flags & VIV_LAYER_ROW_WISE) && (n->n_caches || b->whole_sequences))
         return error_set(err, VIV_EINTERNAL,
-                         "layer '%s' says that its whole_sequences is %" PRIu64 ", expected 0 or 1", n->class->name,
-                         b->whole_sequences);
-    if ((n->class->flags & VIV_LAYER_ROW_WISE) && (n->n_states || b->whole_sequences))
-        return error_set(err, VIV_EINTERNAL,
-                         "layer '%s' is flagged VIV_LAYER_ROW_WISE, and yet %s: then a row depends on others",
-                         n->class->name, n->n_states ? "wants state" : "looks at whole sequences");
+                         "layer '%s' is flagged VIV_LAYER_ROW_WISE, but %s: then a row depends on others",
+                         n->class->name, n->n_caches ? "has a cache" : "sets whole_sequences");
     viv_status status =
         graph_check_workspace(n->class, b->row_workspace, b->shared_workspace, b->worker_workspace, 0, err);
     return status == VIV_OK ? graph_check_instance(n, err) : status;
@@ -341,7 +339,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     if (graph_check_float_mode(n, mode, err) != VIV_OK)
         return err->status;
     if (status != VIV_OK) {
-        error_take(err, status == VIV_ECANCELLED ? VIV_EINTERNAL : status); /* there is nothing to cancel here */
+        error_take(err, status == VIV_ECANCELLED ? VIV_EINTERNAL : status); /* nothing can be cancelled here */
         return n->spec->plugin ? error_prefix(err, "infer failed") : err->status;
     }
     if (in.failure.status != VIV_OK) {
@@ -362,15 +360,15 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     g->by_growth = g->by_growth || (stack == STACK_GRAPH && b.length_growth);
     g->stacks[stack].whole_sequences = g->stacks[stack].whole_sequences || b.whole_sequences;
     n->weights = arena_array(&g->arena, n->n_weights, sizeof *n->weights);
-    n->states = arena_array(&g->arena, n->n_states, sizeof *n->states);
-    if (!n->weights || !n->states)
+    n->caches = arena_array(&g->arena, n->n_caches, sizeof *n->caches);
+    if (!n->weights || !n->caches)
         return error_nomem(err);
     memcpy(n->weights, in.weights, n->n_weights * sizeof *n->weights);
-    memcpy(n->states, in.states, n->n_states * sizeof *n->states);
+    memcpy(n->caches, in.caches, n->n_caches * sizeof *n->caches);
     return VIV_OK;
 }
 
-/* An extension of the node's class, a growable struct; NULL: it has none, or one that is not whole. */
+/* An extension of the node's class, a growable struct; NULL if it has none or one that is too small. */
 static const void *extension(const struct graph_node *n, const char *id, size_t size)
 {
     const uint32_t *struct_size = n->class->get_ext ? n->class->get_ext(id) : NULL;
@@ -384,7 +382,7 @@ bool graph_lengths_alike(const struct graph *g, struct graph_length a, struct gr
         const struct graph_node *n = &g->nodes[i];
         if (n->length_switch && (a.whole > n->length_switch) != (b.whole > n->length_switch))
             return false;
-        if (n->length_growth && size_max(a.text, n->length_growth) != size_max(b.text, n->length_growth))
+        if (n->length_growth && size_max(a.prompt, n->length_growth) != size_max(b.prompt, n->length_growth))
             return false;
     }
     return true;
@@ -430,7 +428,7 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
         struct graph_node *n = &g->nodes[i];
         n->spec = &e->nodes[i];
         n->class = n->spec->class;
-        n->first_state = g->n_states;
+        n->first_cache = g->n_caches;
         viv_status status = infer_node(g, n, id, err);
         if (status != VIV_OK) {
             n->layer = NULL; /* nothing to release: infer failed */
@@ -438,9 +436,9 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
         }
         g->n_nodes++;
         g->value_dims[n->spec->output] = n->out_dim;
-        g->n_states += n->n_states;
-        for (uint32_t s = 0; s < n->n_states; s++)
-            g->cache_elems[n->states[s].kind] += n->states[s].elems;
+        g->n_caches += n->n_caches;
+        for (uint32_t s = 0; s < n->n_caches; s++)
+            g->cache_elems[n->caches[s].kind] += n->caches[s].elems;
         if ((n->class->flags & VIV_LAYER_TOKENS) && n->n_weights && !stack->vocab_size)
             stack->vocab_size = e->weights[n->weights[0].weight].dims[0];
     }
@@ -464,7 +462,7 @@ viv_status graph_build(const struct expansion *e, const viv_host *host, struct g
     if (status == VIV_OK)
         status = build_stack(g, STACK_GRAPH, err);
     if (status == VIV_OK && graph_encoder_dim(g) && !g->cache_elems[CACHE_OF_ENCODER_OUTPUT]) {
-        error_set(err, VIV_EINVAL, "nothing uses what the encoder makes: no layer of `graph` looks at its memory");
+        error_set(err, VIV_EINVAL, "the encoder is not used: no layer of `graph` reads its output");
         status = graph_at_node(err, &e->nodes[e->stacks[STACK_ENCODER].end - 1]);
     }
     if (status != VIV_OK) {

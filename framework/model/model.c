@@ -152,10 +152,10 @@ void model_stats(const viv_model *m, struct model_stats *out)
     *out = (struct model_stats){.weight_bytes = m->weight_bytes,
                                 .made_bytes = m->made_bytes,
                                 .workspace_bytes = m->workspace.size,
-                                .state_bytes_per_token = m->pools[CACHE_OF_GRAPH].row_bytes,
+                                .cache_bytes_per_token = m->pools[CACHE_OF_GRAPH].row_bytes,
                                 .encoder_bytes_per_token = m->pools[CACHE_OF_ENCODER].row_bytes,
-                                .memory_bytes_per_row = m->pools[CACHE_OF_ENCODER_OUTPUT].row_bytes,
-                                .state_bytes_per_sequence = 2 * m->pools[CACHE_RECURRENT].row_bytes,
+                                .encoder_cache_bytes_per_row = m->pools[CACHE_OF_ENCODER_OUTPUT].row_bytes,
+                                .recurrent_bytes_per_sequence = 2 * m->pools[CACHE_RECURRENT].row_bytes,
                                 .cache_dtype = m->cache_dtype,
                                 .n_threads = m->n_workers,
                                 .scheduler = m->scheduler_class ? m->scheduler_class->name : NULL};

@@ -1,6 +1,6 @@
-/* sequence.c - the state of one sequence: pages of PAGE_ROWS tokens, or rows of memory, each holding the states of
- * all layers that grow with these, taken from the model's list of free ones as the sequence grows. What layers keep
- * of a sequence once lies in two pages, of which a step reads one and writes the other. */
+/* sequence.c - the KV cache of one sequence, in pages of PAGE_ROWS tokens (or rows of encoder output). A page holds
+ * these rows of the caches of all layers. Pages are taken from the model's list of free pages as the sequence
+ * grows. The recurrent state lies in two pages: a step reads one and writes the other. */
 #include "run/sequence.h"
 
 #include "base/buf.h"
@@ -26,7 +26,9 @@ static void *page_take(struct pool *p)
     if (!page)
         page = aligned_alloc(64, p->page_bytes);
     if (page)
-        memset(page, 0, p->page_bytes); /* of other texts nothing is left in it: pages are written to files */
+        memset(
+            page, 0,
+            p->page_bytes); /* pages are written to session files: nothing of other sequences may be left in them */
     return page;
 }
 
@@ -45,7 +47,7 @@ void free_all_pages(viv_model *m)
 
 viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err)
 {
-    uint32_t n = m->graph->n_states;
+    uint32_t n = m->graph->n_caches;
     struct sequence *s = calloc(1, sizeof *s);
     if (!s)
         return error_nomem(err);
@@ -57,19 +59,19 @@ viv_status sequence_create(viv_model *m, struct sequence **out, struct error *er
         s->kinds[k].pages = calloc(s->max_pages, sizeof *s->kinds[k].pages);
         failed = failed || !s->kinds[k].pages;
     }
-    s->state_pages = calloc(n ? n * s->max_pages : 1, sizeof *s->state_pages);
-    s->states = calloc(n ? n : 1, sizeof *s->states);
-    s->state_list = calloc(n ? n : 1, sizeof *s->state_list);
-    s->once = calloc(n ? n : 1, sizeof *s->once);
-    s->once_list = calloc(n ? n : 1, sizeof *s->once_list);
-    if (failed || !s->state_pages || !s->states || !s->state_list || !s->once || !s->once_list) {
+    s->cache_pages = calloc(n ? n * s->max_pages : 1, sizeof *s->cache_pages);
+    s->caches = calloc(n ? n : 1, sizeof *s->caches);
+    s->cache_list = calloc(n ? n : 1, sizeof *s->cache_list);
+    s->recurrent = calloc(n ? n : 1, sizeof *s->recurrent);
+    s->recurrent_list = calloc(n ? n : 1, sizeof *s->recurrent_list);
+    if (failed || !s->cache_pages || !s->caches || !s->cache_list || !s->recurrent || !s->recurrent_list) {
         sequence_destroy(s);
         return error_nomem(err);
     }
     for (uint32_t i = 0; i < n; i++) {
-        s->states[i] = (viv_cache){s->state_pages + i * s->max_pages, PAGE_ROWS};
-        s->state_list[i] = &s->states[i];
-        s->once_list[i] = &s->once[i];
+        s->caches[i] = (viv_cache){s->cache_pages + i * s->max_pages, PAGE_ROWS};
+        s->cache_list[i] = &s->caches[i];
+        s->recurrent_list[i] = &s->recurrent[i];
     }
     *out = s;
     return VIV_OK;
@@ -86,22 +88,22 @@ void sequence_destroy(struct sequence *s)
     free(s->tokens);
     free(s->encoder_output);
     free(s->coming);
-    free(s->state_pages);
-    free(s->states);
-    free(s->state_list);
-    free(s->once);
-    free(s->once_list);
+    free(s->cache_pages);
+    free(s->caches);
+    free(s->cache_list);
+    free(s->recurrent);
+    free(s->recurrent_list);
     free(s);
 }
 
-/* Whether layers have state that the sequence has once. */
-static bool has_once(const struct sequence *s)
+/* Whether layers have recurrent state. */
+static bool has_recurrent(const struct sequence *s)
 {
     return s->model->pools[CACHE_RECURRENT].page_bytes > 0;
 }
 
-/* What was earlier is so now, and the other way round. */
-static void swap_once(struct sequence *s)
+/* Swaps the present and the earlier recurrent state. */
+static void swap_recurrent(struct sequence *s)
 {
     void **pages = s->kinds[CACHE_RECURRENT].pages, *now = pages[0];
     pages[0] = pages[1];
@@ -121,13 +123,13 @@ viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *
                          length);
     if (length != reusable)
         return error_set(err, VIV_EUNSUPPORTED,
-                         "this model's state of a text is one for all of its tokens: of %" PRIu64
-                         " it cannot keep %" PRIu64 ", only %" PRIu64,
+                         "this model has recurrent state: a sequence of %" PRIu64
+                         " tokens cannot be cut to %" PRIu64 ", only to %" PRIu64,
                          s->length, length, reusable);
     if (length == s->length)
         return VIV_OK;
-    if (has_once(s) && length == s->earlier)
-        swap_once(s);
+    if (has_recurrent(s) && length == s->earlier)
+        swap_recurrent(s);
     s->length = s->earlier = length;
     sequence_give_back(s, CACHE_OF_GRAPH, length);
     return VIV_OK;
@@ -149,10 +151,10 @@ uint64_t sequence_reuse_prefix(struct sequence *s, const int32_t *tokens, uint64
 
 struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows)
 {
-    uint64_t text = VIV_HAS(rows, viv_rows, length) ? rows->length : 0;
-    if (text == 0)
-        text = s->length == 0 ? rows->n_rows : size_min(s->computed_for.text, s->length);
-    return (struct graph_length){text, size_max(text, s->length + rows->n_rows)};
+    uint64_t prompt = VIV_HAS(rows, viv_rows, length) ? rows->length : 0;
+    if (prompt == 0)
+        prompt = s->length == 0 ? rows->n_rows : size_min(s->computed_for.prompt, s->length);
+    return (struct graph_length){prompt, size_max(prompt, s->length + rows->n_rows)};
 }
 
 viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err)
@@ -167,7 +169,7 @@ uint64_t sequence_reusable_length(const struct sequence *s, uint64_t length)
 {
     if (length >= s->length)
         return s->length;
-    if (!has_once(s))
+    if (!has_recurrent(s))
         return length;
     return length >= s->earlier ? s->earlier : 0;
 }
@@ -175,16 +177,16 @@ uint64_t sequence_reusable_length(const struct sequence *s, uint64_t length)
 void sequence_begin_step(struct sequence *s)
 {
     const viv_model *m = s->model;
-    if (!has_once(s))
+    if (!has_recurrent(s))
         return;
     char *const *pages = (char *const *)s->kinds[CACHE_RECURRENT].pages;
     s->earlier = s->length;
     if (s->length == 0)
         memset(pages[0], 0, m->pools[CACHE_RECURRENT].page_bytes);
-    for (uint32_t i = 0; i < m->graph->n_states; i++)
-        if (m->state_places[i].kind == CACHE_RECURRENT) {
-            const uint64_t at = m->state_places[i].offset;
-            s->once[i] = (viv_recurrent_state){(float *)(pages[0] + at), (float *)(pages[1] + at)};
+    for (uint32_t i = 0; i < m->graph->n_caches; i++)
+        if (m->cache_places[i].kind == CACHE_RECURRENT) {
+            const uint64_t at = m->cache_places[i].offset;
+            s->recurrent[i] = (viv_recurrent_state){(float *)(pages[0] + at), (float *)(pages[1] + at)};
         }
 }
 
@@ -192,11 +194,11 @@ void sequence_end_step(struct sequence *s, uint64_t n_rows)
 {
     s->earlier = s->length;
     s->length += n_rows;
-    if (has_once(s))
-        swap_once(s);
+    if (has_recurrent(s))
+        swap_recurrent(s);
 }
 
-/* Whether its pages are larger now where they come from. */
+/* Whether its pages are f16 while the model's caches are f32. */
 static bool is_narrow(const struct sequence *s)
 {
     return s->cache_dtype != s->model->cache_dtype;
@@ -213,24 +215,24 @@ void sequence_give_back(struct sequence *s, enum cache_kind kind, uint64_t lengt
     }
 }
 
-static void place_states(struct sequence *s, enum cache_kind kind, uint64_t index, char *page)
+static void place_caches(struct sequence *s, enum cache_kind kind, uint64_t index, char *page)
 {
-    for (uint32_t i = 0; i < s->model->graph->n_states; i++)
-        if (s->model->state_places[i].kind == kind)
-            s->state_pages[i * s->max_pages + index] = page + s->model->state_places[i].offset;
+    for (uint32_t i = 0; i < s->model->graph->n_caches; i++)
+        if (s->model->cache_places[i].kind == kind)
+            s->cache_pages[i * s->max_pages + index] = page + s->model->cache_places[i].offset;
 }
 
-/* The states of a page of f16 in one of f32: a state is a list of elements, however its layer arranges them. */
+/* Converts a page of f16 to f32. A cache is a list of elements, whatever layout its layer chose. */
 static void convert_page(const struct sequence *s, enum cache_kind kind, const char *narrow, char *wide)
 {
     const viv_model *m = s->model;
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
-    for (uint32_t i = 0, node = 0; i < m->graph->n_states; i++) {
-        while (i >= m->graph->nodes[node].first_state + m->graph->nodes[node].n_states)
+    for (uint32_t i = 0, node = 0; i < m->graph->n_caches; i++) {
+        while (i >= m->graph->nodes[node].first_cache + m->graph->nodes[node].n_caches)
             node++;
-        const uint64_t n = m->graph->nodes[node].states[i - m->graph->nodes[node].first_state].elems * PAGE_ROWS;
-        if (m->state_places[i].kind == kind)
-            kernels->to_f32(VIV_F16)((float *)(wide + m->state_places[i].offset),
+        const uint64_t n = m->graph->nodes[node].caches[i - m->graph->nodes[node].first_cache].elems * PAGE_ROWS;
+        if (m->cache_places[i].kind == kind)
+            kernels->to_f32(VIV_F16)((float *)(wide + m->cache_places[i].offset),
                                      narrow + m->narrow_places[i].offset, n);
     }
 }
@@ -263,7 +265,7 @@ viv_status sequence_widen(struct sequence *s, struct error *err)
             }
             free(s->kinds[k].pages[i]);
             s->kinds[k].pages[i] = wide[k][i];
-            place_states(s, (enum cache_kind)k, i, wide[k][i]);
+            place_caches(s, (enum cache_kind)k, i, wide[k][i]);
         }
         free(wide[k]);
     }
@@ -284,7 +286,7 @@ viv_status sequence_reserve(struct sequence *s, enum cache_kind kind, uint64_t l
         char *page = page_take(&m->pools[kind]);
         if (!page)
             return error_nomem(err);
-        place_states(s, kind, *n, page);
+        place_caches(s, kind, *n, page);
         s->kinds[kind].pages[(*n)++] = page;
     }
     return VIV_OK;

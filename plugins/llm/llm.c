@@ -393,7 +393,7 @@ static viv_status carry_out(struct run *r)
     if (status == VIV_OK)
         status = emit_stat(r, "prompt_tokens", (double)r->n_prompt);
     if (status == VIV_OK)
-        status = emit_stat(r, "kept_tokens", (double)r->n_reused);
+        status = emit_stat(r, "cached_tokens", (double)r->n_reused);
     if (status == VIV_OK)
         status = emit_stat(r, "answer_tokens", (double)r->n_answer);
     if (status == VIV_OK)
@@ -445,8 +445,9 @@ static viv_status open(const viv_host *host, viv_model *model, void **instance)
     l->samplers = host->get_service(host, VIV_SERVICE_SAMPLER);
     /* a host that is older may have less of them */
     if (!l->params || !VIV_HAS(l->params, viv_params, get_int) || !l->text ||
-        !VIV_HAS(l->text, viv_text, encode_texts) || !l->sequences || !VIV_HAS(l->sequences, viv_sequences, reuse_prefix) ||
-        !l->samplers || !VIV_HAS(l->samplers, viv_samplers, resume)) {
+        !VIV_HAS(l->text, viv_text, encode_texts) || !l->sequences ||
+        !VIV_HAS(l->sequences, viv_sequences, reuse_prefix) || !l->samplers ||
+        !VIV_HAS(l->samplers, viv_samplers, resume)) {
         free(l);
         host->set_error(host, VIV_EABI,
                         "llm needs a host with " VIV_SERVICE_PARAMS ", " VIV_SERVICE_TEXT ", " VIV_SERVICE_SEQUENCES

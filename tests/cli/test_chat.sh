@@ -29,11 +29,11 @@ gguf() { talk 'Hello|You' "$chat" --temp 0 -n 30 >"$work/a" && talk 'Hello|You' 
 check 'so it does with a GGUF file' gguf
 kept() { # 25 tokens of the first prompt and 9 of the answer, whose last went through nothing
     talk 'Hello|And you?' "$chat" --temp 0 -n 10 --json >"$work/a" && [ "$(wc -l <"$work/a")" -eq 2 ] &&
-        shows '"turn":1' && shows '"prompt_tokens":25,"kept_tokens":0' &&
-        shows '"turn":2' && shows '"prompt_tokens":64,"kept_tokens":34'
+        shows '"turn":1' && shows '"prompt_tokens":25,"cached_tokens":0' &&
+        shows '"turn":2' && shows '"prompt_tokens":64,"cached_tokens":34'
 }
 check 'a second turn computes only what is new' kept
-verbose() { talk 'Hello|And you?' "$chat" --temp 0 -n 10 -v 2>"$work/a" >"$work/b" && shows 'prompt 64 tokens, 34 of them kept'; }
+verbose() { talk 'Hello|And you?' "$chat" --temp 0 -n 10 -v 2>"$work/a" >"$work/b" && shows 'prompt 64 tokens, 34 of them cached'; }
 check 'and says so' verbose
 anew() { # as when the conversation is new
     talk "Hello|And you?|/save $work/m" "$chat" --temp 0 -n 10 2>/dev/null >"$work/all" &&

@@ -55,7 +55,7 @@ TEST(facts__of_published_models_are_those_published)
     ck_assert(facts_weight_bytes(&f, VIV_Q8_0, &bytes));
     ck_assert_uint_eq(bytes, (f.params - f.vectors) / 32 * 34 + 4 * f.vectors);
     /* k and v of 8 heads of 64, in 16 layers, of 2 bytes */
-    ck_assert_uint_eq(facts_state_bytes(&f, 10, 3), 16ull * 2 * 512 * 2 * 30);
+    ck_assert_uint_eq(facts_cache_bytes(&f, 10, 3), 16ull * 2 * 512 * 2 * 30);
     model_close(m);
     host_destroy(host);
 }

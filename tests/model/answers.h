@@ -124,13 +124,13 @@ static inline struct sequence *begin(viv_model *m, const struct answers *a, size
 {
     struct sequence *s = golden_sequence(m);
     struct error err;
-    const float *memory;
+    const float *encoded;
     uint64_t n_rows;
     ck_assert(!a->n_encoder == !model_encoder_dim(m));
     if (a->n_encoder) {
         const viv_rows rows = read_rows(s, a, skip);
         const viv_rows *const list[] = {&rows};
-        ck_assert_msg(model_step(m, list, 1, NULL, &memory, &n_rows, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(model_step(m, list, 1, NULL, &encoded, &n_rows, &err) == VIV_OK, "%s", err.text);
         ck_assert_uint_eq(n_rows, rows.n_rows);
     }
     return s;

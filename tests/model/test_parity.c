@@ -324,14 +324,14 @@ static void read_together(viv_model *m, const struct answers *a, const viv_rows 
 {
     viv_rows texts[3];
     const viv_rows *list[3];
-    const float *memory;
+    const float *encoded;
     uint64_t n_rows;
     struct error err;
     for (size_t i = 0; i < n; i++) {
         texts[i] = read_rows(rows[i].sequence, a, skip[i]);
         list[i] = &texts[i];
     }
-    ck_assert_msg(model_step(m, list, (uint32_t)n, NULL, &memory, &n_rows, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(model_step(m, list, (uint32_t)n, NULL, &encoded, &n_rows, &err) == VIV_OK, "%s", err.text);
 }
 
 /* Three sequences in one step: each gets what it gets alone. */

@@ -66,8 +66,8 @@ struct bench {
     struct samples prefill, decode; /* tokens per second */
     struct device device;           /* what it can do at most */
     struct model_stats stats;
-    uint64_t bytes_per_token; /* weights read for one token of an answer, shared by all sequences, and the state it
-                                 looks at */
+    uint64_t bytes_per_token; /* weights read for one token of an answer, shared by all sequences, and the KV cache
+                                 it looks at */
     uint64_t peak;            /* bytes of memory, before limits are measured */
     double prefill_flops, decode_flops; /* per token */
     const char *products;               /* type of most weights */
@@ -251,8 +251,9 @@ static viv_status count_costs(struct bench *b, struct error *err)
     }
     if (status != VIV_OK)
         return status;
-    b->bytes_per_token += b->stats.state_bytes_per_token * step.context +
-                          b->stats.memory_bytes_per_row * step.n_encoder_rows + b->stats.state_bytes_per_sequence;
+    b->bytes_per_token += b->stats.cache_bytes_per_token * step.context +
+                          b->stats.encoder_cache_bytes_per_row * step.n_encoder_rows +
+                          b->stats.recurrent_bytes_per_sequence;
     b->prefill_flops = (double)prefill.flops / (double)n_prompt;
     b->decode_flops = (double)decode.flops / (double)n_rows;
     return VIV_OK;

@@ -83,8 +83,8 @@ static viv_status run_side(struct side *s, struct error *err)
 
 static double tolerance_of(const struct side *s)
 {
-    const char *state = s->options.common.state_type;
-    const bool coarse = state && strcmp(state, "f16") == 0;
+    const char *type = s->options.common.cache_type;
+    const bool coarse = type && strcmp(type, "f16") == 0;
     return fmax(difference_tolerance(s->weights), coarse ? difference_tolerance(VIV_F16) : 0);
 }
 
@@ -332,9 +332,9 @@ static viv_status begin(struct diff *d, struct token_ids *ids, struct error *err
     struct side *const sides[] = {&d->a, &d->b};
     struct error none;
     viv_status status = VIV_OK;
-    d->a.o.tap = difference_keep;
-    d->b.o.tap = difference_compare;
-    d->a.o.tap_ctx = d->b.o.tap_ctx = &d->found;
+    d->a.o.hook = difference_keep;
+    d->b.o.hook = difference_compare;
+    d->a.o.hook_ctx = d->b.o.hook_ctx = &d->found;
     for (int i = 0; status == VIV_OK && i < 2; i++)
         status = open_side(sides[i], err);
     if (status == VIV_OK)

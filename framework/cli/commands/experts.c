@@ -52,7 +52,7 @@ struct survey {
 
 /* --- looking on ---------------------------------------------------------------------------------------------- */
 
-static void look(void *ctx, const struct tap *t)
+static void look(void *ctx, const struct hook_call *t)
 {
     struct survey *s = ctx;
     struct routing *l = s->layers;
@@ -386,8 +386,8 @@ static int experts(const struct arguments *a)
     const char *file = s.options->file ? s.options->file : a->n_words > 1 ? a->words[1] : NULL;
     if (!file || (s.options->file && a->n_words > 1))
         return usage_error("experts", "one text is wanted: FILE or --file FILE");
-    s.o.tap = look;
-    s.o.tap_ctx = &s;
+    s.o.hook = look;
+    s.o.hook_ctx = &s;
     s.o.max_rows = 128; /* the head works on all of them */
     viv_status status = open_model(&s.o, &s.options->common, a->words[0], &err);
     if (status == VIV_OK)

@@ -221,8 +221,8 @@ static int run(const struct arguments *arguments)
     if (text)
         with_text.prompt = text;
     if (options->trace) {
-        o.tap = trace_look;
-        o.tap_ctx = &trace;
+        o.hook = trace_look;
+        o.hook_ctx = &trace;
     }
     viv_status status = resumes(options) ? VIV_OK : read_prompt(options, &prompt, &err);
     if (status == VIV_OK)

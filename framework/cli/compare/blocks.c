@@ -324,8 +324,8 @@ static struct block *make_layer(struct maker *m, uint32_t i)
         b->in.most = n->in_dims[in] > b->in.most ? n->in_dims[in] : b->in.most;
     b->in.least = b->in.most;
     b->out = (struct range){n->out_dim, n->out_dim};
-    for (uint32_t s = 0; s < n->n_states; s++)
-        b->reads_memory |= n->states[s].kind == CACHE_OF_ENCODER_OUTPUT;
+    for (uint32_t s = 0; s < n->n_caches; s++)
+        b->reads_encoder |= n->caches[s].kind == CACHE_OF_ENCODER_OUTPUT;
     return b;
 }
 

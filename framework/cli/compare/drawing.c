@@ -196,7 +196,7 @@ static void draw_layer(struct pen *p, const struct block *b)
     while (lines < 1 + MOST_LINES && say(b, lines - 1, line))
         lines++;
     const double filled = b->amount * p->unit, height = fmax(filled, LINE * lines + 7);
-    if (b->reads_memory && p->n_readers < MOST_READERS)
+    if (b->reads_encoder && p->n_readers < MOST_READERS)
         p->readers[p->n_readers++] = p->y + height / 2;
     if (p->out)
         write_layer(p, b, height, filled);

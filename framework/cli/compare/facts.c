@@ -175,14 +175,14 @@ double facts_bytes_per_elem(const struct facts *f, int64_t type)
     return f->params && facts_weight_bytes(f, type, &bytes) ? (double)bytes / (double)f->params : 0;
 }
 
-uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts)
+uint64_t facts_cache_bytes(const struct facts *f, uint64_t context, uint64_t n_texts)
 {
     const struct graph *g = f->graph;
     const uint64_t elems = g->cache_elems[CACHE_OF_GRAPH] + g->cache_elems[CACHE_OF_ENCODER_OUTPUT];
     return elems * context * n_texts * dtype_get(f->cache_dtype)->block_bytes;
 }
 
-uint64_t facts_sequence_bytes(const struct facts *f, uint64_t n_texts)
+uint64_t facts_recurrent_bytes(const struct facts *f, uint64_t n_texts)
 {
     return f->graph->cache_elems[CACHE_RECURRENT] * 2 * sizeof(float) * n_texts;
 }
@@ -302,8 +302,8 @@ viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts,
         status = step_bytes(f, STACK_GRAPH, n_rows, &sum, err);
     if (status == VIV_OK && reads)
         status = step_bytes(f, STACK_ENCODER, context, &sum, err);
-    sum += (double)facts_state_bytes(f, rounded, n_texts);
-    sum += (double)facts_sequence_bytes(f, n_texts);
+    sum += (double)facts_cache_bytes(f, rounded, n_texts);
+    sum += (double)facts_recurrent_bytes(f, n_texts);
     sum += type < 0 && all_f32(f) ? 0 : 4 * (double)f->vectors; /* copied as f32 */
     *bytes = sum < 1.8e19 ? (uint64_t)sum : UINT64_MAX;
     return status;
@@ -414,7 +414,7 @@ viv_status facts_decode(const struct facts *f, uint64_t context, uint64_t n_text
                                     .n_output_rows = n_texts,
                                     .context = context,
                                     .n_encoder_rows = graph_encoder_dim(f->graph) ? context : 0};
-    struct work_cost w = {.n_tokens = n_texts, .sequence_bytes = (double)facts_sequence_bytes(f, n_texts)};
+    struct work_cost w = {.n_tokens = n_texts, .sequence_bytes = (double)facts_recurrent_bytes(f, n_texts)};
     struct graph_cost cost;
     viv_status status = graph_cost(f->graph, STACK_GRAPH, &step, &cost, err);
     if (status == VIV_OK)

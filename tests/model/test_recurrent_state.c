@@ -1,5 +1,5 @@
-/* State that a sequence has once, whatever its length: a small model of a convolution and attention, that looks the
- * same from outside as one whose state grows with each token, but for the lengths that a text can be cut to. */
+/* Recurrent state: a small model of a convolution and attention behaves as one with only a KV cache, except for the
+ * lengths that a sequence can be truncated to. */
 #include "engine/load.h"
 #include "formats/build.h"
 #include "golden.h"
@@ -105,19 +105,19 @@ static void release(struct fixture *f)
     remove_scratch();
 }
 
-TEST(state__is_counted_apart)
+TEST(recurrent_state__is_counted_separately)
 {
     struct fixture f;
     struct model_stats stats;
     make(&f);
     model_stats(f.m, &stats);
-    ck_assert_uint_eq(stats.state_bytes_per_token, 2 * 2 * DIM * 4);
-    ck_assert_uint_eq(stats.state_bytes_per_sequence, 2 * (2 * 3 * DIM * 4)); /* as it is and as it was */
+    ck_assert_uint_eq(stats.cache_bytes_per_token, 2 * 2 * DIM * 4);
+    ck_assert_uint_eq(stats.recurrent_bytes_per_sequence, 2 * (2 * 3 * DIM * 4)); /* as it is and as it was */
     release(&f);
 }
 END_TEST
 
-TEST(state__goes_from_step_to_step)
+TEST(recurrent_state__goes_from_step_to_step)
 {
     static const size_t sizes[] = {1, 1, 2, 7, 1, 20, 8};
     struct fixture f;
@@ -137,7 +137,7 @@ TEST(state__goes_from_step_to_step)
 }
 END_TEST
 
-TEST(state__can_be_cut_to_what_it_was_before_the_last_step)
+TEST(recurrent_state__can_be_cut_to_what_it_was_before_the_last_step)
 {
     struct fixture f;
     struct error err;
@@ -156,7 +156,7 @@ TEST(state__can_be_cut_to_what_it_was_before_the_last_step)
     }
     ck_assert_int_eq(sequence_truncate(s, 10, &err), VIV_EUNSUPPORTED);
     ck_assert_str_eq(err.text,
-                     "this model's state of a text is one for all of its tokens: of 13 it cannot keep 10, only 9");
+                     "this model has recurrent state: a sequence of 13 tokens cannot be cut to 10, only to 9");
     ck_assert_int_eq(sequence_truncate(s, 13, &err), VIV_OK); /* all of it: nothing is lost */
     ck_assert_uint_eq(sequence_reusable_length(s, 12), 9);
     ck_assert_int_eq(sequence_truncate(s, 9, &err), VIV_OK);
@@ -181,7 +181,7 @@ TEST(state__can_be_cut_to_what_it_was_before_the_last_step)
 }
 END_TEST
 
-TEST(state__is_as_it_was_after_a_step_that_failed)
+TEST(recurrent_state__is_as_it_was_after_a_step_that_failed)
 {
     static const uint32_t now = 1;
     static float out[N_TOKENS * WORDS];
@@ -203,7 +203,7 @@ TEST(state__is_as_it_was_after_a_step_that_failed)
 }
 END_TEST
 
-TEST(state__that_grows_can_be_cut_anywhere)
+TEST(kv_cache__can_be_cut_anywhere)
 {
     struct error err;
     open_host();
@@ -226,5 +226,6 @@ TEST(state__that_grows_can_be_cut_anywhere)
 }
 END_TEST
 
-TESTS(state__is_counted_apart, state__goes_from_step_to_step, state__can_be_cut_to_what_it_was_before_the_last_step,
-      state__is_as_it_was_after_a_step_that_failed, state__that_grows_can_be_cut_anywhere)
+TESTS(recurrent_state__is_counted_separately, recurrent_state__goes_from_step_to_step,
+      recurrent_state__can_be_cut_to_what_it_was_before_the_last_step,
+      recurrent_state__is_as_it_was_after_a_step_that_failed, kv_cache__can_be_cut_anywhere)
