@@ -120,9 +120,9 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
                                           .max_rows = o->max_rows,
                                           .hook = o->hook,
                                           .hook_ctx = o->hook_ctx,
-                                          .slice_budget = common->expert_memory,
-                                          .slice_uses = o->profile ? uses_in_profile : NULL,
-                                          .slice_uses_ctx = o->profile,
+                                          .expert_budget = common->expert_memory,
+                                          .expert_uses = o->profile ? uses_in_profile : NULL,
+                                          .expert_uses_ctx = o->profile,
                                           .adapters = common->lora.items,
                                           .n_adapters = (uint32_t)common->lora.n,
                                           .cache_dtype = !type                      ? -1
