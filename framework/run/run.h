@@ -8,6 +8,8 @@ struct sequence;
 viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err);
 void sequence_destroy(struct sequence *s);
 uint64_t sequence_length(const struct sequence *s);
+/* Its tokens; -1 where a vector stood for one. Until the next step. */
+const int32_t *sequence_tokens(const struct sequence *s, size_t *n);
 /* Forgets the tokens from `length` on. */
 viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err);
 /* See viv_sequences.keep. */

@@ -29,11 +29,11 @@ gguf() { talk 'Hello|You' "$chat" --temp 0 -n 30 >"$work/a" && talk 'Hello|You' 
 check 'so it does with a GGUF file' gguf
 kept() { # 25 tokens of the first prompt and 9 of the answer, whose last went through nothing
     talk 'Hello|And you?' "$chat" --temp 0 -n 10 --json >"$work/a" && [ "$(wc -l <"$work/a")" -eq 2 ] &&
-        shows '"turn":1' && shows '"prompt_tokens":25,"kept_tokens":0' &&
-        shows '"turn":2' && shows '"prompt_tokens":64,"kept_tokens":34'
+        shows '"turn":1' && shows '"prompt_tokens":25,"cached_tokens":0' &&
+        shows '"turn":2' && shows '"prompt_tokens":64,"cached_tokens":34'
 }
 check 'a second turn computes only what is new' kept
-verbose() { talk 'Hello|And you?' "$chat" --temp 0 -n 10 -v 2>"$work/a" >"$work/b" && shows 'prompt 64 tokens, 34 of them kept'; }
+verbose() { talk 'Hello|And you?' "$chat" --temp 0 -n 10 -v 2>"$work/a" >"$work/b" && shows 'prompt 64 tokens, 34 of them cached'; }
 check 'and says so' verbose
 anew() { # as when the conversation is new
     talk "Hello|And you?|/save $work/m" "$chat" --temp 0 -n 10 2>/dev/null >"$work/all" &&
@@ -141,7 +141,7 @@ check 'where nothing was said nothing is saved' untouched
 full() { # the turn is refused, and what was said before it is kept
     rm -f "$work/s"
     talk 'Hello|Hello again' "$chat" --temp 0 -n 10 --context 60 --session "$work/s" >"$work/b" 2>"$work/a"
-    [ $? -eq 1 ] && shows 'the context is full: with this turn, the conversation has 67 tokens, and 60 are room' && [ "$(wc -l <"$work/b")" -eq 1 ] &&
+    [ $? -eq 1 ] && shows 'the prompt has 67 tokens, and the context holds 60' && shows '/save keeps what was said' && [ "$(wc -l <"$work/b")" -eq 1 ] &&
         talk "/save $work/m" "$chat" --context 60 --session "$work/s" 2>"$work/a" && shows '2 messages'
 }
 check 'a turn that has no room' full

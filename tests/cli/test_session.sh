@@ -39,9 +39,9 @@ computes() { # WORDS: what the line of the end says
 kept() {
     rm -f "$work/s"
     run "$chat" -p 0123456789 --temp 0 -n 20 --session "$work/s" --json >"$work/events" &&
-        computes '"prompt_tokens":10,"kept_tokens":0' &&
+        computes '"prompt_tokens":10,"cached_tokens":0' &&
         run "$chat" -p abc --temp 0 -n 5 --session "$work/s" --json >"$work/events" &&
-        computes '"prompt_tokens":33,"kept_tokens":29'
+        computes '"prompt_tokens":33,"cached_tokens":29'
 }
 check 'what was computed is not computed again' kept
 stdin() { # only where there is nothing yet to go on with
