@@ -32,43 +32,30 @@ static bool is_word(const char *word, size_t n, const char *expected)
 
 static viv_status show(struct chat *c, const char *text, struct error *err)
 {
-    const viv_sampling *s = &c->sampling;
-    viv_request limits = {0};
-    const char *system = chat_system(c);
+    struct request r;
+    const viv_sampling *s = &r.sampling;
+    const char *system = conversation_system(&c->conversation);
+    viv_status status = chat_request(c, &r, err);
     (void)text;
-    (void)err;
-    sampling_limits(&c->options->speaking, c->o->model, &limits);
     fprintf(stderr, "  model %s, context %" PRIu64 ", of which %zu are used\n", spec_name(model_spec(c->o->model)),
-            model_context(c->o->model), c->session.text.n);
+            model_context(c->o->model), c->conversation.session.text.n);
     fprintf(stderr, "  temp %g, top-k %" PRId32 ", top-p %g, min-p %g, typical-p %g, seed %" PRIu64 "\n",
             (double)s->temperature, s->top_k, (double)s->top_p, (double)s->min_p, (double)s->typical_p, s->seed);
     fprintf(stderr, "  repeat-penalty %g, presence-penalty %g, frequency-penalty %g, max-tokens %" PRId64 "\n",
             (double)s->repetition_penalty, (double)s->presence_penalty, (double)s->frequency_penalty,
-            limits.max_tokens);
+            r.viv.max_tokens);
     if (system) {
         fputs("  system ", stderr);
         print_safe(stderr, system, strlen(system));
         putc('\n', stderr);
     }
-    return VIV_OK;
+    request_release(&r);
+    return status;
 }
 
-/* What is set is chosen anew; the seed goes on, unless it is what is set. */
-static viv_status choose_again(struct chat *c, bool seeds, struct error *err)
+static viv_status set_system(struct chat *c, const char *text, struct error *err)
 {
-    const int64_t seed = (int64_t)c->sampling.seed;
-    struct speaking *o = &c->options->speaking;
-    viv_sampling chosen = {0};
-    if (!seeds)
-        o->seed = SETTING_NONE;
-    viv_status status = sampling_choose(o, c->o->model, seed, &chosen, err);
-    if (status != VIV_OK) {
-        sampling_release(&chosen);
-        return status;
-    }
-    sampling_release(&c->sampling);
-    c->sampling = chosen;
-    return VIV_OK;
+    return conversation_set_system(&c->conversation, text, err);
 }
 
 static viv_status set_option(struct chat *c, const char *name, size_t n, const char *value, struct error *err)
@@ -84,7 +71,9 @@ static viv_status set_option(struct chat *c, const char *name, size_t n, const c
         return error_nomem(err);
     c->owned.items[c->owned.n++] = copy;
     viv_status status = option_set(o, copy, &c->options->speaking, err);
-    return status == VIV_OK ? choose_again(c, strcmp(o->name, "seed") == 0, err) : status;
+    if (status == VIV_OK && strcmp(o->name, "seed") == 0)
+        c->seed = c->options->speaking.seed;
+    return status;
 }
 
 /* NAME VALUE of an option, as on the command line; ollama's words, too. */
@@ -97,7 +86,7 @@ static viv_status set(struct chat *c, const char *text, struct error *err)
     if (n == 0)
         return show(c, text, err);
     if (is_word(name, n, "system"))
-        return chat_set_system(c, text, err);
+        return set_system(c, text, err);
     if (is_word(name, n, "verbose") || is_word(name, n, "quiet"))
         c->options->verbose = *name == 'v';
     else if (is_word(name, n, "history") || is_word(name, n, "nohistory"))
@@ -113,7 +102,7 @@ static viv_status clear(struct chat *c, const char *text, struct error *err)
 {
     (void)text;
     (void)err;
-    chat_clear(c);
+    conversation_clear(&c->conversation);
     fputs("viv: the conversation begins anew\n", stderr);
     return VIV_OK;
 }
@@ -145,11 +134,11 @@ static viv_status save_messages(struct chat *c, const char *path, struct error *
     if (!*path)
         return error_set(err, VIV_EINVAL, "/save wants the name of a file");
     json_notice_memory();
-    char *text = json_dumps(c->session.messages, JSON_INDENT(2));
+    char *text = json_dumps(c->conversation.session.messages, JSON_INDENT(2));
     viv_status status =
         text && !json_lost_something() ? file_write(path, text, strlen(text), err) : error_nomem(err);
     if (status == VIV_OK)
-        fprintf(stderr, "viv: %zu messages are in %s\n", json_array_size(c->session.messages), path);
+        fprintf(stderr, "viv: %zu messages are in %s\n", json_array_size(c->conversation.session.messages), path);
     free(text);
     return status;
 }
@@ -171,7 +160,7 @@ static const struct word {
 } words[] = {{"/help|/?", "", "this list", help},
              {"/clear|/reset|/new", "", "forget all turns; what /system says stays", clear},
              {"/regen|/regenerate|/retry", "", "another answer in place of the last one", regenerate},
-             {"/system", "TEXT", "what the model is told before all turns; without TEXT, nothing", chat_set_system},
+             {"/system", "TEXT", "what the model is told before all turns; without TEXT, nothing", set_system},
              {"/set", "NAME X", "an option from here on: /set temp 0.5, /set max-tokens 100", set},
              {"/show", "", "the model, what is set, the system message", show},
              {"/read", "FILE", "a turn from a file", read_turn},

@@ -39,7 +39,7 @@ viv_status open_host(struct opened *o, const struct common *common, bool retry, 
                                          .isa = common->kernels,
                                          .fastest = common->kernels && strcmp(common->kernels, "fastest") == 0};
     if (status == VIV_OK)
-        status = host_create(&options, &o->host, err);
+        status = engine_create(&options, &o->engine, err);
     buf_release(&path);
     progress_init(&o->progress);
     return status;
@@ -47,19 +47,8 @@ viv_status open_host(struct opened *o, const struct common *common, bool retry, 
 
 viv_status open_world(struct opened *o, const struct common *common, struct error *err)
 {
-    viv_status status = o->host ? VIV_OK : open_host(o, common, false, err);
-    if (status != VIV_OK)
-        return status;
-    o->world.layers = host_layers(o->host);
-    o->world.directories = host_spec_directories(o->host);
-    const char *defaults = host_defaults(o->host);
-    if (!defaults || !file_exists(defaults))
-        return VIV_OK;
-    status = spec_read_defaults(defaults, &o->arena, &o->defaults, err);
-    o->world.defaults = &o->defaults;
-    if (status == VIV_OK)
-        status = host_allow_threads(o->host, o->defaults.allow_threads, o->defaults.n_allow_threads, err);
-    return status;
+    viv_status status = o->engine ? VIV_OK : open_host(o, common, false, err);
+    return status == VIV_OK ? engine_world(o->engine, &o->world, err) : status;
 }
 
 static void on_notice(void *ctx, const char *sentence)
@@ -104,17 +93,15 @@ static viv_status open_profile(struct opened *o, const struct common *common, st
 
 viv_status open_model(struct opened *o, const struct common *common, const char *name, struct error *err)
 {
-    viv_status status = o->world.layers ? VIV_OK : open_world(o, common, err);
+    viv_status status = o->world ? VIV_OK : open_world(o, common, err);
     if (status == VIV_OK)
         status = open_profile(o, common, err);
     if (status != VIV_OK)
         return status;
     const char *type = common->cache_type;
-    const struct model_options options = {.host = host_viv(o->host),
-                                          .world = &o->world,
-                                          .find_scheduler = host_scheduler,
-                                          .find_ctx = o->host,
-                                          .scheduler = common->scheduler,
+    const struct model_options options = {.scheduler = common->scheduler,
+                                          .chat_template = o->chat_template,
+                                          .chat_template_name = o->chat_template_name,
                                           .n_threads = (uint32_t)common->threads,
                                           .context = (uint64_t)common->context,
                                           .max_rows = o->max_rows,
@@ -132,7 +119,7 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
                                           .progress_ctx = &o->progress,
                                           .notice = on_notice,
                                           .notice_ctx = &o->progress};
-    return model_open(&options, name, &o->model, err);
+    return engine_open_model(o->engine, &options, name, &o->model, err);
 }
 
 viv_status want_logits(const struct opened *o, struct error *err)
@@ -177,7 +164,7 @@ static void name_unused_tensors(const viv_model *m)
 
 viv_status load_model(struct opened *o, struct error *err)
 {
-    viv_status status = model_load(o->model, err);
+    viv_status status = engine_load_model(o->model, err);
     progress_clear(&o->progress);
     if (status == VIV_OK)
         name_unread_options(o->model);
@@ -198,9 +185,8 @@ int close_opened(struct opened *o, viv_status status, struct error *err)
     if (trail_spoilt)
         _exit(EXIT_FAILED); /* nothing can be closed */
     model_close(o->model);
-    host_destroy(o->host);
+    engine_destroy(o->engine);
     json_decref(o->profile);
-    arena_release(&o->arena);
     *o = (struct opened){0};
     return exit_status;
 }

@@ -4,20 +4,20 @@
 
 #include "cli/cli.h"
 #include "cli/out.h"
-#include "host/host.h"
+#include "engine/engine.h"
 #include "model/model.h"
 #include "spec/spec.h"
 
 struct opened {
-    struct host *host;
-    struct spec_world world;                            /* after open_world */
-    struct spec_settings defaults;                      /* of the user's defaults.yaml */
-    struct arena arena;                                 /* of these */
+    struct engine *engine;
+    const struct spec_world *world;                     /* after open_world */
     viv_model *model;                                   /* after open_model */
     void (*hook)(void *ctx, const struct hook_call *t); /* set before open_model, to look on; or NULL */
     void *hook_ctx;
     uint64_t max_rows; /* set before open_model: rows of a step; 0: as many as is usual */
-    json_t *profile;   /* --expert-profile */
+    const char *chat_template,
+        *chat_template_name; /* set before open_model: --template, --template-name; or NULL */
+    json_t *profile;         /* --expert-profile */
     struct progress progress;
 };
 

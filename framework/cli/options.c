@@ -118,8 +118,9 @@ static const struct stranger {
     {"compare", "text", "--file FILE reads a text from a file, --prompt TEXT is a prompt"},
     {"embed", "p|prompt", "--prompt-name NAME is one of the model's prompts; texts go without an option"},
     {"chat", "p|prompt", "turns are typed, or read with --file FILE; `viv run` answers one prompt"},
-    {"run", "cnv|conversation|i|interactive|system|sys|system-prompt|chat-template|jinja",
-     "`viv chat` is for conversations; `viv run` continues a text"},
+    {"run", "cnv|conversation|i|interactive|jinja",
+     "`viv chat` is for conversations; `viv run` continues a text, or answers one turn with --system or "
+     "--messages"},
     {NULL, "m|model|hf|hf-repo", "the model goes without an option, as in: viv run MODEL"},
     {NULL, "n-gpu-layers|gpu-layers|ngl|main-gpu|tensor-split|split-mode|flash-attn|fa|numa",
      "viv computes on the processor"},

@@ -3,9 +3,7 @@
 
 #include "cli/out.h"
 #include "cli/shared.h"
-
-#include <stdlib.h>
-#include <sys/random.h>
+#include "engine/generation.h"
 
 #define OPT(field) offsetof(struct speaking, field)
 const struct option speaking_options[] = {
@@ -37,77 +35,57 @@ const struct option speaking_options[] = {
     {"ignore-eos", 0, OPTION_FLAG, OPT(ignore_eos), .help = "go on when the model says that it has ended"},
     {0}};
 
-/* A number of generation_config.json, or `otherwise`. */
-static double generation_number(const viv_model *m, const char *key, double otherwise)
+static viv_status copy_bias(const struct speaking *o, struct request *r, struct error *err)
 {
-    const struct checkpoint *c = model_checkpoint(m);
-    const json_t *value = c && c->generation ? json_object_get(c->generation, key) : NULL;
-    return json_is_number(value) ? json_number_value(value) : otherwise;
-}
-
-static viv_status copy_bias(const struct speaking *o, viv_sampling *s, struct error *err)
-{
-    int32_t *tokens = calloc(o->bias.n + 1, sizeof *tokens);
-    float *values = calloc(o->bias.n + 1, sizeof *values);
-    s->bias_tokens = tokens;
-    s->bias_values = values;
+    int32_t *tokens = arena_array(&r->arena, o->bias.n, sizeof *tokens);
+    float *values = arena_array(&r->arena, o->bias.n, sizeof *values);
     if (!tokens || !values)
         return error_nomem(err);
     for (size_t i = 0; i < o->bias.n; i++) {
         tokens[i] = o->bias.items[i].id;
         values[i] = o->bias.items[i].value;
     }
+    r->sampling.bias_tokens = tokens;
+    r->sampling.bias_values = values;
+    r->sampling.n_bias = o->bias.n;
     return VIV_OK;
 }
 
-viv_status sampling_choose(const struct speaking *o, const viv_model *m, int64_t seed, viv_sampling *s,
-                           struct error *err)
+static void put(float *value, double given)
 {
-    const struct checkpoint *c = model_checkpoint(m);
-    const json_t *sample = c && c->generation ? json_object_get(c->generation, "do_sample") : NULL;
-    bool advised = c && c->generation && (sample || json_object_get(c->generation, "temperature"));
-    const struct spec_settings *set = spec_settings(model_spec(m));
-    double temperature = json_is_false(sample) ? 0 : generation_number(m, "temperature", advised ? 1 : 0.8);
-    double top_p = generation_number(m, "top_p", advised ? 1 : 0.95);
-    double top_k = generation_number(m, "top_k", advised ? 50 : 0); /* transformers' own default is 50 */
-    const int64_t given_seed = o->seed != SETTING_NONE ? o->seed : seed >= 0 ? seed : set->seed;
-    const int64_t given_k = o->top_k != SETTING_NONE ? o->top_k : set->top_k;
-/* Of what is given and what is set, the first that is a number; else a third. */
-#define FIRST(given, set, otherwise) (float)(!isnan(given) ? (given) : !isnan(set) ? (set) : (otherwise))
-    *s = (viv_sampling){.struct_size = sizeof *s,
-                        .seed = given_seed >= 0 ? (uint64_t)given_seed : 0,
-                        .temperature = FIRST(o->temperature, set->temperature, temperature),
-                        .top_p = FIRST(o->top_p, set->top_p, top_p),
-                        .min_p = FIRST(o->min_p, set->min_p, generation_number(m, "min_p", 0)),
-                        .typical_p = FIRST(o->typical_p, set->typical_p, generation_number(m, "typical_p", 1)),
-                        .top_k = given_k >= 0 ? (int32_t)given_k : (int32_t)fmin(fmax(top_k, 0), INT32_MAX),
-                        .repetition_penalty = FIRST(o->repeat_penalty, set->repetition_penalty,
-                                                    generation_number(m, "repetition_penalty", 1)),
-                        .presence_penalty = FIRST(o->presence_penalty, set->presence_penalty, 0),
-                        .frequency_penalty = FIRST(o->frequency_penalty, set->frequency_penalty, 0),
-                        .n_bias = o->bias.n};
-#undef FIRST
-    const bool any = given_seed < 0;
-    if (any && getrandom(&s->seed, sizeof s->seed, 0) != (ssize_t)sizeof s->seed)
-        s->seed = (uint64_t)(seconds_now() * 1e9);
-    if (any)
-        s->seed &= 0x7FFFFFFF; /* short enough to be typed again */
-    return copy_bias(o, s, err);
+    if (!isnan(given))
+        *value = (float)given;
 }
 
-void sampling_limits(const struct speaking *o, const viv_model *m, viv_request *request)
+viv_status sampling_apply(const struct speaking *o, struct request *r, struct error *err)
 {
-    const struct spec_settings *set = spec_settings(model_spec(m));
-    const int64_t n = o->n != SETTING_NONE ? o->n : set->max_tokens;
-    request->max_tokens = n >= 0 ? n : -1;
-    request->stop = o->stop.n ? o->stop.items : set->stop;
-    request->n_stop = o->stop.n ? (uint32_t)o->stop.n : set->n_stop;
+    viv_sampling *s = &r->sampling;
+    put(&s->temperature, o->temperature);
+    put(&s->top_p, o->top_p);
+    put(&s->min_p, o->min_p);
+    put(&s->typical_p, o->typical_p);
+    put(&s->repetition_penalty, o->repeat_penalty);
+    put(&s->presence_penalty, o->presence_penalty);
+    put(&s->frequency_penalty, o->frequency_penalty);
+    if (o->top_k != SETTING_NONE)
+        s->top_k = (int32_t)o->top_k;
+    if (o->n != SETTING_NONE)
+        r->viv.max_tokens = o->n >= 0 ? o->n : -1;
+    if (o->stop.n) {
+        r->viv.stop = o->stop.items;
+        r->viv.n_stop = (uint32_t)o->stop.n;
+    }
+    if (o->ignore_eos)
+        r->viv.flags |= VIV_REQUEST_IGNORE_EOS;
+    return o->bias.n ? copy_bias(o, r, err) : VIV_OK;
 }
 
-void sampling_release(viv_sampling *s)
+void sampling_seed(const struct speaking *o, int64_t seed, struct request *r)
 {
-    free((void *)s->bias_tokens);
-    free((void *)s->bias_values);
-    s->bias_tokens = NULL;
-    s->bias_values = NULL;
+    if (o->seed >= 0)
+        seed = o->seed;
+    else if (o->seed != SETTING_NONE) /* -1 */
+        seed = generation_any_seed();
+    if (seed >= 0)
+        r->sampling.seed = (uint64_t)seed;
 }

@@ -3,7 +3,7 @@
 #define CLI_SAMPLING_H
 
 #include "cli/options.h"
-#include "model/model.h"
+#include "engine/request.h"
 
 #include <math.h>
 
@@ -24,13 +24,9 @@ struct speaking {
     }
 extern const struct option speaking_options[];
 
-/* What the options give, else what the spec or the user's defaults.yaml sets, else what the checkpoint's makers
- * advise (which is greedy unless they say `do_sample`), else what suits most models. The seed, if none is given:
- * `seed`, or any when that is -1. */
-viv_status sampling_choose(const struct speaking *o, const viv_model *m, int64_t seed, viv_sampling *out,
-                           struct error *err);
-/* Tokens of an answer, at most, and the texts that end it, chosen likewise; both into the request. */
-void sampling_limits(const struct speaking *o, const viv_model *m, viv_request *request);
-void sampling_release(viv_sampling *s); /* its arrays; accepts a zeroed struct */
+/* Puts what the options give into a request, over the model's defaults; all but the seed. */
+viv_status sampling_apply(const struct speaking *o, struct request *r, struct error *err);
+/* The seed: of the options, else `seed` (-1: none), else the model's default. */
+void sampling_seed(const struct speaking *o, int64_t seed, struct request *r);
 
 #endif

@@ -1,7 +1,6 @@
 #include "cli/say.h"
 
 #include "base/file.h"
-#include "cli/conversation.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "engine/load.h"
@@ -191,7 +190,7 @@ static bool is_its_own(viv_status status)
 static viv_status answer(struct speaker *p, const struct respondent *r, size_t i, struct error *err)
 {
     const char *prompt = p->s->prompts->items[i];
-    struct quality_answer a = {0};
+    struct answer a = {0};
     const struct key key = numbered("answer", i, "");
     progress_show(&p->o.progress, "answers", i, p->s->prompts->n);
     viv_status status = quality_ask(r, prompt, p->s->answer, 0, interrupt_watch(), &a, err);
@@ -200,12 +199,12 @@ static viv_status answer(struct speaker *p, const struct respondent *r, size_t i
         if (!row_say(p->c, row, p->i, buf_text(&a.text)))
             status = error_nomem(err);
         p->n++;
-        know(p, numbered("answer", i, "seconds").text, a.seconds, NAN, NAN);
-        know(p, numbered("answer", i, "tokens").text, (double)(a.n_prompt + a.n_answer), NAN, NAN);
+        know(p, numbered("answer", i, "seconds").text, a.end - a.begin, NAN, NAN);
+        know(p, numbered("answer", i, "tokens").text, (double)answer_n_tokens(&a), NAN, NAN);
     } else if (is_its_own(status)) {
         status = lack(p, key.text, err->text, err);
     }
-    quality_answer_release(&a);
+    answer_release(&a);
     return status;
 }
 
@@ -291,20 +290,6 @@ static viv_status do_tasks(struct speaker *p, const struct respondent *r, size_t
     return status;
 }
 
-static viv_status open_template(struct speaker *p, struct chat_template *out, struct error *err)
-{
-    const struct tokenizer *tokenizer;
-    int32_t end = -1;
-    viv_status status = conversation_template(&p->o, NULL, NULL, false, out, err);
-    if (status == VIV_OK)
-        status = model_tokenizer(p->o.model, &tokenizer, err);
-    if (status == VIV_OK)
-        status = chat_turn_end(out, tokenizer, NULL, &end, err);
-    if (end >= 0)
-        model_add_end(p->o.model, end);
-    return status;
-}
-
 static viv_status lack_questions(const struct speaker *p, const char *why, struct error *err)
 {
     viv_status status = VIV_OK;
@@ -318,21 +303,15 @@ static viv_status lack_questions(const struct speaker *p, const char *why, struc
 /* Prompts and tasks. A model without a template cannot be asked in turns, and says so there. */
 static viv_status ask_questions(struct speaker *p, struct error *err)
 {
-    struct chat_template template = {0};
-    struct respondent r = {.model = p->o.model, .host = host_viv(p->o.host)};
-    viv_status status =
-        host_architecture(p->o.host, spec_architecture(model_spec(p->o.model)), &r.architecture, err);
-    if (status == VIV_OK && p->s->chat) {
-        r.template = &template;
-        status = open_template(p, &template, err);
-        if (is_its_own(status))
-            return lack_questions(p, err->text, err);
-    }
+    const struct respondent r = {.model = p->o.model, .chat = p->s->chat};
+    const struct chat_template *template;
+    viv_status status = r.chat ? model_chat_template(r.model, false, &template, err) : VIV_OK;
+    if (r.chat && is_its_own(status))
+        return lack_questions(p, err->text, err);
     for (size_t i = 0; status == VIV_OK && i < p->s->prompts->n; i++)
         status = answer(p, &r, i, err);
     for (size_t i = 0; status == VIV_OK && i < p->s->task_files->n; i++)
         status = do_tasks(p, &r, i, err);
-    chat_template_close(&template);
     return status;
 }
 
@@ -422,7 +401,7 @@ viv_status say_models(struct comparison *c, struct opened *o, const struct sayin
                             .i = i,
                             .first = first.model ? &first : NULL,
                             .no_first = "the first model has no probabilities of the text to compare with",
-                            .o = {.host = o->host, .world = o->world, .progress = o->progress}};
+                            .o = {.engine = o->engine, .world = o->world, .progress = o->progress}};
         if (status == VIV_OK)
             status = speak(&p, err);
         if (status == VIV_ECANCELLED) {

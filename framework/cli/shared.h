@@ -50,6 +50,16 @@
         "var", 0, OPTION_STRINGS, at, "NAME=VALUE",                                                                \
             .help = "a further variable of the template: JSON, or else a text; may be repeated"                    \
     }
+#define SYSTEM_OPTION(at, more)                                                                                    \
+    {                                                                                                              \
+        "system", 0, OPTION_STRING, at, "TEXT", .help = "what the model is told before all turns", .here = (more), \
+                                                .aliases = "system-prompt|sys"                                     \
+    }
+#define PARSE_SPECIAL_OPTION(at)                                                                                   \
+    {                                                                                                              \
+        "parse-special", 0, OPTION_FLAG, at,                                                                       \
+            .help = "special tokens written out in messages are tokens; without it, they are text"                 \
+    }
 #define SESSION_OPTION(at, more)                                                                                   \
     {                                                                                                              \
         "session", 0, OPTION_STRING, at, "FILE", .help = "go on from FILE, and save there in the end",             \

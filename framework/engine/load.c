@@ -1,6 +1,8 @@
 /* load.c - puts a model together: see load.h. */
 #include "engine/load.h"
 
+#include "engine/door.h"
+
 #include "adapters/adapters.h"
 #include "base/size.h"
 #include "base/trail.h"
@@ -193,6 +195,11 @@ void model_close(viv_model *m)
     free(m->narrow_places);
     free_all_pages(m);
     tokenizer_destroy(m->tokenizer);
+    for (int i = 0; i < 2; i++) {
+        if (m->templates[i])
+            chat_template_close(m->templates[i]);
+        free(m->templates[i]);
+    }
     graph_destroy(m->graph);
     expansion_destroy(m->expansion);
     adapters_close(m);
@@ -200,5 +207,6 @@ void model_close(viv_model *m)
         checkpoint_close(&m->checkpoint);
     spec_close(m->spec);
     arena_release(&m->arena);
+    door_destroy(m->door);
     free(m);
 }

@@ -1,200 +1,162 @@
-/* request.c - see request.h. What is promised of events is in vivarium/request.h. */
+/* request.c - see request.h. */
 #include "engine/request.h"
 
-#include "base/size.h"
-#include "base/trail.h"
+#include "base/buf.h"
 #include "base/utf8.h"
-#include "model/model.h"
+#include "chat/messages.h"
+#include "engine/generation.h"
 
-#include <inttypes.h>
-#include <pthread.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { MAX_REASON = 31, MAX_PROGRESS = 63 };
+enum { MAX_MESSAGES = 1 << 30 };
 
-struct listener {
-    const struct architecture *architecture;
-    const viv_sink *sink; /* where events go once they are checked */
-    viv_model *model;
-    const viv_request *request;
-    pthread_t thread;
-    uint64_t dim; /* of the vectors so far; 0: there was none */
-    bool done;
-    bool failed; /* an event was wrong, or refused by the sink: nothing is listened to any more */
-    struct error error;
-};
-
-static viv_status check_text(const viv_event *e, struct error *err)
+void request_init(struct request *r, const viv_model *m)
 {
-    if (!e->text && (e->size || e->kind != VIV_EVENT_TEXT))
-        return error_set(err, VIV_EINVAL, "its text is NULL and its size %" PRIu64, e->size);
-    if (e->size && !utf8_valid(e->text, e->size))
-        return error_set(err, VIV_EINVAL, "its text is not UTF-8: it must hold whole characters only");
+    *r = (struct request){.viv = {.struct_size = sizeof r->viv, .max_tokens = -1}};
+    generation_sampling(m, &r->sampling);
+    generation_limits(m, &r->viv);
+    r->viv.sampling = &r->sampling;
+}
+
+void request_release(struct request *r)
+{
+    for (uint32_t i = 0; r->messages && i < r->viv.n_messages; i++)
+        free(r->messages[i]->parts);
+    free(r->messages);
+    free(r->list);
+    arena_release(&r->arena);
+    *r = (struct request){0};
+}
+
+viv_status request_keep(struct request *r, const char *text, const char **out, struct error *err)
+{
+    *out = text ? arena_strdup(&r->arena, text) : NULL;
+    return *out || !text ? VIV_OK : error_nomem(err);
+}
+
+/* --- messages ------------------------------------------------------------------------------------------------ */
+
+viv_status request_add_message(struct request *r, const char *role, struct error *err)
+{
+    const size_t n = r->viv.n_messages;
+    struct request_message *m = arena_alloc(&r->arena, sizeof *m);
+    if (n >= MAX_MESSAGES)
+        return error_set(err, VIV_ELIMIT, "a request has at most %d messages", MAX_MESSAGES);
+    if (!m || !VEC_RESERVE(r->messages, n, r->messages_capacity) || !VEC_RESERVE(r->list, n, r->list_capacity))
+        return error_nomem(err);
+    m->viv = (viv_message){.struct_size = sizeof m->viv};
+    viv_status status = request_keep(r, role, &m->viv.role, err);
+    if (status != VIV_OK)
+        return status;
+    r->messages[n] = m;
+    r->list[n] = &m->viv;
+    r->viv.messages = r->list;
+    r->viv.n_messages++;
     return VIV_OK;
 }
 
-static viv_status check_token(const struct listener *l, const viv_event *e, struct error *err)
+viv_status request_add_part(struct request *r, uint32_t kind, const void *data, uint64_t size, const char *name,
+                            struct error *err)
 {
-    const uint64_t n = model_graph(l->model)->stacks[STACK_GRAPH].vocab_size;
-    if (e->token < 0 || (n && (uint64_t)e->token >= n))
-        return error_set(err, VIV_EINVAL, "token %" PRId32 " is outside the vocabulary of %" PRIu64, e->token, n);
+    if (r->viv.n_messages == 0)
+        return error_set(err, VIV_EINVAL, "a part is added to a request without messages");
+    struct request_message *m = r->messages[r->viv.n_messages - 1];
+    viv_part *p = arena_alloc(&r->arena, sizeof *p);
+    char *copy = arena_alloc(&r->arena, (size_t)size + 1);
+    const size_t n = m->viv.n_parts;
+    if (!p || !copy || n >= MAX_MESSAGES || !VEC_RESERVE(m->parts, n, m->capacity))
+        return error_nomem(err);
+    if (size)
+        memcpy(copy, data, (size_t)size);
+    *p = (viv_part){.struct_size = sizeof *p, .kind = kind, .data = copy, .size = size};
+    viv_status status = request_keep(r, name, &p->name, err);
+    if (status != VIV_OK)
+        return status;
+    m->parts[n] = p;
+    m->viv.parts = m->parts;
+    m->viv.n_parts++;
     return VIV_OK;
 }
 
-static viv_status check_progress(const viv_event *e, struct error *err)
+viv_status request_add_text(struct request *r, const char *role, const char *text, size_t size, struct error *err)
 {
-    return e->total && e->done > e->total
-               ? error_set(err, VIV_EINVAL, "%" PRIu64 " of %" PRIu64 " are done", e->done, e->total)
-               : VIV_OK;
+    viv_status status = request_add_message(r, role, err);
+    return status == VIV_OK ? request_add_part(r, VIV_PART_TEXT, text, size, NULL, err) : status;
 }
 
-static viv_status check_vector(struct listener *l, const viv_event *e, struct error *err)
+viv_status request_add_tokens(struct request *r, const int32_t *ids, size_t n, struct error *err)
 {
-    const uint32_t n = l->request->n_messages;
-    if (!e->vector || e->dim == 0)
-        return error_set(err, VIV_EINVAL, "its vector is %s and its dim %" PRIu64, e->vector ? "there" : "NULL",
-                         e->dim);
-    if (l->dim && l->dim != e->dim)
-        return error_set(err, VIV_EINVAL,
-                         "its vector has %" PRIu64 " numbers, those before it %" PRIu64 ": all are of one length",
-                         e->dim, l->dim);
-    if (e->total != n || e->done >= n)
-        return error_set(err, VIV_EINVAL,
-                         "it is of message %" PRIu64 " of %" PRIu64 ", the request has messages 0 to %" PRId64,
-                         e->done, e->total, (int64_t)n - 1);
-    if (e->token < -1)
-        return error_set(err, VIV_EINVAL, "it is of token %" PRId32 ", expected one of the message's, or -1",
-                         e->token);
-    l->dim = e->dim;
-    return VIV_OK;
+    viv_status status = request_add_message(r, NULL, err);
+    return status == VIV_OK ? request_add_part(r, VIV_PART_TOKENS, ids, n * sizeof *ids, NULL, err) : status;
 }
 
-static viv_status check_done(struct listener *l, const viv_event *e, struct error *err)
+viv_status request_add_texts(struct request *r, const char *first, const char *const *texts, size_t n,
+                             struct error *err)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_-";
-    if (e->size == 0 || e->size > MAX_REASON || strspn(e->text, letters) < e->size)
-        return error_set(
-            err, VIV_EINVAL,
-            "its text is '%.*s', expected a word of 1 to %d of a-z, '_' and '-', such as end or length",
-            (int)size_min(e->size, 64), e->text, MAX_REASON);
-    l->done = true;
-    return VIV_OK;
-}
-
-static viv_status check_event(struct listener *l, const viv_event *e, struct error *err)
-{
-    static const char *const names[] = {"", "TEXT", "TOKEN", "PROGRESS", "ACTION", "STATS", "DONE", "VECTOR"};
-    if (!e)
-        return error_set(err, VIV_EINVAL, "an event is NULL");
-    if (e->struct_size < SIZE_TO(viv_event, dim) || e->struct_size > MAX_STRUCT)
-        return error_set(err, VIV_EABI, "struct_size of a viv_event is %u, expected %zu", e->struct_size,
-                         SIZE_TO(viv_event, dim));
-    if (e->kind < VIV_EVENT_TEXT || e->kind > VIV_EVENT_VECTOR)
-        return error_set(err, VIV_EUNSUPPORTED, "an event is of kind %u, this host knows %d to %d", e->kind,
-                         VIV_EVENT_TEXT, VIV_EVENT_VECTOR);
-    if (!pthread_equal(l->thread, pthread_self()))
-        return error_set(err, VIV_EINVAL,
-                         "VIV_EVENT_%s comes from another thread than the one that runs the request",
-                         names[e->kind]);
-    if (l->done)
-        return error_set(err, VIV_EINVAL, "VIV_EVENT_%s comes after VIV_EVENT_DONE, which is the last event",
-                         names[e->kind]);
-    const bool has_text = e->kind != VIV_EVENT_TOKEN && e->kind != VIV_EVENT_VECTOR;
-    viv_status status = has_text ? check_text(e, err) : VIV_OK;
-    if (status == VIV_OK && e->kind == VIV_EVENT_TOKEN)
-        status = check_token(l, e, err);
-    else if (status == VIV_OK && e->kind == VIV_EVENT_PROGRESS)
-        status = check_progress(e, err);
-    else if (status == VIV_OK && e->kind == VIV_EVENT_VECTOR)
-        status = check_vector(l, e, err);
-    else if (status == VIV_OK && e->kind == VIV_EVENT_DONE)
-        status = check_done(l, e, err);
-    return status == VIV_OK ? VIV_OK : error_prefix(err, "VIV_EVENT_%s", names[e->kind]);
-}
-
-static viv_status named(const struct architecture *a, const char *call, struct error *err)
-{
-    return error_prefix(err, "architecture '%s' of %s, %s", a->class->name, a->plugin, call);
-}
-
-/* Hands it on, as long as we know it. */
-static viv_status pass_on(const struct listener *l, const viv_event *e)
-{
-    char what[MAX_PROGRESS + 1];
-    viv_event known;
-    memcpy(&known, e, sizeof known);
-    known.struct_size = sizeof known;
-    if (e->kind == VIV_EVENT_PROGRESS) {
-        snprintf(what, sizeof what, "%.*s", (int)size_min(e->size, MAX_PROGRESS), e->text);
-        known.text = what;
+    viv_status status = VIV_OK;
+    for (size_t i = 0; status == VIV_OK && i < n; i++) {
+        status = request_add_message(r, NULL, err);
+        if (status == VIV_OK && first)
+            status = request_add_part(r, VIV_PART_TEXT, first, strlen(first), NULL, err);
+        if (status == VIV_OK)
+            status = request_add_part(r, VIV_PART_TEXT, texts[i], strlen(texts[i]), NULL, err);
     }
-    return l->sink->emit(l->sink, &known);
-}
-
-static viv_status emit(const viv_sink *sink, const viv_event *event)
-{
-    struct listener *l = sink->ctx;
-    const struct trail before = trail_enter(NULL, NULL);
-    if (!l->failed) {
-        struct error err;
-        viv_status status = check_event(l, event, &err);
-        if (status != VIV_OK)
-            named(l->architecture, "run", &err);
-        else if ((status = pass_on(l, event)) != VIV_OK)
-            status = error_take(&err, status);
-        l->failed = status != VIV_OK;
-        if (l->failed)
-            l->error = err;
-    }
-    if (l->failed)
-        error_leave(l->error.status, l->error.text);
-    trail = before;
-    return l->failed ? l->error.status : VIV_OK;
-}
-
-static viv_status run(const struct architecture *a, void *instance, struct listener *l, struct error *err)
-{
-    const viv_sink sink = {.struct_size = sizeof sink, .ctx = l, .emit = emit};
-    const struct trail before = trail_enter(a->plugin, "run");
-    viv_status status = a->class->run(instance, l->request, &sink);
-    trail = before;
-    if (l->failed) {
-        *err = l->error;
-        return err->status;
-    }
-    const uint32_t *cancel = l->request->cancel;
-    if (status == VIV_ECANCELLED && !(cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED))) {
-        error_set(err, VIV_EINTERNAL, "it says that it was cancelled, and nobody has cancelled it");
-        return named(a, "run", err);
-    }
-    if (status != VIV_OK) { /* mostly a failure that is nobody's fault; else it is told whose */
-        error_take(err, status);
-        return err->status != status || status == VIV_EABI ? named(a, "run", err) : status;
-    }
-    if (!l->done) {
-        error_set(err, VIV_EINTERNAL, "it succeeded without VIV_EVENT_DONE, the last event of every answer");
-        return named(a, "run", err);
-    }
-    return VIV_OK;
-}
-
-viv_status architecture_run(const struct architecture *a, const viv_host *host, viv_model *model,
-                            const viv_request *request, const viv_sink *sink, struct error *err)
-{
-    struct listener l = {
-        .architecture = a, .sink = sink, .model = model, .request = request, .thread = pthread_self()};
-    void *instance = NULL;
-    struct trail before = trail_enter(a->plugin, "open");
-    viv_status status = a->class->open(host, model, &instance);
-    trail = before;
-    if (status != VIV_OK) {
-        error_take(err, status == VIV_ECANCELLED ? VIV_EINTERNAL : status);
-        return named(a, "open", err);
-    }
-    status = run(a, instance, &l, err);
-    before = trail_enter(a->plugin, "close");
-    a->class->close(instance);
-    trail = before;
     return status;
+}
+
+/* --- JSON ---------------------------------------------------------------------------------------------------- */
+
+static viv_status add_part(void *ctx, const struct message_part *part, struct error *err)
+{
+    return request_add_part(ctx, part->kind, part->data, part->size, part->name, err);
+}
+
+static viv_status add_messages(struct request *r, const char *name, const json_t *messages, struct error *err)
+{
+    viv_status status = VIV_OK;
+    json_t *one;
+    size_t i;
+    json_array_foreach(messages, i, one)
+    {
+        const char *role = json_string_value(json_object_get(one, "role"));
+        if (!role)
+            return error_set(err, VIV_EFORMAT, "%s: message %zu: expected an object with a role, found %s", name,
+                             i + 1, json_is_object(one) ? "none" : json_kind(one));
+        status = request_add_message(r, role, err);
+        if (status == VIV_OK)
+            status = messages_parts(name, one, add_part, r, err);
+        if (status != VIV_OK)
+            return status;
+    }
+    return i > 0 ? VIV_OK : error_set(err, VIV_EINVAL, "%s: the list of messages is empty", name);
+}
+
+static viv_status keep_json(struct request *r, const json_t *v, const char **out, struct error *err)
+{
+    char *text = json_dumps(v, JSON_COMPACT);
+    viv_status status = text ? request_keep(r, text, out, err) : error_nomem(err);
+    free(text);
+    return status;
+}
+
+viv_status request_add_json(struct request *r, const char *name, const json_t *given, struct error *err)
+{
+    if (json_is_array(given))
+        return add_messages(r, name, given, err);
+    const json_t *messages = json_object_get(given, "messages"), *tools = json_object_get(given, "tools");
+    if (!json_is_array(messages))
+        return error_set(err, VIV_EFORMAT,
+                         "%s: expected a list of messages, or an object with such a list as messages", name);
+    json_notice_memory();
+    json_t *variables = json_copy((json_t *)given);
+    viv_status status = variables ? add_messages(r, name, messages, err) : error_nomem(err);
+    json_object_del(variables, "messages");
+    json_object_del(variables, "tools");
+    if (status == VIV_OK && json_is_array(tools))
+        status = keep_json(r, tools, &r->viv.tools, err);
+    if (status == VIV_OK && json_object_size(variables) > 0)
+        status = keep_json(r, variables, &r->viv.variables, err);
+    json_decref(variables);
+    return status == VIV_OK && json_lost_something() ? error_nomem(err) : status;
 }

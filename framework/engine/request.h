@@ -1,16 +1,48 @@
-/* request.h - asking a model through its architecture. This is the one place that runs an architecture's code, and
- * it checks every event before anyone else sees it: who listens need not doubt what he is told. */
+/* request.h - builds requests: the one place that does. A request begins with the model's defaults; the caller
+ * changes the fields of `viv` and `sampling`, and adds messages. What is added is copied. */
 #ifndef ENGINE_REQUEST_H
 #define ENGINE_REQUEST_H
 
-#include "host/host.h"
+#include "base/arena.h"
+#include "base/json.h"
+#include "model/model.h"
 
-#include <vivarium/architecture.h>
+#include <vivarium/request.h>
 
-/* Opens an instance for the model, answers the request, closes it. Fails when an event breaks a promise, and when
- * `sink` refuses one. Texts of events are not NULL, those of progress are NUL-terminated; the last event is
- * VIV_EVENT_DONE unless it fails. */
-viv_status architecture_run(const struct architecture *a, const viv_host *host, viv_model *model,
-                            const viv_request *request, const viv_sink *sink, struct error *err);
+struct request {
+    viv_request viv; /* first, so that a pointer to it is one to all of it */
+    viv_sampling sampling;
+    /* inside */
+    struct arena arena;
+    struct request_message {
+        viv_message viv;
+        const viv_part **parts;
+        size_t capacity;
+    } * *messages;
+    const viv_message **list; /* [n_messages] what the request has */
+    size_t messages_capacity, list_capacity;
+};
+
+/* A request to generate. The struct stays where it is until it is released. */
+void request_init(struct request *r, const viv_model *m);
+void request_release(struct request *r); /* accepts a zeroed struct */
+
+/* A further message; role NULL: bare text. */
+viv_status request_add_message(struct request *r, const char *role, struct error *err);
+/* A further part of the last message; name may be NULL. */
+viv_status request_add_part(struct request *r, uint32_t kind, const void *data, uint64_t size, const char *name,
+                            struct error *err);
+/* A message of one text. */
+viv_status request_add_text(struct request *r, const char *role, const char *text, size_t size, struct error *err);
+/* A message of ids. */
+viv_status request_add_tokens(struct request *r, const int32_t *ids, size_t n, struct error *err);
+/* Each text as a message; or pairs of `first` and each of them. */
+viv_status request_add_texts(struct request *r, const char *first, const char *const *texts, size_t n,
+                             struct error *err);
+/* A JSON list of messages, [{"role": ..., "content": ...}, ...]; or an object with "messages", "tools" and further
+ * variables of the chat template. `name` is what errors call it. */
+viv_status request_add_json(struct request *r, const char *name, const json_t *messages, struct error *err);
+/* A copy of a text that lives as long as the request: for its fields. */
+viv_status request_keep(struct request *r, const char *text, const char **out, struct error *err);
 
 #endif

@@ -53,6 +53,24 @@ static viv_status encode_texts(viv_model *model, uint32_t n_texts, const char *c
     return leave(&err, status);
 }
 
+static viv_status encode_request(viv_model *model, const viv_request *request, int32_t *ids, uint64_t capacity,
+                                 uint64_t *n, uint64_t *n_answer)
+{
+    struct token_ids out = {0};
+    struct error err;
+    size_t said;
+    viv_status status = model_encode_request(model, request, &out, &said, &err);
+    if (status == VIV_OK) {
+        const uint64_t copied = out.n < capacity ? out.n : capacity;
+        if (copied)
+            memcpy(ids, out.ids, copied * sizeof *ids);
+        *n = out.n;
+        *n_answer = said;
+    }
+    token_ids_release(&out);
+    return leave(&err, status);
+}
+
 static viv_status decoder_create(viv_model *model, void **decoder)
 {
     const struct tokenizer *t;
@@ -108,6 +126,7 @@ static const viv_text text = {
     .decoder_destroy = decoder_destroy,
     .is_end = is_end,
     .encode_texts = encode_texts,
+    .encode_request = encode_request,
 };
 
 const struct service service_text = {.id = VIV_SERVICE_TEXT, .table = &text};

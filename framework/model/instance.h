@@ -45,10 +45,12 @@ struct sequence;
 struct expert_cache;
 struct expert_set;
 struct watch;
+struct door;
 struct step_frame;
 
 struct viv_model {
     struct model_options options;
+    struct door *door; /* of the engine it was opened by; or NULL */
     struct spec *spec;
     struct checkpoint checkpoint;
     bool has_checkpoint, loaded;
@@ -69,6 +71,8 @@ struct viv_model {
     uint32_t n_made, n_adapters;
 
     struct tokenizer *tokenizer;
+    struct chat_template *templates[2]; /* without tools and with; NULL until they are read */
+    bool knows_turn_end;                /* the template's is among the ends */
     int32_t ends[MAX_END_TOKENS];
     uint32_t n_ends;
 
@@ -96,6 +100,9 @@ struct viv_model {
     /* the running step */
     struct step_frame *frame;
 };
+
+/* One more token that ends a text. */
+void model_add_end(viv_model *m, int32_t id);
 
 /* bind.c: finds the tensors of all weights; then makes those that transforms make. */
 viv_status bind_weights(viv_model *m, struct error *err);

@@ -4,6 +4,7 @@
 #define MODEL_MODEL_H
 
 #include "base/error.h"
+#include "chat/chat.h"
 #include "formats/checkpoint.h"
 #include "graph/graph.h"
 #include "spec/spec.h"
@@ -50,6 +51,9 @@ struct model_options {
      * without; borrowed until model_open returns. */
     const char *const *adapters;
     uint32_t n_adapters;
+    /* A chat template in place of the model's own (a path, which may be that of a pipe), or which of its own; or
+     * NULL. */
+    const char *chat_template, *chat_template_name;
     /* Called now and then during loading, and while a sequence is recomputed; may be NULL. */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *progress_ctx;
@@ -66,11 +70,16 @@ const struct expansion *model_expansion(const viv_model *m);
 const struct graph *model_graph(const viv_model *m);
 /* Reads the tokenizer on first use; needs no model_load. */
 viv_status model_tokenizer(viv_model *m, const struct tokenizer **out, struct error *err);
+/* The chat template, for a conversation with or without tools; read on first use, like the tokenizer. A model
+ * without one is VIV_ENOTFOUND. */
+viv_status model_chat_template(viv_model *m, bool has_tools, const struct chat_template **out, struct error *err);
+/* The ids of a request's messages; the last *n_answer are those of a VIV_PART_ANSWER. See viv_text.encode_request.
+ */
+viv_status model_encode_request(viv_model *m, const viv_request *request, struct token_ids *ids, size_t *n_answer,
+                                struct error *err);
 /* Whether the id ends a generation: according to the tokenizer, generation_config.json and the GGUF metadata
  * together. */
 bool model_is_end(viv_model *m, int32_t id);
-/* Adds an id of these that only a chat template names. */
-void model_add_end(viv_model *m, int32_t id);
 
 /* The tensor of a weight; NULL: absent (`else: none`). */
 struct binding {

@@ -264,6 +264,7 @@ void wilson_interval(uint64_t n_right, uint64_t n, double *low, double *high)
 
 struct scoring {
     const struct respondent *r;
+    const struct chat_template *template; /* where questions are turns */
     const struct task_options *options;
     struct task_score score;
 };
@@ -277,7 +278,7 @@ static void tell(const struct scoring *s, const struct task *t, bool right, cons
 
 static viv_status answer(struct scoring *s, const struct task *t, struct error *err)
 {
-    struct quality_answer a = {0};
+    struct answer a = {0};
     const int64_t most = s->options->max_tokens ? s->options->max_tokens : USUAL_TOKENS;
     bool right;
     viv_status status = quality_ask(s->r, t->question, most, ANSWER_LINE, s->options->cancel, &a, err);
@@ -285,17 +286,16 @@ static viv_status answer(struct scoring *s, const struct task *t, struct error *
         status = is_accepted(t, &a.text, &right, err);
     if (status == VIV_OK) {
         s->score.n_right += right;
-        s->score.n_tokens += a.n_prompt + a.n_answer;
+        s->score.n_tokens += answer_n_tokens(&a);
         tell(s, t, right, buf_text(&a.text));
     }
-    quality_answer_release(&a);
+    answer_release(&a);
     return status;
 }
 
 static viv_status choose(struct scoring *s, const struct task *t, struct error *err)
 {
-    const struct choices c = {
-        .question = t->question, .n = t->n_texts, .texts = t->texts, .template = s->r->template};
+    const struct choices c = {.question = t->question, .n = t->n_texts, .texts = t->texts, .template = s->template};
     double *likelihood = calloc(t->n_texts, sizeof *likelihood);
     if (!likelihood)
         return error_nomem(err);
@@ -324,7 +324,9 @@ viv_status tasks_score(const struct task_list *l, const struct respondent *r, co
 {
     struct scoring s = {.r = r, .options = options};
     const double begin = quality_seconds();
-    viv_status status = VIV_OK;
+    viv_status status = r->chat ? model_chat_template(r->model, false, &s.template, err) : VIV_OK;
+    if (status != VIV_OK)
+        return status;
     for (size_t i = 0; status == VIV_OK && i < l->n; i++) {
         const struct task *t = &l->tasks[i];
         if (options->progress)

@@ -115,6 +115,12 @@ uint64_t sequence_length(const struct sequence *s)
     return s->length;
 }
 
+const int32_t *sequence_tokens(const struct sequence *s, size_t *n)
+{
+    *n = s->length;
+    return s->tokens;
+}
+
 viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err)
 {
     const uint64_t reusable = sequence_reusable_length(s, length);

@@ -45,7 +45,10 @@ struct added_match {
     size_t begin, end; /* of the match, with the spaces that belong to it */
     size_t searched;
     const struct added_token *token;
+    const struct plain_places *plain; /* where no special token begins; or NULL */
 };
+/* The longest token that s begins with, or NULL. */
+const struct added_token *added_at(const struct added_tokens *a, const char *s, size_t n);
 /* The next token in s. False: there is none; the text from m->done on is without. */
 bool added_next(const struct added_tokens *a, const struct added_index *index, const char *s, size_t n, int flags,
                 struct added_match *m);

@@ -212,20 +212,31 @@ static viv_status encode_raw(const struct tokenizer *t, const char *s, size_t n,
     return status;
 }
 
-static viv_status encode_valid(const struct tokenizer *t, const char *s, size_t n, int flags, struct token_ids *out,
-                               struct error *err)
+/* A stretch between added tokens. The normalized text has other offsets: where a token is plain in a stretch, all
+ * are. */
+static int flags_of(const struct plain_places *plain, size_t begin, size_t end, int flags)
 {
-    struct added_match m = {0};
+    for (size_t i = 0; plain && i < plain->n; i++)
+        if (plain->at[i] >= begin && plain->at[i] < end)
+            return flags & ~TOKENIZER_PARSE_SPECIAL;
+    return flags;
+}
+
+static viv_status encode_valid(const struct tokenizer *t, const char *s, size_t n, int flags,
+                               const struct plain_places *plain, struct token_ids *out, struct error *err)
+{
+    struct added_match m = {.plain = plain};
     while (added_next(&t->added, &t->added.raw, s, n, flags, &m)) {
         viv_status status = VIV_OK;
         if (m.done < m.begin)
-            status = encode_raw(t, s + m.done, m.begin - m.done, m.done == 0, flags, out, err);
+            status = encode_raw(t, s + m.done, m.begin - m.done, m.done == 0,
+                                flags_of(plain, m.done, m.begin, flags), out, err);
         if (status == VIV_OK && !token_ids_add(out, m.token->id))
             status = error_nomem(err);
         if (status != VIV_OK)
             return status;
     }
-    return encode_raw(t, s + m.done, n - m.done, m.done == 0, flags, out, err);
+    return encode_raw(t, s + m.done, n - m.done, m.done == 0, flags_of(plain, m.done, n, flags), out, err);
 }
 
 viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int flags,
@@ -239,13 +250,45 @@ viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t 
     if (!valid)
         ok = ok && clean_utf8(text, size, &clean);
     viv_status status =
-        ok ? encode_valid(t, valid ? text : buf_text(&clean), valid ? size : clean.size, flags, out, err)
+        ok ? encode_valid(t, valid ? text : buf_text(&clean), valid ? size : clean.size, flags, NULL, out, err)
            : error_nomem(err);
     buf_release(&clean);
     for (size_t i = 0; status == VIV_OK && (flags & TOKENIZER_ADD_SPECIAL) && i < t->template.n_after; i++)
         if (!token_ids_add(out, t->template.after[i]))
             status = error_nomem(err);
     return status;
+}
+
+viv_status tokenizer_encode_prompt(const struct tokenizer *t, const char *text, size_t size,
+                                   const struct plain_places *plain, struct token_ids *out, struct error *err)
+{
+    if (!utf8_valid(text, size))
+        return error_set(err, VIV_EFORMAT, "a prompt is not UTF-8");
+    return encode_valid(t, text, size, TOKENIZER_PARSE_SPECIAL, plain, out, err);
+}
+
+/* Whether the last k bytes of the text, k > 0, are those that some special token begins with. */
+static bool begins_special(const struct tokenizer *t, const char *end, size_t k)
+{
+    for (size_t i = 0; i < t->added.n; i++)
+        if (t->added.v[i].special && t->added.v[i].n > k && memcmp(t->added.v[i].content, end - k, k) == 0)
+            return true;
+    return false;
+}
+
+size_t tokenizer_find_special(const struct tokenizer *t, const char *text, size_t size, size_t from, int32_t *id)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < t->added.n; i++)
+        if (t->added.v[i].special && t->added.v[i].n > longest)
+            longest = t->added.v[i].n;
+    for (size_t at = from; longest && at < size; at++) {
+        const struct added_token *token = added_at(&t->added, text + at, size - at);
+        *id = token && token->special ? token->id : -1;
+        if (*id >= 0 || (size - at < longest && begins_special(t, text + size, size - at)))
+            return at;
+    }
+    return size;
 }
 
 /* Cuts texts at their ends, the longer one first, until all fits in `limit`. */

@@ -38,9 +38,21 @@ struct token_ids {
 bool token_ids_add(struct token_ids *ids, int32_t id); /* false: memory is out */
 void token_ids_release(struct token_ids *ids);
 
+/* Offsets of a text, ascending, at which no special token begins, though the text of one stands there. */
+struct plain_places {
+    const size_t *at; /* [n] */
+    size_t n;
+};
+
 /* Appends the ids of a text to *out. */
 viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int flags,
                             struct token_ids *out, struct error *err);
+/* The same with TOKENIZER_PARSE_SPECIAL, except at these places. */
+viv_status tokenizer_encode_prompt(const struct tokenizer *t, const char *text, size_t size,
+                                   const struct plain_places *plain, struct token_ids *out, struct error *err);
+/* The first offset from `from` on where the text of a special token stands, or where the rest of the text could
+ * begin one; `size` if there is none. *id: the token, or -1 for a beginning. */
+size_t tokenizer_find_special(const struct tokenizer *t, const char *text, size_t size, size_t from, int32_t *id);
 /* Appends the ids of one text or of two, with what stands around them, cut to `limit` ids (0: as they are), and to
  * *types of which text each is as the model counts them. */
 viv_status tokenizer_encode_texts(const struct tokenizer *t, uint32_t n, const char *const *texts,

@@ -1,5 +1,9 @@
 /* request.h - what one asks of a model, and what comes back. The same for all architectures: a request is a
- * list of messages whose parts are text, image, video or tool result; the answer is a stream of events. */
+ * list of messages; the answer is a stream of events.
+ *
+ * Messages with a role are a conversation: the model's chat template makes one prompt of them, in which special tokens
+ * of the template are tokens, and the same words in a message are text (unless VIV_REQUEST_PARSE_SPECIAL). Messages
+ * without one are bare text to continue. A request has messages of one kind. */
 #ifndef VIVARIUM_REQUEST_H
 #define VIVARIUM_REQUEST_H
 
@@ -9,18 +13,22 @@
 extern "C" {
 #endif
 
+/* Numbers that are left out are those of draft/request.h. */
 enum {
     VIV_PART_TEXT = 1,
-    VIV_PART_IMAGE = 2,
-    VIV_PART_VIDEO = 3,
-    VIV_PART_TOOL_RESULT = 4,
+    VIV_PART_TOOL_RESULT = 4, /* what a tool returned; name: the tool's */
     VIV_PART_TOKENS = 5,
-    VIV_PART_ANSWER = 6 /* the last part: tokens of an answer that was cut, and now goes on as if it had not been */
+    VIV_PART_ANSWER = 6,    /* the last part: tokens of an answer that was cut, and now goes on as if it had not been */
+    VIV_PART_REASONING = 7, /* what the assistant thought before it answered; name: the key that the template reads, such as
+                               reasoning_content (the default) */
+    VIV_PART_TOOL_CALL = 8, /* a call that the assistant made, as JSON: {"type": "function", "id": ..., "function": {"name":
+                               ..., "arguments": {...}}} */
+    VIV_PART_FIELDS = 9     /* a JSON object: further members of the message, for the chat template */
 };
 
 typedef struct viv_part {
     uint32_t struct_size, kind;
-    const void *data; /* text: UTF-8; tokens, answer: int32_t ids; image, video: the file's bytes */
+    const void *data; /* tokens, answer: int32_t ids; else UTF-8 */
     uint64_t size;    /* bytes */
     const char *name; /* of the file or tool, for messages; or NULL */
 } viv_part;
@@ -60,6 +68,9 @@ typedef struct viv_request {
     uint32_t pooling;        /* VIV_POOLING_...: of VIV_TASK_EMBED */
     void *sequence;          /* of sequence.h, the caller's: what it keeps of an earlier request is not computed again
                                 where this one begins alike, and what this one leaves stays in it; or NULL */
+    /* For the chat template, where messages have roles: a JSON list of the tools that the model may call, and a JSON object
+     * of further variables; NUL-terminated, or NULL. */
+    const char *tools, *variables;
 } viv_request;
 
 /* What to do with the messages. Of all but the first, each message is a text of its own, or a pair: two parts. */
@@ -82,6 +93,7 @@ enum {
     VIV_REQUEST_IGNORE_EOS = 1, /* go on after the end-of-text token (benchmarks) */
     VIV_REQUEST_ECHO = 2,       /* the prompt's text comes first, if the answer continues it */
     VIV_REQUEST_RAW = 4,        /* vectors as long as they are, also where the model's files want length 1 */
+    VIV_REQUEST_PARSE_SPECIAL = 16, /* special tokens that are written out in messages with roles are tokens */
     VIV_REQUEST_CUT = 8         /* cut texts that are longer than the model takes, instead of refusing them */
 };
 
@@ -89,7 +101,6 @@ enum {
     VIV_EVENT_TEXT = 1,     /* text, size: a piece of the answer, whole characters */
     VIV_EVENT_TOKEN = 2,    /* token, logprob */
     VIV_EVENT_PROGRESS = 3, /* text: of what; done, total */
-    VIV_EVENT_ACTION = 4,   /* text: an action, as JSON */
     VIV_EVENT_STATS = 5,    /* text: a name; value (done, total unused) */
     VIV_EVENT_DONE = 6,     /* text: why: "end", "length", "stop", "cancelled" */
     VIV_EVENT_VECTOR = 7    /* vector, dim: what came of message `done` of `total`; token: of which of its tokens, or -1 */

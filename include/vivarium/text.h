@@ -33,6 +33,12 @@ typedef struct viv_text {
      * limit, texts are cut at their ends until no more ids come than that, the longer one first. [any] */
     viv_status (*encode_texts)(viv_model *model, uint32_t n_texts, const char *const *texts, const uint64_t *sizes,
                                uint64_t limit, int32_t *ids, int32_t *types, uint64_t capacity, uint64_t *n);
+
+    /* Ids of a request's messages: bare text and tokens as they stand, a conversation by the model's chat template. The
+     * last *n_answer of them are those of a VIV_PART_ANSWER. Writes at most `capacity` ids, sets *n to how many there
+     * are. [setup] */
+    viv_status (*encode_request)(viv_model *model, const viv_request *request, int32_t *ids, uint64_t capacity,
+                                 uint64_t *n, uint64_t *n_answer);
 } viv_text;
 
 #ifdef __cplusplus

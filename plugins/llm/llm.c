@@ -81,74 +81,35 @@ static viv_status emit_stat(const struct run *r, const char *name, double value)
 
 /* --- the prompt --------------------------------------------------------------------------------------------- */
 
-/* Room for n more ids. */
-static viv_status reserve_ids(struct run *r, uint64_t n)
+/* About as many ids as the messages can have: a byte is rarely more than one token. */
+static uint64_t likely_tokens(const viv_request *request)
 {
-    if (n > SIZE_MAX / sizeof(int32_t) / 2 - r->n_prompt)
-        return llm_fail(r->llm, VIV_ELIMIT, "the prompt is too long");
-    int32_t *grown = realloc(r->prompt, (size_t)(r->n_prompt + n + 1) * sizeof *grown);
-    if (!grown)
-        return llm_fail(r->llm, VIV_ENOMEM, "out of memory");
-    r->prompt = grown;
-    return VIV_OK;
-}
-
-static viv_status append_ids(struct run *r, const int32_t *ids, uint64_t n)
-{
-    viv_status status = reserve_ids(r, n);
-    if (status != VIV_OK)
-        return status;
-    memcpy(r->prompt + r->n_prompt, ids, (size_t)n * sizeof *ids);
-    r->n_prompt += n;
-    return VIV_OK;
-}
-
-static viv_status append_text(struct run *r, const char *text, uint64_t size)
-{
-    const struct llm *l = r->llm;
-    uint32_t flags = (r->n_prompt == 0 ? VIV_ENCODE_SPECIAL : 0) | VIV_ENCODE_PARSE_SPECIAL;
-    /* a byte is rarely more than one token, so that a second round is rare */
-    for (uint64_t capacity = size + 16;;) {
-        uint64_t n;
-        viv_status status = reserve_ids(r, capacity);
-        if (status == VIV_OK)
-            status = l->text->encode(l->model, text, size, flags, r->prompt + r->n_prompt, capacity, &n);
-        if (status != VIV_OK)
-            return status;
-        if (n <= capacity) {
-            r->n_prompt += n;
-            return VIV_OK;
-        }
-        capacity = n;
-    }
+    uint64_t n = 4096;
+    for (uint32_t i = 0; i < request->n_messages; i++)
+        for (uint32_t k = 0; k < request->messages[i]->n_parts; k++)
+            n += request->messages[i]->parts[k]->size;
+    return n;
 }
 
 static viv_status read_prompt(struct run *r)
 {
-    for (uint32_t i = 0; i < r->request->n_messages; i++) {
-        const viv_message *m = r->request->messages[i];
-        if (m->role)
-            return llm_fail(r->llm, VIV_EUNSUPPORTED,
-                            "this version continues bare text; messages with roles need a chat template");
-        for (uint32_t j = 0; j < m->n_parts; j++) {
-            const viv_part *p = m->parts[j];
-            viv_status status;
-            r->n_said = 0; /* unless it is the last */
-            if (p->kind == VIV_PART_TEXT) {
-                status = append_text(r, p->data, p->size);
-            } else if (p->kind == VIV_PART_TOKENS || p->kind == VIV_PART_ANSWER) {
-                status = append_ids(r, p->data, p->size / sizeof(int32_t));
-                if (p->kind == VIV_PART_ANSWER)
-                    r->n_said = p->size / sizeof(int32_t);
-            } else {
-                status = llm_fail(r->llm, VIV_EUNSUPPORTED, "a text model takes no images, videos or tool results");
-            }
-            if (status != VIV_OK)
-                return status;
-        }
+    const struct llm *l = r->llm;
+    for (uint64_t capacity = likely_tokens(r->request);; capacity = r->n_prompt) {
+        if (capacity > SIZE_MAX / sizeof *r->prompt / 2)
+            return llm_fail(l, VIV_ELIMIT, "the prompt is too long");
+        free(r->prompt);
+        r->prompt = malloc((size_t)(capacity + 1) * sizeof *r->prompt);
+        if (!r->prompt)
+            return llm_fail(l, VIV_ENOMEM, "out of memory");
+        viv_status status =
+            l->text->encode_request(l->model, r->request, r->prompt, capacity, &r->n_prompt, &r->n_said);
+        if (status != VIV_OK)
+            return status;
+        if (r->n_prompt <= capacity)
+            break;
     }
     if (r->n_prompt == 0)
-        return llm_fail(r->llm, VIV_EINVAL,
+        return llm_fail(l, VIV_EINVAL,
                         "the prompt is empty, and this tokenizer puts nothing before a text: there is "
                         "nothing to continue");
     return VIV_OK;
@@ -411,8 +372,9 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
 {
     struct llm *l = instance;
     struct run r = {.llm = l, .request = request, .sink = sink};
-    const uint32_t known = VIV_REQUEST_IGNORE_EOS | VIV_REQUEST_ECHO | VIV_REQUEST_RAW | VIV_REQUEST_CUT;
-    if (!VIV_HAS(request, viv_request, sequence) || !VIV_HAS(sink, viv_sink, emit))
+    const uint32_t known =
+        VIV_REQUEST_IGNORE_EOS | VIV_REQUEST_ECHO | VIV_REQUEST_RAW | VIV_REQUEST_CUT | VIV_REQUEST_PARSE_SPECIAL;
+    if (!VIV_HAS(request, viv_request, variables) || !VIV_HAS(sink, viv_sink, emit))
         return llm_fail(l, VIV_EABI,
                         "llm is asked by a viv_request of %u bytes with a viv_sink of %u, expected %zu and %zu",
                         request->struct_size, sink->struct_size, sizeof *request, sizeof *sink);
@@ -445,7 +407,7 @@ static viv_status open(const viv_host *host, viv_model *model, void **instance)
     l->samplers = host->get_service(host, VIV_SERVICE_SAMPLER);
     /* a host that is older may have less of them */
     if (!l->params || !VIV_HAS(l->params, viv_params, get_int) || !l->text ||
-        !VIV_HAS(l->text, viv_text, encode_texts) || !l->sequences ||
+        !VIV_HAS(l->text, viv_text, encode_request) || !l->sequences ||
         !VIV_HAS(l->sequences, viv_sequences, reuse_prefix) || !l->samplers ||
         !VIV_HAS(l->samplers, viv_samplers, resume)) {
         free(l);

@@ -141,7 +141,7 @@ check 'where nothing was said nothing is saved' untouched
 full() { # the turn is refused, and what was said before it is kept
     rm -f "$work/s"
     talk 'Hello|Hello again' "$chat" --temp 0 -n 10 --context 60 --session "$work/s" >"$work/b" 2>"$work/a"
-    [ $? -eq 1 ] && shows 'the context is full: with this turn, the conversation has 67 tokens, and 60 are room' && [ "$(wc -l <"$work/b")" -eq 1 ] &&
+    [ $? -eq 1 ] && shows 'the prompt has 67 tokens, and the context holds 60' && shows '/save keeps what was said' && [ "$(wc -l <"$work/b")" -eq 1 ] &&
         talk "/save $work/m" "$chat" --context 60 --session "$work/s" 2>"$work/a" && shows '2 messages'
 }
 check 'a turn that has no room' full

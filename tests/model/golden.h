@@ -3,14 +3,13 @@
 #define TESTS_SESSION_GOLDEN_H
 
 #include "base/file.h"
-#include "engine/load.h"
-#include "host/host.h"
+#include "engine/engine.h"
 #include "model/model.h"
 #include "run/run.h"
 #include "testing.h"
 
-static struct host *host;
-static struct spec_world world;
+static struct engine *engine;
+static struct host *host; /* the engine's */
 
 /* isa: kernels of no more than this; NULL: all that the processor has */
 static inline void open_host_of(const char *isa)
@@ -19,9 +18,8 @@ static inline void open_host_of(const char *isa)
     char program[4096];
     snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
     const struct host_options options = {.program = program, .isa = isa};
-    ck_assert_msg(host_create(&options, &host, &err) == VIV_OK, "%s", err.text);
-    world.layers = host_layers(host);
-    world.directories = host_spec_directories(host);
+    ck_assert_msg(engine_create(&options, &engine, &err) == VIV_OK, "%s", err.text);
+    host = engine_host(engine);
 }
 
 static inline void open_host(void)
@@ -32,14 +30,7 @@ static inline void open_host(void)
 /* What every model here is loaded with; the test changes what it is about. */
 static inline struct model_options golden_options(void)
 {
-    return (struct model_options){.host = host_viv(host),
-                                  .world = &world,
-                                  .find_scheduler = host_scheduler,
-                                  .find_ctx = host,
-                                  .scheduler = "parallel",
-                                  .n_threads = 1,
-                                  .context = 512,
-                                  .cache_dtype = -1};
+    return (struct model_options){.scheduler = "parallel", .n_threads = 1, .context = 512, .cache_dtype = -1};
 }
 
 /* Opens and loads a folder's model, or the failure. */
@@ -48,7 +39,7 @@ static inline viv_status golden_try(const struct model_options *options, const c
 {
     char path[4352];
     snprintf(path, sizeof path, "%s/model.gguf", directory);
-    viv_status status = model_open(options, file_exists(path) ? path : directory, m, err);
+    viv_status status = engine_open_model(engine, options, file_exists(path) ? path : directory, m, err);
     if (status == VIV_OK && (status = model_load(*m, err)) != VIV_OK)
         model_close(*m);
     return status;

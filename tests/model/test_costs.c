@@ -155,7 +155,7 @@ TEST(costs__are_what_the_kernels_do)
             n += counts(directory);
     }
     closedir(d);
-    host_destroy(host);
+    engine_destroy(engine);
     ck_assert_uint_ge(n, 100);
 }
 END_TEST

@@ -108,7 +108,7 @@ TEST(expert_cache__gives_the_same_bits_from_memory_and_from_the_file)
         model_close(m);
         check_same(sparse[i], expected);
     }
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -136,7 +136,7 @@ TEST(expert_cache__keeps_the_most_used_in_memory)
     ck_assert(model_expert_cache_stats(m, &after));
     ck_assert_uint_le(after.peak, options.expert_budget);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -235,7 +235,7 @@ TEST(experts__that_cannot_be_are_refused_by_name)
     ck_assert_int_eq(file_write(in_copy("model.safetensors.index.json"), index, sizeof index - 1, &err), VIV_OK);
     refuses(VIV_ENOTFOUND, "'model.layers.1.block_sparse_moe.experts.3.w1.weight'", "nearest");
     drop_copy();
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -273,7 +273,7 @@ TEST(router__without_a_finite_score_names_layer_and_token)
     sequence_destroy(s);
     model_close(m);
     drop_copy();
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -298,7 +298,7 @@ TEST(expert_cache__tells_of_a_file_that_shrinks_and_keeps_what_was_said)
     sequence_destroy(s);
     model_close(m);
     drop_copy();
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -337,7 +337,7 @@ TEST(expert_cache__goes_on_where_it_was_when_a_file_can_be_read_again)
     close(blind);
     sequence_destroy(s);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 

@@ -84,7 +84,8 @@ static viv_model *make(const char *layers, int64_t cache_dtype)
     options.context = CONTEXT;
     options.notice = on_notice;
     options.cache_dtype = cache_dtype;
-    ck_assert_msg(model_open(&options, in_scratch("model.yaml"), &m, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(engine_open_model(engine, &options, in_scratch("model.yaml"), &m, &err) == VIV_OK, "%s",
+                  err.text);
     ck_assert_msg(model_load(m, &err) == VIV_OK, "%s", err.text);
     return m;
 }
@@ -92,7 +93,7 @@ static viv_model *make(const char *layers, int64_t cache_dtype)
 static void finish(viv_model *m)
 {
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 
 static struct sequence *begin_sequence(viv_model *m)

@@ -95,7 +95,7 @@ static void for_each_case_of(const char *isa, void (*check)(const char *name, co
         n++;
     }
     closedir(d);
-    host_destroy(host);
+    engine_destroy(engine);
     ck_assert_uint_ge(n, 100);
 }
 

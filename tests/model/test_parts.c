@@ -166,7 +166,7 @@ TEST(parts__of_every_family_are_the_same_whichever_class_saved_them)
     }
     ck_assert_uint_gt(n, 45);
     closedir(d);
-    host_destroy(host);
+    engine_destroy(engine);
     remove_scratch();
 }
 END_TEST
@@ -186,7 +186,7 @@ TEST(parts__that_are_not_run_are_counted_and_named)
         json_pack("{s:[s], s:O}", "architectures", "WholeForConditionalGeneration", "text_config", config);
     write_changed("", "language_model.", true, true, whole);
     const struct model_options options = golden_options();
-    ck_assert_msg(model_open(&options, scratch, &m, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(engine_open_model(engine, &options, scratch, &m, &err) == VIV_OK, "%s", err.text);
     ck_assert_str_eq(model_checkpoint(m)->whole, "WholeForConditionalGeneration");
     ck_assert_msg(model_bindings(m, &bindings, &err) == VIV_OK, "%s", err.text);
     ck_assert_uint_eq(model_n_unused(m, &parts), 1);
@@ -195,13 +195,14 @@ TEST(parts__that_are_not_run_are_counted_and_named)
     json_t *entry = json_deep_copy(json_object_get(header, "model.norm.weight"));
     json_object_set_new(header, "model.layers.0.unknown.weight", entry); /* within the text, it is refused */
     write_changed("", "language_model.", true, true, whole);
-    ck_assert_int_ne(
-        model_open(&options, scratch, &m, &err) == VIV_OK && model_bindings(m, &bindings, &err) == VIV_OK, 1);
+    ck_assert_int_ne(engine_open_model(engine, &options, scratch, &m, &err) == VIV_OK &&
+                         model_bindings(m, &bindings, &err) == VIV_OK,
+                     1);
     json_decref(whole);
     json_decref(config);
     json_decref(header);
     buf_release(&bytes);
-    host_destroy(host);
+    engine_destroy(engine);
     remove_scratch();
 }
 END_TEST
@@ -213,16 +214,18 @@ TEST(context__of_dynamic_scaling_is_what_it_stretches_to)
     open_host();
     struct model_options options = golden_options();
     options.context = 0;
-    ck_assert_msg(model_open(&options, source_path("tests/golden/llama-rope-dynamic"), &m, &err) == VIV_OK, "%s",
-                  err.text);
+    ck_assert_msg(engine_open_model(engine, &options, source_path("tests/golden/llama-rope-dynamic"), &m, &err) ==
+                      VIV_OK,
+                  "%s", err.text);
     ck_assert_uint_eq(model_context(m), 96); /* 48, by a factor of 2 */
     model_close(m);
     options.context = 64;
-    ck_assert_msg(model_open(&options, source_path("tests/golden/llama-rope-dynamic"), &m, &err) == VIV_OK, "%s",
-                  err.text);
+    ck_assert_msg(engine_open_model(engine, &options, source_path("tests/golden/llama-rope-dynamic"), &m, &err) ==
+                      VIV_OK,
+                  "%s", err.text);
     ck_assert_uint_eq(model_context(m), 64);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 

@@ -91,7 +91,8 @@ static void make(struct fixture *f)
     write_model();
     struct model_options options = golden_options();
     options.context = CONTEXT;
-    ck_assert_msg(model_open(&options, in_scratch("model.yaml"), &f->m, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(engine_open_model(engine, &options, in_scratch("model.yaml"), &f->m, &err) == VIV_OK, "%s",
+                  err.text);
     ck_assert_msg(model_load(f->m, &err) == VIV_OK, "%s", err.text);
     struct sequence *s = golden_sequence(f->m);
     ck_assert_msg(try_step(f->m, s, 0, N_TOKENS, NULL, f->whole, &err) == VIV_OK, "%s", err.text);
@@ -101,7 +102,7 @@ static void make(struct fixture *f)
 static void release(struct fixture *f)
 {
     model_close(f->m);
-    host_destroy(host);
+    engine_destroy(engine);
     remove_scratch();
 }
 
@@ -222,7 +223,7 @@ TEST(kv_cache__can_be_cut_anywhere)
     ck_assert_uint_eq(sequence_length(s), 3);
     sequence_destroy(s);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 

@@ -1,8 +1,8 @@
 /* Models of two stacks: what a sequence remembers of the text that its encoder has read, and for how long; and a
  * request from text to text. That their numbers are right, test_parity.c says. */
 #include "answers.h"
+#include "engine/architecture.h"
 #include "engine/load.h"
-#include "engine/request.h"
 #include "formats/build.h"
 #include "run/run.h"
 
@@ -28,7 +28,7 @@ static void make(struct fixture *f, const char *scheduler)
 static void release(struct fixture *f)
 {
     model_close(f->m);
-    host_destroy(host);
+    engine_destroy(engine);
     free(f->a.logits);
     free(f->logits);
 }
@@ -84,7 +84,7 @@ TEST(seq2seq__writes_only_by_what_has_been_read)
     ck_assert_str_eq(err.text, "llama-gqa has no encoder");
     sequence_destroy(s);
     model_close(f.m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -352,7 +352,7 @@ TEST(seq2seq__answers_a_text_with_another)
     free(logits);
     sequence_destroy(s);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
     remove_scratch();
 }
 END_TEST

@@ -63,7 +63,7 @@ TEST(sequence__reuses_the_prefix_that_it_shares_and_no_more)
     free(kept);
     free(anew);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -86,7 +86,7 @@ TEST(sequence__reuses_nothing_from_a_vector_on)
     ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 3, 0), 1);
     sequence_destroy(s);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -118,7 +118,7 @@ TEST(sequence__reuses_recurrent_state_where_there_is_one)
     free(last);
     free(whole);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -196,7 +196,7 @@ TEST(session__goes_on_as_if_it_had_not_been_cut)
     static const size_t cuts[] = {0, 1, 127, 128, 129, 256, 290};
     open_host();
     check_cuts("chat", cuts, sizeof cuts / sizeof *cuts);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -209,7 +209,7 @@ TEST(session__goes_on_with_models_of_all_kinds)
     open_host();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         check_cuts(names[i], cuts, 2);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -231,7 +231,7 @@ TEST(session__holds_the_messages_of_a_conversation)
     session_end(&s);
     unlink(session_path());
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -251,7 +251,7 @@ TEST(session__may_be_empty)
     session_end(&s);
     unlink(session_path());
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -272,7 +272,7 @@ TEST(session__keeps_of_the_cache_what_is_of_the_text)
     session_end(&s);
     unlink(session_path());
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -350,7 +350,7 @@ TEST(session__is_refused_with_the_reason_by_another_model)
     refused_by(&options, "tests/golden/chat", "other adapters or scales");
     unlink(session_path());
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -365,7 +365,7 @@ TEST(session__is_nothing_for_a_model_with_an_encoder)
     ck_assert_msg(strstr(err.text, "encoder"), "%s", err.text);
     session_end(&s);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -407,7 +407,7 @@ TEST(session__that_is_damaged_is_refused)
     }
     buf_release(&b);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 
@@ -463,7 +463,7 @@ TEST(session__that_lies_is_refused)
     }
     buf_release(&b);
     model_close(m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 END_TEST
 

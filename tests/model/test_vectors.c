@@ -3,8 +3,8 @@
 #include "golden.h"
 
 #include "base/json.h"
+#include "engine/architecture.h"
 #include "engine/load.h"
-#include "engine/request.h"
 #include "run/run.h"
 
 #include <dirent.h>
@@ -218,7 +218,7 @@ static void for_each_case(void (*check)(const char *name, const char *directory)
         n++;
     }
     closedir(d);
-    host_destroy(host);
+    engine_destroy(engine);
     ck_assert_uint_ge(n, 30);
 }
 

@@ -45,7 +45,7 @@ static void release(struct fixture *f)
     json_decref(f->expected);
     model_close(f->m);
     model_close(f->near);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 
 static double number(const json_t *object, const char *key)

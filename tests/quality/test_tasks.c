@@ -8,6 +8,7 @@
 #include "quality/tasks.h"
 
 #include <math.h>
+#include <unistd.h>
 
 struct fixture {
     viv_model *m;
@@ -15,25 +16,29 @@ struct fixture {
     json_t *expected;
 };
 
-static void make(struct fixture *f, const char *checkpoint)
+static void make_with(struct fixture *f, const char *checkpoint, const char *chat_template)
 {
     struct error err;
     *f = (struct fixture){0};
     open_host();
-    const struct model_options options = golden_options();
+    struct model_options options = golden_options();
+    options.chat_template = chat_template;
     f->m = golden_load(&options, source_path(checkpoint));
-    f->r = (struct respondent){.model = f->m, .host = host_viv(host)};
-    ck_assert_int_eq(host_architecture(host, spec_architecture(model_spec(f->m)), &f->r.architecture, &err),
-                     VIV_OK);
+    f->r = (struct respondent){.model = f->m};
     ck_assert_int_eq(json_read(source_path("tests/golden/quality/measured.json"), 1 << 20, &f->expected, &err),
                      VIV_OK);
+}
+
+static void make(struct fixture *f, const char *checkpoint)
+{
+    make_with(f, checkpoint, NULL);
 }
 
 static void release(struct fixture *f)
 {
     json_decref(f->expected);
     model_close(f->m);
-    host_destroy(host);
+    engine_destroy(engine);
 }
 
 static const char *word(const json_t *object, const char *key)
@@ -54,15 +59,15 @@ TEST(answer__is_that_of_greedy_search)
     ck_assert_uint_ge(json_array_size(json_object_get(f.expected, "answers")), 3);
     json_array_foreach(json_object_get(f.expected, "answers"), i, c)
     {
-        struct quality_answer a = {0};
+        struct answer a = {0};
         const char *prompt = word(c, "prompt");
         const int64_t n = json_integer_value(json_object_get(c, "n"));
         ck_assert_msg(quality_ask(&f.r, prompt, n, 0, NULL, &a, &err) == VIV_OK, "%s", err.text);
         ck_assert_str_eq(a.text.data, word(c, "text"));
-        ck_assert_uint_eq(a.n_answer, (uint64_t)n);
-        ck_assert_uint_gt(a.n_prompt, 1);
+        ck_assert_uint_eq(a.ids.n, (uint64_t)n);
+        ck_assert(a.prompt_tokens > 1);
         ck_assert_str_eq(a.reason, "length");
-        quality_answer_release(&a);
+        answer_release(&a);
     }
     release(&f);
 }
@@ -72,11 +77,11 @@ TEST(answer__interrupted_says_so)
 {
     struct fixture f;
     struct error err;
-    struct quality_answer a = {0};
+    struct answer a = {0};
     const uint32_t stop = 1;
     make(&f, "tests/golden/quality");
     ck_assert_int_eq(quality_ask(&f.r, "x", 5, 0, &stop, &a, &err), VIV_ECANCELLED);
-    quality_answer_release(&a);
+    answer_release(&a);
     release(&f);
 }
 END_TEST
@@ -85,62 +90,53 @@ TEST(answer__of_an_encoder_is_refused)
 {
     struct fixture f;
     struct error err;
-    struct quality_answer a = {0};
+    struct answer a = {0};
     make(&f, "tests/golden/bert-old");
     ck_assert_int_eq(quality_ask(&f.r, "x", 5, 0, NULL, &a, &err), VIV_EUNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(err.text, "viv embed"));
-    quality_answer_release(&a);
+    answer_release(&a);
     release(&f);
 }
 END_TEST
 
-/* An architecture that says these pieces. */
-static const char *const *pieces;
-static viv_status open_parrot(const viv_host *h, viv_model *m, void **instance)
+/* Texts that come one after the other, up to the end of the first line. */
+static void cut(const char *const *pieces, const char *line, bool complete)
 {
-    (void)h, (void)m;
-    *instance = NULL;
-    return VIV_OK;
-}
-static viv_status run_parrot(void *instance, const viv_request *request, const viv_sink *sink)
-{
-    (void)instance, (void)request;
-    for (const char *const *p = pieces; *p; p++) {
-        const viv_event e = {
-            .struct_size = sizeof e, .kind = VIV_EVENT_TEXT, .text = *p, .size = strlen(*p), .token = -1};
-        viv_status status = sink->emit(sink, &e);
-        if (status != VIV_OK)
-            return status;
+    struct buf text = {0};
+    bool has_line = false;
+    for (const char *const *p = pieces; *p && !has_line; p++) {
+        ck_assert(buf_puts(&text, *p));
+        has_line = quality_cut_to_line(&text);
     }
-    const viv_event done = {.struct_size = sizeof done, .kind = VIV_EVENT_DONE, .text = "end", .size = 3};
-    return sink->emit(sink, &done);
+    ck_assert_str_eq(buf_text(&text), line);
+    ck_assert_int_eq(has_line, complete);
+    buf_release(&text);
 }
-static void close_parrot(void *instance)
-{
-    (void)instance;
-}
-static const viv_architecture_class parrot = {
-    .struct_size = sizeof parrot, .name = "parrot", .open = open_parrot, .run = run_parrot, .close = close_parrot};
 
-static void says(const char *const *said, const char *line, const char *reason)
+TEST(answer__is_cut_to_its_first_line)
 {
-    struct error err;
-    struct quality_answer a = {0};
-    const struct respondent r = {.architecture = {&parrot, "plugin parrot"}};
-    pieces = said;
-    ck_assert_int_eq(quality_ask(&r, "", 9, ANSWER_LINE, NULL, &a, &err), VIV_OK);
-    ck_assert_str_eq(buf_text(&a.text), line);
-    ck_assert_str_eq(a.reason, reason);
-    quality_answer_release(&a);
+    cut((const char *const[]){" Pa", "ris\nI", " think\n", NULL}, " Paris", true);
+    cut((const char *const[]){"\n", " \n", "\r\n", "Paris", "\r\n", NULL}, "\n \n\r\nParis\r", true);
+    cut((const char *const[]){"\n\n", "Paris", NULL}, "\n\nParis", false);
+    cut((const char *const[]){"\n", NULL}, "\n", false);
+    cut((const char *const[]){NULL}, "", false);
 }
+END_TEST
 
 TEST(answer__ends_with_its_first_line)
 {
-    says((const char *const[]){" Pa", "ris\nI", " think\n", NULL}, " Paris", "line");
-    says((const char *const[]){"\n", " \n", "\r\n", "Paris", "\r\n", NULL}, "\n \n\r\nParis\r", "line");
-    says((const char *const[]){"\n\n", "Paris", NULL}, "\n\nParis", "end");
-    says((const char *const[]){"\n", NULL}, "\n", "end");
-    says((const char *const[]){NULL}, "", "end");
+    struct fixture f;
+    struct error err;
+    struct answer whole = {0}, line = {0};
+    make(&f, "tests/golden/quality");
+    ck_assert_int_eq(quality_ask(&f.r, "The snail", 200, 0, NULL, &whole, &err), VIV_OK);
+    ck_assert_int_eq(quality_ask(&f.r, "The snail", 200, ANSWER_LINE, NULL, &line, &err), VIV_OK);
+    const bool has_line = quality_cut_to_line(&whole.text);
+    ck_assert_str_eq(buf_text(&line.text), buf_text(&whole.text));
+    ck_assert_str_eq(line.reason, has_line ? "line" : "length");
+    answer_release(&whole);
+    answer_release(&line);
+    release(&f);
 }
 END_TEST
 
@@ -195,31 +191,35 @@ END_TEST
 /* A template that writes what a text is divided by: the turn is that text, with the same answer and likelihoods. */
 TEST(questions__as_turns_are_what_the_template_writes)
 {
-    static char source[] = "{{ bos_token }}{{ messages[0].content }}{% if add_generation_prompt %} {% endif %}";
-    struct chat_template t = {.source = {.data = source, .size = sizeof source - 1},
-                              .where = (char *)"template",
-                              .tokens = json_pack("{s:s}", "bos_token", "<s>")};
+    static const char source[] =
+        "{{ bos_token }}{{ messages[0].content }}{% if add_generation_prompt %} {% endif %}";
+    const struct chat_template *t;
+    char path[] = "/tmp/viv-template-XXXXXX";
+    const int fd = mkstemp(path);
     struct choices c = {.question = "The snail", .n = 2, .texts = (const char *const[]){"was the eldest", "ate"}};
     double as_text[2], as_turn[2];
-    struct quality_answer answer = {0}, other = {0};
+    struct answer answer = {0}, other = {0};
     uint64_t n_text = 0, n_turn = 0;
     struct fixture f;
     struct error err;
-    make(&f, "tests/golden/quality");
+    ck_assert_int_eq(write(fd, source, sizeof source - 1), (ssize_t)sizeof source - 1);
+    close(fd);
+    make_with(&f, "tests/golden/quality", path);
+    ck_assert_msg(model_chat_template(f.m, false, &t, &err) == VIV_OK, "%s", err.text);
+    unlink(path);
     ck_assert_int_eq(choices_likelihood(f.m, &c, NULL, as_text, &n_text, &err), VIV_OK);
-    c.template = &t;
+    c.template = t;
     ck_assert_msg(choices_likelihood(f.m, &c, NULL, as_turn, &n_turn, &err) == VIV_OK, "%s", err.text);
     ck_assert_uint_eq(n_text, n_turn);
     ck_assert(as_text[0] == as_turn[0] && as_text[1] == as_turn[1]);
     ck_assert_int_eq(quality_ask(&f.r, "The snail ", 8, 0, NULL, &answer, &err), VIV_OK);
-    f.r.template = &t;
+    f.r.chat = true;
     ck_assert_msg(quality_ask(&f.r, "The snail", 8, 0, NULL, &other, &err) == VIV_OK, "%s", err.text);
     ck_assert_str_eq(buf_text(&answer.text), buf_text(&other.text));
-    ck_assert_uint_eq(answer.n_prompt, other.n_prompt);
-    quality_answer_release(&answer);
-    quality_answer_release(&other);
+    ck_assert(answer.prompt_tokens == other.prompt_tokens);
+    answer_release(&answer);
+    answer_release(&other);
     ck_assert_int_eq(quality_ask(&f.r, "\xFF", 8, 0, NULL, &other, &err), VIV_EFORMAT);
-    json_decref(t.tokens);
     release(&f);
 }
 END_TEST
@@ -477,7 +477,8 @@ TEST(tasks__that_do_not_fit_are_named_with_their_line)
 END_TEST
 
 TESTS(answer__is_that_of_greedy_search, answer__interrupted_says_so, answer__of_an_encoder_is_refused,
-      answer__ends_with_its_first_line, choices__are_as_likely_as_transformers_says,
+      answer__is_cut_to_its_first_line, answer__ends_with_its_first_line,
+      choices__are_as_likely_as_transformers_says,
       choices__of_a_question_of_spaces_are_as_likely_as_their_perplexity_says, choices__refuse_what_cannot_be,
       questions__as_turns_are_what_the_template_writes, tasks__are_lines_of_json,
       tasks__what_is_wrong_is_named_with_its_line, tasks__answers_are_compared_as_squad_does,

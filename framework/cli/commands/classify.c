@@ -103,23 +103,22 @@ static viv_status print_text(const struct checkpoint *c, const char *text, const
 static viv_status answer(struct opened *o, const struct classify_options *options, const char *const *list,
                          size_t n, struct error *err)
 {
-    struct vectors v = {0};
-    struct texts texts = {0};
+    struct request r;
+    struct answer v = {0};
     struct judged *j = NULL;
-    viv_status status = texts_make(&texts, options->pair, list, n, err);
-    viv_request request = {.struct_size = sizeof request,
-                           .n_messages = texts.n,
-                           .messages = texts.message_list,
-                           .flags = options->cut ? VIV_REQUEST_CUT : 0,
-                           .task = VIV_TASK_SCORE};
+    request_init(&r, o->model);
+    r.viv.task = VIV_TASK_SCORE;
+    r.viv.flags = options->cut ? VIV_REQUEST_CUT : 0;
+    viv_status status = request_add_texts(&r, options->pair, list, n, err);
     if (status == VIV_OK)
-        status = ask_vectors(o, &request, &v, err);
+        status = ask_vectors(o, &r, &v, err);
     if (status == VIV_OK && !(j = calloc(v.dim, sizeof *j)))
         status = error_nomem(err);
     for (size_t i = 0; status == VIV_OK && i < n; i++)
-        status = print_text(model_checkpoint(o->model), list[i], v.data + i * v.dim, v.dim, j, options->json, err);
-    vectors_release(&v);
-    texts_release(&texts);
+        status = print_text(model_checkpoint(o->model), list[i],
+                            (const float *)(const void *)v.numbers.data + i * v.dim, v.dim, j, options->json, err);
+    answer_release(&v);
+    request_release(&r);
     free(j);
     return status;
 }

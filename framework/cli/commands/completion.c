@@ -341,7 +341,7 @@ static int specs(const struct common *common)
     struct error err = {0};
     viv_status status = open_world(&o, common, &err);
     if (status == VIV_OK)
-        status = spec_list(&o.world, &l, &err);
+        status = spec_list(o.world, &l, &err);
     for (size_t i = 0; status == VIV_OK && i < l.n; i++)
         puts(path_base(l.names[i]));
     spec_listing_release(&l);

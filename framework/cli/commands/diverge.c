@@ -28,7 +28,7 @@ static viv_status open_pair(struct pair *p, const struct common *common, struct 
     viv_status status = open_model(&p->a, common, p->names[0], err);
     if (status != VIV_OK)
         return status;
-    p->b = (struct opened){.host = p->a.host, .world = p->a.world, .progress = p->a.progress};
+    p->b = (struct opened){.engine = p->a.engine, .world = p->a.world, .progress = p->a.progress};
     return open_model(&p->b, common, p->names[1], err);
 }
 

@@ -1,6 +1,7 @@
 /* viv embed - vectors of texts. */
 #include "base/near.h"
 #include "cli/ask.h"
+#include "cli/npy.h"
 #include "cli/shared.h"
 
 #include <inttypes.h>
@@ -30,24 +31,26 @@ static const struct option table[] = {
     JSON_OPTION(OPT(json), "one object"),
     {0}};
 
-static viv_status print_vectors(const struct vectors *v, struct error *err)
+static viv_status print_vectors(const struct answer *v, struct error *err)
 {
+    const float *data = (const float *)(const void *)v->numbers.data;
     for (uint64_t i = 0; i < v->rows * v->dim; i++)
-        printf("%.9g%c", (double)v->data[i], (i + 1) % v->dim ? ' ' : '\n');
+        printf("%.9g%c", (double)data[i], (i + 1) % v->dim ? ' ' : '\n');
     return fflush(stdout) == 0 ? VIV_OK : error_set(err, VIV_EIO, "standard output could not be written");
 }
 
-static viv_status print_vectors_json(const struct vectors *v, const char *output, struct error *err)
+static viv_status print_vectors_json(const struct answer *v, const char *output, struct error *err)
 {
     if (output)
         return print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(output), "shape", (json_int_t)v->rows,
                                     (json_int_t)v->dim),
                           true, err);
+    const float *data = (const float *)(const void *)v->numbers.data;
     json_t *list = json_array();
     for (uint64_t i = 0; i < v->rows; i++) {
         json_t *row = json_array();
         for (uint64_t j = 0; j < v->dim; j++)
-            json_array_append_new(row, json_real((double)v->data[i * v->dim + j]));
+            json_array_append_new(row, json_real((double)data[i * v->dim + j]));
         json_array_append_new(list, row);
     }
     return print_json(json_pack("{s:I, s:o}", "dim", (json_int_t)v->dim, "vectors", list), true, err);
@@ -97,34 +100,42 @@ static viv_status begin_with(const char *prompt, const char **texts, size_t n, s
     return VIV_OK;
 }
 
-static viv_status answer(struct opened *o, const struct embed_options *options, const struct texts *texts,
+static viv_status write_vectors(const struct answer *v, const char *output, struct error *err)
+{
+    struct buf npy = {0};
+    float *data;
+    viv_status status = npy_begin(&npy, v->rows, v->dim, &data, err);
+    if (status == VIV_OK && v->numbers.size)
+        memcpy(data, v->numbers.data, v->numbers.size);
+    if (status == VIV_OK)
+        status = write_output(output, npy.data, npy.size, err);
+    buf_release(&npy);
+    return status;
+}
+
+static viv_status answer(struct opened *o, const struct embed_options *options, const char *const *list, size_t n,
                          struct error *err)
 {
     static const char *const names[] = {"", "none", "cls", "mean", "last"};
-    const viv_part part = {.struct_size = sizeof part,
-                           .kind = VIV_PART_TOKENS,
-                           .data = options->tokens.ids,
-                           .size = options->tokens.n * sizeof *options->tokens.ids};
-    const viv_part *const parts[] = {&part};
-    const viv_message message = {.struct_size = sizeof message, .n_parts = 1, .parts = parts};
-    const viv_message *const messages[] = {&message};
-    viv_request request = {.struct_size = sizeof request,
-                           .n_messages = part.size ? 1 : texts->n,
-                           .messages = part.size ? messages : texts->message_list,
-                           .flags =
-                               (options->no_normalize ? VIV_REQUEST_RAW : 0) | (options->cut ? VIV_REQUEST_CUT : 0),
-                           .task = VIV_TASK_EMBED};
-    while (options->pooling && strcmp(options->pooling, names[request.pooling]) != 0)
-        request.pooling++;
-    struct vectors v;
-    viv_status status = ask_vectors(o, &request, &v, err);
+    struct request r;
+    struct answer v = {0};
+    request_init(&r, o->model);
+    r.viv.task = VIV_TASK_EMBED;
+    r.viv.flags = (options->no_normalize ? VIV_REQUEST_RAW : 0) | (options->cut ? VIV_REQUEST_CUT : 0);
+    while (options->pooling && strcmp(options->pooling, names[r.viv.pooling]) != 0)
+        r.viv.pooling++;
+    viv_status status = options->tokens.n ? request_add_tokens(&r, options->tokens.ids, options->tokens.n, err)
+                                          : request_add_texts(&r, NULL, list, n, err);
+    if (status == VIV_OK)
+        status = ask_vectors(o, &r, &v, err);
     if (status == VIV_OK && options->output)
-        status = write_output(options->output, v.npy.data, v.npy.size, err);
+        status = write_vectors(&v, options->output, err);
     if (status == VIV_OK && options->json)
         status = print_vectors_json(&v, options->output, err);
     else if (status == VIV_OK && !options->output)
         status = print_vectors(&v, err);
-    vectors_release(&v);
+    answer_release(&v);
+    request_release(&r);
     return status;
 }
 
@@ -134,7 +145,6 @@ static int embed(const struct arguments *a)
     struct opened o = {0};
     struct error err = {0};
     struct buf lines = {0}, prompted = {0};
-    struct texts texts = {0};
     const char **list = NULL, *prompt = NULL;
     size_t n = 0;
     if ((options->tokens.n > 0) + (options->file != NULL) + (a->n_words > 1) > 1)
@@ -155,10 +165,7 @@ static int embed(const struct arguments *a)
     if (status == VIV_OK && prompt)
         status = begin_with(prompt, list, n, &prompted, &err);
     if (status == VIV_OK)
-        status = texts_make(&texts, NULL, list, n, &err);
-    if (status == VIV_OK)
-        status = answer(&o, options, &texts, &err);
-    texts_release(&texts);
+        status = answer(&o, options, list, n, &err);
     free(list);
     buf_release(&lines);
     buf_release(&prompted);

@@ -180,8 +180,8 @@ static int layers(const struct arguments *a)
     const struct layer_entry *only = NULL;
     viv_status status = open_world(&opened, &o->common, &err);
     if (status == VIV_OK)
-        status = host_load_layers(opened.host, &err);
-    const struct layer_set *set = opened.world.layers;
+        status = host_load_layers(engine_host(opened.engine), &err);
+    const struct layer_set *set = opened.world->layers;
     if (status == VIV_OK && a->n_words > 0)
         status = find_layer(set, a->words[0], &only, &err);
     if (status == VIV_OK)

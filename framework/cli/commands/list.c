@@ -297,7 +297,7 @@ static viv_status show(struct opened *o, const struct search *s, bool as_json, s
         const struct found *f = &s->found[i];
         struct spec *spec = NULL;
         struct error why;
-        status = spec_open(&o->world, f->path, &spec, &why);
+        status = spec_open(o->world, f->path, &spec, &why);
         if (status == VIV_ENOMEM) {
             error_nomem(err);
             break;

@@ -78,9 +78,9 @@ static int plugin(const struct arguments *a)
     if (status == VIV_OK)
         status = open_world(&opened, &o->common, &err); /* the user's defaults.yaml says what plugins may do */
     if (status == VIV_OK)
-        status = host_examine(opened.host, &err);
+        status = host_examine(engine_host(opened.engine), &err);
     if (status == VIV_OK)
-        status = list(opened.host, o->json, &err);
+        status = list(engine_host(opened.engine), o->json, &err);
     return close_opened(&opened, status, &err);
 }
 

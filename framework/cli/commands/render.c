@@ -1,8 +1,9 @@
 /* viv render - from messages to the text that a model continues, by its chat template. */
 #include "base/file.h"
-#include "cli/conversation.h"
 #include "cli/input.h"
+#include "cli/open.h"
 #include "cli/shared.h"
+#include "cli/variables.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,16 +33,6 @@ static const struct option table[] = {
 
 static const uint64_t LONGEST = 64u << 20;
 
-static viv_status read_json(const char *path, json_t **out, struct error *err)
-{
-    struct buf text = {0};
-    viv_status status = read_input(path, LONGEST, &text, err);
-    if (status == VIV_OK)
-        status = json_parse_data(file_input_name(path), buf_text(&text), text.size, out, err);
-    buf_release(&text);
-    return status;
-}
-
 static viv_status put(json_t *data, const char *name, json_t *value, struct error *err)
 {
     return json_object_set_new(data, name, value) == 0 ? VIV_OK : error_nomem(err);
@@ -51,7 +42,7 @@ static viv_status put(json_t *data, const char *name, json_t *value, struct erro
 static viv_status read_data(const struct render_options *o, const char *path, json_t **out, struct error *err)
 {
     json_t *given = NULL, *tools = NULL;
-    viv_status status = read_json(path, &given, err);
+    viv_status status = read_json_input(path, &given, err);
     *out = NULL;
     if (status == VIV_OK && json_is_array(given) && !o->template)
         *out = json_pack("{s:O}", "messages", given);
@@ -66,13 +57,13 @@ static viv_status read_data(const struct render_options *o, const char *path, js
     if (status == VIV_OK && !o->template && !json_is_array(json_object_get(*out, "messages")))
         status = error_set(err, VIV_EFORMAT, "%s has no list of 'messages'", path);
     if (status == VIV_OK && o->tools)
-        status = read_json(o->tools, &tools, err);
+        status = read_json_input(o->tools, &tools, err);
     if (status == VIV_OK && tools && !json_is_array(tools))
         status = error_set(err, VIV_EFORMAT, "%s: expected a list of tools, found %s", o->tools, json_kind(tools));
     if (status == VIV_OK && tools)
         status = put(*out, "tools", json_incref(tools), err);
     if (status == VIV_OK)
-        status = conversation_variables(&o->variables, *out, err);
+        status = variables_put(&o->variables, *out, err);
     json_decref(tools);
     return status;
 }
@@ -81,17 +72,16 @@ static viv_status read_data(const struct render_options *o, const char *path, js
 static viv_status render_model(const struct render_options *o, const char *name, const struct template_options *how,
                                json_t *data, struct buf *out, struct error *err)
 {
-    struct opened opened = {0};
-    struct chat_template t = {0};
+    struct opened opened = {.chat_template_name = o->name};
+    const struct chat_template *t;
     const bool has_tools = json_is_array(json_object_get(data, "tools"));
     viv_status status = open_model(&opened, &o->common, name, err);
     if (status == VIV_OK)
-        status = conversation_template(&opened, NULL, o->name, has_tools, &t, err);
+        status = model_chat_template(opened.model, has_tools, &t, err);
     if (status == VIV_OK && (o->no_generation_prompt || !json_object_get(data, "add_generation_prompt")))
         status = put(data, "add_generation_prompt", json_boolean(!o->no_generation_prompt), err);
     if (status == VIV_OK)
-        status = chat_render(&t, how, data, out, err);
-    chat_template_close(&t);
+        status = chat_render(t, how, data, out, err);
     close_opened(&opened, VIV_OK, err);
     return status;
 }

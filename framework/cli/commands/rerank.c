@@ -63,29 +63,27 @@ static viv_status print_judged(const struct judged *j, size_t n, const char *con
 static viv_status answer(struct opened *o, const struct rerank_options *options, const char *query,
                          const char *const *documents, size_t n, struct error *err)
 {
-    struct vectors v = {0};
-    struct texts pairs = {0};
+    struct request r;
+    struct answer v = {0};
     struct judged *j = calloc(n, sizeof *j);
-    viv_status status = j ? texts_make(&pairs, query, documents, n, err) : error_nomem(err);
-    viv_request request = {.struct_size = sizeof request,
-                           .n_messages = pairs.n,
-                           .messages = pairs.message_list,
-                           .flags = options->cut ? VIV_REQUEST_CUT : 0,
-                           .task = VIV_TASK_SCORE};
+    request_init(&r, o->model);
+    r.viv.task = VIV_TASK_SCORE;
+    r.viv.flags = options->cut ? VIV_REQUEST_CUT : 0;
+    viv_status status = j ? request_add_texts(&r, query, documents, n, err) : error_nomem(err);
     if (status == VIV_OK)
-        status = ask_vectors(o, &request, &v, err);
+        status = ask_vectors(o, &r, &v, err);
     if (status == VIV_OK && v.dim != 1)
         status = error_set(err, VIV_EUNSUPPORTED,
                            "this model has %" PRIu64 " labels; one that reranks has one (see viv classify)", v.dim);
     for (size_t i = 0; status == VIV_OK && i < n; i++)
-        j[i] = (struct judged){i, (double)v.data[i]};
+        j[i] = (struct judged){i, (double)((const float *)(const void *)v.numbers.data)[i]};
     if (status == VIV_OK) {
         qsort(j, n, sizeof *j, by_logit);
         status = print_judged(j, options->top && (size_t)options->top < n ? (size_t)options->top : n, documents,
                               options->json, err);
     }
-    vectors_release(&v);
-    texts_release(&pairs);
+    answer_release(&v);
+    request_release(&r);
     free(j);
     return status;
 }

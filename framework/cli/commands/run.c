@@ -1,20 +1,22 @@
 /* viv run - answers a prompt. */
 #include "base/file.h"
 #include "base/utf8.h"
-#include "cli/answer.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/sampling.h"
 #include "cli/shared.h"
+#include "cli/show.h"
 #include "cli/trace.h"
-#include "session/session.h"
+#include "cli/variables.h"
+#include "engine/conversation.h"
 
 #include <string.h>
 
 struct run_options {
     struct speaking speaking;
-    const char *prompt, *file, *session, *trace;
-    bool no_echo, json, quiet;
+    const char *prompt, *file, *system, *messages, *template, *template_name, *session, *trace;
+    struct string_list variables;
+    bool no_echo, parse_special, json, quiet;
 };
 
 static const struct run_options defaults = {.speaking = SPEAKING_DEFAULTS};
@@ -23,6 +25,14 @@ static const struct run_options defaults = {.speaking = SPEAKING_DEFAULTS};
 static const struct option table[] = {
     PROMPT_OPTION(OPTION_STRING, OPT(prompt), "without it and -f, TEXT or standard input"),
     FILE_OPTION(OPT(file), "one line feed at its end is left out"),
+    SYSTEM_OPTION(OPT(system), "then the prompt is a turn of a conversation"),
+    {"messages", 0, OPTION_STRING, OPT(messages), "FILE",
+     .help =
+         "answer a conversation: a JSON list of messages, or an object with messages, tools and further variables"},
+    TEMPLATE_OPTION(OPT(template), NULL),
+    TEMPLATE_NAME_OPTION(OPT(template_name)),
+    VAR_OPTION(OPT(variables)),
+    PARSE_SPECIAL_OPTION(OPT(parse_special)),
     SESSION_OPTION(OPT(session), "it holds a text, which a prompt may go on with"),
     {"no-echo", 0, OPTION_FLAG, OPT(no_echo),
      .help = "print the answer alone, without the prompt that it continues", .aliases = "no-display-prompt"},
@@ -60,36 +70,20 @@ static viv_status read_prompt(const struct run_options *o, struct buf *out, stru
 
 /* --- what is answered --------------------------------------------------------------------------------------- */
 
+static bool has_prompt(const struct run_options *o)
+{
+    return o->prompt || o->file || !o->messages;
+}
+
 /* A session that is there goes on without a prompt, too. */
 static bool resumes(const struct run_options *o)
 {
     return o->session && !o->prompt && !o->file && file_exists(o->session);
 }
 
-/* Opens or begins the session, and puts the prompt at its end. */
-static viv_status open_session(const struct run_options *o, viv_model *m, const struct buf *prompt,
-                               struct session *s, struct error *err)
-{
-    const struct tokenizer *tokenizer;
-    viv_status status = session_open(s, m, o->session, err);
-    if (status == VIV_OK && s->messages)
-        return error_set(err, VIV_EINVAL, "%s holds a conversation: `viv chat` goes on with it", o->session);
-    if (status == VIV_OK)
-        status = model_tokenizer(m, &tokenizer, err);
-    if (status != VIV_OK || resumes(o))
-        return status;
-    const int special = s->text.n == 0 ? TOKENIZER_ADD_SPECIAL : 0;
-    status = tokenizer_encode(tokenizer, buf_text(prompt), prompt->size, special | TOKENIZER_PARSE_SPECIAL,
-                              &s->text, err);
-    s->n_prompt = s->text.n;
-    s->seed = -1;
-    return status;
-}
-
 /* --- the answer --------------------------------------------------------------------------------------------- */
 
-static viv_status print_event(const struct answer *a, const viv_event *e, const viv_sampling *sampling,
-                              struct error *err)
+static viv_status print_event(const struct shown *s, const struct answer *a, const viv_event *e, struct error *err)
 {
     json_t *text = json_text(e->text ? e->text : "", e->text ? e->size : 0);
     json_t *line = NULL;
@@ -106,104 +100,92 @@ static viv_status print_event(const struct answer *a, const viv_event *e, const 
         line = json_pack("{s:s, s:o, s:I, s:I}", "event", "progress", "what", text, "done", (json_int_t)e->done,
                          "total", (json_int_t)e->total);
         break;
-    case VIV_EVENT_ACTION:
-        line = json_pack("{s:s, s:o}", "event", "action", "action", text);
-        break;
     case VIV_EVENT_STATS:
         line = json_pack("{s:s, s:o, s:o}", "event", "stats", "name", text, "value", json_number(e->value));
         break;
     case VIV_EVENT_DONE:
         json_decref(text);
-        line = answer_figures(a, sampling, json_pack("{s:s}", "event", "done"));
+        line = answer_figures(a, s->o->model, s->each_ctx, json_pack("{s:s}", "event", "done"));
         break;
     default: /* of a later version: those who read events skip what they do not know */
         json_decref(text);
         return VIV_OK;
     }
-    return print_json(line, true, err);
+    viv_status status = print_json(line, true, err);
+    return status == VIV_OK ? flush_output(err) : status;
 }
 
-/* What the events are shown by. */
-struct showing {
-    const struct run_options *options;
-    const viv_sampling *sampling;
-};
-
-static viv_status show(struct answer *a, const viv_event *e, struct error *err)
+/* The conversation that --messages and --system make, with the prompt as its last turn. */
+static viv_status add_conversation(const struct run_options *o, const struct buf *prompt, struct request *r,
+                                   struct error *err)
 {
-    const struct showing *s = a->show_ctx;
-    if (s->options->json) {
-        viv_status status = print_event(a, e, s->sampling, err);
-        return status == VIV_OK ? flush_output(err) : status;
-    }
-    return e->kind == VIV_EVENT_TEXT ? answer_print(a, e->text, e->size, err) : VIV_OK;
+    json_t *given = NULL;
+    viv_status status = VIV_OK;
+    if (o->system)
+        status = request_add_text(r, "system", o->system, strlen(o->system), err);
+    if (status == VIV_OK && o->messages)
+        status = read_json_input(o->messages, &given, err);
+    if (status == VIV_OK && given)
+        status = request_add_json(r, file_input_name(o->messages), given, err);
+    json_decref(given);
+    if (status == VIV_OK && has_prompt(o))
+        status = request_add_text(r, "user", buf_text(prompt), prompt->size, err);
+    return status == VIV_OK ? variables_apply(&o->variables, r, err) : status;
 }
 
-/* The session with the answer, on disk. */
-static viv_status save(const struct run_options *o, struct session *s, const struct answer *a,
-                       const viv_sampling *sampling, struct error *err)
+static viv_status ask_session(struct opened *o, const struct run_options *options, const struct buf *prompt,
+                              struct request *r, struct answer *a, struct error *err)
 {
-    for (size_t i = 0; i < a->ids.n; i++) {
-        if (!VEC_RESERVE(s->text.ids, s->text.n, s->text.capacity))
-            return error_nomem(err);
-        s->text.ids[s->text.n++] = a->ids.ids[i];
-    }
-    s->seed = (int64_t)sampling->seed;
-    return session_write(s, o->session, err);
-}
-
-static viv_status ask(struct opened *o, const struct run_options *options, const viv_request *unsampled,
-                      struct session *s, struct error *err)
-{
-    viv_sampling sampling = {0};
-    viv_request request = *unsampled;
-    const struct showing showing = {options, &sampling};
-    struct answer a = {.show = show, .show_ctx = (void *)&showing};
-    viv_status status = sampling_choose(&options->speaking, o->model, s->seed, &sampling, err);
-    request.sampling = &sampling;
+    struct conversation c = {0};
+    viv_status status = conversation_open(&c, o->model, options->session, false, err);
+    if (status != VIV_OK)
+        return status;
+    sampling_seed(&options->speaking, resumes(options) ? c.session.seed : -1, r);
+    status = resumes(options) ? conversation_continue(&c, NULL, 0, r, a, err)
+                              : conversation_continue(&c, buf_text(prompt), prompt->size, r, a, err);
+    c.session.seed = (int64_t)r->sampling.seed;
     if (status == VIV_OK)
-        status = answer_ask(&a, o, &request, err);
-    if ((status == VIV_OK || status == VIV_ECANCELLED) && !options->quiet)
-        answer_print_closing(&a, &sampling);
-    if (status == VIV_OK && options->session)
-        status = save(options, s, &a, &sampling, err);
-    if (status == VIV_OK && interrupted())
-        status = error_set(err, VIV_ECANCELLED, "interrupted");
-    sampling_release(&sampling);
-    answer_release(&a);
+        status = conversation_save(&c, options->session, err);
+    conversation_close(&c);
     return status;
 }
 
-static viv_part part_of(uint32_t kind, const void *data, uint64_t size)
+static viv_status ask(struct opened *o, const struct run_options *options, const struct buf *prompt,
+                      struct request *r, struct answer *a, struct error *err)
 {
-    return (viv_part){.struct_size = sizeof(viv_part), .kind = kind, .data = data, .size = size};
+    const bool talks = options->system || options->messages;
+    if (!talks && !options->no_echo && !options->json)
+        r->viv.flags |= VIV_REQUEST_ECHO;
+    if (options->parse_special)
+        r->viv.flags |= VIV_REQUEST_PARSE_SPECIAL;
+    if (options->session)
+        return ask_session(o, options, prompt, r, a, err);
+    sampling_seed(&options->speaking, -1, r);
+    viv_status status = talks ? add_conversation(options, prompt, r, err)
+                              : request_add_text(r, NULL, buf_text(prompt), prompt->size, err);
+    return status == VIV_OK ? answer_ask(a, o->model, &r->viv, err) : status;
 }
 
 static viv_status answer(struct opened *o, const struct run_options *options, const struct buf *prompt,
                          struct error *err)
 {
-    struct session s = {.seed = -1};
-    viv_status status = options->session ? open_session(options, o->model, prompt, &s, err) : VIV_OK;
-    const size_t size = sizeof *s.text.ids, n_prompt = (size_t)s.n_prompt;
-    const viv_part text = part_of(VIV_PART_TEXT, buf_text(prompt), prompt->size),
-                   before = part_of(VIV_PART_TOKENS, s.text.ids, n_prompt * size),
-                   said = part_of(VIV_PART_ANSWER, s.text.ids ? s.text.ids + n_prompt : NULL,
-                                  (s.text.n - n_prompt) * size);
-    const viv_part *const parts[] = {options->session ? &before : &text, &said};
-    const viv_message message = {
-        .struct_size = sizeof message, .n_parts = options->session ? 2 : 1, .parts = parts};
-    const viv_message *const messages[] = {&message};
-    viv_request request = {.struct_size = sizeof request,
-                           .n_messages = 1,
-                           .messages = messages,
-                           .flags = (options->speaking.ignore_eos ? VIV_REQUEST_IGNORE_EOS : 0u) |
-                                    (options->no_echo || options->json ? 0u : VIV_REQUEST_ECHO),
-                           .cancel = interrupt_watch(),
-                           .sequence = s.sequence};
-    sampling_limits(&options->speaking, o->model, &request);
+    struct request r;
+    struct answer a = {0};
+    request_init(&r, o->model);
+    r.viv.cancel = interrupt_watch();
+    struct shown shown = {
+        .text = !options->json, .each = options->json ? print_event : NULL, .each_ctx = &r.sampling};
+    show_begin(&shown, o, &a);
+    viv_status status = sampling_apply(&options->speaking, &r, err);
     if (status == VIV_OK)
-        status = ask(o, options, &request, &s, err);
-    session_end(&s);
+        status = ask(o, options, prompt, &r, &a, err);
+    show_end(&shown);
+    if ((status == VIV_OK || status == VIV_ECANCELLED) && !options->quiet)
+        show_closing(&shown, &a, &r.sampling);
+    if (status == VIV_OK && interrupted())
+        status = error_set(err, VIV_ECANCELLED, "interrupted");
+    answer_release(&a);
+    request_release(&r);
     return status;
 }
 
@@ -218,13 +200,19 @@ static int run(const struct arguments *arguments)
     struct error err = {0};
     if ((options->prompt != NULL) + (options->file != NULL) + (text != NULL) > 1)
         return usage_error("run", "one prompt is wanted: TEXT, --prompt TEXT or --file FILE");
+    if (options->session && (options->system || options->messages))
+        return usage_error("run", "--session holds a text; `viv chat --session` keeps a conversation");
     if (text)
         with_text.prompt = text;
+    o.chat_template = options->template;
+    o.chat_template_name = options->template_name;
     if (options->trace) {
         o.hook = trace_look;
         o.hook_ctx = &trace;
     }
-    viv_status status = resumes(options) ? VIV_OK : read_prompt(options, &prompt, &err);
+    viv_status status = resumes(options) || (options->messages && !has_prompt(options))
+                            ? VIV_OK
+                            : read_prompt(options, &prompt, &err);
     if (status == VIV_OK)
         status = open_model(&o, &options->speaking.common, arguments->words[0], &err);
     if (status == VIV_OK && options->session)
@@ -265,6 +253,8 @@ const struct command command_run = {
                 "viv run shakespeare -p \"KING\" -n 50 --session king.viv    # and the next 50:\n"
                 "viv run shakespeare -n 50 --session king.viv\n"
                 "viv run shakespeare -p \"KING\" -n 5 --json\n"
+                "viv run ./my-checkpoint --system \"Be brief.\" \"What is a vivarium?\"\n"
+                "viv run ./my-checkpoint --messages conversation.json --json\n"
                 "viv run ./olmoe -p \"Call me\" --expert-memory 2GiB --trace-experts routes.jsonl",
     .group = GROUP_RUN,
     .models = true,

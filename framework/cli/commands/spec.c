@@ -29,10 +29,10 @@ static viv_status read_spec(struct opened *o, const char *name, bool *complete, 
     struct architecture architecture;
     struct spec *s = NULL;
     struct expansion *e = NULL;
-    viv_status status = spec_open(&o->world, name, &s, err);
+    viv_status status = spec_open(o->world, name, &s, err);
     *complete = true;
     if (status == VIV_OK)
-        status = host_architecture(o->host, spec_architecture(s), &architecture, err);
+        status = host_architecture(engine_host(o->engine), spec_architecture(s), &architecture, err);
     if (status == VIV_OK && !spec_checkpoint(s)) {
         status = spec_expand(s, NULL, &e, err);
         expansion_destroy(e);
@@ -123,9 +123,9 @@ static viv_status schema(struct opened *o, const struct arguments *a, struct err
 {
     struct buf text = {0};
     (void)a;
-    viv_status status = host_load_layers(o->host, err);
+    viv_status status = host_load_layers(engine_host(o->engine), err);
     if (status == VIV_OK)
-        status = spec_schema(&o->world, &text, err);
+        status = spec_schema(o->world, &text, err);
     if (status == VIV_OK)
         fwrite(buf_text(&text), 1, text.size, stdout);
     buf_release(&text);
@@ -223,11 +223,11 @@ static viv_status list(struct opened *o, const struct arguments *a, struct error
     struct spec_listing l = {0};
     struct columns columns = {.align = "lrrlll"};
     json_t *specs = options->json ? json_array() : NULL;
-    viv_status status = spec_list(&o->world, &l, err);
+    viv_status status = spec_list(o->world, &l, err);
     for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
         struct entry e = {.name = l.names[i]};
         struct spec *s = NULL;
-        status = spec_open(&o->world, l.names[i], &s, &e.why);
+        status = spec_open(o->world, l.names[i], &s, &e.why);
         status = status == VIV_ENOMEM ? error_nomem(err) : VIV_OK;
         if (status == VIV_OK)
             status = show_entry(o, a, s, &e, &columns, specs, err);

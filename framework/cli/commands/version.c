@@ -85,12 +85,12 @@ static viv_status print_verbose(const struct opened *o, const char *word, struct
     each_kernel(word, print_kernel, &c);
     viv_status status = columns_print(&c, 2, err);
     printf("specs:\n");
-    for (const char *const *d = host_spec_directories(o->host); *d; d++)
+    for (const char *const *d = host_spec_directories(engine_host(o->engine)); *d; d++)
         printf("  %s\n", *d);
     printf("plugins:\n");
-    for (size_t i = 0; i < host_n_plugins(o->host); i++) {
+    for (size_t i = 0; i < host_n_plugins(engine_host(o->engine)); i++) {
         struct plugin_info p;
-        host_plugin(o->host, i, &p);
+        host_plugin(engine_host(o->engine), i, &p);
         printf("  %s%s\n", p.path, p.reason ? " (refused, see viv plugin list)" : "");
     }
     return status;
@@ -113,10 +113,10 @@ static viv_status print_version_json(const struct opened *o, const char *word, s
     for (int i = 0; ok && i < N_FEATURES; i++)
         if (kernels_cpu() & features[i].bit)
             ok = json_array_append_new(cpu, json_string(features[i].name)) == 0;
-    ok = ok && add_words(specs, host_spec_directories(o->host));
-    for (size_t i = 0; ok && i < host_n_plugins(o->host); i++) {
+    ok = ok && add_words(specs, host_spec_directories(engine_host(o->engine)));
+    for (size_t i = 0; ok && i < host_n_plugins(engine_host(o->engine)); i++) {
         struct plugin_info p;
-        host_plugin(o->host, i, &p);
+        host_plugin(engine_host(o->engine), i, &p);
         ok = json_array_append_new(plugins, json_word(p.path)) == 0;
     }
     if (!ok) {
@@ -140,8 +140,8 @@ static int version(const struct arguments *a)
         printf("viv %s, plugin ABI %u.%u\n", PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR);
     if (o->verbose || o->json)
         status = open_world(&opened, &o->common, &err);
-    if (status == VIV_OK && opened.host)
-        status = host_examine(opened.host, &err);
+    if (status == VIV_OK && opened.engine)
+        status = host_examine(engine_host(opened.engine), &err);
     if (status == VIV_OK && o->json)
         status = print_version_json(&opened, o->common.kernels, &err);
     else if (status == VIV_OK && o->verbose)

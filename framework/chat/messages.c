@@ -1,0 +1,256 @@
+/* messages.c - see messages.h. The members of a message are those of transformers and of OpenAI's API. */
+#include "chat/messages.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The members that reasoning comes under. */
+static const char *const reasoning_keys[] = {"reasoning_content", "thinking", "reasoning"};
+
+static bool is_reasoning(const char *key)
+{
+    for (size_t i = 0; i < sizeof reasoning_keys / sizeof *reasoning_keys; i++)
+        if (strcmp(key, reasoning_keys[i]) == 0)
+            return true;
+    return false;
+}
+
+/* --- to JSON ------------------------------------------------------------------------------------------------- */
+
+static json_t *text_of(const viv_part *p)
+{
+    return p->size ? json_stringn(p->data, p->size) : json_string("");
+}
+
+static viv_status put(json_t *object, const char *key, json_t *value, struct error *err)
+{
+    return json_object_set_new(object, key, value) == 0 ? VIV_OK : error_nomem(err);
+}
+
+static viv_status parse(const char *name, const char *text, size_t size, bool (*is_kind)(const json_t *),
+                        const char *kind, json_t **out, struct error *err)
+{
+    viv_status status = json_parse_data(name, text, size, out, err);
+    if (status == VIV_OK && !is_kind(*out)) {
+        status = error_set(err, VIV_EFORMAT, "%s: expected %s, found %s", name, kind, json_kind(*out));
+        json_decref(*out);
+    }
+    return status;
+}
+
+static bool is_object(const json_t *v)
+{
+    return json_is_object(v);
+}
+
+static bool is_array(const json_t *v)
+{
+    return json_is_array(v);
+}
+
+static viv_status append(json_t *list, json_t *value, struct error *err)
+{
+    return json_array_append_new(list, value) == 0 ? VIV_OK : error_nomem(err);
+}
+
+/* A call into tool_calls; further members into the message. */
+static viv_status put_object(json_t *message, const viv_part *p, struct error *err)
+{
+    json_t *value = NULL;
+    const bool call = p->kind == VIV_PART_TOOL_CALL;
+    viv_status status = parse(call ? "a tool call" : "the members of a message", p->data, p->size, is_object,
+                              "an object", &value, err);
+    if (status != VIV_OK)
+        return status;
+    if (!call) {
+        status = json_object_update(message, value) == 0 ? VIV_OK : error_nomem(err);
+        json_decref(value);
+        return status;
+    }
+    json_t *calls = json_object_get(message, "tool_calls");
+    if (!json_is_array(calls) && (status = put(message, "tool_calls", calls = json_array(), err)) != VIV_OK) {
+        json_decref(value);
+        return status;
+    }
+    return append(calls, value, err);
+}
+
+/* One text is the content; several are a list of them. */
+static viv_status put_texts(json_t *message, const viv_message *m, struct error *err)
+{
+    json_t *texts = json_array();
+    viv_status status = texts ? VIV_OK : error_nomem(err);
+    for (uint32_t i = 0; status == VIV_OK && i < m->n_parts; i++)
+        if (m->parts[i]->kind == VIV_PART_TEXT || m->parts[i]->kind == VIV_PART_TOOL_RESULT)
+            status = append(texts, json_pack("{s:s, s:o}", "type", "text", "text", text_of(m->parts[i])), err);
+    const size_t n = json_array_size(texts);
+    if (status == VIV_OK && n == 1)
+        status = put(message, "content", json_incref(json_object_get(json_array_get(texts, 0), "text")), err);
+    else if (status == VIV_OK && n > 1)
+        status = put(message, "content", json_incref(texts), err);
+    else if (status == VIV_OK && !json_object_get(message, "tool_calls"))
+        status = put(message, "content", json_string(""), err);
+    json_decref(texts);
+    return status;
+}
+
+static viv_status message_to_json(const viv_message *m, json_t **out, struct error *err)
+{
+    json_t *message = json_pack("{s:s}", "role", m->role);
+    viv_status status = message ? VIV_OK : error_set(err, VIV_EFORMAT, "the role of a message is not UTF-8");
+    for (uint32_t i = 0; status == VIV_OK && i < m->n_parts; i++) {
+        const viv_part *p = m->parts[i];
+        if (p->kind == VIV_PART_TOOL_CALL || p->kind == VIV_PART_FIELDS)
+            status = put_object(message, p, err);
+        else if (p->kind == VIV_PART_REASONING)
+            status = put(message, p->name ? p->name : reasoning_keys[0], text_of(p), err);
+        else if (p->kind == VIV_PART_TOOL_RESULT && p->name)
+            status = put(message, "name", json_string(p->name), err);
+        else if (p->kind != VIV_PART_TEXT && p->kind != VIV_PART_TOOL_RESULT)
+            status = error_set(err, VIV_EUNSUPPORTED,
+                               "a part of kind %" PRIu32 " stands in a message of the role %s; expected a text, "
+                               "reasoning, a tool call or a tool result",
+                               p->kind, m->role);
+    }
+    if (status == VIV_OK)
+        status = put_texts(message, m, err);
+    if (status == VIV_OK)
+        *out = message;
+    else
+        json_decref(message);
+    return status;
+}
+
+/* The last message may be an answer that goes on: it is not part of the prompt. */
+static bool goes_on(const viv_message *m)
+{
+    return m->n_parts == 1 && m->parts[0]->kind == VIV_PART_ANSWER;
+}
+
+viv_status messages_to_json(const viv_request *request, json_t **out, struct error *err)
+{
+    json_notice_memory();
+    json_t *data = json_object(), *messages = json_array(), *tools = NULL, *variables = NULL;
+    viv_status status = data && messages ? VIV_OK : error_nomem(err);
+    for (uint32_t i = 0; status == VIV_OK && i < request->n_messages; i++) {
+        const viv_message *m = request->messages[i];
+        json_t *message = NULL;
+        if (i + 1 == request->n_messages && i > 0 && goes_on(m))
+            continue;
+        status =
+            m->role ? message_to_json(m, &message, err)
+                    : error_set(err, VIV_EINVAL,
+                                "message %" PRIu32 " has no role, and others have one: a request is a conversation "
+                                "or bare text",
+                                i + 1);
+        if (status == VIV_OK)
+            status = append(messages, message, err);
+    }
+    if (status == VIV_OK && request->variables)
+        status = parse("the variables of the chat template", request->variables, strlen(request->variables),
+                       is_object, "an object", &variables, err);
+    if (status == VIV_OK && variables)
+        status = json_object_update(data, variables) == 0 ? VIV_OK : error_nomem(err);
+    if (status == VIV_OK && request->tools)
+        status = parse("the tools", request->tools, strlen(request->tools), is_array, "a list", &tools, err);
+    if (status == VIV_OK && tools)
+        status = put(data, "tools", json_incref(tools), err);
+    if (status == VIV_OK && !json_object_get(data, "add_generation_prompt"))
+        status = put(data, "add_generation_prompt", json_true(), err);
+    if (status == VIV_OK)
+        status = put(data, "messages", json_incref(messages), err);
+    if (status == VIV_OK && json_lost_something())
+        status = error_nomem(err);
+    json_decref(messages);
+    json_decref(tools);
+    json_decref(variables);
+    if (status == VIV_OK)
+        *out = data;
+    else
+        json_decref(data);
+    return status;
+}
+
+/* --- from JSON ----------------------------------------------------------------------------------------------- */
+
+struct adding {
+    const char *name;
+    viv_status (*add)(void *ctx, const struct message_part *part, struct error *err);
+    void *ctx;
+    struct error *err;
+};
+
+static viv_status add_string(const struct adding *a, uint32_t kind, const json_t *v, const char *name)
+{
+    const struct message_part part = {kind, json_string_value(v), name, json_string_length(v)};
+    return a->add(a->ctx, &part, a->err);
+}
+
+static viv_status add_json(const struct adding *a, uint32_t kind, const json_t *v)
+{
+    char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (!text)
+        return error_nomem(a->err);
+    const struct message_part part = {kind, text, NULL, strlen(text)};
+    viv_status status = a->add(a->ctx, &part, a->err);
+    free(text);
+    return status;
+}
+
+/* "content": a text, or [{"type": "text", "text": ...}, ...] */
+static viv_status add_content(const struct adding *a, const json_t *content)
+{
+    viv_status status = VIV_OK;
+    json_t *one;
+    size_t i;
+    if (json_is_string(content))
+        return add_string(a, VIV_PART_TEXT, content, NULL);
+    if (content && !json_is_null(content) && !json_is_array(content))
+        return error_set(a->err, VIV_EFORMAT, "%s: content: expected a text or a list of parts, found %s", a->name,
+                         json_kind(content));
+    json_array_foreach(content, i, one)
+    {
+        const char *type = json_string_value(json_object_get(one, "type"));
+        const json_t *text = json_object_get(one, "text");
+        if (status != VIV_OK)
+            break;
+        status = json_is_string(text) && (!type || strcmp(type, "text") == 0)
+                     ? add_string(a, VIV_PART_TEXT, text, NULL)
+                     : error_set(a->err, VIV_EUNSUPPORTED,
+                                 "%s: part %zu of content is of type %s: this version takes texts alone", a->name,
+                                 i + 1, type ? type : "(none)");
+    }
+    return status;
+}
+
+viv_status messages_parts(const char *name, const json_t *message,
+                          viv_status (*add)(void *ctx, const struct message_part *part, struct error *err),
+                          void *ctx, struct error *err)
+{
+    const struct adding a = {name, add, ctx, err};
+    json_t *fields = json_object(), *v;
+    viv_status status = fields ? VIV_OK : error_nomem(err);
+    const char *key;
+    json_object_foreach((json_t *)message, key, v)
+    {
+        if (status != VIV_OK)
+            break;
+        if (strcmp(key, "role") == 0 || json_is_null(v))
+            continue;
+        if (strcmp(key, "content") == 0) {
+            status = add_content(&a, v);
+        } else if (is_reasoning(key) && json_is_string(v)) {
+            status = add_string(&a, VIV_PART_REASONING, v, key);
+        } else if (strcmp(key, "tool_calls") == 0 && json_is_array(v)) {
+            for (size_t i = 0; status == VIV_OK && i < json_array_size(v); i++)
+                status = add_json(&a, VIV_PART_TOOL_CALL, json_array_get(v, i));
+        } else {
+            status = put(fields, key, json_incref(v), err);
+        }
+    }
+    if (status == VIV_OK && json_object_size(fields) > 0)
+        status = add_json(&a, VIV_PART_FIELDS, fields);
+    json_decref(fields);
+    return status;
+}

@@ -1,0 +1,26 @@
+/* messages.h - messages of a request, as chat templates read them: JSON. And back. */
+#ifndef CHAT_MESSAGES_H
+#define CHAT_MESSAGES_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <vivarium/request.h>
+
+/* The variables of the template: messages, add_generation_prompt, tools, and what request->variables has. Refuses
+ * messages without a role, and parts that no template reads. A VIV_PART_ANSWER at the end is left out, for it
+ * follows the prompt. */
+viv_status messages_to_json(const viv_request *request, json_t **out, struct error *err);
+
+/* Calls add(ctx, ...) for each part of a JSON message: its text, its reasoning, each tool call, and its other
+ * members. The data live as long as the message. `name` is what errors call it. */
+struct message_part {
+    uint32_t kind; /* VIV_PART_... */
+    const char *data, *name;
+    size_t size;
+};
+viv_status messages_parts(const char *name, const json_t *message,
+                          viv_status (*add)(void *ctx, const struct message_part *part, struct error *err),
+                          void *ctx, struct error *err);
+
+#endif

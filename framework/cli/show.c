@@ -1,0 +1,130 @@
+/* show.c - see show.h. */
+#include "cli/show.h"
+
+#include "cli/expert_report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- figures ------------------------------------------------------------------------------------------------- */
+
+json_t *json_count(double value)
+{
+    return isfinite(value) ? json_integer((json_int_t)value) : json_null();
+}
+
+json_t *answer_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object)
+{
+    json_t *figures = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "reason", json_word(a->reason), "prompt_tokens",
+        json_count(a->prompt_tokens), "cached_tokens", json_count(a->cached_tokens), "prompt_tokens_per_second",
+        json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens), "answer_tokens_per_second",
+        json_number(a->answer_rate), "first_token_seconds", json_number(a->first > 0 ? a->first - a->begin : NAN),
+        "seed", (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)memory_peak(), "experts",
+        expert_report_json(m));
+    const bool whole = object && figures && json_object_update(object, figures) == 0;
+    json_decref(figures);
+    if (!whole)
+        json_decref(object);
+    return whole ? object : NULL;
+}
+
+static void print_rate(const char *what, double n, double kept, double per_second)
+{
+    fputs(what, stderr);
+    if (isfinite(n))
+        fprintf(stderr, " %.0f token%s", n, n == 1 ? "" : "s");
+    if (kept > 0)
+        fprintf(stderr, ", %.0f of them cached", kept);
+    if (n > 0 && per_second > 0)
+        fprintf(stderr, " (%.4g/s)", per_second);
+}
+
+/* Whether both end in one file or pipe. */
+static bool same_place(int fd, int other)
+{
+    struct stat a, b;
+    return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+void show_closing(struct shown *s, const struct answer *a, const viv_sampling *sampling)
+{
+    if (s->line_open && !s->terminal && (isatty(STDERR_FILENO) || same_place(STDOUT_FILENO, STDERR_FILENO)))
+        fputc('\n', stderr);
+    fputs("viv: ", stderr);
+    print_rate("prompt", a->prompt_tokens, a->cached_tokens, a->prompt_rate);
+    print_rate(", answer", a->answer_tokens, 0, a->answer_rate);
+    if (*a->reason)
+        fprintf(stderr, ", ended by %s", a->reason);
+    if (sampling->temperature > 0)
+        fprintf(stderr, ", seed %llu", (unsigned long long)sampling->seed);
+    fprintf(stderr, ", memory %s\n", human_bytes(memory_peak()).text);
+    struct buf stored = {0};
+    expert_report_line(s->o->model, &stored);
+    if (stored.size)
+        fprintf(stderr, "viv: %s\n", buf_text(&stored));
+    buf_release(&stored);
+}
+
+/* --- text ---------------------------------------------------------------------------------------------------- */
+
+/* Text of a model on a terminal: characters that control it are shown as U+FFFD. */
+static void print_to_terminal(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool c1 = c == 0xC2 && i + 1 < n && ((unsigned char)text[i + 1] & 0xE0) == 0x80;
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F || c1)
+            fputs("\xEF\xBF\xBD", stdout);
+        else
+            putchar(c);
+        i += c1;
+    }
+}
+
+viv_status show_text(struct shown *s, const char *text, size_t n, struct error *err)
+{
+    if (n == 0)
+        return VIV_OK;
+    progress_clear(&s->o->progress);
+    if (s->terminal)
+        print_to_terminal(text, n);
+    else
+        fwrite(text, 1, n, stdout);
+    s->line_open = text[n - 1] != '\n';
+    return flush_output(err);
+}
+
+/* --- events -------------------------------------------------------------------------------------------------- */
+
+static viv_status show(struct answer *a, const viv_event *e, struct error *err)
+{
+    struct shown *s = a->show_ctx;
+    viv_status status = VIV_OK;
+    if (e->kind == VIV_EVENT_PROGRESS)
+        progress_show(&s->o->progress, e->text, e->done, e->total);
+    if (e->kind == VIV_EVENT_TEXT && s->text)
+        status = show_text(s, e->text, e->size, err);
+    return status == VIV_OK && s->each ? s->each(s, a, e, err) : status;
+}
+
+void show_begin(struct shown *s, struct opened *o, struct answer *a)
+{
+    s->o = o;
+    s->terminal = isatty(STDOUT_FILENO);
+    a->show = show;
+    a->show_ctx = s;
+}
+
+void show_end(struct shown *s)
+{
+    progress_clear(&s->o->progress);
+    if (!s->line_open || !s->terminal)
+        return;
+    putchar('\n');
+    fflush(stdout);
+    s->line_open = false;
+}

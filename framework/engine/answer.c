@@ -1,0 +1,104 @@
+/* answer.c - see answer.h. */
+#include "engine/answer.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool is_word(const viv_event *e, const char *word)
+{
+    return e->text && strlen(word) == e->size && memcmp(word, e->text, e->size) == 0;
+}
+
+static void note_stat(struct answer *a, const viv_event *e)
+{
+    struct {
+        const char *name;
+        double *value;
+    } const known[] = {{"prompt_tokens", &a->prompt_tokens},
+                       {"cached_tokens", &a->cached_tokens},
+                       {"prompt_seconds", &a->prompt_seconds},
+                       {"answer_tokens", &a->answer_tokens},
+                       {"answer_seconds", &a->answer_seconds}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (is_word(e, known[i].name))
+            *known[i].value = e->value;
+}
+
+static double rate(double n, double seconds)
+{
+    return seconds > 0 ? n / seconds : NAN;
+}
+
+static void complete_figures(struct answer *a)
+{
+    if (isnan(a->answer_tokens))
+        a->answer_tokens = (double)a->ids.n;
+    if (isnan(a->prompt_seconds) && a->first > 0)
+        a->prompt_seconds = a->first - a->begin;
+    a->prompt_rate = rate(a->prompt_tokens - (isnan(a->cached_tokens) ? 0 : a->cached_tokens), a->prompt_seconds);
+    a->answer_rate = isnan(a->answer_seconds)
+                         ? rate((double)a->ids.n - 1, a->last - a->first) /* the first came with the prompt */
+                         : rate(a->answer_tokens, a->answer_seconds);
+}
+
+static bool collect(struct answer *a, const viv_event *e)
+{
+    switch (e->kind) {
+    case VIV_EVENT_TEXT:
+        return buf_append(&a->text, e->text, e->size);
+    case VIV_EVENT_TOKEN:
+        a->last = seconds_now();
+        a->first = a->ids.n == 0 ? a->last : a->first;
+        return token_ids_add(&a->ids, e->token);
+    case VIV_EVENT_VECTOR:
+        a->dim = e->dim;
+        a->rows++;
+        return buf_append(&a->numbers, e->vector, e->dim * sizeof *e->vector);
+    case VIV_EVENT_STATS:
+        note_stat(a, e);
+        return true;
+    case VIV_EVENT_DONE:
+        snprintf(a->reason, sizeof a->reason, "%.*s", (int)e->size, e->text);
+        complete_figures(a);
+        return true;
+    default: /* progress, and what a later version may send */
+        return true;
+    }
+}
+
+static viv_status emit(const viv_sink *sink, const viv_event *e)
+{
+    struct answer *a = sink->ctx;
+    struct error err;
+    viv_status status = collect(a, e) ? VIV_OK : error_nomem(&err);
+    if (status == VIV_OK && a->show)
+        status = a->show(a, e, &err);
+    if (status != VIV_OK)
+        error_leave(status, err.text);
+    return status;
+}
+
+viv_status answer_ask(struct answer *a, viv_model *m, const viv_request *request, struct error *err)
+{
+    const viv_sink sink = {.struct_size = sizeof sink, .ctx = a, .emit = emit};
+    a->begin = seconds_now();
+    a->prompt_tokens = a->cached_tokens = a->prompt_seconds = a->answer_tokens = a->answer_seconds = NAN;
+    a->prompt_rate = a->answer_rate = NAN;
+    viv_status status = engine_ask(m, request, &sink, err);
+    a->end = seconds_now();
+    return status;
+}
+
+uint64_t answer_n_tokens(const struct answer *a)
+{
+    return a->ids.n + (isfinite(a->prompt_tokens) ? (uint64_t)a->prompt_tokens : 0);
+}
+
+void answer_release(struct answer *a)
+{
+    token_ids_release(&a->ids);
+    buf_release(&a->text);
+    buf_release(&a->numbers);
+}

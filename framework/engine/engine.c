@@ -1,0 +1,192 @@
+/* engine.c - see engine.h. */
+#include "engine/engine.h"
+
+#include "base/file.h"
+#include "engine/architecture.h"
+#include "engine/door.h"
+#include "model/instance.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct engine {
+    struct host *host;
+    struct spec_world world;
+    bool has_world;
+    struct spec_settings defaults; /* of the user's defaults.yaml */
+    struct arena arena;            /* of these */
+    pthread_mutex_t opening;
+};
+
+/* A model's place at the engine: who asks it. */
+struct door {
+    struct engine *engine;
+    pthread_mutex_t lock;
+    pthread_cond_t free;
+    bool taken;
+};
+
+viv_status engine_create(const struct host_options *options, struct engine **out, struct error *err)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    if (!e)
+        return error_nomem(err);
+    pthread_mutex_init(&e->opening, NULL);
+    viv_status status = host_create(options, &e->host, err);
+    if (status == VIV_OK)
+        *out = e;
+    else
+        engine_destroy(e);
+    return status;
+}
+
+void engine_destroy(struct engine *e)
+{
+    if (!e)
+        return;
+    host_destroy(e->host);
+    arena_release(&e->arena);
+    pthread_mutex_destroy(&e->opening);
+    free(e);
+}
+
+struct host *engine_host(struct engine *e)
+{
+    return e->host;
+}
+
+static viv_status read_world(struct engine *e, struct error *err)
+{
+    const char *defaults = host_defaults(e->host);
+    if (e->has_world)
+        return VIV_OK;
+    e->world = (struct spec_world){.layers = host_layers(e->host), .directories = host_spec_directories(e->host)};
+    if (defaults && file_exists(defaults)) {
+        viv_status status = spec_read_defaults(defaults, &e->arena, &e->defaults, err);
+        if (status == VIV_OK)
+            status = host_allow_threads(e->host, e->defaults.allow_threads, e->defaults.n_allow_threads, err);
+        if (status != VIV_OK)
+            return status;
+        e->world.defaults = &e->defaults;
+    }
+    e->has_world = true;
+    return VIV_OK;
+}
+
+viv_status engine_world(struct engine *e, const struct spec_world **out, struct error *err)
+{
+    pthread_mutex_lock(&e->opening);
+    viv_status status = read_world(e, err);
+    pthread_mutex_unlock(&e->opening);
+    if (status == VIV_OK)
+        *out = &e->world;
+    return status;
+}
+
+/* --- models -------------------------------------------------------------------------------------------------- */
+
+static struct door *door_create(struct engine *e)
+{
+    struct door *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    d->engine = e;
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->free, NULL);
+    return d;
+}
+
+void door_destroy(struct door *d)
+{
+    if (!d)
+        return;
+    pthread_mutex_destroy(&d->lock);
+    pthread_cond_destroy(&d->free);
+    free(d);
+}
+
+viv_status engine_open_model(struct engine *e, const struct model_options *options, const char *name,
+                             viv_model **out, struct error *err)
+{
+    struct model_options ours = *options;
+    viv_model *m = NULL;
+    pthread_mutex_lock(&e->opening);
+    viv_status status = read_world(e, err);
+    ours.host = options->host ? options->host : host_viv(e->host);
+    ours.world = &e->world;
+    ours.find_scheduler = host_scheduler;
+    ours.find_ctx = e->host;
+    if (status == VIV_OK)
+        status = model_open(&ours, name, &m, err);
+    if (status == VIV_OK && !(m->door = door_create(e)))
+        status = error_nomem(err);
+    pthread_mutex_unlock(&e->opening);
+    if (status == VIV_OK)
+        *out = m;
+    else
+        model_close(m);
+    return status;
+}
+
+viv_status engine_load_model(viv_model *m, struct error *err)
+{
+    pthread_mutex_lock(&m->door->engine->opening);
+    viv_status status = model_load(m, err);
+    pthread_mutex_unlock(&m->door->engine->opening);
+    return status;
+}
+
+/* --- asking -------------------------------------------------------------------------------------------------- */
+
+static bool is_cancelled(const viv_request *request)
+{
+    return request->cancel && __atomic_load_n(request->cancel, __ATOMIC_RELAXED);
+}
+
+/* Waits for its turn. Nobody wakes a thread whose request is cancelled: it looks now and then. */
+static viv_status enter(struct door *d, const viv_request *request, struct error *err)
+{
+    enum { LOOK_EVERY = 20000000 }; /* nanoseconds */
+    viv_status status = VIV_OK;
+    pthread_mutex_lock(&d->lock);
+    while (d->taken && status == VIV_OK) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += LOOK_EVERY;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&d->free, &d->lock, &until);
+        if (is_cancelled(request))
+            status = error_set(err, VIV_ECANCELLED, "cancelled");
+    }
+    if (status == VIV_OK)
+        d->taken = true;
+    pthread_mutex_unlock(&d->lock);
+    return status;
+}
+
+static void leave(struct door *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->taken = false;
+    pthread_cond_signal(&d->free);
+    pthread_mutex_unlock(&d->lock);
+}
+
+viv_status engine_ask(viv_model *m, const viv_request *request, const viv_sink *sink, struct error *err)
+{
+    struct door *d = m->door;
+    struct architecture architecture;
+    viv_status status = enter(d, request, err);
+    if (status != VIV_OK)
+        return status;
+    pthread_mutex_lock(&d->engine->opening);
+    status = host_architecture(d->engine->host, spec_architecture(m->spec), &architecture, err);
+    pthread_mutex_unlock(&d->engine->opening);
+    if (status == VIV_OK)
+        status = architecture_run(&architecture, host_viv(d->engine->host), m, request, sink, err);
+    leave(d);
+    return status;
+}

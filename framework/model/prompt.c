@@ -1,0 +1,162 @@
+/* prompt.c - from the messages of a request to token ids: bare text, tokens, or a conversation by the chat
+ * template. */
+#include "model/instance.h"
+
+#include "base/utf8.h"
+#include "chat/messages.h"
+#include "chat/prompt.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+viv_status model_chat_template(viv_model *m, bool has_tools, const struct chat_template **out, struct error *err)
+{
+    const struct checkpoint *c = model_checkpoint(m);
+    const struct tokenizer *tokenizer = NULL;
+    const char *file = m->options.chat_template, *name = m->options.chat_template_name;
+    struct chat_template **place = &m->templates[has_tools], *t;
+    viv_status status = VIV_OK;
+    if (!c)
+        return error_set(err, VIV_ENOTFOUND, "%s has no weights, and no chat template with them",
+                         spec_name(m->spec));
+    if (!*place) {
+        if (checkpoint_is_gguf(c))
+            status = model_tokenizer(m, &tokenizer, err);
+        if (!file && !name)
+            file = spec_settings(m->spec)->chat_template;
+        if (status == VIV_OK && !(t = calloc(1, sizeof *t)))
+            status = error_nomem(err);
+        if (status != VIV_OK)
+            return status;
+        status = chat_template_open(c, tokenizer, file, name, has_tools, t, err);
+        if (status != VIV_OK) {
+            free(t);
+            return status;
+        }
+        *place = t;
+    }
+    *out = *place;
+    return VIV_OK;
+}
+
+/* --- bare text ----------------------------------------------------------------------------------------------- */
+
+static viv_status append_ids(const viv_part *p, struct token_ids *ids, struct error *err)
+{
+    const int32_t *given = p->data;
+    for (uint64_t i = 0; i < p->size / sizeof *given; i++)
+        if (!token_ids_add(ids, given[i]))
+            return error_nomem(err);
+    return VIV_OK;
+}
+
+static viv_status encode_bare(const viv_request *request, const struct tokenizer *t, struct token_ids *ids,
+                              size_t *n_answer, struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; i < request->n_messages; i++) {
+        const viv_message *m = request->messages[i];
+        if (m->role)
+            return error_set(err, VIV_EINVAL,
+                             "message %" PRIu32
+                             " has a role, and the first has none: a request is a conversation or bare "
+                             "text",
+                             i + 1);
+        for (uint32_t k = 0; status == VIV_OK && k < m->n_parts; k++) {
+            const viv_part *p = m->parts[k];
+            *n_answer = p->kind == VIV_PART_ANSWER ? p->size / sizeof(int32_t) : 0;
+            if (p->kind == VIV_PART_TEXT)
+                status = tokenizer_encode(t, p->data ? p->data : "", p->size,
+                                          TOKENIZER_PARSE_SPECIAL | (ids->n ? 0 : TOKENIZER_ADD_SPECIAL), ids, err);
+            else if (p->kind == VIV_PART_TOKENS || p->kind == VIV_PART_ANSWER)
+                status = append_ids(p, ids, err);
+            else
+                status = error_set(err, VIV_EUNSUPPORTED,
+                                   "a part of kind %" PRIu32
+                                   " stands in a message without a role; expected text or tokens",
+                                   p->kind);
+        }
+        if (status != VIV_OK)
+            return status;
+    }
+    return VIV_OK;
+}
+
+/* --- a conversation ------------------------------------------------------------------------------------------ */
+
+/* The token that the template puts behind an answer ends one. */
+static viv_status learn_turn_end(viv_model *m, const struct chat_template *template, const struct tokenizer *t,
+                                 json_t *data, struct error *err)
+{
+    int32_t end = -1;
+    if (m->knows_turn_end)
+        return VIV_OK;
+    json_t *variables = json_copy(data);
+    if (!variables)
+        return error_nomem(err);
+    json_object_del(variables, "messages");
+    json_object_del(variables, "add_generation_prompt");
+    viv_status status = chat_turn_end(template, t, variables, &end, err);
+    json_decref(variables);
+    if (end >= 0)
+        model_add_end(m, end);
+    m->knows_turn_end = status == VIV_OK;
+    return status;
+}
+
+static viv_status encode_rendered(const viv_request *request, const struct chat_template *template,
+                                  const struct tokenizer *t, json_t *data, struct token_ids *ids, struct error *err)
+{
+    struct chat_prompt prompt = {0};
+    viv_status status = VIV_OK;
+    if (request->flags & VIV_REQUEST_PARSE_SPECIAL)
+        status =
+            chat_render(template, &(struct template_options){.values = TEMPLATE_PYTHON}, data, &prompt.text, err);
+    else
+        status = chat_prompt_render(template, t, data, &prompt, err);
+    if (status != VIV_OK && status != VIV_ENOMEM) {
+        const struct error reason = *err;
+        error_set(err, status, "%s (`viv render` shows what it makes of messages, --template FILE takes another)",
+                  reason.text);
+    }
+    if (status == VIV_OK)
+        status = chat_prompt_encode(&prompt, t, ids, err);
+    chat_prompt_release(&prompt);
+    return status;
+}
+
+static viv_status encode_conversation(viv_model *m, const viv_request *request, const struct tokenizer *t,
+                                      struct token_ids *ids, size_t *n_answer, struct error *err)
+{
+    const viv_message *last = request->messages[request->n_messages - 1];
+    const struct chat_template *template = NULL;
+    json_t *data = NULL;
+    viv_status status = messages_to_json(request, &data, err);
+    if (status == VIV_OK)
+        status = model_chat_template(m, json_object_get(data, "tools") != NULL, &template, err);
+    if (status == VIV_OK)
+        status = learn_turn_end(m, template, t, data, err);
+    if (status == VIV_OK)
+        status = encode_rendered(request, template, t, data, ids, err);
+    json_decref(data);
+    if (status == VIV_OK && last->n_parts == 1 && last->parts[0]->kind == VIV_PART_ANSWER) {
+        *n_answer = last->parts[0]->size / sizeof(int32_t);
+        status = append_ids(last->parts[0], ids, err);
+    }
+    return status;
+}
+
+viv_status model_encode_request(viv_model *m, const viv_request *request, struct token_ids *ids, size_t *n_answer,
+                                struct error *err)
+{
+    const struct tokenizer *t;
+    *n_answer = 0;
+    if (request->n_messages == 0)
+        return error_set(err, VIV_EINVAL, "the request has no messages");
+    viv_status status = model_tokenizer(m, &t, err);
+    if (status != VIV_OK)
+        return status;
+    return request->messages[0]->role ? encode_conversation(m, request, t, ids, n_answer, err)
+                                      : encode_bare(request, t, ids, n_answer, err);
+}

@@ -1,0 +1,21 @@
+/* draft/request.h - parts and events that no architecture of this version reads or sends. Their numbers are reserved;
+ * everything else about them may change. */
+#ifndef VIVARIUM_DRAFT_REQUEST_H
+#define VIVARIUM_DRAFT_REQUEST_H
+
+#include <vivarium/request.h>
+
+/* Parts of a message. */
+enum {
+    VIV_PART_IMAGE = 2, /* the bytes of an image file */
+    VIV_PART_VIDEO = 3  /* the bytes of a video file */
+};
+
+/* Events of an answer. */
+enum {
+    VIV_EVENT_ACTION = 4,    /* text: an action, as JSON */
+    VIV_EVENT_REASONING = 8, /* text, size: a part of what the model thinks before it answers */
+    VIV_EVENT_TOOL_CALL = 9  /* text: a call, as VIV_PART_TOOL_CALL has it */
+};
+
+#endif
