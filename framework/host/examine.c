@@ -1,5 +1,5 @@
-/* examine.c - which plugins there are, and which of them may stand beside each other. Their files are judged, those
- * that are not known yet are probed, and then all are compared. No code of theirs runs in this process. */
+/* examine.c - which plugins there are, and which of them may stand beside each other. Their files are validated,
+ * those that are not known yet are probed, and then all are compared. No code of theirs runs in this process. */
 #include "base/buf.h"
 #include "base/file.h"
 #include "host/plugin.h"
@@ -166,7 +166,7 @@ static viv_status examine_each(struct plugins *all, const viv_host *viv, struct 
     for (size_t i = 0; i < all->n; i++) {
         struct plugin *p = &all->items[kept];
         *p = all->items[i];
-        viv_status status = plugin_judge(p, &all->arena, err);
+        viv_status status = plugin_validate(p, &all->arena, err);
         if (status == VIV_OK && is_known(all, p))
             continue;
         if (status == VIV_OK)
@@ -239,7 +239,7 @@ static viv_status find_clash(struct plugins *all, const struct plugin *p, const 
     return VIV_OK;
 }
 
-/* Judged on what all of them bring, so that the order of files decides nothing. */
+/* Validated on what all of them bring, so that the order of files decides nothing. */
 static viv_status part(struct plugins *all, struct error *err)
 {
     for (size_t i = 0; i < all->n; i++)

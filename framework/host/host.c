@@ -149,7 +149,7 @@ static viv_status add_layers(struct host *h, struct plugin *p, struct error *err
     return VIV_OK;
 }
 
-/* It must bring in this process what it has brought in its probe: who else brings it was judged by that. */
+/* It must bring in this process what it has brought in its probe: who else brings it was validated by that. */
 static viv_status check_classes(const struct plugin *p, struct error *err)
 {
     size_t n = 0;

@@ -1,4 +1,4 @@
-/* host.h - plugins: found, judged from their files, probed in a child process, loaded when needed; and the host
+/* host.h - plugins: found, validated from their files, probed in a child process, loaded when needed; and the host
  * that they are handed.
  *
  * Places, in order: --plugin-path, $VIV_PLUGIN_PATH, then the build tree when the program runs from one, else the
@@ -6,8 +6,8 @@
  * plugins that bring a class of one name the one in the earlier place is taken and the other listed as refused; in
  * one place neither is, and both say so. What Vivarium has itself no plugin replaces.
  *
- * Making a host finds nothing yet. Plugins are found, judged and probed when somebody asks for a class that is not
- * ours, and one is loaded when it brings that class: what needs no plugin never notices a bad one.
+ * Making a host finds nothing yet. Plugins are found, validated and probed when somebody asks for a class that is
+ * not ours, and one is loaded when it brings that class: what needs no plugin never notices a bad one.
  *
  * Its functions are for one thread at a time, except those behind host_viv. It forks to probe: no other thread may
  * be doing anything but sleep or compute then. */
@@ -85,7 +85,7 @@ struct plugin_info {
 
 /* Further libraries as of host_options.allow_threads; before plugins are examined. */
 viv_status host_allow_threads(struct host *h, const char *const *libraries, size_t n, struct error *err);
-/* Finds, judges and probes plugins, unless that is done; then there is something to list. */
+/* Finds, validates and probes plugins, unless that is done; then there is something to list. */
 viv_status host_examine(struct host *h, struct error *err);
 size_t host_n_plugins(const struct host *h);
 void host_plugin(const struct host *h, size_t i, struct plugin_info *out);

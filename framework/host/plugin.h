@@ -1,4 +1,4 @@
-/* plugin.h - one plugin on its way from a file to classes: judge, probe, load. Within host/. */
+/* plugin.h - one plugin on its way from a file to classes: validate, probe, load. Within host/. */
 #ifndef HOST_PLUGIN_H
 #define HOST_PLUGIN_H
 
@@ -18,7 +18,7 @@ struct plugin {
     const char *directory; /* where it was found */
     unsigned place;        /* rank of that place */
     const char *name, *path, *reason;
-    const char *title; /* "plugin NAME (PATH)", once it is judged */
+    const char *title; /* "plugin NAME (PATH)", once it is validated */
     viv_plugin_ident ident;
 
     /* by probing */
@@ -46,7 +46,7 @@ struct plugins {
 viv_status plugins_init(struct plugins *all, const struct host_options *options, struct error *err);
 void plugins_release(struct plugins *all);
 viv_status plugins_allow_threads(struct plugins *all, const char *const *libraries, size_t n, struct error *err);
-/* examine.c: finds, judges and probes them, once. */
+/* examine.c: finds, validates and probes them, once. */
 viv_status plugins_examine(struct plugins *all, const viv_host *viv, struct error *err);
 bool plugin_brings(const struct plugin *p, enum class_kind kind, const char *name);
 /* Refuses p from now on, for what the error says. */
@@ -55,11 +55,11 @@ viv_status plugin_refuse(struct plugins *all, struct plugin *p, struct error *er
 /* elf.c: the identification block of an ELF file for this machine, without running anything of it. */
 viv_status elf_read_ident(const char *path, viv_plugin_ident *out, struct error *err);
 
-/* judge.c: whether host and plugin fit, by the block alone. */
+/* validate.c: whether host and plugin fit, by the block alone. */
 viv_status ident_check(const viv_plugin_ident *ident, uint32_t host_major, uint32_t host_minor, uint64_t cpu,
                        struct error *err);
 /* All that can be said of p->directory and p->path without running it; fills name, title and ident. */
-viv_status plugin_judge(struct plugin *p, struct arena *arena, struct error *err);
+viv_status plugin_validate(struct plugin *p, struct arena *arena, struct error *err);
 
 /* load.c: dlopen, entry, init and class tables; never unloaded. `enter` hears what of the plugin runs next:
  * "loading", "its init". What the plugin does wrong, running out of memory too, is VIV_EABI. */
@@ -73,11 +73,11 @@ const char *class_name(const void *table); /* of one that was checked */
 /* 1 to capacity - 1 of a-z, 0-9, '_', '-' and '.', then NUL. */
 bool name_is_plain(const char *name, size_t capacity);
 
-/* surroundings.c: what a plugin must leave as it was. */
-struct surroundings;
-struct surroundings *surroundings_look(void); /* malloc'ed; NULL: memory is out */
-viv_status surroundings_compare(const struct surroundings *before, const struct surroundings *after,
-                                struct error *err);
+/* environment.c: the process state that a plugin must not change. */
+struct environment;
+struct environment *environment_capture(void); /* malloc'ed; NULL: memory is out */
+viv_status environment_compare(const struct environment *before, const struct environment *after,
+                               struct error *err);
 uint64_t count_threads(void); /* 0: cannot be told */
 /* Kills the processes that this one has started, and tells whether there were any. */
 bool kill_children(void);
@@ -92,8 +92,8 @@ viv_status report_read(struct plugin *p, char *report, struct arena *arena, stru
 bool report_write(const struct plugin *p, viv_status status, const struct error *why, struct buf *out);
 bool words_add(struct words *w, const char *word); /* borrowed */
 
-/* probe_cache.c: what was found the last time this very file was probed by this very host. Never fails: a cache that
- * cannot be used is no cache. False: nothing is known. */
+/* probe_cache.c: what was found the last time this very file was probed by this very host. Never fails: a cache
+ * that cannot be used is no cache. False: nothing is known. */
 bool probe_cache_read(struct plugin *p, struct arena *arena, viv_status *status, struct error *why);
 void probe_cache_write(const struct plugin *p, viv_status status, const struct error *why);
 /* Changes when the file does: its size, times and place. False: there is none. */

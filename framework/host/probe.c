@@ -159,7 +159,7 @@ static viv_status check_threads(struct plugin *p, uint64_t before, struct error 
 
 static viv_status try_it(struct plugin *p, const viv_host *host, bool libraries_first, struct error *err)
 {
-    struct surroundings *before = surroundings_look(), *after;
+    struct environment *before = environment_capture(), *after;
     const struct link_map *last = last_object();
     p->starts_thread = false;
     viv_status status = before ? VIV_OK : error_nomem(err);
@@ -170,8 +170,8 @@ static viv_status try_it(struct plugin *p, const viv_host *host, bool libraries_
         status = plugin_load(p, host, enter, err);
     if (status == VIV_OK) {
         fflush(stdout);
-        after = surroundings_look();
-        status = after ? surroundings_compare(before, after, err) : error_nomem(err);
+        after = environment_capture();
+        status = after ? environment_compare(before, after, err) : error_nomem(err);
     }
     if (kill_children() && status == VIV_OK)
         status = error_set(err, VIV_EABI, "loading it starts another process: a plugin must not");

@@ -263,7 +263,7 @@ void wilson_interval(uint64_t n_right, uint64_t n, double *low, double *high)
 /* --- scoring ------------------------------------------------------------------------------------------------- */
 
 struct scoring {
-    const struct respondent *r;
+    const struct model_under_test *r;
     const struct chat_template *template; /* where questions are turns */
     const struct task_options *options;
     struct task_score score;
@@ -281,7 +281,7 @@ static viv_status answer(struct scoring *s, const struct task *t, struct error *
     struct answer a = {0};
     const int64_t most = s->options->max_tokens ? s->options->max_tokens : USUAL_TOKENS;
     bool right;
-    viv_status status = quality_ask(s->r, t->question, most, ANSWER_LINE, s->options->cancel, &a, err);
+    viv_status status = quality_generate(s->r, t->question, most, ANSWER_LINE, s->options->cancel, &a, err);
     if (status == VIV_OK)
         status = is_accepted(t, &a.text, &right, err);
     if (status == VIV_OK) {
@@ -319,8 +319,8 @@ static viv_status choose(struct scoring *s, const struct task *t, struct error *
     return status;
 }
 
-viv_status tasks_score(const struct task_list *l, const struct respondent *r, const struct task_options *options,
-                       struct task_score *out, struct error *err)
+viv_status tasks_score(const struct task_list *l, const struct model_under_test *r,
+                       const struct task_options *options, struct task_score *out, struct error *err)
 {
     struct scoring s = {.r = r, .options = options};
     const double begin = quality_seconds();

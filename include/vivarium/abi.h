@@ -53,7 +53,7 @@ enum {
 };
 
 /* The identification block: 64 bytes without a pointer, in section ".viv_plugin", so that a plugin can be
- * judged from its file before any of its code runs. Frozen. */
+ * validated from its file before any of its code runs. Frozen. */
 #define VIV_PLUGIN_MAGIC 0x50564956u /* "VIVP", little-endian */
 #define VIV_BYTE_ORDER 0x01020304u
 

@@ -49,18 +49,18 @@ static bool several_at_once(const struct checkpoint *c, uint64_t n_labels)
     return n_labels == 1 || (type && strcmp(type, "multi_label_classification") == 0);
 }
 
-struct judged {
+struct scored {
     uint64_t label;
     double score;
 };
 
 static int by_score(const void *a, const void *b)
 {
-    const struct judged *x = a, *y = b;
+    const struct scored *x = a, *y = b;
     return x->score != y->score ? (x->score < y->score ? 1 : -1) : (x->label > y->label) - (x->label < y->label);
 }
 
-static void judge(const float *logits, uint64_t n, bool several, struct judged *out)
+static void score(const float *logits, uint64_t n, bool several, struct scored *out)
 {
     double most = -INFINITY, sum = 0;
     for (uint64_t i = 0; i < n; i++)
@@ -69,17 +69,17 @@ static void judge(const float *logits, uint64_t n, bool several, struct judged *
         sum += exp((double)logits[i] - most);
     for (uint64_t i = 0; i < n; i++) {
         double x = (double)logits[i];
-        out[i] = (struct judged){i, several ? 1 / (1 + exp(-x)) : exp(x - most) / sum};
+        out[i] = (struct scored){i, several ? 1 / (1 + exp(-x)) : exp(x - most) / sum};
     }
     qsort(out, n, sizeof *out, by_score);
 }
 
 static viv_status print_text(const struct checkpoint *c, const char *text, const float *logits, uint64_t n,
-                             struct judged *j, bool json, struct error *err)
+                             struct scored *j, bool json, struct error *err)
 {
     char name[256];
     json_t *list = json ? json_array() : NULL;
-    judge(logits, n, several_at_once(c, n), j);
+    score(logits, n, several_at_once(c, n), j);
     if (!json) {
         print_safe(stdout, text, strlen(text));
         putchar('\n');
@@ -105,7 +105,7 @@ static viv_status answer(struct opened *o, const struct classify_options *option
 {
     struct request r;
     struct answer v = {0};
-    struct judged *j = NULL;
+    struct scored *j = NULL;
     request_init(&r, o->model);
     r.viv.task = VIV_TASK_SCORE;
     r.viv.flags = options->cut ? VIV_REQUEST_CUT : 0;

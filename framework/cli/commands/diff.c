@@ -232,7 +232,7 @@ static void print_verdict(const struct diff *d, const struct layer_difference *f
                f->output.n_same_best, f->output.n_rows, f->output.kl_sum / (double)f->output.n_rows,
                f->output.kl_most);
     if (f->alone)
-        printf("They cannot be aligned where %s.\n", difference_misfit(f).text);
+        printf("They cannot be aligned where %s.\n", difference_mismatch(f).text);
     if (!f->result)
         printf("What the models give cannot be compared.\n");
     if (first)
@@ -302,8 +302,8 @@ static viv_status print_for_scripts(const struct diff *d, struct error *err)
     return print_json(json_pack("{s:o, s:o, s:I, s:f, s:b, s:o, s:o, s:o, s:o}", "a", side_json(&d->a), "b",
                                 side_json(&d->b), "tokens", (json_int_t)d->b.in.tokens.n, "tolerance", f->tolerance,
                                 "agree", difference_agrees(f), "first", json_word(first ? path_of(first) : NULL),
-                                "misfit", json_word(f->alone ? difference_misfit(f).text : NULL), "layers", layers,
-                                "logits", logits_json(f)),
+                                "mismatch", json_word(f->alone ? difference_mismatch(f).text : NULL), "layers",
+                                layers, "logits", logits_json(f)),
                       false, err);
 }
 

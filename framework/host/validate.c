@@ -1,5 +1,5 @@
-/* judge.c - whether a plugin may be loaded, from its file alone: who could have written it, whether it leads out of
- * its directory, and whether its identification fits this host. Every refusal names the field, both values and
+/* validate.c - whether a plugin may be loaded, from its file alone: who could have written it, whether it leads out
+ * of its directory, and whether its identification fits this host. Every refusal names the field, both values and
  * the remedy. */
 #include "base/file.h"
 #include "host/plugin.h"
@@ -144,7 +144,7 @@ static viv_status resolve(struct plugin *p, struct arena *arena, struct error *e
     return check_writers("its directory", directory, err);
 }
 
-viv_status plugin_judge(struct plugin *p, struct arena *arena, struct error *err)
+viv_status plugin_validate(struct plugin *p, struct arena *arena, struct error *err)
 {
     viv_plugin_ident ident;
     viv_status status = resolve(p, arena, err);
