@@ -31,7 +31,7 @@ viv_status feed_arrange(const struct opened *o, const struct ids *given, const s
                         struct input *in, struct error *err)
 {
     *in = (struct input){.tokens = *given};
-    if (!model_memory_dim(o->model)) {
+    if (!model_encoder_dim(o->model)) {
         if (written->n)
             return error_set(err, VIV_EINVAL,
                              "%s has no encoder: --decoder-tokens are of models that read one text "
@@ -70,10 +70,10 @@ viv_status feed(struct opened *o, const struct input *in, uint64_t rows_at_once,
     const uint64_t most = size_min(rows_at_once ? rows_at_once : UINT64_MAX, model_max_rows(o->model));
     const uint32_t *cancel = interrupt_watch();
     struct sequence *sequence = NULL;
-    uint8_t *want = malloc(most);
-    viv_status status = want ? sequence_create(o->model, &sequence, err) : error_nomem(err);
-    if (want)
-        memset(want, 1, most);
+    uint8_t *output_rows = malloc(most);
+    viv_status status = output_rows ? sequence_create(o->model, &sequence, err) : error_nomem(err);
+    if (output_rows)
+        memset(output_rows, 1, most);
     if (status == VIV_OK && in->read.n)
         status = encode(o->model, sequence, &in->read, err);
     for (uint64_t at = 0; status == VIV_OK && at < n;) {
@@ -83,7 +83,7 @@ viv_status feed(struct opened *o, const struct input *in, uint64_t rows_at_once,
                                .sequence = sequence,
                                .n_rows = n_rows,
                                .tokens = tokens + at,
-                               .want = want,
+                               .output_rows = output_rows,
                                .length = n};
         const viv_rows *const spans[] = {&span};
         progress_show(&o->progress, "tokens", at, n);
@@ -96,6 +96,6 @@ viv_status feed(struct opened *o, const struct input *in, uint64_t rows_at_once,
     }
     progress_clear(&o->progress);
     sequence_destroy(sequence);
-    free(want);
+    free(output_rows);
     return status;
 }

@@ -62,8 +62,8 @@ static void bench_line(struct command_line *l, const struct measuring *m, const 
         add_word(l, "--scheduler=%s", common->scheduler);
     if (common->kernels)
         add_word(l, "--kernels=%s", common->kernels);
-    if (common->state_type)
-        add_word(l, "--state-type=%s", common->state_type);
+    if (common->cache_type)
+        add_word(l, "--cache-type=%s", common->cache_type);
     for (size_t i = 0; i < common->plugin_path.n; i++)
         add_word(l, "--plugin-path=%s", common->plugin_path.items[i]);
     for (size_t i = 0; i < common->allow_threads.n; i++)

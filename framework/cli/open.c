@@ -98,21 +98,21 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
         status = open_profile(o, common, err);
     if (status != VIV_OK)
         return status;
-    const char *type = common->state_type;
+    const char *type = common->cache_type;
     const struct model_options options = {.scheduler = common->scheduler,
                                           .chat_template = o->chat_template,
                                           .chat_template_name = o->chat_template_name,
                                           .n_threads = (uint32_t)common->threads,
                                           .context = (uint64_t)common->context,
                                           .max_rows = o->max_rows,
-                                          .tap = o->tap,
-                                          .tap_ctx = o->tap_ctx,
+                                          .hook = o->hook,
+                                          .hook_ctx = o->hook_ctx,
                                           .slice_budget = common->expert_memory,
                                           .slice_uses = o->profile ? uses_in_profile : NULL,
                                           .slice_uses_ctx = o->profile,
                                           .adapters = common->lora.items,
                                           .n_adapters = (uint32_t)common->lora.n,
-                                          .state_dtype = !type                      ? -1
+                                          .cache_dtype = !type                      ? -1
                                                          : strcmp(type, "f32") == 0 ? VIV_F32
                                                                                     : VIV_F16,
                                           .progress = on_progress,

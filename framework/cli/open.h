@@ -10,10 +10,10 @@
 
 struct opened {
     struct engine *engine;
-    const struct spec_world *world;              /* after open_world */
-    viv_model *model;                            /* after open_model */
-    void (*tap)(void *ctx, const struct tap *t); /* set before open_model, to look on; or NULL */
-    void *tap_ctx;
+    const struct spec_world *world;                     /* after open_world */
+    viv_model *model;                                   /* after open_model */
+    void (*hook)(void *ctx, const struct hook_call *t); /* set before open_model, to look on; or NULL */
+    void *hook_ctx;
     uint64_t max_rows; /* set before open_model: rows of a step; 0: as many as is usual */
     const char *chat_template,
         *chat_template_name; /* set before open_model: --template, --template-name; or NULL */

@@ -14,7 +14,7 @@ static void write_weight(FILE *f, float weight)
         fputs("null", f);
 }
 
-void trace_look(void *ctx, const struct tap *t)
+void trace_look(void *ctx, const struct hook_call *t)
 {
     const struct trace *trace = ctx;
     FILE *f = trace->file.stream;

@@ -17,9 +17,9 @@ struct trace {
     const struct graph *graph;
 };
 
-/* What model_options.tap takes, with the trace as its context; trace_begin comes between model_open and
+/* What model_options.hook takes, with the trace as its context; trace_begin comes between model_open and
  * model_load, and refuses a model without routers, and a place that cannot be written. */
-void trace_look(void *trace, const struct tap *t);
+void trace_look(void *trace, const struct hook_call *t);
 viv_status trace_begin(struct trace *t, const viv_model *m, const char *path, struct error *err);
 /* A trace of what ended with `status`: it is kept when all went well or somebody interrupted it. Returns `status`,
  * or why it could not be kept. Accepts a zeroed one. */

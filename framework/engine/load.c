@@ -121,7 +121,7 @@ static viv_status make_buffers(viv_model *m, uint64_t scratch_bytes, struct erro
     viv_status status = m->scratch ? VIV_OK : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < N_STACKS; i++) {
         struct stack_run *s = &m->stacks[i];
-        status = plan_make(m->graph, i, m->options.tap != NULL, &s->plan, err);
+        status = plan_make(m->graph, i, m->options.hook != NULL, &s->plan, err);
         s->slots = status == VIV_OK ? calloc(s->plan.n_slots ? s->plan.n_slots : 1, sizeof *s->slots) : NULL;
         if (status == VIV_OK && !s->slots)
             status = error_nomem(err);
@@ -151,8 +151,8 @@ viv_status model_load(viv_model *m, struct error *err)
     if (status == VIV_OK)
         status = bind_transformed(m, err);
     if (status == VIV_OK) {
-        m->state_dtype = model_state_dtype(m);
-        status = state_lay_out(m, err);
+        m->cache_dtype = model_cache_dtype(m);
+        status = cache_lay_out(m, err);
     }
     if (status == VIV_OK && m->options.slice_budget)
         status = store_create(m->options.slice_budget, m->n_workers, &m->store, err);
@@ -191,7 +191,7 @@ void model_close(viv_model *m)
         free(m->made[i].data);
     block_release(&m->workspace);
     free(m->scratch);
-    free(m->state_places);
+    free(m->cache_places);
     free(m->narrow_places);
     free_all_pages(m);
     tokenizer_destroy(m->tokenizer);

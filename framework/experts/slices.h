@@ -1,6 +1,6 @@
-/* slices.h - weights of which layers hold slices along the first axis: what is behind viv_slices
- * (vivarium/slices.h). Without a store every slice is in memory: mapped where it lies in the file, or made once by
- * the weight's transforms. With one (store.h) a slice is read, and made, when it is needed. */
+/* slices.h - weights of which layers hold slices along the first axis: what is behind viv_expert_cache
+ * (vivarium/expert_cache.h). Without a store every slice is in memory: mapped where it lies in the file, or made
+ * once by the weight's transforms. With one (store.h) a slice is read, and made, when it is needed. */
 #ifndef EXPERTS_SLICES_H
 #define EXPERTS_SLICES_H
 
@@ -8,11 +8,11 @@
 #include "experts/store.h"
 
 #include <vivarium/architecture.h>
-#include <vivarium/slices.h>
+#include <vivarium/expert_cache.h>
 
 struct slice_set;
 
-/* See viv_slices; the set is the model's. */
+/* See viv_expert_cache; the set is the model's. */
 viv_status slices_create(const viv_prepare *p, const char *const *attrs, uint32_t n_attrs, uint64_t n_together,
                          struct slice_set **out, struct error *err);
 uint64_t slices_count(const struct slice_set *s);

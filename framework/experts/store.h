@@ -48,7 +48,7 @@ viv_status store_start(struct store *s, struct error *err);
 viv_status store_pin(struct store *s, uint64_t (*uses)(void *ctx, const char *path, uint64_t i), void *ctx,
                      struct error *err);
 
-/* See viv_slices. *block is valid until let go. */
+/* See viv_expert_cache. *block is valid until let go. */
 viv_status store_hold(struct store *s, struct unit *units, uint64_t i, const void **block, struct error *err);
 void store_let_go(struct store *s, struct unit *units, uint64_t i);
 void store_expect(struct store *s, struct unit *units, const uint32_t *which, uint64_t n);

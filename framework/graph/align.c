@@ -1,3 +1,5 @@
+/* align.c - see align.h. Equal nodes at both ends are paired first, so that the table is only as large as the rest.
+ */
 #include "graph/align.h"
 
 #include "base/size.h"
@@ -6,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A pair of one path counts more than any that two of other paths could make of the same nodes. */
+/* A pair of the same path scores more than two other pairs of the same nodes could. */
 enum { SAME_PATH = 3, SAME_KIND = 1 };
 static const uint64_t MAX_CELLS = 1 << 26;
 
@@ -16,7 +18,7 @@ static bool of_encoder(const struct graph *g, uint32_t i)
     return i >= s->begin && i < s->end;
 }
 
-/* What it is worth that i and j correspond; 0: they do not. */
+/* The score of a pair; 0: the nodes do not correspond. */
 static uint32_t worth(const struct graph *a, uint32_t i, const struct graph *b, uint32_t j)
 {
     const struct graph_node *x = &a->nodes[i], *y = &b->nodes[j];
@@ -26,8 +28,7 @@ static uint32_t worth(const struct graph *a, uint32_t i, const struct graph *b, 
     return strcmp(x->spec->path, y->spec->path) == 0 ? SAME_PATH : SAME_KIND;
 }
 
-/* The nodes between those that are alike at both ends: [i][j] is the best that nodes from i and from j on can make.
- */
+/* The nodes between the equal ones at both ends. best[i][j]: the best score of nodes from i and from j on. */
 struct middle {
     const struct graph *a, *b;
     uint32_t first, n, m; /* both from `first` on */

@@ -12,17 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_WEIGHTS = 64, MAX_STATES = 8, MAX_DIMS = 8, MAX_PHASES = 256, MAX_STATE_NAME = 63 };
+enum { MAX_WEIGHTS = 64, MAX_CACHES = 8, MAX_DIMS = 8, MAX_PHASES = 256, MAX_CACHE_NAME = 63 };
 static const uint64_t MAX_DIM = (uint64_t)1 << 31, MAX_WORKSPACE = (uint64_t)1 << 40;
 
-/* What stands behind the viv_infer that a layer sees. */
+/* The data behind the viv_infer that a layer gets. */
 struct inference {
     struct graph *graph;
     struct graph_node *node;
     enum stack_id stack;
-    struct error failure; /* the first call that failed: infer fails with it, whatever it returns itself */
+    struct error failure; /* of the first call that failed: infer fails with it, whatever it returns */
     struct graph_weight weights[MAX_WEIGHTS];
-    struct graph_state states[MAX_STATES];
+    struct graph_cache caches[MAX_CACHES];
 };
 
 static const struct attr_value *attr_of(const struct node *n, const char *name)
@@ -52,7 +52,7 @@ static viv_status fail(const viv_infer *b, viv_status status, const char *format
 enum { NUMBERS = 1 << VIV_ATTR_INT | 1 << VIV_ATTR_FLOAT, WORDS = 1 << VIV_ATTR_BOOL | 1 << VIV_ATTR_CHOICE };
 enum { WEIGHTS = 1 << VIV_ATTR_WEIGHT, ANY_KIND = ~0 };
 
-/* The attribute that a call asks for, which the layer must have declared, of one of these kinds. */
+/* The attribute of a call, which the layer must have declared with one of these kinds. */
 static const viv_attr *declared(const viv_infer *b, const char *call, const char *name, int kinds)
 {
     const struct inference *in = b->ctx;
@@ -105,10 +105,10 @@ static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
     return shape_text(shape, n, out);
 }
 
-static viv_status want(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)
+static viv_status want_any_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)
 {
     struct inference *in = b->ctx;
-    const char *call = sliced ? "want_sliced" : "want_weight";
+    const char *call = sliced ? "want_expert_weight" : "want_weight";
     if (!declared(b, call, attr, WEIGHTS))
         return VIV_EINVAL;
     if (ndim < (sliced ? 2 : 1) || ndim > MAX_DIMS || !dims)
@@ -144,12 +144,12 @@ static viv_status want(viv_infer *b, const char *attr, uint32_t ndim, const uint
 
 static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
 {
-    return want(b, attr, ndim, dims, false);
+    return want_any_weight(b, attr, ndim, dims, false);
 }
 
-static viv_status want_sliced(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
+static viv_status want_expert_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
 {
-    return want(b, attr, ndim, dims, true);
+    return want_any_weight(b, attr, ndim, dims, true);
 }
 
 static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4])
@@ -170,54 +170,53 @@ static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *nd
     return VIV_OK;
 }
 
-static viv_status add_state(viv_infer *b, const char *name, uint64_t elems, enum state_kind kind, uint32_t *index)
+static viv_status add_cache(viv_infer *b, const char *name, uint64_t elems, enum cache_kind kind, uint32_t *index)
 {
     struct inference *in = b->ctx;
-    if (!name || !*name || strnlen(name, MAX_STATE_NAME + 1) > MAX_STATE_NAME || !index)
+    if (!name || !*name || strnlen(name, MAX_CACHE_NAME + 1) > MAX_CACHE_NAME || !index)
         return fail(b, VIV_EINVAL,
-                    "it wants state and its %s: expected a name of 1 to %d bytes, and where to write "
+                    "it declares a cache whose %s: expected a name of 1 to %d bytes, and where to write "
                     "its index",
                     !index  ? "index is NULL"
                     : !name ? "name is NULL"
                             : "name is empty or too long",
-                    MAX_STATE_NAME);
-    for (uint32_t i = 0; i < in->node->n_states; i++)
-        if (strcmp(in->states[i].name, name) == 0)
-            return fail(b, VIV_EINVAL, "it wants two states of one name, '%s'", name);
+                    MAX_CACHE_NAME);
+    for (uint32_t i = 0; i < in->node->n_caches; i++)
+        if (strcmp(in->caches[i].name, name) == 0)
+            return fail(b, VIV_EINVAL, "it declares two caches of one name, '%s'", name);
     if (elems == 0 || elems > MAX_DIM)
-        return fail(b, VIV_ELIMIT, "it wants state '%s' of %" PRIu64 " elements, expected 1 to 2^31", name, elems);
-    if (in->node->n_states == MAX_STATES)
-        return fail(b, VIV_ELIMIT, "it wants more than %d states", MAX_STATES);
-    const char *copy = arena_strdup(&in->graph->arena, name); /* theirs is borrowed */
+        return fail(b, VIV_ELIMIT, "it declares a cache '%s' of %" PRIu64 " elements, expected 1 to 2^31", name,
+                    elems);
+    if (in->node->n_caches == MAX_CACHES)
+        return fail(b, VIV_ELIMIT, "it declares more than %d caches", MAX_CACHES);
+    const char *copy = arena_strdup(&in->graph->arena, name); /* the layer owns its name */
     if (!copy)
         return fail(b, VIV_ENOMEM, "out of memory");
-    *index = in->node->n_states;
-    in->states[in->node->n_states++] = (struct graph_state){copy, elems, kind};
+    *index = in->node->n_caches;
+    in->caches[in->node->n_caches++] = (struct graph_cache){copy, elems, kind};
     return VIV_OK;
 }
 
-static viv_status want_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+static viv_status want_cache(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     const struct inference *in = b->ctx;
-    return add_state(b, name, elems, (enum state_kind)in->stack, index);
+    return add_cache(b, name, elems, (enum cache_kind)in->stack, index);
 }
 
-static viv_status want_memory_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+static viv_status want_encoder_cache(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
-    if (b->memory_dim == 0)
-        return fail(b, VIV_EINVAL, "there is no memory to look at");
-    return add_state(b, name, elems, STATE_OF_MEMORY, index);
+    if (b->encoder_dim == 0)
+        return fail(b, VIV_EINVAL, "the model has no encoder, so there is no encoder output to cache");
+    return add_cache(b, name, elems, CACHE_OF_ENCODER_OUTPUT, index);
 }
 
-static viv_status want_sequence_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+static viv_status want_recurrent_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     const struct inference *in = b->ctx;
     if (in->stack == STACK_ENCODER)
-        return fail(
-            b, VIV_EINVAL,
-            "a layer that keeps something from step to step has no place in an encoder, which reads a text in "
-            "one");
-    return add_state(b, name, elems, STATE_OF_SEQUENCE, index);
+        return fail(b, VIV_EINVAL,
+                    "a layer with recurrent state cannot be in an encoder, which runs in a single step");
+    return add_cache(b, name, elems, CACHE_RECURRENT, index);
 }
 
 viv_status graph_at_node(struct error *err, const struct node *n)
@@ -226,10 +225,10 @@ viv_status graph_at_node(struct error *err, const struct node *n)
                         n->plugin ? " (" : "", n->plugin ? n->plugin : "", n->plugin ? ")" : "");
 }
 
-/* --- what a plugin's layers promise -------------------------------------------------------------------------- */
+/* --- checks of a plugin's layers ------------------------------------------------------------------------------ */
 
-/* Behind the instance of a plugin's layer: who writes beyond it is found out. */
-static const unsigned char instance_guard[64] = "this is not the layer's, and must stay as it is";
+/* Lies behind the instance of a plugin's layer, to find out that it writes beyond it. */
+static const unsigned char instance_guard[64] = "guard bytes: a layer must not write here";
 
 static void *make_instance(struct graph *g, const struct graph_node *n)
 {
@@ -268,12 +267,12 @@ viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uin
     const uint64_t sizes[] = {row, shared, worker};
     for (int i = 0; i < 3; i++)
         if (sizes[i] > MAX_WORKSPACE)
-            return error_set(err, VIV_ELIMIT, "layer '%s' wants %s of %" PRIu64 " bytes, at most 2^40 can be had",
+            return error_set(err, VIV_ELIMIT, "layer '%s' requests %s of %" PRIu64 " bytes, expected at most 2^40",
                              class->name, names[i], sizes[i]);
     if (n_rows && row > MAX_WORKSPACE / n_rows)
         return error_set(err, VIV_ELIMIT,
-                         "layer '%s' wants row_workspace of %" PRIu64 " bytes for each of %" PRIu64
-                         " rows, at most 2^40 can be had for all",
+                         "layer '%s' requests row_workspace of %" PRIu64 " bytes for each of %" PRIu64
+                         " rows, expected at most 2^40 for all",
                          class->name, row, n_rows);
     return VIV_OK;
 }
@@ -281,19 +280,18 @@ viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uin
 static viv_status check_inferred(const struct graph_node *n, const viv_infer *b, struct error *err)
 {
     if (b->out_dim == 0 || b->out_dim > MAX_DIM)
-        return error_set(err, VIV_EINTERNAL, "layer '%s' says that its out_dim is %" PRIu64 ", expected 1 to 2^31",
+        return error_set(err, VIV_EINTERNAL, "layer '%s': its out_dim is %" PRIu64 ", expected 1 to 2^31",
                          n->class->name, b->out_dim);
     if (b->n_phases == 0 || b->n_phases > MAX_PHASES)
-        return error_set(err, VIV_EINTERNAL, "layer '%s' says that its n_phases is %" PRIu64 ", expected 1 to %d",
+        return error_set(err, VIV_EINTERNAL, "layer '%s': its n_phases is %" PRIu64 ", expected 1 to %d",
                          n->class->name, b->n_phases, MAX_PHASES);
     if (b->whole_sequences > 1)
+        return error_set(err, VIV_EINTERNAL, "layer '%s': its whole_sequences is %" PRIu64 ", expected 0 or 1",
+                         n->class->name, b->whole_sequences);
+    if ((n->class->flags & VIV_LAYER_ROW_WISE) && (n->n_caches || b->whole_sequences))
         return error_set(err, VIV_EINTERNAL,
-                         "layer '%s' says that its whole_sequences is %" PRIu64 ", expected 0 or 1", n->class->name,
-                         b->whole_sequences);
-    if ((n->class->flags & VIV_LAYER_ROW_WISE) && (n->n_states || b->whole_sequences))
-        return error_set(err, VIV_EINTERNAL,
-                         "layer '%s' is flagged VIV_LAYER_ROW_WISE, and yet %s: then a row depends on others",
-                         n->class->name, n->n_states ? "wants state" : "looks at whole sequences");
+                         "layer '%s' is flagged VIV_LAYER_ROW_WISE, but %s: then a row depends on others",
+                         n->class->name, n->n_caches ? "has a cache" : "sets whole_sequences");
     viv_status status =
         graph_check_workspace(n->class, b->row_workspace, b->shared_workspace, b->worker_workspace, 0, err);
     return status == VIV_OK ? graph_check_instance(n, err) : status;
@@ -321,16 +319,16 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
                    .host = g->host,
                    .ctx = &in,
                    .in_dims = in_dims,
-                   .memory_dim = stack == STACK_GRAPH ? graph_memory_dim(g) : 0,
+                   .encoder_dim = stack == STACK_GRAPH ? graph_encoder_dim(g) : 0,
                    .is_set = is_set,
                    .get_int = get_int,
                    .get_float = get_float,
                    .want_weight = want_weight,
                    .weight_dims = weight_dims,
-                   .want_sliced = want_sliced,
-                   .want_state = want_state,
-                   .want_memory_state = want_memory_state,
-                   .want_sequence_state = want_sequence_state,
+                   .want_expert_weight = want_expert_weight,
+                   .want_cache = want_cache,
+                   .want_encoder_cache = want_encoder_cache,
+                   .want_recurrent_state = want_recurrent_state,
                    .n_phases = 1};
     const struct trail before = trail;
     const uint32_t mode = float_mode();
@@ -341,7 +339,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     if (graph_check_float_mode(n, mode, err) != VIV_OK)
         return err->status;
     if (status != VIV_OK) {
-        error_take(err, status == VIV_ECANCELLED ? VIV_EINTERNAL : status); /* there is nothing to cancel here */
+        error_take(err, status == VIV_ECANCELLED ? VIV_EINTERNAL : status); /* nothing can be cancelled here */
         return n->spec->plugin ? error_prefix(err, "infer failed") : err->status;
     }
     if (in.failure.status != VIV_OK) {
@@ -362,15 +360,15 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     g->by_growth = g->by_growth || (stack == STACK_GRAPH && b.length_growth);
     g->stacks[stack].whole_sequences = g->stacks[stack].whole_sequences || b.whole_sequences;
     n->weights = arena_array(&g->arena, n->n_weights, sizeof *n->weights);
-    n->states = arena_array(&g->arena, n->n_states, sizeof *n->states);
-    if (!n->weights || !n->states)
+    n->caches = arena_array(&g->arena, n->n_caches, sizeof *n->caches);
+    if (!n->weights || !n->caches)
         return error_nomem(err);
     memcpy(n->weights, in.weights, n->n_weights * sizeof *n->weights);
-    memcpy(n->states, in.states, n->n_states * sizeof *n->states);
+    memcpy(n->caches, in.caches, n->n_caches * sizeof *n->caches);
     return VIV_OK;
 }
 
-/* An extension of the node's class, a growable struct; NULL: it has none, or one that is not whole. */
+/* An extension of the node's class, a growable struct; NULL if it has none or one that is too small. */
 static const void *extension(const struct graph_node *n, const char *id, size_t size)
 {
     const uint32_t *struct_size = n->class->get_ext ? n->class->get_ext(id) : NULL;
@@ -384,7 +382,7 @@ bool graph_lengths_alike(const struct graph *g, struct graph_length a, struct gr
         const struct graph_node *n = &g->nodes[i];
         if (n->length_switch && (a.whole > n->length_switch) != (b.whole > n->length_switch))
             return false;
-        if (n->length_growth && size_max(a.text, n->length_growth) != size_max(b.text, n->length_growth))
+        if (n->length_growth && size_max(a.prompt, n->length_growth) != size_max(b.prompt, n->length_growth))
             return false;
     }
     return true;
@@ -396,18 +394,19 @@ const viv_routes *graph_routes(const struct graph_node *n)
     return r && r->n_experts ? r : NULL;
 }
 
-bool graph_say(const struct graph_node *n, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+bool graph_describe(const struct graph_node *n, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                    char text[VIV_DESCRIPTION_TEXT])
 {
-    const viv_layer_words *w = extension(n, VIV_LAYER_WORDS, SIZE_TO(viv_layer_words, say));
-    memset(aspect, 0, VIV_WORDS_ASPECT);
-    memset(words, 0, VIV_WORDS_TEXT);
-    if (!w || !w->say || !w->say(n->layer, i, aspect, words))
+    const viv_layer_description *d = extension(n, VIV_LAYER_DESCRIPTION, SIZE_TO(viv_layer_description, describe));
+    memset(attribute, 0, VIV_DESCRIPTION_ATTRIBUTE);
+    memset(text, 0, VIV_DESCRIPTION_TEXT);
+    if (!d || !d->describe || !d->describe(n->layer, i, attribute, text))
         return false;
-    aspect[VIV_WORDS_ASPECT - 1] = words[VIV_WORDS_TEXT - 1] = '\0';
-    return utf8_valid(aspect, strlen(aspect)) && utf8_valid(words, strlen(words));
+    attribute[VIV_DESCRIPTION_ATTRIBUTE - 1] = text[VIV_DESCRIPTION_TEXT - 1] = '\0';
+    return utf8_valid(attribute, strlen(attribute)) && utf8_valid(text, strlen(text));
 }
 
-uint64_t graph_memory_dim(const struct graph *g)
+uint64_t graph_encoder_dim(const struct graph *g)
 {
     return g->stacks[STACK_ENCODER].output_dim;
 }
@@ -429,7 +428,7 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
         struct graph_node *n = &g->nodes[i];
         n->spec = &e->nodes[i];
         n->class = n->spec->class;
-        n->first_state = g->n_states;
+        n->first_cache = g->n_caches;
         viv_status status = infer_node(g, n, id, err);
         if (status != VIV_OK) {
             n->layer = NULL; /* nothing to release: infer failed */
@@ -437,9 +436,9 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
         }
         g->n_nodes++;
         g->value_dims[n->spec->output] = n->out_dim;
-        g->n_states += n->n_states;
-        for (uint32_t s = 0; s < n->n_states; s++)
-            g->state_elems[n->states[s].kind] += n->states[s].elems;
+        g->n_caches += n->n_caches;
+        for (uint32_t s = 0; s < n->n_caches; s++)
+            g->cache_elems[n->caches[s].kind] += n->caches[s].elems;
         if ((n->class->flags & VIV_LAYER_TOKENS) && n->n_weights && !stack->vocab_size)
             stack->vocab_size = e->weights[n->weights[0].weight].dims[0];
     }
@@ -462,8 +461,8 @@ viv_status graph_build(const struct expansion *e, const viv_host *host, struct g
         status = build_stack(g, STACK_ENCODER, err);
     if (status == VIV_OK)
         status = build_stack(g, STACK_GRAPH, err);
-    if (status == VIV_OK && graph_memory_dim(g) && !g->state_elems[STATE_OF_MEMORY]) {
-        error_set(err, VIV_EINVAL, "nothing uses what the encoder makes: no layer of `graph` looks at its memory");
+    if (status == VIV_OK && graph_encoder_dim(g) && !g->cache_elems[CACHE_OF_ENCODER_OUTPUT]) {
+        error_set(err, VIV_EINVAL, "the encoder is not used: no layer of `graph` reads its output");
         status = graph_at_node(err, &e->nodes[e->stacks[STACK_ENCODER].end - 1]);
     }
     if (status != VIV_OK) {
@@ -503,10 +502,10 @@ viv_status graph_node_cost(const struct graph *g, uint32_t node, const struct gr
 {
     const struct graph_node *n = &g->nodes[node];
     viv_cost c = {.struct_size = sizeof c,
-                  .n_rows = in_tail(g, node) ? step->n_wanted : step->n_rows,
+                  .n_rows = in_tail(g, node) ? step->n_output_rows : step->n_rows,
                   .context = step->context,
-                  .n_memory = step->n_memory,
-                  .n_taken = step->n_taken};
+                  .n_encoder_rows = step->n_encoder_rows,
+                  .n_new_encoder_rows = step->n_new_encoder_rows};
     for (uint32_t i = 0; i < n->n_weights; i++)
         c.weight_elems += n->weights[i].elems;
     c.active_elems = c.weight_elems;
@@ -516,7 +515,7 @@ viv_status graph_node_cost(const struct graph *g, uint32_t node, const struct gr
     viv_status status = n->class->cost ? n->class->cost(n->layer, &c) : VIV_OK;
     trail = before;
     if (status == VIV_OK)
-        *out = (struct graph_cost){c.flops, c.weight_elems, c.active_elems, c.state_elems};
+        *out = (struct graph_cost){c.flops, c.weight_elems, c.active_elems, c.cache_elems};
     return status;
 }
 
@@ -534,7 +533,7 @@ viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct g
         total.flops += c.flops;
         total.weight_elems += c.weight_elems;
         total.active_elems += c.active_elems;
-        total.state_elems += c.state_elems;
+        total.cache_elems += c.cache_elems;
     }
     *out = total;
     return VIV_OK;

@@ -1,4 +1,4 @@
-/* graph.h - an expansion with its layers made: shapes inferred and checked, weights and state known, costs counted.
+/* graph.h - the layers of an expansion: created, shapes inferred and checked, with their weights, caches and costs.
  * Needs no weights. */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
@@ -8,31 +8,31 @@
 #include "spec/spec.h"
 
 #include <stdbool.h>
+#include <vivarium/description.h>
 #include <vivarium/layer.h>
 #include <vivarium/routes.h>
-#include <vivarium/words.h>
 
 struct graph_weight {
     const char *attr; /* the layer's attribute: "q" */
     uint32_t weight;  /* index into expansion->weights */
     uint64_t elems;
-    bool sliced; /* the layer holds slices of it */
+    bool sliced; /* a weight of experts: want_expert_weight */
 };
 
-/* What a state grows with: the tokens of its stack, the rows of the sequence's memory, or nothing: a sequence has
- * it once. */
-enum state_kind {
-    STATE_OF_GRAPH = STACK_GRAPH,
-    STATE_OF_ENCODER = STACK_ENCODER,
-    STATE_OF_MEMORY,
-    STATE_OF_SEQUENCE,
-    N_STATE_KINDS
+/* What a cache grows with: the tokens of its stack, the rows of the encoder output, or (recurrent state) nothing.
+ */
+enum cache_kind {
+    CACHE_OF_GRAPH = STACK_GRAPH,
+    CACHE_OF_ENCODER = STACK_ENCODER,
+    CACHE_OF_ENCODER_OUTPUT,
+    CACHE_RECURRENT,
+    N_CACHE_KINDS
 };
 
-struct graph_state {
+struct graph_cache {
     const char *name; /* "k" */
-    uint64_t elems;   /* per row of what it grows with */
-    enum state_kind kind;
+    uint64_t elems;   /* per row of what it grows with; of recurrent state, all */
+    enum cache_kind kind;
 };
 
 struct graph_node {
@@ -44,8 +44,8 @@ struct graph_node {
     uint32_t n_phases;
     struct graph_weight *weights;
     uint32_t n_weights;
-    struct graph_state *states;
-    uint32_t n_states, first_state; /* states of all nodes are numbered through */
+    struct graph_cache *caches;
+    uint32_t n_caches, first_cache; /* caches are numbered across all nodes */
     uint64_t row_workspace, shared_workspace, worker_workspace;
     uint64_t length_switch, length_growth; /* of viv_infer */
 };
@@ -53,9 +53,9 @@ struct graph_node {
 struct graph_stack {
     uint64_t output_dim;
     uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
-    bool whole_sequences; /* some layer looks ahead: all rows of a sequence must come in one step */
-    uint32_t tail; /* the node from which on only row-wise layers remain, so that rows whose output nobody asked for
-                      need not be computed; the stack's end when there is none */
+    bool whole_sequences; /* some layer is not causal: all rows of a sequence must come in one step */
+    uint32_t tail; /* first node behind which all layers are row-wise, so that only output rows need be computed;
+                      the stack's end if there is none */
 };
 
 struct graph {
@@ -66,52 +66,54 @@ struct graph {
     uint32_t n_nodes;
     uint64_t *value_dims; /* [expansion->n_values] features per row; 0 for token ids */
     struct graph_stack stacks[N_STACKS];
-    uint32_t n_states;
-    uint64_t state_elems[N_STATE_KINDS]; /* per row of what they grow with, all layers */
+    uint32_t n_caches;
+    uint64_t cache_elems[N_CACHE_KINDS]; /* of all layers, per row of what they grow with */
     bool by_switch, by_growth;           /* some layer of the graph has a length_switch; a length_growth */
 };
 
-/* `host` is what layers get in their infer; it must outlive the graph. The error names the spec's line and the
+/* Calls infer of all layers with this host, which must outlive the graph. An error names the spec's line and the
  * layer. */
 viv_status graph_build(const struct expansion *e, const viv_host *host, struct graph **out, struct error *err);
 void graph_destroy(struct graph *g);
 
-/* What a node says of its output, if that is routes; else NULL. */
+/* The routes extension of a router's node (vivarium/routes.h); NULL for other nodes. */
 const viv_routes *graph_routes(const struct graph_node *n);
-/* The i-th thing that it says of itself (vivarium/words.h); false: there is none. */
-bool graph_say(const struct graph_node *n, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT]);
+/* The i-th attribute of its description (vivarium/description.h); false: there is none. */
+bool graph_describe(const struct graph_node *n, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                    char text[VIV_DESCRIPTION_TEXT]);
 
-/* Puts before the sentence where the node stands, and which plugin brings it. */
+/* Prefixes the error with the node's place in the spec, and its plugin. */
 viv_status graph_at_node(struct error *err, const struct node *n);
-/* Whether a layer of a plugin has kept to its instance. */
+/* Fails if a layer of a plugin has written beyond its instance. */
 viv_status graph_check_instance(const struct graph_node *n, struct error *err);
-/* Whether it has left the floating-point mode as it was; else puts that back. */
+/* Fails if it has changed the floating-point mode, and restores it. */
 viv_status graph_check_float_mode(const struct graph_node *n, uint32_t before, struct error *err);
-/* Whether so much workspace can be had. n_rows 0: not known yet. */
+/* Fails if the workspace is larger than allowed. n_rows 0: not known yet. */
 viv_status graph_check_workspace(const viv_layer_class *class, uint64_t row, uint64_t shared, uint64_t worker,
                                  uint64_t n_rows, struct error *err);
 
-/* How long a sequence is for its layers: the text that it began with, and the whole. */
+/* The lengths that layers may depend on: of the prompt, and of the whole sequence. */
 struct graph_length {
-    uint64_t text, whole;
+    uint64_t prompt, whole;
 };
-/* Whether all layers of the graph keep the same of a token, whichever of the two lengths its sequence has. */
+/* Whether the caches of all layers are the same for a sequence of either length. */
 bool graph_lengths_alike(const struct graph *g, struct graph_length a, struct graph_length b);
 
-/* Features of a row of the memory that the encoder makes; 0: there is no encoder. */
-uint64_t graph_memory_dim(const struct graph *g);
+/* Features of a row of encoder output; 0: there is no encoder. */
+uint64_t graph_encoder_dim(const struct graph *g);
 
-/* What a step is: rows that see so many tokens and rows of memory, of which so many go into the layers' state. */
+/* The size of a step, for counting its cost: rows that each see `context` tokens and n_encoder_rows rows of encoder
+ * output; n_new_encoder_rows are added to the encoder caches. */
 struct graph_step {
-    uint64_t n_rows, n_wanted; /* wanted: whose output is asked for */
-    uint64_t context, n_memory, n_taken;
+    uint64_t n_rows, n_output_rows; /* rows whose output is returned */
+    uint64_t context, n_encoder_rows, n_new_encoder_rows;
 };
-/* What it costs, as layers count it (viv_cost). */
+/* Its cost, as layers count it (viv_cost). */
 struct graph_cost {
     uint64_t flops;
-    uint64_t weight_elems; /* read by such a step */
-    uint64_t active_elems; /* that work on one row */
-    uint64_t state_elems;  /* read by rows of as many sequences */
+    uint64_t weight_elems; /* read by the step */
+    uint64_t active_elems; /* used for one row */
+    uint64_t cache_elems;  /* read, if each row is of another sequence */
 };
 viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct graph_step *step,
                       struct graph_cost *out, struct error *err);

@@ -1,8 +1,9 @@
+/* plan.c - see plan.h. A buffer is used again once its value is not read any more. */
 #include "graph/plan.h"
 
 #include <stdlib.h>
 
-/* The node after which a value is not read any more; the output lives on. */
+/* last[v]: the last node that reads value v. The output is read after all of them. */
 static void find_last_reads(const struct graph *g, const struct stack *s, uint32_t *last)
 {
     for (uint32_t i = s->begin; i < s->end; i++)
@@ -11,7 +12,7 @@ static void find_last_reads(const struct graph *g, const struct stack *s, uint32
     last[s->output] = UINT32_MAX;
 }
 
-/* A free buffer: the smallest that is wide enough, else the widest one made wider, else a new one. */
+/* Takes a free buffer: the smallest that is wide enough, else the widest one, widened, else a new one. */
 static uint32_t take_slot(struct plan *p, bool *busy, uint64_t floats, bool in_tail)
 {
     uint32_t best = p->n_slots;
@@ -61,13 +62,13 @@ static void place_values(const struct graph *g, const struct stack *s, struct pl
     }
 }
 
-viv_status plan_make(const struct graph *g, enum stack_id stack, bool taps, struct plan *out, struct error *err)
+viv_status plan_make(const struct graph *g, enum stack_id stack, bool hooked, struct plan *out, struct error *err)
 {
     const struct stack *s = &g->expansion->stacks[stack];
     struct plan p = {0};
     uint32_t n_values = g->expansion->n_values, n_ops = 1;
     for (uint32_t i = s->begin; i < s->end; i++)
-        n_ops += g->nodes[i].n_phases + taps;
+        n_ops += g->nodes[i].n_phases + hooked;
     uint32_t *last = arena_array(&p.arena, n_values, sizeof *last);
     bool *busy = arena_array(&p.arena, n_values, sizeof *busy);
     p.slot_of = arena_array(&p.arena, n_values, sizeof *p.slot_of);
@@ -81,7 +82,7 @@ viv_status plan_make(const struct graph *g, enum stack_id stack, bool taps, stru
     }
     find_last_reads(g, s, last);
     p.tail = g->stacks[stack].tail;
-    if (taps && p.tail + 1 < s->end) /* who looks on sees all rows: only the head may be spared some */
+    if (hooked && p.tail + 1 < s->end) /* the hook sees all rows: only the head drops some */
         p.tail = s->end - 1;
     place_values(g, s, &p, last, busy);
     for (uint32_t i = s->begin; i < p.tail; i++)
@@ -92,8 +93,8 @@ viv_status plan_make(const struct graph *g, enum stack_id stack, bool taps, stru
             p.ops[p.n_ops++] = (struct plan_op){PLAN_DROP_ROWS, 0};
         for (uint32_t phase = 0; phase < g->nodes[i].n_phases; phase++)
             p.ops[p.n_ops++] = (struct plan_op){i, phase};
-        if (taps)
-            p.ops[p.n_ops++] = (struct plan_op){i, PLAN_TAP};
+        if (hooked)
+            p.ops[p.n_ops++] = (struct plan_op){i, PLAN_HOOK};
     }
     if (p.tail == s->end)
         p.ops[p.n_ops++] = (struct plan_op){PLAN_DROP_ROWS, 0};

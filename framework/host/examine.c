@@ -145,7 +145,7 @@ static viv_status probe(struct plugins *all, struct plugin *p, const viv_host *v
 {
     viv_status status;
     struct error seen;
-    if (!all->privileged && cache_read(p, &all->arena, &status, &seen)) {
+    if (!all->privileged && probe_cache_read(p, &all->arena, &status, &seen)) {
         if (status == VIV_OK)
             return check_threads(all, p, err);
         if (!all->retry)
@@ -155,7 +155,7 @@ static viv_status probe(struct plugins *all, struct plugin *p, const viv_host *v
     }
     status = plugin_probe(p, viv, &all->arena, err);
     if (!all->privileged && !p->forget && status != VIV_ENOMEM && status != VIV_EIO)
-        cache_write(p, status, err);
+        probe_cache_write(p, status, err);
     return status == VIV_OK ? check_threads(all, p, err) : status;
 }
 

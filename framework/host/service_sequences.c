@@ -18,9 +18,9 @@ static uint64_t max_rows(viv_model *model)
     return model_max_rows(model);
 }
 
-static uint64_t memory_dim(viv_model *model)
+static uint64_t encoder_dim(viv_model *model)
 {
-    return model_memory_dim(model);
+    return model_encoder_dim(model);
 }
 
 static viv_status create(viv_model *model, void **sequence)
@@ -51,9 +51,10 @@ static viv_status truncate_sequence(void *sequence, uint64_t n)
     return leave(&err, status);
 }
 
-static viv_status keep(void *sequence, const int32_t *tokens, uint64_t n, uint64_t length, uint64_t *kept)
+static viv_status reuse_prefix(void *sequence, const int32_t *tokens, uint64_t n, uint64_t length,
+                               uint64_t *n_reused)
 {
-    *kept = sequence_keep(sequence, tokens, n, length);
+    *n_reused = sequence_reuse_prefix(sequence, tokens, n, length);
     return VIV_OK;
 }
 
@@ -70,13 +71,13 @@ static const viv_sequences sequences = {
     .output_dim = output_dim,
     .context_length = context_length,
     .max_rows = max_rows,
-    .memory_dim = memory_dim,
+    .encoder_dim = encoder_dim,
     .create = create,
     .destroy = destroy,
     .length = length,
     .truncate = truncate_sequence,
     .step = step,
-    .keep = keep,
+    .reuse_prefix = reuse_prefix,
 };
 
 const struct service service_sequences = {.id = VIV_SERVICE_SEQUENCES, .table = &sequences};

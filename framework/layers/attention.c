@@ -2,22 +2,22 @@
  *
  *   Q = rope(norm(x W_q)), K = rope(norm(x W_k)), V = x W_v, by heads of head_dim features; query head h reads
  *   key/value head h / (n_heads / n_kv_heads): multi-head, grouped (Ainslie et al. 2023) and multi-query (Shazeer
- *   2019) attention. Positions enter by rotation; by ALiBi (Press et al. 2022), a bias of the scores that grows
- *   with the distance, at a slope of each head's own; or by a bias that is learned (relative.h).
+ *   2019) attention. Positions: rotary embedding; ALiBi (Press et al. 2022), a bias of the scores that grows with
+ *   the distance, with a slope for each head; or a learned bias (relative.h).
  *
  *   x, y:      [n_rows, dim]
  *   q:         [n_heads * head_dim, dim]
  *   k, v:      [n_kv_heads * head_dim, dim]; or all three in one, qkv: rows of q, then of k, then of v
  *   gate:      [n_heads * head_dim, dim]: with it, out gets heads * sigmoid(x W_gate)   (Qiu et al. 2025)
  *   out:       [dim, n_heads * head_dim]
- *   state:     k and v, n_kv_heads * head_dim elements each per token (kept.h)
+ *   cache:     k and v, n_kv_heads * head_dim elements each per token (kv_cache.h)
  *
- * Phases: 0 prepare x, 1 q, k, v and gate, 2 normalise, rotate and store keys and values, 3 attend, 4 gate and
+ * Phases: 0 prepare x, 1 q, k, v and gate, 2 normalise, rotate and write to the KV cache, 3 attend, 4 gate and
  * prepare the heads' outputs, 5 out. */
-#include "layers/kept.h"
+#include "layers/description.h"
+#include "layers/kv_cache.h"
 #include "layers/relative.h"
 #include "layers/rope.h"
-#include "layers/words.h"
 
 #include "base/size.h"
 
@@ -29,7 +29,7 @@
 enum norm_kind { NORM_RMS, NORM_LAYER };
 enum norm_over { OVER_HEAD, OVER_ROW };
 
-/* What queries or keys go through before they rotate. */
+/* A norm of queries or keys before the rotary embedding. */
 struct qk_norm {
     const float *weight, *bias; /* NULL: none */
     uint64_t n;                 /* elements of the weight: head_dim, one for all heads, or those of all heads */
@@ -42,7 +42,7 @@ struct attention {
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, k_offset, v_offset, gate_offset, out_offset;
     uint64_t dim, out_dim, n_heads, n_kv_heads, head_dim;
-    struct kept kept;
+    struct kv_cache kv_cache;
     struct relative relative;
     uint64_t window, chunk;
     struct qk_norm q_norm, k_norm;
@@ -207,9 +207,9 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = relative_infer(&l->relative, b, l->n_heads, l->causal);
     if (status == VIV_OK)
-        status = b->want_state(b, "k", kv_dim, &l->kept.k);
+        status = b->want_cache(b, "k", kv_dim, &l->kv_cache.k);
     if (status == VIV_OK)
-        status = b->want_state(b, "v", kv_dim, &l->kept.v);
+        status = b->want_cache(b, "v", kv_dim, &l->kv_cache.v);
     b->out_dim = l->out_dim = out[0];
     b->n_phases = 6;
     b->whole_sequences = !l->causal;
@@ -235,7 +235,7 @@ static viv_status cost(const void *layer, viv_cost *c)
     const uint64_t seen = tokens_seen(l, c->n_rows, c->context);
     c->flops = c->n_rows * 2 * l->dim * ((l->gated ? 2 : 1) * q_dim + 2 * kv_dim) +
                c->n_rows * 2 * q_dim * l->out_dim + 4 * seen * q_dim;
-    c->state_elems = seen * 2 * kv_dim;
+    c->cache_elems = seen * 2 * kv_dim;
     return VIV_OK;
 }
 
@@ -270,13 +270,13 @@ static viv_status prepare(void *layer, viv_prepare *p)
                        {&l->k, "k", "k_bias", !l->fused},
                        {&l->v, "v", "v_bias", !l->fused},
                        {&l->gate, "gate", "gate_bias", l->gated}};
-    l->kept.n_heads = l->n_heads;
-    l->kept.n_kv_heads = l->n_kv_heads;
-    l->kept.head_dim = l->head_dim;
-    viv_status status = kept_prepare(&l->kept, p);
+    l->kv_cache.n_heads = l->n_heads;
+    l->kv_cache.n_kv_heads = l->n_kv_heads;
+    l->kv_cache.head_dim = l->head_dim;
+    viv_status status = kv_cache_prepare(&l->kv_cache, p);
     if (status != VIV_OK)
         return status;
-    l->scratch = kept_scratch(&l->kept, p);
+    l->scratch = kv_cache_scratch(&l->kv_cache, p);
     for (size_t i = 0; i < sizeof projections / sizeof *projections; i++) {
         if (!projections[i].is_there)
             continue;
@@ -348,7 +348,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
         return projection_tasks(&l->q) + (l->fused ? 0 : projection_tasks(&l->k) + projection_tasks(&l->v)) +
                (l->gated ? projection_tasks(&l->gate) : 0);
     case 2:
-        return span_tasks(e, KEEP_ROWS, 1);
+        return span_tasks(e, CACHE_ROWS, 1);
     case 3:
         return span_tasks(e, ATTEND_ROWS, l->n_kv_heads);
     case 5:
@@ -432,8 +432,8 @@ static void rotate_row(const struct attention *l, const viv_exec *e, const struc
 static viv_status rotate_and_store(const struct attention *l, const viv_exec *e, const struct parts *w,
                                    uint64_t task)
 {
-    const viv_span *span = span_of_task(e, KEEP_ROWS, 1, &task);
-    uint64_t begin = task * KEEP_ROWS, end = size_min(begin + KEEP_ROWS, span->n_rows);
+    const viv_span *span = span_of_task(e, CACHE_ROWS, 1, &task);
+    uint64_t begin = task * CACHE_ROWS, end = size_min(begin + CACHE_ROWS, span->n_rows);
     uint64_t first = span->first_row + begin, kv_dim = l->n_kv_heads * l->head_dim;
     float *angles = (float *)((char *)e->scratch + l->scratch);
     for (uint64_t r = begin; r < end; r++)
@@ -444,10 +444,10 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
             rotate_row(l, e, w, span->first_row + r, rope_frequency(&l->rope, span, r, angles, &known),
                        angles + l->rope.dim / 2);
     }
-    viv_status status = kept_write_keys(&l->kept, e, span, span->position + begin, end - begin,
-                                        w->k + first * l->kv_stride, l->kv_stride, 0, kv_dim);
-    return status == VIV_OK ? kept_write_values(&l->kept, e, span, span->position + begin, end - begin,
-                                                w->v + first * l->kv_stride, l->kv_stride, 0, kv_dim)
+    viv_status status = kv_cache_write_keys(&l->kv_cache, e, span, span->position + begin, end - begin,
+                                            w->k + first * l->kv_stride, l->kv_stride, 0, kv_dim);
+    return status == VIV_OK ? kv_cache_write_values(&l->kv_cache, e, span, span->position + begin, end - begin,
+                                                    w->v + first * l->kv_stride, l->kv_stride, 0, kv_dim)
                             : status;
 }
 
@@ -473,7 +473,7 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
                     .bias = relative_bias(&l->relative, head * n_group),
                     .reach = l->relative.reach,
                     .scratch = e->scratch};
-    kept_attend(&l->kept, e, span, head, &a);
+    kv_cache_attend(&l->kv_cache, e, span, head, &a);
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
@@ -518,7 +518,8 @@ static void release(void *layer)
     free(l->slopes);
 }
 
-static int32_t say_heads(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe_heads(const struct attention *l, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                              char text[VIV_DESCRIPTION_TEXT])
 {
     char heads[48], sees[48] = "";
     if (l->n_kv_heads == l->n_heads)
@@ -531,50 +532,53 @@ static int32_t say_heads(const struct attention *l, char aspect[VIV_WORDS_ASPECT
         snprintf(sees, sizeof sees, ", window of %" PRIu64, l->window);
     else if (l->chunk)
         snprintf(sees, sizeof sees, ", chunks of %" PRIu64, l->chunk);
-    return words_put(aspect, words, "attention", "%s heads of %" PRIu64 "%s%s%s", heads, l->head_dim,
-                     l->causal ? "" : ", both ways", sees, l->gated ? ", gated" : "");
+    return description_put(attribute, text, "attention", "%s heads of %" PRIu64 "%s%s%s", heads, l->head_dim,
+                           l->causal ? "" : ", both ways", sees, l->gated ? ", gated" : "");
 }
 
-static int32_t say_positions(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe_positions(const struct attention *l, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                                  char text[VIV_DESCRIPTION_TEXT])
 {
     if (l->alibi > 0)
-        return words_put(aspect, words, "positions", "ALiBi");
+        return description_put(attribute, text, "positions", "ALiBi");
     if (l->relative.used)
-        return words_put(aspect, words, "positions", "learned, by distance");
+        return description_put(attribute, text, "positions", "learned, by distance");
     if (!l->rope.used)
         return 0;
-    return rope_say(&l->rope, l->head_dim, aspect, words);
+    return rope_describe(&l->rope, l->head_dim, attribute, text);
 }
 
-static int32_t say_extras(const struct attention *l, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe_extras(const struct attention *l, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                               char text[VIV_DESCRIPTION_TEXT])
 {
     bool normed = l->plain_norm || l->q_norm.n || l->k_norm.n;
     if (!normed && l->softcap <= 0 && !l->has_sinks)
         return 0;
-    return words_put(aspect, words, "scores", "%s%s%s", normed ? "of normed queries and keys" : "plain",
-                     l->softcap > 0 ? ", capped" : "", l->has_sinks ? ", with sinks" : "");
+    return description_put(attribute, text, "scores", "%s%s%s", normed ? "of normed queries and keys" : "plain",
+                           l->softcap > 0 ? ", capped" : "", l->has_sinks ? ", with sinks" : "");
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
-    static int32_t (*const sayings[])(const struct attention *, char *, char *) = {say_heads, say_positions,
-                                                                                   say_extras};
-    for (uint32_t at = 0; at < sizeof sayings / sizeof *sayings; at++)
-        if (sayings[at](layer, aspect, words) && i-- == 0)
+    static int32_t (*const parts[])(const struct attention *, char *, char *) = {describe_heads, describe_positions,
+                                                                                 describe_extras};
+    for (uint32_t at = 0; at < sizeof parts / sizeof *parts; at++)
+        if (parts[at](layer, attribute, text) && i-- == 0)
             return 1;
     return 0;
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_attention = {
     .struct_size = sizeof(viv_layer_class),
     .name = "attention",
-    .summary = "Lets each token look at others through queries, keys and values.",
+    .summary = "Self-attention with a KV cache: multi-head, grouped-query or multi-query.",
     .attrs = attrs,
     .instance_size = sizeof(struct attention),
     .infer = infer,

@@ -1,11 +1,11 @@
 /* conv.c - y[t] = act(bias + sum over j of w[:, j] * x[t - (n_taps - 1) + j])          j in [0, n_taps)
  *
- * A causal convolution over the tokens, each feature by itself ("depthwise"): what is before the first is 0.
+ * A causal depthwise convolution over the tokens: each feature by itself, with zeros before the first token.
  *
  *   x, y:    [n_rows, dim]
  *   weight:  w, [dim, n_taps]
  *   bias:    [dim]
- *   state:   the last n_taps - 1 inputs, the oldest first: [n_taps - 1, dim], once for a sequence                */
+ *   state:   the last n_taps - 1 inputs, the oldest first: [n_taps - 1, dim], recurrent                          */
 #include "layers/layer.h"
 
 #include "base/size.h"
@@ -50,7 +50,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK && !size_mul(l->n_taps - 1, l->dim, &elems))
         return layer_fail(b->host, VIV_ELIMIT, "too many taps");
     if (status == VIV_OK && elems)
-        status = b->want_sequence_state(b, "inputs", elems, &l->state);
+        status = b->want_recurrent_state(b, "inputs", elems, &l->state);
     return status;
 }
 
@@ -62,7 +62,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
     const viv_tensor *weight = p->weight(p, "weight");
     void (*to_f32)(float *, const void *, uint64_t) = weight ? l->kernels->to_f32(weight->dtype) : NULL;
     if (!to_f32)
-        return layer_fail(p->host, VIV_EUNSUPPORTED, "the taps of a convolution must be numbers");
+        return layer_fail(p->host, VIV_EUNSUPPORTED,
+                          "the weight of a convolution has a type that cannot be read as numbers");
     float *w = malloc(l->n_taps * l->dim * sizeof *w);
     l->taps = malloc(l->n_taps * l->dim * sizeof *l->taps);
     if (!w || !l->taps) {
@@ -83,11 +84,11 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     return span_tasks(e, CONV_ROWS, 1);
 }
 
-/* Row `row` of `past` rows before the span's first, and then those of the span. */
+/* Row `row` of the inputs: first the `past` rows of the recurrent state, then those of the span. */
 static const float *input(const struct conv *l, const viv_exec *e, const viv_span *span, uint64_t row)
 {
     const uint64_t past = l->n_taps - 1;
-    return row < past ? span->sequence_state[l->state]->before + row * l->dim
+    return row < past ? span->recurrent_state[l->state]->before + row * l->dim
                       : e->in[0] + (span->first_row + row - past) * l->dim;
 }
 
@@ -116,7 +117,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
         for (uint64_t r = begin; r < until; r++)
             convolve(l, e, span, r);
         for (uint64_t j = 0; until == span->n_rows && j + 1 < l->n_taps; j++)
-            memcpy(span->sequence_state[l->state]->after + j * l->dim, input(l, e, span, span->n_rows + j),
+            memcpy(span->recurrent_state[l->state]->after + j * l->dim, input(l, e, span, span->n_rows + j),
                    l->dim * sizeof(float));
     }
     return VIV_OK;
@@ -131,7 +132,7 @@ static void release(void *layer)
 const viv_layer_class layer_conv = {
     .struct_size = sizeof(viv_layer_class),
     .name = "conv",
-    .summary = "Mixes each feature with its own past by a short causal convolution.",
+    .summary = "A short causal depthwise convolution over the tokens.",
     .attrs = attrs,
     .instance_size = sizeof(struct conv),
     .infer = infer,

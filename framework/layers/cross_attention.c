@@ -1,45 +1,45 @@
-/* cross_attention.c - y = softmax(scale Q K^T) V W_o, over the rows of a memory             (Vaswani et al. 2017)
+/* cross_attention.c - y = softmax(scale Q K^T) V W_o, over the encoder output               (Vaswani et al. 2017)
  *
- *   Q = x W_q, K = m W_k, V = m W_v, by heads of head_dim features, where m is the sequence's memory: what an
- * encoder has made of another text. Each row sees all of it.
+ *   Q = x W_q, K = m W_k, V = m W_v, by heads of head_dim features, where m is the encoder output of the sequence.
+ * Each row sees all of it.
  *
  *   x, y:   [n_rows, dim]
- *   m:      [n_memory, memory_dim]
+ *   m:      [n_encoder_rows, encoder_dim]
  *   q:      [n_heads * head_dim, dim]
- *   k, v:   [n_kv_heads * head_dim, memory_dim]
+ *   k, v:   [n_kv_heads * head_dim, encoder_dim]
  *   out:    [dim, n_heads * head_dim]
- *   state:  k and v, n_kv_heads * head_dim elements each per row of memory (kept.h), written in the first step
- * after the memory was made
+ *   cache:  k and v, n_kv_heads * head_dim elements each per row of encoder output (kv_cache.h), written in the
+ * first step after the encoder ran
  *
- * Phases: 0 prepare x, and make keys and values of memory that is new (a task does some features of all its rows,
- * so that each weight is read once), 1 q, 2 attend, 3 prepare the heads' outputs, 4 out. */
-#include "layers/kept.h"
-#include "layers/words.h"
+ * Phases: 0 prepare x, and compute keys and values of new encoder output (a task computes some features of all
+ * rows, so that each weight is read once), 1 q, 2 attend, 3 prepare the heads' outputs, 4 out. */
+#include "layers/description.h"
+#include "layers/kv_cache.h"
 
 #include "base/size.h"
 
 #include <inttypes.h>
 #include <math.h>
 
-enum { TAKE_ROWS = 64 }; /* of memory, projected at once */
+enum { ENCODER_ROWS = 64 }; /* rows of encoder output projected at once */
 
 struct cross_attention {
     struct projection q, k, v, out;
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, out_offset;
-    uint64_t dim, out_dim, memory_dim, n_heads, n_kv_heads, head_dim;
-    struct kept kept;
-    uint64_t
-        scratch; /* bytes for products or attend, before TAKE_ROWS prepared rows of memory and their features */
-    uint64_t memory_row_bytes; /* of a prepared row */
-    uint64_t heads_stride;     /* floats */
+    uint64_t dim, out_dim, encoder_dim, n_heads, n_kv_heads, head_dim;
+    struct kv_cache kv_cache;
+    uint64_t scratch; /* bytes for products or attend, before ENCODER_ROWS prepared rows of encoder output and their
+                         features */
+    uint64_t encoder_row_bytes; /* of a prepared row */
+    uint64_t heads_stride;      /* floats */
     float scale;
 };
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "q", .doc = "queries: [n_heads * head_dim, dim]"),
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "k", .doc = "keys: [n_kv_heads * head_dim, memory_dim]"),
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "v", .doc = "values: [n_kv_heads * head_dim, memory_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "k", .doc = "keys: [n_kv_heads * head_dim, encoder_dim]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "v", .doc = "values: [n_kv_heads * head_dim, encoder_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "out", .doc = "output: [dim, n_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "q_bias", .doc = "[n_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "k_bias", .doc = "[n_kv_heads * head_dim]"),
@@ -56,15 +56,14 @@ static viv_status infer(void *layer, viv_infer *b)
 {
     struct cross_attention *l = layer;
     l->dim = b->in_dims[0];
-    l->memory_dim = b->memory_dim;
+    l->encoder_dim = b->encoder_dim;
     l->n_heads = (uint64_t)b->get_int(b, "n_heads");
     l->n_kv_heads = (uint64_t)b->get_int(b, "n_kv_heads");
     l->head_dim = (uint64_t)b->get_int(b, "head_dim");
     l->scale = b->is_set(b, "scale") ? (float)b->get_float(b, "scale") : 1 / sqrtf((float)l->head_dim);
-    if (l->memory_dim == 0)
-        return layer_fail(
-            b->host, VIV_EINVAL,
-            "looks at the memory that an encoder makes: it stands in the graph of a spec that has one");
+    if (l->encoder_dim == 0)
+        return layer_fail(b->host, VIV_EINVAL,
+                          "reads the output of an encoder: it belongs in the graph of a spec that has one");
     if (l->n_heads % l->n_kv_heads != 0)
         return layer_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
                           l->n_kv_heads, l->n_heads);
@@ -74,8 +73,8 @@ static viv_status infer(void *layer, viv_infer *b)
         uint32_t ndim;
         uint64_t dims[2];
     } weights[] = {{"q", 2, {q_dim, l->dim}},
-                   {"k", 2, {kv_dim, l->memory_dim}},
-                   {"v", 2, {kv_dim, l->memory_dim}},
+                   {"k", 2, {kv_dim, l->encoder_dim}},
+                   {"v", 2, {kv_dim, l->encoder_dim}},
                    {"out", 2, {0, q_dim}},
                    {"q_bias", 1, {q_dim}},
                    {"k_bias", 1, {kv_dim}},
@@ -90,9 +89,9 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, out);
     if (status == VIV_OK)
-        status = b->want_memory_state(b, "k", kv_dim, &l->kept.k);
+        status = b->want_encoder_cache(b, "k", kv_dim, &l->kv_cache.k);
     if (status == VIV_OK)
-        status = b->want_memory_state(b, "v", kv_dim, &l->kept.v);
+        status = b->want_encoder_cache(b, "v", kv_dim, &l->kv_cache.v);
     b->out_dim = l->out_dim = out[0];
     b->n_phases = 5;
     return status;
@@ -102,21 +101,21 @@ static viv_status cost(const void *layer, viv_cost *c)
 {
     const struct cross_attention *l = layer;
     uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
-    c->flops = c->n_rows * (2 * (l->dim + l->out_dim) * q_dim + 4 * c->n_memory * q_dim) +
-               c->n_taken * 4 * l->memory_dim * kv_dim;
-    c->state_elems = c->n_rows * 2 * c->n_memory * kv_dim;
-    if (c->n_taken == 0)
-        c->weight_elems -= size_min(c->weight_elems, 2 * l->memory_dim * kv_dim);
+    c->flops = c->n_rows * (2 * (l->dim + l->out_dim) * q_dim + 4 * c->n_encoder_rows * q_dim) +
+               c->n_new_encoder_rows * 4 * l->encoder_dim * kv_dim;
+    c->cache_elems = c->n_rows * 2 * c->n_encoder_rows * kv_dim;
+    if (c->n_new_encoder_rows == 0)
+        c->weight_elems -= size_min(c->weight_elems, 2 * l->encoder_dim * kv_dim);
     return VIV_OK;
 }
 
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct cross_attention *l = layer;
-    l->kept.n_heads = l->n_heads;
-    l->kept.n_kv_heads = l->n_kv_heads;
-    l->kept.head_dim = l->head_dim;
-    viv_status status = kept_prepare(&l->kept, p);
+    l->kv_cache.n_heads = l->n_heads;
+    l->kv_cache.n_kv_heads = l->n_kv_heads;
+    l->kv_cache.head_dim = l->head_dim;
+    viv_status status = kv_cache_prepare(&l->kv_cache, p);
     if (status == VIV_OK)
         status = projection_prepare(&l->q, p, "q", "q_bias");
     if (status == VIV_OK)
@@ -131,17 +130,18 @@ static viv_status prepare(void *layer, viv_prepare *p)
     prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
     l->scratch = size_max(size_max(projection_scratch(&l->q), projection_scratch(&l->out)),
                           size_max(projection_scratch(&l->k), projection_scratch(&l->v)));
-    l->scratch = size_align(size_max(l->scratch, kept_scratch(&l->kept, p)), 64);
-    l->memory_row_bytes = size_max(l->k.product->row_bytes(l->memory_dim), l->v.product->row_bytes(l->memory_dim));
+    l->scratch = size_align(size_max(l->scratch, kv_cache_scratch(&l->kv_cache, p)), 64);
+    l->encoder_row_bytes =
+        size_max(l->k.product->row_bytes(l->encoder_dim), l->v.product->row_bytes(l->encoder_dim));
     l->heads_stride = size_align(l->n_heads * l->head_dim, 16);
     uint64_t features = size_max(projection_tile(&l->k), projection_tile(&l->v));
-    p->worker_workspace = l->scratch + TAKE_ROWS * (l->memory_row_bytes + features * sizeof(float));
+    p->worker_workspace = l->scratch + ENCODER_ROWS * (l->encoder_row_bytes + features * sizeof(float));
     p->row_workspace = l->rows.row_bytes + l->head_rows.row_bytes + 2 * l->heads_stride * sizeof(float);
     return VIV_OK;
 }
 
-/* Tasks of a span whose memory is new. */
-static uint64_t take_tasks(const struct cross_attention *l)
+/* Tasks for a span with new encoder output. */
+static uint64_t encoder_tasks(const struct cross_attention *l)
 {
     return projection_tasks(&l->k) + projection_tasks(&l->v);
 }
@@ -153,7 +153,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     switch (phase) {
     case 0:
         for (uint32_t s = 0; s < e->n_spans; s++)
-            n += e->spans[s]->memory ? take_tasks(l) : 0;
+            n += e->spans[s]->encoder_output ? encoder_tasks(l) : 0;
         return n;
     case 1:
         return projection_tasks(&l->q);
@@ -166,27 +166,28 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     }
 }
 
-/* Some features of keys, or of values, of all rows of one span's memory. */
-static viv_status take_memory(const struct cross_attention *l, const viv_exec *e, uint64_t task)
+/* Computes some features of the keys, or of the values, of all encoder rows of one span. */
+static viv_status fill_encoder_cache(const struct cross_attention *l, const viv_exec *e, uint64_t task)
 {
     uint32_t s = 0;
-    for (uint64_t n; task >= (n = e->spans[s]->memory ? take_tasks(l) : 0); s++)
+    for (uint64_t n; task >= (n = e->spans[s]->encoder_output ? encoder_tasks(l) : 0); s++)
         task -= n;
     const viv_span *span = e->spans[s];
     const int is_key = task < projection_tasks(&l->k);
     const struct projection *p = is_key ? &l->k : &l->v;
     task -= is_key ? 0 : projection_tasks(&l->k);
     char *rows = (char *)e->scratch + l->scratch;
-    float *y = (float *)(rows + TAKE_ROWS * l->memory_row_bytes);
+    float *y = (float *)(rows + ENCODER_ROWS * l->encoder_row_bytes);
     const uint64_t tile = projection_tile(p), first = task * tile;
     viv_status status = VIV_OK;
-    for (uint64_t row = 0, n; status == VIV_OK && row < span->n_memory; row += n) {
-        n = size_min(TAKE_ROWS, span->n_memory - row);
+    for (uint64_t row = 0, n; status == VIV_OK && row < span->n_encoder_rows; row += n) {
+        n = size_min(ENCODER_ROWS, span->n_encoder_rows - row);
         for (uint64_t r = 0; r < n; r++)
-            p->product->prepare(rows + r * l->memory_row_bytes, span->memory + (row + r) * l->memory_dim,
-                                l->memory_dim);
-        uint64_t end = first + projection_run(p, task, rows, l->memory_row_bytes, n, y, tile, e->scratch);
-        status = (is_key ? kept_write_keys : kept_write_values)(&l->kept, e, span, row, n, y, tile, first, end);
+            p->product->prepare(rows + r * l->encoder_row_bytes, span->encoder_output + (row + r) * l->encoder_dim,
+                                l->encoder_dim);
+        uint64_t end = first + projection_run(p, task, rows, l->encoder_row_bytes, n, y, tile, e->scratch);
+        status = (is_key ? kv_cache_write_keys : kv_cache_write_values)(&l->kv_cache, e, span, row, n, y, tile,
+                                                                        first, end);
     }
     return status;
 }
@@ -205,7 +206,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             if (t < e->n_rows)
                 prepared_rows_fill(&l->rows, rows + t * l->rows.row_bytes, e->in[0] + t * l->dim);
             else
-                status = take_memory(l, e, t - e->n_rows);
+                status = fill_encoder_cache(l, e, t - e->n_rows);
             break;
         case 1:
             projection_run(&l->q, t, rows + l->q_offset, l->rows.row_bytes, e->n_rows,
@@ -219,10 +220,10 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
                             .q_stride = l->heads_stride,
                             .out = heads + row * l->heads_stride,
                             .out_stride = l->heads_stride,
-                            .n_keys = span->n_memory,
+                            .n_keys = span->n_encoder_rows,
                             .scale = l->scale,
                             .scratch = e->scratch};
-            kept_attend(&l->kept, e, span, block % l->n_kv_heads, &a);
+            kv_cache_attend(&l->kv_cache, e, span, block % l->n_kv_heads, &a);
             break;
         }
         case 3:
@@ -236,23 +237,24 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return status;
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     const struct cross_attention *l = layer;
-    return i == 0 &&
-           words_put(aspect, words, "cross attention", "%" PRIu64 " heads of %" PRIu64, l->n_heads, l->head_dim);
+    return i == 0 && description_put(attribute, text, "cross attention", "%" PRIu64 " heads of %" PRIu64,
+                                     l->n_heads, l->head_dim);
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_cross_attention = {
     .struct_size = sizeof(viv_layer_class),
     .name = "cross_attention",
-    .summary = "Lets each token look at the memory that an encoder has made of another text.",
+    .summary = "Cross-attention: each token attends to the output of the encoder.",
     .attrs = attrs,
     .instance_size = sizeof(struct cross_attention),
     .infer = infer,

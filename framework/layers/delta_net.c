@@ -1,6 +1,5 @@
-/* delta_net.c - a memory of keys and values that is corrected by the gated delta rule
- *                                                           (Yang, Kautz and Hatamizadeh 2024, "Gated Delta
- * Networks")
+/* delta_net.c - linear attention by the gated delta rule, with a recurrent state of fixed size
+ *                                          (Yang, Kautz and Hatamizadeh 2024, "Gated Delta Networks")
  *
  *   S_t = alpha_t S_{t-1} + k_t d_t^T,   d_t = beta_t (v_t - alpha_t S_{t-1}^T k_t),   y_t = S_t^T q_t
  *
@@ -11,10 +10,10 @@
  *   y:           [n_rows, n_heads * value_dim]
  *   gates:       b and a, [n_rows, 2, n_heads]
  *   A, dt_bias:  [n_heads]
- *   state:       S, [key_dim, value_dim] for each head, once for a sequence
+ *   state:       S, [key_dim, value_dim] for each head: recurrent
  *
- * Phases: 0 q and k to length, alpha, beta; 1 the rule, a head of a sequence at a time.                        */
-#include "layers/words.h"
+ * Phases: 0 normalise q and k, compute alpha and beta; 1 the rule, one head of one sequence per task.           */
+#include "layers/description.h"
 
 #include "base/size.h"
 
@@ -32,8 +31,8 @@ struct delta_net {
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_VALUE, VIV_ATTR_REQUIRED, "gates",
-             .doc = "what decides how much is corrected, b of each head, and then how much stays, a of each head"),
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "A", .doc = "how fast what is kept decays, below 0: [n_heads]"),
+             .doc = "the gates: b of each head, how much is corrected, then a of each head, how much stays"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "A", .doc = "decay rate of the state, below 0: [n_heads]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "dt_bias", .doc = "added to a: [n_heads]"),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_heads", .doc = "value heads", .min = 1, .max = 65536),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_key_heads", .doc = "query and key heads, a divisor of n_heads",
@@ -72,7 +71,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = b->want_weight(b, "dt_bias", 1, &l->n_heads);
     if (status == VIV_OK)
-        status = b->want_sequence_state(b, "S", l->n_heads * l->key_dim * l->value_dim, &l->state);
+        status = b->want_recurrent_state(b, "S", l->n_heads * l->key_dim * l->value_dim, &l->state);
     b->out_dim = l->n_heads * l->value_dim;
     b->n_phases = 2;
     b->row_workspace = l->row * sizeof(float);
@@ -133,7 +132,7 @@ static void run_head(const struct delta_net *l, const viv_exec *e, const viv_spa
 {
     const float *row = (const float *)e->workspace + span->first_row * l->row;
     const uint64_t key = head / (l->n_heads / l->n_key_heads) * l->key_dim, size = l->key_dim * l->value_dim;
-    const viv_sequence_state *state = span->sequence_state[l->state];
+    const viv_recurrent_state *state = span->recurrent_state[l->state];
     l->kernels->delta_rule(&(viv_delta_rule){
         .struct_size = sizeof(viv_delta_rule),
         .n_rows = span->n_rows,
@@ -166,24 +165,26 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     const struct delta_net *l = layer;
-    return i == 0 &&
-           words_put(aspect, words, "attention", "gated delta rule, %" PRIu64 " heads of %" PRIu64 " x %" PRIu64,
-                     l->n_heads, l->key_dim, l->value_dim);
+    return i == 0 && description_put(attribute, text, "attention",
+                                     "gated delta rule, %" PRIu64 " heads of %" PRIu64 " x %" PRIu64, l->n_heads,
+                                     l->key_dim, l->value_dim);
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_delta_net = {
     .struct_size = sizeof(viv_layer_class),
     .name = "delta_net",
-    .summary = "Answers queries from a memory of fixed size that each key corrects towards its value.",
+    .summary = "Linear attention by the gated delta rule: each key corrects a recurrent state of fixed size "
+               "towards its value.",
     .attrs = attrs,
     .instance_size = sizeof(struct delta_net),
     .infer = infer,

@@ -1,15 +1,15 @@
 /* latent_attention.c - multi-head latent attention                     (DeepSeek-AI 2024, arXiv 2405.04434, 2.1)
  *
- *   c = norm(x W_c), k_pe = rope(x W_kr)                        what is kept of a token, for all heads
+ *   c = norm(x W_c), k_pe = rope(x W_kr)                        cached for each token, shared by all heads
  *   q_nope, q_pe = x W_q, or norm(x W_qa) W_q                   by heads; q_pe rotates
  *   k_nope = W_uk c, v = W_uv c                                 by heads
  *   y = softmax(scale (q_nope . k_nope + q_pe . k_pe)) v W_o
  *
- * Keys and values of heads are never made. As q_nope . (W_uk c) = (W_uk^T q_nope) . c and sum p (W_uv c) =
- * W_uv (sum p c), a head's query goes to where the c are, [W_uk^T q_nope, q_pe], all heads attend over the same
- * rows [c, k_pe], whose values are their first kv_rank features, and what comes of it returns through W_uv. That is
- * less to read for one row; for many it is more to multiply than to make keys and values once, but a row's result
- * must not depend on how many come with it, and so there is one way.
+ * The keys and values of the heads are never computed. Because q_nope . (W_uk c) = (W_uk^T q_nope) . c and
+ * sum p (W_uv c) = W_uv (sum p c), each query is projected to the latent space, [W_uk^T q_nope, q_pe]; all heads
+ * attend over the same cached rows [c, k_pe], whose values are their first kv_rank features; the result is
+ * projected back by W_uv. In decode this reads less. In prefill, keys and values computed once would need fewer
+ * operations, but a row's result must not depend on the number of rows in its step, so there is only one way.
  *
  *   x, y:    [n_rows, dim]
  *   kv_a:    [kv_rank + rope_dim, dim]                     W_c, then W_kr
@@ -18,10 +18,10 @@
  *   k_b:     [n_heads, kv_rank, nope_dim]                  W_uk^T
  *   v_b:     [n_heads, v_dim, kv_rank]                     W_uv
  *   out:     [dim, n_heads * v_dim]                        W_o
- *   state:   c, kv_rank + rope_dim elements per token: a page is [page_rows][kv_rank + rope_dim] */
+ *   cache:   [c, k_pe], kv_rank + rope_dim elements per token: a page is [page_rows][kv_rank + rope_dim] */
+#include "layers/cache.h"
+#include "layers/description.h"
 #include "layers/rope.h"
-#include "layers/state.h"
-#include "layers/words.h"
 
 #include "base/size.h"
 
@@ -30,7 +30,7 @@
 #include <string.h>
 
 enum {
-    KEEP_ROWS = 16,   /* rows of a task that writes the state */
+    CACHE_ROWS = 16,  /* rows of a task that writes to the cache */
     ATTEND_ROWS = 32, /* queries of a task, and their heads: */
     ATTEND_HEADS = 8
 };
@@ -40,11 +40,11 @@ enum phase {
     PROJECT,      /* kv_a, and q_a or q */
     NORM_QUERIES, /* from here */
     PROJECT_Q,    /* to here only with q_a */
-    KEEP,         /* normalise and rotate, store c and k_pe, prepare q_nope */
+    WRITE,        /* normalise and rotate, write c and k_pe to the cache, prepare q_nope */
     ABSORB,       /* q_nope becomes W_uk^T q_nope */
     ATTEND,
     PREPARE_LATENT,
-    RETURN, /* what attention gave goes through W_uv */
+    RETURN, /* the output of attention through W_uv */
     PREPARE_HEADS,
     PROJECT_OUT,
     N_PHASES
@@ -73,15 +73,15 @@ struct latent_attention {
     struct areas at;
     struct rope rope;
     const float *q_norm, *kv_norm;
-    struct state_store store;
-    uint32_t c; /* index of the state */
+    struct cache_writer writer;
+    uint32_t c; /* index of the cache */
     int32_t has_q_a;
     float scale, norm_eps;
 };
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "kv_a",
-             .doc = "to what is kept of a token, and the key that rotates: [kv_rank + rope_dim, dim]"),
+             .doc = "compressed keys and values, then the rotary key: [kv_rank + rope_dim, dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "kv_a_bias", .doc = "[kv_rank + rope_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "q_a", .doc = "compresses queries: [q_rank, dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "q_a_bias", .doc = "[q_rank]"),
@@ -89,13 +89,13 @@ static const viv_attr *const attrs[] = {
              .doc =
                  "queries, each head's part that rotates last: [n_heads * (nope_dim + rope_dim), dim, or q_rank]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "k_b",
-             .doc = "keys from what is kept, transposed: [n_heads, kv_rank, nope_dim]"),
+             .doc = "keys from the compressed vector, transposed: [n_heads, kv_rank, nope_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "v_b",
-             .doc = "values from what is kept: [n_heads, v_dim, kv_rank]"),
+             .doc = "values from the compressed vector: [n_heads, v_dim, kv_rank]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "out", .doc = "output: [dim, n_heads * v_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "out_bias", .doc = "[dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.q", .doc = "normalises compressed queries: [q_rank]"),
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "norm.kv", .doc = "normalises what is kept: [kv_rank]"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "norm.kv", .doc = "normalises the compressed vector: [kv_rank]"),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "norm.eps", .doc = "added to the mean square", .default_value = 1e-6, .min = 1e-30,
              .max = 1),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "scale", .doc = "of the scores; default 1 / sqrt(nope_dim + rope_dim)"),
@@ -140,7 +140,7 @@ static viv_status infer(void *layer, viv_infer *b)
         l->nope_dim > 65536 || l->v_dim > 65536 || kv_a[0] > 65536)
         return layer_fail(b->host, VIV_ELIMIT,
                           "%" PRIu64 " heads of %" PRIu64 " and %" PRIu64 " features, %" PRIu64
-                          " kept per token: expected each from 1 to 65536",
+                          " cached per token: expected each from 1 to 65536",
                           l->n_heads, l->nope_dim, l->v_dim, kv_a[0]);
     if (kv_a[0] < l->kv_rank)
         return layer_fail(b->host, VIV_ESHAPE,
@@ -174,7 +174,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = rope_infer(&l->rope, b, l->rope_dim);
     if (status == VIV_OK)
-        status = b->want_state(b, "c", kv_a[0], &l->c);
+        status = b->want_cache(b, "c", kv_a[0], &l->c);
     l->norm_eps = (float)b->get_float(b, "norm.eps");
     double scale = b->is_set(b, "scale") ? b->get_float(b, "scale") : 1 / sqrt((double)(l->nope_dim + l->rope_dim));
     if (l->rope.scaling != ROPE_NONE && l->rope.factor > 1) {
@@ -209,7 +209,7 @@ static viv_status cost(const void *layer, viv_cost *c)
     const uint64_t elems = l->dim * width_of(l) + (l->has_q_a ? l->q_rank * (l->dim + queries) : l->dim * queries) +
                            l->n_heads * (l->nope_dim + l->v_dim) * l->kv_rank + l->n_heads * l->v_dim * l->out_dim;
     c->flops = c->n_rows * 2 * (elems + l->n_heads * c->context * (width_of(l) + l->kv_rank));
-    c->state_elems = c->n_rows * c->context * width_of(l);
+    c->cache_elems = c->n_rows * c->context * width_of(l);
     return VIV_OK;
 }
 
@@ -235,7 +235,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct latent_attention *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
-    viv_status status = state_store_init(&l->store, p->host);
+    viv_status status = cache_writer_init(&l->writer, p->host);
     if (status == VIV_OK)
         status = projection_prepare(&l->kv_a, p, "kv_a", "kv_a_bias");
     if (status == VIV_OK && l->has_q_a)
@@ -302,8 +302,8 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t number)
         return projection_tasks(&l->kv_a) + projection_tasks(l->has_q_a ? &l->q_a : &l->q);
     case PROJECT_Q:
         return projection_tasks(&l->q);
-    case KEEP:
-        return span_tasks(e, KEEP_ROWS, 1);
+    case WRITE:
+        return span_tasks(e, CACHE_ROWS, 1);
     case ABSORB:
         return l->n_heads * projection_tasks(&l->k_b);
     case ATTEND:
@@ -343,7 +343,7 @@ static void prepare_heads(const struct projection *p, char *rows, const float *x
         p->product->prepare(rows + h * p->product->row_bytes(p->n_in), x + h * x_head, p->n_in);
 }
 
-/* What is kept of one row, and its queries, once they are projected. */
+/* Normalises and rotates the projected rows: the cached vector of one row, and its queries. */
 static void settle_row(const struct latent_attention *l, const viv_exec *e, uint64_t row, const float *frequency,
                        float *cos)
 {
@@ -365,21 +365,21 @@ static void settle_row(const struct latent_attention *l, const viv_exec *e, uint
     }
 }
 
-static viv_status keep(const struct latent_attention *l, const viv_exec *e, uint64_t task)
+static viv_status write_cache(const struct latent_attention *l, const viv_exec *e, uint64_t task)
 {
-    const viv_span *span = span_of_task(e, KEEP_ROWS, 1, &task);
-    const viv_state *state = span->state[l->c];
-    const uint64_t width = width_of(l), end = size_min((task + 1) * KEEP_ROWS, span->n_rows);
+    const viv_span *span = span_of_task(e, CACHE_ROWS, 1, &task);
+    const viv_cache *cache = span->cache[l->c];
+    const uint64_t width = width_of(l), end = size_min((task + 1) * CACHE_ROWS, span->n_rows);
     float *angles = (float *)((char *)e->scratch + l->scratch);
     uint64_t known = 0;
     viv_status status = VIV_OK;
-    for (uint64_t r = task * KEEP_ROWS; status == VIV_OK && r < end; r++) {
+    for (uint64_t r = task * CACHE_ROWS; status == VIV_OK && r < end; r++) {
         const uint64_t row = span->first_row + r, token = span->position + r;
         const float *kv = (const float *)area(e, l->at.kv) + row * width;
         settle_row(l, e, row, rope_frequency(&l->rope, span, r, angles, &known), angles + l->rope.dim / 2);
-        status = state_check(e, "keys and values", kv, width, 1, width);
+        status = cache_check(e, "keys and values", kv, width, 1, width);
         if (status == VIV_OK)
-            state_write(&l->store, e, state->pages[token / state->page_rows], token % state->page_rows * width, kv,
+            cache_write(&l->writer, e, cache->pages[token / cache->page_rows], token % cache->page_rows * width, kv,
                         width);
     }
     return status;
@@ -388,7 +388,7 @@ static viv_status keep(const struct latent_attention *l, const viv_exec *e, uint
 static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t task)
 {
     const viv_span *span = span_of_task(e, ATTEND_ROWS, head_blocks(l), &task);
-    const viv_state *state = span->state[l->c];
+    const viv_cache *cache = span->cache[l->c];
     const uint64_t width = width_of(l), head = task % head_blocks(l) * ATTEND_HEADS;
     const uint64_t begin = task / head_blocks(l) * ATTEND_ROWS, row = span->first_row + begin;
     const viv_attend a = {.struct_size = sizeof a,
@@ -401,14 +401,14 @@ static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t
                           .q_stride = l->n_heads * width,
                           .out = (float *)area(e, l->at.latent) + (row * l->n_heads + head) * l->kv_rank,
                           .out_stride = l->n_heads * l->kv_rank,
-                          .k_pages = (const void *const *)state->pages,
-                          .v_pages = (const void *const *)state->pages,
+                          .k_pages = (const void *const *)cache->pages,
+                          .v_pages = (const void *const *)cache->pages,
                           .k_stride = width,
                           .v_stride = width,
-                          .page_rows = state->page_rows,
+                          .page_rows = cache->page_rows,
                           .position = span->position + begin,
                           .n_keys = span->position + span->n_rows,
-                          .dtype = e->state_dtype,
+                          .dtype = e->cache_dtype,
                           .scale = l->scale,
                           .scratch = e->scratch};
     l->kernels->attend(&a);
@@ -445,8 +445,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t number,
         case PROJECT_Q:
             project(e, &l->q, t, q_rows + l->q_b_offset, l->q_rows.row_bytes, q, l->n_heads * head);
             break;
-        case KEEP:
-            status = keep(l, e, t);
+        case WRITE:
+            status = write_cache(l, e, t);
             break;
         case ABSORB:
             project_head(e, &l->k_b, t, nope_rows, absorbed, l->n_heads, width_of(l));
@@ -478,25 +478,27 @@ static void release(void *layer)
     rope_release(&l->rope);
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     const struct latent_attention *l = layer;
     if (i == 0)
-        return words_put(aspect, words, "attention", "latent, %" PRIu64 " heads of %" PRIu64 " on %" PRIu64 " kept",
-                         l->n_heads, head_of(l), width_of(l));
-    return i == 1 && l->rope.used && rope_say(&l->rope, head_of(l), aspect, words);
+        return description_put(attribute, text, "attention",
+                               "latent, %" PRIu64 " heads of %" PRIu64 ", %" PRIu64 " cached per token", l->n_heads,
+                               head_of(l), width_of(l));
+    return i == 1 && l->rope.used && rope_describe(&l->rope, head_of(l), attribute, text);
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_latent_attention = {
     .struct_size = sizeof(viv_layer_class),
     .name = "latent_attention",
-    .summary = "Lets each token look at others through what little is kept of each, the same for all heads.",
+    .summary = "Multi-head latent attention: the KV cache is one compressed vector per token, shared by all heads.",
     .attrs = attrs,
     .instance_size = sizeof(struct latent_attention),
     .infer = infer,

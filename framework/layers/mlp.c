@@ -7,7 +7,7 @@
  *
  * Phases: 0 prepare x, 1 gate, up and activation (a task does some hidden features for all rows, so that gate and
  * up never leave the cache), 2 prepare the hidden rows, 3 down.                                               */
-#include "layers/words.h"
+#include "layers/description.h"
 
 #include "base/size.h"
 
@@ -160,18 +160,20 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     const struct mlp *l = layer;
     char act[32];
-    return i == 0 && words_put(aspect, words, "feed-forward", "%s%s, %" PRIu64 " wide", l->gated ? "gated " : "",
-                               words_choice(VIV_ACT_CHOICES, l->act, act), l->n_hidden);
+    return i == 0 &&
+           description_put(attribute, text, "feed-forward", "%s%s, %" PRIu64 " wide", l->gated ? "gated " : "",
+                           description_choice(VIV_ACT_CHOICES, l->act, act), l->n_hidden);
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_mlp = {

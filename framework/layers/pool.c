@@ -1,7 +1,7 @@
 /* pool.c - y[r] = one vector of all rows of r's text: the first, the mean, the last
  *
  *   x, y:  [n_rows, dim]      every row of a text gets the same, so that whichever is asked for has it */
-#include "layers/words.h"
+#include "layers/description.h"
 
 #include <string.h>
 
@@ -60,17 +60,18 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     static const char *const by[] = {"the first token", "the mean of all", "the last token"};
     const struct pool *l = layer;
-    return i == 0 && words_put(aspect, words, "pooling", "%s", by[l->by]);
+    return i == 0 && description_put(attribute, text, "pooling", "%s", by[l->by]);
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_pool = {

@@ -3,7 +3,7 @@
  *
  *   x, y:    [n_rows, dim]
  *   weight:  [n_positions + offset, dim]  any type                                                             */
-#include "layers/words.h"
+#include "layers/description.h"
 
 #include <inttypes.h>
 
@@ -82,16 +82,17 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     (void)layer;
-    return i == 0 && words_put(aspect, words, "positions", "learned, added to the embedding");
+    return i == 0 && description_put(attribute, text, "positions", "learned, added to the embedding");
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_positions = {

@@ -2,7 +2,7 @@
  *
  *   x, y:    [n_rows, dim]
  *   weight:  [dim]; or [n], where n divides dim: then each n features are a row of their own, a head's say   */
-#include "layers/words.h"
+#include "layers/description.h"
 
 struct rms_norm {
     const viv_kernels *kernels;
@@ -61,16 +61,17 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     const struct rms_norm *l = layer; /* of parts of a row: no norm of the stream, but a layer's own */
-    return i == 0 && l->n == l->dim && words_put(aspect, words, "norm", "root mean square");
+    return i == 0 && l->n == l->dim && description_put(attribute, text, "norm", "root mean square");
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class layer_rms_norm = {

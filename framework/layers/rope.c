@@ -1,6 +1,6 @@
 #include "layers/rope.h"
 
-#include "layers/words.h"
+#include "layers/description.h"
 
 #include "base/size.h"
 
@@ -142,13 +142,13 @@ const float *rope_frequency(const struct rope *r, const viv_span *span, uint64_t
     return own;
 }
 
-int32_t rope_say(const struct rope *r, uint64_t head_dim, char *aspect, char *words)
+int32_t rope_describe(const struct rope *r, uint64_t head_dim, char *attribute, char *text)
 {
     char scaling[32];
-    return words_put(aspect, words, "positions", "%s, base %.10g%s%s",
-                     r->dim < head_dim ? "rotary in part" : "rotary", r->theta,
-                     r->scaling != ROPE_NONE ? ", stretched as " : "",
-                     r->scaling != ROPE_NONE ? words_choice(ROPE_SCALING_CHOICES, r->scaling, scaling) : "");
+    return description_put(
+        attribute, text, "positions", "%s, base %.10g%s%s", r->dim < head_dim ? "rotary in part" : "rotary",
+        r->theta, r->scaling != ROPE_NONE ? ", stretched as " : "",
+        r->scaling != ROPE_NONE ? description_choice(ROPE_SCALING_CHOICES, r->scaling, scaling) : "");
 }
 
 void rope_angles(const struct rope *r, const viv_kernels *kernels, const float *frequency, int32_t position,

@@ -76,8 +76,8 @@ struct rope {
 viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim);
 viv_status rope_prepare(struct rope *r, const viv_prepare *p);
 void rope_release(struct rope *r);
-/* As a layer's viv_layer_words.say does, of its positions. */
-int32_t rope_say(const struct rope *r, uint64_t head_dim, char *aspect, char *words);
+/* See viv_layer_description.describe: describes the position encoding. */
+int32_t rope_describe(const struct rope *r, uint64_t head_dim, char *attribute, char *text);
 
 /* The frequencies [dim / 2] for row `row` of a span. Where each length of the text has its own they are written to
  * `own` [dim / 2], unless those of *known, the length of the row before, are there; begin with 0. */

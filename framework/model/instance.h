@@ -1,4 +1,4 @@
-/* instance.h - what a model is made of, for the files that make and run it. */
+/* instance.h - the structure of a model, for the files that create and run it. */
 #ifndef MODEL_INSTANCE_H
 #define MODEL_INSTANCE_H
 
@@ -7,10 +7,10 @@
 
 #include <stdatomic.h>
 
-/* GUARD_BYTES: behind whatever a layer writes to in a step (guard.c). */
+/* GUARD_BYTES: behind every buffer that a layer writes to in a step (guard.c). */
 enum { PAGE_ROWS = 128, MAX_END_TOKENS = 64, GUARD_BYTES = 64 };
 
-/* Memory of a step that grows only when more rows than ever are asked for. 64-byte aligned. */
+/* A buffer of a step, 64-byte aligned. It grows only for a step with more rows than any before. */
 struct block {
     void *data;
     uint64_t size;
@@ -18,24 +18,25 @@ struct block {
 viv_status block_reserve(struct block *b, uint64_t size, struct error *err); /* contents are lost */
 void block_release(struct block *b);
 
-/* How one stack of layers runs. */
+/* What a stack of layers needs to run. */
 struct stack_run {
     struct plan plan;
     struct block *slots; /* [plan.n_slots] */
     uint64_t max_rows;   /* of a step */
 };
 
-/* Pages of one kind of state. */
+/* The free pages of one kind of cache. */
 struct pool {
-    uint64_t row_bytes;  /* of all states of the kind, per row of what they grow with, or per sequence */
-    uint64_t page_bytes; /* of PAGE_ROWS of these, or of the one */
+    uint64_t
+        row_bytes; /* of all caches of the kind, per row of what they grow with; of recurrent state, per sequence */
+    uint64_t page_bytes; /* of PAGE_ROWS rows; of recurrent state, all */
     void *free_pages;    /* a list: the first word of each points to the next */
 };
 
-/* Where a state lies. */
-struct state_place {
-    enum state_kind kind;
-    uint64_t offset; /* bytes from the begin of a page of all states of the kind */
+/* Where a cache lies. */
+struct cache_place {
+    enum cache_kind kind;
+    uint64_t offset; /* bytes from the begin of a page, which holds all caches of the kind */
 };
 
 struct adapter;
@@ -87,13 +88,14 @@ struct viv_model {
     struct block workspace; /* of the running layer */
     struct block *scratch;  /* [n_workers] */
 
-    /* state */
-    uint32_t state_dtype;
-    struct state_place *state_places; /* [n_states] */
-    struct pool pools[N_STATE_KINDS];
-    struct state_place *narrow_places; /* the same of sequences whose pages are f16 still, once the state is f32 */
-    uint64_t narrow_page_bytes[N_STATE_KINDS];
-    bool told_of_length; /* that a text was computed anew */
+    /* caches */
+    uint32_t cache_dtype;
+    struct cache_place *cache_places; /* [n_caches] */
+    struct pool pools[N_CACHE_KINDS];
+    struct cache_place
+        *narrow_places; /* the same for sequences whose pages are still f16 when the caches have become f32 */
+    uint64_t narrow_page_bytes[N_CACHE_KINDS];
+    bool told_of_length; /* that a sequence was recomputed */
 
     /* the running step */
     struct step_frame *frame;

@@ -59,10 +59,10 @@ viv_status model_need_weights(const viv_model *m, struct error *err)
 }
 
 /* f32 where the weights are f32, else f16 */
-uint32_t model_state_dtype(const viv_model *m)
+uint32_t model_cache_dtype(const viv_model *m)
 {
-    if (m->options.state_dtype >= 0)
-        return (uint32_t)m->options.state_dtype;
+    if (m->options.cache_dtype >= 0)
+        return (uint32_t)m->options.cache_dtype;
     if (!m->bindings)
         return VIV_F16;
     for (uint32_t i = 0; i < m->expansion->n_weights; i++) {
@@ -152,11 +152,11 @@ void model_stats(const viv_model *m, struct model_stats *out)
     *out = (struct model_stats){.weight_bytes = m->weight_bytes,
                                 .made_bytes = m->made_bytes,
                                 .workspace_bytes = m->workspace.size,
-                                .state_bytes_per_token = m->pools[STATE_OF_GRAPH].row_bytes,
-                                .encoder_bytes_per_token = m->pools[STATE_OF_ENCODER].row_bytes,
-                                .memory_bytes_per_row = m->pools[STATE_OF_MEMORY].row_bytes,
-                                .state_bytes_per_sequence = 2 * m->pools[STATE_OF_SEQUENCE].row_bytes,
-                                .state_dtype = m->state_dtype,
+                                .cache_bytes_per_token = m->pools[CACHE_OF_GRAPH].row_bytes,
+                                .encoder_bytes_per_token = m->pools[CACHE_OF_ENCODER].row_bytes,
+                                .encoder_cache_bytes_per_row = m->pools[CACHE_OF_ENCODER_OUTPUT].row_bytes,
+                                .recurrent_bytes_per_sequence = 2 * m->pools[CACHE_RECURRENT].row_bytes,
+                                .cache_dtype = m->cache_dtype,
                                 .n_threads = m->n_workers,
                                 .scheduler = m->scheduler_class ? m->scheduler_class->name : NULL};
     for (uint32_t i = 0; i < N_STACKS; i++)
@@ -181,7 +181,7 @@ uint64_t model_max_rows(const viv_model *m)
     return m->stacks[STACK_GRAPH].max_rows;
 }
 
-uint64_t model_memory_dim(const viv_model *m)
+uint64_t model_encoder_dim(const viv_model *m)
 {
-    return graph_memory_dim(m->graph);
+    return graph_encoder_dim(m->graph);
 }

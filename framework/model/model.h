@@ -1,5 +1,5 @@
-/* model.h - a model as it is looked at: its spec, checkpoint, expansion, graph and weights. engine/load.h opens
- * one, run/run.h runs it. */
+/* model.h - a model: its options, and access to its spec, checkpoint, expansion, graph and weights. engine/load.h
+ * opens one, run/run.h runs it. */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
@@ -15,9 +15,9 @@
 #include <vivarium/scheduler.h>
 #include <vivarium/sequence.h>
 
-/* What a layer has made of the rows of a step, for who looks on. The last layer makes no others than were asked
- * for. What is put into `out` is what later layers see. */
-struct tap {
+/* Hidden states after a layer of a step, passed to a forward hook. The last layer computes output rows only. The
+ * hook may change `out`: later layers then see that. */
+struct hook_call {
     const struct graph_node *node;
     float *out; /* [n_rows, node->out_dim], for the call */
     uint64_t n_rows;
@@ -34,18 +34,19 @@ struct model_options {
     void *find_ctx;
     const char *scheduler; /* --scheduler, or NULL: what the spec says, else the default */
     uint32_t n_threads;    /* 0: as many as there are usable processors */
-    uint64_t max_rows;     /* rows of a step, where texts may come in pieces; 0: 512 */
-    uint64_t context;      /* tokens that a sequence may have; 0: what the model was made for */
+    uint64_t max_rows;     /* of a step, if a prompt may be processed in several; 0: 512 */
+    uint64_t context;      /* tokens that a sequence may have; 0: as many as the model was made for */
     uint64_t slice_budget; /* bytes for weights that layers hold in slices (experts); 0: all are in memory */
     /* How often slice i of the layer at `path` was used in a time that is like the coming one: those used most stay
      * in memory. NULL: nothing is known. */
     uint64_t (*slice_uses)(void *ctx, const char *path, uint64_t i);
     void *slice_uses_ctx;
-    int64_t state_dtype; /* VIV_F32 or VIV_F16; -1: f32 where the weights are f32, else f16, until a number is too
-                            large for it */
-    /* Called after each layer of each step, one at a time, on whichever thread; may be NULL. */
-    void (*tap)(void *ctx, const struct tap *t);
-    void *tap_ctx;
+    int64_t cache_dtype; /* VIV_F32 or VIV_F16; -1: f32 if the weights are f32, else f16 until a number is too large
+                            for it */
+    /* A forward hook: called after each layer of each step, on any thread, but never twice at a time; may be NULL.
+     */
+    void (*hook)(void *ctx, const struct hook_call *call);
+    void *hook_ctx;
     /* LoRA adapters to merge, after those that the spec names: a directory of PEFT or a GGUF file, with ":scale" or
      * without; borrowed until model_open returns. */
     const char *const *adapters;
@@ -53,17 +54,17 @@ struct model_options {
     /* A chat template in place of the model's own (a path, which may be that of a pipe), or which of its own; or
      * NULL. */
     const char *chat_template, *chat_template_name;
-    /* Called now and then while loading, and while a text is computed anew; may be NULL. */
+    /* Called now and then during loading, and while a sequence is recomputed; may be NULL. */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *progress_ctx;
-    /* Told once of what the user should know of a step: a sentence. May be NULL. */
+    /* Called with a message to the user about a step; may be NULL. */
     void (*notice)(void *ctx, const char *sentence);
     void *notice_ctx;
 };
 
 const struct spec *model_spec(const viv_model *m);
 const struct checkpoint *model_checkpoint(const viv_model *m); /* NULL: a spec without weights */
-/* Whether it has tensors to bind: neither a spec alone has, nor config.json alone. */
+/* Whether it has tensors to bind. A spec alone and config.json alone have none. */
 bool model_has_tensors(const viv_model *m);
 const struct expansion *model_expansion(const viv_model *m);
 const struct graph *model_graph(const viv_model *m);
@@ -76,10 +77,11 @@ viv_status model_chat_template(viv_model *m, bool has_tools, const struct chat_t
  */
 viv_status model_encode_request(viv_model *m, const viv_request *request, struct token_ids *ids, size_t *n_answer,
                                 struct error *err);
-/* One of the ids that end a text: of the tokenizer, generation_config.json and the GGUF metadata together. */
+/* Whether the id ends a generation: according to the tokenizer, generation_config.json and the GGUF metadata
+ * together. */
 bool model_is_end(viv_model *m, int32_t id);
 
-/* How a weight was found. tensor NULL: not there (`else: none`). */
+/* The tensor of a weight; NULL: absent (`else: none`). */
 struct binding {
     const viv_tensor
         *tensor;     /* as it is in the file, or as the transforms made it (then `made`); the first slice's */
@@ -87,33 +89,32 @@ struct binding {
     uint32_t weight; /* the weight whose names were found: differs where `else` stood in */
     bool made;
 };
-/* Refuses a model without weights by name, and says why it has none. */
+/* Fails for a model without weights, and says why it has none. */
 viv_status model_need_weights(const viv_model *m, struct error *err);
 /* Finds every weight's tensor and checks its shape, without reading it; [expansion->n_weights]. */
 viv_status model_bindings(viv_model *m, const struct binding **out, struct error *err);
 
-/* How many tensors of the checkpoint are of other parts of a larger model, and which parts: "vision_tower.*". After
- * model_bindings. */
+/* The number of tensors in the checkpoint that belong to other parts of a larger model, and these parts:
+ * "vision_tower.*". After model_bindings. */
 uint32_t model_n_unused(const viv_model *m, const char **parts);
 
 struct model_stats {
     uint64_t weight_bytes; /* in the file(s), or as adapters leave them */
     uint64_t made_bytes;   /* private copies: transforms, vectors converted to f32 */
     uint64_t activation_bytes, workspace_bytes;
-    uint64_t state_bytes_per_token;   /* of the graph */
-    uint64_t encoder_bytes_per_token; /* of the encoder, while it runs */
-    uint64_t memory_bytes_per_row;    /* of what the graph keeps of the encoder's rows */
-    uint64_t
-        state_bytes_per_sequence; /* of what a sequence has once: as it is, and as it was before the last step */
-    uint32_t state_dtype, n_threads;
+    uint64_t cache_bytes_per_token;        /* of the graph */
+    uint64_t encoder_bytes_per_token;      /* of the encoder, while it runs */
+    uint64_t encoder_cache_bytes_per_row;  /* of the graph, per row of encoder output */
+    uint64_t recurrent_bytes_per_sequence; /* of recurrent state: as it is, and as it was before the last step */
+    uint32_t cache_dtype, n_threads;
     const char *scheduler;
 };
 void model_stats(const viv_model *m, struct model_stats *out); /* after model_load */
 
-uint32_t model_state_dtype(const viv_model *m); /* of what grows with a text: also before model_load */
+uint32_t model_cache_dtype(const viv_model *m); /* of the KV cache; also before model_load */
 uint64_t model_output_dim(const viv_model *m);
-uint64_t model_context(const viv_model *m);    /* tokens a sequence may have */
-uint64_t model_max_rows(const viv_model *m);   /* of the graph; the encoder takes as many as the context has */
-uint64_t model_memory_dim(const viv_model *m); /* 0: there is no encoder */
+uint64_t model_context(const viv_model *m);     /* tokens a sequence may have */
+uint64_t model_max_rows(const viv_model *m);    /* of the graph; the encoder takes as many as the context has */
+uint64_t model_encoder_dim(const viv_model *m); /* 0: there is no encoder */
 
 #endif

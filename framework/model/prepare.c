@@ -88,7 +88,7 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_
                      .max_rows = max_rows,
                      .weight = weight,
                      .weight_f32 = weight_f32,
-                     .state_dtype = m->state_dtype,
+                     .cache_dtype = m->cache_dtype,
                      .page_rows = PAGE_ROWS,
                      .row_workspace = n->row_workspace,
                      .shared_workspace = n->shared_workspace,

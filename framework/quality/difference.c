@@ -124,7 +124,7 @@ void difference_release(struct difference *d)
 
 /* --- looking on ---------------------------------------------------------------------------------------------- */
 
-void difference_keep(void *ctx, const struct tap *t)
+void difference_keep(void *ctx, const struct hook_call *t)
 {
     struct difference *d = ctx;
     struct layer_difference *l = d->of_a[t->node - d->a->nodes];
@@ -185,7 +185,7 @@ static void compare_logits(struct difference *d, const float *a, const float *b,
     d->output.kl_most = fmax(d->output.kl_most, kl);
 }
 
-void difference_compare(void *ctx, const struct tap *t)
+void difference_compare(void *ctx, const struct hook_call *t)
 {
     struct difference *d = ctx;
     struct layer_difference *l = d->of_b[t->node - d->b->nodes];

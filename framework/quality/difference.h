@@ -58,9 +58,9 @@ viv_status difference_coarsest(viv_model *m, uint32_t *dtype, struct error *err)
  * outlive its run, and `d`, zeroed but for what is said, is released in any case. */
 viv_status difference_begin(struct difference *d, const struct graph *a, const struct graph *b,
                             const uint64_t n_rows[N_STACKS], struct error *err);
-/* What model_options.tap takes, with the difference as its context: first A's, then B's. */
-void difference_keep(void *d, const struct tap *t);
-void difference_compare(void *d, const struct tap *t);
+/* What model_options.hook takes, with the difference as its context: first A's, then B's. */
+void difference_keep(void *d, const struct hook_call *t);
+void difference_compare(void *d, const struct hook_call *t);
 void difference_release(struct difference *d);
 
 double difference_relative(const struct layer_difference *l);

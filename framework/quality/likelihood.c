@@ -20,7 +20,7 @@ struct asked {
     struct token_ids *whole; /* [c->n] question and choice */
     uint64_t n_common;       /* tokens that all of them begin with, and the question, too */
     struct sequence *sequence;
-    uint8_t *want; /* [max_rows] */
+    uint8_t *output_rows; /* [max_rows] */
     uint64_t vocab;
     uint64_t n_tokens;
 };
@@ -111,7 +111,7 @@ static viv_status step(struct asked *a, uint32_t i, uint64_t at, uint64_t n, con
                            .sequence = a->sequence,
                            .n_rows = n,
                            .tokens = a->whole[i].ids + at,
-                           .want = a->want,
+                           .output_rows = a->output_rows,
                            .length = a->whole[i].n};
     const viv_rows *const list[] = {&rows};
     viv_status status = model_step(a->m, list, 1, a->cancel, logits, &n_outputs, err);
@@ -143,8 +143,8 @@ static viv_status read_question(struct asked *a, uint32_t first, double *out, st
     viv_status status = sequence_truncate(a->sequence, 0, err);
     while (status == VIV_OK && at < a->n_common) {
         n = size_min(model_max_rows(a->m), a->n_common - at);
-        memset(a->want, 0, n);
-        a->want[n - 1] = at + n == a->n_common;
+        memset(a->output_rows, 0, n);
+        a->output_rows[n - 1] = at + n == a->n_common;
         status = step(a, first, at, n, &logits, err);
         at += n;
     }
@@ -158,7 +158,7 @@ static viv_status read_choice(struct asked *a, uint32_t i, double *out, struct e
 {
     const struct token_ids *whole = &a->whole[i];
     viv_status status = VIV_OK;
-    memset(a->want, 1, model_max_rows(a->m));
+    memset(a->output_rows, 1, model_max_rows(a->m));
     for (uint64_t at = a->n_common, n; status == VIV_OK && at + 1 < whole->n; at += n) {
         const float *logits;
         n = size_min(model_max_rows(a->m), whole->n - 1 - at);
@@ -179,9 +179,9 @@ viv_status choices_likelihood(viv_model *m, const struct choices *c, const uint3
     if (status == VIV_OK)
         status = write_question(&a, err);
     a.whole = calloc(c->n ? c->n : 1, sizeof *a.whole);
-    a.want = malloc(model_max_rows(m));
+    a.output_rows = malloc(model_max_rows(m));
     if (status == VIV_OK)
-        status = a.whole && a.want ? encode_all(&a, err) : error_nomem(err);
+        status = a.whole && a.output_rows ? encode_all(&a, err) : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < c->n; i++)
         status = quality_check_ids(m, &a.whole[i], err);
     if (status == VIV_OK)
@@ -199,7 +199,7 @@ viv_status choices_likelihood(viv_model *m, const struct choices *c, const uint3
     for (uint32_t i = 0; a.whole && i < c->n; i++)
         token_ids_release(&a.whole[i]);
     free(a.whole);
-    free(a.want);
+    free(a.output_rows);
     buf_release(&a.question);
     return status;
 }

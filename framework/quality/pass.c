@@ -56,8 +56,8 @@ viv_status pass_begin(struct pass *p, viv_model *const *models, uint32_t n_model
     for (uint32_t i = 0; i < n_models; i++)
         p->max_rows = size_min(p->max_rows, model_max_rows(models[i]));
     p->tokens = malloc(p->window * sizeof *p->tokens);
-    p->want = malloc(p->window);
-    if (!p->tokens || !p->want)
+    p->output_rows = malloc(p->window);
+    if (!p->tokens || !p->output_rows)
         return error_nomem(err);
     p->predicted = text->start.n ? 0 : 1;
     return VIV_OK;
@@ -89,7 +89,7 @@ static viv_status next_window(struct pass *p, struct error *err)
         memcpy(p->tokens, start->ids, start->n * sizeof *p->tokens);
     memcpy(p->tokens + start->n, ids->ids + p->begin, (p->end - p->begin) * sizeof *p->tokens);
     for (uint64_t r = 0; r < p->n; r++) /* row r predicts token r + 1 */
-        p->want[r] = r + 1 >= start->n + p->predicted - p->begin;
+        p->output_rows[r] = r + 1 >= start->n + p->predicted - p->begin;
     p->predicted = p->end;
     return VIV_OK;
 }
@@ -113,7 +113,7 @@ viv_status pass_next(struct pass *p, struct pass_rows *out, struct error *err)
                                    .sequence = p->sequences[i],
                                    .n_rows = n_rows,
                                    .tokens = p->tokens + p->at,
-                                   .want = p->want + p->at,
+                                   .output_rows = p->output_rows + p->at,
                                    .length = p->n};
             const viv_rows *const list[] = {&rows};
             viv_status status =
@@ -135,7 +135,7 @@ void pass_end(struct pass *p)
 {
     forget_sequences(p);
     free(p->tokens);
-    free(p->want);
+    free(p->output_rows);
     p->tokens = NULL;
-    p->want = NULL;
+    p->output_rows = NULL;
 }

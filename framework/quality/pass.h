@@ -29,8 +29,8 @@ struct pass {
     uint64_t vocab;
     /* inside */
     struct sequence *sequences[PASS_MODELS];
-    int32_t *tokens; /* [window] of the window at hand */
-    uint8_t *want;   /* [window] rows that predict a token */
+    int32_t *tokens;      /* [window] of the window at hand */
+    uint8_t *output_rows; /* [window] rows that predict a token */
     uint64_t max_rows;
     uint64_t begin, end; /* of the window, in the text */
     uint64_t n, at;      /* tokens of the window, and how many of them went through */

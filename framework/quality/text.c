@@ -118,7 +118,7 @@ viv_status quality_check_model(const viv_model *m, struct error *err)
     if (output && output->kind == VALUE_STRING && strcmp(output->s, "logits") != 0)
         return error_set(err, VIV_EUNSUPPORTED, "%s gives %s: it has no probabilities of a next token", name,
                          strcmp(output->s, "scores") == 0 ? "the scores of a classifier" : "vectors of texts");
-    if (model_memory_dim(m))
+    if (model_encoder_dim(m))
         return error_set(err, VIV_EUNSUPPORTED,
                          "%s reads one text and writes another: a text by itself has no probability under it",
                          name);

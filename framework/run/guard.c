@@ -1,6 +1,6 @@
-/* guard.c - what a plugin's layer promises of a step: tasks that there can be, and to write nothing behind its
- * output, its workspace and its scratch. Behind each of these lies a guard while it works, which must be whole when
- * it is done. Our own layers are not watched. */
+/* guard.c - checks of a plugin's layer in a step: its number of tasks, and that it writes nothing beyond its
+ * output, workspace and scratch. Guard bytes lie behind each of these while it runs and must be unchanged
+ * afterwards. Our own layers are not checked. */
 #include "run/guard.h"
 
 #include "base/trail.h"
@@ -11,10 +11,10 @@
 #include <string.h>
 #include <zlib.h>
 
-static const unsigned char guard[GUARD_BYTES] = "nothing of a layer's is here: it must stay as it is";
+static const unsigned char guard[GUARD_BYTES] = "guard bytes: a layer must not write here, for it ends";
 static const uint64_t MAX_TASKS = (uint64_t)1 << 32;
 
-/* The places behind what the node may write to; returns how many. */
+/* The addresses behind all that the node may write to; returns how many. */
 static uint32_t places(const viv_model *m, const struct graph_node *n, const viv_exec *e, unsigned char **out,
                        uint32_t room, uint32_t *first_scratch)
 {
@@ -27,7 +27,7 @@ static uint32_t places(const viv_model *m, const struct graph_node *n, const viv
     return k;
 }
 
-enum { MAX_PLACES = 66 }; /* of 64 workers: a layer that writes beyond its scratch does so as any */
+enum { MAX_PLACES = 66 }; /* 64 workers: a layer that writes beyond its scratch does so as any of them */
 
 void guard_set(const viv_model *m, const struct graph_node *n, const viv_exec *e)
 {
@@ -55,7 +55,7 @@ viv_status guard_check(const viv_model *m, const struct graph_node *n, const viv
     return VIV_OK;
 }
 
-/* Input i, where it is one that the layer may not write to; else none. */
+/* Size of input i, or 0 if the layer may write to it. */
 static uint64_t input_numbers(const struct graph_node *n, const viv_exec *e, uint32_t i)
 {
     return e->in[i] && e->in[i] != e->out ? e->n_rows * n->in_dims[i] : 0;

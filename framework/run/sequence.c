@@ -1,6 +1,6 @@
-/* sequence.c - the state of one sequence: pages of PAGE_ROWS tokens, or rows of memory, each holding the states of
- * all layers that grow with these, taken from the model's list of free ones as the sequence grows. What layers keep
- * of a sequence once lies in two pages, of which a step reads one and writes the other. */
+/* sequence.c - the KV cache of one sequence, in pages of PAGE_ROWS tokens (or rows of encoder output). A page holds
+ * these rows of the caches of all layers. Pages are taken from the model's list of free pages as the sequence
+ * grows. The recurrent state lies in two pages: a step reads one and writes the other. */
 #include "run/sequence.h"
 
 #include "base/buf.h"
@@ -26,7 +26,9 @@ static void *page_take(struct pool *p)
     if (!page)
         page = aligned_alloc(64, p->page_bytes);
     if (page)
-        memset(page, 0, p->page_bytes); /* of other texts nothing is left in it: pages are written to files */
+        memset(
+            page, 0,
+            p->page_bytes); /* pages are written to session files: nothing of other sequences may be left in them */
     return page;
 }
 
@@ -38,38 +40,38 @@ static void page_give(struct pool *p, void *page)
 
 void free_all_pages(viv_model *m)
 {
-    for (uint32_t k = 0; k < N_STATE_KINDS; k++)
+    for (uint32_t k = 0; k < N_CACHE_KINDS; k++)
         for (void *page; (page = page_from(&m->pools[k]));)
             free(page);
 }
 
 viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err)
 {
-    uint32_t n = m->graph->n_states;
+    uint32_t n = m->graph->n_caches;
     struct sequence *s = calloc(1, sizeof *s);
     if (!s)
         return error_nomem(err);
     s->model = m;
-    s->state_dtype = m->state_dtype;
+    s->cache_dtype = m->cache_dtype;
     s->max_pages = size_max((m->context + PAGE_ROWS - 1) / PAGE_ROWS, 2);
     bool failed = false;
-    for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
+    for (uint32_t k = 0; k < N_CACHE_KINDS; k++) {
         s->kinds[k].pages = calloc(s->max_pages, sizeof *s->kinds[k].pages);
         failed = failed || !s->kinds[k].pages;
     }
-    s->state_pages = calloc(n ? n * s->max_pages : 1, sizeof *s->state_pages);
-    s->states = calloc(n ? n : 1, sizeof *s->states);
-    s->state_list = calloc(n ? n : 1, sizeof *s->state_list);
-    s->once = calloc(n ? n : 1, sizeof *s->once);
-    s->once_list = calloc(n ? n : 1, sizeof *s->once_list);
-    if (failed || !s->state_pages || !s->states || !s->state_list || !s->once || !s->once_list) {
+    s->cache_pages = calloc(n ? n * s->max_pages : 1, sizeof *s->cache_pages);
+    s->caches = calloc(n ? n : 1, sizeof *s->caches);
+    s->cache_list = calloc(n ? n : 1, sizeof *s->cache_list);
+    s->recurrent = calloc(n ? n : 1, sizeof *s->recurrent);
+    s->recurrent_list = calloc(n ? n : 1, sizeof *s->recurrent_list);
+    if (failed || !s->cache_pages || !s->caches || !s->cache_list || !s->recurrent || !s->recurrent_list) {
         sequence_destroy(s);
         return error_nomem(err);
     }
     for (uint32_t i = 0; i < n; i++) {
-        s->states[i] = (viv_state){s->state_pages + i * s->max_pages, PAGE_ROWS};
-        s->state_list[i] = &s->states[i];
-        s->once_list[i] = &s->once[i];
+        s->caches[i] = (viv_cache){s->cache_pages + i * s->max_pages, PAGE_ROWS};
+        s->cache_list[i] = &s->caches[i];
+        s->recurrent_list[i] = &s->recurrent[i];
     }
     *out = s;
     return VIV_OK;
@@ -79,31 +81,31 @@ void sequence_destroy(struct sequence *s)
 {
     if (!s)
         return;
-    for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
+    for (uint32_t k = 0; k < N_CACHE_KINDS; k++) {
         sequence_give_back(s, k, 0);
         free(s->kinds[k].pages);
     }
     free(s->tokens);
-    free(s->memory);
+    free(s->encoder_output);
     free(s->coming);
-    free(s->state_pages);
-    free(s->states);
-    free(s->state_list);
-    free(s->once);
-    free(s->once_list);
+    free(s->cache_pages);
+    free(s->caches);
+    free(s->cache_list);
+    free(s->recurrent);
+    free(s->recurrent_list);
     free(s);
 }
 
-/* Whether layers have state that the sequence has once. */
-static bool has_once(const struct sequence *s)
+/* Whether layers have recurrent state. */
+static bool has_recurrent(const struct sequence *s)
 {
-    return s->model->pools[STATE_OF_SEQUENCE].page_bytes > 0;
+    return s->model->pools[CACHE_RECURRENT].page_bytes > 0;
 }
 
-/* What was earlier is so now, and the other way round. */
-static void swap_once(struct sequence *s)
+/* Swaps the present and the earlier recurrent state. */
+static void swap_recurrent(struct sequence *s)
 {
-    void **pages = s->kinds[STATE_OF_SEQUENCE].pages, *now = pages[0];
+    void **pages = s->kinds[CACHE_RECURRENT].pages, *now = pages[0];
     pages[0] = pages[1];
     pages[1] = now;
 }
@@ -121,25 +123,25 @@ const int32_t *sequence_tokens(const struct sequence *s, size_t *n)
 
 viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err)
 {
-    const uint64_t keepable = sequence_keepable(s, length);
+    const uint64_t reusable = sequence_reusable_length(s, length);
     if (length > s->length)
         return error_set(err, VIV_EINVAL, "a sequence of %" PRIu64 " tokens cannot be cut to %" PRIu64, s->length,
                          length);
-    if (length != keepable)
+    if (length != reusable)
         return error_set(err, VIV_EUNSUPPORTED,
-                         "this model's state of a text is one for all of its tokens: of %" PRIu64
-                         " it cannot keep %" PRIu64 ", only %" PRIu64,
-                         s->length, length, keepable);
+                         "this model has recurrent state: a sequence of %" PRIu64
+                         " tokens cannot be cut to %" PRIu64 ", only to %" PRIu64,
+                         s->length, length, reusable);
     if (length == s->length)
         return VIV_OK;
-    if (has_once(s) && length == s->earlier)
-        swap_once(s);
+    if (has_recurrent(s) && length == s->earlier)
+        swap_recurrent(s);
     s->length = s->earlier = length;
-    sequence_give_back(s, STATE_OF_GRAPH, length);
+    sequence_give_back(s, CACHE_OF_GRAPH, length);
     return VIV_OK;
 }
 
-uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length)
+uint64_t sequence_reuse_prefix(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length)
 {
     const struct graph_length coming = {length, size_max(length, n + 1)};
     struct error refused;
@@ -149,16 +151,16 @@ uint64_t sequence_keep(struct sequence *s, const int32_t *tokens, uint64_t n, ui
     if (s->model->graph->stacks[STACK_GRAPH].whole_sequences || /* all rows come in one step */
         !graph_lengths_alike(s->model->graph, s->computed_for, coming))
         shared = 0;
-    sequence_truncate(s, sequence_keepable(s, shared), &refused);
+    sequence_truncate(s, sequence_reusable_length(s, shared), &refused);
     return s->length;
 }
 
 struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows)
 {
-    uint64_t text = VIV_HAS(rows, viv_rows, length) ? rows->length : 0;
-    if (text == 0)
-        text = s->length == 0 ? rows->n_rows : size_min(s->computed_for.text, s->length);
-    return (struct graph_length){text, size_max(text, s->length + rows->n_rows)};
+    uint64_t prompt = VIV_HAS(rows, viv_rows, length) ? rows->length : 0;
+    if (prompt == 0)
+        prompt = s->length == 0 ? rows->n_rows : size_min(s->computed_for.prompt, s->length);
+    return (struct graph_length){prompt, size_max(prompt, s->length + rows->n_rows)};
 }
 
 viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err)
@@ -169,11 +171,11 @@ viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct e
     return VIV_OK;
 }
 
-uint64_t sequence_keepable(const struct sequence *s, uint64_t length)
+uint64_t sequence_reusable_length(const struct sequence *s, uint64_t length)
 {
     if (length >= s->length)
         return s->length;
-    if (!has_once(s))
+    if (!has_recurrent(s))
         return length;
     return length >= s->earlier ? s->earlier : 0;
 }
@@ -181,16 +183,16 @@ uint64_t sequence_keepable(const struct sequence *s, uint64_t length)
 void sequence_begin_step(struct sequence *s)
 {
     const viv_model *m = s->model;
-    if (!has_once(s))
+    if (!has_recurrent(s))
         return;
-    char *const *pages = (char *const *)s->kinds[STATE_OF_SEQUENCE].pages;
+    char *const *pages = (char *const *)s->kinds[CACHE_RECURRENT].pages;
     s->earlier = s->length;
     if (s->length == 0)
-        memset(pages[0], 0, m->pools[STATE_OF_SEQUENCE].page_bytes);
-    for (uint32_t i = 0; i < m->graph->n_states; i++)
-        if (m->state_places[i].kind == STATE_OF_SEQUENCE) {
-            const uint64_t at = m->state_places[i].offset;
-            s->once[i] = (viv_sequence_state){(float *)(pages[0] + at), (float *)(pages[1] + at)};
+        memset(pages[0], 0, m->pools[CACHE_RECURRENT].page_bytes);
+    for (uint32_t i = 0; i < m->graph->n_caches; i++)
+        if (m->cache_places[i].kind == CACHE_RECURRENT) {
+            const uint64_t at = m->cache_places[i].offset;
+            s->recurrent[i] = (viv_recurrent_state){(float *)(pages[0] + at), (float *)(pages[1] + at)};
         }
 }
 
@@ -198,45 +200,45 @@ void sequence_end_step(struct sequence *s, uint64_t n_rows)
 {
     s->earlier = s->length;
     s->length += n_rows;
-    if (has_once(s))
-        swap_once(s);
+    if (has_recurrent(s))
+        swap_recurrent(s);
 }
 
-/* Whether its pages are larger now where they come from. */
+/* Whether its pages are f16 while the model's caches are f32. */
 static bool is_narrow(const struct sequence *s)
 {
-    return s->state_dtype != s->model->state_dtype;
+    return s->cache_dtype != s->model->cache_dtype;
 }
 
-void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length)
+void sequence_give_back(struct sequence *s, enum cache_kind kind, uint64_t length)
 {
     while (s->kinds[kind].n > (length + PAGE_ROWS - 1) / PAGE_ROWS) {
         void *page = s->kinds[kind].pages[--s->kinds[kind].n];
-        if (is_narrow(s) && kind != STATE_OF_SEQUENCE)
+        if (is_narrow(s) && kind != CACHE_RECURRENT)
             free(page);
         else
             page_give(&s->model->pools[kind], page);
     }
 }
 
-static void place_states(struct sequence *s, enum state_kind kind, uint64_t index, char *page)
+static void place_caches(struct sequence *s, enum cache_kind kind, uint64_t index, char *page)
 {
-    for (uint32_t i = 0; i < s->model->graph->n_states; i++)
-        if (s->model->state_places[i].kind == kind)
-            s->state_pages[i * s->max_pages + index] = page + s->model->state_places[i].offset;
+    for (uint32_t i = 0; i < s->model->graph->n_caches; i++)
+        if (s->model->cache_places[i].kind == kind)
+            s->cache_pages[i * s->max_pages + index] = page + s->model->cache_places[i].offset;
 }
 
-/* The states of a page of f16 in one of f32: a state is a list of elements, however its layer arranges them. */
-static void convert_page(const struct sequence *s, enum state_kind kind, const char *narrow, char *wide)
+/* Converts a page of f16 to f32. A cache is a list of elements, whatever layout its layer chose. */
+static void convert_page(const struct sequence *s, enum cache_kind kind, const char *narrow, char *wide)
 {
     const viv_model *m = s->model;
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
-    for (uint32_t i = 0, node = 0; i < m->graph->n_states; i++) {
-        while (i >= m->graph->nodes[node].first_state + m->graph->nodes[node].n_states)
+    for (uint32_t i = 0, node = 0; i < m->graph->n_caches; i++) {
+        while (i >= m->graph->nodes[node].first_cache + m->graph->nodes[node].n_caches)
             node++;
-        const uint64_t n = m->graph->nodes[node].states[i - m->graph->nodes[node].first_state].elems * PAGE_ROWS;
-        if (m->state_places[i].kind == kind)
-            kernels->to_f32(VIV_F16)((float *)(wide + m->state_places[i].offset),
+        const uint64_t n = m->graph->nodes[node].caches[i - m->graph->nodes[node].first_cache].elems * PAGE_ROWS;
+        if (m->cache_places[i].kind == kind)
+            kernels->to_f32(VIV_F16)((float *)(wide + m->cache_places[i].offset),
                                      narrow + m->narrow_places[i].offset, n);
     }
 }
@@ -244,24 +246,24 @@ static void convert_page(const struct sequence *s, enum state_kind kind, const c
 viv_status sequence_widen(struct sequence *s, struct error *err)
 {
     viv_model *m = s->model;
-    void **wide[N_STATE_KINDS] = {0};
+    void **wide[N_CACHE_KINDS] = {0};
     viv_status status = VIV_OK;
     if (!is_narrow(s))
         return VIV_OK;
-    for (uint32_t k = 0; status == VIV_OK && k < N_STATE_KINDS; k++) {
-        const uint64_t n = k == STATE_OF_SEQUENCE ? 0 : s->kinds[k].n;
+    for (uint32_t k = 0; status == VIV_OK && k < N_CACHE_KINDS; k++) {
+        const uint64_t n = k == CACHE_RECURRENT ? 0 : s->kinds[k].n;
         wide[k] = calloc(n ? n : 1, sizeof *wide[k]);
         status = wide[k] ? VIV_OK : error_nomem(err);
         for (uint64_t i = 0; status == VIV_OK && i < n; i++) {
             wide[k][i] = page_take(&m->pools[k]);
             if (wide[k][i])
-                convert_page(s, (enum state_kind)k, s->kinds[k].pages[i], wide[k][i]);
+                convert_page(s, (enum cache_kind)k, s->kinds[k].pages[i], wide[k][i]);
             else
                 status = error_nomem(err);
         }
     }
-    for (uint32_t k = 0; k < N_STATE_KINDS; k++) {
-        for (uint64_t i = 0; wide[k] && k != STATE_OF_SEQUENCE && i < s->kinds[k].n; i++) {
+    for (uint32_t k = 0; k < N_CACHE_KINDS; k++) {
+        for (uint64_t i = 0; wide[k] && k != CACHE_RECURRENT && i < s->kinds[k].n; i++) {
             if (status != VIV_OK) {
                 if (wide[k][i])
                     page_give(&m->pools[k], wide[k][i]);
@@ -269,28 +271,28 @@ viv_status sequence_widen(struct sequence *s, struct error *err)
             }
             free(s->kinds[k].pages[i]);
             s->kinds[k].pages[i] = wide[k][i];
-            place_states(s, (enum state_kind)k, i, wide[k][i]);
+            place_caches(s, (enum cache_kind)k, i, wide[k][i]);
         }
         free(wide[k]);
     }
     if (status == VIV_OK)
-        s->state_dtype = m->state_dtype;
+        s->cache_dtype = m->cache_dtype;
     return status;
 }
 
-viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err)
+viv_status sequence_reserve(struct sequence *s, enum cache_kind kind, uint64_t length, struct error *err)
 {
     viv_model *m = s->model;
     uint64_t *n = &s->kinds[kind].n;
     if (length > m->context)
         return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64, length,
                          m->context);
-    const uint64_t wanted = kind == STATE_OF_SEQUENCE ? 2 : (length + PAGE_ROWS - 1) / PAGE_ROWS;
+    const uint64_t wanted = kind == CACHE_RECURRENT ? 2 : (length + PAGE_ROWS - 1) / PAGE_ROWS;
     while (m->pools[kind].page_bytes && *n < wanted) {
         char *page = page_take(&m->pools[kind]);
         if (!page)
             return error_nomem(err);
-        place_states(s, kind, *n, page);
+        place_caches(s, kind, *n, page);
         s->kinds[kind].pages[(*n)++] = page;
     }
     return VIV_OK;

@@ -1,4 +1,4 @@
-/* sequence.h - what a sequence is made of, for the files of this folder and for those that keep it on disk. */
+/* sequence.h - the structure of a sequence, for the files of this folder and for sessions on disk. */
 #ifndef RUN_SEQUENCE_H
 #define RUN_SEQUENCE_H
 
@@ -8,43 +8,45 @@
 struct sequence {
     viv_model *model;
     uint64_t length;
-    int32_t *tokens; /* [length] of the graph; -1: a vector stood for it */
+    int32_t *tokens; /* [length] of the graph; -1: the row came as a vector */
     size_t tokens_capacity;
-    uint64_t earlier; /* the length before the last step where its state is still there, else the length */
-    struct graph_length computed_for; /* that its tokens were computed for; where there are none, nothing */
-    uint32_t state_dtype;             /* of its pages */
+    uint64_t earlier; /* the length before the last step if its recurrent state still exists, else the length */
+    struct graph_length computed_for; /* the lengths that its cache was computed for, unless it is empty */
+    uint32_t cache_dtype;             /* of its pages */
     uint64_t max_pages;
     struct {
         uint64_t n;
-        void **pages; /* [n] all states of the kind of PAGE_ROWS rows; of those that a sequence has once, two: as
-                         they are now, and as they were earlier */
-    } kinds[N_STATE_KINDS];
-    uint64_t n_memory;
-    float *memory;                /* [n_memory, memory_dim] of the encoder; NULL once the layers have taken it */
-    float *coming;                /* what the running step of the encoder will make the memory */
-    void **state_pages;           /* [n_states][max_pages] where a state lies in each */
-    viv_state *states;            /* [n_states] */
-    const viv_state **state_list; /* [n_states] */
-    viv_sequence_state *once;     /* [n_states] for the running step */
-    const viv_sequence_state **once_list;
+        void **pages; /* [n] each holds PAGE_ROWS rows of all caches of the kind; of recurrent state there are two:
+                         as it is now, and as it was earlier */
+    } kinds[N_CACHE_KINDS];
+    uint64_t n_encoder_rows;
+    float *encoder_output;          /* [n_encoder_rows, encoder_dim]; NULL once the encoder caches are filled */
+    float *coming;                  /* the encoder output of the running step */
+    void **cache_pages;             /* [n_caches][max_pages] where each cache lies in each page */
+    viv_cache *caches;              /* [n_caches] */
+    const viv_cache **cache_list;   /* [n_caches] */
+    viv_recurrent_state *recurrent; /* [n_caches] for the running step */
+    const viv_recurrent_state **recurrent_list;
     bool in_step;
 };
-/* Converts its pages, where they are narrower than the model's state now is. */
+/* Converts its pages if they are f16 and the model's caches have become f32. */
 viv_status sequence_widen(struct sequence *s, struct error *err);
-/* The lengths that it will have after a step of these rows. */
+/* The lengths after a step of these rows. */
 struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows);
-/* Pages for rows up to `length`, or no more than these; of what a sequence has once, all there are. */
-viv_status sequence_reserve(struct sequence *s, enum state_kind kind, uint64_t length, struct error *err);
+/* Takes pages for rows up to `length`; for recurrent state, both. */
+viv_status sequence_reserve(struct sequence *s, enum cache_kind kind, uint64_t length, struct error *err);
 /* Room for so many tokens. */
 viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err);
-void sequence_give_back(struct sequence *s, enum state_kind kind, uint64_t length);
-/* Around a step of the graph, for state that a sequence has once: reading what is so now, it writes over what was
- * earlier; n_rows tokens later the two change places. A step that does not end has not happened. */
+/* Gives back the pages behind `length`. */
+void sequence_give_back(struct sequence *s, enum cache_kind kind, uint64_t length);
+/* Around a step of the graph, for recurrent state: the step reads the present page and writes the earlier one;
+ * sequence_end_step swaps the two. If a step fails, it is not called, and nothing has changed. */
 void sequence_begin_step(struct sequence *s);
 void sequence_end_step(struct sequence *s, uint64_t n_rows);
 
-/* The state becomes f32, for numbers that f16 does not hold. Sequences follow when they are used next. */
-bool state_can_widen(const viv_model *m);
-viv_status state_widen(viv_model *m, struct error *err);
+/* Makes all caches of the model f32, for numbers that are too large for f16. A sequence is converted when it is
+ * used next. */
+bool cache_can_widen(const viv_model *m);
+viv_status cache_widen(viv_model *m, struct error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* step.c - one step: rows of sequences through the plan of a stack, run by the scheduler. Allocates only when it is
- * larger than any step before it, and for the memory that an encoder makes. */
+/* step.c - one step: runs rows of sequences through the plan of a stack, by the scheduler. Allocates only for a
+ * step larger than all before, and for encoder output. */
 #include "run/sequence.h"
 
 #include "base/float_mode.h"
@@ -17,29 +17,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Everything about the running step; made once, filled anew each time. */
+/* Everything about the running step. Allocated once, filled for each step. */
 struct step_frame {
     viv_step step;
     enum stack_id stack;
     const struct stack_run *run; /* of that stack */
     viv_exec *execs;             /* [n_nodes] */
     const float **inputs;        /* [all inputs of all nodes] */
-    viv_span *spans;             /* [n_nodes][max_spans]: states differ by layer */
+    viv_span *spans;             /* [n_nodes][max_spans]: caches differ by layer */
     const viv_span **span_list;  /* the same */
     uint32_t max_spans;
     int32_t *tokens, *positions, *types; /* [max_rows] */
     const float **vectors;               /* [max_rows] */
-    uint8_t *want;                       /* [max_rows] */
-    uint64_t n_rows, n_wanted;
-    bool dropping; /* this step has rows that nobody asked for */
+    uint8_t *output_rows;                /* [max_rows] */
+    uint64_t n_rows, n_output_rows;
+    bool dropping; /* this step has rows whose output is not returned */
     pthread_mutex_t lock;
-    struct error error; /* the first failure's sentence, from whichever worker */
+    struct error error; /* the first failure of any worker */
 
     /* a plugin's layers (guard.c) */
-    uint32_t guarded;   /* the node that works just now; NONE */
+    uint32_t guarded;   /* the node that runs now, or NONE */
     uint64_t n_tasks;   /* of its phases so far */
-    uint32_t input_sum; /* of its inputs, before it works */
-    bool proved;        /* a step has ended well: what is looked at once has been */
+    uint32_t input_sum; /* checksum of its inputs before it runs */
+    bool proved;        /* a step has succeeded: checks of the first step are done */
 };
 static const uint32_t NONE = UINT32_MAX;
 
@@ -51,8 +51,8 @@ static void keep_failure(struct step_frame *f, const struct error *err)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* All operations before this one are done: the layer that had guards is, too, unless this is another of its phases.
- */
+/* Checks the guards of the layer that ran before. All operations before this one are done, so that layer is too,
+ * unless this is another phase of it. */
 static void end_guard(const viv_model *m, uint32_t node)
 {
     struct step_frame *f = m->frame;
@@ -100,7 +100,7 @@ static uint64_t op_tasks(const viv_step *step, uint32_t op)
     end_guard(m, o->node);
     if (o->node == PLAN_DROP_ROWS)
         return m->frame->dropping;
-    if (o->phase == PLAN_TAP)
+    if (o->phase == PLAN_HOOK)
         return 1;
     const struct graph_node *n = &m->graph->nodes[o->node];
     if (n->spec->plugin)
@@ -108,12 +108,13 @@ static uint64_t op_tasks(const viv_step *step, uint32_t op)
     return n->class->tasks(n->layer, &m->frame->execs[o->node], o->phase);
 }
 
-/* Moves the wanted rows of every value that lives on, and what is said of them, to the front. */
+/* Moves the output rows of every value that is used later, and their token ids, positions and types, to the front.
+ */
 static void drop_rows(const viv_model *m)
 {
     const struct step_frame *f = m->frame;
     for (uint64_t r = 0, to = 0; r < f->n_rows; r++)
-        if (f->want[r]) {
+        if (f->output_rows[r]) {
             f->tokens[to] = f->tokens[r];
             f->positions[to] = f->positions[r];
             f->types[to] = f->types[r];
@@ -125,7 +126,7 @@ static void drop_rows(const viv_model *m)
         uint64_t dim = m->graph->value_dims[value], to = 0;
         float *rows = f->run->slots[plan->slot_of[value]].data;
         for (uint64_t r = 0; r < f->n_rows; r++)
-            if (f->want[r])
+            if (f->output_rows[r])
                 memmove(rows + dim * to++, rows + dim * r, dim * sizeof *rows);
     }
 }
@@ -141,9 +142,9 @@ static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint
     }
     const struct graph_node *n = &m->graph->nodes[o->node];
     viv_exec exec = f->execs[o->node];
-    if (o->phase == PLAN_TAP) {
-        const struct tap tap = {n, exec.out, exec.n_rows, exec.tokens, exec.positions};
-        m->options.tap(m->options.tap_ctx, &tap);
+    if (o->phase == PLAN_HOOK) {
+        const struct hook_call call = {n, exec.out, exec.n_rows, exec.tokens, exec.positions};
+        m->options.hook(m->options.hook_ctx, &call);
         return VIV_OK;
     }
     exec.worker = worker;
@@ -163,7 +164,7 @@ static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint
     }
     if (status != VIV_OK) {
         struct error taken;
-        /* whether to cancel is the scheduler's business: a layer is not asked */
+        /* only the scheduler decides about cancelling, not a layer */
         status = error_take(&taken, status == VIV_ECANCELLED ? VIV_EINTERNAL : status);
         if (n->spec->plugin)
             error_prefix(&taken, "%s (%s): forward failed", n->spec->path, n->spec->plugin);
@@ -183,7 +184,7 @@ viv_status step_frame_create(viv_model *m, struct error *err)
     pthread_mutex_init(&f->lock, NULL);
     f->step = (viv_step){.struct_size = sizeof f->step, .ctx = m, .tasks = op_tasks, .run = op_run};
     uint64_t n_inputs = 0, max_rows = m->stacks[STACK_GRAPH].max_rows;
-    if (graph_memory_dim(m->graph))
+    if (graph_encoder_dim(m->graph))
         max_rows = size_max(max_rows, m->stacks[STACK_ENCODER].max_rows);
     for (uint32_t i = 0; i < m->graph->n_nodes; i++)
         n_inputs += m->graph->nodes[i].spec->n_inputs;
@@ -193,8 +194,8 @@ viv_status step_frame_create(viv_model *m, struct error *err)
     f->positions = calloc(max_rows, sizeof *f->positions);
     f->types = calloc(max_rows, sizeof *f->types);
     f->vectors = calloc(max_rows, sizeof *f->vectors);
-    f->want = calloc(max_rows, sizeof *f->want);
-    if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors || !f->want)
+    f->output_rows = calloc(max_rows, sizeof *f->output_rows);
+    if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors || !f->output_rows)
         return error_nomem(err);
     return VIV_OK;
 }
@@ -213,7 +214,7 @@ void step_frame_destroy(viv_model *m)
     free(f->positions);
     free(f->types);
     free(f->vectors);
-    free(f->want);
+    free(f->output_rows);
     free(f);
     m->frame = NULL;
 }
@@ -246,41 +247,43 @@ static uint64_t position_of(const struct step_frame *f, const struct sequence *s
     return f->stack == STACK_ENCODER ? 0 : s->length;
 }
 
-/* Which stack the rows run through. */
+/* Chooses the stack that the rows run through. */
 static viv_status choose_stack(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
 {
     struct step_frame *f = m->frame;
-    const bool has_encoder = graph_memory_dim(m->graph) > 0;
+    const bool has_encoder = graph_encoder_dim(m->graph) > 0;
     f->stack = rows[0]->flags & VIV_ROWS_ENCODER ? STACK_ENCODER : STACK_GRAPH;
     f->run = &m->stacks[f->stack];
     f->step.n_ops = f->run->plan.n_ops;
     for (uint32_t i = 0; i < n; i++) {
         const struct sequence *s = rows[i]->sequence;
         if ((rows[i]->flags & VIV_ROWS_ENCODER) != (rows[0]->flags & VIV_ROWS_ENCODER))
-            return error_set(err, VIV_EINVAL, "rows of the encoder and of the graph do not make one step");
+            return error_set(err, VIV_EINVAL,
+                             "a step has rows of the encoder and rows of the graph: expected one of the two");
         if (f->stack == STACK_ENCODER && !has_encoder)
             return error_set(err, VIV_EINVAL, "%s has no encoder", spec_name(m->spec));
-        if (f->stack == STACK_GRAPH && has_encoder && s->n_memory == 0)
-            return error_set(err, VIV_EINVAL, "%s writes by what its encoder has read, and no text went through it",
+        if (f->stack == STACK_GRAPH && has_encoder && s->n_encoder_rows == 0)
+            return error_set(err, VIV_EINVAL,
+                             "%s generates from the output of its encoder, which has not run for this sequence",
                              spec_name(m->spec));
     }
     return VIV_OK;
 }
 
-/* Checks the rows and lays them out one sequence after the other. */
+/* Checks the rows and copies them to the frame, one sequence after the other. */
 static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
 {
     struct step_frame *f = m->frame;
     const struct graph_stack *stack = &m->graph->stacks[f->stack];
     uint64_t at = 0;
-    f->n_wanted = 0;
+    f->n_output_rows = 0;
     for (uint32_t i = 0; i < n; i++) {
         const viv_rows *r = rows[i];
         const uint64_t position = position_of(f, r->sequence);
         if (VIV_HAS(r, viv_rows, length) && r->length > m->context)
             return error_set(err, VIV_ELIMIT,
-                             "the text has %" PRIu64 " tokens, and the context holds %" PRIu64
-                             ": make it shorter, or the context larger (--context)",
+                             "the prompt has %" PRIu64 " tokens, but the context holds %" PRIu64
+                             ": shorten it, or make the context larger (--context)",
                              r->length, m->context);
         if (r->n_rows == 0 || r->n_rows > f->run->max_rows - at)
             return error_set(err, VIV_ELIMIT, "a step takes 1 to %" PRIu64 " rows", f->run->max_rows);
@@ -289,14 +292,15 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
                              position + r->n_rows, m->context);
         if (stack->whole_sequences && position > 0)
             return error_set(err, VIV_EUNSUPPORTED,
-                             "this model looks at a text as a whole: all of its rows must come in one step");
+                             "this model's attention is not causal: all rows of a sequence must come in one step");
         for (uint64_t j = 0; j < r->n_rows; j++, at++) {
             f->vectors[at] = r->vectors ? r->vectors[j] : NULL;
             f->tokens[at] = r->tokens ? r->tokens[j] : -1;
             f->positions[at] = (int32_t)(position + j);
             f->types[at] = r->types ? r->types[j] : 0;
-            f->want[at] = f->stack == STACK_ENCODER || (r->want ? r->want[j] != 0 : j + 1 == r->n_rows);
-            f->n_wanted += f->want[at];
+            f->output_rows[at] =
+                f->stack == STACK_ENCODER || (r->output_rows ? r->output_rows[j] != 0 : j + 1 == r->n_rows);
+            f->n_output_rows += f->output_rows[at];
             int32_t token = f->tokens[at];
             if (!f->vectors[at] && (token < 0 || (uint64_t)token >= stack->vocab_size))
                 return error_set(err, VIV_EINVAL, "token %" PRId32 " is outside the vocabulary of %" PRIu64, token,
@@ -304,7 +308,7 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
         }
     }
     f->n_rows = at;
-    f->dropping = f->n_wanted < f->n_rows;
+    f->dropping = f->n_output_rows < f->n_rows;
     return VIV_OK;
 }
 
@@ -316,7 +320,7 @@ static viv_status reserve_buffers(viv_model *m, struct error *err)
     const struct stack *stack = &m->expansion->stacks[f->stack];
     const struct plan *plan = &f->run->plan;
     for (uint32_t i = 0; i < plan->n_slots; i++) {
-        uint64_t n_rows = plan->slot_in_tail[i] ? f->n_wanted : f->n_rows;
+        uint64_t n_rows = plan->slot_in_tail[i] ? f->n_output_rows : f->n_rows;
         uint64_t bytes;
         if (!size_mul(n_rows, plan->slot_floats[i] * sizeof(float), &bytes) || bytes > MAX_BUFFER)
             return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
@@ -345,7 +349,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
         viv_exec *e = &f->execs[i];
         *e = (viv_exec){.struct_size = sizeof *e,
                         .host = m->options.host,
-                        .n_rows = in_tail ? f->n_wanted : f->n_rows,
+                        .n_rows = in_tail ? f->n_output_rows : f->n_rows,
                         .n_in = node->spec->n_inputs,
                         .in = input,
                         .out = f->run->slots[plan->slot_of[node->spec->output]].data,
@@ -354,7 +358,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                         .positions = f->positions,
                         .types = f->types,
                         .workspace = m->workspace.data,
-                        .state_dtype = m->state_dtype};
+                        .cache_dtype = m->cache_dtype};
         for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
             uint32_t value = node->spec->inputs[j];
             *input++ = value == 0 ? NULL : f->run->slots[plan->slot_of[value]].data;
@@ -370,13 +374,13 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                                   .first_row = first,
                                   .n_rows = rows[s]->n_rows,
                                   .position = position_of(f, sequence),
-                                  .state = sequence->state_list + node->first_state,
-                                  .sequence_state = sequence->once_list + node->first_state,
+                                  .cache = sequence->cache_list + node->first_cache,
+                                  .recurrent_state = sequence->recurrent_list + node->first_cache,
                                   .length = rows[s]->n_rows};
             if (f->stack == STACK_GRAPH) {
-                spans[s].length = sequence_length_after(sequence, rows[s]).text;
-                spans[s].n_memory = sequence->n_memory;
-                spans[s].memory = sequence->memory;
+                spans[s].length = sequence_length_after(sequence, rows[s]).prompt;
+                spans[s].n_encoder_rows = sequence->n_encoder_rows;
+                spans[s].encoder_output = sequence->encoder_output;
             }
             list[s] = &spans[s];
             first += rows[s]->n_rows;
@@ -386,7 +390,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
     }
 }
 
-/* Marks each sequence as part of this step; false when one comes twice. */
+/* Marks each sequence as part of this step; false if one occurs twice. */
 static bool claim(const viv_rows *const *rows, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -401,22 +405,24 @@ static bool claim(const viv_rows *const *rows, uint32_t n)
     return true;
 }
 
-/* Pages of state for the rows, and for memory that comes into being or is taken into the state. */
-static viv_status reserve_state(viv_model *m, struct sequence *s, uint64_t n_rows, struct error *err)
+/* Reserves cache pages for the rows and for new encoder output. */
+static viv_status reserve_cache(viv_model *m, struct sequence *s, uint64_t n_rows, struct error *err)
 {
     if (m->frame->stack == STACK_GRAPH) {
-        viv_status status = sequence_reserve(s, STATE_OF_GRAPH, s->length + n_rows, err);
+        viv_status status = sequence_reserve(s, CACHE_OF_GRAPH, s->length + n_rows, err);
         if (status == VIV_OK)
             status = sequence_reserve_tokens(s, s->length + n_rows, err);
         if (status == VIV_OK)
-            status = sequence_reserve(s, STATE_OF_SEQUENCE, 0, err);
-        return status == VIV_OK && s->memory ? sequence_reserve(s, STATE_OF_MEMORY, s->n_memory, err) : status;
+            status = sequence_reserve(s, CACHE_RECURRENT, 0, err);
+        return status == VIV_OK && s->encoder_output
+                   ? sequence_reserve(s, CACHE_OF_ENCODER_OUTPUT, s->n_encoder_rows, err)
+                   : status;
     }
     uint64_t bytes;
-    if (!size_mul(n_rows, graph_memory_dim(m->graph) * sizeof *s->coming, &bytes) ||
+    if (!size_mul(n_rows, graph_encoder_dim(m->graph) * sizeof *s->coming, &bytes) ||
         !(s->coming = malloc((size_t)bytes)))
         return error_nomem(err);
-    return sequence_reserve(s, STATE_OF_ENCODER, n_rows, err);
+    return sequence_reserve(s, CACHE_OF_ENCODER, n_rows, err);
 }
 
 static const float *outputs_of(const viv_model *m)
@@ -425,28 +431,28 @@ static const float *outputs_of(const viv_model *m)
     return run->slots[run->plan.slot_of[m->expansion->stacks[m->frame->stack].output]].data;
 }
 
-/* What the step, in which they begin at row `first`, has done to the sequence of these rows. */
+/* Updates the sequence of these rows after the step, in which they begin at row `first`. */
 static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
 {
-    const uint64_t dim = graph_memory_dim(m->graph), n_rows = rows->n_rows;
+    const uint64_t dim = graph_encoder_dim(m->graph), n_rows = rows->n_rows;
     struct sequence *s = rows->sequence;
     if (m->frame->stack == STACK_GRAPH) {
         s->computed_for = sequence_length_after(s, rows);
         for (uint64_t i = 0; i < n_rows; i++)
             s->tokens[s->length + i] = rows->tokens && !(rows->vectors && rows->vectors[i]) ? rows->tokens[i] : -1;
         sequence_end_step(s, n_rows);
-        free(s->memory); /* the layers have taken of it what they need */
-        s->memory = NULL;
+        free(s->encoder_output); /* the layers have filled their encoder caches */
+        s->encoder_output = NULL;
         return;
     }
     memcpy(s->coming, outputs_of(m) + first * dim, n_rows * dim * sizeof *s->coming);
-    free(s->memory);
-    s->memory = s->coming;
-    s->n_memory = n_rows;
+    free(s->encoder_output);
+    s->encoder_output = s->coming;
+    s->n_encoder_rows = n_rows;
     s->coming = NULL;
     s->length = s->earlier = 0;
-    sequence_give_back(s, STATE_OF_GRAPH, 0);
-    sequence_give_back(s, STATE_OF_MEMORY, n_rows);
+    sequence_give_back(s, CACHE_OF_GRAPH, 0);
+    sequence_give_back(s, CACHE_OF_ENCODER_OUTPUT, n_rows);
 }
 
 static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
@@ -462,7 +468,7 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     if (status == VIV_OK)
         status = reserve_buffers(m, err);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
-        status = reserve_state(m, rows[i]->sequence, rows[i]->n_rows, err);
+        status = reserve_cache(m, rows[i]->sequence, rows[i]->n_rows, err);
     if (status != VIV_OK)
         return status;
     fill_execs(m, rows, n);
@@ -475,15 +481,14 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     f->guarded = NONE;
     status = schedule_step(m, &f->step, err);
     end_guard(m, NONE);
-    if (f->error.status != VIV_OK) { /* of a layer, whatever the scheduler makes of it */
+    if (f->error.status != VIV_OK) { /* the layer's error, whatever the scheduler returned */
         *err = f->error;
         return err->status;
     }
     if (status == VIV_ECANCELLED && __atomic_load_n(f->step.cancel, __ATOMIC_RELAXED))
         return error_set(err, status, "cancelled");
     if (status == VIV_ECANCELLED)
-        return error_set(err, VIV_EINTERNAL,
-                         "a layer says that the step was cancelled, and nobody has cancelled it");
+        return error_set(err, VIV_EINTERNAL, "a layer returned VIV_ECANCELLED, but the step was not cancelled");
     if (status != VIV_OK)
         return status;
     f->proved = true;
@@ -492,15 +497,15 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     return VIV_OK;
 }
 
-/* Of what the encoder's step has made of a sequence besides its memory nothing is needed any more. */
+/* Frees what the encoder's step needed besides its output. */
 static void drop_encoding(struct sequence *s)
 {
     free(s->coming);
     s->coming = NULL;
-    sequence_give_back(s, STATE_OF_ENCODER, 0);
+    sequence_give_back(s, CACHE_OF_ENCODER, 0);
 }
 
-/* What an architecture hands over. */
+/* Checks the rows that an architecture passes. */
 static viv_status check_rows(const viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
 {
     if (n == 0 || !rows)
@@ -515,7 +520,7 @@ static viv_status check_rows(const viv_model *m, const viv_rows *const *rows, ui
                              VIV_ROWS_ENCODER);
         const struct sequence *s = r->sequence;
         if (!s || s->model != m)
-            return error_set(err, VIV_EABI, "rows of a step belong to %s, expected one of this model's",
+            return error_set(err, VIV_EABI, "rows of a step belong to %s, expected a sequence of this model",
                              s ? "another model's sequence" : "no sequence (NULL)");
     }
     return VIV_OK;
@@ -534,7 +539,7 @@ static void tell(const viv_model *m, const char *format, ...)
     m->options.notice(m->options.notice_ctx, sentence);
 }
 
-/* The step; once more, with a state of f32, where a number is too large for one of f16. */
+/* Runs the step; again with caches of f32 if a number is too large for f16. */
 static viv_status run_widening(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                                struct error *err)
 {
@@ -547,17 +552,17 @@ static viv_status run_widening(viv_model *m, const viv_rows *const *rows, uint32
         return status;
     char text[sizeof err->text];
     memcpy(text, err->text, sizeof text);
-    if (!state_can_widen(m))
-        return error_set(err, status, "%s: --state-type f32 holds them", text);
-    tell(m, "%s: the state is kept in f32 from here on, as --state-type f32 does", err->text);
+    if (!cache_can_widen(m))
+        return error_set(err, status, "%s: use --cache-type f32", text);
+    tell(m, "%s: the KV cache is f32 from here on, as with --cache-type f32", err->text);
     for (uint32_t i = 0; i < n; i++)
         drop_encoding(rows[i]->sequence);
-    status = state_widen(m, err);
+    status = cache_widen(m, err);
     return status == VIV_OK ? run_widening(m, rows, n, cancel, err) : status;
 }
 
-/* Computes n tokens, which the sequence had, for a text of another length. */
-static viv_status read_anew(viv_model *m, struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length,
+/* Recomputes the n tokens of the sequence for another length. */
+static viv_status recompute(viv_model *m, struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length,
                             const uint32_t *cancel, struct error *err)
 {
     const uint64_t most = m->stacks[STACK_GRAPH].max_rows;
@@ -568,18 +573,18 @@ static viv_status read_anew(viv_model *m, struct sequence *s, const int32_t *tok
                                .sequence = s,
                                .n_rows = size_min(most, n - at),
                                .tokens = tokens + at,
-                               .want = none,
+                               .output_rows = none,
                                .length = length};
         const viv_rows *const list[] = {&rows};
         if (m->options.progress)
-            m->options.progress(m->options.progress_ctx, "tokens anew", at, n);
+            m->options.progress(m->options.progress_ctx, "recomputing tokens", at, n);
         status = run_widening(m, list, 1, cancel, err);
     }
     free(none);
     return status;
 }
 
-/* Sees to it that what the sequence keeps is what it would be if it had been computed with these rows. */
+/* Recomputes the sequence if its cache would be different, had it been computed together with these rows. */
 static viv_status agree_on_length(viv_model *m, const viv_rows *rows, const uint32_t *cancel, struct error *err)
 {
     struct sequence *s = rows->sequence;
@@ -591,23 +596,23 @@ static viv_status agree_on_length(viv_model *m, const viv_rows *rows, const uint
     for (uint64_t i = 0; i < n; i++)
         if (s->tokens[i] < 0)
             return error_set(err, VIV_EUNSUPPORTED,
-                             "a text of %" PRIu64 " tokens is computed in another way than one of %" PRIu64
-                             ", and what came as a vector at position %" PRIu64 " is there no more",
+                             "a sequence of %" PRIu64 " tokens is computed differently from one of %" PRIu64
+                             ", and the vector at position %" PRIu64 " is no longer available",
                              coming.whole, s->computed_for.whole, i);
     if (!m->told_of_length)
         tell(m,
-             "the text has grown to %" PRIu64
-             " tokens: this model rotates keys by the length of a text, and the %" PRIu64
-             " before are computed anew",
+             "the sequence has grown to %" PRIu64
+             " tokens: the rotary embedding of this model depends on the length, and the %" PRIu64
+             " tokens before are recomputed",
              coming.whole, n);
     m->told_of_length = true;
     int32_t *tokens = malloc(n * sizeof *tokens);
     if (!tokens)
         return error_nomem(err);
     memcpy(tokens, s->tokens, n * sizeof *tokens);
-    /* where rows behind the text go on one by one, they do so again */
-    const uint64_t length = m->graph->by_growth ? coming.text : coming.whole;
-    const viv_status status = read_anew(m, s, tokens, n, length, cancel, err);
+    /* rows behind the prompt came one by one, and do so again */
+    const uint64_t length = m->graph->by_growth ? coming.prompt : coming.whole;
+    const viv_status status = recompute(m, s, tokens, n, length, cancel, err);
     free(tokens);
     return status;
 }
@@ -622,7 +627,7 @@ viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, con
         return status;
     if (!claim(rows, n))
         return error_set(err, VIV_EINVAL, "a step takes rows of one or more sequences, each once");
-    const struct trail before = trail_enter(NULL, NULL); /* an architecture's code waits */
+    const struct trail before = trail_enter(NULL, NULL); /* the architecture's code is not running meanwhile */
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
         status = agree_on_length(m, rows[i], cancel, err);
     if (status == VIV_OK)
@@ -638,6 +643,6 @@ viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     if (shrunk)
         return error_set(err, VIV_EIO, "%s: the file shrank while it was in use", shrunk);
     *outputs = outputs_of(m);
-    *n_outputs = m->frame->n_wanted;
+    *n_outputs = m->frame->n_output_rows;
     return VIV_OK;
 }

@@ -1,5 +1,5 @@
-/* identity.c - whether two models are the same one: hashes of what they are made of. Weights are gigabytes, and of
- * each tensor a few kilobytes tell it from any other that was ever trained. */
+/* identity.c - hashes that identify a model. Weights are gigabytes, so only a sample of a few kilobytes of each
+ * tensor is hashed: that distinguishes trained models. */
 #include "session/session.h"
 
 #include "adapters/adapter.h"
@@ -24,7 +24,7 @@ static void put_sample(struct buf *out, const viv_tensor *t)
         buf_append(out, data + (t->nbytes - SAMPLE_BYTES) / (N_SAMPLES - 1) * i, SAMPLE_BYTES);
 }
 
-/* As the file has it, whatever adapters have made of it. */
+/* The tensor as it is in the file, before adapters. */
 static const viv_tensor *untouched(const viv_model *m, const struct checkpoint *c, uint32_t i)
 {
     for (size_t k = 0; c == &m->checkpoint && k < m->n_adapted; k++)

@@ -1,17 +1,16 @@
-/* session.h - a text, or a conversation, that goes on another time: what was said, and what the model keeps of it.
+/* session.h - a prompt cache on disk: a sequence or a conversation with its KV cache, to be continued later.
  *
  * The file of one:
  *
  *   "vivsess\n"          8 bytes
  *   size of the head     8 bytes; all numbers are little-endian
- *   head                 JSON: {"session": 1, the model's identity, how its state lies, how much there is of what}
- *   text                 int32 ids, "n_text" of them
- *   pages                of the state that the first "n_state" of these left, "page_bytes" each
- *   state                that a sequence has once, "sequence_bytes", unless n_state is 0
+ *   head                 JSON: {"session": 2, the model's identity, the layout of its cache, sizes}
+ *   tokens               int32 ids, "n_tokens" of them
+ *   pages                the KV cache of the first "n_cached" of these, "page_bytes" each
+ *   recurrent state      "recurrent_bytes", unless n_cached is 0
  *   CRC-32 of all this   4 bytes
  *
- * It is read by the model that wrote it and no other: the same spec, weights, adapters, tokenizer and type of
- * state. */
+ * Only the model that wrote it can read it: the same spec, weights, adapters, tokenizer and cache type. */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
 
@@ -20,29 +19,31 @@
 
 struct session {
     viv_model *model;
-    struct sequence *sequence; /* whose tokens are the text's, as far as they agree */
+    struct sequence *sequence; /* its tokens are a prefix of `text`, or share one with it */
     struct token_ids text;
-    uint64_t n_prompt; /* of the text, before the answer that it ends with */
-    int64_t seed;      /* that this answer, or the next of a conversation, is drawn with; -1: none */
-    json_t *messages;  /* of a conversation; NULL: it is a bare text */
+    uint64_t n_prompt; /* tokens of `text` before the answer at its end */
+    int64_t seed;      /* the sampling seed of this answer, or of the next one of a conversation; -1: none */
+    json_t *messages;  /* of a conversation; NULL: bare text */
 };
 
-/* Refuses a model with an encoder: it reads each text anew. Needs no model_load; what follows asks it, too. */
+/* Fails for a model with an encoder, which processes each prompt anew. Needs no model_load. The functions below
+ * check it too. */
 viv_status session_possible(const viv_model *m, struct error *err);
-/* A new one, empty. */
+/* Begins an empty session. */
 viv_status session_begin(struct session *s, viv_model *m, struct error *err);
-/* One from a file. What does not fit the model is VIV_EINVAL, and says why. */
+/* Reads a session from a file. VIV_EINVAL if it does not fit the model. */
 viv_status session_read(struct session *s, viv_model *m, const char *path, struct error *err);
-/* From a file that is there; else a new one, if a file can be made there. */
+/* Reads the file if it exists; else begins an empty session, if the file can be created. */
 viv_status session_open(struct session *s, viv_model *m, const char *path, struct error *err);
-/* The same from bytes that `name` stands for. */
+/* Reads a session from bytes; errors call them `name`. */
 viv_status session_parse(struct session *s, viv_model *m, const char *name, const void *bytes, uint64_t size,
                          struct error *err);
-/* Replaces the file, or leaves it as it was. The sequence is cut to what it shares with the text. */
+/* Replaces the file, or leaves it unchanged on failure. The sequence is truncated to the prefix that it shares with
+ * `text`. */
 viv_status session_write(struct session *s, const char *path, struct error *err);
 void session_end(struct session *s); /* accepts a zeroed struct */
 
-/* What must be the same for a state to be of use. */
+/* Hashes that must be equal for a cache to be usable. */
 struct identity {
     char spec[65];      /* SHA-256 of the expansion */
     char weights[65];   /* of the tensors' names, types, shapes and a sample of their data, before adapters */

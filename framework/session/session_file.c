@@ -1,5 +1,6 @@
-/* session_file.c - see session.h. Nothing is believed of a file before its checksum and the model's identity agree,
- * and nothing is allocated by its word alone: what it claims to hold must be there. */
+/* session_file.c - reads and writes sessions (session.h). Nothing in a file is used before its checksum and the
+ * model's identity have been checked, and sizes in its head are compared with the file's size before anything is
+ * allocated. */
 #include "session/session.h"
 
 #include "base/size.h"
@@ -12,16 +13,17 @@
 #include <sys/uio.h>
 #include <zlib.h>
 
-enum { SESSION_VERSION = 1, BEGIN_BYTES = 16, SUM_BYTES = 4, MAX_HEAD = 64 << 20 };
+enum { SESSION_VERSION = 2, BEGIN_BYTES = 16, SUM_BYTES = 4, MAX_HEAD = 64 << 20 };
 static const char magic[8] = {'v', 'i', 'v', 's', 'e', 's', 's', '\n'};
 
 viv_status session_possible(const viv_model *m, struct error *err)
 {
-    if (!model_memory_dim(m))
+    if (!model_encoder_dim(m))
         return VIV_OK;
-    return error_set(err, VIV_EUNSUPPORTED,
-                     "%s reads each text anew with its encoder: it keeps nothing that a session could hold",
-                     spec_name(m->spec));
+    return error_set(
+        err, VIV_EUNSUPPORTED,
+        "%s has an encoder, which processes each prompt anew: there is no cache that a session could hold",
+        spec_name(m->spec));
 }
 
 viv_status session_begin(struct session *s, viv_model *m, struct error *err)
@@ -44,22 +46,22 @@ static uint64_t n_pages(uint64_t length)
     return (length + PAGE_ROWS - 1) / PAGE_ROWS;
 }
 
-/* Bytes of what a sequence of so many tokens has once. */
-static uint64_t once_bytes(const viv_model *m, uint64_t length)
+/* Bytes of recurrent state of a sequence of this length. */
+static uint64_t recurrent_bytes(const viv_model *m, uint64_t length)
 {
-    return length ? m->pools[STATE_OF_SEQUENCE].page_bytes : 0;
+    return length ? m->pools[CACHE_RECURRENT].page_bytes : 0;
 }
 
-static const char *state_type(const viv_model *m)
+static const char *cache_type(const viv_model *m)
 {
-    return m->state_dtype == VIV_F32 ? "f32" : "f16";
+    return m->cache_dtype == VIV_F32 ? "f32" : "f16";
 }
 
 static uint32_t checksum(const struct iovec *parts, size_t n)
 {
     uLong sum = crc32_z(0, NULL, 0);
     for (size_t i = 0; i < n; i++)
-        if (parts[i].iov_len) /* of NULL it would be the sum of nothing */
+        if (parts[i].iov_len) /* crc32_z of NULL would reset the sum */
             sum = crc32_z(sum, parts[i].iov_base, parts[i].iov_len);
     return (uint32_t)sum;
 }
@@ -76,11 +78,11 @@ static viv_status make_head(const struct session *s, struct buf *out, struct err
     json_t *head = json_pack(
         "{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}", "session",
         SESSION_VERSION, "spec", id.spec, "weights", id.weights, "adapters", id.adapters, "tokenizer", id.tokenizer,
-        "state_type", state_type(s->model), "page_rows", PAGE_ROWS, "page_bytes",
-        (json_int_t)s->model->pools[STATE_OF_GRAPH].page_bytes, "sequence_bytes",
-        (json_int_t)s->model->pools[STATE_OF_SEQUENCE].page_bytes, "n_state", (json_int_t)s->sequence->length,
-        "n_text", (json_int_t)s->text.n, "n_prompt", (json_int_t)s->n_prompt, "state_text",
-        (json_int_t)s->sequence->computed_for.text, "state_whole", (json_int_t)s->sequence->computed_for.whole,
+        "cache_type", cache_type(s->model), "page_rows", PAGE_ROWS, "page_bytes",
+        (json_int_t)s->model->pools[CACHE_OF_GRAPH].page_bytes, "recurrent_bytes",
+        (json_int_t)s->model->pools[CACHE_RECURRENT].page_bytes, "n_cached", (json_int_t)s->sequence->length,
+        "n_tokens", (json_int_t)s->text.n, "n_prompt", (json_int_t)s->n_prompt, "computed_prompt",
+        (json_int_t)s->sequence->computed_for.prompt, "computed_whole", (json_int_t)s->sequence->computed_for.whole,
         "seed", (json_int_t)s->seed, "messages", s->messages);
     char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
     json_decref(head);
@@ -104,7 +106,7 @@ static viv_status write_parts(const char *path, const struct iovec *parts, size_
         return status;
     for (size_t i = 0; i < n; i++)
         if (parts[i].iov_len)
-            fwrite(parts[i].iov_base, 1, parts[i].iov_len, d.stream); /* keeping the draft tells of failures */
+            fwrite(parts[i].iov_base, 1, parts[i].iov_len, d.stream); /* file_draft_keep reports failures */
     return file_draft_keep(&d, err);
 }
 
@@ -114,9 +116,9 @@ viv_status session_write(struct session *s, const char *path, struct error *err)
     viv_status status = sequence_widen(s->sequence, err);
     if (status != VIV_OK)
         return status;
-    sequence_keep(s->sequence, s->text.ids, s->text.n, s->sequence->computed_for.text);
-    const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes,
-                   once = once_bytes(s->model, s->sequence->length),
+    sequence_reuse_prefix(s->sequence, s->text.ids, s->text.n, s->sequence->computed_for.prompt);
+    const uint64_t page_bytes = s->model->pools[CACHE_OF_GRAPH].page_bytes,
+                   recurrent = recurrent_bytes(s->model, s->sequence->length),
                    n = page_bytes ? n_pages(s->sequence->length) : 0;
     status = make_head(s, &head, err);
     struct iovec *parts = status == VIV_OK ? calloc(n + 4, sizeof *parts) : NULL;
@@ -126,9 +128,9 @@ viv_status session_write(struct session *s, const char *path, struct error *err)
         parts[0] = (struct iovec){head.data, head.size};
         parts[1] = (struct iovec){s->text.ids, s->text.n * sizeof *s->text.ids};
         for (uint64_t i = 0; i < n; i++)
-            parts[2 + i] = (struct iovec){s->sequence->kinds[STATE_OF_GRAPH].pages[i], page_bytes};
-        if (once)
-            parts[n + 2] = (struct iovec){s->sequence->kinds[STATE_OF_SEQUENCE].pages[0], once};
+            parts[2 + i] = (struct iovec){s->sequence->kinds[CACHE_OF_GRAPH].pages[i], page_bytes};
+        if (recurrent)
+            parts[n + 2] = (struct iovec){s->sequence->kinds[CACHE_RECURRENT].pages[0], recurrent};
         const uint32_t sum = checksum(parts, n + 3);
         parts[n + 3] = (struct iovec){(void *)&sum, sizeof sum};
         status = write_parts(path, parts, n + 4, err);
@@ -140,13 +142,13 @@ viv_status session_write(struct session *s, const char *path, struct error *err)
 
 /* --- reading ------------------------------------------------------------------------------------------------- */
 
-/* A file on its way in. */
+/* A file being read. */
 struct incoming {
     const char *name;
     const unsigned char *bytes;
     uint64_t size, head_size;
     json_t *head;
-    uint64_t n_state, n_text;
+    uint64_t n_cached, n_text;
     struct graph_length computed_for;
     struct error *err;
 };
@@ -160,7 +162,7 @@ static viv_status read_head(struct incoming *in)
 {
     uint32_t sum;
     if (in->size < BEGIN_BYTES + SUM_BYTES || memcmp(in->bytes, magic, sizeof magic) != 0)
-        return bad(in, "this is no session: it does not begin as one");
+        return bad(in, "not a session file");
     memcpy(&in->head_size, in->bytes + sizeof magic, sizeof in->head_size);
     memcpy(&sum, in->bytes + in->size - SUM_BYTES, sizeof sum);
     const struct iovec summed = {.iov_base = (void *)in->bytes, .iov_len = in->size - SUM_BYTES};
@@ -172,11 +174,11 @@ static viv_status read_head(struct incoming *in)
         return error_set(in->err, VIV_ELIMIT, "%s: a head of %" PRIu64 " bytes, at most %d are read", in->name,
                          in->head_size, MAX_HEAD);
     if (checksum(&summed, 1) != sum)
-        return bad(in, "the session is damaged: its checksum is another");
+        return bad(in, "the session is damaged: its checksum does not match");
     viv_status status =
         json_parse(in->name, (const char *)in->bytes + BEGIN_BYTES, (size_t)in->head_size, &in->head, in->err);
     if (status == VIV_OK && !json_is_object(in->head))
-        status = bad(in, "the head of the session is no object");
+        status = bad(in, "the head of the session is not an object");
     return status;
 }
 
@@ -198,7 +200,7 @@ static bool says(const struct incoming *in, const char *key, const char *expecte
 
 static viv_status refuse(const struct incoming *in, const char *reason)
 {
-    return error_set(in->err, VIV_EINVAL, "%s: the session is not this model's: %s", in->name, reason);
+    return error_set(in->err, VIV_EINVAL, "%s: the session is of another model: %s", in->name, reason);
 }
 
 static viv_status check_identity(const struct incoming *in, viv_model *m)
@@ -214,60 +216,60 @@ static viv_status check_identity(const struct incoming *in, viv_model *m)
     if (status != VIV_OK)
         return status;
     if (!says(in, "adapters", id.adapters))
-        return refuse(in, !id.adapters[0]            ? "it was made with adapters (--lora), and there are none now"
-                          : says(in, "adapters", "") ? "it was made without the adapters that there are now"
-                                                     : "it was made with other adapters, or other scales of them");
+        return refuse(in, !id.adapters[0]            ? "it was made with adapters (--lora), but none are given now"
+                          : says(in, "adapters", "") ? "it was made without the adapters that are given now"
+                                                     : "it was made with other adapters or scales");
     if (!says(in, "spec", id.spec))
         return refuse(in, "the spec differs");
     if (!says(in, "weights", id.weights))
         return refuse(in, "the weights differ");
     if (!says(in, "tokenizer", id.tokenizer))
         return refuse(in, "the tokenizer differs");
-    if (says(in, "state_type", "f32") && state_can_widen(m)) { /* it became so by numbers that f16 does not hold */
-        status = state_widen(m, in->err);
+    if (says(in, "cache_type", "f32") && cache_can_widen(m)) { /* widened because of numbers too large for f16 */
+        status = cache_widen(m, in->err);
         if (status != VIV_OK)
             return status;
     }
-    if (!says(in, "state_type", state_type(m)))
+    if (!says(in, "cache_type", cache_type(m)))
         return error_set(in->err, VIV_EINVAL,
-                         "%s: the session keeps its state as %.8s, it is kept as %s now (see "
-                         "--state-type)",
-                         in->name, says(in, "state_type", "f32") ? "f32" : "f16", state_type(m));
+                         "%s: the KV cache of the session is %.8s, the model's is %s now (see "
+                         "--cache-type)",
+                         in->name, says(in, "cache_type", "f32") ? "f32" : "f16", cache_type(m));
     return VIV_OK;
 }
 
-/* How much there is of what, which must be what the file has room for. */
+/* Reads the sizes, which must match the file's size. */
 static viv_status check_sizes(struct incoming *in, struct session *s)
 {
-    int64_t page_rows, page_bytes, once, n_state = 0, n_text, n_prompt, state_text, state_whole;
+    int64_t page_rows, page_bytes, recurrent, n_cached = 0, n_text, n_prompt, computed_prompt, computed_whole;
     viv_status status = read_count(in, "page_rows", 1, &page_rows);
     if (status == VIV_OK)
         status = read_count(in, "page_bytes", 0, &page_bytes);
     if (status == VIV_OK)
-        status = read_count(in, "sequence_bytes", 0, &once);
+        status = read_count(in, "recurrent_bytes", 0, &recurrent);
     if (status == VIV_OK)
-        status = read_count(in, "n_state", 0, &n_state);
+        status = read_count(in, "n_cached", 0, &n_cached);
     if (status == VIV_OK)
-        status = read_count(in, "n_text", 0, &n_text);
+        status = read_count(in, "n_tokens", 0, &n_text);
     if (status == VIV_OK)
         status = read_count(in, "n_prompt", 0, &n_prompt);
-    state_text = state_whole = n_state;
-    if (status == VIV_OK && json_object_get(in->head, "state_text"))
-        status = read_count(in, "state_text", 0, &state_text);
-    if (status == VIV_OK && json_object_get(in->head, "state_whole"))
-        status = read_count(in, "state_whole", 0, &state_whole);
+    computed_prompt = computed_whole = n_cached;
+    if (status == VIV_OK && json_object_get(in->head, "computed_prompt"))
+        status = read_count(in, "computed_prompt", 0, &computed_prompt);
+    if (status == VIV_OK && json_object_get(in->head, "computed_whole"))
+        status = read_count(in, "computed_whole", 0, &computed_whole);
     if (status == VIV_OK)
         status = read_count(in, "seed", -1, &s->seed);
     if (status != VIV_OK)
         return status;
-    in->n_state = (uint64_t)n_state;
+    in->n_cached = (uint64_t)n_cached;
     in->n_text = (uint64_t)n_text;
     s->n_prompt = (uint64_t)n_prompt;
-    in->computed_for = (struct graph_length){(uint64_t)state_text, (uint64_t)state_whole};
-    if (page_rows != PAGE_ROWS || (uint64_t)page_bytes != s->model->pools[STATE_OF_GRAPH].page_bytes ||
-        (uint64_t)once != s->model->pools[STATE_OF_SEQUENCE].page_bytes)
-        return refuse(in, "its state lies otherwise");
-    if (n_prompt > n_text || n_state > n_text)
+    in->computed_for = (struct graph_length){(uint64_t)computed_prompt, (uint64_t)computed_whole};
+    if (page_rows != PAGE_ROWS || (uint64_t)page_bytes != s->model->pools[CACHE_OF_GRAPH].page_bytes ||
+        (uint64_t)recurrent != s->model->pools[CACHE_RECURRENT].page_bytes)
+        return refuse(in, "the layout of its cache differs");
+    if (n_prompt > n_text || n_cached > n_text)
         return bad(in, "the session counts more tokens than its text has");
     if (in->n_text > s->model->context)
         return error_set(in->err, VIV_ELIMIT,
@@ -275,9 +277,9 @@ static viv_status check_sizes(struct incoming *in, struct session *s)
                          in->name, in->n_text, s->model->context);
     uint64_t left = in->size - BEGIN_BYTES - in->head_size - SUM_BYTES, text, pages;
     if (!size_mul(in->n_text, sizeof *s->text.ids, &text) ||
-        !size_mul(n_pages(in->n_state), (uint64_t)page_bytes, &pages) ||
-        !size_add(pages, once_bytes(s->model, in->n_state), &pages) || text > left || pages != left - text)
-        return bad(in, "the session does not have the size that its head tells");
+        !size_mul(n_pages(in->n_cached), (uint64_t)page_bytes, &pages) ||
+        !size_add(pages, recurrent_bytes(s->model, in->n_cached), &pages) || text > left || pages != left - text)
+        return bad(in, "the size of the session does not match its head");
     return VIV_OK;
 }
 
@@ -295,28 +297,28 @@ static viv_status take_text(const struct incoming *in, struct session *s)
     return VIV_OK;
 }
 
-static viv_status take_state(const struct incoming *in, struct session *s)
+static viv_status take_cache(const struct incoming *in, struct session *s)
 {
     struct sequence *q = s->sequence;
-    const uint64_t page_bytes = s->model->pools[STATE_OF_GRAPH].page_bytes;
+    const uint64_t page_bytes = s->model->pools[CACHE_OF_GRAPH].page_bytes;
     const unsigned char *pages = in->bytes + BEGIN_BYTES + in->head_size + in->n_text * sizeof *s->text.ids;
     viv_status status = sequence_widen(q, in->err);
     if (status == VIV_OK)
-        status = sequence_reserve(q, STATE_OF_GRAPH, in->n_state, in->err);
+        status = sequence_reserve(q, CACHE_OF_GRAPH, in->n_cached, in->err);
     if (status == VIV_OK)
-        status = sequence_reserve(q, STATE_OF_SEQUENCE, 0, in->err);
+        status = sequence_reserve(q, CACHE_RECURRENT, 0, in->err);
     if (status == VIV_OK)
-        status = sequence_reserve_tokens(q, in->n_state, in->err);
+        status = sequence_reserve_tokens(q, in->n_cached, in->err);
     if (status != VIV_OK)
         return status;
-    for (uint64_t i = 0; i < q->kinds[STATE_OF_GRAPH].n; i++)
-        memcpy(q->kinds[STATE_OF_GRAPH].pages[i], pages + i * page_bytes, page_bytes);
-    if (in->n_state > 0)
-        memcpy(q->tokens, s->text.ids, in->n_state * sizeof *q->tokens);
-    const uint64_t once = once_bytes(s->model, in->n_state);
-    if (once)
-        memcpy(q->kinds[STATE_OF_SEQUENCE].pages[0], pages + q->kinds[STATE_OF_GRAPH].n * page_bytes, once);
-    q->length = q->earlier = in->n_state;
+    for (uint64_t i = 0; i < q->kinds[CACHE_OF_GRAPH].n; i++)
+        memcpy(q->kinds[CACHE_OF_GRAPH].pages[i], pages + i * page_bytes, page_bytes);
+    if (in->n_cached > 0)
+        memcpy(q->tokens, s->text.ids, in->n_cached * sizeof *q->tokens);
+    const uint64_t recurrent = recurrent_bytes(s->model, in->n_cached);
+    if (recurrent)
+        memcpy(q->kinds[CACHE_RECURRENT].pages[0], pages + q->kinds[CACHE_OF_GRAPH].n * page_bytes, recurrent);
+    q->length = q->earlier = in->n_cached;
     q->computed_for = in->computed_for;
     return VIV_OK;
 }
@@ -352,7 +354,7 @@ viv_status session_parse(struct session *s, viv_model *m, const char *name, cons
     if (status == VIV_OK)
         status = take_text(&in, s);
     if (status == VIV_OK)
-        status = take_state(&in, s);
+        status = take_cache(&in, s);
     if (status == VIV_OK)
         status = take_messages(&in, s);
     json_decref(in.head);
@@ -367,7 +369,7 @@ viv_status session_open(struct session *s, viv_model *m, const char *path, struc
         return session_read(s, m, path, err);
     struct file_draft d;
     *s = (struct session){0};
-    viv_status status = file_draft_begin(&d, path, err); /* to hear now, and not in the end, that it cannot be */
+    viv_status status = file_draft_begin(&d, path, err); /* to fail now and not at the end */
     if (status != VIV_OK)
         return status;
     file_draft_drop(&d);

@@ -1,14 +1,14 @@
-/* layer.h - the class of a layer: what a spec may say of it, what shapes, weights and state it has, what it
- * costs, and how it computes.
+/* layer.h - the class of a layer: its attributes in a spec, its shapes, weights and cache, its cost, and how it
+ * computes.
  *
- * Life of a layer: the host allocates `instance_size` zeroed bytes, calls `infer` once (attributes are read,
- * shapes, weights, state and workspace are declared; no weights are needed for this), then, when there are
- * weights, `prepare` once, then `forward` any number of times, then `release`.
+ * Life of a layer: the host allocates `instance_size` zeroed bytes and calls `infer` once, which reads attributes and
+ * declares shapes, weights, caches and workspace (it needs no weights). When there are weights, the host calls
+ * `prepare` once, then `forward` any number of times, then `release`.
  *
- * A step computes `n_rows` rows. A row is one token of one sequence; rows of a sequence stand together as a
- * span. A layer's work in a step is split into phases, a phase into tasks that do not depend on each other.
- * The scheduler runs the tasks of a phase in any order on any workers, and every task of one phase before the
- * first of the next. What a task computes must not depend on how tasks were divided. */
+ * A step computes `n_rows` rows. A row is one token of one sequence. The rows of one sequence are consecutive and form
+ * a span. The work of a layer in a step is split into phases, and a phase into tasks that do not depend on each other.
+ * The scheduler runs the tasks of a phase in any order on any workers, and finishes a phase before it begins the
+ * next. The result of a task must not depend on how the tasks were divided. */
 #ifndef VIVARIUM_LAYER_H
 #define VIVARIUM_LAYER_H
 
@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/* Attributes: what a spec may write under the layer's name. */
+/* Attributes: the keys that a spec may write under the layer's name. */
 enum {
     VIV_ATTR_INT = 1,
     VIV_ATTR_FLOAT = 2,
@@ -56,43 +56,44 @@ struct viv_infer {
     const viv_host *host;
     void *ctx;
     const uint64_t *in_dims; /* [n_in] features of a row of each input; 0 for token ids */
-    uint64_t memory_dim;     /* features of a row of the sequence's memory; 0: there is none to look at */
+    uint64_t encoder_dim;    /* features of a row of the encoder output; 0: the model has no encoder */
 
-    int32_t (*is_set)(const viv_infer *b, const char *attr); /* the spec says something of it */
+    int32_t (*is_set)(const viv_infer *b, const char *attr); /* the spec sets it */
     int64_t (*get_int)(const viv_infer *b, const char *attr); /* INT, BOOL, CHOICE */
     double (*get_float)(const viv_infer *b, const char *attr);
 
-    /* Asks for the weight that `attr` names. Its shape must be dims[0..ndim), outermost first; a dim of 0 takes
-     * what the spec says, read back with weight_dims. Fine to call for an attribute not set: then nothing is asked. */
+    /* Requests the weight that `attr` names. Its shape must be dims[0..ndim), outermost first; a dim of 0 takes the
+     * size that the spec gives, which weight_dims returns. Does nothing for an attribute that is not set. */
     viv_status (*want_weight)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
     viv_status (*weight_dims)(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4]);
 
-    /* The same for a weight of which the layer holds slices along its first axis (slices.h): its slices may be apart in
-     * the file, and need not all be in memory. dims[0]: how many. */
-    viv_status (*want_sliced)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
+    /* The same for a weight of experts, which the layer uses through the expert cache (expert_cache.h): its first axis
+     * counts experts. They may be separate tensors in the file, and need not all be in memory. */
+    viv_status (*want_expert_weight)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
 
-    /* Declares state that grows with each token of a sequence: the host keeps `elems` elements per token, in
-     * pages of page_rows tokens whose inner layout is the layer's own. Returns its index in declaration order. */
-    viv_status (*want_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
+    /* Declares a cache that grows with each token of a sequence, such as a KV cache: the host keeps `elems` elements
+     * per token, in pages of page_rows tokens. The layer chooses the layout inside a page. *index: its number, in
+     * order of declaration. */
+    viv_status (*want_cache)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
 
-    /* The same, of state that holds elems elements per row of the sequence's memory. Indices go on. */
-    viv_status (*want_memory_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
+    /* The same for a cache of `elems` elements per row of the encoder output. The indices continue. */
+    viv_status (*want_encoder_cache)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
 
     /* Set by the layer. */
     uint64_t out_dim;          /* features of a row of the output */
     uint64_t n_phases;         /* 1 unless set */
     uint64_t row_workspace;    /* bytes per row of a step, shared by all tasks of the layer */
-    uint64_t shared_workspace; /* bytes per step besides */
+    uint64_t shared_workspace; /* further bytes per step */
     uint64_t worker_workspace; /* bytes of each worker's own; may still be set in prepare */
-    uint64_t whole_sequences;  /* 1: a row looks at later ones, so that all rows of a sequence must come in one step */
+    uint64_t whole_sequences;  /* 1: attention is not causal, so all rows of a sequence must come in one step */
 
-    /* Declares state that a sequence has once, however long it is: elems numbers, always f32, for what is written over
-     * again and again must not lose. Indices go on. Not for layers of an encoder: what they do is over after a step. */
-    viv_status (*want_sequence_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
+    /* Declares recurrent state: elems numbers per sequence, however long it is. Always f32, because rounding errors
+     * would add up. The indices continue. Not for layers of an encoder, which keep nothing after a step. */
+    viv_status (*want_recurrent_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
 
-    /* Set by the layer where what it keeps of a token depends on the length of the text: computed in one way while the
-     * sequence has up to length_switch tokens, and in another beyond; or, beyond length_growth, in another way for each
-     * viv_span.length. 0: it does not. When the way changes, the host computes the whole sequence anew. */
+    /* Set by the layer if its cache depends on the length of the sequence (as with some kinds of RoPE scaling): it is
+     * computed in one way up to length_switch tokens and in another beyond; or, beyond length_growth, differently for
+     * each viv_span.length. 0: it does not depend on it. When it changes, the host recomputes the whole sequence. */
     uint64_t length_switch, length_growth;
 };
 
@@ -104,45 +105,45 @@ struct viv_prepare {
     void *ctx;
     uint64_t max_rows;
 
-    /* The weight, mapped or made, of the checked shape; NULL for one not asked for or absent by `else: none`.
-     * Lives as long as the layer. */
+    /* The weight, of the checked shape; NULL if it was not requested or is absent by `else: none`. Lives as long as
+     * the layer. */
     const viv_tensor *(*weight)(const viv_prepare *p, const char *attr);
     /* A row-vector weight as f32 [n] (converted once, host-owned). */
     const float *(*weight_f32)(const viv_prepare *p, const char *attr);
 
-    uint32_t state_dtype; /* element type of the pages, VIV_F32 or VIV_F16, at first: see viv_exec */
+    uint32_t cache_dtype; /* element type of the pages at first, VIV_F32 or VIV_F16: see viv_exec */
     uint32_t page_rows;
 
     /* Set by the layer, once types are known; start as the values given in infer. */
     uint64_t row_workspace, shared_workspace, worker_workspace;
 };
 
-/* State of one sequence, as one layer sees it. Frozen. */
-typedef struct viv_state {
-    void *const *pages; /* pages[t / page_rows] holds token t, or row t of the memory; writable where this step's
-                           rows go */
+/* One cache of one sequence. Frozen. */
+typedef struct viv_cache {
+    void *const *pages; /* pages[t / page_rows] holds token t, or row t of the encoder output; writable where the rows
+                           of this step go */
     uint64_t page_rows;
-} viv_state;
+} viv_cache;
 
-/* What a layer keeps of a sequence once. A step reads the one and writes the other, all of it, so that a step that fails
- * leaves the sequence as it was. Each is 64-byte aligned. Frozen. */
-typedef struct viv_sequence_state {
+/* One recurrent state of one sequence. A step reads `before` and writes all of `after`, so that a step that fails
+ * leaves the sequence unchanged. Both are 64-byte aligned. Frozen. */
+typedef struct viv_recurrent_state {
     const float *before; /* as the last step left it; zeros before the first */
-    float *after;        /* as this one leaves it */
-} viv_sequence_state;
+    float *after;        /* as this step leaves it */
+} viv_recurrent_state;
 
 /* Consecutive rows of one sequence. */
 typedef struct viv_span {
     uint32_t struct_size, flags;
     uint64_t first_row, n_rows;
-    uint64_t position;             /* tokens of the sequence before first_row: where its state goes */
-    const viv_state *const *state; /* [index of want_state and want_memory_state] */
-    uint64_t n_memory;             /* rows of the sequence's memory */
-    const float *memory;           /* [n_memory, memory_dim] where this step is the first since it was made: what a
-                                      layer needs of it, it takes into its state now; later NULL */
-    const viv_sequence_state *const *sequence_state; /* [index of want_sequence_state] */
-    uint64_t length; /* tokens of the text that the sequence was begun with, which may come in several steps. Row r
-                        of the span belongs to a text of max(length, position + r + 1) tokens. */
+    uint64_t position;             /* tokens of the sequence before first_row: where its rows go in a cache */
+    const viv_cache *const *cache; /* [index of want_cache and want_encoder_cache] */
+    uint64_t n_encoder_rows;       /* rows of the encoder output */
+    const float *encoder_output;   /* [n_encoder_rows, encoder_dim] in the first step after the encoder ran: a layer
+                                      fills its encoder cache from it; NULL in later steps */
+    const viv_recurrent_state *const *recurrent_state; /* [index of want_recurrent_state] */
+    uint64_t length; /* tokens of the prompt, which may come in several steps. Row r of the span belongs to a sequence
+                        of max(length, position + r + 1) tokens. */
 } viv_span;
 
 typedef struct viv_exec {
@@ -156,40 +157,39 @@ typedef struct viv_exec {
     const int32_t *tokens;        /* [n_rows] token ids; -1 where the row came as a vector */
     const float *const *vectors;  /* [n_rows] the vector of such a row, or NULL; itself NULL if there are none */
     const int32_t *positions;     /* [n_rows] for rotary and learned positions */
-    const int32_t *types;         /* [n_rows] which text of a pair a row is of: 0, or 1 for the second */
+    const int32_t *types;         /* [n_rows] token types: 0, or 1 for the second text of a pair */
     void *workspace;              /* shared_workspace, then n_rows * row_workspace bytes; 64-byte aligned */
     void *scratch;                /* worker_workspace bytes; 64-byte aligned */
-    /* Element type of the pages. A layer whose numbers pass what VIV_F16 holds fails with VIV_ERANGE; the host may then
-     * convert all pages to VIV_F32, and run the step again. */
-    uint32_t state_dtype, reserved;
+    /* Element type of the pages. A layer whose numbers are too large for VIV_F16 fails with VIV_ERANGE; the host may
+     * then convert all pages to VIV_F32 and run the step again. */
+    uint32_t cache_dtype, reserved;
 } viv_exec;
 
-/* What `n_rows` rows cost, each seeing `context` tokens, itself among them, and `n_memory` rows of memory, in a step
- * that takes `n_taken` rows of memory into the state. Of a layer whose rows see later ones (whole_sequences) these
- * are all rows of texts of `context` tokens. Operations are those of products and of attention, exactly: what grows
- * with a product of two dims. Norms, activations and sums, which grow with one, are not counted. The host sets
- * weight_elems and active_elems to all elements of the layer's weights before the call; a layer that reads fewer
- * corrects them. */
+/* The cost of `n_rows` rows, each of which sees `context` tokens (itself included) and `n_encoder_rows` rows of encoder
+ * output, in a step that adds `n_new_encoder_rows` rows to the encoder cache. For a layer with whole_sequences, these
+ * are all rows of sequences of `context` tokens. flops counts matrix products and attention exactly; norms,
+ * activations and sums, which are small beside them, are not counted. The host sets weight_elems and active_elems to
+ * all elements of the layer's weights before the call; a layer that reads fewer corrects them. */
 typedef struct viv_cost {
     uint32_t struct_size, flags;
     uint64_t n_rows, context; /* in */
-    uint64_t n_memory, n_taken; /* in */
+    uint64_t n_encoder_rows, n_new_encoder_rows; /* in */
     uint64_t flops;           /* out: a multiply-add is 2 */
-    uint64_t weight_elems;    /* in, out: weight elements read (experts: those expected to be touched) */
-    uint64_t active_elems;    /* in, out: weight elements that work on one row */
-    uint64_t state_elems;     /* out: elements of state read, where each row is of another sequence */
+    uint64_t weight_elems;    /* in, out: weight elements read (of experts: those expected to be chosen) */
+    uint64_t active_elems;    /* in, out: weight elements used for one row */
+    uint64_t cache_elems;     /* out: elements of cache and state read, if each row is of another sequence */
 } viv_cost;
 
-/* The part of a model that a layer counts to, where models are compared. */
+/* The part of a model that a layer is counted in when models are compared. */
 enum {
     VIV_MODEL_PART_OTHER = 0, /* norms, sums and the like */
     VIV_MODEL_PART_EMBEDDING = 1,
-    VIV_MODEL_PART_ATTENTION = 2, /* what mixes tokens */
+    VIV_MODEL_PART_ATTENTION = 2, /* all that mixes tokens */
     VIV_MODEL_PART_FEED_FORWARD = 3,
     VIV_MODEL_PART_EXPERTS = 4, /* and their routers */
     VIV_MODEL_PART_VISION = 5,
-    VIV_MODEL_PART_HEAD = 6 /* where it stands behind all repeated layers; among these, attention in a branch where others
-                               are attention, else feed-forward */
+    VIV_MODEL_PART_HEAD = 6 /* behind all repeated layers. Among them, such a layer counts as attention in a branch that
+                               has attention, else as feed-forward. */
 };
 
 enum {

@@ -1,8 +1,9 @@
-/* sequence.h - running a model's graph over rows of sequences, as a service: VIV_SERVICE_SEQUENCES.
+/* sequence.h - runs a model's graph over rows of sequences, as a service: VIV_SERVICE_SEQUENCES.
  *
- * A model with an encoder has two stacks of layers. First the text that is read goes through the encoder, in one step;
- * what comes of its rows is the sequence's memory. Then the graph runs over the tokens of the text that is written,
- * and its layers look at that memory. Another text through the encoder begins the sequence anew. */
+ * An encoder-decoder model has two stacks of layers. First all tokens of the input go through the encoder, in one step;
+ * the output rows of that step are the sequence's encoder output. Then the graph, which is the decoder, runs over the
+ * tokens of the answer, and its cross-attention layers read the encoder output. Running the encoder again starts the
+ * sequence anew. */
 #ifndef VIVARIUM_SEQUENCE_H
 #define VIVARIUM_SEQUENCE_H
 
@@ -14,48 +15,50 @@ extern "C" {
 
 #define VIV_SERVICE_SEQUENCES "viv.sequences/0"
 
-enum { VIV_ROWS_ENCODER = 1 }; /* these go through the encoder, and not through the graph; all are wanted */
+enum { VIV_ROWS_ENCODER = 1 }; /* rows for the encoder instead of the graph; all are output rows */
 
-/* Rows to compute: consecutive tokens of one sequence. Several of them, of one stack, make a step. */
+/* Rows to compute: consecutive tokens of one sequence. Several of these, of one stack, make a step. */
 typedef struct viv_rows {
     uint32_t struct_size, flags;
     void *sequence;
     uint64_t n_rows;
-    const int32_t *tokens;        /* [n_rows]; -1 where vectors[r] stands for it */
+    const int32_t *tokens;        /* [n_rows] token ids; -1 for a row that vectors[r] gives */
     const float *const *vectors;  /* [n_rows] or NULL */
-    const uint8_t *want;          /* [n_rows] non-zero: this row's output is wanted; NULL: only the last row's */
-    const int32_t *types;         /* [n_rows] 1 for rows of the second text of a pair, else 0; or NULL: all 0 */
-    /* Tokens of the text that the sequence begins with, from its first token on: the same in every step that takes a
-     * part of it, for some models compute each part by the length of the whole. 0: what the sequence holds of it; of a new
-     * sequence: n_rows. Rows behind these tokens go on with the text one by one. More than the context holds is refused. */
+    const uint8_t *output_rows;   /* [n_rows] non-zero: return this row's output; NULL: only the last row's */
+    const int32_t *types;         /* [n_rows] token types: 1 for the second text of a pair, else 0; or NULL: all 0 */
+    /* Tokens of the whole prompt, equal in all steps of its prefill: in some models the cache of each part depends on
+     * it. 0: what the sequence holds of it; for a new sequence: n_rows. Rows after the prompt continue the sequence one
+     * by one. More than the context length is refused. */
     uint64_t length;
 } viv_rows;
 
 typedef struct viv_sequences {
     uint32_t struct_size, flags;
     uint64_t (*output_dim)(viv_model *model);      /* features of an output row: vocab_size for logits. [any] */
-    uint64_t (*context_length)(viv_model *model);  /* positions that the model was made for. [any] */
-    uint64_t (*max_rows)(viv_model *model);        /* rows that one step takes; through the encoder: context_length. [any] */
-    uint64_t (*memory_dim)(viv_model *model);      /* features of a row of memory; 0: there is no encoder. [any] */
+    uint64_t (*context_length)(viv_model *model);  /* the most positions that the model was made for. [any] */
+    uint64_t (*max_rows)(viv_model *model);        /* most rows of one step; of the encoder: context_length. [any] */
+    uint64_t (*encoder_dim)(viv_model *model);     /* features of a row of encoder output; 0: no encoder. [any] */
 
     viv_status (*create)(viv_model *model, void **sequence); /* [setup] */
     void (*destroy)(void *sequence);
-    uint64_t (*length)(const void *sequence);                 /* tokens of the graph in its state. [any] */
-    /* Forgets what comes after; the memory stays. Refused where layers have state that a sequence has once (layer.h), unless
-     * it is a length of 0 or the one before the last step. [setup] */
+    uint64_t (*length)(const void *sequence);                /* tokens in its cache; not the encoder's. [any] */
+    /* Removes the tokens from `length` on; the encoder output stays. Fails if layers have recurrent state (layer.h),
+     * unless length is 0, the length before the last step, or the present one. [setup] */
     viv_status (*truncate)(void *sequence, uint64_t length);
 
-    /* Computes the rows of several sequences together. *outputs: wanted rows in order, each output_dim floats (those
-     * of the encoder: memory_dim); the host's, until the next step. *cancel (or NULL) ends it early. Where a sequence
-     * has become so long that its earlier tokens are computed in another way, they are computed anew before; a
-     * failure then leaves a shorter sequence. [setup] */
+    /* Computes the rows of several sequences together. *outputs: the output rows in order, each of output_dim floats
+     * (encoder_dim for the encoder); owned by the host, valid until the next step. A non-zero *cancel ends the step
+     * early; cancel may be NULL. If a sequence has become so long that the cache of its earlier tokens must be
+     * different, these are recomputed first; a failure then leaves a shorter sequence. [setup] */
     viv_status (*step)(viv_model *model, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                        const float **outputs, uint64_t *n_outputs);
 
-    /* Forgets what is not the beginning of these tokens, which at least one more will follow, and tells how many the
-     * state still holds: as many as agree, or fewer where a state cannot be cut just there, or was computed for a text
-     * of another length (viv_rows.length, of the steps to come). [setup] */
-    viv_status (*keep)(void *sequence, const int32_t *tokens, uint64_t n, uint64_t length, uint64_t *kept);
+    /* Prompt caching: truncates the sequence to the prefix that it shares with these tokens, which at least one more
+     * will follow. *n_reused: the tokens that need not be computed again. These may be fewer than are shared, if
+     * recurrent state cannot be cut there, or if the cache was computed for another length (`length`: see viv_rows, of
+     * the steps to come). [setup] */
+    viv_status (*reuse_prefix)(void *sequence, const int32_t *tokens, uint64_t n, uint64_t length,
+                               uint64_t *n_reused);
 } viv_sequences;
 
 #ifdef __cplusplus

@@ -6,9 +6,9 @@
 #include <vivarium/tensor.h>
 #include <vivarium/kernels.h>
 #include <vivarium/layer.h>
-#include <vivarium/slices.h>
+#include <vivarium/expert_cache.h>
 #include <vivarium/routes.h>
-#include <vivarium/words.h>
+#include <vivarium/description.h>
 #include <vivarium/scheduler.h>
 #include <vivarium/request.h>
 #include <vivarium/architecture.h>

@@ -32,8 +32,8 @@ struct encoding {
     uint64_t limit, context, max_rows, dim; /* limit: where texts are cut; 0: nowhere */
     struct text texts[BATCH_TEXTS];         /* messages first .. first + n */
     uint32_t first, n;
-    float *pooled; /* [dim] of the text at hand */
-    uint8_t *want; /* [max_rows] all ones */
+    float *pooled;        /* [dim] of the text at hand */
+    uint8_t *output_rows; /* [max_rows] all ones */
     uint64_t n_tokens;
 };
 
@@ -211,7 +211,7 @@ static viv_status step(struct encoding *e)
                              .sequence = t->sequence,
                              .n_rows = n,
                              .tokens = t->ids + t->done,
-                             .want = all ? e->want : NULL,
+                             .output_rows = all ? e->output_rows : NULL,
                              .types = t->types + t->done,
                              .length = t->n};
         list[i] = &rows[i];
@@ -305,10 +305,10 @@ static viv_status begin(struct encoding *e)
     else
         e->limit = (uint64_t)limit < e->context ? (uint64_t)limit : e->context;
     e->pooled = calloc((size_t)e->dim, sizeof *e->pooled);
-    e->want = malloc((size_t)e->max_rows);
-    if (!e->pooled || !e->want)
+    e->output_rows = malloc((size_t)e->max_rows);
+    if (!e->pooled || !e->output_rows)
         return llm_fail(l, VIV_ENOMEM, "out of memory");
-    memset(e->want, 1, (size_t)e->max_rows);
+    memset(e->output_rows, 1, (size_t)e->max_rows);
     return VIV_OK;
 }
 
@@ -338,7 +338,7 @@ viv_status llm_encode(const struct llm *l, const viv_request *request, const viv
         status = sink->emit(sink, &done);
     }
     free(e->pooled);
-    free(e->want);
+    free(e->output_rows);
     free(e);
     return status;
 }

@@ -25,7 +25,7 @@ struct run {
     int32_t *prompt;   /* and what is there of the answer */
     uint64_t n_prompt; /* of both */
     uint64_t n_said;   /* of what is there of the answer */
-    uint64_t n_kept;   /* that the sequence held already */
+    uint64_t n_reused; /* that the sequence held already */
     char *held;        /* text that may be the beginning of a stop string */
     uint64_t n_held, held_capacity;
     uint64_t n_answer;
@@ -126,14 +126,14 @@ static viv_status prefill(struct run *r, const float **logits)
     uint8_t *none = calloc((size_t)max_rows, 1);
     viv_status status = none ? VIV_OK : llm_fail(l, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK && r->request->sequence)
-        status = l->sequences->keep(r->sequence, r->prompt, r->n_prompt - 1, n_text, &r->n_kept);
-    for (uint64_t done = r->n_kept; status == VIV_OK && done < r->n_prompt;) {
+        status = l->sequences->reuse_prefix(r->sequence, r->prompt, r->n_prompt - 1, n_text, &r->n_reused);
+    for (uint64_t done = r->n_reused; status == VIV_OK && done < r->n_prompt;) {
         uint64_t n = r->n_prompt - done < max_rows ? r->n_prompt - done : max_rows;
         const viv_rows rows = {.struct_size = sizeof rows,
                                .sequence = r->sequence,
                                .n_rows = n,
                                .tokens = r->prompt + done,
-                               .want = done + n < r->n_prompt ? none : NULL,
+                               .output_rows = done + n < r->n_prompt ? none : NULL,
                                .length = n_text};
         const viv_rows *const list[] = {&rows};
         const viv_event event = {.struct_size = sizeof event,
@@ -354,7 +354,7 @@ static viv_status carry_out(struct run *r)
     if (status == VIV_OK)
         status = emit_stat(r, "prompt_tokens", (double)r->n_prompt);
     if (status == VIV_OK)
-        status = emit_stat(r, "cached_tokens", (double)r->n_kept);
+        status = emit_stat(r, "cached_tokens", (double)r->n_reused);
     if (status == VIV_OK)
         status = emit_stat(r, "answer_tokens", (double)r->n_answer);
     if (status == VIV_OK)
@@ -408,7 +408,7 @@ static viv_status open(const viv_host *host, viv_model *model, void **instance)
     /* a host that is older may have less of them */
     if (!l->params || !VIV_HAS(l->params, viv_params, get_int) || !l->text ||
         !VIV_HAS(l->text, viv_text, encode_request) || !l->sequences ||
-        !VIV_HAS(l->sequences, viv_sequences, keep) || !l->samplers ||
+        !VIV_HAS(l->sequences, viv_sequences, reuse_prefix) || !l->samplers ||
         !VIV_HAS(l->samplers, viv_samplers, resume)) {
         free(l);
         host->set_error(host, VIV_EABI,

@@ -3,7 +3,7 @@
 
 int llm_reads(const struct llm *l)
 {
-    return l->sequences->memory_dim(l->model) > 0;
+    return l->sequences->encoder_dim(l->model) > 0;
 }
 
 int32_t llm_start(const struct llm *l)

@@ -20,13 +20,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vivarium/words.h>
+#include <vivarium/description.h>
 
 enum weigh { WEIGH_OUTPUT, WEIGH_INPUT };
 
 struct experts {
     const viv_kernels *kernels;
-    const viv_slices *slices;
+    const viv_expert_cache *cache;
     void *hidden_set, *down_set; /* gate and up; down */
     struct matrix gate, up, down;
     const float *gate_bias, *up_bias, *down_bias;
@@ -75,15 +75,15 @@ static viv_status infer(void *layer, viv_infer *b)
                         "experts follow a router, which gives two numbers for each expert; found %" PRIu64
                         " features",
                         b->in_dims[0]);
-    viv_status status = b->want_sliced(b, "up", 3, up);
+    viv_status status = b->want_expert_weight(b, "up", 3, up);
     if (status == VIV_OK)
         status = b->weight_dims(b, "up", &ndim, up);
     if (status == VIV_OK)
-        status = b->want_sliced(b, "gate", 3, up);
+        status = b->want_expert_weight(b, "gate", 3, up);
     l->n_experts = bias[0] = down[0] = up[0];
     l->n_hidden = down[2] = up[1];
     if (status == VIV_OK)
-        status = b->want_sliced(b, "down", 3, down);
+        status = b->want_expert_weight(b, "down", 3, down);
     if (status == VIV_OK)
         status = b->weight_dims(b, "down", &ndim, down);
     l->n_out = b->out_dim = down[1];
@@ -117,15 +117,15 @@ static viv_status cost(const void *layer, viv_cost *c)
 static viv_status make_sets(struct experts *l, const viv_prepare *p)
 {
     static const char *const hidden[] = {"up", "gate"}, *const down[] = {"down"};
-    viv_status status = l->slices->create(p, hidden, l->gated ? 2 : 1, l->k, &l->hidden_set);
+    viv_status status = l->cache->create(p, hidden, l->gated ? 2 : 1, l->k, &l->hidden_set);
     if (status == VIV_OK)
-        status = l->slices->create(p, down, 1, l->k, &l->down_set);
+        status = l->cache->create(p, down, 1, l->k, &l->down_set);
     if (status == VIV_OK)
-        status = matrix_init(&l->up, p->host, l->slices->kind(l->hidden_set, 0));
+        status = matrix_init(&l->up, p->host, l->cache->format(l->hidden_set, 0));
     if (status == VIV_OK && l->gated)
-        status = matrix_init(&l->gate, p->host, l->slices->kind(l->hidden_set, 1));
+        status = matrix_init(&l->gate, p->host, l->cache->format(l->hidden_set, 1));
     if (status == VIV_OK)
-        status = matrix_init(&l->down, p->host, l->slices->kind(l->down_set, 0));
+        status = matrix_init(&l->down, p->host, l->cache->format(l->down_set, 0));
     if (status == VIV_OK && l->gated && l->gate.tile != l->up.tile)
         return moe_fail(p->host, VIV_EUNSUPPORTED, "gate and up have types that cannot be computed together");
     return status;
@@ -135,9 +135,9 @@ static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct experts *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
-    l->slices = p->host->get_service(p->host, VIV_SERVICE_SLICES);
-    if (!l->slices)
-        return moe_fail(p->host, VIV_EABI, "experts need a host with " VIV_SERVICE_SLICES);
+    l->cache = p->host->get_service(p->host, VIV_SERVICE_EXPERT_CACHE);
+    if (!l->cache)
+        return moe_fail(p->host, VIV_EABI, "experts need a host with " VIV_SERVICE_EXPERT_CACHE);
     viv_status status = make_sets(l, p);
     if (status != VIV_OK)
         return status;
@@ -235,7 +235,7 @@ static viv_status sort(const struct experts *l, const viv_exec *e, const struct 
     uint32_t sum = 0, n_active = 0;
     for (uint64_t x = 0; x < l->n_experts; x++) {
         uint32_t n = next[x];
-        if (n && l->slices->is_here(l->hidden_set, x))
+        if (n && l->cache->is_resident(l->hidden_set, x))
             w->active[n_active++] = (uint32_t)x;
         next[x] = sum;
         sum += n;
@@ -247,18 +247,18 @@ static viv_status sort(const struct experts *l, const viv_exec *e, const struct 
             w->slot[r * k + j] = s;
         }
     /* begin[x] is now where x begins, begin[x + 1] where it ends */
-    uint32_t n_here = n_active;
+    uint32_t n_resident = n_active;
     for (uint64_t x = 0, at = 0; x < l->n_experts; x++) {
         if (w->begin[x] == w->begin[x + 1])
             continue;
-        if (at < n_here && w->active[at] == x)
+        if (at < n_resident && w->active[at] == x)
             at++;
         else
             w->active[n_active++] = (uint32_t)x;
     }
     *w->n_active = n_active;
-    l->slices->expect(l->hidden_set, w->active, n_active);
-    l->slices->expect(l->down_set, w->active, n_active);
+    l->cache->prefetch(l->hidden_set, w->active, n_active);
+    l->cache->prefetch(l->down_set, w->active, n_active);
     return VIV_OK;
 }
 
@@ -311,13 +311,13 @@ static viv_status hidden_tile(const struct experts *l, const viv_exec *e, const 
     const char *rows = w->rows + first * l->row_bytes;
     float *up = (float *)(void *)((char *)e->scratch + l->scratch), *gate = up + n_rows * width;
     const void *const *data;
-    viv_status status = l->slices->hold(l->hidden_set, x, &data);
+    viv_status status = l->cache->acquire(l->hidden_set, x, &data);
     if (status != VIV_OK)
         return status;
     uint64_t n = matrix_tile(&l->up, data[0], tile, rows, l->row_bytes, n_rows, up, width, e->scratch);
     if (l->gated)
         matrix_tile(&l->gate, data[1], tile, rows + l->gate_offset, l->row_bytes, n_rows, gate, width, e->scratch);
-    l->slices->let_go(l->hidden_set, x);
+    l->cache->release(l->hidden_set, x);
     if (l->up_bias)
         add_bias(up, width, n_rows, n, l->up_bias + x * l->n_hidden + tile * width);
     if (l->gate_bias)
@@ -345,12 +345,12 @@ static viv_status down_tile(const struct experts *l, const viv_exec *e, const st
     const uint64_t first = w->begin[x], n_rows = w->begin[x + 1] - first, stride = l->out_bytes / sizeof(float);
     float *y = w->out + first * stride + tile * l->down.tile;
     const void *const *data;
-    viv_status status = l->slices->hold(l->down_set, x, &data);
+    viv_status status = l->cache->acquire(l->down_set, x, &data);
     if (status != VIV_OK)
         return status;
     uint64_t n = matrix_tile(&l->down, data[0], tile, w->hidden_rows + first * l->hidden_row_bytes,
                              l->hidden_row_bytes, n_rows, y, stride, e->scratch);
-    l->slices->let_go(l->down_set, x);
+    l->cache->release(l->down_set, x);
     if (l->down_bias)
         add_bias(y, stride, n_rows, n, l->down_bias + x * l->n_out + tile * l->down.tile);
     return VIV_OK;
@@ -399,21 +399,22 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return status;
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     const struct experts *l = layer;
     if (i > 0)
         return 0;
-    snprintf(aspect, VIV_WORDS_ASPECT, "experts");
-    snprintf(words, VIV_WORDS_TEXT, "%" PRIu64 " experts, %s%" PRIu64 " wide", l->n_experts,
+    snprintf(attribute, VIV_DESCRIPTION_ATTRIBUTE, "experts");
+    snprintf(text, VIV_DESCRIPTION_TEXT, "%" PRIu64 " experts, %s%" PRIu64 " wide", l->n_experts,
              l->gated ? "gated, " : "", l->n_hidden);
     return 1;
 }
 
 static const void *get_ext(const char *id)
 {
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class moe_experts = {

@@ -22,7 +22,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <vivarium/words.h>
+#include <vivarium/description.h>
 
 enum score { SCORE_SOFTMAX, SCORE_SIGMOID, SCORE_CHOSEN, SCORE_SPARSE_MIXER };
 enum group_by { BY_BEST, BY_BEST_TWO };
@@ -258,7 +258,8 @@ static uint64_t n_experts(const void *layer)
     return ((const struct router *)layer)->n_experts;
 }
 
-static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT], char words[VIV_WORDS_TEXT])
+static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
+                        char text[VIV_DESCRIPTION_TEXT])
 {
     static const char *const by[] = {"softmax", "sigmoid", "softmax of those chosen", "SparseMixer"};
     const struct router *l = layer;
@@ -267,8 +268,8 @@ static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT],
         return 0;
     if (l->n_groups > 1)
         snprintf(groups, sizeof groups, " in %" PRIu64 " of %" PRIu64 " groups", l->keep, l->n_groups);
-    snprintf(aspect, VIV_WORDS_ASPECT, "routing");
-    snprintf(words, VIV_WORDS_TEXT, "the best %" PRIu64 " of %" PRIu64 "%s, %s", l->k, l->n_experts, groups,
+    snprintf(attribute, VIV_DESCRIPTION_ATTRIBUTE, "routing");
+    snprintf(text, VIV_DESCRIPTION_TEXT, "the best %" PRIu64 " of %" PRIu64 "%s, %s", l->k, l->n_experts, groups,
              by[l->score]);
     return 1;
 }
@@ -276,10 +277,10 @@ static int32_t say(const void *layer, uint32_t i, char aspect[VIV_WORDS_ASPECT],
 static const void *get_ext(const char *id)
 {
     static const viv_routes routes = {.struct_size = sizeof routes, .n_experts = n_experts};
-    static const viv_layer_words words = {.struct_size = sizeof words, .say = say};
+    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
     if (strcmp(id, VIV_LAYER_ROUTES) == 0)
         return &routes;
-    return strcmp(id, VIV_LAYER_WORDS) == 0 ? &words : NULL;
+    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
 }
 
 const viv_layer_class moe_router = {

@@ -22,8 +22,8 @@ check "a machine by name" says "ceilings of l4" "$viv" compare mistral-7b --on l
 check "two machines are two columns" says 'mistral-7b on rtx-4090' "$viv" compare mistral-7b --on l4 --on rtx-4090
 check "of each its ceilings" says 'ceilings of rtx-4090' "$viv" compare mistral-7b --on l4 --on rtx-4090
 check "measured is one machine" ends 2 "$viv" compare mistral-7b --on l4 --on rtx-4090 --measure
-check "the type of state counts" compare '"state_bytes_per_token": 262144' mistral-7b --state-type f32 --json
-check "f32 models have f32 state" compare '"state_bytes_per_token": 320' "$VIV_SOURCE/tests/golden/llama-gqa" --json
+check "the cache type counts" compare '"cache_bytes_per_token": 262144' mistral-7b --cache-type f32 --json
+check "f32 models have an f32 cache" compare '"cache_bytes_per_token": 320' "$VIV_SOURCE/tests/golden/llama-gqa" --json
 check "a dash has its reason" compare "mistral-7b: no parameters of its own for 'experts'" mistral-7b mixtral-8x7b
 check "no exponents" says '3.35 TB/s, 67 TFLOP/s f32, 1979 TOP/s int8' "$viv" compare mistral-7b --on h100-sxm
 check "this machine, measured" ends 0 "$viv" compare shakespeare --threads 1

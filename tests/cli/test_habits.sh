@@ -37,12 +37,12 @@ check 'a model goes without an option' refuses 'the model goes without an option
 check 'or with two dashes' refuses 'the model goes without an option' "$viv" run --model shakespeare -p A
 check 'there are no layers on a GPU' refuses 'computes on the processor' "$viv" run shakespeare -ngl 99
 check 'a long name has two dashes' refuses 'two dashes when it is written out: --temp' "$viv" run shakespeare -temp 0
-check 'keys alone have no type' refuses '--state-type TYPE' "$viv" run shakespeare --cache-type-k f16
+check 'keys alone have no type' refuses '--cache-type TYPE' "$viv" run shakespeare --cache-type-k f16
 check 'the prompt of bench is a length' refuses '--prompt-tokens N' "$viv" bench shakespeare -p 128
 check 'written out, too' refuses '--prompt-tokens N' "$viv" bench shakespeare --prompt 128
 check 'a text of compare comes from a file' refuses '--file FILE' "$viv" compare shakespeare --text x
 check 'a prompt of embed has a name' refuses '--prompt-name NAME' "$viv" embed "$golden/bert-old" --prompt query x
-check 'run has no system prompt' refuses 'viv chat' "$viv" run shakespeare --system x
+check 'a model without a chat template takes no system prompt' fails 'no chat template' "$viv" run shakespeare --system x -p y
 check 'chat has no prompt' refuses 'viv run' "$viv" chat "$golden/chat" -p x
 check '-t is threads everywhere' refuses '--threads takes an integer' "$viv" render -t chat.jinja data.json
 check 'one prompt is one' refuses 'one prompt is wanted' "$viv" run shakespeare A -p B

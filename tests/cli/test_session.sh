@@ -73,7 +73,7 @@ prepare() { rm -f "$work/s" && run "$chat" -p Ore --temp 0 -n 20 --session "$wor
 check 'a session is there' prepare
 check 'by another model' refused 'the spec differs' "$chat-gguf/model.gguf"
 check 'with an adapter' refused 'without the adapters' "$chat" --lora "$chat-lora"
-check 'with another state' refused 'kept as f16 now' "$chat" --state-type f16
+check 'with another cache type' refused 'is f16 now' "$chat" --cache-type f16
 check 'with less room than it has tokens' refused 'the context holds 12' "$chat" --context 12
 full() {
     cp "$work/s" "$work/before" &&
@@ -85,6 +85,6 @@ check 'damaged' damaged
 check 'where no file can be' fails 'cannot write beside it' "$viv" run "$chat" -p x --session "$work/none/s"
 check 'where a folder is' fails 'found a directory' "$viv" run "$chat" -p x --session "$work"
 check 'where a device is' fails 'found a device' "$viv" run "$chat" -p x --session /dev/null
-check 'by a model with an encoder' fails 'with its encoder' "$viv" run "$source/tests/golden/t5" -p x --session "$work/t"
+check 'by a model with an encoder' fails 'has an encoder' "$viv" run "$source/tests/golden/t5" -p x --session "$work/t"
 
 finish

@@ -24,16 +24,16 @@ static viv_model *open_model(const char *name)
 {
     struct error err;
     viv_model *m;
-    const struct model_options options = {.host = host_viv(host), .world = &world, .state_dtype = -1};
+    const struct model_options options = {.host = host_viv(host), .world = &world, .cache_dtype = -1};
     ck_assert_msg(model_open(&options, name, &m, &err) == VIV_OK, "%s", err.text);
     return m;
 }
 
-static const char *words_of(const struct structure *s, const char *aspect)
+static const char *words_of(const struct structure *s, const char *attribute)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (strcmp(s->traits[i].aspect, aspect) == 0)
-            return s->traits[i].words;
+        if (strcmp(s->traits[i].attribute, attribute) == 0)
+            return s->traits[i].text;
     return "";
 }
 
@@ -55,7 +55,7 @@ TEST(facts__of_published_models_are_those_published)
     ck_assert(facts_weight_bytes(&f, VIV_Q8_0, &bytes));
     ck_assert_uint_eq(bytes, (f.params - f.vectors) / 32 * 34 + 4 * f.vectors);
     /* k and v of 8 heads of 64, in 16 layers, of 2 bytes */
-    ck_assert_uint_eq(facts_state_bytes(&f, 10, 3), 16ull * 2 * 512 * 2 * 30);
+    ck_assert_uint_eq(facts_cache_bytes(&f, 10, 3), 16ull * 2 * 512 * 2 * 30);
     model_close(m);
     host_destroy(host);
 }
@@ -73,7 +73,7 @@ static void check_prefill(const char *name)
     ck_assert_msg(facts_of(m, &f, &err) == VIV_OK, "%s", err.text);
     ck_assert_int_eq(facts_prefill(&f, N, &whole, &err), VIV_OK);
     for (uint64_t context = 1; context <= N; context++) {
-        const struct graph_step step = {.n_rows = 1, .n_wanted = context == N, .context = context};
+        const struct graph_step step = {.n_rows = 1, .n_output_rows = context == N, .context = context};
         struct graph_cost cost;
         ck_assert_int_eq(graph_cost(f.graph, STACK_GRAPH, &step, &cost, &err), VIV_OK);
         sum += (double)cost.flops;
@@ -113,7 +113,7 @@ END_TEST
 TEST(structure__says_what_layers_are_and_where_norms_stand)
 {
     static const struct {
-        const char *model, *aspect, *words;
+        const char *model, *attribute, *words;
     } cases[] = {
         {"mistral-7b", "attention", "grouped, 32 on 8 heads of 128, window of 4096"},
         {"mistral-7b", "norm", "root mean square, before each branch"},
@@ -136,8 +136,9 @@ TEST(structure__says_what_layers_are_and_where_norms_stand)
         struct error err;
         viv_model *m = open_model(cases[i].model);
         ck_assert_msg(structure_of(model_graph(m), &s, &err) == VIV_OK, "%s", err.text);
-        ck_assert_msg(structure_find(&s, cases[i].aspect, cases[i].words) != NULL, "%s: %s is '%s', expected '%s'",
-                      cases[i].model, cases[i].aspect, words_of(&s, cases[i].aspect), cases[i].words);
+        ck_assert_msg(structure_find(&s, cases[i].attribute, cases[i].words) != NULL,
+                      "%s: %s is '%s', expected '%s'", cases[i].model, cases[i].attribute,
+                      words_of(&s, cases[i].attribute), cases[i].words);
         structure_release(&s);
         model_close(m);
     }

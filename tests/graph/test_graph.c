@@ -66,27 +66,27 @@ TEST(graph__of_two_stacks_knows_what_each_needs)
     struct built b;
     viv_status status = build(&b, HEAD ENCODER GRAPH);
     ck_assert_msg(status == VIV_OK, "%s", b.err.text);
-    ck_assert_uint_eq(graph_memory_dim(b.g), 12);
+    ck_assert_uint_eq(graph_encoder_dim(b.g), 12);
     ck_assert_uint_eq(b.g->stacks[STACK_ENCODER].output_dim, 12);
     ck_assert_uint_eq(b.g->stacks[STACK_GRAPH].output_dim, 16);
     ck_assert_uint_eq(b.g->stacks[STACK_GRAPH].vocab_size, 16);
     ck_assert(b.g->stacks[STACK_ENCODER].whole_sequences);
     ck_assert(!b.g->stacks[STACK_GRAPH].whole_sequences);
     /* keys and values of two layers each */
-    ck_assert_uint_eq(b.g->state_elems[STATE_OF_ENCODER], 2 * 2 * 12);
-    ck_assert_uint_eq(b.g->state_elems[STATE_OF_GRAPH], 2 * 2 * 8);
-    ck_assert_uint_eq(b.g->state_elems[STATE_OF_MEMORY], 2 * 2 * 8);
+    ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_ENCODER], 2 * 2 * 12);
+    ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_GRAPH], 2 * 2 * 8);
+    ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_ENCODER_OUTPUT], 2 * 2 * 8);
     release(&b);
 }
 END_TEST
 
-TEST(graph__counts_what_is_done_for_each_row_of_memory_once)
+TEST(graph__counts_what_is_done_for_each_encoder_row_once)
 {
     struct built b;
     struct graph_cost one, more, taken;
     ck_assert_int_eq(build(&b, HEAD ENCODER GRAPH), VIV_OK);
-    const struct graph_step step = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = 1},
-                            seen = {1, 1, 1, 11, 0}, take = {.n_taken = 5};
+    const struct graph_step step = {.n_rows = 1, .n_output_rows = 1, .context = 1, .n_encoder_rows = 1},
+                            seen = {1, 1, 1, 11, 0}, take = {.n_new_encoder_rows = 5};
     ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &step, &one, &b.err), VIV_OK);
     ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &seen, &more, &b.err), VIV_OK);
     ck_assert_int_eq(graph_cost(b.g, STACK_GRAPH, &take, &taken, &b.err), VIV_OK);
@@ -99,24 +99,23 @@ TEST(graph__counts_what_is_done_for_each_row_of_memory_once)
 }
 END_TEST
 
-TEST(graph__refuses_memory_that_is_not_there_or_that_nobody_looks_at)
+TEST(graph__refuses_encoder_output_that_is_missing_or_not_used)
 {
     static const struct {
         const char *text, *sentence;
     } cases[] = {
         {HEAD "graph:\n  - embedding: {weight: embed}\n  - repeat: 1\n    layers: [" CROSS "]\n",
-         "layers.0.cross_attention: looks at the memory that an encoder makes: it stands in the graph of a spec "
-         "that "
-         "has one"},
+         "layers.0.cross_attention: reads the output of an encoder: it belongs in the graph of a spec that has "
+         "one"},
         {HEAD "encoder:\n  - embedding: {weight: embed}\n  - repeat: 1\n    layers: [" CROSS "]\n" GRAPH,
-         "encoder.layers.0.cross_attention: looks at the memory that an encoder makes: it stands in the graph of a "
-         "spec that has one"},
+         "encoder.layers.0.cross_attention: reads the output of an encoder: it belongs in the graph of a spec that "
+         "has one"},
         {HEAD ENCODER "graph:\n  - embedding: {weight: embed}\n",
-         "encoder.layers.1.residual: nothing uses what the encoder makes: no layer of `graph` looks at its memory"},
+         "encoder.layers.1.residual: the encoder is not used: no layer of `graph` reads its output"},
         {HEAD
          "encoder:\n  - embedding: {weight: wide_embed}\n  - repeat: 1\n    layers: [conv: {weight: taps}]\n" GRAPH,
-         "encoder.layers.0.conv: a layer that keeps something from step to step has no place in an encoder, which "
-         "reads a text in one"},
+         "encoder.layers.0.conv: a layer with recurrent state cannot be in an encoder, which runs in a single "
+         "step"},
         {HEAD "encoder:\n  - embedding: {weight: embed}\n" GRAPH,
          "layers.0.cross_attention: weight 'k' (k): the layer needs [8, 8], the spec says [8, 12]"},
     };
@@ -174,7 +173,7 @@ TEST(plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer)
         ck_assert_uint_ge(seen.tail, p.tail);
         ck_assert(seen.tail < s->end || p.tail == s->end);
         for (uint32_t i = 0; i < seen.n_ops; i++)
-            n_seen += seen.ops[i].node != PLAN_DROP_ROWS && seen.ops[i].phase == PLAN_TAP;
+            n_seen += seen.ops[i].node != PLAN_DROP_ROWS && seen.ops[i].phase == PLAN_HOOK;
         ck_assert_uint_eq(n_seen, s->end - s->begin);
         plan_release(&p);
         plan_release(&seen);
@@ -245,7 +244,7 @@ TEST(align__takes_no_layer_of_another_size_or_stack)
 }
 END_TEST
 
-TESTS(graph__of_two_stacks_knows_what_each_needs, graph__counts_what_is_done_for_each_row_of_memory_once,
-      graph__refuses_memory_that_is_not_there_or_that_nobody_looks_at,
-      plan__of_a_stack_runs_its_own_layers_in_order, plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer,
-      align__finds_what_two_graphs_have_in_common, align__takes_no_layer_of_another_size_or_stack)
+TESTS(graph__of_two_stacks_knows_what_each_needs, graph__counts_what_is_done_for_each_encoder_row_once,
+      graph__refuses_encoder_output_that_is_missing_or_not_used, plan__of_a_stack_runs_its_own_layers_in_order,
+      plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer, align__finds_what_two_graphs_have_in_common,
+      align__takes_no_layer_of_another_size_or_stack)

@@ -155,21 +155,21 @@ attr_bool 1 attribute 'k': its default is neither 0 nor 1
 attr_weight 1 attribute 'w': a weight or a value has no default
 attr_twice 1 has both an attribute 'k' and an attribute 'k'
 attr_group 1 has both an attribute 'k' and an attribute 'k.theta'
-out_none 1 layer 'bad' says that its out_dim is 0, expected 1 to 2^31
-out_huge 1 layer 'bad' says that its out_dim is 1152921504606846976
-phases_none 1 layer 'bad' says that its n_phases is 0, expected 1 to 256
-phases_huge 1 layer 'bad' says that its n_phases is 1099511627776
-whole 1 layer 'bad' says that its whole_sequences is 7, expected 0 or 1
-whole_row_wise 1 is flagged VIV_LAYER_ROW_WISE, and yet looks at whole sequences
-row_workspace 1 wants row_workspace of 4611686018427387904 bytes, at most 2^40
-shared_workspace 1 wants shared_workspace of 18446744073709551605 bytes
-worker_workspace 1 wants worker_workspace of 18446744073709551615 bytes
-state_huge 1 it wants state 's' of 2305843009213693952 elements, expected 1 to 2^31
-state_null 1 it wants state and its name is NULL
-state_index 1 it wants state and its index is NULL
-state_ignored 1 it wants state and its name is empty or too long
-state_twice 1 it wants two states of one name, 's'
-state_row_wise 1 is flagged VIV_LAYER_ROW_WISE, and yet wants state
+out_none 1 layer 'bad': its out_dim is 0, expected 1 to 2^31
+out_huge 1 layer 'bad': its out_dim is 1152921504606846976
+phases_none 1 layer 'bad': its n_phases is 0, expected 1 to 256
+phases_huge 1 layer 'bad': its n_phases is 1099511627776
+whole 1 layer 'bad': its whole_sequences is 7, expected 0 or 1
+whole_row_wise 1 is flagged VIV_LAYER_ROW_WISE, but sets whole_sequences
+row_workspace 1 requests row_workspace of 4611686018427387904 bytes, expected at most 2^40
+shared_workspace 1 requests shared_workspace of 18446744073709551605 bytes
+worker_workspace 1 requests worker_workspace of 18446744073709551615 bytes
+cache_huge 1 it declares a cache 's' of 2305843009213693952 elements, expected 1 to 2^31
+cache_null 1 it declares a cache whose name is NULL
+cache_index 1 it declares a cache whose index is NULL
+cache_ignored 1 it declares a cache whose name is empty or too long
+cache_twice 1 it declares two caches of one name, 's'
+cache_row_wise 1 is flagged VIV_LAYER_ROW_WISE, but has a cache
 get_unknown 1 get_int: it asks for the attribute 'nosuch', which it does not declare
 get_null 1 get_float: it asks for the attribute 'NULL'
 get_weight 1 get_int: the attribute 'w' is declared as one of another kind
@@ -178,7 +178,7 @@ want_unknown 1 want_weight: it asks for the attribute 'nosuch'
 want_number 1 want_weight: the attribute 'k' is declared as one of another kind
 want_ndim 1 want_weight: 'w' is asked for with 99 dims, expected 1 to 8
 want_dims_null 1 want_weight: 'w' is asked for with 2 dims at NULL
-want_sliced_vector 1 want_sliced: 'w' is asked for with 1 dims, expected 2 to 8
+want_expert_weight_vector 1 want_expert_weight: 'w' is asked for with 1 dims, expected 2 to 8
 dims_null 1 weight_dims: where to write the dims of 'w' is NULL
 dims_unset 1 the weight 'w', which the layer needs, is not set
 infer_fails 1 infer failed: invalid argument
@@ -189,10 +189,10 @@ infer_crashes 1 crashed in infer: signal 11
 infer_aborts 1 crashed in infer: signal 6
 infer_exits 1 ended the program in infer
 prepare_bytes 1 prepare failed: (a sentence that is not UTF-8)
-prepare_workspace 1 wants row_workspace of 1125899906842624 bytes
+prepare_workspace 1 requests row_workspace of 1125899906842624 bytes
 weight_null 0
-prepare_rows 1 wants row_workspace of 549755813888 bytes for each of 512 rows
-prepare_worker 1 wants worker_workspace of 18446744073709551612 bytes
+prepare_rows 1 requests row_workspace of 549755813888 bytes for each of 512 rows
+prepare_worker 1 requests worker_workspace of 18446744073709551612 bytes
 tasks_huge 1 its tasks returned 18446744073709551615, expected at most 2^32
 tasks_none 1 its tasks returned 0 for all of its phases
 past_output 1 forward writes beyond its output, n_rows * out_dim numbers

@@ -28,19 +28,19 @@ struct harness {
     void *layer;
     viv_tensor tensors[HARNESS_MAX];
     int64_t shapes[HARNESS_MAX][4], strides[HARNESS_MAX][4];
-    uint64_t state_elems[8];
+    uint64_t cache_elems[8];
     void *pages[8][HARNESS_PAGES];
-    viv_state states[8];
-    const viv_state *state_list[8];
-    bool once[8]; /* the sequence has it once: pages 0 and 1 are before and after */
-    viv_sequence_state sequence_states[8];
-    const viv_sequence_state *sequence_state_list[8];
-    uint32_t n_states, n_phases;
+    viv_cache caches[8];
+    const viv_cache *cache_list[8];
+    bool recurrent[8]; /* pages 0 and 1 are the state before and after */
+    viv_recurrent_state recurrent_states[8];
+    const viv_recurrent_state *recurrent_state_list[8];
+    uint32_t n_caches, n_phases;
     uint64_t in_dim, out_dim;
     viv_prepare prepare;
     uint64_t position;
-    const float *memory; /* what the next run takes, [n_memory, memory_dim], or NULL */
-    uint64_t n_memory;
+    const float *encoder_output; /* what the next run takes, [n_encoder_rows, encoder_dim], or NULL */
+    uint64_t n_encoder_rows;
 };
 
 static const void *harness_service(const viv_host *host, const char *id)
@@ -105,20 +105,20 @@ static viv_status harness_weight_dims(const viv_infer *b, const char *attr, uint
     return VIV_OK;
 }
 
-static viv_status harness_want_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+static viv_status harness_want_cache(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     struct harness *h = b->ctx;
     (void)name;
-    *index = h->n_states;
-    h->state_elems[h->n_states++] = elems;
+    *index = h->n_caches;
+    h->cache_elems[h->n_caches++] = elems;
     return VIV_OK;
 }
 
-static viv_status harness_want_sequence_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
+static viv_status harness_want_recurrent_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     struct harness *h = b->ctx;
-    h->once[h->n_states] = true;
-    return harness_want_state(b, name, elems, index);
+    h->recurrent[h->n_caches] = true;
+    return harness_want_cache(b, name, elems, index);
 }
 
 static const viv_tensor *harness_weight(const viv_prepare *p, const char *attr)
@@ -157,11 +157,11 @@ static const float *harness_weight_f32(const viv_prepare *p, const char *attr)
     return g ? g->weight : NULL;
 }
 
-/* Makes the layer for rows of in_dim features, and of memory_dim features of memory (0: there is none); fresh pages
- * are filled with NaN: nobody may read what was not written, but for what a sequence has once, which begins as
- * zeros. */
+/* Makes the layer for rows of in_dim features, and of encoder_dim features of encoder output (0: there is none);
+ * fresh pages are filled with NaN: nobody may read what was not written, but for what a sequence has once, which
+ * begins as zeros. */
 static viv_status harness_make(struct harness *h, const char *class, const struct given *given, uint32_t n_given,
-                               const uint64_t *in_dims, uint32_t n_in, uint64_t memory_dim)
+                               const uint64_t *in_dims, uint32_t n_in, uint64_t encoder_dim)
 {
     struct layer_set set;
     struct error err;
@@ -178,15 +178,15 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                    .host = &harness_host,
                    .ctx = h,
                    .in_dims = in_dims,
-                   .memory_dim = memory_dim,
+                   .encoder_dim = encoder_dim,
                    .is_set = harness_is_set,
                    .get_int = harness_int,
                    .get_float = harness_float,
                    .want_weight = harness_want_weight,
                    .weight_dims = harness_weight_dims,
-                   .want_state = harness_want_state,
-                   .want_memory_state = harness_want_state,
-                   .want_sequence_state = harness_want_sequence_state,
+                   .want_cache = harness_want_cache,
+                   .want_encoder_cache = harness_want_cache,
+                   .want_recurrent_state = harness_want_recurrent_state,
                    .n_phases = 1};
     viv_status status = h->class->infer(h->layer, &b);
     if (status != VIV_OK)
@@ -201,23 +201,23 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                                .max_rows = 512,
                                .weight = harness_weight,
                                .weight_f32 = harness_weight_f32,
-                               .state_dtype = VIV_F32,
+                               .cache_dtype = VIV_F32,
                                .page_rows = HARNESS_PAGE,
                                .row_workspace = b.row_workspace,
                                .shared_workspace = b.shared_workspace,
                                .worker_workspace = b.worker_workspace};
-    for (uint32_t s = 0; s < h->n_states; s++) {
-        uint64_t n = h->state_elems[s] * HARNESS_PAGE;
+    for (uint32_t s = 0; s < h->n_caches; s++) {
+        uint64_t n = h->cache_elems[s] * HARNESS_PAGE;
         for (uint32_t i = 0; i < HARNESS_PAGES; i++) {
             float *page = aligned_alloc(64, (n * sizeof *page + 63) / 64 * 64);
             for (uint64_t j = 0; j < n; j++)
                 page[j] = NAN;
             h->pages[s][i] = page;
         }
-        h->states[s] = (viv_state){h->pages[s], HARNESS_PAGE};
-        h->state_list[s] = &h->states[s];
-        h->sequence_state_list[s] = &h->sequence_states[s];
-        memset(h->pages[s][0], 0, h->once[s] ? h->state_elems[s] * sizeof(float) : 0);
+        h->caches[s] = (viv_cache){h->pages[s], HARNESS_PAGE};
+        h->cache_list[s] = &h->caches[s];
+        h->recurrent_state_list[s] = &h->recurrent_states[s];
+        memset(h->pages[s][0], 0, h->recurrent[s] ? h->cache_elems[s] * sizeof(float) : 0);
     }
     return h->class->prepare(h->layer, &h->prepare);
 }
@@ -232,15 +232,15 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
     int32_t *positions = calloc(n_rows, sizeof *positions);
     for (uint64_t r = 0; r < n_rows; r++)
         positions[r] = (int32_t)(h->position + r);
-    for (uint32_t s = 0; s < h->n_states; s++)
-        h->sequence_states[s] = (viv_sequence_state){h->pages[s][0], h->pages[s][1]};
+    for (uint32_t s = 0; s < h->n_caches; s++)
+        h->recurrent_states[s] = (viv_recurrent_state){h->pages[s][0], h->pages[s][1]};
     const viv_span span = {.struct_size = sizeof span,
                            .n_rows = n_rows,
                            .position = h->position,
-                           .state = h->state_list,
-                           .n_memory = h->n_memory,
-                           .memory = h->memory,
-                           .sequence_state = h->sequence_state_list};
+                           .cache = h->cache_list,
+                           .n_encoder_rows = h->n_encoder_rows,
+                           .encoder_output = h->encoder_output,
+                           .recurrent_state = h->recurrent_state_list};
     const viv_span *const spans[] = {&span};
     const viv_exec e = {.struct_size = sizeof e,
                         .host = &harness_host,
@@ -254,23 +254,23 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
                         .positions = positions,
                         .workspace = workspace,
                         .scratch = scratch,
-                        .state_dtype = VIV_F32};
+                        .cache_dtype = VIV_F32};
     viv_status status = VIV_OK;
     for (uint32_t phase = 0; phase < h->n_phases && status == VIV_OK; phase++) {
         uint64_t n = h->class->tasks(h->layer, &e, phase);
         for (uint64_t first = 0; first < n && status == VIV_OK; first += chunk)
             status = h->class->forward(h->layer, &e, phase, first, first + chunk < n ? first + chunk : n);
     }
-    for (uint32_t s = 0; s < h->n_states; s++)
-        if (h->once[s]) { /* what was before is NaN: all of it is written anew */
+    for (uint32_t s = 0; s < h->n_caches; s++)
+        if (h->recurrent[s]) { /* what was before is NaN: all of it is written anew */
             void *before = h->pages[s][0];
-            for (uint64_t j = 0; j < h->state_elems[s]; j++)
+            for (uint64_t j = 0; j < h->cache_elems[s]; j++)
                 ((float *)before)[j] = NAN;
             h->pages[s][0] = h->pages[s][1];
             h->pages[s][1] = before;
         }
     h->position += n_rows;
-    h->memory = NULL;
+    h->encoder_output = NULL;
     free(workspace);
     free(scratch);
     free(positions);
@@ -281,7 +281,7 @@ static void harness_free(struct harness *h)
 {
     if (h->class && h->class->release)
         h->class->release(h->layer);
-    for (uint32_t s = 0; s < h->n_states; s++)
+    for (uint32_t s = 0; s < h->n_caches; s++)
         for (uint32_t i = 0; i < HARNESS_PAGES; i++)
             free(h->pages[s][i]);
     free(h->layer);

@@ -79,7 +79,7 @@ TEST(conv__gives_the_same_bits_in_pieces)
 }
 END_TEST
 
-TEST(conv__wants_taps_for_each_feature)
+TEST(conv__needs_taps_for_each_feature)
 {
     struct harness h;
     ck_assert_int_eq(make(&h, 4, false, VIV_ACT_NONE, DIM - 1), VIV_ESHAPE);
@@ -89,4 +89,4 @@ TEST(conv__wants_taps_for_each_feature)
 }
 END_TEST
 
-TESTS(conv__is_the_formula, conv__gives_the_same_bits_in_pieces, conv__wants_taps_for_each_feature)
+TESTS(conv__is_the_formula, conv__gives_the_same_bits_in_pieces, conv__needs_taps_for_each_feature)

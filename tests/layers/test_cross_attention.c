@@ -1,11 +1,11 @@
-/* Attention to a memory against the formula in double precision: heads, groups, pages; and the same bits whether a
- * text comes at once or in pieces, once the memory has been taken. */
+/* Cross-attention against the formula in double precision: heads, groups, pages; and the same bits whether a
+ * sequence comes in one step or in several, once the encoder cache is filled. */
 #include "harness.h"
 
-enum { DIM = 24, MEMORY_DIM = 18, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 40, N_MEMORY = 75 };
+enum { DIM = 24, ENCODER_DIM = 18, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 40, N_ENCODER_ROWS = 75 };
 
-static float x[N_ROWS][DIM], memory[N_MEMORY][MEMORY_DIM], wq[N_HEADS * HEAD_DIM * DIM];
-static float wk[N_HEADS * HEAD_DIM * MEMORY_DIM], wv[N_HEADS * HEAD_DIM * MEMORY_DIM];
+static float x[N_ROWS][DIM], encoder_output[N_ENCODER_ROWS][ENCODER_DIM], wq[N_HEADS * HEAD_DIM * DIM];
+static float wk[N_HEADS * HEAD_DIM * ENCODER_DIM], wv[N_HEADS * HEAD_DIM * ENCODER_DIM];
 static float wo[DIM * N_HEADS * HEAD_DIM], q_bias[N_HEADS * HEAD_DIM], k_bias[N_HEADS * HEAD_DIM],
     v_bias[N_HEADS * HEAD_DIM];
 static float out_bias[DIM];
@@ -13,7 +13,7 @@ static float out_bias[DIM];
 static void fill(void)
 {
     harness_fill(&x[0][0], N_ROWS * DIM, 1);
-    harness_fill(&memory[0][0], N_MEMORY * MEMORY_DIM, 2);
+    harness_fill(&encoder_output[0][0], N_ENCODER_ROWS * ENCODER_DIM, 2);
     harness_fill(wq, sizeof wq / 4, 3);
     harness_fill(wk, sizeof wk / 4, 4);
     harness_fill(wv, sizeof wv / 4, 5);
@@ -32,25 +32,26 @@ static double project(const float *row, const float *w, const float *bias, uint6
     return y;
 }
 
-static void reference(uint64_t n_kv_heads, double scale, uint64_t n_memory, double out[N_ROWS][DIM])
+static void reference(uint64_t n_kv_heads, double scale, uint64_t n_encoder_rows, double out[N_ROWS][DIM])
 {
     for (int r = 0; r < N_ROWS; r++) {
         double heads[N_HEADS * HEAD_DIM] = {0};
         for (uint64_t h = 0; h < N_HEADS; h++) {
             uint64_t kv = h / (N_HEADS / n_kv_heads) * HEAD_DIM;
-            double p[N_MEMORY], sum = 0, max = -1e300;
-            for (uint64_t t = 0; t < n_memory; t++) {
+            double p[N_ENCODER_ROWS], sum = 0, max = -1e300;
+            for (uint64_t t = 0; t < n_encoder_rows; t++) {
                 p[t] = 0;
                 for (uint64_t d = 0; d < HEAD_DIM; d++)
                     p[t] += scale * project(x[r], wq, q_bias, h * HEAD_DIM + d, DIM) *
-                            project(memory[t], wk, k_bias, kv + d, MEMORY_DIM);
+                            project(encoder_output[t], wk, k_bias, kv + d, ENCODER_DIM);
                 max = fmax(max, p[t]);
             }
-            for (uint64_t t = 0; t < n_memory; t++)
+            for (uint64_t t = 0; t < n_encoder_rows; t++)
                 sum += p[t] = exp(p[t] - max);
-            for (uint64_t t = 0; t < n_memory; t++)
+            for (uint64_t t = 0; t < n_encoder_rows; t++)
                 for (uint64_t d = 0; d < HEAD_DIM; d++)
-                    heads[h * HEAD_DIM + d] += p[t] / sum * project(memory[t], wv, v_bias, kv + d, MEMORY_DIM);
+                    heads[h * HEAD_DIM + d] +=
+                        p[t] / sum * project(encoder_output[t], wv, v_bias, kv + d, ENCODER_DIM);
         }
         for (int i = 0; i < DIM; i++) {
             out[r][i] = (double)out_bias[i];
@@ -60,14 +61,14 @@ static void reference(uint64_t n_kv_heads, double scale, uint64_t n_memory, doub
     }
 }
 
-static viv_status make(struct harness *h, uint64_t n_kv_heads, double scale, uint64_t memory_dim)
+static viv_status make(struct harness *h, uint64_t n_kv_heads, double scale, uint64_t encoder_dim)
 {
     static struct given given[12];
     const uint64_t in[] = {DIM}, kv = n_kv_heads * HEAD_DIM;
     uint32_t n = 0;
     given[n++] = (struct given){"q", 0, wq, 2, {N_HEADS * HEAD_DIM, DIM}};
-    given[n++] = (struct given){"k", 0, wk, 2, {kv, MEMORY_DIM}};
-    given[n++] = (struct given){"v", 0, wv, 2, {kv, MEMORY_DIM}};
+    given[n++] = (struct given){"k", 0, wk, 2, {kv, ENCODER_DIM}};
+    given[n++] = (struct given){"v", 0, wv, 2, {kv, ENCODER_DIM}};
     given[n++] = (struct given){"out", 0, wo, 2, {DIM, N_HEADS * HEAD_DIM}};
     given[n++] = (struct given){"q_bias", 0, q_bias, 1, {N_HEADS * HEAD_DIM}};
     given[n++] = (struct given){"k_bias", 0, k_bias, 1, {kv}};
@@ -79,13 +80,13 @@ static viv_status make(struct harness *h, uint64_t n_kv_heads, double scale, uin
     if (scale > 0)
         given[n++] = (struct given){.name = "scale", .number = scale};
     fill();
-    return harness_make(h, "cross_attention", given, n, in, 1, memory_dim);
+    return harness_make(h, "cross_attention", given, n, in, 1, encoder_dim);
 }
 
 static const struct {
-    uint64_t n_kv_heads, n_memory;
+    uint64_t n_kv_heads, n_encoder_rows;
     double scale;
-} shapes[] = {{6, N_MEMORY, 0}, {3, N_MEMORY, 1}, {1, 1, 0.5}, {2, 32, 0}, {6, 65, 0}};
+} shapes[] = {{6, N_ENCODER_ROWS, 0}, {3, N_ENCODER_ROWS, 1}, {1, 1, 0.5}, {2, 32, 0}, {6, 65, 0}};
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
 TEST(cross_attention__is_the_formula_for_every_grouping_and_length)
@@ -95,12 +96,12 @@ TEST(cross_attention__is_the_formula_for_every_grouping_and_length)
     for (int i = 0; i < N_SHAPES; i++) {
         struct harness h;
         const float *in[] = {&x[0][0]};
-        ck_assert_int_eq(make(&h, shapes[i].n_kv_heads, shapes[i].scale, MEMORY_DIM), VIV_OK);
-        h.memory = &memory[0][0];
-        h.n_memory = shapes[i].n_memory;
+        ck_assert_int_eq(make(&h, shapes[i].n_kv_heads, shapes[i].scale, ENCODER_DIM), VIV_OK);
+        h.encoder_output = &encoder_output[0][0];
+        h.n_encoder_rows = shapes[i].n_encoder_rows;
         ck_assert_int_eq(harness_run(&h, in, 1, NULL, N_ROWS, &out[0][0], 1000), VIV_OK);
         reference(shapes[i].n_kv_heads, shapes[i].scale > 0 ? shapes[i].scale : 1 / sqrt(HEAD_DIM),
-                  shapes[i].n_memory, expected);
+                  shapes[i].n_encoder_rows, expected);
         for (int r = 0; r < N_ROWS; r++)
             for (int d = 0; d < DIM; d++)
                 ck_assert_msg(fabs(expected[r][d] - (double)out[r][d]) < 2e-5, "shape %d row %d: %g, expected %g",
@@ -110,18 +111,19 @@ TEST(cross_attention__is_the_formula_for_every_grouping_and_length)
 }
 END_TEST
 
-TEST(cross_attention__takes_the_memory_once_and_gives_the_same_bits_in_pieces)
+TEST(cross_attention__fills_its_cache_once_and_gives_the_same_bits_in_several_steps)
 {
     static float whole[N_ROWS][DIM], pieces[N_ROWS][DIM];
     static const uint64_t sizes[] = {1, 16, 1, 1, 21};
     for (int i = 0; i < N_SHAPES; i++) {
         struct harness h;
         const float *in[] = {&x[0][0]};
-        ck_assert_int_eq(make(&h, shapes[i].n_kv_heads, shapes[i].scale, MEMORY_DIM), VIV_OK);
-        h.n_memory = shapes[i].n_memory;
-        h.memory = &memory[0][0];
+        ck_assert_int_eq(make(&h, shapes[i].n_kv_heads, shapes[i].scale, ENCODER_DIM), VIV_OK);
+        h.n_encoder_rows = shapes[i].n_encoder_rows;
+        h.encoder_output = &encoder_output[0][0];
         ck_assert_int_eq(harness_run(&h, in, 1, NULL, N_ROWS, &whole[0][0], 1000), VIV_OK);
-        h.memory = &memory[0][0]; /* the same text read again: its keys and values are written over the old ones */
+        h.encoder_output =
+            &encoder_output[0][0]; /* the same text read again: its keys and values are written over the old ones */
         for (uint64_t at = 0, p = 0; at < N_ROWS; at += sizes[p++]) {
             const float *piece[] = {x[at]};
             ck_assert_int_eq(harness_run(&h, piece, 1, NULL, sizes[p], pieces[at], 1), VIV_OK);
@@ -132,18 +134,18 @@ TEST(cross_attention__takes_the_memory_once_and_gives_the_same_bits_in_pieces)
 }
 END_TEST
 
-TEST(cross_attention__wants_a_memory_and_groups_that_divide)
+TEST(cross_attention__needs_an_encoder_and_groups_that_divide)
 {
     struct harness h;
     ck_assert_int_eq(make(&h, 6, 0, 0), VIV_EINVAL);
     harness_free(&h);
-    ck_assert_int_eq(make(&h, 4, 0, MEMORY_DIM), VIV_ESHAPE);
+    ck_assert_int_eq(make(&h, 4, 0, ENCODER_DIM), VIV_ESHAPE);
     harness_free(&h);
-    ck_assert_int_eq(make(&h, 6, 0, MEMORY_DIM + 1), VIV_ESHAPE);
+    ck_assert_int_eq(make(&h, 6, 0, ENCODER_DIM + 1), VIV_ESHAPE);
     harness_free(&h);
 }
 END_TEST
 
 TESTS(cross_attention__is_the_formula_for_every_grouping_and_length,
-      cross_attention__takes_the_memory_once_and_gives_the_same_bits_in_pieces,
-      cross_attention__wants_a_memory_and_groups_that_divide)
+      cross_attention__fills_its_cache_once_and_gives_the_same_bits_in_several_steps,
+      cross_attention__needs_an_encoder_and_groups_that_divide)

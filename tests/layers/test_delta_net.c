@@ -86,7 +86,7 @@ TEST(delta_net__is_the_formula_for_every_grouping_and_size)
         struct harness h;
         const float *in[] = {x, gates};
         ck_assert_int_eq(make_shape(&h, s), VIV_OK);
-        ck_assert_uint_eq(h.state_elems[0], s->n_heads * s->key_dim * s->value_dim);
+        ck_assert_uint_eq(h.cache_elems[0], s->n_heads * s->key_dim * s->value_dim);
         ck_assert_int_eq(harness_run(&h, in, 2, NULL, N_ROWS, out, 1000), VIV_OK);
         for (uint64_t head = 0; head < s->n_heads; head++) {
             reference(s, head, expected);
@@ -124,7 +124,7 @@ TEST(delta_net__gives_the_same_bits_in_pieces)
 }
 END_TEST
 
-TEST(delta_net__wants_heads_that_divide_and_a_number_for_each)
+TEST(delta_net__needs_heads_that_divide_and_a_number_for_each)
 {
     static const struct shape odd = {6, 4, 2, 2};
     static const uint64_t wrong[][2] = {{35, 8}, {128, 7}, {128, 4}};
@@ -139,4 +139,4 @@ TEST(delta_net__wants_heads_that_divide_and_a_number_for_each)
 END_TEST
 
 TESTS(delta_net__is_the_formula_for_every_grouping_and_size, delta_net__gives_the_same_bits_in_pieces,
-      delta_net__wants_heads_that_divide_and_a_number_for_each)
+      delta_net__needs_heads_that_divide_and_a_number_for_each)

@@ -206,13 +206,13 @@ TEST(latent_attention__gives_the_same_bits_at_once_and_in_pieces)
 }
 END_TEST
 
-TEST(latent_attention__keeps_of_a_token_the_compressed_vector_and_the_key_that_rotates)
+TEST(latent_attention__caches_of_a_token_the_compressed_vector_and_the_rotary_key)
 {
     for (int i = 0; i < N_SHAPES; i++) {
         struct harness h;
         make(&h, &shapes[i]);
-        ck_assert_uint_eq(h.n_states, 1);
-        ck_assert_uint_eq(h.state_elems[0], KV_RANK + (shapes[i].rope ? ROPE : 0));
+        ck_assert_uint_eq(h.n_caches, 1);
+        ck_assert_uint_eq(h.cache_elems[0], KV_RANK + (shapes[i].rope ? ROPE : 0));
         harness_free(&h);
     }
 }
@@ -230,7 +230,7 @@ TEST(latent_attention__costs_its_products_and_its_attention)
         viv_cost c = {.struct_size = sizeof c, .n_rows = 3, .context = 100};
         ck_assert_int_eq(h.class->cost(h.layer, &c), VIV_OK);
         ck_assert_uint_eq(c.flops, 2 * 3 * (products + 100 * N_HEADS * (KV_RANK + ROPE + KV_RANK)));
-        ck_assert_uint_eq(c.state_elems, 3 * 100 * (KV_RANK + ROPE));
+        ck_assert_uint_eq(c.cache_elems, 3 * 100 * (KV_RANK + ROPE));
         harness_free(&h);
     }
 }
@@ -277,5 +277,5 @@ END_TEST
 
 TESTS(latent_attention__is_attention_over_the_keys_and_values_that_it_never_makes,
       latent_attention__gives_the_same_bits_at_once_and_in_pieces,
-      latent_attention__keeps_of_a_token_the_compressed_vector_and_the_key_that_rotates,
+      latent_attention__caches_of_a_token_the_compressed_vector_and_the_rotary_key,
       latent_attention__costs_its_products_and_its_attention, latent_attention__refuses_parts_that_do_not_fit)

@@ -87,13 +87,17 @@ static inline viv_model *load(const char *directory, const char *scheduler, uint
 static inline void step_of(viv_model *m, struct sequence *s, const int32_t *tokens, size_t n, size_t length,
                            float *out)
 {
-    uint8_t want[MAX_TOKENS];
+    uint8_t output_rows[MAX_TOKENS];
     struct error err;
     const float *logits;
     uint64_t n_outputs;
-    memset(want, 1, sizeof want);
-    const viv_rows rows = {
-        .struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .want = want, .length = length};
+    memset(output_rows, 1, sizeof output_rows);
+    const viv_rows rows = {.struct_size = sizeof rows,
+                           .sequence = s,
+                           .n_rows = n,
+                           .tokens = tokens,
+                           .output_rows = output_rows,
+                           .length = length};
     const viv_rows *const list[] = {&rows};
     ck_assert_msg(model_step(m, list, 1, NULL, &logits, &n_outputs, &err) == VIV_OK, "%s", err.text);
     ck_assert_uint_eq(n_outputs, n);
@@ -120,13 +124,13 @@ static inline struct sequence *begin(viv_model *m, const struct answers *a, size
 {
     struct sequence *s = golden_sequence(m);
     struct error err;
-    const float *memory;
+    const float *encoded;
     uint64_t n_rows;
-    ck_assert(!a->n_encoder == !model_memory_dim(m));
+    ck_assert(!a->n_encoder == !model_encoder_dim(m));
     if (a->n_encoder) {
         const viv_rows rows = read_rows(s, a, skip);
         const viv_rows *const list[] = {&rows};
-        ck_assert_msg(model_step(m, list, 1, NULL, &memory, &n_rows, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(model_step(m, list, 1, NULL, &encoded, &n_rows, &err) == VIV_OK, "%s", err.text);
         ck_assert_uint_eq(n_rows, rows.n_rows);
     }
     return s;

@@ -32,7 +32,7 @@ static viv_model *the_model(struct identity *id)
                                               .find_ctx = host,
                                               .scheduler = "serial",
                                               .n_threads = 1,
-                                              .state_dtype = -1};
+                                              .cache_dtype = -1};
         status = model_open(&options, path, &m, &err);
     }
     if (status == VIV_OK)

@@ -54,20 +54,20 @@ static const viv_host *counting_host(void)
 static uint64_t run(viv_model *m, struct sequence *s, enum stack_id stack, uint64_t n, bool all_wanted)
 {
     int32_t tokens[N_TOKENS];
-    uint8_t want[N_TOKENS];
+    uint8_t output_rows[N_TOKENS];
     struct error err;
     const float *out;
     uint64_t n_out;
     for (uint64_t i = 0; i < n; i++)
         tokens[i] = (int32_t)((sequence_length(s) + i * 7) % model_graph(m)->stacks[stack].vocab_size);
-    memset(want, 1, sizeof want);
-    memset(want, all_wanted, n - 1);
+    memset(output_rows, 1, sizeof output_rows);
+    memset(output_rows, all_wanted, n - 1);
     const viv_rows rows = {.struct_size = sizeof rows,
                            .flags = stack == STACK_ENCODER ? VIV_ROWS_ENCODER : 0,
                            .sequence = s,
                            .n_rows = n,
                            .tokens = tokens,
-                           .want = stack == STACK_ENCODER ? NULL : want};
+                           .output_rows = stack == STACK_ENCODER ? NULL : output_rows};
     const viv_rows *const list[] = {&rows};
     n_flops = 0;
     ck_assert_msg(model_step(m, list, 1, NULL, &out, &n_out, &err) == VIV_OK, "%s", err.text);
@@ -90,17 +90,20 @@ static uint64_t expect(viv_model *m, enum stack_id stack, struct graph_step step
     } while (0)
 
 /* A token at a time; then many at once, of which the last is wanted. */
-static void check_decoder(const char *name, viv_model *m, struct sequence *s, uint64_t n_memory)
+static void check_decoder(const char *name, viv_model *m, struct sequence *s, uint64_t n_encoder_rows)
 {
     uint64_t sum = 0;
     for (uint64_t i = 0; i < N_TOKENS; i++) {
-        const struct graph_step step = {
-            .n_rows = 1, .n_wanted = 1, .context = i + 1, .n_memory = n_memory, .n_taken = i ? 0 : n_memory};
+        const struct graph_step step = {.n_rows = 1,
+                                        .n_output_rows = 1,
+                                        .context = i + 1,
+                                        .n_encoder_rows = n_encoder_rows,
+                                        .n_new_encoder_rows = i ? 0 : n_encoder_rows};
         CHECK(run(m, s, STACK_GRAPH, 1, true), expect(m, STACK_GRAPH, step));
         sum += expect(m, STACK_GRAPH,
-                      (struct graph_step){.n_rows = 1, .n_wanted = i + 1 == N_TOKENS, .context = i + 1});
+                      (struct graph_step){.n_rows = 1, .n_output_rows = i + 1 == N_TOKENS, .context = i + 1});
     }
-    if (n_memory)
+    if (n_encoder_rows)
         return;
     struct error err;
     ck_assert_int_eq(sequence_truncate(s, 0, &err), VIV_OK);
@@ -122,8 +125,8 @@ static bool counts(const char *directory)
         return false;
     ck_assert_msg(status == VIV_OK, "%s: %s", name, err.text);
     ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
-    const struct graph_step text = {.n_rows = N_TOKENS, .n_wanted = N_TOKENS, .context = N_TOKENS};
-    if (model_memory_dim(m)) {
+    const struct graph_step text = {.n_rows = N_TOKENS, .n_output_rows = N_TOKENS, .context = N_TOKENS};
+    if (model_encoder_dim(m)) {
         CHECK(run(m, s, STACK_ENCODER, N_TOKENS, true), expect(m, STACK_ENCODER, text));
         check_decoder(name, m, s, N_TOKENS);
     } else if (model_graph(m)->stacks[STACK_GRAPH].whole_sequences) {

@@ -1,5 +1,5 @@
 /* A text is one, however many steps read it: where keys rotate by the length of the text, pieces, batches, answers
- * and texts that go on have the numbers of the text as a whole. And numbers that are too large for a state of f16.
+ * and texts that go on have the numbers of the text as a whole. And numbers that are too large for a cache of f16.
  */
 #include "engine/load.h"
 #include "formats/build.h"
@@ -73,7 +73,7 @@ static void on_notice(void *ctx, const char *sentence)
     snprintf(noticed, sizeof noticed, "%s", sentence);
 }
 
-static viv_model *make(const char *layers, int64_t state_dtype)
+static viv_model *make(const char *layers, int64_t cache_dtype)
 {
     struct error err;
     viv_model *m;
@@ -83,7 +83,7 @@ static viv_model *make(const char *layers, int64_t state_dtype)
     struct model_options options = golden_options();
     options.context = CONTEXT;
     options.notice = on_notice;
-    options.state_dtype = state_dtype;
+    options.cache_dtype = cache_dtype;
     ck_assert_msg(engine_open_model(engine, &options, in_scratch("model.yaml"), &m, &err) == VIV_OK, "%s",
                   err.text);
     ck_assert_msg(model_load(m, &err) == VIV_OK, "%s", err.text);
@@ -114,14 +114,18 @@ static viv_status try_step(viv_model *m, struct sequence *s, size_t n, uint64_t 
                            struct error *err)
 {
     int32_t tokens[CONTEXT];
-    uint8_t want[CONTEXT];
+    uint8_t output_rows[CONTEXT];
     const float *logits;
     uint64_t n_outputs;
     for (size_t i = 0; i < n; i++)
         tokens[i] = token(sequence_length(s) + i);
-    memset(want, 1, sizeof want);
-    const viv_rows rows = {
-        .struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .want = want, .length = length};
+    memset(output_rows, 1, sizeof output_rows);
+    const viv_rows rows = {.struct_size = sizeof rows,
+                           .sequence = s,
+                           .n_rows = n,
+                           .tokens = tokens,
+                           .output_rows = output_rows,
+                           .length = length};
     const viv_rows *const list[] = {&rows};
     viv_status status = model_step(m, list, 1, NULL, &logits, &n_outputs, err);
     if (status == VIV_OK && out)
@@ -195,7 +199,7 @@ TEST(lengths__texts_that_share_a_step_have_each_its_own)
 }
 END_TEST
 
-TEST(lengths__an_answer_that_passes_the_switch_has_its_text_computed_anew)
+TEST(lengths__an_answer_that_passes_the_switch_has_its_prompt_recomputed)
 {
     viv_model *m = make(longrope, -1);
     struct sequence *s = begin_sequence(m);
@@ -206,7 +210,7 @@ TEST(lengths__an_answer_that_passes_the_switch_has_its_text_computed_anew)
         expect_same(got, whole + (n - 1) * WORDS, 1);
         ck_assert_uint_eq(n_notices, n > ORIGINAL);
     }
-    ck_assert_msg(strstr(noticed, "17 tokens") && strstr(noticed, "anew"), "%s", noticed);
+    ck_assert_msg(strstr(noticed, "17 tokens") && strstr(noticed, "recomputed"), "%s", noticed);
     struct error err;
     ck_assert_int_eq(sequence_truncate(s, 8, &err), VIV_OK); /* and back again */
     step(m, s, 1, 0, got);
@@ -239,7 +243,7 @@ TEST(lengths__dynamic_scaling_leaves_an_answer_as_it_came)
 }
 END_TEST
 
-TEST(lengths__a_text_of_another_length_is_kept_where_it_would_be_the_same)
+TEST(lengths__a_prefix_of_another_length_is_reused_where_it_would_be_the_same)
 {
     int32_t tokens[CONTEXT];
     for (size_t i = 0; i < CONTEXT; i++)
@@ -248,14 +252,14 @@ TEST(lengths__a_text_of_another_length_is_kept_where_it_would_be_the_same)
         viv_model *m = make(by_length[k], -1);
         struct sequence *s = begin_sequence(m);
         step(m, s, 10, 0, got);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 15, 16), 10);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 19, 20), 0);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 15, 16), 10);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 19, 20), 0);
         step(m, s, 20, 0, got);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 29, 30), k == 0 ? 0 : 20);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 29, 30), k == 0 ? 0 : 20);
         sequence_truncate(s, 0, &(struct error){0});
         step(m, s, 20, 0, got);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 19, 20), 19);
-        ck_assert_uint_eq(sequence_keep(s, tokens, 9, 10), 0);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 19, 20), 19);
+        ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 9, 10), 0);
         sequence_destroy(s);
         finish(m);
     }
@@ -288,7 +292,7 @@ static void expect_near(const float *a, const float *b, size_t n)
 }
 
 /* The first step of one sequence, and a later one of another, of whose rows some are in pages of f16 already. */
-TEST(lengths__values_too_large_for_f16_make_the_state_f32)
+TEST(lengths__values_too_large_for_f16_make_the_cache_f32)
 {
     viv_model *m = make(large_values, VIV_F32);
     read_whole(m, 30, whole);
@@ -297,16 +301,16 @@ TEST(lengths__values_too_large_for_f16_make_the_state_f32)
     struct sequence *s = begin_sequence(m), *small = begin_sequence(m);
     struct model_stats stats;
     model_stats(m, &stats);
-    ck_assert_uint_eq(stats.state_dtype, VIV_F16);
+    ck_assert_uint_eq(stats.cache_dtype, VIV_F16);
     step(m, s, 20, 0, got);
     model_stats(m, &stats);
-    ck_assert_uint_eq(stats.state_dtype, VIV_F32);
+    ck_assert_uint_eq(stats.cache_dtype, VIV_F32);
     step(m, s, 10, 0, got + 20 * WORDS);
     expect_near(got, whole, 30);
     step(m, small, 30, 0, got);
     expect_near(got, whole, 30);
     ck_assert_uint_eq(n_notices, 1);
-    ck_assert_msg(strstr(noticed, "attention: values reach") && strstr(noticed, "--state-type f32"), "%s", noticed);
+    ck_assert_msg(strstr(noticed, "attention: values reach") && strstr(noticed, "--cache-type f32"), "%s", noticed);
     sequence_destroy(s);
     sequence_destroy(small);
     finish(m);
@@ -314,13 +318,13 @@ TEST(lengths__values_too_large_for_f16_make_the_state_f32)
 }
 END_TEST
 
-TEST(lengths__a_state_of_f16_that_the_user_asked_for_is_refused_such_values)
+TEST(lengths__a_cache_of_f16_that_the_user_asked_for_is_refused_such_values)
 {
     viv_model *m = make(large_values, VIV_F16);
     struct sequence *s = begin_sequence(m);
     struct error err;
     ck_assert_int_eq(try_step(m, s, 5, 0, got, &err), VIV_ERANGE);
-    ck_assert_msg(strstr(err.text, "--state-type f32"), "%s", err.text);
+    ck_assert_msg(strstr(err.text, "--cache-type f32"), "%s", err.text);
     ck_assert_uint_eq(sequence_length(s), 0);
     sequence_destroy(s);
     finish(m);
@@ -328,7 +332,7 @@ TEST(lengths__a_state_of_f16_that_the_user_asked_for_is_refused_such_values)
 }
 END_TEST
 
-TEST(lengths__sessions_know_what_their_state_was_computed_for)
+TEST(lengths__sessions_know_what_their_cache_was_computed_for)
 {
     static const char *const all[] = {dynamic, longrope, large_values};
     for (size_t k = 0; k < 3; k++) {
@@ -347,7 +351,7 @@ TEST(lengths__sessions_know_what_their_state_was_computed_for)
         finish(m);
         m = make(all[k], -1);
         ck_assert_msg(session_read(&back, m, in_scratch("session"), &err) == VIV_OK, "%s", err.text);
-        ck_assert_uint_eq(sequence_keep(back.sequence, back.text.ids, 20, 20), 20);
+        ck_assert_uint_eq(sequence_reuse_prefix(back.sequence, back.text.ids, 20, 20), 20);
         step(m, back.sequence, 1, 0, got);
         expect_same(got, whole, 1);
         ck_assert_uint_eq(n_notices, 0);
@@ -360,10 +364,10 @@ END_TEST
 
 TESTS(lengths__pieces_of_a_text_are_computed_as_parts_of_the_whole,
       lengths__texts_that_share_a_step_have_each_its_own,
-      lengths__an_answer_that_passes_the_switch_has_its_text_computed_anew,
+      lengths__an_answer_that_passes_the_switch_has_its_prompt_recomputed,
       lengths__dynamic_scaling_leaves_an_answer_as_it_came,
-      lengths__a_text_of_another_length_is_kept_where_it_would_be_the_same,
+      lengths__a_prefix_of_another_length_is_reused_where_it_would_be_the_same,
       lengths__a_text_longer_than_the_context_is_refused_at_once,
-      lengths__values_too_large_for_f16_make_the_state_f32,
-      lengths__a_state_of_f16_that_the_user_asked_for_is_refused_such_values,
-      lengths__sessions_know_what_their_state_was_computed_for)
+      lengths__values_too_large_for_f16_make_the_cache_f32,
+      lengths__a_cache_of_f16_that_the_user_asked_for_is_refused_such_values,
+      lengths__sessions_know_what_their_cache_was_computed_for)

@@ -324,14 +324,14 @@ static void read_together(viv_model *m, const struct answers *a, const viv_rows 
 {
     viv_rows texts[3];
     const viv_rows *list[3];
-    const float *memory;
+    const float *encoded;
     uint64_t n_rows;
     struct error err;
     for (size_t i = 0; i < n; i++) {
         texts[i] = read_rows(rows[i].sequence, a, skip[i]);
         list[i] = &texts[i];
     }
-    ck_assert_msg(model_step(m, list, (uint32_t)n, NULL, &memory, &n_rows, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(model_step(m, list, (uint32_t)n, NULL, &encoded, &n_rows, &err) == VIV_OK, "%s", err.text);
 }
 
 /* Three sequences in one step: each gets what it gets alone. */
@@ -343,8 +343,8 @@ static void check_strangers(const char *name, const char *directory)
     viv_model *m = load(directory, "parallel", 2, 0);
     float *alone[3];
     static const size_t begins[] = {0, 5, 11}, sizes[] = {20, 1, 31};
-    uint8_t want[MAX_TOKENS];
-    memset(want, 1, sizeof want);
+    uint8_t output_rows[MAX_TOKENS];
+    memset(output_rows, 1, sizeof output_rows);
     for (int i = 0; i < 3; i++) {
         struct sequence *s = begin(m, &a, begins[i]);
         alone[i] = malloc(sizes[i] * a.vocab * sizeof(float));
@@ -358,7 +358,7 @@ static void check_strangers(const char *name, const char *directory)
                              .sequence = begin(m, &a, 1),
                              .n_rows = sizes[i],
                              .tokens = a.tokens + begins[i],
-                             .want = want};
+                             .output_rows = output_rows};
         list[i] = &rows[i];
     }
     const float *logits;

@@ -65,12 +65,13 @@ TEST(seq2seq__writes_only_by_what_has_been_read)
     s = golden_sequence(f.m);
     viv_rows rows[2] = {write_rows(s, &f.a, 0, 1)};
     ck_assert_int_eq(try_step(f.m, rows, 1, NULL, &err), VIV_EINVAL);
-    ck_assert_str_eq(err.text, "t5-gated writes by what its encoder has read, and no text went through it");
+    ck_assert_str_eq(err.text,
+                     "t5-gated generates from the output of its encoder, which has not run for this sequence");
     other = begin(f.m, &f.a, 0);
     rows[0] = read_rows(s, &f.a, 0);
     rows[1] = write_rows(other, &f.a, 0, 1);
     ck_assert_int_eq(try_step(f.m, rows, 2, NULL, &err), VIV_EINVAL);
-    ck_assert_str_eq(err.text, "rows of the encoder and of the graph do not make one step");
+    ck_assert_str_eq(err.text, "a step has rows of the encoder and rows of the graph: expected one of the two");
     sequence_destroy(s);
     sequence_destroy(other);
     release(&f);
@@ -87,7 +88,7 @@ TEST(seq2seq__writes_only_by_what_has_been_read)
 }
 END_TEST
 
-TEST(seq2seq__a_text_that_is_cut_is_still_written_by_the_same_memory)
+TEST(seq2seq__a_truncated_sequence_still_has_its_encoder_output)
 {
     struct fixture f;
     struct error err;
@@ -159,7 +160,7 @@ TEST(seq2seq__a_step_that_is_cancelled_has_not_happened)
 }
 END_TEST
 
-TEST(seq2seq__accounts_for_the_memory_apart)
+TEST(seq2seq__counts_the_encoder_cache_separately)
 {
     struct fixture f;
     struct model_stats stats;
@@ -167,9 +168,9 @@ TEST(seq2seq__accounts_for_the_memory_apart)
     model_stats(f.m, &stats);
     /* keys and values of 3 heads of 9 features in f32: three layers read, two write */
     ck_assert_uint_eq(stats.encoder_bytes_per_token, 3 * 2 * 27 * 4);
-    ck_assert_uint_eq(stats.state_bytes_per_token, 2 * 2 * 27 * 4);
-    ck_assert_uint_eq(stats.memory_bytes_per_row, 2 * 2 * 27 * 4);
-    ck_assert_uint_eq(model_memory_dim(f.m), 28);
+    ck_assert_uint_eq(stats.cache_bytes_per_token, 2 * 2 * 27 * 4);
+    ck_assert_uint_eq(stats.encoder_cache_bytes_per_row, 2 * 2 * 27 * 4);
+    ck_assert_uint_eq(model_encoder_dim(f.m), 28);
     release(&f);
 }
 END_TEST
@@ -356,7 +357,7 @@ TEST(seq2seq__answers_a_text_with_another)
 }
 END_TEST
 
-TESTS(seq2seq__writes_only_by_what_has_been_read, seq2seq__a_text_that_is_cut_is_still_written_by_the_same_memory,
+TESTS(seq2seq__writes_only_by_what_has_been_read, seq2seq__a_truncated_sequence_still_has_its_encoder_output,
       seq2seq__another_text_that_is_read_begins_anew, seq2seq__a_step_that_is_cancelled_has_not_happened,
-      seq2seq__accounts_for_the_memory_apart, seq2seq__a_text_must_fit_the_context,
+      seq2seq__counts_the_encoder_cache_separately, seq2seq__a_text_must_fit_the_context,
       seq2seq__answers_a_text_with_another)

@@ -39,7 +39,7 @@ static float *run_from(viv_model *m, struct sequence *s, const int32_t *tokens, 
     return logits;
 }
 
-TEST(sequence__keeps_the_beginning_that_a_text_shares_and_no_more)
+TEST(sequence__reuses_the_prefix_that_it_shares_and_no_more)
 {
     int32_t one[LENGTH], other[LENGTH];
     open_host();
@@ -49,15 +49,15 @@ TEST(sequence__keeps_the_beginning_that_a_text_shares_and_no_more)
     other[200] = one[200] == 7 ? 8 : 7;
     struct sequence *s = golden_sequence(m), *alone = golden_sequence(m);
     free(run_from(m, s, one, 0, LENGTH));
-    ck_assert_uint_eq(sequence_keep(s, one, LENGTH, 0), LENGTH);
-    ck_assert_uint_eq(sequence_keep(s, other, LENGTH, 0), 200);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, one, LENGTH, 0), LENGTH);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, other, LENGTH, 0), 200);
     float *kept = run_from(m, s, other, 200, LENGTH), *anew = run_from(m, alone, other, 0, LENGTH);
     const size_t vocab = model_output_dim(m);
     ck_assert_mem_eq(kept, anew + 200 * vocab, 100 * vocab * sizeof *kept);
-    ck_assert_uint_eq(sequence_keep(s, other, 150, 0), 150);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, other, 150, 0), 150);
     ck_assert_uint_eq(sequence_length(s), 150);
-    ck_assert_uint_eq(sequence_keep(s, one, 0, 0), 0);
-    ck_assert_uint_eq(sequence_keep(s, one, LENGTH, 0), 0);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, one, 0, 0), 0);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, one, LENGTH, 0), 0);
     sequence_destroy(s);
     sequence_destroy(alone);
     free(kept);
@@ -68,7 +68,7 @@ TEST(sequence__keeps_the_beginning_that_a_text_shares_and_no_more)
 END_TEST
 
 /* A row that came as a vector is like no token. */
-TEST(sequence__keeps_nothing_from_a_vector_on)
+TEST(sequence__reuses_nothing_from_a_vector_on)
 {
     int32_t tokens[LENGTH];
     float vector[40] = {1};
@@ -83,7 +83,7 @@ TEST(sequence__keeps_nothing_from_a_vector_on)
         .struct_size = sizeof rows, .sequence = s, .n_rows = 3, .tokens = tokens, .vectors = vectors};
     const viv_rows *const list[] = {&rows};
     ck_assert_msg(model_step(m, list, 1, NULL, &out, &n_out, &err) == VIV_OK, "%s", err.text);
-    ck_assert_uint_eq(sequence_keep(s, tokens, 3, 0), 1);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 3, 0), 1);
     sequence_destroy(s);
     model_close(m);
     engine_destroy(engine);
@@ -92,7 +92,7 @@ END_TEST
 
 /* What a sequence has once for all of its tokens is there as it is and as it was before the last step, or not at
  * all. */
-TEST(sequence__keeps_of_state_that_it_has_once_what_there_is)
+TEST(sequence__reuses_recurrent_state_where_there_is_one)
 {
     int32_t one[LENGTH], other[LENGTH];
     open_host();
@@ -105,11 +105,11 @@ TEST(sequence__keeps_of_state_that_it_has_once_what_there_is)
     float *anew = run_from(m, alone, other, 0, LENGTH);
     free(run_from(m, s, one, 0, LENGTH - 1));
     free(run_from(m, s, one, LENGTH - 1, LENGTH));
-    ck_assert_uint_eq(sequence_keep(s, one, LENGTH, 0), LENGTH);
-    ck_assert_uint_eq(sequence_keep(s, other, LENGTH, 0), LENGTH - 1);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, one, LENGTH, 0), LENGTH);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, other, LENGTH, 0), LENGTH - 1);
     float *last = run_from(m, s, other, LENGTH - 1, LENGTH);
     ck_assert_mem_eq(last, anew + (LENGTH - 1) * vocab, vocab * sizeof *last);
-    ck_assert_uint_eq(sequence_keep(s, one, 100, 0), 0);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, one, 100, 0), 0);
     float *whole = run_from(m, s, other, 0, LENGTH);
     ck_assert_mem_eq(whole, anew, LENGTH * vocab * sizeof *whole);
     sequence_destroy(s);
@@ -256,7 +256,7 @@ TEST(session__may_be_empty)
 END_TEST
 
 /* What the sequence holds beyond the text is not the text's. */
-TEST(session__keeps_of_the_state_what_is_of_the_text)
+TEST(session__keeps_of_the_cache_what_is_of_the_text)
 {
     struct error err;
     struct session s;
@@ -325,15 +325,15 @@ TEST(session__is_refused_with_the_reason_by_another_model)
     refused_by(&options, "tests/golden/chat-gguf", "the spec differs");
     with_other_weights();
     options = golden_options();
-    options.state_dtype = VIV_F16;
-    refused_by(&options, "tests/golden/chat", "keeps its state as f32, it is kept as f16 now");
+    options.cache_dtype = VIV_F16;
+    refused_by(&options, "tests/golden/chat", "the KV cache of the session is f32, the model's is f16 now");
     options = golden_options();
     options.context = 40;
     refused_by(&options, "tests/golden/chat", "41 tokens, and the context holds 40");
     options = golden_options();
     options.adapters = &adapter;
     options.n_adapters = 1;
-    refused_by(&options, "tests/golden/chat", "made without the adapters that there are now");
+    refused_by(&options, "tests/golden/chat", "made without the adapters that are given now");
     viv_model *adapted = golden_load(&options, source_path("tests/golden/chat"));
     written(adapted, 40);
     struct session s;
@@ -342,12 +342,12 @@ TEST(session__is_refused_with_the_reason_by_another_model)
     session_end(&s);
     model_close(adapted);
     options = golden_options();
-    refused_by(&options, "tests/golden/chat", "made with adapters (--lora), and there are none now");
+    refused_by(&options, "tests/golden/chat", "made with adapters (--lora), but none are given now");
     snprintf(half, sizeof half, "%s:0.5", whole);
     adapter = half;
     options.adapters = &adapter;
     options.n_adapters = 1;
-    refused_by(&options, "tests/golden/chat", "other adapters, or other scales");
+    refused_by(&options, "tests/golden/chat", "other adapters or scales");
     unlink(session_path());
     model_close(m);
     engine_destroy(engine);
@@ -396,8 +396,8 @@ TEST(session__that_is_damaged_is_refused)
     open_host();
     viv_model *m = chat_model();
     struct buf b = bytes_of(m, 20);
-    refused(m, NULL, 0, "does not begin as one");
-    refused(m, "vivsess\n", 8, "does not begin as one");
+    refused(m, NULL, 0, "not a session file");
+    refused(m, "vivsess\n", 8, "not a session file");
     for (size_t n = 20; n < b.size; n += 331)
         refused(m, b.data, n, n < 600 ? "" : "damaged");
     for (size_t at = 0; at < b.size; at += at < 700 ? 1 : 997) {
@@ -438,18 +438,18 @@ TEST(session__that_lies_is_refused)
     viv_model *m = chat_model();
     struct buf b = bytes_of(m, 20);
     refused_head(m, &b, "{\"session\"", "[\"session\"", "s:1:");
-    refused_head(m, &b, "\"session\":1", "\"session\":2", "version 2");
-    refused_head(m, &b, "\"session\":1", "\"session\":\"1\"", "\"session\" of the session: expected an integer");
+    refused_head(m, &b, "\"session\":2", "\"session\":3", "version 3");
+    refused_head(m, &b, "\"session\":2", "\"session\":\"1\"", "\"session\" of the session: expected an integer");
     refused_head(m, &b, "\"adapters\":\"\"", "\"adapters\":null", "made with adapters");
     refused_head(m, &b, "\"tokenizer\":\"", "\"tokenizer\":\"0", "the tokenizer differs");
-    refused_head(m, &b, "\"page_rows\":128", "\"page_rows\":64", "lies otherwise");
-    refused_head(m, &b, "\"page_bytes\":40960", "\"page_bytes\":81920", "lies otherwise");
-    refused_head(m, &b, "\"sequence_bytes\":0", "\"sequence_bytes\":64", "lies otherwise");
-    refused_head(m, &b, "\"n_state\":20", "\"n_state\":22", "more tokens than its text has");
-    refused_head(m, &b, "\"n_state\":20", "\"n_state\":-1", "expected an integer from 0 on");
-    refused_head(m, &b, "\"n_state\":20", "\"n_state\":2.5", "expected an integer from 0 on");
-    refused_head(m, &b, "\"n_text\":21", "\"n_text\":22", "does not have the size");
-    refused_head(m, &b, "\"n_text\":21", "\"n_text\":4611686018427387905", "the context holds");
+    refused_head(m, &b, "\"page_rows\":128", "\"page_rows\":64", "layout of its cache differs");
+    refused_head(m, &b, "\"page_bytes\":40960", "\"page_bytes\":81920", "layout of its cache differs");
+    refused_head(m, &b, "\"recurrent_bytes\":0", "\"recurrent_bytes\":64", "layout of its cache differs");
+    refused_head(m, &b, "\"n_cached\":20", "\"n_cached\":22", "more tokens than its text has");
+    refused_head(m, &b, "\"n_cached\":20", "\"n_cached\":-1", "expected an integer from 0 on");
+    refused_head(m, &b, "\"n_cached\":20", "\"n_cached\":2.5", "expected an integer from 0 on");
+    refused_head(m, &b, "\"n_tokens\":21", "\"n_tokens\":22", "does not match its head");
+    refused_head(m, &b, "\"n_tokens\":21", "\"n_tokens\":4611686018427387905", "the context holds");
     refused_head(m, &b, "\"n_prompt\":5", "\"n_prompt\":22", "more tokens than its text has");
     refused_head(m, &b, "\"messages\":null", "\"messages\":{}", "expected a list");
     refused_head(m, &b, "\"messages\":null", "\"messages\":[1]", "expected objects with a role");
@@ -467,9 +467,9 @@ TEST(session__that_lies_is_refused)
 }
 END_TEST
 
-TESTS(sequence__keeps_the_beginning_that_a_text_shares_and_no_more, sequence__keeps_nothing_from_a_vector_on,
-      sequence__keeps_of_state_that_it_has_once_what_there_is, session__goes_on_as_if_it_had_not_been_cut,
+TESTS(sequence__reuses_the_prefix_that_it_shares_and_no_more, sequence__reuses_nothing_from_a_vector_on,
+      sequence__reuses_recurrent_state_where_there_is_one, session__goes_on_as_if_it_had_not_been_cut,
       session__goes_on_with_models_of_all_kinds, session__holds_the_messages_of_a_conversation,
-      session__may_be_empty, session__keeps_of_the_state_what_is_of_the_text,
+      session__may_be_empty, session__keeps_of_the_cache_what_is_of_the_text,
       session__is_refused_with_the_reason_by_another_model, session__is_nothing_for_a_model_with_an_encoder,
       session__that_is_damaged_is_refused, session__that_lies_is_refused)

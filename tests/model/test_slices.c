@@ -27,13 +27,14 @@ static const char *golden(const char *name)
 static viv_status try_step(viv_model *m, struct sequence *s, size_t first, size_t n, float *out, struct error *err)
 {
     int32_t tokens[N_TOKENS];
-    uint8_t want[N_TOKENS];
+    uint8_t output_rows[N_TOKENS];
     const float *logits;
     uint64_t n_outputs;
     for (size_t i = 0; i < n; i++)
         tokens[i] = (int32_t)(3 + (first + i) * 29 % 70);
-    memset(want, 1, sizeof want);
-    const viv_rows rows = {.struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .want = want};
+    memset(output_rows, 1, sizeof output_rows);
+    const viv_rows rows = {
+        .struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .output_rows = output_rows};
     const viv_rows *const list[] = {&rows};
     viv_status status = model_step(m, list, 1, NULL, &logits, &n_outputs, err);
     if (status == VIV_OK && out)

@@ -49,7 +49,7 @@ static viv_rows rows_of(struct sequence *s, const struct text *t, size_t first, 
                       .sequence = s,
                       .n_rows = n,
                       .tokens = t->tokens + first,
-                      .want = want_all,
+                      .output_rows = want_all,
                       .types = t->types + first};
 }
 

@@ -66,8 +66,8 @@ struct bench {
     struct samples prefill, decode; /* tokens per second */
     struct device device;           /* what it can do at most */
     struct model_stats stats;
-    uint64_t bytes_per_token; /* weights read for one token of an answer, shared by all sequences, and the state it
-                                 looks at */
+    uint64_t bytes_per_token; /* weights read for one token of an answer, shared by all sequences, and the KV cache
+                                 it looks at */
     uint64_t peak;            /* bytes of memory, before limits are measured */
     double prefill_flops, decode_flops; /* per token */
     const char *products;               /* type of most weights */
@@ -122,7 +122,7 @@ static uint32_t next_rows(struct texts *t, uint32_t flags, uint64_t n, uint64_t 
                                     .sequence = t->sequences[i],
                                     .n_rows = now,
                                     .tokens = tokens + t->done[i] + i,
-                                    .want = each > 1 && t->done[i] + now < n ? none : NULL,
+                                    .output_rows = each > 1 && t->done[i] + now < n ? none : NULL,
                                     .length = each > 1 ? n : 0};
         t->list[count] = &t->rows[count];
         count++;
@@ -160,7 +160,7 @@ static viv_status feed(viv_model *m, struct texts *t, enum stack_id stack, uint6
 /* Reads the prompts, up to the logits of each answer's first token. */
 static viv_status read_prompts(viv_model *m, struct texts *t, uint64_t n, const uint32_t *cancel, struct error *err)
 {
-    if (!model_memory_dim(m))
+    if (!model_encoder_dim(m))
         return feed(m, t, STACK_GRAPH, n, n, model_max_rows(m), cancel, err);
     viv_status status = feed(m, t, STACK_ENCODER, n, n, n, cancel, err); /* one after the other */
     return status == VIV_OK ? feed(m, t, STACK_GRAPH, 1, 1, model_max_rows(m), cancel, err) : status;
@@ -193,11 +193,15 @@ static viv_status count_prefill(const struct bench *b, const struct graph *g, st
                                 struct error *err)
 {
     const uint64_t n = b->prompt;
-    const struct graph_step prompt = {.n_rows = n, .n_wanted = 1, .context = n / 2},
-                            whole = {.n_rows = n, .n_wanted = n, .context = n},
-                            first = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = n, .n_taken = n};
+    const struct graph_step prompt = {.n_rows = n, .n_output_rows = 1, .context = n / 2},
+                            whole = {.n_rows = n, .n_output_rows = n, .context = n},
+                            first = {.n_rows = 1,
+                                     .n_output_rows = 1,
+                                     .context = 1,
+                                     .n_encoder_rows = n,
+                                     .n_new_encoder_rows = n};
     struct graph_cost begun;
-    if (!graph_memory_dim(g))
+    if (!graph_encoder_dim(g))
         return graph_cost(g, STACK_GRAPH, &prompt, out, err);
     viv_status status = graph_cost(g, STACK_ENCODER, &whole, out, err);
     if (status == VIV_OK)
@@ -213,13 +217,13 @@ static viv_status count_costs(struct bench *b, struct error *err)
     const struct graph *g = model_graph(b->o.model);
     const struct stack *stack = &g->expansion->stacks[STACK_GRAPH];
     const struct binding *bindings;
-    const bool reads = model_memory_dim(b->o.model) > 0; /* by an encoder */
+    const bool reads = model_encoder_dim(b->o.model) > 0; /* by an encoder */
     const uint64_t n_prompt = b->prompt, half = b->answer / 2;
     const uint64_t n_rows = (uint64_t)b->options->sequences;
     const struct graph_step step = {.n_rows = n_rows,
-                                    .n_wanted = n_rows,
+                                    .n_output_rows = n_rows,
                                     .context = reads ? half : n_prompt + half,
-                                    .n_memory = reads ? n_prompt : 0};
+                                    .n_encoder_rows = reads ? n_prompt : 0};
     uint64_t best = 0, of_type[128] = {0};
     struct graph_cost prefill, decode;
     viv_status status = model_bindings(b->o.model, &bindings, err);
@@ -247,8 +251,9 @@ static viv_status count_costs(struct bench *b, struct error *err)
     }
     if (status != VIV_OK)
         return status;
-    b->bytes_per_token += b->stats.state_bytes_per_token * step.context +
-                          b->stats.memory_bytes_per_row * step.n_memory + b->stats.state_bytes_per_sequence;
+    b->bytes_per_token += b->stats.cache_bytes_per_token * step.context +
+                          b->stats.encoder_cache_bytes_per_row * step.n_encoder_rows +
+                          b->stats.recurrent_bytes_per_sequence;
     b->prefill_flops = (double)prefill.flops / (double)n_prompt;
     b->decode_flops = (double)decode.flops / (double)n_rows;
     return VIV_OK;
@@ -273,7 +278,7 @@ static double arithmetic_limit(const struct bench *b, const char **name)
 static viv_status choose_lengths(struct bench *b, struct error *err)
 {
     const struct bench_options *given = b->options;
-    const bool encoder = model_memory_dim(b->o.model) > 0;
+    const bool encoder = model_encoder_dim(b->o.model) > 0;
     const uint64_t context = model_context(b->o.model);
     b->prompt = given->prompt ? (uint64_t)given->prompt : USUAL_PROMPT;
     b->answer = given->answer ? (uint64_t)given->answer : USUAL_ANSWER;

@@ -242,8 +242,8 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
         }
         if (status == VIV_OK)
             status = look_at(models[word], a->words[word], &c->models[i], err);
-        if (status == VIV_OK && options->type && !options->common.state_type) /* as model_state_dtype has it */
-            c->models[i].facts.state_dtype = strcmp(options->type, "f32") == 0 ? VIV_F32 : VIV_F16;
+        if (status == VIV_OK && options->type && !options->common.cache_type) /* as model_cache_dtype has it */
+            c->models[i].facts.cache_dtype = strcmp(options->type, "f32") == 0 ? VIV_F32 : VIV_F16;
         if (status == VIV_OK && options->save) /* of all that is looked at, the slowest to make */
             status = expansion_hash(model_expansion(models[word]), c->models[i].spec_hash, err);
         if (status != VIV_OK)
@@ -475,7 +475,8 @@ const struct command command_compare = {
     .summary = "architectures side by side; weights not needed",
     .words = "[MODEL...]",
     .text =
-        "Puts any models next to each other: parameters and where they are, memory for weights and state, work for "
+        "Puts any models next to each other: parameters and where they are, memory for weights and KV cache, work "
+        "for "
         "each token, the speed that a machine's memory and arithmetic allow at most, and what they are built of. "
         "All "
         "of it comes from the specs; weights need not be there.",

@@ -83,8 +83,8 @@ static viv_status run_side(struct side *s, struct error *err)
 
 static double tolerance_of(const struct side *s)
 {
-    const char *state = s->options.common.state_type;
-    const bool coarse = state && strcmp(state, "f16") == 0;
+    const char *type = s->options.common.cache_type;
+    const bool coarse = type && strcmp(type, "f16") == 0;
     return fmax(difference_tolerance(s->weights), coarse ? difference_tolerance(VIV_F16) : 0);
 }
 
@@ -118,7 +118,7 @@ static viv_status tokenize_both(struct diff *d, struct token_ids *out, struct er
 static uint64_t least_vocab(const struct side *s)
 {
     const struct graph *g = model_graph(s->o.model);
-    return model_memory_dim(s->o.model)
+    return model_encoder_dim(s->o.model)
                ? size_min(g->stacks[STACK_GRAPH].vocab_size, g->stacks[STACK_ENCODER].vocab_size)
                : g->stacks[STACK_GRAPH].vocab_size;
 }
@@ -149,7 +149,7 @@ static viv_status choose_input(struct diff *d, struct token_ids *ids, struct err
     const struct ids given = d->options->tokens.n ? (struct ids){d->options->tokens.ids, d->options->tokens.n}
                                                   : (struct ids){ids->ids, ids->n};
     for (int i = 0; status == VIV_OK && i < 2; i++) {
-        const struct ids written = model_memory_dim(sides[i]->o.model) ? given : (struct ids){0};
+        const struct ids written = model_encoder_dim(sides[i]->o.model) ? given : (struct ids){0};
         status = feed_arrange(&sides[i]->o, &given, &written, &sides[i]->in, err);
         if (status != VIV_OK)
             error_prefix(err, "%c", sides[i]->letter);
@@ -332,9 +332,9 @@ static viv_status begin(struct diff *d, struct token_ids *ids, struct error *err
     struct side *const sides[] = {&d->a, &d->b};
     struct error none;
     viv_status status = VIV_OK;
-    d->a.o.tap = difference_keep;
-    d->b.o.tap = difference_compare;
-    d->a.o.tap_ctx = d->b.o.tap_ctx = &d->found;
+    d->a.o.hook = difference_keep;
+    d->b.o.hook = difference_compare;
+    d->a.o.hook_ctx = d->b.o.hook_ctx = &d->found;
     for (int i = 0; status == VIV_OK && i < 2; i++)
         status = open_side(sides[i], err);
     if (status == VIV_OK)

@@ -52,7 +52,7 @@ struct survey {
 
 /* --- looking on ---------------------------------------------------------------------------------------------- */
 
-static void look(void *ctx, const struct tap *t)
+static void look(void *ctx, const struct hook_call *t)
 {
     struct survey *s = ctx;
     struct routing *l = s->layers;
@@ -123,7 +123,7 @@ static void release_layers(struct survey *s)
 
 /* --- reading the text ---------------------------------------------------------------------------------------- */
 
-static viv_status read_window(struct survey *s, const int32_t *tokens, uint64_t n, const uint8_t *want,
+static viv_status read_window(struct survey *s, const int32_t *tokens, uint64_t n, const uint8_t *output_rows,
                               const uint32_t *cancel, struct error *err)
 {
     struct sequence *sequence;
@@ -138,7 +138,7 @@ static viv_status read_window(struct survey *s, const int32_t *tokens, uint64_t 
                                .sequence = sequence,
                                .n_rows = n_rows,
                                .tokens = tokens + at,
-                               .want = want,
+                               .output_rows = output_rows,
                                .length = n};
         const viv_rows *const list[] = {&rows};
         status = model_step(s->o.model, list, 1, cancel, &outputs, &n_outputs, err);
@@ -156,16 +156,16 @@ static viv_status read_text(struct survey *s, const struct token_ids *ids, struc
     const uint64_t window = size_min((uint64_t)s->options->window, model_context(s->o.model));
     const uint64_t n = s->options->limit ? size_min((uint64_t)s->options->limit, ids->n) : ids->n;
     const uint32_t *cancel = interrupt_watch();
-    uint8_t *want = malloc(model_max_rows(s->o.model));
-    viv_status status = want ? VIV_OK : error_nomem(err);
-    if (want)
-        memset(want, 1, model_max_rows(s->o.model));
+    uint8_t *output_rows = malloc(model_max_rows(s->o.model));
+    viv_status status = output_rows ? VIV_OK : error_nomem(err);
+    if (output_rows)
+        memset(output_rows, 1, model_max_rows(s->o.model));
     for (uint64_t at = 0; status == VIV_OK && at < n; at += window) {
         progress_show(&s->o.progress, "tokens", at, n);
-        status = read_window(s, ids->ids + at, size_min(window, n - at), want, cancel, err);
+        status = read_window(s, ids->ids + at, size_min(window, n - at), output_rows, cancel, err);
     }
     progress_clear(&s->o.progress);
-    free(want);
+    free(output_rows);
     return status == VIV_ECANCELLED && s->n_tokens > 0 ? VIV_OK : status;
 }
 
@@ -386,8 +386,8 @@ static int experts(const struct arguments *a)
     const char *file = s.options->file ? s.options->file : a->n_words > 1 ? a->words[1] : NULL;
     if (!file || (s.options->file && a->n_words > 1))
         return usage_error("experts", "one text is wanted: FILE or --file FILE");
-    s.o.tap = look;
-    s.o.tap_ctx = &s;
+    s.o.hook = look;
+    s.o.hook_ctx = &s;
     s.o.max_rows = 128; /* the head works on all of them */
     viv_status status = open_model(&s.o, &s.options->common, a->words[0], &err);
     if (status == VIV_OK)

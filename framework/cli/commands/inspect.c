@@ -1,4 +1,5 @@
-/* viv inspect - what a model is made of: its graph, numbers, tensors, state and cost. Weights are not needed. */
+/* viv inspect - what a model is made of: its graph, parameters, tensors, KV cache and cost. Weights are not needed.
+ */
 #include "adapters/adapters.h"
 #include "cli/open.h"
 #include "cli/shared.h"
@@ -32,7 +33,7 @@ struct view {
     const struct graph *g;
     const struct binding *bindings; /* NULL: there are no weights */
     struct graph_cost cost;         /* of one token of the graph */
-    struct graph_cost read; /* of one token of the encoder, if there is one, and of taking it into the memory */
+    struct graph_cost read; /* of one token of the encoder, if there is one, with its part of the encoder cache */
     uint64_t context;
 };
 
@@ -40,30 +41,31 @@ struct view {
 
 static viv_status count_costs(struct view *v, struct error *err)
 {
-    const struct graph_step read = {.n_rows = 1, .n_wanted = 1, .context = 1},
-                            write = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = 1},
-                            take = {.n_taken = 1};
+    const struct graph_step read = {.n_rows = 1, .n_output_rows = 1, .context = 1},
+                            write = {.n_rows = 1, .n_output_rows = 1, .context = 1, .n_encoder_rows = 1},
+                            take = {.n_new_encoder_rows = 1};
     struct graph_cost taking = {0};
     viv_status status = graph_cost(v->g, STACK_GRAPH, &write, &v->cost, err);
     if (status == VIV_OK)
         status = graph_cost(v->g, STACK_ENCODER, &read, &v->read, err);
-    if (status == VIV_OK && graph_memory_dim(v->g))
+    if (status == VIV_OK && graph_encoder_dim(v->g))
         status = graph_cost(v->g, STACK_GRAPH, &take, &taking, err);
     v->read.flops += taking.flops;
     return status;
 }
 
-/* Of a row of what a kind of state grows with, or of a sequence, which has it twice: as it is, and as it was. */
-static uint64_t state_bytes(const struct view *v, enum state_kind kind)
+/* Bytes of a kind of cache, per row of what it grows with. Recurrent state counts twice: as it is, and as it was
+ * before the last step. */
+static uint64_t cache_bytes(const struct view *v, enum cache_kind kind)
 {
     bool f32 = v->bindings != NULL;
-    if (kind == STATE_OF_SEQUENCE)
-        return v->g->state_elems[kind] * 2 * sizeof(float);
+    if (kind == CACHE_RECURRENT)
+        return v->g->cache_elems[kind] * 2 * sizeof(float);
     for (uint32_t i = 0; f32 && i < v->e->n_weights; i++) {
         const viv_tensor *t = v->bindings[i].tensor;
         f32 = !t || t->dl.ndim < 2 || t->dtype == VIV_F32;
     }
-    return v->g->state_elems[kind] * (f32 ? 4 : 2);
+    return v->g->cache_elems[kind] * (f32 ? 4 : 2);
 }
 
 /* --- the graph as a tree ------------------------------------------------------------------------------------- */
@@ -206,19 +208,19 @@ static void print_unused(const viv_model *m)
     printf(": %" PRIu32 " tensors of other parts of the model\n", n);
 }
 
-/* State and cost; those of a model with an encoder, of what it reads and of what it writes. */
+/* Cache and cost; with an encoder, those of tokens that it reads and of tokens that the model writes. */
 static void print_figures(const struct view *v)
 {
-    const char *each = graph_memory_dim(v->g) ? " written" : "";
-    uint64_t memory = state_bytes(v, STATE_OF_MEMORY), state = state_bytes(v, STATE_OF_GRAPH),
-             once = state_bytes(v, STATE_OF_SEQUENCE);
-    printf("  state       ");
+    const char *each = graph_encoder_dim(v->g) ? " written" : "";
+    uint64_t encoder = cache_bytes(v, CACHE_OF_ENCODER_OUTPUT), graph = cache_bytes(v, CACHE_OF_GRAPH),
+             recurrent = cache_bytes(v, CACHE_RECURRENT);
+    printf("  KV cache    ");
     if (*each)
-        printf("%s per token read, ", human_bytes(memory).text);
-    printf("%s per token%s, ", human_bytes(state).text, each);
-    if (once)
-        printf("%s per sequence, ", human_bytes(once).text);
-    printf("%s at the context of %" PRIu64 "\n", human_bytes((memory + state) * v->context + once).text,
+        printf("%s per token read, ", human_bytes(encoder).text);
+    printf("%s per token%s, ", human_bytes(graph).text, each);
+    if (recurrent)
+        printf("recurrent state %s, ", human_bytes(recurrent).text);
+    printf("%s at the context of %" PRIu64 "\n", human_bytes((encoder + graph) * v->context + recurrent).text,
            v->context);
     printf("  cost        ");
     if (*each)
@@ -353,12 +355,12 @@ static viv_status print_as_json(const struct view *v, struct error *err)
                   json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
                   "params_active", (json_int_t)v->facts.active, "weight_bytes", (json_int_t)v->facts.weight_bytes,
                   "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
-                  "state_bytes_per_token", (json_int_t)state_bytes(v, STATE_OF_GRAPH), "memory_bytes_per_row",
-                  (json_int_t)state_bytes(v, STATE_OF_MEMORY), "state_bytes_per_sequence",
-                  (json_int_t)state_bytes(v, STATE_OF_SEQUENCE), "context", (json_int_t)v->context, "output_dim",
-                  (json_int_t)v->g->stacks[STACK_GRAPH].output_dim, "params", params, "layers", layers_json(v),
-                  "tensors", tensors_json(v), "adapters", adapters_json(v->o->model), "unread_options",
-                  unread_json(v->e)),
+                  "cache_bytes_per_token", (json_int_t)cache_bytes(v, CACHE_OF_GRAPH),
+                  "encoder_cache_bytes_per_row", (json_int_t)cache_bytes(v, CACHE_OF_ENCODER_OUTPUT),
+                  "recurrent_bytes_per_sequence", (json_int_t)cache_bytes(v, CACHE_RECURRENT), "context",
+                  (json_int_t)v->context, "output_dim", (json_int_t)v->g->stacks[STACK_GRAPH].output_dim, "params",
+                  params, "layers", layers_json(v), "tensors", tensors_json(v), "adapters",
+                  adapters_json(v->o->model), "unread_options", unread_json(v->e)),
         false, err);
 }
 
@@ -389,7 +391,7 @@ const struct command command_inspect = {
     .summary = "what a model is made of; weights not needed",
     .words = "MODEL",
     .text = "Prints the graph as a tree (rounds of a repeat that are equal stand once), parameters, size of the "
-            "state and cost "
+            "KV cache and cost "
             "of a token. A spec without weights is enough; with them, every tensor is found and its shape checked.",
     .options = table,
     .defaults = &defaults,

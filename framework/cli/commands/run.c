@@ -207,8 +207,8 @@ static int run(const struct arguments *arguments)
     o.chat_template = options->template;
     o.chat_template_name = options->template_name;
     if (options->trace) {
-        o.tap = trace_look;
-        o.tap_ctx = &trace;
+        o.hook = trace_look;
+        o.hook_ctx = &trace;
     }
     viv_status status = resumes(options) || (options->messages && !has_prompt(options))
                             ? VIV_OK

@@ -27,12 +27,12 @@ struct maker {
 
 static viv_status node_flops(struct maker *m, uint32_t i, uint64_t context)
 {
-    const bool memory = graph_memory_dim(m->g) > 0;
+    const bool memory = graph_encoder_dim(m->g) > 0;
     const struct graph_step step = {.n_rows = 1,
-                                    .n_wanted = 1,
+                                    .n_output_rows = 1,
                                     .context = context,
-                                    .n_memory = memory ? context : 0,
-                                    .n_taken = memory ? 1 : 0};
+                                    .n_encoder_rows = memory ? context : 0,
+                                    .n_new_encoder_rows = memory ? 1 : 0};
     struct graph_cost c;
     viv_status status = graph_node_cost(m->g, i, &step, &c);
     if (status != VIV_OK)
@@ -46,7 +46,7 @@ static viv_status node_params(struct maker *m, uint32_t i, const struct binding 
                               const struct graph_node **counted)
 {
     const struct graph_node *n = &m->g->nodes[i];
-    const struct graph_step step = {.n_rows = 1, .n_wanted = 1, .context = 1};
+    const struct graph_step step = {.n_rows = 1, .n_output_rows = 1, .context = 1};
     double all = 0, own = 0;
     for (uint32_t w = 0; w < n->n_weights; w++) {
         const struct binding *b = bindings ? &bindings[n->weights[w].weight] : NULL;
@@ -324,8 +324,8 @@ static struct block *make_layer(struct maker *m, uint32_t i)
         b->in.most = n->in_dims[in] > b->in.most ? n->in_dims[in] : b->in.most;
     b->in.least = b->in.most;
     b->out = (struct range){n->out_dim, n->out_dim};
-    for (uint32_t s = 0; s < n->n_states; s++)
-        b->reads_memory |= n->states[s].kind == STATE_OF_MEMORY;
+    for (uint32_t s = 0; s < n->n_caches; s++)
+        b->reads_encoder |= n->caches[s].kind == CACHE_OF_ENCODER_OUTPUT;
     return b;
 }
 

@@ -27,7 +27,7 @@ struct block {
     double at_work;                  /* of that, what works on one token */
     const struct graph_node *lender; /* of a layer all of whose weights are another's, that one; or NULL */
     bool passes_by;                  /* a join to which what came in goes, too */
-    bool reads_memory;               /* a layer with state of the encoder's rows */
+    bool reads_encoder;              /* a layer with a cache of the encoder output */
     struct range in, out;            /* features of a row of a layer, of all times; in 0: tokens */
     struct block *inner, *next;
 };

@@ -163,14 +163,15 @@ static viv_status ask_peak(const struct facts *f, const struct asked *a, double 
     return status;
 }
 
-ASK(ask_state_of_token, facts_state_bytes(f, 1, 1))
-ASK(ask_state, facts_state_bytes(f, a->context, a->n_texts) + (double)facts_sequence_bytes(f, a->n_texts))
+ASK(ask_cache_of_token, facts_cache_bytes(f, 1, 1))
+ASK(ask_cache, facts_cache_bytes(f, a->context, a->n_texts) + (double)facts_recurrent_bytes(f, a->n_texts))
 
-static viv_status ask_state_of_text(const struct facts *f, const struct asked *a, double *value, struct error *err)
+static viv_status ask_recurrent_state(const struct facts *f, const struct asked *a, double *value,
+                                      struct error *err)
 {
     (void)a, (void)err;
-    if (facts_sequence_bytes(f, 1))
-        *value = (double)facts_sequence_bytes(f, 1);
+    if (facts_recurrent_bytes(f, 1))
+        *value = (double)facts_recurrent_bytes(f, 1);
     return VIV_OK;
 }
 
@@ -195,9 +196,9 @@ static viv_status ask_fits(const struct facts *f, const struct asked *a, double 
         weights = (double)bytes;
     else
         status = error_set(err, VIV_ELIMIT, "the bytes of its weights are beyond counting");
-    double each = (double)facts_state_bytes(f, 1, a->n_texts),
+    double each = (double)facts_cache_bytes(f, 1, a->n_texts),
            memory = (double)(a->memory ? a->memory : a->device->memory),
-           left = memory - weights - (double)facts_sequence_bytes(f, a->n_texts);
+           left = memory - weights - (double)facts_recurrent_bytes(f, a->n_texts);
     double most = each > 0 ? left / each : (double)f->context;
     *value = left <= 0 ? 0 : most < (double)f->context ? (double)(uint64_t)most : (double)f->context;
     return status;
@@ -224,7 +225,7 @@ static viv_status ask_decode_flops(const struct facts *f, const struct asked *a,
 double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w)
 {
     return w->weight_elems * facts_bytes_per_elem(f, type) +
-           w->state_elems * dtype_get(f->state_dtype)->block_bytes + w->sequence_bytes;
+           w->cache_elems * dtype_get(f->cache_dtype)->block_bytes + w->sequence_bytes;
 }
 
 static viv_status ask_decode_bytes(const struct facts *f, const struct asked *a, double *value, struct error *err)
@@ -358,18 +359,17 @@ static viv_status add_memory(struct comparison *c, const struct questions *q, st
                          &(struct asked){.type = q->types[i], .none = "no parameters"}, err);
     }
     if (status == VIV_OK)
-        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_token", "state per token",
-                         ask_state_of_token, &(struct asked){.none = "no state that grows with a text"}, err);
+        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "cache_bytes_per_token", "KV cache per token",
+                         ask_cache_of_token, &(struct asked){.none = "no KV cache"}, err);
     if (status == VIV_OK)
-        status =
-            add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "state_bytes_per_sequence", "state per text, besides",
-                    ask_state_of_text, &(struct asked){.none = "no state but what grows with a text"}, err);
+        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "recurrent_bytes_per_sequence", "recurrent state",
+                         ask_recurrent_state, &(struct asked){.none = "no recurrent state"}, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++) {
         const struct asked a = {
-            .context = (uint64_t)q->contexts[i], .n_texts = q->n_texts, .type = q->type, .none = "no state"};
-        snprintf(key, sizeof key, "state_bytes_at_%" PRId32, q->contexts[i]);
-        snprintf(label, sizeof label, "state at %" PRId32, q->contexts[i]);
-        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_state, &a, err);
+            .context = (uint64_t)q->contexts[i], .n_texts = q->n_texts, .type = q->type, .none = "no KV cache"};
+        snprintf(key, sizeof key, "cache_bytes_at_%" PRId32, q->contexts[i]);
+        snprintf(label, sizeof label, "KV cache at %" PRId32, q->contexts[i]);
+        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_cache, &a, err);
         snprintf(key, sizeof key, "memory_peak_%" PRId32, q->contexts[i]);
         snprintf(label, sizeof label, "in use at %" PRId32, q->contexts[i]);
         if (status == VIV_OK)

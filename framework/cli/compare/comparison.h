@@ -70,7 +70,7 @@ void row_set(struct row *r, uint32_t model, double value);
 bool row_say(struct comparison *c, struct row *r, uint32_t model, const char *words);
 bool row_lack(struct comparison *c, struct row *r, uint32_t model, const char *why);
 
-/* Bytes that this work reads, of weights of this type (-1: as in the files, else f16) and of state. */
+/* Bytes that this work reads, of weights of this type (-1: as in the files, else f16) and of the KV cache. */
 double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w);
 /* The least time that a machine needs for it: for its arithmetic, or for its memory. */
 double work_seconds(const struct facts *f, int64_t type, const struct device *d, const struct work_cost *w);

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <vivarium/description.h>
 #include <vivarium/routes.h>
-#include <vivarium/words.h>
 
 enum {
     COLUMN = 344, /* a stack, with its frames */
@@ -107,10 +107,10 @@ static double share(const struct pen *p, double amount)
 }
 
 /* The i-th thing that a layer says of itself; false: there is no such. */
-static bool say(const struct block *b, uint32_t i, char out[VIV_WORDS_TEXT])
+static bool say(const struct block *b, uint32_t i, char out[VIV_DESCRIPTION_TEXT])
 {
-    char aspect[VIV_WORDS_ASPECT];
-    return b->part != VIV_MODEL_PART_OTHER && graph_say(b->node, i, aspect, out);
+    char attribute[VIV_DESCRIPTION_ATTRIBUTE];
+    return b->part != VIV_MODEL_PART_OTHER && graph_describe(b->node, i, attribute, out);
 }
 
 /* "layers.0.attention: 10.5 M parameters, 16 times, 168 M together, 13.6 % {n_heads: 32}" */
@@ -145,7 +145,7 @@ static void wire(struct pen *p, double x, double from, double to)
 static void write_layer(struct pen *p, const struct block *b, double height, double filled)
 {
     struct buf text = {0}, *out = p->out;
-    char class[16], edge[16], line[VIV_WORDS_TEXT], fitted[VIV_WORDS_TEXT + 8];
+    char class[16], edge[16], line[VIV_DESCRIPTION_TEXT], fitted[VIV_DESCRIPTION_TEXT + 8];
     const double part = b->amount > 0 ? fmin(1, b->at_work / b->amount) : 1;
     snprintf(class, sizeof class, "p%" PRIu32, b->part);
     snprintf(edge, sizeof edge, "e%" PRIu32, b->part);
@@ -191,12 +191,12 @@ static void write_layer(struct pen *p, const struct block *b, double height, dou
 static void draw_layer(struct pen *p, const struct block *b)
 {
     enum { MOST_LINES = 3 };
-    char line[VIV_WORDS_TEXT];
+    char line[VIV_DESCRIPTION_TEXT];
     uint32_t lines = 1;
     while (lines < 1 + MOST_LINES && say(b, lines - 1, line))
         lines++;
     const double filled = b->amount * p->unit, height = fmax(filled, LINE * lines + 7);
-    if (b->reads_memory && p->n_readers < MOST_READERS)
+    if (b->reads_encoder && p->n_readers < MOST_READERS)
         p->readers[p->n_readers++] = p->y + height / 2;
     if (p->out)
         write_layer(p, b, height, filled);

@@ -97,7 +97,7 @@ bool facts_counts_active(const struct graph *g, uint32_t node)
 
 viv_status facts_active(const struct graph *g, uint64_t *out, struct error *err)
 {
-    static const struct graph_step token = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = 1};
+    static const struct graph_step token = {.n_rows = 1, .n_output_rows = 1, .context = 1, .n_encoder_rows = 1};
     uint64_t active = 0;
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const bool counted_at_head = (g->nodes[i].class->flags & VIV_LAYER_TOKENS) && is_read_elsewhere(g, i);
@@ -148,7 +148,7 @@ viv_status facts_of(viv_model *m, struct facts *out, struct error *err)
         return status;
     for (enum stack_id id = 0; id < N_STACKS; id++)
         f.n_layers[id] = count_layers(f.graph, id);
-    f.state_dtype = model_state_dtype(m);
+    f.cache_dtype = model_cache_dtype(m);
     f.width = f.graph->n_nodes ? f.graph->nodes[0].out_dim : 0;
     f.vocabulary = f.graph->stacks[STACK_GRAPH].vocab_size;
     *out = f;
@@ -175,16 +175,16 @@ double facts_bytes_per_elem(const struct facts *f, int64_t type)
     return f->params && facts_weight_bytes(f, type, &bytes) ? (double)bytes / (double)f->params : 0;
 }
 
-uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts)
+uint64_t facts_cache_bytes(const struct facts *f, uint64_t context, uint64_t n_texts)
 {
     const struct graph *g = f->graph;
-    const uint64_t elems = g->state_elems[STATE_OF_GRAPH] + g->state_elems[STATE_OF_MEMORY];
-    return elems * context * n_texts * dtype_get(f->state_dtype)->block_bytes;
+    const uint64_t elems = g->cache_elems[CACHE_OF_GRAPH] + g->cache_elems[CACHE_OF_ENCODER_OUTPUT];
+    return elems * context * n_texts * dtype_get(f->cache_dtype)->block_bytes;
 }
 
-uint64_t facts_sequence_bytes(const struct facts *f, uint64_t n_texts)
+uint64_t facts_recurrent_bytes(const struct facts *f, uint64_t n_texts)
 {
-    return f->graph->state_elems[STATE_OF_SEQUENCE] * 2 * sizeof(float) * n_texts;
+    return f->graph->cache_elems[CACHE_RECURRENT] * 2 * sizeof(float) * n_texts;
 }
 
 /* --- memory in use ------------------------------------------------------------------------------------------- */
@@ -287,12 +287,12 @@ static bool all_f32(const struct facts *f)
 viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts, int64_t type, uint64_t *bytes,
                       struct error *err)
 {
-    const bool reads = graph_memory_dim(f->graph) > 0, whole = f->graph->stacks[STACK_GRAPH].whole_sequences;
+    const bool reads = graph_encoder_dim(f->graph) > 0, whole = f->graph->stacks[STACK_GRAPH].whole_sequences;
     const uint64_t n_rows = whole ? context : size_min(context, ROWS_OF_A_STEP);
-    const struct graph_step text = {.n_rows = context, .n_wanted = context, .context = context},
+    const struct graph_step text = {.n_rows = context, .n_output_rows = context, .context = context},
                             step = reads ? (struct graph_step){1, 1, 1, context, context}
                                          : (struct graph_step){
-                                               .n_rows = context * n_texts, .n_wanted = 1, .context = context};
+                                               .n_rows = context * n_texts, .n_output_rows = 1, .context = context};
     const uint64_t rounded = (context + ROWS_OF_A_PAGE - 1) / ROWS_OF_A_PAGE * ROWS_OF_A_PAGE;
     double sum = PROGRAM + (double)f->vocabulary * PER_TOKEN_OF_TEXT;
     viv_status status = touched_bytes(f, STACK_GRAPH, &step, type, &sum, err);
@@ -302,8 +302,8 @@ viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts,
         status = step_bytes(f, STACK_GRAPH, n_rows, &sum, err);
     if (status == VIV_OK && reads)
         status = step_bytes(f, STACK_ENCODER, context, &sum, err);
-    sum += (double)facts_state_bytes(f, rounded, n_texts);
-    sum += (double)facts_sequence_bytes(f, n_texts);
+    sum += (double)facts_cache_bytes(f, rounded, n_texts);
+    sum += (double)facts_recurrent_bytes(f, n_texts);
     sum += type < 0 && all_f32(f) ? 0 : 4 * (double)f->vectors; /* copied as f32 */
     *bytes = sum < 1.8e19 ? (uint64_t)sum : UINT64_MAX;
     return status;
@@ -314,7 +314,7 @@ viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts,
 static viv_status node_flops(const struct facts *f, uint32_t node, uint64_t context, double *flops,
                              struct error *err)
 {
-    const struct graph_step step = {.n_rows = 1, .n_wanted = 0, .context = context};
+    const struct graph_step step = {.n_rows = 1, .n_output_rows = 0, .context = context};
     struct graph_cost cost;
     viv_status status = graph_node_cost(f->graph, node, &step, &cost);
     *flops = status == VIV_OK ? (double)cost.flops : 0;
@@ -348,13 +348,13 @@ static void add_cost(struct work_cost *w, const struct graph_cost *c)
 {
     w->flops += (double)c->flops;
     w->weight_elems += (double)c->weight_elems;
-    w->state_elems += (double)c->state_elems;
+    w->cache_elems += (double)c->cache_elems;
 }
 
 static viv_status whole_text(const struct facts *f, enum stack_id stack, uint64_t n, struct work_cost *out,
                              struct error *err)
 {
-    const struct graph_step text = {.n_rows = n, .n_wanted = n, .context = n};
+    const struct graph_step text = {.n_rows = n, .n_output_rows = n, .context = n};
     struct graph_cost cost;
     viv_status status = graph_cost(f->graph, stack, &text, &cost, err);
     if (status == VIV_OK)
@@ -365,12 +365,16 @@ static viv_status whole_text(const struct facts *f, enum stack_id stack, uint64_
 viv_status facts_prefill(const struct facts *f, uint64_t n, struct work_cost *out, struct error *err)
 {
     const struct stack *s = &f->graph->expansion->stacks[STACK_GRAPH];
-    const struct graph_step rows = {.n_rows = n, .n_wanted = 1, .context = n},
-                            first = {.n_rows = 1, .n_wanted = 1, .context = 1, .n_memory = n, .n_taken = n};
+    const struct graph_step rows = {.n_rows = n, .n_output_rows = 1, .context = n},
+                            first = {.n_rows = 1,
+                                     .n_output_rows = 1,
+                                     .context = 1,
+                                     .n_encoder_rows = n,
+                                     .n_new_encoder_rows = n};
     struct work_cost w = {.n_tokens = n};
     struct graph_cost cost;
     viv_status status;
-    if (graph_memory_dim(f->graph)) {
+    if (graph_encoder_dim(f->graph)) {
         status = whole_text(f, STACK_ENCODER, n, &w, err);
         if (status == VIV_OK)
             status = graph_cost(f->graph, STACK_GRAPH, &first, &cost, err);
@@ -382,7 +386,7 @@ viv_status facts_prefill(const struct facts *f, uint64_t n, struct work_cost *ou
         status = graph_cost(f->graph, STACK_GRAPH, &rows, &cost, err);
         add_cost(&w, &cost);
         w.flops = 0;
-        w.state_elems = 0; /* written, and read while it is in the caches */
+        w.cache_elems = 0; /* written, and read while it is in the caches */
         for (uint32_t i = s->begin; status == VIV_OK && i < s->end; i++) {
             double sum = 0;
             if (i < f->graph->stacks[STACK_GRAPH].tail)
@@ -407,10 +411,10 @@ viv_status facts_decode(const struct facts *f, uint64_t context, uint64_t n_text
                         struct error *err)
 {
     const struct graph_step step = {.n_rows = n_texts,
-                                    .n_wanted = n_texts,
+                                    .n_output_rows = n_texts,
                                     .context = context,
-                                    .n_memory = graph_memory_dim(f->graph) ? context : 0};
-    struct work_cost w = {.n_tokens = n_texts, .sequence_bytes = (double)facts_sequence_bytes(f, n_texts)};
+                                    .n_encoder_rows = graph_encoder_dim(f->graph) ? context : 0};
+    struct work_cost w = {.n_tokens = n_texts, .sequence_bytes = (double)facts_recurrent_bytes(f, n_texts)};
     struct graph_cost cost;
     viv_status status = graph_cost(f->graph, STACK_GRAPH, &step, &cost, err);
     if (status == VIV_OK)

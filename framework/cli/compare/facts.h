@@ -18,7 +18,7 @@ struct facts {
     uint64_t parts[N_MODEL_PARTS];
     uint64_t weight_bytes; /* in the files; 0: there are none */
     uint64_t n_layers[N_STACKS], width, vocabulary, context;
-    uint32_t state_dtype; /* of what grows with a text */
+    uint32_t cache_dtype; /* of the KV cache */
 };
 
 /* Of an opened model, which must outlive it. */
@@ -40,22 +40,22 @@ bool facts_weight_bytes(const struct facts *f, int64_t type, uint64_t *bytes);
 /* Bytes per element of such weights, on the average. */
 double facts_bytes_per_elem(const struct facts *f, int64_t type);
 
-/* State that grows with so many texts, each at this context. An encoder's model has both contexts. */
-uint64_t facts_state_bytes(const struct facts *f, uint64_t context, uint64_t n_texts);
+/* Bytes of KV cache for so many sequences of this context; with an encoder, of both contexts. */
+uint64_t facts_cache_bytes(const struct facts *f, uint64_t context, uint64_t n_texts);
 
 /* The most memory that a process has in use which reads n_texts texts of this context and writes a few tokens more:
- * weights as far as they are touched, state, what a step needs, and the program itself. A prediction. */
+ * weights as far as they are touched, KV cache, what a step needs, and the program itself. A prediction. */
 viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts, int64_t type, uint64_t *bytes,
                       struct error *err);
 
 /* What layers keep of so many texts once, however long they are: as it is, and as it was before the last step. */
-uint64_t facts_sequence_bytes(const struct facts *f, uint64_t n_texts);
+uint64_t facts_recurrent_bytes(const struct facts *f, uint64_t n_texts);
 
 /* What a phase of work takes. */
 struct work_cost {
     double flops;          /* of products and attention */
     double weight_elems;   /* read once each */
-    double state_elems;    /* read, of what grows with the text */
+    double cache_elems;    /* of the KV cache, read */
     double sequence_bytes; /* read and written, of what does not */
     uint64_t n_tokens;     /* that this work brings further */
 };

@@ -113,7 +113,7 @@ static viv_status put_memory_chart(struct report *r)
         struct series *s = plot_series(&p, m->name, i);
         s->line = true;
         for (uint64_t at = 0; (at = next_context(r, &m->facts, at)) != 0;) {
-            plot_point(s, (double)at, (double)weights + (double)facts_state_bytes(&m->facts, at, r->q->n_texts));
+            plot_point(s, (double)at, (double)weights + (double)facts_cache_bytes(&m->facts, at, r->q->n_texts));
             least = fmin(least, (double)at);
             most = fmax(most, (double)at);
         }
@@ -127,10 +127,11 @@ static viv_status put_memory_chart(struct report *r)
         plot_point(s, least, (double)memory);
         plot_point(s, most, (double)memory);
     }
-    return status == VIV_OK ? plot_end(r, &p,
-                                       "Weights, and state for the texts that are written at once. The level lines "
-                                       "are the memory that there is.")
-                            : (plot_release(&p), status);
+    return status == VIV_OK
+               ? plot_end(r, &p,
+                          "Weights, and the KV cache of the sequences that are generated at once. The level lines "
+                          "are the memory that there is.")
+               : (plot_release(&p), status);
 }
 
 /* Rows "<key>_<context>" as points. */

@@ -154,16 +154,16 @@ void put_numbers(struct report *r)
 
 /* --- structure ----------------------------------------------------------------------------------------------- */
 
-static bool has_aspect(const struct structure *s, size_t n, const char *aspect)
+static bool has_attribute(const struct structure *s, size_t n, const char *attribute)
 {
     for (size_t i = 0; i < n; i++)
-        if (strcmp(s->traits[i].aspect, aspect) == 0)
+        if (strcmp(s->traits[i].attribute, attribute) == 0)
             return true;
     return false;
 }
 
-/* Whether all models say the same of an aspect. */
-static bool all_alike(const struct comparison *c, const char *aspect)
+/* Whether all models say the same of an attribute. */
+static bool all_alike(const struct comparison *c, const char *attribute)
 {
     const struct compared *first = NULL;
     for (uint32_t i = 0; i < c->n_models; i++) {
@@ -178,7 +178,8 @@ static bool all_alike(const struct comparison *c, const char *aspect)
             const struct structure *a = side ? &first->structure : &m->structure,
                                    *b = side ? &m->structure : &first->structure;
             for (size_t t = 0; t < a->n; t++)
-                if (strcmp(a->traits[t].aspect, aspect) == 0 && !structure_find(b, aspect, a->traits[t].words))
+                if (strcmp(a->traits[t].attribute, attribute) == 0 &&
+                    !structure_find(b, attribute, a->traits[t].text))
                     return false;
         }
     }
@@ -190,7 +191,7 @@ static void put_others(struct report *r, uint32_t model, const struct trait *t)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < r->c->n_models; i++) {
-        if (i == model || !structure_find(&r->c->models[i].structure, t->aspect, t->words))
+        if (i == model || !structure_find(&r->c->models[i].structure, t->attribute, t->text))
             continue;
         if (n++)
             continue;
@@ -202,22 +203,22 @@ static void put_others(struct report *r, uint32_t model, const struct trait *t)
     buf_puts(r->out, n ? "</span>" : "");
 }
 
-static void put_aspect(struct report *r, const char *aspect)
+static void put_attribute(struct report *r, const char *attribute)
 {
     const struct comparison *c = r->c;
-    const bool alike = c->n_models > 1 && all_alike(c, aspect);
+    const bool alike = c->n_models > 1 && all_alike(c, attribute);
     buf_printf(r->out, "<tr%s><th scope=\"row\">", alike ? " class=\"shared\"" : "");
-    put(r, aspect);
+    put(r, attribute);
     buf_puts(r->out, alike ? "<br><span class=\"pill\">shared by all</span></th>" : "</th>");
     for (uint32_t m = 0; m < c->n_models; m++) {
         const struct structure *s = &c->models[m].structure;
         bool any = false;
         buf_puts(r->out, "<td>");
         for (size_t t = 0; t < s->n; t++) {
-            if (strcmp(s->traits[t].aspect, aspect) != 0)
+            if (strcmp(s->traits[t].attribute, attribute) != 0)
                 continue;
             buf_puts(r->out, any ? "<br>" : "");
-            put(r, s->traits[t].words);
+            put(r, s->traits[t].text);
             if (s->traits[t].n_layers > 1)
                 buf_printf(r->out, " <span class=\"note\">\xC3\x97\xC2\xA0%" PRIu32 "</span>",
                            s->traits[t].n_layers);
@@ -237,7 +238,7 @@ void put_structure(struct report *r)
              "<section aria-labelledby=\"structure\">\n<h2 id=\"structure\">Structure</h2>\n"
              "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Structure\"><table class=\"like\">\n"
              "<caption>What layers say of themselves, and in how many they are (\xC3\x97). Lines that all models "
-             "share are marked.</caption>\n<thead><tr><th scope=\"col\">aspect</th>");
+             "share are marked.</caption>\n<thead><tr><th scope=\"col\">attribute</th>");
     for (uint32_t m = 0; m < c->n_models; m++) {
         buf_puts(r->out, "<th scope=\"col\">");
         put(r, c->models[m].name);
@@ -247,11 +248,11 @@ void put_structure(struct report *r)
     for (uint32_t m = 0; m < c->n_models; m++) {
         const struct structure *s = &c->models[m].structure;
         for (size_t t = 0; t < s->n; t++) {
-            bool before = has_aspect(s, t, s->traits[t].aspect);
+            bool before = has_attribute(s, t, s->traits[t].attribute);
             for (uint32_t i = 0; i < m; i++)
-                before |= has_aspect(&c->models[i].structure, c->models[i].structure.n, s->traits[t].aspect);
+                before |= has_attribute(&c->models[i].structure, c->models[i].structure.n, s->traits[t].attribute);
             if (!before)
-                put_aspect(r, s->traits[t].aspect);
+                put_attribute(r, s->traits[t].attribute);
         }
     }
     buf_puts(r->out, "</tbody></table></div>\n</section>\n");

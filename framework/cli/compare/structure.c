@@ -12,24 +12,24 @@ void structure_release(struct structure *s)
     *s = (struct structure){0};
 }
 
-const struct trait *structure_find(const struct structure *s, const char *aspect, const char *words)
+const struct trait *structure_find(const struct structure *s, const char *attribute, const char *text)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (strcmp(s->traits[i].aspect, aspect) == 0 && strcmp(s->traits[i].words, words) == 0)
+        if (strcmp(s->traits[i].attribute, attribute) == 0 && strcmp(s->traits[i].text, text) == 0)
             return &s->traits[i];
     return NULL;
 }
 
-static viv_status add_trait(struct structure *s, const char *aspect, const char *words, struct error *err)
+static viv_status add_trait(struct structure *s, const char *attribute, const char *text, struct error *err)
 {
-    struct trait *t = (struct trait *)structure_find(s, aspect, words);
+    struct trait *t = (struct trait *)structure_find(s, attribute, text);
     if (!t) {
         if (!VEC_RESERVE(s->traits, s->n, s->capacity))
             return error_nomem(err);
         t = &s->traits[s->n++];
         *t = (struct trait){0};
-        snprintf(t->aspect, sizeof t->aspect, "%s", aspect);
-        snprintf(t->words, sizeof t->words, "%s", words);
+        snprintf(t->attribute, sizeof t->attribute, "%s", attribute);
+        snprintf(t->text, sizeof t->text, "%s", text);
     }
     t->n_layers++;
     return VIV_OK;
@@ -124,13 +124,13 @@ static viv_status add_blocks(const struct graph *g, const struct links *l, struc
 static viv_status add_node(const struct links *l, const struct graph_node *n, struct structure *s,
                            struct error *err)
 {
-    char aspect[VIV_WORDS_ASPECT], words[VIV_WORDS_TEXT], placed[VIV_WORDS_TEXT + 64];
-    for (uint32_t i = 0; i < 16 && graph_say(n, i, aspect, words); i++) {
-        bool norm = strcmp(aspect, "norm") == 0;
+    char attribute[VIV_DESCRIPTION_ATTRIBUTE], text[VIV_DESCRIPTION_TEXT], placed[VIV_DESCRIPTION_TEXT + 64];
+    for (uint32_t i = 0; i < 16 && graph_describe(n, i, attribute, text); i++) {
+        bool norm = strcmp(attribute, "norm") == 0;
         if (norm && n->spec->index < 0)
             continue;
-        snprintf(placed, sizeof placed, "%s%s%s", words, norm ? ", " : "", norm ? norm_place(l, n) : "");
-        viv_status status = add_trait(s, aspect, placed, err);
+        snprintf(placed, sizeof placed, "%s%s%s", text, norm ? ", " : "", norm ? norm_place(l, n) : "");
+        viv_status status = add_trait(s, attribute, placed, err);
         if (status != VIV_OK)
             return status;
     }

@@ -271,27 +271,28 @@ static void put_sayings(const struct comparison *c, bool colour, struct buf *out
 
 /* --- structure ----------------------------------------------------------------------------------------------- */
 
-/* Calls take for every distinct trait of any model, those of one aspect together. */
-typedef void take_trait(void *ctx, const struct comparison *c, const struct trait *t, bool new_aspect);
+/* Calls take for every distinct trait of any model, those of one attribute together. */
+typedef void take_trait(void *ctx, const struct comparison *c, const struct trait *t, bool new_attribute);
 
-static bool seen_before(const struct comparison *c, uint32_t model, const char *aspect, const char *words)
+static bool seen_before(const struct comparison *c, uint32_t model, const char *attribute, const char *text)
 {
     for (uint32_t i = 0; i < model; i++)
         for (size_t t = 0; t < c->models[i].structure.n; t++) {
             const struct trait *other = &c->models[i].structure.traits[t];
-            if (strcmp(other->aspect, aspect) == 0 && (!words || strcmp(other->words, words) == 0))
+            if (strcmp(other->attribute, attribute) == 0 && (!text || strcmp(other->text, text) == 0))
                 return true;
         }
     return false;
 }
 
-static void take_aspect(const struct comparison *c, uint32_t model, const char *aspect, take_trait *take, void *ctx)
+static void take_attribute(const struct comparison *c, uint32_t model, const char *attribute, take_trait *take,
+                           void *ctx)
 {
     bool first = true;
     for (uint32_t i = model; i < c->n_models; i++)
         for (size_t t = 0; t < c->models[i].structure.n; t++) {
             const struct trait *trait = &c->models[i].structure.traits[t];
-            if (strcmp(trait->aspect, aspect) != 0 || seen_before(c, i, aspect, trait->words))
+            if (strcmp(trait->attribute, attribute) != 0 || seen_before(c, i, attribute, trait->text))
                 continue;
             take(ctx, c, trait, first);
             first = false;
@@ -303,11 +304,11 @@ static void for_each_trait(const struct comparison *c, take_trait *take, void *c
     for (uint32_t i = 0; i < c->n_models; i++) {
         const struct structure *s = &c->models[i].structure;
         for (size_t t = 0; t < s->n; t++) {
-            bool before = seen_before(c, i, s->traits[t].aspect, NULL);
+            bool before = seen_before(c, i, s->traits[t].attribute, NULL);
             for (size_t u = 0; u < t && !before; u++)
-                before = strcmp(s->traits[u].aspect, s->traits[t].aspect) == 0;
+                before = strcmp(s->traits[u].attribute, s->traits[t].attribute) == 0;
             if (!before)
-                take_aspect(c, i, s->traits[t].aspect, take, ctx);
+                take_attribute(c, i, s->traits[t].attribute, take, ctx);
         }
     }
 }
@@ -318,7 +319,7 @@ static void put_owners(const struct comparison *c, const struct trait *t, struct
     uint32_t n = 0, take_part = 0;
     size_t begin = out->size;
     for (uint32_t i = 0; i < c->n_models; i++) {
-        const struct trait *has = structure_find(&c->models[i].structure, t->aspect, t->words);
+        const struct trait *has = structure_find(&c->models[i].structure, t->attribute, t->text);
         take_part += !c->models[i].why;
         if (!has)
             continue;
@@ -336,16 +337,16 @@ struct terminal_traits {
     bool colour;
 };
 
-static void print_trait(void *ctx, const struct comparison *c, const struct trait *t, bool new_aspect)
+static void print_trait(void *ctx, const struct comparison *c, const struct trait *t, bool new_attribute)
 {
     const struct terminal_traits *to = ctx;
     struct buf owners = {0};
     put_owners(c, t, &owners);
-    if (new_aspect)
-        buf_printf(to->out, "  %s\n", t->aspect);
+    if (new_attribute)
+        buf_printf(to->out, "  %s\n", t->attribute);
     buf_puts(to->out, "    ");
-    uint32_t n = text_columns(t->words), wide = 48;
-    put_cut(to->out, t->words, to->width > 8 ? to->width - 4 : 4);
+    uint32_t n = text_columns(t->text), wide = 48;
+    put_cut(to->out, t->text, to->width > 8 ? to->width - 4 : 4);
     put_spaces(to->out, n < wide ? wide - n : 0);
     buf_printf(to->out, "  %s%s%s\n", to->colour ? "\033[2m" : "", buf_text(&owners), to->colour ? "\033[0m" : "");
     to->out->failed |= owners.failed;
@@ -436,12 +437,12 @@ static void put_markdown(struct buf *out, const char *s)
     }
 }
 
-static void markdown_trait(void *ctx, const struct comparison *c, const struct trait *t, bool new_aspect)
+static void markdown_trait(void *ctx, const struct comparison *c, const struct trait *t, bool new_attribute)
 {
     struct buf *out = ctx, owners = {0};
     put_owners(c, t, &owners);
-    buf_printf(out, "| %s | ", new_aspect ? t->aspect : "");
-    put_markdown(out, t->words);
+    buf_printf(out, "| %s | ", new_attribute ? t->attribute : "");
+    put_markdown(out, t->text);
     buf_puts(out, " | ");
     put_markdown(out, buf_text(&owners));
     buf_puts(out, " |\n");
@@ -569,8 +570,8 @@ static json_t *model_json(const struct comparison *c, uint32_t i)
     }
     json_t *structure = json_array();
     for (size_t t = 0; t < m->structure.n; t++)
-        json_array_append_new(structure, json_pack("{s:s, s:s, s:i}", "aspect", m->structure.traits[t].aspect,
-                                                   "words", m->structure.traits[t].words, "layers",
+        json_array_append_new(structure, json_pack("{s:s, s:s, s:i}", "attribute", m->structure.traits[t].attribute,
+                                                   "text", m->structure.traits[t].text, "layers",
                                                    (int)m->structure.traits[t].n_layers));
     json_object_set_new(model, "structure", structure);
     json_object_set_new(model, "why", why);

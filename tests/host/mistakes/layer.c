@@ -41,18 +41,18 @@ struct layer {
 
 static viv_status infer_state(viv_infer *b, struct layer *l)
 {
-    if (is("state_huge"))
-        return b->want_state(b, "s", 1ull << 61, &l->state);
-    if (is("state_null"))
-        return b->want_state(b, NULL, 8, &l->state);
-    if (is("state_index"))
-        return b->want_state(b, "s", 8, NULL);
-    if (is("state_ignored"))
-        b->want_state(b, "", 8, &l->state);
-    if (is("state_twice") || is("state_row_wise"))
-        b->want_state(b, "s", 8, &l->state);
-    if (is("state_twice"))
-        return b->want_sequence_state(b, "s", 8, &l->state);
+    if (is("cache_huge"))
+        return b->want_cache(b, "s", 1ull << 61, &l->state);
+    if (is("cache_null"))
+        return b->want_cache(b, NULL, 8, &l->state);
+    if (is("cache_index"))
+        return b->want_cache(b, "s", 8, NULL);
+    if (is("cache_ignored"))
+        b->want_cache(b, "", 8, &l->state);
+    if (is("cache_twice") || is("cache_row_wise"))
+        b->want_cache(b, "s", 8, &l->state);
+    if (is("cache_twice"))
+        return b->want_recurrent_state(b, "s", 8, &l->state);
     return VIV_OK;
 }
 
@@ -85,8 +85,8 @@ static viv_status infer(void *layer, viv_infer *b)
         return b->want_weight(b, "w", 99, two);
     if (is("want_dims_null"))
         return b->want_weight(b, "w", 2, NULL);
-    if (is("want_sliced_vector"))
-        return b->want_sliced(b, "w", 1, two);
+    if (is("want_expert_weight_vector"))
+        return b->want_expert_weight(b, "w", 1, two);
     if (is("dims_null"))
         return b->weight_dims(b, "w", NULL, dims);
     if (is("dims_unset"))
@@ -221,7 +221,7 @@ static void make_class_mistakes(void)
                         : is("size_huge")  ? 0xffffffffu
                         : is("size_newer") ? sizeof class + 64
                                            : class.struct_size;
-    class.flags = is("flags") ? 0xfffffff0u : is("state_row_wise") || is("whole_row_wise") ? VIV_LAYER_ROW_WISE : 0;
+    class.flags = is("flags") ? 0xfffffff0u : is("cache_row_wise") || is("whole_row_wise") ? VIV_LAYER_ROW_WISE : 0;
     class.name = is("no_name")    ? NULL
                  : is("name")     ? "two words"
                  : is("own_name") ? "linear"

@@ -1,5 +1,5 @@
-/* State that a sequence has once, whatever its length: a small model of a convolution and attention, that looks the
- * same from outside as one whose state grows with each token, but for the lengths that a text can be cut to. */
+/* Recurrent state: a small model of a convolution and attention behaves as one with only a KV cache, except for the
+ * lengths that a sequence can be truncated to. */
 #include "engine/load.h"
 #include "formats/build.h"
 #include "golden.h"
@@ -57,13 +57,14 @@ static viv_status try_step(viv_model *m, struct sequence *s, size_t first, size_
                            float *out, struct error *err)
 {
     int32_t tokens[CONTEXT];
-    uint8_t want[CONTEXT];
+    uint8_t output_rows[CONTEXT];
     const float *logits;
     uint64_t n_outputs;
     for (size_t i = 0; i < n; i++)
         tokens[i] = token(first + i);
-    memset(want, 1, sizeof want);
-    const viv_rows rows = {.struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .want = want};
+    memset(output_rows, 1, sizeof output_rows);
+    const viv_rows rows = {
+        .struct_size = sizeof rows, .sequence = s, .n_rows = n, .tokens = tokens, .output_rows = output_rows};
     const viv_rows *const list[] = {&rows};
     viv_status status = model_step(m, list, 1, cancel, &logits, &n_outputs, err);
     if (status == VIV_OK)
@@ -105,19 +106,19 @@ static void release(struct fixture *f)
     remove_scratch();
 }
 
-TEST(state__is_counted_apart)
+TEST(recurrent_state__is_counted_separately)
 {
     struct fixture f;
     struct model_stats stats;
     make(&f);
     model_stats(f.m, &stats);
-    ck_assert_uint_eq(stats.state_bytes_per_token, 2 * 2 * DIM * 4);
-    ck_assert_uint_eq(stats.state_bytes_per_sequence, 2 * (2 * 3 * DIM * 4)); /* as it is and as it was */
+    ck_assert_uint_eq(stats.cache_bytes_per_token, 2 * 2 * DIM * 4);
+    ck_assert_uint_eq(stats.recurrent_bytes_per_sequence, 2 * (2 * 3 * DIM * 4)); /* as it is and as it was */
     release(&f);
 }
 END_TEST
 
-TEST(state__goes_from_step_to_step)
+TEST(recurrent_state__goes_from_step_to_step)
 {
     static const size_t sizes[] = {1, 1, 2, 7, 1, 20, 8};
     struct fixture f;
@@ -137,40 +138,41 @@ TEST(state__goes_from_step_to_step)
 }
 END_TEST
 
-TEST(state__can_be_cut_to_what_it_was_before_the_last_step)
+TEST(recurrent_state__can_be_cut_to_what_it_was_before_the_last_step)
 {
     struct fixture f;
     struct error err;
     make(&f);
     struct sequence *s = golden_sequence(f.m);
-    ck_assert_uint_eq(sequence_keepable(s, 5), 0);
+    ck_assert_uint_eq(sequence_reusable_length(s, 5), 0);
     goes_on(&f, s, 9);
-    ck_assert_uint_eq(sequence_keepable(s, 8), 0);
-    ck_assert_uint_eq(sequence_keepable(s, 9), 9);
+    ck_assert_uint_eq(sequence_reusable_length(s, 8), 0);
+    ck_assert_uint_eq(sequence_reusable_length(s, 9), 9);
     goes_on(&f, s, 4);
     static const uint64_t wanted[] = {0, 1, 8, 9, 10, 12, 13, 14}, kept[] = {0, 0, 0, 9, 9, 9, 13, 13};
     for (size_t i = 0; i < 8; i++) {
-        ck_assert_uint_eq(sequence_keepable(s, wanted[i]), kept[i]);
+        ck_assert_uint_eq(sequence_reusable_length(s, wanted[i]), kept[i]);
         if (wanted[i] != kept[i])
             ck_assert_int_eq(sequence_truncate(s, wanted[i], &err), wanted[i] > 13 ? VIV_EINVAL : VIV_EUNSUPPORTED);
     }
     ck_assert_int_eq(sequence_truncate(s, 10, &err), VIV_EUNSUPPORTED);
     ck_assert_str_eq(err.text,
-                     "this model's state of a text is one for all of its tokens: of 13 it cannot keep 10, only 9");
+                     "this model has recurrent state: a sequence of 13 tokens cannot be cut to 10, only to 9");
     ck_assert_int_eq(sequence_truncate(s, 13, &err), VIV_OK); /* all of it: nothing is lost */
-    ck_assert_uint_eq(sequence_keepable(s, 12), 9);
+    ck_assert_uint_eq(sequence_reusable_length(s, 12), 9);
     ck_assert_int_eq(sequence_truncate(s, 9, &err), VIV_OK);
     ck_assert_uint_eq(sequence_length(s), 9);
-    ck_assert_uint_eq(sequence_keepable(s, 8), 0); /* once, and no further */
+    ck_assert_uint_eq(sequence_reusable_length(s, 8), 0); /* once, and no further */
     goes_on(&f, s, 2);
     goes_on(&f, s, 20);
     int32_t text[31];
     for (size_t i = 0; i < 31; i++)
         text[i] = token(i);
-    ck_assert_uint_eq(sequence_keep(s, text, 31, 0), 31);
-    ck_assert_uint_eq(sequence_keep(s, text, 20, 0), 11); /* what it has in common, as far as it can be cut */
+    ck_assert_uint_eq(sequence_reuse_prefix(s, text, 31, 0), 31);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, text, 20, 0),
+                      11); /* what it has in common, as far as it can be cut */
     goes_on(&f, s, 4);
-    ck_assert_uint_eq(sequence_keep(s, text, 5, 0), 0);
+    ck_assert_uint_eq(sequence_reuse_prefix(s, text, 5, 0), 0);
     ck_assert_uint_eq(sequence_length(s), 0);
     goes_on(&f, s, 6);
     ck_assert_int_eq(sequence_truncate(s, 0, &err), VIV_OK);
@@ -180,7 +182,7 @@ TEST(state__can_be_cut_to_what_it_was_before_the_last_step)
 }
 END_TEST
 
-TEST(state__is_as_it_was_after_a_step_that_failed)
+TEST(recurrent_state__is_as_it_was_after_a_step_that_failed)
 {
     static const uint32_t now = 1;
     static float out[N_TOKENS * WORDS];
@@ -192,17 +194,17 @@ TEST(state__is_as_it_was_after_a_step_that_failed)
     goes_on(&f, s, 5);
     goes_on(&f, s, 6);
     ck_assert_int_eq(try_step(f.m, s, 3, 9, &now, out, &err), VIV_ECANCELLED);
-    ck_assert_uint_eq(sequence_keepable(s, 10), 0); /* what was earlier is written over */
+    ck_assert_uint_eq(sequence_reusable_length(s, 10), 0); /* what was earlier is written over */
     goes_on(&f, s, 7);
     ck_assert_int_eq(try_step(f.m, s, 0, CONTEXT, NULL, out, &err), VIV_ELIMIT);
-    ck_assert_uint_eq(sequence_keepable(s, 17), 11); /* refused before it began */
+    ck_assert_uint_eq(sequence_reusable_length(s, 17), 11); /* refused before it began */
     goes_on(&f, s, 1);
     sequence_destroy(s);
     release(&f);
 }
 END_TEST
 
-TEST(state__that_grows_can_be_cut_anywhere)
+TEST(kv_cache__can_be_cut_anywhere)
 {
     struct error err;
     open_host();
@@ -216,7 +218,7 @@ TEST(state__that_grows_can_be_cut_anywhere)
     uint64_t n;
     ck_assert_msg(model_step(m, list, 1, NULL, &logits, &n, &err) == VIV_OK, "%s", err.text);
     for (uint64_t i = 0; i < 8; i++)
-        ck_assert_uint_eq(sequence_keepable(s, i), i < 5 ? i : 5);
+        ck_assert_uint_eq(sequence_reusable_length(s, i), i < 5 ? i : 5);
     ck_assert_int_eq(sequence_truncate(s, 3, &err), VIV_OK);
     ck_assert_uint_eq(sequence_length(s), 3);
     sequence_destroy(s);
@@ -225,5 +227,6 @@ TEST(state__that_grows_can_be_cut_anywhere)
 }
 END_TEST
 
-TESTS(state__is_counted_apart, state__goes_from_step_to_step, state__can_be_cut_to_what_it_was_before_the_last_step,
-      state__is_as_it_was_after_a_step_that_failed, state__that_grows_can_be_cut_anywhere)
+TESTS(recurrent_state__is_counted_separately, recurrent_state__goes_from_step_to_step,
+      recurrent_state__can_be_cut_to_what_it_was_before_the_last_step,
+      recurrent_state__is_as_it_was_after_a_step_that_failed, kv_cache__can_be_cut_anywhere)

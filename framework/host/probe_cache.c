@@ -1,4 +1,5 @@
-/* cache.c - what probing has found, one small text file for each plugin's path under $XDG_CACHE_HOME/vivarium (or
+/* probe_cache.c - what probing has found, one small text file for each plugin's path under $XDG_CACHE_HOME/vivarium
+ * (or
  * ~/.cache/vivarium): a first line that must still be true, then the report (report.c), whose libraries must still
  * be as they were. A failure is kept too, but its sentence says so, and how to try again. No plugin's file is read
  * for this, however large: its size, times and place tell that it is another. */
@@ -18,7 +19,7 @@
 
 enum { MAX_CACHED = 1 << 18 };
 
-static bool cache_path(const struct plugin *p, char *path, size_t capacity)
+static bool probe_cache_path(const struct plugin *p, char *path, size_t capacity)
 {
     char directory[PATH_MAX];
     if (!file_cache_directory(directory, sizeof directory))
@@ -38,7 +39,7 @@ bool file_stamp(const char *path, struct buf *out)
 }
 
 /* The file's state, the host's, and what the dynamic loader takes from the environment. */
-static bool cache_key(const struct plugin *p, struct buf *key)
+static bool probe_cache_key(const struct plugin *p, struct buf *key)
 {
     static const char *const variables[] = {"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_BIND_NOW"};
     if (strchr(p->path, '\n'))
@@ -72,12 +73,12 @@ static bool is_ours(const char *path)
     return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & S_IWOTH);
 }
 
-bool cache_read(struct plugin *p, struct arena *arena, viv_status *status, struct error *why)
+bool probe_cache_read(struct plugin *p, struct arena *arena, viv_status *status, struct error *why)
 {
     char path[PATH_MAX];
     struct buf key = {0}, text = {0};
     struct error err;
-    bool known = cache_path(p, path, sizeof path) && is_ours(path) && cache_key(p, &key) &&
+    bool known = probe_cache_path(p, path, sizeof path) && is_ours(path) && probe_cache_key(p, &key) &&
                  file_read(path, MAX_CACHED, &text, &err) == VIV_OK && text.size > key.size &&
                  memcmp(text.data, key.data, key.size) == 0 && !memchr(text.data, '\0', text.size);
     if (known) {
@@ -91,13 +92,13 @@ bool cache_read(struct plugin *p, struct arena *arena, viv_status *status, struc
     return known;
 }
 
-void cache_write(const struct plugin *p, viv_status status, const struct error *why)
+void probe_cache_write(const struct plugin *p, viv_status status, const struct error *why)
 {
     char path[PATH_MAX];
     struct buf text = {0};
     struct error err;
-    if (cache_path(p, path, sizeof path) && cache_key(p, &text) && report_write(p, status, why, &text) &&
-        file_make_parents(path))
+    if (probe_cache_path(p, path, sizeof path) && probe_cache_key(p, &text) &&
+        report_write(p, status, why, &text) && file_make_parents(path))
         file_write(path, text.data, text.size, &err);
     buf_release(&text);
 }

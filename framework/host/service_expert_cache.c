@@ -1,0 +1,60 @@
+/* service_expert_cache.c - viv.expert-cache: the weights of experts, for layers. */
+#include "experts/slices.h"
+#include "host/service.h"
+
+static viv_status create(const viv_prepare *p, const char *const *attrs, uint32_t n_attrs, uint64_t n_per_row,
+                         void **set)
+{
+    struct slice_set *s;
+    struct error err;
+    viv_status status = slices_create(p, attrs, n_attrs, n_per_row, &s, &err);
+    if (status != VIV_OK)
+        return leave(&err, status);
+    *set = s;
+    return VIV_OK;
+}
+
+static uint64_t count(const void *set)
+{
+    return slices_count(set);
+}
+
+static const viv_tensor *format(const void *set, uint32_t k)
+{
+    return slices_kind(set, k);
+}
+
+static viv_status acquire(void *set, uint64_t i, const void *const **data)
+{
+    struct error err;
+    viv_status status = slices_hold(set, i, data, &err);
+    return leave(&err, status);
+}
+
+static void release(void *set, uint64_t i)
+{
+    slices_let_go(set, i);
+}
+
+static void prefetch(void *set, const uint32_t *experts, uint64_t n)
+{
+    slices_expect(set, experts, n);
+}
+
+static int32_t is_resident(const void *set, uint64_t i)
+{
+    return slices_is_here(set, i);
+}
+
+static const viv_expert_cache expert_cache = {
+    .struct_size = sizeof(viv_expert_cache),
+    .create = create,
+    .count = count,
+    .format = format,
+    .acquire = acquire,
+    .release = release,
+    .prefetch = prefetch,
+    .is_resident = is_resident,
+};
+
+const struct service service_expert_cache = {.id = VIV_SERVICE_EXPERT_CACHE, .table = &expert_cache};

@@ -1,0 +1,43 @@
+/* expert_cache.h - weights of experts, of which a step needs only some, as a service: VIV_SERVICE_EXPERT_CACHE.
+ *
+ * Expert i of a weight [n, ...] is element i of the first axis: a slice of one tensor, or a tensor by itself. A set
+ * joins weights that are used together: its expert i is expert i of each weight. If the user gave a budget
+ * (`--expert-memory`), the cache holds only the experts used last; others are read from the file when they are
+ * acquired, or earlier if the layer prefetches them. The results are bit-identical in any case.
+ *
+ * A layer requests the weights with want_expert_weight, creates sets in `prepare`, and acquires an expert while it
+ * reads it. */
+#ifndef VIVARIUM_EXPERT_CACHE_H
+#define VIVARIUM_EXPERT_CACHE_H
+
+#include <vivarium/layer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VIV_SERVICE_EXPERT_CACHE "viv.expert-cache/0"
+
+typedef struct viv_expert_cache {
+    uint32_t struct_size, flags;
+    /* Creates a set of the weights named by these attributes, which must have equally many experts. One row uses
+     * `n_per_row` experts at once: a smaller budget is refused. The host owns the set; it lives as long as the layer.
+     * [setup] */
+    viv_status (*create)(const viv_prepare *p, const char *const *attrs, uint32_t n_attrs, uint64_t n_per_row,
+                         void **set);
+    uint64_t (*count)(const void *set); /* number of experts. [any] */
+    /* Type and shape of one expert of the weight named by attrs[k], equal for all experts; without data. [any] */
+    const viv_tensor *(*format)(const void *set, uint32_t k);
+    /* Returns the data of expert i: data[n_attrs], valid until it is released. Blocks while the data is read.
+     * [worker] */
+    viv_status (*acquire)(void *set, uint64_t i, const void *const **data);
+    void (*release)(void *set, uint64_t i); /* [worker] */
+    /* Announces experts that will be acquired, in this order: they are read ahead while there is room. [worker] */
+    void (*prefetch)(void *set, const uint32_t *experts, uint64_t n);
+    int32_t (*is_resident)(const void *set, uint64_t i); /* its data is in memory now. [any] */
+} viv_expert_cache;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
