@@ -42,7 +42,7 @@ check 'the prompt of bench is a length' refuses '--prompt-tokens N' "$viv" bench
 check 'written out, too' refuses '--prompt-tokens N' "$viv" bench shakespeare --prompt 128
 check 'a text of compare comes from a file' refuses '--file FILE' "$viv" compare shakespeare --text x
 check 'a prompt of embed has a name' refuses '--prompt-name NAME' "$viv" embed "$golden/bert-old" --prompt query x
-check 'run has no system prompt' refuses 'viv chat' "$viv" run shakespeare --system x
+check 'a model without a chat template takes no system prompt' fails 'no chat template' "$viv" run shakespeare --system x -p y
 check 'chat has no prompt' refuses 'viv run' "$viv" chat "$golden/chat" -p x
 check '-t is threads everywhere' refuses '--threads takes an integer' "$viv" render -t chat.jinja data.json
 check 'one prompt is one' refuses 'one prompt is wanted' "$viv" run shakespeare A -p B
