@@ -59,7 +59,7 @@ bool letters_to_bytes(const char *s, size_t n, struct buf *out)
 
 /* --- steps --------------------------------------------------------------------------------------------------- */
 
-static viv_status split(const struct pretokenizer *p, const char *s, size_t n, struct pieces *out,
+static viv_status split(const struct pretokenizer *p, const char *s, size_t n, struct pretokens *out,
                         struct error *err)
 {
     struct ranges r = {0};
@@ -72,7 +72,7 @@ static viv_status split(const struct pretokenizer *p, const char *s, size_t n, s
     return status;
 }
 
-static viv_status split_chars(const struct pretokenizer *p, const char *s, size_t n, struct pieces *out,
+static viv_status split_chars(const struct pretokenizer *p, const char *s, size_t n, struct pretokens *out,
                               struct error *err)
 {
     struct ranges r = {0};
@@ -90,11 +90,11 @@ static viv_status split_chars(const struct pretokenizer *p, const char *s, size_
     return ok ? VIV_OK : error_nomem(err);
 }
 
-static viv_status byte_level(const struct pretokenizer *p, const char *s, size_t n, struct pieces *out,
+static viv_status byte_level(const struct pretokenizer *p, const char *s, size_t n, struct pretokens *out,
                              struct error *err)
 {
     struct buf spaced = {0}, letters = {0};
-    struct pieces words = {0};
+    struct pretokens words = {0};
     viv_status status = VIV_OK;
     if (p->prefix_space && s[0] != ' ') {
         if (!buf_putc(&spaced, ' ') || !buf_append(&spaced, s, n))
@@ -104,7 +104,7 @@ static viv_status byte_level(const struct pretokenizer *p, const char *s, size_t
     }
     if (status == VIV_OK && p->use_regex)
         status = split(p, s, n, &words, err);
-    else if (status == VIV_OK && !pieces_add(&words, s, n))
+    else if (status == VIV_OK && !pretokens_add(&words, s, n))
         status = error_nomem(err);
     for (size_t w = 0; status == VIV_OK && w < words.n; w++) {
         bool ok = true;
@@ -113,18 +113,18 @@ static viv_status byte_level(const struct pretokenizer *p, const char *s, size_t
             const char *letter = byte_letter((unsigned char)words.text.data[words.v[w].at + i], &k);
             ok = buf_append(&letters, letter, k);
         }
-        if (!ok || !pieces_add(out, buf_text(&letters), letters.size))
+        if (!ok || !pretokens_add(out, buf_text(&letters), letters.size))
             status = error_nomem(err);
     }
     buf_release(&spaced);
     buf_release(&letters);
-    pieces_release(&words);
+    pretokens_release(&words);
     return status;
 }
 
 /* Spaces become the replacement, one of which may be put before the text; a word begins with each. */
-static viv_status metaspace(const struct pretokenizer *p, const char *s, size_t n, bool first, struct pieces *out,
-                            struct error *err)
+static viv_status metaspace(const struct pretokenizer *p, const char *s, size_t n, bool first,
+                            struct pretokens *out, struct error *err)
 {
     struct buf text = {0};
     struct ranges r = {0};
@@ -148,7 +148,7 @@ static viv_status metaspace(const struct pretokenizer *p, const char *s, size_t 
     return ok ? VIV_OK : error_nomem(err);
 }
 
-static bool words(const char *s, size_t n, struct pieces *out)
+static bool words(const char *s, size_t n, struct pretokens *out)
 {
     enum { SPACE, WORD, OTHER } before = SPACE, now;
     size_t begin = 0;
@@ -158,16 +158,16 @@ static bool words(const char *s, size_t n, struct pieces *out)
         now = is_word(c) ? WORD : is_space(c) ? SPACE : OTHER;
         if (now == before)
             continue;
-        ok = before == SPACE || pieces_add(out, s + begin, i - begin);
+        ok = before == SPACE || pretokens_add(out, s + begin, i - begin);
         begin = i;
         before = now;
     }
-    return ok && (before == SPACE || pieces_add(out, s + begin, n - begin));
+    return ok && (before == SPACE || pretokens_add(out, s + begin, n - begin));
 }
 
 /* As the reference does it: a character without a script, such as a space, goes with the one before it, and is lost
  * where none is before it. */
-static bool scripts(const char *s, size_t n, struct pieces *out)
+static bool scripts(const char *s, size_t n, struct pretokens *out)
 {
     unsigned before = 0;
     size_t begin = 0;
@@ -177,26 +177,26 @@ static bool scripts(const char *s, size_t n, struct pieces *out)
         unsigned now = script_of(c);
         if (now == 0 || now == before)
             continue;
-        ok = before == 0 || pieces_add(out, s + begin, i - begin);
+        ok = before == 0 || pretokens_add(out, s + begin, i - begin);
         begin = i;
         before = now;
     }
-    return ok && (before == 0 || pieces_add(out, s + begin, n - begin));
+    return ok && (before == 0 || pretokens_add(out, s + begin, n - begin));
 }
 
-static bool fixed_length(const char *s, size_t n, size_t length, struct pieces *out)
+static bool fixed_length(const char *s, size_t n, size_t length, struct pretokens *out)
 {
     bool ok = true;
     for (size_t i = 0, end; ok && i < n; i = end) {
         size_t left = length;
         for (end = i; end < n && (left > 0 || ((unsigned char)s[end] & 0xC0) == 0x80); end++)
             left -= ((unsigned char)s[end] & 0xC0) != 0x80;
-        ok = pieces_add(out, s + i, end - i);
+        ok = pretokens_add(out, s + i, end - i);
     }
     return ok;
 }
 
-static viv_status step(const struct pretokenizer *p, const char *s, size_t n, bool first, struct pieces *out,
+static viv_status step(const struct pretokenizer *p, const char *s, size_t n, bool first, struct pretokens *out,
                        struct error *err)
 {
     switch (p->kind) {
@@ -218,25 +218,25 @@ static viv_status step(const struct pretokenizer *p, const char *s, size_t n, bo
     return VIV_OK;
 }
 
-viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n, bool first, struct pieces *out,
+viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n, bool first, struct pretokens *out,
                        struct error *err)
 {
-    struct pieces from = {0}, to = {0};
-    viv_status status = pieces_add(&from, s, n) ? VIV_OK : error_nomem(err);
+    struct pretokens from = {0}, to = {0};
+    viv_status status = pretokens_add(&from, s, n) ? VIV_OK : error_nomem(err);
     for (size_t i = 0; status == VIV_OK && i < list->n; i++) {
-        pieces_clear(&to);
+        pretokens_clear(&to);
         for (size_t k = 0; status == VIV_OK && k < from.n; k++)
             status = step(&list->v[i], from.text.data + from.v[k].at, from.v[k].n, first && k == 0, &to, err);
-        struct pieces swap = from;
+        struct pretokens swap = from;
         from = to;
         to = swap;
     }
-    pieces_release(&to);
+    pretokens_release(&to);
     if (status == VIV_OK) {
-        pieces_release(out);
+        pretokens_release(out);
         *out = from;
     } else {
-        pieces_release(&from);
+        pretokens_release(&from);
     }
     return status;
 }

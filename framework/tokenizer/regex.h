@@ -6,7 +6,7 @@
 #ifndef TOKENIZER_REGEX_H
 #define TOKENIZER_REGEX_H
 
-#include "tokenizer/pieces.h"
+#include "tokenizer/pretokens.h"
 
 struct regex;
 

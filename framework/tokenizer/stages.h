@@ -5,7 +5,7 @@
 #define TOKENIZER_STAGES_H
 
 #include "base/json.h"
-#include "tokenizer/pieces.h"
+#include "tokenizer/pretokens.h"
 #include "tokenizer/tokenizer.h"
 
 struct regex;
@@ -62,7 +62,7 @@ void charsmap_destroy(struct charsmap *c);
 /* What a prefix of s becomes: the longest one that is in the map, or the shortest. 0: none; else its length. */
 size_t charsmap_find(const struct charsmap *c, const char *s, size_t n, bool longest, const char **to);
 
-/* --- pre-tokenizers: pieces to pieces ------------------------------------------------------------------------ */
+/* --- pre-tokenizers: split pre-tokens into smaller ones ------------------------------------------------------- */
 
 enum pretokenizer_kind {
     PRETOKENIZE_BYTE_LEVEL, /* prefix_space, use_regex */
@@ -70,8 +70,8 @@ enum pretokenizer_kind {
     PRETOKENIZE_CHARS,      /* behavior; test: which characters are delimiters */
     PRETOKENIZE_METASPACE,  /* text: the replacement; scheme; split */
     PRETOKENIZE_WORDS,      /* runs of \w, and of what is neither \w nor white space */
-    PRETOKENIZE_SCRIPTS,    /* a piece begins where the script changes */
-    PRETOKENIZE_LENGTH      /* length: characters of a piece */
+    PRETOKENIZE_SCRIPTS,    /* split where the script changes */
+    PRETOKENIZE_LENGTH      /* length: characters of a pre-token */
 };
 enum prepend_scheme { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER };
 struct pretokenizer {
@@ -92,8 +92,8 @@ viv_status pretokenizers_add_json(struct pretokenizers *list, json_t *j, struct 
 struct pretokenizer *pretokenizers_add(struct pretokenizers *list, enum pretokenizer_kind kind);
 viv_status pretokenizers_add_regex(struct pretokenizers *list, const char *pattern, enum split_behavior behavior,
                                    struct error *err);
-/* `first`: the text begins here (no special token came before). */
-viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n, bool first, struct pieces *out,
+/* `first`: this is the begin of the text (no special token came before). */
+viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n, bool first, struct pretokens *out,
                        struct error *err);
 void pretokenizers_release(struct pretokenizers *list);
 

@@ -170,7 +170,7 @@ viv_status tokenizer_finish(struct tokenizer *t, const char *origin, struct erro
 static viv_status encode_plain(const struct tokenizer *t, const char *s, size_t n, bool first,
                                struct token_ids *out, struct error *err)
 {
-    struct pieces words = {0};
+    struct pretokens words = {0};
     viv_status status = VIV_OK;
     if (n == 0)
         return VIV_OK;
@@ -179,7 +179,7 @@ static viv_status encode_plain(const struct tokenizer *t, const char *s, size_t 
     status = pretokenize(&t->pretokenizers, s, n, first, &words, err);
     for (size_t i = 0; status == VIV_OK && i < words.n; i++)
         status = t->model->encode(t->model, words.text.data + words.v[i].at, words.v[i].n, out, err);
-    pieces_release(&words);
+    pretokens_release(&words);
     return status;
 }
 

@@ -94,7 +94,7 @@ static viv_status render_file(const char *path, const struct template_options *h
     named.name = file_input_name(path);
     viv_status status = read_input(path, LONGEST, &source, err);
     if (status == VIV_OK)
-        status = template_render(&named, buf_text(&source), source.size, data, out, err);
+        status = jinja_render(&named, buf_text(&source), source.size, data, out, err);
     buf_release(&source);
     return status;
 }
