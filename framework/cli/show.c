@@ -1,7 +1,7 @@
 /* show.c - see show.h. */
 #include "cli/show.h"
 
-#include "cli/stored.h"
+#include "cli/expert_report.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ json_t *answer_figures(const struct answer *a, const viv_model *m, const viv_sam
         json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens), "answer_tokens_per_second",
         json_number(a->answer_rate), "first_token_seconds", json_number(a->first > 0 ? a->first - a->begin : NAN),
         "seed", (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)memory_peak(), "experts",
-        stored_json(m));
+        expert_report_json(m));
     const bool whole = object && figures && json_object_update(object, figures) == 0;
     json_decref(figures);
     if (!whole)
@@ -63,7 +63,7 @@ void show_closing(struct shown *s, const struct answer *a, const viv_sampling *s
         fprintf(stderr, ", seed %llu", (unsigned long long)sampling->seed);
     fprintf(stderr, ", memory %s\n", human_bytes(memory_peak()).text);
     struct buf stored = {0};
-    stored_line(s->o->model, &stored);
+    expert_report_line(s->o->model, &stored);
     if (stored.size)
         fprintf(stderr, "viv: %s\n", buf_text(&stored));
     buf_release(&stored);

@@ -6,8 +6,8 @@
 #include "adapters/adapters.h"
 #include "base/size.h"
 #include "base/trail.h"
-#include "experts/slices.h"
-#include "experts/store.h"
+#include "experts/expert_cache.h"
+#include "experts/expert_set.h"
 #include "model/instance.h"
 #include "model/schedule.h"
 #include "run/run.h"
@@ -154,14 +154,14 @@ viv_status model_load(viv_model *m, struct error *err)
         m->cache_dtype = model_cache_dtype(m);
         status = cache_lay_out(m, err);
     }
-    if (status == VIV_OK && m->options.slice_budget)
-        status = store_create(m->options.slice_budget, m->n_workers, &m->store, err);
+    if (status == VIV_OK && m->options.expert_budget)
+        status = expert_cache_create(m->options.expert_budget, m->n_workers, &m->expert_cache, err);
     if (status == VIV_OK)
         status = prepare_layers(m, &scratch_bytes, err);
-    if (status == VIV_OK && m->store)
-        status = store_start(m->store, err);
-    if (status == VIV_OK && m->store && m->options.slice_uses)
-        status = store_pin(m->store, m->options.slice_uses, m->options.slice_uses_ctx, err);
+    if (status == VIV_OK && m->expert_cache)
+        status = expert_cache_start(m->expert_cache, err);
+    if (status == VIV_OK && m->expert_cache && m->options.expert_uses)
+        status = expert_cache_pin(m->expert_cache, m->options.expert_uses, m->options.expert_uses_ctx, err);
     if (status == VIV_OK)
         status = make_buffers(m, scratch_bytes, err);
     if (status == VIV_OK)
@@ -176,8 +176,8 @@ void model_close(viv_model *m)
         return;
     schedule_end(m);
     step_frame_destroy(m);
-    store_destroy(m->store);
-    slices_release_all(m);
+    expert_cache_destroy(m->expert_cache);
+    expert_sets_release_all(m);
     for (uint32_t i = 0; i < N_STACKS; i++) {
         struct stack_run *s = &m->stacks[i];
         for (uint32_t k = 0; s->slots && k < s->plan.n_slots; k++)

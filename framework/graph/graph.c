@@ -125,10 +125,10 @@ static viv_status want_any_weight(viv_infer *b, const char *attr, uint32_t ndim,
     if (!fits)
         return fail(b, VIV_ESHAPE, "weight '%s' (%s): the layer needs %s, the spec says %s", w->key, attr,
                     dims_text(dims, ndim, expected), dims_text(w->dims, w->n_dims, found));
-    if (w->n_slices && !sliced)
+    if (w->n_experts && !sliced)
         return fail(b, VIV_EINVAL,
                     "weight '%s' (%s) is %u tensors apart, the layer needs them joined: `transform: [stack: 0]`",
-                    w->key, attr, w->n_slices);
+                    w->key, attr, w->n_experts);
     for (uint32_t i = 0; i < in->node->n_weights; i++)
         if (strcmp(in->weights[i].attr, attr) == 0)
             return VIV_OK;

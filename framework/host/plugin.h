@@ -92,8 +92,8 @@ viv_status report_read(struct plugin *p, char *report, struct arena *arena, stru
 bool report_write(const struct plugin *p, viv_status status, const struct error *why, struct buf *out);
 bool words_add(struct words *w, const char *word); /* borrowed */
 
-/* probe_cache.c: what was found the last time this very file was probed by this very host. Never fails: a cache that
- * cannot be used is no cache. False: nothing is known. */
+/* probe_cache.c: what was found the last time this very file was probed by this very host. Never fails: a cache
+ * that cannot be used is no cache. False: nothing is known. */
 bool probe_cache_read(struct plugin *p, struct arena *arena, viv_status *status, struct error *why);
 void probe_cache_write(const struct plugin *p, viv_status status, const struct error *why);
 /* Changes when the file does: its size, times and place. False: there is none. */

@@ -1,13 +1,13 @@
 /* service_expert_cache.c - viv.expert-cache: the weights of experts, for layers. */
-#include "experts/slices.h"
+#include "experts/expert_set.h"
 #include "host/service.h"
 
 static viv_status create(const viv_prepare *p, const char *const *attrs, uint32_t n_attrs, uint64_t n_per_row,
                          void **set)
 {
-    struct slice_set *s;
+    struct expert_set *s;
     struct error err;
-    viv_status status = slices_create(p, attrs, n_attrs, n_per_row, &s, &err);
+    viv_status status = expert_set_create(p, attrs, n_attrs, n_per_row, &s, &err);
     if (status != VIV_OK)
         return leave(&err, status);
     *set = s;
@@ -16,34 +16,34 @@ static viv_status create(const viv_prepare *p, const char *const *attrs, uint32_
 
 static uint64_t count(const void *set)
 {
-    return slices_count(set);
+    return expert_set_count(set);
 }
 
 static const viv_tensor *format(const void *set, uint32_t k)
 {
-    return slices_kind(set, k);
+    return expert_set_format(set, k);
 }
 
 static viv_status acquire(void *set, uint64_t i, const void *const **data)
 {
     struct error err;
-    viv_status status = slices_hold(set, i, data, &err);
+    viv_status status = expert_set_acquire(set, i, data, &err);
     return leave(&err, status);
 }
 
 static void release(void *set, uint64_t i)
 {
-    slices_let_go(set, i);
+    expert_set_release(set, i);
 }
 
 static void prefetch(void *set, const uint32_t *experts, uint64_t n)
 {
-    slices_expect(set, experts, n);
+    expert_set_prefetch(set, experts, n);
 }
 
 static int32_t is_resident(const void *set, uint64_t i)
 {
-    return slices_is_here(set, i);
+    return expert_set_is_resident(set, i);
 }
 
 static const viv_expert_cache expert_cache = {

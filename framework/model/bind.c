@@ -28,8 +28,8 @@ static viv_status at_weight(struct error *err, const struct weight *w)
 /* The shape that a tensor of the weight must have, where no transform gives it another. */
 static viv_status check_shape(const viv_model *m, const struct weight *w, const viv_tensor *t, struct error *err)
 {
-    const uint64_t *dims = w->n_slices ? w->dims + 1 : w->dims;
-    uint32_t n_dims = w->n_slices ? w->n_dims - 1 : w->n_dims;
+    const uint64_t *dims = w->n_experts ? w->dims + 1 : w->dims;
+    uint32_t n_dims = w->n_experts ? w->n_dims - 1 : w->n_dims;
     bool same = (uint32_t)t->dl.ndim == n_dims;
     for (uint32_t i = 0; same && i < n_dims; i++)
         same = (uint64_t)t->dl.shape[i] == dims[i];
@@ -101,14 +101,14 @@ static viv_status find(viv_model *m, const struct weight *w, bool *used, struct 
     b->made = w->n_transforms > 0;
     b->tensor = sources[0];
     viv_status status = VIV_OK;
-    for (uint32_t i = 0; status == VIV_OK && i < (w->n_slices ? w->n_names : 1); i++) {
+    for (uint32_t i = 0; status == VIV_OK && i < (w->n_experts ? w->n_names : 1); i++) {
         if (!b->made)
             status = check_shape(m, w, sources[i], err);
         if (status == VIV_OK && sources[i]->dtype != sources[0]->dtype)
-            status =
-                error_set(err, VIV_EFORMAT, "tensor '%s' is %s, '%s' is %s: slices of a weight are of one type",
-                          sources[0]->name, dtype_get(sources[0]->dtype)->name, sources[i]->name,
-                          dtype_get(sources[i]->dtype)->name);
+            status = error_set(err, VIV_EFORMAT,
+                               "tensor '%s' is %s, '%s' is %s: the experts of a weight must be of one type",
+                               sources[0]->name, dtype_get(sources[0]->dtype)->name, sources[i]->name,
+                               dtype_get(sources[i]->dtype)->name);
     }
     return status;
 }

@@ -42,8 +42,8 @@ struct cache_place {
 struct adapter;
 struct adapted;
 struct sequence;
-struct store;
-struct slice_set;
+struct expert_cache;
+struct expert_set;
 struct watch;
 struct door;
 struct step_frame;
@@ -61,9 +61,9 @@ struct viv_model {
     struct graph *graph;
     struct arena arena; /* bindings, made tensors, vectors in f32 */
     struct binding *bindings;
-    bool *whole;              /* [expansion->n_weights] some layer wants it as one tensor, and not in slices */
-    struct slice_set *slices; /* all of them, a list */
-    struct store *store;      /* NULL: every slice is in memory */
+    bool *whole;                       /* [expansion->n_weights] some layer needs it as one tensor, not by expert */
+    struct expert_set *expert_sets;    /* a list */
+    struct expert_cache *expert_cache; /* NULL: all experts are in memory */
     uint64_t weight_bytes, made_bytes;
     const char *unused; /* the parts whose tensors stay unused */
     uint32_t n_unused, n_unused_parts;

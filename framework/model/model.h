@@ -32,15 +32,15 @@ struct model_options {
     viv_status (*find_scheduler)(void *ctx, const char *name, const viv_scheduler_class **out, const char **plugin,
                                  struct error *err);
     void *find_ctx;
-    const char *scheduler; /* --scheduler, or NULL: what the spec says, else the default */
-    uint32_t n_threads;    /* 0: as many as there are usable processors */
-    uint64_t max_rows;     /* of a step, if a prompt may be processed in several; 0: 512 */
-    uint64_t context;      /* tokens that a sequence may have; 0: as many as the model was made for */
-    uint64_t slice_budget; /* bytes for weights that layers hold in slices (experts); 0: all are in memory */
-    /* How often slice i of the layer at `path` was used in a time that is like the coming one: those used most stay
-     * in memory. NULL: nothing is known. */
-    uint64_t (*slice_uses)(void *ctx, const char *path, uint64_t i);
-    void *slice_uses_ctx;
+    const char *scheduler;  /* --scheduler, or NULL: what the spec says, else the default */
+    uint32_t n_threads;     /* 0: as many as there are usable processors */
+    uint64_t max_rows;      /* of a step, if a prompt may be processed in several; 0: 512 */
+    uint64_t context;       /* tokens that a sequence may have; 0: as many as the model was made for */
+    uint64_t expert_budget; /* bytes for the weights of experts; 0: all are in memory */
+    /* How often expert i of the layer at `path` was used on similar input: those used most stay in memory. NULL:
+     * not known. */
+    uint64_t (*expert_uses)(void *ctx, const char *path, uint64_t i);
+    void *expert_uses_ctx;
     int64_t cache_dtype; /* VIV_F32 or VIV_F16; -1: f32 if the weights are f32, else f16 until a number is too large
                             for it */
     /* A forward hook: called after each layer of each step, on any thread, but never twice at a time; may be NULL.
@@ -84,7 +84,7 @@ bool model_is_end(viv_model *m, int32_t id);
 /* The tensor of a weight; NULL: absent (`else: none`). */
 struct binding {
     const viv_tensor
-        *tensor;     /* as it is in the file, or as the transforms made it (then `made`); the first slice's */
+        *tensor;     /* as it is in the file, or the result of transforms (then `made`); of the first expert */
     uint64_t bytes;  /* of all its tensors in the file, or of the part of them that it is */
     uint32_t weight; /* the weight whose names were found: differs where `else` stood in */
     bool made;

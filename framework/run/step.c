@@ -5,7 +5,7 @@
 #include "base/float_mode.h"
 #include "base/size.h"
 #include "base/trail.h"
-#include "experts/store.h"
+#include "experts/expert_cache.h"
 #include "model/schedule.h"
 #include "run/guard.h"
 #include "run/run.h"
@@ -474,8 +474,8 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     fill_execs(m, rows, n);
     for (uint32_t i = 0; f->stack == STACK_GRAPH && i < n; i++)
         sequence_begin_step(rows[i]->sequence);
-    if (m->store)
-        store_begin(m->store, f->n_rows > n ? STORE_READING : STORE_WRITING);
+    if (m->expert_cache)
+        expert_cache_begin(m->expert_cache, f->n_rows > n ? EXPERT_PREFILL : EXPERT_DECODE);
     f->step.cancel = cancel ? cancel : &never;
     f->error.status = VIV_OK;
     f->guarded = NONE;

@@ -72,7 +72,7 @@ bool place_find_foreign(const struct placement *p, const struct strmap *names, c
 const viv_tensor *tensor_named(const struct expander *x, const char *name);
 /* A tensor's name, filled in; each: what {e} stands for, or -1. */
 viv_status name_fill(struct expander *x, const struct yaml *y, int64_t each, const char **out);
-/* The names and slices of a weight, as the checkpoint has them. */
+/* The names and experts of a weight, as the checkpoint has them. */
 viv_status weight_names(struct expander *x, const struct weight_entry *entry, struct weight *w);
 bool weight_is_indexed(const struct weight_entry *w); /* whether {i} stands in its names */
 

@@ -104,9 +104,9 @@ viv_status weight_names(struct expander *x, const struct weight_entry *entry, st
     viv_status status = VIV_OK;
     if (!names_have(names, "{e}")) /* one naming may have them where the other has one tensor */
         each = NULL;
-    if (each && (status = count_each(x, each, &w->n_slices)) != VIV_OK)
+    if (each && (status = count_each(x, each, &w->n_experts)) != VIV_OK)
         return status;
-    const uint64_t n_names = (uint64_t)n * (each ? w->n_slices : 1);
+    const uint64_t n_names = (uint64_t)n * (each ? w->n_experts : 1);
     if (n_names > MAX_NAMES)
         return error_at(x->err, names->at, VIV_ELIMIT, "more than %d names", MAX_NAMES);
     const char **list = arena_array(x->arena, n_names, sizeof *list);

@@ -150,10 +150,10 @@ struct weight {
     const char *key;          /* "attn_q" as the spec calls it */
     int64_t index;            /* i, or -1 */
     const char *const *names; /* [n_names] in the checkpoint, of its naming (HF or GGUF); several are joined by a
-                                 transform (concat, stack), or are slices */
+                                 transform (concat, stack), or are experts */
     uint32_t n_names;
     uint32_t
-        n_slices; /* the names are not joined: each is a slice along the first axis; 0: one tensor is the whole */
+        n_experts; /* the names are not joined: each is one expert along the first axis; 0: one tensor has all */
     const struct value *values; /* or NULL; a list that the weight is made of, then there are no names */
     uint32_t n_dims;
     uint64_t dims[8]; /* after the transforms */

@@ -94,20 +94,20 @@ static viv_status find_numbers(struct expander *x, const struct weight_entry *en
     return status;
 }
 
-/* Several tensors become one by a transform that joins them; those that {e} counts may stay apart, as slices along
- * the first axis. */
+/* Several tensors become one by a transform that joins them; those that {e} counts may stay separate, as experts
+ * along the first axis. */
 static viv_status check_joined(struct expander *x, const struct weight_entry *entry, struct weight *w)
 {
     bool joined = false;
     for (uint32_t k = 0; k < w->n_transforms; k++)
         joined = joined || transform_joins(&w->transforms[k]);
     if (joined)
-        w->n_slices = 0;
-    if (joined || w->n_names <= 1 || (w->n_slices == w->n_names && w->n_dims > 1 && w->dims[0] == w->n_slices))
+        w->n_experts = 0;
+    if (joined || w->n_names <= 1 || (w->n_experts == w->n_names && w->n_dims > 1 && w->dims[0] == w->n_experts))
         return VIV_OK;
     return error_at(x->err, entry->at, VIV_EINVAL,
                     "weight '%s' has %" PRIu32 " names and no transform that joins them%s", entry->key, w->n_names,
-                    w->n_slices ? ", nor are they its first axis" : "");
+                    w->n_experts ? ", nor are they its first axis" : "");
 }
 
 static viv_status build_weight(struct expander *x, struct weight_list *l, const struct weight_entry *entry,

@@ -56,13 +56,13 @@ check 'Ctrl-C keeps what there is' interrupts traced "$viv" run "$sparse" -p A -
     --ignore-eos --json --trace-experts "$work/trace"
 
 # --- --expert-memory -------------------------------------------------------------------------------------------------
-figures='experts in memory: [0-9]+ % of the time while reading, [0-9]+ % while answering; read [0-9.]+ [KM]iB, waited'
+figures='experts in memory: [0-9]+ % of the time in prefill, [0-9]+ % in decode; read [0-9.]+ [KM]iB, waited'
 closing() { answer --expert-memory 60000 && grep -qE "^viv: $figures" "$work/err"; }
-check 'the closing lines tell of the store' closing
+check 'the closing lines tell of the expert cache' closing
 done_event() {
     answer --expert-memory 60000 --json && tail -n 1 "$work/out" | grep '"event":"done"' |
-        grep -E '"experts":{"budget":60000,"most":[1-9][0-9]*,"reading":{"hits":[0-9]+,"misses":[1-9][0-9]*,"hit_rate":[0-9.]+,"bytes_read":[1-9]' |
-        grep -E '"answering":{"hits":[0-9]+,"misses":[0-9]+,"hit_rate":[0-9.]+,"bytes_read":[0-9]+,"stalled_seconds":'
+        grep -E '"experts":{"budget":60000,"peak":[1-9][0-9]*,"prefill":{"hits":[0-9]+,"misses":[1-9][0-9]*,"hit_rate":[0-9.]+,"bytes_read":[1-9]' |
+        grep -E '"decode":{"hits":[0-9]+,"misses":[0-9]+,"hit_rate":[0-9.]+,"bytes_read":[0-9]+,"stalled_seconds":'
 }
 check 'and so does the last event' done_event
 without() {

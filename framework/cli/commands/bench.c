@@ -1,10 +1,10 @@
 /* viv bench - how fast a model reads and answers here, and how near that comes to what the machine can do at most.
  */
 #include "cli/compare/device.h"
+#include "cli/expert_report.h"
 #include "cli/interrupt.h"
 #include "cli/open.h"
 #include "cli/shared.h"
-#include "cli/stored.h"
 
 #include "base/size.h"
 #include "kernels/kernels.h"
@@ -373,7 +373,7 @@ static void print_for_people(const struct bench *b)
     printf("load     %9.1f ms, first token after %.1f ms; memory at most %s\n",
            1e3 * (b->open_seconds + b->load_seconds), 1e3 * b->first_token_seconds, human_bytes(b->peak).text);
     struct buf stored = {0};
-    stored_line(b->o.model, &stored);
+    expert_report_line(b->o.model, &stored);
     if (stored.size)
         puts(buf_text(&stored));
     buf_release(&stored);
@@ -404,7 +404,7 @@ static viv_status print_for_scripts(const struct bench *b, struct error *err)
                   b->open_seconds + b->load_seconds, "first_token_seconds", b->first_token_seconds, "memory_peak",
                   (json_int_t)b->peak, "bytes_per_token", (json_int_t)b->bytes_per_token, "prefill_flops",
                   b->prefill_flops, "decode_flops", b->decode_flops, "limits", limits, "experts",
-                  stored_json(b->o.model)),
+                  expert_report_json(b->o.model)),
         false, err);
 }
 

@@ -1,10 +1,10 @@
-/* Slices: sparse models give the same bits whether their experts are all in memory or read when they are chosen;
+/* Experts: sparse models give the same bits whether their experts are all in memory or read when they are chosen;
  * what cannot work is refused by name. */
 #include "golden.h"
 
 #include "engine/load.h"
-#include "experts/slices.h"
-#include "experts/store.h"
+#include "experts/expert_cache.h"
+#include "experts/expert_set.h"
 #include "run/run.h"
 
 #include <fcntl.h>
@@ -61,7 +61,7 @@ static uint64_t least_budget(const char *name, uint32_t n_threads)
     viv_model *m;
     unsigned long long least;
     options.n_threads = n_threads;
-    options.slice_budget = 1;
+    options.expert_budget = 1;
     ck_assert_int_eq(golden_try(&options, golden(name), &m, &err), VIV_ELIMIT);
     const char *needs = strstr(err.text, "needs ");
     ck_assert_msg(needs && sscanf(needs, "needs %llu at once", &least) == 1, "%s", err.text);
@@ -76,26 +76,26 @@ static void check_same(const char *name, const float *expected)
         uint64_t least = least_budget(name, n_threads);
         for (uint64_t budget = least; budget < 6 * least; budget += least / 2) {
             struct model_options options = golden_options();
-            struct store_stats stats;
+            struct expert_cache_stats stats;
             options.n_threads = n_threads;
-            options.slice_budget = budget;
+            options.expert_budget = budget;
             viv_model *m = golden_load(&options, golden(name));
             answer(m, got);
             ck_assert_msg(memcmp(got, expected, N_TOKENS * model_output_dim(m) * sizeof *got) == 0,
                           "%s: other bits on %u threads with a budget of %llu", name, n_threads,
                           (unsigned long long)budget);
-            ck_assert(model_store_stats(m, &stats));
-            ck_assert_uint_le(stats.most, budget);
-            ck_assert_uint_gt(stats.phases[STORE_READING].misses, 0);
-            ck_assert_uint_gt(stats.phases[STORE_READING].bytes, 0);
+            ck_assert(model_expert_cache_stats(m, &stats));
+            ck_assert_uint_le(stats.peak, budget);
+            ck_assert_uint_gt(stats.phases[EXPERT_PREFILL].misses, 0);
+            ck_assert_uint_gt(stats.phases[EXPERT_PREFILL].bytes, 0);
             if (budget > 4 * least) /* with the least, each may drive out the next */
-                ck_assert_uint_gt(stats.phases[STORE_WRITING].hits, 0);
+                ck_assert_uint_gt(stats.phases[EXPERT_DECODE].hits, 0);
             model_close(m);
         }
     }
 }
 
-TEST(slices__give_the_same_bits_from_memory_and_from_the_file)
+TEST(expert_cache__gives_the_same_bits_from_memory_and_from_the_file)
 {
     static float expected[N_TOKENS * MAX_VOCAB];
     open_host();
@@ -119,22 +119,22 @@ static uint64_t prefer_even(void *ctx, const char *path, uint64_t i)
     return strstr(path, "experts") && i % 2 == 0 ? 100 - i : 0;
 }
 
-TEST(slices__used_most_stay_in_memory)
+TEST(expert_cache__keeps_the_most_used_in_memory)
 {
-    struct store_stats before, after;
+    struct expert_cache_stats before, after;
     struct model_options options;
     open_host();
     options = golden_options();
-    options.slice_budget = 3 * least_budget("mixtral", 1);
-    options.slice_uses = prefer_even;
+    options.expert_budget = 3 * least_budget("mixtral", 1);
+    options.expert_uses = prefer_even;
     viv_model *m = golden_load(&options, golden("mixtral"));
-    ck_assert(model_store_stats(m, &before));
-    ck_assert_uint_gt(before.used, options.slice_budget / 4);
-    ck_assert_uint_le(before.used, options.slice_budget / 5 * 4);
+    ck_assert(model_expert_cache_stats(m, &before));
+    ck_assert_uint_gt(before.used, options.expert_budget / 4);
+    ck_assert_uint_le(before.used, options.expert_budget / 5 * 4);
     static float out[N_TOKENS * MAX_VOCAB];
     answer(m, out);
-    ck_assert(model_store_stats(m, &after));
-    ck_assert_uint_le(after.most, options.slice_budget);
+    ck_assert(model_expert_cache_stats(m, &after));
+    ck_assert_uint_le(after.peak, options.expert_budget);
     model_close(m);
     engine_destroy(engine);
 }
@@ -148,7 +148,7 @@ static char copied[64];
 static const char *copy_of(const char *name)
 {
     char command[9000];
-    strcpy(copied, "/tmp/viv-slices-XXXXXX");
+    strcpy(copied, "/tmp/viv-experts-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(copied));
     snprintf(command, sizeof command, "cp '%s'/* '%s'/ && chmod u+w '%s'/*", golden(name), copied, copied);
     ck_assert_int_eq(system(command), 0);
@@ -277,13 +277,13 @@ TEST(router__without_a_finite_score_names_layer_and_token)
 }
 END_TEST
 
-TEST(store__tells_of_a_file_that_shrinks_and_keeps_what_was_said)
+TEST(expert_cache__tells_of_a_file_that_shrinks_and_keeps_what_was_said)
 {
     struct error err;
     open_host();
     ck_assert_int_eq(file_map_guard(&err), VIV_OK);
     struct model_options options = golden_options();
-    options.slice_budget = least_budget("mixtral-gguf", 1);
+    options.expert_budget = least_budget("mixtral-gguf", 1);
     viv_model *m = golden_load(&options, copy_of("mixtral-gguf"));
     struct sequence *s = golden_sequence(m);
     ck_assert_msg(try_step(m, s, 0, 20, NULL, &err) == VIV_OK, "%s", err.text);
@@ -302,13 +302,13 @@ TEST(store__tells_of_a_file_that_shrinks_and_keeps_what_was_said)
 }
 END_TEST
 
-TEST(store__goes_on_where_it_was_when_a_file_can_be_read_again)
+TEST(expert_cache__goes_on_where_it_was_when_a_file_can_be_read_again)
 {
     static float expected[N_TOKENS * MAX_VOCAB], got[N_TOKENS * MAX_VOCAB];
     struct error err;
     open_host();
     struct model_options options = golden_options();
-    options.slice_budget = least_budget("mixtral", 1);
+    options.expert_budget = least_budget("mixtral", 1);
     viv_model *m = golden_load(&options, golden("mixtral"));
     answer(m, expected);
     struct sequence *s = golden_sequence(m);
@@ -341,7 +341,7 @@ TEST(store__goes_on_where_it_was_when_a_file_can_be_read_again)
 }
 END_TEST
 
-TESTS(slices__give_the_same_bits_from_memory_and_from_the_file, slices__used_most_stay_in_memory,
+TESTS(expert_cache__gives_the_same_bits_from_memory_and_from_the_file, expert_cache__keeps_the_most_used_in_memory,
       experts__that_cannot_be_are_refused_by_name, router__without_a_finite_score_names_layer_and_token,
-      store__tells_of_a_file_that_shrinks_and_keeps_what_was_said,
-      store__goes_on_where_it_was_when_a_file_can_be_read_again)
+      expert_cache__tells_of_a_file_that_shrinks_and_keeps_what_was_said,
+      expert_cache__goes_on_where_it_was_when_a_file_can_be_read_again)
