@@ -30,12 +30,17 @@ static inline void open_engine(void)
     OK(viv_engine_open(&options, &engine, &err));
 }
 
-static inline viv_model *open_model(const char *name)
+static inline viv_model *open_model_on(const char *name, uint32_t n_threads)
 {
-    const viv_model_options options = {.struct_size = sizeof options, .n_threads = 1};
+    const viv_model_options options = {.struct_size = sizeof options, .n_threads = n_threads};
     viv_model *m = NULL;
     OK(viv_model_open(engine, name, &options, &m, &err));
     return m;
+}
+
+static inline viv_model *open_model(const char *name)
+{
+    return open_model_on(name, 1);
 }
 
 /* What an answer came to. */
