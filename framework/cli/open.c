@@ -132,44 +132,10 @@ viv_status want_logits(const struct opened *o, struct error *err)
                                                       : "vectors of texts (viv embed)");
 }
 
-/* What the files say that nobody reads may be what makes this model another one. */
-static void name_unread_options(const viv_model *m)
-{
-    const struct expansion *e = model_expansion(m);
-    if (!e->n_unread)
-        return;
-    fprintf(stderr, "viv: %s says what the family %s does not know, and its answers may be wrong for it: ",
-            model_checkpoint(m)->config ? "config.json" : "the file", spec_family(model_spec(m)));
-    for (uint32_t i = 0; i < e->n_unread; i++) {
-        fputs(i ? ", " : "", stderr);
-        print_safe(stderr, e->unread[i], strlen(e->unread[i]));
-    }
-    putc('\n', stderr);
-}
-
-/* Of a larger model only a part is run. */
-static void name_unused_tensors(const viv_model *m)
-{
-    const struct checkpoint *c = model_checkpoint(m);
-    const char *parts;
-    const uint32_t n = model_n_unused(m, &parts);
-    if (!n)
-        return;
-    fprintf(stderr,
-            "viv: %s is run as %s; %" PRIu32 " tensors of other parts stay unused: ", c->whole ? c->whole : c->path,
-            c->whole ? "text" : spec_family(model_spec(m)), n);
-    print_safe(stderr, parts, strlen(parts));
-    putc('\n', stderr);
-}
-
 viv_status load_model(struct opened *o, struct error *err)
 {
     viv_status status = engine_load_model(o->model, err);
     progress_clear(&o->progress);
-    if (status == VIV_OK)
-        name_unread_options(o->model);
-    if (status == VIV_OK)
-        name_unused_tensors(o->model);
     return status;
 }
 

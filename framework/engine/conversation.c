@@ -20,13 +20,14 @@ static json_t *message_of(const char *role, const char *text, size_t n)
     return content ? json_pack("{s:s, s:o}", "role", role, "content", content) : NULL;
 }
 
-static viv_status add_message(struct conversation *c, const char *role, const char *text, size_t n,
-                              struct error *err)
+viv_status conversation_add(struct conversation *c, const char *role, const char *text, size_t n, struct error *err)
 {
     json_notice_memory();
     json_t *message = message_of(role, text, n);
-    if (message && json_array_append_new(c->session.messages, message) == 0 && !json_lost_something())
+    if (message && json_array_append_new(c->session.messages, message) == 0 && !json_lost_something()) {
+        c->changed = true;
         return VIV_OK;
+    }
     return json_lost_something() ? error_nomem(err) : error_set(err, VIV_EFORMAT, "the message is not UTF-8");
 }
 
@@ -149,7 +150,7 @@ static viv_status answer_messages(struct conversation *c, struct request *r, str
     if (status != VIV_OK || (a->ids.n == 0 && strcmp(a->reason, "cancelled") == 0))
         return status;
     *answered = true;
-    status = add_message(c, "assistant", buf_text(&a->text), a->text.size, err);
+    status = conversation_add(c, "assistant", buf_text(&a->text), a->text.size, err);
     if (status == VIV_OK)
         status = take_text(c, r, a, err);
     c->session.n_prompt = c->session.text.n;
@@ -160,7 +161,7 @@ viv_status conversation_ask(struct conversation *c, const char *role, const char
                             struct answer *a, bool *answered, struct error *err)
 {
     *answered = false;
-    viv_status status = add_message(c, role, text, n, err);
+    viv_status status = conversation_add(c, role, text, n, err);
     if (status != VIV_OK)
         return status;
     status = answer_messages(c, r, a, answered, err);

@@ -31,6 +31,9 @@ viv_status conversation_set_system(struct conversation *c, const char *text, str
 void conversation_clear(struct conversation *c);
 size_t conversation_n_turns(const struct conversation *c); /* messages of the user */
 
+/* Adds a message. */
+viv_status conversation_add(struct conversation *c, const char *role, const char *text, size_t n,
+                            struct error *err);
 /* Adds a message and answers. *answered is false where the answer was cancelled before its first token: then the
  * message is taken back, too. */
 viv_status conversation_ask(struct conversation *c, const char *role, const char *text, size_t n, struct request *r,

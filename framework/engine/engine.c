@@ -1,12 +1,13 @@
 /* engine.c - see engine.h. */
 #include "engine/engine.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "engine/architecture.h"
 #include "engine/door.h"
 #include "model/instance.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -130,11 +131,51 @@ viv_status engine_open_model(struct engine *e, const struct model_options *optio
     return status;
 }
 
+static void notice(const viv_model *m, const struct buf *sentence)
+{
+    if (m->options.notice && !sentence->failed)
+        m->options.notice(m->options.notice_ctx, buf_text(sentence));
+}
+
+/* What the files say that nobody reads may be what makes this model another one. */
+static void name_unread_options(const viv_model *m)
+{
+    const struct expansion *e = m->expansion;
+    struct buf b = {0};
+    if (!e->n_unread)
+        return;
+    buf_printf(&b, "%s says what the family %s does not know, and its answers may be wrong for it: ",
+               m->checkpoint.config ? "config.json" : "the file", spec_family(m->spec));
+    for (uint32_t i = 0; i < e->n_unread; i++)
+        buf_printf(&b, "%s%s", i ? ", " : "", e->unread[i]);
+    notice(m, &b);
+    buf_release(&b);
+}
+
+/* Of a larger model only a part is run. */
+static void name_unused_tensors(const viv_model *m)
+{
+    const struct checkpoint *c = &m->checkpoint;
+    const char *parts;
+    const uint32_t n = model_n_unused(m, &parts);
+    struct buf b = {0};
+    if (!n)
+        return;
+    buf_printf(&b, "%s is run as %s; %" PRIu32 " tensors of other parts stay unused: %s",
+               c->whole ? c->whole : c->path, c->whole ? "text" : spec_family(m->spec), n, parts);
+    notice(m, &b);
+    buf_release(&b);
+}
+
 viv_status engine_load_model(viv_model *m, struct error *err)
 {
     pthread_mutex_lock(&m->door->engine->opening);
     viv_status status = model_load(m, err);
     pthread_mutex_unlock(&m->door->engine->opening);
+    if (status == VIV_OK) {
+        name_unread_options(m);
+        name_unused_tensors(m);
+    }
     return status;
 }
 

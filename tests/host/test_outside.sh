@@ -62,6 +62,46 @@ speak >"$work/ours" 2>/dev/null
 speak --plugin-path "$work/outside" >"$work/theirs" 2>/dev/null
 expect "it says the same" 0 '' cmp "$work/ours" "$work/theirs"
 
+# a plugin that wraps llm for conversations: as if the system prompt had been given
+chat=$source/tests/golden/chat
+mkdir "$work/polite"
+# shellcheck disable=SC2086
+expect "a plugin that wraps llm builds" 0 '' $CC -shared -fPIC -O2 $flags -o "$work/polite/polite.so" "$source/tests/embed/polite.c"
+printf 'viv: 1\nuse: llama\narchitecture: polite\ncheckpoint: %s\n' "$chat" >"$work/polite.yaml"
+talk() { # MODEL OPTION...
+    model=$1
+    shift
+    "$viv" run "$model" -p Hello --temp 0 -n 12 -q "$@"
+}
+talk "$chat" --system "Be polite." >"$work/ours" 2>/dev/null
+printf '[{"role": "user", "content": "Hello"}]' >"$work/messages.json"
+expect "it answers a conversation" 0 . "$viv" run "$work/polite.yaml" --messages "$work/messages.json" --temp 0 -n 12 -q --plugin-path "$work/polite"
+"$viv" run "$work/polite.yaml" --messages "$work/messages.json" --temp 0 -n 12 -q --plugin-path "$work/polite" >"$work/theirs" 2>/dev/null
+expect "as with the system prompt" 0 '' cmp "$work/ours" "$work/theirs"
+
+# an application, with libvivarium
+if [ -n "${VIV-}" ]; then
+    libraries=$(pkg-config --libs vivarium)
+    library_path=$(pkg-config --variable=libdir vivarium)
+else
+    libraries="-L$VIV_BUILD/.libs -lvivarium"
+    library_path=$VIV_BUILD/.libs
+    VIV_PLUGIN_PATH=$work/build/plugins/llm/.libs
+    VIV_SPEC_PATH=$source/specs
+    export VIV_PLUGIN_PATH VIV_SPEC_PATH
+fi
+LD_LIBRARY_PATH=$library_path
+export LD_LIBRARY_PATH
+# shellcheck disable=SC2086
+expect "an application builds" 0 '' $CC -O2 -Wall -Wextra -Werror $flags -o "$work/embed" "$source/examples/embed.c" $libraries
+printf 'Hello\nAnd you?\n' >"$work/turns"
+expect "it talks" 0 . sh -c '"$1" "$2" <"$3"' sh "$work/embed" "$chat" "$work/turns"
+echo ROMEO: >"$work/turns"
+sh -c '"$1" shakespeare <"$2"' sh "$work/embed" "$work/turns" >"$work/theirs" 2>"$work/err"
+"$viv" run shakespeare -p ROMEO: -n 30 --temp 0 --no-echo -q >"$work/ours" 2>/dev/null && echo >>"$work/ours"
+expect "it continues a text as viv run does" 0 '' cmp "$work/ours" "$work/theirs"
+unset LD_LIBRARY_PATH VIV_PLUGIN_PATH VIV_SPEC_PATH
+
 if [ -z "${VIV-}" ]; then
     truncate -s 5000 "$llm"
     expect "a truncated plugin is named" 1 'llm.so) is refused: truncated' speak
