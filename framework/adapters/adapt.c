@@ -104,7 +104,7 @@ static viv_status find_target(const struct adaptation *l, const struct adapter *
     if (!tensor)
         return checkpoint_missing(ck, name->text, l->err);
     t->tensor = (uint32_t)(tensor - ck->tensors);
-    t->transposed = weight_is_transposed(&names->e->weights[name->weight]);
+    t->transposed = adapter_weight_is_transposed(&names->e->weights[name->weight]);
     return VIV_OK;
 }
 
@@ -244,7 +244,7 @@ static viv_status apply_to_tied(struct adaptation *l, const struct adapter *a, c
     for (uint32_t k = 0; status == VIV_OK && k < l->split.n; k++) {
         const struct split_tie *s = &l->split.items[k];
         struct change_target other = targets[i];
-        if (targets[i].tensor == s->other && !change_leaves_head(a, c))
+        if (targets[i].tensor == s->other && !adapter_change_leaves_head(a, c))
             other.tensor = s->tensor;
         else if (targets[i].tensor == s->tensor && c->parameter)
             other.tensor = s->other;
@@ -349,7 +349,7 @@ static viv_status open_adapter(viv_model *m, const char *words, struct error *er
     return check_architecture(m, a, err);
 }
 
-viv_status adapt_checkpoint(viv_model *m, struct error *err)
+viv_status adapters_open(viv_model *m, struct error *err)
 {
     struct adaptation l = {.m = m, .err = err};
     uint32_t n_of_spec;

@@ -6,10 +6,10 @@
 
 /* adapt.c: opens the adapters and enters the tensors that they change in the checkpoint's table. May expand the
  * spec again. */
-viv_status adapt_checkpoint(viv_model *m, struct error *err);
+viv_status adapters_open(viv_model *m, struct error *err);
 void adapters_close(viv_model *m);
 /* merge.c: computes the data of these tensors. Needs the scheduler. */
-viv_status merge_adapters(viv_model *m, struct error *err);
+viv_status adapters_merge(viv_model *m, struct error *err);
 
 /* An adapter on the model's weights. */
 struct adapter_summary {

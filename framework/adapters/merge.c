@@ -339,7 +339,7 @@ static viv_status merge_tensor(struct merge *g, struct error *err)
     return status;
 }
 
-viv_status merge_adapters(viv_model *m, struct error *err)
+viv_status adapters_merge(viv_model *m, struct error *err)
 {
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
     viv_status status = VIV_OK;

@@ -20,7 +20,7 @@ struct split_ties {
 /* Unties those that the model's adapters change on one side, and expands its spec again if there are any. */
 viv_status ties_split(viv_model *m, struct split_ties *out, struct error *err);
 /* Whether a change of the embedding does not affect the head. */
-bool change_leaves_head(const struct adapter *a, const struct change *c);
+bool adapter_change_leaves_head(const struct adapter *a, const struct change *c);
 
 /* --- twin.c: weights of safetensors in a GGUF file ------------------------------------------------------------ */
 
@@ -44,6 +44,6 @@ viv_status twins_init(struct twins *c, const viv_model *m, struct error *err);
 viv_status twin_find(const struct twins *c, uint32_t i, const char *name, struct change_target *t,
                      struct error *err);
 void twins_release(struct twins *c);
-bool weight_is_transposed(const struct weight *w);
+bool adapter_weight_is_transposed(const struct weight *w);
 
 #endif

@@ -41,7 +41,7 @@ static viv_status part(viv_model *m, struct split_ties *parted, const struct tie
     return VIV_OK;
 }
 
-bool change_leaves_head(const struct adapter *a, const struct change *c)
+bool adapter_change_leaves_head(const struct adapter *a, const struct change *c)
 {
     return !a->keeps_ties && !c->parameter && (c->kind == CHANGE_LOW_RANK || c->kind == CHANGE_WHOLE);
 }
@@ -54,7 +54,7 @@ static viv_status part_for(viv_model *m, struct split_ties *parted, const struct
         const struct change *c = &a->changes[i];
         uint32_t at = 0;
         if (!expansion_find_name(m->expansion, map, c->name, &at) ||
-            (at % 2 == 0 ? c->parameter : !change_leaves_head(a, c)))
+            (at % 2 == 0 ? c->parameter : !adapter_change_leaves_head(a, c)))
             continue;
         for (uint32_t k = 0; status == VIV_OK && k < n; k++)
             if (at % 2 == 0 ? k == at / 2 : strcmp(ties[k].other_key, ties[at / 2].other_key) == 0)

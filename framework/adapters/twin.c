@@ -145,7 +145,7 @@ static bool same_transforms(const struct weight *a, const struct weight *b)
     return same;
 }
 
-bool weight_is_transposed(const struct weight *w)
+bool adapter_weight_is_transposed(const struct weight *w)
 {
     return w->n_transforms > 0 && w->transforms[0].kind == TRANSFORM_TRANSPOSE;
 }
@@ -159,8 +159,8 @@ viv_status twin_find(const struct twins *c, uint32_t i, const char *name, struct
     if (!w || w->n_names != 1 || hf->n_names != 1)
         return error_set(err, VIV_EUNSUPPORTED, "'%s' (weight '%s') is not a tensor of its own in the GGUF file %s",
                          name, hf->key, path);
-    t->transposed = weight_is_transposed(w);
-    t->turned = hf->n_transforms == 1 && weight_is_transposed(hf) && w->n_transforms == 0;
+    t->transposed = adapter_weight_is_transposed(w);
+    t->turned = hf->n_transforms == 1 && adapter_weight_is_transposed(hf) && w->n_transforms == 0;
     if (!t->turned && !same_transforms(hf, w))
         return error_set(
             err, VIV_EUNSUPPORTED,

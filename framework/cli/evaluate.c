@@ -24,7 +24,7 @@ viv_status evaluation_read(struct evaluation *s, struct error *err)
 {
     viv_status status = VIV_OK;
     if (s->text_file)
-        status = read_input(s->text_file, LONGEST_TEXT, &s->text, err);
+        status = cli_read_input(s->text_file, LONGEST_TEXT, &s->text, err);
     if (status == VIV_OK && s->task_files->n) {
         s->tasks = calloc(s->task_files->n, sizeof *s->tasks);
         status = s->tasks ? VIV_OK : error_nomem(err);
@@ -279,7 +279,7 @@ static viv_status do_tasks(struct candidate *p, const struct model_under_test *r
     if (status == VIV_OK) {
         double low, high;
         set_value(p, key.text, score.accuracy, score.low, score.high);
-        wilson_interval(score.n_right_by_length, score.n_choices, &low, &high);
+        quality_wilson_interval(score.n_right_by_length, score.n_choices, &low, &high);
         if (score.n_choices)
             set_value(p, numbered("task", i, "by_length").text,
                       (double)score.n_right_by_length / (double)score.n_choices, low, high);

@@ -73,7 +73,7 @@ const char *class_name(const void *table)
     return ((const struct class_head *)table)->name;
 }
 
-bool name_is_plain(const char *name, size_t capacity)
+bool plugin_name_is_plain(const char *name, size_t capacity)
 {
     size_t n = strnlen(name, capacity);
     return n > 0 && n < capacity && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.") >= n;
@@ -149,7 +149,7 @@ static bool collide(const char *a, const char *b)
 
 static bool is_attr_name(const char *name)
 {
-    if (!name || !name_is_plain(name, MAX_NAME + 1) || name[0] == '.' || strstr(name, ".."))
+    if (!name || !plugin_name_is_plain(name, MAX_NAME + 1) || name[0] == '.' || strstr(name, ".."))
         return false;
     return name[strlen(name) - 1] != '.';
 }
@@ -215,7 +215,7 @@ viv_status class_check(enum class_kind kind, const void *table, struct error *er
         if (!value)
             return error_set(err, VIV_EABI, "%s '%s': '%s' is NULL, it must be given", kinds[kind].name,
                              head->name ? head->name : "?", s->name);
-        if (s->offset == offsetof(struct class_head, name) && !name_is_plain(head->name, MAX_NAME + 1))
+        if (s->offset == offsetof(struct class_head, name) && !plugin_name_is_plain(head->name, MAX_NAME + 1))
             return error_set(err, VIV_EABI, "a %s has a name that is not 1 to %d of a-z, 0-9, '_', '-' and '.'",
                              kinds[kind].name, MAX_NAME);
     }

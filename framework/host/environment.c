@@ -67,13 +67,13 @@ viv_status environment_compare(const struct environment *a, const struct environ
     return VIV_OK;
 }
 
-uint64_t count_threads(void)
+uint64_t probe_count_threads(void)
 {
     struct stat tasks;
     return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink - 2 : 0; /* 2 and one for each thread */
 }
 
-void kill_children_of(const char *process)
+void probe_kill_children_of(const char *process)
 {
     char path[64], list[4096];
     snprintf(path, sizeof path, "/proc/%s/children", process);
@@ -92,7 +92,7 @@ void kill_children_of(const char *process)
     }
 }
 
-bool kill_children(void)
+bool probe_kill_children(void)
 {
     bool any = false;
     for (int tries = 0; tries < 64; tries++) {
@@ -102,7 +102,7 @@ bool kill_children(void)
         any = true;
         if (pid > 0)
             continue;
-        kill_children_of("thread-self");
+        probe_kill_children_of("thread-self");
         usleep(1000);
     }
     return any;

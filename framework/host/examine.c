@@ -26,7 +26,7 @@ static viv_status add_allowed(struct plugins *all, const char *text, struct erro
 {
     while (*text) {
         size_t n = strcspn(text, ",:");
-        if (n > 0 && !words_add(&all->allow_threads, arena_strndup(&all->arena, text, n)))
+        if (n > 0 && !host_words_add(&all->allow_threads, arena_strndup(&all->arena, text, n)))
             return error_nomem(err);
         text += n + (text[n] != '\0');
     }

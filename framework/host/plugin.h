@@ -56,8 +56,8 @@ viv_status plugin_refuse(struct plugins *all, struct plugin *p, struct error *er
 viv_status elf_read_ident(const char *path, viv_plugin_ident *out, struct error *err);
 
 /* validate.c: whether host and plugin fit, by the block alone. */
-viv_status ident_check(const viv_plugin_ident *ident, uint32_t host_major, uint32_t host_minor, uint64_t cpu,
-                       struct error *err);
+viv_status plugin_check_ident(const viv_plugin_ident *ident, uint32_t host_major, uint32_t host_minor, uint64_t cpu,
+                              struct error *err);
 /* All that can be said of p->directory and p->path without running it; fills name, title and ident. */
 viv_status plugin_validate(struct plugin *p, struct arena *arena, struct error *err);
 
@@ -71,17 +71,17 @@ const char *class_kind_id(enum class_kind kind);
 viv_status class_check(enum class_kind kind, const void *table, struct error *err);
 const char *class_name(const void *table); /* of one that was checked */
 /* 1 to capacity - 1 of a-z, 0-9, '_', '-' and '.', then NUL. */
-bool name_is_plain(const char *name, size_t capacity);
+bool plugin_name_is_plain(const char *name, size_t capacity);
 
 /* environment.c: the process state that a plugin must not change. */
 struct environment;
 struct environment *environment_capture(void); /* malloc'ed; NULL: memory is out */
 viv_status environment_compare(const struct environment *before, const struct environment *after,
                                struct error *err);
-uint64_t count_threads(void); /* 0: cannot be told */
+uint64_t probe_count_threads(void); /* 0: cannot be told */
 /* Kills the processes that this one has started, and tells whether there were any. */
-bool kill_children(void);
-void kill_children_of(const char *process); /* "thread-self", "PID/task/PID": under /proc */
+bool probe_kill_children(void);
+void probe_kill_children_of(const char *process); /* "thread-self", "PID/task/PID": under /proc */
 
 /* probe.c: loads it in a child process and lists its classes. */
 viv_status plugin_probe(struct plugin *p, const viv_host *host, struct arena *arena, struct error *err);
@@ -90,13 +90,13 @@ viv_status plugin_probe(struct plugin *p, const viv_host *host, struct arena *ar
  * VIV_EINTERNAL for what makes no sense, and writing false when memory is out. */
 viv_status report_read(struct plugin *p, char *report, struct arena *arena, struct error *err);
 bool report_write(const struct plugin *p, viv_status status, const struct error *why, struct buf *out);
-bool words_add(struct words *w, const char *word); /* borrowed */
+bool host_words_add(struct words *w, const char *word); /* borrowed */
 
 /* probe_cache.c: what was found the last time this very file was probed by this very host. Never fails: a cache
  * that cannot be used is no cache. False: nothing is known. */
 bool probe_cache_read(struct plugin *p, struct arena *arena, viv_status *status, struct error *why);
 void probe_cache_write(const struct plugin *p, viv_status status, const struct error *why);
 /* Changes when the file does: its size, times and place. False: there is none. */
-bool file_stamp(const char *path, struct buf *out);
+bool plugin_file_stamp(const char *path, struct buf *out);
 
 #endif

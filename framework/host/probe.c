@@ -126,10 +126,11 @@ static viv_status list_uses(struct plugin *p, const struct link_map *last, struc
 {
     for (const struct link_map *map = last ? last->l_next : NULL; map; map = map->l_next) {
         struct buf line = {0};
-        if (strcmp(map->l_name, p->path) == 0 || strchr(map->l_name, '\n') || !file_stamp(map->l_name, &line))
+        if (strcmp(map->l_name, p->path) == 0 || strchr(map->l_name, '\n') ||
+            !plugin_file_stamp(map->l_name, &line))
             continue;
         buf_printf(&line, " %s", map->l_name);
-        if (line.failed || !words_add(&p->uses, line.data))
+        if (line.failed || !host_words_add(&p->uses, line.data))
             return error_nomem(err);
     }
     return VIV_OK;
@@ -140,10 +141,10 @@ static viv_status load_libraries(struct plugin *p, struct error *err)
 {
     for (size_t i = p->uses.n; i-- > 0;) {
         const char *path = strchr(p->uses.items[i], ' ') + 1;
-        uint64_t before = count_threads();
+        uint64_t before = probe_count_threads();
         enter(p, "loading of a library that it needs");
-        if (dlopen(path, RTLD_NOW | RTLD_LOCAL) && count_threads() > before &&
-            !words_add(&p->threads, path_base(path)))
+        if (dlopen(path, RTLD_NOW | RTLD_LOCAL) && probe_count_threads() > before &&
+            !host_words_add(&p->threads, path_base(path)))
             return error_nomem(err);
     }
     return VIV_OK;
@@ -151,7 +152,7 @@ static viv_status load_libraries(struct plugin *p, struct error *err)
 
 static viv_status check_threads(struct plugin *p, uint64_t before, struct error *err)
 {
-    if (count_threads() <= before)
+    if (probe_count_threads() <= before)
         return VIV_OK;
     p->starts_thread = true;
     return error_set(err, VIV_EABI, "loading it starts a thread: threads are the host's (VIV_SERVICE_WORKERS)");
@@ -165,7 +166,7 @@ static viv_status try_it(struct plugin *p, const viv_host *host, bool libraries_
     viv_status status = before ? VIV_OK : error_nomem(err);
     if (status == VIV_OK && libraries_first)
         status = load_libraries(p, err);
-    uint64_t threads = count_threads();
+    uint64_t threads = probe_count_threads();
     if (status == VIV_OK)
         status = plugin_load(p, host, enter, err);
     if (status == VIV_OK) {
@@ -173,7 +174,7 @@ static viv_status try_it(struct plugin *p, const viv_host *host, bool libraries_
         after = environment_capture();
         status = after ? environment_compare(before, after, err) : error_nomem(err);
     }
-    if (kill_children() && status == VIV_OK)
+    if (probe_kill_children() && status == VIV_OK)
         status = error_set(err, VIV_EABI, "loading it starts another process: a plugin must not");
     struct error late;
     if (!libraries_first && list_uses(p, last, &late) != VIV_OK && status == VIV_OK)
@@ -298,7 +299,7 @@ static viv_status hear(struct plugin *p, pid_t pid, int fd, struct arena *arena,
     /* a process that ends by itself is given the time to, the rest is killed with what it has started */
     bool ended = in_time && !is_complete(&report) && ends_soon(pid);
     if (!in_time)
-        kill_children_of(process);
+        probe_kill_children_of(process);
     kill(-pid, SIGKILL);
     kill(pid, SIGKILL);
     while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)

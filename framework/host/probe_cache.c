@@ -28,7 +28,7 @@ static bool probe_cache_path(const struct plugin *p, char *path, size_t capacity
     return n > 0 && (size_t)n < capacity;
 }
 
-bool file_stamp(const char *path, struct buf *out)
+bool plugin_file_stamp(const char *path, struct buf *out)
 {
     struct stat st;
     if (stat(path, &st) != 0)
@@ -45,7 +45,7 @@ static bool probe_cache_key(const struct plugin *p, struct buf *key)
     if (strchr(p->path, '\n'))
         return false;
     buf_printf(key, "vivarium %s, ABI %u.%u, report 2; file ", PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR);
-    if (!file_stamp(p->path, key))
+    if (!plugin_file_stamp(p->path, key))
         return false;
     buf_puts(key, " loader");
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
@@ -60,7 +60,7 @@ static bool is_as_it_was(const char *use)
 {
     struct buf now = {0};
     const char *path = strchr(use, ' ');
-    bool same = path && file_stamp(path + 1, &now) && !now.failed && now.size == (size_t)(path - use) &&
+    bool same = path && plugin_file_stamp(path + 1, &now) && !now.failed && now.size == (size_t)(path - use) &&
                 memcmp(now.data, use, now.size) == 0;
     buf_release(&now);
     return same;

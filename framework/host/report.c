@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool words_add(struct words *w, const char *word)
+bool host_words_add(struct words *w, const char *word)
 {
     if (!word || !VEC_RESERVE(w->items, w->n, w->capacity))
         return false;
@@ -44,7 +44,7 @@ static viv_status add_class(struct plugin *p, const char *line, struct arena *ar
 {
     char *rest;
     long kind = strtol(line, &rest, 10);
-    if (kind < 0 || kind >= N_CLASS_KINDS || *rest != ' ' || !name_is_plain(rest + 1, 64) ||
+    if (kind < 0 || kind >= N_CLASS_KINDS || *rest != ' ' || !plugin_name_is_plain(rest + 1, 64) ||
         p->n_classes >= N_CLASS_KINDS * MAX_CLASSES)
         return no_sense(err);
     const char *name = arena_strdup(arena, rest + 1);
@@ -56,7 +56,7 @@ static viv_status add_class(struct plugin *p, const char *line, struct arena *ar
 
 static viv_status add_word(struct words *w, const char *word, struct arena *arena, struct error *err)
 {
-    return words_add(w, arena_strdup(arena, word)) ? VIV_OK : error_nomem(err);
+    return host_words_add(w, arena_strdup(arena, word)) ? VIV_OK : error_nomem(err);
 }
 
 /* "STATUS SENTENCE". A failure of the plugin's is never that our memory is out. */

@@ -68,8 +68,8 @@ static viv_status check_version(const viv_plugin_ident *ident, uint32_t major, u
     return VIV_OK;
 }
 
-viv_status ident_check(const viv_plugin_ident *ident, uint32_t host_major, uint32_t host_minor, uint64_t cpu,
-                       struct error *err)
+viv_status plugin_check_ident(const viv_plugin_ident *ident, uint32_t host_major, uint32_t host_minor, uint64_t cpu,
+                              struct error *err)
 {
     if (ident->magic != VIV_PLUGIN_MAGIC)
         return error_set(err, VIV_EFORMAT,
@@ -93,7 +93,7 @@ viv_status ident_check(const viv_plugin_ident *ident, uint32_t host_major, uint3
                          "flags are 0x%x, this host knows none: update Vivarium, or rebuild the "
                          "plugin with flags 0",
                          ident->flags);
-    if (!name_is_plain(ident->name, sizeof ident->name))
+    if (!plugin_name_is_plain(ident->name, sizeof ident->name))
         return error_set(err, VIV_EFORMAT,
                          "its name is not 1 to 31 of a-z, 0-9, '_', '-' and '.': choose another in "
                          "VIV_PLUGIN(...)");
@@ -155,7 +155,7 @@ viv_status plugin_validate(struct plugin *p, struct arena *arena, struct error *
     if (status != VIV_OK)
         return status;
     p->ident = ident;
-    status = ident_check(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, kernels_cpu(), err);
+    status = plugin_check_ident(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, kernels_cpu(), err);
     if (status != VIV_OK)
         return status;
     p->name = arena_strdup(arena, ident.name);

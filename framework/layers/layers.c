@@ -105,7 +105,7 @@ const viv_attr *layer_attr(const viv_layer_class *class, const char *name)
     return NULL;
 }
 
-int64_t attr_choice(const viv_attr *a, const char *word)
+int64_t layer_attr_choice(const viv_attr *a, const char *word)
 {
     const size_t n = strlen(word);
     int64_t index = 0;

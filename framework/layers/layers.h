@@ -41,6 +41,6 @@ viv_status layer_set_bring(const struct layer_set *set, const char *name, const 
 /* Names of the layers that can be had, `room` of them at most; returns how many. */
 size_t layer_set_names(const struct layer_set *set, const char **names, size_t room);
 const viv_attr *layer_attr(const viv_layer_class *class, const char *name); /* or NULL */
-int64_t attr_choice(const viv_attr *a, const char *word); /* which of its choices this is, from 0; -1: none */
+int64_t layer_attr_choice(const viv_attr *a, const char *word); /* which of its choices this is, from 0; -1: none */
 
 #endif

@@ -178,9 +178,9 @@ static void compare_rows(struct layer_difference *l, const float *a, const float
 
 static void compare_logits(struct difference *d, const float *a, const float *b, uint64_t n)
 {
-    const double kl = kl_divergence(a, log_sum_exp(a, n), b, log_sum_exp(b, n), n);
+    const double kl = logits_kl_divergence(a, logits_log_sum_exp(a, n), b, logits_log_sum_exp(b, n), n);
     d->output.n_rows++;
-    d->output.n_same_best += most_likely(a, n) == most_likely(b, n);
+    d->output.n_same_best += logits_most_likely(a, n) == logits_most_likely(b, n);
     d->output.kl_sum += kl;
     d->output.kl_most = fmax(d->output.kl_most, kl);
 }

@@ -122,7 +122,7 @@ static viv_status step(struct scoring *a, uint32_t i, uint64_t at, uint64_t n, c
 
 static viv_status add(struct scoring *a, const float *logits, int32_t token, double *sum, struct error *err)
 {
-    const double total = log_sum_exp(logits, a->vocab);
+    const double total = logits_log_sum_exp(logits, a->vocab);
     if (!isfinite(total))
         return error_set(err, VIV_EFORMAT, "the logits of the answer are not finite: are the weights?");
     *sum += (double)logits[token] - total;

@@ -71,6 +71,6 @@ struct task_score {
 viv_status tasks_score(const struct task_list *l, const struct model_under_test *r,
                        const struct task_options *options, struct task_score *out, struct error *err);
 /* Of n_right among n. */
-void wilson_interval(uint64_t n_right, uint64_t n, double *low, double *high);
+void quality_wilson_interval(uint64_t n_right, uint64_t n, double *low, double *high);
 
 #endif

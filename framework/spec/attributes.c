@@ -24,28 +24,28 @@ static viv_status fit(struct expander *x, const viv_attr *attr, const struct yam
     case VIV_ATTR_CHOICE:
         if (v->kind != VALUE_STRING || v->s[0] == '\0')
             break;
-        fits = attr_choice(attr, v->s) >= 0;
+        fits = layer_attr_choice(attr, v->s) >= 0;
         if (!fits)
-            return error_at(x->err, y->at, VIV_EINVAL, "'%s' is '%s', expected one of %s", attr->name, v->s,
-                            attr->choices);
+            return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' is '%s', expected one of %s", attr->name, v->s,
+                              attr->choices);
         break;
     default:
         fits = fits || v->kind == VALUE_STRING;
     }
     if (!fits)
-        return error_at(x->err, y->at, VIV_EINVAL, "'%s' wants %s%s%s, found %s", attr->name, wanted[attr->kind],
-                        attr->choices ? " " : "", attr->choices ? attr->choices : "", value_kind_name(v->kind));
+        return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' wants %s%s%s, found %s", attr->name, wanted[attr->kind],
+                          attr->choices ? " " : "", attr->choices ? attr->choices : "", value_kind_name(v->kind));
     double number = v->kind == VALUE_FLOAT ? v->f : (double)v->i;
     bool is_number = v->kind == VALUE_FLOAT || (v->kind == VALUE_INT && attr->kind != VIV_ATTR_BOOL);
     if (is_number && attr->min < attr->max && (number < attr->min || number > attr->max))
-        return error_at(x->err, y->at, VIV_EINVAL, "'%s' is %g, expected %g to %g", attr->name, number, attr->min,
-                        attr->max);
+        return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' is %g, expected %g to %g", attr->name, number, attr->min,
+                          attr->max);
     if (v->kind == VALUE_NONE && (attr->flags & VIV_ATTR_REQUIRED))
-        return error_at(x->err, y->at, VIV_EINVAL, "'%s' is needed, and '%s' is none", attr->name, y->text);
+        return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' is needed, and '%s' is none", attr->name, y->text);
     return VIV_OK;
 }
 
-viv_status attr_eval(struct expander *x, const viv_attr *attr, const struct yaml *y, struct value *out)
+viv_status expander_eval_attr(struct expander *x, const viv_attr *attr, const struct yaml *y, struct value *out)
 {
     bool is_param = spec_param(x->spec, y->text) != NULL;
     if (attr->kind == VIV_ATTR_CHOICE && !is_param &&
@@ -55,7 +55,7 @@ viv_status attr_eval(struct expander *x, const viv_attr *attr, const struct yaml
         return fit(x, attr, y, out);
     }
     x->weights_are_words = attr->kind == VIV_ATTR_WEIGHT;
-    viv_status status = eval_at(x, y, out);
+    viv_status status = expander_eval(x, y, out);
     x->weights_are_words = false;
     return status == VIV_OK ? fit(x, attr, y, out) : status;
 }

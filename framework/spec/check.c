@@ -49,7 +49,7 @@ static viv_status exists(void *ctx, const char *name, struct value *out, struct 
 static viv_status check_expr(struct checker *c, const struct yaml *y)
 {
     if (y->kind != YAML_SCALAR)
-        return error_at(c->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
+        return yaml_error(c->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
     struct arena scratch = {0};
     const struct expr_scope scope = {c, exists};
     viv_status status = expr_check(&scratch, y->text, &scope, c->err);
@@ -71,7 +71,7 @@ static viv_status check_list(struct checker *c, const struct yaml *list)
 static viv_status check_some(struct checker *c, const struct yaml *list)
 {
     if (list->kind == YAML_LIST && list->n == 0)
-        return error_at(c->err, list->at, VIV_EINVAL, "expected at least one layer, found an empty list");
+        return yaml_error(c->err, list->at, VIV_EINVAL, "expected at least one layer, found an empty list");
     return check_items(c, list);
 }
 
@@ -85,22 +85,22 @@ static viv_status unknown_attr(const struct checker *c, const viv_layer_class *c
     for (const viv_attr *const *a = class->attrs; *a && n < 128; a++)
         names[n++] = (*a)->name;
     const char *nearest = near_word(name, names, n);
-    return nearest ? error_at(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s', did you mean '%s'?",
-                              class->name, name, nearest)
-                   : error_at(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s'", class->name, name);
+    return nearest ? yaml_error(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s', did you mean '%s'?",
+                                class->name, name, nearest)
+                   : yaml_error(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s'", class->name, name);
 }
 
 static viv_status check_attr(struct checker *c, const viv_attr *attr, const struct yaml *y)
 {
     if (y->kind != YAML_SCALAR)
-        return error_at(c->err, y->at, VIV_EINVAL, "'%s' wants a value, found %s", attr->name, yaml_kind_name(y));
-    if (attr->kind == VIV_ATTR_CHOICE && attr_choice(attr, y->text) >= 0)
+        return yaml_error(c->err, y->at, VIV_EINVAL, "'%s' wants a value, found %s", attr->name, yaml_kind_name(y));
+    if (attr->kind == VIV_ATTR_CHOICE && layer_attr_choice(attr, y->text) >= 0)
         return VIV_OK;
     if (attr->kind == VIV_ATTR_VALUE) {
         for (uint32_t i = 0; i < c->n_saved; i++)
             if (strcmp(c->saved[i], y->text) == 0)
                 return VIV_OK;
-        return error_at(c->err, y->at, VIV_EINVAL, "no value was saved as '%s' before this", y->text);
+        return yaml_error(c->err, y->at, VIV_EINVAL, "no value was saved as '%s' before this", y->text);
     }
     c->x.weights_are_words = attr->kind == VIV_ATTR_WEIGHT;
     viv_status status = check_expr(c, y);
@@ -111,9 +111,9 @@ static viv_status check_attr(struct checker *c, const viv_attr *attr, const stru
         for (uint32_t i = 0; i < c->x.spec->n_weights; i++)
             names[i] = c->x.spec->weights[i].key;
         const char *nearest = near_word(y->text, names, c->x.spec->n_weights);
-        return nearest ? error_at(c->err, y->at, VIV_EINVAL, "there is no weight '%s', did you mean '%s'?", y->text,
-                                  nearest)
-                       : error_at(c->err, y->at, VIV_EINVAL, "there is no weight '%s'", y->text);
+        return nearest ? yaml_error(c->err, y->at, VIV_EINVAL, "there is no weight '%s', did you mean '%s'?",
+                                    y->text, nearest)
+                       : yaml_error(c->err, y->at, VIV_EINVAL, "there is no weight '%s'", y->text);
     }
     return status;
 }
@@ -131,10 +131,10 @@ static bool is_group(const viv_layer_class *class, const char *name)
 static viv_status no_group(const struct yaml *y, const char *name, struct error *err)
 {
     if (y->kind != YAML_SCALAR)
-        return error_at(err, y->at, VIV_EINVAL, "'%s' wants a mapping, or the name of one of `groups`, found %s",
-                        name, yaml_kind_name(y));
-    return error_at(err, y->at, VIV_EINVAL,
-                    "'%s' wants a mapping, or the name of one of `groups`, and '%s' is none", name, y->text);
+        return yaml_error(err, y->at, VIV_EINVAL, "'%s' wants a mapping, or the name of one of `groups`, found %s",
+                          name, yaml_kind_name(y));
+    return yaml_error(err, y->at, VIV_EINVAL,
+                      "'%s' wants a mapping, or the name of one of `groups`, and '%s' is none", name, y->text);
 }
 
 /* Nested mappings are dotted names: rope: {theta: x} is rope.theta. */
@@ -145,7 +145,7 @@ static viv_status check_attrs(struct checker *c, const viv_layer_class *class, c
         char name[256];
         size_t n = (size_t)snprintf(name, sizeof name, "%s%s", prefix, map->keys[i]);
         if (n + 1 >= sizeof name)
-            return error_at(c->err, map->key_at[i], VIV_ELIMIT, "an attribute's name too long");
+            return yaml_error(c->err, map->key_at[i], VIV_ELIMIT, "an attribute's name too long");
         const viv_attr *attr = layer_attr(class, name);
         viv_status status;
         if (attr) {
@@ -188,10 +188,10 @@ static viv_status no_layer(struct checker *c, const char *name, struct position 
     n += layer_set_names(c->x.spec->world->layers, names + n, sizeof names / sizeof *names - n);
     near = near_word(name, names, n);
     if (near)
-        return error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s', did you mean '%s'?%s%s", name, near,
-                        *refused ? "; " : "", refused);
-    return error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s' (`viv layers` lists them)%s%s", name,
-                    *refused ? "; " : "", refused);
+        return yaml_error(c->err, at, VIV_ENOTFOUND, "there is no layer '%s', did you mean '%s'?%s%s", name, near,
+                          *refused ? "; " : "", refused);
+    return yaml_error(c->err, at, VIV_ENOTFOUND, "there is no layer '%s' (`viv layers` lists them)%s%s", name,
+                      *refused ? "; " : "", refused);
 }
 
 static viv_status check_layer(struct checker *c, const char *name, const struct yaml *attrs, struct position at)
@@ -203,15 +203,15 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
     if (status == VIV_ENOTFOUND)
         return no_layer(c, name, at, refused.text);
     if (status != VIV_OK)
-        return error_at(c->err, at, status, "layer '%s': %s", name, refused.text);
+        return yaml_error(c->err, at, status, "layer '%s': %s", name, refused.text);
     if (attrs->kind != YAML_MAP)
-        return error_at(c->err, attrs->at, VIV_EINVAL, "layer '%s' wants a mapping of attributes, found %s", name,
-                        yaml_kind_name(attrs));
+        return yaml_error(c->err, attrs->at, VIV_EINVAL, "layer '%s' wants a mapping of attributes, found %s", name,
+                          yaml_kind_name(attrs));
     status = check_attrs(c, class, attrs, "");
     for (const viv_attr *const *a = class->attrs; status == VIV_OK && *a; a++)
         if (((*a)->flags & VIV_ATTR_REQUIRED) && !spec_attr(c->x.spec, attrs, (*a)->name))
-            return error_at(c->err, at, VIV_EINVAL, "layer '%s' needs the attribute '%s': %s", name, (*a)->name,
-                            (*a)->doc ? (*a)->doc : "");
+            return yaml_error(c->err, at, VIV_EINVAL, "layer '%s' needs the attribute '%s': %s", name, (*a)->name,
+                              (*a)->doc ? (*a)->doc : "");
     return status;
 }
 
@@ -220,7 +220,7 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
 static viv_status check_repeat(struct checker *c, const struct yaml *item)
 {
     bool outer = c->in_repeat;
-    viv_status status = check_keys(item, IN_REPEAT, c->err);
+    viv_status status = document_check_keys(item, IN_REPEAT, c->err);
     if (status == VIV_OK)
         status = check_expr(c, yaml_get(item, "repeat"));
     c->in_repeat = true;
@@ -232,7 +232,7 @@ static viv_status check_repeat(struct checker *c, const struct yaml *item)
 
 static viv_status check_switch(struct checker *c, const struct yaml *item)
 {
-    viv_status status = check_keys(item, IN_SWITCH, c->err);
+    viv_status status = document_check_keys(item, IN_SWITCH, c->err);
     if (status == VIV_OK)
         status = check_expr(c, yaml_get(item, "switch"));
     const struct yaml *cases = yaml_get(item, "cases"), *otherwise = yaml_get(item, "else");
@@ -246,8 +246,8 @@ static viv_status check_switch(struct checker *c, const struct yaml *item)
 static viv_status check_branches(struct checker *c, const struct yaml *branches, const char *what)
 {
     if (branches->kind != YAML_LIST || branches->n == 0)
-        return error_at(c->err, branches->at, VIV_EINVAL, "'%s' wants a list of branches, each a list of layers",
-                        what);
+        return yaml_error(c->err, branches->at, VIV_EINVAL, "'%s' wants a list of branches, each a list of layers",
+                          what);
     viv_status status = VIV_OK;
     for (uint32_t i = 0; status == VIV_OK && i < branches->n; i++)
         status = check_items(c, branches->items[i]);
@@ -257,15 +257,16 @@ static viv_status check_branches(struct checker *c, const struct yaml *branches,
 static viv_status check_item(struct checker *c, const struct yaml *item)
 {
     if (item->kind != YAML_MAP || item->n == 0)
-        return error_at(c->err, item->at, VIV_EINVAL, "expected one layer, as `name: {attributes}`, found %s",
-                        item->kind == YAML_MAP ? "an empty mapping" : yaml_kind_name(item));
+        return yaml_error(c->err, item->at, VIV_EINVAL, "expected one layer, as `name: {attributes}`, found %s",
+                          item->kind == YAML_MAP ? "an empty mapping" : yaml_kind_name(item));
     if (yaml_get(item, "repeat"))
         return check_repeat(c, item);
     if (yaml_get(item, "switch"))
         return check_switch(c, item);
     if (item->n != 1)
-        return error_at(c->err, item->key_at[1], VIV_EINVAL,
-                        "'%s' stands beside '%s': each layer is an item of its own", item->keys[1], item->keys[0]);
+        return yaml_error(c->err, item->key_at[1], VIV_EINVAL,
+                          "'%s' stands beside '%s': each layer is an item of its own", item->keys[1],
+                          item->keys[0]);
     const char *name = item->keys[0];
     const struct yaml *body = item->items[0];
     if (strcmp(name, "residual") == 0)
@@ -274,14 +275,14 @@ static viv_status check_item(struct checker *c, const struct yaml *item)
         return check_branches(c, body, name);
     if (strcmp(name, "save") == 0 || strcmp(name, "load") == 0) {
         if (body->kind != YAML_SCALAR)
-            return error_at(c->err, body->at, VIV_EINVAL, "'%s' wants a name", name);
+            return yaml_error(c->err, body->at, VIV_EINVAL, "'%s' wants a name", name);
         for (uint32_t i = 0; name[0] == 'l' && i < c->n_saved; i++)
             if (strcmp(c->saved[i], body->text) == 0)
                 return VIV_OK;
         if (name[0] == 'l')
-            return error_at(c->err, body->at, VIV_EINVAL, "no value was saved as '%s' before this", body->text);
+            return yaml_error(c->err, body->at, VIV_EINVAL, "no value was saved as '%s' before this", body->text);
         if (c->n_saved == MAX_SAVED)
-            return error_at(c->err, body->at, VIV_ELIMIT, "more than %d saved values", MAX_SAVED);
+            return yaml_error(c->err, body->at, VIV_ELIMIT, "more than %d saved values", MAX_SAVED);
         c->saved[c->n_saved++] = body->text;
         return VIV_OK;
     }
@@ -291,7 +292,8 @@ static viv_status check_item(struct checker *c, const struct yaml *item)
 static viv_status check_items(struct checker *c, const struct yaml *list)
 {
     if (list->kind != YAML_LIST)
-        return error_at(c->err, list->at, VIV_EINVAL, "expected a list of layers, found %s", yaml_kind_name(list));
+        return yaml_error(c->err, list->at, VIV_EINVAL, "expected a list of layers, found %s",
+                          yaml_kind_name(list));
     viv_status status = VIV_OK;
     for (uint32_t i = 0; i < list->n && status == VIV_OK; i++)
         status = check_item(c, list->items[i]);
@@ -302,16 +304,16 @@ static viv_status check_items(struct checker *c, const struct yaml *list)
 
 static viv_status check_transform(struct checker *c, const struct yaml *t)
 {
-    viv_status status = check_keys(t, IN_TRANSFORM, c->err);
+    viv_status status = document_check_keys(t, IN_TRANSFORM, c->err);
     if (status == VIV_OK && t->n != 1)
-        return error_at(c->err, t->at, VIV_EINVAL, "each transform is an item of its own");
+        return yaml_error(c->err, t->at, VIV_EINVAL, "each transform is an item of its own");
     const struct yaml *split = yaml_get(t, "split"), *permute = yaml_get(t, "permute");
     if (status == VIV_OK && split)
-        status = check_keys(split, IN_SPLIT, c->err);
+        status = document_check_keys(split, IN_SPLIT, c->err);
     if (status == VIV_OK && split)
         status = check_list(c, yaml_get(split, "of"));
     if (status == VIV_OK && permute)
-        status = check_keys(permute, IN_PERMUTE, c->err);
+        status = document_check_keys(permute, IN_PERMUTE, c->err);
     return status == VIV_OK && permute ? check_list(c, yaml_get(permute, "view")) : status;
 }
 
@@ -319,8 +321,8 @@ static viv_status check_transforms(struct checker *c, const struct yaml *list)
 {
     viv_status status = VIV_OK;
     if (list && list->kind != YAML_LIST)
-        return error_at(c->err, list->at, VIV_EINVAL,
-                        "'transform' wants a list, or {hf: list, gguf: list}, found %s", yaml_kind_name(list));
+        return yaml_error(c->err, list->at, VIV_EINVAL,
+                          "'transform' wants a list, or {hf: list, gguf: list}, found %s", yaml_kind_name(list));
     for (uint32_t i = 0; status == VIV_OK && list && i < list->n; i++)
         status = check_transform(c, list->items[i]);
     return status;
@@ -330,15 +332,15 @@ static viv_status check_transforms(struct checker *c, const struct yaml *list)
 static viv_status check_holes(struct checker *c, const struct yaml *name)
 {
     if (name->text[0] == '\0')
-        return error_at(c->err, name->at, VIV_EINVAL, "the name of a tensor is empty");
+        return yaml_error(c->err, name->at, VIV_EINVAL, "the name of a tensor is empty");
     for (const char *hole = strchr(name->text, '{'); hole; hole = strchr(hole + 1, '{')) {
         char word[64];
         size_t n = strcspn(hole + 1, "}");
         snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), hole + 1);
         if (hole[1 + n] != '}' ||
             (strcmp(word, "i") != 0 && strcmp(word, "e") != 0 && !spec_param(c->x.spec, word)))
-            return error_at(c->err, name->at, VIV_EINVAL, "'%s': only {i}, {e} and params can be filled in",
-                            name->text);
+            return yaml_error(c->err, name->at, VIV_EINVAL, "'%s': only {i}, {e} and params can be filled in",
+                              name->text);
     }
     return VIV_OK;
 }
@@ -366,8 +368,8 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     if (status == VIV_OK && yaml_get(w->body, "each"))
         status = check_expr(c, yaml_get(w->body, "each"));
     if (status == VIV_OK && unread && c->in_repeat)
-        status = error_at(c->err, unread->at, VIV_EINVAL,
-                          "a weight that no layer reads cannot be one for each layer: its names have {i}");
+        status = yaml_error(c->err, unread->at, VIV_EINVAL,
+                            "a weight that no layer reads cannot be one for each layer: its names have {i}");
     if (status == VIV_OK && unread) {
         c->weight_used[w - c->x.spec->weights] = true;
         status = check_expr(c, unread);
@@ -378,18 +380,18 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     c->no_index = outside_repeat;
     if (status == VIV_OK && !yaml_get(w->body, "hf") && !yaml_get(w->body, "gguf") && !values)
         status =
-            error_at(c->err, w->at, VIV_EINVAL,
-                     "weight '%s' has no name in any kind of file: give 'hf', 'gguf', both or 'values'", w->key);
+            yaml_error(c->err, w->at, VIV_EINVAL,
+                       "weight '%s' has no name in any kind of file: give 'hf', 'gguf', both or 'values'", w->key);
     if (status == VIV_OK && otherwise && strcmp(otherwise->text, "none") != 0) {
         const struct weight_entry *other = spec_weight(c->x.spec, otherwise->text);
         if (!other)
-            return error_at(c->err, otherwise->at, VIV_EINVAL, "there is no weight '%s'", otherwise->text);
+            return yaml_error(c->err, otherwise->at, VIV_EINVAL, "there is no weight '%s'", otherwise->text);
         c->weight_used[other - c->x.spec->weights] = true;
     }
     if (status == VIV_OK && transform && transform->kind == YAML_MAP)
-        status = check_keys(transform, IN_BY_NAMING, c->err);
+        status = document_check_keys(transform, IN_BY_NAMING, c->err);
     for (int naming = 0; status == VIV_OK && transform && naming < 2; naming++)
-        status = check_transforms(c, transforms_of(w->body, naming ? "gguf" : "hf"));
+        status = check_transforms(c, weight_transforms_of(w->body, naming ? "gguf" : "hf"));
     return status;
 }
 
@@ -397,8 +399,8 @@ static viv_status check_places(struct checker *c, const struct yaml *places)
 {
     for (uint32_t k = 0; k < yaml_count(places); k++) {
         const struct yaml *place = yaml_item(places, k);
-        if (!is_place(place->text))
-            return error_at(
+        if (!expander_is_metadata_key(place->text))
+            return yaml_error(
                 c->err, place->at, VIV_EINVAL,
                 "'%s' is no place in a checkpoint: expected a key, has(), lacks() or rows() of a tensor, "
                 "or len() of a key",
@@ -425,7 +427,7 @@ static viv_status check_param(struct checker *c, const struct param *p)
     const struct yaml *d = p->declaration;
     struct param_type type;
     if (!expr_is_name(p->name))
-        return error_at(c->err, p->at, VIV_EINVAL, "a param cannot be called '%s'", p->name);
+        return yaml_error(c->err, p->at, VIV_EINVAL, "a param cannot be called '%s'", p->name);
     viv_status status = param_type(d, &type, c->err);
     if (status == VIV_OK)
         status = check_places(c, yaml_get(d, "hf"));
@@ -459,7 +461,7 @@ viv_status spec_check(const struct spec *s, struct error *err)
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
         if (!c.weight_used[i] && strcmp(s->weights[i].at.file, s->at.file) == 0)
             status =
-                error_at(err, s->weights[i].at, VIV_EINVAL, "weight '%s' is used by no layer", s->weights[i].key);
+                yaml_error(err, s->weights[i].at, VIV_EINVAL, "weight '%s' is used by no layer", s->weights[i].key);
     for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
         for (uint32_t i = 0; status == VIV_OK && s->refuse[d] && i < s->refuse[d]->n; i++)
             status = check_expr(&c, yaml_get(s->refuse[d]->items[i], "when"));
@@ -470,8 +472,8 @@ viv_status spec_check(const struct spec *s, struct error *err)
     for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
         for (uint32_t i = 0; status == VIV_OK && s->without_effect[d] && i < s->without_effect[d]->n; i++)
             if (s->without_effect[d]->items[i]->kind != YAML_SCALAR)
-                status = error_at(err, s->without_effect[d]->items[i]->at, VIV_EINVAL,
-                                  "expected a path into config.json or a glob");
+                status = yaml_error(err, s->without_effect[d]->items[i]->at, VIV_EINVAL,
+                                    "expected a path into config.json or a glob");
     free(c.weight_used);
     arena_release(&arena);
     return status;

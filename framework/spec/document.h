@@ -36,7 +36,7 @@ extern const struct key spec_keys[];
 extern const size_t n_spec_keys;
 
 /* Unknown keys (with the nearest known one), missing ones, values of the wrong form. */
-viv_status check_keys(const struct yaml *map, enum key_context context, struct error *err);
+viv_status document_check_keys(const struct yaml *map, enum key_context context, struct error *err);
 
 enum { MAX_CHAIN = 8, MAX_PARAMS = 512, MAX_WEIGHTS = 512 };
 
@@ -75,7 +75,7 @@ struct spec {
 };
 
 /* A path as a file `from` says it: beside that file, unless absolute. NULL: memory is out. */
-char *path_beside(struct arena *arena, const char *from, const char *path);
+char *document_path_beside(struct arena *arena, const char *from, const char *path);
 
 /* Reads path and everything it uses. `checkpoint` (or NULL) overrides what the spec says. */
 viv_status document_load(const struct spec_world *world, const char *path, const char *checkpoint,

@@ -33,9 +33,9 @@ viv_status expander_init(struct expander *x, const struct spec *s, const struct 
                          struct error *err);
 
 /* Evaluates a scalar as an expression (a quoted one is a text); errors carry its position. */
-viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out);
-viv_status eval_bool(struct expander *x, const struct yaml *y, bool *out);
-viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n);
+viv_status expander_eval(struct expander *x, const struct yaml *y, struct value *out);
+viv_status expander_eval_bool(struct expander *x, const struct yaml *y, bool *out);
+viv_status expander_eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n);
 
 /* What a declaration says of the values of its param. */
 struct param_type {
@@ -46,19 +46,19 @@ struct param_type {
 };
 viv_status param_type(const struct yaml *declaration, struct param_type *t, struct error *err);
 /* choices.c: whether a value is one of the words that its param may be, `who` naming it; it becomes our word. */
-viv_status check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who);
+viv_status expander_check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who);
 
 /* Whether a text is a key of a checkpoint's metadata, or has(), lacks(), rows() or len() of one. */
-bool is_place(const char *text);
+bool expander_is_metadata_key(const char *text);
 
 /* params.c: the value of a param, computed on first use. */
-viv_status param_value(struct expander *x, const char *name, struct value *out, struct error *err);
+viv_status expander_param(struct expander *x, const char *name, struct value *out, struct error *err);
 /* All of them; those without a value are one error that lists them. */
-viv_status params_all(struct expander *x);
+viv_status expander_params(struct expander *x);
 
 /* options.c: refuses packed weights that the spec does not know; *unread: what else config.json or a GGUF file says
  * that the spec neither reads nor calls of no effect. */
-viv_status options_check(struct expander *x, const char *const **unread, uint32_t *n_unread);
+viv_status expander_check_options(struct expander *x, const char *const **unread, uint32_t *n_unread);
 
 /* place.c: where the model lies among the tensors of its checkpoint; the family's own place where that is none of
  * safetensors. */
@@ -69,15 +69,15 @@ bool place_find(const struct placement *p, const struct strmap *names, const cha
 bool place_find_foreign(const struct placement *p, const struct strmap *names, const char *name, uint32_t *at);
 
 /* names.c: the tensor of a family's name, or NULL. */
-const viv_tensor *tensor_named(const struct expander *x, const char *name);
+const viv_tensor *expander_tensor(const struct expander *x, const char *name);
 /* A tensor's name, filled in; each: what {e} stands for, or -1. */
-viv_status name_fill(struct expander *x, const struct yaml *y, int64_t each, const char **out);
+viv_status expander_fill_name(struct expander *x, const struct yaml *y, int64_t each, const char **out);
 /* The names and experts of a weight, as the checkpoint has them. */
 viv_status weight_names(struct expander *x, const struct weight_entry *entry, struct weight *w);
 bool weight_is_indexed(const struct weight_entry *w); /* whether {i} stands in its names */
 
 /* transforms.c: the list of a weight's transforms for files of one naming ("hf", "gguf"), or NULL. */
-const struct yaml *transforms_of(const struct yaml *weight, const char *naming);
+const struct yaml *weight_transforms_of(const struct yaml *weight, const char *naming);
 viv_status weight_transforms(struct expander *x, const struct weight_entry *entry, struct weight *w);
 
 /* weights.c: weights that were asked for. */
@@ -95,7 +95,7 @@ viv_status weight_add_unread(struct expander *x, struct weight_list *l, const st
 void weight_list_release(struct weight_list *l);
 
 /* attributes.c: the value of an attribute; of one that takes a weight, its key. Not of those that take a value. */
-viv_status attr_eval(struct expander *x, const viv_attr *attr, const struct yaml *y, struct value *out);
+viv_status expander_eval_attr(struct expander *x, const viv_attr *attr, const struct yaml *y, struct value *out);
 
 enum { MAX_SAVED = 64 };
 
@@ -119,7 +119,7 @@ struct unroller {
     size_t n_counts, counts_capacity;
 };
 /* Adds the nodes of one stack, which begins with the token ids anew. */
-viv_status unroll(struct unroller *u, enum stack_id id, const struct yaml *list, struct stack *out);
+viv_status unroller_run(struct unroller *u, enum stack_id id, const struct yaml *list, struct stack *out);
 void unroller_release(struct unroller *u);
 
 #endif

@@ -292,11 +292,11 @@ static viv_status try_family(struct search *s, const char *path, struct error *e
     struct yaml *root;
     viv_status status = yaml_read(&s->arena, path, &root, err);
     if (status == VIV_OK)
-        status = check_keys(root, IN_SPEC, err);
+        status = document_check_keys(root, IN_SPEC, err);
     const struct yaml *matches = status == VIV_OK ? yaml_get(root, "matches") : NULL;
     if (status != VIV_OK || !matches)
         return status;
-    status = check_keys(matches, IN_MATCHES, err);
+    status = document_check_keys(matches, IN_MATCHES, err);
     const struct yaml *words = yaml_get(matches, s->naming);
     if (status == VIV_OK)
         status = remember(s, words, err);

@@ -171,7 +171,7 @@ static viv_status walk_keys(struct options *o)
     return status;
 }
 
-viv_status options_check(struct expander *x, const char *const **unread, uint32_t *n_unread)
+viv_status expander_check_options(struct expander *x, const char *const **unread, uint32_t *n_unread)
 {
     const struct checkpoint *c = x->checkpoint;
     if (!c || (!c->format->key && !json_is_object(c->config)))

@@ -49,7 +49,7 @@ static viv_status lookup(void *ctx, const char *name, struct value *out, struct 
     } else if (x->weights_are_words && spec_weight(x->spec, name)) {
         *out = (struct value){.kind = VALUE_STRING, .s = spec_weight(x->spec, name)->key};
     } else {
-        status = param_value(x, name, out, err);
+        status = expander_param(x, name, out, err);
     }
     if (status == VIV_OK && x->noted)
         note(x->noted, name, out);
@@ -65,10 +65,10 @@ viv_status expander_init(struct expander *x, const struct spec *s, const struct 
     return x->params ? VIV_OK : error_nomem(err);
 }
 
-viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out)
+viv_status expander_eval(struct expander *x, const struct yaml *y, struct value *out)
 {
     if (y->kind != YAML_SCALAR)
-        return error_at(x->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
+        return yaml_error(x->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
     viv_status status = expr_eval(x->arena, y->text, &x->scope, out, x->err);
     bool placed = status != VIV_OK && strncmp(x->err->text, y->at.file, strlen(y->at.file)) == 0;
     if (status != VIV_OK && !placed) /* a param that this one asks for has failed, and says where */
@@ -76,29 +76,29 @@ viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out)
     return status;
 }
 
-viv_status eval_bool(struct expander *x, const struct yaml *y, bool *out)
+viv_status expander_eval_bool(struct expander *x, const struct yaml *y, bool *out)
 {
     struct value v = {0};
-    viv_status status = eval_at(x, y, &v);
+    viv_status status = expander_eval(x, y, &v);
     if (status == VIV_OK && v.kind != VALUE_BOOL)
-        return error_at(x->err, y->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
+        return yaml_error(x->err, y->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
     *out = v.i != 0;
     return status;
 }
 
-viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n)
+viv_status expander_eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n)
 {
     if (list->n > 8)
-        return error_at(x->err, list->at, VIV_ELIMIT, "%" PRIu32 " dimensions, at most 8", list->n);
+        return yaml_error(x->err, list->at, VIV_ELIMIT, "%" PRIu32 " dimensions, at most 8", list->n);
     for (uint32_t d = 0; d < list->n; d++) {
         struct value v = {0};
-        viv_status status = eval_at(x, list->items[d], &v);
+        viv_status status = expander_eval(x, list->items[d], &v);
         if (status != VIV_OK)
             return status;
         if (v.kind != VALUE_INT || v.i < 0 || v.i > (int64_t)1 << 40)
-            return error_at(x->err, list->items[d]->at, VIV_EINVAL,
-                            "a dimension must be an integer from 0 to 2^40, '%s' is %s", list->items[d]->text,
-                            v.kind == VALUE_INT ? "not" : value_kind_name(v.kind));
+            return yaml_error(x->err, list->items[d]->at, VIV_EINVAL,
+                              "a dimension must be an integer from 0 to 2^40, '%s' is %s", list->items[d]->text,
+                              v.kind == VALUE_INT ? "not" : value_kind_name(v.kind));
         dims[d] = (uint64_t)v.i;
     }
     *n = list->n;
@@ -131,9 +131,10 @@ viv_status param_type(const struct yaml *declaration, struct param_type *t, stru
             return VIV_OK;
         }
     const char *nearest = type->kind == YAML_SCALAR ? near_word(type->text, names, N_TYPES) : NULL;
-    return error_at(err, type->at, VIV_EINVAL,
-                    "a type is int, float, bool, string, activation, [one of these, length] or [one of these]%s%s",
-                    nearest ? "; did you mean " : "", nearest ? nearest : "");
+    return yaml_error(
+        err, type->at, VIV_EINVAL,
+        "a type is int, float, bool, string, activation, [one of these, length] or [one of these]%s%s",
+        nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
 /* "PATH: hidden_size is 0, expected at least 1" */
@@ -158,12 +159,12 @@ static viv_status check_range(struct expander *x, const struct param_type *t, co
         struct value bound = {0};
         if (!bounds[b])
             continue;
-        viv_status status = eval_at(x, bounds[b], &bound);
+        viv_status status = expander_eval(x, bounds[b], &bound);
         if (status != VIV_OK)
             return status;
         if (bound.kind != VALUE_INT && bound.kind != VALUE_FLOAT)
-            return error_at(x->err, bounds[b]->at, VIV_EINVAL, "expected a number, found %s",
-                            value_kind_name(bound.kind));
+            return yaml_error(x->err, bounds[b]->at, VIV_EINVAL, "expected a number, found %s",
+                              value_kind_name(bound.kind));
         double a = v->kind == VALUE_FLOAT ? v->f : (double)v->i;
         double limit = bound.kind == VALUE_FLOAT ? bound.f : (double)bound.i;
         if (b == 0 ? a < limit : a > limit)
@@ -192,7 +193,7 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
         return error_set(x->err, VIV_EINVAL, "%s is %s%s%s%s, expected %s", who, value_kind_name(v->kind),
                          v->kind == VALUE_STRING ? " ('" : "", v->kind == VALUE_STRING ? v->s : "",
                          v->kind == VALUE_STRING ? "')" : "", value_kind_name(t->kind));
-    viv_status status = check_choice(x, t, v, who);
+    viv_status status = expander_check_choice(x, t, v, who);
     if (status == VIV_OK && (v->kind == VALUE_INT || v->kind == VALUE_FLOAT))
         status = check_range(x, t, v, who);
     return status;
@@ -224,12 +225,12 @@ static viv_status fit_param(struct expander *x, const struct param_type *t, stru
     }
     bool single = v->kind != VALUE_LIST;
     struct value length = {.kind = VALUE_INT, .i = single ? 1 : v->n};
-    viv_status status = t->length ? eval_at(x, t->length, &length) : VIV_OK;
+    viv_status status = t->length ? expander_eval(x, t->length, &length) : VIV_OK;
     if (status != VIV_OK)
         return status;
     if (length.kind != VALUE_INT || length.i < 0 || length.i > MAX_LIST)
-        return t->length ? error_at(x->err, t->length->at, VIV_EINVAL,
-                                    "the length of a list must be an integer from 0 to %d", MAX_LIST)
+        return t->length ? yaml_error(x->err, t->length->at, VIV_EINVAL,
+                                      "the length of a list must be an integer from 0 to %d", MAX_LIST)
                          : error_set(x->err, VIV_ELIMIT, "%s is a list of %" PRId64 ", at most %d", who, length.i,
                                      MAX_LIST);
     if (!single && v->n != (uint32_t)length.i)
@@ -306,7 +307,7 @@ static bool is_call(const char *place, const char *function, char name[PLACE_MAX
     return true;
 }
 
-bool is_place(const char *text)
+bool expander_is_metadata_key(const char *text)
 {
     static const char *const functions[] = {"rows", "has", "lacks", "len"};
     char name[PLACE_MAX];
@@ -340,11 +341,11 @@ static viv_status from_place(struct expander *x, const char *place, struct value
     if (has || is_call(place, "lacks", name)) {
         if (!expander_has_tensors(x))
             return VIV_OK;
-        *v = (struct value){.kind = VALUE_BOOL, .i = (tensor_named(x, name) != NULL) == has};
+        *v = (struct value){.kind = VALUE_BOOL, .i = (expander_tensor(x, name) != NULL) == has};
         return VIV_OK;
     }
     if (is_call(place, "rows", name)) {
-        const viv_tensor *t = tensor_named(x, name);
+        const viv_tensor *t = expander_tensor(x, name);
         if (t && t->dl.ndim > 0)
             *v = (struct value){.kind = VALUE_INT, .i = t->dl.shape[0]};
         return VIV_OK;
@@ -405,7 +406,7 @@ static viv_status from_spec(struct expander *x, const struct param_type *t, cons
         *v = (struct value){.kind = VALUE_STRING, .s = y->text};
         return VIV_OK;
     }
-    return eval_at(x, y, v);
+    return expander_eval(x, y, v);
 }
 
 static viv_status compute(struct expander *x, const struct param *p, struct param_state *state)
@@ -417,7 +418,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     viv_status status = param_type(p->declaration, &t, x->err);
     bool found = false, asked = false;
     if (!p->declaration) { /* a constant of the spec: whatever it is */
-        status = p->value->kind == YAML_LIST ? from_spec(x, &t, p->value, &v) : eval_at(x, p->value, &v);
+        status = p->value->kind == YAML_LIST ? from_spec(x, &t, p->value, &v) : expander_eval(x, p->value, &v);
         state->value = v;
         state->source = "spec";
         state->state = PARAM_KNOWN;
@@ -453,7 +454,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     return VIV_OK;
 }
 
-viv_status param_value(struct expander *x, const char *name, struct value *out, struct error *err)
+viv_status expander_param(struct expander *x, const char *name, struct value *out, struct error *err)
 {
     const struct param *p = spec_param(x->spec, name);
     if (!p)
@@ -478,7 +479,7 @@ viv_status param_value(struct expander *x, const char *name, struct value *out, 
             return status;
         }
     }
-    *out = state->value; /* none where missing: params_all says so once, for all */
+    *out = state->value; /* none where missing: expander_params says so once, for all */
     return VIV_OK;
 }
 
@@ -495,7 +496,7 @@ static viv_status is_a_family(struct expander *x, const char *missing)
     return status;
 }
 
-viv_status params_all(struct expander *x)
+viv_status expander_params(struct expander *x)
 {
     struct buf missing = {0};
     uint32_t n = 0;
@@ -531,7 +532,7 @@ viv_status params_all(struct expander *x)
     buf_release(&missing);
     for (uint32_t i = 0; status == VIV_OK && i < x->spec->n_params; i++) {
         struct value v;
-        status = param_value(x, x->spec->params[i].name, &v, x->err);
+        status = expander_param(x, x->spec->params[i].name, &v, x->err);
     }
     return status;
 }

@@ -47,7 +47,7 @@ static viv_status decide(struct expander *x, struct weight_list *l, const struct
     const struct yaml *when = yaml_get(entry->body, "when"), *otherwise = yaml_get(entry->body, "else");
     w->otherwise = -1;
     *asked = true;
-    viv_status status = when ? eval_bool(x, when, asked) : VIV_OK;
+    viv_status status = when ? expander_eval_bool(x, when, asked) : VIV_OK;
     if (status != VIV_OK || (when && *asked))
         return status;
     if (otherwise && strcmp(otherwise->text, "none") == 0)
@@ -55,8 +55,8 @@ static viv_status decide(struct expander *x, struct weight_list *l, const struct
     else if (otherwise)
         return stand_in(x, l, entry, otherwise->text, w, asked);
     else if (!*asked)
-        return error_at(x->err, entry->at, VIV_EINVAL,
-                        "weight '%s' is used where its `when` is false, and has no `else`", entry->key);
+        return yaml_error(x->err, entry->at, VIV_EINVAL,
+                          "weight '%s' is used where its `when` is false, and has no `else`", entry->key);
     return VIV_OK;
 }
 
@@ -66,15 +66,15 @@ static viv_status read_values(struct expander *x, const struct yaml *y, struct w
     struct value *v = arena_alloc(x->arena, sizeof *v);
     if (!v)
         return error_nomem(x->err);
-    viv_status status = eval_at(x, y, v);
+    viv_status status = expander_eval(x, y, v);
     if (status != VIV_OK || v->kind == VALUE_NONE)
         return status;
     bool fits = v->kind == VALUE_LIST;
     for (uint32_t i = 0; fits && i < v->n; i++)
         fits = v->list[i].kind == VALUE_INT || v->list[i].kind == VALUE_FLOAT;
     if (!fits)
-        return error_at(x->err, y->at, VIV_EINVAL, "expected a list of numbers, '%s' is %s", y->text,
-                        v->kind == VALUE_LIST ? "a list of other things" : value_kind_name(v->kind));
+        return yaml_error(x->err, y->at, VIV_EINVAL, "expected a list of numbers, '%s' is %s", y->text,
+                          v->kind == VALUE_LIST ? "a list of other things" : value_kind_name(v->kind));
     w->values = v;
     return VIV_OK;
 }
@@ -89,8 +89,8 @@ static viv_status find_numbers(struct expander *x, const struct weight_entry *en
     if (status == VIV_OK && w->otherwise != -1)
         *asked = w->values || is_there(x, w);
     if (status == VIV_OK && *asked && w->n_names == 0 && !w->values)
-        return error_at(x->err, entry->at, VIV_EUNSUPPORTED, "weight '%s' has no name in %s files", entry->key,
-                        expander_naming(x));
+        return yaml_error(x->err, entry->at, VIV_EUNSUPPORTED, "weight '%s' has no name in %s files", entry->key,
+                          expander_naming(x));
     return status;
 }
 
@@ -105,9 +105,9 @@ static viv_status check_joined(struct expander *x, const struct weight_entry *en
         w->n_experts = 0;
     if (joined || w->n_names <= 1 || (w->n_experts == w->n_names && w->n_dims > 1 && w->dims[0] == w->n_experts))
         return VIV_OK;
-    return error_at(x->err, entry->at, VIV_EINVAL,
-                    "weight '%s' has %" PRIu32 " names and no transform that joins them%s", entry->key, w->n_names,
-                    w->n_experts ? ", nor are they its first axis" : "");
+    return yaml_error(x->err, entry->at, VIV_EINVAL,
+                      "weight '%s' has %" PRIu32 " names and no transform that joins them%s", entry->key,
+                      w->n_names, w->n_experts ? ", nor are they its first axis" : "");
 }
 
 static viv_status build_weight(struct expander *x, struct weight_list *l, const struct weight_entry *entry,
@@ -117,10 +117,11 @@ static viv_status build_weight(struct expander *x, struct weight_list *l, const 
     if (status == VIV_OK && *asked)
         status = find_numbers(x, entry, w, asked);
     if (status == VIV_OK)
-        status = eval_dims(x, yaml_get(entry->body, "shape"), w->dims, &w->n_dims);
+        status = expander_eval_dims(x, yaml_get(entry->body, "shape"), w->dims, &w->n_dims);
     if (status == VIV_OK && w->values && (w->n_dims != 1 || w->dims[0] != w->values->n))
-        status = error_at(x->err, entry->at, VIV_ESHAPE, "weight '%s' is a list of %" PRIu32 ", expected %" PRIu64,
-                          entry->key, w->values->n, w->n_dims == 1 ? w->dims[0] : 0);
+        status =
+            yaml_error(x->err, entry->at, VIV_ESHAPE, "weight '%s' is a list of %" PRIu32 ", expected %" PRIu64,
+                       entry->key, w->values->n, w->n_dims == 1 ? w->dims[0] : 0);
     if (status == VIV_OK)
         status = weight_transforms(x, entry, w);
     return status == VIV_OK ? check_joined(x, entry, w) : status;
@@ -141,7 +142,7 @@ static struct weight_id id_of(const char *key, int64_t index)
 static viv_status add_weight(struct expander *x, struct weight_list *l, const struct weight *w)
 {
     if (l->n == MAX_WEIGHT_INSTANCES)
-        return error_at(x->err, w->at, VIV_ELIMIT, "more than %d weights", MAX_WEIGHT_INSTANCES);
+        return yaml_error(x->err, w->at, VIV_ELIMIT, "more than %d weights", MAX_WEIGHT_INSTANCES);
     if (!VEC_RESERVE(l->items, l->n, l->capacity))
         return error_nomem(x->err);
     l->items[l->n++] = *w;
@@ -165,7 +166,7 @@ viv_status weight_find(struct expander *x, struct weight_list *l, const char *ke
     if (!kept)
         return error_nomem(x->err);
     if (l->depth == x->spec->n_weights)
-        return error_at(x->err, entry->at, VIV_EINVAL, "the `else` of weight '%s' leads back to itself", key);
+        return yaml_error(x->err, entry->at, VIV_EINVAL, "the `else` of weight '%s' leads back to itself", key);
     l->depth++;
     viv_status status = build_weight(x, l, entry, &w, &asked);
     l->depth--;
@@ -188,7 +189,7 @@ viv_status weight_add_unread(struct expander *x, struct weight_list *l, const st
     uint32_t known = 0;
     if (!unread || !yaml_get(entry->body, expander_naming(x)) || strmap_get(&l->known, id.text, id.n, &known))
         return VIV_OK;
-    viv_status status = eval_bool(x, unread, &counts);
+    viv_status status = expander_eval_bool(x, unread, &counts);
     if (status == VIV_OK)
         status = build_weight(x, l, entry, &w, &asked);
     if (status != VIV_OK || !asked || !(expander_has_tensors(x) ? is_there(x, &w) : counts))

@@ -33,10 +33,10 @@ const struct yaml *yaml_item(const struct yaml *y, uint32_t i);
 const char *yaml_kind_name(const struct yaml *y); /* "a mapping", ... */
 
 /* "file:line:column: sentence" */
-viv_status error_at(struct error *err, struct position at, viv_status status, const char *format, ...)
+viv_status yaml_error(struct error *err, struct position at, viv_status status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 #ifdef __clang_analyzer__
-#define error_at(...) NEVER_OK(error_at(__VA_ARGS__))
+#define yaml_error(...) NEVER_OK(yaml_error(__VA_ARGS__))
 #endif
 
 #endif

@@ -36,11 +36,11 @@ struct token_model {
 };
 
 /* Finds the ids of byte tokens. */
-void model_find_bytes(struct token_model *m);
+void token_model_find_bytes(struct token_model *m);
 /* What stands for characters that are in no piece: their bytes, else the unknown token, else nothing. `after_unk`:
  * the last id added was such an unknown token, too. */
-bool model_add_unknown(const struct token_model *m, const char *s, size_t n, bool *after_unk,
-                       struct token_ids *out);
+bool token_model_add_unknown(const struct token_model *m, const char *s, size_t n, bool *after_unk,
+                             struct token_ids *out);
 
 /* --- BPE ----------------------------------------------------------------------------------------------------- */
 

@@ -22,7 +22,7 @@ static uint32_t letter_of(unsigned char byte)
     return byte <= 160 ? 256u + 33 + (byte - 127u) : 256u + 67;
 }
 
-const char *byte_letter(unsigned char byte, size_t *n)
+const char *byte_level_letter(unsigned char byte, size_t *n)
 {
     static _Thread_local char letter[4];
     *n = utf8_encode(letter_of(byte), letter);
@@ -40,7 +40,7 @@ static int byte_of(uint32_t letter)
     return letter == 256 + 67 ? 173 : -1;
 }
 
-bool letters_to_bytes(const char *s, size_t n, struct buf *out)
+bool byte_level_decode(const char *s, size_t n, struct buf *out)
 {
     struct buf bytes = {0};
     bool ok = true, known = true;
@@ -66,7 +66,7 @@ static viv_status split(const struct pretokenizer *p, const char *s, size_t n, s
     viv_status status = pattern_ranges(&p->pattern, s, n, &r, err);
     for (size_t i = 0; p->invert && i < r.n; i++)
         r.v[i].match = !r.v[i].match;
-    if (status == VIV_OK && !split_ranges(s, &r, p->behavior, out))
+    if (status == VIV_OK && !pretokens_split(s, &r, p->behavior, out))
         status = error_nomem(err);
     ranges_release(&r);
     return status;
@@ -85,7 +85,7 @@ static viv_status split_chars(const struct pretokenizer *p, const char *s, size_
         ok = ranges_add(&r, begin, i, false) && ranges_add(&r, i, i + length, true);
         begin = i + length;
     }
-    ok = ok && ranges_add(&r, begin, n, false) && split_ranges(s, &r, p->behavior, out);
+    ok = ok && ranges_add(&r, begin, n, false) && pretokens_split(s, &r, p->behavior, out);
     ranges_release(&r);
     return ok ? VIV_OK : error_nomem(err);
 }
@@ -110,7 +110,7 @@ static viv_status byte_level(const struct pretokenizer *p, const char *s, size_t
         bool ok = true;
         buf_clear(&letters);
         for (size_t i = 0, k; ok && i < words.v[w].n; i++) {
-            const char *letter = byte_letter((unsigned char)words.text.data[words.v[w].at + i], &k);
+            const char *letter = byte_level_letter((unsigned char)words.text.data[words.v[w].at + i], &k);
             ok = buf_append(&letters, letter, k);
         }
         if (!ok || !pretokens_add(out, buf_text(&letters), letters.size))
@@ -142,7 +142,7 @@ static viv_status metaspace(const struct pretokenizer *p, const char *s, size_t 
              ranges_add(&r, (size_t)(at - t), (size_t)(at - t) + k, true);
         begin = (size_t)(at - t) + k;
     }
-    ok = ok && ranges_add(&r, begin, text.size, false) && split_ranges(t, &r, SPLIT_MERGED_WITH_NEXT, out);
+    ok = ok && ranges_add(&r, begin, text.size, false) && pretokens_split(t, &r, SPLIT_MERGED_WITH_NEXT, out);
     buf_release(&text);
     ranges_release(&r);
     return ok ? VIV_OK : error_nomem(err);
@@ -155,7 +155,7 @@ static bool words(const char *s, size_t n, struct pretokens *out)
     bool ok = true;
     uint32_t c;
     for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length) {
-        now = is_word(c) ? WORD : is_space(c) ? SPACE : OTHER;
+        now = unicode_is_word(c) ? WORD : unicode_is_space(c) ? SPACE : OTHER;
         if (now == before)
             continue;
         ok = before == SPACE || pretokens_add(out, s + begin, i - begin);
@@ -174,7 +174,7 @@ static bool scripts(const char *s, size_t n, struct pretokens *out)
     bool ok = true;
     uint32_t c;
     for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length) {
-        unsigned now = script_of(c);
+        unsigned now = unicode_script(c);
         if (now == 0 || now == before)
             continue;
         ok = before == 0 || pretokens_add(out, s + begin, i - begin);
@@ -218,8 +218,8 @@ static viv_status step(const struct pretokenizer *p, const char *s, size_t n, bo
     return VIV_OK;
 }
 
-viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n, bool first, struct pretokens *out,
-                       struct error *err)
+viv_status pretokenizers_apply(const struct pretokenizers *list, const char *s, size_t n, bool first,
+                               struct pretokens *out, struct error *err)
 {
     struct pretokens from = {0}, to = {0};
     viv_status status = pretokens_add(&from, s, n) ? VIV_OK : error_nomem(err);
@@ -273,7 +273,7 @@ viv_status pretokenizers_add_regex(struct pretokenizers *list, const char *patte
 
 static bool is_digit_for_split(uint32_t c)
 {
-    return is_numeric(c);
+    return unicode_is_numeric(c);
 }
 
 static viv_status read_behavior(json_t *j, enum split_behavior otherwise, enum split_behavior *out,
@@ -395,7 +395,7 @@ static viv_status add_one(struct pretokenizers *list, const char *type, json_t *
                          flag(j, "individual_digits", false) ? SPLIT_ISOLATED : SPLIT_CONTIGUOUS, err);
     if (strcmp(type, "Punctuation") == 0) {
         viv_status status = read_behavior(j, SPLIT_ISOLATED, &behavior, err);
-        return status == VIV_OK ? add_chars(list, is_punctuation, behavior, err) : status;
+        return status == VIV_OK ? add_chars(list, unicode_is_punctuation, behavior, err) : status;
     }
     if (strcmp(type, "Metaspace") == 0)
         return add_metaspace(list, j, err);
@@ -406,10 +406,10 @@ static viv_status add_one(struct pretokenizers *list, const char *type, json_t *
     if (strcmp(type, "FixedLength") == 0)
         return add_length(list, j, err);
     if (strcmp(type, "WhitespaceSplit") == 0)
-        return add_chars(list, is_space, SPLIT_REMOVED, err);
+        return add_chars(list, unicode_is_space, SPLIT_REMOVED, err);
     if (strcmp(type, "BertPreTokenizer") == 0) {
-        viv_status status = add_chars(list, is_space, SPLIT_REMOVED, err);
-        return status == VIV_OK ? add_chars(list, is_punctuation, SPLIT_ISOLATED, err) : status;
+        viv_status status = add_chars(list, unicode_is_space, SPLIT_REMOVED, err);
+        return status == VIV_OK ? add_chars(list, unicode_is_punctuation, SPLIT_ISOLATED, err) : status;
     }
     if (strcmp(type, "CharDelimiterSplit") == 0)
         return add_delimiter(list, j, err);

@@ -61,7 +61,7 @@ static bool joins(const struct ranges *r, size_t i, enum split_behavior behavior
     }
 }
 
-bool split_ranges(const char *text, const struct ranges *r, enum split_behavior behavior, struct pretokens *out)
+bool pretokens_split(const char *text, const struct ranges *r, enum split_behavior behavior, struct pretokens *out)
 {
     for (size_t i = 0; i < r->n;) {
         size_t end = i + 1;

@@ -43,6 +43,6 @@ void ranges_release(struct ranges *r);
 /* Appends a range, unless it is empty and not a match. */
 bool ranges_add(struct ranges *r, size_t begin, size_t end, bool match);
 /* Appends the pre-tokens that result from the ranges by this behaviour. */
-bool split_ranges(const char *text, const struct ranges *r, enum split_behavior behavior, struct pretokens *out);
+bool pretokens_split(const char *text, const struct ranges *r, enum split_behavior behavior, struct pretokens *out);
 
 #endif

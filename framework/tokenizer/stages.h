@@ -52,7 +52,8 @@ struct normalizers {
 };
 viv_status normalizers_add_json(struct normalizers *list, json_t *j, struct error *err);
 struct normalizer *normalizers_add(struct normalizers *list, enum normalizer_kind kind); /* NULL: memory is out */
-viv_status normalize(const struct normalizers *list, const char *s, size_t n, struct buf *out, struct error *err);
+viv_status normalizers_apply(const struct normalizers *list, const char *s, size_t n, struct buf *out,
+                             struct error *err);
 void normalizers_release(struct normalizers *list);
 
 /* SentencePiece's precompiled map: u32 size of a double array (Aoe 1989, as darts-clone lays it out), the array,
@@ -93,14 +94,14 @@ struct pretokenizer *pretokenizers_add(struct pretokenizers *list, enum pretoken
 viv_status pretokenizers_add_regex(struct pretokenizers *list, const char *pattern, enum split_behavior behavior,
                                    struct error *err);
 /* `first`: this is the begin of the text (no special token came before). */
-viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n, bool first, struct pretokens *out,
-                       struct error *err);
+viv_status pretokenizers_apply(const struct pretokenizers *list, const char *s, size_t n, bool first,
+                               struct pretokens *out, struct error *err);
 void pretokenizers_release(struct pretokenizers *list);
 
 /* GPT-2's letters for bytes, in UTF-8, and back. */
-const char *byte_letter(unsigned char byte, size_t *n);
-bool bytes_to_letters(const char *s, size_t n, struct buf *out);
-bool letters_to_bytes(const char *s, size_t n, struct buf *out); /* what is no such letter stays as it is */
+const char *byte_level_letter(unsigned char byte, size_t *n);
+bool byte_level_encode(const char *s, size_t n, struct buf *out);
+bool byte_level_decode(const char *s, size_t n, struct buf *out); /* what is no such letter stays as it is */
 
 /* --- post-processors: special tokens around the text --------------------------------------------------------- */
 
@@ -115,11 +116,11 @@ struct template
     } * pair;
     size_t n_pair; /* 0: it does not say */
 };
-viv_status template_from_json(json_t *j, struct template *out, struct error *err);
+viv_status postprocessor_from_json(json_t *j, struct template *out, struct error *err);
 /* Makes the template of a pair of that of a text: as BERT does it, [CLS] A [SEP] B [SEP], or as RoBERTa does,
  * <s> A </s> </s> B </s>. */
-viv_status template_pair(struct template *t, bool roberta, struct error *err);
-void template_release(struct template *t);
+viv_status postprocessor_set_pair(struct template *t, bool roberta, struct error *err);
+void postprocessor_release(struct template *t);
 
 /* --- decoders: pieces back to text --------------------------------------------------------------------------- */
 

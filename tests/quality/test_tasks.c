@@ -345,7 +345,7 @@ END_TEST
 static void interval(uint64_t n_right, uint64_t n, double low, double high)
 {
     double l, h;
-    wilson_interval(n_right, n, &l, &h);
+    quality_wilson_interval(n_right, n, &l, &h);
     ck_assert_msg(fabs(l - low) < 5e-5 && fabs(h - high) < 5e-5, "%g to %g", l, h);
 }
 
@@ -356,7 +356,7 @@ TEST(tasks__interval_is_wilsons)
     interval(10, 10, 0.7225, 1);
     interval(500, 1000, 0.4691, 0.5309);
     double low, high;
-    wilson_interval(0, 0, &low, &high);
+    quality_wilson_interval(0, 0, &low, &high);
     ck_assert(isnan(low) && isnan(high));
 }
 END_TEST

@@ -36,7 +36,7 @@ static void check_case(json_t *j)
     {
         struct pretokens p = {0};
         json_t *text = json_array_get(cut, 0);
-        status = pretokenize(&list, json_string_value(text), json_string_length(text), true, &p, &err);
+        status = pretokenizers_apply(&list, json_string_value(text), json_string_length(text), true, &p, &err);
         ck_assert_msg(status == VIV_OK, "%s: %s", shown, err.text);
         for (size_t k = 0; k < p.n; k++) {
             json_t *piece = json_array_get(cut, k + 1);
@@ -170,7 +170,7 @@ static void check_gguf_pre(const char *name, json_t *strings, json_t *cuts)
     json_array_foreach(strings, i, s)
     {
         struct pretokens p = {0};
-        viv_status status = pretokenize(&list, json_string_value(s), json_string_length(s), true, &p, &err);
+        viv_status status = pretokenizers_apply(&list, json_string_value(s), json_string_length(s), true, &p, &err);
         ck_assert_msg(status == VIV_OK, "%s: %s", name, err.text);
         write_sizes(&p, &sizes);
         ck_assert_msg(strcmp(buf_text(&sizes), json_string_value(json_array_get(cuts, i))) == 0,

@@ -81,14 +81,14 @@ static viv_status print_text(const struct checkpoint *c, const char *text, const
     json_t *list = json ? json_array() : NULL;
     score(logits, n, several_at_once(c, n), j);
     if (!json) {
-        print_safe(stdout, text, strlen(text));
+        cli_print_safe(stdout, text, strlen(text));
         putchar('\n');
     }
     for (uint64_t i = 0; i < n; i++) {
         label_name(c, j[i].label, name);
         if (!json) {
             printf("  %8.6f  ", j[i].score);
-            print_safe(stdout, name, strlen(name));
+            cli_print_safe(stdout, name, strlen(name));
             putchar('\n');
         } else if (json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "label", json_word(name), "score",
                                                          json_real(j[i].score), "logit",
@@ -97,7 +97,8 @@ static viv_status print_text(const struct checkpoint *c, const char *text, const
             return error_nomem(err);
         }
     }
-    return json ? print_json(json_pack("{s:o, s:o}", "text", json_word(text), "labels", list), true, err) : VIV_OK;
+    return json ? cli_print_json(json_pack("{s:o, s:o}", "text", json_word(text), "labels", list), true, err)
+                : VIV_OK;
 }
 
 static viv_status answer(struct opened *o, const struct classify_options *options, const char *const *list,
@@ -132,7 +133,7 @@ static int classify(const struct arguments *a)
     const char **list = NULL;
     size_t n = 0;
     if (options->file && a->n_words > 1)
-        return usage_error("classify", "texts come as words or from --file, not from both");
+        return cli_usage_error("classify", "texts come as words or from --file, not from both");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = texts_read(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);

@@ -92,7 +92,7 @@ static int list_devices(void)
         columns_add(&c, "%s", human_number(device_arithmetic(d, VIV_F16) * 1e-12, 4).text);
         columns_add(&c, "%s", human_number(device_arithmetic(d, VIV_Q8_0) * 1e-12, 4).text);
     }
-    return columns_print(&c, 0, &err) == VIV_OK ? EXIT_DONE : fail(&err);
+    return columns_print(&c, 0, &err) == VIV_OK ? EXIT_DONE : cli_fail(&err);
 }
 
 /* --- what is asked ------------------------------------------------------------------------------------------- */
@@ -288,7 +288,7 @@ static viv_status show(const struct comparison *c, const struct compare_options 
 {
     struct buf text = {0};
     if (options->json)
-        return print_json(table_json(c), false, err);
+        return cli_print_json(table_json(c), false, err);
     if (options->csv)
         table_csv(c, &text);
     else if (options->markdown)
@@ -368,14 +368,14 @@ static int show_history(const struct arguments *a)
         status = history_show(h, a->n_words ? a->words[i] : NULL, (uint32_t)options->runs, show_runs, &s, &err);
     history_close(h);
     if (status == VIV_OK && options->json)
-        status = print_json(json_incref(s.json), false, &err);
+        status = cli_print_json(json_incref(s.json), false, &err);
     else if (status == VIV_OK && s.n == 0)
         printf("nothing was kept yet: viv compare MODEL... --measure --save\n");
     else if (status == VIV_OK)
         fwrite(buf_text(&s.text), 1, s.text.size, stdout);
     json_decref(s.json);
     buf_release(&s.text);
-    return status == VIV_OK ? EXIT_DONE : fail(&err);
+    return status == VIV_OK ? EXIT_DONE : cli_fail(&err);
 }
 
 /* "compare a b --at 512": what was asked, for whoever looks back. */
@@ -410,15 +410,15 @@ static int compare(const struct arguments *a)
     if (options->history)
         return show_history(a);
     if (a->n_words == 0)
-        return usage_error("compare", "which models?");
+        return cli_usage_error("compare", "which models?");
     if (n_devices > MAX_DEVICES)
-        return usage_error("compare", "at most %d machines (--on), not %" PRIu32, MAX_DEVICES, n_devices);
+        return cli_usage_error("compare", "at most %d machines (--on), not %" PRIu32, MAX_DEVICES, n_devices);
     if (a->n_words * n_devices > MAX_MODELS)
-        return usage_error("compare", "at most %d columns, not %zu", MAX_MODELS, a->n_words * n_devices);
+        return cli_usage_error("compare", "at most %d columns, not %zu", MAX_MODELS, a->n_words * n_devices);
     if (n_devices > 1 && (options->measure || options->save || evaluation_is_wanted(&evaluation)))
-        return usage_error("compare", "--measure, --save, --prompt, --file and --tasks take at most one --on");
+        return cli_usage_error("compare", "--measure, --save, --prompt, --file and --tasks take at most one --on");
     if (options->json + options->csv + options->markdown > 1)
-        return usage_error("compare", "one of --json, --csv and --markdown");
+        return cli_usage_error("compare", "one of --json, --csv and --markdown");
     viv_status status = check_contexts(&options->at, &err);
     if (status == VIV_OK && options->save) /* a place that cannot be written is refused before the measuring */
         status = find_history(options, &history, &err);
@@ -443,7 +443,7 @@ static int compare(const struct arguments *a)
         status = comparison_predict(c, &q, &err);
     }
     complete = status == VIV_OK;
-    if (status == VIV_OK && report.stream && interrupted())
+    if (status == VIV_OK && report.stream && interrupt_happened())
         status = error_set(&err, VIV_ECANCELLED, "interrupted before anything was measured");
     if (status == VIV_OK && options->measure)
         status = measure(c, options, &q, &err);

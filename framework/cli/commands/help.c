@@ -164,7 +164,7 @@ static json_t *verbs_json(void)
 static int print_help_json(json_t *value)
 {
     struct error err;
-    return print_json(value, false, &err) == VIV_OK ? EXIT_DONE : fail(&err);
+    return cli_print_json(value, false, &err) == VIV_OK ? EXIT_DONE : cli_fail(&err);
 }
 
 /* --- the verb ------------------------------------------------------------------------------------------------ */
@@ -192,8 +192,8 @@ static int help(const struct arguments *a)
     }
     const char *near = near_word(a->words[0], names, n);
     if (near)
-        return usage_error("help", "there is no verb '%s'; did you mean '%s'?", a->words[0], near);
-    return usage_error("help", "there is no verb '%s'", a->words[0]);
+        return cli_usage_error("help", "there is no verb '%s'; did you mean '%s'?", a->words[0], near);
+    return cli_usage_error("help", "there is no verb '%s'", a->words[0]);
 }
 
 const struct command command_help = {

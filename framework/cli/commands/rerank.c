@@ -47,7 +47,7 @@ static viv_status print_scored(const struct scored *j, size_t n, const char *con
     for (size_t i = 0; i < n; i++) {
         if (!json) {
             printf("%9.6f  ", sigmoid(j[i].logit));
-            print_safe(stdout, documents[j[i].index], strlen(documents[j[i].index]));
+            cli_print_safe(stdout, documents[j[i].index], strlen(documents[j[i].index]));
             putchar('\n');
         } else if (json_array_append_new(list,
                                          json_pack("{s:I, s:o, s:o, s:o}", "index", (json_int_t)j[i].index, "score",
@@ -57,7 +57,7 @@ static viv_status print_scored(const struct scored *j, size_t n, const char *con
             return error_nomem(err);
         }
     }
-    return json ? print_json(json_pack("{s:o}", "results", list), false, err) : VIV_OK;
+    return json ? cli_print_json(json_pack("{s:o}", "results", list), false, err) : VIV_OK;
 }
 
 static viv_status answer(struct opened *o, const struct rerank_options *options, const char *query,
@@ -97,7 +97,7 @@ static int rerank(const struct arguments *a)
     const char **documents = NULL;
     size_t n = 0;
     if (options->file && a->n_words > 2)
-        return usage_error("rerank", "documents come as words or from --file, not from both");
+        return cli_usage_error("rerank", "documents come as words or from --file, not from both");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = texts_read(options->file, &lines, a->words + 2, a->n_words - 2, &documents, &n, &err);
