@@ -112,7 +112,7 @@ TEST(spec__refuses_wrong_layers)
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: {wieght: w}\n",
          "x.yaml:7:17: layer 'embedding' has no attribute 'wieght', did you mean 'weight'?"},
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: {}\n",
-         "x.yaml:7:5: layer 'embedding' needs the attribute 'weight': one row for each token: [vocab_size, dim]"},
+         "x.yaml:7:5: layer 'embedding' needs the attribute 'weight': a row for each token: [vocab_size, dim]"},
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: {weight: other}\n", "x.yaml:7:25: there is no weight 'other'"},
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: w\n",
          "x.yaml:7:16: layer 'embedding' wants a mapping of attributes, found a word"},

@@ -150,8 +150,8 @@ INLINE __m512i four_rows(const struct group *g, int i, uint64_t q)
 #undef ROW
 }
 
-/* The unsigned value of each nibble: for Q4_0 the nibble itself, whose offset is 8; for MXFP4 the table's value,
- * plus `offset`. */
+/* The value of each nibble plus `offset`, which makes it unsigned. A nibble of Q4_0 is its value plus 8; of MXFP4,
+ * the table has the values. */
 INLINE __m512i value_of(uint32_t dtype, __m512i nibbles, const int offset)
 {
     if (dtype == VIV_Q4_0)
