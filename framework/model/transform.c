@@ -1,10 +1,10 @@
-/* transform.c - the closed list of what a spec may do to tensors of a checkpoint: transpose, split, concat, stack,
- * permute, mxfp4, unpack, add, neg_exp. Each makes a private copy, but for a part split off along the outermost
- * axis, which is a view. Elements of block-quantized types move in whole innermost rows, so that only transforms
- * that leave the last axis alone apply to them.
+/* transform.c - the transforms that a spec may apply to tensors of a checkpoint: transpose, split, concat, stack,
+ * permute, mxfp4, unpack, add, neg_exp. Each makes a private copy, except a split along the outermost axis, which
+ * is a view. Block-quantized types move in whole innermost rows, so only transforms that do not change the last
+ * axis apply to them.
  *
- * All but mxfp4, unpack, add and neg_exp are one operation: a strided copy of `unit`s, the unit being an element or
- * an innermost row. */
+ * All but mxfp4, unpack, add and neg_exp are one operation: a strided copy of units, which are elements or
+ * innermost rows. */
 #include "model/instance.h"
 
 #include "base/size.h"
@@ -30,8 +30,7 @@ static viv_status whole_rows_only(const struct tensor_view *p, const char *what,
                      dtype_get(p->dtype)->name);
 }
 
-/* Elements that move together, and their bytes: 1 of a plain type, a whole innermost row of a block-quantized one.
- */
+/* The elements of a unit, and their bytes: 1 for a plain type, a whole innermost row for a block-quantized one. */
 static uint64_t unit_elems(const struct tensor_view *p)
 {
     return dtype_get(p->dtype)->block == 1 ? 1 : p->dims[p->n_dims - 1];
@@ -54,7 +53,7 @@ static viv_status tensor_view_alloc(struct tensor_view *p, uint32_t dtype, uint3
     return p->data ? VIV_OK : error_nomem(err);
 }
 
-/* Copies units of `from`, walked as dims with these strides (in units), to consecutive places. */
+/* Copies units of `from`, read with these dims and strides (in units), to consecutive places. */
 static void strided_copy(unsigned char *to, const unsigned char *from, uint64_t unit, uint32_t n_dims,
                          const uint64_t *dims, const uint64_t *strides)
 {
@@ -73,7 +72,7 @@ static void strided_copy(unsigned char *to, const unsigned char *from, uint64_t 
     }
 }
 
-/* View p as `view`, put its axes into `order`. */
+/* Reshapes p to `view`, then permutes its axes to `order`. */
 static viv_status permute(struct tensor_view *p, uint32_t n, const uint64_t *view, const uint32_t *order,
                           struct error *err)
 {
@@ -91,7 +90,7 @@ static viv_status permute(struct tensor_view *p, uint32_t n, const uint64_t *vie
     bool in_order = true;
     for (uint32_t i = 0; i < n; i++)
         in_order = in_order && order[i] == i;
-    if (in_order) { /* only seen otherwise */
+    if (in_order) { /* only a reshape */
         p->n_dims = n;
         memcpy(p->dims, view, n * sizeof *view);
         return VIV_OK;
@@ -141,7 +140,7 @@ static viv_status inner_bytes(const struct tensor_view *p, uint32_t axis, uint64
     return dtype_bytes(p->dtype, elems, bytes) ? VIV_OK : whole_rows_only(p, "cutting along the last axis", err);
 }
 
-/* Some of the parts that come, `times` times, along an axis: one part of all times, then the next. */
+/* Takes some of the parts that repeat `times` times along an axis: all repetitions of one part, then the next. */
 static viv_status split(struct tensor_view *p, const struct transform *t, struct error *err)
 {
     uint64_t inner, outer = 1, n = 0, all, dims[MAX_DIMS];
@@ -183,7 +182,7 @@ static viv_status split(struct tensor_view *p, const struct transform *t, struct
     return VIV_OK;
 }
 
-/* Joins views along an axis that they have (concat), or along a new one (stack: each gets an axis of 1 first). */
+/* Joins tensors along an axis (concat), or along a new one (stack: each first gets an axis of 1). */
 static viv_status join(struct tensor_view *views, uint32_t n, uint32_t axis, bool stack, struct error *err)
 {
     for (uint32_t i = 0; stack && i < n; i++) {
@@ -228,8 +227,8 @@ static viv_status join(struct tensor_view *views, uint32_t n, uint32_t axis, boo
     return VIV_OK;
 }
 
-/* Blocks [..., n, 16], two numbers a byte in order, and scales [..., n], as safetensors files keep them apart: into
- * blocks of 17 bytes (VIV_MXFP4). */
+/* Joins blocks [..., n, 16], with two numbers per byte in order, and scales [..., n], which are separate in
+ * safetensors files, to blocks of 17 bytes (VIV_MXFP4). */
 static viv_status join_mxfp4(struct tensor_view *views, uint32_t n, struct error *err)
 {
     struct tensor_view made, *blocks = &views[0], *scales = &views[1];
@@ -238,7 +237,7 @@ static viv_status join_mxfp4(struct tensor_view *views, uint32_t n, struct error
     for (uint32_t d = 0; fits && d < scales->n_dims; d++)
         fits = blocks->dims[d] == scales->dims[d];
     if (!fits)
-        return error_set(err, VIV_ESHAPE, "mxfp4 wants blocks [..., n, 16] and scales [..., n] of bytes");
+        return error_set(err, VIV_ESHAPE, "mxfp4 needs blocks [..., n, 16] and scales [..., n] of bytes");
     uint64_t dims[MAX_DIMS], n_blocks = scales->bytes;
     memcpy(dims, scales->dims, sizeof dims);
     if (!size_mul(dims[scales->n_dims - 1], 32, &dims[scales->n_dims - 1]))
@@ -265,7 +264,7 @@ static viv_status to_f32(const viv_model *m, struct tensor_view *p, struct error
     void (*convert)(float *, const void *, uint64_t) = kernels->to_f32(p->dtype);
     struct tensor_view made;
     if (!convert)
-        return error_set(err, VIV_EUNSUPPORTED, "numbers of type %s cannot be computed with",
+        return error_set(err, VIV_EUNSUPPORTED, "type %s cannot be converted to numbers",
                          dtype_get(p->dtype)->name);
     viv_status status = tensor_view_alloc(&made, VIV_F32, p->n_dims, p->dims, err);
     if (status != VIV_OK)
@@ -281,7 +280,7 @@ static viv_status unpack(const viv_model *m, struct tensor_view *p, struct error
     return p->dtype == VIV_F32 || p->dtype == VIV_F16 || p->dtype == VIV_BF16 ? VIV_OK : to_f32(m, p, err);
 }
 
-/* Each element by itself, in f32: with a number added, or -exp of it. */
+/* Changes each element, in f32: adds a number, or takes -exp. */
 static viv_status change_numbers(const viv_model *m, struct tensor_view *p, const struct transform *t,
                                  struct error *err)
 {
@@ -323,7 +322,7 @@ static viv_status apply(const viv_model *m, const struct transform *t, struct te
     return status;
 }
 
-/* The result becomes a tensor of the model's, viewed in the weight's own shape. */
+/* Makes the result a tensor of the model, in the weight's shape. */
 static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view *p, const viv_tensor **out,
                        struct error *err)
 {

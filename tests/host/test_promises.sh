@@ -240,8 +240,8 @@ table ask_scheduler bads <<'END'
 works 0
 none 0
 fails 1 create: out of memory
-no_workers 1 n_workers: it says that it has 0 workers, expected 1 to 4096
-many_workers 1 n_workers: it says that it has 4294967295 workers
+no_workers 1 n_workers: it has 0 workers, expected 1 to 4096
+many_workers 1 n_workers: it has 4294967295 workers
 worker 1 run_step: it runs tasks as worker 77, by its n_workers there are 0 to 0
 beyond 1 run_step: it runs tasks 0 to 1000 of operation 0
 empty 1 run_step: it runs tasks 0 to 0 of operation 0
@@ -253,7 +253,7 @@ twice 1 each must be run once
 one_for_another 1 each must be run once
 backwards 1 run_step: it goes on and has left out operation
 strange_op 1 run_step: it asks for operation
-cancels 1 it says that the step was cancelled, and nobody has cancelled it
+cancels 1 it returned VIV_ECANCELLED, but the step was not cancelled
 positive 1 run_step: it returned 4, expected VIV_OK or a negative status
 fails_late 1 run_step: input/output error
 crashes 1 crashed in run_step: signal 11

@@ -327,8 +327,7 @@ TEST(adapter__scale_is_refused_where_it_has_nothing_to_weaken)
     char words[512];
     open_host();
     snprintf(words, sizeof words, "%s:0.5", make_adapter("a", PLAIN, head, 1));
-    complains(golden("llama-gqa"), words,
-              "replaces what the model has, which the scale 0.5 cannot make more or less");
+    complains(golden("llama-gqa"), words, "replaces one of the model, which cannot be scaled by 0.5");
     snprintf(words, sizeof words, "%s:1", in_scratch("a"));
     complains(golden("llama-gqa"), words, "");
     const char *const twice[] = {in_scratch("a"), in_scratch("a")};
