@@ -1,6 +1,6 @@
 /* environment.c - the process state that a plugin must not change while it is loaded: locale, directory,
- * floating-point mode, umask, signals, processes, standard output. Threads are counted by themselves, since
- * libraries may start some. */
+ * floating-point mode, umask, signals, processes, standard output. Threads are counted separately,
+ * because libraries may start some. */
 #include "base/float_mode.h"
 #include "host/plugin.h"
 
@@ -63,14 +63,14 @@ viv_status environment_compare(const struct environment *a, const struct environ
                              "it alone",
                              i, strsignal(i));
     if (lseek(STDOUT_FILENO, 0, SEEK_END) > 0)
-        return error_set(err, VIV_EABI, "loading it writes to standard output: that is for results alone");
+        return error_set(err, VIV_EABI, "loading it writes to standard output, which is only for results");
     return VIV_OK;
 }
 
 uint64_t probe_count_threads(void)
 {
     struct stat tasks;
-    return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink - 2 : 0; /* 2 and one for each thread */
+    return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink - 2 : 0; /* 2, plus one for each thread */
 }
 
 void probe_kill_children_of(const char *process)

@@ -1,6 +1,6 @@
-/* validate.c - whether a plugin may be loaded, from its file alone: who could have written it, whether it leads out
- * of its directory, and whether its identification fits this host. Every refusal names the field, both values and
- * the remedy. */
+/* validate.c - checks from its file alone whether a plugin may be loaded: who could have written it, whether it is
+ * a link to another directory, and whether its identification fits this host. Each error names the field, both
+ * values and the remedy. */
 #include "base/file.h"
 #include "host/plugin.h"
 #include "kernels/kernels.h"
@@ -44,7 +44,7 @@ static viv_status check_cpu(uint64_t required, uint64_t cpu, struct error *err)
                      missing);
 }
 
-/* Until 1.0 a minor version may change anything, so that a host newer than the plugin does not fit. */
+/* Until 1.0 a minor version may change anything, so a host newer than the plugin does not fit. */
 static viv_status check_version(const viv_plugin_ident *ident, uint32_t major, uint32_t minor, struct error *err)
 {
     if (ident->abi_major != major)
@@ -102,7 +102,7 @@ viv_status plugin_check_ident(const viv_plugin_ident *ident, uint32_t host_major
 
 /* --- the file ---------------------------------------------------------------------------------------------- */
 
-/* Root, ourselves, or whoever owns this program and could as well change that. */
+/* Trusted owners: root, this user, and the owner of this program, who could change the program as well. */
 static bool trusted_owner(uid_t owner)
 {
     struct stat program;
@@ -123,7 +123,7 @@ static viv_status check_writers(const char *what, const char *path, struct error
     return VIV_OK;
 }
 
-/* Links may point at other files of the directory, not out of it. */
+/* A link may point only to another file of the directory. */
 static viv_status resolve(struct plugin *p, struct arena *arena, struct error *err)
 {
     char directory[PATH_MAX], path[PATH_MAX];
@@ -134,7 +134,7 @@ static viv_status resolve(struct plugin *p, struct arena *arena, struct error *e
     size_t n = strlen(directory);
     if (strncmp(path, directory, n) != 0 || path[n] != '/' || strchr(path + n + 1, '/'))
         return error_set(err, VIV_EINVAL,
-                         "it is a link out of its directory, to %s: copy the file, or name that "
+                         "it is a link to another directory, %s: copy the file, or name that "
                          "directory in the plugin path",
                          path);
     const char *copy = arena_strdup(arena, path);

@@ -18,7 +18,7 @@ struct layer_set {
     const struct layer_source {
         /* Adds the layer of this name to the set. VIV_ENOTFOUND if no plugin provides it; the error lists plugins
          * that were refused, if any. */
-        viv_status (*bring)(void *ctx, const char *name, struct error *err);
+        viv_status (*provide)(void *ctx, const char *name, struct error *err);
         /* The name of the i-th layer that can be added; NULL: there are no more. */
         const char *(*name)(void *ctx, size_t i);
     } * source; /* or NULL */
@@ -35,8 +35,8 @@ const struct layer_entry *layer_set_entry(const struct layer_set *set, const cha
 const viv_layer_class *layer_set_find(const struct layer_set *set, const char *name);     /* its class, or NULL */
 bool layer_is_own(const char *name); /* a layer of Vivarium itself */
 /* The class, added from the source if the set does not hold it. */
-viv_status layer_set_bring(const struct layer_set *set, const char *name, const viv_layer_class **out,
-                           struct error *err);
+viv_status layer_set_require(const struct layer_set *set, const char *name, const viv_layer_class **out,
+                             struct error *err);
 /* Writes the names of all available layers, at most `room`; returns how many. */
 size_t layer_set_names(const struct layer_set *set, const char **names, size_t room);
 const viv_attr *layer_attr(const viv_layer_class *class, const char *name); /* or NULL */

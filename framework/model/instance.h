@@ -77,7 +77,7 @@ struct viv_model {
     uint32_t n_ends;
 
     const viv_scheduler_class *scheduler_class;
-    const char *scheduler_plugin; /* that brings it; NULL: it is ours */
+    const char *scheduler_plugin; /* that provides it; NULL: it is ours */
     void *scheduler;
     bool scheduling;     /* it is there */
     struct watch *watch; /* on a plugin's */

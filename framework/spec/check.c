@@ -177,7 +177,7 @@ bool spec_is_step(const char *word)
     return false;
 }
 
-/* `refused`: plugins that might have brought it. */
+/* `refused`: plugins that might have provided it. */
 static viv_status no_layer(struct checker *c, const char *name, struct position at, const char *refused)
 {
     const char *names[1024], *near;
@@ -199,7 +199,7 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
     const struct layer_set *set = c->x.spec->world->layers;
     const viv_layer_class *class = NULL;
     struct error refused;
-    viv_status status = layer_set_bring(set, name, &class, &refused);
+    viv_status status = layer_set_require(set, name, &class, &refused);
     if (status == VIV_ENOTFOUND)
         return no_layer(c, name, at, refused.text);
     if (status != VIV_OK)

@@ -104,7 +104,7 @@ struct attr_value {
 /* One layer at one place. Value 0 is the token ids that enter its stack; every other is written by one node. */
 struct node {
     const viv_layer_class *class;
-    const char *plugin; /* that brings it: "plugin NAME (PATH)"; NULL: it is ours */
+    const char *plugin; /* that provides it: "plugin NAME (PATH)"; NULL: it is ours */
     struct position at;
     const char *path;  /* "layers.3.attention", "encoder.layers.3.attention": for messages and listings, unique */
     int64_t index;     /* i of the innermost repeat, -1 outside */

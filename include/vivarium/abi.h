@@ -91,7 +91,7 @@ typedef struct viv_plugin_entry_table {
     viv_status (*init)(const viv_host *host);
     void (*deinit)(void);
 
-    /* What the plugin brings: a NULL-terminated array of pointers to the classes named by `id`
+    /* What the plugin provides: a NULL-terminated array of pointers to the classes named by `id`
      * (VIV_CLASS_LAYER, VIV_CLASS_SCHEDULER, VIV_CLASS_ARCHITECTURE), or NULL. [any] */
     const void *const *(*get_classes)(const char *id);
 } viv_plugin_entry_table;

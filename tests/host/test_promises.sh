@@ -113,9 +113,9 @@ daemon 1 loading it starts another process
 flood 1 it writes more than 1048576 bytes during its init
 classes_garbage 1 get_classes answers '', an id that does not exist
 classes_all 1 get_classes answers '', an id that does not exist
-classes_none 1 it brings nothing
-classes_shift 1 get_classes("viv.layer/0") gives other classes when it is asked again
-twice 1 it brings layer 'bad' twice
+classes_none 1 it provides no class
+classes_shift 1 get_classes("viv.layer/0") returns other classes when it is called again
+twice 1 it provides layer 'bad' twice
 size_none 1 struct_size of a viv_layer_class is 0, expected 104
 size_small 1 struct_size of a viv_layer_class is 24, expected 104
 size_huge 1 struct_size of a viv_layer_class is 4294967295
@@ -141,9 +141,9 @@ attr_no_doc 1 attribute 0: its name or doc is missing or not plain
 attr_doc 1 attribute 0: its name or doc is missing or not plain
 attr_kind 1 attribute 'k': kind is 99, this host knows 1 to 6
 attr_choice 1 attribute 'k': a choice without choices
-attr_empty_choice 1 attribute 'k': of its choices one is empty or given twice
-attr_same_choice 1 attribute 'k': of its choices one is empty or given twice
-attr_which 1 attribute 'k': its default is none of its choices
+attr_empty_choice 1 attribute 'k': one of its choices is empty or given twice
+attr_same_choice 1 attribute 'k': one of its choices is empty or given twice
+attr_which 1 attribute 'k': its default is not one of its choices
 attr_choices 1 attribute 'k': only a choice has choices
 attr_flags 1 attribute 'k': flags are 0xfffe, this host knows 0x1
 attr_size 1 attribute 0: struct_size of viv_attr is 4, expected 56
@@ -209,8 +209,8 @@ late_crash 1 crashed in its init: signal 11
 END
 ask_list() { run plugin list; }
 table ask_list bad <<'END'
-own_name 0 it brings layer 'linear', which Vivarium has itself
-word 0 it brings layer 'repeat', which Vivarium has itself
+own_name 0 it provides layer 'linear', which Vivarium has itself
+word 0 it provides layer 'repeat', which Vivarium has itself
 END
 if [ "$(uname -m)" = x86_64 ]; then
     table ask_layer bad <<'END'

@@ -159,7 +159,7 @@ static viv_status find_layer(const struct layer_set *set, const char *name, cons
     const viv_layer_class *class;
     const char *names[1024];
     struct error refused;
-    viv_status status = layer_set_bring(set, name, &class, &refused);
+    viv_status status = layer_set_require(set, name, &class, &refused);
     if (status == VIV_OK) {
         *out = layer_set_entry(set, name);
         return VIV_OK;

@@ -1,4 +1,4 @@
-/* viv plugin - which plugins were found, what they bring, and why some are refused. */
+/* viv plugin - which plugins were found, what they provide, and why some are refused. */
 #include "cli/open.h"
 #include "cli/shared.h"
 
@@ -26,7 +26,7 @@ static void print_plugin(const struct plugin_info *p)
     }
     printf("  abi %u.%u", p->abi_major, p->abi_minor);
     for (size_t i = 0; i < p->n_classes; i++)
-        printf("%s %s %s", i ? "," : "; brings", class_kind_name(p->classes[i].kind), p->classes[i].name);
+        printf("%s %s %s", i ? "," : "; provides", class_kind_name(p->classes[i].kind), p->classes[i].name);
     putchar('\n');
 }
 
