@@ -1,5 +1,5 @@
-/* attributes.c - the attributes of a layer: what the spec writes, computed, and of the kind and within the bounds
- * that the layer declares (`viv layers` lists them). */
+/* attributes.c - evaluates the attributes of a layer, and checks them against the kind and the bounds that the
+ * layer declares (`viv layers` lists them). */
 #include "spec/expand.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* check.c - what can be known of a spec without numbers: that layers exist and have the attributes they are given,
- * that expressions parse and name what there is, that weights are there and used. */
+/* check.c - checks of a spec that need no numbers: layers exist and have these attributes, expressions parse and
+ * use names that exist, weights exist and are used. */
 #include "spec/expand.h"
 
 #include "base/near.h"
@@ -16,13 +16,13 @@ struct checker {
     const char *saved[MAX_SAVED];
     uint32_t n_saved;
     bool in_repeat;
-    const char *no_index; /* what is wrong with `i` where in_repeat is false */
+    const char *no_index; /* the error for `i` if in_repeat is false */
     struct error *err;
 };
 
 static viv_status check_items(struct checker *c, const struct yaml *list);
 
-/* During a check every param exists, whatever its value. */
+/* In a check, every param has some value. */
 static viv_status exists(void *ctx, const char *name, struct value *out, struct error *err)
 {
     struct checker *c = ctx;
@@ -67,7 +67,7 @@ static viv_status check_list(struct checker *c, const struct yaml *list)
     return status;
 }
 
-/* A list of layers that must not be empty: a residual of nothing would double its value. */
+/* A list of layers, which must not be empty: an empty residual would double its value. */
 static viv_status check_some(struct checker *c, const struct yaml *list)
 {
     if (list->kind == YAML_LIST && list->n == 0)
@@ -118,7 +118,7 @@ static viv_status check_attr(struct checker *c, const viv_attr *attr, const stru
     return status;
 }
 
-/* Whether attributes stand below the name: "rope", when there is "rope.theta". */
+/* Whether the name is a group of attributes, as "rope" for "rope.theta". */
 static bool is_group(const viv_layer_class *class, const char *name)
 {
     size_t n = strlen(name);
@@ -328,7 +328,7 @@ static viv_status check_transforms(struct checker *c, const struct yaml *list)
     return status;
 }
 
-/* What a tensor's name leaves open is {i}, {e} or a param. */
+/* A placeholder in a tensor's name is {i}, {e} or a param. */
 static viv_status check_holes(struct checker *c, const struct yaml *name)
 {
     if (name->text[0] == '\0')
@@ -358,7 +358,7 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     const struct yaml *otherwise = yaml_get(w->body, "else"), *when = yaml_get(w->body, "when");
     const struct yaml *transform = yaml_get(w->body, "transform"), *values = yaml_get(w->body, "values");
     const struct yaml *unread = yaml_get(w->body, "unread");
-    c->in_repeat = weight_is_indexed(w); /* whether it is used in a repeat is seen when it is expanded */
+    c->in_repeat = weight_is_indexed(w); /* whether it is used in a repeat is only known when it is expanded */
     c->no_index = "`i` stands only in weights with {i} in their names";
     viv_status status = check_list(c, yaml_get(w->body, "shape"));
     if (status == VIV_OK && when)
@@ -409,7 +409,7 @@ static viv_status check_places(struct checker *c, const struct yaml *places)
     return VIV_OK;
 }
 
-/* Expressions in a value: itself, or the items of a list; words of a string param are what they are. */
+/* Checks the expressions in a value or in the items of a list. For a string param, words are strings. */
 static viv_status check_value(struct checker *c, const struct yaml *v, bool words)
 {
     if (!v || (words && v->kind == YAML_SCALAR))
@@ -453,7 +453,7 @@ viv_status spec_check(const struct spec *s, struct error *err)
         status = check_param(&c, &s->params[i]);
     if (status == VIV_OK && s->encoder)
         status = check_some(&c, s->encoder);
-    c.n_saved = 0; /* what one stack saves, the other does not see */
+    c.n_saved = 0; /* a value saved in one stack does not exist in the other */
     if (status == VIV_OK)
         status = check_some(&c, s->graph);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
@@ -467,7 +467,7 @@ viv_status spec_check(const struct spec *s, struct error *err)
             status = check_expr(&c, yaml_get(s->refuse[d]->items[i], "when"));
     for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
         for (uint32_t i = 0; status == VIV_OK && s->ignore[d] && i < s->ignore[d]->n; i++)
-            if (s->ignore[d]->items[i]->kind == YAML_SCALAR) /* others are refused where they are used */
+            if (s->ignore[d]->items[i]->kind == YAML_SCALAR) /* others are an error where they are used */
                 status = check_holes(&c, s->ignore[d]->items[i]);
     for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
         for (uint32_t i = 0; status == VIV_OK && s->without_effect[d] && i < s->without_effect[d]->n; i++)

@@ -1,5 +1,5 @@
-/* choices.c - values that are one word of several: those that a param declares, or the activations that there are,
- * as transformers calls them (ACT2FN). */
+/* choices.c - values that are one of several names: the choices of a param, or the activations, by their names in
+ * transformers (ACT2FN). */
 #include "spec/expand.h"
 
 #include <string.h>

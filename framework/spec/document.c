@@ -104,7 +104,7 @@ viv_status document_check_keys(const struct yaml *map, enum key_context context,
     return VIV_OK;
 }
 
-/* Comes before all else, so that a spec of a later version is not called wrong for what it may say. */
+/* Checked first, so that a spec of a later version gets this error and not one about its keys. */
 static viv_status check_version(const struct yaml *root, struct error *err)
 {
     const struct yaml *v = yaml_get(root, "viv");
@@ -166,7 +166,7 @@ static viv_status unknown_param(const struct spec *s, const char *name, struct p
                       s->family ? s->family : s->name, name, nearest);
 }
 
-/* `used`: a document below declared what this one may only override. */
+/* `used`: a used document has declared this, and the present one may only override it. */
 static viv_status merge_params(struct spec *s, const struct yaml *params, bool used, struct error *err)
 {
     for (uint32_t i = 0; params && i < params->n; i++) {
@@ -227,7 +227,7 @@ static viv_status bias_names(struct spec *s, const struct yaml *names, struct ya
     return y->text ? VIV_OK : error_nomem(err);
 }
 
-/* `bias: c` in the entry of weight w stands for an entry of its own, w_bias:
+/* `bias: c` in the entry of weight w is short for an entry w_bias:
  *   {hf: "... .bias", gguf: "... .bias", shape: [first of w's], when: c, else: none, unread: as w} */
 static viv_status put_bias(struct spec *s, const char *key, const struct yaml *weight, struct error *err)
 {
@@ -354,7 +354,7 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
 
 /* --- use ----------------------------------------------------------------------------------------------------- */
 
-/* Whether some component of the path is "..". */
+/* Whether a component of the path is "..". */
 static bool climbs(const char *path)
 {
     for (const char *p = path; (p = strstr(p, "..")); p += 2)
@@ -363,7 +363,8 @@ static bool climbs(const char *path)
     return false;
 }
 
-/* A path beside the using file: relative, without "..", and really inside its directory once links are followed. */
+/* Checks a path of `use`: relative, without "..", and inside the directory of the using file after links are
+ * resolved. */
 static viv_status use_beside(const struct yaml *use, char **out, struct error *err)
 {
     char dir[PATH_MAX], real[PATH_MAX];
@@ -404,12 +405,12 @@ static viv_status resolve_use(const struct spec_world *world, const struct yaml 
     return status;
 }
 
-/* Notes which file this is in seen[n]; an error when it was read before. */
+/* Records the file in seen[n]; an error if it was read before. */
 static viv_status refuse_circle(const char *path, struct stat *seen, uint32_t n, const struct yaml *use,
                                 struct error *err)
 {
     if (stat(path, &seen[n]) != 0)
-        return VIV_OK; /* reading it says why */
+        return VIV_OK; /* reading it will report the error */
     for (uint32_t i = 0; i < n; i++)
         if (seen[i].st_dev == seen[n].st_dev && seen[i].st_ino == seen[n].st_ino)
             return yaml_error(err, use->at, VIV_EINVAL,
@@ -566,7 +567,7 @@ const char *const *spec_adapters(const struct spec *s, uint32_t *n)
     return s->adapters;
 }
 
-/* The one name of a weight in files of this naming; NULL: it has several, none, or one for each layer. */
+/* The only name of a weight in files of this naming; NULL: it has several, none, or one for each layer. */
 static const char *only_name(const struct weight_entry *w, const char *naming)
 {
     const struct yaml *names = yaml_get(w->body, naming);

@@ -1,6 +1,6 @@
-/* expand.c - a spec and, if there is one, its checkpoint come to a flat list of layers and weights: params are
- * computed (params.c), refusals looked at, `encoder` and `graph` unrolled (unroll.c) with the weights they ask for
- * (weights.c), and what is left over is refused. */
+/* expand.c - expands a spec and its checkpoint, if there is one, to a flat list of layers and weights: computes
+ * params (params.c), checks `refuse`, unrolls `encoder` and `graph` (unroll.c) with the weights that they use
+ * (weights.c), and fails if something is not used. */
 #include "spec/expand.h"
 
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static viv_status check_refusals(struct expander *x)
 
 /* --- the whole ----------------------------------------------------------------------------------------------- */
 
-/* A layer whose result nobody reads is a mistake in the spec. */
+/* A layer whose output is never read is a mistake in the spec. */
 static viv_status check_all_used(const struct unroller *u, const struct stack stacks[N_STACKS])
 {
     bool *used = calloc(u->n_values, sizeof *used);
@@ -141,7 +141,7 @@ static viv_status build(struct expander *x, struct expansion *e)
     return status;
 }
 
-/* Params that files have a place for keep the values of `e`; all others are computed anew. */
+/* Params that files have a key for keep the values of `e`; all others are computed again. */
 static void take_params(struct expander *x, const struct expansion *e)
 {
     for (uint32_t i = 0; i < e->n_params; i++) {

@@ -1,5 +1,5 @@
-/* names.c - names of tensors, as `hf` and `gguf` of a weight and `ignore` give them: {i}, {e} and {param} filled
- * in, counted out by `each`, and moved to where the model lies in the checkpoint. */
+/* names.c - names of tensors, from `hf` and `gguf` of a weight and from `ignore`: fills in {i}, {e} and {param},
+ * repeats a name by `each`, and changes its prefix to the model's place in the checkpoint. */
 #include "spec/expand.h"
 
 #include "base/size.h"
@@ -11,7 +11,7 @@
 
 enum { MAX_NAMES = 1024 };
 
-/* What {i}, {e} or the name of an integer param stands for in a name. */
+/* The value of {i}, {e} or an integer param in a name. */
 static viv_status hole_number(struct expander *x, const struct yaml *y, const char *word, int64_t each,
                               int64_t *out)
 {
@@ -62,7 +62,7 @@ const viv_tensor *expander_tensor(const struct expander *x, const char *name)
     return place_find(&x->place, &x->checkpoint->by_name, name, &at) ? &x->checkpoint->tensors[at] : NULL;
 }
 
-/* The name as the checkpoint has it, or would have it. */
+/* The name in the checkpoint. */
 static viv_status move_to_place(const struct expander *x, const char **name)
 {
     const viv_tensor *t = expander_tensor(x, *name);
@@ -102,7 +102,7 @@ viv_status weight_names(struct expander *x, const struct weight_entry *entry, st
     const struct yaml *names = yaml_get(entry->body, expander_naming(x)), *each = yaml_get(entry->body, "each");
     const uint32_t n = yaml_count(names);
     viv_status status = VIV_OK;
-    if (!names_have(names, "{e}")) /* one naming may have them where the other has one tensor */
+    if (!names_have(names, "{e}")) /* one naming may have a tensor for each, and the other one tensor for all */
         each = NULL;
     if (each && (status = count_each(x, each, &w->n_experts)) != VIV_OK)
         return status;

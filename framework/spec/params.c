@@ -1,4 +1,5 @@
-/* params.c - params as values: what the using spec says, else what the checkpoint says, else the default. */
+/* params.c - computes params: the value in the spec that uses this one, else in the checkpoint, else the default.
+ */
 #include "spec/expand.h"
 
 #include "base/near.h"
@@ -71,7 +72,7 @@ viv_status expander_eval(struct expander *x, const struct yaml *y, struct value 
         return yaml_error(x->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
     viv_status status = expr_eval(x->arena, y->text, &x->scope, out, x->err);
     bool placed = status != VIV_OK && strncmp(x->err->text, y->at.file, strlen(y->at.file)) == 0;
-    if (status != VIV_OK && !placed) /* a param that this one asks for has failed, and says where */
+    if (status != VIV_OK && !placed) /* a param that this one uses has failed, and its error has a position */
         error_prefix(x->err, "%s:%" PRIu32 ":%" PRIu32, y->at.file, y->at.line, y->at.column);
     return status;
 }
@@ -173,7 +174,8 @@ static viv_status check_range(struct expander *x, const struct param_type *t, co
     return VIV_OK;
 }
 
-/* Fits one value to the type: a float may be written as an integer; an integer as a float without fraction. */
+/* Converts one value to the type: a float may be written as an integer, and an integer as a float without fraction.
+ */
 static viv_status fit(struct expander *x, const struct param_type *t, struct value *v, const char *who)
 {
     if (t->kind == VALUE_FLOAT && v->kind == VALUE_INT)
@@ -181,7 +183,7 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
     if (t->kind == VALUE_INT && v->kind == VALUE_FLOAT && v->f < 1e15 && v->f > -1e15 &&
         v->f == (double)(int64_t)v->f)
         *v = (struct value){.kind = VALUE_INT, .i = (int64_t)v->f};
-    if (t->kind == VALUE_STRING && v->kind == VALUE_INT && t->choices) { /* GGUF numbers what others name */
+    if (t->kind == VALUE_STRING && v->kind == VALUE_INT && t->choices) { /* GGUF has numbers for names */
         *v = (struct value){.kind = VALUE_STRING, .s = arena_printf(x->arena, "%" PRId64, v->i)};
         if (!v->s)
             return error_nomem(x->err);
@@ -199,7 +201,7 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
     return status;
 }
 
-/* A list where one value is wanted, as files have it that say the same of each layer: its items must be equal. */
+/* Converts a list to one value. Some files have a list with an item for each layer: all must be equal. */
 static viv_status one_for_all(struct expander *x, const struct param_type *t, struct value *v, const char *who)
 {
     if (v->n == 0)
@@ -317,8 +319,8 @@ bool expander_is_metadata_key(const char *text)
     return text[0] != '\0' && !strpbrk(text, "() ");
 }
 
-/* GGUF keys of a family stand under its name, which ".key" leaves out: a spec that uses another has another name.
- */
+/* GGUF keys begin with the architecture's name, which ".key" omits, because a spec that uses another has another
+ * name. */
 static const char *full_place(struct expander *x, const char *place)
 {
     const struct meta m = checkpoint_meta(x->checkpoint, "general.architecture");
@@ -375,7 +377,7 @@ static viv_status from_checkpoint(struct expander *x, const struct param *p, str
     return VIV_OK;
 }
 
-/* Whether config.json says null at one of the places. */
+/* Whether config.json has null at one of the places. */
 static bool says_null(const struct expander *x, const struct param *p)
 {
     const struct yaml *places = yaml_get(p->declaration, "hf");
@@ -387,7 +389,7 @@ static bool says_null(const struct expander *x, const struct param *p)
     return !places && json_is_null(json_at(x->checkpoint->config, p->name));
 }
 
-/* A plain value in a spec: words of a string param are taken as they stand. */
+/* Evaluates a plain value in a spec. For a string param, a word is a string. */
 static viv_status from_spec(struct expander *x, const struct param_type *t, const struct yaml *y, struct value *v)
 {
     if (y->kind == YAML_LIST) {
@@ -416,8 +418,8 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     const char *source = NULL;
     const struct yaml *otherwise = yaml_get(p->declaration, "default");
     viv_status status = param_type(p->declaration, &t, x->err);
-    bool found = false, asked = false;
-    if (!p->declaration) { /* a constant of the spec: whatever it is */
+    bool found = false, has_key = false;
+    if (!p->declaration) { /* a constant of the spec, of any type */
         status = p->value->kind == YAML_LIST ? from_spec(x, &t, p->value, &v) : expander_eval(x, p->value, &v);
         state->value = v;
         state->source = "spec";
@@ -430,7 +432,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
         found = true;
     } else if (status == VIV_OK && x->checkpoint) {
         status = from_checkpoint(x, p, &v, &source);
-        found = asked = v.kind != VALUE_NONE;
+        found = has_key = v.kind != VALUE_NONE;
         if (!found && yaml_get(p->declaration, "if_null") && says_null(x, p))
             otherwise = yaml_get(p->declaration, "if_null");
     }
@@ -441,7 +443,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     }
     if (status == VIV_OK && found) {
         char who[512];
-        if (asked)
+        if (has_key)
             snprintf(who, sizeof who, "%s: %s", x->checkpoint->path, source);
         else
             snprintf(who, sizeof who, "%s:%" PRIu32 ":%" PRIu32 ": '%s'", p->at.file, p->at.line, p->at.column,
@@ -465,7 +467,7 @@ viv_status expander_param(struct expander *x, const char *name, struct value *ou
     if (state->state == PARAM_UNKNOWN) {
         int64_t index = x->index;
         bool words = x->weights_are_words;
-        struct error *outer = x->err; /* an expression that asks for a value may be one that is only tried */
+        struct error *outer = x->err; /* the expression that needs this value may be a mere attempt */
         state->state = PARAM_BUSY;
         x->err = err;
         x->index = -1;
@@ -479,7 +481,7 @@ viv_status expander_param(struct expander *x, const char *name, struct value *ou
             return status;
         }
     }
-    *out = state->value; /* none where missing: expander_params says so once, for all */
+    *out = state->value; /* none if missing: expander_params reports all of these together */
     return VIV_OK;
 }
 
@@ -500,7 +502,7 @@ viv_status expander_params(struct expander *x)
 {
     struct buf missing = {0};
     uint32_t n = 0;
-    /* those without a value first: what depends on them would only fail in less clear ways */
+    /* those without a value first: params that depend on them would fail with less clear errors */
     for (uint32_t i = 0; i < x->spec->n_params; i++) {
         const struct param *p = &x->spec->params[i];
         struct value v = {0};

@@ -100,7 +100,7 @@ viv_status settings_merge(struct spec_settings *s, const struct yaml *root, stru
     }
     if (status == VIV_OK && stop)
         status = set_words(stop, arena, &s->stop, &s->n_stop, err);
-    const struct yaml *plugins = yaml_get(root, "plugins"); /* of defaults.yaml alone: a spec may be anybody's */
+    const struct yaml *plugins = yaml_get(root, "plugins"); /* only in defaults.yaml: a spec may be from anywhere */
     if (status == VIV_OK && plugins)
         status = document_check_keys(plugins, IN_PLUGINS, err);
     const struct yaml *allowed = yaml_get(plugins, "allow_threads");
@@ -109,7 +109,7 @@ viv_status settings_merge(struct spec_settings *s, const struct yaml *root, stru
     return status;
 }
 
-/* Blank lines and comments, as where everything is commented out. */
+/* Only blank lines and comments. */
 static bool says_nothing(const char *text)
 {
     while (*text) {

@@ -1,5 +1,6 @@
-/* transforms.c - `transform` of a weight, with its numbers computed: what model/transform.c will do to the
- * tensors of a file until they are the weight. */
+/* transforms.c - `transform` of a weight, with its numbers evaluated. model/transform.c applies it to the tensors
+ * of a file.
+ */
 #include "spec/expand.h"
 
 #include "tensor/dtype.h"
@@ -112,8 +113,8 @@ const struct yaml *weight_transforms_of(const struct yaml *weight, const char *n
     return t && t->kind == YAML_MAP ? yaml_get(t, naming) : t;
 }
 
-/* Whether its tensors are of a type that files may have and no layer computes with, such as f64: then its numbers
- * become f32. Bytes that a transform takes as bytes stay. */
+/* Whether its tensors are of a type that no layer computes with, such as f64: then they are converted to f32. Bytes
+ * that a transform reads as bytes are not. */
 static bool needs_f32(const struct expander *x, const struct weight *w, const struct transform *list, uint32_t n)
 {
     static const uint32_t computed[] = {VIV_F32, VIV_F16, VIV_BF16};

@@ -1,6 +1,6 @@
-/* unroll.c - `encoder` and `graph`: lists of layers, in which a value runs through each, become nodes that read and
- * write values. Repeats are counted out and switches decided; what `residual`, `sum` and `concat` join, and what
- * `save` and `load` name, are values like any other. */
+/* unroll.c - turns `encoder` and `graph`, lists of layers that each transform a value, into nodes that read and
+ * write values. Repeats are unrolled and switches decided; `residual`, `sum` and `concat` become nodes that join
+ * values, and `save` and `load` name values. */
 #include "spec/expand.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@ static viv_status build_items(struct unroller *u, const struct yaml *list, uint3
 
 /* --- nodes --------------------------------------------------------------------------------------------------- */
 
-/* "layers.3.rms_norm", and "layers.3.rms_norm_2" for the second of its name there. */
+/* The path of a node: "layers.3.rms_norm", or "layers.3.rms_norm_2" for the second of its name. */
 static viv_status unique_path(struct unroller *u, const char *name, const char **out)
 {
     char *p = arena_printf(u->x->arena, "%s%s", u->path, name);
@@ -34,7 +34,7 @@ static viv_status unique_path(struct unroller *u, const char *name, const char *
     return p ? VIV_OK : error_nomem(u->x->err);
 }
 
-/* Adds the node where the list is at, and lets its output be the value. */
+/* Adds a node at the present place of the list; its output becomes the list's value. */
 static viv_status add_node(struct unroller *u, struct node n, uint32_t *value)
 {
     n.index = u->x->index;
@@ -52,7 +52,7 @@ static viv_status add_node(struct unroller *u, struct node n, uint32_t *value)
     return VIV_OK;
 }
 
-/* A node that joins values: residual, sum, concat. */
+/* Adds a node that joins values: residual, sum, concat. */
 static viv_status build_join(struct unroller *u, const char *name, struct position at, const uint32_t *values,
                              uint32_t n, uint32_t *value)
 {
@@ -68,7 +68,7 @@ static viv_status build_join(struct unroller *u, const char *name, struct positi
 
 /* --- layers -------------------------------------------------------------------------------------------------- */
 
-/* What `save` has kept under a name; or NULL. */
+/* The value that `save` has stored under a name; or NULL. */
 static struct saved_value *find_saved(struct unroller *u, const char *name)
 {
     for (uint32_t i = 0; i < u->n_saved; i++)
@@ -96,7 +96,7 @@ static viv_status save(struct unroller *u, const struct yaml *name, uint32_t val
     return VIV_OK;
 }
 
-/* The key of a weight becomes the weight's index. */
+/* Replaces the key of a weight by the weight's index. */
 static viv_status build_weight(struct unroller *u, const viv_attr *attr, const struct yaml *y, struct value *v)
 {
     int64_t index = 0;

@@ -46,7 +46,7 @@ static viv_status next_event(struct reader *r, yaml_event_t *event)
                       r->parser.context ? ", " : "", r->parser.context ? r->parser.context : "");
 }
 
-/* What the strict language leaves out, by name. */
+/* Reports what strict YAML does not allow. */
 static viv_status refuse_extras(const struct reader *r, const yaml_event_t *e, struct position at)
 {
     const yaml_char_t *anchor = NULL, *tag = NULL;
@@ -72,7 +72,7 @@ static viv_status refuse_extras(const struct reader *r, const yaml_event_t *e, s
     return VIV_OK;
 }
 
-/* Children of a list or map while they are being read. */
+/* The children of a list or map while it is read. */
 struct children {
     struct yaml **items;
     const char **keys;
@@ -91,7 +91,7 @@ static void children_release(struct children *c)
 
 static viv_status read_node(struct reader *r, const yaml_event_t *e, uint32_t depth, struct yaml **out);
 
-/* A map's key: a scalar not seen before. */
+/* Reads a map's key: a scalar that is not a duplicate. */
 static viv_status read_key(struct reader *r, const yaml_event_t *e, struct children *c)
 {
     struct position at = position_of(r, e->start_mark);
