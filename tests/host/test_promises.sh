@@ -54,8 +54,8 @@ ask_merge() { run logits "$source/tests/golden/chat" --tokens 1,2 --scheduler ba
 ask_architecture() { run run "$work/architecture.yaml" -p ROM -n 2 --scheduler serial; }
 ask_vectors() { run embed "$work/architecture.yaml" ROM --scheduler serial; }
 
-# judge MISTAKE STATUS SENTENCE PLUGIN: what is in out.MISTAKE, whose last line is the status
-judge() {
+# verdict MISTAKE STATUS SENTENCE PLUGIN: what is in out.MISTAKE, whose last line is the status
+verdict() {
     status=$(tail -n 1 "$work/out.$1")
     if [ "$status" = "$2" ] && grep -qF -e "$3" "$work/out.$1" && { [ "$2" = 0 ] || grep -q "plugin $4 (" "$work/out.$1"; }; then
         passed=$((passed + 1))
@@ -81,7 +81,7 @@ table() {
         "$1" >"$work/out.$mistake" 2>&1
         result=$?
         printf '\n%s\n' "$result" >>"$work/out.$mistake"
-        judge "$mistake" "$status" "$sentence" "$2"
+        verdict "$mistake" "$status" "$sentence" "$2"
     done
     unset MISTAKE
 }
@@ -318,10 +318,10 @@ for mistake in fails_nomem crashes thread classes_shift; do
 done
 
 wait
-judge loops 1 'its code was still busy with its init after 5 seconds' bad
-judge sleeps 1 'its code was still busy with its init after 5 seconds' bad
-judge loading_loops 1 'its code was still busy with loading after 5 seconds' bad
-judge deinit_loops 1 'its code was still busy with its deinit after 5 seconds' bad
+verdict loops 1 'its code was still busy with its init after 5 seconds' bad
+verdict sleeps 1 'its code was still busy with its init after 5 seconds' bad
+verdict loading_loops 1 'its code was still busy with loading after 5 seconds' bad
+verdict deinit_loops 1 'its code was still busy with its deinit after 5 seconds' bad
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

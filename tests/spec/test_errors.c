@@ -246,8 +246,7 @@ TEST(spec__refuses_for_the_reason_that_it_gives)
     CHECK_CASES({WHOLE "refuse: [{when: n > 1 and dim == 8, because: two is company}]\n",
                  "x.yaml:8:17: two is company (n = 2, dim = 8)"},
                 {WHOLE "refuse: [{when: n > 2, because: three is a crowd}]\n", ""},
-                {WHOLE "refuse: [{when: n}]\n",
-                 "x.yaml:8:10: the key 'because' is missing: the error message"},
+                {WHOLE "refuse: [{when: n}]\n", "x.yaml:8:10: the key 'because' is missing: the error message"},
                 {WHOLE "refuse: [{when: n, because: x}]\n", "x.yaml:8:17: expected a boolean, found an integer"}, );
 }
 
