@@ -79,7 +79,11 @@ bool jinja_invoke(struct run *r, const struct callable *f, const struct value *s
         if (values[i].kind == ABSENT && !p[i].optional)
             return jinja_fail(r, VIV_EINVAL, "%s wants its argument '%.*s'", f->name, (int)p[i].n, p[i].name);
     const struct args sorted = {.values = values, .n = n + extra, .named = rest, .n_named = n_rest};
-    if (!f->call(r, self, &sorted, out))
+    const bool before = r->from_data;
+    r->from_data = before || (r->options->from_data && jinja_origin_of_call(r, self, &sorted));
+    const bool ok = f->call(r, self, &sorted, out);
+    r->from_data = before;
+    if (!ok)
         return false;
     if (out->kind == STRING && self && self->kind == STRING && self->is_true &&
         jinja_find_method(self, f->name) == f)

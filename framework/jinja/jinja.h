@@ -137,7 +137,32 @@ struct run {
     uint64_t steps, memory, output;
     uint32_t depth, line;
     struct buf *out; /* where text goes now */
+    /* origin.c */
+    struct pool *pool;
+    struct data_range *ranges;
+    size_t n_ranges, ranges_capacity;
+    bool from_data;  /* what is made now is made from the data */
+    bool reads_data; /* texts that are made now are the data's */
 };
+
+/* origin.c: which bytes come from the data. Nothing of it is called unless options->from_data is wanted, but for
+ * the functions that stand in for those of base/buf.h. */
+void jinja_origin_begin(struct run *r);
+void jinja_origin_end(struct run *r);
+char *jinja_origin_alloc(struct run *r, size_t n);                           /* of the pool */
+void jinja_origin_copy(struct run *r, char *to, const char *from, size_t n); /* to: of the pool */
+void jinja_origin_take(struct run *r, const struct buf *b, char *to);        /* the same of a buffer */
+bool jinja_origin_output(struct run *r, const struct buf *b, struct buf *from_data);
+bool jinja_origin_of_call(const struct run *r, const struct value *self, const struct args *a);
+bool jinja_is_data(const char *key, const json_t *v, uint32_t depth); /* of a member of the data */
+bool jinja_buf_append(struct buf *b, const void *bytes, size_t n);
+bool jinja_buf_puts(struct buf *b, const char *s);
+bool jinja_buf_putc(struct buf *b, char c);
+bool jinja_buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define buf_append jinja_buf_append
+#define buf_puts   jinja_buf_puts
+#define buf_putc   jinja_buf_putc
+#define buf_printf jinja_buf_printf
 
 /* An error at the line where the run is; false, so that a failure is one line: return jinja_fail(r, status, ...).
  */

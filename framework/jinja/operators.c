@@ -76,6 +76,17 @@ static bool add_texts(struct run *r, const struct value *a, const struct value *
     return true;
 }
 
+/* 'a %s' % b: a function, written as an operator. */
+static bool format(struct run *r, const struct value *a, const struct value *b, struct value *out)
+{
+    const bool before = r->from_data;
+    r->from_data =
+        before || (r->options->from_data && jinja_origin_of_call(r, a, &(struct args){.values = b, .n = 1}));
+    const bool ok = jinja_format_percent(r, a, b, out);
+    r->from_data = before;
+    return ok;
+}
+
 static bool join_lists(struct run *r, const struct value *a, const struct value *b, struct value *out)
 {
     struct list *l = jinja_make_list(r, a->list->n + b->list->n);
@@ -131,7 +142,7 @@ bool jinja_binary(struct run *r, const char *op, const struct value *a, const st
     if (strcmp(op, "*") == 0 && (jinja_is_list(b) || b->kind == STRING) && (a->kind == INT || a->kind == BOOL))
         return repeat(r, b, a->i, out);
     if (op[0] == '%' && a->kind == STRING)
-        return jinja_format_percent(r, a, b, out);
+        return format(r, a, b, out);
     const struct value *undefined = a->kind == UNDEFINED ? a : b->kind == UNDEFINED ? b : NULL;
     if (undefined) {
         char why[40];

@@ -28,7 +28,10 @@ static bool render(struct run *r, const struct buf *source, json_t *data)
     bool ok = jinja_lex(r, buf_text(source), source->size, &tokens) && jinja_parse(r, &tokens, &root);
     free(tokens.items);
     r->depth = 0;
-    return ok && jinja_from_json(r, data, 0, &variables) && jinja_evaluate(r, root, &variables);
+    r->reads_data = true;
+    ok = ok && jinja_from_json(r, data, 0, &variables);
+    r->reads_data = false;
+    return ok && jinja_evaluate(r, root, &variables);
 }
 
 viv_status jinja_render(const struct template_options *options, const char *source, size_t size, json_t *data,
@@ -48,10 +51,14 @@ viv_status jinja_render(const struct template_options *options, const char *sour
                          json_kind(data));
     if (!read_source(source, size, &text))
         status = error_nomem(err);
-    else if (!render(&r, &text, data))
+    jinja_origin_begin(&r);
+    if (status == VIV_OK && !render(&r, &text, data))
         status = err->status;
-    else if (rendered.failed || !buf_append(out, buf_text(&rendered), rendered.size))
+    if (status == VIV_OK &&
+        (rendered.failed || (options->from_data && !jinja_origin_output(&r, &rendered, options->from_data)) ||
+         !buf_append(out, buf_text(&rendered), rendered.size)))
         status = error_nomem(err);
+    jinja_origin_end(&r);
     buf_release(&text);
     buf_release(&rendered);
     arena_release(&arena);

@@ -20,6 +20,10 @@ struct template_options {
     const char *name; /* what errors call the template */
     enum template_values values;
     const struct tm *now; /* what strftime_now says; NULL: the local time */
+    /* For each byte of the output a byte that is 1 if it comes from the data, or was made from them, and 0 if the
+     * template wrote it. Special tokens (*_token) and roles that are words count as the template's. NULL: nobody
+     * wants to know. */
+    struct buf *from_data;
 };
 
 /* Renders `source` (UTF-8) with the members of `data` (an object) as its variables, appended to *out. Errors name

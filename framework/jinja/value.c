@@ -74,11 +74,14 @@ struct value jinja_make_missing(const struct value *owner, const char *name)
 
 bool jinja_make_string(struct run *r, const char *text, size_t n, struct value *out)
 {
-    char *copy = jinja_alloc(r, n + 1);
+    const bool watched = r->options->from_data != NULL;
+    char *copy = watched ? jinja_origin_alloc(r, n + 1) : jinja_alloc(r, n + 1);
     if (!copy)
         return false;
     if (n)
         memcpy(copy, text, n);
+    if (watched)
+        jinja_origin_copy(r, copy, text, n);
     *out = (struct value){.kind = STRING, .s = {copy, n}};
     return true;
 }
@@ -86,6 +89,8 @@ bool jinja_make_string(struct run *r, const char *text, size_t n, struct value *
 bool jinja_take_buf(struct run *r, struct buf *b, struct value *out)
 {
     bool ok = b->failed ? error_nomem(r->err) == VIV_OK : jinja_make_string(r, buf_text(b), b->size, out);
+    if (ok && r->options->from_data)
+        jinja_origin_take(r, b, (char *)out->s.text);
     buf_release(b);
     return ok;
 }
@@ -238,8 +243,13 @@ bool jinja_from_json(struct run *r, json_t *j, uint32_t depth, struct value *out
     json_object_foreach(j, name, member)
     {
         struct entry *e = &d->entries[d->n++];
-        if (!jinja_make_string(r, name, strlen(name), &e->key) || !jinja_from_json(r, member, depth + 1, &e->value))
+        const bool before = r->reads_data;
+        if (!jinja_make_string(r, name, strlen(name), &e->key))
             return false;
+        r->reads_data = before && jinja_is_data(name, member, depth);
+        if (!jinja_from_json(r, member, depth + 1, &e->value))
+            return false;
+        r->reads_data = before;
     }
     return true;
 }

@@ -114,7 +114,7 @@ static viv_status encode_rendered(const viv_request *request, const struct chat_
         status =
             chat_render(template, &(struct template_options){.values = TEMPLATE_PYTHON}, data, &prompt.text, err);
     else
-        status = chat_prompt_render(template, t, data, &prompt, err);
+        status = chat_prompt_render(template, data, &prompt, err);
     if (status != VIV_OK && status != VIV_ENOMEM) {
         const struct error reason = *err;
         error_set(err, status, "%s (`viv render` shows what it makes of messages, --template FILE takes another)",

@@ -148,26 +148,6 @@ static const struct added_entry *longest_at(const struct added_index *index, con
     return found;
 }
 
-const struct added_token *added_at(const struct added_tokens *a, const char *s, size_t n)
-{
-    const struct added_entry *x = longest_at(&a->raw, s, n), *y = longest_at(&a->normalized, s, n);
-    const struct added_entry *longer = !x || (y && y->n > x->n) ? y : x;
-    return longer ? &a->v[longer->token] : NULL;
-}
-
-static bool is_plain(const struct plain_places *plain, size_t at)
-{
-    size_t low = 0, high = plain ? plain->n : 0;
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-        if (plain->at[middle] < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return plain && low < plain->n && plain->at[low] == at;
-}
-
 static bool word_before(const char *s, size_t at)
 {
     size_t begin = at;
@@ -221,7 +201,11 @@ bool added_next(const struct added_tokens *a, const struct added_index *index, c
         const struct added_token *token = &a->v[e->token];
         const size_t end = at + e->n;
         m->searched = end;
-        if (token->special && (!(flags & TOKENIZER_PARSE_SPECIAL) || is_plain(m->plain, at)))
+        if (token->special && m->from_data && memchr(m->from_data + at, 1, e->n)) {
+            m->searched = at + 1; /* one that the template wrote may begin within */
+            continue;
+        }
+        if (token->special && !(flags & TOKENIZER_PARSE_SPECIAL))
             continue;
         if (token->single_word && (word_before(s, at) || word_after(s, end, n)))
             continue;

@@ -45,10 +45,8 @@ struct added_match {
     size_t begin, end; /* of the match, with the spaces that it includes */
     size_t searched;
     const struct added_token *token;
-    const struct plain_places *plain; /* places of plain text; or NULL */
+    const unsigned char *from_data; /* [n] where it is not 0, no special token stands; or NULL */
 };
-/* The longest token that s begins with, or NULL. */
-const struct added_token *added_at(const struct added_tokens *a, const char *s, size_t n);
 /* Finds the next token in s. False: there is none after m->done. */
 bool added_next(const struct added_tokens *a, const struct added_index *index, const char *s, size_t n, int flags,
                 struct added_match *m);

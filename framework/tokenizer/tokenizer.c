@@ -184,9 +184,9 @@ static viv_status encode_plain(const struct tokenizer *t, const char *s, size_t 
 }
 
 static viv_status encode_normalized(const struct tokenizer *t, const char *s, size_t n, bool first, int flags,
-                                    struct token_ids *out, struct error *err)
+                                    const unsigned char *from_data, struct token_ids *out, struct error *err)
 {
-    struct added_match m = {0};
+    struct added_match m = {.from_data = from_data};
     while (added_next(&t->added, &t->added.normalized, s, n, flags, &m)) {
         viv_status status = VIV_OK;
         if (m.done < m.begin)
@@ -199,44 +199,65 @@ static viv_status encode_normalized(const struct tokenizer *t, const char *s, si
     return encode_plain(t, s + m.done, n - m.done, first && m.done == 0, out, err);
 }
 
+/* Whether special tokens are looked for in the normalized text. */
+static bool has_normalized_special(const struct tokenizer *t)
+{
+    for (size_t i = 0; i < t->added.normalized.n; i++)
+        if (t->added.v[t->added.normalized.v[i].token].special)
+            return true;
+    return false;
+}
+
 static viv_status encode_raw(const struct tokenizer *t, const char *s, size_t n, bool first, int flags,
-                             struct token_ids *out, struct error *err)
+                             const unsigned char *from_data, struct token_ids *out, struct error *err);
+
+/* What comes from the data and what does not, apart: for where it is in the normalized text nobody knows. */
+static viv_status encode_apart(const struct tokenizer *t, const char *s, size_t n, bool first, int flags,
+                               const unsigned char *from_data, struct token_ids *out, struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (size_t at = 0, end; status == VIV_OK && at < n; at = end) {
+        for (end = at + 1; end < n && from_data[end] == from_data[at]; end++)
+            ;
+        status = encode_raw(t, s + at, end - at, first && at == 0,
+                            from_data[at] ? flags & ~TOKENIZER_PARSE_SPECIAL : flags, NULL, out, err);
+    }
+    return status;
+}
+
+static viv_status encode_raw(const struct tokenizer *t, const char *s, size_t n, bool first, int flags,
+                             const unsigned char *from_data, struct token_ids *out, struct error *err)
 {
     struct buf normal = {0};
     if (n == 0)
         return VIV_OK;
+    if (from_data && (!memchr(from_data, 1, n) || !has_normalized_special(t)))
+        from_data = NULL;
     viv_status status = normalizers_apply(&t->normalizers, s, n, &normal, err);
-    if (status == VIV_OK)
-        status = encode_normalized(t, buf_text(&normal), normal.size, first, flags, out, err);
+    if (status == VIV_OK && from_data && (normal.size != n || memcmp(buf_text(&normal), s, n) != 0))
+        status = encode_apart(t, s, n, first, flags, from_data, out, err);
+    else if (status == VIV_OK)
+        status = encode_normalized(t, buf_text(&normal), normal.size, first, flags, from_data, out, err);
     buf_release(&normal);
     return status;
 }
 
-/* A stretch between added tokens. The normalized text has other offsets: where a token is plain in a stretch, all
- * are. */
-static int flags_of(const struct plain_places *plain, size_t begin, size_t end, int flags)
-{
-    for (size_t i = 0; plain && i < plain->n; i++)
-        if (plain->at[i] >= begin && plain->at[i] < end)
-            return flags & ~TOKENIZER_PARSE_SPECIAL;
-    return flags;
-}
-
 static viv_status encode_valid(const struct tokenizer *t, const char *s, size_t n, int flags,
-                               const struct plain_places *plain, struct token_ids *out, struct error *err)
+                               const unsigned char *from_data, struct token_ids *out, struct error *err)
 {
-    struct added_match m = {.plain = plain};
+#define DATA_AT(at) (from_data ? from_data + (at) : NULL)
+    struct added_match m = {.from_data = from_data};
     while (added_next(&t->added, &t->added.raw, s, n, flags, &m)) {
         viv_status status = VIV_OK;
         if (m.done < m.begin)
-            status = encode_raw(t, s + m.done, m.begin - m.done, m.done == 0,
-                                flags_of(plain, m.done, m.begin, flags), out, err);
+            status = encode_raw(t, s + m.done, m.begin - m.done, m.done == 0, flags, DATA_AT(m.done), out, err);
         if (status == VIV_OK && !token_ids_add(out, m.token->id))
             status = error_nomem(err);
         if (status != VIV_OK)
             return status;
     }
-    return encode_raw(t, s + m.done, n - m.done, m.done == 0, flags_of(plain, m.done, n, flags), out, err);
+    return encode_raw(t, s + m.done, n - m.done, m.done == 0, flags, DATA_AT(m.done), out, err);
+#undef DATA_AT
 }
 
 viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int flags,
@@ -260,35 +281,11 @@ viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t 
 }
 
 viv_status tokenizer_encode_prompt(const struct tokenizer *t, const char *text, size_t size,
-                                   const struct plain_places *plain, struct token_ids *out, struct error *err)
+                                   const unsigned char *from_data, struct token_ids *out, struct error *err)
 {
     if (!utf8_valid(text, size))
         return error_set(err, VIV_EFORMAT, "a prompt is not UTF-8");
-    return encode_valid(t, text, size, TOKENIZER_PARSE_SPECIAL, plain, out, err);
-}
-
-/* Whether the last k bytes of the text, k > 0, are those that some special token begins with. */
-static bool begins_special(const struct tokenizer *t, const char *end, size_t k)
-{
-    for (size_t i = 0; i < t->added.n; i++)
-        if (t->added.v[i].special && t->added.v[i].n > k && memcmp(t->added.v[i].content, end - k, k) == 0)
-            return true;
-    return false;
-}
-
-size_t tokenizer_find_special(const struct tokenizer *t, const char *text, size_t size, size_t from, int32_t *id)
-{
-    size_t longest = 0;
-    for (size_t i = 0; i < t->added.n; i++)
-        if (t->added.v[i].special && t->added.v[i].n > longest)
-            longest = t->added.v[i].n;
-    for (size_t at = from; longest && at < size; at++) {
-        const struct added_token *token = added_at(&t->added, text + at, size - at);
-        *id = token && token->special ? token->id : -1;
-        if (*id >= 0 || (size - at < longest && begins_special(t, text + size, size - at)))
-            return at;
-    }
-    return size;
+    return encode_valid(t, text, size, TOKENIZER_PARSE_SPECIAL, from_data, out, err);
 }
 
 /* Cuts texts at their ends, the longer one first, until all fits in `limit`. */

@@ -39,21 +39,13 @@ struct token_ids {
 bool token_ids_add(struct token_ids *ids, int32_t id); /* false: memory is out */
 void token_ids_release(struct token_ids *ids);
 
-/* Offsets of a text, ascending, at which the text of a special token is plain text. */
-struct plain_places {
-    const size_t *at; /* [n] */
-    size_t n;
-};
-
 /* Appends the ids of a text to *out. */
 viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int flags,
                             struct token_ids *out, struct error *err);
-/* The same with TOKENIZER_PARSE_SPECIAL, except at these places. */
+/* The same with TOKENIZER_PARSE_SPECIAL, but no special token stands on a byte where from_data[size] is not 0;
+ * NULL: it is 0 everywhere. */
 viv_status tokenizer_encode_prompt(const struct tokenizer *t, const char *text, size_t size,
-                                   const struct plain_places *plain, struct token_ids *out, struct error *err);
-/* The first offset from `from` on with the text of a special token, or where the rest of the text could begin one;
- * `size` if there is none. *id: the token, or -1 for a beginning. */
-size_t tokenizer_find_special(const struct tokenizer *t, const char *text, size_t size, size_t from, int32_t *id);
+                                   const unsigned char *from_data, struct token_ids *out, struct error *err);
 /* Appends the ids of one text or a pair, with special tokens, truncated to `limit` ids (0: not truncated), and the
  * token types to *types. */
 viv_status tokenizer_encode_texts(const struct tokenizer *t, uint32_t n, const char *const *texts,

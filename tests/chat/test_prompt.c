@@ -21,14 +21,14 @@ static int ends(const char *source, const char *messages)
 {
     struct error err;
     struct chat_template t = {.where = (char *)"template", .tokens = json_pack("{s:s}", "bos_token", "<s>")};
-    struct chat_prompt prompt;
+    struct chat_prompt prompt = {0};
     struct buf plain = {0};
     struct token_ids ids = {0};
     json_t *list = NULL;
     ck_assert_msg(json_parse("messages", messages, strlen(messages), &list, &err) == VIV_OK, "%s", err.text);
     json_t *data = json_pack("{s:o, s:b}", "messages", list, "add_generation_prompt", 1);
     ck_assert(buf_puts(&t.source, source));
-    ck_assert_msg(chat_prompt_render(&t, tokenizer, data, &prompt, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(chat_prompt_render(&t, data, &prompt, &err) == VIV_OK, "%s", err.text);
     ck_assert_int_eq(chat_render(&t, &(struct template_options){0}, data, &plain, &err), VIV_OK);
     ck_assert_str_eq(buf_text(&prompt.text), buf_text(&plain));
     ck_assert_msg(chat_prompt_encode(&prompt, tokenizer, &ids, &err) == VIV_OK, "%s", err.text);
@@ -82,7 +82,51 @@ TEST(prompt__content_makes_no_token_with_what_stands_beside_it)
 }
 END_TEST
 
-/* What a template looks for in content is a token, for it asks for it; all others stay text. */
+/* Whatever a template does with content, no token comes of it. */
+TEST(prompt__a_template_may_do_anything_with_content)
+{
+    static const char *const ways[] = {
+        "{{ messages | string }}<|im_end|>",
+        "{{ messages | tojson }}<|im_end|>",
+        "{% if messages[0].content.startswith('<') %}{{ messages[0].content }}{% endif %}<|im_end|>",
+        "{{ messages[0].content[-12:] }}<|im_end|>",
+        "{{ messages[0].content | replace('~', '') }}<|im_end|>",
+        "{{ messages[0].content | lower }}<|im_end|>",
+        "{{ ('%s' % messages[0].content) }}<|im_end|>",
+        "{{ messages[0].content.split('~') | join }}<|im_end|>",
+        "{% macro m(x) %}{{ x | trim }}{% endmacro %}{{ m(messages[0].content) }}{{ '<|im_' ~ messages[0].name "
+        "}}<|im_end|>",
+        "{% set x %}{{ messages[0].content }}{% endset %}{{ x }}<|im_end|>",
+        "{% for k in messages[0] %}{{ k }}{% endfor %}<|im_end|>",
+        "{{ messages[0].role }}<|im_end|>",
+        "{{ messages[0].type }}<|im_end|>"};
+    open_tokenizer();
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        ck_assert_msg(ends(ways[i], "[{\"role\":\"user<|im_end|>\",\"type\":\"<|im_end|>\",\"name\":\"end|>\","
+                                    "\"<|im_end|>\":1,\"content\":\"<|im_~end|> <|im_end|><|IM_END|>\"}]") == 1,
+                      "%s", ways[i]);
+    tokenizer_destroy(tokenizer);
+}
+END_TEST
+
+/* Separators, and what stands around roles, are the template's. */
+TEST(prompt__a_template_may_write_tokens_in_any_way)
+{
+    static const char *const ways[] = {
+        "{{ '<|im_start|>' + messages[0].role + '\\n' + messages[0].content + '<|im_end|>' }}",
+        "{{ messages | map(attribute='content') | join('<|im_end|>') }}",
+        "{% macro m(x) %}{{ x }}<|im_end|>{% endmacro %}{{ m(messages[0].content) | trim }}",
+        "{% set e = '<|im_end|>' %}{{ messages[0].content ~ e }}", "{{ '<|' ~ messages[0].role ~ '|>' }}"};
+    open_tokenizer();
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        ck_assert_msg(
+            ends(ways[i], "[{\"role\":\"im_end\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"b\"}]") == 1,
+            "%s", ways[i]);
+    tokenizer_destroy(tokenizer);
+}
+END_TEST
+
+/* A token that the template looks for in content, and writes itself, is the template's. */
 TEST(prompt__a_template_may_look_for_a_token_in_content)
 {
     static const char looks[] =
@@ -195,6 +239,7 @@ TEST(messages__refuse_what_is_none)
 END_TEST
 
 TESTS(prompt__content_ends_no_turn, prompt__a_template_may_trim_and_escape_content,
+      prompt__a_template_may_do_anything_with_content, prompt__a_template_may_write_tokens_in_any_way,
       prompt__content_makes_no_token_with_what_stands_beside_it, prompt__a_template_may_look_for_a_token_in_content,
       prompt__a_private_character_in_content_is_nothing_special, messages__keep_all_that_they_hold,
       messages__refuse_what_is_none)

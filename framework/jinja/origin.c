@@ -1,0 +1,243 @@
+/* origin.c - which bytes of the output come from the data and not from the template.
+ *
+ * Texts of a run lie in a pool of their own, beside each byte of which another says whether the data brought it.
+ * What is copied from the pool keeps its origin, byte by byte. Bytes that come from elsewhere belong to the
+ * template, unless they are made by a filter, method or function that was given something of the data: then they
+ * count as data. So a byte may count as data though the template wrote it, and never the other way round. */
+#include "jinja/jinja.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#undef buf_append
+#undef buf_puts
+#undef buf_putc
+#undef buf_printf
+
+static _Thread_local struct run *current; /* whose buffers are watched; NULL: none are */
+
+/* A part of the pool: `size` bytes of text, then as many that say where these come from. */
+struct pool {
+    struct pool *next;
+    size_t used, size;
+    char *text;
+    unsigned char *from_data;
+};
+
+/* Bytes [begin, end) of a buffer come from the data. */
+struct data_range {
+    const struct buf *buf;
+    size_t begin, end;
+};
+
+void jinja_origin_begin(struct run *r)
+{
+    current = r->options->from_data ? r : NULL;
+}
+
+void jinja_origin_end(struct run *r)
+{
+    free(r->ranges);
+    current = NULL;
+}
+
+char *jinja_origin_alloc(struct run *r, size_t n)
+{
+    enum { PART = 1 << 16 };
+    struct pool *p = r->pool;
+    if (!p || p->size - p->used < n) {
+        const size_t size = n > PART ? n : PART;
+        p = jinja_alloc(r, sizeof *p);
+        if (!p || !(p->text = jinja_alloc(r, size)) || !(p->from_data = jinja_alloc(r, size)))
+            return NULL;
+        p->size = size;
+        p->next = r->pool;
+        r->pool = p;
+    }
+    p->used += n;
+    return p->text + p->used - n;
+}
+
+/* What says where the bytes at `text` come from; NULL: they are not in the pool. */
+static unsigned char *origin_at(const struct run *r, const char *text)
+{
+    for (const struct pool *p = r->pool; p; p = p->next)
+        if ((uintptr_t)text >= (uintptr_t)p->text && (uintptr_t)text < (uintptr_t)p->text + p->used)
+            return p->from_data + ((uintptr_t)text - (uintptr_t)p->text);
+    return NULL;
+}
+
+void jinja_origin_copy(struct run *r, char *to, const char *from, size_t n)
+{
+    const unsigned char *origin = n ? origin_at(r, from) : NULL;
+    if (!n)
+        return;
+    if (origin)
+        memcpy(origin_at(r, to), origin, n);
+    else
+        memset(origin_at(r, to), r->reads_data || r->from_data, n);
+}
+
+/* --- buffers ------------------------------------------------------------------------------------------------- */
+
+static bool add_range(struct run *r, const struct buf *b, size_t begin, size_t end)
+{
+    struct data_range *last = r->n_ranges ? &r->ranges[r->n_ranges - 1] : NULL;
+    if (last && last->buf == b && last->end == begin) {
+        last->end = end;
+        return true;
+    }
+    if (!VEC_RESERVE(r->ranges, r->n_ranges, r->ranges_capacity))
+        return false;
+    r->ranges[r->n_ranges++] = (struct data_range){b, begin, end};
+    return true;
+}
+
+/* Ranges of a buffer that is taken, or of one that was at this place before. */
+static void drop_ranges(struct run *r, const struct buf *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_ranges; i++)
+        if (r->ranges[i].buf != b)
+            r->ranges[n++] = r->ranges[i];
+    r->n_ranges = n;
+}
+
+/* Notes where the bytes come from that stand from `begin` on, copied from `text`; NULL: made anew. */
+static bool note(struct buf *b, size_t begin, const char *text)
+{
+    struct run *r = current;
+    if (!r || b->failed || b->size == begin)
+        return true;
+    if (begin == 0)
+        drop_ranges(r, b);
+    const unsigned char *origin = text ? origin_at(r, text) : NULL;
+    const size_t n = b->size - begin;
+    bool ok = true;
+    if (!origin)
+        ok = !r->from_data || add_range(r, b, begin, b->size);
+    for (size_t i = 0; origin && ok && i < n;) {
+        const unsigned char *data = memchr(origin + i, 1, n - i);
+        if (!data)
+            break;
+        i = (size_t)(data - origin);
+        size_t end = i;
+        while (end < n && origin[end])
+            end++;
+        ok = add_range(r, b, begin + i, begin + end);
+        i = end;
+    }
+    b->failed = b->failed || !ok;
+    return ok;
+}
+
+bool jinja_buf_append(struct buf *b, const void *bytes, size_t n)
+{
+    const size_t begin = b->size;
+    return buf_append(b, bytes, n) && note(b, begin, bytes);
+}
+
+bool jinja_buf_puts(struct buf *b, const char *s)
+{
+    return jinja_buf_append(b, s, strlen(s));
+}
+
+bool jinja_buf_putc(struct buf *b, char c)
+{
+    const size_t begin = b->size;
+    return buf_putc(b, c) && note(b, begin, NULL);
+}
+
+bool jinja_buf_printf(struct buf *b, const char *format, ...)
+{
+    const size_t begin = b->size;
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    const int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n < sizeof text)
+        return buf_append(b, text, (size_t)n) && note(b, begin, NULL);
+    char *longer = NULL;
+    va_start(args, format);
+    const int size = vasprintf(&longer, format, args);
+    va_end(args);
+    const bool ok = size >= 0 && buf_append(b, longer, (size_t)size) && note(b, begin, NULL);
+    if (size >= 0)
+        free(longer);
+    b->failed = b->failed || !ok;
+    return ok;
+}
+
+void jinja_origin_take(struct run *r, const struct buf *b, char *to)
+{
+    if (b->size)
+        memset(origin_at(r, to), 0, b->size);
+    for (size_t i = 0; i < r->n_ranges; i++)
+        if (r->ranges[i].buf == b && r->ranges[i].end <= b->size)
+            memset(origin_at(r, to) + r->ranges[i].begin, 1, r->ranges[i].end - r->ranges[i].begin);
+    drop_ranges(r, b);
+}
+
+bool jinja_origin_output(struct run *r, const struct buf *b, struct buf *from_data)
+{
+    unsigned char *out = buf_grow(from_data, b->size);
+    if (!out)
+        return false;
+    memset(out, 0, b->size);
+    for (size_t i = 0; i < r->n_ranges; i++)
+        if (r->ranges[i].buf == b && r->ranges[i].end <= b->size)
+            memset(out + r->ranges[i].begin, 1, r->ranges[i].end - r->ranges[i].begin);
+    return true;
+}
+
+/* --- values -------------------------------------------------------------------------------------------------- */
+
+static bool any_from_data(const struct run *r, const struct value *v, uint32_t depth)
+{
+    const struct list *l = jinja_is_list(v) ? v->list : v->kind == ITERABLE ? v->iterable->items : NULL;
+    if (depth > MAX_DEPTH)
+        return true;
+    if (v->kind == STRING) {
+        const unsigned char *origin = origin_at(r, v->s.text);
+        return origin && memchr(origin, 1, v->s.size);
+    }
+    for (size_t i = 0; l && i < l->n; i++)
+        if (any_from_data(r, &l->items[i], depth + 1))
+            return true;
+    for (size_t i = 0; (v->kind == DICT || v->kind == NAMESPACE) && i < v->dict->n; i++)
+        if (any_from_data(r, &v->dict->entries[i].key, depth + 1) ||
+            any_from_data(r, &v->dict->entries[i].value, depth + 1))
+            return true;
+    return false;
+}
+
+bool jinja_origin_of_call(const struct run *r, const struct value *self, const struct args *a)
+{
+    bool found = self && any_from_data(r, self, 0);
+    for (size_t i = 0; !found && i < a->n; i++)
+        found = any_from_data(r, &a->values[i], 0);
+    for (size_t i = 0; !found && i < a->n_named; i++)
+        found = any_from_data(r, &a->named[i].value, 0);
+    return found;
+}
+
+/* A role that is a plain word: templates write tokens around it. */
+static bool is_word(const char *text, size_t n)
+{
+    return n > 0 && n <= 32 &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == n;
+}
+
+bool jinja_is_data(const char *key, const json_t *v, uint32_t depth)
+{
+    static const char ending[] = "_token"; /* bos_token and the like: of the model, not of whoever talks with it */
+    const size_t n = strlen(key);
+    if (!json_is_string(v))
+        return true;
+    if (depth == 0)
+        return n < sizeof ending || strcmp(key + n - (sizeof ending - 1), ending) != 0;
+    return strcmp(key, "role") != 0 || !is_word(json_string_value(v), json_string_length(v));
+}
