@@ -1,6 +1,8 @@
 /* messages.c - see messages.h. The members of a message are those of transformers and of OpenAI's API. */
 #include "chat/messages.h"
 
+#include "base/utf8.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +20,12 @@ static bool is_reasoning(const char *key)
 
 /* --- to JSON ------------------------------------------------------------------------------------------------- */
 
-static json_t *text_of(const viv_part *p)
+static viv_status text_of(const viv_part *p, json_t **out, struct error *err)
 {
-    return p->size ? json_stringn(p->data, p->size) : json_string("");
+    if (p->size && !utf8_valid(p->data, p->size))
+        return error_set(err, VIV_EFORMAT, "a text of a message is not UTF-8");
+    *out = p->size ? json_stringn(p->data, p->size) : json_string("");
+    return *out ? VIV_OK : error_nomem(err);
 }
 
 static viv_status put(json_t *object, const char *key, json_t *value, struct error *err)
@@ -35,6 +40,7 @@ static viv_status parse(const char *name, const char *text, size_t size, bool (*
     if (status == VIV_OK && !is_kind(*out)) {
         status = error_set(err, VIV_EFORMAT, "%s: expected %s, found %s", name, kind, json_kind(*out));
         json_decref(*out);
+        *out = NULL;
     }
     return status;
 }
@@ -76,45 +82,77 @@ static viv_status put_object(json_t *message, const viv_part *p, struct error *e
     return append(calls, value, err);
 }
 
-/* One text is the content; several are a list of them. */
-static viv_status put_texts(json_t *message, const viv_message *m, struct error *err)
+/* "list", the name of a text: it is one of a list, though it may be alone. */
+static bool is_listed(const viv_part *p)
 {
-    json_t *texts = json_array();
-    viv_status status = texts ? VIV_OK : error_nomem(err);
-    for (uint32_t i = 0; status == VIV_OK && i < m->n_parts; i++)
-        if (m->parts[i]->kind == VIV_PART_TEXT || m->parts[i]->kind == VIV_PART_TOOL_RESULT)
-            status = append(texts, json_pack("{s:s, s:o}", "type", "text", "text", text_of(m->parts[i])), err);
-    const size_t n = json_array_size(texts);
-    if (status == VIV_OK && n == 1)
-        status = put(message, "content", json_incref(json_object_get(json_array_get(texts, 0), "text")), err);
-    else if (status == VIV_OK && n > 1)
-        status = put(message, "content", json_incref(texts), err);
-    else if (status == VIV_OK && !json_object_get(message, "tool_calls"))
-        status = put(message, "content", json_string(""), err);
-    json_decref(texts);
+    return p->kind == VIV_PART_TEXT && p->name && strcmp(p->name, "list") == 0;
+}
+
+/* A text is the content, or one of a list that is. */
+static viv_status put_text(json_t *message, const viv_part *p, struct error *err)
+{
+    json_t *content = json_object_get(message, "content"), *text = NULL;
+    viv_status status = text_of(p, &text, err);
+    if (status != VIV_OK)
+        return status;
+    if (!content && !is_listed(p))
+        return put(message, "content", text, err);
+    if (!json_is_array(content)) {
+        json_t *list = json_array();
+        if (content)
+            status = append(list, json_pack("{s:s, s:O}", "type", "text", "text", content), err);
+        if (status == VIV_OK)
+            status = put(message, "content", list, err);
+        else
+            json_decref(list);
+        content = list;
+    }
+    if (status == VIV_OK)
+        return append(content, json_pack("{s:s, s:o}", "type", "text", "text", text), err);
+    json_decref(text);
     return status;
+}
+
+static viv_status put_reasoning(json_t *message, const viv_part *p, struct error *err)
+{
+    json_t *text = NULL;
+    viv_status status = text_of(p, &text, err);
+    return status == VIV_OK ? put(message, p->name ? p->name : reasoning_keys[0], text, err) : status;
+}
+
+static viv_status put_part(json_t *message, const viv_part *p, const char *role, struct error *err)
+{
+    viv_status status = VIV_OK;
+    if (p->name && !utf8_valid(p->name, strlen(p->name)))
+        return error_set(err, VIV_EFORMAT, "the name of a part is not UTF-8");
+    switch (p->kind) {
+    case VIV_PART_TEXT:
+        return put_text(message, p, err);
+    case VIV_PART_TOOL_RESULT:
+        status = p->name ? put(message, "name", json_string(p->name), err) : VIV_OK;
+        return status == VIV_OK ? put_text(message, p, err) : status;
+    case VIV_PART_TOOL_CALL:
+    case VIV_PART_FIELDS:
+        return put_object(message, p, err);
+    case VIV_PART_REASONING:
+        return put_reasoning(message, p, err);
+    default:
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "a part of kind %" PRIu32
+                         " stands in a message of the role %s; expected a text, reasoning, a tool "
+                         "call or a tool result",
+                         p->kind, role);
+    }
 }
 
 static viv_status message_to_json(const viv_message *m, json_t **out, struct error *err)
 {
+    if (!utf8_valid(m->role, strlen(m->role)))
+        return error_set(err, VIV_EFORMAT, "the role of a message is not UTF-8");
     json_t *message = json_pack("{s:s}", "role", m->role);
-    viv_status status = message ? VIV_OK : error_set(err, VIV_EFORMAT, "the role of a message is not UTF-8");
-    for (uint32_t i = 0; status == VIV_OK && i < m->n_parts; i++) {
-        const viv_part *p = m->parts[i];
-        if (p->kind == VIV_PART_TOOL_CALL || p->kind == VIV_PART_FIELDS)
-            status = put_object(message, p, err);
-        else if (p->kind == VIV_PART_REASONING)
-            status = put(message, p->name ? p->name : reasoning_keys[0], text_of(p), err);
-        else if (p->kind == VIV_PART_TOOL_RESULT && p->name)
-            status = put(message, "name", json_string(p->name), err);
-        else if (p->kind != VIV_PART_TEXT && p->kind != VIV_PART_TOOL_RESULT)
-            status = error_set(err, VIV_EUNSUPPORTED,
-                               "a part of kind %" PRIu32 " stands in a message of the role %s; expected a text, "
-                               "reasoning, a tool call or a tool result",
-                               p->kind, m->role);
-    }
-    if (status == VIV_OK)
-        status = put_texts(message, m, err);
+    viv_status status = message ? VIV_OK : error_nomem(err);
+    for (uint32_t i = 0; status == VIV_OK && i < m->n_parts; i++)
+        status = put_part(message, m->parts[i], m->role, err);
     if (status == VIV_OK)
         *out = message;
     else
@@ -150,12 +188,12 @@ viv_status messages_to_json(const viv_request *request, json_t **out, struct err
     if (status == VIV_OK && request->variables)
         status = parse("the variables of the chat template", request->variables, strlen(request->variables),
                        is_object, "an object", &variables, err);
-    if (status == VIV_OK && variables)
-        status = json_object_update(data, variables) == 0 ? VIV_OK : error_nomem(err);
     if (status == VIV_OK && request->tools)
         status = parse("the tools", request->tools, strlen(request->tools), is_array, "a list", &tools, err);
     if (status == VIV_OK && tools)
         status = put(data, "tools", json_incref(tools), err);
+    if (status == VIV_OK && variables)
+        status = json_object_update(data, variables) == 0 ? VIV_OK : error_nomem(err);
     if (status == VIV_OK && !json_object_get(data, "add_generation_prompt"))
         status = put(data, "add_generation_prompt", json_true(), err);
     if (status == VIV_OK)
@@ -216,7 +254,7 @@ static viv_status add_content(const struct adding *a, const json_t *content)
         if (status != VIV_OK)
             break;
         status = json_is_string(text) && (!type || strcmp(type, "text") == 0)
-                     ? add_string(a, VIV_PART_TEXT, text, NULL)
+                     ? add_string(a, VIV_PART_TEXT, text, "list")
                      : error_set(a->err, VIV_EUNSUPPORTED,
                                  "%s: part %zu of content is of type %s: this version takes texts alone", a->name,
                                  i + 1, type ? type : "(none)");
@@ -234,20 +272,25 @@ viv_status messages_parts(const char *name, const json_t *message,
     const char *key;
     json_object_foreach((json_t *)message, key, v)
     {
-        if (status != VIV_OK)
-            break;
-        if (strcmp(key, "role") == 0 || json_is_null(v))
+        const bool content = strcmp(key, "content") == 0 && !(json_is_array(v) && json_array_size(v) == 0);
+        const bool reasoning = is_reasoning(key) && json_is_string(v);
+        const bool calls = strcmp(key, "tool_calls") == 0 && json_array_size(v) > 0;
+        if (status != VIV_OK || strcmp(key, "role") == 0 || json_is_null(v))
             continue;
-        if (strcmp(key, "content") == 0) {
-            status = add_content(&a, v);
-        } else if (is_reasoning(key) && json_is_string(v)) {
-            status = add_string(&a, VIV_PART_REASONING, v, key);
-        } else if (strcmp(key, "tool_calls") == 0 && json_is_array(v)) {
-            for (size_t i = 0; status == VIV_OK && i < json_array_size(v); i++)
-                status = add_json(&a, VIV_PART_TOOL_CALL, json_array_get(v, i));
-        } else {
+        if (!content && !reasoning && !calls) {
             status = put(fields, key, json_incref(v), err);
+            continue;
         }
+        if (json_object_size(fields) > 0) { /* members stay in their order */
+            status = add_json(&a, VIV_PART_FIELDS, fields);
+            json_object_clear(fields);
+        }
+        if (status == VIV_OK && content)
+            status = add_content(&a, v);
+        else if (status == VIV_OK && reasoning)
+            status = add_string(&a, VIV_PART_REASONING, v, key);
+        for (size_t i = 0; status == VIV_OK && calls && i < json_array_size(v); i++)
+            status = add_json(&a, VIV_PART_TOOL_CALL, json_array_get(v, i));
     }
     if (status == VIV_OK && json_object_size(fields) > 0)
         status = add_json(&a, VIV_PART_FIELDS, fields);

@@ -3,7 +3,7 @@
 
 #include <vivarium/embed.h>
 
-#include "base/size.h"
+#include "base/file.h"
 #include "engine/conversation.h"
 #include "engine/stream.h"
 
@@ -35,13 +35,18 @@ const char *viv_version(void)
     return PACKAGE_VERSION;
 }
 
+static viv_status wrong(struct error *err, const char *what)
+{
+    return error_set(err, VIV_EINVAL, "%s", what);
+}
+
 /* --- engines ------------------------------------------------------------------------------------------------- */
 
-static viv_status check_size(const char *type, uint32_t size, size_t expected, struct error *err)
+static viv_status check(const char *type, uint32_t size, size_t expected, uint32_t flags, struct error *err)
 {
-    return size == expected
-               ? VIV_OK
-               : error_set(err, VIV_EABI, "struct_size of a %s is %u, expected %zu", type, size, expected);
+    if (size != expected)
+        return error_set(err, VIV_EABI, "struct_size of a %s is %u, expected %zu", type, size, expected);
+    return flags ? error_set(err, VIV_EINVAL, "flags of a %s are 0x%x, expected 0", type, flags) : VIV_OK;
 }
 
 viv_status viv_engine_open(const viv_engine_options *options, viv_engine **engine, viv_error *e)
@@ -50,7 +55,7 @@ viv_status viv_engine_open(const viv_engine_options *options, viv_engine **engin
     struct error *err = error_of(e);
     if (!options)
         options = &usual;
-    viv_status status = check_size("viv_engine_options", options->struct_size, sizeof *options, err);
+    viv_status status = check("viv_engine_options", options->struct_size, sizeof *options, options->flags, err);
     if (status != VIV_OK)
         return status;
     const struct host_options host = {.plugin_path = options->plugin_path, .isa = options->kernels};
@@ -101,7 +106,13 @@ viv_status viv_model_open(viv_engine *engine, const char *name, const viv_model_
     int64_t type;
     if (!options)
         options = &usual;
-    viv_status status = check_size("viv_model_options", options->struct_size, sizeof *options, err);
+    viv_status status = check("viv_model_options", options->struct_size, sizeof *options, options->flags, err);
+    if (status == VIV_OK && (!engine || !name))
+        status = wrong(err, "a model is opened by an engine and a name");
+    if (status == VIV_OK && options->n_adapters && !options->adapters)
+        status = wrong(err, "n_adapters is not 0, and adapters is NULL");
+    if (status == VIV_OK && options->chat_template && !file_exists(options->chat_template))
+        status = error_set(err, VIV_ENOTFOUND, "%s: there is no such chat template", options->chat_template);
     if (status == VIV_OK)
         status = cache_type(options->cache_type, &type, err);
     if (status != VIV_OK)
@@ -192,9 +203,31 @@ viv_status viv_request_add_text(viv_request *request, const char *role, const ch
     return request_add_text(request_of(request), role, text, size, error_of(err));
 }
 
-viv_status viv_ask(viv_model *model, const viv_request *request, const viv_sink *sink, viv_error *err)
+static viv_status check_request(const viv_request *request, struct error *err)
 {
-    return engine_ask(model, request, sink, error_of(err));
+    if (!request)
+        return wrong(err, "the request is NULL");
+    viv_status status = check("viv_request", request->struct_size, sizeof *request, 0, err);
+    for (uint32_t i = 0; status == VIV_OK && i < request->n_stop; i++)
+        if (!request->stop || !request->stop[i])
+            status = wrong(err, "one of the texts that end an answer is NULL");
+    return status;
+}
+
+static viv_status check_sink(const viv_sink *sink, struct error *err)
+{
+    if (!sink || !sink->emit)
+        return wrong(err, "there is no sink for the events, or it has no emit");
+    return check("viv_sink", sink->struct_size, sizeof *sink, sink->flags, err);
+}
+
+viv_status viv_ask(viv_model *model, const viv_request *request, const viv_sink *sink, viv_error *e)
+{
+    struct error *err = error_of(e);
+    viv_status status = check_request(request, err);
+    if (status == VIV_OK)
+        status = check_sink(sink, err);
+    return status == VIV_OK ? engine_ask(model, request, sink, err) : status;
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------- */
@@ -202,7 +235,9 @@ viv_status viv_ask(viv_model *model, const viv_request *request, const viv_sink 
 viv_status viv_answer_begin(viv_model *model, const viv_request *request, viv_answer **answer, viv_error *err)
 {
     struct stream *s;
-    viv_status status = stream_begin(model, request, &s, error_of(err));
+    viv_status status = check_request(request, error_of(err));
+    if (status == VIV_OK)
+        status = stream_begin(model, request, &s, error_of(err));
     if (status == VIV_OK)
         *answer = (viv_answer *)s;
     return status;
@@ -255,7 +290,8 @@ viv_status viv_conversation_open(viv_model *model, const char *path, viv_convers
 
 viv_status viv_conversation_save(viv_conversation *conversation, const char *path, viv_error *err)
 {
-    return conversation_save(&conversation->conversation, path, error_of(err));
+    return path ? conversation_save(&conversation->conversation, path, error_of(err))
+                : wrong(error_of(err), "a session is saved to a path");
 }
 
 void viv_conversation_close(viv_conversation *conversation)
@@ -281,13 +317,18 @@ static viv_status answer(viv_conversation *c, const char *role, const char *text
     struct request r;
     struct answer a = {.show = pass_on, .show_ctx = (void *)sink};
     bool answered;
+    viv_status status = check_sink(sink, err);
+    if (status == VIV_OK && how)
+        status = check_request(how, err);
+    if (status != VIV_OK)
+        return status;
     request_init(&r, c->conversation.model);
     if (how) {
         r.viv = *how;
         r.viv.n_messages = 0;
     }
-    viv_status status = text ? conversation_ask(&c->conversation, role, text, size, &r, &a, &answered, err)
-                             : conversation_regenerate(&c->conversation, &r, &a, &answered, err);
+    status = text ? conversation_ask(&c->conversation, role, text, size, &r, &a, &answered, err)
+                  : conversation_regenerate(&c->conversation, &r, &a, &answered, err);
     answer_release(&a);
     request_release(&r);
     return status;

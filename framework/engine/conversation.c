@@ -1,6 +1,7 @@
 /* conversation.c - see conversation.h. */
 #include "engine/conversation.h"
 
+#include "base/utf8.h"
 #include "run/run.h"
 
 #include <math.h>
@@ -53,6 +54,8 @@ const char *conversation_system(const struct conversation *c)
 viv_status conversation_set_system(struct conversation *c, const char *text, struct error *err)
 {
     json_t *messages = c->session.messages;
+    if (!utf8_valid(text, strlen(text)))
+        return error_set(err, VIV_EFORMAT, "the system prompt is not UTF-8");
     if (is_role(json_array_get(messages, 0), "system"))
         json_array_remove(messages, 0);
     c->changed = true;
@@ -144,6 +147,7 @@ static viv_status answer_messages(struct conversation *c, struct request *r, str
 {
     *answered = false;
     r->viv.sequence = c->session.sequence;
+    r->viv.flags &= ~(uint32_t)VIV_REQUEST_ECHO;
     viv_status status = request_add_json(r, "the conversation", c->session.messages, err);
     if (status == VIV_OK)
         status = answer_ask(a, c->model, &r->viv, err);

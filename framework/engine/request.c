@@ -61,9 +61,11 @@ viv_status request_add_part(struct request *r, uint32_t kind, const void *data, 
 {
     if (r->viv.n_messages == 0)
         return error_set(err, VIV_EINVAL, "a part is added to a request without messages");
+    if (size && !data)
+        return error_set(err, VIV_EINVAL, "a part of %llu bytes has no data", (unsigned long long)size);
     struct request_message *m = r->messages[r->viv.n_messages - 1];
     viv_part *p = arena_alloc(&r->arena, sizeof *p);
-    char *copy = arena_alloc(&r->arena, (size_t)size + 1);
+    char *copy = size < SIZE_MAX ? arena_alloc(&r->arena, (size_t)size + 1) : NULL;
     const size_t n = m->viv.n_parts;
     if (!p || !copy || n >= MAX_MESSAGES || !VEC_RESERVE(m->parts, n, m->capacity))
         return error_nomem(err);
@@ -145,6 +147,8 @@ viv_status request_add_json(struct request *r, const char *name, const json_t *g
     if (json_is_array(given))
         return add_messages(r, name, given, err);
     const json_t *messages = json_object_get(given, "messages"), *tools = json_object_get(given, "tools");
+    if (tools && !json_is_null(tools) && !json_is_array(tools))
+        return error_set(err, VIV_EFORMAT, "%s: tools: expected a list, found %s", name, json_kind(tools));
     if (!json_is_array(messages))
         return error_set(err, VIV_EFORMAT,
                          "%s: expected a list of messages, or an object with such a list as messages", name);

@@ -1,11 +1,12 @@
-/* stream.c - see stream.h. Events are copied into a ring; the thread that answers waits while it is full. */
+/* stream.c - see stream.h. Events are copied into a queue that grows: the thread that answers never waits for the
+ * one that reads, which may itself be waiting for another answer of the same model. */
 #include "engine/stream.h"
+
+#include "base/buf.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_EVENTS = 64 };
 
 struct stream {
     viv_model *model;
@@ -14,8 +15,9 @@ struct stream {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    viv_event ring[MAX_EVENTS];
-    unsigned first, n;
+    const uint32_t *theirs; /* the request's own cancel, or NULL */
+    viv_event *events;      /* [n], of which `first` were taken */
+    size_t first, n, capacity;
     viv_event taken; /* what the caller looks at */
     bool closing;    /* nobody takes events any more */
     bool done;
@@ -58,17 +60,23 @@ static viv_status emit(const viv_sink *sink, const viv_event *event)
     viv_status status = copy_event(event, &copy);
     if (status != VIV_OK)
         return status;
+    if (s->theirs && __atomic_load_n(s->theirs, __ATOMIC_RELAXED))
+        stream_cancel(s);
     pthread_mutex_lock(&s->lock);
-    while (s->n == MAX_EVENTS && !s->closing)
-        pthread_cond_wait(&s->changed, &s->lock);
+    if (s->first == s->n)
+        s->first = s->n = 0;
     if (s->closing) {
         release_event(&copy);
-    } else {
-        s->ring[(s->first + s->n++) % MAX_EVENTS] = copy;
+    } else if (VEC_RESERVE(s->events, s->n, s->capacity)) {
+        s->events[s->n++] = copy;
         pthread_cond_broadcast(&s->changed);
+    } else {
+        release_event(&copy);
+        error_leave(VIV_ENOMEM, "out of memory");
+        status = VIV_ENOMEM;
     }
     pthread_mutex_unlock(&s->lock);
-    return VIV_OK;
+    return status;
 }
 
 static void *answer(void *ctx)
@@ -94,6 +102,7 @@ viv_status stream_begin(viv_model *m, const viv_request *request, struct stream 
         return error_nomem(err);
     s->model = m;
     s->request = *request;
+    s->theirs = request->cancel;
     s->request.cancel = &s->cancel;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
@@ -113,14 +122,11 @@ viv_status stream_next(struct stream *s, const viv_event **event, struct error *
     release_event(&s->taken);
     *event = NULL;
     pthread_mutex_lock(&s->lock);
-    while (s->n == 0 && !s->done)
+    while (s->first == s->n && !s->done)
         pthread_cond_wait(&s->changed, &s->lock);
-    if (s->n > 0) {
-        s->taken = s->ring[s->first];
-        s->first = (s->first + 1) % MAX_EVENTS;
-        s->n--;
+    if (s->first < s->n) {
+        s->taken = s->events[s->first++];
         *event = &s->taken;
-        pthread_cond_broadcast(&s->changed);
     } else if (s->status != VIV_OK) {
         status = s->status;
         *err = s->err;
@@ -144,11 +150,9 @@ void stream_end(struct stream *s)
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
-    while (s->n > 0) {
-        release_event(&s->ring[s->first]);
-        s->first = (s->first + 1) % MAX_EVENTS;
-        s->n--;
-    }
+    while (s->first < s->n)
+        release_event(&s->events[s->first++]);
+    free(s->events);
     release_event(&s->taken);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);

@@ -45,6 +45,9 @@ viv_status model_chat_template(viv_model *m, bool has_tools, const struct chat_t
 static viv_status append_ids(const viv_part *p, struct token_ids *ids, struct error *err)
 {
     const int32_t *given = p->data;
+    if (p->size % sizeof *given)
+        return error_set(err, VIV_EINVAL, "a part of tokens has %" PRIu64 " bytes, expected a multiple of 4",
+                         p->size);
     for (uint64_t i = 0; i < p->size / sizeof *given; i++)
         if (!token_ids_add(ids, given[i]))
             return error_nomem(err);
@@ -65,6 +68,8 @@ static viv_status encode_bare(const viv_request *request, const struct tokenizer
                              i + 1);
         for (uint32_t k = 0; status == VIV_OK && k < m->n_parts; k++) {
             const viv_part *p = m->parts[k];
+            if (*n_answer)
+                return error_set(err, VIV_EINVAL, "an answer that goes on is the last part of a request");
             *n_answer = p->kind == VIV_PART_ANSWER ? p->size / sizeof(int32_t) : 0;
             if (p->kind == VIV_PART_TEXT)
                 status = tokenizer_encode(t, p->data ? p->data : "", p->size,
@@ -85,20 +90,14 @@ static viv_status encode_bare(const viv_request *request, const struct tokenizer
 
 /* --- a conversation ------------------------------------------------------------------------------------------ */
 
-/* The token that the template puts behind an answer ends one. */
+/* The token that the template puts behind an answer ends one: whatever variables a request has, the same. */
 static viv_status learn_turn_end(viv_model *m, const struct chat_template *template, const struct tokenizer *t,
-                                 json_t *data, struct error *err)
+                                 struct error *err)
 {
     int32_t end = -1;
     if (m->knows_turn_end)
         return VIV_OK;
-    json_t *variables = json_copy(data);
-    if (!variables)
-        return error_nomem(err);
-    json_object_del(variables, "messages");
-    json_object_del(variables, "add_generation_prompt");
-    viv_status status = chat_turn_end(template, t, variables, &end, err);
-    json_decref(variables);
+    viv_status status = chat_turn_end(template, t, NULL, &end, err);
     if (end >= 0)
         model_add_end(m, end);
     m->knows_turn_end = status == VIV_OK;
@@ -136,7 +135,7 @@ static viv_status encode_conversation(viv_model *m, const viv_request *request, 
     if (status == VIV_OK)
         status = model_chat_template(m, json_object_get(data, "tools") != NULL, &template, err);
     if (status == VIV_OK)
-        status = learn_turn_end(m, template, t, data, err);
+        status = learn_turn_end(m, template, t, err);
     if (status == VIV_OK)
         status = encode_rendered(request, template, t, data, ids, err);
     json_decref(data);

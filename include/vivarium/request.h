@@ -15,7 +15,7 @@ extern "C" {
 
 /* Numbers that are left out are those of draft/request.h. */
 enum {
-    VIV_PART_TEXT = 1,
+    VIV_PART_TEXT = 1,        /* name "list": the template gets a list of texts, though it may have one */
     VIV_PART_TOOL_RESULT = 4, /* what a tool returned; name: the tool's */
     VIV_PART_TOKENS = 5,
     VIV_PART_ANSWER = 6,    /* the last part: tokens of an answer that was cut, and now goes on as if it had not been */

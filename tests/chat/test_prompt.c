@@ -179,6 +179,9 @@ TEST(messages__keep_all_that_they_hold)
     static const char *const cases[] = {
         "{\"role\":\"user\",\"content\":\"Hello\"}",
         "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"b\"}]}",
+        "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}",
+        "{\"role\":\"user\",\"content\":[]}",
+        "{\"role\":\"assistant\",\"content\":\"4\",\"tool_calls\":[]}",
         "{\"role\":\"assistant\",\"content\":\"4\",\"reasoning_content\":\"2 and 2\"}",
         "{\"role\":\"assistant\",\"content\":\"4\",\"thinking\":\"2 and 2\"}",
         "{\"role\":\"assistant\",\"tool_calls\":[{\"type\":\"function\",\"id\":\"1\",\"function\":{\"name\":"

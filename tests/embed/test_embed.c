@@ -82,6 +82,49 @@ TEST(answer__can_be_cancelled_and_closed_early)
 }
 END_TEST
 
+/* A thread that reads the second answer first is not waited for by the first. */
+TEST(answers__of_one_model_may_be_read_in_any_order)
+{
+    open_engine();
+    viv_model *m = open_model("shakespeare");
+    viv_request *r = request_of(m, NULL, "ROMEO:", 90);
+    const struct heard alone = ask(m, r);
+    viv_answer *answers[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++)
+        OK(viv_answer_begin(m, r, &answers[i], &err));
+    for (int i = 1; i >= 0; i--) {
+        struct heard h = {0};
+        const viv_sink sink = {.struct_size = sizeof sink, .ctx = &h, .emit = hear};
+        const viv_event *e = NULL;
+        do {
+            OK(viv_answer_next(answers[i], &e, &err));
+            if (e)
+                hear(&sink, e);
+        } while (e);
+        ck_assert_str_eq(h.text, alone.text);
+    }
+    uint32_t cancel = 1;
+    const viv_event *e = NULL;
+    viv_answer *cancelled = NULL;
+    struct heard h = {0};
+    const viv_sink sink = {.struct_size = sizeof sink, .ctx = &h, .emit = hear};
+    r->cancel = &cancel;
+    OK(viv_answer_begin(m, r, &cancelled, &err));
+    do {
+        OK(viv_answer_next(cancelled, &e, &err));
+        if (e)
+            hear(&sink, e);
+    } while (e);
+    ck_assert_str_eq(h.reason, "cancelled");
+    viv_answer_close(cancelled);
+    viv_answer_close(answers[0]);
+    viv_answer_close(answers[1]);
+    viv_request_destroy(r);
+    viv_model_close(m);
+    viv_engine_close(engine);
+}
+END_TEST
+
 TEST(conversation__goes_on_and_is_saved)
 {
     char path[] = "/tmp/viv-session-XXXXXX";
@@ -195,6 +238,25 @@ TEST(errors__are_values)
     ck_assert_int_eq(viv_ask(m, r, &sink, &err), VIV_ENOTFOUND);
     ck_assert_ptr_nonnull(strstr(err.text, "no chat template"));
     viv_request_destroy(r);
+
+    const viv_sink deaf = {.struct_size = sizeof deaf};
+    viv_conversation *c = NULL;
+    OK(viv_request_create(m, &r, &err));
+    OK(viv_request_add_text(r, "user", "a", 1, &err));
+    r->variables = "[]";
+    ck_assert_int_eq(viv_ask(m, r, &sink, &err), VIV_EFORMAT);
+    r->variables = NULL;
+    r->tools = "{}";
+    ck_assert_int_eq(viv_ask(m, r, &sink, &err), VIV_EFORMAT);
+    ck_assert_int_eq(viv_ask(m, r, NULL, &err), VIV_EINVAL);
+    ck_assert_int_eq(viv_ask(m, r, &deaf, &err), VIV_EINVAL);
+    ck_assert_int_eq(viv_ask(m, NULL, &sink, &err), VIV_EINVAL);
+    r->struct_size = 8;
+    ck_assert_int_eq(viv_ask(m, r, &sink, &err), VIV_EABI);
+    viv_request_destroy(r);
+    ck_assert_int_eq(viv_model_open(engine, NULL, NULL, &m, &err), VIV_EINVAL);
+    ck_assert_int_eq(viv_conversation_open(m, "/nowhere/at-all", &c, &err), VIV_ENOTFOUND);
+    ck_assert_int_eq(viv_conversation_create(m, "\xff", &c, &err), VIV_EFORMAT);
     viv_model_close(m);
     viv_engine_close(engine);
     viv_engine_close(NULL);
@@ -204,5 +266,6 @@ TEST(errors__are_values)
 }
 END_TEST
 
-TESTS(request__continues_a_text, answer__can_be_cancelled_and_closed_early, conversation__goes_on_and_is_saved,
+TESTS(request__continues_a_text, answers__of_one_model_may_be_read_in_any_order,
+      answer__can_be_cancelled_and_closed_early, conversation__goes_on_and_is_saved,
       conversation__takes_a_message_back_that_is_not_answered, request__embeds_texts, errors__are_values)

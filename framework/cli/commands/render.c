@@ -39,22 +39,23 @@ static viv_status put(json_t *data, const char *name, json_t *value, struct erro
 }
 
 /* Messages are a list, or an object that has them among other variables. */
-static viv_status read_data(const struct render_options *o, const char *path, json_t **out, struct error *err)
+static viv_status read_data(const struct render_options *o, bool alone, const char *path, json_t **out,
+                            struct error *err)
 {
     json_t *given = NULL, *tools = NULL;
     viv_status status = cli_read_json(path, &given, err);
     *out = NULL;
-    if (status == VIV_OK && json_is_array(given) && !o->template)
+    if (status == VIV_OK && json_is_array(given) && !alone)
         *out = json_pack("{s:O}", "messages", given);
     else if (status == VIV_OK && json_is_object(given))
         *out = json_incref(given);
     else if (status == VIV_OK)
         status = error_set(err, VIV_EFORMAT, "%s: expected %s, found %s", path,
-                           o->template ? "an object of variables" : "a list of messages", json_kind(given));
+                           alone ? "an object of variables" : "a list of messages", json_kind(given));
     json_decref(given);
     if (status == VIV_OK && !*out)
         status = error_nomem(err);
-    if (status == VIV_OK && !o->template && !json_is_array(json_object_get(*out, "messages")))
+    if (status == VIV_OK && !alone && !json_is_array(json_object_get(*out, "messages")))
         status = error_set(err, VIV_EFORMAT, "%s has no list of 'messages'", path);
     if (status == VIV_OK && o->tools)
         status = cli_read_json(o->tools, &tools, err);
@@ -72,7 +73,7 @@ static viv_status read_data(const struct render_options *o, const char *path, js
 static viv_status render_model(const struct render_options *o, const char *name, const struct template_options *how,
                                json_t *data, struct buf *out, struct error *err)
 {
-    struct opened opened = {.chat_template_name = o->name};
+    struct opened opened = {.chat_template = o->template, .chat_template_name = o->name};
     const struct chat_template *t;
     const bool has_tools = json_is_array(json_object_get(data, "tools"));
     viv_status status = open_model(&opened, &o->common, name, err);
@@ -115,13 +116,13 @@ static int render(const struct arguments *a)
             return cli_usage_error("render", "--now wants a date such as 2025-07-10, found '%s'", o->now);
         mktime(&now);
     }
-    const char *values = o->values ? o->values : o->template ? "json" : "python";
+    const char *values = o->values ? o->values : alone ? "json" : "python";
     const struct template_options how = {.values = values[0] == 'j' ? TEMPLATE_JSON : TEMPLATE_PYTHON,
                                          .now = o->now ? &now : NULL};
-    viv_status status = read_data(o, a->words[a->n_words - 1], &data, &err);
+    viv_status status = read_data(o, alone, a->words[a->n_words - 1], &data, &err);
     if (status == VIV_OK)
-        status = o->template ? render_file(o->template, &how, data, &text, &err)
-                             : render_model(o, a->words[0], &how, data, &text, &err);
+        status = alone ? render_file(o->template, &how, data, &text, &err)
+                       : render_model(o, a->words[0], &how, data, &text, &err);
     if (status == VIV_OK && o->json)
         status = cli_print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, &err);
     else if (status == VIV_OK)
