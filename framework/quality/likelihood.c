@@ -19,7 +19,7 @@ struct asked {
     const char *between;     /* question and choices */
     struct token_ids *whole; /* [c->n] question and choice */
     uint64_t n_common;       /* tokens that all of them begin with, and the question, too */
-    struct sequence *sequence;
+    viv_sequence *sequence;
     uint8_t *output_rows; /* [max_rows] */
     uint64_t vocab;
     uint64_t n_tokens;

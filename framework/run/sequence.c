@@ -45,10 +45,10 @@ void free_all_pages(viv_model *m)
             free(page);
 }
 
-viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err)
+viv_status sequence_create(viv_model *m, viv_sequence **out, struct error *err)
 {
     uint32_t n = m->graph->n_caches;
-    struct sequence *s = calloc(1, sizeof *s);
+    viv_sequence *s = calloc(1, sizeof *s);
     if (!s)
         return error_nomem(err);
     s->model = m;
@@ -77,7 +77,7 @@ viv_status sequence_create(viv_model *m, struct sequence **out, struct error *er
     return VIV_OK;
 }
 
-void sequence_destroy(struct sequence *s)
+void sequence_destroy(viv_sequence *s)
 {
     if (!s)
         return;
@@ -97,31 +97,31 @@ void sequence_destroy(struct sequence *s)
 }
 
 /* Whether layers have recurrent state. */
-static bool has_recurrent(const struct sequence *s)
+static bool has_recurrent(const viv_sequence *s)
 {
     return s->model->pools[CACHE_RECURRENT].page_bytes > 0;
 }
 
 /* Swaps the present and the earlier recurrent state. */
-static void swap_recurrent(struct sequence *s)
+static void swap_recurrent(viv_sequence *s)
 {
     void **pages = s->kinds[CACHE_RECURRENT].pages, *now = pages[0];
     pages[0] = pages[1];
     pages[1] = now;
 }
 
-uint64_t sequence_length(const struct sequence *s)
+uint64_t sequence_length(const viv_sequence *s)
 {
     return s->length;
 }
 
-const int32_t *sequence_tokens(const struct sequence *s, size_t *n)
+const int32_t *sequence_tokens(const viv_sequence *s, size_t *n)
 {
     *n = s->length;
     return s->tokens;
 }
 
-viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err)
+viv_status sequence_truncate(viv_sequence *s, uint64_t length, struct error *err)
 {
     const uint64_t reusable = sequence_reusable_length(s, length);
     if (length > s->length)
@@ -141,7 +141,7 @@ viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *
     return VIV_OK;
 }
 
-uint64_t sequence_reuse_prefix(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length)
+uint64_t sequence_reuse_prefix(viv_sequence *s, const int32_t *tokens, uint64_t n, uint64_t length)
 {
     const struct graph_length coming = {length, size_max(length, n + 1)};
     struct error refused;
@@ -155,7 +155,7 @@ uint64_t sequence_reuse_prefix(struct sequence *s, const int32_t *tokens, uint64
     return s->length;
 }
 
-struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows)
+struct graph_length sequence_length_after(const viv_sequence *s, const viv_rows *rows)
 {
     uint64_t prompt = VIV_HAS(rows, viv_rows, length) ? rows->length : 0;
     if (prompt == 0)
@@ -163,7 +163,7 @@ struct graph_length sequence_length_after(const struct sequence *s, const viv_ro
     return (struct graph_length){prompt, size_max(prompt, s->length + rows->n_rows)};
 }
 
-viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err)
+viv_status sequence_reserve_tokens(viv_sequence *s, uint64_t length, struct error *err)
 {
     while (s->tokens_capacity < length)
         if (!vec_grow((void **)&s->tokens, &s->tokens_capacity, sizeof *s->tokens))
@@ -171,7 +171,7 @@ viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct e
     return VIV_OK;
 }
 
-uint64_t sequence_reusable_length(const struct sequence *s, uint64_t length)
+uint64_t sequence_reusable_length(const viv_sequence *s, uint64_t length)
 {
     if (length >= s->length)
         return s->length;
@@ -180,7 +180,7 @@ uint64_t sequence_reusable_length(const struct sequence *s, uint64_t length)
     return length >= s->earlier ? s->earlier : 0;
 }
 
-void sequence_begin_step(struct sequence *s)
+void sequence_begin_step(viv_sequence *s)
 {
     const viv_model *m = s->model;
     if (!has_recurrent(s))
@@ -196,7 +196,7 @@ void sequence_begin_step(struct sequence *s)
         }
 }
 
-void sequence_end_step(struct sequence *s, uint64_t n_rows)
+void sequence_end_step(viv_sequence *s, uint64_t n_rows)
 {
     s->earlier = s->length;
     s->length += n_rows;
@@ -205,12 +205,12 @@ void sequence_end_step(struct sequence *s, uint64_t n_rows)
 }
 
 /* Whether its pages are f16 while the model's caches are f32. */
-static bool is_narrow(const struct sequence *s)
+static bool is_narrow(const viv_sequence *s)
 {
     return s->cache_dtype != s->model->cache_dtype;
 }
 
-void sequence_give_back(struct sequence *s, enum cache_kind kind, uint64_t length)
+void sequence_give_back(viv_sequence *s, enum cache_kind kind, uint64_t length)
 {
     while (s->kinds[kind].n > (length + PAGE_ROWS - 1) / PAGE_ROWS) {
         void *page = s->kinds[kind].pages[--s->kinds[kind].n];
@@ -221,7 +221,7 @@ void sequence_give_back(struct sequence *s, enum cache_kind kind, uint64_t lengt
     }
 }
 
-static void place_caches(struct sequence *s, enum cache_kind kind, uint64_t index, char *page)
+static void place_caches(viv_sequence *s, enum cache_kind kind, uint64_t index, char *page)
 {
     for (uint32_t i = 0; i < s->model->graph->n_caches; i++)
         if (s->model->cache_places[i].kind == kind)
@@ -229,7 +229,7 @@ static void place_caches(struct sequence *s, enum cache_kind kind, uint64_t inde
 }
 
 /* Converts a page of f16 to f32. A cache is a list of elements, whatever layout its layer chose. */
-static void convert_page(const struct sequence *s, enum cache_kind kind, const char *narrow, char *wide)
+static void convert_page(const viv_sequence *s, enum cache_kind kind, const char *narrow, char *wide)
 {
     const viv_model *m = s->model;
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
@@ -243,7 +243,7 @@ static void convert_page(const struct sequence *s, enum cache_kind kind, const c
     }
 }
 
-viv_status sequence_widen(struct sequence *s, struct error *err)
+viv_status sequence_widen(viv_sequence *s, struct error *err)
 {
     viv_model *m = s->model;
     void **wide[N_CACHE_KINDS] = {0};
@@ -280,7 +280,7 @@ viv_status sequence_widen(struct sequence *s, struct error *err)
     return status;
 }
 
-viv_status sequence_reserve(struct sequence *s, enum cache_kind kind, uint64_t length, struct error *err)
+viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t length, struct error *err)
 {
     viv_model *m = s->model;
     uint64_t *n = &s->kinds[kind].n;

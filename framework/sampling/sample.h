@@ -22,19 +22,15 @@
 
 #include <vivarium/sampler.h>
 
-struct sampler;
-
 /* Refuses parameters out of range. */
-viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, struct sampler **out,
-                          struct error *err);
+viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, viv_sampler **out, struct error *err);
 /* Tokens of the prompt, for the repetition penalty. Ids outside the vocabulary are never chosen: ignored. */
-void sampler_see(struct sampler *s, const int32_t *tokens, uint64_t n);
+void sampler_see(viv_sampler *s, const int32_t *tokens, uint64_t n);
 /* Goes on from where a sampler like this one stood once it had chosen these tokens. */
-void sampler_resume(struct sampler *s, const int32_t *tokens, uint64_t n);
+void sampler_resume(viv_sampler *s, const int32_t *tokens, uint64_t n);
 /* Chooses from logits [vocab_size] and remembers the choice. A logit of -inf is a token that cannot be; refuses NaN
  * and +inf. *logprob, unless NULL: the logarithm of the token's probability by the untouched logits. */
-viv_status sampler_choose(struct sampler *s, const float *logits, int32_t *token, float *logprob,
-                          struct error *err);
-void sampler_destroy(struct sampler *s); /* accepts NULL */
+viv_status sampler_choose(viv_sampler *s, const float *logits, int32_t *token, float *logprob, struct error *err);
+void sampler_destroy(viv_sampler *s); /* accepts NULL */
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <vivarium/text.h>
 
 struct tokenizer;
 
@@ -77,14 +78,11 @@ const char *tokenizer_summary(const struct tokenizer *t);
 
 /* Decoding as ids come in: text is given out in whole characters, exactly that of tokenizer_decode in the end. What
  * later ids may change is held back: byte tokens to the end of their run, since one wrong byte spoils all of it. */
-struct stream_decoder;
-viv_status stream_decoder_create(const struct tokenizer *t, int flags, struct stream_decoder **out,
-                                 struct error *err);
+viv_status stream_decoder_create(const struct tokenizer *t, int flags, viv_decoder **out, struct error *err);
 /* What `id` completes: *text lives until the next call. */
-viv_status stream_decoder_push(struct stream_decoder *d, int32_t id, const char **text, size_t *size,
-                               struct error *err);
+viv_status stream_decoder_push(viv_decoder *d, int32_t id, const char **text, size_t *size, struct error *err);
 /* What is still held back. Ids pushed later follow those pushed before. */
-viv_status stream_decoder_finish(struct stream_decoder *d, const char **text, size_t *size, struct error *err);
-void stream_decoder_destroy(struct stream_decoder *d);
+viv_status stream_decoder_finish(viv_decoder *d, const char **text, size_t *size, struct error *err);
+void stream_decoder_destroy(viv_decoder *d);
 
 #endif

@@ -13,6 +13,8 @@
 extern "C" {
 #endif
 
+typedef struct viv_sequence viv_sequence; /* the host's: tokens and their cache (sequence.h) */
+
 /* Numbers that are left out are those of draft/request.h. */
 enum {
     VIV_PART_TEXT = 1,
@@ -66,8 +68,8 @@ typedef struct viv_request {
     const uint32_t *cancel;  /* may become non-zero at any time; or NULL */
     uint32_t task;           /* VIV_TASK_... */
     uint32_t pooling;        /* VIV_POOLING_...: of VIV_TASK_EMBED */
-    void *sequence;          /* of sequence.h, the caller's: what it keeps of an earlier request is not computed again
-                                where this one begins alike, and what this one leaves stays in it; or NULL */
+    viv_sequence *sequence;  /* the caller's: what it keeps of an earlier request is not computed again where this one
+                                begins alike, and what this one leaves stays in it; or NULL */
     /* For the chat template, where messages have roles: a JSON list of the tools that the model may call, and a JSON object
      * of further variables; NUL-terminated, or NULL. */
     const char *tools, *variables;

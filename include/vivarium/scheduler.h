@@ -14,17 +14,19 @@ extern "C" {
 /* Threads are the host's: plugins start none. */
 #define VIV_SERVICE_WORKERS "viv.workers/0"
 
+typedef struct viv_worker_pool viv_worker_pool;
+
 typedef struct viv_workers {
     uint32_t struct_size, flags;
     /* A pool of n threads, the caller being worker 0. [setup] */
-    viv_status (*create)(uint32_t n, void **pool);
-    void (*destroy)(void *pool);
+    viv_status (*create)(uint32_t n, viv_worker_pool **pool);
+    void (*destroy)(viv_worker_pool *pool);
     /* Runs work(ctx, worker) once on each worker and returns when all have. Between calls the threads spin
      * a little, then sleep. [setup] */
-    void (*run)(void *pool, void (*work)(void *ctx, uint32_t worker), void *ctx);
+    void (*run)(viv_worker_pool *pool, void (*work)(void *ctx, uint32_t worker), void *ctx);
     /* Waits within `work` until all workers have come here. Every worker must come. The last to come calls
      * last(ctx, worker), unless that is NULL, while the others still wait. [worker] */
-    void (*barrier)(void *pool, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx);
+    void (*barrier)(viv_worker_pool *pool, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx);
 } viv_workers;
 
 typedef struct viv_step viv_step;

@@ -20,7 +20,7 @@ enum { VIV_ROWS_ENCODER = 1 }; /* rows for the encoder instead of the graph; all
 /* Rows to compute: consecutive tokens of one sequence. Several of these, of one stack, make a step. */
 typedef struct viv_rows {
     uint32_t struct_size, flags;
-    void *sequence;
+    viv_sequence *sequence;
     uint64_t n_rows;
     const int32_t *tokens;        /* [n_rows] token ids; -1 for a row that vectors[r] gives */
     const float *const *vectors;  /* [n_rows] or NULL */
@@ -39,12 +39,12 @@ typedef struct viv_sequences {
     uint64_t (*max_rows)(viv_model *model);        /* most rows of one step; of the encoder: context_length. [any] */
     uint64_t (*encoder_dim)(viv_model *model);     /* features of a row of encoder output; 0: no encoder. [any] */
 
-    viv_status (*create)(viv_model *model, void **sequence); /* [setup] */
-    void (*destroy)(void *sequence);
-    uint64_t (*length)(const void *sequence);                /* tokens in its cache; not the encoder's. [any] */
+    viv_status (*create)(viv_model *model, viv_sequence **sequence); /* [setup] */
+    void (*destroy)(viv_sequence *sequence);
+    uint64_t (*length)(const viv_sequence *sequence);                /* tokens in its cache; not the encoder's. [any] */
     /* Removes the tokens from `length` on; the encoder output stays. Fails if layers have recurrent state (layer.h),
      * unless length is 0, the length before the last step, or the present one. [setup] */
-    viv_status (*truncate)(void *sequence, uint64_t length);
+    viv_status (*truncate)(viv_sequence *sequence, uint64_t length);
 
     /* Computes the rows of several sequences together. *outputs: the output rows in order, each of output_dim floats
      * (encoder_dim for the encoder); owned by the host, valid until the next step. A non-zero *cancel ends the step
@@ -57,7 +57,7 @@ typedef struct viv_sequences {
      * will follow. *n_reused: the tokens that need not be computed again. These may be fewer than are shared, if
      * recurrent state cannot be cut there, or if the cache was computed for another length (`length`: see viv_rows, of
      * the steps to come). [setup] */
-    viv_status (*reuse_prefix)(void *sequence, const int32_t *tokens, uint64_t n, uint64_t length,
+    viv_status (*reuse_prefix)(viv_sequence *sequence, const int32_t *tokens, uint64_t n, uint64_t length,
                                uint64_t *n_reused);
 } viv_sequences;
 

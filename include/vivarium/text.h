@@ -10,6 +10,8 @@ extern "C" {
 
 #define VIV_SERVICE_TEXT "viv.text/0"
 
+typedef struct viv_decoder viv_decoder; /* turns token ids into text, one by one */
+
 enum {
     VIV_ENCODE_SPECIAL = 1,      /* add what the tokenizer puts around a text (a beginning-of-text token, ...) */
     VIV_ENCODE_PARSE_SPECIAL = 2 /* special tokens written out in the text become those tokens */
@@ -22,12 +24,12 @@ typedef struct viv_text {
                          uint64_t capacity, uint64_t *n);
     /* A decoder takes ids one by one and gives out whole characters only, as soon as no later id can change them.
      * [setup] */
-    viv_status (*decoder_create)(viv_model *model, void **decoder);
+    viv_status (*decoder_create)(viv_model *model, viv_decoder **decoder);
     /* The text that `id` completes: *text lives until the next call; *size may be 0. */
-    viv_status (*decoder_push)(void *decoder, int32_t id, const char **text, uint64_t *size);
+    viv_status (*decoder_push)(viv_decoder *decoder, int32_t id, const char **text, uint64_t *size);
     /* What is still held back, with incomplete characters replaced by U+FFFD. Tokens pushed later follow those before. */
-    viv_status (*decoder_finish)(void *decoder, const char **text, uint64_t *size);
-    void (*decoder_destroy)(void *decoder);
+    viv_status (*decoder_finish)(viv_decoder *decoder, const char **text, uint64_t *size);
+    void (*decoder_destroy)(viv_decoder *decoder);
     int32_t (*is_end)(viv_model *model, int32_t id); /* one of the model's end-of-text tokens. [any] */
     /* Ids of one text, or of a pair, with what the tokenizer puts around them, and which of the two each is of. With a
      * limit, texts are cut at their ends until no more ids come than that, the longer one first. [any] */

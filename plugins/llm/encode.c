@@ -20,7 +20,7 @@ enum { BATCH_ROWS = 512, BATCH_TEXTS = 64 };
 struct text {
     int32_t *ids, *types; /* types NULL: all 0 */
     uint64_t n, done;     /* rows, and how many of them went through */
-    void *sequence;
+    viv_sequence *sequence;
 };
 
 struct encoding {

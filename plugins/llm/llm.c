@@ -21,7 +21,9 @@ struct run {
     const struct llm *llm;
     const viv_request *request;
     const viv_sink *sink;
-    void *sequence, *sampler, *decoder;
+    viv_sequence *sequence;
+    viv_sampler *sampler;
+    viv_decoder *decoder;
     int32_t *prompt;   /* and what is there of the answer */
     uint64_t n_prompt; /* of both */
     uint64_t n_said;   /* of what is there of the answer */

@@ -27,7 +27,7 @@ enum weigh { WEIGH_OUTPUT, WEIGH_INPUT };
 struct experts {
     const viv_kernels *kernels;
     const viv_expert_cache *cache;
-    void *hidden_set, *down_set; /* gate and up; down */
+    viv_expert_set *hidden_set, *down_set; /* gate and up; down */
     struct matrix gate, up, down;
     const float *gate_bias, *up_bias, *down_bias;
     uint64_t dim, n_out, n_hidden, n_experts, k;

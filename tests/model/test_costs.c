@@ -51,7 +51,7 @@ static const viv_host *counting_host(void)
 
 /* --- steps --------------------------------------------------------------------------------------------------- */
 
-static uint64_t run(viv_model *m, struct sequence *s, enum stack_id stack, uint64_t n, bool all_wanted)
+static uint64_t run(viv_model *m, viv_sequence *s, enum stack_id stack, uint64_t n, bool all_wanted)
 {
     int32_t tokens[N_TOKENS];
     uint8_t output_rows[N_TOKENS];
@@ -90,7 +90,7 @@ static uint64_t expect(viv_model *m, enum stack_id stack, struct graph_step step
     } while (0)
 
 /* A token at a time; then many at once, of which the last is wanted. */
-static void check_decoder(const char *name, viv_model *m, struct sequence *s, uint64_t n_encoder_rows)
+static void check_decoder(const char *name, viv_model *m, viv_sequence *s, uint64_t n_encoder_rows)
 {
     uint64_t sum = 0;
     for (uint64_t i = 0; i < N_TOKENS; i++) {
@@ -114,7 +114,7 @@ static bool counts(const char *directory)
 {
     struct model_options options = golden_options();
     struct error err;
-    struct sequence *s;
+    viv_sequence *s;
     viv_model *m;
     const char *name = strrchr(directory, '/') + 1;
     options.host = counting_host();

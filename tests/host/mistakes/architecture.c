@@ -106,7 +106,8 @@ static viv_status misuse(void)
                                    .typical_p = 1,
                                    .repetition_penalty = 1};
     const int32_t token = 3;
-    void *sequence = NULL, *sampler;
+    viv_sequence *sequence = NULL;
+    viv_sampler *sampler;
     const float *outputs;
     uint64_t n;
     const viv_architecture_class *found;

@@ -12,7 +12,7 @@ static int is(const char *mistake)
 
 struct scheduler {
     const viv_workers *workers;
-    void *pool;
+    viv_worker_pool *pool;
 };
 
 static viv_status create(const viv_host *host, uint32_t n_threads, void **scheduler)
