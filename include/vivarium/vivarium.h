@@ -16,5 +16,6 @@
 #include <vivarium/text.h>
 #include <vivarium/sequence.h>
 #include <vivarium/sampler.h>
+#include <vivarium/helpers.h>
 
 #endif

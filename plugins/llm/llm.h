@@ -13,10 +13,6 @@ struct llm {
     viv_model *model;
 };
 
-/* Leaves the sentence with the host; comes to the status, so that a failure is one line. */
-#define llm_fail(l, status, ...) (llm_say(l, status, __VA_ARGS__), (status))
-void llm_say(const struct llm *l, viv_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
 /* Whether the model has an encoder: then a prompt is read by it, and the answer is a text of its own. */
 int llm_reads(const struct llm *l);
 /* The token that such an answer begins after. */
