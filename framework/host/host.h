@@ -74,9 +74,10 @@ struct plugin_class {
 };
 
 struct plugin_info {
-    const char *name;   /* of its identification; of its file where that could not be read */
-    const char *path;   /* absolute */
-    const char *reason; /* why it is refused, one sentence; NULL: accepted */
+    const char *name;             /* of its identification; of its file where that could not be read */
+    const char *path;             /* absolute */
+    const char *version, *vendor; /* of its identification; NULL: it says none, or could not be read */
+    const char *reason;           /* why it is refused, one sentence; NULL: accepted */
     uint32_t abi_major, abi_minor;
     bool loaded;
     const struct plugin_class *classes;

@@ -1,5 +1,5 @@
-/* polite - a plugin that wraps the architecture llm: a conversation gets a system prompt of its own before it. Built by
- * tests/host/test_outside.sh, with the public headers alone. */
+/* polite - a plugin that wraps the architecture llm: a conversation gets a system prompt of its own before it.
+ * Built by tests/host/test_outside.sh, with the public headers alone. */
 #include <stdlib.h>
 #include <string.h>
 #include <vivarium/vivarium.h>
@@ -41,7 +41,8 @@ static viv_status polite_run(void *instance, const viv_request *request, const v
     static const viv_part part = {
         .struct_size = sizeof part, .kind = VIV_PART_TEXT, .data = words, .size = sizeof words - 1};
     static const viv_part *const parts[] = {&part};
-    static const viv_message system = {.struct_size = sizeof system, .n_parts = 1, .role = "system", .parts = parts};
+    static const viv_message system = {
+        .struct_size = sizeof system, .n_parts = 1, .role = "system", .parts = parts};
     struct polite *p = instance;
     viv_request more = *request;
     const viv_message **messages = malloc((request->n_messages + 1) * sizeof(const viv_message *));
@@ -78,4 +79,4 @@ static const void *const *get_classes(const char *id)
     return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? architectures : NULL;
 }
 
-VIV_PLUGIN("polite", .get_classes = get_classes)
+VIV_PLUGIN("polite", "1.0", "tests", .get_classes = get_classes)
