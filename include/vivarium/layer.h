@@ -39,15 +39,30 @@ typedef struct viv_attr {
     double default_value, min, max; /* of numbers; checked when min < max; integers are inclusive */
 } viv_attr;
 
-/* One entry of a class's table of attributes:
+/* One entry of a class's table of attributes, a pointer to a constant viv_attr. In C further fields are set by name:
  *   static const viv_attr *const attrs[] = {
- *       VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", .doc = "added to the mean square", .default_value = 1e-6), NULL};  */
+ *       VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", .doc = "added to the mean square", .default_value = 1e-6), NULL};
+ * In C++ they follow in this order, and those that are left out at the end are 0: doc, choices, default_value, min, max:
+ *       VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", "added to the mean square", nullptr, 1e-6)                       */
+#ifdef __cplusplus
+constexpr viv_attr viv_attr_of(uint16_t kind, uint16_t flags, const char *name, const char *doc,
+                               const char *choices = nullptr, double default_value = 0, double min = 0, double max = 0)
+{
+    return viv_attr{sizeof(viv_attr), kind, flags, name, choices, doc, default_value, min, max};
+}
+#define VIV_ATTR(attr_kind, attr_flags, ...)                                                                 \
+    ([]() -> const viv_attr * {                                                                              \
+        static constexpr viv_attr viv_attr_made = viv_attr_of(attr_kind, attr_flags, __VA_ARGS__);           \
+        return &viv_attr_made;                                                                               \
+    }())
+#else
 #define VIV_ATTR(attr_kind, attr_flags, attr_name, ...)                                                      \
     (&(const viv_attr){.struct_size = sizeof(viv_attr),                                                      \
                        .kind = attr_kind,                                                                    \
                        .flags = attr_flags,                                                                  \
                        .name = attr_name,                                                                    \
                        __VA_ARGS__})
+#endif
 
 /* Handed to `infer`. The functions are [setup], for the duration of the call. */
 typedef struct viv_infer viv_infer;
