@@ -96,6 +96,7 @@ void weight_list_release(struct weight_list *l);
 
 /* attributes.c: the value of an attribute; of one that takes a weight, its key. Not of those that take a value. */
 viv_status attr_eval(struct expander *x, const viv_attr *attr, const struct yaml *y, struct value *out);
+bool attr_is_word(const char *text); /* such as choices are: letters, digits and '_' */
 
 enum { MAX_SAVED = 64 };
 

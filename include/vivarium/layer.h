@@ -26,7 +26,10 @@ enum {
     VIV_ATTR_BOOL = 3,
     VIV_ATTR_CHOICE = 4, /* one of `choices`, "silu|gelu|relu"; read as an int: its index */
     VIV_ATTR_WEIGHT = 5, /* the name of an entry of the spec's `weights` */
-    VIV_ATTR_VALUE = 6   /* the name of a value of the graph: a further input */
+    VIV_ATTR_VALUE = 6,  /* the name of a value of the graph: a further input */
+    VIV_ATTR_INTS = 7,   /* a list of integers */
+    VIV_ATTR_FLOATS = 8, /* a list of numbers */
+    VIV_ATTR_TEXT = 9
 };
 enum { VIV_ATTR_REQUIRED = 1 };
 
@@ -36,7 +39,8 @@ typedef struct viv_attr {
     const char *name;    /* "eps"; "rope.theta" is the key theta of the mapping rope */
     const char *choices; /* VIV_ATTR_CHOICE */
     const char *doc;     /* one sentence, for the manual and the schema */
-    double default_value, min, max; /* of numbers; checked when min < max; integers are inclusive */
+    double default_value; /* of numbers, BOOL and CHOICE */
+    double min, max; /* of numbers, also those of lists; checked when min < max; both are allowed */
 } viv_attr;
 
 /* One entry of a class's table of attributes, a pointer to a constant viv_attr. In C further fields are set by name:
@@ -76,11 +80,18 @@ struct viv_infer {
     int32_t (*is_set)(const viv_infer *b, const char *attr); /* the spec sets it */
     int64_t (*get_int)(const viv_infer *b, const char *attr); /* INT, BOOL, CHOICE */
     double (*get_float)(const viv_infer *b, const char *attr);
+    /* Returns a list, and how many numbers it has; NULL and 0 if the spec does not set it. Lives as long as the layer. */
+    const int64_t *(*get_ints)(const viv_infer *b, const char *attr, uint64_t *n);
+    const double *(*get_floats)(const viv_infer *b, const char *attr, uint64_t *n);
+    /* Returns a text, NUL-terminated UTF-8, and its bytes; NULL and 0 if the spec does not set it. Lives as long as the
+     * layer. */
+    const char *(*get_text)(const viv_infer *b, const char *attr, uint64_t *size);
 
     /* Requests the weight that `attr` names. Its shape must be dims[0..ndim), outermost first; a dim of 0 takes the
-     * size that the spec gives, which weight_dims returns. Does nothing for an attribute that is not set. */
+     * size that the spec gives, which weight_dims returns. Does nothing for an attribute that is not set.
+     * weight_dims writes at most `capacity` dims, and sets *ndim to how many there are. */
     viv_status (*want_weight)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
-    viv_status (*weight_dims)(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4]);
+    viv_status (*weight_dims)(const viv_infer *b, const char *attr, uint32_t capacity, uint64_t *dims, uint32_t *ndim);
 
     /* The same for a weight of experts, which the layer uses through the expert cache (expert_cache.h): its first axis
      * counts experts. They may be separate tensors in the file, and need not all be in memory. */

@@ -23,6 +23,11 @@ typedef struct viv_params {
      * [any] */
     const char *(*get_word)(viv_model *model, const char *name, const char *otherwise);
     int64_t (*get_int)(viv_model *model, const char *name, int64_t otherwise); /* integers and booleans */
+    double (*get_float)(viv_model *model, const char *name, double otherwise); /* numbers, integers among them */
+
+    /* Lists: writes at most `capacity` numbers, and returns how many there are; 0 where the param is no such list. [any] */
+    uint64_t (*get_ints)(viv_model *model, const char *name, int64_t *values, uint64_t capacity);
+    uint64_t (*get_floats)(viv_model *model, const char *name, double *values, uint64_t capacity);
 } viv_params;
 
 #ifdef __cplusplus

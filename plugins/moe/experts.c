@@ -77,7 +77,7 @@ static viv_status infer(void *layer, viv_infer *b)
                         b->in_dims[0]);
     viv_status status = b->want_expert_weight(b, "up", 3, up);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "up", &ndim, up);
+        status = b->weight_dims(b, "up", 4, up, &ndim);
     if (status == VIV_OK)
         status = b->want_expert_weight(b, "gate", 3, up);
     l->n_experts = bias[0] = down[0] = up[0];
@@ -85,7 +85,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = b->want_expert_weight(b, "down", 3, down);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "down", &ndim, down);
+        status = b->weight_dims(b, "down", 4, down, &ndim);
     l->n_out = b->out_dim = down[1];
     bias[1] = l->n_hidden;
     if (status == VIV_OK)

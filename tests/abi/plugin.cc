@@ -15,6 +15,7 @@ struct scaled_linear {
 const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight", "[n_out, n_in]"),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "factor", "of each output", nullptr, 1, 1e-3, 1e3),
+    VIV_ATTR(VIV_ATTR_FLOATS, 0, "factors", "the same, of each output", nullptr, 0, 1e-3, 1e3),
     VIV_ATTR(VIV_ATTR_CHOICE, 0, "activation", "not used", VIV_ACT_CHOICES),
     nullptr,
 };
@@ -30,7 +31,7 @@ viv_status infer(void *layer, viv_infer *b)
         return viv_fail(b->host, VIV_ESHAPE, "%" PRIu32 " inputs, expected 1", b->n_in);
     viv_status status = b->want_weight(b, "weight", 2, dims);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "weight", &ndim, dims);
+        status = b->weight_dims(b, "weight", 4, dims, &ndim);
     l->factor = static_cast<float>(b->get_float(b, "factor"));
     b->out_dim = dims[0];
     b->n_phases = 2;

@@ -97,11 +97,13 @@ static viv_status harness_want_weight(viv_infer *b, const char *attr, uint32_t n
     return VIV_OK;
 }
 
-static viv_status harness_weight_dims(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4])
+static viv_status harness_weight_dims(const viv_infer *b, const char *attr, uint32_t capacity, uint64_t *dims,
+                                      uint32_t *ndim)
 {
     const struct given *g = harness_given(b->ctx, attr);
     *ndim = g->ndim;
-    memcpy(dims, g->dims, sizeof g->dims);
+    for (uint32_t i = 0; i < capacity && i < sizeof g->dims / sizeof *g->dims; i++)
+        dims[i] = g->dims[i];
     return VIV_OK;
 }
 
