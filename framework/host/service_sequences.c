@@ -34,6 +34,17 @@ static viv_status create(viv_model *model, viv_sequence **sequence)
     return VIV_OK;
 }
 
+static viv_status copy(viv_sequence *sequence, viv_sequence **out)
+{
+    viv_sequence *s;
+    struct error err;
+    viv_status status = sequence && out ? sequence_copy(sequence, &s, &err)
+                                        : error_set(&err, VIV_EINVAL, VIV_SERVICE_SEQUENCES ".copy: NULL");
+    if (status == VIV_OK)
+        *out = s;
+    return leave(&err, status);
+}
+
 static void destroy(viv_sequence *sequence)
 {
     sequence_destroy(sequence);
@@ -73,6 +84,7 @@ static const viv_sequences sequences = {
     .max_rows = max_rows,
     .encoder_dim = encoder_dim,
     .create = create,
+    .copy = copy,
     .destroy = destroy,
     .length = length,
     .truncate = truncate_sequence,

@@ -6,6 +6,9 @@
 
 viv_status sequence_create(viv_model *m, viv_sequence **out, struct error *err);
 void sequence_destroy(viv_sequence *s);
+/* A sequence of its own with the same tokens, cache, recurrent state and encoder output. May convert the pages of
+ * s. */
+viv_status sequence_copy(viv_sequence *s, viv_sequence **out, struct error *err);
 uint64_t sequence_length(const viv_sequence *s);
 /* Its tokens, valid until the next step; -1 for a row that came as a vector. */
 const int32_t *sequence_tokens(const viv_sequence *s, size_t *n);

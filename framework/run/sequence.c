@@ -297,3 +297,58 @@ viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t leng
     }
     return VIV_OK;
 }
+
+/* Copies the pages of one kind, which the copy has none of yet. */
+static viv_status copy_pages(const viv_sequence *s, enum cache_kind kind, viv_sequence *copy, struct error *err)
+{
+    struct pool *pool = &s->model->pools[kind];
+    for (uint64_t i = 0; i < s->kinds[kind].n; i++) {
+        char *page = page_take(pool);
+        if (!page)
+            return error_nomem(err);
+        memcpy(page, s->kinds[kind].pages[i], pool->page_bytes);
+        place_caches(copy, kind, i, page);
+        copy->kinds[kind].pages[copy->kinds[kind].n++] = page;
+    }
+    return VIV_OK;
+}
+
+/* The encoder output that no step has read yet. */
+static viv_status copy_encoder_output(const viv_sequence *s, viv_sequence *copy, struct error *err)
+{
+    copy->n_encoder_rows = s->n_encoder_rows;
+    if (!s->encoder_output)
+        return VIV_OK;
+    const size_t size =
+        (size_t)(s->n_encoder_rows * graph_encoder_dim(s->model->graph)) * sizeof *s->encoder_output;
+    copy->encoder_output = malloc(size);
+    if (!copy->encoder_output)
+        return error_nomem(err);
+    memcpy(copy->encoder_output, s->encoder_output, size);
+    return VIV_OK;
+}
+
+viv_status sequence_copy(viv_sequence *s, viv_sequence **out, struct error *err)
+{
+    viv_sequence *copy = NULL;
+    viv_status status = sequence_widen(s, err);
+    if (status == VIV_OK)
+        status = sequence_create(s->model, &copy, err);
+    if (status == VIV_OK)
+        status = sequence_reserve_tokens(copy, s->length, err);
+    for (uint32_t k = 0; status == VIV_OK && k < N_CACHE_KINDS; k++)
+        status = copy_pages(s, (enum cache_kind)k, copy, err);
+    if (status == VIV_OK)
+        status = copy_encoder_output(s, copy, err);
+    if (status != VIV_OK) {
+        sequence_destroy(copy);
+        return status;
+    }
+    if (s->length)
+        memcpy(copy->tokens, s->tokens, s->length * sizeof *s->tokens);
+    copy->length = s->length;
+    copy->earlier = s->earlier;
+    copy->computed_for = s->computed_for;
+    *out = copy;
+    return VIV_OK;
+}

@@ -40,6 +40,9 @@ typedef struct viv_sequences {
     uint64_t (*encoder_dim)(viv_model *model);     /* features of a row of encoder output; 0: no encoder. [any] */
 
     viv_status (*create)(viv_model *model, viv_sequence **sequence); /* [setup] */
+    /* A sequence of its own that has the same tokens and goes on independently, with the same bits: several answers to
+     * one prompt, beam search. Copies the cache, recurrent state and encoder output. [setup] */
+    viv_status (*copy)(viv_sequence *sequence, viv_sequence **copy);
     void (*destroy)(viv_sequence *sequence);
     uint64_t (*length)(const viv_sequence *sequence);                /* tokens in its cache; not the encoder's. [any] */
     /* Removes the tokens from `length` on; the encoder output stays. Fails if layers have recurrent state (layer.h),
