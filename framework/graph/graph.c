@@ -538,7 +538,7 @@ void graph_destroy(struct graph *g)
         const struct trail before = trail;
         if (n->spec->plugin)
             trail_enter(n->spec->plugin, "release");
-        if (n->class->release)
+        if (n->class->release && n->layer)
             n->class->release(n->layer);
         trail = before;
     }

@@ -114,7 +114,9 @@ static void decoder_destroy(viv_decoder *decoder)
 
 static int32_t is_end(viv_model *model, int32_t id)
 {
-    return model_is_end(model, id);
+    const struct tokenizer *t;
+    struct error err;
+    return model_tokenizer(model, &t, &err) == VIV_OK && model_is_end(model, id);
 }
 
 static const viv_text text = {

@@ -10,10 +10,13 @@
  *     under VIV_HAS. No struct has padding.
  *   - Strings are UTF-8, borrowed for the call, or for the life of the object that hands them out.
  *   - A function returns VIV_OK or a negative status, and has then said why through `set_error`.
- *   - Each function says who may call it:
- *       [any]     any thread, any time
- *       [setup]   one thread at a time per object, may allocate and block
- *       [worker]  any thread, concurrently on one object; allocates nothing, blocks on nothing
+ *   - Each function says in brackets which thread may call it, and when, as [thread: when].
+ *     The thread:
+ *       any       any thread, also several at the same time
+ *       setup     one thread at a time per object; may allocate and block
+ *       worker    any thread, also several on one object at the same time; allocates nothing, blocks on nothing
+ *     When: "always" is from before viv_plugin_entry_table.init until deinit has returned; "in f" is during a call of f,
+ *     "after f" from a successful f until the object ends; "once" is a call of the host's that comes once per object.
  */
 #ifndef VIVARIUM_ABI_H
 #define VIVARIUM_ABI_H
@@ -78,10 +81,12 @@ struct viv_host {
     void *ctx;
     const char *name, *version;
 
-    /* The table behind an id such as VIV_SERVICE_KERNELS, or NULL if this host has none. [any] */
+    /* The table behind an id such as VIV_SERVICE_KERNELS, or NULL if this host has none.
+     * [any: always] */
     const void *(*get_service)(const viv_host *host, const char *id);
 
-    /* Says why the function about to return `status` fails. Copies the sentence; kept per thread. [any] */
+    /* Says why the function about to return `status` fails. Copies the sentence; kept per thread.
+     * [any: always] */
     void (*set_error)(const viv_host *host, viv_status status, const char *sentence);
 };
 
@@ -89,13 +94,14 @@ struct viv_host {
 typedef struct viv_plugin_entry_table {
     uint32_t struct_size, flags;
 
-    /* Called once before anything else, and once at the end; both may be NULL. A plugin is first loaded in a child
-     * process, which calls both and then ends, so that nothing they do may reach beyond the process. [setup] */
-    viv_status (*init)(const viv_host *host);
-    void (*deinit)(void);
+    /* Called before anything else, and at the end; both may be NULL. A plugin is first loaded in a child process, which
+     * calls both and then ends, so that nothing they do may reach beyond the process. */
+    viv_status (*init)(const viv_host *host); /* [setup: once, first] */
+    void (*deinit)(void);                     /* [setup: once, last; only after init has succeeded] */
 
     /* What the plugin brings: a NULL-terminated array of pointers to the classes named by `id`
-     * (VIV_CLASS_LAYER, VIV_CLASS_SCHEDULER, VIV_CLASS_ARCHITECTURE), or NULL. [any] */
+     * (VIV_CLASS_LAYER, VIV_CLASS_SCHEDULER, VIV_CLASS_ARCHITECTURE), or NULL. The same at
+     * each call. [any: after init] */
     const void *const *(*get_classes)(const char *id);
 } viv_plugin_entry_table;
 

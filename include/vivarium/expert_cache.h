@@ -24,19 +24,21 @@ typedef struct viv_expert_cache {
     uint32_t struct_size, flags;
     /* Creates a set of the weights named by these attributes, which must have equally many experts. One row uses
      * `n_per_row` experts at once: a smaller budget is refused. The host owns the set; it lives as long as the layer.
-     * [setup] */
+     * [setup: in viv_layer_class.prepare] */
     viv_status (*create)(const viv_prepare *p, const char *const *attrs, uint32_t n_attrs, uint64_t n_per_row,
                          viv_expert_set **set);
-    uint64_t (*count)(const viv_expert_set *set); /* number of experts. [any] */
-    /* Type and shape of one expert of the weight named by attrs[k], equal for all experts; without data. [any] */
+    uint64_t (*count)(const viv_expert_set *set); /* number of experts. [any: after create] */
+    /* Type and shape of one expert of the weight named by attrs[k], equal for all experts; without data.
+     * [any: after create] */
     const viv_tensor *(*format)(const viv_expert_set *set, uint32_t k);
     /* Returns the data of expert i: data[n_attrs], valid until it is released. Blocks while the data is read.
-     * [worker] */
+     * [worker: in viv_layer_class.forward] */
     viv_status (*acquire)(viv_expert_set *set, uint64_t i, const void *const **data);
-    void (*release)(viv_expert_set *set, uint64_t i); /* [worker] */
-    /* Announces experts that will be acquired, in this order: they are read ahead while there is room. [worker] */
+    void (*release)(viv_expert_set *set, uint64_t i); /* [worker: in the same forward, once for each acquire] */
+    /* Announces experts that will be acquired, in this order: they are read ahead while there is room.
+     * [worker: in viv_layer_class.forward] */
     void (*prefetch)(viv_expert_set *set, const uint32_t *experts, uint64_t n);
-    int32_t (*is_resident)(const viv_expert_set *set, uint64_t i); /* its data is in memory now. [any] */
+    int32_t (*is_resident)(const viv_expert_set *set, uint64_t i); /* its data is in memory now. [any: after create] */
 } viv_expert_cache;
 
 #ifdef __cplusplus

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The public headers: each compiles alone as C11 and C++11 to C++20, warning-free and without padding; a plugin in C++ is
-# built and computes; and the table of the headers is the one in abi-0.1.txt.
+# built and computes; each function pointer says who may call it, and when; and the table of the headers is the one in abi-0.1.txt.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 source=$(cd "$here/../.." && pwd)
@@ -97,6 +97,19 @@ END
     # shellcheck disable=SC2016
     check "its version is listed" sh -c 'grep -A 2 "^scaled accepted" "$1" | grep -q "version 1.0, by tests"' sh "$work/list"
 fi
+
+# every function pointer says which thread may call it, and when
+tagged() { # FILE
+    awk -f "$here/untagged.awk" "$1" >"$work/tags"
+    cat "$work/tags"
+    [ "$(wc -l <"$work/tags")" -eq 1 ]
+}
+for header in "$source"/include/vivarium/*.h; do
+    [ "$(basename "$header")" = helpers.h ] || check "$(basename "$header"): threads and times" tagged "$header"
+done
+sed 's/\[any: after create\]//' "$source/include/vivarium/scheduler.h" >"$work/untagged.h"
+# shellcheck disable=SC2016
+check "a function without them is found" sh -c 'awk -f "$1" "$2" | grep -q n_workers' sh "$here/untagged.awk" "$work/untagged.h"
 
 compare_table() {
     "$here/abi-table" >"$work/table" && diff -u "$here/abi-0.1.txt" "$work/table" && return
