@@ -161,7 +161,7 @@ static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
 static viv_status want_any_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)
 {
     struct inference *in = b->ctx;
-    const char *call = sliced ? "want_expert_weight" : "want_weight";
+    const char *call = sliced ? VIV_SERVICE_EXPERT_CACHE ".want_weight" : "want_weight";
     if (!declared(b, call, attr, WEIGHTS))
         return VIV_EINVAL;
     if (ndim < (sliced ? 2 : 1) || ndim > MAX_DIMS || !dims)
@@ -200,7 +200,7 @@ static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, con
     return want_any_weight(b, attr, ndim, dims, false);
 }
 
-static viv_status want_expert_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
+viv_status graph_want_expert_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
 {
     return want_any_weight(b, attr, ndim, dims, true);
 }
@@ -381,7 +381,6 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
                    .get_text = get_text,
                    .want_weight = want_weight,
                    .weight_dims = weight_dims,
-                   .want_expert_weight = want_expert_weight,
                    .want_cache = want_cache,
                    .want_encoder_cache = want_encoder_cache,
                    .want_recurrent_state = want_recurrent_state,

@@ -1,6 +1,12 @@
 /* service_expert_cache.c - viv.expert-cache: the weights of experts, for layers. */
 #include "experts/expert_set.h"
+#include "graph/graph.h"
 #include "host/service.h"
+
+static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
+{
+    return graph_want_expert_weight(b, attr, ndim, dims);
+}
 
 static viv_status create(const viv_prepare *p, const char *const *attrs, uint32_t n_attrs, uint64_t n_per_row,
                          viv_expert_set **set)
@@ -48,6 +54,7 @@ static int32_t is_resident(const viv_expert_set *set, uint64_t i)
 
 static const viv_expert_cache expert_cache = {
     .struct_size = sizeof(viv_expert_cache),
+    .want_weight = want_weight,
     .create = create,
     .count = count,
     .format = format,

@@ -5,7 +5,7 @@
  * (`--expert-memory`), the cache holds only the experts used last; others are read from the file when they are
  * acquired, or earlier if the layer prefetches them. The results are bit-identical in any case.
  *
- * A layer requests the weights with want_expert_weight, creates sets in `prepare`, and acquires an expert while it
+ * A layer requests the weights with want_weight in `infer`, creates sets in `prepare`, and acquires an expert while it
  * reads it. */
 #ifndef VIVARIUM_EXPERT_CACHE_H
 #define VIVARIUM_EXPERT_CACHE_H
@@ -22,6 +22,10 @@ typedef struct viv_expert_set viv_expert_set;
 
 typedef struct viv_expert_cache {
     uint32_t struct_size, flags;
+    /* Requests a weight of experts as viv_infer.want_weight does one of another kind: its first axis counts experts. They
+     * may be separate tensors in the file, and need not all be in memory. weight_dims knows its dims.
+     * [setup: in viv_layer_class.infer] */
+    viv_status (*want_weight)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
     /* Creates a set of the weights named by these attributes, which must have equally many experts. One row uses
      * `n_per_row` experts at once: a smaller budget is refused. The host owns the set; it lives as long as the layer.
      * [setup: in viv_layer_class.prepare] */

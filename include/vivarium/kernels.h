@@ -104,24 +104,6 @@ typedef struct viv_attend {
     uint64_t v_stride;           /* elements from a token's values to the next one's; 0: v_dim */
 } viv_attend;
 
-/* The gated delta rule for one head of one sequence, row after row:
- *
- *   S = alpha[r] S + k[r] d^T,  where d = beta[r] (v[r] - alpha[r] S^T k[r]);  out[r] = S^T q[r]           */
-typedef struct viv_delta_rule {
-    uint32_t struct_size, flags;
-    uint64_t n_rows, key_dim, value_dim;
-    const float *q, *k;         /* [key_dim] each: q + r * stride */
-    const float *alpha, *beta;  /* alpha[r * stride] */
-    uint64_t stride;            /* floats */
-    const float *v;             /* [value_dim] v + r * v_stride */
-    uint64_t v_stride;          /* floats */
-    float *out;                 /* [value_dim] out + r * out_stride */
-    uint64_t out_stride;        /* floats */
-    const float *before;        /* S before the first row: [key_dim][value_dim] */
-    float *after;               /* and after the last; another place */
-    float *scratch;             /* [value_dim] of this worker's own */
-} viv_delta_rule;
-
 /* Activations, by the names transformers gives them. */
 enum {
     VIV_ACT_NONE = 0,
@@ -172,8 +154,6 @@ typedef struct viv_kernels {
     void (*(*to_f32)(uint32_t dtype))(float *y, const void *x, uint64_t n);
     /* [any: always] */
     void (*(*from_f32)(uint32_t dtype))(void *y, const float *x, uint64_t n);
-
-    void (*delta_rule)(const viv_delta_rule *r); /* [worker: always] */
 } viv_kernels;
 
 #ifdef __cplusplus

@@ -96,11 +96,6 @@ struct viv_infer {
     /* Writes at most `capacity` dims of the weight, and sets *ndim to how many there are. [setup: in infer] */
     viv_status (*weight_dims)(const viv_infer *b, const char *attr, uint32_t capacity, uint64_t *dims, uint32_t *ndim);
 
-    /* The same for a weight of experts, which the layer uses through the expert cache (expert_cache.h): its first axis
-     * counts experts. They may be separate tensors in the file, and need not all be in memory.
-     * [setup: in infer] */
-    viv_status (*want_expert_weight)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
-
     /* Declares a cache that grows with each token of a sequence, such as a KV cache: the host keeps `elems` elements
      * per token, in pages of page_rows tokens. The layer chooses the layout inside a page. *index: its number, in
      * order of declaration. [setup: in infer] */

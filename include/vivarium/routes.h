@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define VIV_LAYER_ROUTES "viv.layer.routes/0"
+#define VIV_LAYER_ROUTES "viv.layer-routes/0"
 
 /* An output row of 2k features: the numbers of k experts, the best first, then how much each counts. */
 typedef struct viv_routes {

@@ -63,6 +63,9 @@ static viv_status infer(void *layer, viv_infer *b)
     struct experts *l = layer;
     uint64_t up[4] = {0, 0, b->in_dims[1]}, down[4] = {0}, bias[2];
     uint32_t ndim;
+    l->cache = viv_need_service(b->host, VIV_SERVICE_EXPERT_CACHE, sizeof *l->cache);
+    if (!l->cache)
+        return VIV_EABI;
     l->k = b->in_dims[0] / 2;
     l->dim = b->in_dims[1];
     l->act = (uint32_t)b->get_int(b, "activation");
@@ -75,15 +78,15 @@ static viv_status infer(void *layer, viv_infer *b)
                         "experts follow a router, which gives two numbers for each expert; found %" PRIu64
                         " features",
                         b->in_dims[0]);
-    viv_status status = b->want_expert_weight(b, "up", 3, up);
+    viv_status status = l->cache->want_weight(b, "up", 3, up);
     if (status == VIV_OK)
         status = b->weight_dims(b, "up", 4, up, &ndim);
     if (status == VIV_OK)
-        status = b->want_expert_weight(b, "gate", 3, up);
+        status = l->cache->want_weight(b, "gate", 3, up);
     l->n_experts = bias[0] = down[0] = up[0];
     l->n_hidden = down[2] = up[1];
     if (status == VIV_OK)
-        status = b->want_expert_weight(b, "down", 3, down);
+        status = l->cache->want_weight(b, "down", 3, down);
     if (status == VIV_OK)
         status = b->weight_dims(b, "down", 4, down, &ndim);
     l->n_out = b->out_dim = down[1];
@@ -135,8 +138,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct experts *l = layer;
     l->kernels = viv_need_service(p->host, VIV_SERVICE_KERNELS, sizeof *l->kernels);
-    l->cache = l->kernels ? viv_need_service(p->host, VIV_SERVICE_EXPERT_CACHE, sizeof *l->cache) : NULL;
-    if (!l->cache)
+    if (!l->kernels)
         return VIV_EABI;
     viv_status status = make_sets(l, p);
     if (status != VIV_OK)

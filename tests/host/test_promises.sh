@@ -181,7 +181,7 @@ want_unknown 1 want_weight: it asks for the attribute 'nosuch'
 want_number 1 want_weight: the attribute 'k' is declared as one of another kind
 want_ndim 1 want_weight: 'w' is asked for with 99 dims, expected 1 to 8
 want_dims_null 1 want_weight: 'w' is asked for with 2 dims at NULL
-want_expert_weight_vector 1 want_expert_weight: 'w' is asked for with 1 dims, expected 2 to 8
+want_expert_weight_vector 1 viv.expert-cache/0.want_weight: 'w' is asked for with 1 dims, expected 2 to 8
 dims_null 1 weight_dims: where to write the dims of 'w' is NULL
 dims_unset 1 the weight 'w', which the layer needs, is not set
 infer_fails 1 infer failed: invalid argument

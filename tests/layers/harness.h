@@ -46,7 +46,10 @@ struct harness {
 static const void *harness_service(const viv_host *host, const char *id)
 {
     (void)host;
-    return strcmp(id, VIV_SERVICE_KERNELS) == 0 ? kernels_choose(kernels_cpu(), 0) : NULL;
+    const viv_kernels *kernels = kernels_choose(kernels_cpu(), 0);
+    if (strcmp(id, VIV_SERVICE_DELTA_RULE) == 0)
+        return kernels_delta_rules(kernels);
+    return strcmp(id, VIV_SERVICE_KERNELS) == 0 ? kernels : NULL;
 }
 
 static void harness_error(const viv_host *host, viv_status status, const char *sentence)

@@ -23,6 +23,7 @@ static unsigned long long n_flops;
 enum { N_TOKENS = 23 };
 
 static viv_kernels counting;
+static viv_delta_rules counting_rules;
 
 static const viv_product *product(const viv_kernels *kernels, uint32_t weight_dtype)
 {
@@ -33,6 +34,8 @@ static const viv_product *product(const viv_kernels *kernels, uint32_t weight_dt
 static const void *get_service(const viv_host *h, const char *id)
 {
     (void)h;
+    if (strcmp(id, VIV_SERVICE_DELTA_RULE) == 0)
+        return &counting_rules;
     return strcmp(id, VIV_SERVICE_KERNELS) == 0 ? &counting : host_viv(host)->get_service(host_viv(host), id);
 }
 
@@ -45,7 +48,7 @@ static const viv_host *counting_host(void)
     counting.product = product;
     counting.attend = attend;
     counting.attend_scratch_bytes = attend_scratch_bytes;
-    counting.delta_rule = delta_rule;
+    counting_rules = (viv_delta_rules){.struct_size = sizeof counting_rules, .run = delta_rule};
     return &h;
 }
 

@@ -60,6 +60,7 @@ static viv_status infer(void *layer, viv_infer *b)
 {
     const uint64_t two[] = {1, 2};
     struct layer *l = layer;
+    const viv_expert_cache *cache = b->host->get_service(b->host, VIV_SERVICE_EXPERT_CACHE);
     uint64_t dims[4], n;
     uint32_t ndim;
     l->dim = b->in_dims[0];
@@ -92,7 +93,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (is("want_dims_null"))
         return b->want_weight(b, "w", 2, NULL);
     if (is("want_expert_weight_vector"))
-        return b->want_expert_weight(b, "w", 1, two);
+        return cache->want_weight(b, "w", 1, two);
     if (is("dims_null"))
         return b->weight_dims(b, "w", 4, dims, NULL);
     if (is("dims_unset"))
