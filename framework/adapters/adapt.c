@@ -1,7 +1,7 @@
-/* adapt.c - where the changes of adapters land: each on a tensor of the checkpoint, with a shape that fits, or an
- * error that names it. What changes stands in the checkpoint's table from then on, so that binding and transforms
- * know nothing of adapters; merge.c makes its data. */
-#include "adapters/landing.h"
+/* adapt.c - finds the target of each change of the adapters: a tensor of the checkpoint with a shape that fits, or
+ * an error that names it. Changed tensors are entered in the checkpoint's table, so that binding and transforms
+ * need not know of adapters; merge.c computes their data. */
+#include "adapters/target.h"
 
 #include "adapters/adapters.h"
 #include "base/near.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names that weights of an expansion have, and whose they are. */
+/* The tensor names of an expansion's weights. */
 struct names {
     const struct expansion *e;
     struct strmap map; /* name -> index into list */
@@ -22,12 +22,12 @@ struct names {
     } * list;
 };
 
-struct landing {
+struct adaptation {
     viv_model *m;
-    struct parted_ties parted;
-    struct counterparts counterparts; /* for adapters of safetensors on a GGUF file */
-    struct names own, hf;             /* of the checkpoint's naming; and of `counterparts` */
-    uint32_t *at;                     /* [n_tensors] 1 + index into m->adapted; 0: not adapted */
+    struct split_ties split;
+    struct twins twins;   /* for adapters of safetensors on a GGUF file */
+    struct names own, hf; /* by the checkpoint's naming; by that of `twins` */
+    uint32_t *at;         /* [n_tensors] 1 + index into m->adapted; 0: not adapted */
     size_t capacity;
     struct error *err;
 };
@@ -62,12 +62,12 @@ static void names_release(struct names *n)
 
 /* --- targets ------------------------------------------------------------------------------------------------ */
 
-static viv_status not_found(const struct landing *l, const struct names *names, const char *name)
+static viv_status not_found(const struct adaptation *l, const struct names *names, const char *name)
 {
     const struct checkpoint *c = &l->m->checkpoint;
     uint32_t at;
     if (expansion_find_name(l->m->expansion, &c->by_name, name, &at))
-        return error_set(l->err, VIV_EUNSUPPORTED, "it changes '%s', which %s has and %s does not use", name,
+        return error_set(l->err, VIV_EUNSUPPORTED, "it changes '%s', which is in %s but not used by %s", name,
                          c->path, spec_path(l->m->spec));
     if (names == &l->own)
         return checkpoint_missing(c, name, l->err);
@@ -85,7 +85,7 @@ static viv_status not_found(const struct landing *l, const struct names *names, 
     return VIV_ENOTFOUND;
 }
 
-static viv_status find_target(const struct landing *l, const struct adapter *a, const struct change *c,
+static viv_status find_target(const struct adaptation *l, const struct adapter *a, const struct change *c,
                               struct change_target *t)
 {
     const struct checkpoint *ck = &l->m->checkpoint;
@@ -99,18 +99,18 @@ static viv_status find_target(const struct landing *l, const struct adapter *a, 
         return not_found(l, names, c->name);
     const struct name *name = &names->list[at];
     if (crosses)
-        return counterpart_find(&l->counterparts, name->weight, c->name, t, l->err);
+        return twin_find(&l->twins, name->weight, c->name, t, l->err);
     const viv_tensor *tensor = checkpoint_tensor(ck, name->text);
     if (!tensor)
         return checkpoint_missing(ck, name->text, l->err);
     t->tensor = (uint32_t)(tensor - ck->tensors);
-    t->transposed = weight_is_transposed(&names->e->weights[name->weight]);
+    t->transposed = adapter_weight_is_transposed(&names->e->weights[name->weight]);
     return VIV_OK;
 }
 
-/* --- landing ------------------------------------------------------------------------------------------------ */
+/* --- applying changes --------------------------------------------------------------------------------------- */
 
-static viv_status adapted_of(struct landing *l, uint32_t tensor, struct adapted **out)
+static viv_status adapted_of(struct adaptation *l, uint32_t tensor, struct adapted **out)
 {
     viv_model *m = l->m;
     if (!l->at[tensor]) {
@@ -123,7 +123,7 @@ static viv_status adapted_of(struct landing *l, uint32_t tensor, struct adapted 
     return VIV_OK;
 }
 
-static viv_status unlike(const struct landing *l, const viv_tensor *t, const char *part, uint64_t rows,
+static viv_status unlike(const struct adaptation *l, const viv_tensor *t, const char *part, uint64_t rows,
                          uint64_t columns)
 {
     char has[128];
@@ -133,7 +133,7 @@ static viv_status unlike(const struct landing *l, const viv_tensor *t, const cha
                      shape_text(t->dl.shape, (uint32_t)t->dl.ndim, has));
 }
 
-static viv_status unlike_tensor(const struct landing *l, const viv_tensor *t, const viv_tensor *change)
+static viv_status unlike_tensor(const struct adaptation *l, const viv_tensor *t, const viv_tensor *change)
 {
     char is[128], has[128];
     return error_set(l->err, VIV_ESHAPE, "its '%s' is %s, but '%s' of %s is %s: is it for another model?",
@@ -152,7 +152,7 @@ static uint64_t dim(const viv_tensor *t, int32_t i)
     return i < t->dl.ndim ? (uint64_t)t->dl.shape[i] : 0;
 }
 
-static viv_status check_low_rank(const struct landing *l, const viv_tensor *t, const struct change *c,
+static viv_status check_low_rank(const struct adaptation *l, const viv_tensor *t, const struct change *c,
                                  bool transposed)
 {
     const uint64_t out = dim(c->b, 0), in = dim(c->a, c->form != FORM_EMBEDDING_GGUF);
@@ -164,7 +164,7 @@ static viv_status check_low_rank(const struct landing *l, const viv_tensor *t, c
     return VIV_OK;
 }
 
-static viv_status check_rows(const struct landing *l, const viv_tensor *t, const struct change *c)
+static viv_status check_rows(const struct adaptation *l, const viv_tensor *t, const struct change *c)
 {
     if (t->dl.ndim != 2 || dim(t, 1) != dim(c->b, 1))
         return unlike_tensor(l, t, c->b);
@@ -175,7 +175,7 @@ static viv_status check_rows(const struct landing *l, const viv_tensor *t, const
     return VIV_OK;
 }
 
-static viv_status replace(struct landing *l, const struct adapter *a, struct adapted *to, const struct change *c,
+static viv_status replace(struct adaptation *l, const struct adapter *a, struct adapted *to, const struct change *c,
                           uint64_t heads)
 {
     const viv_tensor *b = &to->base;
@@ -192,9 +192,9 @@ static viv_status replace(struct landing *l, const struct adapter *a, struct ada
     return VIV_OK;
 }
 
-/* One change, on one tensor. */
-static viv_status land(struct landing *l, const struct adapter *a, const struct change *c,
-                       const struct change_target *at)
+/* Applies one change to one tensor. */
+static viv_status apply_change(struct adaptation *l, const struct adapter *a, const struct change *c,
+                               const struct change_target *at)
 {
     const viv_tensor *t = &l->m->checkpoint.tensors[at->tensor];
     const bool transposed = c->form == FORM_LINEAR ? at->transposed : true;
@@ -202,7 +202,7 @@ static viv_status land(struct landing *l, const struct adapter *a, const struct 
     struct adapted *to;
     viv_status status = VIV_OK;
     if (at->heads && (rows % at->heads != 0 || rows / at->heads % 2 != 0))
-        return error_set(l->err, VIV_ESHAPE, "'%s' has %" PRIu64 " rows, which are no pairs of %" PRIu64 " heads",
+        return error_set(l->err, VIV_ESHAPE, "'%s' has %" PRIu64 " rows, expected pairs for %" PRIu64 " heads",
                          t->name, rows, at->heads);
     if (c->kind == CHANGE_LOW_RANK)
         status = check_low_rank(l, t, c, transposed);
@@ -212,8 +212,8 @@ static viv_status land(struct landing *l, const struct adapter *a, const struct 
         status = unlike_tensor(l, t, c->b);
     if (status == VIV_OK && c->kind != CHANGE_LOW_RANK && t->dl.ndim > 1 &&
         (at->turned || (c->kind == CHANGE_ROWS && (at->transposed || at->heads))))
-        status = error_set(l->err, VIV_EUNSUPPORTED, "its '%s' lies otherwise than '%s' in GGUF files", c->b->name,
-                           t->name);
+        status = error_set(l->err, VIV_EUNSUPPORTED, "its '%s' has another layout than '%s' in GGUF files",
+                           c->b->name, t->name);
     if (status == VIV_OK)
         status = adapted_of(l, at->tensor, &to);
     if (status != VIV_OK)
@@ -235,48 +235,48 @@ static bool has_change(const struct adapter *a, const struct change_target *targ
     return false;
 }
 
-/* A change of what embedding and head have in common lands on the other one, too, unless that has its own. */
-static viv_status land_shared(struct landing *l, const struct adapter *a, const struct change_target *targets,
-                              uint32_t i)
+/* Applies a change of tied weights to the other one too, unless the adapter has a change for that. */
+static viv_status apply_to_tied(struct adaptation *l, const struct adapter *a, const struct change_target *targets,
+                                uint32_t i)
 {
     const struct change *c = &a->changes[i];
     viv_status status = VIV_OK;
-    for (uint32_t k = 0; status == VIV_OK && k < l->parted.n; k++) {
-        const struct parted_tie *s = &l->parted.items[k];
+    for (uint32_t k = 0; status == VIV_OK && k < l->split.n; k++) {
+        const struct split_tie *s = &l->split.items[k];
         struct change_target other = targets[i];
-        if (targets[i].tensor == s->other && !change_leaves_head(a, c))
+        if (targets[i].tensor == s->other && !adapter_change_leaves_head(a, c))
             other.tensor = s->tensor;
         else if (targets[i].tensor == s->tensor && c->parameter)
             other.tensor = s->other;
         else
             continue;
         if (!has_change(a, targets, c->kind, other.tensor))
-            status = land(l, a, c, &other);
+            status = apply_change(l, a, c, &other);
     }
     return status;
 }
 
-static viv_status land_adapter(struct landing *l, const struct adapter *a)
+static viv_status apply_adapter(struct adaptation *l, const struct adapter *a)
 {
     struct change_target *targets = calloc(a->n_changes ? a->n_changes : 1, sizeof *targets);
     viv_status status = targets ? VIV_OK : error_nomem(l->err);
     for (uint32_t i = 0; status == VIV_OK && i < a->n_changes; i++)
         status = find_target(l, a, &a->changes[i], &targets[i]);
-    /* what replaces a tensor comes first: the others change it */
+    /* replacements come first: the others change them */
     for (int whole = 1; whole >= 0; whole--)
         for (uint32_t i = 0; status == VIV_OK && i < a->n_changes; i++) {
             if ((a->changes[i].kind == CHANGE_WHOLE) != whole)
                 continue;
-            status = land(l, a, &a->changes[i], &targets[i]);
+            status = apply_change(l, a, &a->changes[i], &targets[i]);
             if (status == VIV_OK)
-                status = land_shared(l, a, targets, i);
+                status = apply_to_tied(l, a, targets, i);
         }
     free(targets);
     return status == VIV_OK ? VIV_OK : error_prefix(l->err, "adapter '%s'", a->path);
 }
 
-/* What the table says of a tensor that changes. Quantized ones become f16: many a change is smaller than half a
- * step of their own type, and would be lost in it. */
+/* Enters a changed tensor in the checkpoint's table. A quantized one becomes f16: many changes are smaller than
+ * half a quantization step and would be lost. */
 static void enter(viv_model *m, const struct adapted *a)
 {
     viv_tensor *t = &m->checkpoint.tensors[a->tensor];
@@ -286,7 +286,7 @@ static void enter(viv_model *m, const struct adapted *a)
                 a->n_uses || a->heads ? NULL : a->base.dl.data);
 }
 
-static viv_status land_all(struct landing *l)
+static viv_status apply_all(struct adaptation *l)
 {
     viv_model *m = l->m;
     bool crosses = false;
@@ -294,39 +294,39 @@ static viv_status land_all(struct landing *l)
         crosses = crosses || (checkpoint_is_gguf(&m->checkpoint) && !checkpoint_is_gguf(&m->adapters[i].files));
     viv_status status = names_init(&l->own, m->expansion, l->err);
     if (status == VIV_OK && crosses)
-        status = counterparts_init(&l->counterparts, m, l->err);
+        status = twins_init(&l->twins, m, l->err);
     if (status == VIV_OK && crosses)
-        status = names_init(&l->hf, l->counterparts.hf, l->err);
+        status = names_init(&l->hf, l->twins.hf, l->err);
     l->at = calloc(m->checkpoint.n_tensors ? m->checkpoint.n_tensors : 1, sizeof *l->at);
     if (status == VIV_OK && !l->at)
         status = error_nomem(l->err);
-    for (uint32_t i = 0; status == VIV_OK && i < l->parted.n; i++) {
+    for (uint32_t i = 0; status == VIV_OK && i < l->split.n; i++) {
         struct adapted *head;
-        status = adapted_of(l, l->parted.items[i].tensor, &head);
+        status = adapted_of(l, l->split.items[i].tensor, &head);
         if (status == VIV_OK)
-            head->base = m->checkpoint.tensors[l->parted.items[i].other];
+            head->base = m->checkpoint.tensors[l->split.items[i].other];
     }
     for (uint32_t i = 0; status == VIV_OK && i < m->n_adapters; i++)
-        status = land_adapter(l, &m->adapters[i]);
+        status = apply_adapter(l, &m->adapters[i]);
     for (size_t i = 0; status == VIV_OK && i < m->n_adapted; i++)
         enter(m, &m->adapted[i]);
     names_release(&l->own);
     names_release(&l->hf);
-    counterparts_release(&l->counterparts);
+    twins_release(&l->twins);
     free(l->at);
     return status;
 }
 
 /* --- opening ------------------------------------------------------------------------------------------------ */
 
-/* A GGUF adapter says which architecture it is for. */
+/* A GGUF adapter names the architecture that it is for. */
 static viv_status check_architecture(const viv_model *m, const struct adapter *a, struct error *err)
 {
     if (!checkpoint_is_gguf(&a->files))
         return VIV_OK;
     if (!checkpoint_is_gguf(&m->checkpoint))
-        return error_set(err, VIV_EUNSUPPORTED, "adapter '%s' names tensors as GGUF files do, %s is none", a->path,
-                         m->checkpoint.path);
+        return error_set(err, VIV_EUNSUPPORTED, "adapter '%s' names tensors as in GGUF files, but %s is not one",
+                         a->path, m->checkpoint.path);
     const char *is = checkpoint_architecture(&a->files), *has = checkpoint_architecture(&m->checkpoint);
     if (is && has && strcmp(is, has) == 0)
         return VIV_OK;
@@ -349,9 +349,9 @@ static viv_status open_adapter(viv_model *m, const char *words, struct error *er
     return check_architecture(m, a, err);
 }
 
-viv_status adapt_checkpoint(viv_model *m, struct error *err)
+viv_status adapters_open(viv_model *m, struct error *err)
 {
-    struct landing l = {.m = m, .err = err};
+    struct adaptation l = {.m = m, .err = err};
     uint32_t n_of_spec;
     const char *const *of_spec = spec_adapters(m->spec, &n_of_spec);
     const uint32_t n = n_of_spec + m->options.n_adapters;
@@ -366,8 +366,8 @@ viv_status adapt_checkpoint(viv_model *m, struct error *err)
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
         status = open_adapter(m, i < n_of_spec ? of_spec[i] : m->options.adapters[i - n_of_spec], err);
     if (status == VIV_OK)
-        status = ties_part(m, &l.parted, err);
-    return status == VIV_OK ? land_all(&l) : status;
+        status = ties_split(m, &l.split, err);
+    return status == VIV_OK ? apply_all(&l) : status;
 }
 
 void adapters_close(viv_model *m)
@@ -382,8 +382,7 @@ void adapters_close(viv_model *m)
     free(m->adapters);
 }
 
-/* --- what is on the model ----------------------------------------------------------------------------------------
- */
+/* --- summaries ---------------------------------------------------------------------------------------------- */
 
 uint32_t model_n_adapters(const viv_model *m)
 {

@@ -1,9 +1,8 @@
 /* adapter.c - reads adapters: directories as PEFT saves them, and GGUF files as llama.cpp's convert_lora_to_gguf.py
  * writes them.
  *
- *   PEFT (its tuners/lora, utils/save_and_load.py), tensors of a module, in front "base_model.model." or nothing:
- *     .lora_A[.<adapter>].weight             [rank, in]
- *     .lora_B[.<adapter>].weight             [out, rank]
+ *   PEFT (its tuners/lora, utils/save_and_load.py), tensors of a module, with or without the prefix
+ * "base_model.model.": .lora_A[.<adapter>].weight             [rank, in] .lora_B[.<adapter>].weight [out, rank]
  *     .lora_embedding_A[.<adapter>]          [rank, vocab]
  *     .lora_embedding_B[.<adapter>]          [dim, rank]
  *     .lora_magnitude_vector                 [out], of DoRA
@@ -13,7 +12,7 @@
  *   GGUF, of a tensor:
  *     .lora_a  [rank, in], .lora_b  [out, rank]; of the embedding [vocab, rank] and [dim, rank]
  *
- * The tensors say what is adapted, so that target_modules, modules_to_save and bias need not be looked at. */
+ * The tensors show what is adapted, so target_modules, modules_to_save and bias are not used. */
 #include "adapters/adapter.h"
 
 #include "base/size.h"
@@ -50,7 +49,7 @@ viv_status adapter_split(const char *words, char **path, double *scale, struct e
 
 /* --- changes ------------------------------------------------------------------------------------------------ */
 
-/* What is known while an adapter's tensors are sorted. */
+/* The state while an adapter's tensors are read. */
 struct reader {
     struct adapter *adapter;
     const struct adapter_config *config; /* of PEFT */
@@ -74,7 +73,7 @@ static viv_status add_whole(struct reader *r, const char *name, const viv_tensor
     return add_change(r, &whole);
 }
 
-/* The low-rank change of a tensor, made when the first of its parts comes. */
+/* The low-rank change of a tensor, created at the first of its parts. */
 static viv_status low_rank_of(struct reader *r, const char *name, enum change_form form, struct change **out)
 {
     uint32_t at = (uint32_t)r->n;
@@ -90,7 +89,7 @@ static viv_status low_rank_of(struct reader *r, const char *name, enum change_fo
     return VIV_OK;
 }
 
-/* One part of a low-rank change. */
+/* Adds one part of a low-rank change. */
 static viv_status set_part(struct reader *r, const char *name, enum change_form form, size_t part,
                            const viv_tensor *t)
 {
@@ -120,7 +119,7 @@ static viv_status wrong_shape(const viv_tensor *t, const char *expected, struct 
                      shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape), expected);
 }
 
-/* Both factors are there, of the same rank. */
+/* Checks that both factors exist and have the same rank. */
 static viv_status check_low_rank(struct reader *r, struct change *c)
 {
     if (!c->a || !c->b) {
@@ -168,7 +167,7 @@ static viv_status name_of(struct reader *r, const char *module, size_t n, const 
     return *out ? VIV_OK : error_nomem(r->err);
 }
 
-/* The rows that trainable_token_indices names for a module: a list, or lists by the module's last words. */
+/* The rows that trainable_token_indices gives for a module: a list, or a list for each end of a module's name. */
 static viv_status read_rows(struct reader *r, const char *module, size_t n, const viv_tensor *t,
                             const int64_t **out)
 {
@@ -214,7 +213,7 @@ static viv_status sort_rows(struct reader *r, const char *module, size_t n, cons
     return status == VIV_OK ? add_change(r, &c) : status;
 }
 
-/* Which part of which change a tensor is, by its name. */
+/* Finds, by a tensor's name, which part of which change it is. */
 static viv_status sort_peft(struct reader *r, const viv_tensor *t)
 {
     static const struct {
@@ -255,8 +254,8 @@ static viv_status sort_peft(struct reader *r, const viv_tensor *t)
         return status == VIV_OK ? add_whole(r, name, t, i == 0) : status;
     }
     if (strstr(module, ".lora_"))
-        return error_set(r->err, VIV_EUNSUPPORTED, "tensor '%s' is a part of LoRA that this version does not know",
-                         t->name);
+        return error_set(r->err, VIV_EUNSUPPORTED,
+                         "tensor '%s' is a part of LoRA that this version does not support", t->name);
     return add_whole(r, module, t, false);
 }
 
@@ -289,7 +288,7 @@ static viv_status finish_peft_change(struct reader *r, struct change *c)
         return VIV_OK;
     struct change bias = {.kind = CHANGE_BIAS, .b = c->bias, .scale = c->scale};
     status = name_of(r, module, n, ".bias", &bias.name);
-    return status == VIV_OK ? add_change(r, &bias) : status; /* c points into what this may move */
+    return status == VIV_OK ? add_change(r, &bias) : status; /* this may move what c points to */
 }
 
 static viv_status read_peft_changes(struct reader *r)
@@ -312,7 +311,7 @@ static viv_status read_peft_changes(struct reader *r)
     return status;
 }
 
-/* What lies in a directory that has no weights of PEFT. */
+/* The error for a directory without weights of PEFT: tells what it has instead. */
 static viv_status refuse_directory(const char *path, struct error *err)
 {
     static const struct {
@@ -381,7 +380,7 @@ static viv_status sort_gguf(struct reader *r, const viv_tensor *t)
                             : status;
 }
 
-/* Without an alpha, or where it is 0, llama.cpp takes B A as it is. */
+/* Without an alpha, or with 0, llama.cpp uses B A unscaled. */
 static viv_status open_gguf(struct adapter *a, struct reader *r, struct error *err)
 {
     const struct meta m = checkpoint_meta(&a->files, "adapter.lora.alpha");
@@ -418,7 +417,7 @@ static viv_status open_file(struct adapter *a, struct reader *r, struct error *e
     return status == VIV_OK ? open_gguf(a, r, err) : status;
 }
 
-/* What a scale cannot weaken. */
+/* Refuses a scale for changes that cannot be scaled. */
 static viv_status check_scale(const struct reader *r)
 {
     const struct adapter *a = r->adapter;
@@ -427,11 +426,10 @@ static viv_status check_scale(const struct reader *r)
     for (size_t i = 0; i < r->n; i++) {
         const struct change *c = &r->changes[i];
         if (a->scale != 1 && (c->kind == CHANGE_ROWS || (c->kind == CHANGE_WHOLE && !c->parameter)))
-            return error_set(
-                r->err, VIV_EUNSUPPORTED,
-                "tensor '%s' replaces what the model has, which the scale %g cannot make more or less: "
-                "leave it out",
-                c->b->name, a->scale);
+            return error_set(r->err, VIV_EUNSUPPORTED,
+                             "tensor '%s' replaces one of the model, which cannot be scaled by %g: "
+                             "give no scale",
+                             c->b->name, a->scale);
     }
     return VIV_OK;
 }

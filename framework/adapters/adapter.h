@@ -1,9 +1,9 @@
-/* adapter.h - LoRA adapters (Hu et al. 2021): as their files hold them, and as they change a model's tensors.
+/* adapter.h - LoRA adapters (Hu et al. 2021): their files, and the changes that they make to a model's tensors.
  *
  *   adapter_config.c   adapter_config.json of PEFT
- *   adapter.c          files -> changes, by the names of the model that the adapter was trained on
+ *   adapter.c          files -> changes, by tensor names of the base model
  *   adapt.c            changes -> tensors of the checkpoint
- *   ties.c, counterpart.c   where that takes more than a name: heads that are the embedding, GGUF files
+ *   ties.c, twin.c     special cases of that: tied embeddings, GGUF files
  *   merge.c            the arithmetic: W' = W + scale B A                                                    */
 #ifndef ADAPTERS_ADAPTER_H
 #define ADAPTERS_ADAPTER_H
@@ -17,7 +17,7 @@ enum change_kind {
     CHANGE_ROWS      /* other rows in place of some */
 };
 
-/* How the factors of a low-rank change lie. */
+/* The shapes of the factors of a low-rank change. */
 enum change_form {
     FORM_LINEAR,        /* of a matrix [out, in]:       A [rank, in], B [out, rank] */
     FORM_EMBEDDING,     /* of an embedding [vocab, dim]: A [rank, vocab], B [dim, rank] */
@@ -32,9 +32,9 @@ struct change {
     const viv_tensor *magnitude; /* of DoRA (Liu et al. 2024), or NULL */
     const viv_tensor *bias;      /* of B, becomes a change of its own */
     uint64_t rank;
-    double scale;        /* alpha / rank and what the user says, together */
+    double scale;        /* alpha / rank, times the scale that the user gave */
     const int64_t *rows; /* [b's first dimension] of CHANGE_ROWS */
-    bool parameter;      /* the model's own parameter was saved, and other weights may be the same one */
+    bool parameter;      /* a parameter of the base model was saved, which may be tied to other weights */
 };
 
 struct adapter {
@@ -44,36 +44,38 @@ struct adapter {
     struct arena arena;
     struct change *changes;
     uint32_t n_changes;
-    bool keeps_ties; /* where embedding and output head are one, a change of one is a change of both */
+    bool keeps_ties; /* if embedding and output head are tied, a change of one changes both */
 };
 
-/* The path and the scale (1 without one) in "path:scale"; a path that is there as it stands has none. *path
- * malloc'ed. */
+/* Splits "path:scale"; the scale is 1 if there is none, or if all of it is the path of a file. *path is malloc'ed.
+ */
 viv_status adapter_split(const char *words, char **path, double *scale, struct error *err);
-/* A directory of PEFT, or a GGUF file. Closing accepts a zeroed struct. */
+/* Opens a directory of PEFT or a GGUF file. Closing accepts a zeroed struct. */
 viv_status adapter_open(struct adapter *a, const char *path, double scale, struct error *err);
 void adapter_close(struct adapter *a);
 
-/* A change where it lands. */
+/* A change with its target. */
 struct use {
     const struct adapter *adapter;
     const struct change *change;
-    bool transposed; /* the tensor lies [in, out] */
-    uint64_t heads; /* its rows are those of this many heads, neighbours where the change's lie half a head apart */
+    bool transposed; /* the tensor is [in, out] */
+    uint64_t heads;  /* non-zero: rotary pairs of this many heads are neighbours in its rows, and half a head apart
+                        in  the change's */
 };
 
-/* A tensor of the checkpoint that changes. Until its changes are merged it has a type and a size, and no data. */
+/* A tensor of the checkpoint that adapters change. Until the changes are merged, it has a type and a size but no
+ * data. */
 struct adapted {
-    uint32_t tensor;                   /* index in the checkpoint */
-    viv_tensor base;                   /* what the changes are made to: what was there, or what replaces it */
-    uint64_t heads;                    /* as in struct use, of what replaces it */
+    uint32_t tensor; /* index in the checkpoint */
+    viv_tensor base; /* the tensor before the changes: the checkpoint's, or one that replaces it */
+    uint64_t heads;  /* as in struct use, of the replacement */
     const struct adapter *replaced_by; /* or NULL */
     struct use *uses;
     size_t n_uses, capacity;
     void *data; /* merged; or NULL */
 };
 
-/* rank_pattern or alpha_pattern: the value of the first that a module's name ends in holds. */
+/* rank_pattern or alpha_pattern: the first pattern that matches the end of a module's name applies. */
 struct patterns {
     struct pattern {
         struct regex *regex;
@@ -82,7 +84,7 @@ struct patterns {
     size_t n;
 };
 
-/* adapter_config.json of PEFT: how strongly which module changes. */
+/* adapter_config.json of PEFT: rank and scale of each module. */
 struct adapter_config {
     char *path;
     json_t *root;
@@ -93,7 +95,7 @@ struct adapter_config {
 };
 viv_status adapter_config_read(const char *path, struct adapter_config **out, struct error *err);
 void adapter_config_destroy(struct adapter_config *c);
-/* The rank that a module's factors must have, and alpha / rank or what stands for it. */
+/* The rank that a module's factors must have, and alpha / rank, or alpha / sqrt(rank). */
 viv_status adapter_config_scale(const struct adapter_config *c, const char *module, uint64_t *rank, double *scale,
                                 struct error *err);
 

@@ -1,8 +1,8 @@
 /* adapter_config.c - adapter_config.json of PEFT (its tuners/lora/config.py): alpha / rank, or alpha / sqrt(rank),
- * by module. What the file says and is not understood here is refused by name, unless it says nothing.
+ * by module. A setting that is not supported is an error that names it, unless it has no effect.
  *
- * Targets without tensors are no fault: lists of targets are made for many families at once. fan_in_fan_out need
- * not be looked at, as the spec says which matrices lie transposed, and PEFT corrects it, too. */
+ * Targets without tensors are allowed: lists of targets are made for many families at once. fan_in_fan_out is not
+ * used, because the spec tells which matrices are transposed, and PEFT corrects it too. */
 #include "adapters/adapter.h"
 
 #include "tokenizer/regex.h"
@@ -29,8 +29,8 @@ static viv_status read_bool(const struct adapter_config *c, const char *key, boo
     return VIV_OK;
 }
 
-/* Keys that are read here, or by who reads the tensors; then those that say where it comes from, how it was
- * trained, or what its tensors say better. */
+/* Keys that are read here or in adapter.c; then those about its origin and training, and those that its tensors
+ * show. */
 static const char understood[] =
     "peft_type r lora_alpha use_rslora rank_pattern alpha_pattern use_dora lora_bias trainable_token_indices "
     "ensure_weight_tying init_lora_weights "
@@ -54,13 +54,13 @@ static viv_status refuse_others(const struct adapter_config *c, struct error *er
     json_object_foreach(c->root, key, value)
     {
         if (!is_word_of(understood, key) && !json_says_nothing(value))
-            return error_set(err, VIV_EUNSUPPORTED,
-                             "%s: '%s' is set, which this version does not know how to honour", c->path, key);
+            return error_set(err, VIV_EUNSUPPORTED, "%s: '%s' is set, which this version does not support", c->path,
+                             key);
     }
     return VIV_OK;
 }
 
-/* Ways to begin that leave another base behind: such an adapter alone is not what was trained. */
+/* Initialisations that change the base model: such an adapter works only on the changed weights. */
 static viv_status refuse_changed_base(const struct adapter_config *c, struct error *err)
 {
     static const char *const changes[] = {"pissa", "olora", "corda", "loftq", "lora_ga"};

@@ -1,12 +1,11 @@
-/* merge.c - the data of tensors that adapters change, each a private copy:
+/* merge.c - computes the data of tensors that adapters change, each a private copy:
  *
  *   LoRA                W' = W + s B A                       (Hu et al. 2021)    s = scale * alpha / rank
  *   DoRA                W' = m (W + s B A) / ||W0 + s B A||  (Liu et al. 2024)   the norm of each output's weights
  *
- * several in the order in which they are given, W0 being what the first of them found, as PEFT computes it. Sums
- * are f32 and rounded once, to the type that adapt.c has chosen. B A of a few rows at a time is a product of the
- * f32 kernel (k is the rank, so that it is bound by its stores); the scheduler's workers share the rows. Results do
- * not depend on how many there are. */
+ * Several adapters are merged in the order given; W0 is the weight before the first of them, as in PEFT. Sums are
+ * f32 and rounded once, to the type that adapt.c chose. B A is computed for a few rows at a time with the f32
+ * kernel; the scheduler's workers share the rows. Results do not depend on the number of workers. */
 #include "adapters/adapter.h"
 #include "adapters/adapters.h"
 #include "model/instance.h"
@@ -21,10 +20,10 @@
 
 enum { CHUNK = 1 << 16, NORM_COLUMNS = 64, NORM_ROWS = 64 };
 
-/* A low-rank change made ready: its row n is  sum over k of left[n][k] right[c][k]  for all columns c. */
+/* A prepared low-rank change: its row n is  sum over k of left[n][k] right[c][k]  for all columns c. */
 struct factors {
     const struct use *use;
-    unsigned char *left; /* [rows] prepared rows of `rank`, s in them */
+    unsigned char *left; /* [rows] prepared rows of `rank`, times s */
     float *right;        /* [columns, rank] */
     float *vector; /* bias: [columns]; DoRA: magnitudes of the outputs, divided by the norms once these are known */
 };
@@ -40,14 +39,13 @@ struct merge {
     uint64_t rows, columns, chunk, base_row, out_row; /* rows of a task; bytes of a row */
     void (*to_f32)(float *y, const void *x, uint64_t n);
     void (*from_f32)(void *y, const float *x, uint64_t n);
-    float largest;                  /* of the type that comes out */
+    float largest;                  /* of the output type */
     const struct factors *norms_of; /* while norms of columns are computed */
 };
 
-/* --- making ready ------------------------------------------------------------------------------------------- */
+/* --- preparing ---------------------------------------------------------------------------------------------- */
 
-/* Where the change's row stands that belongs to row n of the tensor: pairs that are neighbours here lie half a head
- * apart there. */
+/* The row of the change for row n of the tensor: rotary pairs are neighbours here and half a head apart there. */
 static uint64_t source_row(uint64_t n, uint64_t rows, uint64_t heads)
 {
     if (!heads)
@@ -64,8 +62,8 @@ static viv_status read_numbers(const struct merge *g, const viv_tensor *t, float
     for (int32_t i = 0; i < t->dl.ndim; i++)
         n *= (uint64_t)t->dl.shape[i];
     if (!to_f32)
-        return error_set(err, VIV_EUNSUPPORTED, "its '%s' is of type %s, which is not computed with", t->name,
-                         dtype_get(t->dtype)->name);
+        return error_set(err, VIV_EUNSUPPORTED, "its '%s' is of type %s, which cannot be converted to numbers",
+                         t->name, dtype_get(t->dtype)->name);
     float *y = n <= SIZE_MAX / sizeof *y ? malloc(n ? n * sizeof *y : 1) : NULL;
     if (!y)
         return error_nomem(err);
@@ -79,7 +77,7 @@ static viv_status read_numbers(const struct merge *g, const viv_tensor *t, float
     return VIV_OK;
 }
 
-/* left and right of B A, or of its transpose. A [rank, in], or [in, rank] where it lies by rows; B [out, rank]. */
+/* left and right of B A, or of its transpose. A is [rank, in], or [in, rank] if by_rows; B is [out, rank]. */
 static viv_status make_factors(const struct merge *g, struct factors *f, const float *a, const float *b,
                                struct error *err)
 {
@@ -136,7 +134,7 @@ static viv_status ready(struct merge *g, struct factors *f, struct error *err)
     return status == VIV_OK ? VIV_OK : error_prefix(err, "adapter '%s'", f->use->adapter->path);
 }
 
-/* The base with its rows (or elements, where it has no others) in the order of the tensor. */
+/* The base with its rows (or elements, if it is a vector) in the order of the tensor. */
 static viv_status reorder_base(struct merge *g, struct error *err)
 {
     const uint64_t n = (uint64_t)g->base.dl.shape[0], unit = g->base.nbytes / size_max(n, 1);
@@ -248,7 +246,7 @@ static viv_status merge_rows(void *ctx, uint64_t task)
     return status;
 }
 
-/* Magnitudes of columns [64 task, ...) become what the columns are multiplied by. */
+/* Turns the magnitudes of columns [64 task, ...) into factors of the columns. */
 static viv_status norm_columns(void *ctx, uint64_t task)
 {
     const struct merge *g = ctx;
@@ -284,7 +282,7 @@ static viv_status run_tasks(const struct merge *g, uint64_t n, viv_status (*task
     if (status == VIV_ENOMEM)
         return error_nomem(err);
     if (status == VIV_EFORMAT)
-        return error_set(err, status, "a sum is no number that %s can hold",
+        return error_set(err, status, "a sum is too large for %s or not a number",
                          dtype_get(g->m->checkpoint.tensors[g->t->tensor].dtype)->name);
     return status;
 }
@@ -302,7 +300,7 @@ static viv_status merge_uses(struct merge *g, struct error *err)
     g->from_f32 = g->kernels->from_f32(t->dtype);
     g->largest = t->dtype == VIV_F16 ? 65504.0f : 3.0e38f;
     if (!g->to_f32 || !g->from_f32)
-        return error_set(err, VIV_EUNSUPPORTED, "its type is %s, which is not computed with",
+        return error_set(err, VIV_EUNSUPPORTED, "its type is %s, which cannot be converted to numbers",
                          dtype_get(g->base.dtype)->name);
     g->factors = calloc(g->t->n_uses, sizeof *g->factors);
     g->t->data = aligned_alloc(64, size_align(size_max(t->nbytes, 1), 64));
@@ -341,7 +339,7 @@ static viv_status merge_tensor(struct merge *g, struct error *err)
     return status;
 }
 
-viv_status merge_adapters(viv_model *m, struct error *err)
+viv_status adapters_merge(viv_model *m, struct error *err)
 {
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
     viv_status status = VIV_OK;

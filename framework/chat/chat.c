@@ -73,7 +73,7 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
     if (status == VIV_OK && json_lost_something())
         status = error_nomem(err);
     if (status == VIV_OK)
-        status = template_render(&named, buf_text(&t->source), t->source.size, all, out, err);
+        status = jinja_render(&named, buf_text(&t->source), t->source.size, all, out, err);
     json_decref(all);
     return status;
 }

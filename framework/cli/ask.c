@@ -24,7 +24,7 @@ viv_status ask_vectors(struct opened *o, struct request *r, struct answer *a, st
     r->viv.cancel = interrupt_watch();
     viv_status status = answer_ask(a, o->model, &r->viv, err);
     progress_clear(&o->progress);
-    return status == VIV_OK && interrupted() ? error_set(err, VIV_ECANCELLED, "interrupted") : status;
+    return status == VIV_OK && interrupt_happened() ? error_set(err, VIV_ECANCELLED, "interrupted") : status;
 }
 
 static const uint64_t LONGEST_FILE = 256u << 20;
@@ -35,7 +35,7 @@ viv_status texts_read(const char *file, struct buf *lines, const char *const *wo
     bool from_words = n_words > 0 && !file;
     viv_status status = VIV_OK;
     if (!from_words)
-        status = read_input(file, LONGEST_FILE, lines, err);
+        status = cli_read_input(file, LONGEST_FILE, lines, err);
     if (status != VIV_OK)
         return status;
     char *text = lines->data;

@@ -46,7 +46,7 @@ static viv_status show(struct chat *c, const char *text, struct error *err)
             r.viv.max_tokens);
     if (system) {
         fputs("  system ", stderr);
-        print_safe(stderr, system, strlen(system));
+        cli_print_safe(stderr, system, strlen(system));
         putc('\n', stderr);
     }
     request_release(&r);
@@ -118,7 +118,7 @@ static viv_status read_turn(struct chat *c, const char *path, struct error *err)
     struct buf text = {0};
     if (!*path || strcmp(path, "-") == 0)
         return error_set(err, VIV_EINVAL, "/read wants the name of a file");
-    viv_status status = read_input(path, LONGEST_TURN, &text, err);
+    viv_status status = cli_read_input(path, LONGEST_TURN, &text, err);
     if (status == VIV_OK && text.size == 0)
         status = error_set(err, VIV_EINVAL, "%s: there is no text in it", path);
     if (status == VIV_OK && (!utf8_valid(buf_text(&text), text.size) || memchr(buf_text(&text), '\0', text.size)))

@@ -32,8 +32,8 @@ extern const struct command *const commands[];
 extern const size_t n_commands;
 
 /* "viv: <sentence>" to standard error; returns EXIT_FAILED, EXIT_INTERRUPTED for VIV_ECANCELLED. */
-int fail(const struct error *err);
+int cli_fail(const struct error *err);
 /* "viv run: <sentence>" and where to find help; returns EXIT_USAGE. */
-int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int cli_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -63,7 +63,7 @@ static viv_status encode(viv_model *m, viv_sequence *s, const struct ids *read, 
     return model_step(m, spans, 1, interrupt_watch(), &rows, &n, err);
 }
 
-viv_status feed(struct opened *o, const struct input *in, uint64_t rows_at_once, float *out, struct error *err)
+viv_status cli_feed(struct opened *o, const struct input *in, uint64_t rows_at_once, float *out, struct error *err)
 {
     const int32_t *tokens = in->tokens.ids;
     const uint64_t n = in->tokens.n, dim = model_output_dim(o->model);

@@ -23,6 +23,6 @@ viv_status feed_arrange(const struct opened *o, const struct ids *given, const s
                         struct input *in, struct error *err);
 /* Runs them, at most `rows_at_once` in a step; 0: as many as the model takes. Writes the outputs, [n, output_dim],
  * unless `out` is NULL. */
-viv_status feed(struct opened *o, const struct input *in, uint64_t rows_at_once, float *out, struct error *err);
+viv_status cli_feed(struct opened *o, const struct input *in, uint64_t rows_at_once, float *out, struct error *err);
 
 #endif

@@ -9,9 +9,9 @@
 
 /* All of a file or a pipe, of standard input where it is NULL or "-"; refused beyond `limit` bytes. Says that it
  * waits when somebody is to type it. */
-viv_status read_input(const char *file, uint64_t limit, struct buf *out, struct error *err);
+viv_status cli_read_input(const char *file, uint64_t limit, struct buf *out, struct error *err);
 
 /* The same, as JSON. */
-viv_status read_json_input(const char *file, json_t **out, struct error *err);
+viv_status cli_read_json(const char *file, json_t **out, struct error *err);
 
 #endif

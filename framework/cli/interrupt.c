@@ -20,7 +20,7 @@ const uint32_t *interrupt_watch(void)
     return &cancel;
 }
 
-bool interrupted(void)
+bool interrupt_happened(void)
 {
     return __atomic_load_n(&cancel, __ATOMIC_RELAXED) != 0;
 }

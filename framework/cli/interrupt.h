@@ -8,7 +8,7 @@
 /* From here on the first SIGINT sets the word that is returned, and a second one ends the process as if nobody had
  * watched. Where SIGINT is ignored (a background job of a script) it stays so. */
 const uint32_t *interrupt_watch(void);
-bool interrupted(void);
+bool interrupt_happened(void);
 void interrupt_forget(void); /* the word is zero again */
 
 #endif

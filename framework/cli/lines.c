@@ -65,8 +65,8 @@ static int read_character(EditLine *editor, wchar_t *out)
     char bytes[4];
     (void)editor;
     for (size_t n = 0; n < sizeof bytes;) {
-        ssize_t got = interrupted() ? -1 : read(STDIN_FILENO, bytes + n, 1);
-        if (got < 0 && errno == EINTR && !interrupted())
+        ssize_t got = interrupt_happened() ? -1 : read(STDIN_FILENO, bytes + n, 1);
+        if (got < 0 && errno == EINTR && !interrupt_happened())
             continue;
         if (got <= 0)
             return (int)got;
@@ -127,7 +127,7 @@ static unsigned char paste(EditLine *editor, int key)
         ok = !*text || el_winsertstr(editor, text) == 0;
     }
     free(text);
-    return interrupted() ? CC_EOF : ok ? CC_REFRESH : CC_ERROR;
+    return interrupt_happened() ? CC_EOF : ok ? CC_REFRESH : CC_ERROR;
 }
 
 static void recall(void *ctx, const char *line)
@@ -206,7 +206,7 @@ static viv_status edit(struct lines *l, struct buf *line, bool *end, struct erro
     if (!text || n <= 0) {
         fputc('\n', stderr);
         *end = true;
-        return interrupted() ? error_set(err, VIV_ECANCELLED, "interrupted") : VIV_OK;
+        return interrupt_happened() ? error_set(err, VIV_ECANCELLED, "interrupted") : VIV_OK;
     }
     return buf_append(line, text, (size_t)n) ? VIV_OK : error_nomem(err);
 }
@@ -229,7 +229,7 @@ static viv_status read_line(struct lines *l, struct buf *line, bool *end, struct
         if (c == '\n')
             return VIV_OK;
     }
-    if (interrupted()) {
+    if (interrupt_happened()) {
         *end = true;
         return error_set(err, VIV_ECANCELLED, "interrupted");
     }

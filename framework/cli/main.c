@@ -25,17 +25,17 @@ const struct command *const commands[] = {
 };
 const size_t n_commands = sizeof commands / sizeof *commands;
 
-int fail(const struct error *err)
+int cli_fail(const struct error *err)
 {
     fflush(stdout);
     const char *text = *err->text ? err->text : status_name(err->status);
     fputs("viv: ", stderr);
-    print_safe(stderr, text, strlen(text));
+    cli_print_safe(stderr, text, strlen(text));
     putc('\n', stderr);
     return err->status == VIV_ECANCELLED ? EXIT_INTERRUPTED : EXIT_FAILED;
 }
 
-int usage_error(const char *command, const char *format, ...)
+int cli_usage_error(const char *command, const char *format, ...)
 {
     struct error err;
     va_list args;
@@ -43,7 +43,7 @@ int usage_error(const char *command, const char *format, ...)
     error_setv(&err, VIV_EINVAL, format, args);
     va_end(args);
     fprintf(stderr, "viv%s%s: ", *command ? " " : "", command);
-    print_safe(stderr, err.text, strlen(err.text));
+    cli_print_safe(stderr, err.text, strlen(err.text));
     fprintf(stderr, " (see viv%s%s --help)\n", *command ? " " : "", command);
     return EXIT_USAGE;
 }
@@ -65,8 +65,8 @@ static int unknown_command(const char *name)
             names[n++] = commands[i]->name;
     const char *near = near_word(name, names, n);
     if (near)
-        return usage_error("", "there is no verb '%s'; did you mean '%s'?", name, near);
-    return usage_error("", "there is no %s '%s'", *name == '-' ? "option" : "verb", name);
+        return cli_usage_error("", "there is no verb '%s'; did you mean '%s'?", name, near);
+    return cli_usage_error("", "there is no %s '%s'", *name == '-' ? "option" : "verb", name);
 }
 
 static int run_command(int argc, char **argv)
@@ -101,12 +101,12 @@ int main(int argc, char **argv)
     json_notice_memory();
     crash_watch();
     if (file_map_guard(&err) != VIV_OK)
-        return fail(&err);
+        return cli_fail(&err);
     int status = run_command(argc, argv);
     errno = 0;
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE) {
         error_set(&err, VIV_EIO, "standard output: %s", errno ? strerror(errno) : "could not be written");
-        status = fail(&err);
+        status = cli_fail(&err);
     }
     return status;
 }

@@ -183,7 +183,7 @@ static viv_status measure_once(const struct measuring *m, const char *model, int
     viv_status result = line.failed ? error_nomem(err) : run_child(line.words, &out, &said, &status, err);
     if (result == VIV_OK && (out.failed || said.failed))
         result = error_nomem(err);
-    if (result == VIV_OK && interrupted())
+    if (result == VIV_OK && interrupt_happened())
         result = error_set(err, VIV_ECANCELLED, "interrupted: what was measured until then is shown");
     if (result == VIV_OK)
         result = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? take_figures(&out, s, err)

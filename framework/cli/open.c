@@ -55,7 +55,7 @@ static void on_notice(void *ctx, const char *sentence)
 {
     progress_clear(ctx);
     fputs("viv: ", stderr);
-    print_safe(stderr, sentence, strlen(sentence));
+    cli_print_safe(stderr, sentence, strlen(sentence));
     putc('\n', stderr);
 }
 
@@ -81,7 +81,7 @@ static viv_status open_profile(struct opened *o, const struct common *common, st
     if (!common->expert_memory)
         return error_set(err, VIV_EINVAL, "--expert-profile is of use with --expert-memory only");
     struct buf text = {0};
-    viv_status status = read_input(path, LARGEST_PROFILE, &text, err);
+    viv_status status = cli_read_input(path, LARGEST_PROFILE, &text, err);
     if (status == VIV_OK)
         status = json_parse(file_input_name(path), buf_text(&text), text.size, &o->profile, err);
     buf_release(&text);
@@ -147,7 +147,7 @@ int close_opened(struct opened *o, viv_status status, struct error *err)
         status =
             error_set(err, VIV_EIO,
                       "%s: the file has shrunk while it was in use: what was made from it is worthless", shrunk);
-    int exit_status = status == VIV_OK ? EXIT_DONE : fail(err);
+    int exit_status = status == VIV_OK ? EXIT_DONE : cli_fail(err);
     if (trail_spoilt)
         _exit(EXIT_FAILED); /* nothing can be closed */
     model_close(o->model);

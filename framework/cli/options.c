@@ -185,13 +185,13 @@ static int unknown_option(const struct command *command, const char *dashes, con
     const char *advice = advice_on(command, name, n);
     char word[64];
     if (advice)
-        return usage_error(command->name, "there is no option %s%.*s: %s", dashes, (int)n, name, advice);
+        return cli_usage_error(command->name, "there is no option %s%.*s: %s", dashes, (int)n, name, advice);
     snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), name);
     const char *near = n > 1 ? near_option(command, word) : NULL;
     if (near)
-        return usage_error(command->name, "there is no option %s%.*s; did you mean --%s?", dashes, (int)n, name,
-                           near);
-    return usage_error(command->name, "there is no option %s%.*s", dashes, (int)n, name);
+        return cli_usage_error(command->name, "there is no option %s%.*s; did you mean --%s?", dashes, (int)n, name,
+                               near);
+    return cli_usage_error(command->name, "there is no option %s%.*s", dashes, (int)n, name);
 }
 
 /* --- parsing ------------------------------------------------------------------------------------------- */
@@ -200,7 +200,7 @@ static int out_of_memory(void)
 {
     struct error err;
     error_nomem(&err);
-    return fail(&err);
+    return cli_fail(&err);
 }
 
 /* What parsing returns for a value that was or was not taken. */
@@ -210,7 +210,7 @@ static int set_value(const struct command *command, const struct option *o, cons
     const viv_status status = option_set(o, text, options, &err);
     if (status == VIV_OK)
         return ARGUMENTS_OK;
-    return status == VIV_EINVAL ? usage_error(command->name, "%s", err.text) : fail(&err);
+    return status == VIV_EINVAL ? cli_usage_error(command->name, "%s", err.text) : cli_fail(&err);
 }
 
 /* The option at argv[*i], whose value may be in argv[*i + 1]. */
@@ -223,8 +223,8 @@ static int parse_option(const struct command *command, int argc, char **argv, in
     if (is_word && advice_on(command, arg + 1, n))
         return unknown_option(command, "-", arg + 1, n);
     if (is_word && find_option(command, arg + 1, n, 0))
-        return usage_error(command->name, "%.*s has two dashes when it is written out: -%.*s", (int)n + 1, arg,
-                           (int)n + 1, arg);
+        return cli_usage_error(command->name, "%.*s has two dashes when it is written out: -%.*s", (int)n + 1, arg,
+                               (int)n + 1, arg);
     if (!is_long)
         n = 1;
     const struct option *o = NULL;
@@ -238,10 +238,10 @@ static int parse_option(const struct command *command, int argc, char **argv, in
         value = arg + 2;
     if (o->kind == OPTION_FLAG) {
         if (value)
-            return usage_error(command->name, "--%s takes no value, found '%s'", o->name, value);
+            return cli_usage_error(command->name, "--%s takes no value, found '%s'", o->name, value);
     } else if (!value) {
         if (*i + 1 >= argc)
-            return usage_error(command->name, "--%s needs a value: %s", o->name, o->value);
+            return cli_usage_error(command->name, "--%s needs a value: %s", o->name, o->value);
         value = argv[++*i];
     }
     return set_value(command, o, value, options);
@@ -266,12 +266,12 @@ static int check_words(const struct arguments *a)
     size_t least, most;
     count_words(usage, &least, &most);
     if (a->n_words > most)
-        return usage_error(a->command->name, "nothing is expected where '%s' stands", a->words[most]);
+        return cli_usage_error(a->command->name, "nothing is expected where '%s' stands", a->words[most]);
     if (a->n_words >= least)
         return ARGUMENTS_OK;
     for (size_t i = 0; i < a->n_words; i++)
         word += strcspn(word, " "), word += strspn(word, " ");
-    return usage_error(a->command->name, "%.*s is missing", (int)strcspn(word, " "), word);
+    return cli_usage_error(a->command->name, "%.*s is missing", (int)strcspn(word, " "), word);
 }
 
 int arguments_parse(struct arguments *a, const struct command *command, int argc, char **argv)
@@ -359,6 +359,6 @@ int option_assign(const struct command *command, const struct option *own, const
     if (!o)
         return unknown_option(command, "", text, n);
     if (!text[n])
-        return usage_error(command->name, "expected %s=%s, found '%s'", o->name, o->value, text);
+        return cli_usage_error(command->name, "expected %s=%s, found '%s'", o->name, o->value, text);
     return set_value(command, o, text + n + 1, options);
 }

@@ -42,7 +42,7 @@ json_t *json_number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-viv_status print_json(json_t *value, bool compact, struct error *err)
+viv_status cli_print_json(json_t *value, bool compact, struct error *err)
 {
     char *text = value ? json_dumps(value, JSON_ENCODE_ANY | (compact ? JSON_COMPACT : JSON_INDENT(2))) : NULL;
     json_decref(value);
@@ -55,7 +55,7 @@ viv_status print_json(json_t *value, bool compact, struct error *err)
     return VIV_OK;
 }
 
-viv_status flush_output(struct error *err)
+viv_status cli_flush_output(struct error *err)
 {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -63,15 +63,15 @@ viv_status flush_output(struct error *err)
     return error_set(err, VIV_EIO, "standard output: %s", errno ? strerror(errno) : "could not be written");
 }
 
-viv_status write_output(const char *path, const void *bytes, size_t n, struct error *err)
+viv_status cli_write_output(const char *path, const void *bytes, size_t n, struct error *err)
 {
     if (path && strcmp(path, "-") != 0)
         return file_write(path, bytes, n, err);
     fwrite(bytes, 1, n, stdout);
-    return flush_output(err);
+    return cli_flush_output(err);
 }
 
-void print_safe(FILE *f, const char *text, size_t n)
+void cli_print_safe(FILE *f, const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -114,7 +114,7 @@ static void print_cell(const struct columns *c, size_t i, int width, bool last)
     bool right = c->align[i % strlen(c->align)] == 'r';
     if (right)
         printf("%*s", padding, "");
-    print_safe(stdout, c->cells[i], strlen(c->cells[i]));
+    cli_print_safe(stdout, c->cells[i], strlen(c->cells[i]));
     if (!last)
         printf("%*s", right ? 2 : padding + 2, "");
 }
@@ -147,7 +147,7 @@ viv_status columns_print(struct columns *c, int indent, struct error *err)
 
 /* --- memory ---------------------------------------------------------------------------------------------- */
 
-uint64_t memory_peak(void)
+uint64_t cli_memory_peak(void)
 {
     uint64_t kib = 0;
     char line[128];

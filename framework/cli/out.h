@@ -19,17 +19,17 @@ json_t *json_number(double value);   /* null for what is no number, or infinite 
 json_t *json_word(const char *text); /* the same of a terminated string; null for NULL */
 /* Prints a value and a newline on standard output, one member per line unless `compact`, and releases it. A NULL
  * value is one that could not be built for lack of memory. */
-viv_status print_json(json_t *value, bool compact, struct error *err);
+viv_status cli_print_json(json_t *value, bool compact, struct error *err);
 
 /* Writes --output: a file as file_write does, or, for NULL and "-", standard output. */
-viv_status write_output(const char *path, const void *bytes, size_t n, struct error *err);
+viv_status cli_write_output(const char *path, const void *bytes, size_t n, struct error *err);
 
 /* Sends off what was printed on standard output. */
-viv_status flush_output(struct error *err);
+viv_status cli_flush_output(struct error *err);
 
 /* Text from files, so that no escape sequence of theirs reaches a terminal: control characters as \x1b, line feeds
  * and tabs as they are. */
-void print_safe(FILE *f, const char *text, size_t n);
+void cli_print_safe(FILE *f, const char *text, size_t n);
 
 /* Cells in columns, printed all at once so that their widths are known. */
 struct columns {
@@ -44,6 +44,6 @@ viv_status columns_print(struct columns *c, int indent, struct error *err);
 
 /* The most memory that this process has had in use: resident bytes, shared pages of mapped files among them. 0:
  * unknown. */
-uint64_t memory_peak(void);
+uint64_t cli_memory_peak(void);
 
 #endif

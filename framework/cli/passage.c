@@ -16,7 +16,7 @@ int passage_choose(const struct arguments *a, size_t n_models, const struct pass
     if (has_word && !options->file)
         out->file = a->words[n_models];
     if ((options->file != NULL) + has_word + (options->tokens.n > 0) != 1)
-        return usage_error(a->command->name, "one text is wanted: FILE, --file FILE or --tokens IDS");
+        return cli_usage_error(a->command->name, "one text is wanted: FILE, --file FILE or --tokens IDS");
     return ARGUMENTS_OK;
 }
 
@@ -25,7 +25,7 @@ viv_status passage_read(const struct passage *options, viv_model *m, struct qual
     struct buf text = {0};
     if (!options->file)
         return quality_text_of_ids(out, options->tokens.ids, options->tokens.n, err);
-    viv_status status = read_input(options->file, LONGEST_TEXT, &text, err);
+    viv_status status = cli_read_input(options->file, LONGEST_TEXT, &text, err);
     if (status == VIV_OK)
         status = quality_text_read(out, m, file_input_name(options->file), buf_text(&text), text.size, err);
     buf_release(&text);

@@ -60,7 +60,7 @@ static void draw_bar(const char *text, double part)
     fprintf(stderr, "%3.0f%% ", 100 * part);
     const int room = columns - 6; /* a line that wraps could not be taken back */
     if (room > 0)
-        print_safe(stderr, text, strnlen(text, (size_t)room));
+        cli_print_safe(stderr, text, strnlen(text, (size_t)room));
     fflush(stderr);
 }
 
@@ -96,7 +96,7 @@ void progress_show(struct progress *p, const char *what, uint64_t done, uint64_t
         p->drawn = true;
     } else {
         fputs("viv: ", stderr);
-        print_safe(stderr, text, strlen(text));
+        cli_print_safe(stderr, text, strlen(text));
         putc('\n', stderr);
     }
     p->shown = now;

@@ -77,7 +77,7 @@ static void put_machine(struct buf *out)
         buf_printf(out, ", %s", human_bytes((uint64_t)pages * (uint64_t)page).text);
 }
 
-viv_status report_keep(const struct comparison *c, const struct questions *q, struct file_draft *d,
+viv_status report_keep(const struct comparison *c, const struct comparison_query *q, struct file_draft *d,
                        struct error *err)
 {
     struct buf command = {0}, machine = {0};

@@ -6,7 +6,7 @@
 #include "cli/compare/report.h"
 
 /* Writes the report and keeps the draft. */
-viv_status report_keep(const struct comparison *c, const struct questions *q, struct file_draft *d,
+viv_status report_keep(const struct comparison *c, const struct comparison_query *q, struct file_draft *d,
                        struct error *err);
 
 #endif

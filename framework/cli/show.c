@@ -23,7 +23,7 @@ json_t *answer_figures(const struct answer *a, const viv_model *m, const viv_sam
         json_count(a->prompt_tokens), "cached_tokens", json_count(a->cached_tokens), "prompt_tokens_per_second",
         json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens), "answer_tokens_per_second",
         json_number(a->answer_rate), "first_token_seconds", json_number(a->first > 0 ? a->first - a->begin : NAN),
-        "seed", (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)memory_peak(), "experts",
+        "seed", (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)cli_memory_peak(), "experts",
         expert_report_json(m));
     const bool whole = object && figures && json_object_update(object, figures) == 0;
     json_decref(figures);
@@ -61,7 +61,7 @@ void show_closing(struct shown *s, const struct answer *a, const viv_sampling *s
         fprintf(stderr, ", ended by %s", a->reason);
     if (sampling->temperature > 0)
         fprintf(stderr, ", seed %llu", (unsigned long long)sampling->seed);
-    fprintf(stderr, ", memory %s\n", human_bytes(memory_peak()).text);
+    fprintf(stderr, ", memory %s\n", human_bytes(cli_memory_peak()).text);
     struct buf stored = {0};
     expert_report_line(s->o->model, &stored);
     if (stored.size)
@@ -95,7 +95,7 @@ viv_status show_text(struct shown *s, const char *text, size_t n, struct error *
     else
         fwrite(text, 1, n, stdout);
     s->line_open = text[n - 1] != '\n';
-    return flush_output(err);
+    return cli_flush_output(err);
 }
 
 /* --- events -------------------------------------------------------------------------------------------------- */

@@ -32,7 +32,7 @@ static viv_status open_parts(viv_model *m, const char *name, struct error *err)
     if (status == VIV_OK)
         status = spec_expand(m->spec, m->has_checkpoint ? &m->checkpoint : NULL, &m->expansion, err);
     if (status == VIV_OK)
-        status = adapt_checkpoint(m, err);
+        status = adapters_open(m, err);
     if (status == VIV_OK)
         status = graph_build(m->expansion, m->options.host, &m->graph, err);
     return status;
@@ -147,7 +147,7 @@ viv_status model_load(viv_model *m, struct error *err)
     if (status == VIV_OK)
         status = start_scheduler(m, err);
     if (status == VIV_OK)
-        status = merge_adapters(m, err);
+        status = adapters_merge(m, err);
     if (status == VIV_OK)
         status = bind_transformed(m, err);
     if (status == VIV_OK) {
@@ -193,7 +193,7 @@ void model_close(viv_model *m)
     free(m->scratch);
     free(m->cache_places);
     free(m->narrow_places);
-    free_all_pages(m);
+    cache_free_pages(m);
     tokenizer_destroy(m->tokenizer);
     for (int i = 0; i < 2; i++) {
         if (m->templates[i])

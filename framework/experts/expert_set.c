@@ -43,10 +43,10 @@ struct viv_expert_set {
 
 /* Expert i of a source, as a view. */
 static viv_status view_expert(const struct expert_weight *w, uint64_t n, uint64_t i, uint32_t source,
-                              struct piece *p, struct error *err)
+                              struct tensor_view *p, struct error *err)
 {
     const viv_tensor *t = w->sources[w->apart ? i : source];
-    viv_status status = piece_of(p, t, err);
+    viv_status status = tensor_view_of(p, t, err);
     if (status != VIV_OK || w->apart)
         return status;
     if (p->n_dims < 2 || p->dims[0] != n || p->bytes % n != 0)
@@ -60,37 +60,36 @@ static viv_status view_expert(const struct expert_weight *w, uint64_t n, uint64_
 }
 
 /* One expert of a weight, from views of its sources. */
-static viv_status make_expert(const viv_expert_set *s, const struct expert_weight *w, struct piece *pieces,
-                              struct piece *out, struct error *err)
+static viv_status make_expert(const viv_expert_set *s, const struct expert_weight *w, struct tensor_view *views,
+                              struct tensor_view *out, struct error *err)
 {
-    viv_status status =
-        transform_pieces(s->model, w->transforms, w->weight->n_transforms, pieces, w->n_sources, err);
-    if (status == VIV_OK && pieces[0].bytes != w->format.nbytes && w->format.nbytes)
-        status = error_set(err, VIV_ESHAPE, "an expert has %" PRIu64 " bytes, expected %" PRIu64, pieces[0].bytes,
+    viv_status status = transform_views(s->model, w->transforms, w->weight->n_transforms, views, w->n_sources, err);
+    if (status == VIV_OK && views[0].bytes != w->format.nbytes && w->format.nbytes)
+        status = error_set(err, VIV_ESHAPE, "an expert has %" PRIu64 " bytes, expected %" PRIu64, views[0].bytes,
                            w->format.nbytes);
     if (status == VIV_OK) {
-        *out = pieces[0];
-        pieces[0].owned = false;
+        *out = views[0];
+        views[0].owned = false;
     }
     for (uint32_t k = 0; k < w->n_sources; k++)
-        piece_release(&pieces[k]);
+        tensor_view_release(&views[k]);
     return status == VIV_OK ? VIV_OK : error_prefix(err, "weight '%s'", w->weight->key);
 }
 
 static viv_status expert_in_memory(const viv_expert_set *s, const struct expert_weight *w, uint64_t i,
-                                   struct piece *out, struct error *err)
+                                   struct tensor_view *out, struct error *err)
 {
-    struct piece pieces[MAX_EXPERT_SOURCES] = {0};
+    struct tensor_view views[MAX_EXPERT_SOURCES] = {0};
     for (uint32_t k = 0; k < w->n_sources; k++) {
-        viv_status status = view_expert(w, s->n, i, k, &pieces[k], err);
+        viv_status status = view_expert(w, s->n, i, k, &views[k], err);
         if (status != VIV_OK)
             return status;
     }
-    return make_expert(s, w, pieces, out, err);
+    return make_expert(s, w, views, out, err);
 }
 
 /* Reads the bytes of a view from the file as it is now, or copies them if it is not of a file. */
-static viv_status read_piece(const viv_expert_set *s, const struct piece *p, void *out, struct error *err)
+static viv_status read_view(const viv_expert_set *s, const struct tensor_view *p, void *out, struct error *err)
 {
     const struct checkpoint *c = &s->model->checkpoint;
     for (uint32_t i = 0; i < c->n_maps; i++) {
@@ -105,30 +104,30 @@ static viv_status read_piece(const viv_expert_set *s, const struct piece *p, voi
 static viv_status read_expert(const viv_expert_set *s, const struct expert_weight *w, uint64_t i, void *out,
                               struct error *err)
 {
-    struct piece pieces[MAX_EXPERT_SOURCES] = {0}, made;
+    struct tensor_view views[MAX_EXPERT_SOURCES] = {0}, made;
     viv_status status = VIV_OK;
     if (w->viewed) {
         status = expert_in_memory(s, w, i, &made, err);
-        return status == VIV_OK ? read_piece(s, &made, out, err) : status;
+        return status == VIV_OK ? read_view(s, &made, out, err) : status;
     }
     for (uint32_t k = 0; status == VIV_OK && k < w->n_sources; k++) {
-        status = view_expert(w, s->n, i, k, &pieces[k], err);
-        void *bytes = status == VIV_OK ? aligned_alloc(64, size_align(pieces[k].bytes + 1, 64)) : NULL;
+        status = view_expert(w, s->n, i, k, &views[k], err);
+        void *bytes = status == VIV_OK ? aligned_alloc(64, size_align(views[k].bytes + 1, 64)) : NULL;
         if (status == VIV_OK)
-            status = bytes ? read_piece(s, &pieces[k], bytes, err) : error_nomem(err);
-        pieces[k].data = bytes;
-        pieces[k].owned = true;
+            status = bytes ? read_view(s, &views[k], bytes, err) : error_nomem(err);
+        views[k].data = bytes;
+        views[k].owned = true;
     }
     if (status != VIV_OK) {
         for (uint32_t k = 0; k < w->n_sources; k++)
-            piece_release(&pieces[k]);
+            tensor_view_release(&views[k]);
         return status;
     }
-    status = make_expert(s, w, pieces, &made, err);
+    status = make_expert(s, w, views, &made, err);
     if (status != VIV_OK)
         return status;
     memcpy(out, made.data, made.bytes);
-    piece_release(&made);
+    tensor_view_release(&made);
     return VIV_OK;
 }
 
@@ -194,14 +193,14 @@ static viv_status find_sources(viv_model *m, struct expert_weight *w, struct err
 /* Type and shape of an expert, found from the first one. */
 static viv_status find_format(const viv_expert_set *s, struct expert_weight *w, struct error *err)
 {
-    struct piece first;
+    struct tensor_view first;
     viv_status status = expert_in_memory(s, w, 0, &first, err);
     if (status != VIV_OK)
         return status;
     uint32_t dtype = first.dtype;
     uint64_t bytes = first.bytes;
     w->viewed = !first.owned;
-    piece_release(&first);
+    tensor_view_release(&first);
     for (uint32_t d = 1; d < w->weight->n_dims; d++)
         w->shape[d - 1] = (int64_t)w->weight->dims[d];
     if (!tensor_init(&w->format, w->weight->names[0], dtype, w->weight->n_dims - 1, w->shape, w->strides, NULL) ||
@@ -244,7 +243,7 @@ static viv_status add_weight(viv_expert_set *s, const struct weight *weight, str
 }
 
 /* Copies an expert that is not aligned to its element type. */
-static viv_status align_piece(struct piece *p, struct error *err)
+static viv_status align_view(struct tensor_view *p, struct error *err)
 {
     const struct dtype *d = dtype_get(p->dtype);
     uint64_t element = d->block == 1 ? d->block_bytes : 2;
@@ -266,10 +265,10 @@ static viv_status load_all(viv_expert_set *s, struct error *err)
         return error_nomem(err);
     for (uint64_t i = 0; i < s->n; i++)
         for (uint32_t k = 0; k < s->n_weights; k++) {
-            struct piece p;
+            struct tensor_view p;
             viv_status status = expert_in_memory(s, &s->weights[k], i, &p, err);
             if (status == VIV_OK)
-                status = align_piece(&p, err);
+                status = align_view(&p, err);
             if (status != VIV_OK)
                 return status;
             s->data[i * s->n_weights + k] = p.data;

@@ -1,4 +1,4 @@
-/* checkpoint.c - the table of formats, what all of them share, and sentences about what is none of them. */
+/* checkpoint.c - the table of weight formats, what they share, and errors for files of other formats. */
 #include "formats/checkpoint.h"
 
 #include "base/near.h"
@@ -37,7 +37,7 @@ bool checkpoint_probe(const char *path)
     return format_of(path) != NULL;
 }
 
-/* A text: what kind it is. */
+/* The name of a kind, for errors. */
 static const char *text_stranger(const struct file_map *map)
 {
     enum { ENOUGH = 4096 };
@@ -76,7 +76,7 @@ bool checkpoint_begins_safetensors(const struct file_map *map)
 #define PICKLE                                                                                                     \
     "a Python pickle, as old PyTorch files are: save the model as safetensors, which holds no code that would run"
 
-/* Files of other programs, so that the error can say what they are: by their first bytes, else by their names. */
+/* Files of other programs, recognised for errors: by their first bytes, else by their names. */
 const char *checkpoint_stranger(const struct file_map *map)
 {
     static const struct {
@@ -165,7 +165,7 @@ static const char *stranger_by_name(const char *name)
     "expected a .gguf file, a .safetensors file, or a directory with config.json and model.safetensors or "        \
     "model.safetensors.index.json"
 
-/* Of a directory the file in it that may be meant, the first by name: one that can be read before others. */
+/* The file in a directory that was probably meant, the first by name; one that can be read comes before others. */
 static viv_status find_meant(const char *path, char found[NAME_MAX + 1], struct error *err)
 {
     DIR *d = opendir(path);
@@ -367,7 +367,7 @@ viv_status checkpoint_need_weights(const struct checkpoint *c, struct error *err
     return c->no_weights ? error_set(err, VIV_ENOTFOUND, "%s", c->no_weights) : VIV_OK;
 }
 
-/* A text that names something, or NULL. */
+/* A non-empty string, or NULL. */
 static const char *word_of(const struct meta *m)
 {
     bool is_word = m->kind == META_STRING && m->n > 0 && !memchr(m->s, '\0', m->n) && utf8_valid(m->s, m->n);

@@ -1,8 +1,8 @@
-/* checkpoint.h - weights and metadata as people have them: a directory of safetensors with config.json, a single
+/* checkpoint.h - a checkpoint, with weights and metadata: a directory of safetensors with config.json, a single
  * .safetensors file, a .gguf file or the first of a split one.
  *
- * Everything is mapped read-only. Every offset and size is checked when the file is opened, so that whoever uses a
- * tensor may touch all of its bytes. */
+ * Files are mapped read-only. Every offset and size is checked when a file is opened, so all bytes of a tensor can
+ * be read. */
 #ifndef FORMATS_CHECKPOINT_H
 #define FORMATS_CHECKPOINT_H
 
@@ -35,16 +35,16 @@ struct checkpoint;
 struct format {
     const char *name;  /* "gguf" */
     const char *names; /* which names a spec uses for it: "gguf" or "hf" */
-    /* Whether path (a file or a directory) looks like one of ours: by its first bytes, not its name alone. */
+    /* Whether path (a file or a directory) seems to have this format: by its first bytes, not only its name. */
     bool (*probe)(const char *path);
     viv_status (*open)(struct checkpoint *c, const char *path, struct error *err);
     /* The value at a key (GGUF: the key; HF: dotted path into config.json, e.g. "rope_parameters.rope_theta").
      * kind META_NONE when absent or null. */
     struct meta (*meta)(const struct checkpoint *c, const char *key);
     struct meta (*meta_element)(const struct checkpoint *c, const struct meta *array, uint64_t index);
-    /* The i-th key, NULL behind the last; or NULL: what keys there are stands in c->config. */
+    /* The i-th key, or NULL after the last. The function may be NULL: then c->config has the keys. */
     const char *(*key)(const struct checkpoint *c, uint64_t i);
-    void (*close)(struct checkpoint *c); /* what checkpoint_close does not; or NULL */
+    void (*close)(struct checkpoint *c); /* releases what checkpoint_close does not; or NULL */
 };
 
 struct checkpoint {
@@ -56,50 +56,50 @@ struct checkpoint {
     viv_tensor *tensors; /* [n_tensors] */
     uint32_t n_tensors;
     struct strmap by_name; /* tensor name -> index */
-    json_t *config;        /* HF: config.json, of a model of several parts that of its text; NULL elsewhere */
-    const char *whole;     /* the architecture of the model of several parts; NULL: it is of one */
+    json_t *config;        /* HF: config.json; for a multimodal model that of its text part; else NULL */
+    const char *whole;     /* the architecture of the multimodal model; NULL: it is not one */
     json_t *generation;    /* HF: generation_config.json, or NULL */
-    char *no_weights;   /* a sentence: why the weights cannot be read; NULL: they can. Without weights the data of
-                           tensors are NULL, and there may be no tensors at all. */
+    char *no_weights;   /* why the weights cannot be read; NULL: they can. Without weights, the data of tensors is
+                           NULL, and there may be no tensors. */
     void *private_data; /* of the format */
 };
 
-/* Opens what lies at path, whatever it is; the error lists what was looked for. close accepts a zeroed struct. */
+/* Opens a checkpoint of any format; the error lists what was searched. close accepts a zeroed struct. */
 viv_status checkpoint_open(struct checkpoint *c, const char *path, struct error *err);
 void checkpoint_close(struct checkpoint *c);
 bool checkpoint_is_gguf(const struct checkpoint *c); /* else its tensors have the names of Hugging Face */
-/* Whether names and shapes of its tensors are known: not where config.json stands alone. */
+/* Whether names and shapes of its tensors are known. Not if there is only config.json. */
 bool checkpoint_knows_tensors(const struct checkpoint *c);
-/* Fails with c->no_weights where the weights cannot be read. */
+/* Fails with c->no_weights if the weights cannot be read. */
 viv_status checkpoint_need_weights(const struct checkpoint *c, struct error *err);
 
-/* Whether some format would take this path. */
+/* Whether a format recognises this path. */
 bool checkpoint_probe(const char *path);
-/* For formats' probes: whose file this is by its first bytes, and what to do with it, when it is known and not
- * ours; else NULL. */
+/* For formats' probes: if a file is of another known program, by its first bytes: which, and what to do; else NULL.
+ */
 const char *checkpoint_stranger(const struct file_map *map);
-/* Whether a file begins as safetensors files do: a length of no more than a terabyte, then an object. */
+/* Whether a file begins like safetensors: a length of at most a terabyte, then an object. */
 bool checkpoint_begins_safetensors(const struct file_map *map);
-/* For a directory without weights of a known name: fails where other weights lie there that can be read, else
- * writes why there are none, malloc'ed. */
+/* For a directory without weights of a known name: fails if it has other weights that can be read; else writes why
+ * there are none, malloc'ed. */
 viv_status checkpoint_explain_no_weights(const char *path, char **why, struct error *err);
 
 const viv_tensor *checkpoint_tensor(const struct checkpoint *c, const char *name); /* or NULL */
-/* Says that there is no such tensor, and which name is the nearest. */
+/* Sets the error for a missing tensor, with the nearest name. */
 viv_status checkpoint_missing(const struct checkpoint *c, const char *name, struct error *err);
-/* One more tensor, that no file holds, under a name that none has; name, shape and strides are copied. Moves all
- * others: call it before anybody has asked for one. */
+/* Adds a tensor that is in no file, under a new name; name, shape and strides are copied. Invalidates pointers to
+ * all other tensors: call it before they are used. */
 viv_status checkpoint_add(struct checkpoint *c, const char *name, const viv_tensor *tensor, struct error *err);
 
 struct meta checkpoint_meta(const struct checkpoint *c, const char *key);
 struct meta checkpoint_meta_element(const struct checkpoint *c, const struct meta *array, uint64_t index);
-/* Typed readers: false when absent, of another kind or out of range. */
+/* Typed readers. False: absent, of another kind or out of range. */
 bool meta_int(const struct meta *m, int64_t *out);
-bool meta_float(const struct meta *m, double *out); /* integers are taken too */
+bool meta_float(const struct meta *m, double *out); /* also accepts integers */
 const char *meta_kind_name(enum meta_kind kind);
 
-/* The first of the `architectures` of config.json, else its `model_type`, or GGUF's general.architecture: what a
- * spec's `matches` speak of. NULL when the checkpoint does not say. */
+/* The first of the `architectures` of config.json, else its `model_type`, or GGUF's general.architecture, for a
+ * spec's `matches`; NULL if there is none. */
 const char *checkpoint_architecture(const struct checkpoint *c);
 /* `model_type` of config.json, or NULL. */
 const char *checkpoint_model_type(const struct checkpoint *c);

@@ -5,13 +5,13 @@
  *   n_tensors times:  string name, u32 n_dims, u64 dims[n_dims] (innermost first), u32 type, u64 offset
  *   padding to general.alignment (32), then the data, each tensor's offset a multiple of it
  *
- * Everything little-endian. Metadata is walked once, checked, and indexed where it lies in the mapping: a
- * vocabulary of 256 thousand words is not copied. The parts of a split file are whole GGUF files, each with its
- * own alignment; split.no, split.count and split.tensors.count tie them together, and the first one's metadata
- * counts (gguf-split of llama.cpp).
+ * Everything is little-endian. Metadata is read once, checked, and indexed in the mapping: a vocabulary of 256
+ * thousand tokens is not copied. The parts of a split file are complete GGUF files, each with its own alignment.
+ * split.no, split.count and split.tensors.count connect them, and the metadata of the first part is used
+ * (gguf-split of llama.cpp).
  *
- * Bounds, over all parts: MAX_KEYS, MAX_TENSORS, MAX_STRINGS and MAX_ELEMENTS in lists, MAX_TEXT bytes of texts
- * beside lists. */
+ * Limits over all parts: MAX_KEYS, MAX_TENSORS, MAX_STRINGS and MAX_ELEMENTS in lists, MAX_TEXT bytes of strings
+ * outside lists. */
 #include "formats/checkpoint.h"
 
 #include "base/size.h"
@@ -42,7 +42,7 @@ enum {
 enum { MAX_KEYS = 65536, MAX_TENSORS = 262144, MAX_STRINGS = 1 << 22, MAX_PARTS = 1024 };
 enum { MAX_NAME = 4096, MAX_DIMS = 4, MAX_ELEMENTS = 1 << 24, MAX_TEXT = 64 << 20 };
 
-/* One key of the metadata, where it lies. */
+/* One key of the metadata, in the mapping. */
 struct kv {
     const char *key; /* terminated copy */
     uint32_t type, element_type;
@@ -57,7 +57,7 @@ struct keys {
     struct strmap by_name;
 };
 
-/* A place in a file that never leaves it. */
+/* A position in a file, checked against its end. */
 struct cursor {
     const struct file_map *map;
     uint64_t at;
@@ -71,7 +71,7 @@ struct part {
     uint64_t n_tensors, alignment;
 };
 
-/* What is known while the files are read. */
+/* The state while the files are read. */
 struct reader {
     struct checkpoint *ck;
     struct part *parts;
@@ -89,7 +89,7 @@ static uint64_t width(uint32_t type)
 
 /* --- bytes -------------------------------------------------------------------------------------------------- */
 
-/* What the file says at the cursor cannot be; VIV_EFORMAT, so that a failure is one line. */
+/* Reports invalid data at the cursor. Returns VIV_EFORMAT, so that a failure is one line. */
 #define bad(...) (set_bad(__VA_ARGS__), VIV_EFORMAT)
 static void set_bad(const struct cursor *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void set_bad(const struct cursor *c, const char *format, ...)
@@ -133,7 +133,7 @@ static viv_status take_string(struct cursor *c, const unsigned char **out, uint6
     return status == VIV_OK ? take(c, *n, out, what) : status;
 }
 
-/* A name of a key or tensor: text, not empty, copied and terminated. */
+/* Reads the name of a key or tensor: not empty, copied and terminated. */
 static viv_status take_name(struct reader *r, struct cursor *c, const char **out, const char *what)
 {
     const unsigned char *text = NULL;
@@ -153,7 +153,7 @@ static viv_status take_name(struct reader *r, struct cursor *c, const char **out
 
 /* --- metadata ----------------------------------------------------------------------------------------------- */
 
-/* Steps over an array of strings, noting where each begins. */
+/* Skips an array of strings, and records where each begins. */
 static viv_status index_strings(struct reader *r, struct cursor *c, struct kv *kv)
 {
     r->n_strings += kv->n;
@@ -189,7 +189,7 @@ static viv_status read_array(struct reader *r, struct cursor *c, struct kv *kv)
     if (type >= N_GGUF_TYPES)
         return bad(c, "key '%s' is a list of the unknown type %" PRIu64, kv->key, type);
     kv->element_type = (uint32_t)type;
-    /* a string takes its length at least */
+    /* a string has at least its length field */
     if (!size_mul(kv->n, type == GGUF_STRING ? 8 : width(kv->element_type), &bytes) || bytes > c->map->size - c->at)
         return bad(c, "key '%s' is a list of %" PRIu64 " elements, the file has %" PRIu64 " bytes left", kv->key,
                    kv->n, c->map->size - c->at);
@@ -206,7 +206,7 @@ static viv_status read_array(struct reader *r, struct cursor *c, struct kv *kv)
     return status;
 }
 
-/* Copied, as texts of a file are not terminated. */
+/* Copied, because strings in a file are not terminated. */
 static viv_status read_text(struct reader *r, struct cursor *c, struct kv *kv)
 {
     const unsigned char *text = NULL;
@@ -231,7 +231,7 @@ static viv_status read_value(struct reader *r, struct cursor *c, struct kv *kv)
     return status;
 }
 
-/* Old converters wrote some keys twice; that harms nobody while both say the same. */
+/* Old converters wrote some keys twice, which is allowed if both values are equal. */
 static bool same_value(const struct keys *keys, const struct kv *kv)
 {
     uint32_t i = 0;
@@ -382,7 +382,7 @@ static viv_status read_entry(struct reader *r, struct cursor *c, struct entry *e
     return take_number(c, 8, &e->offset, e->name);
 }
 
-/* Notes that the file ends before its tensors do. */
+/* Records that the file ends before its tensors do. */
 static viv_status note_cut(struct reader *r, const struct part *p, uint64_t data_end)
 {
     const struct file_map *map = p->c.map;
@@ -396,8 +396,8 @@ static viv_status note_cut(struct reader *r, const struct part *p, uint64_t data
     return VIV_OK;
 }
 
-/* Checks the place of a tensor, and fills it in. Where all tensors lie one after the other up to data_end, the file
- * may end before: then it is cut short, and what it says of them is still right. */
+/* Checks the place of a tensor, and fills it in. If all tensors are consecutive up to data_end, the file may end
+ * before: it is truncated, but its header is still valid. */
 static viv_status place_tensor(struct reader *r, const struct part *p, const struct entry *e, uint64_t data_at,
                                uint64_t data_end, viv_tensor *t)
 {
@@ -458,12 +458,12 @@ static int by_place(const void *a, const void *b)
     return (x->dl.data > y->dl.data) - (x->dl.data < y->dl.data);
 }
 
-/* No two of the tensors from `first` on, those of one part, share bytes. */
+/* Checks that no two tensors from `first` on, which are those of one part, share bytes. */
 static viv_status check_overlap(struct reader *r, const struct part *p, uint32_t first)
 {
     const struct checkpoint *ck = r->ck;
     uint32_t n = ck->n_tensors - first;
-    if (ck->no_weights) /* nobody will read them */
+    if (ck->no_weights) /* they will not be read */
         return VIV_OK;
     viv_tensor *order = calloc(n ? n : 1, sizeof *order);
     if (!order)
@@ -480,7 +480,7 @@ static viv_status check_overlap(struct reader *r, const struct part *p, uint32_t
     return status;
 }
 
-/* Where the data end if all tensors lie one after the other; 0 where that cannot be counted. */
+/* Where the data ends if all tensors are consecutive; 0 if that cannot be computed. */
 static uint64_t end_of_data(const struct part *p, const struct entry *entries, uint64_t data_at)
 {
     uint64_t end = data_at;
@@ -552,7 +552,7 @@ static viv_status read_alignment(struct part *p)
     return VIV_OK;
 }
 
-/* Header and keys of a file. */
+/* Reads header and keys of a file. */
 static viv_status read_part(struct reader *r, struct part *p, const struct file_map *map)
 {
     uint64_t n_keys = 0;
@@ -564,7 +564,7 @@ static viv_status read_part(struct reader *r, struct part *p, const struct file_
         status = take_number(&p->c, 8, &n_keys, "the header");
     if (status != VIV_OK)
         return status;
-    /* the least that they take: a name of one character, and an empty string, or one dimension */
+    /* their smallest size: a name of one character, and an empty string, or one dimension */
     if (p->n_tensors > map->size / 33 || n_keys > map->size / 14)
         return bad(&p->c, "%" PRIu64 " tensors and %" PRIu64 " keys do not fit in %" PRIu64 " bytes", p->n_tensors,
                    n_keys, map->size);
@@ -626,7 +626,7 @@ static viv_status open_part(struct reader *r, const char *path, uint32_t no, uin
     return VIV_OK;
 }
 
-/* The first file is read: opens the others, if there are any. */
+/* Opens the other parts, after the first one is read. */
 static viv_status open_parts(struct reader *r, const char *path)
 {
     const uint64_t count = split_key(&r->parts[0], "split.count"), no = split_key(&r->parts[0], "split.no");
@@ -651,7 +651,7 @@ static viv_status open_parts(struct reader *r, const char *path)
 static viv_status read_all(struct reader *r, const char *path)
 {
     struct checkpoint *ck = r->ck;
-    /* room for all parts at once: keys keep pointing into the maps */
+    /* allocated for all parts at once, because keys point to the maps */
     ck->maps = calloc(MAX_PARTS, sizeof *ck->maps);
     r->parts = calloc(MAX_PARTS, sizeof *r->parts);
     if (!ck->maps || !r->parts)

@@ -17,7 +17,7 @@ static bool is_by_kind(json_t *parameters)
     return false;
 }
 
-/* `scaling` with its type under the name of today. */
+/* `scaling` with its type under its present name. */
 static json_t *renamed(json_t *scaling)
 {
     json_t *copy = json_copy(scaling), *type = json_object_get(scaling, "type");
@@ -28,8 +28,7 @@ static json_t *renamed(json_t *scaling)
     return copy;
 }
 
-/* A base that only the parameters name counts for nothing then: it is left as an option that nobody reads, which is
- * told. */
+/* A base that only rope_parameters gives is then not used. It stays as an unread option, which is reported. */
 static bool leave_base(json_t *config, json_t *parameters, json_t *scaling)
 {
     json_t *theta = json_object_get(parameters, "rope_theta");

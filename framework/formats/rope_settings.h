@@ -1,11 +1,11 @@
-/* rope_settings.h - config.json that speaks of rotary positions twice. */
+/* rope_settings.h - config.json with two settings of the rotary embedding. */
 #ifndef FORMATS_ROPE_SETTINGS_H
 #define FORMATS_ROPE_SETTINGS_H
 
 #include "formats/checkpoint.h"
 
-/* Where c->config has rope_scaling beside rope_parameters, makes one of the two, as transformers 5 does; refuses
- * what cannot be joined. */
+/* If c->config has both rope_scaling and rope_parameters, merges them as transformers 5 does. Fails if that is
+ * impossible. */
 viv_status rope_settings_join(struct checkpoint *c, struct error *err);
 
 #endif

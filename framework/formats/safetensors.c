@@ -5,12 +5,11 @@
  *   JSON: {"__metadata__": {"k": "v"}, "name": {"dtype": "F16", "shape": [2, 3], "data_offsets": [0, 12]}, ...}
  *   offsets count from the end of the JSON; together the tensors cover the rest of the file without a hole
  *
- * The header is scanned in place (base/scan.h): a tree of a header at its limit would take more than a gigabyte.
- * Metadata is config.json beside the weights, by dotted path, of a model of several parts that of its text;
+ * The header is scanned in place (base/scan.h): a tree of the largest header would need more than a gigabyte.
+ * Metadata is config.json beside the weights, by dotted path; for a multimodal model, that of its text part.
  * generation_config.json is read too.
  *
- * Bounds: 100 MB of header, as the reference has it; MAX_TENSORS over all shards, MAX_SHARDS, MAX_DIMS dimensions.
- */
+ * Limits: 100 MB of header, as in the reference; MAX_TENSORS over all shards, MAX_SHARDS, MAX_DIMS dimensions. */
 #include "formats/checkpoint.h"
 #include "formats/rope_settings.h"
 #include "formats/sentence.h"
@@ -31,7 +30,7 @@ enum { MAX_TENSORS = 262144, MAX_SHARDS = 1024, MAX_DIMS = 8, MAX_NAME = 1024, M
 static const uint64_t MAX_HEADER = 100000000, MAX_INDEX = 64 << 20, MAX_CONFIG = 4 << 20;
 static const char weights_name[] = "model.safetensors", index_name[] = "model.safetensors.index.json";
 
-/* What is known while the files are read. */
+/* The state while the files are read. */
 struct reader {
     struct checkpoint *ck;
     viv_tensor *tensors; /* becomes ck->tensors */
@@ -239,7 +238,7 @@ static int by_place(const void *a, const void *b)
     return (x->nbytes > y->nbytes) - (x->nbytes < y->nbytes);
 }
 
-/* The tensors from `first` on cover [data_at, end of the file) without hole or overlap. */
+/* Checks that the tensors from `first` on cover [data_at, end of the file) without hole or overlap. */
 static viv_status check_cover(struct reader *r, const struct file_map *map, uint64_t data_at, size_t first)
 {
     size_t n = r->n_tensors - first;
@@ -267,8 +266,7 @@ static viv_status check_cover(struct reader *r, const struct file_map *map, uint
     return status;
 }
 
-/* Writers that do not pad the header (as those of early 2023 did not) leave tensors at odd addresses, where they
- * cannot be read as numbers: such a tensor is copied. */
+/* Copies a tensor that is not aligned to its element type. Old writers (early 2023) did not pad the header. */
 static viv_status align_tensors(struct reader *r, size_t first)
 {
     for (size_t i = first; i < r->n_tensors; i++) {
@@ -323,8 +321,8 @@ static viv_status read_file(struct reader *r, const char *path)
 
 /* --- the index of a sharded model --------------------------------------------------------------------------- */
 
-/* What counts is which files it names. It may name tensors that no file holds, as those of older programs do, or
- * place them in another file: a tensor is where it is found, and missed where a layer asks for it. */
+/* Only the file names in the index are used. It may name tensors that are in no file, as older programs do, or in
+ * another file. A tensor is used where it is found, and an error occurs only if a layer needs a missing one. */
 
 static void add_shard(struct reader *r, struct scan *s, const char *name, uint32_t *id)
 {
@@ -424,14 +422,14 @@ static viv_status read_shards(struct reader *r, const char *dir, const char *ind
 
 /* --- opening ------------------------------------------------------------------------------------------------ */
 
-/* A link that leads nowhere is there too: opening it says what is wrong. */
+/* A dangling link exists too: opening it gives the error. */
 static bool is_there(const char *path)
 {
     struct stat st;
     return lstat(path, &st) == 0;
 }
 
-/* dir/name if it is there; malloc'ed. */
+/* dir/name if it exists, malloc'ed. */
 static viv_status member(const char *dir, const char *name, char **out, struct error *err)
 {
     char *path = path_join(dir, name);
@@ -529,8 +527,8 @@ static bool has_member(const char *dir, const char *name)
     return has;
 }
 
-/* A header length and an object, or the name: so that an error about a damaged one says what is wrong with it. A
- * directory with config.json alone is a model without weights. */
+/* Recognises a header length and an object, or the file's name, so that a damaged file gets a precise error. A
+ * directory with only config.json is a model without weights. */
 static bool probe(const char *path)
 {
     struct file_map map;
@@ -570,7 +568,7 @@ static enum meta_kind kind_of(const json_t *value)
     }
 }
 
-/* Integers among numbers with fractions are numbers: [1, 1.5] is a list of META_FLOAT. */
+/* A list with integers and floats, such as [1, 1.5], is a list of META_FLOAT. */
 static enum meta_kind kind_of_elements(const json_t *array)
 {
     enum meta_kind kind = META_NONE;

@@ -10,7 +10,7 @@
 
 enum { MAX_FILE = 16 << 20 };
 
-/* dir/folder/name as JSON; NULL where there is no such file. */
+/* Reads dir/folder/name as JSON; NULL if there is no such file. */
 static viv_status read_json(const char *dir, const char *folder, const char *name, json_t **out, struct error *err)
 {
     char *inner = path_join(dir, folder), *path = inner ? path_join(*folder ? inner : dir, name) : NULL;
@@ -23,7 +23,7 @@ static viv_status read_json(const char *dir, const char *folder, const char *nam
     return status;
 }
 
-/* The one way of pooling that the files want, by our name or, where we have none, by theirs. */
+/* The kind of pooling in the files, by our name or, if we have none, by theirs. */
 static const char *pooling_of(json_t *config)
 {
     static const char *const names[][2] = {{"pooling_mode_cls_token", "cls"},
@@ -66,7 +66,7 @@ static viv_status read_pooling(const char *dir, const char *folder, json_t *out,
     return status;
 }
 
-/* Where texts are cut, as sentence-transformers would: always somewhere, at the latest where positions end. */
+/* The length to which inputs are truncated, as in sentence-transformers; at most the number of positions. */
 static viv_status set_length(const char *dir, json_t *config, json_t *out, struct error *err)
 {
     json_t *tokenizer = NULL, *length = json_object_get(config, "max_seq_length");
@@ -101,7 +101,7 @@ static viv_status read_transformer(const char *dir, const char *folder, json_t *
     return status;
 }
 
-/* Texts that stand before every other, by name, and which of them if nobody names one. */
+/* The named prompts (prefixes of the input), and the default one. */
 static viv_status read_prompts(const char *dir, json_t *out, struct error *err)
 {
     static const char file[] = "config_sentence_transformers.json";

@@ -1,17 +1,17 @@
-/* text_part.c - configurations of several parts, as transformers' *ForConditionalGeneration and others of their
- * kind have them: the text's stands under text_config, or a name that means the same, itself perhaps within another
- * part. Older ones have the options of the text beside vision_config or its like. What the text's own does not say,
- * and holds for the whole, is taken from the whole. */
+/* text_part.c - configurations of multimodal models, such as transformers' *ForConditionalGeneration. The text
+ * part's is under text_config or a similar name, sometimes inside another part. Older ones have the text's options
+ * beside vision_config or the like. Options that hold for the whole model are copied to the text part if it lacks
+ * them. */
 #include "formats/text_part.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What holds the text's configuration, or leads to it. */
+/* Keys of the text part's configuration, or of a part that contains it. */
 static const char *const texts[] = {"text_config", "language_config", "llm_config", "thinker_config"};
-/* What tells that there are other parts. */
+/* Keys that show that there are other parts. */
 static const char *const others[] = {"vision_config", "audio_config", "visual", "img_processor", "vision_cfg"};
-/* What holds for the whole. */
+/* Options that hold for the whole model. */
 static const char *const shared[] = {
     "quantization_config", "compression_config", "torch_dtype",  "dtype",
     "bos_token_id",        "eos_token_id",       "pad_token_id", "tokenizer_class"};
@@ -40,8 +40,8 @@ static const char *name_of(const json_t *config)
     return name ? name : json_string_value(json_object_get(config, "model_type"));
 }
 
-/* Options of the whole that the text's own leaves out. Embedding and head are one where either says so: files from
- * before transformers 5 say it of the text, later ones of the whole. */
+/* Copies options of the whole that the text part lacks. Embedding and head are tied if either says so: files from
+ * before transformers 5 have it in the text part, later ones in the whole. */
 static bool inherit(json_t *text, const json_t *whole)
 {
     const bool tied = json_is_true(json_object_get(whole, "tie_word_embeddings")),

@@ -83,7 +83,7 @@ static int64_t get_int(const viv_infer *b, const char *name)
     if (!a)
         return attr ? (int64_t)attr->default_value : 0;
     if (a->value.kind == VALUE_STRING)
-        return attr_choice(attr, a->value.s);
+        return layer_attr_choice(attr, a->value.s);
     return a->value.kind == VALUE_FLOAT ? (int64_t)a->value.f : a->value.i;
 }
 

@@ -1,4 +1,4 @@
-/* classes.c - what a class table must hold before anyone calls through it. */
+/* classes.c - checks a plugin's class table before anything is called through it. */
 #include "base/size.h"
 #include "base/utf8.h"
 #include "host/plugin.h"
@@ -11,7 +11,7 @@ struct slot {
     size_t offset;
 };
 
-/* Slots that must be there and not NULL; the others are read under VIV_HAS where they are used. */
+/* Members that must exist and not be NULL; others are used only if VIV_HAS is true. */
 #define SLOT(T, f)                                                                                                 \
     {                                                                                                              \
 #f, offsetof(T, f)                                                                                         \
@@ -35,7 +35,7 @@ static const struct slot architecture_slots[] = {
 
 static const struct {
     const char *name, *id, *table;
-    size_t size;    /* of the first version of the table; larger ones are newer, smaller ones are broken */
+    size_t size;    /* of the first version of the table; a larger one is newer, a smaller one is broken */
     uint32_t flags; /* that this host knows */
     const struct slot *slots;
 } kinds[N_CLASS_KINDS] = {
@@ -73,13 +73,13 @@ const char *class_name(const void *table)
     return ((const struct class_head *)table)->name;
 }
 
-bool name_is_plain(const char *name, size_t capacity)
+bool plugin_name_is_plain(const char *name, size_t capacity)
 {
     size_t n = strnlen(name, capacity);
     return n > 0 && n < capacity && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.") >= n;
 }
 
-/* A text for people: there, not endless, UTF-8, of one line. */
+/* Checks a text for users: present, not too long, UTF-8, one line. */
 static bool is_text(const char *text)
 {
     size_t n = text ? strnlen(text, MAX_TEXT + 1) : 0;
@@ -91,7 +91,7 @@ static bool is_text(const char *text)
     return true;
 }
 
-/* How many words "a|b|c" has; 0: one is empty or given twice. */
+/* The number of words in "a|b|c"; 0: one is empty or occurs twice. */
 static size_t count_choices(const char *choices)
 {
     size_t n = 0;
@@ -108,7 +108,7 @@ static size_t count_choices(const char *choices)
     }
 }
 
-/* A default of 0 beside a range that it is not in is none: the layer asks whether the attribute is set. */
+/* A default of 0 outside of the range means no default: the layer checks whether the attribute is set. */
 static const char *wrong_number(const viv_attr *a)
 {
     const bool has_range = a->min < a->max, is_int = a->kind == VIV_ATTR_INT,
@@ -130,9 +130,9 @@ static const char *wrong_number(const viv_attr *a)
             return "a choice without choices";
         const size_t n = count_choices(a->choices);
         if (n == 0)
-            return "of its choices one is empty or given twice";
+            return "one of its choices is empty or given twice";
         if (!(a->default_value >= 0 && a->default_value < (double)n))
-            return "its default is none of its choices";
+            return "its default is not one of its choices";
     } else if (a->choices) {
         return "only a choice has choices";
     }
@@ -141,7 +141,7 @@ static const char *wrong_number(const viv_attr *a)
     return NULL;
 }
 
-/* "rope" cannot be an attribute where "rope.theta" is one. */
+/* "rope" cannot be an attribute if "rope.theta" is one. */
 static bool collide(const char *a, const char *b)
 {
     const size_t n = strlen(a), m = strlen(b), shorter = n < m ? n : m;
@@ -150,7 +150,7 @@ static bool collide(const char *a, const char *b)
 
 static bool is_attr_name(const char *name)
 {
-    if (!name || !name_is_plain(name, MAX_NAME + 1) || name[0] == '.' || strstr(name, ".."))
+    if (!name || !plugin_name_is_plain(name, MAX_NAME + 1) || name[0] == '.' || strstr(name, ".."))
         return false;
     return name[strlen(name) - 1] != '.';
 }
@@ -174,7 +174,8 @@ static viv_status check_attr(const viv_layer_class *layer, size_t i, struct erro
     for (size_t j = 0; j < i; j++)
         if (collide(layer->attrs[j]->name, a->name))
             return error_set(err, VIV_EABI, "layer '%s' has both an attribute '%s' and an attribute '%s': %s", name,
-                             layer->attrs[j]->name, a->name, "names must differ, and none may be another's group");
+                             layer->attrs[j]->name, a->name,
+                             "names must differ, and none may be the group of another");
     const char *wrong = wrong_number(a);
     return wrong ? error_set(err, VIV_EABI, "layer '%s', attribute '%s': %s", name, a->name, wrong) : VIV_OK;
 }
@@ -188,8 +189,8 @@ static viv_status check_layer(const viv_layer_class *layer, struct error *err)
                          VIV_MODEL_PART_HEAD);
     if (layer->instance_size > MAX_INSTANCE)
         return error_set(err, VIV_EABI,
-                         "layer '%s': instance_size is %llu bytes, at most %d are allocated; larger memory is "
-                         "workspace or state, or the layer's own from prepare to release",
+                         "layer '%s': instance_size is %llu bytes, at most %d are allocated; for more, use "
+                         "workspace or a cache, or memory that the layer allocates in prepare",
                          layer->name, (unsigned long long)layer->instance_size, MAX_INSTANCE);
     for (size_t i = 0; layer->attrs[i]; i++) {
         if (i == MAX_ATTRS)
@@ -216,7 +217,7 @@ viv_status class_check(enum class_kind kind, const void *table, struct error *er
         if (!value)
             return error_set(err, VIV_EABI, "%s '%s': '%s' is NULL, it must be given", kinds[kind].name,
                              head->name ? head->name : "?", s->name);
-        if (s->offset == offsetof(struct class_head, name) && !name_is_plain(head->name, MAX_NAME + 1))
+        if (s->offset == offsetof(struct class_head, name) && !plugin_name_is_plain(head->name, MAX_NAME + 1))
             return error_set(err, VIV_EABI, "a %s has a name that is not 1 to %d of a-z, 0-9, '_', '-' and '.'",
                              kinds[kind].name, MAX_NAME);
     }

@@ -1,6 +1,6 @@
-/* elf.c - the identification block of a plugin, read from its file. Nothing in the file is trusted, and none of its
- * code runs. Only headers are read, never more than MAX_READ bytes, however large the file is. Layout of ELF64:
- * System V ABI, chapters 4 and 5. */
+/* elf.c - reads the identification block of a plugin from its file, without running its code. Nothing in the file
+ * is trusted. Only headers are read, at most MAX_READ bytes, however large the file is. Layout of ELF64: System V
+ * ABI, chapters 4 and 5. */
 #include "base/file.h"
 #include "base/size.h"
 #include "host/plugin.h"
@@ -51,7 +51,7 @@ static viv_status truncated(const char *what, uint64_t offset, uint64_t n, const
                      n, offset, file->size);
 }
 
-/* The one function that reads: n bytes at an offset. */
+/* Reads n bytes at an offset. All reading is done here. */
 static viv_status read_at(struct elf_file *file, const char *what, uint64_t offset, void *out, size_t n,
                           struct error *err)
 {
@@ -99,7 +99,7 @@ static viv_status read_header(struct elf_file *file, Elf64_Ehdr *header, struct 
     if (file->size >= SELFMAG)
         status = read_at(file, "the ELF header", 0, header->e_ident, SELFMAG, err);
     if (status == VIV_OK && memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
-        return error_set(err, VIV_EFORMAT, "not an ELF file: it begins otherwise; is it a shared object?");
+        return error_set(err, VIV_EFORMAT, "not an ELF file: is it a shared object?");
     if (status == VIV_OK)
         status = read_at(file, "the ELF header", 0, header, sizeof *header, err);
     if (status != VIV_OK)
@@ -122,7 +122,7 @@ static viv_status read_header(struct elf_file *file, Elf64_Ehdr *header, struct 
     return VIV_OK;
 }
 
-/* A segment that reaches beyond the file would end in SIGBUS once it is mapped. */
+/* A segment that reaches beyond the file would cause SIGBUS when it is mapped. */
 static viv_status check_segments(struct elf_file *file, const Elf64_Ehdr *header, struct error *err)
 {
     uint64_t n = header->e_phnum;
@@ -154,7 +154,7 @@ static viv_status check_sections(struct elf_file *file, const Elf64_Ehdr *header
     uint64_t n = header->e_shnum;
     if (n == 0)
         return error_set(err, VIV_EFORMAT,
-                         "no section headers, and so no section " SECTION ": not a plugin, or stripped of them");
+                         "no section headers, so no section " SECTION ": not a plugin, or stripped");
     if (header->e_shentsize != sizeof(Elf64_Shdr))
         return error_set(err, VIV_EFORMAT, "section headers of %d bytes, expected %zu", header->e_shentsize,
                          sizeof(Elf64_Shdr));
@@ -190,7 +190,7 @@ static viv_status find_section(struct elf_file *file, const Elf64_Ehdr *header, 
             return VIV_OK;
     }
     return error_set(err, VIV_EFORMAT,
-                     "no section " SECTION ": this is not a plugin (one says VIV_PLUGIN(...) once)");
+                     "no section " SECTION ": this is not a plugin (a plugin has VIV_PLUGIN(...) once)");
 }
 
 static viv_status read_ident(struct elf_file *file, viv_plugin_ident *out, struct error *err)

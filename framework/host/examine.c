@@ -1,5 +1,5 @@
-/* examine.c - which plugins there are, and which of them may stand beside each other. Their files are judged, those
- * that are not known yet are probed, and then all are compared. No code of theirs runs in this process. */
+/* examine.c - finds the plugins, and which of them can be used together. Their files are validated, new ones are
+ * probed, and then all are compared. None of their code runs in this process. */
 #include "base/buf.h"
 #include "base/file.h"
 #include "host/plugin.h"
@@ -26,7 +26,7 @@ static viv_status add_allowed(struct plugins *all, const char *text, struct erro
 {
     while (*text) {
         size_t n = strcspn(text, ",:");
-        if (n > 0 && !words_add(&all->allow_threads, arena_strndup(&all->arena, text, n)))
+        if (n > 0 && !host_words_add(&all->allow_threads, arena_strndup(&all->arena, text, n)))
             return error_nomem(err);
         text += n + (text[n] != '\0');
     }
@@ -100,7 +100,7 @@ static viv_status find_plugins(struct plugins *all, struct error *err)
     return VIV_OK;
 }
 
-/* --- one by one -------------------------------------------------------------------------------------------- */
+/* --- each plugin ------------------------------------------------------------------------------------------- */
 
 viv_status plugin_refuse(struct plugins *all, struct plugin *p, struct error *err)
 {
@@ -108,7 +108,7 @@ viv_status plugin_refuse(struct plugins *all, struct plugin *p, struct error *er
     return p->reason ? VIV_OK : error_nomem(err);
 }
 
-/* The same file by another path, or by a link beside it: listed once. */
+/* A file with two paths, or with a link beside it, is listed once. */
 static bool is_known(const struct plugins *all, const struct plugin *p)
 {
     for (const struct plugin *q = all->items; q < p; q++)
@@ -128,16 +128,15 @@ static bool is_allowed(const struct plugins *all, const char *library)
     return false;
 }
 
-/* The user's word is asked each time, and so not part of what is remembered. */
+/* Whether the user allows it is checked each time, and not cached. */
 static viv_status check_threads(const struct plugins *all, const struct plugin *p, struct error *err)
 {
     for (size_t i = 0; i < p->threads.n; i++)
         if (!is_allowed(all, p->threads.items[i]))
-            return error_set(
-                err, VIV_EABI,
-                "%s, a library that it needs, starts a thread when it is loaded: if that is as you want "
-                "it, say --allow-threads %s (or VIV_ALLOW_THREADS=%s)",
-                p->threads.items[i], p->threads.items[i], p->threads.items[i]);
+            return error_set(err, VIV_EABI,
+                             "%s, a library that it needs, starts a thread when it is loaded: to allow this, "
+                             "use --allow-threads %s (or VIV_ALLOW_THREADS=%s)",
+                             p->threads.items[i], p->threads.items[i], p->threads.items[i]);
     return VIV_OK;
 }
 
@@ -159,14 +158,14 @@ static viv_status probe(struct plugins *all, struct plugin *p, const viv_host *v
     return status == VIV_OK ? check_threads(all, p, err) : status;
 }
 
-/* Our own memory being out ends everything; any other failure is the plugin's own. */
+/* If we are out of memory, everything ends; any other failure concerns only the plugin. */
 static viv_status examine_each(struct plugins *all, const viv_host *viv, struct error *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < all->n; i++) {
         struct plugin *p = &all->items[kept];
         *p = all->items[i];
-        viv_status status = plugin_judge(p, &all->arena, err);
+        viv_status status = plugin_validate(p, &all->arena, err);
         if (status == VIV_OK && is_known(all, p))
             continue;
         if (status == VIV_OK)
@@ -181,9 +180,9 @@ static viv_status examine_each(struct plugins *all, const viv_host *viv, struct 
     return VIV_OK;
 }
 
-/* --- two of one name --------------------------------------------------------------------------------------- */
+/* --- conflicts --------------------------------------------------------------------------------------------- */
 
-bool plugin_brings(const struct plugin *p, enum class_kind kind, const char *name)
+bool plugin_provides(const struct plugin *p, enum class_kind kind, const char *name)
 {
     for (size_t i = 0; i < p->n_classes; i++)
         if (p->classes[i].kind == kind && strcmp(p->classes[i].name, name) == 0)
@@ -203,15 +202,15 @@ static const char *clash_sentence(struct plugins *all, const struct plugin_class
     const char *what = class_kind_name(c->kind);
     if (other->place < p->place)
         return arena_printf(&all->arena,
-                            "it brings %s '%s' as does plugin %s (%s), which comes first in the plugin path", what,
-                            c->name, other->name, other->path);
+                            "it provides %s '%s', and so does plugin %s (%s), which is earlier in the plugin path",
+                            what, c->name, other->name, other->path);
     return arena_printf(&all->arena,
-                        "it brings %s '%s' and so does plugin %s (%s) in the same place: neither is "
-                        "taken; remove one, or put one first in the plugin path",
+                        "it provides %s '%s' and so does plugin %s (%s) in the same place: neither is "
+                        "used; remove one, or put one first in the plugin path",
                         what, c->name, other->name, other->path);
 }
 
-/* Why p may not stand beside the others that have passed their probe; NULL: it may. */
+/* Why p cannot be used beside the other plugins that have passed their probe; NULL: it can. */
 static viv_status find_clash(struct plugins *all, const struct plugin *p, const char **reason, struct error *err)
 {
     *reason = NULL;
@@ -220,12 +219,12 @@ static viv_status find_clash(struct plugins *all, const struct plugin *p, const 
         const char *sentence = NULL;
         if (is_own(c)) {
             sentence =
-                arena_printf(&all->arena, "it brings %s '%s', which Vivarium has itself: choose another name",
+                arena_printf(&all->arena, "it provides %s '%s', which Vivarium has itself: choose another name",
                              class_kind_name(c->kind), c->name);
         } else {
             const struct plugin *other = all->items, *end = all->items + all->n;
             while (other < end &&
-                   (other == p || other->place > p->place || !plugin_brings(other, c->kind, c->name)))
+                   (other == p || other->place > p->place || !plugin_provides(other, c->kind, c->name)))
                 other++;
             if (other == end)
                 continue;
@@ -239,7 +238,7 @@ static viv_status find_clash(struct plugins *all, const struct plugin *p, const 
     return VIV_OK;
 }
 
-/* Judged on what all of them bring, so that the order of files decides nothing. */
+/* Compares all plugins, so that the order of files does not matter. */
 static viv_status part(struct plugins *all, struct error *err)
 {
     for (size_t i = 0; i < all->n; i++)

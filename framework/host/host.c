@@ -1,4 +1,4 @@
-/* host.c - the host: what plugins see of it, and which plugin brings a class that is asked for. */
+/* host.c - the host: its functions for plugins, and the search for the plugin that provides a class. */
 #include "host/host.h"
 
 #include "base/buf.h"
@@ -30,10 +30,10 @@ struct host {
     viv_host viv;
     const viv_kernels *kernels;
     struct plugins plugins;
-    struct layer_set layers; /* ours, and those of plugins that were asked for */
+    struct layer_set layers; /* our own, and those of loaded plugins */
 };
 
-/* --- what plugins see -------------------------------------------------------------------------------------- */
+/* --- functions for plugins --------------------------------------------------------------------------------- */
 
 static const void *get_service(const viv_host *viv, const char *id)
 {
@@ -67,7 +67,7 @@ const viv_kernels *host_kernels(const struct host *h)
 static viv_status bring_layer(void *host, const char *name, struct error *err);
 static const char *name_of_layer(void *host, size_t i);
 
-static const struct layer_source from_plugins = {.bring = bring_layer, .name = name_of_layer};
+static const struct layer_source from_plugins = {.provide = bring_layer, .name = name_of_layer};
 
 viv_status host_create(const struct host_options *options, struct host **out, struct error *err)
 {
@@ -132,7 +132,7 @@ viv_status host_examine(struct host *h, struct error *err)
     return plugins_examine(&h->plugins, &h->viv, err);
 }
 
-/* --- asking for classes ------------------------------------------------------------------------------------ */
+/* --- finding classes --------------------------------------------------------------------------------------- */
 
 static void leave_trail(const struct plugin *p, const char *phase)
 {
@@ -149,21 +149,21 @@ static viv_status add_layers(struct host *h, struct plugin *p, struct error *err
     return VIV_OK;
 }
 
-/* It must bring in this process what it has brought in its probe: who else brings it was judged by that. */
+/* It must provide the same classes as in its probe, because conflicts were found by these. */
 static viv_status check_classes(const struct plugin *p, struct error *err)
 {
     size_t n = 0;
     for (int kind = 0; kind < N_CLASS_KINDS; kind++)
         for (const void *const *t = p->tables[kind]; t && *t; t++, n++)
-            if (!plugin_brings(p, kind, class_name(*t)))
-                return error_set(err, VIV_EABI, "it brings %s '%s' now, and did not when it was probed",
+            if (!plugin_provides(p, kind, class_name(*t)))
+                return error_set(err, VIV_EABI, "it provides %s '%s' now, but did not when it was probed",
                                  class_kind_name(kind), class_name(*t));
     return n == p->n_classes ? VIV_OK
-                             : error_set(err, VIV_EABI, "it brought %zu classes when it was probed, and now %zu",
+                             : error_set(err, VIV_EABI, "it provided %zu classes when it was probed, and now %zu",
                                          p->n_classes, n);
 }
 
-/* Loads p, and adds its layers; when that fails, it is refused from now on. */
+/* Loads p and adds its layers. If that fails, p is refused from now on. */
 static viv_status load(struct host *h, struct plugin *p, struct error *err)
 {
     if (p->entry)
@@ -190,7 +190,7 @@ static const void *table_named(const struct plugin *p, enum class_kind kind, con
     return NULL;
 }
 
-/* The word that was perhaps meant, among those that can be had. */
+/* The available name that was probably meant. */
 static const char *near_class(const struct host *h, enum class_kind kind, const char *name)
 {
     const char *names[256];
@@ -205,13 +205,13 @@ static const char *near_class(const struct host *h, enum class_kind kind, const 
     return near_word(name, names, n);
 }
 
-/* Plugins that may be the ones that bring it: refused ones of which that is known, or of which nothing is known. */
+/* Refused plugins that may provide it: those known to do so, and those of which nothing is known. */
 static void describe_refused(const struct host *h, enum class_kind kind, const char *name, struct buf *text)
 {
     size_t n = 0;
     for (size_t i = 0; i < h->plugins.n; i++) {
         const struct plugin *p = &h->plugins.items[i];
-        if (!p->reason || (p->n_classes && !plugin_brings(p, kind, name)) || n++ >= MAX_LISTED)
+        if (!p->reason || (p->n_classes && !plugin_provides(p, kind, name)) || n++ >= MAX_LISTED)
             continue;
         buf_printf(text, "%splugin %s (%s) is refused: %s", text->size ? "; " : "", p->name, p->path, p->reason);
     }
@@ -224,12 +224,12 @@ static viv_status not_found(const struct host *h, enum class_kind kind, const ch
     struct buf text = {0}, refused = {0};
     const char *near = near_class(h, kind, name);
     describe_refused(h, kind, name, &refused);
-    buf_printf(&text, "no plugin brings %s '%s'", class_kind_name(kind), name);
+    buf_printf(&text, "no plugin provides %s '%s'", class_kind_name(kind), name);
     if (near)
         buf_printf(&text, "; did you mean '%s'?", near);
     if (refused.size)
         buf_printf(&text, "; %s", refused.data);
-    buf_printf(&text, "; %s.so or another was looked for in", name);
+    buf_printf(&text, "; searched for %s.so and others in", name);
     for (size_t i = 0; i < h->plugins.search.n_places; i++)
         buf_printf(&text, "%s %s", i ? "," : "", h->plugins.search.places[i].directory);
     viv_status status =
@@ -239,7 +239,7 @@ static viv_status not_found(const struct host *h, enum class_kind kind, const ch
     return status;
 }
 
-/* The plugin that brings it, loaded; NULL: there is none. */
+/* Loads the plugin that provides it; NULL: there is none. */
 static viv_status find_plugin(struct host *h, enum class_kind kind, const char *name, struct plugin **out,
                               struct error *err)
 {
@@ -247,7 +247,7 @@ static viv_status find_plugin(struct host *h, enum class_kind kind, const char *
     viv_status status = host_examine(h, err);
     for (size_t i = 0; status == VIV_OK && i < h->plugins.n; i++) {
         struct plugin *p = &h->plugins.items[i];
-        if (p->reason || !plugin_brings(p, kind, name))
+        if (p->reason || !plugin_provides(p, kind, name))
             continue;
         *out = p;
         return load(h, p, err);
@@ -328,7 +328,7 @@ viv_status host_load_layers(struct host *h, struct error *err)
         for (size_t c = 0; !p->reason && c < p->n_classes; c++)
             has_layers |= p->classes[c].kind == CLASS_LAYER;
         if (has_layers && load(h, p, err) == VIV_ENOMEM)
-            return VIV_ENOMEM; /* any other failure is that plugin's, which is refused now */
+            return VIV_ENOMEM; /* after any other failure, that plugin is refused */
     }
     return status;
 }

@@ -1,13 +1,13 @@
-/* load.c - dlopen, and the checks that come with it. A plugin is never unloaded: its tables, and threads that the
- * libraries it brought may have started, would dangle. */
+/* load.c - loads a plugin by dlopen, and checks it. A plugin is never unloaded: pointers to its tables, and threads
+ * of its libraries, would dangle. */
 #include "base/size.h"
 #include "host/plugin.h"
 
 #include <dlfcn.h>
 #include <string.h>
 
-/* dlerror says "/x/llm.so: undefined symbol: f"; the path is said by whoever reports it. None of the plugin's code
- * has run, and what is missing may come: this is not remembered. */
+/* dlerror returns "/x/llm.so: undefined symbol: f"; the caller reports the path. None of the plugin's code has run,
+ * and what is missing may be installed later: this failure is not cached. */
 static viv_status loader_error(struct plugin *p, struct error *err)
 {
     const char *text = dlerror();
@@ -55,7 +55,7 @@ static viv_status check_tables(const void *const *tables, enum class_kind kind, 
             return status;
         for (size_t j = 0; j < i; j++)
             if (strcmp(class_name(tables[j]), class_name(tables[i])) == 0)
-                return error_set(err, VIV_EABI, "it brings %s '%s' twice", class_kind_name(kind),
+                return error_set(err, VIV_EABI, "it provides %s '%s' twice", class_kind_name(kind),
                                  class_name(tables[i]));
     }
     return VIV_OK;
@@ -82,7 +82,7 @@ static viv_status open_entry(struct plugin *p, const viv_plugin_entry_table **ou
     return status;
 }
 
-/* Ids of classes that no host will ever have. */
+/* Ids of classes that no host will ever define. */
 static viv_status check_answers(const viv_plugin_entry_table *entry, struct error *err)
 {
     static const char *const strange[] = {"", "viv.layer/0 ", "viv.layer", "VIV.LAYER/0"};
@@ -118,11 +118,11 @@ static viv_status read_tables(struct plugin *p, const viv_plugin_entry_table *en
     }
     for (int kind = 0; status == VIV_OK && kind < N_CLASS_KINDS; kind++)
         if (!same_list(p->tables[kind], entry->get_classes(class_kind_id(kind))))
-            status = error_set(err, VIV_EABI, "get_classes(\"%s\") gives other classes when it is asked again",
+            status = error_set(err, VIV_EABI, "get_classes(\"%s\") returns other classes when it is called again",
                                class_kind_id(kind));
     if (status == VIV_OK && n == 0)
         status = error_set(err, VIV_EABI,
-                           "it brings nothing: get_classes returns no class for " VIV_CLASS_LAYER
+                           "it provides no class: get_classes returns none for " VIV_CLASS_LAYER
                            ", " VIV_CLASS_SCHEDULER " and " VIV_CLASS_ARCHITECTURE);
     return status;
 }
@@ -140,7 +140,7 @@ viv_status plugin_load(struct plugin *p, const viv_host *host,
     enter(p, "its init");
     if (entry->init && (status = entry->init(host)) != VIV_OK) {
         error_take(err, status);
-        err->status = VIV_EABI; /* out of memory, too: it is the plugin that is, and not the host */
+        err->status = VIV_EABI; /* also for out of memory, which concerns the plugin and not the host */
         return error_prefix(err, "init failed");
     }
     enter(p, "its get_classes");

@@ -1,9 +1,9 @@
-/* probe.c - a plugin's first loading, in a child process, so that what crashes, hangs, ends the process or bends it
- * does so there. The child is a fork, not another program: the host may live in any program. It keeps no file of
- * ours but the pipe it reports through (report.c).
+/* probe.c - loads a plugin for the first time in a child process, so that a crash, a hang, an exit or a changed
+ * process state does not affect this one. The child is a fork and not another program, because the host may be in
+ * any program. It keeps only the pipe for its report open (report.c).
  *
- * When a thread is started meanwhile, a second child tells who does it: it loads the libraries that came with the
- * plugin first, one after the other, and then the plugin. */
+ * If a thread is started meanwhile, a second child finds out by which library: it loads the plugin's libraries
+ * first, one after the other, and then the plugin. */
 #include "base/buf.h"
 #include "base/file.h"
 #include "host/plugin.h"
@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 enum { MAX_REPORT = 1 << 18, MAX_NOISE = 1 << 20, REPORT_FD = 3, REPORT_GONE = 113 };
-/* What a plugin may allocate while it is loaded: more would take it from everything else that runs. */
+/* The most that a plugin may allocate while it is loaded. */
 static const uint64_t MAX_HEAP = (uint64_t)8 << 30;
 
 /* --- the child --------------------------------------------------------------------------------------------- */
@@ -52,7 +52,7 @@ static void enter(const struct plugin *p, const char *phase)
     say(line, (size_t)n);
 }
 
-/* So that what takes all memory ends itself and nothing else. */
+/* If memory runs out, the kernel kills this process first. */
 static void limit_memory(void)
 {
     unsigned long pages = 0;
@@ -72,14 +72,14 @@ static void limit_memory(void)
         close(score);
 }
 
-/* Files, signals, limits and output such that nothing of it reaches the world outside. */
+/* Sets up files, signals, limits and output so that nothing outside is affected. */
 static void seclude(int report)
 {
     const struct rlimit no_core = {0, 0}, noise = {MAX_NOISE, MAX_NOISE};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     setpgid(0, 0);
-    __fpurge(stdout); /* what the parent has not yet written stays the parent's */
+    __fpurge(stdout); /* the parent writes its own buffered output */
     int nowhere = open("/dev/null", O_RDWR), heard = memfd_create("stdout", 0);
     dup2(nowhere, STDIN_FILENO);
     dup2(heard >= 0 ? heard : nowhere, STDOUT_FILENO);
@@ -105,7 +105,7 @@ static viv_status list_classes(struct plugin *p, struct error *err)
     return VIV_OK;
 }
 
-/* The objects of this process in the order in which they were loaded. */
+/* Collects the objects of this process in the order in which they were loaded. */
 static const struct link_map *first_object(void)
 {
     struct link_map *map = NULL;
@@ -121,29 +121,30 @@ static const struct link_map *last_object(void)
     return map;
 }
 
-/* The libraries behind this object, but for the plugin itself. */
+/* The libraries loaded after this object, except the plugin itself. */
 static viv_status list_uses(struct plugin *p, const struct link_map *last, struct error *err)
 {
     for (const struct link_map *map = last ? last->l_next : NULL; map; map = map->l_next) {
         struct buf line = {0};
-        if (strcmp(map->l_name, p->path) == 0 || strchr(map->l_name, '\n') || !file_stamp(map->l_name, &line))
+        if (strcmp(map->l_name, p->path) == 0 || strchr(map->l_name, '\n') ||
+            !plugin_file_stamp(map->l_name, &line))
             continue;
         buf_printf(&line, " %s", map->l_name);
-        if (line.failed || !words_add(&p->uses, line.data))
+        if (line.failed || !host_words_add(&p->uses, line.data))
             return error_nomem(err);
     }
     return VIV_OK;
 }
 
-/* The last to be loaded has nothing below it, so that each is loaded by itself. */
+/* Begins with the last one, which depends on none of the others, so that each is loaded by itself. */
 static viv_status load_libraries(struct plugin *p, struct error *err)
 {
     for (size_t i = p->uses.n; i-- > 0;) {
         const char *path = strchr(p->uses.items[i], ' ') + 1;
-        uint64_t before = count_threads();
+        uint64_t before = probe_count_threads();
         enter(p, "loading of a library that it needs");
-        if (dlopen(path, RTLD_NOW | RTLD_LOCAL) && count_threads() > before &&
-            !words_add(&p->threads, path_base(path)))
+        if (dlopen(path, RTLD_NOW | RTLD_LOCAL) && probe_count_threads() > before &&
+            !host_words_add(&p->threads, path_base(path)))
             return error_nomem(err);
     }
     return VIV_OK;
@@ -151,7 +152,7 @@ static viv_status load_libraries(struct plugin *p, struct error *err)
 
 static viv_status check_threads(struct plugin *p, uint64_t before, struct error *err)
 {
-    if (count_threads() <= before)
+    if (probe_count_threads() <= before)
         return VIV_OK;
     p->starts_thread = true;
     return error_set(err, VIV_EABI, "loading it starts a thread: threads are the host's (VIV_SERVICE_WORKERS)");
@@ -159,21 +160,21 @@ static viv_status check_threads(struct plugin *p, uint64_t before, struct error 
 
 static viv_status try_it(struct plugin *p, const viv_host *host, bool libraries_first, struct error *err)
 {
-    struct surroundings *before = surroundings_look(), *after;
+    struct environment *before = environment_capture(), *after;
     const struct link_map *last = last_object();
     p->starts_thread = false;
     viv_status status = before ? VIV_OK : error_nomem(err);
     if (status == VIV_OK && libraries_first)
         status = load_libraries(p, err);
-    uint64_t threads = count_threads();
+    uint64_t threads = probe_count_threads();
     if (status == VIV_OK)
         status = plugin_load(p, host, enter, err);
     if (status == VIV_OK) {
         fflush(stdout);
-        after = surroundings_look();
-        status = after ? surroundings_compare(before, after, err) : error_nomem(err);
+        after = environment_capture();
+        status = after ? environment_compare(before, after, err) : error_nomem(err);
     }
-    if (kill_children() && status == VIV_OK)
+    if (probe_kill_children() && status == VIV_OK)
         status = error_set(err, VIV_EABI, "loading it starts another process: a plugin must not");
     struct error late;
     if (!libraries_first && list_uses(p, last, &late) != VIV_OK && status == VIV_OK)
@@ -227,7 +228,7 @@ static bool is_complete(const struct buf *report)
     return strstr(buf_text(report), "\ndone\n") || (failed && strchr(failed, '\n'));
 }
 
-/* Reads until the report is complete or the pipe ends; false: time is up. */
+/* Reads until the report is complete or the pipe ends; false: timeout. */
 static bool listen_to(int fd, struct buf *report)
 {
     int64_t end = milliseconds() + PROBE_SECONDS * 1000;
@@ -248,7 +249,7 @@ static bool listen_to(int fd, struct buf *report)
     }
 }
 
-/* What it was doing, by its last line "at PHASE". */
+/* What it was doing: its last line "at PHASE". */
 static const char *last_phase(const struct buf *report, char phase[64])
 {
     const char *last = NULL;
@@ -264,7 +265,7 @@ static viv_status cause_of_death(int wait_status, const struct buf *report, stru
     last_phase(report, phase);
     if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGXFSZ)
         return error_set(err, VIV_EABI,
-                         "it writes more than %d bytes during %s: standard output is for results alone", MAX_NOISE,
+                         "it writes more than %d bytes during %s: standard output is only for results", MAX_NOISE,
                          phase);
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == REPORT_GONE)
         return error_set(err, VIV_EABI, "it closes files that are not its own during %s", phase);
@@ -275,7 +276,7 @@ static viv_status cause_of_death(int wait_status, const struct buf *report, stru
                      WEXITSTATUS(wait_status));
 }
 
-/* Whether it ends within half a second; it is not waited for. */
+/* Whether it ends within half a second. Does not reap it. */
 static bool ends_soon(pid_t pid)
 {
     static const struct timespec nap = {0, 5000000};
@@ -295,15 +296,15 @@ static viv_status hear(struct plugin *p, pid_t pid, int fd, struct arena *arena,
     char phase[64], process[64];
     bool in_time = listen_to(fd, &report);
     snprintf(process, sizeof process, "%d/task/%d", pid, pid);
-    /* a process that ends by itself is given the time to, the rest is killed with what it has started */
+    /* gives the process time to end; then kills it and all that it has started */
     bool ended = in_time && !is_complete(&report) && ends_soon(pid);
     if (!in_time)
-        kill_children_of(process);
+        probe_kill_children_of(process);
     kill(-pid, SIGKILL);
     kill(pid, SIGKILL);
     while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
         continue;
-    if (in_time && !ended) /* it has closed the pipe, and goes on */
+    if (in_time && !ended) /* it has closed the pipe but still runs */
         wait_status = REPORT_GONE << 8;
     viv_status status;
     if (report.failed)

@@ -1,8 +1,7 @@
-/* probe_cache.c - what probing has found, one small text file for each plugin's path under $XDG_CACHE_HOME/vivarium
- * (or
- * ~/.cache/vivarium): a first line that must still be true, then the report (report.c), whose libraries must still
- * be as they were. A failure is kept too, but its sentence says so, and how to try again. No plugin's file is read
- * for this, however large: its size, times and place tell that it is another. */
+/* probe_cache.c - stores the results of probes, in a small text file for each plugin's path under
+ * $XDG_CACHE_HOME/vivarium or ~/.cache/vivarium. Its first line must still be true; then comes the report
+ * (report.c), whose libraries must be unchanged. A failure is stored too; its message says so, and how to try
+ * again. The plugin's file is not read for this: its size, times and place show whether it has changed. */
 #include "base/file.h"
 #include "base/strmap.h"
 #include "config.h"
@@ -28,7 +27,7 @@ static bool probe_cache_path(const struct plugin *p, char *path, size_t capacity
     return n > 0 && (size_t)n < capacity;
 }
 
-bool file_stamp(const char *path, struct buf *out)
+bool plugin_file_stamp(const char *path, struct buf *out)
 {
     struct stat st;
     if (stat(path, &st) != 0)
@@ -38,14 +37,14 @@ bool file_stamp(const char *path, struct buf *out)
                       st.st_ctim.tv_nsec, (uint64_t)st.st_dev, (uint64_t)st.st_ino);
 }
 
-/* The file's state, the host's, and what the dynamic loader takes from the environment. */
+/* The file's stamp, the host's version, and the environment of the dynamic loader. */
 static bool probe_cache_key(const struct plugin *p, struct buf *key)
 {
     static const char *const variables[] = {"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_BIND_NOW"};
     if (strchr(p->path, '\n'))
         return false;
     buf_printf(key, "vivarium %s, ABI %u.%u, report 2; file ", PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR);
-    if (!file_stamp(p->path, key))
+    if (!plugin_file_stamp(p->path, key))
         return false;
     buf_puts(key, " loader");
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
@@ -60,13 +59,13 @@ static bool is_as_it_was(const char *use)
 {
     struct buf now = {0};
     const char *path = strchr(use, ' ');
-    bool same = path && file_stamp(path + 1, &now) && !now.failed && now.size == (size_t)(path - use) &&
+    bool same = path && plugin_file_stamp(path + 1, &now) && !now.failed && now.size == (size_t)(path - use) &&
                 memcmp(now.data, use, now.size) == 0;
     buf_release(&now);
     return same;
 }
 
-/* Only we may have written it. */
+/* Whether only this user can have written it. */
 static bool is_ours(const char *path)
 {
     struct stat st;

@@ -1,18 +1,18 @@
-/* report.c - what a probe has found, as it comes from the child process and as the cache keeps it, line by line:
+/* report.c - the result of a probe, as sent by the child process and stored in the cache, line by line:
  *
- *   at PHASE              what of the plugin runs (not kept)
+ *   at PHASE              what runs (not cached)
  *   class KIND NAME
  *   uses STAMP PATH       a library that is loaded with it
  *   thread NAME           such a library, which starts a thread
- *   starts a thread       somebody does
- *   forget                the failure is not to be remembered
+ *   starts a thread       one of them does
+ *   forget                the failure is not cached
  *   done, or failed STATUS SENTENCE */
 #include "host/plugin.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool words_add(struct words *w, const char *word)
+bool host_words_add(struct words *w, const char *word)
 {
     if (!word || !VEC_RESERVE(w->items, w->n, w->capacity))
         return false;
@@ -37,14 +37,14 @@ bool report_write(const struct plugin *p, viv_status status, const struct error 
 
 static viv_status no_sense(struct error *err)
 {
-    return error_set(err, VIV_EINTERNAL, "the probe's report makes no sense");
+    return error_set(err, VIV_EINTERNAL, "the probe's report is invalid");
 }
 
 static viv_status add_class(struct plugin *p, const char *line, struct arena *arena, struct error *err)
 {
     char *rest;
     long kind = strtol(line, &rest, 10);
-    if (kind < 0 || kind >= N_CLASS_KINDS || *rest != ' ' || !name_is_plain(rest + 1, 64) ||
+    if (kind < 0 || kind >= N_CLASS_KINDS || *rest != ' ' || !plugin_name_is_plain(rest + 1, 64) ||
         p->n_classes >= N_CLASS_KINDS * MAX_CLASSES)
         return no_sense(err);
     const char *name = arena_strdup(arena, rest + 1);
@@ -56,10 +56,10 @@ static viv_status add_class(struct plugin *p, const char *line, struct arena *ar
 
 static viv_status add_word(struct words *w, const char *word, struct arena *arena, struct error *err)
 {
-    return words_add(w, arena_strdup(arena, word)) ? VIV_OK : error_nomem(err);
+    return host_words_add(w, arena_strdup(arena, word)) ? VIV_OK : error_nomem(err);
 }
 
-/* "STATUS SENTENCE". A failure of the plugin's is never that our memory is out. */
+/* Parses "STATUS SENTENCE". Out of memory in the plugin is not out of memory here. */
 static viv_status read_failure(const char *line, struct error *err)
 {
     char *sentence;

@@ -1,4 +1,4 @@
-/* search.c - the places of plugins and specs, in the order that host.h states. */
+/* search.c - the places where plugins and specs are searched, in the order given in host.h. */
 #include "host/search.h"
 
 #include "base/buf.h"
@@ -44,8 +44,8 @@ static viv_status split_path(struct search *s, const char *name, const char *val
         size_t n = strcspn(value, ":");
         if (n > 0 && *value != '/')
             return error_set(err, VIV_EINVAL,
-                             "%s: '%.*s' is relative, and nothing is loaded relative to the current "
-                             "directory: write the whole path, from /",
+                             "%s: '%.*s' is relative, but plugins are never loaded relative to the current "
+                             "directory: give an absolute path",
                              name, (int)(n < 1000 ? n : 1000), value);
         viv_status status = n > 0 ? add(s, arena_strndup(arena, value, n), err) : VIV_OK;
         if (status != VIV_OK)
@@ -69,8 +69,8 @@ static viv_status add_required_entry(struct search *s, const char *directory, st
 
 /* --- the build tree ------------------------------------------------------------------------------------------ */
 
-/* The directory of the program; false when it cannot be told. Where /proc is not mounted (a bare chroot), the path
- * that it was started by serves, unless whoever chose it has less rights than we do. */
+/* The directory of the program; false if unknown. Without /proc (as in a bare chroot), the path that it was started
+ * by is used, unless this process has more rights than the user. */
 static bool program_directory(const char *program, char directory[PATH_MAX])
 {
     if (!program)
@@ -82,7 +82,8 @@ static bool program_directory(const char *program, char directory[PATH_MAX])
     return true;
 }
 
-/* *source: the source directory that the mark beside the program names, or NULL: not in a build tree. */
+/* *source: the source directory named in the file beside the program; NULL if the program is not in a build tree.
+ */
 static viv_status source_of_build_tree(const char *build, struct arena *arena, const char **source,
                                        struct error *err)
 {

@@ -1,4 +1,4 @@
-/* search.h - where plugins and specs are looked for. Within host/. */
+/* search.h - where plugins and specs are searched. For this folder only. */
 #ifndef HOST_SEARCH_H
 #define HOST_SEARCH_H
 
@@ -7,13 +7,13 @@
 
 struct place {
     const char *directory;
-    unsigned rank; /* those of equal rank are one place: the folders of a build tree */
+    unsigned rank; /* directories of equal rank are one place, as the folders of a build tree */
 };
 
 struct search {
     struct place *places;
     size_t n_places, places_capacity;
-    const char *defaults; /* the user's defaults.yaml, whether or not it is there; NULL: no such place */
+    const char *defaults; /* the user's defaults.yaml, which may not exist; NULL: no such place */
     const char **specs;   /* NULL-terminated */
     size_t n_specs, specs_capacity;
 };
@@ -22,7 +22,7 @@ viv_status search_init(struct search *s, const struct host_options *options, str
                        struct error *err);
 void search_release(struct search *s);
 
-/* Names in a directory that end in `suffix`, sorted, each "directory/name"; none if it cannot be read. */
+/* The files in a directory that end in `suffix`, sorted, each "directory/name"; none if it cannot be read. */
 viv_status search_files(const char *directory, const char *suffix, struct arena *arena, const char ***out,
                         size_t *n, struct error *err);
 

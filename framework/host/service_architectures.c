@@ -1,4 +1,5 @@
-/* service_architectures.c - viv.architectures: what other plugins bring, for architectures that build on them. */
+/* service_architectures.c - viv.architectures: finds architectures of other plugins, for those that build on them.
+ */
 #include "host/service.h"
 
 static viv_status find(const viv_host *host, const char *name, const viv_architecture_class **found)

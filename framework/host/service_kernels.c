@@ -1,4 +1,4 @@
-/* service_kernels.c - VIV_SERVICE_KERNELS: the arithmetic that was chosen for this machine. */
+/* service_kernels.c - VIV_SERVICE_KERNELS: the kernels chosen for this machine. */
 #include "host/service.h"
 
 static const void *choose(const struct host *h)

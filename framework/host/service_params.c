@@ -1,4 +1,4 @@
-/* service_params.c - viv.params: what a model's spec says of it, for pipelines. */
+/* service_params.c - viv.params: the params of a model's spec, for architectures. */
 #include "host/service.h"
 #include "model/model.h"
 

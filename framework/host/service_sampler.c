@@ -1,4 +1,4 @@
-/* service_sampler.c - viv.sampler: choosing tokens, for pipelines. */
+/* service_sampler.c - viv.sampler: samples tokens, for architectures. */
 #include "host/service.h"
 #include "sampling/sample.h"
 

@@ -1,4 +1,4 @@
-/* service_sequences.c - viv.sequences: running a model's graph, for pipelines. */
+/* service_sequences.c - viv.sequences: runs a model's graph, for architectures. */
 #include "host/service.h"
 #include "model/model.h"
 #include "run/run.h"

@@ -5,7 +5,7 @@
 
 enum { MAX_PARAMETERS = 12 };
 
-const struct callable *find_callable(const struct callable *table, const char *name)
+const struct callable *jinja_find_callable(const struct callable *table, const char *name)
 {
     for (; table && table->name; table++)
         if (strcmp(table->name, name) == 0)
@@ -45,28 +45,28 @@ static bool place_named(struct run *r, const struct callable *f, const struct pa
     for (size_t i = 0; i < n; i++)
         if (strlen(one->name) == p[i].n && memcmp(one->name, p[i].name, p[i].n) == 0) {
             if (values[i].kind != ABSENT)
-                return fail_at(r, VIV_EINVAL, "%s is given its argument '%s' twice", f->name, one->name);
+                return jinja_fail(r, VIV_EINVAL, "%s is given its argument '%s' twice", f->name, one->name);
             values[i] = one->value;
             return true;
         }
     if (!names)
-        return fail_at(r, VIV_EINVAL, "%s has no argument called '%.60s'", f->name, one->name);
+        return jinja_fail(r, VIV_EINVAL, "%s has no argument called '%.60s'", f->name, one->name);
     rest[(*n_rest)++] = *one;
     return true;
 }
 
-bool invoke(struct run *r, const struct callable *f, const struct value *self, const struct args *a,
-            struct value *out)
+bool jinja_invoke(struct run *r, const struct callable *f, const struct value *self, const struct args *a,
+                  struct value *out)
 {
     struct parameter p[MAX_PARAMETERS];
     bool more, names;
     if (!f->call)
-        return fail_at(r, VIV_EUNSUPPORTED, "'%s' is not supported: %s", f->name, f->parameters);
+        return jinja_fail(r, VIV_EUNSUPPORTED, "'%s' is not supported: %s", f->name, f->parameters);
     const size_t n = read_parameters(f->parameters, p, &more, &names), extra = a->n > n ? a->n - n : 0;
     if (extra && !more)
-        return fail_at(r, VIV_EINVAL, "%s takes at most %zu arguments, found %zu", f->name, n, a->n);
-    struct value *values = take(r, (n + extra) * sizeof *values);
-    struct named *rest = take(r, a->n_named * sizeof *rest);
+        return jinja_fail(r, VIV_EINVAL, "%s takes at most %zu arguments, found %zu", f->name, n, a->n);
+    struct value *values = jinja_alloc(r, (n + extra) * sizeof *values);
+    struct named *rest = jinja_alloc(r, a->n_named * sizeof *rest);
     size_t n_rest = 0;
     if (!values || !rest)
         return false;
@@ -77,60 +77,65 @@ bool invoke(struct run *r, const struct callable *f, const struct value *self, c
             return false;
     for (size_t i = 0; i < n; i++)
         if (values[i].kind == ABSENT && !p[i].optional)
-            return fail_at(r, VIV_EINVAL, "%s wants its argument '%.*s'", f->name, (int)p[i].n, p[i].name);
+            return jinja_fail(r, VIV_EINVAL, "%s wants its argument '%.*s'", f->name, (int)p[i].n, p[i].name);
     const struct args sorted = {.values = values, .n = n + extra, .named = rest, .n_named = n_rest};
     if (!f->call(r, self, &sorted, out))
         return false;
-    if (out->kind == STRING && self && self->kind == STRING && self->is_true && find_method(self, f->name) == f)
+    if (out->kind == STRING && self && self->kind == STRING && self->is_true &&
+        jinja_find_method(self, f->name) == f)
         out->is_true = true; /* what methods make of escaped HTML is that, too */
     return true;
 }
 
-bool call_filter(struct run *r, const char *name, const struct value *v, const struct args *a, struct value *out)
+bool jinja_call_filter(struct run *r, const char *name, const struct value *v, const struct args *a,
+                       struct value *out)
 {
-    const struct callable *f = find_filter(name);
-    return f ? invoke(r, f, v, a, out) : fail_at(r, VIV_EUNSUPPORTED, "there is no filter '%.60s'", name);
+    const struct callable *f = jinja_find_filter(name);
+    return f ? jinja_invoke(r, f, v, a, out) : jinja_fail(r, VIV_EUNSUPPORTED, "there is no filter '%.60s'", name);
 }
 
-bool call_test(struct run *r, const char *name, const struct value *v, const struct args *a, bool *out)
+bool jinja_call_test(struct run *r, const char *name, const struct value *v, const struct args *a, bool *out)
 {
-    const struct callable *f = find_test(name);
-    struct value result = make_bool(false);
-    bool ok = f ? invoke(r, f, v, a, &result) : fail_at(r, VIV_EUNSUPPORTED, "there is no test '%.60s'", name);
+    const struct callable *f = jinja_find_test(name);
+    struct value result = jinja_make_bool(false);
+    bool ok =
+        f ? jinja_invoke(r, f, v, a, &result) : jinja_fail(r, VIV_EUNSUPPORTED, "there is no test '%.60s'", name);
     *out = result.is_true;
     return ok;
 }
 
-bool call_method(struct run *r, const struct value *v, const char *name, const struct args *a, struct value *out)
+bool jinja_call_method(struct run *r, const struct value *v, const char *name, const struct args *a,
+                       struct value *out)
 {
-    return invoke(r, find_method(v, name), v, a, out);
+    return jinja_invoke(r, jinja_find_method(v, name), v, a, out);
 }
 
-const struct value *arg(const struct args *a, size_t place)
+const struct value *jinja_arg(const struct args *a, size_t place)
 {
     return place < a->n && a->values[place].kind != ABSENT ? &a->values[place] : NULL;
 }
 
-bool int_arg(struct run *r, const struct args *a, size_t place, const char *name, int64_t otherwise, int64_t *out)
+bool jinja_int_arg(struct run *r, const struct args *a, size_t place, const char *name, int64_t otherwise,
+                   int64_t *out)
 {
-    const struct value *v = arg(a, place);
+    const struct value *v = jinja_arg(a, place);
     *out = otherwise;
     if (!v || v->kind == NONE)
         return true;
     if (v->kind != INT && v->kind != BOOL)
-        return fail_at(r, VIV_EINVAL, "'%s' must be an integer, found %s", name, kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "'%s' must be an integer, found %s", name, jinja_kind_name(v));
     *out = v->i;
     return true;
 }
 
-bool flag_arg(const struct args *a, size_t place, bool otherwise)
+bool jinja_flag_arg(const struct args *a, size_t place, bool otherwise)
 {
-    const struct value *v = arg(a, place);
-    return v ? truth(v) : otherwise;
+    const struct value *v = jinja_arg(a, place);
+    return v ? jinja_truth(v) : otherwise;
 }
 
-const char *text_arg(const struct args *a, size_t place, const char *otherwise)
+const char *jinja_text_arg(const struct args *a, size_t place, const char *otherwise)
 {
-    const struct value *v = arg(a, place);
+    const struct value *v = jinja_arg(a, place);
     return v && v->kind == STRING ? v->s.text : otherwise;
 }

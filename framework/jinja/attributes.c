@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-bool make_function(struct run *r, const struct callable *f, const struct value *self, struct value *out)
+bool jinja_make_function(struct run *r, const struct callable *f, const struct value *self, struct value *out)
 {
-    struct bound *b = take(r, sizeof *b);
-    struct value *kept = self ? take(r, sizeof *kept) : NULL;
+    struct bound *b = jinja_alloc(r, sizeof *b);
+    struct value *kept = self ? jinja_alloc(r, sizeof *kept) : NULL;
     if (!b || (self && !kept))
         return false;
     if (self)
@@ -22,30 +22,30 @@ static bool number_attr(struct run *r, const struct value *v, const char *name, 
 {
     const bool real = strcmp(name, "real") == 0 || (v->kind != FLOAT && strcmp(name, "numerator") == 0);
     if (real)
-        return sign(r, false, v, out);
+        return jinja_sign(r, false, v, out);
     if (strcmp(name, "imag") == 0)
-        *out = v->kind == FLOAT ? make_float(0) : make_int(0);
+        *out = v->kind == FLOAT ? jinja_make_float(0) : jinja_make_int(0);
     else if (v->kind != FLOAT && strcmp(name, "denominator") == 0)
-        *out = make_int(1);
+        *out = jinja_make_int(1);
     else
-        *out = make_missing(v, name);
+        *out = jinja_make_missing(v, name);
     return true;
 }
 
 /* Attributes alone: methods, and what loops and the like have. UNDEFINED: there is no such. */
 static bool attribute(struct run *r, const struct value *v, const char *name, struct value *out)
 {
-    const struct callable *method = find_method(v, name);
-    *out = make_missing(v, name);
+    const struct callable *method = jinja_find_method(v, name);
+    *out = jinja_make_missing(v, name);
     if (method)
-        return make_function(r, method, v, out);
+        return jinja_make_function(r, method, v, out);
     if (v->kind == LOOP)
-        return loop_attr(r, v, name, out);
+        return jinja_loop_attr(r, v, name, out);
     if (v->kind == MACRO)
-        return macro_attr(r, v, name, out);
+        return jinja_macro_attr(r, v, name, out);
     if (v->kind == FUNCTION)
-        return function_attr(r, v, name, out);
-    if (is_number(v))
+        return jinja_function_attr(r, v, name, out);
+    if (jinja_is_number(v))
         return number_attr(r, v, name, out);
     if (v->kind == TUPLE && v->list->is_group && strcmp(name, "grouper") == 0)
         *out = v->list->items[0];
@@ -54,17 +54,17 @@ static bool attribute(struct run *r, const struct value *v, const char *name, st
     return true;
 }
 
-bool get_attr(struct run *r, const struct value *v, const char *name, struct value *out)
+bool jinja_get_attr(struct run *r, const struct value *v, const char *name, struct value *out)
 {
     if (v->kind == UNDEFINED) {
         char why[96];
         snprintf(why, sizeof why, "has no '%.60s'", name);
-        return fail_undefined(r, v, why);
+        return jinja_fail_undefined(r, v, why);
     }
     if (!attribute(r, v, name, out))
         return false;
     const struct value *member =
-        v->kind == NAMESPACE || (v->kind == DICT && out->kind == UNDEFINED) ? dict_find(v->dict, name) : NULL;
+        v->kind == NAMESPACE || (v->kind == DICT && out->kind == UNDEFINED) ? jinja_dict_find(v->dict, name) : NULL;
     if (member)
         *out = *member;
     return true;
@@ -74,17 +74,17 @@ static bool at_index(struct run *r, const struct value *v, int64_t i, struct val
 {
     const struct list *items;
     if (v->kind == STRING) {
-        const int64_t n = (int64_t)characters(v->s.text, v->s.size);
+        const int64_t n = (int64_t)jinja_count_characters(v->s.text, v->s.size);
         i = i < 0 ? i + n : i;
         if (i < 0 || i >= n)
             return true;
-        const size_t begin = bytes_of(v->s.text, v->s.size, (size_t)i);
-        const size_t size = bytes_of(v->s.text + begin, v->s.size - begin, 1);
-        const bool ok = step(r, 1 + v->s.size / 64) && make_string(r, v->s.text + begin, size, out);
+        const size_t begin = jinja_bytes_of(v->s.text, v->s.size, (size_t)i);
+        const size_t size = jinja_bytes_of(v->s.text + begin, v->s.size - begin, 1);
+        const bool ok = jinja_step(r, 1 + v->s.size / 64) && jinja_make_string(r, v->s.text + begin, size, out);
         out->is_true = ok && v->is_true;
         return ok;
     }
-    if (!items_of(r, v, &items))
+    if (!jinja_items(r, v, &items))
         return false;
     const int64_t n = (int64_t)items->n;
     i = i < 0 ? i + n : i;
@@ -95,17 +95,17 @@ static bool at_index(struct run *r, const struct value *v, int64_t i, struct val
 
 static bool has_indices(const struct value *v)
 {
-    return is_list(v) || v->kind == STRING || (v->kind == ITERABLE && v->iterable->shown);
+    return jinja_is_list(v) || v->kind == STRING || (v->kind == ITERABLE && v->iterable->shown);
 }
 
-bool get_item(struct run *r, const struct value *v, const struct value *key, struct value *out)
+bool jinja_get_item(struct run *r, const struct value *v, const struct value *key, struct value *out)
 {
-    *out = make_missing(v, key->kind == STRING ? key->s.text : "item at this place");
+    *out = jinja_make_missing(v, key->kind == STRING ? key->s.text : "item at this place");
     if (v->kind == UNDEFINED)
-        return get_attr(r, v, key->kind == STRING ? key->s.text : "item", out);
+        return jinja_get_attr(r, v, key->kind == STRING ? key->s.text : "item", out);
     if (v->kind == DICT) {
-        const struct value *member = dict_get(r, v->dict, key);
-        if (!step(r, 1 + v->dict->n / 8))
+        const struct value *member = jinja_dict_get(r, v->dict, key);
+        if (!jinja_step(r, 1 + v->dict->n / 8))
             return false;
         if (member) {
             *out = *member;
@@ -114,7 +114,7 @@ bool get_item(struct run *r, const struct value *v, const struct value *key, str
     } else if (has_indices(v) && (key->kind == INT || key->kind == BOOL)) {
         return at_index(r, v, key->i, out);
     }
-    return key->kind != STRING || get_attr(r, v, key->s.text, out);
+    return key->kind != STRING || jinja_get_attr(r, v, key->s.text, out);
 }
 
 /* Where a slice begins or ends, as Python's slice.indices(). */
@@ -124,8 +124,8 @@ static bool slice_bound(struct run *r, const struct value *v, int64_t otherwise,
     *out = otherwise;
     if (v->kind == NONE)
         return true;
-    if (!is_integer(v))
-        return fail_at(r, VIV_EINVAL, "a slice wants integers, found %s", kind_name(v));
+    if (!jinja_is_integer(v))
+        return jinja_fail(r, VIV_EINVAL, "a slice wants integers, found %s", jinja_kind_name(v));
     const int64_t low = by < 0 ? -1 : 0, high = by < 0 ? length - 1 : length;
     const int64_t at = v->kind == BIG ? (v->big->negative ? INT64_MIN : INT64_MAX) : v->i;
     const int64_t i = at < 0 ? (at < -length ? -length - 1 : at) + length : at;
@@ -133,24 +133,24 @@ static bool slice_bound(struct run *r, const struct value *v, int64_t otherwise,
     return true;
 }
 
-bool get_slice(struct run *r, const struct value *v, const struct value *from, const struct value *to,
-               const struct value *step_by, struct value *out)
+bool jinja_get_slice(struct run *r, const struct value *v, const struct value *from, const struct value *to,
+                     const struct value *step_by, struct value *out)
 {
     const struct list *items;
     int64_t by = 1, begin, end;
     if (v->kind == UNDEFINED)
-        return get_attr(r, v, "slice", out);
+        return jinja_get_attr(r, v, "slice", out);
     if (!has_indices(v))
-        return fail_at(r, VIV_EINVAL, "%s cannot be sliced", kind_name(v));
-    if (step_by->kind != NONE && !is_integer(step_by))
-        return fail_at(r, VIV_EINVAL, "a slice wants integers, found %s", kind_name(step_by));
+        return jinja_fail(r, VIV_EINVAL, "%s cannot be sliced", jinja_kind_name(v));
+    if (step_by->kind != NONE && !jinja_is_integer(step_by))
+        return jinja_fail(r, VIV_EINVAL, "a slice wants integers, found %s", jinja_kind_name(step_by));
     if (step_by->kind == BIG)
         by = step_by->big->negative ? -MAX_MEMORY : MAX_MEMORY;
     else if (step_by->kind != NONE)
         by = step_by->i < -MAX_MEMORY ? -MAX_MEMORY : step_by->i > MAX_MEMORY ? MAX_MEMORY : step_by->i;
     if (by == 0)
-        return fail_at(r, VIV_EINVAL, "a slice cannot step by 0");
-    if (!items_of(r, v, &items))
+        return jinja_fail(r, VIV_EINVAL, "a slice cannot step by 0");
+    if (!jinja_items(r, v, &items))
         return false;
     const int64_t length = (int64_t)items->n;
     if (!slice_bound(r, from, by < 0 ? length - 1 : 0, length, by, &begin) ||
@@ -163,13 +163,13 @@ bool get_slice(struct run *r, const struct value *v, const struct value *from, c
         return (!__builtin_mul_overflow(it->by, by, &stride) && !__builtin_mul_overflow(it->by, begin, &first) &&
                 !__builtin_mul_overflow(it->by, end, &last) && !__builtin_add_overflow(first, it->start, &first) &&
                 !__builtin_add_overflow(last, it->start, &last))
-                   ? make_range(r, first, last, stride, out)
-                   : fail_at(r, VIV_ELIMIT, "a slice of a range beyond 64 bits");
+                   ? jinja_make_range(r, first, last, stride, out)
+                   : jinja_fail(r, VIV_ELIMIT, "a slice of a range beyond 64 bits");
     }
     const int64_t count = by > 0 ? (end - begin + by - 1) / by : (begin - end - by - 1) / -by;
-    struct list *l = make_list(r, count > 0 ? (size_t)count : 0);
+    struct list *l = jinja_make_list(r, count > 0 ? (size_t)count : 0);
     struct buf text = {0};
-    if (!l || !step(r, l->n))
+    if (!l || !jinja_step(r, l->n))
         return false;
     for (size_t i = 0; i < l->n; i++) {
         l->items[i] = items->items[begin + (int64_t)i * by];
@@ -177,7 +177,7 @@ bool get_slice(struct run *r, const struct value *v, const struct value *from, c
             buf_append(&text, l->items[i].s.text, l->items[i].s.size);
     }
     if (v->kind == STRING)
-        return take_buf(r, &text, out);
-    *out = of_list(l, v->kind == TUPLE ? TUPLE : LIST);
+        return jinja_take_buf(r, &text, out);
+    *out = jinja_list_value(l, v->kind == TUPLE ? TUPLE : LIST);
     return true;
 }

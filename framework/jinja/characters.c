@@ -60,7 +60,7 @@ static bool in_ranges(const struct range *table, size_t n, int32_t c)
     return low < n && c >= table[low].first && c <= table[low].last;
 }
 
-size_t decode(const char *s, size_t n, int32_t *c)
+size_t jinja_decode(const char *s, size_t n, int32_t *c)
 {
     utf8proc_ssize_t k = utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, c);
     if (k > 0)
@@ -77,14 +77,14 @@ static void put(struct buf *out, int32_t c)
 
 /* --- classes ------------------------------------------------------------------------------------------------- */
 
-bool is_white(int32_t c)
+bool jinja_is_white(int32_t c)
 {
     utf8proc_category_t k = utf8proc_category(c);
     return k == UTF8PROC_CATEGORY_ZS || k == UTF8PROC_CATEGORY_ZL || k == UTF8PROC_CATEGORY_ZP ||
            (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x1F) || c == 0x85;
 }
 
-bool is_printable(int32_t c)
+bool jinja_is_printable(int32_t c)
 {
     utf8proc_category_t k = utf8proc_category(c);
     return c == ' ' || (k != UTF8PROC_CATEGORY_CN && k != UTF8PROC_CATEGORY_CC && k != UTF8PROC_CATEGORY_CF &&
@@ -119,7 +119,7 @@ static bool is_alphanumeric(int32_t c)
     return is_letter(c) || is_numeric(c);
 }
 
-bool is_word_character(int32_t c)
+bool jinja_is_word_character(int32_t c)
 {
     return c == '_' || is_alphanumeric(c);
 }
@@ -155,7 +155,7 @@ static bool all_cased(const struct value *v, bool upper)
     bool any = false;
     int32_t c;
     for (size_t at = 0; at < v->s.size;) {
-        at += decode(v->s.text + at, v->s.size - at, &c);
+        at += jinja_decode(v->s.text + at, v->s.size - at, &c);
         if (upper ? is_lower(c) || is_title(c) : is_upper(c) || is_title(c))
             return false;
         any = any || (upper ? is_upper(c) : is_lower(c));
@@ -169,7 +169,7 @@ static bool all_title(const struct value *v)
     bool any = false, before = false;
     int32_t c;
     for (size_t at = 0; at < v->s.size;) {
-        at += decode(v->s.text + at, v->s.size - at, &c);
+        at += jinja_decode(v->s.text + at, v->s.size - at, &c);
         if ((is_upper(c) || is_title(c)) ? before : is_lower(c) && !before)
             return false;
         before = is_cased(c);
@@ -183,7 +183,7 @@ static bool is_name(const struct value *v)
     int32_t c;
     for (size_t at = 0; at < v->s.size;) {
         const bool first = at == 0;
-        at += decode(v->s.text + at, v->s.size - at, &c);
+        at += jinja_decode(v->s.text + at, v->s.size - at, &c);
         const utf8proc_category_t k = utf8proc_category(c);
         const bool begins = c == '_' || is_letter(c) || k == UTF8PROC_CATEGORY_NL,
                    goes_on = is_decimal(c) || k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC ||
@@ -194,16 +194,20 @@ static bool is_name(const struct value *v)
     return v->s.size > 0;
 }
 
-bool has_class(const struct value *v, const char *name)
+bool jinja_has_class(const struct value *v, const char *name)
 {
     static const struct {
         const char *name;
         bool (*holds)(int32_t c);
         bool of_nothing; /* whether a text without characters is */
-    } classes[] = {{"isalpha", is_letter, false},       {"isalnum", is_alphanumeric, false},
-                   {"isdecimal", is_decimal, false},    {"isdigit", is_digit, false},
-                   {"isnumeric", is_numeric, false},    {"isspace", is_white, false},
-                   {"isprintable", is_printable, true}, {"isascii", is_ascii, true}};
+    } classes[] = {{"isalpha", is_letter, false},
+                   {"isalnum", is_alphanumeric, false},
+                   {"isdecimal", is_decimal, false},
+                   {"isdigit", is_digit, false},
+                   {"isnumeric", is_numeric, false},
+                   {"isspace", jinja_is_white, false},
+                   {"isprintable", jinja_is_printable, true},
+                   {"isascii", is_ascii, true}};
     int32_t c;
     if (strcmp(name, "isupper") == 0 || strcmp(name, "islower") == 0)
         return all_cased(v, name[2] == 'u');
@@ -215,7 +219,7 @@ bool has_class(const struct value *v, const char *name)
     while (strcmp(classes[k].name, name) != 0)
         k++;
     for (size_t at = 0; at < v->s.size;) {
-        at += decode(v->s.text + at, v->s.size - at, &c);
+        at += jinja_decode(v->s.text + at, v->s.size - at, &c);
         if (!classes[k].holds(c))
             return false;
     }
@@ -284,14 +288,14 @@ static bool ends_word(const struct value *v, size_t at, size_t end)
         while (n < at && (v->s.text[at - n] & 0xC0) == 0x80)
             n++;
         at -= n;
-        decode(v->s.text + at, n, &c);
+        jinja_decode(v->s.text + at, n, &c);
         if (!is_case_ignorable(c)) {
             before = is_cased(c);
             break;
         }
     }
     while (before && end < v->s.size) {
-        end += decode(v->s.text + end, v->s.size - end, &c);
+        end += jinja_decode(v->s.text + end, v->s.size - end, &c);
         if (!is_case_ignorable(c))
             return !is_cased(c);
     }
@@ -311,15 +315,15 @@ static void put_lower(struct buf *out, int32_t c, const struct value *v, size_t 
     }
 }
 
-bool recase(struct run *r, const struct value *v, enum casing how, struct value *out)
+bool jinja_recase(struct run *r, const struct value *v, enum casing how, struct value *out)
 {
     struct buf b = {0};
     bool starts = true;
-    if (!step(r, 1 + v->s.size / 16))
+    if (!jinja_step(r, 1 + v->s.size / 16))
         return false;
     for (size_t at = 0, end; at < v->s.size; at = end) {
         int32_t c, folded[8];
-        end = at + decode(v->s.text + at, v->s.size - at, &c);
+        end = at + jinja_decode(v->s.text + at, v->s.size - at, &c);
         if (how == FOLDED)
             for (size_t i = 0, n = fold(c, folded); i < n; i++)
                 put(&b, folded[i]);
@@ -333,5 +337,5 @@ bool recase(struct run *r, const struct value *v, enum casing how, struct value 
             put(&b, c);
         starts = how == TITLE && !is_cased(c);
     }
-    return take_buf(r, &b, out);
+    return jinja_take_buf(r, &b, out);
 }

@@ -5,16 +5,16 @@
 
 /* --- names --------------------------------------------------------------------------------------------------- */
 
-bool set_variable(struct run *r, struct scope *s, const char *name, const struct value *v)
+bool jinja_set_variable(struct run *r, struct scope *s, const char *name, const struct value *v)
 {
     for (size_t i = 0; i < s->n; i++)
         if (strcmp(s->variables[i].name, name) == 0) {
             s->variables[i].value = *v;
-            return step(r, 1);
+            return jinja_step(r, 1);
         }
     if (s->n == s->capacity) {
         size_t capacity = s->capacity ? 2 * s->capacity : 4;
-        struct variable *grown = take(r, capacity * sizeof *grown);
+        struct variable *grown = jinja_alloc(r, capacity * sizeof *grown);
         if (!grown)
             return false;
         if (s->n)
@@ -23,7 +23,7 @@ bool set_variable(struct run *r, struct scope *s, const char *name, const struct
         s->capacity = capacity;
     }
     s->variables[s->n++] = (struct variable){name, *v};
-    return step(r, 1 + s->n / 16);
+    return jinja_step(r, 1 + s->n / 16);
 }
 
 static bool lookup(struct run *r, const struct scope *s, const char *name, struct value *out)
@@ -34,22 +34,22 @@ static bool lookup(struct run *r, const struct scope *s, const char *name, struc
                 *out = s->variables[i].value;
                 return true;
             }
-        const struct value *given = s->data ? dict_find(s->data, name) : NULL;
+        const struct value *given = s->data ? jinja_dict_find(s->data, name) : NULL;
         if (given) {
             *out = *given;
             return true;
         }
     }
-    const struct callable *f = find_global(name);
+    const struct callable *f = jinja_find_global(name);
     if (f)
-        return make_function(r, f, NULL, out);
-    *out = make_undefined(name);
+        return jinja_make_function(r, f, NULL, out);
+    *out = jinja_make_undefined(name);
     return true;
 }
 
-struct scope *open_scope(struct run *r, struct scope *parent)
+struct scope *jinja_open_scope(struct run *r, struct scope *parent)
 {
-    struct scope *s = take(r, sizeof *s);
+    struct scope *s = jinja_alloc(r, sizeof *s);
     if (s)
         s->parent = parent;
     return s;
@@ -59,26 +59,26 @@ struct scope *open_scope(struct run *r, struct scope *parent)
 
 static bool eval_list(struct run *r, struct scope *s, const struct node *n, struct value *out)
 {
-    struct list *l = make_list(r, n->list.n);
+    struct list *l = jinja_make_list(r, n->list.n);
     if (!l)
         return false;
     for (size_t i = 0; i < l->n; i++)
-        if (!eval(r, s, n->list.items[i], &l->items[i]))
+        if (!jinja_eval(r, s, n->list.items[i], &l->items[i]))
             return false;
-    *out = of_list(l, n->kind == E_LIST ? LIST : TUPLE);
+    *out = jinja_list_value(l, n->kind == E_LIST ? LIST : TUPLE);
     return true;
 }
 
 static bool eval_dict(struct run *r, struct scope *s, const struct node *n, struct value *out)
 {
-    struct dict *d = make_dict(r);
+    struct dict *d = jinja_make_dict(r);
     if (!d)
         return false;
     for (size_t i = 0; i + 1 < n->list.n; i += 2) {
         struct value key, value;
-        if (!eval(r, s, n->list.items[i], &key) || !eval(r, s, n->list.items[i + 1], &value))
+        if (!jinja_eval(r, s, n->list.items[i], &key) || !jinja_eval(r, s, n->list.items[i + 1], &value))
             return false;
-        if (!dict_put(r, d, &key, &value))
+        if (!jinja_dict_put(r, d, &key, &value))
             return false;
     }
     *out = (struct value){.kind = DICT, .dict = d};
@@ -88,22 +88,24 @@ static bool eval_dict(struct run *r, struct scope *s, const struct node *n, stru
 static bool eval_slice(struct run *r, struct scope *s, const struct node *n, struct value *out)
 {
     struct value v, from = {.kind = NONE}, to = {.kind = NONE}, by = {.kind = NONE};
-    return eval(r, s, n->a, &v) && (!n->b || eval(r, s, n->b, &from)) && (!n->c || eval(r, s, n->c, &to)) &&
-           (!n->list.n || eval(r, s, n->list.items[0], &by)) && get_slice(r, &v, &from, &to, &by, out);
+    return jinja_eval(r, s, n->a, &v) && (!n->b || jinja_eval(r, s, n->b, &from)) &&
+           (!n->c || jinja_eval(r, s, n->c, &to)) && (!n->list.n || jinja_eval(r, s, n->list.items[0], &by)) &&
+           jinja_get_slice(r, &v, &from, &to, &by, out);
 }
 
 static bool eval_call(struct run *r, struct scope *s, const struct node *n, struct value *out)
 {
     struct value f;
     struct args a;
-    if (!eval(r, s, n->a, &f) || !evaluate_arguments(r, s, &n->list, &a))
+    if (!jinja_eval(r, s, n->a, &f) || !jinja_eval_arguments(r, s, &n->list, &a))
         return false;
     r->line = n->line;
-    return call_value(r, &f, &a, out);
+    return jinja_call_value(r, &f, &a, out);
 }
 
 /* `v`: what is filtered, or NULL to evaluate it; a chain of filters ends in the node without one. */
-bool eval_filter(struct run *r, struct scope *s, const struct node *n, const struct value *v, struct value *out)
+bool jinja_eval_filter(struct run *r, struct scope *s, const struct node *n, const struct value *v,
+                       struct value *out)
 {
     struct value self;
     struct args a;
@@ -111,13 +113,13 @@ bool eval_filter(struct run *r, struct scope *s, const struct node *n, const str
     if (v && !n->a)
         self = *v;
     else if (v && n->a->kind == E_FILTER)
-        ok = eval_filter(r, s, n->a, v, &self);
+        ok = jinja_eval_filter(r, s, n->a, v, &self);
     else
-        ok = eval(r, s, n->a, &self);
-    if (!ok || !evaluate_arguments(r, s, &n->list, &a))
+        ok = jinja_eval(r, s, n->a, &self);
+    if (!ok || !jinja_eval_arguments(r, s, &n->list, &a))
         return false;
     r->line = n->line;
-    return call_filter(r, n->name, &self, &a, out);
+    return jinja_call_filter(r, n->name, &self, &a, out);
 }
 
 static bool eval_test(struct run *r, struct scope *s, const struct node *n, struct value *out)
@@ -125,9 +127,10 @@ static bool eval_test(struct run *r, struct scope *s, const struct node *n, stru
     struct value v;
     struct args a;
     bool holds;
-    if (!eval(r, s, n->a, &v) || !evaluate_arguments(r, s, &n->list, &a) || !call_test(r, n->name, &v, &a, &holds))
+    if (!jinja_eval(r, s, n->a, &v) || !jinja_eval_arguments(r, s, &n->list, &a) ||
+        !jinja_call_test(r, n->name, &v, &a, &holds))
         return false;
-    *out = make_bool(holds != n->negated);
+    *out = jinja_make_bool(holds != n->negated);
     return true;
 }
 
@@ -135,15 +138,15 @@ static bool relations(struct run *r, struct scope *s, const struct node *n, stru
 {
     struct value a, b;
     bool holds = true;
-    if (!eval(r, s, n->a, &a))
+    if (!jinja_eval(r, s, n->a, &a))
         return false;
     for (size_t i = 0; i < n->list.n && holds; i++) {
         const struct node *group = n->list.items[i];
-        if (!eval(r, s, group->a, &b) || !relation(r, group->name, &a, &b, &holds))
+        if (!jinja_eval(r, s, group->a, &b) || !jinja_relation(r, group->name, &a, &b, &holds))
             return false;
         a = b;
     }
-    *out = make_bool(holds);
+    *out = jinja_make_bool(holds);
     return true;
 }
 
@@ -162,53 +165,53 @@ static bool eval_node(struct run *r, struct scope *s, const struct node *n, stru
     case E_DICT:
         return eval_dict(r, s, n, out);
     case E_ATTR:
-        return eval(r, s, n->a, &a) && get_attr(r, &a, n->name, out);
+        return jinja_eval(r, s, n->a, &a) && jinja_get_attr(r, &a, n->name, out);
     case E_ITEM:
-        return eval(r, s, n->a, &a) && eval(r, s, n->b, &b) && get_item(r, &a, &b, out);
+        return jinja_eval(r, s, n->a, &a) && jinja_eval(r, s, n->b, &b) && jinja_get_item(r, &a, &b, out);
     case E_SLICE:
         return eval_slice(r, s, n, out);
     case E_CALL:
         return eval_call(r, s, n, out);
     case E_FILTER:
-        return eval_filter(r, s, n, NULL, out);
+        return jinja_eval_filter(r, s, n, NULL, out);
     case E_TEST:
         return eval_test(r, s, n, out);
     case E_NOT:
-        if (!eval(r, s, n->a, &a))
+        if (!jinja_eval(r, s, n->a, &a))
             return false;
-        *out = make_bool(!truth(&a));
+        *out = jinja_make_bool(!jinja_truth(&a));
         return true;
     case E_NEGATE:
     case E_PLUS:
-        return eval(r, s, n->a, &a) && sign(r, n->kind == E_NEGATE, &a, out);
+        return jinja_eval(r, s, n->a, &a) && jinja_sign(r, n->kind == E_NEGATE, &a, out);
     case E_AND:
     case E_OR:
-        if (!eval(r, s, n->a, out))
+        if (!jinja_eval(r, s, n->a, out))
             return false;
-        return truth(out) == (n->kind == E_OR) || eval(r, s, n->b, out);
+        return jinja_truth(out) == (n->kind == E_OR) || jinja_eval(r, s, n->b, out);
     case E_IF:
-        if (!eval(r, s, n->a, &a))
+        if (!jinja_eval(r, s, n->a, &a))
             return false;
-        if (truth(&a))
-            return eval(r, s, n->b, out);
-        *out = make_undefined(NULL);
-        return !n->c || eval(r, s, n->c, out);
+        if (jinja_truth(&a))
+            return jinja_eval(r, s, n->b, out);
+        *out = jinja_make_undefined(NULL);
+        return !n->c || jinja_eval(r, s, n->c, out);
     case E_COMPARE:
         return relations(r, s, n, out);
     default:
-        if (!eval(r, s, n->a, &a) || !eval(r, s, n->b, &b))
+        if (!jinja_eval(r, s, n->a, &a) || !jinja_eval(r, s, n->b, &b))
             return false;
         r->line = n->line;
-        return binary(r, n->name, &a, &b, out);
+        return jinja_binary(r, n->name, &a, &b, out);
     }
 }
 
-bool eval(struct run *r, struct scope *s, const struct node *n, struct value *out)
+bool jinja_eval(struct run *r, struct scope *s, const struct node *n, struct value *out)
 {
-    if (!step(r, 1))
+    if (!jinja_step(r, 1))
         return false;
     if (++r->depth > 4 * MAX_DEPTH)
-        return fail_at(r, VIV_ELIMIT, "nested more than %d deep", 4 * MAX_DEPTH);
+        return jinja_fail(r, VIV_ELIMIT, "nested more than %d deep", 4 * MAX_DEPTH);
     r->line = n->line;
     bool ok = eval_node(r, s, n, out);
     r->depth--;

@@ -32,16 +32,18 @@ struct loop {
 
 enum flow { FAILED, NEXT, BREAK, CONTINUE };
 
-bool eval(struct run *r, struct scope *s, const struct node *n, struct value *out);
-bool evaluate_arguments(struct run *r, struct scope *s, const struct nodes *list, struct args *out);
+bool jinja_eval(struct run *r, struct scope *s, const struct node *n, struct value *out);
+bool jinja_eval_arguments(struct run *r, struct scope *s, const struct nodes *list, struct args *out);
 /* `v` through a chain of filters that ends in a node without what is filtered; NULL: that of the chain. */
-bool eval_filter(struct run *r, struct scope *s, const struct node *n, const struct value *v, struct value *out);
-enum flow execute(struct run *r, struct scope *s, const struct nodes *list);
-enum flow run_loop(struct run *r, const struct node *n, struct scope *s, const struct list *items, uint32_t depth);
+bool jinja_eval_filter(struct run *r, struct scope *s, const struct node *n, const struct value *v,
+                       struct value *out);
+enum flow jinja_execute(struct run *r, struct scope *s, const struct nodes *list);
+enum flow jinja_run_loop(struct run *r, const struct node *n, struct scope *s, const struct list *items,
+                         uint32_t depth);
 /* What statements print, as a text. */
-bool capture(struct run *r, struct scope *s, const struct nodes *list, struct value *out);
+bool jinja_capture(struct run *r, struct scope *s, const struct nodes *list, struct value *out);
 
-struct scope *open_scope(struct run *r, struct scope *parent);
-bool set_variable(struct run *r, struct scope *s, const char *name, const struct value *v);
+struct scope *jinja_open_scope(struct run *r, struct scope *parent);
+bool jinja_set_variable(struct run *r, struct scope *s, const char *name, const struct value *v);
 
 #endif

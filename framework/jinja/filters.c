@@ -9,7 +9,7 @@
     static bool filter(struct run *r, const struct value *v, const struct args *a, struct value *out)              \
     {                                                                                                              \
         struct value text;                                                                                         \
-        return text_of(r, v, &text) && call_method(r, &text, method, a, out);                                      \
+        return jinja_to_text(r, v, &text) && jinja_call_method(r, &text, method, a, out);                          \
     }
 METHOD_FILTER(filter_capitalize, "capitalize")
 METHOD_FILTER(filter_lower, "lower")
@@ -18,24 +18,25 @@ METHOD_FILTER(filter_upper, "upper")
 
 static bool filter_center(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *given = arg(a, 0), width = given ? *given : make_int(80);
+    const struct value *given = jinja_arg(a, 0), width = given ? *given : jinja_make_int(80);
     struct value text;
-    return text_of(r, v, &text) && call_method(r, &text, "center", &(struct args){.values = &width, .n = 1}, out);
+    return jinja_to_text(r, v, &text) &&
+           jinja_call_method(r, &text, "center", &(struct args){.values = &width, .n = 1}, out);
 }
 
 static bool filter_default(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *otherwise = arg(a, 0);
+    const struct value *otherwise = jinja_arg(a, 0);
     (void)r;
-    bool missing = v->kind == UNDEFINED || (flag_arg(a, 1, false) && !truth(v));
-    *out = !missing ? *v : otherwise ? *otherwise : make_literal("");
+    bool missing = v->kind == UNDEFINED || (jinja_flag_arg(a, 1, false) && !jinja_truth(v));
+    *out = !missing ? *v : otherwise ? *otherwise : jinja_make_literal("");
     return true;
 }
 
 static bool filter_string(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     (void)a;
-    return text_of(r, v, out);
+    return jinja_to_text(r, v, out);
 }
 
 static bool filter_safe(struct run *r, const struct value *v, const struct args *a, struct value *out)
@@ -44,7 +45,7 @@ static bool filter_safe(struct run *r, const struct value *v, const struct args 
     *out = *v;
     if (r->options->values == TEMPLATE_JSON)
         return true;
-    if (!text_of(r, v, out))
+    if (!jinja_to_text(r, v, out))
         return false;
     out->is_true = true;
     return true;
@@ -53,35 +54,36 @@ static bool filter_safe(struct run *r, const struct value *v, const struct args 
 static bool filter_escape(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     (void)a;
-    return escape_html(r, v, out);
+    return jinja_escape_html(r, v, out);
 }
 
 static bool filter_forceescape(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     struct value text;
     (void)a;
-    if (!text_of(r, v, &text))
+    if (!jinja_to_text(r, v, &text))
         return false;
     text.is_true = false;
-    return escape_html(r, &text, out);
+    return jinja_escape_html(r, &text, out);
 }
 
 /* Texts that this takes are replaced as texts: 1 | replace(1, 2) is '2'. */
 static bool filter_replace(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     struct value text, words[3] = {{.kind = ABSENT}, {.kind = ABSENT}, {.kind = ABSENT}};
-    if (!text_of(r, v, &text) || !text_of(r, arg(a, 0), &words[0]) || !text_of(r, arg(a, 1), &words[1]))
+    if (!jinja_to_text(r, v, &text) || !jinja_to_text(r, jinja_arg(a, 0), &words[0]) ||
+        !jinja_to_text(r, jinja_arg(a, 1), &words[1]))
         return false;
     text.is_true = false;
-    if (arg(a, 2) && arg(a, 2)->kind != NONE)
-        words[2] = *arg(a, 2);
-    return call_method(r, &text, "replace", &(struct args){.values = words, .n = words[2].kind == ABSENT ? 2 : 3},
-                       out);
+    if (jinja_arg(a, 2) && jinja_arg(a, 2)->kind != NONE)
+        words[2] = *jinja_arg(a, 2);
+    return jinja_call_method(r, &text, "replace",
+                             &(struct args){.values = words, .n = words[2].kind == ABSENT ? 2 : 3}, out);
 }
 
 static bool begins_word(int32_t c)
 {
-    return is_white(c) || (c < 0x80 && c && strchr("-({[<", (char)c));
+    return jinja_is_white(c) || (c < 0x80 && c && strchr("-({[<", (char)c));
 }
 
 /* Words begin after white space, a hyphen or an opening bracket: not after an apostrophe, as they do for the
@@ -92,21 +94,22 @@ static bool filter_title(struct run *r, const struct value *v, const struct args
     struct buf b = {0};
     int32_t c;
     (void)a;
-    if (!text_of(r, v, &text))
+    if (!jinja_to_text(r, v, &text))
         return false;
     for (size_t at = 0, end; at < text.s.size; at = end) {
-        end = at + decode(text.s.text + at, text.s.size - at, &c);
-        bool ok = make_string(r, text.s.text + at, end - at, &part);
+        end = at + jinja_decode(text.s.text + at, text.s.size - at, &c);
+        bool ok = jinja_make_string(r, text.s.text + at, end - at, &part);
         if (ok && !begins_word(c)) {
-            ok = recase(r, &part, UPPER, &part);
+            ok = jinja_recase(r, &part, UPPER, &part);
             buf_append(&b, part.s.text, part.s.size);
             const size_t begin = end;
             for (size_t n; end < text.s.size; end += n) {
-                n = decode(text.s.text + end, text.s.size - end, &c);
+                n = jinja_decode(text.s.text + end, text.s.size - end, &c);
                 if (begins_word(c))
                     break;
             }
-            ok = ok && make_string(r, text.s.text + begin, end - begin, &part) && recase(r, &part, LOWER, &part);
+            ok = ok && jinja_make_string(r, text.s.text + begin, end - begin, &part) &&
+                 jinja_recase(r, &part, LOWER, &part);
         }
         if (!ok) {
             buf_release(&b);
@@ -114,7 +117,7 @@ static bool filter_title(struct run *r, const struct value *v, const struct args
         }
         buf_append(&b, part.s.text, part.s.size);
     }
-    return take_buf(r, &b, out);
+    return jinja_take_buf(r, &b, out);
 }
 
 /* The lines of a text, which need not be one in JavaScript; one more behind a line feed at its end. */
@@ -122,13 +125,13 @@ static bool lines_of(struct run *r, const struct value *v, const char *name, con
 {
     struct value text = *v, lines;
     struct buf b = {0};
-    if (r->options->values == TEMPLATE_JSON && !text_of(r, v, &text))
+    if (r->options->values == TEMPLATE_JSON && !jinja_to_text(r, v, &text))
         return false;
     if (text.kind != STRING)
-        return fail_at(r, VIV_EINVAL, "%s wants a text, found %s", name, kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "%s wants a text, found %s", name, jinja_kind_name(v));
     buf_append(&b, text.s.text, text.s.size);
     buf_putc(&b, '\n');
-    if (!take_buf(r, &b, &text) || !call_method(r, &text, "splitlines", &(struct args){0}, &lines))
+    if (!jinja_take_buf(r, &b, &text) || !jinja_call_method(r, &text, "splitlines", &(struct args){0}, &lines))
         return false;
     *out = lines.list;
     return true;
@@ -136,16 +139,16 @@ static bool lines_of(struct run *r, const struct value *v, const char *name, con
 
 static bool filter_indent(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *width = arg(a, 0);
-    const bool first = flag_arg(a, 1, false), blank = flag_arg(a, 2, false);
+    const struct value *width = jinja_arg(a, 0);
+    const bool first = jinja_flag_arg(a, 1, false), blank = jinja_flag_arg(a, 2, false);
     const struct list *lines;
     struct buf b = {0}, by = {0};
     if (width && width->kind != INT && width->kind != STRING)
-        return fail_at(r, VIV_EINVAL, "indent wants a width or a text, found %s", kind_name(width));
+        return jinja_fail(r, VIV_EINVAL, "indent wants a width or a text, found %s", jinja_kind_name(width));
     const int64_t n = width && width->kind == INT ? width->i : 4;
     if (n > 10000)
-        return fail_at(r, VIV_ELIMIT, "an indent of %" PRId64, n);
-    if (!lines_of(r, v, "indent", &lines) || !step(r, lines->n))
+        return jinja_fail(r, VIV_ELIMIT, "an indent of %" PRId64, n);
+    if (!lines_of(r, v, "indent", &lines) || !jinja_step(r, lines->n))
         return false;
     if (width && width->kind == STRING)
         buf_append(&by, width->s.text, width->s.size);
@@ -162,59 +165,59 @@ static bool filter_indent(struct run *r, const struct value *v, const struct arg
     buf_release(&by);
     if (b.size > MAX_OUTPUT) {
         buf_release(&b);
-        return fail_at(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
+        return jinja_fail(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
     }
-    return take_buf(r, &b, out);
+    return jinja_take_buf(r, &b, out);
 }
 
 static bool filter_truncate(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *given = arg(a, 2), end = given ? *given : make_literal("...");
+    const struct value *given = jinja_arg(a, 2), end = given ? *given : jinja_make_literal("...");
     int64_t length, leeway;
     struct buf b = {0};
-    const bool has_length = v->kind == STRING || v->kind == UNDEFINED || v->kind == DICT || is_list(v);
+    const bool has_length = v->kind == STRING || v->kind == UNDEFINED || v->kind == DICT || jinja_is_list(v);
     if (!has_length || end.kind != STRING)
-        return fail_at(r, VIV_EINVAL, "truncate wants a text, found %s", kind_name(v));
-    if (!int_arg(r, a, 0, "length", 255, &length) || !int_arg(r, a, 3, "leeway", 5, &leeway))
+        return jinja_fail(r, VIV_EINVAL, "truncate wants a text, found %s", jinja_kind_name(v));
+    if (!jinja_int_arg(r, a, 0, "length", 255, &length) || !jinja_int_arg(r, a, 3, "leeway", 5, &leeway))
         return false;
-    const int64_t n_end = (int64_t)characters(end.s.text, end.s.size);
+    const int64_t n_end = (int64_t)jinja_count_characters(end.s.text, end.s.size);
     if (length < n_end || leeway < 0 || leeway > MAX_OUTPUT || length > MAX_OUTPUT)
-        return fail_at(r, VIV_EINVAL, "truncate wants a length of at least %" PRId64 " and a leeway of at least 0",
-                       n_end);
+        return jinja_fail(r, VIV_EINVAL,
+                          "truncate wants a length of at least %" PRId64 " and a leeway of at least 0", n_end);
     *out = *v;
-    const size_t n_all = v->kind == STRING ? characters(v->s.text, v->s.size)
-                         : is_list(v)      ? v->list->n
-                         : v->kind == DICT ? v->dict->n
-                                           : 0;
+    const size_t n_all = v->kind == STRING  ? jinja_count_characters(v->s.text, v->s.size)
+                         : jinja_is_list(v) ? v->list->n
+                         : v->kind == DICT  ? v->dict->n
+                                            : 0;
     if ((int64_t)n_all <= length + leeway)
         return true;
     if (v->kind != STRING)
-        return fail_at(r, VIV_EINVAL, "truncate wants a text, found %s", kind_name(v));
-    size_t n = bytes_of(v->s.text, v->s.size, (size_t)(length - n_end));
-    const char *space = flag_arg(a, 1, false) ? NULL : memrchr(v->s.text, ' ', n);
+        return jinja_fail(r, VIV_EINVAL, "truncate wants a text, found %s", jinja_kind_name(v));
+    size_t n = jinja_bytes_of(v->s.text, v->s.size, (size_t)(length - n_end));
+    const char *space = jinja_flag_arg(a, 1, false) ? NULL : memrchr(v->s.text, ' ', n);
     buf_append(&b, v->s.text, space ? (size_t)(space - v->s.text) : n);
     buf_append(&b, end.s.text, end.s.size);
-    return take_buf(r, &b, out);
+    return jinja_take_buf(r, &b, out);
 }
 
 static bool filter_format(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    struct list *l = make_list(r, a->n);
-    struct dict *d = make_dict(r);
+    struct list *l = jinja_make_list(r, a->n);
+    struct dict *d = jinja_make_dict(r);
     struct value text;
-    if (!l || !d || !text_of(r, v, &text))
+    if (!l || !d || !jinja_to_text(r, v, &text))
         return false;
     if (a->n && a->n_named)
-        return fail_at(r, VIV_EINVAL, "format takes values by place or by name, not both");
+        return jinja_fail(r, VIV_EINVAL, "format takes values by place or by name, not both");
     for (size_t i = 0; i < a->n; i++)
         l->items[i] = a->values[i];
     for (size_t i = 0; i < a->n_named; i++) {
-        const struct value key = make_literal(a->named[i].name);
-        if (!dict_put(r, d, &key, &a->named[i].value))
+        const struct value key = jinja_make_literal(a->named[i].name);
+        if (!jinja_dict_put(r, d, &key, &a->named[i].value))
             return false;
     }
-    const struct value values = a->n_named ? (struct value){.kind = DICT, .dict = d} : of_list(l, TUPLE);
-    return format_percent(r, &text, &values, out);
+    const struct value values = a->n_named ? (struct value){.kind = DICT, .dict = d} : jinja_list_value(l, TUPLE);
+    return jinja_format_percent(r, &text, &values, out);
 }
 
 static bool filter_wordcount(struct run *r, const struct value *v, const struct args *a, struct value *out)
@@ -222,17 +225,17 @@ static bool filter_wordcount(struct run *r, const struct value *v, const struct 
     struct value text;
     int64_t n = 0;
     (void)a;
-    if (!text_of(r, v, &text) || !step(r, 1 + text.s.size / 8))
+    if (!jinja_to_text(r, v, &text) || !jinja_step(r, 1 + text.s.size / 8))
         return false;
     bool before = false;
     int32_t c;
     for (size_t at = 0; at < text.s.size;) {
-        at += decode(text.s.text + at, text.s.size - at, &c);
-        const bool word = is_word_character(c);
+        at += jinja_decode(text.s.text + at, text.s.size - at, &c);
+        const bool word = jinja_is_word_character(c);
         n += word && !before;
         before = word;
     }
-    *out = make_int(n);
+    *out = jinja_make_int(n);
     return true;
 }
 
@@ -240,7 +243,7 @@ static bool quote_url(struct run *r, const struct value *v, bool in_query, struc
 {
     static const char kept[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/";
     struct value text;
-    if (!text_of(r, v, &text) || !step(r, 1 + text.s.size / 8))
+    if (!jinja_to_text(r, v, &text) || !jinja_step(r, 1 + text.s.size / 8))
         return false;
     for (size_t i = 0; i < text.s.size; i++) {
         const char c = text.s.text[i];
@@ -261,20 +264,20 @@ static bool filter_urlencode(struct run *r, const struct value *v, const struct 
     struct value pairs = *v;
     const struct list *l = NULL;
     (void)a;
-    bool ok = v->kind != DICT || call_method(r, v, "items", &(struct args){0}, &pairs);
-    const bool is_query = pairs.kind == ITERABLE || is_list(&pairs);
-    ok = ok && (is_query ? items_of(r, &pairs, &l) : quote_url(r, v, false, &b));
+    bool ok = v->kind != DICT || jinja_call_method(r, v, "items", &(struct args){0}, &pairs);
+    const bool is_query = pairs.kind == ITERABLE || jinja_is_list(&pairs);
+    ok = ok && (is_query ? jinja_items(r, &pairs, &l) : quote_url(r, v, false, &b));
     for (size_t i = 0; ok && l && i < l->n; i++) {
         const struct list *pair;
-        ok = items_of(r, &l->items[i], &pair) &&
-             (pair->n == 2 || fail_at(r, VIV_EINVAL, "urlencode wants pairs, found %zu values", pair->n));
+        ok = jinja_items(r, &l->items[i], &pair) &&
+             (pair->n == 2 || jinja_fail(r, VIV_EINVAL, "urlencode wants pairs, found %zu values", pair->n));
         if (i)
             buf_putc(&b, '&');
         ok = ok && quote_url(r, &pair->items[0], true, &b) && buf_putc(&b, '=') &&
              quote_url(r, &pair->items[1], true, &b);
     }
     if (ok)
-        return take_buf(r, &b, out);
+        return jinja_take_buf(r, &b, out);
     buf_release(&b);
     return false;
 }
@@ -283,19 +286,20 @@ static bool filter_urlencode(struct run *r, const struct value *v, const struct 
 static bool filter_xmlattr(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     struct buf b = {0};
-    bool ok = v->kind == DICT || fail_at(r, VIV_EINVAL, "xmlattr wants a dict, found %s", kind_name(v));
+    bool ok = v->kind == DICT || jinja_fail(r, VIV_EINVAL, "xmlattr wants a dict, found %s", jinja_kind_name(v));
     for (size_t i = 0; ok && i < v->dict->n; i++) {
         const struct entry *e = &v->dict->entries[i];
         struct value key, value;
         if (e->value.kind == NONE || e->value.kind == UNDEFINED)
             continue;
         ok = (e->key.kind == STRING && !strpbrk(e->key.s.text, " \t\n\r\f\v/>=")) ||
-             fail_at(r, VIV_EINVAL, "xmlattr: a key is no name of an attribute");
-        ok = ok && escape_html(r, &e->key, &key) && escape_html(r, &e->value, &value) &&
-             buf_printf(&b, "%s%s=\"%s\"", b.size || flag_arg(a, 0, true) ? " " : "", key.s.text, value.s.text);
+             jinja_fail(r, VIV_EINVAL, "xmlattr: a key is no name of an attribute");
+        ok = ok && jinja_escape_html(r, &e->key, &key) && jinja_escape_html(r, &e->value, &value) &&
+             buf_printf(&b, "%s%s=\"%s\"", b.size || jinja_flag_arg(a, 0, true) ? " " : "", key.s.text,
+                        value.s.text);
     }
     if (ok)
-        return take_buf(r, &b, out);
+        return jinja_take_buf(r, &b, out);
     if (b.failed)
         error_nomem(r->err);
     buf_release(&b);
@@ -304,8 +308,9 @@ static bool filter_xmlattr(struct run *r, const struct value *v, const struct ar
 
 static bool read_separators(struct run *r, const struct value *v, struct json_style *s)
 {
-    if (!is_list(v) || v->list->n != 2 || v->list->items[0].kind != STRING || v->list->items[1].kind != STRING)
-        return fail_at(r, VIV_EINVAL, "tojson wants two texts as separators");
+    if (!jinja_is_list(v) || v->list->n != 2 || v->list->items[0].kind != STRING ||
+        v->list->items[1].kind != STRING)
+        return jinja_fail(r, VIV_EINVAL, "tojson wants two texts as separators");
     s->item = v->list->items[0].s.text;
     s->colon = v->list->items[1].s.text;
     return true;
@@ -314,24 +319,24 @@ static bool read_separators(struct run *r, const struct value *v, struct json_st
 /* As transformers has it: JSON that is not escaped for HTML. */
 static bool filter_tojson(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *indent = arg(a, 1), *separators = arg(a, 2);
-    struct json_style style = {.sort_keys = flag_arg(a, 3, false), .indent = "", .colon = ": "};
+    const struct value *indent = jinja_arg(a, 1), *separators = jinja_arg(a, 2);
+    struct json_style style = {.sort_keys = jinja_flag_arg(a, 3, false), .indent = "", .colon = ": "};
     struct buf b = {0};
-    if (r->options->values == TEMPLATE_JSON && arg(a, 0) &&
-        arg(a, 0)->kind == INT) /* in JavaScript it is the first */
-        indent = arg(a, 0);
+    if (r->options->values == TEMPLATE_JSON && jinja_arg(a, 0) &&
+        jinja_arg(a, 0)->kind == INT) /* in JavaScript it is the first */
+        indent = jinja_arg(a, 0);
     else
-        style.ensure_ascii = flag_arg(a, 0, false);
+        style.ensure_ascii = jinja_flag_arg(a, 0, false);
     style.lines = indent && indent->kind != NONE;
     style.item = style.lines ? "," : ", ";
     if (style.lines && indent->kind == STRING) {
         style.indent = indent->s.text;
     } else if (style.lines) {
         if ((indent->kind != INT && indent->kind != BOOL) || indent->i > 1000)
-            return fail_at(r, VIV_EINVAL, "tojson: an indent is a text or at most 1000, found %s",
-                           kind_name(indent));
+            return jinja_fail(r, VIV_EINVAL, "tojson: an indent is a text or at most 1000, found %s",
+                              jinja_kind_name(indent));
         const size_t n = indent->i < 0 ? 0 : (size_t)indent->i;
-        char *spaces = take(r, n + 1);
+        char *spaces = jinja_alloc(r, n + 1);
         if (!spaces)
             return false;
         memset(spaces, ' ', n);
@@ -339,8 +344,8 @@ static bool filter_tojson(struct run *r, const struct value *v, const struct arg
     }
     if (separators && separators->kind != NONE && !read_separators(r, separators, &style))
         return false;
-    if (print_json_value(r, v, &style, 0, &b))
-        return take_buf(r, &b, out);
+    if (jinja_print_json(r, v, &style, 0, &b))
+        return jinja_take_buf(r, &b, out);
     if (b.failed)
         error_nomem(r->err);
     buf_release(&b);
@@ -349,14 +354,14 @@ static bool filter_tojson(struct run *r, const struct value *v, const struct arg
 
 static bool filter_attr(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *name = arg(a, 0);
+    const struct value *name = jinja_arg(a, 0);
     if (name->kind != STRING)
-        return fail_at(r, VIV_EINVAL, "attr wants a name, found %s", kind_name(name));
-    if (v->kind == DICT && !find_method(v, name->s.text) && r->options->values == TEMPLATE_PYTHON) {
-        *out = make_missing(v, name->s.text); /* members are no attributes */
+        return jinja_fail(r, VIV_EINVAL, "attr wants a name, found %s", jinja_kind_name(name));
+    if (v->kind == DICT && !jinja_find_method(v, name->s.text) && r->options->values == TEMPLATE_PYTHON) {
+        *out = jinja_make_missing(v, name->s.text); /* members are no attributes */
         return true;
     }
-    return get_attr(r, v, name->s.text, out);
+    return jinja_get_attr(r, v, name->s.text, out);
 }
 
 static const struct callable text_filters[] = {
@@ -389,11 +394,11 @@ static const struct callable text_filters[] = {
     {"xmlattr", filter_xmlattr, "autospace?"},
     {NULL, NULL, NULL}};
 
-const struct callable *find_filter(const char *name)
+const struct callable *jinja_find_filter(const char *name)
 {
-    const struct callable *const tables[] = {text_filters, list_filters, number_filters};
+    const struct callable *const tables[] = {text_filters, jinja_list_filters, jinja_number_filters};
     const struct callable *f = NULL;
     for (size_t i = 0; i < 3 && !f; i++)
-        f = find_callable(tables[i], name);
+        f = jinja_find_callable(tables[i], name);
     return f;
 }

@@ -7,7 +7,7 @@
 
 static bool generate(struct run *r, const struct list *l, struct value *out)
 {
-    return make_iterable(r, l, "generator", true, out);
+    return jinja_make_iterable(r, l, "generator", true, out);
 }
 
 static bool filter_length(struct run *r, const struct value *v, const struct args *a, struct value *out)
@@ -15,11 +15,12 @@ static bool filter_length(struct run *r, const struct value *v, const struct arg
     const struct list *l;
     (void)a;
     if (v->kind == ITERABLE && v->iterable->once)
-        return fail_at(r, VIV_EINVAL, "%s has no length: `| list` makes a list of it", kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "%s has no length: `| list` makes a list of it", jinja_kind_name(v));
     if (v->kind == STRING || v->kind == DICT)
-        *out = make_int((int64_t)(v->kind == STRING ? characters(v->s.text, v->s.size) : v->dict->n));
-    else if (items_of(r, v, &l))
-        *out = make_int((int64_t)l->n);
+        *out = jinja_make_int(
+            (int64_t)(v->kind == STRING ? jinja_count_characters(v->s.text, v->s.size) : v->dict->n));
+    else if (jinja_items(r, v, &l))
+        *out = jinja_make_int((int64_t)l->n);
     else
         return false;
     return true;
@@ -29,9 +30,9 @@ static bool filter_list(struct run *r, const struct value *v, const struct args 
 {
     const struct list *l;
     (void)a;
-    if (!items_of(r, v, &l))
+    if (!jinja_items(r, v, &l))
         return false;
-    *out = of_list(l, LIST);
+    *out = jinja_list_value(l, LIST);
     return true;
 }
 
@@ -41,13 +42,13 @@ static bool end_of(struct run *r, const struct value *v, bool last, struct value
     if (v->kind == ITERABLE && v->iterable->once) { /* takes the first, and leaves the others */
         struct iterable *it = v->iterable;
         if (last)
-            return fail_at(r, VIV_EINVAL, "%s has no last: `| list` makes a list of it", it->class);
-        *out = it->next < it->items->n ? it->items->items[it->next++] : make_undefined(NULL);
+            return jinja_fail(r, VIV_EINVAL, "%s has no last: `| list` makes a list of it", it->class);
+        *out = it->next < it->items->n ? it->items->items[it->next++] : jinja_make_undefined(NULL);
         return true;
     }
-    if (!items_of(r, v, &l))
+    if (!jinja_items(r, v, &l))
         return false;
-    *out = l->n ? l->items[last ? l->n - 1 : 0] : make_undefined(NULL);
+    *out = l->n ? l->items[last ? l->n - 1 : 0] : jinja_make_undefined(NULL);
     return true;
 }
 
@@ -68,9 +69,9 @@ static bool filter_reverse(struct run *r, const struct value *v, const struct ar
     const struct list *l;
     struct buf b = {0};
     (void)a;
-    if (!items_of(r, v, &l) || !step(r, l->n))
+    if (!jinja_items(r, v, &l) || !jinja_step(r, l->n))
         return false;
-    struct list *reversed = make_list(r, l->n);
+    struct list *reversed = jinja_make_list(r, l->n);
     if (!reversed)
         return false;
     for (size_t i = 0; i < l->n; i++) {
@@ -79,14 +80,14 @@ static bool filter_reverse(struct run *r, const struct value *v, const struct ar
             buf_append(&b, reversed->items[i].s.text, reversed->items[i].s.size);
     }
     if (v->kind == STRING)
-        return take_buf(r, &b, out);
+        return jinja_take_buf(r, &b, out);
     return generate(r, reversed, out);
 }
 
 /* An argument that is given, and not none. */
 static const struct value *given_arg(const struct args *a, size_t place)
 {
-    const struct value *v = arg(a, place);
+    const struct value *v = jinja_arg(a, place);
     return v && v->kind != NONE ? v : NULL;
 }
 
@@ -99,13 +100,13 @@ static bool attribute_at(struct run *r, const struct value *item, const char *pa
         const char *dot = memchr(p, '.', (size_t)(end - p));
         const size_t n = (size_t)((dot ? dot : end) - p);
         struct value key, at = *out;
-        if (!make_string(r, p, n, &key))
+        if (!jinja_make_string(r, p, n, &key))
             return false;
         if (n && n < 10 && strspn(key.s.text, "0123456789") == n)
-            key = make_int((int64_t)strtoul(key.s.text, NULL, 10));
+            key = jinja_make_int((int64_t)strtoul(key.s.text, NULL, 10));
         if (at.kind == UNDEFINED && r->options->values == TEMPLATE_JSON)
             return true;
-        if (!get_item(r, &at, &key, out))
+        if (!jinja_get_item(r, &at, &key, out))
             return false;
         if (out->kind == UNDEFINED && otherwise)
             *out = *otherwise;
@@ -120,7 +121,7 @@ static bool attribute_of(struct run *r, const struct value *item, const struct v
 {
     if (path->kind == STRING)
         return attribute_at(r, item, path->s.text, path->s.size, otherwise, out);
-    if (!get_item(r, item, path, out))
+    if (!jinja_get_item(r, item, path, out))
         return false;
     if (out->kind == UNDEFINED && otherwise)
         *out = *otherwise;
@@ -129,22 +130,22 @@ static bool attribute_of(struct run *r, const struct value *item, const struct v
 
 static bool filter_join(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *d = arg(a, 0), *attribute = given_arg(a, 1);
+    const struct value *d = jinja_arg(a, 0), *attribute = given_arg(a, 1);
     const struct list *l;
-    struct value between = make_literal("");
+    struct value between = jinja_make_literal("");
     struct buf b = {0};
-    bool ok = items_of(r, v, &l) && (!d || text_of(r, d, &between));
+    bool ok = jinja_items(r, v, &l) && (!d || jinja_to_text(r, d, &between));
     for (size_t i = 0; ok && i < l->n; i++) {
         struct value item = l->items[i];
         if (i)
             buf_append(&b, between.s.text, between.s.size);
-        ok = step(r, 1) && (!attribute || attribute_of(r, &l->items[i], attribute, NULL, &item)) &&
-             print_value(r, &item, &b);
+        ok = jinja_step(r, 1) && (!attribute || attribute_of(r, &l->items[i], attribute, NULL, &item)) &&
+             jinja_print(r, &item, &b);
         if (ok && b.size > MAX_OUTPUT)
-            ok = fail_at(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
+            ok = jinja_fail(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
     }
     if (ok)
-        return take_buf(r, &b, out);
+        return jinja_take_buf(r, &b, out);
     buf_release(&b);
     return false;
 }
@@ -152,7 +153,7 @@ static bool filter_join(struct run *r, const struct value *v, const struct args 
 static bool folded(struct run *r, const struct value *v, bool fold, struct value *out)
 {
     *out = *v;
-    return !fold || v->kind != STRING || recase(r, v, LOWER, out);
+    return !fold || v->kind != STRING || jinja_recase(r, v, LOWER, out);
 }
 
 /* What an item is sorted by: an attribute, or a list of those that commas part. */
@@ -166,7 +167,7 @@ static bool sort_key(struct run *r, const struct value *item, const struct value
             : 0;
     if (!commas)
         return (!attribute || attribute_of(r, item, attribute, otherwise, &key)) && folded(r, &key, fold, out);
-    struct list *keys = make_list(r, commas);
+    struct list *keys = jinja_make_list(r, commas);
     const char *s = attribute ? attribute->s.text : NULL, *end = attribute ? s + attribute->s.size : NULL;
     if (!keys)
         return false;
@@ -177,7 +178,7 @@ static bool sort_key(struct run *r, const struct value *item, const struct value
             !folded(r, &key, fold, &keys->items[keys->n++]))
             return false;
     }
-    *out = of_list(keys, LIST);
+    *out = jinja_list_value(keys, LIST);
     return true;
 }
 
@@ -191,13 +192,13 @@ static bool merge_sort(struct run *r, struct sorted *x, struct sorted *spare, si
     size_t half = n / 2, i = 0, j = half;
     if (n < 2)
         return true;
-    if (!step(r, n) || !merge_sort(r, x, spare, half, reverse, equals) ||
+    if (!jinja_step(r, n) || !merge_sort(r, x, spare, half, reverse, equals) ||
         !merge_sort(r, x + half, spare, n - half, reverse, equals))
         return false;
     for (size_t k = 0; k < n; k++) {
         int order = 0;
-        if (i < half && j < n && !(equals && equal(r, &x[i].key, &x[j].key)) &&
-            !compare(r, &x[i].key, &x[j].key, &order))
+        if (i < half && j < n && !(equals && jinja_equal(r, &x[i].key, &x[j].key)) &&
+            !jinja_compare(r, &x[i].key, &x[j].key, &order))
             return false;
         bool left = i < half && (j == n || (reverse ? order >= 0 : order <= 0));
         spare[k] = left ? x[i++] : x[j++];
@@ -209,8 +210,8 @@ static bool merge_sort(struct run *r, struct sorted *x, struct sorted *spare, si
 static bool sort_items(struct run *r, const struct list *l, const struct value *attribute,
                        const struct value *otherwise, bool fold, bool reverse, bool equals, struct value *out)
 {
-    struct sorted *x = take(r, l->n * sizeof *x), *spare = take(r, l->n * sizeof *spare);
-    struct list *sorted = make_list(r, l->n);
+    struct sorted *x = jinja_alloc(r, l->n * sizeof *x), *spare = jinja_alloc(r, l->n * sizeof *spare);
+    struct list *sorted = jinja_make_list(r, l->n);
     if (!x || !spare || !sorted)
         return false;
     for (size_t i = 0; i < l->n; i++) {
@@ -222,66 +223,66 @@ static bool sort_items(struct run *r, const struct list *l, const struct value *
         return false;
     for (size_t i = 0; i < l->n; i++)
         sorted->items[i] = x[i].item;
-    *out = of_list(sorted, LIST);
+    *out = jinja_list_value(sorted, LIST);
     return true;
 }
 
 static bool filter_sort(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const struct list *l;
-    return items_of(r, v, &l) &&
-           sort_items(r, l, given_arg(a, 2), NULL, !flag_arg(a, 1, false), flag_arg(a, 0, false), true, out);
+    return jinja_items(r, v, &l) && sort_items(r, l, given_arg(a, 2), NULL, !jinja_flag_arg(a, 1, false),
+                                               jinja_flag_arg(a, 0, false), true, out);
 }
 
 static bool pairs_of(struct run *r, const struct value *v, const char *name, const struct list **out)
 {
     struct value pairs;
     if (v->kind != DICT)
-        return fail_at(r, VIV_EINVAL, "%s wants a dict, found %s", name, kind_name(v));
-    return call_method(r, v, "items", &(struct args){0}, &pairs) && items_of(r, &pairs, out);
+        return jinja_fail(r, VIV_EINVAL, "%s wants a dict, found %s", name, jinja_kind_name(v));
+    return jinja_call_method(r, v, "items", &(struct args){0}, &pairs) && jinja_items(r, &pairs, out);
 }
 
 static bool filter_items(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const struct list *l;
     (void)a;
-    if (v->kind == UNDEFINED ? !items_of(r, v, &l) : !pairs_of(r, v, "items", &l))
+    if (v->kind == UNDEFINED ? !jinja_items(r, v, &l) : !pairs_of(r, v, "items", &l))
         return false;
     return generate(r, l, out);
 }
 
 static bool filter_dictsort(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const char *name = text_arg(a, 1, "key");
+    const char *name = jinja_text_arg(a, 1, "key");
     const struct list *l;
-    const struct value by = make_int(strcmp(name, "value") == 0);
+    const struct value by = jinja_make_int(strcmp(name, "value") == 0);
     if (!by.i && strcmp(name, "key") != 0)
-        return fail_at(r, VIV_EINVAL, "dictsort: by is 'key' or 'value', found '%.60s'", name);
+        return jinja_fail(r, VIV_EINVAL, "dictsort: by is 'key' or 'value', found '%.60s'", name);
     return pairs_of(r, v, "dictsort", &l) &&
-           sort_items(r, l, &by, NULL, !flag_arg(a, 0, false), flag_arg(a, 2, false), false, out);
+           sort_items(r, l, &by, NULL, !jinja_flag_arg(a, 0, false), jinja_flag_arg(a, 2, false), false, out);
 }
 
 static bool filter_unique(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const struct list *l;
     const struct value *attribute = given_arg(a, 1);
-    bool fold = !flag_arg(a, 0, false);
-    if (!items_of(r, v, &l))
+    bool fold = !jinja_flag_arg(a, 0, false);
+    if (!jinja_items(r, v, &l))
         return false;
-    struct list *kept = make_list(r, l->n);
-    struct value *keys = take(r, l->n * sizeof *keys);
+    struct list *kept = jinja_make_list(r, l->n);
+    struct value *keys = jinja_alloc(r, l->n * sizeof *keys);
     size_t n = 0;
     if (!kept || !keys)
         return false;
     for (size_t i = 0; i < l->n; i++) {
         struct value key = l->items[i];
         if ((attribute && !attribute_of(r, &l->items[i], attribute, NULL, &key)) ||
-            !folded(r, &key, fold, &keys[n]) || !step(r, n + 1))
+            !folded(r, &key, fold, &keys[n]) || !jinja_step(r, n + 1))
             return false;
-        if (!is_hashable(&keys[n]) && r->options->values == TEMPLATE_PYTHON)
-            return fail_at(r, VIV_EINVAL, "unique: %s is not compared", kind_name(&keys[n]));
+        if (!jinja_is_hashable(&keys[n]) && r->options->values == TEMPLATE_PYTHON)
+            return jinja_fail(r, VIV_EINVAL, "unique: %s is not compared", jinja_kind_name(&keys[n]));
         size_t j = 0;
-        while (j < n && !equal(r, &keys[j], &keys[n]))
+        while (j < n && !jinja_equal(r, &keys[j], &keys[n]))
             j++;
         if (j == n)
             kept->items[n++] = l->items[i];
@@ -294,16 +295,16 @@ static bool extreme(struct run *r, const struct value *v, const struct args *a, 
 {
     const struct list *l;
     const struct value *attribute = given_arg(a, 1);
-    bool fold = !flag_arg(a, 0, false);
+    bool fold = !jinja_flag_arg(a, 0, false);
     struct value best, key;
-    if (!items_of(r, v, &l) || !step(r, l->n))
+    if (!jinja_items(r, v, &l) || !jinja_step(r, l->n))
         return false;
-    *out = make_undefined(NULL);
+    *out = jinja_make_undefined(NULL);
     for (size_t i = 0; i < l->n; i++) {
         int order = wanted;
         struct value of = l->items[i];
         if ((attribute && !attribute_of(r, &l->items[i], attribute, NULL, &of)) || !folded(r, &of, fold, &key) ||
-            (i && !compare(r, &key, &best, &order)))
+            (i && !jinja_compare(r, &key, &best, &order)))
             return false;
         if (i == 0 || (wanted < 0 ? order < 0 : order > 0)) {
             best = key;
@@ -326,16 +327,16 @@ static bool filter_max(struct run *r, const struct value *v, const struct args *
 static bool filter_sum(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const struct list *l;
-    const struct value *attribute = given_arg(a, 0), *start = arg(a, 1);
-    *out = start ? *start : make_int(0);
+    const struct value *attribute = given_arg(a, 0), *start = jinja_arg(a, 1);
+    *out = start ? *start : jinja_make_int(0);
     if (out->kind == STRING && r->options->values == TEMPLATE_PYTHON)
-        return fail_at(r, VIV_EINVAL, "sum: texts are joined, not summed");
-    if (!items_of(r, v, &l) || !step(r, l->n))
+        return jinja_fail(r, VIV_EINVAL, "sum: texts are joined, not summed");
+    if (!jinja_items(r, v, &l) || !jinja_step(r, l->n))
         return false;
     for (size_t i = 0; i < l->n; i++) {
         struct value item = l->items[i], sum;
         if ((attribute && !attribute_of(r, &l->items[i], attribute, NULL, &item)) ||
-            !binary(r, "+", out, &item, &sum))
+            !jinja_binary(r, "+", out, &item, &sum))
             return false;
         *out = sum;
     }
@@ -345,7 +346,7 @@ static bool filter_sum(struct run *r, const struct value *v, const struct args *
 /* The items of what is true; of none, undefined and all else that is false: nothing. */
 static bool items_if_true(struct run *r, const struct value *v, const struct list **out)
 {
-    return truth(v) ? items_of(r, v, out) : (*out = make_list(r, 0)) != NULL;
+    return jinja_truth(v) ? jinja_items(r, v, out) : (*out = jinja_make_list(r, 0)) != NULL;
 }
 
 static const struct value *named_arg(const struct args *a, const char *name)
@@ -361,22 +362,22 @@ static bool filter_map(struct run *r, const struct value *v, const struct args *
 {
     const struct list *l;
     const struct value *attribute = a->n == 0 ? named_arg(a, "attribute") : NULL,
-                       *otherwise = named_arg(a, "default"), *name = arg(a, 0);
+                       *otherwise = named_arg(a, "default"), *name = jinja_arg(a, 0);
     if (!items_if_true(r, v, &l))
         return false;
-    struct list *mapped = make_list(r, l->n);
+    struct list *mapped = jinja_make_list(r, l->n);
     const struct args rest = {
         .values = a->values + 1, .n = a->n - (a->n > 0), .named = a->named, .n_named = a->n_named};
-    if (!mapped || !step(r, l->n))
+    if (!mapped || !jinja_step(r, l->n))
         return false;
     if (l->n && !attribute && (!name || name->kind != STRING))
-        return fail_at(r, VIV_EINVAL, "map wants an attribute or the name of a filter");
+        return jinja_fail(r, VIV_EINVAL, "map wants an attribute or the name of a filter");
     if (l->n && attribute && a->n_named > 1U + (otherwise != NULL))
-        return fail_at(r, VIV_EINVAL, "map: with an attribute, it takes a default and nothing else");
+        return jinja_fail(r, VIV_EINVAL, "map: with an attribute, it takes a default and nothing else");
     otherwise = otherwise && otherwise->kind != NONE ? otherwise : NULL;
     for (size_t i = 0; i < l->n; i++)
         if (attribute ? !attribute_of(r, &l->items[i], attribute, otherwise, &mapped->items[i])
-                      : !call_filter(r, name->s.text, &l->items[i], &rest, &mapped->items[i]))
+                      : !jinja_call_filter(r, name->s.text, &l->items[i], &rest, &mapped->items[i]))
             return false;
     return generate(r, mapped, out);
 }
@@ -388,28 +389,28 @@ static bool choose(struct run *r, const struct value *v, const struct args *a, b
     const struct list *l;
     size_t n = 0;
     const size_t skip = by_attribute;
-    const struct value *attribute = by_attribute ? arg(a, 0) : NULL, *name = arg(a, skip);
+    const struct value *attribute = by_attribute ? jinja_arg(a, 0) : NULL, *name = jinja_arg(a, skip);
     if (!items_if_true(r, v, &l))
         return false;
-    struct list *kept = make_list(r, l->n);
+    struct list *kept = jinja_make_list(r, l->n);
     const struct args rest = {.values = a->values + skip + 1,
                               .n = a->n > skip ? a->n - skip - 1 : 0,
                               .named = a->named,
                               .n_named = a->n_named};
-    if (!kept || !step(r, l->n))
+    if (!kept || !jinja_step(r, l->n))
         return false;
     if (l->n && by_attribute && !attribute)
-        return fail_at(r, VIV_EINVAL, "%s wants an attribute", wanted ? "selectattr" : "rejectattr");
+        return jinja_fail(r, VIV_EINVAL, "%s wants an attribute", wanted ? "selectattr" : "rejectattr");
     if (l->n && name && name->kind != STRING)
-        return fail_at(r, VIV_EINVAL, "the name of a test is a text, found %s", kind_name(name));
+        return jinja_fail(r, VIV_EINVAL, "the name of a test is a text, found %s", jinja_kind_name(name));
     for (size_t i = 0; i < l->n; i++) {
         struct value item = l->items[i];
         bool holds;
         if (attribute && !attribute_of(r, &l->items[i], attribute, NULL, &item))
             return false;
         if (!name)
-            holds = truth(&item);
-        else if (!call_test(r, name->s.text, &item, &rest, &holds))
+            holds = jinja_truth(&item);
+        else if (!jinja_call_test(r, name->s.text, &item, &rest, &holds))
             return false;
         if (holds == wanted)
             kept->items[n++] = l->items[i];
@@ -431,12 +432,12 @@ CHOOSE(filter_rejectattr, true, false)
 static bool filter_groupby(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const struct list *l;
-    const struct value *attribute = arg(a, 0), *otherwise = given_arg(a, 1);
-    const bool fold = !flag_arg(a, 2, false);
+    const struct value *attribute = jinja_arg(a, 0), *otherwise = given_arg(a, 1);
+    const bool fold = !jinja_flag_arg(a, 2, false);
     struct value sorted;
-    if (!items_of(r, v, &l) || !sort_items(r, l, attribute, otherwise, fold, false, false, &sorted))
+    if (!jinja_items(r, v, &l) || !sort_items(r, l, attribute, otherwise, fold, false, false, &sorted))
         return false;
-    struct list *groups = make_list(r, l->n);
+    struct list *groups = jinja_make_list(r, l->n);
     size_t n = 0;
     if (!groups)
         return false;
@@ -448,32 +449,32 @@ static bool filter_groupby(struct run *r, const struct value *v, const struct ar
         for (end = i + 1; end < l->n; end++) {
             if (!sort_key(r, &sorted.list->items[end], attribute, otherwise, fold, &next))
                 return false;
-            if (!equal(r, &key, &next))
+            if (!jinja_equal(r, &key, &next))
                 break;
         }
-        struct list *members = make_list(r, end - i), *pair = make_list(r, 2);
+        struct list *members = jinja_make_list(r, end - i), *pair = jinja_make_list(r, 2);
         if (!members || !pair)
             return false;
         memcpy(members->items, &sorted.list->items[i], (end - i) * sizeof *members->items);
         pair->is_group = true;
         pair->items[0] = grouper;
-        pair->items[1] = of_list(members, LIST);
-        groups->items[n++] = of_list(pair, TUPLE);
+        pair->items[1] = jinja_list_value(members, LIST);
+        groups->items[n++] = jinja_list_value(pair, TUPLE);
     }
     groups->n = n;
-    *out = of_list(groups, LIST);
+    *out = jinja_list_value(groups, LIST);
     return true;
 }
 
 static bool make_part(struct run *r, const struct list *l, size_t begin, size_t n, const struct value *fill,
                       size_t n_fill, struct value *out)
 {
-    struct list *part = make_list(r, n + n_fill);
-    if (!part || !step(r, part->n))
+    struct list *part = jinja_make_list(r, n + n_fill);
+    if (!part || !jinja_step(r, part->n))
         return false;
     for (size_t i = 0; i < part->n; i++)
         part->items[i] = i < n ? l->items[begin + i] : *fill;
-    *out = of_list(part, LIST);
+    *out = jinja_list_value(part, LIST);
     return true;
 }
 
@@ -483,12 +484,12 @@ static bool filter_batch(struct run *r, const struct value *v, const struct args
     const struct list *l;
     const struct value *fill = given_arg(a, 1);
     int64_t size;
-    if (!int_arg(r, a, 0, "linecount", 0, &size) || !items_of(r, v, &l))
+    if (!jinja_int_arg(r, a, 0, "linecount", 0, &size) || !jinja_items(r, v, &l))
         return false;
     if (size < 1)
-        return fail_at(r, VIV_EINVAL, "batch wants a count of at least 1");
+        return jinja_fail(r, VIV_EINVAL, "batch wants a count of at least 1");
     const size_t each = (size_t)size, n = l->n ? (l->n - 1) / each + 1 : 0;
-    struct list *batches = make_list(r, n);
+    struct list *batches = jinja_make_list(r, n);
     if (!batches)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -505,12 +506,12 @@ static bool filter_slice(struct run *r, const struct value *v, const struct args
     const struct list *l;
     const struct value *fill = given_arg(a, 1);
     int64_t count;
-    if (!int_arg(r, a, 0, "slices", 0, &count) || !items_of(r, v, &l))
+    if (!jinja_int_arg(r, a, 0, "slices", 0, &count) || !jinja_items(r, v, &l))
         return false;
     if (count < 1 || count > MAX_RANGE)
-        return fail_at(r, VIV_EINVAL, "slice wants a count of 1 to %d", MAX_RANGE);
+        return jinja_fail(r, VIV_EINVAL, "slice wants a count of 1 to %d", MAX_RANGE);
     const size_t n = (size_t)count, each = l->n / n, longer = l->n % n;
-    struct list *slices = make_list(r, n);
+    struct list *slices = jinja_make_list(r, n);
     if (!slices)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -521,26 +522,26 @@ static bool filter_slice(struct run *r, const struct value *v, const struct args
     return generate(r, slices, out);
 }
 
-const struct callable list_filters[] = {{"batch", filter_batch, "linecount fill_with?"},
-                                        {"count", filter_length, NULL},
-                                        {"dictsort", filter_dictsort, "case_sensitive? by? reverse?"},
-                                        {"first", filter_first, NULL},
-                                        {"groupby", filter_groupby, "attribute default? case_sensitive?"},
-                                        {"items", filter_items, NULL},
-                                        {"join", filter_join, "d? attribute?"},
-                                        {"last", filter_last, NULL},
-                                        {"length", filter_length, NULL},
-                                        {"list", filter_list, NULL},
-                                        {"map", filter_map, "* **"},
-                                        {"max", filter_max, "case_sensitive? attribute?"},
-                                        {"min", filter_min, "case_sensitive? attribute?"},
-                                        {"reject", filter_reject, "* **"},
-                                        {"rejectattr", filter_rejectattr, "* **"},
-                                        {"reverse", filter_reverse, NULL},
-                                        {"select", filter_select, "* **"},
-                                        {"selectattr", filter_selectattr, "* **"},
-                                        {"slice", filter_slice, "slices fill_with?"},
-                                        {"sort", filter_sort, "reverse? case_sensitive? attribute?"},
-                                        {"sum", filter_sum, "attribute? start?"},
-                                        {"unique", filter_unique, "case_sensitive? attribute?"},
-                                        {NULL, NULL, NULL}};
+const struct callable jinja_list_filters[] = {{"batch", filter_batch, "linecount fill_with?"},
+                                              {"count", filter_length, NULL},
+                                              {"dictsort", filter_dictsort, "case_sensitive? by? reverse?"},
+                                              {"first", filter_first, NULL},
+                                              {"groupby", filter_groupby, "attribute default? case_sensitive?"},
+                                              {"items", filter_items, NULL},
+                                              {"join", filter_join, "d? attribute?"},
+                                              {"last", filter_last, NULL},
+                                              {"length", filter_length, NULL},
+                                              {"list", filter_list, NULL},
+                                              {"map", filter_map, "* **"},
+                                              {"max", filter_max, "case_sensitive? attribute?"},
+                                              {"min", filter_min, "case_sensitive? attribute?"},
+                                              {"reject", filter_reject, "* **"},
+                                              {"rejectattr", filter_rejectattr, "* **"},
+                                              {"reverse", filter_reverse, NULL},
+                                              {"select", filter_select, "* **"},
+                                              {"selectattr", filter_selectattr, "* **"},
+                                              {"slice", filter_slice, "slices fill_with?"},
+                                              {"sort", filter_sort, "reverse? case_sensitive? attribute?"},
+                                              {"sum", filter_sum, "attribute? start?"},
+                                              {"unique", filter_unique, "case_sensitive? attribute?"},
+                                              {NULL, NULL, NULL}};

@@ -10,12 +10,12 @@
 static bool filter_abs(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     (void)a;
-    const struct value zero = make_int(0);
-    if (!is_number(v))
-        return fail_at(r, VIV_EINVAL, "abs wants a number, found %s", kind_name(v));
+    const struct value zero = jinja_make_int(0);
+    if (!jinja_is_number(v))
+        return jinja_fail(r, VIV_EINVAL, "abs wants a number, found %s", jinja_kind_name(v));
     if (v->kind != FLOAT)
-        return sign(r, integer_compare(v, &zero) < 0, v, out);
-    *out = make_float(fabs(v->f));
+        return jinja_sign(r, jinja_integer_compare(v, &zero) < 0, v, out);
+    *out = jinja_make_float(fabs(v->f));
     return true;
 }
 
@@ -23,14 +23,14 @@ static bool filter_abs(struct run *r, const struct value *v, const struct args *
 static void trim(const char **s, size_t *n)
 {
     int32_t c;
-    for (size_t k; *n && (k = decode(*s, *n, &c)) && is_white(c); *s += k, *n -= k) {
+    for (size_t k; *n && (k = jinja_decode(*s, *n, &c)) && jinja_is_white(c); *s += k, *n -= k) {
     }
     while (*n) {
         size_t k = 1;
         while (k < *n && ((*s)[*n - k] & 0xC0) == 0x80)
             k++;
-        decode(*s + *n - k, k, &c);
-        if (!is_white(c))
+        jinja_decode(*s + *n - k, k, &c);
+        if (!jinja_is_white(c))
             break;
         *n -= k;
     }
@@ -43,7 +43,7 @@ static unsigned digit_of(char c)
                                                     : 99;
 }
 
-bool read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out)
+bool jinja_read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out)
 {
     static const struct {
         char letter;
@@ -65,7 +65,7 @@ bool read_integer(struct run *r, const char *s, size_t n, unsigned base, struct 
         }
     const bool any_base = base == 0;
     base = base ? base : 10;
-    char *digits = take(r, n + 1);
+    char *digits = jinja_alloc(r, n + 1);
     size_t used = 0;
     for (size_t i = 0; digits && i < n; i++) {
         if (s[i] == '_' && i + 1 < n && s[i + 1] != '_' && (i > 0 || prefixed))
@@ -77,10 +77,10 @@ bool read_integer(struct run *r, const char *s, size_t n, unsigned base, struct 
     struct value size;
     if (!digits || used == 0 || (any_base && digits[0] == '0' && strspn(digits, "0") != used))
         return false;
-    return integer_of_text(r, digits, used, base, &size) && sign(r, negative, &size, out);
+    return jinja_integer_of_text(r, digits, used, base, &size) && jinja_sign(r, negative, &size, out);
 }
 
-bool read_float(const char *s, size_t n, double *out)
+bool jinja_read_float(const char *s, size_t n, double *out)
 {
     char text[512], *end;
     size_t used = 0;
@@ -100,88 +100,90 @@ bool read_float(const char *s, size_t n, double *out)
 
 static bool filter_int(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *otherwise = arg(a, 0);
+    const struct value *otherwise = jinja_arg(a, 0);
     int64_t base;
     double number = 0;
     if (v->kind == UNDEFINED && r->options->values == TEMPLATE_PYTHON)
-        return fail_undefined(r, v, "is no integer");
-    if (!int_arg(r, a, 1, "base", 10, &base))
+        return jinja_fail_undefined(r, v, "is no integer");
+    if (!jinja_int_arg(r, a, 1, "base", 10, &base))
         return false;
     if (base != 0 && (base < 2 || base > 36))
-        return fail_at(r, VIV_EINVAL, "int: a base is 0 or 2 to 36, found %" PRId64, base);
-    *out = otherwise ? *otherwise : make_int(0);
+        return jinja_fail(r, VIV_EINVAL, "int: a base is 0 or 2 to 36, found %" PRId64, base);
+    *out = otherwise ? *otherwise : jinja_make_int(0);
     if (v->kind == BOOL)
-        *out = make_int(v->i);
-    else if (is_integer(v))
+        *out = jinja_make_int(v->i);
+    else if (jinja_is_integer(v))
         *out = *v;
     else if (v->kind == FLOAT && !isnan(v->f))
-        return integer_of_float(r, v->f, out);
-    else if (v->kind == STRING && !read_integer(r, v->s.text, v->s.size, (unsigned)base, out)) {
+        return jinja_integer_of_float(r, v->f, out);
+    else if (v->kind == STRING && !jinja_read_integer(r, v->s.text, v->s.size, (unsigned)base, out)) {
         if (r->err->status != VIV_OK)
             return false;
-        if (read_float(v->s.text, v->s.size, &number) && isfinite(number))
-            return integer_of_float(r, number, out);
+        if (jinja_read_float(v->s.text, v->s.size, &number) && isfinite(number))
+            return jinja_integer_of_float(r, number, out);
     }
     return true;
 }
 
 static bool filter_float(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *otherwise = arg(a, 0);
+    const struct value *otherwise = jinja_arg(a, 0);
     double number = 0;
     if (v->kind == UNDEFINED && r->options->values == TEMPLATE_PYTHON)
-        return fail_undefined(r, v, "is no number");
-    *out = otherwise ? *otherwise : make_float(0);
-    if (is_number(v))
-        *out = make_float(number_of(v));
-    else if (v->kind == STRING && read_float(v->s.text, v->s.size, &number))
-        *out = make_float(number);
-    return v->kind != BIG || isfinite(out->f) || fail_at(r, VIV_EINVAL, "the integer is too large for a float");
+        return jinja_fail_undefined(r, v, "is no number");
+    *out = otherwise ? *otherwise : jinja_make_float(0);
+    if (jinja_is_number(v))
+        *out = jinja_make_float(jinja_to_number(v));
+    else if (v->kind == STRING && jinja_read_float(v->s.text, v->s.size, &number))
+        *out = jinja_make_float(number);
+    return v->kind != BIG || isfinite(out->f) || jinja_fail(r, VIV_EINVAL, "the integer is too large for a float");
 }
 
 /* An integer to a multiple of 10^-precision, to the even one where it lies between. */
 static bool round_integer(struct run *r, const struct value *v, int64_t precision, struct value *out)
 {
-    const struct value ten = make_int(10), digits = make_int(-precision), two = make_int(2);
+    const struct value ten = jinja_make_int(10), digits = jinja_make_int(-precision), two = jinja_make_int(2);
     struct value unit, rest, twice, below, steps, odd;
     *out = *v;
     if (v->kind == BOOL)
-        *out = make_int(v->i);
+        *out = jinja_make_int(v->i);
     if (precision >= 0)
         return true;
-    if (!integer_operation(r, "**", &ten, &digits, &unit) || !integer_operation(r, "%", v, &unit, &rest) ||
-        !integer_operation(r, "-", v, &rest, &below) || !integer_operation(r, "*", &rest, &two, &twice) ||
-        !integer_operation(r, "//", &below, &unit, &steps) || !integer_operation(r, "%", &steps, &two, &odd))
+    if (!jinja_integer_operation(r, "**", &ten, &digits, &unit) ||
+        !jinja_integer_operation(r, "%", v, &unit, &rest) || !jinja_integer_operation(r, "-", v, &rest, &below) ||
+        !jinja_integer_operation(r, "*", &rest, &two, &twice) ||
+        !jinja_integer_operation(r, "//", &below, &unit, &steps) ||
+        !jinja_integer_operation(r, "%", &steps, &two, &odd))
         return false;
-    const int half = integer_compare(&twice, &unit);
+    const int half = jinja_integer_compare(&twice, &unit);
     *out = below;
-    return !(half > 0 || (half == 0 && truth(&odd))) || integer_operation(r, "+", &below, &unit, out);
+    return !(half > 0 || (half == 0 && jinja_truth(&odd))) || jinja_integer_operation(r, "+", &below, &unit, out);
 }
 
 static bool filter_round(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     int64_t precision;
-    const char *method = text_arg(a, 1, "common");
+    const char *method = jinja_text_arg(a, 1, "common");
     const bool up = strcmp(method, "ceil") == 0, down = strcmp(method, "floor") == 0;
-    if (!is_number(v))
-        return fail_at(r, VIV_EINVAL, "round wants a number, found %s", kind_name(v));
-    if (!int_arg(r, a, 0, "precision", 0, &precision))
+    if (!jinja_is_number(v))
+        return jinja_fail(r, VIV_EINVAL, "round wants a number, found %s", jinja_kind_name(v));
+    if (!jinja_int_arg(r, a, 0, "precision", 0, &precision))
         return false;
     if (!up && !down && strcmp(method, "common") != 0)
-        return fail_at(r, VIV_EINVAL, "round: the method is common, ceil or floor, found '%.60s'", method);
+        return jinja_fail(r, VIV_EINVAL, "round: the method is common, ceil or floor, found '%.60s'", method);
     if (precision < -30 || precision > 30)
-        return fail_at(r, VIV_ELIMIT, "round to %" PRId64 " digits", precision);
-    if (is_integer(v) && !up && !down)
+        return jinja_fail(r, VIV_ELIMIT, "round to %" PRId64 " digits", precision);
+    if (jinja_is_integer(v) && !up && !down)
         return round_integer(r, v, precision, out);
-    double unit = pow(10, (double)precision), x = number_of(v);
+    double unit = pow(10, (double)precision), x = jinja_to_number(v);
     if (up || down) {
-        *out = make_float((up ? ceil(x * unit) : floor(x * unit)) / unit);
+        *out = jinja_make_float((up ? ceil(x * unit) : floor(x * unit)) / unit);
     } else if (precision < 0) {
-        *out = make_float(rint(x * unit) / unit);
+        *out = jinja_make_float(rint(x * unit) / unit);
     } else {
         char text[400]; /* rounds the decimal number, to even where it is exactly between */
         snprintf(text, sizeof text, "%.*f", (int)precision, x);
-        *out = make_float(strtod(text, NULL));
+        *out = jinja_make_float(strtod(text, NULL));
     }
     return true;
 }
@@ -190,12 +192,12 @@ static bool filter_filesizeformat(struct run *r, const struct value *v, const st
 {
     static const char *const units[2][8] = {{"kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"},
                                             {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"}};
-    const bool binary = flag_arg(a, 0, false);
+    const bool binary = jinja_flag_arg(a, 0, false);
     const double base = binary ? 1024 : 1000;
-    double size = is_number(v) ? number_of(v) : 0, unit = base * base;
+    double size = jinja_is_number(v) ? jinja_to_number(v) : 0, unit = base * base;
     struct buf b = {0};
-    if (v->kind == STRING ? !read_float(v->s.text, v->s.size, &size) : !is_number(v))
-        return fail_at(r, VIV_EINVAL, "filesizeformat wants a number, found %s", kind_name(v));
+    if (v->kind == STRING ? !jinja_read_float(v->s.text, v->s.size, &size) : !jinja_is_number(v))
+        return jinja_fail(r, VIV_EINVAL, "filesizeformat wants a number, found %s", jinja_kind_name(v));
     if (size == 1 || size < base) {
         if (size == 1)
             buf_puts(&b, "1 Byte");
@@ -207,12 +209,12 @@ static bool filter_filesizeformat(struct run *r, const struct value *v, const st
             unit *= base;
         buf_printf(&b, "%.1f %s", base * size / unit, units[binary][i]);
     }
-    return take_buf(r, &b, out);
+    return jinja_take_buf(r, &b, out);
 }
 
-const struct callable number_filters[] = {{"abs", filter_abs, NULL},
-                                          {"filesizeformat", filter_filesizeformat, "binary?"},
-                                          {"float", filter_float, "default?"},
-                                          {"int", filter_int, "default? base?"},
-                                          {"round", filter_round, "precision? method?"},
-                                          {NULL, NULL, NULL}};
+const struct callable jinja_number_filters[] = {{"abs", filter_abs, NULL},
+                                                {"filesizeformat", filter_filesizeformat, "binary?"},
+                                                {"float", filter_float, "default?"},
+                                                {"int", filter_int, "default? base?"},
+                                                {"round", filter_round, "precision? method?"},
+                                                {NULL, NULL, NULL}};

@@ -28,20 +28,20 @@ static bool first_of_field(struct braces *b, const char *s, size_t n, struct val
     const bool number = n > 0 && strspn(s, "0123456789") >= n;
     const struct value *found = NULL;
     if (n >= sizeof name)
-        return fail_at(b->r, VIV_ELIMIT, "format: the name of a field is longer than %zu", sizeof name - 1);
+        return jinja_fail(b->r, VIV_ELIMIT, "format: the name of a field is longer than %zu", sizeof name - 1);
     memcpy(name, s, n);
     name[n] = '\0';
     if (n == 0 || number) {
         const int how = n ? NUMBERED : COUNTED;
         if (b->numbering != UNKNOWN && b->numbering != how)
-            return fail_at(b->r, VIV_EINVAL, "format: either all fields have a number, or none has");
+            return jinja_fail(b->r, VIV_EINVAL, "format: either all fields have a number, or none has");
         b->numbering = how;
-        found = arg(b->a, n ? (size_t)strtoul(name, NULL, 10) : b->next++);
+        found = jinja_arg(b->a, n ? (size_t)strtoul(name, NULL, 10) : b->next++);
     }
     for (size_t i = 0; n && !number && i < b->a->n_named && !found; i++)
         found = strcmp(b->a->named[i].name, name) == 0 ? &b->a->named[i].value : NULL;
     if (!found)
-        return fail_at(b->r, VIV_EINVAL, "format: there is no argument for the field '{%s}'", name);
+        return jinja_fail(b->r, VIV_EINVAL, "format: there is no argument for the field '{%s}'", name);
     *out = *found;
     return true;
 }
@@ -61,11 +61,11 @@ static bool field_value(struct braces *b, const char *s, const char *end, struct
             p++;
         struct value key, at = *out;
         const size_t n = (size_t)(p - begin);
-        if (!make_string(b->r, begin, n, &key))
+        if (!jinja_make_string(b->r, begin, n, &key))
             return false;
         if (!attribute && n && strspn(key.s.text, "0123456789") == n)
-            key = make_int((int64_t)strtoul(key.s.text, NULL, 10));
-        if (attribute ? !get_attr(b->r, &at, key.s.text, out) : !get_item(b->r, &at, &key, out))
+            key = jinja_make_int((int64_t)strtoul(key.s.text, NULL, 10));
+        if (attribute ? !jinja_get_attr(b->r, &at, key.s.text, out) : !jinja_get_item(b->r, &at, &key, out))
             return false;
         p += !attribute && p < end;
     }
@@ -86,16 +86,16 @@ static bool format_field(struct braces *b, const char *s, const char *end, uint3
     if (p < end && *p == '!') {
         const char kind = p + 1 < end ? p[1] : '\0';
         if (!kind || !strchr("sra", kind) || (p + 2 < end && p[2] != ':'))
-            return fail_at(b->r, VIV_EINVAL, "format: a conversion is !s, !r or !a");
+            return jinja_fail(b->r, VIV_EINVAL, "format: a conversion is !s, !r or !a");
         p += 2;
-        ok =
-            (kind == 's' ? print_value(b->r, &v, &text) : print_repr(b->r, &v, &text)) && take_buf(b->r, &text, &v);
+        ok = (kind == 's' ? jinja_print(b->r, &v, &text) : jinja_print_repr(b->r, &v, &text)) &&
+             jinja_take_buf(b->r, &text, &v);
     }
     if (ok && p < end)
         ok = format_part(b, p + 1, end, depth + 1, &spec);
-    ok = ok && format_spec(b->r, &v, buf_text(&spec), spec.size, b->escapes ? &text : out);
+    ok = ok && jinja_format_spec(b->r, &v, buf_text(&spec), spec.size, b->escapes ? &text : out);
     if (ok && b->escapes) {
-        ok = take_buf(b->r, &text, &v) && escape_html(b->r, &v, &v);
+        ok = jinja_take_buf(b->r, &text, &v) && jinja_escape_html(b->r, &v, &v);
         buf_append(out, v.s.text, ok ? v.s.size : 0);
     }
     buf_release(&spec);
@@ -107,17 +107,17 @@ static bool format_field(struct braces *b, const char *s, const char *end, uint3
 static bool format_part(struct braces *b, const char *s, const char *end, uint32_t depth, struct buf *out)
 {
     if (depth > 2)
-        return fail_at(b->r, VIV_ELIMIT, "format: fields within fields within fields");
+        return jinja_fail(b->r, VIV_ELIMIT, "format: fields within fields within fields");
     while (s < end) {
-        if (!step(b->r, 1))
+        if (!jinja_step(b->r, 1))
             return false;
         if (out->size > MAX_OUTPUT)
-            return fail_at(b->r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
+            return jinja_fail(b->r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
         if ((*s == '{' || *s == '}') && s + 1 < end && s[1] == *s && depth == 0) {
             buf_putc(out, *s);
             s += 2;
         } else if (*s == '}') {
-            return fail_at(b->r, VIV_EINVAL, "format: a '}' without its '{'");
+            return jinja_fail(b->r, VIV_EINVAL, "format: a '}' without its '{'");
         } else if (*s != '{') {
             buf_putc(out, *s++);
         } else {
@@ -125,7 +125,7 @@ static bool format_part(struct braces *b, const char *s, const char *end, uint32
             for (int inner = 1; close < end && (inner += (*close == '{') - (*close == '}')) > 0;)
                 close++;
             if (close == end)
-                return fail_at(b->r, VIV_EINVAL, "format: a '{' without its '}'");
+                return jinja_fail(b->r, VIV_EINVAL, "format: a '{' without its '}'");
             if (!format_field(b, s, close, depth, out))
                 return false;
             s = close + 1;
@@ -134,12 +134,12 @@ static bool format_part(struct braces *b, const char *s, const char *end, uint32
     return true;
 }
 
-bool format_braces(struct run *r, const struct value *v, const struct args *a, struct value *out)
+bool jinja_format_braces(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     struct braces b = {.r = r, .escapes = v->is_true, .a = a};
     struct buf text = {0};
     if (format_part(&b, v->s.text, v->s.text + v->s.size, 0, &text))
-        return take_buf(r, &text, out);
+        return jinja_take_buf(r, &text, out);
     buf_release(&text);
     return false;
 }
@@ -165,7 +165,7 @@ struct percent {
 static bool next_value(struct percent *p, struct value *out)
 {
     if (p->next == p->n)
-        return fail_at(p->r, VIV_EINVAL, "'%%' has more fields than the %zu values behind it", p->n);
+        return jinja_fail(p->r, VIV_EINVAL, "'%%' has more fields than the %zu values behind it", p->n);
     *out = p->values->kind == TUPLE ? p->values->list->items[p->next] : *p->values;
     p->next++;
     return true;
@@ -180,7 +180,7 @@ static bool read_size(struct percent *p, const char **s, const char *end, int64_
         if (!next_value(p, &v))
             return false;
         if (v.kind != INT)
-            return fail_at(p->r, VIV_EINVAL, "'*' wants an integer, found %s", kind_name(&v));
+            return jinja_fail(p->r, VIV_EINVAL, "'*' wants an integer, found %s", jinja_kind_name(&v));
         *out = v.i;
     }
     for (bool any = false; *s < end && **s >= '0' && **s <= '9'; any = true, ++*s) {
@@ -189,7 +189,7 @@ static bool read_size(struct percent *p, const char **s, const char *end, int64_
             break;
     }
     return (*out <= 100000 && *out >= -100000) ||
-           fail_at(p->r, VIV_ELIMIT, "a field of %" PRId64 " characters", *out);
+           jinja_fail(p->r, VIV_ELIMIT, "a field of %" PRId64 " characters", *out);
 }
 
 static bool read_field(struct percent *p, const char **s, const char *end, struct field *f)
@@ -199,7 +199,7 @@ static bool read_field(struct percent *p, const char **s, const char *end, struc
     if (*s < end && **s == '(') {
         const char *close = memchr(*s, ')', (size_t)(end - *s));
         if (!close)
-            return fail_at(p->r, VIV_EINVAL, "'%%(' without its ')'");
+            return jinja_fail(p->r, VIV_EINVAL, "'%%(' without its ')'");
         f->has_name = true;
         f->name = *s + 1;
         f->n_name = (size_t)(close - f->name);
@@ -230,7 +230,7 @@ static bool read_field(struct percent *p, const char **s, const char *end, struc
     f->kind = *s < end ? **s : '\0';
     *s += *s < end;
     return (f->kind && strchr("sradiuoxXeEfFgGc%", f->kind)) ||
-           fail_at(p->r, VIV_EINVAL, "'%%' wants a letter of s, r, a, c, d, i, u, o, x, e, f or g behind it");
+           jinja_fail(p->r, VIV_EINVAL, "'%%' wants a letter of s, r, a, c, d, i, u, o, x, e, f or g behind it");
 }
 
 static bool put_number(struct percent *p, const struct field *f, const struct value *v, struct buf *out)
@@ -238,22 +238,22 @@ static bool put_number(struct percent *p, const struct field *f, const struct va
     struct value whole = *v;
     char spec[48];
     const bool is_float = strchr("eEfFgG", f->kind) != NULL, is_decimal = strchr("diu", f->kind) != NULL;
-    if (!is_number(v) || (v->kind == FLOAT && !is_float && !is_decimal))
-        return fail_at(p->r, VIV_EINVAL, "'%%%c' wants %s, found %s", f->kind,
-                       is_float || is_decimal ? "a number" : "an integer", kind_name(v));
-    if (!is_float && v->kind == FLOAT && !integer_of_float(p->r, v->f, &whole))
+    if (!jinja_is_number(v) || (v->kind == FLOAT && !is_float && !is_decimal))
+        return jinja_fail(p->r, VIV_EINVAL, "'%%%c' wants %s, found %s", f->kind,
+                          is_float || is_decimal ? "a number" : "an integer", jinja_kind_name(v));
+    if (!is_float && v->kind == FLOAT && !jinja_integer_of_float(p->r, v->f, &whole))
         return false;
     if (!is_float && whole.kind == BOOL)
-        whole = make_int(whole.i);
+        whole = jinja_make_int(whole.i);
     if (is_float)
-        whole = make_float(number_of(v));
+        whole = jinja_make_float(jinja_to_number(v));
     /* the digits, then zeros up to the precision, sign and prefix, then spaces or zeros up to the width */
     snprintf(spec, sizeof spec, "%s%c", f->prefix && is_float ? "#" : "", is_decimal ? 'd' : f->kind);
     if (is_float)
         snprintf(spec, sizeof spec, "%s.%d%c", f->prefix ? "#" : "", f->precision < 0 ? 6 : (int)f->precision,
                  f->kind);
     struct buf digits = {0};
-    bool ok = format_spec(p->r, &whole, spec, strlen(spec), &digits);
+    bool ok = jinja_format_spec(p->r, &whole, spec, strlen(spec), &digits);
     const char *s = buf_text(&digits);
     const bool negative = *s == '-';
     s += negative;
@@ -289,16 +289,17 @@ static bool put_text(struct percent *p, const struct field *f, const struct valu
     struct buf b = {0};
     struct value escaped = *v;
     bool ok;
-    if (f->kind == 'c' && is_integer(v))
-        ok = format_spec(p->r, v, "c", 1, &b);
-    else if (f->kind == 'c' && !(v->kind == STRING && characters(v->s.text, v->s.size) == 1))
-        ok = fail_at(p->r, VIV_EINVAL, "'%%c' wants one character, found %s", kind_name(v));
+    if (f->kind == 'c' && jinja_is_integer(v))
+        ok = jinja_format_spec(p->r, v, "c", 1, &b);
+    else if (f->kind == 'c' && !(v->kind == STRING && jinja_count_characters(v->s.text, v->s.size) == 1))
+        ok = jinja_fail(p->r, VIV_EINVAL, "'%%c' wants one character, found %s", jinja_kind_name(v));
     else if (f->kind == 'r' || f->kind == 'a')
-        ok = print_repr(p->r, v, &b);
+        ok = jinja_print_repr(p->r, v, &b);
     else
-        ok = (!p->escapes || escape_html(p->r, v, &escaped)) && print_value(p->r, &escaped, &b);
-    size_t n = f->precision < 0 || f->kind == 'c' ? b.size : bytes_of(buf_text(&b), b.size, (size_t)f->precision);
-    const int64_t missing = f->width - (int64_t)characters(buf_text(&b), n);
+        ok = (!p->escapes || jinja_escape_html(p->r, v, &escaped)) && jinja_print(p->r, &escaped, &b);
+    size_t n =
+        f->precision < 0 || f->kind == 'c' ? b.size : jinja_bytes_of(buf_text(&b), b.size, (size_t)f->precision);
+    const int64_t missing = f->width - (int64_t)jinja_count_characters(buf_text(&b), n);
     for (int64_t i = 0; ok && i < missing && !f->left; i++)
         buf_putc(out, ' ');
     buf_append(out, buf_text(&b), n);
@@ -316,12 +317,12 @@ static bool put_field(struct percent *p, const struct field *f, struct buf *out)
         return buf_putc(out, '%');
     if (f->has_name) {
         if (p->values->kind != DICT)
-            return fail_at(p->r, VIV_EINVAL, "'%%(name)' wants a dict, found %s", kind_name(p->values));
-        if (!make_string(p->r, f->name, f->n_name, &key))
+            return jinja_fail(p->r, VIV_EINVAL, "'%%(name)' wants a dict, found %s", jinja_kind_name(p->values));
+        if (!jinja_make_string(p->r, f->name, f->n_name, &key))
             return false;
-        const struct value *member = dict_get(p->r, p->values->dict, &key);
+        const struct value *member = jinja_dict_get(p->r, p->values->dict, &key);
         if (!member)
-            return fail_at(p->r, VIV_EINVAL, "the dict behind '%%' has no '%.60s'", key.s.text);
+            return jinja_fail(p->r, VIV_EINVAL, "the dict behind '%%' has no '%.60s'", key.s.text);
         v = *member;
         p->uses_names = true;
     } else if (!next_value(p, &v)) {
@@ -330,7 +331,7 @@ static bool put_field(struct percent *p, const struct field *f, struct buf *out)
     return strchr("srac", f->kind) ? put_text(p, f, &v, out) : put_number(p, f, &v, out);
 }
 
-bool format_percent(struct run *r, const struct value *v, const struct value *values, struct value *out)
+bool jinja_format_percent(struct run *r, const struct value *v, const struct value *values, struct value *out)
 {
     struct percent p = {
         .r = r, .values = values, .n = values->kind == TUPLE ? values->list->n : 1, .escapes = v->is_true};
@@ -341,20 +342,20 @@ bool format_percent(struct run *r, const struct value *v, const struct value *va
         if (*s != '%')
             buf_putc(&b, *s++);
         else
-            ok = step(r, 1) && read_field(&p, &s, end, &f) && put_field(&p, &f, &b);
+            ok = jinja_step(r, 1) && read_field(&p, &s, end, &f) && put_field(&p, &f, &b);
         if (ok && b.size > MAX_OUTPUT)
-            ok = fail_at(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
+            ok = jinja_fail(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
     }
-    const bool may_rest = values->kind == DICT || is_list(values) || values->kind == ITERABLE ||
+    const bool may_rest = values->kind == DICT || jinja_is_list(values) || values->kind == ITERABLE ||
                           values->kind == UNDEFINED; /* as Python has it */
     if (ok && p.next < p.n && !p.uses_names && !(may_rest && values->kind != TUPLE))
-        ok = fail_at(r, VIV_EINVAL, "'%%' has fields for %zu of the %zu values behind it", p.next, p.n);
+        ok = jinja_fail(r, VIV_EINVAL, "'%%' has fields for %zu of the %zu values behind it", p.next, p.n);
     if (!ok) {
         buf_release(&b);
         return false;
     }
     const bool escaped = v->is_true;
-    if (!take_buf(r, &b, out))
+    if (!jinja_take_buf(r, &b, out))
         return false;
     out->is_true = escaped;
     return true;

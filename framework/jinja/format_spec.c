@@ -44,7 +44,7 @@ static bool read_spec(struct run *r, const char *s, size_t n, struct spec *out)
     const char *begin = s, *end = s + n;
     int32_t c;
     *out = (struct spec){.fill = " ", .n_fill = 1, .sign = '-', .width = -1, .precision = -1};
-    const size_t first = n ? decode(s, n, &c) : 0;
+    const size_t first = n ? jinja_decode(s, n, &c) : 0;
     const bool has_fill = n && is_align(s + first, end);
     if (has_fill) {
         out->fill = s;
@@ -81,7 +81,7 @@ static bool read_spec(struct run *r, const char *s, size_t n, struct spec *out)
     if (ok && s < end)
         out->type = *s++;
     return (ok && s == end) ||
-           fail_at(r, VIV_EINVAL, "format: '%.*s' is no format such as '>8.2f'", (int)(n < 60 ? n : 60), begin);
+           jinja_fail(r, VIV_EINVAL, "format: '%.*s' is no format such as '>8.2f'", (int)(n < 60 ? n : 60), begin);
 }
 
 static void put_fill(struct buf *out, const struct spec *f, int64_t n)
@@ -92,7 +92,7 @@ static void put_fill(struct buf *out, const struct spec *f, int64_t n)
 
 static void put_padded(struct buf *out, const struct spec *f, char align, const char *text, size_t n)
 {
-    const int64_t missing = f->width - (int64_t)characters(text, n);
+    const int64_t missing = f->width - (int64_t)jinja_count_characters(text, n);
     const int64_t left = missing <= 0 ? 0 : align == '>' ? missing : align == '^' ? missing / 2 : 0;
     put_fill(out, f, left);
     buf_append(out, text, n);
@@ -142,16 +142,16 @@ static bool put_integer(struct run *r, const struct value *v, const struct spec 
     struct buf digits = {0};
     char lead[4];
     if (f->precision >= 0 || f->no_negative_zero)
-        return fail_at(r, VIV_EINVAL, "format: an integer has no precision");
+        return jinja_fail(r, VIV_EINVAL, "format: an integer has no precision");
     if (f->type == 'c') {
         char utf8[4];
         const size_t n = v->kind == BIG || v->i < 0 || v->i > 0x10FFFF ? 0 : utf8_encode((uint32_t)v->i, utf8);
         if (n == 0)
-            return fail_at(r, VIV_EINVAL, "format: 'c' wants the number of a character");
+            return jinja_fail(r, VIV_EINVAL, "format: 'c' wants the number of a character");
         put_padded(out, f, f->align && f->align != '0' ? f->align : '<', utf8, n);
         return true;
     }
-    bool ok = integer_print(r, v, base, &digits);
+    bool ok = jinja_integer_print(r, v, base, &digits);
     const char *s = buf_text(&digits);
     const bool negative = *s == '-';
     snprintf(lead, sizeof lead, "%s%s", sign_text(f, negative),
@@ -172,7 +172,7 @@ static bool put_integer(struct run *r, const struct value *v, const struct spec 
 static void write_plain(const struct spec *f, double x, struct buf *out)
 {
     if (f->precision < 0) {
-        print_float(x, out);
+        jinja_print_float(x, out);
         return;
     }
     const int precision = f->precision ? (int)f->precision : 1;
@@ -233,24 +233,25 @@ static bool put_float(struct run *r, double x, const struct spec *f, struct buf 
 static bool put_text(struct run *r, const struct value *v, const struct spec *f, struct buf *out)
 {
     if (f->sign != '-' || f->align == '=' || f->group || f->prefix || f->no_negative_zero)
-        return fail_at(r, VIV_EINVAL, "format: a text has no sign, no '=' and no groups");
-    const size_t n = f->precision < 0 ? v->s.size : bytes_of(v->s.text, v->s.size, (size_t)f->precision);
+        return jinja_fail(r, VIV_EINVAL, "format: a text has no sign, no '=' and no groups");
+    const size_t n = f->precision < 0 ? v->s.size : jinja_bytes_of(v->s.text, v->s.size, (size_t)f->precision);
     put_padded(out, f, f->align && f->align != '0' ? f->align : '<', v->s.text, n);
     return true;
 }
 
-bool format_spec(struct run *r, const struct value *v, const char *spec, size_t n, struct buf *out)
+bool jinja_format_spec(struct run *r, const struct value *v, const char *spec, size_t n, struct buf *out)
 {
     struct spec f;
     if (n == 0)
-        return print_value(r, v, out);
+        return jinja_print(r, v, out);
     if (!read_spec(r, spec, n, &f))
         return false;
     if (v->kind == STRING && (f.type == 0 || f.type == 's'))
         return put_text(r, v, &f, out);
-    if (is_integer(v) && (f.type == 0 || strchr("bcdoxXn", f.type)))
+    if (jinja_is_integer(v) && (f.type == 0 || strchr("bcdoxXn", f.type)))
         return put_integer(r, v, &f, out);
-    if (is_number(v) && ((f.type == 0 && v->kind == FLOAT) || (f.type && strchr("eEfFgGn%", f.type))))
-        return put_float(r, number_of(v), &f, out);
-    return fail_at(r, VIV_EINVAL, "format: '%.*s' does not fit %s", (int)(n < 60 ? n : 60), spec, kind_name(v));
+    if (jinja_is_number(v) && ((f.type == 0 && v->kind == FLOAT) || (f.type && strchr("eEfFgGn%", f.type))))
+        return put_float(r, jinja_to_number(v), &f, out);
+    return jinja_fail(r, VIV_EINVAL, "format: '%.*s' does not fit %s", (int)(n < 60 ? n : 60), spec,
+                      jinja_kind_name(v));
 }

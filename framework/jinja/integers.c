@@ -35,10 +35,10 @@ static void view(const struct value *v, struct number *x)
 static struct big *make_big(struct run *r, size_t limbs)
 {
     if (limbs > MAX_LIMBS) {
-        set_error_at(r, VIV_ELIMIT, "an integer of more than %d bits", MAX_BITS);
+        jinja_set_error(r, VIV_ELIMIT, "an integer of more than %d bits", MAX_BITS);
         return NULL;
     }
-    struct big *b = take(r, sizeof *b + limbs * sizeof *b->limbs);
+    struct big *b = jinja_alloc(r, sizeof *b + limbs * sizeof *b->limbs);
     if (b)
         b->n = (uint32_t)limbs;
     return b;
@@ -51,7 +51,7 @@ static struct value value_of(struct big *b)
         b->n--;
     const uint64_t size = (b->n > 0 ? b->limbs[0] : 0) | (uint64_t)(b->n > 1 ? b->limbs[1] : 0) << 32;
     if (b->n <= 2 && size <= (uint64_t)INT64_MAX + b->negative)
-        return make_int((int64_t)(b->negative ? -size : size));
+        return jinja_make_int((int64_t)(b->negative ? -size : size));
     return (struct value){.kind = BIG, .big = b};
 }
 
@@ -65,7 +65,7 @@ static int compare_sizes(const struct number *a, const struct number *b)
     return 0;
 }
 
-int integer_compare(const struct value *a, const struct value *b)
+int jinja_integer_compare(const struct value *a, const struct value *b)
 {
     struct number x, y;
     if (a->kind != BIG && b->kind != BIG)
@@ -77,7 +77,7 @@ int integer_compare(const struct value *a, const struct value *b)
     return x.negative ? compare_sizes(&y, &x) : compare_sizes(&x, &y);
 }
 
-size_t integer_bits(const struct value *v)
+size_t jinja_integer_bits(const struct value *v)
 {
     struct number x;
     view(v, &x);
@@ -127,7 +127,7 @@ static bool add(struct run *r, const struct number *a, const struct number *b, s
 static bool multiply(struct run *r, const struct number *a, const struct number *b, struct value *out)
 {
     struct big *product = make_big(r, (size_t)a->n + b->n);
-    if (!product || !step(r, 1 + (uint64_t)a->n * b->n / 16))
+    if (!product || !jinja_step(r, 1 + (uint64_t)a->n * b->n / 16))
         return false;
     for (uint32_t i = 0; i < a->n; i++) {
         uint64_t carry = 0;
@@ -143,12 +143,12 @@ static bool multiply(struct run *r, const struct number *a, const struct number 
 
 static bool power(struct run *r, const struct value *a, int64_t exponent, struct value *out)
 {
-    struct value base = *a, x = make_int(1);
-    if (integer_bits(a) > 1 && (uint64_t)exponent > MAX_BITS / (integer_bits(a) - 1))
-        return fail_at(r, VIV_ELIMIT, "an integer of more than %d bits", MAX_BITS);
+    struct value base = *a, x = jinja_make_int(1);
+    if (jinja_integer_bits(a) > 1 && (uint64_t)exponent > MAX_BITS / (jinja_integer_bits(a) - 1))
+        return jinja_fail(r, VIV_ELIMIT, "an integer of more than %d bits", MAX_BITS);
     for (; exponent; exponent >>= 1) {
-        if ((exponent & 1 && !integer_operation(r, "*", &x, &base, &x)) ||
-            (exponent > 1 && !integer_operation(r, "*", &base, &base, &base)))
+        if ((exponent & 1 && !jinja_integer_operation(r, "*", &x, &base, &x)) ||
+            (exponent > 1 && !jinja_integer_operation(r, "*", &base, &base, &base)))
             return false;
     }
     *out = x;
@@ -217,7 +217,7 @@ static void divide_long(uint32_t *u, uint32_t m, const uint32_t *v, uint32_t n, 
 static bool divide_sizes(struct run *r, const struct number *a, const struct number *b, struct big **quotient,
                          struct big **rest)
 {
-    if (!step(r, 1 + (uint64_t)a->n * b->n / 16))
+    if (!jinja_step(r, 1 + (uint64_t)a->n * b->n / 16))
         return false;
     if (compare_sizes(a, b) < 0) {
         *quotient = make_big(r, 0);
@@ -236,7 +236,7 @@ static bool divide_sizes(struct run *r, const struct number *a, const struct num
         return true;
     }
     const uint32_t shift = (uint32_t)__builtin_clz(b->limbs[b->n - 1]);
-    uint32_t *u = take(r, (a->n + 1) * sizeof *u), *v = take(r, (b->n + 1) * sizeof *v);
+    uint32_t *u = jinja_alloc(r, (a->n + 1) * sizeof *u), *v = jinja_alloc(r, (b->n + 1) * sizeof *v);
     *rest = make_big(r, b->n);
     if (!u || !v || !*quotient || !*rest)
         return false;
@@ -258,11 +258,11 @@ static bool divide(struct run *r, bool wants_quotient, const struct number *a, c
     quotient->negative = a->negative != b->negative;
     rest->negative = a->negative;
     struct value q = value_of(quotient), left = value_of(rest);
-    const struct value one = make_int(1);
-    const bool down = truth(&left) && a->negative != b->negative;
+    const struct value one = jinja_make_int(1);
+    const bool down = jinja_truth(&left) && a->negative != b->negative;
     if (wants_quotient) {
         *out = q;
-        return !down || integer_operation(r, "-", &q, &one, out);
+        return !down || jinja_integer_operation(r, "-", &q, &one, out);
     }
     struct number l;
     view(&left, &l);
@@ -274,21 +274,22 @@ static bool divide(struct run *r, bool wants_quotient, const struct number *a, c
  */
 static bool ratio(struct run *r, const struct value *a, const struct value *b, struct value *out)
 {
-    const int64_t shift = 66 - (int64_t)integer_bits(a) + (int64_t)integer_bits(b);
-    const struct value two = make_int(2);
+    const int64_t shift = 66 - (int64_t)jinja_integer_bits(a) + (int64_t)jinja_integer_bits(b);
+    const struct value two = jinja_make_int(2);
     struct value scale, x = *a, y = *b, q, left;
     if (shift < -1100) /* beyond what a float holds, whatever the bits */
-        return fail_at(r, VIV_EINVAL, "the quotient is too large for a number with a fraction");
+        return jinja_fail(r, VIV_EINVAL, "the quotient is too large for a number with a fraction");
     if (!power(r, &two, shift < 0 ? -shift : shift, &scale) ||
-        !integer_operation(r, "*", shift > 0 ? &x : &y, &scale, shift > 0 ? &x : &y) ||
-        !integer_operation(r, "//", &x, &y, &q) || !integer_operation(r, "%", &x, &y, &left))
+        !jinja_integer_operation(r, "*", shift > 0 ? &x : &y, &scale, shift > 0 ? &x : &y) ||
+        !jinja_integer_operation(r, "//", &x, &y, &q) || !jinja_integer_operation(r, "%", &x, &y, &left))
         return false;
-    const struct value parity = make_int(q.kind == INT ? q.i & 1 : q.big->limbs[0] & 1), one = make_int(1);
-    if (truth(&left) && !truth(&parity) && !integer_operation(r, "+", &q, &one, &q))
+    const struct value parity = jinja_make_int(q.kind == INT ? q.i & 1 : q.big->limbs[0] & 1),
+                       one = jinja_make_int(1);
+    if (jinja_truth(&left) && !jinja_truth(&parity) && !jinja_integer_operation(r, "+", &q, &one, &q))
         return false;
-    const double f = ldexp(integer_float(&q), (int)-shift);
-    *out = make_float(f);
-    return !isinf(f) || fail_at(r, VIV_EINVAL, "the quotient is too large for a number with a fraction");
+    const double f = ldexp(jinja_integer_float(&q), (int)-shift);
+    *out = jinja_make_float(f);
+    return !isinf(f) || jinja_fail(r, VIV_EINVAL, "the quotient is too large for a number with a fraction");
 }
 
 /* --- all of them --------------------------------------------------------------------------------------------- */
@@ -315,33 +316,33 @@ static bool small(const char *op, int64_t a, int64_t b, struct value *out)
         const bool down = a % b != 0 && (a % b < 0) != (b < 0);
         x = op[0] == '/' ? a / b - down : a % b + (down ? b : 0);
     }
-    *out = make_int(x);
+    *out = jinja_make_int(x);
     return !wraps;
 }
 
-bool integer_operation(struct run *r, const char *op, const struct value *a, const struct value *b,
-                       struct value *out)
+bool jinja_integer_operation(struct run *r, const char *op, const struct value *a, const struct value *b,
+                             struct value *out)
 {
     const bool is_power = strcmp(op, "**") == 0, is_ratio = strcmp(op, "/") == 0;
     struct number x, y;
-    if ((op[0] == '/' || op[0] == '%') && !truth(b))
-        return fail_at(r, VIV_EINVAL, "division by zero");
+    if ((op[0] == '/' || op[0] == '%') && !jinja_truth(b))
+        return jinja_fail(r, VIV_EINVAL, "division by zero");
     if (is_power) {
-        const struct value zero = make_int(0);
-        if (integer_compare(b, &zero) < 0) {
-            if (!truth(a))
-                return fail_at(r, VIV_EINVAL, "0 has no negative power");
-            *out = make_float(pow(integer_float(a), integer_float(b)));
+        const struct value zero = jinja_make_int(0);
+        if (jinja_integer_compare(b, &zero) < 0) {
+            if (!jinja_truth(a))
+                return jinja_fail(r, VIV_EINVAL, "0 has no negative power");
+            *out = jinja_make_float(pow(jinja_integer_float(a), jinja_integer_float(b)));
             return true;
         }
-        if (b->kind == BIG && integer_bits(a) > 1)
-            return fail_at(r, VIV_ELIMIT, "an integer of more than %d bits", MAX_BITS);
+        if (b->kind == BIG && jinja_integer_bits(a) > 1)
+            return jinja_fail(r, VIV_ELIMIT, "an integer of more than %d bits", MAX_BITS);
         return power(r, a, b->kind == BIG ? 2 - (b->big->limbs[0] & 1) : b->i, out);
     }
     if (is_ratio) {
         if (!is_exact(a) || !is_exact(b))
             return ratio(r, a, b, out);
-        *out = make_float((double)a->i / (double)b->i);
+        *out = jinja_make_float((double)a->i / (double)b->i);
         return true;
     }
     struct value result;
@@ -362,7 +363,7 @@ bool integer_operation(struct run *r, const char *op, const struct value *a, con
 
 /* --- floats and text ----------------------------------------------------------------------------------------- */
 
-double integer_float(const struct value *v)
+double jinja_integer_float(const struct value *v)
 {
     struct number x;
     if (v->kind != BIG)
@@ -383,9 +384,9 @@ double integer_float(const struct value *v)
     return x.negative ? -f : f;
 }
 
-int integer_compare_float(const struct value *a, double b)
+int jinja_integer_compare_float(const struct value *a, double b)
 {
-    const double f = integer_float(a);
+    const double f = jinja_integer_float(a);
     if (f != b || isinf(b))
         return (f > b) - (f < b);
     if (a->kind == BIG) { /* equal, once rounded; b is whole: what differs is in the bits that rounding took */
@@ -410,29 +411,29 @@ int integer_compare_float(const struct value *a, double b)
     return (a->i > (int64_t)b) - (a->i < (int64_t)b);
 }
 
-bool integer_of_float(struct run *r, double f, struct value *out)
+bool jinja_integer_of_float(struct run *r, double f, struct value *out)
 {
     if (isnan(f) || isinf(f))
-        return fail_at(r, VIV_EINVAL, "%s is no integer", isnan(f) ? "NaN" : "an infinite number");
+        return jinja_fail(r, VIV_EINVAL, "%s is no integer", isnan(f) ? "NaN" : "an infinite number");
     if (fabs(f) < 9e18) {
-        *out = make_int((int64_t)f);
+        *out = jinja_make_int((int64_t)f);
         return true;
     }
     int exponent;
     const double half = frexp(fabs(f), &exponent);
-    const struct value bits = make_int((int64_t)ldexp(half, 53)), two = make_int(2);
+    const struct value bits = jinja_make_int((int64_t)ldexp(half, 53)), two = jinja_make_int(2);
     struct value scale;
-    return power(r, &two, exponent - 53, &scale) && integer_operation(r, "*", &bits, &scale, out) &&
-           sign(r, f < 0, out, out);
+    return power(r, &two, exponent - 53, &scale) && jinja_integer_operation(r, "*", &bits, &scale, out) &&
+           jinja_sign(r, f < 0, out, out);
 }
 
-bool integer_of_text(struct run *r, const char *digits, size_t n, unsigned base, struct value *out)
+bool jinja_integer_of_text(struct run *r, const char *digits, size_t n, unsigned base, struct value *out)
 {
     if (base == 10 && n > MAX_DIGITS)
-        return fail_at(r, VIV_ELIMIT, "an integer of %zu digits, at most %d", n, MAX_DIGITS);
+        return jinja_fail(r, VIV_ELIMIT, "an integer of %zu digits, at most %d", n, MAX_DIGITS);
     struct big *b = make_big(r, n / 6 + 2); /* 36^6 < 2^32 */
     uint32_t used = 0;
-    if (!b || !step(r, 1 + (uint64_t)n * n / 512))
+    if (!b || !jinja_step(r, 1 + (uint64_t)n * n / 512))
         return false;
     for (size_t i = 0; i < n; i++) {
         const char c = digits[i];
@@ -447,16 +448,16 @@ bool integer_of_text(struct run *r, const char *digits, size_t n, unsigned base,
     return true;
 }
 
-bool integer_print(struct run *r, const struct value *v, unsigned base, struct buf *out)
+bool jinja_integer_print(struct run *r, const struct value *v, unsigned base, struct buf *out)
 {
     struct number x;
     if (v->kind != BIG && base == 10)
         return buf_printf(out, "%" PRId64, v->i);
     view(v, &x);
-    uint32_t *limbs = take(r, (x.n + 1) * sizeof *limbs), n = x.n;
-    char *text = take(r, 32 * (size_t)x.n + 2), *s = text ? text + 32 * (size_t)x.n + 1 : NULL;
+    uint32_t *limbs = jinja_alloc(r, (x.n + 1) * sizeof *limbs), n = x.n;
+    char *text = jinja_alloc(r, 32 * (size_t)x.n + 2), *s = text ? text + 32 * (size_t)x.n + 1 : NULL;
     const uint32_t by = base == 10 ? 1000000000 : base, each = base == 10 ? 9 : 1;
-    if (!limbs || !text || !step(r, 1 + (uint64_t)n * n / 8))
+    if (!limbs || !text || !jinja_step(r, 1 + (uint64_t)n * n / 8))
         return false;
     memcpy(limbs, x.limbs, n * sizeof *limbs);
     do {
@@ -467,6 +468,6 @@ bool integer_print(struct run *r, const struct value *v, unsigned base, struct b
             *--s = "0123456789abcdef"[rest % base];
     } while (n);
     if (base == 10 && strlen(s) > MAX_DIGITS)
-        return fail_at(r, VIV_ELIMIT, "an integer of %zu digits has no text, at most %d", strlen(s), MAX_DIGITS);
+        return jinja_fail(r, VIV_ELIMIT, "an integer of %zu digits has no text, at most %d", strlen(s), MAX_DIGITS);
     return (!x.negative || buf_putc(out, '-')) && buf_puts(out, s);
 }

@@ -139,82 +139,87 @@ struct run {
     struct buf *out; /* where text goes now */
 };
 
-/* An error at the line where the run is; false, so that a failure is one line: return fail_at(r, status, ...). */
-#define fail_at(...) (set_error_at(__VA_ARGS__), false)
-void set_error_at(struct run *r, viv_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-bool step(struct run *r, uint64_t n);   /* counts n steps */
-void *take(struct run *r, size_t size); /* counted, zeroed memory; NULL after an error */
-bool emit(struct run *r, const char *text, size_t n);
+/* An error at the line where the run is; false, so that a failure is one line: return jinja_fail(r, status, ...).
+ */
+#define jinja_fail(...) (jinja_set_error(__VA_ARGS__), false)
+void jinja_set_error(struct run *r, viv_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool jinja_step(struct run *r, uint64_t n);    /* counts n steps */
+void *jinja_alloc(struct run *r, size_t size); /* counted, zeroed memory; NULL after an error */
+bool jinja_emit(struct run *r, const char *text, size_t n);
 
-struct value make_bool(bool b);
-struct value make_int(int64_t i);
-struct value make_float(double f);
-struct value make_undefined(const char *name);
-struct value make_missing(const struct value *owner, const char *name);         /* that has no member `name` */
-struct value make_literal(const char *text);                                    /* of static text */
-bool make_string(struct run *r, const char *text, size_t n, struct value *out); /* a copy */
-bool take_buf(struct run *r, struct buf *b, struct value *out);                 /* and releases it */
-struct list *make_list(struct run *r, size_t n);
-struct value of_list(const struct list *l, enum kind kind);
+struct value jinja_make_bool(bool b);
+struct value jinja_make_int(int64_t i);
+struct value jinja_make_float(double f);
+struct value jinja_make_undefined(const char *name);
+struct value jinja_make_missing(const struct value *owner, const char *name); /* that has no member `name` */
+struct value jinja_make_literal(const char *text);                            /* of static text */
+bool jinja_make_string(struct run *r, const char *text, size_t n, struct value *out); /* a copy */
+bool jinja_take_buf(struct run *r, struct buf *b, struct value *out);                 /* and releases it */
+struct list *jinja_make_list(struct run *r, size_t n);
+struct value jinja_list_value(const struct list *l, enum kind kind);
 /* A dict_keys or a generator; with the values of JavaScript, a list. */
-bool make_iterable(struct run *r, const struct list *l, const char *class, bool once, struct value *out);
-struct dict *make_dict(struct run *r);
-bool dict_put(struct run *r, struct dict *d, const struct value *key, const struct value *value);
-const struct value *dict_get(const struct run *r, const struct dict *d, const struct value *key); /* or NULL */
-const struct value *dict_find(const struct dict *d, const char *key);
-bool from_json(struct run *r, json_t *j, uint32_t depth, struct value *out);
+bool jinja_make_iterable(struct run *r, const struct list *l, const char *class, bool once, struct value *out);
+struct dict *jinja_make_dict(struct run *r);
+bool jinja_dict_put(struct run *r, struct dict *d, const struct value *key, const struct value *value);
+const struct value *jinja_dict_get(const struct run *r, const struct dict *d,
+                                   const struct value *key); /* or NULL */
+const struct value *jinja_dict_find(const struct dict *d, const char *key);
+bool jinja_from_json(struct run *r, json_t *j, uint32_t depth, struct value *out);
 
-const char *kind_name(const struct value *v);
+const char *jinja_kind_name(const struct value *v);
 /* An error: an undefined value was used where one is needed; `why` goes on from "'x' is undefined". */
-bool fail_undefined(struct run *r, const struct value *v, const char *why);
-bool is_number(const struct value *v);  /* bools too, as in Python */
-bool is_integer(const struct value *v); /* bools too */
-bool is_list(const struct value *v);
-double number_of(const struct value *v);
-bool truth(const struct value *v);
-bool is_hashable(const struct value *v); /* can be a key: not what may change, nor a tuple that holds such */
-bool equal(const struct run *r, const struct value *a, const struct value *b);
-bool compare(struct run *r, const struct value *a, const struct value *b, int *order); /* of what has an order */
-bool contains(struct run *r, const struct value *all, const struct value *one, bool *out);
+bool jinja_fail_undefined(struct run *r, const struct value *v, const char *why);
+bool jinja_is_number(const struct value *v);  /* bools too, as in Python */
+bool jinja_is_integer(const struct value *v); /* bools too */
+bool jinja_is_list(const struct value *v);
+double jinja_to_number(const struct value *v);
+bool jinja_truth(const struct value *v);
+bool jinja_is_hashable(const struct value *v); /* can be a key: not what may change, nor a tuple that holds such */
+bool jinja_equal(const struct run *r, const struct value *a, const struct value *b);
+bool jinja_compare(struct run *r, const struct value *a, const struct value *b,
+                   int *order); /* of what has an order */
+bool jinja_contains(struct run *r, const struct value *all, const struct value *one, bool *out);
 /* The elements of anything that can be gone through: a list, the keys of a dict, the characters of a string. */
-bool items_of(struct run *r, const struct value *v, const struct list **out);
-size_t characters(const char *text, size_t n);
-size_t bytes_of(const char *text, size_t n, size_t count); /* of its first `count` characters */
+bool jinja_items(struct run *r, const struct value *v, const struct list **out);
+size_t jinja_count_characters(const char *text, size_t n);
+size_t jinja_bytes_of(const char *text, size_t n, size_t count); /* of its first `count` characters */
 
 /* print.c */
-bool print_value(struct run *r, const struct value *v, struct buf *out); /* str() */
-bool print_repr(struct run *r, const struct value *v, struct buf *out);  /* repr() */
-bool print_float(double f, struct buf *out);
-bool text_of(struct run *r, const struct value *v, struct value *out);
-bool escape_html(struct run *r, const struct value *v, struct value *out);
+bool jinja_print(struct run *r, const struct value *v, struct buf *out);      /* str() */
+bool jinja_print_repr(struct run *r, const struct value *v, struct buf *out); /* repr() */
+bool jinja_print_float(double f, struct buf *out);
+bool jinja_to_text(struct run *r, const struct value *v, struct value *out);
+bool jinja_escape_html(struct run *r, const struct value *v, struct value *out);
 
 struct json_style {
     bool ensure_ascii, sort_keys, lines; /* lines: one for each value, indented */
     const char *indent, *item, *colon;
 };
-bool print_json_value(struct run *r, const struct value *v, const struct json_style *s, uint32_t depth,
+bool jinja_print_json(struct run *r, const struct value *v, const struct json_style *s, uint32_t depth,
                       struct buf *out);
 
 /* integers.c: of integers of any size; INT, BIG and BOOL */
-bool integer_operation(struct run *r, const char *op, const struct value *a, const struct value *b,
-                       struct value *out);
-int integer_compare(const struct value *a, const struct value *b);
-int integer_compare_float(const struct value *a, double b);
-double integer_float(const struct value *v); /* the closest; infinite when there is none */
-bool integer_of_float(struct run *r, double f, struct value *out);
-bool integer_of_text(struct run *r, const char *digits, size_t n, unsigned base,
-                     struct value *out); /* digits alone */
-bool integer_print(struct run *r, const struct value *v, unsigned base, struct buf *out);
-size_t integer_bits(const struct value *v);
+bool jinja_integer_operation(struct run *r, const char *op, const struct value *a, const struct value *b,
+                             struct value *out);
+int jinja_integer_compare(const struct value *a, const struct value *b);
+int jinja_integer_compare_float(const struct value *a, double b);
+double jinja_integer_float(const struct value *v); /* the closest; infinite when there is none */
+bool jinja_integer_of_float(struct run *r, double f, struct value *out);
+bool jinja_integer_of_text(struct run *r, const char *digits, size_t n, unsigned base,
+                           struct value *out); /* digits alone */
+bool jinja_integer_print(struct run *r, const struct value *v, unsigned base, struct buf *out);
+size_t jinja_integer_bits(const struct value *v);
 
 /* characters.c: what Unicode says of characters, as Python asks it */
 enum casing { UPPER, LOWER, TITLE, CAPITAL, SWAPPED, FOLDED };
-bool recase(struct run *r, const struct value *v, enum casing how, struct value *out);
-size_t decode(const char *s, size_t n, int32_t *c);
-bool is_white(int32_t c);
-bool is_printable(int32_t c);
-bool is_word_character(int32_t c);
-bool has_class(const struct value *v, const char *name); /* whether all of a text is: "isalpha", "isupper", ... */
+bool jinja_recase(struct run *r, const struct value *v, enum casing how, struct value *out);
+size_t jinja_decode(const char *s, size_t n, int32_t *c);
+bool jinja_is_white(int32_t c);
+bool jinja_is_printable(int32_t c);
+bool jinja_is_word_character(int32_t c);
+bool jinja_has_class(const struct value *v,
+                     const char *name); /* whether all of a text is: "isalpha", "isupper", ... */
 
 /* --- the tree ------------------------------------------------------------------------------------------------ */
 
@@ -299,54 +304,58 @@ struct tokens {
     size_t n, capacity;
 };
 
-bool lex(struct run *r, const char *source, size_t size, struct tokens *out); /* items: malloc'ed */
-bool parse(struct run *r, const struct tokens *tokens, struct node **out);
-bool evaluate(struct run *r, const struct node *root, const struct value *variables);
+bool jinja_lex(struct run *r, const char *source, size_t size, struct tokens *out); /* items: malloc'ed */
+bool jinja_parse(struct run *r, const struct tokens *tokens, struct node **out);
+bool jinja_evaluate(struct run *r, const struct node *root, const struct value *variables);
 
 /* --- what they call ------------------------------------------------------------------------------------------ */
 
-bool make_range(struct run *r, int64_t start, int64_t end, int64_t by, struct value *out);
-bool call_value(struct run *r, const struct value *f, const struct args *a, struct value *out);
+bool jinja_make_range(struct run *r, int64_t start, int64_t end, int64_t by, struct value *out);
+bool jinja_call_value(struct run *r, const struct value *f, const struct args *a, struct value *out);
 /* Calls one of ours: its arguments sorted by its parameters, those that are not given ABSENT, more behind them. */
-bool invoke(struct run *r, const struct callable *f, const struct value *self, const struct args *a,
-            struct value *out);
-bool make_function(struct run *r, const struct callable *f, const struct value *self, struct value *out);
-bool get_attr(struct run *r, const struct value *v, const char *name, struct value *out);
-bool get_item(struct run *r, const struct value *v, const struct value *key, struct value *out);
-bool get_slice(struct run *r, const struct value *v, const struct value *from, const struct value *to,
-               const struct value *by, struct value *out);
-bool loop_attr(struct run *r, const struct value *v, const char *name, struct value *out);
-bool function_attr(struct run *r, const struct value *v, const char *name, struct value *out);
-bool macro_attr(struct run *r, const struct value *v, const char *name, struct value *out);
+bool jinja_invoke(struct run *r, const struct callable *f, const struct value *self, const struct args *a,
+                  struct value *out);
+bool jinja_make_function(struct run *r, const struct callable *f, const struct value *self, struct value *out);
+bool jinja_get_attr(struct run *r, const struct value *v, const char *name, struct value *out);
+bool jinja_get_item(struct run *r, const struct value *v, const struct value *key, struct value *out);
+bool jinja_get_slice(struct run *r, const struct value *v, const struct value *from, const struct value *to,
+                     const struct value *by, struct value *out);
+bool jinja_loop_attr(struct run *r, const struct value *v, const char *name, struct value *out);
+bool jinja_function_attr(struct run *r, const struct value *v, const char *name, struct value *out);
+bool jinja_macro_attr(struct run *r, const struct value *v, const char *name, struct value *out);
 
 /* By name; NULL: there is none. */
-const struct callable *find_callable(const struct callable *table, const char *name);
-const struct callable *find_method(const struct value *v, const char *name);
-const struct callable *find_global(const char *name);
-const struct callable *find_filter(const char *name); /* self: what is filtered */
-const struct callable *find_test(const char *name);   /* self: what is tested */
-extern const struct callable list_filters[], number_filters[], string_methods[], splitting_methods[];
+const struct callable *jinja_find_callable(const struct callable *table, const char *name);
+const struct callable *jinja_find_method(const struct value *v, const char *name);
+const struct callable *jinja_find_global(const char *name);
+const struct callable *jinja_find_filter(const char *name); /* self: what is filtered */
+const struct callable *jinja_find_test(const char *name);   /* self: what is tested */
+extern const struct callable jinja_list_filters[], jinja_number_filters[], jinja_string_methods[],
+    jinja_splitting_methods[];
 /* The last place of a text between two others, or NULL. */
-const char *last_of(const char *s, const char *end, const struct value *what);
-bool call_filter(struct run *r, const char *name, const struct value *v, const struct args *a, struct value *out);
-bool call_test(struct run *r, const char *name, const struct value *v, const struct args *a, bool *out);
-bool call_method(struct run *r, const struct value *v, const char *name, const struct args *a, struct value *out);
+const char *jinja_find_last(const char *s, const char *end, const struct value *what);
+bool jinja_call_filter(struct run *r, const char *name, const struct value *v, const struct args *a,
+                       struct value *out);
+bool jinja_call_test(struct run *r, const char *name, const struct value *v, const struct args *a, bool *out);
+bool jinja_call_method(struct run *r, const struct value *v, const char *name, const struct args *a,
+                       struct value *out);
 
-bool binary(struct run *r, const char *op, const struct value *a, const struct value *b, struct value *out);
-bool relation(struct run *r, const char *op, const struct value *a, const struct value *b, bool *out);
-bool sign(struct run *r, bool negative, const struct value *v, struct value *out);
-bool format_percent(struct run *r, const struct value *format, const struct value *values, struct value *out);
-bool format_braces(struct run *r, const struct value *format, const struct args *a, struct value *out);
+bool jinja_binary(struct run *r, const char *op, const struct value *a, const struct value *b, struct value *out);
+bool jinja_relation(struct run *r, const char *op, const struct value *a, const struct value *b, bool *out);
+bool jinja_sign(struct run *r, bool negative, const struct value *v, struct value *out);
+bool jinja_format_percent(struct run *r, const struct value *format, const struct value *values, struct value *out);
+bool jinja_format_braces(struct run *r, const struct value *format, const struct args *a, struct value *out);
 /* format(v, spec) of Python */
-bool format_spec(struct run *r, const struct value *v, const char *spec, size_t n, struct buf *out);
+bool jinja_format_spec(struct run *r, const struct value *v, const char *spec, size_t n, struct buf *out);
 /* A text that stands for a number, as Python's int() and float() read it; false: it does not. */
-bool read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out);
-bool read_float(const char *s, size_t n, double *out);
+bool jinja_read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out);
+bool jinja_read_float(const char *s, size_t n, double *out);
 
 /* The argument at a place, as the callable's parameters are ordered; NULL when it is not given. */
-const struct value *arg(const struct args *a, size_t place);
-bool int_arg(struct run *r, const struct args *a, size_t place, const char *name, int64_t otherwise, int64_t *out);
-bool flag_arg(const struct args *a, size_t place, bool otherwise);
-const char *text_arg(const struct args *a, size_t place, const char *otherwise);
+const struct value *jinja_arg(const struct args *a, size_t place);
+bool jinja_int_arg(struct run *r, const struct args *a, size_t place, const char *name, int64_t otherwise,
+                   int64_t *out);
+bool jinja_flag_arg(const struct args *a, size_t place, bool otherwise);
+const char *jinja_text_arg(const struct args *a, size_t place, const char *otherwise);
 
 #endif

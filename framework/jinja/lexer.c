@@ -92,7 +92,7 @@ static bool read_code(struct lexer *l, const char **p, unsigned base, size_t lea
     }
     const size_t size = utf8_encode(code, utf8);
     if (n < least || size == 0)
-        return fail_at(l->r, VIV_EINVAL, "'\\%.*s' is no character", (int)n + 1, *p - 1);
+        return jinja_fail(l->r, VIV_EINVAL, "'\\%.*s' is no character", (int)n + 1, *p - 1);
     buf_append(out, utf8, size);
     *p += n;
     return true;
@@ -111,7 +111,7 @@ static bool read_escape(struct lexer *l, const char **p, struct buf *out)
         return read_code(l, p, 16, n, n, out);
     }
     if (c == 'N')
-        return fail_at(l->r, VIV_EUNSUPPORTED, "characters by name, as '\\N{...}', are not supported");
+        return jinja_fail(l->r, VIV_EUNSUPPORTED, "characters by name, as '\\N{...}', are not supported");
     if (known)
         buf_putc(out, to[known - from]);
     else if (c != '\n') { /* unknown escapes stay as they are, as in Python */
@@ -135,13 +135,13 @@ static bool read_string(struct lexer *l)
             buf_putc(&b, *p++);
     }
     if (ok && p >= l->end)
-        ok = fail_at(l->r, VIV_EINVAL, "a text without its closing %c", quote);
+        ok = jinja_fail(l->r, VIV_EINVAL, "a text without its closing %c", quote);
     if (!ok) {
         buf_release(&b);
         return false;
     }
     l->s = p + 1;
-    return take_buf(l->r, &b, &v) && push(l, T_STRING, v.s.text, v.s.size);
+    return jinja_take_buf(l->r, &b, &v) && push(l, T_STRING, v.s.text, v.s.size);
 }
 
 /* 0x1F, 0o17, 0b11, 12, 1_000 */
@@ -149,7 +149,7 @@ static bool read_integer_token(struct lexer *l, const char *begin, const char *e
 {
     const char letter = (char)(end - begin > 2 && begin[0] == '0' ? begin[1] | 0x20 : 0);
     const unsigned base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 10;
-    char *digits = take(l->r, (size_t)(end - begin) + 1);
+    char *digits = jinja_alloc(l->r, (size_t)(end - begin) + 1);
     size_t n = 0;
     struct token *t = push(l, T_INT, begin, (size_t)(end - begin));
     if (!t || !digits)
@@ -158,8 +158,8 @@ static bool read_integer_token(struct lexer *l, const char *begin, const char *e
         if (*p != '_')
             digits[n++] = *p;
     if (n == 0 || (base == 10 && n > 1 && digits[0] == '0' && strspn(digits, "0") != n))
-        return fail_at(l->r, VIV_EINVAL, "'%.*s' is no number", (int)(end - begin), begin);
-    return integer_of_text(l->r, digits, n, base, &t->number);
+        return jinja_fail(l->r, VIV_EINVAL, "'%.*s' is no number", (int)(end - begin), begin);
+    return jinja_integer_of_text(l->r, digits, n, base, &t->number);
 }
 
 static bool has_base(const char *p, const char *end, const char **digits)
@@ -212,8 +212,8 @@ static bool read_number(struct lexer *l)
     if (!t)
         return false;
     if (n + 2 >= sizeof digits)
-        return fail_at(l->r, VIV_ELIMIT, "a number of more than %zu digits", sizeof digits - 2);
-    t->number = make_float(strtod(digits, NULL));
+        return jinja_fail(l->r, VIV_ELIMIT, "a number of more than %zu digits", sizeof digits - 2);
+    t->number = jinja_make_float(strtod(digits, NULL));
     return true;
 }
 
@@ -226,8 +226,8 @@ static bool read_operator(struct lexer *l)
             return push(l, T_OPERATOR, pairs[i], 2);
         }
     if (!strchr("+-*/%~<>=()[]{}.,:|;", *l->s) || *l->s == '\0')
-        return fail_at(l->r, VIV_EINVAL, "unexpected '%.1s'", l->s);
-    char *one = take(l->r, 2);
+        return jinja_fail(l->r, VIV_EINVAL, "unexpected '%.1s'", l->s);
+    char *one = jinja_alloc(l->r, 2);
     if (!one)
         return false;
     one[0] = *l->s++;
@@ -244,7 +244,7 @@ static bool read_tag(struct lexer *l, const char *ending, char *strip)
             l->s++;
         at(l, l->s);
         if (l->s >= l->end)
-            return fail_at(l->r, VIV_EINVAL, "a tag without its closing '%s'", ending);
+            return jinja_fail(l->r, VIV_EINVAL, "a tag without its closing '%s'", ending);
         const char *p = l->s + (*l->s == '-' || (*l->s == '+' && ending[0] == '%'));
         if (braces == 0 && l->end - p >= 2 && memcmp(p, ending, 2) == 0) {
             *strip = p > l->s ? *l->s : '\0';
@@ -262,7 +262,7 @@ static bool read_tag(struct lexer *l, const char *ending, char *strip)
             while (l->s < l->end && is_word(*l->s))
                 l->s++;
             struct value v;
-            ok = make_string(l->r, begin, (size_t)(l->s - begin), &v) && push(l, T_NAME, v.s.text, v.s.size);
+            ok = jinja_make_string(l->r, begin, (size_t)(l->s - begin), &v) && push(l, T_NAME, v.s.text, v.s.size);
         } else {
             ok = read_operator(l);
         }
@@ -314,14 +314,14 @@ static bool read_raw(struct lexer *l, char strip, bool *line_starts)
         *line_starts = strip_after(l, after, true);
         return true;
     }
-    return fail_at(l->r, VIV_EINVAL, "raw without its endraw");
+    return jinja_fail(l->r, VIV_EINVAL, "raw without its endraw");
 }
 
 static bool read_comment(struct lexer *l, bool *line_starts)
 {
     const char *close = memmem(l->s, (size_t)(l->end - l->s), "#}", 2);
     if (!close)
-        return fail_at(l->r, VIV_EINVAL, "a comment without its closing '#}'");
+        return jinja_fail(l->r, VIV_EINVAL, "a comment without its closing '#}'");
     char strip = close > l->s ? close[-1] : '\0';
     l->s = close + 2;
     at(l, l->s);
@@ -334,7 +334,7 @@ static bool is_raw(const struct tokens *t, size_t from)
     return t->n == from + 2 && t->items[from + 1].kind == T_NAME && strcmp(t->items[from + 1].text, "raw") == 0;
 }
 
-bool lex(struct run *r, const char *source, size_t size, struct tokens *out)
+bool jinja_lex(struct run *r, const char *source, size_t size, struct tokens *out)
 {
     struct lexer l = {.r = r, .s = source, .end = source + size, .line_from = source, .out = out, .line = 1};
     bool line_starts = true;

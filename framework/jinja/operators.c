@@ -27,40 +27,40 @@ static double floor_divide(double x, double y)
 static bool floats(struct run *r, const char *op, double x, double y, struct value *out)
 {
     if ((op[0] == '/' || op[0] == '%') && y == 0)
-        return fail_at(r, VIV_EINVAL, "division by zero");
+        return jinja_fail(r, VIV_EINVAL, "division by zero");
     if (strcmp(op, "**") == 0) {
         if (x == 0 && y < 0)
-            return fail_at(r, VIV_EINVAL, "0 has no negative power");
+            return jinja_fail(r, VIV_EINVAL, "0 has no negative power");
         if (x < 0 && floor(y) != y && isfinite(x) && isfinite(y))
-            return fail_at(r, VIV_EUNSUPPORTED, "a broken power of a negative number is complex");
-        *out = make_float(pow(x, y));
+            return jinja_fail(r, VIV_EUNSUPPORTED, "a broken power of a negative number is complex");
+        *out = jinja_make_float(pow(x, y));
         return !isinf(out->f) || isinf(x) || isinf(y) ||
-               fail_at(r, VIV_EINVAL, "the power is too large for a float");
+               jinja_fail(r, VIV_EINVAL, "the power is too large for a float");
     }
-    *out = make_float(strcmp(op, "//") == 0 ? floor_divide(x, y)
-                      : op[0] == '%'        ? remainder_of(x, y)
-                      : op[0] == '+'        ? x + y
-                      : op[0] == '-'        ? x - y
-                      : op[0] == '*'        ? x * y
-                                            : x / y);
+    *out = jinja_make_float(strcmp(op, "//") == 0 ? floor_divide(x, y)
+                            : op[0] == '%'        ? remainder_of(x, y)
+                            : op[0] == '+'        ? x + y
+                            : op[0] == '-'        ? x - y
+                            : op[0] == '*'        ? x * y
+                                                  : x / y);
     return true;
 }
 
 static bool numbers(struct run *r, const char *op, const struct value *a, const struct value *b, struct value *out)
 {
     if (a->kind != FLOAT && b->kind != FLOAT)
-        return integer_operation(r, op, a, b, out);
-    const double x = number_of(a), y = number_of(b);
+        return jinja_integer_operation(r, op, a, b, out);
+    const double x = jinja_to_number(a), y = jinja_to_number(b);
     if ((isinf(x) && a->kind != FLOAT) || (isinf(y) && b->kind != FLOAT))
-        return fail_at(r, VIV_EINVAL, "the integer is too large for a float");
+        return jinja_fail(r, VIV_EINVAL, "the integer is too large for a float");
     return floats(r, op, x, y, out);
 }
 
 static bool join_texts(struct run *r, const struct value *a, const struct value *b, struct value *out)
 {
     struct buf text = {0};
-    if (print_value(r, a, &text) && print_value(r, b, &text))
-        return take_buf(r, &text, out);
+    if (jinja_print(r, a, &text) && jinja_print(r, b, &text))
+        return jinja_take_buf(r, &text, out);
     buf_release(&text);
     return false;
 }
@@ -70,7 +70,7 @@ static bool add_texts(struct run *r, const struct value *a, const struct value *
 {
     struct value x = *a, y = *b;
     const bool escaped = a->is_true || b->is_true;
-    if ((escaped && (!escape_html(r, a, &x) || !escape_html(r, b, &y))) || !join_texts(r, &x, &y, out))
+    if ((escaped && (!jinja_escape_html(r, a, &x) || !jinja_escape_html(r, b, &y))) || !join_texts(r, &x, &y, out))
         return false;
     out->is_true = escaped;
     return true;
@@ -78,12 +78,12 @@ static bool add_texts(struct run *r, const struct value *a, const struct value *
 
 static bool join_lists(struct run *r, const struct value *a, const struct value *b, struct value *out)
 {
-    struct list *l = make_list(r, a->list->n + b->list->n);
-    if (!l || !step(r, l->n))
+    struct list *l = jinja_make_list(r, a->list->n + b->list->n);
+    if (!l || !jinja_step(r, l->n))
         return false;
     for (size_t i = 0; i < l->n; i++)
         l->items[i] = i < a->list->n ? a->list->items[i] : b->list->items[i - a->list->n];
-    *out = of_list(l, a->kind);
+    *out = jinja_list_value(l, a->kind);
     return true;
 }
 
@@ -92,19 +92,19 @@ static bool repeat(struct run *r, const struct value *v, int64_t times, struct v
     size_t n = v->kind == STRING ? v->s.size : v->list->n * sizeof(struct value);
     size_t count = times > 0 ? (size_t)times : 0;
     if (n && count > MAX_MEMORY / n)
-        return fail_at(r, VIV_ELIMIT, "a value repeated %" PRId64 " times", times);
-    if (!step(r, count))
+        return jinja_fail(r, VIV_ELIMIT, "a value repeated %" PRId64 " times", times);
+    if (!jinja_step(r, count))
         return false;
     if (v->kind != STRING) {
-        struct list *l = make_list(r, v->list->n * count);
+        struct list *l = jinja_make_list(r, v->list->n * count);
         if (!l)
             return false;
         for (size_t i = 0; i < l->n; i++)
             l->items[i] = v->list->items[i % v->list->n];
-        *out = of_list(l, v->kind);
+        *out = jinja_list_value(l, v->kind);
         return true;
     }
-    char *text = take(r, n * count + 1);
+    char *text = jinja_alloc(r, n * count + 1);
     if (!text)
         return false;
     for (size_t i = 0; n && i < count; i++)
@@ -113,64 +113,65 @@ static bool repeat(struct run *r, const struct value *v, int64_t times, struct v
     return true;
 }
 
-bool binary(struct run *r, const char *op, const struct value *a, const struct value *b, struct value *out)
+bool jinja_binary(struct run *r, const char *op, const struct value *a, const struct value *b, struct value *out)
 {
     bool json = r->options->values == TEMPLATE_JSON;
     if (op[0] == '~')
         return join_texts(r, a, b, out);
-    if (is_number(a) && is_number(b))
+    if (jinja_is_number(a) && jinja_is_number(b))
         return numbers(r, op, a, b, out);
     if (op[0] == '+' && a->kind == STRING && b->kind == STRING)
         return add_texts(r, a, b, out);
     if (op[0] == '+' && json && (a->kind == STRING || b->kind == STRING))
         return join_texts(r, a, b, out);
-    if (op[0] == '+' && is_list(a) && is_list(b) && (json || a->kind == b->kind))
+    if (op[0] == '+' && jinja_is_list(a) && jinja_is_list(b) && (json || a->kind == b->kind))
         return join_lists(r, a, b, out);
-    if (strcmp(op, "*") == 0 && (is_list(a) || a->kind == STRING) && (b->kind == INT || b->kind == BOOL))
+    if (strcmp(op, "*") == 0 && (jinja_is_list(a) || a->kind == STRING) && (b->kind == INT || b->kind == BOOL))
         return repeat(r, a, b->i, out);
-    if (strcmp(op, "*") == 0 && (is_list(b) || b->kind == STRING) && (a->kind == INT || a->kind == BOOL))
+    if (strcmp(op, "*") == 0 && (jinja_is_list(b) || b->kind == STRING) && (a->kind == INT || a->kind == BOOL))
         return repeat(r, b, a->i, out);
     if (op[0] == '%' && a->kind == STRING)
-        return format_percent(r, a, b, out);
+        return jinja_format_percent(r, a, b, out);
     const struct value *undefined = a->kind == UNDEFINED ? a : b->kind == UNDEFINED ? b : NULL;
     if (undefined) {
         char why[40];
         snprintf(why, sizeof why, "`%s` wants a value", op);
-        return fail_undefined(r, undefined, why);
+        return jinja_fail_undefined(r, undefined, why);
     }
-    return fail_at(r, VIV_EINVAL, "`%s` cannot be done with %s and %s", op, kind_name(a), kind_name(b));
+    return jinja_fail(r, VIV_EINVAL, "`%s` cannot be done with %s and %s", op, jinja_kind_name(a),
+                      jinja_kind_name(b));
 }
 
-bool relation(struct run *r, const char *op, const struct value *a, const struct value *b, bool *out)
+bool jinja_relation(struct run *r, const char *op, const struct value *a, const struct value *b, bool *out)
 {
     int order;
     if (strcmp(op, "in") == 0 || strcmp(op, "not in") == 0) {
-        bool ok = contains(r, b, a, out);
+        bool ok = jinja_contains(r, b, a, out);
         *out = *out == (op[0] == 'i');
         return ok;
     }
     if (op[1] == '=' && (op[0] == '=' || op[0] == '!')) {
-        *out = equal(r, a, b) == (op[0] == '=');
+        *out = jinja_equal(r, a, b) == (op[0] == '=');
         return true;
     }
-    if (!compare(r, a, b, &order))
+    if (!jinja_compare(r, a, b, &order))
         return false;
     *out = op[0] == '<' ? (op[1] ? order <= 0 : order < 0) : (op[1] ? order >= 0 : order > 0);
     return true;
 }
 
-bool sign(struct run *r, bool negative, const struct value *v, struct value *out)
+bool jinja_sign(struct run *r, bool negative, const struct value *v, struct value *out)
 {
-    const struct value zero = make_int(0);
+    const struct value zero = jinja_make_int(0);
     if (v->kind == UNDEFINED)
-        return fail_undefined(r, v, "has no sign");
-    if (!is_number(v))
-        return fail_at(r, VIV_EINVAL, "a sign before %s", kind_name(v));
+        return jinja_fail_undefined(r, v, "has no sign");
+    if (!jinja_is_number(v))
+        return jinja_fail(r, VIV_EINVAL, "a sign before %s", jinja_kind_name(v));
     if (v->kind == FLOAT)
-        *out = make_float(negative ? -v->f : v->f);
+        *out = jinja_make_float(negative ? -v->f : v->f);
     else if (negative)
-        return integer_operation(r, "-", &zero, v, out);
+        return jinja_integer_operation(r, "-", &zero, v, out);
     else
-        *out = v->kind == BIG ? *v : make_int(v->i);
+        *out = v->kind == BIG ? *v : jinja_make_int(v->i);
     return true;
 }

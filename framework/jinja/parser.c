@@ -8,43 +8,43 @@
 
 #include <string.h>
 
-bool is_op(const struct parser *p, const char *op)
+bool jinja_is_op(const struct parser *p, const char *op)
 {
     return p->t->kind == T_OPERATOR && strcmp(p->t->text, op) == 0;
 }
 
-bool is_name(const struct parser *p, const char *name)
+bool jinja_is_name(const struct parser *p, const char *name)
 {
     return p->t->kind == T_NAME && strcmp(p->t->text, name) == 0;
 }
 
-bool complain(struct parser *p, const char *expected)
+bool jinja_unexpected(struct parser *p, const char *expected)
 {
     static const char *const kinds[] = {"text", "'{{'", "'}}'", "'{%'", "'%}'"};
     p->r->line = p->t->line;
     if (p->t->kind == T_END)
-        return fail_at(p->r, VIV_EINVAL, "expected %s, and the template ends", expected);
+        return jinja_fail(p->r, VIV_EINVAL, "expected %s, and the template ends", expected);
     if (p->t->kind <= T_BLOCK_END)
-        return fail_at(p->r, VIV_EINVAL, "expected %s, found %s", expected, kinds[p->t->kind]);
-    return fail_at(p->r, VIV_EINVAL, "expected %s, found '%.40s'", expected, p->t->text);
+        return jinja_fail(p->r, VIV_EINVAL, "expected %s, found %s", expected, kinds[p->t->kind]);
+    return jinja_fail(p->r, VIV_EINVAL, "expected %s, found '%.40s'", expected, p->t->text);
 }
 
-bool expect_op(struct parser *p, const char *op)
+bool jinja_expect_op(struct parser *p, const char *op)
 {
     char words[8];
-    if (is_op(p, op)) {
+    if (jinja_is_op(p, op)) {
         p->t++;
         return true;
     }
     words[0] = words[strlen(op) + 1] = '\'';
     memcpy(words + 1, op, strlen(op));
     words[strlen(op) + 2] = '\0';
-    return complain(p, words);
+    return jinja_unexpected(p, words);
 }
 
-struct node *make_node(struct parser *p, enum node_kind kind)
+struct node *jinja_make_node(struct parser *p, enum node_kind kind)
 {
-    struct node *n = step(p->r, 1) ? take(p->r, sizeof *n) : NULL;
+    struct node *n = jinja_step(p->r, 1) ? jinja_alloc(p->r, sizeof *n) : NULL;
     if (n) {
         n->kind = kind;
         n->line = p->t->line;
@@ -52,9 +52,9 @@ struct node *make_node(struct parser *p, enum node_kind kind)
     return n;
 }
 
-struct node *of_two(struct parser *p, enum node_kind kind, struct node *a, struct node *b)
+struct node *jinja_make_pair_node(struct parser *p, enum node_kind kind, struct node *a, struct node *b)
 {
-    struct node *n = a && b ? make_node(p, kind) : NULL;
+    struct node *n = a && b ? jinja_make_node(p, kind) : NULL;
     if (n) {
         n->line = a->line;
         n->a = a;
@@ -63,13 +63,13 @@ struct node *of_two(struct parser *p, enum node_kind kind, struct node *a, struc
     return n;
 }
 
-bool add(struct parser *p, struct nodes *list, struct node *n)
+bool jinja_nodes_add(struct parser *p, struct nodes *list, struct node *n)
 {
     if (!n)
         return false;
     if (list->n == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 4;
-        struct node **grown = take(p->r, capacity * sizeof *grown);
+        struct node **grown = jinja_alloc(p->r, capacity * sizeof *grown);
         if (!grown)
             return false;
         if (list->n)
@@ -83,19 +83,19 @@ bool add(struct parser *p, struct nodes *list, struct node *n)
 
 static struct node *unary(struct parser *p, bool with_filters);
 
-bool deeper(struct parser *p)
+bool jinja_descend(struct parser *p)
 {
     if (++p->depth <= MAX_DEPTH)
         return true;
     p->r->line = p->t->line;
-    return fail_at(p->r, VIV_ELIMIT, "nested more than %d deep", MAX_DEPTH);
+    return jinja_fail(p->r, VIV_ELIMIT, "nested more than %d deep", MAX_DEPTH);
 }
 
 /* --- expressions --------------------------------------------------------------------------------------------- */
 
 static struct node *constant(struct parser *p, struct value v)
 {
-    struct node *n = make_node(p, E_VALUE);
+    struct node *n = jinja_make_node(p, E_VALUE);
     if (n)
         n->value = v;
     return n;
@@ -105,11 +105,11 @@ static struct node *constant(struct parser *p, struct value v)
 static bool arguments(struct parser *p, struct nodes *list)
 {
     bool named = false;
-    while (!is_op(p, ")")) {
-        struct node *n = make_node(p, E_ARGUMENT);
+    while (!jinja_is_op(p, ")")) {
+        struct node *n = jinja_make_node(p, E_ARGUMENT);
         if (!n)
             return false;
-        if (is_op(p, "*") || is_op(p, "**")) {
+        if (jinja_is_op(p, "*") || jinja_is_op(p, "**")) {
             n->name = p->t->text;
             p->t++;
             named = true;
@@ -118,59 +118,60 @@ static bool arguments(struct parser *p, struct nodes *list)
             p->t += 2;
             named = true;
         } else if (named) {
-            return complain(p, "an argument with a name behind one with a name");
+            return jinja_unexpected(p, "an argument with a name behind one with a name");
         }
-        if (!(n->a = expression(p)) || !add(p, list, n))
+        if (!(n->a = jinja_parse_expression(p)) || !jinja_nodes_add(p, list, n))
             return false;
-        if (!is_op(p, ","))
+        if (!jinja_is_op(p, ","))
             break;
         p->t++;
     }
-    return expect_op(p, ")");
+    return jinja_expect_op(p, ")");
 }
 
 static struct node *sequence(struct parser *p, enum node_kind kind, const char *close)
 {
-    struct node *n = make_node(p, kind);
-    while (n && !is_op(p, close)) {
-        if (!add(p, &n->list, expression(p)))
+    struct node *n = jinja_make_node(p, kind);
+    while (n && !jinja_is_op(p, close)) {
+        if (!jinja_nodes_add(p, &n->list, jinja_parse_expression(p)))
             return NULL;
-        if (!is_op(p, ","))
+        if (!jinja_is_op(p, ","))
             break;
         p->t++;
     }
-    return n && expect_op(p, close) ? n : NULL;
+    return n && jinja_expect_op(p, close) ? n : NULL;
 }
 
 static struct node *dictionary(struct parser *p)
 {
-    struct node *n = make_node(p, E_DICT);
-    while (n && !is_op(p, "}")) {
-        if (!add(p, &n->list, expression(p)) || !expect_op(p, ":") || !add(p, &n->list, expression(p)))
+    struct node *n = jinja_make_node(p, E_DICT);
+    while (n && !jinja_is_op(p, "}")) {
+        if (!jinja_nodes_add(p, &n->list, jinja_parse_expression(p)) || !jinja_expect_op(p, ":") ||
+            !jinja_nodes_add(p, &n->list, jinja_parse_expression(p)))
             return NULL;
-        if (!is_op(p, ","))
+        if (!jinja_is_op(p, ","))
             break;
         p->t++;
     }
-    return n && expect_op(p, "}") ? n : NULL;
+    return n && jinja_expect_op(p, "}") ? n : NULL;
 }
 
 /* (a), (a, b), () */
 static struct node *parenthesis(struct parser *p)
 {
-    if (is_op(p, ")")) {
+    if (jinja_is_op(p, ")")) {
         p->t++;
-        return make_node(p, E_TUPLE);
+        return jinja_make_node(p, E_TUPLE);
     }
-    struct node *first = expression(p);
-    if (!first || !is_op(p, ","))
-        return first && expect_op(p, ")") ? first : NULL;
+    struct node *first = jinja_parse_expression(p);
+    if (!first || !jinja_is_op(p, ","))
+        return first && jinja_expect_op(p, ")") ? first : NULL;
     p->t++;
     struct node *n = sequence(p, E_TUPLE, ")");
     struct nodes all = {0};
-    bool ok = n && add(p, &all, first);
+    bool ok = n && jinja_nodes_add(p, &all, first);
     for (size_t i = 0; ok && i < n->list.n; i++)
-        ok = add(p, &all, n->list.items[i]);
+        ok = jinja_nodes_add(p, &all, n->list.items[i]);
     if (!ok)
         return NULL;
     n->list = all;
@@ -185,7 +186,7 @@ static struct node *strings(struct parser *p)
         buf_append(&b, p->t->text, p->t->size);
         p->t++;
     }
-    return take_buf(p->r, &b, &v) ? constant(p, v) : NULL;
+    return jinja_take_buf(p->r, &b, &v) ? constant(p, v) : NULL;
 }
 
 static struct node *primary(struct parser *p)
@@ -202,24 +203,24 @@ static struct node *primary(struct parser *p)
     case T_NAME:
         p->t++;
         if (strcmp(t->text, "true") == 0 || strcmp(t->text, "True") == 0)
-            return constant(p, make_bool(true));
+            return constant(p, jinja_make_bool(true));
         if (strcmp(t->text, "false") == 0 || strcmp(t->text, "False") == 0)
-            return constant(p, make_bool(false));
+            return constant(p, jinja_make_bool(false));
         if (strcmp(t->text, "none") == 0 || strcmp(t->text, "None") == 0)
             return constant(p, (struct value){.kind = NONE});
         p->uses |= strcmp(t->text, "varargs") == 0  ? USES_VARARGS
                    : strcmp(t->text, "kwargs") == 0 ? USES_KWARGS
                    : strcmp(t->text, "caller") == 0 ? USES_CALLER
                                                     : 0;
-        if ((n = make_node(p, E_NAME)))
+        if ((n = jinja_make_node(p, E_NAME)))
             n->name = t->text;
         return n;
     default:
         break;
     }
-    bool opens = is_op(p, "(") || is_op(p, "[") || is_op(p, "{");
+    bool opens = jinja_is_op(p, "(") || jinja_is_op(p, "[") || jinja_is_op(p, "{");
     if (!opens) {
-        complain(p, "a value");
+        jinja_unexpected(p, "a value");
         return NULL;
     }
     p->t++;
@@ -233,49 +234,49 @@ static struct node *subscript(struct parser *p, struct node *a)
     uint32_t n = 0;
     bool is_slice = false;
     for (;;) {
-        if (!is_op(p, ":") && !is_op(p, "]") && !(parts[n] = expression(p)))
+        if (!jinja_is_op(p, ":") && !jinja_is_op(p, "]") && !(parts[n] = jinja_parse_expression(p)))
             return NULL;
-        if (!is_op(p, ":"))
+        if (!jinja_is_op(p, ":"))
             break;
         is_slice = true;
         p->t++;
         if (++n == 3) {
-            complain(p, "']'");
+            jinja_unexpected(p, "']'");
             return NULL;
         }
     }
     if (!is_slice && !parts[0]) {
-        complain(p, "an index");
+        jinja_unexpected(p, "an index");
         return NULL;
     }
-    if (!is_slice && is_op(p, ",")) {
-        struct node *tuple = make_node(p, E_TUPLE);
-        if (!tuple || !add(p, &tuple->list, parts[0]))
+    if (!is_slice && jinja_is_op(p, ",")) {
+        struct node *tuple = jinja_make_node(p, E_TUPLE);
+        if (!tuple || !jinja_nodes_add(p, &tuple->list, parts[0]))
             return NULL;
-        while (is_op(p, ",") && (p->t++, !is_op(p, "]")))
-            if (!add(p, &tuple->list, expression(p)))
+        while (jinja_is_op(p, ",") && (p->t++, !jinja_is_op(p, "]")))
+            if (!jinja_nodes_add(p, &tuple->list, jinja_parse_expression(p)))
                 return NULL;
         parts[0] = tuple;
     }
-    if (!expect_op(p, "]"))
+    if (!jinja_expect_op(p, "]"))
         return NULL;
     if (!is_slice)
-        return of_two(p, E_ITEM, a, parts[0]);
-    struct node *node = make_node(p, E_SLICE);
+        return jinja_make_pair_node(p, E_ITEM, a, parts[0]);
+    struct node *node = jinja_make_node(p, E_SLICE);
     if (!node)
         return NULL;
     node->a = a;
     node->b = parts[0];
     node->c = parts[1];
-    return !parts[2] || add(p, &node->list, parts[2]) ? node : NULL;
+    return !parts[2] || jinja_nodes_add(p, &node->list, parts[2]) ? node : NULL;
 }
 
 static struct node *postfix(struct parser *p, struct node *a)
 {
     while (a) {
-        if (is_op(p, ".")) {
+        if (jinja_is_op(p, ".")) {
             p->t++;
-            struct node *n = make_node(p, p->t->kind == T_INT ? E_ITEM : E_ATTR);
+            struct node *n = jinja_make_node(p, p->t->kind == T_INT ? E_ITEM : E_ATTR);
             if (!n)
                 return NULL;
             n->a = a;
@@ -285,16 +286,16 @@ static struct node *postfix(struct parser *p, struct node *a)
             } else if (p->t->kind == T_NAME) {
                 n->name = p->t->text;
             } else {
-                complain(p, "a name");
+                jinja_unexpected(p, "a name");
                 return NULL;
             }
             p->t++;
             a = n;
-        } else if (is_op(p, "[")) {
+        } else if (jinja_is_op(p, "[")) {
             p->t++;
             a = subscript(p, a);
-        } else if (is_op(p, "(")) {
-            struct node *n = make_node(p, E_CALL);
+        } else if (jinja_is_op(p, "(")) {
+            struct node *n = jinja_make_node(p, E_CALL);
             p->t++;
             if (!n || !arguments(p, &n->list))
                 return NULL;
@@ -308,19 +309,19 @@ static struct node *postfix(struct parser *p, struct node *a)
 }
 
 /* a | name, a | name(x); the pipe having been read. `a` NULL: of a filter block. */
-struct node *filter(struct parser *p, struct node *a)
+struct node *jinja_parse_filter(struct parser *p, struct node *a)
 {
-    struct node *n = make_node(p, E_FILTER);
+    struct node *n = jinja_make_node(p, E_FILTER);
     if (!n)
         return NULL;
     if (p->t->kind != T_NAME) {
-        complain(p, "the name of a filter");
+        jinja_unexpected(p, "the name of a filter");
         return NULL;
     }
     n->a = a;
     n->name = p->t->text;
     p->t++;
-    if (is_op(p, "(")) {
+    if (jinja_is_op(p, "(")) {
         p->t++;
         return arguments(p, &n->list) ? n : NULL;
     }
@@ -330,35 +331,36 @@ struct node *filter(struct parser *p, struct node *a)
 /* a is [not] name, a is name x, a is name(x); `is` having been read */
 static struct node *test(struct parser *p, struct node *a)
 {
-    struct node *n = make_node(p, E_TEST);
+    struct node *n = jinja_make_node(p, E_TEST);
     if (!n)
         return NULL;
     n->a = a;
-    if (is_name(p, "not")) {
+    if (jinja_is_name(p, "not")) {
         n->negated = true;
         p->t++;
     }
     if (p->t->kind != T_NAME) {
-        complain(p, "the name of a test");
+        jinja_unexpected(p, "the name of a test");
         return NULL;
     }
     n->name = p->t->text;
     p->t++;
-    if (is_op(p, "(")) {
+    if (jinja_is_op(p, "(")) {
         p->t++;
         return arguments(p, &n->list) ? n : NULL;
     }
-    if (is_name(p, "is")) {
-        complain(p, "one test, or `and` between two");
+    if (jinja_is_name(p, "is")) {
+        jinja_unexpected(p, "one test, or `and` between two");
         return NULL;
     }
-    bool word = p->t->kind == T_NAME && !is_name(p, "else") && !is_name(p, "or") && !is_name(p, "and") &&
-                !is_name(p, "if") && !is_name(p, "not") && !is_name(p, "in");
-    if (!word && p->t->kind != T_STRING && p->t->kind != T_INT && p->t->kind != T_FLOAT && !is_op(p, "[") &&
-        !is_op(p, "{"))
+    bool word = p->t->kind == T_NAME && !jinja_is_name(p, "else") && !jinja_is_name(p, "or") &&
+                !jinja_is_name(p, "and") && !jinja_is_name(p, "if") && !jinja_is_name(p, "not") &&
+                !jinja_is_name(p, "in");
+    if (!word && p->t->kind != T_STRING && p->t->kind != T_INT && p->t->kind != T_FLOAT && !jinja_is_op(p, "[") &&
+        !jinja_is_op(p, "{"))
         return n;
-    struct node *argument = make_node(p, E_ARGUMENT);
-    if (!argument || !(argument->a = postfix(p, primary(p))) || !add(p, &n->list, argument))
+    struct node *argument = jinja_make_node(p, E_ARGUMENT);
+    if (!argument || !(argument->a = postfix(p, primary(p))) || !jinja_nodes_add(p, &n->list, argument))
         return NULL;
     return n;
 }
@@ -366,13 +368,13 @@ static struct node *test(struct parser *p, struct node *a)
 static struct node *filters_and_tests(struct parser *p, struct node *a)
 {
     while (a) {
-        if (is_op(p, "|")) {
+        if (jinja_is_op(p, "|")) {
             p->t++;
-            a = filter(p, a);
-        } else if (is_name(p, "is")) {
+            a = jinja_parse_filter(p, a);
+        } else if (jinja_is_name(p, "is")) {
             p->t++;
             a = test(p, a);
-        } else if (is_op(p, "(") || is_op(p, "[") || is_op(p, ".")) {
+        } else if (jinja_is_op(p, "(") || jinja_is_op(p, "[") || jinja_is_op(p, ".")) {
             a = postfix(p, a);
         } else {
             break;
@@ -384,10 +386,10 @@ static struct node *filters_and_tests(struct parser *p, struct node *a)
 static struct node *unary(struct parser *p, bool with_filters)
 {
     struct node *n;
-    if (!deeper(p))
+    if (!jinja_descend(p))
         return NULL;
-    if (is_op(p, "-") || is_op(p, "+")) {
-        n = make_node(p, is_op(p, "-") ? E_NEGATE : E_PLUS);
+    if (jinja_is_op(p, "-") || jinja_is_op(p, "+")) {
+        n = jinja_make_node(p, jinja_is_op(p, "-") ? E_NEGATE : E_PLUS);
         p->t++;
         if (n && !(n->a = unary(p, false)))
             n = NULL;
@@ -409,14 +411,14 @@ static struct node *operators(struct parser *p, uint32_t level)
         return unary(p, true);
     struct node *a = operators(p, level + 1);
     for (uint32_t i = 0; a && levels[level][i];) {
-        if (!is_op(p, levels[level][i])) {
+        if (!jinja_is_op(p, levels[level][i])) {
             i++;
             continue;
         }
         const char *op = levels[level][i];
         p->t++;
         struct node *b = operators(p, level + 1);
-        if ((a = of_two(p, E_BINARY, a, b)))
+        if ((a = jinja_make_pair_node(p, E_BINARY, a, b)))
             a->name = op;
         i = 0;
     }
@@ -427,15 +429,15 @@ static const char *comparison(struct parser *p)
 {
     static const char *const ops[] = {"==", "!=", "<", ">", "<=", ">="};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-        if (is_op(p, ops[i])) {
+        if (jinja_is_op(p, ops[i])) {
             p->t++;
             return ops[i];
         }
-    if (is_name(p, "in")) {
+    if (jinja_is_name(p, "in")) {
         p->t++;
         return "in";
     }
-    if (is_name(p, "not") && p->t[1].kind == T_NAME && strcmp(p->t[1].text, "in") == 0) {
+    if (jinja_is_name(p, "not") && p->t[1].kind == T_NAME && strcmp(p->t[1].text, "in") == 0) {
         p->t += 2;
         return "not in";
     }
@@ -447,13 +449,13 @@ static struct node *comparisons(struct parser *p)
     struct node *a = operators(p, 0), *n = NULL;
     const char *op;
     while (a && (op = comparison(p))) {
-        struct node *group = make_node(p, E_GROUP);
-        if (!n && (n = make_node(p, E_COMPARE)))
+        struct node *group = jinja_make_node(p, E_GROUP);
+        if (!n && (n = jinja_make_node(p, E_COMPARE)))
             n->a = a;
         if (!n || !group)
             return NULL;
         group->name = op;
-        if (!(group->a = operators(p, 0)) || !add(p, &n->list, group))
+        if (!(group->a = operators(p, 0)) || !jinja_nodes_add(p, &n->list, group))
             return NULL;
     }
     return n ? n : a;
@@ -461,9 +463,9 @@ static struct node *comparisons(struct parser *p)
 
 static struct node *negation(struct parser *p)
 {
-    if (!is_name(p, "not"))
+    if (!jinja_is_name(p, "not"))
         return comparisons(p);
-    struct node *n = deeper(p) ? make_node(p, E_NOT) : NULL;
+    struct node *n = jinja_descend(p) ? jinja_make_node(p, E_NOT) : NULL;
     p->t++;
     if (n && !(n->a = negation(p)))
         n = NULL;
@@ -474,35 +476,35 @@ static struct node *negation(struct parser *p)
 static struct node *conjunction(struct parser *p)
 {
     struct node *a = negation(p);
-    while (a && is_name(p, "and")) {
+    while (a && jinja_is_name(p, "and")) {
         p->t++;
-        a = of_two(p, E_AND, a, negation(p));
+        a = jinja_make_pair_node(p, E_AND, a, negation(p));
     }
     return a;
 }
 
-struct node *disjunction(struct parser *p)
+struct node *jinja_parse_disjunction(struct parser *p)
 {
     struct node *a = conjunction(p);
-    while (a && is_name(p, "or")) {
+    while (a && jinja_is_name(p, "or")) {
         p->t++;
-        a = of_two(p, E_OR, a, conjunction(p));
+        a = jinja_make_pair_node(p, E_OR, a, conjunction(p));
     }
     return a;
 }
 
-struct node *expression(struct parser *p)
+struct node *jinja_parse_expression(struct parser *p)
 {
-    struct node *a = deeper(p) ? disjunction(p) : NULL;
-    while (a && is_name(p, "if")) {
-        struct node *n = make_node(p, E_IF);
+    struct node *a = jinja_descend(p) ? jinja_parse_disjunction(p) : NULL;
+    while (a && jinja_is_name(p, "if")) {
+        struct node *n = jinja_make_node(p, E_IF);
         p->t++;
-        if (!n || !(n->a = disjunction(p)))
+        if (!n || !(n->a = jinja_parse_disjunction(p)))
             return NULL;
         n->b = a;
-        if (is_name(p, "else")) {
+        if (jinja_is_name(p, "else")) {
             p->t++;
-            if (!(n->c = expression(p)))
+            if (!(n->c = jinja_parse_expression(p)))
                 return NULL;
         }
         a = n;
@@ -512,19 +514,19 @@ struct node *expression(struct parser *p)
 }
 
 /* a, b: a tuple without parentheses */
-struct node *expressions(struct parser *p)
+struct node *jinja_parse_expressions(struct parser *p)
 {
-    struct node *first = expression(p);
-    if (!first || !is_op(p, ","))
+    struct node *first = jinja_parse_expression(p);
+    if (!first || !jinja_is_op(p, ","))
         return first;
-    struct node *n = make_node(p, E_TUPLE);
-    if (!n || !add(p, &n->list, first))
+    struct node *n = jinja_make_node(p, E_TUPLE);
+    if (!n || !jinja_nodes_add(p, &n->list, first))
         return NULL;
-    while (is_op(p, ",")) {
+    while (jinja_is_op(p, ",")) {
         p->t++;
         if (p->t->kind == T_BLOCK_END || p->t->kind == T_OUT_END)
             break;
-        if (!add(p, &n->list, expression(p)))
+        if (!jinja_nodes_add(p, &n->list, jinja_parse_expression(p)))
             return NULL;
     }
     return n;

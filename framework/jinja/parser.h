@@ -11,19 +11,20 @@ struct parser {
     uint8_t uses; /* of the macro that is being read: USES_... */
 };
 
-bool is_op(const struct parser *p, const char *op);
-bool is_name(const struct parser *p, const char *name);
-bool expect_op(struct parser *p, const char *op);
-bool complain(struct parser *p, const char *expected); /* an error: what was found instead */
-bool deeper(struct parser *p);                         /* one level; p->depth-- ends it */
+bool jinja_is_op(const struct parser *p, const char *op);
+bool jinja_is_name(const struct parser *p, const char *name);
+bool jinja_expect_op(struct parser *p, const char *op);
+bool jinja_unexpected(struct parser *p, const char *expected); /* an error: what was found instead */
+bool jinja_descend(struct parser *p);                          /* one level; p->depth-- ends it */
 
-struct node *make_node(struct parser *p, enum node_kind kind);
-struct node *of_two(struct parser *p, enum node_kind kind, struct node *a, struct node *b); /* NULL where one is */
-bool add(struct parser *p, struct nodes *list, struct node *n); /* false where n is NULL */
+struct node *jinja_make_node(struct parser *p, enum node_kind kind);
+struct node *jinja_make_pair_node(struct parser *p, enum node_kind kind, struct node *a,
+                                  struct node *b);                          /* NULL where one is */
+bool jinja_nodes_add(struct parser *p, struct nodes *list, struct node *n); /* false where n is NULL */
 
-struct node *expression(struct parser *p);
-struct node *expressions(struct parser *p); /* a, b: a tuple without parentheses */
-struct node *disjunction(struct parser *p); /* without `if` */
-struct node *filter(struct parser *p, struct node *a);
+struct node *jinja_parse_expression(struct parser *p);
+struct node *jinja_parse_expressions(struct parser *p); /* a, b: a tuple without parentheses */
+struct node *jinja_parse_disjunction(struct parser *p); /* without `if` */
+struct node *jinja_parse_filter(struct parser *p, struct node *a);
 
 #endif

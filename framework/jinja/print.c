@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The shortest digits that read back as the same number, as Python's repr() has them. */
-bool print_float(double f, struct buf *out)
+bool jinja_print_float(double f, struct buf *out)
 {
     char text[48];
     if (isnan(f))
@@ -51,7 +51,7 @@ static bool print_quoted(const char *s, size_t n, struct buf *out)
             buf_puts(out, "\\t");
         else if (c == '\\' || c == (uint32_t)quote)
             buf_printf(out, "\\%c", (char)c);
-        else if (is_printable((int32_t)c))
+        else if (jinja_is_printable((int32_t)c))
             buf_append(out, s + at, k);
         else
             buf_printf(out, c < 0x100 ? "\\x%02" PRIx32 : c < 0x10000 ? "\\u%04" PRIx32 : "\\U%08" PRIx32, c);
@@ -98,9 +98,9 @@ static bool print_json_key(struct run *r, const struct value *k, const struct js
     if (k->kind == STRING)
         return print_json_string(k->s.text, k->s.size, s->ensure_ascii, out);
     if (k->kind > FLOAT)
-        return fail_at(r, VIV_EINVAL, "a key of JSON is a text, a number or none, found %s", kind_name(k));
+        return jinja_fail(r, VIV_EINVAL, "a key of JSON is a text, a number or none, found %s", jinja_kind_name(k));
     buf_putc(out, '"');
-    return print_json_value(r, k, s, 0, out) && buf_putc(out, '"');
+    return jinja_print_json(r, k, s, 0, out) && buf_putc(out, '"');
 }
 
 /* The members by their keys, which must have an order; insertion, as objects are small. */
@@ -110,7 +110,7 @@ static bool sort_members(struct run *r, struct entry **order, size_t n)
         struct entry *e = order[i];
         size_t at = i;
         for (int sign; at > 0; at--) {
-            if (!step(r, 1) || !compare(r, &order[at - 1]->key, &e->key, &sign))
+            if (!jinja_step(r, 1) || !jinja_compare(r, &order[at - 1]->key, &e->key, &sign))
                 return false;
             if (sign <= 0)
                 break;
@@ -124,7 +124,7 @@ static bool sort_members(struct run *r, struct entry **order, size_t n)
 static bool print_json_dict(struct run *r, const struct dict *d, const struct json_style *s, uint32_t depth,
                             struct buf *out)
 {
-    struct entry **order = take(r, d->n * sizeof *order);
+    struct entry **order = jinja_alloc(r, d->n * sizeof *order);
     if (!order)
         return false;
     for (size_t i = 0; i < d->n; i++)
@@ -138,7 +138,7 @@ static bool print_json_dict(struct run *r, const struct dict *d, const struct js
         if (s->lines)
             new_line(s, depth + 1, out);
         if (!print_json_key(r, &order[i]->key, s, out) || !buf_puts(out, s->colon) ||
-            !print_json_value(r, &order[i]->value, s, depth + 1, out))
+            !jinja_print_json(r, &order[i]->value, s, depth + 1, out))
             return false;
     }
     if (s->lines && d->n)
@@ -150,13 +150,13 @@ static bool print_json_dict(struct run *r, const struct dict *d, const struct js
 static bool within_limits(struct run *r, uint32_t depth, const struct buf *out)
 {
     if (depth > MAX_DEPTH)
-        return fail_at(r, VIV_ELIMIT, "values nested more than %d deep", MAX_DEPTH);
+        return jinja_fail(r, VIV_ELIMIT, "values nested more than %d deep", MAX_DEPTH);
     if (out->size > MAX_OUTPUT)
-        return fail_at(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
-    return step(r, 1);
+        return jinja_fail(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
+    return jinja_step(r, 1);
 }
 
-bool print_json_value(struct run *r, const struct value *v, const struct json_style *s, uint32_t depth,
+bool jinja_print_json(struct run *r, const struct value *v, const struct json_style *s, uint32_t depth,
                       struct buf *out)
 {
     if (!within_limits(r, depth, out))
@@ -168,9 +168,9 @@ bool print_json_value(struct run *r, const struct value *v, const struct json_st
         return buf_puts(out, v->is_true ? "true" : "false");
     case INT:
     case BIG:
-        return integer_print(r, v, 10, out);
+        return jinja_integer_print(r, v, 10, out);
     case FLOAT:
-        return isfinite(v->f) ? print_float(v->f, out)
+        return isfinite(v->f) ? jinja_print_float(v->f, out)
                               : buf_puts(out, isnan(v->f) ? "NaN"
                                               : v->f > 0  ? "Infinity"
                                                           : "-Infinity");
@@ -184,7 +184,7 @@ bool print_json_value(struct run *r, const struct value *v, const struct json_st
                 buf_puts(out, s->item);
             if (s->lines)
                 new_line(s, depth + 1, out);
-            if (!print_json_value(r, &v->list->items[i], s, depth + 1, out))
+            if (!jinja_print_json(r, &v->list->items[i], s, depth + 1, out))
                 return false;
         }
         if (s->lines && v->list->n)
@@ -195,9 +195,9 @@ bool print_json_value(struct run *r, const struct value *v, const struct json_st
     case UNDEFINED:
         if (r->options->values == TEMPLATE_JSON)
             return buf_puts(out, depth ? "undefined" : "null");
-        return fail_undefined(r, v, "has no JSON");
+        return jinja_fail_undefined(r, v, "has no JSON");
     default:
-        return fail_at(r, VIV_EINVAL, "%s has no JSON", kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "%s has no JSON", jinja_kind_name(v));
     }
 }
 
@@ -205,9 +205,9 @@ static bool print_python(struct run *r, const struct value *v, uint32_t depth, s
 
 static bool print_iterable(struct run *r, const struct iterable *it, uint32_t depth, struct buf *out)
 {
-    const struct value items = of_list(it->items, LIST);
+    const struct value items = jinja_list_value(it->items, LIST);
     if (it->once)
-        return fail_at(r, VIV_EINVAL, "%s has no text: `| list` makes a list of it", it->class);
+        return jinja_fail(r, VIV_EINVAL, "%s has no text: `| list` makes a list of it", it->class);
     if (it->shown)
         return buf_puts(out, it->shown);
     return buf_printf(out, "%s(", it->class) && print_python(r, &items, depth + 1, out) && buf_putc(out, ')');
@@ -237,10 +237,10 @@ static bool print_named(struct run *r, const struct value *v, struct buf *out)
     struct value a, b;
     if (v->kind == MACRO) {
         struct value name;
-        return macro_attr(r, v, "name", &name) && buf_puts(out, "<Macro ") && print_python(r, &name, 0, out) &&
-               buf_putc(out, '>');
+        return jinja_macro_attr(r, v, "name", &name) && buf_puts(out, "<Macro ") &&
+               print_python(r, &name, 0, out) && buf_putc(out, '>');
     }
-    return loop_attr(r, v, "index", &a) && loop_attr(r, v, "length", &b) &&
+    return jinja_loop_attr(r, v, "index", &a) && jinja_loop_attr(r, v, "length", &b) &&
            buf_printf(out, "<LoopContext %" PRId64 "/%" PRId64 ">", a.i, b.i);
 }
 
@@ -258,9 +258,9 @@ static bool print_python(struct run *r, const struct value *v, uint32_t depth, s
         return buf_puts(out, v->is_true ? "True" : "False");
     case INT:
     case BIG:
-        return integer_print(r, v, 10, out);
+        return jinja_integer_print(r, v, 10, out);
     case FLOAT:
-        return print_float(v->f, out);
+        return jinja_print_float(v->f, out);
     case STRING:
         if (!v->is_true)
             return print_quoted(v->s.text, v->s.size, out);
@@ -277,11 +277,11 @@ static bool print_python(struct run *r, const struct value *v, uint32_t depth, s
     case MACRO:
         return print_named(r, v, out);
     default:
-        return fail_at(r, VIV_EINVAL, "%s has no text", kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "%s has no text", jinja_kind_name(v));
     }
 }
 
-bool print_value(struct run *r, const struct value *v, struct buf *out)
+bool jinja_print(struct run *r, const struct value *v, struct buf *out)
 {
     static const struct json_style style = {.item = ", ", .colon = ": "};
     bool ok;
@@ -290,34 +290,34 @@ bool print_value(struct run *r, const struct value *v, struct buf *out)
     else if (v->kind == UNDEFINED || (v->kind == NONE && r->options->values == TEMPLATE_JSON))
         return true;
     else if (v->kind == FLOAT)
-        ok = print_float(v->f, out);
+        ok = jinja_print_float(v->f, out);
     else
-        ok = r->options->values == TEMPLATE_JSON ? print_json_value(r, v, &style, 0, out)
+        ok = r->options->values == TEMPLATE_JSON ? jinja_print_json(r, v, &style, 0, out)
                                                  : print_python(r, v, 0, out);
     return ok || (out->failed ? error_nomem(r->err) == VIV_OK : false);
 }
 
-bool print_repr(struct run *r, const struct value *v, struct buf *out)
+bool jinja_print_repr(struct run *r, const struct value *v, struct buf *out)
 {
     return print_python(r, v, 0, out) || (out->failed ? error_nomem(r->err) == VIV_OK : false);
 }
 
-bool text_of(struct run *r, const struct value *v, struct value *out)
+bool jinja_to_text(struct run *r, const struct value *v, struct value *out)
 {
     struct buf b = {0};
     if (v->kind == STRING) {
         *out = *v;
         return true;
     }
-    if (!print_value(r, v, &b)) {
+    if (!jinja_print(r, v, &b)) {
         buf_release(&b);
         return false;
     }
-    return take_buf(r, &b, out);
+    return jinja_take_buf(r, &b, out);
 }
 
 /* & < > ' " as entities, unless they are already */
-bool escape_html(struct run *r, const struct value *v, struct value *out)
+bool jinja_escape_html(struct run *r, const struct value *v, struct value *out)
 {
     static const struct {
         char c;
@@ -325,7 +325,7 @@ bool escape_html(struct run *r, const struct value *v, struct value *out)
     } entities[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&#34;"}, {'\'', "&#39;"}};
     struct value text;
     struct buf b = {0};
-    if (!text_of(r, v, &text) || !step(r, 1 + text.s.size / 8))
+    if (!jinja_to_text(r, v, &text) || !jinja_step(r, 1 + text.s.size / 8))
         return false;
     *out = text;
     if (text.is_true)
@@ -339,7 +339,7 @@ bool escape_html(struct run *r, const struct value *v, struct value *out)
         else
             buf_putc(&b, text.s.text[i]);
     }
-    if (!take_buf(r, &b, out))
+    if (!jinja_take_buf(r, &b, out))
         return false;
     out->is_true = true;
     return true;

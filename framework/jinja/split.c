@@ -11,17 +11,17 @@ static size_t last_character(const char *s, size_t end, int32_t *c)
     size_t n = 1;
     while (n < end && (s[end - n] & 0xC0) == 0x80)
         n++;
-    decode(s + end - n, n, c);
+    jinja_decode(s + end - n, n, c);
     return n;
 }
 
 static bool in_set(int32_t c, const struct value *set)
 {
     if (!set)
-        return is_white(c);
+        return jinja_is_white(c);
     for (size_t at = 0; at < set->s.size;) {
         int32_t one;
-        at += decode(set->s.text + at, set->s.size - at, &one);
+        at += jinja_decode(set->s.text + at, set->s.size - at, &one);
         if (one == c)
             return true;
     }
@@ -30,16 +30,16 @@ static bool in_set(int32_t c, const struct value *set)
 
 static bool strip_sides(struct run *r, const struct value *v, const struct args *a, int sides, struct value *out)
 {
-    const struct value *set = arg(a, 0);
+    const struct value *set = jinja_arg(a, 0);
     size_t begin = 0, end = v->s.size;
     int32_t c;
     if (set && set->kind != STRING && set->kind != NONE)
-        return fail_at(r, VIV_EINVAL, "strip wants a text, found %s", kind_name(set));
+        return jinja_fail(r, VIV_EINVAL, "strip wants a text, found %s", jinja_kind_name(set));
     set = set && set->kind == STRING ? set : NULL;
-    if (!step(r, 1 + v->s.size / 16))
+    if (!jinja_step(r, 1 + v->s.size / 16))
         return false;
     while (sides & LEFT && begin < end) {
-        size_t n = decode(v->s.text + begin, end - begin, &c);
+        size_t n = jinja_decode(v->s.text + begin, end - begin, &c);
         if (!in_set(c, set))
             break;
         begin += n;
@@ -50,7 +50,7 @@ static bool strip_sides(struct run *r, const struct value *v, const struct args 
             break;
         end -= n;
     }
-    return make_string(r, v->s.text + begin, end - begin, out);
+    return jinja_make_string(r, v->s.text + begin, end - begin, out);
 }
 
 static bool strip(struct run *r, const struct value *v, const struct args *a, struct value *out)
@@ -78,7 +78,7 @@ static bool add_part(struct run *r, struct parts *p, const char *text, size_t n)
 {
     if (p->n == p->capacity) {
         size_t capacity = p->capacity ? 2 * p->capacity : 8;
-        struct value *grown = take(r, capacity * sizeof *grown);
+        struct value *grown = jinja_alloc(r, capacity * sizeof *grown);
         if (!grown)
             return false;
         if (p->n)
@@ -86,17 +86,17 @@ static bool add_part(struct run *r, struct parts *p, const char *text, size_t n)
         p->items = grown;
         p->capacity = capacity;
     }
-    return step(r, 1) && make_string(r, text, n, &p->items[p->n++]);
+    return jinja_step(r, 1) && jinja_make_string(r, text, n, &p->items[p->n++]);
 }
 
 static bool list_parts(struct run *r, const struct parts *p, bool reversed, struct value *out)
 {
-    struct list *l = make_list(r, p->n);
+    struct list *l = jinja_make_list(r, p->n);
     if (!l)
         return false;
     for (size_t i = 0; i < p->n; i++)
         l->items[i] = p->items[reversed ? p->n - 1 - i : i];
-    *out = of_list(l, LIST);
+    *out = jinja_list_value(l, LIST);
     return true;
 }
 
@@ -108,7 +108,7 @@ static bool split_white(struct run *r, const struct value *v, int64_t max, struc
     int32_t c;
     for (;;) {
         size_t n;
-        while (at < end && (n = decode(v->s.text + at, end - at, &c)) && is_white(c))
+        while (at < end && (n = jinja_decode(v->s.text + at, end - at, &c)) && jinja_is_white(c))
             at += n;
         if (at >= end)
             break;
@@ -116,7 +116,7 @@ static bool split_white(struct run *r, const struct value *v, int64_t max, struc
         if (max >= 0 && (int64_t)p.n >= max) {
             at = end;
         } else {
-            while (at < end && (n = decode(v->s.text + at, end - at, &c)) && !is_white(c))
+            while (at < end && (n = jinja_decode(v->s.text + at, end - at, &c)) && !jinja_is_white(c))
                 at += n;
         }
         if (!add_part(r, &p, v->s.text + begin, at - begin))
@@ -133,10 +133,10 @@ static bool rsplit_white(struct run *r, const struct value *v, int64_t max, stru
     int32_t c;
     while (end > 0) {
         size_t n, begin;
-        while (end > 0 && (n = last_character(v->s.text, end, &c)) && is_white(c))
+        while (end > 0 && (n = last_character(v->s.text, end, &c)) && jinja_is_white(c))
             end -= n;
         for (begin = end; begin > 0 && (int64_t)p.n < max; begin -= n)
-            if ((n = last_character(v->s.text, begin, &c)) && is_white(c))
+            if ((n = last_character(v->s.text, begin, &c)) && jinja_is_white(c))
                 break;
         if ((int64_t)p.n >= max)
             begin = 0;
@@ -149,15 +149,15 @@ static bool rsplit_white(struct run *r, const struct value *v, int64_t max, stru
 
 static bool split(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *by = arg(a, 0);
+    const struct value *by = jinja_arg(a, 0);
     int64_t max;
     struct parts p = {0};
-    if (!int_arg(r, a, 1, "maxsplit", -1, &max) || !step(r, 1 + v->s.size / 16))
+    if (!jinja_int_arg(r, a, 1, "maxsplit", -1, &max) || !jinja_step(r, 1 + v->s.size / 16))
         return false;
     if (!by || by->kind == NONE)
         return split_white(r, v, max, out);
     if (by->kind != STRING || by->s.size == 0)
-        return fail_at(r, VIV_EINVAL, "split wants a text that is not empty");
+        return jinja_fail(r, VIV_EINVAL, "split wants a text that is not empty");
     const char *s = v->s.text, *end = s + v->s.size;
     for (const char *found;
          (max < 0 || (int64_t)p.n < max) && (found = memmem(s, (size_t)(end - s), by->s.text, by->s.size));
@@ -169,19 +169,20 @@ static bool split(struct run *r, const struct value *v, const struct args *a, st
 
 static bool rsplit(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *by = arg(a, 0);
+    const struct value *by = jinja_arg(a, 0);
     int64_t max;
     struct parts p = {0};
-    if (!int_arg(r, a, 1, "maxsplit", -1, &max) || !step(r, 1 + v->s.size / 4))
+    if (!jinja_int_arg(r, a, 1, "maxsplit", -1, &max) || !jinja_step(r, 1 + v->s.size / 4))
         return false;
     if (max < 0)
         return split(r, v, a, out);
     if (!by || by->kind == NONE)
         return rsplit_white(r, v, max, out);
     if (by->kind != STRING || by->s.size == 0)
-        return fail_at(r, VIV_EINVAL, "rsplit wants a text that is not empty");
+        return jinja_fail(r, VIV_EINVAL, "rsplit wants a text that is not empty");
     const char *s = v->s.text, *end = s + v->s.size;
-    for (const char *found; (int64_t)p.n < max && (size_t)(end - s) >= by->s.size && (found = last_of(s, end, by));
+    for (const char *found;
+         (int64_t)p.n < max && (size_t)(end - s) >= by->s.size && (found = jinja_find_last(s, end, by));
          end = found)
         if (!add_part(r, &p, found + by->s.size, (size_t)(end - found) - by->s.size))
             return false;
@@ -195,15 +196,15 @@ static bool ends_line(int32_t c)
 
 static bool splitlines(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const bool keep = flag_arg(a, 0, false);
+    const bool keep = jinja_flag_arg(a, 0, false);
     struct parts p = {0};
     const char *s = v->s.text, *end = s + v->s.size;
-    if (!step(r, 1 + v->s.size / 16))
+    if (!jinja_step(r, 1 + v->s.size / 16))
         return false;
     while (s < end) {
         size_t n = 0, k = 0;
         int32_t c = 0;
-        while (s + n < end && (k = decode(s + n, (size_t)(end - s) - n, &c)) && !ends_line(c))
+        while (s + n < end && (k = jinja_decode(s + n, (size_t)(end - s) - n, &c)) && !ends_line(c))
             n += k;
         if (s + n == end)
             k = 0;
@@ -219,26 +220,26 @@ static bool splitlines(struct run *r, const struct value *v, const struct args *
 /* partition, rpartition: (before, separator, after) */
 static bool cut(struct run *r, const struct value *v, const struct args *a, bool last, struct value *out)
 {
-    const struct value *by = arg(a, 0);
+    const struct value *by = jinja_arg(a, 0);
     if (!by || by->kind != STRING || by->s.size == 0)
-        return fail_at(r, VIV_EINVAL, "partition wants a text that is not empty");
+        return jinja_fail(r, VIV_EINVAL, "partition wants a text that is not empty");
     const char *s = v->s.text, *end = s + v->s.size;
-    const char *found = last ? (v->s.size >= by->s.size ? last_of(s, end, by) : NULL)
+    const char *found = last ? (v->s.size >= by->s.size ? jinja_find_last(s, end, by) : NULL)
                              : memmem(s, v->s.size, by->s.text, by->s.size);
-    struct list *l = make_list(r, 3);
-    if (!l || !step(r, 1 + v->s.size / 16))
+    struct list *l = jinja_make_list(r, 3);
+    if (!l || !jinja_step(r, 1 + v->s.size / 16))
         return false;
     for (size_t i = 0; i < 3; i++)
-        l->items[i] = make_literal("");
+        l->items[i] = jinja_make_literal("");
     if (found) {
-        if (!make_string(r, s, (size_t)(found - s), &l->items[0]) ||
-            !make_string(r, found + by->s.size, (size_t)(end - found) - by->s.size, &l->items[2]))
+        if (!jinja_make_string(r, s, (size_t)(found - s), &l->items[0]) ||
+            !jinja_make_string(r, found + by->s.size, (size_t)(end - found) - by->s.size, &l->items[2]))
             return false;
         l->items[1] = *by;
     } else {
         l->items[last ? 2 : 0] = *v;
     }
-    *out = of_list(l, TUPLE);
+    *out = jinja_list_value(l, TUPLE);
     return true;
 }
 
@@ -252,12 +253,12 @@ static bool rpartition(struct run *r, const struct value *v, const struct args *
     return cut(r, v, a, true, out);
 }
 
-const struct callable splitting_methods[] = {{"lstrip", lstrip, "chars?"},
-                                             {"partition", partition, "sep"},
-                                             {"rpartition", rpartition, "sep"},
-                                             {"rsplit", rsplit, "sep? maxsplit?"},
-                                             {"rstrip", rstrip, "chars?"},
-                                             {"split", split, "sep? maxsplit?"},
-                                             {"splitlines", splitlines, "keepends?"},
-                                             {"strip", strip, "chars?"},
-                                             {NULL, NULL, NULL}};
+const struct callable jinja_splitting_methods[] = {{"lstrip", lstrip, "chars?"},
+                                                   {"partition", partition, "sep"},
+                                                   {"rpartition", rpartition, "sep"},
+                                                   {"rsplit", rsplit, "sep? maxsplit?"},
+                                                   {"rstrip", rstrip, "chars?"},
+                                                   {"split", split, "sep? maxsplit?"},
+                                                   {"splitlines", splitlines, "keepends?"},
+                                                   {"strip", strip, "chars?"},
+                                                   {NULL, NULL, NULL}};

@@ -7,10 +7,10 @@ static bool body(struct parser *p, const char *const *ends, struct nodes *out);
 
 static bool end_tag(struct parser *p)
 {
-    if (is_op(p, ":")) /* as in Python */
+    if (jinja_is_op(p, ":")) /* as in Python */
         p->t++;
     if (p->t->kind != T_BLOCK_END)
-        return complain(p, "'%}'");
+        return jinja_unexpected(p, "'%}'");
     p->t++;
     return true;
 }
@@ -29,7 +29,7 @@ static bool is_constant(const struct parser *p)
 {
     static const char *const names[] = {"true", "True", "false", "False", "none", "None"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (is_name(p, names[i]))
+        if (jinja_is_name(p, names[i]))
             return true;
     return false;
 }
@@ -37,7 +37,7 @@ static bool is_constant(const struct parser *p)
 /* A name, a.name, a, b, (a, b) */
 static struct node *target(struct parser *p, bool several)
 {
-    bool parenthesis_opens = is_op(p, "(");
+    bool parenthesis_opens = jinja_is_op(p, "(");
     p->t += parenthesis_opens;
     struct node *first = NULL, *tuple = NULL;
     do {
@@ -47,15 +47,15 @@ static struct node *target(struct parser *p, bool several)
                 break;
         }
         struct node *n;
-        if (is_op(p, "(")) {
-            n = deeper(p) ? target(p, true) : NULL;
+        if (jinja_is_op(p, "(")) {
+            n = jinja_descend(p) ? target(p, true) : NULL;
             p->depth--;
         } else if (p->t->kind == T_NAME && !is_constant(p)) {
-            if ((n = make_node(p, E_NAME)))
+            if ((n = jinja_make_node(p, E_NAME)))
                 n->name = p->t->text;
             p->t++;
-            if (n && is_op(p, ".") && p->t[1].kind == T_NAME) {
-                struct node *attr = make_node(p, E_ATTR);
+            if (n && jinja_is_op(p, ".") && p->t[1].kind == T_NAME) {
+                struct node *attr = jinja_make_node(p, E_ATTR);
                 if (attr) {
                     attr->a = n;
                     attr->name = p->t[1].text;
@@ -64,18 +64,18 @@ static struct node *target(struct parser *p, bool several)
                 p->t += 2;
             }
         } else {
-            complain(p, "a name");
+            jinja_unexpected(p, "a name");
             return NULL;
         }
         if (!n)
             return NULL;
-        if (first && !tuple && (!(tuple = make_node(p, E_TUPLE)) || !add(p, &tuple->list, first)))
+        if (first && !tuple && (!(tuple = jinja_make_node(p, E_TUPLE)) || !jinja_nodes_add(p, &tuple->list, first)))
             return NULL;
-        if (tuple && !add(p, &tuple->list, n))
+        if (tuple && !jinja_nodes_add(p, &tuple->list, n))
             return NULL;
         first = n;
-    } while (is_op(p, ","));
-    if (parenthesis_opens && !expect_op(p, ")"))
+    } while (jinja_is_op(p, ","));
+    if (parenthesis_opens && !jinja_expect_op(p, ")"))
         return NULL;
     return tuple ? tuple : first;
 }
@@ -84,15 +84,15 @@ static bool parse_if(struct parser *p, struct node *n)
 {
     static const char *const ends[] = {"elif", "else", "endif", NULL};
     n->kind = S_IF;
-    if (!(n->a = expression(p)) || !end_tag(p) || !body(p, ends, &n->list))
+    if (!(n->a = jinja_parse_expression(p)) || !end_tag(p) || !body(p, ends, &n->list))
         return false;
-    if (is_name(p, "elif")) {
+    if (jinja_is_name(p, "elif")) {
         p->t++;
-        return deeper(p) && (n->c = make_node(p, S_IF)) && parse_if(p, n->c) && p->depth--;
+        return jinja_descend(p) && (n->c = jinja_make_node(p, S_IF)) && parse_if(p, n->c) && p->depth--;
     }
-    if (is_name(p, "else")) {
+    if (jinja_is_name(p, "else")) {
         p->t++;
-        return (n->c = make_node(p, S_SCOPE)) && (n->c->negated = true) && body_to(p, "endif", &n->c->list);
+        return (n->c = jinja_make_node(p, S_SCOPE)) && (n->c->negated = true) && body_to(p, "endif", &n->c->list);
     }
     p->t++;
     return end_tag(p);
@@ -106,32 +106,32 @@ static bool parse_for(struct parser *p, struct node *n)
         return false;
     if (n->a->kind == E_NAME && strcmp(n->a->name, "loop") == 0) {
         p->r->line = n->line;
-        return fail_at(p->r, VIV_EINVAL, "'loop' is the loop itself, and cannot be its variable");
+        return jinja_fail(p->r, VIV_EINVAL, "'loop' is the loop itself, and cannot be its variable");
     }
-    if (!is_name(p, "in"))
-        return complain(p, "'in'");
+    if (!jinja_is_name(p, "in"))
+        return jinja_unexpected(p, "'in'");
     p->t++;
-    if (!(n->b = disjunction(p)))
+    if (!(n->b = jinja_parse_disjunction(p)))
         return false;
-    if (is_op(p, ",")) { /* for x in 1, 2 */
-        struct node *tuple = make_node(p, E_TUPLE);
-        if (!tuple || !add(p, &tuple->list, n->b))
+    if (jinja_is_op(p, ",")) { /* for x in 1, 2 */
+        struct node *tuple = jinja_make_node(p, E_TUPLE);
+        if (!tuple || !jinja_nodes_add(p, &tuple->list, n->b))
             return false;
-        while (is_op(p, ",")) {
+        while (jinja_is_op(p, ",")) {
             p->t++;
-            if (p->t->kind == T_BLOCK_END || is_name(p, "if") || is_name(p, "recursive"))
+            if (p->t->kind == T_BLOCK_END || jinja_is_name(p, "if") || jinja_is_name(p, "recursive"))
                 break;
-            if (!add(p, &tuple->list, disjunction(p)))
+            if (!jinja_nodes_add(p, &tuple->list, jinja_parse_disjunction(p)))
                 return false;
         }
         n->b = tuple;
     }
-    if (is_name(p, "if")) {
+    if (jinja_is_name(p, "if")) {
         p->t++;
-        if (!(n->c = expression(p)))
+        if (!(n->c = jinja_parse_expression(p)))
             return false;
     }
-    if (is_name(p, "recursive")) {
+    if (jinja_is_name(p, "recursive")) {
         n->negated = true;
         p->t++;
     }
@@ -139,7 +139,7 @@ static bool parse_for(struct parser *p, struct node *n)
     if (!end_tag(p) || !body(p, ends, &n->list))
         return false;
     p->loops--;
-    bool has_else = is_name(p, "else");
+    bool has_else = jinja_is_name(p, "else");
     p->t++;
     return has_else ? body_to(p, "endfor", &n->others) : end_tag(p);
 }
@@ -149,14 +149,14 @@ static bool parse_set(struct parser *p, struct node *n)
     n->kind = S_SET;
     if (!(n->a = target(p, true)))
         return false;
-    if (is_op(p, "=")) {
+    if (jinja_is_op(p, "=")) {
         p->t++;
-        return (n->b = expressions(p)) && end_tag(p);
+        return (n->b = jinja_parse_expressions(p)) && end_tag(p);
     }
     n->kind = S_CAPTURE;
-    while (is_op(p, "|")) {
+    while (jinja_is_op(p, "|")) {
         p->t++;
-        if (!(n->b = filter(p, n->b)))
+        if (!(n->b = jinja_parse_filter(p, n->b)))
             return false;
     }
     return body_to(p, "endset", &n->list);
@@ -165,30 +165,30 @@ static bool parse_set(struct parser *p, struct node *n)
 /* (a, b=c) */
 static bool parameters(struct parser *p, struct nodes *out)
 {
-    if (!expect_op(p, "("))
+    if (!jinja_expect_op(p, "("))
         return false;
-    while (!is_op(p, ")")) {
-        struct node *n = make_node(p, E_ARGUMENT);
+    while (!jinja_is_op(p, ")")) {
+        struct node *n = jinja_make_node(p, E_ARGUMENT);
         if (!n)
             return false;
         if (p->t->kind != T_NAME)
-            return complain(p, "the name of a parameter");
+            return jinja_unexpected(p, "the name of a parameter");
         n->name = p->t->text;
         p->t++;
-        if (is_op(p, "=")) {
+        if (jinja_is_op(p, "=")) {
             p->t++;
-            if (!(n->a = expression(p)))
+            if (!(n->a = jinja_parse_expression(p)))
                 return false;
         } else if (out->n && out->items[out->n - 1]->a) {
-            return complain(p, "a default, as the parameter before has one");
+            return jinja_unexpected(p, "a default, as the parameter before has one");
         }
-        if (!add(p, out, n))
+        if (!jinja_nodes_add(p, out, n))
             return false;
-        if (!is_op(p, ","))
+        if (!jinja_is_op(p, ","))
             break;
         p->t++;
     }
-    return expect_op(p, ")");
+    return jinja_expect_op(p, ")");
 }
 
 /* A body that is called: loops around it are not its own, and it says which special names it uses. */
@@ -209,7 +209,7 @@ static bool parse_macro(struct parser *p, struct node *n)
 {
     n->kind = S_MACRO;
     if (p->t->kind != T_NAME)
-        return complain(p, "the name of a macro");
+        return jinja_unexpected(p, "the name of a macro");
     n->name = p->t->text;
     p->t++;
     return parameters(p, &n->params) && macro_body(p, n, "endmacro");
@@ -218,23 +218,23 @@ static bool parse_macro(struct parser *p, struct node *n)
 static bool parse_call(struct parser *p, struct node *n)
 {
     n->kind = S_CALL;
-    if (is_op(p, "(") && !parameters(p, &n->params))
+    if (jinja_is_op(p, "(") && !parameters(p, &n->params))
         return false;
-    if (!(n->a = expression(p)))
+    if (!(n->a = jinja_parse_expression(p)))
         return false;
     if (n->a->kind != E_CALL)
-        return complain(p, "a call");
+        return jinja_unexpected(p, "a call");
     return macro_body(p, n, "endcall");
 }
 
 static bool parse_filter(struct parser *p, struct node *n)
 {
     n->kind = S_FILTER;
-    if (!(n->b = filter(p, NULL)))
+    if (!(n->b = jinja_parse_filter(p, NULL)))
         return false;
-    while (is_op(p, "|")) {
+    while (jinja_is_op(p, "|")) {
         p->t++;
-        if (!(n->b = filter(p, n->b)))
+        if (!(n->b = jinja_parse_filter(p, n->b)))
             return false;
     }
     return body_to(p, "endfilter", &n->list);
@@ -244,18 +244,19 @@ static bool parse_with(struct parser *p, struct node *n)
 {
     n->kind = S_WITH;
     while (p->t->kind == T_NAME) {
-        struct node *one = make_node(p, E_ARGUMENT);
+        struct node *one = jinja_make_node(p, E_ARGUMENT);
         if (!one)
             return false;
         one->name = p->t->text;
         p->t++;
-        if (!expect_op(p, "=") || !(one->a = expression(p)) || !add(p, &n->params, one))
+        if (!jinja_expect_op(p, "=") || !(one->a = jinja_parse_expression(p)) ||
+            !jinja_nodes_add(p, &n->params, one))
             return false;
-        if (!is_op(p, ","))
+        if (!jinja_is_op(p, ","))
             break;
         p->t++;
         if (p->t->kind != T_NAME)
-            return complain(p, "a name");
+            return jinja_unexpected(p, "a name");
     }
     return body_to(p, "endwith", &n->list);
 }
@@ -266,24 +267,24 @@ static bool parse_block(struct parser *p, struct node *n)
     static const char *const ends[] = {"endblock", NULL};
     n->kind = S_BLOCK;
     if (p->t->kind != T_NAME)
-        return complain(p, "the name of a block");
+        return jinja_unexpected(p, "the name of a block");
     n->name = p->t->text;
     p->t++;
-    if (is_name(p, "scoped")) {
+    if (jinja_is_name(p, "scoped")) {
         n->negated = true;
         p->t++;
     }
     if (!end_tag(p) || !body(p, ends, &n->list))
         return false;
     p->t++;
-    p->t += is_name(p, n->name);
+    p->t += jinja_is_name(p, n->name);
     return end_tag(p);
 }
 
 static bool parse_autoescape(struct parser *p, struct node *n)
 {
     n->kind = S_SCOPE;
-    return (n->a = expression(p)) && body_to(p, "endautoescape", &n->list);
+    return (n->a = jinja_parse_expression(p)) && body_to(p, "endautoescape", &n->list);
 }
 
 /* {% print a, b %} */
@@ -291,10 +292,10 @@ static bool parse_print(struct parser *p, struct node *n)
 {
     n->kind = S_SCOPE;
     while (p->t->kind != T_BLOCK_END) {
-        struct node *out = make_node(p, S_OUT);
-        if (!out || !(out->a = expression(p)) || !add(p, &n->list, out))
+        struct node *out = jinja_make_node(p, S_OUT);
+        if (!out || !(out->a = jinja_parse_expression(p)) || !jinja_nodes_add(p, &n->list, out))
             return false;
-        if (!is_op(p, ","))
+        if (!jinja_is_op(p, ","))
             break;
         p->t++;
     }
@@ -321,7 +322,7 @@ static bool parse_jump(struct parser *p, struct node *n)
 {
     if (p->loops == 0) {
         p->r->line = n->line;
-        return fail_at(p->r, VIV_EINVAL, "%s outside of a loop", n->kind == S_BREAK ? "break" : "continue");
+        return jinja_fail(p->r, VIV_EINVAL, "%s outside of a loop", n->kind == S_BREAK ? "break" : "continue");
     }
     return end_tag(p);
 }
@@ -353,17 +354,17 @@ static bool statement(struct parser *p, struct nodes *out)
                       {"import", parse_refused}, {"from", parse_refused},
                       {"extends", parse_refused}};
     if (p->t->kind != T_NAME)
-        return complain(p, "a statement");
+        return jinja_unexpected(p, "a statement");
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
-        if (is_name(p, statements[i].name)) {
-            struct node *n = deeper(p) ? make_node(p, S_TEXT) : NULL;
+        if (jinja_is_name(p, statements[i].name)) {
+            struct node *n = jinja_descend(p) ? jinja_make_node(p, S_TEXT) : NULL;
             p->t++;
-            bool ok = n && statements[i].parse(p, n) && add(p, out, n);
+            bool ok = n && statements[i].parse(p, n) && jinja_nodes_add(p, out, n);
             p->depth--;
             return ok;
         }
     p->r->line = p->t->line;
-    return fail_at(p->r, VIV_EUNSUPPORTED, "there is no statement '%.60s'", p->t->text);
+    return jinja_fail(p->r, VIV_EUNSUPPORTED, "there is no statement '%.60s'", p->t->text);
 }
 
 /* Up to a block that begins with one of `ends`, where the name is the next token. */
@@ -373,29 +374,29 @@ static bool body(struct parser *p, const char *const *ends, struct nodes *out)
         struct node *n;
         switch (p->t->kind) {
         case T_END:
-            return !ends || complain(p, ends[1] ? ends[1] : ends[0]);
+            return !ends || jinja_unexpected(p, ends[1] ? ends[1] : ends[0]);
         case T_TEXT:
-            if (!(n = make_node(p, S_TEXT)))
+            if (!(n = jinja_make_node(p, S_TEXT)))
                 return false;
             n->value = (struct value){.kind = STRING, .s = {p->t->text, p->t->size}};
             p->t++;
-            if (!add(p, out, n))
+            if (!jinja_nodes_add(p, out, n))
                 return false;
             break;
         case T_OUT_BEGIN:
             p->t++;
-            if (!(n = make_node(p, S_OUT)) || !(n->a = expressions(p)))
+            if (!(n = jinja_make_node(p, S_OUT)) || !(n->a = jinja_parse_expressions(p)))
                 return false;
             if (p->t->kind != T_OUT_END)
-                return complain(p, "'}}'");
+                return jinja_unexpected(p, "'}}'");
             p->t++;
-            if (!add(p, out, n))
+            if (!jinja_nodes_add(p, out, n))
                 return false;
             break;
         default:
             p->t++;
             for (size_t i = 0; ends && ends[i]; i++)
-                if (is_name(p, ends[i]))
+                if (jinja_is_name(p, ends[i]))
                     return true;
             if (!statement(p, out))
                 return false;
@@ -403,9 +404,9 @@ static bool body(struct parser *p, const char *const *ends, struct nodes *out)
     }
 }
 
-bool parse(struct run *r, const struct tokens *tokens, struct node **out)
+bool jinja_parse(struct run *r, const struct tokens *tokens, struct node **out)
 {
     struct parser p = {.r = r, .t = tokens->items};
-    *out = make_node(&p, S_SCOPE);
+    *out = jinja_make_node(&p, S_SCOPE);
     return *out && body(&p, NULL, &(*out)->list);
 }

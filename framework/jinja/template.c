@@ -25,14 +25,14 @@ static bool render(struct run *r, const struct buf *source, json_t *data)
     struct tokens tokens = {0};
     struct node *root;
     struct value variables;
-    bool ok = lex(r, buf_text(source), source->size, &tokens) && parse(r, &tokens, &root);
+    bool ok = jinja_lex(r, buf_text(source), source->size, &tokens) && jinja_parse(r, &tokens, &root);
     free(tokens.items);
     r->depth = 0;
-    return ok && from_json(r, data, 0, &variables) && evaluate(r, root, &variables);
+    return ok && jinja_from_json(r, data, 0, &variables) && jinja_evaluate(r, root, &variables);
 }
 
-viv_status template_render(const struct template_options *options, const char *source, size_t size, json_t *data,
-                           struct buf *out, struct error *err)
+viv_status jinja_render(const struct template_options *options, const char *source, size_t size, json_t *data,
+                        struct buf *out, struct error *err)
 {
     struct arena arena = {0};
     struct buf text = {0}, rendered = {0};

@@ -24,7 +24,7 @@ struct template_options {
 
 /* Renders `source` (UTF-8) with the members of `data` (an object) as its variables, appended to *out. Errors name
  * the template and the line; what a template raises itself is VIV_EINVAL with its own words. */
-viv_status template_render(const struct template_options *options, const char *source, size_t size, json_t *data,
-                           struct buf *out, struct error *err);
+viv_status jinja_render(const struct template_options *options, const char *source, size_t size, json_t *data,
+                        struct buf *out, struct error *err);
 
 #endif

@@ -7,7 +7,7 @@
     static bool name(struct run *r, const struct value *v, const struct args *a, struct value *out)                \
     {                                                                                                              \
         (void)r, (void)a;                                                                                          \
-        *out = make_bool(condition);                                                                               \
+        *out = jinja_make_bool(condition);                                                                         \
         return true;                                                                                               \
     }
 TEST_OF(is_boolean, v->kind == BOOL)
@@ -19,23 +19,23 @@ TEST_OF(is_false, v->kind == BOOL && !v->is_true)
 TEST_OF(is_true, v->kind == BOOL && v->is_true)
 TEST_OF(is_float, v->kind == FLOAT)
 TEST_OF(is_integer_test, v->kind == INT || v->kind == BIG)
-TEST_OF(is_iterable, is_list(v) || v->kind == STRING || v->kind == DICT || v->kind == UNDEFINED ||
+TEST_OF(is_iterable, jinja_is_list(v) || v->kind == STRING || v->kind == DICT || v->kind == UNDEFINED ||
                          v->kind == ITERABLE || v->kind == LOOP)
 TEST_OF(is_mapping, v->kind == DICT)
 TEST_OF(is_none, v->kind == NONE)
-TEST_OF(is_numeric, is_number(v))
-TEST_OF(is_sequence, is_list(v) || v->kind == STRING || v->kind == DICT || v->kind == UNDEFINED ||
+TEST_OF(is_numeric, jinja_is_number(v))
+TEST_OF(is_sequence, jinja_is_list(v) || v->kind == STRING || v->kind == DICT || v->kind == UNDEFINED ||
                          (v->kind == ITERABLE && v->iterable->shown))
 TEST_OF(is_string, v->kind == STRING)
-TEST_OF(is_filter, v->kind == STRING && find_filter(v->s.text) && find_filter(v->s.text)->call)
-TEST_OF(is_test, v->kind == STRING && find_test(v->s.text))
+TEST_OF(is_filter, v->kind == STRING && jinja_find_filter(v->s.text) && jinja_find_filter(v->s.text)->call)
+TEST_OF(is_test, v->kind == STRING && jinja_find_test(v->s.text))
 
 static bool cased(struct run *r, const struct value *v, const char *class, struct value *out)
 {
     struct value text;
-    if (!text_of(r, v, &text))
+    if (!jinja_to_text(r, v, &text))
         return false;
-    *out = make_bool(has_class(&text, class));
+    *out = jinja_make_bool(jinja_has_class(&text, class));
     return true;
 }
 
@@ -54,29 +54,29 @@ static bool is_upper(struct run *r, const struct value *v, const struct args *a,
 /* v % by == wanted */
 static bool leaves(struct run *r, const struct value *v, const struct value *by, int64_t wanted, struct value *out)
 {
-    const struct value rest_wanted = make_int(wanted);
+    const struct value rest_wanted = jinja_make_int(wanted);
     struct value rest;
-    if (!binary(r, "%", v, by, &rest))
+    if (!jinja_binary(r, "%", v, by, &rest))
         return false;
-    *out = make_bool(equal(r, &rest, &rest_wanted));
+    *out = jinja_make_bool(jinja_equal(r, &rest, &rest_wanted));
     return true;
 }
 
 static bool is_divisible(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    return leaves(r, v, arg(a, 0), 0, out);
+    return leaves(r, v, jinja_arg(a, 0), 0, out);
 }
 
 static bool is_even(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value two = make_int(2);
+    const struct value two = jinja_make_int(2);
     (void)a;
     return leaves(r, v, &two, 0, out);
 }
 
 static bool is_odd(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value two = make_int(2);
+    const struct value two = jinja_make_int(2);
     (void)a;
     return leaves(r, v, &two, 1, out);
 }
@@ -84,13 +84,13 @@ static bool is_odd(struct run *r, const struct value *v, const struct args *a, s
 /* The same object in memory: for what has no members, the same kind and value. */
 static bool is_same(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
-    const struct value *other = arg(a, 0);
+    const struct value *other = jinja_arg(a, 0);
     bool same = v->kind == other->kind;
     if (same && (v->kind == STRING || v->kind <= FLOAT))
-        same = equal(r, v, other);
+        same = jinja_equal(r, v, other);
     else if (same)
         same = v->macro == other->macro;
-    *out = make_bool(same);
+    *out = jinja_make_bool(same);
     return true;
 }
 
@@ -98,9 +98,9 @@ static bool is_same(struct run *r, const struct value *v, const struct args *a, 
     static bool name(struct run *r, const struct value *v, const struct args *a, struct value *out)                \
     {                                                                                                              \
         bool holds;                                                                                                \
-        if (!relation(r, op, v, arg(a, 0), &holds))                                                                \
+        if (!jinja_relation(r, op, v, jinja_arg(a, 0), &holds))                                                    \
             return false;                                                                                          \
-        *out = make_bool(holds);                                                                                   \
+        *out = jinja_make_bool(holds);                                                                             \
         return true;                                                                                               \
     }
 RELATION(is_equal, "==")
@@ -152,7 +152,7 @@ static const struct callable table[] = {{"!=", is_unequal, "other"},
                                         {"upper", is_upper, NULL},
                                         {NULL, NULL, NULL}};
 
-const struct callable *find_test(const char *name)
+const struct callable *jinja_find_test(const char *name)
 {
-    return find_callable(table, name);
+    return jinja_find_callable(table, name);
 }

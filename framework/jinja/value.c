@@ -7,7 +7,7 @@
 
 /* --- the run ------------------------------------------------------------------------------------------------- */
 
-void set_error_at(struct run *r, viv_status status, const char *format, ...)
+void jinja_set_error(struct run *r, viv_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -16,65 +16,65 @@ void set_error_at(struct run *r, viv_status status, const char *format, ...)
     error_prefix(r->err, "%s:%" PRIu32, r->options->name, r->line);
 }
 
-bool step(struct run *r, uint64_t n)
+bool jinja_step(struct run *r, uint64_t n)
 {
     r->steps += n;
-    return r->steps <= MAX_STEPS || fail_at(r, VIV_ELIMIT, "the template takes more than %d steps", MAX_STEPS);
+    return r->steps <= MAX_STEPS || jinja_fail(r, VIV_ELIMIT, "the template takes more than %d steps", MAX_STEPS);
 }
 
-void *take(struct run *r, size_t size)
+void *jinja_alloc(struct run *r, size_t size)
 {
     void *p = NULL;
     if (size > MAX_MEMORY || (r->memory += size) > MAX_MEMORY)
-        set_error_at(r, VIV_ELIMIT, "the template needs more than %d MiB", MAX_MEMORY >> 20);
+        jinja_set_error(r, VIV_ELIMIT, "the template needs more than %d MiB", MAX_MEMORY >> 20);
     else if (!(p = arena_alloc(r->arena, size ? size : 1)))
         error_nomem(r->err);
     return p;
 }
 
-bool emit(struct run *r, const char *text, size_t n)
+bool jinja_emit(struct run *r, const char *text, size_t n)
 {
     r->output += n;
     if (r->output > MAX_OUTPUT)
-        return fail_at(r, VIV_ELIMIT, "the template gives more than %d MiB of text", MAX_OUTPUT >> 20);
+        return jinja_fail(r, VIV_ELIMIT, "the template gives more than %d MiB of text", MAX_OUTPUT >> 20);
     return buf_append(r->out, text, n) || error_nomem(r->err) == VIV_OK;
 }
 
 /* --- making -------------------------------------------------------------------------------------------------- */
 
-struct value make_bool(bool b)
+struct value jinja_make_bool(bool b)
 {
     return (struct value){.kind = BOOL, .is_true = b, .i = b};
 }
 
-struct value make_int(int64_t i)
+struct value jinja_make_int(int64_t i)
 {
     return (struct value){.kind = INT, .i = i};
 }
 
-struct value make_float(double f)
+struct value jinja_make_float(double f)
 {
     return (struct value){.kind = FLOAT, .f = f};
 }
 
-struct value make_undefined(const char *name)
+struct value jinja_make_undefined(const char *name)
 {
     return (struct value){.kind = UNDEFINED, .name = name};
 }
 
-struct value make_literal(const char *text)
+struct value jinja_make_literal(const char *text)
 {
     return (struct value){.kind = STRING, .s = {text, strlen(text)}};
 }
 
-struct value make_missing(const struct value *owner, const char *name)
+struct value jinja_make_missing(const struct value *owner, const char *name)
 {
     return (struct value){.kind = UNDEFINED, .owner = owner->kind, .name = name};
 }
 
-bool make_string(struct run *r, const char *text, size_t n, struct value *out)
+bool jinja_make_string(struct run *r, const char *text, size_t n, struct value *out)
 {
-    char *copy = take(r, n + 1);
+    char *copy = jinja_alloc(r, n + 1);
     if (!copy)
         return false;
     if (n)
@@ -83,35 +83,36 @@ bool make_string(struct run *r, const char *text, size_t n, struct value *out)
     return true;
 }
 
-bool take_buf(struct run *r, struct buf *b, struct value *out)
+bool jinja_take_buf(struct run *r, struct buf *b, struct value *out)
 {
-    bool ok = b->failed ? error_nomem(r->err) == VIV_OK : make_string(r, buf_text(b), b->size, out);
+    bool ok = b->failed ? error_nomem(r->err) == VIV_OK : jinja_make_string(r, buf_text(b), b->size, out);
     buf_release(b);
     return ok;
 }
 
-struct list *make_list(struct run *r, size_t n)
+struct list *jinja_make_list(struct run *r, size_t n)
 {
-    struct list *l = n <= MAX_MEMORY / sizeof(struct value) ? take(r, sizeof *l + n * sizeof(struct value)) : NULL;
+    struct list *l =
+        n <= MAX_MEMORY / sizeof(struct value) ? jinja_alloc(r, sizeof *l + n * sizeof(struct value)) : NULL;
     if (l)
         l->n = n;
     else if (n > MAX_MEMORY / sizeof(struct value))
-        set_error_at(r, VIV_ELIMIT, "a list of %zu elements", n);
+        jinja_set_error(r, VIV_ELIMIT, "a list of %zu elements", n);
     return l;
 }
 
-struct value of_list(const struct list *l, enum kind kind)
+struct value jinja_list_value(const struct list *l, enum kind kind)
 {
     return (struct value){.kind = kind, .list = l};
 }
 
-bool make_iterable(struct run *r, const struct list *l, const char *class, bool once, struct value *out)
+bool jinja_make_iterable(struct run *r, const struct list *l, const char *class, bool once, struct value *out)
 {
     if (r->options->values == TEMPLATE_JSON) {
-        *out = of_list(l, LIST);
+        *out = jinja_list_value(l, LIST);
         return true;
     }
-    struct iterable *it = take(r, sizeof *it);
+    struct iterable *it = jinja_alloc(r, sizeof *it);
     if (!it)
         return false;
     *it = (struct iterable){.class = class, .items = l, .once = once};
@@ -119,33 +120,33 @@ bool make_iterable(struct run *r, const struct list *l, const char *class, bool 
     return true;
 }
 
-struct dict *make_dict(struct run *r)
+struct dict *jinja_make_dict(struct run *r)
 {
-    return take(r, sizeof(struct dict));
+    return jinja_alloc(r, sizeof(struct dict));
 }
 
-bool is_hashable(const struct value *v)
+bool jinja_is_hashable(const struct value *v)
 {
     for (size_t i = 0; v->kind == TUPLE && i < v->list->n; i++)
-        if (!is_hashable(&v->list->items[i]))
+        if (!jinja_is_hashable(&v->list->items[i]))
             return false;
     return v->kind != LIST && v->kind != DICT && v->kind != ITERABLE;
 }
 
-bool dict_put(struct run *r, struct dict *d, const struct value *key, const struct value *value)
+bool jinja_dict_put(struct run *r, struct dict *d, const struct value *key, const struct value *value)
 {
-    if (!step(r, 1 + d->n / 8))
+    if (!jinja_step(r, 1 + d->n / 8))
         return false;
-    if (!is_hashable(key))
-        return fail_at(r, VIV_EINVAL, "%s cannot be a key", kind_name(key));
+    if (!jinja_is_hashable(key))
+        return jinja_fail(r, VIV_EINVAL, "%s cannot be a key", jinja_kind_name(key));
     for (size_t i = 0; i < d->n; i++)
-        if (equal(r, &d->entries[i].key, key)) {
+        if (jinja_equal(r, &d->entries[i].key, key)) {
             d->entries[i].value = *value;
             return true;
         }
     if (d->n == d->capacity) {
         size_t capacity = d->capacity ? 2 * d->capacity : 4;
-        struct entry *grown = take(r, capacity * sizeof *grown);
+        struct entry *grown = jinja_alloc(r, capacity * sizeof *grown);
         if (!grown)
             return false;
         if (d->n)
@@ -157,15 +158,15 @@ bool dict_put(struct run *r, struct dict *d, const struct value *key, const stru
     return true;
 }
 
-const struct value *dict_get(const struct run *r, const struct dict *d, const struct value *key)
+const struct value *jinja_dict_get(const struct run *r, const struct dict *d, const struct value *key)
 {
     for (size_t i = 0; i < d->n; i++)
-        if (equal(r, &d->entries[i].key, key))
+        if (jinja_equal(r, &d->entries[i].key, key))
             return &d->entries[i].value;
     return NULL;
 }
 
-const struct value *dict_find(const struct dict *d, const char *key)
+const struct value *jinja_dict_find(const struct dict *d, const char *key)
 {
     size_t n = strlen(key);
     for (size_t i = 0; i < d->n; i++) {
@@ -184,39 +185,39 @@ static bool is_large_integer(struct run *r, json_t *j, struct value *out, bool *
     struct value v;
     if (n == 0 || strspn(s + minus, "0123456789") != n)
         return false;
-    *ok = integer_of_text(r, s + minus, n, 10, &v) && sign(r, minus, &v, out);
+    *ok = jinja_integer_of_text(r, s + minus, n, 10, &v) && jinja_sign(r, minus, &v, out);
     return true;
 }
 
-bool from_json(struct run *r, json_t *j, uint32_t depth, struct value *out)
+bool jinja_from_json(struct run *r, json_t *j, uint32_t depth, struct value *out)
 {
     bool ok;
     if (depth > MAX_DEPTH)
-        return fail_at(r, VIV_ELIMIT, "data nested more than %d deep", MAX_DEPTH);
+        return jinja_fail(r, VIV_ELIMIT, "data nested more than %d deep", MAX_DEPTH);
     switch (json_typeof(j)) {
     case JSON_NULL:
         *out = (struct value){.kind = NONE};
         return true;
     case JSON_TRUE:
     case JSON_FALSE:
-        *out = make_bool(json_is_true(j));
+        *out = jinja_make_bool(json_is_true(j));
         return true;
     case JSON_INTEGER:
-        *out = make_int(json_integer_value(j));
+        *out = jinja_make_int(json_integer_value(j));
         return true;
     case JSON_REAL:
-        *out = make_float(json_real_value(j));
+        *out = jinja_make_float(json_real_value(j));
         return true;
     case JSON_STRING:
-        return make_string(r, json_string_value(j), json_string_length(j), out);
+        return jinja_make_string(r, json_string_value(j), json_string_length(j), out);
     case JSON_ARRAY: {
-        struct list *l = make_list(r, json_array_size(j));
+        struct list *l = jinja_make_list(r, json_array_size(j));
         if (!l)
             return false;
         for (size_t i = 0; i < l->n; i++)
-            if (!from_json(r, json_array_get(j, i), depth + 1, &l->items[i]))
+            if (!jinja_from_json(r, json_array_get(j, i), depth + 1, &l->items[i]))
                 return false;
-        *out = of_list(l, LIST);
+        *out = jinja_list_value(l, LIST);
         return true;
     }
     default:
@@ -224,20 +225,20 @@ bool from_json(struct run *r, json_t *j, uint32_t depth, struct value *out)
     }
     if (is_large_integer(r, j, out, &ok))
         return ok;
-    struct dict *d = make_dict(r);
+    struct dict *d = jinja_make_dict(r);
     const char *name;
     json_t *member;
     if (!d)
         return false;
     *out = (struct value){.kind = DICT, .dict = d};
     d->capacity = json_object_size(j);
-    d->entries = take(r, d->capacity * sizeof *d->entries);
+    d->entries = jinja_alloc(r, d->capacity * sizeof *d->entries);
     if (!d->entries)
         return false;
     json_object_foreach(j, name, member)
     {
         struct entry *e = &d->entries[d->n++];
-        if (!make_string(r, name, strlen(name), &e->key) || !from_json(r, member, depth + 1, &e->value))
+        if (!jinja_make_string(r, name, strlen(name), &e->key) || !jinja_from_json(r, member, depth + 1, &e->value))
             return false;
     }
     return true;
@@ -245,7 +246,7 @@ bool from_json(struct run *r, json_t *j, uint32_t depth, struct value *out)
 
 /* --- asking -------------------------------------------------------------------------------------------------- */
 
-const char *kind_name(const struct value *v)
+const char *jinja_kind_name(const struct value *v)
 {
     static const char *const names[] = {
         "undefined", "none",   "a boolean",   "an integer",  "an integer", "a number",   "a text", "a list",
@@ -253,38 +254,38 @@ const char *kind_name(const struct value *v)
     return v->kind == ITERABLE ? v->iterable->class : names[v->kind];
 }
 
-bool fail_undefined(struct run *r, const struct value *v, const char *why)
+bool jinja_fail_undefined(struct run *r, const struct value *v, const char *why)
 {
     const struct value owner = {.kind = v->owner};
     if (!v->name)
-        return fail_at(r, VIV_EINVAL, "an undefined value %s", why);
+        return jinja_fail(r, VIV_EINVAL, "an undefined value %s", why);
     if (v->owner == UNDEFINED)
-        return fail_at(r, VIV_EINVAL, "'%.60s' is undefined, and %s", v->name, why);
-    return fail_at(r, VIV_EINVAL, "%s has no '%.60s', and what is undefined %s",
-                   v->owner == ITERABLE ? "an iterator" : kind_name(&owner), v->name, why);
+        return jinja_fail(r, VIV_EINVAL, "'%.60s' is undefined, and %s", v->name, why);
+    return jinja_fail(r, VIV_EINVAL, "%s has no '%.60s', and what is undefined %s",
+                      v->owner == ITERABLE ? "an iterator" : jinja_kind_name(&owner), v->name, why);
 }
 
-bool is_number(const struct value *v)
+bool jinja_is_number(const struct value *v)
 {
-    return v->kind == FLOAT || is_integer(v);
+    return v->kind == FLOAT || jinja_is_integer(v);
 }
 
-bool is_integer(const struct value *v)
+bool jinja_is_integer(const struct value *v)
 {
     return v->kind == INT || v->kind == BIG || v->kind == BOOL;
 }
 
-bool is_list(const struct value *v)
+bool jinja_is_list(const struct value *v)
 {
     return v->kind == LIST || v->kind == TUPLE;
 }
 
-double number_of(const struct value *v)
+double jinja_to_number(const struct value *v)
 {
-    return v->kind == FLOAT ? v->f : integer_float(v);
+    return v->kind == FLOAT ? v->f : jinja_integer_float(v);
 }
 
-bool truth(const struct value *v)
+bool jinja_truth(const struct value *v)
 {
     switch (v->kind) {
     case UNDEFINED:
@@ -315,8 +316,8 @@ static bool equal_dicts(const struct run *r, const struct dict *a, const struct 
     if (a->n != b->n)
         return false;
     for (size_t i = 0; i < a->n; i++) {
-        const struct value *other = dict_get(r, b, &a->entries[i].key);
-        if (!other || !equal(r, &a->entries[i].value, other))
+        const struct value *other = jinja_dict_get(r, b, &a->entries[i].key);
+        if (!other || !jinja_equal(r, &a->entries[i].value, other))
             return false;
     }
     return true;
@@ -326,20 +327,20 @@ static bool equal_dicts(const struct run *r, const struct dict *a, const struct 
 static int compare_numbers(const struct value *a, const struct value *b)
 {
     if (a->kind != FLOAT && b->kind != FLOAT)
-        return integer_compare(a, b);
-    if (number_of(a) != number_of(a) || number_of(b) != number_of(b))
+        return jinja_integer_compare(a, b);
+    if (jinja_to_number(a) != jinja_to_number(a) || jinja_to_number(b) != jinja_to_number(b))
         return 2;
     if (a->kind != FLOAT)
-        return integer_compare_float(a, b->f);
+        return jinja_integer_compare_float(a, b->f);
     if (b->kind != FLOAT)
-        return -integer_compare_float(b, a->f);
+        return -jinja_integer_compare_float(b, a->f);
     return (a->f > b->f) - (a->f < b->f);
 }
 
-bool equal(const struct run *r, const struct value *a, const struct value *b)
+bool jinja_equal(const struct run *r, const struct value *a, const struct value *b)
 {
     bool strict = r->options->values == TEMPLATE_JSON; /* there, true is not 1 */
-    if (is_number(a) && is_number(b) && !(strict && (a->kind == BOOL) != (b->kind == BOOL)))
+    if (jinja_is_number(a) && jinja_is_number(b) && !(strict && (a->kind == BOOL) != (b->kind == BOOL)))
         return compare_numbers(a, b) == 0;
     if (a->kind != b->kind)
         return false;
@@ -354,7 +355,7 @@ bool equal(const struct run *r, const struct value *a, const struct value *b)
         if (a->list->n != b->list->n)
             return false;
         for (size_t i = 0; i < a->list->n; i++)
-            if (!equal(r, &a->list->items[i], &b->list->items[i]))
+            if (!jinja_equal(r, &a->list->items[i], &b->list->items[i]))
                 return false;
         return true;
     case DICT:
@@ -362,16 +363,17 @@ bool equal(const struct run *r, const struct value *a, const struct value *b)
     case ITERABLE:
         if (a->iterable->once || b->iterable->once)
             return a->iterable == b->iterable;
-        const struct value x = of_list(a->iterable->items, LIST), y = of_list(b->iterable->items, LIST);
-        return equal(r, &x, &y);
+        const struct value x = jinja_list_value(a->iterable->items, LIST),
+                           y = jinja_list_value(b->iterable->items, LIST);
+        return jinja_equal(r, &x, &y);
     default:
         return a->macro == b->macro;
     }
 }
 
-bool compare(struct run *r, const struct value *a, const struct value *b, int *order)
+bool jinja_compare(struct run *r, const struct value *a, const struct value *b, int *order)
 {
-    if (is_number(a) && is_number(b)) {
+    if (jinja_is_number(a) && jinja_is_number(b)) {
         *order = compare_numbers(a, b);
         return true;
     }
@@ -381,51 +383,51 @@ bool compare(struct run *r, const struct value *a, const struct value *b, int *o
         *order = c ? c : (a->s.size > b->s.size) - (a->s.size < b->s.size);
         return true;
     }
-    if (is_list(a) && a->kind == b->kind) {
+    if (jinja_is_list(a) && a->kind == b->kind) {
         for (size_t i = 0; i < a->list->n && i < b->list->n; i++)
-            if (!step(r, 1))
+            if (!jinja_step(r, 1))
                 return false;
-            else if (!equal(r, &a->list->items[i], &b->list->items[i]))
-                return compare(r, &a->list->items[i], &b->list->items[i], order);
+            else if (!jinja_equal(r, &a->list->items[i], &b->list->items[i]))
+                return jinja_compare(r, &a->list->items[i], &b->list->items[i], order);
         *order = (a->list->n > b->list->n) - (a->list->n < b->list->n);
         return true;
     }
     *order = 0;
     const struct value *undefined = a->kind == UNDEFINED ? a : b->kind == UNDEFINED ? b : NULL;
-    return undefined ? fail_undefined(r, undefined, "has no order")
-                     : fail_at(r, VIV_EINVAL, "%s and %s have no order", kind_name(a), kind_name(b));
+    return undefined ? jinja_fail_undefined(r, undefined, "has no order")
+                     : jinja_fail(r, VIV_EINVAL, "%s and %s have no order", jinja_kind_name(a), jinja_kind_name(b));
 }
 
-bool contains(struct run *r, const struct value *all, const struct value *one, bool *out)
+bool jinja_contains(struct run *r, const struct value *all, const struct value *one, bool *out)
 {
     *out = false;
     if (all->kind == STRING) {
         if (one->kind != STRING)
             return r->options->values == TEMPLATE_JSON ||
-                   fail_at(r, VIV_EINVAL, "`in` a text wants a text, found %s", kind_name(one));
+                   jinja_fail(r, VIV_EINVAL, "`in` a text wants a text, found %s", jinja_kind_name(one));
         *out = memmem(all->s.text, all->s.size, one->s.text, one->s.size) != NULL;
-        return step(r, 1 + all->s.size / 64);
+        return jinja_step(r, 1 + all->s.size / 64);
     }
     const struct list *l;
     struct iterable *it = all->kind == ITERABLE && all->iterable->once ? all->iterable : NULL;
     const size_t begin = it ? it->next : 0; /* what was looked at is taken */
-    if (all->kind == DICT && !is_hashable(one) && r->options->values == TEMPLATE_PYTHON)
-        return fail_at(r, VIV_EINVAL, "%s cannot be a key", kind_name(one));
+    if (all->kind == DICT && !jinja_is_hashable(one) && r->options->values == TEMPLATE_PYTHON)
+        return jinja_fail(r, VIV_EINVAL, "%s cannot be a key", jinja_kind_name(one));
     if (all->kind == DICT) {
-        *out = dict_get(r, all->dict, one) != NULL;
-        return step(r, 1 + all->dict->n / 8);
+        *out = jinja_dict_get(r, all->dict, one) != NULL;
+        return jinja_step(r, 1 + all->dict->n / 8);
     }
-    if (!items_of(r, all, &l) || !step(r, l->n))
+    if (!jinja_items(r, all, &l) || !jinja_step(r, l->n))
         return false;
     for (size_t i = 0; i < l->n && !*out; i++) {
-        *out = equal(r, &l->items[i], one);
+        *out = jinja_equal(r, &l->items[i], one);
         if (it && *out)
             it->next = begin + i + 1;
     }
     return true;
 }
 
-size_t characters(const char *text, size_t n)
+size_t jinja_count_characters(const char *text, size_t n)
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
@@ -433,7 +435,7 @@ size_t characters(const char *text, size_t n)
     return count;
 }
 
-size_t bytes_of(const char *text, size_t n, size_t count)
+size_t jinja_bytes_of(const char *text, size_t n, size_t count)
 {
     size_t at = 0;
     for (; at < n && (count > 0 || (text[at] & 0xC0) == 0x80); at++)
@@ -443,7 +445,7 @@ size_t bytes_of(const char *text, size_t n, size_t count)
 
 static bool split_characters(struct run *r, const struct value *v, const struct list **out)
 {
-    struct list *l = make_list(r, characters(v->s.text, v->s.size));
+    struct list *l = jinja_make_list(r, jinja_count_characters(v->s.text, v->s.size));
     size_t at = 0;
     if (!l)
         return false;
@@ -451,7 +453,7 @@ static bool split_characters(struct run *r, const struct value *v, const struct 
         size_t n = 1;
         while (at + n < v->s.size && (v->s.text[at + n] & 0xC0) == 0x80)
             n++;
-        if (!make_string(r, v->s.text + at, n, &l->items[i]))
+        if (!jinja_make_string(r, v->s.text + at, n, &l->items[i]))
             return false;
         at += n;
     }
@@ -459,7 +461,7 @@ static bool split_characters(struct run *r, const struct value *v, const struct 
     return true;
 }
 
-bool items_of(struct run *r, const struct value *v, const struct list **out)
+bool jinja_items(struct run *r, const struct value *v, const struct list **out)
 {
     struct list *l;
     switch (v->kind) {
@@ -470,7 +472,7 @@ bool items_of(struct run *r, const struct value *v, const struct list **out)
     case STRING:
         return split_characters(r, v, out);
     case DICT:
-        if (!(l = make_list(r, v->dict->n)))
+        if (!(l = jinja_make_list(r, v->dict->n)))
             return false;
         for (size_t i = 0; i < l->n; i++)
             l->items[i] = v->dict->entries[i].key;
@@ -481,7 +483,7 @@ bool items_of(struct run *r, const struct value *v, const struct list **out)
             *out = v->iterable->items;
             return true;
         }
-        if (!(l = make_list(r, v->iterable->items->n - v->iterable->next)))
+        if (!(l = jinja_make_list(r, v->iterable->items->n - v->iterable->next)))
             return false;
         for (size_t i = 0; i < l->n; i++)
             l->items[i] = v->iterable->items->items[v->iterable->next + i];
@@ -489,8 +491,8 @@ bool items_of(struct run *r, const struct value *v, const struct list **out)
         *out = l;
         return true;
     case UNDEFINED:
-        return (*out = make_list(r, 0)) != NULL;
+        return (*out = jinja_make_list(r, 0)) != NULL;
     default:
-        return fail_at(r, VIV_EINVAL, "%s cannot be gone through", kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "%s cannot be gone through", jinja_kind_name(v));
     }
 }

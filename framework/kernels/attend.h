@@ -1,4 +1,4 @@
-/* attend.h - which keys a query sees: what all attention kernels must agree on. */
+/* attend.h - the attention mask: which keys a query sees. All attention kernels use this. */
 #ifndef KERNELS_ATTEND_H
 #define KERNELS_ATTEND_H
 
@@ -25,7 +25,7 @@ static inline struct seen attend_seen(const viv_attend *a, uint64_t r)
     return (struct seen){begin, end};
 }
 
-/* Elements from a token's values to the next one's. */
+/* The stride, in elements, between the values of two tokens. */
 static inline uint64_t attend_v_stride(const viv_attend *a)
 {
     return a->v_stride ? a->v_stride : a->v_dim;

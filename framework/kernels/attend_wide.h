@@ -1,20 +1,20 @@
-/* attend_wide.h - attention by vectors (generic/attend.c has the formula), for the including file's instruction
- * set:
+/* attend_wide.h - vectorised attention (generic/attend.c has the formula), for the instruction set of the including
+ * file, which defines:
  *
  *   vec                      a vector of LANES floats; LANES divides 16
  *   VECTORS                  of tokens or of values in a tile; VECTORS * LANES * k = 16 or 64
  *   vec_load, vec_load_f16   from memory of any alignment
  *   vec_store, vec_set1, vec_fma(a, b, c) = a * b + c
- *   vec_sum                  of its lanes, in an order of its own
+ *   vec_sum                  the sum of its lanes, in any fixed order
  *
  * Scores: a tile of six queries by VECTORS vectors of tokens, a lane one token, over d in order; or, of keys by
  * rows, by VECTORS tokens, a lane every LANES-th d. Values: a tile of six queries by VECTORS vectors of v_dim, over
- * tokens in order. All are bound by arithmetic for many queries. With a page in the first cache, QUERIES queries go
- * over it in turn; for few queries the pages come from memory once.
+ * tokens in order. With many queries, all are bound by arithmetic: QUERIES queries in turn use a page while it is
+ * in the first-level cache. With few queries, each page is read from memory once.
  *
- * The arithmetic of a query does not depend on those it shares a tile with: scores of tokens are independent of
- * each other, what follows runs over the tokens the query sees and no others, and where the queries of a tile see
- * different tokens, each does its own alone. */
+ * The result of a query does not depend on the others in its tile: the scores of tokens are independent, all later
+ * operations use only the tokens that the query sees, and if the queries of a tile see different tokens, each is
+ * computed alone. */
 #include "base/size.h"
 #include "kernels/attend.h"
 #include "kernels/kernels.h"
@@ -31,7 +31,7 @@
 
 enum {
     TILE = 6,     /* queries */
-    QUERIES = 24, /* that share a page in the first cache */
+    QUERIES = 24, /* that use a page while it is in the first-level cache */
 };
 
 struct query {
@@ -59,7 +59,7 @@ INLINE vec load(uint32_t dtype, const void *array, uint64_t i)
     return dtype == VIV_F16 ? vec_load_f16((const uint16_t *)array + i) : vec_load((const float *)array + i);
 }
 
-/* The n < LANES numbers before the end of a row, zeros after them. */
+/* Loads the last n < LANES numbers of a row, then zeros. */
 INLINE vec load_rest(uint32_t dtype, const void *array, uint64_t i, uint64_t n)
 {
     float buffer[LANES] = {0};
@@ -72,7 +72,7 @@ INLINE vec load_rest(uint32_t dtype, const void *array, uint64_t i, uint64_t n)
     return vec_load(buffer);
 }
 
-/* scores[query][t..] for n_vectors vectors of tokens, unscaled. */
+/* Computes scores[query][t..] for n_vectors vectors of tokens, unscaled. */
 INLINE void score_tile(uint32_t dtype, const struct query *queries, const void *keys, uint64_t head_dim,
                        uint64_t page_rows, uint64_t t, float *scores, const int n_queries, const int n_vectors)
 {
@@ -102,7 +102,7 @@ INLINE void score_tile(uint32_t dtype, const struct query *queries, const void *
         vec_store(scores + (uint64_t)i * page_rows + t + (uint64_t)j * LANES, dot[i][j]);
 }
 
-/* The same of n_tokens tokens from t on, whose keys are rows `stride` apart. */
+/* The same for n_tokens tokens from t on, whose keys are rows with this stride. */
 INLINE void score_rows_tile(uint32_t dtype, const struct query *queries, const void *keys, uint64_t head_dim,
                             uint64_t stride, uint64_t page_rows, uint64_t t, float *scores, const int n_queries,
                             const int n_tokens)
@@ -135,8 +135,8 @@ INLINE void score_rows_tile(uint32_t dtype, const struct query *queries, const v
         scores[(uint64_t)i * page_rows + t + (uint64_t)j] = vec_sum(dot[i][j]);
 }
 
-/* Adds the weighted values of tokens [t, end) of the page, n_vectors vectors of them from v on; `rest` numbers in
- * the only vector where that is not 0. */
+/* Adds the weighted values of tokens [t, end) of the page, n_vectors vectors from v on; if `rest` is not 0, one
+ * vector with that many numbers. */
 INLINE void value_tile(uint32_t dtype, const struct query *queries, const void *values, uint64_t stride, uint64_t v,
                        uint64_t rest, uint64_t page_rows, const float *scores, uint64_t t, uint64_t end,
                        const int n_queries, const int n_vectors)
@@ -243,7 +243,8 @@ static struct part part_of(uint64_t begin, uint64_t end, uint64_t page, uint64_t
     return part;
 }
 
-/* Adds their bias to the scores of n tokens from `first` on. Beyond reach, it is that of the outermost distance. */
+/* Adds the bias to the scores of n tokens from `first` on. Distances beyond reach have the bias of the largest one.
+ */
 static void add_bias(const viv_attend *a, const struct query *query, uint64_t first, uint64_t n, float *s)
 {
     const uint64_t reach = a->reach, at = a->position + query->row;
@@ -258,7 +259,7 @@ static void add_bias(const viv_attend *a, const struct query *query, uint64_t fi
         s[i] += bias[2 * reach];
 }
 
-/* Turns the scores of the tokens that a query sees into their weights, relative to the largest score so far. */
+/* Turns the scores of the tokens that a query sees into weights, relative to the largest score so far. */
 static void weigh(const viv_attend *a, struct query *query, uint64_t page, struct part part, float *scores)
 {
     float *s = scores + part.first;
@@ -286,7 +287,7 @@ static void weigh(const viv_attend *a, struct query *query, uint64_t page, struc
         query->values[i] *= shrink;
 }
 
-/* Up to TILE queries over one page. */
+/* Runs up to TILE queries over one page. */
 static void attend_tile(const viv_attend *a, struct query *queries, uint64_t n_queries, uint64_t page,
                         float *scores)
 {

@@ -1,10 +1,10 @@
-/* blocks.h - block-quantized numbers: the weights' layouts (those of GGML), and the int8 rows that activations
- * become before a product with such weights.
+/* blocks.h - block quantization: the layouts of weights (those of GGML), and of the int8 rows to which activations
+ * are quantized before a product with such weights.
  *
  * An int8 row of k activations (k a multiple of 32), shared by all types whose blocks are 32 long:
  *   int8_t q[k]          x rounded to a multiple of d, to nearest even
  *   float d[k / 32]      max |x| / 127 of each block; not finite, with q all 0, where x is not
- *   int32_t s[k / 32]    -128 * (sum of q), what must be added to a product whose weights were offset by 128
+ *   int32_t s[k / 32]    -128 * (sum of q): corrects a product whose weights were offset by 128
  *
  * A product with such a row is, in the order of blocks and rounded after each operation (so that every
  * instruction set gives the same bits):  y = y + (dw * d) * (float)(exact sum of w * q) */
@@ -27,8 +27,8 @@ struct block_q4_0 {
     uint8_t q[BLOCK / 2]; /* weight j + 8: low nibble of q[j] for j < 16, then the high ones */
 };
 
-/* OCP Microscaling Formats 1.0: 4-bit floats that share a power of two. Kept as twice their value, which is whole,
- * and half the scale. */
+/* OCP Microscaling Formats 1.0: 4-bit floats with a shared power of two. Stored as twice their value, which is an
+ * integer, and half the scale. */
 struct block_mxfp4 {
     uint8_t e;            /* the scale is 2^(e - 127) */
     uint8_t q[BLOCK / 2]; /* as in block_q4_0 */
@@ -56,7 +56,7 @@ static inline const int32_t *int8_row_sums(const void *row, uint64_t k)
     return (const int32_t *)((const char *)row + k + k / BLOCK * 4);
 }
 
-/* The factor by which a block with this largest |x| is multiplied; 0 where it would overflow or is not finite. */
+/* The factor for a block with this largest |x|; 0 if it would overflow or is not finite. */
 static inline float int8_block_factor(float largest)
 {
     return largest >= 0x1p-100f && largest <= 0x1.fffffep127f ? 127.0f / largest : 0.0f;

@@ -1,4 +1,4 @@
-/* cpu.c - what this processor can do, by asking it: cpuid and xgetbv (Intel SDM vol. 1 chapter 14, AMD APM vol. 3
+/* cpu.c - detects the features of this processor: cpuid and xgetbv (Intel SDM vol. 1 chapter 14, AMD APM vol. 3
  * appendix E), or the kernel's hardware capabilities on arm64. */
 #include "kernels/kernels.h"
 
@@ -101,7 +101,7 @@ static void find_processor(void)
     pthread_once(&once, find_once);
 }
 
-/* "avx512" and "neon" are all that there is above */
+/* "avx512" and "neon" include all features */
 static uint64_t masked(uint64_t cpu, const char *word)
 {
     return word && strcmp(word, "generic") == 0 ? 0 : word && strcmp(word, "avx2") == 0 ? cpu & VIV_CPU_AVX2 : cpu;

@@ -1,5 +1,5 @@
-/* half.h - one number between f32 and the 16-bit types, rounding to nearest even. Written so that compilers can
- * turn a loop over it into vectors; bit for bit what F16C and its kin compute. */
+/* half.h - converts one number between f32 and the 16-bit types, rounding to nearest even. Compilers can vectorise
+ * loops over these functions; results are bit-identical to F16C and similar instructions. */
 #ifndef KERNELS_HALF_H
 #define KERNELS_HALF_H
 
@@ -34,9 +34,9 @@ static inline uint16_t half_of_float(float f)
     uint32_t bits = bits_of_float(f), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
     if (magnitude > 0x7f800000)
         return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));
-    if (magnitude >= 0x477ff000) /* 65520: halfway to what would follow the largest */
+    if (magnitude >= 0x477ff000) /* 65520: halfway between the largest f16 and the next power of two */
         return (uint16_t)(sign | 0x7c00);
-    if (magnitude < 0x38800000) /* subnormal: the last bit of 0.5 is worth what a half's is */
+    if (magnitude < 0x38800000) /* subnormal: the last bit of 0.5 has the value of the last bit of a half */
         return (uint16_t)(sign | (bits_of_float(float_of_bits(magnitude) + 0.5f) - bits_of_float(0.5f)));
     return (uint16_t)(sign | ((magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13));
 }

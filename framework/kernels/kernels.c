@@ -1,5 +1,5 @@
-/* kernels.c - the table of all entries, and the choice among them. Nothing here allocates: there is room for the
- * choice of every set of features. */
+/* kernels.c - the table of all kernels, and the choice among them. Nothing is allocated: there is a static place
+ * for the choice of each set of features. */
 #include "kernels/kernels.h"
 #include "config.h"
 
@@ -106,7 +106,8 @@ static const viv_product *chosen_product(const viv_kernels *kernels, uint32_t dt
     return k ? k->product : NULL;
 }
 
-/* Conversions are exact, so it matters to nobody that these two do not know which table they were called through.
+/* These two do not know which table they were called through. Conversions are exact, so any table gives the same
+ * result.
  */
 static void (*chosen_to_f32(uint32_t dtype))(float *, const void *, uint64_t)
 {

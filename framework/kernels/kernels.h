@@ -1,13 +1,13 @@
-/* kernels.h - choosing, once, which implementation of each operation this machine uses.
+/* kernels.h - chooses, once, the implementation of each operation for this machine.
  *
- * Each folder is an instruction set or a library, each file an operation, the same names in every folder. A file
- * defines its entries at the top level, and that is all it takes to be considered:
+ * Each folder is an instruction set or a library, each file an operation; names are the same in every folder. A
+ * file only has to define its entries at the top level:
  *
  *   const struct kernel kernel_avx2_rms_norm = {
  *       .operation = KERNEL_RMS_NORM, .name = "avx2", .cpu = VIV_CPU_AVX2, .rank = 20, .rms_norm = rms_norm};
  *
- * Of the entries of an operation whose cpu bits the machine has, the highest rank wins. generic/ has rank 0 and
- * requires nothing: it is the specification that all others are tested against. */
+ * Among the entries of an operation whose cpu bits the machine has, the one with the highest rank is chosen.
+ * generic/ has rank 0 and requires nothing: it is the specification that all others are tested against. */
 #ifndef KERNELS_KERNELS_H
 #define KERNELS_KERNELS_H
 
@@ -42,7 +42,7 @@ struct kernel {
     int rank;
     const char *name;     /* of the implementation: "avx512_vnni" */
     uint64_t cpu;         /* VIV_CPU_... all needed */
-    bool (*usable)(void); /* what else is needed is there; NULL: nothing is */
+    bool (*usable)(void); /* whether further requirements are met; NULL: there are none */
     uint32_t dtype;       /* of KERNEL_PRODUCT, KERNEL_TO_F32, KERNEL_FROM_F32 */
     union {
         const viv_product *product;
@@ -68,9 +68,9 @@ struct kernel {
 
 /* The features of this processor, masked by $VIV_CPU ("generic", "avx2", "avx512": that and what is below it). */
 uint64_t kernels_cpu(void);
-/* Those of them that such a word leaves; all for NULL or another word. */
+/* The features that such a word leaves; all of them for NULL or another word. */
 uint64_t kernels_cpu_at_most(const char *word);
-/* "AMD EPYC ..." as the processor calls itself. */
+/* The processor's own name: "AMD EPYC ...". */
 const char *kernels_cpu_name(void);
 
 /* Chooses among all entries for these features. `fastest` admits products that depend on the batch (OpenBLAS).
@@ -78,10 +78,10 @@ const char *kernels_cpu_name(void);
 const viv_kernels *kernels_choose(uint64_t cpu, int fastest);
 /* The delta rule that was chosen with this table, which kernels_choose returned. */
 const viv_delta_rules *kernels_delta_rules(const viv_kernels *kernels);
-/* The entry that was chosen for an operation (and type), or NULL: for `viv version -v` and tests. */
+/* The entry chosen for an operation (and type), or NULL; for `viv version -v` and tests. */
 const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_operation operation, uint32_t dtype);
 const char *kernels_operation_name(enum kernel_operation operation);
-/* Whether an entry can run where these features are. */
+/* Whether an entry can run with these features. */
 bool kernel_runs(const struct kernel *k, uint64_t cpu);
 /* All entries, for tests: NULL-terminated. */
 const struct kernel *const *kernels_all(void);

@@ -1,21 +1,21 @@
-/* product_float_wide.h - products with F32, F16 and BF16 weights by vectors, for the including file's instruction
- * set:
+/* product_float_wide.h - vectorised products with F32, F16 and BF16 weights, for the instruction set of the
+ * including file, which defines:
  *
  *   vec, operand, LANES      a vector of sums, of factors; factors that one of these holds
  *   OUTPUTS, ROWS            of a tile
  *   load_weights(dtype, p), load_row(p), vec_zero(), vec_fma(operand, operand, vec)
- *   store_sums(y, v, n)      y[i] = the lanes of v[i] added up, in an order of its own choice; n is OUTPUTS or 1
+ *   store_sums(y, v, n)      y[i] = the lanes of v[i] added up, in any fixed order; n is OUTPUTS or 1
  *   row_element              what a prepared row consists of, and fill_row(row, x, k), which prepares it
  *   TARGET                   what functions need to be marked with, or empty
  *
  * A lane is a part of k: each output has one vector of partial sums, whose lanes are added at the end, so the
  * weights are read as they lie in the file and the order of summation is always the same.
  *
- * Many rows (bound by arithmetic): a tile of weight rows by rows of x, one load for several multiply-adds. k is cut
- * so that the parts of x stay in the first cache while the weight rows of a pass go by from the second; meanwhile
- * the sums of the others wait in scratch. Few rows (bound by memory): the same tile with as many rows as there are,
- * the weights called for a tile ahead of their time, in the order in which they lie in memory, into the second
- * cache: the first has too few miss buffers. */
+ * Many rows (bound by arithmetic): a tile of weight rows by rows of x uses one load for several multiply-adds. k is
+ * divided so that the parts of x stay in the first-level cache while the weight rows of a pass come from the
+ * second; the sums of other tiles wait in scratch. Few rows (bound by memory): the same tile with as many rows as
+ * there are. Weights are prefetched one tile ahead, in the order in which they lie in memory, into the second-level
+ * cache, because the first has too few miss buffers. */
 #include "base/size.h"
 #include "kernels/kernels.h"
 
@@ -31,7 +31,7 @@
 enum {
     CHUNK = 1024,           /* elements of k */
     PASS = 64,              /* outputs whose sums may wait */
-    PASS_BYTES = 384 << 10, /* of weights that stay in the second cache */
+    PASS_BYTES = 384 << 10, /* of weights that stay in the second-level cache */
 };
 
 static uint64_t row_bytes(uint64_t k)
@@ -55,7 +55,7 @@ static inline uint64_t element_bytes(uint32_t dtype)
     return dtype == VIV_F32 ? 4 : 2;
 }
 
-/* The last n < LANES factors of a row, zeros after them. */
+/* Loads the last n < LANES factors of a row, then zeros. */
 INLINE operand weights_rest(uint32_t dtype, const char *w, uint64_t n)
 {
     char buffer[LANES * 4] = {0};
@@ -76,7 +76,7 @@ struct place {
     vec *waiting; /* sums of this tile between chunks of k */
 };
 
-/* Calls for the part of the next tile's weights that is as far in as this part is in this one's. */
+/* Prefetches the corresponding part of the next tile's weights. */
 INLINE void call_next(const char *at, uint64_t bytes)
 {
     for (uint64_t i = 0; i < bytes; i += 64)

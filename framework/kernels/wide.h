@@ -1,9 +1,9 @@
-/* wide.h - the operations that go over a row once or twice, written so that a compiler turns them into vectors of
- * whatever width the including file is compiled for: functions without branches in loops without dependences, and
- * sums in sixteen lanes. Fused multiply-adds are asked for by name, so every instruction set that has them (AVX2
- * with FMA, AVX-512, NEON) gives the same bits.
+/* wide.h - operations that pass over a row once or twice, written so that a compiler vectorises them for the
+ * including file's instruction set: branch-free functions in loops without dependences, and sums in sixteen lanes.
+ * Fused multiply-adds are explicit, so every instruction set that has them (AVX2 with FMA, AVX-512, NEON) gives the
+ * same bits.
  *
- * Polynomials interpolate at Chebyshev's nodes; errors are relative, found over the whole range. */
+ * Polynomials interpolate at Chebyshev nodes; errors are relative, measured over the whole range. */
 #ifndef KERNELS_WIDE_H
 #define KERNELS_WIDE_H
 
@@ -76,7 +76,7 @@ static inline float wide_silu(float x)
 
 static inline float wide_gelu(float x)
 {
-    /* beyond 12 the complement is 0, and infinity would make u no number */
+    /* beyond 12 the complement is 0, and infinity would make u NaN */
     float y = fabsf(x) * 0.70710678118654752f;
     float complement = wide_erfc(y > 12.0f ? 12.0f : y);
     return 0.5f * x * (x < 0.0f ? complement : 2.0f - complement);
@@ -112,7 +112,7 @@ static inline float wide_none(float x)
     return x;
 }
 
-/* Calls LOOP(function) with the activation of that number. */
+/* Calls LOOP(function) for the activation with this number. */
 #define WIDE_SWITCH(act, LOOP)                                                                                     \
     switch (act) {                                                                                                 \
     case VIV_ACT_SILU:                                                                                             \
@@ -167,7 +167,7 @@ static inline void wide_softcap(float *y, const float *x, float cap, uint64_t n)
         y[i] = cap * wide_tanh(x[i] / cap);
 }
 
-/* Sixteen numbers, as many vectors as that takes. */
+/* Sixteen numbers, in as many vectors as needed. */
 enum { WIDE = 16 };
 typedef float wide_lanes __attribute__((vector_size(WIDE * sizeof(float)), aligned(4), may_alias));
 
@@ -233,7 +233,7 @@ static inline void wide_layer_norm(float *y, const float *x, const float *weight
             y[i] = (x[i] - mean) * factor * (weight ? weight[i] : 1.0f) + (bias ? bias[i] : 0.0f);
 }
 
-/* The largest number; NaN counts for nothing. */
+/* The largest number, ignoring NaN. */
 static inline float wide_max(const float *x, uint64_t n)
 {
     typedef int32_t mask_lanes __attribute__((vector_size(WIDE * sizeof(int32_t))));
@@ -304,7 +304,7 @@ static inline void wide_correct_row(float *restrict s, float *restrict out, cons
     }
 }
 
-/* A head's S is some 64 KiB: bound by the second cache, and by memory where there is but one row. */
+/* A head's S is about 64 KiB: bound by the second-level cache, or by memory if there is only one row. */
 static inline void wide_delta_rule(const viv_delta_rule *r)
 {
     const uint64_t n = r->value_dim;

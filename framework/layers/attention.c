@@ -32,12 +32,12 @@ enum norm_over { OVER_HEAD, OVER_ROW };
 /* A norm of queries or keys before the rotary embedding. */
 struct qk_norm {
     const float *weight, *bias; /* NULL: none */
-    uint64_t n;                 /* elements of the weight: head_dim, one for all heads, or those of all heads */
+    uint64_t n; /* elements of the weight: head_dim if it is shared by all heads, else those of all heads */
 };
 
 struct attention {
     const viv_kernels *kernels;
-    struct projection q, k, v, gate, out; /* q: of all three, where they are one matrix */
+    struct projection q, k, v, gate, out; /* q: of q, k and v if they are one matrix */
     int32_t fused, gated;
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, k_offset, v_offset, gate_offset, out_offset;
@@ -71,7 +71,7 @@ static const viv_attr *const attrs[] = {
             "in place of q, k and v, their rows one after the other: [(n_heads + 2 n_kv_heads) * head_dim, dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "qkv_bias", .doc = "[(n_heads + 2 n_kv_heads) * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "gate",
-             .doc = "what the heads give passes as far as the sigmoid of this says: [n_heads * head_dim, dim]"),
+             .doc = "output gate: the heads' output is multiplied by its sigmoid: [n_heads * head_dim, dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "gate_bias", .doc = "[n_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "out", .doc = "output: [dim, n_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "q_bias", .doc = "[n_heads * head_dim]"),
@@ -79,19 +79,22 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "v_bias", .doc = "[n_kv_heads * head_dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "out_bias", .doc = "[dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "sinks",
-             .doc = "a score for each head that takes part without a value: [n_heads]"),
+             .doc = "attention sinks: a score for each head, without a value: [n_heads]"),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_heads", .doc = "query heads", .min = 1, .max = 65536),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_kv_heads", .doc = "key/value heads, a divisor of n_heads",
              .min = 1, .max = 65536),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "head_dim", .doc = "features of a head", .min = 1, .max = 65536),
-    VIV_ATTR(VIV_ATTR_BOOL, 0, "causal", .doc = "a token sees only those before it and itself", .default_value = 1),
-    VIV_ATTR(VIV_ATTR_INT, 0, "window", .doc = "a token sees only this many; 0: all", .min = 0, .max = 1 << 30),
-    VIV_ATTR(VIV_ATTR_INT, 0, "chunk", .doc = "a token sees none before its chunk of this many; 0: no chunks",
-             .min = 0, .max = 1 << 30),
+    VIV_ATTR(VIV_ATTR_BOOL, 0, "causal", .doc = "causal mask: a token sees only itself and earlier ones",
+             .default_value = 1),
+    VIV_ATTR(VIV_ATTR_INT, 0, "window", .doc = "sliding window: a token sees only this many; 0: all", .min = 0,
+             .max = 1 << 30),
+    VIV_ATTR(VIV_ATTR_INT, 0, "chunk",
+             .doc = "chunked attention: a token sees only its chunk of this many; 0: no chunks", .min = 0,
+             .max = 1 << 30),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "scale", .doc = "of the scores; default 1 / sqrt(head_dim)"),
-    VIV_ATTR(VIV_ATTR_FLOAT, 0, "softcap", .doc = "bound that the scores approach; 0: none", .min = 0, .max = 1e9),
-    VIV_ATTR(VIV_ATTR_FLOAT, 0, "clip", .doc = "bound of q, k and v before they rotate; 0: none", .min = 0,
-             .max = 1e9),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "softcap", .doc = "soft cap of the scores; 0: none", .min = 0, .max = 1e9),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "clip", .doc = "q, k and v are clipped to this before the rotary embedding; 0: not",
+             .min = 0, .max = 1e9),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.q",
              .doc = "normalises queries: [head_dim], or [n_heads * head_dim] for a factor of each head's own"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.k", .doc = "normalises keys: [head_dim] or [n_kv_heads * head_dim]"),
@@ -168,7 +171,7 @@ static viv_status infer(void *layer, viv_infer *b)
     l->gated = b->is_set(b, "gate");
     bool q = b->is_set(b, "q"), k = b->is_set(b, "k"), v = b->is_set(b, "v");
     if (l->fused ? q || k || v : !(q && k && v))
-        return layer_fail(b->host, VIV_EINVAL, "attention wants q, k and v, or all of them as qkv");
+        return layer_fail(b->host, VIV_EINVAL, "attention needs q, k and v, or all of them as qkv");
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     const struct {
         const char *attr;
@@ -216,8 +219,8 @@ static viv_status infer(void *layer, viv_infer *b)
     return status;
 }
 
-/* Tokens that the rows of a step see, in all. A row that sees later ones has them to both sides, less at the ends
- * of the text. */
+/* The number of tokens that all rows of a step see together. Without a causal mask, a row sees tokens on both
+ * sides, fewer at the ends of the sequence. */
 static uint64_t tokens_seen(const struct attention *l, uint64_t n_rows, uint64_t context)
 {
     if (!l->causal && l->window && context > 0) {
@@ -239,7 +242,7 @@ static viv_status cost(const void *layer, viv_cost *c)
     return VIV_OK;
 }
 
-/* Slopes of the largest power of two up to n_heads; the heads beyond stand halfway between them. */
+/* The slopes for the largest power of two up to n_heads; heads beyond it have slopes halfway between. */
 static viv_status make_slopes(struct attention *l, const viv_host *host)
 {
     uint64_t power = 1;
@@ -318,7 +321,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
     return VIV_OK;
 }
 
-/* How the workspace of a step is divided. */
+/* The parts of a step's workspace. */
 struct parts {
     char *rows;       /* prepared x */
     float *q, *k, *v; /* [n_rows, q_stride], [n_rows, kv_stride] */
@@ -399,7 +402,7 @@ static void clip(float *x, uint64_t n, float bound)
         x[i] = fminf(fmaxf(x[i], -bound), bound);
 }
 
-/* What is done to queries, keys and values of one row before they rotate. */
+/* Clips and normalises queries, keys and values of one row, before the rotary embedding. */
 static void settle_row(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t row)
 {
     float *q = w->q + row * l->q_stride, *k = w->k + row * l->kv_stride, *v = w->v + row * l->kv_stride;
@@ -416,7 +419,7 @@ static void settle_row(const struct attention *l, const viv_exec *e, const struc
     }
 }
 
-/* Rotates queries and keys of one row in place. */
+/* Applies the rotary embedding to queries and keys of one row in place. */
 static void rotate_row(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t row,
                        const float *frequency, float *cos)
 {

@@ -1,4 +1,4 @@
-/* concat.c - y = [in[0], in[1], ...]            features of branches side by side
+/* concat.c - y = [in[0], in[1], ...]            the features of branches concatenated
  *
  *   in[i]:  [n_rows, dim_i]
  *   y:      [n_rows, sum of dim_i]                                                                        */
@@ -19,7 +19,7 @@ static viv_status infer(void *layer, viv_infer *b)
 {
     struct concat *l = layer;
     if (b->n_in > MAX_BRANCHES)
-        return layer_fail(b->host, VIV_ELIMIT, "%u branches, at most %d are joined", b->n_in, MAX_BRANCHES);
+        return layer_fail(b->host, VIV_ELIMIT, "%u branches, expected at most %d", b->n_in, MAX_BRANCHES);
     l->n = b->n_in;
     for (uint32_t i = 0; i < l->n; i++)
         l->dim += l->dims[i] = b->in_dims[i];
@@ -55,7 +55,7 @@ const viv_layer_class layer_concat = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE,
     .name = "concat",
-    .summary = "Puts the features of branches side by side.",
+    .summary = "Concatenates the features of branches.",
     .attrs = attrs,
     .instance_size = sizeof(struct concat),
     .infer = infer,

@@ -104,7 +104,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     return phase == 0 ? e->n_rows : e->n_spans * l->n_heads;
 }
 
-/* y = x / sqrt(sum x^2 + eps) * length, by the norm whose mean is that sum / n. */
+/* y = x / sqrt(sum x^2 + eps) * length, computed by the RMSNorm kernel, whose mean is that sum / n. */
 static void set_length(const struct delta_net *l, float *y, const float *x, float length)
 {
     l->kernels->rms_norm(y, x, NULL, l->key_dim, l->eps / (float)l->key_dim);
@@ -130,7 +130,7 @@ static void settle_row(const struct delta_net *l, const viv_exec *e, uint64_t r)
     l->kernels->activate(VIV_ACT_SIGMOID, beta, b, l->n_heads);
 }
 
-/* One head of the rows of one sequence. */
+/* Runs one head over the rows of one sequence. */
 static void run_head(const struct delta_net *l, const viv_exec *e, const viv_span *span, uint64_t head)
 {
     const float *row = (const float *)e->workspace + span->first_row * l->row;

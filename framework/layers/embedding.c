@@ -1,7 +1,7 @@
 /* embedding.c - y[r] = weight[token[r]]
  *
  *   weight:  [vocab_size, dim]  any type
- *   y:       [n_rows, dim]      a row that comes as a vector (an image's patch, say) passes as it is          */
+ *   y:       [n_rows, dim]      a row given as a vector (such as an image patch) is copied                    */
 #include "layers/layer.h"
 
 #include <inttypes.h>
@@ -14,8 +14,7 @@ struct embedding {
 };
 
 static const viv_attr *const attrs[] = {
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight", .doc = "one row for each token: [vocab_size, dim]"),
-    NULL};
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight", .doc = "a row for each token: [vocab_size, dim]"), NULL};
 
 static viv_status infer(void *layer, viv_infer *b)
 {
@@ -80,7 +79,7 @@ const viv_layer_class layer_embedding = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_TOKENS,
     .name = "embedding",
-    .summary = "Looks up the row of each token.",
+    .summary = "Token embedding: looks up the row of each token.",
     .attrs = attrs,
     .instance_size = sizeof(struct embedding),
     .infer = infer,

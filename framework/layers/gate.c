@@ -1,7 +1,7 @@
-/* gate.c - y = x * act(g)            how much of x passes
+/* gate.c - y = x * act(g)
  *
  *   x, y:  [n_rows, dim]
- *   by:    g, [n_rows, dim], or [n_rows, 1]: one number for all of a row                                    */
+ *   by:    g, [n_rows, dim], or [n_rows, 1]: one number for the whole row                                   */
 #include "layers/layer.h"
 
 #include <inttypes.h>
@@ -15,8 +15,7 @@ struct gate {
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_VALUE, VIV_ATTR_REQUIRED, "by", .doc = "g: as many features as x, or one"),
-    VIV_ATTR(VIV_ATTR_CHOICE, VIV_ATTR_REQUIRED, "activation", .doc = "what makes a factor of g",
-             .choices = VIV_ACT_CHOICES),
+    VIV_ATTR(VIV_ATTR_CHOICE, VIV_ATTR_REQUIRED, "activation", .doc = "applied to g", .choices = VIV_ACT_CHOICES),
     NULL};
 
 static viv_status infer(void *layer, viv_infer *b)
@@ -66,7 +65,7 @@ const viv_layer_class layer_gate = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
     .name = "gate",
-    .summary = "Lets pass as much of each feature as another value says.",
+    .summary = "Multiplies each feature by the activation of another value.",
     .attrs = attrs,
     .instance_size = sizeof(struct gate),
     .infer = infer,

@@ -58,7 +58,7 @@ struct areas {
     uint64_t q_rows;    /* these prepared */
     uint64_t q;         /* queries; then outputs of the heads */
     uint64_t nope_rows; /* q_nope of each head, prepared */
-    uint64_t absorbed;  /* queries as they attend; then latent outputs of each head, prepared */
+    uint64_t absorbed;  /* queries in the latent space; then latent outputs of each head, prepared */
     uint64_t latent;    /* outputs of attention */
     uint64_t head_rows; /* prepared outputs of the heads */
 };
@@ -147,7 +147,7 @@ static viv_status infer(void *layer, viv_infer *b)
                           "kv_a makes %" PRIu64 " features, expected at least kv_rank, which is %" PRIu64, kv_a[0],
                           l->kv_rank);
     if (l->has_q_a != b->is_set(b, "norm.q"))
-        return layer_fail(b->host, VIV_EINVAL, "latent_attention wants q_a and norm.q, or neither");
+        return layer_fail(b->host, VIV_EINVAL, "latent_attention needs q_a and norm.q, or neither");
     l->rope_dim = kv_a[0] - l->kv_rank;
     if (b->is_set(b, "rope.theta") != (l->rope_dim > 0))
         return layer_fail(b->host, VIV_EINVAL,
@@ -213,7 +213,7 @@ static viv_status cost(const void *layer, viv_cost *c)
     return VIV_OK;
 }
 
-/* A weight [n_heads, n_out, n_in] as a projection of one head. */
+/* Makes a projection of one head from a weight [n_heads, n_out, n_in]. */
 static viv_status by_head_prepare(struct projection *p, const viv_prepare *prepare, const char *weight)
 {
     viv_status status = projection_prepare(p, prepare, weight, NULL);
@@ -317,14 +317,14 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t number)
     }
 }
 
-/* Outputs of a task of a projection, into rows of y. */
+/* Computes the outputs of a task of a projection. */
 static void project(const viv_exec *e, const struct projection *p, uint64_t task, const char *x, uint64_t x_stride,
                     float *y, uint64_t y_stride)
 {
     projection_run(p, task, x, x_stride, e->n_rows, y + task * projection_tile(p), y_stride, e->scratch);
 }
 
-/* The same for one of the heads' projections: rows of x and y hold one part for each head. */
+/* The same for a projection per head: rows of x and y hold one part for each head. */
 static void project_head(const viv_exec *e, const struct projection *p, uint64_t task, const char *x, float *y,
                          uint64_t n_heads, uint64_t y_head)
 {

@@ -1,5 +1,5 @@
-/* layer.h - what our own layers share: a sentence for every failure, and a projection, which is a weight matrix
- * with an optional bias and the way this machine multiplies it. */
+/* layer.h - helpers of our own layers: errors, and projections. A projection is a weight matrix with an optional
+ * bias and the kernel that multiplies it. */
 #ifndef LAYERS_LAYER_H
 #define LAYERS_LAYER_H
 
@@ -20,21 +20,21 @@ struct projection {
 viv_status projection_prepare(struct projection *p, const viv_prepare *prepare, const char *weight,
                               const char *bias);
 
-/* A task computes this many outputs for all rows. */
+/* Outputs of a task, computed for all rows. */
 uint64_t projection_tile(const struct projection *p);
 uint64_t projection_tasks(const struct projection *p);
-/* Outputs of a task into y: row r's output n goes to y[r * y_stride + n - first], where `first` is the task's first
- * output; returns how many. x: prepared rows. */
+/* Computes the outputs of a task: row r's output n goes to y[r * y_stride + n - first], where `first` is the task's
+ * first output. Returns how many. x: prepared rows. */
 uint64_t projection_run(const struct projection *p, uint64_t task, const void *x, uint64_t x_stride,
                         uint64_t n_rows, float *y, uint64_t y_stride, void *scratch);
-uint64_t projection_scratch(const struct projection *p); /* bytes of scratch that it wants */
+uint64_t projection_scratch(const struct projection *p); /* bytes of scratch that it needs */
 
-/* Tasks of blocks of `size` rows of one span, per_block of them for each block. */
+/* The number of tasks if each span is divided into blocks of `size` rows, with per_block tasks for each block. */
 uint64_t span_tasks(const viv_exec *e, uint64_t size, uint64_t per_block);
 /* The span of a task; *task becomes its number within the span. */
 const viv_span *span_of_task(const viv_exec *e, uint64_t size, uint64_t per_block, uint64_t *task);
 
-/* Inputs shared by several projections: one prepared copy for each row format among them. */
+/* Input rows shared by several projections: one prepared copy for each row format. */
 enum { MAX_FORMATS = 4 };
 struct prepared_rows {
     const viv_product *products[MAX_FORMATS];
@@ -42,9 +42,9 @@ struct prepared_rows {
     uint64_t row_bytes, n_in;
     uint32_t n;
 };
-/* Adds the format that p wants, unless it is there; returns its offset in *offset. */
+/* Adds the row format of p, unless it is there. *offset: where it is in a prepared row. */
 void prepared_rows_add(struct prepared_rows *rows, const struct projection *p, uint64_t *offset);
-/* Fills one row from f32. */
+/* Prepares one row from f32. */
 void prepared_rows_fill(const struct prepared_rows *rows, void *row, const float *x);
 
 #endif

@@ -49,7 +49,7 @@ viv_status layer_set_add(struct layer_set *set, const viv_layer_class *class, co
     while (at < set->n && strcmp(set->entries[at].class->name, class->name) < 0)
         at++;
     if (at < set->n && strcmp(set->entries[at].class->name, class->name) == 0)
-        return error_set(err, VIV_EINVAL, "layer '%s' is brought by both %s and %s", class->name,
+        return error_set(err, VIV_EINVAL, "layer '%s' is provided by both %s and %s", class->name,
                          set->entries[at].origin, origin);
     if (!VEC_RESERVE(set->entries, set->n, set->capacity))
         return error_nomem(err);
@@ -73,14 +73,14 @@ const viv_layer_class *layer_set_find(const struct layer_set *set, const char *n
     return e ? e->class : NULL;
 }
 
-viv_status layer_set_bring(const struct layer_set *set, const char *name, const viv_layer_class **out,
-                           struct error *err)
+viv_status layer_set_require(const struct layer_set *set, const char *name, const viv_layer_class **out,
+                             struct error *err)
 {
     *out = layer_set_find(set, name);
     if (*out)
         return VIV_OK;
     viv_status status =
-        set->source ? set->source->bring(set->source_ctx, name, err) : error_set(err, VIV_ENOTFOUND, "%s", "");
+        set->source ? set->source->provide(set->source_ctx, name, err) : error_set(err, VIV_ENOTFOUND, "%s", "");
     if (status == VIV_OK)
         *out = layer_set_find(set, name);
     return status;
@@ -105,7 +105,7 @@ const viv_attr *layer_attr(const viv_layer_class *class, const char *name)
     return NULL;
 }
 
-int64_t attr_choice(const viv_attr *a, const char *word)
+int64_t layer_attr_choice(const viv_attr *a, const char *word)
 {
     const size_t n = strlen(word);
     int64_t index = 0;

@@ -5,7 +5,7 @@
  *   bias:  [n_out]
  *   y:     [n_rows, n_out]
  *
- * Phase 0 prepares the rows for the product (quantizes them, say), phase 1 multiplies.                      */
+ * Phase 0 prepares the rows for the product (such as quantizing them), phase 1 multiplies.                  */
 #include "layers/layer.h"
 
 struct linear {
@@ -66,7 +66,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     return phase == 0 ? e->n_rows : projection_tasks(&l->projection);
 }
 
-/* y[:, tile] for one tile of outputs */
+/* Computes y[:, tile], one tile of outputs. */
 static void output_tile(const struct linear *l, const viv_exec *e, uint64_t task)
 {
     float *y = e->out + task * projection_tile(&l->projection);

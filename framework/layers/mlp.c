@@ -5,8 +5,8 @@
  *   gate, up:  [n_hidden, dim], biases [n_hidden]
  *   down:      [dim, n_hidden], bias [dim]
  *
- * Phases: 0 prepare x, 1 gate, up and activation (a task does some hidden features for all rows, so that gate and
- * up never leave the cache), 2 prepare the hidden rows, 3 down.                                               */
+ * Phases: 0 prepare x, 1 gate, up and activation (a task computes some hidden features for all rows, so that gate
+ * and up stay in the processor's cache), 2 prepare the hidden rows, 3 down. */
 #include "layers/description.h"
 
 #include "base/size.h"
@@ -17,14 +17,14 @@ struct mlp {
     struct prepared_rows rows, hidden_rows;
     uint64_t gate_offset, up_offset, down_offset;
     uint64_t dim, n_hidden, n_out;
-    uint64_t scratch; /* bytes of the products' own, before the two tiles */
+    uint64_t scratch; /* bytes for the products, before the two tiles */
     uint64_t max_rows;
     uint32_t act;
     int32_t gated;
 };
 
 static const viv_attr *const attrs[] = {
-    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "gate", .doc = "with it, the activation's output is multiplied by up(x)"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "gate", .doc = "gated: the output is act(gate(x)) * up(x)"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "up", .doc = "[n_hidden, dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "down", .doc = "[dim, n_hidden]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "gate_bias", .doc = "[n_hidden]"),
@@ -113,7 +113,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     }
 }
 
-/* hidden[:, tile] = act(gate(x)) * up(x) for one tile of hidden features */
+/* Computes hidden[:, tile] = act(gate(x)) * up(x), one tile of hidden features. */
 static void hidden_tile(const struct mlp *l, const viv_exec *e, uint64_t task, const char *rows, float *hidden,
                         uint64_t hidden_stride)
 {

@@ -1,6 +1,6 @@
-/* pool.c - y[r] = one vector of all rows of r's text: the first, the mean, the last
+/* pool.c - y[r] = one vector for the sequence of row r: its first row, the mean, or its last row
  *
- *   x, y:  [n_rows, dim]      every row of a text gets the same, so that whichever is asked for has it */
+ *   x, y:  [n_rows, dim]      all rows of a sequence get the same, so that any of them can be the output row */
 #include "layers/description.h"
 
 #include <string.h>
@@ -78,7 +78,7 @@ const viv_layer_class layer_pool = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_IN_PLACE,
     .name = "pool",
-    .summary = "Gives each row one vector of its whole text.",
+    .summary = "Pools each sequence to one vector.",
     .attrs = attrs,
     .instance_size = sizeof(struct pool),
     .infer = infer,

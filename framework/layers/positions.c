@@ -16,8 +16,9 @@ struct positions {
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight",
-             .doc = "one row for each position: [n_positions + offset, dim]"),
-    VIV_ATTR(VIV_ATTR_INT, 0, "offset", .doc = "rows before that of position 0", .min = 0, .max = 1 << 20), NULL};
+             .doc = "a row for each position: [n_positions + offset, dim]"),
+    VIV_ATTR(VIV_ATTR_INT, 0, "offset", .doc = "rows before the one of position 0", .min = 0, .max = 1 << 20),
+    NULL};
 
 static viv_status infer(void *layer, viv_infer *b)
 {
@@ -31,8 +32,8 @@ static viv_status infer(void *layer, viv_infer *b)
         return status;
     l->offset = (uint64_t)b->get_int(b, "offset");
     if (dims[0] <= l->offset)
-        return layer_fail(b->host, VIV_ESHAPE, "%" PRIu64 " rows, of which %" PRIu64 " stand before position 0",
-                          dims[0], l->offset);
+        return layer_fail(b->host, VIV_ESHAPE, "%" PRIu64 " rows, but %" PRIu64 " are before position 0", dims[0],
+                          l->offset);
     l->n_positions = dims[0] - l->offset;
     l->dim = b->out_dim = dims[1];
     return VIV_OK;
@@ -99,7 +100,7 @@ const viv_layer_class layer_positions = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
     .name = "positions",
-    .summary = "Adds a learned vector for each row's position.",
+    .summary = "Learned position embedding: adds a vector for each row's position.",
     .attrs = attrs,
     .instance_size = sizeof(struct positions),
     .infer = infer,

@@ -37,13 +37,14 @@ viv_status relative_infer(struct relative *r, viv_infer *b, uint64_t n_heads, in
     return VIV_OK;
 }
 
-/* In single precision and in the reference's order, since a distance may lie just at the border of two buckets. */
+/* Computed in single precision and in the reference's order, because a distance may be just at the border of two
+ * buckets. */
 static uint64_t bucket_of(const struct relative *r, uint64_t distance, int32_t ahead)
 {
     const uint64_t n = r->causal ? r->buckets : r->buckets / 2, exact = n / 2;
     const uint64_t first = ahead && !r->causal ? n : 0;
     if (r->causal && ahead)
-        distance = 0; /* nobody sees it */
+        distance = 0; /* never seen */
     if (distance < exact)
         return first + distance;
     float ratio = logf((float)distance / (float)exact) / (float)log((double)r->reach / (double)exact);

@@ -2,9 +2,9 @@
  *
  *   score[h][d] += weight[bucket(d)][h]
  *
- * Half of the buckets are a distance each; those of the other half grow with the logarithm of the distance, up to
- * max_distance. Where a token sees both sides, each side has half of the buckets. The table is expanded once, by
- * distance, up to the one from which on nothing changes any more. */
+ * Half of the buckets hold one distance each; the other half grow with the logarithm of the distance, up to
+ * max_distance. If attention is not causal, each side has half of the buckets. The table is expanded once, by
+ * distance, up to max_distance, beyond which nothing changes. */
 #ifndef LAYERS_RELATIVE_H
 #define LAYERS_RELATIVE_H
 
@@ -16,7 +16,7 @@ struct relative {
     float *bias;                      /* [n_heads][2 * reach + 1] */
 };
 
-/* The attributes, to be listed in a layer's table. */
+/* The attributes, for a layer's table. */
 #define RELATIVE_ATTRS                                                                                             \
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "bias.weight",                                                                    \
              .doc = "relative positions: a bias of each head's scores for each bucket of distances: "              \
@@ -28,7 +28,7 @@ viv_status relative_infer(struct relative *r, viv_infer *b, uint64_t n_heads, in
 viv_status relative_prepare(struct relative *r, const viv_prepare *p);
 void relative_release(struct relative *r);
 
-/* Of head h and those after it: [n_heads - h][2 * reach + 1]; NULL where there is none. */
+/* The bias of head h and those after it: [n_heads - h][2 * reach + 1]; NULL if there is none. */
 static inline const float *relative_bias(const struct relative *r, uint64_t h)
 {
     return r->used ? r->bias + h * (2 * r->reach + 1) : NULL;

@@ -1,7 +1,7 @@
 /* residual.c - y = x + f(x)            (He et al. 2015)
  *
  *   in[0]:  x, [n_rows, dim]
- *   in[1]:  f(x), what the layers inside made of it                                                       */
+ *   in[1]:  f(x), the output of the layers inside                                                         */
 #include "layers/layer.h"
 
 #include <inttypes.h>
@@ -51,7 +51,7 @@ const viv_layer_class layer_residual = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
     .name = "residual",
-    .summary = "Adds what came before to what the layers inside made of it.",
+    .summary = "Residual connection: adds the input to the output of the layers inside.",
     .attrs = attrs,
     .instance_size = sizeof(struct residual),
     .infer = infer,

@@ -1,7 +1,7 @@
 /* rms_norm.c - y = x / sqrt(mean(x^2) + eps) * weight            (Zhang and Sennrich 2019)
  *
  *   x, y:    [n_rows, dim]
- *   weight:  [dim]; or [n], where n divides dim: then each n features are a row of their own, a head's say   */
+ *   weight:  [dim]; or [n], where n divides dim: then each n features (such as a head) are a row of their own */
 #include "layers/description.h"
 
 struct rms_norm {
@@ -64,7 +64,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
 static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
                         char text[VIV_DESCRIPTION_TEXT])
 {
-    const struct rms_norm *l = layer; /* of parts of a row: no norm of the stream, but a layer's own */
+    const struct rms_norm *l = layer; /* a norm of parts of a row is not a norm of the residual stream */
     return i == 0 && l->n == l->dim && description_put(attribute, text, "norm", "root mean square");
 }
 
@@ -78,7 +78,7 @@ const viv_layer_class layer_rms_norm = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
     .name = "rms_norm",
-    .summary = "Divides each row by its root mean square.",
+    .summary = "RMSNorm: divides each row by its root mean square.",
     .attrs = attrs,
     .instance_size = sizeof(struct rms_norm),
     .infer = infer,

@@ -60,7 +60,7 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
     return status == VIV_OK ? b->want_weight(b, "rope.long_freqs", 1, &n_pairs) : status;
 }
 
-/* The dimension that turns `rotations` times within the original context. */
+/* The dimension that rotates `rotations` times within the original context. */
 static double yarn_dim(const struct rope *r, double rotations)
 {
     return (double)r->dim * log(r->original_context / (rotations * 2 * M_PI)) / (2 * log(r->theta));

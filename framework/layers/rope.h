@@ -1,16 +1,17 @@
-/* rope.h - rotary positions (Su et al. 2021) and the ways of stretching them to longer contexts.
+/* rope.h - rotary position embedding (Su et al. 2021) and its scaling to longer contexts.
  *
  *   frequency[p] = theta^(-2p / dim),  p in [0, dim / 2)
  *
  *   linear:   frequency / factor                                              (Chen et al. 2023)
- *   dynamic:  theta grows with the length of the text once it passes original_context   ("dynamic NTK")
- *   llama3:   low frequencies / factor, high ones as they are, a ramp between (Llama 3.1)
- *   yarn:     by ramp between dimensions, with cos and sin scaled             (Peng et al. 2023)
- *   longrope: a divisor for each frequency, other ones once the sequence passes original_context; cos and sin
- * scaled (Ding et al. 2024)
+ *   dynamic:  theta grows with the length of the sequence beyond original_context       ("dynamic NTK")
+ *   llama3:   low frequencies / factor, high ones unchanged, a ramp between   (Llama 3.1)
+ *   yarn:     a ramp over the dimensions; cos and sin are scaled              (Peng et al. 2023)
+ *   longrope: a divisor for each frequency, different ones beyond original_context; cos and sin are scaled
+ *             (Ding et al. 2024)
  *
- * The length of a text is that of all of it, however many steps read it. As transformers does, dynamic leaves the
- * keys of an answer as they were rotated when they came, and longrope rotates all anew. */
+ * The length is that of the whole prompt, in however many steps it is processed. As in transformers, dynamic leaves
+ * cached keys of generated tokens as they are, and longrope recomputes all keys when the length passes
+ * original_context. */
 #ifndef LAYERS_ROPE_H
 #define LAYERS_ROPE_H
 
@@ -29,7 +30,7 @@ struct rope {
     float *frequency;                      /* [dim / 2] for lengths up to original_context, [dim / 2] for longer */
 };
 
-/* The attributes, to be listed in a layer's table. */
+/* The attributes, for a layer's table. */
 #define ROPE_ATTRS                                                                                                 \
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.theta", .doc = "base of the rotary frequencies; without it, no rotation",    \
              .min = 1, .max = 1e12),                                                                               \
@@ -79,11 +80,11 @@ void rope_release(struct rope *r);
 /* See viv_layer_description.describe: describes the position encoding. */
 int32_t rope_describe(const struct rope *r, uint64_t head_dim, char *attribute, char *text);
 
-/* The frequencies [dim / 2] for row `row` of a span. Where each length of the text has its own they are written to
- * `own` [dim / 2], unless those of *known, the length of the row before, are there; begin with 0. */
+/* The frequencies [dim / 2] for row `row` of a span. With dynamic scaling, they depend on the length and are
+ * written to `own` [dim / 2], unless it holds them already: *known is the length that it holds, 0 at first. */
 const float *rope_frequency(const struct rope *r, const viv_span *span, uint64_t row, float *own, uint64_t *known);
 
-/* Cosines and sines [dim / 2] by which a token at this position rotates. */
+/* The cosines and sines [dim / 2] for a position. */
 void rope_angles(const struct rope *r, const viv_kernels *kernels, const float *frequency, int32_t position,
                  float *cos, float *sin);
 

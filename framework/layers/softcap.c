@@ -1,4 +1,4 @@
-/* softcap.c - y = cap * tanh(x / cap)            (Gemma 2: logits that cannot run away)
+/* softcap.c - y = cap * tanh(x / cap)            (Gemma 2, for logits)
  *
  *   x, y:  [n_rows, dim]                                                                                  */
 #include "layers/layer.h"
@@ -46,7 +46,7 @@ const viv_layer_class layer_softcap = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
     .name = "softcap",
-    .summary = "Bends large features towards a bound.",
+    .summary = "Limits large features smoothly to a bound.",
     .attrs = attrs,
     .instance_size = sizeof(struct softcap),
     .infer = infer,

@@ -1,4 +1,4 @@
-/* sum.c - y = in[0] + in[1] + ...            branches that start from one value and end in one
+/* sum.c - y = in[0] + in[1] + ...            the sum of branches
  *
  *   in[i], y:  [n_rows, dim]                                                                              */
 #include "layers/layer.h"
@@ -54,7 +54,7 @@ const viv_layer_class layer_sum = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
     .name = "sum",
-    .summary = "Adds the results of branches.",
+    .summary = "Adds the outputs of branches.",
     .attrs = attrs,
     .instance_size = sizeof(struct sum),
     .infer = infer,

@@ -1,7 +1,7 @@
 /* token_types.c - y[r] = x[r] + weight[type[r]]            (segment embeddings, Devlin et al. 2019)
  *
  *   x, y:    [n_rows, dim]
- *   weight:  [n_types, dim]  a row for the first text of a pair (and for a text alone), one for the second      */
+ *   weight:  [n_types, dim]  a row for the first text of a pair (or a single text), one for the second          */
 #include "layers/layer.h"
 
 #include <inttypes.h>
@@ -13,9 +13,9 @@ struct token_types {
     uint64_t dim, n_types;
 };
 
-static const viv_attr *const attrs[] = {VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight",
-                                                 .doc = "one row for each text of a pair: [n_types, dim]"),
-                                        NULL};
+static const viv_attr *const attrs[] = {
+    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight", .doc = "a row for each token type: [n_types, dim]"),
+    NULL};
 
 static viv_status infer(void *layer, viv_infer *b)
 {
@@ -78,7 +78,7 @@ const viv_layer_class layer_token_types = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_IN_PLACE,
     .name = "token_types",
-    .summary = "Adds a learned vector that says which text of a pair a row is of.",
+    .summary = "Token type embedding: adds a learned vector for the first or second text of a pair.",
     .attrs = attrs,
     .instance_size = sizeof(struct token_types),
     .infer = infer,

@@ -1,5 +1,5 @@
-/* bind.c - from the weights that the graph needs to the tensors that the checkpoint has. Every tensor must be used
- * or ignored by name; the errors name tensors and both shapes. Only bind_transformed reads any data. */
+/* bind.c - binds the weights that the graph needs to tensors of the checkpoint. Every tensor must be used, or
+ * ignored by name. Errors name tensors and both shapes. Only bind_transformed reads data. */
 #include "model/instance.h"
 
 #include "base/buf.h"
@@ -25,7 +25,7 @@ static viv_status at_weight(struct error *err, const struct weight *w)
                         w->key);
 }
 
-/* The shape that a tensor of the weight must have, where no transform gives it another. */
+/* Checks the shape of a tensor of the weight, unless a transform changes it. */
 static viv_status check_shape(const viv_model *m, const struct weight *w, const viv_tensor *t, struct error *err)
 {
     const uint64_t *dims = w->n_experts ? w->dims + 1 : w->dims;
@@ -44,7 +44,7 @@ static viv_status check_shape(const viv_model *m, const struct weight *w, const 
                      shape_text(t->dl.shape, (uint32_t)t->dl.ndim, has));
 }
 
-/* A weight that the spec holds itself: its numbers as a tensor. */
+/* Makes a tensor of a weight whose numbers are in the spec. */
 static viv_status make_values(viv_model *m, const struct weight *w, const viv_tensor **out, struct error *err)
 {
     viv_tensor *t = arena_alloc(&m->arena, sizeof *t);
@@ -61,7 +61,7 @@ static viv_status make_values(viv_model *m, const struct weight *w, const viv_te
     return VIV_OK;
 }
 
-/* Of the bytes of its tensors, those of the part that its transforms take. */
+/* The bytes of the part of its tensors that its transforms use. */
 static uint64_t share_of(const struct weight *w, const viv_tensor *const *sources, uint64_t bytes)
 {
     double takes = 1, has = 0;
@@ -76,7 +76,7 @@ static uint64_t share_of(const struct weight *w, const viv_tensor *const *source
     return takes < has ? (uint64_t)((double)bytes * takes / has) : bytes;
 }
 
-/* Finds the tensors of one weight; `*found` false when its first name is not there. */
+/* Finds the tensors of one weight. *found: false if its first name does not exist. */
 static viv_status find(viv_model *m, const struct weight *w, bool *used, struct binding *b, bool *found,
                        struct error *err)
 {
@@ -88,7 +88,7 @@ static viv_status find(viv_model *m, const struct weight *w, bool *used, struct 
     if (w->n_names == 0)
         return error_set(err, VIV_ENOTFOUND, "the spec gives it no name in %s files", m->checkpoint.format->names);
     if (w->n_names > MAX_SOURCES)
-        return error_set(err, VIV_ELIMIT, "%u names, at most %d are joined", w->n_names, MAX_SOURCES);
+        return error_set(err, VIV_ELIMIT, "%u names, expected at most %d", w->n_names, MAX_SOURCES);
     for (uint32_t i = 0; i < w->n_names; i++) {
         sources[i] = checkpoint_tensor(&m->checkpoint, w->names[i]);
         if (!sources[i])
@@ -117,7 +117,7 @@ static viv_status bind_one(viv_model *m, uint32_t index, bool *used, struct erro
 {
     struct binding *b = &m->bindings[index];
     uint32_t at = index;
-    /* `else` may lead on; a chain longer than the weights are many would be a circle */
+    /* `else` may lead to another `else`; a chain longer than the number of weights is a cycle */
     for (uint32_t hops = 0; hops <= m->expansion->n_weights; hops++) {
         const struct weight *w = weight_at(m, at);
         bool found;
@@ -146,7 +146,7 @@ static bool is_on_list(const viv_model *m, const char *before, const char *name)
     return false;
 }
 
-/* By the name that the family has for it, in the model's place or beside it. */
+/* Matches the family's name for the tensor, in the model's place or beside it. */
 static bool ignored(const viv_model *m, const char *name)
 {
     const struct placement *p = &m->expansion->place;
@@ -159,7 +159,7 @@ static bool ignored(const viv_model *m, const char *name)
     return is_on_list(m, "", name) || (n == 0 && is_on_list(m, p->drop, name));
 }
 
-/* Whether a tensor is of another part of a larger model: it lies outside of this one's place. */
+/* Whether a tensor belongs to another part of a larger model, outside of this model's place. */
 static bool of_another_part(const viv_model *m, const char *name)
 {
     const struct placement *p = &m->expansion->place;
@@ -167,7 +167,8 @@ static bool of_another_part(const viv_model *m, const char *name)
     return is_part && (*p->add ? strncmp(name, p->add, strlen(p->add)) != 0 : m->checkpoint.whole != NULL);
 }
 
-/* Of "model.vision_tower.layers.0" beside "model.language_model." what tells the part: "model.vision_tower". */
+/* The length of a part's name: "model.vision_tower" of "model.vision_tower.layers.0", beside
+ * "model.language_model.". */
 static size_t part_length(const viv_model *m, const char *name)
 {
     const char *add = m->expansion->place.add;
@@ -177,7 +178,7 @@ static size_t part_length(const viv_model *m, const char *name)
     return n + strcspn(name + n, ".");
 }
 
-/* Counts a tensor of another part, and names the part when it is a new one. */
+/* Counts a tensor of another part, and adds the part's name if it is new. */
 static void note_unused(viv_model *m, const char *name, struct buf *parts)
 {
     enum { MOST_NAMED = 8 };
@@ -222,7 +223,7 @@ static viv_status account_for_all(viv_model *m, const bool *used, struct error *
                      spec_path(m->spec));
 }
 
-/* Those that only stand in for others are looked for when the others are missing. */
+/* Substitutes (`else`) are searched for only when the weight itself is missing. */
 static void mark_asked(viv_model *m, bool *asked)
 {
     for (uint32_t i = 0; i < m->graph->n_nodes; i++)

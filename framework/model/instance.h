@@ -76,7 +76,7 @@ struct viv_model {
     uint32_t n_ends;
 
     const viv_scheduler_class *scheduler_class;
-    const char *scheduler_plugin; /* that brings it; NULL: it is ours */
+    const char *scheduler_plugin; /* that provides it; NULL: it is ours */
     void *scheduler;
     bool scheduling;     /* it is there */
     struct watch *watch; /* on a plugin's */
@@ -107,19 +107,19 @@ void model_add_end(viv_model *m, int32_t id);
 viv_status bind_weights(viv_model *m, struct error *err);
 viv_status bind_transformed(viv_model *m, struct error *err);
 
-/* transform.c: a tensor on its way through the transforms of a weight. */
-struct piece {
+/* transform.c: a tensor during the transforms of a weight. */
+struct tensor_view {
     unsigned char *data;
-    bool owned; /* data are malloc'ed; else they lie within a tensor */
+    bool owned; /* data is malloc'ed; else it lies within a tensor */
     uint32_t dtype, n_dims;
     uint64_t dims[8];
     uint64_t bytes;
 };
-viv_status piece_of(struct piece *p, const viv_tensor *t, struct error *err); /* a view of all of it */
-void piece_release(struct piece *p);
-/* Pieces become one: pieces[0]. */
-viv_status transform_pieces(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
-                            struct piece *pieces, uint32_t n, struct error *err);
+viv_status tensor_view_of(struct tensor_view *p, const viv_tensor *t, struct error *err); /* a view of all of it */
+void tensor_view_release(struct tensor_view *p);
+/* Applies the transforms. n tensors become one, views[0]. */
+viv_status transform_views(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
+                           struct tensor_view *views, uint32_t n, struct error *err);
 /* The tensor that a weight's transforms make of tensors in the file. */
 viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
                             const viv_tensor **out, struct error *err);

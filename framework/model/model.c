@@ -22,7 +22,7 @@ void block_release(struct block *b)
     *b = (struct block){0};
 }
 
-/* --- what it is made of ------------------------------------------------------------------------------------- */
+/* --- its parts ---------------------------------------------------------------------------------------------- */
 
 const struct spec *model_spec(const viv_model *m)
 {
@@ -58,7 +58,7 @@ viv_status model_need_weights(const viv_model *m, struct error *err)
                      spec_name(m->spec));
 }
 
-/* f32 where the weights are f32, else f16 */
+/* f32 if the weights are f32, else f16 */
 uint32_t model_cache_dtype(const viv_model *m)
 {
     if (m->options.cache_dtype >= 0)
@@ -129,7 +129,7 @@ viv_status model_tokenizer(viv_model *m, const struct tokenizer **out, struct er
 {
     if (!m->tokenizer) {
         if (!m->has_checkpoint)
-            return error_set(err, VIV_ENOTFOUND, "%s has no weights, hence no tokenizer", spec_name(m->spec));
+            return error_set(err, VIV_ENOTFOUND, "%s has no weights, so it has no tokenizer", spec_name(m->spec));
         viv_status status = tokenizer_open(&m->checkpoint, &m->tokenizer, err);
         if (status != VIV_OK)
             return status;

@@ -27,8 +27,8 @@ struct hook_call {
 struct model_options {
     const viv_host *host; /* handed to layers and scheduler */
     const struct spec_world *world;
-    /* Finds a scheduler class by name; NULL name: the default. *plugin: who brings it, "plugin NAME (PATH)"; NULL:
-     * it is ours. */
+    /* Finds a scheduler class by name; NULL name: the default. *plugin: who provides it, "plugin NAME (PATH)";
+     * NULL: it is ours. */
     viv_status (*find_scheduler)(void *ctx, const char *name, const viv_scheduler_class **out, const char **plugin,
                                  struct error *err);
     void *find_ctx;

@@ -1,4 +1,5 @@
-/* prepare.c - each layer gets its weights, once: mapped where they lie in the file, vectors as f32. */
+/* prepare.c - calls `prepare` of each layer with its weights: matrices mapped from the file, vectors converted to
+ * f32. */
 #include "model/instance.h"
 
 #include "base/float_mode.h"
@@ -49,7 +50,7 @@ static const float *weight_f32(const viv_prepare *p, const char *attr)
     return y;
 }
 
-/* A matrix must lie so that its elements can be read where they are; one that does not is copied. */
+/* Copies a matrix that is not aligned to its element type. */
 static viv_status align_tensors(viv_model *m, struct error *err)
 {
     for (uint32_t i = 0; i < m->expansion->n_weights; i++) {

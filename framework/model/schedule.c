@@ -1,6 +1,6 @@
-/* schedule.c - the one place that runs a scheduler's code. What is promised of it is in vivarium/scheduler.h. Ours
- * keep their promises, which tests/sched shows; a plugin's is watched: each task once, in the order of operations,
- * by workers that there are. */
+/* schedule.c - the only place that runs a scheduler's code. vivarium/scheduler.h states the rules. Our own
+ * schedulers are tested in tests/sched. A plugin's is checked here: it must run each task once, in the order of
+ * operations, by workers that exist. */
 #include "model/schedule.h"
 
 #include "base/trail.h"
@@ -13,19 +13,19 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-/* What was run of an operation. Count and sum of the tasks, counted from 1, both agree only if each was run once.
- */
+/* The tasks of an operation that were run. If both the count and the sum of their numbers (from 1) are right, each
+ * was run once. */
 struct watched {
-    _Atomic uint64_t n, done, sum; /* n: UNASKED until somebody asks */
+    _Atomic uint64_t n, done, sum; /* n: UNASKED until the scheduler asks for it */
 };
 static const uint64_t UNASKED = UINT64_MAX;
 
 struct watch {
     const viv_model *model;
-    const viv_step *step; /* the one behind that which the scheduler sees */
+    const viv_step *step; /* the real step behind the one that the scheduler gets */
     struct watched *ops;  /* [capacity] */
     uint32_t capacity;
-    _Atomic uint32_t *busy; /* [n_workers] a task runs as this one */
+    _Atomic uint32_t *busy; /* [n_workers] this worker runs a task */
     pthread_mutex_t lock;
     _Atomic bool failed; /* the first failure: of a task, or of the scheduler */
     struct error error;
@@ -66,8 +66,7 @@ static viv_status create(viv_model *m, uint32_t n_threads, struct error *err)
     m->n_workers = m->scheduler_class->n_workers(m->scheduler);
     trail = before;
     if (m->n_workers < 1 || m->n_workers > MAX_WORKERS) {
-        error_set(err, VIV_EINTERNAL, "it says that it has %" PRIu32 " workers, expected 1 to %d", m->n_workers,
-                  MAX_WORKERS);
+        error_set(err, VIV_EINTERNAL, "it has %" PRIu32 " workers, expected 1 to %d", m->n_workers, MAX_WORKERS);
         m->n_workers = 0;
         return named(m, "n_workers", err);
     }
@@ -103,7 +102,7 @@ void schedule_end(viv_model *m)
     m->watch = NULL;
 }
 
-/* --- watching ------------------------------------------------------------------------------------------------ */
+/* --- checking ------------------------------------------------------------------------------------------------ */
 
 static viv_status keep(struct watch *w, const struct error *err)
 {
@@ -138,7 +137,7 @@ static void begin(struct watch *w, struct watched *ops, uint32_t n)
     w->failed = false;
 }
 
-/* Of first + 1 to end. */
+/* The sum of first + 1 to end. */
 static uint64_t sum_of(uint64_t first, uint64_t end)
 {
     const uint64_t n = end - first, twice = first + 1 + end;
@@ -163,7 +162,7 @@ static viv_status incomplete(struct watch *w, uint32_t op, const char *then)
                   then, op, o->done, o->n);
 }
 
-/* Asked again by whoever else comes here: the answer is the same. */
+/* Several workers may ask: all get the same answer. */
 static viv_status ask(struct watch *w, uint32_t op, uint64_t *n)
 {
     *n = 0;
@@ -216,7 +215,7 @@ static viv_status run_watched(struct watch *w, uint32_t op, uint64_t first, uint
         return broken(w, "run_step", "it runs two tasks at once as worker %" PRIu32, worker);
     status = w->step->run(w->step, op, first, end, worker);
     atomic_store(&w->busy[worker], 0);
-    atomic_fetch_add(&o->sum, sum_of(first, end)); /* when it has ended: only then the next operation may begin */
+    atomic_fetch_add(&o->sum, sum_of(first, end)); /* after the tasks: only then may the next operation begin */
     if (status != VIV_OK) {
         struct error err;
         error_take(&err, status);
@@ -233,7 +232,7 @@ static viv_status watch_run(const viv_step *step, uint32_t op, uint64_t first, u
     return status;
 }
 
-/* What has come of it, once the scheduler says `status`. */
+/* Checks the step after the scheduler has returned `status`. */
 static viv_status settle(struct watch *w, uint32_t n_ops, viv_status status, const char *call, struct error *err)
 {
     if (w->failed) {
@@ -241,7 +240,7 @@ static viv_status settle(struct watch *w, uint32_t n_ops, viv_status status, con
         return err->status;
     }
     if (status == VIV_ECANCELLED && !__atomic_load_n(w->step->cancel, __ATOMIC_RELAXED)) {
-        error_set(err, VIV_EINTERNAL, "it says that the step was cancelled, and nobody has cancelled it");
+        error_set(err, VIV_EINTERNAL, "it returned VIV_ECANCELLED, but the step was not cancelled");
         return named(w->model, call, err);
     }
     if (status != VIV_OK) {

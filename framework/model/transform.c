@@ -1,10 +1,10 @@
-/* transform.c - the closed list of what a spec may do to tensors of a checkpoint: transpose, split, concat, stack,
- * permute, mxfp4, unpack, add, neg_exp. Each makes a private copy, but for a part split off along the outermost
- * axis, which is a view. Elements of block-quantized types move in whole innermost rows, so that only transforms
- * that leave the last axis alone apply to them.
+/* transform.c - the transforms that a spec may apply to tensors of a checkpoint: transpose, split, concat, stack,
+ * permute, mxfp4, unpack, add, neg_exp. Each makes a private copy, except a split along the outermost axis, which
+ * is a view. Block-quantized types move in whole innermost rows, so only transforms that do not change the last
+ * axis apply to them.
  *
- * All but mxfp4, unpack, add and neg_exp are one operation: a strided copy of `unit`s, the unit being an element or
- * an innermost row. */
+ * All but mxfp4, unpack, add and neg_exp are one operation: a strided copy of units, which are elements or
+ * innermost rows. */
 #include "model/instance.h"
 
 #include "base/size.h"
@@ -17,31 +17,30 @@
 
 enum { MAX_DIMS = 8 };
 
-void piece_release(struct piece *p)
+void tensor_view_release(struct tensor_view *p)
 {
     if (p->owned)
         free(p->data);
-    *p = (struct piece){0};
+    *p = (struct tensor_view){0};
 }
 
-static viv_status whole_rows_only(const struct piece *p, const char *what, struct error *err)
+static viv_status whole_rows_only(const struct tensor_view *p, const char *what, struct error *err)
 {
     return error_set(err, VIV_EUNSUPPORTED, "%s would cut the blocks of a %s tensor", what,
                      dtype_get(p->dtype)->name);
 }
 
-/* Elements that move together, and their bytes: 1 of a plain type, a whole innermost row of a block-quantized one.
- */
-static uint64_t unit_elems(const struct piece *p)
+/* The elements of a unit, and their bytes: 1 for a plain type, a whole innermost row for a block-quantized one. */
+static uint64_t unit_elems(const struct tensor_view *p)
 {
     return dtype_get(p->dtype)->block == 1 ? 1 : p->dims[p->n_dims - 1];
 }
 
-static viv_status piece_alloc(struct piece *p, uint32_t dtype, uint32_t n_dims, const uint64_t *dims,
-                              struct error *err)
+static viv_status tensor_view_alloc(struct tensor_view *p, uint32_t dtype, uint32_t n_dims, const uint64_t *dims,
+                                    struct error *err)
 {
     uint64_t elems = 1;
-    *p = (struct piece){.dtype = dtype, .n_dims = n_dims, .owned = true};
+    *p = (struct tensor_view){.dtype = dtype, .n_dims = n_dims, .owned = true};
     for (uint32_t i = 0; i < n_dims; i++) {
         p->dims[i] = dims[i];
         if (!size_mul(elems, dims[i], &elems))
@@ -54,7 +53,7 @@ static viv_status piece_alloc(struct piece *p, uint32_t dtype, uint32_t n_dims, 
     return p->data ? VIV_OK : error_nomem(err);
 }
 
-/* Copies units of `from`, walked as dims with these strides (in units), to consecutive places. */
+/* Copies units of `from`, read with these dims and strides (in units), to consecutive places. */
 static void strided_copy(unsigned char *to, const unsigned char *from, uint64_t unit, uint32_t n_dims,
                          const uint64_t *dims, const uint64_t *strides)
 {
@@ -73,8 +72,8 @@ static void strided_copy(unsigned char *to, const unsigned char *from, uint64_t 
     }
 }
 
-/* View p as `view`, put its axes into `order`. */
-static viv_status permute(struct piece *p, uint32_t n, const uint64_t *view, const uint32_t *order,
+/* Reshapes p to `view`, then permutes its axes to `order`. */
+static viv_status permute(struct tensor_view *p, uint32_t n, const uint64_t *view, const uint32_t *order,
                           struct error *err)
 {
     uint64_t elems = 1, have = 1, unit = unit_elems(p), strides[MAX_DIMS], dims[MAX_DIMS], moved[MAX_DIMS],
@@ -91,7 +90,7 @@ static viv_status permute(struct piece *p, uint32_t n, const uint64_t *view, con
     bool in_order = true;
     for (uint32_t i = 0; i < n; i++)
         in_order = in_order && order[i] == i;
-    if (in_order) { /* only seen otherwise */
+    if (in_order) { /* only a reshape */
         p->n_dims = n;
         memcpy(p->dims, view, n * sizeof *view);
         return VIV_OK;
@@ -105,20 +104,20 @@ static viv_status permute(struct piece *p, uint32_t n, const uint64_t *view, con
         dims[i] = view[order[i]];
         moved[i] = i < walked ? strides[order[i]] : 0;
     }
-    struct piece made;
+    struct tensor_view made;
     uint64_t unit_bytes;
     if (!dtype_bytes(p->dtype, unit, &unit_bytes))
         return whole_rows_only(p, "permuting", err);
-    viv_status status = piece_alloc(&made, p->dtype, n, dims, err);
+    viv_status status = tensor_view_alloc(&made, p->dtype, n, dims, err);
     if (status != VIV_OK)
         return status;
     strided_copy(made.data, p->data, unit_bytes, walked, dims, moved);
-    piece_release(p);
+    tensor_view_release(p);
     *p = made;
     return VIV_OK;
 }
 
-static viv_status transpose(struct piece *p, struct error *err)
+static viv_status transpose(struct tensor_view *p, struct error *err)
 {
     uint32_t order[MAX_DIMS];
     if (p->n_dims < 2)
@@ -133,7 +132,7 @@ static viv_status transpose(struct piece *p, struct error *err)
 }
 
 /* Bytes of everything inside one step along `axis`. */
-static viv_status inner_bytes(const struct piece *p, uint32_t axis, uint64_t *bytes, struct error *err)
+static viv_status inner_bytes(const struct tensor_view *p, uint32_t axis, uint64_t *bytes, struct error *err)
 {
     uint64_t elems = 1;
     for (uint32_t i = axis + 1; i < p->n_dims; i++)
@@ -141,8 +140,8 @@ static viv_status inner_bytes(const struct piece *p, uint32_t axis, uint64_t *by
     return dtype_bytes(p->dtype, elems, bytes) ? VIV_OK : whole_rows_only(p, "cutting along the last axis", err);
 }
 
-/* Some of the parts that come, `times` times, along an axis: one part of all times, then the next. */
-static viv_status split(struct piece *p, const struct transform *t, struct error *err)
+/* Takes some of the parts that repeat `times` times along an axis: all repetitions of one part, then the next. */
+static viv_status split(struct tensor_view *p, const struct transform *t, struct error *err)
 {
     uint64_t inner, outer = 1, n = 0, all, dims[MAX_DIMS];
     if (t->axis >= p->n_dims)
@@ -167,8 +166,8 @@ static viv_status split(struct piece *p, const struct transform *t, struct error
         p->dims[t->axis] = n;
         return VIV_OK;
     }
-    struct piece made;
-    status = piece_alloc(&made, p->dtype, p->n_dims, dims, err);
+    struct tensor_view made;
+    status = tensor_view_alloc(&made, p->dtype, p->n_dims, dims, err);
     if (status != VIV_OK)
         return status;
     unsigned char *to = made.data;
@@ -178,16 +177,16 @@ static viv_status split(struct piece *p, const struct transform *t, struct error
             for (uint64_t g = 0; g < t->times; g++, to += bytes)
                 memcpy(to, p->data + ((o * t->times + g) * t->whole + begin) * inner, bytes);
         }
-    piece_release(p);
+    tensor_view_release(p);
     *p = made;
     return VIV_OK;
 }
 
-/* Joins pieces along an axis that they have (concat), or along a new one (stack: each gets an axis of 1 first). */
-static viv_status join(struct piece *pieces, uint32_t n, uint32_t axis, bool stack, struct error *err)
+/* Joins tensors along an axis (concat), or along a new one (stack: each first gets an axis of 1). */
+static viv_status join(struct tensor_view *views, uint32_t n, uint32_t axis, bool stack, struct error *err)
 {
     for (uint32_t i = 0; stack && i < n; i++) {
-        struct piece *p = &pieces[i];
+        struct tensor_view *p = &views[i];
         if (axis > p->n_dims || p->n_dims == MAX_DIMS)
             return error_set(err, VIV_ESHAPE, "no axis %u to stack along", axis);
         memmove(&p->dims[axis + 1], &p->dims[axis], (p->n_dims - axis) * sizeof *p->dims);
@@ -197,53 +196,53 @@ static viv_status join(struct piece *pieces, uint32_t n, uint32_t axis, bool sta
     uint64_t inner, outer = 1, dims[MAX_DIMS], sum = 0;
     for (uint32_t i = 0; i < n; i++) {
         bool fits =
-            axis < pieces[i].n_dims && pieces[i].n_dims == pieces[0].n_dims && pieces[i].dtype == pieces[0].dtype;
-        for (uint32_t d = 0; fits && d < pieces[0].n_dims; d++)
-            fits = d == axis || pieces[i].dims[d] == pieces[0].dims[d];
+            axis < views[i].n_dims && views[i].n_dims == views[0].n_dims && views[i].dtype == views[0].dtype;
+        for (uint32_t d = 0; fits && d < views[0].n_dims; d++)
+            fits = d == axis || views[i].dims[d] == views[0].dims[d];
         if (!fits)
             return error_set(err, VIV_ESHAPE, "tensors of unequal types or shapes cannot be joined along axis %u",
                              axis);
-        sum += pieces[i].dims[axis];
+        sum += views[i].dims[axis];
     }
-    viv_status status = inner_bytes(&pieces[0], axis, &inner, err);
+    viv_status status = inner_bytes(&views[0], axis, &inner, err);
     if (status != VIV_OK)
         return status;
     for (uint32_t i = 0; i < axis; i++)
-        outer *= pieces[0].dims[i];
-    memcpy(dims, pieces[0].dims, sizeof dims);
+        outer *= views[0].dims[i];
+    memcpy(dims, views[0].dims, sizeof dims);
     dims[axis] = sum;
-    struct piece made;
-    status = piece_alloc(&made, pieces[0].dtype, pieces[0].n_dims, dims, err);
+    struct tensor_view made;
+    status = tensor_view_alloc(&made, views[0].dtype, views[0].n_dims, dims, err);
     if (status != VIV_OK)
         return status;
     for (uint64_t o = 0, at = 0; o < outer; o++)
         for (uint32_t i = 0; i < n; i++) {
-            uint64_t bytes = pieces[i].dims[axis] * inner;
-            memcpy(made.data + at, pieces[i].data + o * bytes, bytes);
+            uint64_t bytes = views[i].dims[axis] * inner;
+            memcpy(made.data + at, views[i].data + o * bytes, bytes);
             at += bytes;
         }
     for (uint32_t i = 0; i < n; i++)
-        piece_release(&pieces[i]);
-    pieces[0] = made;
+        tensor_view_release(&views[i]);
+    views[0] = made;
     return VIV_OK;
 }
 
-/* Blocks [..., n, 16], two numbers a byte in order, and scales [..., n], as safetensors files keep them apart: into
- * blocks of 17 bytes (VIV_MXFP4). */
-static viv_status join_mxfp4(struct piece *pieces, uint32_t n, struct error *err)
+/* Joins blocks [..., n, 16], with two numbers per byte in order, and scales [..., n], which are separate in
+ * safetensors files, to blocks of 17 bytes (VIV_MXFP4). */
+static viv_status join_mxfp4(struct tensor_view *views, uint32_t n, struct error *err)
 {
-    struct piece made, *blocks = &pieces[0], *scales = &pieces[1];
+    struct tensor_view made, *blocks = &views[0], *scales = &views[1];
     bool fits = n == 2 && blocks->n_dims == scales->n_dims + 1 && blocks->dims[blocks->n_dims - 1] == 16 &&
                 dtype_get(blocks->dtype)->block_bytes == 1 && dtype_get(scales->dtype)->block_bytes == 1;
     for (uint32_t d = 0; fits && d < scales->n_dims; d++)
         fits = blocks->dims[d] == scales->dims[d];
     if (!fits)
-        return error_set(err, VIV_ESHAPE, "mxfp4 wants blocks [..., n, 16] and scales [..., n] of bytes");
+        return error_set(err, VIV_ESHAPE, "mxfp4 needs blocks [..., n, 16] and scales [..., n] of bytes");
     uint64_t dims[MAX_DIMS], n_blocks = scales->bytes;
     memcpy(dims, scales->dims, sizeof dims);
     if (!size_mul(dims[scales->n_dims - 1], 32, &dims[scales->n_dims - 1]))
         return error_set(err, VIV_ELIMIT, "the transformed tensor is too large");
-    viv_status status = piece_alloc(&made, VIV_MXFP4, scales->n_dims, dims, err);
+    viv_status status = tensor_view_alloc(&made, VIV_MXFP4, scales->n_dims, dims, err);
     if (status != VIV_OK)
         return status;
     const unsigned char *from = blocks->data;
@@ -253,36 +252,37 @@ static viv_status join_mxfp4(struct piece *pieces, uint32_t n, struct error *err
         for (int j = 0; j < 16; j++, to++) /* numbers j and j + 16 */
             *to = (unsigned char)((from[j / 2] >> 4 * (j % 2) & 15) | (from[8 + j / 2] >> 4 * (j % 2) & 15) << 4);
     }
-    piece_release(&pieces[0]);
-    piece_release(&pieces[1]);
-    pieces[0] = made;
+    tensor_view_release(&views[0]);
+    tensor_view_release(&views[1]);
+    views[0] = made;
     return VIV_OK;
 }
 
-static viv_status to_f32(const viv_model *m, struct piece *p, struct error *err)
+static viv_status to_f32(const viv_model *m, struct tensor_view *p, struct error *err)
 {
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
     void (*convert)(float *, const void *, uint64_t) = kernels->to_f32(p->dtype);
-    struct piece made;
+    struct tensor_view made;
     if (!convert)
-        return error_set(err, VIV_EUNSUPPORTED, "numbers of type %s cannot be computed with",
+        return error_set(err, VIV_EUNSUPPORTED, "type %s cannot be converted to numbers",
                          dtype_get(p->dtype)->name);
-    viv_status status = piece_alloc(&made, VIV_F32, p->n_dims, p->dims, err);
+    viv_status status = tensor_view_alloc(&made, VIV_F32, p->n_dims, p->dims, err);
     if (status != VIV_OK)
         return status;
     convert((float *)made.data, p->data, made.bytes / sizeof(float));
-    piece_release(p);
+    tensor_view_release(p);
     *p = made;
     return VIV_OK;
 }
 
-static viv_status unpack(const viv_model *m, struct piece *p, struct error *err)
+static viv_status unpack(const viv_model *m, struct tensor_view *p, struct error *err)
 {
     return p->dtype == VIV_F32 || p->dtype == VIV_F16 || p->dtype == VIV_BF16 ? VIV_OK : to_f32(m, p, err);
 }
 
-/* Each element by itself, in f32: with a number added, or -exp of it. */
-static viv_status change_numbers(const viv_model *m, struct piece *p, const struct transform *t, struct error *err)
+/* Changes each element, in f32: adds a number, or takes -exp. */
+static viv_status change_numbers(const viv_model *m, struct tensor_view *p, const struct transform *t,
+                                 struct error *err)
 {
     viv_status status = to_f32(m, p, err);
     float *y = (float *)p->data;
@@ -291,39 +291,39 @@ static viv_status change_numbers(const viv_model *m, struct piece *p, const stru
     return status;
 }
 
-static viv_status apply(const viv_model *m, const struct transform *t, struct piece *pieces, uint32_t *n,
+static viv_status apply(const viv_model *m, const struct transform *t, struct tensor_view *views, uint32_t *n,
                         struct error *err)
 {
     viv_status status = VIV_OK;
     if (transform_joins(t)) {
-        status = t->kind == TRANSFORM_MXFP4 ? join_mxfp4(pieces, *n, err)
-                                            : join(pieces, *n, t->axis, t->kind == TRANSFORM_STACK, err);
+        status = t->kind == TRANSFORM_MXFP4 ? join_mxfp4(views, *n, err)
+                                            : join(views, *n, t->axis, t->kind == TRANSFORM_STACK, err);
         *n = status == VIV_OK ? 1 : *n;
         return status;
     }
     for (uint32_t i = 0; status == VIV_OK && i < *n; i++) {
         switch (t->kind) {
         case TRANSFORM_TRANSPOSE:
-            status = transpose(&pieces[i], err);
+            status = transpose(&views[i], err);
             break;
         case TRANSFORM_SPLIT:
-            status = split(&pieces[i], t, err);
+            status = split(&views[i], t, err);
             break;
         case TRANSFORM_PERMUTE:
-            status = permute(&pieces[i], t->n_dims, t->view, t->order, err);
+            status = permute(&views[i], t->n_dims, t->view, t->order, err);
             break;
         case TRANSFORM_UNPACK:
-            status = unpack(m, &pieces[i], err);
+            status = unpack(m, &views[i], err);
             break;
         default:
-            status = change_numbers(m, &pieces[i], t, err);
+            status = change_numbers(m, &views[i], t, err);
         }
     }
     return status;
 }
 
-/* The result becomes a tensor of the model's, viewed in the weight's own shape. */
-static viv_status keep(viv_model *m, const struct weight *w, struct piece *p, const viv_tensor **out,
+/* Makes the result a tensor of the model, in the weight's shape. */
+static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view *p, const viv_tensor **out,
                        struct error *err)
 {
     uint64_t elems = 1, wanted = 1;
@@ -353,22 +353,22 @@ static viv_status keep(viv_model *m, const struct weight *w, struct piece *p, co
     return VIV_OK;
 }
 
-viv_status piece_of(struct piece *p, const viv_tensor *t, struct error *err)
+viv_status tensor_view_of(struct tensor_view *p, const viv_tensor *t, struct error *err)
 {
     if (t->dl.ndim < 1 || t->dl.ndim >= MAX_DIMS)
         return error_set(err, VIV_ESHAPE, "tensor '%s' has %d dimensions", t->name, t->dl.ndim);
-    *p = (struct piece){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes};
+    *p = (struct tensor_view){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes};
     for (int32_t d = 0; d < t->dl.ndim; d++)
         p->dims[d] = (uint64_t)t->dl.shape[d];
     return VIV_OK;
 }
 
-viv_status transform_pieces(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
-                            struct piece *pieces, uint32_t n, struct error *err)
+viv_status transform_views(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
+                           struct tensor_view *views, uint32_t n, struct error *err)
 {
     viv_status status = VIV_OK;
     for (uint32_t i = 0; status == VIV_OK && i < n_transforms; i++)
-        status = apply(m, &transforms[i], pieces, &n, err);
+        status = apply(m, &transforms[i], views, &n, err);
     if (status == VIV_OK && n != 1)
         status = error_set(err, VIV_EINVAL, "%u tensors, but no transform that joins them", n);
     return status;
@@ -377,16 +377,16 @@ viv_status transform_pieces(const viv_model *m, const struct transform *transfor
 viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
                             const viv_tensor **out, struct error *err)
 {
-    struct piece *pieces = calloc(n, sizeof *pieces);
-    viv_status status = pieces ? VIV_OK : error_nomem(err);
+    struct tensor_view *views = calloc(n, sizeof *views);
+    viv_status status = views ? VIV_OK : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
-        status = piece_of(&pieces[i], sources[i], err);
+        status = tensor_view_of(&views[i], sources[i], err);
     if (status == VIV_OK)
-        status = transform_pieces(m, w->transforms, w->n_transforms, pieces, n, err);
+        status = transform_views(m, w->transforms, w->n_transforms, views, n, err);
     if (status == VIV_OK)
-        status = keep(m, w, &pieces[0], out, err);
-    for (uint32_t i = 0; pieces && i < n; i++)
-        piece_release(&pieces[i]);
-    free(pieces);
+        status = keep(m, w, &views[0], out, err);
+    for (uint32_t i = 0; views && i < n; i++)
+        tensor_view_release(&views[i]);
+    free(views);
     return status;
 }

@@ -28,8 +28,8 @@ static viv_status stop_at_line(struct answer *a, const viv_event *e, struct erro
     return error_set(err, VIV_ECANCELLED, "the line is complete");
 }
 
-viv_status quality_ask(const struct respondent *r, const char *prompt, int64_t max_tokens, int flags,
-                       const uint32_t *cancel, struct answer *out, struct error *err)
+viv_status quality_generate(const struct model_under_test *r, const char *prompt, int64_t max_tokens, int flags,
+                            const uint32_t *cancel, struct answer *out, struct error *err)
 {
     struct request request;
     bool has_line = false;

@@ -5,7 +5,7 @@
 #include "engine/answer.h"
 
 /* Who is asked: a loaded model of an engine. */
-struct respondent {
+struct model_under_test {
     viv_model *model;
     bool chat; /* a question is a turn of a conversation; else a text to continue */
 };
@@ -16,8 +16,8 @@ enum {
 
 /* *out is the caller's, zeroed; what was said until an interruption (VIV_ECANCELLED) is in it, too. An answer that
  * ends with its line has the reason "line". */
-viv_status quality_ask(const struct respondent *r, const char *prompt, int64_t max_tokens, int flags,
-                       const uint32_t *cancel, struct answer *out, struct error *err);
+viv_status quality_generate(const struct model_under_test *r, const char *prompt, int64_t max_tokens, int flags,
+                            const uint32_t *cancel, struct answer *out, struct error *err);
 /* Keeps of a text what is after its empty lines, up to the end of its first other line. False: there is no such
  * line yet. */
 bool quality_cut_to_line(struct buf *text);

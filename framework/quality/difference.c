@@ -114,7 +114,7 @@ viv_status difference_begin(struct difference *d, const struct graph *a, const s
     if (any)
         return VIV_OK;
     return error_set(err, VIV_ESHAPE, "no layer of one model corresponds to one of the other: %s",
-                     difference_misfit(d).text);
+                     difference_mismatch(d).text);
 }
 
 void difference_release(struct difference *d)
@@ -178,9 +178,9 @@ static void compare_rows(struct layer_difference *l, const float *a, const float
 
 static void compare_logits(struct difference *d, const float *a, const float *b, uint64_t n)
 {
-    const double kl = kl_divergence(a, log_sum_exp(a, n), b, log_sum_exp(b, n), n);
+    const double kl = logits_kl_divergence(a, logits_log_sum_exp(a, n), b, logits_log_sum_exp(b, n), n);
     d->output.n_rows++;
-    d->output.n_same_best += most_likely(a, n) == most_likely(b, n);
+    d->output.n_same_best += logits_most_likely(a, n) == logits_most_likely(b, n);
     d->output.kl_sum += kl;
     d->output.kl_most = fmax(d->output.kl_most, kl);
 }
@@ -236,10 +236,10 @@ bool difference_agrees(const struct difference *d)
     return d->result && !difference_first(d);
 }
 
-struct misfit difference_misfit(const struct difference *d)
+struct mismatch difference_mismatch(const struct difference *d)
 {
     const struct layer_difference *a = NULL, *b = NULL;
-    struct misfit m = {""};
+    struct mismatch m = {""};
     for (const struct layer_difference *l = d->alone; l < d->layers + d->n_layers && !(l->a && l->b); l++) {
         a = !a && l->a ? l : a;
         b = !b && l->b ? l : b;

@@ -71,9 +71,9 @@ bool difference_agrees(const struct difference *d);
 
 /* "A has layers.0.router, [4], and B has layers.0.mlp, [36]": what stands in each from the first that is alone on,
  * before they correspond again. There must be one. */
-struct misfit {
+struct mismatch {
     char text[512];
 };
-struct misfit difference_misfit(const struct difference *d);
+struct mismatch difference_mismatch(const struct difference *d);
 
 #endif

@@ -21,7 +21,7 @@ static viv_status count(const struct pass *p, const struct pass_rows *rows, stru
 {
     for (uint64_t r = 0; r < rows->n; r++) {
         const float *a = rows->logits[0] + r * p->vocab, *b = rows->logits[1] + r * p->vocab;
-        const double total[] = {log_sum_exp(a, p->vocab), log_sum_exp(b, p->vocab)};
+        const double total[] = {logits_log_sum_exp(a, p->vocab), logits_log_sum_exp(b, p->vocab)};
         const int32_t target = rows->targets[r];
         for (int i = 0; i < 2; i++)
             if (!isfinite(total[i]))
@@ -33,13 +33,13 @@ static viv_status count(const struct pass *p, const struct pass_rows *rows, stru
             return error_nomem(err);
         const double log_p = (double)a[target] - total[0], log_q = (double)b[target] - total[1];
         const double dp = exp(log_q) - exp(log_p);
-        c->all[c->kl.n] = kl_divergence(a, total[0], b, total[1], p->vocab);
+        c->all[c->kl.n] = logits_kl_divergence(a, total[0], b, total[1], p->vocab);
         moments_add(&c->kl, c->all[c->kl.n]);
         moments_add(&c->abs_dp, fabs(dp));
         moments_add(&c->square_dp, dp * dp);
         moments_add(&c->nats[0], -log_p);
         moments_add(&c->nats[1], -log_q);
-        c->n_same += most_likely(a, p->vocab) == most_likely(b, p->vocab);
+        c->n_same += logits_most_likely(a, p->vocab) == logits_most_likely(b, p->vocab);
     }
     return VIV_OK;
 }

@@ -1,3 +1,4 @@
+/* likelihood.c - see likelihood.h. The common prefix of the question and its choices is computed once. */
 #include "quality/likelihood.h"
 
 #include "base/size.h"
@@ -10,15 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct asked {
+struct scoring {
     viv_model *m;
     const struct tokenizer *t;
     const struct choices *c;
     const uint32_t *cancel;
-    struct buf question;     /* a turn as it is written, or a text without spaces at its end */
-    const char *between;     /* question and choices */
-    struct token_ids *whole; /* [c->n] question and choice */
-    uint64_t n_common;       /* tokens that all of them begin with, and the question, too */
+    struct buf question; /* a turn rendered by the chat template, or the bare question without trailing spaces */
+    const char *between; /* text between question and choice */
+    struct token_ids *whole; /* [c->n] tokens of question and choice */
+    uint64_t n_common;       /* tokens of the prefix that all of them and the question share */
     viv_sequence *sequence;
     uint8_t *output_rows; /* [max_rows] */
     uint64_t vocab;
@@ -30,7 +31,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static viv_status write_question(struct asked *a, struct error *err)
+static viv_status render_question(struct scoring *a, struct error *err)
 {
     const char *question = a->c->question;
     size_t n = strlen(question);
@@ -43,8 +44,8 @@ static viv_status write_question(struct asked *a, struct error *err)
     return buf_append(&a->question, question, n) ? VIV_OK : error_nomem(err);
 }
 
-/* What stands between the question and a choice. */
-static const char *divide(const struct asked *a, const char *choice)
+/* The text between the question and a choice. */
+static const char *divide(const struct scoring *a, const char *choice)
 {
     const struct buf *q = &a->question;
     if (a->c->template || *a->between || q->size == 0 || is_blank(q->data[q->size - 1]) || is_blank(*choice))
@@ -52,7 +53,7 @@ static const char *divide(const struct asked *a, const char *choice)
     return " ";
 }
 
-static viv_status encode(struct asked *a, const char *choice, struct token_ids *out, struct error *err)
+static viv_status encode(struct scoring *a, const char *choice, struct token_ids *out, struct error *err)
 {
     struct buf text = {0};
     buf_append(&text, buf_text(&a->question), a->question.size);
@@ -78,7 +79,7 @@ static uint64_t common(const struct token_ids *a, const struct token_ids *b)
     return n;
 }
 
-static viv_status encode_all(struct asked *a, struct error *err)
+static viv_status encode_all(struct scoring *a, struct error *err)
 {
     const uint64_t room = model_context(a->m);
     struct token_ids question = {0};
@@ -102,8 +103,8 @@ static viv_status encode_all(struct asked *a, struct error *err)
     return status;
 }
 
-/* n tokens from `at` on of the question with choice i. */
-static viv_status step(struct asked *a, uint32_t i, uint64_t at, uint64_t n, const float **logits,
+/* Runs n tokens, from `at` on, of the question with choice i. */
+static viv_status step(struct scoring *a, uint32_t i, uint64_t at, uint64_t n, const float **logits,
                        struct error *err)
 {
     uint64_t n_outputs;
@@ -119,24 +120,24 @@ static viv_status step(struct asked *a, uint32_t i, uint64_t at, uint64_t n, con
     return status;
 }
 
-static viv_status add(struct asked *a, const float *logits, int32_t token, double *sum, struct error *err)
+static viv_status add(struct scoring *a, const float *logits, int32_t token, double *sum, struct error *err)
 {
-    const double total = log_sum_exp(logits, a->vocab);
+    const double total = logits_log_sum_exp(logits, a->vocab);
     if (!isfinite(total))
-        return error_set(err, VIV_EFORMAT, "the logits of the answer are no numbers: are the weights?");
+        return error_set(err, VIV_EFORMAT, "the logits of the answer are not finite: are the weights?");
     *sum += (double)logits[token] - total;
     return VIV_OK;
 }
 
-static bool alike(const struct asked *a, uint32_t i, uint32_t j)
+static bool alike(const struct scoring *a, uint32_t i, uint32_t j)
 {
     const uint64_t m = a->whole[i].n, n = a->whole[j].n;
     return graph_lengths_alike(model_graph(a->m), (struct graph_length){m, m}, (struct graph_length){n, n});
 }
 
-/* What all have in common, as a part of choice `first`, and from what it leads to, the first token of this choice
- * and of those behind it for which it is computed in the same way. */
-static viv_status read_question(struct asked *a, uint32_t first, double *out, struct error *err)
+/* Runs the common prefix as a part of choice `first`. Its last logits give the first token of this choice, and of
+ * the choices after it whose length gives the same cache. */
+static viv_status run_question(struct scoring *a, uint32_t first, double *out, struct error *err)
 {
     const float *logits = NULL;
     uint64_t at = 0, n;
@@ -153,8 +154,8 @@ static viv_status read_question(struct asked *a, uint32_t first, double *out, st
     return status;
 }
 
-/* The rest of one, after its first token. */
-static viv_status read_choice(struct asked *a, uint32_t i, double *out, struct error *err)
+/* Runs the rest of a choice, after its first token. */
+static viv_status run_choice(struct scoring *a, uint32_t i, double *out, struct error *err)
 {
     const struct token_ids *whole = &a->whole[i];
     viv_status status = VIV_OK;
@@ -172,12 +173,12 @@ static viv_status read_choice(struct asked *a, uint32_t i, double *out, struct e
 viv_status choices_likelihood(viv_model *m, const struct choices *c, const uint32_t *cancel, double *out,
                               uint64_t *n_tokens, struct error *err)
 {
-    struct asked a = {.m = m, .c = c, .cancel = cancel, .vocab = model_output_dim(m)};
+    struct scoring a = {.m = m, .c = c, .cancel = cancel, .vocab = model_output_dim(m)};
     viv_status status = quality_check_model(m, err);
     if (status == VIV_OK)
         status = model_tokenizer(m, &a.t, err);
     if (status == VIV_OK)
-        status = write_question(&a, err);
+        status = render_question(&a, err);
     a.whole = calloc(c->n ? c->n : 1, sizeof *a.whole);
     a.output_rows = malloc(model_max_rows(m));
     if (status == VIV_OK)
@@ -190,9 +191,9 @@ viv_status choices_likelihood(viv_model *m, const struct choices *c, const uint3
         out[i] = 0;
     for (uint32_t i = 0, read = 0; status == VIV_OK && i < c->n; i++) {
         if (i == 0 || !alike(&a, read, i))
-            status = read_question(&a, read = i, out, err);
+            status = run_question(&a, read = i, out, err);
         if (status == VIV_OK)
-            status = read_choice(&a, i, out, err);
+            status = run_choice(&a, i, out, err);
     }
     *n_tokens += a.n_tokens;
     sequence_destroy(a.sequence);

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-double log_sum_exp(const float *x, uint64_t n)
+double logits_log_sum_exp(const float *x, uint64_t n)
 {
     double most = -INFINITY, sum = 0;
     for (uint64_t i = 0; i < n; i++)
@@ -12,7 +12,7 @@ double log_sum_exp(const float *x, uint64_t n)
     return most + log(sum);
 }
 
-uint64_t most_likely(const float *logits, uint64_t n)
+uint64_t logits_most_likely(const float *logits, uint64_t n)
 {
     uint64_t best = 0;
     for (uint64_t i = 1; i < n; i++)
@@ -21,7 +21,7 @@ uint64_t most_likely(const float *logits, uint64_t n)
     return best;
 }
 
-double kl_divergence(const float *p, double sum_p, const float *q, double sum_q, uint64_t n)
+double logits_kl_divergence(const float *p, double sum_p, const float *q, double sum_q, uint64_t n)
 {
     double kl = 0;
     for (uint64_t i = 0; i < n; i++) {

@@ -11,7 +11,7 @@ static viv_status count(const struct pass *p, const struct pass_rows *rows, stru
 {
     for (uint64_t r = 0; r < rows->n; r++) {
         const float *logits = rows->logits[0] + r * p->vocab;
-        const double total = log_sum_exp(logits, p->vocab);
+        const double total = logits_log_sum_exp(logits, p->vocab);
         if (!isfinite(total))
             return error_set(err, VIV_EFORMAT,
                              "the logits before token %" PRIu64 " of the text are no numbers: are the weights?",

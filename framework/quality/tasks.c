@@ -220,11 +220,11 @@ viv_status tasks_normalize(const char *text, size_t size, struct buf *out, struc
         if (n == 0) { /* what is no character is compared as it is */
             buf_putc(out, text[at]);
             n = 1;
-        } else if (is_space(c)) {
+        } else if (unicode_is_space(c)) {
             if (out->size > word)
                 end_word(out, word, &word);
-        } else if (!is_punctuation(c)) {
-            lower_char(c, out);
+        } else if (!unicode_is_punctuation(c)) {
+            unicode_put_lower(c, out);
         }
     }
     if (out->size > word)
@@ -251,7 +251,7 @@ static viv_status is_accepted(const struct task *t, const struct buf *answer, bo
     return status;
 }
 
-void wilson_interval(uint64_t n_right, uint64_t n, double *low, double *high)
+void quality_wilson_interval(uint64_t n_right, uint64_t n, double *low, double *high)
 {
     const double z = 1.959963984540054, p = (double)n_right / (double)n, zz = z * z / (double)n;
     const double middle = (p + zz / 2) / (1 + zz);
@@ -263,7 +263,7 @@ void wilson_interval(uint64_t n_right, uint64_t n, double *low, double *high)
 /* --- scoring ------------------------------------------------------------------------------------------------- */
 
 struct scoring {
-    const struct respondent *r;
+    const struct model_under_test *r;
     const struct chat_template *template; /* where questions are turns */
     const struct task_options *options;
     struct task_score score;
@@ -281,7 +281,7 @@ static viv_status answer(struct scoring *s, const struct task *t, struct error *
     struct answer a = {0};
     const int64_t most = s->options->max_tokens ? s->options->max_tokens : USUAL_TOKENS;
     bool right;
-    viv_status status = quality_ask(s->r, t->question, most, ANSWER_LINE, s->options->cancel, &a, err);
+    viv_status status = quality_generate(s->r, t->question, most, ANSWER_LINE, s->options->cancel, &a, err);
     if (status == VIV_OK)
         status = is_accepted(t, &a.text, &right, err);
     if (status == VIV_OK) {
@@ -319,8 +319,8 @@ static viv_status choose(struct scoring *s, const struct task *t, struct error *
     return status;
 }
 
-viv_status tasks_score(const struct task_list *l, const struct respondent *r, const struct task_options *options,
-                       struct task_score *out, struct error *err)
+viv_status tasks_score(const struct task_list *l, const struct model_under_test *r,
+                       const struct task_options *options, struct task_score *out, struct error *err)
 {
     struct scoring s = {.r = r, .options = options};
     const double begin = quality_seconds();
@@ -341,7 +341,7 @@ viv_status tasks_score(const struct task_list *l, const struct respondent *r, co
     s.score.complete = status == VIV_OK;
     s.score.seconds = quality_seconds() - begin;
     s.score.accuracy = s.score.n ? (double)s.score.n_right / (double)s.score.n : NAN;
-    wilson_interval(s.score.n_right, s.score.n, &s.score.low, &s.score.high);
+    quality_wilson_interval(s.score.n_right, s.score.n, &s.score.low, &s.score.high);
     *out = s.score;
     return status;
 }

@@ -68,9 +68,9 @@ struct task_score {
 
 /* What does not fit the model is refused with the file's line. When interrupted (VIV_ECANCELLED) *out has the score
  * of what was done. */
-viv_status tasks_score(const struct task_list *l, const struct respondent *r, const struct task_options *options,
-                       struct task_score *out, struct error *err);
+viv_status tasks_score(const struct task_list *l, const struct model_under_test *r,
+                       const struct task_options *options, struct task_score *out, struct error *err);
 /* Of n_right among n. */
-void wilson_interval(uint64_t n_right, uint64_t n, double *low, double *high);
+void quality_wilson_interval(uint64_t n_right, uint64_t n, double *low, double *high);
 
 #endif

@@ -54,6 +54,6 @@ viv_status cache_widen(viv_model *m, struct error *err)
         return status;
     }
     m->narrow_places = narrow;
-    free_all_pages(m);
+    cache_free_pages(m);
     return VIV_OK;
 }

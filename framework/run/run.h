@@ -32,6 +32,6 @@ viv_status cache_lay_out(viv_model *m, struct error *err);
 /* step.c */
 viv_status step_frame_create(viv_model *m, struct error *err);
 void step_frame_destroy(viv_model *m);
-void free_all_pages(viv_model *m);
+void cache_free_pages(viv_model *m);
 
 #endif

@@ -38,7 +38,7 @@ static void page_give(struct pool *p, void *page)
     p->free_pages = page;
 }
 
-void free_all_pages(viv_model *m)
+void cache_free_pages(viv_model *m)
 {
     for (uint32_t k = 0; k < N_CACHE_KINDS; k++)
         for (void *page; (page = page_from(&m->pools[k]));)

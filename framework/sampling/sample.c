@@ -1,6 +1,5 @@
-/* sample.c - see sample.h. Nothing is allocated after sampler_create. With a vocabulary of 128k, the choice of the
- * highest logit costs two passes over the logits, top_k one more and a heap of k, the other filters one heap over
- * what is left. */
+/* sample.c - see sample.h. Nothing is allocated after sampler_create. Greedy choice costs two passes over the
+ * logits, top_k one more and a heap of k, the other filters a heap of the rest. */
 #include "sampling/sample.h"
 
 #include "base/size.h"
@@ -23,7 +22,7 @@ struct viv_sampler {
     uint64_t vocab_size, n_draws;
     int32_t *bias_tokens; /* [how.n_bias] */
     float *bias_values;   /* [how.n_bias] */
-    bool remembers;       /* some penalty is on; then: */
+    bool remembers;       /* there is a penalty; then: */
     uint8_t *is_seen;     /* [vocab_size] */
     uint32_t *n_chosen;   /* [vocab_size] */
     int32_t *seen;        /* [n_seen] of vocab_size: those marked in is_seen */
@@ -34,11 +33,11 @@ struct viv_sampler {
 
 /* --- arithmetic -------------------------------------------------------------------------------------------- */
 
-/* The passes over a whole vocabulary work on lanes, which compilers turn into vectors without changing a sum. */
+/* Passes over a whole vocabulary work on lanes, which compilers vectorise without changing a sum. */
 enum { LANES = 16 };
 
-/* e^x for -87 <= x <= 0, to 1e-7: e^x = 2^k e^r, |r| <= ln(2) / 2, by a Taylor polynomial. Written out because the
- * C library's differs from machine to machine in the last bit. Adding 1.5 * 2^23 rounds to an integer, which is
+/* e^x for -87 <= x <= 0, to 1e-7: e^x = 2^k e^r, |r| <= ln(2) / 2, by a Taylor polynomial. Written here because the
+ * C library's differs between machines in the last bit. Adding 1.5 * 2^23 rounds to an integer, which is
  * then the low bits of the sum. */
 static inline float exp_of(float x)
 {
@@ -62,7 +61,8 @@ static inline float exp_of(float x)
     return p * power;
 }
 
-/* e^-87 is nothing beside 1, but no subnormal number. In a loop of its own: in the other it would be a branch. */
+/* e^-87 is negligible beside 1, but not subnormal. This is a loop of its own, because in the other it would be a
+ * branch. */
 static inline float above_least(float x)
 {
     return x > -87 ? x : -87;
@@ -188,7 +188,7 @@ void sampler_resume(viv_sampler *s, const int32_t *tokens, uint64_t n)
 
 /* --- filters ------------------------------------------------------------------------------------------------ */
 
-/* What comes first at the top of a heap: the highest score, or the score nearest to `*centre`; or the opposite. */
+/* The order of a heap: by the highest score, by the score nearest to `*centre`, or the opposite. */
 struct order {
     const double *centre; /* or NULL */
     bool worst_first;
@@ -221,7 +221,7 @@ static void make_heap(struct candidate *heap, uint64_t n, const struct order *or
         sift_down(heap, n, i, order);
 }
 
-/* The k highest scores, or all that are possible. */
+/* Keeps the k highest scores, or all that are possible. */
 static uint64_t gather(struct candidate *c, const float *scores, uint64_t vocab_size, uint64_t k)
 {
     const struct order order = {.worst_first = true};
@@ -233,7 +233,7 @@ static uint64_t gather(struct candidate *c, const float *scores, uint64_t vocab_
         return n;
     make_heap(c, n, &order);
     for (; i < vocab_size; i++) {
-        if (scores[i] <= c[0].score) /* among equals the lower id stays */
+        if (scores[i] <= c[0].score) /* of equals, the lower id stays */
             continue;
         c[0] = (struct candidate){.score = scores[i], .token = (int32_t)i};
         sift_down(c, n, 0, &order);
@@ -264,13 +264,13 @@ static uint64_t keep_above(struct candidate *c, uint64_t n, double weight)
     return kept;
 }
 
-/* Keeps the first by `order`, at least one, until they weigh `wanted`; they end up sorted. */
+/* Keeps the first by `order`, at least one, until their weights reach `wanted`. Sorts them. */
 static uint64_t keep_first(struct candidate *c, uint64_t n, double wanted, const struct order *order)
 {
     double sum = 0;
     uint64_t left = n;
     make_heap(c, n, order);
-    do { /* takes the top to the end */
+    do { /* moves the top to the end */
         struct candidate top = c[0];
         sum += top.weight;
         c[0] = c[--left];
@@ -286,8 +286,8 @@ static uint64_t keep_first(struct candidate *c, uint64_t n, double wanted, const
     return n - left;
 }
 
-/* Tokens below (1 - top_p) / n of the weight have less than 1 - top_p of it together, however many they are, so
- * top_p is reached without them: most of a vocabulary never gets into the heap. */
+/* All tokens below (1 - top_p) / n of the weight together have less than 1 - top_p, so top_p is reached without
+ * them: most of a vocabulary never enters the heap. */
 static uint64_t keep_top_p(struct candidate *c, uint64_t n, double top_p)
 {
     double sum = total(c, n);
@@ -295,8 +295,8 @@ static uint64_t keep_top_p(struct candidate *c, uint64_t n, double top_p)
     return keep_first(c, n_able, top_p * sum, &(struct order){0});
 }
 
-/* A token's information is -log p, the expected one the entropy. As log p is the score less a constant (and by the
- * temperature), their difference is that of the mean score and the token's. */
+/* A token's information is -log p, and its mean is the entropy. log p is the score minus a constant (over the
+ * temperature), so their difference is that of the mean score and the token's score. */
 static uint64_t keep_typical(struct candidate *c, uint64_t n, double typical_p)
 {
     double mean = 0, sum = total(c, n);

@@ -1,5 +1,5 @@
-/* attributes.c - the attributes of a layer: what the spec writes, computed, and of the kind and within the bounds
- * that the layer declares (`viv layers` lists them). */
+/* attributes.c - evaluates the attributes of a layer, and checks them against the kind and the bounds that the
+ * layer declares (`viv layers` lists them). */
 #include "spec/expand.h"
 #include "spec/expr.h"
 
@@ -10,7 +10,7 @@ static bool is_list(const viv_attr *attr)
     return attr->kind == VIV_ATTR_INTS || attr->kind == VIV_ATTR_FLOATS;
 }
 
-bool attr_is_word(const char *text)
+bool spec_attr_is_word(const char *text)
 {
     return text[0] && strspn(text, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(text);
 }
@@ -33,7 +33,7 @@ static bool fit_list(const struct expander *x, const viv_attr *attr, struct valu
     return true;
 }
 
-/* attr_eval has computed it; a number, or each of a list. */
+/* Checks a number, or each number of a list. */
 static viv_status check_bounds(const struct expander *x, const viv_attr *attr, const struct yaml *y,
                                const struct value *v)
 {
@@ -48,8 +48,8 @@ static viv_status check_bounds(const struct expander *x, const viv_attr *attr, c
     const double number = value_number(v);
     if (number >= attr->min && number <= attr->max)
         return VIV_OK;
-    return error_at(x->err, y->at, VIV_EINVAL, "'%s' is %g, expected %g to %g", attr->name, number, attr->min,
-                    attr->max);
+    return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' is %g, expected %g to %g", attr->name, number, attr->min,
+                      attr->max);
 }
 
 static viv_status fit(struct expander *x, const viv_attr *attr, const struct yaml *y, struct value *v)
@@ -73,10 +73,10 @@ static viv_status fit(struct expander *x, const viv_attr *attr, const struct yam
     case VIV_ATTR_CHOICE:
         if (v->kind != VALUE_STRING || v->s[0] == '\0')
             break;
-        fits = attr_choice(attr, v->s) >= 0;
+        fits = layer_attr_choice(attr, v->s) >= 0;
         if (!fits)
-            return error_at(x->err, y->at, VIV_EINVAL, "'%s' is '%s', expected one of %s", attr->name, v->s,
-                            attr->choices);
+            return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' is '%s', expected one of %s", attr->name, v->s,
+                              attr->choices);
         break;
     case VIV_ATTR_INTS:
     case VIV_ATTR_FLOATS:
@@ -88,15 +88,15 @@ static viv_status fit(struct expander *x, const viv_attr *attr, const struct yam
         fits = fits || v->kind == VALUE_STRING;
     }
     if (!fits)
-        return error_at(x->err, y->at, VIV_EINVAL, "'%s' wants %s%s%s, found %s", attr->name, wanted[attr->kind],
-                        attr->choices ? " " : "", attr->choices ? attr->choices : "",
-                        v->kind == VALUE_LIST && is_list(attr) ? "a list of other things"
-                                                               : value_kind_name(v->kind));
+        return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' wants %s%s%s, found %s", attr->name, wanted[attr->kind],
+                          attr->choices ? " " : "", attr->choices ? attr->choices : "",
+                          v->kind == VALUE_LIST && is_list(attr) ? "a list of other things"
+                                                                 : value_kind_name(v->kind));
     viv_status status = check_bounds(x, attr, y, v);
     if (status != VIV_OK)
         return status;
     if (v->kind == VALUE_NONE && (attr->flags & VIV_ATTR_REQUIRED))
-        return error_at(x->err, y->at, VIV_EINVAL, "'%s' is needed, and '%s' is none", attr->name, y->text);
+        return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' is needed, and '%s' is none", attr->name, y->text);
     return VIV_OK;
 }
 
@@ -105,7 +105,7 @@ static viv_status eval_list(struct expander *x, const struct yaml *y, struct val
     struct value *list = arena_array(x->arena, y->n, sizeof *list);
     viv_status status = list ? VIV_OK : error_nomem(x->err);
     for (uint32_t i = 0; status == VIV_OK && i < y->n; i++)
-        status = eval_at(x, y->items[i], &list[i]);
+        status = expander_eval(x, y->items[i], &list[i]);
     if (status == VIV_OK)
         *out = (struct value){.kind = VALUE_LIST, .n = y->n, .list = list};
     return status;
@@ -118,10 +118,10 @@ static bool is_word(const struct expander *x, const viv_attr *attr, const struct
     if (attr->kind == VIV_ATTR_TEXT && y->quoted)
         return true;
     return (attr->kind == VIV_ATTR_CHOICE || attr->kind == VIV_ATTR_TEXT) && !spec_param(x->spec, y->text) &&
-           attr_is_word(y->text) && strcmp(y->text, "none") != 0;
+           spec_attr_is_word(y->text) && strcmp(y->text, "none") != 0;
 }
 
-viv_status attr_eval(struct expander *x, const viv_attr *attr, const struct yaml *y, struct value *out)
+viv_status expander_eval_attr(struct expander *x, const viv_attr *attr, const struct yaml *y, struct value *out)
 {
     viv_status status = VIV_OK;
     if (y->kind == YAML_LIST && is_list(attr)) {
@@ -130,7 +130,7 @@ viv_status attr_eval(struct expander *x, const viv_attr *attr, const struct yaml
         *out = (struct value){.kind = VALUE_STRING, .s = y->text};
     } else {
         x->weights_are_words = attr->kind == VIV_ATTR_WEIGHT;
-        status = eval_at(x, y, out);
+        status = expander_eval(x, y, out);
         x->weights_are_words = false;
     }
     return status == VIV_OK ? fit(x, attr, y, out) : status;

@@ -1,5 +1,5 @@
-/* check.c - what can be known of a spec without numbers: that layers exist and have the attributes they are given,
- * that expressions parse and name what there is, that weights are there and used. */
+/* check.c - checks of a spec that need no numbers: layers exist and have these attributes, expressions parse and
+ * use names that exist, weights exist and are used. */
 #include "spec/expand.h"
 
 #include "base/near.h"
@@ -16,13 +16,13 @@ struct checker {
     const char *saved[MAX_SAVED];
     uint32_t n_saved;
     bool in_repeat;
-    const char *no_index; /* what is wrong with `i` where in_repeat is false */
+    const char *no_index; /* the error for `i` if in_repeat is false */
     struct error *err;
 };
 
 static viv_status check_items(struct checker *c, const struct yaml *list);
 
-/* During a check every param exists, whatever its value. */
+/* In a check, every param has some value. */
 static viv_status exists(void *ctx, const char *name, struct value *out, struct error *err)
 {
     struct checker *c = ctx;
@@ -49,7 +49,7 @@ static viv_status exists(void *ctx, const char *name, struct value *out, struct 
 static viv_status check_expr(struct checker *c, const struct yaml *y)
 {
     if (y->kind != YAML_SCALAR)
-        return error_at(c->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
+        return yaml_error(c->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
     struct arena scratch = {0};
     const struct expr_scope scope = {c, exists};
     viv_status status = expr_check(&scratch, y->text, &scope, c->err);
@@ -67,11 +67,11 @@ static viv_status check_list(struct checker *c, const struct yaml *list)
     return status;
 }
 
-/* A list of layers that must not be empty: a residual of nothing would double its value. */
+/* A list of layers, which must not be empty: an empty residual would double its value. */
 static viv_status check_some(struct checker *c, const struct yaml *list)
 {
     if (list->kind == YAML_LIST && list->n == 0)
-        return error_at(c->err, list->at, VIV_EINVAL, "expected at least one layer, found an empty list");
+        return yaml_error(c->err, list->at, VIV_EINVAL, "expected at least one layer, found an empty list");
     return check_items(c, list);
 }
 
@@ -85,9 +85,9 @@ static viv_status unknown_attr(const struct checker *c, const viv_layer_class *c
     for (const viv_attr *const *a = class->attrs; *a && n < 128; a++)
         names[n++] = (*a)->name;
     const char *nearest = near_word(name, names, n);
-    return nearest ? error_at(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s', did you mean '%s'?",
-                              class->name, name, nearest)
-                   : error_at(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s'", class->name, name);
+    return nearest ? yaml_error(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s', did you mean '%s'?",
+                                class->name, name, nearest)
+                   : yaml_error(c->err, at, VIV_EINVAL, "layer '%s' has no attribute '%s'", class->name, name);
 }
 
 static viv_status check_attr(struct checker *c, const viv_attr *attr, const struct yaml *y)
@@ -96,17 +96,17 @@ static viv_status check_attr(struct checker *c, const viv_attr *attr, const stru
     if (is_list && y->kind == YAML_LIST)
         return check_list(c, y);
     if (y->kind != YAML_SCALAR)
-        return error_at(c->err, y->at, VIV_EINVAL, "'%s' wants %s, found %s", attr->name,
-                        is_list ? "a list" : "a value", yaml_kind_name(y));
-    if (attr->kind == VIV_ATTR_CHOICE && attr_choice(attr, y->text) >= 0)
+        return yaml_error(c->err, y->at, VIV_EINVAL, "'%s' wants %s, found %s", attr->name,
+                          is_list ? "a list" : "a value", yaml_kind_name(y));
+    if (attr->kind == VIV_ATTR_CHOICE && layer_attr_choice(attr, y->text) >= 0)
         return VIV_OK;
-    if (attr->kind == VIV_ATTR_TEXT && (y->quoted || attr_is_word(y->text)))
+    if (attr->kind == VIV_ATTR_TEXT && (y->quoted || spec_attr_is_word(y->text)))
         return VIV_OK;
     if (attr->kind == VIV_ATTR_VALUE) {
         for (uint32_t i = 0; i < c->n_saved; i++)
             if (strcmp(c->saved[i], y->text) == 0)
                 return VIV_OK;
-        return error_at(c->err, y->at, VIV_EINVAL, "no value was saved as '%s' before this", y->text);
+        return yaml_error(c->err, y->at, VIV_EINVAL, "no value was saved as '%s' before this", y->text);
     }
     c->x.weights_are_words = attr->kind == VIV_ATTR_WEIGHT;
     viv_status status = check_expr(c, y);
@@ -117,14 +117,14 @@ static viv_status check_attr(struct checker *c, const viv_attr *attr, const stru
         for (uint32_t i = 0; i < c->x.spec->n_weights; i++)
             names[i] = c->x.spec->weights[i].key;
         const char *nearest = near_word(y->text, names, c->x.spec->n_weights);
-        return nearest ? error_at(c->err, y->at, VIV_EINVAL, "there is no weight '%s', did you mean '%s'?", y->text,
-                                  nearest)
-                       : error_at(c->err, y->at, VIV_EINVAL, "there is no weight '%s'", y->text);
+        return nearest ? yaml_error(c->err, y->at, VIV_EINVAL, "there is no weight '%s', did you mean '%s'?",
+                                    y->text, nearest)
+                       : yaml_error(c->err, y->at, VIV_EINVAL, "there is no weight '%s'", y->text);
     }
     return status;
 }
 
-/* Whether attributes stand below the name: "rope", when there is "rope.theta". */
+/* Whether the name is a group of attributes, as "rope" for "rope.theta". */
 static bool is_group(const viv_layer_class *class, const char *name)
 {
     size_t n = strlen(name);
@@ -137,10 +137,10 @@ static bool is_group(const viv_layer_class *class, const char *name)
 static viv_status no_group(const struct yaml *y, const char *name, struct error *err)
 {
     if (y->kind != YAML_SCALAR)
-        return error_at(err, y->at, VIV_EINVAL, "'%s' wants a mapping, or the name of one of `groups`, found %s",
-                        name, yaml_kind_name(y));
-    return error_at(err, y->at, VIV_EINVAL,
-                    "'%s' wants a mapping, or the name of one of `groups`, and '%s' is none", name, y->text);
+        return yaml_error(err, y->at, VIV_EINVAL, "'%s' wants a mapping, or the name of one of `groups`, found %s",
+                          name, yaml_kind_name(y));
+    return yaml_error(err, y->at, VIV_EINVAL,
+                      "'%s' wants a mapping, or the name of one of `groups`, and '%s' is none", name, y->text);
 }
 
 /* Nested mappings are dotted names: rope: {theta: x} is rope.theta. */
@@ -151,7 +151,7 @@ static viv_status check_attrs(struct checker *c, const viv_layer_class *class, c
         char name[256];
         size_t n = (size_t)snprintf(name, sizeof name, "%s%s", prefix, map->keys[i]);
         if (n + 1 >= sizeof name)
-            return error_at(c->err, map->key_at[i], VIV_ELIMIT, "an attribute's name too long");
+            return yaml_error(c->err, map->key_at[i], VIV_ELIMIT, "an attribute's name too long");
         const viv_attr *attr = layer_attr(class, name);
         viv_status status;
         if (attr) {
@@ -183,7 +183,7 @@ bool spec_is_step(const char *word)
     return false;
 }
 
-/* `refused`: plugins that might have brought it. */
+/* `refused`: plugins that might have provided it. */
 static viv_status no_layer(struct checker *c, const char *name, struct position at, const char *refused)
 {
     const char *names[1024], *near;
@@ -194,10 +194,10 @@ static viv_status no_layer(struct checker *c, const char *name, struct position 
     n += layer_set_names(c->x.spec->world->layers, names + n, sizeof names / sizeof *names - n);
     near = near_word(name, names, n);
     if (near)
-        return error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s', did you mean '%s'?%s%s", name, near,
-                        *refused ? "; " : "", refused);
-    return error_at(c->err, at, VIV_ENOTFOUND, "there is no layer '%s' (`viv layers` lists them)%s%s", name,
-                    *refused ? "; " : "", refused);
+        return yaml_error(c->err, at, VIV_ENOTFOUND, "there is no layer '%s', did you mean '%s'?%s%s", name, near,
+                          *refused ? "; " : "", refused);
+    return yaml_error(c->err, at, VIV_ENOTFOUND, "there is no layer '%s' (`viv layers` lists them)%s%s", name,
+                      *refused ? "; " : "", refused);
 }
 
 static viv_status check_layer(struct checker *c, const char *name, const struct yaml *attrs, struct position at)
@@ -205,19 +205,19 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
     const struct layer_set *set = c->x.spec->world->layers;
     const viv_layer_class *class = NULL;
     struct error refused;
-    viv_status status = layer_set_bring(set, name, &class, &refused);
+    viv_status status = layer_set_require(set, name, &class, &refused);
     if (status == VIV_ENOTFOUND)
         return no_layer(c, name, at, refused.text);
     if (status != VIV_OK)
-        return error_at(c->err, at, status, "layer '%s': %s", name, refused.text);
+        return yaml_error(c->err, at, status, "layer '%s': %s", name, refused.text);
     if (attrs->kind != YAML_MAP)
-        return error_at(c->err, attrs->at, VIV_EINVAL, "layer '%s' wants a mapping of attributes, found %s", name,
-                        yaml_kind_name(attrs));
+        return yaml_error(c->err, attrs->at, VIV_EINVAL, "layer '%s' wants a mapping of attributes, found %s", name,
+                          yaml_kind_name(attrs));
     status = check_attrs(c, class, attrs, "");
     for (const viv_attr *const *a = class->attrs; status == VIV_OK && *a; a++)
         if (((*a)->flags & VIV_ATTR_REQUIRED) && !spec_attr(c->x.spec, attrs, (*a)->name))
-            return error_at(c->err, at, VIV_EINVAL, "layer '%s' needs the attribute '%s': %s", name, (*a)->name,
-                            (*a)->doc ? (*a)->doc : "");
+            return yaml_error(c->err, at, VIV_EINVAL, "layer '%s' needs the attribute '%s': %s", name, (*a)->name,
+                              (*a)->doc ? (*a)->doc : "");
     return status;
 }
 
@@ -226,7 +226,7 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
 static viv_status check_repeat(struct checker *c, const struct yaml *item)
 {
     bool outer = c->in_repeat;
-    viv_status status = check_keys(item, IN_REPEAT, c->err);
+    viv_status status = document_check_keys(item, IN_REPEAT, c->err);
     if (status == VIV_OK)
         status = check_expr(c, yaml_get(item, "repeat"));
     c->in_repeat = true;
@@ -238,7 +238,7 @@ static viv_status check_repeat(struct checker *c, const struct yaml *item)
 
 static viv_status check_switch(struct checker *c, const struct yaml *item)
 {
-    viv_status status = check_keys(item, IN_SWITCH, c->err);
+    viv_status status = document_check_keys(item, IN_SWITCH, c->err);
     if (status == VIV_OK)
         status = check_expr(c, yaml_get(item, "switch"));
     const struct yaml *cases = yaml_get(item, "cases"), *otherwise = yaml_get(item, "else");
@@ -252,8 +252,8 @@ static viv_status check_switch(struct checker *c, const struct yaml *item)
 static viv_status check_branches(struct checker *c, const struct yaml *branches, const char *what)
 {
     if (branches->kind != YAML_LIST || branches->n == 0)
-        return error_at(c->err, branches->at, VIV_EINVAL, "'%s' wants a list of branches, each a list of layers",
-                        what);
+        return yaml_error(c->err, branches->at, VIV_EINVAL, "'%s' wants a list of branches, each a list of layers",
+                          what);
     viv_status status = VIV_OK;
     for (uint32_t i = 0; status == VIV_OK && i < branches->n; i++)
         status = check_items(c, branches->items[i]);
@@ -263,15 +263,16 @@ static viv_status check_branches(struct checker *c, const struct yaml *branches,
 static viv_status check_item(struct checker *c, const struct yaml *item)
 {
     if (item->kind != YAML_MAP || item->n == 0)
-        return error_at(c->err, item->at, VIV_EINVAL, "expected one layer, as `name: {attributes}`, found %s",
-                        item->kind == YAML_MAP ? "an empty mapping" : yaml_kind_name(item));
+        return yaml_error(c->err, item->at, VIV_EINVAL, "expected one layer, as `name: {attributes}`, found %s",
+                          item->kind == YAML_MAP ? "an empty mapping" : yaml_kind_name(item));
     if (yaml_get(item, "repeat"))
         return check_repeat(c, item);
     if (yaml_get(item, "switch"))
         return check_switch(c, item);
     if (item->n != 1)
-        return error_at(c->err, item->key_at[1], VIV_EINVAL,
-                        "'%s' stands beside '%s': each layer is an item of its own", item->keys[1], item->keys[0]);
+        return yaml_error(c->err, item->key_at[1], VIV_EINVAL,
+                          "'%s' stands beside '%s': each layer is an item of its own", item->keys[1],
+                          item->keys[0]);
     const char *name = item->keys[0];
     const struct yaml *body = item->items[0];
     if (strcmp(name, "residual") == 0)
@@ -280,14 +281,14 @@ static viv_status check_item(struct checker *c, const struct yaml *item)
         return check_branches(c, body, name);
     if (strcmp(name, "save") == 0 || strcmp(name, "load") == 0) {
         if (body->kind != YAML_SCALAR)
-            return error_at(c->err, body->at, VIV_EINVAL, "'%s' wants a name", name);
+            return yaml_error(c->err, body->at, VIV_EINVAL, "'%s' wants a name", name);
         for (uint32_t i = 0; name[0] == 'l' && i < c->n_saved; i++)
             if (strcmp(c->saved[i], body->text) == 0)
                 return VIV_OK;
         if (name[0] == 'l')
-            return error_at(c->err, body->at, VIV_EINVAL, "no value was saved as '%s' before this", body->text);
+            return yaml_error(c->err, body->at, VIV_EINVAL, "no value was saved as '%s' before this", body->text);
         if (c->n_saved == MAX_SAVED)
-            return error_at(c->err, body->at, VIV_ELIMIT, "more than %d saved values", MAX_SAVED);
+            return yaml_error(c->err, body->at, VIV_ELIMIT, "more than %d saved values", MAX_SAVED);
         c->saved[c->n_saved++] = body->text;
         return VIV_OK;
     }
@@ -297,7 +298,8 @@ static viv_status check_item(struct checker *c, const struct yaml *item)
 static viv_status check_items(struct checker *c, const struct yaml *list)
 {
     if (list->kind != YAML_LIST)
-        return error_at(c->err, list->at, VIV_EINVAL, "expected a list of layers, found %s", yaml_kind_name(list));
+        return yaml_error(c->err, list->at, VIV_EINVAL, "expected a list of layers, found %s",
+                          yaml_kind_name(list));
     viv_status status = VIV_OK;
     for (uint32_t i = 0; i < list->n && status == VIV_OK; i++)
         status = check_item(c, list->items[i]);
@@ -308,16 +310,16 @@ static viv_status check_items(struct checker *c, const struct yaml *list)
 
 static viv_status check_transform(struct checker *c, const struct yaml *t)
 {
-    viv_status status = check_keys(t, IN_TRANSFORM, c->err);
+    viv_status status = document_check_keys(t, IN_TRANSFORM, c->err);
     if (status == VIV_OK && t->n != 1)
-        return error_at(c->err, t->at, VIV_EINVAL, "each transform is an item of its own");
+        return yaml_error(c->err, t->at, VIV_EINVAL, "each transform is an item of its own");
     const struct yaml *split = yaml_get(t, "split"), *permute = yaml_get(t, "permute");
     if (status == VIV_OK && split)
-        status = check_keys(split, IN_SPLIT, c->err);
+        status = document_check_keys(split, IN_SPLIT, c->err);
     if (status == VIV_OK && split)
         status = check_list(c, yaml_get(split, "of"));
     if (status == VIV_OK && permute)
-        status = check_keys(permute, IN_PERMUTE, c->err);
+        status = document_check_keys(permute, IN_PERMUTE, c->err);
     return status == VIV_OK && permute ? check_list(c, yaml_get(permute, "view")) : status;
 }
 
@@ -325,26 +327,26 @@ static viv_status check_transforms(struct checker *c, const struct yaml *list)
 {
     viv_status status = VIV_OK;
     if (list && list->kind != YAML_LIST)
-        return error_at(c->err, list->at, VIV_EINVAL,
-                        "'transform' wants a list, or {hf: list, gguf: list}, found %s", yaml_kind_name(list));
+        return yaml_error(c->err, list->at, VIV_EINVAL,
+                          "'transform' wants a list, or {hf: list, gguf: list}, found %s", yaml_kind_name(list));
     for (uint32_t i = 0; status == VIV_OK && list && i < list->n; i++)
         status = check_transform(c, list->items[i]);
     return status;
 }
 
-/* What a tensor's name leaves open is {i}, {e} or a param. */
+/* A placeholder in a tensor's name is {i}, {e} or a param. */
 static viv_status check_holes(struct checker *c, const struct yaml *name)
 {
     if (name->text[0] == '\0')
-        return error_at(c->err, name->at, VIV_EINVAL, "the name of a tensor is empty");
+        return yaml_error(c->err, name->at, VIV_EINVAL, "the name of a tensor is empty");
     for (const char *hole = strchr(name->text, '{'); hole; hole = strchr(hole + 1, '{')) {
         char word[64];
         size_t n = strcspn(hole + 1, "}");
         snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), hole + 1);
         if (hole[1 + n] != '}' ||
             (strcmp(word, "i") != 0 && strcmp(word, "e") != 0 && !spec_param(c->x.spec, word)))
-            return error_at(c->err, name->at, VIV_EINVAL, "'%s': only {i}, {e} and params can be filled in",
-                            name->text);
+            return yaml_error(c->err, name->at, VIV_EINVAL, "'%s': only {i}, {e} and params can be filled in",
+                              name->text);
     }
     return VIV_OK;
 }
@@ -362,7 +364,7 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     const struct yaml *otherwise = yaml_get(w->body, "else"), *when = yaml_get(w->body, "when");
     const struct yaml *transform = yaml_get(w->body, "transform"), *values = yaml_get(w->body, "values");
     const struct yaml *unread = yaml_get(w->body, "unread");
-    c->in_repeat = weight_is_indexed(w); /* whether it is used in a repeat is seen when it is expanded */
+    c->in_repeat = weight_is_indexed(w); /* whether it is used in a repeat is only known when it is expanded */
     c->no_index = "`i` stands only in weights with {i} in their names";
     viv_status status = check_list(c, yaml_get(w->body, "shape"));
     if (status == VIV_OK && when)
@@ -372,8 +374,8 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     if (status == VIV_OK && yaml_get(w->body, "each"))
         status = check_expr(c, yaml_get(w->body, "each"));
     if (status == VIV_OK && unread && c->in_repeat)
-        status = error_at(c->err, unread->at, VIV_EINVAL,
-                          "a weight that no layer reads cannot be one for each layer: its names have {i}");
+        status = yaml_error(c->err, unread->at, VIV_EINVAL,
+                            "a weight that no layer reads cannot be one for each layer: its names have {i}");
     if (status == VIV_OK && unread) {
         c->weight_used[w - c->x.spec->weights] = true;
         status = check_expr(c, unread);
@@ -384,18 +386,18 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     c->no_index = outside_repeat;
     if (status == VIV_OK && !yaml_get(w->body, "hf") && !yaml_get(w->body, "gguf") && !values)
         status =
-            error_at(c->err, w->at, VIV_EINVAL,
-                     "weight '%s' has no name in any kind of file: give 'hf', 'gguf', both or 'values'", w->key);
+            yaml_error(c->err, w->at, VIV_EINVAL,
+                       "weight '%s' has no name in any kind of file: give 'hf', 'gguf', both or 'values'", w->key);
     if (status == VIV_OK && otherwise && strcmp(otherwise->text, "none") != 0) {
         const struct weight_entry *other = spec_weight(c->x.spec, otherwise->text);
         if (!other)
-            return error_at(c->err, otherwise->at, VIV_EINVAL, "there is no weight '%s'", otherwise->text);
+            return yaml_error(c->err, otherwise->at, VIV_EINVAL, "there is no weight '%s'", otherwise->text);
         c->weight_used[other - c->x.spec->weights] = true;
     }
     if (status == VIV_OK && transform && transform->kind == YAML_MAP)
-        status = check_keys(transform, IN_BY_NAMING, c->err);
+        status = document_check_keys(transform, IN_BY_NAMING, c->err);
     for (int naming = 0; status == VIV_OK && transform && naming < 2; naming++)
-        status = check_transforms(c, transforms_of(w->body, naming ? "gguf" : "hf"));
+        status = check_transforms(c, weight_transforms_of(w->body, naming ? "gguf" : "hf"));
     return status;
 }
 
@@ -403,8 +405,8 @@ static viv_status check_places(struct checker *c, const struct yaml *places)
 {
     for (uint32_t k = 0; k < yaml_count(places); k++) {
         const struct yaml *place = yaml_item(places, k);
-        if (!is_place(place->text))
-            return error_at(
+        if (!expander_is_metadata_key(place->text))
+            return yaml_error(
                 c->err, place->at, VIV_EINVAL,
                 "'%s' is no place in a checkpoint: expected a key, has(), lacks() or rows() of a tensor, "
                 "or len() of a key",
@@ -413,7 +415,7 @@ static viv_status check_places(struct checker *c, const struct yaml *places)
     return VIV_OK;
 }
 
-/* Expressions in a value: itself, or the items of a list; words of a string param are what they are. */
+/* Checks the expressions in a value or in the items of a list. For a string param, words are strings. */
 static viv_status check_value(struct checker *c, const struct yaml *v, bool words)
 {
     if (!v || (words && v->kind == YAML_SCALAR))
@@ -431,7 +433,7 @@ static viv_status check_param(struct checker *c, const struct param *p)
     const struct yaml *d = p->declaration;
     struct param_type type;
     if (!expr_is_name(p->name))
-        return error_at(c->err, p->at, VIV_EINVAL, "a param cannot be called '%s'", p->name);
+        return yaml_error(c->err, p->at, VIV_EINVAL, "a param cannot be called '%s'", p->name);
     viv_status status = param_type(d, &type, c->err);
     if (status == VIV_OK)
         status = check_places(c, yaml_get(d, "hf"));
@@ -457,7 +459,7 @@ viv_status spec_check(const struct spec *s, struct error *err)
         status = check_param(&c, &s->params[i]);
     if (status == VIV_OK && s->encoder)
         status = check_some(&c, s->encoder);
-    c.n_saved = 0; /* what one stack saves, the other does not see */
+    c.n_saved = 0; /* a value saved in one stack does not exist in the other */
     if (status == VIV_OK)
         status = check_some(&c, s->graph);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
@@ -465,19 +467,19 @@ viv_status spec_check(const struct spec *s, struct error *err)
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
         if (!c.weight_used[i] && strcmp(s->weights[i].at.file, s->at.file) == 0)
             status =
-                error_at(err, s->weights[i].at, VIV_EINVAL, "weight '%s' is used by no layer", s->weights[i].key);
+                yaml_error(err, s->weights[i].at, VIV_EINVAL, "weight '%s' is used by no layer", s->weights[i].key);
     for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
         for (uint32_t i = 0; status == VIV_OK && s->refuse[d] && i < s->refuse[d]->n; i++)
             status = check_expr(&c, yaml_get(s->refuse[d]->items[i], "when"));
     for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
         for (uint32_t i = 0; status == VIV_OK && s->ignore[d] && i < s->ignore[d]->n; i++)
-            if (s->ignore[d]->items[i]->kind == YAML_SCALAR) /* others are refused where they are used */
+            if (s->ignore[d]->items[i]->kind == YAML_SCALAR) /* others are an error where they are used */
                 status = check_holes(&c, s->ignore[d]->items[i]);
     for (uint32_t d = 0; status == VIV_OK && d < s->n_documents; d++)
         for (uint32_t i = 0; status == VIV_OK && s->without_effect[d] && i < s->without_effect[d]->n; i++)
             if (s->without_effect[d]->items[i]->kind != YAML_SCALAR)
-                status = error_at(err, s->without_effect[d]->items[i]->at, VIV_EINVAL,
-                                  "expected a path into config.json or a glob");
+                status = yaml_error(err, s->without_effect[d]->items[i]->at, VIV_EINVAL,
+                                    "expected a path into config.json or a glob");
     free(c.weight_used);
     arena_release(&arena);
     return status;

@@ -1,5 +1,5 @@
-/* choices.c - values that are one word of several: those that a param declares, or the activations that there are,
- * as transformers calls them (ACT2FN). */
+/* choices.c - values that are one of several names: the choices of a param, or the activations, by their names in
+ * transformers (ACT2FN). */
 #include "spec/expand.h"
 
 #include <string.h>
@@ -55,7 +55,7 @@ static viv_status check_activation(struct expander *x, struct value *v, const ch
     return not_among(x, v, who, words, N_ACTIVATIONS);
 }
 
-viv_status check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who)
+viv_status expander_check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who)
 {
     const struct yaml *c = t->choices;
     const char *words[MAX_WORDS], *word = v->kind == VALUE_STRING ? v->s : v->i ? "true" : "false";
@@ -67,13 +67,13 @@ viv_status check_choice(struct expander *x, const struct param_type *t, struct v
     for (uint32_t i = 0; c->kind != YAML_SCALAR && i < c->n; i++) {
         const char *theirs = c->kind == YAML_MAP ? c->keys[i] : c->items[i]->text;
         if (c->kind == YAML_LIST && c->items[i]->kind != YAML_SCALAR)
-            return error_at(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
+            return yaml_error(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
         if (n < MAX_WORDS)
             words[n++] = theirs;
         if (strcmp(theirs, word) != 0)
             continue;
         if (c->kind == YAML_MAP && c->items[i]->kind != YAML_SCALAR)
-            return error_at(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
+            return yaml_error(x->err, c->items[i]->at, VIV_EINVAL, "a choice is a word");
         if (c->kind == YAML_MAP && strcmp(c->items[i]->text, "none") == 0)
             *v = (struct value){0};
         else if (c->kind == YAML_MAP && v->kind == VALUE_STRING)

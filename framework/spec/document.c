@@ -36,8 +36,8 @@ static viv_status unknown_key(const struct yaml *map, uint32_t i, enum key_conte
         if (spec_keys[k].context == context && n < 64)
             names[n++] = spec_keys[k].name;
     const char *nearest = near_word(map->keys[i], names, n);
-    return error_at(err, map->key_at[i], VIV_EINVAL,
-                    nearest ? "unknown key '%s', did you mean '%s'?" : "unknown key '%s'", map->keys[i], nearest);
+    return yaml_error(err, map->key_at[i], VIV_EINVAL,
+                      nearest ? "unknown key '%s', did you mean '%s'?" : "unknown key '%s'", map->keys[i], nearest);
 }
 
 static viv_status check_form(const struct yaml *v, const struct key *key, struct error *err)
@@ -79,16 +79,16 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
     if (fits)
         return VIV_OK;
     if (strcmp(key->name, "use") == 0 && v->kind == YAML_MAP)
-        return error_at(err, v->at, VIV_EUNSUPPORTED,
-                        "'use' of several specs at once is not known to this version");
-    return error_at(err, v->at, VIV_EINVAL, "'%s' wants %s, found %s", key->name, wanted[key->type],
-                    yaml_kind_name(v));
+        return yaml_error(err, v->at, VIV_EUNSUPPORTED,
+                          "'use' of several specs at once is not known to this version");
+    return yaml_error(err, v->at, VIV_EINVAL, "'%s' wants %s, found %s", key->name, wanted[key->type],
+                      yaml_kind_name(v));
 }
 
-viv_status check_keys(const struct yaml *map, enum key_context context, struct error *err)
+viv_status document_check_keys(const struct yaml *map, enum key_context context, struct error *err)
 {
     if (map->kind != YAML_MAP)
-        return error_at(err, map->at, VIV_EINVAL, "expected a mapping, found %s", yaml_kind_name(map));
+        return yaml_error(err, map->at, VIV_EINVAL, "expected a mapping, found %s", yaml_kind_name(map));
     for (uint32_t i = 0; i < map->n; i++) {
         const struct key *key = find_key(context, map->keys[i]);
         if (!key && context == IN_SPEC && strncmp(map->keys[i], "x-", 2) == 0)
@@ -99,19 +99,19 @@ viv_status check_keys(const struct yaml *map, enum key_context context, struct e
     }
     for (size_t k = 0; k < n_spec_keys; k++)
         if (spec_keys[k].context == context && spec_keys[k].required && !yaml_get(map, spec_keys[k].name))
-            return error_at(err, map->at, VIV_EINVAL, "the key '%s' is missing: %s", spec_keys[k].name,
-                            spec_keys[k].doc);
+            return yaml_error(err, map->at, VIV_EINVAL, "the key '%s' is missing: %s", spec_keys[k].name,
+                              spec_keys[k].doc);
     return VIV_OK;
 }
 
-/* Comes before all else, so that a spec of a later version is not called wrong for what it may say. */
+/* Checked first, so that a spec of a later version gets this error and not one about its keys. */
 static viv_status check_version(const struct yaml *root, struct error *err)
 {
     const struct yaml *v = yaml_get(root, "viv");
     if (!v || v->kind != YAML_SCALAR || strcmp(v->text, "1") == 0)
         return VIV_OK;
-    return error_at(err, v->at, VIV_EUNSUPPORTED, "version '%s' of the spec language, this program knows version 1",
-                    v->text);
+    return yaml_error(err, v->at, VIV_EUNSUPPORTED,
+                      "version '%s' of the spec language, this program knows version 1", v->text);
 }
 
 /* --- merging -------------------------------------------------------------------------------------------------- */
@@ -161,19 +161,19 @@ static viv_status unknown_param(const struct spec *s, const char *name, struct p
     for (uint32_t i = 0; i < s->n_params; i++)
         names[i] = s->params[i].name;
     const char *nearest = near_word(name, names, s->n_params);
-    return error_at(err, at, VIV_EINVAL,
-                    nearest ? "%s has no param '%s', did you mean '%s'?" : "%s has no param '%s'",
-                    s->family ? s->family : s->name, name, nearest);
+    return yaml_error(err, at, VIV_EINVAL,
+                      nearest ? "%s has no param '%s', did you mean '%s'?" : "%s has no param '%s'",
+                      s->family ? s->family : s->name, name, nearest);
 }
 
-/* `used`: a document below declared what this one may only override. */
+/* `used`: a used document has declared this, and the present one may only override it. */
 static viv_status merge_params(struct spec *s, const struct yaml *params, bool used, struct error *err)
 {
     for (uint32_t i = 0; params && i < params->n; i++) {
         const struct yaml *v = params->items[i];
         struct param *p = (struct param *)spec_param(s, params->keys[i]);
         if (v->kind == YAML_MAP) {
-            viv_status status = check_keys(v, IN_PARAM, err);
+            viv_status status = document_check_keys(v, IN_PARAM, err);
             if (status != VIV_OK)
                 return status;
         } else if (!p && used) {
@@ -181,7 +181,7 @@ static viv_status merge_params(struct spec *s, const struct yaml *params, bool u
         }
         if (!p) {
             if (s->n_params == MAX_PARAMS)
-                return error_at(err, params->key_at[i], VIV_ELIMIT, "more than %d params", MAX_PARAMS);
+                return yaml_error(err, params->key_at[i], VIV_ELIMIT, "more than %d params", MAX_PARAMS);
             p = &s->params[s->n_params++];
             *p = (struct param){.name = params->keys[i]};
         }
@@ -203,7 +203,7 @@ static viv_status put_weight(struct spec *s, const char *key, const struct yaml 
     struct weight_entry *w = (struct weight_entry *)spec_weight(s, key);
     if (!w) {
         if (s->n_weights == MAX_WEIGHTS)
-            return error_at(err, at, VIV_ELIMIT, "more than %d weights", MAX_WEIGHTS);
+            return yaml_error(err, at, VIV_ELIMIT, "more than %d weights", MAX_WEIGHTS);
         w = &s->weights[s->n_weights++];
     }
     *w = (struct weight_entry){key, body, at};
@@ -216,7 +216,8 @@ static viv_status bias_names(struct spec *s, const struct yaml *names, struct ya
     static const char ending[] = ".weight";
     size_t n = names->kind == YAML_SCALAR ? strlen(names->text) : 0, m = sizeof ending - 1;
     if (n <= m || strcmp(names->text + n - m, ending) != 0)
-        return error_at(err, names->at, VIV_EINVAL, "a weight with a 'bias' has one name, which ends in '.weight'");
+        return yaml_error(err, names->at, VIV_EINVAL,
+                          "a weight with a 'bias' has one name, which ends in '.weight'");
     struct yaml *y = arena_alloc(&s->arena, sizeof *y);
     if (!y)
         return error_nomem(err);
@@ -226,7 +227,7 @@ static viv_status bias_names(struct spec *s, const struct yaml *names, struct ya
     return y->text ? VIV_OK : error_nomem(err);
 }
 
-/* `bias: c` in the entry of weight w stands for an entry of its own, w_bias:
+/* `bias: c` in the entry of weight w is short for an entry w_bias:
  *   {hf: "... .bias", gguf: "... .bias", shape: [first of w's], when: c, else: none, unread: as w} */
 static viv_status put_bias(struct spec *s, const char *key, const struct yaml *weight, struct error *err)
 {
@@ -236,9 +237,9 @@ static viv_status put_bias(struct spec *s, const char *key, const struct yaml *w
     const struct yaml *unread = yaml_get(weight, "unread");
     const struct yaml *transform = yaml_get(weight, "transform");
     if (transform || shape->n == 0)
-        return error_at(err, bias->at, VIV_EINVAL,
-                        "a weight with %s cannot have a 'bias': give it an entry of its own",
-                        transform ? "a 'transform'" : "no dimensions");
+        return yaml_error(err, bias->at, VIV_EINVAL,
+                          "a weight with %s cannot have a 'bias': give it an entry of its own",
+                          transform ? "a 'transform'" : "no dimensions");
     struct yaml *body = arena_alloc(&s->arena, sizeof *body), *first = arena_alloc(&s->arena, sizeof *first),
                 *otherwise = arena_alloc(&s->arena, sizeof *otherwise);
     char *name = arena_printf(&s->arena, "%s_bias", key);
@@ -278,7 +279,7 @@ static viv_status merge_weights(struct spec *s, const struct yaml *weights, stru
 {
     for (uint32_t i = 0; weights && i < weights->n; i++) {
         const struct yaml *w = weights->items[i];
-        viv_status status = check_keys(w, IN_WEIGHT, err);
+        viv_status status = document_check_keys(w, IN_WEIGHT, err);
         if (status == VIV_OK)
             status = put_weight(s, weights->keys[i], w, weights->key_at[i], err);
         if (status == VIV_OK && yaml_get(w, "bias"))
@@ -295,7 +296,7 @@ static const char *word_of(const struct yaml *root, const char *key, const char 
     return v ? v->text : otherwise;
 }
 
-char *path_beside(struct arena *arena, const char *from, const char *path)
+char *document_path_beside(struct arena *arena, const char *from, const char *path)
 {
     const char *base = path_base(from);
     return path[0] == '/' || base == from ? arena_strdup(arena, path)
@@ -308,7 +309,7 @@ static viv_status set_adapters(struct spec *s, const char *from, const struct ya
     s->n_adapters = list ? paths->n : 1;
     s->adapters = arena_array(&s->arena, s->n_adapters, sizeof *s->adapters);
     for (uint32_t i = 0; s->adapters && i < s->n_adapters; i++) {
-        s->adapters[i] = path_beside(&s->arena, from, list ? paths->items[i]->text : paths->text);
+        s->adapters[i] = document_path_beside(&s->arena, from, list ? paths->items[i]->text : paths->text);
         if (!s->adapters[i])
             return error_nomem(err);
     }
@@ -324,13 +325,13 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
     const struct yaml *active = yaml_get(root, "active");
     s->active = word_of(root, "active", s->active);
     if (active && strcmp(s->active, "all") != 0 && strcmp(s->active, "head") != 0 && strcmp(s->active, "body") != 0)
-        return error_at(err, active->at, VIV_EINVAL, "'active' is '%s', expected all, head or body", s->active);
+        return yaml_error(err, active->at, VIV_EINVAL, "'active' is '%s', expected all, head or body", s->active);
     s->matches = yaml_get(root, "matches");
     s->graph = graph ? graph : s->graph;
     s->encoder = encoder ? encoder : s->encoder;
-    viv_status status = s->matches ? check_keys(s->matches, IN_MATCHES, err) : VIV_OK;
+    viv_status status = s->matches ? document_check_keys(s->matches, IN_MATCHES, err) : VIV_OK;
     if (status == VIV_OK && checkpoint) {
-        s->checkpoint = path_beside(&s->arena, root->at.file, checkpoint->text);
+        s->checkpoint = document_path_beside(&s->arena, root->at.file, checkpoint->text);
         status = s->checkpoint ? VIV_OK : error_nomem(err);
     }
     if (status == VIV_OK && adapters)
@@ -346,14 +347,14 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
     s->ignore[s->n_documents] = yaml_get(root, "ignore");
     s->without_effect[s->n_documents] = yaml_get(root, "without_effect");
     for (uint32_t i = 0; status == VIV_OK && s->refuse[s->n_documents] && i < s->refuse[s->n_documents]->n; i++)
-        status = check_keys(s->refuse[s->n_documents]->items[i], IN_REFUSE, err);
+        status = document_check_keys(s->refuse[s->n_documents]->items[i], IN_REFUSE, err);
     s->n_documents++;
     return status;
 }
 
 /* --- use ----------------------------------------------------------------------------------------------------- */
 
-/* Whether some component of the path is "..". */
+/* Whether a component of the path is "..". */
 static bool climbs(const char *path)
 {
     for (const char *p = path; (p = strstr(p, "..")); p += 2)
@@ -362,14 +363,15 @@ static bool climbs(const char *path)
     return false;
 }
 
-/* A path beside the using file: relative, without "..", and really inside its directory once links are followed. */
+/* Checks a path of `use`: relative, without "..", and inside the directory of the using file after links are
+ * resolved. */
 static viv_status use_beside(const struct yaml *use, char **out, struct error *err)
 {
     char dir[PATH_MAX], real[PATH_MAX];
     const char *from = use->at.file, *base = path_base(from);
     char *joined = NULL;
     if (use->text[0] == '/' || climbs(use->text))
-        return error_at(err, use->at, VIV_EINVAL, "'%s' leads out of this file's folder", use->text);
+        return yaml_error(err, use->at, VIV_EINVAL, "'%s' leads out of this file's folder", use->text);
     if (asprintf(&joined, "%.*s%s", (int)(base - from), from, use->text) < 0)
         return error_nomem(err);
     char *folder = NULL;
@@ -380,14 +382,14 @@ static viv_status use_beside(const struct yaml *use, char **out, struct error *e
     bool ok = realpath(folder, dir) && realpath(joined, real);
     free(folder);
     if (!ok) {
-        error_at(err, use->at, VIV_ENOTFOUND, "'%s' is not there", joined);
+        yaml_error(err, use->at, VIV_ENOTFOUND, "'%s' is not there", joined);
         free(joined);
         return VIV_ENOTFOUND;
     }
     size_t n = strlen(dir);
     if (strncmp(dir, real, n) != 0 || (real[n] != '/' && dir[n - 1] != '/')) {
         free(joined);
-        return error_at(err, use->at, VIV_EINVAL, "'%s' leads out of this file's folder", use->text);
+        return yaml_error(err, use->at, VIV_EINVAL, "'%s' leads out of this file's folder", use->text);
     }
     *out = joined;
     return VIV_OK;
@@ -403,16 +405,16 @@ static viv_status resolve_use(const struct spec_world *world, const struct yaml 
     return status;
 }
 
-/* Notes which file this is in seen[n]; an error when it was read before. */
+/* Records the file in seen[n]; an error if it was read before. */
 static viv_status refuse_circle(const char *path, struct stat *seen, uint32_t n, const struct yaml *use,
                                 struct error *err)
 {
     if (stat(path, &seen[n]) != 0)
-        return VIV_OK; /* reading it says why */
+        return VIV_OK; /* reading it will report the error */
     for (uint32_t i = 0; i < n; i++)
         if (seen[i].st_dev == seen[n].st_dev && seen[i].st_ino == seen[n].st_ino)
-            return error_at(err, use->at, VIV_EINVAL,
-                            "'%s' leads back to %s: specs must not use each other in a circle", use->text, path);
+            return yaml_error(err, use->at, VIV_EINVAL,
+                              "'%s' leads back to %s: specs must not use each other in a circle", use->text, path);
     return VIV_OK;
 }
 
@@ -433,13 +435,13 @@ static viv_status load_chain(struct spec *s, const char *path, struct error *err
         if (status == VIV_OK)
             status = check_version(roots[n], err);
         if (status == VIV_OK)
-            status = check_keys(roots[n], IN_SPEC, err);
+            status = document_check_keys(roots[n], IN_SPEC, err);
         if (status != VIV_OK)
             break;
         const struct yaml *use = yaml_get(roots[n++], "use");
         if (use && n == MAX_CHAIN)
-            status =
-                error_at(err, use->at, VIV_ELIMIT, "a chain of more than %d specs that use each other", MAX_CHAIN);
+            status = yaml_error(err, use->at, VIV_ELIMIT, "a chain of more than %d specs that use each other",
+                                MAX_CHAIN);
         else if (use)
             status = resolve_use(s->world, use, &next, err);
     }
@@ -457,8 +459,8 @@ static viv_status load_chain(struct spec *s, const char *path, struct error *err
 static viv_status check_whole(const struct spec *s, struct error *err)
 {
     if (!s->graph || !s->architecture)
-        return error_at(err, s->at, VIV_EINVAL, "the key '%s' is missing, here and in what this file uses",
-                        s->graph ? "architecture" : "graph");
+        return yaml_error(err, s->at, VIV_EINVAL, "the key '%s' is missing, here and in what this file uses",
+                          s->graph ? "architecture" : "graph");
     return VIV_OK;
 }
 
@@ -565,7 +567,7 @@ const char *const *spec_adapters(const struct spec *s, uint32_t *n)
     return s->adapters;
 }
 
-/* The one name of a weight in files of this naming; NULL: it has several, none, or one for each layer. */
+/* The only name of a weight in files of this naming; NULL: it has several, none, or one for each layer. */
 static const char *only_name(const struct weight_entry *w, const char *naming)
 {
     const struct yaml *names = yaml_get(w->body, naming);

@@ -1,4 +1,4 @@
-/* document.h - spec files, read and checked against the key table, and merged along `use`. */
+/* document.h - reads spec files, checks them against the key table, and merges them along `use`. */
 #ifndef SPEC_DOCUMENT_H
 #define SPEC_DOCUMENT_H
 
@@ -35,8 +35,8 @@ struct key {
 extern const struct key spec_keys[];
 extern const size_t n_spec_keys;
 
-/* Unknown keys (with the nearest known one), missing ones, values of the wrong form. */
-viv_status check_keys(const struct yaml *map, enum key_context context, struct error *err);
+/* Reports unknown keys (with the nearest known one), missing keys, and values of the wrong form. */
+viv_status document_check_keys(const struct yaml *map, enum key_context context, struct error *err);
 
 enum { MAX_CHAIN = 8, MAX_PARAMS = 512, MAX_WEIGHTS = 512 };
 
@@ -74,33 +74,33 @@ struct spec {
     uint32_t n_documents;
 };
 
-/* A path as a file `from` says it: beside that file, unless absolute. NULL: memory is out. */
-char *path_beside(struct arena *arena, const char *from, const char *path);
+/* Resolves a path in a file `from`: relative to that file's directory, unless absolute. NULL: out of memory. */
+char *document_path_beside(struct arena *arena, const char *from, const char *path);
 
-/* Reads path and everything it uses. `checkpoint` (or NULL) overrides what the spec says. */
+/* Reads a spec and all specs that it uses. `checkpoint` (or NULL) overrides that of the spec. */
 viv_status document_load(const struct spec_world *world, const char *path, const char *checkpoint,
                          struct spec **out, struct error *err);
 
 const struct param *spec_param(const struct spec *s, const char *name);
 const struct weight_entry *spec_weight(const struct spec *s, const char *key);
 
-/* The mapping that stands for a group of attributes: itself, or the one of `groups` that it names; or NULL. */
+/* The mapping of a group of attributes: itself, or the entry of `groups` that it names; or NULL. */
 const struct yaml *spec_group(const struct spec *s, const struct yaml *y);
-/* What a layer's mapping says of an attribute, "rope.theta" standing in the group rope; or NULL. */
+/* The value of an attribute in a layer's mapping, or NULL. "rope.theta" is in the group rope. */
 const struct yaml *spec_attr(const struct spec *s, const struct yaml *map, const char *dotted);
 
 /* Finds a named spec ("llama", "zoo/llama-3.2-1b") in the world's directories; *path malloc'ed. VIV_ENOTFOUND lists
- * near names. The file `from`, which asks (or NULL), is not found: a user's own "llama" can use the one that it
- * hides. */
+ * similar names. The file `from` (or NULL), which uses the name, is skipped: a user's own "llama" can use the one
+ * that it hides. */
 viv_status spec_find(const struct spec_world *world, const char *name, const char *from, char **path,
                      struct error *err);
-/* Whether this is a name with its folder, as listings have it. */
+/* Whether this is a name with its folder, as in listings. */
 bool spec_is_listed(const char *name);
 
 /* The name of a spec that uses this one ("zoo/llama-3.2-1b"), malloc'ed; NULL when there is none. */
 viv_status spec_example(const struct spec *s, char **name, struct error *err);
 
-/* check.c: everything about a loaded spec that needs no numbers: layers, attributes, expressions, names. */
+/* check.c: checks all of a loaded spec that needs no numbers: layers, attributes, expressions, names. */
 viv_status spec_check(const struct spec *s, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
-/* expand.c - a spec and, if there is one, its checkpoint come to a flat list of layers and weights: params are
- * computed (params.c), refusals looked at, `encoder` and `graph` unrolled (unroll.c) with the weights they ask for
- * (weights.c), and what is left over is refused. */
+/* expand.c - expands a spec and its checkpoint, if there is one, to a flat list of layers and weights: computes
+ * params (params.c), checks `refuse`, unrolls `encoder` and `graph` (unroll.c) with the weights that they use
+ * (weights.c), and fails if something is not used. */
 #include "spec/expand.h"
 
 #include <stdlib.h>
@@ -14,14 +14,14 @@ static viv_status check_refusal(struct expander *x, const struct yaml *item)
     struct buf noted = {0};
     bool refused = false;
     x->noted = &noted;
-    viv_status status = eval_bool(x, when, &refused);
+    viv_status status = expander_eval_bool(x, when, &refused);
     x->noted = NULL;
     if (status == VIV_OK && noted.failed)
         status = error_nomem(x->err);
     if (status == VIV_OK && refused)
         status =
-            error_at(x->err, when->at, VIV_EUNSUPPORTED, "%s%s%s (%s)", x->checkpoint ? x->checkpoint->path : "",
-                     x->checkpoint ? ": " : "", because->text, buf_text(&noted));
+            yaml_error(x->err, when->at, VIV_EUNSUPPORTED, "%s%s%s (%s)", x->checkpoint ? x->checkpoint->path : "",
+                       x->checkpoint ? ": " : "", because->text, buf_text(&noted));
     buf_release(&noted);
     return status;
 }
@@ -38,7 +38,7 @@ static viv_status check_refusals(struct expander *x)
 
 /* --- the whole ----------------------------------------------------------------------------------------------- */
 
-/* A layer whose result nobody reads is a mistake in the spec. */
+/* A layer whose output is never read is a mistake in the spec. */
 static viv_status check_all_used(const struct unroller *u, const struct stack stacks[N_STACKS])
 {
     bool *used = calloc(u->n_values, sizeof *used);
@@ -48,7 +48,7 @@ static viv_status check_all_used(const struct unroller *u, const struct stack st
     for (size_t i = u->n_nodes; status == VIV_OK && i-- > 0;) {
         const struct node *n = &u->nodes[i];
         if (!used[n->output])
-            status = error_at(u->x->err, n->at, VIV_EINVAL, "nothing uses the result of %s", n->path);
+            status = yaml_error(u->x->err, n->at, VIV_EINVAL, "nothing uses the result of %s", n->path);
         for (uint32_t k = 0; k < n->n_inputs; k++)
             used[n->inputs[k]] = true;
     }
@@ -82,8 +82,8 @@ static viv_status keep_ignore(struct expander *x, struct expansion *e)
         for (uint32_t i = 0; i < yaml_count(s->ignore[d]); i++) {
             const struct yaml *name = yaml_item(s->ignore[d], i);
             if (name->kind != YAML_SCALAR)
-                return error_at(x->err, name->at, VIV_EINVAL, "expected a tensor name or a glob");
-            viv_status status = name_fill(x, name, -1, &names[e->n_ignore++]);
+                return yaml_error(x->err, name->at, VIV_EINVAL, "expected a tensor name or a glob");
+            viv_status status = expander_fill_name(x, name, -1, &names[e->n_ignore++]);
             if (status != VIV_OK)
                 return status;
         }
@@ -111,9 +111,9 @@ static viv_status build_layers(struct unroller *u, struct expansion *e)
     const struct spec *s = e->spec;
     viv_status status = VIV_OK;
     if (s->encoder)
-        status = unroll(u, STACK_ENCODER, s->encoder, &e->stacks[STACK_ENCODER]);
+        status = unroller_run(u, STACK_ENCODER, s->encoder, &e->stacks[STACK_ENCODER]);
     if (status == VIV_OK)
-        status = unroll(u, STACK_GRAPH, s->graph, &e->stacks[STACK_GRAPH]);
+        status = unroller_run(u, STACK_GRAPH, s->graph, &e->stacks[STACK_GRAPH]);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
         status = weight_add_unread(u->x, u->weights, &s->weights[i]);
     if (status == VIV_OK)
@@ -125,11 +125,11 @@ static viv_status build(struct expander *x, struct expansion *e)
 {
     struct weight_list weights = {0};
     struct unroller u = {.x = x, .weights = &weights, .n_values = 1};
-    viv_status status = params_all(x);
+    viv_status status = expander_params(x);
     if (status == VIV_OK)
         status = check_refusals(x);
     if (status == VIV_OK)
-        status = options_check(x, &e->unread, &e->n_unread);
+        status = expander_check_options(x, &e->unread, &e->n_unread);
     if (status == VIV_OK)
         status = build_layers(&u, e);
     if (status == VIV_OK)
@@ -141,7 +141,7 @@ static viv_status build(struct expander *x, struct expansion *e)
     return status;
 }
 
-/* Params that files have a place for keep the values of `e`; all others are computed anew. */
+/* Params that files have a key for keep the values of `e`; all others are computed again. */
 static void take_params(struct expander *x, const struct expansion *e)
 {
     for (uint32_t i = 0; i < e->n_params; i++) {

@@ -52,7 +52,7 @@ static bool is_among(const char *word, const char *const *words)
     return false;
 }
 
-/* What other readers of YAML, or other languages, take for a boolean or for nothing. */
+/* Words that other YAML readers, or other languages, read as a boolean or null. */
 static bool is_foreign(const char *word)
 {
     static const char *const words[] = {"yes", "no", "on", "off", "null", "true", "false", "none", NULL};
@@ -556,7 +556,7 @@ static viv_status negation(struct parser *p, struct value *out)
     return status;
 }
 
-/* and, or: the right side counts only where the left one leaves it open */
+/* and, or: the right side matters only if the left one does not decide */
 static viv_status junction(struct parser *p, const char *word, viv_status (*side)(struct parser *, struct value *),
                            struct value *out)
 {
@@ -589,7 +589,7 @@ static viv_status disjunction(struct parser *p, struct value *out)
     return junction(p, "or", conjunction, out);
 }
 
-/* `a if c else b`: which side counts is known only after a was parsed, so a is parsed twice: once to find c. */
+/* `a if c else b`: whether a matters is only known after c, so a is parsed twice, first to find c. */
 static viv_status choice(struct parser *p, struct value *out)
 {
     if (++p->depth > MAX_DEPTH)
@@ -603,8 +603,8 @@ static viv_status choice(struct parser *p, struct value *out)
     viv_status status = disjunction(p, &v);
     p->err = err;
     bool conditional = false;
-    if (status != VIV_OK) { /* it may be a side that does not count: parse it without evaluating */
-        bool was_skipping = begin.skipping > 0; /* then the failure is one of grammar, and would only come again */
+    if (status != VIV_OK) {                     /* this side may not matter: parse it without evaluating */
+        bool was_skipping = begin.skipping > 0; /* then it is a syntax error, which would occur again */
         *p = begin;
         p->skipping++;
         struct value unused = {0};

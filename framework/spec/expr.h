@@ -1,5 +1,5 @@
-/* expr.h - expressions: total, typed, exact. No loops, no calls but min, max, len; integers never wrap, and a
- * division that is not exact is an error, not a rounding.
+/* expr.h - expressions of specs: total, typed, exact. There are no loops, and no calls except min, max and len.
+ * Integers do not wrap, and a division that is not exact is an error.
  *
  *   choice   = or ["if" or "else" choice]
  *   or       = and {"or" and}          and = not {"and" not}          not = "not" not | compare
@@ -10,8 +10,8 @@
  *   primary  = number | 'text' | true | false | none | name | (min | max | len) "(" choice {"," choice} ")"
  *            | "(" choice ")"
  *
- * Integers are 64-bit; an operation with one float is done in floats. a % b has the sign of b. Sides of `if`, `and`
- * and `or` that do not count are parsed, not evaluated. */
+ * Integers are 64-bit; an operation with one float is done in floats. a % b has the sign of b. Operands of `if`,
+ * `and` and `or` that do not matter are parsed but not evaluated. */
 #ifndef SPEC_EXPR_H
 #define SPEC_EXPR_H
 
@@ -20,17 +20,17 @@
 
 struct expr_scope {
     void *ctx;
-    /* The value of a name; one that does not exist is the scope's error to word. */
+    /* Looks up a name. The scope reports the error for a name that does not exist. */
     viv_status (*lookup)(void *ctx, const char *name, struct value *out, struct error *err);
 };
 
-/* Errors are sentences without position: the caller prefixes it. Strings of the result live in `a`. */
+/* Evaluates an expression. Errors have no position: the caller prefixes it. Strings of the result are in `a`. */
 viv_status expr_eval(struct arena *a, const char *text, const struct expr_scope *scope, struct value *out,
                      struct error *err);
-/* Parses, and looks every name up, without evaluating anything. */
+/* Parses the expression and looks up every name, without evaluating anything. */
 viv_status expr_check(struct arena *a, const char *text, const struct expr_scope *scope, struct error *err);
 
-/* Whether a param may be called so: a word of letters, digits and _ that the language does not use itself. */
+/* Whether this is a valid name of a param: letters, digits and _, and not a keyword. */
 bool expr_is_name(const char *word);
 
 const char *value_kind_name(enum value_kind kind); /* "an integer", ... */

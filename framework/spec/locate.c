@@ -1,5 +1,6 @@
-/* locate.c - what MODEL names: a spec by name or path, or a checkpoint whose family is found by the specs'
- * `matches`. */
+/* locate.c - finds what MODEL names: a spec by name or path, or a checkpoint, whose family is found by the specs'
+ * `matches`.
+ */
 #include "spec/document.h"
 
 #include "base/file.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The last is the directory itself, where users put specs of their own. */
+/* The last is the directory itself, for users' own specs. */
 static const char *const folders[] = {"families", "zoo", "embedded", ""};
 enum { N_FOLDERS = sizeof folders / sizeof *folders, MAX_SPECS = 65536 };
 
@@ -29,7 +30,7 @@ static viv_status list_folder(const char *directory, const char *folder, struct 
     if (!path)
         return error_nomem(err);
     DIR *d = opendir(path);
-    /* a folder that is not there has no specs; one that could not be looked into is another matter */
+    /* a missing folder has no specs; one that cannot be read is an error */
     viv_status status = d || errno == ENOENT || errno == ENOTDIR || errno == EACCES ? VIV_OK
                         : errno == ENOMEM                                           ? error_nomem(err)
                                           : error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
@@ -64,7 +65,7 @@ viv_status spec_list(const struct spec_world *world, struct spec_listing *out, s
     }
     if (l.n)
         qsort(l.names, l.n, sizeof *l.names, by_name);
-    size_t kept = 0; /* a spec in an earlier directory hides one of its name in a later one */
+    size_t kept = 0; /* a spec in an earlier directory hides one of the same name in a later one */
     for (size_t i = 0; i < l.n; i++) {
         if (kept && strcmp(l.names[kept - 1], l.names[i]) == 0)
             free(l.names[i]);
@@ -120,7 +121,8 @@ static viv_status not_found(const struct spec_world *world, const char *name, st
     return VIV_ENOTFOUND;
 }
 
-/* Of "zoo/llama-3.2-1b", as listings have it, "zoo"; NULL when no known folder comes first. */
+/* The folder of a name as in listings: "zoo" of "zoo/llama-3.2-1b"; NULL if it does not begin with a known folder.
+ */
 static const char *folder_of(const char *name)
 {
     for (size_t f = 0; f < N_FOLDERS; f++) {
@@ -164,7 +166,7 @@ viv_status spec_find(const struct spec_world *world, const char *name, const cha
     return not_found(world, name, err);
 }
 
-/* Whether the spec at path says `use: name`. One that cannot be read does not, unless memory is out. */
+/* Whether the spec at path has `use: name`. False if it cannot be read, except when out of memory. */
 static viv_status uses(const char *path, const char *name, bool *out, struct error *err)
 {
     struct arena arena = {0};
@@ -183,7 +185,8 @@ viv_status spec_example(const struct spec *s, char **name, struct error *err)
     if (status != VIV_OK)
         return status;
     *name = NULL;
-    for (size_t i = l.n; i-- > 0 && status == VIV_OK && !*name;) { /* from the end: the zoo's before the embedded */
+    for (size_t i = l.n;
+         i-- > 0 && status == VIV_OK && !*name;) { /* from the end, so that zoo/ comes before embedded/ */
         char *path;
         status = spec_find(s->world, l.names[i], NULL, &path, err);
         if (status != VIV_OK)
@@ -202,8 +205,8 @@ viv_status spec_example(const struct spec *s, char **name, struct error *err)
 
 /* --- by checkpoint ------------------------------------------------------------------------------------------- */
 
-/* How well a family fits, from the weakest reason on: a class within the one that it matches ("LlamaModel"), the
- * model_type, what `matches` says, or that with a tensor that must be there besides. */
+/* How well a family matches, the weakest first: a class within the matched one ("LlamaModel"), the model_type, an
+ * entry of `matches`, or an entry whose required tensor exists. */
 enum fit { FITS_NOT, FITS_CLASS, FITS_TYPE, FITS, FITS_BETTER };
 
 static enum fit fits(const struct yaml *words, const char *word, const struct checkpoint *c)
@@ -222,16 +225,16 @@ static enum fit fits(const struct yaml *words, const char *word, const struct ch
     return FITS_NOT;
 }
 
-/* Families that match are few and small, so that each is read anew; what they match is kept for the error. */
+/* Families that match are few and small, so each is read again; all that they match is stored for the error. */
 struct search {
     const struct spec_world *world;
     const struct checkpoint *checkpoint;
     const char *wanted, *naming; /* "LlamaForCausalLM", "hf" */
-    const char *type;            /* model_type, where it may decide; or NULL */
-    char *path;                  /* of the family that fits best */
+    const char *type;            /* model_type, if it may decide; or NULL */
+    char *path;                  /* of the best match */
     enum fit fit;
     struct arena arena;
-    const char **words; /* all that families match, for "did you mean" */
+    const char **words; /* all entries of `matches`, for suggestions */
     size_t n_words, capacity;
 };
 
@@ -254,7 +257,7 @@ static bool ends_in(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* Whether a family is of this model_type: by `matches`, or by its own name, to which "_text" may be added. */
+/* Whether a family has this model_type: by `matches`, or by its own name, to which "_text" may be added. */
 static bool is_of_type(const struct yaml *root, const struct yaml *words, const struct search *s)
 {
     const struct yaml *family = yaml_get(root, "family");
@@ -292,11 +295,11 @@ static viv_status try_family(struct search *s, const char *path, struct error *e
     struct yaml *root;
     viv_status status = yaml_read(&s->arena, path, &root, err);
     if (status == VIV_OK)
-        status = check_keys(root, IN_SPEC, err);
+        status = document_check_keys(root, IN_SPEC, err);
     const struct yaml *matches = status == VIV_OK ? yaml_get(root, "matches") : NULL;
     if (status != VIV_OK || !matches)
         return status;
-    status = check_keys(matches, IN_MATCHES, err);
+    status = document_check_keys(matches, IN_MATCHES, err);
     const struct yaml *words = yaml_get(matches, s->naming);
     if (status == VIV_OK)
         status = remember(s, words, err);
@@ -343,8 +346,8 @@ static viv_status no_family(const struct search *s, const char *checkpoint, stru
                      n > 1 ? nearest[1] : "", n > 2 ? ", " : "", n > 2 ? nearest[2] : "", n ? ")" : "");
 }
 
-/* The model_type decides where no class is named, where it is one within (BertModel), and of a text part, whose
- * class is another than that of the whole. A class with another head is another model. */
+/* The model_type decides if there is no class, if the class is within another one (BertModel), and for a text part,
+ * whose class differs from that of the whole. A class with another head is another model. */
 static const char *deciding_type(const struct checkpoint *c, const char *architecture)
 {
     const char *type = checkpoint_model_type(c);

@@ -1,5 +1,5 @@
-/* names.c - names of tensors, as `hf` and `gguf` of a weight and `ignore` give them: {i}, {e} and {param} filled
- * in, counted out by `each`, and moved to where the model lies in the checkpoint. */
+/* names.c - names of tensors, from `hf` and `gguf` of a weight and from `ignore`: fills in {i}, {e} and {param},
+ * repeats a name by `each`, and changes its prefix to the model's place in the checkpoint. */
 #include "spec/expand.h"
 
 #include "base/size.h"
@@ -11,7 +11,7 @@
 
 enum { MAX_NAMES = 1024 };
 
-/* What {i}, {e} or the name of an integer param stands for in a name. */
+/* The value of {i}, {e} or an integer param in a name. */
 static viv_status hole_number(struct expander *x, const struct yaml *y, const char *word, int64_t each,
                               int64_t *out)
 {
@@ -20,20 +20,20 @@ static viv_status hole_number(struct expander *x, const struct yaml *y, const ch
     if (is_each || is_index) {
         *out = is_each ? each : x->index;
         return *out >= 0 ? VIV_OK
-                         : error_at(x->err, y->at, VIV_EINVAL,
-                                    is_each ? "'%s' has {e}, but no `each`"
-                                            : "'%s' has {i}, but is used outside of any repeat",
-                                    y->text);
+                         : yaml_error(x->err, y->at, VIV_EINVAL,
+                                      is_each ? "'%s' has {e}, but no `each`"
+                                              : "'%s' has {i}, but is used outside of any repeat",
+                                      y->text);
     }
-    viv_status status = param_value(x, word, &v, x->err);
+    viv_status status = expander_param(x, word, &v, x->err);
     if (status == VIV_OK && v.kind != VALUE_INT)
-        status = error_at(x->err, y->at, VIV_EINVAL, "'%s': %s is %s, expected an integer", y->text, word,
-                          value_kind_name(v.kind));
+        status = yaml_error(x->err, y->at, VIV_EINVAL, "'%s': %s is %s, expected an integer", y->text, word,
+                            value_kind_name(v.kind));
     *out = v.i;
     return status;
 }
 
-viv_status name_fill(struct expander *x, const struct yaml *y, int64_t each, const char **out)
+viv_status expander_fill_name(struct expander *x, const struct yaml *y, int64_t each, const char **out)
 {
     struct buf name = {0};
     viv_status status = VIV_OK;
@@ -54,7 +54,7 @@ viv_status name_fill(struct expander *x, const struct yaml *y, int64_t each, con
     return status != VIV_OK || *out ? status : error_nomem(x->err);
 }
 
-const viv_tensor *tensor_named(const struct expander *x, const char *name)
+const viv_tensor *expander_tensor(const struct expander *x, const char *name)
 {
     uint32_t at;
     if (!x->checkpoint || expander_gguf(x))
@@ -62,10 +62,10 @@ const viv_tensor *tensor_named(const struct expander *x, const char *name)
     return place_find(&x->place, &x->checkpoint->by_name, name, &at) ? &x->checkpoint->tensors[at] : NULL;
 }
 
-/* The name as the checkpoint has it, or would have it. */
+/* The name in the checkpoint. */
 static viv_status move_to_place(const struct expander *x, const char **name)
 {
-    const viv_tensor *t = tensor_named(x, *name);
+    const viv_tensor *t = expander_tensor(x, *name);
     const size_t n = strlen(x->place.drop);
     if (t)
         *name = t->name;
@@ -90,9 +90,9 @@ bool weight_is_indexed(const struct weight_entry *w)
 static viv_status count_each(struct expander *x, const struct yaml *each, uint32_t *n)
 {
     struct value v = {0};
-    viv_status status = eval_at(x, each, &v);
+    viv_status status = expander_eval(x, each, &v);
     if (status == VIV_OK && (v.kind != VALUE_INT || v.i < 1 || v.i > MAX_NAMES))
-        return error_at(x->err, each->at, VIV_EINVAL, "`each` must be an integer from 1 to %d", MAX_NAMES);
+        return yaml_error(x->err, each->at, VIV_EINVAL, "`each` must be an integer from 1 to %d", MAX_NAMES);
     *n = (uint32_t)v.i;
     return status;
 }
@@ -102,18 +102,18 @@ viv_status weight_names(struct expander *x, const struct weight_entry *entry, st
     const struct yaml *names = yaml_get(entry->body, expander_naming(x)), *each = yaml_get(entry->body, "each");
     const uint32_t n = yaml_count(names);
     viv_status status = VIV_OK;
-    if (!names_have(names, "{e}")) /* one naming may have them where the other has one tensor */
+    if (!names_have(names, "{e}")) /* one naming may have a tensor for each, and the other one tensor for all */
         each = NULL;
     if (each && (status = count_each(x, each, &w->n_experts)) != VIV_OK)
         return status;
     const uint64_t n_names = (uint64_t)n * (each ? w->n_experts : 1);
     if (n_names > MAX_NAMES)
-        return error_at(x->err, names->at, VIV_ELIMIT, "more than %d names", MAX_NAMES);
+        return yaml_error(x->err, names->at, VIV_ELIMIT, "more than %d names", MAX_NAMES);
     const char **list = arena_array(x->arena, n_names, sizeof *list);
     if (!list)
         return error_nomem(x->err);
     for (uint32_t k = 0; k < n_names && status == VIV_OK; k++) {
-        status = name_fill(x, yaml_item(names, k % n), each ? (int64_t)(k / n) : -1, &list[k]);
+        status = expander_fill_name(x, yaml_item(names, k % n), each ? (int64_t)(k / n) : -1, &list[k]);
         if (status == VIV_OK)
             status = move_to_place(x, &list[k]);
     }

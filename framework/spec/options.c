@@ -1,7 +1,6 @@
-/* options.c - what config.json says, or a GGUF file of its own architecture, and no param asks for. An option that
- * changes numbers must be read or refused by the spec; which ones change none, stands here where it holds for all
- * families, and in the spec's `without_effect`. All others are kept, so that whoever opens the model can name them.
- */
+/* options.c - options of config.json, or of a GGUF file, that no param reads. An option that changes results must
+ * be read or refused by the spec. Options without effect are listed here if that holds for all families, and in the
+ * spec's `without_effect`. All others are reported, so that the user can be told. */
 #include "spec/expand.h"
 
 #include "base/json.h"
@@ -12,40 +11,39 @@
 
 enum { MAX_NAMED = 16, MAX_OPTIONS = 4096, PATH_LENGTH = 256 };
 
-/* Of PretrainedConfig and of most configurations that follow it. */
+/* Of PretrainedConfig and most configurations derived from it. */
 static const char *const without_effect[] = {
-    /* who wrote it, and with what */
+    /* origin and versions */
     "_name_or_path", "_commit_hash", "architectures", "model_type", "transformers_version", "torch_dtype", "dtype",
     "auto_map", "transformers.js_config", "is_llama_config", "*attn_implementation*", "_flash_attn_2_enabled",
     "use_flash_attn*", "flash_attn", "torchscript", "unsloth_*",
-    /* how it is trained */
+    /* training */
     "*initializer_*", "init_std", "*dropout", "*dropout_prob", "*_pdrop", "dropout_rate", "*layerdrop",
     "*jitter_noise", "*_loss_coef", "gradient_checkpointing", "pruned_heads", "pretraining_tp",
-    /* what a call of it gives besides, and how much is computed at once */
+    /* further outputs of a call, and batch sizes */
     "use_cache", "cache_implementation", "output_past", "output_attentions", "output_hidden_states",
     "output_router_logits", "return_dict*", "chunk_size_feed_forward",
-    /* tokens, labels and lengths, which those who need them read */
+    /* tokens, labels and lengths, which are read elsewhere */
     "*_token_id", "tokenizer_class", "id2label", "label2id", "num_labels", "_num_labels", "problem_type",
     "finetuning_task", "model_max_length", "max_sequence_length", "seq_length", "n_ctx", "sentence_transformers",
-    /* how texts were once asked of it: generation_config.json has taken these over */
+    /* generation settings, now in generation_config.json */
     "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "diversity_penalty",
     "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
     "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "exponential_decay_length_penalty",
     "suppress_tokens", "begin_suppress_tokens", "remove_invalid_values", "prefix", "task_specific_params",
-    /* of pictures and sounds, which a text part never sees: all axes of a text's positions are equal (mrope) */
+    /* images and audio, not used by a text part: all axes of its positions are equal (mrope) */
     "mrope_*", "vision_*", "visual", "image_*", "img_processor", "embd_layer", "video_*", "audio_*",
-    /* of models of two stacks; a family of one has none of their weights */
+    /* of encoder-decoder models; other families have none of their weights */
     "is_encoder_decoder", "is_decoder", "tie_encoder_decoder", "cross_attention_hidden_size"};
 
-/* Of GGUF, behind the name of the architecture: sizes that the shapes of tensors hold to, the order in which a file
- * was written, how it was trained, and what those read who want it. */
+/* Of GGUF, after the name of the architecture: sizes that tensor shapes confirm, the order of the file, training,
+ * and options that are read elsewhere. */
 static const char *const gguf_without_effect[] = {
     ".vocab_size",           ".context_length",          ".feed_forward_length",
     ".attention.key_length", ".attention.value_length",  ".rope.scaling.finetuned",
     ".tensor_data_layout",   ".classifier.output_labels"};
 
-/* What makes of the weights something else than their shapes say: without a param that reads it, nothing is right.
- */
+/* Options of quantized weights: if no param reads them, all results would be wrong. */
 static const char *const of_weights[] = {"quantization_config", "compression_config"};
 
 struct options {
@@ -54,7 +52,7 @@ struct options {
     uint32_t n, n_seen;
 };
 
-/* Whether a place of config.json is `path` (EXACT), or lies in it (INSIDE). */
+/* Whether a path in config.json is `path` (EXACT), or inside of it (INSIDE). */
 enum reads { READS_NOT, READS_INSIDE, READS_EXACT };
 
 static enum reads read_by(const char *place, const char *path)
@@ -66,7 +64,7 @@ static enum reads read_by(const char *place, const char *path)
                                         : READS_NOT;
 }
 
-/* What a param reads: the places that it names; of config.json else its own name. */
+/* The paths that a param reads; for config.json, by default its own name. */
 static enum reads reads(const struct expander *x, const char *path)
 {
     const struct spec *s = x->spec;
@@ -137,7 +135,7 @@ static viv_status walk(struct options *o, const json_t *object, const char *fron
         char path[PATH_LENGTH];
         int n = snprintf(path, sizeof path, "%s%s", front, key);
         enum reads r = n < PATH_LENGTH ? reads(o->x, path) : READS_NOT;
-        /* a configuration within another has the same options, too: MPT's attn_config does */
+        /* a nested configuration has the same options: MPT's attn_config does */
         if (json_is_null(value) || r == READS_EXACT || is_one_of(without_effect, n_without, key) ||
             spec_says_no_effect(o->x->spec, path))
             continue;
@@ -151,7 +149,7 @@ static viv_status walk(struct options *o, const json_t *object, const char *fron
     return VIV_OK;
 }
 
-/* Of "llama.rope.freq_base", in a file whose architecture is llama, ".rope.freq_base". */
+/* The key without the architecture: ".rope.freq_base" of "llama.rope.freq_base". */
 static viv_status walk_keys(struct options *o)
 {
     const struct checkpoint *c = o->x->checkpoint;
@@ -171,7 +169,7 @@ static viv_status walk_keys(struct options *o)
     return status;
 }
 
-viv_status options_check(struct expander *x, const char *const **unread, uint32_t *n_unread)
+viv_status expander_check_options(struct expander *x, const char *const **unread, uint32_t *n_unread)
 {
     const struct checkpoint *c = x->checkpoint;
     if (!c || (!c->format->key && !json_is_object(c->config)))

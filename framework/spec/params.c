@@ -1,4 +1,5 @@
-/* params.c - params as values: what the using spec says, else what the checkpoint says, else the default. */
+/* params.c - computes params: the value in the spec that uses this one, else in the checkpoint, else the default.
+ */
 #include "spec/expand.h"
 
 #include "base/near.h"
@@ -49,7 +50,7 @@ static viv_status lookup(void *ctx, const char *name, struct value *out, struct 
     } else if (x->weights_are_words && spec_weight(x->spec, name)) {
         *out = (struct value){.kind = VALUE_STRING, .s = spec_weight(x->spec, name)->key};
     } else {
-        status = param_value(x, name, out, err);
+        status = expander_param(x, name, out, err);
     }
     if (status == VIV_OK && x->noted)
         note(x->noted, name, out);
@@ -65,40 +66,40 @@ viv_status expander_init(struct expander *x, const struct spec *s, const struct 
     return x->params ? VIV_OK : error_nomem(err);
 }
 
-viv_status eval_at(struct expander *x, const struct yaml *y, struct value *out)
+viv_status expander_eval(struct expander *x, const struct yaml *y, struct value *out)
 {
     if (y->kind != YAML_SCALAR)
-        return error_at(x->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
+        return yaml_error(x->err, y->at, VIV_EINVAL, "expected an expression, found %s", yaml_kind_name(y));
     viv_status status = expr_eval(x->arena, y->text, &x->scope, out, x->err);
     bool placed = status != VIV_OK && strncmp(x->err->text, y->at.file, strlen(y->at.file)) == 0;
-    if (status != VIV_OK && !placed) /* a param that this one asks for has failed, and says where */
+    if (status != VIV_OK && !placed) /* a param that this one uses has failed, and its error has a position */
         error_prefix(x->err, "%s:%" PRIu32 ":%" PRIu32, y->at.file, y->at.line, y->at.column);
     return status;
 }
 
-viv_status eval_bool(struct expander *x, const struct yaml *y, bool *out)
+viv_status expander_eval_bool(struct expander *x, const struct yaml *y, bool *out)
 {
     struct value v = {0};
-    viv_status status = eval_at(x, y, &v);
+    viv_status status = expander_eval(x, y, &v);
     if (status == VIV_OK && v.kind != VALUE_BOOL)
-        return error_at(x->err, y->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
+        return yaml_error(x->err, y->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
     *out = v.i != 0;
     return status;
 }
 
-viv_status eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n)
+viv_status expander_eval_dims(struct expander *x, const struct yaml *list, uint64_t dims[8], uint32_t *n)
 {
     if (list->n > 8)
-        return error_at(x->err, list->at, VIV_ELIMIT, "%" PRIu32 " dimensions, at most 8", list->n);
+        return yaml_error(x->err, list->at, VIV_ELIMIT, "%" PRIu32 " dimensions, at most 8", list->n);
     for (uint32_t d = 0; d < list->n; d++) {
         struct value v = {0};
-        viv_status status = eval_at(x, list->items[d], &v);
+        viv_status status = expander_eval(x, list->items[d], &v);
         if (status != VIV_OK)
             return status;
         if (v.kind != VALUE_INT || v.i < 0 || v.i > (int64_t)1 << 40)
-            return error_at(x->err, list->items[d]->at, VIV_EINVAL,
-                            "a dimension must be an integer from 0 to 2^40, '%s' is %s", list->items[d]->text,
-                            v.kind == VALUE_INT ? "not" : value_kind_name(v.kind));
+            return yaml_error(x->err, list->items[d]->at, VIV_EINVAL,
+                              "a dimension must be an integer from 0 to 2^40, '%s' is %s", list->items[d]->text,
+                              v.kind == VALUE_INT ? "not" : value_kind_name(v.kind));
         dims[d] = (uint64_t)v.i;
     }
     *n = list->n;
@@ -131,9 +132,10 @@ viv_status param_type(const struct yaml *declaration, struct param_type *t, stru
             return VIV_OK;
         }
     const char *nearest = type->kind == YAML_SCALAR ? near_word(type->text, names, N_TYPES) : NULL;
-    return error_at(err, type->at, VIV_EINVAL,
-                    "a type is int, float, bool, string, activation, [one of these, length] or [one of these]%s%s",
-                    nearest ? "; did you mean " : "", nearest ? nearest : "");
+    return yaml_error(
+        err, type->at, VIV_EINVAL,
+        "a type is int, float, bool, string, activation, [one of these, length] or [one of these]%s%s",
+        nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
 /* "PATH: hidden_size is 0, expected at least 1" */
@@ -158,12 +160,12 @@ static viv_status check_range(struct expander *x, const struct param_type *t, co
         struct value bound = {0};
         if (!bounds[b])
             continue;
-        viv_status status = eval_at(x, bounds[b], &bound);
+        viv_status status = expander_eval(x, bounds[b], &bound);
         if (status != VIV_OK)
             return status;
         if (bound.kind != VALUE_INT && bound.kind != VALUE_FLOAT)
-            return error_at(x->err, bounds[b]->at, VIV_EINVAL, "expected a number, found %s",
-                            value_kind_name(bound.kind));
+            return yaml_error(x->err, bounds[b]->at, VIV_EINVAL, "expected a number, found %s",
+                              value_kind_name(bound.kind));
         double a = v->kind == VALUE_FLOAT ? v->f : (double)v->i;
         double limit = bound.kind == VALUE_FLOAT ? bound.f : (double)bound.i;
         if (b == 0 ? a < limit : a > limit)
@@ -172,7 +174,8 @@ static viv_status check_range(struct expander *x, const struct param_type *t, co
     return VIV_OK;
 }
 
-/* Fits one value to the type: a float may be written as an integer; an integer as a float without fraction. */
+/* Converts one value to the type: a float may be written as an integer, and an integer as a float without fraction.
+ */
 static viv_status fit(struct expander *x, const struct param_type *t, struct value *v, const char *who)
 {
     if (t->kind == VALUE_FLOAT && v->kind == VALUE_INT)
@@ -180,7 +183,7 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
     if (t->kind == VALUE_INT && v->kind == VALUE_FLOAT && v->f < 1e15 && v->f > -1e15 &&
         v->f == (double)(int64_t)v->f)
         *v = (struct value){.kind = VALUE_INT, .i = (int64_t)v->f};
-    if (t->kind == VALUE_STRING && v->kind == VALUE_INT && t->choices) { /* GGUF numbers what others name */
+    if (t->kind == VALUE_STRING && v->kind == VALUE_INT && t->choices) { /* GGUF has numbers for names */
         *v = (struct value){.kind = VALUE_STRING, .s = arena_printf(x->arena, "%" PRId64, v->i)};
         if (!v->s)
             return error_nomem(x->err);
@@ -192,13 +195,13 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
         return error_set(x->err, VIV_EINVAL, "%s is %s%s%s%s, expected %s", who, value_kind_name(v->kind),
                          v->kind == VALUE_STRING ? " ('" : "", v->kind == VALUE_STRING ? v->s : "",
                          v->kind == VALUE_STRING ? "')" : "", value_kind_name(t->kind));
-    viv_status status = check_choice(x, t, v, who);
+    viv_status status = expander_check_choice(x, t, v, who);
     if (status == VIV_OK && (v->kind == VALUE_INT || v->kind == VALUE_FLOAT))
         status = check_range(x, t, v, who);
     return status;
 }
 
-/* A list where one value is wanted, as files have it that say the same of each layer: its items must be equal. */
+/* Converts a list to one value. Some files have a list with an item for each layer: all must be equal. */
 static viv_status one_for_all(struct expander *x, const struct param_type *t, struct value *v, const char *who)
 {
     if (v->n == 0)
@@ -224,12 +227,12 @@ static viv_status fit_param(struct expander *x, const struct param_type *t, stru
     }
     bool single = v->kind != VALUE_LIST;
     struct value length = {.kind = VALUE_INT, .i = single ? 1 : v->n};
-    viv_status status = t->length ? eval_at(x, t->length, &length) : VIV_OK;
+    viv_status status = t->length ? expander_eval(x, t->length, &length) : VIV_OK;
     if (status != VIV_OK)
         return status;
     if (length.kind != VALUE_INT || length.i < 0 || length.i > MAX_LIST)
-        return t->length ? error_at(x->err, t->length->at, VIV_EINVAL,
-                                    "the length of a list must be an integer from 0 to %d", MAX_LIST)
+        return t->length ? yaml_error(x->err, t->length->at, VIV_EINVAL,
+                                      "the length of a list must be an integer from 0 to %d", MAX_LIST)
                          : error_set(x->err, VIV_ELIMIT, "%s is a list of %" PRId64 ", at most %d", who, length.i,
                                      MAX_LIST);
     if (!single && v->n != (uint32_t)length.i)
@@ -306,7 +309,7 @@ static bool is_call(const char *place, const char *function, char name[PLACE_MAX
     return true;
 }
 
-bool is_place(const char *text)
+bool expander_is_metadata_key(const char *text)
 {
     static const char *const functions[] = {"rows", "has", "lacks", "len"};
     char name[PLACE_MAX];
@@ -316,8 +319,8 @@ bool is_place(const char *text)
     return text[0] != '\0' && !strpbrk(text, "() ");
 }
 
-/* GGUF keys of a family stand under its name, which ".key" leaves out: a spec that uses another has another name.
- */
+/* GGUF keys begin with the architecture's name, which ".key" omits, because a spec that uses another has another
+ * name. */
 static const char *full_place(struct expander *x, const char *place)
 {
     const struct meta m = checkpoint_meta(x->checkpoint, "general.architecture");
@@ -340,11 +343,11 @@ static viv_status from_place(struct expander *x, const char *place, struct value
     if (has || is_call(place, "lacks", name)) {
         if (!expander_has_tensors(x))
             return VIV_OK;
-        *v = (struct value){.kind = VALUE_BOOL, .i = (tensor_named(x, name) != NULL) == has};
+        *v = (struct value){.kind = VALUE_BOOL, .i = (expander_tensor(x, name) != NULL) == has};
         return VIV_OK;
     }
     if (is_call(place, "rows", name)) {
-        const viv_tensor *t = tensor_named(x, name);
+        const viv_tensor *t = expander_tensor(x, name);
         if (t && t->dl.ndim > 0)
             *v = (struct value){.kind = VALUE_INT, .i = t->dl.shape[0]};
         return VIV_OK;
@@ -374,7 +377,7 @@ static viv_status from_checkpoint(struct expander *x, const struct param *p, str
     return VIV_OK;
 }
 
-/* Whether config.json says null at one of the places. */
+/* Whether config.json has null at one of the places. */
 static bool says_null(const struct expander *x, const struct param *p)
 {
     const struct yaml *places = yaml_get(p->declaration, "hf");
@@ -386,7 +389,7 @@ static bool says_null(const struct expander *x, const struct param *p)
     return !places && json_is_null(json_at(x->checkpoint->config, p->name));
 }
 
-/* A plain value in a spec: words of a string param are taken as they stand. */
+/* Evaluates a plain value in a spec. For a string param, a word is a string. */
 static viv_status from_spec(struct expander *x, const struct param_type *t, const struct yaml *y, struct value *v)
 {
     if (y->kind == YAML_LIST) {
@@ -405,7 +408,7 @@ static viv_status from_spec(struct expander *x, const struct param_type *t, cons
         *v = (struct value){.kind = VALUE_STRING, .s = y->text};
         return VIV_OK;
     }
-    return eval_at(x, y, v);
+    return expander_eval(x, y, v);
 }
 
 static viv_status compute(struct expander *x, const struct param *p, struct param_state *state)
@@ -415,9 +418,9 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     const char *source = NULL;
     const struct yaml *otherwise = yaml_get(p->declaration, "default");
     viv_status status = param_type(p->declaration, &t, x->err);
-    bool found = false, asked = false;
-    if (!p->declaration) { /* a constant of the spec: whatever it is */
-        status = p->value->kind == YAML_LIST ? from_spec(x, &t, p->value, &v) : eval_at(x, p->value, &v);
+    bool found = false, has_key = false;
+    if (!p->declaration) { /* a constant of the spec, of any type */
+        status = p->value->kind == YAML_LIST ? from_spec(x, &t, p->value, &v) : expander_eval(x, p->value, &v);
         state->value = v;
         state->source = "spec";
         state->state = PARAM_KNOWN;
@@ -429,7 +432,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
         found = true;
     } else if (status == VIV_OK && x->checkpoint) {
         status = from_checkpoint(x, p, &v, &source);
-        found = asked = v.kind != VALUE_NONE;
+        found = has_key = v.kind != VALUE_NONE;
         if (!found && yaml_get(p->declaration, "if_null") && says_null(x, p))
             otherwise = yaml_get(p->declaration, "if_null");
     }
@@ -440,7 +443,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     }
     if (status == VIV_OK && found) {
         char who[512];
-        if (asked)
+        if (has_key)
             snprintf(who, sizeof who, "%s: %s", x->checkpoint->path, source);
         else
             snprintf(who, sizeof who, "%s:%" PRIu32 ":%" PRIu32 ": '%s'", p->at.file, p->at.line, p->at.column,
@@ -453,7 +456,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     return VIV_OK;
 }
 
-viv_status param_value(struct expander *x, const char *name, struct value *out, struct error *err)
+viv_status expander_param(struct expander *x, const char *name, struct value *out, struct error *err)
 {
     const struct param *p = spec_param(x->spec, name);
     if (!p)
@@ -464,7 +467,7 @@ viv_status param_value(struct expander *x, const char *name, struct value *out, 
     if (state->state == PARAM_UNKNOWN) {
         int64_t index = x->index;
         bool words = x->weights_are_words;
-        struct error *outer = x->err; /* an expression that asks for a value may be one that is only tried */
+        struct error *outer = x->err; /* the expression that needs this value may be a mere attempt */
         state->state = PARAM_BUSY;
         x->err = err;
         x->index = -1;
@@ -478,7 +481,7 @@ viv_status param_value(struct expander *x, const char *name, struct value *out, 
             return status;
         }
     }
-    *out = state->value; /* none where missing: params_all says so once, for all */
+    *out = state->value; /* none if missing: expander_params reports all of these together */
     return VIV_OK;
 }
 
@@ -495,11 +498,11 @@ static viv_status is_a_family(struct expander *x, const char *missing)
     return status;
 }
 
-viv_status params_all(struct expander *x)
+viv_status expander_params(struct expander *x)
 {
     struct buf missing = {0};
     uint32_t n = 0;
-    /* those without a value first: what depends on them would only fail in less clear ways */
+    /* those without a value first: params that depend on them would fail with less clear errors */
     for (uint32_t i = 0; i < x->spec->n_params; i++) {
         const struct param *p = &x->spec->params[i];
         struct value v = {0};
@@ -531,7 +534,7 @@ viv_status params_all(struct expander *x)
     buf_release(&missing);
     for (uint32_t i = 0; status == VIV_OK && i < x->spec->n_params; i++) {
         struct value v;
-        status = param_value(x, x->spec->params[i].name, &v, x->err);
+        status = expander_param(x, x->spec->params[i].name, &v, x->err);
     }
     return status;
 }

@@ -1,9 +1,9 @@
-/* place.c - where a model lies among the tensors of a safetensors checkpoint. Families name their tensors as one
- * class of transformers saves them ("model.layers.0.mlp.up_proj.weight"). Files saved by the class within it leave
- * out what stands before ("layers.0..."), by a class around it put more there ("language_model.model.layers.0...",
- * "bert."). One rule serves all families: tensors are looked for by the ends of their names, those of layer 0 from
- * their index on, and what stands before the end there takes the place of what stands before it here, where most of
- * the family's names are then found. */
+/* place.c - finds the prefix of a model's tensors in a safetensors checkpoint. Families have the tensor names of
+ * one class of transformers ("model.layers.0.mlp.up_proj.weight"). Files saved by the class within it have a
+ * shorter prefix
+ * ("layers.0..."), and by a class around it a longer one ("language_model.model.layers.0...", "bert."). One rule
+ * serves all families: tensors are searched by the ends of their names, those of layer 0 from the index on. The
+ * prefix with which most of the family's names are found replaces the family's own. */
 #include "spec/expand.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 enum { MAX_CANDIDATES = 64, MAX_PLACE_NAME = 1024 };
 
-/* An end of one of the family's names, and what stands before it. */
+/* An end of one of the family's names, and the prefix before it. */
 struct tail {
     const char *name;
     size_t n_before;
@@ -20,19 +20,19 @@ struct tail {
 
 struct finder {
     struct expander *x;
-    const char **names; /* of weights that have one for all layers, and those of layer 0 */
+    const char **names; /* of weights without {i}, and those of layer 0 */
     uint32_t n_names;
     struct tail *tails;
     size_t n_tails, tails_capacity;
     struct strmap by_text; /* tail -> index */
     struct placement candidates[MAX_CANDIDATES];
     uint32_t n_candidates;
-    const char *own; /* what stands before the layers in the family's own names: "model." */
+    const char *own; /* the prefix in the family's own names: "model." */
 };
 
 /* --- names within a place ------------------------------------------------------------------------------------ */
 
-/* before + after, if the map has it. */
+/* Looks up before + after. */
 static bool has_joined(const struct strmap *names, const char *before, size_t n, const char *after, uint32_t *at)
 {
     char text[MAX_PLACE_NAME];
@@ -43,7 +43,7 @@ static bool has_joined(const struct strmap *names, const char *before, size_t n,
     return strmap_get(names, text, n + m, at);
 }
 
-/* In the place itself. */
+/* Finds a name with the prefix of the place. */
 static bool find_within(const struct placement *p, const struct strmap *names, const char *name, uint32_t *at)
 {
     const size_t n = strlen(p->drop);
@@ -57,7 +57,7 @@ bool place_find(const struct placement *p, const struct strmap *names, const cha
         return true;
     if (n_drop && strncmp(name, p->drop, n_drop) == 0)
         return false;
-    for (size_t n = strlen(p->add);;) { /* a head lies beside it, or further out */
+    for (size_t n = strlen(p->add);;) { /* a head has a shorter prefix */
         if (has_joined(names, p->add, n, name, at))
             return true;
         if (n == 0)
@@ -84,7 +84,7 @@ bool place_find_foreign(const struct placement *p, const struct strmap *names, c
 
 /* --- finding it ---------------------------------------------------------------------------------------------- */
 
-/* "a.{i}.b" -> "a.0.b"; NULL where the name has other holes, or none of layer 0 can be. */
+/* "a.{i}.b" -> "a.0.b"; NULL if the name has other placeholders, or there is no layer 0. */
 static viv_status fill_zero(struct finder *f, const char *text, const char **out, bool *indexed)
 {
     struct buf name = {0};
@@ -122,7 +122,7 @@ static viv_status add_tail(struct finder *f, const char *name, size_t n_before)
     return VIV_OK;
 }
 
-/* The ends of a name of layer 0, from its first word on to the one before the index. */
+/* Adds the ends of a name of layer 0, beginning at each word up to the one before the index. */
 static viv_status add_tails(struct finder *f, const char *name)
 {
     const char *index = strstr(name, ".0.");
@@ -177,7 +177,7 @@ static viv_status add_candidate(struct finder *f, const struct tail *t, const ch
     return VIV_OK;
 }
 
-/* The longest end of a tensor's name that is one of a name of the family. */
+/* The longest end of a tensor's name that is also an end of one of the family's names. */
 static viv_status try_tensor(struct finder *f, const char *name)
 {
     for (const char *p = name; p; p = strchr(p, '.') ? strchr(p, '.') + 1 : NULL) {
@@ -188,7 +188,8 @@ static viv_status try_tensor(struct finder *f, const char *name)
     return VIV_OK;
 }
 
-/* How many of the family's names are found there, heads beside it half; a little more where it is called a text's.
+/* The number of the family's names found with this prefix; a head beside it counts half, and "text" in the prefix a
+ * little.
  */
 static uint32_t score(const struct finder *f, const struct placement *p)
 {
@@ -207,7 +208,7 @@ static viv_status choose(struct finder *f, struct placement *out)
 {
     const struct checkpoint *c = f->x->checkpoint;
     const struct placement *best = NULL, *other = NULL;
-    uint32_t most = score(f, out); /* the family's own, which is right unless another one is better */
+    uint32_t most = score(f, out); /* the family's own, used unless another one is better */
     for (uint32_t i = 0; i < f->n_candidates; i++) {
         const struct placement *p = &f->candidates[i];
         const uint32_t n = score(f, p);

@@ -1,5 +1,5 @@
-/* print.c - the canonical flat form of an expansion: YAML in which every number is decided, every repeat counted
- * out and every name filled in, so that two specs that mean the same model print, and hash, the same.
+/* print.c - the canonical flat form of an expansion: YAML in which every number is evaluated, every repeat unrolled
+ * and every name filled in. Two specs of the same model have the same form and hash.
  *
  *   family, architecture
  *   params:   name: value
@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Words that YAML, or the spec language, would read as something else. */
+/* Strings that YAML or the spec language would not read as strings. */
 static bool is_reserved(const char *s)
 {
     static const char *const words[] = {"none", "null", "true", "false", "yes", "no", "on", "off"};

@@ -1,5 +1,5 @@
-/* schema.c - JSON Schema (draft 2020-12) of the spec language, for editors: made from the key table and from the
- * layers' attributes. It says less than the checks do (an expression is any scalar), never more. */
+/* schema.c - JSON Schema (draft 2020-12) of the spec language, for editors, from the key table and the layers'
+ * attributes. It accepts more than the checks do (an expression is any scalar), never less. */
 #include "spec/document.h"
 
 #include "base/json.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What stands under a key of type MAP, LIST or ANY: one of $defs. */
+/* The schema of a key of type MAP, LIST or ANY: one of $defs. */
 static const struct {
     enum key_context context;
     const char *key, *def;
@@ -46,8 +46,8 @@ static const struct {
              {IN_BY_NAMING, "hf", "transform_list"},
              {IN_BY_NAMING, "gguf", "transform_list"}};
 
-/* The $defs that are lists of, mappings to, or one of other $defs. (Written as JSON they would have to be parsed,
- * and json_loads drops characters of a long word when memory is out.) */
+/* The $defs that are lists of, mappings to, or one of other $defs. (As JSON text they would have to be parsed, and
+ * json_loads drops characters of a long string when out of memory.) */
 static const struct {
     const char *name;
     enum { LIST_OF, MAP_OF, ONE_OF } form;
@@ -79,7 +79,7 @@ struct schema {
     bool failed;
 };
 
-/* json_object_set_new refuses NULL, which is how a failed allocation arrives. */
+/* json_object_set_new fails for NULL, which is the result of a failed allocation. */
 static void put(struct schema *s, json_t *object, const char *key, json_t *value)
 {
     if (json_object_set_new(object, key, value) != 0)
@@ -149,7 +149,7 @@ static json_t *attr_schema(struct schema *s, const viv_attr *a)
     return value;
 }
 
-/* Where the attribute "rope.theta" goes: the properties of "rope", made on first use. *name is its last word. */
+/* The place of the attribute "rope.theta": the properties of "rope", created on first use. *name: its last word. */
 static json_t *properties_for(struct schema *s, json_t *layer, const char **name)
 {
     json_t *properties = json_object_get(layer, "properties");
@@ -183,7 +183,7 @@ static json_t *layer_schema(struct schema *s, const viv_layer_class *class)
     return layer;
 }
 
-/* One item of a list of layers: a mapping with a single key, of the structure or a layer. */
+/* One item of a list of layers: a mapping with a single key, a keyword or a layer. */
 static json_t *item_schema(struct schema *s, const struct layer_set *set)
 {
     json_t *item = context_schema(s, IN_STEP), *properties = json_object_get(item, "properties");

@@ -55,9 +55,9 @@ static viv_status set_number(struct spec_settings *s, const struct setting *to, 
     const double x = v->kind == YAML_SCALAR ? strtod(v->text, &end) : NAN;
     const bool is_number = v->kind == YAML_SCALAR && end != v->text && *end == '\0' && isfinite(x);
     if (!is_number || x < to->min || x > to->max || (to->kind == SET_INT && x != floor(x)))
-        return error_at(err, v->at, VIV_EINVAL, "'%s' wants %s from %.10g to %.10g, found %s", to->key,
-                        to->kind == SET_INT ? "a whole number" : "a number", to->min, to->max,
-                        v->kind == YAML_SCALAR ? v->text : yaml_kind_name(v));
+        return yaml_error(err, v->at, VIV_EINVAL, "'%s' wants %s from %.10g to %.10g, found %s", to->key,
+                          to->kind == SET_INT ? "a whole number" : "a number", to->min, to->max,
+                          v->kind == YAML_SCALAR ? v->text : yaml_kind_name(v));
     if (to->kind == SET_FLOAT)
         *(double *)((char *)s + to->offset) = x;
     else
@@ -69,7 +69,7 @@ static viv_status set_text(struct spec_settings *s, const struct setting *to, co
                            struct arena *arena, struct error *err)
 {
     const char *text =
-        to->kind == SET_PATH ? path_beside(arena, v->at.file, v->text) : arena_strdup(arena, v->text);
+        to->kind == SET_PATH ? document_path_beside(arena, v->at.file, v->text) : arena_strdup(arena, v->text);
     *(const char **)((char *)s + to->offset) = text;
     return text ? VIV_OK : error_nomem(err);
 }
@@ -90,7 +90,7 @@ static viv_status set_words(const struct yaml *words, struct arena *arena, const
 viv_status settings_merge(struct spec_settings *s, const struct yaml *root, struct arena *arena, struct error *err)
 {
     const struct yaml *sampling = yaml_get(root, "sampling"), *stop = yaml_get(sampling, "stop");
-    viv_status status = sampling ? check_keys(sampling, IN_SAMPLING, err) : VIV_OK;
+    viv_status status = sampling ? document_check_keys(sampling, IN_SAMPLING, err) : VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < N_SETTINGS; i++) {
         const struct yaml *v = yaml_get(settings[i].sampling ? sampling : root, settings[i].key);
         if (v && settings[i].kind <= SET_INT)
@@ -100,16 +100,16 @@ viv_status settings_merge(struct spec_settings *s, const struct yaml *root, stru
     }
     if (status == VIV_OK && stop)
         status = set_words(stop, arena, &s->stop, &s->n_stop, err);
-    const struct yaml *plugins = yaml_get(root, "plugins"); /* of defaults.yaml alone: a spec may be anybody's */
+    const struct yaml *plugins = yaml_get(root, "plugins"); /* only in defaults.yaml: a spec may be from anywhere */
     if (status == VIV_OK && plugins)
-        status = check_keys(plugins, IN_PLUGINS, err);
+        status = document_check_keys(plugins, IN_PLUGINS, err);
     const struct yaml *allowed = yaml_get(plugins, "allow_threads");
     if (status == VIV_OK && allowed)
         status = set_words(allowed, arena, &s->allow_threads, &s->n_allow_threads, err);
     return status;
 }
 
-/* Blank lines and comments, as where everything is commented out. */
+/* Only blank lines and comments. */
 static bool says_nothing(const char *text)
 {
     while (*text) {
@@ -134,6 +134,6 @@ viv_status spec_read_defaults(const char *path, struct arena *arena, struct spec
     status = yaml_parse(arena, path, text.data, text.size, &root, err);
     buf_release(&text);
     if (status == VIV_OK)
-        status = check_keys(root, IN_DEFAULTS, err);
+        status = document_check_keys(root, IN_DEFAULTS, err);
     return status == VIV_OK ? settings_merge(out, root, arena, err) : status;
 }

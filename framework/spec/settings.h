@@ -1,15 +1,15 @@
-/* settings.h - what a spec, or the user's defaults.yaml, sets for running a model: lengths, threads, sampling. The
- * command line goes before a spec, a spec before defaults.yaml, and that before generation_config.json. */
+/* settings.h - settings for running a model, from a spec or the user's defaults.yaml: lengths, threads, sampling.
+ * Priority: command line, spec, defaults.yaml, generation_config.json. */
 #ifndef SPEC_SETTINGS_H
 #define SPEC_SETTINGS_H
 
 #include "spec/spec.h"
 #include "spec/yaml.h"
 
-/* Nothing is set. */
+/* Initialises settings with nothing set. */
 void settings_init(struct spec_settings *s);
-/* What the top level `root` of a spec or of defaults.yaml sets, over what is set already. Strings are copied into
- * the arena. */
+/* Overrides settings with those of the top level `root` of a spec or of defaults.yaml. Strings are copied to the
+ * arena. */
 viv_status settings_merge(struct spec_settings *s, const struct yaml *root, struct arena *arena, struct error *err);
 
 #endif

@@ -1,5 +1,6 @@
-/* transforms.c - `transform` of a weight, with its numbers computed: what model/transform.c will do to the
- * tensors of a file until they are the weight. */
+/* transforms.c - `transform` of a weight, with its numbers evaluated. model/transform.c applies it to the tensors
+ * of a file.
+ */
 #include "spec/expand.h"
 
 #include "tensor/dtype.h"
@@ -12,9 +13,9 @@ enum { MAX_TRANSFORMS = 8 };
 static viv_status eval_axis(struct expander *x, const struct yaml *y, uint32_t *axis)
 {
     struct value v = {0};
-    viv_status status = eval_at(x, y, &v);
+    viv_status status = expander_eval(x, y, &v);
     if (status == VIV_OK && (v.kind != VALUE_INT || v.i < 0 || v.i > 7))
-        status = error_at(x->err, y->at, VIV_EINVAL, "an axis is an integer from 0 to 7");
+        status = yaml_error(x->err, y->at, VIV_EINVAL, "an axis is an integer from 0 to 7");
     if (status == VIV_OK)
         *axis = (uint32_t)v.i;
     return status;
@@ -29,15 +30,16 @@ static viv_status build_split(struct expander *x, const struct yaml *y, struct t
     t->kind = TRANSFORM_SPLIT;
     viv_status status = eval_axis(x, yaml_get(y, "axis"), &t->axis);
     if (status == VIV_OK)
-        status = eval_dims(x, yaml_get(y, "of"), parts, &n);
+        status = expander_eval_dims(x, yaml_get(y, "of"), parts, &n);
     if (status == VIV_OK && take->kind == YAML_LIST)
-        status = eval_dims(x, take, taken, &t->n_take);
+        status = expander_eval_dims(x, take, taken, &t->n_take);
     else if (status == VIV_OK && (status = eval_axis(x, take, &first)) == VIV_OK) {
         taken[0] = first;
         t->n_take = 1;
     }
-    if (status == VIV_OK && times && (status = eval_at(x, times, &v)) == VIV_OK && (v.kind != VALUE_INT || v.i < 1))
-        status = error_at(x->err, times->at, VIV_EINVAL, "how many times is an integer from 1");
+    if (status == VIV_OK && times && (status = expander_eval(x, times, &v)) == VIV_OK &&
+        (v.kind != VALUE_INT || v.i < 1))
+        status = yaml_error(x->err, times->at, VIV_EINVAL, "how many times is an integer from 1");
     for (uint32_t k = 0; status == VIV_OK && k < n; k++) {
         for (uint32_t i = 0; i < t->n_take; i++)
             if (taken[i] == k) {
@@ -48,7 +50,7 @@ static viv_status build_split(struct expander *x, const struct yaml *y, struct t
     }
     for (uint32_t i = 0; status == VIV_OK && i < t->n_take; i++)
         if (taken[i] >= n)
-            status = error_at(x->err, y->at, VIV_EINVAL, "part %" PRIu64 " of %u", taken[i], n);
+            status = yaml_error(x->err, y->at, VIV_EINVAL, "part %" PRIu64 " of %u", taken[i], n);
     t->times = (uint64_t)v.i;
     t->whole = end;
     return status;
@@ -59,16 +61,16 @@ static viv_status build_permute(struct expander *x, const struct yaml *y, struct
     uint64_t order[8] = {0};
     uint32_t n = 0, seen = 0;
     t->kind = TRANSFORM_PERMUTE;
-    viv_status status = eval_dims(x, yaml_get(y, "view"), t->view, &t->n_dims);
+    viv_status status = expander_eval_dims(x, yaml_get(y, "view"), t->view, &t->n_dims);
     if (status == VIV_OK)
-        status = eval_dims(x, yaml_get(y, "order"), order, &n);
+        status = expander_eval_dims(x, yaml_get(y, "order"), order, &n);
     for (uint32_t k = 0; status == VIV_OK && k < n; k++) {
         if (order[k] < 8)
             seen |= 1u << order[k];
         t->order[k] = (uint32_t)order[k];
     }
     if (status == VIV_OK && (n == 0 || n != t->n_dims || seen != (1u << n) - 1))
-        status = error_at(x->err, y->at, VIV_EINVAL, "'order' must name each axis of 'view' once");
+        status = yaml_error(x->err, y->at, VIV_EINVAL, "'order' must name each axis of 'view' once");
     return status;
 }
 
@@ -94,25 +96,25 @@ static viv_status build_transform(struct expander *x, const struct yaml *item, s
         }
     if (strcmp(name, "add") == 0) {
         struct value v = {0};
-        viv_status status = eval_at(x, y, &v);
+        viv_status status = expander_eval(x, y, &v);
         t->kind = TRANSFORM_ADD;
         t->addend = v.kind == VALUE_FLOAT ? v.f : (double)v.i;
         if (status == VIV_OK && v.kind != VALUE_FLOAT && v.kind != VALUE_INT)
-            status = error_at(x->err, y->at, VIV_EINVAL, "expected a number");
+            status = yaml_error(x->err, y->at, VIV_EINVAL, "expected a number");
         return status;
     }
     t->kind = name[0] == 'c' ? TRANSFORM_CONCAT : TRANSFORM_STACK;
     return eval_axis(x, y, &t->axis);
 }
 
-const struct yaml *transforms_of(const struct yaml *weight, const char *naming)
+const struct yaml *weight_transforms_of(const struct yaml *weight, const char *naming)
 {
     const struct yaml *t = yaml_get(weight, "transform");
     return t && t->kind == YAML_MAP ? yaml_get(t, naming) : t;
 }
 
-/* Whether its tensors are of a type that files may have and no layer computes with, such as f64: then its numbers
- * become f32. Bytes that a transform takes as bytes stay. */
+/* Whether its tensors are of a type that no layer computes with, such as f64: then they are converted to f32. Bytes
+ * that a transform reads as bytes are not. */
 static bool needs_f32(const struct expander *x, const struct weight *w, const struct transform *list, uint32_t n)
 {
     static const uint32_t computed[] = {VIV_F32, VIV_F16, VIV_BF16};
@@ -127,10 +129,10 @@ static bool needs_f32(const struct expander *x, const struct weight *w, const st
 
 viv_status weight_transforms(struct expander *x, const struct weight_entry *entry, struct weight *w)
 {
-    const struct yaml *items = transforms_of(entry->body, expander_naming(x));
+    const struct yaml *items = weight_transforms_of(entry->body, expander_naming(x));
     uint32_t n = items ? items->n : 0;
     if (n > MAX_TRANSFORMS)
-        return error_at(x->err, items->at, VIV_ELIMIT, "more than %d transforms", MAX_TRANSFORMS);
+        return yaml_error(x->err, items->at, VIV_ELIMIT, "more than %d transforms", MAX_TRANSFORMS);
     struct transform *list = arena_array(x->arena, (size_t)n + 1, sizeof *list);
     if (!list)
         return error_nomem(x->err);

@@ -1,6 +1,6 @@
-/* unroll.c - `encoder` and `graph`: lists of layers, in which a value runs through each, become nodes that read and
- * write values. Repeats are counted out and switches decided; what `residual`, `sum` and `concat` join, and what
- * `save` and `load` name, are values like any other. */
+/* unroll.c - turns `encoder` and `graph`, lists of layers that each transform a value, into nodes that read and
+ * write values. Repeats are unrolled and switches decided; `residual`, `sum` and `concat` become nodes that join
+ * values, and `save` and `load` name values. */
 #include "spec/expand.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@ static viv_status build_items(struct unroller *u, const struct yaml *list, uint3
 
 /* --- nodes --------------------------------------------------------------------------------------------------- */
 
-/* "layers.3.rms_norm", and "layers.3.rms_norm_2" for the second of its name there. */
+/* The path of a node: "layers.3.rms_norm", or "layers.3.rms_norm_2" for the second of its name. */
 static viv_status unique_path(struct unroller *u, const char *name, const char **out)
 {
     char *p = arena_printf(u->x->arena, "%s%s", u->path, name);
@@ -34,7 +34,7 @@ static viv_status unique_path(struct unroller *u, const char *name, const char *
     return p ? VIV_OK : error_nomem(u->x->err);
 }
 
-/* Adds the node where the list is at, and lets its output be the value. */
+/* Adds a node at the present place of the list; its output becomes the list's value. */
 static viv_status add_node(struct unroller *u, struct node n, uint32_t *value)
 {
     n.index = u->x->index;
@@ -44,7 +44,7 @@ static viv_status add_node(struct unroller *u, struct node n, uint32_t *value)
     if (status != VIV_OK)
         return status;
     if (u->n_nodes == MAX_NODES)
-        return error_at(u->x->err, n.at, VIV_ELIMIT, "more than %d layers", MAX_NODES);
+        return yaml_error(u->x->err, n.at, VIV_ELIMIT, "more than %d layers", MAX_NODES);
     if (!VEC_RESERVE(u->nodes, u->n_nodes, u->capacity))
         return error_nomem(u->x->err);
     u->nodes[u->n_nodes++] = n;
@@ -52,14 +52,14 @@ static viv_status add_node(struct unroller *u, struct node n, uint32_t *value)
     return VIV_OK;
 }
 
-/* A node that joins values: residual, sum, concat. */
+/* Adds a node that joins values: residual, sum, concat. */
 static viv_status build_join(struct unroller *u, const char *name, struct position at, const uint32_t *values,
                              uint32_t n, uint32_t *value)
 {
     const viv_layer_class *class = layer_set_find(u->x->spec->world->layers, name);
     uint32_t *inputs = arena_array(u->x->arena, n, sizeof *inputs);
     if (!class)
-        return error_at(u->x->err, at, VIV_ENOTFOUND, "there is no layer '%s'", name);
+        return yaml_error(u->x->err, at, VIV_ENOTFOUND, "there is no layer '%s'", name);
     if (!inputs)
         return error_nomem(u->x->err);
     memcpy(inputs, values, n * sizeof *inputs);
@@ -68,7 +68,7 @@ static viv_status build_join(struct unroller *u, const char *name, struct positi
 
 /* --- layers -------------------------------------------------------------------------------------------------- */
 
-/* What `save` has kept under a name; or NULL. */
+/* The value that `save` has stored under a name; or NULL. */
 static struct saved_value *find_saved(struct unroller *u, const char *name)
 {
     for (uint32_t i = 0; i < u->n_saved; i++)
@@ -81,7 +81,7 @@ static viv_status load(struct unroller *u, const struct yaml *name, uint32_t *va
 {
     const struct saved_value *s = find_saved(u, name->text);
     if (!s)
-        return error_at(u->x->err, name->at, VIV_EINVAL, "no value was saved as '%s'", name->text);
+        return yaml_error(u->x->err, name->at, VIV_EINVAL, "no value was saved as '%s'", name->text);
     *value = s->value;
     return VIV_OK;
 }
@@ -90,13 +90,13 @@ static viv_status save(struct unroller *u, const struct yaml *name, uint32_t val
 {
     struct saved_value *s = find_saved(u, name->text);
     if (!s && u->n_saved == MAX_SAVED)
-        return error_at(u->x->err, name->at, VIV_ELIMIT, "more than %d saved values", MAX_SAVED);
+        return yaml_error(u->x->err, name->at, VIV_ELIMIT, "more than %d saved values", MAX_SAVED);
     s = s ? s : &u->saved[u->n_saved++];
     *s = (struct saved_value){name->text, value};
     return VIV_OK;
 }
 
-/* The key of a weight becomes the weight's index. */
+/* Replaces the key of a weight by the weight's index. */
 static viv_status build_weight(struct unroller *u, const viv_attr *attr, const struct yaml *y, struct value *v)
 {
     int64_t index = 0;
@@ -105,7 +105,7 @@ static viv_status build_weight(struct unroller *u, const viv_attr *attr, const s
         return status;
     *v = index == -2 ? (struct value){0} : (struct value){.kind = VALUE_INT, .i = index};
     if (index == -2 && (attr->flags & VIV_ATTR_REQUIRED))
-        return error_at(u->x->err, y->at, VIV_EINVAL, "'%s' is needed, and this weight is absent", attr->name);
+        return yaml_error(u->x->err, y->at, VIV_EINVAL, "'%s' is needed, and this weight is absent", attr->name);
     return VIV_OK;
 }
 
@@ -117,7 +117,7 @@ static viv_status build_attr(struct unroller *u, const viv_attr *attr, const str
         *v = (struct value){.kind = VALUE_INT, .i = value};
         return status;
     }
-    viv_status status = attr_eval(u->x, attr, y, v);
+    viv_status status = expander_eval_attr(u->x, attr, y, v);
     if (status != VIV_OK || attr->kind != VIV_ATTR_WEIGHT || v->kind == VALUE_NONE)
         return status;
     return build_weight(u, attr, y, v);
@@ -174,15 +174,15 @@ static viv_status build_repeat(struct unroller *u, const struct yaml *item, uint
     struct expander *x = u->x;
     struct value count = {0};
     const struct yaml *repeat = yaml_get(item, "repeat");
-    viv_status status = eval_at(x, repeat, &count);
+    viv_status status = expander_eval(x, repeat, &count);
     if (status != VIV_OK)
         return status;
     if (count.kind != VALUE_INT)
-        return error_at(x->err, repeat->at, VIV_EINVAL, "repeat: expected an integer, found %s",
-                        value_kind_name(count.kind));
+        return yaml_error(x->err, repeat->at, VIV_EINVAL, "repeat: expected an integer, found %s",
+                          value_kind_name(count.kind));
     if (count.i < 0 || count.i > MAX_REPEAT)
-        return error_at(x->err, repeat->at, VIV_ELIMIT, "repeat: %s is %" PRId64 ", expected 0 to %d", repeat->text,
-                        count.i, MAX_REPEAT);
+        return yaml_error(x->err, repeat->at, VIV_ELIMIT, "repeat: %s is %" PRId64 ", expected 0 to %d",
+                          repeat->text, count.i, MAX_REPEAT);
     const int64_t outer = x->index;
     const char *path = u->path;
     for (x->index = 0; status == VIV_OK && x->index < count.i; x->index++) {
@@ -198,7 +198,7 @@ static viv_status build_switch(struct unroller *u, const struct yaml *item, uint
 {
     struct value v = {0};
     const struct yaml *on = yaml_get(item, "switch"), *cases = yaml_get(item, "cases");
-    viv_status status = eval_at(u->x, on, &v);
+    viv_status status = expander_eval(u->x, on, &v);
     if (status != VIV_OK)
         return status;
     struct buf text = {0};
@@ -208,8 +208,8 @@ static viv_status build_switch(struct unroller *u, const struct yaml *item, uint
     if (text.failed)
         status = error_nomem(u->x->err);
     else if (!chosen)
-        status = error_at(u->x->err, on->at, VIV_EINVAL, "switch: '%s' is %s, and no case stands for it", on->text,
-                          buf_text(&text));
+        status = yaml_error(u->x->err, on->at, VIV_EINVAL, "switch: '%s' is %s, and no case stands for it",
+                            on->text, buf_text(&text));
     buf_release(&text);
     return status == VIV_OK ? build_items(u, chosen, value) : status;
 }
@@ -263,7 +263,7 @@ static viv_status build_items(struct unroller *u, const struct yaml *list, uint3
     return status;
 }
 
-viv_status unroll(struct unroller *u, enum stack_id id, const struct yaml *list, struct stack *out)
+viv_status unroller_run(struct unroller *u, enum stack_id id, const struct yaml *list, struct stack *out)
 {
     uint32_t value = 0;
     u->path = id == STACK_ENCODER ? "encoder." : "";
@@ -273,7 +273,7 @@ viv_status unroll(struct unroller *u, enum stack_id id, const struct yaml *list,
     out->end = (uint32_t)u->n_nodes;
     out->output = value;
     if (status == VIV_OK && out->begin == out->end)
-        return error_at(u->x->err, list->at, VIV_EINVAL, "the %s has no layers", stack_names[id]);
+        return yaml_error(u->x->err, list->at, VIV_EINVAL, "the %s has no layers", stack_names[id]);
     return status;
 }
 

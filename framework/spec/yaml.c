@@ -21,7 +21,7 @@ struct reader {
     struct error *err;
 };
 
-viv_status(error_at)(struct error *err, struct position at, viv_status status, const char *format, ...)
+viv_status(yaml_error)(struct error *err, struct position at, viv_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -42,17 +42,17 @@ static viv_status next_event(struct reader *r, yaml_event_t *event)
     if (r->parser.error == YAML_MEMORY_ERROR)
         return error_nomem(r->err);
     struct position at = position_of(r, r->parser.problem_mark);
-    return error_at(r->err, at, VIV_EFORMAT, "%s%s%s", r->parser.problem ? r->parser.problem : "not YAML",
-                    r->parser.context ? ", " : "", r->parser.context ? r->parser.context : "");
+    return yaml_error(r->err, at, VIV_EFORMAT, "%s%s%s", r->parser.problem ? r->parser.problem : "not YAML",
+                      r->parser.context ? ", " : "", r->parser.context ? r->parser.context : "");
 }
 
-/* What the strict language leaves out, by name. */
+/* Reports what strict YAML does not allow. */
 static viv_status refuse_extras(const struct reader *r, const yaml_event_t *e, struct position at)
 {
     const yaml_char_t *anchor = NULL, *tag = NULL;
     if (e->type == YAML_ALIAS_EVENT)
-        return error_at(r->err, at, VIV_EFORMAT, "aliases (*%s) are not part of the spec language",
-                        (const char *)e->data.alias.anchor);
+        return yaml_error(r->err, at, VIV_EFORMAT, "aliases (*%s) are not part of the spec language",
+                          (const char *)e->data.alias.anchor);
     if (e->type == YAML_SCALAR_EVENT) {
         anchor = e->data.scalar.anchor;
         tag = e->data.scalar.tag;
@@ -64,14 +64,15 @@ static viv_status refuse_extras(const struct reader *r, const yaml_event_t *e, s
         tag = e->data.mapping_start.tag;
     }
     if (anchor)
-        return error_at(r->err, at, VIV_EFORMAT, "anchors (&%s) are not part of the spec language",
-                        (const char *)anchor);
+        return yaml_error(r->err, at, VIV_EFORMAT, "anchors (&%s) are not part of the spec language",
+                          (const char *)anchor);
     if (tag)
-        return error_at(r->err, at, VIV_EFORMAT, "tags (%s) are not part of the spec language", (const char *)tag);
+        return yaml_error(r->err, at, VIV_EFORMAT, "tags (%s) are not part of the spec language",
+                          (const char *)tag);
     return VIV_OK;
 }
 
-/* Children of a list or map while they are being read. */
+/* The children of a list or map while it is read. */
 struct children {
     struct yaml **items;
     const char **keys;
@@ -90,7 +91,7 @@ static void children_release(struct children *c)
 
 static viv_status read_node(struct reader *r, const yaml_event_t *e, uint32_t depth, struct yaml **out);
 
-/* A map's key: a scalar not seen before. */
+/* Reads a map's key: a scalar that is not a duplicate. */
 static viv_status read_key(struct reader *r, const yaml_event_t *e, struct children *c)
 {
     struct position at = position_of(r, e->start_mark);
@@ -98,13 +99,13 @@ static viv_status read_key(struct reader *r, const yaml_event_t *e, struct child
     if (status != VIV_OK)
         return status;
     if (e->type != YAML_SCALAR_EVENT)
-        return error_at(r->err, at, VIV_EFORMAT, "a key must be a word");
+        return yaml_error(r->err, at, VIV_EFORMAT, "a key must be a word");
     const char *text = (const char *)e->data.scalar.value;
     size_t size = e->data.scalar.length;
     if (size != strlen(text))
-        return error_at(r->err, at, VIV_EFORMAT, "a key with a NUL character");
+        return yaml_error(r->err, at, VIV_EFORMAT, "a key with a NUL character");
     if (size == 2 && memcmp(text, "<<", 2) == 0)
-        return error_at(r->err, at, VIV_EFORMAT, "merge keys (<<) are not part of the spec language");
+        return yaml_error(r->err, at, VIV_EFORMAT, "merge keys (<<) are not part of the spec language");
     char *key = arena_strndup(r->arena, text, size);
     if (!key || !VEC_RESERVE(c->keys, c->n, c->keys_capacity) || !VEC_RESERVE(c->key_at, c->n, c->at_capacity))
         return error_nomem(r->err);
@@ -112,7 +113,7 @@ static viv_status read_key(struct reader *r, const yaml_event_t *e, struct child
     c->key_at[c->n] = at;
     switch (strmap_add(&c->seen, key, size, 0)) {
     case STRMAP_EXISTS:
-        return error_at(r->err, at, VIV_EFORMAT, "key '%s' stands here a second time", key);
+        return yaml_error(r->err, at, VIV_EFORMAT, "key '%s' stands here a second time", key);
     case STRMAP_NOMEM:
         return error_nomem(r->err);
     default:
@@ -173,9 +174,9 @@ static viv_status read_node(struct reader *r, const yaml_event_t *e, uint32_t de
     if (status != VIV_OK)
         return status;
     if (depth > MAX_DEPTH)
-        return error_at(r->err, at, VIV_ELIMIT, "nested more than %d deep", MAX_DEPTH);
+        return yaml_error(r->err, at, VIV_ELIMIT, "nested more than %d deep", MAX_DEPTH);
     if (++r->n_nodes > MAX_NODES)
-        return error_at(r->err, at, VIV_ELIMIT, "more than %d values", MAX_NODES);
+        return yaml_error(r->err, at, VIV_ELIMIT, "more than %d values", MAX_NODES);
     struct yaml *y = arena_alloc(r->arena, sizeof *y);
     if (!y)
         return error_nomem(r->err);
@@ -188,7 +189,7 @@ static viv_status read_node(struct reader *r, const yaml_event_t *e, uint32_t de
         if (!y->text)
             return error_nomem(r->err);
         if (strlen(y->text) != e->data.scalar.length)
-            return error_at(r->err, at, VIV_EFORMAT, "a value with a NUL character");
+            return yaml_error(r->err, at, VIV_EFORMAT, "a value with a NUL character");
         return VIV_OK;
     }
     y->kind = e->type == YAML_MAPPING_START_EVENT ? YAML_MAP : YAML_LIST;
@@ -205,7 +206,7 @@ static viv_status expect(struct reader *r, yaml_event_type_t type, const char *s
     if (status != VIV_OK)
         return status;
     if (e.type != type)
-        status = error_at(r->err, position_of(r, e.start_mark), VIV_EFORMAT, "%s", sentence);
+        status = yaml_error(r->err, position_of(r, e.start_mark), VIV_EFORMAT, "%s", sentence);
     yaml_event_delete(&e);
     return status;
 }

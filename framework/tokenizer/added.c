@@ -95,7 +95,7 @@ viv_status tokenizer_index_added(struct tokenizer *t, struct error *err)
         struct added_entry entry = {token->content, token->n, (uint32_t)i};
         if (token->normalized && !token->as_is) {
             struct buf b = {0};
-            viv_status status = normalize(&t->normalizers, token->content, token->n, &b, err);
+            viv_status status = normalizers_apply(&t->normalizers, token->content, token->n, &b, err);
             entry.text = status == VIV_OK ? arena_strndup(&t->arena, buf_text(&b), b.size) : NULL;
             entry.n = b.size;
             buf_release(&b);
@@ -174,13 +174,13 @@ static bool word_before(const char *s, size_t at)
     uint32_t c;
     while (begin > 0 && ((unsigned char)s[--begin] & 0xC0) == 0x80) {
     }
-    return at > 0 && utf8_decode(s + begin, at - begin, &c) && is_word(c);
+    return at > 0 && utf8_decode(s + begin, at - begin, &c) && unicode_is_word(c);
 }
 
 static bool word_after(const char *s, size_t at, size_t n)
 {
     uint32_t c;
-    return at < n && utf8_decode(s + at, n - at, &c) && is_word(c);
+    return at < n && utf8_decode(s + at, n - at, &c) && unicode_is_word(c);
 }
 
 static size_t spaces_before(const char *s, size_t at)
@@ -190,7 +190,7 @@ static size_t spaces_before(const char *s, size_t at)
         size_t k = at - 1;
         while (k > 0 && ((unsigned char)s[k] & 0xC0) == 0x80)
             k--;
-        if (!utf8_decode(s + k, at - k, &c) || !is_space(c))
+        if (!utf8_decode(s + k, at - k, &c) || !unicode_is_space(c))
             break;
         at = k;
     }
@@ -201,7 +201,7 @@ static size_t spaces_after(const char *s, size_t at, size_t n)
 {
     uint32_t c;
     size_t length;
-    while (at < n && (length = utf8_decode(s + at, n - at, &c)) && is_space(c))
+    while (at < n && (length = utf8_decode(s + at, n - at, &c)) && unicode_is_space(c))
         at += length;
     return at;
 }

@@ -248,7 +248,7 @@ static viv_status encode(const struct token_model *m, const char *word, size_t n
     for (int32_t i = w.n ? 0 : -1; ok && i >= 0; i = w.symbols[i].after) {
         const struct symbol *s = &w.symbols[i];
         if (s->id == UINT32_MAX) {
-            ok = model_add_unknown(m, word + s->at, s->n, &after_unk, out);
+            ok = token_model_add_unknown(m, word + s->at, s->n, &after_unk, out);
         } else {
             ok = token_ids_add(out, (int32_t)s->id);
             after_unk = false;

@@ -1,4 +1,4 @@
-/* gguf_pre.h - the ways of cutting words that tokenizer.ggml.pre names in a GGUF file. */
+/* gguf_pre.h - the pre-tokenizers that tokenizer.ggml.pre names in a GGUF file. */
 #ifndef TOKENIZER_GGUF_PRE_H
 #define TOKENIZER_GGUF_PRE_H
 
@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 enum {
-    GGUF_WHOLE = 1,          /* a word that is a token is that token, whatever the merges say */
-    GGUF_NEWLINES_WHOLE = 2, /* the same for words of newlines alone */
-    GGUF_BOS = 4,            /* the BOS token stands before a text unless the file says otherwise */
+    GGUF_WHOLE = 1,          /* a pre-token that is a token becomes that token, regardless of merges */
+    GGUF_NEWLINES_WHOLE = 2, /* the same for pre-tokens of newlines only */
+    GGUF_BOS = 4,            /* the BOS token is added before a text unless the file says otherwise */
     GGUF_BOS_ALWAYS = 8,     /* ... even where it does */
     GGUF_RAW = 16,           /* words are characters, not GPT-2's letters for bytes */
     GGUF_METASPACE = 32      /* spaces are U+2581 */

@@ -1,4 +1,4 @@
-/* model.h - the heart of a tokenizer: a word in, ids out. One file each: bpe.c, unigram.c, wordpiece.c. */
+/* model.h - a tokenizer's model: encodes a pre-token to ids. One file each: bpe.c, unigram.c, wordpiece.c. */
 #ifndef TOKENIZER_MODEL_H
 #define TOKENIZER_MODEL_H
 
@@ -18,7 +18,7 @@ enum { MAX_VOCAB = 1 << 21 };
 
 /* `piece` must outlive the vocabulary. A piece or an id that is there already is an error. */
 viv_status vocab_add(struct vocab *v, const char *piece, size_t size, uint32_t id, struct error *err);
-/* A piece that no text becomes: a control token. Its text may be there already. */
+/* Adds a control token, to which no text is encoded. Its text may occur twice. */
 viv_status vocab_add_hidden(struct vocab *v, const char *piece, size_t size, uint32_t id, struct error *err);
 void vocab_release(struct vocab *v);
 bool vocab_find(const struct vocab *v, const char *piece, size_t size, uint32_t *id);
@@ -36,25 +36,25 @@ struct token_model {
 };
 
 /* Finds the ids of byte tokens. */
-void model_find_bytes(struct token_model *m);
-/* What stands for characters that are in no piece: their bytes, else the unknown token, else nothing. `after_unk`:
- * the last id added was such an unknown token, too. */
-bool model_add_unknown(const struct token_model *m, const char *s, size_t n, bool *after_unk,
-                       struct token_ids *out);
+void token_model_find_bytes(struct token_model *m);
+/* Adds the ids for characters that are in no piece: their bytes, else the unknown token, else none. `after_unk`:
+ * the last id was such an unknown token too. */
+bool token_model_add_unknown(const struct token_model *m, const char *s, size_t n, bool *after_unk,
+                             struct token_ids *out);
 
 /* --- BPE ----------------------------------------------------------------------------------------------------- */
 
 struct bpe_options {
     const char *continuing_prefix, *end_suffix; /* or NULL */
-    bool ignore_merges;                         /* a word that is a piece is that piece */
-    bool newlines_whole;                        /* the same for words of newlines alone */
+    bool ignore_merges;                         /* a pre-token that is a piece becomes that piece */
+    bool newlines_whole;                        /* the same for pre-tokens of newlines only */
     const float *scores; /* SentencePiece: no list of merges, but of two neighbours whose concatenation is a piece
                             the one with the highest score merges first; -inf: never; [vocab->n] or NULL */
 };
 /* `base` is copied: its vocab, unk, fuse_unk, byte_fallback. */
 viv_status bpe_create(const struct token_model *base, const struct bpe_options *options, struct token_model **out,
                       struct error *err);
-/* Merges in order of rank. Pieces that are not in the vocabulary are an error. */
+/* Adds merges in order of rank. Pieces that are not in the vocabulary are an error. */
 viv_status bpe_add_merge(struct token_model *m, const char *left, size_t n_left, const char *right, size_t n_right,
                          struct error *err);
 

@@ -69,7 +69,7 @@ static bool lowercase(const char *s, size_t n, struct buf *out)
     uint32_t c;
     bool ok = true;
     for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length)
-        ok = lower_char(c, out);
+        ok = unicode_put_lower(c, out);
     return ok;
 }
 
@@ -77,13 +77,13 @@ static bool strip(const char *s, size_t n, bool left, bool right, struct buf *ou
 {
     uint32_t c;
     size_t begin = 0, end = n, length;
-    while (left && begin < n && (length = utf8_decode(s + begin, n - begin, &c)) && is_space(c))
+    while (left && begin < n && (length = utf8_decode(s + begin, n - begin, &c)) && unicode_is_space(c))
         begin += length;
     while (right && end > begin) {
         size_t last = end - 1;
         while (last > begin && ((unsigned char)s[last] & 0xC0) == 0x80)
             last--;
-        if (!utf8_decode(s + last, end - last, &c) || !is_space(c))
+        if (!utf8_decode(s + last, end - last, &c) || !unicode_is_space(c))
             break;
         end = last;
     }
@@ -118,10 +118,10 @@ static viv_status bert(const struct normalizer *z, const char *s, size_t n, stru
     bool ok = true;
     viv_status status = VIV_OK;
     for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length) {
-        if (z->clean && (c == 0 || c == 0xFFFD || is_control(c)))
+        if (z->clean && (c == 0 || c == 0xFFFD || unicode_is_control(c)))
             continue;
-        bool apart = z->chinese && is_chinese(c);
-        if (z->clean && is_space(c))
+        bool apart = z->chinese && unicode_is_chinese(c);
+        if (z->clean && unicode_is_space(c))
             ok = buf_putc(&cleaned, ' ');
         else
             ok = (!apart || buf_putc(&cleaned, ' ')) && buf_append(&cleaned, s + i, length) &&
@@ -131,7 +131,8 @@ static viv_status bert(const struct normalizer *z, const char *s, size_t n, stru
     if (ok && z->accents) {
         struct buf decomposed = {0};
         status = unicode_normalize(NFD, buf_text(from), from->size, &decomposed, err);
-        ok = status == VIV_OK && strip_marks(buf_text(&decomposed), decomposed.size, is_nonspacing_mark, &plain);
+        ok = status == VIV_OK &&
+             strip_marks(buf_text(&decomposed), decomposed.size, unicode_is_nonspacing_mark, &plain);
         buf_release(&decomposed);
         from = &plain;
     }
@@ -164,7 +165,7 @@ static bool charsmap_by_grapheme(const struct charsmap *m, const char *s, size_t
     bool ok = true;
     for (size_t at = 0, length; ok && at < n; at += length) {
         const char *to;
-        length = grapheme_length(s + at, n - at);
+        length = unicode_grapheme_length(s + at, n - at);
         if (length < 6 && charsmap_find(m, s + at, length, false, &to)) {
             ok = buf_puts(out, to);
             continue;
@@ -209,11 +210,11 @@ static bool squeeze(const char *s, size_t n, struct buf *out)
     return ok;
 }
 
-bool bytes_to_letters(const char *s, size_t n, struct buf *out)
+bool byte_level_encode(const char *s, size_t n, struct buf *out)
 {
     bool ok = true;
     for (size_t i = 0, k; ok && i < n; i++) {
-        const char *letter = byte_letter((unsigned char)s[i], &k);
+        const char *letter = byte_level_letter((unsigned char)s[i], &k);
         ok = buf_append(out, letter, k);
     }
     return ok;
@@ -235,7 +236,7 @@ static viv_status step(const struct normalizer *z, const char *s, size_t n, stru
         ok = strip(s, n, z->left, z->right, out);
         break;
     case NORMALIZE_STRIP_ACCENTS:
-        ok = strip_marks(s, n, is_mark, out);
+        ok = strip_marks(s, n, unicode_is_mark, out);
         break;
     case NORMALIZE_REPLACE:
         return replace(z, s, n, out, err);
@@ -252,7 +253,7 @@ static viv_status step(const struct normalizer *z, const char *s, size_t n, stru
                           : charsmap_by_grapheme(z->charsmap, s, n, out);
         break;
     case NORMALIZE_BYTES:
-        ok = bytes_to_letters(s, n, out);
+        ok = byte_level_encode(s, n, out);
         break;
     case NORMALIZE_SQUEEZE:
         ok = squeeze(s, n, out);
@@ -261,7 +262,8 @@ static viv_status step(const struct normalizer *z, const char *s, size_t n, stru
     return ok_or_nomem(ok, err);
 }
 
-viv_status normalize(const struct normalizers *list, const char *s, size_t n, struct buf *out, struct error *err)
+viv_status normalizers_apply(const struct normalizers *list, const char *s, size_t n, struct buf *out,
+                             struct error *err)
 {
     struct buf from = {0}, to = {0};
     viv_status status = VIV_OK;

@@ -90,7 +90,7 @@ static viv_status put_around(struct tokenizer *t, const struct tokenizer_words *
     const bool around = w->class && w->class->around, t5 = w->class && w->class->t5;
     viv_status status = VIV_OK;
     bos = around || (json_is_boolean(add_bos) ? json_is_true(add_bos) : bos && !t5);
-    template_release(&t->template);
+    postprocessor_release(&t->template);
     if (bos && t->bos >= 0)
         status = tokenizer_put_before(t, t->bos, err);
     if (status == VIV_OK && t->eos >= 0 && (around || t5 || json_is_true(add_eos)))

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void template_release(struct template *t)
+void postprocessor_release(struct template *t)
 {
     free(t->before);
     free(t->after);
@@ -102,7 +102,7 @@ static viv_status read_template(json_t *j, struct template *t, struct error *err
     return read_pair_template(j, t, err);
 }
 
-viv_status template_pair(struct template *t, bool roberta, struct error *err)
+viv_status postprocessor_set_pair(struct template *t, bool roberta, struct error *err)
 {
     const int32_t second = !roberta; /* RoBERTa has one type for both */
     viv_status status = VIV_OK;
@@ -124,10 +124,10 @@ static viv_status read_cls_sep(json_t *j, struct template *t, bool roberta, stru
     viv_status status = add(&t->before, &t->n_before, json_array_get(json_object_get(j, "cls"), 1), err);
     if (status == VIV_OK)
         status = add(&t->after, &t->n_after, json_array_get(json_object_get(j, "sep"), 1), err);
-    return status == VIV_OK ? template_pair(t, roberta, err) : status;
+    return status == VIV_OK ? postprocessor_set_pair(t, roberta, err) : status;
 }
 
-viv_status template_from_json(json_t *j, struct template *out, struct error *err)
+viv_status postprocessor_from_json(json_t *j, struct template *out, struct error *err)
 {
     static const char *const names[] = {"TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel",
                                         "Sequence"};
@@ -141,7 +141,7 @@ viv_status template_from_json(json_t *j, struct template *out, struct error *err
         json_t *item;
         size_t i;
         json_array_foreach(json_object_get(j, "processors"), i, item) if (status == VIV_OK) status =
-            template_from_json(item, out, err);
+            postprocessor_from_json(item, out, err);
         return status;
     }
     if (strcmp(type, "TemplateProcessing") == 0)

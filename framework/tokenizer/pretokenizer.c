@@ -22,7 +22,7 @@ static uint32_t letter_of(unsigned char byte)
     return byte <= 160 ? 256u + 33 + (byte - 127u) : 256u + 67;
 }
 
-const char *byte_letter(unsigned char byte, size_t *n)
+const char *byte_level_letter(unsigned char byte, size_t *n)
 {
     static _Thread_local char letter[4];
     *n = utf8_encode(letter_of(byte), letter);
@@ -40,7 +40,7 @@ static int byte_of(uint32_t letter)
     return letter == 256 + 67 ? 173 : -1;
 }
 
-bool letters_to_bytes(const char *s, size_t n, struct buf *out)
+bool byte_level_decode(const char *s, size_t n, struct buf *out)
 {
     struct buf bytes = {0};
     bool ok = true, known = true;
@@ -59,20 +59,20 @@ bool letters_to_bytes(const char *s, size_t n, struct buf *out)
 
 /* --- steps --------------------------------------------------------------------------------------------------- */
 
-static viv_status split(const struct pretokenizer *p, const char *s, size_t n, struct pieces *out,
+static viv_status split(const struct pretokenizer *p, const char *s, size_t n, struct pretokens *out,
                         struct error *err)
 {
     struct ranges r = {0};
     viv_status status = pattern_ranges(&p->pattern, s, n, &r, err);
     for (size_t i = 0; p->invert && i < r.n; i++)
         r.v[i].match = !r.v[i].match;
-    if (status == VIV_OK && !split_ranges(s, &r, p->behavior, out))
+    if (status == VIV_OK && !pretokens_split(s, &r, p->behavior, out))
         status = error_nomem(err);
     ranges_release(&r);
     return status;
 }
 
-static viv_status split_chars(const struct pretokenizer *p, const char *s, size_t n, struct pieces *out,
+static viv_status split_chars(const struct pretokenizer *p, const char *s, size_t n, struct pretokens *out,
                               struct error *err)
 {
     struct ranges r = {0};
@@ -85,16 +85,16 @@ static viv_status split_chars(const struct pretokenizer *p, const char *s, size_
         ok = ranges_add(&r, begin, i, false) && ranges_add(&r, i, i + length, true);
         begin = i + length;
     }
-    ok = ok && ranges_add(&r, begin, n, false) && split_ranges(s, &r, p->behavior, out);
+    ok = ok && ranges_add(&r, begin, n, false) && pretokens_split(s, &r, p->behavior, out);
     ranges_release(&r);
     return ok ? VIV_OK : error_nomem(err);
 }
 
-static viv_status byte_level(const struct pretokenizer *p, const char *s, size_t n, struct pieces *out,
+static viv_status byte_level(const struct pretokenizer *p, const char *s, size_t n, struct pretokens *out,
                              struct error *err)
 {
     struct buf spaced = {0}, letters = {0};
-    struct pieces words = {0};
+    struct pretokens words = {0};
     viv_status status = VIV_OK;
     if (p->prefix_space && s[0] != ' ') {
         if (!buf_putc(&spaced, ' ') || !buf_append(&spaced, s, n))
@@ -104,27 +104,27 @@ static viv_status byte_level(const struct pretokenizer *p, const char *s, size_t
     }
     if (status == VIV_OK && p->use_regex)
         status = split(p, s, n, &words, err);
-    else if (status == VIV_OK && !pieces_add(&words, s, n))
+    else if (status == VIV_OK && !pretokens_add(&words, s, n))
         status = error_nomem(err);
     for (size_t w = 0; status == VIV_OK && w < words.n; w++) {
         bool ok = true;
         buf_clear(&letters);
         for (size_t i = 0, k; ok && i < words.v[w].n; i++) {
-            const char *letter = byte_letter((unsigned char)words.text.data[words.v[w].at + i], &k);
+            const char *letter = byte_level_letter((unsigned char)words.text.data[words.v[w].at + i], &k);
             ok = buf_append(&letters, letter, k);
         }
-        if (!ok || !pieces_add(out, buf_text(&letters), letters.size))
+        if (!ok || !pretokens_add(out, buf_text(&letters), letters.size))
             status = error_nomem(err);
     }
     buf_release(&spaced);
     buf_release(&letters);
-    pieces_release(&words);
+    pretokens_release(&words);
     return status;
 }
 
 /* Spaces become the replacement, one of which may be put before the text; a word begins with each. */
-static viv_status metaspace(const struct pretokenizer *p, const char *s, size_t n, bool first, struct pieces *out,
-                            struct error *err)
+static viv_status metaspace(const struct pretokenizer *p, const char *s, size_t n, bool first,
+                            struct pretokens *out, struct error *err)
 {
     struct buf text = {0};
     struct ranges r = {0};
@@ -142,61 +142,61 @@ static viv_status metaspace(const struct pretokenizer *p, const char *s, size_t 
              ranges_add(&r, (size_t)(at - t), (size_t)(at - t) + k, true);
         begin = (size_t)(at - t) + k;
     }
-    ok = ok && ranges_add(&r, begin, text.size, false) && split_ranges(t, &r, SPLIT_MERGED_WITH_NEXT, out);
+    ok = ok && ranges_add(&r, begin, text.size, false) && pretokens_split(t, &r, SPLIT_MERGED_WITH_NEXT, out);
     buf_release(&text);
     ranges_release(&r);
     return ok ? VIV_OK : error_nomem(err);
 }
 
-static bool words(const char *s, size_t n, struct pieces *out)
+static bool words(const char *s, size_t n, struct pretokens *out)
 {
     enum { SPACE, WORD, OTHER } before = SPACE, now;
     size_t begin = 0;
     bool ok = true;
     uint32_t c;
     for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length) {
-        now = is_word(c) ? WORD : is_space(c) ? SPACE : OTHER;
+        now = unicode_is_word(c) ? WORD : unicode_is_space(c) ? SPACE : OTHER;
         if (now == before)
             continue;
-        ok = before == SPACE || pieces_add(out, s + begin, i - begin);
+        ok = before == SPACE || pretokens_add(out, s + begin, i - begin);
         begin = i;
         before = now;
     }
-    return ok && (before == SPACE || pieces_add(out, s + begin, n - begin));
+    return ok && (before == SPACE || pretokens_add(out, s + begin, n - begin));
 }
 
 /* As the reference does it: a character without a script, such as a space, goes with the one before it, and is lost
  * where none is before it. */
-static bool scripts(const char *s, size_t n, struct pieces *out)
+static bool scripts(const char *s, size_t n, struct pretokens *out)
 {
     unsigned before = 0;
     size_t begin = 0;
     bool ok = true;
     uint32_t c;
     for (size_t i = 0, length; ok && i < n && (length = utf8_decode(s + i, n - i, &c)); i += length) {
-        unsigned now = script_of(c);
+        unsigned now = unicode_script(c);
         if (now == 0 || now == before)
             continue;
-        ok = before == 0 || pieces_add(out, s + begin, i - begin);
+        ok = before == 0 || pretokens_add(out, s + begin, i - begin);
         begin = i;
         before = now;
     }
-    return ok && (before == 0 || pieces_add(out, s + begin, n - begin));
+    return ok && (before == 0 || pretokens_add(out, s + begin, n - begin));
 }
 
-static bool fixed_length(const char *s, size_t n, size_t length, struct pieces *out)
+static bool fixed_length(const char *s, size_t n, size_t length, struct pretokens *out)
 {
     bool ok = true;
     for (size_t i = 0, end; ok && i < n; i = end) {
         size_t left = length;
         for (end = i; end < n && (left > 0 || ((unsigned char)s[end] & 0xC0) == 0x80); end++)
             left -= ((unsigned char)s[end] & 0xC0) != 0x80;
-        ok = pieces_add(out, s + i, end - i);
+        ok = pretokens_add(out, s + i, end - i);
     }
     return ok;
 }
 
-static viv_status step(const struct pretokenizer *p, const char *s, size_t n, bool first, struct pieces *out,
+static viv_status step(const struct pretokenizer *p, const char *s, size_t n, bool first, struct pretokens *out,
                        struct error *err)
 {
     switch (p->kind) {
@@ -218,25 +218,25 @@ static viv_status step(const struct pretokenizer *p, const char *s, size_t n, bo
     return VIV_OK;
 }
 
-viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n, bool first, struct pieces *out,
-                       struct error *err)
+viv_status pretokenizers_apply(const struct pretokenizers *list, const char *s, size_t n, bool first,
+                               struct pretokens *out, struct error *err)
 {
-    struct pieces from = {0}, to = {0};
-    viv_status status = pieces_add(&from, s, n) ? VIV_OK : error_nomem(err);
+    struct pretokens from = {0}, to = {0};
+    viv_status status = pretokens_add(&from, s, n) ? VIV_OK : error_nomem(err);
     for (size_t i = 0; status == VIV_OK && i < list->n; i++) {
-        pieces_clear(&to);
+        pretokens_clear(&to);
         for (size_t k = 0; status == VIV_OK && k < from.n; k++)
             status = step(&list->v[i], from.text.data + from.v[k].at, from.v[k].n, first && k == 0, &to, err);
-        struct pieces swap = from;
+        struct pretokens swap = from;
         from = to;
         to = swap;
     }
-    pieces_release(&to);
+    pretokens_release(&to);
     if (status == VIV_OK) {
-        pieces_release(out);
+        pretokens_release(out);
         *out = from;
     } else {
-        pieces_release(&from);
+        pretokens_release(&from);
     }
     return status;
 }
@@ -273,7 +273,7 @@ viv_status pretokenizers_add_regex(struct pretokenizers *list, const char *patte
 
 static bool is_digit_for_split(uint32_t c)
 {
-    return is_numeric(c);
+    return unicode_is_numeric(c);
 }
 
 static viv_status read_behavior(json_t *j, enum split_behavior otherwise, enum split_behavior *out,
@@ -395,7 +395,7 @@ static viv_status add_one(struct pretokenizers *list, const char *type, json_t *
                          flag(j, "individual_digits", false) ? SPLIT_ISOLATED : SPLIT_CONTIGUOUS, err);
     if (strcmp(type, "Punctuation") == 0) {
         viv_status status = read_behavior(j, SPLIT_ISOLATED, &behavior, err);
-        return status == VIV_OK ? add_chars(list, is_punctuation, behavior, err) : status;
+        return status == VIV_OK ? add_chars(list, unicode_is_punctuation, behavior, err) : status;
     }
     if (strcmp(type, "Metaspace") == 0)
         return add_metaspace(list, j, err);
@@ -406,10 +406,10 @@ static viv_status add_one(struct pretokenizers *list, const char *type, json_t *
     if (strcmp(type, "FixedLength") == 0)
         return add_length(list, j, err);
     if (strcmp(type, "WhitespaceSplit") == 0)
-        return add_chars(list, is_space, SPLIT_REMOVED, err);
+        return add_chars(list, unicode_is_space, SPLIT_REMOVED, err);
     if (strcmp(type, "BertPreTokenizer") == 0) {
-        viv_status status = add_chars(list, is_space, SPLIT_REMOVED, err);
-        return status == VIV_OK ? add_chars(list, is_punctuation, SPLIT_ISOLATED, err) : status;
+        viv_status status = add_chars(list, unicode_is_space, SPLIT_REMOVED, err);
+        return status == VIV_OK ? add_chars(list, unicode_is_punctuation, SPLIT_ISOLATED, err) : status;
     }
     if (strcmp(type, "CharDelimiterSplit") == 0)
         return add_delimiter(list, j, err);

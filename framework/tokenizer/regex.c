@@ -226,7 +226,7 @@ static bool replace_newer(const char *text, size_t n, struct buf *out)
         if ((unsigned char)text[i] < 0xE0) /* all of them have three bytes or four */
             continue;
         length = utf8_decode(text + i, n - i, &c);
-        if ((twin = stand_in(c)) == c)
+        if ((twin = unicode_stand_in(c)) == c)
             continue;
         if (out->size == 0 && !buf_append(out, text, n))
             return false;

@@ -221,7 +221,7 @@ static const struct {
     {0x2F800, 0x2FA1D, 56},  {0xE0001, 0xE0001, 1},   {0xE0020, 0xE007F, 1},   {0xE0100, 0xE01EF, 4},
 };
 
-unsigned script_of(uint32_t c)
+unsigned unicode_script(uint32_t c)
 {
     size_t low = 0, high = sizeof ranges / sizeof *ranges;
     while (low < high) {

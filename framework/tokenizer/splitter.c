@@ -124,7 +124,7 @@ static unsigned class_of(const struct splitter *p, const char *s, size_t n, size
     if ((unsigned char)s[at] < 0x80)
         return class_of_ascii((unsigned char)s[at]);
     *length = utf8_decode(s + at, n - at, &c);
-    c = stand_in(c);
+    c = unicode_stand_in(c);
     if (in(of_l, c)) {
         if (!(p->flags & CASED) || p->flags & ASCII)
             return LETTER;

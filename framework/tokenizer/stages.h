@@ -1,11 +1,10 @@
-/* stages.h - what surrounds a tokenizer's model: normalizers, pre-tokenizers, post-processors, decoders. Each is a
- * list of steps, made from tokenizer.json, from GGUF metadata or from a SentencePiece model, and immutable once
- * made. */
+/* stages.h - the stages around a tokenizer's model: normalizers, pre-tokenizers, post-processors, decoders. Each is
+ * a list of steps from tokenizer.json, GGUF metadata or a SentencePiece model, and immutable. */
 #ifndef TOKENIZER_STAGES_H
 #define TOKENIZER_STAGES_H
 
 #include "base/json.h"
-#include "tokenizer/pieces.h"
+#include "tokenizer/pretokens.h"
 #include "tokenizer/tokenizer.h"
 
 struct regex;
@@ -35,7 +34,7 @@ enum normalizer_kind {
     NORMALIZE_PREPEND, /* text */
     NORMALIZE_BERT,    /* clean, chinese, accents, lowercase */
     NORMALIZE_NMT,
-    NORMALIZE_CHARSMAP, /* charsmap: by grapheme, as the reference reads it; by_prefix: as SentencePiece does */
+    NORMALIZE_CHARSMAP, /* charsmap: by grapheme, as in the tokenizers library; by_prefix: as in SentencePiece */
     NORMALIZE_BYTES,    /* bytes to GPT-2's letters */
     NORMALIZE_SQUEEZE   /* SentencePiece: runs of spaces become one, none at the ends */
 };
@@ -52,17 +51,18 @@ struct normalizers {
 };
 viv_status normalizers_add_json(struct normalizers *list, json_t *j, struct error *err);
 struct normalizer *normalizers_add(struct normalizers *list, enum normalizer_kind kind); /* NULL: memory is out */
-viv_status normalize(const struct normalizers *list, const char *s, size_t n, struct buf *out, struct error *err);
+viv_status normalizers_apply(const struct normalizers *list, const char *s, size_t n, struct buf *out,
+                             struct error *err);
 void normalizers_release(struct normalizers *list);
 
-/* SentencePiece's precompiled map: u32 size of a double array (Aoe 1989, as darts-clone lays it out), the array,
- * then the texts it leads to. */
+/* SentencePiece's precompiled map: u32 size of a double array (Aoe 1989, in the layout of darts-clone), the array,
+ * then the replacement texts. */
 viv_status charsmap_create(const void *bytes, size_t n, struct charsmap **out, struct error *err);
 void charsmap_destroy(struct charsmap *c);
-/* What a prefix of s becomes: the longest one that is in the map, or the shortest. 0: none; else its length. */
+/* Finds the longest (or shortest) prefix of s in the map. Returns its length, or 0. *to: its replacement. */
 size_t charsmap_find(const struct charsmap *c, const char *s, size_t n, bool longest, const char **to);
 
-/* --- pre-tokenizers: pieces to pieces ------------------------------------------------------------------------ */
+/* --- pre-tokenizers: split pre-tokens into smaller ones ------------------------------------------------------- */
 
 enum pretokenizer_kind {
     PRETOKENIZE_BYTE_LEVEL, /* prefix_space, use_regex */
@@ -70,8 +70,8 @@ enum pretokenizer_kind {
     PRETOKENIZE_CHARS,      /* behavior; test: which characters are delimiters */
     PRETOKENIZE_METASPACE,  /* text: the replacement; scheme; split */
     PRETOKENIZE_WORDS,      /* runs of \w, and of what is neither \w nor white space */
-    PRETOKENIZE_SCRIPTS,    /* a piece begins where the script changes */
-    PRETOKENIZE_LENGTH      /* length: characters of a piece */
+    PRETOKENIZE_SCRIPTS,    /* split where the script changes */
+    PRETOKENIZE_LENGTH      /* length: characters of a pre-token */
 };
 enum prepend_scheme { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER };
 struct pretokenizer {
@@ -92,15 +92,15 @@ viv_status pretokenizers_add_json(struct pretokenizers *list, json_t *j, struct 
 struct pretokenizer *pretokenizers_add(struct pretokenizers *list, enum pretokenizer_kind kind);
 viv_status pretokenizers_add_regex(struct pretokenizers *list, const char *pattern, enum split_behavior behavior,
                                    struct error *err);
-/* `first`: the text begins here (no special token came before). */
-viv_status pretokenize(const struct pretokenizers *list, const char *s, size_t n, bool first, struct pieces *out,
-                       struct error *err);
+/* `first`: this is the begin of the text (no special token came before). */
+viv_status pretokenizers_apply(const struct pretokenizers *list, const char *s, size_t n, bool first,
+                               struct pretokens *out, struct error *err);
 void pretokenizers_release(struct pretokenizers *list);
 
 /* GPT-2's letters for bytes, in UTF-8, and back. */
-const char *byte_letter(unsigned char byte, size_t *n);
-bool bytes_to_letters(const char *s, size_t n, struct buf *out);
-bool letters_to_bytes(const char *s, size_t n, struct buf *out); /* what is no such letter stays as it is */
+const char *byte_level_letter(unsigned char byte, size_t *n);
+bool byte_level_encode(const char *s, size_t n, struct buf *out);
+bool byte_level_decode(const char *s, size_t n, struct buf *out); /* other characters are unchanged */
 
 /* --- post-processors: special tokens around the text --------------------------------------------------------- */
 
@@ -109,23 +109,23 @@ struct template
     int32_t *before, *after; /* of a text alone */
     size_t n_before, n_after;
     struct pair_item { /* of two texts, in order */
-        int32_t id;    /* a special token; -1: here stands a text */
+        int32_t id;    /* a special token; -1: a text */
         uint8_t text;  /* which one: 0 or 1 */
         int32_t type;
     } * pair;
-    size_t n_pair; /* 0: it does not say */
+    size_t n_pair; /* 0: not given */
 };
-viv_status template_from_json(json_t *j, struct template *out, struct error *err);
-/* Makes the template of a pair of that of a text: as BERT does it, [CLS] A [SEP] B [SEP], or as RoBERTa does,
+viv_status postprocessor_from_json(json_t *j, struct template *out, struct error *err);
+/* Derives the template of a pair from that of a text: as in BERT, [CLS] A [SEP] B [SEP], or RoBERTa,
  * <s> A </s> </s> B </s>. */
-viv_status template_pair(struct template *t, bool roberta, struct error *err);
-void template_release(struct template *t);
+viv_status postprocessor_set_pair(struct template *t, bool roberta, struct error *err);
+void postprocessor_release(struct template *t);
 
 /* --- decoders: pieces back to text --------------------------------------------------------------------------- */
 
 enum decoder_kind {
     DECODE_BYTE_LEVEL,
-    DECODE_METASPACE, /* text: the replacement; flag: a space put before the text is taken away again */
+    DECODE_METASPACE, /* text: the replacement; flag: removes the space that was added before the text */
     DECODE_WORDPIECE, /* text: the prefix; flag: clean up */
     DECODE_BPE,       /* text: the suffix */
     DECODE_BYTE_FALLBACK,
@@ -150,13 +150,13 @@ viv_status decoders_add_json(struct decoders *list, json_t *j, struct error *err
 struct decoder *decoders_add(struct decoders *list, enum decoder_kind kind);
 void decoders_release(struct decoders *list);
 
-/* A run of the decoders over a sequence of pieces. Text comes out as soon as no later piece can change it, always
- * in whole characters. `list` must outlive it. */
+/* A streaming run of the decoders over pieces. Text is returned as soon as no later piece can change it, in whole
+ * characters. `list` must outlive it. */
 struct decoding;
 viv_status decoding_create(const struct decoders *list, struct decoding **out, struct error *err);
-/* Appends to *out the text that this piece completes. An empty piece counts. */
+/* Appends to *out the text that this piece completes. An empty piece is a piece too. */
 viv_status decoding_push(struct decoding *d, const char *piece, size_t n, struct buf *out, struct error *err);
-/* Appends the text that is still held. Pieces pushed later follow those pushed before. */
+/* Appends the text that is still held back. More pieces may be pushed afterwards. */
 viv_status decoding_finish(struct decoding *d, struct buf *out, struct error *err);
 void decoding_destroy(struct decoding *d);
 

@@ -50,7 +50,7 @@ static const struct {
     {0x2EBF0, 0x2EE5D, 0x20000}, {0x31350, 0x323AF, 0x20000},
 };
 
-uint32_t stand_in(uint32_t c)
+uint32_t unicode_stand_in(uint32_t c)
 {
     size_t low = 0, high = sizeof ranges / sizeof *ranges;
     while (low < high) {

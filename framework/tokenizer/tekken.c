@@ -91,7 +91,7 @@ static viv_status add_piece(struct tokenizer *t, json_t *item, uint32_t id, stru
         buf_release(&bytes);
         return failed ? error_nomem(err) : error_set(err, VIV_EFORMAT, "token_bytes is not base64");
     }
-    char *piece = bytes_to_letters(bytes.data, bytes.size, &letters)
+    char *piece = byte_level_encode(bytes.data, bytes.size, &letters)
                       ? arena_strndup(&t->arena, buf_text(&letters), letters.size)
                       : NULL;
     viv_status status = piece ? vocab_add(&t->vocab, piece, letters.size, id, err) : error_nomem(err);

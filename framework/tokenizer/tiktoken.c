@@ -18,7 +18,7 @@ static viv_status read_line(struct tokenizer *t, const char *line, size_t n, str
     long rank = space ? strtol(space + 1, &end, 10) : -1;
     bool ok = space && rank >= 0 && rank < MAX_VOCAB && end == line + n &&
               (base64_decode(line, (size_t)(space - line), &bytes) || bytes.failed);
-    char *copy = ok && !bytes.failed && bytes_to_letters(buf_text(&bytes), bytes.size, &piece)
+    char *copy = ok && !bytes.failed && byte_level_encode(buf_text(&bytes), bytes.size, &piece)
                      ? arena_strndup(&t->arena, buf_text(&piece), piece.size)
                      : NULL;
     viv_status status = !ok    ? error_set(err, VIV_EFORMAT, "expected a token in base64 and its rank")

@@ -28,7 +28,7 @@ void tokenizer_destroy(struct tokenizer *t)
     normalizers_release(&t->normalizers);
     pretokenizers_release(&t->pretokenizers);
     decoders_release(&t->decoders);
-    template_release(&t->template);
+    postprocessor_release(&t->template);
     vocab_release(&t->vocab);
     added_release(&t->added);
     token_ids_release(&t->ends);
@@ -39,7 +39,7 @@ void tokenizer_destroy(struct tokenizer *t)
 struct token_model tokenizer_model_base(const struct tokenizer *t, int32_t unk)
 {
     struct token_model m = {.vocab = &t->vocab, .unk = unk};
-    model_find_bytes(&m);
+    token_model_find_bytes(&m);
     return m;
 }
 
@@ -160,7 +160,7 @@ viv_status tokenizer_finish(struct tokenizer *t, const char *origin, struct erro
         return error_nomem(err);
     viv_status status = tokenizer_index_added(t, err);
     if (status == VIV_OK && t->template.n_pair == 0) /* GGUF files do not say: BERT's are WordPiece */
-        status = template_pair(&t->template, strcmp(t->model->name, "WordPiece") != 0, err);
+        status = postprocessor_set_pair(&t->template, strcmp(t->model->name, "WordPiece") != 0, err);
     return status == VIV_OK ? check_template(t, err) : status;
 }
 
@@ -170,16 +170,16 @@ viv_status tokenizer_finish(struct tokenizer *t, const char *origin, struct erro
 static viv_status encode_plain(const struct tokenizer *t, const char *s, size_t n, bool first,
                                struct token_ids *out, struct error *err)
 {
-    struct pieces words = {0};
+    struct pretokens words = {0};
     viv_status status = VIV_OK;
     if (n == 0)
         return VIV_OK;
     if (t->pretokenizers.n == 0)
         return t->model->encode(t->model, s, n, out, err);
-    status = pretokenize(&t->pretokenizers, s, n, first, &words, err);
+    status = pretokenizers_apply(&t->pretokenizers, s, n, first, &words, err);
     for (size_t i = 0; status == VIV_OK && i < words.n; i++)
         status = t->model->encode(t->model, words.text.data + words.v[i].at, words.v[i].n, out, err);
-    pieces_release(&words);
+    pretokens_release(&words);
     return status;
 }
 
@@ -205,7 +205,7 @@ static viv_status encode_raw(const struct tokenizer *t, const char *s, size_t n,
     struct buf normal = {0};
     if (n == 0)
         return VIV_OK;
-    viv_status status = normalize(&t->normalizers, s, n, &normal, err);
+    viv_status status = normalizers_apply(&t->normalizers, s, n, &normal, err);
     if (status == VIV_OK)
         status = encode_normalized(t, buf_text(&normal), normal.size, first, flags, out, err);
     buf_release(&normal);
@@ -248,7 +248,7 @@ viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t 
         ok = token_ids_add(out, t->template.before[i]);
     bool valid = utf8_valid(text, size);
     if (!valid)
-        ok = ok && clean_utf8(text, size, &clean);
+        ok = ok && utf8_clean(text, size, &clean);
     viv_status status =
         ok ? encode_valid(t, valid ? text : buf_text(&clean), valid ? size : clean.size, flags, NULL, out, err)
            : error_nomem(err);

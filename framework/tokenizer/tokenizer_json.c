@@ -232,7 +232,7 @@ viv_status tokenizer_read_components(struct tokenizer *t, json_t *root, struct e
     if (status == VIV_OK)
         status = pretokenizers_add_json(&t->pretokenizers, json_object_get(root, "pre_tokenizer"), err);
     if (status == VIV_OK)
-        status = template_from_json(json_object_get(root, "post_processor"), &t->template, err);
+        status = postprocessor_from_json(json_object_get(root, "post_processor"), &t->template, err);
     if (status == VIV_OK)
         status = decoders_add_json(&t->decoders, json_object_get(root, "decoder"), err);
     return status == VIV_OK ? read_added(t, json_object_get(root, "added_tokens"), err) : status;

@@ -10,56 +10,56 @@ static utf8proc_category_t category(uint32_t c)
     return utf8proc_category((utf8proc_int32_t)c);
 }
 
-bool is_space(uint32_t c)
+bool unicode_is_space(uint32_t c)
 {
     return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
            (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-bool is_control(uint32_t c)
+bool unicode_is_control(uint32_t c)
 {
     if (c == '\t' || c == '\n' || c == '\r')
         return false;
     utf8proc_category_t k = category(c);
-    return k == UTF8PROC_CATEGORY_CC || (k == UTF8PROC_CATEGORY_CF && !is_newer(c)) || k == UTF8PROC_CATEGORY_CS ||
-           k == UTF8PROC_CATEGORY_CO;
+    return k == UTF8PROC_CATEGORY_CC || (k == UTF8PROC_CATEGORY_CF && !unicode_is_newer(c)) ||
+           k == UTF8PROC_CATEGORY_CS || k == UTF8PROC_CATEGORY_CO;
 }
 
-bool is_punctuation(uint32_t c)
+bool unicode_is_punctuation(uint32_t c)
 {
     if ((c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126))
         return true;
     utf8proc_category_t k = category(c);
     const bool once = c == 0x166D || c == 0x111C9; /* later Unicode calls them otherwise */
-    return once || (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO && !is_newer(c));
+    return once || (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO && !unicode_is_newer(c));
 }
 
-bool is_numeric(uint32_t c)
+bool unicode_is_numeric(uint32_t c)
 {
     utf8proc_category_t k = category(c);
     return k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO;
 }
 
-bool is_mark(uint32_t c)
+bool unicode_is_mark(uint32_t c)
 {
     utf8proc_category_t k = category(c);
-    return (k >= UTF8PROC_CATEGORY_MN && k <= UTF8PROC_CATEGORY_ME && !is_newer_mark(c)) || c == 0x1CF2 ||
+    return (k >= UTF8PROC_CATEGORY_MN && k <= UTF8PROC_CATEGORY_ME && !unicode_is_newer_mark(c)) || c == 0x1CF2 ||
            c == 0x1CF3;
 }
 
-bool is_nonspacing_mark(uint32_t c)
+bool unicode_is_nonspacing_mark(uint32_t c)
 {
-    return (category(c) == UTF8PROC_CATEGORY_MN && !is_newer(c)) || c == 0x1734;
+    return (category(c) == UTF8PROC_CATEGORY_MN && !unicode_is_newer(c)) || c == 0x1734;
 }
 
-bool is_chinese(uint32_t c)
+bool unicode_is_chinese(uint32_t c)
 {
     return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
            (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
            (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
 }
 
-bool is_word(uint32_t c)
+bool unicode_is_word(uint32_t c)
 {
     utf8proc_category_t k = category(c);
     const bool circled = (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
@@ -83,17 +83,17 @@ viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, str
     return ok ? VIV_OK : error_nomem(err);
 }
 
-bool put_char(uint32_t c, struct buf *out)
+bool unicode_put(uint32_t c, struct buf *out)
 {
     char s[4];
     return buf_append(out, s, utf8_encode(c, s));
 }
 
-bool lower_char(uint32_t c, struct buf *out)
+bool unicode_put_lower(uint32_t c, struct buf *out)
 {
     if (c == 0x130) /* the one letter whose lower case is two characters */
         return buf_puts(out, "i\xCC\x87");
-    return put_char((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), out);
+    return unicode_put((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), out);
 }
 
 /* Bytes of what begins s and is no character: a truncated character counts as one, as the reference has it.
@@ -115,7 +115,7 @@ static size_t invalid_length(const char *s, size_t n, bool *cut)
     return bad;
 }
 
-bool clean_utf8_part(const char *s, size_t n, struct buf *out, size_t *used)
+bool utf8_clean_part(const char *s, size_t n, struct buf *out, size_t *used)
 {
     size_t at = 0, begin = 0;
     bool ok = true, cut = false;
@@ -137,13 +137,13 @@ bool clean_utf8_part(const char *s, size_t n, struct buf *out, size_t *used)
     return ok && buf_append(out, s + begin, at - begin);
 }
 
-bool clean_utf8(const char *s, size_t n, struct buf *out)
+bool utf8_clean(const char *s, size_t n, struct buf *out)
 {
     size_t used;
-    return clean_utf8_part(s, n, out, &used) && (used == n || buf_puts(out, "\xEF\xBF\xBD"));
+    return utf8_clean_part(s, n, out, &used) && (used == n || buf_puts(out, "\xEF\xBF\xBD"));
 }
 
-size_t grapheme_length(const char *s, size_t n)
+size_t unicode_grapheme_length(const char *s, size_t n)
 {
     uint32_t before, c;
     utf8proc_int32_t state = 0;

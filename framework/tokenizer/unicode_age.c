@@ -71,12 +71,12 @@ static bool find(const struct range *v, size_t n, uint32_t c)
     return false;
 }
 
-bool is_newer(uint32_t c)
+bool unicode_is_newer(uint32_t c)
 {
     return find(newer, sizeof newer / sizeof *newer, c);
 }
 
-bool is_newer_mark(uint32_t c)
+bool unicode_is_newer_mark(uint32_t c)
 {
     return find(newer_marks, sizeof newer_marks / sizeof *newer_marks, c);
 }

@@ -85,7 +85,7 @@ static viv_status encode(const struct token_model *m, const char *word, size_t n
         uint32_t id; /* "<unk>" written out is the unknown token, not its bytes */
         ok = vocab_find(m->vocab, word + from, end - from, &id) && u->scores[id] != -INFINITY
                  ? token_ids_add(out, (int32_t)id)
-                 : model_add_unknown(m, word + from, end - from, &after_unk, out);
+                 : token_model_add_unknown(m, word + from, end - from, &after_unk, out);
     }
     free(best);
     free(ends);

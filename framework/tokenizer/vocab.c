@@ -67,7 +67,7 @@ void token_ids_release(struct token_ids *ids)
     *ids = (struct token_ids){0};
 }
 
-void model_find_bytes(struct token_model *m)
+void token_model_find_bytes(struct token_model *m)
 {
     for (int b = 0; b < 256; b++) {
         char piece[8];
@@ -77,7 +77,8 @@ void model_find_bytes(struct token_model *m)
     }
 }
 
-bool model_add_unknown(const struct token_model *m, const char *s, size_t n, bool *after_unk, struct token_ids *out)
+bool token_model_add_unknown(const struct token_model *m, const char *s, size_t n, bool *after_unk,
+                             struct token_ids *out)
 {
     bool bytes = m->byte_fallback;
     for (size_t i = 0; bytes && i < n; i++)

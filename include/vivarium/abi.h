@@ -99,7 +99,7 @@ typedef struct viv_plugin_entry_table {
     viv_status (*init)(const viv_host *host); /* [setup: once, first] */
     void (*deinit)(void);                     /* [setup: once, last; only after init has succeeded] */
 
-    /* What the plugin brings: a NULL-terminated array of pointers to the classes named by `id`
+    /* What the plugin provides: a NULL-terminated array of pointers to the classes named by `id`
      * (VIV_CLASS_LAYER, VIV_CLASS_SCHEDULER, VIV_CLASS_ARCHITECTURE), or NULL. The same at
      * each call. [any: after init] */
     const void *const *(*get_classes)(const char *id);

@@ -32,7 +32,7 @@ typedef struct viv_architecture_class {
 
 typedef struct viv_architectures {
     uint32_t struct_size, flags;
-    /* Loads the plugin that brings it. Lives as long as the host. [setup: after init, not in it] */
+    /* Loads the plugin that provides it. Lives as long as the host. [setup: after init, not in it] */
     viv_status (*find)(const viv_host *host, const char *name, const viv_architecture_class **found);
 } viv_architectures;
 

@@ -74,7 +74,7 @@ check 'a tolerance is a tolerance' tolerated
 check 'logits are told of' apart 'logits: the same best token for' "$model" "$work/broken"
 json() {
     ends 1 "$viv" diff "$model" "$work/broken" --json && tr -d ' \n' <"$work/out" |
-        grep -E '"tokens":16,"tolerance":0.0001[0-9]*,"agree":false,"first":"layers.1.mlp","misfit":null,.*"logits":\{"rows":16,'
+        grep -E '"tokens":16,"tolerance":0.0001[0-9]*,"agree":false,"first":"layers.1.mlp","mismatch":null,.*"logits":\{"rows":16,'
 }
 check 'and all of it in JSON' json
 check 'an adapter parts at its first layer' apart 'They part at layers.0.attention' "$model" --on-b "lora=$golden/lora-two/a"

@@ -24,7 +24,7 @@ check 'those with some words alone' says '"params_active": 12879925248' "$viv" s
 check 'none has these words' fails 'no spec has all of these words' "$viv" spec list mixtral zzz
 check 'a spec is checked' ends 0 "$viv" spec check llama
 printf 'viv: 1\nuse: llama-3.2-1b\narchitecture: mamba\n' >"$work/mamba.yaml"
-check 'an architecture that no plugin brings is refused' fails "no plugin brings architecture 'mamba'" "$viv" spec check "$work/mamba.yaml"
+check 'an architecture that no plugin provides is refused' fails "no plugin provides architecture 'mamba'" "$viv" spec check "$work/mamba.yaml"
 check 'a checkpoint is checked up to its weights' says 'it can run' "$viv" spec check "$source/tests/golden/llama-gqa-gguf/model.gguf"
 # the type of blk.0.ffn_down.weight, behind its name, its number of dimensions and both of them, becomes Q5_0
 cp "$source/tests/golden/llama-q8_0-gguf/model.gguf" "$work/q5.gguf"

@@ -13,7 +13,7 @@ static struct spec_world world;
 static viv_model *models[3];
 static const int32_t contexts[] = {128, 1024};
 static const uint32_t types[] = {VIV_F16};
-static const struct questions questions = {
+static const struct comparison_query questions = {
     .contexts = contexts, .n_contexts = 2, .n_texts = 1, .types = types, .n_types = 1, .type = -1};
 static const struct report_origin origin = {
     .command = "viv compare 'a & b'", .version = "9.9", .machine = "an <abacus>", .date = "1958-01-01"};

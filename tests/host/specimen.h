@@ -71,12 +71,12 @@ static const viv_attr *const specimen_attrs[] = {NULL};
         .forward = specimen_forward, __VA_ARGS__                                                                   \
     }
 
-/* get_classes for a plugin that brings one class. */
+/* get_classes for a plugin that provides one class. */
 #define BRINGS(kind, type, ...)                                                                                    \
-    static const type brought = __VA_ARGS__;                                                                       \
+    static const type provided = __VA_ARGS__;                                                                      \
     static const void *const *get_classes(const char *id)                                                          \
     {                                                                                                              \
-        static const void *const list[] = {&brought, NULL};                                                        \
+        static const void *const list[] = {&provided, NULL};                                                       \
         (void)specimen_open, (void)specimen_run, (void)specimen_close, (void)specimen_infer;                       \
         (void)specimen_prepare, (void)specimen_tasks, (void)specimen_forward;                                      \
         (void)specimen_attrs;                                                                                      \

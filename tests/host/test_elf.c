@@ -137,7 +137,7 @@ TEST(ident__majors_agree_and_minors_follow_the_draft_rule)
                                         .ptr_bits = 8 * sizeof(void *),
                                         .byte_order = VIV_BYTE_ORDER,
                                         .name = "p"};
-        viv_status status = ident_check(&ident, cases[i].host_major, cases[i].host_minor, 0, &err);
+        viv_status status = plugin_check_ident(&ident, cases[i].host_major, cases[i].host_minor, 0, &err);
         ck_assert_msg((status == VIV_OK) == cases[i].fits, "case %zu", i);
     }
 }
@@ -155,9 +155,9 @@ TEST(ident__missing_processor_features_are_named)
                                     .byte_order = VIV_BYTE_ORDER,
                                     .cpu_required = VIV_CPU_AVX2 | VIV_CPU_AVX512,
                                     .name = "p"};
-    ck_assert_int_eq(ident_check(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, VIV_CPU_AVX2, &err), VIV_EABI);
+    ck_assert_int_eq(plugin_check_ident(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, VIV_CPU_AVX2, &err), VIV_EABI);
     ck_assert_ptr_nonnull(strstr(err.text, "needs AVX-512"));
-    ck_assert_int_eq(ident_check(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, VIV_CPU_AVX2 | VIV_CPU_AVX512, &err),
+    ck_assert_int_eq(plugin_check_ident(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, VIV_CPU_AVX2 | VIV_CPU_AVX512, &err),
                      VIV_OK);
 }
 END_TEST

@@ -57,7 +57,7 @@ done
 # shellcheck disable=SC2086 # lists of words
 expect "the renamed copy builds" 0 '' $CC -shared -fPIC -O2 $flags -o "$work/outside/other.so" "$work"/code/*.c -lm
 expect "the renamed copy is taken" 0 '^other accepted' "$viv" plugin list --plugin-path "$work/outside"
-expect "the one it stands before is named" 0 'as does plugin other' "$viv" plugin list --plugin-path "$work/outside"
+expect "the one it stands before is named" 0 'and so does plugin other' "$viv" plugin list --plugin-path "$work/outside"
 speak >"$work/ours" 2>/dev/null
 speak --plugin-path "$work/outside" >"$work/theirs" 2>/dev/null
 expect "it says the same" 0 '' cmp "$work/ours" "$work/theirs"
@@ -106,7 +106,7 @@ if [ -z "${VIV-}" ]; then
     truncate -s 5000 "$llm"
     expect "a truncated plugin is named" 1 'llm.so) is refused: truncated' speak
     rm "$llm"
-    expect "a missing plugin is named" 1 "no plugin brings architecture 'llm'; llm.so or another was looked for" speak
+    expect "a missing plugin is named" 1 "no plugin provides architecture 'llm'; searched for llm.so and others" speak
     expect "another serves in its place" 0 . speak --plugin-path "$work/outside"
 fi
 

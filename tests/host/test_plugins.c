@@ -141,19 +141,19 @@ TEST(plugin__with_tables_that_are_not_whole_is_refused_by_slot)
          "get_classes)",
          "struct_size of viv_plugin_entry is 8"},
         {"answers_all",
-         "static const viv_layer_class brought = LAYER();\n"
+         "static const viv_layer_class provided = LAYER();\n"
          "static const void *const *get_classes(const char *id)\n"
-         "{ static const void *const list[] = {&brought, NULL}; static const void *const none[] = {NULL};\n"
+         "{ static const void *const list[] = {&provided, NULL}; static const void *const none[] = {NULL};\n"
          "  return strncmp(id, VIV_CLASS_LAYER, 11) == 0 ? list : none; }\n"
          "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
          "get_classes answers '', an id that does not exist"},
         {"twice",
-         "static const viv_layer_class brought = LAYER();\n"
+         "static const viv_layer_class provided = LAYER();\n"
          "static const void *const *get_classes(const char *id)\n"
-         "{ static const void *const list[] = {&brought, &brought, NULL};\n"
+         "{ static const void *const list[] = {&provided, &provided, NULL};\n"
          "  return strcmp(id, VIV_CLASS_LAYER) == 0 ? list : NULL; }\n"
          "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
-         "it brings layer 'specimen' twice"},
+         "it provides layer 'specimen' twice"},
         {"kind",
          "static const viv_attr *const sick[] = {VIV_ATTR(99, 0, \"x\", .doc = \"x\"), NULL};\n" LAYER_WITH(
              ".attrs = sick"),
@@ -385,7 +385,7 @@ TEST(clash__between_places_takes_the_earlier_and_names_the_later)
     build("second", "a", WHOLE);
     struct host *h = host_over("first:second");
     expect_accepted(h, "z.so");
-    expect_refused(h, "a.so", "/z.so), which comes first in the plugin path");
+    expect_refused(h, "a.so", "/z.so), which is earlier in the plugin path");
     ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_OK);
     ck_assert_str_eq(class.class->summary, "the first");
     host_destroy(h);
@@ -415,10 +415,10 @@ TEST(layers__of_plugins_stand_beside_ours_once_they_are_asked_for)
     ck_assert_ptr_nonnull(layer_set_find(layers, "linear"));
     ck_assert_ptr_null(layer_set_find(layers, "specimen"));
     ck_assert(!listed(h, "specimen.so").loaded);
-    ck_assert_int_eq(layer_set_bring(layers, "specimen", &class, &err), VIV_OK);
+    ck_assert_int_eq(layer_set_require(layers, "specimen", &class, &err), VIV_OK);
     ck_assert_str_eq(class->summary, "theirs");
     ck_assert_ptr_eq(layer_set_find(layers, "specimen"), class);
-    ck_assert_int_eq(layer_set_bring(layers, "nowhere", &class, &err), VIV_ENOTFOUND);
+    ck_assert_int_eq(layer_set_require(layers, "nowhere", &class, &err), VIV_ENOTFOUND);
     ck_assert_str_eq(err.text, "");
     host_destroy(h);
     close_sandbox();
@@ -434,10 +434,10 @@ TEST(architecture__that_nobody_brings_is_told_with_places_and_the_nearest_word)
     build("plugins", "sick", ARCHITECTURE_WITH(".name = \"sick\", .open = NULL"));
     struct host *h = host_over("plugins");
     ck_assert_int_eq(host_architecture(h, "specimne", &class, &err), VIV_ENOTFOUND);
-    ck_assert_ptr_nonnull(strstr(err.text, "no plugin brings architecture 'specimne'; did you mean 'specimen'?"));
+    ck_assert_ptr_nonnull(strstr(err.text, "no plugin provides architecture 'specimne'; did you mean 'specimen'?"));
     ck_assert_ptr_nonnull(strstr(err.text, in_sandbox("plugins")));
     ck_assert_int_eq(host_architecture(h, "missing", &class, &err), VIV_ENOTFOUND);
-    ck_assert_ptr_nonnull(strstr(err.text, "missing.so or another was looked for in"));
+    ck_assert_ptr_nonnull(strstr(err.text, "searched for missing.so and others in"));
     host_destroy(h);
     close_sandbox();
 }
@@ -485,7 +485,7 @@ TEST(file__that_is_a_link_may_not_lead_out)
     ck_assert_int_eq(symlink("real.so", in_sandbox("plugins/same.so")), 0);
     ck_assert_int_eq(symlink("loop.so", in_sandbox("plugins/loop.so")), 0);
     struct host *h = host_over("plugins");
-    expect_refused(h, "out.so", "it is a link out of its directory, to /");
+    expect_refused(h, "out.so", "it is a link to another directory, /");
     expect_refused(h, "loop.so", "cannot be resolved");
     expect_accepted(h, "real.so");
     ck_assert_uint_eq(host_n_plugins(h), 3);
@@ -724,7 +724,8 @@ TEST(probe__of_a_plugin_that_lacks_a_library_is_repeated_until_it_is_there)
         struct host *h = host_over("plugins");
         expect_refused(h, "needs.so", "libwanted.so: cannot open shared object file");
         ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_ENOTFOUND);
-        ck_assert_ptr_nonnull(strstr(err.text, "libwanted.so: cannot open")); /* perhaps it would have brought it */
+        ck_assert_ptr_nonnull(
+            strstr(err.text, "libwanted.so: cannot open")); /* perhaps it would have provided it */
         host_destroy(h);
     }
     move("lib/away", "lib/libwanted.so");
@@ -840,14 +841,14 @@ TEST(probe__is_none_before_a_plugin_is_asked_for)
     setenv("VIV_PLUGIN_PATH", in_sandbox("plugins"), 1);
     ck_assert_int_eq(host_create(&(const struct host_options){0}, &h, &err), VIV_OK);
     const viv_layer_class *layer;
-    ck_assert_int_eq(layer_set_bring(host_layers(h), "linear", &layer, &err), VIV_OK);
+    ck_assert_int_eq(layer_set_require(host_layers(h), "linear", &layer, &err), VIV_OK);
     ck_assert_int_eq(count(), 0);
     ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_OK);
     ck_assert_int_eq(count(), 2); /* probed and loaded */
     host_destroy(h);
     ck_assert_int_eq(host_create(&(const struct host_options){0}, &h, &err), VIV_OK);
     ck_assert_int_eq(host_architecture(h, "nothing", &class, &err), VIV_ENOTFOUND);
-    ck_assert_int_eq(count(), 2); /* what it brings is known: it is not loaded for another class */
+    ck_assert_int_eq(count(), 2); /* what it provides is known: it is not loaded for another class */
     host_destroy(h);
     unsetenv("VIV_PLUGIN_PATH");
     close_sandbox();
@@ -902,7 +903,7 @@ TEST(scheduler__that_nobody_brings_is_told)
     make_folder("plugins");
     struct host *h = host_over("plugins");
     ck_assert_int_eq(host_scheduler(h, "magic", &class, &plugin, &err), VIV_ENOTFOUND);
-    ck_assert_ptr_nonnull(strstr(err.text, "no plugin brings scheduler 'magic'"));
+    ck_assert_ptr_nonnull(strstr(err.text, "no plugin provides scheduler 'magic'"));
     host_destroy(h);
     close_sandbox();
 }

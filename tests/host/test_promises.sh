@@ -54,8 +54,8 @@ ask_merge() { run logits "$source/tests/golden/chat" --tokens 1,2 --scheduler ba
 ask_architecture() { run run "$work/architecture.yaml" -p ROM -n 2 --scheduler serial; }
 ask_vectors() { run embed "$work/architecture.yaml" ROM --scheduler serial; }
 
-# judge MISTAKE STATUS SENTENCE PLUGIN: what is in out.MISTAKE, whose last line is the status
-judge() {
+# verdict MISTAKE STATUS SENTENCE PLUGIN: what is in out.MISTAKE, whose last line is the status
+verdict() {
     status=$(tail -n 1 "$work/out.$1")
     if [ "$status" = "$2" ] && grep -qF -e "$3" "$work/out.$1" && { [ "$2" = 0 ] || grep -q "plugin $4 (" "$work/out.$1"; }; then
         passed=$((passed + 1))
@@ -81,7 +81,7 @@ table() {
         "$1" >"$work/out.$mistake" 2>&1
         result=$?
         printf '\n%s\n' "$result" >>"$work/out.$mistake"
-        judge "$mistake" "$status" "$sentence" "$2"
+        verdict "$mistake" "$status" "$sentence" "$2"
     done
     unset MISTAKE
 }
@@ -113,9 +113,9 @@ daemon 1 loading it starts another process
 flood 1 it writes more than 1048576 bytes during its init
 classes_garbage 1 get_classes answers '', an id that does not exist
 classes_all 1 get_classes answers '', an id that does not exist
-classes_none 1 it brings nothing
-classes_shift 1 get_classes("viv.layer/0") gives other classes when it is asked again
-twice 1 it brings layer 'bad' twice
+classes_none 1 it provides no class
+classes_shift 1 get_classes("viv.layer/0") returns other classes when it is called again
+twice 1 it provides layer 'bad' twice
 size_none 1 struct_size of a viv_layer_class is 0, expected 104
 size_small 1 struct_size of a viv_layer_class is 24, expected 104
 size_huge 1 struct_size of a viv_layer_class is 4294967295
@@ -141,9 +141,9 @@ attr_no_doc 1 attribute 0: its name or doc is missing or not plain
 attr_doc 1 attribute 0: its name or doc is missing or not plain
 attr_kind 1 attribute 'k': kind is 99, this host knows 1 to 9
 attr_choice 1 attribute 'k': a choice without choices
-attr_empty_choice 1 attribute 'k': of its choices one is empty or given twice
-attr_same_choice 1 attribute 'k': of its choices one is empty or given twice
-attr_which 1 attribute 'k': its default is none of its choices
+attr_empty_choice 1 attribute 'k': one of its choices is empty or given twice
+attr_same_choice 1 attribute 'k': one of its choices is empty or given twice
+attr_which 1 attribute 'k': its default is not one of its choices
 attr_choices 1 attribute 'k': only a choice has choices
 attr_flags 1 attribute 'k': flags are 0xfffe, this host knows 0x1
 attr_size 1 attribute 0: struct_size of viv_attr is 4, expected 56
@@ -212,8 +212,8 @@ late_crash 1 crashed in its init: signal 11
 END
 ask_list() { run plugin list; }
 table ask_list bad <<'END'
-own_name 0 it brings layer 'linear', which Vivarium has itself
-word 0 it brings layer 'repeat', which Vivarium has itself
+own_name 0 it provides layer 'linear', which Vivarium has itself
+word 0 it provides layer 'repeat', which Vivarium has itself
 END
 if [ "$(uname -m)" = x86_64 ]; then
     table ask_layer bad <<'END'
@@ -243,8 +243,8 @@ table ask_scheduler bads <<'END'
 works 0
 none 0
 fails 1 create: out of memory
-no_workers 1 n_workers: it says that it has 0 workers, expected 1 to 4096
-many_workers 1 n_workers: it says that it has 4294967295 workers
+no_workers 1 n_workers: it has 0 workers, expected 1 to 4096
+many_workers 1 n_workers: it has 4294967295 workers
 worker 1 run_step: it runs tasks as worker 77, by its n_workers there are 0 to 0
 beyond 1 run_step: it runs tasks 0 to 1000 of operation 0
 empty 1 run_step: it runs tasks 0 to 0 of operation 0
@@ -256,7 +256,7 @@ twice 1 each must be run once
 one_for_another 1 each must be run once
 backwards 1 run_step: it goes on and has left out operation
 strange_op 1 run_step: it asks for operation
-cancels 1 it says that the step was cancelled, and nobody has cancelled it
+cancels 1 it returned VIV_ECANCELLED, but the step was not cancelled
 positive 1 run_step: it returned 4, expected VIV_OK or a negative status
 fails_late 1 run_step: input/output error
 crashes 1 crashed in run_step: signal 11
@@ -321,10 +321,10 @@ for mistake in fails_nomem crashes thread classes_shift; do
 done
 
 wait
-judge loops 1 'its code was still busy with its init after 5 seconds' bad
-judge sleeps 1 'its code was still busy with its init after 5 seconds' bad
-judge loading_loops 1 'its code was still busy with loading after 5 seconds' bad
-judge deinit_loops 1 'its code was still busy with its deinit after 5 seconds' bad
+verdict loops 1 'its code was still busy with its init after 5 seconds' bad
+verdict sleeps 1 'its code was still busy with its init after 5 seconds' bad
+verdict loading_loops 1 'its code was still busy with loading after 5 seconds' bad
+verdict deinit_loops 1 'its code was still busy with its deinit after 5 seconds' bad
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   "e",
                                   "role", "assistant", "content", "tool_calls", "name", "f", "arguments", "x", 1.5,
                                   "bos_token", "<s>", "add_generation_prompt", 1, "n", 3);
-    template_render(&options, (const char *)data, size, variables, &out, &err);
+    jinja_render(&options, (const char *)data, size, variables, &out, &err);
     json_decref(variables);
     buf_release(&out);
     return 0;

@@ -15,7 +15,7 @@ static unsigned check(const char *name, enum template_values values, json_t *tem
     struct buf out = {0};
     struct error err = {0};
     viv_status status =
-        template_render(&options, json_string_value(template), json_string_length(template), data, &out, &err);
+        jinja_render(&options, json_string_value(template), json_string_length(template), data, &out, &err);
     bool raises = json_is_null(expected);
     bool same = raises ? status != VIV_OK
                        : status == VIV_OK && out.size == json_string_length(expected) &&
@@ -80,7 +80,7 @@ END_TEST
 static viv_status render_language(const json_t *template, json_t *data, struct buf *out, struct error *err)
 {
     const struct template_options options = {.name = "t", .values = TEMPLATE_PYTHON, .now = &july};
-    return template_render(&options, json_string_value(template), json_string_length(template), data, out, err);
+    return jinja_render(&options, json_string_value(template), json_string_length(template), data, out, err);
 }
 
 /* [template, text], or [template, null, line]: it is refused, at that line if Jinja names one. */
@@ -276,7 +276,7 @@ static void refuse(const char *template, const char *sentence)
     struct buf out = {0};
     struct error err = {0};
     json_t *data = json_pack("{s:s, s:[i,i]}", "text", "abc", "list", 1, 2);
-    viv_status status = template_render(&options, template, strlen(template), data, &out, &err);
+    viv_status status = jinja_render(&options, template, strlen(template), data, &out, &err);
     ck_assert_msg(status != VIV_OK, "%s gives %s", template, buf_text(&out));
     ck_assert_msg(strstr(err.text, sentence), "%s: expected %s, found %s", template, sentence, err.text);
     ck_assert_uint_eq(out.size, 0);

@@ -12,7 +12,7 @@
 
 struct fixture {
     viv_model *m;
-    struct respondent r;
+    struct model_under_test r;
     json_t *expected;
 };
 
@@ -24,7 +24,7 @@ static void make_with(struct fixture *f, const char *checkpoint, const char *cha
     struct model_options options = golden_options();
     options.chat_template = chat_template;
     f->m = golden_load(&options, source_path(checkpoint));
-    f->r = (struct respondent){.model = f->m};
+    f->r = (struct model_under_test){.model = f->m};
     ck_assert_int_eq(json_read(source_path("tests/golden/quality/measured.json"), 1 << 20, &f->expected, &err),
                      VIV_OK);
 }
@@ -62,7 +62,7 @@ TEST(answer__is_that_of_greedy_search)
         struct answer a = {0};
         const char *prompt = word(c, "prompt");
         const int64_t n = json_integer_value(json_object_get(c, "n"));
-        ck_assert_msg(quality_ask(&f.r, prompt, n, 0, NULL, &a, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(quality_generate(&f.r, prompt, n, 0, NULL, &a, &err) == VIV_OK, "%s", err.text);
         ck_assert_str_eq(a.text.data, word(c, "text"));
         ck_assert_uint_eq(a.ids.n, (uint64_t)n);
         ck_assert(a.prompt_tokens > 1);
@@ -80,7 +80,7 @@ TEST(answer__interrupted_says_so)
     struct answer a = {0};
     const uint32_t stop = 1;
     make(&f, "tests/golden/quality");
-    ck_assert_int_eq(quality_ask(&f.r, "x", 5, 0, &stop, &a, &err), VIV_ECANCELLED);
+    ck_assert_int_eq(quality_generate(&f.r, "x", 5, 0, &stop, &a, &err), VIV_ECANCELLED);
     answer_release(&a);
     release(&f);
 }
@@ -92,7 +92,7 @@ TEST(answer__of_an_encoder_is_refused)
     struct error err;
     struct answer a = {0};
     make(&f, "tests/golden/bert-old");
-    ck_assert_int_eq(quality_ask(&f.r, "x", 5, 0, NULL, &a, &err), VIV_EUNSUPPORTED);
+    ck_assert_int_eq(quality_generate(&f.r, "x", 5, 0, NULL, &a, &err), VIV_EUNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(err.text, "viv embed"));
     answer_release(&a);
     release(&f);
@@ -129,8 +129,8 @@ TEST(answer__ends_with_its_first_line)
     struct error err;
     struct answer whole = {0}, line = {0};
     make(&f, "tests/golden/quality");
-    ck_assert_int_eq(quality_ask(&f.r, "The snail", 200, 0, NULL, &whole, &err), VIV_OK);
-    ck_assert_int_eq(quality_ask(&f.r, "The snail", 200, ANSWER_LINE, NULL, &line, &err), VIV_OK);
+    ck_assert_int_eq(quality_generate(&f.r, "The snail", 200, 0, NULL, &whole, &err), VIV_OK);
+    ck_assert_int_eq(quality_generate(&f.r, "The snail", 200, ANSWER_LINE, NULL, &line, &err), VIV_OK);
     const bool has_line = quality_cut_to_line(&whole.text);
     ck_assert_str_eq(buf_text(&line.text), buf_text(&whole.text));
     ck_assert_str_eq(line.reason, has_line ? "line" : "length");
@@ -212,14 +212,14 @@ TEST(questions__as_turns_are_what_the_template_writes)
     ck_assert_msg(choices_likelihood(f.m, &c, NULL, as_turn, &n_turn, &err) == VIV_OK, "%s", err.text);
     ck_assert_uint_eq(n_text, n_turn);
     ck_assert(as_text[0] == as_turn[0] && as_text[1] == as_turn[1]);
-    ck_assert_int_eq(quality_ask(&f.r, "The snail ", 8, 0, NULL, &answer, &err), VIV_OK);
+    ck_assert_int_eq(quality_generate(&f.r, "The snail ", 8, 0, NULL, &answer, &err), VIV_OK);
     f.r.chat = true;
-    ck_assert_msg(quality_ask(&f.r, "The snail", 8, 0, NULL, &other, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(quality_generate(&f.r, "The snail", 8, 0, NULL, &other, &err) == VIV_OK, "%s", err.text);
     ck_assert_str_eq(buf_text(&answer.text), buf_text(&other.text));
     ck_assert(answer.prompt_tokens == other.prompt_tokens);
     answer_release(&answer);
     answer_release(&other);
-    ck_assert_int_eq(quality_ask(&f.r, "\xFF", 8, 0, NULL, &other, &err), VIV_EFORMAT);
+    ck_assert_int_eq(quality_generate(&f.r, "\xFF", 8, 0, NULL, &other, &err), VIV_EFORMAT);
     release(&f);
 }
 END_TEST
@@ -345,7 +345,7 @@ END_TEST
 static void interval(uint64_t n_right, uint64_t n, double low, double high)
 {
     double l, h;
-    wilson_interval(n_right, n, &l, &h);
+    quality_wilson_interval(n_right, n, &l, &h);
     ck_assert_msg(fabs(l - low) < 5e-5 && fabs(h - high) < 5e-5, "%g to %g", l, h);
 }
 
@@ -356,7 +356,7 @@ TEST(tasks__interval_is_wilsons)
     interval(10, 10, 0.7225, 1);
     interval(500, 1000, 0.4691, 0.5309);
     double low, high;
-    wilson_interval(0, 0, &low, &high);
+    quality_wilson_interval(0, 0, &low, &high);
     ck_assert(isnan(low) && isnan(high));
 }
 END_TEST

@@ -112,7 +112,7 @@ TEST(spec__refuses_wrong_layers)
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: {wieght: w}\n",
          "x.yaml:7:17: layer 'embedding' has no attribute 'wieght', did you mean 'weight'?"},
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: {}\n",
-         "x.yaml:7:5: layer 'embedding' needs the attribute 'weight': one row for each token: [vocab_size, dim]"},
+         "x.yaml:7:5: layer 'embedding' needs the attribute 'weight': a row for each token: [vocab_size, dim]"},
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: {weight: other}\n", "x.yaml:7:25: there is no weight 'other'"},
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: w\n",
          "x.yaml:7:16: layer 'embedding' wants a mapping of attributes, found a word"},
@@ -149,7 +149,7 @@ TEST(spec__refuses_wrong_structure)
          "x.yaml:8:13: repeat: expected an integer, found a number"},
         {WHOLE "  - repeat: 4096\n    layers:\n      - repeat: 4096\n        layers: [scale: {factor: 2}]\n",
          "x.yaml:11:18: more than 16384 layers"},
-        {WHOLE "  - repeat: 2\n", "x.yaml:8:5: the key 'layers' is missing: what is repeated"},
+        {WHOLE "  - repeat: 2\n", "x.yaml:8:5: the key 'layers' is missing: the layers to repeat"},
         {WHOLE "  - repeat: 2\n    layers: []\n", "x.yaml:9:13: expected at least one layer, found an empty list"},
         {WHOLE "  - repeat: 2\n    layers: [scale: {factor: 2}]\n    carry: x\n",
          "x.yaml:10:5: unknown key 'carry'"},
@@ -246,8 +246,7 @@ TEST(spec__refuses_for_the_reason_that_it_gives)
     CHECK_CASES({WHOLE "refuse: [{when: n > 1 and dim == 8, because: two is company}]\n",
                  "x.yaml:8:17: two is company (n = 2, dim = 8)"},
                 {WHOLE "refuse: [{when: n > 2, because: three is a crowd}]\n", ""},
-                {WHOLE "refuse: [{when: n}]\n",
-                 "x.yaml:8:10: the key 'because' is missing: the sentence that the error says"},
+                {WHOLE "refuse: [{when: n}]\n", "x.yaml:8:10: the key 'because' is missing: the error message"},
                 {WHOLE "refuse: [{when: n, because: x}]\n", "x.yaml:8:17: expected a boolean, found an integer"}, );
 }
 

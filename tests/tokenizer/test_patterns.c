@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 /* "3 1 2" for pieces of these many bytes. */
-static void write_sizes(const struct pieces *p, struct buf *out)
+static void write_sizes(const struct pretokens *p, struct buf *out)
 {
     buf_clear(out);
     for (size_t i = 0; i < p->n; i++)
@@ -34,9 +34,9 @@ static void check_case(json_t *j)
     ck_assert_msg((status == VIV_OK) == (cuts != NULL), "%s: %s", shown, status == VIV_OK ? "taken" : err.text);
     json_array_foreach(cuts, i, cut)
     {
-        struct pieces p = {0};
+        struct pretokens p = {0};
         json_t *text = json_array_get(cut, 0);
-        status = pretokenize(&list, json_string_value(text), json_string_length(text), true, &p, &err);
+        status = pretokenizers_apply(&list, json_string_value(text), json_string_length(text), true, &p, &err);
         ck_assert_msg(status == VIV_OK, "%s: %s", shown, err.text);
         for (size_t k = 0; k < p.n; k++) {
             json_t *piece = json_array_get(cut, k + 1);
@@ -47,7 +47,7 @@ static void check_case(json_t *j)
         }
         ck_assert_msg(p.n + 1 == json_array_size(cut), "%s in '%s': %zu pieces, not %zu", shown,
                       json_string_value(text), p.n, json_array_size(cut) - 1);
-        pieces_release(&p);
+        pretokens_release(&p);
     }
     pretokenizers_release(&list);
     free(shown);
@@ -169,14 +169,14 @@ static void check_gguf_pre(const char *name, json_t *strings, json_t *cuts)
         ck_assert_msg(pretokenizers_add_regex(&list, *p, SPLIT_ISOLATED, &err) == VIV_OK, "%s", err.text);
     json_array_foreach(strings, i, s)
     {
-        struct pieces p = {0};
-        viv_status status = pretokenize(&list, json_string_value(s), json_string_length(s), true, &p, &err);
+        struct pretokens p = {0};
+        viv_status status = pretokenizers_apply(&list, json_string_value(s), json_string_length(s), true, &p, &err);
         ck_assert_msg(status == VIV_OK, "%s: %s", name, err.text);
         write_sizes(&p, &sizes);
         ck_assert_msg(strcmp(buf_text(&sizes), json_string_value(json_array_get(cuts, i))) == 0,
                       "%s cuts '%s' into %s, not %s", name, json_string_value(s), buf_text(&sizes),
                       json_string_value(json_array_get(cuts, i)));
-        pieces_release(&p);
+        pretokens_release(&p);
     }
     buf_release(&sizes);
     pretokenizers_release(&list);

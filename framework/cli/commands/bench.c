@@ -335,7 +335,7 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
     qsort(b->prefill.v, b->prefill.n, sizeof *b->prefill.v, ascending);
     qsort(b->decode.v, b->decode.n, sizeof *b->decode.v, ascending);
     model_stats(b->o.model, &b->stats);
-    b->peak = memory_peak();
+    b->peak = cli_memory_peak();
     status = count_costs(b, err);
     if (status == VIV_OK && !b->options->no_limits)
         status = device_here(b->stats.n_threads, kernels_cpu(), true, &b->device, err);
@@ -395,7 +395,7 @@ static viv_status print_for_scripts(const struct bench *b, struct error *err)
                         "arithmetic", kind, "prefill_share", median(&b->prefill) * b->prefill_flops / arithmetic,
                         "decode_share", median(&b->decode) * (double)b->bytes_per_token / b->device.limits.read)
             : json_null();
-    return print_json(
+    return cli_print_json(
         json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o, s:o}", "model",
                   json_word(spec_name(model_spec(b->o.model))), "weights", b->products, "threads",
                   (int)b->stats.n_threads, "scheduler", b->stats.scheduler, "prompt", (json_int_t)b->prompt,

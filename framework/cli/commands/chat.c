@@ -48,8 +48,8 @@ static viv_status print_turn(const struct chat *c, const struct answer *a, const
 {
     json_t *line = json_pack("{s:I, s:o}", "turn", (json_int_t)conversation_n_turns(&c->conversation), "text",
                              json_text(buf_text(&a->text), a->text.size));
-    viv_status status = print_json(answer_figures(a, c->o->model, sampling, line), true, err);
-    return status == VIV_OK ? flush_output(err) : status;
+    viv_status status = cli_print_json(answer_figures(a, c->o->model, sampling, line), true, err);
+    return status == VIV_OK ? cli_flush_output(err) : status;
 }
 
 static void note_end(const struct chat *c, struct shown *shown, const struct answer *a,
@@ -136,9 +136,9 @@ static viv_status converse(struct chat *c, struct error *err)
         if (status == VIV_OK)
             status = chat_carry_out(c, &line, err);
         if (typed && is_text && status != VIV_OK) {
-            fail(err);
+            cli_fail(err);
             status = VIV_OK;
-        } else if (!typed && status == VIV_OK && interrupted()) {
+        } else if (!typed && status == VIV_OK && interrupt_happened()) {
             status = error_set(err, VIV_ECANCELLED, "interrupted");
         }
     }

@@ -49,18 +49,18 @@ static bool several_at_once(const struct checkpoint *c, uint64_t n_labels)
     return n_labels == 1 || (type && strcmp(type, "multi_label_classification") == 0);
 }
 
-struct judged {
+struct scored {
     uint64_t label;
     double score;
 };
 
 static int by_score(const void *a, const void *b)
 {
-    const struct judged *x = a, *y = b;
+    const struct scored *x = a, *y = b;
     return x->score != y->score ? (x->score < y->score ? 1 : -1) : (x->label > y->label) - (x->label < y->label);
 }
 
-static void judge(const float *logits, uint64_t n, bool several, struct judged *out)
+static void score(const float *logits, uint64_t n, bool several, struct scored *out)
 {
     double most = -INFINITY, sum = 0;
     for (uint64_t i = 0; i < n; i++)
@@ -69,26 +69,26 @@ static void judge(const float *logits, uint64_t n, bool several, struct judged *
         sum += exp((double)logits[i] - most);
     for (uint64_t i = 0; i < n; i++) {
         double x = (double)logits[i];
-        out[i] = (struct judged){i, several ? 1 / (1 + exp(-x)) : exp(x - most) / sum};
+        out[i] = (struct scored){i, several ? 1 / (1 + exp(-x)) : exp(x - most) / sum};
     }
     qsort(out, n, sizeof *out, by_score);
 }
 
 static viv_status print_text(const struct checkpoint *c, const char *text, const float *logits, uint64_t n,
-                             struct judged *j, bool json, struct error *err)
+                             struct scored *j, bool json, struct error *err)
 {
     char name[256];
     json_t *list = json ? json_array() : NULL;
-    judge(logits, n, several_at_once(c, n), j);
+    score(logits, n, several_at_once(c, n), j);
     if (!json) {
-        print_safe(stdout, text, strlen(text));
+        cli_print_safe(stdout, text, strlen(text));
         putchar('\n');
     }
     for (uint64_t i = 0; i < n; i++) {
         label_name(c, j[i].label, name);
         if (!json) {
             printf("  %8.6f  ", j[i].score);
-            print_safe(stdout, name, strlen(name));
+            cli_print_safe(stdout, name, strlen(name));
             putchar('\n');
         } else if (json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "label", json_word(name), "score",
                                                          json_real(j[i].score), "logit",
@@ -97,7 +97,8 @@ static viv_status print_text(const struct checkpoint *c, const char *text, const
             return error_nomem(err);
         }
     }
-    return json ? print_json(json_pack("{s:o, s:o}", "text", json_word(text), "labels", list), true, err) : VIV_OK;
+    return json ? cli_print_json(json_pack("{s:o, s:o}", "text", json_word(text), "labels", list), true, err)
+                : VIV_OK;
 }
 
 static viv_status answer(struct opened *o, const struct classify_options *options, const char *const *list,
@@ -105,7 +106,7 @@ static viv_status answer(struct opened *o, const struct classify_options *option
 {
     struct request r;
     struct answer v = {0};
-    struct judged *j = NULL;
+    struct scored *j = NULL;
     request_init(&r, o->model);
     r.viv.task = VIV_TASK_SCORE;
     r.viv.flags = options->cut ? VIV_REQUEST_CUT : 0;
@@ -132,7 +133,7 @@ static int classify(const struct arguments *a)
     const char **list = NULL;
     size_t n = 0;
     if (options->file && a->n_words > 1)
-        return usage_error("classify", "texts come as words or from --file, not from both");
+        return cli_usage_error("classify", "texts come as words or from --file, not from both");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = texts_read(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);

@@ -1,9 +1,9 @@
 /* viv compare - architectures side by side: from their specs alone, measured, and by what they say. */
+#include "cli/evaluate.h"
 #include "cli/interrupt.h"
 #include "cli/measure.h"
 #include "cli/open.h"
 #include "cli/report.h"
-#include "cli/say.h"
 #include "cli/shared.h"
 
 #include "base/size.h"
@@ -92,7 +92,7 @@ static int list_devices(void)
         columns_add(&c, "%s", human_number(device_arithmetic(d, VIV_F16) * 1e-12, 4).text);
         columns_add(&c, "%s", human_number(device_arithmetic(d, VIV_Q8_0) * 1e-12, 4).text);
     }
-    return columns_print(&c, 0, &err) == VIV_OK ? EXIT_DONE : fail(&err);
+    return columns_print(&c, 0, &err) == VIV_OK ? EXIT_DONE : cli_fail(&err);
 }
 
 /* --- what is asked ------------------------------------------------------------------------------------------- */
@@ -148,17 +148,17 @@ static size_t choose_lengths(const struct compare_options *options, const struct
 }
 
 static void find_questions(const struct compare_options *options, const int32_t *lengths, size_t n_lengths,
-                           struct questions *q)
+                           struct comparison_query *q)
 {
     static const uint32_t types[] = {VIV_F16, VIV_Q8_0, VIV_Q4_0};
     static uint32_t type;
-    *q = (struct questions){.contexts = options->at.n ? options->at.ids : lengths,
-                            .n_contexts = options->at.n ? options->at.n : n_lengths,
-                            .n_texts = (uint64_t)options->texts,
-                            .types = types,
-                            .n_types = sizeof types / sizeof *types,
-                            .type = -1,
-                            .memory = options->memory};
+    *q = (struct comparison_query){.contexts = options->at.n ? options->at.ids : lengths,
+                                   .n_contexts = options->at.n ? options->at.n : n_lengths,
+                                   .n_texts = (uint64_t)options->texts,
+                                   .types = types,
+                                   .n_types = sizeof types / sizeof *types,
+                                   .type = -1,
+                                   .memory = options->memory};
     if (options->type && dtype_by_name(options->type, &type)) {
         q->type = type;
         q->types = &type;
@@ -166,8 +166,8 @@ static void find_questions(const struct compare_options *options, const int32_t 
     }
 }
 
-static viv_status measure(struct comparison *c, const struct compare_options *options, const struct questions *q,
-                          struct error *err)
+static viv_status measure(struct comparison *c, const struct compare_options *options,
+                          const struct comparison_query *q, struct error *err)
 {
     const struct measuring m = {.common = &options->common,
                                 .contexts = q->contexts,
@@ -256,14 +256,14 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
 
 /* --- what they say ------------------------------------------------------------------------------------------- */
 
-static struct saying asked_of(const struct compare_options *options)
+static struct evaluation evaluation_of(const struct compare_options *options)
 {
-    return (struct saying){.common = &options->common,
-                           .prompts = &options->prompts,
-                           .task_files = &options->tasks,
-                           .text_file = options->text,
-                           .answer = options->answer,
-                           .chat = options->chat};
+    return (struct evaluation){.common = &options->common,
+                               .prompts = &options->prompts,
+                               .task_files = &options->tasks,
+                               .text_file = options->text,
+                               .answer = options->answer,
+                               .chat = options->chat};
 }
 
 /* --- what is shown ------------------------------------------------------------------------------------------- */
@@ -288,7 +288,7 @@ static viv_status show(const struct comparison *c, const struct compare_options 
 {
     struct buf text = {0};
     if (options->json)
-        return print_json(table_json(c), false, err);
+        return cli_print_json(table_json(c), false, err);
     if (options->csv)
         table_csv(c, &text);
     else if (options->markdown)
@@ -368,14 +368,14 @@ static int show_history(const struct arguments *a)
         status = history_show(h, a->n_words ? a->words[i] : NULL, (uint32_t)options->runs, show_runs, &s, &err);
     history_close(h);
     if (status == VIV_OK && options->json)
-        status = print_json(json_incref(s.json), false, &err);
+        status = cli_print_json(json_incref(s.json), false, &err);
     else if (status == VIV_OK && s.n == 0)
         printf("nothing was kept yet: viv compare MODEL... --measure --save\n");
     else if (status == VIV_OK)
         fwrite(buf_text(&s.text), 1, s.text.size, stdout);
     json_decref(s.json);
     buf_release(&s.text);
-    return status == VIV_OK ? EXIT_DONE : fail(&err);
+    return status == VIV_OK ? EXIT_DONE : cli_fail(&err);
 }
 
 /* "compare a b --at 512": what was asked, for whoever looks back. */
@@ -398,27 +398,27 @@ static int compare(const struct arguments *a)
     struct comparison *c = NULL;
     struct history *history = NULL;
     int32_t lengths[2];
-    struct questions q;
+    struct comparison_query q;
     struct file_draft report = {0};
     viv_model *models[MAX_MODELS] = {0};
     struct device devices[MAX_DEVICES] = {0};
     const uint32_t n_devices = count_devices(options);
-    struct saying saying = asked_of(options);
+    struct evaluation evaluation = evaluation_of(options);
     bool complete = false; /* there is something to show */
     if (options->devices)
         return list_devices();
     if (options->history)
         return show_history(a);
     if (a->n_words == 0)
-        return usage_error("compare", "which models?");
+        return cli_usage_error("compare", "which models?");
     if (n_devices > MAX_DEVICES)
-        return usage_error("compare", "at most %d machines (--on), not %" PRIu32, MAX_DEVICES, n_devices);
+        return cli_usage_error("compare", "at most %d machines (--on), not %" PRIu32, MAX_DEVICES, n_devices);
     if (a->n_words * n_devices > MAX_MODELS)
-        return usage_error("compare", "at most %d columns, not %zu", MAX_MODELS, a->n_words * n_devices);
-    if (n_devices > 1 && (options->measure || options->save || say_anything(&saying)))
-        return usage_error("compare", "--measure, --save, --prompt, --file and --tasks take at most one --on");
+        return cli_usage_error("compare", "at most %d columns, not %zu", MAX_MODELS, a->n_words * n_devices);
+    if (n_devices > 1 && (options->measure || options->save || evaluation_is_wanted(&evaluation)))
+        return cli_usage_error("compare", "--measure, --save, --prompt, --file and --tasks take at most one --on");
     if (options->json + options->csv + options->markdown > 1)
-        return usage_error("compare", "one of --json, --csv and --markdown");
+        return cli_usage_error("compare", "one of --json, --csv and --markdown");
     viv_status status = check_contexts(&options->at, &err);
     if (status == VIV_OK && options->save) /* a place that cannot be written is refused before the measuring */
         status = find_history(options, &history, &err);
@@ -427,7 +427,7 @@ static int compare(const struct arguments *a)
         status = file_draft_begin(&report, options->html, &err);
     }
     if (status == VIV_OK)
-        status = say_read(&saying, &err);
+        status = evaluation_read(&evaluation, &err);
     if (status == VIV_OK)
         status = comparison_create((uint32_t)a->n_words * n_devices, &c, &err);
     if (status == VIV_OK)
@@ -443,12 +443,12 @@ static int compare(const struct arguments *a)
         status = comparison_predict(c, &q, &err);
     }
     complete = status == VIV_OK;
-    if (status == VIV_OK && report.stream && interrupted())
+    if (status == VIV_OK && report.stream && interrupt_happened())
         status = error_set(&err, VIV_ECANCELLED, "interrupted before anything was measured");
     if (status == VIV_OK && options->measure)
         status = measure(c, options, &q, &err);
-    if (status == VIV_OK && say_anything(&saying))
-        status = say_models(c, &o, &saying, &err);
+    if (status == VIV_OK && evaluation_is_wanted(&evaluation))
+        status = evaluate_models(c, &o, &evaluation, &err);
     if (complete) { /* what was measured, or asked, is kept */
         struct error late;
         viv_status shown = show(c, options, &late);
@@ -461,7 +461,7 @@ static int compare(const struct arguments *a)
             err = late;
         }
     }
-    say_release(&saying);
+    evaluation_release(&evaluation);
     file_draft_drop(&report);
     history_close(history);
     comparison_destroy(c);

@@ -360,7 +360,7 @@ static int completion(const struct arguments *a)
     else if (strcmp(word, "specs") == 0)
         return specs(a->options);
     else
-        return usage_error("completion", "expected bash, zsh, fish or specs, found '%s'", word);
+        return cli_usage_error("completion", "expected bash, zsh, fish or specs, found '%s'", word);
     return EXIT_DONE;
 }
 

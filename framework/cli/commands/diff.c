@@ -75,7 +75,7 @@ static viv_status run_side(struct side *s, struct error *err)
 {
     viv_status status = load_model(&s->o, err);
     if (status == VIV_OK)
-        status = feed(&s->o, &s->in, (uint64_t)s->options.rows, NULL, err);
+        status = cli_feed(&s->o, &s->in, (uint64_t)s->options.rows, NULL, err);
     if (status == VIV_OK)
         model_stats(s->o.model, &s->stats);
     return status;
@@ -214,7 +214,7 @@ static void print_side(const struct side *s)
 {
     const char *kernels = s->options.common.kernels;
     printf("%c  ", s->letter);
-    print_safe(stdout, s->name, strlen(s->name));
+    cli_print_safe(stdout, s->name, strlen(s->name));
     printf(": weights %s, kernels %s, scheduler %s, %" PRIu32 " thread%s", dtype_get(s->weights)->name,
            kernels ? kernels : "exact", s->stats.scheduler, s->stats.n_threads, s->stats.n_threads == 1 ? "" : "s");
     if (s->options.rows)
@@ -232,7 +232,7 @@ static void print_verdict(const struct diff *d, const struct layer_difference *f
                f->output.n_same_best, f->output.n_rows, f->output.kl_sum / (double)f->output.n_rows,
                f->output.kl_most);
     if (f->alone)
-        printf("They cannot be aligned where %s.\n", difference_misfit(f).text);
+        printf("They cannot be aligned where %s.\n", difference_mismatch(f).text);
     if (!f->result)
         printf("What the models give cannot be compared.\n");
     if (first)
@@ -299,12 +299,13 @@ static viv_status print_for_scripts(const struct diff *d, struct error *err)
     for (uint32_t i = 0; i < f->n_layers; i++)
         if (shown(d, &f->layers[i], first))
             json_array_append_new(layers, layer_json(d, &f->layers[i]));
-    return print_json(json_pack("{s:o, s:o, s:I, s:f, s:b, s:o, s:o, s:o, s:o}", "a", side_json(&d->a), "b",
-                                side_json(&d->b), "tokens", (json_int_t)d->b.in.tokens.n, "tolerance", f->tolerance,
-                                "agree", difference_agrees(f), "first", json_word(first ? path_of(first) : NULL),
-                                "misfit", json_word(f->alone ? difference_misfit(f).text : NULL), "layers", layers,
-                                "logits", logits_json(f)),
-                      false, err);
+    return cli_print_json(json_pack("{s:o, s:o, s:I, s:f, s:b, s:o, s:o, s:o, s:o}", "a", side_json(&d->a), "b",
+                                    side_json(&d->b), "tokens", (json_int_t)d->b.in.tokens.n, "tolerance",
+                                    f->tolerance, "agree", difference_agrees(f), "first",
+                                    json_word(first ? path_of(first) : NULL), "mismatch",
+                                    json_word(f->alone ? difference_mismatch(f).text : NULL), "layers", layers,
+                                    "logits", logits_json(f)),
+                          false, err);
 }
 
 /* --- the verb ------------------------------------------------------------------------------------------------ */
@@ -316,7 +317,7 @@ static int read_side(struct side *s, const struct arguments *a, const char *name
     s->name = name;
     if (!common_copy(&options->common, &s->options.common)) {
         error_nomem(&err);
-        return fail(&err);
+        return cli_fail(&err);
     }
     for (size_t i = 0; i < on->n; i++) {
         int status = option_assign(a->command, side_table, on->items[i], &s->options);
@@ -372,7 +373,7 @@ static int diff(const struct arguments *a)
     const struct diff_options *options = a->options;
     struct diff d = {.options = options, .a.letter = 'A', .b.letter = 'B'};
     if (options->text && options->tokens.n)
-        return usage_error("diff", "what is read comes from --tokens or from --prompt, not from both");
+        return cli_usage_error("diff", "what is read comes from --tokens or from --prompt, not from both");
     int status = read_side(&d.a, a, a->words[0], &options->on_a);
     if (status == ARGUMENTS_OK)
         status = read_side(&d.b, a, a->words[a->n_words - 1], &options->on_b);

@@ -47,22 +47,22 @@ static viv_status print_as_json(const struct pair *p, const struct divergence *d
                            json_number(d->kl_error), "median", json_number(q[0]), "p90", json_number(q[1]), "p95",
                            json_number(q[2]), "p99", json_number(q[3]), "p99.9", json_number(q[4]), "max",
                            json_number(q[5]));
-    return print_json(json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:[o, o], s:b, s:f}",
-                                "reference", json_word(p->names[0]), "model", json_word(p->names[1]), "tokens",
-                                (json_int_t)d->n_tokens, "predicted", (json_int_t)d->n_predicted, "window",
-                                (json_int_t)d->window, "stride", (json_int_t)d->stride, "kl", kl, "same_top",
-                                json_number(d->same_top), "mean_abs_dp", json_number(d->mean_abs_dp), "rms_dp",
-                                json_number(d->rms_dp), "perplexity", json_number(d->perplexity[0]),
-                                json_number(d->perplexity[1]), "complete", d->complete, "seconds", d->seconds),
-                      false, err);
+    return cli_print_json(json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:[o, o], s:b, s:f}",
+                                    "reference", json_word(p->names[0]), "model", json_word(p->names[1]), "tokens",
+                                    (json_int_t)d->n_tokens, "predicted", (json_int_t)d->n_predicted, "window",
+                                    (json_int_t)d->window, "stride", (json_int_t)d->stride, "kl", kl, "same_top",
+                                    json_number(d->same_top), "mean_abs_dp", json_number(d->mean_abs_dp), "rms_dp",
+                                    json_number(d->rms_dp), "perplexity", json_number(d->perplexity[0]),
+                                    json_number(d->perplexity[1]), "complete", d->complete, "seconds", d->seconds),
+                          false, err);
 }
 
 static void print_for_people(const struct pair *p, const struct divergence *d)
 {
     const double *q = d->kl_quantiles;
-    print_safe(stdout, p->names[1], strlen(p->names[1]));
+    cli_print_safe(stdout, p->names[1], strlen(p->names[1]));
     fputs(" from ", stdout);
-    print_safe(stdout, p->names[0], strlen(p->names[0]));
+    cli_print_safe(stdout, p->names[0], strlen(p->names[0]));
     putchar('\n');
     printf("KL, in nats  mean %.4g", d->kl);
     if (isfinite(d->kl_error))

@@ -61,7 +61,7 @@ static int draw(const struct arguments *a)
         status = about.failed ? error_nomem(&err) : drawing_write(&blocks, &look, &svg, &err);
     }
     if (status == VIV_OK)
-        status = write_output(options->output, buf_text(&svg), svg.size, &err);
+        status = cli_write_output(options->output, buf_text(&svg), svg.size, &err);
     blocks_release(&blocks);
     buf_release(&about);
     buf_release(&svg);

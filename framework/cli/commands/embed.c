@@ -42,9 +42,9 @@ static viv_status print_vectors(const struct answer *v, struct error *err)
 static viv_status print_vectors_json(const struct answer *v, const char *output, struct error *err)
 {
     if (output)
-        return print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(output), "shape", (json_int_t)v->rows,
-                                    (json_int_t)v->dim),
-                          true, err);
+        return cli_print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(output), "shape",
+                                        (json_int_t)v->rows, (json_int_t)v->dim),
+                              true, err);
     const float *data = (const float *)(const void *)v->numbers.data;
     json_t *list = json_array();
     for (uint64_t i = 0; i < v->rows; i++) {
@@ -53,7 +53,7 @@ static viv_status print_vectors_json(const struct answer *v, const char *output,
             json_array_append_new(row, json_real((double)data[i * v->dim + j]));
         json_array_append_new(list, row);
     }
-    return print_json(json_pack("{s:I, s:o}", "dim", (json_int_t)v->dim, "vectors", list), true, err);
+    return cli_print_json(json_pack("{s:I, s:o}", "dim", (json_int_t)v->dim, "vectors", list), true, err);
 }
 
 /* --- prompts ------------------------------------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ static viv_status write_vectors(const struct answer *v, const char *output, stru
     if (status == VIV_OK && v->numbers.size)
         memcpy(data, v->numbers.data, v->numbers.size);
     if (status == VIV_OK)
-        status = write_output(output, npy.data, npy.size, err);
+        status = cli_write_output(output, npy.data, npy.size, err);
     buf_release(&npy);
     return status;
 }
@@ -148,11 +148,11 @@ static int embed(const struct arguments *a)
     const char **list = NULL, *prompt = NULL;
     size_t n = 0;
     if ((options->tokens.n > 0) + (options->file != NULL) + (a->n_words > 1) > 1)
-        return usage_error("embed", "texts come as words, from --file, or as --tokens: one of these");
+        return cli_usage_error("embed", "texts come as words, from --file, or as --tokens: one of these");
     if (options->tokens.n > 0 && options->prompt)
-        return usage_error("embed", "--prompt-name stands before texts, not before --tokens");
+        return cli_usage_error("embed", "--prompt-name stands before texts, not before --tokens");
     if (options->json && options->output && strcmp(options->output, "-") == 0)
-        return usage_error("embed", "standard output takes the array or the JSON, not both");
+        return cli_usage_error("embed", "standard output takes the array or the JSON, not both");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK && options->tokens.n == 0)
         status = texts_read(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);

@@ -262,9 +262,9 @@ static viv_status print_as_json(const struct survey *s, struct error *err)
     json_t *layers = json_array();
     for (size_t i = 0; i < s->n_layers; i++)
         json_array_append_new(layers, layer_json(&s->layers[i]));
-    return print_json(json_pack("{s:o, s:I, s:o}", "model", json_word(spec_name(model_spec(s->o.model))), "tokens",
-                                (json_int_t)s->n_tokens, "layers", layers),
-                      false, err);
+    return cli_print_json(json_pack("{s:o, s:I, s:o}", "model", json_word(spec_name(model_spec(s->o.model))),
+                                    "tokens", (json_int_t)s->n_tokens, "layers", layers),
+                          false, err);
 }
 
 static void warn_of_unused(const struct survey *s)
@@ -356,7 +356,7 @@ static viv_status tokenize(struct survey *s, const char *file, struct token_ids 
     struct buf text = {0};
     viv_status status = model_tokenizer(s->o.model, &t, err);
     if (status == VIV_OK)
-        status = read_input(file, LONGEST_TEXT, &text, err);
+        status = cli_read_input(file, LONGEST_TEXT, &text, err);
     if (status == VIV_OK)
         status = tokenizer_encode(t, buf_text(&text), text.size, TOKENIZER_ADD_SPECIAL, ids, err);
     if (status == VIV_OK && ids->n == 0)
@@ -373,7 +373,7 @@ static viv_status report(const struct survey *s, struct error *err)
     if (status == VIV_OK && s->options->profile)
         status = write_profile(s, err);
     warn_of_unused(s);
-    if (status == VIV_OK && interrupted())
+    if (status == VIV_OK && interrupt_happened())
         status = error_set(err, VIV_ECANCELLED, "interrupted after %" PRIu64 " tokens", s->n_tokens);
     return status;
 }
@@ -385,7 +385,7 @@ static int experts(const struct arguments *a)
     struct error err = {0};
     const char *file = s.options->file ? s.options->file : a->n_words > 1 ? a->words[1] : NULL;
     if (!file || (s.options->file && a->n_words > 1))
-        return usage_error("experts", "one text is wanted: FILE or --file FILE");
+        return cli_usage_error("experts", "one text is wanted: FILE or --file FILE");
     s.o.hook = look;
     s.o.hook_ctx = &s;
     s.o.max_rows = 128; /* the head works on all of them */

@@ -33,7 +33,7 @@ static void print_overview(void)
                 printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
     }
     printf("\nFirst steps:\n"
-           "  viv run shakespeare -p \"ROMEO:\" -n 100    # a small model that viv brings\n"
+           "  viv run shakespeare -p \"ROMEO:\" -n 100    # a small model that viv provides\n"
            "  viv inspect shakespeare                   # what it is made of\n"
            "  viv run ./my-checkpoint -p \"Once upon\"    # a checkpoint of yours\n"
            "  viv VERB --help                           # options and examples of a verb\n"
@@ -164,7 +164,7 @@ static json_t *verbs_json(void)
 static int print_help_json(json_t *value)
 {
     struct error err;
-    return print_json(value, false, &err) == VIV_OK ? EXIT_DONE : fail(&err);
+    return cli_print_json(value, false, &err) == VIV_OK ? EXIT_DONE : cli_fail(&err);
 }
 
 /* --- the verb ------------------------------------------------------------------------------------------------ */
@@ -192,8 +192,8 @@ static int help(const struct arguments *a)
     }
     const char *near = near_word(a->words[0], names, n);
     if (near)
-        return usage_error("help", "there is no verb '%s'; did you mean '%s'?", a->words[0], near);
-    return usage_error("help", "there is no verb '%s'", a->words[0]);
+        return cli_usage_error("help", "there is no verb '%s'; did you mean '%s'?", a->words[0], near);
+    return cli_usage_error("help", "there is no verb '%s'", a->words[0]);
 }
 
 const struct command command_help = {

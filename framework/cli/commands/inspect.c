@@ -191,7 +191,7 @@ static void print_unread(const struct expansion *e)
 {
     for (uint32_t i = 0; i < e->n_unread; i++) {
         fputs(i ? ", " : "  unread      ", stdout);
-        print_safe(stdout, e->unread[i], strlen(e->unread[i]));
+        cli_print_safe(stdout, e->unread[i], strlen(e->unread[i]));
     }
     if (e->n_unread)
         printf(": options of the checkpoint that the family does not know\n");
@@ -204,7 +204,7 @@ static void print_unused(const viv_model *m)
     if (!n)
         return;
     printf("  unused      ");
-    print_safe(stdout, parts, strlen(parts));
+    cli_print_safe(stdout, parts, strlen(parts));
     printf(": %" PRIu32 " tensors of other parts of the model\n", n);
 }
 
@@ -347,7 +347,7 @@ static viv_status print_as_json(const struct view *v, struct error *err)
     json_t *params = json_object();
     for (uint32_t i = 0; params && i < v->e->n_params; i++)
         json_object_set_new(params, v->e->params[i].name, value_json(&v->e->params[i].value));
-    return print_json(
+    return cli_print_json(
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, "
                   "s:o, s:o}",
                   "name", json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",

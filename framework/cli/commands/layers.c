@@ -142,7 +142,7 @@ static viv_status print_layers(const struct layer_set *set, const struct layer_e
                                struct error *err)
 {
     if (json && only)
-        return print_json(layer_json(only), false, err);
+        return cli_print_json(layer_json(only), false, err);
     if (only) {
         print_layer(only);
         return VIV_OK;
@@ -154,7 +154,7 @@ static viv_status print_layers(const struct layer_set *set, const struct layer_e
                 json_decref(list);
                 list = NULL;
             }
-        return print_json(json_pack("{s:o}", "layers", list), false, err);
+        return cli_print_json(json_pack("{s:o}", "layers", list), false, err);
     }
     struct columns c = {.align = "lll"};
     for (size_t i = 0; i < set->n; i++) {
@@ -171,7 +171,7 @@ static viv_status find_layer(const struct layer_set *set, const char *name, cons
     const viv_layer_class *class;
     const char *names[1024];
     struct error refused;
-    viv_status status = layer_set_bring(set, name, &class, &refused);
+    viv_status status = layer_set_require(set, name, &class, &refused);
     if (status == VIV_OK) {
         *out = layer_set_entry(set, name);
         return VIV_OK;

@@ -322,13 +322,13 @@ static viv_status show(struct opened *o, const struct search *s, bool as_json, s
     }
     if (status == VIV_OK && as_json) {
         buf_release(&reasons);
-        return print_json(json_pack("{s:o}", "models", list), false, err);
+        return cli_print_json(json_pack("{s:o}", "models", list), false, err);
     }
     json_decref(list);
     const viv_status printed = columns_print(&columns, 0, status == VIV_OK ? err : &(struct error){0});
     if (reasons.size) {
         putchar('\n');
-        print_safe(stdout, reasons.data, reasons.size);
+        cli_print_safe(stdout, reasons.data, reasons.size);
     }
     buf_release(&reasons);
     return status == VIV_OK ? printed : status;

@@ -90,7 +90,7 @@ static void print_piece(const struct tokenizer *t, int32_t id)
     printf("%d", id);
     if (piece) {
         fputs(" '", stdout);
-        print_safe(stdout, piece, strlen(piece));
+        cli_print_safe(stdout, piece, strlen(piece));
         putchar('\'');
     }
 }
@@ -127,7 +127,8 @@ static viv_status print_all(const struct logits_options *o, const int32_t *token
     }
     free(best);
     if (status == VIV_OK && o->json)
-        return print_json(json_pack("{s:I, s:o}", "vocab_size", (json_int_t)vocab, "positions", list), false, err);
+        return cli_print_json(json_pack("{s:I, s:o}", "vocab_size", (json_int_t)vocab, "positions", list), false,
+                              err);
     json_decref(list);
     return status;
 }
@@ -158,15 +159,15 @@ static viv_status write_or_print(struct opened *o, const struct logits_options *
     float *logits;
     viv_status status = npy_begin(&npy, n, vocab, &logits, err);
     if (status == VIV_OK)
-        status = feed(o, in, 0, logits, err);
+        status = cli_feed(o, in, 0, logits, err);
     if (status == VIV_OK)
         status = check_numbers(o, in->tokens.ids, n, logits, vocab, err);
     if (status == VIV_OK && options->output) {
-        status = write_output(options->output, npy.data, npy.size, err);
+        status = cli_write_output(options->output, npy.data, npy.size, err);
         if (status == VIV_OK && options->json)
-            status = print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(options->output), "shape",
-                                          (json_int_t)n, (json_int_t)vocab),
-                                true, err);
+            status = cli_print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(options->output), "shape",
+                                              (json_int_t)n, (json_int_t)vocab),
+                                    true, err);
     } else if (status == VIV_OK) {
         if (model_tokenizer(o->model, &t, &no_tokenizer) != VIV_OK)
             t = NULL; /* ids speak for themselves */
@@ -184,9 +185,9 @@ static int logits(const struct arguments *a)
     struct error err = {0};
     const struct tokenizer *t;
     if ((options->text != NULL) + (options->tokens.n > 0) != 1)
-        return usage_error("logits", "either --tokens or --prompt is wanted");
+        return cli_usage_error("logits", "either --tokens or --prompt is wanted");
     if (options->json && options->output && strcmp(options->output, "-") == 0)
-        return usage_error("logits", "standard output takes the array or the JSON, not both");
+        return cli_usage_error("logits", "standard output takes the array or the JSON, not both");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = want_logits(&o, &err);

@@ -1,4 +1,4 @@
-/* viv plugin - which plugins were found, what they bring, and why some are refused. */
+/* viv plugin - which plugins were found, what they provide, and why some are refused. */
 #include "cli/open.h"
 #include "cli/shared.h"
 
@@ -20,7 +20,7 @@ static void print_plugin(const struct plugin_info *p)
     printf("%s %s\n  %s\n", p->name, p->reason ? "REFUSED" : "accepted", p->path);
     if (p->reason) {
         fputs("  ", stdout);
-        print_safe(stdout, p->reason, strlen(p->reason));
+        cli_print_safe(stdout, p->reason, strlen(p->reason));
         putchar('\n');
         return;
     }
@@ -29,7 +29,7 @@ static void print_plugin(const struct plugin_info *p)
                p->vendor ? p->version ? ", by " : "by " : "", p->vendor ? p->vendor : "");
     printf("  abi %u.%u", p->abi_major, p->abi_minor);
     for (size_t i = 0; i < p->n_classes; i++)
-        printf("%s %s %s", i ? "," : "; brings", class_kind_name(p->classes[i].kind), p->classes[i].name);
+        printf("%s %s %s", i ? "," : "; provides", class_kind_name(p->classes[i].kind), p->classes[i].name);
     putchar('\n');
 }
 
@@ -65,7 +65,7 @@ static viv_status list(const struct host *host, bool json, struct error *err)
         }
     }
     if (json)
-        return print_json(json_pack("{s:o}", "plugins", all), false, err);
+        return cli_print_json(json_pack("{s:o}", "plugins", all), false, err);
     if (host_n_plugins(host) == 0)
         fprintf(stderr, "viv: no plugins were found (viv version -v shows where they are looked for)\n");
     return VIV_OK;
@@ -77,7 +77,7 @@ static int plugin(const struct arguments *a)
     struct opened opened = {0};
     struct error err = {0};
     if (strcmp(a->words[0], "list") != 0)
-        return usage_error("plugin", "there is no 'plugin %s'; did you mean 'plugin list'?", a->words[0]);
+        return cli_usage_error("plugin", "there is no 'plugin %s'; did you mean 'plugin list'?", a->words[0]);
     viv_status status = open_host(&opened, &o->common, o->retry, &err);
     if (status == VIV_OK)
         status = open_world(&opened, &o->common, &err); /* the user's defaults.yaml says what plugins may do */

@@ -42,7 +42,7 @@ static viv_status put(json_t *data, const char *name, json_t *value, struct erro
 static viv_status read_data(const struct render_options *o, const char *path, json_t **out, struct error *err)
 {
     json_t *given = NULL, *tools = NULL;
-    viv_status status = read_json_input(path, &given, err);
+    viv_status status = cli_read_json(path, &given, err);
     *out = NULL;
     if (status == VIV_OK && json_is_array(given) && !o->template)
         *out = json_pack("{s:O}", "messages", given);
@@ -57,7 +57,7 @@ static viv_status read_data(const struct render_options *o, const char *path, js
     if (status == VIV_OK && !o->template && !json_is_array(json_object_get(*out, "messages")))
         status = error_set(err, VIV_EFORMAT, "%s has no list of 'messages'", path);
     if (status == VIV_OK && o->tools)
-        status = read_json_input(o->tools, &tools, err);
+        status = cli_read_json(o->tools, &tools, err);
     if (status == VIV_OK && tools && !json_is_array(tools))
         status = error_set(err, VIV_EFORMAT, "%s: expected a list of tools, found %s", o->tools, json_kind(tools));
     if (status == VIV_OK && tools)
@@ -92,9 +92,9 @@ static viv_status render_file(const char *path, const struct template_options *h
     struct template_options named = *how;
     struct buf source = {0};
     named.name = file_input_name(path);
-    viv_status status = read_input(path, LONGEST, &source, err);
+    viv_status status = cli_read_input(path, LONGEST, &source, err);
     if (status == VIV_OK)
-        status = template_render(&named, buf_text(&source), source.size, data, out, err);
+        status = jinja_render(&named, buf_text(&source), source.size, data, out, err);
     buf_release(&source);
     return status;
 }
@@ -107,12 +107,12 @@ static int render(const struct arguments *a)
     struct tm now = {.tm_isdst = -1};
     json_t *data = NULL;
     if (a->n_words != (o->template ? 1 : 2))
-        return usage_error("render", o->template ? "with --template, one file of data is expected"
-                                                 : "a model and a file of messages are expected");
+        return cli_usage_error("render", o->template ? "with --template, one file of data is expected"
+                                                     : "a model and a file of messages are expected");
     if (o->now) {
         const char *end = strptime(o->now, "%Y-%m-%d", &now);
         if (!end || *end)
-            return usage_error("render", "--now wants a date such as 2025-07-10, found '%s'", o->now);
+            return cli_usage_error("render", "--now wants a date such as 2025-07-10, found '%s'", o->now);
         mktime(&now);
     }
     const char *values = o->values ? o->values : o->template ? "json" : "python";
@@ -123,12 +123,12 @@ static int render(const struct arguments *a)
         status = o->template ? render_file(o->template, &how, data, &text, &err)
                              : render_model(o, a->words[0], &how, data, &text, &err);
     if (status == VIV_OK && o->json)
-        status = print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, &err);
+        status = cli_print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, &err);
     else if (status == VIV_OK)
         fwrite(buf_text(&text), 1, text.size, stdout);
     json_decref(data);
     buf_release(&text);
-    return status == VIV_OK ? EXIT_DONE : fail(&err);
+    return status == VIV_OK ? EXIT_DONE : cli_fail(&err);
 }
 
 static const struct render_options defaults = {0};

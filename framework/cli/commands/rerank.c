@@ -23,7 +23,7 @@ static const struct option table[] = {FILE_OPTION(OPT(file), "each line is a doc
                                       JSON_OPTION(OPT(json), "one object"),
                                       {0}};
 
-struct judged {
+struct scored {
     size_t index;
     double logit;
 };
@@ -31,7 +31,7 @@ struct judged {
 /* The best first; among equals, as they came. */
 static int by_logit(const void *a, const void *b)
 {
-    const struct judged *x = a, *y = b;
+    const struct scored *x = a, *y = b;
     return x->logit != y->logit ? (x->logit < y->logit ? 1 : -1) : (x->index > y->index) - (x->index < y->index);
 }
 
@@ -40,14 +40,14 @@ static double sigmoid(double x)
     return 1 / (1 + exp(-x));
 }
 
-static viv_status print_judged(const struct judged *j, size_t n, const char *const *documents, bool json,
+static viv_status print_scored(const struct scored *j, size_t n, const char *const *documents, bool json,
                                struct error *err)
 {
     json_t *list = json ? json_array() : NULL;
     for (size_t i = 0; i < n; i++) {
         if (!json) {
             printf("%9.6f  ", sigmoid(j[i].logit));
-            print_safe(stdout, documents[j[i].index], strlen(documents[j[i].index]));
+            cli_print_safe(stdout, documents[j[i].index], strlen(documents[j[i].index]));
             putchar('\n');
         } else if (json_array_append_new(list,
                                          json_pack("{s:I, s:o, s:o, s:o}", "index", (json_int_t)j[i].index, "score",
@@ -57,7 +57,7 @@ static viv_status print_judged(const struct judged *j, size_t n, const char *con
             return error_nomem(err);
         }
     }
-    return json ? print_json(json_pack("{s:o}", "results", list), false, err) : VIV_OK;
+    return json ? cli_print_json(json_pack("{s:o}", "results", list), false, err) : VIV_OK;
 }
 
 static viv_status answer(struct opened *o, const struct rerank_options *options, const char *query,
@@ -65,7 +65,7 @@ static viv_status answer(struct opened *o, const struct rerank_options *options,
 {
     struct request r;
     struct answer v = {0};
-    struct judged *j = calloc(n, sizeof *j);
+    struct scored *j = calloc(n, sizeof *j);
     request_init(&r, o->model);
     r.viv.task = VIV_TASK_SCORE;
     r.viv.flags = options->cut ? VIV_REQUEST_CUT : 0;
@@ -76,10 +76,10 @@ static viv_status answer(struct opened *o, const struct rerank_options *options,
         status = error_set(err, VIV_EUNSUPPORTED,
                            "this model has %" PRIu64 " labels; one that reranks has one (see viv classify)", v.dim);
     for (size_t i = 0; status == VIV_OK && i < n; i++)
-        j[i] = (struct judged){i, (double)((const float *)(const void *)v.numbers.data)[i]};
+        j[i] = (struct scored){i, (double)((const float *)(const void *)v.numbers.data)[i]};
     if (status == VIV_OK) {
         qsort(j, n, sizeof *j, by_logit);
-        status = print_judged(j, options->top && (size_t)options->top < n ? (size_t)options->top : n, documents,
+        status = print_scored(j, options->top && (size_t)options->top < n ? (size_t)options->top : n, documents,
                               options->json, err);
     }
     answer_release(&v);
@@ -97,7 +97,7 @@ static int rerank(const struct arguments *a)
     const char **documents = NULL;
     size_t n = 0;
     if (options->file && a->n_words > 2)
-        return usage_error("rerank", "documents come as words or from --file, not from both");
+        return cli_usage_error("rerank", "documents come as words or from --file, not from both");
     viv_status status = open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = texts_read(options->file, &lines, a->words + 2, a->n_words - 2, &documents, &n, &err);

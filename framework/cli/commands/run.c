@@ -53,7 +53,7 @@ static viv_status read_prompt(const struct run_options *o, struct buf *out, stru
     if (o->prompt)
         status = buf_puts(out, o->prompt) ? VIV_OK : error_nomem(err);
     else
-        status = read_input(o->file, LONGEST_PROMPT, out, err);
+        status = cli_read_input(o->file, LONGEST_PROMPT, out, err);
     if (status != VIV_OK)
         return status;
     if (!o->prompt && out->size > 0 && out->data[out->size - 1] == '\n')
@@ -111,8 +111,8 @@ static viv_status print_event(const struct shown *s, const struct answer *a, con
         json_decref(text);
         return VIV_OK;
     }
-    viv_status status = print_json(line, true, err);
-    return status == VIV_OK ? flush_output(err) : status;
+    viv_status status = cli_print_json(line, true, err);
+    return status == VIV_OK ? cli_flush_output(err) : status;
 }
 
 /* The conversation that --messages and --system make, with the prompt as its last turn. */
@@ -124,7 +124,7 @@ static viv_status add_conversation(const struct run_options *o, const struct buf
     if (o->system)
         status = request_add_text(r, "system", o->system, strlen(o->system), err);
     if (status == VIV_OK && o->messages)
-        status = read_json_input(o->messages, &given, err);
+        status = cli_read_json(o->messages, &given, err);
     if (status == VIV_OK && given)
         status = request_add_json(r, file_input_name(o->messages), given, err);
     json_decref(given);
@@ -182,7 +182,7 @@ static viv_status answer(struct opened *o, const struct run_options *options, co
     show_end(&shown);
     if ((status == VIV_OK || status == VIV_ECANCELLED) && !options->quiet)
         show_closing(&shown, &a, &r.sampling);
-    if (status == VIV_OK && interrupted())
+    if (status == VIV_OK && interrupt_happened())
         status = error_set(err, VIV_ECANCELLED, "interrupted");
     answer_release(&a);
     request_release(&r);
@@ -199,9 +199,9 @@ static int run(const struct arguments *arguments)
     struct trace trace = {0};
     struct error err = {0};
     if ((options->prompt != NULL) + (options->file != NULL) + (text != NULL) > 1)
-        return usage_error("run", "one prompt is wanted: TEXT, --prompt TEXT or --file FILE");
+        return cli_usage_error("run", "one prompt is wanted: TEXT, --prompt TEXT or --file FILE");
     if (options->session && (options->system || options->messages))
-        return usage_error("run", "--session holds a text; `viv chat --session` keeps a conversation");
+        return cli_usage_error("run", "--session holds a text; `viv chat --session` keeps a conversation");
     if (text)
         with_text.prompt = text;
     o.chat_template = options->template;

@@ -74,7 +74,7 @@ static viv_status check(struct opened *o, const struct arguments *a, struct erro
                                            "correct, its graph can be built", "correct, it can run"};
         enum reached reached;
         if (worst != VIV_OK && !options->json)
-            fail(err); /* the last one is told by whoever called us */
+            cli_fail(err); /* the last one is told by whoever called us */
         viv_status status = check_one(o, &options->common, a->words[i], &reached, err);
         if (status != VIV_OK)
             worst = status;
@@ -92,7 +92,7 @@ static viv_status check(struct opened *o, const struct arguments *a, struct erro
         }
     }
     if (options->json &&
-        print_json(json_pack("{s:b, s:o}", "ok", worst == VIV_OK, "specs", list), false, err) != VIV_OK)
+        cli_print_json(json_pack("{s:b, s:o}", "ok", worst == VIV_OK, "specs", list), false, err) != VIV_OK)
         return VIV_ENOMEM;
     return worst;
 }
@@ -235,7 +235,7 @@ static viv_status list(struct opened *o, const struct arguments *a, struct error
     }
     spec_listing_release(&l);
     if (status == VIV_OK && options->json)
-        return print_json(json_pack("{s:o}", "specs", specs), false, err);
+        return cli_print_json(json_pack("{s:o}", "specs", specs), false, err);
     json_decref(specs);
     if (status == VIV_OK && columns.n == 0)
         status = error_set(err, VIV_ENOTFOUND,
@@ -256,8 +256,8 @@ static int unknown_action(const char *word)
     const char *const names[] = {"check", "expand", "schema", "list"};
     const char *near = near_word(word, names, 4);
     if (near)
-        return usage_error("spec", "there is no 'spec %s'; did you mean 'spec %s'?", word, near);
-    return usage_error("spec", "there is no 'spec %s'", word);
+        return cli_usage_error("spec", "there is no 'spec %s'; did you mean 'spec %s'?", word, near);
+    return cli_usage_error("spec", "there is no 'spec %s'", word);
 }
 
 static int spec(const struct arguments *a)
@@ -272,9 +272,9 @@ static int spec(const struct arguments *a)
     if (!action)
         return unknown_action(a->words[0]);
     if (a->n_words - 1 < action->least)
-        return usage_error("spec", "MODEL is missing after '%s'", action->name);
+        return cli_usage_error("spec", "MODEL is missing after '%s'", action->name);
     if (a->n_words - 1 > action->most)
-        return usage_error("spec", "nothing is expected where '%s' stands", a->words[1 + action->most]);
+        return cli_usage_error("spec", "nothing is expected where '%s' stands", a->words[1 + action->most]);
     viv_status status = open_world(&o, &options_given->common, &err);
     if (status == VIV_OK)
         status = action->run(&o, a, &err);

@@ -98,7 +98,7 @@ static viv_status print_ids_json(const struct tokenizer *t, const struct token_i
         json_decref(words);
         return error_nomem(err);
     }
-    return print_json(json_pack("{s:o, s:o*}", "ids", array, "pieces", words), true, err);
+    return cli_print_json(json_pack("{s:o, s:o*}", "ids", array, "pieces", words), true, err);
 }
 
 static viv_status print_ids(const struct tokenizer *t, const struct token_ids *ids,
@@ -110,7 +110,7 @@ static viv_status print_ids(const struct tokenizer *t, const struct token_ids *i
         const char *piece = o->pieces ? tokenizer_piece(t, ids->ids[i]) : NULL;
         printf(o->pieces ? "%d\t" : i ? " %d" : "%d", ids->ids[i]);
         if (piece)
-            print_safe(stdout, piece, strlen(piece));
+            cli_print_safe(stdout, piece, strlen(piece));
         if (o->pieces)
             putchar('\n');
     }
@@ -133,7 +133,7 @@ static viv_status encode(const struct tokenizer *t, const struct arguments *a, s
     if (a->n_words > 1)
         status = buf_puts(&text, a->words[1]) ? VIV_OK : error_nomem(err);
     else
-        status = read_input(o->file, LONGEST_TEXT, &text, err);
+        status = cli_read_input(o->file, LONGEST_TEXT, &text, err);
     if (status == VIV_OK)
         status = tokenizer_encode(t, buf_text(&text), text.size, encode_flags(o), &ids, err);
     if (status == VIV_OK)
@@ -149,7 +149,7 @@ static viv_status decode(const struct tokenizer *t, const struct tokenize_option
     viv_status status =
         tokenizer_decode(t, o->decode.ids, o->decode.n, o->no_special ? TOKENIZER_SKIP_SPECIAL : 0, &text, err);
     if (status == VIV_OK && o->json) {
-        status = print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, err);
+        status = cli_print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, err);
     } else if (status == VIV_OK) {
         fwrite(buf_text(&text), 1, text.size, stdout);
         putchar('\n');
@@ -190,7 +190,7 @@ static viv_status convert_all(const struct tokenizer *t, const struct tokenize_o
     struct buf text = {0};
     json_t *list = NULL, *item;
     size_t i;
-    viv_status status = read_input(o->file, LONGEST_TEXT, &text, err);
+    viv_status status = cli_read_input(o->file, LONGEST_TEXT, &text, err);
     if (status == VIV_OK)
         status = json_parse(o->file ? o->file : "standard input", buf_text(&text), text.size, &list, err);
     if (status == VIV_OK && !json_is_array(list))
@@ -202,7 +202,7 @@ static viv_status convert_all(const struct tokenizer *t, const struct tokenize_o
         if (status == VIV_OK)
             status = convert(t, item, o, &made, err);
         if (status == VIV_OK)
-            status = print_json(made, true, err);
+            status = cli_print_json(made, true, err);
         if (status != VIV_OK) {
             error_prefix(err, "entry %zu", i);
             break;
@@ -219,9 +219,9 @@ static int tokenize(const struct arguments *a)
     struct source s = {0};
     struct error err = {0};
     if ((a->n_words > 1) + (o->file != NULL) + (o->decode.n > 0) > 1)
-        return usage_error("tokenize", "one of TEXT, --file and --decode is wanted, not several");
+        return cli_usage_error("tokenize", "one of TEXT, --file and --decode is wanted, not several");
     if (o->batch && (a->n_words > 1 || o->decode.n > 0 || o->pieces))
-        return usage_error("tokenize", "--batch takes what it converts from --file or standard input");
+        return cli_usage_error("tokenize", "--batch takes what it converts from --file or standard input");
     viv_status status = open_tokenizer(&s, &o->common, a->words[0], &err);
     if (status == VIV_OK)
         status = o->batch      ? convert_all(s.tokenizer, o, &err)

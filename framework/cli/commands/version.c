@@ -123,11 +123,11 @@ static viv_status print_version_json(const struct opened *o, const char *word, s
         json_decref(kernels);
         kernels = NULL; /* which fails below, and releases the others */
     }
-    return print_json(json_pack("{s:s, s:s, s:{s:o, s:I, s:o}, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "abi",
-                                abi, "processor", "name", json_word(kernels_cpu_name()), "usable",
-                                (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "features", cpu, "kernels", kernels,
-                                "specs", specs, "plugins", plugins),
-                      false, err);
+    return cli_print_json(json_pack("{s:s, s:s, s:{s:o, s:I, s:o}, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
+                                    "abi", abi, "processor", "name", json_word(kernels_cpu_name()), "usable",
+                                    (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "features", cpu, "kernels", kernels,
+                                    "specs", specs, "plugins", plugins),
+                          false, err);
 }
 
 static int version(const struct arguments *a)

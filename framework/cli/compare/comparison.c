@@ -91,20 +91,20 @@ bool row_lack(struct comparison *c, struct row *r, uint32_t model, const char *w
 
 /* --- what the specs say -------------------------------------------------------------------------------------- */
 
-/* A row whose cells are a function of each model that takes part. */
-struct asked {
+/* The conditions that a metric is computed for. A row of the comparison has one metric of each model. */
+struct query {
     uint64_t context, n_texts;
     int64_t type;
-    const struct device *device; /* of the model that is asked about */
+    const struct device *device; /* of the model's column */
     uint64_t memory;             /* 0: the device's */
     uint32_t part;
     const char *none; /* why a model may have no such value, one sentence */
 };
-/* 0: this model has no such value */
-typedef viv_status question(const struct facts *f, const struct asked *a, double *value, struct error *err);
+/* *value 0: the model has no such value. */
+typedef viv_status metric(const struct facts *f, const struct query *a, double *value, struct error *err);
 
 static viv_status add_row(struct comparison *c, const char *section, enum row_unit unit, enum row_better better,
-                          const char *key, const char *label, question *ask, const struct asked *general,
+                          const char *key, const char *label, metric *get, const struct query *general,
                           struct error *err)
 {
     struct row *r = comparison_row(c, section, unit, better, key, label);
@@ -114,7 +114,7 @@ static viv_status add_row(struct comparison *c, const char *section, enum row_un
     for (uint32_t i = 0; i < c->n_models; i++) {
         double value = 0;
         const struct facts *f = &c->models[i].facts;
-        struct asked a = *general;
+        struct query a = *general;
         char why[64];
         a.device = c->models[i].device;
         if (c->models[i].why)
@@ -125,7 +125,7 @@ static viv_status add_row(struct comparison *c, const char *section, enum row_un
                 return error_nomem(err);
             continue;
         }
-        viv_status status = ask(f, &a, &value, err);
+        viv_status status = get(f, &a, &value, err);
         if (status != VIV_OK)
             return error_prefix(err, "%s", c->models[i].given);
         if (value > 0)
@@ -134,28 +134,28 @@ static viv_status add_row(struct comparison *c, const char *section, enum row_un
             return error_nomem(err);
         any |= value > 0;
     }
-    if (!any) { /* nobody has such a thing */
+    if (!any) { /* no model has this */
         size_t at = (size_t)(r - c->rows);
         memmove(r, r + 1, (--c->n_rows - at) * sizeof *r);
     }
     return VIV_OK;
 }
 
-#define ASK(name, expression)                                                                                      \
-    static viv_status name(const struct facts *f, const struct asked *a, double *value, struct error *err)         \
+#define METRIC(name, expression)                                                                                   \
+    static viv_status name(const struct facts *f, const struct query *a, double *value, struct error *err)         \
     {                                                                                                              \
         (void)a, (void)err;                                                                                        \
         *value = (double)(expression);                                                                             \
         return VIV_OK;                                                                                             \
     }
-ASK(ask_params, f->params)
-ASK(ask_active, f->active)
-ASK(ask_part, f->parts[a->part])
-ASK(ask_width, f->width)
-ASK(ask_vocabulary, f->vocabulary)
-ASK(ask_context, f->context)
-ASK(ask_layers, f->n_layers[STACK_GRAPH] + f->n_layers[STACK_ENCODER])
-static viv_status ask_peak(const struct facts *f, const struct asked *a, double *value, struct error *err)
+METRIC(get_params, f->params)
+METRIC(get_active, f->active)
+METRIC(get_part, f->parts[a->part])
+METRIC(get_width, f->width)
+METRIC(get_vocabulary, f->vocabulary)
+METRIC(get_context, f->context)
+METRIC(get_layers, f->n_layers[STACK_GRAPH] + f->n_layers[STACK_ENCODER])
+static viv_status get_peak(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
     uint64_t bytes;
     viv_status status = facts_peak(f, a->context, a->n_texts, a->type, &bytes, err);
@@ -163,10 +163,10 @@ static viv_status ask_peak(const struct facts *f, const struct asked *a, double 
     return status;
 }
 
-ASK(ask_cache_of_token, facts_cache_bytes(f, 1, 1))
-ASK(ask_cache, facts_cache_bytes(f, a->context, a->n_texts) + (double)facts_recurrent_bytes(f, a->n_texts))
+METRIC(get_cache_of_token, facts_cache_bytes(f, 1, 1))
+METRIC(get_cache, facts_cache_bytes(f, a->context, a->n_texts) + (double)facts_recurrent_bytes(f, a->n_texts))
 
-static viv_status ask_recurrent_state(const struct facts *f, const struct asked *a, double *value,
+static viv_status get_recurrent_state(const struct facts *f, const struct query *a, double *value,
                                       struct error *err)
 {
     (void)a, (void)err;
@@ -175,7 +175,7 @@ static viv_status ask_recurrent_state(const struct facts *f, const struct asked 
     return VIV_OK;
 }
 
-static viv_status ask_weights(const struct facts *f, const struct asked *a, double *value, struct error *err)
+static viv_status get_weights(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
     uint64_t bytes;
     if (a->type < 0 && !f->bindings)
@@ -187,7 +187,7 @@ static viv_status ask_weights(const struct facts *f, const struct asked *a, doub
 }
 
 /* Tokens of a text that fit beside the weights. */
-static viv_status ask_fits(const struct facts *f, const struct asked *a, double *value, struct error *err)
+static viv_status get_fits(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
     double weights = 0;
     viv_status status = VIV_OK;
@@ -204,7 +204,7 @@ static viv_status ask_fits(const struct facts *f, const struct asked *a, double 
     return status;
 }
 
-static viv_status ask_prefill_flops(const struct facts *f, const struct asked *a, double *value, struct error *err)
+static viv_status get_prefill_flops(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
     struct work_cost w;
     viv_status status = facts_prefill(f, a->context, &w, err);
@@ -212,7 +212,7 @@ static viv_status ask_prefill_flops(const struct facts *f, const struct asked *a
     return status;
 }
 
-static viv_status ask_decode_flops(const struct facts *f, const struct asked *a, double *value, struct error *err)
+static viv_status get_decode_flops(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
     struct work_cost w;
     if (!facts_writes(f))
@@ -228,7 +228,7 @@ double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w
            w->cache_elems * dtype_get(f->cache_dtype)->block_bytes + w->sequence_bytes;
 }
 
-static viv_status ask_decode_bytes(const struct facts *f, const struct asked *a, double *value, struct error *err)
+static viv_status get_decode_bytes(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
     struct work_cost w;
     if (!facts_writes(f))
@@ -238,7 +238,7 @@ static viv_status ask_decode_bytes(const struct facts *f, const struct asked *a,
     return status;
 }
 
-static viv_status ask_intensity(const struct facts *f, const struct asked *a, double *value, struct error *err)
+static viv_status get_intensity(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
     struct work_cost w;
     if (!facts_writes(f))
@@ -255,7 +255,7 @@ double work_seconds(const struct facts *f, int64_t type, const struct device *d,
     return arithmetic > memory ? arithmetic : memory;
 }
 
-static viv_status ask_prefill_rate(const struct facts *f, const struct asked *a, double *value, struct error *err)
+static viv_status get_prefill_rate(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
     struct work_cost w;
     viv_status status = facts_prefill(f, a->context, &w, err);
@@ -263,7 +263,7 @@ static viv_status ask_prefill_rate(const struct facts *f, const struct asked *a,
     return status;
 }
 
-static viv_status ask_decode_rate(const struct facts *f, const struct asked *a, double *value, struct error *err)
+static viv_status get_decode_rate(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
     struct work_cost w;
     if (!facts_writes(f))
@@ -312,17 +312,17 @@ static viv_status add_sizes(struct comparison *c, struct error *err)
 {
     static const struct {
         const char *key, *label, *none;
-        question *ask;
-    } sizes[] = {{"params_total", "parameters", "no parameters", ask_params},
-                 {"params_active", "active for a token", "no parameters", ask_active},
-                 {"layers", "layers", "no layers are repeated", ask_layers},
-                 {"width", "width", "no layers", ask_width},
-                 {"vocabulary", "vocabulary", "no vocabulary", ask_vocabulary},
-                 {"context", "context", "no known context", ask_context}};
+        metric *get;
+    } sizes[] = {{"params_total", "parameters", "no parameters", get_params},
+                 {"params_active", "active for a token", "no parameters", get_active},
+                 {"layers", "layers", "no layers are repeated", get_layers},
+                 {"width", "width", "no layers", get_width},
+                 {"vocabulary", "vocabulary", "no vocabulary", get_vocabulary},
+                 {"context", "context", "no known context", get_context}};
     viv_status status = VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < sizeof sizes / sizeof *sizes; i++)
-        status = add_row(c, "size", UNIT_COUNT, BETTER_NEITHER, sizes[i].key, sizes[i].label, sizes[i].ask,
-                         &(struct asked){.none = sizes[i].none}, err);
+        status = add_row(c, "size", UNIT_COUNT, BETTER_NEITHER, sizes[i].key, sizes[i].label, sizes[i].get,
+                         &(struct query){.none = sizes[i].none}, err);
     if (status == VIV_OK)
         status = add_active_rule(c, err);
     for (uint32_t part = 0; status == VIV_OK && part < N_MODEL_PARTS; part++) {
@@ -333,13 +333,13 @@ static viv_status add_sizes(struct comparison *c, struct error *err)
             *at = *at == '-' ? '_' : *at;
         snprintf(none, sizeof none, "no parameters of its own for '%s'", model_part_names[shown]);
         status = add_row(c, "parameters by part", UNIT_COUNT, BETTER_NEITHER, key, model_part_names[shown],
-                         ask_part, &(struct asked){.part = shown, .none = none}, err);
+                         get_part, &(struct query){.part = shown, .none = none}, err);
     }
     return status;
 }
 
 /* What all models are to fit into; 0: unknown, or not the same for all. */
-static uint64_t common_memory(const struct comparison *c, const struct questions *q)
+static uint64_t common_memory(const struct comparison *c, const struct comparison_query *q)
 {
     uint64_t memory = q->memory ? q->memory : c->devices[0].memory;
     for (uint32_t i = 1; i < c->n_devices && !q->memory; i++)
@@ -347,36 +347,36 @@ static uint64_t common_memory(const struct comparison *c, const struct questions
     return memory;
 }
 
-static viv_status add_memory(struct comparison *c, const struct questions *q, struct error *err)
+static viv_status add_memory(struct comparison *c, const struct comparison_query *q, struct error *err)
 {
     char key[96], label[96];
     viv_status status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "weight_bytes", "weights, as they are",
-                                ask_weights, &(struct asked){.type = -1, .none = "no weights here"}, err);
+                                get_weights, &(struct query){.type = -1, .none = "no weights here"}, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_types; i++) {
         snprintf(key, sizeof key, "weight_bytes_%s", dtype_get(q->types[i])->name);
         snprintf(label, sizeof label, "weights in %s", dtype_get(q->types[i])->name);
-        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_weights,
-                         &(struct asked){.type = q->types[i], .none = "no parameters"}, err);
+        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, get_weights,
+                         &(struct query){.type = q->types[i], .none = "no parameters"}, err);
     }
     if (status == VIV_OK)
         status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "cache_bytes_per_token", "KV cache per token",
-                         ask_cache_of_token, &(struct asked){.none = "no KV cache"}, err);
+                         get_cache_of_token, &(struct query){.none = "no KV cache"}, err);
     if (status == VIV_OK)
         status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, "recurrent_bytes_per_sequence", "recurrent state",
-                         ask_recurrent_state, &(struct asked){.none = "no recurrent state"}, err);
+                         get_recurrent_state, &(struct query){.none = "no recurrent state"}, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++) {
-        const struct asked a = {
+        const struct query a = {
             .context = (uint64_t)q->contexts[i], .n_texts = q->n_texts, .type = q->type, .none = "no KV cache"};
         snprintf(key, sizeof key, "cache_bytes_at_%" PRId32, q->contexts[i]);
         snprintf(label, sizeof label, "KV cache at %" PRId32, q->contexts[i]);
-        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_cache, &a, err);
+        status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, get_cache, &a, err);
         snprintf(key, sizeof key, "memory_peak_%" PRId32, q->contexts[i]);
         snprintf(label, sizeof label, "in use at %" PRId32, q->contexts[i]);
         if (status == VIV_OK)
-            status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, ask_peak, &a, err);
+            status = add_row(c, "memory", UNIT_BYTES, BETTER_LESS, key, label, get_peak, &a, err);
     }
     const uint64_t memory = common_memory(c, q);
-    const struct asked fits = {.type = q->type,
+    const struct query fits = {.type = q->type,
                                .n_texts = q->n_texts,
                                .memory = q->memory,
                                .none = "the weights alone are more than the memory"};
@@ -384,26 +384,27 @@ static viv_status add_memory(struct comparison *c, const struct questions *q, st
         snprintf(label, sizeof label, "context that fits in %s", human_bytes(memory).text);
     if (status == VIV_OK && (memory || c->n_devices > 1))
         status = add_row(c, "memory", UNIT_COUNT, BETTER_MORE, "context_that_fits",
-                         memory ? label : "context that fits", ask_fits, &fits, err);
+                         memory ? label : "context that fits", get_fits, &fits, err);
     return status;
 }
 
-static viv_status add_work(struct comparison *c, const struct questions *q, uint64_t context, struct error *err)
+static viv_status add_work(struct comparison *c, const struct comparison_query *q, uint64_t context,
+                           struct error *err)
 {
     static const struct {
         const char *section, *key, *label;
         enum row_unit unit;
         enum row_better better;
-        question *ask;
+        metric *get;
     } rows[] = {
-        {"work", "flops_prefill", "operations to read %s tokens", UNIT_COUNT, BETTER_LESS, ask_prefill_flops},
-        {"work", "flops_decode", "operations a token at %s", UNIT_COUNT, BETTER_LESS, ask_decode_flops},
-        {"work", "bytes_decode", "bytes a token at %s", UNIT_BYTES, BETTER_LESS, ask_decode_bytes},
-        {"work", "intensity_decode", "operations a byte at %s", UNIT_RATIO, BETTER_NEITHER, ask_intensity},
-        {"ceiling", "ceiling_prefill", "tokens/s read, %s of them", UNIT_RATE, BETTER_MORE, ask_prefill_rate},
-        {"ceiling", "ceiling_decode", "tokens/s written at %s", UNIT_RATE, BETTER_MORE, ask_decode_rate},
+        {"work", "flops_prefill", "operations to read %s tokens", UNIT_COUNT, BETTER_LESS, get_prefill_flops},
+        {"work", "flops_decode", "operations a token at %s", UNIT_COUNT, BETTER_LESS, get_decode_flops},
+        {"work", "bytes_decode", "bytes a token at %s", UNIT_BYTES, BETTER_LESS, get_decode_bytes},
+        {"work", "intensity_decode", "operations a byte at %s", UNIT_RATIO, BETTER_NEITHER, get_intensity},
+        {"ceiling", "ceiling_prefill", "tokens/s read, %s of them", UNIT_RATE, BETTER_MORE, get_prefill_rate},
+        {"ceiling", "ceiling_decode", "tokens/s written at %s", UNIT_RATE, BETTER_MORE, get_decode_rate},
     };
-    const struct asked a = {.context = context, .n_texts = q->n_texts, .type = q->type, .none = "writes no text"};
+    const struct query a = {.context = context, .n_texts = q->n_texts, .type = q->type, .none = "writes no text"};
     viv_status status = VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < sizeof rows / sizeof *rows; i++) {
         char key[96], label[96], at[32], *percent;
@@ -412,12 +413,12 @@ static viv_status add_work(struct comparison *c, const struct questions *q, uint
         snprintf(label, sizeof label, "%s", rows[i].label);
         percent = strstr(label, "%s");
         snprintf(percent, sizeof label - (size_t)(percent - label), "%s%s", at, strstr(rows[i].label, "%s") + 2);
-        status = add_row(c, rows[i].section, rows[i].unit, rows[i].better, key, label, rows[i].ask, &a, err);
+        status = add_row(c, rows[i].section, rows[i].unit, rows[i].better, key, label, rows[i].get, &a, err);
     }
     return status;
 }
 
-viv_status comparison_predict(struct comparison *c, const struct questions *q, struct error *err)
+viv_status comparison_predict(struct comparison *c, const struct comparison_query *q, struct error *err)
 {
     viv_status status = add_words(c, err);
     if (status == VIV_OK)

@@ -75,8 +75,8 @@ double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w
 /* The least time that a machine needs for it: for its arithmetic, or for its memory. */
 double work_seconds(const struct facts *f, int64_t type, const struct device *d, const struct work_cost *w);
 
-/* What is asked of the specs. */
-struct questions {
+/* The conditions for which values are predicted from the specs. */
+struct comparison_query {
     const int32_t *contexts;
     size_t n_contexts;
     uint64_t n_texts;
@@ -86,6 +86,6 @@ struct questions {
     uint64_t memory; /* to fit into; 0: the device's */
 };
 /* Fills the rows of models whose facts and structure are there. */
-viv_status comparison_predict(struct comparison *c, const struct questions *q, struct error *err);
+viv_status comparison_predict(struct comparison *c, const struct comparison_query *q, struct error *err);
 
 #endif

@@ -166,8 +166,8 @@ static void put_notes(struct report *r)
 
 /* --- the whole ----------------------------------------------------------------------------------------------- */
 
-viv_status report_html(const struct comparison *c, const struct questions *q, const struct report_origin *origin,
-                       FILE *stream, struct error *err)
+viv_status report_html(const struct comparison *c, const struct comparison_query *q,
+                       const struct report_origin *origin, FILE *stream, struct error *err)
 {
     struct buf out = {0};
     struct report r = {c, q, &out, err};

@@ -17,7 +17,7 @@ struct report_origin {
 
 /* The rows are those of `c`; charts ask its facts the same questions at more contexts. What is written is whole, or
  * the status says that it is not. */
-viv_status report_html(const struct comparison *c, const struct questions *q, const struct report_origin *origin,
-                       FILE *stream, struct error *err);
+viv_status report_html(const struct comparison *c, const struct comparison_query *q,
+                       const struct report_origin *origin, FILE *stream, struct error *err);
 
 #endif

@@ -12,16 +12,16 @@ enum { BY_PARAMS, BY_SHARE, BY_FLOPS, N_SCALES };
 static const char *const scale_names[N_SCALES] = {"parameters, one scale", "parameters, each its own scale",
                                                   "operations a token, one scale"};
 
-/* Blocks of all models that take part, by one measure, and how they are to look. */
-struct gallery {
+/* The drawings of all models by one measure. */
+struct drawings {
     struct blocks *blocks;       /* [n_models] */
     const struct blocks **shown; /* [n] */
     struct drawing_look *looks;  /* [n] */
-    uint32_t *models;            /* [n] whose they are */
+    uint32_t *models;            /* [n] index of the model */
     uint32_t n, n_made;
 };
 
-static void gallery_release(struct gallery *g)
+static void drawings_release(struct drawings *g)
 {
     for (uint32_t i = 0; i < g->n_made; i++)
         blocks_release(&g->blocks[i]);
@@ -31,16 +31,16 @@ static void gallery_release(struct gallery *g)
     free(g->models);
 }
 
-static viv_status gallery_make(struct report *r, int scale, uint64_t context, struct gallery *g)
+static viv_status drawings_make(struct report *r, int scale, uint64_t context, struct drawings *g)
 {
     const uint32_t n = r->c->n_models;
     double most = 0;
-    *g = (struct gallery){calloc(n, sizeof *g->blocks),
-                          calloc(n, sizeof *g->shown),
-                          calloc(n, sizeof *g->looks),
-                          calloc(n, sizeof *g->models),
-                          0,
-                          0};
+    *g = (struct drawings){calloc(n, sizeof *g->blocks),
+                           calloc(n, sizeof *g->shown),
+                           calloc(n, sizeof *g->looks),
+                           calloc(n, sizeof *g->models),
+                           0,
+                           0};
     if (!g->blocks || !g->shown || !g->looks || !g->models)
         return error_nomem(r->err);
     for (uint32_t i = 0; i < n; i++) {
@@ -94,7 +94,7 @@ void put_key(struct report *r)
 }
 
 /* On one scale with a model so many times as large, of a small one only its names would be seen. */
-static int best_scale(const struct gallery *g)
+static int best_scale(const struct drawings *g)
 {
     enum { MOST_TIMES = 20 };
     double least = INFINITY, most = 0;
@@ -107,11 +107,11 @@ static int best_scale(const struct gallery *g)
 
 viv_status put_drawings(struct report *r)
 {
-    struct gallery g[N_SCALES] = {0};
+    struct drawings g[N_SCALES] = {0};
     const uint64_t context = r->q->n_contexts ? (uint64_t)r->q->contexts[r->q->n_contexts - 1] : 1;
     viv_status status = VIV_OK;
     for (int s = 0; s < N_SCALES && status == VIV_OK; s++)
-        status = gallery_make(r, s, context, &g[s]);
+        status = drawings_make(r, s, context, &g[s]);
     buf_puts(r->out,
              "<section aria-labelledby=\"drawings\">\n<h2 id=\"drawings\">Drawings</h2>\n"
              "<p>Each block is a layer, its colour as high as its share of what is chosen below; a block too low "
@@ -140,6 +140,6 @@ viv_status put_drawings(struct report *r)
                " others, or as many as its model can.</p>\n</section>\n",
                context);
     for (int s = 0; s < N_SCALES; s++)
-        gallery_release(&g[s]);
+        drawings_release(&g[s]);
     return status;
 }

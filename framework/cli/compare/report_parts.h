@@ -7,7 +7,7 @@
 
 struct report {
     const struct comparison *c;
-    const struct questions *q;
+    const struct comparison_query *q;
     struct buf *out;
     struct error *err;
 };

@@ -90,7 +90,7 @@ void put_models(struct report *r)
     buf_puts(r->out, "</section>\n");
 }
 
-static void put_sayings(struct report *r, const char *section)
+static void put_answers(struct report *r, const char *section)
 {
     const struct comparison *c = r->c;
     buf_puts(r->out, "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"");
@@ -147,7 +147,7 @@ void put_numbers(struct report *r)
         if (numbers)
             put_table(r, sections, sections[0], false);
         if (words)
-            put_sayings(r, sections[0]);
+            put_answers(r, sections[0]);
     }
     buf_puts(r->out, "</section>\n");
 }

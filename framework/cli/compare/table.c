@@ -251,7 +251,7 @@ static void put_long(struct buf *out, const char *s, uint32_t indent)
 }
 
 /* What they answer: each prompt, and below it each model's. */
-static void put_sayings(const struct comparison *c, bool colour, struct buf *out)
+static void put_answers(const struct comparison *c, bool colour, struct buf *out)
 {
     for (size_t r = 0; r < c->n_rows; r++) {
         const struct row *row = &c->rows[r];
@@ -413,7 +413,7 @@ void table_terminal(const struct comparison *c, uint32_t width, bool colour, str
     struct layout l = lay_out(c, width, colour, out);
     for (uint32_t begin = 0; begin < c->n_models; begin += l.per_line)
         put_block(c, &l, begin, begin + l.per_line < c->n_models ? begin + l.per_line : c->n_models, out);
-    put_sayings(c, colour, out);
+    put_answers(c, colour, out);
     bool any = false;
     for (uint32_t i = 0; i < c->n_models; i++)
         any |= c->models[i].structure.n > 0;

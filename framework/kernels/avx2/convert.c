@@ -1,4 +1,4 @@
-/* convert.c - rows between f32 and f16 by F16C. The other types convert well enough as generic has them. */
+/* convert.c - converts rows between f32 and f16 with F16C. For other types the generic versions are fast enough. */
 #include "kernels/half.h"
 #include "kernels/kernels.h"
 

@@ -1,5 +1,5 @@
-/* product_bf16_dot.c - products with BF16 weights by vdpbf16ps, two multiply-adds to a lane: activations are
- * rounded to bf16, as they are where the reference computes in bf16. The tile is that of f32 (4 outputs by 6 rows).
+/* product_bf16_dot.c - products with BF16 weights by vdpbf16ps, two multiply-adds per lane. Activations are rounded
+ * to bf16, as in a reference that computes in bf16. The tile is that of f32 (4 outputs by 6 rows).
  *
  * The instruction is twice as fast as f32 arithmetic on AMD's processors, half as fast on Intel's without AMX. */
 #include "kernels/avx512/sums.h"

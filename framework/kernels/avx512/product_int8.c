@@ -1,14 +1,13 @@
 /* product_int8.c - products with Q8_0, Q4_0 and MXFP4 weights by VNNI (kernels/blocks.h has the formula).
  *
- * A lane is an output, sixteen at a time. Weights are made unsigned for vpdpbusd; since a block's sum is a whole
- * number, both ways to it give the same bits.
+ * A lane is an output, sixteen at a time. Weights are offset to unsigned numbers for vpdpbusd; a block's sum is an
+ * exact integer, so both methods give the same bits.
  *
- * Many rows (bound by arithmetic): a chunk of k of some weight rows is unpacked into scratch, where it stays in
- * the second cache while all rows of x pass by, twelve at a time. Four consecutive weights of each of the sixteen
- * rows make one vector, four activations are broadcast from memory, and nothing is summed across lanes.
- * Few rows (bound by memory): the sixteen rows are multiplied as they lie and their sums brought into the lanes
- * after, which is less work than bringing the weights there; those of the next sixteen rows are called for ahead of
- * their time. */
+ * Many rows (bound by arithmetic): a chunk of k of some weight rows is unpacked into scratch, where it stays in the
+ * second-level cache while all rows of x are multiplied, twelve at a time. Four consecutive weights of each of the
+ * sixteen rows form one vector, four activations are broadcast from memory, and nothing is summed across lanes. Few
+ * rows (bound by memory): the sixteen rows are multiplied as they lie in memory, and only their sums are moved to
+ * the lanes, which is less work than moving the weights. The weights of the next sixteen rows are prefetched. */
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
 
@@ -26,7 +25,7 @@ enum {
     GROUP = 16,           /* outputs in the lanes of a vector */
     QUADS = BLOCK / 4,    /* vectors of a group's block */
     ROWS = 12,            /* of x in a tile */
-    FEW = 3,              /* rows for which multiplying weights as they lie is best */
+    FEW = 3,              /* rows up to which multiplying weights as they lie is faster */
     CHUNK = 2048 / BLOCK, /* blocks of k that are unpacked at once */
     PASS = 64,            /* outputs that are unpacked at once */
 };
@@ -44,7 +43,7 @@ static void prepare(void *row, const float *x, uint64_t k)
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
         __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
-        /* as whole numbers, so that a NaN is larger than any number */
+        /* compared as integers, so that a NaN is larger than any number */
         __m512i bits = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
                                         _mm512_and_si512(_mm512_castps_si512(high), magnitude));
         float largest = float_of_bits(_mm512_reduce_max_epu32(bits));
@@ -59,7 +58,7 @@ static void prepare(void *row, const float *x, uint64_t k)
     }
 }
 
-/* Where the blocks of a group's sixteen rows are: rows past the last stand for it again. */
+/* The blocks of a group's sixteen rows; rows past the last one repeat it. */
 struct group {
     const char *rows[GROUP];
 };
@@ -72,7 +71,7 @@ INLINE struct group group_at(const viv_matmul *m, uint64_t n, uint64_t n_end)
     return g;
 }
 
-/* The scales at the head of the blocks: half of powers of two, or f16. */
+/* The scales of the blocks: half of a power of two, or f16. */
 INLINE __m512 powers_at(const struct group *g, uint64_t at)
 {
     __m128i e = _mm_cvtsi32_si128((unsigned char)g->rows[0][at]);
@@ -108,7 +107,7 @@ INLINE void transpose_quads(__m512i v[4])
     v[3] = _mm512_unpackhi_epi64(b, d);
 }
 
-/* Of two vectors that hold two 256-bit values each: the first 128 bits of a's and b's first, of a's and b's second.
+/* a and b hold two 256-bit values each. Result: the first 128 bits of a's first, b's first, a's second, b's second.
  */
 INLINE __m512i first_halves(__m512i a, __m512i b)
 {
@@ -151,8 +150,8 @@ INLINE __m512i four_rows(const struct group *g, int i, uint64_t q)
 #undef ROW
 }
 
-/* What a nibble stands for, made unsigned: of Q4_0 itself less 8, of MXFP4 what the table says. `offset` is what is
- * added to it. */
+/* The value of each nibble plus `offset`, which makes it unsigned. A nibble of Q4_0 is its value plus 8; of MXFP4,
+ * the table has the values. */
 INLINE __m512i value_of(uint32_t dtype, __m512i nibbles, const int offset)
 {
     if (dtype == VIV_Q4_0)
@@ -188,7 +187,7 @@ INLINE __m512 add_scaled(__m512 y, __m512 dw, float d, __m512i sum)
     return _mm512_add_ps(y, _mm512_mul_ps(_mm512_mul_ps(dw, _mm512_set1_ps(d)), _mm512_cvtepi32_ps(sum)));
 }
 
-/* y + (dw * d) * sum for n_rows rows, at row r0 of x; a row's parts are at fixed distances. */
+/* Computes y + (dw * d) * sum for n_rows rows, from row r0 of x on. */
 INLINE VNNI void add_block(__m512 *y, const struct unpacked *u, const char *x, uint64_t stride, uint64_t k,
                            uint64_t b, const int n_rows)
 {
@@ -208,7 +207,8 @@ INLINE VNNI void add_block(__m512 *y, const struct unpacked *u, const char *x, u
         y[r] = add_scaled(y[r], u->d, *(const float *)(const void *)(x + r * stride + k + b * 4), sum[r]);
 }
 
-/* Sixteen outputs of n_rows rows over blocks [0, n_blocks) of `weights`, which are blocks first... of the row. */
+/* Computes sixteen outputs of n_rows rows over blocks [0, n_blocks) of `weights`, which are blocks `first` and
+ * later of the row. */
 INLINE VNNI void tile(const viv_matmul *m, const struct unpacked *weights, uint64_t first, uint64_t n_blocks,
                       uint64_t r0, uint64_t n, __mmask16 lanes, const int n_rows)
 {
@@ -244,7 +244,7 @@ INLINE __mmask16 lanes_of(uint64_t n, uint64_t n_end)
     return (__mmask16)(n_end - n >= GROUP ? 0xffff : (1u << (n_end - n)) - 1);
 }
 
-/* Calls for the part of the next group that is as far in as block b is in this one. */
+/* Prefetches the part of the next group that corresponds to block b. */
 INLINE void call_next(const struct group *g, uint64_t stride, uint64_t b, uint64_t block_bytes)
 {
     const char *at = g->rows[0] + GROUP * stride + b * block_bytes * GROUP;
@@ -277,7 +277,7 @@ INLINE void many_rows(uint32_t dtype, uint64_t block_bytes, const viv_matmul *m,
     }
 }
 
-/* Sums of four lanes each, of four vectors: in each 128 bits, v[j]'s is lane j. */
+/* Sums each 128 bits of four vectors: the sum of v[j] is lane j. */
 INLINE __m512i add_lanes(const __m512i v[4])
 {
     __m512i a = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
@@ -285,9 +285,9 @@ INLINE __m512i add_lanes(const __m512i v[4])
     return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
 }
 
-/* Weights of sixteen rows' blocks as they lie, made unsigned: of Q8_0 w[i] holds rows i and i + 8, of others the
- * low halves of rows i, i + 4, i + 8 and i + 12, and w[i + 4] their high halves. Q4_0's offset is 8, that of others
- * 128. */
+/* Loads the weights of sixteen rows' blocks as they lie, offset to unsigned. For Q8_0, w[i] holds rows i and i + 8;
+ * for other types, the low halves of rows i, i + 4, i + 8 and i + 12, and w[i + 4] their high halves. The offset is
+ * 8 for Q4_0, and 128 for other types. */
 struct laid {
     __m512i w[8];
 };

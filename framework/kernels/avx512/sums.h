@@ -4,7 +4,7 @@
 
 #include <immintrin.h>
 
-/* y[i] = the lanes of v[i] for n = 1 or 4; halves to halves, of four vectors at once. */
+/* y[i] = the sum of the lanes of v[i], for n = 1 or 4: halves are added repeatedly, for four vectors at once. */
 static inline void store_sums(float *y, const __m512 *v, int n)
 {
     __m512 a = v[0], b = n == 1 ? a : v[1], c = n == 1 ? a : v[2], d = n == 1 ? a : v[3];

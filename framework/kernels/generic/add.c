@@ -1,4 +1,4 @@
-/* add.c - y = a + b. Plain enough for any compiler: bound by memory, it has no other version. */
+/* add.c - y = a + b. Bound by memory, so it has no other version. */
 #include "kernels/kernels.h"
 
 static void add(float *y, const float *a, const float *b, uint64_t n)

@@ -1,8 +1,8 @@
-/* angles.c - cos and sin of position * frequency, for rotary positions.
+/* angles.c - cos and sin of position * frequency, for the rotary embedding.
  *
- * The angle is rounded to f32 first, since the reference does; cosine and sine of that number are then exact to
- * f32. Reduction by pi/2 in two parts (Cody and Waite), then Taylor polynomials on [-pi/4, pi/4] in double:
- * branch-free, so that the compiler makes vectors of it. Bound: arithmetic, and negligible. */
+ * The angle is first rounded to f32, as in the reference; cosine and sine of that number are then exact to f32.
+ * Reduction by pi/2 in two parts (Cody and Waite), then Taylor polynomials on [-pi/4, pi/4] in double: branch-free,
+ * so that the compiler vectorises it. Bound by arithmetic, and negligible. */
 #include "kernels/kernels.h"
 
 static void angles(float *restrict cos, float *restrict sin, const float *restrict frequency, int32_t position,

@@ -2,7 +2,7 @@
  * (Milakov and Gimelshein, 2018; Dao et al., 2022): page by page, keeping the largest score so far, the sum of
  * exponentials and the weighted sum of values, both relative to that largest score.
  *
- * Only tokens that a query sees are touched: what else lies in a page may be anything. */
+ * Only tokens that a query sees are read: the rest of a page may hold anything. */
 #include "kernels/attend.h"
 #include "kernels/generic/flops.h"
 #include "kernels/half.h"
@@ -33,7 +33,7 @@ static float score(const viv_attend *a, const float *q, const void *keys, uint64
     return a->softcap != 0.0f ? a->softcap * tanhf(dot / a->softcap) : dot;
 }
 
-/* The bias of token t: beyond reach, that of the outermost distance. */
+/* The bias of token t; beyond reach, that of the largest distance. */
 static float bias_of(const viv_attend *a, uint64_t r, uint64_t g, uint64_t t)
 {
     int64_t reach = (int64_t)a->reach, d = (int64_t)t - (int64_t)(a->position + r);

@@ -1,5 +1,5 @@
-/* convert.c - rows between f32 and the types we compute with. Quantizing follows ggml's reference functions
- * (quantize_row_q8_0_ref, q4_0, mxfp4), so that files made here are the ones made there. */
+/* convert.c - converts rows between f32 and the types used in computation. Quantization follows ggml's reference
+ * functions (quantize_row_q8_0_ref, q4_0, mxfp4), so that files are identical. */
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
 
@@ -80,7 +80,7 @@ static void bf16_from_f32(void *y, const float *x, uint64_t n)
         to[i] = bfloat_of_float(x[i]);
 }
 
-/* Into [low, high]; what is no number becomes low. */
+/* Clamps to [low, high]; NaN becomes low. */
 static int whole_within(float x, int low, int high)
 {
     return x >= (float)high ? high : x > (float)low ? (int)x : low;
@@ -118,7 +118,7 @@ static void q4_0_from_f32(void *y, const float *x, uint64_t n)
     }
 }
 
-/* The value nearest to x, as its index; of two the first. */
+/* The index of the value nearest to x; the first of two. */
 static int nearest_mxfp4(float x)
 {
     int best = 0;

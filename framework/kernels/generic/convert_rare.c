@@ -1,5 +1,5 @@
-/* convert_rare.c - types that files may have and no layer computes with, to f32: f64, integers, and the 8-bit
- * floats of the Open Compute Project (OFP8). Rounded to nearest where f32 cannot hold a value, as torch casts. */
+/* convert_rare.c - converts types that occur in files, but not in computation, to f32: f64, integers, and the 8-bit
+ * floats of the Open Compute Project (OFP8). Values are rounded to nearest, as in torch. */
 #include "kernels/half.h"
 #include "kernels/kernels.h"
 

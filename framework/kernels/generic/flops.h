@@ -1,4 +1,4 @@
-/* flops.h - FLOPS(n): a product here multiplies and adds, n operations. tests/model/test_costs.c counts them. */
+/* flops.h - FLOPS(n) counts n operations of products at this place, for tests/model/test_costs.c. */
 #ifndef FLOPS
 #define FLOPS(n) ((void)0)
 #endif

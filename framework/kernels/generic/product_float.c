@@ -1,7 +1,7 @@
 /* product_float.c - y[r][n] = sum over k of w[n][k] * x[r][k], weights F32, F16, BF16, activations F32.
  *
- * Sixteen partial sums, of the k that leave the same rest, then halves added to halves: the order that all
- * kernels of these types follow, whatever the width of their vectors. */
+ * Sixteen partial sums, one for each k modulo 16; then the halves are added repeatedly. All kernels of these types
+ * use this order, whatever the width of their vectors. */
 #include "base/size.h"
 #include "kernels/generic/flops.h"
 #include "kernels/half.h"

@@ -1,5 +1,5 @@
 /* product_int8.c - products with Q8_0, Q4_0 and MXFP4 weights, activations quantized to int8: see kernels/blocks.h
- * for the formula, which every other kernel of these types follows to the bit. */
+ * for the formula. Every other kernel of these types gives the same bits. */
 #include "kernels/blocks.h"
 #include "kernels/kernels.h"
 
@@ -11,7 +11,7 @@ static void prepare(void *row, const float *x, uint64_t k)
     float *d = (float *)((char *)row + k);
     int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
     for (uint64_t b = 0; b < k / BLOCK; b++) {
-        /* as bits, a NaN is larger than any number */
+        /* compared as bits, a NaN is larger than any number */
         uint32_t largest_bits = 0;
         for (int i = 0; i < BLOCK; i++) {
             uint32_t bits = bits_of_float(x[b * BLOCK + i]) & 0x7fffffff;

@@ -1,4 +1,4 @@
-/* scale.c - y = x * factor. Plain enough for any compiler: bound by memory, it has no other version. */
+/* scale.c - y = x * factor. Bound by memory, so it has no other version. */
 #include "kernels/kernels.h"
 
 static void scale(float *y, const float *x, float factor, uint64_t n)

@@ -1,9 +1,9 @@
-/* product_float.c - products with F32 weights by OpenBLAS's sgemm, where `--kernels fastest` allows sums that
- * depend on the number of rows. Bound by arithmetic; it is ahead of our own product only where rows are many.
+/* product_float.c - products with F32 weights by OpenBLAS's sgemm, with `--kernels fastest`, which allows sums that
+ * depend on the number of rows. Bound by arithmetic; faster than our own product only for many rows.
  *
- * The library is loaded when a table with it is first chosen, before there are workers, since what it computes with
- * is settled by the environment that it finds then: it takes a processor newer than itself for a very old one and
- * is seven times slower there, so it is told what this one is, and asked afterwards whether it listened. */
+ * The library is loaded when a table with it is first chosen, before there are workers. It chooses its kernels
+ * then, and takes a processor newer than itself for a very old one, on which it is seven times slower. So an
+ * environment variable tells it the kind of processor, and afterwards we check that it used this. */
 #include "base/size.h"
 #include "kernels/kernels.h"
 
@@ -15,14 +15,14 @@
 #include <string.h>
 #include <strings.h>
 
-/* From where on bench_kernels sees it ahead: on Zen 4 by 5 %, of 512 rows by 10 %. */
+/* Rows from which on it is faster in bench_kernels: on Zen 4 by 5 %, with 512 rows by 10 %. */
 enum { LEAST_ROWS = 256 };
 
 static __typeof__(cblas_sgemm) *sgemm;
-static const viv_product *own; /* ours for F32: prepares the rows, multiplies few */
+static const viv_product *own; /* our own for F32: prepares the rows, multiplies few */
 static bool is_usable;
 
-/* Sets a variable of the environment unless the user has; true: it is ours to take back. */
+/* Sets an environment variable unless the user has set it. True: the caller must unset it. */
 static bool lend(const char *name, const char *value)
 {
     return value && !getenv(name) && setenv(name, value, 1) == 0;

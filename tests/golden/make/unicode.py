@@ -76,12 +76,12 @@ struct range {
     return false;
 }
 
-bool is_newer(uint32_t c)
+bool unicode_is_newer(uint32_t c)
 {
     return find(newer, sizeof newer / sizeof *newer, c);
 }
 
-bool is_newer_mark(uint32_t c)
+bool unicode_is_newer_mark(uint32_t c)
 {
     return find(newer_marks, sizeof newer_marks / sizeof *newer_marks, c);
 }

@@ -1,5 +1,6 @@
-/* surroundings.c - what a plugin must leave as it was while it is loaded: locale, directory, floating-point mode,
- * umask, signals, processes, standard output. Threads are counted by themselves, since libraries may start some. */
+/* environment.c - the process state that a plugin must not change while it is loaded: locale, directory,
+ * floating-point mode, umask, signals, processes, standard output. Threads are counted separately,
+ * because libraries may start some. */
 #include "base/float_mode.h"
 #include "host/plugin.h"
 
@@ -14,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct surroundings {
+struct environment {
     char locale[512], directory[4096];
     uint32_t float_control;
     mode_t mask;
@@ -22,9 +23,9 @@ struct surroundings {
     void (*handlers[NSIG])(int);
 };
 
-struct surroundings *surroundings_look(void)
+struct environment *environment_capture(void)
 {
-    struct surroundings *s = calloc(1, sizeof *s);
+    struct environment *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     snprintf(s->locale, sizeof s->locale, "%s", setlocale(LC_ALL, NULL));
@@ -41,7 +42,7 @@ struct surroundings *surroundings_look(void)
     return s;
 }
 
-viv_status surroundings_compare(const struct surroundings *a, const struct surroundings *b, struct error *err)
+viv_status environment_compare(const struct environment *a, const struct environment *b, struct error *err)
 {
     if (strcmp(a->locale, b->locale) != 0)
         return error_set(err, VIV_EABI, "loading it changes the locale from %s to %s: a plugin must leave it alone",
@@ -62,17 +63,17 @@ viv_status surroundings_compare(const struct surroundings *a, const struct surro
                              "it alone",
                              i, strsignal(i));
     if (lseek(STDOUT_FILENO, 0, SEEK_END) > 0)
-        return error_set(err, VIV_EABI, "loading it writes to standard output: that is for results alone");
+        return error_set(err, VIV_EABI, "loading it writes to standard output, which is only for results");
     return VIV_OK;
 }
 
-uint64_t count_threads(void)
+uint64_t probe_count_threads(void)
 {
     struct stat tasks;
-    return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink - 2 : 0; /* 2 and one for each thread */
+    return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink - 2 : 0; /* 2, plus one for each thread */
 }
 
-void kill_children_of(const char *process)
+void probe_kill_children_of(const char *process)
 {
     char path[64], list[4096];
     snprintf(path, sizeof path, "/proc/%s/children", process);
@@ -91,7 +92,7 @@ void kill_children_of(const char *process)
     }
 }
 
-bool kill_children(void)
+bool probe_kill_children(void)
 {
     bool any = false;
     for (int tries = 0; tries < 64; tries++) {
@@ -101,7 +102,7 @@ bool kill_children(void)
         any = true;
         if (pid > 0)
             continue;
-        kill_children_of("thread-self");
+        probe_kill_children_of("thread-self");
         usleep(1000);
     }
     return any;

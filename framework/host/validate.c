@@ -1,6 +1,6 @@
-/* judge.c - whether a plugin may be loaded, from its file alone: who could have written it, whether it leads out of
- * its directory, and whether its identification fits this host. Every refusal names the field, both values and
- * the remedy. */
+/* validate.c - checks from its file alone whether a plugin may be loaded: who could have written it, whether it is
+ * a link to another directory, and whether its identification fits this host. Each error names the field, both
+ * values and the remedy. */
 #include "base/file.h"
 #include "base/utf8.h"
 #include "host/plugin.h"
@@ -47,7 +47,7 @@ static viv_status check_cpu(uint64_t required, uint64_t cpu, struct error *err)
                      missing);
 }
 
-/* Until 1.0 a minor version may change anything, so that a host newer than the plugin does not fit. */
+/* Until 1.0 a minor version may change anything, so a host newer than the plugin does not fit. */
 static viv_status check_version(const viv_plugin_ident *ident, uint32_t major, uint32_t minor, struct error *err)
 {
     if (ident->abi_major != major)
@@ -81,8 +81,8 @@ static bool is_line(const char *text, size_t capacity)
     return n < capacity && utf8_valid(text, n);
 }
 
-viv_status ident_check(const viv_plugin_ident *ident, uint32_t host_major, uint32_t host_minor, uint64_t cpu,
-                       struct error *err)
+viv_status plugin_check_ident(const viv_plugin_ident *ident, uint32_t host_major, uint32_t host_minor, uint64_t cpu,
+                              struct error *err)
 {
     if (ident->magic != VIV_PLUGIN_MAGIC)
         return error_set(err, VIV_EFORMAT,
@@ -111,7 +111,7 @@ viv_status ident_check(const viv_plugin_ident *ident, uint32_t host_major, uint3
                          "flags are 0x%x, this host knows none: update Vivarium, or rebuild the "
                          "plugin with flags 0",
                          ident->flags);
-    if (!name_is_plain(ident->name, sizeof ident->name))
+    if (!plugin_name_is_plain(ident->name, sizeof ident->name))
         return error_set(err, VIV_EFORMAT,
                          "its name is not 1 to 31 of a-z, 0-9, '_', '-' and '.': choose another in "
                          "VIV_PLUGIN(...)");
@@ -124,7 +124,7 @@ viv_status ident_check(const viv_plugin_ident *ident, uint32_t host_major, uint3
 
 /* --- the file ---------------------------------------------------------------------------------------------- */
 
-/* Root, ourselves, or whoever owns this program and could as well change that. */
+/* Trusted owners: root, this user, and the owner of this program, who could change the program as well. */
 static bool trusted_owner(uid_t owner)
 {
     struct stat program;
@@ -145,7 +145,7 @@ static viv_status check_writers(const char *what, const char *path, struct error
     return VIV_OK;
 }
 
-/* Links may point at other files of the directory, not out of it. */
+/* A link may point only to another file of the directory. */
 static viv_status resolve(struct plugin *p, struct arena *arena, struct error *err)
 {
     char directory[PATH_MAX], path[PATH_MAX];
@@ -156,7 +156,7 @@ static viv_status resolve(struct plugin *p, struct arena *arena, struct error *e
     size_t n = strlen(directory);
     if (strncmp(path, directory, n) != 0 || path[n] != '/' || strchr(path + n + 1, '/'))
         return error_set(err, VIV_EINVAL,
-                         "it is a link out of its directory, to %s: copy the file, or name that "
+                         "it is a link to another directory, %s: copy the file, or name that "
                          "directory in the plugin path",
                          path);
     const char *copy = arena_strdup(arena, path);
@@ -166,7 +166,7 @@ static viv_status resolve(struct plugin *p, struct arena *arena, struct error *e
     return check_writers("its directory", directory, err);
 }
 
-viv_status plugin_judge(struct plugin *p, struct arena *arena, struct error *err)
+viv_status plugin_validate(struct plugin *p, struct arena *arena, struct error *err)
 {
     viv_plugin_ident ident;
     viv_status status = resolve(p, arena, err);
@@ -177,7 +177,7 @@ viv_status plugin_judge(struct plugin *p, struct arena *arena, struct error *err
     if (status != VIV_OK)
         return status;
     p->ident = ident;
-    status = ident_check(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, kernels_cpu(), err);
+    status = plugin_check_ident(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, kernels_cpu(), err);
     if (status != VIV_OK)
         return status;
     p->name = arena_strdup(arena, ident.name);

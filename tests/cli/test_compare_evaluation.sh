@@ -75,7 +75,7 @@ encoders() {
 }
 check 'who cannot take part says why, and the rest goes on' encoders
 none() {
-    ends 1 "$viv" compare --on l4 mistral-7b "$golden/bert-old" -p a && grep -q 'none of the models could be asked: mistral-7b has no weights' "$work/err" &&
+    ends 1 "$viv" compare --on l4 mistral-7b "$golden/bert-old" -p a && grep -q 'none of the models could be evaluated: mistral-7b has no weights' "$work/err" &&
         grep -q '^parameters by part' "$work/out"
 }
 turns() {
@@ -105,11 +105,11 @@ check 'a text is UTF-8' bad_text binary 'found the byte 0xff at offset 1'
 
 # --- interrupted ---------------------------------------------------------------------------------------------------
 head -c 3000000 /dev/zero | tr '\0' 'a' >"$work/long"
-asked() {
-    grep -q '^viv: interrupted: what was asked until then is shown$' "$work/err" &&
+evaluated() {
+    grep -q '^viv: interrupted: results until then are shown$' "$work/err" &&
         [ "$(value answer_1_tokens 1)" -gt 0 ] && is perplexity 1 null && is answer_1_tokens 2 null && grep -q '"answer_1": "interrupted"' "$work/out"
 }
-check 'an interruption keeps what was asked' interrupts asked "$viv" compare --on l4 "$model" "$near" -p a -n 3 \
+check 'an interruption keeps the results' interrupts evaluated "$viv" compare --on l4 "$model" "$near" -p a -n 3 \
     --file "$work/long" --json --threads 1
 
 finish

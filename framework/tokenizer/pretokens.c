@@ -1,27 +1,28 @@
-#include "tokenizer/pieces.h"
+/* pretokens.c - see pretokens.h. */
+#include "tokenizer/pretokens.h"
 
 #include <stdlib.h>
 
-void pieces_release(struct pieces *p)
+void pretokens_release(struct pretokens *p)
 {
     buf_release(&p->text);
     free(p->v);
-    *p = (struct pieces){0};
+    *p = (struct pretokens){0};
 }
 
-void pieces_clear(struct pieces *p)
+void pretokens_clear(struct pretokens *p)
 {
     buf_clear(&p->text);
     p->n = 0;
 }
 
-bool pieces_add(struct pieces *p, const char *s, size_t n)
+bool pretokens_add(struct pretokens *p, const char *s, size_t n)
 {
     if (n == 0)
         return true;
     if (!VEC_RESERVE(p->v, p->n, p->capacity))
         return false;
-    p->v[p->n] = (struct piece){p->text.size, n};
+    p->v[p->n] = (struct pretoken){p->text.size, n};
     if (!buf_append(&p->text, s, n))
         return false;
     p->n++;
@@ -44,7 +45,7 @@ bool ranges_add(struct ranges *r, size_t begin, size_t end, bool match)
     return true;
 }
 
-/* Whether range i continues the piece that range i - 1 belongs to. */
+/* Whether range i belongs to the same pre-token as range i - 1. */
 static bool joins(const struct ranges *r, size_t i, enum split_behavior behavior)
 {
     const struct range *now = &r->v[i], *before = &r->v[i - 1];
@@ -60,14 +61,14 @@ static bool joins(const struct ranges *r, size_t i, enum split_behavior behavior
     }
 }
 
-bool split_ranges(const char *text, const struct ranges *r, enum split_behavior behavior, struct pieces *out)
+bool pretokens_split(const char *text, const struct ranges *r, enum split_behavior behavior, struct pretokens *out)
 {
     for (size_t i = 0; i < r->n;) {
         size_t end = i + 1;
         while (end < r->n && joins(r, end, behavior))
             end++;
         bool dropped = behavior == SPLIT_REMOVED && r->v[i].match;
-        if (!dropped && !pieces_add(out, text + r->v[i].begin, r->v[end - 1].end - r->v[i].begin))
+        if (!dropped && !pretokens_add(out, text + r->v[i].begin, r->v[end - 1].end - r->v[i].begin))
             return false;
         i = end;
     }

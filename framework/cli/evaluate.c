@@ -1,4 +1,5 @@
-#include "cli/say.h"
+/* evaluate.c - see evaluate.h. */
+#include "cli/evaluate.h"
 
 #include "base/file.h"
 #include "cli/input.h"
@@ -14,16 +15,16 @@
 
 static const uint64_t LONGEST_TEXT = 256u << 20;
 
-bool say_anything(const struct saying *s)
+bool evaluation_is_wanted(const struct evaluation *s)
 {
     return s->prompts->n > 0 || s->task_files->n > 0 || s->text_file;
 }
 
-viv_status say_read(struct saying *s, struct error *err)
+viv_status evaluation_read(struct evaluation *s, struct error *err)
 {
     viv_status status = VIV_OK;
     if (s->text_file)
-        status = read_input(s->text_file, LONGEST_TEXT, &s->text, err);
+        status = cli_read_input(s->text_file, LONGEST_TEXT, &s->text, err);
     if (status == VIV_OK && s->task_files->n) {
         s->tasks = calloc(s->task_files->n, sizeof *s->tasks);
         status = s->tasks ? VIV_OK : error_nomem(err);
@@ -36,7 +37,7 @@ viv_status say_read(struct saying *s, struct error *err)
     return status;
 }
 
-void say_release(struct saying *s)
+void evaluation_release(struct evaluation *s)
 {
     buf_release(&s->text);
     for (size_t i = 0; s->tasks && i < s->task_files->n; i++)
@@ -106,7 +107,7 @@ static viv_status add_text_rows(struct comparison *c, struct error *err)
     return status;
 }
 
-/* The name of a file without what comes before and behind it. */
+/* A task is named after its file, without directory and extension. */
 static viv_status add_task_rows(struct comparison *c, const struct task_list *l, size_t i, struct error *err)
 {
     struct buf name = {0}, by_length = {0};
@@ -129,7 +130,7 @@ static viv_status add_task_rows(struct comparison *c, const struct task_list *l,
     return status;
 }
 
-static viv_status add_rows(struct comparison *c, const struct saying *s, struct error *err)
+static viv_status add_rows(struct comparison *c, const struct evaluation *s, struct error *err)
 {
     viv_status status = VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < s->prompts->n; i++)
@@ -149,18 +150,18 @@ static viv_status add_rows(struct comparison *c, const struct saying *s, struct 
 
 /* --- one model ----------------------------------------------------------------------------------------------- */
 
-struct speaker {
+struct candidate {
     struct comparison *c;
-    const struct saying *s;
-    struct opened *first; /* loaded, to be compared with; NULL: there is none, or this is it */
-    const char *no_first; /* why there is none */
+    const struct evaluation *s;
+    struct opened *first; /* the first model, loaded, to compare with; NULL: none, or this is the first */
+    const char *no_first; /* the reason if there is none */
     struct opened o;
     uint32_t i; /* of the models */
     uint32_t n; /* cells that are known */
 };
 
-/* Nothing is known yet, and this is why; of all rows from this key's, if it is there. */
-static viv_status lack(const struct speaker *p, const char *key, const char *why, struct error *err)
+/* Gives the row of this key a reason for having no value, if the row exists. */
+static viv_status mark_missing(const struct candidate *p, const char *key, const char *why, struct error *err)
 {
     struct row *r = comparison_find(p->c, key);
     if (r && !r->cells[p->i].known && !row_lack(p->c, r, p->i, why))
@@ -168,7 +169,7 @@ static viv_status lack(const struct speaker *p, const char *key, const char *why
     return VIV_OK;
 }
 
-static void know(struct speaker *p, const char *key, double value, double low, double high)
+static void set_value(struct candidate *p, const char *key, double value, double low, double high)
 {
     struct row *r = comparison_find(p->c, key);
     if (!r || !isfinite(value))
@@ -181,28 +182,28 @@ static void know(struct speaker *p, const char *key, double value, double low, d
     p->n++;
 }
 
-/* Whether a failure is this model's alone: then its column says so, and the rest goes on. */
+/* Whether a failure concerns this model alone: then its column shows it, and the others go on. */
 static bool is_its_own(viv_status status)
 {
     return status != VIV_OK && status != VIV_ECANCELLED && status != VIV_ENOMEM;
 }
 
-static viv_status answer(struct speaker *p, const struct respondent *r, size_t i, struct error *err)
+static viv_status generate(struct candidate *p, const struct model_under_test *r, size_t i, struct error *err)
 {
     const char *prompt = p->s->prompts->items[i];
     struct answer a = {0};
     const struct key key = numbered("answer", i, "");
     progress_show(&p->o.progress, "answers", i, p->s->prompts->n);
-    viv_status status = quality_ask(r, prompt, p->s->answer, 0, interrupt_watch(), &a, err);
+    viv_status status = quality_generate(r, prompt, p->s->answer, 0, interrupt_watch(), &a, err);
     if (status == VIV_OK) {
         struct row *row = comparison_find(p->c, key.text);
         if (!row_say(p->c, row, p->i, buf_text(&a.text)))
             status = error_nomem(err);
         p->n++;
-        know(p, numbered("answer", i, "seconds").text, a.end - a.begin, NAN, NAN);
-        know(p, numbered("answer", i, "tokens").text, (double)answer_n_tokens(&a), NAN, NAN);
+        set_value(p, numbered("answer", i, "seconds").text, a.end - a.begin, NAN, NAN);
+        set_value(p, numbered("answer", i, "tokens").text, (double)answer_n_tokens(&a), NAN, NAN);
     } else if (is_its_own(status)) {
-        status = lack(p, key.text, err->text, err);
+        status = mark_missing(p, key.text, err->text, err);
     }
     answer_release(&a);
     return status;
@@ -213,7 +214,7 @@ static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t tot
     progress_show(ctx, what, done, total);
 }
 
-static viv_status read_text(struct speaker *p, const struct quality_options *options, struct error *err)
+static viv_status read_text(struct candidate *p, const struct quality_options *options, struct error *err)
 {
     struct quality_text text = {0};
     struct perplexity x;
@@ -227,28 +228,28 @@ static viv_status read_text(struct speaker *p, const struct quality_options *opt
     if (status == VIV_OK) {
         const double e = 1.96 * x.nats_error;
         if (x.exact)
-            know(p, "bits_per_byte", x.bits_per_byte, NAN, NAN);
+            set_value(p, "bits_per_byte", x.bits_per_byte, NAN, NAN);
         else
-            status = lack(p, "bits_per_byte",
-                          "its tokens do not hold the whole text, of which bits per byte would be", err);
-        know(p, "perplexity", x.perplexity, x.perplexity * exp(-e), x.perplexity * exp(e));
-        know(p, "text_tokens", (double)x.n_tokens, NAN, NAN);
-        know(p, "text_seconds", x.seconds, NAN, NAN);
+            status = mark_missing(p, "bits_per_byte",
+                                  "its tokens do not cover the whole text, so there are no bits per byte", err);
+        set_value(p, "perplexity", x.perplexity, x.perplexity * exp(-e), x.perplexity * exp(e));
+        set_value(p, "text_tokens", (double)x.n_tokens, NAN, NAN);
+        set_value(p, "text_seconds", x.seconds, NAN, NAN);
     } else if (is_its_own(status)) {
-        status = lack(p, "bits_per_byte", err->text, err);
+        status = mark_missing(p, "bits_per_byte", err->text, err);
     }
     return status;
 }
 
-/* From the first model; of the first itself, nothing. */
-static viv_status diverge(struct speaker *p, const struct quality_options *options, struct error *err)
+/* KL divergence from the first model; nothing for the first itself. */
+static viv_status diverge(struct candidate *p, const struct quality_options *options, struct error *err)
 {
     struct quality_text text = {0};
     struct divergence d;
     if (p->i == 0)
         return VIV_OK;
     if (!p->first)
-        return lack(p, "kl", p->no_first, err);
+        return mark_missing(p, "kl", p->no_first, err);
     viv_status status = quality_check_pair(p->first->model, p->o.model, err);
     if (status == VIV_OK)
         status = quality_text_read(&text, p->first->model, "the text", buf_text(&p->s->text), p->s->text.size, err);
@@ -257,16 +258,16 @@ static viv_status diverge(struct speaker *p, const struct quality_options *optio
     quality_text_release(&text);
     if (status == VIV_OK) {
         const double e = 1.96 * d.kl_error;
-        know(p, "kl", d.kl, fmax(d.kl - e, 0), d.kl + e);
-        know(p, "kl_p99", d.kl_quantiles[3], NAN, NAN);
-        know(p, "same_top", d.same_top, NAN, NAN);
+        set_value(p, "kl", d.kl, fmax(d.kl - e, 0), d.kl + e);
+        set_value(p, "kl_p99", d.kl_quantiles[3], NAN, NAN);
+        set_value(p, "same_top", d.same_top, NAN, NAN);
     } else if (is_its_own(status)) {
-        status = lack(p, "kl", err->text, err);
+        status = mark_missing(p, "kl", err->text, err);
     }
     return status;
 }
 
-static viv_status do_tasks(struct speaker *p, const struct respondent *r, size_t i, struct error *err)
+static viv_status do_tasks(struct candidate *p, const struct model_under_test *r, size_t i, struct error *err)
 {
     const struct task_options options = {.max_tokens = p->s->answer,
                                          .cancel = interrupt_watch(),
@@ -277,49 +278,49 @@ static viv_status do_tasks(struct speaker *p, const struct respondent *r, size_t
     viv_status status = tasks_score(&p->s->tasks[i], r, &options, &score, err);
     if (status == VIV_OK) {
         double low, high;
-        know(p, key.text, score.accuracy, score.low, score.high);
-        wilson_interval(score.n_right_by_length, score.n_choices, &low, &high);
+        set_value(p, key.text, score.accuracy, score.low, score.high);
+        quality_wilson_interval(score.n_right_by_length, score.n_choices, &low, &high);
         if (score.n_choices)
-            know(p, numbered("task", i, "by_length").text,
-                 (double)score.n_right_by_length / (double)score.n_choices, low, high);
-        know(p, numbered("task", i, "seconds").text, score.seconds, NAN, NAN);
-        know(p, numbered("task", i, "tokens").text, (double)score.n_tokens, NAN, NAN);
+            set_value(p, numbered("task", i, "by_length").text,
+                      (double)score.n_right_by_length / (double)score.n_choices, low, high);
+        set_value(p, numbered("task", i, "seconds").text, score.seconds, NAN, NAN);
+        set_value(p, numbered("task", i, "tokens").text, (double)score.n_tokens, NAN, NAN);
     } else if (is_its_own(status)) {
-        status = lack(p, key.text, err->text, err);
+        status = mark_missing(p, key.text, err->text, err);
     }
     return status;
 }
 
-static viv_status lack_questions(const struct speaker *p, const char *why, struct error *err)
+static viv_status mark_prompts_missing(const struct candidate *p, const char *why, struct error *err)
 {
     viv_status status = VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < p->s->prompts->n; i++)
-        status = lack(p, numbered("answer", i, "").text, why, err);
+        status = mark_missing(p, numbered("answer", i, "").text, why, err);
     for (size_t i = 0; status == VIV_OK && i < p->s->task_files->n; i++)
-        status = lack(p, numbered("task", i, "").text, why, err);
+        status = mark_missing(p, numbered("task", i, "").text, why, err);
     return status;
 }
 
-/* Prompts and tasks. A model without a template cannot be asked in turns, and says so there. */
-static viv_status ask_questions(struct speaker *p, struct error *err)
+/* Prompts and tasks. With `chat`, a model without a chat template gets that as the reason. */
+static viv_status evaluate_prompts(struct candidate *p, struct error *err)
 {
-    const struct respondent r = {.model = p->o.model, .chat = p->s->chat};
+    const struct model_under_test r = {.model = p->o.model, .chat = p->s->chat};
     const struct chat_template *template;
     viv_status status = r.chat ? model_chat_template(r.model, false, &template, err) : VIV_OK;
     if (r.chat && is_its_own(status))
-        return lack_questions(p, err->text, err);
+        return mark_prompts_missing(p, err->text, err);
     for (size_t i = 0; status == VIV_OK && i < p->s->prompts->n; i++)
-        status = answer(p, &r, i, err);
+        status = generate(p, &r, i, err);
     for (size_t i = 0; status == VIV_OK && i < p->s->task_files->n; i++)
         status = do_tasks(p, &r, i, err);
     return status;
 }
 
-static viv_status ask_everything(struct speaker *p, struct error *err)
+static viv_status evaluate_all(struct candidate *p, struct error *err)
 {
     const struct quality_options options = {
         .cancel = interrupt_watch(), .progress = on_progress, .progress_ctx = &p->o.progress};
-    viv_status status = ask_questions(p, err);
+    viv_status status = evaluate_prompts(p, err);
     if (status == VIV_OK && p->s->text_file)
         status = read_text(p, &options, err);
     if (status == VIV_OK && p->s->text_file)
@@ -333,8 +334,8 @@ static bool is_ours(const struct row *r)
            strcmp(r->section, "tasks") == 0;
 }
 
-/* The same reason for whatever is asked, where no other is given. */
-static viv_status lack_everything(const struct speaker *p, const char *why, struct error *err)
+/* Gives all rows of this model without a value or a reason this one. */
+static viv_status mark_all_missing(const struct candidate *p, const char *why, struct error *err)
 {
     viv_status status = VIV_OK;
     for (size_t k = 0; status == VIV_OK && k < p->c->n_rows; k++) {
@@ -345,27 +346,27 @@ static viv_status lack_everything(const struct speaker *p, const char *why, stru
     return status;
 }
 
-static viv_status speak(struct speaker *p, struct error *err)
+static viv_status evaluate_model(struct candidate *p, struct error *err)
 {
     const struct compared *m = &p->c->models[p->i];
     struct error own;
     if (m->why)
-        return lack_everything(p, m->why, err);
+        return mark_all_missing(p, m->why, err);
     viv_status status = open_model(&p->o, p->s->common, m->given, err);
     if (status == VIV_OK)
         status = load_model(&p->o, err);
     if (status == VIV_OK)
-        status = ask_everything(p, err);
+        status = evaluate_all(p, err);
     progress_clear(&p->o.progress);
     if (!is_its_own(status))
         return status;
     own = *err;
-    return lack_everything(p, own.text, err);
+    return mark_all_missing(p, own.text, err);
 }
 
 /* --- all of them --------------------------------------------------------------------------------------------- */
 
-static void close_speaker(struct opened *o)
+static void close_candidate(struct opened *o)
 {
     model_close(o->model);
     json_decref(o->profile);
@@ -373,8 +374,8 @@ static void close_speaker(struct opened *o)
     o->profile = NULL;
 }
 
-/* Whether a later model is compared with this one. */
-static bool is_first(const struct speaker *p)
+/* Whether later models are compared with this one. */
+static bool is_first(const struct candidate *p)
 {
     return p->i == 0 && p->c->n_models > 1 && p->s->text_file &&
            comparison_find(p->c, "perplexity")->cells[0].known;
@@ -386,39 +387,39 @@ static const char *first_reason(const struct comparison *c)
         for (uint32_t i = 0; i < c->n_models; i++)
             if (is_ours(&c->rows[k]) && c->rows[k].cells[i].why)
                 return c->rows[k].cells[i].why;
-    return "nothing was asked";
+    return "nothing was evaluated";
 }
 
-viv_status say_models(struct comparison *c, struct opened *o, const struct saying *s, struct error *err)
+viv_status evaluate_models(struct comparison *c, struct opened *o, const struct evaluation *s, struct error *err)
 {
     struct opened first = {0};
     uint32_t n = 0;
     viv_status status = add_rows(c, s, err);
     interrupt_watch();
     for (uint32_t i = 0; i < c->n_models; i++) {
-        struct speaker p = {.c = c,
-                            .s = s,
-                            .i = i,
-                            .first = first.model ? &first : NULL,
-                            .no_first = "the first model has no probabilities of the text to compare with",
-                            .o = {.engine = o->engine, .world = o->world, .progress = o->progress}};
+        struct candidate p = {.c = c,
+                              .s = s,
+                              .i = i,
+                              .first = first.model ? &first : NULL,
+                              .no_first = "the first model has no probabilities of the text to compare with",
+                              .o = {.engine = o->engine, .world = o->world, .progress = o->progress}};
         if (status == VIV_OK)
-            status = speak(&p, err);
+            status = evaluate_model(&p, err);
         if (status == VIV_ECANCELLED) {
             struct error late;
-            if (lack_everything(&p, "interrupted", &late) != VIV_OK)
+            if (mark_all_missing(&p, "interrupted", &late) != VIV_OK)
                 status = error_set(err, late.status, "%s", late.text);
         }
         n += p.n;
         if (status == VIV_OK && is_first(&p))
             first = p.o;
         else
-            close_speaker(&p.o);
+            close_candidate(&p.o);
     }
-    close_speaker(&first);
+    close_candidate(&first);
     if (status == VIV_ECANCELLED)
-        return error_set(err, status, "interrupted: what was asked until then is shown");
+        return error_set(err, status, "interrupted: results until then are shown");
     if (status == VIV_OK && n == 0)
-        status = error_set(err, VIV_EUNSUPPORTED, "none of the models could be asked: %s", first_reason(c));
+        status = error_set(err, VIV_EUNSUPPORTED, "none of the models could be evaluated: %s", first_reason(c));
     return status;
 }

@@ -1,15 +1,16 @@
-/* counterpart.c - which tensor of a GGUF file a weight of safetensors is, for adapters of PEFT on GGUF checkpoints.
+/* twin.c - finds the twin tensor of a weight: the tensor of a GGUF file that holds the same numbers as a tensor of
+ * safetensors. For PEFT adapters on GGUF checkpoints.
  *
- * The spec is expanded once more as if the weights came as safetensors: a weight whose names there and here stand
- * for the same numbers takes its changes. Rows of q and k that GGUF files hold in another order, as a layer's
- * `rope.interleaved` tells, are put into that order; whatever else differs is refused. */
-#include "adapters/landing.h"
+ * The spec is expanded a second time as if the weights were safetensors. Weights of the same key in both expansions
+ * are twins. If a GGUF file has the rows of q and k in another order (the layer's `rope.interleaved` tells), the
+ * change is reordered; any other difference is an error. */
+#include "adapters/target.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* How a tensor of a GGUF file lies, seen from the same weight in safetensors files. */
-struct arrangement {
+/* The layout of a tensor in the GGUF file, relative to its twin in safetensors files. */
+struct layout {
     bool seen;
     uint64_t heads;      /* see struct use */
     const char *differs; /* the attribute that forbids a change; or NULL */
@@ -45,20 +46,21 @@ static bool same_value(const struct value *a, const struct value *b)
     }
 }
 
-/* The number that an attribute says; 0 without one. */
+/* The number of an attribute; 0 without one. */
 static uint64_t number_of(const struct node *n, const char *name)
 {
     const struct value *v = attr_of(n, name);
     return v && (v->kind == VALUE_INT || v->kind == VALUE_BOOL) && v->i > 0 ? (uint64_t)v->i : 0;
 }
 
-/* What the weight at an attribute of node n is to the same one of `hf`, the node for safetensors (NULL: none). */
-static struct arrangement arrange(const struct node *n, const struct node *hf, const char *attr)
+/* The layout of the weight at an attribute of node n, relative to that of `hf`, the node for safetensors (or NULL).
+ */
+static struct layout layout_of(const struct node *n, const struct node *hf, const char *attr)
 {
     static const char order[] = "rope.interleaved";
-    struct arrangement a = {.seen = true};
+    struct layout a = {.seen = true};
     if (!hf || hf->class != n->class)
-        return (struct arrangement){.seen = true, .differs = "its layer"};
+        return (struct layout){.seen = true, .differs = "its layer"};
     for (uint32_t i = 0; i < n->n_attrs; i++) {
         const viv_attr *known = layer_attr(n->class, n->attrs[i].name);
         bool number = known && known->kind != VIV_ATTR_WEIGHT && known->kind != VIV_ATTR_VALUE;
@@ -78,11 +80,11 @@ static struct arrangement arrange(const struct node *n, const struct node *hf, c
     return a;
 }
 
-static viv_status arrange_all(struct counterparts *c, struct error *err)
+static viv_status find_layouts(struct twins *c, struct error *err)
 {
     const struct expansion *e = c->m->expansion;
-    c->arrangements = calloc(e->n_weights ? e->n_weights : 1, sizeof *c->arrangements);
-    if (!c->arrangements)
+    c->layouts = calloc(e->n_weights ? e->n_weights : 1, sizeof *c->layouts);
+    if (!c->layouts)
         return error_nomem(err);
     for (uint32_t i = 0; i < e->n_nodes; i++) {
         const struct node *n = &e->nodes[i], *hf = i < c->hf->n_nodes ? &c->hf->nodes[i] : NULL;
@@ -91,7 +93,7 @@ static viv_status arrange_all(struct counterparts *c, struct error *err)
             const viv_attr *attr = layer_attr(n->class, n->attrs[k].name);
             if (!attr || attr->kind != VIV_ATTR_WEIGHT || n->attrs[k].value.kind != VALUE_INT)
                 continue;
-            struct arrangement *a = &c->arrangements[n->attrs[k].value.i], now = arrange(n, hf, attr->name);
+            struct layout *a = &c->layouts[n->attrs[k].value.i], now = layout_of(n, hf, attr->name);
             if (a->seen && a->heads != now.heads)
                 now.differs = attr->name;
             *a = a->differs ? *a : now;
@@ -100,21 +102,22 @@ static viv_status arrange_all(struct counterparts *c, struct error *err)
     return VIV_OK;
 }
 
-viv_status counterparts_init(struct counterparts *c, const viv_model *m, struct error *err)
+viv_status twins_init(struct twins *c, const viv_model *m, struct error *err)
 {
     c->m = m;
     viv_status status = spec_expand_as_hf(m->expansion, &c->hf, err);
-    return status == VIV_OK ? arrange_all(c, err) : status;
+    return status == VIV_OK ? find_layouts(c, err) : status;
 }
 
-void counterparts_release(struct counterparts *c)
+void twins_release(struct twins *c)
 {
     expansion_destroy(c->hf);
-    free(c->arrangements);
+    free(c->layouts);
 }
 
-/* The weight of m's expansion that is weight i of the one for safetensors; or NULL. They mostly lie alike. */
-static const struct weight *counterpart(const struct counterparts *c, uint32_t i)
+/* The weight of m's expansion that is the twin of weight i of the one for safetensors, or NULL. Mostly it has the
+ * same index. */
+static const struct weight *twin_of(const struct twins *c, uint32_t i)
 {
     const struct expansion *e = c->m->expansion;
     const struct weight *hf = &c->hf->weights[i];
@@ -142,26 +145,26 @@ static bool same_transforms(const struct weight *a, const struct weight *b)
     return same;
 }
 
-bool weight_is_transposed(const struct weight *w)
+bool adapter_weight_is_transposed(const struct weight *w)
 {
     return w->n_transforms > 0 && w->transforms[0].kind == TRANSFORM_TRANSPOSE;
 }
 
-viv_status counterpart_find(const struct counterparts *c, uint32_t i, const char *name, struct change_target *t,
-                            struct error *err)
+viv_status twin_find(const struct twins *c, uint32_t i, const char *name, struct change_target *t,
+                     struct error *err)
 {
-    const struct weight *hf = &c->hf->weights[i], *w = counterpart(c, i);
-    const struct arrangement *a = w ? &c->arrangements[w - c->m->expansion->weights] : NULL;
+    const struct weight *hf = &c->hf->weights[i], *w = twin_of(c, i);
+    const struct layout *a = w ? &c->layouts[w - c->m->expansion->weights] : NULL;
     const char *path = c->m->checkpoint.path;
     if (!w || w->n_names != 1 || hf->n_names != 1)
-        return error_set(err, VIV_EUNSUPPORTED, "'%s' (weight '%s') is no tensor of its own in the GGUF file %s",
+        return error_set(err, VIV_EUNSUPPORTED, "'%s' (weight '%s') is not a tensor of its own in the GGUF file %s",
                          name, hf->key, path);
-    t->transposed = weight_is_transposed(w);
-    t->turned = hf->n_transforms == 1 && weight_is_transposed(hf) && w->n_transforms == 0;
+    t->transposed = adapter_weight_is_transposed(w);
+    t->turned = hf->n_transforms == 1 && adapter_weight_is_transposed(hf) && w->n_transforms == 0;
     if (!t->turned && !same_transforms(hf, w))
         return error_set(
             err, VIV_EUNSUPPORTED,
-            "'%s' (weight '%s') lies otherwise in GGUF files than in safetensors, and the adapter is for "
+            "'%s' (weight '%s') has another layout in GGUF files than in safetensors, and the adapter is for "
             "safetensors: convert it to GGUF",
             name, hf->key);
     if (a->differs)
