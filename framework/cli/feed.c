@@ -50,7 +50,7 @@ viv_status feed_arrange(const struct opened *o, const struct ids *given, const s
     return status == VIV_OK ? check_tokens(o, STACK_GRAPH, &in->tokens, err) : status;
 }
 
-static viv_status encode(viv_model *m, struct sequence *s, const struct ids *read, struct error *err)
+static viv_status encode(viv_model *m, viv_sequence *s, const struct ids *read, struct error *err)
 {
     const float *rows;
     uint64_t n;
@@ -69,7 +69,7 @@ viv_status cli_feed(struct opened *o, const struct input *in, uint64_t rows_at_o
     const uint64_t n = in->tokens.n, dim = model_output_dim(o->model);
     const uint64_t most = size_min(rows_at_once ? rows_at_once : UINT64_MAX, model_max_rows(o->model));
     const uint32_t *cancel = interrupt_watch();
-    struct sequence *sequence = NULL;
+    viv_sequence *sequence = NULL;
     uint8_t *output_rows = malloc(most);
     viv_status status = output_rows ? sequence_create(o->model, &sequence, err) : error_nomem(err);
     if (output_rows)

@@ -26,8 +26,8 @@ struct expert_weight {
     int64_t shape[8], strides[8];
 };
 
-struct expert_set {
-    struct expert_set *next;
+struct viv_expert_set {
+    viv_expert_set *next;
     viv_model *model;
     const char *path; /* of the layer */
     uint64_t n, n_per_row;
@@ -60,7 +60,7 @@ static viv_status view_expert(const struct expert_weight *w, uint64_t n, uint64_
 }
 
 /* One expert of a weight, from views of its sources. */
-static viv_status make_expert(const struct expert_set *s, const struct expert_weight *w, struct tensor_view *views,
+static viv_status make_expert(const viv_expert_set *s, const struct expert_weight *w, struct tensor_view *views,
                               struct tensor_view *out, struct error *err)
 {
     viv_status status = transform_views(s->model, w->transforms, w->weight->n_transforms, views, w->n_sources, err);
@@ -76,7 +76,7 @@ static viv_status make_expert(const struct expert_set *s, const struct expert_we
     return status == VIV_OK ? VIV_OK : error_prefix(err, "weight '%s'", w->weight->key);
 }
 
-static viv_status expert_in_memory(const struct expert_set *s, const struct expert_weight *w, uint64_t i,
+static viv_status expert_in_memory(const viv_expert_set *s, const struct expert_weight *w, uint64_t i,
                                    struct tensor_view *out, struct error *err)
 {
     struct tensor_view views[MAX_EXPERT_SOURCES] = {0};
@@ -89,7 +89,7 @@ static viv_status expert_in_memory(const struct expert_set *s, const struct expe
 }
 
 /* Reads the bytes of a view from the file as it is now, or copies them if it is not of a file. */
-static viv_status read_view(const struct expert_set *s, const struct tensor_view *p, void *out, struct error *err)
+static viv_status read_view(const viv_expert_set *s, const struct tensor_view *p, void *out, struct error *err)
 {
     const struct checkpoint *c = &s->model->checkpoint;
     for (uint32_t i = 0; i < c->n_maps; i++) {
@@ -101,7 +101,7 @@ static viv_status read_view(const struct expert_set *s, const struct tensor_view
     return VIV_OK;
 }
 
-static viv_status read_expert(const struct expert_set *s, const struct expert_weight *w, uint64_t i, void *out,
+static viv_status read_expert(const viv_expert_set *s, const struct expert_weight *w, uint64_t i, void *out,
                               struct error *err)
 {
     struct tensor_view views[MAX_EXPERT_SOURCES] = {0}, made;
@@ -134,7 +134,7 @@ static viv_status read_expert(const struct expert_set *s, const struct expert_we
 /* Called by the expert cache: reads expert i of all weights to the block. */
 static viv_status read_entry(void *ctx, uint64_t i, void *block, struct error *err)
 {
-    const struct expert_set *s = ctx;
+    const viv_expert_set *s = ctx;
     char *at = block;
     viv_status status = VIV_OK;
     for (uint32_t k = 0; status == VIV_OK && k < s->n_weights; k++) {
@@ -191,7 +191,7 @@ static viv_status find_sources(viv_model *m, struct expert_weight *w, struct err
 }
 
 /* Type and shape of an expert, found from the first one. */
-static viv_status find_format(const struct expert_set *s, struct expert_weight *w, struct error *err)
+static viv_status find_format(const viv_expert_set *s, struct expert_weight *w, struct error *err)
 {
     struct tensor_view first;
     viv_status status = expert_in_memory(s, w, 0, &first, err);
@@ -213,7 +213,7 @@ static viv_status find_format(const struct expert_set *s, struct expert_weight *
     return VIV_OK;
 }
 
-static viv_status add_weight(struct expert_set *s, const struct weight *weight, struct error *err)
+static viv_status add_weight(viv_expert_set *s, const struct weight *weight, struct error *err)
 {
     viv_model *m = s->model;
     struct expert_weight *w = &s->weights[s->n_weights];
@@ -258,7 +258,7 @@ static viv_status align_view(struct tensor_view *p, struct error *err)
     return VIV_OK;
 }
 
-static viv_status load_all(struct expert_set *s, struct error *err)
+static viv_status load_all(viv_expert_set *s, struct error *err)
 {
     s->made = calloc(s->n * s->n_weights, sizeof *s->made);
     if (!s->made)
@@ -278,7 +278,7 @@ static viv_status load_all(struct expert_set *s, struct error *err)
     return VIV_OK;
 }
 
-static viv_status add_to_cache(struct expert_set *s, struct error *err)
+static viv_status add_to_cache(viv_expert_set *s, struct error *err)
 {
     const struct expert_source source = {
         .path = s->path, .n = s->n, .n_per_row = s->n_per_row, .bytes = s->bytes, .read = read_entry, .ctx = s};
@@ -286,15 +286,14 @@ static viv_status add_to_cache(struct expert_set *s, struct error *err)
 }
 
 viv_status expert_set_create(const viv_prepare *p, const char *const *attrs, uint32_t n_attrs, uint64_t n_per_row,
-                             struct expert_set **out, struct error *err)
+                             viv_expert_set **out, struct error *err)
 {
     const struct preparation *in = p->ctx;
     viv_model *m = in->model;
-    struct expert_set *s = arena_alloc(&m->arena, sizeof *s);
+    viv_expert_set *s = arena_alloc(&m->arena, sizeof *s);
     if (!s)
         return error_nomem(err);
-    *s = (struct expert_set){
-        .next = m->expert_sets, .model = m, .path = in->node->spec->path, .n_per_row = n_per_row};
+    *s = (viv_expert_set){.next = m->expert_sets, .model = m, .path = in->node->spec->path, .n_per_row = n_per_row};
     m->expert_sets = s;
     if (n_attrs == 0 || n_attrs > MAX_SET_WEIGHTS)
         return error_set(err, VIV_EINVAL, "a set has 1 to %d weights", MAX_SET_WEIGHTS);
@@ -318,7 +317,7 @@ viv_status expert_set_create(const viv_prepare *p, const char *const *attrs, uin
 
 void expert_sets_release_all(viv_model *m)
 {
-    for (struct expert_set *s = m->expert_sets; s; s = s->next) {
+    for (viv_expert_set *s = m->expert_sets; s; s = s->next) {
         for (uint64_t i = 0; s->made && i < s->n * s->n_weights; i++)
             free(s->made[i]);
         free(s->made);
@@ -329,17 +328,17 @@ void expert_sets_release_all(viv_model *m)
 
 /* --- using a set --------------------------------------------------------------------------------------------- */
 
-uint64_t expert_set_count(const struct expert_set *s)
+uint64_t expert_set_count(const viv_expert_set *s)
 {
     return s->n;
 }
 
-const viv_tensor *expert_set_format(const struct expert_set *s, uint32_t k)
+const viv_tensor *expert_set_format(const viv_expert_set *s, uint32_t k)
 {
     return k < s->n_weights ? &s->weights[k].format : NULL;
 }
 
-viv_status expert_set_acquire(struct expert_set *s, uint64_t i, const void *const **data, struct error *err)
+viv_status expert_set_acquire(viv_expert_set *s, uint64_t i, const void *const **data, struct error *err)
 {
     if (i >= s->n)
         return error_set(err, VIV_EINVAL, "%s acquires expert %" PRIu64 " of %" PRIu64, s->path, i, s->n);
@@ -360,13 +359,13 @@ viv_status expert_set_acquire(struct expert_set *s, uint64_t i, const void *cons
     return VIV_OK;
 }
 
-void expert_set_release(struct expert_set *s, uint64_t i)
+void expert_set_release(viv_expert_set *s, uint64_t i)
 {
     if (s->entries && i < s->n)
         expert_cache_release(s->model->expert_cache, s->entries, i);
 }
 
-void expert_set_prefetch(struct expert_set *s, const uint32_t *experts, uint64_t n)
+void expert_set_prefetch(viv_expert_set *s, const uint32_t *experts, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++)
         if (experts[i] >= s->n)
@@ -375,7 +374,7 @@ void expert_set_prefetch(struct expert_set *s, const uint32_t *experts, uint64_t
         expert_cache_prefetch(s->model->expert_cache, s->entries, experts, n);
 }
 
-int32_t expert_set_is_resident(const struct expert_set *s, uint64_t i)
+int32_t expert_set_is_resident(const viv_expert_set *s, uint64_t i)
 {
     return i < s->n && (!s->entries || expert_cache_is_resident(s->model->expert_cache, s->entries, i));
 }

@@ -97,6 +97,59 @@ static double get_float(const viv_infer *b, const char *name)
     return a->value.kind == VALUE_FLOAT ? a->value.f : (double)a->value.i;
 }
 
+/* The value of a list or a text; NULL if it is not set, or the call failed. */
+static const struct value *long_value(const viv_infer *b, const char *call, const char *name, int kind, uint64_t *n)
+{
+    const struct inference *in = b->ctx;
+    const viv_attr *attr = declared(b, call, name, 1 << kind);
+    if (n)
+        *n = 0;
+    else if (attr)
+        fail(b, VIV_EINVAL, "%s: where to write the length of '%s' is NULL", call, name);
+    const struct attr_value *a = attr && n ? attr_of(in->node->spec, name) : NULL;
+    return a ? &a->value : NULL;
+}
+
+/* Room for a list of the layer's, one element at least: an empty list is not NULL. */
+static void *list_of(const viv_infer *b, const struct value *v, size_t size)
+{
+    const struct inference *in = b->ctx;
+    void *list = arena_array(&in->graph->arena, v->n ? v->n : 1, size);
+    if (!list)
+        fail(b, VIV_ENOMEM, "out of memory");
+    return list;
+}
+
+static const int64_t *get_ints(const viv_infer *b, const char *name, uint64_t *n)
+{
+    const struct value *v = long_value(b, "get_ints", name, VIV_ATTR_INTS, n);
+    int64_t *list = v ? list_of(b, v, sizeof *list) : NULL;
+    for (uint32_t i = 0; list && i < v->n; i++)
+        list[i] = v->list[i].i;
+    if (list)
+        *n = v->n;
+    return list;
+}
+
+static const double *get_floats(const viv_infer *b, const char *name, uint64_t *n)
+{
+    const struct value *v = long_value(b, "get_floats", name, VIV_ATTR_FLOATS, n);
+    double *list = v ? list_of(b, v, sizeof *list) : NULL;
+    for (uint32_t i = 0; list && i < v->n; i++)
+        list[i] = v->list[i].f;
+    if (list)
+        *n = v->n;
+    return list;
+}
+
+static const char *get_text(const viv_infer *b, const char *name, uint64_t *size)
+{
+    const struct value *v = long_value(b, "get_text", name, VIV_ATTR_TEXT, size);
+    if (v)
+        *size = strlen(v->s);
+    return v ? v->s : NULL;
+}
+
 static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
 {
     int64_t shape[8];
@@ -108,7 +161,7 @@ static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
 static viv_status want_any_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)
 {
     struct inference *in = b->ctx;
-    const char *call = sliced ? "want_expert_weight" : "want_weight";
+    const char *call = sliced ? VIV_SERVICE_EXPERT_CACHE ".want_weight" : "want_weight";
     if (!declared(b, call, attr, WEIGHTS))
         return VIV_EINVAL;
     if (ndim < (sliced ? 2 : 1) || ndim > MAX_DIMS || !dims)
@@ -147,26 +200,26 @@ static viv_status want_weight(viv_infer *b, const char *attr, uint32_t ndim, con
     return want_any_weight(b, attr, ndim, dims, false);
 }
 
-static viv_status want_expert_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
+viv_status graph_want_expert_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
 {
     return want_any_weight(b, attr, ndim, dims, true);
 }
 
-static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4])
+static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t capacity, uint64_t *dims,
+                              uint32_t *ndim)
 {
     const struct inference *in = b->ctx;
     if (!declared(b, "weight_dims", attr, WEIGHTS))
         return VIV_EINVAL;
-    if (!ndim || !dims)
+    if (!ndim || (!dims && capacity))
         return fail(b, VIV_EINVAL, "weight_dims: where to write the dims of '%s' is NULL", attr);
     const struct attr_value *a = attr_of(in->node->spec, attr);
     if (!a)
         return fail(b, VIV_EINVAL, "the weight '%s', which the layer needs, is not set", attr);
     const struct weight *w = &in->graph->expansion->weights[a->value.i];
-    if (w->n_dims > 4)
-        return fail(b, VIV_ESHAPE, "a weight has more than 4 dimensions");
+    for (uint32_t i = 0; i < w->n_dims && i < capacity; i++)
+        dims[i] = w->dims[i];
     *ndim = w->n_dims;
-    memcpy(dims, w->dims, w->n_dims * sizeof *dims);
     return VIV_OK;
 }
 
@@ -323,9 +376,11 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
                    .is_set = is_set,
                    .get_int = get_int,
                    .get_float = get_float,
+                   .get_ints = get_ints,
+                   .get_floats = get_floats,
+                   .get_text = get_text,
                    .want_weight = want_weight,
                    .weight_dims = weight_dims,
-                   .want_expert_weight = want_expert_weight,
                    .want_cache = want_cache,
                    .want_encoder_cache = want_encoder_cache,
                    .want_recurrent_state = want_recurrent_state,
@@ -482,7 +537,7 @@ void graph_destroy(struct graph *g)
         const struct trail before = trail;
         if (n->spec->plugin)
             trail_enter(n->spec->plugin, "release");
-        if (n->class->release)
+        if (n->class->release && n->layer)
             n->class->release(n->layer);
         trail = before;
     }

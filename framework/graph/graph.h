@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <vivarium/description.h>
+#include <vivarium/expert_cache.h>
 #include <vivarium/layer.h>
 #include <vivarium/routes.h>
 
@@ -16,7 +17,7 @@ struct graph_weight {
     const char *attr; /* the layer's attribute: "q" */
     uint32_t weight;  /* index into expansion->weights */
     uint64_t elems;
-    bool sliced; /* a weight of experts: want_expert_weight */
+    bool sliced; /* a weight of experts: graph_want_expert_weight */
 };
 
 /* What a cache grows with: the tokens of its stack, the rows of the encoder output, or (recurrent state) nothing.
@@ -120,5 +121,8 @@ viv_status graph_cost(const struct graph *g, enum stack_id stack, const struct g
 /* The same for one node of the stack, counted through all stacks. */
 viv_status graph_node_cost(const struct graph *g, uint32_t node, const struct graph_step *step,
                            struct graph_cost *out);
+
+/* viv_expert_cache.want_weight: requests a weight of experts for the layer that is being inferred. */
+viv_status graph_want_expert_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
 
 #endif

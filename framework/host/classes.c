@@ -111,12 +111,13 @@ static size_t count_choices(const char *choices)
 /* A default of 0 outside of the range means no default: the layer checks whether the attribute is set. */
 static const char *wrong_number(const viv_attr *a)
 {
-    const bool has_range = a->min < a->max, is_int = a->kind == VIV_ATTR_INT;
+    const bool has_range = a->min < a->max, is_int = a->kind == VIV_ATTR_INT,
+               is_list = a->kind == VIV_ATTR_INTS || a->kind == VIV_ATTR_FLOATS;
     if (isnan(a->default_value) || isnan(a->min) || isnan(a->max))
         return "its default, min or max is not a number";
     if (a->min > a->max)
         return "its min is above its max";
-    if (a->kind > VIV_ATTR_FLOAT && has_range)
+    if (a->kind > VIV_ATTR_FLOAT && !is_list && has_range)
         return "only numbers have min and max";
     if (has_range && a->default_value != 0 && (a->default_value < a->min || a->default_value > a->max))
         return "its default is outside its min and max";
@@ -136,7 +137,7 @@ static const char *wrong_number(const viv_attr *a)
         return "only a choice has choices";
     }
     if (a->kind >= VIV_ATTR_WEIGHT && a->default_value != 0)
-        return "a weight or a value has no default";
+        return "only numbers, booleans and choices have a default";
     return NULL;
 }
 
@@ -164,9 +165,9 @@ static viv_status check_attr(const viv_layer_class *layer, size_t i, struct erro
     if (!is_attr_name(a->name) || !is_text(a->doc))
         return error_set(err, VIV_EABI, "layer '%s', attribute %zu: its name or doc is missing or not plain", name,
                          i);
-    if (a->kind < VIV_ATTR_INT || a->kind > VIV_ATTR_VALUE)
+    if (a->kind < VIV_ATTR_INT || a->kind > VIV_ATTR_TEXT)
         return error_set(err, VIV_EABI, "layer '%s', attribute '%s': kind is %d, this host knows %d to %d", name,
-                         a->name, a->kind, VIV_ATTR_INT, VIV_ATTR_VALUE);
+                         a->name, a->kind, VIV_ATTR_INT, VIV_ATTR_TEXT);
     if (a->flags & ~VIV_ATTR_REQUIRED)
         return error_set(err, VIV_EABI, "layer '%s', attribute '%s': flags are 0x%x, this host knows 0x%x", name,
                          a->name, a->flags, VIV_ATTR_REQUIRED);

@@ -204,13 +204,19 @@ static viv_status read_ident(struct elf_file *file, viv_plugin_ident *out, struc
         status = find_section(file, &header, &section, err);
     if (status != VIV_OK)
         return status;
-    if (section.sh_type != SHT_PROGBITS || section.sh_size < sizeof *out)
+    const uint64_t n_there = section.sh_type == SHT_PROGBITS ? section.sh_size : 0;
+    if (n_there < SIZE_TO(viv_plugin_ident, block_size))
         return error_set(err, VIV_EFORMAT,
-                         "section " SECTION " holds %" PRIu64 " bytes, the identification has %zu",
-                         section.sh_type == SHT_PROGBITS ? (uint64_t)section.sh_size : 0, sizeof *out);
+                         "section " SECTION " holds %" PRIu64 " bytes, the identification has %zu", n_there,
+                         sizeof *out);
     if (!within(file, section.sh_offset, section.sh_size))
         return truncated("section " SECTION, section.sh_offset, section.sh_size, file, err);
-    return read_at(file, "section " SECTION, section.sh_offset, out, sizeof *out, err);
+    *out = (viv_plugin_ident){0};
+    status = read_at(file, "section " SECTION, section.sh_offset, out, size_min(n_there, sizeof *out), err);
+    if (status == VIV_OK && out->magic == VIV_PLUGIN_MAGIC && out->block_size > n_there)
+        return error_set(err, VIV_EFORMAT, "section " SECTION " holds %" PRIu64 " bytes, block_size is %" PRIu32,
+                         n_there, out->block_size);
+    return status;
 }
 
 viv_status elf_read_ident(const char *path, viv_plugin_ident *out, struct error *err)

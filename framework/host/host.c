@@ -345,6 +345,8 @@ void host_plugin(const struct host *h, size_t i, struct plugin_info *out)
     const struct plugin *p = &h->plugins.items[i];
     *out = (struct plugin_info){.name = p->name,
                                 .path = p->path,
+                                .version = p->title && p->ident.version[0] ? p->ident.version : NULL,
+                                .vendor = p->title && p->ident.vendor[0] ? p->ident.vendor : NULL,
                                 .reason = p->reason,
                                 .abi_major = p->ident.abi_major,
                                 .abi_minor = p->ident.abi_minor,

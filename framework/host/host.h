@@ -73,9 +73,10 @@ struct plugin_class {
 };
 
 struct plugin_info {
-    const char *name;   /* from its identification; from its file if that cannot be read */
-    const char *path;   /* absolute */
-    const char *reason; /* why it is refused; NULL: accepted */
+    const char *name;             /* from its identification; from its file if that cannot be read */
+    const char *path;             /* absolute */
+    const char *version, *vendor; /* from its identification; NULL: it says none, or could not be read */
+    const char *reason;           /* why it is refused; NULL: accepted */
     uint32_t abi_major, abi_minor;
     bool loaded;
     const struct plugin_class *classes;

@@ -4,9 +4,9 @@
 
 #include <vivarium/sampler.h>
 
-static viv_status create(const viv_sampling *sampling, uint64_t vocab_size, void **sampler)
+static viv_status create(const viv_sampling *sampling, uint64_t vocab_size, viv_sampler **sampler)
 {
-    struct sampler *s;
+    viv_sampler *s;
     struct error err;
     viv_status status = sampling && sampler ? sampler_create(sampling, vocab_size, &s, &err)
                                             : error_set(&err, VIV_EABI, VIV_SERVICE_SAMPLER ".create: NULL");
@@ -15,24 +15,24 @@ static viv_status create(const viv_sampling *sampling, uint64_t vocab_size, void
     return leave(&err, status);
 }
 
-static viv_status see(void *sampler, const int32_t *tokens, uint64_t n)
+static viv_status see(viv_sampler *sampler, const int32_t *tokens, uint64_t n)
 {
     sampler_see(sampler, tokens, n);
     return VIV_OK;
 }
 
-static viv_status choose(void *sampler, const float *logits, int32_t *token, float *logprob)
+static viv_status choose(viv_sampler *sampler, const float *logits, int32_t *token, float *logprob)
 {
     struct error err;
     return leave(&err, sampler_choose(sampler, logits, token, logprob, &err));
 }
 
-static void destroy(void *sampler)
+static void destroy(viv_sampler *sampler)
 {
     sampler_destroy(sampler);
 }
 
-static viv_status resume(void *sampler, const int32_t *tokens, uint64_t n)
+static viv_status resume(viv_sampler *sampler, const int32_t *tokens, uint64_t n)
 {
     sampler_resume(sampler, tokens, n);
     return VIV_OK;

@@ -23,9 +23,9 @@ static uint64_t encoder_dim(viv_model *model)
     return model_encoder_dim(model);
 }
 
-static viv_status create(viv_model *model, void **sequence)
+static viv_status create(viv_model *model, viv_sequence **sequence)
 {
-    struct sequence *s;
+    viv_sequence *s;
     struct error err;
     viv_status status = sequence_create(model, &s, &err);
     if (status != VIV_OK)
@@ -34,24 +34,35 @@ static viv_status create(viv_model *model, void **sequence)
     return VIV_OK;
 }
 
-static void destroy(void *sequence)
+static viv_status copy(viv_sequence *sequence, viv_sequence **out)
+{
+    viv_sequence *s;
+    struct error err;
+    viv_status status = sequence && out ? sequence_copy(sequence, &s, &err)
+                                        : error_set(&err, VIV_EINVAL, VIV_SERVICE_SEQUENCES ".copy: NULL");
+    if (status == VIV_OK)
+        *out = s;
+    return leave(&err, status);
+}
+
+static void destroy(viv_sequence *sequence)
 {
     sequence_destroy(sequence);
 }
 
-static uint64_t length(const void *sequence)
+static uint64_t length(const viv_sequence *sequence)
 {
     return sequence_length(sequence);
 }
 
-static viv_status truncate_sequence(void *sequence, uint64_t n)
+static viv_status truncate_sequence(viv_sequence *sequence, uint64_t n)
 {
     struct error err;
     viv_status status = sequence_truncate(sequence, n, &err);
     return leave(&err, status);
 }
 
-static viv_status reuse_prefix(void *sequence, const int32_t *tokens, uint64_t n, uint64_t length,
+static viv_status reuse_prefix(viv_sequence *sequence, const int32_t *tokens, uint64_t n, uint64_t length,
                                uint64_t *n_reused)
 {
     *n_reused = sequence_reuse_prefix(sequence, tokens, n, length);
@@ -73,6 +84,7 @@ static const viv_sequences sequences = {
     .max_rows = max_rows,
     .encoder_dim = encoder_dim,
     .create = create,
+    .copy = copy,
     .destroy = destroy,
     .length = length,
     .truncate = truncate_sequence,

@@ -71,10 +71,10 @@ static viv_status encode_request(viv_model *model, const viv_request *request, i
     return leave(&err, status);
 }
 
-static viv_status decoder_create(viv_model *model, void **decoder)
+static viv_status decoder_create(viv_model *model, viv_decoder **decoder)
 {
     const struct tokenizer *t;
-    struct stream_decoder *d;
+    viv_decoder *d;
     struct error err;
     viv_status status = model_tokenizer(model, &t, &err);
     if (status == VIV_OK)
@@ -85,7 +85,7 @@ static viv_status decoder_create(viv_model *model, void **decoder)
     return VIV_OK;
 }
 
-static viv_status decoder_push(void *decoder, int32_t id, const char **text, uint64_t *size)
+static viv_status decoder_push(viv_decoder *decoder, int32_t id, const char **text, uint64_t *size)
 {
     struct error err;
     size_t n;
@@ -96,7 +96,7 @@ static viv_status decoder_push(void *decoder, int32_t id, const char **text, uin
     return VIV_OK;
 }
 
-static viv_status decoder_finish(void *decoder, const char **text, uint64_t *size)
+static viv_status decoder_finish(viv_decoder *decoder, const char **text, uint64_t *size)
 {
     struct error err;
     size_t n;
@@ -107,14 +107,16 @@ static viv_status decoder_finish(void *decoder, const char **text, uint64_t *siz
     return VIV_OK;
 }
 
-static void decoder_destroy(void *decoder)
+static void decoder_destroy(viv_decoder *decoder)
 {
     stream_decoder_destroy(decoder);
 }
 
 static int32_t is_end(viv_model *model, int32_t id)
 {
-    return model_is_end(model, id);
+    const struct tokenizer *t;
+    struct error err;
+    return model_tokenizer(model, &t, &err) == VIV_OK && model_is_end(model, id);
 }
 
 static const viv_text text = {

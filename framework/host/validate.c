@@ -2,6 +2,7 @@
  * a link to another directory, and whether its identification fits this host. Each error names the field, both
  * values and the remedy. */
 #include "base/file.h"
+#include "base/utf8.h"
 #include "host/plugin.h"
 #include "kernels/kernels.h"
 
@@ -26,6 +27,8 @@ static const struct {
     {VIV_CPU_NEON, "NEON"},
     {VIV_CPU_NEON_DOTPROD, "NEON dot products"},
 };
+
+enum { MAX_BLOCK = 1024 }; /* bytes of an identification, of whatever version */
 
 static viv_status check_cpu(uint64_t required, uint64_t cpu, struct error *err)
 {
@@ -68,6 +71,16 @@ static viv_status check_version(const viv_plugin_ident *ident, uint32_t major, u
     return VIV_OK;
 }
 
+/* NUL-terminated UTF-8 without control characters; may be empty. */
+static bool is_line(const char *text, size_t capacity)
+{
+    const size_t n = strnlen(text, capacity);
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return false;
+    return n < capacity && utf8_valid(text, n);
+}
+
 viv_status plugin_check_ident(const viv_plugin_ident *ident, uint32_t host_major, uint32_t host_minor, uint64_t cpu,
                               struct error *err)
 {
@@ -76,12 +89,17 @@ viv_status plugin_check_ident(const viv_plugin_ident *ident, uint32_t host_major
                          "magic is 0x%08x, a plugin has 0x%08x: its identification is not what "
                          "VIV_PLUGIN(...) writes",
                          ident->magic, VIV_PLUGIN_MAGIC);
+    if (ident->block_size < sizeof *ident)
+        return error_set(err, VIV_EABI,
+                         "block_size: its identification has %u bytes, this host's has %zu: it is built for an "
+                         "older draft of the ABI; rebuild the plugin with this host's headers",
+                         ident->block_size, sizeof *ident);
+    if (ident->block_size > MAX_BLOCK)
+        return error_set(err, VIV_EFORMAT, "block_size is %u, expected %zu or a little more: rebuild the plugin",
+                         ident->block_size, sizeof *ident);
     if (ident->byte_order != VIV_BYTE_ORDER)
         return error_set(err, VIV_EABI, "byte_order is 0x%08x, here it is 0x%08x: build it for this machine",
                          ident->byte_order, VIV_BYTE_ORDER);
-    if (ident->block_size != sizeof *ident)
-        return error_set(err, VIV_EFORMAT, "block_size is %u, the identification has %zu bytes: rebuild the plugin",
-                         ident->block_size, sizeof *ident);
     if (ident->ptr_bits != 8 * sizeof(void *))
         return error_set(err, VIV_EABI, "ptr_bits is %u, here pointers have %zu: build it for this machine",
                          ident->ptr_bits, 8 * sizeof(void *));
@@ -97,6 +115,10 @@ viv_status plugin_check_ident(const viv_plugin_ident *ident, uint32_t host_major
         return error_set(err, VIV_EFORMAT,
                          "its name is not 1 to 31 of a-z, 0-9, '_', '-' and '.': choose another in "
                          "VIV_PLUGIN(...)");
+    if (!is_line(ident->version, sizeof ident->version) || !is_line(ident->vendor, sizeof ident->vendor))
+        return error_set(err, VIV_EFORMAT,
+                         "its version or vendor is not UTF-8 of one line, or not terminated by NUL: choose "
+                         "another in VIV_PLUGIN(...)");
     return check_cpu(ident->cpu_required, cpu, err);
 }
 

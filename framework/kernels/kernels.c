@@ -94,6 +94,7 @@ const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_opera
 
 struct choice {
     viv_kernels table;
+    viv_delta_rules delta_rules;
     uint64_t cpu;
     int fastest;
 };
@@ -143,8 +144,8 @@ static void choose(struct choice *choice, uint64_t cpu, int fastest)
                   .attend = attend->attend,
                   .attend_scratch_bytes = attend->attend_scratch_bytes,
                   .to_f32 = chosen_to_f32,
-                  .from_f32 = chosen_from_f32,
-                  .delta_rule = CHOSEN(KERNEL_DELTA_RULE)->delta_rule},
+                  .from_f32 = chosen_from_f32},
+        .delta_rules = {.struct_size = sizeof(viv_delta_rules), .run = CHOSEN(KERNEL_DELTA_RULE)->delta_rule},
     };
 #undef CHOSEN
 }
@@ -160,4 +161,9 @@ const viv_kernels *kernels_choose(uint64_t cpu, int fastest)
         choose(choice, cpu & ALL, fastest ? 1 : 0);
     pthread_mutex_unlock(&lock);
     return &choice->table;
+}
+
+const viv_delta_rules *kernels_delta_rules(const viv_kernels *kernels)
+{
+    return &((const struct choice *)kernels)->delta_rules;
 }

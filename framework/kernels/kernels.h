@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 
+#include <vivarium/delta_rule.h>
 #include <vivarium/kernels.h>
 
 #include <stdbool.h>
@@ -75,6 +76,8 @@ const char *kernels_cpu_name(void);
 /* Chooses among all entries for these features. `fastest` admits products that depend on the batch (OpenBLAS).
  * Thread-safe; the result lives as long as the process. */
 const viv_kernels *kernels_choose(uint64_t cpu, int fastest);
+/* The delta rule that was chosen with this table, which kernels_choose returned. */
+const viv_delta_rules *kernels_delta_rules(const viv_kernels *kernels);
 /* The entry chosen for an operation (and type), or NULL; for `viv version -v` and tests. */
 const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_operation operation, uint32_t dtype);
 const char *kernels_operation_name(enum kernel_operation operation);

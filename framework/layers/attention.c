@@ -129,7 +129,7 @@ static viv_status want_norm(viv_infer *b, const struct attention *l, const char 
     viv_status status = b->want_weight(b, weight, 1, dims);
     if (status != VIV_OK || !b->is_set(b, weight))
         return status;
-    status = b->weight_dims(b, weight, &ndim, dims);
+    status = b->weight_dims(b, weight, 4, dims, &ndim);
     if (status != VIV_OK)
         return status;
     *n = dims[0];
@@ -198,7 +198,7 @@ static viv_status infer(void *layer, viv_infer *b)
     }
     uint64_t out[4];
     uint32_t ndim;
-    viv_status status = b->weight_dims(b, "out", &ndim, out);
+    viv_status status = b->weight_dims(b, "out", 4, out, &ndim);
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, &out[0]);
     if (status == VIV_OK)

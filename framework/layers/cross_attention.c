@@ -85,7 +85,7 @@ static viv_status infer(void *layer, viv_infer *b)
     uint64_t out[4] = {0};
     uint32_t ndim;
     if (status == VIV_OK)
-        status = b->weight_dims(b, "out", &ndim, out);
+        status = b->weight_dims(b, "out", 4, out, &ndim);
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, out);
     if (status == VIV_OK)

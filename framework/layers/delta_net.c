@@ -18,9 +18,11 @@
 #include "base/size.h"
 
 #include <math.h>
+#include <vivarium/delta_rule.h>
 
 struct delta_net {
     const viv_kernels *kernels;
+    const viv_delta_rules *rules;
     const float *A, *dt_bias;
     uint64_t n_heads, n_key_heads, key_dim, value_dim;
     uint64_t keys;        /* floats of the queries, or keys, of a row */
@@ -90,6 +92,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct delta_net *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    l->rules = p->host->get_service(p->host, VIV_SERVICE_DELTA_RULE);
     l->A = p->weight_f32(p, "A");
     l->dt_bias = p->weight_f32(p, "dt_bias");
     return VIV_OK;
@@ -133,7 +136,7 @@ static void run_head(const struct delta_net *l, const viv_exec *e, const viv_spa
     const float *row = (const float *)e->workspace + span->first_row * l->row;
     const uint64_t key = head / (l->n_heads / l->n_key_heads) * l->key_dim, size = l->key_dim * l->value_dim;
     const viv_recurrent_state *state = span->recurrent_state[l->state];
-    l->kernels->delta_rule(&(viv_delta_rule){
+    l->rules->run(&(viv_delta_rule){
         .struct_size = sizeof(viv_delta_rule),
         .n_rows = span->n_rows,
         .key_dim = l->key_dim,

@@ -116,23 +116,23 @@ static viv_status infer(void *layer, viv_infer *b)
     kv_a[1] = q_a[1] = l->dim;
     viv_status status = b->want_weight(b, "k_b", 3, k_b);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "k_b", &n, k_b);
+        status = b->weight_dims(b, "k_b", 4, k_b, &n);
     l->n_heads = v_b[0] = k_b[0];
     l->kv_rank = v_b[2] = k_b[1];
     l->nope_dim = k_b[2];
     if (status == VIV_OK)
         status = b->want_weight(b, "v_b", 3, v_b);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "v_b", &n, v_b);
+        status = b->weight_dims(b, "v_b", 4, v_b, &n);
     l->v_dim = v_b[1];
     if (status == VIV_OK)
         status = b->want_weight(b, "kv_a", 2, kv_a);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "kv_a", &n, kv_a);
+        status = b->weight_dims(b, "kv_a", 4, kv_a, &n);
     if (status == VIV_OK && l->has_q_a)
         status = b->want_weight(b, "q_a", 2, q_a);
     if (status == VIV_OK && l->has_q_a)
-        status = b->weight_dims(b, "q_a", &n, q_a);
+        status = b->weight_dims(b, "q_a", 4, q_a, &n);
     l->q_rank = q_a[0];
     if (status != VIV_OK)
         return status;
@@ -168,7 +168,7 @@ static viv_status infer(void *layer, viv_infer *b)
     for (size_t i = 0; i < sizeof weights / sizeof *weights && status == VIV_OK; i++)
         status = b->want_weight(b, weights[i].attr, weights[i].ndim, weights[i].dims);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "out", &n, out);
+        status = b->weight_dims(b, "out", 4, out, &n);
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, out);
     if (status == VIV_OK)

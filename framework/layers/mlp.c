@@ -44,14 +44,14 @@ static viv_status infer(void *layer, viv_infer *b)
     l->dim = in[1];
     viv_status status = b->want_weight(b, "up", 2, in);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "up", &ndim, in);
+        status = b->weight_dims(b, "up", 4, in, &ndim);
     if (status == VIV_OK)
         status = b->want_weight(b, "gate", 2, in);
     l->n_hidden = out[1] = in[0];
     if (status == VIV_OK)
         status = b->want_weight(b, "down", 2, out);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "down", &ndim, out);
+        status = b->weight_dims(b, "down", 4, out, &ndim);
     l->n_out = b->out_dim = out[0];
     if (status == VIV_OK)
         status = b->want_weight(b, "gate_bias", 1, &l->n_hidden);

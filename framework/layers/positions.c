@@ -27,7 +27,7 @@ static viv_status infer(void *layer, viv_infer *b)
     uint32_t ndim;
     viv_status status = b->want_weight(b, "weight", 2, dims);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "weight", &ndim, dims);
+        status = b->weight_dims(b, "weight", 4, dims, &ndim);
     if (status != VIV_OK)
         return status;
     l->offset = (uint64_t)b->get_int(b, "offset");

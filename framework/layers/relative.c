@@ -20,7 +20,7 @@ viv_status relative_infer(struct relative *r, viv_infer *b, uint64_t n_heads, in
     r->reach = (uint64_t)b->get_int(b, "bias.max_distance");
     viv_status status = b->want_weight(b, "bias.weight", 2, dims);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "bias.weight", &ndim, dims);
+        status = b->weight_dims(b, "bias.weight", 4, dims, &ndim);
     if (status != VIV_OK)
         return status;
     r->buckets = dims[0];

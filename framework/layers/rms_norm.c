@@ -27,7 +27,7 @@ static viv_status infer(void *layer, viv_infer *b)
     l->dim = b->out_dim = b->in_dims[0];
     viv_status status = b->want_weight(b, "weight", 1, dims);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "weight", &ndim, dims);
+        status = b->weight_dims(b, "weight", 4, dims, &ndim);
     if (status != VIV_OK)
         return status;
     l->n = dims[0];

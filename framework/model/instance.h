@@ -6,6 +6,7 @@
 #include "model/model.h"
 
 #include <stdatomic.h>
+#include <vivarium/expert_cache.h>
 
 /* GUARD_BYTES: behind every buffer that a layer writes to in a step (guard.c). */
 enum { PAGE_ROWS = 128, MAX_END_TOKENS = 64, GUARD_BYTES = 64 };
@@ -41,9 +42,7 @@ struct cache_place {
 
 struct adapter;
 struct adapted;
-struct sequence;
 struct expert_cache;
-struct expert_set;
 struct watch;
 struct door;
 struct step_frame;
@@ -62,7 +61,7 @@ struct viv_model {
     struct arena arena; /* bindings, made tensors, vectors in f32 */
     struct binding *bindings;
     bool *whole;                       /* [expansion->n_weights] some layer needs it as one tensor, not by expert */
-    struct expert_set *expert_sets;    /* a list */
+    viv_expert_set *expert_sets;       /* a list */
     struct expert_cache *expert_cache; /* NULL: all experts are in memory */
     uint64_t weight_bytes, made_bytes;
     const char *unused; /* the parts whose tensors stay unused */

@@ -20,7 +20,7 @@ struct scoring {
     const char *between; /* text between question and choice */
     struct token_ids *whole; /* [c->n] tokens of question and choice */
     uint64_t n_common;       /* tokens of the prefix that all of them and the question share */
-    struct sequence *sequence;
+    viv_sequence *sequence;
     uint8_t *output_rows; /* [max_rows] */
     uint64_t vocab;
     uint64_t n_tokens;

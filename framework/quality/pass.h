@@ -28,7 +28,7 @@ struct pass {
     uint64_t window, stride;
     uint64_t vocab;
     /* inside */
-    struct sequence *sequences[PASS_MODELS];
+    viv_sequence *sequences[PASS_MODELS];
     int32_t *tokens;      /* [window] of the window at hand */
     uint8_t *output_rows; /* [window] rows that predict a token */
     uint64_t max_rows;

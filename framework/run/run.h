@@ -4,20 +4,22 @@
 
 #include "model/model.h"
 
-struct sequence;
-viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err);
-void sequence_destroy(struct sequence *s);
-uint64_t sequence_length(const struct sequence *s);
+viv_status sequence_create(viv_model *m, viv_sequence **out, struct error *err);
+void sequence_destroy(viv_sequence *s);
+/* A sequence of its own with the same tokens, cache, recurrent state and encoder output. May convert the pages of
+ * s. */
+viv_status sequence_copy(viv_sequence *s, viv_sequence **out, struct error *err);
+uint64_t sequence_length(const viv_sequence *s);
 /* Its tokens, valid until the next step; -1 for a row that came as a vector. */
-const int32_t *sequence_tokens(const struct sequence *s, size_t *n);
+const int32_t *sequence_tokens(const viv_sequence *s, size_t *n);
 /* Removes the tokens from `length` on. */
-viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err);
+viv_status sequence_truncate(viv_sequence *s, uint64_t length, struct error *err);
 /* Truncates the sequence to the prefix that it shares with these tokens; returns its length. See
  * viv_sequences.reuse_prefix. */
-uint64_t sequence_reuse_prefix(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length);
+uint64_t sequence_reuse_prefix(viv_sequence *s, const int32_t *tokens, uint64_t n, uint64_t length);
 /* The most of the first `length` tokens that sequence_truncate can leave: all of them, unless layers have recurrent
  * state, which exists for the present length, for the length before the last step, and for 0. */
-uint64_t sequence_reusable_length(const struct sequence *s, uint64_t length);
+uint64_t sequence_reusable_length(const viv_sequence *s, uint64_t length);
 
 /* See viv_sequences.step. */
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,

@@ -45,10 +45,10 @@ void cache_free_pages(viv_model *m)
             free(page);
 }
 
-viv_status sequence_create(viv_model *m, struct sequence **out, struct error *err)
+viv_status sequence_create(viv_model *m, viv_sequence **out, struct error *err)
 {
     uint32_t n = m->graph->n_caches;
-    struct sequence *s = calloc(1, sizeof *s);
+    viv_sequence *s = calloc(1, sizeof *s);
     if (!s)
         return error_nomem(err);
     s->model = m;
@@ -77,7 +77,7 @@ viv_status sequence_create(viv_model *m, struct sequence **out, struct error *er
     return VIV_OK;
 }
 
-void sequence_destroy(struct sequence *s)
+void sequence_destroy(viv_sequence *s)
 {
     if (!s)
         return;
@@ -97,31 +97,31 @@ void sequence_destroy(struct sequence *s)
 }
 
 /* Whether layers have recurrent state. */
-static bool has_recurrent(const struct sequence *s)
+static bool has_recurrent(const viv_sequence *s)
 {
     return s->model->pools[CACHE_RECURRENT].page_bytes > 0;
 }
 
 /* Swaps the present and the earlier recurrent state. */
-static void swap_recurrent(struct sequence *s)
+static void swap_recurrent(viv_sequence *s)
 {
     void **pages = s->kinds[CACHE_RECURRENT].pages, *now = pages[0];
     pages[0] = pages[1];
     pages[1] = now;
 }
 
-uint64_t sequence_length(const struct sequence *s)
+uint64_t sequence_length(const viv_sequence *s)
 {
     return s->length;
 }
 
-const int32_t *sequence_tokens(const struct sequence *s, size_t *n)
+const int32_t *sequence_tokens(const viv_sequence *s, size_t *n)
 {
     *n = s->length;
     return s->tokens;
 }
 
-viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *err)
+viv_status sequence_truncate(viv_sequence *s, uint64_t length, struct error *err)
 {
     const uint64_t reusable = sequence_reusable_length(s, length);
     if (length > s->length)
@@ -141,7 +141,7 @@ viv_status sequence_truncate(struct sequence *s, uint64_t length, struct error *
     return VIV_OK;
 }
 
-uint64_t sequence_reuse_prefix(struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length)
+uint64_t sequence_reuse_prefix(viv_sequence *s, const int32_t *tokens, uint64_t n, uint64_t length)
 {
     const struct graph_length coming = {length, size_max(length, n + 1)};
     struct error refused;
@@ -155,7 +155,7 @@ uint64_t sequence_reuse_prefix(struct sequence *s, const int32_t *tokens, uint64
     return s->length;
 }
 
-struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows)
+struct graph_length sequence_length_after(const viv_sequence *s, const viv_rows *rows)
 {
     uint64_t prompt = VIV_HAS(rows, viv_rows, length) ? rows->length : 0;
     if (prompt == 0)
@@ -163,7 +163,7 @@ struct graph_length sequence_length_after(const struct sequence *s, const viv_ro
     return (struct graph_length){prompt, size_max(prompt, s->length + rows->n_rows)};
 }
 
-viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err)
+viv_status sequence_reserve_tokens(viv_sequence *s, uint64_t length, struct error *err)
 {
     while (s->tokens_capacity < length)
         if (!vec_grow((void **)&s->tokens, &s->tokens_capacity, sizeof *s->tokens))
@@ -171,7 +171,7 @@ viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct e
     return VIV_OK;
 }
 
-uint64_t sequence_reusable_length(const struct sequence *s, uint64_t length)
+uint64_t sequence_reusable_length(const viv_sequence *s, uint64_t length)
 {
     if (length >= s->length)
         return s->length;
@@ -180,7 +180,7 @@ uint64_t sequence_reusable_length(const struct sequence *s, uint64_t length)
     return length >= s->earlier ? s->earlier : 0;
 }
 
-void sequence_begin_step(struct sequence *s)
+void sequence_begin_step(viv_sequence *s)
 {
     const viv_model *m = s->model;
     if (!has_recurrent(s))
@@ -196,7 +196,7 @@ void sequence_begin_step(struct sequence *s)
         }
 }
 
-void sequence_end_step(struct sequence *s, uint64_t n_rows)
+void sequence_end_step(viv_sequence *s, uint64_t n_rows)
 {
     s->earlier = s->length;
     s->length += n_rows;
@@ -205,12 +205,12 @@ void sequence_end_step(struct sequence *s, uint64_t n_rows)
 }
 
 /* Whether its pages are f16 while the model's caches are f32. */
-static bool is_narrow(const struct sequence *s)
+static bool is_narrow(const viv_sequence *s)
 {
     return s->cache_dtype != s->model->cache_dtype;
 }
 
-void sequence_give_back(struct sequence *s, enum cache_kind kind, uint64_t length)
+void sequence_give_back(viv_sequence *s, enum cache_kind kind, uint64_t length)
 {
     while (s->kinds[kind].n > (length + PAGE_ROWS - 1) / PAGE_ROWS) {
         void *page = s->kinds[kind].pages[--s->kinds[kind].n];
@@ -221,7 +221,7 @@ void sequence_give_back(struct sequence *s, enum cache_kind kind, uint64_t lengt
     }
 }
 
-static void place_caches(struct sequence *s, enum cache_kind kind, uint64_t index, char *page)
+static void place_caches(viv_sequence *s, enum cache_kind kind, uint64_t index, char *page)
 {
     for (uint32_t i = 0; i < s->model->graph->n_caches; i++)
         if (s->model->cache_places[i].kind == kind)
@@ -229,7 +229,7 @@ static void place_caches(struct sequence *s, enum cache_kind kind, uint64_t inde
 }
 
 /* Converts a page of f16 to f32. A cache is a list of elements, whatever layout its layer chose. */
-static void convert_page(const struct sequence *s, enum cache_kind kind, const char *narrow, char *wide)
+static void convert_page(const viv_sequence *s, enum cache_kind kind, const char *narrow, char *wide)
 {
     const viv_model *m = s->model;
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
@@ -243,7 +243,7 @@ static void convert_page(const struct sequence *s, enum cache_kind kind, const c
     }
 }
 
-viv_status sequence_widen(struct sequence *s, struct error *err)
+viv_status sequence_widen(viv_sequence *s, struct error *err)
 {
     viv_model *m = s->model;
     void **wide[N_CACHE_KINDS] = {0};
@@ -280,7 +280,7 @@ viv_status sequence_widen(struct sequence *s, struct error *err)
     return status;
 }
 
-viv_status sequence_reserve(struct sequence *s, enum cache_kind kind, uint64_t length, struct error *err)
+viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t length, struct error *err)
 {
     viv_model *m = s->model;
     uint64_t *n = &s->kinds[kind].n;
@@ -295,5 +295,60 @@ viv_status sequence_reserve(struct sequence *s, enum cache_kind kind, uint64_t l
         place_caches(s, kind, *n, page);
         s->kinds[kind].pages[(*n)++] = page;
     }
+    return VIV_OK;
+}
+
+/* Copies the pages of one kind, which the copy has none of yet. */
+static viv_status copy_pages(const viv_sequence *s, enum cache_kind kind, viv_sequence *copy, struct error *err)
+{
+    struct pool *pool = &s->model->pools[kind];
+    for (uint64_t i = 0; i < s->kinds[kind].n; i++) {
+        char *page = page_take(pool);
+        if (!page)
+            return error_nomem(err);
+        memcpy(page, s->kinds[kind].pages[i], pool->page_bytes);
+        place_caches(copy, kind, i, page);
+        copy->kinds[kind].pages[copy->kinds[kind].n++] = page;
+    }
+    return VIV_OK;
+}
+
+/* The encoder output that no step has read yet. */
+static viv_status copy_encoder_output(const viv_sequence *s, viv_sequence *copy, struct error *err)
+{
+    copy->n_encoder_rows = s->n_encoder_rows;
+    if (!s->encoder_output)
+        return VIV_OK;
+    const size_t size =
+        (size_t)(s->n_encoder_rows * graph_encoder_dim(s->model->graph)) * sizeof *s->encoder_output;
+    copy->encoder_output = malloc(size);
+    if (!copy->encoder_output)
+        return error_nomem(err);
+    memcpy(copy->encoder_output, s->encoder_output, size);
+    return VIV_OK;
+}
+
+viv_status sequence_copy(viv_sequence *s, viv_sequence **out, struct error *err)
+{
+    viv_sequence *copy = NULL;
+    viv_status status = sequence_widen(s, err);
+    if (status == VIV_OK)
+        status = sequence_create(s->model, &copy, err);
+    if (status == VIV_OK)
+        status = sequence_reserve_tokens(copy, s->length, err);
+    for (uint32_t k = 0; status == VIV_OK && k < N_CACHE_KINDS; k++)
+        status = copy_pages(s, (enum cache_kind)k, copy, err);
+    if (status == VIV_OK)
+        status = copy_encoder_output(s, copy, err);
+    if (status != VIV_OK) {
+        sequence_destroy(copy);
+        return status;
+    }
+    if (s->length)
+        memcpy(copy->tokens, s->tokens, s->length * sizeof *s->tokens);
+    copy->length = s->length;
+    copy->earlier = s->earlier;
+    copy->computed_for = s->computed_for;
+    *out = copy;
     return VIV_OK;
 }

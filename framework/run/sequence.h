@@ -5,7 +5,7 @@
 #include "model/instance.h"
 #include "run/run.h"
 
-struct sequence {
+struct viv_sequence {
     viv_model *model;
     uint64_t length;
     int32_t *tokens; /* [length] of the graph; -1: the row came as a vector */
@@ -30,19 +30,19 @@ struct sequence {
     bool in_step;
 };
 /* Converts its pages if they are f16 and the model's caches have become f32. */
-viv_status sequence_widen(struct sequence *s, struct error *err);
+viv_status sequence_widen(viv_sequence *s, struct error *err);
 /* The lengths after a step of these rows. */
-struct graph_length sequence_length_after(const struct sequence *s, const viv_rows *rows);
+struct graph_length sequence_length_after(const viv_sequence *s, const viv_rows *rows);
 /* Takes pages for rows up to `length`; for recurrent state, both. */
-viv_status sequence_reserve(struct sequence *s, enum cache_kind kind, uint64_t length, struct error *err);
+viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t length, struct error *err);
 /* Room for so many tokens. */
-viv_status sequence_reserve_tokens(struct sequence *s, uint64_t length, struct error *err);
+viv_status sequence_reserve_tokens(viv_sequence *s, uint64_t length, struct error *err);
 /* Gives back the pages behind `length`. */
-void sequence_give_back(struct sequence *s, enum cache_kind kind, uint64_t length);
+void sequence_give_back(viv_sequence *s, enum cache_kind kind, uint64_t length);
 /* Around a step of the graph, for recurrent state: the step reads the present page and writes the earlier one;
  * sequence_end_step swaps the two. If a step fails, it is not called, and nothing has changed. */
-void sequence_begin_step(struct sequence *s);
-void sequence_end_step(struct sequence *s, uint64_t n_rows);
+void sequence_begin_step(viv_sequence *s);
+void sequence_end_step(viv_sequence *s, uint64_t n_rows);
 
 /* Makes all caches of the model f32, for numbers that are too large for f16. A sequence is converted when it is
  * used next. */

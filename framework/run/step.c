@@ -242,7 +242,7 @@ static viv_status reserve_spans(viv_model *m, uint32_t n, struct error *err)
 }
 
 /* Tokens of the sequence before the rows. */
-static uint64_t position_of(const struct step_frame *f, const struct sequence *s)
+static uint64_t position_of(const struct step_frame *f, const viv_sequence *s)
 {
     return f->stack == STACK_ENCODER ? 0 : s->length;
 }
@@ -256,7 +256,7 @@ static viv_status choose_stack(viv_model *m, const viv_rows *const *rows, uint32
     f->run = &m->stacks[f->stack];
     f->step.n_ops = f->run->plan.n_ops;
     for (uint32_t i = 0; i < n; i++) {
-        const struct sequence *s = rows[i]->sequence;
+        const viv_sequence *s = rows[i]->sequence;
         if ((rows[i]->flags & VIV_ROWS_ENCODER) != (rows[0]->flags & VIV_ROWS_ENCODER))
             return error_set(err, VIV_EINVAL,
                              "a step has rows of the encoder and rows of the graph: expected one of the two");
@@ -369,7 +369,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
         const viv_span **list = f->span_list + (uint64_t)i * f->max_spans;
         uint64_t first = 0;
         for (uint32_t s = 0; s < n; s++) {
-            const struct sequence *sequence = rows[s]->sequence;
+            const viv_sequence *sequence = rows[s]->sequence;
             spans[s] = (viv_span){.struct_size = sizeof *spans,
                                   .first_row = first,
                                   .n_rows = rows[s]->n_rows,
@@ -394,10 +394,10 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
 static bool claim(const viv_rows *const *rows, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        struct sequence *s = rows[i]->sequence;
+        viv_sequence *s = rows[i]->sequence;
         if (s->in_step) {
             while (i-- > 0)
-                ((struct sequence *)rows[i]->sequence)->in_step = false;
+                ((viv_sequence *)rows[i]->sequence)->in_step = false;
             return false;
         }
         s->in_step = true;
@@ -406,7 +406,7 @@ static bool claim(const viv_rows *const *rows, uint32_t n)
 }
 
 /* Reserves cache pages for the rows and for new encoder output. */
-static viv_status reserve_cache(viv_model *m, struct sequence *s, uint64_t n_rows, struct error *err)
+static viv_status reserve_cache(viv_model *m, viv_sequence *s, uint64_t n_rows, struct error *err)
 {
     if (m->frame->stack == STACK_GRAPH) {
         viv_status status = sequence_reserve(s, CACHE_OF_GRAPH, s->length + n_rows, err);
@@ -435,7 +435,7 @@ static const float *outputs_of(const viv_model *m)
 static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
 {
     const uint64_t dim = graph_encoder_dim(m->graph), n_rows = rows->n_rows;
-    struct sequence *s = rows->sequence;
+    viv_sequence *s = rows->sequence;
     if (m->frame->stack == STACK_GRAPH) {
         s->computed_for = sequence_length_after(s, rows);
         for (uint64_t i = 0; i < n_rows; i++)
@@ -498,7 +498,7 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
 }
 
 /* Frees what the encoder's step needed besides its output. */
-static void drop_encoding(struct sequence *s)
+static void drop_encoding(viv_sequence *s)
 {
     free(s->coming);
     s->coming = NULL;
@@ -518,7 +518,7 @@ static viv_status check_rows(const viv_model *m, const viv_rows *const *rows, ui
         if (r->flags & ~(uint32_t)VIV_ROWS_ENCODER)
             return error_set(err, VIV_EABI, "flags of viv_rows are 0x%x, this host knows 0x%x", r->flags,
                              VIV_ROWS_ENCODER);
-        const struct sequence *s = r->sequence;
+        const viv_sequence *s = r->sequence;
         if (!s || s->model != m)
             return error_set(err, VIV_EABI, "rows of a step belong to %s, expected a sequence of this model",
                              s ? "another model's sequence" : "no sequence (NULL)");
@@ -562,7 +562,7 @@ static viv_status run_widening(viv_model *m, const viv_rows *const *rows, uint32
 }
 
 /* Recomputes the n tokens of the sequence for another length. */
-static viv_status recompute(viv_model *m, struct sequence *s, const int32_t *tokens, uint64_t n, uint64_t length,
+static viv_status recompute(viv_model *m, viv_sequence *s, const int32_t *tokens, uint64_t n, uint64_t length,
                             const uint32_t *cancel, struct error *err)
 {
     const uint64_t most = m->stacks[STACK_GRAPH].max_rows;
@@ -587,7 +587,7 @@ static viv_status recompute(viv_model *m, struct sequence *s, const int32_t *tok
 /* Recomputes the sequence if its cache would be different, had it been computed together with these rows. */
 static viv_status agree_on_length(viv_model *m, const viv_rows *rows, const uint32_t *cancel, struct error *err)
 {
-    struct sequence *s = rows->sequence;
+    viv_sequence *s = rows->sequence;
     const struct graph_length coming = sequence_length_after(s, rows);
     const uint64_t n = s->length;
     if (rows->flags & VIV_ROWS_ENCODER || n == 0 || graph_lengths_alike(m->graph, s->computed_for, coming) ||
@@ -634,7 +634,7 @@ viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, con
         status = run_widening(m, rows, n, cancel, err);
     trail = before;
     for (uint32_t i = 0; i < n; i++) {
-        ((struct sequence *)rows[i]->sequence)->in_step = false;
+        ((viv_sequence *)rows[i]->sequence)->in_step = false;
         drop_encoding(rows[i]->sequence);
     }
     if (status != VIV_OK)

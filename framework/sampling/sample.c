@@ -17,7 +17,7 @@ struct candidate {
     int32_t token;
 };
 
-struct sampler {
+struct viv_sampler {
     viv_sampling how; /* without its arrays */
     uint64_t vocab_size, n_draws;
     int32_t *bias_tokens; /* [how.n_bias] */
@@ -145,7 +145,7 @@ static float within_floats(float x)
     return x > FLT_MAX ? FLT_MAX : x;
 }
 
-static const float *adjusted(struct sampler *s, const float *logits)
+static const float *adjusted(viv_sampler *s, const float *logits)
 {
     float *scores = s->scores;
     if (!scores)
@@ -163,21 +163,21 @@ static const float *adjusted(struct sampler *s, const float *logits)
     return scores;
 }
 
-static void remember(struct sampler *s, int32_t token)
+static void remember(viv_sampler *s, int32_t token)
 {
     if (!s->is_seen[token])
         s->seen[s->n_seen++] = token;
     s->is_seen[token] = 1;
 }
 
-void sampler_see(struct sampler *s, const int32_t *tokens, uint64_t n)
+void sampler_see(viv_sampler *s, const int32_t *tokens, uint64_t n)
 {
     for (uint64_t i = 0; s->remembers && i < n; i++)
         if (tokens[i] >= 0 && (uint64_t)tokens[i] < s->vocab_size)
             remember(s, tokens[i]);
 }
 
-void sampler_resume(struct sampler *s, const int32_t *tokens, uint64_t n)
+void sampler_resume(viv_sampler *s, const int32_t *tokens, uint64_t n)
 {
     sampler_see(s, tokens, n);
     for (uint64_t i = 0; s->remembers && i < n; i++)
@@ -316,7 +316,7 @@ static int32_t draw(const struct candidate *c, uint64_t n, double random)
     return c[n - 1].token;
 }
 
-static int32_t sampled(struct sampler *s, const float *scores, float max)
+static int32_t sampled(viv_sampler *s, const float *scores, float max)
 {
     struct candidate *c = s->candidates;
     const viv_sampling *how = &s->how;
@@ -348,7 +348,7 @@ static viv_status refuse_logits(const float *logits, uint64_t n, struct error *e
     return error_set(err, VIV_EINVAL, "logits: expected some token to be possible, found -inf for all %" PRIu64, n);
 }
 
-viv_status sampler_choose(struct sampler *s, const float *logits, int32_t *token, float *logprob, struct error *err)
+viv_status sampler_choose(viv_sampler *s, const float *logits, int32_t *token, float *logprob, struct error *err)
 {
     if (!all_below_infinity(logits, s->vocab_size))
         return refuse_logits(logits, s->vocab_size, err);
@@ -411,7 +411,7 @@ static viv_status check(const viv_sampling *how, uint64_t vocab_size, struct err
     return VIV_OK;
 }
 
-static bool allocate(struct sampler *s)
+static bool allocate(viv_sampler *s)
 {
     uint64_t n = s->vocab_size, n_bias = s->how.n_bias;
     if (n_bias) {
@@ -434,13 +434,12 @@ static bool allocate(struct sampler *s)
     return (s->scores || !(s->remembers || n_bias)) && (s->candidates || s->how.temperature == 0);
 }
 
-viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, struct sampler **out,
-                          struct error *err)
+viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, viv_sampler **out, struct error *err)
 {
     viv_status status = check(sampling, vocab_size, err);
     if (status != VIV_OK)
         return status;
-    struct sampler *s = calloc(1, sizeof *s);
+    viv_sampler *s = calloc(1, sizeof *s);
     if (!s)
         return error_nomem(err);
     s->how = *sampling;
@@ -461,7 +460,7 @@ viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, str
     return VIV_OK;
 }
 
-void sampler_destroy(struct sampler *s)
+void sampler_destroy(viv_sampler *s)
 {
     if (!s)
         return;

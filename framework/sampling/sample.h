@@ -22,19 +22,15 @@
 
 #include <vivarium/sampler.h>
 
-struct sampler;
-
 /* Fails if a parameter is out of range. */
-viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, struct sampler **out,
-                          struct error *err);
+viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, viv_sampler **out, struct error *err);
 /* Adds tokens of the prompt, for the repetition penalty. Ids outside the vocabulary are ignored. */
-void sampler_see(struct sampler *s, const int32_t *tokens, uint64_t n);
+void sampler_see(viv_sampler *s, const int32_t *tokens, uint64_t n);
 /* Puts the sampler in the state after it has chosen these tokens. */
-void sampler_resume(struct sampler *s, const int32_t *tokens, uint64_t n);
+void sampler_resume(viv_sampler *s, const int32_t *tokens, uint64_t n);
 /* Chooses a token from logits [vocab_size] and records it. A token with logit -inf is never chosen; NaN and +inf
  * are errors. *logprob, unless NULL: the log-probability of the token by the original logits. */
-viv_status sampler_choose(struct sampler *s, const float *logits, int32_t *token, float *logprob,
-                          struct error *err);
-void sampler_destroy(struct sampler *s); /* accepts NULL */
+viv_status sampler_choose(viv_sampler *s, const float *logits, int32_t *token, float *logprob, struct error *err);
+void sampler_destroy(viv_sampler *s); /* accepts NULL */
 
 #endif

@@ -36,7 +36,7 @@ struct share {
 
 struct parallel {
     const viv_workers *workers;
-    void *pool;
+    viv_worker_pool *pool;
     uint32_t n;
     const viv_step *step;
 

@@ -34,12 +34,12 @@ struct gate {
 };
 
 struct thread {
-    struct workers *pool;
+    viv_worker_pool *pool;
     uint32_t worker;
     pthread_t id;
 };
 
-struct workers {
+struct viv_worker_pool {
     struct gate start, all_here;
     _Alignas(CACHE_LINE) _Atomic uint32_t missing; /* workers that have not come to the barrier */
     _Alignas(CACHE_LINE) uint32_t n, n_threads, n_spins;
@@ -80,7 +80,7 @@ static void gate_open(struct gate *gate)
         syscall(SYS_futex, &gate->turn, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-void workers_barrier(struct workers *w, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx)
+void workers_barrier(viv_worker_pool *w, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx)
 {
     /* Cannot turn before this worker has come. */
     uint32_t turn = atomic_load_explicit(&w->all_here.turn, memory_order_relaxed);
@@ -98,7 +98,7 @@ void workers_barrier(struct workers *w, uint32_t worker, void (*last)(void *ctx,
 static void *thread_main(void *arg)
 {
     struct thread *t = arg;
-    struct workers *w = t->pool;
+    viv_worker_pool *w = t->pool;
     for (uint32_t turn = 0;; turn++) {
         gate_wait(&w->start, turn, w->n_spins);
         if (!w->work)
@@ -108,7 +108,7 @@ static void *thread_main(void *arg)
     }
 }
 
-void workers_run(struct workers *w, void (*work)(void *ctx, uint32_t worker), void *ctx)
+void workers_run(viv_worker_pool *w, void (*work)(void *ctx, uint32_t worker), void *ctx)
 {
     if (w->n > 1) {
         w->work = work;
@@ -131,7 +131,7 @@ static void block_signals(sigset_t *before)
     pthread_sigmask(SIG_SETMASK, &blocked, before);
 }
 
-static viv_status start_threads(struct workers *w, struct error *err)
+static viv_status start_threads(viv_worker_pool *w, struct error *err)
 {
     viv_status status = VIV_OK;
     sigset_t before;
@@ -148,12 +148,12 @@ static viv_status start_threads(struct workers *w, struct error *err)
     return status;
 }
 
-viv_status workers_create(uint32_t n, struct workers **out, struct error *err)
+viv_status workers_create(uint32_t n, viv_worker_pool **out, struct error *err)
 {
     if (n < 1 || n > MAX_WORKERS)
         return error_set(err, VIV_EINVAL, "number of threads: expected 1 to %d, found %u", MAX_WORKERS, n);
-    size_t size = sizeof(struct workers) + (n - 1) * sizeof(struct thread);
-    struct workers *w = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    size_t size = sizeof(viv_worker_pool) + (n - 1) * sizeof(struct thread);
+    viv_worker_pool *w = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!w)
         return error_nomem(err);
     memset(w, 0, size);
@@ -169,7 +169,7 @@ viv_status workers_create(uint32_t n, struct workers **out, struct error *err)
     return VIV_OK;
 }
 
-void workers_destroy(struct workers *w)
+void workers_destroy(viv_worker_pool *w)
 {
     if (!w)
         return;
@@ -182,10 +182,10 @@ void workers_destroy(struct workers *w)
 
 /* --- as a service ------------------------------------------------------------------------------------------- */
 
-static viv_status create(uint32_t n, void **pool)
+static viv_status create(uint32_t n, viv_worker_pool **pool)
 {
     struct error err;
-    struct workers *w;
+    viv_worker_pool *w;
     viv_status status = workers_create(n, &w, &err);
     if (status == VIV_OK)
         *pool = w;
@@ -194,17 +194,17 @@ static viv_status create(uint32_t n, void **pool)
     return status;
 }
 
-static void destroy(void *pool)
+static void destroy(viv_worker_pool *pool)
 {
     workers_destroy(pool);
 }
 
-static void run(void *pool, void (*work)(void *ctx, uint32_t worker), void *ctx)
+static void run(viv_worker_pool *pool, void (*work)(void *ctx, uint32_t worker), void *ctx)
 {
     workers_run(pool, work, ctx);
 }
 
-static void barrier(void *pool, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx)
+static void barrier(viv_worker_pool *pool, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx)
 {
     workers_barrier(pool, worker, last, ctx);
 }

@@ -9,11 +9,10 @@
 enum { MAX_WORKERS = 4096 };
 
 /* See viv_workers for what they do. */
-struct workers;
-viv_status workers_create(uint32_t n, struct workers **out, struct error *err);
-void workers_destroy(struct workers *w); /* accepts NULL */
-void workers_run(struct workers *w, void (*work)(void *ctx, uint32_t worker), void *ctx);
-void workers_barrier(struct workers *w, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx);
+viv_status workers_create(uint32_t n, viv_worker_pool **out, struct error *err);
+void workers_destroy(viv_worker_pool *w); /* accepts NULL */
+void workers_run(viv_worker_pool *w, void (*work)(void *ctx, uint32_t worker), void *ctx);
+void workers_barrier(viv_worker_pool *w, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx);
 
 extern const viv_workers workers_service;
 

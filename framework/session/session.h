@@ -19,7 +19,7 @@
 
 struct session {
     viv_model *model;
-    struct sequence *sequence; /* its tokens are a prefix of `text`, or share one with it */
+    viv_sequence *sequence; /* its tokens are a prefix of `text`, or share one with it */
     struct token_ids text;
     uint64_t n_prompt; /* tokens of `text` before the answer at its end */
     int64_t seed;      /* the sampling seed of this answer, or of the next one of a conversation; -1: none */

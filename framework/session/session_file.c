@@ -299,7 +299,7 @@ static viv_status take_text(const struct incoming *in, struct session *s)
 
 static viv_status take_cache(const struct incoming *in, struct session *s)
 {
-    struct sequence *q = s->sequence;
+    viv_sequence *q = s->sequence;
     const uint64_t page_bytes = s->model->pools[CACHE_OF_GRAPH].page_bytes;
     const unsigned char *pages = in->bytes + BEGIN_BYTES + in->head_size + in->n_text * sizeof *s->text.ids;
     viv_status status = sequence_widen(q, in->err);

@@ -92,9 +92,15 @@ static viv_status unknown_attr(const struct checker *c, const viv_layer_class *c
 
 static viv_status check_attr(struct checker *c, const viv_attr *attr, const struct yaml *y)
 {
+    const bool is_list = attr->kind == VIV_ATTR_INTS || attr->kind == VIV_ATTR_FLOATS;
+    if (is_list && y->kind == YAML_LIST)
+        return check_list(c, y);
     if (y->kind != YAML_SCALAR)
-        return yaml_error(c->err, y->at, VIV_EINVAL, "'%s' wants a value, found %s", attr->name, yaml_kind_name(y));
+        return yaml_error(c->err, y->at, VIV_EINVAL, "'%s' wants %s, found %s", attr->name,
+                          is_list ? "a list" : "a value", yaml_kind_name(y));
     if (attr->kind == VIV_ATTR_CHOICE && layer_attr_choice(attr, y->text) >= 0)
+        return VIV_OK;
+    if (attr->kind == VIV_ATTR_TEXT && (y->quoted || spec_attr_is_word(y->text)))
         return VIV_OK;
     if (attr->kind == VIV_ATTR_VALUE) {
         for (uint32_t i = 0; i < c->n_saved; i++)

@@ -98,6 +98,7 @@ void weight_list_release(struct weight_list *l);
 /* attributes.c: the value of an attribute; for a weight, its key. Not for attributes that take a value of the
  * graph. */
 viv_status expander_eval_attr(struct expander *x, const viv_attr *attr, const struct yaml *y, struct value *out);
+bool spec_attr_is_word(const char *text); /* such as choices are: letters, digits and '_' */
 
 enum { MAX_SAVED = 64 };
 

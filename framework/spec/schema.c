@@ -142,6 +142,7 @@ static json_t *attr_schema(struct schema *s, const viv_attr *a)
 {
     json_t *value = a->kind == VIV_ATTR_CHOICE                                ? choices_schema(s, a->choices)
                     : a->kind == VIV_ATTR_WEIGHT || a->kind == VIV_ATTR_VALUE ? json_pack("{s:s}", "type", "string")
+                    : a->kind == VIV_ATTR_INTS || a->kind == VIV_ATTR_FLOATS  ? reference("value")
                                                                               : reference("expression");
     if (a->doc)
         put(s, value, "description", json_string(a->doc));

@@ -367,17 +367,16 @@ viv_status tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_
     return status;
 }
 
-struct stream_decoder {
+struct viv_decoder {
     const struct tokenizer *t;
     int flags;
     struct decoding *decoding;
     struct buf text;
 };
 
-viv_status stream_decoder_create(const struct tokenizer *t, int flags, struct stream_decoder **out,
-                                 struct error *err)
+viv_status stream_decoder_create(const struct tokenizer *t, int flags, viv_decoder **out, struct error *err)
 {
-    struct stream_decoder *d = calloc(1, sizeof *d);
+    viv_decoder *d = calloc(1, sizeof *d);
     viv_status status = d ? decoding_create(&t->decoders, &d->decoding, err) : error_nomem(err);
     if (status != VIV_OK) {
         free(d);
@@ -389,14 +388,13 @@ viv_status stream_decoder_create(const struct tokenizer *t, int flags, struct st
     return VIV_OK;
 }
 
-static void give(const struct stream_decoder *d, const char **text, size_t *size)
+static void give(const viv_decoder *d, const char **text, size_t *size)
 {
     *text = buf_text(&d->text);
     *size = d->text.size;
 }
 
-viv_status stream_decoder_push(struct stream_decoder *d, int32_t id, const char **text, size_t *size,
-                               struct error *err)
+viv_status stream_decoder_push(viv_decoder *d, int32_t id, const char **text, size_t *size, struct error *err)
 {
     buf_clear(&d->text);
     viv_status status = push_id(d->t, d->decoding, id, d->flags, &d->text, err);
@@ -404,7 +402,7 @@ viv_status stream_decoder_push(struct stream_decoder *d, int32_t id, const char 
     return status;
 }
 
-viv_status stream_decoder_finish(struct stream_decoder *d, const char **text, size_t *size, struct error *err)
+viv_status stream_decoder_finish(viv_decoder *d, const char **text, size_t *size, struct error *err)
 {
     buf_clear(&d->text);
     viv_status status = decoding_finish(d->decoding, &d->text, err);
@@ -412,7 +410,7 @@ viv_status stream_decoder_finish(struct stream_decoder *d, const char **text, si
     return status;
 }
 
-void stream_decoder_destroy(struct stream_decoder *d)
+void stream_decoder_destroy(viv_decoder *d)
 {
     if (!d)
         return;

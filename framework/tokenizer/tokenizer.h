@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <vivarium/text.h>
 
 struct tokenizer;
 
@@ -71,14 +72,11 @@ const char *tokenizer_summary(const struct tokenizer *t);
 /* Streaming decoder: returns text in whole characters as ids arrive; all of it together is the result of
  * tokenizer_decode. Text that later ids may change is held back: byte tokens until the end of their run, because
  * one invalid byte changes all of it. */
-struct stream_decoder;
-viv_status stream_decoder_create(const struct tokenizer *t, int flags, struct stream_decoder **out,
-                                 struct error *err);
+viv_status stream_decoder_create(const struct tokenizer *t, int flags, viv_decoder **out, struct error *err);
 /* *text: the text that `id` completes, valid until the next call. */
-viv_status stream_decoder_push(struct stream_decoder *d, int32_t id, const char **text, size_t *size,
-                               struct error *err);
+viv_status stream_decoder_push(viv_decoder *d, int32_t id, const char **text, size_t *size, struct error *err);
 /* Returns the text that is still held back. More ids may be pushed afterwards. */
-viv_status stream_decoder_finish(struct stream_decoder *d, const char **text, size_t *size, struct error *err);
-void stream_decoder_destroy(struct stream_decoder *d);
+viv_status stream_decoder_finish(viv_decoder *d, const char **text, size_t *size, struct error *err);
+void stream_decoder_destroy(viv_decoder *d);
 
 #endif

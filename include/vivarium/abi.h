@@ -10,10 +10,13 @@
  *     under VIV_HAS. No struct has padding.
  *   - Strings are UTF-8, borrowed for the call, or for the life of the object that hands them out.
  *   - A function returns VIV_OK or a negative status, and has then said why through `set_error`.
- *   - Each function says who may call it:
- *       [any]     any thread, any time
- *       [setup]   one thread at a time per object, may allocate and block
- *       [worker]  any thread, concurrently on one object; allocates nothing, blocks on nothing
+ *   - Each function says in brackets which thread may call it, and when, as [thread: when].
+ *     The thread:
+ *       any       any thread, also several at the same time
+ *       setup     one thread at a time per object; may allocate and block
+ *       worker    any thread, also several on one object at the same time; allocates nothing, blocks on nothing
+ *     When: "always" is from before viv_plugin_entry_table.init until deinit has returned; "in f" is during a call of f,
+ *     "after f" from a successful f until the object ends; "once" is a call of the host's that comes once per object.
  */
 #ifndef VIVARIUM_ABI_H
 #define VIVARIUM_ABI_H
@@ -52,8 +55,9 @@ enum {
     VIV_ERANGE = -12       /* a number beyond those that its type holds */
 };
 
-/* The identification block: 64 bytes without a pointer, in section ".viv_plugin", so that a plugin can be
- * validated from its file before any of its code runs. Frozen. */
+/* The identification block: without a pointer, in section ".viv_plugin", so that a plugin can be judged from its file
+ * before any of its code runs. Fields are only ever added at its end: a host reads those that it knows, and refuses a block
+ * that lacks some of them. */
 #define VIV_PLUGIN_MAGIC 0x50564956u /* "VIVP", little-endian */
 #define VIV_BYTE_ORDER 0x01020304u
 
@@ -65,8 +69,10 @@ typedef struct viv_plugin_ident {
     uint32_t byte_order;
     uint32_t flags;         /* none yet: 0 */
     uint64_t cpu_required;  /* bits of viv_cpu_feature (kernels.h) without which its code may not run */
-    char name[32];          /* "llm", NUL-terminated */
-} viv_plugin_ident;
+    char name[32];          /* "llm": a-z, 0-9, '_', '-', '.' */
+    char version[24];       /* of the plugin: "1.2.0"; for people */
+    char vendor[40];        /* who made it; for people */
+} viv_plugin_ident;         /* all texts are NUL-terminated; version and vendor may be empty */
 
 /* The host, as a plugin sees it. Lives until `deinit` has returned. */
 typedef struct viv_host viv_host;
@@ -75,10 +81,12 @@ struct viv_host {
     void *ctx;
     const char *name, *version;
 
-    /* The table behind an id such as VIV_SERVICE_KERNELS, or NULL if this host has none. [any] */
+    /* The table behind an id such as VIV_SERVICE_KERNELS, or NULL if this host has none.
+     * [any: always] */
     const void *(*get_service)(const viv_host *host, const char *id);
 
-    /* Says why the function about to return `status` fails. Copies the sentence; kept per thread. [any] */
+    /* Says why the function about to return `status` fails. Copies the sentence; kept per thread.
+     * [any: always] */
     void (*set_error)(const viv_host *host, viv_status status, const char *sentence);
 };
 
@@ -86,13 +94,14 @@ struct viv_host {
 typedef struct viv_plugin_entry_table {
     uint32_t struct_size, flags;
 
-    /* Called once before anything else, and once at the end; both may be NULL. A plugin is first loaded in a child
-     * process, which calls both and then ends, so that nothing they do may reach beyond the process. [setup] */
-    viv_status (*init)(const viv_host *host);
-    void (*deinit)(void);
+    /* Called before anything else, and at the end; both may be NULL. A plugin is first loaded in a child process, which
+     * calls both and then ends, so that nothing they do may reach beyond the process. */
+    viv_status (*init)(const viv_host *host); /* [setup: once, first] */
+    void (*deinit)(void);                     /* [setup: once, last; only after init has succeeded] */
 
     /* What the plugin provides: a NULL-terminated array of pointers to the classes named by `id`
-     * (VIV_CLASS_LAYER, VIV_CLASS_SCHEDULER, VIV_CLASS_ARCHITECTURE), or NULL. [any] */
+     * (VIV_CLASS_LAYER, VIV_CLASS_SCHEDULER, VIV_CLASS_ARCHITECTURE), or NULL. The same at
+     * each call. [any: after init] */
     const void *const *(*get_classes)(const char *id);
 } viv_plugin_entry_table;
 
@@ -102,31 +111,39 @@ typedef struct viv_plugin_entry_table {
 
 #define VIV_EXPORT __attribute__((visibility("default")))
 
-/* A plugin writes, once, at the top level of one file:
- *   VIV_PLUGIN("llm", .get_classes = get_classes)                                                         */
+/* A plugin writes, once, at the top level of one file (in C and in C++), name, version and vendor, then the fields of
+ * viv_plugin_entry_table from init on: in order, or in C by name:
+ *   VIV_PLUGIN("llm", "1.2.0", "Example Corp.", .get_classes = get_classes)
+ *   VIV_PLUGIN("llm", "1.2.0", "Example Corp.", init, deinit, get_classes)
+ * or both parts by themselves, if it needs features of the processor, or can live with an older host:
+ *   VIV_PLUGIN_IDENT("llm", "1.2.0", "Example Corp.", VIV_ABI_MINOR, VIV_CPU_AVX2)
+ *   VIV_PLUGIN_ENTRY(NULL, NULL, get_classes)                                                               */
+#define VIV_PLUGIN(plugin_name, plugin_version, plugin_vendor, ...)                                          \
+    VIV_PLUGIN_IDENT(plugin_name, plugin_version, plugin_vendor, VIV_ABI_MINOR, 0)                           \
+    VIV_PLUGIN_ENTRY(__VA_ARGS__)
+
 #ifdef __cplusplus
 #define VIV_EXTERN extern "C"
+#define VIV_PLUGIN_ENTRY_HEAD sizeof(viv_plugin_entry_table), 0
 #else
 #define VIV_EXTERN extern
+#define VIV_PLUGIN_ENTRY_HEAD .struct_size = sizeof(viv_plugin_entry_table), .flags = 0
 #endif
-#define VIV_PLUGIN(plugin_name, ...)                                                                         \
-    VIV_EXTERN VIV_EXPORT const viv_plugin_ident viv_plugin_identification;                                  \
-    VIV_EXTERN VIV_EXPORT const viv_plugin_entry_table viv_plugin_entry;                                     \
-    __attribute__((section(".viv_plugin"), used)) const viv_plugin_ident viv_plugin_identification = {       \
-        .magic = VIV_PLUGIN_MAGIC,                                                                           \
-        .block_size = sizeof(viv_plugin_ident),                                                              \
-        .abi_major = VIV_ABI_MAJOR,                                                                          \
-        .abi_minor = VIV_ABI_MINOR,                                                                          \
-        .abi_min_minor = VIV_ABI_MINOR,                                                                      \
-        .ptr_bits = 8 * sizeof(void *),                                                                      \
-        .byte_order = VIV_BYTE_ORDER,                                                                        \
-        .flags = 0,                                                                                          \
-        .cpu_required = 0,                                                                                   \
-        .name = plugin_name};                                                                                \
-    const viv_plugin_entry_table viv_plugin_entry = {.struct_size = sizeof(viv_plugin_entry_table),          \
-                                                     .flags = 0, __VA_ARGS__};
 
-VIV_STATIC_ASSERT(sizeof(viv_plugin_ident) == 64, "frozen");
+#define VIV_PLUGIN_IDENT(plugin_name, plugin_version, plugin_vendor, min_minor, cpu)                         \
+    VIV_STATIC_ASSERT(sizeof(plugin_name) <= 32, "the name of a plugin has at most 31 bytes");               \
+    VIV_STATIC_ASSERT(sizeof(plugin_version) <= 24, "the version of a plugin has at most 23 bytes");         \
+    VIV_STATIC_ASSERT(sizeof(plugin_vendor) <= 40, "the vendor of a plugin has at most 39 bytes");           \
+    VIV_EXTERN VIV_EXPORT const viv_plugin_ident viv_plugin_identification;                                  \
+    __attribute__((section(".viv_plugin"), used)) const viv_plugin_ident viv_plugin_identification = {       \
+        VIV_PLUGIN_MAGIC, sizeof(viv_plugin_ident), VIV_ABI_MAJOR, VIV_ABI_MINOR, min_minor,                 \
+        8 * sizeof(void *), VIV_BYTE_ORDER, 0, cpu, plugin_name, plugin_version, plugin_vendor};
+
+#define VIV_PLUGIN_ENTRY(...)                                                                                \
+    VIV_EXTERN VIV_EXPORT const viv_plugin_entry_table viv_plugin_entry;                                     \
+    const viv_plugin_entry_table viv_plugin_entry = {VIV_PLUGIN_ENTRY_HEAD, __VA_ARGS__};
+
+VIV_STATIC_ASSERT(sizeof(viv_plugin_ident) == 128, "0.1");
 
 #ifdef __cplusplus
 }

@@ -17,12 +17,13 @@ typedef struct viv_architecture_class {
     const char *name, *summary; /* "llm": what a spec's `architecture` says */
 
     /* An instance that answers requests with this model, which outlives it; NULL where there is nothing to keep.
-     * [setup] */
+     * [setup: the model is open] */
     viv_status (*open)(const viv_host *host, viv_model *model, void **instance);
-    /* Answers one request, emitting events; the last is VIV_EVENT_DONE unless it fails. [setup] */
+    /* Answers one request, emitting events; the last is VIV_EVENT_DONE unless it fails. One request at a time
+     * per model: others wait. [setup: after open] */
     viv_status (*run)(void *instance, const viv_request *request, const viv_sink *sink);
-    void (*close)(void *instance);          /* [setup]; accepts NULL */
-    const void *(*get_ext)(const char *id); /* [any] or NULL */
+    void (*close)(void *instance);          /* accepts NULL. [setup: after open, once, last; no run is going on] */
+    const void *(*get_ext)(const char *id); /* or NULL. [any: always] */
 } viv_architecture_class;
 
 /* Other architectures, as a service: VIV_SERVICE_ARCHITECTURES. One that does what another does, and something
@@ -31,7 +32,7 @@ typedef struct viv_architecture_class {
 
 typedef struct viv_architectures {
     uint32_t struct_size, flags;
-    /* Loads the plugin that provides it. Lives as long as the host. [setup] */
+    /* Loads the plugin that provides it. Lives as long as the host. [setup: after init, not in it] */
     viv_status (*find)(const viv_host *host, const char *name, const viv_architecture_class **found);
 } viv_architectures;
 

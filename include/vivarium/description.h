@@ -18,8 +18,8 @@ enum { VIV_DESCRIPTION_ATTRIBUTE = 32, VIV_DESCRIPTION_TEXT = 128 };
 
 typedef struct viv_layer_description {
     uint32_t struct_size, flags;
-    /* Writes the name and the text of the i-th attribute, both NUL-terminated. Returns 0 if there is no i-th. Called
-     * after `infer` has succeeded. [any] */
+    /* Writes the name and the text of the i-th attribute, both NUL-terminated. Returns 0 if there is no i-th.
+     * [any: after viv_layer_class.infer] */
     int32_t (*describe)(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
                         char text[VIV_DESCRIPTION_TEXT]);
 } viv_layer_description;

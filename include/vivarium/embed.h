@@ -47,7 +47,7 @@ typedef struct viv_engine_options {
     uint32_t struct_size, flags;
     const char *plugin_path; /* directories, absolute, divided by ':'; looked into before the usual ones; or NULL */
     const char *kernels;     /* of no more than this instruction set: "generic", "avx2", ...; NULL: all that there are */
-    /* Called with a sentence, on the thread that does what it is about; or NULL. */
+    /* Called with a sentence, on the thread that does what it is about; or NULL. [any: in a function of this header] */
     void (*log)(void *ctx, uint32_t level, const char *sentence);
     void *log_ctx;
 } viv_engine_options;
@@ -69,7 +69,7 @@ typedef struct viv_model_options {
     uint32_t n_threads;     /* 0: as many as there are usable processors */
     uint64_t context;       /* tokens that a sequence may have; 0: what the model was made for */
     uint64_t expert_memory; /* bytes for the weights of experts; 0: all are in memory */
-    /* Called now and then during loading; or NULL. */
+    /* Called now and then during loading; or NULL. [setup: in viv_model_open, on its thread] */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *progress_ctx;
 } viv_model_options;

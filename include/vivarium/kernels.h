@@ -3,7 +3,6 @@
  * A layer asks for what it needs at [setup] and calls it from its tasks. Which implementation stands behind
  * a pointer was chosen once, at start, from framework/kernels/<isa>/. All vectors are f32 unless said
  * otherwise; rows are contiguous; strides are in the unit named. Nothing here allocates or fails.
- * Everything is [worker].
  *
  * Order of summation. An output depends on its own row and weights alone: it is the same bits whether it is
  * computed among 1 row or 512, by whichever thread. Only products flagged VIV_PRODUCT_BATCH_VARIANT break
@@ -54,10 +53,11 @@ typedef struct viv_product {
     uint32_t tile;           /* outputs that one task should take at least; any range works */
     const char *name;        /* "avx512_vnni q8_0" */
     const char *row_format;  /* how prepare writes a row: equal names mean that a row may be shared */
-    uint64_t (*row_bytes)(uint64_t k);                          /* bytes of a prepared row, a multiple of 64 */
-    void (*prepare)(void *row, const float *x, uint64_t k);     /* one row, from f32 (may quantize) */
-    uint64_t (*scratch_bytes)(uint64_t k);
-    void (*multiply)(const viv_matmul *m, uint64_t n_first, uint64_t n_end); /* outputs [n_first, n_end) */
+    uint64_t (*row_bytes)(uint64_t k);                          /* of a prepared row, a multiple of 64. [worker: always] */
+    void (*prepare)(void *row, const float *x, uint64_t k);     /* one row, from f32 (may quantize). [worker: always] */
+    uint64_t (*scratch_bytes)(uint64_t k);                      /* [worker: always] */
+    /* Computes the outputs [n_first, n_end). [worker: always] */
+    void (*multiply)(const viv_matmul *m, uint64_t n_first, uint64_t n_end);
 } viv_product;
 
 /* Attention of the queries of one key/value head over the keys of one sequence.
@@ -104,24 +104,6 @@ typedef struct viv_attend {
     uint64_t v_stride;           /* elements from a token's values to the next one's; 0: v_dim */
 } viv_attend;
 
-/* The gated delta rule for one head of one sequence, row after row:
- *
- *   S = alpha[r] S + k[r] d^T,  where d = beta[r] (v[r] - alpha[r] S^T k[r]);  out[r] = S^T q[r]           */
-typedef struct viv_delta_rule {
-    uint32_t struct_size, flags;
-    uint64_t n_rows, key_dim, value_dim;
-    const float *q, *k;         /* [key_dim] each: q + r * stride */
-    const float *alpha, *beta;  /* alpha[r * stride] */
-    uint64_t stride;            /* floats */
-    const float *v;             /* [value_dim] v + r * v_stride */
-    uint64_t v_stride;          /* floats */
-    float *out;                 /* [value_dim] out + r * out_stride */
-    uint64_t out_stride;        /* floats */
-    const float *before;        /* S before the first row: [key_dim][value_dim] */
-    float *after;               /* and after the last; another place */
-    float *scratch;             /* [value_dim] of this worker's own */
-} viv_delta_rule;
-
 /* Activations, by the names transformers gives them. */
 enum {
     VIV_ACT_NONE = 0,
@@ -141,33 +123,37 @@ typedef struct viv_kernels {
     uint32_t struct_size, flags;
     uint64_t cpu; /* features in use: VIV_CPU_... after masking by VIV_CPU */
 
-    /* How to multiply weights of this type, or NULL if we cannot. Lives as long as the host. */
+    /* How to multiply weights of this type, or NULL if we cannot. Lives as long as the host. [any: always] */
     const viv_product *(*product)(const struct viv_kernels *kernels, uint32_t weight_dtype);
 
-    void (*rms_norm)(float *y, const float *x, const float *weight, uint64_t n, float eps);  /* weight may be NULL */
+    /* weight may be NULL. [worker: always] */
+    void (*rms_norm)(float *y, const float *x, const float *weight, uint64_t n, float eps);
+    /* weight and bias may be NULL. [worker: always] */
     void (*layer_norm)(float *y, const float *x, const float *weight, const float *bias, uint64_t n, float eps);
-    void (*add)(float *y, const float *a, const float *b, uint64_t n);   /* y may be a or b */
-    void (*scale)(float *y, const float *x, float factor, uint64_t n);   /* y may be x */
-    void (*softcap)(float *y, const float *x, float cap, uint64_t n);    /* cap * tanh(x / cap) */
-    void (*softmax)(float *y, const float *x, uint64_t n);
-    void (*activate)(uint32_t act, float *y, const float *x, uint64_t n); /* y may be x */
-    void (*gate)(uint32_t act, float *y, const float *gate, const float *up, uint64_t n); /* act(gate) * up */
+    void (*add)(float *y, const float *a, const float *b, uint64_t n); /* y may be a or b. [worker: always] */
+    void (*scale)(float *y, const float *x, float factor, uint64_t n); /* y may be x. [worker: always] */
+    void (*softcap)(float *y, const float *x, float cap, uint64_t n);  /* cap * tanh(x / cap). [worker: always] */
+    void (*softmax)(float *y, const float *x, uint64_t n);             /* [worker: always] */
+    void (*activate)(uint32_t act, float *y, const float *x, uint64_t n); /* y may be x. [worker: always] */
+    /* act(gate) * up. [worker: always] */
+    void (*gate)(uint32_t act, float *y, const float *gate, const float *up, uint64_t n);
 
-    /* Cosine and sine of position * frequency[p], the product rounded to f32 as the reference does. */
+    /* Cosine and sine of position * frequency[p], the product rounded to f32 as the reference does. [worker: always] */
     void (*angles)(float *cos, float *sin, const float *frequency, int32_t position, uint64_t n_pairs);
 
     /* Rotates pairs of a head in place: (a, b) -> (a cos - b sin, a sin + b cos). cos, sin: [n_pairs].
-     * Pair p is (p, p + n_pairs), or (2p, 2p + 1) when interleaved. */
+     * Pair p is (p, p + n_pairs), or (2p, 2p + 1) when interleaved. [worker: always] */
     void (*rotate)(float *head, const float *cos, const float *sin, uint64_t n_pairs, int32_t interleaved);
 
-    void (*attend)(const viv_attend *a);
+    void (*attend)(const viv_attend *a); /* [worker: always] */
+    /* [any: always] */
     uint64_t (*attend_scratch_bytes)(uint64_t head_dim, uint64_t v_dim, uint64_t page_rows, uint64_t n_group);
 
-    /* One row between f32 and any computable type; n a multiple of the type's block. NULL result: unknown. */
+    /* One row between f32 and any computable type; n a multiple of the type's block. NULL result: unknown.
+     * The conversions are [worker: always]. [any: always] */
     void (*(*to_f32)(uint32_t dtype))(float *y, const void *x, uint64_t n);
+    /* [any: always] */
     void (*(*from_f32)(uint32_t dtype))(void *y, const float *x, uint64_t n);
-
-    void (*delta_rule)(const viv_delta_rule *r);
 } viv_kernels;
 
 #ifdef __cplusplus

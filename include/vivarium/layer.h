@@ -26,7 +26,10 @@ enum {
     VIV_ATTR_BOOL = 3,
     VIV_ATTR_CHOICE = 4, /* one of `choices`, "silu|gelu|relu"; read as an int: its index */
     VIV_ATTR_WEIGHT = 5, /* the name of an entry of the spec's `weights` */
-    VIV_ATTR_VALUE = 6   /* the name of a value of the graph: a further input */
+    VIV_ATTR_VALUE = 6,  /* the name of a value of the graph: a further input */
+    VIV_ATTR_INTS = 7,   /* a list of integers */
+    VIV_ATTR_FLOATS = 8, /* a list of numbers */
+    VIV_ATTR_TEXT = 9
 };
 enum { VIV_ATTR_REQUIRED = 1 };
 
@@ -36,20 +39,36 @@ typedef struct viv_attr {
     const char *name;    /* "eps"; "rope.theta" is the key theta of the mapping rope */
     const char *choices; /* VIV_ATTR_CHOICE */
     const char *doc;     /* one sentence, for the manual and the schema */
-    double default_value, min, max; /* of numbers; checked when min < max; integers are inclusive */
+    double default_value; /* of numbers, BOOL and CHOICE */
+    double min, max; /* of numbers, also those of lists; checked when min < max; both are allowed */
 } viv_attr;
 
-/* One entry of a class's table of attributes:
+/* One entry of a class's table of attributes, a pointer to a constant viv_attr. In C further fields are set by name:
  *   static const viv_attr *const attrs[] = {
- *       VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", .doc = "added to the mean square", .default_value = 1e-6), NULL};  */
+ *       VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", .doc = "added to the mean square", .default_value = 1e-6), NULL};
+ * In C++ they follow in this order, and those that are left out at the end are 0: doc, choices, default_value, min, max:
+ *       VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", "added to the mean square", nullptr, 1e-6)                       */
+#ifdef __cplusplus
+constexpr viv_attr viv_attr_of(uint16_t kind, uint16_t flags, const char *name, const char *doc,
+                               const char *choices = nullptr, double default_value = 0, double min = 0, double max = 0)
+{
+    return viv_attr{sizeof(viv_attr), kind, flags, name, choices, doc, default_value, min, max};
+}
+#define VIV_ATTR(attr_kind, attr_flags, ...)                                                                 \
+    ([]() -> const viv_attr * {                                                                              \
+        static constexpr viv_attr viv_attr_made = viv_attr_of(attr_kind, attr_flags, __VA_ARGS__);           \
+        return &viv_attr_made;                                                                               \
+    }())
+#else
 #define VIV_ATTR(attr_kind, attr_flags, attr_name, ...)                                                      \
     (&(const viv_attr){.struct_size = sizeof(viv_attr),                                                      \
                        .kind = attr_kind,                                                                    \
                        .flags = attr_flags,                                                                  \
                        .name = attr_name,                                                                    \
                        __VA_ARGS__})
+#endif
 
-/* Handed to `infer`. The functions are [setup], for the duration of the call. */
+/* Handed to `infer`, for the duration of the call. */
 typedef struct viv_infer viv_infer;
 struct viv_infer {
     uint32_t struct_size, n_in;
@@ -58,25 +77,32 @@ struct viv_infer {
     const uint64_t *in_dims; /* [n_in] features of a row of each input; 0 for token ids */
     uint64_t encoder_dim;    /* features of a row of the encoder output; 0: the model has no encoder */
 
-    int32_t (*is_set)(const viv_infer *b, const char *attr); /* the spec sets it */
-    int64_t (*get_int)(const viv_infer *b, const char *attr); /* INT, BOOL, CHOICE */
-    double (*get_float)(const viv_infer *b, const char *attr);
+    int32_t (*is_set)(const viv_infer *b, const char *attr); /* the spec sets it. [setup: in infer] */
+    int64_t (*get_int)(const viv_infer *b, const char *attr); /* INT, BOOL, CHOICE. [setup: in infer] */
+    double (*get_float)(const viv_infer *b, const char *attr); /* FLOAT, INT. [setup: in infer] */
+    /* Returns a list, and how many numbers it has; NULL and 0 if the spec does not set it. Lives as long as the layer.
+     * [setup: in infer] */
+    const int64_t *(*get_ints)(const viv_infer *b, const char *attr, uint64_t *n);
+    /* [setup: in infer] */
+    const double *(*get_floats)(const viv_infer *b, const char *attr, uint64_t *n);
+    /* Returns a text, NUL-terminated UTF-8, and its bytes; NULL and 0 if the spec does not set it. Lives as long as the
+     * layer. [setup: in infer] */
+    const char *(*get_text)(const viv_infer *b, const char *attr, uint64_t *size);
 
     /* Requests the weight that `attr` names. Its shape must be dims[0..ndim), outermost first; a dim of 0 takes the
-     * size that the spec gives, which weight_dims returns. Does nothing for an attribute that is not set. */
+     * size that the spec gives, which weight_dims returns. Does nothing for an attribute that is not set.
+     * [setup: in infer] */
     viv_status (*want_weight)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
-    viv_status (*weight_dims)(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4]);
-
-    /* The same for a weight of experts, which the layer uses through the expert cache (expert_cache.h): its first axis
-     * counts experts. They may be separate tensors in the file, and need not all be in memory. */
-    viv_status (*want_expert_weight)(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims);
+    /* Writes at most `capacity` dims of the weight, and sets *ndim to how many there are. [setup: in infer] */
+    viv_status (*weight_dims)(const viv_infer *b, const char *attr, uint32_t capacity, uint64_t *dims, uint32_t *ndim);
 
     /* Declares a cache that grows with each token of a sequence, such as a KV cache: the host keeps `elems` elements
      * per token, in pages of page_rows tokens. The layer chooses the layout inside a page. *index: its number, in
-     * order of declaration. */
+     * order of declaration. [setup: in infer] */
     viv_status (*want_cache)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
 
-    /* The same for a cache of `elems` elements per row of the encoder output. The indices continue. */
+    /* The same for a cache of `elems` elements per row of the encoder output. The indices continue.
+     * [setup: in infer] */
     viv_status (*want_encoder_cache)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
 
     /* Set by the layer. */
@@ -88,7 +114,8 @@ struct viv_infer {
     uint64_t whole_sequences;  /* 1: attention is not causal, so all rows of a sequence must come in one step */
 
     /* Declares recurrent state: elems numbers per sequence, however long it is. Always f32, because rounding errors
-     * would add up. The indices continue. Not for layers of an encoder, which keep nothing after a step. */
+     * would add up. The indices continue. Not for layers of an encoder, which keep nothing after a step.
+     * [setup: in infer] */
     viv_status (*want_recurrent_state)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index);
 
     /* Set by the layer if its cache depends on the length of the sequence (as with some kinds of RoPE scaling): it is
@@ -97,7 +124,7 @@ struct viv_infer {
     uint64_t length_switch, length_growth;
 };
 
-/* Handed to `prepare`. [setup] */
+/* Handed to `prepare`, for the duration of the call. */
 typedef struct viv_prepare viv_prepare;
 struct viv_prepare {
     uint32_t struct_size, n_workers;
@@ -106,9 +133,10 @@ struct viv_prepare {
     uint64_t max_rows;
 
     /* The weight, of the checked shape; NULL if it was not requested or is absent by `else: none`. Lives as long as
-     * the layer. */
+     * the layer. [setup: in prepare] */
     const viv_tensor *(*weight)(const viv_prepare *p, const char *attr);
-    /* A row-vector weight as f32 [n] (converted once, host-owned). */
+    /* A row-vector weight as f32 [n] (converted once, host-owned); NULL likewise. Lives as long as the layer.
+     * [setup: in prepare] */
     const float *(*weight_f32)(const viv_prepare *p, const char *attr);
 
     uint32_t cache_dtype; /* element type of the pages at first, VIV_F32 or VIV_F16: see viv_exec */
@@ -205,14 +233,17 @@ struct viv_layer_class {
     const viv_attr *const *attrs; /* NULL-terminated */
     uint64_t instance_size;
 
-    viv_status (*infer)(void *layer, viv_infer *b);                                          /* [setup] */
-    viv_status (*cost)(const void *layer, viv_cost *cost);           /* [any]; NULL: no operations, all weights */
-    viv_status (*prepare)(void *layer, viv_prepare *p);                                      /* [setup] */
-    uint64_t (*tasks)(const void *layer, const viv_exec *exec, uint32_t phase);              /* [worker] */
-    viv_status (*forward)(const void *layer, const viv_exec *exec, uint32_t phase, uint64_t first,
-                          uint64_t end);                                                     /* [worker] */
-    void (*release)(void *layer);                                                            /* [setup] or NULL */
-    const void *(*get_ext)(const char *id);                                                  /* [any] or NULL */
+    viv_status (*infer)(void *layer, viv_infer *b); /* [setup: once, first] */
+    /* NULL: no operations, all weights. [any: after infer] */
+    viv_status (*cost)(const void *layer, viv_cost *cost);
+    viv_status (*prepare)(void *layer, viv_prepare *p); /* [setup: at most once, after infer] */
+    /* How many tasks the phase has in this step. [worker: in a step, after prepare; all phases before are done] */
+    uint64_t (*tasks)(const void *layer, const viv_exec *exec, uint32_t phase);
+    /* Runs the tasks [first, end) of the phase. [worker: in a step, after tasks of this phase] */
+    viv_status (*forward)(const void *layer, const viv_exec *exec, uint32_t phase, uint64_t first, uint64_t end);
+    /* Or NULL. The instance is still zeroed if something failed before infer. [setup: once, last; not in a step] */
+    void (*release)(void *layer);
+    const void *(*get_ext)(const char *id); /* or NULL. [any: always] */
     uint32_t part, reserved; /* VIV_MODEL_PART_... */
 };
 

@@ -20,9 +20,18 @@ extern "C" {
 typedef struct viv_params {
     uint32_t struct_size, flags;
     /* The param's value; `otherwise` where the spec has no such param, or it has no value, or one of another type.
-     * [any] */
+     * A word lives as long as the model. [any: the model is open] */
     const char *(*get_word)(viv_model *model, const char *name, const char *otherwise);
-    int64_t (*get_int)(viv_model *model, const char *name, int64_t otherwise); /* integers and booleans */
+    /* Integers and booleans. [any: the model is open] */
+    int64_t (*get_int)(viv_model *model, const char *name, int64_t otherwise);
+    /* Numbers, integers among them. [any: the model is open] */
+    double (*get_float)(viv_model *model, const char *name, double otherwise);
+
+    /* Lists: write at most `capacity` numbers, and return how many there are; 0 where the param is no such list.
+     * [any: the model is open] */
+    uint64_t (*get_ints)(viv_model *model, const char *name, int64_t *values, uint64_t capacity);
+    /* [any: the model is open] */
+    uint64_t (*get_floats)(viv_model *model, const char *name, double *values, uint64_t capacity);
 } viv_params;
 
 #ifdef __cplusplus

@@ -13,6 +13,8 @@
 extern "C" {
 #endif
 
+typedef struct viv_sequence viv_sequence; /* the host's: tokens and their cache (sequence.h) */
+
 /* Numbers that are left out are those of draft/request.h. */
 enum {
     VIV_PART_TEXT = 1,        /* name "list": the template gets a list of texts, though it may have one */
@@ -66,8 +68,8 @@ typedef struct viv_request {
     const uint32_t *cancel;  /* may become non-zero at any time; or NULL */
     uint32_t task;           /* VIV_TASK_... */
     uint32_t pooling;        /* VIV_POOLING_...: of VIV_TASK_EMBED */
-    void *sequence;          /* of sequence.h, the caller's: what it keeps of an earlier request is not computed again
-                                where this one begins alike, and what this one leaves stays in it; or NULL */
+    viv_sequence *sequence;  /* the caller's: what it keeps of an earlier request is not computed again where this one
+                                begins alike, and what this one leaves stays in it; or NULL */
     /* For the chat template, where messages have roles: a JSON list of the tools that the model may call, and a JSON object
      * of further variables; NUL-terminated, or NULL. */
     const char *tools, *variables;
@@ -106,6 +108,14 @@ enum {
     VIV_EVENT_VECTOR = 7    /* vector, dim: what came of message `done` of `total`; token: of which of its tokens, or -1 */
 };
 
+/* Names of statistics. An architecture may emit others; a host that does not know a name ignores it. Each comes at most once,
+ * after the last text and before VIV_EVENT_DONE; one that does not apply is left out.
+ *
+ *   prompt_tokens    tokens of the prompt, or of all texts that became vectors
+ *   cached_tokens    those of the prompt that the sequence held already, and that were not computed again
+ *   answer_tokens    tokens that were chosen, without an end-of-text token
+ *   prompt_seconds   time of prefill: from the first step to the logits of the prompt's last token
+ *   answer_seconds   time of decode: from these logits to the last token                                    */
 typedef struct viv_event {
     uint32_t struct_size, kind;
     const char *text;
@@ -118,10 +128,11 @@ typedef struct viv_event {
     uint64_t dim;
 } viv_event;
 
-/* Where events go. Called on the thread that runs the request; a status other than VIV_OK ends the request. */
+/* Where events go. A status other than VIV_OK ends the request: `run` then returns it. */
 typedef struct viv_sink {
     uint32_t struct_size, flags;
     void *ctx;
+    /* [setup: in viv_architecture_class.run, on its thread] */
     viv_status (*emit)(const struct viv_sink *sink, const viv_event *event);
 } viv_sink;
 

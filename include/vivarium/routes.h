@@ -10,12 +10,12 @@
 extern "C" {
 #endif
 
-#define VIV_LAYER_ROUTES "viv.layer.routes/0"
+#define VIV_LAYER_ROUTES "viv.layer-routes/0"
 
 /* An output row of 2k features: the numbers of k experts, the best first, then how much each counts. */
 typedef struct viv_routes {
     uint32_t struct_size, flags;
-    uint64_t (*n_experts)(const void *layer); /* to choose from. [any] */
+    uint64_t (*n_experts)(const void *layer); /* to choose from. [any: after viv_layer_class.infer] */
 } viv_routes;
 
 #ifdef __cplusplus

@@ -10,17 +10,21 @@ extern "C" {
 
 #define VIV_SERVICE_SAMPLER "viv.sampler/0"
 
+typedef struct viv_sampler viv_sampler;
+
 typedef struct viv_samplers {
     uint32_t struct_size, flags;
-    /* Copies what it needs of `sampling`; refuses values out of range. [setup] */
-    viv_status (*create)(const viv_sampling *sampling, uint64_t vocab_size, void **sampler);
-    /* Makes tokens known to the penalties: those of the prompt. [setup] */
-    viv_status (*see)(void *sampler, const int32_t *tokens, uint64_t n);
-    /* Chooses from logits [vocab_size], and remembers the choice. *logprob: of the untouched logits. [setup] */
-    viv_status (*choose)(void *sampler, const float *logits, int32_t *token, float *logprob);
-    void (*destroy)(void *sampler);
-    /* Goes on from where a sampler like this one stood once it had chosen these tokens. [setup] */
-    viv_status (*resume)(void *sampler, const int32_t *tokens, uint64_t n);
+    /* Copies what it needs of `sampling`; refuses values out of range. [setup: always] */
+    viv_status (*create)(const viv_sampling *sampling, uint64_t vocab_size, viv_sampler **sampler);
+    /* Makes tokens known to the penalties: those of the prompt. [setup: after create] */
+    viv_status (*see)(viv_sampler *sampler, const int32_t *tokens, uint64_t n);
+    /* Chooses from logits [vocab_size], and remembers the choice. *logprob: of the untouched logits.
+     * [setup: after create] */
+    viv_status (*choose)(viv_sampler *sampler, const float *logits, int32_t *token, float *logprob);
+    void (*destroy)(viv_sampler *sampler); /* accepts NULL. [setup: after create, last] */
+    /* Goes on from where a sampler like this one stood once it had chosen these tokens.
+     * [setup: after create, before choose] */
+    viv_status (*resume)(viv_sampler *sampler, const int32_t *tokens, uint64_t n);
 } viv_samplers;
 
 #ifdef __cplusplus

@@ -3,7 +3,13 @@
  * An encoder-decoder model has two stacks of layers. First all tokens of the input go through the encoder, in one step;
  * the output rows of that step are the sequence's encoder output. Then the graph, which is the decoder, runs over the
  * tokens of the answer, and its cross-attention layers read the encoder output. Running the encoder again starts the
- * sequence anew. */
+ * sequence anew.
+ *
+ * Threads. All sequences of one model share its memory, workers and plan, so [setup] is here one thread at a time per
+ * model: a model runs one step at a time, and while it does, no other [setup] function may be called for it or for any
+ * sequence of it, not even for one that takes no part in the step. Those that are [any] may. Different models exclude
+ * nothing of each other. What several requests should compute at the same time is one step with rows of each. A step may
+ * be ended from any thread by making *cancel non-zero. */
 #ifndef VIVARIUM_SEQUENCE_H
 #define VIVARIUM_SEQUENCE_H
 
@@ -20,7 +26,7 @@ enum { VIV_ROWS_ENCODER = 1 }; /* rows for the encoder instead of the graph; all
 /* Rows to compute: consecutive tokens of one sequence. Several of these, of one stack, make a step. */
 typedef struct viv_rows {
     uint32_t struct_size, flags;
-    void *sequence;
+    viv_sequence *sequence;
     uint64_t n_rows;
     const int32_t *tokens;        /* [n_rows] token ids; -1 for a row that vectors[r] gives */
     const float *const *vectors;  /* [n_rows] or NULL */
@@ -34,30 +40,41 @@ typedef struct viv_rows {
 
 typedef struct viv_sequences {
     uint32_t struct_size, flags;
-    uint64_t (*output_dim)(viv_model *model);      /* features of an output row: vocab_size for logits. [any] */
-    uint64_t (*context_length)(viv_model *model);  /* the most positions that the model was made for. [any] */
-    uint64_t (*max_rows)(viv_model *model);        /* most rows of one step; of the encoder: context_length. [any] */
-    uint64_t (*encoder_dim)(viv_model *model);     /* features of a row of encoder output; 0: no encoder. [any] */
+    /* Features of an output row: vocab_size for logits. [any: the model is open] */
+    uint64_t (*output_dim)(viv_model *model);
+    /* The most positions that the model was made for. [any: the model is open] */
+    uint64_t (*context_length)(viv_model *model);
+    /* Most rows of one step; of the encoder: context_length. [any: the model is open] */
+    uint64_t (*max_rows)(viv_model *model);
+    /* Features of a row of encoder output; 0: no encoder. [any: the model is open] */
+    uint64_t (*encoder_dim)(viv_model *model);
 
-    viv_status (*create)(viv_model *model, void **sequence); /* [setup] */
-    void (*destroy)(void *sequence);
-    uint64_t (*length)(const void *sequence);                /* tokens in its cache; not the encoder's. [any] */
+    /* It ends before the model does. [setup: the model is open, between steps] */
+    viv_status (*create)(viv_model *model, viv_sequence **sequence);
+    /* A sequence of its own that has the same tokens and goes on independently, with the same bits: several answers to
+     * one prompt, beam search. Copies the cache, recurrent state and encoder output.
+     * [setup: between steps] */
+    viv_status (*copy)(viv_sequence *sequence, viv_sequence **copy);
+    void (*destroy)(viv_sequence *sequence); /* accepts NULL. [setup: between steps, last] */
+    /* Tokens in its cache; not the encoder's. [any: between steps of this sequence] */
+    uint64_t (*length)(const viv_sequence *sequence);
     /* Removes the tokens from `length` on; the encoder output stays. Fails if layers have recurrent state (layer.h),
-     * unless length is 0, the length before the last step, or the present one. [setup] */
-    viv_status (*truncate)(void *sequence, uint64_t length);
+     * unless length is 0, the length before the last step, or the present one. [setup: between steps] */
+    viv_status (*truncate)(viv_sequence *sequence, uint64_t length);
 
     /* Computes the rows of several sequences together. *outputs: the output rows in order, each of output_dim floats
      * (encoder_dim for the encoder); owned by the host, valid until the next step. A non-zero *cancel ends the step
      * early; cancel may be NULL. If a sequence has become so long that the cache of its earlier tokens must be
-     * different, these are recomputed first; a failure then leaves a shorter sequence. [setup] */
+     * different, these are recomputed first; a failure then leaves a shorter sequence.
+     * [setup: between steps; all sequences are of this model, and no two the same] */
     viv_status (*step)(viv_model *model, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                        const float **outputs, uint64_t *n_outputs);
 
     /* Prompt caching: truncates the sequence to the prefix that it shares with these tokens, which at least one more
      * will follow. *n_reused: the tokens that need not be computed again. These may be fewer than are shared, if
      * recurrent state cannot be cut there, or if the cache was computed for another length (`length`: see viv_rows, of
-     * the steps to come). [setup] */
-    viv_status (*reuse_prefix)(void *sequence, const int32_t *tokens, uint64_t n, uint64_t length,
+     * the steps to come). [setup: between steps] */
+    viv_status (*reuse_prefix)(viv_sequence *sequence, const int32_t *tokens, uint64_t n, uint64_t length,
                                uint64_t *n_reused);
 } viv_sequences;
 

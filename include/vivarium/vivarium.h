@@ -5,6 +5,7 @@
 #include <vivarium/abi.h>
 #include <vivarium/tensor.h>
 #include <vivarium/kernels.h>
+#include <vivarium/delta_rule.h>
 #include <vivarium/layer.h>
 #include <vivarium/expert_cache.h>
 #include <vivarium/routes.h>
@@ -16,5 +17,6 @@
 #include <vivarium/text.h>
 #include <vivarium/sequence.h>
 #include <vivarium/sampler.h>
+#include <vivarium/helpers.h>
 
 #endif

@@ -20,7 +20,7 @@ enum { BATCH_ROWS = 512, BATCH_TEXTS = 64 };
 struct text {
     int32_t *ids, *types; /* types NULL: all 0 */
     uint64_t n, done;     /* rows, and how many of them went through */
-    void *sequence;
+    viv_sequence *sequence;
 };
 
 struct encoding {
@@ -50,12 +50,12 @@ static void forget(const struct encoding *e, struct text *t)
 static viv_status reserve(const struct encoding *e, struct text *t, uint64_t n)
 {
     if (n > SIZE_MAX / sizeof *t->ids)
-        return llm_fail(e->llm, VIV_ELIMIT, "the text is too long");
+        return viv_fail(e->llm->host, VIV_ELIMIT, "the text is too long");
     free(t->ids);
     free(t->types);
     t->ids = malloc((size_t)(n ? n : 1) * sizeof *t->ids);
     t->types = malloc((size_t)(n ? n : 1) * sizeof *t->types);
-    return t->ids && t->types ? VIV_OK : llm_fail(e->llm, VIV_ENOMEM, "out of memory");
+    return t->ids && t->types ? VIV_OK : viv_fail(e->llm->host, VIV_ENOMEM, "out of memory");
 }
 
 /* There is room for them. */
@@ -73,7 +73,7 @@ static viv_status tokenize(const struct encoding *e, struct text *t, const viv_m
     uint64_t sizes[2], capacity = 16;
     for (uint32_t i = 0; i < m->n_parts; i++) {
         if (m->parts[i]->kind != VIV_PART_TEXT)
-            return llm_fail(e->llm, VIV_EUNSUPPORTED, "an encoder takes texts, or tokens alone");
+            return viv_fail(e->llm->host, VIV_EUNSUPPORTED, "an encoder takes texts, or tokens alone");
         texts[i] = m->parts[i]->data;
         sizes[i] = m->parts[i]->size;
         capacity += sizes[i];
@@ -94,7 +94,7 @@ static viv_status take_text(const struct encoding *e, struct text *t, uint32_t i
     const viv_message *m = e->request->messages[index];
     viv_status status;
     if (m->n_parts == 0 || m->n_parts > 2)
-        return llm_fail(e->llm, VIV_EINVAL,
+        return viv_fail(e->llm->host, VIV_EINVAL,
                         "text %" PRIu32 " has %" PRIu32 " parts, expected one, or two of a pair", index + 1,
                         m->n_parts);
     if (m->n_parts == 1 && m->parts[0]->kind == VIV_PART_TOKENS) {
@@ -105,9 +105,9 @@ static viv_status take_text(const struct encoding *e, struct text *t, uint32_t i
         status = tokenize(e, t, m);
     }
     if (status == VIV_OK && t->n == 0)
-        status = llm_fail(e->llm, VIV_EINVAL, "text %" PRIu32 " has no tokens, hence no vector", index + 1);
+        status = viv_fail(e->llm->host, VIV_EINVAL, "text %" PRIu32 " has no tokens, hence no vector", index + 1);
     if (status == VIV_OK && t->n > e->context)
-        status = llm_fail(e->llm, VIV_ELIMIT,
+        status = viv_fail(e->llm->host, VIV_ELIMIT,
                           "text %" PRIu32 " has %" PRIu64 " tokens, and the context holds %" PRIu64
                           ": make it shorter, let it be cut (--cut), or the context larger (--context)",
                           index + 1, t->n, e->context);
@@ -121,18 +121,11 @@ static viv_status emit_vector(const struct encoding *e, uint32_t index, int32_t 
 {
     for (uint64_t j = 0; j < e->dim; j++)
         if (!isfinite(vector[j]))
-            return llm_fail(e->llm, VIV_EFORMAT,
+            return viv_fail(e->llm->host, VIV_EFORMAT,
                             "text %" PRIu32 ": the model's answer is no number (feature %" PRIu64
                             " is %g): are its weights?",
                             index + 1, j, (double)vector[j]);
-    const viv_event event = {.struct_size = sizeof event,
-                             .kind = VIV_EVENT_VECTOR,
-                             .done = index,
-                             .total = e->request->n_messages,
-                             .token = token,
-                             .vector = vector,
-                             .dim = e->dim};
-    return e->sink->emit(e->sink, &event);
+    return viv_emit_vector(e->sink, index, e->request->n_messages, token, vector, e->dim);
 }
 
 static void normalize(float *x, uint64_t n)
@@ -233,14 +226,7 @@ static viv_status encode_all(struct encoding *e)
 {
     viv_status status = VIV_OK;
     for (uint32_t at = 0; status == VIV_OK && at < e->request->n_messages; at += e->n) {
-        const viv_event progress = {.struct_size = sizeof progress,
-                                    .kind = VIV_EVENT_PROGRESS,
-                                    .text = "texts",
-                                    .size = 5,
-                                    .done = at,
-                                    .total = e->request->n_messages,
-                                    .token = -1};
-        status = e->sink->emit(e->sink, &progress);
+        status = viv_emit_progress(e->sink, "texts", at, e->request->n_messages);
         if (status == VIV_OK)
             status = gather(e, at);
         while (status == VIV_OK && e->texts[0].done < e->texts[0].n)
@@ -265,7 +251,7 @@ static viv_status choose_pooling(struct encoding *e)
         if (strcmp(names[i], declared) == 0)
             e->pooling = i;
     if (e->pooling == VIV_POOLING_DECLARED || e->pooling > VIV_POOLING_LAST)
-        return llm_fail(e->llm, VIV_EUNSUPPORTED, "pooling '%s': expected none, cls, mean or last", declared);
+        return viv_fail(e->llm->host, VIV_EUNSUPPORTED, "pooling '%s': expected none, cls, mean or last", declared);
     e->normalize = e->pooling != VIV_POOLING_NONE && !(e->request->flags & VIV_REQUEST_RAW) &&
                    e->llm->params->get_int(e->llm->model, "normalize", 1);
     return VIV_OK;
@@ -277,7 +263,7 @@ static viv_status check_output(const struct encoding *e)
     const int embed = e->request->task == VIV_TASK_EMBED;
     if (strcmp(output, embed ? "vectors" : "scores") == 0)
         return VIV_OK;
-    return llm_fail(e->llm, VIV_EUNSUPPORTED, "this model gives %s%s and not %s",
+    return viv_fail(e->llm->host, VIV_EUNSUPPORTED, "this model gives %s%s and not %s",
                     strcmp(output, "logits") == 0   ? "the logits of a next token"
                     : strcmp(output, "scores") == 0 ? "the scores of a classifier"
                                                     : "vectors of texts",
@@ -307,7 +293,7 @@ static viv_status begin(struct encoding *e)
     e->pooled = calloc((size_t)e->dim, sizeof *e->pooled);
     e->output_rows = malloc((size_t)e->max_rows);
     if (!e->pooled || !e->output_rows)
-        return llm_fail(l, VIV_ENOMEM, "out of memory");
+        return viv_fail(l->host, VIV_ENOMEM, "out of memory");
     memset(e->output_rows, 1, (size_t)e->max_rows);
     return VIV_OK;
 }
@@ -316,27 +302,17 @@ viv_status llm_encode(const struct llm *l, const viv_request *request, const viv
 {
     struct encoding *e = calloc(1, sizeof *e);
     if (!e)
-        return llm_fail(l, VIV_ENOMEM, "out of memory");
+        return viv_fail(l->host, VIV_ENOMEM, "out of memory");
     e->llm = l;
     e->request = request;
     e->sink = sink;
     viv_status status = begin(e);
     if (status == VIV_OK)
         status = encode_all(e);
-    if (status == VIV_OK) {
-        const viv_event stat = {.struct_size = sizeof stat,
-                                .kind = VIV_EVENT_STATS,
-                                .text = "prompt_tokens",
-                                .size = 13,
-                                .value = (double)e->n_tokens,
-                                .token = -1};
-        status = sink->emit(sink, &stat);
-    }
-    if (status == VIV_OK) {
-        const viv_event done = {
-            .struct_size = sizeof done, .kind = VIV_EVENT_DONE, .text = "end", .size = 3, .token = -1};
-        status = sink->emit(sink, &done);
-    }
+    if (status == VIV_OK)
+        status = viv_emit_stat(sink, "prompt_tokens", (double)e->n_tokens);
+    if (status == VIV_OK)
+        status = viv_emit_done(sink, "end");
     free(e->pooled);
     free(e->output_rows);
     free(e);

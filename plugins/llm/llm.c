@@ -10,8 +10,6 @@
 #include "llm.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,7 +19,9 @@ struct run {
     const struct llm *llm;
     const viv_request *request;
     const viv_sink *sink;
-    void *sequence, *sampler, *decoder;
+    viv_sequence *sequence;
+    viv_sampler *sampler;
+    viv_decoder *decoder;
     int32_t *prompt;   /* and what is there of the answer */
     uint64_t n_prompt; /* of both */
     uint64_t n_said;   /* of what is there of the answer */
@@ -32,51 +32,11 @@ struct run {
     const char *why; /* the answer ended; NULL: it goes on */
 };
 
-void llm_say(const struct llm *l, viv_status status, const char *format, ...)
-{
-    char sentence[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(sentence, sizeof sentence, format, args);
-    va_end(args);
-    l->host->set_error(l->host, status, sentence);
-}
-
 static double now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static int cancelled(const struct run *r)
-{
-    return r->request->cancel && __atomic_load_n(r->request->cancel, __ATOMIC_RELAXED);
-}
-
-static viv_status emit(const struct run *r, const viv_event *event)
-{
-    return r->sink->emit(r->sink, event);
-}
-
-static viv_status emit_text(const struct run *r, const char *text, uint64_t size)
-{
-    if (size == 0)
-        return VIV_OK;
-    const viv_event event = {
-        .struct_size = sizeof event, .kind = VIV_EVENT_TEXT, .text = text, .size = size, .token = -1};
-    return emit(r, &event);
-}
-
-static viv_status emit_stat(const struct run *r, const char *name, double value)
-{
-    const viv_event event = {.struct_size = sizeof event,
-                             .kind = VIV_EVENT_STATS,
-                             .text = name,
-                             .size = strlen(name),
-                             .value = value,
-                             .token = -1};
-    return emit(r, &event);
 }
 
 /* --- the prompt --------------------------------------------------------------------------------------------- */
@@ -96,11 +56,11 @@ static viv_status read_prompt(struct run *r)
     const struct llm *l = r->llm;
     for (uint64_t capacity = likely_tokens(r->request);; capacity = r->n_prompt) {
         if (capacity > SIZE_MAX / sizeof *r->prompt / 2)
-            return llm_fail(l, VIV_ELIMIT, "the prompt is too long");
+            return viv_fail(l->host, VIV_ELIMIT, "the prompt is too long");
         free(r->prompt);
         r->prompt = malloc((size_t)(capacity + 1) * sizeof *r->prompt);
         if (!r->prompt)
-            return llm_fail(l, VIV_ENOMEM, "out of memory");
+            return viv_fail(l->host, VIV_ENOMEM, "out of memory");
         viv_status status =
             l->text->encode_request(l->model, r->request, r->prompt, capacity, &r->n_prompt, &r->n_said);
         if (status != VIV_OK)
@@ -109,7 +69,7 @@ static viv_status read_prompt(struct run *r)
             break;
     }
     if (r->n_prompt == 0)
-        return llm_fail(l, VIV_EINVAL,
+        return viv_fail(l->host, VIV_EINVAL,
                         "the prompt is empty, and this tokenizer puts nothing before a text: there is "
                         "nothing to continue");
     return VIV_OK;
@@ -124,7 +84,7 @@ static viv_status prefill(struct run *r, const float **logits)
     uint64_t max_rows = l->sequences->max_rows(l->model), n_outputs;
     const uint64_t n_text = r->n_prompt > r->n_said ? r->n_prompt - r->n_said : r->n_prompt;
     uint8_t *none = calloc((size_t)max_rows, 1);
-    viv_status status = none ? VIV_OK : llm_fail(l, VIV_ENOMEM, "out of memory");
+    viv_status status = none ? VIV_OK : viv_fail(l->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK && r->request->sequence)
         status = l->sequences->reuse_prefix(r->sequence, r->prompt, r->n_prompt - 1, n_text, &r->n_reused);
     for (uint64_t done = r->n_reused; status == VIV_OK && done < r->n_prompt;) {
@@ -136,14 +96,7 @@ static viv_status prefill(struct run *r, const float **logits)
                                .output_rows = done + n < r->n_prompt ? none : NULL,
                                .length = n_text};
         const viv_rows *const list[] = {&rows};
-        const viv_event event = {.struct_size = sizeof event,
-                                 .kind = VIV_EVENT_PROGRESS,
-                                 .text = "prompt",
-                                 .size = 6,
-                                 .done = done,
-                                 .total = r->n_prompt,
-                                 .token = -1};
-        status = emit(r, &event);
+        status = viv_emit_progress(r->sink, "prompt", done, r->n_prompt);
         if (status == VIV_OK)
             status = l->sequences->step(l->model, list, 1, r->request->cancel, logits, &n_outputs);
         done += n;
@@ -177,12 +130,12 @@ static uint64_t find_stop(const struct run *r, uint64_t *partial)
 static viv_status give_text(struct run *r, const char *text, uint64_t size)
 {
     if (r->request->n_stop == 0)
-        return emit_text(r, text, size);
+        return viv_emit_text(r->sink, text, size);
     if (r->n_held + size > r->held_capacity) {
         uint64_t capacity = 2 * (r->n_held + size);
         char *grown = realloc(r->held, (size_t)capacity);
         if (!grown)
-            return llm_fail(r->llm, VIV_ENOMEM, "out of memory");
+            return viv_fail(r->llm->host, VIV_ENOMEM, "out of memory");
         r->held = grown;
         r->held_capacity = capacity;
     }
@@ -191,7 +144,7 @@ static viv_status give_text(struct run *r, const char *text, uint64_t size)
     r->n_held += size;
     uint64_t partial, found = find_stop(r, &partial);
     uint64_t n = found < r->n_held ? found : partial;
-    viv_status status = emit_text(r, r->held, n);
+    viv_status status = viv_emit_text(r->sink, r->held, n);
     if (found < r->n_held) {
         r->why = "stop";
         r->n_held = 0;
@@ -205,11 +158,9 @@ static viv_status give_text(struct run *r, const char *text, uint64_t size)
 static viv_status give_token(struct run *r, int32_t token, float logprob)
 {
     const struct llm *l = r->llm;
-    const viv_event event = {
-        .struct_size = sizeof event, .kind = VIV_EVENT_TOKEN, .token = token, .logprob = logprob};
     const char *text;
     uint64_t size;
-    viv_status status = emit(r, &event);
+    viv_status status = viv_emit_token(r->sink, token, logprob);
     if (status == VIV_OK)
         status = l->text->decoder_push(r->decoder, token, &text, &size);
     return status == VIV_OK ? give_text(r, text, size) : status;
@@ -225,7 +176,7 @@ static viv_status give_rest(struct run *r)
     viv_status status = r->llm->text->decoder_finish(r->decoder, &text, &size);
     if (status == VIV_OK)
         status = give_text(r, text, size);
-    return status == VIV_OK ? emit_text(r, r->held, r->n_held) : status;
+    return status == VIV_OK ? viv_emit_text(r->sink, r->held, r->n_held) : status;
 }
 
 /* Feeds one token, for the logits of the next. */
@@ -266,7 +217,7 @@ static viv_status answer(struct run *r, const float *logits)
             break;
         }
         status = feed(r, token, &logits);
-        if (status == VIV_ECANCELLED || cancelled(r))
+        if (status == VIV_ECANCELLED || viv_is_cancelled(r->request->cancel))
             r->why = "cancelled";
         else if (status != VIV_OK)
             return status;
@@ -283,17 +234,18 @@ static viv_status begin(struct run *r)
     const struct llm *l = r->llm;
     const viv_sampling *sampling = r->request->sampling ? r->request->sampling : &greedy;
     if (strcmp(l->params->get_word(l->model, "output", "logits"), "logits") != 0)
-        return llm_fail(l, VIV_EUNSUPPORTED,
+        return viv_fail(l->host, VIV_EUNSUPPORTED,
                         "this model reads texts and writes none: see viv embed, rerank, classify");
     const uint64_t context = l->sequences->context_length(l->model);
     viv_status status = read_prompt(r);
     if (status == VIV_OK && r->n_prompt > context)
-        status = llm_fail(l, VIV_ELIMIT,
+        status = viv_fail(l->host, VIV_ELIMIT,
                           "the prompt has %" PRIu64 " tokens, and the context holds %" PRIu64
                           ": make it shorter, or the context larger (--context)",
                           r->n_prompt, context);
     if (status == VIV_OK && r->n_said > 0 && llm_reads(l))
-        status = llm_fail(l, VIV_EUNSUPPORTED, "an answer does not go on where an encoder has read its prompt");
+        status =
+            viv_fail(l->host, VIV_EUNSUPPORTED, "an answer does not go on where an encoder has read its prompt");
     r->sequence = r->request->sequence;
     if (status == VIV_OK && !r->sequence)
         status = l->sequences->create(l->model, &r->sequence);
@@ -323,7 +275,7 @@ static viv_status hear_prompt(struct run *r)
     for (uint64_t i = 0; status == VIV_OK && i < r->n_prompt; i++) {
         status = r->llm->text->decoder_push(r->decoder, r->prompt[i], &text, &size);
         if (status == VIV_OK && echo)
-            status = emit_text(r, text, size);
+            status = viv_emit_text(r->sink, text, size);
     }
     return status == VIV_OK && !echo ? r->llm->text->decoder_finish(r->decoder, &text, &size) : status;
 }
@@ -352,20 +304,16 @@ static viv_status carry_out(struct run *r)
     if (status == VIV_OK)
         status = give_rest(r);
     if (status == VIV_OK)
-        status = emit_stat(r, "prompt_tokens", (double)r->n_prompt);
+        status = viv_emit_stat(r->sink, "prompt_tokens", (double)r->n_prompt);
     if (status == VIV_OK)
-        status = emit_stat(r, "cached_tokens", (double)r->n_reused);
+        status = viv_emit_stat(r->sink, "cached_tokens", (double)r->n_reused);
     if (status == VIV_OK)
-        status = emit_stat(r, "answer_tokens", (double)r->n_answer);
+        status = viv_emit_stat(r->sink, "answer_tokens", (double)r->n_answer);
     if (status == VIV_OK)
-        status = emit_stat(r, "prompt_seconds", answering - start);
+        status = viv_emit_stat(r->sink, "prompt_seconds", answering - start);
     if (status == VIV_OK)
-        status = emit_stat(r, "answer_seconds", end - answering);
-    if (status != VIV_OK)
-        return status;
-    const viv_event done = {
-        .struct_size = sizeof done, .kind = VIV_EVENT_DONE, .text = r->why, .size = strlen(r->why), .token = -1};
-    return emit(r, &done);
+        status = viv_emit_stat(r->sink, "answer_seconds", end - answering);
+    return status == VIV_OK ? viv_emit_done(r->sink, r->why) : status;
 }
 
 static viv_status run(void *instance, const viv_request *request, const viv_sink *sink)
@@ -375,11 +323,12 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
     const uint32_t known =
         VIV_REQUEST_IGNORE_EOS | VIV_REQUEST_ECHO | VIV_REQUEST_RAW | VIV_REQUEST_CUT | VIV_REQUEST_PARSE_SPECIAL;
     if (!VIV_HAS(request, viv_request, variables) || !VIV_HAS(sink, viv_sink, emit))
-        return llm_fail(l, VIV_EABI,
+        return viv_fail(l->host, VIV_EABI,
                         "llm is asked by a viv_request of %u bytes with a viv_sink of %u, expected %zu and %zu",
                         request->struct_size, sink->struct_size, sizeof *request, sizeof *sink);
     if (request->flags & ~known)
-        return llm_fail(l, VIV_EUNSUPPORTED, "llm is asked with flags 0x%x, it knows 0x%x", request->flags, known);
+        return viv_fail(l->host, VIV_EUNSUPPORTED, "llm is asked with flags 0x%x, it knows 0x%x", request->flags,
+                        known);
     if (request->task != VIV_TASK_GENERATE)
         return llm_encode(l, request, sink);
     viv_status status = carry_out(&r);
@@ -395,25 +344,16 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
 static viv_status open(const viv_host *host, viv_model *model, void **instance)
 {
     struct llm *l = calloc(1, sizeof *l);
-    if (!l) {
-        host->set_error(host, VIV_ENOMEM, "out of memory");
-        return VIV_ENOMEM;
-    }
+    if (!l)
+        return viv_fail(host, VIV_ENOMEM, "out of memory");
     l->host = host;
     l->model = model;
-    l->params = host->get_service(host, VIV_SERVICE_PARAMS);
-    l->text = host->get_service(host, VIV_SERVICE_TEXT);
-    l->sequences = host->get_service(host, VIV_SERVICE_SEQUENCES);
-    l->samplers = host->get_service(host, VIV_SERVICE_SAMPLER);
-    /* a host that is older may have less of them */
-    if (!l->params || !VIV_HAS(l->params, viv_params, get_int) || !l->text ||
-        !VIV_HAS(l->text, viv_text, encode_request) || !l->sequences ||
-        !VIV_HAS(l->sequences, viv_sequences, reuse_prefix) || !l->samplers ||
-        !VIV_HAS(l->samplers, viv_samplers, resume)) {
+    l->params = viv_need_service(host, VIV_SERVICE_PARAMS, sizeof *l->params);
+    l->text = l->params ? viv_need_service(host, VIV_SERVICE_TEXT, sizeof *l->text) : NULL;
+    l->sequences = l->text ? viv_need_service(host, VIV_SERVICE_SEQUENCES, sizeof *l->sequences) : NULL;
+    l->samplers = l->sequences ? viv_need_service(host, VIV_SERVICE_SAMPLER, sizeof *l->samplers) : NULL;
+    if (!l->samplers) {
         free(l);
-        host->set_error(host, VIV_EABI,
-                        "llm needs a host with " VIV_SERVICE_PARAMS ", " VIV_SERVICE_TEXT ", " VIV_SERVICE_SEQUENCES
-                        " and " VIV_SERVICE_SAMPLER);
         return VIV_EABI;
     }
     *instance = l;
@@ -441,4 +381,4 @@ static const void *const *get_classes(const char *id)
     return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? architectures : NULL;
 }
 
-VIV_PLUGIN("llm", .get_classes = get_classes)
+VIV_PLUGIN("llm", "0.1.0", "Vivarium", .get_classes = get_classes)

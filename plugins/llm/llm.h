@@ -13,17 +13,13 @@ struct llm {
     viv_model *model;
 };
 
-/* Leaves the sentence with the host; comes to the status, so that a failure is one line. */
-#define llm_fail(l, status, ...) (llm_say(l, status, __VA_ARGS__), (status))
-void llm_say(const struct llm *l, viv_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
 /* Whether the model has an encoder: then a prompt is read by it, and the answer is a text of its own. */
 int llm_reads(const struct llm *l);
 /* The token that such an answer begins after. */
 int32_t llm_start(const struct llm *l);
 /* The prompt through the encoder, then that token through the graph; *logits after it. */
-viv_status llm_read(const struct llm *l, void *sequence, const int32_t *prompt, uint64_t n, const uint32_t *cancel,
-                    const float **logits);
+viv_status llm_read(const struct llm *l, viv_sequence *sequence, const int32_t *prompt, uint64_t n,
+                    const uint32_t *cancel, const float **logits);
 
 /* VIV_TASK_EMBED and VIV_TASK_SCORE: a vector event for each message, in order; then done. */
 viv_status llm_encode(const struct llm *l, const viv_request *request, const viv_sink *sink);

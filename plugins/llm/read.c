@@ -18,8 +18,8 @@ static viv_status step(const struct llm *l, const viv_rows *rows, const uint32_t
     return l->sequences->step(l->model, list, 1, cancel, outputs, &n_outputs);
 }
 
-viv_status llm_read(const struct llm *l, void *sequence, const int32_t *prompt, uint64_t n, const uint32_t *cancel,
-                    const float **logits)
+viv_status llm_read(const struct llm *l, viv_sequence *sequence, const int32_t *prompt, uint64_t n,
+                    const uint32_t *cancel, const float **logits)
 {
     const int32_t start = llm_start(l);
     const viv_rows read = {

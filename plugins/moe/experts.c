@@ -27,8 +27,8 @@ enum weigh { WEIGH_OUTPUT, WEIGH_INPUT };
 struct experts {
     const viv_kernels *kernels;
     const viv_expert_cache *cache;
-    void *hidden_set, *down_set; /* gate and up; down */
-    struct matrix gate, up, down;
+    viv_expert_set *hidden_set, *down_set; /* gate and up; down */
+    viv_projection gate, up, down;
     const float *gate_bias, *up_bias, *down_bias;
     uint64_t dim, n_out, n_hidden, n_experts, k;
     uint64_t row_bytes, gate_offset, hidden_bytes, hidden_row_bytes, out_bytes; /* of a slot */
@@ -63,6 +63,9 @@ static viv_status infer(void *layer, viv_infer *b)
     struct experts *l = layer;
     uint64_t up[4] = {0, 0, b->in_dims[1]}, down[4] = {0}, bias[2];
     uint32_t ndim;
+    l->cache = viv_need_service(b->host, VIV_SERVICE_EXPERT_CACHE, sizeof *l->cache);
+    if (!l->cache)
+        return VIV_EABI;
     l->k = b->in_dims[0] / 2;
     l->dim = b->in_dims[1];
     l->act = (uint32_t)b->get_int(b, "activation");
@@ -71,21 +74,21 @@ static viv_status infer(void *layer, viv_infer *b)
     l->up_offset = (float)b->get_float(b, "up_offset");
     l->weigh = (enum weigh)b->get_int(b, "weigh");
     if (b->in_dims[0] == 0 || b->in_dims[0] % 2)
-        return moe_fail(b->host, VIV_ESHAPE,
+        return viv_fail(b->host, VIV_ESHAPE,
                         "experts follow a router, which gives two numbers for each expert; found %" PRIu64
                         " features",
                         b->in_dims[0]);
-    viv_status status = b->want_expert_weight(b, "up", 3, up);
+    viv_status status = l->cache->want_weight(b, "up", 3, up);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "up", &ndim, up);
+        status = b->weight_dims(b, "up", 4, up, &ndim);
     if (status == VIV_OK)
-        status = b->want_expert_weight(b, "gate", 3, up);
+        status = l->cache->want_weight(b, "gate", 3, up);
     l->n_experts = bias[0] = down[0] = up[0];
     l->n_hidden = down[2] = up[1];
     if (status == VIV_OK)
-        status = b->want_expert_weight(b, "down", 3, down);
+        status = l->cache->want_weight(b, "down", 3, down);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "down", &ndim, down);
+        status = b->weight_dims(b, "down", 4, down, &ndim);
     l->n_out = b->out_dim = down[1];
     bias[1] = l->n_hidden;
     if (status == VIV_OK)
@@ -96,7 +99,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = b->want_weight(b, "down_bias", 2, bias);
     if (status == VIV_OK && l->k > l->n_experts)
-        return moe_fail(b->host, VIV_ESHAPE, "%" PRIu64 " experts for each row, but there are only %" PRIu64, l->k,
+        return viv_fail(b->host, VIV_ESHAPE, "%" PRIu64 " experts for each row, but there are only %" PRIu64, l->k,
                         l->n_experts);
     b->n_phases = 6;
     return status;
@@ -121,46 +124,45 @@ static viv_status make_sets(struct experts *l, const viv_prepare *p)
     if (status == VIV_OK)
         status = l->cache->create(p, down, 1, l->k, &l->down_set);
     if (status == VIV_OK)
-        status = matrix_init(&l->up, p->host, l->cache->format(l->hidden_set, 0));
+        status = viv_projection_init(&l->up, p->host, l->cache->format(l->hidden_set, 0));
     if (status == VIV_OK && l->gated)
-        status = matrix_init(&l->gate, p->host, l->cache->format(l->hidden_set, 1));
+        status = viv_projection_init(&l->gate, p->host, l->cache->format(l->hidden_set, 1));
     if (status == VIV_OK)
-        status = matrix_init(&l->down, p->host, l->cache->format(l->down_set, 0));
+        status = viv_projection_init(&l->down, p->host, l->cache->format(l->down_set, 0));
     if (status == VIV_OK && l->gated && l->gate.tile != l->up.tile)
-        return moe_fail(p->host, VIV_EUNSUPPORTED, "gate and up have types that cannot be computed together");
+        return viv_fail(p->host, VIV_EUNSUPPORTED, "gate and up have types that cannot be computed together");
     return status;
 }
 
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct experts *l = layer;
-    l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
-    l->cache = p->host->get_service(p->host, VIV_SERVICE_EXPERT_CACHE);
-    if (!l->cache)
-        return moe_fail(p->host, VIV_EABI, "experts need a host with " VIV_SERVICE_EXPERT_CACHE);
+    l->kernels = viv_need_service(p->host, VIV_SERVICE_KERNELS, sizeof *l->kernels);
+    if (!l->kernels)
+        return VIV_EABI;
     viv_status status = make_sets(l, p);
     if (status != VIV_OK)
         return status;
     l->gate_bias = p->weight_f32(p, "gate_bias");
     l->up_bias = p->weight_f32(p, "up_bias");
     l->down_bias = p->weight_f32(p, "down_bias");
-    l->row_bytes = l->up.product->row_bytes(l->dim);
+    l->row_bytes = viv_projection_row_bytes(&l->up);
     if (l->gated && strcmp(l->gate.product->row_format, l->up.product->row_format) != 0) {
         l->gate_offset = l->row_bytes;
-        l->row_bytes += l->gate.product->row_bytes(l->dim);
+        l->row_bytes += viv_projection_row_bytes(&l->gate);
     }
-    l->hidden_bytes = align_64(l->n_hidden * sizeof(float));
-    l->hidden_row_bytes = l->down.product->row_bytes(l->n_hidden);
-    l->out_bytes = align_64(l->n_out * sizeof(float));
-    l->scratch = larger(matrix_scratch(&l->up), matrix_scratch(&l->down));
+    l->hidden_bytes = viv_align_64(l->n_hidden * sizeof(float));
+    l->hidden_row_bytes = viv_projection_row_bytes(&l->down);
+    l->out_bytes = viv_align_64(l->n_out * sizeof(float));
+    l->scratch = viv_max(viv_projection_scratch_bytes(&l->up), viv_projection_scratch_bytes(&l->down));
     if (l->gated)
-        l->scratch = larger(l->scratch, matrix_scratch(&l->gate));
+        l->scratch = viv_max(l->scratch, viv_projection_scratch_bytes(&l->gate));
     l->max_slots = p->max_rows; /* an expert is chosen by a row once at most */
-    p->worker_workspace = l->scratch + larger(2 * l->max_slots * l->up.tile, l->dim) * sizeof(float);
+    p->worker_workspace = l->scratch + viv_max(2 * l->max_slots * l->up.tile, l->dim) * sizeof(float);
     p->row_workspace =
         l->k * (l->row_bytes + l->hidden_bytes + l->hidden_row_bytes + l->out_bytes + 2 * sizeof(uint32_t));
-    p->shared_workspace = align_64(sizeof(uint64_t)) + align_64((l->n_experts + 1) * sizeof(uint32_t)) +
-                          align_64(l->n_experts * sizeof(uint32_t)) + 128;
+    p->shared_workspace = viv_align_64(sizeof(uint64_t)) + viv_align_64((l->n_experts + 1) * sizeof(uint32_t)) +
+                          viv_align_64(l->n_experts * sizeof(uint32_t)) + 128;
     return VIV_OK;
 }
 
@@ -183,11 +185,11 @@ static struct parts divide(const struct experts *l, const viv_exec *e)
     struct parts w;
     char *at = e->workspace;
     w.n_active = (uint64_t *)(void *)at;
-    at += align_64(sizeof(uint64_t));
+    at += viv_align_64(sizeof(uint64_t));
     w.begin = (uint32_t *)(void *)at;
-    at += align_64((l->n_experts + 1) * sizeof(uint32_t));
+    at += viv_align_64((l->n_experts + 1) * sizeof(uint32_t));
     w.active = (uint32_t *)(void *)at;
-    at += align_64(l->n_experts * sizeof(uint32_t));
+    at += viv_align_64(l->n_experts * sizeof(uint32_t));
     w.rows = at;
     at += n_slots * l->row_bytes;
     w.hidden = (float *)(void *)at;
@@ -208,11 +210,11 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     case 0:
         return 1;
     case 2:
-        return *divide(l, e).n_active * matrix_tiles(&l->up);
+        return *divide(l, e).n_active * viv_projection_tiles(&l->up);
     case 3:
         return e->n_rows * l->k;
     case 4:
-        return *divide(l, e).n_active * matrix_tiles(&l->down);
+        return *divide(l, e).n_active * viv_projection_tiles(&l->down);
     default:
         return e->n_rows;
     }
@@ -228,7 +230,7 @@ static viv_status sort(const struct experts *l, const viv_exec *e, const struct 
         for (uint64_t j = 0; j < k; j++) {
             float expert = e->in[0][r * 2 * k + j];
             if (!(expert >= 0 && expert < (float)l->n_experts) || expert != floorf(expert))
-                return moe_fail(e->host, VIV_EINVAL, "row %" PRIu64 " is routed to expert %g of %" PRIu64, r,
+                return viv_fail(e->host, VIV_EINVAL, "row %" PRIu64 " is routed to expert %g of %" PRIu64, r,
                                 (double)expert, l->n_experts);
             next[(uint64_t)expert]++;
         }
@@ -264,9 +266,9 @@ static viv_status sort(const struct experts *l, const viv_exec *e, const struct 
 
 static void prepare_row(const struct experts *l, char *row, const float *x)
 {
-    l->up.product->prepare(row, x, l->dim);
+    viv_projection_prepare_row(&l->up, row, x);
     if (l->gate_offset)
-        l->gate.product->prepare(row + l->gate_offset, x, l->dim);
+        viv_projection_prepare_row(&l->gate, row + l->gate_offset, x);
 }
 
 /* A row's x into each of its slots. */
@@ -289,11 +291,10 @@ static void fill_slots(const struct experts *l, const viv_exec *e, const struct 
     }
 }
 
-static void add_bias(float *y, uint64_t stride, uint64_t n_rows, uint64_t n, const float *bias)
+/* Of expert x: [n] or NULL. */
+static const float *bias_of(const float *bias, uint64_t x, uint64_t n)
 {
-    for (uint64_t r = 0; r < n_rows; r++)
-        for (uint64_t j = 0; j < n; j++)
-            y[r * stride + j] += bias[j];
+    return bias ? bias + x * n : NULL;
 }
 
 static void bound(float *y, uint64_t n, float low, float high)
@@ -305,7 +306,7 @@ static void bound(float *y, uint64_t n, float low, float high)
 /* hidden[:, tile] of one expert's slots */
 static viv_status hidden_tile(const struct experts *l, const viv_exec *e, const struct parts *w, uint64_t task)
 {
-    const uint64_t tiles = matrix_tiles(&l->up), x = w->active[task / tiles], tile = task % tiles,
+    const uint64_t tiles = viv_projection_tiles(&l->up), x = w->active[task / tiles], tile = task % tiles,
                    width = l->up.tile;
     const uint64_t first = w->begin[x], n_rows = w->begin[x + 1] - first, stride = l->hidden_bytes / sizeof(float);
     const char *rows = w->rows + first * l->row_bytes;
@@ -314,14 +315,12 @@ static viv_status hidden_tile(const struct experts *l, const viv_exec *e, const 
     viv_status status = l->cache->acquire(l->hidden_set, x, &data);
     if (status != VIV_OK)
         return status;
-    uint64_t n = matrix_tile(&l->up, data[0], tile, rows, l->row_bytes, n_rows, up, width, e->scratch);
+    uint64_t n = viv_projection_run_tile(&l->up, tile, data[0], bias_of(l->up_bias, x, l->n_hidden), rows,
+                                         l->row_bytes, n_rows, up, width, e->scratch);
     if (l->gated)
-        matrix_tile(&l->gate, data[1], tile, rows + l->gate_offset, l->row_bytes, n_rows, gate, width, e->scratch);
+        viv_projection_run_tile(&l->gate, tile, data[1], bias_of(l->gate_bias, x, l->n_hidden),
+                                rows + l->gate_offset, l->row_bytes, n_rows, gate, width, e->scratch);
     l->cache->release(l->hidden_set, x);
-    if (l->up_bias)
-        add_bias(up, width, n_rows, n, l->up_bias + x * l->n_hidden + tile * width);
-    if (l->gate_bias)
-        add_bias(gate, width, n_rows, n, l->gate_bias + x * l->n_hidden + tile * width);
     for (uint64_t r = 0; r < n_rows; r++) {
         float *y = w->hidden + (first + r) * stride + tile * width, *u = up + r * width, *g = gate + r * width;
         if (l->limit > 0) {
@@ -341,18 +340,17 @@ static viv_status hidden_tile(const struct experts *l, const viv_exec *e, const 
 /* out[:, tile] of one expert's slots */
 static viv_status down_tile(const struct experts *l, const viv_exec *e, const struct parts *w, uint64_t task)
 {
-    const uint64_t tiles = matrix_tiles(&l->down), x = w->active[task / tiles], tile = task % tiles;
+    const uint64_t tiles = viv_projection_tiles(&l->down), x = w->active[task / tiles], tile = task % tiles;
     const uint64_t first = w->begin[x], n_rows = w->begin[x + 1] - first, stride = l->out_bytes / sizeof(float);
     float *y = w->out + first * stride + tile * l->down.tile;
     const void *const *data;
     viv_status status = l->cache->acquire(l->down_set, x, &data);
     if (status != VIV_OK)
         return status;
-    uint64_t n = matrix_tile(&l->down, data[0], tile, w->hidden_rows + first * l->hidden_row_bytes,
-                             l->hidden_row_bytes, n_rows, y, stride, e->scratch);
+    viv_projection_run_tile(&l->down, tile, data[0], bias_of(l->down_bias, x, l->n_out),
+                            w->hidden_rows + first * l->hidden_row_bytes, l->hidden_row_bytes, n_rows, y, stride,
+                            e->scratch);
     l->cache->release(l->down_set, x);
-    if (l->down_bias)
-        add_bias(y, stride, n_rows, n, l->down_bias + x * l->n_out + tile * l->down.tile);
     return VIV_OK;
 }
 
@@ -386,8 +384,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             status = hidden_tile(l, e, &w, t);
             break;
         case 3:
-            l->down.product->prepare(w.hidden_rows + t * l->hidden_row_bytes,
-                                     w.hidden + t * l->hidden_bytes / sizeof(float), l->n_hidden);
+            viv_projection_prepare_row(&l->down, w.hidden_rows + t * l->hidden_row_bytes,
+                                       w.hidden + t * l->hidden_bytes / sizeof(float));
             break;
         case 4:
             status = down_tile(l, e, &w, t);

@@ -15,12 +15,13 @@ struct moe {
 
 static viv_status open(const viv_host *host, viv_model *model, void **instance)
 {
-    const viv_architectures *architectures = host->get_service(host, VIV_SERVICE_ARCHITECTURES);
-    if (!architectures || !VIV_HAS(architectures, viv_architectures, find))
-        return moe_fail(host, VIV_EABI, "moe needs a host with " VIV_SERVICE_ARCHITECTURES);
+    const viv_architectures *architectures =
+        viv_need_service(host, VIV_SERVICE_ARCHITECTURES, sizeof *architectures);
+    if (!architectures)
+        return VIV_EABI;
     struct moe *m = calloc(1, sizeof *m);
     if (!m)
-        return moe_fail(host, VIV_ENOMEM, "out of memory");
+        return viv_fail(host, VIV_ENOMEM, "out of memory");
     viv_status status = architectures->find(host, "llm", &m->llm);
     if (status == VIV_OK)
         status = m->llm->open(host, model, &m->instance);
@@ -63,4 +64,4 @@ static const void *const *get_classes(const char *id)
                                                    : NULL;
 }
 
-VIV_PLUGIN("moe", .get_classes = get_classes)
+VIV_PLUGIN("moe", "0.1.0", "Vivarium", .get_classes = get_classes)

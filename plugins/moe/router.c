@@ -29,7 +29,7 @@ enum group_by { BY_BEST, BY_BEST_TWO };
 
 struct router {
     const viv_kernels *kernels;
-    struct matrix matrix;
+    viv_projection projection;
     const viv_tensor *weight;
     const float *bias, *correction;
     uint64_t dim, n_experts, k, n_groups, keep;
@@ -67,7 +67,7 @@ static viv_status infer(void *layer, viv_infer *b)
     uint32_t ndim;
     viv_status status = b->want_weight(b, "weight", 2, dims);
     if (status == VIV_OK)
-        status = b->weight_dims(b, "weight", &ndim, dims);
+        status = b->weight_dims(b, "weight", 4, dims, &ndim);
     if (status != VIV_OK)
         return status;
     l->n_experts = dims[0];
@@ -81,16 +81,16 @@ static viv_status infer(void *layer, viv_infer *b)
     l->group_by = (enum group_by)b->get_int(b, "groups.by");
     l->jitter = (float)b->get_float(b, "jitter");
     if (l->n_experts % l->n_groups != 0 || l->keep > l->n_groups)
-        return moe_fail(b->host, VIV_ESHAPE,
+        return viv_fail(b->host, VIV_ESHAPE,
                         "%" PRIu64 " experts in %" PRIu64 " groups, of which %" PRIu64
                         " are kept, do not come out even",
                         l->n_experts, l->n_groups, l->keep);
     if (l->k > l->n_experts / l->n_groups * l->keep)
-        return moe_fail(b->host, VIV_ESHAPE,
+        return viv_fail(b->host, VIV_ESHAPE,
                         "experts_per_token is %" PRIu64 ", but there are only %" PRIu64 " to choose from", l->k,
                         l->n_experts / l->n_groups * l->keep);
     if (l->n_experts > 1 << 20)
-        return moe_fail(b->host, VIV_ELIMIT, "%" PRIu64 " experts, at most %d", l->n_experts, 1 << 20);
+        return viv_fail(b->host, VIV_ELIMIT, "%" PRIu64 " experts, at most %d", l->n_experts, 1 << 20);
     status = b->want_weight(b, "bias", 1, &l->n_experts);
     if (status == VIV_OK)
         status = b->want_weight(b, "correction", 1, &l->n_experts);
@@ -109,27 +109,29 @@ static viv_status cost(const void *layer, viv_cost *c)
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct router *l = layer;
-    l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    l->kernels = viv_need_service(p->host, VIV_SERVICE_KERNELS, sizeof *l->kernels);
+    if (!l->kernels)
+        return VIV_EABI;
     l->weight = p->weight(p, "weight");
     l->bias = p->weight_f32(p, "bias");
     l->correction = p->weight_f32(p, "correction");
     if (!l->weight)
-        return moe_fail(p->host, VIV_EINVAL, "the weight 'weight' is needed");
-    viv_status status = matrix_init(&l->matrix, p->host, l->weight);
+        return viv_fail(p->host, VIV_EINVAL, "the weight 'weight' is needed");
+    viv_status status = viv_projection_init(&l->projection, p->host, l->weight);
     if (status != VIV_OK)
         return status;
-    l->row_bytes = l->matrix.product->row_bytes(l->dim);
-    l->scratch = matrix_scratch(&l->matrix);
-    p->row_workspace = l->row_bytes + align_64(l->n_experts * sizeof(float));
+    l->row_bytes = viv_projection_row_bytes(&l->projection);
+    l->scratch = viv_projection_scratch_bytes(&l->projection);
+    p->row_workspace = l->row_bytes + viv_align_64(l->n_experts * sizeof(float));
     p->worker_workspace =
-        larger(l->scratch, 2 * align_64(l->n_experts * sizeof(float)) + l->n_groups * sizeof(float));
+        viv_max(l->scratch, 2 * viv_align_64(l->n_experts * sizeof(float)) + l->n_groups * sizeof(float));
     return VIV_OK;
 }
 
 static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
 {
     const struct router *l = layer;
-    return phase == 1 ? matrix_tiles(&l->matrix) : e->n_rows;
+    return phase == 1 ? viv_projection_tiles(&l->projection) : e->n_rows;
 }
 
 /* The highest of x among those that are not -inf. */
@@ -199,12 +201,11 @@ static viv_status route(const struct router *l, const viv_exec *e, uint64_t r, f
 {
     const uint64_t n = l->n_experts;
     float *experts = e->out + r * 2 * l->k, *weights = experts + l->k;
-    float *s = e->scratch, *x = (float *)((char *)e->scratch + align_64(n * sizeof *s));
-    float *good = (float *)((char *)x + align_64(n * sizeof *x));
+    float *s = e->scratch, *x = (float *)((char *)e->scratch + viv_align_64(n * sizeof *s));
+    float *good = (float *)((char *)x + viv_align_64(n * sizeof *x));
     for (uint64_t i = 0; i < n; i++) {
-        z[i] += l->bias ? l->bias[i] : 0;
         if (!isfinite(z[i]))
-            return moe_fail(e->host, VIV_EINVAL,
+            return viv_fail(e->host, VIV_EINVAL,
                             "the router gives expert %" PRIu64 " no finite score for token %" PRId32
                             " at position %" PRId32 ": the weights, or what came before, are broken",
                             i, e->tokens[r], e->positions[r]);
@@ -235,16 +236,16 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     const struct router *l = layer;
     char *rows = e->workspace;
     float *z = (float *)(rows + e->n_rows * l->row_bytes);
-    const uint64_t stride = align_64(l->n_experts * sizeof *z) / sizeof *z;
+    const uint64_t stride = viv_align_64(l->n_experts * sizeof *z) / sizeof *z;
     viv_status status = VIV_OK;
     for (uint64_t t = first; status == VIV_OK && t < end; t++) {
         switch (phase) {
         case 0:
-            l->matrix.product->prepare(rows + t * l->row_bytes, e->in[0] + t * l->dim, l->dim);
+            viv_projection_prepare_row(&l->projection, rows + t * l->row_bytes, e->in[0] + t * l->dim);
             break;
         case 1:
-            matrix_tile(&l->matrix, l->weight->dl.data, t, rows, l->row_bytes, e->n_rows, z + t * l->matrix.tile,
-                        stride, e->scratch);
+            viv_projection_run_tile(&l->projection, t, l->weight->dl.data, l->bias, rows, l->row_bytes, e->n_rows,
+                                    z + t * l->projection.tile, stride, e->scratch);
             break;
         default:
             status = route(l, e, t, z + t * stride);

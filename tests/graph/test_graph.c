@@ -130,6 +130,91 @@ TEST(graph__refuses_encoder_output_that_is_missing_or_not_used)
 }
 END_TEST
 
+/* --- attributes that are lists and texts -----------------------------------------------------------------------
+ */
+
+static const viv_attr *const list_attrs[] = {
+    VIV_ATTR(VIV_ATTR_INTS, 0, "sections", .doc = "x", .min = 0, .max = 99),
+    VIV_ATTR(VIV_ATTR_FLOATS, 0, "factors", .doc = "x"), VIV_ATTR(VIV_ATTR_TEXT, 0, "mode", .doc = "x"), NULL};
+
+/* What the layer got: the lists and the text, or "-". */
+static char got[256];
+
+static viv_status list_infer(void *layer, viv_infer *b)
+{
+    uint64_t n_ints, n_floats, n_text;
+    const int64_t *ints = b->get_ints(b, "sections", &n_ints);
+    const double *floats = b->get_floats(b, "factors", &n_floats);
+    const char *text = b->get_text(b, "mode", &n_text);
+    int n = snprintf(got, sizeof got, "%s", ints ? "" : "-");
+    for (uint64_t i = 0; i < n_ints; i++)
+        n += snprintf(got + n, sizeof got - (size_t)n, "%d ", (int)ints[i]);
+    n += snprintf(got + n, sizeof got - (size_t)n, "|%s", floats ? "" : "-");
+    for (uint64_t i = 0; i < n_floats; i++)
+        n += snprintf(got + n, sizeof got - (size_t)n, "%g ", floats[i]);
+    snprintf(got + n, sizeof got - (size_t)n, "|%s %d", text ? text : "-", (int)n_text);
+    (void)layer;
+    b->out_dim = b->in_dims[0];
+    return VIV_OK;
+}
+
+static const viv_layer_class lists = {
+    .struct_size = sizeof lists, .name = "lists", .summary = "x", .attrs = list_attrs, .infer = list_infer};
+
+/* What a layer gets of these attributes, or the error's sentence. */
+static const char *given(const char *attrs)
+{
+    static char said[1024];
+    struct built b = {0};
+    char text[2048];
+    world_init(&b.w);
+    ck_assert_int_eq(layer_set_add(&b.w.layers, &lists, "test", NULL, &b.err), VIV_OK);
+    snprintf(text, sizeof text,
+             "viv: 1\narchitecture: llm\nparams: {words: 8, dim: 8, three: 3, long: [1, 2.5], ints: [4, 5], "
+             "kind: {type: string, default: yarn}}\n"
+             "weights: {w: {hf: w, shape: [words, dim]}}\ngraph:\n  - embedding: {weight: w}\n  - lists: {%s}\n",
+             attrs);
+    world_text(&b.w, "x.yaml", text);
+    got[0] = '\0';
+    viv_status status = spec_open(&b.w.world, in_world(&b.w, "x.yaml"), &b.s, &b.err);
+    if (status == VIV_OK)
+        status = spec_expand(b.s, NULL, &b.e, &b.err);
+    if (status == VIV_OK)
+        status = graph_build(b.e, &host, &b.g, &b.err);
+    snprintf(said, sizeof said, "%s", status == VIV_OK ? got : without_dir(&b.w, &b.err));
+    release(&b);
+    return said;
+}
+
+TEST(attributes__may_be_lists_and_texts)
+{
+    ck_assert_str_eq(given(""), "-|-|- 0");
+    ck_assert_str_eq(given("sections: [1, three, 2 * three], factors: [1, 0.5], mode: linear"),
+                     "1 3 6 |1 0.5 |linear 6");
+    ck_assert_str_eq(given("sections: ints, factors: ints, mode: kind"), "4 5 |4 5 |yarn 4");
+    ck_assert_str_eq(given("sections: [], factors: long, mode: 'A b: c'"), "|1 2.5 |A b: c 6");
+    ck_assert_str_eq(given("sections: none, factors: none, mode: none"), "-|-|- 0");
+    ck_assert_str_eq(given("mode: 'none'"), "-|-|none 4");
+}
+END_TEST
+
+TEST(attributes__that_are_lists_or_texts_are_checked)
+{
+    ck_assert_str_eq(given("sections: 3"), "x.yaml:7:23: 'sections' wants a list of integers, found an integer");
+    ck_assert_str_eq(given("sections: long"),
+                     "x.yaml:7:23: 'sections' wants a list of integers, found a list of other things");
+    ck_assert_str_eq(given("sections: [1, 2, 100]"), "x.yaml:7:30: 'sections' is 100, expected 0 to 99");
+    ck_assert_str_eq(given("sections: [1, quux]"), "x.yaml:7:27: there is no param 'quux'");
+    ck_assert_str_eq(given("sections: {a: 1}"), "x.yaml:7:23: 'sections' wants a list, found a mapping");
+    ck_assert_str_eq(given("factors: [true]"),
+                     "x.yaml:7:22: 'factors' wants a list of numbers, found a list of other things");
+    ck_assert_str_eq(given("factors: [[1]]"), "x.yaml:7:23: expected an expression, found a list");
+    ck_assert_str_eq(given("mode: three"), "x.yaml:7:19: 'mode' wants a text, found an integer");
+    ck_assert_str_eq(given("mode: [a]"), "x.yaml:7:19: 'mode' wants a value, found a list");
+    ck_assert_str_eq(given("mode: A"), "x.yaml:7:19: there is no param 'A'");
+}
+END_TEST
+
 TEST(plan__of_a_stack_runs_its_own_layers_in_order)
 {
     struct built b;
@@ -245,6 +330,7 @@ TEST(align__takes_no_layer_of_another_size_or_stack)
 END_TEST
 
 TESTS(graph__of_two_stacks_knows_what_each_needs, graph__counts_what_is_done_for_each_encoder_row_once,
-      graph__refuses_encoder_output_that_is_missing_or_not_used, plan__of_a_stack_runs_its_own_layers_in_order,
+      graph__refuses_encoder_output_that_is_missing_or_not_used, attributes__may_be_lists_and_texts,
+      attributes__that_are_lists_or_texts_are_checked, plan__of_a_stack_runs_its_own_layers_in_order,
       plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer, align__finds_what_two_graphs_have_in_common,
       align__takes_no_layer_of_another_size_or_stack)

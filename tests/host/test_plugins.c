@@ -5,10 +5,11 @@
 #include <fcntl.h>
 #include <time.h>
 
-#define WHOLE "BRINGS_ARCHITECTURE()\nVIV_PLUGIN(\"specimen\", .get_classes = get_classes)\n"
+#define WHOLE "BRINGS_ARCHITECTURE()\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
 #define ARCHITECTURE_WITH(field)                                                                                   \
-    "BRINGS_ARCHITECTURE(" field ")\nVIV_PLUGIN(\"specimen\", .get_classes = get_classes)\n"
-#define LAYER_WITH(field)    "BRINGS_LAYER(" field ")\nVIV_PLUGIN(\"specimen\", .get_classes = get_classes)\n"
+    "BRINGS_ARCHITECTURE(" field ")\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
+#define LAYER_WITH(field)                                                                                          \
+    "BRINGS_LAYER(" field ")\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
 #define TAMPERED_WITH(field) "BRINGS_ARCHITECTURE()\nTAMPERED(" field ")\n"
 #define AT_LOADING(headers, code)                                                                                  \
     headers "\n__attribute__((constructor)) static void at_loading(void)\n{\n" code "\n}\n" WHOLE
@@ -48,6 +49,8 @@ TEST(plugin__of_a_third_party_needs_nothing_but_the_public_headers)
     ck_assert_int_eq(info.classes[0].kind, CLASS_ARCHITECTURE);
     ck_assert_str_eq(info.classes[0].name, "specimen");
     ck_assert_uint_eq(info.abi_minor, VIV_ABI_MINOR);
+    ck_assert_str_eq(info.version, "1.0");
+    ck_assert_str_eq(info.vendor, "tests");
     ck_assert(!info.loaded);
     ck_assert_int_eq(host_architecture(h, "specimen", &class, &err), VIV_OK);
     ck_assert_str_eq(class.class->name, "specimen");
@@ -59,17 +62,23 @@ END_TEST
 
 TEST(plugin__with_another_identification_is_refused_by_field)
 {
-    EXPECT_ALL({"magic", TAMPERED_WITH(".magic = 7"), "magic is 0x00000007, a plugin has 0x50564956"},
-               {"byte_order", TAMPERED_WITH(".byte_order = 0x04030201"), "byte_order is 0x04030201"},
-               {"block_size", TAMPERED_WITH(".block_size = 4096"), "block_size is 4096"},
-               {"ptr_bits", TAMPERED_WITH(".ptr_bits = 32"), "ptr_bits is 32, here pointers have 64"},
-               {"flags", TAMPERED_WITH(".flags = 4"), "flags are 0x4"},
-               {"cpu", TAMPERED_WITH(".cpu_required = 1ull << 40"), "cpu_required"},
-               {"name", TAMPERED_WITH(".name = \"not plain\""), "its name is not"},
-               {"no_name", TAMPERED_WITH(".name = \"\""), "its name is not"},
-               {"major", TAMPERED_WITH(".abi_major = 7"), "abi_major: it is built for ABI 7.1, this host has 0.1"},
-               {"older", TAMPERED_WITH(".abi_minor = 0, .abi_min_minor = 0"), "abi_minor: it is built for ABI 0.0"},
-               {"newer", TAMPERED_WITH(".abi_minor = 9, .abi_min_minor = 8"), "needs a host of ABI 0.8 or later"});
+    EXPECT_ALL(
+        {"magic", TAMPERED_WITH(".magic = 7"), "magic is 0x00000007, a plugin has 0x50564956"},
+        {"byte_order", TAMPERED_WITH(".byte_order = 0x04030201"), "byte_order is 0x04030201"},
+        {"block_size", TAMPERED_WITH(".block_size = 4096"), "block_size is 4096"},
+        {"draft", TAMPERED_WITH(".block_size = 64"),
+         "block_size: its identification has 64 bytes, this host's has 128: it is built for an older draft"},
+        {"beyond", TAMPERED_WITH(".block_size = 256"), "section .viv_plugin holds 128 bytes, block_size is 256"},
+        {"version", TAMPERED_WITH(".version = \"1\\n2\""), "its version or vendor is not UTF-8 of one line"},
+        {"vendor", TAMPERED_WITH(".vendor = \"a\\xff\""), "its version or vendor is not UTF-8 of one line"},
+        {"ptr_bits", TAMPERED_WITH(".ptr_bits = 32"), "ptr_bits is 32, here pointers have 64"},
+        {"flags", TAMPERED_WITH(".flags = 4"), "flags are 0x4"},
+        {"cpu", TAMPERED_WITH(".cpu_required = 1ull << 40"), "cpu_required"},
+        {"name", TAMPERED_WITH(".name = \"not plain\""), "its name is not"},
+        {"no_name", TAMPERED_WITH(".name = \"\""), "its name is not"},
+        {"major", TAMPERED_WITH(".abi_major = 7"), "abi_major: it is built for ABI 7.1, this host has 0.1"},
+        {"older", TAMPERED_WITH(".abi_minor = 0, .abi_min_minor = 0"), "abi_minor: it is built for ABI 0.0"},
+        {"newer", TAMPERED_WITH(".abi_minor = 9, .abi_min_minor = 8"), "needs a host of ABI 0.8 or later"});
 }
 END_TEST
 
@@ -84,38 +93,71 @@ TEST(plugin__that_is_newer_but_can_live_with_us_is_accepted)
 }
 END_TEST
 
+/* 64 bytes, as in the draft before version and vendor; and more than we know, as of a later one. */
+TEST(plugin__with_an_identification_of_another_length_is_refused_or_read_as_far_as_it_is_known)
+{
+    open_sandbox();
+    build("plugins", "short",
+          "BRINGS_ARCHITECTURE()\nVIV_PLUGIN_ENTRY(.get_classes = get_classes)\n"
+          "__attribute__((section(\".viv_plugin\"), used)) VIV_EXPORT const struct { uint32_t head[2]; uint16_t "
+          "abi[4];\n"
+          "uint32_t more[2]; uint64_t cpu; char name[32]; } viv_plugin_identification =\n"
+          "{{VIV_PLUGIN_MAGIC, 64}, {0, 1, 1, 64}, {VIV_BYTE_ORDER, 0}, 0, \"short\"};");
+    build("plugins", "long",
+          "BRINGS_ARCHITECTURE(.name = \"long\")\nVIV_PLUGIN_ENTRY(.get_classes = get_classes)\n"
+          "__attribute__((section(\".viv_plugin\"), used)) VIV_EXPORT const struct { viv_plugin_ident known; char "
+          "more[32]; }\n"
+          "viv_plugin_identification = {.known = {VIV_PLUGIN_MAGIC, 160, VIV_ABI_MAJOR, VIV_ABI_MINOR, "
+          "VIV_ABI_MINOR,\n"
+          "8 * sizeof(void *), VIV_BYTE_ORDER, 0, 0, \"long\", \"2.0\", \"\"}};");
+    build("plugins", "full",
+          "BRINGS_ARCHITECTURE(.name = \"full\")\nVIV_PLUGIN_IDENT(\"full\", \"\", \"\", 0, 1ull << 41)\n"
+          "VIV_PLUGIN_ENTRY(NULL, NULL, get_classes)");
+    struct host *h = host_over("plugins");
+    expect_refused(h, "short.so", "block_size: its identification has 64 bytes, this host's has 128");
+    expect_refused(h, "full.so", "cpu_required: it needs features 0x20000000000");
+    expect_accepted(h, "long.so");
+    ck_assert_str_eq(listed(h, "long.so").version, "2.0");
+    ck_assert_ptr_null(listed(h, "long.so").vendor);
+    host_destroy(h);
+    close_sandbox();
+}
+END_TEST
+
 TEST(plugin__with_tables_that_are_not_whole_is_refused_by_slot)
 {
-    EXPECT_ALL({"open", ARCHITECTURE_WITH(".open = NULL"), "architecture 'specimen': 'open' is NULL"},
-               {"name", ARCHITECTURE_WITH(".name = NULL"), "architecture '?': 'name' is NULL"},
-               {"words", ARCHITECTURE_WITH(".name = \"two words\""), "a name that is not"},
-               {"forward", LAYER_WITH(".forward = NULL"), "layer 'specimen': 'forward' is NULL"},
-               {"attrs", LAYER_WITH(".attrs = NULL"), "'attrs' is NULL"},
-               {"smaller", LAYER_WITH(".struct_size = 24"), "struct_size of a viv_layer_class is 24"},
-               {"zero", LAYER_WITH(".struct_size = 0"), "struct_size of a viv_layer_class is 0"},
-               {"huge", LAYER_WITH(".struct_size = 0xffffffff"), "struct_size of a viv_layer_class is 4294967295"},
-               {"no_get", "VIV_PLUGIN(\"specimen\", .get_classes = NULL)", "'get_classes' is NULL"},
-               {"entry_size",
-                "BRINGS_LAYER()\nVIV_PLUGIN(\"specimen\", .struct_size = 8, .get_classes = get_classes)",
-                "struct_size of viv_plugin_entry is 8"},
-               {"answers_all",
-                "static const viv_layer_class provided = LAYER();\n"
-                "static const void *const *get_classes(const char *id)\n"
-                "{ static const void *const list[] = {&provided, NULL}; static const void *const none[] = {NULL};\n"
-                "  return strncmp(id, VIV_CLASS_LAYER, 11) == 0 ? list : none; }\n"
-                "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)",
-                "get_classes answers '', an id that does not exist"},
-               {"twice",
-                "static const viv_layer_class provided = LAYER();\n"
-                "static const void *const *get_classes(const char *id)\n"
-                "{ static const void *const list[] = {&provided, &provided, NULL};\n"
-                "  return strcmp(id, VIV_CLASS_LAYER) == 0 ? list : NULL; }\n"
-                "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)",
-                "it provides layer 'specimen' twice"},
-               {"kind",
-                "static const viv_attr *const sick[] = {VIV_ATTR(99, 0, \"x\", .doc = \"x\"), NULL};\n" LAYER_WITH(
-                    ".attrs = sick"),
-                "attribute 'x': kind is 99"});
+    EXPECT_ALL(
+        {"open", ARCHITECTURE_WITH(".open = NULL"), "architecture 'specimen': 'open' is NULL"},
+        {"name", ARCHITECTURE_WITH(".name = NULL"), "architecture '?': 'name' is NULL"},
+        {"words", ARCHITECTURE_WITH(".name = \"two words\""), "a name that is not"},
+        {"forward", LAYER_WITH(".forward = NULL"), "layer 'specimen': 'forward' is NULL"},
+        {"attrs", LAYER_WITH(".attrs = NULL"), "'attrs' is NULL"},
+        {"smaller", LAYER_WITH(".struct_size = 24"), "struct_size of a viv_layer_class is 24"},
+        {"zero", LAYER_WITH(".struct_size = 0"), "struct_size of a viv_layer_class is 0"},
+        {"huge", LAYER_WITH(".struct_size = 0xffffffff"), "struct_size of a viv_layer_class is 4294967295"},
+        {"no_get", "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = NULL)", "'get_classes' is NULL"},
+        {"entry_size",
+         "BRINGS_LAYER()\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .struct_size = 8, .get_classes = "
+         "get_classes)",
+         "struct_size of viv_plugin_entry is 8"},
+        {"answers_all",
+         "static const viv_layer_class provided = LAYER();\n"
+         "static const void *const *get_classes(const char *id)\n"
+         "{ static const void *const list[] = {&provided, NULL}; static const void *const none[] = {NULL};\n"
+         "  return strncmp(id, VIV_CLASS_LAYER, 11) == 0 ? list : none; }\n"
+         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
+         "get_classes answers '', an id that does not exist"},
+        {"twice",
+         "static const viv_layer_class provided = LAYER();\n"
+         "static const void *const *get_classes(const char *id)\n"
+         "{ static const void *const list[] = {&provided, &provided, NULL};\n"
+         "  return strcmp(id, VIV_CLASS_LAYER) == 0 ? list : NULL; }\n"
+         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
+         "it provides layer 'specimen' twice"},
+        {"kind",
+         "static const viv_attr *const sick[] = {VIV_ATTR(99, 0, \"x\", .doc = \"x\"), NULL};\n" LAYER_WITH(
+             ".attrs = sick"),
+         "attribute 'x': kind is 99"});
 }
 END_TEST
 
@@ -128,7 +170,7 @@ TEST(plugin__with_a_larger_table_of_the_future_is_accepted)
           "static const void *const *get_classes(const char *id)\n"
           "{ static const void *const list[] = {&table, NULL};\n"
           "  return strcmp(id, VIV_CLASS_LAYER) == 0 ? list : NULL; }\n"
-          "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)");
+          "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)");
     struct host *h = host_over("plugins");
     expect_accepted(h, "larger.so");
     host_destroy(h);
@@ -138,45 +180,46 @@ END_TEST
 
 TEST(plugin__that_does_not_survive_its_loading_is_refused)
 {
-    EXPECT_ALL({"null", AT_LOADING("", "volatile int *volatile nowhere = (int *)16; *nowhere = 1;"), "signal 11"},
-               {"trap", AT_LOADING("", "__builtin_trap();"), "crashed during loading: signal"},
-               {"abort", AT_LOADING("#include <stdlib.h>", "abort();"), "signal 6"},
-               {"exit", AT_LOADING("#include <stdlib.h>", "exit(3);"), "ended the process during loading"},
-               {"init",
-                "static viv_status init(const viv_host *h) { (void)h; __builtin_trap(); }\nBRINGS_LAYER()\n"
-                "VIV_PLUGIN(\"specimen\", .init = init, .get_classes = get_classes)",
-                "crashed during its init"},
-               {"deinit",
-                "static void deinit(void) { __builtin_trap(); }\nBRINGS_LAYER()\n"
-                "VIV_PLUGIN(\"specimen\", .deinit = deinit, .get_classes = get_classes)",
-                "crashed during its deinit"},
-               {"list",
-                "static const void *const *get_classes(const char *id)\n"
-                "{ static const void *const list[] = {(void *)16, NULL}; return strcmp(id, VIV_CLASS_LAYER) ? 0 : "
-                "list; }\n"
-                "VIV_PLUGIN(\"specimen\", .get_classes = get_classes)",
-                "crashed during its get_classes: signal 11"},
-               {"nomem",
-                "static viv_status init(const viv_host *h) { (void)h; return VIV_ENOMEM; }\nBRINGS_LAYER()\n"
-                "VIV_PLUGIN(\"specimen\", .init = init, .get_classes = get_classes)",
-                "init failed: out of memory"},
-               {"tls",
-                "static __thread char local[1 << 20] __attribute__((tls_model(\"initial-exec\")));\n"
-                "char *use(void);\nchar *use(void) { return local; }\n" WHOLE,
-                "static TLS"},
-               {"fails",
-                "static viv_status init(const viv_host *h)\n"
-                "{ h->set_error(h, VIV_EUNSUPPORTED, \"no luck\\ntoday\"); return VIV_EUNSUPPORTED; }\n"
-                "BRINGS_LAYER()\nVIV_PLUGIN(\"specimen\", .init = init, .get_classes = get_classes)",
-                "init failed: no luck today"},
-               {"symbol", "void nowhere_to_be_found(void);\n" AT_LOADING("", "nowhere_to_be_found();"),
-                "undefined symbol: nowhere_to_be_found"},
-               {"no_entry",
-                "__attribute__((section(\".viv_plugin\"), used)) VIV_EXPORT const viv_plugin_ident\n"
-                "viv_plugin_identification = {.magic = VIV_PLUGIN_MAGIC, .block_size = 64,\n"
-                ".abi_major = VIV_ABI_MAJOR, .abi_minor = VIV_ABI_MINOR, .abi_min_minor = VIV_ABI_MINOR,\n"
-                ".ptr_bits = 64, .byte_order = VIV_BYTE_ORDER, .name = \"specimen\"};",
-                "undefined symbol: viv_plugin_entry"});
+    EXPECT_ALL(
+        {"null", AT_LOADING("", "volatile int *volatile nowhere = (int *)16; *nowhere = 1;"), "signal 11"},
+        {"trap", AT_LOADING("", "__builtin_trap();"), "crashed during loading: signal"},
+        {"abort", AT_LOADING("#include <stdlib.h>", "abort();"), "signal 6"},
+        {"exit", AT_LOADING("#include <stdlib.h>", "exit(3);"), "ended the process during loading"},
+        {"init",
+         "static viv_status init(const viv_host *h) { (void)h; __builtin_trap(); }\nBRINGS_LAYER()\n"
+         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .init = init, .get_classes = get_classes)",
+         "crashed during its init"},
+        {"deinit",
+         "static void deinit(void) { __builtin_trap(); }\nBRINGS_LAYER()\n"
+         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .deinit = deinit, .get_classes = get_classes)",
+         "crashed during its deinit"},
+        {"list",
+         "static const void *const *get_classes(const char *id)\n"
+         "{ static const void *const list[] = {(void *)16, NULL}; return strcmp(id, VIV_CLASS_LAYER) ? 0 : "
+         "list; }\n"
+         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
+         "crashed during its get_classes: signal 11"},
+        {"nomem",
+         "static viv_status init(const viv_host *h) { (void)h; return VIV_ENOMEM; }\nBRINGS_LAYER()\n"
+         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .init = init, .get_classes = get_classes)",
+         "init failed: out of memory"},
+        {"tls",
+         "static __thread char local[1 << 20] __attribute__((tls_model(\"initial-exec\")));\n"
+         "char *use(void);\nchar *use(void) { return local; }\n" WHOLE,
+         "static TLS"},
+        {"fails",
+         "static viv_status init(const viv_host *h)\n"
+         "{ h->set_error(h, VIV_EUNSUPPORTED, \"no luck\\ntoday\"); return VIV_EUNSUPPORTED; }\n"
+         "BRINGS_LAYER()\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .init = init, .get_classes = get_classes)",
+         "init failed: no luck today"},
+        {"symbol", "void nowhere_to_be_found(void);\n" AT_LOADING("", "nowhere_to_be_found();"),
+         "undefined symbol: nowhere_to_be_found"},
+        {"no_entry",
+         "__attribute__((section(\".viv_plugin\"), used)) VIV_EXPORT const viv_plugin_ident\n"
+         "viv_plugin_identification = {.magic = VIV_PLUGIN_MAGIC, .block_size = sizeof(viv_plugin_ident),\n"
+         ".abi_major = VIV_ABI_MAJOR, .abi_minor = VIV_ABI_MINOR, .abi_min_minor = VIV_ABI_MINOR,\n"
+         ".ptr_bits = 64, .byte_order = VIV_BYTE_ORDER, .name = \"specimen\"};",
+         "undefined symbol: viv_plugin_entry"});
 }
 END_TEST
 
@@ -240,7 +283,7 @@ TEST(plugin__that_throws_across_the_boundary_is_refused)
     build_with("c++", "plugins", "throws", "-x c++ -std=gnu++20",
                "static viv_status init(const viv_host *) { throw 1; }\n"
                "static const void *const *get_classes(const char *) { return nullptr; }\n"
-               "VIV_PLUGIN(\"throws\", .init = init, .get_classes = get_classes)");
+               "VIV_PLUGIN(\"throws\", \"1.0\", \"tests\", init, NULL, get_classes)");
     build_with("c++", "plugins", "keeps", "-x c++ -std=gnu++20",
                "static viv_status run(void *, const viv_request *, const viv_sink *)\n"
                "{ try { throw 1; } catch (int) {} return VIV_OK; }\n"
@@ -249,7 +292,7 @@ TEST(plugin__that_throws_across_the_boundary_is_refused)
                "static const void *const *get_classes(const char *id)\n"
                "{ static const void *const list[] = {&kept, nullptr};\n"
                "  return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? list : nullptr; }\n"
-               "VIV_PLUGIN(\"keeps\", .get_classes = get_classes)");
+               "VIV_PLUGIN(\"keeps\", \"1.0\", \"tests\", NULL, NULL, get_classes)");
     struct host *h = host_over("plugins");
     expect_refused(h, "throws.so", "its code"); /* crashed, or under sanitizers ended the process */
     expect_accepted(h, "keeps.so");
@@ -266,13 +309,13 @@ TEST(plugin__symbols_stay_its_own)
     for (int i = 0; i < 2; i++) {
         char code[1024], name[16];
         snprintf(name, sizeof name, "p%d", i);
-        snprintf(
-            code, sizeof code,
-            "VIV_EXPORT viv_status clash(void);\nviv_status clash(void) { return %d; }\n"
-            "static viv_status run(void *i, const viv_request *r, const viv_sink *s)\n"
-            "{ (void)i; (void)r; (void)s; return clash(); }\n"
-            "BRINGS_ARCHITECTURE(.name = \"p%d\", .run = run)\nVIV_PLUGIN(\"p%d\", .get_classes = get_classes)",
-            -100 - i, i, i);
+        snprintf(code, sizeof code,
+                 "VIV_EXPORT viv_status clash(void);\nviv_status clash(void) { return %d; }\n"
+                 "static viv_status run(void *i, const viv_request *r, const viv_sink *s)\n"
+                 "{ (void)i; (void)r; (void)s; return clash(); }\n"
+                 "BRINGS_ARCHITECTURE(.name = \"p%d\", .run = run)\nVIV_PLUGIN(\"p%d\", \"1.0\", \"tests\", "
+                 ".get_classes = get_classes)",
+                 -100 - i, i, i);
         build("plugins", name, code);
     }
     struct host *h = host_over("plugins");
@@ -299,7 +342,7 @@ TEST(plugin__outlives_the_host_and_keeps_what_it_allocated)
           "static void deinit(void) { free(list); free(made); list = NULL; }\n"
           "static const void *const *get_classes(const char *id)\n"
           "{ return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? (const void *const *)list : NULL; }\n"
-          "VIV_PLUGIN(\"heap\", .init = init, .deinit = deinit, .get_classes = get_classes)");
+          "VIV_PLUGIN(\"heap\", \"1.0\", \"tests\", .init = init, .deinit = deinit, .get_classes = get_classes)");
     build("plugins", "kept", ARCHITECTURE_WITH(".name = \"kept\""));
     for (int i = 0; i < 3; i++) {
         struct host *h = host_over("plugins");
@@ -724,8 +767,10 @@ TEST(library__that_starts_threads_is_a_dependency_on_the_users_word)
     open_sandbox();
     build_library("spins", THREADS);
     build_needing("needs", "spins", WHOLE);
-    build_needing("own", "spins",
-                  THREADS "BRINGS_LAYER(.name = \"own\")\nVIV_PLUGIN(\"own\", .get_classes = get_classes)");
+    build_needing(
+        "own", "spins",
+        THREADS
+        "BRINGS_LAYER(.name = \"own\")\nVIV_PLUGIN(\"own\", \"1.0\", \"tests\", .get_classes = get_classes)");
     for (size_t n = 0; n <= 2; n++) {
         struct host *h = host_over_with(
             "plugins", (struct host_options){.retry = n == 1, .allow_threads = words, .n_allow_threads = n});
@@ -866,6 +911,7 @@ END_TEST
 
 TESTS(plugin__of_a_third_party_needs_nothing_but_the_public_headers,
       plugin__with_another_identification_is_refused_by_field,
+      plugin__with_an_identification_of_another_length_is_refused_or_read_as_far_as_it_is_known,
       plugin__that_is_newer_but_can_live_with_us_is_accepted,
       plugin__with_tables_that_are_not_whole_is_refused_by_slot,
       plugin__with_a_larger_table_of_the_future_is_accepted, plugin__that_does_not_survive_its_loading_is_refused,

@@ -139,7 +139,7 @@ attr_name 1 attribute 0: its name or doc is missing or not plain
 attr_dots 1 attribute 0: its name or doc is missing or not plain
 attr_no_doc 1 attribute 0: its name or doc is missing or not plain
 attr_doc 1 attribute 0: its name or doc is missing or not plain
-attr_kind 1 attribute 'k': kind is 99, this host knows 1 to 6
+attr_kind 1 attribute 'k': kind is 99, this host knows 1 to 9
 attr_choice 1 attribute 'k': a choice without choices
 attr_empty_choice 1 attribute 'k': one of its choices is empty or given twice
 attr_same_choice 1 attribute 'k': one of its choices is empty or given twice
@@ -152,7 +152,7 @@ attr_order 1 attribute 'k': its min is above its max
 attr_nan 1 attribute 'k': its default, min or max is not a number
 attr_fraction 1 attribute 'k': its default is no integer
 attr_bool 1 attribute 'k': its default is neither 0 nor 1
-attr_weight 1 attribute 'w': a weight or a value has no default
+attr_weight 1 attribute 'w': only numbers, booleans and choices have a default
 attr_twice 1 has both an attribute 'k' and an attribute 'k'
 attr_group 1 has both an attribute 'k' and an attribute 'k.theta'
 out_none 1 layer 'bad': its out_dim is 0, expected 1 to 2^31
@@ -173,12 +173,15 @@ cache_row_wise 1 is flagged VIV_LAYER_ROW_WISE, but has a cache
 get_unknown 1 get_int: it asks for the attribute 'nosuch', which it does not declare
 get_null 1 get_float: it asks for the attribute 'NULL'
 get_weight 1 get_int: the attribute 'w' is declared as one of another kind
+get_ints 1 get_ints: the attribute 'k' is declared as one of another kind
+get_text_null 1 get_text: the attribute 'k' is declared as one of another kind
+get_text_nowhere 1 get_text: where to write the length of 't' is NULL
 set_unknown 1 is_set: it asks for the attribute 'nosuch'
 want_unknown 1 want_weight: it asks for the attribute 'nosuch'
 want_number 1 want_weight: the attribute 'k' is declared as one of another kind
 want_ndim 1 want_weight: 'w' is asked for with 99 dims, expected 1 to 8
 want_dims_null 1 want_weight: 'w' is asked for with 2 dims at NULL
-want_expert_weight_vector 1 want_expert_weight: 'w' is asked for with 1 dims, expected 2 to 8
+want_expert_weight_vector 1 viv.expert-cache/0.want_weight: 'w' is asked for with 1 dims, expected 2 to 8
 dims_null 1 weight_dims: where to write the dims of 'w' is NULL
 dims_unset 1 the weight 'w', which the layer needs, is not set
 infer_fails 1 infer failed: invalid argument

@@ -46,7 +46,10 @@ struct harness {
 static const void *harness_service(const viv_host *host, const char *id)
 {
     (void)host;
-    return strcmp(id, VIV_SERVICE_KERNELS) == 0 ? kernels_choose(kernels_cpu(), 0) : NULL;
+    const viv_kernels *kernels = kernels_choose(kernels_cpu(), 0);
+    if (strcmp(id, VIV_SERVICE_DELTA_RULE) == 0)
+        return kernels_delta_rules(kernels);
+    return strcmp(id, VIV_SERVICE_KERNELS) == 0 ? kernels : NULL;
 }
 
 static void harness_error(const viv_host *host, viv_status status, const char *sentence)
@@ -97,11 +100,13 @@ static viv_status harness_want_weight(viv_infer *b, const char *attr, uint32_t n
     return VIV_OK;
 }
 
-static viv_status harness_weight_dims(const viv_infer *b, const char *attr, uint32_t *ndim, uint64_t dims[4])
+static viv_status harness_weight_dims(const viv_infer *b, const char *attr, uint32_t capacity, uint64_t *dims,
+                                      uint32_t *ndim)
 {
     const struct given *g = harness_given(b->ctx, attr);
     *ndim = g->ndim;
-    memcpy(dims, g->dims, sizeof g->dims);
+    for (uint32_t i = 0; i < capacity && i < sizeof g->dims / sizeof *g->dims; i++)
+        dims[i] = g->dims[i];
     return VIV_OK;
 }
 

@@ -84,7 +84,7 @@ static inline viv_model *load(const char *directory, const char *scheduler, uint
 }
 
 /* Runs rows of one sequence, a part of a text of `length` tokens, all wanted; copies their logits. */
-static inline void step_of(viv_model *m, struct sequence *s, const int32_t *tokens, size_t n, size_t length,
+static inline void step_of(viv_model *m, viv_sequence *s, const int32_t *tokens, size_t n, size_t length,
                            float *out)
 {
     uint8_t output_rows[MAX_TOKENS];
@@ -104,13 +104,13 @@ static inline void step_of(viv_model *m, struct sequence *s, const int32_t *toke
     memcpy(out, logits, n * model_output_dim(m) * sizeof *out);
 }
 
-static inline void step(viv_model *m, struct sequence *s, const int32_t *tokens, size_t n, float *out)
+static inline void step(viv_model *m, viv_sequence *s, const int32_t *tokens, size_t n, float *out)
 {
     step_of(m, s, tokens, n, 0, out);
 }
 
 /* The encoder's rows of one sequence: the text, beginning at `skip`. */
-static inline viv_rows read_rows(struct sequence *s, const struct answers *a, size_t skip)
+static inline viv_rows read_rows(viv_sequence *s, const struct answers *a, size_t skip)
 {
     return (viv_rows){.struct_size = sizeof(viv_rows),
                       .flags = VIV_ROWS_ENCODER,
@@ -120,9 +120,9 @@ static inline viv_rows read_rows(struct sequence *s, const struct answers *a, si
 }
 
 /* A sequence, whose text, if there is an encoder, has gone through it. */
-static inline struct sequence *begin(viv_model *m, const struct answers *a, size_t skip)
+static inline viv_sequence *begin(viv_model *m, const struct answers *a, size_t skip)
 {
-    struct sequence *s = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m);
     struct error err;
     const float *encoded;
     uint64_t n_rows;

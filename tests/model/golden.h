@@ -80,9 +80,9 @@ static inline struct array read_npy(const char *directory, const char *name)
     return a;
 }
 
-static inline struct sequence *golden_sequence(viv_model *m)
+static inline viv_sequence *golden_sequence(viv_model *m)
 {
-    struct sequence *s;
+    viv_sequence *s;
     struct error err;
     ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
     return s;

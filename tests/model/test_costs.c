@@ -23,6 +23,7 @@ static unsigned long long n_flops;
 enum { N_TOKENS = 23 };
 
 static viv_kernels counting;
+static viv_delta_rules counting_rules;
 
 static const viv_product *product(const viv_kernels *kernels, uint32_t weight_dtype)
 {
@@ -33,6 +34,8 @@ static const viv_product *product(const viv_kernels *kernels, uint32_t weight_dt
 static const void *get_service(const viv_host *h, const char *id)
 {
     (void)h;
+    if (strcmp(id, VIV_SERVICE_DELTA_RULE) == 0)
+        return &counting_rules;
     return strcmp(id, VIV_SERVICE_KERNELS) == 0 ? &counting : host_viv(host)->get_service(host_viv(host), id);
 }
 
@@ -45,13 +48,13 @@ static const viv_host *counting_host(void)
     counting.product = product;
     counting.attend = attend;
     counting.attend_scratch_bytes = attend_scratch_bytes;
-    counting.delta_rule = delta_rule;
+    counting_rules = (viv_delta_rules){.struct_size = sizeof counting_rules, .run = delta_rule};
     return &h;
 }
 
 /* --- steps --------------------------------------------------------------------------------------------------- */
 
-static uint64_t run(viv_model *m, struct sequence *s, enum stack_id stack, uint64_t n, bool all_wanted)
+static uint64_t run(viv_model *m, viv_sequence *s, enum stack_id stack, uint64_t n, bool all_wanted)
 {
     int32_t tokens[N_TOKENS];
     uint8_t output_rows[N_TOKENS];
@@ -90,7 +93,7 @@ static uint64_t expect(viv_model *m, enum stack_id stack, struct graph_step step
     } while (0)
 
 /* A token at a time; then many at once, of which the last is wanted. */
-static void check_decoder(const char *name, viv_model *m, struct sequence *s, uint64_t n_encoder_rows)
+static void check_decoder(const char *name, viv_model *m, viv_sequence *s, uint64_t n_encoder_rows)
 {
     uint64_t sum = 0;
     for (uint64_t i = 0; i < N_TOKENS; i++) {
@@ -114,7 +117,7 @@ static bool counts(const char *directory)
 {
     struct model_options options = golden_options();
     struct error err;
-    struct sequence *s;
+    viv_sequence *s;
     viv_model *m;
     const char *name = strrchr(directory, '/') + 1;
     options.host = counting_host();

@@ -24,7 +24,7 @@ static const char *golden(const char *name)
     return path;
 }
 
-static viv_status try_step(viv_model *m, struct sequence *s, size_t first, size_t n, float *out, struct error *err)
+static viv_status try_step(viv_model *m, viv_sequence *s, size_t first, size_t n, float *out, struct error *err)
 {
     int32_t tokens[N_TOKENS];
     uint8_t output_rows[N_TOKENS];
@@ -46,7 +46,7 @@ static viv_status try_step(viv_model *m, struct sequence *s, size_t first, size_
 static void answer(viv_model *m, float *out)
 {
     struct error err;
-    struct sequence *s = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m);
     ck_assert_msg(try_step(m, s, 0, N_TOKENS / 2, out, &err) == VIV_OK, "%s", err.text);
     for (size_t i = N_TOKENS / 2; i < N_TOKENS; i++)
         ck_assert_msg(try_step(m, s, i, 1, out + i * model_output_dim(m), &err) == VIV_OK, "%s", err.text);
@@ -266,7 +266,7 @@ TEST(router__without_a_finite_score_names_layer_and_token)
     ck_assert_int_eq(fclose(f), 0);
     const struct model_options options = golden_options();
     viv_model *m = golden_load(&options, copied);
-    struct sequence *s = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m);
     ck_assert_int_eq(try_step(m, s, 0, 5, NULL, &err), VIV_EINVAL);
     ck_assert_msg(strstr(err.text, "layers.1.router") && strstr(err.text, "for token 3 at position 0"), "%s",
                   err.text);
@@ -285,7 +285,7 @@ TEST(expert_cache__tells_of_a_file_that_shrinks_and_keeps_what_was_said)
     struct model_options options = golden_options();
     options.expert_budget = least_budget("mixtral-gguf", 1);
     viv_model *m = golden_load(&options, copy_of("mixtral-gguf"));
-    struct sequence *s = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m);
     ck_assert_msg(try_step(m, s, 0, 20, NULL, &err) == VIV_OK, "%s", err.text);
     /* only what lies behind the experts' first bytes is cut off, so that other weights stay what they are */
     ck_assert_int_eq(truncate(in_copy("model.gguf"), 100000), 0);
@@ -311,7 +311,7 @@ TEST(expert_cache__goes_on_where_it_was_when_a_file_can_be_read_again)
     options.expert_budget = least_budget("mixtral", 1);
     viv_model *m = golden_load(&options, golden("mixtral"));
     answer(m, expected);
-    struct sequence *s = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m);
     const uint64_t dim = model_output_dim(m);
     ck_assert_msg(try_step(m, s, 0, 20, got, &err) == VIV_OK, "%s", err.text);
 

@@ -96,10 +96,10 @@ static void finish(viv_model *m)
     engine_destroy(engine);
 }
 
-static struct sequence *begin_sequence(viv_model *m)
+static viv_sequence *begin_sequence(viv_model *m)
 {
     struct error err;
-    struct sequence *s;
+    viv_sequence *s;
     ck_assert_msg(sequence_create(m, &s, &err) == VIV_OK, "%s", err.text);
     return s;
 }
@@ -110,8 +110,7 @@ static int32_t token(size_t i)
 }
 
 /* n tokens more of the sequence, as a part of a text of `length`; their logits. */
-static viv_status try_step(viv_model *m, struct sequence *s, size_t n, uint64_t length, float *out,
-                           struct error *err)
+static viv_status try_step(viv_model *m, viv_sequence *s, size_t n, uint64_t length, float *out, struct error *err)
 {
     int32_t tokens[CONTEXT];
     uint8_t output_rows[CONTEXT];
@@ -133,7 +132,7 @@ static viv_status try_step(viv_model *m, struct sequence *s, size_t n, uint64_t 
     return status;
 }
 
-static void step(viv_model *m, struct sequence *s, size_t n, uint64_t length, float *out)
+static void step(viv_model *m, viv_sequence *s, size_t n, uint64_t length, float *out)
 {
     struct error err;
     ck_assert_msg(try_step(m, s, n, length, out, &err) == VIV_OK, "%s", err.text);
@@ -142,7 +141,7 @@ static void step(viv_model *m, struct sequence *s, size_t n, uint64_t length, fl
 /* The logits of a text of n tokens, read at once. */
 static void read_whole(viv_model *m, size_t n, float *out)
 {
-    struct sequence *s = begin_sequence(m);
+    viv_sequence *s = begin_sequence(m);
     step(m, s, n, 0, out);
     sequence_destroy(s);
 }
@@ -156,7 +155,7 @@ TEST(lengths__pieces_of_a_text_are_computed_as_parts_of_the_whole)
 {
     for (size_t k = 0; k < 2; k++) {
         viv_model *m = make(by_length[k], -1);
-        struct sequence *s = begin_sequence(m);
+        viv_sequence *s = begin_sequence(m);
         read_whole(m, 40, whole);
         for (size_t at = 0; at < 40; at += 5)
             step(m, s, 5, 40, got + at * WORDS);
@@ -175,7 +174,7 @@ TEST(lengths__texts_that_share_a_step_have_each_its_own)
 {
     for (size_t k = 0; k < 2; k++) {
         viv_model *m = make(by_length[k], -1);
-        struct sequence *a = begin_sequence(m), *b = begin_sequence(m);
+        viv_sequence *a = begin_sequence(m), *b = begin_sequence(m);
         struct error err;
         int32_t tokens[30];
         const float *logits;
@@ -202,7 +201,7 @@ END_TEST
 TEST(lengths__an_answer_that_passes_the_switch_has_its_prompt_recomputed)
 {
     viv_model *m = make(longrope, -1);
-    struct sequence *s = begin_sequence(m);
+    viv_sequence *s = begin_sequence(m);
     step(m, s, 10, 10, got);
     for (size_t n = 11; n <= 24; n++) {
         step(m, s, 1, 0, got);
@@ -227,7 +226,7 @@ END_TEST
 TEST(lengths__dynamic_scaling_leaves_an_answer_as_it_came)
 {
     viv_model *m = make(dynamic, -1);
-    struct sequence *s = begin_sequence(m), *again = begin_sequence(m);
+    viv_sequence *s = begin_sequence(m), *again = begin_sequence(m);
     step(m, s, 20, 0, got);
     for (size_t n = 0; n < 5; n++)
         step(m, s, 1, 0, got + n * WORDS);
@@ -250,7 +249,7 @@ TEST(lengths__a_prefix_of_another_length_is_reused_where_it_would_be_the_same)
         tokens[i] = token(i);
     for (size_t k = 0; k < 2; k++) {
         viv_model *m = make(by_length[k], -1);
-        struct sequence *s = begin_sequence(m);
+        viv_sequence *s = begin_sequence(m);
         step(m, s, 10, 0, got);
         ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 15, 16), 10);
         ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 19, 20), 0);
@@ -270,7 +269,7 @@ END_TEST
 TEST(lengths__a_text_longer_than_the_context_is_refused_at_once)
 {
     viv_model *m = make(longrope, -1);
-    struct sequence *s = begin_sequence(m);
+    viv_sequence *s = begin_sequence(m);
     struct error err;
     ck_assert_int_eq(try_step(m, s, 5, 1000, got, &err), VIV_ELIMIT);
     ck_assert_msg(strstr(err.text, "1000 tokens") && strstr(err.text, "--context"), "%s", err.text);
@@ -298,7 +297,7 @@ TEST(lengths__values_too_large_for_f16_make_the_cache_f32)
     read_whole(m, 30, whole);
     finish(m);
     m = make(large_values, -1);
-    struct sequence *s = begin_sequence(m), *small = begin_sequence(m);
+    viv_sequence *s = begin_sequence(m), *small = begin_sequence(m);
     struct model_stats stats;
     model_stats(m, &stats);
     ck_assert_uint_eq(stats.cache_dtype, VIV_F16);
@@ -321,7 +320,7 @@ END_TEST
 TEST(lengths__a_cache_of_f16_that_the_user_asked_for_is_refused_such_values)
 {
     viv_model *m = make(large_values, VIV_F16);
-    struct sequence *s = begin_sequence(m);
+    viv_sequence *s = begin_sequence(m);
     struct error err;
     ck_assert_int_eq(try_step(m, s, 5, 0, got, &err), VIV_ERANGE);
     ck_assert_msg(strstr(err.text, "--cache-type f32"), "%s", err.text);

@@ -41,7 +41,7 @@ static int32_t most_likely(const float *logits, size_t n)
 static void check_logits(const char *name, const struct tolerance *t, const struct answers *a, viv_model *m)
 {
     float *got = malloc(a->n * a->vocab * sizeof *got), largest = 0, worst = 0;
-    struct sequence *s = begin(m, a, 0);
+    viv_sequence *s = begin(m, a, 0);
     ck_assert_uint_eq(model_output_dim(m), a->vocab);
     step(m, s, a->tokens, a->n, got);
     for (size_t i = 0; i < a->n * a->vocab; i++) {
@@ -58,7 +58,7 @@ static void check_logits(const char *name, const struct tolerance *t, const stru
 static void check_greedy(const char *name, const struct answers *a, viv_model *m)
 {
     float *logits = malloc(a->n_prompt * a->vocab * sizeof *logits);
-    struct sequence *s = begin(m, a, 0);
+    viv_sequence *s = begin(m, a, 0);
     step(m, s, a->tokens, a->n_prompt, logits);
     const float *last = logits + (a->n_prompt - 1) * a->vocab;
     for (size_t i = 0; i < a->n_greedy; i++) {
@@ -131,7 +131,7 @@ static void check_bits(const char *name, const char *directory)
     size_t bytes = a.n * a.vocab * sizeof(float);
     float *whole = malloc(bytes), *other = malloc(bytes);
     viv_model *m = load(directory, "serial", 1, 0);
-    struct sequence *s = begin(m, &a, 0);
+    viv_sequence *s = begin(m, &a, 0);
     step(m, s, a.tokens, a.n, whole);
     sequence_destroy(s);
     model_close(m);
@@ -302,7 +302,7 @@ static void check_bf16(const char *name, const char *directory)
         return;
     read_answers(directory, &a);
     viv_model *m = rounded(directory, true);
-    struct sequence *s = begin(m, &a, 0);
+    viv_sequence *s = begin(m, &a, 0);
     step(m, s, a.tokens, a.n, a.logits);
     sequence_destroy(s);
     model_close(m);
@@ -346,7 +346,7 @@ static void check_strangers(const char *name, const char *directory)
     uint8_t output_rows[MAX_TOKENS];
     memset(output_rows, 1, sizeof output_rows);
     for (int i = 0; i < 3; i++) {
-        struct sequence *s = begin(m, &a, begins[i]);
+        viv_sequence *s = begin(m, &a, begins[i]);
         alone[i] = malloc(sizes[i] * a.vocab * sizeof(float));
         step(m, s, a.tokens + begins[i], sizes[i], alone[i]);
         sequence_destroy(s);

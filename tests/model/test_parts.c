@@ -81,7 +81,7 @@ static float *answer(const char *directory, const struct answers *a, size_t *n, 
     struct error err;
     viv_model *m;
     ck_assert_msg(golden_try(&options, directory, &m, &err) == VIV_OK, "%s: %s", what, err.text);
-    struct sequence *s = begin(m, a, 0);
+    viv_sequence *s = begin(m, a, 0);
     const size_t rows = a->n < 6 ? a->n : 6;
     *n = rows * model_output_dim(m);
     float *out = malloc(*n * sizeof *out);

@@ -53,7 +53,7 @@ static int32_t token(size_t i)
 }
 
 /* Tokens first.. of the text; their logits, if it worked and they are wanted. */
-static viv_status try_step(viv_model *m, struct sequence *s, size_t first, size_t n, const uint32_t *cancel,
+static viv_status try_step(viv_model *m, viv_sequence *s, size_t first, size_t n, const uint32_t *cancel,
                            float *out, struct error *err)
 {
     int32_t tokens[CONTEXT];
@@ -73,7 +73,7 @@ static viv_status try_step(viv_model *m, struct sequence *s, size_t first, size_
 }
 
 /* The next n tokens have the logits that they have in the text read at once. */
-static void goes_on(const struct fixture *f, struct sequence *s, size_t n)
+static void goes_on(const struct fixture *f, viv_sequence *s, size_t n)
 {
     static float got[N_TOKENS * WORDS];
     struct error err;
@@ -94,7 +94,7 @@ static void make(struct fixture *f)
     ck_assert_msg(engine_open_model(engine, &options, in_scratch("model.yaml"), &f->m, &err) == VIV_OK, "%s",
                   err.text);
     ck_assert_msg(model_load(f->m, &err) == VIV_OK, "%s", err.text);
-    struct sequence *s = golden_sequence(f->m);
+    viv_sequence *s = golden_sequence(f->m);
     ck_assert_msg(try_step(f->m, s, 0, N_TOKENS, NULL, f->whole, &err) == VIV_OK, "%s", err.text);
     sequence_destroy(s);
 }
@@ -123,7 +123,7 @@ TEST(recurrent_state__goes_from_step_to_step)
     static const size_t sizes[] = {1, 1, 2, 7, 1, 20, 8};
     struct fixture f;
     make(&f);
-    struct sequence *s = golden_sequence(f.m), *other = golden_sequence(f.m);
+    viv_sequence *s = golden_sequence(f.m), *other = golden_sequence(f.m);
     for (size_t i = 0; i < 7; i++) {
         goes_on(&f, s, sizes[i]);
         goes_on(&f, other, 5);
@@ -143,7 +143,7 @@ TEST(recurrent_state__can_be_cut_to_what_it_was_before_the_last_step)
     struct fixture f;
     struct error err;
     make(&f);
-    struct sequence *s = golden_sequence(f.m);
+    viv_sequence *s = golden_sequence(f.m);
     ck_assert_uint_eq(sequence_reusable_length(s, 5), 0);
     goes_on(&f, s, 9);
     ck_assert_uint_eq(sequence_reusable_length(s, 8), 0);
@@ -189,7 +189,7 @@ TEST(recurrent_state__is_as_it_was_after_a_step_that_failed)
     struct fixture f;
     struct error err;
     make(&f);
-    struct sequence *s = golden_sequence(f.m);
+    viv_sequence *s = golden_sequence(f.m);
     ck_assert_int_eq(try_step(f.m, s, 0, 5, &now, out, &err), VIV_ECANCELLED);
     goes_on(&f, s, 5);
     goes_on(&f, s, 6);
@@ -210,7 +210,7 @@ TEST(kv_cache__can_be_cut_anywhere)
     open_host();
     const struct model_options options = golden_options();
     viv_model *m = golden_load(&options, source_path("tests/golden/llama-gqa"));
-    struct sequence *s = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m);
     const int32_t tokens[] = {3, 4, 5, 6, 7};
     const viv_rows rows = {.struct_size = sizeof rows, .sequence = s, .n_rows = 5, .tokens = tokens};
     const viv_rows *const list[] = {&rows};

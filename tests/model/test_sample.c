@@ -16,15 +16,15 @@ static viv_sampling drawing(void)
     return how;
 }
 
-static struct sampler *made(const viv_sampling *how, uint64_t vocab_size)
+static viv_sampler *made(const viv_sampling *how, uint64_t vocab_size)
 {
     struct error err = {0};
-    struct sampler *s = NULL;
+    viv_sampler *s = NULL;
     ck_assert_msg(sampler_create(how, vocab_size, &s, &err) == VIV_OK, "%s", err.text);
     return s;
 }
 
-static int32_t chosen(struct sampler *s, const float *logits)
+static int32_t chosen(viv_sampler *s, const float *logits)
 {
     struct error err = {0};
     int32_t token = -1;
@@ -48,7 +48,7 @@ static void shares_of(const viv_sampling *how, const struct past *past, const fl
     memset(shares, 0, vocab_size * sizeof *shares);
     for (int i = 0; i < N_DRAWS; i++) {
         each.seed = (uint64_t)i;
-        struct sampler *s = made(&each, vocab_size);
+        viv_sampler *s = made(&each, vocab_size);
         sampler_see(s, past->prompt, past->n_prompt);
         for (uint64_t a = 0; a < past->n_answer; a++) {
             float forced[MAX_VOCAB];
@@ -87,7 +87,7 @@ TEST(sample__greedy_takes_the_highest_and_among_equals_the_lowest_id)
         for (int at = 0; at < n; at++) {
             for (int i = 0; i < n; i++)
                 logits[i] = i == at || i == n - 1 ? 2.5f : -1.0f;
-            struct sampler *s = made(&greedy, (uint64_t)n);
+            viv_sampler *s = made(&greedy, (uint64_t)n);
             ck_assert_int_eq(chosen(s, logits), at);
             sampler_destroy(s);
         }
@@ -109,7 +109,7 @@ TEST(sample__logprob_is_of_the_untouched_logits)
     struct error err;
     int32_t token;
     float logprob;
-    struct sampler *s = made(&how, N);
+    viv_sampler *s = made(&how, N);
     ck_assert_int_eq(sampler_choose(s, logits, &token, &logprob, &err), VIV_OK);
     ck_assert_int_eq(token, 1);
     ck_assert_double_eq_tol(logprob, log(p[1]), 1e-6);
@@ -128,7 +128,7 @@ TEST(sample__a_token_that_cannot_be_is_never_chosen)
     how.bias_values = by;
     for (int top_k = 0; top_k < 4; top_k++) {
         how.top_k = top_k;
-        struct sampler *s = made(&how, 5);
+        viv_sampler *s = made(&how, 5);
         for (int i = 0; i < 100; i++)
             ck_assert_int_eq(chosen(s, logits), 3);
         sampler_destroy(s);
@@ -205,7 +205,7 @@ TEST(sample__goes_on_from_where_another_stood)
     how.repetition_penalty = 1.3f;
     how.presence_penalty = 0.5f;
     how.frequency_penalty = 0.1f;
-    struct sampler *whole = made(&how, VOCAB), *later = made(&how, VOCAB);
+    viv_sampler *whole = made(&how, VOCAB), *later = made(&how, VOCAB);
     sampler_see(whole, prompt, 3);
     for (int i = 0; i < N; i++)
         tokens[i] = chosen(whole, logits);
@@ -298,7 +298,7 @@ static void noise(float *logits, uint64_t n)
 static void expect_refusal(const viv_sampling *how, uint64_t vocab_size, const char *sentence)
 {
     struct error err;
-    struct sampler *s = NULL;
+    viv_sampler *s = NULL;
     ck_assert_int_eq(sampler_create(how, vocab_size, &s, &err), VIV_EINVAL);
     ck_assert_ptr_null(s);
     ck_assert_str_eq(err.text, sentence);
@@ -353,7 +353,7 @@ TEST(sample__logits_that_are_no_numbers_are_refused)
     struct error err;
     int32_t token = -7;
     float logits[37], logprob;
-    struct sampler *s = made(&greedy, 37);
+    viv_sampler *s = made(&greedy, 37);
     for (int at = 0; at < 37; at++)
         for (int kind = 0; kind < 2; kind++) {
             noise(logits, 37);
@@ -384,7 +384,7 @@ TEST(sample__extremes_of_float_and_of_parameters_stay_in_bounds)
         how.min_p = c & 8 ? 1 : 0;
         how.typical_p = c & 16 ? 1e-45f : 1;
         how.repetition_penalty = c & 32 ? 1e-45f : 3e38f;
-        struct sampler *s = made(&how, 6);
+        viv_sampler *s = made(&how, 6);
         for (int i = 0; i < 20; i++) {
             int32_t token = chosen(s, values);
             ck_assert_int_ge(token, 0);
@@ -411,7 +411,7 @@ TEST(sample__large_vocabularies_are_fast)
         how.temperature = c < 2 ? 0 : 0.8f;
         how.top_k = c == 2 ? 40 : 0;
         how.top_p = c == 3 ? 0.95f : 1;
-        struct sampler *s = made(&how, N);
+        viv_sampler *s = made(&how, N);
         double best = 1;
         for (int i = 0; i < ROUNDS; i++) {
             struct timespec a, b;
@@ -450,7 +450,7 @@ TEST(sample__a_seed_draws_the_same_tokens_on_every_machine)
         how.seed = table[i].seed;
         how.temperature = table[i].temperature;
         how.top_p = table[i].top_p;
-        struct sampler *s = made(&how, VOCAB);
+        viv_sampler *s = made(&how, VOCAB);
         for (int n = 0; n < N; n++)
             ck_assert_int_eq(chosen(s, logits), table[i].expected[n]);
         sampler_destroy(s);

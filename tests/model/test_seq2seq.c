@@ -20,7 +20,7 @@ static void make(struct fixture *f, const char *scheduler)
     f->m = load(source_path(checkpoint), scheduler, 2, 0);
     read_answers(source_path(checkpoint), &f->a);
     f->logits = malloc(f->a.n * f->a.vocab * sizeof *f->logits);
-    struct sequence *s = begin(f->m, &f->a, 0);
+    viv_sequence *s = begin(f->m, &f->a, 0);
     step(f->m, s, f->a.tokens, f->a.n, f->logits);
     sequence_destroy(s);
 }
@@ -45,7 +45,7 @@ static viv_status try_step(viv_model *m, const viv_rows *rows, uint32_t n, const
     return model_step(m, list, n, cancel, &outputs, &n_outputs, err);
 }
 
-static viv_rows write_rows(struct sequence *s, const struct answers *a, size_t first, size_t n)
+static viv_rows write_rows(viv_sequence *s, const struct answers *a, size_t first, size_t n)
 {
     return (viv_rows){.struct_size = sizeof(viv_rows), .sequence = s, .n_rows = n, .tokens = a->tokens + first};
 }
@@ -60,7 +60,7 @@ TEST(seq2seq__writes_only_by_what_has_been_read)
 {
     struct fixture f;
     struct error err;
-    struct sequence *s, *other;
+    viv_sequence *s, *other;
     make(&f, "serial");
     s = golden_sequence(f.m);
     viv_rows rows[2] = {write_rows(s, &f.a, 0, 1)};
@@ -94,7 +94,7 @@ TEST(seq2seq__a_truncated_sequence_still_has_its_encoder_output)
     struct error err;
     make(&f, "parallel");
     float *got = malloc(f.a.n * f.a.vocab * sizeof *got);
-    struct sequence *s = begin(f.m, &f.a, 0);
+    viv_sequence *s = begin(f.m, &f.a, 0);
     static const size_t lengths[] = {7, 0, 20};
     step(f.m, s, f.a.tokens, 30, got);
     for (size_t i = 0; i < 3; i++) {
@@ -116,7 +116,7 @@ TEST(seq2seq__another_text_that_is_read_begins_anew)
     struct error err;
     make(&f, "parallel");
     float *got = malloc(f.a.n * f.a.vocab * sizeof *got);
-    struct sequence *s = begin(f.m, &f.a, 11);
+    viv_sequence *s = begin(f.m, &f.a, 11);
     /* a longer one than before, and one that nothing was written by */
     for (int i = 0; i < 2; i++) {
         if (i == 0)
@@ -139,7 +139,7 @@ TEST(seq2seq__a_step_that_is_cancelled_has_not_happened)
     static const uint32_t now = 1;
     struct fixture f;
     struct error err;
-    struct sequence *s;
+    viv_sequence *s;
     make(&f, "serial");
     float *got = malloc(f.a.n * f.a.vocab * sizeof *got);
     s = golden_sequence(f.m);
@@ -181,7 +181,7 @@ TEST(seq2seq__a_text_must_fit_the_context)
     struct fixture f;
     struct error err;
     make(&f, "serial");
-    struct sequence *s = begin(f.m, &f.a, 0);
+    viv_sequence *s = begin(f.m, &f.a, 0);
     const viv_rows rows = {
         .struct_size = sizeof rows, .flags = VIV_ROWS_ENCODER, .sequence = s, .n_rows = 513, .tokens = long_text};
     ck_assert_int_eq(try_step(f.m, &rows, 1, NULL, &err), VIV_ELIMIT);
@@ -330,7 +330,7 @@ TEST(seq2seq__answers_a_text_with_another)
     ck_assert_uint_eq(h.n, N);
     /* the same by hand: read, then write, each time the likeliest */
     memcpy(a.encoder, ids, sizeof ids);
-    struct sequence *s = begin(m, &a, 0);
+    viv_sequence *s = begin(m, &a, 0);
     float *logits = malloc(VOCAB * sizeof *logits);
     int32_t token = 0;
     for (size_t i = 0; i < N; i++) {

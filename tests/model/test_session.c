@@ -31,7 +31,7 @@ static viv_model *chat_model(void)
 }
 
 /* Logits of the rows [from, n) of a text, of which the sequence holds the rows before. */
-static float *run_from(viv_model *m, struct sequence *s, const int32_t *tokens, size_t from, size_t n)
+static float *run_from(viv_model *m, viv_sequence *s, const int32_t *tokens, size_t from, size_t n)
 {
     float *logits = malloc((n - from) * model_output_dim(m) * sizeof *logits);
     ck_assert_uint_eq(sequence_length(s), from);
@@ -47,7 +47,7 @@ TEST(sequence__reuses_the_prefix_that_it_shares_and_no_more)
     text_of(one, 0);
     memcpy(other, one, sizeof other);
     other[200] = one[200] == 7 ? 8 : 7;
-    struct sequence *s = golden_sequence(m), *alone = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m), *alone = golden_sequence(m);
     free(run_from(m, s, one, 0, LENGTH));
     ck_assert_uint_eq(sequence_reuse_prefix(s, one, LENGTH, 0), LENGTH);
     ck_assert_uint_eq(sequence_reuse_prefix(s, other, LENGTH, 0), 200);
@@ -78,7 +78,7 @@ TEST(sequence__reuses_nothing_from_a_vector_on)
     open_host();
     viv_model *m = chat_model();
     text_of(tokens, 0);
-    struct sequence *s = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m);
     const viv_rows rows = {
         .struct_size = sizeof rows, .sequence = s, .n_rows = 3, .tokens = tokens, .vectors = vectors};
     const viv_rows *const list[] = {&rows};
@@ -101,7 +101,7 @@ TEST(sequence__reuses_recurrent_state_where_there_is_one)
     text_of(one, 0);
     memcpy(other, one, sizeof other);
     other[LENGTH - 1] = one[LENGTH - 1] == 7 ? 8 : 7;
-    struct sequence *s = golden_sequence(m), *alone = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m), *alone = golden_sequence(m);
     float *anew = run_from(m, alone, other, 0, LENGTH);
     free(run_from(m, s, one, 0, LENGTH - 1));
     free(run_from(m, s, one, LENGTH - 1, LENGTH));
@@ -166,7 +166,7 @@ static void check_cuts(const char *name, const size_t *cuts, size_t n_cuts)
     viv_model *m = model_called(name);
     const size_t vocab = model_output_dim(m);
     text_of(tokens, 3);
-    struct sequence *alone = golden_sequence(m);
+    viv_sequence *alone = golden_sequence(m);
     float *whole = run_from(m, alone, tokens, 0, LENGTH);
     for (size_t i = 0; i < n_cuts; i++) {
         const size_t n = cuts[i];

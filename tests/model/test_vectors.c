@@ -42,7 +42,7 @@ static viv_model *load(const char *directory, uint32_t n_threads)
 
 static uint8_t want_all[MAX_TOKENS];
 
-static viv_rows rows_of(struct sequence *s, const struct text *t, size_t first, size_t n)
+static viv_rows rows_of(viv_sequence *s, const struct text *t, size_t first, size_t n)
 {
     memset(want_all, 1, sizeof want_all);
     return (viv_rows){.struct_size = sizeof(viv_rows),
@@ -57,7 +57,7 @@ static viv_rows rows_of(struct sequence *s, const struct text *t, size_t first, 
 static float *outputs_of(viv_model *m, const struct text *t, size_t first, size_t n)
 {
     struct error err;
-    struct sequence *s = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m);
     const viv_rows rows = rows_of(s, t, first, n);
     const viv_rows *const list[] = {&rows};
     const float *outputs;
@@ -295,7 +295,7 @@ static void check_pieces(const char *name, const char *directory)
     uint64_t n_outputs;
     read_text(directory, &t);
     viv_model *m = load(directory, 0);
-    struct sequence *s = golden_sequence(m);
+    viv_sequence *s = golden_sequence(m);
     const viv_rows a = rows_of(s, &t, 0, 5), b = rows_of(s, &t, 5, 5);
     const viv_rows *const first[] = {&a}, *const second[] = {&b};
     ck_assert_msg(model_step(m, first, 1, NULL, &outputs, &n_outputs, &err) == VIV_OK, "%s", err.text);

@@ -353,7 +353,7 @@ static void expect_threads(int n)
 TEST(workers__destroy_joins)
 {
     struct error err;
-    struct workers *w;
+    viv_worker_pool *w;
     int before = threads_of_process();
     ck_assert_int_eq(workers_create(5, &w, &err), VIV_OK);
     ck_assert_int_eq(threads_of_process(), before ? before + 4 : 0);
@@ -366,12 +366,12 @@ END_TEST
 TEST(workers__a_number_out_of_range_is_refused)
 {
     struct error err;
-    struct workers *w = NULL;
+    viv_worker_pool *w = NULL;
     ck_assert_int_eq(workers_create(0, &w, &err), VIV_EINVAL);
     ck_assert_str_eq(err.text, "number of threads: expected 1 to 4096, found 0");
     ck_assert_int_eq(workers_create(4097, &w, &err), VIV_EINVAL);
     ck_assert_ptr_null(w);
-    void *pool = NULL;
+    viv_worker_pool *pool = NULL;
     ck_assert_int_eq(workers_service.create(4097, &pool), VIV_EINVAL);
     ck_assert_int_eq(error_take(&err, VIV_EINVAL), VIV_EINVAL);
     ck_assert_str_eq(err.text, "number of threads: expected 1 to 4096, found 4097");
@@ -396,7 +396,7 @@ TEST(workers__a_thread_that_cannot_start_is_an_error)
         return;
     }
     struct error err;
-    struct workers *w = NULL;
+    viv_worker_pool *w = NULL;
     int before = threads_of_process();
     struct rlimit usual, small;
     ck_assert_int_eq(getrlimit(RLIMIT_AS, &usual), 0);
@@ -423,7 +423,7 @@ static void take_mask(void *ctx, uint32_t worker)
 TEST(workers__leave_signals_to_the_program_but_not_their_own_faults)
 {
     struct error err;
-    struct workers *w;
+    viv_worker_pool *w;
     ck_assert_int_eq(workers_create(3, &w, &err), VIV_OK);
     workers_run(w, take_mask, NULL);
     workers_destroy(w);
@@ -458,7 +458,7 @@ static void use_barrier(void *ctx, uint32_t worker)
 TEST(workers__last_at_the_barrier_is_alone)
 {
     struct error err;
-    struct workers *w;
+    viv_worker_pool *w;
     ck_assert_int_eq(workers_create(4, &w, &err), VIV_OK);
     workers_run(w, use_barrier, w);
     ck_assert_uint_eq(n_last, 1000);

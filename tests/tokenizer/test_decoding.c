@@ -33,7 +33,7 @@ static void add_part(struct buf *all, const char *name, const char *text, size_t
 /* The text of ids, one by one. */
 static void stream(const struct tokenizer *t, const char *name, const int32_t *ids, size_t n, struct buf *out)
 {
-    struct stream_decoder *d;
+    viv_decoder *d;
     struct error err;
     const char *text;
     size_t size;
@@ -145,7 +145,7 @@ TEST(decoding__goes_on_behind_what_is_finished)
                           "type", "Sequence", "decoders", "type", "ByteFallback", "type", "Fuse", "type", "Strip",
                           "content", " ", "start", 1, "stop", 0);
     struct tokenizer *t = open_json(j);
-    struct stream_decoder *d;
+    viv_decoder *d;
     struct error err;
     const char *text;
     size_t size;

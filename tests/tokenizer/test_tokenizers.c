@@ -39,7 +39,7 @@ static size_t read_ids(const char *line, size_t n, int32_t *out)
 static void check_stream(const struct tokenizer *t, const struct token_ids *ids, const char *name)
 {
     struct buf whole = {0}, streamed = {0};
-    struct stream_decoder *d;
+    viv_decoder *d;
     struct error err;
     const char *text;
     size_t n;

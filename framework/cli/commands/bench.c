@@ -76,10 +76,10 @@ struct bench {
 /* The sequences of a round, and the rows of theirs that go into a step. */
 struct texts {
     uint64_t n;
-    struct sequence **sequences; /* [n] */
-    uint64_t *done;              /* [n] tokens that have gone through, of those that feed was asked for */
-    viv_rows *rows;              /* [n] */
-    const viv_rows **list;       /* [n] */
+    viv_sequence **sequences; /* [n] */
+    uint64_t *done;           /* [n] tokens that have gone through, of those that feed was asked for */
+    viv_rows *rows;           /* [n] */
+    const viv_rows **list;    /* [n] */
 };
 
 static viv_status texts_create(viv_model *m, uint64_t n, struct texts *t, struct error *err)

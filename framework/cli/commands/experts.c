@@ -126,7 +126,7 @@ static void release_layers(struct survey *s)
 static viv_status read_window(struct survey *s, const int32_t *tokens, uint64_t n, const uint8_t *output_rows,
                               const uint32_t *cancel, struct error *err)
 {
-    struct sequence *sequence;
+    viv_sequence *sequence;
     const uint64_t most = model_max_rows(s->o.model);
     viv_status status = sequence_create(s->o.model, &sequence, err);
     if (status != VIV_OK)

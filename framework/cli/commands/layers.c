@@ -31,6 +31,12 @@ static const char *kind_name(const viv_attr *a)
         return "weight";
     case VIV_ATTR_VALUE:
         return "value";
+    case VIV_ATTR_INTS:
+        return "list of integers";
+    case VIV_ATTR_FLOATS:
+        return "list of numbers";
+    case VIV_ATTR_TEXT:
+        return "text";
     default:
         return "unknown";
     }
@@ -39,6 +45,12 @@ static const char *kind_name(const viv_attr *a)
 static bool is_number(const viv_attr *a)
 {
     return a->kind == VIV_ATTR_INT || a->kind == VIV_ATTR_FLOAT || a->kind == VIV_ATTR_BOOL;
+}
+
+static bool has_bounds(const viv_attr *a)
+{
+    return a->min < a->max && a->kind != VIV_ATTR_BOOL &&
+           (is_number(a) || a->kind == VIV_ATTR_INTS || a->kind == VIV_ATTR_FLOATS);
 }
 
 /* The choice that stands when nothing is said: the default is its index. */
@@ -59,7 +71,7 @@ static void print_attr(const viv_attr *a)
     printf("  %s: %s", a->name, kind_name(a));
     if (a->kind == VIV_ATTR_CHOICE)
         printf(" of %s", a->choices ? a->choices : "");
-    if (is_number(a) && a->kind != VIV_ATTR_BOOL && a->min < a->max) {
+    if (has_bounds(a)) {
         printf(isfinite(a->min) ? ", %g" : ", any", a->min);
         printf(isfinite(a->max) ? " to %g" : " and more", a->max);
     }
@@ -104,9 +116,9 @@ static json_t *attr_json(const viv_attr *a)
                                    a->kind == VIV_ATTR_INT ? json_integer((json_int_t)a->default_value)
                                                            : json_real(a->default_value));
     }
-    if (is_number(a) && a->min < a->max && isfinite(a->min))
+    if (has_bounds(a) && isfinite(a->min))
         bad |= json_object_set_new(object, "min", json_real(a->min));
-    if (is_number(a) && a->min < a->max && isfinite(a->max))
+    if (has_bounds(a) && isfinite(a->max))
         bad |= json_object_set_new(object, "max", json_real(a->max));
     if (!bad)
         return object;

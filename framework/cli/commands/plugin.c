@@ -24,6 +24,9 @@ static void print_plugin(const struct plugin_info *p)
         putchar('\n');
         return;
     }
+    if (p->version || p->vendor)
+        printf("  %s%s%s%s\n", p->version ? "version " : "", p->version ? p->version : "",
+               p->vendor ? p->version ? ", by " : "by " : "", p->vendor ? p->vendor : "");
     printf("  abi %u.%u", p->abi_major, p->abi_minor);
     for (size_t i = 0; i < p->n_classes; i++)
         printf("%s %s %s", i ? "," : "; provides", class_kind_name(p->classes[i].kind), p->classes[i].name);
@@ -43,8 +46,9 @@ static json_t *plugin_json(const struct plugin_info *p)
         }
     }
     snprintf(abi, sizeof abi, "%u.%u", p->abi_major, p->abi_minor);
-    return json_pack("{s:o, s:o, s:b, s:o, s:s, s:o}", "name", json_word(p->name), "path", json_word(p->path),
-                     "accepted", p->reason == NULL, "reason", json_word(p->reason), "abi", abi, "classes", classes);
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:s, s:o}", "name", json_word(p->name), "version",
+                     json_word(p->version), "vendor", json_word(p->vendor), "path", json_word(p->path), "accepted",
+                     p->reason == NULL, "reason", json_word(p->reason), "abi", abi, "classes", classes);
 }
 
 static viv_status list(const struct host *host, bool json, struct error *err)
@@ -86,7 +90,7 @@ static int plugin(const struct arguments *a)
 
 const struct command command_plugin = {
     .name = "plugin",
-    .summary = "which plugins there are, and why some are refused",
+    .summary = "which plugins there are, of whom, and why some are refused",
     .words = "list",
     .text =
         "Plugins are looked for in --plugin-path, then in the directories of VIV_PLUGIN_PATH, then in the "

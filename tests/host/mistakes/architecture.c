@@ -106,7 +106,8 @@ static viv_status misuse(void)
                                    .typical_p = 1,
                                    .repetition_penalty = 1};
     const int32_t token = 3;
-    void *sequence = NULL, *sampler;
+    viv_sequence *sequence = NULL;
+    viv_sampler *sampler;
     const float *outputs;
     uint64_t n;
     const viv_architecture_class *found;
@@ -185,4 +186,4 @@ static const void *const *get_classes(const char *id)
     return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? all : NULL;
 }
 
-VIV_PLUGIN("bada", .get_classes = get_classes)
+VIV_PLUGIN("bada", "1.0", "tests", .get_classes = get_classes)

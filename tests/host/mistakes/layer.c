@@ -60,7 +60,8 @@ static viv_status infer(void *layer, viv_infer *b)
 {
     const uint64_t two[] = {1, 2};
     struct layer *l = layer;
-    uint64_t dims[4];
+    const viv_expert_cache *cache = b->host->get_service(b->host, VIV_SERVICE_EXPERT_CACHE);
+    uint64_t dims[4], n;
     uint32_t ndim;
     l->dim = b->in_dims[0];
     b->out_dim = is("out_none") ? 0 : is("out_huge") ? 1ull << 60 : l->dim;
@@ -75,6 +76,12 @@ static viv_status infer(void *layer, viv_infer *b)
         b->get_float(b, NULL);
     if (is("get_weight"))
         b->get_int(b, "w");
+    if (is("get_ints"))
+        b->get_ints(b, "k", &n);
+    if (is("get_text_null"))
+        b->get_text(b, "k", NULL);
+    if (is("get_text_nowhere"))
+        b->get_text(b, "t", NULL);
     if (is("set_unknown"))
         b->is_set(b, "nosuch");
     if (is("want_unknown"))
@@ -86,11 +93,11 @@ static viv_status infer(void *layer, viv_infer *b)
     if (is("want_dims_null"))
         return b->want_weight(b, "w", 2, NULL);
     if (is("want_expert_weight_vector"))
-        return b->want_expert_weight(b, "w", 1, two);
+        return cache->want_weight(b, "w", 1, two);
     if (is("dims_null"))
-        return b->weight_dims(b, "w", NULL, dims);
+        return b->weight_dims(b, "w", 4, dims, NULL);
     if (is("dims_unset"))
-        return b->weight_dims(b, "w", &ndim, dims);
+        return b->weight_dims(b, "w", 4, dims, &ndim);
     if (is("rounding_infer"))
         bend_rounding();
     if (is("infer_fails"))
@@ -173,7 +180,8 @@ static void release(void *layer)
 static viv_attr k = {.struct_size = sizeof k, .kind = VIV_ATTR_INT, .name = "k", .doc = "a number"};
 static viv_attr w = {.struct_size = sizeof w, .kind = VIV_ATTR_WEIGHT, .name = "w", .doc = "a weight"};
 static viv_attr other = {.struct_size = sizeof other, .kind = VIV_ATTR_FLOAT, .name = "k", .doc = "another"};
-static const viv_attr *attrs[] = {&k, &w, NULL, NULL};
+static const viv_attr t = {.struct_size = sizeof t, .kind = VIV_ATTR_TEXT, .name = "t", .doc = "a text"};
+static const viv_attr *attrs[] = {&k, &w, &t, NULL, NULL};
 static viv_layer_class class = {.struct_size = sizeof class,
                                 .name = "bad",
                                 .summary = "Does nothing, badly.",
@@ -211,7 +219,7 @@ static void make_attr_mistakes(void)
     w.default_value = is("attr_weight");
     other.name = is("attr_group") ? "k.theta" : "k";
     if (is("attr_twice") || is("attr_group"))
-        attrs[2] = &other;
+        attrs[3] = &other;
 }
 
 static void make_class_mistakes(void)
@@ -351,4 +359,4 @@ __attribute__((constructor)) static void at_loading(void)
         pause();
 }
 
-VIV_PLUGIN("bad", .init = init, .deinit = deinit, .get_classes = get_classes)
+VIV_PLUGIN("bad", "1.0", "tests", .init = init, .deinit = deinit, .get_classes = get_classes)

@@ -12,7 +12,7 @@ static int is(const char *mistake)
 
 struct scheduler {
     const viv_workers *workers;
-    void *pool;
+    viv_worker_pool *pool;
 };
 
 static viv_status create(const viv_host *host, uint32_t n_threads, void **scheduler)
@@ -116,4 +116,4 @@ static const void *const *get_classes(const char *id)
     return strcmp(id, VIV_CLASS_SCHEDULER) == 0 ? all : NULL;
 }
 
-VIV_PLUGIN("bads", .get_classes = get_classes)
+VIV_PLUGIN("bads", "1.0", "tests", .get_classes = get_classes)

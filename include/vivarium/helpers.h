@@ -1,0 +1,267 @@
+/* helpers.h - what most plugins need: errors with a formatted sentence, services, sizes, projections, events.
+ *
+ * All functions are `static inline`: they become part of the plugin, and are no part of the ABI. They allocate nothing.
+ * Each may be called wherever the function of the host that it is about may be called. */
+#ifndef VIVARIUM_HELPERS_H
+#define VIVARIUM_HELPERS_H
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <vivarium/kernels.h>
+#include <vivarium/request.h>
+#include <vivarium/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- errors and services --- */
+
+/* Leaves a sentence with the host, cut after 1023 bytes, and returns the status:
+ *   return viv_fail(host, VIV_ESHAPE, "%" PRIu64 " heads, expected at least 1", n_heads);                   */
+static inline viv_status viv_fail(const viv_host *host, viv_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static inline viv_status viv_fail(const viv_host *host, viv_status status, const char *format, ...)
+{
+    char sentence[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    host->set_error(host, status, sentence);
+    return status;
+}
+
+/* The service behind `id`, with at least the `size` bytes that the plugin was built for: sizeof of its table. NULL, with
+ * a sentence for VIV_EABI left, if the host has none or an older one. */
+static inline const void *viv_need_service(const viv_host *host, const char *id, size_t size)
+{
+    const void *table = host->get_service(host, id);
+    uint32_t found = 0;
+    if (table)
+        memcpy(&found, table, sizeof found); /* struct_size is first in each table */
+    if (found >= size)
+        return table;
+    if (table)
+        viv_fail(host, VIV_EABI, "service %s of %s %s has %u bytes, the plugin needs %zu: update Vivarium", id, host->name,
+                 host->version, (unsigned)found, size);
+    else
+        viv_fail(host, VIV_EABI, "%s %s has no service %s, which the plugin needs", host->name, host->version, id);
+    return NULL;
+}
+
+/* --- sizes --- */
+
+/* n rounded up to a multiple of `unit`, a power of two. */
+static inline uint64_t viv_align(uint64_t n, uint64_t unit)
+{
+    return (n + unit - 1) & ~(unit - 1);
+}
+
+/* To a multiple of 64 bytes: the alignment of workspaces, prepared rows and recurrent state. */
+static inline uint64_t viv_align_64(uint64_t n)
+{
+    return viv_align(n, 64);
+}
+
+static inline uint64_t viv_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t viv_max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Of sizes that come from a spec or a file: 0, and the result untouched, where it does not fit in 64 bits. */
+static inline int32_t viv_size_add(uint64_t a, uint64_t b, uint64_t *sum)
+{
+    if (a > UINT64_MAX - b)
+        return 0;
+    *sum = a + b;
+    return 1;
+}
+
+static inline int32_t viv_size_mul(uint64_t a, uint64_t b, uint64_t *product)
+{
+    if (b != 0 && a > UINT64_MAX / b)
+        return 0;
+    *product = a * b;
+    return 1;
+}
+
+/* --- projections: y = x W^T + bias, with x [n_rows, n_in], W [n_out, n_in], y [n_rows, n_out] --- */
+
+/* How weights of one type and shape are multiplied. The weights themselves are named in each call, so that the experts of
+ * a layer share one projection. A layer first prepares each input row, in a phase of its own, and then computes tiles of
+ * outputs for all rows. */
+typedef struct viv_projection {
+    const viv_product *product;
+    uint64_t n_out, n_in;
+    uint64_t weight_stride; /* bytes of a row of W */
+    uint64_t tile;          /* outputs of one task */
+} viv_projection;
+
+/* weight: a tensor [n_out, n_in]; its data is not read. Fails if this machine cannot multiply its type. */
+static inline viv_status viv_projection_init(viv_projection *p, const viv_host *host, const viv_tensor *weight)
+{
+    const viv_kernels *kernels = (const viv_kernels *)viv_need_service(host, VIV_SERVICE_KERNELS, sizeof *kernels);
+    if (!kernels)
+        return VIV_EABI;
+    if (weight->dl.ndim != 2)
+        return viv_fail(host, VIV_ESHAPE, "tensor '%s' has %d dimensions, a projection needs 2", weight->name,
+                        (int)weight->dl.ndim);
+    p->product = kernels->product(kernels, weight->dtype);
+    if (!p->product)
+        return viv_fail(host, VIV_EUNSUPPORTED, "tensor '%s' has a type that this version cannot compute with",
+                        weight->name);
+    p->n_out = (uint64_t)weight->dl.shape[0];
+    p->n_in = (uint64_t)weight->dl.shape[1];
+    p->weight_stride = weight->row_bytes;
+    p->tile = viv_max(p->product->tile, 64);
+    return VIV_OK;
+}
+
+/* Bytes of a prepared row, a multiple of 64: for row_workspace. */
+static inline uint64_t viv_projection_row_bytes(const viv_projection *p)
+{
+    return p->product->row_bytes(p->n_in);
+}
+
+/* Bytes of scratch of each worker, a multiple of 64: for worker_workspace. */
+static inline uint64_t viv_projection_scratch_bytes(const viv_projection *p)
+{
+    return viv_align_64(p->product->scratch_bytes(p->n_in));
+}
+
+/* Prepares one row from x [n_in]. */
+static inline void viv_projection_prepare_row(const viv_projection *p, void *row, const float *x)
+{
+    p->product->prepare(row, x, p->n_in);
+}
+
+/* Tiles of outputs: the tasks of the phase that multiplies. */
+static inline uint64_t viv_projection_tiles(const viv_projection *p)
+{
+    return (p->n_out + p->tile - 1) / p->tile;
+}
+
+/* Computes one tile of outputs for all rows, and returns how many outputs it has. Output n of row r goes to
+ * y[r * y_stride + n - tile * p->tile]. rows: prepared, rows_stride bytes apart. weight: the data of W. bias: [n_out] or
+ * NULL. */
+static inline uint64_t viv_projection_run_tile(const viv_projection *p, uint64_t tile, const void *weight,
+                                               const float *bias, const void *rows, uint64_t rows_stride,
+                                               uint64_t n_rows, float *y, uint64_t y_stride, void *scratch)
+{
+    const uint64_t first = tile * p->tile, n = viv_min(p->tile, p->n_out - first);
+    viv_matmul m;
+    memset(&m, 0, sizeof m);
+    m.struct_size = sizeof m;
+    m.n_rows = n_rows;
+    m.k = p->n_in;
+    m.x = rows;
+    m.x_stride = rows_stride;
+    m.w = (const char *)weight + first * p->weight_stride;
+    m.w_stride = p->weight_stride;
+    m.y = y;
+    m.y_stride = y_stride;
+    m.scratch = scratch;
+    p->product->multiply(&m, 0, n);
+    for (uint64_t r = 0; bias && r < n_rows; r++)
+        for (uint64_t j = 0; j < n; j++)
+            y[r * y_stride + j] += bias[first + j];
+    return n;
+}
+
+/* All of one row within one task: x [n_in] to y [n_out]. row: viv_projection_row_bytes of this worker's own. */
+static inline void viv_projection_run_row(const viv_projection *p, const void *weight, const float *bias, const float *x,
+                                          float *y, void *row, void *scratch)
+{
+    viv_projection_prepare_row(p, row, x);
+    for (uint64_t t = 0; t < viv_projection_tiles(p); t++)
+        viv_projection_run_tile(p, t, weight, bias, row, 0, 1, y + t * p->tile, p->n_out, scratch);
+}
+
+/* --- events, for architectures --- */
+
+/* An event of this kind with all else unset. */
+static inline viv_event viv_event_of(uint32_t kind)
+{
+    viv_event e;
+    memset(&e, 0, sizeof e);
+    e.struct_size = sizeof e;
+    e.kind = kind;
+    e.token = -1;
+    return e;
+}
+
+/* A part of the answer; nothing is emitted for 0 bytes. */
+static inline viv_status viv_emit_text(const viv_sink *sink, const char *text, uint64_t size)
+{
+    viv_event e = viv_event_of(VIV_EVENT_TEXT);
+    e.text = text;
+    e.size = size;
+    return size ? sink->emit(sink, &e) : VIV_OK;
+}
+
+static inline viv_status viv_emit_token(const viv_sink *sink, int32_t token, float logprob)
+{
+    viv_event e = viv_event_of(VIV_EVENT_TOKEN);
+    e.token = token;
+    e.logprob = logprob;
+    return sink->emit(sink, &e);
+}
+
+static inline viv_status viv_emit_progress(const viv_sink *sink, const char *what, uint64_t done, uint64_t total)
+{
+    viv_event e = viv_event_of(VIV_EVENT_PROGRESS);
+    e.text = what;
+    e.size = strlen(what);
+    e.done = done;
+    e.total = total;
+    return sink->emit(sink, &e);
+}
+
+static inline viv_status viv_emit_stat(const viv_sink *sink, const char *name, double value)
+{
+    viv_event e = viv_event_of(VIV_EVENT_STATS);
+    e.text = name;
+    e.size = strlen(name);
+    e.value = value;
+    return sink->emit(sink, &e);
+}
+
+/* The vector of message `index` of `total`; token: which of its tokens, or -1 for all. */
+static inline viv_status viv_emit_vector(const viv_sink *sink, uint64_t index, uint64_t total, int32_t token,
+                                         const float *vector, uint64_t dim)
+{
+    viv_event e = viv_event_of(VIV_EVENT_VECTOR);
+    e.done = index;
+    e.total = total;
+    e.token = token;
+    e.vector = vector;
+    e.dim = dim;
+    return sink->emit(sink, &e);
+}
+
+/* why: "end", "length", "stop" or "cancelled". */
+static inline viv_status viv_emit_done(const viv_sink *sink, const char *why)
+{
+    viv_event e = viv_event_of(VIV_EVENT_DONE);
+    e.text = why;
+    e.size = strlen(why);
+    return sink->emit(sink, &e);
+}
+
+/* Whether the caller asked to stop: of viv_request.cancel and viv_step.cancel. */
+static inline int32_t viv_is_cancelled(const uint32_t *cancel)
+{
+    return cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED) != 0;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
