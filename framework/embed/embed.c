@@ -285,6 +285,8 @@ viv_status viv_conversation_create(viv_model *model, const char *system, viv_con
 viv_status viv_conversation_open(viv_model *model, const char *path, viv_conversation **conversation,
                                  viv_error *err)
 {
+    if (!path || !file_exists(path))
+        return error_set(error_of(err), VIV_ENOTFOUND, "%s: there is no such session", path ? path : "(null)");
     return open_conversation(model, path, NULL, conversation, error_of(err));
 }
 

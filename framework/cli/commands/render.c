@@ -107,9 +107,11 @@ static int render(const struct arguments *a)
     struct error err = {0};
     struct tm now = {.tm_isdst = -1};
     json_t *data = NULL;
-    if (a->n_words != (o->template ? 1 : 2))
-        return cli_usage_error("render", o->template ? "with --template, one file of data is expected"
-                                                     : "a model and a file of messages are expected");
+    const bool alone = o->template && a->n_words == 1; /* a template and its data, without a model */
+    if (a->n_words != 2 && !alone)
+        return cli_usage_error("render",
+                               o->template ? "with --template, a file of data is expected, or a model and messages"
+                                           : "a model and a file of messages are expected");
     if (o->now) {
         const char *end = strptime(o->now, "%Y-%m-%d", &now);
         if (!end || *end)
