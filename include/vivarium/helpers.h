@@ -18,11 +18,13 @@ extern "C" {
 
 /* --- errors and services --- */
 
-/* Leaves a sentence with the host, cut after 1023 bytes, and returns the status:
+/* Leaves a sentence with the host, cut after 1023 bytes, and is the status:
  *   return viv_fail(host, VIV_ESHAPE, "%" PRIu64 " heads, expected at least 1", n_heads);                   */
-static inline viv_status viv_fail(const viv_host *host, viv_status status, const char *format, ...)
+#define viv_fail(host, status, ...) (viv_leave_error(host, status, __VA_ARGS__), (viv_status)(status))
+
+static inline void viv_leave_error(const viv_host *host, viv_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-static inline viv_status viv_fail(const viv_host *host, viv_status status, const char *format, ...)
+static inline void viv_leave_error(const viv_host *host, viv_status status, const char *format, ...)
 {
     char sentence[1024];
     va_list args;
@@ -30,7 +32,6 @@ static inline viv_status viv_fail(const viv_host *host, viv_status status, const
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
     host->set_error(host, status, sentence);
-    return status;
 }
 
 /* The service behind `id`, with at least the `size` bytes that the plugin was built for: sizeof of its table. NULL, with
@@ -44,10 +45,10 @@ static inline const void *viv_need_service(const viv_host *host, const char *id,
     if (found >= size)
         return table;
     if (table)
-        viv_fail(host, VIV_EABI, "service %s of %s %s has %u bytes, the plugin needs %zu: update Vivarium", id, host->name,
-                 host->version, (unsigned)found, size);
+        viv_leave_error(host, VIV_EABI, "service %s of %s %s has %u bytes, the plugin needs %zu: update Vivarium", id,
+                        host->name, host->version, (unsigned)found, size);
     else
-        viv_fail(host, VIV_EABI, "%s %s has no service %s, which the plugin needs", host->name, host->version, id);
+        viv_leave_error(host, VIV_EABI, "%s %s has no service %s, which the plugin needs", host->name, host->version, id);
     return NULL;
 }
 
