@@ -8,15 +8,22 @@
 #include "run/run.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of the lists of free pages, held for a few instructions: sequences of a model may be made and ended while it
+ * runs. */
+static pthread_mutex_t pages = PTHREAD_MUTEX_INITIALIZER;
 
 /* The next of the free pages, or NULL. */
 static void *page_from(struct pool *p)
 {
+    pthread_mutex_lock(&pages);
     void *page = p->free_pages;
     if (page)
         memcpy(&p->free_pages, page, sizeof p->free_pages);
+    pthread_mutex_unlock(&pages);
     return page;
 }
 
@@ -34,8 +41,10 @@ static void *page_take(struct pool *p)
 
 static void page_give(struct pool *p, void *page)
 {
+    pthread_mutex_lock(&pages);
     memcpy(page, &p->free_pages, sizeof p->free_pages);
     p->free_pages = page;
+    pthread_mutex_unlock(&pages);
 }
 
 void cache_free_pages(viv_model *m)

@@ -24,11 +24,31 @@ static viv_request *make(int model, int prompt, viv_error *e)
     return r;
 }
 
+/* The same as a conversation of its own. */
+static void converse(int prompt)
+{
+    struct heard h = {0};
+    const viv_sink sink = {.struct_size = sizeof sink, .ctx = &h, .emit = hear};
+    viv_error e = {0};
+    viv_conversation *c = NULL;
+    viv_request *how = make(1, prompt, &e);
+    const char *text = prompts[prompt];
+    ck_assert_msg(viv_conversation_create(models[1], NULL, &c, &e) == VIV_OK, "%s", e.text);
+    ck_assert_msg(viv_conversation_ask(c, "user", text, strlen(text), how, &sink, &e) == VIV_OK, "%s", e.text);
+    ck_assert_str_eq(h.text, alone[1][prompt].text);
+    viv_conversation_close(c);
+    viv_request_destroy(how);
+}
+
 /* Cancelled after so many tokens; by the receiver, event by event, or not at all. */
 static void answer(unsigned i)
 {
     const int model = (int)(i % 2), prompt = (int)(i / 2 % N_PROMPTS), way = (int)(i / 10 % 4);
     const size_t most = i * 7 % MAX_TOKENS;
+    if (i % 5 == 4) {
+        converse(prompt);
+        return;
+    }
     const struct heard *expected = &alone[model][prompt];
     struct heard h = {0};
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = &h, .emit = hear};
