@@ -89,7 +89,7 @@ static bool add_range(struct run *r, const struct buf *b, size_t begin, size_t e
         last->end = end;
         return true;
     }
-    if (!VEC_RESERVE(r->ranges, r->n_ranges, r->ranges_capacity))
+    if (!VEC_RESERVE(r->ranges, r->n_ranges, r->ranges_capacity) || !r->ranges)
         return false;
     r->ranges[r->n_ranges++] = (struct data_range){b, begin, end};
     return true;

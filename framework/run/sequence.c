@@ -14,16 +14,16 @@
 
 /* Of the lists of free pages, held for a few instructions: sequences of a model may be made and ended while it
  * runs. */
-static pthread_mutex_t pages = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t pages_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* The next of the free pages, or NULL. */
 static void *page_from(struct pool *p)
 {
-    pthread_mutex_lock(&pages);
+    pthread_mutex_lock(&pages_lock);
     void *page = p->free_pages;
     if (page)
         memcpy(&p->free_pages, page, sizeof p->free_pages);
-    pthread_mutex_unlock(&pages);
+    pthread_mutex_unlock(&pages_lock);
     return page;
 }
 
@@ -41,10 +41,10 @@ static void *page_take(struct pool *p)
 
 static void page_give(struct pool *p, void *page)
 {
-    pthread_mutex_lock(&pages);
+    pthread_mutex_lock(&pages_lock);
     memcpy(page, &p->free_pages, sizeof p->free_pages);
     p->free_pages = page;
-    pthread_mutex_unlock(&pages);
+    pthread_mutex_unlock(&pages_lock);
 }
 
 void cache_free_pages(viv_model *m)
