@@ -41,6 +41,7 @@ static void prepare(void *row, const float *x, uint64_t k)
     int8_t *q = row;
     float *d = (float *)((char *)row + k);
     int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
+    int16_t *h = (int16_t *)((char *)row + k + k / BLOCK * 8);
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
         __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
@@ -55,7 +56,9 @@ static void prepare(void *row, const float *x, uint64_t k)
         _mm_storeu_si128((__m128i *)(q + b * BLOCK), _mm512_cvtepi32_epi8(a));
         _mm_storeu_si128((__m128i *)(q + b * BLOCK + 16), _mm512_cvtepi32_epi8(c));
         d[b] = largest / 127.0f;
-        s[b] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(a, c));
+        h[2 * b] = (int16_t)_mm512_reduce_add_epi32(a);
+        h[2 * b + 1] = (int16_t)_mm512_reduce_add_epi32(c);
+        s[b] = -128 * (h[2 * b] + h[2 * b + 1]);
     }
 }
 
