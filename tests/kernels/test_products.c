@@ -205,7 +205,7 @@ static void check_near(const struct trial *t)
 
 TEST(product__is_the_sum_of_products)
 {
-    for_trials(check_near, 2);
+    for_trials(check_near, 7);
 }
 END_TEST
 
@@ -227,7 +227,7 @@ static void check_rows_alone(const struct trial *t)
 
 TEST(product__of_a_row_is_the_same_bits_in_any_company)
 {
-    for_trials(check_rows_alone, 3);
+    for_trials(check_rows_alone, 11);
 }
 END_TEST
 
@@ -249,7 +249,7 @@ static void check_split(const struct trial *t)
 
 TEST(product__is_the_same_bits_however_outputs_are_divided)
 {
-    for_trials(check_split, 3);
+    for_trials(check_split, 13);
 }
 END_TEST
 
@@ -273,7 +273,7 @@ static void check_exact(const struct trial *t)
 
 TEST(product__of_quantized_weights_is_generic_to_the_bit)
 {
-    for_trials(check_exact, 2);
+    for_trials(check_exact, 7);
 }
 END_TEST
 

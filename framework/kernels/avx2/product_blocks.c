@@ -1,31 +1,18 @@
 /* product_blocks.c - products with block-quantized weights by AVX2 (kernels/blocks.h has the formula, decode.h the types).
  *
- * Few rows (bound by memory): rows of weights are read one after the other, each as one stream, decoded into the first cache
- * and multiplied there. The products of eight rows' blocks are stored side by side, and added in the order of blocks with a
- * lane for each row.
- * Many rows (bound by arithmetic): 256 weights of eight rows are decoded and laid out so that a lane is a row; then all rows
+ * Few rows are stream_avx2.h's. Many rows (bound by arithmetic): 256 weights of eight rows are decoded and laid out so that a lane is a row; then all rows
  * of x pass by, some at a time. Four consecutive weights of each of the eight rows make one vector, four activations are
  * broadcast from memory.
  *
  * maddubs adds two products of an unsigned and a signed byte to 16 bits, and saturates. Weights of up to 4 bits can be summed
  * over a whole block before they are widened, those of 5 bits over half of it, those of 6 over a quarter; weights of 8 bits
  * are taken as magnitudes, with their signs on the activations. */
-#include "kernels/decode.h"
 #include "kernels/kernels.h"
-
-#include <immintrin.h>
-
-#define INLINE static inline __attribute__((always_inline))
-#if defined __clang__
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
+#include "kernels/stream_avx2.h"
 
 enum {
     GROUP = 8,         /* outputs in the lanes of a vector */
     QUADS = BLOCK / 4, /* vectors of a group's block */
-    FEW = 3,           /* rows of x up to which weights are read as a stream */
     ROWS = 4           /* of x in a tile */
 };
 
@@ -62,121 +49,6 @@ static void prepare(void *row, const float *x, uint64_t k)
             h[2 * b + (uint64_t)i] = (int16_t)_mm_cvtsi128_si32(four);
         }
         s[b] = -128 * (h[2 * b] + h[2 * b + 1]);
-    }
-}
-
-/* --- few rows ------------------------------------------------------------------------------------------------ */
-
-/* Sums of the eight lanes of each of eight vectors. */
-INLINE __m256i sums_of(const __m256i v[8])
-{
-    const __m256i a = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
-    const __m256i b = _mm256_hadd_epi32(_mm256_hadd_epi32(v[4], v[5]), _mm256_hadd_epi32(v[6], v[7]));
-    return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
-}
-
-/* Sixteen products of pairs: of u, or of u - 128, with x. */
-INLINE __m256i pairs_of(const struct block_type t, const uint8_t *u, const int8_t *x)
-{
-    const __m256i w = _mm256_load_si256((const void *)u), a = _mm256_loadu_si256((const void *)x);
-    if (t.bits < 8)
-        return _mm256_maddubs_epi16(w, a);
-    const __m256i v = _mm256_xor_si256(w, _mm256_set1_epi8((char)0x80));
-    return _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(a, v));
-}
-
-INLINE int log2_of(int offset)
-{
-    return offset == 0 ? 0 : __builtin_ctz((unsigned)offset);
-}
-
-/* Up to eight blocks of one row with one row of x: products by block into p[b][GROUP], those of mins into p_min. */
-INLINE void few_unit(const struct block_type t, const struct decoded *w, const char *x, uint64_t k, uint64_t first,
-                     int n_blocks, float *p, float *p_min)
-{
-    const int8_t *q = (const int8_t *)x + first * BLOCK;
-    const float *d = int8_row_scales(x, k) + first;
-    const int32_t *s = int8_row_sums(x, k) + first;
-    const int16_t *h = int8_row_halves(x, k) + 2 * first;
-    _Alignas(32) float out[UNIT_BLOCKS], out_min[UNIT_BLOCKS], scales[UNIT_BLOCKS];
-    _Alignas(32) int32_t sums[UNIT_BLOCKS];
-    _Alignas(32) int16_t halves[2 * UNIT_BLOCKS];
-    __m256i v[UNIT_BLOCKS];
-    UNROLL
-    for (int b = 0; b < UNIT_BLOCKS; b++) {
-        if (b >= n_blocks) {
-            v[b] = _mm256_setzero_si256();
-            scales[b] = 0;
-            sums[b] = 0;
-            halves[2 * b] = halves[2 * b + 1] = 0;
-            continue;
-        }
-        const __m256i ones = _mm256_set1_epi16(1);
-        const __m256i sub = _mm256_set_m128i(_mm_set1_epi16(w->sub[2 * b + 1]), _mm_set1_epi16(w->sub[2 * b]));
-        v[b] = _mm256_madd_epi16(pairs_of(t, w->u + b * BLOCK, q + b * BLOCK), t.has_sub ? sub : ones);
-        scales[b] = d[b];
-        sums[b] = s[b];
-        halves[2 * b] = h[2 * b];
-        halves[2 * b + 1] = h[2 * b + 1];
-    }
-    __m256i sum = sums_of(v);
-    const __m256i x_sums = _mm256_load_si256((const void *)sums), x_halves = _mm256_load_si256((const void *)halves);
-    if (t.has_sub && t.offset)
-        sum = _mm256_sub_epi32(sum, _mm256_slli_epi32(_mm256_madd_epi16(x_halves, _mm256_load_si256((const void *)w->sub)),
-                                                      log2_of(t.offset)));
-    else if (t.offset && t.bits < 8) /* x_sums is -128 times the sum */
-        sum = _mm256_add_epi32(sum, _mm256_srai_epi32(x_sums, 7 - log2_of(t.offset)));
-    const __m256 dx = _mm256_load_ps(scales);
-    _mm256_store_ps(out, _mm256_mul_ps(_mm256_mul_ps(_mm256_load_ps(w->scale), dx), _mm256_cvtepi32_ps(sum)));
-    if (t.has_sub_min) {
-        const __m256i mins = _mm256_madd_epi16(x_halves, _mm256_load_si256((const void *)w->sub_min));
-        _mm256_store_ps(out_min, _mm256_mul_ps(_mm256_mul_ps(_mm256_load_ps(w->min), dx), _mm256_cvtepi32_ps(mins)));
-    } else if (t.has_min) {
-        const __m256 min = _mm256_mul_ps(_mm256_load_ps(w->min), _mm256_set1_ps(-0x1p-7f));
-        _mm256_store_ps(out_min, _mm256_mul_ps(_mm256_mul_ps(min, dx), _mm256_cvtepi32_ps(x_sums)));
-    }
-    for (int b = 0; b < n_blocks; b++) {
-        p[b * GROUP] = out[b];
-        if (t.has_min)
-            p_min[b * GROUP] = out_min[b];
-    }
-}
-
-INLINE void few_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end, const int n_rows)
-{
-    const struct block_type t = block_type(dtype);
-    const uint64_t blocks = m->k / BLOCK;
-    float *p = m->scratch; /* [n_rows][2][blocks][GROUP] */
-    struct decoded w;
-    for (uint64_t n = n_first; n < n_end; n += GROUP) {
-        const uint64_t n_out = size_min(n_end - n, GROUP);
-        for (uint64_t i = 0; i < n_out; i++)
-            for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
-                const char *row = (const char *)m->w + (n + i) * m->w_stride;
-                const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
-                decode(dtype, row, first, n_blocks, &w);
-                for (int r = 0; r < n_rows; r++) {
-                    float *at = p + (uint64_t)r * 2 * blocks * GROUP + first * GROUP + i;
-                    const char *x = (const char *)m->x + (uint64_t)r * m->x_stride;
-                    if (n_blocks == UNIT_BLOCKS)
-                        few_unit(t, &w, x, m->k, first, UNIT_BLOCKS, at, at + blocks * GROUP);
-                    else
-                        few_unit(t, &w, x, m->k, first, n_blocks, at, at + blocks * GROUP);
-                }
-            }
-        for (int r = 0; r < n_rows; r++) {
-            const float *at = p + (uint64_t)r * 2 * blocks * GROUP;
-            _Alignas(32) float out[GROUP];
-            __m256 y = _mm256_setzero_ps();
-            for (uint64_t b = 0; b < blocks; b++) {
-                y = _mm256_add_ps(y, _mm256_load_ps(at + b * GROUP));
-                if (t.has_min)
-                    y = _mm256_add_ps(y, _mm256_load_ps(at + (blocks + b) * GROUP));
-            }
-            _mm256_store_ps(out, y);
-            for (uint64_t i = 0; i < n_out; i++)
-                m->y[(uint64_t)r * m->y_stride + n + i] = out[i];
-        }
     }
 }
 
@@ -364,11 +236,6 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
     }
 }
 
-static uint64_t scratch_bytes(uint64_t k)
-{
-    return size_align(k / BLOCK * FEW * 2 * GROUP * sizeof(float), 64);
-}
-
 #define DEFINE_PRODUCT(type, number)                                                                               \
     static void multiply_##type(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                             \
     {                                                                                                              \
@@ -376,13 +243,13 @@ static uint64_t scratch_bytes(uint64_t k)
         case 0:                                                                                                    \
             return;                                                                                                \
         case 1:                                                                                                    \
-            few_rows(number, m, n_first, n_end, 1);                                                                \
+            stream_rows(number, m, n_first, n_end, 1);                                                                \
             return;                                                                                                \
         case 2:                                                                                                    \
-            few_rows(number, m, n_first, n_end, 2);                                                                \
+            stream_rows(number, m, n_first, n_end, 2);                                                                \
             return;                                                                                                \
         case FEW:                                                                                                  \
-            few_rows(number, m, n_first, n_end, FEW);                                                              \
+            stream_rows(number, m, n_first, n_end, FEW);                                                              \
             return;                                                                                                \
         default:                                                                                                   \
             many_rows(number, m, n_first, n_end);                                                                  \
@@ -396,7 +263,7 @@ static uint64_t scratch_bytes(uint64_t k)
         .row_format = INT8_ROW_FORMAT,                                                                             \
         .row_bytes = int8_row_bytes,                                                                               \
         .prepare = prepare,                                                                                        \
-        .scratch_bytes = scratch_bytes,                                                                            \
+        .scratch_bytes = stream_scratch,                                                                            \
         .multiply = multiply_##type,                                                                               \
     };
 BLOCK_TYPES(DEFINE_PRODUCT)
