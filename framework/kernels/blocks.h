@@ -7,8 +7,8 @@
  *   int32_t s[k / 32]    -128 * (sum of q), what must be added to a product whose weights were offset by 128
  *   int16_t h[k / 16]    sums of q by halves of a block
  *
- * A product with such a row is, in the order of blocks and rounded after each operation (so that every instruction set
- * gives the same bits; scale, sub, u, offset, min and sub_min as in decode.h):
+ * A product with such a row is, in the order of blocks and rounded after each operation (so that every instruction
+ * set gives the same bits; scale, sub, u, offset, min and sub_min as in decode.h):
  *
  *   y = y + (scale * d) * (float)(exact sum of sub * (u - offset) * q)
  *   y = y + (min / -128 * d) * (float)s             where the type has mins,

@@ -1,12 +1,13 @@
-/* decode.h - block-quantized weights, decoded: the one place that knows how each type lies in memory. Layouts are those of
- * GGML (ggml-common.h of 2026).
+/* decode.h - block-quantized weights, decoded: the one place that knows how each type lies in memory. Layouts are
+ * those of GGML (ggml-common.h of 2026).
  *
- * A row is decoded 256 weights at a time, eight blocks of 32, whatever the type's own block is. Weight i of block b is
+ * A row is decoded 256 weights at a time, eight blocks of 32, whatever the type's own block is. Weight i of block b
+ * is
  *
  *   scale[b] * sub[2b + i / 16] * (u[32b + i] - offset) + min[b] * sub_min[2b + i / 16]
  *
- * with u of so many bits, without a sign, and sub, min and sub_min where the type has them (else 1, 0 and 1). Products and
- * conversions are written once over this form: see struct block_type. */
+ * with u of so many bits, without a sign, and sub, min and sub_min where the type has them (else 1, 0 and 1).
+ * Products and conversions are written once over this form: see struct block_type. */
 #ifndef KERNELS_DECODE_H
 #define KERNELS_DECODE_H
 
@@ -85,11 +86,123 @@ DECODE_INLINE struct block_type block_type(uint32_t dtype)
     }
 }
 
+#ifdef __F16C__
+#include <immintrin.h>
+#elif defined __ARM_NEON
+#include <arm_neon.h>
+#endif
+
 DECODE_INLINE float half_at(const uint8_t *p)
 {
     uint16_t h;
     memcpy(&h, p, sizeof h);
+#ifdef __F16C__
+    return _cvtsh_ss(h);
+#else
     return half_to_float(h);
+#endif
+}
+
+/* --- vectors, as compilers of C know them --------------------------------------------------------------------- */
+
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors are never passed: all functions here are inlined */
+#endif
+
+typedef uint8_t bytes8 __attribute__((vector_size(8)));
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef int8_t signed16 __attribute__((vector_size(16)));
+typedef uint8_t bytes32 __attribute__((vector_size(32)));
+typedef int16_t shorts16 __attribute__((vector_size(32)));
+typedef uint16_t halves8 __attribute__((vector_size(16)));
+typedef float floats8 __attribute__((vector_size(32)));
+
+DECODE_INLINE bytes16 load16(const uint8_t *p)
+{
+    bytes16 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* What is loaded as 32 bytes next must be stored as 32 bytes: otherwise the load waits for both stores. */
+DECODE_INLINE void store32(uint8_t *p, bytes16 a, bytes16 b)
+{
+    const bytes32 v = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+                                              18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+    memcpy(p, &v, sizeof v);
+}
+
+DECODE_INLINE void store_floats(float *p, floats8 v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+DECODE_INLINE void store_shorts(int16_t *p, shorts16 v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+DECODE_INLINE floats8 floats_of_bytes(uint64_t eight)
+{
+    bytes8 v;
+    memcpy(&v, &eight, sizeof v);
+    return __builtin_convertvector(v, floats8);
+}
+
+DECODE_INLINE uint16_t half_bits_at(const uint8_t *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return h;
+}
+
+/* Eight f16 that lie `stride` bytes apart. */
+DECODE_INLINE floats8 eight_halves(const uint8_t *p, size_t stride)
+{
+    const halves8 h = {half_bits_at(p),
+                       half_bits_at(p + stride),
+                       half_bits_at(p + 2 * stride),
+                       half_bits_at(p + 3 * stride),
+                       half_bits_at(p + 4 * stride),
+                       half_bits_at(p + 5 * stride),
+                       half_bits_at(p + 6 * stride),
+                       half_bits_at(p + 7 * stride)};
+#ifdef __F16C__
+    return (floats8)_mm256_cvtph_ps((__m128i)h);
+#else
+    floats8 v;
+    for (int i = 0; i < 8; i++)
+        v[i] = half_to_float(h[i]);
+    return v;
+#endif
+}
+
+/* table[i[j]], of indices below 16 */
+DECODE_INLINE bytes16 look_up(const uint8_t *table, bytes16 i)
+{
+#ifdef __F16C__
+    return (bytes16)_mm_shuffle_epi8((__m128i)load16(table), (__m128i)i);
+#elif defined __ARM_NEON
+    return (bytes16)vqtbl1q_u8((uint8x16_t)load16(table), (uint8x16_t)i);
+#else
+    bytes16 v;
+    for (int j = 0; j < 16; j++)
+        v[j] = table[i[j]];
+    return v;
+#endif
+}
+
+/* Byte j is 255 where bit j is set. */
+DECODE_INLINE bytes16 spread_bits(uint32_t bits)
+{
+    const bytes16 bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+#ifdef __F16C__
+    const __m128i twice = _mm_shuffle_epi8(_mm_cvtsi32_si128((int)bits), _mm_set_epi64x(0x0101010101010101, 0));
+    return (bytes16)_mm_cmpeq_epi8(_mm_and_si128(twice, (__m128i)bit), (__m128i)bit);
+#else
+    const uint64_t each = 0x0101010101010101u, two[2] = {(bits & 255) * each, (bits >> 8 & 255) * each};
+    return (bytes16)((load16((const uint8_t *)two) & bit) == bit);
+#endif
 }
 
 /* --- blocks of 32 -------------------------------------------------------------------------------------------- */
@@ -97,28 +210,23 @@ DECODE_INLINE float half_at(const uint8_t *p)
 /* Weight j is the low nibble of q[j], weight 16 + j its high one. */
 DECODE_INLINE void decode_nibbles(uint8_t *u, const uint8_t *q)
 {
-    for (int j = 0; j < 16; j++) {
-        u[j] = q[j] & 15;
-        u[16 + j] = q[j] >> 4;
-    }
+    const bytes16 v = load16(q);
+    store32(u, v & 15, v >> 4);
 }
 
 DECODE_INLINE void decode_table(uint8_t *u, const uint8_t *q, const uint8_t *table)
 {
-    for (int j = 0; j < 16; j++) {
-        u[j] = table[q[j] & 15];
-        u[16 + j] = table[q[j] >> 4];
-    }
+    const bytes16 v = load16(q);
+    store32(u, look_up(table, v & 15), look_up(table, v >> 4));
 }
 
 /* And the fifth bit of weight i is bit i of the four bytes `high`. */
 DECODE_INLINE void decode_five(uint8_t *u, const uint8_t *q, const uint8_t *high)
 {
+    const bytes16 v = load16(q);
     uint32_t bits;
     memcpy(&bits, high, sizeof bits);
-    decode_nibbles(u, q);
-    for (int j = 0; j < 32; j++)
-        u[j] |= (uint8_t)((bits >> j & 1) << 4);
+    store32(u, (v & 15) | (spread_bits(bits) & 16), v >> 4 | (spread_bits(bits >> 16) & 16));
 }
 
 /* 128 more than the values of IQ4_NL and IQ4_XS. */
@@ -126,109 +234,137 @@ static const uint8_t iq4_table[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141,
 /* 16 more than twice the values of FP4. */
 static const uint8_t fp4_table[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
 
-DECODE_INLINE void decode_block(uint32_t dtype, const uint8_t *p, int b, struct decoded *out)
+DECODE_INLINE void decode_block(uint32_t dtype, const uint8_t *p, uint8_t *u)
 {
-    uint8_t *u = out->u + b * BLOCK;
-    if (dtype != VIV_MXFP4)
-        out->scale[b] = half_at(p);
     switch (dtype) {
     case VIV_Q4_0:
         decode_nibbles(u, p + 2);
         break;
     case TYPE_Q4_1:
-        out->min[b] = half_at(p + 2);
         decode_nibbles(u, p + 4);
         break;
     case TYPE_Q5_0:
         decode_five(u, p + 6, p + 2);
         break;
     case TYPE_Q5_1:
-        out->min[b] = half_at(p + 2);
         decode_five(u, p + 8, p + 4);
         break;
     case VIV_Q8_0:
-        for (int j = 0; j < BLOCK; j++)
-            u[j] = p[2 + j] ^ 0x80;
+        store32(u, load16(p + 2) ^ 0x80, load16(p + 18) ^ 0x80);
         break;
     case TYPE_IQ4_NL:
         decode_table(u, p + 2, iq4_table);
         break;
     default: /* VIV_MXFP4 */
-        out->scale[b] = mxfp4_half_scale(p[0]);
         decode_table(u, p + 1, fp4_table);
     }
 }
 
+DECODE_INLINE void decode_scales(const struct block_type t, const uint8_t *p, int n_blocks, struct decoded *out)
+{
+    for (int b = 0; b < n_blocks; b++) {
+        const uint8_t *block = p + b * t.bytes;
+        out->scale[b] = t.dtype == VIV_MXFP4 ? mxfp4_half_scale(block[0]) : half_at(block);
+        if (t.has_min)
+            out->min[b] = half_at(block + 2);
+    }
+}
+
+DECODE_INLINE void decode_eight_scales(const struct block_type t, const uint8_t *p, struct decoded *out)
+{
+    if (t.dtype == VIV_MXFP4) {
+        const floats8 v = {mxfp4_half_scale(p[0]),           mxfp4_half_scale(p[t.bytes]),
+                           mxfp4_half_scale(p[2 * t.bytes]), mxfp4_half_scale(p[3 * t.bytes]),
+                           mxfp4_half_scale(p[4 * t.bytes]), mxfp4_half_scale(p[5 * t.bytes]),
+                           mxfp4_half_scale(p[6 * t.bytes]), mxfp4_half_scale(p[7 * t.bytes])};
+        store_floats(out->scale, v);
+        return;
+    }
+    store_floats(out->scale, eight_halves(p, t.bytes));
+    if (t.has_min)
+        store_floats(out->min, eight_halves(p + 2, t.bytes));
+}
+
 /* --- blocks of 256 ------------------------------------------------------------------------------------------- */
+
+/* The bits from `shift` on of sixteen bytes, two or four of them. */
+#define TWO(v, shift) ((v) >> (shift)&3)
 
 /* Two bits of each weight: 32 bytes are four blocks, one for each pair of bits. */
 DECODE_INLINE void decode_pairs(uint8_t *u, const uint8_t *q)
 {
-    for (int n = 0; n < 2; n++)
+    for (int n = 0; n < 2; n++, q += 32, u += 128) {
+        const bytes16 a = load16(q), b = load16(q + 16);
         for (int j = 0; j < 4; j++)
-            for (int i = 0; i < 32; i++)
-                u[n * 128 + j * 32 + i] = q[n * 32 + i] >> 2 * j & 3;
+            store32(u + j * 32, TWO(a, 2 * j), TWO(b, 2 * j));
+    }
 }
 
 /* 4 bits: 32 bytes are two blocks, low nibbles first. */
 DECODE_INLINE void decode_halves(uint8_t *u, const uint8_t *q)
 {
-    for (int j = 0; j < 4; j++)
-        for (int i = 0; i < 32; i++) {
-            u[j * 64 + i] = q[j * 32 + i] & 15;
-            u[j * 64 + 32 + i] = q[j * 32 + i] >> 4;
-        }
-}
-
-/* Eight scales and eight mins of 6 bits each in 12 bytes. */
-DECODE_INLINE void decode_six_bits(const uint8_t *s, float d, float dmin, struct decoded *out)
-{
-    for (int b = 0; b < 8; b++) {
-        const int sc = b < 4 ? s[b] & 63 : (s[b + 4] & 15) | s[b - 4] >> 6 << 4;
-        const int m = b < 4 ? s[b + 4] & 63 : s[b + 4] >> 4 | s[b] >> 6 << 4;
-        out->scale[b] = d * (float)sc;
-        out->min[b] = -(dmin * (float)m);
+    for (int n = 0; n < 4; n++, q += 32, u += 64) {
+        const bytes16 a = load16(q), b = load16(q + 16);
+        store32(u, a & 15, b & 15);
+        store32(u + 32, a >> 4, b >> 4);
     }
 }
 
-DECODE_INLINE void fill(float *x, float value)
+/* Eight scales and eight mins of 6 bits each in 12 bytes: the first four have theirs in the low bits of 4 bytes
+ * each, of the others 4 bits are in the last 4 bytes, and 2 above the first four's. */
+DECODE_INLINE void decode_six_bits(const uint8_t *s, float d, float dmin, struct decoded *out)
 {
-    for (int b = 0; b < UNIT_BLOCKS; b++)
-        x[b] = value;
+    uint32_t a[3];
+    memcpy(a, s, sizeof a);
+    const uint64_t scales = (uint64_t)((a[2] & 0x0f0f0f0f) | (a[0] >> 2 & 0x30303030)) << 32 | (a[0] & 0x3f3f3f3f);
+    const uint64_t mins =
+        (uint64_t)((a[2] >> 4 & 0x0f0f0f0f) | (a[1] >> 2 & 0x30303030)) << 32 | (a[1] & 0x3f3f3f3f);
+    store_floats(out->scale, d * floats_of_bytes(scales));
+    store_floats(out->min, -(dmin * floats_of_bytes(mins)));
+}
+
+DECODE_INLINE floats8 eight_times(float x)
+{
+    return (floats8){x, x, x, x, x, x, x, x};
 }
 
 DECODE_INLINE void decode_q2_k(const uint8_t *p, struct decoded *out)
 {
+    const bytes16 scales = load16(p);
     decode_pairs(out->u, p + 16);
-    for (int i = 0; i < 16; i++) {
-        out->sub[i] = p[i] & 15;
-        out->sub_min[i] = p[i] >> 4;
-    }
-    fill(out->scale, half_at(p + 80));
-    fill(out->min, -half_at(p + 82));
+    store_shorts(out->sub, __builtin_convertvector(scales & 15, shorts16));
+    store_shorts(out->sub_min, __builtin_convertvector(scales >> 4, shorts16));
+    store_floats(out->scale, eight_times(half_at(p + 80)));
+    store_floats(out->min, eight_times(-half_at(p + 82)));
 }
 
+/* Its sixteen scales of 6 bits: 4 of each in the nibbles of 8 bytes, 2 in the pairs of 4 more. */
 DECODE_INLINE void decode_q3_k(const uint8_t *p, struct decoded *out)
 {
-    const uint8_t *high = p, *s = p + 96;
-    decode_pairs(out->u, p + 32);
-    for (int b = 0; b < 8; b++)
-        for (int i = 0; i < 32; i++)
-            out->u[b * 32 + i] |= (uint8_t)((high[i] >> b & 1) << 2);
-    for (int i = 0; i < 16; i++) {
-        const int low = i < 8 ? s[i] & 15 : s[i - 8] >> 4;
-        out->sub[i] = (int16_t)((low | (s[8 + i % 4] >> 2 * (i / 4) & 3) << 4) - 32);
+    const bytes16 high[2] = {load16(p), load16(p + 16)};
+    for (int n = 0; n < 2; n++) {
+        const bytes16 a = load16(p + 32 + n * 32), b = load16(p + 48 + n * 32);
+        for (int j = 0; j < 4; j++)
+            store32(out->u + n * 128 + j * 32, TWO(a, 2 * j) | (high[0] >> (4 * n + j) & 1) << 2,
+                    TWO(b, 2 * j) | (high[1] >> (4 * n + j) & 1) << 2);
     }
-    fill(out->scale, half_at(p + 108));
+    uint32_t s[3], all[4];
+    memcpy(s, p + 96, sizeof s);
+    for (int i = 0; i < 4; i++)
+        all[i] = (s[i % 2] >> (i < 2 ? 0 : 4) & 0x0f0f0f0f) | (s[2] >> 2 * i & 0x03030303) << 4;
+    store_shorts(out->sub, __builtin_convertvector((signed16)load16((const uint8_t *)all), shorts16) - 32);
+    store_floats(out->scale, eight_times(half_at(p + 108)));
 }
 
 DECODE_INLINE void decode_q5_k(const uint8_t *p, struct decoded *out)
 {
-    const uint8_t *high = p + 16;
-    decode_halves(out->u, p + 48);
-    for (int b = 0; b < 8; b++)
-        for (int i = 0; i < 32; i++)
-            out->u[b * 32 + i] |= (uint8_t)((high[i] >> b & 1) << 4);
+    const bytes16 high[2] = {load16(p + 16), load16(p + 32)};
+    for (int n = 0; n < 4; n++) {
+        const bytes16 a = load16(p + 48 + n * 32), b = load16(p + 64 + n * 32);
+        store32(out->u + n * 64, (a & 15) | (high[0] >> 2 * n & 1) << 4, (b & 15) | (high[1] >> 2 * n & 1) << 4);
+        store32(out->u + n * 64 + 32, a >> 4 | (high[0] >> (2 * n + 1) & 1) << 4,
+                b >> 4 | (high[1] >> (2 * n + 1) & 1) << 4);
+    }
     decode_six_bits(p + 4, half_at(p), half_at(p + 2), out);
 }
 
@@ -237,27 +373,27 @@ DECODE_INLINE void decode_q6_k(const uint8_t *p, struct decoded *out)
     for (int n = 0; n < 2; n++) {
         const uint8_t *low = p + n * 64, *high = p + 128 + n * 32;
         uint8_t *u = out->u + n * 128;
-        for (int i = 0; i < 32; i++) {
-            u[i] = (uint8_t)((low[i] & 15) | (high[i] & 3) << 4);
-            u[32 + i] = (uint8_t)((low[32 + i] & 15) | (high[i] >> 2 & 3) << 4);
-            u[64 + i] = (uint8_t)(low[i] >> 4 | (high[i] >> 4 & 3) << 4);
-            u[96 + i] = (uint8_t)(low[32 + i] >> 4 | high[i] >> 6 << 4);
-        }
+        const bytes16 a[4] = {load16(low), load16(low + 16), load16(low + 32), load16(low + 48)};
+        const bytes16 h[2] = {load16(high), load16(high + 16)};
+        store32(u, (a[0] & 15) | TWO(h[0], 0) << 4, (a[1] & 15) | TWO(h[1], 0) << 4);
+        store32(u + 32, (a[2] & 15) | TWO(h[0], 2) << 4, (a[3] & 15) | TWO(h[1], 2) << 4);
+        store32(u + 64, a[0] >> 4 | TWO(h[0], 4) << 4, a[1] >> 4 | TWO(h[1], 4) << 4);
+        store32(u + 96, a[2] >> 4 | TWO(h[0], 6) << 4, a[3] >> 4 | TWO(h[1], 6) << 4);
     }
-    for (int i = 0; i < 16; i++)
-        out->sub[i] = (int8_t)p[192 + i];
-    fill(out->scale, half_at(p + 208));
+    store_shorts(out->sub, __builtin_convertvector((signed16)load16(p + 192), shorts16));
+    store_floats(out->scale, eight_times(half_at(p + 208)));
 }
 
+/* Its eight scales of 6 bits, less 32: 4 of each in the nibbles of 4 bytes, 2 in the pairs of 2 more. */
 DECODE_INLINE void decode_iq4_xs(const uint8_t *p, struct decoded *out)
 {
-    const float d = half_at(p);
     const int high = p[2] | p[3] << 8;
+    floats8 scales;
     for (int b = 0; b < 8; b++) {
-        const int sc = (p[4 + b / 2] >> 4 * (b % 2) & 15) | (high >> 2 * b & 3) << 4;
-        out->scale[b] = d * (float)(sc - 32);
+        scales[b] = (float)(((p[4 + b / 2] >> 4 * (b % 2) & 15) | (high >> 2 * b & 3) << 4) - 32);
         decode_table(out->u + b * BLOCK, p + 8 + b * 16, iq4_table);
     }
+    store_floats(out->scale, half_at(p) * scales);
 }
 
 DECODE_INLINE void decode_unit(uint32_t dtype, const uint8_t *p, struct decoded *out)
@@ -284,7 +420,7 @@ DECODE_INLINE void decode_unit(uint32_t dtype, const uint8_t *p, struct decoded 
         break;
     default: /* TYPE_TQ2_0 */
         decode_pairs(out->u, p);
-        fill(out->scale, half_at(p + 64));
+        store_floats(out->scale, eight_times(half_at(p + 64)));
     }
 }
 
@@ -298,8 +434,13 @@ DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, int n
         decode_unit(dtype, (const uint8_t *)row + first / UNIT_BLOCKS * t.bytes, out);
         return;
     }
+    const uint8_t *p = (const uint8_t *)row + first * t.bytes;
+    if (n_blocks == UNIT_BLOCKS)
+        decode_eight_scales(t, p, out);
+    else
+        decode_scales(t, p, n_blocks, out);
     for (int b = 0; b < n_blocks; b++)
-        decode_block(dtype, (const uint8_t *)row + (first + (uint64_t)b) * t.bytes, b, out);
+        decode_block(dtype, p + b * t.bytes, out->u + b * BLOCK);
 }
 
 /* X(name, number) for each type. */

@@ -1,4 +1,5 @@
-/* Block-quantized weights are decoded to the floats of llama.cpp's own package, bit for bit (golden/make/blocks.py). */
+/* Block-quantized weights are decoded to the floats of llama.cpp's own package, bit for bit
+ * (golden/make/blocks.py). */
 #include "testing.h"
 
 #include "base/buf.h"
@@ -30,8 +31,8 @@ static void check(const char *name, uint32_t dtype)
         for (size_t i = 0; i < n; i++) {
             float expected;
             memcpy(&expected, floats.data + i * sizeof expected, sizeof expected);
-            ck_assert_msg(y[i] == expected, "%s, %s: weight %zu is %a, expected %a", (*k)->name, name, i, (double)y[i],
-                          (double)expected);
+            ck_assert_msg(y[i] == expected, "%s, %s: weight %zu is %a, expected %a", (*k)->name, name, i,
+                          (double)y[i], (double)expected);
         }
     }
     free(y);

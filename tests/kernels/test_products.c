@@ -57,9 +57,10 @@ static void any_blocks(uint32_t dtype, unsigned char *w, uint64_t k)
         for (int i = 0; i < t.bytes; i++)
             w[i] = (unsigned char)((int)(uniform() * 255.0f) & 255);
         const uint16_t d[2] = {half_of_float(uniform() * 0.02f), half_of_float(uniform() * 0.02f)};
-        const int at = dtype == TYPE_Q2_K ? 80 : t.block == 256 && dtype != TYPE_Q4_K && dtype != TYPE_Q5_K && dtype != TYPE_IQ4_XS
-                                              ? t.bytes - 2
-                                              : 0;
+        const int at = dtype == TYPE_Q2_K ? 80
+                       : t.block == 256 && dtype != TYPE_Q4_K && dtype != TYPE_Q5_K && dtype != TYPE_IQ4_XS
+                           ? t.bytes - 2
+                           : 0;
         memcpy(w + at, d, t.has_min ? 4 : 2);
     }
 }
@@ -316,8 +317,8 @@ TEST(product__prepares_int8_rows_as_generic_does)
         memset(row, 0, g->row_bytes(K));
         (*k)->product->prepare(row, x, K);
         ck_assert_msg(memcmp(row, expected, K) == 0, "%s: q", (*k)->product->name);
-        ck_assert_msg(memcmp(int8_row_halves(row, K), int8_row_halves(expected, K), K / BLOCK * 4) == 0, "%s: halves",
-                      (*k)->product->name);
+        ck_assert_msg(memcmp(int8_row_halves(row, K), int8_row_halves(expected, K), K / BLOCK * 4) == 0,
+                      "%s: halves", (*k)->product->name);
         ck_assert_msg(memcmp(int8_row_sums(row, K), int8_row_sums(expected, K), K / BLOCK * 4) == 0, "%s: sums",
                       (*k)->product->name);
         for (int b = 0; b < K / BLOCK; b++)

@@ -1,12 +1,13 @@
-/* product_blocks.c - products with block-quantized weights by AVX2 (kernels/blocks.h has the formula, decode.h the types).
+/* product_blocks.c - products with block-quantized weights by AVX2 (kernels/blocks.h has the formula, decode.h the
+ * types).
  *
- * Few rows are stream_avx2.h's. Many rows (bound by arithmetic): 256 weights of eight rows are decoded and laid out so that a lane is a row; then all rows
- * of x pass by, some at a time. Four consecutive weights of each of the eight rows make one vector, four activations are
- * broadcast from memory.
+ * Few rows are stream_avx2.h's. Many rows (bound by arithmetic): 256 weights of eight rows are decoded and laid out
+ * so that a lane is a row; then all rows of x pass by, some at a time. Four consecutive weights of each of the
+ * eight rows make one vector, four activations are broadcast from memory.
  *
- * maddubs adds two products of an unsigned and a signed byte to 16 bits, and saturates. Weights of up to 4 bits can be summed
- * over a whole block before they are widened, those of 5 bits over half of it, those of 6 over a quarter; weights of 8 bits
- * are taken as magnitudes, with their signs on the activations. */
+ * maddubs adds two products of an unsigned and a signed byte to 16 bits, and saturates. Weights of up to 4 bits can
+ * be summed over a whole block before they are widened, those of 5 bits over half of it, those of 6 over a quarter;
+ * weights of 8 bits are taken as magnitudes, with their signs on the activations. */
 #include "kernels/kernels.h"
 #include "kernels/stream_avx2.h"
 
@@ -26,7 +27,8 @@ static void prepare(void *row, const float *x, uint64_t k)
     for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
         __m256i most = _mm256_setzero_si256(), whole[4];
         for (int i = 0; i < 4; i++) /* as whole numbers, so that a NaN is larger than any number */
-            most = _mm256_max_epu32(most, _mm256_and_si256(_mm256_castps_si256(_mm256_loadu_ps(x + 8 * i)), magnitude));
+            most = _mm256_max_epu32(most,
+                                    _mm256_and_si256(_mm256_castps_si256(_mm256_loadu_ps(x + 8 * i)), magnitude));
         __m128i four = _mm_max_epu32(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
         four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4e));
         four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0xb1));
@@ -58,7 +60,7 @@ static void prepare(void *row, const float *x, uint64_t k)
 struct laid {
     __m256i u[QUADS]; /* four weights of each row */
     __m256 scale, min;
-    __m256i sub[2];       /* int16 pairs: both are the sub-scale of half a block */
+    __m256i sub[2];         /* int16 pairs: both are the sub-scale of half a block */
     __m256i subs, min_subs; /* int16 pairs: the sub-scales of both halves */
 };
 
@@ -117,7 +119,8 @@ INLINE void lay(const struct block_type t, const struct decoded *w, int n_blocks
             for (int i = 0; i < QUADS; i++)
                 l->u[i] = _mm256_xor_si256(l->u[i], _mm256_set1_epi8((char)0x80));
         l->scale = floats_of(w, offsetof(struct decoded, scale) + (size_t)b * 4);
-        const size_t sub = offsetof(struct decoded, sub) + (size_t)b * 4, sub_min = offsetof(struct decoded, sub_min) + (size_t)b * 4;
+        const size_t sub = offsetof(struct decoded, sub) + (size_t)b * 4,
+                     sub_min = offsetof(struct decoded, sub_min) + (size_t)b * 4;
         if (t.has_sub) {
             l->subs = int16s_of(w, sub, sub + 2);
             l->sub[0] = int16s_of(w, sub, sub);
@@ -141,8 +144,8 @@ INLINE __m256i quad_of(const char *x)
 }
 
 /* Sums of u * q by output, of the vectors [first, first + n) of a block: as many before they are widened as fit. */
-INLINE void add_quads(const struct block_type t, const struct laid *l, const char *x, uint64_t stride, const int first,
-                      const int n, __m256i factor, __m256i *sum, const int n_rows)
+INLINE void add_quads(const struct block_type t, const struct laid *l, const char *x, uint64_t stride,
+                      const int first, const int n, __m256i factor, __m256i *sum, const int n_rows)
 {
     const int fit = t.bits <= 4 ? 8 : t.bits == 5 ? 4 : t.bits == 6 ? 2 : 1, run = fit < n ? fit : n;
     UNROLL
@@ -157,16 +160,19 @@ INLINE void add_quads(const struct block_type t, const struct laid *l, const cha
                 const __m256i p = t.bits < 8 ? _mm256_maddubs_epi16(l->u[j], a)
                                              : _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(a, l->u[j]));
                 pairs[r] = j == i ? p : _mm256_add_epi16(pairs[r], p);
+                KEEP(pairs[r]);
             }
         }
         UNROLL
-        for (int r = 0; r < n_rows; r++)
+        for (int r = 0; r < n_rows; r++) {
             sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(pairs[r], factor));
+            KEEP(sum[r]);
+        }
     }
 }
 
-INLINE void add_block(const struct block_type t, const struct laid *l, const char *x, uint64_t stride, uint64_t k, uint64_t b,
-                      __m256 *y, const int n_rows)
+INLINE void add_block(const struct block_type t, const struct laid *l, const char *x, uint64_t stride, uint64_t k,
+                      uint64_t b, __m256 *y, const int n_rows)
 {
     __m256i sum[ROWS];
     UNROLL
@@ -185,20 +191,22 @@ INLINE void add_block(const struct block_type t, const struct laid *l, const cha
         const __m256i s = _mm256_set1_epi32(int8_row_sums(row, k)[b]);
         const __m256i halves = quad_of((const char *)(int8_row_halves(row, k) + 2 * b));
         if (t.has_sub && t.offset)
-            sum[r] = _mm256_sub_epi32(sum[r], _mm256_slli_epi32(_mm256_madd_epi16(halves, l->subs), log2_of(t.offset)));
+            sum[r] =
+                _mm256_sub_epi32(sum[r], _mm256_slli_epi32(_mm256_madd_epi16(halves, l->subs), log2_of(t.offset)));
         else if (t.offset && t.bits < 8)
             sum[r] = _mm256_add_epi32(sum[r], _mm256_srai_epi32(s, 7 - log2_of(t.offset)));
         y[r] = _mm256_add_ps(y[r], _mm256_mul_ps(_mm256_mul_ps(l->scale, d), _mm256_cvtepi32_ps(sum[r])));
         if (t.has_min)
             y[r] = _mm256_add_ps(
-                y[r], _mm256_mul_ps(_mm256_mul_ps(l->min, d),
-                                    _mm256_cvtepi32_ps(t.has_sub_min ? _mm256_madd_epi16(halves, l->min_subs) : s)));
+                y[r],
+                _mm256_mul_ps(_mm256_mul_ps(l->min, d),
+                              _mm256_cvtepi32_ps(t.has_sub_min ? _mm256_madd_epi16(halves, l->min_subs) : s)));
     }
 }
 
 /* Eight outputs of n_rows rows over some blocks. */
-INLINE void tile(const struct block_type t, const viv_matmul *m, const struct laid *weights, uint64_t first, int n_blocks,
-                 uint64_t r0, uint64_t n, __m256i lanes, const int n_rows)
+INLINE void tile(const struct block_type t, const viv_matmul *m, const struct laid *weights, uint64_t first,
+                 int n_blocks, uint64_t r0, uint64_t n, __m256i lanes, const int n_rows)
 {
     const char *x = (const char *)m->x + r0 * m->x_stride;
     float *out = m->y + r0 * m->y_stride + n;
@@ -220,12 +228,13 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
     struct decoded w[GROUP];
     struct laid laid[UNIT_BLOCKS];
     for (uint64_t n = n_first; n < n_end; n += GROUP) {
-        const __m256i lanes =
-            _mm256_cmpgt_epi32(_mm256_set1_epi32((int)size_min(n_end - n, GROUP)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        const __m256i lanes = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)size_min(n_end - n, GROUP)),
+                                                 _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
         for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
             const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
             for (uint64_t i = 0; i < GROUP; i++) /* a row past the last stands for it again */
-                decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first, n_blocks, &w[i]);
+                decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first, n_blocks,
+                       &w[i]);
             lay(t, w, n_blocks, laid);
             uint64_t r = 0;
             for (; r + ROWS <= m->n_rows; r += ROWS)
@@ -243,13 +252,13 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
         case 0:                                                                                                    \
             return;                                                                                                \
         case 1:                                                                                                    \
-            stream_rows(number, m, n_first, n_end, 1);                                                                \
+            stream_rows(number, m, n_first, n_end, 1);                                                             \
             return;                                                                                                \
         case 2:                                                                                                    \
-            stream_rows(number, m, n_first, n_end, 2);                                                                \
+            stream_rows(number, m, n_first, n_end, 2);                                                             \
             return;                                                                                                \
         case FEW:                                                                                                  \
-            stream_rows(number, m, n_first, n_end, FEW);                                                              \
+            stream_rows(number, m, n_first, n_end, FEW);                                                           \
             return;                                                                                                \
         default:                                                                                                   \
             many_rows(number, m, n_first, n_end);                                                                  \
@@ -263,7 +272,7 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
         .row_format = INT8_ROW_FORMAT,                                                                             \
         .row_bytes = int8_row_bytes,                                                                               \
         .prepare = prepare,                                                                                        \
-        .scratch_bytes = stream_scratch,                                                                            \
+        .scratch_bytes = stream_scratch,                                                                           \
         .multiply = multiply_##type,                                                                               \
     };
 BLOCK_TYPES(DEFINE_PRODUCT)

@@ -1,9 +1,11 @@
-/* product_blocks.c - products with block-quantized weights by VNNI (kernels/blocks.h has the formula, decode.h the types).
+/* product_blocks.c - products with block-quantized weights by VNNI (kernels/blocks.h has the formula, decode.h the
+ * types).
  *
- * Few rows are stream_avx2.h's. Many rows (bound by arithmetic): a chunk of k of some weight rows is decoded and laid out in
- * scratch, a lane for each of sixteen outputs, where it stays in the second cache while all rows of x pass by, twelve at a
- * time. Four consecutive weights of each of the sixteen rows make one vector, four activations are broadcast from memory,
- * and nothing is summed across lanes. */
+ * Few rows are stream_avx2.h's. Many rows (bound by arithmetic): a chunk of k of some weight rows is decoded and
+ * laid out in scratch, a lane for each of sixteen outputs, where it stays in the second cache while all rows of x
+ * pass by, twelve at a time. Four consecutive weights of each of the sixteen rows make one vector, four activations
+ * are broadcast from memory, and nothing is summed across lanes. */
+#include "kernels/avx512/int8_rows.h"
 #include "kernels/kernels.h"
 #include "kernels/stream_avx2.h"
 
@@ -27,32 +29,6 @@ struct laid {
     __m512i sub[2];         /* the sub-scales of both halves */
     __m512i subs, min_subs; /* int16 pairs: those of both halves */
 };
-
-static void prepare(void *row, const float *x, uint64_t k)
-{
-    int8_t *q = row;
-    float *d = (float *)((char *)row + k);
-    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
-    int16_t *h = (int16_t *)((char *)row + k + k / BLOCK * 8);
-    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-    for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
-        __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
-        /* as whole numbers, so that a NaN is larger than any number */
-        __m512i bits = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
-                                        _mm512_and_si512(_mm512_castps_si512(high), magnitude));
-        float largest = float_of_bits(_mm512_reduce_max_epu32(bits));
-        __m512 factor = _mm512_set1_ps(int8_block_factor(largest));
-        __mmask16 some = _mm512_cmp_ps_mask(factor, _mm512_setzero_ps(), _CMP_GT_OQ);
-        __m512i a = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(low, factor));
-        __m512i c = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(high, factor));
-        _mm_storeu_si128((__m128i *)(q + b * BLOCK), _mm512_cvtepi32_epi8(a));
-        _mm_storeu_si128((__m128i *)(q + b * BLOCK + 16), _mm512_cvtepi32_epi8(c));
-        d[b] = largest / 127.0f;
-        h[2 * b] = (int16_t)_mm512_reduce_add_epi32(a);
-        h[2 * b + 1] = (int16_t)_mm512_reduce_add_epi32(c);
-        s[b] = -128 * (h[2 * b] + h[2 * b + 1]);
-    }
-}
 
 /* --- weights ------------------------------------------------------------------------------------------------- */
 
@@ -80,9 +56,10 @@ INLINE __m512i four_rows(const struct decoded *w, int i, int at)
 
 INLINE __m512 floats_of(const struct decoded *w, size_t at)
 {
-    return _mm512_i32gather_ps(_mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                                                  _mm512_set1_epi32((int)sizeof *w)),
-                               (const char *)w + at, 1);
+    return _mm512_i32gather_ps(
+        _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                           _mm512_set1_epi32((int)sizeof *w)),
+        (const char *)w + at, 1);
 }
 
 /* Pairs of int16, a lane for each row. */
@@ -122,8 +99,8 @@ INLINE void lay(const struct block_type t, const struct decoded *w, int n_blocks
 }
 
 /* Blocks [first, first + n_blocks) of sixteen rows from n on: a row past the last stands for it again. */
-INLINE void lay_rows(uint32_t dtype, const viv_matmul *m, uint64_t n, uint64_t n_end, uint64_t first, uint64_t n_blocks,
-                     struct laid *out)
+INLINE void lay_rows(uint32_t dtype, const viv_matmul *m, uint64_t n, uint64_t n_end, uint64_t first,
+                     uint64_t n_blocks, struct laid *out)
 {
     struct decoded w[GROUP];
     for (uint64_t b = 0; b < n_blocks; b += UNIT_BLOCKS) {
@@ -144,8 +121,8 @@ INLINE __m512i broadcast(const void *p)
 }
 
 /* What a block adds to y of n_rows rows. `offset_bits`: weights are 2^offset_bits too large; -1: they are not. */
-INLINE VNNI void add_block(const int kind, int offset_bits, const struct laid *l, const char *x, uint64_t stride, uint64_t k,
-                           uint64_t b, __m512 *y, const int n_rows)
+INLINE VNNI void add_block(const int kind, int offset_bits, const struct laid *l, const char *x, uint64_t stride,
+                           uint64_t k, uint64_t b, __m512 *y, const int n_rows)
 {
     __m512i sum[2][ROWS];
     UNROLL
@@ -159,7 +136,8 @@ INLINE VNNI void add_block(const int kind, int offset_bits, const struct laid *l
         UNROLL
         for (int r = 0; r < n_rows; r++) {
             __m512i *s = &sum[kind & HAS_SUB ? i / 4 : 0][r];
-            *s = _mm512_dpbusd_epi32(*s, l->u[i], broadcast(x + (uint64_t)r * stride + b * BLOCK + (uint64_t)i * 4));
+            *s =
+                _mm512_dpbusd_epi32(*s, l->u[i], broadcast(x + (uint64_t)r * stride + b * BLOCK + (uint64_t)i * 4));
         }
     }
     UNROLL
@@ -168,7 +146,8 @@ INLINE VNNI void add_block(const int kind, int offset_bits, const struct laid *l
         const __m512 d = _mm512_set1_ps(int8_row_scales(row, k)[b]);
         __m512i all = sum[0][r];
         if (kind & HAS_SUB) {
-            all = _mm512_add_epi32(_mm512_mullo_epi32(sum[0][r], l->sub[0]), _mm512_mullo_epi32(sum[1][r], l->sub[1]));
+            all = _mm512_add_epi32(_mm512_mullo_epi32(sum[0][r], l->sub[0]),
+                                   _mm512_mullo_epi32(sum[1][r], l->sub[1]));
             if (offset_bits >= 0)
                 all = _mm512_sub_epi32(
                     all, _mm512_sll_epi32(_mm512_madd_epi16(broadcast(int8_row_halves(row, k) + 2 * b), l->subs),
@@ -185,8 +164,8 @@ INLINE VNNI void add_block(const int kind, int offset_bits, const struct laid *l
 }
 
 /* Sixteen outputs of n_rows rows over blocks [0, n_blocks) of `weights`, which are blocks first... of the row. */
-INLINE VNNI void tile(const int kind, int offset_bits, const viv_matmul *m, const struct laid *weights, uint64_t first,
-                      uint64_t n_blocks, uint64_t r0, uint64_t n, __mmask16 lanes, const int n_rows)
+INLINE VNNI void tile(const int kind, int offset_bits, const viv_matmul *m, const struct laid *weights,
+                      uint64_t first, uint64_t n_blocks, uint64_t r0, uint64_t n, __mmask16 lanes, const int n_rows)
 {
     const char *x = (const char *)m->x + r0 * m->x_stride;
     float *out = m->y + r0 * m->y_stride + n;
@@ -201,7 +180,8 @@ INLINE VNNI void tile(const int kind, int offset_bits, const viv_matmul *m, cons
         _mm512_mask_storeu_ps(out + (uint64_t)r * m->y_stride, lanes, y[r]);
 }
 
-typedef void tile_function(int, const viv_matmul *, const struct laid *, uint64_t, uint64_t, uint64_t, uint64_t, __mmask16);
+typedef void tile_function(int, const viv_matmul *, const struct laid *, uint64_t, uint64_t, uint64_t, uint64_t,
+                           __mmask16);
 #define TILE(name, kind, n_rows)                                                                                   \
     VNNI static void tile_##name##_##n_rows(int offset_bits, const viv_matmul *m, const struct laid *weights,      \
                                             uint64_t first, uint64_t n_blocks, uint64_t r0, uint64_t n,            \
@@ -229,7 +209,8 @@ static const struct {
 } tiles[] = {
 #define OF(n)                                                                                                      \
     {                                                                                                              \
-        n, {                                                                                                       \
+        n,                                                                                                         \
+        {                                                                                                          \
             [0] = tile_plain_##n, [HAS_MIN] = tile_min_##n, [HAS_SUB] = tile_sub_##n,                              \
             [HAS_MIN | HAS_SUB | HAS_SUB_MIN] = tile_sub_min_##n                                                   \
         }                                                                                                          \
@@ -298,22 +279,33 @@ static uint64_t scratch_bytes(uint64_t k)
         .name = "avx512_vnni " #type,                                                                              \
         .row_format = INT8_ROW_FORMAT,                                                                             \
         .row_bytes = int8_row_bytes,                                                                               \
-        .prepare = prepare,                                                                                        \
+        .prepare = prepare_int8_row,                                                                               \
         .scratch_bytes = scratch_bytes,                                                                            \
         .multiply = multiply_##type,                                                                               \
     };
-BLOCK_TYPES(DEFINE_PRODUCT)
+/* Those that product_int8.c does not have. */
+#define OTHER_TYPES(X)                                                                                             \
+    X(q4_1, TYPE_Q4_1)                                                                                             \
+    X(q5_0, TYPE_Q5_0)                                                                                             \
+    X(q5_1, TYPE_Q5_1)                                                                                             \
+    X(q2_k, TYPE_Q2_K)                                                                                             \
+    X(q3_k, TYPE_Q3_K)                                                                                             \
+    X(q4_k, TYPE_Q4_K)                                                                                             \
+    X(q5_k, TYPE_Q5_K)                                                                                             \
+    X(q6_k, TYPE_Q6_K)                                                                                             \
+    X(iq4_nl, TYPE_IQ4_NL)                                                                                         \
+    X(iq4_xs, TYPE_IQ4_XS)                                                                                         \
+    X(tq2_0, TYPE_TQ2_0)
+OTHER_TYPES(DEFINE_PRODUCT)
 
 #define PRODUCT(type, number)                                                                                      \
     {                                                                                                              \
-        .operation = KERNEL_PRODUCT, .rank = 40, .name = "avx512_vnni", .cpu = VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI, \
-        .dtype = number, .product = &product_##type                                                                \
+        .operation = KERNEL_PRODUCT, .rank = 40, .name = "avx512_vnni",                                            \
+        .cpu = VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI, .dtype = number, .product = &product_##type                   \
     }
-const struct kernel kernel_avx512_product_q4_0 = PRODUCT(q4_0, VIV_Q4_0);
 const struct kernel kernel_avx512_product_q4_1 = PRODUCT(q4_1, TYPE_Q4_1);
 const struct kernel kernel_avx512_product_q5_0 = PRODUCT(q5_0, TYPE_Q5_0);
 const struct kernel kernel_avx512_product_q5_1 = PRODUCT(q5_1, TYPE_Q5_1);
-const struct kernel kernel_avx512_product_q8_0 = PRODUCT(q8_0, VIV_Q8_0);
 const struct kernel kernel_avx512_product_q2_k = PRODUCT(q2_k, TYPE_Q2_K);
 const struct kernel kernel_avx512_product_q3_k = PRODUCT(q3_k, TYPE_Q3_K);
 const struct kernel kernel_avx512_product_q4_k = PRODUCT(q4_k, TYPE_Q4_K);
@@ -322,4 +314,3 @@ const struct kernel kernel_avx512_product_q6_k = PRODUCT(q6_k, TYPE_Q6_K);
 const struct kernel kernel_avx512_product_iq4_nl = PRODUCT(iq4_nl, TYPE_IQ4_NL);
 const struct kernel kernel_avx512_product_iq4_xs = PRODUCT(iq4_xs, TYPE_IQ4_XS);
 const struct kernel kernel_avx512_product_tq2_0 = PRODUCT(tq2_0, TYPE_TQ2_0);
-const struct kernel kernel_avx512_product_mxfp4 = PRODUCT(mxfp4, VIV_MXFP4);

@@ -1,5 +1,5 @@
-/* convert_blocks.c - rows of block-quantized weights to f32, as the reference decodes them: rounded after each operation, in
- * the order (scale * sub) * value + min. */
+/* convert_blocks.c - rows of block-quantized weights to f32, as the reference decodes them: rounded after each
+ * operation, in the order (scale * sub) * value + min. */
 #include "kernels/decode.h"
 #include "kernels/kernels.h"
 

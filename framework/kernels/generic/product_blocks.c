@@ -1,5 +1,5 @@
-/* product_blocks.c - products with block-quantized weights, activations quantized to int8: kernels/blocks.h has the formula,
- * which every other kernel of these types follows to the bit. */
+/* product_blocks.c - products with block-quantized weights, activations quantized to int8: kernels/blocks.h has the
+ * formula, which every other kernel of these types follows to the bit. */
 #include "kernels/decode.h"
 #include "kernels/kernels.h"
 
@@ -39,8 +39,8 @@ static uint64_t scratch_bytes(uint64_t k)
 }
 
 /* y and what the blocks [first, first + n_blocks) of a row of weights add to it. */
-DECODE_INLINE float add_unit(uint32_t dtype, float y, const struct decoded *w, const void *x, uint64_t k, uint64_t first,
-                             int n_blocks)
+DECODE_INLINE float add_unit(uint32_t dtype, float y, const struct decoded *w, const void *x, uint64_t k,
+                             uint64_t first, int n_blocks)
 {
     const struct block_type t = block_type(dtype);
     const float *d = int8_row_scales(x, k) + first;
@@ -75,7 +75,8 @@ DECODE_INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_firs
             decode(dtype, (const char *)m->w + n * m->w_stride, first, n_blocks, &w);
             for (uint64_t r = 0; r < m->n_rows; r++) {
                 float *y = m->y + r * m->y_stride + n;
-                *y = add_unit(dtype, first ? *y : 0.0f, &w, (const char *)m->x + r * m->x_stride, m->k, first, n_blocks);
+                *y = add_unit(dtype, first ? *y : 0.0f, &w, (const char *)m->x + r * m->x_stride, m->k, first,
+                              n_blocks);
             }
         }
 }
