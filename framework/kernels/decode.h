@@ -88,7 +88,7 @@ DECODE_INLINE struct block_type block_type(uint32_t dtype)
 
 #ifdef __F16C__
 #include <immintrin.h>
-#elif defined __ARM_NEON
+#elif defined __aarch64__
 #include <arm_neon.h>
 #endif
 
@@ -98,6 +98,8 @@ DECODE_INLINE float half_at(const uint8_t *p)
     memcpy(&h, p, sizeof h);
 #ifdef __F16C__
     return _cvtsh_ss(h);
+#elif defined __aarch64__
+    return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(h))), 0);
 #else
     return half_to_float(h);
 #endif
@@ -124,12 +126,18 @@ DECODE_INLINE bytes16 load16(const uint8_t *p)
     return v;
 }
 
-/* What is loaded as 32 bytes next must be stored as 32 bytes: otherwise the load waits for both stores. */
+/* What is loaded as 32 bytes next must be stored as 32 bytes: otherwise the load waits for both stores. Where
+ * vectors are of 16 bytes, compilers take longer ones apart into single numbers. */
 DECODE_INLINE void store32(uint8_t *p, bytes16 a, bytes16 b)
 {
+#ifdef __aarch64__
+    memcpy(p, &a, sizeof a);
+    memcpy(p + sizeof a, &b, sizeof b);
+#else
     const bytes32 v = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
                                               18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
     memcpy(p, &v, sizeof v);
+#endif
 }
 
 DECODE_INLINE void store_floats(float *p, floats8 v)
@@ -137,16 +145,40 @@ DECODE_INLINE void store_floats(float *p, floats8 v)
     memcpy(p, &v, sizeof v);
 }
 
-DECODE_INLINE void store_shorts(int16_t *p, shorts16 v)
+DECODE_INLINE void store_shorts(int16_t *p, signed16 bytes)
 {
+#ifdef __aarch64__
+    vst1q_s16(p, vmovl_s8(vget_low_s8((int8x16_t)bytes)));
+    vst1q_s16(p + 8, vmovl_high_s8((int8x16_t)bytes));
+#else
+    const shorts16 v = __builtin_convertvector(bytes, shorts16);
     memcpy(p, &v, sizeof v);
+#endif
 }
 
-DECODE_INLINE floats8 floats_of_bytes(uint64_t eight)
+DECODE_INLINE void store_eight_times(float *p, float x)
 {
+#ifdef __aarch64__
+    vst1q_f32(p, vdupq_n_f32(x));
+    vst1q_f32(p + 4, vdupq_n_f32(x));
+#else
+    store_floats(p, (floats8){x, x, x, x, x, x, x, x});
+#endif
+}
+
+/* d * (byte - less) of eight bytes */
+DECODE_INLINE void store_scaled_bytes(float *p, float d, uint64_t eight, float less)
+{
+#ifdef __aarch64__
+    const uint16x8_t v = vmovl_u8(vcreate_u8(eight));
+    const float32x4_t low = vcvtq_f32_u32(vmovl_u16(vget_low_u16(v))), high = vcvtq_f32_u32(vmovl_high_u16(v));
+    vst1q_f32(p, vmulq_n_f32(vsubq_f32(low, vdupq_n_f32(less)), d));
+    vst1q_f32(p + 4, vmulq_n_f32(vsubq_f32(high, vdupq_n_f32(less)), d));
+#else
     bytes8 v;
     memcpy(&v, &eight, sizeof v);
-    return __builtin_convertvector(v, floats8);
+    store_floats(p, d * (__builtin_convertvector(v, floats8) - less));
+#endif
 }
 
 DECODE_INLINE uint16_t half_bits_at(const uint8_t *p)
@@ -157,7 +189,7 @@ DECODE_INLINE uint16_t half_bits_at(const uint8_t *p)
 }
 
 /* Eight f16 that lie `stride` bytes apart. */
-DECODE_INLINE floats8 eight_halves(const uint8_t *p, size_t stride)
+DECODE_INLINE void store_halves(float *out, const uint8_t *p, size_t stride)
 {
     const halves8 h = {half_bits_at(p),
                        half_bits_at(p + stride),
@@ -168,12 +200,14 @@ DECODE_INLINE floats8 eight_halves(const uint8_t *p, size_t stride)
                        half_bits_at(p + 6 * stride),
                        half_bits_at(p + 7 * stride)};
 #ifdef __F16C__
-    return (floats8)_mm256_cvtph_ps((__m128i)h);
+    store_floats(out, (floats8)_mm256_cvtph_ps((__m128i)h));
+#elif defined __aarch64__
+    const float16x8_t v = vreinterpretq_f16_u16((uint16x8_t)h);
+    vst1q_f32(out, vcvt_f32_f16(vget_low_f16(v)));
+    vst1q_f32(out + 4, vcvt_high_f32_f16(v));
 #else
-    floats8 v;
     for (int i = 0; i < 8; i++)
-        v[i] = half_to_float(h[i]);
-    return v;
+        out[i] = half_to_float(h[i]);
 #endif
 }
 
@@ -182,7 +216,7 @@ DECODE_INLINE bytes16 look_up(const uint8_t *table, bytes16 i)
 {
 #ifdef __F16C__
     return (bytes16)_mm_shuffle_epi8((__m128i)load16(table), (__m128i)i);
-#elif defined __ARM_NEON
+#elif defined __aarch64__
     return (bytes16)vqtbl1q_u8((uint8x16_t)load16(table), (uint8x16_t)i);
 #else
     bytes16 v;
@@ -199,6 +233,9 @@ DECODE_INLINE bytes16 spread_bits(uint32_t bits)
 #ifdef __F16C__
     const __m128i twice = _mm_shuffle_epi8(_mm_cvtsi32_si128((int)bits), _mm_set_epi64x(0x0101010101010101, 0));
     return (bytes16)_mm_cmpeq_epi8(_mm_and_si128(twice, (__m128i)bit), (__m128i)bit);
+#elif defined __aarch64__
+    const uint8x16_t twice = vcombine_u8(vdup_n_u8((uint8_t)bits), vdup_n_u8((uint8_t)(bits >> 8)));
+    return (bytes16)vtstq_u8(twice, (uint8x16_t)bit);
 #else
     const uint64_t each = 0x0101010101010101u, two[2] = {(bits & 255) * each, (bits >> 8 & 255) * each};
     return (bytes16)((load16((const uint8_t *)two) & bit) == bit);
@@ -280,9 +317,9 @@ DECODE_INLINE void decode_eight_scales(const struct block_type t, const uint8_t 
         store_floats(out->scale, v);
         return;
     }
-    store_floats(out->scale, eight_halves(p, t.bytes));
+    store_halves(out->scale, p, t.bytes);
     if (t.has_min)
-        store_floats(out->min, eight_halves(p + 2, t.bytes));
+        store_halves(out->min, p + 2, t.bytes);
 }
 
 /* --- blocks of 256 ------------------------------------------------------------------------------------------- */
@@ -319,23 +356,18 @@ DECODE_INLINE void decode_six_bits(const uint8_t *s, float d, float dmin, struct
     const uint64_t scales = (uint64_t)((a[2] & 0x0f0f0f0f) | (a[0] >> 2 & 0x30303030)) << 32 | (a[0] & 0x3f3f3f3f);
     const uint64_t mins =
         (uint64_t)((a[2] >> 4 & 0x0f0f0f0f) | (a[1] >> 2 & 0x30303030)) << 32 | (a[1] & 0x3f3f3f3f);
-    store_floats(out->scale, d * floats_of_bytes(scales));
-    store_floats(out->min, -(dmin * floats_of_bytes(mins)));
-}
-
-DECODE_INLINE floats8 eight_times(float x)
-{
-    return (floats8){x, x, x, x, x, x, x, x};
+    store_scaled_bytes(out->scale, d, scales, 0.0f);
+    store_scaled_bytes(out->min, -dmin, mins, 0.0f);
 }
 
 DECODE_INLINE void decode_q2_k(const uint8_t *p, struct decoded *out)
 {
     const bytes16 scales = load16(p);
     decode_pairs(out->u, p + 16);
-    store_shorts(out->sub, __builtin_convertvector(scales & 15, shorts16));
-    store_shorts(out->sub_min, __builtin_convertvector(scales >> 4, shorts16));
-    store_floats(out->scale, eight_times(half_at(p + 80)));
-    store_floats(out->min, eight_times(-half_at(p + 82)));
+    store_shorts(out->sub, (signed16)(scales & 15));
+    store_shorts(out->sub_min, (signed16)(scales >> 4));
+    store_eight_times(out->scale, half_at(p + 80));
+    store_eight_times(out->min, -half_at(p + 82));
 }
 
 /* Its sixteen scales of 6 bits: 4 of each in the nibbles of 8 bytes, 2 in the pairs of 4 more. */
@@ -352,8 +384,8 @@ DECODE_INLINE void decode_q3_k(const uint8_t *p, struct decoded *out)
     memcpy(s, p + 96, sizeof s);
     for (int i = 0; i < 4; i++)
         all[i] = (s[i % 2] >> (i < 2 ? 0 : 4) & 0x0f0f0f0f) | (s[2] >> 2 * i & 0x03030303) << 4;
-    store_shorts(out->sub, __builtin_convertvector((signed16)load16((const uint8_t *)all), shorts16) - 32);
-    store_floats(out->scale, eight_times(half_at(p + 108)));
+    store_shorts(out->sub, (signed16)load16((const uint8_t *)all) - 32);
+    store_eight_times(out->scale, half_at(p + 108));
 }
 
 DECODE_INLINE void decode_q5_k(const uint8_t *p, struct decoded *out)
@@ -380,20 +412,25 @@ DECODE_INLINE void decode_q6_k(const uint8_t *p, struct decoded *out)
         store32(u + 64, a[0] >> 4 | TWO(h[0], 4) << 4, a[1] >> 4 | TWO(h[1], 4) << 4);
         store32(u + 96, a[2] >> 4 | TWO(h[0], 6) << 4, a[3] >> 4 | TWO(h[1], 6) << 4);
     }
-    store_shorts(out->sub, __builtin_convertvector((signed16)load16(p + 192), shorts16));
-    store_floats(out->scale, eight_times(half_at(p + 208)));
+    store_shorts(out->sub, (signed16)load16(p + 192));
+    store_eight_times(out->scale, half_at(p + 208));
 }
 
 /* Its eight scales of 6 bits, less 32: 4 of each in the nibbles of 4 bytes, 2 in the pairs of 2 more. */
 DECODE_INLINE void decode_iq4_xs(const uint8_t *p, struct decoded *out)
 {
-    const int high = p[2] | p[3] << 8;
-    floats8 scales;
-    for (int b = 0; b < 8; b++) {
-        scales[b] = (float)(((p[4 + b / 2] >> 4 * (b % 2) & 15) | (high >> 2 * b & 3) << 4) - 32);
+    uint32_t nibbles;
+    memcpy(&nibbles, p + 4, sizeof nibbles);
+    uint64_t low = nibbles, high = half_bits_at(p + 2);
+    low = (low | low << 16) & 0x0000ffff0000ffffu;
+    low = (low | low << 8) & 0x00ff00ff00ff00ffu;
+    low = (low | low << 4) & 0x0f0f0f0f0f0f0f0fu;
+    high = (high | high << 24) & 0x000000ff000000ffu;
+    high = (high | high << 12) & 0x000f000f000f000fu;
+    high = (high | high << 6) & 0x0303030303030303u;
+    store_scaled_bytes(out->scale, half_at(p), low | high << 4, 32.0f);
+    for (int b = 0; b < UNIT_BLOCKS; b++)
         decode_table(out->u + b * BLOCK, p + 8 + b * 16, iq4_table);
-    }
-    store_floats(out->scale, half_at(p) * scales);
 }
 
 DECODE_INLINE void decode_unit(uint32_t dtype, const uint8_t *p, struct decoded *out)
@@ -420,7 +457,7 @@ DECODE_INLINE void decode_unit(uint32_t dtype, const uint8_t *p, struct decoded 
         break;
     default: /* TYPE_TQ2_0 */
         decode_pairs(out->u, p);
-        store_floats(out->scale, eight_times(half_at(p + 64)));
+        store_eight_times(out->scale, half_at(p + 64));
     }
 }
 
