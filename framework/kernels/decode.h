@@ -107,10 +107,6 @@ DECODE_INLINE float half_at(const uint8_t *p)
 
 /* --- vectors, as compilers of C know them --------------------------------------------------------------------- */
 
-#if defined __GNUC__ && !defined __clang__
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors are never passed: all functions here are inlined */
-#endif
-
 typedef uint8_t bytes8 __attribute__((vector_size(8)));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 typedef int8_t signed16 __attribute__((vector_size(16)));
@@ -140,11 +136,6 @@ DECODE_INLINE void store32(uint8_t *p, bytes16 a, bytes16 b)
 #endif
 }
 
-DECODE_INLINE void store_floats(float *p, floats8 v)
-{
-    memcpy(p, &v, sizeof v);
-}
-
 DECODE_INLINE void store_shorts(int16_t *p, signed16 bytes)
 {
 #ifdef __aarch64__
@@ -162,7 +153,8 @@ DECODE_INLINE void store_eight_times(float *p, float x)
     vst1q_f32(p, vdupq_n_f32(x));
     vst1q_f32(p + 4, vdupq_n_f32(x));
 #else
-    store_floats(p, (floats8){x, x, x, x, x, x, x, x});
+    const floats8 v = {x, x, x, x, x, x, x, x};
+    memcpy(p, &v, sizeof v);
 #endif
 }
 
@@ -175,9 +167,10 @@ DECODE_INLINE void store_scaled_bytes(float *p, float d, uint64_t eight, float l
     vst1q_f32(p, vmulq_n_f32(vsubq_f32(low, vdupq_n_f32(less)), d));
     vst1q_f32(p + 4, vmulq_n_f32(vsubq_f32(high, vdupq_n_f32(less)), d));
 #else
-    bytes8 v;
-    memcpy(&v, &eight, sizeof v);
-    store_floats(p, d * (__builtin_convertvector(v, floats8) - less));
+    bytes8 bytes;
+    memcpy(&bytes, &eight, sizeof bytes);
+    const floats8 v = d * (__builtin_convertvector(bytes, floats8) - less);
+    memcpy(p, &v, sizeof v);
 #endif
 }
 
@@ -200,7 +193,7 @@ DECODE_INLINE void store_halves(float *out, const uint8_t *p, size_t stride)
                        half_bits_at(p + 6 * stride),
                        half_bits_at(p + 7 * stride)};
 #ifdef __F16C__
-    store_floats(out, (floats8)_mm256_cvtph_ps((__m128i)h));
+    _mm256_store_ps(out, _mm256_cvtph_ps((__m128i)h));
 #elif defined __aarch64__
     const float16x8_t v = vreinterpretq_f16_u16((uint16x8_t)h);
     vst1q_f32(out, vcvt_f32_f16(vget_low_f16(v)));
@@ -314,7 +307,7 @@ DECODE_INLINE void decode_eight_scales(const struct block_type t, const uint8_t 
                            mxfp4_half_scale(p[2 * t.bytes]), mxfp4_half_scale(p[3 * t.bytes]),
                            mxfp4_half_scale(p[4 * t.bytes]), mxfp4_half_scale(p[5 * t.bytes]),
                            mxfp4_half_scale(p[6 * t.bytes]), mxfp4_half_scale(p[7 * t.bytes])};
-        store_floats(out->scale, v);
+        memcpy(out->scale, &v, sizeof v);
         return;
     }
     store_halves(out->scale, p, t.bytes);
