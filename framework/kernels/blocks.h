@@ -5,9 +5,14 @@
  *   int8_t q[k]          x rounded to a multiple of d, to nearest even
  *   float d[k / 32]      max |x| / 127 of each block; not finite, with q all 0, where x is not
  *   int32_t s[k / 32]    -128 * (sum of q): corrects a product whose weights were offset by 128
+ *   int16_t h[k / 16]    sums of q by halves of a block
  *
- * A product with such a row is, in the order of blocks and rounded after each operation (so that every
- * instruction set gives the same bits):  y = y + (dw * d) * (float)(exact sum of w * q) */
+ * A product with such a row is, in the order of blocks and rounded after each operation (so that every instruction
+ * set gives the same bits; scale, sub, u, offset, min and sub_min as in decode.h):
+ *
+ *   y = y + (scale * d) * (float)(exact sum of sub * (u - offset) * q)
+ *   y = y + (min / -128 * d) * (float)s             where the type has mins,
+ *       or  (min * d) * (float)(sum of sub_min * h)  where these have sub-scales */
 #ifndef KERNELS_BLOCKS_H
 #define KERNELS_BLOCKS_H
 
@@ -43,7 +48,7 @@ static inline float mxfp4_half_scale(uint8_t e)
 
 static inline uint64_t int8_row_bytes(uint64_t k)
 {
-    return size_align(k + k / BLOCK * 8, 64);
+    return size_align(k + k / BLOCK * 12, 64);
 }
 
 static inline const float *int8_row_scales(const void *row, uint64_t k)
@@ -54,6 +59,11 @@ static inline const float *int8_row_scales(const void *row, uint64_t k)
 static inline const int32_t *int8_row_sums(const void *row, uint64_t k)
 {
     return (const int32_t *)((const char *)row + k + k / BLOCK * 4);
+}
+
+static inline const int16_t *int8_row_halves(const void *row, uint64_t k)
+{
+    return (const int16_t *)(const void *)((const char *)row + k + k / BLOCK * 8);
 }
 
 /* The factor for a block with this largest |x|; 0 if it would overflow or is not finite. */

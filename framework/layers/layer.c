@@ -28,10 +28,9 @@ viv_status projection_prepare(struct projection *p, const viv_prepare *prepare, 
         return layer_fail(prepare->host, VIV_EINVAL, "the weight '%s' is needed", weight);
     p->product = kernels->product(kernels, p->weight->dtype);
     if (!p->product)
-        return layer_fail(
-            prepare->host, VIV_EUNSUPPORTED,
-            "tensor '%s' is of type %s; this version computes with f32, f16, bf16, q8_0, q4_0 and mxfp4",
-            p->weight->name, dtype_get(p->weight->dtype)->name);
+        return layer_fail(prepare->host, VIV_EUNSUPPORTED,
+                          "tensor '%s' is of type %s, which this version does not compute with", p->weight->name,
+                          dtype_get(p->weight->dtype)->name);
     p->n_out = (uint64_t)p->weight->dl.shape[0];
     p->n_in = (uint64_t)p->weight->dl.shape[1];
     return VIV_OK;

@@ -8,6 +8,7 @@
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,31 @@ static viv_status align_tensors(viv_model *m, struct error *err)
     return VIV_OK;
 }
 
+/* Where a layer does not do because one of its weights is of a type without kernels, whoever wrote the layer: says
+ * which weight, type and file, and what types there are. */
+static void explain_type(const viv_model *m, const struct graph_node *n, struct error *err)
+{
+    const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
+    const viv_tensor *strange = NULL;
+    char types[384] = "";
+    size_t length = 0;
+    for (uint32_t i = 0; i < n->n_weights && !strange; i++) {
+        const int64_t index = n->weights[i].weight;
+        const viv_tensor *t = index >= 0 ? m->bindings[index].tensor : NULL;
+        if (t && !kernels->product(kernels, t->dtype) && !kernels->to_f32(t->dtype))
+            strange = t;
+    }
+    if (!strange)
+        return;
+    for (uint32_t i = 0; i < 256 && length < sizeof types; i++)
+        if (dtype_get(i) && kernels->product(kernels, i))
+            length += (size_t)snprintf(types + length, sizeof types - length, "%s%s", length ? ", " : "",
+                                       dtype_get(i)->name);
+    error_set(err, VIV_EUNSUPPORTED, "%s: tensor '%s' is of type %s; this version computes with %s",
+              m->checkpoint.path ? m->checkpoint.path : "weights", strange->name, dtype_get(strange->dtype)->name,
+              types);
+}
+
 static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_rows, uint64_t *scratch_bytes,
                                struct error *err)
 {
@@ -111,6 +137,8 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_
     else if (in.status != VIV_OK)
         status = error_set(err, in.status, "tensor '%s' is of type %s, which cannot be read as numbers",
                            in.strange->name, dtype_get(in.strange->dtype)->name);
+    if (status == VIV_EUNSUPPORTED)
+        explain_type(m, n, err);
     if (status == VIV_OK)
         status =
             graph_check_workspace(n->class, p.row_workspace, p.shared_workspace, p.worker_workspace, max_rows, err);

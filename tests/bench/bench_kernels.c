@@ -4,7 +4,7 @@
  *
  * A product is of the shape of a layer of a 1B model (n = 8192, k = 2048), over several weights in turn so that few
  * rows come from memory and not from a cache. Threads each take a share of the outputs. Medians of several runs. */
-#include "kernels/blocks.h"
+#include "kernels/decode.h"
 #include "kernels/kernels.h"
 
 #include <pthread.h>
@@ -129,17 +129,29 @@ static void run_product(void *ctx, unsigned thread)
     }
 }
 
+static int is_block(uint32_t dtype)
+{
+    return dtype != VIV_F32 && dtype != VIV_F16 && dtype != VIV_BF16;
+}
+
 static uint64_t weight_row_bytes(uint32_t dtype, uint64_t k)
 {
-    switch (dtype) {
-    case VIV_F32:
-        return k * 4;
-    case VIV_Q8_0:
-        return k / BLOCK * sizeof(struct block_q8_0);
-    case VIV_Q4_0:
-        return k / BLOCK * sizeof(struct block_q4_0);
-    default:
-        return k * 2;
+    const struct block_type t = block_type(dtype);
+    return !is_block(dtype) ? k * (dtype == VIV_F32 ? 4 : 2) : k / t.block * t.bytes;
+}
+
+/* Blocks of any bytes, but that their scales are of a usual size, for types that nothing here writes. */
+static void any_blocks(uint32_t dtype, uint8_t *w, uint64_t k)
+{
+    const struct block_type t = block_type(dtype);
+    const size_t at = dtype == TYPE_Q2_K                                                ? 80
+                      : dtype == TYPE_Q3_K || dtype == TYPE_Q6_K || dtype == TYPE_TQ2_0 ? t.bytes - 2u
+                                                                                        : 0;
+    for (uint64_t b = 0; b < k / t.block; b++, w += t.bytes) {
+        for (size_t i = 0; i < t.bytes; i++)
+            w[i] = (uint8_t)rand();
+        const uint16_t d[2] = {half_of_float(0.01f), half_of_float(0.01f)};
+        memcpy(w + at, d, t.has_min ? 4 : 2);
     }
 }
 
@@ -150,8 +162,7 @@ static void bench_product(const struct kernel *kernel, double bytes_per_second)
     const viv_product *product = kernel->product;
     struct product_job job = {.product = product, .n = n};
     uint64_t weight_row = weight_row_bytes(kernel->dtype, k), x_row = product->row_bytes(k);
-    void (*from_f32)(void *, const float *, uint64_t) =
-        kernels_chosen(0, 0, KERNEL_FROM_F32, kernel->dtype)->from_f32;
+    const struct kernel *from_f32 = kernels_chosen(0, 0, KERNEL_FROM_F32, kernel->dtype);
     float *values = allocate(k * sizeof *values);
     char *x = allocate(512 * x_row), *w = allocate(8 * n * weight_row);
     float *y = allocate(512 * n * sizeof *y);
@@ -161,8 +172,10 @@ static void bench_product(const struct kernel *kernel, double bytes_per_second)
                 values[j] = (float)rand() / (float)RAND_MAX - 0.5f;
         if (i >= 8 * n)
             product->prepare(x + (i - 8 * n) * x_row, values, k);
+        else if (i < 64 && from_f32)
+            from_f32->from_f32(w + i * weight_row, values, k);
         else if (i < 64)
-            from_f32(w + i * weight_row, values, k);
+            any_blocks(kernel->dtype, (uint8_t *)w + i * weight_row, k);
         else
             memcpy(w + i * weight_row, w + i % 64 * weight_row, weight_row);
     }

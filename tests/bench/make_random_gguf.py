@@ -23,7 +23,15 @@ SHAPES = {
     "tiny-moe": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=128, vocab=1024, context=2048, experts=8, used=2),
     "tiny": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=512, vocab=1024, context=2048),
 }
-TYPES = {"f32": (0, 1, 4), "f16": (1, 1, 2), "q4_0": (2, 32, 18), "q8_0": (8, 32, 34), "bf16": (30, 1, 2)}
+# GGML's number, weights and bytes of a block, general.file_type as llama.cpp numbers them
+TYPES = {"f32": (0, 1, 4, 0), "f16": (1, 1, 2, 1), "q4_0": (2, 32, 18, 2), "q4_1": (3, 32, 20, 3), "q5_0": (6, 32, 22, 8),
+         "q5_1": (7, 32, 24, 9), "q8_0": (8, 32, 34, 7), "q2_k": (10, 256, 84, 10), "q3_k": (11, 256, 110, 12), "q4_k": (12, 256, 144, 15),
+         "q5_k": (13, 256, 176, 17), "q6_k": (14, 256, 210, 18), "iq4_nl": (20, 32, 18, 25), "iq4_xs": (23, 256, 136, 30),
+         "bf16": (30, 1, 2, 32)}
+# where a block's scale stands; the deviation of weights of any bytes, in scales; where its min stands, and that which makes their
+# mean 0, in scales
+SCALES = {"q4_0": (0, 4.6), "q4_1": (0, 4.6, 2, -7.5), "q5_0": (0, 9.2), "q5_1": (0, 9.2, 2, -15.5), "q8_0": (0, 74), "q2_k": (80, 13.9, 82, 1.5),
+          "q3_k": (108, 43), "q4_k": (0, 258, 2, 7.5), "q5_k": (0, 527, 2, 15.5), "q6_k": (208, 1366), "iq4_nl": (0, 67), "iq4_xs": (0, 1250)}
 ALIGNMENT = 32
 
 
@@ -82,12 +90,13 @@ def random_rows(rng, kind, rows, columns, deviation=0.02):
     if kind == "bf16":
         x = rng.standard_normal((rows, columns), dtype=np.float32) * deviation
         return (x.view("<u4") >> 16).astype("<u2").tobytes()
-    blocks = rows * columns // 32
-    n = 32 if kind == "q8_0" else 16
-    out = np.empty((blocks, 2 + n), np.uint8)
-    scale = deviation / (74 if kind == "q8_0" else 4.6)
-    out[:, :2] = (scale * (1 + 0.2 * rng.random(blocks, dtype=np.float32))).astype("<f2").view(np.uint8).reshape(-1, 2)
-    out[:, 2:] = rng.integers(0, 256, (blocks, n), dtype=np.uint8)
+    _, block, size, _ = TYPES[kind]
+    at, deviations, *least = SCALES[kind]
+    out = rng.integers(0, 256, (rows * columns // block, size), dtype=np.uint8)
+    d = deviation / deviations * (1 + 0.2 * rng.random(len(out), dtype=np.float32))
+    out[:, at:at + 2] = d.astype("<f2").view(np.uint8).reshape(-1, 2)
+    if least:
+        out[:, least[0]:least[0] + 2] = (d * least[1]).astype("<f2").view(np.uint8).reshape(-1, 2)
     return out.tobytes()
 
 
@@ -133,10 +142,14 @@ def main():
         tensors += [(f"blk.{i}.attn_norm.weight", "f32", (s["hidden"],)), (f"blk.{i}.ffn_norm.weight", "f32", (s["hidden"],))]
         tensors += [(f"blk.{i}.{name}.weight", args.type, shape) for name, shape in matrices.items()]
 
+    for name, kind, shape in tensors:
+        if shape[-1] % TYPES[kind][1]:
+            parser.error(f"rows of {name} have {shape[-1]} weights, blocks of {kind} {TYPES[kind][1]}")
+
     tokens, merges = vocabulary(s["vocab"])
     metadata = [
         kv("general.architecture", "text", "llama"), kv("general.name", "text", f"random {args.shape}"),
-        kv("general.file_type", "u32", {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 7, "bf16": 32}[args.type]),
+        kv("general.file_type", "u32", TYPES[args.type][3]),
         kv("llama.block_count", "u32", s["layers"]), kv("llama.context_length", "u32", s["context"]),
         kv("llama.embedding_length", "u32", s["hidden"]), kv("llama.feed_forward_length", "u32", s["ffn"]),
         kv("llama.attention.head_count", "u32", s["heads"]), kv("llama.attention.head_count_kv", "u32", s["kv_heads"]),
@@ -152,7 +165,7 @@ def main():
 
     entries, offset = [], 0
     for name, kind, shape in tensors:
-        code, block, size = TYPES[kind]
+        code, block, size, _ = TYPES[kind]
         entries.append(text(name) + struct.pack("<I", len(shape)) + b"".join(struct.pack("<Q", d) for d in reversed(shape)) +
                        struct.pack("<IQ", code, offset))
         offset += -(-int(np.prod(shape)) // block * size // ALIGNMENT) * ALIGNMENT

@@ -17,9 +17,9 @@ struct tolerance {
     float logits;
     bool same_text;
 };
-static const struct tolerance tolerances[] = {{"bf16", 2e-2f, false},  {"f16", 5e-3f, true},
-                                              {"q8_0", 1e-1f, false},  {"q4_0", 1e-1f, false},
-                                              {"mxfp4", 1e-1f, false}, {"", 1e-4f, true}};
+static const struct tolerance tolerances[] = {
+    {"bf16", 2e-2f, false},  {"f16", 5e-3f, true},           {"q8_0", 1e-1f, false}, {"q4_0", 1e-1f, false},
+    {"mxfp4", 1e-1f, false}, {"llama-blocks", 3e-2f, false}, {"", 1e-4f, true}};
 
 static const struct tolerance *tolerance_of(const char *name)
 {
@@ -161,6 +161,32 @@ TEST(parity__bits_do_not_depend_on_threads_scheduler_or_pieces)
 }
 END_TEST
 
+/* Products of quantized weights are the same bits everywhere (tests/kernels/test_products.c); norms and attention
+ * are nearly the same, and may turn an activation's rounding to 8 bits. */
+TEST(parity__a_model_of_all_block_types_gives_nearly_the_same_with_every_instruction_set)
+{
+    static const char *const isas[] = {"generic", "avx2", NULL};
+    char directory[4096];
+    snprintf(directory, sizeof directory, "%s", source_path("tests/golden/llama-blocks-gguf"));
+    struct answers a;
+    read_answers(directory, &a);
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        const struct tolerance nearly = {"", 1e-3f, false};
+        open_host_of(isas[i]);
+        viv_model *m = load(directory, "serial", 1, 0);
+        check_logits(isas[i] ? isas[i] : "all", i == 0 ? tolerance_of("llama-blocks") : &nearly, &a, m);
+        if (i == 0) { /* what the others are compared with */
+            struct sequence *s = begin(m, &a, 0);
+            step(m, s, a.tokens, a.n, a.logits);
+            sequence_destroy(s);
+        }
+        model_close(m);
+        engine_destroy(engine);
+    }
+    free(a.logits);
+}
+END_TEST
+
 /* --- twins: X-gguf is the model of X -------------------------------------------------------------------------- */
 
 /* The folder whose model `name` is, too; NULL: there is none. */
@@ -172,6 +198,7 @@ static const char *twin_of(const char *name)
         {"phi-fused-gguf", "phi"},    /* q, k and v in one matrix */
         {"glm-apart-gguf", "glm"},    /* q, k and v in a matrix each */
         {"llama-q4_0-gguf", NULL},    /* blocks that no safetensors file has */
+        {"llama-blocks-gguf", NULL},  /* likewise */
         {"llama-q8_0-gguf", NULL},    /* likewise */
         {"minicpm3-q8_0-gguf", NULL}, /* likewise */
         {"lora-gguf", NULL},          /* an adapter, of llama-gqa */
@@ -386,6 +413,7 @@ TEST(parity__bits_do_not_depend_on_who_shares_the_step)
 END_TEST
 
 TESTS(parity__logits_and_greedy_text_are_those_of_transformers,
+      parity__a_model_of_all_block_types_gives_nearly_the_same_with_every_instruction_set,
       parity__a_gguf_file_is_expected_to_give_what_its_safetensors_twin_gives,
       parity__weights_in_bf16_give_nearly_the_same, parity__bits_do_not_depend_on_threads_scheduler_or_pieces,
       parity__bits_do_not_depend_on_who_shares_the_step)

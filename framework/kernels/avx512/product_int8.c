@@ -8,7 +8,7 @@
  * sixteen rows form one vector, four activations are broadcast from memory, and nothing is summed across lanes. Few
  * rows (bound by memory): the sixteen rows are multiplied as they lie in memory, and only their sums are moved to
  * the lanes, which is less work than moving the weights. The weights of the next sixteen rows are prefetched. */
-#include "kernels/blocks.h"
+#include "kernels/avx512/int8_rows.h"
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
@@ -34,29 +34,6 @@ struct unpacked {
     __m512i w[QUADS]; /* four weights, each plus 128, of sixteen rows */
     __m512 d;
 };
-
-static void prepare(void *row, const float *x, uint64_t k)
-{
-    int8_t *q = row;
-    float *d = (float *)((char *)row + k);
-    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
-    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-    for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
-        __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
-        /* compared as integers, so that a NaN is larger than any number */
-        __m512i bits = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
-                                        _mm512_and_si512(_mm512_castps_si512(high), magnitude));
-        float largest = float_of_bits(_mm512_reduce_max_epu32(bits));
-        __m512 factor = _mm512_set1_ps(int8_block_factor(largest));
-        __mmask16 some = _mm512_cmp_ps_mask(factor, _mm512_setzero_ps(), _CMP_GT_OQ);
-        __m512i a = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(low, factor));
-        __m512i c = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(high, factor));
-        _mm_storeu_si128((__m128i *)(q + b * BLOCK), _mm512_cvtepi32_epi8(a));
-        _mm_storeu_si128((__m128i *)(q + b * BLOCK + 16), _mm512_cvtepi32_epi8(c));
-        d[b] = largest / 127.0f;
-        s[b] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(a, c));
-    }
-}
 
 /* The blocks of a group's sixteen rows; rows past the last one repeat it. */
 struct group {
@@ -411,7 +388,7 @@ static uint64_t scratch_bytes(uint64_t k)
         .name = "avx512_vnni " #TYPE,                                                                              \
         .row_format = INT8_ROW_FORMAT,                                                                             \
         .row_bytes = int8_row_bytes,                                                                               \
-        .prepare = prepare,                                                                                        \
+        .prepare = prepare_int8_row,                                                                               \
         .scratch_bytes = scratch_bytes,                                                                            \
         .multiply = multiply_##TYPE,                                                                               \
     };

@@ -25,41 +25,7 @@ static void bf16_to_f32(float *y, const void *x, uint64_t n)
         y[i] = bfloat_to_float(from[i]);
 }
 
-static void q8_0_to_f32(float *y, const void *x, uint64_t n)
-{
-    const struct block_q8_0 *from = x;
-    for (uint64_t b = 0; b < n / BLOCK; b++, y += BLOCK) {
-        float d = half_to_float(from[b].d);
-        for (int i = 0; i < BLOCK; i++)
-            y[i] = d * from[b].q[i];
-    }
-}
-
-static void q4_0_to_f32(float *y, const void *x, uint64_t n)
-{
-    const struct block_q4_0 *from = x;
-    for (uint64_t b = 0; b < n / BLOCK; b++, y += BLOCK) {
-        float d = half_to_float(from[b].d);
-        for (int i = 0; i < BLOCK / 2; i++) {
-            y[i] = d * (float)((from[b].q[i] & 15) - 8);
-            y[i + BLOCK / 2] = d * (float)((from[b].q[i] >> 4) - 8);
-        }
-    }
-}
-
 static const int8_t mxfp4_values[] = {MXFP4_VALUES};
-
-static void mxfp4_to_f32(float *y, const void *x, uint64_t n)
-{
-    const struct block_mxfp4 *from = x;
-    for (uint64_t b = 0; b < n / BLOCK; b++, y += BLOCK) {
-        float d = mxfp4_half_scale(from[b].e);
-        for (int i = 0; i < BLOCK / 2; i++) {
-            y[i] = d * (float)mxfp4_values[from[b].q[i] & 15];
-            y[i + BLOCK / 2] = d * (float)mxfp4_values[from[b].q[i] >> 4];
-        }
-    }
-}
 
 static void f32_from_f32(void *y, const float *x, uint64_t n)
 {
@@ -151,10 +117,6 @@ const struct kernel kernel_generic_f16_to_f32 = {
     .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_F16, .to_f32 = f16_to_f32};
 const struct kernel kernel_generic_bf16_to_f32 = {
     .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_BF16, .to_f32 = bf16_to_f32};
-const struct kernel kernel_generic_q8_0_to_f32 = {
-    .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_Q8_0, .to_f32 = q8_0_to_f32};
-const struct kernel kernel_generic_q4_0_to_f32 = {
-    .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_Q4_0, .to_f32 = q4_0_to_f32};
 const struct kernel kernel_generic_f32_from_f32 = {
     .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_F32, .from_f32 = f32_from_f32};
 const struct kernel kernel_generic_f16_from_f32 = {
@@ -165,7 +127,5 @@ const struct kernel kernel_generic_q8_0_from_f32 = {
     .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_Q8_0, .from_f32 = q8_0_from_f32};
 const struct kernel kernel_generic_q4_0_from_f32 = {
     .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_Q4_0, .from_f32 = q4_0_from_f32};
-const struct kernel kernel_generic_mxfp4_to_f32 = {
-    .operation = KERNEL_TO_F32, .name = "generic", .dtype = VIV_MXFP4, .to_f32 = mxfp4_to_f32};
 const struct kernel kernel_generic_mxfp4_from_f32 = {
     .operation = KERNEL_FROM_F32, .name = "generic", .dtype = VIV_MXFP4, .from_f32 = mxfp4_from_f32};

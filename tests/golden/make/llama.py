@@ -43,6 +43,16 @@ NAMES = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
          "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
          "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
 OUTSIDE = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}
+# a model of all block types: embedding, head, and the matrices of its two layers
+BLOCKS = dict(hidden_size=256, intermediate_size=64, num_attention_heads=4, num_key_value_heads=2, head_dim=16, num_hidden_layers=2)
+BLOCK_TYPES = {"embed_tokens": "Q6_K", "lm_head": "Q4_K",
+               "0.self_attn.q": "Q2_K", "0.self_attn.k": "Q3_K", "0.self_attn.v": "Q4_K", "0.self_attn.o": "Q4_1",
+               "0.mlp.gate": "Q5_K", "0.mlp.up": "Q6_K", "0.mlp.down": "Q5_0",
+               "1.self_attn.q": "IQ4_XS", "1.self_attn.k": "TQ2_0", "1.self_attn.v": "Q8_0", "1.self_attn.o": "Q5_1",
+               "1.mlp.gate": "IQ4_NL", "1.mlp.up": "Q4_0", "1.mlp.down": "MXFP4"}
+# where a block's scale stands, and its min; the min that makes the mean weight 0 where all bytes are as likely
+SCALES = {"Q4_0": (0,), "Q4_1": (0, 2, -7.5), "Q5_0": (0,), "Q5_1": (0, 2, -15.5), "Q8_0": (0,), "Q2_K": (80, 82, 1.5), "Q3_K": (108,),
+          "Q4_K": (0, 2, 7.5), "Q5_K": (0, 2, 15.5), "Q6_K": (208,), "IQ4_NL": (0,), "IQ4_XS": (0,), "TQ2_0": (64,)}
 GGML = {"F32": gguf.GGMLQuantizationType.F32, "Q8_0": gguf.GGMLQuantizationType.Q8_0, "Q4_0": gguf.GGMLQuantizationType.Q4_0}
 
 
@@ -168,7 +178,8 @@ def llama3_divisors(rope, dim):
     return np.where(wave < high, 1.0, np.where(wave > low, rope["factor"], middle)).astype(np.float32)
 
 
-def write_gguf(directory, model, rope, kind):
+def write_gguf(directory, model, rope, kind, raw=None):
+    """raw: rows of blocks and their type for some of the weights"""
     directory.mkdir(exist_ok=True)
     c = model.config
     w = gguf.GGUFWriter(str(directory / "model.gguf"), "llama")
@@ -186,13 +197,15 @@ def write_gguf(directory, model, rope, kind):
     if rope["rope_type"] == "llama3":
         w.add_tensor("rope_freqs.weight", llama3_divisors(rope, c.head_dim))
     for name, tensor in weights_of(model).items():
-        a = tensor.float().numpy()
+        a, packed = raw[name] if raw and name in raw else (tensor.float().numpy(), None)
         if ".q_proj." in name:
             a = neighbours(a, c.num_attention_heads)
         elif ".k_proj." in name:
             a = neighbours(a, c.num_key_value_heads)
         a = np.ascontiguousarray(a)
-        if a.ndim > 1 and kind != "F32":
+        if packed is not None:
+            w.add_tensor(gguf_name(name), a, raw_dtype=packed)
+        elif a.ndim > 1 and kind != "F32":
             q = gguf.quantize(a, GGML[kind])
             w.add_tensor(gguf_name(name), q, raw_dtype=GGML[kind])
         else:
@@ -212,6 +225,46 @@ def rounded(model, kind):
     return model
 
 
+def random_blocks(random, kind, rows, columns, deviation):
+    """Rows of blocks of any bytes whose weights have about this deviation, and these weights. No package makes most of these types."""
+    t = gguf.GGMLQuantizationType[kind]
+    block, size = gguf.GGML_QUANT_SIZES[t]
+    raw = random.integers(0, 256, (rows * columns // block, size), dtype=np.uint8)
+
+    def scaled(by):
+        if kind == "MXFP4":  # powers of two
+            raw[:, 0] = 127 + round(np.log2(by))
+        else:
+            at, *more = SCALES[kind]
+            d = (by * each).astype(np.float16)
+            raw[:, at:at + 2] = d.view(np.uint8).reshape(-1, 2)
+            if more:
+                raw[:, more[0]:more[0] + 2] = (d * np.float16(more[1])).view(np.uint8).reshape(-1, 2)
+        return gguf.dequantize(raw.reshape(rows, -1), t).astype(np.float32)
+
+    each = random.uniform(0.7, 1.3, len(raw))
+    weights = scaled(deviation / scaled(1.0 / 64).std() / 64)
+    return raw.reshape(rows, -1), weights
+
+
+def make_blocks(name):
+    """A checkpoint of all block types that nothing has quantized: weights are what its random blocks mean."""
+    directory = HERE / name
+    directory.mkdir(exist_ok=True)
+    model = make_model(BLOCKS, dict(ROPE), 200)
+    random = np.random.default_rng(200)
+    raw = {}
+    for key, p in model.named_parameters():
+        kind = next((t for part, t in BLOCK_TYPES.items() if part in key), None)
+        if kind:
+            deviation = 1.0 if "embed" in key else p.shape[1] ** -0.5
+            raw[key], weights = random_blocks(random, kind, *p.shape, deviation)
+            raw[key] = raw[key], gguf.GGMLQuantizationType[kind]
+            p.data = torch.from_numpy(weights.reshape(p.shape))
+    write_gguf(directory, model, ROPE, "F32", raw)
+    write_answers(directory, model)
+
+
 def main():
     for seed, (name, case) in enumerate(CASES.items()):
         changes, rope, spelling, kind, shards = case
@@ -225,6 +278,7 @@ def main():
         directory = HERE / f"llama-{kind.lower()}-gguf"
         write_gguf(directory, model, ROPE, kind)
         write_answers(directory, model)
+    make_blocks("llama-blocks-gguf")
 
 
 if __name__ == "__main__":

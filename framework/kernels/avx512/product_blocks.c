@@ -1,0 +1,316 @@
+/* product_blocks.c - products with block-quantized weights by VNNI (kernels/blocks.h has the formula, decode.h the
+ * types).
+ *
+ * Few rows are stream_avx2.h's. Many rows (bound by arithmetic): a chunk of k of some weight rows is decoded and
+ * laid out in scratch, a lane for each of sixteen outputs, where it stays in the second cache while all rows of x
+ * pass by, twelve at a time. Four consecutive weights of each of the sixteen rows make one vector, four activations
+ * are broadcast from memory, and nothing is summed across lanes. */
+#include "kernels/avx512/int8_rows.h"
+#include "kernels/kernels.h"
+#include "kernels/stream_avx2.h"
+
+#define VNNI __attribute__((target("avx512vnni")))
+
+enum {
+    GROUP = 16,           /* outputs in the lanes of a vector */
+    QUADS = BLOCK / 4,    /* vectors of a group's block */
+    ROWS = 12,            /* of x in a tile */
+    CHUNK = 2048 / BLOCK, /* blocks of k that are laid out at once */
+    PASS = 64             /* outputs that are laid out at once */
+};
+
+/* What a tile is compiled for. */
+enum { HAS_MIN = 1, HAS_SUB = 2, HAS_SUB_MIN = 4, N_KINDS = 8 };
+
+/* A block of sixteen rows, a lane for each. */
+struct laid {
+    __m512i u[QUADS]; /* four weights of each row */
+    __m512 scale, min;
+    __m512i sub[2];         /* the sub-scales of both halves */
+    __m512i subs, min_subs; /* int16 pairs: those of both halves */
+};
+
+/* --- weights ------------------------------------------------------------------------------------------------- */
+
+/* Four vectors of four rows' quads -> four vectors of one quad of the rows, in each 128 bits. */
+INLINE void transpose_quads(__m512i v[4])
+{
+    __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
+    __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
+    v[0] = _mm512_unpacklo_epi64(a, c);
+    v[1] = _mm512_unpackhi_epi64(a, c);
+    v[2] = _mm512_unpacklo_epi64(b, d);
+    v[3] = _mm512_unpackhi_epi64(b, d);
+}
+
+/* Sixteen bytes at `at` of rows i, i + 4, i + 8 and i + 12. */
+INLINE __m512i four_rows(const struct decoded *w, int i, int at)
+{
+#define ROW(i) _mm_load_si128((const void *)(w[i].u + at))
+    __m512i v = _mm512_castsi128_si512(ROW(i));
+    v = _mm512_inserti32x4(v, ROW(i + 4), 1);
+    v = _mm512_inserti32x4(v, ROW(i + 8), 2);
+    return _mm512_inserti32x4(v, ROW(i + 12), 3);
+#undef ROW
+}
+
+INLINE __m512 floats_of(const struct decoded *w, size_t at)
+{
+    return _mm512_i32gather_ps(
+        _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                           _mm512_set1_epi32((int)sizeof *w)),
+        (const char *)w + at, 1);
+}
+
+/* Pairs of int16, a lane for each row. */
+INLINE __m512i pairs_at(const struct decoded *w, size_t at)
+{
+    return _mm512_castps_si512(floats_of(w, at));
+}
+
+INLINE void lay(const struct block_type t, const struct decoded *w, int n_blocks, struct laid *out)
+{
+    for (int b = 0; b < n_blocks; b++) {
+        struct laid *l = &out[b];
+        UNROLL
+        for (int half = 0; half < 2; half++) {
+            __m512i v[4];
+            UNROLL
+            for (int i = 0; i < 4; i++)
+                v[i] = four_rows(w, i, b * BLOCK + half * 16);
+            transpose_quads(v);
+            UNROLL
+            for (int i = 0; i < 4; i++)
+                l->u[half * 4 + i] = v[i];
+        }
+        l->scale = floats_of(w, offsetof(struct decoded, scale) + (size_t)b * 4);
+        if (t.has_sub) {
+            l->subs = pairs_at(w, offsetof(struct decoded, sub) + (size_t)b * 4);
+            l->sub[0] = _mm512_srai_epi32(_mm512_slli_epi32(l->subs, 16), 16);
+            l->sub[1] = _mm512_srai_epi32(l->subs, 16);
+        }
+        if (t.has_min)
+            l->min = floats_of(w, offsetof(struct decoded, min) + (size_t)b * 4);
+        if (t.has_sub_min)
+            l->min_subs = pairs_at(w, offsetof(struct decoded, sub_min) + (size_t)b * 4);
+        else if (t.has_min)
+            l->min = _mm512_mul_ps(l->min, _mm512_set1_ps(-0x1p-7f));
+    }
+}
+
+/* Blocks [first, first + n_blocks) of sixteen rows from n on: a row past the last stands for it again. */
+INLINE void lay_rows(uint32_t dtype, const viv_matmul *m, uint64_t n, uint64_t n_end, uint64_t first,
+                     uint64_t n_blocks, struct laid *out)
+{
+    struct decoded w[GROUP];
+    for (uint64_t b = 0; b < n_blocks; b += UNIT_BLOCKS) {
+        const int some = (int)size_min(n_blocks - b, UNIT_BLOCKS);
+        for (uint64_t i = 0; i < GROUP; i++)
+            decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first + b, some, &w[i]);
+        lay(block_type(dtype), w, some, out + b);
+    }
+}
+
+/* --- tiles --------------------------------------------------------------------------------------------------- */
+
+INLINE __m512i broadcast(const void *p)
+{
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
+/* What a block adds to y of n_rows rows. `offset_bits`: weights are 2^offset_bits too large; -1: they are not. */
+INLINE VNNI void add_block(const int kind, int offset_bits, const struct laid *l, const char *x, uint64_t stride,
+                           uint64_t k, uint64_t b, __m512 *y, const int n_rows)
+{
+    __m512i sum[2][ROWS];
+    UNROLL
+    for (int r = 0; r < n_rows; r++) {
+        sum[0][r] = sum[1][r] = _mm512_setzero_si512();
+        if (!(kind & HAS_SUB) && offset_bits >= 0) /* the sums in a row are -128 times those of q */
+            sum[0][r] = _mm512_set1_epi32(int8_row_sums(x + (uint64_t)r * stride, k)[b] >> (7 - offset_bits));
+    }
+    UNROLL
+    for (int i = 0; i < QUADS; i++) {
+        UNROLL
+        for (int r = 0; r < n_rows; r++) {
+            __m512i *s = &sum[kind & HAS_SUB ? i / 4 : 0][r];
+            *s =
+                _mm512_dpbusd_epi32(*s, l->u[i], broadcast(x + (uint64_t)r * stride + b * BLOCK + (uint64_t)i * 4));
+        }
+    }
+    UNROLL
+    for (int r = 0; r < n_rows; r++) {
+        const char *row = x + (uint64_t)r * stride;
+        const __m512 d = _mm512_set1_ps(int8_row_scales(row, k)[b]);
+        __m512i all = sum[0][r];
+        if (kind & HAS_SUB) {
+            all = _mm512_add_epi32(_mm512_mullo_epi32(sum[0][r], l->sub[0]),
+                                   _mm512_mullo_epi32(sum[1][r], l->sub[1]));
+            if (offset_bits >= 0)
+                all = _mm512_sub_epi32(
+                    all, _mm512_sll_epi32(_mm512_madd_epi16(broadcast(int8_row_halves(row, k) + 2 * b), l->subs),
+                                          _mm_cvtsi32_si128(offset_bits)));
+        }
+        y[r] = _mm512_add_ps(y[r], _mm512_mul_ps(_mm512_mul_ps(l->scale, d), _mm512_cvtepi32_ps(all)));
+        if (kind & HAS_MIN) {
+            const __m512i mins = kind & HAS_SUB_MIN
+                                     ? _mm512_madd_epi16(broadcast(int8_row_halves(row, k) + 2 * b), l->min_subs)
+                                     : _mm512_set1_epi32(int8_row_sums(row, k)[b]);
+            y[r] = _mm512_add_ps(y[r], _mm512_mul_ps(_mm512_mul_ps(l->min, d), _mm512_cvtepi32_ps(mins)));
+        }
+    }
+}
+
+/* Sixteen outputs of n_rows rows over blocks [0, n_blocks) of `weights`, which are blocks first... of the row. */
+INLINE VNNI void tile(const int kind, int offset_bits, const viv_matmul *m, const struct laid *weights,
+                      uint64_t first, uint64_t n_blocks, uint64_t r0, uint64_t n, __mmask16 lanes, const int n_rows)
+{
+    const char *x = (const char *)m->x + r0 * m->x_stride;
+    float *out = m->y + r0 * m->y_stride + n;
+    __m512 y[ROWS];
+    UNROLL
+    for (int r = 0; r < n_rows; r++)
+        y[r] = first ? _mm512_maskz_loadu_ps(lanes, out + (uint64_t)r * m->y_stride) : _mm512_setzero_ps();
+    for (uint64_t b = 0; b < n_blocks; b++)
+        add_block(kind, offset_bits, weights + b, x, m->x_stride, m->k, first + b, y, n_rows);
+    UNROLL
+    for (int r = 0; r < n_rows; r++)
+        _mm512_mask_storeu_ps(out + (uint64_t)r * m->y_stride, lanes, y[r]);
+}
+
+typedef void tile_function(int, const viv_matmul *, const struct laid *, uint64_t, uint64_t, uint64_t, uint64_t,
+                           __mmask16);
+#define TILE(name, kind, n_rows)                                                                                   \
+    VNNI static void tile_##name##_##n_rows(int offset_bits, const viv_matmul *m, const struct laid *weights,      \
+                                            uint64_t first, uint64_t n_blocks, uint64_t r0, uint64_t n,            \
+                                            __mmask16 lanes)                                                       \
+    {                                                                                                              \
+        tile(kind, offset_bits, m, weights, first, n_blocks, r0, n, lanes, n_rows);                                \
+    }
+#define TILES(name, kind)                                                                                          \
+    TILE(name, kind, 1)                                                                                            \
+    TILE(name, kind, 2)                                                                                            \
+    TILE(name, kind, 3)                                                                                            \
+    TILE(name, kind, 4)                                                                                            \
+    TILE(name, kind, 6)                                                                                            \
+    TILE(name, kind, 8)                                                                                            \
+    TILE(name, kind, 12)
+TILES(plain, 0)
+TILES(min, HAS_MIN)
+TILES(sub, HAS_SUB)
+TILES(sub_min, HAS_MIN | HAS_SUB | HAS_SUB_MIN)
+
+/* Rows of a tile, the most first. */
+static const struct {
+    int n_rows;
+    tile_function *of[N_KINDS];
+} tiles[] = {
+#define OF(n)                                                                                                      \
+    {                                                                                                              \
+        n,                                                                                                         \
+        {                                                                                                          \
+            [0] = tile_plain_##n, [HAS_MIN] = tile_min_##n, [HAS_SUB] = tile_sub_##n,                              \
+            [HAS_MIN | HAS_SUB | HAS_SUB_MIN] = tile_sub_min_##n                                                   \
+        }                                                                                                          \
+    }
+    OF(12), OF(8), OF(6), OF(4), OF(3), OF(2), OF(1)};
+
+INLINE __mmask16 lanes_of(uint64_t n, uint64_t n_end)
+{
+    return (__mmask16)(n_end - n >= GROUP ? 0xffff : (1u << (n_end - n)) - 1);
+}
+
+INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
+{
+    const struct block_type t = block_type(dtype);
+    const int kind = (t.has_min ? HAS_MIN : 0) | (t.has_sub ? HAS_SUB : 0) | (t.has_sub_min ? HAS_SUB_MIN : 0);
+    const int offset_bits = t.offset ? __builtin_ctz(t.offset) : -1;
+    struct laid *weights = m->scratch;
+    const uint64_t blocks = m->k / BLOCK, chunk = size_min(blocks, CHUNK);
+    for (uint64_t n0 = n_first; n0 < n_end; n0 += PASS) {
+        const uint64_t pass_end = size_min(n0 + PASS, n_end);
+        for (uint64_t first = 0; first < blocks; first += chunk) {
+            const uint64_t n_blocks = size_min(blocks - first, chunk);
+            for (uint64_t n = n0; n < pass_end; n += GROUP)
+                lay_rows(dtype, m, n, n_end, first, n_blocks, weights + (n - n0) / GROUP * chunk);
+            for (uint64_t r = 0, i = 0; r < m->n_rows;) {
+                while ((uint64_t)tiles[i].n_rows > m->n_rows - r)
+                    i++;
+                for (uint64_t n = n0; n < pass_end; n += GROUP)
+                    tiles[i].of[kind](offset_bits, m, weights + (n - n0) / GROUP * chunk, first, n_blocks, r, n,
+                                      lanes_of(n, n_end));
+                r += (uint64_t)tiles[i].n_rows;
+            }
+        }
+    }
+}
+
+static uint64_t scratch_bytes(uint64_t k)
+{
+    const uint64_t laid = PASS / GROUP * size_min(k / BLOCK, CHUNK) * sizeof(struct laid);
+    return size_max(laid, stream_scratch(k));
+}
+
+#define DEFINE_PRODUCT(type, number)                                                                               \
+    static void multiply_##type(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                             \
+    {                                                                                                              \
+        switch (m->n_rows) {                                                                                       \
+        case 0:                                                                                                    \
+            return;                                                                                                \
+        case 1:                                                                                                    \
+            stream_rows(number, m, n_first, n_end, 1);                                                             \
+            return;                                                                                                \
+        case 2:                                                                                                    \
+            stream_rows(number, m, n_first, n_end, 2);                                                             \
+            return;                                                                                                \
+        case FEW:                                                                                                  \
+            stream_rows(number, m, n_first, n_end, FEW);                                                           \
+            return;                                                                                                \
+        default:                                                                                                   \
+            many_rows(number, m, n_first, n_end);                                                                  \
+        }                                                                                                          \
+    }                                                                                                              \
+    static const viv_product product_##type = {                                                                    \
+        .struct_size = sizeof(viv_product),                                                                        \
+        .weight_dtype = number,                                                                                    \
+        .tile = PASS,                                                                                              \
+        .name = "avx512_vnni " #type,                                                                              \
+        .row_format = INT8_ROW_FORMAT,                                                                             \
+        .row_bytes = int8_row_bytes,                                                                               \
+        .prepare = prepare_int8_row,                                                                               \
+        .scratch_bytes = scratch_bytes,                                                                            \
+        .multiply = multiply_##type,                                                                               \
+    };
+/* Those that product_int8.c does not have. */
+#define OTHER_TYPES(X)                                                                                             \
+    X(q4_1, TYPE_Q4_1)                                                                                             \
+    X(q5_0, TYPE_Q5_0)                                                                                             \
+    X(q5_1, TYPE_Q5_1)                                                                                             \
+    X(q2_k, TYPE_Q2_K)                                                                                             \
+    X(q3_k, TYPE_Q3_K)                                                                                             \
+    X(q4_k, TYPE_Q4_K)                                                                                             \
+    X(q5_k, TYPE_Q5_K)                                                                                             \
+    X(q6_k, TYPE_Q6_K)                                                                                             \
+    X(iq4_nl, TYPE_IQ4_NL)                                                                                         \
+    X(iq4_xs, TYPE_IQ4_XS)                                                                                         \
+    X(tq2_0, TYPE_TQ2_0)
+OTHER_TYPES(DEFINE_PRODUCT)
+
+#define PRODUCT(type, number)                                                                                      \
+    {                                                                                                              \
+        .operation = KERNEL_PRODUCT, .rank = 40, .name = "avx512_vnni",                                            \
+        .cpu = VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI, .dtype = number, .product = &product_##type                   \
+    }
+const struct kernel kernel_avx512_product_q4_1 = PRODUCT(q4_1, TYPE_Q4_1);
+const struct kernel kernel_avx512_product_q5_0 = PRODUCT(q5_0, TYPE_Q5_0);
+const struct kernel kernel_avx512_product_q5_1 = PRODUCT(q5_1, TYPE_Q5_1);
+const struct kernel kernel_avx512_product_q2_k = PRODUCT(q2_k, TYPE_Q2_K);
+const struct kernel kernel_avx512_product_q3_k = PRODUCT(q3_k, TYPE_Q3_K);
+const struct kernel kernel_avx512_product_q4_k = PRODUCT(q4_k, TYPE_Q4_K);
+const struct kernel kernel_avx512_product_q5_k = PRODUCT(q5_k, TYPE_Q5_K);
+const struct kernel kernel_avx512_product_q6_k = PRODUCT(q6_k, TYPE_Q6_K);
+const struct kernel kernel_avx512_product_iq4_nl = PRODUCT(iq4_nl, TYPE_IQ4_NL);
+const struct kernel kernel_avx512_product_iq4_xs = PRODUCT(iq4_xs, TYPE_IQ4_XS);
+const struct kernel kernel_avx512_product_tq2_0 = PRODUCT(tq2_0, TYPE_TQ2_0);

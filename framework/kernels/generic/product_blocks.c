@@ -1,0 +1,119 @@
+/* product_blocks.c - products with block-quantized weights, activations quantized to int8: kernels/blocks.h has the
+ * formula, which every other kernel of these types follows to the bit. */
+#include "kernels/decode.h"
+#include "kernels/kernels.h"
+
+#include <math.h>
+
+static void prepare(void *row, const float *x, uint64_t k)
+{
+    int8_t *q = row;
+    float *d = (float *)((char *)row + k);
+    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
+    int16_t *h = (int16_t *)((char *)row + k + k / BLOCK * 8);
+    for (uint64_t b = 0; b < k / BLOCK; b++) {
+        /* as bits, a NaN is larger than any number */
+        uint32_t largest_bits = 0;
+        for (int i = 0; i < BLOCK; i++) {
+            uint32_t bits = bits_of_float(x[b * BLOCK + i]) & 0x7fffffff;
+            if (bits > largest_bits)
+                largest_bits = bits;
+        }
+        float largest = float_of_bits(largest_bits);
+        float factor = int8_block_factor(largest);
+        int16_t sums[2] = {0, 0};
+        for (int i = 0; i < BLOCK; i++) {
+            q[b * BLOCK + i] = factor > 0.0f ? (int8_t)rintf(x[b * BLOCK + i] * factor) : 0;
+            sums[i / 16] = (int16_t)(sums[i / 16] + q[b * BLOCK + i]);
+        }
+        d[b] = largest / 127.0f;
+        s[b] = -128 * (sums[0] + sums[1]);
+        memcpy(h + 2 * b, sums, sizeof sums);
+    }
+}
+
+static uint64_t scratch_bytes(uint64_t k)
+{
+    (void)k;
+    return 0;
+}
+
+/* y and what the blocks [first, first + n_blocks) of a row of weights add to it. */
+DECODE_INLINE float add_unit(uint32_t dtype, float y, const struct decoded *w, const void *x, uint64_t k,
+                             uint64_t first, int n_blocks)
+{
+    const struct block_type t = block_type(dtype);
+    const float *d = int8_row_scales(x, k) + first;
+    const int32_t *s = int8_row_sums(x, k) + first;
+    const int16_t *h = int8_row_halves(x, k) + 2 * first;
+    for (int b = 0; b < n_blocks; b++) {
+        int32_t sum = 0, mins = 0;
+        for (int i = 2 * b; i < 2 * b + 2; i++) {
+            const int8_t *q = (const int8_t *)x + first * BLOCK + (uint64_t)i * 16;
+            int32_t half = 0;
+            for (int j = 0; j < 16; j++)
+                half += (w->u[i * 16 + j] - t.offset) * q[j];
+            sum += t.has_sub ? w->sub[i] * half : half;
+            mins += t.has_sub_min ? w->sub_min[i] * h[i] : 0;
+        }
+        y += w->scale[b] * d[b] * (float)sum;
+        if (t.has_sub_min)
+            y += w->min[b] * d[b] * (float)mins;
+        else if (t.has_min)
+            y += w->min[b] * -0x1p-7f * d[b] * (float)s[b];
+    }
+    return y;
+}
+
+DECODE_INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
+{
+    const uint64_t blocks = m->k / BLOCK;
+    struct decoded w;
+    for (uint64_t n = n_first; n < n_end; n++)
+        for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
+            const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
+            decode(dtype, (const char *)m->w + n * m->w_stride, first, n_blocks, &w);
+            for (uint64_t r = 0; r < m->n_rows; r++) {
+                float *y = m->y + r * m->y_stride + n;
+                *y = add_unit(dtype, first ? *y : 0.0f, &w, (const char *)m->x + r * m->x_stride, m->k, first,
+                              n_blocks);
+            }
+        }
+}
+
+#define DEFINE_PRODUCT(type, number)                                                                               \
+    static void multiply_##type(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                             \
+    {                                                                                                              \
+        multiply(number, m, n_first, n_end);                                                                       \
+    }                                                                                                              \
+    static const viv_product product_##type = {                                                                    \
+        .struct_size = sizeof(viv_product),                                                                        \
+        .weight_dtype = number,                                                                                    \
+        .tile = 16,                                                                                                \
+        .name = "generic " #type,                                                                                  \
+        .row_format = INT8_ROW_FORMAT,                                                                             \
+        .row_bytes = int8_row_bytes,                                                                               \
+        .prepare = prepare,                                                                                        \
+        .scratch_bytes = scratch_bytes,                                                                            \
+        .multiply = multiply_##type,                                                                               \
+    };
+BLOCK_TYPES(DEFINE_PRODUCT)
+
+#define PRODUCT(type, number)                                                                                      \
+    {                                                                                                              \
+        .operation = KERNEL_PRODUCT, .name = "generic", .dtype = number, .product = &product_##type                \
+    }
+const struct kernel kernel_generic_product_q4_0 = PRODUCT(q4_0, VIV_Q4_0);
+const struct kernel kernel_generic_product_q4_1 = PRODUCT(q4_1, TYPE_Q4_1);
+const struct kernel kernel_generic_product_q5_0 = PRODUCT(q5_0, TYPE_Q5_0);
+const struct kernel kernel_generic_product_q5_1 = PRODUCT(q5_1, TYPE_Q5_1);
+const struct kernel kernel_generic_product_q8_0 = PRODUCT(q8_0, VIV_Q8_0);
+const struct kernel kernel_generic_product_q2_k = PRODUCT(q2_k, TYPE_Q2_K);
+const struct kernel kernel_generic_product_q3_k = PRODUCT(q3_k, TYPE_Q3_K);
+const struct kernel kernel_generic_product_q4_k = PRODUCT(q4_k, TYPE_Q4_K);
+const struct kernel kernel_generic_product_q5_k = PRODUCT(q5_k, TYPE_Q5_K);
+const struct kernel kernel_generic_product_q6_k = PRODUCT(q6_k, TYPE_Q6_K);
+const struct kernel kernel_generic_product_iq4_nl = PRODUCT(iq4_nl, TYPE_IQ4_NL);
+const struct kernel kernel_generic_product_iq4_xs = PRODUCT(iq4_xs, TYPE_IQ4_XS);
+const struct kernel kernel_generic_product_tq2_0 = PRODUCT(tq2_0, TYPE_TQ2_0);
+const struct kernel kernel_generic_product_mxfp4 = PRODUCT(mxfp4, VIV_MXFP4);
