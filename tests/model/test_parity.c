@@ -176,7 +176,7 @@ TEST(parity__a_model_of_all_block_types_gives_nearly_the_same_with_every_instruc
         viv_model *m = load(directory, "serial", 1, 0);
         check_logits(isas[i] ? isas[i] : "all", i == 0 ? tolerance_of("llama-blocks") : &nearly, &a, m);
         if (i == 0) { /* what the others are compared with */
-            struct sequence *s = begin(m, &a, 0);
+            viv_sequence *s = begin(m, &a, 0);
             step(m, s, a.tokens, a.n, a.logits);
             sequence_destroy(s);
         }
