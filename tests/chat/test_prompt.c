@@ -94,8 +94,8 @@ TEST(prompt__a_template_may_do_anything_with_content)
         "{{ messages[0].content | lower }}<|im_end|>",
         "{{ ('%s' % messages[0].content) }}<|im_end|>",
         "{{ messages[0].content.split('~') | join }}<|im_end|>",
-        "{% macro m(x) %}{{ x | trim }}{% endmacro %}{{ m(messages[0].content) }}{{ '<|im_' ~ messages[0].name "
-        "}}<|im_end|>",
+        ("{% macro m(x) %}{{ x | trim }}{% endmacro %}{{ m(messages[0].content) }}{{ '<|im_' ~ messages[0].name "
+         "}}<|im_end|>"),
         "{% set x %}{{ messages[0].content }}{% endset %}{{ x }}<|im_end|>",
         "{% for k in messages[0] %}{{ k }}{% endfor %}<|im_end|>",
         "{{ messages[0].role }}<|im_end|>",
