@@ -92,14 +92,18 @@ else
 fi
 LD_LIBRARY_PATH=$library_path
 export LD_LIBRARY_PATH
-# shellcheck disable=SC2086
-expect "an application builds" 0 '' $CC -O2 -Wall -Wextra -Werror $flags -o "$work/embed" "$source/examples/embed.c" $libraries
-printf 'Hello\nAnd you?\n' >"$work/turns"
-expect "it talks" 0 . sh -c '"$1" "$2" <"$3"' sh "$work/embed" "$chat" "$work/turns"
-echo ROMEO: >"$work/turns"
-sh -c '"$1" shakespeare <"$2"' sh "$work/embed" "$work/turns" >"$work/theirs" 2>"$work/err"
-"$viv" run shakespeare -p ROMEO: -n 30 --temp 0 --no-echo -q >"$work/ours" 2>/dev/null && echo >>"$work/ours"
-expect "it continues a text as viv run does" 0 '' cmp "$work/ours" "$work/theirs"
+if nm -uD "$library_path/libvivarium.so" | grep -q -e __asan_ -e __tsan_; then
+    echo "skipped: a sanitizer's runtime must come first in a program, and an application here has none"
+else
+    # shellcheck disable=SC2086
+    expect "an application builds" 0 '' $CC -O2 -Wall -Wextra -Werror $flags -o "$work/embed" "$source/examples/embed.c" $libraries
+    printf 'Hello\nAnd you?\n' >"$work/turns"
+    expect "it talks" 0 . sh -c '"$1" "$2" <"$3"' sh "$work/embed" "$chat" "$work/turns"
+    echo ROMEO: >"$work/turns"
+    sh -c '"$1" shakespeare <"$2"' sh "$work/embed" "$work/turns" >"$work/theirs" 2>"$work/err"
+    "$viv" run shakespeare -p ROMEO: -n 30 --temp 0 --no-echo -q >"$work/ours" 2>/dev/null && echo >>"$work/ours"
+    expect "it continues a text as viv run does" 0 '' cmp "$work/ours" "$work/theirs"
+fi
 unset LD_LIBRARY_PATH VIV_PLUGIN_PATH VIV_SPEC_PATH
 
 if [ -z "${VIV-}" ]; then
