@@ -13,7 +13,7 @@ walk "$viv" logits "$source/tests/golden/llama-gqa-gguf/model.gguf" --lora "$sou
 walk "$viv" run "$source/tests/golden/chat" -n 0 --session "$work/session" --threads 1 --scheduler serial
 printf 'Hi\n/regen\n/system x\n' >"$work/turns"
 walk "$viv" chat "$source/tests/golden/chat" -f "$work/turns" -n 2 --temp 0 --seed 1 --threads 1 --scheduler serial --json
-walk "$viv" run "$source/tests/golden/chat" --messages "$source/tests/golden/chat/messages.json" --system "<|im_end|>" -n 2 --temp 0 --threads 1 --scheduler serial --json
+walk "$viv" run "$source/tests/golden/chat" --messages "$source/tests/golden/chat/messages.json" --system "<|im_end|>" -n 2 --temp 0 --seed 7 --threads 1 --scheduler serial --json
 walk "$viv" render "$source/tests/golden/chat-gguf/model.gguf" "$source/tests/golden/chat/messages.json"
 mkdir "$work/sparse"
 cp "$source/tests/golden/mixtral/config.json" "$source/tests/golden/mixtral/model.safetensors" "$work/sparse/"
