@@ -122,6 +122,26 @@ DECODE_INLINE bytes16 load16(const uint8_t *p)
     return v;
 }
 
+/* As many bytes as the processor takes at once: those that lie side by side are decoded together. */
+#ifdef __AVX2__
+typedef bytes32 some_bytes;
+#else
+typedef bytes16 some_bytes;
+#endif
+enum { SOME = sizeof(some_bytes) };
+
+DECODE_INLINE some_bytes load_some(const uint8_t *p)
+{
+    some_bytes v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+DECODE_INLINE void store_some(uint8_t *p, some_bytes v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
 /* What is loaded as 32 bytes next must be stored as 32 bytes: otherwise the load waits for both stores. Where
  * vectors are of 16 bytes, compilers take longer ones apart into single numbers. */
 DECODE_INLINE void store32(uint8_t *p, bytes16 a, bytes16 b)
@@ -280,7 +300,8 @@ DECODE_INLINE void decode_block(uint32_t dtype, const uint8_t *p, uint8_t *u)
         decode_five(u, p + 8, p + 4);
         break;
     case VIV_Q8_0:
-        store32(u, load16(p + 2) ^ 0x80, load16(p + 18) ^ 0x80);
+        for (int i = 0; i < BLOCK; i += SOME)
+            store_some(u + i, load_some(p + 2 + i) ^ 0x80);
         break;
     case TYPE_IQ4_NL:
         decode_table(u, p + 2, iq4_table);
@@ -323,21 +344,23 @@ DECODE_INLINE void decode_eight_scales(const struct block_type t, const uint8_t 
 /* Two bits of each weight: 32 bytes are four blocks, one for each pair of bits. */
 DECODE_INLINE void decode_pairs(uint8_t *u, const uint8_t *q)
 {
-    for (int n = 0; n < 2; n++, q += 32, u += 128) {
-        const bytes16 a = load16(q), b = load16(q + 16);
-        for (int j = 0; j < 4; j++)
-            store32(u + j * 32, TWO(a, 2 * j), TWO(b, 2 * j));
-    }
+    for (int n = 0; n < 2; n++, q += 32, u += 128)
+        for (int i = 0; i < BLOCK; i += SOME) {
+            const some_bytes v = load_some(q + i);
+            for (int j = 0; j < 4; j++)
+                store_some(u + j * BLOCK + i, TWO(v, 2 * j));
+        }
 }
 
 /* 4 bits: 32 bytes are two blocks, low nibbles first. */
 DECODE_INLINE void decode_halves(uint8_t *u, const uint8_t *q)
 {
-    for (int n = 0; n < 4; n++, q += 32, u += 64) {
-        const bytes16 a = load16(q), b = load16(q + 16);
-        store32(u, a & 15, b & 15);
-        store32(u + 32, a >> 4, b >> 4);
-    }
+    for (int n = 0; n < 4; n++, q += 32, u += 64)
+        for (int i = 0; i < BLOCK; i += SOME) {
+            const some_bytes v = load_some(q + i);
+            store_some(u + i, v & 15);
+            store_some(u + BLOCK + i, v >> 4);
+        }
 }
 
 /* Eight scales and eight mins of 6 bits each in 12 bytes: the first four have theirs in the low bits of 4 bytes
@@ -366,12 +389,13 @@ DECODE_INLINE void decode_q2_k(const uint8_t *p, struct decoded *out)
 /* Its sixteen scales of 6 bits: 4 of each in the nibbles of 8 bytes, 2 in the pairs of 4 more. */
 DECODE_INLINE void decode_q3_k(const uint8_t *p, struct decoded *out)
 {
-    const bytes16 high[2] = {load16(p), load16(p + 16)};
-    for (int n = 0; n < 2; n++) {
-        const bytes16 a = load16(p + 32 + n * 32), b = load16(p + 48 + n * 32);
-        for (int j = 0; j < 4; j++)
-            store32(out->u + n * 128 + j * 32, TWO(a, 2 * j) | (high[0] >> (4 * n + j) & 1) << 2,
-                    TWO(b, 2 * j) | (high[1] >> (4 * n + j) & 1) << 2);
+    for (int i = 0; i < BLOCK; i += SOME) {
+        const some_bytes high = load_some(p + i);
+        for (int n = 0; n < 2; n++) {
+            const some_bytes low = load_some(p + 32 + n * 32 + i);
+            for (int j = 0; j < 4; j++)
+                store_some(out->u + n * 128 + j * BLOCK + i, TWO(low, 2 * j) | (high >> (4 * n + j) & 1) << 2);
+        }
     }
     uint32_t s[3], all[4];
     memcpy(s, p + 96, sizeof s);
@@ -383,28 +407,29 @@ DECODE_INLINE void decode_q3_k(const uint8_t *p, struct decoded *out)
 
 DECODE_INLINE void decode_q5_k(const uint8_t *p, struct decoded *out)
 {
-    const bytes16 high[2] = {load16(p + 16), load16(p + 32)};
-    for (int n = 0; n < 4; n++) {
-        const bytes16 a = load16(p + 48 + n * 32), b = load16(p + 64 + n * 32);
-        store32(out->u + n * 64, (a & 15) | (high[0] >> 2 * n & 1) << 4, (b & 15) | (high[1] >> 2 * n & 1) << 4);
-        store32(out->u + n * 64 + 32, a >> 4 | (high[0] >> (2 * n + 1) & 1) << 4,
-                b >> 4 | (high[1] >> (2 * n + 1) & 1) << 4);
+    for (int i = 0; i < BLOCK; i += SOME) {
+        const some_bytes high = load_some(p + 16 + i);
+        for (int n = 0; n < 4; n++) {
+            const some_bytes v = load_some(p + 48 + n * 32 + i);
+            store_some(out->u + n * 64 + i, (v & 15) | (high >> 2 * n & 1) << 4);
+            store_some(out->u + n * 64 + BLOCK + i, v >> 4 | (high >> (2 * n + 1) & 1) << 4);
+        }
     }
     decode_six_bits(p + 4, half_at(p), half_at(p + 2), out);
 }
 
 DECODE_INLINE void decode_q6_k(const uint8_t *p, struct decoded *out)
 {
-    for (int n = 0; n < 2; n++) {
-        const uint8_t *low = p + n * 64, *high = p + 128 + n * 32;
-        uint8_t *u = out->u + n * 128;
-        const bytes16 a[4] = {load16(low), load16(low + 16), load16(low + 32), load16(low + 48)};
-        const bytes16 h[2] = {load16(high), load16(high + 16)};
-        store32(u, (a[0] & 15) | TWO(h[0], 0) << 4, (a[1] & 15) | TWO(h[1], 0) << 4);
-        store32(u + 32, (a[2] & 15) | TWO(h[0], 2) << 4, (a[3] & 15) | TWO(h[1], 2) << 4);
-        store32(u + 64, a[0] >> 4 | TWO(h[0], 4) << 4, a[1] >> 4 | TWO(h[1], 4) << 4);
-        store32(u + 96, a[2] >> 4 | TWO(h[0], 6) << 4, a[3] >> 4 | TWO(h[1], 6) << 4);
-    }
+    for (int n = 0; n < 2; n++)
+        for (int i = 0; i < BLOCK; i += SOME) {
+            const some_bytes first = load_some(p + n * 64 + i), second = load_some(p + n * 64 + 32 + i);
+            const some_bytes high = load_some(p + 128 + n * 32 + i);
+            uint8_t *u = out->u + n * 128 + i;
+            store_some(u, (first & 15) | TWO(high, 0) << 4);
+            store_some(u + BLOCK, (second & 15) | TWO(high, 2) << 4);
+            store_some(u + 2 * BLOCK, first >> 4 | TWO(high, 4) << 4);
+            store_some(u + 3 * BLOCK, second >> 4 | TWO(high, 6) << 4);
+        }
     store_shorts(out->sub, (signed16)load16(p + 192));
     store_eight_times(out->scale, half_at(p + 208));
 }
