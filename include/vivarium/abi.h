@@ -111,14 +111,15 @@ typedef struct viv_plugin_entry_table {
 
 #define VIV_EXPORT __attribute__((visibility("default")))
 
-/* A plugin writes, once, at the top level of one file (in C and in C++), name, version and vendor, then the fields of
- * viv_plugin_entry_table from init on: in order, or in C by name:
- *   VIV_PLUGIN("llm", "1.2.0", "Example Corp.", .get_classes = get_classes)
- *   VIV_PLUGIN("llm", "1.2.0", "Example Corp.", init, deinit, get_classes)
+/* A plugin writes, once, at the top level of one file (in C and in C++), its name, then the fields of
+ * viv_plugin_entry_table from init on: in order, or in C by name; with its version and vendor:
+ *   VIV_PLUGIN("llm", .get_classes = get_classes)
+ *   VIV_PLUGIN_BY("llm", "1.2.0", "Example Corp.", init, deinit, get_classes)
  * or both parts by themselves, if it needs features of the processor, or can live with an older host:
  *   VIV_PLUGIN_IDENT("llm", "1.2.0", "Example Corp.", VIV_ABI_MINOR, VIV_CPU_AVX2)
  *   VIV_PLUGIN_ENTRY(NULL, NULL, get_classes)                                                               */
-#define VIV_PLUGIN(plugin_name, plugin_version, plugin_vendor, ...)                                          \
+#define VIV_PLUGIN(plugin_name, ...) VIV_PLUGIN_BY(plugin_name, "", "", __VA_ARGS__)
+#define VIV_PLUGIN_BY(plugin_name, plugin_version, plugin_vendor, ...)                                       \
     VIV_PLUGIN_IDENT(plugin_name, plugin_version, plugin_vendor, VIV_ABI_MINOR, 0)                           \
     VIV_PLUGIN_ENTRY(__VA_ARGS__)
 

@@ -64,4 +64,4 @@ static const void *const *get_classes(const char *id)
                                                    : NULL;
 }
 
-VIV_PLUGIN("moe", "0.1.0", "Vivarium", .get_classes = get_classes)
+VIV_PLUGIN_BY("moe", "0.1.0", "Vivarium", .get_classes = get_classes)

@@ -107,7 +107,7 @@ viv_status init(const viv_host *)
 } // namespace
 
 #ifdef WHOLE
-VIV_PLUGIN("scaled", "1.0", "tests", init, nullptr, get_classes)
+VIV_PLUGIN_BY("scaled", "1.0", "tests", init, nullptr, get_classes)
 #else
 VIV_PLUGIN_IDENT("scaled", "1.0", "tests", VIV_ABI_MINOR, 0)
 VIV_PLUGIN_ENTRY(init, nullptr, get_classes)

@@ -79,4 +79,4 @@ static const void *const *get_classes(const char *id)
     return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? architectures : NULL;
 }
 
-VIV_PLUGIN("polite", "1.0", "tests", .get_classes = get_classes)
+VIV_PLUGIN_BY("polite", "1.0", "tests", .get_classes = get_classes)

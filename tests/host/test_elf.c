@@ -12,7 +12,7 @@ static void build_whole(void)
     struct error err;
     open_sandbox();
     build("plugins", "whole",
-          "BRINGS_LAYER()\nVIV_PLUGIN(\"whole\", \"1.0\", \"tests\", .get_classes = get_classes)");
+          "BRINGS_LAYER()\nVIV_PLUGIN_BY(\"whole\", \"1.0\", \"tests\", .get_classes = get_classes)");
     ck_assert_int_eq(file_read(in_sandbox("plugins/whole.so"), 1 << 24, &whole, &err), VIV_OK);
 }
 

@@ -52,7 +52,7 @@ expect "the embedded model speaks" 0 . speak
 
 mkdir "$work/outside" "$work/code"
 for file in "$source"/plugins/llm/*.[ch]; do
-    sed 's/VIV_PLUGIN("llm"/VIV_PLUGIN("other"/' "$file" >"$work/code/$(basename "$file")"
+    sed 's/VIV_PLUGIN_BY("llm"/VIV_PLUGIN_BY("other"/' "$file" >"$work/code/$(basename "$file")"
 done
 # shellcheck disable=SC2086 # lists of words
 expect "the renamed copy builds" 0 '' $CC -shared -fPIC -O2 $flags -o "$work/outside/other.so" "$work"/code/*.c -lm

@@ -5,11 +5,12 @@
 #include <fcntl.h>
 #include <time.h>
 
-#define WHOLE "BRINGS_ARCHITECTURE()\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
+#define WHOLE "BRINGS_ARCHITECTURE()\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
 #define ARCHITECTURE_WITH(field)                                                                                   \
-    "BRINGS_ARCHITECTURE(" field ")\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
+    "BRINGS_ARCHITECTURE(" field ")\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = "              \
+                                 "get_classes)\n"
 #define LAYER_WITH(field)                                                                                          \
-    "BRINGS_LAYER(" field ")\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
+    "BRINGS_LAYER(" field ")\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
 #define TAMPERED_WITH(field) "BRINGS_ARCHITECTURE()\nTAMPERED(" field ")\n"
 #define AT_LOADING(headers, code)                                                                                  \
     headers "\n__attribute__((constructor)) static void at_loading(void)\n{\n" code "\n}\n" WHOLE
@@ -135,9 +136,9 @@ TEST(plugin__with_tables_that_are_not_whole_is_refused_by_slot)
         {"smaller", LAYER_WITH(".struct_size = 24"), "struct_size of a viv_layer_class is 24"},
         {"zero", LAYER_WITH(".struct_size = 0"), "struct_size of a viv_layer_class is 0"},
         {"huge", LAYER_WITH(".struct_size = 0xffffffff"), "struct_size of a viv_layer_class is 4294967295"},
-        {"no_get", "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = NULL)", "'get_classes' is NULL"},
+        {"no_get", "VIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = NULL)", "'get_classes' is NULL"},
         {"entry_size",
-         "BRINGS_LAYER()\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .struct_size = 8, .get_classes = "
+         "BRINGS_LAYER()\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .struct_size = 8, .get_classes = "
          "get_classes)",
          "struct_size of viv_plugin_entry is 8"},
         {"answers_all",
@@ -145,14 +146,14 @@ TEST(plugin__with_tables_that_are_not_whole_is_refused_by_slot)
          "static const void *const *get_classes(const char *id)\n"
          "{ static const void *const list[] = {&provided, NULL}; static const void *const none[] = {NULL};\n"
          "  return strncmp(id, VIV_CLASS_LAYER, 11) == 0 ? list : none; }\n"
-         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
+         "VIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
          "get_classes answers '', an id that does not exist"},
         {"twice",
          "static const viv_layer_class provided = LAYER();\n"
          "static const void *const *get_classes(const char *id)\n"
          "{ static const void *const list[] = {&provided, &provided, NULL};\n"
          "  return strcmp(id, VIV_CLASS_LAYER) == 0 ? list : NULL; }\n"
-         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
+         "VIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
          "it provides layer 'specimen' twice"},
         {"kind",
          "static const viv_attr *const sick[] = {VIV_ATTR(99, 0, \"x\", .doc = \"x\"), NULL};\n" LAYER_WITH(
@@ -170,7 +171,7 @@ TEST(plugin__with_a_larger_table_of_the_future_is_accepted)
           "static const void *const *get_classes(const char *id)\n"
           "{ static const void *const list[] = {&table, NULL};\n"
           "  return strcmp(id, VIV_CLASS_LAYER) == 0 ? list : NULL; }\n"
-          "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)");
+          "VIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)");
     struct host *h = host_over("plugins");
     expect_accepted(h, "larger.so");
     host_destroy(h);
@@ -180,46 +181,46 @@ END_TEST
 
 TEST(plugin__that_does_not_survive_its_loading_is_refused)
 {
-    EXPECT_ALL(
-        {"null", AT_LOADING("", "volatile int *volatile nowhere = (int *)16; *nowhere = 1;"), "signal 11"},
-        {"trap", AT_LOADING("", "__builtin_trap();"), "crashed during loading: signal"},
-        {"abort", AT_LOADING("#include <stdlib.h>", "abort();"), "signal 6"},
-        {"exit", AT_LOADING("#include <stdlib.h>", "exit(3);"), "ended the process during loading"},
-        {"init",
-         "static viv_status init(const viv_host *h) { (void)h; __builtin_trap(); }\nBRINGS_LAYER()\n"
-         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .init = init, .get_classes = get_classes)",
-         "crashed during its init"},
-        {"deinit",
-         "static void deinit(void) { __builtin_trap(); }\nBRINGS_LAYER()\n"
-         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .deinit = deinit, .get_classes = get_classes)",
-         "crashed during its deinit"},
-        {"list",
-         "static const void *const *get_classes(const char *id)\n"
-         "{ static const void *const list[] = {(void *)16, NULL}; return strcmp(id, VIV_CLASS_LAYER) ? 0 : "
-         "list; }\n"
-         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
-         "crashed during its get_classes: signal 11"},
-        {"nomem",
-         "static viv_status init(const viv_host *h) { (void)h; return VIV_ENOMEM; }\nBRINGS_LAYER()\n"
-         "VIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .init = init, .get_classes = get_classes)",
-         "init failed: out of memory"},
-        {"tls",
-         "static __thread char local[1 << 20] __attribute__((tls_model(\"initial-exec\")));\n"
-         "char *use(void);\nchar *use(void) { return local; }\n" WHOLE,
-         "static TLS"},
-        {"fails",
-         "static viv_status init(const viv_host *h)\n"
-         "{ h->set_error(h, VIV_EUNSUPPORTED, \"no luck\\ntoday\"); return VIV_EUNSUPPORTED; }\n"
-         "BRINGS_LAYER()\nVIV_PLUGIN(\"specimen\", \"1.0\", \"tests\", .init = init, .get_classes = get_classes)",
-         "init failed: no luck today"},
-        {"symbol", "void nowhere_to_be_found(void);\n" AT_LOADING("", "nowhere_to_be_found();"),
-         "undefined symbol: nowhere_to_be_found"},
-        {"no_entry",
-         "__attribute__((section(\".viv_plugin\"), used)) VIV_EXPORT const viv_plugin_ident\n"
-         "viv_plugin_identification = {.magic = VIV_PLUGIN_MAGIC, .block_size = sizeof(viv_plugin_ident),\n"
-         ".abi_major = VIV_ABI_MAJOR, .abi_minor = VIV_ABI_MINOR, .abi_min_minor = VIV_ABI_MINOR,\n"
-         ".ptr_bits = 64, .byte_order = VIV_BYTE_ORDER, .name = \"specimen\"};",
-         "undefined symbol: viv_plugin_entry"});
+    EXPECT_ALL({"null", AT_LOADING("", "volatile int *volatile nowhere = (int *)16; *nowhere = 1;"), "signal 11"},
+               {"trap", AT_LOADING("", "__builtin_trap();"), "crashed during loading: signal"},
+               {"abort", AT_LOADING("#include <stdlib.h>", "abort();"), "signal 6"},
+               {"exit", AT_LOADING("#include <stdlib.h>", "exit(3);"), "ended the process during loading"},
+               {"init",
+                "static viv_status init(const viv_host *h) { (void)h; __builtin_trap(); }\nBRINGS_LAYER()\n"
+                "VIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .init = init, .get_classes = get_classes)",
+                "crashed during its init"},
+               {"deinit",
+                "static void deinit(void) { __builtin_trap(); }\nBRINGS_LAYER()\n"
+                "VIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .deinit = deinit, .get_classes = get_classes)",
+                "crashed during its deinit"},
+               {"list",
+                "static const void *const *get_classes(const char *id)\n"
+                "{ static const void *const list[] = {(void *)16, NULL}; return strcmp(id, VIV_CLASS_LAYER) ? 0 : "
+                "list; }\n"
+                "VIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)",
+                "crashed during its get_classes: signal 11"},
+               {"nomem",
+                "static viv_status init(const viv_host *h) { (void)h; return VIV_ENOMEM; }\nBRINGS_LAYER()\n"
+                "VIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .init = init, .get_classes = get_classes)",
+                "init failed: out of memory"},
+               {"tls",
+                "static __thread char local[1 << 20] __attribute__((tls_model(\"initial-exec\")));\n"
+                "char *use(void);\nchar *use(void) { return local; }\n" WHOLE,
+                "static TLS"},
+               {"fails",
+                "static viv_status init(const viv_host *h)\n"
+                "{ h->set_error(h, VIV_EUNSUPPORTED, \"no luck\\ntoday\"); return VIV_EUNSUPPORTED; }\n"
+                "BRINGS_LAYER()\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .init = init, .get_classes = "
+                "get_classes)",
+                "init failed: no luck today"},
+               {"symbol", "void nowhere_to_be_found(void);\n" AT_LOADING("", "nowhere_to_be_found();"),
+                "undefined symbol: nowhere_to_be_found"},
+               {"no_entry",
+                "__attribute__((section(\".viv_plugin\"), used)) VIV_EXPORT const viv_plugin_ident\n"
+                "viv_plugin_identification = {.magic = VIV_PLUGIN_MAGIC, .block_size = sizeof(viv_plugin_ident),\n"
+                ".abi_major = VIV_ABI_MAJOR, .abi_minor = VIV_ABI_MINOR, .abi_min_minor = VIV_ABI_MINOR,\n"
+                ".ptr_bits = 64, .byte_order = VIV_BYTE_ORDER, .name = \"specimen\"};",
+                "undefined symbol: viv_plugin_entry"});
 }
 END_TEST
 
@@ -283,7 +284,7 @@ TEST(plugin__that_throws_across_the_boundary_is_refused)
     build_with("c++", "plugins", "throws", "-x c++ -std=gnu++20",
                "static viv_status init(const viv_host *) { throw 1; }\n"
                "static const void *const *get_classes(const char *) { return nullptr; }\n"
-               "VIV_PLUGIN(\"throws\", \"1.0\", \"tests\", init, NULL, get_classes)");
+               "VIV_PLUGIN_BY(\"throws\", \"1.0\", \"tests\", init, NULL, get_classes)");
     build_with("c++", "plugins", "keeps", "-x c++ -std=gnu++20",
                "static viv_status run(void *, const viv_request *, const viv_sink *)\n"
                "{ try { throw 1; } catch (int) {} return VIV_OK; }\n"
@@ -292,7 +293,7 @@ TEST(plugin__that_throws_across_the_boundary_is_refused)
                "static const void *const *get_classes(const char *id)\n"
                "{ static const void *const list[] = {&kept, nullptr};\n"
                "  return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? list : nullptr; }\n"
-               "VIV_PLUGIN(\"keeps\", \"1.0\", \"tests\", NULL, NULL, get_classes)");
+               "VIV_PLUGIN_BY(\"keeps\", \"1.0\", \"tests\", NULL, NULL, get_classes)");
     struct host *h = host_over("plugins");
     expect_refused(h, "throws.so", "its code"); /* crashed, or under sanitizers ended the process */
     expect_accepted(h, "keeps.so");
@@ -313,7 +314,7 @@ TEST(plugin__symbols_stay_its_own)
                  "VIV_EXPORT viv_status clash(void);\nviv_status clash(void) { return %d; }\n"
                  "static viv_status run(void *i, const viv_request *r, const viv_sink *s)\n"
                  "{ (void)i; (void)r; (void)s; return clash(); }\n"
-                 "BRINGS_ARCHITECTURE(.name = \"p%d\", .run = run)\nVIV_PLUGIN(\"p%d\", \"1.0\", \"tests\", "
+                 "BRINGS_ARCHITECTURE(.name = \"p%d\", .run = run)\nVIV_PLUGIN_BY(\"p%d\", \"1.0\", \"tests\", "
                  ".get_classes = get_classes)",
                  -100 - i, i, i);
         build("plugins", name, code);
@@ -333,16 +334,17 @@ TEST(plugin__outlives_the_host_and_keeps_what_it_allocated)
     struct architecture class;
     struct error err;
     open_sandbox();
-    build("plugins", "heap",
-          "#include <stdlib.h>\nstatic const void **list;\nstatic viv_architecture_class *made;\n"
-          "static viv_status init(const viv_host *h)\n"
-          "{ static const viv_architecture_class whole = ARCHITECTURE();\n"
-          "  (void)h; list = calloc(2, sizeof *list); made = malloc(sizeof *made); *made = whole; list[0] = made;\n"
-          "  return VIV_OK; }\n"
-          "static void deinit(void) { free(list); free(made); list = NULL; }\n"
-          "static const void *const *get_classes(const char *id)\n"
-          "{ return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? (const void *const *)list : NULL; }\n"
-          "VIV_PLUGIN(\"heap\", \"1.0\", \"tests\", .init = init, .deinit = deinit, .get_classes = get_classes)");
+    build(
+        "plugins", "heap",
+        "#include <stdlib.h>\nstatic const void **list;\nstatic viv_architecture_class *made;\n"
+        "static viv_status init(const viv_host *h)\n"
+        "{ static const viv_architecture_class whole = ARCHITECTURE();\n"
+        "  (void)h; list = calloc(2, sizeof *list); made = malloc(sizeof *made); *made = whole; list[0] = made;\n"
+        "  return VIV_OK; }\n"
+        "static void deinit(void) { free(list); free(made); list = NULL; }\n"
+        "static const void *const *get_classes(const char *id)\n"
+        "{ return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? (const void *const *)list : NULL; }\n"
+        "VIV_PLUGIN_BY(\"heap\", \"1.0\", \"tests\", .init = init, .deinit = deinit, .get_classes = get_classes)");
     build("plugins", "kept", ARCHITECTURE_WITH(".name = \"kept\""));
     for (int i = 0; i < 3; i++) {
         struct host *h = host_over("plugins");
@@ -770,7 +772,7 @@ TEST(library__that_starts_threads_is_a_dependency_on_the_users_word)
     build_needing(
         "own", "spins",
         THREADS
-        "BRINGS_LAYER(.name = \"own\")\nVIV_PLUGIN(\"own\", \"1.0\", \"tests\", .get_classes = get_classes)");
+        "BRINGS_LAYER(.name = \"own\")\nVIV_PLUGIN_BY(\"own\", \"1.0\", \"tests\", .get_classes = get_classes)");
     for (size_t n = 0; n <= 2; n++) {
         struct host *h = host_over_with(
             "plugins", (struct host_options){.retry = n == 1, .allow_threads = words, .n_allow_threads = n});

@@ -186,4 +186,4 @@ static const void *const *get_classes(const char *id)
     return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? all : NULL;
 }
 
-VIV_PLUGIN("bada", "1.0", "tests", .get_classes = get_classes)
+VIV_PLUGIN_BY("bada", "1.0", "tests", .get_classes = get_classes)

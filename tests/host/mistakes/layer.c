@@ -359,4 +359,4 @@ __attribute__((constructor)) static void at_loading(void)
         pause();
 }
 
-VIV_PLUGIN("bad", "1.0", "tests", .init = init, .deinit = deinit, .get_classes = get_classes)
+VIV_PLUGIN_BY("bad", "1.0", "tests", .init = init, .deinit = deinit, .get_classes = get_classes)

@@ -116,4 +116,4 @@ static const void *const *get_classes(const char *id)
     return strcmp(id, VIV_CLASS_SCHEDULER) == 0 ? all : NULL;
 }
 
-VIV_PLUGIN("bads", "1.0", "tests", .get_classes = get_classes)
+VIV_PLUGIN_BY("bads", "1.0", "tests", .get_classes = get_classes)
