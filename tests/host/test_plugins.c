@@ -8,7 +8,7 @@
 #define WHOLE "BRINGS_ARCHITECTURE()\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
 #define ARCHITECTURE_WITH(field)                                                                                   \
     "BRINGS_ARCHITECTURE(" field ")\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = "              \
-                                 "get_classes)\n"
+    "get_classes)\n"
 #define LAYER_WITH(field)                                                                                          \
     "BRINGS_LAYER(" field ")\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
 #define TAMPERED_WITH(field) "BRINGS_ARCHITECTURE()\nTAMPERED(" field ")\n"
