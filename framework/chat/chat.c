@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* The names that a message's reasoning goes by; the first is the one that most templates read. */
-static const char *const reasoning_names[] = {"reasoning_content", "thinking", "reasoning"};
+const char *const chat_reasoning_keys[N_REASONING_KEYS] = {"reasoning_content", "thinking", "reasoning"};
 
 /* One message as the template gets it: without members that are null (OpenAI's API writes "content": null beside
  * tool calls), and with its reasoning as reasoning_content and as thinking, whatever name it came under. */
@@ -15,8 +14,8 @@ static json_t *normal_message(json_t *message)
     json_t *out = json_object(), *reasoning = NULL, *v;
     const char *name;
     bool ok = out != NULL;
-    for (size_t i = 0; i < sizeof reasoning_names / sizeof *reasoning_names && !reasoning; i++) {
-        v = json_object_get(message, reasoning_names[i]);
+    for (size_t i = 0; i < N_REASONING_KEYS && !reasoning; i++) {
+        v = json_object_get(message, chat_reasoning_keys[i]);
         reasoning = json_is_null(v) ? NULL : v;
     }
     if (reasoning)
@@ -78,14 +77,13 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
     return status;
 }
 
-viv_status chat_render_messages(const struct chat_template *t, json_t *messages, json_t *variables, bool answers,
-                                struct buf *out, struct error *err)
+viv_status chat_render_messages(const struct chat_template *t, json_t *messages, bool answers, struct buf *out,
+                                struct error *err)
 {
     const struct template_options how = {.values = TEMPLATE_PYTHON};
     json_notice_memory();
     json_t *data = json_pack("{s:O, s:b}", "messages", messages, "add_generation_prompt", answers);
-    const bool whole = data && (!variables || json_object_update_missing(data, variables) == 0);
-    viv_status status = whole && !json_lost_something() ? chat_render(t, &how, data, out, err) : error_nomem(err);
+    viv_status status = data && !json_lost_something() ? chat_render(t, &how, data, out, err) : error_nomem(err);
     json_decref(data);
     return status;
 }
@@ -95,13 +93,13 @@ viv_status chat_render_turn(const struct chat_template *t, const char *text, str
     if (!utf8_valid(text, strlen(text)))
         return error_set(err, VIV_EFORMAT, "a turn is not UTF-8");
     json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", text);
-    viv_status status = messages ? chat_render_messages(t, messages, NULL, true, out, err) : error_nomem(err);
+    viv_status status = messages ? chat_render_messages(t, messages, true, out, err) : error_nomem(err);
     json_decref(messages);
     return status;
 }
 
-viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, json_t *variables,
-                         int32_t *id, struct error *err)
+viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, int32_t *id,
+                         struct error *err)
 {
     static const char mark[] = "Vivarium";
     struct buf text = {0};
@@ -111,7 +109,7 @@ viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *
                                  "assistant", "content", mark);
     viv_status status = messages ? VIV_OK : error_nomem(err);
     *id = -1;
-    if (status == VIV_OK && chat_render_messages(t, messages, variables, false, &text, &refused) == VIV_OK) {
+    if (status == VIV_OK && chat_render_messages(t, messages, false, &text, &refused) == VIV_OK) {
         const char *behind = NULL;
         for (const char *at = buf_text(&text); (at = strstr(at, mark)); at += sizeof mark - 1)
             behind = at + sizeof mark - 1;

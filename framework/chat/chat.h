@@ -29,16 +29,19 @@ void chat_template_close(struct chat_template *t); /* accepts a zeroed struct */
  * thinking. */
 viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
                        struct buf *out, struct error *err);
-/* A conversation, with `variables` of the template besides (or NULL); which the model then answers, or which ends
- * with its answer. */
-viv_status chat_render_messages(const struct chat_template *t, json_t *messages, json_t *variables, bool answers,
-                                struct buf *out, struct error *err);
+/* A conversation, which the model then answers, or which ends with its answer. */
+viv_status chat_render_messages(const struct chat_template *t, json_t *messages, bool answers, struct buf *out,
+                                struct error *err);
 /* One turn of a user that the model then answers. */
 viv_status chat_render_turn(const struct chat_template *t, const char *text, struct buf *out, struct error *err);
 
-/* The token that the template puts behind an answer, and with which the model ends its turn, whether or not other
- * files say so; -1: it puts none there, or does not like a conversation with `variables`. */
-viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, json_t *variables,
-                         int32_t *id, struct error *err);
+/* The token that the template puts behind an answer, with which the model ends its turn, whether or not other files
+ * name it; -1: it puts none there, or refuses a conversation without variables. */
+viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, int32_t *id,
+                         struct error *err);
+
+/* The names that a message's reasoning comes under; the first is the one that most templates read. */
+enum { N_REASONING_KEYS = 3 };
+extern const char *const chat_reasoning_keys[N_REASONING_KEYS];
 
 #endif

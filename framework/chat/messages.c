@@ -2,18 +2,16 @@
 #include "chat/messages.h"
 
 #include "base/utf8.h"
+#include "chat/chat.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The members that reasoning comes under. */
-static const char *const reasoning_keys[] = {"reasoning_content", "thinking", "reasoning"};
-
 static bool is_reasoning(const char *key)
 {
-    for (size_t i = 0; i < sizeof reasoning_keys / sizeof *reasoning_keys; i++)
-        if (strcmp(key, reasoning_keys[i]) == 0)
+    for (size_t i = 0; i < N_REASONING_KEYS; i++)
+        if (strcmp(key, chat_reasoning_keys[i]) == 0)
             return true;
     return false;
 }
@@ -117,7 +115,7 @@ static viv_status put_reasoning(json_t *message, const viv_part *p, struct error
 {
     json_t *text = NULL;
     viv_status status = text_of(p, &text, err);
-    return status == VIV_OK ? put(message, p->name ? p->name : reasoning_keys[0], text, err) : status;
+    return status == VIV_OK ? put(message, p->name ? p->name : chat_reasoning_keys[0], text, err) : status;
 }
 
 static viv_status put_part(json_t *message, const viv_part *p, const char *role, struct error *err)

@@ -45,10 +45,13 @@ void jinja_origin_end(struct run *r)
 
 char *jinja_origin_alloc(struct run *r, size_t n)
 {
-    enum { PART = 1 << 16 };
+    enum { PART = 1 << 16, LARGEST = 1 << 24 };
     struct pool *p = r->pool;
     if (!p || p->size - p->used < n) {
-        const size_t size = n > PART ? n : PART;
+        const size_t usual = !p                  ? PART
+                             : p->size < LARGEST ? 2 * p->size
+                                                 : LARGEST; /* few parts: all are searched */
+        const size_t size = n > usual ? n : usual;
         p = jinja_alloc(r, sizeof *p);
         if (!p || !(p->text = jinja_alloc(r, size)) || !(p->from_data = jinja_alloc(r, size)))
             return NULL;

@@ -97,7 +97,7 @@ static viv_status learn_turn_end(viv_model *m, const struct chat_template *templ
     int32_t end = -1;
     if (m->knows_turn_end)
         return VIV_OK;
-    viv_status status = chat_turn_end(template, t, NULL, &end, err);
+    viv_status status = chat_turn_end(template, t, &end, err);
     if (end >= 0)
         model_add_end(m, end);
     m->knows_turn_end = status == VIV_OK;
