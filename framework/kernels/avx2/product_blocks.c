@@ -8,7 +8,7 @@
  * maddubs adds two products of an unsigned and a signed byte to 16 bits, and saturates. Weights of up to 4 bits can
  * be summed over a whole block before they are widened, those of 5 bits over half of it, those of 6 over a quarter;
  * weights of 8 bits are taken as magnitudes, with their signs on the activations. */
-#include "kernels/kernels.h"
+#include "kernels/product_blocks.h"
 #include "kernels/stream_avx2.h"
 
 enum {
@@ -245,36 +245,31 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
     }
 }
 
-#define DEFINE_PRODUCT(type, number)                                                                               \
-    static void multiply_##type(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                             \
-    {                                                                                                              \
-        switch (m->n_rows) {                                                                                       \
-        case 0:                                                                                                    \
-            return;                                                                                                \
-        case 1:                                                                                                    \
-            stream_rows(number, m, n_first, n_end, 1);                                                             \
-            return;                                                                                                \
-        case 2:                                                                                                    \
-            stream_rows(number, m, n_first, n_end, 2);                                                             \
-            return;                                                                                                \
-        case FEW:                                                                                                  \
-            stream_rows(number, m, n_first, n_end, FEW);                                                           \
-            return;                                                                                                \
-        default:                                                                                                   \
-            many_rows(number, m, n_first, n_end);                                                                  \
-        }                                                                                                          \
-    }                                                                                                              \
-    static const viv_product product_##type = {                                                                    \
-        .struct_size = sizeof(viv_product),                                                                        \
-        .weight_dtype = number,                                                                                    \
-        .tile = 64,                                                                                                \
-        .name = "avx2 " #type,                                                                                     \
-        .row_format = INT8_ROW_FORMAT,                                                                             \
-        .row_bytes = int8_row_bytes,                                                                               \
-        .prepare = prepare,                                                                                        \
-        .scratch_bytes = stream_scratch,                                                                           \
-        .multiply = multiply_##type,                                                                               \
-    };
+static uint64_t scratch_bytes(uint64_t k)
+{
+    return stream_scratch(k);
+}
+
+INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
+{
+    switch (m->n_rows) {
+    case 0:
+        return;
+    case 1:
+        stream_rows(dtype, m, n_first, n_end, 1);
+        return;
+    case 2:
+        stream_rows(dtype, m, n_first, n_end, 2);
+        return;
+    case FEW:
+        stream_rows(dtype, m, n_first, n_end, FEW);
+        return;
+    default:
+        many_rows(dtype, m, n_first, n_end);
+    }
+}
+
+#define DEFINE_PRODUCT(type, number) BLOCK_PRODUCT("avx2", 64, type, number)
 BLOCK_TYPES(DEFINE_PRODUCT)
 
 #define PRODUCT(type, number)                                                                                      \

@@ -6,7 +6,7 @@
 
 #include <immintrin.h>
 
-static void prepare_int8_row(void *row, const float *x, uint64_t k)
+static void prepare(void *row, const float *x, uint64_t k)
 {
     int8_t *q = row;
     float *d = (float *)((char *)row + k);

@@ -5,8 +5,8 @@
  * laid out in scratch, a lane for each of sixteen outputs, where it stays in the second cache while all rows of x
  * pass by, twelve at a time. Four consecutive weights of each of the sixteen rows make one vector, four activations
  * are broadcast from memory, and nothing is summed across lanes. */
+#include "kernels/product_blocks.h"
 #include "kernels/avx512/int8_rows.h"
-#include "kernels/kernels.h"
 #include "kernels/stream_avx2.h"
 
 #define VNNI __attribute__((target("avx512vnni")))
@@ -253,36 +253,26 @@ static uint64_t scratch_bytes(uint64_t k)
     return size_max(laid, stream_scratch(k));
 }
 
-#define DEFINE_PRODUCT(type, number)                                                                               \
-    static void multiply_##type(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                             \
-    {                                                                                                              \
-        switch (m->n_rows) {                                                                                       \
-        case 0:                                                                                                    \
-            return;                                                                                                \
-        case 1:                                                                                                    \
-            stream_rows(number, m, n_first, n_end, 1);                                                             \
-            return;                                                                                                \
-        case 2:                                                                                                    \
-            stream_rows(number, m, n_first, n_end, 2);                                                             \
-            return;                                                                                                \
-        case FEW:                                                                                                  \
-            stream_rows(number, m, n_first, n_end, FEW);                                                           \
-            return;                                                                                                \
-        default:                                                                                                   \
-            many_rows(number, m, n_first, n_end);                                                                  \
-        }                                                                                                          \
-    }                                                                                                              \
-    static const viv_product product_##type = {                                                                    \
-        .struct_size = sizeof(viv_product),                                                                        \
-        .weight_dtype = number,                                                                                    \
-        .tile = PASS,                                                                                              \
-        .name = "avx512_vnni " #type,                                                                              \
-        .row_format = INT8_ROW_FORMAT,                                                                             \
-        .row_bytes = int8_row_bytes,                                                                               \
-        .prepare = prepare_int8_row,                                                                               \
-        .scratch_bytes = scratch_bytes,                                                                            \
-        .multiply = multiply_##type,                                                                               \
-    };
+INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
+{
+    switch (m->n_rows) {
+    case 0:
+        return;
+    case 1:
+        stream_rows(dtype, m, n_first, n_end, 1);
+        return;
+    case 2:
+        stream_rows(dtype, m, n_first, n_end, 2);
+        return;
+    case FEW:
+        stream_rows(dtype, m, n_first, n_end, FEW);
+        return;
+    default:
+        many_rows(dtype, m, n_first, n_end);
+    }
+}
+
+#define DEFINE_PRODUCT(type, number) BLOCK_PRODUCT("avx512_vnni", PASS, type, number)
 /* Those that product_int8.c does not have. */
 #define OTHER_TYPES(X)                                                                                             \
     X(q4_1, TYPE_Q4_1)                                                                                             \

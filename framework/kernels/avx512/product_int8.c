@@ -388,7 +388,7 @@ static uint64_t scratch_bytes(uint64_t k)
         .name = "avx512_vnni " #TYPE,                                                                              \
         .row_format = INT8_ROW_FORMAT,                                                                             \
         .row_bytes = int8_row_bytes,                                                                               \
-        .prepare = prepare_int8_row,                                                                               \
+        .prepare = prepare,                                                                                        \
         .scratch_bytes = scratch_bytes,                                                                            \
         .multiply = multiply_##TYPE,                                                                               \
     };

@@ -1,7 +1,6 @@
 /* product_blocks.c - products with block-quantized weights, activations quantized to int8: kernels/blocks.h has the
  * formula, which every other kernel of these types follows to the bit. */
-#include "kernels/decode.h"
-#include "kernels/kernels.h"
+#include "kernels/product_blocks.h"
 
 #include <math.h>
 
@@ -81,22 +80,7 @@ DECODE_INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_firs
         }
 }
 
-#define DEFINE_PRODUCT(type, number)                                                                               \
-    static void multiply_##type(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                             \
-    {                                                                                                              \
-        multiply(number, m, n_first, n_end);                                                                       \
-    }                                                                                                              \
-    static const viv_product product_##type = {                                                                    \
-        .struct_size = sizeof(viv_product),                                                                        \
-        .weight_dtype = number,                                                                                    \
-        .tile = 16,                                                                                                \
-        .name = "generic " #type,                                                                                  \
-        .row_format = INT8_ROW_FORMAT,                                                                             \
-        .row_bytes = int8_row_bytes,                                                                               \
-        .prepare = prepare,                                                                                        \
-        .scratch_bytes = scratch_bytes,                                                                            \
-        .multiply = multiply_##type,                                                                               \
-    };
+#define DEFINE_PRODUCT(type, number) BLOCK_PRODUCT("generic", 16, type, number)
 BLOCK_TYPES(DEFINE_PRODUCT)
 
 #define PRODUCT(type, number)                                                                                      \

@@ -10,8 +10,7 @@
  * Many rows (bound by arithmetic): 256 weights of eight rows are decoded and laid out so that a lane is a row; then
  * all rows of x pass by, four at a time. Four consecutive weights of each of four rows make one vector, which is
  * multiplied with one lane of sixteen activations. */
-#include "kernels/decode.h"
-#include "kernels/kernels.h"
+#include "kernels/product_blocks.h"
 
 #include <arm_neon.h>
 
@@ -379,36 +378,26 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
     }
 }
 
-#define DEFINE_PRODUCT(type, number)                                                                               \
-    static void multiply_##type(const viv_matmul *m, uint64_t n_first, uint64_t n_end)                             \
-    {                                                                                                              \
-        switch (m->n_rows) {                                                                                       \
-        case 0:                                                                                                    \
-            return;                                                                                                \
-        case 1:                                                                                                    \
-            stream_rows(number, m, n_first, n_end, 1);                                                             \
-            return;                                                                                                \
-        case 2:                                                                                                    \
-            stream_rows(number, m, n_first, n_end, 2);                                                             \
-            return;                                                                                                \
-        case FEW:                                                                                                  \
-            stream_rows(number, m, n_first, n_end, FEW);                                                           \
-            return;                                                                                                \
-        default:                                                                                                   \
-            many_rows(number, m, n_first, n_end);                                                                  \
-        }                                                                                                          \
-    }                                                                                                              \
-    static const viv_product product_##type = {                                                                    \
-        .struct_size = sizeof(viv_product),                                                                        \
-        .weight_dtype = number,                                                                                    \
-        .tile = 64,                                                                                                \
-        .name = "neon_dotprod " #type,                                                                             \
-        .row_format = INT8_ROW_FORMAT,                                                                             \
-        .row_bytes = int8_row_bytes,                                                                               \
-        .prepare = prepare,                                                                                        \
-        .scratch_bytes = scratch_bytes,                                                                            \
-        .multiply = multiply_##type,                                                                               \
-    };
+INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
+{
+    switch (m->n_rows) {
+    case 0:
+        return;
+    case 1:
+        stream_rows(dtype, m, n_first, n_end, 1);
+        return;
+    case 2:
+        stream_rows(dtype, m, n_first, n_end, 2);
+        return;
+    case FEW:
+        stream_rows(dtype, m, n_first, n_end, FEW);
+        return;
+    default:
+        many_rows(dtype, m, n_first, n_end);
+    }
+}
+
+#define DEFINE_PRODUCT(type, number) BLOCK_PRODUCT("neon_dotprod", 64, type, number)
 BLOCK_TYPES(DEFINE_PRODUCT)
 
 #define PRODUCT(type, number)                                                                                      \
