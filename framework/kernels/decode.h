@@ -17,6 +17,11 @@
 #include <vivarium/tensor.h>
 
 #define DECODE_INLINE static inline __attribute__((always_inline))
+#if defined __clang__
+#define DECODE_UNROLL _Pragma("unroll")
+#else
+#define DECODE_UNROLL _Pragma("GCC unroll 8")
+#endif
 
 enum { UNIT = 256, UNIT_BLOCKS = UNIT / BLOCK };
 
@@ -34,6 +39,14 @@ enum {
     TYPE_IQ4_XS = 23,
     TYPE_TQ2_0 = 35
 };
+
+/* The compiler may not look through this value: it would take a vector apart, or keep all products and add them
+ * last, with too few registers. */
+#ifdef __x86_64__
+#define KEEP(value) __asm__("" : "+v"(value))
+#else
+#define KEEP(value) __asm__("" : "+w"(value))
+#endif
 
 struct decoded {
     _Alignas(64) uint8_t u[UNIT];
@@ -107,92 +120,18 @@ DECODE_INLINE float half_at(const uint8_t *p)
 
 /* --- vectors, as compilers of C know them --------------------------------------------------------------------- */
 
-typedef uint8_t bytes8 __attribute__((vector_size(8)));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 typedef int8_t signed16 __attribute__((vector_size(16)));
-typedef uint8_t bytes32 __attribute__((vector_size(32)));
-typedef int16_t shorts16 __attribute__((vector_size(32)));
-typedef uint16_t halves8 __attribute__((vector_size(16)));
-typedef float floats8 __attribute__((vector_size(32)));
 
-DECODE_INLINE bytes16 load16(const uint8_t *p)
-{
-    bytes16 v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-/* As many bytes as the processor takes at once: those that lie side by side are decoded together. */
+/* As many bytes as the processor takes at once. */
 #ifdef __AVX2__
-typedef bytes32 some_bytes;
+typedef uint8_t some_bytes __attribute__((vector_size(32)));
+typedef uint16_t byte_pairs __attribute__((vector_size(32)));
 #else
 typedef bytes16 some_bytes;
+typedef uint16_t byte_pairs __attribute__((vector_size(16)));
 #endif
 enum { SOME = sizeof(some_bytes) };
-
-DECODE_INLINE some_bytes load_some(const uint8_t *p)
-{
-    some_bytes v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-DECODE_INLINE void store_some(uint8_t *p, some_bytes v)
-{
-    memcpy(p, &v, sizeof v);
-}
-
-/* What is loaded as 32 bytes next must be stored as 32 bytes: otherwise the load waits for both stores. Where
- * vectors are of 16 bytes, compilers take longer ones apart into single numbers. */
-DECODE_INLINE void store32(uint8_t *p, bytes16 a, bytes16 b)
-{
-#ifdef __aarch64__
-    memcpy(p, &a, sizeof a);
-    memcpy(p + sizeof a, &b, sizeof b);
-#else
-    const bytes32 v = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
-                                              18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
-    memcpy(p, &v, sizeof v);
-#endif
-}
-
-DECODE_INLINE void store_shorts(int16_t *p, signed16 bytes)
-{
-#ifdef __aarch64__
-    vst1q_s16(p, vmovl_s8(vget_low_s8((int8x16_t)bytes)));
-    vst1q_s16(p + 8, vmovl_high_s8((int8x16_t)bytes));
-#else
-    const shorts16 v = __builtin_convertvector(bytes, shorts16);
-    memcpy(p, &v, sizeof v);
-#endif
-}
-
-DECODE_INLINE void store_eight_times(float *p, float x)
-{
-#ifdef __aarch64__
-    vst1q_f32(p, vdupq_n_f32(x));
-    vst1q_f32(p + 4, vdupq_n_f32(x));
-#else
-    const floats8 v = {x, x, x, x, x, x, x, x};
-    memcpy(p, &v, sizeof v);
-#endif
-}
-
-/* d * (byte - less) of eight bytes */
-DECODE_INLINE void store_scaled_bytes(float *p, float d, uint64_t eight, float less)
-{
-#ifdef __aarch64__
-    const uint16x8_t v = vmovl_u8(vcreate_u8(eight));
-    const float32x4_t low = vcvtq_f32_u32(vmovl_u16(vget_low_u16(v))), high = vcvtq_f32_u32(vmovl_high_u16(v));
-    vst1q_f32(p, vmulq_n_f32(vsubq_f32(low, vdupq_n_f32(less)), d));
-    vst1q_f32(p + 4, vmulq_n_f32(vsubq_f32(high, vdupq_n_f32(less)), d));
-#else
-    bytes8 bytes;
-    memcpy(&bytes, &eight, sizeof bytes);
-    const floats8 v = d * (__builtin_convertvector(bytes, floats8) - less);
-    memcpy(p, &v, sizeof v);
-#endif
-}
 
 DECODE_INLINE uint16_t half_bits_at(const uint8_t *p)
 {
@@ -201,245 +140,285 @@ DECODE_INLINE uint16_t half_bits_at(const uint8_t *p)
     return h;
 }
 
-/* Eight f16 that lie `stride` bytes apart. */
-DECODE_INLINE void store_halves(float *out, const uint8_t *p, size_t stride)
+DECODE_INLINE uint32_t word_at(const uint8_t *p)
 {
-    const halves8 h = {half_bits_at(p),
-                       half_bits_at(p + stride),
-                       half_bits_at(p + 2 * stride),
-                       half_bits_at(p + 3 * stride),
-                       half_bits_at(p + 4 * stride),
-                       half_bits_at(p + 5 * stride),
-                       half_bits_at(p + 6 * stride),
-                       half_bits_at(p + 7 * stride)};
-#ifdef __F16C__
-    _mm256_store_ps(out, _mm256_cvtph_ps((__m128i)h));
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+DECODE_INLINE bytes16 load16(const uint8_t *p)
+{
+    bytes16 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+DECODE_INLINE some_bytes load_bytes(const uint8_t *p)
+{
+    some_bytes v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* The bits `mask` of each byte once it is shifted to the right by `by`, to the left where `by` is below 0. */
+DECODE_INLINE some_bytes shifted(some_bytes v, const int by, const uint8_t mask)
+{
+    return (some_bytes)(by < 0 ? (byte_pairs)v << (by < 0 ? -by : 0) : (byte_pairs)v >> (by < 0 ? 0 : by)) & mask;
+}
+
+/* 32 nibbles of 16 bytes, the low ones first: those from `i` on. */
+DECODE_INLINE some_bytes nibbles(const uint8_t *q, const int i)
+{
+#ifdef __AVX2__
+    (void)i;
+    const __m256i v = _mm256_broadcastsi128_si256((__m128i)load16(q));
+    return (some_bytes)_mm256_srlv_epi64(v, _mm256_setr_epi64x(0, 0, 4, 4)) & 15;
+#else
+    return shifted(load16(q), i ? 4 : 0, 15);
+#endif
+}
+
+/* table[v[j]], of indices below 16 */
+DECODE_INLINE some_bytes look_up(const uint8_t *table, some_bytes v)
+{
+#ifdef __AVX2__
+    return (some_bytes)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256((__m128i)load16(table)), (__m256i)v);
 #elif defined __aarch64__
-    const float16x8_t v = vreinterpretq_f16_u16((uint16x8_t)h);
-    vst1q_f32(out, vcvt_f32_f16(vget_low_f16(v)));
-    vst1q_f32(out + 4, vcvt_high_f32_f16(v));
+    return (some_bytes)vqtbl1q_u8((uint8x16_t)load16(table), (uint8x16_t)v);
+#else
+    some_bytes out;
+    for (int j = 0; j < SOME; j++)
+        out[j] = table[v[j]];
+    return out;
+#endif
+}
+
+/* Byte j is 255 where bit i + j of the four bytes is set. */
+DECODE_INLINE some_bytes spread_bits(const uint8_t *four, const int i)
+{
+#ifdef __AVX512BW__
+    (void)i;
+    return (some_bytes)_mm256_movm_epi8(word_at(four));
+#elif defined __AVX2__
+    (void)i;
+    const __m256i each =
+        _mm256_shuffle_epi8(_mm256_set1_epi32((int)word_at(four)),
+                            _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));
+    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
+    return (some_bytes)_mm256_cmpeq_epi8(_mm256_and_si256(each, bit), bit);
+#else
+    const bytes16 bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+#ifdef __aarch64__
+    const uint8x16_t each = vcombine_u8(vdup_n_u8(four[i / 8]), vdup_n_u8(four[i / 8 + 1]));
+    return (bytes16)vtstq_u8(each, (uint8x16_t)bit);
+#else
+    const uint64_t ones = 0x0101010101010101u, each[2] = {four[i / 8] * ones, four[i / 8 + 1] * ones};
+    return (bytes16)((load16((const uint8_t *)each) & bit) == bit);
+#endif
+#endif
+}
+
+DECODE_INLINE void store_shorts(int16_t *p, signed16 v)
+{
+#ifdef __AVX2__
+    _mm256_store_si256((__m256i *)(void *)p, _mm256_cvtepi8_epi16((__m128i)v));
+#elif defined __aarch64__
+    vst1q_s16(p, vmovl_s8(vget_low_s8((int8x16_t)v)));
+    vst1q_s16(p + 8, vmovl_high_s8((int8x16_t)v));
+#else
+    for (int i = 0; i < 16; i++)
+        p[i] = v[i];
+#endif
+}
+
+DECODE_INLINE void store_eight_times(float *p, float x)
+{
+    for (int i = 0; i < 8; i++)
+        p[i] = x;
+}
+
+#ifdef __AVX2__
+DECODE_INLINE __m256i widen_bytes(uint64_t eight)
+{
+    __m128i v = _mm_cvtsi64_si128((long long)eight);
+    KEEP(v);
+    return _mm256_cvtepu8_epi32(v);
+}
+#endif
+
+/* d * (byte - less) of eight bytes */
+DECODE_INLINE void store_scaled_bytes(float *p, float d, uint64_t eight, float less)
+{
+#ifdef __AVX2__
+    const __m256 v = _mm256_cvtepi32_ps(widen_bytes(eight));
+    _mm256_store_ps(p, _mm256_mul_ps(_mm256_sub_ps(v, _mm256_set1_ps(less)), _mm256_set1_ps(d)));
+#elif defined __aarch64__
+    const uint16x8_t v = vmovl_u8(vcreate_u8(eight));
+    const float32x4_t low = vcvtq_f32_u32(vmovl_u16(vget_low_u16(v))), high = vcvtq_f32_u32(vmovl_high_u16(v));
+    vst1q_f32(p, vmulq_n_f32(vsubq_f32(low, vdupq_n_f32(less)), d));
+    vst1q_f32(p + 4, vmulq_n_f32(vsubq_f32(high, vdupq_n_f32(less)), d));
 #else
     for (int i = 0; i < 8; i++)
-        out[i] = half_to_float(h[i]);
+        p[i] = d * ((float)(eight >> 8 * i & 255) - less);
 #endif
 }
 
-/* table[i[j]], of indices below 16 */
-DECODE_INLINE bytes16 look_up(const uint8_t *table, bytes16 i)
+/* Four f16 that lie `stride` bytes apart. */
+DECODE_INLINE uint64_t four_halves(const uint8_t *p, size_t stride)
 {
-#ifdef __F16C__
-    return (bytes16)_mm_shuffle_epi8((__m128i)load16(table), (__m128i)i);
+    return half_bits_at(p) | (uint64_t)half_bits_at(p + stride) << 16 |
+           (uint64_t)half_bits_at(p + 2 * stride) << 32 | (uint64_t)half_bits_at(p + 3 * stride) << 48;
+}
+
+/* Eight f16 that lie `stride` bytes apart. */
+DECODE_INLINE void store_halves(float *out, const uint8_t *p, const size_t stride)
+{
+#ifdef __AVX512BW__
+    const short s = (short)(stride / 2);
+    if (stride <= 20) { /* 64 bytes reach four of them */
+        const __m128i which = _mm_setr_epi16(0, s, 2 * s, 3 * s, 32, 32 + s, 32 + 2 * s, 32 + 3 * s);
+        const __m512i h = _mm512_permutex2var_epi16(_mm512_loadu_si512(p), _mm512_castsi128_si512(which),
+                                                    _mm512_loadu_si512(p + 4 * stride));
+        _mm256_store_ps(out, _mm256_cvtph_ps(_mm512_castsi512_si128(h)));
+        return;
+    }
+#endif
+    uint64_t a = four_halves(p, stride), b = four_halves(p + 4 * stride, stride);
+#ifdef __AVX2__
+    __asm__("" : "+r"(a), "+r"(b)); /* otherwise gcc does this with vectors, which have enough to do */
+    _mm256_store_ps(out, _mm256_cvtph_ps(_mm_set_epi64x((long long)b, (long long)a)));
 #elif defined __aarch64__
-    return (bytes16)vqtbl1q_u8((uint8x16_t)load16(table), (uint8x16_t)i);
+    vst1q_f32(out, vcvt_f32_f16(vreinterpret_f16_u64(vcreate_u64(a))));
+    vst1q_f32(out + 4, vcvt_f32_f16(vreinterpret_f16_u64(vcreate_u64(b))));
 #else
-    bytes16 v;
-    for (int j = 0; j < 16; j++)
-        v[j] = table[i[j]];
-    return v;
+    for (int i = 0; i < 4; i++) {
+        out[i] = half_to_float((uint16_t)(a >> i * 16));
+        out[4 + i] = half_to_float((uint16_t)(b >> i * 16));
+    }
 #endif
 }
 
-/* Byte j is 255 where bit j is set. */
-DECODE_INLINE bytes16 spread_bits(uint32_t bits)
-{
-    const bytes16 bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-#ifdef __F16C__
-    const __m128i twice = _mm_shuffle_epi8(_mm_cvtsi32_si128((int)bits), _mm_set_epi64x(0x0101010101010101, 0));
-    return (bytes16)_mm_cmpeq_epi8(_mm_and_si128(twice, (__m128i)bit), (__m128i)bit);
-#elif defined __aarch64__
-    const uint8x16_t twice = vcombine_u8(vdup_n_u8((uint8_t)bits), vdup_n_u8((uint8_t)(bits >> 8)));
-    return (bytes16)vtstq_u8(twice, (uint8x16_t)bit);
-#else
-    const uint64_t each = 0x0101010101010101u, two[2] = {(bits & 255) * each, (bits >> 8 & 255) * each};
-    return (bytes16)((load16((const uint8_t *)two) & bit) == bit);
-#endif
-}
-
-/* --- blocks of 32 -------------------------------------------------------------------------------------------- */
-
-/* Weight j is the low nibble of q[j], weight 16 + j its high one. */
-DECODE_INLINE void decode_nibbles(uint8_t *u, const uint8_t *q)
-{
-    const bytes16 v = load16(q);
-    store32(u, v & 15, v >> 4);
-}
-
-DECODE_INLINE void decode_table(uint8_t *u, const uint8_t *q, const uint8_t *table)
-{
-    const bytes16 v = load16(q);
-    store32(u, look_up(table, v & 15), look_up(table, v >> 4));
-}
-
-/* And the fifth bit of weight i is bit i of the four bytes `high`. */
-DECODE_INLINE void decode_five(uint8_t *u, const uint8_t *q, const uint8_t *high)
-{
-    const bytes16 v = load16(q);
-    uint32_t bits;
-    memcpy(&bits, high, sizeof bits);
-    store32(u, (v & 15) | (spread_bits(bits) & 16), v >> 4 | (spread_bits(bits >> 16) & 16));
-}
+/* --- weights -------------------------------------------------------------------------------------------------- */
 
 /* 128 more than the values of IQ4_NL and IQ4_XS. */
 static const uint8_t iq4_table[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
 /* 16 more than twice the values of FP4. */
 static const uint8_t fp4_table[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
 
-DECODE_INLINE void decode_block(uint32_t dtype, const uint8_t *p, uint8_t *u)
+/* u of weights [i, i + SOME) of block b, one of the eight that begin at p. Blocks of 256 hold 32 bytes (or 64)
+ * whose bits from different places on are weights of different blocks: in 128 weights, those two bits from 2j on,
+ * or in 64 weights, one nibble, belong to block j. */
+DECODE_INLINE some_bytes decode_weights(uint32_t dtype, const uint8_t *p, const int b, const int i)
 {
+    const uint8_t *own = p + b * block_type(dtype).bytes; /* where blocks are of 32 */
+    const int n = b / 4, j = b % 4;
     switch (dtype) {
     case VIV_Q4_0:
-        decode_nibbles(u, p + 2);
-        break;
+        return nibbles(own + 2, i);
     case TYPE_Q4_1:
-        decode_nibbles(u, p + 4);
-        break;
+        return nibbles(own + 4, i);
     case TYPE_Q5_0:
-        decode_five(u, p + 6, p + 2);
-        break;
+        return nibbles(own + 6, i) | (spread_bits(own + 2, i) & 16);
     case TYPE_Q5_1:
-        decode_five(u, p + 8, p + 4);
-        break;
+        return nibbles(own + 8, i) | (spread_bits(own + 4, i) & 16);
     case VIV_Q8_0:
-        for (int i = 0; i < BLOCK; i += SOME)
-            store_some(u + i, load_some(p + 2 + i) ^ 0x80);
-        break;
+        return load_bytes(own + 2 + i) ^ 0x80;
     case TYPE_IQ4_NL:
-        decode_table(u, p + 2, iq4_table);
-        break;
+        return look_up(iq4_table, nibbles(own + 2, i));
+    case TYPE_Q2_K:
+        return shifted(load_bytes(p + 16 + n * 32 + i), 2 * j, 3);
+    case TYPE_Q3_K: /* bit 2 is bit b of the first 32 bytes */
+        return shifted(load_bytes(p + 32 + n * 32 + i), 2 * j, 3) | shifted(load_bytes(p + i), b - 2, 4);
+    case TYPE_Q4_K:
+        return shifted(load_bytes(p + 16 + b / 2 * 32 + i), b % 2 * 4, 15);
+    case TYPE_Q5_K: /* bit 4 is bit b of 32 bytes */
+        return shifted(load_bytes(p + 48 + b / 2 * 32 + i), b % 2 * 4, 15) |
+               shifted(load_bytes(p + 16 + i), b - 4, 16);
+    case TYPE_Q6_K: /* nibbles of 64 bytes, and bits 4 and 5 of 32 more */
+        return shifted(load_bytes(p + n * 64 + j % 2 * 32 + i), j / 2 * 4, 15) |
+               shifted(load_bytes(p + 128 + n * 32 + i), 2 * j - 4, 48);
+    case TYPE_IQ4_XS:
+        return look_up(iq4_table, nibbles(p + 8 + b * 16, i));
+    case TYPE_TQ2_0:
+        return shifted(load_bytes(p + n * 32 + i), 2 * j, 3);
     default: /* VIV_MXFP4 */
-        decode_table(u, p + 1, fp4_table);
+        return look_up(fp4_table, nibbles(own + 1, i));
     }
 }
 
-DECODE_INLINE void decode_scales(const struct block_type t, const uint8_t *p, int n_blocks, struct decoded *out)
+/* --- scales and mins ------------------------------------------------------------------------------------------ */
+
+/* Eight powers of two for MXFP4, halved, from bytes `stride` apart. */
+DECODE_INLINE void store_powers(float *out, const uint8_t *p, size_t stride)
 {
-    for (int b = 0; b < n_blocks; b++) {
-        const uint8_t *block = p + b * t.bytes;
-        out->scale[b] = t.dtype == VIV_MXFP4 ? mxfp4_half_scale(block[0]) : half_at(block);
+    uint64_t e = 0;
+    for (int b = 0; b < 8; b++)
+        e |= (uint64_t)p[(size_t)b * stride] << 8 * b;
+#ifdef __AVX2__
+    const __m256i v = widen_bytes(e), one = _mm256_set1_epi32(1);
+    const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), v); /* below the least normal number */
+    const __m256i large = _mm256_slli_epi32(_mm256_sub_epi32(v, one), 23);
+    _mm256_store_si256((__m256i *)(void *)out, _mm256_blendv_epi8(small, large, _mm256_cmpgt_epi32(v, one)));
+#else
+    for (int b = 0; b < 8; b++)
+        out[b] = mxfp4_half_scale((uint8_t)(e >> 8 * b));
+#endif
+}
+
+/* Those of n_blocks blocks of 32, from p on. */
+DECODE_INLINE void decode_own_scales(const struct block_type t, const uint8_t *p, int n_blocks, struct decoded *out)
+{
+    if (n_blocks == UNIT_BLOCKS && t.dtype == VIV_MXFP4) {
+        store_powers(out->scale, p, t.bytes);
+    } else if (n_blocks == UNIT_BLOCKS) {
+        store_halves(out->scale, p, t.bytes);
         if (t.has_min)
-            out->min[b] = half_at(block + 2);
-    }
-}
-
-DECODE_INLINE void decode_eight_scales(const struct block_type t, const uint8_t *p, struct decoded *out)
-{
-    if (t.dtype == VIV_MXFP4) {
-        const floats8 v = {mxfp4_half_scale(p[0]),           mxfp4_half_scale(p[t.bytes]),
-                           mxfp4_half_scale(p[2 * t.bytes]), mxfp4_half_scale(p[3 * t.bytes]),
-                           mxfp4_half_scale(p[4 * t.bytes]), mxfp4_half_scale(p[5 * t.bytes]),
-                           mxfp4_half_scale(p[6 * t.bytes]), mxfp4_half_scale(p[7 * t.bytes])};
-        memcpy(out->scale, &v, sizeof v);
-        return;
-    }
-    store_halves(out->scale, p, t.bytes);
-    if (t.has_min)
-        store_halves(out->min, p + 2, t.bytes);
-}
-
-/* --- blocks of 256 ------------------------------------------------------------------------------------------- */
-
-/* The bits from `shift` on of sixteen bytes, two or four of them. */
-#define TWO(v, shift) ((v) >> (shift)&3)
-
-/* Two bits of each weight: 32 bytes are four blocks, one for each pair of bits. */
-DECODE_INLINE void decode_pairs(uint8_t *u, const uint8_t *q)
-{
-    for (int n = 0; n < 2; n++, q += 32, u += 128)
-        for (int i = 0; i < BLOCK; i += SOME) {
-            const some_bytes v = load_some(q + i);
-            for (int j = 0; j < 4; j++)
-                store_some(u + j * BLOCK + i, TWO(v, 2 * j));
+            store_halves(out->min, p + 2, t.bytes);
+    } else {
+        for (int b = 0; b < n_blocks; b++, p += t.bytes) {
+            out->scale[b] = t.dtype == VIV_MXFP4 ? mxfp4_half_scale(p[0]) : half_at(p);
+            if (t.has_min)
+                out->min[b] = half_at(p + 2);
         }
-}
-
-/* 4 bits: 32 bytes are two blocks, low nibbles first. */
-DECODE_INLINE void decode_halves(uint8_t *u, const uint8_t *q)
-{
-    for (int n = 0; n < 4; n++, q += 32, u += 64)
-        for (int i = 0; i < BLOCK; i += SOME) {
-            const some_bytes v = load_some(q + i);
-            store_some(u + i, v & 15);
-            store_some(u + BLOCK + i, v >> 4);
-        }
+    }
 }
 
 /* Eight scales and eight mins of 6 bits each in 12 bytes: the first four have theirs in the low bits of 4 bytes
  * each, of the others 4 bits are in the last 4 bytes, and 2 above the first four's. */
 DECODE_INLINE void decode_six_bits(const uint8_t *s, float d, float dmin, struct decoded *out)
 {
-    uint32_t a[3];
-    memcpy(a, s, sizeof a);
-    const uint64_t scales = (uint64_t)((a[2] & 0x0f0f0f0f) | (a[0] >> 2 & 0x30303030)) << 32 | (a[0] & 0x3f3f3f3f);
-    const uint64_t mins =
-        (uint64_t)((a[2] >> 4 & 0x0f0f0f0f) | (a[1] >> 2 & 0x30303030)) << 32 | (a[1] & 0x3f3f3f3f);
+    const uint32_t a = word_at(s), b = word_at(s + 4), c = word_at(s + 8);
+    const uint64_t scales = (uint64_t)((c & 0x0f0f0f0f) | (a >> 2 & 0x30303030)) << 32 | (a & 0x3f3f3f3f);
+    const uint64_t mins = (uint64_t)((c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030)) << 32 | (b & 0x3f3f3f3f);
     store_scaled_bytes(out->scale, d, scales, 0.0f);
     store_scaled_bytes(out->min, -dmin, mins, 0.0f);
 }
 
-DECODE_INLINE void decode_q2_k(const uint8_t *p, struct decoded *out)
+DECODE_INLINE void decode_q2_k_scales(const uint8_t *p, struct decoded *out)
 {
     const bytes16 scales = load16(p);
-    decode_pairs(out->u, p + 16);
     store_shorts(out->sub, (signed16)(scales & 15));
     store_shorts(out->sub_min, (signed16)(scales >> 4));
     store_eight_times(out->scale, half_at(p + 80));
     store_eight_times(out->min, -half_at(p + 82));
 }
 
-/* Its sixteen scales of 6 bits: 4 of each in the nibbles of 8 bytes, 2 in the pairs of 4 more. */
-DECODE_INLINE void decode_q3_k(const uint8_t *p, struct decoded *out)
+/* Sixteen of 6 bits: 4 of each in the nibbles of 8 bytes, 2 in the pairs of 4 more. */
+DECODE_INLINE void decode_q3_k_scales(const uint8_t *p, struct decoded *out)
 {
-    for (int i = 0; i < BLOCK; i += SOME) {
-        const some_bytes high = load_some(p + i);
-        for (int n = 0; n < 2; n++) {
-            const some_bytes low = load_some(p + 32 + n * 32 + i);
-            for (int j = 0; j < 4; j++)
-                store_some(out->u + n * 128 + j * BLOCK + i, TWO(low, 2 * j) | (high >> (4 * n + j) & 1) << 2);
-        }
-    }
-    uint32_t s[3], all[4];
-    memcpy(s, p + 96, sizeof s);
+    uint32_t all[4];
     for (int i = 0; i < 4; i++)
-        all[i] = (s[i % 2] >> (i < 2 ? 0 : 4) & 0x0f0f0f0f) | (s[2] >> 2 * i & 0x03030303) << 4;
+        all[i] = (word_at(p + 96 + i % 2 * 4) >> i / 2 * 4 & 0x0f0f0f0f) | (word_at(p + 104) >> 2 * i & 0x03030303)
+                                                                               << 4;
     store_shorts(out->sub, (signed16)load16((const uint8_t *)all) - 32);
     store_eight_times(out->scale, half_at(p + 108));
 }
 
-DECODE_INLINE void decode_q5_k(const uint8_t *p, struct decoded *out)
+/* Eight of 6 bits, less 32: 4 of each in the nibbles of 4 bytes, 2 in the pairs of 2 more. */
+DECODE_INLINE void decode_iq4_xs_scales(const uint8_t *p, struct decoded *out)
 {
-    for (int i = 0; i < BLOCK; i += SOME) {
-        const some_bytes high = load_some(p + 16 + i);
-        for (int n = 0; n < 4; n++) {
-            const some_bytes v = load_some(p + 48 + n * 32 + i);
-            store_some(out->u + n * 64 + i, (v & 15) | (high >> 2 * n & 1) << 4);
-            store_some(out->u + n * 64 + BLOCK + i, v >> 4 | (high >> (2 * n + 1) & 1) << 4);
-        }
-    }
-    decode_six_bits(p + 4, half_at(p), half_at(p + 2), out);
-}
-
-DECODE_INLINE void decode_q6_k(const uint8_t *p, struct decoded *out)
-{
-    for (int n = 0; n < 2; n++)
-        for (int i = 0; i < BLOCK; i += SOME) {
-            const some_bytes first = load_some(p + n * 64 + i), second = load_some(p + n * 64 + 32 + i);
-            const some_bytes high = load_some(p + 128 + n * 32 + i);
-            uint8_t *u = out->u + n * 128 + i;
-            store_some(u, (first & 15) | TWO(high, 0) << 4);
-            store_some(u + BLOCK, (second & 15) | TWO(high, 2) << 4);
-            store_some(u + 2 * BLOCK, first >> 4 | TWO(high, 4) << 4);
-            store_some(u + 3 * BLOCK, second >> 4 | TWO(high, 6) << 4);
-        }
-    store_shorts(out->sub, (signed16)load16(p + 192));
-    store_eight_times(out->scale, half_at(p + 208));
-}
-
-/* Its eight scales of 6 bits, less 32: 4 of each in the nibbles of 4 bytes, 2 in the pairs of 2 more. */
-DECODE_INLINE void decode_iq4_xs(const uint8_t *p, struct decoded *out)
-{
-    uint32_t nibbles;
-    memcpy(&nibbles, p + 4, sizeof nibbles);
-    uint64_t low = nibbles, high = half_bits_at(p + 2);
+    uint64_t low = word_at(p + 4), high = half_bits_at(p + 2);
     low = (low | low << 16) & 0x0000ffff0000ffffu;
     low = (low | low << 8) & 0x00ff00ff00ff00ffu;
     low = (low | low << 4) & 0x0f0f0f0f0f0f0f0fu;
@@ -447,55 +426,57 @@ DECODE_INLINE void decode_iq4_xs(const uint8_t *p, struct decoded *out)
     high = (high | high << 12) & 0x000f000f000f000fu;
     high = (high | high << 6) & 0x0303030303030303u;
     store_scaled_bytes(out->scale, half_at(p), low | high << 4, 32.0f);
-    for (int b = 0; b < UNIT_BLOCKS; b++)
-        decode_table(out->u + b * BLOCK, p + 8 + b * 16, iq4_table);
 }
 
-DECODE_INLINE void decode_unit(uint32_t dtype, const uint8_t *p, struct decoded *out)
+/* Those of the n_blocks blocks from p on. */
+DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, int n_blocks, struct decoded *out)
 {
     switch (dtype) {
     case TYPE_Q2_K:
-        decode_q2_k(p, out);
+        decode_q2_k_scales(p, out);
         break;
     case TYPE_Q3_K:
-        decode_q3_k(p, out);
+        decode_q3_k_scales(p, out);
         break;
     case TYPE_Q4_K:
-        decode_halves(out->u, p + 16);
+    case TYPE_Q5_K:
         decode_six_bits(p + 4, half_at(p), half_at(p + 2), out);
         break;
-    case TYPE_Q5_K:
-        decode_q5_k(p, out);
-        break;
     case TYPE_Q6_K:
-        decode_q6_k(p, out);
+        store_shorts(out->sub, (signed16)load16(p + 192));
+        store_eight_times(out->scale, half_at(p + 208));
         break;
     case TYPE_IQ4_XS:
-        decode_iq4_xs(p, out);
+        decode_iq4_xs_scales(p, out);
         break;
-    default: /* TYPE_TQ2_0 */
-        decode_pairs(out->u, p);
+    case TYPE_TQ2_0:
         store_eight_times(out->scale, half_at(p + 64));
+        break;
+    default:
+        decode_own_scales(block_type(dtype), p, n_blocks, out);
     }
 }
 
 /* --- rows ---------------------------------------------------------------------------------------------------- */
 
+/* Where block `first` of a row begins, a multiple of 8. */
+DECODE_INLINE const uint8_t *unit_at(uint32_t dtype, const void *row, uint64_t first)
+{
+    const struct block_type t = block_type(dtype);
+    return (const uint8_t *)row + first * BLOCK / t.block * t.bytes;
+}
+
 /* Blocks [first, first + n_blocks) of 32 of a row, n_blocks <= 8 and first a multiple of 8. */
 DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, int n_blocks, struct decoded *out)
 {
-    const struct block_type t = block_type(dtype);
-    if (t.block == UNIT) {
-        decode_unit(dtype, (const uint8_t *)row + first / UNIT_BLOCKS * t.bytes, out);
-        return;
-    }
-    const uint8_t *p = (const uint8_t *)row + first * t.bytes;
-    if (n_blocks == UNIT_BLOCKS)
-        decode_eight_scales(t, p, out);
-    else
-        decode_scales(t, p, n_blocks, out);
-    for (int b = 0; b < n_blocks; b++)
-        decode_block(dtype, p + b * t.bytes, out->u + b * BLOCK);
+    const uint8_t *p = unit_at(dtype, row, first);
+    decode_scales(dtype, p, n_blocks, out);
+    DECODE_UNROLL
+    for (int b = 0; b < UNIT_BLOCKS; b++)
+        for (int i = 0; i < BLOCK && b < n_blocks; i += SOME) {
+            const some_bytes v = decode_weights(dtype, p, b, i);
+            memcpy(out->u + b * BLOCK + i, &v, sizeof v);
+        }
 }
 
 /* X(name, number) for each type. */

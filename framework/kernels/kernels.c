@@ -11,6 +11,7 @@
 #ifdef HAVE_KERNELS_X86_64
 #include "registry/kernels_avx2.inc"
 #include "registry/kernels_avx512.inc"
+#include "registry/kernels_avx512_vnni.inc"
 #endif
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"
@@ -26,6 +27,7 @@ static const struct kernel *const entries[] = {
 #ifdef HAVE_KERNELS_X86_64
 #include "registry/kernels_avx2.inc"
 #include "registry/kernels_avx512.inc"
+#include "registry/kernels_avx512_vnni.inc"
 #endif
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"

@@ -64,75 +64,41 @@ struct laid {
     __m256i subs, min_subs; /* int16 pairs: the sub-scales of both halves */
 };
 
-/* Eight vectors of eight 32-bit lanes, transposed. */
-INLINE void transpose(__m256i v[8])
+/* The 32 bytes at `at` of eight rows: vector i holds bytes [4i, 4i + 4) of each. */
+INLINE void turn(const struct decoded *w, size_t at, __m256i v[8])
 {
-    __m256i a[8], b[8];
-    UNROLL
-    for (int i = 0; i < 4; i++) {
-        a[2 * i] = _mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
-        a[2 * i + 1] = _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
-    }
-    UNROLL
-    for (int i = 0; i < 2; i++) {
-        b[4 * i] = _mm256_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
-        b[4 * i + 1] = _mm256_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
-        b[4 * i + 2] = _mm256_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
-        b[4 * i + 3] = _mm256_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
-    }
-    UNROLL
-    for (int i = 0; i < 4; i++) {
-        v[i] = _mm256_permute2x128_si256(b[i], b[4 + i], 0x20);
-        v[4 + i] = _mm256_permute2x128_si256(b[i], b[4 + i], 0x31);
-    }
-}
-
-INLINE __m256 floats_of(const struct decoded *w, size_t at)
-{
-    _Alignas(32) float x[GROUP];
     UNROLL
     for (int i = 0; i < GROUP; i++)
-        memcpy(&x[i], (const char *)&w[i] + at, sizeof x[i]);
-    return _mm256_load_ps(x);
+        v[i] = _mm256_load_si256((const void *)((const char *)&w[i] + at));
+    transpose(v);
 }
 
-INLINE __m256i int16s_of(const struct decoded *w, size_t at, size_t second)
+INLINE void lay(const struct block_type t, const struct decoded *w, struct laid *out)
 {
-    _Alignas(32) int16_t x[2 * GROUP];
-    UNROLL
-    for (int i = 0; i < GROUP; i++) {
-        memcpy(&x[2 * i], (const char *)&w[i] + at, sizeof x[0]);
-        memcpy(&x[2 * i + 1], (const char *)&w[i] + second, sizeof x[0]);
-    }
-    return _mm256_load_si256((const void *)x);
-}
-
-INLINE void lay(const struct block_type t, const struct decoded *w, int n_blocks, struct laid *out)
-{
-    for (int b = 0; b < n_blocks; b++) {
+    __m256i scale[UNIT_BLOCKS], min[UNIT_BLOCKS], sub[UNIT_BLOCKS], sub_min[UNIT_BLOCKS];
+    turn(w, offsetof(struct decoded, scale), scale);
+    if (t.has_min)
+        turn(w, offsetof(struct decoded, min), min);
+    if (t.has_sub)
+        turn(w, offsetof(struct decoded, sub), sub);
+    if (t.has_sub_min)
+        turn(w, offsetof(struct decoded, sub_min), sub_min);
+    for (int b = 0; b < UNIT_BLOCKS; b++) {
         struct laid *l = &out[b];
-        UNROLL
-        for (int i = 0; i < GROUP; i++)
-            l->u[i] = _mm256_load_si256((const void *)(w[i].u + b * BLOCK));
-        transpose(l->u);
+        turn(w, offsetof(struct decoded, u) + (size_t)b * BLOCK, l->u);
         if (t.bits == 8)
             for (int i = 0; i < QUADS; i++)
                 l->u[i] = _mm256_xor_si256(l->u[i], _mm256_set1_epi8((char)0x80));
-        l->scale = floats_of(w, offsetof(struct decoded, scale) + (size_t)b * 4);
-        const size_t sub = offsetof(struct decoded, sub) + (size_t)b * 4,
-                     sub_min = offsetof(struct decoded, sub_min) + (size_t)b * 4;
+        l->scale = _mm256_castsi256_ps(scale[b]);
         if (t.has_sub) {
-            l->subs = int16s_of(w, sub, sub + 2);
-            l->sub[0] = int16s_of(w, sub, sub);
-            l->sub[1] = int16s_of(w, sub + 2, sub + 2);
+            l->subs = sub[b];
+            l->sub[0] = _mm256_blend_epi16(sub[b], _mm256_slli_epi32(sub[b], 16), 0xaa);
+            l->sub[1] = _mm256_blend_epi16(_mm256_srli_epi32(sub[b], 16), sub[b], 0xaa);
         }
-        if (t.has_min) {
-            l->min = floats_of(w, offsetof(struct decoded, min) + (size_t)b * 4);
-            if (t.has_sub_min)
-                l->min_subs = int16s_of(w, sub_min, sub_min + 2);
-            else
-                l->min = _mm256_mul_ps(l->min, _mm256_set1_ps(-0x1p-7f));
-        }
+        if (t.has_min)
+            l->min = _mm256_mul_ps(_mm256_castsi256_ps(min[b]), _mm256_set1_ps(t.has_sub_min ? 1.0f : -0x1p-7f));
+        if (t.has_sub_min)
+            l->min_subs = sub_min[b];
     }
 }
 
@@ -232,10 +198,12 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
                                                  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
         for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
             const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
+            if (n_blocks < UNIT_BLOCKS)
+                memset(w, 0, sizeof w);
             for (uint64_t i = 0; i < GROUP; i++) /* a row past the last stands for it again */
                 decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first, n_blocks,
                        &w[i]);
-            lay(t, w, n_blocks, laid);
+            lay(t, w, laid);
             uint64_t r = 0;
             for (; r + ROWS <= m->n_rows; r += ROWS)
                 tile(t, m, laid, first, n_blocks, r, n, lanes, ROWS);
@@ -257,9 +225,6 @@ INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint
         return;
     case 1:
         stream_rows(dtype, m, n_first, n_end, 1);
-        return;
-    case 2:
-        stream_rows(dtype, m, n_first, n_end, 2);
         return;
     case FEW:
         stream_rows(dtype, m, n_first, n_end, FEW);

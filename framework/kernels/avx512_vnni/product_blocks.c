@@ -6,10 +6,7 @@
  * pass by, twelve at a time. Four consecutive weights of each of the sixteen rows make one vector, four activations
  * are broadcast from memory, and nothing is summed across lanes. */
 #include "kernels/product_blocks.h"
-#include "kernels/avx512/int8_rows.h"
 #include "kernels/stream_avx2.h"
-
-#define VNNI __attribute__((target("avx512vnni")))
 
 enum {
     GROUP = 16,           /* outputs in the lanes of a vector */
@@ -19,7 +16,7 @@ enum {
     PASS = 64             /* outputs that are laid out at once */
 };
 
-/* What a tile is compiled for. */
+/* What a tile is compiled for. Types with mins have no offset, all others have one. */
 enum { HAS_MIN = 1, HAS_SUB = 2, HAS_SUB_MIN = 4, N_KINDS = 8 };
 
 /* A block of sixteen rows, a lane for each. */
@@ -30,84 +27,117 @@ struct laid {
     __m512i subs, min_subs; /* int16 pairs: those of both halves */
 };
 
-/* --- weights ------------------------------------------------------------------------------------------------- */
+/* --- activations ---------------------------------------------------------------------------------------------- */
 
-/* Four vectors of four rows' quads -> four vectors of one quad of the rows, in each 128 bits. */
-INLINE void transpose_quads(__m512i v[4])
+static void prepare(void *row, const float *x, uint64_t k)
 {
-    __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
-    __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
-    v[0] = _mm512_unpacklo_epi64(a, c);
-    v[1] = _mm512_unpackhi_epi64(a, c);
-    v[2] = _mm512_unpacklo_epi64(b, d);
-    v[3] = _mm512_unpackhi_epi64(b, d);
-}
-
-/* Sixteen bytes at `at` of rows i, i + 4, i + 8 and i + 12. */
-INLINE __m512i four_rows(const struct decoded *w, int i, int at)
-{
-#define ROW(i) _mm_load_si128((const void *)(w[i].u + at))
-    __m512i v = _mm512_castsi128_si512(ROW(i));
-    v = _mm512_inserti32x4(v, ROW(i + 4), 1);
-    v = _mm512_inserti32x4(v, ROW(i + 8), 2);
-    return _mm512_inserti32x4(v, ROW(i + 12), 3);
-#undef ROW
-}
-
-INLINE __m512 floats_of(const struct decoded *w, size_t at)
-{
-    return _mm512_i32gather_ps(
-        _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                           _mm512_set1_epi32((int)sizeof *w)),
-        (const char *)w + at, 1);
-}
-
-/* Pairs of int16, a lane for each row. */
-INLINE __m512i pairs_at(const struct decoded *w, size_t at)
-{
-    return _mm512_castps_si512(floats_of(w, at));
-}
-
-INLINE void lay(const struct block_type t, const struct decoded *w, int n_blocks, struct laid *out)
-{
-    for (int b = 0; b < n_blocks; b++) {
-        struct laid *l = &out[b];
-        UNROLL
-        for (int half = 0; half < 2; half++) {
-            __m512i v[4];
-            UNROLL
-            for (int i = 0; i < 4; i++)
-                v[i] = four_rows(w, i, b * BLOCK + half * 16);
-            transpose_quads(v);
-            UNROLL
-            for (int i = 0; i < 4; i++)
-                l->u[half * 4 + i] = v[i];
-        }
-        l->scale = floats_of(w, offsetof(struct decoded, scale) + (size_t)b * 4);
-        if (t.has_sub) {
-            l->subs = pairs_at(w, offsetof(struct decoded, sub) + (size_t)b * 4);
-            l->sub[0] = _mm512_srai_epi32(_mm512_slli_epi32(l->subs, 16), 16);
-            l->sub[1] = _mm512_srai_epi32(l->subs, 16);
-        }
-        if (t.has_min)
-            l->min = floats_of(w, offsetof(struct decoded, min) + (size_t)b * 4);
-        if (t.has_sub_min)
-            l->min_subs = pairs_at(w, offsetof(struct decoded, sub_min) + (size_t)b * 4);
-        else if (t.has_min)
-            l->min = _mm512_mul_ps(l->min, _mm512_set1_ps(-0x1p-7f));
+    int8_t *q = row;
+    float *d = (float *)((char *)row + k);
+    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
+    int16_t *h = (int16_t *)((char *)row + k + k / BLOCK * 8);
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
+        __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
+        /* as whole numbers, so that a NaN is larger than any number */
+        __m512i bits = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
+                                        _mm512_and_si512(_mm512_castps_si512(high), magnitude));
+        float largest = float_of_bits(_mm512_reduce_max_epu32(bits));
+        __m512 factor = _mm512_set1_ps(int8_block_factor(largest));
+        __mmask16 some = _mm512_cmp_ps_mask(factor, _mm512_setzero_ps(), _CMP_GT_OQ);
+        __m512i a = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(low, factor));
+        __m512i c = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(high, factor));
+        _mm_storeu_si128((__m128i *)(q + b * BLOCK), _mm512_cvtepi32_epi8(a));
+        _mm_storeu_si128((__m128i *)(q + b * BLOCK + 16), _mm512_cvtepi32_epi8(c));
+        d[b] = largest / 127.0f;
+        h[2 * b] = (int16_t)_mm512_reduce_add_epi32(a);
+        h[2 * b + 1] = (int16_t)_mm512_reduce_add_epi32(c);
+        s[b] = -128 * (h[2 * b] + h[2 * b + 1]);
     }
 }
 
-/* Blocks [first, first + n_blocks) of sixteen rows from n on: a row past the last stands for it again. */
+/* --- weights ------------------------------------------------------------------------------------------------- */
+
+/* The sixteen bytes at `at` of sixteen rows: vector i holds bytes [4i, 4i + 4) of each. */
+INLINE void turn(const struct decoded *w, size_t at, __m512i v[4])
+{
+    __m512i a[4], b[4];
+    UNROLL
+    for (int i = 0; i < 4; i++) { /* four rows in each 128 bits: i, i + 4, i + 8, i + 12 */
+#define ROW(i) _mm_load_si128((const void *)((const char *)&w[i] + at))
+        a[i] = _mm512_castsi128_si512(ROW(i));
+        a[i] = _mm512_inserti32x4(a[i], ROW(i + 4), 1);
+        a[i] = _mm512_inserti32x4(a[i], ROW(i + 8), 2);
+        a[i] = _mm512_inserti32x4(a[i], ROW(i + 12), 3);
+#undef ROW
+    }
+    b[0] = _mm512_unpacklo_epi32(a[0], a[1]), b[1] = _mm512_unpackhi_epi32(a[0], a[1]);
+    b[2] = _mm512_unpacklo_epi32(a[2], a[3]), b[3] = _mm512_unpackhi_epi32(a[2], a[3]);
+    v[0] = _mm512_unpacklo_epi64(b[0], b[2]), v[1] = _mm512_unpackhi_epi64(b[0], b[2]);
+    v[2] = _mm512_unpacklo_epi64(b[1], b[3]), v[3] = _mm512_unpackhi_epi64(b[1], b[3]);
+}
+
+/* What four blocks from b on have beside their weights. */
+INLINE void lay_scales(const struct block_type t, const struct decoded *w, int b, struct laid *out)
+{
+    const size_t at = (size_t)b * sizeof(float); /* a pair of sub-scales is as long */
+    __m512i scale[4], min[4], sub[4], sub_min[4];
+    turn(w, offsetof(struct decoded, scale) + at, scale);
+    if (t.has_min)
+        turn(w, offsetof(struct decoded, min) + at, min);
+    if (t.has_sub)
+        turn(w, offsetof(struct decoded, sub) + at, sub);
+    if (t.has_sub_min)
+        turn(w, offsetof(struct decoded, sub_min) + at, sub_min);
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        out[i].scale = _mm512_castsi512_ps(scale[i]);
+        if (t.has_sub) {
+            out[i].subs = sub[i];
+            out[i].sub[0] = _mm512_srai_epi32(_mm512_slli_epi32(sub[i], 16), 16);
+            out[i].sub[1] = _mm512_srai_epi32(sub[i], 16);
+        }
+        if (t.has_min)
+            out[i].min =
+                _mm512_mul_ps(_mm512_castsi512_ps(min[i]), _mm512_set1_ps(t.has_sub_min ? 1.0f : -0x1p-7f));
+        if (t.has_sub_min)
+            out[i].min_subs = sub_min[i];
+    }
+}
+
+INLINE void lay(const struct block_type t, const struct decoded *w, struct laid *out)
+{
+    for (int b = 0; b < UNIT_BLOCKS; b++)
+        UNROLL
+    for (int half = 0; half < 2; half++) {
+        __m512i *u = out[b].u + half * 4;
+        turn(w, offsetof(struct decoded, u) + (size_t)(b * BLOCK + half * 16), u);
+        UNROLL
+        for (int i = 0; i < 4; i++)
+            if (t.offset && !t.has_sub) /* then a row has the correction of their sums */
+                u[i] = _mm512_add_epi8(u[i], _mm512_set1_epi8((char)(128 - t.offset)));
+    }
+    lay_scales(t, w, 0, out);
+    lay_scales(t, w, 4, out + 4);
+}
+
+/* Blocks [first, first + n_blocks) of sixteen rows from n on: a row past the last stands for it again. Those of the
+ * next sixteen are on their way to the second cache meanwhile. */
 INLINE void lay_rows(uint32_t dtype, const viv_matmul *m, uint64_t n, uint64_t n_end, uint64_t first,
                      uint64_t n_blocks, struct laid *out)
 {
+    const struct block_type t = block_type(dtype);
     struct decoded w[GROUP];
     for (uint64_t b = 0; b < n_blocks; b += UNIT_BLOCKS) {
         const int some = (int)size_min(n_blocks - b, UNIT_BLOCKS);
-        for (uint64_t i = 0; i < GROUP; i++)
-            decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first + b, some, &w[i]);
-        lay(block_type(dtype), w, some, out + b);
+        if (some < UNIT_BLOCKS)
+            memset(w, 0, sizeof w);
+        for (uint64_t i = 0; i < GROUP; i++) {
+            const char *row = (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride;
+            for (int j = 0; j < UNIT * t.bytes / t.block; j += 64)
+                _mm_prefetch(unit_at(dtype, row, first + b) + GROUP * m->w_stride + j, _MM_HINT_T1);
+            decode(dtype, row, first + b, some, &w[i]);
+        }
+        lay(t, w, out + b);
     }
 }
 
@@ -120,16 +150,17 @@ INLINE __m512i broadcast(const void *p)
     return _mm512_set1_epi32(four);
 }
 
-/* What a block adds to y of n_rows rows. `offset_bits`: weights are 2^offset_bits too large; -1: they are not. */
-INLINE VNNI void add_block(const int kind, int offset_bits, const struct laid *l, const char *x, uint64_t stride,
-                           uint64_t k, uint64_t b, __m512 *y, const int n_rows)
+/* What a block adds to y of n_rows rows. Weights are too large by 2^offset_bits where they have sub-scales, else by
+ * 128. */
+INLINE void add_block(const int kind, int offset_bits, const struct laid *l, const char *x, uint64_t stride,
+                      uint64_t k, uint64_t b, __m512 *y, const int n_rows)
 {
     __m512i sum[2][ROWS];
     UNROLL
     for (int r = 0; r < n_rows; r++) {
         sum[0][r] = sum[1][r] = _mm512_setzero_si512();
-        if (!(kind & HAS_SUB) && offset_bits >= 0) /* the sums in a row are -128 times those of q */
-            sum[0][r] = _mm512_set1_epi32(int8_row_sums(x + (uint64_t)r * stride, k)[b] >> (7 - offset_bits));
+        if (kind == 0) /* the sums in a row are -128 times those of q */
+            sum[0][r] = _mm512_set1_epi32(int8_row_sums(x + (uint64_t)r * stride, k)[b]);
     }
     UNROLL
     for (int i = 0; i < QUADS; i++) {
@@ -148,7 +179,7 @@ INLINE VNNI void add_block(const int kind, int offset_bits, const struct laid *l
         if (kind & HAS_SUB) {
             all = _mm512_add_epi32(_mm512_mullo_epi32(sum[0][r], l->sub[0]),
                                    _mm512_mullo_epi32(sum[1][r], l->sub[1]));
-            if (offset_bits >= 0)
+            if (!(kind & HAS_MIN))
                 all = _mm512_sub_epi32(
                     all, _mm512_sll_epi32(_mm512_madd_epi16(broadcast(int8_row_halves(row, k) + 2 * b), l->subs),
                                           _mm_cvtsi32_si128(offset_bits)));
@@ -164,8 +195,8 @@ INLINE VNNI void add_block(const int kind, int offset_bits, const struct laid *l
 }
 
 /* Sixteen outputs of n_rows rows over blocks [0, n_blocks) of `weights`, which are blocks first... of the row. */
-INLINE VNNI void tile(const int kind, int offset_bits, const viv_matmul *m, const struct laid *weights,
-                      uint64_t first, uint64_t n_blocks, uint64_t r0, uint64_t n, __mmask16 lanes, const int n_rows)
+INLINE void tile(const int kind, int offset_bits, const viv_matmul *m, const struct laid *weights, uint64_t first,
+                 uint64_t n_blocks, uint64_t r0, uint64_t n, __mmask16 lanes, const int n_rows)
 {
     const char *x = (const char *)m->x + r0 * m->x_stride;
     float *out = m->y + r0 * m->y_stride + n;
@@ -183,9 +214,9 @@ INLINE VNNI void tile(const int kind, int offset_bits, const viv_matmul *m, cons
 typedef void tile_function(int, const viv_matmul *, const struct laid *, uint64_t, uint64_t, uint64_t, uint64_t,
                            __mmask16);
 #define TILE(name, kind, n_rows)                                                                                   \
-    VNNI static void tile_##name##_##n_rows(int offset_bits, const viv_matmul *m, const struct laid *weights,      \
-                                            uint64_t first, uint64_t n_blocks, uint64_t r0, uint64_t n,            \
-                                            __mmask16 lanes)                                                       \
+    static void tile_##name##_##n_rows(int offset_bits, const viv_matmul *m, const struct laid *weights,           \
+                                       uint64_t first, uint64_t n_blocks, uint64_t r0, uint64_t n,                 \
+                                       __mmask16 lanes)                                                            \
     {                                                                                                              \
         tile(kind, offset_bits, m, weights, first, n_blocks, r0, n, lanes, n_rows);                                \
     }
@@ -222,13 +253,19 @@ INLINE __mmask16 lanes_of(uint64_t n, uint64_t n_end)
     return (__mmask16)(n_end - n >= GROUP ? 0xffff : (1u << (n_end - n)) - 1);
 }
 
+/* Blocks that are laid out at once: whole units. */
+static uint64_t chunk_of(uint64_t k)
+{
+    return size_min(size_align(k / BLOCK, UNIT_BLOCKS), CHUNK);
+}
+
 INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
 {
     const struct block_type t = block_type(dtype);
     const int kind = (t.has_min ? HAS_MIN : 0) | (t.has_sub ? HAS_SUB : 0) | (t.has_sub_min ? HAS_SUB_MIN : 0);
     const int offset_bits = t.offset ? __builtin_ctz(t.offset) : -1;
     struct laid *weights = m->scratch;
-    const uint64_t blocks = m->k / BLOCK, chunk = size_min(blocks, CHUNK);
+    const uint64_t blocks = m->k / BLOCK, chunk = chunk_of(m->k);
     for (uint64_t n0 = n_first; n0 < n_end; n0 += PASS) {
         const uint64_t pass_end = size_min(n0 + PASS, n_end);
         for (uint64_t first = 0; first < blocks; first += chunk) {
@@ -249,7 +286,7 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
 
 static uint64_t scratch_bytes(uint64_t k)
 {
-    const uint64_t laid = PASS / GROUP * size_min(k / BLOCK, CHUNK) * sizeof(struct laid);
+    const uint64_t laid = PASS / GROUP * chunk_of(k) * sizeof(struct laid);
     return size_max(laid, stream_scratch(k));
 }
 
@@ -261,9 +298,6 @@ INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint
     case 1:
         stream_rows(dtype, m, n_first, n_end, 1);
         return;
-    case 2:
-        stream_rows(dtype, m, n_first, n_end, 2);
-        return;
     case FEW:
         stream_rows(dtype, m, n_first, n_end, FEW);
         return;
@@ -273,34 +307,24 @@ INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint
 }
 
 #define DEFINE_PRODUCT(type, number) BLOCK_PRODUCT("avx512_vnni", PASS, type, number)
-/* Those that product_int8.c does not have. */
-#define OTHER_TYPES(X)                                                                                             \
-    X(q4_1, TYPE_Q4_1)                                                                                             \
-    X(q5_0, TYPE_Q5_0)                                                                                             \
-    X(q5_1, TYPE_Q5_1)                                                                                             \
-    X(q2_k, TYPE_Q2_K)                                                                                             \
-    X(q3_k, TYPE_Q3_K)                                                                                             \
-    X(q4_k, TYPE_Q4_K)                                                                                             \
-    X(q5_k, TYPE_Q5_K)                                                                                             \
-    X(q6_k, TYPE_Q6_K)                                                                                             \
-    X(iq4_nl, TYPE_IQ4_NL)                                                                                         \
-    X(iq4_xs, TYPE_IQ4_XS)                                                                                         \
-    X(tq2_0, TYPE_TQ2_0)
-OTHER_TYPES(DEFINE_PRODUCT)
+BLOCK_TYPES(DEFINE_PRODUCT)
 
 #define PRODUCT(type, number)                                                                                      \
     {                                                                                                              \
         .operation = KERNEL_PRODUCT, .rank = 40, .name = "avx512_vnni",                                            \
         .cpu = VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI, .dtype = number, .product = &product_##type                   \
     }
-const struct kernel kernel_avx512_product_q4_1 = PRODUCT(q4_1, TYPE_Q4_1);
-const struct kernel kernel_avx512_product_q5_0 = PRODUCT(q5_0, TYPE_Q5_0);
-const struct kernel kernel_avx512_product_q5_1 = PRODUCT(q5_1, TYPE_Q5_1);
-const struct kernel kernel_avx512_product_q2_k = PRODUCT(q2_k, TYPE_Q2_K);
-const struct kernel kernel_avx512_product_q3_k = PRODUCT(q3_k, TYPE_Q3_K);
-const struct kernel kernel_avx512_product_q4_k = PRODUCT(q4_k, TYPE_Q4_K);
-const struct kernel kernel_avx512_product_q5_k = PRODUCT(q5_k, TYPE_Q5_K);
-const struct kernel kernel_avx512_product_q6_k = PRODUCT(q6_k, TYPE_Q6_K);
-const struct kernel kernel_avx512_product_iq4_nl = PRODUCT(iq4_nl, TYPE_IQ4_NL);
-const struct kernel kernel_avx512_product_iq4_xs = PRODUCT(iq4_xs, TYPE_IQ4_XS);
-const struct kernel kernel_avx512_product_tq2_0 = PRODUCT(tq2_0, TYPE_TQ2_0);
+const struct kernel kernel_avx512_vnni_product_q4_0 = PRODUCT(q4_0, VIV_Q4_0);
+const struct kernel kernel_avx512_vnni_product_q4_1 = PRODUCT(q4_1, TYPE_Q4_1);
+const struct kernel kernel_avx512_vnni_product_q5_0 = PRODUCT(q5_0, TYPE_Q5_0);
+const struct kernel kernel_avx512_vnni_product_q5_1 = PRODUCT(q5_1, TYPE_Q5_1);
+const struct kernel kernel_avx512_vnni_product_q8_0 = PRODUCT(q8_0, VIV_Q8_0);
+const struct kernel kernel_avx512_vnni_product_q2_k = PRODUCT(q2_k, TYPE_Q2_K);
+const struct kernel kernel_avx512_vnni_product_q3_k = PRODUCT(q3_k, TYPE_Q3_K);
+const struct kernel kernel_avx512_vnni_product_q4_k = PRODUCT(q4_k, TYPE_Q4_K);
+const struct kernel kernel_avx512_vnni_product_q5_k = PRODUCT(q5_k, TYPE_Q5_K);
+const struct kernel kernel_avx512_vnni_product_q6_k = PRODUCT(q6_k, TYPE_Q6_K);
+const struct kernel kernel_avx512_vnni_product_iq4_nl = PRODUCT(iq4_nl, TYPE_IQ4_NL);
+const struct kernel kernel_avx512_vnni_product_iq4_xs = PRODUCT(iq4_xs, TYPE_IQ4_XS);
+const struct kernel kernel_avx512_vnni_product_tq2_0 = PRODUCT(tq2_0, TYPE_TQ2_0);
+const struct kernel kernel_avx512_vnni_product_mxfp4 = PRODUCT(mxfp4, VIV_MXFP4);
