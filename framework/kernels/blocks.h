@@ -1,11 +1,10 @@
 /* blocks.h - block quantization: the layouts of weights (those of GGML), and of the int8 rows to which activations
  * are quantized before a product with such weights.
  *
- * An int8 row of k activations (k a multiple of 32), shared by all types whose blocks are 32 long:
- *   int8_t q[k]          x rounded to a multiple of d, to nearest even
- *   float d[k / 32]      max |x| / 127 of each block; not finite, with q all 0, where x is not
- *   int32_t s[k / 32]    -128 * (sum of q): corrects a product whose weights were offset by 128
- *   int16_t h[k / 16]    sums of q by halves of a block
+ * An int8 row of k activations (k a multiple of 32), shared by all types; K is k rounded up to whole units of 256,
+ * and what lies past k is 0: int8_t q[K]          x rounded to a multiple of d, to nearest even float d[K / 32] max
+ * |x| / 127 of each block; not finite, with q all 0, where x is not int32_t s[K / 32]    -128 * (sum of q):
+ * corrects a product whose weights were offset by 128 int16_t h[K / 16]    sums of q by halves of a block
  *
  * A product with such a row is, in the order of blocks and rounded after each operation (so that every instruction
  * set gives the same bits; scale, sub, u, offset, min and sub_min as in decode.h):
@@ -19,7 +18,9 @@
 #include "base/size.h"
 #include "kernels/half.h"
 
-enum { BLOCK = 32 };
+#include <string.h>
+
+enum { BLOCK = 32, UNIT = 256, UNIT_BLOCKS = UNIT / BLOCK };
 #define INT8_ROW_FORMAT "int8 by 32"
 
 struct block_q8_0 {
@@ -48,22 +49,42 @@ static inline float mxfp4_half_scale(uint8_t e)
 
 static inline uint64_t int8_row_bytes(uint64_t k)
 {
-    return size_align(k + k / BLOCK * 12, 64);
+    return size_align(k, UNIT) / BLOCK * 44;
 }
 
 static inline const float *int8_row_scales(const void *row, uint64_t k)
 {
-    return (const float *)((const char *)row + k);
+    return (const float *)((const char *)row + size_align(k, UNIT));
 }
 
 static inline const int32_t *int8_row_sums(const void *row, uint64_t k)
 {
-    return (const int32_t *)((const char *)row + k + k / BLOCK * 4);
+    return (const int32_t *)((const char *)row + size_align(k, UNIT) / BLOCK * 36);
 }
 
 static inline const int16_t *int8_row_halves(const void *row, uint64_t k)
 {
-    return (const int16_t *)(const void *)((const char *)row + k + k / BLOCK * 8);
+    return (const int16_t *)(const void *)((const char *)row + size_align(k, UNIT) / BLOCK * 40);
+}
+
+/* A row that is written. */
+struct int8_row {
+    int8_t *q;
+    float *d;
+    int32_t *s;
+    int16_t *h;
+};
+
+/* Its parts; what lies past k is set to 0. */
+static inline struct int8_row int8_row_begin(void *row, uint64_t k)
+{
+    const uint64_t n = size_align(k, UNIT) / BLOCK, first = k / BLOCK;
+    const struct int8_row r = {row, (float *)row + n * 8, (int32_t *)row + n * 9, (int16_t *)row + n * 20};
+    memset(r.q + k, 0, (n - first) * BLOCK);
+    memset(r.d + first, 0, (n - first) * sizeof *r.d);
+    memset(r.s + first, 0, (n - first) * sizeof *r.s);
+    memset(r.h + 2 * first, 0, (n - first) * 2 * sizeof *r.h);
+    return r;
 }
 
 /* The factor for a block with this largest |x|; 0 if it would overflow or is not finite. */

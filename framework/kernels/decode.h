@@ -20,10 +20,8 @@
 #if defined __clang__
 #define DECODE_UNROLL _Pragma("unroll")
 #else
-#define DECODE_UNROLL _Pragma("GCC unroll 8")
+#define DECODE_UNROLL _Pragma("GCC unroll 16")
 #endif
-
-enum { UNIT = 256, UNIT_BLOCKS = UNIT / BLOCK };
 
 /* The numbers of GGML's types that are not in vivarium/tensor.h. */
 enum {
@@ -123,15 +121,15 @@ DECODE_INLINE float half_at(const uint8_t *p)
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 typedef int8_t signed16 __attribute__((vector_size(16)));
 
-/* As many bytes as the processor takes at once. */
+/* As many bytes as are decoded at once: those of a block, or of half of one. (Vectors of 64 bytes are no faster.)
+ */
 #ifdef __AVX2__
-typedef uint8_t some_bytes __attribute__((vector_size(32)));
-typedef uint16_t byte_pairs __attribute__((vector_size(32)));
+enum { SOME = 32 };
 #else
-typedef bytes16 some_bytes;
-typedef uint16_t byte_pairs __attribute__((vector_size(16)));
+enum { SOME = 16 };
 #endif
-enum { SOME = sizeof(some_bytes) };
+typedef uint8_t some_bytes __attribute__((vector_size(SOME)));
+typedef uint16_t byte_pairs __attribute__((vector_size(SOME)));
 
 DECODE_INLINE uint16_t half_bits_at(const uint8_t *p)
 {
@@ -167,7 +165,7 @@ DECODE_INLINE some_bytes shifted(some_bytes v, const int by, const uint8_t mask)
     return (some_bytes)(by < 0 ? (byte_pairs)v << (by < 0 ? -by : 0) : (byte_pairs)v >> (by < 0 ? 0 : by)) & mask;
 }
 
-/* 32 nibbles of 16 bytes, the low ones first: those from `i` on. */
+/* 32 nibbles of 16 bytes, the low ones first: those from weight i of the block on. */
 DECODE_INLINE some_bytes nibbles(const uint8_t *q, const int i)
 {
 #ifdef __AVX2__
@@ -179,43 +177,43 @@ DECODE_INLINE some_bytes nibbles(const uint8_t *q, const int i)
 #endif
 }
 
-/* table[v[j]], of indices below 16 */
-DECODE_INLINE some_bytes look_up(const uint8_t *table, some_bytes v)
-{
-#ifdef __AVX2__
-    return (some_bytes)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256((__m128i)load16(table)), (__m256i)v);
-#elif defined __aarch64__
-    return (some_bytes)vqtbl1q_u8((uint8x16_t)load16(table), (uint8x16_t)v);
-#else
-    some_bytes out;
-    for (int j = 0; j < SOME; j++)
-        out[j] = table[v[j]];
-    return out;
-#endif
-}
-
-/* Byte j is 255 where bit i + j of the four bytes is set. */
-DECODE_INLINE some_bytes spread_bits(const uint8_t *four, const int i)
+/* `value` where a bit of the four bytes is set, else 0: from weight i of the block on. */
+DECODE_INLINE some_bytes spread_bits(const uint8_t *four, const int i, const uint8_t value)
 {
 #ifdef __AVX512BW__
     (void)i;
-    return (some_bytes)_mm256_movm_epi8(word_at(four));
+    return (some_bytes)_mm256_maskz_set1_epi8(word_at(four), (char)value);
 #elif defined __AVX2__
     (void)i;
     const __m256i each =
         _mm256_shuffle_epi8(_mm256_set1_epi32((int)word_at(four)),
                             _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));
     const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
-    return (some_bytes)_mm256_cmpeq_epi8(_mm256_and_si256(each, bit), bit);
+    return (some_bytes)_mm256_cmpeq_epi8(_mm256_and_si256(each, bit), bit) & value;
 #else
     const bytes16 bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
 #ifdef __aarch64__
     const uint8x16_t each = vcombine_u8(vdup_n_u8(four[i / 8]), vdup_n_u8(four[i / 8 + 1]));
-    return (bytes16)vtstq_u8(each, (uint8x16_t)bit);
+    return (bytes16)vtstq_u8(each, (uint8x16_t)bit) & value;
 #else
     const uint64_t ones = 0x0101010101010101u, each[2] = {four[i / 8] * ones, four[i / 8 + 1] * ones};
-    return (bytes16)((load16((const uint8_t *)each) & bit) == bit);
+    return (bytes16)((load16((const uint8_t *)each) & bit) == bit) & value;
 #endif
+#endif
+}
+
+/* table[v[j]], of indices below 16 */
+DECODE_INLINE some_bytes look_up(const uint8_t *table, some_bytes v)
+{
+#ifdef __AVX2__
+    return (some_bytes)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256((__m128i)load16(table)), (__m256i)v);
+#elif defined __aarch64__
+    return (bytes16)vqtbl1q_u8((uint8x16_t)load16(table), (uint8x16_t)v);
+#else
+    some_bytes out;
+    for (int j = 0; j < SOME; j++)
+        out[j] = table[v[j]];
+    return out;
 #endif
 }
 
@@ -306,22 +304,21 @@ static const uint8_t iq4_table[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141,
 /* 16 more than twice the values of FP4. */
 static const uint8_t fp4_table[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
 
-/* u of weights [i, i + SOME) of block b, one of the eight that begin at p. Blocks of 256 hold 32 bytes (or 64)
- * whose bits from different places on are weights of different blocks: in 128 weights, those two bits from 2j on,
- * or in 64 weights, one nibble, belong to block j. */
+/* u of weights [i, i + SOME) of block b of the unit at p. Where blocks are of 256, 32 bytes hold two bits of the
+ * weights of four blocks, or four bits of those of two. */
 DECODE_INLINE some_bytes decode_weights(uint32_t dtype, const uint8_t *p, const int b, const int i)
 {
-    const uint8_t *own = p + b * block_type(dtype).bytes; /* where blocks are of 32 */
     const int n = b / 4, j = b % 4;
+    const uint8_t *own = p + b * block_type(dtype).bytes; /* where blocks are of 32 */
     switch (dtype) {
     case VIV_Q4_0:
         return nibbles(own + 2, i);
     case TYPE_Q4_1:
         return nibbles(own + 4, i);
     case TYPE_Q5_0:
-        return nibbles(own + 6, i) | (spread_bits(own + 2, i) & 16);
+        return nibbles(own + 6, i) | spread_bits(own + 2, i, 16);
     case TYPE_Q5_1:
-        return nibbles(own + 8, i) | (spread_bits(own + 4, i) & 16);
+        return nibbles(own + 8, i) | spread_bits(own + 4, i, 16);
     case VIV_Q8_0:
         return load_bytes(own + 2 + i) ^ 0x80;
     case TYPE_IQ4_NL:
@@ -366,22 +363,16 @@ DECODE_INLINE void store_powers(float *out, const uint8_t *p, size_t stride)
 #endif
 }
 
-/* Those of n_blocks blocks of 32, from p on. */
-DECODE_INLINE void decode_own_scales(const struct block_type t, const uint8_t *p, int n_blocks, struct decoded *out)
+/* Those of eight blocks of 32. */
+DECODE_INLINE void decode_own_scales(const struct block_type t, const uint8_t *p, struct decoded *out)
 {
-    if (n_blocks == UNIT_BLOCKS && t.dtype == VIV_MXFP4) {
+    if (t.dtype == VIV_MXFP4) {
         store_powers(out->scale, p, t.bytes);
-    } else if (n_blocks == UNIT_BLOCKS) {
-        store_halves(out->scale, p, t.bytes);
-        if (t.has_min)
-            store_halves(out->min, p + 2, t.bytes);
-    } else {
-        for (int b = 0; b < n_blocks; b++, p += t.bytes) {
-            out->scale[b] = t.dtype == VIV_MXFP4 ? mxfp4_half_scale(p[0]) : half_at(p);
-            if (t.has_min)
-                out->min[b] = half_at(p + 2);
-        }
+        return;
     }
+    store_halves(out->scale, p, t.bytes);
+    if (t.has_min)
+        store_halves(out->min, p + 2, t.bytes);
 }
 
 /* Eight scales and eight mins of 6 bits each in 12 bytes: the first four have theirs in the low bits of 4 bytes
@@ -428,8 +419,7 @@ DECODE_INLINE void decode_iq4_xs_scales(const uint8_t *p, struct decoded *out)
     store_scaled_bytes(out->scale, half_at(p), low | high << 4, 32.0f);
 }
 
-/* Those of the n_blocks blocks from p on. */
-DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, int n_blocks, struct decoded *out)
+DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, struct decoded *out)
 {
     switch (dtype) {
     case TYPE_Q2_K:
@@ -453,30 +443,41 @@ DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, int n_blocks,
         store_eight_times(out->scale, half_at(p + 64));
         break;
     default:
-        decode_own_scales(block_type(dtype), p, n_blocks, out);
+        decode_own_scales(block_type(dtype), p, out);
     }
 }
 
 /* --- rows ---------------------------------------------------------------------------------------------------- */
 
-/* Where block `first` of a row begins, a multiple of 8. */
-DECODE_INLINE const uint8_t *unit_at(uint32_t dtype, const void *row, uint64_t first)
+/* The unit that begins with block `first` of a row of `blocks`. One that the row does not fill is copied into
+ * `end`, with zeros after it, so that all units can be read alike. */
+struct unit_end {
+    uint8_t bytes[UNIT_BLOCKS * sizeof(struct block_q8_0)];
+};
+
+DECODE_INLINE const uint8_t *unit_at(uint32_t dtype, const void *row, uint64_t first, uint64_t blocks,
+                                     struct unit_end *end)
 {
     const struct block_type t = block_type(dtype);
-    return (const uint8_t *)row + first * BLOCK / t.block * t.bytes;
+    const uint8_t *p = (const uint8_t *)row + first * BLOCK / t.block * t.bytes;
+    if (t.block == UNIT || blocks - first >= UNIT_BLOCKS)
+        return p;
+    memset(end, 0, sizeof *end);
+    memcpy(end, p, (blocks - first) * t.bytes);
+    return end->bytes;
 }
 
-/* Blocks [first, first + n_blocks) of 32 of a row, n_blocks <= 8 and first a multiple of 8. */
-DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, int n_blocks, struct decoded *out)
+/* The unit that begins with block `first`, a multiple of 8, of a row of `blocks`. */
+DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, uint64_t blocks, struct decoded *out)
 {
-    const uint8_t *p = unit_at(dtype, row, first);
-    decode_scales(dtype, p, n_blocks, out);
+    struct unit_end end;
+    const uint8_t *p = unit_at(dtype, row, first, blocks, &end);
+    decode_scales(dtype, p, out);
     DECODE_UNROLL
-    for (int b = 0; b < UNIT_BLOCKS; b++)
-        for (int i = 0; i < BLOCK && b < n_blocks; i += SOME) {
-            const some_bytes v = decode_weights(dtype, p, b, i);
-            memcpy(out->u + b * BLOCK + i, &v, sizeof v);
-        }
+    for (int i = 0; i < UNIT; i += SOME) {
+        const some_bytes v = decode_weights(dtype, p, i / BLOCK, i % BLOCK);
+        memcpy(out->u + i, &v, sizeof v);
+    }
 }
 
 /* X(name, number) for each type. */

@@ -39,10 +39,9 @@ INLINE int log2_of(int offset)
 INLINE int corrected(const struct block_type t)
 {
 #ifdef __AVX512VNNI__
-    (void)t;
-    return 1;
+    return t.offset != 0;
 #else
-    return t.bits < 8;
+    return t.offset != 0 && t.bits < 8;
 #endif
 }
 
@@ -61,24 +60,14 @@ INLINE struct row_of_x row_of_x(const viv_matmul *m, int r)
                              int8_row_halves(x, m->k)};
 }
 
-/* What stands in it beside eight of its blocks; zeros for those that are not there. */
-struct beside {
-    __m256 d;
-    __m256i s, h;
-};
-
-INLINE struct beside beside_at(const struct row_of_x *x, uint64_t first, int n_blocks)
+INLINE void prefetch(const char *p, const int n)
 {
-    const void *d = x->d + first, *s = x->s + first, *h = x->h + 2 * first;
-    if (n_blocks == UNIT_BLOCKS)
-        return (struct beside){_mm256_loadu_ps(d), _mm256_loadu_si256(s), _mm256_loadu_si256(h)};
-    const __m256i lanes =
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(n_blocks), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    return (struct beside){_mm256_maskload_ps(d, lanes), _mm256_maskload_epi32(s, lanes),
-                           _mm256_maskload_epi32(h, lanes)};
+    UNROLL
+    for (int i = 0; i < n; i += 64)
+        _mm_prefetch(p + i, _MM_HINT_T0);
 }
 
-/* Products of u, or of u - 128, with x, added by twos as int16, or by fours as int32 where these would not fit. */
+/* Products of u, or of u - 128, with x, added by twos as int16, or by fours as int32. */
 INLINE __m256i products_of(const struct block_type t, __m256i u, const int8_t *x)
 {
     const __m256i q = _mm256_loadu_si256((const void *)x);
@@ -94,22 +83,15 @@ INLINE __m256i products_of(const struct block_type t, __m256i u, const int8_t *x
 #endif
 }
 
-/* How often two of these products can be added before they must be widened to int32. */
+/* How often two of these can be added before they must be widened to int32; 0: they are wide. */
 INLINE int additions_that_fit(const struct block_type t)
 {
 #ifdef __AVX512VNNI__
     (void)t;
-    return -1; /* they are wide */
+    return 0;
 #else
-    return t.bits <= 5 ? 2 : t.bits == 6 ? 1 : -1;
+    return t.bits <= 5 ? 2 : t.bits == 6 ? 1 : 0;
 #endif
-}
-
-INLINE void prefetch(const uint8_t *p, const int n)
-{
-    UNROLL
-    for (int i = 0; i < n; i += 64)
-        _mm_prefetch(p + i, _MM_HINT_T0);
 }
 
 INLINE __m256i add(__m256i a, __m256i b, const int wide)
@@ -142,19 +124,16 @@ INLINE void widen(__m256i *v, const int n)
 /* The exact sums of u * q over the first and the second half of each block, of weights at p or, where these are
  * decoded already, in w. */
 INLINE void sums_of(uint32_t dtype, const uint8_t *p, const struct decoded *w, const int decoded, const int8_t *q,
-                    const int n_blocks, __m256i sums[2])
+                    __m256i sums[2])
 {
     const struct block_type t = block_type(dtype);
     const int fit = additions_that_fit(t);
     __m256i v[UNIT_BLOCKS];
     UNROLL
     for (int b = 0; b < UNIT_BLOCKS; b++) {
-        v[b] = _mm256_setzero_si256();
-        if (b < n_blocks)
-            v[b] = products_of(t,
-                               decoded ? _mm256_load_si256((const void *)(w->u + b * BLOCK))
-                                       : (__m256i)decode_weights(dtype, p, b, 0),
-                               q + b * BLOCK);
+        const __m256i u =
+            decoded ? _mm256_load_si256((const void *)(w->u + b * BLOCK)) : (__m256i)decode_weights(dtype, p, b, 0);
+        v[b] = products_of(t, u, q + b * BLOCK);
     }
     UNROLL
     for (int i = 0; i < 4; i++)
@@ -170,33 +149,34 @@ INLINE void sums_of(uint32_t dtype, const uint8_t *p, const struct decoded *w, c
     sums[1] = _mm256_permute2x128_si256(v[0], v[1], 0x31);
 }
 
-/* Up to eight blocks of one row with one row of x: products by block into y, those of mins into y_min. */
+/* A unit of one row with one row of x: products by block into y, those of mins into y_min. */
 INLINE void stream_unit(uint32_t dtype, const uint8_t *p, const struct decoded *w, const int decoded,
-                        const struct row_of_x *x, uint64_t first, const int n_blocks, float *y, float *y_min)
+                        const struct row_of_x *x, uint64_t first, float *y, float *y_min)
 {
     const struct block_type t = block_type(dtype);
-    const struct beside at = beside_at(x, first, n_blocks);
+    const __m256 d = _mm256_loadu_ps(x->d + first);
+    const __m256i s = _mm256_loadu_si256((const void *)(x->s + first));
+    const __m256i h = _mm256_loadu_si256((const void *)(x->h + 2 * first));
     __m256i sums[2], sum;
-    sums_of(dtype, p, w, decoded, x->q + first * BLOCK, n_blocks, sums);
+    sums_of(dtype, p, w, decoded, x->q + first * BLOCK, sums);
     if (t.has_sub) {
         const __m256i sub = _mm256_load_si256((const void *)w->sub);
         sum = _mm256_add_epi32(_mm256_mullo_epi32(sums[0], _mm256_srai_epi32(_mm256_slli_epi32(sub, 16), 16)),
                                _mm256_mullo_epi32(sums[1], _mm256_srai_epi32(sub, 16)));
         if (t.offset)
-            sum = _mm256_sub_epi32(sum, _mm256_slli_epi32(_mm256_madd_epi16(at.h, sub), log2_of(t.offset)));
+            sum = _mm256_sub_epi32(sum, _mm256_slli_epi32(_mm256_madd_epi16(h, sub), log2_of(t.offset)));
     } else {
         sum = _mm256_add_epi32(sums[0], sums[1]);
-        if (t.offset && corrected(t)) /* the sums are -128 times those of q */
-            sum = _mm256_add_epi32(sum, _mm256_srai_epi32(at.s, 7 - log2_of(t.offset)));
+        if (corrected(t)) /* the sums are -128 times those of q */
+            sum = _mm256_add_epi32(sum, _mm256_srai_epi32(s, 7 - log2_of(t.offset)));
     }
-    _mm256_store_ps(y, _mm256_mul_ps(_mm256_mul_ps(_mm256_load_ps(w->scale), at.d), _mm256_cvtepi32_ps(sum)));
+    _mm256_store_ps(y, _mm256_mul_ps(_mm256_mul_ps(_mm256_load_ps(w->scale), d), _mm256_cvtepi32_ps(sum)));
     if (t.has_sub_min) {
-        const __m256i mins = _mm256_madd_epi16(at.h, _mm256_load_si256((const void *)w->sub_min));
-        _mm256_store_ps(y_min,
-                        _mm256_mul_ps(_mm256_mul_ps(_mm256_load_ps(w->min), at.d), _mm256_cvtepi32_ps(mins)));
+        const __m256i mins = _mm256_madd_epi16(h, _mm256_load_si256((const void *)w->sub_min));
+        _mm256_store_ps(y_min, _mm256_mul_ps(_mm256_mul_ps(_mm256_load_ps(w->min), d), _mm256_cvtepi32_ps(mins)));
     } else if (t.has_min) {
         const __m256 min = _mm256_mul_ps(_mm256_load_ps(w->min), _mm256_set1_ps(-0x1p-7f));
-        _mm256_store_ps(y_min, _mm256_mul_ps(_mm256_mul_ps(min, at.d), _mm256_cvtepi32_ps(at.s)));
+        _mm256_store_ps(y_min, _mm256_mul_ps(_mm256_mul_ps(min, d), _mm256_cvtepi32_ps(s)));
     }
 }
 
@@ -250,32 +230,12 @@ INLINE __m256 add_products(const float *p, const float *p_min, uint64_t stride, 
     return y;
 }
 
-/* Blocks [first, first + n_blocks) of a row of weights with all rows of x; y[n_rows][2][STREAMS][stride] are the
- * products. One row of x is multiplied while weights are decoded; for more they are decoded once. */
-INLINE void stream_blocks(uint32_t dtype, const char *row, const struct row_of_x *x, uint64_t first,
-                          const int n_blocks, const int n_rows, float *y, uint64_t stride)
-{
-    const struct block_type t = block_type(dtype);
-    const uint8_t *p = unit_at(dtype, row, first);
-    struct decoded w;
-    if (t.bytes < t.block) /* those of 8 bits are bound by memory alone, which reads ahead by itself */
-        prefetch(p + AHEAD, UNIT * t.bytes / t.block);
-    if (n_blocks < UNIT_BLOCKS)
-        memset(&w, 0, sizeof w);
-    if (n_rows == 1)
-        decode_scales(dtype, p, n_blocks, &w);
-    else
-        decode(dtype, row, first, n_blocks, &w);
-    for (int r = 0; r < n_rows; r++, y += 2 * STREAMS * stride)
-        stream_unit(dtype, p, &w, n_rows > 1, &x[r], first, n_blocks, y + first, y + STREAMS * stride + first);
-}
-
+/* One row of x is multiplied while weights are decoded; for more they are decoded once. */
 INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end, const int n_rows)
 {
     const struct block_type t = block_type(dtype);
-    const uint64_t blocks = m->k / BLOCK, whole = blocks / UNIT_BLOCKS * UNIT_BLOCKS;
-    const uint64_t stride = size_align(blocks, UNIT_BLOCKS);
-    float *y = m->scratch;
+    const uint64_t blocks = m->k / BLOCK, stride = size_align(blocks, UNIT_BLOCKS);
+    float *y = m->scratch; /* products by block: [n_rows][2][STREAMS][stride] */
     struct row_of_x x[FEW];
     for (int r = 0; r < n_rows; r++)
         x[r] = row_of_x(m, r);
@@ -283,10 +243,21 @@ INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, u
         const uint64_t n_out = size_min(n_end - n, STREAMS);
         for (uint64_t i = 0; i < n_out; i++) {
             const char *row = (const char *)m->w + (n + i) * m->w_stride;
-            for (uint64_t first = 0; first < whole; first += UNIT_BLOCKS)
-                stream_blocks(dtype, row, x, first, UNIT_BLOCKS, n_rows, y + i * stride, stride);
-            if (whole < blocks)
-                stream_blocks(dtype, row, x, whole, (int)(blocks - whole), n_rows, y + i * stride, stride);
+            for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
+                struct decoded w;
+                struct unit_end end;
+                const uint8_t *p = unit_at(dtype, row, first, blocks, &end);
+                if (t.bytes < t.block) /* those of 8 bits are bound by memory alone, which reads ahead by itself */
+                    prefetch(row + first * BLOCK / t.block * t.bytes + AHEAD, UNIT * t.bytes / t.block);
+                if (n_rows == 1)
+                    decode_scales(dtype, p, &w);
+                else
+                    decode(dtype, row, first, blocks, &w);
+                for (int r = 0; r < n_rows; r++) {
+                    float *at = y + ((uint64_t)r * 2 * STREAMS + i) * stride + first;
+                    stream_unit(dtype, p, &w, n_rows > 1, &x[r], first, at, at + STREAMS * stride);
+                }
+            }
         }
         for (int r = 0; r < n_rows; r++) {
             const float *at = y + (uint64_t)r * 2 * STREAMS * stride;

@@ -19,10 +19,7 @@ enum {
 
 static void prepare(void *row, const float *x, uint64_t k)
 {
-    int8_t *q = row;
-    float *d = (float *)((char *)row + k);
-    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
-    int16_t *h = (int16_t *)((char *)row + k + k / BLOCK * 8);
+    const struct int8_row to = int8_row_begin(row, k);
     const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
     for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
         __m256i most = _mm256_setzero_si256(), whole[4];
@@ -41,16 +38,16 @@ static void prepare(void *row, const float *x, uint64_t k)
         const __m256i words = _mm256_permutevar8x32_epi32(
             _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3])),
             _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-        _mm256_storeu_si256((__m256i *)(q + b * BLOCK), words);
-        d[b] = largest / 127.0f;
+        _mm256_storeu_si256((__m256i *)(to.q + b * BLOCK), words);
+        to.d[b] = largest / 127.0f;
         for (int i = 0; i < 2; i++) {
             const __m256i sum = _mm256_add_epi32(whole[2 * i], whole[2 * i + 1]);
             four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
             four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
             four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
-            h[2 * b + (uint64_t)i] = (int16_t)_mm_cvtsi128_si32(four);
+            to.h[2 * b + (uint64_t)i] = (int16_t)_mm_cvtsi128_si32(four);
         }
-        s[b] = -128 * (h[2 * b] + h[2 * b + 1]);
+        to.s[b] = -128 * (to.h[2 * b] + to.h[2 * b + 1]);
     }
 }
 
@@ -198,11 +195,8 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
                                                  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
         for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
             const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
-            if (n_blocks < UNIT_BLOCKS)
-                memset(w, 0, sizeof w);
             for (uint64_t i = 0; i < GROUP; i++) /* a row past the last stands for it again */
-                decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first, n_blocks,
-                       &w[i]);
+                decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first, blocks, &w[i]);
             lay(t, w, laid);
             uint64_t r = 0;
             for (; r + ROWS <= m->n_rows; r += ROWS)

@@ -31,10 +31,7 @@ struct laid {
 
 static void prepare(void *row, const float *x, uint64_t k)
 {
-    int8_t *q = row;
-    float *d = (float *)((char *)row + k);
-    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
-    int16_t *h = (int16_t *)((char *)row + k + k / BLOCK * 8);
+    const struct int8_row to = int8_row_begin(row, k);
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
         __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
@@ -46,12 +43,12 @@ static void prepare(void *row, const float *x, uint64_t k)
         __mmask16 some = _mm512_cmp_ps_mask(factor, _mm512_setzero_ps(), _CMP_GT_OQ);
         __m512i a = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(low, factor));
         __m512i c = _mm512_maskz_cvtps_epi32(some, _mm512_mul_ps(high, factor));
-        _mm_storeu_si128((__m128i *)(q + b * BLOCK), _mm512_cvtepi32_epi8(a));
-        _mm_storeu_si128((__m128i *)(q + b * BLOCK + 16), _mm512_cvtepi32_epi8(c));
-        d[b] = largest / 127.0f;
-        h[2 * b] = (int16_t)_mm512_reduce_add_epi32(a);
-        h[2 * b + 1] = (int16_t)_mm512_reduce_add_epi32(c);
-        s[b] = -128 * (h[2 * b] + h[2 * b + 1]);
+        _mm_storeu_si128((__m128i *)(to.q + b * BLOCK), _mm512_cvtepi32_epi8(a));
+        _mm_storeu_si128((__m128i *)(to.q + b * BLOCK + 16), _mm512_cvtepi32_epi8(c));
+        to.d[b] = largest / 127.0f;
+        to.h[2 * b] = (int16_t)_mm512_reduce_add_epi32(a);
+        to.h[2 * b + 1] = (int16_t)_mm512_reduce_add_epi32(c);
+        to.s[b] = -128 * (to.h[2 * b] + to.h[2 * b + 1]);
     }
 }
 
@@ -126,16 +123,15 @@ INLINE void lay_rows(uint32_t dtype, const viv_matmul *m, uint64_t n, uint64_t n
                      uint64_t n_blocks, struct laid *out)
 {
     const struct block_type t = block_type(dtype);
+    const int unit_bytes = UNIT * t.bytes / t.block;
     struct decoded w[GROUP];
     for (uint64_t b = 0; b < n_blocks; b += UNIT_BLOCKS) {
-        const int some = (int)size_min(n_blocks - b, UNIT_BLOCKS);
-        if (some < UNIT_BLOCKS)
-            memset(w, 0, sizeof w);
         for (uint64_t i = 0; i < GROUP; i++) {
             const char *row = (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride;
-            for (int j = 0; j < UNIT * t.bytes / t.block; j += 64)
-                _mm_prefetch(unit_at(dtype, row, first + b) + GROUP * m->w_stride + j, _MM_HINT_T1);
-            decode(dtype, row, first + b, some, &w[i]);
+            const char *next = row + GROUP * m->w_stride + (first + b) / UNIT_BLOCKS * (uint64_t)unit_bytes;
+            for (int j = 0; j < unit_bytes; j += 64)
+                _mm_prefetch(next + j, _MM_HINT_T1);
+            decode(dtype, row, first + b, m->k / BLOCK, &w[i]);
         }
         lay(t, w, out + b);
     }

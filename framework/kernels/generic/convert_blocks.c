@@ -10,7 +10,7 @@ DECODE_INLINE void to_f32(uint32_t dtype, float *y, const void *x, uint64_t n)
     struct decoded w;
     for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
         const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
-        decode(dtype, x, first, n_blocks, &w);
+        decode(dtype, x, first, blocks, &w);
         for (int i = 0; i < 2 * n_blocks; i++) {
             const float scale = t.has_sub ? w.scale[i / 2] * (float)w.sub[i] : w.scale[i / 2];
             const float min = t.has_sub_min ? w.min[i / 2] * (float)w.sub_min[i] : t.has_min ? w.min[i / 2] : 0.0f;

@@ -6,10 +6,7 @@
 
 static void prepare(void *row, const float *x, uint64_t k)
 {
-    int8_t *q = row;
-    float *d = (float *)((char *)row + k);
-    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
-    int16_t *h = (int16_t *)((char *)row + k + k / BLOCK * 8);
+    const struct int8_row to = int8_row_begin(row, k);
     for (uint64_t b = 0; b < k / BLOCK; b++) {
         /* as bits, a NaN is larger than any number */
         uint32_t largest_bits = 0;
@@ -22,12 +19,12 @@ static void prepare(void *row, const float *x, uint64_t k)
         float factor = int8_block_factor(largest);
         int16_t sums[2] = {0, 0};
         for (int i = 0; i < BLOCK; i++) {
-            q[b * BLOCK + i] = factor > 0.0f ? (int8_t)rintf(x[b * BLOCK + i] * factor) : 0;
-            sums[i / 16] = (int16_t)(sums[i / 16] + q[b * BLOCK + i]);
+            to.q[b * BLOCK + i] = factor > 0.0f ? (int8_t)rintf(x[b * BLOCK + i] * factor) : 0;
+            sums[i / 16] = (int16_t)(sums[i / 16] + to.q[b * BLOCK + i]);
         }
-        d[b] = largest / 127.0f;
-        s[b] = -128 * (sums[0] + sums[1]);
-        memcpy(h + 2 * b, sums, sizeof sums);
+        to.d[b] = largest / 127.0f;
+        to.s[b] = -128 * (sums[0] + sums[1]);
+        memcpy(to.h + 2 * b, sums, sizeof sums);
     }
 }
 
@@ -71,7 +68,7 @@ DECODE_INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_firs
     for (uint64_t n = n_first; n < n_end; n++)
         for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
             const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
-            decode(dtype, (const char *)m->w + n * m->w_stride, first, n_blocks, &w);
+            decode(dtype, (const char *)m->w + n * m->w_stride, first, blocks, &w);
             for (uint64_t r = 0; r < m->n_rows; r++) {
                 float *y = m->y + r * m->y_stride + n;
                 *y = add_unit(dtype, first ? *y : 0.0f, &w, (const char *)m->x + r * m->x_stride, m->k, first,

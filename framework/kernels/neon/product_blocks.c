@@ -32,10 +32,7 @@ enum {
 
 static void prepare(void *row, const float *x, uint64_t k)
 {
-    int8_t *q = row;
-    float *d = (float *)((char *)row + k);
-    int32_t *s = (int32_t *)((char *)row + k + k / BLOCK * 4);
-    int16_t *h = (int16_t *)((char *)row + k + k / BLOCK * 8);
+    const struct int8_row to = int8_row_begin(row, k);
     for (uint64_t b = 0; b < k / BLOCK; b++, x += BLOCK) {
         uint32x4_t most = vdupq_n_u32(0);
         int16x8_t whole[4];
@@ -52,11 +49,11 @@ static void prepare(void *row, const float *x, uint64_t k)
         UNROLL
         for (int i = 0; i < 2; i++) {
             const int8x16_t half = vcombine_s8(vmovn_s16(whole[2 * i]), vmovn_s16(whole[2 * i + 1]));
-            vst1q_s8(q + b * BLOCK + 16 * i, half);
-            h[2 * b + (uint64_t)i] = vaddlvq_s8(half);
+            vst1q_s8(to.q + b * BLOCK + 16 * i, half);
+            to.h[2 * b + (uint64_t)i] = vaddlvq_s8(half);
         }
-        d[b] = largest / 127.0f;
-        s[b] = -128 * (h[2 * b] + h[2 * b + 1]);
+        to.d[b] = largest / 127.0f;
+        to.s[b] = -128 * (to.h[2 * b] + to.h[2 * b + 1]);
     }
 }
 
@@ -185,10 +182,7 @@ INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, u
             for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
                 const char *row = (const char *)m->w + (n + i) * m->w_stride;
                 const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
-                if (n_blocks == UNIT_BLOCKS)
-                    decode(dtype, row, first, UNIT_BLOCKS, &w);
-                else
-                    decode(dtype, row, first, n_blocks, &w);
+                decode(dtype, row, first, blocks, &w);
                 for (int r = 0; r < n_rows; r++) {
                     float *at = p + ((uint64_t)r * 2 * STREAMS + i) * stride + first;
                     const char *x = (const char *)m->x + (uint64_t)r * m->x_stride;
@@ -365,8 +359,7 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
         for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
             const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
             for (uint64_t i = 0; i < GROUP; i++) /* a row past the last stands for it again */
-                decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first, n_blocks,
-                       &w[i]);
+                decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first, blocks, &w[i]);
             for (int v = 0; v < VECTORS; v++)
                 lay(t, w + v * LANES, n_blocks, laid + v);
             uint64_t r = 0;
