@@ -19,7 +19,7 @@ static viv_status infer(void *layer, viv_infer *b)
 {
     struct concat *l = layer;
     if (b->n_in > MAX_BRANCHES)
-        return layer_fail(b->host, VIV_ELIMIT, "%u branches, expected at most %d", b->n_in, MAX_BRANCHES);
+        return viv_fail(b->host, VIV_ELIMIT, "%u branches, expected at most %d", b->n_in, MAX_BRANCHES);
     l->n = b->n_in;
     for (uint32_t i = 0; i < l->n; i++)
         l->dim += l->dims[i] = b->in_dims[i];

@@ -45,8 +45,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->weight = p->weight(p, "weight");
     l->to_f32 = l->weight ? kernels->to_f32(l->weight->dtype) : NULL;
     if (!l->to_f32)
-        return layer_fail(p->host, VIV_EUNSUPPORTED, "tensor '%s' has a type that cannot be read as numbers",
-                          l->weight ? l->weight->name : "weight");
+        return viv_fail(p->host, VIV_EUNSUPPORTED, "tensor '%s' has a type that cannot be read as numbers",
+                        l->weight ? l->weight->name : "weight");
     return VIV_OK;
 }
 
@@ -67,8 +67,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             continue;
         }
         if (token < 0 || (uint64_t)token >= l->vocab_size)
-            return layer_fail(e->host, VIV_EINVAL, "token %" PRId64 " is outside the vocabulary of %" PRIu64, token,
-                              l->vocab_size);
+            return viv_fail(e->host, VIV_EINVAL, "token %" PRId64 " is outside the vocabulary of %" PRIu64, token,
+                            l->vocab_size);
         l->to_f32(e->out + r * l->dim, (const char *)l->weight->dl.data + (uint64_t)token * l->weight->row_bytes,
                   l->dim);
     }

@@ -25,9 +25,9 @@ static viv_status infer(void *layer, viv_infer *b)
     l->dim = b->out_dim = b->in_dims[0];
     l->whole_row = b->in_dims[1] == 1;
     if (!l->whole_row && b->in_dims[1] != l->dim)
-        return layer_fail(b->host, VIV_ESHAPE,
-                          "%" PRIu64 " features are gated by %" PRIu64 ", expected as many, or 1", l->dim,
-                          b->in_dims[1]);
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "%" PRIu64 " features are gated by %" PRIu64 ", expected as many, or 1", l->dim,
+                        b->in_dims[1]);
     return VIV_OK;
 }
 

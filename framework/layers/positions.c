@@ -32,8 +32,8 @@ static viv_status infer(void *layer, viv_infer *b)
         return status;
     l->offset = (uint64_t)b->get_int(b, "offset");
     if (dims[0] <= l->offset)
-        return layer_fail(b->host, VIV_ESHAPE, "%" PRIu64 " rows, but %" PRIu64 " are before position 0", dims[0],
-                          l->offset);
+        return viv_fail(b->host, VIV_ESHAPE, "%" PRIu64 " rows, but %" PRIu64 " are before position 0", dims[0],
+                        l->offset);
     l->n_positions = dims[0] - l->offset;
     l->dim = b->out_dim = dims[1];
     return VIV_OK;
@@ -53,8 +53,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->weight = p->weight(p, "weight");
     l->to_f32 = l->weight ? l->kernels->to_f32(l->weight->dtype) : NULL;
     if (!l->to_f32)
-        return layer_fail(p->host, VIV_EUNSUPPORTED, "tensor '%s' has a type that cannot be read as numbers",
-                          l->weight ? l->weight->name : "weight");
+        return viv_fail(p->host, VIV_EUNSUPPORTED, "tensor '%s' has a type that cannot be read as numbers",
+                        l->weight ? l->weight->name : "weight");
     p->worker_workspace = l->dim * sizeof(float);
     return VIV_OK;
 }
@@ -72,9 +72,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     for (uint64_t r = first; r < end; r++) {
         int64_t position = e->positions[r];
         if (position < 0 || (uint64_t)position >= l->n_positions)
-            return layer_fail(e->host, VIV_ELIMIT,
-                              "position %" PRId64 " is beyond the %" PRIu64 " that were learned", position,
-                              l->n_positions);
+            return viv_fail(e->host, VIV_ELIMIT, "position %" PRId64 " is beyond the %" PRIu64 " that were learned",
+                            position, l->n_positions);
         const char *row =
             (const char *)l->weight->dl.data + ((uint64_t)position + l->offset) * l->weight->row_bytes;
         l->to_f32(e->scratch, row, l->dim);

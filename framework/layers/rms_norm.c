@@ -32,9 +32,8 @@ static viv_status infer(void *layer, viv_infer *b)
         return status;
     l->n = dims[0];
     if (l->n == 0 || l->dim % l->n != 0)
-        return layer_fail(b->host, VIV_ESHAPE,
-                          "weight has %" PRIu64 " elements, expected %" PRIu64 ", or a divisor of it", l->n,
-                          l->dim);
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "weight has %" PRIu64 " elements, expected %" PRIu64 ", or a divisor of it", l->n, l->dim);
     return VIV_OK;
 }
 

@@ -18,9 +18,8 @@ static viv_status infer(void *layer, viv_infer *b)
     struct sum *l = layer;
     for (uint32_t i = 1; i < b->n_in; i++)
         if (b->in_dims[i] != b->in_dims[0])
-            return layer_fail(b->host, VIV_ESHAPE,
-                              "rows of %" PRIu64 " and of %" PRIu64 " features cannot be added", b->in_dims[0],
-                              b->in_dims[i]);
+            return viv_fail(b->host, VIV_ESHAPE, "rows of %" PRIu64 " and of %" PRIu64 " features cannot be added",
+                            b->in_dims[0], b->in_dims[i]);
     l->dim = b->out_dim = b->in_dims[0];
     return VIV_OK;
 }

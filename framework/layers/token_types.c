@@ -46,8 +46,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->weight = p->weight(p, "weight");
     l->to_f32 = l->weight ? l->kernels->to_f32(l->weight->dtype) : NULL;
     if (!l->to_f32)
-        return layer_fail(p->host, VIV_EUNSUPPORTED, "tensor '%s' has a type that cannot be read as numbers",
-                          l->weight ? l->weight->name : "weight");
+        return viv_fail(p->host, VIV_EUNSUPPORTED, "tensor '%s' has a type that cannot be read as numbers",
+                        l->weight ? l->weight->name : "weight");
     p->worker_workspace = l->dim * sizeof(float);
     return VIV_OK;
 }
@@ -65,9 +65,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     for (uint64_t r = first; r < end; r++) {
         int64_t type = e->types[r];
         if (type < 0 || (uint64_t)type >= l->n_types)
-            return layer_fail(e->host, VIV_ELIMIT,
-                              "text %" PRId64 " of a pair, but the model has %" PRIu64 " type%s", type + 1,
-                              l->n_types, l->n_types == 1 ? "" : "s");
+            return viv_fail(e->host, VIV_ELIMIT, "text %" PRId64 " of a pair, but the model has %" PRIu64 " type%s",
+                            type + 1, l->n_types, l->n_types == 1 ? "" : "s");
         l->to_f32(e->scratch, (const char *)l->weight->dl.data + (uint64_t)type * l->weight->row_bytes, l->dim);
         l->kernels->add(e->out + r * l->dim, e->in[0] + r * l->dim, e->scratch, l->dim);
     }
