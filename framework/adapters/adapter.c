@@ -116,7 +116,7 @@ static viv_status wrong_shape(const viv_tensor *t, const char *expected, struct 
 {
     char shape[128];
     return error_set(err, VIV_ESHAPE, "tensor '%s' is %s, expected %s", t->name,
-                     shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape), expected);
+                     tensor_shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape), expected);
 }
 
 /* Checks that both factors exist and have the same rank. */
@@ -135,7 +135,8 @@ static viv_status check_low_rank(struct reader *r, struct change *c)
     if (rank == 0 || dim(c->b, 1) != rank) {
         char a[128], b[128];
         return error_set(r->err, VIV_ESHAPE, "tensors '%s' %s and '%s' %s have no rank in common", c->a->name,
-                         shape_text(c->a->dl.shape, 2, a), c->b->name, shape_text(c->b->dl.shape, 2, b));
+                         tensor_shape_text(c->a->dl.shape, 2, a), c->b->name,
+                         tensor_shape_text(c->b->dl.shape, 2, b));
     }
     c->rank = rank;
     return VIV_OK;
@@ -362,7 +363,8 @@ static viv_status expect_word(const struct checkpoint *c, const char *key, const
     if (m.kind == META_STRING && strcmp(m.s, expected) == 0)
         return VIV_OK;
     return error_set(err, VIV_EUNSUPPORTED, "%s is %s%.100s%s, expected '%s'", key,
-                     m.kind == META_STRING ? "'" : "", m.kind == META_STRING ? m.s : meta_kind_name(m.kind),
+                     m.kind == META_STRING ? "'" : "",
+                     m.kind == META_STRING ? m.s : checkpoint_meta_kind_name(m.kind),
                      m.kind == META_STRING ? "'" : "", expected);
 }
 
@@ -392,7 +394,7 @@ static viv_status open_gguf(struct adapter *a, struct reader *r, struct error *e
         status = error_set(err, VIV_EUNSUPPORTED,
                            "adapter.alora.invocation_tokens is set: an adapter that works from "
                            "certain tokens on cannot be merged");
-    if (status == VIV_OK && m.kind != META_NONE && (!meta_float(&m, &alpha) || !isfinite(alpha)))
+    if (status == VIV_OK && m.kind != META_NONE && (!checkpoint_meta_float(&m, &alpha) || !isfinite(alpha)))
         status = error_set(err, VIV_EFORMAT, "adapter.lora.alpha is not a finite number");
     for (uint32_t i = 0; status == VIV_OK && i < a->files.n_tensors; i++)
         status = sort_gguf(r, &a->files.tensors[i]);

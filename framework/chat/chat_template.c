@@ -326,7 +326,7 @@ static viv_status tokens_of_gguf(struct search *s, const struct tokenizer *t)
         snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", keys[i]);
         const struct meta m = checkpoint_meta(s->c, key);
         const char *piece =
-            meta_int(&m, &id) && id >= 0 && id <= INT32_MAX ? tokenizer_piece(t, (int32_t)id) : NULL;
+            checkpoint_meta_int(&m, &id) && id >= 0 && id <= INT32_MAX ? tokenizer_piece(t, (int32_t)id) : NULL;
         if (piece)
             status = put_token(s, token_names[i], json_string(piece));
     }

@@ -60,7 +60,7 @@ static viv_status set_system(struct chat *c, const char *text, struct error *err
 
 static viv_status set_option(struct chat *c, const char *name, size_t n, const char *value, struct error *err)
 {
-    const struct option *o = option_find(speaking_options, name, n);
+    const struct option *o = option_find(sampling_options, name, n);
     char *copy = NULL;
     if (!o)
         return error_set(err, VIV_EINVAL, "'%.*s' cannot be set: /help lists what can", (int)(n < 64 ? n : 64),

@@ -26,7 +26,7 @@ viv_status show_text(struct shown *s, const char *text, size_t n, struct error *
  * unless the answer is greedy. */
 void show_closing(struct shown *s, const struct answer *a, const viv_sampling *sampling);
 /* The same as further members of a JSON object, which is taken and given back; NULL when memory is out. */
-json_t *answer_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object);
-json_t *json_count(double value); /* a whole number; null for what is none */
+json_t *show_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object);
+json_t *cli_json_count(double value); /* a whole number; null for what is none */
 
 #endif

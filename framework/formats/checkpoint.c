@@ -319,7 +319,7 @@ struct meta checkpoint_meta_element(const struct checkpoint *c, const struct met
     return c->format->meta_element(c, array, index);
 }
 
-bool meta_int(const struct meta *m, int64_t *out)
+bool checkpoint_meta_int(const struct meta *m, int64_t *out)
 {
     if (m->kind == META_INT) {
         *out = m->i;
@@ -332,20 +332,20 @@ bool meta_int(const struct meta *m, int64_t *out)
     return false;
 }
 
-bool meta_float(const struct meta *m, double *out)
+bool checkpoint_meta_float(const struct meta *m, double *out)
 {
     int64_t i;
     if (m->kind == META_FLOAT) {
         *out = m->f;
         return true;
     }
-    if (!meta_int(m, &i))
+    if (!checkpoint_meta_int(m, &i))
         return false;
     *out = (double)i;
     return true;
 }
 
-const char *meta_kind_name(enum meta_kind kind)
+const char *checkpoint_meta_kind_name(enum meta_kind kind)
 {
     static const char *const names[] = {"nothing",   "an integer", "an integer", "a number",
                                         "a boolean", "a text",     "a list",     "an object"};

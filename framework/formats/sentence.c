@@ -144,7 +144,7 @@ static viv_status read_module(const char *dir, json_t *module, json_t *out, stru
                      dir, name);
 }
 
-viv_status sentence_read(const char *dir, json_t *config, struct error *err)
+viv_status checkpoint_read_sentence_transformers(const char *dir, json_t *config, struct error *err)
 {
     json_t *modules, *module, *out;
     size_t i;

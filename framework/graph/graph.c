@@ -155,7 +155,7 @@ static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
     int64_t shape[8];
     for (uint32_t i = 0; i < n && i < 8; i++)
         shape[i] = (int64_t)dims[i];
-    return shape_text(shape, n, out);
+    return tensor_shape_text(shape, n, out);
 }
 
 static viv_status want_any_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)

@@ -300,7 +300,7 @@ static viv_status choose(struct scoring *s, const struct task *t, struct error *
     if (!likelihood)
         return error_nomem(err);
     viv_status status =
-        choices_likelihood(s->r->model, &c, s->options->cancel, likelihood, &s->score.n_tokens, err);
+        likelihood_of_choices(s->r->model, &c, s->options->cancel, likelihood, &s->score.n_tokens, err);
     if (status == VIV_OK) {
         uint32_t best = 0, best_by_length = 0;
         for (uint32_t i = 1; i < t->n_texts; i++) {

@@ -177,7 +177,7 @@ static bool may_begin_step(const struct key *k)
 
 bool spec_is_step(const char *word)
 {
-    for (size_t i = 0; i < n_spec_keys; i++)
+    for (size_t i = 0; i < spec_n_keys; i++)
         if (may_begin_step(&spec_keys[i]) && strcmp(spec_keys[i].name, word) == 0)
             return true;
     return false;
@@ -188,7 +188,7 @@ static viv_status no_layer(struct checker *c, const char *name, struct position 
 {
     const char *names[1024], *near;
     size_t n = 0;
-    for (size_t i = 0; i < n_spec_keys && n < 256; i++)
+    for (size_t i = 0; i < spec_n_keys && n < 256; i++)
         if (may_begin_step(&spec_keys[i]))
             names[n++] = spec_keys[i].name;
     n += layer_set_names(c->x.spec->world->layers, names + n, sizeof names / sizeof *names - n);
@@ -364,7 +364,7 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     const struct yaml *otherwise = yaml_get(w->body, "else"), *when = yaml_get(w->body, "when");
     const struct yaml *transform = yaml_get(w->body, "transform"), *values = yaml_get(w->body, "values");
     const struct yaml *unread = yaml_get(w->body, "unread");
-    c->in_repeat = weight_is_indexed(w); /* whether it is used in a repeat is only known when it is expanded */
+    c->in_repeat = spec_weight_is_indexed(w); /* whether it is used in a repeat is only known when it is expanded */
     c->no_index = "`i` stands only in weights with {i} in their names";
     viv_status status = check_list(c, yaml_get(w->body, "shape"));
     if (status == VIV_OK && when)
@@ -397,7 +397,7 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     if (status == VIV_OK && transform && transform->kind == YAML_MAP)
         status = document_check_keys(transform, IN_BY_NAMING, c->err);
     for (int naming = 0; status == VIV_OK && transform && naming < 2; naming++)
-        status = check_transforms(c, weight_transforms_of(w->body, naming ? "gguf" : "hf"));
+        status = check_transforms(c, spec_weight_transforms_of(w->body, naming ? "gguf" : "hf"));
     return status;
 }
 
@@ -434,7 +434,7 @@ static viv_status check_param(struct checker *c, const struct param *p)
     struct param_type type;
     if (!expr_is_name(p->name))
         return yaml_error(c->err, p->at, VIV_EINVAL, "a param cannot be called '%s'", p->name);
-    viv_status status = param_type(d, &type, c->err);
+    viv_status status = param_type_read(d, &type, c->err);
     if (status == VIV_OK)
         status = check_places(c, yaml_get(d, "hf"));
     if (status == VIV_OK)

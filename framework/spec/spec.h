@@ -168,7 +168,7 @@ struct weight {
 
 /* The lists of layers of a spec, by their keys. */
 enum stack_id { STACK_GRAPH, STACK_ENCODER, N_STACKS };
-extern const char *const stack_names[N_STACKS];
+extern const char *const spec_stack_names[N_STACKS];
 
 struct stack {
     uint32_t begin, end; /* nodes */

@@ -121,7 +121,7 @@ static viv_status byte_level(struct decoding *d, size_t k, const char *s, size_t
     struct step *z = &d->steps[k];
     struct buf *held = &z->held, text = {0};
     size_t used = 0;
-    bool ok = byte_level_decode(s, n, held) && utf8_clean_part(buf_text(held), held->size, &text, &used);
+    bool ok = byte_level_decode(s, n, held) && unicode_clean_part(buf_text(held), held->size, &text, &used);
     drop_front(held, used);
     z->open = true;
     return put_buf(d, k + 1, &text, ok, z->first ? BEGIN : 0);
@@ -318,7 +318,7 @@ static viv_status let_out(struct decoding *d, const char *s, size_t n, int part)
     struct step *z = &d->steps[d->n];
     size_t used = 0;
     bool ok = !d->joined || z->first || !(part & BEGIN) || buf_putc(&z->held, ' ');
-    ok = ok && buf_append(&z->held, s, n) && utf8_clean_part(buf_text(&z->held), z->held.size, d->out, &used);
+    ok = ok && buf_append(&z->held, s, n) && unicode_clean_part(buf_text(&z->held), z->held.size, d->out, &used);
     drop_front(&z->held, used);
     return unless_nomem(d, ok);
 }

@@ -269,7 +269,7 @@ viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t 
         ok = token_ids_add(out, t->template.before[i]);
     bool valid = utf8_valid(text, size);
     if (!valid)
-        ok = ok && utf8_clean(text, size, &clean);
+        ok = ok && unicode_clean(text, size, &clean);
     viv_status status =
         ok ? encode_valid(t, valid ? text : buf_text(&clean), valid ? size : clean.size, flags, NULL, out, err)
            : error_nomem(err);

@@ -32,7 +32,7 @@ static viv_status list_of(const struct reader *r, const char *key, enum meta_kin
                          kind == META_STRING  ? "texts"
                          : kind == META_FLOAT ? "floats"
                                               : "integers",
-                         meta_kind_name(out->kind));
+                         checkpoint_meta_kind_name(out->kind));
     return VIV_OK;
 }
 
@@ -40,7 +40,7 @@ static int64_t type_of(const struct reader *r, uint64_t i)
 {
     const struct meta m = checkpoint_meta_element(r->c, &r->types, i);
     int64_t type;
-    return meta_int(&m, &type) ? type : TYPE_NORMAL;
+    return checkpoint_meta_int(&m, &type) ? type : TYPE_NORMAL;
 }
 
 /* Tokens that end a text or a turn by their name alone, as llama.cpp has it: many files lack the keys. */
@@ -137,7 +137,7 @@ static viv_status id_of(const struct reader *r, const char *key, int32_t otherwi
     *out = otherwise;
     if (m.kind == META_NONE)
         return VIV_OK;
-    if (!meta_int(&m, &id) || id < -1 || (id >= 0 && id >= r->t->vocab.n)) {
+    if (!checkpoint_meta_int(&m, &id) || id < -1 || (id >= 0 && id >= r->t->vocab.n)) {
         if (m.kind == META_UINT && m.u == UINT32_MAX)
             return VIV_OK; /* how some writers say "none" */
         return error_set(r->err, VIV_EFORMAT, "%s is outside the vocabulary of %" PRIu32 " tokens", key,
@@ -428,7 +428,7 @@ static viv_status find_pre(const struct reader *r, const struct kind *kind, cons
     const struct meta name = checkpoint_meta(r->c, "tokenizer.ggml.pre");
     if (name.kind != META_NONE && name.kind != META_STRING)
         return error_set(r->err, VIV_EFORMAT, "tokenizer.ggml.pre: expected a text, found %s",
-                         meta_kind_name(name.kind));
+                         checkpoint_meta_kind_name(name.kind));
     return gguf_pre_find(strcmp(kind->name, "gemma4") == 0 ? kind->name
                          : name.kind == META_STRING        ? name.s
                                                            : NULL,

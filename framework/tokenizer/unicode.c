@@ -115,7 +115,7 @@ static size_t invalid_length(const char *s, size_t n, bool *cut)
     return bad;
 }
 
-bool utf8_clean_part(const char *s, size_t n, struct buf *out, size_t *used)
+bool unicode_clean_part(const char *s, size_t n, struct buf *out, size_t *used)
 {
     size_t at = 0, begin = 0;
     bool ok = true, cut = false;
@@ -137,10 +137,10 @@ bool utf8_clean_part(const char *s, size_t n, struct buf *out, size_t *used)
     return ok && buf_append(out, s + begin, at - begin);
 }
 
-bool utf8_clean(const char *s, size_t n, struct buf *out)
+bool unicode_clean(const char *s, size_t n, struct buf *out)
 {
     size_t used;
-    return utf8_clean_part(s, n, out, &used) && (used == n || buf_puts(out, "\xEF\xBF\xBD"));
+    return unicode_clean_part(s, n, out, &used) && (used == n || buf_puts(out, "\xEF\xBF\xBD"));
 }
 
 size_t unicode_grapheme_length(const char *s, size_t n)

@@ -41,7 +41,7 @@ static const char *eval(const char *text)
     struct value v;
     const struct expr_scope scope = {NULL, lookup};
     if (expr_eval(&arena, text, &scope, &v, &err) == VIV_OK)
-        value_print(&v, &out);
+        expr_value_print(&v, &out);
     else
         buf_puts(&out, err.text);
     snprintf(result, sizeof result, "%s", buf_text(&out));

@@ -236,7 +236,7 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
         viv_status status = VIV_OK;
         if (i % n_devices == 0) {
             o->model = NULL;
-            status = open_model(o, &options->common, a->words[word], err);
+            status = cli_open_model(o, &options->common, a->words[word], err);
             models[word] = o->model;
             o->model = NULL;
         }
@@ -467,7 +467,7 @@ static int compare(const struct arguments *a)
     comparison_destroy(c);
     for (size_t i = 0; i < a->n_words; i++)
         model_close(models[i]);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_compare = {

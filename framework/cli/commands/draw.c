@@ -45,7 +45,7 @@ static int draw(const struct arguments *a)
     struct blocks blocks = {0};
     struct buf svg = {0}, about = {0};
     struct facts facts;
-    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = facts_of(o.model, &facts, &err);
     if (status == VIV_OK) {
@@ -65,7 +65,7 @@ static int draw(const struct arguments *a)
     blocks_release(&blocks);
     buf_release(&about);
     buf_release(&svg);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_draw = {

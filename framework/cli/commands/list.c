@@ -303,10 +303,11 @@ static viv_status show(struct opened *o, const struct search *s, bool as_json, s
             break;
         }
         if (as_json) {
-            json_t *one = json_pack(
-                "{s:o, s:o, s:I, s:o, s:o, s:o}", "name", json_word(f->name), "path", json_word(f->path), "bytes",
-                (json_int_t)f->bytes, "family", json_word(spec ? spec_family(spec) : NULL), "architecture",
-                json_word(spec ? spec_architecture(spec) : NULL), "error", json_word(spec ? NULL : why.text));
+            json_t *one = json_pack("{s:o, s:o, s:I, s:o, s:o, s:o}", "name", cli_json_word(f->name), "path",
+                                    cli_json_word(f->path), "bytes", (json_int_t)f->bytes, "family",
+                                    cli_json_word(spec ? spec_family(spec) : NULL), "architecture",
+                                    cli_json_word(spec ? spec_architecture(spec) : NULL), "error",
+                                    cli_json_word(spec ? NULL : why.text));
             status = json_array_append_new(list, one) == 0 ? VIV_OK : error_nomem(err);
         } else {
             columns_add(&columns, "%s", spec ? spec_family(spec) : "-");
@@ -340,7 +341,7 @@ static int list(const struct arguments *a)
     struct opened o = {0};
     struct error err = {0};
     struct search s = {.err = &err};
-    viv_status status = open_world(&o, &options->common, &err);
+    viv_status status = cli_open_world(&o, &options->common, &err);
     for (size_t i = 0; status == VIV_OK && i < a->n_words; i++)
         status = search_given(&s, a->words[i]);
     if (status == VIV_OK && a->n_words == 0)
@@ -357,7 +358,7 @@ static int list(const struct arguments *a)
         free(s.found[i].path);
     }
     free(s.found);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_list = {

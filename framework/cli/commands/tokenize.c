@@ -56,7 +56,7 @@ static viv_status open_tokenizer(struct source *s, const struct common *common, 
     } else if (file_is_dir(name)) { /* of a tokenizer alone */
         status = tokenizer_open_directory(name, &s->own, err);
     } else {
-        status = open_model(&s->opened, common, name, err);
+        status = cli_open_model(&s->opened, common, name, err);
         if (status == VIV_OK)
             status = model_tokenizer(s->opened.model, &s->tokenizer, err);
         return status;
@@ -68,7 +68,7 @@ static viv_status open_tokenizer(struct source *s, const struct common *common, 
 static int close_tokenizer(struct source *s, viv_status status, struct error *err)
 {
     tokenizer_destroy(s->own);
-    int exit_status = close_opened(&s->opened, status, err);
+    int exit_status = cli_close_opened(&s->opened, status, err);
     checkpoint_close(&s->checkpoint);
     return exit_status;
 }
@@ -92,7 +92,7 @@ static viv_status print_ids_json(const struct tokenizer *t, const struct token_i
     json_t *array = list_of_ids(ids), *words = pieces ? json_array() : NULL;
     bool ok = array && (!pieces || words);
     for (size_t i = 0; ok && pieces && i < ids->n; i++)
-        ok = json_array_append_new(words, json_word(tokenizer_piece(t, ids->ids[i]))) == 0;
+        ok = json_array_append_new(words, cli_json_word(tokenizer_piece(t, ids->ids[i]))) == 0;
     if (!ok) {
         json_decref(array);
         json_decref(words);
@@ -149,7 +149,7 @@ static viv_status decode(const struct tokenizer *t, const struct tokenize_option
     viv_status status =
         tokenizer_decode(t, o->decode.ids, o->decode.n, o->no_special ? TOKENIZER_SKIP_SPECIAL : 0, &text, err);
     if (status == VIV_OK && o->json) {
-        status = cli_print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, err);
+        status = cli_print_json(json_pack("{s:o}", "text", cli_json_text(buf_text(&text), text.size)), true, err);
     } else if (status == VIV_OK) {
         fwrite(buf_text(&text), 1, text.size, stdout);
         putchar('\n');
@@ -176,7 +176,7 @@ static viv_status convert(const struct tokenizer *t, json_t *item, const struct 
             status = error_nomem(err);
         if (status == VIV_OK)
             status = tokenizer_decode(t, ids.ids, ids.n, o->no_special ? TOKENIZER_SKIP_SPECIAL : 0, &text, err);
-        *out = status == VIV_OK ? json_text(buf_text(&text), text.size) : NULL;
+        *out = status == VIV_OK ? cli_json_text(buf_text(&text), text.size) : NULL;
     } else {
         status = error_set(err, VIV_EFORMAT, "expected a text or a list of ids, found %s", json_kind(item));
     }

@@ -172,14 +172,14 @@ viv_status report_html(const struct comparison *c, const struct comparison_query
     struct buf out = {0};
     struct report r = {c, q, &out, err};
     put_head(&r, origin);
-    put_models(&r);
-    viv_status status = put_drawings(&r);
+    report_put_models(&r);
+    viv_status status = report_put_drawings(&r);
     if (status == VIV_OK) {
-        put_structure(&r);
-        status = put_charts(&r);
+        report_put_structure(&r);
+        status = report_put_charts(&r);
     }
     if (status == VIV_OK) {
-        put_numbers(&r);
+        report_put_numbers(&r);
         put_notes(&r);
         buf_puts(&out, "</main>\n<footer><p>Made by viv ");
         put(&r, origin->version);
