@@ -139,8 +139,8 @@ struct run {
     struct buf *out; /* where text goes now */
     /* origin.c */
     struct pool *pool;
-    struct data_range *ranges;
-    size_t n_ranges, ranges_capacity;
+    struct watched *watched;
+    size_t n_watched, watched_capacity;
     bool from_data;  /* what is made now is made from the data */
     bool reads_data; /* texts that are made now are the data's */
 };
