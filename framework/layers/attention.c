@@ -122,15 +122,9 @@ static const viv_attr *const attrs[] = {
 static viv_status want_norm(viv_infer *b, const struct attention *l, const char *weight, const char *bias,
                             uint64_t width, uint64_t *n)
 {
-    uint64_t dims[4] = {0};
-    uint32_t ndim;
-    viv_status status = b->want_weight(b, weight, 1, dims);
+    const viv_status status = viv_want_weight(b, weight, 1, n);
     if (status != VIV_OK || !b->is_set(b, weight))
         return status;
-    status = b->weight_dims(b, weight, 4, dims, &ndim);
-    if (status != VIV_OK)
-        return status;
-    *n = dims[0];
     if (*n != width && (*n != l->head_dim || l->norm_over == OVER_ROW))
         return viv_fail(b->host, VIV_ESHAPE, "%s has %" PRIu64 " elements, expected %" PRIu64 "%s", weight, *n,
                         l->norm_over == OVER_ROW ? width : l->head_dim,
@@ -179,7 +173,6 @@ static viv_status infer(void *layer, viv_infer *b)
         {"q", 2, {q_dim, l->dim}},
         {"k", 2, {kv_dim, l->dim}},
         {"v", 2, {kv_dim, l->dim}},
-        {"out", 2, {0, q_dim}},
         {"q_bias", 1, {q_dim}},
         {"k_bias", 1, {kv_dim}},
         {"v_bias", 1, {kv_dim}},
@@ -194,9 +187,8 @@ static viv_status infer(void *layer, viv_infer *b)
         if (status != VIV_OK)
             return status;
     }
-    uint64_t out[4];
-    uint32_t ndim;
-    viv_status status = b->weight_dims(b, "out", 4, out, &ndim);
+    uint64_t out[2] = {0, q_dim};
+    viv_status status = viv_want_weight(b, "out", 2, out);
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, &out[0]);
     if (status == VIV_OK)

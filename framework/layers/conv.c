@@ -31,11 +31,8 @@ static const viv_attr *const attrs[] = {
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct conv *l = layer;
-    uint64_t dims[4] = {b->in_dims[0]};
-    uint32_t ndim;
-    viv_status status = b->want_weight(b, "weight", 2, dims);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "weight", 4, dims, &ndim);
+    uint64_t dims[2] = {b->in_dims[0]};
+    viv_status status = viv_want_weight(b, "weight", 2, dims);
     if (status != VIV_OK)
         return status;
     l->dim = b->out_dim = dims[0];

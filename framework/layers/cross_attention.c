@@ -73,17 +73,15 @@ static viv_status infer(void *layer, viv_infer *b)
     } weights[] = {{"q", 2, {q_dim, l->dim}},
                    {"k", 2, {kv_dim, l->encoder_dim}},
                    {"v", 2, {kv_dim, l->encoder_dim}},
-                   {"out", 2, {0, q_dim}},
                    {"q_bias", 1, {q_dim}},
                    {"k_bias", 1, {kv_dim}},
                    {"v_bias", 1, {kv_dim}}};
     viv_status status = VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < sizeof weights / sizeof *weights; i++)
         status = b->want_weight(b, weights[i].attr, weights[i].ndim, weights[i].dims);
-    uint64_t out[4] = {0};
-    uint32_t ndim;
+    uint64_t out[2] = {0, q_dim};
     if (status == VIV_OK)
-        status = b->weight_dims(b, "out", 4, out, &ndim);
+        status = viv_want_weight(b, "out", 2, out);
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, out);
     if (status == VIV_OK)

@@ -107,30 +107,21 @@ static const viv_attr *const attrs[] = {
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct latent_attention *l = layer;
-    uint64_t k_b[4] = {0}, v_b[4] = {0}, kv_a[4] = {0}, q_a[4] = {0}, out[4] = {0};
-    uint32_t n;
+    uint64_t k_b[3] = {0}, v_b[3] = {0}, kv_a[2] = {0}, q_a[2] = {0}, out[2] = {0};
     l->dim = b->in_dims[0];
     l->has_q_a = b->is_set(b, "q_a");
     kv_a[1] = q_a[1] = l->dim;
-    viv_status status = b->want_weight(b, "k_b", 3, k_b);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "k_b", 4, k_b, &n);
+    viv_status status = viv_want_weight(b, "k_b", 3, k_b);
     l->n_heads = v_b[0] = k_b[0];
     l->kv_rank = v_b[2] = k_b[1];
     l->nope_dim = k_b[2];
     if (status == VIV_OK)
-        status = b->want_weight(b, "v_b", 3, v_b);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "v_b", 4, v_b, &n);
+        status = viv_want_weight(b, "v_b", 3, v_b);
     l->v_dim = v_b[1];
     if (status == VIV_OK)
-        status = b->want_weight(b, "kv_a", 2, kv_a);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "kv_a", 4, kv_a, &n);
+        status = viv_want_weight(b, "kv_a", 2, kv_a);
     if (status == VIV_OK && l->has_q_a)
-        status = b->want_weight(b, "q_a", 2, q_a);
-    if (status == VIV_OK && l->has_q_a)
-        status = b->weight_dims(b, "q_a", 4, q_a, &n);
+        status = viv_want_weight(b, "q_a", 2, q_a);
     l->q_rank = q_a[0];
     if (status != VIV_OK)
         return status;
@@ -161,12 +152,12 @@ static viv_status infer(void *layer, viv_infer *b)
         {"q", 2, {l->n_heads * (l->nope_dim + l->rope_dim), l->has_q_a ? l->q_rank : l->dim}},
         {"norm.q", 1, {l->q_rank}},
         {"norm.kv", 1, {l->kv_rank}},
-        {"out", 2, {0, l->n_heads * l->v_dim}},
     };
     for (size_t i = 0; i < sizeof weights / sizeof *weights && status == VIV_OK; i++)
         status = b->want_weight(b, weights[i].attr, weights[i].ndim, weights[i].dims);
+    out[1] = l->n_heads * l->v_dim;
     if (status == VIV_OK)
-        status = b->weight_dims(b, "out", 4, out, &n);
+        status = viv_want_weight(b, "out", 2, out);
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, out);
     if (status == VIV_OK)

@@ -36,12 +36,6 @@ static viv_status prepare(void *layer, viv_prepare *p)
     return VIV_OK;
 }
 
-static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
-{
-    (void)layer, (void)phase;
-    return e->n_rows;
-}
-
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
 {
     const struct layer_norm *l = layer;
@@ -73,7 +67,7 @@ const viv_layer_class layer_layer_norm = {
     .instance_size = sizeof(struct layer_norm),
     .infer = infer,
     .prepare = prepare,
-    .tasks = tasks,
+    .tasks = viv_row_tasks,
     .forward = forward,
     .get_ext = get_ext,
 };

@@ -35,21 +35,16 @@ static const viv_attr *const attrs[] = {
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct mlp *l = layer;
-    uint64_t in[4] = {0, b->in_dims[0]}, out[4] = {0};
-    uint32_t ndim;
+    uint64_t in[2] = {0, b->in_dims[0]}, out[2] = {0};
     l->act = (uint32_t)b->get_int(b, "activation");
     l->gated = b->is_set(b, "gate");
     l->dim = in[1];
-    viv_status status = b->want_weight(b, "up", 2, in);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "up", 4, in, &ndim);
+    viv_status status = viv_want_weight(b, "up", 2, in);
     if (status == VIV_OK)
         status = b->want_weight(b, "gate", 2, in);
     l->n_hidden = out[1] = in[0];
     if (status == VIV_OK)
-        status = b->want_weight(b, "down", 2, out);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "down", 4, out, &ndim);
+        status = viv_want_weight(b, "down", 2, out);
     l->n_out = b->out_dim = out[0];
     if (status == VIV_OK)
         status = b->want_weight(b, "gate_bias", 1, &l->n_hidden);

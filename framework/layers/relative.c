@@ -8,17 +8,14 @@ static const uint64_t MAX_TABLE = (uint64_t)1 << 26; /* floats */
 
 viv_status relative_infer(struct relative *r, viv_infer *b, uint64_t n_heads, int32_t causal)
 {
-    uint64_t dims[4] = {0, n_heads};
-    uint32_t ndim;
+    uint64_t dims[2] = {0, n_heads};
     r->used = b->is_set(b, "bias.weight");
     if (!r->used)
         return VIV_OK;
     r->n_heads = n_heads;
     r->causal = causal;
     r->reach = (uint64_t)b->get_int(b, "bias.max_distance");
-    viv_status status = b->want_weight(b, "bias.weight", 2, dims);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "bias.weight", 4, dims, &ndim);
+    viv_status status = viv_want_weight(b, "bias.weight", 2, dims);
     if (status != VIV_OK)
         return status;
     r->buckets = dims[0];

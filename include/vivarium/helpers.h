@@ -92,6 +92,22 @@ static inline int32_t viv_size_mul(uint64_t a, uint64_t b, uint64_t *product)
     return 1;
 }
 
+/* --- layers --- */
+
+/* viv_layer_class.tasks of a layer whose tasks are the rows of the step, in each phase. */
+static inline uint64_t viv_row_tasks(const void *layer, const viv_exec *e, uint32_t phase)
+{
+    (void)layer, (void)phase;
+    return e->n_rows;
+}
+
+/* viv_infer.want_weight; then dims[0..ndim) are those of the weight, if the attribute is set. */
+static inline viv_status viv_want_weight(viv_infer *b, const char *attr, uint32_t ndim, uint64_t *dims)
+{
+    const viv_status status = b->want_weight(b, attr, ndim, dims);
+    return status == VIV_OK && b->is_set(b, attr) ? b->weight_dims(b, attr, ndim, dims, &ndim) : status;
+}
+
 /* --- projections: y = x W^T + bias, with x [n_rows, n_in], W [n_out, n_in], y [n_rows, n_out] --- */
 
 /* A weight matrix, its bias, and how this machine multiplies it. A layer first prepares each input row, in a phase of its
