@@ -392,8 +392,8 @@ static viv_status open_gguf(struct adapter *a, struct reader *r, struct error *e
         status = expect_word(&a->files, "adapter.type", "lora", err);
     if (status == VIV_OK && checkpoint_meta(&a->files, "adapter.alora.invocation_tokens").kind != META_NONE)
         status = error_set(err, VIV_EUNSUPPORTED,
-                           "adapter.alora.invocation_tokens is set: an adapter that works from "
-                           "certain tokens on cannot be merged");
+                           "adapter.alora.invocation_tokens is set: an adapter that works from certain tokens on "
+                           "cannot be merged");
     if (status == VIV_OK && m.kind != META_NONE && (!checkpoint_meta_float(&m, &alpha) || !isfinite(alpha)))
         status = error_set(err, VIV_EFORMAT, "adapter.lora.alpha is not a finite number");
     for (uint32_t i = 0; status == VIV_OK && i < a->files.n_tensors; i++)
@@ -429,8 +429,7 @@ static viv_status check_scale(const struct reader *r)
         const struct change *c = &r->changes[i];
         if (a->scale != 1 && (c->kind == CHANGE_ROWS || (c->kind == CHANGE_WHOLE && !c->parameter)))
             return error_set(r->err, VIV_EUNSUPPORTED,
-                             "tensor '%s' replaces one of the model, which cannot be scaled by %g: "
-                             "give no scale",
+                             "tensor '%s' replaces one of the model, which cannot be scaled by %g: give no scale",
                              c->b->name, a->scale);
     }
     return VIV_OK;

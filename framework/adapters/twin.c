@@ -162,17 +162,15 @@ viv_status twin_find(const struct twins *c, uint32_t i, const char *name, struct
     t->transposed = adapter_weight_is_transposed(w);
     t->turned = hf->n_transforms == 1 && adapter_weight_is_transposed(hf) && w->n_transforms == 0;
     if (!t->turned && !same_transforms(hf, w))
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "'%s' (weight '%s') has another layout in GGUF files than in safetensors, and the adapter is for "
-            "safetensors: convert it to GGUF",
-            name, hf->key);
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "'%s' (weight '%s') has another layout in GGUF files than in safetensors, and the adapter "
+                         "is for safetensors: convert it to GGUF",
+                         name, hf->key);
     if (a->differs)
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "'%s' (weight '%s') has its rows in another order in GGUF files (%s), and the adapter is for "
-            "safetensors: convert it to GGUF",
-            name, hf->key, a->differs);
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "'%s' (weight '%s') has its rows in another order in GGUF files (%s), and the adapter is "
+                         "for safetensors: convert it to GGUF",
+                         name, hf->key, a->differs);
     const viv_tensor *tensor = checkpoint_tensor(&c->m->checkpoint, w->names[0]);
     if (!tensor)
         return checkpoint_missing(&c->m->checkpoint, w->names[0], err);

@@ -135,11 +135,11 @@ static viv_status put_part(json_t *message, const viv_part *p, const char *role,
     case VIV_PART_REASONING:
         return put_reasoning(message, p, err);
     default:
-        return error_set(err, VIV_EUNSUPPORTED,
-                         "a part of kind %" PRIu32
-                         " stands in a message of the role %s; expected a text, reasoning, a tool "
-                         "call or a tool result",
-                         p->kind, role);
+        return error_set(
+            err, VIV_EUNSUPPORTED,
+            "a part of kind %" PRIu32
+            " stands in a message of the role %s; expected a text, reasoning, a tool call or a tool result",
+            p->kind, role);
     }
 }
 
@@ -174,12 +174,11 @@ viv_status messages_to_json(const viv_request *request, json_t **out, struct err
         json_t *message = NULL;
         if (i + 1 == request->n_messages && i > 0 && goes_on(m))
             continue;
-        status =
-            m->role ? message_to_json(m, &message, err)
-                    : error_set(err, VIV_EINVAL,
-                                "message %" PRIu32 " has no role, and others have one: a request is a conversation "
-                                "or bare text",
-                                i + 1);
+        status = m->role ? message_to_json(m, &message, err)
+                         : error_set(err, VIV_EINVAL,
+                                     "message %" PRIu32
+                                     " has no role, and others have one: a request is a conversation or bare text",
+                                     i + 1);
         if (status == VIV_OK)
             status = append(messages, message, err);
     }

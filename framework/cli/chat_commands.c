@@ -209,9 +209,7 @@ static viv_status unknown(const char *name, size_t n, struct error *err)
         return error_set(err, VIV_EINVAL, "there is no %s; did you mean %s?", word, near);
     return error_set(
         err, VIV_EINVAL,
-        "there is no %s: /help lists what there is, and a turn that begins with a slash is written with "
-        "two",
-        word);
+        "there is no %s: /help lists what there is, and a turn that begins with a slash is written with two", word);
 }
 
 viv_status chat_carry_out(struct chat *c, const struct buf *line, struct error *err)

@@ -44,10 +44,10 @@ static const char *text_stranger(const struct file_map *map)
     static const struct {
         const char *begin, *what;
     } kinds[] = {
-        {"<!doctype", "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not "
-                      "/blob/)"},
-        {"<html", "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not "
-                  "/blob/)"},
+        {"<!doctype",
+         "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not /blob/)"},
+        {"<html",
+         "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not /blob/)"},
         {"<?xml", "an XML text, as a server answers that refuses a download: download the file again"},
         {"{", "a JSON text: give the directory that it lies in"},
     };
@@ -86,8 +86,7 @@ const char *checkpoint_stranger(const struct file_map *map)
     } strangers[] = {
         {"PK\003\004", 0, 4,
          "a zip archive, as PyTorch (.pt, .pth, .bin) and .npz files are: save a PyTorch model as safetensors, "
-         "unpack "
-         "others"},
+         "unpack others"},
         {"\x80\002", 0, 2, PICKLE},
         {"\x80\003", 0, 2, PICKLE},
         {"\x80\004", 0, 2, PICKLE},
@@ -195,8 +194,7 @@ viv_status checkpoint_explain_no_weights(const char *path, char **why, struct er
         return status;
     if (ends_in(found, ".gguf") || ends_in(found, ".safetensors"))
         return error_set(err, VIV_EFORMAT,
-                         "%s: no model.safetensors and no model.safetensors.index.json there; did you mean "
-                         "%s/%s?",
+                         "%s: no model.safetensors and no model.safetensors.index.json there; did you mean %s/%s?",
                          path, path, found);
     if (*found)
         n = asprintf(why, "%s: its weights are in %s, %s; " WANTED, path, found, stranger_by_name(found));

@@ -228,8 +228,7 @@ static viv_status add_cache(viv_infer *b, const char *name, uint64_t elems, enum
     struct inference *in = b->ctx;
     if (!name || !*name || strnlen(name, MAX_CACHE_NAME + 1) > MAX_CACHE_NAME || !index)
         return fail(b, VIV_EINVAL,
-                    "it declares a cache whose %s: expected a name of 1 to %d bytes, and where to write "
-                    "its index",
+                    "it declares a cache whose %s: expected a name of 1 to %d bytes, and where to write its index",
                     !index  ? "index is NULL"
                     : !name ? "name is NULL"
                             : "name is empty or too long",

@@ -211,8 +211,7 @@ static viv_status one_for_all(struct expander *x, const struct param_type *t, st
         if (!expr_value_equal(&v->list[0], &v->list[i]))
             return error_set(x->err, VIV_EUNSUPPORTED,
                              "%s is a list of %" PRIu32
-                             " with different values: this family takes %s that is one for "
-                             "all layers",
+                             " with different values: this family takes %s that is one for all layers",
                              who, v->n, expr_value_kind_name(t->kind));
     *v = v->list[0];
     return VIV_OK;

@@ -131,10 +131,9 @@ static viv_status read_all(struct tokenizer *t, const char *directory, struct to
     }
     if (kind == N_VOCABULARIES) {
         snprintf(origin, PATH_MAX, "%s", directory);
-        return error_set(
-            err, VIV_ENOTFOUND,
-            "no tokenizer.json, tekken.json, tokenizer.model, spiece.model, vocab.json or vocab.txt beside "
-            "the weights");
+        return error_set(err, VIV_ENOTFOUND,
+                         "no tokenizer.json, tekken.json, tokenizer.model, spiece.model, vocab.json or vocab.txt "
+                         "beside the weights");
     }
     const struct tokenizer_class *class = tokenizer_class_of(w, &name);
     w->class = kind == WHOLE || kind == LINES || kind == TEKKEN ? NULL : class;

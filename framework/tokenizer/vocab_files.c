@@ -156,11 +156,10 @@ viv_status tokenizer_read_vocab_txt(struct tokenizer *t, const char *path, json_
         fits = fits || (strncmp(class, known[i], n) == 0 && (!class[n] || strcmp(class + n, "Fast") == 0));
     }
     if (!fits)
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "vocab.txt without tokenizer.json, and tokenizer_config.json names the class '%s', whose way of "
-            "cutting words we do not know",
-            class);
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "vocab.txt without tokenizer.json, and tokenizer_config.json names the class '%s', whose "
+                         "way of cutting words we do not know",
+                         class);
     json_notice_memory();
     vocab = json_object();
     viv_status status = vocab ? read_lines(path, vocab, err) : error_nomem(err);

@@ -431,11 +431,10 @@ const struct command command_bench = {
     .name = "bench",
     .summary = "speed, and how near the machine's limit",
     .words = "MODEL",
-    .text = "Reads a prompt and answers, several rounds after one that warms up; prints medians and spread of both "
-            "speeds, time to "
-            "load and to the first token, and peak memory. Then measures what the machine can do at most: prefill "
-            "is bound by "
-            "arithmetic, an answer by reading every weight from memory for each token.",
+    .text =
+        "Reads a prompt and answers, several rounds after one that warms up; prints medians and spread of both "
+        "speeds, time to load and to the first token, and peak memory. Then measures what the machine can do at "
+        "most: prefill is bound by arithmetic, an answer by reading every weight from memory for each token.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct bench_options),

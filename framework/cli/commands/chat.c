@@ -216,13 +216,12 @@ const struct command command_chat = {
     .name = "chat",
     .summary = "converse, turn by turn",
     .words = "MODEL",
-    .text =
-        "Answers what is typed, line by line, with all that was said before. The model's chat template says how "
-        "a conversation is written, and ends each answer. Only what is new in a turn is computed. Lines may come "
-        "from a file or a pipe, too: each is a turn.\n"
-        "On a terminal, lines that are pasted are one turn, and so is what stands between \"\"\" and \"\"\"; "
-        "earlier lines are called back, also those of other conversations.\n"
-        "Ctrl-C stops an answer; what there is of it stays. /help lists commands.",
+    .text = "Answers what is typed, line by line, with all that was said before. The model's chat template says "
+            "how a conversation is written, and ends each answer. Only what is new in a turn is computed. Lines "
+            "may come from a file or a pipe, too: each is a turn.\n"
+            "On a terminal, lines that are pasted are one turn, and so is what stands between \"\"\" and \"\"\"; "
+            "earlier lines are called back, also those of other conversations.\n"
+            "Ctrl-C stops an answer; what there is of it stays. /help lists commands.",
     .options = table,
     .also = sampling_options,
     .defaults = &defaults,

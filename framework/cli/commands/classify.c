@@ -153,8 +153,7 @@ const struct command command_classify = {
     .summary = "labels of texts",
     .words = "MODEL [TEXT]...",
     .text = "Prints, for each text, the classifier's labels with their scores, the best first. Without texts and "
-            "--file, "
-            "they are the lines of standard input.",
+            "--file, they are the lines of standard input.",
     .options = table,
     .options_size = sizeof(struct classify_options),
     .examples = "viv classify ./distilbert-sst2 \"What a lovely day.\"\n"

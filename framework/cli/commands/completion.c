@@ -368,10 +368,9 @@ const struct command command_completion = {
     .name = "completion",
     .summary = "a script that completes command lines, for a shell",
     .words = "bash|zsh|fish|specs",
-    .text =
-        "Prints a script by which a shell completes verbs, options, their values, names of specs and files. `make "
-        "install` puts it where the shells look for such scripts. specs prints the names of specs, which the "
-        "scripts ask for.",
+    .text = "Prints a script by which a shell completes verbs, options, their values, names of specs and files. "
+            "`make install` puts it where the shells look for such scripts. specs prints the names of specs, which "
+            "the scripts ask for.",
     .examples = "viv completion bash >~/.local/share/bash-completion/completions/viv\n"
                 "viv completion zsh >~/.zfunc/_viv\n"
                 "viv completion fish >~/.config/fish/completions/viv.fish",

@@ -389,11 +389,11 @@ const struct command command_diff = {
     .name = "diff",
     .summary = "where two models' numbers part",
     .words = "MODEL [MODEL]",
-    .text = "Runs the same tokens through two models, or one model in two ways, and compares what each layer "
-            "makes: the "
-            "largest difference, the same as a part of the layer's largest number, and the cosine. The first layer "
-            "beyond the tolerance is where they part. Layers correspond by their paths, else by kind and size.\n"
-            "Exit status 0 if they agree, 1 if they part.",
+    .text =
+        "Runs the same tokens through two models, or one model in two ways, and compares what each layer makes: "
+        "the largest difference, the same as a part of the layer's largest number, and the cosine. The first layer "
+        "beyond the tolerance is where they part. Layers correspond by their paths, else by kind and size.\n"
+        "Exit status 0 if they agree, 1 if they part.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct diff_options),

@@ -127,13 +127,11 @@ const struct command command_diverge = {
     .name = "diverge",
     .summary = "how far a model is from another, by a text",
     .words = "REFERENCE MODEL [FILE]",
-    .text =
-        "Reads a text with two models of one vocabulary, step by step, and compares what they expect next: the "
-        "Kullback-Leibler divergence of the second from the first, mean and quantiles over the tokens; how often "
-        "both "
-        "find the same token most likely; how far the probabilities of the tokens that came are apart. This is how "
-        "one sees what quantization, another format or an adapter did to a model.\n"
-        "Ctrl-C ends the reading; what was counted until then is printed.",
+    .text = "Reads a text with two models of one vocabulary, step by step, and compares what they expect next: the "
+            "Kullback-Leibler divergence of the second from the first, mean and quantiles over the tokens; how "
+            "often both find the same token most likely; how far the probabilities of the tokens that came are "
+            "apart. This is how one sees what quantization, another format or an adapter did to a model.\n"
+            "Ctrl-C ends the reading; what was counted until then is printed.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct diverge_options),

@@ -72,11 +72,10 @@ const struct command command_draw = {
     .name = "draw",
     .summary = "the architecture as a picture; weights not needed",
     .words = "MODEL",
-    .text =
-        "Writes the graph as SVG: layers as blocks, branches and repeats as boxes around them, rounds of a repeat "
-        "that are equal once. Each colour is as high as its share of the model's parameters, or of the operations "
-        "that a token costs; of experts, the solid part works on one token. The picture is light or dark as "
-        "whoever looks at it has it.",
+    .text = "Writes the graph as SVG: layers as blocks, branches and repeats as boxes around them, rounds of a "
+            "repeat that are equal once. Each colour is as high as its share of the model's parameters, or of the "
+            "operations that a token costs; of experts, the solid part works on one token. The picture is light or "
+            "dark as whoever looks at it has it.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct draw_options),

@@ -77,11 +77,10 @@ static viv_status find_prompt(const struct checkpoint *c, const char *name, cons
                          nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
     if (**out && json_is_false(json_object_get(said, "include_prompt")))
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "%s: its vectors are made without the tokens of the prompt (include_prompt: false), which this "
-            "version cannot do",
-            c->path);
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "%s: its vectors are made without the tokens of the prompt (include_prompt: false), which "
+                         "this version cannot do",
+                         c->path);
     return VIV_OK;
 }
 
@@ -176,12 +175,11 @@ const struct command command_embed = {
     .name = "embed",
     .summary = "vectors of texts",
     .words = "MODEL [TEXT]...",
-    .text =
-        "Gives a vector for each text: one a line on standard output, or all in a .npy file. Without texts, --file "
-        "and --tokens, texts are the lines of standard input.\n"
-        "How the vectors of a text's tokens become one, whether it has length 1, where long texts are cut and what "
-        "texts begin with, the model's own files say (modules.json of sentence-transformers, pooling_type of "
-        "GGUF).",
+    .text = "Gives a vector for each text: one a line on standard output, or all in a .npy file. Without texts, "
+            "--file and --tokens, texts are the lines of standard input.\n"
+            "How the vectors of a text's tokens become one, whether it has length 1, where long texts are cut and "
+            "what texts begin with, the model's own files say (modules.json of sentence-transformers, pooling_type "
+            "of GGUF).",
     .options = table,
     .options_size = sizeof(struct embed_options),
     .examples = "viv embed ./all-MiniLM-L6-v2 \"A text.\" \"Another one.\" -o vectors.npy\n"

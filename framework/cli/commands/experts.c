@@ -411,10 +411,8 @@ const struct command command_experts = {
     .summary = "which experts of a sparse model work on a text",
     .words = "MODEL [FILE]",
     .text = "Reads a text and counts how often the router of each layer chooses each expert. Evenness is the "
-            "entropy of the "
-            "loads as a part of the most that it can be: 1 where all work equally, near 0 where a few do it all. "
-            "Pairs are "
-            "those that work together most above chance.",
+            "entropy of the loads as a part of the most that it can be: 1 where all work equally, near 0 where a "
+            "few do it all. Pairs are those that work together most above chance.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct experts_options),

@@ -38,8 +38,7 @@ static void print_overview(void)
            "  viv run ./my-checkpoint -p \"Once upon\"    # a checkpoint of yours\n"
            "  viv VERB --help                           # options and examples of a verb\n"
            "\nResults go to standard output, progress and messages to standard error; --json\n"
-           "is for scripts. "
-           "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n"
+           "is for scripts. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n"
            "More: man viv.\n");
 }
 

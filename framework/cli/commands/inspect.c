@@ -390,9 +390,9 @@ const struct command command_inspect = {
     .name = "inspect",
     .summary = "what a model is made of; weights not needed",
     .words = "MODEL",
-    .text = "Prints the graph as a tree (rounds of a repeat that are equal stand once), parameters, size of the "
-            "KV cache and cost "
-            "of a token. A spec without weights is enough; with them, every tensor is found and its shape checked.",
+    .text = "Prints the graph as a tree (rounds of a repeat that are equal stand once), parameters, size of the KV "
+            "cache and cost of a token. A spec without weights is enough; with them, every tensor is found and its "
+            "shape checked.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct inspect_options),

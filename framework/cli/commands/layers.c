@@ -206,8 +206,7 @@ const struct command command_layers = {
     .summary = "what specs may be made of",
     .words = "[NAME]",
     .text = "Lists the layers that this program and its plugins know; with a name, the attributes that a spec may "
-            "write "
-            "under it.",
+            "write under it.",
     .options = table,
     .options_size = sizeof(struct layers_options),
     .examples = "viv layers\n"

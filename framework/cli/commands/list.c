@@ -349,8 +349,8 @@ static int list(const struct arguments *a)
     if (status == VIV_OK && s.n == 0 && !options->json)
         fprintf(stderr, "viv: no checkpoints %s\n",
                 a->n_words ? "lie there"
-                           : "lie in the caches of Hugging Face, ollama, llama.cpp and LM Studio; viv "
-                             "list FOLDER looks elsewhere");
+                           : "lie in the caches of Hugging Face, ollama, llama.cpp and LM Studio; viv list FOLDER "
+                             "looks elsewhere");
     if (status == VIV_OK)
         status = show(&o, &s, options->json, &err);
     for (size_t i = 0; i < s.n; i++) {
@@ -365,11 +365,10 @@ const struct command command_list = {
     .name = "list",
     .summary = "the checkpoints on this machine, with family and size",
     .words = "[FOLDER...]",
-    .text =
-        "Lists the checkpoints (folders with config.json, and .gguf files) in the given folders, or in the caches "
-        "of Hugging Face ($HF_HUB_CACHE, $HF_HOME), ollama ($OLLAMA_MODELS), llama.cpp ($LLAMA_CACHE) and LM "
-        "Studio: the family that runs each, the size of its weights, and the path that other verbs take. Why a "
-        "checkpoint has no family stands below. Nothing is downloaded.",
+    .text = "Lists the checkpoints (folders with config.json, and .gguf files) in the given folders, or in the "
+            "caches of Hugging Face ($HF_HUB_CACHE, $HF_HOME), ollama ($OLLAMA_MODELS), llama.cpp ($LLAMA_CACHE) "
+            "and LM Studio: the family that runs each, the size of its weights, and the path that other verbs "
+            "take. Why a checkpoint has no family stands below. Nothing is downloaded.",
     .options = table,
     .options_size = sizeof(struct list_options),
     .examples = "viv list\n"

@@ -217,10 +217,9 @@ const struct command command_logits = {
     .name = "logits",
     .summary = "the numbers behind every next token",
     .words = "MODEL",
-    .text =
-        "Runs tokens through the model and gives the logits after each of them: all into a .npy file, or the best "
-        "few on standard output. A model with an encoder reads these tokens and has logits for those that it "
-        "writes.",
+    .text = "Runs tokens through the model and gives the logits after each of them: all into a .npy file, or the "
+            "best few on standard output. A model with an encoder reads these tokens and has logits for those that "
+            "it writes.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct logits_options),

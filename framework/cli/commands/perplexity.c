@@ -91,14 +91,11 @@ const struct command command_perplexity = {
     .name = "perplexity",
     .summary = "how well a model predicts a text",
     .words = "MODEL [FILE]",
-    .text =
-        "Reads a text in windows that overlap, and says how likely the model found each token after those before "
-        "it: "
-        "as perplexity, as nats per token, and as bits per byte of the text, which compares models of different "
-        "tokenizers.\n"
-        "What the tokenizer puts before a text stands before every window. Ctrl-C ends the reading; what was "
-        "counted "
-        "until then is printed.",
+    .text = "Reads a text in windows that overlap, and says how likely the model found each token after those "
+            "before it: as perplexity, as nats per token, and as bits per byte of the text, which compares models "
+            "of different tokenizers.\n"
+            "What the tokenizer puts before a text stands before every window. Ctrl-C ends the reading; what was "
+            "counted until then is printed.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct perplexity_options),

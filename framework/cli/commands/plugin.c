@@ -93,13 +93,11 @@ const struct command command_plugin = {
     .name = "plugin",
     .summary = "which plugins there are, of whom, and why some are refused",
     .words = "list",
-    .text =
-        "Plugins are looked for in --plugin-path, then in the directories of VIV_PLUGIN_PATH, then in the "
-        "build tree "
-        "when the program runs from one, else where they are installed; never in the current directory. Each is "
-        "first loaded in a process of its own, and what comes of that is remembered until its file or a library "
-        "that it needs changes. A plugin may start no threads; a library that it needs may when --allow-threads "
-        "or VIV_ALLOW_THREADS names it.",
+    .text = "Plugins are looked for in --plugin-path, then in the directories of VIV_PLUGIN_PATH, then in the "
+            "build tree when the program runs from one, else where they are installed; never in the current "
+            "directory. Each is first loaded in a process of its own, and what comes of that is remembered until "
+            "its file or a library that it needs changes. A plugin may start no threads; a library that it needs "
+            "may when --allow-threads or VIV_ALLOW_THREADS names it.",
     .options = table,
     .options_size = sizeof(struct plugin_options),
     .examples = "viv plugin list\n"

@@ -142,8 +142,7 @@ const struct command command_render = {
     .words = "MODEL [MESSAGES]",
     .text = "Prints what a model would be given for a conversation: a JSON file of messages, [{\"role\": \"user\", "
             "\"content\": \"Hello\"}, ...], or an object with \"messages\" and further variables. Nothing is "
-            "added, not "
-            "even a line feed at the end.\n"
+            "added, not even a line feed at the end.\n"
             "With --template, any Jinja template is rendered with a JSON object of variables.",
     .options = table,
     .defaults = &defaults,

@@ -232,15 +232,13 @@ const struct command command_run = {
     .name = "run",
     .summary = "answer a prompt, as it comes",
     .words = "MODEL [TEXT]",
-    .text =
-        "Continues a text, or, if the model has an encoder, reads it and writes another. The answer goes to "
-        "standard output as it is made; a closing line on standard error says "
-        "how many tokens there were and how fast they came.\n"
-        "Temperature, top-k, top-p and the like come from the checkpoint's generation_config.json unless they are "
-        "said here. Ctrl-C ends the answer; a second one ends the program.\n"
-        "With --session, an answer that -n or Ctrl-C has ended goes on another time as if nothing had been "
-        "between: the "
-        "file holds the text and what the model keeps of it, so that nothing is computed twice.",
+    .text = "Continues a text, or, if the model has an encoder, reads it and writes another. The answer goes to "
+            "standard output as it is made; a closing line on standard error says how many tokens there were and "
+            "how fast they came.\n"
+            "Temperature, top-k, top-p and the like come from the checkpoint's generation_config.json unless they "
+            "are said here. Ctrl-C ends the answer; a second one ends the program.\n"
+            "With --session, an answer that -n or Ctrl-C has ended goes on another time as if nothing had been "
+            "between: the file holds the text and what the model keeps of it, so that nothing is computed twice.",
     .options = table,
     .also = sampling_options,
     .defaults = &defaults,

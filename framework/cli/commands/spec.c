@@ -286,14 +286,10 @@ const struct command command_spec = {
     .name = "spec",
     .summary = "check, expand and list specs; their JSON schema",
     .words = "check|expand|schema|list [MODEL|WORD]...",
-    .text =
-        "check reads specs and says what is wrong with them, with file, line and column; of a checkpoint, also "
-        "what "
-        "of it cannot be computed; expand prints a model in "
-        "its "
-        "flat form, every layer and weight written out; schema prints a JSON Schema for editors; list shows the "
-        "specs that can be named, or those with all of some words in their name, title, family or architecture. "
-        "man viv-spec describes the language.",
+    .text = "check reads specs and says what is wrong with them, with file, line and column; of a checkpoint, also "
+            "what of it cannot be computed; expand prints a model in its flat form, every layer and weight written "
+            "out; schema prints a JSON Schema for editors; list shows the specs that can be named, or those with "
+            "all of some words in their name, title, family or architecture. man viv-spec describes the language.",
     .options = table,
     .options_size = sizeof(struct spec_options),
     .examples = "viv spec list\n"

@@ -234,10 +234,9 @@ const struct command command_tokenize = {
     .name = "tokenize",
     .summary = "text to token ids and back",
     .words = "MODEL [TEXT]",
-    .text =
-        "Prints the ids of TEXT, of a file, or of standard input, exactly as the model would see them. Beside what "
-        "MODEL is elsewhere, a tokenizer.json, a tekken.json, a tokenizer.model or a GGUF file with a vocabulary "
-        "alone will do.",
+    .text = "Prints the ids of TEXT, of a file, or of standard input, exactly as the model would see them. Beside "
+            "what MODEL is elsewhere, a tokenizer.json, a tekken.json, a tokenizer.model or a GGUF file with a "
+            "vocabulary alone will do.",
     .options = table,
     .options_size = sizeof(struct tokenize_options),
     .examples = "viv tokenize shakespeare \"To be, or not to be\"\n"

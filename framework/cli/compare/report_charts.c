@@ -127,11 +127,10 @@ static viv_status put_memory_chart(struct report *r)
         plot_point(s, least, (double)memory);
         plot_point(s, most, (double)memory);
     }
-    return status == VIV_OK
-               ? plot_end(r, &p,
-                          "Weights, and the KV cache of the sequences that are generated at once. The level lines "
-                          "are the memory that there is.")
-               : (plot_release(&p), status);
+    return status == VIV_OK ? plot_end(r, &p,
+                                       "Weights, and the KV cache of the sequences that are generated at once. The "
+                                       "level lines are the memory that there is.")
+                            : (plot_release(&p), status);
 }
 
 /* Rows "<key>_<context>" as points. */
