@@ -1,3 +1,4 @@
+/* json.c - see json.h. */
 #include "base/json.h"
 
 #include "base/buf.h"

@@ -1,3 +1,4 @@
+/* near.c - see near.h. */
 #include "base/near.h"
 
 #include <string.h>

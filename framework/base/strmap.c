@@ -1,3 +1,4 @@
+/* strmap.c - see strmap.h. */
 #include "base/strmap.h"
 
 #include <stdlib.h>

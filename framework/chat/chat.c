@@ -1,4 +1,4 @@
-/* chat.c - conversations, rendered: messages as transformers 5 hands them to a template. */
+/* chat.c - renders conversations: passes messages to a template as transformers 5 does. */
 #include "chat/chat.h"
 
 #include "base/utf8.h"
@@ -7,8 +7,8 @@
 
 const char *const chat_reasoning_keys[N_REASONING_KEYS] = {"reasoning_content", "thinking", "reasoning"};
 
-/* One message as the template gets it: without members that are null (OpenAI's API writes "content": null beside
- * tool calls), and with its reasoning as reasoning_content and as thinking, whatever name it came under. */
+/* A copy of a message for the template. Members that are null are left out, because OpenAI's API writes "content":
+ * null beside tool calls. The reasoning is there as reasoning_content and as thinking, whatever its name was. */
 static json_t *normal_message(json_t *message)
 {
     json_t *out = json_object(), *reasoning = NULL, *v;
@@ -28,7 +28,7 @@ static json_t *normal_message(json_t *message)
     return ok ? out : NULL;
 }
 
-/* A list of objects, each copied by `copy`, in place of what `data` has under `name`. */
+/* Replaces the list of objects data[name] by a list of their copies, made by `copy`. */
 static viv_status normalize(json_t *data, const char *name, json_t *(*copy)(json_t *), struct error *err)
 {
     json_t *given = json_object_get(data, name), *all = json_array(), *one;

@@ -1,8 +1,8 @@
-/* chat_template.c - where a checkpoint's chat template and its special tokens are found.
+/* chat_template.c - finds the chat template and the special tokens of a checkpoint.
  *
- * As transformers 5 has it, one place gives all templates: what lies in an earlier place hides what a later one
- * says. The special tokens are those of tokenizer_config.json; special_tokens_map.json comes before it, but is read
- * only where tokenizer_config.json has no added_tokens_decoder. */
+ * As in transformers 5, all templates come from one place, and an earlier place hides later ones. Special tokens
+ * come from tokenizer_config.json. special_tokens_map.json has precedence, but is read only if
+ * tokenizer_config.json has no added_tokens_decoder. */
 #include "chat/chat.h"
 
 #include "base/file.h"
@@ -34,7 +34,7 @@ struct search {
 
 /* --- templates ----------------------------------------------------------------------------------------------- */
 
-/* One more template; `where` is what errors call it. */
+/* Adds a template; `where` is its name in errors. */
 static viv_status add(struct search *s, const char *name, const char *text, size_t n, const char *where)
 {
     json_t *known = json_stringn(text, n);
@@ -273,7 +273,8 @@ static viv_status tokens_of(struct search *s, json_t *config)
     return status;
 }
 
-/* What a tokenizer's class has where its files say nothing; NULL: none. Of the classes that chat models use. */
+/* Special tokens of a tokenizer class, for checkpoints whose files do not say; NULL: none. Only classes of chat
+ * models are listed. */
 static viv_status tokens_of_class(struct search *s)
 {
     static const struct {

@@ -1,3 +1,4 @@
+/* open.c - see open.h. */
 #include "cli/open.h"
 
 #include "base/file.h"

@@ -1,3 +1,4 @@
+/* out.c - see out.h. */
 #include "cli/out.h"
 
 #include "base/buf.h"

@@ -1,3 +1,4 @@
+/* trace.c - see trace.h. */
 #include "cli/trace.h"
 
 #include "cli/out.h"

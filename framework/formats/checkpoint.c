@@ -48,8 +48,8 @@ static const char *text_stranger(const struct file_map *map)
          "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not /blob/)"},
         {"<html",
          "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not /blob/)"},
-        {"<?xml", "an XML text, as a server answers that refuses a download: download the file again"},
-        {"{", "a JSON text: give the directory that it lies in"},
+        {"<?xml", "an XML text, such as the answer of a server that refuses a download: download the file again"},
+        {"{", "a JSON text: give the directory that it is in"},
     };
     const size_t n = map->size < ENOUGH ? map->size : ENOUGH;
     size_t at = n > 2 && memcmp(map->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

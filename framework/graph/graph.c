@@ -1,3 +1,4 @@
+/* graph.c - see graph.h. */
 #include "graph/graph.h"
 
 #include "base/float_mode.h"

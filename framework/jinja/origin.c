@@ -52,7 +52,7 @@ char *jinja_origin_alloc(struct run *r, size_t n)
     if (!p || p->size - p->used < n) {
         const size_t usual = !p                  ? PART
                              : p->size < LARGEST ? 2 * p->size
-                                                 : LARGEST; /* few parts: all are searched */
+                                                 : LARGEST; /* few parts, because all are searched */
         const size_t size = n > usual ? n : usual;
         p = jinja_alloc(r, sizeof *p);
         if (!p || !(p->text = jinja_alloc(r, size)) || !(p->from_data = jinja_alloc(r, size)))
@@ -87,7 +87,7 @@ void jinja_origin_copy(struct run *r, char *to, const char *from, size_t n)
 
 /* --- buffers ------------------------------------------------------------------------------------------------- */
 
-/* Buffers are written one inside another: the one that is looked for is among the last. */
+/* Buffers are nested, so the one that is searched for is one of the last. */
 static struct watched *find_watched(const struct run *r, const struct buf *b)
 {
     size_t i = r->n_watched;
@@ -105,8 +105,8 @@ static struct watched *watch(struct run *r, const struct buf *b)
     return &r->watched[r->n_watched++];
 }
 
-/* Sets the flags of the bytes from `begin` to the end, which were copied from `text`, or made anew if it is NULL.
- */
+/* Sets the flags of the bytes from `begin` to the end, which were copied from `text`, or made anew if
+ * it is NULL. */
 static bool note(struct buf *b, size_t begin, const char *text)
 {
     struct run *r = current;
@@ -210,7 +210,7 @@ bool jinja_origin_of_call(const struct run *r, const struct value *self, const s
     return found;
 }
 
-/* A role that is a plain word: templates write tokens around it. */
+/* A role that is a plain word counts as the template's, because templates write tokens around it. */
 static bool is_word(const char *text, size_t n)
 {
     return n > 0 && n <= 32 &&
@@ -219,7 +219,7 @@ static bool is_word(const char *text, size_t n)
 
 bool jinja_is_data(const char *key, const json_t *v, uint32_t depth)
 {
-    static const char ending[] = "_token"; /* bos_token and the like: of the model, not of whoever talks with it */
+    static const char ending[] = "_token"; /* bos_token and the like belong to the model, not to the data */
     const size_t n = strlen(key);
     if (!json_is_string(v))
         return true;

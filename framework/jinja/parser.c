@@ -101,7 +101,7 @@ static struct node *constant(struct parser *p, struct value v)
     return n;
 }
 
-/* (a, b, name=c, *d, **e), the parenthesis having been read */
+/* (a, b, name=c, *d, **e), after the parenthesis */
 static bool arguments(struct parser *p, struct nodes *list)
 {
     bool named = false;
@@ -227,7 +227,7 @@ static struct node *primary(struct parser *p)
     return t->text[0] == '(' ? parenthesis(p) : t->text[0] == '[' ? sequence(p, E_LIST, "]") : dictionary(p);
 }
 
-/* a[b], a[b, c], a[b:c:d]; the bracket having been read */
+/* a[b], a[b, c], a[b:c:d], after the bracket */
 static struct node *subscript(struct parser *p, struct node *a)
 {
     struct node *parts[3] = {0};
@@ -308,7 +308,7 @@ static struct node *postfix(struct parser *p, struct node *a)
     return a;
 }
 
-/* a | name, a | name(x); the pipe having been read. `a` NULL: of a filter block. */
+/* a | name, a | name(x), after the pipe. `a` NULL: of a filter block. */
 struct node *jinja_parse_filter(struct parser *p, struct node *a)
 {
     struct node *n = jinja_make_node(p, E_FILTER);
@@ -328,7 +328,7 @@ struct node *jinja_parse_filter(struct parser *p, struct node *a)
     return n;
 }
 
-/* a is [not] name, a is name x, a is name(x); `is` having been read */
+/* a is [not] name, a is name x, a is name(x), after `is` */
 static struct node *test(struct parser *p, struct node *a)
 {
     struct node *n = jinja_make_node(p, E_TEST);
@@ -402,7 +402,7 @@ static struct node *unary(struct parser *p, bool with_filters)
 
 static struct node *operators(struct parser *p, uint32_t level);
 
-/* Left to right, operators of one level; the words of each. */
+/* Operators of one level, from left to right, and the words of each. */
 static struct node *operators(struct parser *p, uint32_t level)
 {
     static const char *const levels[][5] = {

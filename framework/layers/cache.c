@@ -1,3 +1,4 @@
+/* cache.c - see cache.h. */
 #include "layers/cache.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* kv_cache.c - see kv_cache.h. */
 #include "layers/kv_cache.h"
 
 viv_status kv_cache_prepare(struct kv_cache *s, const viv_prepare *p)

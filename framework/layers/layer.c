@@ -1,3 +1,4 @@
+/* layer.c - see layer.h. */
 #include "layers/layer.h"
 
 static uint64_t blocks_of(const viv_span *span, uint64_t size)

@@ -1,3 +1,4 @@
+/* lookup.c - see lookup.h. */
 #include "layers/lookup.h"
 
 viv_status lookup_infer(void *layer, viv_infer *b)

@@ -1,3 +1,4 @@
+/* relative.c - see relative.h. */
 #include "layers/relative.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* rope.c - see rope.h. */
 #include "layers/rope.h"
 
 #include "layers/description.h"

@@ -1,3 +1,4 @@
+/* divergence.c - see divergence.h. */
 #include "quality/divergence.h"
 
 #include "base/buf.h"

@@ -1,3 +1,4 @@
+/* perplexity.c - see perplexity.h. */
 #include "quality/perplexity.h"
 
 #include "quality/logits.h"

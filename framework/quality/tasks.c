@@ -1,3 +1,4 @@
+/* tasks.c - see tasks.h. */
 #include "quality/tasks.h"
 
 #include "base/file.h"

@@ -88,8 +88,8 @@ static viv_status fit(struct expander *x, const viv_attr *attr, const struct yam
         fits = fits || v->kind == VALUE_STRING;
     }
     if (!fits)
-        return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' wants %s%s%s, found %s", attr->name, wanted[attr->kind],
-                          attr->choices ? " " : "", attr->choices ? attr->choices : "",
+        return yaml_error(x->err, y->at, VIV_EINVAL, "'%s': expected %s%s%s, found %s", attr->name,
+                          wanted[attr->kind], attr->choices ? " " : "", attr->choices ? attr->choices : "",
                           v->kind == VALUE_LIST && is_list(attr) ? "a list of other things"
                                                                  : expr_value_kind_name(v->kind));
     viv_status status = check_bounds(x, attr, y, v);

@@ -96,7 +96,7 @@ static viv_status check_attr(struct checker *c, const viv_attr *attr, const stru
     if (is_list && y->kind == YAML_LIST)
         return check_list(c, y);
     if (y->kind != YAML_SCALAR)
-        return yaml_error(c->err, y->at, VIV_EINVAL, "'%s' wants %s, found %s", attr->name,
+        return yaml_error(c->err, y->at, VIV_EINVAL, "'%s': expected %s, found %s", attr->name,
                           is_list ? "a list" : "a value", yaml_kind_name(y));
     if (attr->kind == VIV_ATTR_CHOICE && layer_attr_choice(attr, y->text) >= 0)
         return VIV_OK;
@@ -137,10 +137,11 @@ static bool is_group(const viv_layer_class *class, const char *name)
 static viv_status no_group(const struct yaml *y, const char *name, struct error *err)
 {
     if (y->kind != YAML_SCALAR)
-        return yaml_error(err, y->at, VIV_EINVAL, "'%s' wants a mapping, or the name of one of `groups`, found %s",
-                          name, yaml_kind_name(y));
+        return yaml_error(err, y->at, VIV_EINVAL,
+                          "'%s': expected a mapping, or the name of one of `groups`, found %s", name,
+                          yaml_kind_name(y));
     return yaml_error(err, y->at, VIV_EINVAL,
-                      "'%s' wants a mapping, or the name of one of `groups`, and '%s' is none", name, y->text);
+                      "'%s': expected a mapping, or the name of one of `groups`, and '%s' is none", name, y->text);
 }
 
 /* Nested mappings are dotted names: rope: {theta: x} is rope.theta. */
@@ -211,8 +212,8 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
     if (status != VIV_OK)
         return yaml_error(c->err, at, status, "layer '%s': %s", name, refused.text);
     if (attrs->kind != YAML_MAP)
-        return yaml_error(c->err, attrs->at, VIV_EINVAL, "layer '%s' wants a mapping of attributes, found %s", name,
-                          yaml_kind_name(attrs));
+        return yaml_error(c->err, attrs->at, VIV_EINVAL, "layer '%s': expected a mapping of attributes, found %s",
+                          name, yaml_kind_name(attrs));
     status = check_attrs(c, class, attrs, "");
     for (const viv_attr *const *a = class->attrs; status == VIV_OK && *a; a++)
         if (((*a)->flags & VIV_ATTR_REQUIRED) && !spec_attr(c->x.spec, attrs, (*a)->name))
@@ -252,8 +253,8 @@ static viv_status check_switch(struct checker *c, const struct yaml *item)
 static viv_status check_branches(struct checker *c, const struct yaml *branches, const char *what)
 {
     if (branches->kind != YAML_LIST || branches->n == 0)
-        return yaml_error(c->err, branches->at, VIV_EINVAL, "'%s' wants a list of branches, each a list of layers",
-                          what);
+        return yaml_error(c->err, branches->at, VIV_EINVAL,
+                          "'%s': expected a list of branches, each a list of layers", what);
     viv_status status = VIV_OK;
     for (uint32_t i = 0; status == VIV_OK && i < branches->n; i++)
         status = check_items(c, branches->items[i]);
@@ -281,7 +282,7 @@ static viv_status check_item(struct checker *c, const struct yaml *item)
         return check_branches(c, body, name);
     if (strcmp(name, "save") == 0 || strcmp(name, "load") == 0) {
         if (body->kind != YAML_SCALAR)
-            return yaml_error(c->err, body->at, VIV_EINVAL, "'%s' wants a name", name);
+            return yaml_error(c->err, body->at, VIV_EINVAL, "'%s': expected a name", name);
         for (uint32_t i = 0; name[0] == 'l' && i < c->n_saved; i++)
             if (strcmp(c->saved[i], body->text) == 0)
                 return VIV_OK;
@@ -328,7 +329,8 @@ static viv_status check_transforms(struct checker *c, const struct yaml *list)
     viv_status status = VIV_OK;
     if (list && list->kind != YAML_LIST)
         return yaml_error(c->err, list->at, VIV_EINVAL,
-                          "'transform' wants a list, or {hf: list, gguf: list}, found %s", yaml_kind_name(list));
+                          "'transform': expected a list, or {hf: list, gguf: list}, found %s",
+                          yaml_kind_name(list));
     for (uint32_t i = 0; status == VIV_OK && list && i < list->n; i++)
         status = check_transform(c, list->items[i]);
     return status;

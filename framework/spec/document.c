@@ -1,3 +1,4 @@
+/* document.c - see document.h. */
 #include "spec/document.h"
 
 #include "base/file.h"
@@ -81,7 +82,7 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
     if (strcmp(key->name, "use") == 0 && v->kind == YAML_MAP)
         return yaml_error(err, v->at, VIV_EUNSUPPORTED,
                           "'use' of several specs at once is not known to this version");
-    return yaml_error(err, v->at, VIV_EINVAL, "'%s' wants %s, found %s", key->name, wanted[key->type],
+    return yaml_error(err, v->at, VIV_EINVAL, "'%s': expected %s, found %s", key->name, wanted[key->type],
                       yaml_kind_name(v));
 }
 

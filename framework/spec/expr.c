@@ -1,3 +1,4 @@
+/* expr.c - see expr.h. */
 #include "spec/expr.h"
 
 #include "base/utf8.h"
@@ -252,7 +253,7 @@ static viv_status arithmetic(struct parser *p, char op, struct value *a, const s
     if (p->skipping)
         return VIV_OK;
     if (!is_number(a) || !is_number(b))
-        return error_set(p->err, VIV_EINVAL, "'%s': '%c' wants numbers, found %s and %s", p->quote, op,
+        return error_set(p->err, VIV_EINVAL, "'%s': '%c' takes numbers, found %s and %s", p->quote, op,
                          expr_value_kind_name(a->kind), expr_value_kind_name(b->kind));
     if (a->kind == VALUE_INT && b->kind == VALUE_INT)
         return integers(p, op, a->i, b->i, a);
@@ -303,7 +304,7 @@ static viv_status membership(struct parser *p, struct value *a, const struct val
     if (p->skipping)
         return VIV_OK;
     if (list->kind != VALUE_LIST || a->kind == VALUE_LIST)
-        return error_set(p->err, VIV_EINVAL, "'%s': `in` wants a value and a list, found %s and %s", p->quote,
+        return error_set(p->err, VIV_EINVAL, "'%s': `in` takes a value and a list, found %s and %s", p->quote,
                          expr_value_kind_name(a->kind), expr_value_kind_name(list->kind));
     for (uint32_t i = 0; i < list->n && !r; i++)
         r = expr_value_equal(a, &list->list[i]);
@@ -322,7 +323,7 @@ static viv_status compare(struct parser *p, const char *op, struct value *a, con
         r = expr_value_equal(a, b) == (op[0] == '=');
     } else {
         if (!is_number(a) || !is_number(b))
-            return error_set(p->err, VIV_EINVAL, "'%s': '%s' wants numbers, found %s and %s", p->quote, op,
+            return error_set(p->err, VIV_EINVAL, "'%s': '%s' takes numbers, found %s and %s", p->quote, op,
                              expr_value_kind_name(a->kind), expr_value_kind_name(b->kind));
         int order = order_of(a, b);
         r = op[0] == '<' ? (op[1] ? order <= 0 : order < 0) : (op[1] ? order >= 0 : order > 0);
@@ -351,7 +352,7 @@ static viv_status call(struct parser *p, const char *name, struct value *out)
         if (p->skipping)
             continue;
         if (is_len ? v.kind != VALUE_LIST : !is_number(&v))
-            return error_set(p->err, VIV_EINVAL, "'%s': %s wants %s, found %s", p->quote, name,
+            return error_set(p->err, VIV_EINVAL, "'%s': %s takes %s, found %s", p->quote, name,
                              is_len ? "a list" : "numbers", expr_value_kind_name(v.kind));
         if (is_sqrt && expr_value_number(&v) < 0)
             return bad(p, VIV_EINVAL, "the root of a negative number");

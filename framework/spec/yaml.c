@@ -1,3 +1,4 @@
+/* yaml.c - see yaml.h. */
 #include "spec/yaml.h"
 
 #include "base/buf.h"

@@ -1,5 +1,5 @@
-/* added.c - tokens that are found in the text itself, before the model sees it, as tokenizers' added_vocabulary.rs
- * has them. They have a table of their own: the model never finds one among its pieces. */
+/* added.c - added tokens: found in the text before the model encodes it, as in the tokenizers library
+ * (added_vocabulary.rs). They have a table of their own; the model never finds one among its pieces. */
 #include "tokenizer/pipeline.h"
 #include "tokenizer/unicode.h"
 
@@ -186,8 +186,8 @@ static size_t spaces_after(const char *s, size_t at, size_t n)
     return at;
 }
 
-/* A token that is found and does not count uses its text up all the same, as in the reference; the spaces that
- * belong to one may themselves be searched. */
+/* A token that is found uses up its text even if it is not counted, as in the reference. The spaces that belong to
+ * it are searched again. */
 bool added_next(const struct added_tokens *a, const struct added_index *index, const char *s, size_t n, int flags,
                 struct added_match *m)
 {
@@ -202,7 +202,7 @@ bool added_next(const struct added_tokens *a, const struct added_index *index, c
         const size_t end = at + e->n;
         m->searched = end;
         if (token->special && m->from_data && memchr(m->from_data + at, 1, e->n)) {
-            m->searched = at + 1; /* one that the template wrote may begin within */
+            m->searched = at + 1; /* a token that the template wrote may begin inside this one */
             continue;
         }
         if (token->special && !(flags & TOKENIZER_PARSE_SPECIAL))

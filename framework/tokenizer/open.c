@@ -1,4 +1,4 @@
-/* open.c - which tokenizer lies where. */
+/* open.c - finds and opens the tokenizer of a directory or a checkpoint. */
 #include "tokenizer/pipeline.h"
 
 #include "base/file.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "directory/name"; the caller has seen to it that it fits. */
+/* "directory/name"; the caller made sure that it fits. */
 static void name_in(char path[PATH_MAX], const char *directory, const char *name)
 {
     snprintf(path, PATH_MAX, "%s/%s", directory, name);
@@ -82,7 +82,7 @@ static void read_input_names(struct tokenizer *t, json_t *names)
         t->template.pair[i].type = 0;
 }
 
-/* What stands around a text: as add_bos_token and add_eos_token say, and RoBERTa's and T5's always. */
+/* The special tokens around a text: by add_bos_token and add_eos_token; for RoBERTa and T5 always. */
 static viv_status put_around(struct tokenizer *t, const struct tokenizer_words *w, bool bos, struct error *err)
 {
     json_t *add_bos = json_object_get(w->config, "add_bos_token");
@@ -181,7 +181,7 @@ viv_status tokenizer_open_directory(const char *directory, struct tokenizer **ou
     return t ? finish(t, open_directory(directory, t, origin, err), origin, out, err) : error_nomem(err);
 }
 
-/* What sentence-transformers does where its own file says do_lower_case, whatever the tokenizer's says. */
+/* Applies do_lower_case of sentence-transformers, which has precedence over the tokenizer's own. */
 static viv_status lower_first(struct tokenizer *t, struct error *err)
 {
     struct normalizer *last = normalizers_add(&t->normalizers, NORMALIZE_LOWERCASE), *v = t->normalizers.v;

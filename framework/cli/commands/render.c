@@ -115,7 +115,7 @@ static int render(const struct arguments *a)
     if (o->now) {
         const char *end = strptime(o->now, "%Y-%m-%d", &now);
         if (!end || *end)
-            return cli_usage_error("render", "--now wants a date such as 2025-07-10, found '%s'", o->now);
+            return cli_usage_error("render", "--now: expected a date such as 2025-07-10, found '%s'", o->now);
         mktime(&now);
     }
     const char *values = o->values ? o->values : alone ? "json" : "python";

@@ -1,3 +1,4 @@
+/* blocks.c - see blocks.h. */
 #include "cli/compare/blocks.h"
 
 #include "spec/expr.h"

@@ -1,3 +1,4 @@
+/* chart.c - see chart.h. */
 #include "cli/compare/chart.h"
 
 #include "base/figure.h"

@@ -1,3 +1,4 @@
+/* comparison.c - see comparison.h. */
 #include "cli/compare/comparison.h"
 
 #include "base/buf.h"

@@ -1,3 +1,4 @@
+/* device.c - see device.h. */
 #include "cli/compare/device.h"
 
 #include "base/file.h"

@@ -1,3 +1,4 @@
+/* drawing.c - see drawing.h. */
 #include "cli/compare/drawing.h"
 
 #include "base/figure.h"

@@ -1,3 +1,4 @@
+/* facts.c - see facts.h. */
 #include "cli/compare/facts.h"
 
 #include "base/size.h"

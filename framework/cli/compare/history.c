@@ -1,3 +1,4 @@
+/* history.c - see history.h. */
 #include "cli/compare/history.h"
 
 #include "base/file.h"

@@ -1,3 +1,4 @@
+/* table.c - see table.h. */
 #include "cli/compare/table.h"
 
 #include "base/figure.h"
