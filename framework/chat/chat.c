@@ -77,8 +77,9 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
     return status;
 }
 
-viv_status chat_render_messages(const struct chat_template *t, json_t *messages, bool answers, struct buf *out,
-                                struct error *err)
+/* answers: the model will answer, so the prompt of an answer is added. */
+static viv_status render_messages(const struct chat_template *t, json_t *messages, bool answers, struct buf *out,
+                                  struct error *err)
 {
     const struct template_options how = {.values = TEMPLATE_PYTHON};
     json_notice_memory();
@@ -93,7 +94,7 @@ viv_status chat_render_turn(const struct chat_template *t, const char *text, str
     if (!utf8_valid(text, strlen(text)))
         return error_set(err, VIV_EFORMAT, "a turn is not UTF-8");
     json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", text);
-    viv_status status = messages ? chat_render_messages(t, messages, true, out, err) : error_nomem(err);
+    viv_status status = messages ? render_messages(t, messages, true, out, err) : error_nomem(err);
     json_decref(messages);
     return status;
 }
@@ -109,7 +110,7 @@ viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *
                                  "assistant", "content", mark);
     viv_status status = messages ? VIV_OK : error_nomem(err);
     *id = -1;
-    if (status == VIV_OK && chat_render_messages(t, messages, false, &text, &refused) == VIV_OK) {
+    if (status == VIV_OK && render_messages(t, messages, false, &text, &refused) == VIV_OK) {
         const char *behind = NULL;
         for (const char *at = buf_text(&text); (at = strstr(at, mark)); at += sizeof mark - 1)
             behind = at + sizeof mark - 1;

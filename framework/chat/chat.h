@@ -30,9 +30,6 @@ void chat_template_close(struct chat_template *t); /* accepts a zeroed struct */
  * reasoning_content and as thinking. */
 viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
                        struct buf *out, struct error *err);
-/* Renders messages. answers: the model will answer, so the prompt of an answer is added. */
-viv_status chat_render_messages(const struct chat_template *t, json_t *messages, bool answers, struct buf *out,
-                                struct error *err);
 /* Renders one turn of the user, and the prompt of the answer. */
 viv_status chat_render_turn(const struct chat_template *t, const char *text, struct buf *out, struct error *err);
 

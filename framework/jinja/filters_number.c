@@ -43,7 +43,8 @@ static unsigned digit_of(char c)
                                                     : 99;
 }
 
-bool jinja_read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out)
+/* Reads a number as Python's int() does; false: the text is none. */
+static bool read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out)
 {
     static const struct {
         char letter;
@@ -80,7 +81,8 @@ bool jinja_read_integer(struct run *r, const char *s, size_t n, unsigned base, s
     return jinja_integer_of_text(r, digits, used, base, &size) && jinja_sign(r, negative, &size, out);
 }
 
-bool jinja_read_float(const char *s, size_t n, double *out)
+/* The same as Python's float() does. */
+static bool read_float(const char *s, size_t n, double *out)
 {
     char text[512], *end;
     size_t used = 0;
@@ -116,10 +118,10 @@ static bool filter_int(struct run *r, const struct value *v, const struct args *
         *out = *v;
     else if (v->kind == FLOAT && !isnan(v->f))
         return jinja_integer_of_float(r, v->f, out);
-    else if (v->kind == STRING && !jinja_read_integer(r, v->s.text, v->s.size, (unsigned)base, out)) {
+    else if (v->kind == STRING && !read_integer(r, v->s.text, v->s.size, (unsigned)base, out)) {
         if (r->err->status != VIV_OK)
             return false;
-        if (jinja_read_float(v->s.text, v->s.size, &number) && isfinite(number))
+        if (read_float(v->s.text, v->s.size, &number) && isfinite(number))
             return jinja_integer_of_float(r, number, out);
     }
     return true;
@@ -134,7 +136,7 @@ static bool filter_float(struct run *r, const struct value *v, const struct args
     *out = otherwise ? *otherwise : jinja_make_float(0);
     if (jinja_is_number(v))
         *out = jinja_make_float(jinja_to_number(v));
-    else if (v->kind == STRING && jinja_read_float(v->s.text, v->s.size, &number))
+    else if (v->kind == STRING && read_float(v->s.text, v->s.size, &number))
         *out = jinja_make_float(number);
     return v->kind != BIG || isfinite(out->f) || jinja_fail(r, VIV_EINVAL, "the integer is too large for a float");
 }
@@ -196,7 +198,7 @@ static bool filter_filesizeformat(struct run *r, const struct value *v, const st
     const double base = binary ? 1024 : 1000;
     double size = jinja_is_number(v) ? jinja_to_number(v) : 0, unit = base * base;
     struct buf b = {0};
-    if (v->kind == STRING ? !jinja_read_float(v->s.text, v->s.size, &size) : !jinja_is_number(v))
+    if (v->kind == STRING ? !read_float(v->s.text, v->s.size, &size) : !jinja_is_number(v))
         return jinja_fail(r, VIV_EINVAL, "filesizeformat: expected a number, found %s", jinja_kind_name(v));
     if (size == 1 || size < base) {
         if (size == 1)

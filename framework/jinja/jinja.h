@@ -372,9 +372,6 @@ bool jinja_format_percent(struct run *r, const struct value *format, const struc
 bool jinja_format_braces(struct run *r, const struct value *format, const struct args *a, struct value *out);
 /* format(v, spec) of Python */
 bool jinja_format_spec(struct run *r, const struct value *v, const char *spec, size_t n, struct buf *out);
-/* Reads a number as Python's int() and float() do; false: the text is none. */
-bool jinja_read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out);
-bool jinja_read_float(const char *s, size_t n, double *out);
 
 /* The i-th argument, in the order of the parameters; NULL if it is not given. */
 const struct value *jinja_arg(const struct args *a, size_t place);

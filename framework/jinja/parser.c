@@ -52,7 +52,8 @@ struct node *jinja_make_node(struct parser *p, enum node_kind kind)
     return n;
 }
 
-struct node *jinja_make_pair_node(struct parser *p, enum node_kind kind, struct node *a, struct node *b)
+/* NULL if one of them is NULL. */
+static struct node *make_pair(struct parser *p, enum node_kind kind, struct node *a, struct node *b)
 {
     struct node *n = a && b ? jinja_make_node(p, kind) : NULL;
     if (n) {
@@ -261,7 +262,7 @@ static struct node *subscript(struct parser *p, struct node *a)
     if (!jinja_expect_op(p, "]"))
         return NULL;
     if (!is_slice)
-        return jinja_make_pair_node(p, E_ITEM, a, parts[0]);
+        return make_pair(p, E_ITEM, a, parts[0]);
     struct node *node = jinja_make_node(p, E_SLICE);
     if (!node)
         return NULL;
@@ -418,7 +419,7 @@ static struct node *operators(struct parser *p, uint32_t level)
         const char *op = levels[level][i];
         p->t++;
         struct node *b = operators(p, level + 1);
-        if ((a = jinja_make_pair_node(p, E_BINARY, a, b)))
+        if ((a = make_pair(p, E_BINARY, a, b)))
             a->name = op;
         i = 0;
     }
@@ -478,7 +479,7 @@ static struct node *conjunction(struct parser *p)
     struct node *a = negation(p);
     while (a && jinja_is_name(p, "and")) {
         p->t++;
-        a = jinja_make_pair_node(p, E_AND, a, negation(p));
+        a = make_pair(p, E_AND, a, negation(p));
     }
     return a;
 }
@@ -488,7 +489,7 @@ struct node *jinja_parse_disjunction(struct parser *p)
     struct node *a = conjunction(p);
     while (a && jinja_is_name(p, "or")) {
         p->t++;
-        a = jinja_make_pair_node(p, E_OR, a, conjunction(p));
+        a = make_pair(p, E_OR, a, conjunction(p));
     }
     return a;
 }

@@ -18,8 +18,6 @@ bool jinja_unexpected(struct parser *p, const char *expected); /* sets an error 
 bool jinja_descend(struct parser *p);                          /* one level; p->depth-- ends it */
 
 struct node *jinja_make_node(struct parser *p, enum node_kind kind);
-struct node *jinja_make_pair_node(struct parser *p, enum node_kind kind, struct node *a,
-                                  struct node *b);                          /* NULL if one of them is NULL */
 bool jinja_nodes_add(struct parser *p, struct nodes *list, struct node *n); /* false if n is NULL */
 
 struct node *jinja_parse_expression(struct parser *p);

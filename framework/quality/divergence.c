@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-const double divergence_quantiles[DIVERGENCE_QUANTILES] = {0.5, 0.9, 0.95, 0.99, 0.999, 1};
+static const double quantiles[DIVERGENCE_QUANTILES] = {0.5, 0.9, 0.95, 0.99, 0.999, 1};
 
 struct counts {
     struct moments kl, abs_dp, square_dp, nats[2];
@@ -80,7 +80,7 @@ static void summarize(struct divergence *out, const struct pass *p, struct count
     if (c->all)
         qsort(c->all, n, sizeof *c->all, ascending);
     for (int i = 0; i < DIVERGENCE_QUANTILES; i++)
-        out->kl_quantiles[i] = c->all ? quantile(c->all, n, divergence_quantiles[i]) : NAN;
+        out->kl_quantiles[i] = c->all ? quantile(c->all, n, quantiles[i]) : NAN;
 }
 
 viv_status divergence_measure(viv_model *reference, viv_model *other, const struct quality_text *text,

@@ -41,7 +41,8 @@ static bool put_id(struct added_tokens *a, uint32_t id, uint32_t index)
     return true;
 }
 
-int32_t tokenizer_next_id(const struct tokenizer *t)
+/* The id of the next added token in the tokenizers library, which counts them, whatever a file says. */
+static int32_t next_id(const struct tokenizer *t)
 {
     return (int32_t)(t->added.n_ids > t->vocab.n_pieces ? t->added.n_ids : t->vocab.n_pieces);
 }
@@ -66,7 +67,7 @@ viv_status tokenizer_add_token(struct tokenizer *t, const struct added_token *to
     if (vocab_find(&t->vocab, copy.content, copy.n, &known))
         copy.id = (int32_t)known;
     else if (copy.id < 0)
-        copy.id = tokenizer_next_id(t);
+        copy.id = next_id(t);
     if (copy.id >= MAX_VOCAB)
         return error_set(err, VIV_ELIMIT, "the added token '%.100s' has the id %" PRId32 ", at most %d are taken",
                          copy.content, copy.id, MAX_VOCAB - 1);

@@ -71,8 +71,6 @@ struct tokenizer *tokenizer_new(void); /* NULL: memory is out */
 /* Adds a token; copies its content. If the vocabulary or an earlier added token has this text, the id stays; else
  * it is token->id, or, if that is -1, the next free one. */
 viv_status tokenizer_add_token(struct tokenizer *t, const struct added_token *token, struct error *err);
-/* The id of the next added token in the tokenizers library, which counts them, whatever a file says. */
-int32_t tokenizer_next_id(const struct tokenizer *t);
 /* Adds an end-of-text token. */
 viv_status tokenizer_add_end(struct tokenizer *t, int32_t id, struct error *err);
 viv_status tokenizer_index_added(struct tokenizer *t, struct error *err);

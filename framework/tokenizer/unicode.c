@@ -84,7 +84,7 @@ viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, str
     return ok ? VIV_OK : error_nomem(err);
 }
 
-bool unicode_put(uint32_t c, struct buf *out)
+static bool put(uint32_t c, struct buf *out)
 {
     char s[4];
     return buf_append(out, s, utf8_encode(c, s));
@@ -94,7 +94,7 @@ bool unicode_put_lower(uint32_t c, struct buf *out)
 {
     if (c == 0x130) /* the only letter whose lower case is two characters */
         return buf_puts(out, "i\xCC\x87");
-    return unicode_put((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), out);
+    return put((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), out);
 }
 
 /* Bytes at the begin of s that are not a character. A truncated character counts as one, as in the reference.

@@ -28,7 +28,6 @@ enum normal_form { NFC, NFD, NFKC, NFKD };
 viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, struct buf *out, struct error *err);
 /* Appends the lower case of one character, which may be two characters. */
 bool unicode_put_lower(uint32_t c, struct buf *out);
-bool unicode_put(uint32_t c, struct buf *out);
 /* Appends s with each invalid byte replaced by U+FFFD, as in the tokenizers library. */
 bool unicode_clean(const char *s, size_t n, struct buf *out);
 /* The same for the first part of a longer text: an incomplete character at the end is left out.
