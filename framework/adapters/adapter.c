@@ -16,6 +16,7 @@
 #include "adapters/adapter.h"
 
 #include "base/size.h"
+#include "base/text.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -157,7 +158,7 @@ static const char *find_last(const char *name, const char *part)
 static bool ends_name(const char *rest, const char *end)
 {
     size_t n = strlen(rest), m = strlen(end);
-    if (n < m || strcmp(rest + n - m, end) != 0)
+    if (!text_ends_in(rest, end))
         return false;
     return n == m || (rest[0] == '.' && n - m > 1 && !memchr(rest + 1, '.', n - m - 1));
 }

@@ -6,6 +6,7 @@
 #include "chat/chat.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -251,14 +252,12 @@ static viv_status put_token(struct search *s, const char *name, json_t *text)
 /* All keys that end in _token, and the members of extra_special_tokens where that is an object. */
 static viv_status tokens_of(struct search *s, json_t *config)
 {
-    static const char ending[] = "_token";
     viv_status status = VIV_OK;
     const char *name;
     json_t *v;
     json_object_foreach(config, name, v)
     {
-        const size_t n = strlen(name);
-        if (status != VIV_OK || n < sizeof ending || strcmp(name + n - (sizeof ending - 1), ending) != 0)
+        if (status != VIV_OK || !text_ends_in(name, "_token"))
             continue;
         if (json_is_null(v))
             json_object_del(s->out->tokens, name);

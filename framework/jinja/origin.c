@@ -6,6 +6,8 @@
  * data. So a byte of the template may count as data, but never the other way round. */
 #include "jinja/jinja.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,11 +221,9 @@ static bool is_word(const char *text, size_t n)
 
 bool jinja_is_data(const char *key, const json_t *v, uint32_t depth)
 {
-    static const char ending[] = "_token"; /* bos_token and the like belong to the model, not to the data */
-    const size_t n = strlen(key);
     if (!json_is_string(v))
         return true;
     if (depth == 0)
-        return n < sizeof ending || strcmp(key + n - (sizeof ending - 1), ending) != 0;
+        return !text_ends_in(key, "_token"); /* bos_token and the like belong to the model, not to the data */
     return strcmp(key, "role") != 0 || !is_word(json_string_value(v), json_string_length(v));
 }

@@ -2,6 +2,7 @@
 #include "quality/divergence.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "quality/logits.h"
 #include "quality/moments.h"
 
@@ -91,14 +92,14 @@ viv_status divergence_measure(viv_model *reference, viv_model *other, const stru
     struct pass_rows rows;
     struct counts c = {0};
     struct divergence result = {0};
-    const double begin = quality_seconds();
+    const double begin = seconds_now();
     viv_status status = quality_check_pair(reference, other, err);
     if (status == VIV_OK)
         status = pass_begin(&p, models, 2, text, options, err);
     while (status == VIV_OK && (status = pass_next(&p, &rows, err)) == VIV_OK && rows.n > 0)
         status = count(&p, &rows, &c, err);
     result.complete = status == VIV_OK;
-    result.seconds = quality_seconds() - begin;
+    result.seconds = seconds_now() - begin;
     if (status == VIV_OK || status == VIV_ECANCELLED) {
         summarize(&result, &p, &c);
         *out = result;

@@ -1,6 +1,7 @@
 /* tasks.c - see tasks.h. */
 #include "quality/tasks.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
@@ -324,7 +325,7 @@ viv_status tasks_score(const struct task_list *l, const struct model_under_test 
                        const struct task_options *options, struct task_score *out, struct error *err)
 {
     struct scoring s = {.r = r, .options = options};
-    const double begin = quality_seconds();
+    const double begin = seconds_now();
     viv_status status = r->chat ? model_chat_template(r->model, false, &s.template, err) : VIV_OK;
     if (status != VIV_OK)
         return status;
@@ -340,7 +341,7 @@ viv_status tasks_score(const struct task_list *l, const struct model_under_test 
     if (status != VIV_OK && status != VIV_ECANCELLED)
         return status;
     s.score.complete = status == VIV_OK;
-    s.score.seconds = quality_seconds() - begin;
+    s.score.seconds = seconds_now() - begin;
     s.score.accuracy = s.score.n ? (double)s.score.n_right / (double)s.score.n : NAN;
     quality_wilson_interval(s.score.n_right, s.score.n, &s.score.low, &s.score.high);
     *out = s.score;

@@ -201,6 +201,14 @@ bool expansion_find_name(const struct expansion *e, const struct strmap *names, 
 
 const char *const spec_stack_names[N_STACKS] = {[STACK_GRAPH] = "graph", [STACK_ENCODER] = "encoder"};
 
+const struct value *node_attr(const struct node *n, const char *name)
+{
+    for (uint32_t i = 0; i < n->n_attrs; i++)
+        if (strcmp(n->attrs[i].name, name) == 0)
+            return n->attrs[i].value.kind == VALUE_NONE ? NULL : &n->attrs[i].value;
+    return NULL;
+}
+
 const struct value *expansion_param(const struct expansion *e, const char *name)
 {
     for (uint32_t i = 0; i < e->n_params; i++)

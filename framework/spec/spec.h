@@ -117,6 +117,9 @@ struct node {
     uint32_t n_attrs;
 };
 
+/* The value of an attribute; NULL if it is not set. */
+const struct value *node_attr(const struct node *n, const char *name);
+
 enum transform_kind {
     TRANSFORM_TRANSPOSE,
     TRANSFORM_SPLIT,

@@ -3,6 +3,8 @@
  * special_tokens_map.json and added_tokens.json. As in transformers, all of them are found in texts and decoded. */
 #include "tokenizer/pipeline.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,15 +173,12 @@ static viv_status add_list(struct tokenizer *t, json_t *list, struct error *err)
 /* "image_token": "<image>", and other keys that end in _token */
 static viv_status add_other_names(struct tokenizer *t, json_t *config, struct error *err)
 {
-    static const char end[] = "_token";
     const char *key;
     json_t *item;
     viv_status status = VIV_OK;
     json_object_foreach(config, key, item)
     {
-        const size_t n = strlen(key);
-        if (status == VIV_OK && json_is_string(item) && n > sizeof end - 1 &&
-            strcmp(key + n - (sizeof end - 1), end) == 0)
+        if (status == VIV_OK && json_is_string(item) && text_ends_in(key, "_token"))
             status = add_special(t, item, err);
     }
     return status;

@@ -2,6 +2,7 @@
 #include "tokenizer/pipeline.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -37,12 +38,6 @@ static viv_status read_model_file(struct tokenizer *t, const char *path, const s
     return status;
 }
 
-static bool ends_in(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static viv_status finish(struct tokenizer *t, viv_status status, const char *origin, struct tokenizer **out,
                          struct error *err)
 {
@@ -62,9 +57,9 @@ viv_status tokenizer_open_file(const char *path, struct tokenizer **out, struct 
     struct tokenizer *t = tokenizer_new();
     if (!t)
         return error_nomem(err);
-    viv_status status = ends_in(path, "tekken.json") ? tokenizer_read_tekken(t, path, err)
-                        : ends_in(path, ".json")     ? tokenizer_read_json(t, path, err)
-                                                     : read_model_file(t, path, NULL, err);
+    viv_status status = text_ends_in(path, "tekken.json") ? tokenizer_read_tekken(t, path, err)
+                        : text_ends_in(path, ".json")     ? tokenizer_read_json(t, path, err)
+                                                          : read_model_file(t, path, NULL, err);
     return finish(t, status, path, out, err);
 }
 

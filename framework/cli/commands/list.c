@@ -2,6 +2,7 @@
  * llama.cpp and LM Studio. Nothing is downloaded, and only headers are read. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/open.h"
 #include "cli/shared.h"
 
@@ -43,12 +44,6 @@ static viv_status add(struct search *s, const char *name, const char *path, uint
 
 /* --- folders ------------------------------------------------------------------------------------------------- */
 
-static bool ends_in(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n > m && strcmp(text + n - m, end) == 0;
-}
-
 /* Where "-00002-of-00003.gguf" begins in a name; NULL: it is no part of a split file. */
 static const char *part_of_name(const char *name)
 {
@@ -69,7 +64,7 @@ static char *name_of(const char *path)
         return strdup(path);
     at += strlen("/models--");
     const size_t n = strcspn(at, "/");
-    const char *file = ends_in(path, ".gguf") ? path_base(path) : "";
+    const char *file = text_ends_in(path, ".gguf") ? path_base(path) : "";
     char *name = malloc(n + strlen(file) + 2), *to = name;
     for (size_t i = 0; name && i < n; i++) {
         const bool divides = at[i] == '-' && i + 1 < n && at[i + 1] == '-';
@@ -112,7 +107,7 @@ static uint64_t bytes_of_safetensors(struct dirent *const *entries, int n, const
 {
     uint64_t bytes = 0;
     for (int i = 0; i < n; i++)
-        if (ends_in(entries[i]->d_name, ".safetensors"))
+        if (text_ends_in(entries[i]->d_name, ".safetensors"))
             bytes += bytes_with_parts(entries, n, folder, entries[i]->d_name);
     return bytes;
 }
@@ -144,7 +139,7 @@ static viv_status search_entry(struct search *s, struct dirent *const *entries, 
     const char *part = part_of_name(name);
     if (strcmp(name, "config.json") == 0)
         status = add_path(s, folder, bytes_of_safetensors(entries, n, folder));
-    else if (ends_in(name, ".gguf") && (!part || strncmp(part, "-00001-", 7) == 0))
+    else if (text_ends_in(name, ".gguf") && (!part || strncmp(part, "-00001-", 7) == 0))
         status = add_path(s, path, bytes_with_parts(entries, n, folder, name));
     else if (!is_model &&
              (S_ISDIR(st.st_mode) || links_to_model(path))) /* folders within a model are parts of it */

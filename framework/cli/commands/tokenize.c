@@ -1,5 +1,6 @@
 /* viv tokenize - between text and token ids. */
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/input.h"
 #include "cli/open.h"
 #include "cli/shared.h"
@@ -37,17 +38,11 @@ struct source {
     const struct tokenizer *tokenizer; /* the one to use */
 };
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 /* A tokenizer's own file, a checkpoint (weights are not needed, a vocabulary is enough), or a spec. */
 static viv_status open_tokenizer(struct source *s, const struct common *common, const char *name, struct error *err)
 {
     viv_status status;
-    if (!file_is_dir(name) && file_exists(name) && (ends_with(name, ".json") || ends_with(name, ".model"))) {
+    if (!file_is_dir(name) && file_exists(name) && (text_ends_in(name, ".json") || text_ends_in(name, ".model"))) {
         status = tokenizer_open_file(name, &s->own, err);
     } else if (checkpoint_probe(name)) {
         status = checkpoint_open(&s->checkpoint, name, err);
