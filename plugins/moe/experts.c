@@ -410,11 +410,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
     return 1;
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class moe_experts = {
     .struct_size = sizeof(viv_layer_class),
