@@ -241,6 +241,15 @@ viv_status json_read(const char *path, uint64_t limit, json_t **out, struct erro
     return status;
 }
 
+viv_status json_read_in(const char *dir, const char *name, uint64_t limit, json_t **out, struct error *err)
+{
+    char *path = path_join(dir, name);
+    *out = NULL;
+    viv_status status = !path ? error_nomem(err) : file_exists(path) ? json_read(path, limit, out, err) : VIV_OK;
+    free(path);
+    return status;
+}
+
 json_t *json_at(json_t *root, const char *dotted_path)
 {
     while (root && *dotted_path) {

@@ -303,16 +303,14 @@ static viv_status tokens_of_class(struct search *s)
 static viv_status tokens_of_folder(struct search *s)
 {
     json_t *map = NULL;
-    char *path = path_join(s->folder, "special_tokens_map.json");
-    viv_status status = path ? tokens_of_class(s) : error_nomem(s->err);
+    viv_status status = tokens_of_class(s);
     if (status == VIV_OK)
         status = tokens_of(s, s->config);
-    if (status == VIV_OK && !json_object_get(s->config, "added_tokens_decoder") && file_exists(path))
-        status = json_read(path, MAX_CONFIG, &map, s->err);
+    if (status == VIV_OK && !json_object_get(s->config, "added_tokens_decoder"))
+        status = json_read_in(s->folder, "special_tokens_map.json", MAX_CONFIG, &map, s->err);
     if (status == VIV_OK)
         status = tokens_of(s, map);
     json_decref(map);
-    free(path);
     return status;
 }
 
@@ -340,20 +338,20 @@ viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer
 {
     *out = (struct chat_template){.tokens = json_object()};
     struct search s = {.c = c, .folder = folder_of(c), .all = json_object(), .out = out, .err = err};
-    char *path = s.folder ? path_join(s.folder, "tokenizer_config.json") : NULL;
-    viv_status status = out->tokens && s.all && path ? VIV_OK : error_nomem(err);
-    if (status == VIV_OK && !checkpoint_is_gguf(c) && file_exists(path))
-        status = json_read(path, MAX_CONFIG, &s.config, err);
+    json_t *config = NULL;
+    viv_status status = out->tokens && s.all && s.folder ? VIV_OK : error_nomem(err);
+    if (status == VIV_OK && !checkpoint_is_gguf(c))
+        status = json_read_in(s.folder, "tokenizer_config.json", MAX_CONFIG, &config, err);
+    s.config = config;
     if (status == VIV_OK)
         status = file ? add_input(&s, file) : add_all(&s, name);
     if (status == VIV_OK)
         status = choose(&s, file ? NULL : name, has_tools);
     if (status == VIV_OK)
         status = checkpoint_is_gguf(c) ? tokens_of_gguf(&s, t) : tokens_of_folder(&s);
-    json_decref(s.config);
+    json_decref(config);
     json_decref(s.all);
     free(s.folder);
-    free(path);
     if (status != VIV_OK)
         chat_template_close(out);
     return status;

@@ -13,13 +13,10 @@ enum { MAX_FILE = 16 << 20 };
 /* Reads dir/folder/name as JSON; NULL if there is no such file. */
 static viv_status read_json(const char *dir, const char *folder, const char *name, json_t **out, struct error *err)
 {
-    char *inner = path_join(dir, folder), *path = inner ? path_join(*folder ? inner : dir, name) : NULL;
-    viv_status status = path ? VIV_OK : error_nomem(err);
+    char *inner = path_join(dir, folder);
     *out = NULL;
-    if (status == VIV_OK && file_exists(path))
-        status = json_read(path, MAX_FILE, out, err);
+    viv_status status = inner ? json_read_in(inner, name, MAX_FILE, out, err) : error_nomem(err);
     free(inner);
-    free(path);
     return status;
 }
 

@@ -31,7 +31,7 @@ static bool floats(struct run *r, const char *op, double x, double y, struct val
         if (x == 0 && y < 0)
             return jinja_fail(r, VIV_EINVAL, "0 has no negative power");
         if (x < 0 && floor(y) != y && isfinite(x) && isfinite(y))
-            return jinja_fail(r, VIV_EUNSUPPORTED, "a broken power of a negative number is complex");
+            return jinja_fail(r, VIV_EUNSUPPORTED, "a fractional power of a negative number is complex");
         *out = jinja_make_float(pow(x, y));
         return !isinf(out->f) || isinf(x) || isinf(y) ||
                jinja_fail(r, VIV_EINVAL, "the power is too large for a float");

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char outside_repeat[] = "`i` stands only inside of a repeat";
+static const char outside_repeat[] = "`i` exists only inside of a repeat";
 
 struct checker {
     struct expander x; /* for lookups: nothing is evaluated */
@@ -272,7 +272,7 @@ static viv_status check_item(struct checker *c, const struct yaml *item)
         return check_switch(c, item);
     if (item->n != 1)
         return yaml_error(c->err, item->key_at[1], VIV_EINVAL,
-                          "'%s' stands beside '%s': each layer is an item of its own", item->keys[1],
+                          "'%s' stands beside '%s': each layer needs an item of its own", item->keys[1],
                           item->keys[0]);
     const char *name = item->keys[0];
     const struct yaml *body = item->items[0];
@@ -367,7 +367,7 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     const struct yaml *transform = yaml_get(w->body, "transform"), *values = yaml_get(w->body, "values");
     const struct yaml *unread = yaml_get(w->body, "unread");
     c->in_repeat = spec_weight_is_indexed(w); /* whether it is used in a repeat is only known when it is expanded */
-    c->no_index = "`i` stands only in weights with {i} in their names";
+    c->no_index = "`i` exists only in weights with {i} in their names";
     viv_status status = check_list(c, yaml_get(w->body, "shape"));
     if (status == VIV_OK && when)
         status = check_expr(c, when);
@@ -409,7 +409,7 @@ static viv_status check_places(struct checker *c, const struct yaml *places)
         const struct yaml *place = yaml_item(places, k);
         if (!expander_is_metadata_key(place->text))
             return yaml_error(c->err, place->at, VIV_EINVAL,
-                              "'%s' is no place in a checkpoint: expected a key, has(), lacks() or rows() of a "
+                              "'%s' is not a place in a checkpoint: expected a key, has(), lacks() or rows() of a "
                               "tensor, or len() of a key",
                               place->text);
     }

@@ -90,7 +90,7 @@ static viv_status read_number(struct parser *p)
         if (*s == '+' || *s == '-')
             s++;
         if (*s < '0' || *s > '9')
-            return bad(p, VIV_EINVAL, "a number ends in its exponent");
+            return bad(p, VIV_EINVAL, "a number without digits in its exponent");
         while (*s >= '0' && *s <= '9')
             s++;
     }
@@ -397,7 +397,7 @@ static viv_status name(struct parser *p, struct value *out)
     struct value found = {0};
     if (is_foreign(word))
         return error_set(p->err, VIV_EINVAL,
-                         "'%s' means nothing here: booleans are true and false, nothing is none", word);
+                         "'%s' is not known here: booleans are true and false, no value is none", word);
     status = p->scope->lookup(p->scope->ctx, word, &found, p->err);
     if (status == VIV_OK && !p->skipping)
         *out = found;
@@ -513,7 +513,7 @@ static viv_status is_in(struct parser *p, struct value *out)
     struct value list = {0};
     viv_status status = negated ? advance(p) : VIV_OK;
     if (status == VIV_OK && !is_word(p, "in"))
-        return bad(p, VIV_EINVAL, "after a value and `not` comes `in`");
+        return bad(p, VIV_EINVAL, "expected `in` after a value and `not`");
     if (status == VIV_OK)
         status = advance(p);
     if (status == VIV_OK)
@@ -659,7 +659,7 @@ static viv_status parse(struct parser *p, struct value *out)
     if (status == VIV_OK)
         status = choice(p, out);
     if (status == VIV_OK && p->token.kind != T_END)
-        status = bad(p, VIV_EINVAL, "there is something left after the expression");
+        status = bad(p, VIV_EINVAL, "unexpected text after the expression");
     return status;
 }
 

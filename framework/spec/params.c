@@ -43,7 +43,7 @@ static viv_status lookup(void *ctx, const char *name, struct value *out, struct 
     viv_status status = VIV_OK;
     if (strcmp(name, "i") == 0) {
         if (x->index < 0)
-            return error_set(err, VIV_EINVAL, "`i` stands only inside of a repeat");
+            return error_set(err, VIV_EINVAL, "`i` exists only inside of a repeat");
         *out = (struct value){.kind = VALUE_INT, .i = x->index};
     } else if (strcmp(name, "gguf") == 0) {
         *out = (struct value){.kind = VALUE_BOOL, .i = expander_gguf(x)};

@@ -208,7 +208,7 @@ static viv_status build_switch(struct unroller *u, const struct yaml *item, uint
     if (text.failed)
         status = error_nomem(u->x->err);
     else if (!chosen)
-        status = yaml_error(u->x->err, on->at, VIV_EINVAL, "switch: '%s' is %s, and no case stands for it",
+        status = yaml_error(u->x->err, on->at, VIV_EINVAL, "switch: '%s' is %s, which is not one of the cases",
                             on->text, buf_text(&text));
     buf_release(&text);
     return status == VIV_OK ? build_items(u, chosen, value) : status;

@@ -142,24 +142,17 @@ static viv_status read_all(struct tokenizer *t, const char *directory, struct to
     return status;
 }
 
-static viv_status read_words(const char *directory, const char *name, json_t **out, struct error *err)
-{
-    char path[PATH_MAX];
-    name_in(path, directory, name);
-    return file_exists(path) ? json_read(path, MAX_CONFIG, out, err) : VIV_OK;
-}
-
 static viv_status open_directory(const char *directory, struct tokenizer *t, char origin[PATH_MAX],
                                  struct error *err)
 {
     struct tokenizer_words w = {0};
-    viv_status status = read_words(directory, "tokenizer_config.json", &w.config, err);
+    viv_status status = json_read_in(directory, "tokenizer_config.json", MAX_CONFIG, &w.config, err);
     if (status == VIV_OK)
-        status = read_words(directory, "config.json", &w.model_config, err);
+        status = json_read_in(directory, "config.json", MAX_CONFIG, &w.model_config, err);
     if (status == VIV_OK)
-        status = read_words(directory, "special_tokens_map.json", &w.map, err);
+        status = json_read_in(directory, "special_tokens_map.json", MAX_CONFIG, &w.map, err);
     if (status == VIV_OK)
-        status = read_words(directory, "added_tokens.json", &w.added, err);
+        status = json_read_in(directory, "added_tokens.json", MAX_CONFIG, &w.added, err);
     if (status == VIV_OK)
         status = read_all(t, directory, &w, origin, err);
     json_decref(w.config);

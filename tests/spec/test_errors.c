@@ -78,7 +78,7 @@ TEST(spec__refuses_wrong_params)
         {HEAD "params: {words: {default: dim}, dim: words}\n" WEIGHTS GRAPH,
          "x.yaml:4:38: the param 'words' depends on itself"},
         {HEAD "params: {words: {type: bool, default: no}, dim: 8}\n" WEIGHTS GRAPH,
-         "x.yaml:4:39: 'no' means nothing here: booleans are true and false, nothing is none"},
+         "x.yaml:4:39: 'no' is not known here: booleans are true and false, no value is none"},
         {HEAD "params: {words: {type: bool, default: 1}, dim: 8}\n" WEIGHTS GRAPH,
          "x.yaml:4:10: 'words' is an integer, expected a boolean"},
         {HEAD "params: {words: {default: 1.5}, dim: 8}\n" WEIGHTS GRAPH,
@@ -95,7 +95,7 @@ TEST(spec__refuses_wrong_params)
         {HEAD "params: {words: 8, dim: 8, l: {type: [int, 99999999], default: 1}}\n" WEIGHTS GRAPH,
          "x.yaml:4:44: the length of a list must be an integer from 0 to 65536"},
         {HEAD "params: {words: 8, dim: 8, l: {gguf: size(x), default: 1}}\n" WEIGHTS GRAPH,
-         "x.yaml:4:38: 'size(x)' is no place in a checkpoint: expected a key, has(), lacks() or rows() of a "
+         "x.yaml:4:38: 'size(x)' is not a place in a checkpoint: expected a key, has(), lacks() or rows() of a "
          "tensor, or "
          "len() of a key"},
         {HEAD "params: {words: {}, dim: {}}\n" WEIGHTS GRAPH,
@@ -119,7 +119,7 @@ TEST(spec__refuses_wrong_layers)
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: {weight: [w]}\n",
          "x.yaml:7:25: 'weight': expected a value, found a list"},
         {HEAD PARAMS WEIGHTS "graph: []\n", "x.yaml:6:8: expected at least one layer, found an empty list"},
-        {WHOLE "  - scale: {factor: 1, factor: 2}\n", "x.yaml:8:24: key 'factor' stands here a second time"},
+        {WHOLE "  - scale: {factor: 1, factor: 2}\n", "x.yaml:8:24: key 'factor' appears twice"},
         {WHOLE "  - scale: {factor: big}\n", "x.yaml:8:21: there is no param 'big'"},
         {WHOLE "  - scale: {factor: true}\n", "x.yaml:8:21: 'factor': expected a number, found a boolean"},
         {WHOLE "  - rms_norm: {weight: w, eps: 2}\n", "x.yaml:8:32: 'eps' is 2, expected 1e-30 to 1"},
@@ -134,7 +134,7 @@ TEST(spec__refuses_wrong_layers)
         {WHOLE "  - attention: {rope: {thetta: 1.0}}\n",
          "x.yaml:8:24: layer 'attention' has no attribute 'rope.thetta', did you mean 'rope.theta'?"},
         {WHOLE "  - scale: {factor: 2}\n    softcap: {cap: 3}\n",
-         "x.yaml:9:5: 'softcap' stands beside 'scale': each layer is an item of its own"},
+         "x.yaml:9:5: 'softcap' stands beside 'scale': each layer needs an item of its own"},
         {WHOLE "  - scale\n", "x.yaml:8:5: expected one layer, as `name: {attributes}`, found a word"}, );
 }
 
@@ -158,8 +158,8 @@ TEST(spec__refuses_wrong_structure)
         {WHOLE "  - sum: [scale: {factor: 2}]\n", "x.yaml:8:11: expected a list of layers, found a mapping"},
         {WHOLE "  - load: nowhere\n", "x.yaml:8:11: no value was saved as 'nowhere' before this"},
         {WHOLE "  - switch: n\n    cases: {1: [], 3: []}\n",
-         "x.yaml:8:13: switch: 'n' is 2, and no case stands for it"},
-        {WHOLE "  - scale: {factor: i}\n", "x.yaml:8:21: `i` stands only inside of a repeat"},
+         "x.yaml:8:13: switch: 'n' is 2, which is not one of the cases"},
+        {WHOLE "  - scale: {factor: i}\n", "x.yaml:8:21: `i` exists only inside of a repeat"},
         {WHOLE "  - save: a\n  - scale: {factor: 2}\n  - load: a\n",
          "x.yaml:9:5: nothing uses the result of scale"}, );
 }
@@ -179,7 +179,7 @@ TEST(spec__refuses_wrong_encoders)
         {WHOLE "  - load: read\nencoder:\n  - embedding: {weight: w}\n  - save: read\n",
          "x.yaml:8:11: no value was saved as 'read' before this"},
         {WHOLE "encoder:\n  - embedding: {weight: w}\n  - scale: {factor: i}\n",
-         "x.yaml:10:21: `i` stands only inside of a repeat"},
+         "x.yaml:10:21: `i` exists only inside of a repeat"},
         {HEAD PARAMS WEIGHTS "encoder:\n  - embedding: {weight: w}\n",
          "x.yaml:1:1: the key 'graph' is missing, here and in what this file uses"},
         {WHOLE "encodr: []\n", "x.yaml:8:1: unknown key 'encodr', did you mean 'encoder'?"}, );
@@ -202,7 +202,7 @@ TEST(spec__refuses_wrong_weights)
          "x.yaml:5:19: 'w.{j}': only {i}, {e} and params can be filled in"},
         {WITH("{hf: 'w.{i}', shape: [words, dim]}"),
          "x.yaml:5:19: 'w.{i}' has {i}, but is used outside of any repeat"},
-        {WITH("{hf: w, shape: [words, i]}"), "x.yaml:5:37: `i` stands only in weights with {i} in their names"},
+        {WITH("{hf: w, shape: [words, i]}"), "x.yaml:5:37: `i` exists only in weights with {i} in their names"},
         {WITH("{hf: w, shape: [words, dim], else: v}"), "x.yaml:5:49: there is no weight 'v'"},
         {WITH("{hf: w, shape: [words, dim], when: false}"),
          "x.yaml:5:11: weight 'w' is used where its `when` is false, and has no `else`"},
