@@ -1,4 +1,4 @@
-/* helpers.h - what most plugins need: errors with a formatted sentence, services, sizes, projections, events.
+/* helpers.h - what most plugins need: errors with a formatted sentence, services, sizes, layers, projections, events.
  *
  * All functions are `static inline`: they become part of the plugin, and are no part of the ABI. They allocate nothing.
  * Each may be called wherever the function of the host that it is about may be called. */
