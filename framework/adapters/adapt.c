@@ -130,15 +130,15 @@ static viv_status unlike(const struct adaptation *l, const viv_tensor *t, const 
     return error_set(l->err, VIV_ESHAPE,
                      "its '%s' is for [%" PRIu64 ", %" PRIu64 "], but '%s' of %s is %s: is it for another model?",
                      part, rows, columns, t->name, l->m->checkpoint.path,
-                     shape_text(t->dl.shape, (uint32_t)t->dl.ndim, has));
+                     tensor_shape_text(t->dl.shape, (uint32_t)t->dl.ndim, has));
 }
 
 static viv_status unlike_tensor(const struct adaptation *l, const viv_tensor *t, const viv_tensor *change)
 {
     char is[128], has[128];
     return error_set(l->err, VIV_ESHAPE, "its '%s' is %s, but '%s' of %s is %s: is it for another model?",
-                     change->name, shape_text(change->dl.shape, (uint32_t)change->dl.ndim, is), t->name,
-                     l->m->checkpoint.path, shape_text(t->dl.shape, (uint32_t)t->dl.ndim, has));
+                     change->name, tensor_shape_text(change->dl.shape, (uint32_t)change->dl.ndim, is), t->name,
+                     l->m->checkpoint.path, tensor_shape_text(t->dl.shape, (uint32_t)t->dl.ndim, has));
 }
 
 static bool same_shape(const viv_tensor *a, const viv_tensor *b)

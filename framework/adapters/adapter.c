@@ -16,6 +16,7 @@
 #include "adapters/adapter.h"
 
 #include "base/size.h"
+#include "base/text.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -116,7 +117,7 @@ static viv_status wrong_shape(const viv_tensor *t, const char *expected, struct 
 {
     char shape[128];
     return error_set(err, VIV_ESHAPE, "tensor '%s' is %s, expected %s", t->name,
-                     shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape), expected);
+                     tensor_shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape), expected);
 }
 
 /* Checks that both factors exist and have the same rank. */
@@ -135,7 +136,8 @@ static viv_status check_low_rank(struct reader *r, struct change *c)
     if (rank == 0 || dim(c->b, 1) != rank) {
         char a[128], b[128];
         return error_set(r->err, VIV_ESHAPE, "tensors '%s' %s and '%s' %s have no rank in common", c->a->name,
-                         shape_text(c->a->dl.shape, 2, a), c->b->name, shape_text(c->b->dl.shape, 2, b));
+                         tensor_shape_text(c->a->dl.shape, 2, a), c->b->name,
+                         tensor_shape_text(c->b->dl.shape, 2, b));
     }
     c->rank = rank;
     return VIV_OK;
@@ -156,7 +158,7 @@ static const char *find_last(const char *name, const char *part)
 static bool ends_name(const char *rest, const char *end)
 {
     size_t n = strlen(rest), m = strlen(end);
-    if (n < m || strcmp(rest + n - m, end) != 0)
+    if (!text_ends_in(rest, end))
         return false;
     return n == m || (rest[0] == '.' && n - m > 1 && !memchr(rest + 1, '.', n - m - 1));
 }
@@ -362,7 +364,8 @@ static viv_status expect_word(const struct checkpoint *c, const char *key, const
     if (m.kind == META_STRING && strcmp(m.s, expected) == 0)
         return VIV_OK;
     return error_set(err, VIV_EUNSUPPORTED, "%s is %s%.100s%s, expected '%s'", key,
-                     m.kind == META_STRING ? "'" : "", m.kind == META_STRING ? m.s : meta_kind_name(m.kind),
+                     m.kind == META_STRING ? "'" : "",
+                     m.kind == META_STRING ? m.s : checkpoint_meta_kind_name(m.kind),
                      m.kind == META_STRING ? "'" : "", expected);
 }
 
@@ -390,9 +393,9 @@ static viv_status open_gguf(struct adapter *a, struct reader *r, struct error *e
         status = expect_word(&a->files, "adapter.type", "lora", err);
     if (status == VIV_OK && checkpoint_meta(&a->files, "adapter.alora.invocation_tokens").kind != META_NONE)
         status = error_set(err, VIV_EUNSUPPORTED,
-                           "adapter.alora.invocation_tokens is set: an adapter that works from "
-                           "certain tokens on cannot be merged");
-    if (status == VIV_OK && m.kind != META_NONE && (!meta_float(&m, &alpha) || !isfinite(alpha)))
+                           "adapter.alora.invocation_tokens is set: an adapter that works from certain tokens on "
+                           "cannot be merged");
+    if (status == VIV_OK && m.kind != META_NONE && (!checkpoint_meta_float(&m, &alpha) || !isfinite(alpha)))
         status = error_set(err, VIV_EFORMAT, "adapter.lora.alpha is not a finite number");
     for (uint32_t i = 0; status == VIV_OK && i < a->files.n_tensors; i++)
         status = sort_gguf(r, &a->files.tensors[i]);
@@ -427,8 +430,7 @@ static viv_status check_scale(const struct reader *r)
         const struct change *c = &r->changes[i];
         if (a->scale != 1 && (c->kind == CHANGE_ROWS || (c->kind == CHANGE_WHOLE && !c->parameter)))
             return error_set(r->err, VIV_EUNSUPPORTED,
-                             "tensor '%s' replaces one of the model, which cannot be scaled by %g: "
-                             "give no scale",
+                             "tensor '%s' replaces one of the model, which cannot be scaled by %g: give no scale",
                              c->b->name, a->scale);
     }
     return VIV_OK;

@@ -16,14 +16,6 @@ struct layout {
     const char *differs; /* the attribute that forbids a change; or NULL */
 };
 
-static const struct value *attr_of(const struct node *n, const char *name)
-{
-    for (uint32_t i = 0; i < n->n_attrs; i++)
-        if (strcmp(n->attrs[i].name, name) == 0)
-            return &n->attrs[i].value;
-    return NULL;
-}
-
 static bool same_value(const struct value *a, const struct value *b)
 {
     const enum value_kind x = a ? a->kind : VALUE_NONE, y = b ? b->kind : VALUE_NONE;
@@ -49,7 +41,7 @@ static bool same_value(const struct value *a, const struct value *b)
 /* The number of an attribute; 0 without one. */
 static uint64_t number_of(const struct node *n, const char *name)
 {
-    const struct value *v = attr_of(n, name);
+    const struct value *v = node_attr(n, name);
     return v && (v->kind == VALUE_INT || v->kind == VALUE_BOOL) && v->i > 0 ? (uint64_t)v->i : 0;
 }
 
@@ -64,7 +56,8 @@ static struct layout layout_of(const struct node *n, const struct node *hf, cons
     for (uint32_t i = 0; i < n->n_attrs; i++) {
         const viv_attr *known = layer_attr(n->class, n->attrs[i].name);
         bool number = known && known->kind != VIV_ATTR_WEIGHT && known->kind != VIV_ATTR_VALUE;
-        if (number && strcmp(known->name, order) != 0 && !same_value(&n->attrs[i].value, attr_of(hf, known->name)))
+        if (number && strcmp(known->name, order) != 0 &&
+            !same_value(&n->attrs[i].value, node_attr(hf, known->name)))
             a.differs = known->name;
     }
     const bool moved = number_of(n, order) != number_of(hf, order);
@@ -162,17 +155,15 @@ viv_status twin_find(const struct twins *c, uint32_t i, const char *name, struct
     t->transposed = adapter_weight_is_transposed(w);
     t->turned = hf->n_transforms == 1 && adapter_weight_is_transposed(hf) && w->n_transforms == 0;
     if (!t->turned && !same_transforms(hf, w))
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "'%s' (weight '%s') has another layout in GGUF files than in safetensors, and the adapter is for "
-            "safetensors: convert it to GGUF",
-            name, hf->key);
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "'%s' (weight '%s') has another layout in GGUF files than in safetensors, and the adapter "
+                         "is for safetensors: convert it to GGUF",
+                         name, hf->key);
     if (a->differs)
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "'%s' (weight '%s') has its rows in another order in GGUF files (%s), and the adapter is for "
-            "safetensors: convert it to GGUF",
-            name, hf->key, a->differs);
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "'%s' (weight '%s') has its rows in another order in GGUF files (%s), and the adapter is "
+                         "for safetensors: convert it to GGUF",
+                         name, hf->key, a->differs);
     const viv_tensor *tensor = checkpoint_tensor(&c->m->checkpoint, w->names[0]);
     if (!tensor)
         return checkpoint_missing(&c->m->checkpoint, w->names[0], err);

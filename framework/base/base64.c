@@ -1,3 +1,4 @@
+/* base64.c - see base64.h. */
 #include "base/base64.h"
 
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* buf.c - see buf.h. */
 #include "base/buf.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* error.c - see error.h. */
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -63,12 +64,12 @@ viv_status(error_take)(struct error *err, viv_status status)
         error_set(err, VIV_EINTERNAL, "%s (status %d, which this host does not know)",
                   said ? left.text : "it failed", status);
     else
-        error_set(err, status, "%s", said ? left.text : status_name(status));
+        error_set(err, status, "%s", said ? left.text : error_status_name(status));
     left.text[0] = '\0';
     return err->status;
 }
 
-const char *status_name(viv_status status)
+const char *error_status_name(viv_status status)
 {
     static const char *const names[] = {"ok",
                                         "invalid argument",

@@ -29,7 +29,7 @@ static inline viv_status error_nomem(struct error *err)
 viv_status error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* What crosses the ABI: viv_host.set_error leaves the sentence with the thread; whoever called the plugin takes it.
- * A status without a sentence gets status_name's. Taking empties it. A status that is
+ * A status without a sentence gets error_status_name's. Taking empties it. A status that is
  * none, above 0 or unknown, becomes VIV_EINTERNAL: the result is always a failure of ours. */
 void error_leave(viv_status status, const char *sentence);
 viv_status error_take(struct error *err, viv_status status);
@@ -48,6 +48,6 @@ viv_status error_take(struct error *err, viv_status status);
 #endif
 
 /* "invalid argument", "out of memory", ...: for a status that came without a sentence. */
-const char *status_name(viv_status status);
+const char *error_status_name(viv_status status);
 
 #endif

@@ -1,3 +1,4 @@
+/* figure.c - see figure.h. */
 #include "base/figure.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* file.c - see file.h. */
 #include "base/file.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* json.c - see json.h. */
 #include "base/json.h"
 
 #include "base/buf.h"
@@ -237,6 +238,15 @@ viv_status json_read(const char *path, uint64_t limit, json_t **out, struct erro
     if (status == VIV_EFORMAT)
         status = explain_other(path, buf_text(&text) + strspn(buf_text(&text), " \t\r\n"), err);
     buf_release(&text);
+    return status;
+}
+
+viv_status json_read_in(const char *dir, const char *name, uint64_t limit, json_t **out, struct error *err)
+{
+    char *path = path_join(dir, name);
+    *out = NULL;
+    viv_status status = !path ? error_nomem(err) : file_exists(path) ? json_read(path, limit, out, err) : VIV_OK;
+    free(path);
     return status;
 }
 

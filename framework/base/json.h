@@ -19,6 +19,8 @@ viv_status json_parse(const char *name, const char *bytes, size_t n, json_t **ou
 viv_status json_parse_data(const char *name, const char *bytes, size_t n, json_t **out, struct error *err);
 /* Reads and parses a file of at most `limit` bytes. */
 viv_status json_read(const char *path, uint64_t limit, json_t **out, struct error *err);
+/* The same for dir/name; *out is NULL if there is no such file. */
+viv_status json_read_in(const char *dir, const char *name, uint64_t limit, json_t **out, struct error *err);
 
 /* What lies at "rope_parameters.rope_theta", or NULL. Borrowed. */
 json_t *json_at(json_t *root, const char *dotted_path);

@@ -1,10 +1,12 @@
+/* near.c - see near.h. */
 #include "base/near.h"
 
 #include <string.h>
 
 enum { LONGEST = 64 };
 
-size_t near_distance(const char *a, const char *b, size_t limit)
+/* Edit distance with swaps of neighbours, or `limit` + 1 if it is larger. Words over 64 bytes never match. */
+static size_t distance_of(const char *a, const char *b, size_t limit)
 {
     size_t n = strlen(a), m = strlen(b);
     if (n > LONGEST || m > LONGEST)
@@ -41,7 +43,7 @@ const char *near_word(const char *word, const char *const *candidates, size_t n)
     size_t nearest = n;
     /* num_attention_heads for n_head: abbreviations share their first letters and contain the rest in order */
     for (size_t i = 0; i < n; i++) {
-        size_t d = near_distance(word, candidates[i], best - 1);
+        size_t d = distance_of(word, candidates[i], best - 1);
         if (d < best) {
             best = d;
             nearest = i;
@@ -73,7 +75,7 @@ size_t near_words(const char *word, const char *const *candidates, size_t n, con
             size_t seen = 0;
             while (seen < n_out && strcmp(out[seen], candidates[i]) != 0)
                 seen++;
-            if (seen == n_out && near_distance(word, candidates[i], limit) == d)
+            if (seen == n_out && distance_of(word, candidates[i], limit) == d)
                 out[n_out++] = candidates[i];
         }
     return n_out;

@@ -12,7 +12,4 @@ const char *near_word(const char *word, const char *const *candidates, size_t n)
  * shared. Returns how many there are. */
 size_t near_words(const char *word, const char *const *candidates, size_t n, const char **out, size_t most);
 
-/* Edit distance with swaps of neighbours, or `limit` + 1 when it is larger. Words over 64 bytes never match. */
-size_t near_distance(const char *a, const char *b, size_t limit);
-
 #endif

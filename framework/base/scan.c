@@ -1,3 +1,4 @@
+/* scan.c - see scan.h. */
 #include "base/scan.h"
 
 #include "base/json.h"

@@ -1,3 +1,4 @@
+/* strmap.c - see strmap.h. */
 #include "base/strmap.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@ struct strmap_slot {
 };
 
 /* Eight bytes at a time by multiply and rotate, then mixed: fast on the short keys of a vocabulary. */
-uint64_t hash_bytes(const void *bytes, size_t n)
+uint64_t strmap_hash(const void *bytes, size_t n)
 {
     const unsigned char *p = bytes;
     uint64_t h = 0x9E3779B97F4A7C15u ^ n;
@@ -75,7 +76,7 @@ int strmap_add(struct strmap *m, const char *key, size_t size, uint32_t value)
 {
     if (!strmap_reserve(m, m->count + 1))
         return STRMAP_NOMEM;
-    uint32_t hash = (uint32_t)hash_bytes(key, size);
+    uint32_t hash = (uint32_t)strmap_hash(key, size);
     struct strmap_slot *s = find(m, key, size, hash);
     if (s->key)
         return STRMAP_EXISTS;
@@ -88,7 +89,7 @@ bool strmap_get(const struct strmap *m, const char *key, size_t size, uint32_t *
 {
     if (!m->count)
         return false;
-    const struct strmap_slot *s = find(m, key, size, (uint32_t)hash_bytes(key, size));
+    const struct strmap_slot *s = find(m, key, size, (uint32_t)strmap_hash(key, size));
     if (!s->key)
         return false;
     *value = s->value;

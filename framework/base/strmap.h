@@ -22,6 +22,6 @@ int strmap_add(struct strmap *m, const char *key, size_t size, uint32_t value);
 bool strmap_get(const struct strmap *m, const char *key, size_t size, uint32_t *value);
 
 /* Not for secrets: every caller caps the number of keys that a file may bring. */
-uint64_t hash_bytes(const void *bytes, size_t n);
+uint64_t strmap_hash(const void *bytes, size_t n);
 
 #endif

@@ -1,3 +1,4 @@
+/* trail.c - see trail.h. */
 #include "base/trail.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* utf8.c - see utf8.h. */
 #include "base/utf8.h"
 
 size_t utf8_decode(const char *s, size_t n, uint32_t *codepoint)

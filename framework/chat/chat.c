@@ -1,4 +1,4 @@
-/* chat.c - conversations, rendered: messages as transformers 5 hands them to a template. */
+/* chat.c - renders conversations: passes messages to a template as transformers 5 does. */
 #include "chat/chat.h"
 
 #include "base/utf8.h"
@@ -7,8 +7,8 @@
 
 const char *const chat_reasoning_keys[N_REASONING_KEYS] = {"reasoning_content", "thinking", "reasoning"};
 
-/* One message as the template gets it: without members that are null (OpenAI's API writes "content": null beside
- * tool calls), and with its reasoning as reasoning_content and as thinking, whatever name it came under. */
+/* A copy of a message for the template. Members that are null are left out, because OpenAI's API writes "content":
+ * null beside tool calls. The reasoning is there as reasoning_content and as thinking, whatever its name was. */
 static json_t *normal_message(json_t *message)
 {
     json_t *out = json_object(), *reasoning = NULL, *v;
@@ -28,7 +28,7 @@ static json_t *normal_message(json_t *message)
     return ok ? out : NULL;
 }
 
-/* A list of objects, each copied by `copy`, in place of what `data` has under `name`. */
+/* Replaces the list of objects data[name] by a list of their copies, made by `copy`. */
 static viv_status normalize(json_t *data, const char *name, json_t *(*copy)(json_t *), struct error *err)
 {
     json_t *given = json_object_get(data, name), *all = json_array(), *one;
@@ -77,8 +77,9 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
     return status;
 }
 
-viv_status chat_render_messages(const struct chat_template *t, json_t *messages, bool answers, struct buf *out,
-                                struct error *err)
+/* answers: the model will answer, so the prompt of an answer is added. */
+static viv_status render_messages(const struct chat_template *t, json_t *messages, bool answers, struct buf *out,
+                                  struct error *err)
 {
     const struct template_options how = {.values = TEMPLATE_PYTHON};
     json_notice_memory();
@@ -93,7 +94,7 @@ viv_status chat_render_turn(const struct chat_template *t, const char *text, str
     if (!utf8_valid(text, strlen(text)))
         return error_set(err, VIV_EFORMAT, "a turn is not UTF-8");
     json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", text);
-    viv_status status = messages ? chat_render_messages(t, messages, true, out, err) : error_nomem(err);
+    viv_status status = messages ? render_messages(t, messages, true, out, err) : error_nomem(err);
     json_decref(messages);
     return status;
 }
@@ -109,7 +110,7 @@ viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *
                                  "assistant", "content", mark);
     viv_status status = messages ? VIV_OK : error_nomem(err);
     *id = -1;
-    if (status == VIV_OK && chat_render_messages(t, messages, false, &text, &refused) == VIV_OK) {
+    if (status == VIV_OK && render_messages(t, messages, false, &text, &refused) == VIV_OK) {
         const char *behind = NULL;
         for (const char *at = buf_text(&text); (at = strstr(at, mark)); at += sizeof mark - 1)
             behind = at + sizeof mark - 1;

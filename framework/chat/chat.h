@@ -1,8 +1,8 @@
-/* chat.h - a checkpoint's chat template: from messages to the text that the model was trained to continue.
+/* chat.h - chat templates of checkpoints: they turn messages into the text that the model was trained to continue.
  *
- * Where it comes from, as transformers 5 reads them: chat_template.jinja with additional_chat_templates/NAME.jinja,
- * else chat_template.json, else the chat_template of tokenizer_config.json (one template, or several by name); in
- * GGUF files tokenizer.chat_template and tokenizer.chat_template.NAME. The first place that has one gives all. */
+ * Templates are read from the first of these places that has one, as in transformers 5: chat_template.jinja with
+ * additional_chat_templates/NAME.jinja; chat_template.json; chat_template in tokenizer_config.json (one template,
+ * or several by name). GGUF files have them in tokenizer.chat_template and tokenizer.chat_template.NAME. */
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
 
@@ -16,31 +16,30 @@ struct chat_template {
     json_t *tokens; /* "bos_token": "<s>", ... */
 };
 
-/* The template called `name`; NULL: "tool_use" where there are tools and such a template, else the default. A
- * checkpoint without one is VIV_ENOTFOUND and says where was looked. `file`, unless NULL, is the template instead:
- * then only special tokens are the checkpoint's. Those of GGUF files are looked up in `t`. */
+/* Opens the template called `name`. If it is NULL: "tool_use" if there are tools and such a template, else the
+ * default one. Returns VIV_ENOTFOUND, and names the places that were searched, if the checkpoint has none. `file`,
+ * unless NULL, is used as the template; then only the special tokens come from the checkpoint. Special tokens of
+ * GGUF files are looked up in `t`. */
 viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer *t, const char *file,
                               const char *name, bool has_tools, struct chat_template *out, struct error *err);
 void chat_template_close(struct chat_template *t); /* accepts a zeroed struct */
 
-/* What is said: `data` holds messages, add_generation_prompt, and perhaps tools, documents and further variables of
- * the template. As transformers 5 does, special tokens are added, and null for tools and documents that are not
- * given; members of a message that are null are left out, and its reasoning is there as reasoning_content and
- * thinking. */
+/* Renders a conversation. `data` has messages, add_generation_prompt, and optionally tools, documents and
+ * further variables of the template. As in transformers 5, special tokens are added, tools and documents
+ * default to null, members of messages that are null are removed, and reasoning is available as
+ * reasoning_content and as thinking. */
 viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
                        struct buf *out, struct error *err);
-/* A conversation, which the model then answers, or which ends with its answer. */
-viv_status chat_render_messages(const struct chat_template *t, json_t *messages, bool answers, struct buf *out,
-                                struct error *err);
-/* One turn of a user that the model then answers. */
+/* Renders one turn of the user, and the prompt of the answer. */
 viv_status chat_render_turn(const struct chat_template *t, const char *text, struct buf *out, struct error *err);
 
-/* The token that the template puts behind an answer, with which the model ends its turn, whether or not other files
- * name it; -1: it puts none there, or refuses a conversation without variables. */
+/* Sets *id to the special token that the template writes after an answer: the model ends its turn with
+ * it, even if no other file says so. -1: there is none, or the template cannot render a conversation
+ * without further variables. */
 viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, int32_t *id,
                          struct error *err);
 
-/* The names that a message's reasoning comes under; the first is the one that most templates read. */
+/* Names under which messages have their reasoning; most templates read the first. */
 enum { N_REASONING_KEYS = 3 };
 extern const char *const chat_reasoning_keys[N_REASONING_KEYS];
 

@@ -1,11 +1,12 @@
-/* chat_template.c - where a checkpoint's chat template and its special tokens are found.
+/* chat_template.c - finds the chat template and the special tokens of a checkpoint.
  *
- * As transformers 5 has it, one place gives all templates: what lies in an earlier place hides what a later one
- * says. The special tokens are those of tokenizer_config.json; special_tokens_map.json comes before it, but is read
- * only where tokenizer_config.json has no added_tokens_decoder. */
+ * As in transformers 5, all templates come from one place, and an earlier place hides later ones. Special tokens
+ * come from tokenizer_config.json. special_tokens_map.json has precedence, but is read only if
+ * tokenizer_config.json has no added_tokens_decoder. */
 #include "chat/chat.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ struct search {
 
 /* --- templates ----------------------------------------------------------------------------------------------- */
 
-/* One more template; `where` is what errors call it. */
+/* Adds a template; `where` is its name in errors. */
 static viv_status add(struct search *s, const char *name, const char *text, size_t n, const char *where)
 {
     json_t *known = json_stringn(text, n);
@@ -251,14 +252,12 @@ static viv_status put_token(struct search *s, const char *name, json_t *text)
 /* All keys that end in _token, and the members of extra_special_tokens where that is an object. */
 static viv_status tokens_of(struct search *s, json_t *config)
 {
-    static const char ending[] = "_token";
     viv_status status = VIV_OK;
     const char *name;
     json_t *v;
     json_object_foreach(config, name, v)
     {
-        const size_t n = strlen(name);
-        if (status != VIV_OK || n < sizeof ending || strcmp(name + n - (sizeof ending - 1), ending) != 0)
+        if (status != VIV_OK || !text_ends_in(name, "_token"))
             continue;
         if (json_is_null(v))
             json_object_del(s->out->tokens, name);
@@ -273,7 +272,8 @@ static viv_status tokens_of(struct search *s, json_t *config)
     return status;
 }
 
-/* What a tokenizer's class has where its files say nothing; NULL: none. Of the classes that chat models use. */
+/* Special tokens of a tokenizer class, for checkpoints whose files do not say; NULL: none. Only classes of chat
+ * models are listed. */
 static viv_status tokens_of_class(struct search *s)
 {
     static const struct {
@@ -303,16 +303,14 @@ static viv_status tokens_of_class(struct search *s)
 static viv_status tokens_of_folder(struct search *s)
 {
     json_t *map = NULL;
-    char *path = path_join(s->folder, "special_tokens_map.json");
-    viv_status status = path ? tokens_of_class(s) : error_nomem(s->err);
+    viv_status status = tokens_of_class(s);
     if (status == VIV_OK)
         status = tokens_of(s, s->config);
-    if (status == VIV_OK && !json_object_get(s->config, "added_tokens_decoder") && file_exists(path))
-        status = json_read(path, MAX_CONFIG, &map, s->err);
+    if (status == VIV_OK && !json_object_get(s->config, "added_tokens_decoder"))
+        status = json_read_in(s->folder, "special_tokens_map.json", MAX_CONFIG, &map, s->err);
     if (status == VIV_OK)
         status = tokens_of(s, map);
     json_decref(map);
-    free(path);
     return status;
 }
 
@@ -326,7 +324,7 @@ static viv_status tokens_of_gguf(struct search *s, const struct tokenizer *t)
         snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", keys[i]);
         const struct meta m = checkpoint_meta(s->c, key);
         const char *piece =
-            meta_int(&m, &id) && id >= 0 && id <= INT32_MAX ? tokenizer_piece(t, (int32_t)id) : NULL;
+            checkpoint_meta_int(&m, &id) && id >= 0 && id <= INT32_MAX ? tokenizer_piece(t, (int32_t)id) : NULL;
         if (piece)
             status = put_token(s, token_names[i], json_string(piece));
     }
@@ -340,20 +338,20 @@ viv_status chat_template_open(const struct checkpoint *c, const struct tokenizer
 {
     *out = (struct chat_template){.tokens = json_object()};
     struct search s = {.c = c, .folder = folder_of(c), .all = json_object(), .out = out, .err = err};
-    char *path = s.folder ? path_join(s.folder, "tokenizer_config.json") : NULL;
-    viv_status status = out->tokens && s.all && path ? VIV_OK : error_nomem(err);
-    if (status == VIV_OK && !checkpoint_is_gguf(c) && file_exists(path))
-        status = json_read(path, MAX_CONFIG, &s.config, err);
+    json_t *config = NULL;
+    viv_status status = out->tokens && s.all && s.folder ? VIV_OK : error_nomem(err);
+    if (status == VIV_OK && !checkpoint_is_gguf(c))
+        status = json_read_in(s.folder, "tokenizer_config.json", MAX_CONFIG, &config, err);
+    s.config = config;
     if (status == VIV_OK)
         status = file ? add_input(&s, file) : add_all(&s, name);
     if (status == VIV_OK)
         status = choose(&s, file ? NULL : name, has_tools);
     if (status == VIV_OK)
         status = checkpoint_is_gguf(c) ? tokens_of_gguf(&s, t) : tokens_of_folder(&s);
-    json_decref(s.config);
+    json_decref(config);
     json_decref(s.all);
     free(s.folder);
-    free(path);
     if (status != VIV_OK)
         chat_template_close(out);
     return status;

@@ -58,7 +58,7 @@ static viv_status append(json_t *list, json_t *value, struct error *err)
     return json_array_append_new(list, value) == 0 ? VIV_OK : error_nomem(err);
 }
 
-/* A call into tool_calls; further members into the message. */
+/* Adds a call to tool_calls, and further members to the message. */
 static viv_status put_object(json_t *message, const viv_part *p, struct error *err)
 {
     json_t *value = NULL;
@@ -80,13 +80,13 @@ static viv_status put_object(json_t *message, const viv_part *p, struct error *e
     return append(calls, value, err);
 }
 
-/* "list", the name of a text: it is one of a list, though it may be alone. */
+/* A text part named "list" is one of a list, even if it is the only one. */
 static bool is_listed(const viv_part *p)
 {
     return p->kind == VIV_PART_TEXT && p->name && strcmp(p->name, "list") == 0;
 }
 
-/* A text is the content, or one of a list that is. */
+/* Sets the content to a text, or adds the text to a list of them. */
 static viv_status put_text(json_t *message, const viv_part *p, struct error *err)
 {
     json_t *content = json_object_get(message, "content"), *text = NULL;
@@ -135,11 +135,11 @@ static viv_status put_part(json_t *message, const viv_part *p, const char *role,
     case VIV_PART_REASONING:
         return put_reasoning(message, p, err);
     default:
-        return error_set(err, VIV_EUNSUPPORTED,
-                         "a part of kind %" PRIu32
-                         " stands in a message of the role %s; expected a text, reasoning, a tool "
-                         "call or a tool result",
-                         p->kind, role);
+        return error_set(
+            err, VIV_EUNSUPPORTED,
+            "a part of kind %" PRIu32
+            " stands in a message of the role %s; expected a text, reasoning, a tool call or a tool result",
+            p->kind, role);
     }
 }
 
@@ -158,7 +158,7 @@ static viv_status message_to_json(const viv_message *m, json_t **out, struct err
     return status;
 }
 
-/* The last message may be an answer that goes on: it is not part of the prompt. */
+/* The last message may be the beginning of an answer: it is not part of the prompt. */
 static bool goes_on(const viv_message *m)
 {
     return m->n_parts == 1 && m->parts[0]->kind == VIV_PART_ANSWER;
@@ -174,12 +174,11 @@ viv_status messages_to_json(const viv_request *request, json_t **out, struct err
         json_t *message = NULL;
         if (i + 1 == request->n_messages && i > 0 && goes_on(m))
             continue;
-        status =
-            m->role ? message_to_json(m, &message, err)
-                    : error_set(err, VIV_EINVAL,
-                                "message %" PRIu32 " has no role, and others have one: a request is a conversation "
-                                "or bare text",
-                                i + 1);
+        status = m->role ? message_to_json(m, &message, err)
+                         : error_set(err, VIV_EINVAL,
+                                     "message %" PRIu32
+                                     " has no role, and others have one: a request is a conversation or bare text",
+                                     i + 1);
         if (status == VIV_OK)
             status = append(messages, message, err);
     }

@@ -1,4 +1,4 @@
-/* messages.h - messages of a request, as chat templates read them: JSON. And back. */
+/* messages.h - converts messages of a request to JSON, as chat templates read them, and back. */
 #ifndef CHAT_MESSAGES_H
 #define CHAT_MESSAGES_H
 
@@ -7,13 +7,13 @@
 
 #include <vivarium/request.h>
 
-/* The variables of the template: messages, add_generation_prompt, tools, and what request->variables has. Refuses
- * messages without a role, and parts that no template reads. A VIV_PART_ANSWER at the end is left out, for it
- * follows the prompt. */
+/* Makes the variables of the template: messages, add_generation_prompt, tools, and request->variables. Fails for
+ * messages without a role, and for parts that no template reads. A VIV_PART_ANSWER at the end is left out, because
+ * it follows the prompt. */
 viv_status messages_to_json(const viv_request *request, json_t **out, struct error *err);
 
-/* Calls add(ctx, ...) for each part of a JSON message: its text, its reasoning, each tool call, and its other
- * members. The data live as long as the message. `name` is what errors call it. */
+/* Calls add(ctx, ...) for each part of a JSON message: text, reasoning, tool calls, and other members. The data
+ * live as long as the message. `name`: its name in errors. */
 struct message_part {
     uint32_t kind; /* VIV_PART_... */
     const char *data, *name;

@@ -1,7 +1,7 @@
 /* prompt.h - a rendered conversation, and which of its bytes the template wrote.
  *
- * Special tokens that the template writes are tokens. The same words inside what somebody said, in a tool
- * description or in a document are text: nobody ends a turn, or begins one of another role, by writing it out. */
+ * Special tokens that the template writes are tokens. The same characters in a message, a tool description or a
+ * document are text. So no message can end its turn, or begin a turn of another role. */
 #ifndef CHAT_PROMPT_H
 #define CHAT_PROMPT_H
 
@@ -9,7 +9,7 @@
 
 struct chat_prompt {
     struct buf text;
-    struct buf from_data; /* a byte for each of the text: 1 where no special token may stand; or empty */
+    struct buf from_data; /* for each byte of text: 1 if it cannot be part of a special token; or empty */
 };
 
 /* Renders `data` as chat_render does. */

@@ -29,8 +29,8 @@ viv_status ask_vectors(struct opened *o, struct request *r, struct answer *a, st
 
 static const uint64_t LONGEST_FILE = 256u << 20;
 
-viv_status texts_read(const char *file, struct buf *lines, const char *const *words, size_t n_words,
-                      const char ***out, size_t *n, struct error *err)
+viv_status ask_read_texts(const char *file, struct buf *lines, const char *const *words, size_t n_words,
+                          const char ***out, size_t *n, struct error *err)
 {
     bool from_words = n_words > 0 && !file;
     viv_status status = VIV_OK;

@@ -12,7 +12,7 @@ viv_status ask_vectors(struct opened *o, struct request *r, struct answer *a, st
 
 /* The words from the command line or, if there are none, the lines of a file ("-": standard input); empty lines are
  * texts, too, and a line may end in a carriage return besides. Lines live in *lines. */
-viv_status texts_read(const char *file, struct buf *lines, const char *const *words, size_t n_words,
-                      const char ***out, size_t *n, struct error *err);
+viv_status ask_read_texts(const char *file, struct buf *lines, const char *const *words, size_t n_words,
+                          const char ***out, size_t *n, struct error *err);
 
 #endif

@@ -60,13 +60,13 @@ static viv_status set_system(struct chat *c, const char *text, struct error *err
 
 static viv_status set_option(struct chat *c, const char *name, size_t n, const char *value, struct error *err)
 {
-    const struct option *o = option_find(speaking_options, name, n);
+    const struct option *o = option_find(sampling_options, name, n);
     char *copy = NULL;
     if (!o)
         return error_set(err, VIV_EINVAL, "'%.*s' cannot be set: /help lists what can", (int)(n < 64 ? n : 64),
                          name);
     if ((o->kind == OPTION_FLAG) != !*value)
-        return error_set(err, VIV_EINVAL, "/set %s wants %s", o->name, o->value ? o->value : "no value");
+        return error_set(err, VIV_EINVAL, "/set %s: expected %s", o->name, o->value ? o->value : "no value");
     if (!VEC_RESERVE(c->owned.items, c->owned.n, c->owned.capacity) || !(copy = strdup(value)))
         return error_nomem(err);
     c->owned.items[c->owned.n++] = copy;
@@ -117,7 +117,7 @@ static viv_status read_turn(struct chat *c, const char *path, struct error *err)
 {
     struct buf text = {0};
     if (!*path || strcmp(path, "-") == 0)
-        return error_set(err, VIV_EINVAL, "/read wants the name of a file");
+        return error_set(err, VIV_EINVAL, "/read: expected the name of a file");
     viv_status status = cli_read_input(path, LONGEST_TURN, &text, err);
     if (status == VIV_OK && text.size == 0)
         status = error_set(err, VIV_EINVAL, "%s: there is no text in it", path);
@@ -132,7 +132,7 @@ static viv_status read_turn(struct chat *c, const char *path, struct error *err)
 static viv_status save_messages(struct chat *c, const char *path, struct error *err)
 {
     if (!*path)
-        return error_set(err, VIV_EINVAL, "/save wants the name of a file");
+        return error_set(err, VIV_EINVAL, "/save: expected the name of a file");
     json_notice_memory();
     char *text = json_dumps(c->conversation.session.messages, JSON_INDENT(2));
     viv_status status =
@@ -209,9 +209,7 @@ static viv_status unknown(const char *name, size_t n, struct error *err)
         return error_set(err, VIV_EINVAL, "there is no %s; did you mean %s?", word, near);
     return error_set(
         err, VIV_EINVAL,
-        "there is no %s: /help lists what there is, and a turn that begins with a slash is written with "
-        "two",
-        word);
+        "there is no %s: /help lists what there is, and a turn that begins with a slash is written with two", word);
 }
 
 viv_status chat_carry_out(struct chat *c, const struct buf *line, struct error *err)

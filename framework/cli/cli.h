@@ -29,7 +29,7 @@ struct command {
 };
 
 extern const struct command *const commands[];
-extern const size_t n_commands;
+extern const size_t cli_n_commands;
 
 /* "viv: <sentence>" to standard error; returns EXIT_FAILED, EXIT_INTERRUPTED for VIV_ECANCELLED. */
 int cli_fail(const struct error *err);

@@ -352,9 +352,9 @@ static viv_status evaluate_model(struct candidate *p, struct error *err)
     struct error own;
     if (m->why)
         return mark_all_missing(p, m->why, err);
-    viv_status status = open_model(&p->o, p->s->common, m->given, err);
+    viv_status status = cli_open_model(&p->o, p->s->common, m->given, err);
     if (status == VIV_OK)
-        status = load_model(&p->o, err);
+        status = cli_load_model(&p->o, err);
     if (status == VIV_OK)
         status = evaluate_all(p, err);
     progress_clear(&p->o.progress);

@@ -1,3 +1,4 @@
+/* feed.c - see feed.h. */
 #include "cli/feed.h"
 
 #include "base/size.h"

@@ -1,3 +1,4 @@
+/* interrupt.c - see interrupt.h. */
 #include "cli/interrupt.h"
 
 #include <signal.h>

@@ -23,12 +23,12 @@ const struct command *const commands[] = {
 #include "registry/commands.inc"
 #undef ENTRY
 };
-const size_t n_commands = sizeof commands / sizeof *commands;
+const size_t cli_n_commands = sizeof commands / sizeof *commands;
 
 int cli_fail(const struct error *err)
 {
     fflush(stdout);
-    const char *text = *err->text ? err->text : status_name(err->status);
+    const char *text = *err->text ? err->text : error_status_name(err->status);
     fputs("viv: ", stderr);
     cli_print_safe(stderr, text, strlen(text));
     putc('\n', stderr);
@@ -50,7 +50,7 @@ int cli_usage_error(const char *command, const char *format, ...)
 
 static const struct command *find_command(const char *name)
 {
-    for (size_t i = 0; i < n_commands; i++)
+    for (size_t i = 0; i < cli_n_commands; i++)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
@@ -60,7 +60,7 @@ static int unknown_command(const char *name)
 {
     const char *names[64];
     size_t n = 0;
-    for (size_t i = 0; i < n_commands && n < 64; i++)
+    for (size_t i = 0; i < cli_n_commands && n < 64; i++)
         if (!commands[i]->hidden)
             names[n++] = commands[i]->name;
     const char *near = near_word(name, names, n);

@@ -1,3 +1,4 @@
+/* measure.c - see measure.h. */
 #include "cli/measure.h"
 
 #include "base/file.h"

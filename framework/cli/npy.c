@@ -1,3 +1,4 @@
+/* npy.c - see npy.h. */
 #include "cli/npy.h"
 
 #include "base/size.h"

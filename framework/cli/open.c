@@ -1,3 +1,4 @@
+/* open.c - see open.h. */
 #include "cli/open.h"
 
 #include "base/file.h"
@@ -28,7 +29,7 @@ static viv_status join_plugin_path(const struct string_list *list, struct buf *o
     return out->failed ? error_nomem(err) : VIV_OK;
 }
 
-viv_status open_host(struct opened *o, const struct common *common, bool retry, struct error *err)
+viv_status cli_open_host(struct opened *o, const struct common *common, bool retry, struct error *err)
 {
     struct buf path = {0};
     viv_status status = join_plugin_path(&common->plugin_path, &path, err);
@@ -45,9 +46,9 @@ viv_status open_host(struct opened *o, const struct common *common, bool retry, 
     return status;
 }
 
-viv_status open_world(struct opened *o, const struct common *common, struct error *err)
+viv_status cli_open_world(struct opened *o, const struct common *common, struct error *err)
 {
-    viv_status status = o->engine ? VIV_OK : open_host(o, common, false, err);
+    viv_status status = o->engine ? VIV_OK : cli_open_host(o, common, false, err);
     return status == VIV_OK ? engine_world(o->engine, &o->world, err) : status;
 }
 
@@ -91,9 +92,9 @@ static viv_status open_profile(struct opened *o, const struct common *common, st
     return status;
 }
 
-viv_status open_model(struct opened *o, const struct common *common, const char *name, struct error *err)
+viv_status cli_open_model(struct opened *o, const struct common *common, const char *name, struct error *err)
 {
-    viv_status status = o->world ? VIV_OK : open_world(o, common, err);
+    viv_status status = o->world ? VIV_OK : cli_open_world(o, common, err);
     if (status == VIV_OK)
         status = open_profile(o, common, err);
     if (status != VIV_OK)
@@ -122,7 +123,7 @@ viv_status open_model(struct opened *o, const struct common *common, const char 
     return engine_open_model(o->engine, &options, name, &o->model, err);
 }
 
-viv_status want_logits(const struct opened *o, struct error *err)
+viv_status cli_want_logits(const struct opened *o, struct error *err)
 {
     const struct value *output = expansion_param(model_expansion(o->model), "output");
     if (!output || output->kind != VALUE_STRING || strcmp(output->s, "logits") == 0)
@@ -132,14 +133,14 @@ viv_status want_logits(const struct opened *o, struct error *err)
                                                       : "vectors of texts (viv embed)");
 }
 
-viv_status load_model(struct opened *o, struct error *err)
+viv_status cli_load_model(struct opened *o, struct error *err)
 {
     viv_status status = engine_load_model(o->model, err);
     progress_clear(&o->progress);
     return status;
 }
 
-int close_opened(struct opened *o, viv_status status, struct error *err)
+int cli_close_opened(struct opened *o, viv_status status, struct error *err)
 {
     const char *shrunk = file_map_any_broken();
     progress_clear(&o->progress);

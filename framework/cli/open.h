@@ -10,30 +10,30 @@
 
 struct opened {
     struct engine *engine;
-    const struct spec_world *world;                     /* after open_world */
-    viv_model *model;                                   /* after open_model */
-    void (*hook)(void *ctx, const struct hook_call *t); /* set before open_model, to look on; or NULL */
+    const struct spec_world *world;                     /* after cli_open_world */
+    viv_model *model;                                   /* after cli_open_model */
+    void (*hook)(void *ctx, const struct hook_call *t); /* set before cli_open_model, to look on; or NULL */
     void *hook_ctx;
-    uint64_t max_rows; /* set before open_model: rows of a step; 0: as many as is usual */
+    uint64_t max_rows; /* set before cli_open_model: rows of a step; 0: as many as is usual */
     const char *chat_template,
-        *chat_template_name; /* set before open_model: --template, --template-name; or NULL */
+        *chat_template_name; /* set before cli_open_model: --template, --template-name; or NULL */
     json_t *profile;         /* --expert-profile */
     struct progress progress;
 };
 
 /* The host: plugins found. `retry`: those that failed are probed once more. */
-viv_status open_host(struct opened *o, const struct common *common, bool retry, struct error *err);
+viv_status cli_open_host(struct opened *o, const struct common *common, bool retry, struct error *err);
 /* And what specs are read against: layers, those of plugins too, and where specs lie. */
-viv_status open_world(struct opened *o, const struct common *common, struct error *err);
+viv_status cli_open_world(struct opened *o, const struct common *common, struct error *err);
 /* And the model, its graph built, its weights mapped but not read. */
-viv_status open_model(struct opened *o, const struct common *common, const char *name, struct error *err);
+viv_status cli_open_model(struct opened *o, const struct common *common, const char *name, struct error *err);
 /* Refuses a model whose graph ends in something else than the logits of a next token. */
-viv_status want_logits(const struct opened *o, struct error *err);
+viv_status cli_want_logits(const struct opened *o, struct error *err);
 /* Makes it run, with a bar on a terminal. */
-viv_status load_model(struct opened *o, struct error *err);
+viv_status cli_load_model(struct opened *o, struct error *err);
 
 /* The exit status of a verb that ended with `status`, and its sentence. A file that has shrunk meanwhile makes a
  * failure of any success. Closes everything; a zeroed struct is fine. */
-int close_opened(struct opened *o, viv_status status, struct error *err);
+int cli_close_opened(struct opened *o, viv_status status, struct error *err);
 
 #endif

@@ -291,7 +291,7 @@ int arguments_parse(struct arguments *a, const struct command *command, int argc
         } else if (strcmp(argv[i], "--") == 0) {
             dashes = false;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            print_command_help(command);
+            command_print_help(command);
             return EXIT_DONE;
         } else {
             int status = parse_option(command, argc, argv, &i, options);

@@ -96,6 +96,6 @@ viv_status option_set(const struct option *o, const char *text, void *options, s
 const struct option *command_option(const struct command *command, size_t i);
 
 /* `viv run --help`; in help.c. */
-void print_command_help(const struct command *command);
+void command_print_help(const struct command *command);
 
 #endif

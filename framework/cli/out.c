@@ -1,3 +1,4 @@
+/* out.c - see out.h. */
 #include "cli/out.h"
 
 #include "base/buf.h"
@@ -13,7 +14,7 @@
 
 /* --- JSON ---------------------------------------------------------------------------------------------- */
 
-json_t *json_text(const char *text, size_t n)
+json_t *cli_json_text(const char *text, size_t n)
 {
     if (utf8_valid(text, n))
         return json_stringn_nocheck(text, n);
@@ -32,12 +33,12 @@ json_t *json_text(const char *text, size_t n)
     return value;
 }
 
-json_t *json_word(const char *text)
+json_t *cli_json_word(const char *text)
 {
-    return text ? json_text(text, strlen(text)) : json_null();
+    return text ? cli_json_text(text, strlen(text)) : json_null();
 }
 
-json_t *json_number(double value)
+json_t *cli_json_number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }

@@ -14,9 +14,9 @@
 #include <stdio.h>
 
 /* A JSON string of bytes that may be anything: what is not UTF-8 becomes U+FFFD. NULL when memory is out. */
-json_t *json_text(const char *text, size_t n);
-json_t *json_number(double value);   /* null for what is no number, or infinite */
-json_t *json_word(const char *text); /* the same of a terminated string; null for NULL */
+json_t *cli_json_text(const char *text, size_t n);
+json_t *cli_json_number(double value);   /* null for what is no number, or infinite */
+json_t *cli_json_word(const char *text); /* the same of a terminated string; null for NULL */
 /* Prints a value and a newline on standard output, one member per line unless `compact`, and releases it. A NULL
  * value is one that could not be built for lack of memory. */
 viv_status cli_print_json(json_t *value, bool compact, struct error *err);

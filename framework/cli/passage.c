@@ -1,3 +1,4 @@
+/* passage.c - see passage.h. */
 #include "cli/passage.h"
 
 #include "base/file.h"

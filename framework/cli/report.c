@@ -1,3 +1,4 @@
+/* report.c - see report.h. */
 #include "cli/report.h"
 
 #include "base/buf.h"

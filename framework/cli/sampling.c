@@ -6,7 +6,7 @@
 #include "engine/generation.h"
 
 #define OPT(field) offsetof(struct speaking, field)
-const struct option speaking_options[] = {
+const struct option sampling_options[] = {
     MAX_TOKENS_OPTION(OPT(n), "-1: until the model ends or its context is full", -1, 1e15),
     {"temp", 0, OPTION_FLOAT, OPT(temperature), "T", .help = "temperature; 0: always the most likely token",
      .min = 0, .max = 100, .aliases = "temperature"},

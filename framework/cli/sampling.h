@@ -22,7 +22,7 @@ struct speaking {
         .n = SETTING_NONE, .top_k = SETTING_NONE, .seed = SETTING_NONE, .temperature = NAN, .top_p = NAN,          \
         .min_p = NAN, .typical_p = NAN, .repeat_penalty = NAN, .presence_penalty = NAN, .frequency_penalty = NAN   \
     }
-extern const struct option speaking_options[];
+extern const struct option sampling_options[];
 
 /* Puts what the options give into a request, over the model's defaults; all but the seed. */
 viv_status sampling_apply(const struct speaking *o, struct request *r, struct error *err);

@@ -11,20 +11,21 @@
 
 /* --- figures ------------------------------------------------------------------------------------------------- */
 
-json_t *json_count(double value)
+/* A whole number, or null if it is unknown. */
+static json_t *json_count(double value)
 {
     return isfinite(value) ? json_integer((json_int_t)value) : json_null();
 }
 
-json_t *answer_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object)
+json_t *show_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object)
 {
     json_t *figures = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "reason", json_word(a->reason), "prompt_tokens",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "reason", cli_json_word(a->reason), "prompt_tokens",
         json_count(a->prompt_tokens), "cached_tokens", json_count(a->cached_tokens), "prompt_tokens_per_second",
-        json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens), "answer_tokens_per_second",
-        json_number(a->answer_rate), "first_token_seconds", json_number(a->first > 0 ? a->first - a->begin : NAN),
-        "seed", (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)cli_memory_peak(), "experts",
-        expert_report_json(m));
+        cli_json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens), "answer_tokens_per_second",
+        cli_json_number(a->answer_rate), "first_token_seconds",
+        cli_json_number(a->first > 0 ? a->first - a->begin : NAN), "seed", (json_int_t)sampling->seed,
+        "memory_peak_bytes", (json_int_t)cli_memory_peak(), "experts", expert_report_json(m));
     const bool whole = object && figures && json_object_update(object, figures) == 0;
     json_decref(figures);
     if (!whole)
@@ -85,7 +86,8 @@ static void print_to_terminal(const char *text, size_t n)
     }
 }
 
-viv_status show_text(struct shown *s, const char *text, size_t n, struct error *err)
+/* Writes text to standard output, at once. On a terminal, its characters have no effect. */
+static viv_status show_text(struct shown *s, const char *text, size_t n, struct error *err)
 {
     if (n == 0)
         return VIV_OK;

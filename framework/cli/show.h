@@ -20,13 +20,10 @@ void show_begin(struct shown *s, struct opened *o, struct answer *a);
 /* Clears progress, and on a terminal ends the line. */
 void show_end(struct shown *s);
 
-/* Puts text on standard output, at once. On a terminal no character of it has any power. */
-viv_status show_text(struct shown *s, const char *text, size_t n, struct error *err);
 /* "viv: prompt 5 tokens (400/s), answer 20 tokens (30/s), ended by length, ...": on standard error. With the seed,
  * unless the answer is greedy. */
 void show_closing(struct shown *s, const struct answer *a, const viv_sampling *sampling);
 /* The same as further members of a JSON object, which is taken and given back; NULL when memory is out. */
-json_t *answer_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object);
-json_t *json_count(double value); /* a whole number; null for what is none */
+json_t *show_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object);
 
 #endif

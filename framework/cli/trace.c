@@ -1,3 +1,4 @@
+/* trace.c - see trace.h. */
 #include "cli/trace.h"
 
 #include "cli/out.h"
@@ -50,7 +51,7 @@ static viv_status name_routers(struct trace *t, const viv_model *m, struct error
         const struct graph_node *n = &t->graph->nodes[i];
         if (!graph_routes(n))
             continue;
-        json_t *path = json_word(n->spec->path);
+        json_t *path = cli_json_word(n->spec->path);
         t->names[i] = path ? json_dumps(path, JSON_ENCODE_ANY) : NULL;
         json_decref(path);
         if (!t->names[i])

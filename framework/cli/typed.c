@@ -1,3 +1,4 @@
+/* typed.c - see typed.h. */
 #include "cli/typed.h"
 
 #include "base/buf.h"

@@ -10,7 +10,7 @@ static viv_status put(json_t *data, const char *word, struct error *err)
     json_t *value = NULL;
     struct error ignored;
     if (!equals || equals == word)
-        return error_set(err, VIV_EINVAL, "--var wants NAME=VALUE, found '%s'", word);
+        return error_set(err, VIV_EINVAL, "--var: expected NAME=VALUE, found '%s'", word);
     char *name = strndup(word, (size_t)(equals - word));
     if (!name)
         return error_nomem(err);

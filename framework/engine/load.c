@@ -38,17 +38,9 @@ static viv_status open_parts(viv_model *m, const char *name, struct error *err)
     return status;
 }
 
-static const struct value *attr_of(const struct node *n, const char *name)
-{
-    for (uint32_t i = 0; i < n->n_attrs; i++)
-        if (strcmp(n->attrs[i].name, name) == 0)
-            return &n->attrs[i].value;
-    return NULL;
-}
-
 static double number_of(const struct node *n, const char *name)
 {
-    const struct value *v = attr_of(n, name);
+    const struct value *v = node_attr(n, name);
     return !v ? 0 : v->kind == VALUE_INT ? (double)v->i : v->kind == VALUE_FLOAT ? v->f : 0;
 }
 
@@ -57,7 +49,7 @@ static uint64_t stretched(const struct expansion *e)
 {
     double most = 0;
     for (uint32_t i = 0; i < e->n_nodes; i++) {
-        const struct value *scaling = attr_of(&e->nodes[i], "rope.scaling");
+        const struct value *scaling = node_attr(&e->nodes[i], "rope.scaling");
         if (scaling && scaling->kind == VALUE_STRING && strcmp(scaling->s, "dynamic") == 0)
             most = fmax(most,
                         number_of(&e->nodes[i], "rope.original_context") * number_of(&e->nodes[i], "rope.factor"));

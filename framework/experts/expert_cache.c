@@ -2,13 +2,13 @@
 #include "experts/expert_cache.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/size.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { N_READERS = 2 };
 enum entry_state { ABSENT, QUEUED, READING, RESIDENT };
@@ -54,13 +54,6 @@ struct expert_cache {
     uint64_t step;
     struct expert_cache_stats stats;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* --- lists ------------------------------------------------------------------------------------------------- */
 
@@ -205,7 +198,7 @@ viv_status expert_cache_acquire(struct expert_cache *s, struct expert_entry *ent
     pthread_mutex_lock(&s->lock);
     e->failed = e->failed && e->waiting > 0;
     while (e->state != RESIDENT && !e->failed) {
-        double since = now();
+        double since = seconds_now();
         if (e->state == QUEUED)
             list_remove(&s->queue, e);
         if (e->state != READING) {
@@ -216,7 +209,7 @@ viv_status expert_cache_acquire(struct expert_cache *s, struct expert_entry *ent
         pthread_cond_signal(&s->work);
         pthread_cond_wait(&s->arrived, &s->lock);
         e->waiting--;
-        s->stats.phases[s->phase].stalled += now() - since;
+        s->stats.phases[s->phase].stalled += seconds_now() - since;
     }
     if (e->state != RESIDENT) {
         status = s->error.status;

@@ -207,7 +207,7 @@ static viv_status find_format(const viv_expert_set *s, struct expert_weight *w, 
         w->format.nbytes != bytes) {
         char shape[128];
         return error_set(err, VIV_ESHAPE, "an expert of '%s' has %" PRIu64 " bytes, which does not fit %s of %s",
-                         w->weight->names[0], bytes, shape_text(w->shape, w->weight->n_dims - 1, shape),
+                         w->weight->names[0], bytes, tensor_shape_text(w->shape, w->weight->n_dims - 1, shape),
                          dtype_get(dtype)->name);
     }
     return VIV_OK;
@@ -298,7 +298,7 @@ viv_status expert_set_create(const viv_prepare *p, const char *const *attrs, uin
     if (n_attrs == 0 || n_attrs > MAX_SET_WEIGHTS)
         return error_set(err, VIV_EINVAL, "a set has 1 to %d weights", MAX_SET_WEIGHTS);
     for (uint32_t k = 0; k < n_attrs; k++) {
-        int64_t index = preparation_weight(in, attrs[k]);
+        int64_t index = prepare_weight_index(in, attrs[k]);
         if (index < 0 || !m->bindings[index].tensor)
             return error_set(err, VIV_EINVAL, "the weight '%s' is needed", attrs[k]);
         const struct weight *w = &m->expansion->weights[m->bindings[index].weight];

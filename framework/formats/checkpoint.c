@@ -44,12 +44,12 @@ static const char *text_stranger(const struct file_map *map)
     static const struct {
         const char *begin, *what;
     } kinds[] = {
-        {"<!doctype", "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not "
-                      "/blob/)"},
-        {"<html", "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not "
-                  "/blob/)"},
-        {"<?xml", "an XML text, as a server answers that refuses a download: download the file again"},
-        {"{", "a JSON text: give the directory that it lies in"},
+        {"<!doctype",
+         "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not /blob/)"},
+        {"<html",
+         "a web page, not the file itself: download the file (on Hugging Face, from /resolve/ and not /blob/)"},
+        {"<?xml", "an XML text, such as the answer of a server that refuses a download: download the file again"},
+        {"{", "a JSON text: give the directory that it is in"},
     };
     const size_t n = map->size < ENOUGH ? map->size : ENOUGH;
     size_t at = n > 2 && memcmp(map->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
@@ -86,8 +86,7 @@ const char *checkpoint_stranger(const struct file_map *map)
     } strangers[] = {
         {"PK\003\004", 0, 4,
          "a zip archive, as PyTorch (.pt, .pth, .bin) and .npz files are: save a PyTorch model as safetensors, "
-         "unpack "
-         "others"},
+         "unpack others"},
         {"\x80\002", 0, 2, PICKLE},
         {"\x80\003", 0, 2, PICKLE},
         {"\x80\004", 0, 2, PICKLE},
@@ -195,8 +194,7 @@ viv_status checkpoint_explain_no_weights(const char *path, char **why, struct er
         return status;
     if (ends_in(found, ".gguf") || ends_in(found, ".safetensors"))
         return error_set(err, VIV_EFORMAT,
-                         "%s: no model.safetensors and no model.safetensors.index.json there; did you mean "
-                         "%s/%s?",
+                         "%s: no model.safetensors and no model.safetensors.index.json there; did you mean %s/%s?",
                          path, path, found);
     if (*found)
         n = asprintf(why, "%s: its weights are in %s, %s; " WANTED, path, found, stranger_by_name(found));
@@ -319,7 +317,7 @@ struct meta checkpoint_meta_element(const struct checkpoint *c, const struct met
     return c->format->meta_element(c, array, index);
 }
 
-bool meta_int(const struct meta *m, int64_t *out)
+bool checkpoint_meta_int(const struct meta *m, int64_t *out)
 {
     if (m->kind == META_INT) {
         *out = m->i;
@@ -332,20 +330,20 @@ bool meta_int(const struct meta *m, int64_t *out)
     return false;
 }
 
-bool meta_float(const struct meta *m, double *out)
+bool checkpoint_meta_float(const struct meta *m, double *out)
 {
     int64_t i;
     if (m->kind == META_FLOAT) {
         *out = m->f;
         return true;
     }
-    if (!meta_int(m, &i))
+    if (!checkpoint_meta_int(m, &i))
         return false;
     *out = (double)i;
     return true;
 }
 
-const char *meta_kind_name(enum meta_kind kind)
+const char *checkpoint_meta_kind_name(enum meta_kind kind)
 {
     static const char *const names[] = {"nothing",   "an integer", "an integer", "a number",
                                         "a boolean", "a text",     "a list",     "an object"};

@@ -14,7 +14,7 @@
 
 #include <vivarium/tensor.h>
 
-/* A metadata value. Arrays of numbers are read through meta_int and meta_float by index. */
+/* A metadata value. Arrays of numbers are read through checkpoint_meta_int and checkpoint_meta_float by index. */
 enum meta_kind { META_NONE, META_INT, META_UINT, META_FLOAT, META_BOOL, META_STRING, META_ARRAY, META_OBJECT };
 struct meta {
     enum meta_kind kind;
@@ -94,9 +94,9 @@ viv_status checkpoint_add(struct checkpoint *c, const char *name, const viv_tens
 struct meta checkpoint_meta(const struct checkpoint *c, const char *key);
 struct meta checkpoint_meta_element(const struct checkpoint *c, const struct meta *array, uint64_t index);
 /* Typed readers. False: absent, of another kind or out of range. */
-bool meta_int(const struct meta *m, int64_t *out);
-bool meta_float(const struct meta *m, double *out); /* also accepts integers */
-const char *meta_kind_name(enum meta_kind kind);
+bool checkpoint_meta_int(const struct meta *m, int64_t *out);
+bool checkpoint_meta_float(const struct meta *m, double *out); /* also accepts integers */
+const char *checkpoint_meta_kind_name(enum meta_kind kind);
 
 /* The first of the `architectures` of config.json, else its `model_type`, or GGUF's general.architecture, for a
  * spec's `matches`; NULL if there is none. */

@@ -410,7 +410,7 @@ static viv_status place_tensor(struct reader *r, const struct part *p, const str
     if (!shape || !strides)
         return error_nomem(r->err);
     memcpy(shape, e->shape, e->n_dims * sizeof *shape);
-    shape_text(shape, e->n_dims, text);
+    tensor_shape_text(shape, e->n_dims, text);
     if (shape[e->n_dims - 1] % d->block != 0)
         return error_set(r->err, VIV_EFORMAT,
                          "%s: tensor '%s' %s of type %s: its rows have %" PRId64
@@ -586,7 +586,7 @@ static uint64_t split_key(const struct part *p, const char *key)
 {
     const struct meta m = meta_of(&p->keys, key);
     int64_t i;
-    return meta_int(&m, &i) && i > 0 ? (uint64_t)i : 0;
+    return checkpoint_meta_int(&m, &i) && i > 0 ? (uint64_t)i : 0;
 }
 
 /* "x-00001-of-00003.gguf" -> "x-00002-of-00003.gguf"; malloc'ed. */

@@ -49,11 +49,10 @@ viv_status rope_settings_join(struct checkpoint *c, struct error *err)
     const bool by_kind = is_by_kind(parameters);
     json_t *full = json_object_get(parameters, "full_attention");
     if (by_kind && (!json_is_object(full) || (model_type && strcmp(model_type, "modernbert") == 0)))
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "%s: config.json has rope_parameters for each kind of layer, and rope_scaling, too: remove "
-            "the one that does not hold",
-            c->path);
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "%s: config.json has rope_parameters for each kind of layer, and rope_scaling, too: "
+                         "remove the one that does not hold",
+                         c->path);
     json_t *joined = renamed(scaling);
     bool done = joined != NULL;
     if (done && by_kind)

@@ -161,7 +161,7 @@ static void add_tensor(struct reader *r, struct scan *s, const struct file_map *
         return;
     }
     memcpy(shape, e->shape, e->n_dims * sizeof *shape);
-    shape_text(shape, e->n_dims, text);
+    tensor_shape_text(shape, e->n_dims, text);
     const char *dtype = dtype_get(e->dtype)->safetensors;
     if (!tensor_init(&t, name, e->dtype, e->n_dims, shape, strides, NULL))
         scan_fail(s, "tensor '%s' %s %s: too large, or not whole bytes", name, dtype, text);
@@ -488,11 +488,11 @@ static viv_status read_all(struct reader *r, const char *path)
     if (status == VIV_OK)
         status = read_config(dir, "generation_config.json", &ck->generation, r->err);
     if (status == VIV_OK && ck->config)
-        status = text_part_take(ck, r->err);
+        status = checkpoint_take_text_part(ck, r->err);
     if (status == VIV_OK)
         status = rope_settings_join(ck, r->err);
     if (status == VIV_OK && ck->config)
-        status = sentence_read(dir, ck->config, r->err);
+        status = checkpoint_read_sentence_transformers(dir, ck->config, r->err);
     if (status == VIV_OK)
         status = read_weights(r, path, dir);
     free(dir);

@@ -13,13 +13,10 @@ enum { MAX_FILE = 16 << 20 };
 /* Reads dir/folder/name as JSON; NULL if there is no such file. */
 static viv_status read_json(const char *dir, const char *folder, const char *name, json_t **out, struct error *err)
 {
-    char *inner = path_join(dir, folder), *path = inner ? path_join(*folder ? inner : dir, name) : NULL;
-    viv_status status = path ? VIV_OK : error_nomem(err);
+    char *inner = path_join(dir, folder);
     *out = NULL;
-    if (status == VIV_OK && file_exists(path))
-        status = json_read(path, MAX_FILE, out, err);
+    viv_status status = inner ? json_read_in(inner, name, MAX_FILE, out, err) : error_nomem(err);
     free(inner);
-    free(path);
     return status;
 }
 
@@ -58,7 +55,7 @@ static viv_status read_pooling(const char *dir, const char *folder, json_t *out,
     const char *pooling = pooling_of(config);
     json_t *include = json_object_get(config, "include_prompt");
     if (!pooling)
-        status = error_set(err, VIV_EFORMAT, "%s/%s/config.json says no way of pooling", dir, folder);
+        status = error_set(err, VIV_EFORMAT, "%s/%s/config.json has no pooling mode", dir, folder);
     else if (json_object_set_new(out, "pooling", json_string(pooling)) != 0 ||
              (json_is_false(include) && json_object_set(out, "include_prompt", include) != 0))
         status = error_nomem(err);
@@ -115,8 +112,9 @@ static viv_status read_prompts(const char *dir, json_t *out, struct error *err)
     json_object_foreach(prompts, name, text) if (status == VIV_OK && !json_is_string(text)) status = error_set(
         err, VIV_EFORMAT, "%s/%s: prompts.%s: expected a string, found %s", dir, file, name, json_kind(text));
     if (status == VIV_OK && json_is_string(preset) && !json_object_get(prompts, json_string_value(preset)))
-        status = error_set(err, VIV_EFORMAT, "%s/%s: there is no prompt '%s', the one that it says is preset", dir,
-                           file, json_string_value(preset));
+        status =
+            error_set(err, VIV_EFORMAT, "%s/%s: default_prompt_name is '%s', but there is no prompt of that name",
+                      dir, file, json_string_value(preset));
     if (status == VIV_OK && json_is_object(prompts) && json_object_set(out, "prompts", prompts) != 0)
         status = error_nomem(err);
     if (status == VIV_OK && json_is_string(preset) && json_object_set(out, "default_prompt_name", preset) != 0)
@@ -144,7 +142,7 @@ static viv_status read_module(const char *dir, json_t *module, json_t *out, stru
                      dir, name);
 }
 
-viv_status sentence_read(const char *dir, json_t *config, struct error *err)
+viv_status checkpoint_read_sentence_transformers(const char *dir, json_t *config, struct error *err)
 {
     json_t *modules, *module, *out;
     size_t i;

@@ -9,6 +9,6 @@
  *                             "prompts": {"query": "search: "}, "default_prompt_name": "query",
  *                             "include_prompt": false, "do_lower_case": true}
  * so that specs can read them. Members of the second and third line may be absent. Fails for other modules. */
-viv_status sentence_read(const char *dir, json_t *config, struct error *err);
+viv_status checkpoint_read_sentence_transformers(const char *dir, json_t *config, struct error *err);
 
 #endif

@@ -59,7 +59,7 @@ static bool inherit(json_t *text, const json_t *whole)
     return done;
 }
 
-viv_status text_part_take(struct checkpoint *c, struct error *err)
+viv_status checkpoint_take_text_part(struct checkpoint *c, struct error *err)
 {
     enum { MOST_DEEP = 4 };
     json_t *whole = c->config, *text = text_of(whole);

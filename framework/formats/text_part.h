@@ -5,6 +5,6 @@
 #include "formats/checkpoint.h"
 
 /* If c->config is that of such a model, replaces it by that of its text part, and sets c->whole. */
-viv_status text_part_take(struct checkpoint *c, struct error *err);
+viv_status checkpoint_take_text_part(struct checkpoint *c, struct error *err);
 
 #endif

@@ -1,3 +1,4 @@
+/* graph.c - see graph.h. */
 #include "graph/graph.h"
 
 #include "base/float_mode.h"
@@ -24,14 +25,6 @@ struct inference {
     struct graph_weight weights[MAX_WEIGHTS];
     struct graph_cache caches[MAX_CACHES];
 };
-
-static const struct attr_value *attr_of(const struct node *n, const char *name)
-{
-    for (uint32_t i = 0; i < n->n_attrs; i++)
-        if (strcmp(n->attrs[i].name, name) == 0)
-            return n->attrs[i].value.kind == VALUE_NONE ? NULL : &n->attrs[i];
-    return NULL;
-}
 
 static viv_status fail(const viv_infer *b, viv_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -72,29 +65,29 @@ static const viv_attr *declared(const viv_infer *b, const char *call, const char
 static int32_t is_set(const viv_infer *b, const char *attr)
 {
     const struct inference *in = b->ctx;
-    return declared(b, "is_set", attr, ANY_KIND) && attr_of(in->node->spec, attr) != NULL;
+    return declared(b, "is_set", attr, ANY_KIND) && node_attr(in->node->spec, attr) != NULL;
 }
 
 static int64_t get_int(const viv_infer *b, const char *name)
 {
     const struct inference *in = b->ctx;
     const viv_attr *attr = declared(b, "get_int", name, 1 << VIV_ATTR_INT | WORDS);
-    const struct attr_value *a = attr ? attr_of(in->node->spec, name) : NULL;
-    if (!a)
+    const struct value *v = attr ? node_attr(in->node->spec, name) : NULL;
+    if (!v)
         return attr ? (int64_t)attr->default_value : 0;
-    if (a->value.kind == VALUE_STRING)
-        return layer_attr_choice(attr, a->value.s);
-    return a->value.kind == VALUE_FLOAT ? (int64_t)a->value.f : a->value.i;
+    if (v->kind == VALUE_STRING)
+        return layer_attr_choice(attr, v->s);
+    return v->kind == VALUE_FLOAT ? (int64_t)v->f : v->i;
 }
 
 static double get_float(const viv_infer *b, const char *name)
 {
     const struct inference *in = b->ctx;
     const viv_attr *attr = declared(b, "get_float", name, NUMBERS);
-    const struct attr_value *a = attr ? attr_of(in->node->spec, name) : NULL;
-    if (!a)
+    const struct value *v = attr ? node_attr(in->node->spec, name) : NULL;
+    if (!v)
         return attr ? attr->default_value : 0;
-    return a->value.kind == VALUE_FLOAT ? a->value.f : (double)a->value.i;
+    return v->kind == VALUE_FLOAT ? v->f : (double)v->i;
 }
 
 /* The value of a list or a text; NULL if it is not set, or the call failed. */
@@ -106,8 +99,7 @@ static const struct value *long_value(const viv_infer *b, const char *call, cons
         *n = 0;
     else if (attr)
         fail(b, VIV_EINVAL, "%s: where to write the length of '%s' is NULL", call, name);
-    const struct attr_value *a = attr && n ? attr_of(in->node->spec, name) : NULL;
-    return a ? &a->value : NULL;
+    return attr && n ? node_attr(in->node->spec, name) : NULL;
 }
 
 /* Room for a list of the layer's, one element at least: an empty list is not NULL. */
@@ -155,22 +147,23 @@ static const char *dims_text(const uint64_t *dims, uint32_t n, char out[128])
     int64_t shape[8];
     for (uint32_t i = 0; i < n && i < 8; i++)
         shape[i] = (int64_t)dims[i];
-    return shape_text(shape, n, out);
+    return tensor_shape_text(shape, n, out);
 }
 
 static viv_status want_any_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims, bool sliced)
 {
     struct inference *in = b->ctx;
     const char *call = sliced ? VIV_SERVICE_EXPERT_CACHE ".want_weight" : "want_weight";
-    if (!declared(b, call, attr, WEIGHTS))
+    const viv_attr *known = declared(b, call, attr, WEIGHTS);
+    if (!known)
         return VIV_EINVAL;
     if (ndim < (sliced ? 2 : 1) || ndim > MAX_DIMS || !dims)
         return fail(b, VIV_EINVAL, "%s: '%s' is asked for with %u dims%s, expected %d to %d", call, attr, ndim,
                     dims ? "" : " at NULL", sliced ? 2 : 1, MAX_DIMS);
-    const struct attr_value *a = attr_of(in->node->spec, attr);
-    if (!a)
+    const struct value *v = node_attr(in->node->spec, attr);
+    if (!v)
         return VIV_OK;
-    const struct weight *w = &in->graph->expansion->weights[a->value.i];
+    const struct weight *w = &in->graph->expansion->weights[v->i];
     bool fits = w->n_dims == ndim;
     char expected[128], found[128];
     for (uint32_t i = 0; fits && i < ndim; i++)
@@ -191,7 +184,7 @@ static viv_status want_any_weight(viv_infer *b, const char *attr, uint32_t ndim,
     for (uint32_t i = 0; i < ndim; i++)
         if (!size_mul(elems, w->dims[i], &elems) || elems > (uint64_t)1 << 48)
             return fail(b, VIV_ELIMIT, "a weight of more than 2^48 elements");
-    in->weights[in->node->n_weights++] = (struct graph_weight){a->name, (uint32_t)a->value.i, elems, sliced};
+    in->weights[in->node->n_weights++] = (struct graph_weight){known->name, (uint32_t)v->i, elems, sliced};
     return VIV_OK;
 }
 
@@ -213,10 +206,10 @@ static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t cap
         return VIV_EINVAL;
     if (!ndim || (!dims && capacity))
         return fail(b, VIV_EINVAL, "weight_dims: where to write the dims of '%s' is NULL", attr);
-    const struct attr_value *a = attr_of(in->node->spec, attr);
-    if (!a)
+    const struct value *v = node_attr(in->node->spec, attr);
+    if (!v)
         return fail(b, VIV_EINVAL, "the weight '%s', which the layer needs, is not set", attr);
-    const struct weight *w = &in->graph->expansion->weights[a->value.i];
+    const struct weight *w = &in->graph->expansion->weights[v->i];
     for (uint32_t i = 0; i < w->n_dims && i < capacity; i++)
         dims[i] = w->dims[i];
     *ndim = w->n_dims;
@@ -228,8 +221,7 @@ static viv_status add_cache(viv_infer *b, const char *name, uint64_t elems, enum
     struct inference *in = b->ctx;
     if (!name || !*name || strnlen(name, MAX_CACHE_NAME + 1) > MAX_CACHE_NAME || !index)
         return fail(b, VIV_EINVAL,
-                    "it declares a cache whose %s: expected a name of 1 to %d bytes, and where to write "
-                    "its index",
+                    "it declares a cache whose %s: expected a name of 1 to %d bytes, and where to write its index",
                     !index  ? "index is NULL"
                     : !name ? "name is NULL"
                             : "name is empty or too long",

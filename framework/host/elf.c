@@ -113,8 +113,7 @@ static viv_status read_header(struct elf_file *file, Elf64_Ehdr *header, struct 
                          header->e_ident[EI_DATA], OUR_DATA);
     if (header->e_machine != OUR_MACHINE)
         return error_set(err, VIV_EABI,
-                         "e_machine is %s, this machine is " OUR_MACHINE_NAME ": build it for this "
-                         "machine",
+                         "e_machine is %s, this machine is " OUR_MACHINE_NAME ": build it for this machine",
                          machine_name(header->e_machine, number));
     if (header->e_type != ET_DYN)
         return error_set(err, VIV_EFORMAT, "e_type is %d, a shared object has %d: link it with -shared",

@@ -50,18 +50,17 @@ viv_status environment_compare(const struct environment *a, const struct environ
     if (strcmp(a->directory, b->directory) != 0)
         return error_set(err, VIV_EABI, "loading it changes the current directory: a plugin must leave it alone");
     if (a->float_control != b->float_control)
-        return error_set(err, VIV_EABI,
-                         "loading it changes the floating-point mode from 0x%x to 0x%x: link it "
-                         "without -ffast-math",
-                         a->float_control, b->float_control);
+        return error_set(
+            err, VIV_EABI,
+            "loading it changes the floating-point mode from 0x%x to 0x%x: link it without -ffast-math",
+            a->float_control, b->float_control);
     if (a->mask != b->mask)
         return error_set(err, VIV_EABI, "loading it changes the umask: a plugin must leave it alone");
     for (int i = 1; i < NSIG; i++)
         if (a->handlers[i] != b->handlers[i] || sigismember(&a->blocked, i) != sigismember(&b->blocked, i))
             return error_set(err, VIV_EABI,
-                             "loading it changes the handling of signal %d (%s): a plugin must leave "
-                             "it alone",
-                             i, strsignal(i));
+                             "loading it changes the handling of signal %d (%s): a plugin must leave it alone", i,
+                             strsignal(i));
     if (lseek(STDOUT_FILENO, 0, SEEK_END) > 0)
         return error_set(err, VIV_EABI, "loading it writes to standard output, which is only for results");
     return VIV_OK;

@@ -14,7 +14,7 @@ enum { MAX_PLUGINS = 4096 };
 
 /* --- life -------------------------------------------------------------------------------------------------- */
 
-void plugin_release(struct plugin *p)
+static void plugin_release(struct plugin *p)
 {
     free(p->classes);
     free(p->uses.items);

@@ -48,7 +48,7 @@ static void set_error(const viv_host *viv, viv_status status, const char *senten
 {
     (void)viv;
     if (!sentence)
-        sentence = status_name(status);
+        sentence = error_status_name(status);
     error_leave(status, utf8_valid(sentence, strlen(sentence)) ? sentence : "(a sentence that is not UTF-8)");
 }
 

@@ -18,11 +18,10 @@ static viv_status loader_error(struct plugin *p, struct error *err)
     if (strncmp(text, p->path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
         text += n + 2;
     if (strstr(text, "static TLS"))
-        return error_set(
-            err, VIV_EABI,
-            "the dynamic loader refuses it: %s (build it without -ftls-model=initial-exec, or with fewer "
-            "bytes of thread-local variables)",
-            text);
+        return error_set(err, VIV_EABI,
+                         "the dynamic loader refuses it: %s (build it without -ftls-model=initial-exec, or with "
+                         "fewer bytes of thread-local variables)",
+                         text);
     return error_set(err, VIV_EABI, "the dynamic loader refuses it: %s", text);
 }
 
@@ -31,8 +30,7 @@ static viv_status check_entry(const viv_plugin_entry_table *entry, struct error 
     const size_t least = SIZE_TO(viv_plugin_entry_table, get_classes);
     if (entry->struct_size < least || entry->struct_size > MAX_STRUCT)
         return error_set(err, VIV_EABI,
-                         "struct_size of viv_plugin_entry is %u, expected %zu or a little more: "
-                         "rebuild the plugin",
+                         "struct_size of viv_plugin_entry is %u, expected %zu or a little more: rebuild the plugin",
                          entry->struct_size, least);
     if (entry->flags)
         return error_set(
@@ -70,9 +68,9 @@ static viv_status open_entry(struct plugin *p, const viv_plugin_entry_table **ou
     if (!ident)
         return loader_error(p, err);
     if (memcmp(ident, &p->ident, sizeof *ident) != 0)
-        return error_set(err, VIV_EABI,
-                         "its identification in memory is not the one in its file: was the file "
-                         "replaced just now?");
+        return error_set(
+            err, VIV_EABI,
+            "its identification in memory is not the one in its file: was the file replaced just now?");
     const viv_plugin_entry_table *entry = dlsym(handle, "viv_plugin_entry");
     if (!entry)
         return loader_error(p, err);
@@ -88,11 +86,10 @@ static viv_status check_answers(const viv_plugin_entry_table *entry, struct erro
     static const char *const strange[] = {"", "viv.layer/0 ", "viv.layer", "VIV.LAYER/0"};
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
         if (entry->get_classes(strange[i]))
-            return error_set(
-                err, VIV_EABI,
-                "get_classes answers '%s', an id that does not exist: it must return NULL for every id "
-                "but those that it knows",
-                strange[i]);
+            return error_set(err, VIV_EABI,
+                             "get_classes answers '%s', an id that does not exist: it must return NULL for every "
+                             "id but those that it knows",
+                             strange[i]);
     return VIV_OK;
 }
 

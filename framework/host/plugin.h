@@ -32,7 +32,6 @@ struct plugin {
     const viv_plugin_entry_table *entry; /* by loading; NULL until then */
     const void *const *tables[N_CLASS_KINDS];
 };
-void plugin_release(struct plugin *p);
 
 /* All plugins that were found. */
 struct plugins {

@@ -23,7 +23,7 @@ static bool probe_cache_path(const struct plugin *p, char *path, size_t capacity
     char directory[PATH_MAX];
     if (!file_cache_directory(directory, sizeof directory))
         return false;
-    int n = snprintf(path, capacity, "%s/plugin-%016" PRIx64, directory, hash_bytes(p->path, strlen(p->path)));
+    int n = snprintf(path, capacity, "%s/plugin-%016" PRIx64, directory, strmap_hash(p->path, strlen(p->path)));
     return n > 0 && (size_t)n < capacity;
 }
 
@@ -49,7 +49,7 @@ static bool probe_cache_key(const struct plugin *p, struct buf *key)
     buf_puts(key, " loader");
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
         const char *value = getenv(variables[i]);
-        buf_printf(key, " %016" PRIx64, value ? hash_bytes(value, strlen(value)) : 0);
+        buf_printf(key, " %016" PRIx64, value ? strmap_hash(value, strlen(value)) : 0);
     }
     return buf_printf(key, " %s\n", p->path);
 }

@@ -1,4 +1,4 @@
-/* arguments.c - what functions ask of their arguments: sorted by their parameters, then by place. */
+/* arguments.c - matches the arguments of a call with the parameters of a function. */
 #include "jinja/jinja.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ struct parameter {
     bool optional;
 };
 
-/* "old new count? *": the parameters, and whether there may be more by place and by name. */
+/* Parses "old new count? *": the parameters, and whether further ones are allowed by place and by name. */
 static size_t read_parameters(const char *text, struct parameter *out, bool *more, bool *names)
 {
     size_t n = 0;
@@ -77,7 +77,7 @@ bool jinja_invoke(struct run *r, const struct callable *f, const struct value *s
             return false;
     for (size_t i = 0; i < n; i++)
         if (values[i].kind == ABSENT && !p[i].optional)
-            return jinja_fail(r, VIV_EINVAL, "%s wants its argument '%.*s'", f->name, (int)p[i].n, p[i].name);
+            return jinja_fail(r, VIV_EINVAL, "%s: the argument '%.*s' is missing", f->name, (int)p[i].n, p[i].name);
     const struct args sorted = {.values = values, .n = n + extra, .named = rest, .n_named = n_rest};
     const bool before = r->from_data;
     r->from_data = before || (r->options->from_data && jinja_origin_of_call(r, self, &sorted));
@@ -87,7 +87,7 @@ bool jinja_invoke(struct run *r, const struct callable *f, const struct value *s
         return false;
     if (out->kind == STRING && self && self->kind == STRING && self->is_true &&
         jinja_find_method(self, f->name) == f)
-        out->is_true = true; /* what methods make of escaped HTML is that, too */
+        out->is_true = true; /* a method of escaped HTML returns escaped HTML */
     return true;
 }
 

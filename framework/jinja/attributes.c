@@ -17,7 +17,7 @@ bool jinja_make_function(struct run *r, const struct callable *f, const struct v
     return true;
 }
 
-/* What numbers have beside methods: real, imag, numerator, denominator. */
+/* Attributes of numbers: real, imag, numerator, denominator. */
 static bool number_attr(struct run *r, const struct value *v, const char *name, struct value *out)
 {
     const bool real = strcmp(name, "real") == 0 || (v->kind != FLOAT && strcmp(name, "numerator") == 0);
@@ -32,7 +32,7 @@ static bool number_attr(struct run *r, const struct value *v, const char *name, 
     return true;
 }
 
-/* Attributes alone: methods, and what loops and the like have. UNDEFINED: there is no such. */
+/* Methods of values, and attributes of loops and the like. UNDEFINED: there is none. */
 static bool attribute(struct run *r, const struct value *v, const char *name, struct value *out)
 {
     const struct callable *method = jinja_find_method(v, name);
@@ -117,7 +117,7 @@ bool jinja_get_item(struct run *r, const struct value *v, const struct value *ke
     return key->kind != STRING || jinja_get_attr(r, v, key->s.text, out);
 }
 
-/* Where a slice begins or ends, as Python's slice.indices(). */
+/* The first or last index of a slice, as in Python's slice.indices(). */
 static bool slice_bound(struct run *r, const struct value *v, int64_t otherwise, int64_t length, int64_t by,
                         int64_t *out)
 {
@@ -125,7 +125,7 @@ static bool slice_bound(struct run *r, const struct value *v, int64_t otherwise,
     if (v->kind == NONE)
         return true;
     if (!jinja_is_integer(v))
-        return jinja_fail(r, VIV_EINVAL, "a slice wants integers, found %s", jinja_kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "a slice: expected integers, found %s", jinja_kind_name(v));
     const int64_t low = by < 0 ? -1 : 0, high = by < 0 ? length - 1 : length;
     const int64_t at = v->kind == BIG ? (v->big->negative ? INT64_MIN : INT64_MAX) : v->i;
     const int64_t i = at < 0 ? (at < -length ? -length - 1 : at) + length : at;
@@ -143,7 +143,7 @@ bool jinja_get_slice(struct run *r, const struct value *v, const struct value *f
     if (!has_indices(v))
         return jinja_fail(r, VIV_EINVAL, "%s cannot be sliced", jinja_kind_name(v));
     if (step_by->kind != NONE && !jinja_is_integer(step_by))
-        return jinja_fail(r, VIV_EINVAL, "a slice wants integers, found %s", jinja_kind_name(step_by));
+        return jinja_fail(r, VIV_EINVAL, "a slice: expected integers, found %s", jinja_kind_name(step_by));
     if (step_by->kind == BIG)
         by = step_by->big->negative ? -MAX_MEMORY : MAX_MEMORY;
     else if (step_by->kind != NONE)

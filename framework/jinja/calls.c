@@ -1,4 +1,4 @@
-/* calls.c - arguments of calls, and what is called: macros, loops, functions. */
+/* calls.c - calls of macros, loops and functions, and their arguments. */
 #include "jinja/evaluate.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ static bool unpack(struct run *r, const struct value *v, bool named, struct args
     return true;
 }
 
-/* The arguments of a call; how many they are is only known once they are evaluated. */
+/* The arguments of a call. Their number is known only after they were evaluated, because of * and **. */
 bool jinja_eval_arguments(struct run *r, struct scope *s, const struct nodes *list, struct args *out)
 {
     struct value *given = jinja_alloc(r, list->n * sizeof *given);
@@ -46,7 +46,7 @@ bool jinja_eval_arguments(struct run *r, struct scope *s, const struct nodes *li
             n += items->n;
         } else if (strcmp(a->name, "**") == 0) {
             if (given[i].kind != DICT)
-                return jinja_fail(r, VIV_EINVAL, "'**' wants a dict, found %s", jinja_kind_name(&given[i]));
+                return jinja_fail(r, VIV_EINVAL, "'**': expected a dict, found %s", jinja_kind_name(&given[i]));
             n_named += given[i].dict->n;
         } else {
             n_named++;
@@ -76,7 +76,7 @@ static bool is_special(const char *name)
     return strcmp(name, "caller") == 0;
 }
 
-/* What the parameters leave over, as varargs and kwargs; an error where the macro does not ask for it. */
+/* Sets varargs and kwargs to the arguments without a parameter; an error if the macro does not use them. */
 static bool bind_rest(struct run *r, struct scope *s, const struct macro *m, const struct args *a, const bool *used)
 {
     const size_t n_params = m->node->params.n;
@@ -185,7 +185,7 @@ static bool call_loop(struct run *r, const struct loop *l, const struct args *a,
 static bool loop_cycle(struct run *r, const struct value *self, const struct args *a, struct value *out)
 {
     if (a->n == 0)
-        return jinja_fail(r, VIV_EINVAL, "cycle wants what to go round");
+        return jinja_fail(r, VIV_EINVAL, "cycle: expected at least one value");
     *out = a->values[self->loop->index % a->n];
     return true;
 }

@@ -1,5 +1,5 @@
-/* characters.c - what Unicode says of characters, as Python's methods of strings ask it: their case, in full
- * (SpecialCasing: one may become several), and their classes. */
+/* characters.c - case and classes of characters, as Python's string methods use them: full case mappings
+ * (SpecialCasing, where one character may become several), and the tables behind isdigit and the like. */
 #include "jinja/jinja.h"
 
 #include <string.h>
@@ -9,14 +9,14 @@ struct range {
     int32_t first, last;
 };
 
-/* Digits beside the category Nd: superscripts, digits in circles. */
+/* Digits outside the category Nd: superscripts, digits in circles. */
 static const struct range digits[] = {
     {0xB2, 0xB3},     {0xB9, 0xB9},       {0x1369, 0x1371},   {0x19DA, 0x19DA},   {0x2070, 0x2070},
     {0x2074, 0x2079}, {0x2080, 0x2089},   {0x2460, 0x2468},   {0x2474, 0x247C},   {0x2488, 0x2490},
     {0x24EA, 0x24EA}, {0x24F5, 0x24FD},   {0x24FF, 0x24FF},   {0x2776, 0x277E},   {0x2780, 0x2788},
     {0x278A, 0x2792}, {0x10A40, 0x10A43}, {0x10E60, 0x10E68}, {0x11052, 0x1105A}, {0x1F100, 0x1F10A}};
 
-/* Characters with the value of a number beside the categories N*: ideographs. */
+/* Numeric characters outside the categories N*: ideographs. */
 static const struct range numerals[] = {
     {0x3405, 0x3405},   {0x3483, 0x3483},   {0x382A, 0x382A},   {0x3B4D, 0x3B4D},   {0x4E00, 0x4E00},
     {0x4E03, 0x4E03},   {0x4E07, 0x4E07},   {0x4E09, 0x4E09},   {0x4E5D, 0x4E5D},   {0x4E8C, 0x4E8C},
@@ -34,7 +34,7 @@ static const struct range numerals[] = {
     {0x20AFD, 0x20AFD}, {0x20B19, 0x20B19}, {0x22390, 0x22390}, {0x22998, 0x22998}, {0x23B1B, 0x23B1B},
     {0x2626D, 0x2626D}, {0x2F890, 0x2F890}};
 
-/* Other_Lowercase, beside the category Ll. */
+/* Other_Lowercase: lower case outside the category Ll. */
 static const struct range lowers[] = {
     {0xAA, 0xAA},       {0xBA, 0xBA},       {0x2B0, 0x2B8},     {0x2C0, 0x2C1},    {0x2E0, 0x2E4},
     {0x345, 0x345},     {0x37A, 0x37A},     {0x1D2C, 0x1D6A},   {0x1D78, 0x1D78},  {0x1D9B, 0x1DBF},
@@ -42,7 +42,7 @@ static const struct range lowers[] = {
     {0x2C7C, 0x2C7D},   {0xA69C, 0xA69D},   {0xA770, 0xA770},   {0xA7F8, 0xA7F9},  {0xAB5C, 0xAB5F},
     {0x10780, 0x10780}, {0x10783, 0x10785}, {0x10787, 0x107B0}, {0x107B2, 0x107BA}};
 
-/* Other_Uppercase, beside the category Lu. */
+/* Other_Uppercase: upper case outside the category Lu. */
 static const struct range uppers[] = {
     {0x2160, 0x216F}, {0x24B6, 0x24CF}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
 
@@ -149,7 +149,7 @@ static bool is_cased(int32_t c)
     return is_lower(c) || is_upper(c) || is_title(c);
 }
 
-/* Whether all letters that have a case have this one, and there is one. */
+/* Whether there are letters with a case, and all have this case. */
 static bool all_cased(const struct value *v, bool upper)
 {
     bool any = false;
@@ -163,7 +163,7 @@ static bool all_cased(const struct value *v, bool upper)
     return any;
 }
 
-/* Whether each word begins with a capital and goes on in small letters. */
+/* Whether each word is a capital followed by small letters. */
 static bool all_title(const struct value *v)
 {
     bool any = false, before = false;
@@ -199,7 +199,7 @@ bool jinja_has_class(const struct value *v, const char *name)
     static const struct {
         const char *name;
         bool (*holds)(int32_t c);
-        bool of_nothing; /* whether a text without characters is */
+        bool of_nothing; /* result for an empty text */
     } classes[] = {{"isalpha", is_letter, false},
                    {"isalnum", is_alphanumeric, false},
                    {"isdecimal", is_decimal, false},
@@ -228,7 +228,7 @@ bool jinja_has_class(const struct value *v, const char *name)
 
 /* --- case ---------------------------------------------------------------------------------------------------- */
 
-/* What a character is folded to, one or several. */
+/* The case folding of a character: one or several characters. */
 static size_t fold(int32_t c, int32_t out[8])
 {
     int boundary = 0;
@@ -240,7 +240,8 @@ static size_t fold(int32_t c, int32_t out[8])
     return (size_t)n;
 }
 
-/* The capital; where there is none that is one character, that of each it is folded to: FI of the ligature. */
+/* The upper case of a character. If that is not one character, the upper case of each character of its folding: FI
+ * for the ligature. */
 static void put_upper(struct buf *out, int32_t c)
 {
     int32_t folded[8];
@@ -265,7 +266,8 @@ static void put_title(struct buf *out, int32_t c)
     }
 }
 
-/* What stands inside of words without being a letter, for the small sigma at their end. */
+/* Characters that may stand inside a word without being letters. They matter for the small sigma at the end
+ * of a word. */
 static bool is_case_ignorable(int32_t c)
 {
     static const int32_t marks[] = {'\'',   '.',    ':',    0xB7,   0x387,  0x55F,  0x5F4,  0x2018, 0x2019,

@@ -1,4 +1,4 @@
-/* eval.c - names and expressions: what they stand for. */
+/* eval.c - evaluates names and expressions. */
 #include "jinja/evaluate.h"
 
 #include <string.h>
@@ -103,7 +103,7 @@ static bool eval_call(struct run *r, struct scope *s, const struct node *n, stru
     return jinja_call_value(r, &f, &a, out);
 }
 
-/* `v`: what is filtered, or NULL to evaluate it; a chain of filters ends in the node without one. */
+/* `v`: the value to filter, or NULL to evaluate it. A chain of filters ends in the node without one. */
 bool jinja_eval_filter(struct run *r, struct scope *s, const struct node *n, const struct value *v,
                        struct value *out)
 {

@@ -1,4 +1,4 @@
-/* execute.c - the tree, walked: statements print. */
+/* execute.c - executes statements. */
 #include "jinja/evaluate.h"
 
 #include <string.h>
@@ -35,7 +35,7 @@ static bool assign(struct run *r, struct scope *s, const struct node *target, co
     return true;
 }
 
-/* What statements print, as a text. */
+/* Executes statements, and returns what they print. */
 bool jinja_capture(struct run *r, struct scope *s, const struct nodes *list, struct value *out)
 {
     struct buf b = {0}, *outer = r->out;
@@ -50,7 +50,7 @@ bool jinja_capture(struct run *r, struct scope *s, const struct nodes *list, str
 
 /* --- statements ---------------------------------------------------------------------------------------------- */
 
-/* The items that the loop's condition lets through. */
+/* The items for which the condition of the loop is true. */
 static bool select_items(struct run *r, struct scope *s, const struct node *n, const struct list **items)
 {
     struct list *kept = jinja_make_list(r, (*items)->n);
@@ -175,7 +175,8 @@ static enum flow run_with(struct run *r, struct scope *s, const struct node *n)
     return jinja_execute(r, inner, &n->list);
 }
 
-/* A block sees what the template set outside of loops and macros, and what is around it where it is scoped. */
+/* A block sees the variables that were set outside of loops and macros. A scoped block also sees
+ * those around it. */
 static enum flow run_block(struct run *r, struct scope *s, const struct node *n)
 {
     while (!n->negated && s->parent)

@@ -1,10 +1,10 @@
-/* filters.c - `x | name`: the filters that give texts, and the table of all. */
+/* filters.c - filters that return texts, and the table of all filters. */
 #include "jinja/jinja.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* Those that are methods of strings, once `x` is one: x | upper is str(x).upper(). */
+/* Filters that are methods of strings: x | upper is str(x).upper(). */
 #define METHOD_FILTER(filter, method)                                                                              \
     static bool filter(struct run *r, const struct value *v, const struct args *a, struct value *out)              \
     {                                                                                                              \
@@ -67,7 +67,7 @@ static bool filter_forceescape(struct run *r, const struct value *v, const struc
     return jinja_escape_html(r, &text, out);
 }
 
-/* Texts that this takes are replaced as texts: 1 | replace(1, 2) is '2'. */
+/* Takes any values as texts: 1 | replace(1, 2) is '2'. */
 static bool filter_replace(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     struct value text, words[3] = {{.kind = ABSENT}, {.kind = ABSENT}, {.kind = ABSENT}};
@@ -86,8 +86,8 @@ static bool begins_word(int32_t c)
     return jinja_is_white(c) || (c < 0x80 && c && strchr("-({[<", (char)c));
 }
 
-/* Words begin after white space, a hyphen or an opening bracket: not after an apostrophe, as they do for the
- * method. */
+/* Words begin after white space, a hyphen or an opening bracket, but not after an apostrophe, unlike those
+ * of the method. */
 static bool filter_title(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     struct value text, part;
@@ -120,7 +120,8 @@ static bool filter_title(struct run *r, const struct value *v, const struct args
     return jinja_take_buf(r, &b, out);
 }
 
-/* The lines of a text, which need not be one in JavaScript; one more behind a line feed at its end. */
+/* The lines of a text, plus an empty one if it ends in a line feed. JavaScript also takes values that
+ * are not texts. */
 static bool lines_of(struct run *r, const struct value *v, const char *name, const struct list **out)
 {
     struct value text = *v, lines;
@@ -128,7 +129,7 @@ static bool lines_of(struct run *r, const struct value *v, const char *name, con
     if (r->options->values == TEMPLATE_JSON && !jinja_to_text(r, v, &text))
         return false;
     if (text.kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "%s wants a text, found %s", name, jinja_kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "%s: expected a text, found %s", name, jinja_kind_name(v));
     buf_append(&b, text.s.text, text.s.size);
     buf_putc(&b, '\n');
     if (!jinja_take_buf(r, &b, &text) || !jinja_call_method(r, &text, "splitlines", &(struct args){0}, &lines))
@@ -144,7 +145,7 @@ static bool filter_indent(struct run *r, const struct value *v, const struct arg
     const struct list *lines;
     struct buf b = {0}, by = {0};
     if (width && width->kind != INT && width->kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "indent wants a width or a text, found %s", jinja_kind_name(width));
+        return jinja_fail(r, VIV_EINVAL, "indent: expected a width or a text, found %s", jinja_kind_name(width));
     const int64_t n = width && width->kind == INT ? width->i : 4;
     if (n > 10000)
         return jinja_fail(r, VIV_ELIMIT, "an indent of %" PRId64, n);
@@ -177,13 +178,13 @@ static bool filter_truncate(struct run *r, const struct value *v, const struct a
     struct buf b = {0};
     const bool has_length = v->kind == STRING || v->kind == UNDEFINED || v->kind == DICT || jinja_is_list(v);
     if (!has_length || end.kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "truncate wants a text, found %s", jinja_kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "truncate: expected a text, found %s", jinja_kind_name(v));
     if (!jinja_int_arg(r, a, 0, "length", 255, &length) || !jinja_int_arg(r, a, 3, "leeway", 5, &leeway))
         return false;
     const int64_t n_end = (int64_t)jinja_count_characters(end.s.text, end.s.size);
     if (length < n_end || leeway < 0 || leeway > MAX_OUTPUT || length > MAX_OUTPUT)
         return jinja_fail(r, VIV_EINVAL,
-                          "truncate wants a length of at least %" PRId64 " and a leeway of at least 0", n_end);
+                          "truncate: expected a length of at least %" PRId64 " and a leeway of at least 0", n_end);
     *out = *v;
     const size_t n_all = v->kind == STRING  ? jinja_count_characters(v->s.text, v->s.size)
                          : jinja_is_list(v) ? v->list->n
@@ -192,7 +193,7 @@ static bool filter_truncate(struct run *r, const struct value *v, const struct a
     if ((int64_t)n_all <= length + leeway)
         return true;
     if (v->kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "truncate wants a text, found %s", jinja_kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "truncate: expected a text, found %s", jinja_kind_name(v));
     size_t n = jinja_bytes_of(v->s.text, v->s.size, (size_t)(length - n_end));
     const char *space = jinja_flag_arg(a, 1, false) ? NULL : memrchr(v->s.text, ' ', n);
     buf_append(&b, v->s.text, space ? (size_t)(space - v->s.text) : n);
@@ -257,7 +258,7 @@ static bool quote_url(struct run *r, const struct value *v, bool in_query, struc
     return true;
 }
 
-/* A text; or name=value&name=value of a dict or of pairs. */
+/* Quotes a text; or writes a dict, or pairs, as name=value&name=value. */
 static bool filter_urlencode(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     struct buf b = {0};
@@ -270,7 +271,7 @@ static bool filter_urlencode(struct run *r, const struct value *v, const struct 
     for (size_t i = 0; ok && l && i < l->n; i++) {
         const struct list *pair;
         ok = jinja_items(r, &l->items[i], &pair) &&
-             (pair->n == 2 || jinja_fail(r, VIV_EINVAL, "urlencode wants pairs, found %zu values", pair->n));
+             (pair->n == 2 || jinja_fail(r, VIV_EINVAL, "urlencode: expected pairs, found %zu values", pair->n));
         if (i)
             buf_putc(&b, '&');
         ok = ok && quote_url(r, &pair->items[0], true, &b) && buf_putc(&b, '=') &&
@@ -282,11 +283,12 @@ static bool filter_urlencode(struct run *r, const struct value *v, const struct 
     return false;
 }
 
-/* {'class': 'x'}: class="x", without what is none or undefined */
+/* Writes {'class': 'x'} as class="x", without members that are none or undefined. */
 static bool filter_xmlattr(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     struct buf b = {0};
-    bool ok = v->kind == DICT || jinja_fail(r, VIV_EINVAL, "xmlattr wants a dict, found %s", jinja_kind_name(v));
+    bool ok =
+        v->kind == DICT || jinja_fail(r, VIV_EINVAL, "xmlattr: expected a dict, found %s", jinja_kind_name(v));
     for (size_t i = 0; ok && i < v->dict->n; i++) {
         const struct entry *e = &v->dict->entries[i];
         struct value key, value;
@@ -310,13 +312,13 @@ static bool read_separators(struct run *r, const struct value *v, struct json_st
 {
     if (!jinja_is_list(v) || v->list->n != 2 || v->list->items[0].kind != STRING ||
         v->list->items[1].kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "tojson wants two texts as separators");
+        return jinja_fail(r, VIV_EINVAL, "tojson: expected two texts as separators");
     s->item = v->list->items[0].s.text;
     s->colon = v->list->items[1].s.text;
     return true;
 }
 
-/* As transformers has it: JSON that is not escaped for HTML. */
+/* JSON without escapes for HTML, as in transformers. */
 static bool filter_tojson(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const struct value *indent = jinja_arg(a, 1), *separators = jinja_arg(a, 2);
@@ -356,7 +358,7 @@ static bool filter_attr(struct run *r, const struct value *v, const struct args 
 {
     const struct value *name = jinja_arg(a, 0);
     if (name->kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "attr wants a name, found %s", jinja_kind_name(name));
+        return jinja_fail(r, VIV_EINVAL, "attr: expected a name, found %s", jinja_kind_name(name));
     if (v->kind == DICT && !jinja_find_method(v, name->s.text) && r->options->values == TEMPLATE_PYTHON) {
         *out = jinja_make_missing(v, name->s.text); /* members are no attributes */
         return true;

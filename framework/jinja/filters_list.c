@@ -1,5 +1,5 @@
-/* filters_list.c - filters over lists and what else can be gone through. Those that Jinja writes as generators give
- * one: it can be gone through once, is true even when it is empty, and has no length. */
+/* filters_list.c - filters of lists and of other values with items. Filters that are generators in Jinja return a
+ * generator: it can be iterated once, is true even if it is empty, and has no length. */
 #include "jinja/jinja.h"
 
 #include <stdlib.h>
@@ -39,10 +39,10 @@ static bool filter_list(struct run *r, const struct value *v, const struct args 
 static bool end_of(struct run *r, const struct value *v, bool last, struct value *out)
 {
     const struct list *l;
-    if (v->kind == ITERABLE && v->iterable->once) { /* takes the first, and leaves the others */
+    if (v->kind == ITERABLE && v->iterable->once) { /* removes the first item */
         struct iterable *it = v->iterable;
         if (last)
-            return jinja_fail(r, VIV_EINVAL, "%s has no last: `| list` makes a list of it", it->class);
+            return jinja_fail(r, VIV_EINVAL, "%s has no last item: `| list` makes a list of it", it->class);
         *out = it->next < it->items->n ? it->items->items[it->next++] : jinja_make_undefined(NULL);
         return true;
     }
@@ -84,14 +84,15 @@ static bool filter_reverse(struct run *r, const struct value *v, const struct ar
     return generate(r, reversed, out);
 }
 
-/* An argument that is given, and not none. */
+/* Whether an argument is given, and not none. */
 static const struct value *given_arg(const struct args *a, size_t place)
 {
     const struct value *v = jinja_arg(a, place);
     return v && v->kind != NONE ? v : NULL;
 }
 
-/* "details.priority" or 0: what lies there in an item; `otherwise`, unless NULL, stands for what is not there. */
+/* Looks up an attribute, such as "details.priority" or 0, of an item. `otherwise`, unless NULL, replaces
+ * a missing one. */
 static bool attribute_at(struct run *r, const struct value *item, const char *path, size_t size,
                          const struct value *otherwise, struct value *out)
 {
@@ -156,7 +157,7 @@ static bool folded(struct run *r, const struct value *v, bool fold, struct value
     return !fold || v->kind != STRING || jinja_recase(r, v, LOWER, out);
 }
 
-/* What an item is sorted by: an attribute, or a list of those that commas part. */
+/* The sort key of an item: an attribute, or a list of attributes, which are separated by commas. */
 static bool sort_key(struct run *r, const struct value *item, const struct value *attribute,
                      const struct value *otherwise, bool fold, struct value *out)
 {
@@ -186,7 +187,8 @@ struct sorted {
     struct value key, item;
 };
 
-/* Merges, so that equal ones keep their order; descending, too. `equals`: those without an order may be equal. */
+/* Merge sort, so equal items keep their order, also if it is descending. `equals`: items without an order
+ * count as equal. */
 static bool merge_sort(struct run *r, struct sorted *x, struct sorted *spare, size_t n, bool reverse, bool equals)
 {
     size_t half = n / 2, i = 0, j = half;
@@ -238,7 +240,7 @@ static bool pairs_of(struct run *r, const struct value *v, const char *name, con
 {
     struct value pairs;
     if (v->kind != DICT)
-        return jinja_fail(r, VIV_EINVAL, "%s wants a dict, found %s", name, jinja_kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "%s: expected a dict, found %s", name, jinja_kind_name(v));
     return jinja_call_method(r, v, "items", &(struct args){0}, &pairs) && jinja_items(r, &pairs, out);
 }
 
@@ -343,7 +345,7 @@ static bool filter_sum(struct run *r, const struct value *v, const struct args *
     return true;
 }
 
-/* The items of what is true; of none, undefined and all else that is false: nothing. */
+/* The items of a value; none for values that are false, such as none and undefined. */
 static bool items_if_true(struct run *r, const struct value *v, const struct list **out)
 {
     return jinja_truth(v) ? jinja_items(r, v, out) : (*out = jinja_make_list(r, 0)) != NULL;
@@ -371,7 +373,7 @@ static bool filter_map(struct run *r, const struct value *v, const struct args *
     if (!mapped || !jinja_step(r, l->n))
         return false;
     if (l->n && !attribute && (!name || name->kind != STRING))
-        return jinja_fail(r, VIV_EINVAL, "map wants an attribute or the name of a filter");
+        return jinja_fail(r, VIV_EINVAL, "map: expected an attribute or the name of a filter");
     if (l->n && attribute && a->n_named > 1U + (otherwise != NULL))
         return jinja_fail(r, VIV_EINVAL, "map: with an attribute, it takes a default and nothing else");
     otherwise = otherwise && otherwise->kind != NONE ? otherwise : NULL;
@@ -400,7 +402,7 @@ static bool choose(struct run *r, const struct value *v, const struct args *a, b
     if (!kept || !jinja_step(r, l->n))
         return false;
     if (l->n && by_attribute && !attribute)
-        return jinja_fail(r, VIV_EINVAL, "%s wants an attribute", wanted ? "selectattr" : "rejectattr");
+        return jinja_fail(r, VIV_EINVAL, "%s: expected an attribute", wanted ? "selectattr" : "rejectattr");
     if (l->n && name && name->kind != STRING)
         return jinja_fail(r, VIV_EINVAL, "the name of a test is a text, found %s", jinja_kind_name(name));
     for (size_t i = 0; i < l->n; i++) {
@@ -478,7 +480,7 @@ static bool make_part(struct run *r, const struct list *l, size_t begin, size_t 
     return true;
 }
 
-/* batch(n, fill): lists of n */
+/* batch(n, fill): lists of n items */
 static bool filter_batch(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const struct list *l;
@@ -487,7 +489,7 @@ static bool filter_batch(struct run *r, const struct value *v, const struct args
     if (!jinja_int_arg(r, a, 0, "linecount", 0, &size) || !jinja_items(r, v, &l))
         return false;
     if (size < 1)
-        return jinja_fail(r, VIV_EINVAL, "batch wants a count of at least 1");
+        return jinja_fail(r, VIV_EINVAL, "batch: expected a count of at least 1");
     const size_t each = (size_t)size, n = l->n ? (l->n - 1) / each + 1 : 0;
     struct list *batches = jinja_make_list(r, n);
     if (!batches)
@@ -500,7 +502,7 @@ static bool filter_batch(struct run *r, const struct value *v, const struct args
     return generate(r, batches, out);
 }
 
-/* slice(n, fill): n lists, the first ones one longer where they cannot be equal */
+/* slice(n, fill): n lists; the first ones have one item more if they cannot be equal */
 static bool filter_slice(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const struct list *l;
@@ -509,7 +511,7 @@ static bool filter_slice(struct run *r, const struct value *v, const struct args
     if (!jinja_int_arg(r, a, 0, "slices", 0, &count) || !jinja_items(r, v, &l))
         return false;
     if (count < 1 || count > MAX_RANGE)
-        return jinja_fail(r, VIV_EINVAL, "slice wants a count of 1 to %d", MAX_RANGE);
+        return jinja_fail(r, VIV_EINVAL, "slice: expected a count of 1 to %d", MAX_RANGE);
     const size_t n = (size_t)count, each = l->n / n, longer = l->n % n;
     struct list *slices = jinja_make_list(r, n);
     if (!slices)

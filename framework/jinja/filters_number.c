@@ -1,4 +1,4 @@
-/* filters_number.c - filters that give numbers, or write them: abs, int, float, round, filesizeformat. */
+/* filters_number.c - filters that return or print numbers: abs, int, float, round, filesizeformat. */
 #include "jinja/jinja.h"
 
 #include <inttypes.h>
@@ -12,14 +12,14 @@ static bool filter_abs(struct run *r, const struct value *v, const struct args *
     (void)a;
     const struct value zero = jinja_make_int(0);
     if (!jinja_is_number(v))
-        return jinja_fail(r, VIV_EINVAL, "abs wants a number, found %s", jinja_kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "abs: expected a number, found %s", jinja_kind_name(v));
     if (v->kind != FLOAT)
         return jinja_sign(r, jinja_integer_compare(v, &zero) < 0, v, out);
     *out = jinja_make_float(fabs(v->f));
     return true;
 }
 
-/* Without white space around it. */
+/* The text without white space around it. */
 static void trim(const char **s, size_t *n)
 {
     int32_t c;
@@ -43,7 +43,8 @@ static unsigned digit_of(char c)
                                                     : 99;
 }
 
-bool jinja_read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out)
+/* Reads a number as Python's int() does; false: the text is none. */
+static bool read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out)
 {
     static const struct {
         char letter;
@@ -80,7 +81,8 @@ bool jinja_read_integer(struct run *r, const char *s, size_t n, unsigned base, s
     return jinja_integer_of_text(r, digits, used, base, &size) && jinja_sign(r, negative, &size, out);
 }
 
-bool jinja_read_float(const char *s, size_t n, double *out)
+/* The same as Python's float() does. */
+static bool read_float(const char *s, size_t n, double *out)
 {
     char text[512], *end;
     size_t used = 0;
@@ -116,10 +118,10 @@ static bool filter_int(struct run *r, const struct value *v, const struct args *
         *out = *v;
     else if (v->kind == FLOAT && !isnan(v->f))
         return jinja_integer_of_float(r, v->f, out);
-    else if (v->kind == STRING && !jinja_read_integer(r, v->s.text, v->s.size, (unsigned)base, out)) {
+    else if (v->kind == STRING && !read_integer(r, v->s.text, v->s.size, (unsigned)base, out)) {
         if (r->err->status != VIV_OK)
             return false;
-        if (jinja_read_float(v->s.text, v->s.size, &number) && isfinite(number))
+        if (read_float(v->s.text, v->s.size, &number) && isfinite(number))
             return jinja_integer_of_float(r, number, out);
     }
     return true;
@@ -134,12 +136,12 @@ static bool filter_float(struct run *r, const struct value *v, const struct args
     *out = otherwise ? *otherwise : jinja_make_float(0);
     if (jinja_is_number(v))
         *out = jinja_make_float(jinja_to_number(v));
-    else if (v->kind == STRING && jinja_read_float(v->s.text, v->s.size, &number))
+    else if (v->kind == STRING && read_float(v->s.text, v->s.size, &number))
         *out = jinja_make_float(number);
     return v->kind != BIG || isfinite(out->f) || jinja_fail(r, VIV_EINVAL, "the integer is too large for a float");
 }
 
-/* An integer to a multiple of 10^-precision, to the even one where it lies between. */
+/* Rounds an integer to a multiple of 10^-precision, and to the even one if it is halfway. */
 static bool round_integer(struct run *r, const struct value *v, int64_t precision, struct value *out)
 {
     const struct value ten = jinja_make_int(10), digits = jinja_make_int(-precision), two = jinja_make_int(2);
@@ -166,7 +168,7 @@ static bool filter_round(struct run *r, const struct value *v, const struct args
     const char *method = jinja_text_arg(a, 1, "common");
     const bool up = strcmp(method, "ceil") == 0, down = strcmp(method, "floor") == 0;
     if (!jinja_is_number(v))
-        return jinja_fail(r, VIV_EINVAL, "round wants a number, found %s", jinja_kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "round: expected a number, found %s", jinja_kind_name(v));
     if (!jinja_int_arg(r, a, 0, "precision", 0, &precision))
         return false;
     if (!up && !down && strcmp(method, "common") != 0)
@@ -181,7 +183,7 @@ static bool filter_round(struct run *r, const struct value *v, const struct args
     } else if (precision < 0) {
         *out = jinja_make_float(rint(x * unit) / unit);
     } else {
-        char text[400]; /* rounds the decimal number, to even where it is exactly between */
+        char text[400]; /* rounds the decimal number, to even if it is halfway */
         snprintf(text, sizeof text, "%.*f", (int)precision, x);
         *out = jinja_make_float(strtod(text, NULL));
     }
@@ -196,8 +198,8 @@ static bool filter_filesizeformat(struct run *r, const struct value *v, const st
     const double base = binary ? 1024 : 1000;
     double size = jinja_is_number(v) ? jinja_to_number(v) : 0, unit = base * base;
     struct buf b = {0};
-    if (v->kind == STRING ? !jinja_read_float(v->s.text, v->s.size, &size) : !jinja_is_number(v))
-        return jinja_fail(r, VIV_EINVAL, "filesizeformat wants a number, found %s", jinja_kind_name(v));
+    if (v->kind == STRING ? !read_float(v->s.text, v->s.size, &size) : !jinja_is_number(v))
+        return jinja_fail(r, VIV_EINVAL, "filesizeformat: expected a number, found %s", jinja_kind_name(v));
     if (size == 1 || size < base) {
         if (size == 1)
             buf_puts(&b, "1 Byte");

@@ -1,5 +1,4 @@
-/* format.c - texts with fields, as in Python: '{} and {name[0]!r:>8}'.format(a, name=b), and '%s has %-8.2f' % (a,
- * b). */
+/* format.c - Python's formatted texts: '{} and {name[0]!r:>8}'.format(a, name=b), and '%s has %-8.2f' % (a, b). */
 #include "jinja/jinja.h"
 
 #include <inttypes.h>
@@ -13,7 +12,7 @@ enum { UNKNOWN, COUNTED, NUMBERED };
 
 struct braces {
     struct run *r;
-    bool escapes; /* the text is escaped HTML: so is what comes into it */
+    bool escapes; /* the text is escaped HTML, so values are escaped, too */
     const struct args *a;
     size_t next; /* of {} */
     int numbering;
@@ -72,7 +71,7 @@ static bool field_value(struct braces *b, const char *s, const char *end, struct
     return true;
 }
 
-/* What stands between { and }: a value, how it is converted, and its format. */
+/* A field between { and }: a value, its conversion and its format. */
 static bool format_field(struct braces *b, const char *s, const char *end, uint32_t depth, struct buf *out)
 {
     const char *p = s;
@@ -103,7 +102,7 @@ static bool format_field(struct braces *b, const char *s, const char *end, uint3
     return ok;
 }
 
-/* A text with fields; at depth 1 the format of a field, which may have fields itself. */
+/* A text with fields. At depth 1 it is the format of a field, which may have fields itself. */
 static bool format_part(struct braces *b, const char *s, const char *end, uint32_t depth, struct buf *out)
 {
     if (depth > 2)
@@ -117,7 +116,7 @@ static bool format_part(struct braces *b, const char *s, const char *end, uint32
             buf_putc(out, *s);
             s += 2;
         } else if (*s == '}') {
-            return jinja_fail(b->r, VIV_EINVAL, "format: a '}' without its '{'");
+            return jinja_fail(b->r, VIV_EINVAL, "format: '}' without '{'");
         } else if (*s != '{') {
             buf_putc(out, *s++);
         } else {
@@ -125,7 +124,7 @@ static bool format_part(struct braces *b, const char *s, const char *end, uint32
             for (int inner = 1; close < end && (inner += (*close == '{') - (*close == '}')) > 0;)
                 close++;
             if (close == end)
-                return jinja_fail(b->r, VIV_EINVAL, "format: a '{' without its '}'");
+                return jinja_fail(b->r, VIV_EINVAL, "format: '{' without '}'");
             if (!format_field(b, s, close, depth, out))
                 return false;
             s = close + 1;
@@ -146,7 +145,7 @@ bool jinja_format_braces(struct run *r, const struct value *v, const struct args
 
 /* --- % ------------------------------------------------------------------------------------------------------- */
 
-/* A field of "%(name)-8.2f": what stands between the per cent sign and the letter. */
+/* A field of "%(name)-8.2f": the part between the percent sign and the letter. */
 struct field {
     bool left, zeros, plus, space, prefix, has_name;
     int64_t width, precision; /* -1: none */
@@ -165,7 +164,7 @@ struct percent {
 static bool next_value(struct percent *p, struct value *out)
 {
     if (p->next == p->n)
-        return jinja_fail(p->r, VIV_EINVAL, "'%%' has more fields than the %zu values behind it", p->n);
+        return jinja_fail(p->r, VIV_EINVAL, "'%%' has more fields than the %zu values after it", p->n);
     *out = p->values->kind == TUPLE ? p->values->list->items[p->next] : *p->values;
     p->next++;
     return true;
@@ -180,7 +179,7 @@ static bool read_size(struct percent *p, const char **s, const char *end, int64_
         if (!next_value(p, &v))
             return false;
         if (v.kind != INT)
-            return jinja_fail(p->r, VIV_EINVAL, "'*' wants an integer, found %s", jinja_kind_name(&v));
+            return jinja_fail(p->r, VIV_EINVAL, "'*': expected an integer, found %s", jinja_kind_name(&v));
         *out = v.i;
     }
     for (bool any = false; *s < end && **s >= '0' && **s <= '9'; any = true, ++*s) {
@@ -199,7 +198,7 @@ static bool read_field(struct percent *p, const char **s, const char *end, struc
     if (*s < end && **s == '(') {
         const char *close = memchr(*s, ')', (size_t)(end - *s));
         if (!close)
-            return jinja_fail(p->r, VIV_EINVAL, "'%%(' without its ')'");
+            return jinja_fail(p->r, VIV_EINVAL, "'%%(' without ')'");
         f->has_name = true;
         f->name = *s + 1;
         f->n_name = (size_t)(close - f->name);
@@ -230,7 +229,7 @@ static bool read_field(struct percent *p, const char **s, const char *end, struc
     f->kind = *s < end ? **s : '\0';
     *s += *s < end;
     return (f->kind && strchr("sradiuoxXeEfFgGc%", f->kind)) ||
-           jinja_fail(p->r, VIV_EINVAL, "'%%' wants a letter of s, r, a, c, d, i, u, o, x, e, f or g behind it");
+           jinja_fail(p->r, VIV_EINVAL, "'%%': expected a letter of s, r, a, c, d, i, u, o, x, e, f or g after it");
 }
 
 static bool put_number(struct percent *p, const struct field *f, const struct value *v, struct buf *out)
@@ -239,7 +238,7 @@ static bool put_number(struct percent *p, const struct field *f, const struct va
     char spec[48];
     const bool is_float = strchr("eEfFgG", f->kind) != NULL, is_decimal = strchr("diu", f->kind) != NULL;
     if (!jinja_is_number(v) || (v->kind == FLOAT && !is_float && !is_decimal))
-        return jinja_fail(p->r, VIV_EINVAL, "'%%%c' wants %s, found %s", f->kind,
+        return jinja_fail(p->r, VIV_EINVAL, "'%%%c': expected %s, found %s", f->kind,
                           is_float || is_decimal ? "a number" : "an integer", jinja_kind_name(v));
     if (!is_float && v->kind == FLOAT && !jinja_integer_of_float(p->r, v->f, &whole))
         return false;
@@ -247,7 +246,7 @@ static bool put_number(struct percent *p, const struct field *f, const struct va
         whole = jinja_make_int(whole.i);
     if (is_float)
         whole = jinja_make_float(jinja_to_number(v));
-    /* the digits, then zeros up to the precision, sign and prefix, then spaces or zeros up to the width */
+    /* digits, zeros up to the precision, sign and prefix, then spaces or zeros up to the width */
     snprintf(spec, sizeof spec, "%s%c", f->prefix && is_float ? "#" : "", is_decimal ? 'd' : f->kind);
     if (is_float)
         snprintf(spec, sizeof spec, "%s.%d%c", f->prefix ? "#" : "", f->precision < 0 ? 6 : (int)f->precision,
@@ -292,7 +291,7 @@ static bool put_text(struct percent *p, const struct field *f, const struct valu
     if (f->kind == 'c' && jinja_is_integer(v))
         ok = jinja_format_spec(p->r, v, "c", 1, &b);
     else if (f->kind == 'c' && !(v->kind == STRING && jinja_count_characters(v->s.text, v->s.size) == 1))
-        ok = jinja_fail(p->r, VIV_EINVAL, "'%%c' wants one character, found %s", jinja_kind_name(v));
+        ok = jinja_fail(p->r, VIV_EINVAL, "'%%c': expected one character, found %s", jinja_kind_name(v));
     else if (f->kind == 'r' || f->kind == 'a')
         ok = jinja_print_repr(p->r, v, &b);
     else
@@ -317,12 +316,13 @@ static bool put_field(struct percent *p, const struct field *f, struct buf *out)
         return buf_putc(out, '%');
     if (f->has_name) {
         if (p->values->kind != DICT)
-            return jinja_fail(p->r, VIV_EINVAL, "'%%(name)' wants a dict, found %s", jinja_kind_name(p->values));
+            return jinja_fail(p->r, VIV_EINVAL, "'%%(name)': expected a dict, found %s",
+                              jinja_kind_name(p->values));
         if (!jinja_make_string(p->r, f->name, f->n_name, &key))
             return false;
         const struct value *member = jinja_dict_get(p->r, p->values->dict, &key);
         if (!member)
-            return jinja_fail(p->r, VIV_EINVAL, "the dict behind '%%' has no '%.60s'", key.s.text);
+            return jinja_fail(p->r, VIV_EINVAL, "the dict after '%%' has no '%.60s'", key.s.text);
         v = *member;
         p->uses_names = true;
     } else if (!next_value(p, &v)) {
@@ -347,9 +347,9 @@ bool jinja_format_percent(struct run *r, const struct value *v, const struct val
             ok = jinja_fail(r, VIV_ELIMIT, "a text of more than %d MiB", MAX_OUTPUT >> 20);
     }
     const bool may_rest = values->kind == DICT || jinja_is_list(values) || values->kind == ITERABLE ||
-                          values->kind == UNDEFINED; /* as Python has it */
+                          values->kind == UNDEFINED; /* as in Python */
     if (ok && p.next < p.n && !p.uses_names && !(may_rest && values->kind != TUPLE))
-        ok = jinja_fail(r, VIV_EINVAL, "'%%' has fields for %zu of the %zu values behind it", p.next, p.n);
+        ok = jinja_fail(r, VIV_EINVAL, "'%%' has fields for %zu of the %zu values after it", p.next, p.n);
     if (!ok) {
         buf_release(&b);
         return false;

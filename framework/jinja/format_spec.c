@@ -1,5 +1,5 @@
-/* format_spec.c - one value by a format specification of Python:
- * [[fill]align][sign][z][#][0][width][,][.precision][type], as in '{:>8.2f}'. */
+/* format_spec.c - formats one value by a format specification of Python, as
+ * in '{:>8.2f}': [[fill]align][sign][z][#][0][width][,][.precision][type] */
 #include "jinja/jinja.h"
 
 #include "base/utf8.h"
@@ -99,13 +99,13 @@ static void put_padded(struct buf *out, const struct spec *f, char align, const 
     put_fill(out, f, missing - left);
 }
 
-/* A sign and what goes before the digits, digits (their whole part `whole` long) in groups, and the rest. */
+/* Prints the sign and prefix, the digits in groups (`whole` of them before the point), and the rest. */
 static bool put_number(struct buf *out, const struct spec *f, const char *lead, const char *digits, size_t whole)
 {
     const size_t n = strlen(digits), each = f->group == '_' && f->type && strchr("bxXo", f->type) ? 4 : 3;
     const char align = !f->align ? '>' : f->align == '0' ? '=' : f->align;
     const bool zeros = align == '=' && f->n_fill == 1 && f->fill[0] == '0';
-    size_t total = whole; /* digits of the whole part with the zeros before them */
+    size_t total = whole; /* whole digits, with the zeros before them */
     struct buf b = {0}, all = {0};
 #define WIDTH(k) (strlen(lead) + (k) + (f->group && (k) ? ((k)-1) / each : 0) + n - whole)
     while (zeros && f->group && (int64_t)WIDTH(total) < f->width)
@@ -147,7 +147,7 @@ static bool put_integer(struct run *r, const struct value *v, const struct spec 
         char utf8[4];
         const size_t n = v->kind == BIG || v->i < 0 || v->i > 0x10FFFF ? 0 : utf8_encode((uint32_t)v->i, utf8);
         if (n == 0)
-            return jinja_fail(r, VIV_EINVAL, "format: 'c' wants the number of a character");
+            return jinja_fail(r, VIV_EINVAL, "format: 'c': expected the number of a character");
         put_padded(out, f, f->align && f->align != '0' ? f->align : '<', utf8, n);
         return true;
     }
@@ -168,7 +168,7 @@ static bool put_integer(struct run *r, const struct value *v, const struct spec 
     return ok;
 }
 
-/* Without a type: as str(), or of so many digits, with one behind the point at least. */
+/* A float without a type: as str(), or with so many digits, and at least one behind the point. */
 static void write_plain(const struct spec *f, double x, struct buf *out)
 {
     if (f->precision < 0) {
@@ -182,7 +182,7 @@ static void write_plain(const struct spec *f, double x, struct buf *out)
     const size_t before = out->size;
     if (exponent < -4 || exponent >= precision - (precision > 1 ? 1 : 0)) {
         buf_printf(out, "%.*e", precision - 1, x);
-        return; /* mantissa's zeros go below */
+        return; /* zeros of the mantissa are removed below */
     }
     buf_printf(out, "%.*g", precision, x);
     if (!memchr(out->data + before, '.', out->size - before))

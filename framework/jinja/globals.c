@@ -1,5 +1,4 @@
-/* globals.c - the functions that are everywhere: range, namespace, dict, cycler, joiner, raise_exception,
- * strftime_now. */
+/* globals.c - global functions: range, namespace, dict, cycler, joiner, raise_exception, strftime_now. */
 #include "jinja/jinja.h"
 
 #include <inttypes.h>
@@ -41,14 +40,14 @@ static bool range(struct run *r, const struct value *v, const struct args *a, st
     (void)v;
     for (size_t i = 0; i < 3; i++)
         if (jinja_arg(a, i) && jinja_arg(a, i)->kind == NONE)
-            return jinja_fail(r, VIV_EINVAL, "range wants integers, found none");
+            return jinja_fail(r, VIV_EINVAL, "range: expected integers, found none");
     if (!jinja_int_arg(r, a, has_start, "stop", 0, &end) || !jinja_int_arg(r, a, 2, "step", 1, &by) ||
         (has_start && !jinja_int_arg(r, a, 0, "start", 0, &start)))
         return false;
     return by ? jinja_make_range(r, start, end, by, out) : jinja_fail(r, VIV_EINVAL, "range cannot step by 0");
 }
 
-/* All members of a dict, or pairs of keys and values. */
+/* Adds all members of a dict, or pairs of keys and values. */
 static bool add_members(struct run *r, struct dict *d, const struct value *v)
 {
     struct value pairs = *v;
@@ -68,7 +67,7 @@ static bool add_members(struct run *r, struct dict *d, const struct value *v)
     return true;
 }
 
-/* dict(a=1), namespace(a=1): of a dict or pairs, and of names */
+/* dict(a=1), namespace(a=1): from a dict or pairs, and from named arguments */
 static bool make_members(struct run *r, const struct args *a, enum kind kind, struct value *out)
 {
     struct dict *d = jinja_make_dict(r);
@@ -108,7 +107,7 @@ static bool raise_exception(struct run *r, const struct value *v, const struct a
     return jinja_fail(r, VIV_EINVAL, "%s", text.s.text);
 }
 
-/* The pattern is the template's: strftime reads nothing but the time for it, and writes no further than told. */
+/* The pattern comes from the template. That is safe: strftime reads only the time, and its output is bounded. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static size_t write_time(char *text, size_t size, const char *pattern, const struct tm *now)
@@ -125,7 +124,7 @@ static bool strftime_now(struct run *r, const struct value *v, const struct args
     time_t t = time(NULL);
     (void)v;
     if (!pattern)
-        return jinja_fail(r, VIV_EINVAL, "strftime_now wants a format");
+        return jinja_fail(r, VIV_EINVAL, "strftime_now: expected a format");
     const struct tm *now = r->options->now ? r->options->now : localtime_r(&t, &local);
     size_t n = now && *pattern ? write_time(text, sizeof text, pattern, now) : 0;
     if (n == 0 && *pattern)
@@ -134,10 +133,10 @@ static bool strftime_now(struct run *r, const struct value *v, const struct args
     return jinja_make_string(r, text, n, out);
 }
 
-/* cycler('a', 'b'): .next() goes on, .current is where it is, .reset() begins again; joiner(', '): '' the first
- * time. */
+/* cycler('a', 'b'): .next() advances, .current is the current value, .reset() starts again. joiner(', '): returns
+ * '' the first time, then the text. */
 struct turns {
-    const struct list *items; /* of a joiner: the text, and once it was called, two of it */
+    const struct list *items; /* a joiner has its text as items: one, and after the first call two */
     size_t at;
 };
 
@@ -187,7 +186,7 @@ static bool cycler_reset(struct run *r, const struct value *v, const struct args
     return true;
 }
 
-/* dict.fromkeys; what a cycler has */
+/* dict.fromkeys, and the methods of a cycler */
 bool jinja_function_attr(struct run *r, const struct value *v, const char *name, struct value *out)
 {
     static const struct callable next = {"next", cycler_next, NULL}, reset = {"reset", cycler_reset, NULL};
@@ -212,7 +211,7 @@ static bool cycler(struct run *r, const struct value *v, const struct args *a, s
     struct list *l = jinja_make_list(r, a->n);
     (void)v;
     if (a->n == 0)
-        return jinja_fail(r, VIV_EINVAL, "cycler wants what to go round");
+        return jinja_fail(r, VIV_EINVAL, "cycler: expected at least one value");
     for (size_t i = 0; l && i < a->n; i++)
         l->items[i] = a->values[i];
     return l && make_turns(r, &a_cycler, l, out);

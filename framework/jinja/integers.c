@@ -1,16 +1,16 @@
-/* integers.c - integers of any size, as Python has them: schoolbook arithmetic on limbs of 32 bits (Knuth, The Art
- * of Computer Programming, volume 2, 4.3.1).
+/* integers.c - integers of any size, as in Python: schoolbook arithmetic on limbs of 32 bits (Knuth, The Art of
+ * Computer Programming, volume 2, 4.3.1).
  *
- * Our own rather than GMP, which aborts when memory is out, or libtommath, whose numbers must be freed one by one:
- * here they lie in the run's arena, are counted, and have at most MAX_BITS bits. 64 bits, which nearly all need, go
- * without any of it. */
+ * GMP aborts if memory is out, and numbers of libtommath must be freed one by one. These lie in the arena of
+ * the run, are counted, and have at most MAX_BITS bits. Integers of up to 64 bits, which are nearly all, do
+ * not need them. */
 #include "jinja/jinja.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-enum { MAX_BITS = 1 << 16, MAX_LIMBS = MAX_BITS / 32, MAX_DIGITS = 4300 /* that Python prints */ };
+enum { MAX_BITS = 1 << 16, MAX_LIMBS = MAX_BITS / 32, MAX_DIGITS = 4300 /* the most that Python prints */ };
 
 /* A view of any integer. */
 struct number {
@@ -44,7 +44,7 @@ static struct big *make_big(struct run *r, size_t limbs)
     return b;
 }
 
-/* The value of limbs that are all set: in 64 bits where it fits. */
+/* Makes a value of limbs: in 64 bits if it fits. */
 static struct value value_of(struct big *b)
 {
     while (b->n && b->limbs[b->n - 1] == 0)
@@ -99,7 +99,7 @@ static struct big *add_sizes(struct run *r, const struct number *a, const struct
     return sum;
 }
 
-/* |a| - |b|, where that is not negative */
+/* |a| - |b|, which must not be negative */
 static struct big *subtract_sizes(struct run *r, const struct number *a, const struct number *b)
 {
     struct big *rest = make_big(r, a->n);
@@ -157,7 +157,7 @@ static bool power(struct run *r, const struct value *a, int64_t exponent, struct
 
 /* --- / // % -------------------------------------------------------------------------------------------------- */
 
-/* limbs / by, in place; the remainder */
+/* Divides limbs by a small number, in place; returns the remainder. */
 static uint32_t divide_small(uint32_t *limbs, uint32_t n, uint32_t by)
 {
     uint64_t rest = 0;
@@ -180,7 +180,8 @@ static void shift_left(const uint32_t *limbs, uint32_t n, uint32_t shift, uint32
     out[n] = (uint32_t)carry;
 }
 
-/* Algorithm D: u (of m + n + 1 limbs) by v (of n, its highest bit set); u becomes the remainder. */
+/* Algorithm D: divides u (of m + n + 1 limbs) by v (of n limbs, with its highest bit set); u
+ * becomes the remainder. */
 static void divide_long(uint32_t *u, uint32_t m, const uint32_t *v, uint32_t n, uint32_t *quotient)
 {
     for (uint32_t j = m + 1; j-- > 0;) {
@@ -213,7 +214,7 @@ static void divide_long(uint32_t *u, uint32_t m, const uint32_t *v, uint32_t n, 
     }
 }
 
-/* |a| / |b|, towards 0, and what is left over */
+/* |a| / |b|, rounded to 0, and the remainder */
 static bool divide_sizes(struct run *r, const struct number *a, const struct number *b, struct big **quotient,
                          struct big **rest)
 {
@@ -270,14 +271,13 @@ static bool divide(struct run *r, bool wants_quotient, const struct number *a, c
     return !down || add(r, &l, b, out);
 }
 
-/* a / b as the closest float: of the quotient with 66 bits or more, its last made odd where something is left over.
- */
+/* a / b as the closest float: from a quotient of 66 bits or more, whose last bit is set if there is a remainder. */
 static bool ratio(struct run *r, const struct value *a, const struct value *b, struct value *out)
 {
     const int64_t shift = 66 - (int64_t)jinja_integer_bits(a) + (int64_t)jinja_integer_bits(b);
     const struct value two = jinja_make_int(2);
     struct value scale, x = *a, y = *b, q, left;
-    if (shift < -1100) /* beyond what a float holds, whatever the bits */
+    if (shift < -1100) /* beyond the range of floats, whatever the bits */
         return jinja_fail(r, VIV_EINVAL, "the quotient is too large for a number with a fraction");
     if (!power(r, &two, shift < 0 ? -shift : shift, &scale) ||
         !jinja_integer_operation(r, "*", shift > 0 ? &x : &y, &scale, shift > 0 ? &x : &y) ||
@@ -299,7 +299,7 @@ static bool is_exact(const struct value *v)
     return v->kind != BIG && v->i <= (1LL << 53) && v->i >= -(1LL << 53);
 }
 
-/* In 64 bits; false: they are too few. */
+/* The value in 64 bits; false: it does not fit. */
 static bool small(const char *op, int64_t a, int64_t b, struct value *out)
 {
     int64_t x = 0;
@@ -368,9 +368,7 @@ double jinja_integer_float(const struct value *v)
     struct number x;
     if (v->kind != BIG)
         return (double)v->i;
-    view(
-        v,
-        &x); /* the upper 64 bits, the last made odd where there is more: rounded once, and as all of it would be */
+    view(v, &x); /* the upper 64 bits, whose last is set if a lower one is: so rounding happens once */
     const uint32_t shift = (uint32_t)__builtin_clz(x.limbs[x.n - 1]);
     uint64_t top = (uint64_t)x.limbs[x.n - 1] << 32 | x.limbs[x.n - 2];
     uint64_t below = x.n > 2 ? x.limbs[x.n - 3] : 0;
@@ -389,7 +387,7 @@ int jinja_integer_compare_float(const struct value *a, double b)
     const double f = jinja_integer_float(a);
     if (f != b || isinf(b))
         return (f > b) - (f < b);
-    if (a->kind == BIG) { /* equal, once rounded; b is whole: what differs is in the bits that rounding took */
+    if (a->kind == BIG) { /* equal after rounding; b is whole, so they differ in the bits that were rounded */
         const struct number x = {.negative = a->big->negative, .n = a->big->n, .limbs = a->big->limbs};
         int exponent;
         const uint64_t bits = (uint64_t)ldexp(frexp(fabs(b), &exponent), 53);

@@ -1,13 +1,13 @@
-/* jinja.h - the interpreter's inside: values, the tree that the parser makes, and a run.
+/* jinja.h - the internals of the interpreter: values, the syntax tree, and a run.
  *
  *   source -> lexer.c: tokens -> statements.c, parser.c: tree -> execute.c: text
  *   expressions: eval.c, attributes.c (a.b, a[b]), calls.c (macros, loops), arguments.c, operators.c
- *   values: value.c, print.c (as text and JSON), integers.c (of any size), characters.c (their case and kind)
- *   what templates call: filters.c, filters_list.c, filters_number.c (`x | f`), tests.c (`x is t`), globals.c
- * (range), methods.c, strings.c, split.c ('a'.upper()), format.c, format_spec.c ('%d' % x, '{:>4}'.format(x))
+ *   values: value.c, print.c (as text and JSON), integers.c (of any size), characters.c (case and classes)
+ *   functions: filters.c, filters_list.c, filters_number.c (`x | f`), tests.c (`x is t`), globals.c (range),
+ *   methods.c, strings.c, split.c ('a'.upper()), format.c, format_spec.c ('%d' % x, '{:>4}'.format(x))
  *
- * Everything that a run makes lies in one arena and is counted; functions return false once r->err holds a
- * sentence. */
+ * All memory of a run lies in one arena and is counted. Functions return false after an error, which
+ * is in r->err. */
 #ifndef JINJA_JINJA_H
 #define JINJA_JINJA_H
 
@@ -55,10 +55,11 @@ struct args;
 struct value;
 typedef bool function(struct run *r, const struct value *self, const struct args *a, struct value *out);
 
-/* What a template can call by name: a filter, a test (which gives a boolean), a method or a function. */
+/* Something that a template can call by name: a filter, a test (which returns a boolean), a method
+ * or a function. */
 struct callable {
     const char *name;
-    function *call;         /* NULL: refused, and `parameters` says why */
+    function *call;         /* NULL: not supported, for the reason in `parameters` */
     const char *parameters; /* "old new count?": ? may be left out, * takes any number, ** any names; NULL: "" */
 };
 
@@ -70,9 +71,8 @@ struct bound {
 
 struct value {
     enum kind kind;
-    bool is_true; /* BOOL; of a STRING: it is HTML that is escaped already */
-    enum kind
-        owner : 8; /* UNDEFINED: what has no member of that name, or UNDEFINED: there is no variable of that name */
+    bool is_true;        /* BOOL; of a STRING: it is HTML that is escaped already */
+    enum kind owner : 8; /* UNDEFINED: the kind of what lacks the member; UNDEFINED, too: a variable is missing */
     union {
         int64_t i;
         double f;
@@ -87,7 +87,7 @@ struct value {
         const struct macro *macro;
         const struct bound *bound;
         struct loop *loop;
-        const char *name; /* UNDEFINED: what was asked for, or NULL */
+        const char *name; /* UNDEFINED: the missing name, or NULL */
     };
 };
 
@@ -104,7 +104,7 @@ struct dict {
     } * entries;
 };
 
-/* Sign and magnitude: limbs of 32 bits, the lowest first, the last not 0; never one that 64 bits would hold. */
+/* Sign and magnitude: limbs of 32 bits, the lowest first, the last not 0. Never a number that fits in 64 bits. */
 struct big {
     bool negative;
     uint32_t n;
@@ -116,8 +116,8 @@ struct iterable {
     const char *shown; /* how a range prints; `start` and `by` are a range's, too */
     int64_t start, by;
     const struct list *items;
-    size_t next; /* `once`: what was taken from it */
-    bool once;   /* it is gone through once, and has no length */
+    size_t next; /* `once`: the first item that was not taken yet */
+    bool once;   /* it can be iterated once, and has no length */
 };
 
 struct args {
@@ -136,17 +136,17 @@ struct run {
     struct error *err;
     uint64_t steps, memory, output;
     uint32_t depth, line;
-    struct buf *out; /* where text goes now */
+    struct buf *out; /* what is printed goes here */
     /* origin.c */
     struct pool *pool;
-    struct data_range *ranges;
-    size_t n_ranges, ranges_capacity;
-    bool from_data;  /* what is made now is made from the data */
-    bool reads_data; /* texts that are made now are the data's */
+    struct watched *watched;
+    size_t n_watched, watched_capacity;
+    bool from_data;  /* values that are made now come from the data */
+    bool reads_data; /* texts that are made now belong to the data */
 };
 
-/* origin.c: which bytes come from the data. Nothing of it is called unless options->from_data is wanted, but for
- * the functions that stand in for those of base/buf.h. */
+/* origin.c: which bytes come from the data. Only called if options->from_data is set, except for the replacements
+ * of functions of base/buf.h. */
 void jinja_origin_begin(struct run *r);
 void jinja_origin_end(struct run *r);
 char *jinja_origin_alloc(struct run *r, size_t n);                           /* of the pool */
@@ -164,8 +164,7 @@ bool jinja_buf_printf(struct buf *b, const char *format, ...) __attribute__((for
 #define buf_putc   jinja_buf_putc
 #define buf_printf jinja_buf_printf
 
-/* An error at the line where the run is; false, so that a failure is one line: return jinja_fail(r, status, ...).
- */
+/* Sets an error with the current line, and is false: return jinja_fail(r, status, ...). */
 #define jinja_fail(...) (jinja_set_error(__VA_ARGS__), false)
 void jinja_set_error(struct run *r, viv_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -177,13 +176,13 @@ struct value jinja_make_bool(bool b);
 struct value jinja_make_int(int64_t i);
 struct value jinja_make_float(double f);
 struct value jinja_make_undefined(const char *name);
-struct value jinja_make_missing(const struct value *owner, const char *name); /* that has no member `name` */
-struct value jinja_make_literal(const char *text);                            /* of static text */
+struct value jinja_make_missing(const struct value *owner, const char *name);         /* it has no member `name` */
+struct value jinja_make_literal(const char *text);                                    /* of static text */
 bool jinja_make_string(struct run *r, const char *text, size_t n, struct value *out); /* a copy */
 bool jinja_take_buf(struct run *r, struct buf *b, struct value *out);                 /* and releases it */
 struct list *jinja_make_list(struct run *r, size_t n);
 struct value jinja_list_value(const struct list *l, enum kind kind);
-/* A dict_keys or a generator; with the values of JavaScript, a list. */
+/* A dict_keys or a generator; a list if values are those of JavaScript. */
 bool jinja_make_iterable(struct run *r, const struct list *l, const char *class, bool once, struct value *out);
 struct dict *jinja_make_dict(struct run *r);
 bool jinja_dict_put(struct run *r, struct dict *d, const struct value *key, const struct value *value);
@@ -193,19 +192,20 @@ const struct value *jinja_dict_find(const struct dict *d, const char *key);
 bool jinja_from_json(struct run *r, json_t *j, uint32_t depth, struct value *out);
 
 const char *jinja_kind_name(const struct value *v);
-/* An error: an undefined value was used where one is needed; `why` goes on from "'x' is undefined". */
+/* Fails because an undefined value was used; `why` follows "'x' is undefined". */
 bool jinja_fail_undefined(struct run *r, const struct value *v, const char *why);
 bool jinja_is_number(const struct value *v);  /* bools too, as in Python */
 bool jinja_is_integer(const struct value *v); /* bools too */
 bool jinja_is_list(const struct value *v);
 double jinja_to_number(const struct value *v);
 bool jinja_truth(const struct value *v);
-bool jinja_is_hashable(const struct value *v); /* can be a key: not what may change, nor a tuple that holds such */
+bool jinja_is_hashable(const struct value *v); /* can be a key: not a value that may change, nor a tuple that holds
+                                                * one */
 bool jinja_equal(const struct run *r, const struct value *a, const struct value *b);
 bool jinja_compare(struct run *r, const struct value *a, const struct value *b,
-                   int *order); /* of what has an order */
+                   int *order); /* of values with an order */
 bool jinja_contains(struct run *r, const struct value *all, const struct value *one, bool *out);
-/* The elements of anything that can be gone through: a list, the keys of a dict, the characters of a string. */
+/* The elements of a value that can be iterated: a list, the keys of a dict, the characters of a string. */
 bool jinja_items(struct run *r, const struct value *v, const struct list **out);
 size_t jinja_count_characters(const char *text, size_t n);
 size_t jinja_bytes_of(const char *text, size_t n, size_t count); /* of its first `count` characters */
@@ -236,7 +236,7 @@ bool jinja_integer_of_text(struct run *r, const char *digits, size_t n, unsigned
 bool jinja_integer_print(struct run *r, const struct value *v, unsigned base, struct buf *out);
 size_t jinja_integer_bits(const struct value *v);
 
-/* characters.c: what Unicode says of characters, as Python asks it */
+/* characters.c: properties of characters, as in Python */
 enum casing { UPPER, LOWER, TITLE, CAPITAL, SWAPPED, FOLDED };
 bool jinja_recase(struct run *r, const struct value *v, enum casing how, struct value *out);
 size_t jinja_decode(const char *s, size_t n, int32_t *c);
@@ -278,12 +278,12 @@ enum node_kind {
     S_FOR,     /* target a in b if c: list, else others; negated: recursive */
     S_SET,     /* target a = b */
     S_CAPTURE, /* set a to what list prints, through the filters of b */
-    S_MACRO,   /* name(params): list; uses: which of varargs, kwargs, caller it names */
+    S_MACRO,   /* name(params): list; uses: which of varargs, kwargs and caller it names */
     S_CALL,    /* a call with a body: a, params, list */
     S_FILTER,  /* b over list */
     S_WITH,    /* params, list */
-    S_SCOPE,   /* list; a: whether to escape what it prints, which must be false */
-    S_BLOCK,   /* name: list; negated: it sees the loop around it */
+    S_SCOPE,   /* list; a: whether to escape output, which must be false */
+    S_BLOCK,   /* name: list; negated: it sees the variables around it */
     S_REFUSED, /* name */
     S_BREAK,
     S_CONTINUE
@@ -320,7 +320,7 @@ struct token {
         T_END
     } kind;
     uint32_t line;
-    const char *text; /* of a string: what it says */
+    const char *text; /* of a string: its contents */
     size_t size;
     struct value number;
 };
@@ -337,7 +337,7 @@ bool jinja_evaluate(struct run *r, const struct node *root, const struct value *
 
 bool jinja_make_range(struct run *r, int64_t start, int64_t end, int64_t by, struct value *out);
 bool jinja_call_value(struct run *r, const struct value *f, const struct args *a, struct value *out);
-/* Calls one of ours: its arguments sorted by its parameters, those that are not given ABSENT, more behind them. */
+/* Calls a callable: its arguments in the order of its parameters, missing ones ABSENT, further ones behind them. */
 bool jinja_invoke(struct run *r, const struct callable *f, const struct value *self, const struct args *a,
                   struct value *out);
 bool jinja_make_function(struct run *r, const struct callable *f, const struct value *self, struct value *out);
@@ -349,15 +349,15 @@ bool jinja_loop_attr(struct run *r, const struct value *v, const char *name, str
 bool jinja_function_attr(struct run *r, const struct value *v, const char *name, struct value *out);
 bool jinja_macro_attr(struct run *r, const struct value *v, const char *name, struct value *out);
 
-/* By name; NULL: there is none. */
+/* Finds it by name; NULL: there is none. */
 const struct callable *jinja_find_callable(const struct callable *table, const char *name);
 const struct callable *jinja_find_method(const struct value *v, const char *name);
 const struct callable *jinja_find_global(const char *name);
-const struct callable *jinja_find_filter(const char *name); /* self: what is filtered */
-const struct callable *jinja_find_test(const char *name);   /* self: what is tested */
+const struct callable *jinja_find_filter(const char *name); /* self: the value to filter */
+const struct callable *jinja_find_test(const char *name);   /* self: the value to test */
 extern const struct callable jinja_list_filters[], jinja_number_filters[], jinja_string_methods[],
     jinja_splitting_methods[];
-/* The last place of a text between two others, or NULL. */
+/* The last occurrence of a text between two places, or NULL. */
 const char *jinja_find_last(const char *s, const char *end, const struct value *what);
 bool jinja_call_filter(struct run *r, const char *name, const struct value *v, const struct args *a,
                        struct value *out);
@@ -372,11 +372,8 @@ bool jinja_format_percent(struct run *r, const struct value *format, const struc
 bool jinja_format_braces(struct run *r, const struct value *format, const struct args *a, struct value *out);
 /* format(v, spec) of Python */
 bool jinja_format_spec(struct run *r, const struct value *v, const char *spec, size_t n, struct buf *out);
-/* A text that stands for a number, as Python's int() and float() read it; false: it does not. */
-bool jinja_read_integer(struct run *r, const char *s, size_t n, unsigned base, struct value *out);
-bool jinja_read_float(const char *s, size_t n, double *out);
 
-/* The argument at a place, as the callable's parameters are ordered; NULL when it is not given. */
+/* The i-th argument, in the order of the parameters; NULL if it is not given. */
 const struct value *jinja_arg(const struct args *a, size_t place);
 bool jinja_int_arg(struct run *r, const struct args *a, size_t place, const char *name, int64_t otherwise,
                    int64_t *out);

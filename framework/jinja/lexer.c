@@ -1,8 +1,8 @@
-/* lexer.c - a template into text, tags and the words between their braces.
+/* lexer.c - splits a template into text, tags, and the words inside them.
  *
- * White space as transformers sets it: lstrip_blocks (what stands before a block tag or comment on its line goes,
- * when it is white space), trim_blocks (the line feed after one goes), '-' on either side (all white space there
- * goes), '+' (none goes), and one line feed at the very end goes. */
+ * White space is handled as transformers sets it: lstrip_blocks removes white space before a block tag or comment
+ * on its line; trim_blocks removes the line feed after one. '-' on either side removes all white space there, '+'
+ * keeps it. One line feed at the end of the template is removed. */
 #include "jinja/jinja.h"
 
 #include "base/utf8.h"
@@ -44,7 +44,7 @@ static struct token *push(struct lexer *l, enum token_kind kind, const char *tex
     return t;
 }
 
-/* The position is `to` now: counts the lines up to there. */
+/* Advances to `to`, and counts the lines up to there. */
 static void at(struct lexer *l, const char *to)
 {
     for (; l->line_from < to; l->line_from++)
@@ -58,7 +58,7 @@ static bool push_text(struct lexer *l, const char *from, const char *to)
     return from >= to || push(l, T_TEXT, from, (size_t)(to - from));
 }
 
-/* What of the text before a tag stays: `strip` is the character behind the opening brace. */
+/* The part of a text before a tag that stays. `strip`: the character after the opening brace. */
 static const char *strip_before(const char *from, const char *to, char strip, bool block, bool line_starts)
 {
     const char *p = to;
@@ -75,7 +75,7 @@ static const char *strip_before(const char *from, const char *to, char strip, bo
     return alone ? p : to;
 }
 
-/* The digits of a character's number, at most `most` of them, and at least `least`. */
+/* Reads the number of a character, of at least `least` and at most `most` digits. */
 static bool read_code(struct lexer *l, const char **p, unsigned base, size_t least, size_t most, struct buf *out)
 {
     uint32_t code = 0;
@@ -234,7 +234,7 @@ static bool read_operator(struct lexer *l)
     return push(l, T_OPERATOR, one, 1);
 }
 
-/* The words of a tag up to its end, "}}" or "%}"; the braces of dicts inside are counted. *strip: what stands
+/* The words of a tag up to its end, "}}" or "%}"; the braces of dicts inside are counted. *strip: the character
  * before the end. */
 static bool read_tag(struct lexer *l, const char *ending, char *strip)
 {
@@ -271,7 +271,7 @@ static bool read_tag(struct lexer *l, const char *ending, char *strip)
     }
 }
 
-/* What goes after a tag; whether a line starts there. */
+/* Skips what is removed after a tag, and notes whether a line starts there. */
 static bool strip_after(struct lexer *l, char strip, bool block)
 {
     if (strip == '-') {
@@ -286,7 +286,7 @@ static bool strip_after(struct lexer *l, char strip, bool block)
     return false;
 }
 
-/* {% raw %} ... {% endraw %}: the tag's words were read; what follows is text. */
+/* {% raw %} ... {% endraw %}: the tag was read, text follows. */
 static bool read_raw(struct lexer *l, char strip, bool *line_starts)
 {
     *line_starts =
@@ -373,7 +373,7 @@ bool jinja_lex(struct run *r, const char *source, size_t size, struct tokens *ou
             return false;
         line_starts = strip_after(&l, after, block);
     }
-    if (out->n) /* where the last thing begins */
+    if (out->n) /* where the last token begins */
         l.line = out->items[out->n - 1].line;
     return push(&l, T_END, l.end, 0) != NULL;
 }

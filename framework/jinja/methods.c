@@ -1,4 +1,4 @@
-/* methods.c - what dicts, lists and numbers can do by themselves, as in Python, as far as it changes nothing. */
+/* methods.c - methods of dicts, lists and numbers, as in Python; those that would change the value are refused. */
 #include "jinja/jinja.h"
 
 #include <math.h>
@@ -56,7 +56,7 @@ static bool items(struct run *r, const struct value *v, const struct args *a, st
 static bool copy(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     (void)r, (void)a;
-    *out = *v; /* nothing changes */
+    *out = *v; /* values do not change, so a copy is the value itself */
     return true;
 }
 
@@ -148,7 +148,7 @@ static const struct callable of_lists[] = {{"count", list_count, "value"},
                                            {"reverse", NULL, no_change_of_lists},
                                            {"sort", NULL, no_change_of_lists},
                                            {NULL, NULL, NULL}};
-enum { OF_TUPLES = 2 }; /* the first of them are those of tuples */
+enum { OF_TUPLES = 2 }; /* of which the first are methods of tuples, too */
 static const struct callable of_integers[] = {{"as_integer_ratio", NULL, rare},
                                               {"bit_count", NULL, rare},
                                               {"bit_length", bit_length, NULL},

@@ -1,5 +1,4 @@
-/* operators.c - what operators make of values, as in Python: arithmetic, texts and lists joined and repeated,
- * comparisons. */
+/* operators.c - operators, as in Python: arithmetic, concatenation, repetition, comparison. */
 #include "jinja/jinja.h"
 
 #include <inttypes.h>
@@ -7,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Python's % of floats: what is left has the sign of y. */
+/* Python's % of floats: the remainder has the sign of y. */
 static double remainder_of(double x, double y)
 {
     const double rest = fmod(x, y);
@@ -32,7 +31,7 @@ static bool floats(struct run *r, const char *op, double x, double y, struct val
         if (x == 0 && y < 0)
             return jinja_fail(r, VIV_EINVAL, "0 has no negative power");
         if (x < 0 && floor(y) != y && isfinite(x) && isfinite(y))
-            return jinja_fail(r, VIV_EUNSUPPORTED, "a broken power of a negative number is complex");
+            return jinja_fail(r, VIV_EUNSUPPORTED, "a fractional power of a negative number is complex");
         *out = jinja_make_float(pow(x, y));
         return !isinf(out->f) || isinf(x) || isinf(y) ||
                jinja_fail(r, VIV_EINVAL, "the power is too large for a float");
@@ -65,7 +64,7 @@ static bool join_texts(struct run *r, const struct value *a, const struct value 
     return false;
 }
 
-/* +: where one is escaped HTML, the other is escaped, too. */
+/* +: if one side is escaped HTML, the other is escaped, too. */
 static bool add_texts(struct run *r, const struct value *a, const struct value *b, struct value *out)
 {
     struct value x = *a, y = *b;
@@ -76,7 +75,7 @@ static bool add_texts(struct run *r, const struct value *a, const struct value *
     return true;
 }
 
-/* 'a %s' % b: a function, written as an operator. */
+/* 'a %s' % b: formatting, written as an operator. */
 static bool format(struct run *r, const struct value *a, const struct value *b, struct value *out)
 {
     const bool before = r->from_data;
@@ -146,7 +145,7 @@ bool jinja_binary(struct run *r, const char *op, const struct value *a, const st
     const struct value *undefined = a->kind == UNDEFINED ? a : b->kind == UNDEFINED ? b : NULL;
     if (undefined) {
         char why[40];
-        snprintf(why, sizeof why, "`%s` wants a value", op);
+        snprintf(why, sizeof why, "has no `%s`", op);
         return jinja_fail_undefined(r, undefined, why);
     }
     return jinja_fail(r, VIV_EINVAL, "`%s` cannot be done with %s and %s", op, jinja_kind_name(a),

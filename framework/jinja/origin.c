@@ -1,10 +1,12 @@
 /* origin.c - which bytes of the output come from the data and not from the template.
  *
- * Texts of a run lie in a pool of their own, beside each byte of which another says whether the data brought it.
- * What is copied from the pool keeps its origin, byte by byte. Bytes that come from elsewhere belong to the
- * template, unless they are made by a filter, method or function that was given something of the data: then they
- * count as data. So a byte may count as data though the template wrote it, and never the other way round. */
+ * A run keeps its texts in a pool of its own. Each byte of the pool, and of a buffer that is being written, has a
+ * flag: 1 if it comes from the data. Copying from the pool copies the flags. Bytes from elsewhere belong to the
+ * template, unless a filter, method or function makes them and was given something of the data: then they count as
+ * data. So a byte of the template may count as data, but never the other way round. */
 #include "jinja/jinja.h"
+
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@
 
 static _Thread_local struct run *current; /* whose buffers are watched; NULL: none are */
 
-/* A part of the pool: `size` bytes of text, then as many that say where these come from. */
+/* A part of the pool: `size` bytes of text, and their flags. */
 struct pool {
     struct pool *next;
     size_t used, size;
@@ -26,10 +28,10 @@ struct pool {
     unsigned char *from_data;
 };
 
-/* Bytes [begin, end) of a buffer come from the data. */
-struct data_range {
+/* A buffer that is being written, and the flags of its bytes. */
+struct watched {
     const struct buf *buf;
-    size_t begin, end;
+    struct buf from_data;
 };
 
 void jinja_origin_begin(struct run *r)
@@ -39,7 +41,9 @@ void jinja_origin_begin(struct run *r)
 
 void jinja_origin_end(struct run *r)
 {
-    free(r->ranges);
+    for (size_t i = 0; i < r->n_watched; i++)
+        buf_release(&r->watched[i].from_data);
+    free(r->watched);
     current = NULL;
 }
 
@@ -50,7 +54,7 @@ char *jinja_origin_alloc(struct run *r, size_t n)
     if (!p || p->size - p->used < n) {
         const size_t usual = !p                  ? PART
                              : p->size < LARGEST ? 2 * p->size
-                                                 : LARGEST; /* few parts: all are searched */
+                                                 : LARGEST; /* few parts, because all are searched */
         const size_t size = n > usual ? n : usual;
         p = jinja_alloc(r, sizeof *p);
         if (!p || !(p->text = jinja_alloc(r, size)) || !(p->from_data = jinja_alloc(r, size)))
@@ -63,7 +67,7 @@ char *jinja_origin_alloc(struct run *r, size_t n)
     return p->text + p->used - n;
 }
 
-/* What says where the bytes at `text` come from; NULL: they are not in the pool. */
+/* The flags of the bytes at `text`; NULL if they are not in the pool. */
 static unsigned char *origin_at(const struct run *r, const char *text)
 {
     for (const struct pool *p = r->pool; p; p = p->next)
@@ -85,55 +89,42 @@ void jinja_origin_copy(struct run *r, char *to, const char *from, size_t n)
 
 /* --- buffers ------------------------------------------------------------------------------------------------- */
 
-static bool add_range(struct run *r, const struct buf *b, size_t begin, size_t end)
+/* Buffers are nested, so the one that is searched for is one of the last. */
+static struct watched *find_watched(const struct run *r, const struct buf *b)
 {
-    struct data_range *last = r->n_ranges ? &r->ranges[r->n_ranges - 1] : NULL;
-    if (last && last->buf == b && last->end == begin) {
-        last->end = end;
-        return true;
-    }
-    if (!VEC_RESERVE(r->ranges, r->n_ranges, r->ranges_capacity) || !r->ranges)
-        return false;
-    r->ranges[r->n_ranges++] = (struct data_range){b, begin, end};
-    return true;
+    size_t i = r->n_watched;
+    while (i > 0 && r->watched[i - 1].buf != b)
+        i--;
+    return i ? &r->watched[i - 1] : NULL;
 }
 
-/* Ranges of a buffer that is taken, or of one that was at this place before. */
-static void drop_ranges(struct run *r, const struct buf *b)
+static struct watched *watch(struct run *r, const struct buf *b)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < r->n_ranges; i++)
-        if (r->ranges[i].buf != b)
-            r->ranges[n++] = r->ranges[i];
-    r->n_ranges = n;
+    struct watched *w = find_watched(r, b);
+    if (w || !VEC_RESERVE(r->watched, r->n_watched, r->watched_capacity) || !r->watched)
+        return w;
+    r->watched[r->n_watched] = (struct watched){.buf = b};
+    return &r->watched[r->n_watched++];
 }
 
-/* Notes where the bytes come from that stand from `begin` on, copied from `text`; NULL: made anew. */
+/* Sets the flags of the bytes from `begin` to the end, which were copied from `text`, or made anew if
+ * it is NULL. */
 static bool note(struct buf *b, size_t begin, const char *text)
 {
     struct run *r = current;
     if (!r || b->failed || b->size == begin)
         return true;
-    if (begin == 0)
-        drop_ranges(r, b);
+    struct watched *w = watch(r, b);
+    if (w && w->from_data.size > begin)
+        w->from_data.size = begin; /* of another buffer that was at this address before */
     const unsigned char *origin = text ? origin_at(r, text) : NULL;
-    const size_t n = b->size - begin;
-    bool ok = true;
-    if (!origin)
-        ok = !r->from_data || add_range(r, b, begin, b->size);
-    for (size_t i = 0; origin && ok && i < n;) {
-        const unsigned char *data = memchr(origin + i, 1, n - i);
-        if (!data)
-            break;
-        i = (size_t)(data - origin);
-        size_t end = i;
-        while (end < n && origin[end])
-            end++;
-        ok = add_range(r, b, begin + i, begin + end);
-        i = end;
-    }
-    b->failed = b->failed || !ok;
-    return ok;
+    unsigned char *flags = w ? buf_grow(&w->from_data, b->size - begin) : NULL;
+    if (flags && origin)
+        memcpy(flags, origin, b->size - begin);
+    else if (flags)
+        memset(flags, r->from_data, b->size - begin);
+    b->failed = !flags;
+    return flags != NULL;
 }
 
 bool jinja_buf_append(struct buf *b, const void *bytes, size_t n)
@@ -176,24 +167,18 @@ bool jinja_buf_printf(struct buf *b, const char *format, ...)
 
 void jinja_origin_take(struct run *r, const struct buf *b, char *to)
 {
-    if (b->size)
-        memset(origin_at(r, to), 0, b->size);
-    for (size_t i = 0; i < r->n_ranges; i++)
-        if (r->ranges[i].buf == b && r->ranges[i].end <= b->size)
-            memset(origin_at(r, to) + r->ranges[i].begin, 1, r->ranges[i].end - r->ranges[i].begin);
-    drop_ranges(r, b);
+    struct watched *w = b->size ? find_watched(r, b) : NULL;
+    if (!w)
+        return;
+    memcpy(origin_at(r, to), w->from_data.data, b->size);
+    buf_release(&w->from_data);
+    *w = r->watched[--r->n_watched];
 }
 
 bool jinja_origin_output(struct run *r, const struct buf *b, struct buf *from_data)
 {
-    unsigned char *out = buf_grow(from_data, b->size);
-    if (!out)
-        return false;
-    memset(out, 0, b->size);
-    for (size_t i = 0; i < r->n_ranges; i++)
-        if (r->ranges[i].buf == b && r->ranges[i].end <= b->size)
-            memset(out + r->ranges[i].begin, 1, r->ranges[i].end - r->ranges[i].begin);
-    return true;
+    const struct watched *w = b->size ? find_watched(r, b) : NULL;
+    return !w || buf_append(from_data, w->from_data.data, b->size);
 }
 
 /* --- values -------------------------------------------------------------------------------------------------- */
@@ -227,7 +212,7 @@ bool jinja_origin_of_call(const struct run *r, const struct value *self, const s
     return found;
 }
 
-/* A role that is a plain word: templates write tokens around it. */
+/* A role that is a plain word counts as the template's, because templates write tokens around it. */
 static bool is_word(const char *text, size_t n)
 {
     return n > 0 && n <= 32 &&
@@ -236,11 +221,9 @@ static bool is_word(const char *text, size_t n)
 
 bool jinja_is_data(const char *key, const json_t *v, uint32_t depth)
 {
-    static const char ending[] = "_token"; /* bos_token and the like: of the model, not of whoever talks with it */
-    const size_t n = strlen(key);
     if (!json_is_string(v))
         return true;
     if (depth == 0)
-        return n < sizeof ending || strcmp(key + n - (sizeof ending - 1), ending) != 0;
+        return !text_ends_in(key, "_token"); /* bos_token and the like belong to the model, not to the data */
     return strcmp(key, "role") != 0 || !is_word(json_string_value(v), json_string_length(v));
 }

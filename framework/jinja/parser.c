@@ -52,7 +52,8 @@ struct node *jinja_make_node(struct parser *p, enum node_kind kind)
     return n;
 }
 
-struct node *jinja_make_pair_node(struct parser *p, enum node_kind kind, struct node *a, struct node *b)
+/* NULL if one of them is NULL. */
+static struct node *make_pair(struct parser *p, enum node_kind kind, struct node *a, struct node *b)
 {
     struct node *n = a && b ? jinja_make_node(p, kind) : NULL;
     if (n) {
@@ -101,7 +102,7 @@ static struct node *constant(struct parser *p, struct value v)
     return n;
 }
 
-/* (a, b, name=c, *d, **e), the parenthesis having been read */
+/* (a, b, name=c, *d, **e), after the parenthesis */
 static bool arguments(struct parser *p, struct nodes *list)
 {
     bool named = false;
@@ -227,7 +228,7 @@ static struct node *primary(struct parser *p)
     return t->text[0] == '(' ? parenthesis(p) : t->text[0] == '[' ? sequence(p, E_LIST, "]") : dictionary(p);
 }
 
-/* a[b], a[b, c], a[b:c:d]; the bracket having been read */
+/* a[b], a[b, c], a[b:c:d], after the bracket */
 static struct node *subscript(struct parser *p, struct node *a)
 {
     struct node *parts[3] = {0};
@@ -261,7 +262,7 @@ static struct node *subscript(struct parser *p, struct node *a)
     if (!jinja_expect_op(p, "]"))
         return NULL;
     if (!is_slice)
-        return jinja_make_pair_node(p, E_ITEM, a, parts[0]);
+        return make_pair(p, E_ITEM, a, parts[0]);
     struct node *node = jinja_make_node(p, E_SLICE);
     if (!node)
         return NULL;
@@ -308,7 +309,7 @@ static struct node *postfix(struct parser *p, struct node *a)
     return a;
 }
 
-/* a | name, a | name(x); the pipe having been read. `a` NULL: of a filter block. */
+/* a | name, a | name(x), after the pipe. `a` NULL: of a filter block. */
 struct node *jinja_parse_filter(struct parser *p, struct node *a)
 {
     struct node *n = jinja_make_node(p, E_FILTER);
@@ -328,7 +329,7 @@ struct node *jinja_parse_filter(struct parser *p, struct node *a)
     return n;
 }
 
-/* a is [not] name, a is name x, a is name(x); `is` having been read */
+/* a is [not] name, a is name x, a is name(x), after `is` */
 static struct node *test(struct parser *p, struct node *a)
 {
     struct node *n = jinja_make_node(p, E_TEST);
@@ -402,7 +403,7 @@ static struct node *unary(struct parser *p, bool with_filters)
 
 static struct node *operators(struct parser *p, uint32_t level);
 
-/* Left to right, operators of one level; the words of each. */
+/* Operators of one level, from left to right, and the words of each. */
 static struct node *operators(struct parser *p, uint32_t level)
 {
     static const char *const levels[][5] = {
@@ -418,7 +419,7 @@ static struct node *operators(struct parser *p, uint32_t level)
         const char *op = levels[level][i];
         p->t++;
         struct node *b = operators(p, level + 1);
-        if ((a = jinja_make_pair_node(p, E_BINARY, a, b)))
+        if ((a = make_pair(p, E_BINARY, a, b)))
             a->name = op;
         i = 0;
     }
@@ -478,7 +479,7 @@ static struct node *conjunction(struct parser *p)
     struct node *a = negation(p);
     while (a && jinja_is_name(p, "and")) {
         p->t++;
-        a = jinja_make_pair_node(p, E_AND, a, negation(p));
+        a = make_pair(p, E_AND, a, negation(p));
     }
     return a;
 }
@@ -488,7 +489,7 @@ struct node *jinja_parse_disjunction(struct parser *p)
     struct node *a = conjunction(p);
     while (a && jinja_is_name(p, "or")) {
         p->t++;
-        a = jinja_make_pair_node(p, E_OR, a, conjunction(p));
+        a = make_pair(p, E_OR, a, conjunction(p));
     }
     return a;
 }

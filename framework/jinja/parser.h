@@ -1,4 +1,4 @@
-/* parser.h - what the two halves of the parser share: parser.c, expressions; statements.c. */
+/* parser.h - shared by the two parts of the parser: parser.c (expressions) and statements.c. */
 #ifndef JINJA_PARSER_H
 #define JINJA_PARSER_H
 
@@ -14,13 +14,11 @@ struct parser {
 bool jinja_is_op(const struct parser *p, const char *op);
 bool jinja_is_name(const struct parser *p, const char *name);
 bool jinja_expect_op(struct parser *p, const char *op);
-bool jinja_unexpected(struct parser *p, const char *expected); /* an error: what was found instead */
+bool jinja_unexpected(struct parser *p, const char *expected); /* sets an error that says what was found instead */
 bool jinja_descend(struct parser *p);                          /* one level; p->depth-- ends it */
 
 struct node *jinja_make_node(struct parser *p, enum node_kind kind);
-struct node *jinja_make_pair_node(struct parser *p, enum node_kind kind, struct node *a,
-                                  struct node *b);                          /* NULL where one is */
-bool jinja_nodes_add(struct parser *p, struct nodes *list, struct node *n); /* false where n is NULL */
+bool jinja_nodes_add(struct parser *p, struct nodes *list, struct node *n); /* false if n is NULL */
 
 struct node *jinja_parse_expression(struct parser *p);
 struct node *jinja_parse_expressions(struct parser *p); /* a, b: a tuple without parentheses */

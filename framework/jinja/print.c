@@ -1,4 +1,4 @@
-/* print.c - values as text: as Python's str() and repr() have them, and as JSON. */
+/* print.c - prints values as Python's str() and repr() do, and as JSON. */
 #include "jinja/jinja.h"
 
 #include "base/utf8.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The shortest digits that read back as the same number, as Python's repr() has them. */
+/* The fewest digits that read back as the same number, as in Python's repr(). */
 bool jinja_print_float(double f, struct buf *out)
 {
     char text[48];
@@ -39,7 +39,7 @@ static bool print_quoted(const char *s, size_t n, struct buf *out)
     for (size_t at = 0, k; at < n; at += k) {
         uint32_t c;
         k = utf8_decode(s + at, n - at, &c);
-        if (k == 0) { /* only from a template that is no UTF-8, which is refused */
+        if (k == 0) { /* only if the template is not UTF-8, which is refused before */
             k = 1;
             c = 0xFFFD;
         }
@@ -103,7 +103,7 @@ static bool print_json_key(struct run *r, const struct value *k, const struct js
     return jinja_print_json(r, k, s, 0, out) && buf_putc(out, '"');
 }
 
-/* The members by their keys, which must have an order; insertion, as objects are small. */
+/* Members sorted by their keys, which must have an order. Insertion sort, because objects are small. */
 static bool sort_members(struct run *r, struct entry **order, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
@@ -146,7 +146,7 @@ static bool print_json_dict(struct run *r, const struct dict *d, const struct js
     return buf_putc(out, '}');
 }
 
-/* Whether one more value may be printed, so deep. */
+/* Whether one more value may be printed at this depth. */
 static bool within_limits(struct run *r, uint32_t depth, const struct buf *out)
 {
     if (depth > MAX_DEPTH)
@@ -316,7 +316,7 @@ bool jinja_to_text(struct run *r, const struct value *v, struct value *out)
     return jinja_take_buf(r, &b, out);
 }
 
-/* & < > ' " as entities, unless they are already */
+/* Writes & < > ' " as entities, unless the text is escaped already. */
 bool jinja_escape_html(struct run *r, const struct value *v, struct value *out)
 {
     static const struct {

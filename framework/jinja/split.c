@@ -1,11 +1,11 @@
-/* split.c - the methods of strings that take something away or cut: strip, split, partition and their like. */
+/* split.c - string methods that strip, split or partition. */
 #include "jinja/jinja.h"
 
 #include <string.h>
 
 enum { LEFT = 1, RIGHT = 2 };
 
-/* The character that ends at `end`; its length. */
+/* Decodes the character that ends at `end`; returns its length. */
 static size_t last_character(const char *s, size_t end, int32_t *c)
 {
     size_t n = 1;
@@ -34,7 +34,7 @@ static bool strip_sides(struct run *r, const struct value *v, const struct args 
     size_t begin = 0, end = v->s.size;
     int32_t c;
     if (set && set->kind != STRING && set->kind != NONE)
-        return jinja_fail(r, VIV_EINVAL, "strip wants a text, found %s", jinja_kind_name(set));
+        return jinja_fail(r, VIV_EINVAL, "strip: expected a text, found %s", jinja_kind_name(set));
     set = set && set->kind == STRING ? set : NULL;
     if (!jinja_step(r, 1 + v->s.size / 16))
         return false;
@@ -125,7 +125,7 @@ static bool split_white(struct run *r, const struct value *v, int64_t max, struc
     return list_parts(r, &p, false, out);
 }
 
-/* The same from the right, which finds the parts in reverse. */
+/* The same from the right, which finds the parts in reverse order. */
 static bool rsplit_white(struct run *r, const struct value *v, int64_t max, struct value *out)
 {
     struct parts p = {0};
@@ -157,7 +157,7 @@ static bool split(struct run *r, const struct value *v, const struct args *a, st
     if (!by || by->kind == NONE)
         return split_white(r, v, max, out);
     if (by->kind != STRING || by->s.size == 0)
-        return jinja_fail(r, VIV_EINVAL, "split wants a text that is not empty");
+        return jinja_fail(r, VIV_EINVAL, "split: expected a text that is not empty");
     const char *s = v->s.text, *end = s + v->s.size;
     for (const char *found;
          (max < 0 || (int64_t)p.n < max) && (found = memmem(s, (size_t)(end - s), by->s.text, by->s.size));
@@ -179,7 +179,7 @@ static bool rsplit(struct run *r, const struct value *v, const struct args *a, s
     if (!by || by->kind == NONE)
         return rsplit_white(r, v, max, out);
     if (by->kind != STRING || by->s.size == 0)
-        return jinja_fail(r, VIV_EINVAL, "rsplit wants a text that is not empty");
+        return jinja_fail(r, VIV_EINVAL, "rsplit: expected a text that is not empty");
     const char *s = v->s.text, *end = s + v->s.size;
     for (const char *found;
          (int64_t)p.n < max && (size_t)(end - s) >= by->s.size && (found = jinja_find_last(s, end, by));
@@ -222,7 +222,7 @@ static bool cut(struct run *r, const struct value *v, const struct args *a, bool
 {
     const struct value *by = jinja_arg(a, 0);
     if (!by || by->kind != STRING || by->s.size == 0)
-        return jinja_fail(r, VIV_EINVAL, "partition wants a text that is not empty");
+        return jinja_fail(r, VIV_EINVAL, "partition: expected a text that is not empty");
     const char *s = v->s.text, *end = s + v->s.size;
     const char *found = last ? (v->s.size >= by->s.size ? jinja_find_last(s, end, by) : NULL)
                              : memmem(s, v->s.size, by->s.text, by->s.size);

@@ -1,4 +1,4 @@
-/* statements.c - from tokens to a tree: text, {{ ... }} and {% ... %}. */
+/* statements.c - parses statements: text, {{ ... }} and {% ... %}. */
 #include "jinja/parser.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ static bool end_tag(struct parser *p)
     return true;
 }
 
-/* The body up to {% end %}, which is read too. */
+/* Parses the body up to {% end %}, and the end tag. */
 static bool body_to(struct parser *p, const char *end, struct nodes *out)
 {
     const char *const ends[] = {end, NULL};
@@ -191,7 +191,8 @@ static bool parameters(struct parser *p, struct nodes *out)
     return jinja_expect_op(p, ")");
 }
 
-/* A body that is called: loops around it are not its own, and it says which special names it uses. */
+/* A body that is called like a macro. It is outside of the loops around it, and notes which special
+ * names it uses. */
 static bool macro_body(struct parser *p, struct node *n, const char *end)
 {
     const uint32_t loops = p->loops;
@@ -261,7 +262,7 @@ static bool parse_with(struct parser *p, struct node *n)
     return body_to(p, "endwith", &n->list);
 }
 
-/* {% block name scoped %}: without inheritance, it prints where it stands. */
+/* {% block name scoped %}: printed in place, because there is no inheritance. */
 static bool parse_block(struct parser *p, struct node *n)
 {
     static const char *const ends[] = {"endblock", NULL};
@@ -302,7 +303,7 @@ static bool parse_print(struct parser *p, struct node *n)
     return end_tag(p);
 }
 
-/* What needs other templates, of which there are none: refused where it is reached. */
+/* Statements that need other templates. There are none, so they fail if they are executed. */
 static bool parse_refused(struct parser *p, struct node *n)
 {
     n->kind = S_REFUSED;
@@ -367,7 +368,7 @@ static bool statement(struct parser *p, struct nodes *out)
     return jinja_fail(p->r, VIV_EUNSUPPORTED, "there is no statement '%.60s'", p->t->text);
 }
 
-/* Up to a block that begins with one of `ends`, where the name is the next token. */
+/* Parses up to a block that begins with one of `ends`; its name is the next token. */
 static bool body(struct parser *p, const char *const *ends, struct nodes *out)
 {
     for (;;) {

@@ -49,8 +49,8 @@ const char *jinja_find_last(const char *s, const char *end, const struct value *
     return NULL;
 }
 
-/* A part of a text, from a character up to another, as the arguments say at `place` and behind it; `before`: how
- * many characters there are before it. False in *valid: it begins behind the end, where not even '' is found. */
+/* The part of a text that the arguments at `place` and after it give as first and last character. `before`: how
+ * many characters are before it. *valid is false if it begins behind the end, where not even '' is found. */
 struct window {
     const char *s, *end;
     int64_t before;
@@ -91,7 +91,7 @@ static bool has_some_end(struct run *r, const struct value *v, const struct args
     struct window w;
     bool found = false;
     if (what->kind != STRING && what->kind != TUPLE)
-        return jinja_fail(r, VIV_EINVAL, "%s wants a text, or several as a tuple, found %s",
+        return jinja_fail(r, VIV_EINVAL, "%s: expected a text, or several as a tuple, found %s",
                           at_start ? "startswith" : "endswith", jinja_kind_name(what));
     if (!read_window(r, v, a, 1, &w))
         return false;
@@ -116,8 +116,8 @@ static bool remove_end(struct run *r, const struct value *v, const struct args *
 {
     const struct value *what = jinja_arg(a, 0);
     if (what->kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "%s wants a text, found %s", at_start ? "removeprefix" : "removesuffix",
-                          jinja_kind_name(what));
+        return jinja_fail(r, VIV_EINVAL, "%s: expected a text, found %s",
+                          at_start ? "removeprefix" : "removesuffix", jinja_kind_name(what));
     const size_t n = has_end(v->s.text, v->s.size, what, at_start) ? what->s.size : 0;
     return jinja_make_string(r, v->s.text + (at_start ? n : 0), v->s.size - n, out);
 }
@@ -144,7 +144,7 @@ static bool replace(struct run *r, const struct value *v, const struct args *a, 
         new = &escaped;
     }
     if (old->kind != STRING || new->kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "replace wants two texts");
+        return jinja_fail(r, VIV_EINVAL, "replace: expected two texts");
     if (!jinja_int_arg(r, a, 2, "count", -1, &count) || !jinja_step(r, 1 + v->s.size / 8))
         return false;
     const char *s = v->s.text, *end = s + v->s.size;
@@ -173,13 +173,13 @@ static bool replace(struct run *r, const struct value *v, const struct args *a, 
     return jinja_take_buf(r, &b, out);
 }
 
-/* Where a text begins in another, in characters; -1: nowhere. */
+/* The index in characters of a text in another; -1: not found. */
 static bool search(struct run *r, const struct value *v, const struct args *a, bool last, int64_t *out)
 {
     const struct value *what = jinja_arg(a, 0);
     struct window w;
     if (what->kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "find wants a text, found %s", jinja_kind_name(what));
+        return jinja_fail(r, VIV_EINVAL, "find: expected a text, found %s", jinja_kind_name(what));
     if (!read_window(r, v, a, 1, &w))
         return false;
     const size_t n = (size_t)(w.end - w.s);
@@ -222,7 +222,7 @@ static bool count(struct run *r, const struct value *v, const struct args *a, st
     struct window w;
     int64_t n = 0;
     if (what->kind != STRING)
-        return jinja_fail(r, VIV_EINVAL, "count wants a text, found %s", jinja_kind_name(what));
+        return jinja_fail(r, VIV_EINVAL, "count: expected a text, found %s", jinja_kind_name(what));
     if (!read_window(r, v, a, 1, &w))
         return false;
     const char *s = w.s, *end = w.end;
@@ -247,7 +247,7 @@ static bool join(struct run *r, const struct value *v, const struct args *a, str
     for (size_t i = 0; i < items->n; i++) {
         if (items->items[i].kind != STRING) {
             buf_release(&b);
-            return jinja_fail(r, VIV_EINVAL, "join wants texts, found %s", jinja_kind_name(&items->items[i]));
+            return jinja_fail(r, VIV_EINVAL, "join: expected texts, found %s", jinja_kind_name(&items->items[i]));
         }
         if (i)
             buf_append(&b, v->s.text, v->s.size);
@@ -262,7 +262,7 @@ static bool join(struct run *r, const struct value *v, const struct args *a, str
 
 enum side { AT_LEFT, AT_RIGHT, AT_BOTH };
 
-/* Spaces, or one character that is given, up to a width. */
+/* Pads with spaces, or another character, up to a width. */
 static bool pad(struct run *r, const struct value *v, const struct args *a, enum side side, struct value *out)
 {
     const struct value *given = jinja_arg(a, 1), fill = given ? *given : jinja_make_literal(" ");
@@ -271,12 +271,12 @@ static bool pad(struct run *r, const struct value *v, const struct args *a, enum
     if (!jinja_int_arg(r, a, 0, "width", 80, &width))
         return false;
     if (fill.kind != STRING || jinja_count_characters(fill.s.text, fill.s.size) != 1)
-        return jinja_fail(r, VIV_EINVAL, "what fills a text up is one character");
+        return jinja_fail(r, VIV_EINVAL, "the fill character must be one character");
     if (width > MAX_OUTPUT / 4)
         return jinja_fail(r, VIV_ELIMIT, "a text of %" PRId64 " characters", width);
     int64_t missing = width - (int64_t)jinja_count_characters(v->s.text, v->s.size);
     missing = missing > 0 ? missing : 0;
-    /* of an odd number, the one that is left over goes where Python puts it */
+    /* an odd remainder goes where Python puts it */
     const int64_t before = side == AT_LEFT ? missing : side == AT_RIGHT ? 0 : missing / 2 + (missing & width & 1);
     if (!jinja_step(r, 1 + (uint64_t)missing / 16))
         return false;
@@ -303,7 +303,7 @@ static bool center(struct run *r, const struct value *v, const struct args *a, s
     return pad(r, v, a, AT_BOTH, out);
 }
 
-/* Zeros behind the sign. */
+/* Pads with zeros behind the sign. */
 static bool zfill(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const size_t sign = v->s.size && (v->s.text[0] == '-' || v->s.text[0] == '+');
@@ -350,7 +350,7 @@ static bool format_map(struct run *r, const struct value *v, const struct args *
 {
     const struct value *map = jinja_arg(a, 0);
     if (map->kind != DICT)
-        return jinja_fail(r, VIV_EINVAL, "format_map wants a dict, found %s", jinja_kind_name(map));
+        return jinja_fail(r, VIV_EINVAL, "format_map: expected a dict, found %s", jinja_kind_name(map));
     struct named *names = jinja_alloc(r, map->dict->n * sizeof *names);
     size_t n = 0;
     for (size_t i = 0; names && i < map->dict->n; i++)

@@ -1,4 +1,4 @@
-/* template.c - a template, rendered. */
+/* template.c - renders a template. */
 #include "jinja/template.h"
 
 #include "base/utf8.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Line feeds alone, and none at the very end, as Jinja reads a source. */
+/* Replaces other line ends by line feeds, and removes one at the end, as Jinja reads a source. */
 static bool read_source(const char *source, size_t size, struct buf *out)
 {
     for (size_t i = 0; i < size; i++) {

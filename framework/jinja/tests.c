@@ -1,4 +1,4 @@
-/* tests.c - `x is name`. */
+/* tests.c - the tests of `x is name`. */
 #include "jinja/jinja.h"
 
 #include <string.h>
@@ -81,7 +81,7 @@ static bool is_odd(struct run *r, const struct value *v, const struct args *a, s
     return leaves(r, v, &two, 1, out);
 }
 
-/* The same object in memory: for what has no members, the same kind and value. */
+/* The same object in memory; for values without members, the same kind and value. */
 static bool is_same(struct run *r, const struct value *v, const struct args *a, struct value *out)
 {
     const struct value *other = jinja_arg(a, 0);

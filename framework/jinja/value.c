@@ -1,4 +1,4 @@
-/* value.c - what values are, how they are made, compared and gone through: by Python's rules. */
+/* value.c - makes, compares and iterates values, by Python's rules. */
 #include "jinja/jinja.h"
 
 #include <inttypes.h>
@@ -182,7 +182,7 @@ const struct value *jinja_dict_find(const struct dict *d, const char *key)
     return NULL;
 }
 
-/* An integer beyond 63 bits, as json_parse_data() has it; false: it is something else. */
+/* An integer of more than 63 bits, as json_parse_data() writes it; false: it is something else. */
 static bool is_large_integer(struct run *r, json_t *j, struct value *out, bool *ok)
 {
     const char *s = json_object_size(j) == 1 ? json_string_value(json_object_get(j, JSON_LARGE_INTEGER)) : NULL;
@@ -333,7 +333,7 @@ static bool equal_dicts(const struct run *r, const struct dict *a, const struct 
     return true;
 }
 
-/* -1, 0, 1; 2: one is no number at all */
+/* -1, 0, 1; 2: one of them is not a number */
 static int compare_numbers(const struct value *a, const struct value *b)
 {
     if (a->kind != FLOAT && b->kind != FLOAT)
@@ -349,7 +349,7 @@ static int compare_numbers(const struct value *a, const struct value *b)
 
 bool jinja_equal(const struct run *r, const struct value *a, const struct value *b)
 {
-    bool strict = r->options->values == TEMPLATE_JSON; /* there, true is not 1 */
+    bool strict = r->options->values == TEMPLATE_JSON; /* in JavaScript, true is not 1 */
     if (jinja_is_number(a) && jinja_is_number(b) && !(strict && (a->kind == BOOL) != (b->kind == BOOL)))
         return compare_numbers(a, b) == 0;
     if (a->kind != b->kind)
@@ -414,13 +414,13 @@ bool jinja_contains(struct run *r, const struct value *all, const struct value *
     if (all->kind == STRING) {
         if (one->kind != STRING)
             return r->options->values == TEMPLATE_JSON ||
-                   jinja_fail(r, VIV_EINVAL, "`in` a text wants a text, found %s", jinja_kind_name(one));
+                   jinja_fail(r, VIV_EINVAL, "`in` of a text: expected a text, found %s", jinja_kind_name(one));
         *out = memmem(all->s.text, all->s.size, one->s.text, one->s.size) != NULL;
         return jinja_step(r, 1 + all->s.size / 64);
     }
     const struct list *l;
     struct iterable *it = all->kind == ITERABLE && all->iterable->once ? all->iterable : NULL;
-    const size_t begin = it ? it->next : 0; /* what was looked at is taken */
+    const size_t begin = it ? it->next : 0; /* `in` takes the items that it looks at */
     if (all->kind == DICT && !jinja_is_hashable(one) && r->options->values == TEMPLATE_PYTHON)
         return jinja_fail(r, VIV_EINVAL, "%s cannot be a key", jinja_kind_name(one));
     if (all->kind == DICT) {
@@ -503,6 +503,6 @@ bool jinja_items(struct run *r, const struct value *v, const struct list **out)
     case UNDEFINED:
         return (*out = jinja_make_list(r, 0)) != NULL;
     default:
-        return jinja_fail(r, VIV_EINVAL, "%s cannot be gone through", jinja_kind_name(v));
+        return jinja_fail(r, VIV_EINVAL, "%s cannot be iterated", jinja_kind_name(v));
     }
 }

@@ -19,8 +19,6 @@
 #include "layers/relative.h"
 #include "layers/rope.h"
 
-#include "base/size.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -37,7 +35,7 @@ struct qk_norm {
 
 struct attention {
     const viv_kernels *kernels;
-    struct projection q, k, v, gate, out; /* q: of q, k and v if they are one matrix */
+    viv_projection q, k, v, gate, out; /* q: of q, k and v if they are one matrix */
     int32_t fused, gated;
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, k_offset, v_offset, gate_offset, out_offset;
@@ -124,19 +122,13 @@ static const viv_attr *const attrs[] = {
 static viv_status want_norm(viv_infer *b, const struct attention *l, const char *weight, const char *bias,
                             uint64_t width, uint64_t *n)
 {
-    uint64_t dims[4] = {0};
-    uint32_t ndim;
-    viv_status status = b->want_weight(b, weight, 1, dims);
+    const viv_status status = viv_want_weight(b, weight, 1, n);
     if (status != VIV_OK || !b->is_set(b, weight))
         return status;
-    status = b->weight_dims(b, weight, 4, dims, &ndim);
-    if (status != VIV_OK)
-        return status;
-    *n = dims[0];
     if (*n != width && (*n != l->head_dim || l->norm_over == OVER_ROW))
-        return layer_fail(b->host, VIV_ESHAPE, "%s has %" PRIu64 " elements, expected %" PRIu64 "%s", weight, *n,
-                          l->norm_over == OVER_ROW ? width : l->head_dim,
-                          l->norm_over == OVER_ROW ? "" : ", or as many for each head");
+        return viv_fail(b->host, VIV_ESHAPE, "%s has %" PRIu64 " elements, expected %" PRIu64 "%s", weight, *n,
+                        l->norm_over == OVER_ROW ? width : l->head_dim,
+                        l->norm_over == OVER_ROW ? "" : ", or as many for each head");
     return b->want_weight(b, bias, 1, n);
 }
 
@@ -163,15 +155,15 @@ static viv_status infer(void *layer, viv_infer *b)
     l->temper_length = (uint64_t)b->get_int(b, "temper.length");
     l->temper_offset = (uint64_t)b->get_int(b, "temper.offset");
     if (l->n_heads % l->n_kv_heads != 0)
-        return layer_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
-                          l->n_kv_heads, l->n_heads);
+        return viv_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
+                        l->n_kv_heads, l->n_heads);
 
     l->has_sinks = b->is_set(b, "sinks");
     l->fused = b->is_set(b, "qkv");
     l->gated = b->is_set(b, "gate");
     bool q = b->is_set(b, "q"), k = b->is_set(b, "k"), v = b->is_set(b, "v");
     if (l->fused ? q || k || v : !(q && k && v))
-        return layer_fail(b->host, VIV_EINVAL, "attention needs q, k and v, or all of them as qkv");
+        return viv_fail(b->host, VIV_EINVAL, "attention needs q, k and v, or all of them as qkv");
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     const struct {
         const char *attr;
@@ -181,7 +173,6 @@ static viv_status infer(void *layer, viv_infer *b)
         {"q", 2, {q_dim, l->dim}},
         {"k", 2, {kv_dim, l->dim}},
         {"v", 2, {kv_dim, l->dim}},
-        {"out", 2, {0, q_dim}},
         {"q_bias", 1, {q_dim}},
         {"k_bias", 1, {kv_dim}},
         {"v_bias", 1, {kv_dim}},
@@ -196,9 +187,8 @@ static viv_status infer(void *layer, viv_infer *b)
         if (status != VIV_OK)
             return status;
     }
-    uint64_t out[4];
-    uint32_t ndim;
-    viv_status status = b->weight_dims(b, "out", 4, out, &ndim);
+    uint64_t out[2] = {0, q_dim};
+    viv_status status = viv_want_weight(b, "out", 2, out);
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, &out[0]);
     if (status == VIV_OK)
@@ -224,11 +214,11 @@ static viv_status infer(void *layer, viv_infer *b)
 static uint64_t tokens_seen(const struct attention *l, uint64_t n_rows, uint64_t context)
 {
     if (!l->causal && l->window && context > 0) {
-        uint64_t side = size_min(l->window, context) - 1;
+        uint64_t side = viv_min(l->window, context) - 1;
         return n_rows * (context * (2 * side + 1) - side * (side + 1)) / context;
     }
-    uint64_t seen = l->window ? size_min(context, l->window) : context;
-    return n_rows * (l->chunk && seen ? size_min(seen, (context - 1) % l->chunk + 1) : seen);
+    uint64_t seen = l->window ? viv_min(context, l->window) : context;
+    return n_rows * (l->chunk && seen ? viv_min(seen, (context - 1) % l->chunk + 1) : seen);
 }
 
 static viv_status cost(const void *layer, viv_cost *c)
@@ -250,7 +240,7 @@ static viv_status make_slopes(struct attention *l, const viv_host *host)
         return VIV_OK;
     l->slopes = malloc(l->n_heads * sizeof *l->slopes);
     if (!l->slopes)
-        return layer_fail(host, VIV_ENOMEM, "out of memory");
+        return viv_fail(host, VIV_ENOMEM, "out of memory");
     while (2 * power <= l->n_heads)
         power *= 2;
     for (uint64_t h = 0; h < l->n_heads; h++) {
@@ -265,7 +255,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
     struct attention *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
     const struct {
-        struct projection *projection;
+        viv_projection *projection;
         const char *weight, *bias;
         bool is_there;
     } projections[] = {{&l->out, "out", "out_bias", true},
@@ -283,10 +273,10 @@ static viv_status prepare(void *layer, viv_prepare *p)
     for (size_t i = 0; i < sizeof projections / sizeof *projections; i++) {
         if (!projections[i].is_there)
             continue;
-        status = projection_prepare(projections[i].projection, p, projections[i].weight, projections[i].bias);
+        status = viv_projection_prepare(projections[i].projection, p, projections[i].weight, projections[i].bias);
         if (status != VIV_OK)
             return status;
-        l->scratch = size_max(l->scratch, projection_scratch(projections[i].projection));
+        l->scratch = viv_max(l->scratch, viv_projection_scratch_bytes(projections[i].projection));
     }
     prepared_rows_add(&l->rows, &l->q, &l->q_offset);
     if (!l->fused) {
@@ -310,10 +300,10 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->sinks = p->weight_f32(p, "sinks");
 
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
-    l->heads_stride = size_align(q_dim, 16);
-    l->q_stride = l->fused ? size_align(q_dim + 2 * kv_dim, 16) : l->heads_stride;
-    l->kv_stride = l->fused ? l->q_stride : size_align(kv_dim, 16);
-    l->scratch = size_align(l->scratch, 64);
+    l->heads_stride = viv_align(q_dim, 16);
+    l->q_stride = l->fused ? viv_align(q_dim + 2 * kv_dim, 16) : l->heads_stride;
+    l->kv_stride = l->fused ? l->q_stride : viv_align(kv_dim, 16);
+    l->scratch = viv_align_64(l->scratch);
     p->worker_workspace = l->scratch + 3 * l->head_dim * sizeof(float); /* cos, sin, frequency of one row's pairs */
     p->row_workspace =
         l->rows.row_bytes + l->head_rows.row_bytes +
@@ -348,14 +338,15 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     const struct attention *l = layer;
     switch (phase) {
     case 1:
-        return projection_tasks(&l->q) + (l->fused ? 0 : projection_tasks(&l->k) + projection_tasks(&l->v)) +
-               (l->gated ? projection_tasks(&l->gate) : 0);
+        return viv_projection_tiles(&l->q) +
+               (l->fused ? 0 : viv_projection_tiles(&l->k) + viv_projection_tiles(&l->v)) +
+               (l->gated ? viv_projection_tiles(&l->gate) : 0);
     case 2:
         return span_tasks(e, CACHE_ROWS, 1);
     case 3:
         return span_tasks(e, ATTEND_ROWS, l->n_kv_heads);
     case 5:
-        return projection_tasks(&l->out);
+        return viv_projection_tiles(&l->out);
     default:
         return e->n_rows;
     }
@@ -364,7 +355,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
 static void project(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)
 {
     const struct {
-        const struct projection *projection;
+        const viv_projection *projection;
         float *y;
         uint64_t stride, offset;
         bool is_there;
@@ -373,10 +364,10 @@ static void project(const struct attention *l, const viv_exec *e, const struct p
                  {&l->v, w->v, l->kv_stride, l->v_offset, !l->fused},
                  {&l->gate, w->gate, l->heads_stride, l->gate_offset, l->gated}};
     uint32_t i = 0;
-    for (uint64_t n; task >= (n = parts[i].is_there ? projection_tasks(parts[i].projection) : 0); i++)
+    for (uint64_t n; task >= (n = parts[i].is_there ? viv_projection_tiles(parts[i].projection) : 0); i++)
         task -= n;
-    projection_run(parts[i].projection, task, w->rows + parts[i].offset, l->rows.row_bytes, e->n_rows,
-                   parts[i].y + task * projection_tile(parts[i].projection), parts[i].stride, e->scratch);
+    viv_projection_run_tile(parts[i].projection, task, w->rows + parts[i].offset, l->rows.row_bytes, e->n_rows,
+                            parts[i].y + task * parts[i].projection->tile, parts[i].stride, e->scratch);
 }
 
 /* Normalises the heads of one row in place. */
@@ -436,7 +427,7 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
                                    uint64_t task)
 {
     const viv_span *span = span_of_task(e, CACHE_ROWS, 1, &task);
-    uint64_t begin = task * CACHE_ROWS, end = size_min(begin + CACHE_ROWS, span->n_rows);
+    uint64_t begin = task * CACHE_ROWS, end = viv_min(begin + CACHE_ROWS, span->n_rows);
     uint64_t first = span->first_row + begin, kv_dim = l->n_kv_heads * l->head_dim;
     float *angles = (float *)((char *)e->scratch + l->scratch);
     for (uint64_t r = begin; r < end; r++)
@@ -460,7 +451,7 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
     uint64_t head = task % l->n_kv_heads, begin = task / l->n_kv_heads * ATTEND_ROWS;
     uint64_t row = span->first_row + begin, n_group = l->n_heads / l->n_kv_heads;
     viv_attend a = {.flags = l->causal ? VIV_ATTEND_CAUSAL : 0,
-                    .n_rows = size_min(ATTEND_ROWS, span->n_rows - begin),
+                    .n_rows = viv_min(ATTEND_ROWS, span->n_rows - begin),
                     .q = w->q + row * l->q_stride,
                     .q_stride = l->q_stride,
                     .out = w->heads + row * l->heads_stride,
@@ -506,8 +497,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
                                w.heads + t * l->heads_stride);
             break;
         default:
-            projection_run(&l->out, t, w.head_rows + l->out_offset, l->head_rows.row_bytes, e->n_rows,
-                           e->out + t * projection_tile(&l->out), l->out.n_out, e->scratch);
+            viv_projection_run_tile(&l->out, t, w.head_rows + l->out_offset, l->head_rows.row_bytes, e->n_rows,
+                                    e->out + t * l->out.tile, l->out.n_out, e->scratch);
         }
     }
     return status;
@@ -572,11 +563,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
     return 0;
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class layer_attention = {
     .struct_size = sizeof(viv_layer_class),

@@ -1,3 +1,4 @@
+/* cache.c - see cache.h. */
 #include "layers/cache.h"
 
 #include <math.h>
@@ -10,9 +11,8 @@ viv_status cache_writer_init(struct cache_writer *s, const viv_host *host)
     const viv_kernels *kernels = host->get_service(host, VIV_SERVICE_KERNELS);
     s->f32 = kernels->from_f32(VIV_F32);
     s->f16 = kernels->from_f32(VIV_F16);
-    return s->f32 && s->f16
-               ? VIV_OK
-               : layer_fail(host, VIV_EUNSUPPORTED, "the kernels cannot convert a cache to f32 and f16");
+    return s->f32 && s->f16 ? VIV_OK
+                            : viv_fail(host, VIV_EUNSUPPORTED, "the kernels cannot convert a cache to f32 and f16");
 }
 
 uint64_t cache_element_bytes(const viv_exec *e)
@@ -48,6 +48,6 @@ viv_status cache_check(const viv_exec *e, const char *what, const float *x, uint
     const float most = e->cache_dtype == VIV_F16 ? largest(x, stride, n_rows, n) : 0;
     if (!(most >= F16_END) || isinf(most)) /* infinity and NaN do not depend on the type */
         return VIV_OK;
-    return layer_fail(e->host, VIV_ERANGE, "%s reach %.4g, but a cache of type f16 holds numbers up to 65504", what,
-                      (double)most);
+    return viv_fail(e->host, VIV_ERANGE, "%s reach %.4g, but a cache of type f16 holds numbers up to 65504", what,
+                    (double)most);
 }

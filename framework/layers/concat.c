@@ -19,7 +19,7 @@ static viv_status infer(void *layer, viv_infer *b)
 {
     struct concat *l = layer;
     if (b->n_in > MAX_BRANCHES)
-        return layer_fail(b->host, VIV_ELIMIT, "%u branches, expected at most %d", b->n_in, MAX_BRANCHES);
+        return viv_fail(b->host, VIV_ELIMIT, "%u branches, expected at most %d", b->n_in, MAX_BRANCHES);
     l->n = b->n_in;
     for (uint32_t i = 0; i < l->n; i++)
         l->dim += l->dims[i] = b->in_dims[i];
@@ -31,12 +31,6 @@ static viv_status prepare(void *layer, viv_prepare *p)
 {
     (void)layer, (void)p;
     return VIV_OK;
-}
-
-static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
-{
-    (void)layer, (void)phase;
-    return e->n_rows;
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
@@ -60,6 +54,6 @@ const viv_layer_class layer_concat = {
     .instance_size = sizeof(struct concat),
     .infer = infer,
     .prepare = prepare,
-    .tasks = tasks,
+    .tasks = viv_row_tasks,
     .forward = forward,
 };

@@ -8,8 +8,6 @@
  *   state:   the last n_taps - 1 inputs, the oldest first: [n_taps - 1, dim], recurrent                          */
 #include "layers/layer.h"
 
-#include "base/size.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,11 +31,8 @@ static const viv_attr *const attrs[] = {
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct conv *l = layer;
-    uint64_t dims[4] = {b->in_dims[0]};
-    uint32_t ndim;
-    viv_status status = b->want_weight(b, "weight", 2, dims);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "weight", 4, dims, &ndim);
+    uint64_t dims[2] = {b->in_dims[0]};
+    viv_status status = viv_want_weight(b, "weight", 2, dims);
     if (status != VIV_OK)
         return status;
     l->dim = b->out_dim = dims[0];
@@ -46,9 +41,9 @@ static viv_status infer(void *layer, viv_infer *b)
     status = b->want_weight(b, "bias", 1, &l->dim);
     uint64_t elems;
     if (status == VIV_OK && l->n_taps == 0)
-        return layer_fail(b->host, VIV_ESHAPE, "a convolution of no taps");
-    if (status == VIV_OK && !size_mul(l->n_taps - 1, l->dim, &elems))
-        return layer_fail(b->host, VIV_ELIMIT, "too many taps");
+        return viv_fail(b->host, VIV_ESHAPE, "a convolution of no taps");
+    if (status == VIV_OK && !viv_size_mul(l->n_taps - 1, l->dim, &elems))
+        return viv_fail(b->host, VIV_ELIMIT, "too many taps");
     if (status == VIV_OK && elems)
         status = b->want_recurrent_state(b, "inputs", elems, &l->state);
     return status;
@@ -62,13 +57,13 @@ static viv_status prepare(void *layer, viv_prepare *p)
     const viv_tensor *weight = p->weight(p, "weight");
     void (*to_f32)(float *, const void *, uint64_t) = weight ? l->kernels->to_f32(weight->dtype) : NULL;
     if (!to_f32)
-        return layer_fail(p->host, VIV_EUNSUPPORTED,
-                          "the weight of a convolution has a type that cannot be read as numbers");
+        return viv_fail(p->host, VIV_EUNSUPPORTED,
+                        "the weight of a convolution has a type that cannot be read as numbers");
     float *w = malloc(l->n_taps * l->dim * sizeof *w);
     l->taps = malloc(l->n_taps * l->dim * sizeof *l->taps);
     if (!w || !l->taps) {
         free(w);
-        return layer_fail(p->host, VIV_ENOMEM, "out of memory");
+        return viv_fail(p->host, VIV_ENOMEM, "out of memory");
     }
     to_f32(w, weight->dl.data, l->n_taps * l->dim);
     for (uint64_t c = 0; c < l->dim; c++)
@@ -113,7 +108,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     for (uint64_t t = first; t < end; t++) {
         uint64_t block = t;
         const viv_span *span = span_of_task(e, CONV_ROWS, 1, &block);
-        const uint64_t begin = block * CONV_ROWS, until = size_min(begin + CONV_ROWS, span->n_rows);
+        const uint64_t begin = block * CONV_ROWS, until = viv_min(begin + CONV_ROWS, span->n_rows);
         for (uint64_t r = begin; r < until; r++)
             convolve(l, e, span, r);
         for (uint64_t j = 0; until == span->n_rows && j + 1 < l->n_taps; j++)

@@ -16,15 +16,13 @@
 #include "layers/description.h"
 #include "layers/kv_cache.h"
 
-#include "base/size.h"
-
 #include <inttypes.h>
 #include <math.h>
 
 enum { ENCODER_ROWS = 64 }; /* rows of encoder output projected at once */
 
 struct cross_attention {
-    struct projection q, k, v, out;
+    viv_projection q, k, v, out;
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, out_offset;
     uint64_t dim, out_dim, encoder_dim, n_heads, n_kv_heads, head_dim;
@@ -62,11 +60,11 @@ static viv_status infer(void *layer, viv_infer *b)
     l->head_dim = (uint64_t)b->get_int(b, "head_dim");
     l->scale = b->is_set(b, "scale") ? (float)b->get_float(b, "scale") : 1 / sqrtf((float)l->head_dim);
     if (l->encoder_dim == 0)
-        return layer_fail(b->host, VIV_EINVAL,
-                          "reads the output of an encoder: it belongs in the graph of a spec that has one");
+        return viv_fail(b->host, VIV_EINVAL,
+                        "reads the output of an encoder: it belongs in the graph of a spec that has one");
     if (l->n_heads % l->n_kv_heads != 0)
-        return layer_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
-                          l->n_kv_heads, l->n_heads);
+        return viv_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
+                        l->n_kv_heads, l->n_heads);
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     const struct {
         const char *attr;
@@ -75,17 +73,15 @@ static viv_status infer(void *layer, viv_infer *b)
     } weights[] = {{"q", 2, {q_dim, l->dim}},
                    {"k", 2, {kv_dim, l->encoder_dim}},
                    {"v", 2, {kv_dim, l->encoder_dim}},
-                   {"out", 2, {0, q_dim}},
                    {"q_bias", 1, {q_dim}},
                    {"k_bias", 1, {kv_dim}},
                    {"v_bias", 1, {kv_dim}}};
     viv_status status = VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < sizeof weights / sizeof *weights; i++)
         status = b->want_weight(b, weights[i].attr, weights[i].ndim, weights[i].dims);
-    uint64_t out[4] = {0};
-    uint32_t ndim;
+    uint64_t out[2] = {0, q_dim};
     if (status == VIV_OK)
-        status = b->weight_dims(b, "out", 4, out, &ndim);
+        status = viv_want_weight(b, "out", 2, out);
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, out);
     if (status == VIV_OK)
@@ -105,7 +101,7 @@ static viv_status cost(const void *layer, viv_cost *c)
                c->n_new_encoder_rows * 4 * l->encoder_dim * kv_dim;
     c->cache_elems = c->n_rows * 2 * c->n_encoder_rows * kv_dim;
     if (c->n_new_encoder_rows == 0)
-        c->weight_elems -= size_min(c->weight_elems, 2 * l->encoder_dim * kv_dim);
+        c->weight_elems -= viv_min(c->weight_elems, 2 * l->encoder_dim * kv_dim);
     return VIV_OK;
 }
 
@@ -117,24 +113,23 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->kv_cache.head_dim = l->head_dim;
     viv_status status = kv_cache_prepare(&l->kv_cache, p);
     if (status == VIV_OK)
-        status = projection_prepare(&l->q, p, "q", "q_bias");
+        status = viv_projection_prepare(&l->q, p, "q", "q_bias");
     if (status == VIV_OK)
-        status = projection_prepare(&l->k, p, "k", "k_bias");
+        status = viv_projection_prepare(&l->k, p, "k", "k_bias");
     if (status == VIV_OK)
-        status = projection_prepare(&l->v, p, "v", "v_bias");
+        status = viv_projection_prepare(&l->v, p, "v", "v_bias");
     if (status == VIV_OK)
-        status = projection_prepare(&l->out, p, "out", "out_bias");
+        status = viv_projection_prepare(&l->out, p, "out", "out_bias");
     if (status != VIV_OK)
         return status;
     prepared_rows_add(&l->rows, &l->q, &l->q_offset);
     prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
-    l->scratch = size_max(size_max(projection_scratch(&l->q), projection_scratch(&l->out)),
-                          size_max(projection_scratch(&l->k), projection_scratch(&l->v)));
-    l->scratch = size_align(size_max(l->scratch, kv_cache_scratch(&l->kv_cache, p)), 64);
-    l->encoder_row_bytes =
-        size_max(l->k.product->row_bytes(l->encoder_dim), l->v.product->row_bytes(l->encoder_dim));
-    l->heads_stride = size_align(l->n_heads * l->head_dim, 16);
-    uint64_t features = size_max(projection_tile(&l->k), projection_tile(&l->v));
+    l->scratch = viv_max(viv_max(viv_projection_scratch_bytes(&l->q), viv_projection_scratch_bytes(&l->out)),
+                         viv_max(viv_projection_scratch_bytes(&l->k), viv_projection_scratch_bytes(&l->v)));
+    l->scratch = viv_align_64(viv_max(l->scratch, kv_cache_scratch(&l->kv_cache, p)));
+    l->encoder_row_bytes = viv_max(viv_projection_row_bytes(&l->k), viv_projection_row_bytes(&l->v));
+    l->heads_stride = viv_align(l->n_heads * l->head_dim, 16);
+    uint64_t features = viv_max(l->k.tile, l->v.tile);
     p->worker_workspace = l->scratch + ENCODER_ROWS * (l->encoder_row_bytes + features * sizeof(float));
     p->row_workspace = l->rows.row_bytes + l->head_rows.row_bytes + 2 * l->heads_stride * sizeof(float);
     return VIV_OK;
@@ -143,7 +138,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
 /* Tasks for a span with new encoder output. */
 static uint64_t encoder_tasks(const struct cross_attention *l)
 {
-    return projection_tasks(&l->k) + projection_tasks(&l->v);
+    return viv_projection_tiles(&l->k) + viv_projection_tiles(&l->v);
 }
 
 static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
@@ -156,11 +151,11 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
             n += e->spans[s]->encoder_output ? encoder_tasks(l) : 0;
         return n;
     case 1:
-        return projection_tasks(&l->q);
+        return viv_projection_tiles(&l->q);
     case 2:
         return span_tasks(e, ATTEND_ROWS, l->n_kv_heads);
     case 4:
-        return projection_tasks(&l->out);
+        return viv_projection_tiles(&l->out);
     default:
         return n;
     }
@@ -173,19 +168,19 @@ static viv_status fill_encoder_cache(const struct cross_attention *l, const viv_
     for (uint64_t n; task >= (n = e->spans[s]->encoder_output ? encoder_tasks(l) : 0); s++)
         task -= n;
     const viv_span *span = e->spans[s];
-    const int is_key = task < projection_tasks(&l->k);
-    const struct projection *p = is_key ? &l->k : &l->v;
-    task -= is_key ? 0 : projection_tasks(&l->k);
+    const int is_key = task < viv_projection_tiles(&l->k);
+    const viv_projection *p = is_key ? &l->k : &l->v;
+    task -= is_key ? 0 : viv_projection_tiles(&l->k);
     char *rows = (char *)e->scratch + l->scratch;
     float *y = (float *)(rows + ENCODER_ROWS * l->encoder_row_bytes);
-    const uint64_t tile = projection_tile(p), first = task * tile;
+    const uint64_t tile = p->tile, first = task * tile;
     viv_status status = VIV_OK;
     for (uint64_t row = 0, n; status == VIV_OK && row < span->n_encoder_rows; row += n) {
-        n = size_min(ENCODER_ROWS, span->n_encoder_rows - row);
+        n = viv_min(ENCODER_ROWS, span->n_encoder_rows - row);
         for (uint64_t r = 0; r < n; r++)
-            p->product->prepare(rows + r * l->encoder_row_bytes, span->encoder_output + (row + r) * l->encoder_dim,
-                                l->encoder_dim);
-        uint64_t end = first + projection_run(p, task, rows, l->encoder_row_bytes, n, y, tile, e->scratch);
+            viv_projection_prepare_row(p, rows + r * l->encoder_row_bytes,
+                                       span->encoder_output + (row + r) * l->encoder_dim);
+        uint64_t end = first + viv_projection_run_tile(p, task, rows, l->encoder_row_bytes, n, y, tile, e->scratch);
         status = (is_key ? kv_cache_write_keys : kv_cache_write_values)(&l->kv_cache, e, span, row, n, y, tile,
                                                                         first, end);
     }
@@ -209,13 +204,13 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
                 status = fill_encoder_cache(l, e, t - e->n_rows);
             break;
         case 1:
-            projection_run(&l->q, t, rows + l->q_offset, l->rows.row_bytes, e->n_rows,
-                           q + t * projection_tile(&l->q), l->heads_stride, e->scratch);
+            viv_projection_run_tile(&l->q, t, rows + l->q_offset, l->rows.row_bytes, e->n_rows, q + t * l->q.tile,
+                                    l->heads_stride, e->scratch);
             break;
         case 2: {
             const viv_span *span = span_of_task(e, ATTEND_ROWS, l->n_kv_heads, &block);
             uint64_t begin = block / l->n_kv_heads * ATTEND_ROWS, row = span->first_row + begin;
-            viv_attend a = {.n_rows = size_min(ATTEND_ROWS, span->n_rows - begin),
+            viv_attend a = {.n_rows = viv_min(ATTEND_ROWS, span->n_rows - begin),
                             .q = q + row * l->heads_stride,
                             .q_stride = l->heads_stride,
                             .out = heads + row * l->heads_stride,
@@ -230,8 +225,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             prepared_rows_fill(&l->head_rows, head_rows + t * l->head_rows.row_bytes, heads + t * l->heads_stride);
             break;
         default:
-            projection_run(&l->out, t, head_rows + l->out_offset, l->head_rows.row_bytes, e->n_rows,
-                           e->out + t * projection_tile(&l->out), l->out.n_out, e->scratch);
+            viv_projection_run_tile(&l->out, t, head_rows + l->out_offset, l->head_rows.row_bytes, e->n_rows,
+                                    e->out + t * l->out.tile, l->out.n_out, e->scratch);
         }
     }
     return status;
@@ -245,11 +240,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
                                      l->n_heads, l->head_dim);
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class layer_cross_attention = {
     .struct_size = sizeof(viv_layer_class),

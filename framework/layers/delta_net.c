@@ -15,8 +15,6 @@
  * Phases: 0 normalise q and k, compute alpha and beta; 1 the rule, one head of one sequence per task.           */
 #include "layers/description.h"
 
-#include "base/size.h"
-
 #include <math.h>
 #include <vivarium/delta_rule.h>
 
@@ -59,16 +57,16 @@ static viv_status infer(void *layer, viv_infer *b)
     l->in_dim = 2 * l->keys + l->n_heads * l->value_dim;
     l->row = 2 * (l->keys + l->n_heads);
     if (l->n_heads % l->n_key_heads != 0)
-        return layer_fail(b->host, VIV_ESHAPE, "n_key_heads %" PRIu64 " does not divide n_heads %" PRIu64,
-                          l->n_key_heads, l->n_heads);
+        return viv_fail(b->host, VIV_ESHAPE, "n_key_heads %" PRIu64 " does not divide n_heads %" PRIu64,
+                        l->n_key_heads, l->n_heads);
     if (b->in_dims[0] != l->in_dim)
-        return layer_fail(b->host, VIV_ESHAPE,
-                          "%" PRIu64 " features, expected queries, keys and values of all heads: %" PRIu64,
-                          b->in_dims[0], l->in_dim);
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "%" PRIu64 " features, expected queries, keys and values of all heads: %" PRIu64,
+                        b->in_dims[0], l->in_dim);
     if (b->in_dims[1] != 2 * l->n_heads)
-        return layer_fail(b->host, VIV_ESHAPE,
-                          "gates have %" PRIu64 " features, expected two for each head: %" PRIu64, b->in_dims[1],
-                          2 * l->n_heads);
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "gates have %" PRIu64 " features, expected two for each head: %" PRIu64, b->in_dims[1],
+                        2 * l->n_heads);
     viv_status status = b->want_weight(b, "A", 1, &l->n_heads);
     if (status == VIV_OK)
         status = b->want_weight(b, "dt_bias", 1, &l->n_heads);
@@ -177,11 +175,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
                                      l->key_dim, l->value_dim);
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class layer_delta_net = {
     .struct_size = sizeof(viv_layer_class),

@@ -25,9 +25,9 @@ static viv_status infer(void *layer, viv_infer *b)
     l->dim = b->out_dim = b->in_dims[0];
     l->whole_row = b->in_dims[1] == 1;
     if (!l->whole_row && b->in_dims[1] != l->dim)
-        return layer_fail(b->host, VIV_ESHAPE,
-                          "%" PRIu64 " features are gated by %" PRIu64 ", expected as many, or 1", l->dim,
-                          b->in_dims[1]);
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "%" PRIu64 " features are gated by %" PRIu64 ", expected as many, or 1", l->dim,
+                        b->in_dims[1]);
     return VIV_OK;
 }
 
@@ -36,12 +36,6 @@ static viv_status prepare(void *layer, viv_prepare *p)
     struct gate *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
     return VIV_OK;
-}
-
-static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
-{
-    (void)layer, (void)phase;
-    return e->n_rows;
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
@@ -70,6 +64,6 @@ const viv_layer_class layer_gate = {
     .instance_size = sizeof(struct gate),
     .infer = infer,
     .prepare = prepare,
-    .tasks = tasks,
+    .tasks = viv_row_tasks,
     .forward = forward,
 };

@@ -1,6 +1,5 @@
+/* kv_cache.c - see kv_cache.h. */
 #include "layers/kv_cache.h"
-
-#include "base/size.h"
 
 viv_status kv_cache_prepare(struct kv_cache *s, const viv_prepare *p)
 {
@@ -21,7 +20,7 @@ viv_status kv_cache_write_keys(const struct kv_cache *s, const viv_exec *e, cons
     const uint64_t page_rows = cache->page_rows;
     float lane[CACHE_ROWS];
     for (uint64_t done = 0, part; status == VIV_OK && done < n; done += part, row += part) {
-        part = size_min(size_min(n - done, page_rows - row % page_rows), CACHE_ROWS);
+        part = viv_min(viv_min(n - done, page_rows - row % page_rows), CACHE_ROWS);
         char *page = cache->pages[row / page_rows];
         for (uint64_t f = first; f < end; f++) {
             for (uint64_t r = 0; r < part; r++)
@@ -42,7 +41,7 @@ viv_status kv_cache_write_values(const struct kv_cache *s, const viv_exec *e, co
         char *page = cache->pages[row / page_rows];
         for (uint64_t f = first, part; f < end; f += part) {
             uint64_t head = f / s->head_dim, d = f % s->head_dim;
-            part = size_min(end - f, s->head_dim - d);
+            part = viv_min(end - f, s->head_dim - d);
             cache_write(&s->writer, e, page, (head * page_rows + row % page_rows) * s->head_dim + d,
                         x + r * stride + f - first, part);
         }

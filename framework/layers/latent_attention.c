@@ -23,8 +23,6 @@
 #include "layers/description.h"
 #include "layers/rope.h"
 
-#include "base/size.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -65,7 +63,7 @@ struct areas {
 
 struct latent_attention {
     const viv_kernels *kernels;
-    struct projection q_a, q, kv_a, k_b, v_b, out; /* k_b, v_b: of one head */
+    viv_projection q_a, q, kv_a, k_b, v_b, out; /* k_b, v_b: of one head */
     struct prepared_rows rows, q_rows, head_rows;
     uint64_t q_offset, kv_offset, q_b_offset, out_offset; /* into prepared rows */
     uint64_t dim, out_dim, n_heads, q_rank, kv_rank, nope_dim, rope_dim, v_dim;
@@ -109,50 +107,41 @@ static const viv_attr *const attrs[] = {
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct latent_attention *l = layer;
-    uint64_t k_b[4] = {0}, v_b[4] = {0}, kv_a[4] = {0}, q_a[4] = {0}, out[4] = {0};
-    uint32_t n;
+    uint64_t k_b[3] = {0}, v_b[3] = {0}, kv_a[2] = {0}, q_a[2] = {0}, out[2] = {0};
     l->dim = b->in_dims[0];
     l->has_q_a = b->is_set(b, "q_a");
     kv_a[1] = q_a[1] = l->dim;
-    viv_status status = b->want_weight(b, "k_b", 3, k_b);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "k_b", 4, k_b, &n);
+    viv_status status = viv_want_weight(b, "k_b", 3, k_b);
     l->n_heads = v_b[0] = k_b[0];
     l->kv_rank = v_b[2] = k_b[1];
     l->nope_dim = k_b[2];
     if (status == VIV_OK)
-        status = b->want_weight(b, "v_b", 3, v_b);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "v_b", 4, v_b, &n);
+        status = viv_want_weight(b, "v_b", 3, v_b);
     l->v_dim = v_b[1];
     if (status == VIV_OK)
-        status = b->want_weight(b, "kv_a", 2, kv_a);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "kv_a", 4, kv_a, &n);
+        status = viv_want_weight(b, "kv_a", 2, kv_a);
     if (status == VIV_OK && l->has_q_a)
-        status = b->want_weight(b, "q_a", 2, q_a);
-    if (status == VIV_OK && l->has_q_a)
-        status = b->weight_dims(b, "q_a", 4, q_a, &n);
+        status = viv_want_weight(b, "q_a", 2, q_a);
     l->q_rank = q_a[0];
     if (status != VIV_OK)
         return status;
     if (l->n_heads == 0 || l->kv_rank == 0 || l->nope_dim == 0 || l->v_dim == 0 || l->n_heads > 65536 ||
         l->nope_dim > 65536 || l->v_dim > 65536 || kv_a[0] > 65536)
-        return layer_fail(b->host, VIV_ELIMIT,
-                          "%" PRIu64 " heads of %" PRIu64 " and %" PRIu64 " features, %" PRIu64
-                          " cached per token: expected each from 1 to 65536",
-                          l->n_heads, l->nope_dim, l->v_dim, kv_a[0]);
+        return viv_fail(b->host, VIV_ELIMIT,
+                        "%" PRIu64 " heads of %" PRIu64 " and %" PRIu64 " features, %" PRIu64
+                        " cached per token: expected each from 1 to 65536",
+                        l->n_heads, l->nope_dim, l->v_dim, kv_a[0]);
     if (kv_a[0] < l->kv_rank)
-        return layer_fail(b->host, VIV_ESHAPE,
-                          "kv_a makes %" PRIu64 " features, expected at least kv_rank, which is %" PRIu64, kv_a[0],
-                          l->kv_rank);
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "kv_a makes %" PRIu64 " features, expected at least kv_rank, which is %" PRIu64, kv_a[0],
+                        l->kv_rank);
     if (l->has_q_a != b->is_set(b, "norm.q"))
-        return layer_fail(b->host, VIV_EINVAL, "latent_attention needs q_a and norm.q, or neither");
+        return viv_fail(b->host, VIV_EINVAL, "latent_attention needs q_a and norm.q, or neither");
     l->rope_dim = kv_a[0] - l->kv_rank;
     if (b->is_set(b, "rope.theta") != (l->rope_dim > 0))
-        return layer_fail(b->host, VIV_EINVAL,
-                          "kv_a has %" PRIu64 " features beyond kv_rank, and rope.theta is %s: the features rotate",
-                          l->rope_dim, l->rope_dim ? "not set" : "set");
+        return viv_fail(b->host, VIV_EINVAL,
+                        "kv_a has %" PRIu64 " features beyond kv_rank, and rope.theta is %s: the features rotate",
+                        l->rope_dim, l->rope_dim ? "not set" : "set");
     const struct {
         const char *attr;
         uint32_t ndim;
@@ -163,12 +152,12 @@ static viv_status infer(void *layer, viv_infer *b)
         {"q", 2, {l->n_heads * (l->nope_dim + l->rope_dim), l->has_q_a ? l->q_rank : l->dim}},
         {"norm.q", 1, {l->q_rank}},
         {"norm.kv", 1, {l->kv_rank}},
-        {"out", 2, {0, l->n_heads * l->v_dim}},
     };
     for (size_t i = 0; i < sizeof weights / sizeof *weights && status == VIV_OK; i++)
         status = b->want_weight(b, weights[i].attr, weights[i].ndim, weights[i].dims);
+    out[1] = l->n_heads * l->v_dim;
     if (status == VIV_OK)
-        status = b->weight_dims(b, "out", 4, out, &n);
+        status = viv_want_weight(b, "out", 2, out);
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, out);
     if (status == VIV_OK)
@@ -213,21 +202,10 @@ static viv_status cost(const void *layer, viv_cost *c)
     return VIV_OK;
 }
 
-/* Makes a projection of one head from a weight [n_heads, n_out, n_in]. */
-static viv_status by_head_prepare(struct projection *p, const viv_prepare *prepare, const char *weight)
-{
-    viv_status status = projection_prepare(p, prepare, weight, NULL);
-    if (status != VIV_OK)
-        return status;
-    p->n_out = (uint64_t)p->weight->dl.shape[1];
-    p->n_in = (uint64_t)p->weight->dl.shape[2];
-    return VIV_OK;
-}
-
 static uint64_t add_area(uint64_t *total, uint64_t bytes)
 {
     uint64_t at = *total;
-    *total += size_align(bytes, 64);
+    *total += viv_align_64(bytes);
     return at;
 }
 
@@ -237,17 +215,17 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
     viv_status status = cache_writer_init(&l->writer, p->host);
     if (status == VIV_OK)
-        status = projection_prepare(&l->kv_a, p, "kv_a", "kv_a_bias");
+        status = viv_projection_prepare(&l->kv_a, p, "kv_a", "kv_a_bias");
     if (status == VIV_OK && l->has_q_a)
-        status = projection_prepare(&l->q_a, p, "q_a", "q_a_bias");
+        status = viv_projection_prepare(&l->q_a, p, "q_a", "q_a_bias");
     if (status == VIV_OK)
-        status = projection_prepare(&l->q, p, "q", NULL);
+        status = viv_projection_prepare(&l->q, p, "q", NULL);
     if (status == VIV_OK)
-        status = by_head_prepare(&l->k_b, p, "k_b");
+        status = viv_projection_prepare(&l->k_b, p, "k_b", NULL);
     if (status == VIV_OK)
-        status = by_head_prepare(&l->v_b, p, "v_b");
+        status = viv_projection_prepare(&l->v_b, p, "v_b", NULL);
     if (status == VIV_OK)
-        status = projection_prepare(&l->out, p, "out", "out_bias");
+        status = viv_projection_prepare(&l->out, p, "out", "out_bias");
     if (status == VIV_OK)
         status = rope_prepare(&l->rope, p);
     if (status != VIV_OK)
@@ -260,13 +238,13 @@ static viv_status prepare(void *layer, viv_prepare *p)
         prepared_rows_add(&l->q_rows, &l->q, &l->q_b_offset);
     prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
 
-    const struct projection *const all[] = {&l->kv_a, &l->q, &l->k_b, &l->v_b, &l->out};
+    const viv_projection *const all[] = {&l->kv_a, &l->q, &l->k_b, &l->v_b, &l->out};
     l->scratch = l->kernels->attend_scratch_bytes(width_of(l), l->kv_rank, p->page_rows, ATTEND_HEADS);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        l->scratch = size_max(l->scratch, projection_scratch(all[i]));
+        l->scratch = viv_max(l->scratch, viv_projection_scratch_bytes(all[i]));
     if (l->has_q_a)
-        l->scratch = size_max(l->scratch, projection_scratch(&l->q_a));
-    l->scratch = size_align(l->scratch, 64);
+        l->scratch = viv_max(l->scratch, viv_projection_scratch_bytes(&l->q_a));
+    l->scratch = viv_align_64(l->scratch);
     p->worker_workspace = l->scratch + 3 * l->rope_dim * sizeof(float); /* cos, sin, frequency of a row's pairs */
 
     const uint64_t heads = l->n_heads, f = sizeof(float);
@@ -275,9 +253,9 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->at.kv = add_area(&total, width_of(l) * f);
     l->at.q_a = add_area(&total, l->q_rank * f);
     l->at.q_rows = add_area(&total, l->q_rows.row_bytes);
-    l->at.q = add_area(&total, heads * size_max(head_of(l), l->v_dim) * f);
-    l->at.nope_rows = add_area(&total, heads * l->k_b.product->row_bytes(l->nope_dim));
-    l->at.absorbed = add_area(&total, heads * size_max(width_of(l) * f, l->v_b.product->row_bytes(l->kv_rank)));
+    l->at.q = add_area(&total, heads * viv_max(head_of(l), l->v_dim) * f);
+    l->at.nope_rows = add_area(&total, heads * viv_projection_row_bytes(&l->k_b));
+    l->at.absorbed = add_area(&total, heads * viv_max(width_of(l) * f, viv_projection_row_bytes(&l->v_b)));
     l->at.latent = add_area(&total, heads * l->kv_rank * f);
     l->at.head_rows = add_area(&total, l->head_rows.row_bytes);
     p->row_workspace = total;
@@ -299,48 +277,46 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t number)
     const struct latent_attention *l = layer;
     switch (phase_of(l, number)) {
     case PROJECT:
-        return projection_tasks(&l->kv_a) + projection_tasks(l->has_q_a ? &l->q_a : &l->q);
+        return viv_projection_tiles(&l->kv_a) + viv_projection_tiles(l->has_q_a ? &l->q_a : &l->q);
     case PROJECT_Q:
-        return projection_tasks(&l->q);
+        return viv_projection_tiles(&l->q);
     case WRITE:
         return span_tasks(e, CACHE_ROWS, 1);
     case ABSORB:
-        return l->n_heads * projection_tasks(&l->k_b);
+        return l->n_heads * viv_projection_tiles(&l->k_b);
     case ATTEND:
         return span_tasks(e, ATTEND_ROWS, head_blocks(l));
     case RETURN:
-        return l->n_heads * projection_tasks(&l->v_b);
+        return l->n_heads * viv_projection_tiles(&l->v_b);
     case PROJECT_OUT:
-        return projection_tasks(&l->out);
+        return viv_projection_tiles(&l->out);
     default:
         return e->n_rows;
     }
 }
 
 /* Computes the outputs of a task of a projection. */
-static void project(const viv_exec *e, const struct projection *p, uint64_t task, const char *x, uint64_t x_stride,
+static void project(const viv_exec *e, const viv_projection *p, uint64_t task, const char *x, uint64_t x_stride,
                     float *y, uint64_t y_stride)
 {
-    projection_run(p, task, x, x_stride, e->n_rows, y + task * projection_tile(p), y_stride, e->scratch);
+    viv_projection_run_tile(p, task, x, x_stride, e->n_rows, y + task * p->tile, y_stride, e->scratch);
 }
 
 /* The same for a projection per head: rows of x and y hold one part for each head. */
-static void project_head(const viv_exec *e, const struct projection *p, uint64_t task, const char *x, float *y,
+static void project_head(const viv_exec *e, const viv_projection *p, uint64_t task, const char *x, float *y,
                          uint64_t n_heads, uint64_t y_head)
 {
-    const uint64_t head = task / projection_tasks(p), part = p->product->row_bytes(p->n_in);
-    viv_tensor weight = *p->weight;
-    struct projection own = *p;
-    weight.dl.data = (char *)weight.dl.data + head * p->n_out * weight.row_bytes;
-    own.weight = &weight;
-    project(e, &own, task % projection_tasks(p), x + head * part, n_heads * part, y + head * y_head,
+    const uint64_t head = task / viv_projection_tiles(p), part = viv_projection_row_bytes(p);
+    const char *weight = (const char *)p->weight + head * p->n_out * p->weight_stride;
+    const viv_projection own = viv_projection_with(p, weight, NULL);
+    project(e, &own, task % viv_projection_tiles(p), x + head * part, n_heads * part, y + head * y_head,
             n_heads * y_head);
 }
 
-static void prepare_heads(const struct projection *p, char *rows, const float *x, uint64_t n_heads, uint64_t x_head)
+static void prepare_heads(const viv_projection *p, char *rows, const float *x, uint64_t n_heads, uint64_t x_head)
 {
     for (uint64_t h = 0; h < n_heads; h++)
-        p->product->prepare(rows + h * p->product->row_bytes(p->n_in), x + h * x_head, p->n_in);
+        viv_projection_prepare_row(p, rows + h * viv_projection_row_bytes(p), x + h * x_head);
 }
 
 /* Normalises and rotates the projected rows: the cached vector of one row, and its queries. */
@@ -351,7 +327,7 @@ static void settle_row(const struct latent_attention *l, const viv_exec *e, uint
     float *sin = cos + n_pairs, *kv = (float *)area(e, l->at.kv) + row * width;
     float *q = (float *)area(e, l->at.q) + row * l->n_heads * head;
     float *absorbed = (float *)area(e, l->at.absorbed) + row * l->n_heads * width;
-    char *nope_rows = (char *)area(e, l->at.nope_rows) + row * l->n_heads * l->k_b.product->row_bytes(l->nope_dim);
+    char *nope_rows = (char *)area(e, l->at.nope_rows) + row * l->n_heads * viv_projection_row_bytes(&l->k_b);
     l->kernels->rms_norm(kv, kv, l->kv_norm, l->kv_rank, l->norm_eps);
     prepare_heads(&l->k_b, nope_rows, q, l->n_heads, head);
     if (!l->rope.used)
@@ -369,7 +345,7 @@ static viv_status write_cache(const struct latent_attention *l, const viv_exec *
 {
     const viv_span *span = span_of_task(e, CACHE_ROWS, 1, &task);
     const viv_cache *cache = span->cache[l->c];
-    const uint64_t width = width_of(l), end = size_min((task + 1) * CACHE_ROWS, span->n_rows);
+    const uint64_t width = width_of(l), end = viv_min((task + 1) * CACHE_ROWS, span->n_rows);
     float *angles = (float *)((char *)e->scratch + l->scratch);
     uint64_t known = 0;
     viv_status status = VIV_OK;
@@ -393,8 +369,8 @@ static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t
     const uint64_t begin = task / head_blocks(l) * ATTEND_ROWS, row = span->first_row + begin;
     const viv_attend a = {.struct_size = sizeof a,
                           .flags = VIV_ATTEND_CAUSAL,
-                          .n_rows = size_min(ATTEND_ROWS, span->n_rows - begin),
-                          .n_group = size_min(ATTEND_HEADS, l->n_heads - head),
+                          .n_rows = viv_min(ATTEND_ROWS, span->n_rows - begin),
+                          .n_group = viv_min(ATTEND_HEADS, l->n_heads - head),
                           .head_dim = width,
                           .v_dim = l->kv_rank,
                           .q = (const float *)area(e, l->at.absorbed) + (row * l->n_heads + head) * width,
@@ -417,7 +393,7 @@ static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t number, uint64_t first, uint64_t end)
 {
     const struct latent_attention *l = layer;
-    const uint64_t head = head_of(l), latent_row = l->n_heads * l->v_b.product->row_bytes(l->kv_rank);
+    const uint64_t head = head_of(l), latent_row = l->n_heads * viv_projection_row_bytes(&l->v_b);
     char *rows = area(e, l->at.rows), *q_rows = area(e, l->at.q_rows), *nope_rows = area(e, l->at.nope_rows);
     char *latent_rows = area(e, l->at.absorbed), *head_rows = area(e, l->at.head_rows);
     float *kv = area(e, l->at.kv), *q_a = area(e, l->at.q_a), *q = area(e, l->at.q), *heads = q;
@@ -429,7 +405,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t number,
             prepared_rows_fill(&l->rows, rows + t * l->rows.row_bytes, e->in[0] + t * l->dim);
             break;
         case PROJECT: {
-            const uint64_t n = projection_tasks(&l->kv_a);
+            const uint64_t n = viv_projection_tiles(&l->kv_a);
             if (t < n)
                 project(e, &l->kv_a, t, rows + l->kv_offset, l->rows.row_bytes, kv, width_of(l));
             else if (l->has_q_a)
@@ -489,11 +465,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
     return i == 1 && l->rope.used && rope_describe(&l->rope, head_of(l), attribute, text);
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class layer_latent_attention = {
     .struct_size = sizeof(viv_layer_class),

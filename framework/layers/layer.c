@@ -1,78 +1,5 @@
+/* layer.c - see layer.h. */
 #include "layers/layer.h"
-
-#include "base/size.h"
-#include "tensor/dtype.h"
-
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-viv_status layer_fail(const viv_host *host, viv_status status, const char *format, ...)
-{
-    char sentence[768];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(sentence, sizeof sentence, format, args);
-    va_end(args);
-    host->set_error(host, status, sentence);
-    return status;
-}
-
-viv_status projection_prepare(struct projection *p, const viv_prepare *prepare, const char *weight,
-                              const char *bias)
-{
-    const viv_kernels *kernels = prepare->host->get_service(prepare->host, VIV_SERVICE_KERNELS);
-    p->weight = prepare->weight(prepare, weight);
-    p->bias = bias ? prepare->weight_f32(prepare, bias) : NULL;
-    if (!p->weight)
-        return layer_fail(prepare->host, VIV_EINVAL, "the weight '%s' is needed", weight);
-    p->product = kernels->product(kernels, p->weight->dtype);
-    if (!p->product)
-        return layer_fail(prepare->host, VIV_EUNSUPPORTED,
-                          "tensor '%s' is of type %s, which this version does not compute with", p->weight->name,
-                          dtype_get(p->weight->dtype)->name);
-    p->n_out = (uint64_t)p->weight->dl.shape[0];
-    p->n_in = (uint64_t)p->weight->dl.shape[1];
-    return VIV_OK;
-}
-
-uint64_t projection_tile(const struct projection *p)
-{
-    return size_max(p->product->tile, 64);
-}
-
-uint64_t projection_tasks(const struct projection *p)
-{
-    uint64_t tile = projection_tile(p);
-    return (p->n_out + tile - 1) / tile;
-}
-
-uint64_t projection_scratch(const struct projection *p)
-{
-    return size_align(p->product->scratch_bytes(p->n_in), 64);
-}
-
-uint64_t projection_run(const struct projection *p, uint64_t task, const void *x, uint64_t x_stride,
-                        uint64_t n_rows, float *y, uint64_t y_stride, void *scratch)
-{
-    uint64_t tile = projection_tile(p), first = task * tile;
-    uint64_t n = size_min(tile, p->n_out - first);
-    const viv_matmul m = {.struct_size = sizeof m,
-                          .n_rows = n_rows,
-                          .k = p->n_in,
-                          .x = x,
-                          .x_stride = x_stride,
-                          .w = (const char *)p->weight->dl.data + first * p->weight->row_bytes,
-                          .w_stride = p->weight->row_bytes,
-                          .y = y,
-                          .y_stride = y_stride,
-                          .scratch = scratch};
-    p->product->multiply(&m, 0, n);
-    for (uint64_t r = 0; p->bias && r < n_rows; r++)
-        for (uint64_t j = 0; j < n; j++)
-            y[r * y_stride + j] += p->bias[first + j];
-    return n;
-}
 
 static uint64_t blocks_of(const viv_span *span, uint64_t size)
 {
@@ -95,7 +22,7 @@ const viv_span *span_of_task(const viv_exec *e, uint64_t size, uint64_t per_bloc
     return e->spans[s];
 }
 
-void prepared_rows_add(struct prepared_rows *rows, const struct projection *p, uint64_t *offset)
+void prepared_rows_add(struct prepared_rows *rows, const viv_projection *p, uint64_t *offset)
 {
     rows->n_in = p->n_in;
     for (uint32_t i = 0; i < rows->n; i++)
@@ -105,7 +32,7 @@ void prepared_rows_add(struct prepared_rows *rows, const struct projection *p, u
         }
     rows->products[rows->n] = p->product;
     rows->offsets[rows->n] = *offset = rows->row_bytes;
-    rows->row_bytes += p->product->row_bytes(p->n_in);
+    rows->row_bytes += viv_projection_row_bytes(p);
     rows->n++;
 }
 

@@ -1,33 +1,9 @@
-/* layer.h - helpers of our own layers: errors, and projections. A projection is a weight matrix with an optional
- * bias and the kernel that multiplies it. */
+/* layer.h - what our own layers share beside vivarium/helpers.h: tasks by spans, and rows prepared for several
+ * projections. */
 #ifndef LAYERS_LAYER_H
 #define LAYERS_LAYER_H
 
-#include <vivarium/layer.h>
-
-viv_status layer_fail(const viv_host *host, viv_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* y = x W^T + bias: x [n_rows, n_in], W [n_out, n_in], bias [n_out] or NULL, y [n_rows, n_out] */
-struct projection {
-    const viv_tensor *weight;
-    const viv_product *product;
-    const float *bias;
-    uint64_t n_out, n_in;
-};
-
-/* Finds weight and bias (NULL: none) by their attributes, and the product for the weight's type. */
-viv_status projection_prepare(struct projection *p, const viv_prepare *prepare, const char *weight,
-                              const char *bias);
-
-/* Outputs of a task, computed for all rows. */
-uint64_t projection_tile(const struct projection *p);
-uint64_t projection_tasks(const struct projection *p);
-/* Computes the outputs of a task: row r's output n goes to y[r * y_stride + n - first], where `first` is the task's
- * first output. Returns how many. x: prepared rows. */
-uint64_t projection_run(const struct projection *p, uint64_t task, const void *x, uint64_t x_stride,
-                        uint64_t n_rows, float *y, uint64_t y_stride, void *scratch);
-uint64_t projection_scratch(const struct projection *p); /* bytes of scratch that it needs */
+#include <vivarium/helpers.h>
 
 /* The number of tasks if each span is divided into blocks of `size` rows, with per_block tasks for each block. */
 uint64_t span_tasks(const viv_exec *e, uint64_t size, uint64_t per_block);
@@ -43,7 +19,7 @@ struct prepared_rows {
     uint32_t n;
 };
 /* Adds the row format of p, unless it is there. *offset: where it is in a prepared row. */
-void prepared_rows_add(struct prepared_rows *rows, const struct projection *p, uint64_t *offset);
+void prepared_rows_add(struct prepared_rows *rows, const viv_projection *p, uint64_t *offset);
 /* Prepares one row from f32. */
 void prepared_rows_fill(const struct prepared_rows *rows, void *row, const float *x);
 

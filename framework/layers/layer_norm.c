@@ -36,12 +36,6 @@ static viv_status prepare(void *layer, viv_prepare *p)
     return VIV_OK;
 }
 
-static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
-{
-    (void)layer, (void)phase;
-    return e->n_rows;
-}
-
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
 {
     const struct layer_norm *l = layer;
@@ -58,11 +52,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
     return i == 0 && description_put(attribute, text, "norm", "mean and variance");
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class layer_layer_norm = {
     .struct_size = sizeof(viv_layer_class),
@@ -73,7 +63,7 @@ const viv_layer_class layer_layer_norm = {
     .instance_size = sizeof(struct layer_norm),
     .infer = infer,
     .prepare = prepare,
-    .tasks = tasks,
+    .tasks = viv_row_tasks,
     .forward = forward,
     .get_ext = get_ext,
 };

@@ -1,3 +1,4 @@
+/* layers.c - see layers.h. */
 #include "layers/layers.h"
 
 #include "base/buf.h"

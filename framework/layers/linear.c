@@ -10,7 +10,7 @@
 
 struct linear {
     const viv_kernels *kernels;
-    struct projection projection;
+    viv_projection projection;
     struct prepared_rows rows;
     uint64_t offset;
     uint64_t n_in, n_out;
@@ -26,11 +26,8 @@ static const viv_attr *const attrs[] = {
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct linear *l = layer;
-    uint64_t dims[4] = {0, b->in_dims[0]};
-    uint32_t ndim;
-    viv_status status = b->want_weight(b, "weight", 2, dims);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "weight", 4, dims, &ndim);
+    uint64_t dims[2] = {0, b->in_dims[0]};
+    viv_status status = viv_want_weight(b, "weight", 2, dims);
     if (status != VIV_OK)
         return status;
     l->n_out = b->out_dim = dims[0];
@@ -51,27 +48,27 @@ static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct linear *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
-    viv_status status = projection_prepare(&l->projection, p, "weight", "bias");
+    viv_status status = viv_projection_prepare(&l->projection, p, "weight", "bias");
     if (status != VIV_OK)
         return status;
     prepared_rows_add(&l->rows, &l->projection, &l->offset);
     p->row_workspace = l->rows.row_bytes;
-    p->worker_workspace = projection_scratch(&l->projection);
+    p->worker_workspace = viv_projection_scratch_bytes(&l->projection);
     return VIV_OK;
 }
 
 static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
 {
     const struct linear *l = layer;
-    return phase == 0 ? e->n_rows : projection_tasks(&l->projection);
+    return phase == 0 ? e->n_rows : viv_projection_tiles(&l->projection);
 }
 
 /* Computes y[:, tile], one tile of outputs. */
 static void output_tile(const struct linear *l, const viv_exec *e, uint64_t task)
 {
-    float *y = e->out + task * projection_tile(&l->projection);
-    uint64_t n = projection_run(&l->projection, task, (char *)e->workspace + l->offset, l->rows.row_bytes,
-                                e->n_rows, y, l->n_out, e->scratch);
+    float *y = e->out + task * l->projection.tile;
+    uint64_t n = viv_projection_run_tile(&l->projection, task, (char *)e->workspace + l->offset, l->rows.row_bytes,
+                                         e->n_rows, y, l->n_out, e->scratch);
     for (uint64_t r = 0; l->act != VIV_ACT_NONE && r < e->n_rows; r++)
         l->kernels->activate(l->act, y + r * l->n_out, y + r * l->n_out, n);
 }

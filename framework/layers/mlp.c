@@ -9,11 +9,9 @@
  * and up stay in the processor's cache), 2 prepare the hidden rows, 3 down. */
 #include "layers/description.h"
 
-#include "base/size.h"
-
 struct mlp {
     const viv_kernels *kernels;
-    struct projection gate, up, down;
+    viv_projection gate, up, down;
     struct prepared_rows rows, hidden_rows;
     uint64_t gate_offset, up_offset, down_offset;
     uint64_t dim, n_hidden, n_out;
@@ -37,21 +35,16 @@ static const viv_attr *const attrs[] = {
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct mlp *l = layer;
-    uint64_t in[4] = {0, b->in_dims[0]}, out[4] = {0};
-    uint32_t ndim;
+    uint64_t in[2] = {0, b->in_dims[0]}, out[2] = {0};
     l->act = (uint32_t)b->get_int(b, "activation");
     l->gated = b->is_set(b, "gate");
     l->dim = in[1];
-    viv_status status = b->want_weight(b, "up", 2, in);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "up", 4, in, &ndim);
+    viv_status status = viv_want_weight(b, "up", 2, in);
     if (status == VIV_OK)
         status = b->want_weight(b, "gate", 2, in);
     l->n_hidden = out[1] = in[0];
     if (status == VIV_OK)
-        status = b->want_weight(b, "down", 2, out);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "down", 4, out, &ndim);
+        status = viv_want_weight(b, "down", 2, out);
     l->n_out = b->out_dim = out[0];
     if (status == VIV_OK)
         status = b->want_weight(b, "gate_bias", 1, &l->n_hidden);
@@ -75,28 +68,26 @@ static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct mlp *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
-    viv_status status = projection_prepare(&l->up, p, "up", "up_bias");
+    viv_status status = viv_projection_prepare(&l->up, p, "up", "up_bias");
     if (status == VIV_OK && l->gated)
-        status = projection_prepare(&l->gate, p, "gate", "gate_bias");
+        status = viv_projection_prepare(&l->gate, p, "gate", "gate_bias");
     if (status == VIV_OK)
-        status = projection_prepare(&l->down, p, "down", "down_bias");
+        status = viv_projection_prepare(&l->down, p, "down", "down_bias");
     if (status != VIV_OK)
         return status;
     prepared_rows_add(&l->rows, &l->up, &l->up_offset);
     if (l->gated)
         prepared_rows_add(&l->rows, &l->gate, &l->gate_offset);
     prepared_rows_add(&l->hidden_rows, &l->down, &l->down_offset);
-    l->scratch = size_max(projection_scratch(&l->up), projection_scratch(&l->down));
+    l->scratch = viv_max(viv_projection_scratch_bytes(&l->up), viv_projection_scratch_bytes(&l->down));
     if (l->gated) {
-        if (projection_tile(&l->gate) != projection_tile(&l->up))
-            return layer_fail(p->host, VIV_EUNSUPPORTED,
-                              "'%s' and '%s' have types that cannot be computed together", l->gate.weight->name,
-                              l->up.weight->name);
-        l->scratch = size_max(l->scratch, projection_scratch(&l->gate));
+        if (l->gate.tile != l->up.tile)
+            return viv_fail(p->host, VIV_EUNSUPPORTED, "gate and up have types that cannot be computed together");
+        l->scratch = viv_max(l->scratch, viv_projection_scratch_bytes(&l->gate));
     }
     l->max_rows = p->max_rows;
-    p->worker_workspace = l->scratch + 2 * l->max_rows * projection_tile(&l->up) * sizeof(float);
-    p->row_workspace = l->rows.row_bytes + size_align(l->n_hidden * sizeof(float), 64) + l->hidden_rows.row_bytes;
+    p->worker_workspace = l->scratch + 2 * l->max_rows * l->up.tile * sizeof(float);
+    p->row_workspace = l->rows.row_bytes + viv_align_64(l->n_hidden * sizeof(float)) + l->hidden_rows.row_bytes;
     return VIV_OK;
 }
 
@@ -105,9 +96,9 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     const struct mlp *l = layer;
     switch (phase) {
     case 1:
-        return projection_tasks(&l->up);
+        return viv_projection_tiles(&l->up);
     case 3:
-        return projection_tasks(&l->down);
+        return viv_projection_tiles(&l->down);
     default:
         return e->n_rows;
     }
@@ -117,13 +108,14 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
 static void hidden_tile(const struct mlp *l, const viv_exec *e, uint64_t task, const char *rows, float *hidden,
                         uint64_t hidden_stride)
 {
-    uint64_t tile = projection_tile(&l->up);
+    uint64_t tile = l->up.tile;
     float *up = (float *)((char *)e->scratch + l->scratch);
     float *gate = up + e->n_rows * tile;
-    uint64_t n =
-        projection_run(&l->up, task, rows + l->up_offset, l->rows.row_bytes, e->n_rows, up, tile, e->scratch);
+    uint64_t n = viv_projection_run_tile(&l->up, task, rows + l->up_offset, l->rows.row_bytes, e->n_rows, up, tile,
+                                         e->scratch);
     if (l->gated)
-        projection_run(&l->gate, task, rows + l->gate_offset, l->rows.row_bytes, e->n_rows, gate, tile, e->scratch);
+        viv_projection_run_tile(&l->gate, task, rows + l->gate_offset, l->rows.row_bytes, e->n_rows, gate, tile,
+                                e->scratch);
     for (uint64_t r = 0; r < e->n_rows; r++) {
         float *y = hidden + r * hidden_stride + task * tile;
         if (l->gated)
@@ -136,7 +128,7 @@ static void hidden_tile(const struct mlp *l, const viv_exec *e, uint64_t task, c
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
 {
     const struct mlp *l = layer;
-    uint64_t hidden_stride = size_align(l->n_hidden * sizeof(float), 64) / sizeof(float);
+    uint64_t hidden_stride = viv_align_64(l->n_hidden * sizeof(float)) / sizeof(float);
     char *rows = e->workspace;
     float *hidden = (float *)(rows + e->n_rows * l->rows.row_bytes);
     char *hidden_rows = (char *)(hidden + e->n_rows * hidden_stride);
@@ -153,8 +145,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
                                hidden + t * hidden_stride);
             break;
         default:
-            projection_run(&l->down, t, hidden_rows + l->down_offset, l->hidden_rows.row_bytes, e->n_rows,
-                           e->out + t * projection_tile(&l->down), l->n_out, e->scratch);
+            viv_projection_run_tile(&l->down, t, hidden_rows + l->down_offset, l->hidden_rows.row_bytes, e->n_rows,
+                                    e->out + t * l->down.tile, l->n_out, e->scratch);
         }
     }
     return VIV_OK;
@@ -170,11 +162,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
                            description_choice(VIV_ACT_CHOICES, l->act, act), l->n_hidden);
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class layer_mlp = {
     .struct_size = sizeof(viv_layer_class),

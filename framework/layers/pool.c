@@ -68,11 +68,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
     return i == 0 && description_put(attribute, text, "pooling", "%s", by[l->by]);
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class layer_pool = {
     .struct_size = sizeof(viv_layer_class),

@@ -22,19 +22,13 @@ static viv_status infer(void *layer, viv_infer *b)
 {
     struct rms_norm *l = layer;
     l->eps = (float)b->get_float(b, "eps");
-    uint64_t dims[4] = {0};
-    uint32_t ndim;
     l->dim = b->out_dim = b->in_dims[0];
-    viv_status status = b->want_weight(b, "weight", 1, dims);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "weight", 4, dims, &ndim);
+    viv_status status = viv_want_weight(b, "weight", 1, &l->n);
     if (status != VIV_OK)
         return status;
-    l->n = dims[0];
     if (l->n == 0 || l->dim % l->n != 0)
-        return layer_fail(b->host, VIV_ESHAPE,
-                          "weight has %" PRIu64 " elements, expected %" PRIu64 ", or a divisor of it", l->n,
-                          l->dim);
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "weight has %" PRIu64 " elements, expected %" PRIu64 ", or a divisor of it", l->n, l->dim);
     return VIV_OK;
 }
 
@@ -44,12 +38,6 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
     l->weight = p->weight_f32(p, "weight");
     return VIV_OK;
-}
-
-static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
-{
-    (void)layer, (void)phase;
-    return e->n_rows;
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
@@ -68,11 +56,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
     return i == 0 && l->n == l->dim && description_put(attribute, text, "norm", "root mean square");
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class layer_rms_norm = {
     .struct_size = sizeof(viv_layer_class),
@@ -83,7 +67,7 @@ const viv_layer_class layer_rms_norm = {
     .instance_size = sizeof(struct rms_norm),
     .infer = infer,
     .prepare = prepare,
-    .tasks = tasks,
+    .tasks = viv_row_tasks,
     .forward = forward,
     .get_ext = get_ext,
 };

@@ -1,8 +1,7 @@
+/* rope.c - see rope.h. */
 #include "layers/rope.h"
 
 #include "layers/description.h"
-
-#include "base/size.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -27,9 +26,9 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
     r->theta = b->get_float(b, "rope.theta");
     r->dim = b->is_set(b, "rope.dim") ? (uint64_t)b->get_int(b, "rope.dim") : head_dim;
     if (r->dim > head_dim || r->dim % 2 != 0)
-        return layer_fail(b->host, VIV_ESHAPE,
-                          "rope.dim is %" PRIu64 ", expected an even number up to head_dim %" PRIu64, r->dim,
-                          head_dim);
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "rope.dim is %" PRIu64 ", expected an even number up to head_dim %" PRIu64, r->dim,
+                        head_dim);
     r->interleaved = (int32_t)b->get_int(b, "rope.interleaved");
     r->scaling = (enum rope_scaling)b->get_int(b, "rope.scaling");
     r->factor = b->get_float(b, "rope.factor");
@@ -40,8 +39,8 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
     r->original_context = (double)b->get_int(b, "rope.original_context");
     r->magnitude = 1;
     if (r->scaling == ROPE_LLAMA3 && r->high_freq_factor < r->low_freq_factor)
-        return layer_fail(b->host, VIV_EINVAL, "rope.high_freq_factor %g is below rope.low_freq_factor %g",
-                          r->high_freq_factor, r->low_freq_factor);
+        return viv_fail(b->host, VIV_EINVAL, "rope.high_freq_factor %g is below rope.low_freq_factor %g",
+                        r->high_freq_factor, r->low_freq_factor);
     r->truncate = (int32_t)b->get_int(b, "rope.truncate");
     if (r->scaling == ROPE_YARN)
         r->magnitude = b->is_set(b, "rope.attention_factor") ? (float)b->get_float(b, "rope.attention_factor")
@@ -52,7 +51,7 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
                                        : 1;
     r->magnitude *= (float)b->get_float(b, "rope.attn_factor");
     if (r->scaling == ROPE_LONG && !(b->is_set(b, "rope.freqs") && b->is_set(b, "rope.long_freqs")))
-        return layer_fail(b->host, VIV_EINVAL, "longrope needs rope.freqs and rope.long_freqs");
+        return viv_fail(b->host, VIV_EINVAL, "longrope needs rope.freqs and rope.long_freqs");
     b->length_switch = r->scaling == ROPE_LONG ? (uint64_t)r->original_context : 0;
     b->length_growth = r->scaling == ROPE_DYNAMIC ? (uint64_t)r->original_context : 0;
     uint64_t n_pairs = r->dim / 2;
@@ -116,7 +115,7 @@ viv_status rope_prepare(struct rope *r, const viv_prepare *p)
     r->long_divisors = p->weight_f32(p, "rope.long_freqs");
     r->frequency = malloc(r->dim * sizeof(float));
     if (!r->frequency)
-        return layer_fail(p->host, VIV_ENOMEM, "out of memory");
+        return viv_fail(p->host, VIV_ENOMEM, "out of memory");
     compute(r, 0, r->frequency);
     if (r->scaling == ROPE_LONG)
         compute(r, UINT64_MAX, r->frequency + r->dim / 2);
@@ -130,8 +129,8 @@ void rope_release(struct rope *r)
 
 const float *rope_frequency(const struct rope *r, const viv_span *span, uint64_t row, float *own, uint64_t *known)
 {
-    const uint64_t end = size_max(span->length, span->position + span->n_rows);
-    const uint64_t length = size_max(span->length, span->position + row + 1);
+    const uint64_t end = viv_max(span->length, span->position + span->n_rows);
+    const uint64_t length = viv_max(span->length, span->position + row + 1);
     if (r->scaling == ROPE_LONG)
         return r->frequency + ((double)end > r->original_context ? r->dim / 2 : 0);
     if (r->scaling != ROPE_DYNAMIC || (double)length <= r->original_context)

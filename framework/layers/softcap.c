@@ -28,12 +28,6 @@ static viv_status prepare(void *layer, viv_prepare *p)
     return VIV_OK;
 }
 
-static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
-{
-    (void)layer, (void)phase;
-    return e->n_rows;
-}
-
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
 {
     const struct softcap *l = layer;
@@ -51,6 +45,6 @@ const viv_layer_class layer_softcap = {
     .instance_size = sizeof(struct softcap),
     .infer = infer,
     .prepare = prepare,
-    .tasks = tasks,
+    .tasks = viv_row_tasks,
     .forward = forward,
 };

@@ -1,44 +1,32 @@
 /* sum.c - y = in[0] + in[1] + ...            the sum of branches
  *
  *   in[i], y:  [n_rows, dim]                                                                              */
-#include "layers/layer.h"
+#include "layers/sum.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-struct sum {
-    const viv_kernels *kernels;
-    uint64_t dim;
-};
-
 static const viv_attr *const attrs[] = {NULL};
 
-static viv_status infer(void *layer, viv_infer *b)
+viv_status sum_infer(void *layer, viv_infer *b)
 {
     struct sum *l = layer;
     for (uint32_t i = 1; i < b->n_in; i++)
         if (b->in_dims[i] != b->in_dims[0])
-            return layer_fail(b->host, VIV_ESHAPE,
-                              "rows of %" PRIu64 " and of %" PRIu64 " features cannot be added", b->in_dims[0],
-                              b->in_dims[i]);
+            return viv_fail(b->host, VIV_ESHAPE, "rows of %" PRIu64 " and of %" PRIu64 " features cannot be added",
+                            b->in_dims[0], b->in_dims[i]);
     l->dim = b->out_dim = b->in_dims[0];
     return VIV_OK;
 }
 
-static viv_status prepare(void *layer, viv_prepare *p)
+viv_status sum_prepare(void *layer, viv_prepare *p)
 {
     struct sum *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
     return VIV_OK;
 }
 
-static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
-{
-    (void)layer, (void)phase;
-    return e->n_rows;
-}
-
-static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
+viv_status sum_forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
 {
     const struct sum *l = layer;
     (void)phase;
@@ -57,8 +45,8 @@ const viv_layer_class layer_sum = {
     .summary = "Adds the outputs of branches.",
     .attrs = attrs,
     .instance_size = sizeof(struct sum),
-    .infer = infer,
-    .prepare = prepare,
-    .tasks = tasks,
-    .forward = forward,
+    .infer = sum_infer,
+    .prepare = sum_prepare,
+    .tasks = viv_row_tasks,
+    .forward = sum_forward,
 };

@@ -40,8 +40,8 @@ static viv_status check_shape(const viv_model *m, const struct weight *w, const 
     for (uint32_t i = 0; i < n_dims; i++)
         shape[i] = (int64_t)dims[i];
     return error_set(err, VIV_ESHAPE, "tensor '%s': expected %s, %s has %s", t->name,
-                     shape_text(shape, n_dims, expected), m->checkpoint.path,
-                     shape_text(t->dl.shape, (uint32_t)t->dl.ndim, has));
+                     tensor_shape_text(shape, n_dims, expected), m->checkpoint.path,
+                     tensor_shape_text(t->dl.shape, (uint32_t)t->dl.ndim, has));
 }
 
 /* Makes a tensor of a weight whose numbers are in the spec. */
@@ -54,7 +54,7 @@ static viv_status make_values(viv_model *m, const struct weight *w, const viv_te
         return error_nomem(err);
     shape[0] = w->values->n;
     for (uint32_t i = 0; i < w->values->n; i++)
-        data[i] = (float)value_number(&w->values->list[i]);
+        data[i] = (float)expr_value_number(&w->values->list[i]);
     if (!tensor_init(t, w->key, VIV_F32, 1, shape, shape + 1, data))
         return error_set(err, VIV_ESHAPE, "too many values");
     *out = t;
@@ -219,7 +219,7 @@ static viv_status account_for_all(viv_model *m, const bool *used, struct error *
         snprintf(more, sizeof more, " (and %" PRIu32 " more)", n - 1);
     return error_set(err, VIV_EFORMAT,
                      "%s: tensor '%s' %s%s is neither used nor ignored by %s: is this another kind of model?",
-                     m->checkpoint.path, t->name, shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape), more,
+                     m->checkpoint.path, t->name, tensor_shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape), more,
                      spec_path(m->spec));
 }
 

@@ -134,6 +134,6 @@ struct preparation {
     const viv_tensor *strange; /* the one whose type holds no numbers */
 };
 /* The weight that an attribute names, as an index of bindings; -1: none was asked for. */
-int64_t preparation_weight(const struct preparation *in, const char *attr);
+int64_t prepare_weight_index(const struct preparation *in, const char *attr);
 
 #endif

@@ -1,3 +1,4 @@
+/* model.c - see model.h. */
 #include "model/instance.h"
 
 #include "base/size.h"

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int64_t preparation_weight(const struct preparation *in, const char *attr)
+int64_t prepare_weight_index(const struct preparation *in, const char *attr)
 {
     for (uint32_t i = 0; attr && i < in->node->n_weights; i++)
         if (strcmp(in->node->weights[i].attr, attr) == 0)
@@ -23,7 +23,7 @@ int64_t preparation_weight(const struct preparation *in, const char *attr)
 static const viv_tensor *weight(const viv_prepare *p, const char *attr)
 {
     const struct preparation *in = p->ctx;
-    int64_t index = preparation_weight(in, attr);
+    int64_t index = prepare_weight_index(in, attr);
     return index >= 0 && in->model->whole[index] ? in->model->bindings[index].tensor : NULL;
 }
 

@@ -1,3 +1,4 @@
+/* difference.c - see difference.h. */
 #include "quality/difference.h"
 
 #include "base/size.h"

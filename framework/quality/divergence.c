@@ -1,6 +1,8 @@
+/* divergence.c - see divergence.h. */
 #include "quality/divergence.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "quality/logits.h"
 #include "quality/moments.h"
 
@@ -8,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-const double divergence_quantiles[DIVERGENCE_QUANTILES] = {0.5, 0.9, 0.95, 0.99, 0.999, 1};
+static const double quantiles[DIVERGENCE_QUANTILES] = {0.5, 0.9, 0.95, 0.99, 0.999, 1};
 
 struct counts {
     struct moments kl, abs_dp, square_dp, nats[2];
@@ -79,7 +81,7 @@ static void summarize(struct divergence *out, const struct pass *p, struct count
     if (c->all)
         qsort(c->all, n, sizeof *c->all, ascending);
     for (int i = 0; i < DIVERGENCE_QUANTILES; i++)
-        out->kl_quantiles[i] = c->all ? quantile(c->all, n, divergence_quantiles[i]) : NAN;
+        out->kl_quantiles[i] = c->all ? quantile(c->all, n, quantiles[i]) : NAN;
 }
 
 viv_status divergence_measure(viv_model *reference, viv_model *other, const struct quality_text *text,
@@ -90,14 +92,14 @@ viv_status divergence_measure(viv_model *reference, viv_model *other, const stru
     struct pass_rows rows;
     struct counts c = {0};
     struct divergence result = {0};
-    const double begin = quality_seconds();
+    const double begin = seconds_now();
     viv_status status = quality_check_pair(reference, other, err);
     if (status == VIV_OK)
         status = pass_begin(&p, models, 2, text, options, err);
     while (status == VIV_OK && (status = pass_next(&p, &rows, err)) == VIV_OK && rows.n > 0)
         status = count(&p, &rows, &c, err);
     result.complete = status == VIV_OK;
-    result.seconds = quality_seconds() - begin;
+    result.seconds = seconds_now() - begin;
     if (status == VIV_OK || status == VIV_ECANCELLED) {
         summarize(&result, &p, &c);
         *out = result;

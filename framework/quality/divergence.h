@@ -8,8 +8,7 @@
 
 #include "quality/pass.h"
 
-enum { DIVERGENCE_QUANTILES = 6 };
-extern const double divergence_quantiles[DIVERGENCE_QUANTILES]; /* 0.5, 0.9, 0.95, 0.99, 0.999, 1 */
+enum { DIVERGENCE_QUANTILES = 6 }; /* 0.5, 0.9, 0.95, 0.99, 0.999, 1 */
 
 struct divergence {
     uint64_t n_tokens, n_predicted, window, stride; /* as of struct perplexity */

@@ -170,8 +170,8 @@ static viv_status run_choice(struct scoring *a, uint32_t i, double *out, struct 
     return status == VIV_OK ? sequence_truncate(a->sequence, a->n_common, err) : status;
 }
 
-viv_status choices_likelihood(viv_model *m, const struct choices *c, const uint32_t *cancel, double *out,
-                              uint64_t *n_tokens, struct error *err)
+viv_status likelihood_of_choices(viv_model *m, const struct choices *c, const uint32_t *cancel, double *out,
+                                 uint64_t *n_tokens, struct error *err)
 {
     struct scoring a = {.m = m, .c = c, .cancel = cancel, .vocab = model_output_dim(m)};
     viv_status status = quality_check_model(m, err);

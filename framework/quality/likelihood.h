@@ -21,7 +21,7 @@ struct choices {
 
 /* Writes log p of each, [n], in nats, and adds to *n_tokens those that went through. Refuses models without
  * next-token probabilities, and what does not fit the context. */
-viv_status choices_likelihood(viv_model *m, const struct choices *c, const uint32_t *cancel, double *out,
-                              uint64_t *n_tokens, struct error *err);
+viv_status likelihood_of_choices(viv_model *m, const struct choices *c, const uint32_t *cancel, double *out,
+                                 uint64_t *n_tokens, struct error *err);
 
 #endif

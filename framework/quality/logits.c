@@ -1,3 +1,4 @@
+/* logits.c - see logits.h. */
 #include "quality/logits.h"
 
 #include <math.h>

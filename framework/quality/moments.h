@@ -1,10 +1,9 @@
-/* moments.h - sums of numbers as they come, and what they say of their mean. */
+/* moments.h - running mean and standard error. */
 #ifndef QUALITY_MOMENTS_H
 #define QUALITY_MOMENTS_H
 
 #include <math.h>
 #include <stdint.h>
-#include <time.h>
 
 /* Welford's: `squares` is the sum of squared distances from the mean. */
 struct moments {
@@ -30,14 +29,6 @@ static inline double moments_mean(const struct moments *m)
 static inline double moments_error(const struct moments *m)
 {
     return m->n > 1 ? sqrt(m->squares / (double)(m->n - 1) / (double)m->n) : NAN;
-}
-
-/* Of a clock that only goes forward. */
-static inline double quality_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 #endif

@@ -1,3 +1,4 @@
+/* pass.c - see pass.h. */
 #include "quality/pass.h"
 
 #include "base/size.h"

@@ -1,5 +1,7 @@
+/* perplexity.c - see perplexity.h. */
 #include "quality/perplexity.h"
 
+#include "base/clock.h"
 #include "quality/logits.h"
 #include "quality/moments.h"
 
@@ -51,12 +53,12 @@ viv_status perplexity_measure(viv_model *m, const struct quality_text *text, con
     struct moments nats = {0};
     struct error ignored;
     struct perplexity result = {0};
-    const double begin = quality_seconds();
+    const double begin = seconds_now();
     viv_status status = pass_begin(&p, &m, 1, text, options, err);
     while (status == VIV_OK && (status = pass_next(&p, &rows, err)) == VIV_OK && rows.n > 0)
         status = count(&p, &rows, &nats, err);
     result.complete = status == VIV_OK;
-    result.seconds = quality_seconds() - begin;
+    result.seconds = seconds_now() - begin;
     if (status == VIV_OK)
         status = summarize(&result, &p, &nats, err);
     else if (status == VIV_ECANCELLED && summarize(&result, &p, &nats, &ignored) != VIV_OK)

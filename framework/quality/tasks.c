@@ -1,5 +1,7 @@
+/* tasks.c - see tasks.h. */
 #include "quality/tasks.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
@@ -300,7 +302,7 @@ static viv_status choose(struct scoring *s, const struct task *t, struct error *
     if (!likelihood)
         return error_nomem(err);
     viv_status status =
-        choices_likelihood(s->r->model, &c, s->options->cancel, likelihood, &s->score.n_tokens, err);
+        likelihood_of_choices(s->r->model, &c, s->options->cancel, likelihood, &s->score.n_tokens, err);
     if (status == VIV_OK) {
         uint32_t best = 0, best_by_length = 0;
         for (uint32_t i = 1; i < t->n_texts; i++) {
@@ -323,7 +325,7 @@ viv_status tasks_score(const struct task_list *l, const struct model_under_test 
                        const struct task_options *options, struct task_score *out, struct error *err)
 {
     struct scoring s = {.r = r, .options = options};
-    const double begin = quality_seconds();
+    const double begin = seconds_now();
     viv_status status = r->chat ? model_chat_template(r->model, false, &s.template, err) : VIV_OK;
     if (status != VIV_OK)
         return status;
@@ -339,7 +341,7 @@ viv_status tasks_score(const struct task_list *l, const struct model_under_test 
     if (status != VIV_OK && status != VIV_ECANCELLED)
         return status;
     s.score.complete = status == VIV_OK;
-    s.score.seconds = quality_seconds() - begin;
+    s.score.seconds = seconds_now() - begin;
     s.score.accuracy = s.score.n ? (double)s.score.n_right / (double)s.score.n : NAN;
     quality_wilson_interval(s.score.n_right, s.score.n, &s.score.low, &s.score.high);
     *out = s.score;

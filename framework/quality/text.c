@@ -1,3 +1,4 @@
+/* text.c - see text.h. */
 #include "quality/text.h"
 
 #include "base/size.h"

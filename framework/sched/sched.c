@@ -1,3 +1,4 @@
+/* sched.c - see sched.h. */
 #include "sched/sched.h"
 
 #include <string.h>

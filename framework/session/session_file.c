@@ -232,8 +232,7 @@ static viv_status check_identity(const struct incoming *in, viv_model *m)
     }
     if (!says(in, "cache_type", cache_type(m)))
         return error_set(in->err, VIV_EINVAL,
-                         "%s: the KV cache of the session is %.8s, the model's is %s now (see "
-                         "--cache-type)",
+                         "%s: the KV cache of the session is %.8s, the model's is %s now (see --cache-type)",
                          in->name, says(in, "cache_type", "f32") ? "f32" : "f16", cache_type(m));
     return VIV_OK;
 }

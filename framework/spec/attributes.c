@@ -28,7 +28,7 @@ static bool fit_list(const struct expander *x, const viv_attr *attr, struct valu
         return fits;
     struct value *list = arena_array(x->arena, v->n, sizeof *list);
     for (uint32_t i = 0; list && i < v->n; i++)
-        list[i] = (struct value){.kind = VALUE_FLOAT, .f = value_number(&v->list[i])};
+        list[i] = (struct value){.kind = VALUE_FLOAT, .f = expr_value_number(&v->list[i])};
     v->list = list;
     return true;
 }
@@ -45,7 +45,7 @@ static viv_status check_bounds(const struct expander *x, const viv_attr *attr, c
     }
     if ((v->kind != VALUE_FLOAT && v->kind != VALUE_INT) || !(attr->min < attr->max))
         return VIV_OK;
-    const double number = value_number(v);
+    const double number = expr_value_number(v);
     if (number >= attr->min && number <= attr->max)
         return VIV_OK;
     return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' is %g, expected %g to %g", attr->name, number, attr->min,
@@ -88,10 +88,10 @@ static viv_status fit(struct expander *x, const viv_attr *attr, const struct yam
         fits = fits || v->kind == VALUE_STRING;
     }
     if (!fits)
-        return yaml_error(x->err, y->at, VIV_EINVAL, "'%s' wants %s%s%s, found %s", attr->name, wanted[attr->kind],
-                          attr->choices ? " " : "", attr->choices ? attr->choices : "",
+        return yaml_error(x->err, y->at, VIV_EINVAL, "'%s': expected %s%s%s, found %s", attr->name,
+                          wanted[attr->kind], attr->choices ? " " : "", attr->choices ? attr->choices : "",
                           v->kind == VALUE_LIST && is_list(attr) ? "a list of other things"
-                                                                 : value_kind_name(v->kind));
+                                                                 : expr_value_kind_name(v->kind));
     viv_status status = check_bounds(x, attr, y, v);
     if (status != VIV_OK)
         return status;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char outside_repeat[] = "`i` stands only inside of a repeat";
+static const char outside_repeat[] = "`i` exists only inside of a repeat";
 
 struct checker {
     struct expander x; /* for lookups: nothing is evaluated */
@@ -96,7 +96,7 @@ static viv_status check_attr(struct checker *c, const viv_attr *attr, const stru
     if (is_list && y->kind == YAML_LIST)
         return check_list(c, y);
     if (y->kind != YAML_SCALAR)
-        return yaml_error(c->err, y->at, VIV_EINVAL, "'%s' wants %s, found %s", attr->name,
+        return yaml_error(c->err, y->at, VIV_EINVAL, "'%s': expected %s, found %s", attr->name,
                           is_list ? "a list" : "a value", yaml_kind_name(y));
     if (attr->kind == VIV_ATTR_CHOICE && layer_attr_choice(attr, y->text) >= 0)
         return VIV_OK;
@@ -137,10 +137,11 @@ static bool is_group(const viv_layer_class *class, const char *name)
 static viv_status no_group(const struct yaml *y, const char *name, struct error *err)
 {
     if (y->kind != YAML_SCALAR)
-        return yaml_error(err, y->at, VIV_EINVAL, "'%s' wants a mapping, or the name of one of `groups`, found %s",
-                          name, yaml_kind_name(y));
+        return yaml_error(err, y->at, VIV_EINVAL,
+                          "'%s': expected a mapping, or the name of one of `groups`, found %s", name,
+                          yaml_kind_name(y));
     return yaml_error(err, y->at, VIV_EINVAL,
-                      "'%s' wants a mapping, or the name of one of `groups`, and '%s' is none", name, y->text);
+                      "'%s': expected a mapping, or the name of one of `groups`, and '%s' is none", name, y->text);
 }
 
 /* Nested mappings are dotted names: rope: {theta: x} is rope.theta. */
@@ -177,7 +178,7 @@ static bool may_begin_step(const struct key *k)
 
 bool spec_is_step(const char *word)
 {
-    for (size_t i = 0; i < n_spec_keys; i++)
+    for (size_t i = 0; i < spec_n_keys; i++)
         if (may_begin_step(&spec_keys[i]) && strcmp(spec_keys[i].name, word) == 0)
             return true;
     return false;
@@ -188,7 +189,7 @@ static viv_status no_layer(struct checker *c, const char *name, struct position 
 {
     const char *names[1024], *near;
     size_t n = 0;
-    for (size_t i = 0; i < n_spec_keys && n < 256; i++)
+    for (size_t i = 0; i < spec_n_keys && n < 256; i++)
         if (may_begin_step(&spec_keys[i]))
             names[n++] = spec_keys[i].name;
     n += layer_set_names(c->x.spec->world->layers, names + n, sizeof names / sizeof *names - n);
@@ -211,8 +212,8 @@ static viv_status check_layer(struct checker *c, const char *name, const struct 
     if (status != VIV_OK)
         return yaml_error(c->err, at, status, "layer '%s': %s", name, refused.text);
     if (attrs->kind != YAML_MAP)
-        return yaml_error(c->err, attrs->at, VIV_EINVAL, "layer '%s' wants a mapping of attributes, found %s", name,
-                          yaml_kind_name(attrs));
+        return yaml_error(c->err, attrs->at, VIV_EINVAL, "layer '%s': expected a mapping of attributes, found %s",
+                          name, yaml_kind_name(attrs));
     status = check_attrs(c, class, attrs, "");
     for (const viv_attr *const *a = class->attrs; status == VIV_OK && *a; a++)
         if (((*a)->flags & VIV_ATTR_REQUIRED) && !spec_attr(c->x.spec, attrs, (*a)->name))
@@ -252,8 +253,8 @@ static viv_status check_switch(struct checker *c, const struct yaml *item)
 static viv_status check_branches(struct checker *c, const struct yaml *branches, const char *what)
 {
     if (branches->kind != YAML_LIST || branches->n == 0)
-        return yaml_error(c->err, branches->at, VIV_EINVAL, "'%s' wants a list of branches, each a list of layers",
-                          what);
+        return yaml_error(c->err, branches->at, VIV_EINVAL,
+                          "'%s': expected a list of branches, each a list of layers", what);
     viv_status status = VIV_OK;
     for (uint32_t i = 0; status == VIV_OK && i < branches->n; i++)
         status = check_items(c, branches->items[i]);
@@ -271,7 +272,7 @@ static viv_status check_item(struct checker *c, const struct yaml *item)
         return check_switch(c, item);
     if (item->n != 1)
         return yaml_error(c->err, item->key_at[1], VIV_EINVAL,
-                          "'%s' stands beside '%s': each layer is an item of its own", item->keys[1],
+                          "'%s' stands beside '%s': each layer needs an item of its own", item->keys[1],
                           item->keys[0]);
     const char *name = item->keys[0];
     const struct yaml *body = item->items[0];
@@ -281,7 +282,7 @@ static viv_status check_item(struct checker *c, const struct yaml *item)
         return check_branches(c, body, name);
     if (strcmp(name, "save") == 0 || strcmp(name, "load") == 0) {
         if (body->kind != YAML_SCALAR)
-            return yaml_error(c->err, body->at, VIV_EINVAL, "'%s' wants a name", name);
+            return yaml_error(c->err, body->at, VIV_EINVAL, "'%s': expected a name", name);
         for (uint32_t i = 0; name[0] == 'l' && i < c->n_saved; i++)
             if (strcmp(c->saved[i], body->text) == 0)
                 return VIV_OK;
@@ -328,7 +329,8 @@ static viv_status check_transforms(struct checker *c, const struct yaml *list)
     viv_status status = VIV_OK;
     if (list && list->kind != YAML_LIST)
         return yaml_error(c->err, list->at, VIV_EINVAL,
-                          "'transform' wants a list, or {hf: list, gguf: list}, found %s", yaml_kind_name(list));
+                          "'transform': expected a list, or {hf: list, gguf: list}, found %s",
+                          yaml_kind_name(list));
     for (uint32_t i = 0; status == VIV_OK && list && i < list->n; i++)
         status = check_transform(c, list->items[i]);
     return status;
@@ -364,8 +366,8 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     const struct yaml *otherwise = yaml_get(w->body, "else"), *when = yaml_get(w->body, "when");
     const struct yaml *transform = yaml_get(w->body, "transform"), *values = yaml_get(w->body, "values");
     const struct yaml *unread = yaml_get(w->body, "unread");
-    c->in_repeat = weight_is_indexed(w); /* whether it is used in a repeat is only known when it is expanded */
-    c->no_index = "`i` stands only in weights with {i} in their names";
+    c->in_repeat = spec_weight_is_indexed(w); /* whether it is used in a repeat is only known when it is expanded */
+    c->no_index = "`i` exists only in weights with {i} in their names";
     viv_status status = check_list(c, yaml_get(w->body, "shape"));
     if (status == VIV_OK && when)
         status = check_expr(c, when);
@@ -397,7 +399,7 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     if (status == VIV_OK && transform && transform->kind == YAML_MAP)
         status = document_check_keys(transform, IN_BY_NAMING, c->err);
     for (int naming = 0; status == VIV_OK && transform && naming < 2; naming++)
-        status = check_transforms(c, weight_transforms_of(w->body, naming ? "gguf" : "hf"));
+        status = check_transforms(c, spec_weight_transforms_of(w->body, naming ? "gguf" : "hf"));
     return status;
 }
 
@@ -406,11 +408,10 @@ static viv_status check_places(struct checker *c, const struct yaml *places)
     for (uint32_t k = 0; k < yaml_count(places); k++) {
         const struct yaml *place = yaml_item(places, k);
         if (!expander_is_metadata_key(place->text))
-            return yaml_error(
-                c->err, place->at, VIV_EINVAL,
-                "'%s' is no place in a checkpoint: expected a key, has(), lacks() or rows() of a tensor, "
-                "or len() of a key",
-                place->text);
+            return yaml_error(c->err, place->at, VIV_EINVAL,
+                              "'%s' is not a place in a checkpoint: expected a key, has(), lacks() or rows() of a "
+                              "tensor, or len() of a key",
+                              place->text);
     }
     return VIV_OK;
 }
@@ -434,7 +435,7 @@ static viv_status check_param(struct checker *c, const struct param *p)
     struct param_type type;
     if (!expr_is_name(p->name))
         return yaml_error(c->err, p->at, VIV_EINVAL, "a param cannot be called '%s'", p->name);
-    viv_status status = param_type(d, &type, c->err);
+    viv_status status = param_type_read(d, &type, c->err);
     if (status == VIV_OK)
         status = check_places(c, yaml_get(d, "hf"));
     if (status == VIV_OK)

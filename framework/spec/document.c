@@ -1,3 +1,4 @@
+/* document.c - see document.h. */
 #include "spec/document.h"
 
 #include "base/file.h"
@@ -16,13 +17,13 @@ const struct key spec_keys[] = {
 #include "spec/keys.def"
 #undef KEY
 };
-const size_t n_spec_keys = sizeof spec_keys / sizeof *spec_keys;
+const size_t spec_n_keys = sizeof spec_keys / sizeof *spec_keys;
 
 /* --- keys ----------------------------------------------------------------------------------------------------- */
 
 static const struct key *find_key(enum key_context context, const char *name)
 {
-    for (size_t i = 0; i < n_spec_keys; i++)
+    for (size_t i = 0; i < spec_n_keys; i++)
         if (spec_keys[i].context == context && strcmp(spec_keys[i].name, name) == 0)
             return &spec_keys[i];
     return NULL;
@@ -32,7 +33,7 @@ static viv_status unknown_key(const struct yaml *map, uint32_t i, enum key_conte
 {
     const char *names[64];
     size_t n = 0;
-    for (size_t k = 0; k < n_spec_keys; k++)
+    for (size_t k = 0; k < spec_n_keys; k++)
         if (spec_keys[k].context == context && n < 64)
             names[n++] = spec_keys[k].name;
     const char *nearest = near_word(map->keys[i], names, n);
@@ -81,7 +82,7 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
     if (strcmp(key->name, "use") == 0 && v->kind == YAML_MAP)
         return yaml_error(err, v->at, VIV_EUNSUPPORTED,
                           "'use' of several specs at once is not known to this version");
-    return yaml_error(err, v->at, VIV_EINVAL, "'%s' wants %s, found %s", key->name, wanted[key->type],
+    return yaml_error(err, v->at, VIV_EINVAL, "'%s': expected %s, found %s", key->name, wanted[key->type],
                       yaml_kind_name(v));
 }
 
@@ -97,7 +98,7 @@ viv_status document_check_keys(const struct yaml *map, enum key_context context,
         if (status != VIV_OK)
             return status;
     }
-    for (size_t k = 0; k < n_spec_keys; k++)
+    for (size_t k = 0; k < spec_n_keys; k++)
         if (spec_keys[k].context == context && spec_keys[k].required && !yaml_get(map, spec_keys[k].name))
             return yaml_error(err, map->at, VIV_EINVAL, "the key '%s' is missing: %s", spec_keys[k].name,
                               spec_keys[k].doc);

@@ -33,7 +33,7 @@ struct key {
     const char *doc;
 };
 extern const struct key spec_keys[];
-extern const size_t n_spec_keys;
+extern const size_t spec_n_keys;
 
 /* Reports unknown keys (with the nearest known one), missing keys, and values of the wrong form. */
 viv_status document_check_keys(const struct yaml *map, enum key_context context, struct error *err);

@@ -115,7 +115,7 @@ static viv_status build_layers(struct unroller *u, struct expansion *e)
     if (status == VIV_OK)
         status = unroller_run(u, STACK_GRAPH, s->graph, &e->stacks[STACK_GRAPH]);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
-        status = weight_add_unread(u->x, u->weights, &s->weights[i]);
+        status = spec_weight_add_unread(u->x, u->weights, &s->weights[i]);
     if (status == VIV_OK)
         status = check_all_used(u, e->stacks);
     return status == VIV_OK ? keep_layers(u, e) : status;
@@ -137,7 +137,7 @@ static viv_status build(struct expander *x, struct expansion *e)
     if (status == VIV_OK)
         status = keep_ignore(x, e);
     unroller_release(&u);
-    weight_list_release(&weights);
+    spec_weight_list_release(&weights);
     return status;
 }
 
@@ -199,7 +199,15 @@ bool expansion_find_name(const struct expansion *e, const struct strmap *names, 
     return place_find_foreign(&e->place, names, name, at);
 }
 
-const char *const stack_names[N_STACKS] = {[STACK_GRAPH] = "graph", [STACK_ENCODER] = "encoder"};
+const char *const spec_stack_names[N_STACKS] = {[STACK_GRAPH] = "graph", [STACK_ENCODER] = "encoder"};
+
+const struct value *node_attr(const struct node *n, const char *name)
+{
+    for (uint32_t i = 0; i < n->n_attrs; i++)
+        if (strcmp(n->attrs[i].name, name) == 0)
+            return n->attrs[i].value.kind == VALUE_NONE ? NULL : &n->attrs[i].value;
+    return NULL;
+}
 
 const struct value *expansion_param(const struct expansion *e, const char *name)
 {

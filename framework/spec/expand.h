@@ -44,7 +44,7 @@ struct param_type {
     const struct yaml *length; /* of a list; NULL: any */
     const struct yaml *min, *max, *choices;
 };
-viv_status param_type(const struct yaml *declaration, struct param_type *t, struct error *err);
+viv_status param_type_read(const struct yaml *declaration, struct param_type *t, struct error *err);
 /* choices.c: checks that a value is one of the choices of its param (called `who` in errors), and replaces it by
  * our name for it. */
 viv_status expander_check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who);
@@ -74,12 +74,12 @@ const viv_tensor *expander_tensor(const struct expander *x, const char *name);
 /* Fills in a tensor's name. each: the value of {e}, or -1. */
 viv_status expander_fill_name(struct expander *x, const struct yaml *y, int64_t each, const char **out);
 /* The names and experts of a weight, as the checkpoint has them. */
-viv_status weight_names(struct expander *x, const struct weight_entry *entry, struct weight *w);
-bool weight_is_indexed(const struct weight_entry *w); /* whether its names contain {i} */
+viv_status spec_weight_names(struct expander *x, const struct weight_entry *entry, struct weight *w);
+bool spec_weight_is_indexed(const struct weight_entry *w); /* whether its names contain {i} */
 
 /* transforms.c: the list of a weight's transforms for files of one naming ("hf", "gguf"), or NULL. */
-const struct yaml *weight_transforms_of(const struct yaml *weight, const char *naming);
-viv_status weight_transforms(struct expander *x, const struct weight_entry *entry, struct weight *w);
+const struct yaml *spec_weight_transforms_of(const struct yaml *weight, const char *naming);
+viv_status spec_weight_transforms(struct expander *x, const struct weight_entry *entry, struct weight *w);
 
 /* weights.c: the weights that layers use. */
 struct weight_list {
@@ -90,10 +90,10 @@ struct weight_list {
 };
 /* The weight of this key for the present i, created on first use; -2: absent. If its `when` is false, or it is
  * missing and has an `else`, this is its substitute. */
-viv_status weight_find(struct expander *x, struct weight_list *l, const char *key, int64_t *index);
+viv_status spec_weight_find(struct expander *x, struct weight_list *l, const char *key, int64_t *index);
 /* Counts a weight that no layer uses, if the checkpoint has it or, without a checkpoint, the spec says so. */
-viv_status weight_add_unread(struct expander *x, struct weight_list *l, const struct weight_entry *entry);
-void weight_list_release(struct weight_list *l);
+viv_status spec_weight_add_unread(struct expander *x, struct weight_list *l, const struct weight_entry *entry);
+void spec_weight_list_release(struct weight_list *l);
 
 /* attributes.c: the value of an attribute; for a weight, its key. Not for attributes that take a value of the
  * graph. */

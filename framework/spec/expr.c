@@ -1,3 +1,4 @@
+/* expr.c - see expr.h. */
 #include "spec/expr.h"
 
 #include "base/utf8.h"
@@ -89,7 +90,7 @@ static viv_status read_number(struct parser *p)
         if (*s == '+' || *s == '-')
             s++;
         if (*s < '0' || *s > '9')
-            return bad(p, VIV_EINVAL, "a number ends in its exponent");
+            return bad(p, VIV_EINVAL, "a number without digits in its exponent");
         while (*s >= '0' && *s <= '9')
             s++;
     }
@@ -167,13 +168,13 @@ static viv_status expect(struct parser *p, const char *op)
 
 /* --- values --------------------------------------------------------------------------------------------------- */
 
-const char *value_kind_name(enum value_kind kind)
+const char *expr_value_kind_name(enum value_kind kind)
 {
     static const char *const names[] = {"none", "an integer", "a number", "a boolean", "a text", "a list"};
     return names[kind];
 }
 
-bool value_print(const struct value *v, struct buf *out)
+bool expr_value_print(const struct value *v, struct buf *out)
 {
     switch (v->kind) {
     case VALUE_NONE:
@@ -198,14 +199,14 @@ bool value_print(const struct value *v, struct buf *out)
         for (uint32_t i = 0; i < v->n; i++) {
             if (i)
                 buf_puts(out, ", ");
-            value_print(&v->list[i], out);
+            expr_value_print(&v->list[i], out);
         }
         return buf_putc(out, ']');
     }
     return false;
 }
 
-double value_number(const struct value *v)
+double expr_value_number(const struct value *v)
 {
     return v->kind == VALUE_FLOAT ? v->f : (double)v->i;
 }
@@ -252,11 +253,11 @@ static viv_status arithmetic(struct parser *p, char op, struct value *a, const s
     if (p->skipping)
         return VIV_OK;
     if (!is_number(a) || !is_number(b))
-        return error_set(p->err, VIV_EINVAL, "'%s': '%c' wants numbers, found %s and %s", p->quote, op,
-                         value_kind_name(a->kind), value_kind_name(b->kind));
+        return error_set(p->err, VIV_EINVAL, "'%s': '%c' takes numbers, found %s and %s", p->quote, op,
+                         expr_value_kind_name(a->kind), expr_value_kind_name(b->kind));
     if (a->kind == VALUE_INT && b->kind == VALUE_INT)
         return integers(p, op, a->i, b->i, a);
-    double x = value_number(a), y = value_number(b);
+    double x = expr_value_number(a), y = expr_value_number(b);
     if ((op == '/' || op == '%') && y == 0)
         return bad(p, VIV_EINVAL, "division by zero");
     double r = op == '+' ? x + y : op == '-' ? x - y : op == '*' ? x * y : op == '/' ? x / y : fmod(x, y);
@@ -273,15 +274,16 @@ static viv_status truth(struct parser *p, const struct value *v, bool *out)
         return VIV_OK;
     if (v->kind != VALUE_BOOL)
         return error_set(p->err, VIV_EINVAL, "'%s': expected a boolean, found %s", p->quote,
-                         value_kind_name(v->kind));
+                         expr_value_kind_name(v->kind));
     *out = v->i != 0;
     return VIV_OK;
 }
 
-bool value_equal(const struct value *a, const struct value *b)
+bool expr_value_equal(const struct value *a, const struct value *b)
 {
     if (is_number(a) && is_number(b))
-        return a->kind == VALUE_INT && b->kind == VALUE_INT ? a->i == b->i : value_number(a) == value_number(b);
+        return a->kind == VALUE_INT && b->kind == VALUE_INT ? a->i == b->i
+                                                            : expr_value_number(a) == expr_value_number(b);
     if (a->kind != b->kind)
         return false;
     return a->kind == VALUE_NONE || (a->kind == VALUE_STRING ? strcmp(a->s, b->s) == 0 : a->i == b->i);
@@ -292,7 +294,7 @@ static int order_of(const struct value *a, const struct value *b)
 {
     if (a->kind == VALUE_INT && b->kind == VALUE_INT)
         return (a->i > b->i) - (a->i < b->i);
-    return (value_number(a) > value_number(b)) - (value_number(a) < value_number(b));
+    return (expr_value_number(a) > expr_value_number(b)) - (expr_value_number(a) < expr_value_number(b));
 }
 
 /* Whether a list holds the value. */
@@ -302,10 +304,10 @@ static viv_status membership(struct parser *p, struct value *a, const struct val
     if (p->skipping)
         return VIV_OK;
     if (list->kind != VALUE_LIST || a->kind == VALUE_LIST)
-        return error_set(p->err, VIV_EINVAL, "'%s': `in` wants a value and a list, found %s and %s", p->quote,
-                         value_kind_name(a->kind), value_kind_name(list->kind));
+        return error_set(p->err, VIV_EINVAL, "'%s': `in` takes a value and a list, found %s and %s", p->quote,
+                         expr_value_kind_name(a->kind), expr_value_kind_name(list->kind));
     for (uint32_t i = 0; i < list->n && !r; i++)
-        r = value_equal(a, &list->list[i]);
+        r = expr_value_equal(a, &list->list[i]);
     *a = (struct value){.kind = VALUE_BOOL, .i = r != negated};
     return VIV_OK;
 }
@@ -318,11 +320,11 @@ static viv_status compare(struct parser *p, const char *op, struct value *a, con
     if (op[1] == '=' && (op[0] == '=' || op[0] == '!')) {
         if (a->kind == VALUE_LIST || b->kind == VALUE_LIST)
             return bad(p, VIV_EINVAL, "lists cannot be compared");
-        r = value_equal(a, b) == (op[0] == '=');
+        r = expr_value_equal(a, b) == (op[0] == '=');
     } else {
         if (!is_number(a) || !is_number(b))
-            return error_set(p->err, VIV_EINVAL, "'%s': '%s' wants numbers, found %s and %s", p->quote, op,
-                             value_kind_name(a->kind), value_kind_name(b->kind));
+            return error_set(p->err, VIV_EINVAL, "'%s': '%s' takes numbers, found %s and %s", p->quote, op,
+                             expr_value_kind_name(a->kind), expr_value_kind_name(b->kind));
         int order = order_of(a, b);
         r = op[0] == '<' ? (op[1] ? order <= 0 : order < 0) : (op[1] ? order >= 0 : order > 0);
     }
@@ -350,18 +352,18 @@ static viv_status call(struct parser *p, const char *name, struct value *out)
         if (p->skipping)
             continue;
         if (is_len ? v.kind != VALUE_LIST : !is_number(&v))
-            return error_set(p->err, VIV_EINVAL, "'%s': %s wants %s, found %s", p->quote, name,
-                             is_len ? "a list" : "numbers", value_kind_name(v.kind));
-        if (is_sqrt && value_number(&v) < 0)
+            return error_set(p->err, VIV_EINVAL, "'%s': %s takes %s, found %s", p->quote, name,
+                             is_len ? "a list" : "numbers", expr_value_kind_name(v.kind));
+        if (is_sqrt && expr_value_number(&v) < 0)
             return bad(p, VIV_EINVAL, "the root of a negative number");
-        if (is_ln && value_number(&v) <= 0)
+        if (is_ln && expr_value_number(&v) <= 0)
             return bad(p, VIV_EINVAL, "the logarithm of a number that is not positive");
         if (is_len)
             *out = (struct value){.kind = VALUE_INT, .i = v.n};
         else if (is_ln)
-            *out = (struct value){.kind = VALUE_FLOAT, .f = log(value_number(&v))};
+            *out = (struct value){.kind = VALUE_FLOAT, .f = log(expr_value_number(&v))};
         else if (is_sqrt)
-            *out = (struct value){.kind = VALUE_FLOAT, .f = sqrt(value_number(&v))};
+            *out = (struct value){.kind = VALUE_FLOAT, .f = sqrt(expr_value_number(&v))};
         else if (n == 1 || order_of(&v, out) == (is_max ? 1 : -1))
             *out = v;
     } while (is_op(p, ",") && !is_len && !is_sqrt && !is_ln);
@@ -395,7 +397,7 @@ static viv_status name(struct parser *p, struct value *out)
     struct value found = {0};
     if (is_foreign(word))
         return error_set(p->err, VIV_EINVAL,
-                         "'%s' means nothing here: booleans are true and false, nothing is none", word);
+                         "'%s' is not known here: booleans are true and false, no value is none", word);
     status = p->scope->lookup(p->scope->ctx, word, &found, p->err);
     if (status == VIV_OK && !p->skipping)
         *out = found;
@@ -511,7 +513,7 @@ static viv_status is_in(struct parser *p, struct value *out)
     struct value list = {0};
     viv_status status = negated ? advance(p) : VIV_OK;
     if (status == VIV_OK && !is_word(p, "in"))
-        return bad(p, VIV_EINVAL, "after a value and `not` comes `in`");
+        return bad(p, VIV_EINVAL, "expected `in` after a value and `not`");
     if (status == VIV_OK)
         status = advance(p);
     if (status == VIV_OK)
@@ -657,7 +659,7 @@ static viv_status parse(struct parser *p, struct value *out)
     if (status == VIV_OK)
         status = choice(p, out);
     if (status == VIV_OK && p->token.kind != T_END)
-        status = bad(p, VIV_EINVAL, "there is something left after the expression");
+        status = bad(p, VIV_EINVAL, "unexpected text after the expression");
     return status;
 }
 

@@ -33,10 +33,10 @@ viv_status expr_check(struct arena *a, const char *text, const struct expr_scope
 /* Whether this is a valid name of a param: letters, digits and _, and not a keyword. */
 bool expr_is_name(const char *word);
 
-const char *value_kind_name(enum value_kind kind); /* "an integer", ... */
+const char *expr_value_kind_name(enum value_kind kind); /* "an integer", ... */
 /* The value as an expression would write it. */
-double value_number(const struct value *v); /* of an integer or a float */
-bool value_equal(const struct value *a, const struct value *b);
-bool value_print(const struct value *v, struct buf *out);
+double expr_value_number(const struct value *v); /* of an integer or a float */
+bool expr_value_equal(const struct value *a, const struct value *b);
+bool expr_value_print(const struct value *v, struct buf *out);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/near.h"
+#include "base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -251,12 +252,6 @@ static viv_status remember(struct search *s, const struct yaml *words, struct er
     return VIV_OK;
 }
 
-static bool ends_in(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* Whether a family has this model_type: by `matches`, or by its own name, to which "_text" may be added. */
 static bool is_of_type(const struct yaml *root, const struct yaml *words, const struct search *s)
 {
@@ -271,7 +266,7 @@ static bool is_of_type(const struct yaml *root, const struct yaml *words, const 
 static bool has_class_within(const struct yaml *words, const char *wanted)
 {
     const size_t n = strlen(wanted);
-    for (uint32_t i = 0; ends_in(wanted, "Model") && words && words->kind == YAML_LIST && i < words->n; i++) {
+    for (uint32_t i = 0; text_ends_in(wanted, "Model") && words && words->kind == YAML_LIST && i < words->n; i++) {
         const char *word = words->items[i]->text;
         if (strncmp(word, wanted, n - 5) == 0 &&
             (strncmp(word + n - 5, "For", 3) == 0 || strcmp(word + n - 5, "LMHeadModel") == 0))
@@ -351,7 +346,8 @@ static viv_status no_family(const struct search *s, const char *checkpoint, stru
 static const char *deciding_type(const struct checkpoint *c, const char *architecture)
 {
     const char *type = checkpoint_model_type(c);
-    const bool decides = type && (c->whole || strcmp(type, architecture) == 0 || ends_in(architecture, "Model"));
+    const bool decides =
+        type && (c->whole || strcmp(type, architecture) == 0 || text_ends_in(architecture, "Model"));
     return decides ? type : NULL;
 }
 
@@ -390,10 +386,11 @@ viv_status spec_open(const struct spec_world *world, const char *model, struct s
 {
     char *path = NULL;
     viv_status status;
-    bool listed = folder_of(model) && !file_exists(model) && !ends_in(model, ".yaml");
-    bool is_path = (strchr(model, '/') && !listed) || ends_in(model, ".yaml") || ends_in(model, ".gguf") ||
-                   ends_in(model, ".safetensors") || strcmp(model, ".") == 0 || strcmp(model, "..") == 0;
-    if (is_path && ends_in(model, ".yaml"))
+    bool listed = folder_of(model) && !file_exists(model) && !text_ends_in(model, ".yaml");
+    bool is_path = (strchr(model, '/') && !listed) || text_ends_in(model, ".yaml") ||
+                   text_ends_in(model, ".gguf") || text_ends_in(model, ".safetensors") || strcmp(model, ".") == 0 ||
+                   strcmp(model, "..") == 0;
+    if (is_path && text_ends_in(model, ".yaml"))
         return document_load(world, model, NULL, out, err);
     if (is_path) {
         status = family_of(world, model, &path, err);

@@ -28,7 +28,7 @@ static viv_status hole_number(struct expander *x, const struct yaml *y, const ch
     viv_status status = expander_param(x, word, &v, x->err);
     if (status == VIV_OK && v.kind != VALUE_INT)
         status = yaml_error(x->err, y->at, VIV_EINVAL, "'%s': %s is %s, expected an integer", y->text, word,
-                            value_kind_name(v.kind));
+                            expr_value_kind_name(v.kind));
     *out = v.i;
     return status;
 }
@@ -82,7 +82,7 @@ static bool names_have(const struct yaml *names, const char *hole)
     return false;
 }
 
-bool weight_is_indexed(const struct weight_entry *w)
+bool spec_weight_is_indexed(const struct weight_entry *w)
 {
     return names_have(yaml_get(w->body, "hf"), "{i}") || names_have(yaml_get(w->body, "gguf"), "{i}");
 }
@@ -97,7 +97,7 @@ static viv_status count_each(struct expander *x, const struct yaml *each, uint32
     return status;
 }
 
-viv_status weight_names(struct expander *x, const struct weight_entry *entry, struct weight *w)
+viv_status spec_weight_names(struct expander *x, const struct weight_entry *entry, struct weight *w)
 {
     const struct yaml *names = yaml_get(entry->body, expander_naming(x)), *each = yaml_get(entry->body, "each");
     const uint32_t n = yaml_count(names);

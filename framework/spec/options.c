@@ -130,7 +130,7 @@ static viv_status walk(struct options *o, const json_t *object, const char *fron
         if (o->n == MAX_NAMED)
             return VIV_OK;
         if (++o->n_seen > MAX_OPTIONS)
-            return error_set(o->x->err, VIV_ELIMIT, "%s: config.json says more than %d things",
+            return error_set(o->x->err, VIV_ELIMIT, "%s: config.json has more than %d values",
                              o->x->checkpoint->path, MAX_OPTIONS);
         char path[PATH_LENGTH];
         int n = snprintf(path, sizeof path, "%s%s", front, key);

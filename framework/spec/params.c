@@ -34,7 +34,7 @@ static void note(struct buf *noted, const char *name, const struct value *v)
     if (strstr(buf_text(noted), words))
         return;
     buf_printf(noted, "%s%s", noted->size ? ", " : "", words);
-    value_print(v, noted);
+    expr_value_print(v, noted);
 }
 
 static viv_status lookup(void *ctx, const char *name, struct value *out, struct error *err)
@@ -43,7 +43,7 @@ static viv_status lookup(void *ctx, const char *name, struct value *out, struct 
     viv_status status = VIV_OK;
     if (strcmp(name, "i") == 0) {
         if (x->index < 0)
-            return error_set(err, VIV_EINVAL, "`i` stands only inside of a repeat");
+            return error_set(err, VIV_EINVAL, "`i` exists only inside of a repeat");
         *out = (struct value){.kind = VALUE_INT, .i = x->index};
     } else if (strcmp(name, "gguf") == 0) {
         *out = (struct value){.kind = VALUE_BOOL, .i = expander_gguf(x)};
@@ -82,7 +82,7 @@ viv_status expander_eval_bool(struct expander *x, const struct yaml *y, bool *ou
     struct value v = {0};
     viv_status status = expander_eval(x, y, &v);
     if (status == VIV_OK && v.kind != VALUE_BOOL)
-        return yaml_error(x->err, y->at, VIV_EINVAL, "expected a boolean, found %s", value_kind_name(v.kind));
+        return yaml_error(x->err, y->at, VIV_EINVAL, "expected a boolean, found %s", expr_value_kind_name(v.kind));
     *out = v.i != 0;
     return status;
 }
@@ -99,7 +99,7 @@ viv_status expander_eval_dims(struct expander *x, const struct yaml *list, uint6
         if (v.kind != VALUE_INT || v.i < 0 || v.i > (int64_t)1 << 40)
             return yaml_error(x->err, list->items[d]->at, VIV_EINVAL,
                               "a dimension must be an integer from 0 to 2^40, '%s' is %s", list->items[d]->text,
-                              v.kind == VALUE_INT ? "not" : value_kind_name(v.kind));
+                              v.kind == VALUE_INT ? "not" : expr_value_kind_name(v.kind));
         dims[d] = (uint64_t)v.i;
     }
     *n = list->n;
@@ -108,7 +108,7 @@ viv_status expander_eval_dims(struct expander *x, const struct yaml *list, uint6
 
 /* --- types --------------------------------------------------------------------------------------------------- */
 
-viv_status param_type(const struct yaml *declaration, struct param_type *t, struct error *err)
+viv_status param_type_read(const struct yaml *declaration, struct param_type *t, struct error *err)
 {
     static const char *const names[] = {"int", "float", "bool", "string", "activation"};
     static const enum value_kind kinds[] = {VALUE_INT, VALUE_FLOAT, VALUE_BOOL, VALUE_STRING, VALUE_STRING};
@@ -143,8 +143,8 @@ static viv_status unfit(struct expander *x, const char *who, const struct value 
                         const struct value *bound)
 {
     struct buf found = {0}, wanted = {0};
-    value_print(v, &found);
-    value_print(bound, &wanted);
+    expr_value_print(v, &found);
+    expr_value_print(bound, &wanted);
     viv_status status = error_set(x->err, VIV_EINVAL, "%s is %s, expected %s %s", who, buf_text(&found), relation,
                                   buf_text(&wanted));
     buf_release(&found);
@@ -165,7 +165,7 @@ static viv_status check_range(struct expander *x, const struct param_type *t, co
             return status;
         if (bound.kind != VALUE_INT && bound.kind != VALUE_FLOAT)
             return yaml_error(x->err, bounds[b]->at, VIV_EINVAL, "expected a number, found %s",
-                              value_kind_name(bound.kind));
+                              expr_value_kind_name(bound.kind));
         double a = v->kind == VALUE_FLOAT ? v->f : (double)v->i;
         double limit = bound.kind == VALUE_FLOAT ? bound.f : (double)bound.i;
         if (b == 0 ? a < limit : a > limit)
@@ -190,11 +190,11 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
     }
     if ((t->kind == VALUE_INT || t->kind == VALUE_FLOAT) && v->kind == VALUE_STRING && strcmp(v->s, "NaN") == 0)
         return error_set(x->err, VIV_EINVAL, "%s is NaN, which is no number: expected %s", who,
-                         value_kind_name(t->kind));
+                         expr_value_kind_name(t->kind));
     if (v->kind != t->kind)
-        return error_set(x->err, VIV_EINVAL, "%s is %s%s%s%s, expected %s", who, value_kind_name(v->kind),
+        return error_set(x->err, VIV_EINVAL, "%s is %s%s%s%s, expected %s", who, expr_value_kind_name(v->kind),
                          v->kind == VALUE_STRING ? " ('" : "", v->kind == VALUE_STRING ? v->s : "",
-                         v->kind == VALUE_STRING ? "')" : "", value_kind_name(t->kind));
+                         v->kind == VALUE_STRING ? "')" : "", expr_value_kind_name(t->kind));
     viv_status status = expander_check_choice(x, t, v, who);
     if (status == VIV_OK && (v->kind == VALUE_INT || v->kind == VALUE_FLOAT))
         status = check_range(x, t, v, who);
@@ -205,14 +205,14 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
 static viv_status one_for_all(struct expander *x, const struct param_type *t, struct value *v, const char *who)
 {
     if (v->n == 0)
-        return error_set(x->err, VIV_EINVAL, "%s is an empty list, expected %s", who, value_kind_name(t->kind));
+        return error_set(x->err, VIV_EINVAL, "%s is an empty list, expected %s", who,
+                         expr_value_kind_name(t->kind));
     for (uint32_t i = 1; i < v->n; i++)
-        if (!value_equal(&v->list[0], &v->list[i]))
+        if (!expr_value_equal(&v->list[0], &v->list[i]))
             return error_set(x->err, VIV_EUNSUPPORTED,
                              "%s is a list of %" PRIu32
-                             " with different values: this family takes %s that is one for "
-                             "all layers",
-                             who, v->n, value_kind_name(t->kind));
+                             " with different values: this family takes %s that is one for all layers",
+                             who, v->n, expr_value_kind_name(t->kind));
     *v = v->list[0];
     return VIV_OK;
 }
@@ -260,7 +260,7 @@ static viv_status value_of_meta(struct expander *x, const struct meta *m, struct
         return VIV_OK;
     case META_INT:
     case META_UINT:
-        if (!meta_int(m, &i))
+        if (!checkpoint_meta_int(m, &i))
             return error_set(x->err, VIV_ELIMIT, "%s is an integer beyond 63 bits", who);
         *v = (struct value){.kind = VALUE_INT, .i = i};
         return VIV_OK;
@@ -417,7 +417,7 @@ static viv_status compute(struct expander *x, const struct param *p, struct para
     struct value v = {0};
     const char *source = NULL;
     const struct yaml *otherwise = yaml_get(p->declaration, "default");
-    viv_status status = param_type(p->declaration, &t, x->err);
+    viv_status status = param_type_read(p->declaration, &t, x->err);
     bool found = false, has_key = false;
     if (!p->declaration) { /* a constant of the spec, of any type */
         status = p->value->kind == YAML_LIST ? from_spec(x, &t, p->value, &v) : expander_eval(x, p->value, &v);

@@ -222,7 +222,7 @@ static viv_status choose(struct finder *f, struct placement *out)
     }
     if (best && other)
         return error_set(f->x->err, VIV_EUNSUPPORTED,
-                         "%s: two models of this family lie in it, '%s' and '%s': which is meant cannot be told",
+                         "%s has two models of this family, '%s' and '%s': it is unclear which one is meant",
                          c->path, best->add, other->add);
     if (best && (*best->drop || *best->add))
         *out = *best;

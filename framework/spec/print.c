@@ -53,7 +53,7 @@ static void print_value(struct buf *out, const struct value *v)
         }
         buf_putc(out, ']');
     } else {
-        value_print(v, out);
+        expr_value_print(v, out);
     }
 }
 
@@ -108,7 +108,7 @@ static void print_transform(struct buf *out, const struct transform *t)
         break;
     case TRANSFORM_ADD:
         buf_puts(out, "{add: ");
-        value_print(&(struct value){.kind = VALUE_FLOAT, .f = t->addend}, out);
+        expr_value_print(&(struct value){.kind = VALUE_FLOAT, .f = t->addend}, out);
         buf_putc(out, '}');
         break;
     }
@@ -167,7 +167,7 @@ static void print_stack(struct buf *out, const struct expansion *e, enum stack_i
 {
     const struct stack *s = &e->stacks[id];
     if (s->begin < s->end)
-        buf_printf(out, "%s:\n", stack_names[id]);
+        buf_printf(out, "%s:\n", spec_stack_names[id]);
     for (uint32_t i = s->begin; i < s->end; i++)
         print_node(out, e, &e->nodes[i]);
 }

@@ -113,7 +113,7 @@ static json_t *key_value(const struct key *k)
 static json_t *context_schema(struct schema *s, enum key_context context)
 {
     json_t *properties = json_object(), *required = json_array();
-    for (size_t i = 0; i < n_spec_keys; i++) {
+    for (size_t i = 0; i < spec_n_keys; i++) {
         const struct key *k = &spec_keys[i];
         if (k->context != context)
             continue;

@@ -1,3 +1,4 @@
+/* settings.c - see settings.h. */
 #include "spec/settings.h"
 
 #include "base/file.h"
@@ -55,7 +56,7 @@ static viv_status set_number(struct spec_settings *s, const struct setting *to, 
     const double x = v->kind == YAML_SCALAR ? strtod(v->text, &end) : NAN;
     const bool is_number = v->kind == YAML_SCALAR && end != v->text && *end == '\0' && isfinite(x);
     if (!is_number || x < to->min || x > to->max || (to->kind == SET_INT && x != floor(x)))
-        return yaml_error(err, v->at, VIV_EINVAL, "'%s' wants %s from %.10g to %.10g, found %s", to->key,
+        return yaml_error(err, v->at, VIV_EINVAL, "'%s': expected %s from %.10g to %.10g, found %s", to->key,
                           to->kind == SET_INT ? "a whole number" : "a number", to->min, to->max,
                           v->kind == YAML_SCALAR ? v->text : yaml_kind_name(v));
     if (to->kind == SET_FLOAT)

@@ -117,6 +117,9 @@ struct node {
     uint32_t n_attrs;
 };
 
+/* The value of an attribute; NULL if it is not set. */
+const struct value *node_attr(const struct node *n, const char *name);
+
 enum transform_kind {
     TRANSFORM_TRANSPOSE,
     TRANSFORM_SPLIT,
@@ -168,7 +171,7 @@ struct weight {
 
 /* The lists of layers of a spec, by their keys. */
 enum stack_id { STACK_GRAPH, STACK_ENCODER, N_STACKS };
-extern const char *const stack_names[N_STACKS];
+extern const char *const spec_stack_names[N_STACKS];
 
 struct stack {
     uint32_t begin, end; /* nodes */

@@ -107,7 +107,7 @@ static viv_status build_transform(struct expander *x, const struct yaml *item, s
     return eval_axis(x, y, &t->axis);
 }
 
-const struct yaml *weight_transforms_of(const struct yaml *weight, const char *naming)
+const struct yaml *spec_weight_transforms_of(const struct yaml *weight, const char *naming)
 {
     const struct yaml *t = yaml_get(weight, "transform");
     return t && t->kind == YAML_MAP ? yaml_get(t, naming) : t;
@@ -127,9 +127,9 @@ static bool needs_f32(const struct expander *x, const struct weight *w, const st
     return needs;
 }
 
-viv_status weight_transforms(struct expander *x, const struct weight_entry *entry, struct weight *w)
+viv_status spec_weight_transforms(struct expander *x, const struct weight_entry *entry, struct weight *w)
 {
-    const struct yaml *items = weight_transforms_of(entry->body, expander_naming(x));
+    const struct yaml *items = spec_weight_transforms_of(entry->body, expander_naming(x));
     uint32_t n = items ? items->n : 0;
     if (n > MAX_TRANSFORMS)
         return yaml_error(x->err, items->at, VIV_ELIMIT, "more than %d transforms", MAX_TRANSFORMS);

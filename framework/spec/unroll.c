@@ -100,7 +100,7 @@ static viv_status save(struct unroller *u, const struct yaml *name, uint32_t val
 static viv_status build_weight(struct unroller *u, const viv_attr *attr, const struct yaml *y, struct value *v)
 {
     int64_t index = 0;
-    viv_status status = weight_find(u->x, u->weights, v->s, &index);
+    viv_status status = spec_weight_find(u->x, u->weights, v->s, &index);
     if (status != VIV_OK)
         return status;
     *v = index == -2 ? (struct value){0} : (struct value){.kind = VALUE_INT, .i = index};
@@ -179,7 +179,7 @@ static viv_status build_repeat(struct unroller *u, const struct yaml *item, uint
         return status;
     if (count.kind != VALUE_INT)
         return yaml_error(x->err, repeat->at, VIV_EINVAL, "repeat: expected an integer, found %s",
-                          value_kind_name(count.kind));
+                          expr_value_kind_name(count.kind));
     if (count.i < 0 || count.i > MAX_REPEAT)
         return yaml_error(x->err, repeat->at, VIV_ELIMIT, "repeat: %s is %" PRId64 ", expected 0 to %d",
                           repeat->text, count.i, MAX_REPEAT);
@@ -202,13 +202,13 @@ static viv_status build_switch(struct unroller *u, const struct yaml *item, uint
     if (status != VIV_OK)
         return status;
     struct buf text = {0};
-    value_print(&v, &text);
+    expr_value_print(&v, &text);
     const struct yaml *chosen = yaml_get(cases, buf_text(&text));
     chosen = chosen ? chosen : yaml_get(item, "else");
     if (text.failed)
         status = error_nomem(u->x->err);
     else if (!chosen)
-        status = yaml_error(u->x->err, on->at, VIV_EINVAL, "switch: '%s' is %s, and no case stands for it",
+        status = yaml_error(u->x->err, on->at, VIV_EINVAL, "switch: '%s' is %s, which is not one of the cases",
                             on->text, buf_text(&text));
     buf_release(&text);
     return status == VIV_OK ? build_items(u, chosen, value) : status;
@@ -273,7 +273,7 @@ viv_status unroller_run(struct unroller *u, enum stack_id id, const struct yaml 
     out->end = (uint32_t)u->n_nodes;
     out->output = value;
     if (status == VIV_OK && out->begin == out->end)
-        return yaml_error(u->x->err, list->at, VIV_EINVAL, "the %s has no layers", stack_names[id]);
+        return yaml_error(u->x->err, list->at, VIV_EINVAL, "the %s has no layers", spec_stack_names[id]);
     return status;
 }
 

@@ -31,10 +31,10 @@ static bool has_its_own(const struct expander *x, const struct weight *w, const 
 static viv_status stand_in(struct expander *x, struct weight_list *l, const struct weight_entry *entry,
                            const char *other, struct weight *w, bool *wanted)
 {
-    viv_status status = weight_find(x, l, other, &w->otherwise);
+    viv_status status = spec_weight_find(x, l, other, &w->otherwise);
     if (status != VIV_OK || *wanted || !x->checkpoint || w->otherwise < 0)
         return status;
-    status = weight_names(x, entry, w);
+    status = spec_weight_names(x, entry, w);
     *wanted = status == VIV_OK && has_its_own(x, w, &l->items[w->otherwise]);
     return status;
 }
@@ -74,7 +74,7 @@ static viv_status read_values(struct expander *x, const struct yaml *y, struct w
         fits = v->list[i].kind == VALUE_INT || v->list[i].kind == VALUE_FLOAT;
     if (!fits)
         return yaml_error(x->err, y->at, VIV_EINVAL, "expected a list of numbers, '%s' is %s", y->text,
-                          v->kind == VALUE_LIST ? "a list of other things" : value_kind_name(v->kind));
+                          v->kind == VALUE_LIST ? "a list of other things" : expr_value_kind_name(v->kind));
     w->values = v;
     return VIV_OK;
 }
@@ -83,7 +83,7 @@ static viv_status read_values(struct expander *x, const struct yaml *y, struct w
 static viv_status find_numbers(struct expander *x, const struct weight_entry *entry, struct weight *w, bool *wanted)
 {
     const struct yaml *values = yaml_get(entry->body, "values");
-    viv_status status = weight_names(x, entry, w);
+    viv_status status = spec_weight_names(x, entry, w);
     if (status == VIV_OK && values && w->n_names == 0)
         status = read_values(x, values, w);
     if (status == VIV_OK && w->otherwise != -1)
@@ -123,7 +123,7 @@ static viv_status build_weight(struct expander *x, struct weight_list *l, const 
             yaml_error(x->err, entry->at, VIV_ESHAPE, "weight '%s' is a list of %" PRIu32 ", expected %" PRIu64,
                        entry->key, w->values->n, w->n_dims == 1 ? w->dims[0] : 0);
     if (status == VIV_OK)
-        status = weight_transforms(x, entry, w);
+        status = spec_weight_transforms(x, entry, w);
     return status == VIV_OK ? check_joined(x, entry, w) : status;
 }
 
@@ -149,12 +149,12 @@ static viv_status add_weight(struct expander *x, struct weight_list *l, const st
     return VIV_OK;
 }
 
-viv_status weight_find(struct expander *x, struct weight_list *l, const char *key, int64_t *index)
+viv_status spec_weight_find(struct expander *x, struct weight_list *l, const char *key, int64_t *index)
 {
     const struct weight_entry *entry = spec_weight(x->spec, key);
     if (!entry)
         return error_set(x->err, VIV_EINVAL, "there is no weight '%s'", key);
-    struct weight w = {.key = entry->key, .index = weight_is_indexed(entry) ? x->index : -1, .at = entry->at};
+    struct weight w = {.key = entry->key, .index = spec_weight_is_indexed(entry) ? x->index : -1, .at = entry->at};
     const struct weight_id id = id_of(key, w.index);
     bool wanted = true;
     uint32_t known = 0;
@@ -180,7 +180,7 @@ viv_status weight_find(struct expander *x, struct weight_list *l, const char *ke
     return VIV_OK;
 }
 
-viv_status weight_add_unread(struct expander *x, struct weight_list *l, const struct weight_entry *entry)
+viv_status spec_weight_add_unread(struct expander *x, struct weight_list *l, const struct weight_entry *entry)
 {
     const struct yaml *unread = yaml_get(entry->body, "unread");
     const struct weight_id id = id_of(entry->key, -1);
@@ -197,7 +197,7 @@ viv_status weight_add_unread(struct expander *x, struct weight_list *l, const st
     return add_weight(x, l, &w);
 }
 
-void weight_list_release(struct weight_list *l)
+void spec_weight_list_release(struct weight_list *l)
 {
     free(l->items);
     strmap_release(&l->known);

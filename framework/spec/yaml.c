@@ -1,3 +1,4 @@
+/* yaml.c - see yaml.h. */
 #include "spec/yaml.h"
 
 #include "base/buf.h"
@@ -113,7 +114,7 @@ static viv_status read_key(struct reader *r, const yaml_event_t *e, struct child
     c->key_at[c->n] = at;
     switch (strmap_add(&c->seen, key, size, 0)) {
     case STRMAP_EXISTS:
-        return yaml_error(r->err, at, VIV_EFORMAT, "key '%s' stands here a second time", key);
+        return yaml_error(r->err, at, VIV_EFORMAT, "key '%s' appears twice", key);
     case STRMAP_NOMEM:
         return error_nomem(r->err);
     default:

@@ -158,7 +158,7 @@ bool tensor_same(const viv_tensor *a, const viv_tensor *b)
     return memcmp(a->dl.data, b->dl.data, a->nbytes) == 0;
 }
 
-const char *shape_text(const int64_t *shape, uint32_t ndim, char out[128])
+const char *tensor_shape_text(const int64_t *shape, uint32_t ndim, char out[128])
 {
     size_t n = (size_t)snprintf(out, 128, "[");
     for (uint32_t i = 0; i < ndim && n < 100; i++)

@@ -30,6 +30,6 @@ bool tensor_init(viv_tensor *t, const char *name, uint32_t dtype, uint32_t ndim,
 bool tensor_same(const viv_tensor *a, const viv_tensor *b);
 
 /* "[4096, 1024]" into out. */
-const char *shape_text(const int64_t *shape, uint32_t ndim, char out[128]);
+const char *tensor_shape_text(const int64_t *shape, uint32_t ndim, char out[128]);
 
 #endif

@@ -1,5 +1,5 @@
-/* added.c - tokens that are found in the text itself, before the model sees it, as tokenizers' added_vocabulary.rs
- * has them. They have a table of their own: the model never finds one among its pieces. */
+/* added.c - added tokens: found in the text before the model encodes it, as in the tokenizers library
+ * (added_vocabulary.rs). They have a table of their own; the model never finds one among its pieces. */
 #include "tokenizer/pipeline.h"
 #include "tokenizer/unicode.h"
 
@@ -41,7 +41,8 @@ static bool put_id(struct added_tokens *a, uint32_t id, uint32_t index)
     return true;
 }
 
-int32_t tokenizer_next_id(const struct tokenizer *t)
+/* The id of the next added token in the tokenizers library, which counts them, whatever a file says. */
+static int32_t next_id(const struct tokenizer *t)
 {
     return (int32_t)(t->added.n_ids > t->vocab.n_pieces ? t->added.n_ids : t->vocab.n_pieces);
 }
@@ -66,7 +67,7 @@ viv_status tokenizer_add_token(struct tokenizer *t, const struct added_token *to
     if (vocab_find(&t->vocab, copy.content, copy.n, &known))
         copy.id = (int32_t)known;
     else if (copy.id < 0)
-        copy.id = tokenizer_next_id(t);
+        copy.id = next_id(t);
     if (copy.id >= MAX_VOCAB)
         return error_set(err, VIV_ELIMIT, "the added token '%.100s' has the id %" PRId32 ", at most %d are taken",
                          copy.content, copy.id, MAX_VOCAB - 1);
@@ -186,8 +187,8 @@ static size_t spaces_after(const char *s, size_t at, size_t n)
     return at;
 }
 
-/* A token that is found and does not count uses its text up all the same, as in the reference; the spaces that
- * belong to one may themselves be searched. */
+/* A token that is found uses up its text even if it is not counted, as in the reference. The spaces that belong to
+ * it are searched again. */
 bool added_next(const struct added_tokens *a, const struct added_index *index, const char *s, size_t n, int flags,
                 struct added_match *m)
 {
@@ -202,7 +203,7 @@ bool added_next(const struct added_tokens *a, const struct added_index *index, c
         const size_t end = at + e->n;
         m->searched = end;
         if (token->special && m->from_data && memchr(m->from_data + at, 1, e->n)) {
-            m->searched = at + 1; /* one that the template wrote may begin within */
+            m->searched = at + 1; /* a token that the template wrote may begin inside this one */
             continue;
         }
         if (token->special && !(flags & TOKENIZER_PARSE_SPECIAL))

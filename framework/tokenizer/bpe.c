@@ -1,7 +1,7 @@
-/* bpe.c - byte pair encoding (Sennrich, Haddow and Birch 2016): of all neighbours, the pair that comes first in the
- * list of merges becomes one symbol, the leftmost first, until no pair is in the list.
+/* bpe.c - byte pair encoding (Sennrich, Haddow and Birch 2016): merges the neighbours whose pair is first in the
+ * list of merges, the leftmost ones first, until no pair is in the list.
  *
- * Pairs wait in a heap, so that a word of n symbols takes n log n steps, however long it is. */
+ * Pairs are in a heap, so a word of n symbols takes n log n steps. */
 #include "tokenizer/model.h"
 
 #include "base/utf8.h"
@@ -93,7 +93,7 @@ struct candidate {
     double order; /* lower goes first: rank, or minus the score */
     uint32_t id, left_id, right_id;
     int32_t left;
-    size_t n; /* bytes of both: tells a pair that has changed since */
+    size_t n; /* bytes of both: shows whether a pair has changed since */
 };
 
 struct work {
@@ -208,7 +208,7 @@ static bool merge_all(const struct bpe *b, const char *word, struct work *w)
         struct symbol *l = &w->symbols[c.left];
         if (l->n == 0 || l->id != c.left_id || l->after < 0 || w->symbols[l->after].id != c.right_id ||
             l->n + w->symbols[l->after].n != c.n)
-            continue; /* one of the two has merged since */
+            continue; /* one of the two was merged since */
         struct symbol *r = &w->symbols[l->after];
         l->id = c.id;
         l->n += r->n;

@@ -1,5 +1,5 @@
-/* classes.c - what transformers' tokenizer classes do that no file of a checkpoint says. It matters where there is
- * no tokenizer.json, which says all. */
+/* classes.c - properties of transformers' tokenizer classes that no file of a checkpoint has. Needed only if there
+ * is no tokenizer.json, which has them all. */
 #include "tokenizer/patterns.h"
 #include "tokenizer/pipeline.h"
 
@@ -64,7 +64,7 @@ static bool is_called(const char *name, const char *class)
     return strncmp(name, class, n) == 0 && (!name[n] || strcmp(name + n, "Fast") == 0);
 }
 
-/* Names that say nothing of a tokenizer's ways. */
+/* Class names without a meaning for the tokenizer. */
 static bool is_generic(const char *name)
 {
     return is_called(name, "PreTrainedTokenizer") || strcmp(name, "TokenizersBackend") == 0;

@@ -1,8 +1,9 @@
-/* declared.c - tokens that are declared beside the vocabulary's file: in tokenizer_config.json
- * (added_tokens_decoder, eos_token and its like, additional_special_tokens, extra_special_tokens),
- * special_tokens_map.json and added_tokens.json. transformers adds them all: they are found in texts, decoded, and
- * end them. */
+/* declared.c - tokens that are declared outside of the vocabulary's file: in tokenizer_config.json
+ * (added_tokens_decoder, eos_token and the like, additional_special_tokens, extra_special_tokens),
+ * special_tokens_map.json and added_tokens.json. As in transformers, all of them are found in texts and decoded. */
 #include "tokenizer/pipeline.h"
+
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static json_t *content_of(json_t *v)
     return json_string_length(content) ? content : NULL;
 }
 
-/* What one of the files says of a key: special_tokens_map.json wins where it counts. */
+/* The value of a key in these files; special_tokens_map.json has precedence if it is read. */
 static json_t *said(const struct tokenizer_words *w, const char *key)
 {
     json_t *v = json_object_get(w->config, "added_tokens_decoder") ? NULL : json_object_get(w->map, key);
@@ -86,7 +87,8 @@ static int by_id(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-/* An id that a piece has already is that piece by another name; others are counted, as the reference does. */
+/* A token with the id of a piece is that piece under another name. Other tokens are counted, as
+ * in the reference. */
 static viv_status add_numbered(struct tokenizer *t, struct numbered *v, size_t n, struct error *err)
 {
     viv_status status = VIV_OK;
@@ -168,18 +170,15 @@ static viv_status add_list(struct tokenizer *t, json_t *list, struct error *err)
     return status;
 }
 
-/* "image_token": "<image>", and whatever else is called so */
+/* "image_token": "<image>", and other keys that end in _token */
 static viv_status add_other_names(struct tokenizer *t, json_t *config, struct error *err)
 {
-    static const char end[] = "_token";
     const char *key;
     json_t *item;
     viv_status status = VIV_OK;
     json_object_foreach(config, key, item)
     {
-        const size_t n = strlen(key);
-        if (status == VIV_OK && json_is_string(item) && n > sizeof end - 1 &&
-            strcmp(key + n - (sizeof end - 1), end) == 0)
+        if (status == VIV_OK && json_is_string(item) && text_ends_in(key, "_token"))
             status = add_special(t, item, err);
     }
     return status;
@@ -198,7 +197,7 @@ static viv_status add_named(struct tokenizer *t, const struct tokenizer_words *w
     }
     if (status == VIV_OK)
         status = add_other_names(t, w->config, err);
-    /* an object gives names to tokens of its own, a list is the later name of additional_special_tokens */
+    /* an object names tokens; a list is the newer form of additional_special_tokens */
     json_t *extra = said(w, "extra_special_tokens");
     if (status == VIV_OK)
         status = add_list(t, extra, err);
@@ -207,7 +206,7 @@ static viv_status add_named(struct tokenizer *t, const struct tokenizer_words *w
     return status;
 }
 
-/* T5's <extra_id_0> and so on: the last one comes first. */
+/* T5's <extra_id_0> and so on, in reverse order. */
 static viv_status add_extra_ids(struct tokenizer *t, const struct tokenizer_words *w, struct error *err)
 {
     json_t *said_so = json_object_get(w->config, "extra_ids");

@@ -1,4 +1,4 @@
-/* decoder.c - the list of decoders, as tokenizer.json writes it; decoding.c runs it. */
+/* decoder.c - reads the list of decoders from tokenizer.json; decoding.c runs them. */
 #include "tokenizer/stages.h"
 
 #include "base/near.h"

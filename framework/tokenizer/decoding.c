@@ -1,9 +1,9 @@
-/* decoding.c - a run of decoders over a sequence of pieces, as tokenizers' decode_chain has it for a whole
- * sequence.
+/* decoding.c - runs decoders over pieces: the result is that of decode_chain of the tokenizers library for the
+ * whole sequence, but text is returned as early as possible.
  *
- * Each step hands its text to the next in parts. A part may begin a piece, end one, do both, or neither: what Fuse
- * makes is one piece, which ends with the sequence. A step holds back what later parts may change; so does the last
- * one, which lets whole characters out. Decoding a whole sequence and decoding a stream are the same run. */
+ * Each step passes its text on in parts. A part may begin a piece, end one, do both, or neither: the result of
+ * Fuse is one piece, which ends with the sequence. A step holds back text that later parts may change. The last
+ * step holds back incomplete characters. Decoding a whole sequence is one such run, too. */
 #include "tokenizer/stages.h"
 #include "tokenizer/unicode.h"
 
@@ -16,15 +16,15 @@ enum { BEGIN = 1, END = 2, WHOLE = BEGIN | END };
 enum {
     MAX_TEXT = 64 << 20,
     MAX_GROWTH = 256
-}; /* bytes over all steps: so many, and so many for each byte of pieces */
+}; /* limits of bytes over all steps: a constant, and a factor for each byte of pieces */
 
 struct step {
     const struct decoder *how;
-    bool whole;         /* it takes whole pieces: the parts of one are collected first */
-    bool begun, first;  /* a piece has begun; this one is the first of all */
-    bool open;          /* what it gave out is a piece that has not ended */
+    bool whole;         /* the step needs whole pieces: their parts are collected first */
+    bool begun, first;  /* a piece has begun; it is the first one */
+    bool open;          /* the piece that it passes on has not ended */
     struct buf parts;   /* of the piece that is being collected */
-    struct buf held;    /* text that what follows may change */
+    struct buf held;    /* text that later parts may change */
     uint32_t n_to_drop; /* Strip: characters at the beginning of this piece */
 };
 
@@ -32,7 +32,7 @@ struct decoding {
     struct step *steps; /* [n + 1]: the last one's output is the text */
     size_t n;
     bool joined;           /* pieces have a space between them */
-    uint64_t n_in, n_text; /* bytes of all pieces, and of all that steps made of them */
+    uint64_t n_in, n_text; /* bytes of all pieces and of the output of all steps */
     struct buf *out;
     struct error *err;
 };
@@ -51,7 +51,7 @@ static viv_status unless_nomem(const struct decoding *d, bool ok)
     return ok ? VIV_OK : error_nomem(d->err);
 }
 
-/* Hands over the buffer's text and releases it. */
+/* Passes on the buffer's text, and releases it. */
 static viv_status put_buf(struct decoding *d, size_t k, struct buf *b, bool ok, int part)
 {
     viv_status status = unless_nomem(d, ok && !b->failed);
@@ -71,7 +71,7 @@ static void drop_front(struct buf *b, size_t n)
     b->size -= n;
 }
 
-/* Hands over the first n bytes of what is held. */
+/* Passes on the first n bytes of the held text. */
 static viv_status put_held(struct decoding *d, size_t k, size_t n, int part)
 {
     struct buf *held = &d->steps[k].held, front = {0};
@@ -97,7 +97,7 @@ static bool append_replaced(struct buf *out, const char *s, size_t n, const char
     return ok && buf_append(out, s, (size_t)(end - s));
 }
 
-/* The spaces that English text does not have before punctuation. */
+/* Removes spaces that English text does not have before punctuation. */
 static bool clean_up(struct buf *b)
 {
     static const char *const pairs[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
@@ -115,19 +115,19 @@ static bool clean_up(struct buf *b)
 
 /* --- steps --------------------------------------------------------------------------------------------------- */
 
-/* Letters become bytes, whatever pieces they are in, and bytes text. */
+/* GPT-2's letters become bytes, and bytes become text, across pieces. */
 static viv_status byte_level(struct decoding *d, size_t k, const char *s, size_t n)
 {
     struct step *z = &d->steps[k];
     struct buf *held = &z->held, text = {0};
     size_t used = 0;
-    bool ok = byte_level_decode(s, n, held) && utf8_clean_part(buf_text(held), held->size, &text, &used);
+    bool ok = byte_level_decode(s, n, held) && unicode_clean_part(buf_text(held), held->size, &text, &used);
     drop_front(held, used);
     z->open = true;
     return put_buf(d, k + 1, &text, ok, z->first ? BEGIN : 0);
 }
 
-/* "▁" is a space, but in the first piece, where it was put before the text. */
+/* "▁" becomes a space, except at the begin of the first piece, where it was added before the text. */
 static viv_status metaspace(struct decoding *d, size_t k, const char *s, size_t n, int part)
 {
     const struct step *z = &d->steps[k];
@@ -150,7 +150,7 @@ static viv_status wordpiece(struct decoding *d, size_t k, const char *s, size_t 
     return put_buf(d, k + 1, &text, ok && (!how->flag || clean_up(&text)), WHOLE);
 }
 
-/* The suffix is a space, but behind the last piece: one is held back. */
+/* The suffix becomes a space, except in the last piece: so one is held back. */
 static viv_status bpe_held(struct decoding *d, size_t k, const char *suffix)
 {
     struct step *z = &d->steps[k];
@@ -184,8 +184,8 @@ static int byte_piece(const char *s, size_t n)
     return (int)value;
 }
 
-/* A run of byte tokens is the characters that they spell; a run that is not UTF-8 is as many U+FFFD. One wrong byte
- * changes all of the run, hence it is held to its end. */
+/* A run of byte tokens becomes the characters that it encodes, or, if it is not UTF-8, as many U+FFFD. One wrong
+ * byte changes the whole run, so it is held until its end. */
 static viv_status put_bytes(struct decoding *d, size_t k)
 {
     struct buf run = d->steps[k].held;
@@ -208,7 +208,7 @@ static viv_status byte_fallback(struct decoding *d, size_t k, const char *s, siz
     return status == VIV_OK ? put(d, k + 1, s, n, WHOLE) : status;
 }
 
-/* Bytes at the end of what is held that are up to `most` times the character. */
+/* Bytes at the end of the held text: up to `most` times the character. */
 static size_t at_the_end(const struct buf *b, const char *character, uint32_t most)
 {
     const size_t m = strlen(character);
@@ -240,7 +240,7 @@ static viv_status strip(struct decoding *d, size_t k, const char *s, size_t n, i
     return status;
 }
 
-/* Bytes at the end of s with which the literal may begin. */
+/* Bytes at the end of s that may be the begin of the literal. */
 static size_t may_begin(const char *s, size_t n, const struct pattern *p)
 {
     size_t m = n < p->n ? n : p->n - 1;
@@ -275,7 +275,7 @@ static viv_status replace(struct decoding *d, size_t k, const char *s, size_t n,
     return status;
 }
 
-/* Of equal neighbours one stays. */
+/* Removes all but one of equal neighbours. */
 static viv_status ctc(struct decoding *d, size_t k, const char *s, size_t n)
 {
     struct step *z = &d->steps[k];
@@ -312,13 +312,13 @@ static viv_status put_end(struct decoding *d, size_t k, const char *s, size_t n)
     return put(d, k + 1, s, n, END);
 }
 
-/* The last step: whole characters go out. */
+/* The last step: passes on whole characters. */
 static viv_status let_out(struct decoding *d, const char *s, size_t n, int part)
 {
     struct step *z = &d->steps[d->n];
     size_t used = 0;
     bool ok = !d->joined || z->first || !(part & BEGIN) || buf_putc(&z->held, ' ');
-    ok = ok && buf_append(&z->held, s, n) && utf8_clean_part(buf_text(&z->held), z->held.size, d->out, &used);
+    ok = ok && buf_append(&z->held, s, n) && unicode_clean_part(buf_text(&z->held), z->held.size, d->out, &used);
     drop_front(&z->held, used);
     return unless_nomem(d, ok);
 }
@@ -377,7 +377,7 @@ static viv_status put(struct decoding *d, size_t k, const char *s, size_t n, int
     return status;
 }
 
-/* What step k still holds, as nothing follows. */
+/* Passes on what step k still holds: nothing follows. */
 static viv_status finish(struct decoding *d, size_t k)
 {
     struct step *z = &d->steps[k];

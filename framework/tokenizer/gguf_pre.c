@@ -1,12 +1,12 @@
-/* gguf_pre.c - how llama.cpp cuts words, by the names that its converter writes into tokenizer.ggml.pre.
+/* gguf_pre.c - llama.cpp's pre-tokenizers, by the names that its converter writes into tokenizer.ggml.pre.
  *
- * The patterns give llama.cpp's cuts, which are not always those of the tokenizer.json that a name stands for.
- * llama.cpp evaluates most patterns over text in which each character has become a letter of its category. Hence:
+ * The patterns split as llama.cpp does, which may differ from the tokenizer.json of that name. llama.cpp evaluates
+ * most patterns over text in which each character is replaced by a letter for its category. So:
  *   - \p{Lu}, \p{Ll} and the like all mean \p{L}; only A-Z and a-z have a case;
  *   - a contraction is ASCII: (?i:'s) does not match the long s;
- *   - a class of characters beyond ASCII never holds white space: [...&&\S];
- *   - \d is [0-9] where no category stands in the pattern.
- * tests/tokenizer/gguf_pre.json holds the cuts of llama.cpp itself. */
+ *   - a class of characters beyond ASCII never contains white space: [...&&\S];
+ *   - \d is [0-9] if the pattern has no category.
+ * tests/tokenizer/gguf_pre.json holds results of llama.cpp itself. */
 #include "tokenizer/gguf_pre.h"
 
 #include "tokenizer/patterns.h"
@@ -39,7 +39,7 @@
 #define PUNCTUATION     "[\\p{P}$+<=>^~|]+"
 #define PUNCTUATION_TOO "[\\p{P}$+<=>^~|`]+" /* and the grave accent */
 #define THREE_DIGITS    "[0-9][0-9][0-9]"
-/* cuts after the digits whose number to the end of the run is a multiple of 3, so also at that end */
+/* splits after each digit whose distance to the end of the run is a multiple of 3 */
 #define DIGIT_GROUPS "(?<=\\p{N})(?=(?:\\p{N}{3})*+(?!\\p{N}))"
 #define SENTENCE     " ?[^(\\s|.,!?\\u2026\\u3002\\uFF0C\\u3001\\u0964\\u06D4\\u060C)]+"
 #define NEWLINES     "[^\\n]+|\\n+"
@@ -51,7 +51,7 @@
 #define DEEPSEEK3     DEEPSEEK_WORD "[\\r\\n]*|" LINES_PATTERN
 #define SPARK         DEEPSEEK_WORD "|[\\r\\n]|" SPACES_PATTERN
 
-/* letters that have a case, as DeepSeek lists them */
+/* letters with a case, as DeepSeek lists them */
 #define DEEPSEEK_LETTERS                                                                                           \
     "A-Za-z"                                                                                                       \
     "\\u00B5\\u00C0-\\u00D6\\u00D8-\\u00F6\\u00F8-\\u01BA\\u01BC-\\u01BF\\u01C4-\\u0293\\u0295-\\u02AF"            \
@@ -200,6 +200,6 @@ viv_status gguf_pre_find(const char *name, const struct gguf_pre **out, struct e
     }
     const char *nearest = near_word(wanted, names, N);
     return error_set(err, VIV_EUNSUPPORTED,
-                     "tokenizer.ggml.pre is '%.100s', which names no way of cutting words that we know%s%s%s",
+                     "tokenizer.ggml.pre is '%.100s', a pre-tokenizer that this version does not know%s%s%s",
                      wanted, nearest ? " (the nearest is '" : "", nearest ? nearest : "", nearest ? "')" : "");
 }

@@ -11,13 +11,14 @@ enum {
     GGUF_NEWLINES_WHOLE = 2, /* the same for pre-tokens of newlines only */
     GGUF_BOS = 4,            /* the BOS token is added before a text unless the file says otherwise */
     GGUF_BOS_ALWAYS = 8,     /* ... even where it does */
-    GGUF_RAW = 16,           /* words are characters, not GPT-2's letters for bytes */
+    GGUF_RAW = 16,           /* words consist of characters, not of GPT-2's letters for bytes */
     GGUF_METASPACE = 32      /* spaces are U+2581 */
 };
 struct gguf_pre {
     const char *name;
     unsigned flags;
-    const char *patterns[7]; /* one after the other; what a pattern does not match is a word, too; NULL ends them */
+    /* Applied in order; text that a pattern does not match is a word, too. NULL ends them. */
+    const char *patterns[7];
 };
 
 /* NULL or an empty name means "default", as llama.cpp takes it. An unknown name is refused. */

@@ -48,8 +48,8 @@ struct bpe_options {
     const char *continuing_prefix, *end_suffix; /* or NULL */
     bool ignore_merges;                         /* a pre-token that is a piece becomes that piece */
     bool newlines_whole;                        /* the same for pre-tokens of newlines only */
-    const float *scores; /* SentencePiece: no list of merges, but of two neighbours whose concatenation is a piece
-                            the one with the highest score merges first; -inf: never; [vocab->n] or NULL */
+    const float *scores; /* SentencePiece has no list of merges: the neighbours whose concatenation is the piece
+                          * with the highest score merge first; -inf: never; [vocab->n] or NULL */
 };
 /* `base` is copied: its vocab, unk, fuse_unk, byte_fallback. */
 viv_status bpe_create(const struct token_model *base, const struct bpe_options *options, struct token_model **out,

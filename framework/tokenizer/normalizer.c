@@ -1,4 +1,4 @@
-/* normalizer.c - what happens to a text before it is cut. Each step is a function from one buffer to the next. */
+/* normalizer.c - changes a text before it is split. Each step is a function from one buffer to the next. */
 #include "tokenizer/regex.h"
 #include "tokenizer/stages.h"
 #include "tokenizer/unicode.h"
@@ -158,8 +158,8 @@ static bool nmt(const char *s, size_t n, struct buf *out)
     return ok;
 }
 
-/* As the reference library does: a grapheme of up to 5 bytes at once, else character by character; what is not in
- * the map stays. */
+/* As in the reference: a grapheme of up to 5 bytes at once, else character by character. Characters that are not
+ * in the map stay. */
 static bool charsmap_by_grapheme(const struct charsmap *m, const char *s, size_t n, struct buf *out)
 {
     bool ok = true;

@@ -1,14 +1,15 @@
-/* open.c - which tokenizer lies where. */
+/* open.c - finds and opens the tokenizer of a directory or a checkpoint. */
 #include "tokenizer/pipeline.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* "directory/name"; the caller has seen to it that it fits. */
+/* "directory/name"; the caller made sure that it fits. */
 static void name_in(char path[PATH_MAX], const char *directory, const char *name)
 {
     snprintf(path, PATH_MAX, "%s/%s", directory, name);
@@ -37,12 +38,6 @@ static viv_status read_model_file(struct tokenizer *t, const char *path, const s
     return status;
 }
 
-static bool ends_in(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static viv_status finish(struct tokenizer *t, viv_status status, const char *origin, struct tokenizer **out,
                          struct error *err)
 {
@@ -62,9 +57,9 @@ viv_status tokenizer_open_file(const char *path, struct tokenizer **out, struct 
     struct tokenizer *t = tokenizer_new();
     if (!t)
         return error_nomem(err);
-    viv_status status = ends_in(path, "tekken.json") ? tokenizer_read_tekken(t, path, err)
-                        : ends_in(path, ".json")     ? tokenizer_read_json(t, path, err)
-                                                     : read_model_file(t, path, NULL, err);
+    viv_status status = text_ends_in(path, "tekken.json") ? tokenizer_read_tekken(t, path, err)
+                        : text_ends_in(path, ".json")     ? tokenizer_read_json(t, path, err)
+                                                          : read_model_file(t, path, NULL, err);
     return finish(t, status, path, out, err);
 }
 
@@ -82,7 +77,7 @@ static void read_input_names(struct tokenizer *t, json_t *names)
         t->template.pair[i].type = 0;
 }
 
-/* What stands around a text: as add_bos_token and add_eos_token say, and RoBERTa's and T5's always. */
+/* The special tokens around a text: by add_bos_token and add_eos_token; for RoBERTa and T5 always. */
 static viv_status put_around(struct tokenizer *t, const struct tokenizer_words *w, bool bos, struct error *err)
 {
     json_t *add_bos = json_object_get(w->config, "add_bos_token");
@@ -131,10 +126,9 @@ static viv_status read_all(struct tokenizer *t, const char *directory, struct to
     }
     if (kind == N_VOCABULARIES) {
         snprintf(origin, PATH_MAX, "%s", directory);
-        return error_set(
-            err, VIV_ENOTFOUND,
-            "no tokenizer.json, tekken.json, tokenizer.model, spiece.model, vocab.json or vocab.txt beside "
-            "the weights");
+        return error_set(err, VIV_ENOTFOUND,
+                         "no tokenizer.json, tekken.json, tokenizer.model, spiece.model, vocab.json or vocab.txt "
+                         "beside the weights");
     }
     const struct tokenizer_class *class = tokenizer_class_of(w, &name);
     w->class = kind == WHOLE || kind == LINES || kind == TEKKEN ? NULL : class;
@@ -148,24 +142,17 @@ static viv_status read_all(struct tokenizer *t, const char *directory, struct to
     return status;
 }
 
-static viv_status read_words(const char *directory, const char *name, json_t **out, struct error *err)
-{
-    char path[PATH_MAX];
-    name_in(path, directory, name);
-    return file_exists(path) ? json_read(path, MAX_CONFIG, out, err) : VIV_OK;
-}
-
 static viv_status open_directory(const char *directory, struct tokenizer *t, char origin[PATH_MAX],
                                  struct error *err)
 {
     struct tokenizer_words w = {0};
-    viv_status status = read_words(directory, "tokenizer_config.json", &w.config, err);
+    viv_status status = json_read_in(directory, "tokenizer_config.json", MAX_CONFIG, &w.config, err);
     if (status == VIV_OK)
-        status = read_words(directory, "config.json", &w.model_config, err);
+        status = json_read_in(directory, "config.json", MAX_CONFIG, &w.model_config, err);
     if (status == VIV_OK)
-        status = read_words(directory, "special_tokens_map.json", &w.map, err);
+        status = json_read_in(directory, "special_tokens_map.json", MAX_CONFIG, &w.map, err);
     if (status == VIV_OK)
-        status = read_words(directory, "added_tokens.json", &w.added, err);
+        status = json_read_in(directory, "added_tokens.json", MAX_CONFIG, &w.added, err);
     if (status == VIV_OK)
         status = read_all(t, directory, &w, origin, err);
     json_decref(w.config);
@@ -182,7 +169,7 @@ viv_status tokenizer_open_directory(const char *directory, struct tokenizer **ou
     return t ? finish(t, open_directory(directory, t, origin, err), origin, out, err) : error_nomem(err);
 }
 
-/* What sentence-transformers does where its own file says do_lower_case, whatever the tokenizer's says. */
+/* Applies do_lower_case of sentence-transformers, which has precedence over the tokenizer's own. */
 static viv_status lower_first(struct tokenizer *t, struct error *err)
 {
     struct normalizer *last = normalizers_add(&t->normalizers, NORMALIZE_LOWERCASE), *v = t->normalizers.v;

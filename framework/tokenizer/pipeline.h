@@ -45,7 +45,7 @@ struct added_match {
     size_t begin, end; /* of the match, with the spaces that it includes */
     size_t searched;
     const struct added_token *token;
-    const unsigned char *from_data; /* [n] where it is not 0, no special token stands; or NULL */
+    const unsigned char *from_data; /* [n]: not 0 where no special token may be; or NULL */
 };
 /* Finds the next token in s. False: there is none after m->done. */
 bool added_next(const struct added_tokens *a, const struct added_index *index, const char *s, size_t n, int flags,
@@ -71,14 +71,12 @@ struct tokenizer *tokenizer_new(void); /* NULL: memory is out */
 /* Adds a token; copies its content. If the vocabulary or an earlier added token has this text, the id stays; else
  * it is token->id, or, if that is -1, the next free one. */
 viv_status tokenizer_add_token(struct tokenizer *t, const struct added_token *token, struct error *err);
-/* The id of the next added token in the tokenizers library, which counts them, whatever a file says. */
-int32_t tokenizer_next_id(const struct tokenizer *t);
 /* Adds an end-of-text token. */
 viv_status tokenizer_add_end(struct tokenizer *t, int32_t id, struct error *err);
 viv_status tokenizer_index_added(struct tokenizer *t, struct error *err);
 /* Called last: builds the indices, checks ids, writes the summary. `origin`: "tokenizer.json". */
 viv_status tokenizer_finish(struct tokenizer *t, const char *origin, struct error *err);
-/* The base of a model: its vocabulary and byte tokens. */
+/* The fields that all models share: vocabulary and byte tokens. */
 struct token_model tokenizer_model_base(const struct tokenizer *t, int32_t unk);
 /* Where SentencePiece adds a space. */
 enum dummy_prefix {
@@ -89,8 +87,7 @@ enum dummy_prefix {
 };
 /* The stages of SentencePiece: spaces are U+2581. */
 viv_status tokenizer_add_metaspace(struct tokenizer *t, enum dummy_prefix prefix, struct error *err);
-/* A byte-level BPE without a list of merges: of all neighbours that form a piece, the one with the lowest id
- * merges. */
+/* A byte-level BPE without a list of merges: the neighbours that form the piece with the lowest id merge first. */
 viv_status tokenizer_merge_by_id(struct tokenizer *t, struct error *err);
 /* Adds a byte-level pre-tokenizer with these regular expressions, applied in order; NULL ends the list. */
 viv_status tokenizer_add_byte_level(struct tokenizer *t, const char *const *patterns, struct error *err);

@@ -1,4 +1,4 @@
-/* postprocessor.c - the special tokens that are put around a text, or around and between two. */
+/* postprocessor.c - adds special tokens around a text, or around and between two texts. */
 #include "tokenizer/stages.h"
 
 #include "base/near.h"
@@ -104,7 +104,7 @@ static viv_status read_template(json_t *j, struct template *t, struct error *err
 
 viv_status postprocessor_set_pair(struct template *t, bool roberta, struct error *err)
 {
-    const int32_t second = !roberta; /* RoBERTa has one type for both */
+    const int32_t second = !roberta; /* RoBERTa has one type for both texts */
     viv_status status = VIV_OK;
     for (size_t i = 0; status == VIV_OK && i < t->n_before; i++)
         status = add_item(t, (struct pair_item){t->before[i], 0, 0}, err);

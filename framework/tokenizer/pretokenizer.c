@@ -1,4 +1,4 @@
-/* pretokenizer.c - cutting a normalized text into words, which the model then encodes one by one. */
+/* pretokenizer.c - splits a normalized text into words, which the model encodes one by one. */
 #include "tokenizer/patterns.h"
 #include "tokenizer/pipeline.h"
 #include "tokenizer/regex.h"
@@ -14,7 +14,7 @@
 
 static uint32_t letter_of(unsigned char byte)
 {
-    /* printable bytes stand for themselves; the others, in order, for U+0100 and on */
+    /* printable bytes are their own letters; the others, in order, are U+0100 and on */
     if ((byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174)
         return byte;
     if (byte <= 32)
@@ -122,7 +122,7 @@ static viv_status byte_level(const struct pretokenizer *p, const char *s, size_t
     return status;
 }
 
-/* Spaces become the replacement, one of which may be put before the text; a word begins with each. */
+/* Replaces spaces, and may add a replacement before the text; a word begins with each. */
 static viv_status metaspace(const struct pretokenizer *p, const char *s, size_t n, bool first,
                             struct pretokens *out, struct error *err)
 {
@@ -165,8 +165,8 @@ static bool words(const char *s, size_t n, struct pretokens *out)
     return ok && (before == SPACE || pretokens_add(out, s + begin, n - begin));
 }
 
-/* As the reference does it: a character without a script, such as a space, goes with the one before it, and is lost
- * where none is before it. */
+/* As in the reference: a character without a script, such as a space, belongs to the one before it, and is lost if
+ * there is none. */
 static bool scripts(const char *s, size_t n, struct pretokens *out)
 {
     unsigned before = 0;

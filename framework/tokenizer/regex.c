@@ -1,3 +1,4 @@
+/* regex.c - see regex.h. */
 #include "tokenizer/regex.h"
 
 #include "tokenizer/splitter.h"
@@ -14,9 +15,9 @@
 
 enum {
     MAX_PATTERN = 65536,
-    FIRST_STEPS = 512,      /* of a search, before it is tried with more */
-    STEPS_PER_BYTE = 64,    /* that a search moves forward */
-    MAX_STEPS = 10000000,   /* of a search beyond that, as in the tokenizers library ... */
+    FIRST_STEPS = 512,      /* steps of a search before it is tried with more */
+    STEPS_PER_BYTE = 64,    /* steps for each byte that a search advances */
+    MAX_STEPS = 10000000,   /* steps of a search beyond that, as in the tokenizers library ... */
     ALLOWANCE = 100000000,  /* ... and of all searches in a text */
     MAX_STACK = 1 << 23,    /* entries of Oniguruma's stack, some 40 bytes each */
     MAX_SECONDS = 10,       /* of the processor, for a whole text ... */
@@ -36,8 +37,8 @@ static void start_engine(void)
     onig_initialize(used, 1);
 }
 
-/* Says what is meant where Debian 12's Oniguruma 6.9.8 differs from the later one of the tokenizers library: within
- * a class, [:punct:] lacks symbols; outside, \R after a repetition misses newlines. */
+/* Rewrites patterns for which Debian 12's Oniguruma 6.9.8 differs from the newer one of the tokenizers library:
+ * inside a class, [:punct:] lacks symbols; outside, \R after a repetition misses newlines. */
 static bool spell_out(const char *pattern, size_t n, struct buf *out)
 {
     static const struct {
@@ -141,8 +142,8 @@ static int search_once(const struct search *s, size_t from, size_t steps)
                                   s->region, ONIG_OPTION_NONE, s->param);
 }
 
-/* Finds the next match from a place on. Oniguruma does not say how many steps it took, so the limit is raised until
- * it is enough. */
+/* Finds the next match from a place on. Oniguruma does not return how many steps it took, so the limit is raised
+ * until it is enough. */
 static viv_status search(struct search *s, size_t from, bool *found, struct error *err)
 {
     const size_t beyond = s->allowance < MAX_STEPS ? s->allowance : MAX_STEPS;
@@ -177,8 +178,8 @@ static double processor_seconds(void)
     return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) ? 0 : (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Oniguruma counts no step of a loop that neither fails nor keeps a place to come back to, such as .*x of (?=.*x),
- * so each search may read the whole text. The clock sees that. */
+/* Oniguruma counts no step for a loop that cannot fail or backtrack, such as .*x of (?=.*x), so each search may
+ * read the whole text. The limit of time covers that. */
 static viv_status check_clock(const struct search *s, double begin, size_t from, struct error *err)
 {
     if (processor_seconds() - begin < MAX_SECONDS + 1e-6 * MAX_MICROSECONDS * (double)from)
@@ -202,7 +203,7 @@ static viv_status match_all(struct search *s, struct ranges *out, struct error *
             break;
         size_t begin = (size_t)s->region->beg[0], end = (size_t)s->region->end[0];
         if (begin == end && matched && end == covered) {
-            /* nothing, where the last match ended: try from the next character on */
+            /* an empty match at the end of the last one: try from the next character on */
             do
                 from++;
             while (from < s->n && (s->text[from] & 0xC0) == 0x80);
@@ -216,8 +217,7 @@ static viv_status match_all(struct search *s, struct ranges *out, struct error *
     return ranges_add(out, covered, s->n, false) ? VIV_OK : error_nomem(err);
 }
 
-/* Puts the stand-ins of characters that are newer than Oniguruma into a copy of the text, where it has such
- * characters; `out` stays empty where it has none. */
+/* Replaces characters that are newer than Oniguruma in a copy of the text. `out` stays empty if there are none. */
 static bool replace_newer(const char *text, size_t n, struct buf *out)
 {
     uint32_t c, twin;
@@ -270,7 +270,7 @@ viv_status regex_ranges(const struct regex *r, const char *text, size_t n, struc
     viv_status status = s.param && s.region ? VIV_OK : error_nomem(err);
     if (status == VIV_OK) {
         onig_initialize_match_param(s.param);
-        onig_set_retry_limit_in_match_of_match_param(s.param, ULONG_MAX); /* all of a search counts, below */
+        onig_set_retry_limit_in_match_of_match_param(s.param, ULONG_MAX); /* all steps of a search count, below */
         status = match_all(&s, out, err);
     }
     if (s.region)

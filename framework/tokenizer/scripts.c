@@ -1,6 +1,5 @@
-/* scripts.c - the script of each character in Unicode 9.0 (Scripts.txt), which is what the pre-tokenizer
- * UnicodeScripts of the tokenizers library goes by. As there, Hiragana, Katakana and U+30FC count as Han, and the
- * space has no script. */
+/* scripts.c - the script of each character in Unicode 9.0 (Scripts.txt), for the pre-tokenizer UnicodeScripts. As
+ * in the tokenizers library, Hiragana, Katakana and U+30FC count as Han, and the space has no script. */
 #include "tokenizer/unicode.h"
 
 static const struct {

@@ -42,7 +42,7 @@ static bool take_varint(struct wire *w, uint64_t *out)
     return false;
 }
 
-/* The next field; false at the end, or (then *ok) when the bytes are no message. */
+/* Reads the next field; false at the end, or, with *ok false, if the message is broken. */
 static bool next_field(struct wire *w, struct field *f, bool *ok)
 {
     uint64_t key, n;
@@ -124,7 +124,7 @@ static viv_status read_piece(struct proto *p, const struct field *message)
     if (!copy || !VEC_RESERVE(p->scores, p->n, p->scores_capacity) ||
         !VEC_RESERVE(p->types, p->n, p->types_capacity))
         return error_nomem(p->err);
-    /* texts never become pieces that are not for texts */
+    /* texts never become these pieces */
     p->scores[p->n] = type == NORMAL || type == USER_DEFINED ? (double)score : -INFINITY;
     p->types[p->n] = (uint8_t)type;
     if (type == UNKNOWN && p->unk < 0)
@@ -217,8 +217,8 @@ static viv_status make_model(struct proto *p, const struct tokenizer_words *w)
     return status;
 }
 
-/* Llama's class puts a space before the first stretch of a text alone, unless it is told "legacy", and none before
- * a space; others do as SentencePiece does. */
+/* Llama's tokenizer class adds a space only before the first part of a text, unless "legacy" is set, and never
+ * before a space. Others do as SentencePiece does. */
 static enum dummy_prefix find_prefix(const struct proto *p, const struct tokenizer_words *w)
 {
     json_t *config = w ? w->config : NULL, *legacy = json_object_get(config, "legacy");
@@ -275,10 +275,10 @@ viv_status tokenizer_read_sentencepiece(struct tokenizer *t, const struct tokeni
                       .dummy = true,
                       .squeeze = true,
                       .escape = true};
-    t->unk_surface = " \u2047 "; /* as decoding gives it, unless the file says another */
+    t->unk_surface = " \u2047 "; /* as decoding returns it, unless the file has another */
     viv_status status = read_message(&p, bytes, n);
     t->unk = p.unk;
-    if (w) /* transformers decodes it as it is written */
+    if (w) /* transformers decodes it to its own text */
         t->unk_surface = NULL;
     if (status == VIV_OK)
         status = make_model(&p, w);

@@ -1,5 +1,5 @@
-/* splitter.c - one scanner for the patterns that most tokenizers cut words by. In order: a contraction, a word,
- * digits, symbols, white space. A row of the table says how a pattern differs from the others. */
+/* splitter.c - one scanner for the patterns of most tokenizers. It tries in order: a contraction, a word, digits,
+ * symbols, white space. A row of the table lists how a pattern differs. */
 #include "tokenizer/splitter.h"
 
 #include "tokenizer/patterns.h"
@@ -137,7 +137,7 @@ static unsigned class_of(const struct splitter *p, const char *s, size_t n, size
     return in(of_space, c) ? SPACE : SYMBOL;
 }
 
-/* --- parts of a text: each takes a place, and gives the end of the part, or the place where there is none ------
+/* --- parts of a text: each function takes a place, and returns the end of the part there, or the place ----------
  */
 
 static size_t run_of(const struct splitter *p, const char *s, size_t n, size_t at, unsigned classes)
@@ -240,7 +240,7 @@ static size_t symbols(const struct splitter *p, const char *s, size_t n, size_t 
     return end;
 }
 
-/* All of it up to its last newline, else all but the last character before a word, else all. */
+/* White space: up to its last newline, else all but the last character if a word follows, else all. */
 static size_t space(const struct splitter *p, const char *s, size_t n, size_t at)
 {
     size_t end = at, last = at, line = at, length;

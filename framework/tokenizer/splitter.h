@@ -9,7 +9,7 @@ struct splitter;
 
 /* NULL: none for this pattern. */
 const struct splitter *splitter_find(const char *pattern);
-/* The end of the match that begins at s[at]. These patterns match everywhere. s[0..n) is UTF-8. */
+/* Returns the end of the match that begins at s[at]. These patterns match everywhere. s[0..n) is UTF-8. */
 size_t splitter_next(const struct splitter *p, const char *s, size_t n, size_t at);
 /* The patterns that have a splitter, in order; NULL after the last. */
 const char *splitter_pattern(size_t i);

@@ -1,6 +1,6 @@
-/* tekken.json - the tokenizer as Mistral ships it: {"config": {"pattern", "default_vocab_size",
- * "default_num_special_tokens"}, "vocab": [{"token_bytes": base64}, ...], "special_tokens": [{"rank", "token_str"},
- * ...]}. The special tokens have the first ids, the pieces those behind, in the order in which pairs merge. */
+/* tekken.c - tekken.json, the tokenizer of Mistral: {"config": {"pattern", "default_vocab_size",
+ * "default_num_special_tokens"}, "vocab": [{"token_bytes": base64}, ...], "special_tokens": [{"rank",
+ * "token_str"}, ...]}. Special tokens have the first ids. Pieces follow, in the order in which pairs merge. */
 #include "tokenizer/pipeline.h"
 
 #include "base/base64.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Those of files that list none. */
+/* Special tokens of files that list none. */
 static const char *const usual[] = {"<unk>",
                                     "<s>",
                                     "</s>",
@@ -32,7 +32,7 @@ static const char *const usual[] = {"<unk>",
                                     "[TOOL_CONTENT]"};
 enum { N_USUAL = sizeof usual / sizeof *usual };
 
-/* A count of the config; what is not there is `otherwise`. */
+/* An integer of the config, or `otherwise` if it is missing. */
 static viv_status count(json_t *config, const char *key, size_t otherwise, size_t *out, struct error *err)
 {
     json_t *v = json_object_get(config, key);

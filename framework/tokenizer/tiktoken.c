@@ -1,6 +1,5 @@
-/* tiktoken.c - tokenizer.model as Llama 3 ships it: a line for each token, its bytes in base64 and its rank, the
- * rank being its id and the order in which pairs merge. The 256 special tokens follow, by the names that Meta's
- * code gives them. */
+/* tiktoken.c - tokenizer.model of Llama 3: a line for each token, with its bytes in base64 and its rank. The rank
+ * is its id, and the order in which pairs merge. The 256 special tokens follow, with the names of Meta's code. */
 #include "tokenizer/patterns.h"
 #include "tokenizer/pipeline.h"
 

@@ -1,3 +1,4 @@
+/* tokenizer.c - see tokenizer.h. */
 #include "tokenizer/pipeline.h"
 #include "tokenizer/unicode.h"
 
@@ -159,14 +160,14 @@ viv_status tokenizer_finish(struct tokenizer *t, const char *origin, struct erro
     if (!t->summary)
         return error_nomem(err);
     viv_status status = tokenizer_index_added(t, err);
-    if (status == VIV_OK && t->template.n_pair == 0) /* GGUF files do not say: BERT's are WordPiece */
+    if (status == VIV_OK && t->template.n_pair == 0) /* GGUF files do not have it: those of BERT are WordPiece */
         status = postprocessor_set_pair(&t->template, strcmp(t->model->name, "WordPiece") != 0, err);
     return status == VIV_OK ? check_template(t, err) : status;
 }
 
 /* --- encoding ------------------------------------------------------------------------------------------------ */
 
-/* A stretch of normalized text without added tokens. */
+/* A part of the normalized text without added tokens. */
 static viv_status encode_plain(const struct tokenizer *t, const char *s, size_t n, bool first,
                                struct token_ids *out, struct error *err)
 {
@@ -199,7 +200,7 @@ static viv_status encode_normalized(const struct tokenizer *t, const char *s, si
     return encode_plain(t, s + m.done, n - m.done, first && m.done == 0, out, err);
 }
 
-/* Whether special tokens are looked for in the normalized text. */
+/* Whether special tokens are searched for in the normalized text. */
 static bool has_normalized_special(const struct tokenizer *t)
 {
     for (size_t i = 0; i < t->added.normalized.n; i++)
@@ -211,7 +212,8 @@ static bool has_normalized_special(const struct tokenizer *t)
 static viv_status encode_raw(const struct tokenizer *t, const char *s, size_t n, bool first, int flags,
                              const unsigned char *from_data, struct token_ids *out, struct error *err);
 
-/* What comes from the data and what does not, apart: for where it is in the normalized text nobody knows. */
+/* Encodes text from the data and text from elsewhere separately, because normalizing loses where
+ * bytes came from. */
 static viv_status encode_apart(const struct tokenizer *t, const char *s, size_t n, bool first, int flags,
                                const unsigned char *from_data, struct token_ids *out, struct error *err)
 {
@@ -269,7 +271,7 @@ viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t 
         ok = token_ids_add(out, t->template.before[i]);
     bool valid = utf8_valid(text, size);
     if (!valid)
-        ok = ok && utf8_clean(text, size, &clean);
+        ok = ok && unicode_clean(text, size, &clean);
     viv_status status =
         ok ? encode_valid(t, valid ? text : buf_text(&clean), valid ? size : clean.size, flags, NULL, out, err)
            : error_nomem(err);
@@ -288,7 +290,7 @@ viv_status tokenizer_encode_prompt(const struct tokenizer *t, const char *text, 
     return encode_valid(t, text, size, TOKENIZER_PARSE_SPECIAL, from_data, out, err);
 }
 
-/* Cuts texts at their ends, the longer one first, until all fits in `limit`. */
+/* Truncates texts at their ends, the longer one first, until all fit in `limit`. */
 static viv_status cut(struct token_ids *a, struct token_ids *b, size_t n_special, uint64_t limit, struct error *err)
 {
     if (n_special > limit)
@@ -341,7 +343,7 @@ viv_status tokenizer_encode_texts(const struct tokenizer *t, uint32_t n, const c
 
 /* --- decoding ------------------------------------------------------------------------------------------------ */
 
-/* Gives the run the piece of an id, as the vocabulary has it. */
+/* Passes the piece of an id, as in the vocabulary, to the run. */
 static viv_status push_id(const struct tokenizer *t, struct decoding *d, int32_t id, int flags, struct buf *out,
                           struct error *err)
 {

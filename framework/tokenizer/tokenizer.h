@@ -19,9 +19,9 @@ struct tokenizer;
 
 /* Opens a file: tokenizer.json, tekken.json or tokenizer.model (SentencePiece or tiktoken). */
 viv_status tokenizer_open_file(const char *path, struct tokenizer **out, struct error *err);
-/* From tokenizer.json, else tekken.json, tokenizer.model, spiece.model, vocab.json + merges.txt or vocab.txt of a
- * directory, with what its small files declare besides: tokenizer_config.json, special_tokens_map.json and others.
- */
+/* From tokenizer.json, else tekken.json, tokenizer.model, spiece.model, vocab.json + merges.txt or
+ * vocab.txt of a directory, with what its small files declare besides: tokenizer_config.json,
+ * special_tokens_map.json and others. */
 viv_status tokenizer_open_directory(const char *directory, struct tokenizer **out, struct error *err);
 /* Opens the tokenizer of a checkpoint: tokenizer.ggml.* of a GGUF file, else from its directory. */
 viv_status tokenizer_open(const struct checkpoint *c, struct tokenizer **out, struct error *err);
@@ -43,8 +43,8 @@ void token_ids_release(struct token_ids *ids);
 /* Appends the ids of a text to *out. */
 viv_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int flags,
                             struct token_ids *out, struct error *err);
-/* The same with TOKENIZER_PARSE_SPECIAL, but no special token stands on a byte where from_data[size] is not 0;
- * NULL: it is 0 everywhere. */
+/* The same with TOKENIZER_PARSE_SPECIAL, but special tokens are not found on bytes whose from_data is not 0.
+ * from_data: [size], or NULL if it is 0 everywhere. */
 viv_status tokenizer_encode_prompt(const struct tokenizer *t, const char *text, size_t size,
                                    const unsigned char *from_data, struct token_ids *out, struct error *err);
 /* Appends the ids of one text or a pair, with special tokens, truncated to `limit` ids (0: not truncated), and the

@@ -1,4 +1,5 @@
-/* tokenizer_gguf.c - the tokenizer in a GGUF file's metadata: tokenizer.ggml.* (docs/gguf.md of ggml). */
+/* tokenizer_gguf.c - reads the tokenizer of a GGUF file from its metadata: tokenizer.ggml.*
+ * (docs/gguf.md of ggml). */
 #include "tokenizer/gguf_pre.h"
 #include "tokenizer/pipeline.h"
 
@@ -32,7 +33,7 @@ static viv_status list_of(const struct reader *r, const char *key, enum meta_kin
                          kind == META_STRING  ? "texts"
                          : kind == META_FLOAT ? "floats"
                                               : "integers",
-                         meta_kind_name(out->kind));
+                         checkpoint_meta_kind_name(out->kind));
     return VIV_OK;
 }
 
@@ -40,10 +41,10 @@ static int64_t type_of(const struct reader *r, uint64_t i)
 {
     const struct meta m = checkpoint_meta_element(r->c, &r->types, i);
     int64_t type;
-    return meta_int(&m, &type) ? type : TYPE_NORMAL;
+    return checkpoint_meta_int(&m, &type) ? type : TYPE_NORMAL;
 }
 
-/* Tokens that end a text or a turn by their name alone, as llama.cpp has it: many files lack the keys. */
+/* Tokens that end a text or a turn because of their name, as in llama.cpp: many files lack the keys. */
 static const char *const end_names[] = {"<|eot_id|>",
                                         "<|im_end|>",
                                         "<|end|>",
@@ -75,14 +76,14 @@ static bool is_end_name(const char *s, size_t n)
     return false;
 }
 
-/* Whether a token comes out of a text only where it is written out and special tokens are wanted. */
+/* Whether a token is only found in a text if it is written out and special tokens are parsed. */
 static bool is_control(const struct reader *r, uint64_t i, const char *s, size_t n)
 {
     const int64_t type = type_of(r, i);
     return type == TYPE_CONTROL || type == TYPE_UNKNOWN || is_end_name(s, n);
 }
 
-/* Some vocabularies list a text twice; texts become the first. */
+/* Some vocabularies have a text twice; texts are encoded to the first one. */
 static viv_status read_vocab(struct reader *r)
 {
     struct meta tokens = {0};
@@ -137,7 +138,7 @@ static viv_status id_of(const struct reader *r, const char *key, int32_t otherwi
     *out = otherwise;
     if (m.kind == META_NONE)
         return VIV_OK;
-    if (!meta_int(&m, &id) || id < -1 || (id >= 0 && id >= r->t->vocab.n)) {
+    if (!checkpoint_meta_int(&m, &id) || id < -1 || (id >= 0 && id >= r->t->vocab.n)) {
         if (m.kind == META_UINT && m.u == UINT32_MAX)
             return VIV_OK; /* how some writers say "none" */
         return error_set(r->err, VIV_EFORMAT, "%s is outside the vocabulary of %" PRIu32 " tokens", key,
@@ -155,7 +156,7 @@ static bool flag_of(const struct reader *r, const char *key, bool otherwise)
 
 /* --- kinds --------------------------------------------------------------------------------------------------- */
 
-/* Whether a merge has to do with a control token, which no text becomes. */
+/* Whether a merge involves a control token, to which no text is encoded. */
 static bool merges_control(const struct reader *r, const char *left, size_t n_left, const char *right,
                            size_t n_right)
 {
@@ -168,7 +169,7 @@ static bool merges_control(const struct reader *r, const char *left, size_t n_le
     return found;
 }
 
-/* Words that are not cut into bytes: their characters are looked up, then their bytes as <0x00> to <0xFF>. */
+/* Words of characters, not of bytes: looked up as characters, then as bytes, <0x00> to <0xFF>. */
 static viv_status add_raw_words(struct reader *r, const struct gguf_pre *pre)
 {
     viv_status status = VIV_OK;
@@ -267,7 +268,7 @@ static viv_status make_bert(struct reader *r, int32_t unk)
     z->lowercase = flag_of(r, "tokenizer.ggml.normalizer.lowercase", true);
     z->accents = flag_of(r, "tokenizer.ggml.normalizer.strip_accents", z->lowercase);
     static const char bert[] = "{\"type\": \"BertPreTokenizer\"}";
-    /* pieces begin with U+2581 where a word begins, where WordPiece marks those that continue */
+    /* pieces have U+2581 where a word begins; WordPiece marks those that continue a word instead */
     json_t *j;
     viv_status status = json_parse("bert", bert, sizeof bert - 1, &j, r->err);
     if (status == VIV_OK) {
@@ -334,7 +335,7 @@ static viv_status make_t5(struct reader *r, int32_t unk)
 
 /* --- special tokens ------------------------------------------------------------------------------------------ */
 
-/* What holds where the file has no key for it, as llama.cpp takes it. */
+/* Defaults for keys that the file lacks, as in llama.cpp. */
 static const struct kind {
     const char *name;
     int32_t bos, eos, unk;
@@ -370,7 +371,7 @@ static int32_t if_there(const struct reader *r, int32_t id)
     return id >= 0 && (uint32_t)id < r->t->vocab.n ? id : -1;
 }
 
-/* A special token of BERT: by its key, else by the other one, else by its name. */
+/* A special token of BERT: by its key, else by the other key, else by its name. */
 static viv_status bert_id(const struct reader *r, const char *key, const char *other, const char *name,
                           int32_t otherwise, int32_t *out)
 {
@@ -396,7 +397,8 @@ static viv_status read_special_ids(const struct reader *r, const struct kind *ki
     return status == VIV_OK ? id_of(r, "tokenizer.ggml.unknown_token_id", *unk, unk) : status;
 }
 
-/* Where some tokens are there, others end nothing: "<|end|>" ends a message of Harmony, not the answer. */
+/* Some tokens only end an answer if certain others are missing: "<|end|>" ends a message of Harmony, not the
+ * answer. */
 static bool ends_nothing(const struct tokenizer *t, const char *name)
 {
     int32_t id;
@@ -428,7 +430,7 @@ static viv_status find_pre(const struct reader *r, const struct kind *kind, cons
     const struct meta name = checkpoint_meta(r->c, "tokenizer.ggml.pre");
     if (name.kind != META_NONE && name.kind != META_STRING)
         return error_set(r->err, VIV_EFORMAT, "tokenizer.ggml.pre: expected a text, found %s",
-                         meta_kind_name(name.kind));
+                         checkpoint_meta_kind_name(name.kind));
     return gguf_pre_find(strcmp(kind->name, "gemma4") == 0 ? kind->name
                          : name.kind == META_STRING        ? name.s
                                                            : NULL,
@@ -463,13 +465,13 @@ viv_status tokenizer_read_gguf(struct tokenizer *t, const struct checkpoint *c, 
     case 3:
         status = make_t5(&r, unk);
         break;
-    default: /* byte pairs by a list of merges */
+    default: /* BPE with a list of merges */
         status = find_pre(&r, kind, &pre);
         if (status == VIV_OK)
             status = make_gpt2(&r, pre);
         add_bos = pre && pre->flags & GGUF_BOS;
     }
-    if (strcmp(kind->name, "bert") != 0) { /* BERT's are always there */
+    if (strcmp(kind->name, "bert") != 0) { /* BERT always has them */
         add_bos = flag_of(&r, "tokenizer.ggml.add_bos_token", add_bos);
         add_eos = flag_of(&r, "tokenizer.ggml.add_eos_token", add_eos);
     }

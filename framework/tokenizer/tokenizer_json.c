@@ -1,4 +1,4 @@
-/* tokenizer_json.c - tokenizer.json, as the tokenizers library writes it: each component made as it is written. */
+/* tokenizer_json.c - reads tokenizer.json of the tokenizers library, component by component. */
 #include "tokenizer/pipeline.h"
 
 #include "base/near.h"
@@ -82,12 +82,12 @@ static viv_status make_bpe(struct tokenizer *t, json_t *j, struct error *err)
 
 /* --- Unigram, WordPiece, WordLevel --------------------------------------------------------------------------- */
 
-/* A score as the reference reads it (serde_json): its digits as a whole number, divided by a power of ten, which
- * rounds twice. Among ways to cut a word whose scores have the same sum, that decides. */
+/* A score, parsed as the reference does (serde_json): the digits as an integer, divided by a power of ten, which
+ * rounds twice. This decides between splits of a word whose scores have the same sum. */
 static double read_score(double exact)
 {
     char digits[48] = "0";
-    for (int n = 15; n <= 17; n++) { /* the fewest that are this number: those of the file */
+    for (int n = 15; n <= 17; n++) { /* the fewest digits for this number: those of the file */
         snprintf(digits, sizeof digits, "%.*e", n - 1, exact);
         if (strtod(digits, NULL) == exact)
             break;
@@ -207,7 +207,7 @@ static viv_status read_added(struct tokenizer *t, json_t *list, struct error *er
                              MAX_VOCAB - 1);
         const struct added_token token = {.content = json_string_value(content),
                                           .n = json_string_length(content),
-                                          .id = -1, /* the reference counts, whatever the file says */
+                                          .id = -1, /* the reference counts, whatever the file has */
                                           .special = is_true(item, "special", false),
                                           .single_word = is_true(item, "single_word", false),
                                           .lstrip = is_true(item, "lstrip", false),

@@ -1,3 +1,4 @@
+/* unicode.c - see unicode.h. */
 #include "tokenizer/unicode.h"
 
 #include "base/utf8.h"
@@ -30,7 +31,7 @@ bool unicode_is_punctuation(uint32_t c)
     if ((c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126))
         return true;
     utf8proc_category_t k = category(c);
-    const bool once = c == 0x166D || c == 0x111C9; /* later Unicode calls them otherwise */
+    const bool once = c == 0x166D || c == 0x111C9; /* later versions of Unicode classify them differently */
     return once || (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO && !unicode_is_newer(c));
 }
 
@@ -83,7 +84,7 @@ viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, str
     return ok ? VIV_OK : error_nomem(err);
 }
 
-bool unicode_put(uint32_t c, struct buf *out)
+static bool put(uint32_t c, struct buf *out)
 {
     char s[4];
     return buf_append(out, s, utf8_encode(c, s));
@@ -91,13 +92,13 @@ bool unicode_put(uint32_t c, struct buf *out)
 
 bool unicode_put_lower(uint32_t c, struct buf *out)
 {
-    if (c == 0x130) /* the one letter whose lower case is two characters */
+    if (c == 0x130) /* the only letter whose lower case is two characters */
         return buf_puts(out, "i\xCC\x87");
-    return unicode_put((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), out);
+    return put((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), out);
 }
 
-/* Bytes of what begins s and is no character: a truncated character counts as one, as the reference has it.
- * *cut: s ends within what may become a character. */
+/* Bytes at the begin of s that are not a character. A truncated character counts as one, as in the reference.
+ * *cut: s ends inside a possible character. */
 static size_t invalid_length(const char *s, size_t n, bool *cut)
 {
     const unsigned char lead = (unsigned char)s[0];
@@ -115,7 +116,7 @@ static size_t invalid_length(const char *s, size_t n, bool *cut)
     return bad;
 }
 
-bool utf8_clean_part(const char *s, size_t n, struct buf *out, size_t *used)
+bool unicode_clean_part(const char *s, size_t n, struct buf *out, size_t *used)
 {
     size_t at = 0, begin = 0;
     bool ok = true, cut = false;
@@ -137,10 +138,10 @@ bool utf8_clean_part(const char *s, size_t n, struct buf *out, size_t *used)
     return ok && buf_append(out, s + begin, at - begin);
 }
 
-bool utf8_clean(const char *s, size_t n, struct buf *out)
+bool unicode_clean(const char *s, size_t n, struct buf *out)
 {
     size_t used;
-    return utf8_clean_part(s, n, out, &used) && (used == n || buf_puts(out, "\xEF\xBF\xBD"));
+    return unicode_clean_part(s, n, out, &used) && (used == n || buf_puts(out, "\xEF\xBF\xBD"));
 }
 
 size_t unicode_grapheme_length(const char *s, size_t n)

@@ -28,12 +28,11 @@ enum normal_form { NFC, NFD, NFKC, NFKD };
 viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, struct buf *out, struct error *err);
 /* Appends the lower case of one character, which may be two characters. */
 bool unicode_put_lower(uint32_t c, struct buf *out);
-bool unicode_put(uint32_t c, struct buf *out);
 /* Appends s with each invalid byte replaced by U+FFFD, as in the tokenizers library. */
-bool utf8_clean(const char *s, size_t n, struct buf *out);
-/* The same for the first part of a longer text: an incomplete character at the end is left out. *used: bytes read.
- */
-bool utf8_clean_part(const char *s, size_t n, struct buf *out, size_t *used);
+bool unicode_clean(const char *s, size_t n, struct buf *out);
+/* The same for the first part of a longer text: an incomplete character at the end is left out.
+ * *used: bytes read. */
+bool unicode_clean_part(const char *s, size_t n, struct buf *out, size_t *used);
 /* Bytes of the first grapheme cluster of s. */
 size_t unicode_grapheme_length(const char *s, size_t n);
 

@@ -1,5 +1,5 @@
-/* unicode_age.c - characters of which the reference's tables do not know, being older than utf8proc's. Made by
- * tests/golden/make/unicode.py. */
+/* unicode_age.c - characters that are missing in the tables of the reference, which are older than utf8proc's.
+ * Made by tests/golden/make/unicode.py. */
 #include "tokenizer/unicode.h"
 
 #include <stddef.h>

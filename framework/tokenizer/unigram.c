@@ -1,6 +1,5 @@
-/* unigram.c - the unigram language model (Kudo 2018): of all ways to cut a word into pieces, the one with the
- * highest sum of log-probabilities, by Viterbi. A character that no piece begins with is the unknown token, at a
- * penalty. */
+/* unigram.c - the unigram language model (Kudo 2018): finds the split of a word into pieces with the highest sum
+ * of log-probabilities, by Viterbi. A character that no piece begins with is the unknown token, with a penalty. */
 #include "tokenizer/model.h"
 
 #include "base/utf8.h"
@@ -19,7 +18,7 @@ struct unigram {
     size_t longest; /* bytes of the longest piece */
 };
 
-/* The best way to come to a place in the word. */
+/* The best split up to a place in the word. */
 struct place {
     double score;
     size_t from; /* where the last piece begins */

@@ -1,3 +1,4 @@
+/* vocab.c - the vocabulary of a tokenizer: from pieces to ids and back. */
 #include "tokenizer/model.h"
 
 #include <inttypes.h>

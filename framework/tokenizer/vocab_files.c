@@ -1,4 +1,4 @@
-/* vocab_files.c - the elder siblings of tokenizer.json: vocab.json with merges.txt, and vocab.txt. */
+/* vocab_files.c - tokenizers in older formats: vocab.json with merges.txt, and vocab.txt. */
 #include "tokenizer/patterns.h"
 #include "tokenizer/pipeline.h"
 
@@ -39,7 +39,7 @@ static viv_status read_merges(struct tokenizer *t, const char *path, struct erro
     return status;
 }
 
-/* GPT-2's words, with a space before each stretch of text that begins with none. */
+/* The words of GPT-2, with a space added before each part of the text that does not begin with one. */
 static viv_status add_spaced_words(struct tokenizer *t, struct error *err)
 {
     json_t *j = json_pack("{s:s, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 1, "use_regex", 1);
@@ -55,13 +55,13 @@ viv_status tokenizer_read_vocab_merges(struct tokenizer *t, const char *director
 {
     const char *name;
     const struct tokenizer_class *class = tokenizer_class_of(w, &name);
-    const char *pattern = class ? class->pattern : name ? NULL : GPT2_PATTERN; /* whose files these are */
+    const char *pattern = class ? class->pattern : name ? NULL : GPT2_PATTERN; /* the class of these files */
     char path[PATH_MAX];
     json_t *vocab;
     if (!pattern)
         return error_set(err, VIV_EUNSUPPORTED,
                          "vocab.json without tokenizer.json, and tokenizer_config.json names the class '%s', whose "
-                         "way of cutting words we do not know",
+                         "pre-tokenizer this version does not know",
                          name ? name : class->names[0]);
     snprintf(path, sizeof path, "%s/vocab.json", directory);
     viv_status status = json_read(path, MAX_FILE, &vocab, err);
@@ -84,7 +84,7 @@ viv_status tokenizer_read_vocab_merges(struct tokenizer *t, const char *director
 
 /* --- vocab.txt ----------------------------------------------------------------------------------------------- */
 
-/* {"piece": number of its line, from 0} */
+/* {"piece": line number, from 0} */
 static viv_status read_lines(const char *path, json_t *vocab, struct error *err)
 {
     struct buf text = {0};
@@ -112,7 +112,7 @@ static const char *token_name(json_t *config, const char *key, const char *other
     return name ? name : otherwise;
 }
 
-/* What tokenizer.json would say of BERT's tokenizer with this vocabulary. */
+/* The stages of BERT's tokenizer with this vocabulary. */
 static viv_status describe_bert(json_t *vocab, json_t *config, json_t **out, struct error *err)
 {
     static const char *const tokens[][2] = {{"pad_token", "[PAD]"},
@@ -156,11 +156,10 @@ viv_status tokenizer_read_vocab_txt(struct tokenizer *t, const char *path, json_
         fits = fits || (strncmp(class, known[i], n) == 0 && (!class[n] || strcmp(class + n, "Fast") == 0));
     }
     if (!fits)
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "vocab.txt without tokenizer.json, and tokenizer_config.json names the class '%s', whose way of "
-            "cutting words we do not know",
-            class);
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "vocab.txt without tokenizer.json, and tokenizer_config.json names the class '%s', whose "
+                         "pre-tokenizer this version does not know",
+                         class);
     json_notice_memory();
     vocab = json_object();
     viv_status status = vocab ? read_lines(path, vocab, err) : error_nomem(err);

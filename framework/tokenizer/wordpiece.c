@@ -1,5 +1,5 @@
-/* wordpiece.c - the longest piece first, then the longest that continues it (Schuster and Nakajima 2012, as BERT
- * has it); a word that cannot be covered is one unknown token. And the degenerate case: whole words only. */
+/* wordpiece.c - WordPiece (Schuster and Nakajima 2012, as in BERT): takes the longest piece at each place; a word
+ * that cannot be split is one unknown token. Also WordLevel, which looks up whole words. */
 #include "tokenizer/model.h"
 
 #include <stdlib.h>

@@ -6,6 +6,7 @@
 #ifndef VIVARIUM_DESCRIPTION_H
 #define VIVARIUM_DESCRIPTION_H
 
+#include <string.h>
 #include <vivarium/layer.h>
 
 #ifdef __cplusplus
@@ -23,6 +24,15 @@ typedef struct viv_layer_description {
     int32_t (*describe)(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
                         char text[VIV_DESCRIPTION_TEXT]);
 } viv_layer_description;
+
+/* Defines a function for viv_layer_class.get_ext, of a class whose only extension is its description:
+ *   VIV_GET_DESCRIPTION(get_ext, describe)                                                                  */
+#define VIV_GET_DESCRIPTION(get_ext, describe)                                                               \
+    static const void *get_ext(const char *id)                                                               \
+    {                                                                                                        \
+        static const viv_layer_description description = {sizeof(viv_layer_description), 0, describe};       \
+        return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;                                 \
+    }
 
 #ifdef __cplusplus
 }

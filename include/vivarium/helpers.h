@@ -1,4 +1,4 @@
-/* helpers.h - what most plugins need: errors with a formatted sentence, services, sizes, projections, events.
+/* helpers.h - what most plugins need: errors with a formatted sentence, services, sizes, layers, projections, events.
  *
  * All functions are `static inline`: they become part of the plugin, and are no part of the ABI. They allocate nothing.
  * Each may be called wherever the function of the host that it is about may be called. */
@@ -8,9 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <vivarium/kernels.h>
+#include <vivarium/layer.h>
 #include <vivarium/request.h>
-#include <vivarium/tensor.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -93,36 +92,77 @@ static inline int32_t viv_size_mul(uint64_t a, uint64_t b, uint64_t *product)
     return 1;
 }
 
+/* --- layers --- */
+
+/* viv_layer_class.tasks of a layer whose tasks are the rows of the step, in each phase. */
+static inline uint64_t viv_row_tasks(const void *layer, const viv_exec *e, uint32_t phase)
+{
+    (void)layer, (void)phase;
+    return e->n_rows;
+}
+
+/* viv_infer.want_weight; then dims[0..ndim) are those of the weight, if the attribute is set. */
+static inline viv_status viv_want_weight(viv_infer *b, const char *attr, uint32_t ndim, uint64_t *dims)
+{
+    const viv_status status = b->want_weight(b, attr, ndim, dims);
+    return status == VIV_OK && b->is_set(b, attr) ? b->weight_dims(b, attr, ndim, dims, &ndim) : status;
+}
+
 /* --- projections: y = x W^T + bias, with x [n_rows, n_in], W [n_out, n_in], y [n_rows, n_out] --- */
 
-/* How weights of one type and shape are multiplied. The weights themselves are named in each call, so that the experts of
- * a layer share one projection. A layer first prepares each input row, in a phase of its own, and then computes tiles of
- * outputs for all rows. */
+/* A weight matrix, its bias, and how this machine multiplies it. A layer first prepares each input row, in a phase of its
+ * own, and then computes tiles of outputs for all rows. */
 typedef struct viv_projection {
     const viv_product *product;
+    const void *weight;     /* the data of W */
+    const float *bias;      /* [n_out], or NULL */
     uint64_t n_out, n_in;
     uint64_t weight_stride; /* bytes of a row of W */
     uint64_t tile;          /* outputs of one task */
 } viv_projection;
 
-/* weight: a tensor [n_out, n_in]; its data is not read. Fails if this machine cannot multiply its type. */
-static inline viv_status viv_projection_init(viv_projection *p, const viv_host *host, const viv_tensor *weight)
+/* weight: a tensor [n_out, n_in], or a stack of matrices, [n, n_out, n_in], whose first is taken. Its data is not read.
+ * Fails if this machine cannot multiply its type. */
+static inline viv_status viv_projection_init(viv_projection *p, const viv_host *host, const viv_tensor *weight,
+                                             const float *bias)
 {
     const viv_kernels *kernels = (const viv_kernels *)viv_need_service(host, VIV_SERVICE_KERNELS, sizeof *kernels);
+    const int32_t ndim = weight->dl.ndim;
     if (!kernels)
         return VIV_EABI;
-    if (weight->dl.ndim != 2)
-        return viv_fail(host, VIV_ESHAPE, "tensor '%s' has %d dimensions, a projection needs 2", weight->name,
-                        (int)weight->dl.ndim);
+    if (ndim != 2 && ndim != 3)
+        return viv_fail(host, VIV_ESHAPE, "tensor '%s' has %d dimensions, a projection needs 2 or 3", weight->name,
+                        (int)ndim);
     p->product = kernels->product(kernels, weight->dtype);
     if (!p->product)
         return viv_fail(host, VIV_EUNSUPPORTED, "tensor '%s' has a type that this version cannot compute with",
                         weight->name);
-    p->n_out = (uint64_t)weight->dl.shape[0];
-    p->n_in = (uint64_t)weight->dl.shape[1];
+    p->weight = weight->dl.data;
+    p->bias = bias;
+    p->n_out = (uint64_t)weight->dl.shape[ndim - 2];
+    p->n_in = (uint64_t)weight->dl.shape[ndim - 1];
     p->weight_stride = weight->row_bytes;
     p->tile = viv_max(p->product->tile, 64);
     return VIV_OK;
+}
+
+/* The same with the weights that a layer requested under these attributes. bias: NULL if there is none. */
+static inline viv_status viv_projection_prepare(viv_projection *p, const viv_prepare *prepare, const char *weight,
+                                                const char *bias)
+{
+    const viv_tensor *w = prepare->weight(prepare, weight);
+    if (!w)
+        return viv_fail(prepare->host, VIV_EINVAL, "the weight '%s' is needed", weight);
+    return viv_projection_init(p, prepare->host, w, bias ? prepare->weight_f32(prepare, bias) : NULL);
+}
+
+/* The same projection with other weights of its type and shape, such as those of an expert. */
+static inline viv_projection viv_projection_with(const viv_projection *p, const void *weight, const float *bias)
+{
+    viv_projection other = *p;
+    other.weight = weight;
+    other.bias = bias;
+    return other;
 }
 
 /* Bytes of a prepared row, a multiple of 64: for row_workspace. */
@@ -150,11 +190,10 @@ static inline uint64_t viv_projection_tiles(const viv_projection *p)
 }
 
 /* Computes one tile of outputs for all rows, and returns how many outputs it has. Output n of row r goes to
- * y[r * y_stride + n - tile * p->tile]. rows: prepared, rows_stride bytes apart. weight: the data of W. bias: [n_out] or
- * NULL. */
-static inline uint64_t viv_projection_run_tile(const viv_projection *p, uint64_t tile, const void *weight,
-                                               const float *bias, const void *rows, uint64_t rows_stride,
-                                               uint64_t n_rows, float *y, uint64_t y_stride, void *scratch)
+ * y[r * y_stride + n - tile * p->tile]. rows: prepared, rows_stride bytes apart. */
+static inline uint64_t viv_projection_run_tile(const viv_projection *p, uint64_t tile, const void *rows,
+                                               uint64_t rows_stride, uint64_t n_rows, float *y, uint64_t y_stride,
+                                               void *scratch)
 {
     const uint64_t first = tile * p->tile, n = viv_min(p->tile, p->n_out - first);
     viv_matmul m;
@@ -164,25 +203,24 @@ static inline uint64_t viv_projection_run_tile(const viv_projection *p, uint64_t
     m.k = p->n_in;
     m.x = rows;
     m.x_stride = rows_stride;
-    m.w = (const char *)weight + first * p->weight_stride;
+    m.w = (const char *)p->weight + first * p->weight_stride;
     m.w_stride = p->weight_stride;
     m.y = y;
     m.y_stride = y_stride;
     m.scratch = scratch;
     p->product->multiply(&m, 0, n);
-    for (uint64_t r = 0; bias && r < n_rows; r++)
+    for (uint64_t r = 0; p->bias && r < n_rows; r++)
         for (uint64_t j = 0; j < n; j++)
-            y[r * y_stride + j] += bias[first + j];
+            y[r * y_stride + j] += p->bias[first + j];
     return n;
 }
 
 /* All of one row within one task: x [n_in] to y [n_out]. row: viv_projection_row_bytes of this worker's own. */
-static inline void viv_projection_run_row(const viv_projection *p, const void *weight, const float *bias, const float *x,
-                                          float *y, void *row, void *scratch)
+static inline void viv_projection_run_row(const viv_projection *p, const float *x, float *y, void *row, void *scratch)
 {
     viv_projection_prepare_row(p, row, x);
     for (uint64_t t = 0; t < viv_projection_tiles(p); t++)
-        viv_projection_run_tile(p, t, weight, bias, row, 0, 1, y + t * p->tile, p->n_out, scratch);
+        viv_projection_run_tile(p, t, row, 0, 1, y + t * p->tile, p->n_out, scratch);
 }
 
 /* --- events, for architectures --- */

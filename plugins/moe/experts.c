@@ -124,11 +124,11 @@ static viv_status make_sets(struct experts *l, const viv_prepare *p)
     if (status == VIV_OK)
         status = l->cache->create(p, down, 1, l->k, &l->down_set);
     if (status == VIV_OK)
-        status = viv_projection_init(&l->up, p->host, l->cache->format(l->hidden_set, 0));
+        status = viv_projection_init(&l->up, p->host, l->cache->format(l->hidden_set, 0), NULL);
     if (status == VIV_OK && l->gated)
-        status = viv_projection_init(&l->gate, p->host, l->cache->format(l->hidden_set, 1));
+        status = viv_projection_init(&l->gate, p->host, l->cache->format(l->hidden_set, 1), NULL);
     if (status == VIV_OK)
-        status = viv_projection_init(&l->down, p->host, l->cache->format(l->down_set, 0));
+        status = viv_projection_init(&l->down, p->host, l->cache->format(l->down_set, 0), NULL);
     if (status == VIV_OK && l->gated && l->gate.tile != l->up.tile)
         return viv_fail(p->host, VIV_EUNSUPPORTED, "gate and up have types that cannot be computed together");
     return status;
@@ -291,10 +291,10 @@ static void fill_slots(const struct experts *l, const viv_exec *e, const struct 
     }
 }
 
-/* Of expert x: [n] or NULL. */
-static const float *bias_of(const float *bias, uint64_t x, uint64_t n)
+/* The projection of expert x, whose weight is `data`; `bias` has that of all experts. */
+static viv_projection of_expert(const viv_projection *p, const void *data, const float *bias, uint64_t x)
 {
-    return bias ? bias + x * n : NULL;
+    return viv_projection_with(p, data, bias ? bias + x * p->n_out : NULL);
 }
 
 static void bound(float *y, uint64_t n, float low, float high)
@@ -315,11 +315,12 @@ static viv_status hidden_tile(const struct experts *l, const viv_exec *e, const 
     viv_status status = l->cache->acquire(l->hidden_set, x, &data);
     if (status != VIV_OK)
         return status;
-    uint64_t n = viv_projection_run_tile(&l->up, tile, data[0], bias_of(l->up_bias, x, l->n_hidden), rows,
-                                         l->row_bytes, n_rows, up, width, e->scratch);
-    if (l->gated)
-        viv_projection_run_tile(&l->gate, tile, data[1], bias_of(l->gate_bias, x, l->n_hidden),
-                                rows + l->gate_offset, l->row_bytes, n_rows, gate, width, e->scratch);
+    viv_projection p = of_expert(&l->up, data[0], l->up_bias, x);
+    const uint64_t n = viv_projection_run_tile(&p, tile, rows, l->row_bytes, n_rows, up, width, e->scratch);
+    if (l->gated) {
+        p = of_expert(&l->gate, data[1], l->gate_bias, x);
+        viv_projection_run_tile(&p, tile, rows + l->gate_offset, l->row_bytes, n_rows, gate, width, e->scratch);
+    }
     l->cache->release(l->hidden_set, x);
     for (uint64_t r = 0; r < n_rows; r++) {
         float *y = w->hidden + (first + r) * stride + tile * width, *u = up + r * width, *g = gate + r * width;
@@ -347,9 +348,9 @@ static viv_status down_tile(const struct experts *l, const viv_exec *e, const st
     viv_status status = l->cache->acquire(l->down_set, x, &data);
     if (status != VIV_OK)
         return status;
-    viv_projection_run_tile(&l->down, tile, data[0], bias_of(l->down_bias, x, l->n_out),
-                            w->hidden_rows + first * l->hidden_row_bytes, l->hidden_row_bytes, n_rows, y, stride,
-                            e->scratch);
+    const viv_projection p = of_expert(&l->down, data[0], l->down_bias, x);
+    viv_projection_run_tile(&p, tile, w->hidden_rows + first * l->hidden_row_bytes, l->hidden_row_bytes, n_rows, y,
+                            stride, e->scratch);
     l->cache->release(l->down_set, x);
     return VIV_OK;
 }
@@ -409,11 +410,7 @@ static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRI
     return 1;
 }
 
-static const void *get_ext(const char *id)
-{
-    static const viv_layer_description description = {.struct_size = sizeof description, .describe = describe};
-    return strcmp(id, VIV_LAYER_DESCRIPTION) == 0 ? &description : NULL;
-}
+VIV_GET_DESCRIPTION(get_ext, describe)
 
 const viv_layer_class moe_experts = {
     .struct_size = sizeof(viv_layer_class),

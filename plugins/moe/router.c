@@ -30,8 +30,7 @@ enum group_by { BY_BEST, BY_BEST_TWO };
 struct router {
     const viv_kernels *kernels;
     viv_projection projection;
-    const viv_tensor *weight;
-    const float *bias, *correction;
+    const float *correction;
     uint64_t dim, n_experts, k, n_groups, keep;
     uint64_t row_bytes, scratch;
     enum score score;
@@ -63,11 +62,8 @@ static const viv_attr *const attrs[] = {
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct router *l = layer;
-    uint64_t dims[4] = {0, b->in_dims[0]};
-    uint32_t ndim;
-    viv_status status = b->want_weight(b, "weight", 2, dims);
-    if (status == VIV_OK)
-        status = b->weight_dims(b, "weight", 4, dims, &ndim);
+    uint64_t dims[2] = {0, b->in_dims[0]};
+    viv_status status = viv_want_weight(b, "weight", 2, dims);
     if (status != VIV_OK)
         return status;
     l->n_experts = dims[0];
@@ -112,12 +108,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
     l->kernels = viv_need_service(p->host, VIV_SERVICE_KERNELS, sizeof *l->kernels);
     if (!l->kernels)
         return VIV_EABI;
-    l->weight = p->weight(p, "weight");
-    l->bias = p->weight_f32(p, "bias");
     l->correction = p->weight_f32(p, "correction");
-    if (!l->weight)
-        return viv_fail(p->host, VIV_EINVAL, "the weight 'weight' is needed");
-    viv_status status = viv_projection_init(&l->projection, p->host, l->weight);
+    viv_status status = viv_projection_prepare(&l->projection, p, "weight", "bias");
     if (status != VIV_OK)
         return status;
     l->row_bytes = viv_projection_row_bytes(&l->projection);
@@ -244,8 +236,8 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             viv_projection_prepare_row(&l->projection, rows + t * l->row_bytes, e->in[0] + t * l->dim);
             break;
         case 1:
-            viv_projection_run_tile(&l->projection, t, l->weight->dl.data, l->bias, rows, l->row_bytes, e->n_rows,
-                                    z + t * l->projection.tile, stride, e->scratch);
+            viv_projection_run_tile(&l->projection, t, rows, l->row_bytes, e->n_rows, z + t * l->projection.tile,
+                                    stride, e->scratch);
             break;
         default:
             status = route(l, e, t, z + t * stride);

@@ -7,7 +7,6 @@ namespace {
 
 struct scaled_linear {
     viv_projection projection;
-    const viv_tensor *weight;
     float factor;
     uint32_t reserved;
 };
@@ -41,8 +40,7 @@ viv_status infer(void *layer, viv_infer *b)
 viv_status prepare(void *layer, viv_prepare *p)
 {
     scaled_linear *l = static_cast<scaled_linear *>(layer);
-    l->weight = p->weight(p, "weight");
-    viv_status status = viv_projection_init(&l->projection, p->host, l->weight);
+    viv_status status = viv_projection_prepare(&l->projection, p, "weight", nullptr);
     if (status != VIV_OK)
         return status;
     p->row_workspace = viv_projection_row_bytes(&l->projection);
@@ -67,8 +65,8 @@ viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_
             continue;
         }
         float *y = e->out + t * l->projection.tile;
-        const uint64_t n = viv_projection_run_tile(&l->projection, t, l->weight->dl.data, nullptr, rows, row_bytes,
-                                                   e->n_rows, y, n_out, e->scratch);
+        const uint64_t n = viv_projection_run_tile(&l->projection, t, rows, row_bytes, e->n_rows, y, n_out,
+                                                   e->scratch);
         for (uint64_t r = 0; r < e->n_rows; r++)
             for (uint64_t j = 0; j < n; j++)
                 y[r * n_out + j] *= l->factor;

@@ -22,7 +22,7 @@ check 'weights that are not there' fails 'a directory without weights; expected'
 check 'a file that ends behind its header' fails 'the file is cut short' "$viv" logits "$work/cut.gguf" --tokens 1
 printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' >"$work/bare/model.safetensors"
 check 'a Git LFS pointer' fails 'git lfs pull' "$viv" logits "$work/bare" --tokens 1
-check 'a config.json given as a model' fails 'give the directory that it lies in' "$viv" inspect "$work/bare/config.json"
+check 'a config.json given as a model' fails 'give the directory that it is in' "$viv" inspect "$work/bare/config.json"
 
 # --- a config.json that lies about good tensors -----------------------------------------------------------------
 good=$source/tests/golden/llama-gqa

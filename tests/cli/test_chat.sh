@@ -111,7 +111,7 @@ refuses_to_set() {
 }
 check 'of a value that it takes' refuses_to_set 'temp hot' '--temp takes a number from 0 to 100'
 check 'and a name that there is' refuses_to_set 'threads 3' "'threads' cannot be set"
-check 'with its value' refuses_to_set 'temp' '/set temp wants T'
+check 'with its value' refuses_to_set 'temp' '/set temp: expected T'
 shown() { talk '/set top-k 7|/set' "$chat" 2>"$work/a" && shows 'top-k 7'; }
 check '/set alone shows what is set' shown
 reads() {

@@ -64,7 +64,7 @@ check 'an unknown prompt is named' fails "no prompt 'qurey', did you mean 'query
 copy 's/"query": /"query": 5, "x": /' config_sentence_transformers.json
 check 'a prompt is a text' fails 'prompts.query: expected a string, found an integer' "$viv" embed "$work/model" fox
 copy 's/: null/: "other"/' config_sentence_transformers.json
-check 'a preset prompt must be there' fails "there is no prompt 'other'" "$viv" embed "$work/model" fox
+check 'a preset prompt must be there' fails "default_prompt_name is 'other', but there is no prompt of that name" "$viv" embed "$work/model" fox
 copy 's/{/{"include_prompt": false, /' 1_Pooling/config.json
 check 'vectors without the prompt are refused' fails include_prompt "$viv" embed "$work/model" --prompt-name query fox
 check 'unless there is none' ends 0 "$viv" embed "$work/model" fox

@@ -23,7 +23,7 @@ check 'and a spec goes before it' answers 3 brief -p ROMEO:
 same() { "$viv" run shakespeare -p ROMEO: --no-echo -q >"$work/a" && "$viv" run shakespeare -p ROMEO: --no-echo -q >"$work/b" && cmp "$work/a" "$work/b"; }
 check 'a seed that is set makes runs the same' same
 printf 'viv: 1\nthreads: none\n' >"$own/defaults.yaml"
-check 'a mistake there is named with its place' fails "defaults.yaml:2:10: 'threads' wants a whole number from 0 to 1024, found none" "$viv" run shakespeare -p x
+check 'a mistake there is named with its place' fails "defaults.yaml:2:10: 'threads': expected a whole number from 0 to 1024, found none" "$viv" run shakespeare -p x
 printf '# viv: 1\n\n# threads: 2\n' >"$own/defaults.yaml"
 check 'one where everything is commented out sets nothing' answers 2 shakespeare -p ROMEO: -n 2
 rm "$own/defaults.yaml"

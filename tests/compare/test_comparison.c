@@ -194,9 +194,9 @@ TEST(table__keeps_sections_together_and_marks_the_best)
 {
     struct comparison *c = small();
     ck_assert_str_eq(c->rows[1].key, "words");
-    ck_assert_uint_eq(row_best(c, comparison_find(c, "bytes")), 1);
-    ck_assert_uint_eq(row_best(c, comparison_find(c, "rate")), 2); /* of one there is no best */
-    ck_assert_uint_eq(row_best(c, comparison_find(c, "words")), 2);
+    ck_assert_uint_eq(table_row_best(c, comparison_find(c, "bytes")), 1);
+    ck_assert_uint_eq(table_row_best(c, comparison_find(c, "rate")), 2); /* of one there is no best */
+    ck_assert_uint_eq(table_row_best(c, comparison_find(c, "words")), 2);
     comparison_destroy(c);
 }
 END_TEST

@@ -139,7 +139,7 @@ static inline int64_t int_of(const struct checkpoint *c, const char *key)
 {
     struct meta m = checkpoint_meta(c, key);
     int64_t i = 0;
-    ck_assert_msg(meta_int(&m, &i), "%s is %s", key, meta_kind_name(m.kind));
+    ck_assert_msg(checkpoint_meta_int(&m, &i), "%s is %s", key, checkpoint_meta_kind_name(m.kind));
     return i;
 }
 

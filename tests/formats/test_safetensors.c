@@ -21,7 +21,7 @@ TEST(safetensors__opens_the_stories_directory)
     ck_assert_int_eq(t->dl.shape[1], 64);
     struct meta m = checkpoint_meta(&c, "hidden_size");
     int64_t hidden_size;
-    ck_assert(meta_int(&m, &hidden_size));
+    ck_assert(checkpoint_meta_int(&m, &hidden_size));
     ck_assert_int_eq(hidden_size, 64);
     ck_assert_ptr_nonnull(c.generation);
     checkpoint_close(&c);

@@ -200,17 +200,18 @@ END_TEST
 
 TEST(attributes__that_are_lists_or_texts_are_checked)
 {
-    ck_assert_str_eq(given("sections: 3"), "x.yaml:7:23: 'sections' wants a list of integers, found an integer");
+    ck_assert_str_eq(given("sections: 3"),
+                     "x.yaml:7:23: 'sections': expected a list of integers, found an integer");
     ck_assert_str_eq(given("sections: long"),
-                     "x.yaml:7:23: 'sections' wants a list of integers, found a list of other things");
+                     "x.yaml:7:23: 'sections': expected a list of integers, found a list of other things");
     ck_assert_str_eq(given("sections: [1, 2, 100]"), "x.yaml:7:30: 'sections' is 100, expected 0 to 99");
     ck_assert_str_eq(given("sections: [1, quux]"), "x.yaml:7:27: there is no param 'quux'");
-    ck_assert_str_eq(given("sections: {a: 1}"), "x.yaml:7:23: 'sections' wants a list, found a mapping");
+    ck_assert_str_eq(given("sections: {a: 1}"), "x.yaml:7:23: 'sections': expected a list, found a mapping");
     ck_assert_str_eq(given("factors: [true]"),
-                     "x.yaml:7:22: 'factors' wants a list of numbers, found a list of other things");
+                     "x.yaml:7:22: 'factors': expected a list of numbers, found a list of other things");
     ck_assert_str_eq(given("factors: [[1]]"), "x.yaml:7:23: expected an expression, found a list");
-    ck_assert_str_eq(given("mode: three"), "x.yaml:7:19: 'mode' wants a text, found an integer");
-    ck_assert_str_eq(given("mode: [a]"), "x.yaml:7:19: 'mode' wants a value, found a list");
+    ck_assert_str_eq(given("mode: three"), "x.yaml:7:19: 'mode': expected a text, found an integer");
+    ck_assert_str_eq(given("mode: [a]"), "x.yaml:7:19: 'mode': expected a value, found a list");
     ck_assert_str_eq(given("mode: A"), "x.yaml:7:19: there is no param 'A'");
 }
 END_TEST

@@ -9,6 +9,17 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* Code of plugins: of one that is whole, or with something changed. */
+#define WHOLE "BRINGS_ARCHITECTURE()\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
+#define ARCHITECTURE_WITH(field)                                                                                   \
+    "BRINGS_ARCHITECTURE(" field ")\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = "              \
+    "get_classes)\n"
+#define LAYER_WITH(field)                                                                                          \
+    "BRINGS_LAYER(" field ")\nVIV_PLUGIN_BY(\"specimen\", \"1.0\", \"tests\", .get_classes = get_classes)\n"
+#define TAMPERED_WITH(field) "BRINGS_ARCHITECTURE()\nTAMPERED(" field ")\n"
+#define AT_LOADING(headers, code)                                                                                  \
+    headers "\n__attribute__((constructor)) static void at_loading(void)\n{\n" code "\n}\n" WHOLE
+
 static char sandbox[64]; /* the directory of the running test */
 
 static inline const char *in_sandbox(const char *name)

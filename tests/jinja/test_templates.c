@@ -295,7 +295,7 @@ TEST(templates__refuse_with_the_line_and_a_reason)
     refuse("{% nope %}", "t:1: there is no statement 'nope'");
     refuse("{% if text %}\n{{ text | random }}{% endif %}", "t:2: 'random' is not supported: a prompt must be");
     refuse("{{ text | center(7, 'x') }}", "center takes at most 1 arguments, found 2");
-    refuse("{{ text.find() }}", "find wants its argument 'sub'");
+    refuse("{{ text.find() }}", "find: the argument 'sub' is missing");
     refuse("{{ text | center(widht=7) }}", "center has no argument called 'widht'");
     refuse("{{ 9 ** 9 ** 9 }}{{ 9 ** 999999999 }}", "an integer of more than 65536 bits");
     refuse("{% set ns = namespace(x=3) %}{% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}", "bits");

@@ -157,7 +157,7 @@ TEST(choices__are_as_likely_as_transformers_says)
         uint64_t n_tokens = 0;
         json_array_foreach(json_object_get(c, "choices"), j, text) texts[j] = json_string_value(text);
         const struct choices choices = {.question = word(c, "question"), .n = (uint32_t)j, .texts = texts};
-        ck_assert_msg(choices_likelihood(f.m, &choices, NULL, got, &n_tokens, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(likelihood_of_choices(f.m, &choices, NULL, got, &n_tokens, &err) == VIV_OK, "%s", err.text);
         ck_assert_uint_gt(n_tokens, 0);
         json_array_foreach(json_object_get(c, "nats"), j, text)
             ck_assert_msg(fabs(got[j] - json_number_value(text)) < 1e-4 * fabs(json_number_value(text)),
@@ -179,7 +179,7 @@ TEST(choices__of_a_question_of_spaces_are_as_likely_as_their_perplexity_says)
     const struct quality_options options = {0};
     make(&f, "tests/golden/quality");
     const struct choices c = {.question = "  ", .n = 2, .texts = (const char *const[]){"newt and a snail", "moss"}};
-    ck_assert_int_eq(choices_likelihood(f.m, &c, NULL, got, &n_tokens, &err), VIV_OK);
+    ck_assert_int_eq(likelihood_of_choices(f.m, &c, NULL, got, &n_tokens, &err), VIV_OK);
     ck_assert_int_eq(quality_text_read(&text, f.m, "x", "  newt and a snail", 18, &err), VIV_OK);
     ck_assert_int_eq(perplexity_measure(f.m, &text, &options, &p, &err), VIV_OK);
     ck_assert(fabs(p.nll + got[0]) < 1e-9 * p.nll);
@@ -207,9 +207,9 @@ TEST(questions__as_turns_are_what_the_template_writes)
     make_with(&f, "tests/golden/quality", path);
     ck_assert_msg(model_chat_template(f.m, false, &t, &err) == VIV_OK, "%s", err.text);
     unlink(path);
-    ck_assert_int_eq(choices_likelihood(f.m, &c, NULL, as_text, &n_text, &err), VIV_OK);
+    ck_assert_int_eq(likelihood_of_choices(f.m, &c, NULL, as_text, &n_text, &err), VIV_OK);
     c.template = t;
-    ck_assert_msg(choices_likelihood(f.m, &c, NULL, as_turn, &n_turn, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(likelihood_of_choices(f.m, &c, NULL, as_turn, &n_turn, &err) == VIV_OK, "%s", err.text);
     ck_assert_uint_eq(n_text, n_turn);
     ck_assert(as_text[0] == as_turn[0] && as_text[1] == as_turn[1]);
     ck_assert_int_eq(quality_generate(&f.r, "The snail ", 8, 0, NULL, &answer, &err), VIV_OK);
@@ -235,12 +235,12 @@ TEST(choices__refuse_what_cannot_be)
     memset(text, 'x', sizeof text - 1);
     const struct choices longer = {.question = text, .n = 2, .texts = (const char *const[]){"a", "b"}},
                          none = {.question = "a", .n = 2, .texts = (const char *const[]){"b", ""}};
-    ck_assert_int_eq(choices_likelihood(f.m, &longer, NULL, got, &n_tokens, &err), VIV_ELIMIT);
+    ck_assert_int_eq(likelihood_of_choices(f.m, &longer, NULL, got, &n_tokens, &err), VIV_ELIMIT);
     ck_assert_ptr_nonnull(strstr(err.text, "the context has room for 512"));
-    ck_assert_int_eq(choices_likelihood(f.m, &none, NULL, got, &n_tokens, &err), VIV_OK); /* it is the space */
+    ck_assert_int_eq(likelihood_of_choices(f.m, &none, NULL, got, &n_tokens, &err), VIV_OK); /* it is the space */
     release(&f);
     make(&f, "tests/golden/t5");
-    ck_assert_int_eq(choices_likelihood(f.m, &none, NULL, got, &n_tokens, &err), VIV_EUNSUPPORTED);
+    ck_assert_int_eq(likelihood_of_choices(f.m, &none, NULL, got, &n_tokens, &err), VIV_EUNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(err.text, "reads one text and writes another"));
     release(&f);
 }

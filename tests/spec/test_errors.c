@@ -52,11 +52,11 @@ TEST(spec__refuses_unknown_and_missing_keys)
          "x.yaml:1:6: version '99999999999999999999' of the spec language, this program knows version 1"},
         {"- viv: 1\n", "x.yaml:1:1: expected a mapping, found a list"},
         {"hello\n", "x.yaml:1:1: expected a mapping, found a word"},
-        {"viv: 1\nfamily: [a]\n", "x.yaml:2:9: 'family' wants a word, found a list"},
-        {"viv: 1\ngraph: {a: b}\n", "x.yaml:2:8: 'graph' wants a list, found a mapping"},
-        {"viv: 1\nfamily:\ngraph: []\n", "x.yaml:2:8: 'family' wants a word, found nothing"},
+        {"viv: 1\nfamily: [a]\n", "x.yaml:2:9: 'family': expected a word, found a list"},
+        {"viv: 1\ngraph: {a: b}\n", "x.yaml:2:8: 'graph': expected a list, found a mapping"},
+        {"viv: 1\nfamily:\ngraph: []\n", "x.yaml:2:8: 'family': expected a word, found nothing"},
         {HEAD "matches: {hf: {a: [b]}}\n" PARAMS WEIGHTS GRAPH,
-         "x.yaml:4:15: 'hf' wants a word, a list of words or a mapping of words to words, found a mapping"},
+         "x.yaml:4:15: 'hf': expected a word, a list of words or a mapping of words to words, found a mapping"},
         {HEAD "matches: {onnx: x}\n" PARAMS WEIGHTS GRAPH, "x.yaml:4:11: unknown key 'onnx'"},
         {"viv: 1\nuse: {vision: a, language: b}\n",
          "x.yaml:2:6: 'use' of several specs at once is not known to this version"}, );
@@ -78,7 +78,7 @@ TEST(spec__refuses_wrong_params)
         {HEAD "params: {words: {default: dim}, dim: words}\n" WEIGHTS GRAPH,
          "x.yaml:4:38: the param 'words' depends on itself"},
         {HEAD "params: {words: {type: bool, default: no}, dim: 8}\n" WEIGHTS GRAPH,
-         "x.yaml:4:39: 'no' means nothing here: booleans are true and false, nothing is none"},
+         "x.yaml:4:39: 'no' is not known here: booleans are true and false, no value is none"},
         {HEAD "params: {words: {type: bool, default: 1}, dim: 8}\n" WEIGHTS GRAPH,
          "x.yaml:4:10: 'words' is an integer, expected a boolean"},
         {HEAD "params: {words: {default: 1.5}, dim: 8}\n" WEIGHTS GRAPH,
@@ -95,7 +95,7 @@ TEST(spec__refuses_wrong_params)
         {HEAD "params: {words: 8, dim: 8, l: {type: [int, 99999999], default: 1}}\n" WEIGHTS GRAPH,
          "x.yaml:4:44: the length of a list must be an integer from 0 to 65536"},
         {HEAD "params: {words: 8, dim: 8, l: {gguf: size(x), default: 1}}\n" WEIGHTS GRAPH,
-         "x.yaml:4:38: 'size(x)' is no place in a checkpoint: expected a key, has(), lacks() or rows() of a "
+         "x.yaml:4:38: 'size(x)' is not a place in a checkpoint: expected a key, has(), lacks() or rows() of a "
          "tensor, or "
          "len() of a key"},
         {HEAD "params: {words: {}, dim: {}}\n" WEIGHTS GRAPH,
@@ -115,13 +115,13 @@ TEST(spec__refuses_wrong_layers)
          "x.yaml:7:5: layer 'embedding' needs the attribute 'weight': a row for each token: [vocab_size, dim]"},
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: {weight: other}\n", "x.yaml:7:25: there is no weight 'other'"},
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: w\n",
-         "x.yaml:7:16: layer 'embedding' wants a mapping of attributes, found a word"},
+         "x.yaml:7:16: layer 'embedding': expected a mapping of attributes, found a word"},
         {HEAD PARAMS WEIGHTS "graph:\n  - embedding: {weight: [w]}\n",
-         "x.yaml:7:25: 'weight' wants a value, found a list"},
+         "x.yaml:7:25: 'weight': expected a value, found a list"},
         {HEAD PARAMS WEIGHTS "graph: []\n", "x.yaml:6:8: expected at least one layer, found an empty list"},
-        {WHOLE "  - scale: {factor: 1, factor: 2}\n", "x.yaml:8:24: key 'factor' stands here a second time"},
+        {WHOLE "  - scale: {factor: 1, factor: 2}\n", "x.yaml:8:24: key 'factor' appears twice"},
         {WHOLE "  - scale: {factor: big}\n", "x.yaml:8:21: there is no param 'big'"},
-        {WHOLE "  - scale: {factor: true}\n", "x.yaml:8:21: 'factor' wants a number, found a boolean"},
+        {WHOLE "  - scale: {factor: true}\n", "x.yaml:8:21: 'factor': expected a number, found a boolean"},
         {WHOLE "  - rms_norm: {weight: w, eps: 2}\n", "x.yaml:8:32: 'eps' is 2, expected 1e-30 to 1"},
         {WHOLE "  - mlp: {up: w, down: w, activation: swish}\n", "x.yaml:8:39: there is no param 'swish'"},
         {WHOLE "  - mlp: {up: w, down: w, activation: 3}\n",
@@ -130,11 +130,11 @@ TEST(spec__refuses_wrong_layers)
         {WHOLE "  - attention: {ropes: {}}\n",
          "x.yaml:8:17: layer 'attention' has no attribute 'ropes', did you mean 'rope.freqs'?"},
         {WHOLE "  - attention: {rope: 3}\n",
-         "x.yaml:8:23: 'rope' wants a mapping, or the name of one of `groups`, and '3' is none"},
+         "x.yaml:8:23: 'rope': expected a mapping, or the name of one of `groups`, and '3' is none"},
         {WHOLE "  - attention: {rope: {thetta: 1.0}}\n",
          "x.yaml:8:24: layer 'attention' has no attribute 'rope.thetta', did you mean 'rope.theta'?"},
         {WHOLE "  - scale: {factor: 2}\n    softcap: {cap: 3}\n",
-         "x.yaml:9:5: 'softcap' stands beside 'scale': each layer is an item of its own"},
+         "x.yaml:9:5: 'softcap' stands beside 'scale': each layer needs an item of its own"},
         {WHOLE "  - scale\n", "x.yaml:8:5: expected one layer, as `name: {attributes}`, found a word"}, );
 }
 
@@ -154,12 +154,12 @@ TEST(spec__refuses_wrong_structure)
         {WHOLE "  - repeat: 2\n    layers: [scale: {factor: 2}]\n    carry: x\n",
          "x.yaml:10:5: unknown key 'carry'"},
         {WHOLE "  - residual: []\n", "x.yaml:8:15: expected at least one layer, found an empty list"},
-        {WHOLE "  - sum: []\n", "x.yaml:8:10: 'sum' wants a list of branches, each a list of layers"},
+        {WHOLE "  - sum: []\n", "x.yaml:8:10: 'sum': expected a list of branches, each a list of layers"},
         {WHOLE "  - sum: [scale: {factor: 2}]\n", "x.yaml:8:11: expected a list of layers, found a mapping"},
         {WHOLE "  - load: nowhere\n", "x.yaml:8:11: no value was saved as 'nowhere' before this"},
         {WHOLE "  - switch: n\n    cases: {1: [], 3: []}\n",
-         "x.yaml:8:13: switch: 'n' is 2, and no case stands for it"},
-        {WHOLE "  - scale: {factor: i}\n", "x.yaml:8:21: `i` stands only inside of a repeat"},
+         "x.yaml:8:13: switch: 'n' is 2, which is not one of the cases"},
+        {WHOLE "  - scale: {factor: i}\n", "x.yaml:8:21: `i` exists only inside of a repeat"},
         {WHOLE "  - save: a\n  - scale: {factor: 2}\n  - load: a\n",
          "x.yaml:9:5: nothing uses the result of scale"}, );
 }
@@ -167,7 +167,7 @@ TEST(spec__refuses_wrong_structure)
 TEST(spec__refuses_wrong_encoders)
 {
     CHECK_CASES(
-        {WHOLE "encoder: {a: b}\n", "x.yaml:8:10: 'encoder' wants a list, found a mapping"},
+        {WHOLE "encoder: {a: b}\n", "x.yaml:8:10: 'encoder': expected a list, found a mapping"},
         {WHOLE "encoder: []\n", "x.yaml:8:10: expected at least one layer, found an empty list"},
         {WHOLE "encoder: [scail: {factor: 2}]\n", "x.yaml:8:11: there is no layer 'scail', did you mean 'scale'?"},
         {WHOLE "encoder: [save: ids]\n", "x.yaml:8:10: the encoder has no layers"},
@@ -179,7 +179,7 @@ TEST(spec__refuses_wrong_encoders)
         {WHOLE "  - load: read\nencoder:\n  - embedding: {weight: w}\n  - save: read\n",
          "x.yaml:8:11: no value was saved as 'read' before this"},
         {WHOLE "encoder:\n  - embedding: {weight: w}\n  - scale: {factor: i}\n",
-         "x.yaml:10:21: `i` stands only inside of a repeat"},
+         "x.yaml:10:21: `i` exists only inside of a repeat"},
         {HEAD PARAMS WEIGHTS "encoder:\n  - embedding: {weight: w}\n",
          "x.yaml:1:1: the key 'graph' is missing, here and in what this file uses"},
         {WHOLE "encodr: []\n", "x.yaml:8:1: unknown key 'encodr', did you mean 'encoder'?"}, );
@@ -202,7 +202,7 @@ TEST(spec__refuses_wrong_weights)
          "x.yaml:5:19: 'w.{j}': only {i}, {e} and params can be filled in"},
         {WITH("{hf: 'w.{i}', shape: [words, dim]}"),
          "x.yaml:5:19: 'w.{i}' has {i}, but is used outside of any repeat"},
-        {WITH("{hf: w, shape: [words, i]}"), "x.yaml:5:37: `i` stands only in weights with {i} in their names"},
+        {WITH("{hf: w, shape: [words, i]}"), "x.yaml:5:37: `i` exists only in weights with {i} in their names"},
         {WITH("{hf: w, shape: [words, dim], else: v}"), "x.yaml:5:49: there is no weight 'v'"},
         {WITH("{hf: w, shape: [words, dim], when: false}"),
          "x.yaml:5:11: weight 'w' is used where its `when` is false, and has no `else`"},
@@ -228,7 +228,7 @@ TEST(spec__refuses_wrong_weights)
          "x.yaml:5:77: expected a boolean, found an integer"},
         {WITH("{hf: w, shape: [words, dim], transform: [{rotate: 1}]}"), "x.yaml:5:56: unknown key 'rotate'"},
         {WITH("{hf: w, shape: [words, dim], transform: transpose}"),
-         "x.yaml:5:54: 'transform' wants a list, or {hf: list, gguf: list}, found a word"},
+         "x.yaml:5:54: 'transform': expected a list, or {hf: list, gguf: list}, found a word"},
         {WITH("{hf: w, shape: [words, dim], transform: [{split: {axis: 0, of: [8, 8], take: 2}}]}"),
          "x.yaml:5:63: part 2 of 2"},
         {WITH("{hf: w, shape: [words, dim], transform: [{split: {axis: 0, of: [8, 8], take: [0, 3, 1]}}]}"),

@@ -41,7 +41,7 @@ static const char *eval(const char *text)
     struct value v;
     const struct expr_scope scope = {NULL, lookup};
     if (expr_eval(&arena, text, &scope, &v, &err) == VIV_OK)
-        value_print(&v, &out);
+        expr_value_print(&v, &out);
     else
         buf_puts(&out, err.text);
     snprintf(result, sizeof result, "%s", buf_text(&out));
@@ -140,16 +140,16 @@ TEST(expr__refuses_inexact_and_unbounded_arithmetic)
 TEST(expr__reads_scalars_as_yaml_1_2_does_or_says_what_is_wrong)
 {
     static const struct expr_case cases[] = {
-        {"no", "'no' means nothing here: booleans are true and false, nothing is none"},
-        {"off", "'off' means nothing here: booleans are true and false, nothing is none"},
-        {"Yes", "'Yes' means nothing here: booleans are true and false, nothing is none"},
-        {"True", "'True' means nothing here: booleans are true and false, nothing is none"},
-        {"null", "'null' means nothing here: booleans are true and false, nothing is none"},
+        {"no", "'no' is not known here: booleans are true and false, no value is none"},
+        {"off", "'off' is not known here: booleans are true and false, no value is none"},
+        {"Yes", "'Yes' is not known here: booleans are true and false, no value is none"},
+        {"True", "'True' is not known here: booleans are true and false, no value is none"},
+        {"null", "'null' is not known here: booleans are true and false, no value is none"},
         {"0777", "'0777': a number must not begin with 0"},
         {"1:30", "'1:30': not a number (decimal digits, with a point or exponent where it is a fraction)"},
         {"0x10", "'0x10': not a number (decimal digits, with a point or exponent where it is a fraction)"},
         {"1_000", "'1_000': not a number (decimal digits, with a point or exponent where it is a fraction)"},
-        {"1e", "'1e': a number ends in its exponent"},
+        {"1e", "'1e': a number without digits in its exponent"},
         {".nan", "'.nan': unexpected '.'"},
         {".inf", "'.inf': unexpected '.'"},
         {"~", "'~': unexpected '~'"},
@@ -163,29 +163,29 @@ TEST(expr__refuses_wrong_kinds_and_grammar)
     static const struct expr_case cases[] = {
         {"", "'': expected a value"},
         {"1 +", "'1 +': expected a value"},
-        {"1 2", "'1 2': there is something left after the expression"},
+        {"1 2", "'1 2': unexpected text after the expression"},
         {"(1", "'(1': expected ')'"},
         {"f[0]", "'f[0]': only a list can be indexed, by an integer"},
         {"list[f]", "'list[f]': only a list can be indexed, by an integer"},
         {"list[3]", "'list[3]': index 3 of a list of 3"},
         {"list[-1]", "'list[-1]': index -1 of a list of 3"},
         {"list == list", "'list == list': lists cannot be compared"},
-        {"s + 1", "'s + 1': '+' wants numbers, found a text and an integer"},
-        {"s < 1", "'s < 1': '<' wants numbers, found a text and an integer"},
+        {"s + 1", "'s + 1': '+' takes numbers, found a text and an integer"},
+        {"s < 1", "'s < 1': '<' takes numbers, found a text and an integer"},
         {"not 1", "'not 1': expected a boolean, found an integer"},
         {"1 and t", "'1 and t': expected a boolean, found an integer"},
         {"1 if 2 else 3", "'1 if 2 else 3': expected a boolean, found an integer"},
         {"1 if t", "'1 if t': `if` without `else`"},
-        {"len(1)", "'len(1)': len wants a list, found an integer"},
-        {"min('a', 1)", "'min('a', 1)': min wants numbers, found a text"},
-        {"1 in 2", "'1 in 2': `in` wants a value and a list, found an integer and an integer"},
-        {"1 not 2", "'1 not 2': after a value and `not` comes `in`"},
+        {"len(1)", "'len(1)': len takes a list, found an integer"},
+        {"min('a', 1)", "'min('a', 1)': min takes numbers, found a text"},
+        {"1 in 2", "'1 in 2': `in` takes a value and a list, found an integer and an integer"},
+        {"1 not 2", "'1 not 2': expected `in` after a value and `not`"},
         {"z is 1", "'z is 1': after `is` comes `none` or `not none`"},
         {"open('/etc/passwd')", "there is no param 'open'"},
         {"nothing", "there is no param 'nothing'"},
         {"a = 1", "there is no param 'a'"},
-        {"count = 1", "'count = 1': there is something left after the expression"},
-        {"count ! 1", "'count ! 1': there is something left after the expression"},
+        {"count = 1", "'count = 1': unexpected text after the expression"},
+        {"count ! 1", "'count ! 1': unexpected text after the expression"},
         {"@", "'@': unexpected '@'"},
     };
     check_cases(cases, sizeof cases / sizeof *cases);

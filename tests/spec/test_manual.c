@@ -23,7 +23,7 @@ TEST(manual__lists_every_key_with_its_sentence_in_order)
     char *text = manual();
     const char *at = strstr(text, ".SH KEYS\n"), *end = strstr(text, ".SH FILES\n");
     ck_assert(at && end);
-    for (size_t i = 0; i < n_spec_keys; i++) {
+    for (size_t i = 0; i < spec_n_keys; i++) {
         struct buf entry = {0};
         buf_printf(&entry, ".TP\n.B %s%s\n%s\n", spec_keys[i].name, spec_keys[i].required ? " \\fR(needed)" : "",
                    spec_keys[i].doc);

@@ -620,13 +620,13 @@ TEST(settings__of_a_spec_go_before_those_it_uses_and_the_users_defaults)
     spec_close(s);
     static const struct {
         const char *text, *words;
-    } bad[] = {{"threads: many", "'threads' wants a whole number from 0 to 1024, found many"},
+    } bad[] = {{"threads: many", "'threads': expected a whole number from 0 to 1024, found many"},
                {"threads: 2.5", "whole number"},
                {"context: 0", "from 1 to"},
-               {"sampling: {top_p: 1.5}", "'top_p' wants a number from 0 to 1, found 1.5"},
+               {"sampling: {top_p: 1.5}", "'top_p': expected a number from 0 to 1, found 1.5"},
                {"sampling: {temprature: 1}", "did you mean 'temperature'"},
-               {"sampling: {top_k: [1]}", "'top_k' wants a number, found a list"},
-               {"sampling: 3", "wants a mapping"}};
+               {"sampling: {top_k: [1]}", "'top_k': expected a number, found a list"},
+               {"sampling: 3", "expected a mapping"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char text[256];
         snprintf(text, sizeof text, "viv: 1\nuse: tiny-8\n%s\n", bad[i].text);

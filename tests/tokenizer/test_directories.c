@@ -87,7 +87,7 @@ TEST(directories__that_lie_are_refused)
     write_text("vocab.json", "{\"a\": 0}");
     write_text("merges.txt", "");
     write_text("tokenizer_config.json", "{\"tokenizer_class\": \"ElvishTokenizer\"}");
-    refused("the class 'ElvishTokenizer', whose way of cutting words we do not know");
+    refused("the class 'ElvishTokenizer', whose pre-tokenizer this version does not know");
     write_text("vocab.json", "{\"a\": 0}");
     write_text("merges.txt", "");
     write_text("added_tokens.json", "{\"<x>\": -5}");

@@ -308,15 +308,15 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
 {
     double begin = seconds_now();
     b->o.max_rows = size_max((uint64_t)b->options->sequences, USUAL_ROWS);
-    viv_status status = open_model(&b->o, &b->options->common, name, err);
+    viv_status status = cli_open_model(&b->o, &b->options->common, name, err);
     if (status == VIV_OK)
-        status = want_logits(&b->o, err);
+        status = cli_want_logits(&b->o, err);
     b->open_seconds = seconds_now() - begin;
     if (status == VIV_OK)
         status = choose_lengths(b, err);
     double loading = seconds_now();
     if (status == VIV_OK)
-        status = load_model(&b->o, err);
+        status = cli_load_model(&b->o, err);
     b->load_seconds = seconds_now() - loading;
     struct texts one = {0};
     if (status == VIV_OK)
@@ -397,7 +397,7 @@ static viv_status print_for_scripts(const struct bench *b, struct error *err)
             : json_null();
     return cli_print_json(
         json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o, s:o}", "model",
-                  json_word(spec_name(model_spec(b->o.model))), "weights", b->products, "threads",
+                  cli_json_word(spec_name(model_spec(b->o.model))), "weights", b->products, "threads",
                   (int)b->stats.n_threads, "scheduler", b->stats.scheduler, "prompt", (json_int_t)b->prompt,
                   "answer", (json_int_t)b->answer, "sequences", (json_int_t)b->options->sequences, "prefill",
                   samples_json(&b->prefill), "decode", samples_json(&b->decode), "load_seconds",
@@ -424,18 +424,17 @@ static int bench(const struct arguments *a)
         print_for_people(&b);
     free(b.prefill.v);
     free(b.decode.v);
-    return close_opened(&b.o, status, &err);
+    return cli_close_opened(&b.o, status, &err);
 }
 
 const struct command command_bench = {
     .name = "bench",
     .summary = "speed, and how near the machine's limit",
     .words = "MODEL",
-    .text = "Reads a prompt and answers, several rounds after one that warms up; prints medians and spread of both "
-            "speeds, time to "
-            "load and to the first token, and peak memory. Then measures what the machine can do at most: prefill "
-            "is bound by "
-            "arithmetic, an answer by reading every weight from memory for each token.",
+    .text =
+        "Reads a prompt and answers, several rounds after one that warms up; prints medians and spread of both "
+        "speeds, time to load and to the first token, and peak memory. Then measures what the machine can do at "
+        "most: prefill is bound by arithmetic, an answer by reading every weight from memory for each token.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct bench_options),

@@ -47,8 +47,8 @@ static viv_status print_turn(const struct chat *c, const struct answer *a, const
                              struct error *err)
 {
     json_t *line = json_pack("{s:I, s:o}", "turn", (json_int_t)conversation_n_turns(&c->conversation), "text",
-                             json_text(buf_text(&a->text), a->text.size));
-    viv_status status = cli_print_json(answer_figures(a, c->o->model, sampling, line), true, err);
+                             cli_json_text(buf_text(&a->text), a->text.size));
+    viv_status status = cli_print_json(show_figures(a, c->o->model, sampling, line), true, err);
     return status == VIV_OK ? cli_flush_output(err) : status;
 }
 
@@ -165,9 +165,9 @@ static viv_status open_all(struct chat *c, const char *name, struct error *err)
     json_t *variables = json_object();
     c->o->chat_template = options->template;
     c->o->chat_template_name = options->template_name;
-    viv_status status = variables ? open_model(c->o, &options->speaking.common, name, err) : error_nomem(err);
+    viv_status status = variables ? cli_open_model(c->o, &options->speaking.common, name, err) : error_nomem(err);
     if (status == VIV_OK)
-        status = want_logits(c->o, err);
+        status = cli_want_logits(c->o, err);
     if (status == VIV_OK)
         status = session_possible(c->o->model, err);
     if (status == VIV_OK) {
@@ -181,7 +181,7 @@ static viv_status open_all(struct chat *c, const char *name, struct error *err)
     if (status == VIV_OK)
         status = lines_open(&c->lines, options->file, !options->no_history, err);
     if (status == VIV_OK)
-        status = load_model(c->o, err);
+        status = cli_load_model(c->o, err);
     return status;
 }
 
@@ -209,22 +209,21 @@ static int chat(const struct arguments *arguments)
         free((char *)c.owned.items[i]);
     free(c.owned.items);
     conversation_close(&c.conversation);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_chat = {
     .name = "chat",
     .summary = "converse, turn by turn",
     .words = "MODEL",
-    .text =
-        "Answers what is typed, line by line, with all that was said before. The model's chat template says how "
-        "a conversation is written, and ends each answer. Only what is new in a turn is computed. Lines may come "
-        "from a file or a pipe, too: each is a turn.\n"
-        "On a terminal, lines that are pasted are one turn, and so is what stands between \"\"\" and \"\"\"; "
-        "earlier lines are called back, also those of other conversations.\n"
-        "Ctrl-C stops an answer; what there is of it stays. /help lists commands.",
+    .text = "Answers what is typed, line by line, with all that was said before. The model's chat template says "
+            "how a conversation is written, and ends each answer. Only what is new in a turn is computed. Lines "
+            "may come from a file or a pipe, too: each is a turn.\n"
+            "On a terminal, lines that are pasted are one turn, and so is what stands between \"\"\" and \"\"\"; "
+            "earlier lines are called back, also those of other conversations.\n"
+            "Ctrl-C stops an answer; what there is of it stays. /help lists commands.",
     .options = table,
-    .also = speaking_options,
+    .also = sampling_options,
     .defaults = &defaults,
     .options_size = sizeof(struct chat_options),
     .examples = "viv chat ./my-checkpoint\n"

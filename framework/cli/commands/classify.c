@@ -90,14 +90,14 @@ static viv_status print_text(const struct checkpoint *c, const char *text, const
             printf("  %8.6f  ", j[i].score);
             cli_print_safe(stdout, name, strlen(name));
             putchar('\n');
-        } else if (json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "label", json_word(name), "score",
+        } else if (json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "label", cli_json_word(name), "score",
                                                          json_real(j[i].score), "logit",
                                                          json_real((double)logits[j[i].label]))) != 0) {
             json_decref(list);
             return error_nomem(err);
         }
     }
-    return json ? cli_print_json(json_pack("{s:o, s:o}", "text", json_word(text), "labels", list), true, err)
+    return json ? cli_print_json(json_pack("{s:o, s:o}", "text", cli_json_word(text), "labels", list), true, err)
                 : VIV_OK;
 }
 
@@ -134,18 +134,18 @@ static int classify(const struct arguments *a)
     size_t n = 0;
     if (options->file && a->n_words > 1)
         return cli_usage_error("classify", "texts come as words or from --file, not from both");
-    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
-        status = texts_read(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);
+        status = ask_read_texts(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);
     if (status == VIV_OK && n == 0)
         status = error_set(&err, VIV_EINVAL, "there are no texts to classify");
     if (status == VIV_OK)
-        status = load_model(&o, &err);
+        status = cli_load_model(&o, &err);
     if (status == VIV_OK)
         status = answer(&o, options, list, n, &err);
     free(list);
     buf_release(&lines);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_classify = {
@@ -153,8 +153,7 @@ const struct command command_classify = {
     .summary = "labels of texts",
     .words = "MODEL [TEXT]...",
     .text = "Prints, for each text, the classifier's labels with their scores, the best first. Without texts and "
-            "--file, "
-            "they are the lines of standard input.",
+            "--file, they are the lines of standard input.",
     .options = table,
     .options_size = sizeof(struct classify_options),
     .examples = "viv classify ./distilbert-sst2 \"What a lovely day.\"\n"

@@ -236,7 +236,7 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
         viv_status status = VIV_OK;
         if (i % n_devices == 0) {
             o->model = NULL;
-            status = open_model(o, &options->common, a->words[word], err);
+            status = cli_open_model(o, &options->common, a->words[word], err);
             models[word] = o->model;
             o->model = NULL;
         }
@@ -310,8 +310,7 @@ static viv_status find_history(const struct compare_options *options, struct his
         return history_open(options->history_file, out, err);
     if (!history_path(path, sizeof path))
         return error_set(err, VIV_ENOTFOUND,
-                         "neither $XDG_STATE_HOME nor $HOME is a place for a history: "
-                         "--history-file FILE");
+                         "neither $XDG_STATE_HOME nor $HOME is a place for a history: --history-file FILE");
     return history_open(path, out, err);
 }
 
@@ -467,19 +466,16 @@ static int compare(const struct arguments *a)
     comparison_destroy(c);
     for (size_t i = 0; i < a->n_words; i++)
         model_close(models[i]);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_compare = {
     .name = "compare",
     .summary = "architectures side by side; weights not needed",
     .words = "[MODEL...]",
-    .text =
-        "Puts any models next to each other: parameters and where they are, memory for weights and KV cache, work "
-        "for "
-        "each token, the speed that a machine's memory and arithmetic allow at most, and what they are built of. "
-        "All "
-        "of it comes from the specs; weights need not be there.",
+    .text = "Puts any models next to each other: parameters and where they are, memory for weights and KV cache, "
+            "work for each token, the speed that a machine's memory and arithmetic allow at most, and what they "
+            "are built of. All of it comes from the specs; weights need not be there.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct compare_options),

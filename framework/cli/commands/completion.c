@@ -48,7 +48,7 @@ static void print_words(const char *words)
 
 static void print_verbs(void)
 {
-    for (size_t i = 0, n = 0; i < n_commands; i++)
+    for (size_t i = 0, n = 0; i < cli_n_commands; i++)
         if (!commands[i]->hidden)
             printf("%s%s", n++ ? " " : "", commands[i]->name);
 }
@@ -134,14 +134,14 @@ static void bash(void)
           "    fi\n"
           "    case $prev in\n",
           stdout);
-    for (size_t v = 0; v < n_commands; v++)
+    for (size_t v = 0; v < cli_n_commands; v++)
         for (size_t i = 0; !commands[v]->hidden && (o = command_option(commands[v], i)) != NULL; i++)
             if (!is_told(v, o))
                 bash_value(o);
     fputs("    esac\n"
           "    case ${COMP_WORDS[1]} in\n",
           stdout);
-    for (size_t v = 0; v < n_commands; v++)
+    for (size_t v = 0; v < cli_n_commands; v++)
         if (!commands[v]->hidden)
             bash_verb(commands[v]);
     fputs("    esac\n"
@@ -240,7 +240,7 @@ static void zsh(void)
           "    local -a verbs\n"
           "    verbs=(\n",
           stdout);
-    for (size_t v = 0; v < n_commands; v++)
+    for (size_t v = 0; v < cli_n_commands; v++)
         if (!commands[v]->hidden) {
             printf("        '%s:", commands[v]->name);
             zsh_text(commands[v]->summary);
@@ -256,7 +256,7 @@ static void zsh(void)
           "    (( CURRENT-- ))\n"
           "    case $verb in\n",
           stdout);
-    for (size_t v = 0; v < n_commands; v++)
+    for (size_t v = 0; v < cli_n_commands; v++)
         if (!commands[v]->hidden)
             zsh_verb(commands[v]);
     fputs("    esac\n"
@@ -318,7 +318,7 @@ static void fish(void)
 {
     const struct option *o;
     fputs("# viv(1) for fish, made by `viv completion fish`.\n", stdout);
-    for (size_t v = 0; v < n_commands; v++) {
+    for (size_t v = 0; v < cli_n_commands; v++) {
         if (commands[v]->hidden)
             continue;
         printf("complete -c viv -n __fish_use_subcommand -fa %s -d '", commands[v]->name);
@@ -339,13 +339,13 @@ static int specs(const struct common *common)
     struct opened o = {0};
     struct spec_listing l = {0};
     struct error err = {0};
-    viv_status status = open_world(&o, common, &err);
+    viv_status status = cli_open_world(&o, common, &err);
     if (status == VIV_OK)
         status = spec_list(o.world, &l, &err);
     for (size_t i = 0; status == VIV_OK && i < l.n; i++)
         puts(path_base(l.names[i]));
     spec_listing_release(&l);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 static int completion(const struct arguments *a)
@@ -368,10 +368,9 @@ const struct command command_completion = {
     .name = "completion",
     .summary = "a script that completes command lines, for a shell",
     .words = "bash|zsh|fish|specs",
-    .text =
-        "Prints a script by which a shell completes verbs, options, their values, names of specs and files. `make "
-        "install` puts it where the shells look for such scripts. specs prints the names of specs, which the "
-        "scripts ask for.",
+    .text = "Prints a script by which a shell completes verbs, options, their values, names of specs and files. "
+            "`make install` puts it where the shells look for such scripts. specs prints the names of specs, which "
+            "the scripts ask for.",
     .examples = "viv completion bash >~/.local/share/bash-completion/completions/viv\n"
                 "viv completion zsh >~/.zfunc/_viv\n"
                 "viv completion fish >~/.config/fish/completions/viv.fish",

@@ -67,13 +67,13 @@ struct diff {
 static viv_status open_side(struct side *s, struct error *err)
 {
     s->o.max_rows = (uint64_t)s->options.rows;
-    viv_status status = open_model(&s->o, &s->options.common, s->name, err);
+    viv_status status = cli_open_model(&s->o, &s->options.common, s->name, err);
     return status == VIV_OK ? difference_coarsest(s->o.model, &s->weights, err) : status;
 }
 
 static viv_status run_side(struct side *s, struct error *err)
 {
-    viv_status status = load_model(&s->o, err);
+    viv_status status = cli_load_model(&s->o, err);
     if (status == VIV_OK)
         status = cli_feed(&s->o, &s->in, (uint64_t)s->options.rows, NULL, err);
     if (status == VIV_OK)
@@ -266,7 +266,7 @@ static viv_status print_for_people(const struct diff *d, struct error *err)
 static json_t *side_json(const struct side *s)
 {
     const char *kernels = s->options.common.kernels;
-    return json_pack("{s:o, s:s, s:s, s:s, s:i}", "model", json_word(s->name), "weights",
+    return json_pack("{s:o, s:s, s:s, s:s, s:i}", "model", cli_json_word(s->name), "weights",
                      dtype_get(s->weights)->name, "kernels", kernels ? kernels : "exact", "scheduler",
                      s->stats.scheduler, "threads", (int)s->stats.n_threads);
 }
@@ -274,11 +274,11 @@ static json_t *side_json(const struct side *s)
 static json_t *layer_json(const struct diff *d, const struct layer_difference *l)
 {
     if (!l->n_compared)
-        return json_pack("{s:o, s:o}", "a", json_word(l->a), "b", json_word(l->b));
-    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:b, s:I, s:I}", "a", json_word(l->a), "b", json_word(l->b),
-                     "error", json_number(l->error), "relative", json_number(difference_relative(l)), "cosine",
-                     difference_cosine(l), "parts", difference_parts(&d->found, l), "token", (json_int_t)l->row,
-                     "feature", (json_int_t)l->feature);
+        return json_pack("{s:o, s:o}", "a", cli_json_word(l->a), "b", cli_json_word(l->b));
+    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:b, s:I, s:I}", "a", cli_json_word(l->a), "b", cli_json_word(l->b),
+                     "error", cli_json_number(l->error), "relative", cli_json_number(difference_relative(l)),
+                     "cosine", difference_cosine(l), "parts", difference_parts(&d->found, l), "token",
+                     (json_int_t)l->row, "feature", (json_int_t)l->feature);
 }
 
 static json_t *logits_json(const struct difference *f)
@@ -287,8 +287,8 @@ static json_t *logits_json(const struct difference *f)
         return json_null();
     return json_pack("{s:I, s:I, s:o, s:o}", "rows", (json_int_t)f->output.n_rows, "same_best",
                      (json_int_t)f->output.n_same_best, "kl_mean",
-                     json_number(f->output.kl_sum / (double)f->output.n_rows), "kl_most",
-                     json_number(f->output.kl_most));
+                     cli_json_number(f->output.kl_sum / (double)f->output.n_rows), "kl_most",
+                     cli_json_number(f->output.kl_most));
 }
 
 static viv_status print_for_scripts(const struct diff *d, struct error *err)
@@ -302,8 +302,8 @@ static viv_status print_for_scripts(const struct diff *d, struct error *err)
     return cli_print_json(json_pack("{s:o, s:o, s:I, s:f, s:b, s:o, s:o, s:o, s:o}", "a", side_json(&d->a), "b",
                                     side_json(&d->b), "tokens", (json_int_t)d->b.in.tokens.n, "tolerance",
                                     f->tolerance, "agree", difference_agrees(f), "first",
-                                    json_word(first ? path_of(first) : NULL), "mismatch",
-                                    json_word(f->alone ? difference_mismatch(f).text : NULL), "layers", layers,
+                                    cli_json_word(first ? path_of(first) : NULL), "mismatch",
+                                    cli_json_word(f->alone ? difference_mismatch(f).text : NULL), "layers", layers,
                                     "logits", logits_json(f)),
                           false, err);
 }
@@ -346,7 +346,7 @@ static viv_status begin(struct diff *d, struct token_ids *ids, struct error *err
     const uint64_t n_rows[] = {[STACK_GRAPH] = d->b.in.tokens.n, [STACK_ENCODER] = d->b.in.read.n};
     d->found.tolerance = isnan(given) ? fmax(tolerance_of(&d->a), tolerance_of(&d->b)) : given;
     d->found.each = d->options->each;
-    d->found.logits = want_logits(&d->a.o, &none) == VIV_OK && want_logits(&d->b.o, &none) == VIV_OK;
+    d->found.logits = cli_want_logits(&d->a.o, &none) == VIV_OK && cli_want_logits(&d->b.o, &none) == VIV_OK;
     return difference_begin(&d->found, model_graph(d->a.o.model), model_graph(d->b.o.model), n_rows, err);
 }
 
@@ -357,13 +357,13 @@ static int run_both(struct diff *d)
     viv_status status = begin(d, &ids, &err);
     if (status == VIV_OK)
         status = run_side(&d->a, &err);
-    int exit_status = close_opened(&d->a.o, status, &err);
+    int exit_status = cli_close_opened(&d->a.o, status, &err);
     if (exit_status == EXIT_DONE)
         status = run_side(&d->b, &err);
     if (exit_status == EXIT_DONE && status == VIV_OK)
         status = d->options->json ? print_for_scripts(d, &err) : print_for_people(d, &err);
     const bool alike = exit_status == EXIT_DONE && status == VIV_OK && difference_agrees(&d->found);
-    int other = close_opened(&d->b.o, exit_status == EXIT_DONE ? status : VIV_OK, &err);
+    int other = cli_close_opened(&d->b.o, exit_status == EXIT_DONE ? status : VIV_OK, &err);
     token_ids_release(&ids);
     return exit_status != EXIT_DONE ? exit_status : other != EXIT_DONE ? other : alike ? EXIT_DONE : EXIT_FAILED;
 }
@@ -389,11 +389,11 @@ const struct command command_diff = {
     .name = "diff",
     .summary = "where two models' numbers part",
     .words = "MODEL [MODEL]",
-    .text = "Runs the same tokens through two models, or one model in two ways, and compares what each layer "
-            "makes: the "
-            "largest difference, the same as a part of the layer's largest number, and the cosine. The first layer "
-            "beyond the tolerance is where they part. Layers correspond by their paths, else by kind and size.\n"
-            "Exit status 0 if they agree, 1 if they part.",
+    .text =
+        "Runs the same tokens through two models, or one model in two ways, and compares what each layer makes: "
+        "the largest difference, the same as a part of the layer's largest number, and the cosine. The first layer "
+        "beyond the tolerance is where they part. Layers correspond by their paths, else by kind and size.\n"
+        "Exit status 0 if they agree, 1 if they part.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct diff_options),

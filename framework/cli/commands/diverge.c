@@ -25,11 +25,11 @@ struct pair {
 
 static viv_status open_pair(struct pair *p, const struct common *common, struct error *err)
 {
-    viv_status status = open_model(&p->a, common, p->names[0], err);
+    viv_status status = cli_open_model(&p->a, common, p->names[0], err);
     if (status != VIV_OK)
         return status;
     p->b = (struct opened){.engine = p->a.engine, .world = p->a.world, .progress = p->a.progress};
-    return open_model(&p->b, common, p->names[1], err);
+    return cli_open_model(&p->b, common, p->names[1], err);
 }
 
 static int close_pair(struct pair *p, viv_status status, struct error *err)
@@ -37,24 +37,25 @@ static int close_pair(struct pair *p, viv_status status, struct error *err)
     progress_clear(&p->b.progress);
     model_close(p->b.model);
     json_decref(p->b.profile);
-    return close_opened(&p->a, status, err);
+    return cli_close_opened(&p->a, status, err);
 }
 
 static viv_status print_as_json(const struct pair *p, const struct divergence *d, struct error *err)
 {
     const double *q = d->kl_quantiles;
-    json_t *kl = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mean", json_number(d->kl), "error",
-                           json_number(d->kl_error), "median", json_number(q[0]), "p90", json_number(q[1]), "p95",
-                           json_number(q[2]), "p99", json_number(q[3]), "p99.9", json_number(q[4]), "max",
-                           json_number(q[5]));
-    return cli_print_json(json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:[o, o], s:b, s:f}",
-                                    "reference", json_word(p->names[0]), "model", json_word(p->names[1]), "tokens",
-                                    (json_int_t)d->n_tokens, "predicted", (json_int_t)d->n_predicted, "window",
-                                    (json_int_t)d->window, "stride", (json_int_t)d->stride, "kl", kl, "same_top",
-                                    json_number(d->same_top), "mean_abs_dp", json_number(d->mean_abs_dp), "rms_dp",
-                                    json_number(d->rms_dp), "perplexity", json_number(d->perplexity[0]),
-                                    json_number(d->perplexity[1]), "complete", d->complete, "seconds", d->seconds),
-                          false, err);
+    json_t *kl = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mean", cli_json_number(d->kl), "error",
+                           cli_json_number(d->kl_error), "median", cli_json_number(q[0]), "p90",
+                           cli_json_number(q[1]), "p95", cli_json_number(q[2]), "p99", cli_json_number(q[3]),
+                           "p99.9", cli_json_number(q[4]), "max", cli_json_number(q[5]));
+    return cli_print_json(
+        json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:[o, o], s:b, s:f}", "reference",
+                  cli_json_word(p->names[0]), "model", cli_json_word(p->names[1]), "tokens",
+                  (json_int_t)d->n_tokens, "predicted", (json_int_t)d->n_predicted, "window", (json_int_t)d->window,
+                  "stride", (json_int_t)d->stride, "kl", kl, "same_top", cli_json_number(d->same_top),
+                  "mean_abs_dp", cli_json_number(d->mean_abs_dp), "rms_dp", cli_json_number(d->rms_dp),
+                  "perplexity", cli_json_number(d->perplexity[0]), cli_json_number(d->perplexity[1]), "complete",
+                  d->complete, "seconds", d->seconds),
+        false, err);
 }
 
 static void print_for_people(const struct pair *p, const struct divergence *d)
@@ -113,9 +114,9 @@ static int diverge(const struct arguments *a)
     if (status == VIV_OK)
         status = passage_read(&passage, p.a.model, &text, &err);
     if (status == VIV_OK)
-        status = load_model(&p.a, &err);
+        status = cli_load_model(&p.a, &err);
     if (status == VIV_OK)
-        status = load_model(&p.b, &err);
+        status = cli_load_model(&p.b, &err);
     if (status == VIV_OK)
         status = measure(&p, options, &text, &err);
     quality_text_release(&text);
@@ -126,13 +127,11 @@ const struct command command_diverge = {
     .name = "diverge",
     .summary = "how far a model is from another, by a text",
     .words = "REFERENCE MODEL [FILE]",
-    .text =
-        "Reads a text with two models of one vocabulary, step by step, and compares what they expect next: the "
-        "Kullback-Leibler divergence of the second from the first, mean and quantiles over the tokens; how often "
-        "both "
-        "find the same token most likely; how far the probabilities of the tokens that came are apart. This is how "
-        "one sees what quantization, another format or an adapter did to a model.\n"
-        "Ctrl-C ends the reading; what was counted until then is printed.",
+    .text = "Reads a text with two models of one vocabulary, step by step, and compares what they expect next: the "
+            "Kullback-Leibler divergence of the second from the first, mean and quantiles over the tokens; how "
+            "often both find the same token most likely; how far the probabilities of the tokens that came are "
+            "apart. This is how one sees what quantization, another format or an adapter did to a model.\n"
+            "Ctrl-C ends the reading; what was counted until then is printed.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct diverge_options),

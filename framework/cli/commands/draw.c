@@ -45,7 +45,7 @@ static int draw(const struct arguments *a)
     struct blocks blocks = {0};
     struct buf svg = {0}, about = {0};
     struct facts facts;
-    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = facts_of(o.model, &facts, &err);
     if (status == VIV_OK) {
@@ -65,18 +65,17 @@ static int draw(const struct arguments *a)
     blocks_release(&blocks);
     buf_release(&about);
     buf_release(&svg);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_draw = {
     .name = "draw",
     .summary = "the architecture as a picture; weights not needed",
     .words = "MODEL",
-    .text =
-        "Writes the graph as SVG: layers as blocks, branches and repeats as boxes around them, rounds of a repeat "
-        "that are equal once. Each colour is as high as its share of the model's parameters, or of the operations "
-        "that a token costs; of experts, the solid part works on one token. The picture is light or dark as "
-        "whoever looks at it has it.",
+    .text = "Writes the graph as SVG: layers as blocks, branches and repeats as boxes around them, rounds of a "
+            "repeat that are equal once. Each colour is as high as its share of the model's parameters, or of the "
+            "operations that a token costs; of experts, the solid part works on one token. The picture is light or "
+            "dark as whoever looks at it has it.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct draw_options),

@@ -42,7 +42,7 @@ static viv_status print_vectors(const struct answer *v, struct error *err)
 static viv_status print_vectors_json(const struct answer *v, const char *output, struct error *err)
 {
     if (output)
-        return cli_print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(output), "shape",
+        return cli_print_json(json_pack("{s:o, s:[I, I]}", "output", cli_json_word(output), "shape",
                                         (json_int_t)v->rows, (json_int_t)v->dim),
                               true, err);
     const float *data = (const float *)(const void *)v->numbers.data;
@@ -77,11 +77,10 @@ static viv_status find_prompt(const struct checkpoint *c, const char *name, cons
                          nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
     if (**out && json_is_false(json_object_get(said, "include_prompt")))
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "%s: its vectors are made without the tokens of the prompt (include_prompt: false), which this "
-            "version cannot do",
-            c->path);
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "%s: its vectors are made without the tokens of the prompt (include_prompt: false), which "
+                         "this version cannot do",
+                         c->path);
     return VIV_OK;
 }
 
@@ -153,13 +152,13 @@ static int embed(const struct arguments *a)
         return cli_usage_error("embed", "--prompt-name stands before texts, not before --tokens");
     if (options->json && options->output && strcmp(options->output, "-") == 0)
         return cli_usage_error("embed", "standard output takes the array or the JSON, not both");
-    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK && options->tokens.n == 0)
-        status = texts_read(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);
+        status = ask_read_texts(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);
     if (status == VIV_OK && options->tokens.n == 0 && n == 0)
         status = error_set(&err, VIV_EINVAL, "there are no texts to embed");
     if (status == VIV_OK)
-        status = load_model(&o, &err);
+        status = cli_load_model(&o, &err);
     if (status == VIV_OK && n)
         status = find_prompt(model_checkpoint(o.model), options->prompt, &prompt, &err);
     if (status == VIV_OK && prompt)
@@ -169,19 +168,18 @@ static int embed(const struct arguments *a)
     free(list);
     buf_release(&lines);
     buf_release(&prompted);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_embed = {
     .name = "embed",
     .summary = "vectors of texts",
     .words = "MODEL [TEXT]...",
-    .text =
-        "Gives a vector for each text: one a line on standard output, or all in a .npy file. Without texts, --file "
-        "and --tokens, texts are the lines of standard input.\n"
-        "How the vectors of a text's tokens become one, whether it has length 1, where long texts are cut and what "
-        "texts begin with, the model's own files say (modules.json of sentence-transformers, pooling_type of "
-        "GGUF).",
+    .text = "Gives a vector for each text: one a line on standard output, or all in a .npy file. Without texts, "
+            "--file and --tokens, texts are the lines of standard input.\n"
+            "How the vectors of a text's tokens become one, whether it has length 1, where long texts are cut and "
+            "what texts begin with, the model's own files say (modules.json of sentence-transformers, pooling_type "
+            "of GGUF).",
     .options = table,
     .options_size = sizeof(struct embed_options),
     .examples = "viv embed ./all-MiniLM-L6-v2 \"A text.\" \"Another one.\" -o vectors.npy\n"

@@ -262,7 +262,7 @@ static viv_status print_as_json(const struct survey *s, struct error *err)
     json_t *layers = json_array();
     for (size_t i = 0; i < s->n_layers; i++)
         json_array_append_new(layers, layer_json(&s->layers[i]));
-    return cli_print_json(json_pack("{s:o, s:I, s:o}", "model", json_word(spec_name(model_spec(s->o.model))),
+    return cli_print_json(json_pack("{s:o, s:I, s:o}", "model", cli_json_word(spec_name(model_spec(s->o.model))),
                                     "tokens", (json_int_t)s->n_tokens, "layers", layers),
                           false, err);
 }
@@ -389,19 +389,19 @@ static int experts(const struct arguments *a)
     s.o.hook = look;
     s.o.hook_ctx = &s;
     s.o.max_rows = 128; /* the head works on all of them */
-    viv_status status = open_model(&s.o, &s.options->common, a->words[0], &err);
+    viv_status status = cli_open_model(&s.o, &s.options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = find_layers(&s, &err);
     if (status == VIV_OK)
         status = tokenize(&s, file, &ids, &err);
     if (status == VIV_OK)
-        status = load_model(&s.o, &err);
+        status = cli_load_model(&s.o, &err);
     if (status == VIV_OK)
         status = read_text(&s, &ids, &err);
     if (status == VIV_OK)
         status = report(&s, &err);
     token_ids_release(&ids);
-    int exit_status = close_opened(&s.o, status, &err);
+    int exit_status = cli_close_opened(&s.o, status, &err);
     release_layers(&s);
     return exit_status;
 }
@@ -411,10 +411,8 @@ const struct command command_experts = {
     .summary = "which experts of a sparse model work on a text",
     .words = "MODEL [FILE]",
     .text = "Reads a text and counts how often the router of each layer chooses each expert. Evenness is the "
-            "entropy of the "
-            "loads as a part of the most that it can be: 1 where all work equally, near 0 where a few do it all. "
-            "Pairs are "
-            "those that work together most above chance.",
+            "entropy of the loads as a part of the most that it can be: 1 where all work equally, near 0 where a "
+            "few do it all. Pairs are those that work together most above chance.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct experts_options),

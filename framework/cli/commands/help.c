@@ -28,7 +28,7 @@ static void print_overview(void)
            "spec, a directory with safetensors and config.json, or a .gguf file.\n");
     for (int group = 0; group < N_GROUPS; group++) {
         printf("\n%s:\n", titles[group]);
-        for (size_t i = 0; i < n_commands; i++)
+        for (size_t i = 0; i < cli_n_commands; i++)
             if ((int)commands[i]->group == group && !commands[i]->hidden)
                 printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
     }
@@ -38,8 +38,7 @@ static void print_overview(void)
            "  viv run ./my-checkpoint -p \"Once upon\"    # a checkpoint of yours\n"
            "  viv VERB --help                           # options and examples of a verb\n"
            "\nResults go to standard output, progress and messages to standard error; --json\n"
-           "is for scripts. "
-           "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n"
+           "is for scripts. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n"
            "More: man viv.\n");
 }
 
@@ -88,7 +87,7 @@ static bool is_common(const struct option *option)
     return false;
 }
 
-void print_command_help(const struct command *command)
+void command_print_help(const struct command *command)
 {
     const struct option *o;
     bool in_common = false;
@@ -130,15 +129,15 @@ static json_t *words_json(const char *words)
 {
     json_t *list = json_array();
     for (const char *w = words; w && *w; w += strcspn(w, "|"), w += *w == '|')
-        json_array_append_new(list, json_text(w, strcspn(w, "|")));
+        json_array_append_new(list, cli_json_text(w, strcspn(w, "|")));
     return list;
 }
 
 static json_t *option_json(const struct option *o)
 {
     return json_pack("{s:s, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "name", o->name, "letter",
-                     o->letter ? json_text(&o->letter, 1) : json_null(), "kind", kind_name(o->kind), "value",
-                     json_word(o->value), "meaning", o->help, "here", json_word(o->here), "choices",
+                     o->letter ? cli_json_text(&o->letter, 1) : json_null(), "kind", kind_name(o->kind), "value",
+                     cli_json_word(o->value), "meaning", o->help, "here", cli_json_word(o->here), "choices",
                      words_json(o->choices), "aliases", words_json(o->aliases));
 }
 
@@ -155,7 +154,7 @@ static json_t *command_json(const struct command *command)
 static json_t *verbs_json(void)
 {
     json_t *verbs = json_array();
-    for (size_t i = 0; i < n_commands; i++)
+    for (size_t i = 0; i < cli_n_commands; i++)
         if (!commands[i]->hidden)
             json_array_append_new(verbs, command_json(commands[i]));
     return json_pack("{s:o}", "verbs", verbs);
@@ -180,11 +179,11 @@ static int help(const struct arguments *a)
     }
     const char *names[64];
     size_t n = 0;
-    for (size_t i = 0; i < n_commands; i++) {
+    for (size_t i = 0; i < cli_n_commands; i++) {
         if (strcmp(commands[i]->name, a->words[0]) == 0 && options->json)
             return print_help_json(command_json(commands[i]));
         if (strcmp(commands[i]->name, a->words[0]) == 0) {
-            print_command_help(commands[i]);
+            command_print_help(commands[i]);
             return EXIT_DONE;
         }
         if (!commands[i]->hidden && n < 64)

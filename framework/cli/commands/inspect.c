@@ -82,7 +82,7 @@ static bool print_node(const struct graph_node *n, uint32_t indent)
 {
     struct buf attrs = {0};
     uint64_t params = node_params(n);
-    node_attrs(n->spec, &attrs);
+    blocks_node_attrs(n->spec, &attrs);
     printf("%*s%s", (int)(2 * indent), "", n->class->name);
     if (n->in_dims[0])
         printf("  %" PRIu64 " -> %" PRIu64, n->in_dims[0], n->out_dim);
@@ -121,7 +121,7 @@ static viv_status print_stacks(const struct view *v, struct error *err)
     for (size_t i = 0; i < N_STACKS && status == VIV_OK; i++) {
         const struct block *stack = blocks.stacks[order[i]];
         if (stack)
-            puts(stack_names[order[i]]);
+            puts(spec_stack_names[order[i]]);
         if (!print_blocks(stack, 1))
             status = error_nomem(err);
     }
@@ -136,7 +136,7 @@ static const char *dims_of(const struct weight *w, char out[128])
     int64_t shape[8];
     for (uint32_t i = 0; i < w->n_dims; i++)
         shape[i] = (int64_t)w->dims[i];
-    return shape_text(shape, w->n_dims, out);
+    return tensor_shape_text(shape, w->n_dims, out);
 }
 
 static viv_status print_tensors(const struct view *v, struct error *err)
@@ -161,7 +161,7 @@ static viv_status print_params(const struct view *v, struct error *err)
     printf("\nparams\n");
     for (uint32_t i = 0; i < v->e->n_params; i++) {
         struct buf value = {0};
-        value_print(&v->e->params[i].value, &value);
+        expr_value_print(&v->e->params[i].value, &value);
         columns_add(&c, "%s", v->e->params[i].name);
         columns_add(&c, "%.60s", buf_text(&value));
         columns_add(&c, "%s", v->e->params[i].source ? v->e->params[i].source : "");
@@ -271,7 +271,7 @@ static json_t *value_json(const struct value *v)
     case VALUE_BOOL:
         return json_boolean(v->i);
     case VALUE_STRING:
-        return json_word(v->s);
+        return cli_json_word(v->s);
     case VALUE_LIST:
         list = json_array();
         for (uint32_t i = 0; list && i < v->n; i++)
@@ -305,10 +305,10 @@ static json_t *tensors_json(const struct view *v)
             json_array_append_new(shape, json_integer((json_int_t)w->dims[d]));
         json_array_append_new(list,
                               json_pack("{s:s, s:o, s:o, s:o, s:o}", "weight", w->key, "name",
-                                        json_word(t            ? t->name
-                                                  : w->n_names ? w->names[0]
-                                                               : NULL),
-                                        "shape", shape, "type", json_word(t ? dtype_get(t->dtype)->name : NULL),
+                                        cli_json_word(t            ? t->name
+                                                      : w->n_names ? w->names[0]
+                                                                   : NULL),
+                                        "shape", shape, "type", cli_json_word(t ? dtype_get(t->dtype)->name : NULL),
                                         "bytes", t ? json_integer((json_int_t)v->bindings[i].bytes) : json_null()));
     }
     return list;
@@ -321,8 +321,8 @@ static json_t *adapters_json(const viv_model *m)
         struct adapter_summary a;
         model_adapter(m, i, &a);
         json_array_append_new(list,
-                              json_pack("{s:o, s:s, s:f, s:I, s:I, s:I, s:I}", "path", json_word(a.path), "format",
-                                        a.format, "scale", a.scale, "low_rank", (json_int_t)a.n_low_rank,
+                              json_pack("{s:o, s:s, s:f, s:I, s:I, s:I, s:I}", "path", cli_json_word(a.path),
+                                        "format", a.format, "scale", a.scale, "low_rank", (json_int_t)a.n_low_rank,
                                         "rank_min", (json_int_t)a.rank_min, "rank_max", (json_int_t)a.rank_max,
                                         "replaced", (json_int_t)a.n_replaced));
     }
@@ -333,7 +333,7 @@ static json_t *unread_json(const struct expansion *e)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; list && i < e->n_unread; i++)
-        json_array_append_new(list, json_word(e->unread[i]));
+        json_array_append_new(list, cli_json_word(e->unread[i]));
     return list;
 }
 
@@ -350,9 +350,9 @@ static viv_status print_as_json(const struct view *v, struct error *err)
     return cli_print_json(
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, "
                   "s:o, s:o}",
-                  "name", json_word(spec_name(s)), "family", json_word(spec_family(s)), "architecture",
-                  json_word(spec_architecture(s)), "spec", json_word(spec_path(s)), "checkpoint",
-                  json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
+                  "name", cli_json_word(spec_name(s)), "family", cli_json_word(spec_family(s)), "architecture",
+                  cli_json_word(spec_architecture(s)), "spec", cli_json_word(spec_path(s)), "checkpoint",
+                  cli_json_word(spec_checkpoint(s)), "hash", hash, "params_total", (json_int_t)v->facts.params,
                   "params_active", (json_int_t)v->facts.active, "weight_bytes", (json_int_t)v->facts.weight_bytes,
                   "flops_per_token", (json_int_t)v->cost.flops, "flops_per_token_read", (json_int_t)v->read.flops,
                   "cache_bytes_per_token", (json_int_t)cache_bytes(v, CACHE_OF_GRAPH),
@@ -369,7 +369,7 @@ static int inspect(const struct arguments *a)
     const struct inspect_options *options = a->options;
     struct opened o = {0};
     struct error err = {0};
-    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     struct view v = {.o = &o};
     if (status == VIV_OK) {
         v.e = model_expansion(o.model);
@@ -383,16 +383,16 @@ static int inspect(const struct arguments *a)
         status = facts_of(o.model, &v.facts, &err);
     if (status == VIV_OK)
         status = options->json ? print_as_json(&v, &err) : print_view(&v, options, &err);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_inspect = {
     .name = "inspect",
     .summary = "what a model is made of; weights not needed",
     .words = "MODEL",
-    .text = "Prints the graph as a tree (rounds of a repeat that are equal stand once), parameters, size of the "
-            "KV cache and cost "
-            "of a token. A spec without weights is enough; with them, every tensor is found and its shape checked.",
+    .text = "Prints the graph as a tree (rounds of a repeat that are equal stand once), parameters, size of the KV "
+            "cache and cost of a token. A spec without weights is enough; with them, every tensor is found and its "
+            "shape checked.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct inspect_options),

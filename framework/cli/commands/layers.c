@@ -190,7 +190,7 @@ static int layers(const struct arguments *a)
     struct opened opened = {0};
     struct error err = {0};
     const struct layer_entry *only = NULL;
-    viv_status status = open_world(&opened, &o->common, &err);
+    viv_status status = cli_open_world(&opened, &o->common, &err);
     if (status == VIV_OK)
         status = host_load_layers(engine_host(opened.engine), &err);
     const struct layer_set *set = opened.world->layers;
@@ -198,7 +198,7 @@ static int layers(const struct arguments *a)
         status = find_layer(set, a->words[0], &only, &err);
     if (status == VIV_OK)
         status = print_layers(set, only, o->json, &err);
-    return close_opened(&opened, status, &err);
+    return cli_close_opened(&opened, status, &err);
 }
 
 const struct command command_layers = {
@@ -206,8 +206,7 @@ const struct command command_layers = {
     .summary = "what specs may be made of",
     .words = "[NAME]",
     .text = "Lists the layers that this program and its plugins know; with a name, the attributes that a spec may "
-            "write "
-            "under it.",
+            "write under it.",
     .options = table,
     .options_size = sizeof(struct layers_options),
     .examples = "viv layers\n"

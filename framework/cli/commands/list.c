@@ -2,6 +2,7 @@
  * llama.cpp and LM Studio. Nothing is downloaded, and only headers are read. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/open.h"
 #include "cli/shared.h"
 
@@ -43,12 +44,6 @@ static viv_status add(struct search *s, const char *name, const char *path, uint
 
 /* --- folders ------------------------------------------------------------------------------------------------- */
 
-static bool ends_in(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n > m && strcmp(text + n - m, end) == 0;
-}
-
 /* Where "-00002-of-00003.gguf" begins in a name; NULL: it is no part of a split file. */
 static const char *part_of_name(const char *name)
 {
@@ -69,7 +64,7 @@ static char *name_of(const char *path)
         return strdup(path);
     at += strlen("/models--");
     const size_t n = strcspn(at, "/");
-    const char *file = ends_in(path, ".gguf") ? path_base(path) : "";
+    const char *file = text_ends_in(path, ".gguf") ? path_base(path) : "";
     char *name = malloc(n + strlen(file) + 2), *to = name;
     for (size_t i = 0; name && i < n; i++) {
         const bool divides = at[i] == '-' && i + 1 < n && at[i + 1] == '-';
@@ -112,7 +107,7 @@ static uint64_t bytes_of_safetensors(struct dirent *const *entries, int n, const
 {
     uint64_t bytes = 0;
     for (int i = 0; i < n; i++)
-        if (ends_in(entries[i]->d_name, ".safetensors"))
+        if (text_ends_in(entries[i]->d_name, ".safetensors"))
             bytes += bytes_with_parts(entries, n, folder, entries[i]->d_name);
     return bytes;
 }
@@ -144,7 +139,7 @@ static viv_status search_entry(struct search *s, struct dirent *const *entries, 
     const char *part = part_of_name(name);
     if (strcmp(name, "config.json") == 0)
         status = add_path(s, folder, bytes_of_safetensors(entries, n, folder));
-    else if (ends_in(name, ".gguf") && (!part || strncmp(part, "-00001-", 7) == 0))
+    else if (text_ends_in(name, ".gguf") && (!part || strncmp(part, "-00001-", 7) == 0))
         status = add_path(s, path, bytes_with_parts(entries, n, folder, name));
     else if (!is_model &&
              (S_ISDIR(st.st_mode) || links_to_model(path))) /* folders within a model are parts of it */
@@ -303,10 +298,11 @@ static viv_status show(struct opened *o, const struct search *s, bool as_json, s
             break;
         }
         if (as_json) {
-            json_t *one = json_pack(
-                "{s:o, s:o, s:I, s:o, s:o, s:o}", "name", json_word(f->name), "path", json_word(f->path), "bytes",
-                (json_int_t)f->bytes, "family", json_word(spec ? spec_family(spec) : NULL), "architecture",
-                json_word(spec ? spec_architecture(spec) : NULL), "error", json_word(spec ? NULL : why.text));
+            json_t *one = json_pack("{s:o, s:o, s:I, s:o, s:o, s:o}", "name", cli_json_word(f->name), "path",
+                                    cli_json_word(f->path), "bytes", (json_int_t)f->bytes, "family",
+                                    cli_json_word(spec ? spec_family(spec) : NULL), "architecture",
+                                    cli_json_word(spec ? spec_architecture(spec) : NULL), "error",
+                                    cli_json_word(spec ? NULL : why.text));
             status = json_array_append_new(list, one) == 0 ? VIV_OK : error_nomem(err);
         } else {
             columns_add(&columns, "%s", spec ? spec_family(spec) : "-");
@@ -340,7 +336,7 @@ static int list(const struct arguments *a)
     struct opened o = {0};
     struct error err = {0};
     struct search s = {.err = &err};
-    viv_status status = open_world(&o, &options->common, &err);
+    viv_status status = cli_open_world(&o, &options->common, &err);
     for (size_t i = 0; status == VIV_OK && i < a->n_words; i++)
         status = search_given(&s, a->words[i]);
     if (status == VIV_OK && a->n_words == 0)
@@ -348,8 +344,8 @@ static int list(const struct arguments *a)
     if (status == VIV_OK && s.n == 0 && !options->json)
         fprintf(stderr, "viv: no checkpoints %s\n",
                 a->n_words ? "lie there"
-                           : "lie in the caches of Hugging Face, ollama, llama.cpp and LM Studio; viv "
-                             "list FOLDER looks elsewhere");
+                           : "lie in the caches of Hugging Face, ollama, llama.cpp and LM Studio; viv list FOLDER "
+                             "looks elsewhere");
     if (status == VIV_OK)
         status = show(&o, &s, options->json, &err);
     for (size_t i = 0; i < s.n; i++) {
@@ -357,18 +353,17 @@ static int list(const struct arguments *a)
         free(s.found[i].path);
     }
     free(s.found);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_list = {
     .name = "list",
     .summary = "the checkpoints on this machine, with family and size",
     .words = "[FOLDER...]",
-    .text =
-        "Lists the checkpoints (folders with config.json, and .gguf files) in the given folders, or in the caches "
-        "of Hugging Face ($HF_HUB_CACHE, $HF_HOME), ollama ($OLLAMA_MODELS), llama.cpp ($LLAMA_CACHE) and LM "
-        "Studio: the family that runs each, the size of its weights, and the path that other verbs take. Why a "
-        "checkpoint has no family stands below. Nothing is downloaded.",
+    .text = "Lists the checkpoints (folders with config.json, and .gguf files) in the given folders, or in the "
+            "caches of Hugging Face ($HF_HUB_CACHE, $HF_HOME), ollama ($OLLAMA_MODELS), llama.cpp ($LLAMA_CACHE) "
+            "and LM Studio: the family that runs each, the size of its weights, and the path that other verbs "
+            "take. Why a checkpoint has no family stands below. Nothing is downloaded.",
     .options = table,
     .options_size = sizeof(struct list_options),
     .examples = "viv list\n"

@@ -73,9 +73,10 @@ static json_t *best_json(const struct best *best, size_t n, double total, const 
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < n; i++) {
-        json_t *item = json_pack(
-            "{s:i, s:o, s:o, s:o}", "id", best[i].id, "piece", json_word(t ? tokenizer_piece(t, best[i].id) : NULL),
-            "logit", number_or_null(best[i].logit), "logprob", number_or_null((double)best[i].logit - total));
+        json_t *item =
+            json_pack("{s:i, s:o, s:o, s:o}", "id", best[i].id, "piece",
+                      cli_json_word(t ? tokenizer_piece(t, best[i].id) : NULL), "logit",
+                      number_or_null(best[i].logit), "logprob", number_or_null((double)best[i].logit - total));
         if (json_array_append_new(list, item) != 0) {
             json_decref(list);
             return NULL;
@@ -165,7 +166,7 @@ static viv_status write_or_print(struct opened *o, const struct logits_options *
     if (status == VIV_OK && options->output) {
         status = cli_write_output(options->output, npy.data, npy.size, err);
         if (status == VIV_OK && options->json)
-            status = cli_print_json(json_pack("{s:o, s:[I, I]}", "output", json_word(options->output), "shape",
+            status = cli_print_json(json_pack("{s:o, s:[I, I]}", "output", cli_json_word(options->output), "shape",
                                               (json_int_t)n, (json_int_t)vocab),
                                     true, err);
     } else if (status == VIV_OK) {
@@ -188,9 +189,9 @@ static int logits(const struct arguments *a)
         return cli_usage_error("logits", "either --tokens or --prompt is wanted");
     if (options->json && options->output && strcmp(options->output, "-") == 0)
         return cli_usage_error("logits", "standard output takes the array or the JSON, not both");
-    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
-        status = want_logits(&o, &err);
+        status = cli_want_logits(&o, &err);
     if (status == VIV_OK && options->text) {
         status = model_tokenizer(o.model, &t, &err);
         if (status == VIV_OK)
@@ -205,21 +206,20 @@ static int logits(const struct arguments *a)
     if (status == VIV_OK)
         status = feed_arrange(&o, &given, &written, &in, &err);
     if (status == VIV_OK)
-        status = load_model(&o, &err);
+        status = cli_load_model(&o, &err);
     if (status == VIV_OK)
         status = write_or_print(&o, options, &in, &err);
     token_ids_release(&ids);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_logits = {
     .name = "logits",
     .summary = "the numbers behind every next token",
     .words = "MODEL",
-    .text =
-        "Runs tokens through the model and gives the logits after each of them: all into a .npy file, or the best "
-        "few on standard output. A model with an encoder reads these tokens and has logits for those that it "
-        "writes.",
+    .text = "Runs tokens through the model and gives the logits after each of them: all into a .npy file, or the "
+            "best few on standard output. A model with an encoder reads these tokens and has logits for those that "
+            "it writes.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct logits_options),

@@ -17,16 +17,16 @@ static const struct option table[] = {PASSAGE_OPTIONS(OPT(passage)), JSON_OPTION
 
 static viv_status print_as_json(const struct opened *o, const struct perplexity *p, struct error *err)
 {
-    return cli_print_json(json_pack("{s:o, s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:f}",
-                                    "model", json_word(spec_name(model_spec(o->model))), "tokens",
-                                    (json_int_t)p->n_tokens, "predicted", (json_int_t)p->n_predicted, "bytes",
-                                    p->n_bytes ? json_integer((json_int_t)p->n_bytes) : json_null(), "window",
-                                    (json_int_t)p->window, "stride", (json_int_t)p->stride, "nats",
-                                    json_number(p->nll), "nats_per_token", json_number(p->nats_per_token),
-                                    "nats_per_token_error", json_number(p->nats_error), "perplexity",
-                                    json_number(p->perplexity), "bits_per_byte", json_number(p->bits_per_byte),
-                                    "exact", p->exact, "complete", p->complete, "seconds", p->seconds),
-                          false, err);
+    return cli_print_json(
+        json_pack("{s:o, s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:f}", "model",
+                  cli_json_word(spec_name(model_spec(o->model))), "tokens", (json_int_t)p->n_tokens, "predicted",
+                  (json_int_t)p->n_predicted, "bytes",
+                  p->n_bytes ? json_integer((json_int_t)p->n_bytes) : json_null(), "window", (json_int_t)p->window,
+                  "stride", (json_int_t)p->stride, "nats", cli_json_number(p->nll), "nats_per_token",
+                  cli_json_number(p->nats_per_token), "nats_per_token_error", cli_json_number(p->nats_error),
+                  "perplexity", cli_json_number(p->perplexity), "bits_per_byte", cli_json_number(p->bits_per_byte),
+                  "exact", p->exact, "complete", p->complete, "seconds", p->seconds),
+        false, err);
 }
 
 static void print_for_people(const struct opened *o, const struct perplexity *p)
@@ -74,31 +74,28 @@ static int perplexity(const struct arguments *a)
     const int usage = passage_choose(a, 1, &options->passage, &passage);
     if (usage != ARGUMENTS_OK)
         return usage;
-    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = quality_check_model(o.model, &err);
     if (status == VIV_OK)
         status = passage_read(&passage, o.model, &text, &err);
     if (status == VIV_OK)
-        status = load_model(&o, &err);
+        status = cli_load_model(&o, &err);
     if (status == VIV_OK)
         status = measure(&o, options, &text, &err);
     quality_text_release(&text);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_perplexity = {
     .name = "perplexity",
     .summary = "how well a model predicts a text",
     .words = "MODEL [FILE]",
-    .text =
-        "Reads a text in windows that overlap, and says how likely the model found each token after those before "
-        "it: "
-        "as perplexity, as nats per token, and as bits per byte of the text, which compares models of different "
-        "tokenizers.\n"
-        "What the tokenizer puts before a text stands before every window. Ctrl-C ends the reading; what was "
-        "counted "
-        "until then is printed.",
+    .text = "Reads a text in windows that overlap, and says how likely the model found each token after those "
+            "before it: as perplexity, as nats per token, and as bits per byte of the text, which compares models "
+            "of different tokenizers.\n"
+            "What the tokenizer puts before a text stands before every window. Ctrl-C ends the reading; what was "
+            "counted until then is printed.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct perplexity_options),

@@ -39,16 +39,17 @@ static json_t *plugin_json(const struct plugin_info *p)
     char abi[32];
     for (size_t i = 0; i < p->n_classes; i++) {
         json_t *item = json_pack("{s:s, s:o}", "kind", class_kind_name(p->classes[i].kind), "name",
-                                 json_word(p->classes[i].name));
+                                 cli_json_word(p->classes[i].name));
         if (json_array_append_new(classes, item) != 0) {
             json_decref(classes);
             return NULL;
         }
     }
     snprintf(abi, sizeof abi, "%u.%u", p->abi_major, p->abi_minor);
-    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:s, s:o}", "name", json_word(p->name), "version",
-                     json_word(p->version), "vendor", json_word(p->vendor), "path", json_word(p->path), "accepted",
-                     p->reason == NULL, "reason", json_word(p->reason), "abi", abi, "classes", classes);
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:s, s:o}", "name", cli_json_word(p->name), "version",
+                     cli_json_word(p->version), "vendor", cli_json_word(p->vendor), "path", cli_json_word(p->path),
+                     "accepted", p->reason == NULL, "reason", cli_json_word(p->reason), "abi", abi, "classes",
+                     classes);
 }
 
 static viv_status list(const struct host *host, bool json, struct error *err)
@@ -78,27 +79,25 @@ static int plugin(const struct arguments *a)
     struct error err = {0};
     if (strcmp(a->words[0], "list") != 0)
         return cli_usage_error("plugin", "there is no 'plugin %s'; did you mean 'plugin list'?", a->words[0]);
-    viv_status status = open_host(&opened, &o->common, o->retry, &err);
+    viv_status status = cli_open_host(&opened, &o->common, o->retry, &err);
     if (status == VIV_OK)
-        status = open_world(&opened, &o->common, &err); /* the user's defaults.yaml says what plugins may do */
+        status = cli_open_world(&opened, &o->common, &err); /* the user's defaults.yaml says what plugins may do */
     if (status == VIV_OK)
         status = host_examine(engine_host(opened.engine), &err);
     if (status == VIV_OK)
         status = list(engine_host(opened.engine), o->json, &err);
-    return close_opened(&opened, status, &err);
+    return cli_close_opened(&opened, status, &err);
 }
 
 const struct command command_plugin = {
     .name = "plugin",
     .summary = "which plugins there are, of whom, and why some are refused",
     .words = "list",
-    .text =
-        "Plugins are looked for in --plugin-path, then in the directories of VIV_PLUGIN_PATH, then in the "
-        "build tree "
-        "when the program runs from one, else where they are installed; never in the current directory. Each is "
-        "first loaded in a process of its own, and what comes of that is remembered until its file or a library "
-        "that it needs changes. A plugin may start no threads; a library that it needs may when --allow-threads "
-        "or VIV_ALLOW_THREADS names it.",
+    .text = "Plugins are looked for in --plugin-path, then in the directories of VIV_PLUGIN_PATH, then in the "
+            "build tree when the program runs from one, else where they are installed; never in the current "
+            "directory. Each is first loaded in a process of its own, and what comes of that is remembered until "
+            "its file or a library that it needs changes. A plugin may start no threads; a library that it needs "
+            "may when --allow-threads or VIV_ALLOW_THREADS names it.",
     .options = table,
     .options_size = sizeof(struct plugin_options),
     .examples = "viv plugin list\n"

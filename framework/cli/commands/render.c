@@ -76,14 +76,14 @@ static viv_status render_model(const struct render_options *o, const char *name,
     struct opened opened = {.chat_template = o->template, .chat_template_name = o->name};
     const struct chat_template *t;
     const bool has_tools = json_is_array(json_object_get(data, "tools"));
-    viv_status status = open_model(&opened, &o->common, name, err);
+    viv_status status = cli_open_model(&opened, &o->common, name, err);
     if (status == VIV_OK)
         status = model_chat_template(opened.model, has_tools, &t, err);
     if (status == VIV_OK && (o->no_generation_prompt || !json_object_get(data, "add_generation_prompt")))
         status = put(data, "add_generation_prompt", json_boolean(!o->no_generation_prompt), err);
     if (status == VIV_OK)
         status = chat_render(t, how, data, out, err);
-    close_opened(&opened, VIV_OK, err);
+    cli_close_opened(&opened, VIV_OK, err);
     return status;
 }
 
@@ -115,7 +115,7 @@ static int render(const struct arguments *a)
     if (o->now) {
         const char *end = strptime(o->now, "%Y-%m-%d", &now);
         if (!end || *end)
-            return cli_usage_error("render", "--now wants a date such as 2025-07-10, found '%s'", o->now);
+            return cli_usage_error("render", "--now: expected a date such as 2025-07-10, found '%s'", o->now);
         mktime(&now);
     }
     const char *values = o->values ? o->values : alone ? "json" : "python";
@@ -126,7 +126,7 @@ static int render(const struct arguments *a)
         status = alone ? render_file(o->template, &how, data, &text, &err)
                        : render_model(o, a->words[0], &how, data, &text, &err);
     if (status == VIV_OK && o->json)
-        status = cli_print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, &err);
+        status = cli_print_json(json_pack("{s:o}", "text", cli_json_text(buf_text(&text), text.size)), true, &err);
     else if (status == VIV_OK)
         fwrite(buf_text(&text), 1, text.size, stdout);
     json_decref(data);
@@ -142,8 +142,7 @@ const struct command command_render = {
     .words = "MODEL [MESSAGES]",
     .text = "Prints what a model would be given for a conversation: a JSON file of messages, [{\"role\": \"user\", "
             "\"content\": \"Hello\"}, ...], or an object with \"messages\" and further variables. Nothing is "
-            "added, not "
-            "even a line feed at the end.\n"
+            "added, not even a line feed at the end.\n"
             "With --template, any Jinja template is rendered with a JSON object of variables.",
     .options = table,
     .defaults = &defaults,

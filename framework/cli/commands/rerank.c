@@ -52,7 +52,7 @@ static viv_status print_scored(const struct scored *j, size_t n, const char *con
         } else if (json_array_append_new(list,
                                          json_pack("{s:I, s:o, s:o, s:o}", "index", (json_int_t)j[i].index, "score",
                                                    json_real(sigmoid(j[i].logit)), "logit", json_real(j[i].logit),
-                                                   "text", json_word(documents[j[i].index]))) != 0) {
+                                                   "text", cli_json_word(documents[j[i].index]))) != 0) {
             json_decref(list);
             return error_nomem(err);
         }
@@ -98,18 +98,18 @@ static int rerank(const struct arguments *a)
     size_t n = 0;
     if (options->file && a->n_words > 2)
         return cli_usage_error("rerank", "documents come as words or from --file, not from both");
-    viv_status status = open_model(&o, &options->common, a->words[0], &err);
+    viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
-        status = texts_read(options->file, &lines, a->words + 2, a->n_words - 2, &documents, &n, &err);
+        status = ask_read_texts(options->file, &lines, a->words + 2, a->n_words - 2, &documents, &n, &err);
     if (status == VIV_OK && n == 0)
         status = error_set(&err, VIV_EINVAL, "there are no documents to rank");
     if (status == VIV_OK)
-        status = load_model(&o, &err);
+        status = cli_load_model(&o, &err);
     if (status == VIV_OK)
         status = answer(&o, options, a->words[1], documents, n, &err);
     free(documents);
     buf_release(&lines);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_rerank = {

@@ -85,7 +85,7 @@ static bool resumes(const struct run_options *o)
 
 static viv_status print_event(const struct shown *s, const struct answer *a, const viv_event *e, struct error *err)
 {
-    json_t *text = json_text(e->text ? e->text : "", e->text ? e->size : 0);
+    json_t *text = cli_json_text(e->text ? e->text : "", e->text ? e->size : 0);
     json_t *line = NULL;
     switch (e->kind) {
     case VIV_EVENT_TEXT:
@@ -93,19 +93,19 @@ static viv_status print_event(const struct shown *s, const struct answer *a, con
         break;
     case VIV_EVENT_TOKEN:
         json_decref(text);
-        line =
-            json_pack("{s:s, s:i, s:o}", "event", "token", "token", e->token, "logprob", json_number(e->logprob));
+        line = json_pack("{s:s, s:i, s:o}", "event", "token", "token", e->token, "logprob",
+                         cli_json_number(e->logprob));
         break;
     case VIV_EVENT_PROGRESS:
         line = json_pack("{s:s, s:o, s:I, s:I}", "event", "progress", "what", text, "done", (json_int_t)e->done,
                          "total", (json_int_t)e->total);
         break;
     case VIV_EVENT_STATS:
-        line = json_pack("{s:s, s:o, s:o}", "event", "stats", "name", text, "value", json_number(e->value));
+        line = json_pack("{s:s, s:o, s:o}", "event", "stats", "name", text, "value", cli_json_number(e->value));
         break;
     case VIV_EVENT_DONE:
         json_decref(text);
-        line = answer_figures(a, s->o->model, s->each_ctx, json_pack("{s:s}", "event", "done"));
+        line = show_figures(a, s->o->model, s->each_ctx, json_pack("{s:s}", "event", "done"));
         break;
     default: /* of a later version: those who read events skip what they do not know */
         json_decref(text);
@@ -214,35 +214,33 @@ static int run(const struct arguments *arguments)
                             ? VIV_OK
                             : read_prompt(options, &prompt, &err);
     if (status == VIV_OK)
-        status = open_model(&o, &options->speaking.common, arguments->words[0], &err);
+        status = cli_open_model(&o, &options->speaking.common, arguments->words[0], &err);
     if (status == VIV_OK && options->session)
         status = session_possible(o.model, &err);
     if (status == VIV_OK && options->trace)
         status = trace_begin(&trace, o.model, options->trace, &err);
     if (status == VIV_OK)
-        status = load_model(&o, &err);
+        status = cli_load_model(&o, &err);
     if (status == VIV_OK)
         status = answer(&o, options, &prompt, &err);
     status = trace_end(&trace, status, &err);
     buf_release(&prompt);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_run = {
     .name = "run",
     .summary = "answer a prompt, as it comes",
     .words = "MODEL [TEXT]",
-    .text =
-        "Continues a text, or, if the model has an encoder, reads it and writes another. The answer goes to "
-        "standard output as it is made; a closing line on standard error says "
-        "how many tokens there were and how fast they came.\n"
-        "Temperature, top-k, top-p and the like come from the checkpoint's generation_config.json unless they are "
-        "said here. Ctrl-C ends the answer; a second one ends the program.\n"
-        "With --session, an answer that -n or Ctrl-C has ended goes on another time as if nothing had been "
-        "between: the "
-        "file holds the text and what the model keeps of it, so that nothing is computed twice.",
+    .text = "Continues a text, or, if the model has an encoder, reads it and writes another. The answer goes to "
+            "standard output as it is made; a closing line on standard error says how many tokens there were and "
+            "how fast they came.\n"
+            "Temperature, top-k, top-p and the like come from the checkpoint's generation_config.json unless they "
+            "are said here. Ctrl-C ends the answer; a second one ends the program.\n"
+            "With --session, an answer that -n or Ctrl-C has ended goes on another time as if nothing had been "
+            "between: the file holds the text and what the model keeps of it, so that nothing is computed twice.",
     .options = table,
-    .also = speaking_options,
+    .also = sampling_options,
     .defaults = &defaults,
     .options_size = sizeof(struct run_options),
     .examples = "viv run shakespeare \"ROMEO:\" -n 100\n"

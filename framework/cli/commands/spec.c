@@ -51,11 +51,11 @@ static viv_status check_one(struct opened *o, const struct common *common, const
     *reached = REACHED_SPEC;
     if (status != VIV_OK || !complete)
         return status;
-    status = open_model(o, common, name, err);
+    status = cli_open_model(o, common, name, err);
     if (status == VIV_OK)
         *reached = REACHED_GRAPH;
     if (status == VIV_OK && model_checkpoint(o->model) && !model_checkpoint(o->model)->no_weights) {
-        status = load_model(o, err);
+        status = cli_load_model(o, err);
         if (status == VIV_OK)
             *reached = REACHED_WEIGHTS;
     }
@@ -80,9 +80,9 @@ static viv_status check(struct opened *o, const struct arguments *a, struct erro
             worst = status;
         if (options->json) {
             json_t *item =
-                json_pack("{s:o, s:b, s:b, s:b, s:o}", "spec", json_word(a->words[i]), "ok", status == VIV_OK,
+                json_pack("{s:o, s:b, s:b, s:b, s:o}", "spec", cli_json_word(a->words[i]), "ok", status == VIV_OK,
                           "built", reached > REACHED_SPEC, "runs", reached == REACHED_WEIGHTS, "error",
-                          json_word(status == VIV_OK ? NULL : err->text));
+                          cli_json_word(status == VIV_OK ? NULL : err->text));
             if (json_array_append_new(list, item) != 0) {
                 json_decref(list);
                 return error_nomem(err);
@@ -105,7 +105,7 @@ static viv_status expand(struct opened *o, const struct arguments *a, struct err
     const struct spec_options *options = a->options;
     struct buf text = {0};
     char hex[65];
-    viv_status status = open_model(o, &options->common, a->words[1], err);
+    viv_status status = cli_open_model(o, &options->common, a->words[1], err);
     if (status == VIV_OK && options->hash) {
         status = expansion_hash(model_expansion(o->model), hex, err);
         if (status == VIV_OK)
@@ -159,7 +159,7 @@ static bool has_words(const struct entry *e, const char **words, size_t n)
 static viv_status count_params(struct opened *o, const struct common *common, struct entry *e, struct error *err)
 {
     struct facts f;
-    viv_status status = open_model(o, common, e->name, err);
+    viv_status status = cli_open_model(o, common, e->name, err);
     if (status == VIV_OK)
         status = facts_of(o->model, &f, err);
     if (status == VIV_OK) {
@@ -197,12 +197,13 @@ static viv_status show_entry(struct opened *o, const struct arguments *a, struct
     /* a family alone waits for numbers */
     const bool unread = !s || (status != VIV_OK && (status != VIV_ENOTFOUND || spec_checkpoint(s)));
     if (options->json)
-        return json_array_append_new(
-                   list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_word(e->name),
-                                   "title", json_word(e->title), "family", json_word(e->family), "architecture",
-                                   json_word(e->architecture), "params_total", known(e->params), "params_active",
-                                   known(e->active), "context", known(e->context), "source", json_word(e->source),
-                                   "error", json_word(unread ? e->why.text : NULL))) == 0
+        return json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+                                                     cli_json_word(e->name), "title", cli_json_word(e->title),
+                                                     "family", cli_json_word(e->family), "architecture",
+                                                     cli_json_word(e->architecture), "params_total",
+                                                     known(e->params), "params_active", known(e->active), "context",
+                                                     known(e->context), "source", cli_json_word(e->source), "error",
+                                                     cli_json_word(unread ? e->why.text : NULL))) == 0
                    ? VIV_OK
                    : error_nomem(err);
     static const char *const head[] = {"name", "parameters", "active", "architecture", "family", "source"};
@@ -275,24 +276,20 @@ static int spec(const struct arguments *a)
         return cli_usage_error("spec", "MODEL is missing after '%s'", action->name);
     if (a->n_words - 1 > action->most)
         return cli_usage_error("spec", "nothing is expected where '%s' stands", a->words[1 + action->most]);
-    viv_status status = open_world(&o, &options_given->common, &err);
+    viv_status status = cli_open_world(&o, &options_given->common, &err);
     if (status == VIV_OK)
         status = action->run(&o, a, &err);
-    return close_opened(&o, status, &err);
+    return cli_close_opened(&o, status, &err);
 }
 
 const struct command command_spec = {
     .name = "spec",
     .summary = "check, expand and list specs; their JSON schema",
     .words = "check|expand|schema|list [MODEL|WORD]...",
-    .text =
-        "check reads specs and says what is wrong with them, with file, line and column; of a checkpoint, also "
-        "what "
-        "of it cannot be computed; expand prints a model in "
-        "its "
-        "flat form, every layer and weight written out; schema prints a JSON Schema for editors; list shows the "
-        "specs that can be named, or those with all of some words in their name, title, family or architecture. "
-        "man viv-spec describes the language.",
+    .text = "check reads specs and says what is wrong with them, with file, line and column; of a checkpoint, also "
+            "what of it cannot be computed; expand prints a model in its flat form, every layer and weight written "
+            "out; schema prints a JSON Schema for editors; list shows the specs that can be named, or those with "
+            "all of some words in their name, title, family or architecture. man viv-spec describes the language.",
     .options = table,
     .options_size = sizeof(struct spec_options),
     .examples = "viv spec list\n"

@@ -1,5 +1,6 @@
 /* viv tokenize - between text and token ids. */
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/input.h"
 #include "cli/open.h"
 #include "cli/shared.h"
@@ -37,17 +38,11 @@ struct source {
     const struct tokenizer *tokenizer; /* the one to use */
 };
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 /* A tokenizer's own file, a checkpoint (weights are not needed, a vocabulary is enough), or a spec. */
 static viv_status open_tokenizer(struct source *s, const struct common *common, const char *name, struct error *err)
 {
     viv_status status;
-    if (!file_is_dir(name) && file_exists(name) && (ends_with(name, ".json") || ends_with(name, ".model"))) {
+    if (!file_is_dir(name) && file_exists(name) && (text_ends_in(name, ".json") || text_ends_in(name, ".model"))) {
         status = tokenizer_open_file(name, &s->own, err);
     } else if (checkpoint_probe(name)) {
         status = checkpoint_open(&s->checkpoint, name, err);
@@ -56,7 +51,7 @@ static viv_status open_tokenizer(struct source *s, const struct common *common, 
     } else if (file_is_dir(name)) { /* of a tokenizer alone */
         status = tokenizer_open_directory(name, &s->own, err);
     } else {
-        status = open_model(&s->opened, common, name, err);
+        status = cli_open_model(&s->opened, common, name, err);
         if (status == VIV_OK)
             status = model_tokenizer(s->opened.model, &s->tokenizer, err);
         return status;
@@ -68,7 +63,7 @@ static viv_status open_tokenizer(struct source *s, const struct common *common, 
 static int close_tokenizer(struct source *s, viv_status status, struct error *err)
 {
     tokenizer_destroy(s->own);
-    int exit_status = close_opened(&s->opened, status, err);
+    int exit_status = cli_close_opened(&s->opened, status, err);
     checkpoint_close(&s->checkpoint);
     return exit_status;
 }
@@ -92,7 +87,7 @@ static viv_status print_ids_json(const struct tokenizer *t, const struct token_i
     json_t *array = list_of_ids(ids), *words = pieces ? json_array() : NULL;
     bool ok = array && (!pieces || words);
     for (size_t i = 0; ok && pieces && i < ids->n; i++)
-        ok = json_array_append_new(words, json_word(tokenizer_piece(t, ids->ids[i]))) == 0;
+        ok = json_array_append_new(words, cli_json_word(tokenizer_piece(t, ids->ids[i]))) == 0;
     if (!ok) {
         json_decref(array);
         json_decref(words);
@@ -149,7 +144,7 @@ static viv_status decode(const struct tokenizer *t, const struct tokenize_option
     viv_status status =
         tokenizer_decode(t, o->decode.ids, o->decode.n, o->no_special ? TOKENIZER_SKIP_SPECIAL : 0, &text, err);
     if (status == VIV_OK && o->json) {
-        status = cli_print_json(json_pack("{s:o}", "text", json_text(buf_text(&text), text.size)), true, err);
+        status = cli_print_json(json_pack("{s:o}", "text", cli_json_text(buf_text(&text), text.size)), true, err);
     } else if (status == VIV_OK) {
         fwrite(buf_text(&text), 1, text.size, stdout);
         putchar('\n');
@@ -176,7 +171,7 @@ static viv_status convert(const struct tokenizer *t, json_t *item, const struct 
             status = error_nomem(err);
         if (status == VIV_OK)
             status = tokenizer_decode(t, ids.ids, ids.n, o->no_special ? TOKENIZER_SKIP_SPECIAL : 0, &text, err);
-        *out = status == VIV_OK ? json_text(buf_text(&text), text.size) : NULL;
+        *out = status == VIV_OK ? cli_json_text(buf_text(&text), text.size) : NULL;
     } else {
         status = error_set(err, VIV_EFORMAT, "expected a text or a list of ids, found %s", json_kind(item));
     }
@@ -234,10 +229,9 @@ const struct command command_tokenize = {
     .name = "tokenize",
     .summary = "text to token ids and back",
     .words = "MODEL [TEXT]",
-    .text =
-        "Prints the ids of TEXT, of a file, or of standard input, exactly as the model would see them. Beside what "
-        "MODEL is elsewhere, a tokenizer.json, a tekken.json, a tokenizer.model or a GGUF file with a vocabulary "
-        "alone will do.",
+    .text = "Prints the ids of TEXT, of a file, or of standard input, exactly as the model would see them. Beside "
+            "what MODEL is elsewhere, a tokenizer.json, a tekken.json, a tokenizer.model or a GGUF file with a "
+            "vocabulary alone will do.",
     .options = table,
     .options_size = sizeof(struct tokenize_options),
     .examples = "viv tokenize shakespeare \"To be, or not to be\"\n"

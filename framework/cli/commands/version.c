@@ -99,7 +99,7 @@ static viv_status print_verbose(const struct opened *o, const char *word, struct
 static bool add_words(json_t *array, const char *const *words)
 {
     for (; *words; words++)
-        if (json_array_append_new(array, json_word(*words)) != 0)
+        if (json_array_append_new(array, cli_json_word(*words)) != 0)
             return false;
     return true;
 }
@@ -117,14 +117,14 @@ static viv_status print_version_json(const struct opened *o, const char *word, s
     for (size_t i = 0; ok && i < host_n_plugins(engine_host(o->engine)); i++) {
         struct plugin_info p;
         host_plugin(engine_host(o->engine), i, &p);
-        ok = json_array_append_new(plugins, json_word(p.path)) == 0;
+        ok = json_array_append_new(plugins, cli_json_word(p.path)) == 0;
     }
     if (!ok) {
         json_decref(kernels);
         kernels = NULL; /* which fails below, and releases the others */
     }
     return cli_print_json(json_pack("{s:s, s:s, s:{s:o, s:I, s:o}, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
-                                    "abi", abi, "processor", "name", json_word(kernels_cpu_name()), "usable",
+                                    "abi", abi, "processor", "name", cli_json_word(kernels_cpu_name()), "usable",
                                     (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "features", cpu, "kernels", kernels,
                                     "specs", specs, "plugins", plugins),
                           false, err);
@@ -139,14 +139,14 @@ static int version(const struct arguments *a)
     if (!o->json)
         printf("viv %s, plugin ABI %u.%u\n", PACKAGE_VERSION, VIV_ABI_MAJOR, VIV_ABI_MINOR);
     if (o->verbose || o->json)
-        status = open_world(&opened, &o->common, &err);
+        status = cli_open_world(&opened, &o->common, &err);
     if (status == VIV_OK && opened.engine)
         status = host_examine(engine_host(opened.engine), &err);
     if (status == VIV_OK && o->json)
         status = print_version_json(&opened, o->common.kernels, &err);
     else if (status == VIV_OK && o->verbose)
         status = print_verbose(&opened, o->common.kernels, &err);
-    return close_opened(&opened, status, &err);
+    return cli_close_opened(&opened, status, &err);
 }
 
 const struct command command_version = {

@@ -1,3 +1,4 @@
+/* blocks.c - see blocks.h. */
 #include "cli/compare/blocks.h"
 
 #include "spec/expr.h"
@@ -99,7 +100,7 @@ static viv_status count_flops(struct maker *m, uint64_t context, struct blocks *
 
 /* --- equal rounds -------------------------------------------------------------------------------------------- */
 
-void node_attrs(const struct node *n, struct buf *out)
+void blocks_node_attrs(const struct node *n, struct buf *out)
 {
     bool first = true;
     for (uint32_t i = 0; i < n->n_attrs; i++) {
@@ -108,7 +109,7 @@ void node_attrs(const struct node *n, struct buf *out)
             n->attrs[i].value.kind == VALUE_NONE)
             continue;
         buf_printf(out, "%s%s: ", first ? "" : ", ", n->attrs[i].name);
-        value_print(&n->attrs[i].value, out);
+        expr_value_print(&n->attrs[i].value, out);
         first = false;
     }
 }
@@ -124,7 +125,7 @@ static void describe(const struct block *b, bool exact, struct buf *out)
         }
         if (b->node && exact) {
             buf_printf(out, " %" PRIu64 " %" PRIu64 " ", b->in.least, b->out.least);
-            node_attrs(b->node->spec, out);
+            blocks_node_attrs(b->node->spec, out);
         }
         if (b->kind == BLOCK_REPEAT)
             buf_printf(out, " %" PRIu64, b->rounds);
@@ -407,12 +408,12 @@ static viv_status parse(struct maker *m, uint32_t begin, uint32_t end, size_t pr
 static viv_status make_stack(struct maker *m, enum stack_id id, struct block **out)
 {
     const struct stack *s = &m->g->expansion->stacks[id];
-    const size_t n = strlen(stack_names[id]);
+    const size_t n = strlen(spec_stack_names[id]);
     size_t prefix = 0;
     if (s->begin == s->end)
         return VIV_OK;
     const char *path = m->g->nodes[s->begin].spec->path;
-    if (strncmp(path, stack_names[id], n) == 0 && path[n] == '.')
+    if (strncmp(path, spec_stack_names[id], n) == 0 && path[n] == '.')
         prefix = n + 1;
     return parse(m, s->begin, s->end, prefix, out);
 }

@@ -52,6 +52,6 @@ viv_status blocks_make(const struct facts *f, enum measure measure, uint64_t con
 void blocks_release(struct blocks *b);
 
 /* Attributes that are numbers or words, as a spec would write them: "eps: 1e-5, n_heads: 32". */
-void node_attrs(const struct node *n, struct buf *out);
+void blocks_node_attrs(const struct node *n, struct buf *out);
 
 #endif

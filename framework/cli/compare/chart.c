@@ -1,3 +1,4 @@
+/* chart.c - see chart.h. */
 #include "cli/compare/chart.h"
 
 #include "base/figure.h"
@@ -125,7 +126,8 @@ static void make_scale(struct scale *s, const struct chart *c, bool is_x)
         linear_ticks(s);
 }
 
-void unit_put(enum unit unit, double v, struct buf *out)
+/* "1.5 K", "2 GiB": a number as the axis writes it. */
+static void put_unit(enum unit unit, double v, struct buf *out)
 {
     static const char *const counts[] = {"", " K", " M", " B", " T", " P", " E"};
     static const char *const bytes[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB"};
@@ -146,14 +148,14 @@ static void draw_axes(const struct scale *x, const struct scale *y, struct buf *
         const double at = place(y, y->ticks[i]);
         svg_path(out, "grid", "M%d %.6gH%d", LEFT, at, WIDTH - RIGHT);
         buf_clear(&text);
-        unit_put(y->axis->unit, y->ticks[i], &text);
+        put_unit(y->axis->unit, y->ticks[i], &text);
         svg_text(out, LEFT - 6, at + 4, "end", "small quiet", buf_text(&text));
     }
     for (uint32_t i = 0; i < x->n_ticks; i++) {
         const double at = place(x, x->ticks[i]);
         svg_path(out, "grid", "M%.6g %dV%d", at, TOP, HEIGHT - BOTTOM);
         buf_clear(&text);
-        unit_put(x->axis->unit, x->ticks[i], &text);
+        put_unit(x->axis->unit, x->ticks[i], &text);
         svg_text(out, at, HEIGHT - BOTTOM + 15, "middle", "small quiet", buf_text(&text));
     }
     svg_text(out, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 8, "middle", "small", x->axis->label);
@@ -227,9 +229,9 @@ static void draw_series(const struct chart *c, const struct series *s, const cha
             continue;
         buf_clear(&tip);
         buf_printf(&tip, "%s%s%s: ", name, s->says ? ", " : "", s->says ? s->says : "");
-        unit_put(c->x.unit, s->x[i], &tip);
+        put_unit(c->x.unit, s->x[i], &tip);
         buf_printf(&tip, " %s, ", c->x.label);
-        unit_put(c->y.unit, s->y[i], &tip);
+        put_unit(c->y.unit, s->y[i], &tip);
         buf_printf(&tip, " %s", c->y.label);
         if (s->low && s->low[i] > 0 && s->high[i] > s->low[i])
             svg_path(out, "spread", "M%.6g %.6gV%.6g", place(x, s->x[i]), place(y, s->low[i]),
@@ -337,7 +339,7 @@ viv_status chart_bars(const char *title, const struct bar *bars, size_t n, uint3
             const double width = (WIDTH - 4) * bars[i].parts[part] / sum;
             if (width <= 0)
                 continue;
-            snprintf(tip, sizeof tip, "%s: %s, %s", model_part_names[part],
+            snprintf(tip, sizeof tip, "%s: %s, %s", facts_part_names[part],
                      human_count((uint64_t)bars[i].parts[part]).text, human_share(bars[i].parts[part] / sum).text);
             snprintf(class, sizeof class, "e%" PRIu32, part);
             svg_rect(out, x, y + 19, width, BAR, class, 1, tip);

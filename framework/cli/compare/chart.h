@@ -42,9 +42,6 @@ struct chart {
 
 viv_status chart_write(const struct chart *c, struct buf *out, struct error *err);
 
-/* "1.5 K", "2 GiB": a number as the axis writes it. */
-void unit_put(enum unit unit, double value, struct buf *out);
-
 /* One bar of parts that add up to the whole, as wide as the chart. */
 struct bar {
     const char *name, *figure; /* figure: behind it, "46.7 B" */

@@ -1,3 +1,4 @@
+/* comparison.c - see comparison.h. */
 #include "cli/compare/comparison.h"
 
 #include "base/buf.h"
@@ -328,11 +329,11 @@ static viv_status add_sizes(struct comparison *c, struct error *err)
     for (uint32_t part = 0; status == VIV_OK && part < N_MODEL_PARTS; part++) {
         char key[64], none[96];
         const uint32_t shown = (part + 1) % N_MODEL_PARTS; /* what is in no part comes last */
-        snprintf(key, sizeof key, "params_%s", model_part_names[shown]);
+        snprintf(key, sizeof key, "params_%s", facts_part_names[shown]);
         for (char *at = key; *at; at++)
             *at = *at == '-' ? '_' : *at;
-        snprintf(none, sizeof none, "no parameters of its own for '%s'", model_part_names[shown]);
-        status = add_row(c, "parameters by part", UNIT_COUNT, BETTER_NEITHER, key, model_part_names[shown],
+        snprintf(none, sizeof none, "no parameters of its own for '%s'", facts_part_names[shown]);
+        status = add_row(c, "parameters by part", UNIT_COUNT, BETTER_NEITHER, key, facts_part_names[shown],
                          get_part, &(struct query){.part = shown, .none = none}, err);
     }
     return status;

@@ -1,3 +1,4 @@
+/* device.c - see device.h. */
 #include "cli/compare/device.h"
 
 #include "base/file.h"
@@ -95,8 +96,7 @@ static viv_status parse_quantities(const char *text, struct device *d, struct er
     }
     if (d->limits.read <= 0 || d->limits.f32 <= 0)
         return error_set(err, VIV_EINVAL,
-                         "device '%s': both are needed, bytes from memory (80GB/s) and operations "
-                         "(2TFLOP/s)",
+                         "device '%s': both are needed, bytes from memory (80GB/s) and operations (2TFLOP/s)",
                          text);
     d->memory = memory < 1e18 ? (uint64_t)memory : 0;
     return VIV_OK;
@@ -117,11 +117,10 @@ viv_status device_parse(const char *text, struct device *out, struct error *err)
         const char *near = near_word(text, names, sizeof names / sizeof *names);
         if (near)
             return error_set(err, VIV_ENOTFOUND, "unknown device '%.64s', did you mean '%s'?", text, near);
-        return error_set(
-            err, VIV_ENOTFOUND,
-            "unknown device '%.64s'; say what it can do (\"80GB/s,2TFLOP/s,16GiB\"), or one of those that "
-            "`viv compare --devices` lists",
-            text);
+        return error_set(err, VIV_ENOTFOUND,
+                         "unknown device '%.64s'; say what it can do (\"80GB/s,2TFLOP/s,16GiB\"), or one of those "
+                         "that `viv compare --devices` lists",
+                         text);
     }
     snprintf(d.name, sizeof d.name, "%s", text);
     viv_status status = parse_quantities(text, &d, err);

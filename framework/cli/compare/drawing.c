@@ -1,3 +1,4 @@
+/* drawing.c - see drawing.h. */
 #include "cli/compare/drawing.h"
 
 #include "base/figure.h"
@@ -127,7 +128,7 @@ static void put_tip(const struct pen *p, const struct block *b, struct buf *out)
     if (b->lender)
         buf_printf(out, ": its weights are those of %s", b->lender->spec->path);
     struct buf attrs = {0};
-    node_attrs(b->node->spec, &attrs);
+    blocks_node_attrs(b->node->spec, &attrs);
     if (attrs.size)
         buf_printf(out, " {%s}", buf_text(&attrs));
     out->failed |= attrs.failed;
@@ -348,7 +349,7 @@ static void draw_stacks(struct pen *p, double top)
         p->y = top;
         p->marks = id == STACK_GRAPH;
         if (several && p->out)
-            svg_text(p->out, left, top + 12, "start", "strong", stack_names[id]);
+            svg_text(p->out, left, top + 12, "start", "strong", spec_stack_names[id]);
         p->y += several ? 22 : 0;
         draw_list(p, list, left, left + COLUMN);
         wire(p, p->x + p->width / 2, p->y, p->y + 8);
@@ -374,7 +375,7 @@ static void draw_legend(struct pen *p)
         if (amount <= 0)
             continue;
         char text[64], class[8];
-        snprintf(text, sizeof text, "%s %s", model_part_names[i], human_share(share(p, amount)).text);
+        snprintf(text, sizeof text, "%s %s", facts_part_names[i], human_share(share(p, amount)).text);
         const double needed = 36 + 6.9 * (double)strlen(text);
         if (x + needed > width - MARGIN + 8 && x > MARGIN) {
             x = MARGIN;
@@ -446,7 +447,7 @@ void drawing_describe(const struct blocks *b, struct buf *out)
         if (!b->stacks[id])
             continue;
         if (count_stacks(b) > 1)
-            buf_printf(out, "%s%s: ", id == STACK_GRAPH ? "; " : "", stack_names[id]);
+            buf_printf(out, "%s%s: ", id == STACK_GRAPH ? "; " : "", spec_stack_names[id]);
         describe(b->stacks[id], out);
     }
 }

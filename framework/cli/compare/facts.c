@@ -1,3 +1,4 @@
+/* facts.c - see facts.h. */
 #include "cli/compare/facts.h"
 
 #include "base/size.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const model_part_names[N_MODEL_PARTS] = {
+const char *const facts_part_names[N_MODEL_PARTS] = {
     [VIV_MODEL_PART_OTHER] = "other",         [VIV_MODEL_PART_EMBEDDING] = "embedding",
     [VIV_MODEL_PART_ATTENTION] = "attention", [VIV_MODEL_PART_FEED_FORWARD] = "feed-forward",
     [VIV_MODEL_PART_EXPERTS] = "experts",     [VIV_MODEL_PART_VISION] = "vision",

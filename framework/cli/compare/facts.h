@@ -6,7 +6,7 @@
 #include "model/model.h"
 
 enum { N_MODEL_PARTS = VIV_MODEL_PART_HEAD + 1 };
-extern const char *const model_part_names[N_MODEL_PARTS]; /* "embedding", ... */
+extern const char *const facts_part_names[N_MODEL_PARTS]; /* "embedding", ... */
 
 struct facts {
     const struct graph *graph;

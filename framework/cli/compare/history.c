@@ -1,3 +1,4 @@
+/* history.c - see history.h. */
 #include "cli/compare/history.h"
 
 #include "base/file.h"
@@ -28,16 +29,12 @@ struct history {
 };
 
 static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY, at TEXT NOT NULL, version TEXT NOT NULL,"
-    " machine TEXT NOT NULL, command TEXT NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS figures (run INTEGER NOT NULL REFERENCES runs, model TEXT NOT NULL,"
-    " name TEXT NOT NULL, spec TEXT NOT NULL, section TEXT NOT NULL, key TEXT NOT NULL, label TEXT NOT NULL,"
-    " predicted INTEGER NOT NULL, unit INTEGER NOT NULL, better INTEGER NOT NULL, value REAL, low REAL, high REAL, "
-    "words TEXT);"
-    "CREATE INDEX IF NOT EXISTS figures_of ON figures (model, key, run);"
-    "PRAGMA application_id = 1447646787; PRAGMA user_version = 1;"
-    "COMMIT;";
+    "BEGIN IMMEDIATE;CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY, at TEXT NOT NULL, version TEXT NOT "
+    "NULL, machine TEXT NOT NULL, command TEXT NOT NULL);CREATE TABLE IF NOT EXISTS figures (run INTEGER NOT NULL "
+    "REFERENCES runs, model TEXT NOT NULL, name TEXT NOT NULL, spec TEXT NOT NULL, section TEXT NOT NULL, key TEXT "
+    "NOT NULL, label TEXT NOT NULL, predicted INTEGER NOT NULL, unit INTEGER NOT NULL, better INTEGER NOT NULL, "
+    "value REAL, low REAL, high REAL, words TEXT);CREATE INDEX IF NOT EXISTS figures_of ON figures (model, key, "
+    "run);PRAGMA application_id = 1447646787; PRAGMA user_version = 1;COMMIT;";
 
 static viv_status failed(const struct history *h, const char *what, struct error *err)
 {
@@ -180,8 +177,8 @@ static viv_status find_runs(struct history *h, const char *model, uint32_t n_run
                             struct comparison *c, struct error *err)
 {
     static const char query[] =
-        "SELECT id, at, version, machine FROM (SELECT DISTINCT runs.id, at, version, machine FROM runs JOIN figures"
-        " ON run = id WHERE model = ? AND NOT predicted ORDER BY id DESC LIMIT ?) ORDER BY id";
+        "SELECT id, at, version, machine FROM (SELECT DISTINCT runs.id, at, version, machine FROM runs JOIN "
+        "figures ON run = id WHERE model = ? AND NOT predicted ORDER BY id DESC LIMIT ?) ORDER BY id";
     sqlite3_stmt *s = NULL;
     int code;
     if (sqlite3_prepare_v2(h->db, query, -1, &s, NULL) != SQLITE_OK ||
@@ -213,9 +210,9 @@ static viv_status find_runs(struct history *h, const char *model, uint32_t n_run
 static viv_status read_figures(struct history *h, const char *model, sqlite3_int64 run, uint32_t column,
                                struct comparison *c, struct error *err)
 {
-    static const char query[] = "SELECT section, key, label, unit, better, value, low, high, spec FROM figures"
-                                " WHERE model = ? AND run = ? AND NOT predicted"
-                                " AND value IS NOT NULL ORDER BY rowid";
+    static const char query[] =
+        "SELECT section, key, label, unit, better, value, low, high, spec FROM figures WHERE model = ? AND run = ? "
+        "AND NOT predicted AND value IS NOT NULL ORDER BY rowid";
     sqlite3_stmt *s = NULL;
     int code;
     if (sqlite3_prepare_v2(h->db, query, -1, &s, NULL) != SQLITE_OK ||

@@ -111,10 +111,10 @@ static void put_head(struct report *r, const struct report_origin *o)
     put(r, o->command);
     buf_puts(r->out, "</code></dd>\n");
     put_fact(r, "Version", o->version);
-    buf_puts(r->out, "</dl>\n<nav aria-label=\"Parts of the report\"><ul>"
-                     "<li><a href=\"#models\">Models</a></li><li><a href=\"#drawings\">Drawings</a></li>"
-                     "<li><a href=\"#structure\">Structure</a></li><li><a href=\"#charts\">Charts</a></li>"
-                     "<li><a href=\"#numbers\">Numbers</a></li><li><a href=\"#notes\">Notes</a></li></ul></nav>\n"
+    buf_puts(r->out, "</dl>\n<nav aria-label=\"Parts of the report\"><ul><li><a "
+                     "href=\"#models\">Models</a></li><li><a href=\"#drawings\">Drawings</a></li><li><a "
+                     "href=\"#structure\">Structure</a></li><li><a href=\"#charts\">Charts</a></li><li><a "
+                     "href=\"#numbers\">Numbers</a></li><li><a href=\"#notes\">Notes</a></li></ul></nav>\n"
                      "</header>\n<main id=\"main\">\n<p id=\"said\" class=\"hidden\" role=\"status\"></p>\n");
     r->out->failed |= device.failed;
     buf_release(&device);
@@ -149,8 +149,7 @@ static void put_notes(struct report *r)
     buf_puts(r->out,
              "<section aria-labelledby=\"notes\">\n<h2 id=\"notes\">Notes</h2>\n"
              "<p>Parameters are elements of distinct tensors; active are those that work on one token, counted as "
-             "the publisher does. Operations are "
-             "those of products and attention, a multiply-add being two.</p>\n"
+             "the publisher does. Operations are those of products and attention, a multiply-add being two.</p>\n"
              "<p>A ceiling is what no program can pass: each token takes at least as long as its arithmetic at the "
              "machine's best, and as long as reading the bytes that it needs.");
     if (r->q->type >= 0)
@@ -172,14 +171,14 @@ viv_status report_html(const struct comparison *c, const struct comparison_query
     struct buf out = {0};
     struct report r = {c, q, &out, err};
     put_head(&r, origin);
-    put_models(&r);
-    viv_status status = put_drawings(&r);
+    report_put_models(&r);
+    viv_status status = report_put_drawings(&r);
     if (status == VIV_OK) {
-        put_structure(&r);
-        status = put_charts(&r);
+        report_put_structure(&r);
+        status = report_put_charts(&r);
     }
     if (status == VIV_OK) {
-        put_numbers(&r);
+        report_put_numbers(&r);
         put_notes(&r);
         buf_puts(&out, "</main>\n<footer><p>Made by viv ");
         put(&r, origin->version);

@@ -127,11 +127,10 @@ static viv_status put_memory_chart(struct report *r)
         plot_point(s, least, (double)memory);
         plot_point(s, most, (double)memory);
     }
-    return status == VIV_OK
-               ? plot_end(r, &p,
-                          "Weights, and the KV cache of the sequences that are generated at once. The level lines "
-                          "are the memory that there is.")
-               : (plot_release(&p), status);
+    return status == VIV_OK ? plot_end(r, &p,
+                                       "Weights, and the KV cache of the sequences that are generated at once. The "
+                                       "level lines are the memory that there is.")
+                            : (plot_release(&p), status);
 }
 
 /* Rows "<key>_<context>" as points. */
@@ -302,7 +301,7 @@ static viv_status put_parts_chart(struct report *r)
     if (status == VIV_OK && n) {
         buf_puts(r->out, "<figure><h3>Parameters by part</h3>\n");
         status = chart_bars("Parameters by part", bars, n, N_MODEL_PARTS, r->out, r->err);
-        put_key(r);
+        report_put_key(r);
         buf_puts(r->out, "<figcaption>Each bar is all of a model, as long as any other.</figcaption></figure>\n");
     }
     free(bars);
@@ -311,7 +310,7 @@ static viv_status put_parts_chart(struct report *r)
     return status;
 }
 
-viv_status put_charts(struct report *r)
+viv_status report_put_charts(struct report *r)
 {
     buf_puts(r->out,
              "<section aria-labelledby=\"charts\">\n<h2 id=\"charts\">Charts</h2>\n<div class=\"charts\">\n");

@@ -75,7 +75,7 @@ static void put_drawing_head(struct report *r, const struct compared *m)
     buf_puts(r->out, "</p>\n");
 }
 
-void put_key(struct report *r)
+void report_put_key(struct report *r)
 {
     buf_puts(r->out, "<ul class=\"key\" aria-label=\"Colours\">");
     for (uint32_t i = 1; i <= N_MODEL_PARTS; i++) {
@@ -88,7 +88,7 @@ void put_key(struct report *r)
                        "<li><svg viewBox=\"0 0 14 12\" aria-hidden=\"true\"><rect class=\"p%" PRIu32
                        "\" width=\"14\" height=\"12\"/><rect class=\"e%" PRIu32
                        "\" width=\"5\" height=\"12\"/></svg>%s</li>",
-                       part, part, model_part_names[part]);
+                       part, part, facts_part_names[part]);
     }
     buf_puts(r->out, "</ul>\n");
 }
@@ -105,7 +105,7 @@ static int best_scale(const struct drawings *g)
     return most > MOST_TIMES * least ? BY_SHARE : BY_PARAMS;
 }
 
-viv_status put_drawings(struct report *r)
+viv_status report_put_drawings(struct report *r)
 {
     struct drawings g[N_SCALES] = {0};
     const uint64_t context = r->q->n_contexts ? (uint64_t)r->q->contexts[r->q->n_contexts - 1] : 1;
@@ -117,7 +117,7 @@ viv_status put_drawings(struct report *r)
              "<p>Each block is a layer, its colour as high as its share of what is chosen below; a block too low "
              "for its name has an empty rest. Of experts, the solid part works on one token. Equal layers stand "
              "once, with how often they come. Attention and feed-forward begin at one height.</p>\n");
-    put_key(r);
+    report_put_key(r);
     for (int s = 0; s < N_SCALES; s++)
         buf_printf(r->out,
                    "<input class=\"by-input\" type=\"radio\" name=\"by\" id=\"by-%d\"%s><label for=\"by-%d\">%s"

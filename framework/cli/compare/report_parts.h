@@ -29,12 +29,12 @@ static inline bool is_first_column(const struct report *r, const struct compared
     return takes_part(m) && m->device == r->c->devices;
 }
 
-void put_models(struct report *r);    /* the first rows, a line for each model */
-void put_structure(struct report *r); /* what layers say of themselves: what is shared and what is not */
-void put_numbers(struct report *r);   /* all other rows, a table for each section */
-viv_status put_drawings(struct report *r);
-viv_status put_charts(struct report *r);
+void report_put_models(struct report *r);    /* the first rows, a line for each model */
+void report_put_structure(struct report *r); /* what layers say of themselves: what is shared and what is not */
+void report_put_numbers(struct report *r);   /* all other rows, a table for each section */
+viv_status report_put_drawings(struct report *r);
+viv_status report_put_charts(struct report *r);
 /* What the colours of parts mean, of those that any model has. */
-void put_key(struct report *r);
+void report_put_key(struct report *r);
 
 #endif

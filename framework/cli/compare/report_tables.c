@@ -17,7 +17,7 @@ static void put_cell(struct report *r, const struct row *row, uint32_t model, bo
 {
     const struct cell *cell = &row->cells[model];
     struct buf text = {0};
-    cell_text(row, model, &text);
+    table_cell_text(row, model, &text);
     buf_puts(r->out, is_words(row) ? "<td class=\"text\"" : "<td");
     if (!is_words(row))
         buf_puts(r->out, " data-v=\"");
@@ -77,13 +77,13 @@ static void put_table(struct report *r, const char *const *sections, const char 
         buf_puts(r->out, "</th>");
         for (size_t i = 0; i < c->n_rows; i++)
             if (among(&c->rows[i], sections) && !is_said(&c->rows[i]))
-                put_cell(r, &c->rows[i], m, row_best(c, &c->rows[i]) == m);
+                put_cell(r, &c->rows[i], m, table_row_best(c, &c->rows[i]) == m);
         buf_puts(r->out, "</tr>\n");
     }
     buf_puts(r->out, "</tbody></table></div>\n");
 }
 
-void put_models(struct report *r)
+void report_put_models(struct report *r)
 {
     buf_puts(r->out, "<section aria-labelledby=\"models\">\n<h2 id=\"models\">Models</h2>\n");
     put_table(r, first_sections, "What each model is. The head of a column sorts by it.", true);
@@ -120,7 +120,7 @@ static void put_answers(struct report *r, const char *section)
     buf_puts(r->out, "</tbody></table></div>\n");
 }
 
-void put_numbers(struct report *r)
+void report_put_numbers(struct report *r)
 {
     const struct comparison *c = r->c;
     buf_puts(r->out, "<section aria-labelledby=\"numbers\">\n<h2 id=\"numbers\">Numbers</h2>\n");
@@ -231,7 +231,7 @@ static void put_attribute(struct report *r, const char *attribute)
     buf_puts(r->out, "</tr>\n");
 }
 
-void put_structure(struct report *r)
+void report_put_structure(struct report *r)
 {
     const struct comparison *c = r->c;
     buf_puts(r->out,

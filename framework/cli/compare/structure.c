@@ -1,3 +1,4 @@
+/* structure.c - see structure.h. */
 #include "cli/compare/structure.h"
 
 #include "base/buf.h"

@@ -1,3 +1,4 @@
+/* svg.c - see svg.h. */
 #include "cli/compare/svg.h"
 
 #include "base/utf8.h"

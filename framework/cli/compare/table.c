@@ -1,3 +1,4 @@
+/* table.c - see table.h. */
 #include "cli/compare/table.h"
 
 #include "base/figure.h"
@@ -36,7 +37,7 @@ static void put_number(enum row_unit unit, double x, struct buf *out)
     }
 }
 
-void cell_text(const struct row *r, uint32_t model, struct buf *out)
+void table_cell_text(const struct row *r, uint32_t model, struct buf *out)
 {
     const struct cell *cell = &r->cells[model];
     if (!cell->known)
@@ -53,7 +54,7 @@ void cell_text(const struct row *r, uint32_t model, struct buf *out)
         buf_printf(out, " ±%.0f%%", 100 * spread / cell->value);
 }
 
-uint32_t row_best(const struct comparison *c, const struct row *r)
+uint32_t table_row_best(const struct comparison *c, const struct row *r)
 {
     uint32_t best = c->n_models, n = 0;
     bool differ = false;
@@ -148,7 +149,7 @@ static uint32_t widest_cell(const struct comparison *c, struct buf *out)
         for (size_t r = 0; r < c->n_rows; r++) {
             buf_clear(&text);
             if (!is_long(&c->rows[r]))
-                cell_text(&c->rows[r], i, &text);
+                table_cell_text(&c->rows[r], i, &text);
             n = text_columns(buf_text(&text));
             widest = n > widest ? n : widest;
         }
@@ -174,7 +175,7 @@ static struct layout lay_out(const struct comparison *c, uint32_t width, bool co
 static void put_row(const struct comparison *c, const struct row *r, const struct layout *l, uint32_t begin,
                     uint32_t end, struct buf *out)
 {
-    const uint32_t best = row_best(c, r);
+    const uint32_t best = table_row_best(c, r);
     const double most = row_most(c, r);
     struct buf text = {0};
     buf_puts(out, "  ");
@@ -182,7 +183,7 @@ static void put_row(const struct comparison *c, const struct row *r, const struc
     put_spaces(out, l->label - 2 - text_columns(r->label));
     for (uint32_t i = begin; i < end; i++) {
         buf_clear(&text);
-        cell_text(r, i, &text);
+        table_cell_text(r, i, &text);
         const char *shown = r->cells[i].known ? buf_text(&text) : "-";
         uint32_t n = text_columns(shown);
         bool marked = i == best && l->colour;
@@ -465,7 +466,7 @@ void table_markdown(const struct comparison *c, struct buf *out)
         buf_puts(out, "---:|");
     buf_putc(out, '\n');
     for (size_t r = 0; r < c->n_rows; r++) {
-        const uint32_t best = row_best(c, &c->rows[r]);
+        const uint32_t best = table_row_best(c, &c->rows[r]);
         if (strcmp(section, c->rows[r].section) != 0) {
             buf_printf(out, "| **%s** |", section = c->rows[r].section);
             for (uint32_t i = 0; i < c->n_models; i++)
@@ -477,7 +478,7 @@ void table_markdown(const struct comparison *c, struct buf *out)
         buf_puts(out, " |");
         for (uint32_t i = 0; i < c->n_models; i++) {
             buf_clear(&text);
-            cell_text(&c->rows[r], i, &text);
+            table_cell_text(&c->rows[r], i, &text);
             buf_puts(out, i == best ? " **" : " ");
             put_markdown(out, c->rows[r].cells[i].known ? buf_text(&text) : "–");
             buf_puts(out, i == best ? "** |" : " |");

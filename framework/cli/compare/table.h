@@ -8,9 +8,9 @@
 #include <jansson.h>
 
 /* A cell as people read it; "" where it is unknown. */
-void cell_text(const struct row *r, uint32_t model, struct buf *out);
+void table_cell_text(const struct row *r, uint32_t model, struct buf *out);
 /* The column that is best in this row, of those that are known; n_models: none, or all the same. */
-uint32_t row_best(const struct comparison *c, const struct row *r);
+uint32_t table_row_best(const struct comparison *c, const struct row *r);
 
 /* As wide as `width` characters; what does not fit beside goes below. `colour`: with escape sequences. */
 void table_terminal(const struct comparison *c, uint32_t width, bool colour, struct buf *out);
