@@ -53,9 +53,9 @@ struct row_of_x {
     const int16_t *h;
 };
 
-INLINE struct row_of_x row_of_x(const viv_matmul *m, int r)
+INLINE struct row_of_x row_of_x(const viv_matmul *m, uint64_t r)
 {
-    const char *x = (const char *)m->x + (uint64_t)r * m->x_stride;
+    const char *x = (const char *)m->x + r * m->x_stride;
     return (struct row_of_x){(const int8_t *)x, int8_row_scales(x, m->k), int8_row_sums(x, m->k),
                              int8_row_halves(x, m->k)};
 }
@@ -238,7 +238,7 @@ INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, u
     float *y = m->scratch; /* products by block: [n_rows][2][STREAMS][stride] */
     struct row_of_x x[FEW];
     for (int r = 0; r < n_rows; r++)
-        x[r] = row_of_x(m, r);
+        x[r] = row_of_x(m, (uint64_t)r);
     for (uint64_t n = n_first; n < n_end; n += STREAMS) {
         const uint64_t n_out = size_min(n_end - n, STREAMS);
         for (uint64_t i = 0; i < n_out; i++) {

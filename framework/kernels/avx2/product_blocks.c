@@ -1,8 +1,8 @@
 /* product_blocks.c - products with block-quantized weights by AVX2 (kernels/blocks.h has the formula, decode.h the
  * types).
  *
- * Few rows are stream_avx2.h's. Many rows (bound by arithmetic): 256 weights of eight rows are decoded and laid out
- * so that a lane is a row; then all rows of x pass by, some at a time. Four consecutive weights of each of the
+ * Few rows are stream_avx2.h's. Many rows (bound by arithmetic): 256 weights of sixteen rows are decoded and laid
+ * out so that a lane is a row; then all rows of x pass by, some at a time. Four consecutive weights of each of
  * eight rows make one vector, four activations are broadcast from memory.
  *
  * maddubs adds two products of an unsigned and a signed byte to 16 bits, and saturates. Weights of up to 4 bits can
@@ -12,8 +12,9 @@
 #include "kernels/stream_avx2.h"
 
 enum {
-    GROUP = 8,         /* outputs in the lanes of a vector */
-    QUADS = BLOCK / 4, /* vectors of a group's block */
+    LANES = 8,         /* outputs in a vector */
+    VECTORS = 2,       /* of outputs in a tile */
+    QUADS = BLOCK / 4, /* of four weights, in a block */
     ROWS = 4           /* of x in a tile */
 };
 
@@ -53,24 +54,25 @@ static void prepare(void *row, const float *x, uint64_t k)
 
 /* --- many rows ----------------------------------------------------------------------------------------------- */
 
-/* A block of eight rows, a lane for each. */
+/* A block of sixteen rows, a lane for each. */
 struct laid {
-    __m256i u[QUADS]; /* four weights of each row */
-    __m256 scale, min;
-    __m256i sub[2];         /* int16 pairs: both are the sub-scale of half a block */
-    __m256i subs, min_subs; /* int16 pairs: the sub-scales of both halves */
+    __m256i u[VECTORS][QUADS]; /* four weights of each row */
+    __m256 scale[VECTORS], min[VECTORS];
+    __m256i sub[VECTORS][2];                  /* int16 pairs: both are the sub-scale of half a block */
+    __m256i subs[VECTORS], min_subs[VECTORS]; /* int16 pairs: the sub-scales of both halves */
 };
 
 /* The 32 bytes at `at` of eight rows: vector i holds bytes [4i, 4i + 4) of each. */
 INLINE void turn(const struct decoded *w, size_t at, __m256i v[8])
 {
     UNROLL
-    for (int i = 0; i < GROUP; i++)
+    for (int i = 0; i < LANES; i++)
         v[i] = _mm256_load_si256((const void *)((const char *)&w[i] + at));
     transpose(v);
 }
 
-INLINE void lay(const struct block_type t, const struct decoded *w, struct laid *out)
+/* A unit of eight rows, as the vectors v of its blocks. */
+INLINE void lay(const struct block_type t, const struct decoded *w, const int v, struct laid *out)
 {
     __m256i scale[UNIT_BLOCKS], min[UNIT_BLOCKS], sub[UNIT_BLOCKS], sub_min[UNIT_BLOCKS];
     turn(w, offsetof(struct decoded, scale), scale);
@@ -82,24 +84,24 @@ INLINE void lay(const struct block_type t, const struct decoded *w, struct laid 
         turn(w, offsetof(struct decoded, sub_min), sub_min);
     for (int b = 0; b < UNIT_BLOCKS; b++) {
         struct laid *l = &out[b];
-        turn(w, offsetof(struct decoded, u) + (size_t)b * BLOCK, l->u);
+        turn(w, offsetof(struct decoded, u) + (size_t)b * BLOCK, l->u[v]);
         if (t.bits == 8)
             for (int i = 0; i < QUADS; i++)
-                l->u[i] = _mm256_xor_si256(l->u[i], _mm256_set1_epi8((char)0x80));
-        l->scale = _mm256_castsi256_ps(scale[b]);
+                l->u[v][i] = _mm256_xor_si256(l->u[v][i], _mm256_set1_epi8((char)0x80));
+        l->scale[v] = _mm256_castsi256_ps(scale[b]);
         if (t.has_sub) {
-            l->subs = sub[b];
-            l->sub[0] = _mm256_blend_epi16(sub[b], _mm256_slli_epi32(sub[b], 16), 0xaa);
-            l->sub[1] = _mm256_blend_epi16(_mm256_srli_epi32(sub[b], 16), sub[b], 0xaa);
+            l->subs[v] = sub[b];
+            l->sub[v][0] = _mm256_blend_epi16(sub[b], _mm256_slli_epi32(sub[b], 16), 0xaa);
+            l->sub[v][1] = _mm256_blend_epi16(_mm256_srli_epi32(sub[b], 16), sub[b], 0xaa);
         }
         if (t.has_min)
-            l->min = _mm256_mul_ps(_mm256_castsi256_ps(min[b]), _mm256_set1_ps(t.has_sub_min ? 1.0f : -0x1p-7f));
+            l->min[v] = _mm256_mul_ps(_mm256_castsi256_ps(min[b]), _mm256_set1_ps(t.has_sub_min ? 1.0f : -0x1p-7f));
         if (t.has_sub_min)
-            l->min_subs = sub_min[b];
+            l->min_subs[v] = sub_min[b];
     }
 }
 
-INLINE __m256i quad_of(const char *x)
+INLINE __m256i quad_of(const void *x)
 {
     int32_t quad;
     memcpy(&quad, x, sizeof quad);
@@ -107,104 +109,128 @@ INLINE __m256i quad_of(const char *x)
 }
 
 /* Sums of u * q by output, of the vectors [first, first + n) of a block: as many before they are widened as fit. */
-INLINE void add_quads(const struct block_type t, const struct laid *l, const char *x, uint64_t stride,
-                      const int first, const int n, __m256i factor, __m256i *sum, const int n_rows)
+INLINE void add_quads(const struct block_type t, const struct laid *l, const int8_t *q, uint64_t stride,
+                      const int first, const int n, __m256i sum[VECTORS][ROWS], const int n_rows)
 {
     const int fit = t.bits <= 4 ? 8 : t.bits == 5 ? 4 : t.bits == 6 ? 2 : 1, run = fit < n ? fit : n;
     UNROLL
     for (int i = first; i < first + n; i += run) {
-        __m256i pairs[ROWS];
+        __m256i pairs[VECTORS][ROWS];
         UNROLL
         for (int j = i; j < i + run; j++) {
-            const __m256i magnitude = _mm256_abs_epi8(l->u[j]);
             UNROLL
             for (int r = 0; r < n_rows; r++) {
-                const __m256i a = quad_of(x + (uint64_t)r * stride + j * 4);
-                const __m256i p = t.bits < 8 ? _mm256_maddubs_epi16(l->u[j], a)
-                                             : _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(a, l->u[j]));
-                pairs[r] = j == i ? p : _mm256_add_epi16(pairs[r], p);
-                KEEP(pairs[r]);
+                const __m256i x = quad_of(q + (uint64_t)r * stride + j * 4);
+                UNROLL
+                for (int v = 0; v < VECTORS; v++) {
+                    const __m256i u = l->u[v][j];
+                    const __m256i p = t.bits < 8 ? _mm256_maddubs_epi16(u, x)
+                                                 : _mm256_maddubs_epi16(_mm256_abs_epi8(u), _mm256_sign_epi8(x, u));
+                    pairs[v][r] = j == i ? p : _mm256_add_epi16(pairs[v][r], p);
+                    KEEP(pairs[v][r]);
+                }
             }
         }
         UNROLL
-        for (int r = 0; r < n_rows; r++) {
-            sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(pairs[r], factor));
-            KEEP(sum[r]);
+        for (int v = 0; v < VECTORS; v++) {
+            const __m256i factor = t.has_sub ? l->sub[v][i / 4] : _mm256_set1_epi16(1);
+            UNROLL
+            for (int r = 0; r < n_rows; r++) {
+                sum[v][r] = i == first && first == 0
+                                ? _mm256_madd_epi16(pairs[v][r], factor)
+                                : _mm256_add_epi32(sum[v][r], _mm256_madd_epi16(pairs[v][r], factor));
+                KEEP(sum[v][r]);
+            }
         }
     }
 }
 
-INLINE void add_block(const struct block_type t, const struct laid *l, const char *x, uint64_t stride, uint64_t k,
-                      uint64_t b, __m256 *y, const int n_rows)
+/* What block b adds to y. */
+INLINE void add_block(const struct block_type t, const struct laid *l, const struct row_of_x *x, uint64_t stride,
+                      uint64_t b, __m256 y[VECTORS][ROWS], const int n_rows)
 {
-    __m256i sum[ROWS];
-    UNROLL
-    for (int r = 0; r < n_rows; r++)
-        sum[r] = _mm256_setzero_si256();
+    __m256i sum[VECTORS][ROWS];
     if (t.has_sub) {
-        add_quads(t, l, x + b * BLOCK, stride, 0, 4, l->sub[0], sum, n_rows);
-        add_quads(t, l, x + b * BLOCK, stride, 4, 4, l->sub[1], sum, n_rows);
+        add_quads(t, l, x->q + b * BLOCK, stride, 0, 4, sum, n_rows);
+        add_quads(t, l, x->q + b * BLOCK, stride, 4, 4, sum, n_rows);
     } else {
-        add_quads(t, l, x + b * BLOCK, stride, 0, 8, _mm256_set1_epi16(1), sum, n_rows);
+        add_quads(t, l, x->q + b * BLOCK, stride, 0, 8, sum, n_rows);
     }
     UNROLL
     for (int r = 0; r < n_rows; r++) {
-        const char *row = x + (uint64_t)r * stride;
-        const __m256 d = _mm256_set1_ps(int8_row_scales(row, k)[b]);
-        const __m256i s = _mm256_set1_epi32(int8_row_sums(row, k)[b]);
-        const __m256i halves = quad_of((const char *)(int8_row_halves(row, k) + 2 * b));
-        if (t.has_sub && t.offset)
-            sum[r] =
-                _mm256_sub_epi32(sum[r], _mm256_slli_epi32(_mm256_madd_epi16(halves, l->subs), log2_of(t.offset)));
-        else if (t.offset && t.bits < 8)
-            sum[r] = _mm256_add_epi32(sum[r], _mm256_srai_epi32(s, 7 - log2_of(t.offset)));
-        y[r] = _mm256_add_ps(y[r], _mm256_mul_ps(_mm256_mul_ps(l->scale, d), _mm256_cvtepi32_ps(sum[r])));
-        if (t.has_min)
-            y[r] = _mm256_add_ps(
-                y[r],
-                _mm256_mul_ps(_mm256_mul_ps(l->min, d),
-                              _mm256_cvtepi32_ps(t.has_sub_min ? _mm256_madd_epi16(halves, l->min_subs) : s)));
+        const uint64_t at = (uint64_t)r * stride;
+        const __m256 d = _mm256_castsi256_ps(quad_of((const char *)(x->d + b) + at));
+        const __m256i s = quad_of((const char *)(x->s + b) + at);
+        const __m256i halves = quad_of((const char *)(x->h + 2 * b) + at);
+        UNROLL
+        for (int v = 0; v < VECTORS; v++) {
+            __m256i all = sum[v][r];
+            if (t.has_sub && t.offset)
+                all = _mm256_sub_epi32(all,
+                                       _mm256_slli_epi32(_mm256_madd_epi16(halves, l->subs[v]), log2_of(t.offset)));
+            else if (t.offset && t.bits < 8)
+                all = _mm256_add_epi32(all, _mm256_srai_epi32(s, 7 - log2_of(t.offset)));
+            y[v][r] = _mm256_add_ps(y[v][r], _mm256_mul_ps(_mm256_mul_ps(l->scale[v], d), _mm256_cvtepi32_ps(all)));
+            const __m256i mins = t.has_sub_min ? _mm256_madd_epi16(halves, l->min_subs[v]) : s;
+            if (t.has_min)
+                y[v][r] =
+                    _mm256_add_ps(y[v][r], _mm256_mul_ps(_mm256_mul_ps(l->min[v], d), _mm256_cvtepi32_ps(mins)));
+        }
     }
 }
 
-/* Eight outputs of n_rows rows over some blocks. */
-INLINE void tile(const struct block_type t, const viv_matmul *m, const struct laid *weights, uint64_t first,
-                 int n_blocks, uint64_t r0, uint64_t n, __m256i lanes, const int n_rows)
+INLINE __m256i lanes_of(uint64_t n, uint64_t n_end)
 {
-    const char *x = (const char *)m->x + r0 * m->x_stride;
+    const uint64_t some = n < n_end ? size_min(n_end - n, LANES) : 0;
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)some), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* Sixteen outputs of n_rows rows over the blocks of a unit. */
+INLINE void tile(const struct block_type t, const viv_matmul *m, const struct laid *weights, uint64_t first,
+                 int n_blocks, uint64_t r0, uint64_t n, uint64_t n_end, const int n_rows)
+{
+    const struct row_of_x x = row_of_x(m, r0);
     float *out = m->y + r0 * m->y_stride + n;
-    __m256 y[ROWS];
+    __m256 y[VECTORS][ROWS];
     UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        UNROLL
     for (int r = 0; r < n_rows; r++)
-        y[r] = first ? _mm256_maskload_ps(out + (uint64_t)r * m->y_stride, lanes) : _mm256_setzero_ps();
+        y[v][r] = first ? _mm256_maskload_ps(out + (uint64_t)r * m->y_stride + v * LANES,
+                                             lanes_of(n + (uint64_t)v * LANES, n_end))
+                        : _mm256_setzero_ps();
     for (int b = 0; b < n_blocks; b++)
-        add_block(t, weights + b, x, m->x_stride, m->k, first + (uint64_t)b, y, n_rows);
+        add_block(t, weights + b, &x, m->x_stride, first + (uint64_t)b, y, n_rows);
     UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        UNROLL
     for (int r = 0; r < n_rows; r++)
-        _mm256_maskstore_ps(out + (uint64_t)r * m->y_stride, lanes, y[r]);
+        _mm256_maskstore_ps(out + (uint64_t)r * m->y_stride + v * LANES, lanes_of(n + (uint64_t)v * LANES, n_end),
+                            y[v][r]);
 }
 
 INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
 {
     const struct block_type t = block_type(dtype);
     const uint64_t blocks = m->k / BLOCK;
-    struct decoded w[GROUP];
+    struct decoded w[LANES];
     struct laid laid[UNIT_BLOCKS];
-    for (uint64_t n = n_first; n < n_end; n += GROUP) {
-        const __m256i lanes = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)size_min(n_end - n, GROUP)),
-                                                 _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    for (uint64_t n = n_first; n < n_end; n += VECTORS * LANES)
         for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
             const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
-            for (uint64_t i = 0; i < GROUP; i++) /* a row past the last stands for it again */
-                decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first, blocks, &w[i]);
-            lay(t, w, laid);
+            for (int v = 0; v < VECTORS; v++) {
+                for (uint64_t i = 0; i < LANES; i++) { /* a row past the last stands for it again */
+                    const uint64_t row = size_min(n + (uint64_t)v * LANES + i, n_end - 1);
+                    decode(dtype, (const char *)m->w + row * m->w_stride, first, blocks, &w[i]);
+                }
+                lay(t, w, v, laid);
+            }
             uint64_t r = 0;
             for (; r + ROWS <= m->n_rows; r += ROWS)
-                tile(t, m, laid, first, n_blocks, r, n, lanes, ROWS);
+                tile(t, m, laid, first, n_blocks, r, n, n_end, ROWS);
             for (; r < m->n_rows; r++)
-                tile(t, m, laid, first, n_blocks, r, n, lanes, 1);
+                tile(t, m, laid, first, n_blocks, r, n, n_end, 1);
         }
-    }
 }
 
 static uint64_t scratch_bytes(uint64_t k)
