@@ -15,7 +15,8 @@ enum {
     LANES = 8,         /* outputs in a vector */
     VECTORS = 2,       /* of outputs in a tile */
     QUADS = BLOCK / 4, /* of four weights, in a block */
-    ROWS = 4           /* of x in a tile */
+    ROWS = 4,          /* of x in a tile */
+    PASS_ROWS = 128    /* of x that pass by all outputs before the next do: they stay in the second cache */
 };
 
 static void prepare(void *row, const float *x, uint64_t k)
@@ -250,7 +251,13 @@ INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint
         stream_rows(dtype, m, n_first, n_end, FEW);
         return;
     default:
-        many_rows(dtype, m, n_first, n_end);
+        for (uint64_t r = 0; r < m->n_rows; r += PASS_ROWS) {
+            viv_matmul part = *m;
+            part.n_rows = size_min(m->n_rows - r, PASS_ROWS);
+            part.x = (const char *)m->x + r * m->x_stride;
+            part.y = m->y + r * m->y_stride;
+            many_rows(dtype, &part, n_first, n_end);
+        }
     }
 }
 
