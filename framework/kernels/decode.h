@@ -35,6 +35,18 @@ enum {
     TYPE_TQ2_0 = 35
 };
 
+/* Types of our own, for weights that safetensors files have in parts (formats/packed/); a block is 32 weights. They
+ * follow the numbers of vivarium/tensor.h, and occur in no file. */
+enum {
+    TYPE_INT4 = 78,      /* scale * (q - zero) */
+    TYPE_INT8 = 79,      /* scale * q */
+    TYPE_UINT8 = 80,     /* scale * (q - 128) + min */
+    TYPE_NF4 = 81,       /* scale * nf4_values[q] */
+    TYPE_BNB_FP4 = 82,   /* scale * bnb_fp4_values[q] */
+    TYPE_NVFP4_F32 = 83, /* scale[i / 16] * the value of a 4-bit float */
+    TYPE_FP8 = 84        /* scale * the value of an 8-bit float: has no decoded form, only decode_floats */
+};
+
 struct decoded {
     _Alignas(64) uint8_t u[UNIT];
     _Alignas(32) float scale[UNIT_BLOCKS];
@@ -81,6 +93,19 @@ DECODE_INLINE struct block_type block_type(uint32_t dtype)
         return (struct block_type){dtype, 256, 136, 8, 128, 0, 0, 0};
     case TYPE_TQ2_0:
         return (struct block_type){dtype, 256, 66, 2, 1, 0, 0, 0};
+    case TYPE_INT4:
+        return (struct block_type){dtype, 32, sizeof(struct block_int4), 5, 16, 0, 0, 0};
+    case TYPE_INT8:
+        return (struct block_type){dtype, 32, sizeof(struct block_int8), 8, 128, 0, 0, 0};
+    case TYPE_UINT8:
+        return (struct block_type){dtype, 32, sizeof(struct block_uint8), 8, 128, 1, 0, 0};
+    case TYPE_NF4:
+    case TYPE_BNB_FP4:
+        return (struct block_type){dtype, 32, sizeof(struct block_code4), 8, 128, 0, 0, 0};
+    case TYPE_NVFP4_F32:
+        return (struct block_type){dtype, 32, sizeof(struct block_nvfp4_f32), 5, 16, 0, 1, 0};
+    case TYPE_FP8:
+        return (struct block_type){dtype, 32, sizeof(struct block_fp8), 8, 0, 0, 0, 0};
     default: /* VIV_MXFP4 */
         return (struct block_type){dtype, 32, 17, 5, 16, 0, 0, 0};
     }
@@ -479,6 +504,88 @@ DECODE_INLINE void decode_unit(uint32_t dtype, const uint8_t *p, struct decoded 
     }
 }
 
+/* --- blocks of our own: weights that safetensors files have in parts ------------------------------------------ */
+
+/* What stands for nf4_values in a product: 128 + round(112 value), the factor whose errors are smallest. They are
+ * at most 1/224 of a block's largest weight, about those of activations of 8 bits. */
+static const uint8_t nf4_table[16] = {16, 50, 69, 84, 96, 107, 118, 128, 137, 146, 156, 166, 177, 191, 209, 240};
+/* The same for bnb_fp4_values: 128 + 96 value, of which only the smallest value is not exact. */
+static const uint8_t bnb_fp4_table[16] = {128, 128, 192, 224, 160, 176, 144, 152,
+                                          128, 128, 64,  32,  96,  80,  112, 104};
+
+DECODE_INLINE float float_at(const void *p)
+{
+    float x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+/* The scale is the upper three bytes of the f32: an f16 or a bf16 has no more. */
+DECODE_INLINE float int4_scale(const struct block_int4 *block)
+{
+    uint32_t bits;
+    memcpy(&bits, block, sizeof bits);
+    return float_of_bits(bits & 0xffffff00);
+}
+
+/* Two scales as 15 bits of each and a power of two: exact where they are 8-bit floats times a power of two and at
+ * most 2^11 apart, else within 2^-15 of the larger. Values of 4-bit floats are stored twice as large. */
+DECODE_INLINE void decode_two_scales(const struct block_nvfp4_f32 *block, float *scale, int16_t *sub)
+{
+    const float first = float_at(&block->scale[0]), second = float_at(&block->scale[1]);
+    const uint32_t a = bits_of_float(first) & 0x7fffffff, b = bits_of_float(second) & 0x7fffffff;
+    const uint32_t exponent = (a > b ? a : b) >> 23;
+    if (exponent < 32 || exponent > 254 - 16) { /* of no number that a file has on purpose */
+        *scale = exponent < 32 ? 0.0f : float_of_bits(0x7fc00000);
+        sub[0] = sub[1] = 1;
+        return;
+    }
+    /* the larger becomes 2^14 up to 2^15 - 1 */
+    const float factor = float_of_bits((254 + 14 - exponent) << 23);
+    for (int i = 0; i < 2; i++) {
+        const float x = (i ? second : first) * factor;
+        const int32_t whole = (int32_t)(x + (x < 0.0f ? -0.5f : 0.5f));
+        sub[i] = (int16_t)(whole > INT16_MAX ? INT16_MAX : whole < -INT16_MAX ? -INT16_MAX : whole);
+    }
+    *scale = float_of_bits((exponent - 15) << 23);
+}
+
+DECODE_INLINE void decode_own(uint32_t dtype, const uint8_t *p, int b, struct decoded *out)
+{
+    uint8_t *u = out->u + b * BLOCK;
+    switch (dtype) {
+    case TYPE_INT4: {
+        const struct block_int4 *block = (const void *)p;
+        const bytes16 v = load16(block->q);
+        store32(u, (v & 15) + block->add, (v >> 4) + block->add);
+        out->scale[b] = int4_scale(block);
+        break;
+    }
+    case TYPE_INT8:
+        for (int i = 0; i < BLOCK; i += SOME)
+            store_some(u + i, load_some(p + offsetof(struct block_int8, q) + i) ^ 0x80);
+        out->scale[b] = float_at(p);
+        break;
+    case TYPE_UINT8:
+        for (int i = 0; i < BLOCK; i += SOME)
+            store_some(u + i, load_some(p + offsetof(struct block_uint8, q) + i));
+        out->scale[b] = float_at(p);
+        out->min[b] = float_at(p + offsetof(struct block_uint8, min));
+        break;
+    case TYPE_NF4:
+        decode_table(u, p + offsetof(struct block_code4, q), nf4_table);
+        out->scale[b] = float_at(p) * (1.0f / 112.0f);
+        break;
+    case TYPE_BNB_FP4:
+        decode_table(u, p + offsetof(struct block_code4, q), bnb_fp4_table);
+        out->scale[b] = float_at(p) * (1.0f / 96.0f);
+        break;
+    default: /* TYPE_NVFP4_F32 */
+        decode_table(u, p + offsetof(struct block_nvfp4_f32, q), fp4_table);
+        decode_two_scales((const void *)p, &out->scale[b], &out->sub[2 * b]);
+    }
+}
+
 /* --- rows ---------------------------------------------------------------------------------------------------- */
 
 /* Blocks [first, first + n_blocks) of 32 of a row, n_blocks <= 8 and first a multiple of 8. */
@@ -490,6 +597,11 @@ DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, int n
         return;
     }
     const uint8_t *p = (const uint8_t *)row + first * t.bytes;
+    if (dtype >= TYPE_INT4) {
+        for (int b = 0; b < n_blocks; b++)
+            decode_own(dtype, p + b * t.bytes, b, out);
+        return;
+    }
     if (n_blocks == UNIT_BLOCKS)
         decode_eight_scales(t, p, out);
     else
@@ -513,6 +625,16 @@ DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, int n
     X(iq4_nl, TYPE_IQ4_NL)                                                                                         \
     X(iq4_xs, TYPE_IQ4_XS)                                                                                         \
     X(tq2_0, TYPE_TQ2_0)                                                                                           \
-    X(mxfp4, VIV_MXFP4)
+    X(mxfp4, VIV_MXFP4)                                                                                            \
+    OWN_BLOCK_TYPES(X)
+
+/* Those of them that are our own. */
+#define OWN_BLOCK_TYPES(X)                                                                                         \
+    X(int4, TYPE_INT4)                                                                                             \
+    X(int8, TYPE_INT8)                                                                                             \
+    X(uint8, TYPE_UINT8)                                                                                           \
+    X(nf4, TYPE_NF4)                                                                                               \
+    X(bnb_fp4, TYPE_BNB_FP4)                                                                                       \
+    X(nvfp4_f32, TYPE_NVFP4_F32)
 
 #endif

@@ -285,7 +285,8 @@ INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint
     X(q6_k, TYPE_Q6_K)                                                                                             \
     X(iq4_nl, TYPE_IQ4_NL)                                                                                         \
     X(iq4_xs, TYPE_IQ4_XS)                                                                                         \
-    X(tq2_0, TYPE_TQ2_0)
+    X(tq2_0, TYPE_TQ2_0)                                                                                           \
+    OWN_BLOCK_TYPES(X)
 OTHER_TYPES(DEFINE_PRODUCT)
 
 #define PRODUCT(type, number)                                                                                      \
@@ -304,3 +305,9 @@ const struct kernel kernel_avx512_product_q6_k = PRODUCT(q6_k, TYPE_Q6_K);
 const struct kernel kernel_avx512_product_iq4_nl = PRODUCT(iq4_nl, TYPE_IQ4_NL);
 const struct kernel kernel_avx512_product_iq4_xs = PRODUCT(iq4_xs, TYPE_IQ4_XS);
 const struct kernel kernel_avx512_product_tq2_0 = PRODUCT(tq2_0, TYPE_TQ2_0);
+const struct kernel kernel_avx512_product_int4 = PRODUCT(int4, TYPE_INT4);
+const struct kernel kernel_avx512_product_int8 = PRODUCT(int8, TYPE_INT8);
+const struct kernel kernel_avx512_product_uint8 = PRODUCT(uint8, TYPE_UINT8);
+const struct kernel kernel_avx512_product_nf4 = PRODUCT(nf4, TYPE_NF4);
+const struct kernel kernel_avx512_product_bnb_fp4 = PRODUCT(bnb_fp4, TYPE_BNB_FP4);
+const struct kernel kernel_avx512_product_nvfp4_f32 = PRODUCT(nvfp4_f32, TYPE_NVFP4_F32);
