@@ -61,7 +61,8 @@ struct checkpoint {
     json_t *generation;    /* HF: generation_config.json, or NULL */
     char *no_weights;   /* why the weights cannot be read; NULL: they can. Without weights, the data of tensors is
                            NULL, and there may be no tensors. */
-    void *private_data; /* of the format */
+    struct packed_weights *packed; /* tensors that are made of several, see packed/packed.h; NULL: none is */
+    void *private_data;            /* of the format */
 };
 
 /* Opens a checkpoint of any format; the error lists what was searched. close accepts a zeroed struct. */

@@ -106,6 +106,8 @@ void model_add_end(viv_model *m, int32_t id);
 /* bind.c: finds the tensors of all weights; then makes those that transforms make. */
 viv_status bind_weights(viv_model *m, struct error *err);
 viv_status bind_transformed(viv_model *m, struct error *err);
+/* repack.c: makes the tensors of weights that the file has in parts. */
+viv_status repack_weights(viv_model *m, struct error *err);
 
 /* transform.c: a tensor during the transforms of a weight. */
 struct tensor_view {
@@ -115,7 +117,10 @@ struct tensor_view {
     uint64_t dims[8];
     uint64_t bytes;
 };
-viv_status tensor_view_of(struct tensor_view *p, const viv_tensor *t, struct error *err); /* a view of all of it */
+/* One of n_parts along the first axis, as many rows in each; of 1 part: all of it. What the file has in parts is
+ * made. */
+viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_tensor *t, uint64_t part,
+                          uint64_t n_parts, struct error *err);
 void tensor_view_release(struct tensor_view *p);
 /* Applies the transforms. n tensors become one, views[0]. */
 viv_status transform_views(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,

@@ -8,6 +8,7 @@
 #include "model/instance.h"
 
 #include "base/size.h"
+#include "formats/packed/packed.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -353,14 +354,26 @@ static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view 
     return VIV_OK;
 }
 
-viv_status tensor_view_of(struct tensor_view *p, const viv_tensor *t, struct error *err)
+viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_tensor *t, uint64_t part,
+                          uint64_t n_parts, struct error *err)
 {
     if (t->dl.ndim < 1 || t->dl.ndim >= MAX_DIMS)
         return error_set(err, VIV_ESHAPE, "tensor '%s' has %d dimensions", t->name, t->dl.ndim);
-    *p = (struct tensor_view){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes};
+    *p = (struct tensor_view){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes / n_parts};
     for (int32_t d = 0; d < t->dl.ndim; d++)
         p->dims[d] = (uint64_t)t->dl.shape[d];
-    return VIV_OK;
+    p->dims[0] /= n_parts;
+    if (!packed_is(&m->checkpoint, t)) {
+        p->data += part * p->bytes;
+        return VIV_OK;
+    }
+    viv_status status = tensor_view_alloc(p, p->dtype, p->n_dims, p->dims, err);
+    const uint64_t n_rows = status == VIV_OK ? p->bytes / size_max(t->row_bytes, 1) : 0;
+    if (status == VIV_OK)
+        status = packed_read(&m->checkpoint, t, part * n_rows, n_rows, p->data, err);
+    if (status != VIV_OK)
+        tensor_view_release(p);
+    return status;
 }
 
 viv_status transform_views(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
@@ -380,7 +393,7 @@ viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tens
     struct tensor_view *views = calloc(n, sizeof *views);
     viv_status status = views ? VIV_OK : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
-        status = tensor_view_of(&views[i], sources[i], err);
+        status = tensor_view_of(m, &views[i], sources[i], 0, 1, err);
     if (status == VIV_OK)
         status = transform_views(m, w->transforms, w->n_transforms, views, n, err);
     if (status == VIV_OK)
