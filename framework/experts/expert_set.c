@@ -203,8 +203,14 @@ static viv_status find_format(const viv_expert_set *s, struct expert_weight *w, 
         return status;
     uint32_t dtype = first.dtype;
     uint64_t bytes = first.bytes;
+    const bool ordered = first.order != NULL;
     w->viewed = !first.owned;
     tensor_view_release(&first);
+    if (ordered)
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "tensor '%s' has its inputs in another order (act-order), which experts cannot have: take a "
+                         "checkpoint with desc_act false",
+                         w->weight->names[0]);
     for (uint32_t d = 1; d < w->weight->n_dims; d++)
         w->shape[d - 1] = (int64_t)w->weight->dims[d];
     if (!tensor_init(&w->format, w->weight->names[0], dtype, w->weight->n_dims - 1, w->shape, w->strides, NULL) ||

@@ -109,6 +109,12 @@ static viv_status cost(const void *layer, viv_cost *c)
     return VIV_OK;
 }
 
+/* For a row of the encoder output whose elements are put in another order. */
+static uint64_t spare_bytes(const struct cross_attention *l)
+{
+    return size_align(l->encoder_dim * sizeof(float), 64);
+}
+
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct cross_attention *l = layer;
@@ -135,7 +141,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
         size_max(l->k.product->row_bytes(l->encoder_dim), l->v.product->row_bytes(l->encoder_dim));
     l->heads_stride = size_align(l->n_heads * l->head_dim, 16);
     uint64_t features = size_max(projection_tile(&l->k), projection_tile(&l->v));
-    p->worker_workspace = l->scratch + ENCODER_ROWS * (l->encoder_row_bytes + features * sizeof(float));
+    p->worker_workspace = l->scratch + spare_bytes(l) + ENCODER_ROWS * (l->encoder_row_bytes + features * sizeof(float));
     p->row_workspace = l->rows.row_bytes + l->head_rows.row_bytes + 2 * l->heads_stride * sizeof(float);
     return VIV_OK;
 }
@@ -176,15 +182,16 @@ static viv_status fill_encoder_cache(const struct cross_attention *l, const viv_
     const int is_key = task < projection_tasks(&l->k);
     const struct projection *p = is_key ? &l->k : &l->v;
     task -= is_key ? 0 : projection_tasks(&l->k);
-    char *rows = (char *)e->scratch + l->scratch;
+    float *spare = (float *)(void *)((char *)e->scratch + l->scratch);
+    char *rows = (char *)spare + spare_bytes(l);
     float *y = (float *)(rows + ENCODER_ROWS * l->encoder_row_bytes);
     const uint64_t tile = projection_tile(p), first = task * tile;
     viv_status status = VIV_OK;
     for (uint64_t row = 0, n; status == VIV_OK && row < span->n_encoder_rows; row += n) {
         n = size_min(ENCODER_ROWS, span->n_encoder_rows - row);
         for (uint64_t r = 0; r < n; r++)
-            p->product->prepare(rows + r * l->encoder_row_bytes, span->encoder_output + (row + r) * l->encoder_dim,
-                                l->encoder_dim);
+            projection_prepare_row(p, rows + r * l->encoder_row_bytes,
+                                   span->encoder_output + (row + r) * l->encoder_dim, spare);
         uint64_t end = first + projection_run(p, task, rows, l->encoder_row_bytes, n, y, tile, e->scratch);
         status = (is_key ? kv_cache_write_keys : kv_cache_write_values)(&l->kv_cache, e, span, row, n, y, tile,
                                                                         first, end);

@@ -219,6 +219,10 @@ static viv_status by_head_prepare(struct projection *p, const viv_prepare *prepa
     viv_status status = projection_prepare(p, prepare, weight, NULL);
     if (status != VIV_OK)
         return status;
+    if (p->order)
+        return layer_fail(prepare->host, VIV_EUNSUPPORTED,
+                          "tensor '%s' has its inputs in another order (act-order), which this layer does not know",
+                          p->weight->name);
     p->n_out = (uint64_t)p->weight->dl.shape[1];
     p->n_in = (uint64_t)p->weight->dl.shape[2];
     return VIV_OK;

@@ -22,7 +22,7 @@ viv_status projection_prepare(struct projection *p, const viv_prepare *prepare, 
                               const char *bias)
 {
     const viv_kernels *kernels = prepare->host->get_service(prepare->host, VIV_SERVICE_KERNELS);
-    p->weight = prepare->weight(prepare, weight);
+    p->weight = prepare->weight_in_order(prepare, weight, &p->order);
     p->bias = bias ? prepare->weight_f32(prepare, bias) : NULL;
     if (!p->weight)
         return layer_fail(prepare->host, VIV_EINVAL, "the weight '%s' is needed", weight);
@@ -95,15 +95,34 @@ const viv_span *span_of_task(const viv_exec *e, uint64_t size, uint64_t per_bloc
     return e->spans[s];
 }
 
+void projection_prepare_row(const struct projection *p, void *row, const float *x, float *spare)
+{
+    for (uint64_t k = 0; p->order && k < p->n_in; k++)
+        spare[k] = x[p->order[k]];
+    p->product->prepare(row, p->order ? spare : x, p->n_in);
+}
+
+static bool same_rows(const struct projection *a, const struct projection *b)
+{
+    return strcmp(a->product->row_format, b->product->row_format) == 0 &&
+           (a->order == b->order ||
+            (a->order && b->order && memcmp(a->order, b->order, a->n_in * sizeof *a->order) == 0));
+}
+
 void prepared_rows_add(struct prepared_rows *rows, const struct projection *p, uint64_t *offset)
 {
     rows->n_in = p->n_in;
     for (uint32_t i = 0; i < rows->n; i++)
-        if (strcmp(rows->products[i]->row_format, p->product->row_format) == 0) {
+        if (same_rows(&rows->projections[i], p)) {
             *offset = rows->offsets[i];
             return;
         }
-    rows->products[rows->n] = p->product;
+    if (p->order && !rows->has_order) {
+        rows->has_order = true;
+        rows->spare = rows->row_bytes;
+        rows->row_bytes += size_align(p->n_in * sizeof(float), 64);
+    }
+    rows->projections[rows->n] = *p;
     rows->offsets[rows->n] = *offset = rows->row_bytes;
     rows->row_bytes += p->product->row_bytes(p->n_in);
     rows->n++;
@@ -112,5 +131,6 @@ void prepared_rows_add(struct prepared_rows *rows, const struct projection *p, u
 void prepared_rows_fill(const struct prepared_rows *rows, void *row, const float *x)
 {
     for (uint32_t i = 0; i < rows->n; i++)
-        rows->products[i]->prepare((char *)row + rows->offsets[i], x, rows->n_in);
+        projection_prepare_row(&rows->projections[i], (char *)row + rows->offsets[i], x,
+                               (float *)(void *)((char *)row + rows->spare));
 }

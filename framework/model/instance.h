@@ -116,6 +116,7 @@ struct tensor_view {
     uint32_t dtype, n_dims;
     uint64_t dims[8];
     uint64_t bytes;
+    const uint32_t *order; /* as in struct binding */
 };
 /* One of n_parts along the first axis, as many rows in each; of 1 part: all of it. What the file has in parts is
  * made. */
@@ -127,7 +128,7 @@ viv_status transform_views(const viv_model *m, const struct transform *transform
                            struct tensor_view *views, uint32_t n, struct error *err);
 /* The tensor that a weight's transforms make of tensors in the file. */
 viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
-                            const viv_tensor **out, struct error *err);
+                            struct binding *out, struct error *err);
 
 /* prepare.c: hands weights to the layers; the largest worker_workspace among them. */
 viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *err);
@@ -137,6 +138,7 @@ struct preparation {
     const struct graph_node *node;
     viv_status status;         /* of making a vector */
     const viv_tensor *strange; /* the one whose type holds no numbers */
+    const viv_tensor *unordered; /* one with an order, for a layer that does not know of orders */
 };
 /* The weight that an attribute names, as an index of bindings; -1: none was asked for. */
 int64_t preparation_weight(const struct preparation *in, const char *attr);

@@ -113,6 +113,7 @@ static viv_status permute(struct tensor_view *p, uint32_t n, const uint64_t *vie
     if (status != VIV_OK)
         return status;
     strided_copy(made.data, p->data, unit_bytes, walked, dims, moved);
+    made.order = p->order;
     tensor_view_release(p);
     *p = made;
     return VIV_OK;
@@ -178,9 +179,18 @@ static viv_status split(struct tensor_view *p, const struct transform *t, struct
             for (uint64_t g = 0; g < t->times; g++, to += bytes)
                 memcpy(to, p->data + ((o * t->times + g) * t->whole + begin) * inner, bytes);
         }
+    made.order = p->order;
     tensor_view_release(p);
     *p = made;
     return VIV_OK;
+}
+
+/* Whether rows of both have their inputs in the same order. */
+static bool same_order(const struct tensor_view *a, const struct tensor_view *b)
+{
+    return a->order == b->order ||
+           (a->order && b->order && a->dims[a->n_dims - 1] == b->dims[b->n_dims - 1] &&
+            memcmp(a->order, b->order, a->dims[a->n_dims - 1] * sizeof *a->order) == 0);
 }
 
 /* Joins tensors along an axis (concat), or along a new one (stack: each first gets an axis of 1). */
@@ -203,6 +213,9 @@ static viv_status join(struct tensor_view *views, uint32_t n, uint32_t axis, boo
         if (!fits)
             return error_set(err, VIV_ESHAPE, "tensors of unequal types or shapes cannot be joined along axis %u",
                              axis);
+        if (!same_order(&views[0], &views[i]))
+            return error_set(err, VIV_EUNSUPPORTED,
+                             "tensors whose inputs are in unequal orders (act-order) cannot be joined");
         sum += views[i].dims[axis];
     }
     viv_status status = inner_bytes(&views[0], axis, &inner, err);
@@ -222,6 +235,7 @@ static viv_status join(struct tensor_view *views, uint32_t n, uint32_t axis, boo
             memcpy(made.data + at, views[i].data + o * bytes, bytes);
             at += bytes;
         }
+    made.order = views[0].order;
     for (uint32_t i = 0; i < n; i++)
         tensor_view_release(&views[i]);
     views[0] = made;
@@ -259,6 +273,25 @@ static viv_status join_mxfp4(struct tensor_view *views, uint32_t n, struct error
     return VIV_OK;
 }
 
+/* Rows of p as numbers, whose inputs are in an order, put as they come. */
+static viv_status put_in_order(const struct tensor_view *p, float *rows)
+{
+    const uint64_t n = p->dims[p->n_dims - 1];
+    uint64_t n_rows = 1;
+    float *row = malloc(n * sizeof *row);
+    if (!row)
+        return VIV_ENOMEM;
+    for (uint32_t d = 0; d + 1 < p->n_dims; d++)
+        n_rows *= p->dims[d];
+    for (uint64_t r = 0; r < n_rows; r++, rows += n) {
+        memcpy(row, rows, n * sizeof *row);
+        for (uint64_t k = 0; k < n; k++)
+            rows[p->order[k]] = row[k];
+    }
+    free(row);
+    return VIV_OK;
+}
+
 static viv_status to_f32(const viv_model *m, struct tensor_view *p, struct error *err)
 {
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
@@ -271,6 +304,10 @@ static viv_status to_f32(const viv_model *m, struct tensor_view *p, struct error
     if (status != VIV_OK)
         return status;
     convert((float *)made.data, p->data, made.bytes / sizeof(float));
+    if (p->order && put_in_order(p, (float *)made.data) != VIV_OK) {
+        tensor_view_release(&made);
+        return error_nomem(err);
+    }
     tensor_view_release(p);
     *p = made;
     return VIV_OK;
@@ -324,7 +361,7 @@ static viv_status apply(const viv_model *m, const struct transform *t, struct te
 }
 
 /* Makes the result a tensor of the model, in the weight's shape. */
-static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view *p, const viv_tensor **out,
+static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view *p, struct binding *out,
                        struct error *err)
 {
     uint64_t elems = 1, wanted = 1;
@@ -350,7 +387,8 @@ static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view 
         m->made_bytes += p->bytes;
     }
     p->owned = false;
-    *out = t;
+    out->tensor = t;
+    out->order = p->order;
     return VIV_OK;
 }
 
@@ -359,7 +397,7 @@ viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_t
 {
     if (t->dl.ndim < 1 || t->dl.ndim >= MAX_DIMS)
         return error_set(err, VIV_ESHAPE, "tensor '%s' has %d dimensions", t->name, t->dl.ndim);
-    *p = (struct tensor_view){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes / n_parts};
+    *p = (struct tensor_view){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes / n_parts, packed_order(&m->checkpoint, t)};
     for (int32_t d = 0; d < t->dl.ndim; d++)
         p->dims[d] = (uint64_t)t->dl.shape[d];
     p->dims[0] /= n_parts;
@@ -368,6 +406,7 @@ viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_t
         return VIV_OK;
     }
     viv_status status = tensor_view_alloc(p, p->dtype, p->n_dims, p->dims, err);
+    p->order = packed_order(&m->checkpoint, t);
     const uint64_t n_rows = status == VIV_OK ? p->bytes / size_max(t->row_bytes, 1) : 0;
     if (status == VIV_OK)
         status = packed_read(&m->checkpoint, t, part * n_rows, n_rows, p->data, err);
@@ -388,7 +427,7 @@ viv_status transform_views(const viv_model *m, const struct transform *transform
 }
 
 viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
-                            const viv_tensor **out, struct error *err)
+                            struct binding *out, struct error *err)
 {
     struct tensor_view *views = calloc(n, sizeof *views);
     viv_status status = views ? VIV_OK : error_nomem(err);

@@ -265,6 +265,12 @@ bool packed_is(const struct checkpoint *c, const viv_tensor *t)
     return !t->dl.data && packed_of(c, t);
 }
 
+const uint32_t *packed_order(const struct checkpoint *c, const viv_tensor *t)
+{
+    const struct packed *p = packed_of(c, t);
+    return p ? p->order : NULL;
+}
+
 viv_status packed_read(const struct checkpoint *c, const viv_tensor *t, uint64_t first, uint64_t n, void *out,
                        struct error *err)
 {
