@@ -42,8 +42,8 @@ struct viv_expert_set {
 /* --- the data of one expert ------------------------------------------------------------------------------ */
 
 /* Expert i of a source, as a view. */
-static viv_status view_expert(const viv_model *m, const struct expert_weight *w, uint64_t n, uint64_t i, uint32_t source,
-                              struct tensor_view *p, struct error *err)
+static viv_status view_expert(const viv_model *m, const struct expert_weight *w, uint64_t n, uint64_t i,
+                              uint32_t source, struct tensor_view *p, struct error *err)
 {
     const viv_tensor *t = w->sources[w->apart ? i : source];
     if (w->apart)
@@ -207,10 +207,11 @@ static viv_status find_format(const viv_expert_set *s, struct expert_weight *w, 
     w->viewed = !first.owned;
     tensor_view_release(&first);
     if (ordered)
-        return error_set(err, VIV_EUNSUPPORTED,
-                         "tensor '%s' has its inputs in another order (act-order), which experts cannot have: take a "
-                         "checkpoint with desc_act false",
-                         w->weight->names[0]);
+        return error_set(
+            err, VIV_EUNSUPPORTED,
+            "tensor '%s' has its inputs in another order (act-order), which experts cannot have: take a "
+            "checkpoint with desc_act false",
+            w->weight->names[0]);
     for (uint32_t d = 1; d < w->weight->n_dims; d++)
         w->shape[d - 1] = (int64_t)w->weight->dims[d];
     if (!tensor_init(&w->format, w->weight->names[0], dtype, w->weight->n_dims - 1, w->shape, w->strides, NULL) ||

@@ -141,7 +141,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
         size_max(l->k.product->row_bytes(l->encoder_dim), l->v.product->row_bytes(l->encoder_dim));
     l->heads_stride = size_align(l->n_heads * l->head_dim, 16);
     uint64_t features = size_max(projection_tile(&l->k), projection_tile(&l->v));
-    p->worker_workspace = l->scratch + spare_bytes(l) + ENCODER_ROWS * (l->encoder_row_bytes + features * sizeof(float));
+    p->worker_workspace =
+        l->scratch + spare_bytes(l) + ENCODER_ROWS * (l->encoder_row_bytes + features * sizeof(float));
     p->row_workspace = l->rows.row_bytes + l->head_rows.row_bytes + 2 * l->heads_stride * sizeof(float);
     return VIV_OK;
 }

@@ -18,8 +18,8 @@ struct projection {
     uint64_t n_out, n_in;
 };
 
-/* Finds weight and bias (NULL: none) by their attributes, and the product for the weight's type. Inputs are prepared
- * by prepared_rows or projection_prepare_row, which know of the order. */
+/* Finds weight and bias (NULL: none) by their attributes, and the product for the weight's type. Inputs are
+ * prepared by prepared_rows or projection_prepare_row, which know of the order. */
 viv_status projection_prepare(struct projection *p, const viv_prepare *prepare, const char *weight,
                               const char *bias);
 

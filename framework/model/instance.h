@@ -136,8 +136,8 @@ viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *e
 struct preparation {
     viv_model *model;
     const struct graph_node *node;
-    viv_status status;         /* of making a vector */
-    const viv_tensor *strange; /* the one whose type holds no numbers */
+    viv_status status;           /* of making a vector */
+    const viv_tensor *strange;   /* the one whose type holds no numbers */
     const viv_tensor *unordered; /* one with an order, for a layer that does not know of orders */
 };
 /* The weight that an attribute names, as an index of bindings; -1: none was asked for. */

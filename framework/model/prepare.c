@@ -151,9 +151,10 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_
         status = error_set(err, in.status, "tensor '%s' is of type %s, which cannot be read as numbers",
                            in.strange->name, dtype_get(in.strange->dtype)->name);
     else if (in.unordered)
-        status = error_set(err, VIV_EUNSUPPORTED,
-                           "tensor '%s' has its inputs in another order (act-order), which this layer does not know",
-                           in.unordered->name);
+        status =
+            error_set(err, VIV_EUNSUPPORTED,
+                      "tensor '%s' has its inputs in another order (act-order), which this layer does not know",
+                      in.unordered->name);
     if (status == VIV_EUNSUPPORTED)
         explain_type(m, n, err);
     if (status == VIV_OK)

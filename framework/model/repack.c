@@ -1,6 +1,6 @@
 /* repack.c - makes the weights that their file has in parts (formats/packed/packed.h), once, before anything reads
- * them: each by all workers of the scheduler, some rows at a time. With an expert cache, experts stay as they are in
- * the file until they are chosen. */
+ * them: each by all workers of the scheduler, some rows at a time. With an expert cache, experts stay as they are
+ * in the file until they are chosen. */
 #include "model/instance.h"
 
 #include "base/size.h"
@@ -22,8 +22,8 @@ static viv_status repack_rows(void *ctx, uint64_t task)
     const struct repack *r = ctx;
     const uint64_t first = task * ROWS, n = size_min(ROWS, r->n_rows - first);
     struct error err;
-    viv_status status = packed_read(&r->model->checkpoint, r->tensor, first, n,
-                                    r->data + first * r->tensor->row_bytes, &err);
+    viv_status status =
+        packed_read(&r->model->checkpoint, r->tensor, first, n, r->data + first * r->tensor->row_bytes, &err);
     if (status != VIV_OK)
         error_leave(status, err.text);
     return status;

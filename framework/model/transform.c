@@ -1,9 +1,9 @@
 /* transform.c - the transforms that a spec may apply to tensors of a checkpoint: transpose, split, concat, stack,
- * permute, mxfp4, unpack, add, neg_exp. Each makes a private copy, except a split along the outermost axis, which
+ * permute, unpack, add, neg_exp. Each makes a private copy, except a split along the outermost axis, which
  * is a view. Block-quantized types move in whole innermost rows, so only transforms that do not change the last
  * axis apply to them.
  *
- * All but mxfp4, unpack, add and neg_exp are one operation: a strided copy of units, which are elements or
+ * All but unpack, add and neg_exp are one operation: a strided copy of units, which are elements or
  * innermost rows. */
 #include "model/instance.h"
 
@@ -188,9 +188,8 @@ static viv_status split(struct tensor_view *p, const struct transform *t, struct
 /* Whether rows of both have their inputs in the same order. */
 static bool same_order(const struct tensor_view *a, const struct tensor_view *b)
 {
-    return a->order == b->order ||
-           (a->order && b->order && a->dims[a->n_dims - 1] == b->dims[b->n_dims - 1] &&
-            memcmp(a->order, b->order, a->dims[a->n_dims - 1] * sizeof *a->order) == 0);
+    return a->order == b->order || (a->order && b->order && a->dims[a->n_dims - 1] == b->dims[b->n_dims - 1] &&
+                                    memcmp(a->order, b->order, a->dims[a->n_dims - 1] * sizeof *a->order) == 0);
 }
 
 /* Joins tensors along an axis (concat), or along a new one (stack: each first gets an axis of 1). */
@@ -238,37 +237,6 @@ static viv_status join(struct tensor_view *views, uint32_t n, uint32_t axis, boo
     made.order = views[0].order;
     for (uint32_t i = 0; i < n; i++)
         tensor_view_release(&views[i]);
-    views[0] = made;
-    return VIV_OK;
-}
-
-/* Joins blocks [..., n, 16], with two numbers per byte in order, and scales [..., n], which are separate in
- * safetensors files, to blocks of 17 bytes (VIV_MXFP4). */
-static viv_status join_mxfp4(struct tensor_view *views, uint32_t n, struct error *err)
-{
-    struct tensor_view made, *blocks = &views[0], *scales = &views[1];
-    bool fits = n == 2 && blocks->n_dims == scales->n_dims + 1 && blocks->dims[blocks->n_dims - 1] == 16 &&
-                dtype_get(blocks->dtype)->block_bytes == 1 && dtype_get(scales->dtype)->block_bytes == 1;
-    for (uint32_t d = 0; fits && d < scales->n_dims; d++)
-        fits = blocks->dims[d] == scales->dims[d];
-    if (!fits)
-        return error_set(err, VIV_ESHAPE, "mxfp4 needs blocks [..., n, 16] and scales [..., n] of bytes");
-    uint64_t dims[MAX_DIMS], n_blocks = scales->bytes;
-    memcpy(dims, scales->dims, sizeof dims);
-    if (!size_mul(dims[scales->n_dims - 1], 32, &dims[scales->n_dims - 1]))
-        return error_set(err, VIV_ELIMIT, "the transformed tensor is too large");
-    viv_status status = tensor_view_alloc(&made, VIV_MXFP4, scales->n_dims, dims, err);
-    if (status != VIV_OK)
-        return status;
-    const unsigned char *from = blocks->data;
-    unsigned char *to = made.data;
-    for (uint64_t b = 0; b < n_blocks; b++, from += 16) {
-        *to++ = scales->data[b];
-        for (int j = 0; j < 16; j++, to++) /* numbers j and j + 16 */
-            *to = (unsigned char)((from[j / 2] >> 4 * (j % 2) & 15) | (from[8 + j / 2] >> 4 * (j % 2) & 15) << 4);
-    }
-    tensor_view_release(&views[0]);
-    tensor_view_release(&views[1]);
     views[0] = made;
     return VIV_OK;
 }
@@ -334,8 +302,7 @@ static viv_status apply(const viv_model *m, const struct transform *t, struct te
 {
     viv_status status = VIV_OK;
     if (transform_joins(t)) {
-        status = t->kind == TRANSFORM_MXFP4 ? join_mxfp4(views, *n, err)
-                                            : join(views, *n, t->axis, t->kind == TRANSFORM_STACK, err);
+        status = join(views, *n, t->axis, t->kind == TRANSFORM_STACK, err);
         *n = status == VIV_OK ? 1 : *n;
         return status;
     }
@@ -397,7 +364,13 @@ viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_t
 {
     if (t->dl.ndim < 1 || t->dl.ndim >= MAX_DIMS)
         return error_set(err, VIV_ESHAPE, "tensor '%s' has %d dimensions", t->name, t->dl.ndim);
-    *p = (struct tensor_view){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes / n_parts, packed_order(&m->checkpoint, t)};
+    *p = (struct tensor_view){t->dl.data,
+                              false,
+                              t->dtype,
+                              (uint32_t)t->dl.ndim,
+                              {0},
+                              t->nbytes / n_parts,
+                              packed_order(&m->checkpoint, t)};
     for (int32_t d = 0; d < t->dl.ndim; d++)
         p->dims[d] = (uint64_t)t->dl.shape[d];
     p->dims[0] /= n_parts;
@@ -405,7 +378,8 @@ viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_t
         p->data += part * p->bytes;
         return VIV_OK;
     }
-    viv_status status = tensor_view_alloc(p, p->dtype, p->n_dims, p->dims, err);
+    const struct tensor_view whole = *p;
+    viv_status status = tensor_view_alloc(p, whole.dtype, whole.n_dims, whole.dims, err);
     p->order = packed_order(&m->checkpoint, t);
     const uint64_t n_rows = status == VIV_OK ? p->bytes / size_max(t->row_bytes, 1) : 0;
     if (status == VIV_OK)

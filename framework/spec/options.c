@@ -136,8 +136,8 @@ static viv_status walk(struct options *o, const json_t *object, const char *fron
         int n = snprintf(path, sizeof path, "%s%s", front, key);
         enum reads r = n < PATH_LENGTH ? reads(o->x, path) : READS_NOT;
         /* a nested configuration has the same options: MPT's attn_config does */
-        if (o->x->checkpoint->packed && !*front && is_one_of(of_weights, sizeof of_weights / sizeof *of_weights, key))
-            continue; /* formats/packed/ has read it */
+        if (!*front && is_one_of(of_weights, sizeof of_weights / sizeof *of_weights, key))
+            continue; /* without weights it says nothing, and formats/packed/ reads those */
         if (json_is_null(value) || r == READS_EXACT || is_one_of(without_effect, n_without, key) ||
             spec_says_no_effect(o->x->spec, path))
             continue;

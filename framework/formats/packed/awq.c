@@ -21,7 +21,8 @@ static viv_status describe(struct packed *p, const struct quantization *q, struc
     (void)arena;
     if (strcasecmp(version, "gemm") != 0 && strcasecmp(version, "exllama") != 0)
         return error_set(err, VIV_EUNSUPPORTED,
-                         "%s: version is '%s', expected gemm: take the checkpoint in this layout", q->file, version);
+                         "%s: version is '%s', expected gemm: take the checkpoint in this layout", q->file,
+                         version);
     if (bits != 4)
         return error_set(err, VIV_EUNSUPPORTED, "%s says %" PRId64 " bits, expected 4 for AWQ", q->file, bits);
     p->bits = 4;

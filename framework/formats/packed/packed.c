@@ -20,11 +20,13 @@ struct packed_weights {
     uint32_t *of_tensor; /* [n_tensors] 1 + an index of items; 0: a plain tensor */
 };
 
-static const struct scheme *const *const formats[] = {schemes_gptq, schemes_awq};
+static const struct scheme *const *const formats[] = {schemes_gptq, schemes_awq,        schemes_fp8,
+                                                      schemes_fp4,  schemes_compressed, schemes_bitsandbytes};
 enum { N_FORMATS = sizeof formats / sizeof *formats };
-#define METHODS "gptq, awq"
+#define METHODS "gptq, awq, fp8, fbgemm_fp8, compressed-tensors, modelopt, mxfp4, bitsandbytes"
 
-/* --- what the checkpoint says ---------------------------------------------------------------------------------- */
+/* --- what the checkpoint says ----------------------------------------------------------------------------------
+ */
 
 static bool is_one_of(const char *list, const char *word)
 {
@@ -51,7 +53,8 @@ static viv_status find_description(struct checkpoint *c, const char *dir, struct
     static const char *const keys[] = {"quantization_config", "compression_config"};
     static const struct {
         const char *file, *method;
-    } files[] = {{"quantize_config.json", "gptq"}, {"quant_config.json", "awq"}, {"hf_quant_config.json", "modelopt"}};
+    } files[] = {
+        {"quantize_config.json", "gptq"}, {"quant_config.json", "awq"}, {"hf_quant_config.json", "modelopt"}};
     *q = (struct quantization){.file = "config.json"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys && !q->config; i++)
         if (!json_says_nothing(json_object_get(c->config, keys[i])))
@@ -69,12 +72,15 @@ static viv_status find_description(struct checkpoint *c, const char *dir, struct
         if (status != VIV_OK)
             return status;
     }
+    if (json_is_object(json_object_get(q->config, "quantization"))) /* ModelOpt's file */
+        q->config = json_object_get(q->config, "quantization");
     if (q->config)
         q->method = config_text(q, "quant_method", q->method);
     return VIV_OK;
 }
 
-/* --- joining ---------------------------------------------------------------------------------------------------- */
+/* --- joining ----------------------------------------------------------------------------------------------------
+ */
 
 static bool ends_in(const char *name, const char *end)
 {
@@ -111,12 +117,14 @@ static viv_status make_tensor(struct checkpoint *c, const struct packed *p, viv_
     const struct scheme *s = p->scheme;
     const int n = (int)(strlen(p->part[0].name) - strlen(s->mark));
     char *name = arena_printf(&c->arena, "%.*s%s", n, p->part[0].name, s->weight);
-    int64_t *shape = arena_array(&c->arena, 4, sizeof *shape);
+    int64_t *shape = arena_array(&c->arena, 6, sizeof *shape);
     if (!name || !shape)
         return error_nomem(err);
-    shape[0] = (int64_t)p->n_out;
-    shape[1] = (int64_t)p->n_in;
-    if (!tensor_init(out, name, p->dtype, 2, shape, shape + 2, NULL))
+    const uint32_t n_dims = p->n_experts ? 3 : 2;
+    shape[0] = (int64_t)p->n_experts;
+    shape[n_dims - 2] = (int64_t)p->n_out;
+    shape[n_dims - 1] = (int64_t)p->n_in;
+    if (!tensor_init(out, name, p->dtype, n_dims, shape, shape + 3, NULL))
         return error_set(err, VIV_ELIMIT, "it is too large");
     return VIV_OK;
 }
@@ -125,7 +133,6 @@ static viv_status join_one(struct checkpoint *c, const struct quantization *q, c
                            struct packed *p, bool *taken, viv_tensor *out, struct error *err)
 {
     viv_status status = find_parts(c, t, p, taken, err);
-    p->factor = 1.0f;
     if (status == VIV_OK)
         status = p->scheme->describe(p, q, &c->arena, err);
     if (status == VIV_OK)
@@ -148,9 +155,10 @@ static const struct scheme *scheme_of(const struct quantization *q, const viv_te
 static bool is_note(const viv_tensor *t)
 {
     static const char *const notes[] = {
-        ".input_scale",  ".input_global_scale", ".input_zero_point", ".activation_scale", ".act_scale",
-        ".output_scale", ".k_scale",            ".v_scale",          ".q_scale",          ".prob_output_scale",
-        ".weight_shape", ".weight_format",      ".input_scale_ub"};
+        ".input_scale",   ".input_global_scale", ".input_zero_point", ".activation_scale",
+        ".act_scale",     ".output_scale",       ".k_scale",          ".v_scale",
+        ".q_scale",       ".prob_output_scale",  ".weight_shape",     ".weight_format",
+        ".input_scale_ub"};
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
         if (ends_in(t->name, notes[i]))
             return true;
@@ -248,7 +256,8 @@ void packed_release(struct checkpoint *c)
     c->packed = NULL;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------------------------------------------
+ */
 
 static struct packed *packed_of(const struct checkpoint *c, const viv_tensor *t)
 {

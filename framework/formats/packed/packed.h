@@ -1,8 +1,8 @@
 /* packed.h - quantized weights of safetensors files, which lie there in parts: integers, scales, zero points.
  *
- * packed_join puts one tensor in place of the parts of each: 'X.weight' [out, in] instead of 'X.qweight', 'X.qzeros'
- * and 'X.scales'. Its type is a block type (kernels/blocks.h) that holds the same numbers exactly; its data is NULL
- * until packed_make, or packed_read of some rows. Nothing else knows how a file was quantized. */
+ * packed_join puts one tensor in place of the parts of each: 'X.weight' [out, in] instead of 'X.qweight',
+ * 'X.qzeros' and 'X.scales'. Its type is a block type (kernels/blocks.h) that holds the same numbers exactly; its
+ * data is NULL until packed_make, or packed_read of some rows. Nothing else knows how a file was quantized. */
 #ifndef FORMATS_PACKED_H
 #define FORMATS_PACKED_H
 

@@ -52,8 +52,8 @@ viv_status packed_check_sizes(const struct packed *p, struct error *err)
                          "it has %" PRIu64 " outputs of %" PRIu64 " inputs, expected a multiple of %d inputs",
                          p->n_out, p->n_in, BLOCK);
     if (p->group % BLOCK)
-        return error_set(err, VIV_EUNSUPPORTED, "groups of %" PRIu64 " inputs, expected a multiple of %d",
-                         p->group, BLOCK);
+        return error_set(err, VIV_EUNSUPPORTED, "groups of %" PRIu64 " inputs, expected a multiple of %d", p->group,
+                         BLOCK);
     return VIV_OK;
 }
 

@@ -1,5 +1,5 @@
-/* scheme.h - a scheme is one way to lay down a quantized weight in parts: what these are called and how a block of 32
- * weights is made of them. Each file beside this one has the schemes of one format. */
+/* scheme.h - a scheme is one way to lay down a quantized weight in parts: what these are called and how a block of
+ * 32 weights is made of them. Each file beside this one has the schemes of one format. */
 #ifndef FORMATS_PACKED_SCHEME_H
 #define FORMATS_PACKED_SCHEME_H
 
@@ -22,14 +22,17 @@ struct packed {
     const struct scheme *scheme;
     viv_tensor part[1 + MAX_PARTS]; /* the one with the mark, then the scheme's parts; without a name: not there */
     uint32_t dtype;                 /* a block type */
+    uint64_t n_experts;             /* 0: it is a matrix [n_out, n_in], not as many of them */
     uint64_t n_out, n_in;
     uint64_t group, group_out; /* inputs, and outputs, that share a scale */
     uint32_t bits;
-    bool v1;               /* GPTQ: zero points are stored less one */
-    float factor;          /* of all scales */
-    uint32_t *order;       /* [n_in] where each input of a row is in the file; NULL: in order */
+    bool v1;                  /* GPTQ: zero points are stored less one */
+    bool divides;             /* NVFP4: scales are divided by the tensor's factor, not multiplied */
+    uint64_t nested;          /* bitsandbytes: scales that share a scale of theirs; 0: they are f32 */
+    float offset;             /* what is added to such scales */
+    uint32_t *order;          /* [n_in] where each input of a row is in the file; NULL: in order */
     const uint32_t *group_of; /* [n_in] by place in the file; NULL: inputs / group */
-    void *data;            /* once it was made */
+    void *data;               /* once it was made */
 };
 
 struct scheme {
@@ -41,12 +44,13 @@ struct scheme {
     const char *parts[MAX_PARTS];
     /* Checks types and shapes, and fills in the rest. Never reads the weight. */
     viv_status (*describe)(struct packed *p, const struct quantization *q, struct arena *arena, struct error *err);
-    /* Makes weights [32 b, 32 b + 32) of output n. */
+    /* Makes weights [32 b, 32 b + 32) of output n, counted over all experts. */
     viv_status (*block)(const struct packed *p, uint64_t n, uint64_t b, void *out, struct error *err);
 };
 
-extern const struct scheme *const schemes_gptq[], *const schemes_awq[], *const schemes_compressed[],
-    *const schemes_fp8[], *const schemes_fp4[], *const schemes_bitsandbytes[];
+extern const struct scheme *const schemes_gptq[],
+    *const schemes_awq[], *const schemes_compressed[], *const schemes_fp8[], *const schemes_fp4[],
+                                                                                 *const schemes_bitsandbytes[];
 
 /* --- what describe needs -------------------------------------------------------------------------------------- */
 
@@ -91,6 +95,12 @@ static inline float number_at(const viv_tensor *t, uint64_t i)
     default:
         return ((const float *)t->dl.data)[i];
     }
+}
+
+/* 2^(e - 127); not a number for 255, as the Open Compute Project has it */
+static inline float power_of_two(uint8_t e)
+{
+    return float_of_bits(e == 255 ? 0x7fc00000 : e == 0 ? 0x00400000 : (uint32_t)e << 23);
 }
 
 static inline float e4m3_value(uint8_t code)
