@@ -108,6 +108,9 @@ viv_status bind_weights(viv_model *m, struct error *err);
 viv_status bind_transformed(viv_model *m, struct error *err);
 /* repack.c: makes the tensors of weights that the file has in parts. */
 viv_status repack_weights(viv_model *m, struct error *err);
+/* Makes one to `data`; joined: its type and shape, which an adapter may have changed since. */
+viv_status repack_to(const viv_model *m, const viv_tensor *t, const viv_tensor *joined, void *data,
+                     struct error *err);
 
 /* transform.c: a tensor during the transforms of a weight. */
 struct tensor_view {

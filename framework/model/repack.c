@@ -13,7 +13,7 @@ enum { ROWS = 16 };
 struct repack {
     const viv_model *model;
     const viv_tensor *tensor;
-    uint64_t n_rows;
+    uint64_t n_rows, row_bytes;
     char *data;
 };
 
@@ -23,22 +23,31 @@ static viv_status repack_rows(void *ctx, uint64_t task)
     const uint64_t first = task * ROWS, n = size_min(ROWS, r->n_rows - first);
     struct error err;
     viv_status status =
-        packed_read(&r->model->checkpoint, r->tensor, first, n, r->data + first * r->tensor->row_bytes, &err);
+        packed_read(&r->model->checkpoint, r->tensor, first, n, r->data + first * r->row_bytes, &err);
     if (status != VIV_OK)
         error_leave(status, err.text);
     return status;
 }
 
+viv_status repack_to(const viv_model *m, const viv_tensor *t, const viv_tensor *joined, void *data,
+                     struct error *err)
+{
+    struct repack r = {.model = m,
+                       .tensor = t,
+                       .n_rows = joined->nbytes / size_max(joined->row_bytes, 1),
+                       .row_bytes = joined->row_bytes,
+                       .data = data};
+    return schedule_tasks(m, (r.n_rows + ROWS - 1) / ROWS, repack_rows, &r, err);
+}
+
 static viv_status repack(viv_model *m, const viv_tensor *t, struct error *err)
 {
-    struct repack r = {.model = m, .tensor = t, .n_rows = t->nbytes / size_max(t->row_bytes, 1)};
     void *data;
     viv_status status = packed_make(&m->checkpoint, t, &data, err);
     if (status != VIV_OK)
         return status;
-    r.data = data;
     m->made_bytes += t->nbytes;
-    return schedule_tasks(m, (r.n_rows + ROWS - 1) / ROWS, repack_rows, &r, err);
+    return repack_to(m, t, t, data, err);
 }
 
 viv_status repack_weights(viv_model *m, struct error *err)

@@ -4,7 +4,7 @@
  * absent
  *
  *   pack-quantized, q + 2^(bits - 1), low bits first:
- *     weight_packed:      int32 [out, in * bits / 32]       along the inputs
+ *     weight_packed:      int32 [out, in * bits / 32]       along the inputs, 2 to 8 bits
  *     weight_zero_point:  int32 [out * bits / 32, groups]   along the outputs, z + 2^(bits - 1)
  *     weight_shape:       [2], out and in
  *   int-quantized:
@@ -89,16 +89,12 @@ static viv_status describe_packed(struct packed *p, const struct quantization *q
     if (!size_mul(words, 32, &all))
         return error_set(err, VIV_ELIMIT, "it is too large");
     p->bits = (uint32_t)(p->n_in ? size_min(all / p->n_in, 99) : 0);
-    if ((p->bits != 2 && p->bits != 4 && p->bits != 8) || p->n_in * p->bits != all)
+    if (p->bits < 2 || p->bits > 8 || p->n_in * p->bits != all)
         return error_set(err, VIV_EFORMAT,
-                         "%" PRIu64 " words for %" PRIu64
-                         " inputs by 'weight_shape', expected 2, 4 or 8 bits of each",
+                         "%" PRIu64 " words for %" PRIu64 " inputs by 'weight_shape', expected 2 to 8 bits of each",
                          words, p->n_in);
-    if (has_part(p, ZERO_POINT) && p->n_out * p->bits % 32)
-        return error_set(err, VIV_EUNSUPPORTED, "%" PRIu64 " outputs, whose zero points fill no whole words",
-                         p->n_out);
     viv_status status = part_check(p, WEIGHT, PART_INT32, p->n_out, words, "outputs by words", err);
-    return status == VIV_OK ? describe_rest(p, q, p->n_out * p->bits / 32, PART_INT32, arena, err) : status;
+    return status == VIV_OK ? describe_rest(p, q, (p->n_out * p->bits + 31) / 32, PART_INT32, arena, err) : status;
 }
 
 static uint64_t scale_at(const struct packed *p, uint64_t n, uint64_t g)

@@ -271,13 +271,22 @@ static struct packed *packed_of(const struct checkpoint *c, const viv_tensor *t)
 
 bool packed_is(const struct checkpoint *c, const viv_tensor *t)
 {
-    return !t->dl.data && packed_of(c, t);
+    const struct packed *p = packed_of(c, t);
+    return p && !t->dl.data && t->dtype == p->dtype; /* else an adapter has replaced it */
+}
+
+bool packed_joined(const struct checkpoint *c, const viv_tensor *t, const uint32_t **order)
+{
+    const struct packed *p = packed_of(c, t);
+    if (p)
+        *order = p->order;
+    return p != NULL;
 }
 
 const uint32_t *packed_order(const struct checkpoint *c, const viv_tensor *t)
 {
     const struct packed *p = packed_of(c, t);
-    return p ? p->order : NULL;
+    return p && t->dtype == p->dtype ? p->order : NULL;
 }
 
 viv_status packed_read(const struct checkpoint *c, const viv_tensor *t, uint64_t first, uint64_t n, void *out,

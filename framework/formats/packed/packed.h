@@ -14,9 +14,12 @@ void packed_release(struct checkpoint *c);
 
 /* Whether a tensor of the checkpoint is made of parts, and has no data yet. */
 bool packed_is(const struct checkpoint *c, const viv_tensor *t);
+/* Whether it was made of parts at first, and in which order its inputs were then, as in packed_order. */
+bool packed_joined(const struct checkpoint *c, const viv_tensor *t, const uint32_t **order);
 /* Element k of a row is for input order[k]; NULL: for input k, as always unless a file sorts inputs (act-order). */
 const uint32_t *packed_order(const struct checkpoint *c, const viv_tensor *t);
-/* Writes rows [first, first + n), t->row_bytes each. Fails where a scale or a weight is no number. [any thread] */
+/* Writes rows [first, first + n) of the type that the tensor was joined with, whatever has become of it since.
+ * Fails where a scale or a weight is no number. [any thread] */
 viv_status packed_read(const struct checkpoint *c, const viv_tensor *t, uint64_t first, uint64_t n, void *out,
                        struct error *err);
 /* Gives the tensor its data, aligned and not yet written: that is packed_read's. The checkpoint owns it. */

@@ -135,9 +135,9 @@ viv_status block_fail(uint64_t n, uint64_t b, struct error *err, const char *wha
 
 uint32_t integer_type(const struct packed *p, const viv_tensor *scales, bool whole)
 {
-    if (p->bits <= 4)
-        return scales->dtype == VIV_F32 ? TYPE_INT8 : TYPE_INT4;
-    return whole ? TYPE_INT8 : TYPE_UINT8;
+    if (p->bits <= 4 && scales->dtype != VIV_F32)
+        return TYPE_INT4;
+    return p->bits < 8 || whole ? TYPE_INT8 : TYPE_UINT8;
 }
 
 static void put_int4(const uint8_t q[BLOCK], int zero, float scale, struct block_int4 *out)
