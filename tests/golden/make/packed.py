@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/packed-*: tiny Llamas whose matrices are quantized and packed as other programs do it, with what
+"""Makes tests/golden/packed-*: tiny models whose matrices are quantized and packed as other programs do it, with what
 transformers computes for the exactly decoded weights.
 
     pip install torch transformers safetensors numpy gguf
@@ -8,12 +8,13 @@ transformers computes for the exactly decoded weights.
 Each packer below follows the document of its format: it takes a matrix [out, in], and returns the tensors of a file and the
 matrix that these stand for, in f32."""
 import json
+import pathlib
 import sys
+import tempfile
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+import transformers as t
 
 import golden
 
@@ -243,21 +244,42 @@ case("bnb-fp4", bnb4, dict(quant_method="bitsandbytes", load_in_4bit=True, bnb_4
 case("bnb-int8", bnb8, dict(quant_method="bitsandbytes", load_in_8bit=True))
 
 
+MOE = dict(num_hidden_layers=2, num_experts_per_tok=2, moe_intermediate_size=32)
+MODELS = {  # where a name begins like this
+    "moe": lambda: t.Qwen3MoeConfig(**SIZES | MOE, num_experts=4, norm_topk_prob=True),
+    "mla": lambda: t.DeepseekV3Config(**SIZES | MOE | dict(num_key_value_heads=4, head_dim=8), n_routed_experts=4, n_shared_experts=1, first_k_dense_replace=1,
+                                      q_lora_rank=32, kv_lora_rank=32, qk_nope_head_dim=16, qk_rope_head_dim=8, v_head_dim=16, n_group=1, topk_group=1),
+}
+# experts, whose tensors have a name each; and the matrix of latent attention that is absorbed into others
+case("moe-gptq", gptq, gptq_config(4, 32, True), bits=4, group=32, symmetric=True)
+case("moe-fp8", fp8, dict(quant_method="fp8", weight_block_size=[32, 32], activation_scheme="dynamic"), rows=32, columns=32)
+case("mla-fp8", fp8, dict(quant_method="fp8", weight_block_size=[32, 32], activation_scheme="dynamic"), rows=32, columns=32)
+
+
+def with_weights(model, tensors):
+    """A model of these weights, by the names of a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        golden.save_file(tensors, pathlib.Path(folder) / "model.safetensors", metadata={"format": "pt"})
+        return type(model).from_pretrained(folder, dtype=torch.float32).eval()
+
+
 def make(name, seed):
     pack, quantization, file, options = CASES[name]
     random = np.random.default_rng(seed)
-    model = golden.randomise(LlamaForCausalLM(LlamaConfig(**SIZES)), seed)
+    config = MODELS.get(name.split("-")[0], lambda: t.LlamaConfig(**SIZES))()
+    model = golden.randomise(t.AutoModelForCausalLM.from_config(config), seed)
     directory = golden.HERE / f"packed-{name}"
     directory.mkdir(exist_ok=True)
-    tensors = {}
-    for key, p in model.named_parameters():
-        p.data = p.data.half().float()
-        if ".layers." in key and p.dim() == 2:
-            parts, exact = pack(p.data.numpy(), random, **options)
-            p.data = torch.from_numpy(np.ascontiguousarray(exact, dtype=f32))
+    tensors, plain = {}, {}
+    for key, p in golden.weights_of(model).items():
+        if ".layers." in key and p.dim() == 2 and "_proj" in key:
+            parts, exact = pack(p.half().float().numpy(), random, **options)
+            plain[key] = torch.from_numpy(np.ascontiguousarray(exact, dtype=f32))
             tensors |= {key.removesuffix(".weight") + part: x for part, x in parts.items()}
         else:
-            tensors[key] = p.data.half().numpy()
+            tensors[key] = p.half()
+            plain[key] = p.half().float()
     to_torch = {k: x.contiguous() if isinstance(x, torch.Tensor) else torch.from_numpy(np.array(x, order="C")) for k, x in tensors.items()}
     golden.save_file(to_torch, directory / "model.safetensors", metadata={"format": "pt"})
     config = golden.config_json(model, True) | {"torch_dtype": "float16"}
@@ -266,7 +288,7 @@ def make(name, seed):
     else:
         config["quantization_config"] = quantization
     (directory / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    golden.write_answers(directory, model, n_tokens=24)
+    golden.write_answers(directory, with_weights(model, plain), n_tokens=24)
 
 
 for i, name in enumerate(CASES):
