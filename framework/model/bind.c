@@ -200,7 +200,7 @@ static viv_status account_for_all(viv_model *m, const bool *used, struct error *
     struct buf parts = {0};
     for (uint32_t i = 0; i < m->checkpoint.n_tensors; i++) {
         const char *name = m->checkpoint.tensors[i].name;
-        if (used[i] || ignored(m, name))
+        if (used[i] || ignored(m, name) || packed_spare_bias(&m->checkpoint, &m->checkpoint.tensors[i]))
             continue;
         if (of_another_part(m, name))
             note_unused(m, name, &parts);

@@ -283,6 +283,24 @@ bool packed_joined(const struct checkpoint *c, const viv_tensor *t, const uint32
     return p != NULL;
 }
 
+bool packed_spare_bias(const struct checkpoint *c, const viv_tensor *t)
+{
+    static const char end[] = ".bias";
+    const unsigned char *bytes = t->dl.data;
+    const uint32_t *order;
+    char name[MAX_NAME];
+    if (!c->packed || !bytes || !ends_in(t->name, end))
+        return false;
+    snprintf(name, sizeof name, "%.*s.weight", (int)(strlen(t->name) - strlen(end)), t->name);
+    const viv_tensor *weight = checkpoint_tensor(c, name);
+    if (!weight || !packed_joined(c, weight, &order))
+        return false;
+    for (uint64_t i = 0; i < t->nbytes; i++)
+        if (bytes[i])
+            return false;
+    return true;
+}
+
 const uint32_t *packed_order(const struct checkpoint *c, const viv_tensor *t)
 {
     const struct packed *p = packed_of(c, t);

@@ -18,6 +18,8 @@ bool packed_is(const struct checkpoint *c, const viv_tensor *t);
 bool packed_joined(const struct checkpoint *c, const viv_tensor *t, const uint32_t **order);
 /* Element k of a row is for input order[k]; NULL: for input k, as always unless a file sorts inputs (act-order). */
 const uint32_t *packed_order(const struct checkpoint *c, const viv_tensor *t);
+/* Whether it is a bias of zeros beside such a weight: AutoGPTQ writes one for every module, wanted or not. */
+bool packed_spare_bias(const struct checkpoint *c, const viv_tensor *t);
 /* Writes rows [first, first + n) of the type that the tensor was joined with, whatever has become of it since.
  * Fails where a scale or a weight is no number. [any thread] */
 viv_status packed_read(const struct checkpoint *c, const viv_tensor *t, uint64_t first, uint64_t n, void *out,

@@ -277,6 +277,8 @@ def make(name, seed):
             parts, exact = pack(p.half().float().numpy(), random, **options)
             plain[key] = torch.from_numpy(np.ascontiguousarray(exact, dtype=f32))
             tensors |= {key.removesuffix(".weight") + part: x for part, x in parts.items()}
+            if name == "gptq-old":  # as AutoGPTQ did, wanted or not
+                tensors[key.replace(".weight", ".bias")] = torch.zeros(p.shape[0]).half()
         else:
             tensors[key] = p.half()
             plain[key] = p.half().float()
