@@ -18,12 +18,17 @@ DECODE_INLINE void nibbles_to_floats(float *y, const uint8_t *q, const float *ta
     }
 }
 
+typedef uint32_t words8 __attribute__((vector_size(32)));
+
 /* An 8-bit float (4 bits of exponent with a bias of 7, 3 of mantissa) is an f32 but for 2^120. */
 DECODE_INLINE void e4m3_to_floats(float *y, const uint8_t *q, float scale)
 {
-    for (int i = 0; i < BLOCK; i++) {
-        const uint32_t bits = (uint32_t)(q[i] & 0x80) << 24 | (uint32_t)(q[i] & 0x7f) << 20;
-        y[i] = float_of_bits(bits) * 0x1p120f * scale;
+    for (int i = 0; i < BLOCK; i += 8) {
+        bytes8 codes;
+        memcpy(&codes, q + i, sizeof codes);
+        const words8 x = __builtin_convertvector(codes, words8);
+        const floats8 v = (floats8)((x & 0x80) << 24 | (x & 0x7f) << 20) * 0x1p120f * scale;
+        memcpy(y + i, &v, sizeof v);
     }
 }
 

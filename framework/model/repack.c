@@ -7,8 +7,8 @@
 #include "formats/packed/packed.h"
 #include "model/schedule.h"
 
-/* Sixteen outputs share the bytes of a cache line where a file has inputs by outputs. */
-enum { ROWS = 16 };
+/* Where a file has inputs by outputs, so many outputs of 4 bits share a cache line. */
+enum { ROWS = 128 };
 
 struct repack {
     const viv_model *model;

@@ -45,29 +45,33 @@ static viv_status describe(struct packed *p, const struct quantization *q, struc
     return status;
 }
 
-/* Output n of a row of words. */
-static uint8_t nibble_at(const viv_tensor *t, uint64_t row, uint64_t n, uint64_t n_words)
-{
-    const uint32_t word = ((const uint32_t *)t->dl.data)[row * n_words + n / 8];
-    const unsigned place = n % 2 * 4 + n % 8 / 2;
-    return word >> 4 * place & 15;
-}
-
-static viv_status block(const struct packed *p, uint64_t n, uint64_t b, void *out, struct error *err)
+static viv_status eight_blocks(const struct packed *p, uint64_t n, uint64_t b, unsigned char *out, uint64_t stride,
+                               struct error *err)
 {
     const uint64_t g = b * BLOCK / p->group, n_words = p->n_out / 8;
-    uint8_t q[BLOCK];
+    const uint32_t *word = (const uint32_t *)p->part[QWEIGHT].dl.data + b * BLOCK * n_words + n / 8;
+    const uint32_t zeros = ((const uint32_t *)p->part[QZEROS].dl.data)[g * n_words + n / 8];
+    uint32_t words[BLOCK];
+    viv_status status = VIV_OK;
     for (uint64_t i = 0; i < BLOCK; i++)
-        q[i] = nibble_at(&p->part[QWEIGHT], b * BLOCK + i, n, n_words);
-    return put_integers(p, n, b, q, nibble_at(&p->part[QZEROS], g, n, n_words),
-                        number_at(&p->part[SCALES], g * p->n_out + n), out, err);
+        words[i] = word[i * n_words];
+    for (uint64_t o = 0; status == VIV_OK && o < 8; o++) {
+        const unsigned shift = (unsigned)(o % 2 * 16 + o / 2 * 4); /* where output o is in its word */
+        uint8_t q[BLOCK];
+        for (uint64_t i = 0; i < BLOCK; i++)
+            q[i] = words[i] >> shift & 15;
+        status = put_integers(p, n + o, b, q, (int)(zeros >> shift & 15),
+                              number_at(&p->part[SCALES], g * p->n_out + n + o), out + o * stride, err);
+    }
+    return status;
 }
 
 static const struct scheme awq = {.methods = "awq",
                                   .mark = ".qweight",
                                   .mark_dtype = VIV_I32,
                                   .weight = ".weight",
+                                  .by_inputs = true,
                                   .parts = {".qzeros", ".scales"},
                                   .describe = describe,
-                                  .block = block};
+                                  .eight_blocks = eight_blocks};
 const struct scheme *const schemes_awq[] = {&awq, NULL};

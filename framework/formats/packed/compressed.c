@@ -108,8 +108,10 @@ static viv_status packed_block(const struct packed *p, uint64_t n, uint64_t b, v
     const uint32_t *words = (const uint32_t *)p->part[WEIGHT].dl.data + n * (p->n_in * p->bits / 32);
     const uint32_t *zeros = (const uint32_t *)p->part[ZERO_POINT].dl.data;
     uint8_t q[BLOCK];
-    for (uint64_t i = 0; i < BLOCK; i++)
-        q[i] = (uint8_t)packed_integer(words, 1, input_at(p, b * BLOCK + i), p->bits);
+    if (!p->order)
+        unpack_words(words + b * p->bits, 1, p->bits, q);
+    for (uint64_t i = 0; p->order && i < BLOCK; i++)
+        q[i] = (uint8_t)packed_integer(words, 1, p->order[b * BLOCK + i], p->bits);
     const int zero = zeros ? (int)packed_integer(zeros + g, groups, n / p->group_out, p->bits) : 1 << (p->bits - 1);
     return put_integers(p, n, b, q, zero, number_at(&p->part[SCALE], scale_at(p, n, g)), out, err);
 }

@@ -85,9 +85,11 @@ static viv_status block(const struct packed *p, uint64_t n, uint64_t b, void *ou
                                                              : number_at(scale, at)};
     if (!isfinite(made.scale))
         return block_fail(n, b, err, "the scale", (double)made.scale);
+    int none = 0;
     for (int i = 0; i < BLOCK; i++)
-        if ((q[i] & 0x7f) == 0x7f)
-            return block_fail(n, b, err, "a weight", (double)NAN);
+        none |= (q[i] & 0x7f) == 0x7f;
+    if (none)
+        return block_fail(n, b, err, "a weight", (double)NAN);
     memcpy(made.q, q, BLOCK);
     memcpy(out, &made, sizeof made);
     return VIV_OK;

@@ -72,8 +72,10 @@ static viv_status block(const struct packed *p, uint64_t n, uint64_t b, void *ou
     const uint64_t g = group_at(p, input_at(p, b * BLOCK)), zero_words = p->n_out * p->bits / 32;
     const uint32_t *zeros = (const uint32_t *)p->part[QZEROS].dl.data + g * zero_words;
     uint8_t q[BLOCK];
-    for (uint64_t i = 0; i < BLOCK; i++)
-        q[i] = (uint8_t)packed_integer(words, p->n_out, input_at(p, b * BLOCK + i), p->bits);
+    if (!p->order)
+        unpack_words(words + b * p->bits * p->n_out, p->n_out, p->bits, q);
+    for (uint64_t i = 0; p->order && i < BLOCK; i++)
+        q[i] = (uint8_t)packed_integer(words, p->n_out, p->order[b * BLOCK + i], p->bits);
     return put_integers(p, n, b, q, (int)packed_integer(zeros, 1, n, p->bits) + p->v1,
                         number_at(&p->part[SCALES], g * p->n_out + n), out, err);
 }
@@ -82,6 +84,7 @@ static const struct scheme gptq = {.methods = "gptq",
                                    .mark = ".qweight",
                                    .mark_dtype = VIV_I32,
                                    .weight = ".weight",
+                                   .by_inputs = true,
                                    .parts = {".qzeros", ".scales", ".g_idx?"},
                                    .describe = describe,
                                    .block = block};

@@ -307,19 +307,30 @@ const uint32_t *packed_order(const struct checkpoint *c, const viv_tensor *t)
     return p && t->dtype == p->dtype ? p->order : NULL;
 }
 
+/* Blocks [b, b_end) of rows [first, first + n). */
+static viv_status read_blocks(const struct packed *p, uint64_t first, uint64_t n, uint64_t b, uint64_t b_end,
+                              unsigned char *out, struct error *err)
+{
+    const uint64_t bytes = block_type(p->dtype).bytes, row = p->n_in / BLOCK * bytes;
+    viv_status status = VIV_OK;
+    for (uint64_t i = 0; i < n; i += p->scheme->block ? 1 : 8)
+        for (uint64_t k = b; status == VIV_OK && k < b_end; k++) {
+            unsigned char *to = out + i * row + k * bytes;
+            status = p->scheme->block ? p->scheme->block(p, first + i, k, to, err)
+                                      : p->scheme->eight_blocks(p, first + i, k, to, row, err);
+        }
+    return status;
+}
+
 viv_status packed_read(const struct checkpoint *c, const viv_tensor *t, uint64_t first, uint64_t n, void *out,
                        struct error *err)
 {
     const struct packed *p = packed_of(c, t);
-    const uint64_t bytes = block_type(p->dtype).bytes;
-    unsigned char *to = out;
-    for (uint64_t i = first; i < first + n; i++)
-        for (uint64_t b = 0; b < p->n_in / BLOCK; b++, to += bytes) {
-            viv_status status = p->scheme->block(p, i, b, to, err);
-            if (status != VIV_OK)
-                return error_prefix(err, "%s: tensor '%s'", c->path, p->part[0].name);
-        }
-    return VIV_OK;
+    const uint64_t blocks = p->n_in / BLOCK, step = p->scheme->by_inputs ? 1 : blocks;
+    viv_status status = VIV_OK;
+    for (uint64_t b = 0; status == VIV_OK && b < blocks; b += step)
+        status = read_blocks(p, first, n, b, b + step, out, err);
+    return status == VIV_OK ? VIV_OK : error_prefix(err, "%s: tensor '%s'", c->path, p->part[0].name);
 }
 
 viv_status packed_make(struct checkpoint *c, const viv_tensor *t, void **out, struct error *err)

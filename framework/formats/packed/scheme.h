@@ -40,12 +40,17 @@ struct scheme {
     const char *mark;    /* how the name of its first part ends: ".qweight" */
     uint32_t mark_dtype; /* its type */
     const char *weight;  /* how the weight's name ends instead: ".weight" */
+    bool by_inputs;      /* a row of the file is an input: outputs side by side are best read together */
     /* How the names of its other parts end; '?' at the end: it need not be there. */
     const char *parts[MAX_PARTS];
     /* Checks types and shapes, and fills in the rest. Never reads the weight. */
     viv_status (*describe)(struct packed *p, const struct quantization *q, struct arena *arena, struct error *err);
     /* Makes weights [32 b, 32 b + 32) of output n, counted over all experts. */
     viv_status (*block)(const struct packed *p, uint64_t n, uint64_t b, void *out, struct error *err);
+    /* The same for outputs [n, n + 8), `stride` bytes apart, where eight share words of the file; else NULL. Then a
+     * multiple of 8 is read. */
+    viv_status (*eight_blocks)(const struct packed *p, uint64_t n, uint64_t b, unsigned char *out, uint64_t stride,
+                               struct error *err);
 };
 
 extern const struct scheme *const schemes_gptq[],
@@ -118,6 +123,31 @@ static inline uint32_t packed_integer(const void *words, uint64_t stride, uint64
     if (shift + bits > 32)
         two |= (uint64_t)w[at + stride] << 32;
     return (uint32_t)(two >> shift) & ((1u << bits) - 1);
+}
+
+/* Bytes of x two apart. */
+static inline uint64_t spread_bytes(uint64_t x)
+{
+    x = (x | x << 16) & 0x0000ffff0000ffffu;
+    return (x | x << 8) & 0x00ff00ff00ff00ffu;
+}
+
+/* The 32 integers that lie in `bits` words, `stride` words apart. */
+static inline void unpack_words(const void *words, uint64_t stride, uint32_t bits, uint8_t q[BLOCK])
+{
+    const uint32_t *w = words;
+    if (bits == 4)
+        for (uint64_t i = 0; i < 4; i++) {
+            const uint32_t x = w[i * stride];
+            const uint64_t eight = spread_bytes(x & 0x0f0f0f0f) | spread_bytes(x >> 4 & 0x0f0f0f0f) << 8;
+            memcpy(q + 8 * i, &eight, sizeof eight);
+        }
+    else if (bits == 8)
+        for (uint64_t i = 0; i < 8; i++)
+            memcpy(q + 4 * i, w + i * stride, 4);
+    else
+        for (uint64_t i = 0; i < BLOCK; i++)
+            q[i] = (uint8_t)packed_integer(words, stride, i, bits);
 }
 
 /* The place in the file of input k of a row, and its group. */
