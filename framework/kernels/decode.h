@@ -528,26 +528,42 @@ DECODE_INLINE float int4_scale(const struct block_int4 *block)
     return float_of_bits(bits & 0xffffff00);
 }
 
-/* Two scales as 15 bits of each and a power of two: exact where they are 8-bit floats times a power of two and at
- * most 2^11 apart, else within 2^-15 of the larger. Values of 4-bit floats are stored twice as large. */
-DECODE_INLINE void decode_two_scales(const struct block_nvfp4_f32 *block, float *scale, int16_t *sub)
+typedef uint32_t words8 __attribute__((vector_size(32)));
+typedef int32_t whole8 __attribute__((vector_size(32)));
+
+/* The two scales of eight blocks as 14 bits of each and a power of two: exact where they are 8-bit floats times a
+ * power of two and at most 2^10 apart, else within 2^-14 of the larger. Values of 4-bit floats are stored twice as
+ * large. */
+DECODE_INLINE void decode_two_scales(const float first[UNIT_BLOCKS], const float second[UNIT_BLOCKS],
+                                     struct decoded *out)
 {
-    const float first = float_at(&block->scale[0]), second = float_at(&block->scale[1]);
-    const uint32_t a = bits_of_float(first) & 0x7fffffff, b = bits_of_float(second) & 0x7fffffff;
-    const uint32_t exponent = (a > b ? a : b) >> 23;
-    if (exponent < 32 || exponent > 254 - 16) { /* of no number that a file has on purpose */
-        *scale = exponent < 32 ? 0.0f : float_of_bits(0x7fc00000);
-        sub[0] = sub[1] = 1;
-        return;
+    floats8 a, b;
+    memcpy(&a, first, sizeof a);
+    memcpy(&b, second, sizeof b);
+    const words8 exponents = (words8){0} + 0x7f800000, ea = (words8)a & exponents, eb = (words8)b & exponents;
+    const words8 largest = (words8)(ea > eb);
+    const words8 e = (ea & largest) | (eb & ~largest);
+    const words8 usual = (words8)(e >= 32u << 23) & (words8)(e <= 238u << 23);
+    /* the larger becomes 2^13 up to 2^14 */
+    const floats8 factor = (floats8)(((254u + 13) << 23) - e), half = (floats8){0} + 0.5f;
+    const words8 sign = (words8){0} + 0x80000000;
+    const floats8 x = a * (floats8)((words8)factor & usual), y = b * (floats8)((words8)factor & usual);
+    const whole8 low = __builtin_convertvector(x + (floats8)((words8)half | ((words8)x & sign)), whole8),
+                 high = __builtin_convertvector(y + (floats8)((words8)half | ((words8)y & sign)), whole8);
+    const words8 both = ((words8)low & 0xffff) | (words8)high << 16, scale = (e - (14u << 23)) & usual;
+    memcpy(out->sub, &both, sizeof both);
+    memcpy(out->scale, &scale, sizeof scale);
+}
+
+DECODE_INLINE void decode_nvfp4_f32(const uint8_t *p, int n_blocks, struct decoded *out)
+{
+    float first[UNIT_BLOCKS] = {0}, second[UNIT_BLOCKS] = {0};
+    for (int b = 0; b < n_blocks; b++, p += sizeof(struct block_nvfp4_f32)) {
+        decode_table(out->u + b * BLOCK, p + offsetof(struct block_nvfp4_f32, q), fp4_table);
+        first[b] = float_at(p);
+        second[b] = float_at(p + sizeof(float));
     }
-    /* the larger becomes 2^14 up to 2^15 - 1 */
-    const float factor = float_of_bits((254 + 14 - exponent) << 23);
-    for (int i = 0; i < 2; i++) {
-        const float x = (i ? second : first) * factor;
-        const int32_t whole = (int32_t)(x + (x < 0.0f ? -0.5f : 0.5f));
-        sub[i] = (int16_t)(whole > INT16_MAX ? INT16_MAX : whole < -INT16_MAX ? -INT16_MAX : whole);
-    }
-    *scale = float_of_bits((exponent - 15) << 23);
+    decode_two_scales(first, second, out);
 }
 
 DECODE_INLINE void decode_own(uint32_t dtype, const uint8_t *p, int b, struct decoded *out)
@@ -576,13 +592,9 @@ DECODE_INLINE void decode_own(uint32_t dtype, const uint8_t *p, int b, struct de
         decode_table(u, p + offsetof(struct block_code4, q), nf4_table);
         out->scale[b] = float_at(p) * (1.0f / 112.0f);
         break;
-    case TYPE_BNB_FP4:
+    default: /* TYPE_BNB_FP4 */
         decode_table(u, p + offsetof(struct block_code4, q), bnb_fp4_table);
         out->scale[b] = float_at(p) * (1.0f / 96.0f);
-        break;
-    default: /* TYPE_NVFP4_F32 */
-        decode_table(u, p + offsetof(struct block_nvfp4_f32, q), fp4_table);
-        decode_two_scales((const void *)p, &out->scale[b], &out->sub[2 * b]);
     }
 }
 
@@ -597,6 +609,10 @@ DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, int n
         return;
     }
     const uint8_t *p = (const uint8_t *)row + first * t.bytes;
+    if (dtype == TYPE_NVFP4_F32) {
+        decode_nvfp4_f32(p, n_blocks, out);
+        return;
+    }
     if (dtype >= TYPE_INT4) {
         for (int b = 0; b < n_blocks; b++)
             decode_own(dtype, p + b * t.bytes, b, out);

@@ -18,8 +18,6 @@ DECODE_INLINE void nibbles_to_floats(float *y, const uint8_t *q, const float *ta
     }
 }
 
-typedef uint32_t words8 __attribute__((vector_size(32)));
-
 /* An 8-bit float (4 bits of exponent with a bias of 7, 3 of mantissa) is an f32 but for 2^120. */
 DECODE_INLINE void e4m3_to_floats(float *y, const uint8_t *q, float scale)
 {

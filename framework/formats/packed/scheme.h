@@ -47,8 +47,7 @@ struct scheme {
     viv_status (*describe)(struct packed *p, const struct quantization *q, struct arena *arena, struct error *err);
     /* Makes weights [32 b, 32 b + 32) of output n, counted over all experts. */
     viv_status (*block)(const struct packed *p, uint64_t n, uint64_t b, void *out, struct error *err);
-    /* The same for outputs [n, n + 8), `stride` bytes apart, where eight share words of the file; else NULL. Then a
-     * multiple of 8 is read. */
+    /* In place of it where eight outputs share words of the file: outputs [n, n + 8), `stride` bytes apart. */
     viv_status (*eight_blocks)(const struct packed *p, uint64_t n, uint64_t b, unsigned char *out, uint64_t stride,
                                struct error *err);
 };
