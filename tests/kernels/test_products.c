@@ -196,7 +196,7 @@ static void for_trials(void (*check)(const struct trial *t), uint64_t few)
         if ((*k)->operation != KERNEL_DECODED_PRODUCTS || !kernel_runs(*k, kernels_cpu()))
             continue;
         for (const viv_product *const *p = (*k)->products; *p; p++)
-            try_product(*p, check, 23 * few);
+            try_product(*p, check, 101 * few);
     }
 }
 
