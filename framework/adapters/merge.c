@@ -12,6 +12,7 @@
 #include "model/schedule.h"
 
 #include "base/size.h"
+#include "formats/packed/packed.h"
 #include "tensor/dtype.h"
 
 #include <math.h>
@@ -325,10 +326,27 @@ static viv_status merge_uses(struct merge *g, struct error *err)
     return status;
 }
 
+/* Makes a base that its file has in parts. */
+static viv_status make_base(struct merge *g, void **made, struct error *err)
+{
+    const viv_tensor *t = &g->m->checkpoint.tensors[g->t->tensor];
+    const uint32_t *order;
+    if (g->base.dl.data || !packed_joined(&g->m->checkpoint, t, &order))
+        return VIV_OK;
+    if (order)
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "its inputs are in another order (act-order), which adapters do not know");
+    g->base.dl.data = *made = aligned_alloc(64, size_align(size_max(g->base.nbytes, 1), 64));
+    return *made ? repack_to(g->m, t, &g->base, *made, err) : error_nomem(err);
+}
+
 static viv_status merge_tensor(struct merge *g, struct error *err)
 {
+    void *made = NULL;
     g->base = g->t->base;
-    viv_status status = g->t->heads ? reorder_base(g, err) : VIV_OK;
+    viv_status status = make_base(g, &made, err);
+    if (status == VIV_OK && g->t->heads)
+        status = reorder_base(g, err);
     if (status == VIV_OK && g->t->n_uses)
         status = merge_uses(g, err);
     else if (status == VIV_OK) {
@@ -336,6 +354,7 @@ static viv_status merge_tensor(struct merge *g, struct error *err)
         g->reorder = NULL;
     }
     free(g->reorder);
+    free(made);
     return status;
 }
 

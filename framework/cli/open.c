@@ -38,7 +38,9 @@ viv_status cli_open_host(struct opened *o, const struct common *common, bool ret
                                          .allow_threads = common->allow_threads.items,
                                          .n_allow_threads = common->allow_threads.n,
                                          .isa = common->kernels,
-                                         .fastest = common->kernels && strcmp(common->kernels, "fastest") == 0};
+                                         .fastest = common->kernels && strcmp(common->kernels, "fastest") == 0,
+                                         .f32_activations =
+                                             common->activations && strcmp(common->activations, "f32") == 0};
     if (status == VIV_OK)
         status = engine_create(&options, &o->engine, err);
     buf_release(&path);

@@ -35,6 +35,11 @@ const struct option common_options[] = {
      .help = "exact: the same numbers in any batch; fastest: OpenBLAS for f32 products of many rows, where it is "
              "faster; generic, avx2, avx512: exact, with no more of the processor than that",
      .choices = "exact|fastest|generic|avx2|avx512"},
+    {"activations", 0, OPTION_CHOICE, COMMON(activations), "TYPE",
+     .help =
+         "what is multiplied with weights: auto rounds it to what is fastest for the weight's type, such as 8 bits "
+         "for blocks of integers; f32 does not round it, and is slower",
+     .choices = "auto|f32"},
     {"lora", 0, OPTION_STRINGS, COMMON(lora), "DIR[:SCALE]",
      .help = "merge a LoRA adapter into the weights: a directory of PEFT, or a .gguf file; may be repeated"},
     {"plugin-path", 0, OPTION_STRINGS, COMMON(plugin_path), "DIR",

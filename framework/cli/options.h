@@ -54,7 +54,7 @@ struct bias_list {
 /* What every verb takes; the first member of its options. */
 struct common {
     struct string_list plugin_path, allow_threads, lora;
-    const char *scheduler, *kernels, *cache_type;
+    const char *scheduler, *kernels, *activations, *cache_type;
     int64_t threads, context;
     uint64_t expert_memory; /* 0: not said */
     const char *expert_profile;

@@ -139,6 +139,8 @@ viv_status model_load(viv_model *m, struct error *err)
     if (status == VIV_OK)
         status = start_scheduler(m, err);
     if (status == VIV_OK)
+        status = repack_weights(m, err);
+    if (status == VIV_OK)
         status = adapters_merge(m, err);
     if (status == VIV_OK)
         status = bind_transformed(m, err);

@@ -42,21 +42,20 @@ struct viv_expert_set {
 /* --- the data of one expert ------------------------------------------------------------------------------ */
 
 /* Expert i of a source, as a view. */
-static viv_status view_expert(const struct expert_weight *w, uint64_t n, uint64_t i, uint32_t source,
-                              struct tensor_view *p, struct error *err)
+static viv_status view_expert(const viv_model *m, const struct expert_weight *w, uint64_t n, uint64_t i,
+                              uint32_t source, struct tensor_view *p, struct error *err)
 {
     const viv_tensor *t = w->sources[w->apart ? i : source];
-    viv_status status = tensor_view_of(p, t, err);
-    if (status != VIV_OK || w->apart)
-        return status;
-    if (p->n_dims < 2 || p->dims[0] != n || p->bytes % n != 0)
+    if (w->apart)
+        return tensor_view_of(m, p, t, 0, 1, err);
+    if (t->dl.ndim < 2 || (uint64_t)t->dl.shape[0] != n)
         return error_set(err, VIV_ESHAPE,
-                         "tensor '%s' has %" PRIu64 " along its first axis, expected %" PRIu64 " experts", t->name,
-                         p->dims[0], n);
-    p->bytes /= n;
-    p->data += i * p->bytes;
-    memmove(p->dims, p->dims + 1, --p->n_dims * sizeof *p->dims);
-    return VIV_OK;
+                         "tensor '%s' has %" PRId64 " along its first axis, expected %" PRIu64 " experts", t->name,
+                         t->dl.ndim ? t->dl.shape[0] : 0, n);
+    viv_status status = tensor_view_of(m, p, t, i, n, err);
+    if (status == VIV_OK)
+        memmove(p->dims, p->dims + 1, --p->n_dims * sizeof *p->dims);
+    return status;
 }
 
 /* One expert of a weight, from views of its sources. */
@@ -81,9 +80,12 @@ static viv_status expert_in_memory(const viv_expert_set *s, const struct expert_
 {
     struct tensor_view views[MAX_EXPERT_SOURCES] = {0};
     for (uint32_t k = 0; k < w->n_sources; k++) {
-        viv_status status = view_expert(w, s->n, i, k, &views[k], err);
-        if (status != VIV_OK)
+        viv_status status = view_expert(s->model, w, s->n, i, k, &views[k], err);
+        if (status != VIV_OK) {
+            while (k-- > 0)
+                tensor_view_release(&views[k]);
             return status;
+        }
     }
     return make_expert(s, w, views, out, err);
 }
@@ -111,7 +113,9 @@ static viv_status read_expert(const viv_expert_set *s, const struct expert_weigh
         return status == VIV_OK ? read_view(s, &made, out, err) : status;
     }
     for (uint32_t k = 0; status == VIV_OK && k < w->n_sources; k++) {
-        status = view_expert(w, s->n, i, k, &views[k], err);
+        status = view_expert(s->model, w, s->n, i, k, &views[k], err);
+        if (status == VIV_OK && views[k].owned)
+            continue; /* made of parts */
         void *bytes = status == VIV_OK ? aligned_alloc(64, size_align(views[k].bytes + 1, 64)) : NULL;
         if (status == VIV_OK)
             status = bytes ? read_view(s, &views[k], bytes, err) : error_nomem(err);
@@ -199,8 +203,15 @@ static viv_status find_format(const viv_expert_set *s, struct expert_weight *w, 
         return status;
     uint32_t dtype = first.dtype;
     uint64_t bytes = first.bytes;
+    const bool ordered = first.order != NULL;
     w->viewed = !first.owned;
     tensor_view_release(&first);
+    if (ordered)
+        return error_set(
+            err, VIV_EUNSUPPORTED,
+            "tensor '%s' has its inputs in another order (act-order), which experts cannot have: take a "
+            "checkpoint with desc_act false",
+            w->weight->names[0]);
     for (uint32_t d = 1; d < w->weight->n_dims; d++)
         w->shape[d - 1] = (int64_t)w->weight->dims[d];
     if (!tensor_init(&w->format, w->weight->names[0], dtype, w->weight->n_dims - 1, w->shape, w->strides, NULL) ||

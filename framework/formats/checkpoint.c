@@ -1,6 +1,8 @@
 /* checkpoint.c - the table of weight formats, what they share, and errors for files of other formats. */
 #include "formats/checkpoint.h"
 
+#include "formats/packed/packed.h"
+
 #include "base/near.h"
 #include "base/utf8.h"
 #include "tensor/dtype.h"
@@ -248,6 +250,7 @@ void checkpoint_close(struct checkpoint *c)
 {
     if (c->format && c->format->close)
         c->format->close(c);
+    packed_release(c);
     for (uint32_t i = 0; i < c->n_maps; i++)
         file_map_close(&c->maps[i]);
     free(c->maps);

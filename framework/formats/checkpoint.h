@@ -59,9 +59,10 @@ struct checkpoint {
     json_t *config;        /* HF: config.json; for a multimodal model that of its text part; else NULL */
     const char *whole;     /* the architecture of the multimodal model; NULL: it is not one */
     json_t *generation;    /* HF: generation_config.json, or NULL */
-    char *no_weights;   /* why the weights cannot be read; NULL: they can. Without weights, the data of tensors is
-                           NULL, and there may be no tensors. */
-    void *private_data; /* of the format */
+    char *no_weights; /* why the weights cannot be read; NULL: they can. Without weights, the data of tensors is
+                         NULL, and there may be no tensors. */
+    struct packed_weights *packed; /* tensors that are made of several, see packed/packed.h; NULL: none is */
+    void *private_data;            /* of the format */
 };
 
 /* Opens a checkpoint of any format; the error lists what was searched. close accepts a zeroed struct. */

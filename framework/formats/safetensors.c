@@ -11,6 +11,7 @@
  *
  * Limits: 100 MB of header, as in the reference; MAX_TENSORS over all shards, MAX_SHARDS, MAX_DIMS dimensions. */
 #include "formats/checkpoint.h"
+#include "formats/packed/packed.h"
 #include "formats/rope_settings.h"
 #include "formats/sentence.h"
 #include "formats/text_part.h"
@@ -495,16 +496,17 @@ static viv_status read_all(struct reader *r, const char *path)
         status = checkpoint_read_sentence_transformers(dir, ck->config, r->err);
     if (status == VIV_OK)
         status = read_weights(r, path, dir);
-    free(dir);
-    if (status != VIV_OK)
-        return status;
-    ck->tensors = arena_array(&ck->arena, r->n_tensors, sizeof *ck->tensors);
-    if (!ck->tensors)
-        return error_nomem(r->err);
-    if (r->n_tensors)
+    if (status == VIV_OK) {
+        ck->tensors = arena_array(&ck->arena, r->n_tensors, sizeof *ck->tensors);
+        status = ck->tensors ? VIV_OK : error_nomem(r->err);
+    }
+    if (status == VIV_OK && r->n_tensors) {
         memcpy(ck->tensors, r->tensors, r->n_tensors * sizeof *ck->tensors);
-    ck->n_tensors = (uint32_t)r->n_tensors;
-    return VIV_OK;
+        ck->n_tensors = (uint32_t)r->n_tensors;
+        status = packed_join(ck, dir, r->err);
+    }
+    free(dir);
+    return status;
 }
 
 static viv_status open_safetensors(struct checkpoint *ck, const char *path, struct error *err)

@@ -74,7 +74,9 @@ viv_status host_create(const struct host_options *options, struct host **out, st
     struct host *h = calloc(1, sizeof *h);
     if (!h)
         return error_nomem(err);
-    h->kernels = kernels_choose(kernels_cpu_at_most(options->isa), options->fastest);
+    h->kernels = kernels_choose(kernels_cpu_at_most(options->isa),
+                                (options->fastest ? KERNELS_FASTEST : 0) |
+                                    (options->f32_activations ? KERNELS_F32_ACTIVATIONS : 0));
     h->viv = (viv_host){.struct_size = sizeof h->viv,
                         .abi_major = VIV_ABI_MAJOR,
                         .abi_minor = VIV_ABI_MINOR,

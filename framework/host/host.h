@@ -30,6 +30,7 @@ struct host_options {
     bool retry;              /* probe plugins again that have failed before */
     const char *isa;         /* use kernels up to this: "generic", "avx2"; NULL: up to what the processor has */
     bool fastest;            /* --kernels fastest: also products whose sums depend on the batch */
+    bool f32_activations;    /* --activations f32: only products that take activations as they are */
     /* Libraries that may start threads when a plugin that needs them is loaded: "libopenblas", "libmpi.so". Those
      * of $VIV_ALLOW_THREADS may, too. */
     const char *const *allow_threads;

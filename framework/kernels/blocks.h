@@ -47,9 +47,55 @@ static inline float mxfp4_half_scale(uint8_t e)
     return float_of_bits(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23);
 }
 
+/* --- types of our own (decode.h has their numbers), nibbles as in block_q4_0 ---------------------------------- */
+
+/* weight = scale * (q - zero), zero from 0 to 16 */
+struct block_int4 {
+    uint8_t add;      /* 16 - zero */
+    uint8_t scale[3]; /* the upper bytes of an f32 whose lowest byte is 0 */
+    uint8_t q[BLOCK / 2];
+};
+
+struct block_int8 {
+    float scale;
+    int8_t q[BLOCK];
+};
+
+/* weight = scale * (q - 128) + min */
+struct block_uint8 {
+    float scale, min;
+    uint8_t q[BLOCK];
+};
+
+/* weight = scale * values[q], values of bitsandbytes: those of a normal distribution, or of its own 4-bit floats */
+struct block_code4 {
+    float scale;
+    uint8_t q[BLOCK / 2];
+};
+#define NF4_VALUES                                                                                                 \
+    -1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f,               \
+        -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f,            \
+        0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f,                     \
+        0.7229568362236023f, 1.0f
+#define BNB_FP4_VALUES                                                                                             \
+    0.0f, 0.005208333333f, 0.66666667f, 1.0f, 0.33333333f, 0.5f, 0.16666667f, 0.25f, 0.0f, -0.005208333333f,       \
+        -0.66666667f, -1.0f, -0.33333333f, -0.5f, -0.16666667f, -0.25f
+
+/* 4-bit floats (e2m1) with a scale for each half */
+struct block_nvfp4_f32 {
+    float scale[2];
+    uint8_t q[BLOCK / 2];
+};
+
+/* 8-bit floats (e4m3) */
+struct block_fp8 {
+    float scale;
+    uint8_t q[BLOCK];
+};
+
 static inline uint64_t int8_row_bytes(uint64_t k)
 {
-    return size_align(k, UNIT) / BLOCK * 44;
+    return size_align(size_align(k, UNIT) / BLOCK * 44, 64);
 }
 
 static inline const float *int8_row_scales(const void *row, uint64_t k)

@@ -38,6 +38,18 @@ enum {
     TYPE_TQ2_0 = 35
 };
 
+/* Types of our own, for weights that safetensors files have in parts (formats/packed/); a block is 32 weights. They
+ * follow the numbers of vivarium/tensor.h, and occur in no file. */
+enum {
+    TYPE_INT4 = 78,      /* scale * (q - zero) */
+    TYPE_INT8 = 79,      /* scale * q */
+    TYPE_UINT8 = 80,     /* scale * (q - 128) + min */
+    TYPE_NF4 = 81,       /* scale * nf4_values[q] */
+    TYPE_BNB_FP4 = 82,   /* scale * bnb_fp4_values[q] */
+    TYPE_NVFP4_F32 = 83, /* scale[i / 16] * the value of a 4-bit float */
+    TYPE_FP8 = 84        /* scale * the value of an 8-bit float: has no decoded form, only decode_floats */
+};
+
 /* The compiler may not look through this value: it would take a vector apart, or keep all products and add them
  * last, with too few registers. */
 #ifdef __x86_64__
@@ -92,6 +104,19 @@ DECODE_INLINE struct block_type block_type(uint32_t dtype)
         return (struct block_type){dtype, 256, 136, 8, 128, 0, 0, 0};
     case TYPE_TQ2_0:
         return (struct block_type){dtype, 256, 66, 2, 1, 0, 0, 0};
+    case TYPE_INT4:
+        return (struct block_type){dtype, 32, sizeof(struct block_int4), 5, 16, 0, 0, 0};
+    case TYPE_INT8:
+        return (struct block_type){dtype, 32, sizeof(struct block_int8), 8, 128, 0, 0, 0};
+    case TYPE_UINT8:
+        return (struct block_type){dtype, 32, sizeof(struct block_uint8), 8, 128, 1, 0, 0};
+    case TYPE_NF4:
+    case TYPE_BNB_FP4:
+        return (struct block_type){dtype, 32, sizeof(struct block_code4), 8, 128, 0, 0, 0};
+    case TYPE_NVFP4_F32:
+        return (struct block_type){dtype, 32, sizeof(struct block_nvfp4_f32), 5, 16, 0, 1, 0};
+    case TYPE_FP8:
+        return (struct block_type){dtype, 32, sizeof(struct block_fp8), 8, 0, 0, 0, 0};
     default: /* VIV_MXFP4 */
         return (struct block_type){dtype, 32, 17, 5, 16, 0, 0, 0};
     }
@@ -304,6 +329,13 @@ static const uint8_t iq4_table[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141,
 /* 16 more than twice the values of FP4. */
 static const uint8_t fp4_table[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
 
+/* What stands for nf4_values in a product: 128 + round(112 value), the factor whose errors are smallest. They are
+ * at most 1/224 of a block's largest weight, about those of activations of 8 bits. */
+static const uint8_t nf4_table[16] = {16, 50, 69, 84, 96, 107, 118, 128, 137, 146, 156, 166, 177, 191, 209, 240};
+/* The same for bnb_fp4_values: 128 + 96 value, of which only the smallest value is not exact. */
+static const uint8_t bnb_fp4_table[16] = {128, 128, 192, 224, 160, 176, 144, 152,
+                                          128, 128, 64,  32,  96,  80,  112, 104};
+
 /* u of weights [i, i + SOME) of block b of the unit at p. Where blocks are of 256, 32 bytes hold two bits of the
  * weights of four blocks, or four bits of those of two. */
 DECODE_INLINE some_bytes decode_weights(uint32_t dtype, const uint8_t *p, const int b, const int i)
@@ -339,6 +371,18 @@ DECODE_INLINE some_bytes decode_weights(uint32_t dtype, const uint8_t *p, const 
         return look_up(iq4_table, nibbles(p + 8 + b * 16, i));
     case TYPE_TQ2_0:
         return shifted(load_bytes(p + n * 32 + i), 2 * j, 3);
+    case TYPE_INT4:
+        return nibbles(own + offsetof(struct block_int4, q), i) + own[offsetof(struct block_int4, add)];
+    case TYPE_INT8:
+        return load_bytes(own + offsetof(struct block_int8, q) + i) ^ 0x80;
+    case TYPE_UINT8:
+        return load_bytes(own + offsetof(struct block_uint8, q) + i);
+    case TYPE_NF4:
+        return look_up(nf4_table, nibbles(own + offsetof(struct block_code4, q), i));
+    case TYPE_BNB_FP4:
+        return look_up(bnb_fp4_table, nibbles(own + offsetof(struct block_code4, q), i));
+    case TYPE_NVFP4_F32:
+        return look_up(fp4_table, nibbles(own + offsetof(struct block_nvfp4_f32, q), i));
     default: /* VIV_MXFP4 */
         return look_up(fp4_table, nibbles(own + 1, i));
     }
@@ -419,6 +463,60 @@ DECODE_INLINE void decode_iq4_xs_scales(const uint8_t *p, struct decoded *out)
     store_scaled_bytes(out->scale, half_at(p), low | high << 4, 32.0f);
 }
 
+/* --- the same for types of our own ---------------------------------------------------------------------------- */
+
+DECODE_INLINE float float_at(const void *p)
+{
+    float x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+typedef float floats8 __attribute__((vector_size(32)));
+typedef uint32_t words8 __attribute__((vector_size(32)));
+typedef int32_t whole8 __attribute__((vector_size(32)));
+
+/* The two scales of eight blocks as 14 bits of each and a power of two: exact where they are 8-bit floats times a
+ * power of two and at most 2^10 apart, else within 2^-14 of the larger. Values of 4-bit floats are stored twice as
+ * large. */
+DECODE_INLINE void decode_two_scales(const float first[UNIT_BLOCKS], const float second[UNIT_BLOCKS],
+                                     struct decoded *out)
+{
+    floats8 a, b;
+    memcpy(&a, first, sizeof a);
+    memcpy(&b, second, sizeof b);
+    const words8 exponents = (words8){0} + 0x7f800000, ea = (words8)a & exponents, eb = (words8)b & exponents;
+    const words8 largest = (words8)(ea > eb);
+    const words8 e = (ea & largest) | (eb & ~largest);
+    const words8 usual = (words8)(e >= 32u << 23) & (words8)(e <= 238u << 23);
+    /* the larger becomes 2^13 up to 2^14 */
+    const floats8 factor = (floats8)(((254u + 13) << 23) - e), half = (floats8){0} + 0.5f;
+    const words8 sign = (words8){0} + 0x80000000;
+    const floats8 x = a * (floats8)((words8)factor & usual), y = b * (floats8)((words8)factor & usual);
+    const whole8 low = __builtin_convertvector(x + (floats8)((words8)half | ((words8)x & sign)), whole8),
+                 high = __builtin_convertvector(y + (floats8)((words8)half | ((words8)y & sign)), whole8);
+    const words8 both = ((words8)low & 0xffff) | (words8)high << 16, scale = (e - (14u << 23)) & usual;
+    memcpy(out->sub, &both, sizeof both);
+    memcpy(out->scale, &scale, sizeof scale);
+}
+
+DECODE_INLINE void decode_nvfp4_scales(const uint8_t *p, struct decoded *out)
+{
+    float first[UNIT_BLOCKS], second[UNIT_BLOCKS];
+    for (int b = 0; b < UNIT_BLOCKS; b++, p += sizeof(struct block_nvfp4_f32)) {
+        first[b] = float_at(p);
+        second[b] = float_at(p + sizeof(float));
+    }
+    decode_two_scales(first, second, out);
+}
+
+/* Eight f32 `stride` bytes apart, of which the bits of `mask` count, times `factor`. */
+DECODE_INLINE void store_floats(float *out, const uint8_t *p, size_t stride, uint32_t mask, float factor)
+{
+    for (int b = 0; b < UNIT_BLOCKS; b++)
+        out[b] = float_of_bits(word_at(p + (size_t)b * stride) & mask) * factor;
+}
+
 DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, struct decoded *out)
 {
     switch (dtype) {
@@ -442,6 +540,24 @@ DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, struct decode
     case TYPE_TQ2_0:
         store_eight_times(out->scale, half_at(p + 64));
         break;
+    case TYPE_INT4: /* the upper three bytes */
+        store_floats(out->scale, p, sizeof(struct block_int4), 0xffffff00, 1.0f);
+        break;
+    case TYPE_UINT8:
+        store_floats(out->min, p + offsetof(struct block_uint8, min), sizeof(struct block_uint8), ~0u, 1.0f);
+        /* fallthrough */
+    case TYPE_INT8:
+        store_floats(out->scale, p, block_type(dtype).bytes, ~0u, 1.0f);
+        break;
+    case TYPE_NF4:
+        store_floats(out->scale, p, sizeof(struct block_code4), ~0u, 1.0f / 112.0f);
+        break;
+    case TYPE_BNB_FP4:
+        store_floats(out->scale, p, sizeof(struct block_code4), ~0u, 1.0f / 96.0f);
+        break;
+    case TYPE_NVFP4_F32:
+        decode_nvfp4_scales(p, out);
+        break;
     default:
         decode_own_scales(block_type(dtype), p, out);
     }
@@ -452,7 +568,7 @@ DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, struct decode
 /* The unit that begins with block `first` of a row of `blocks`. One that the row does not fill is copied into
  * `end`, with zeros after it, so that all units can be read alike. */
 struct unit_end {
-    uint8_t bytes[UNIT_BLOCKS * sizeof(struct block_q8_0)];
+    uint8_t bytes[UNIT_BLOCKS * sizeof(struct block_uint8)]; /* the largest that has blocks of 32 */
 };
 
 DECODE_INLINE const uint8_t *unit_at(uint32_t dtype, const void *row, uint64_t first, uint64_t blocks,
@@ -495,6 +611,16 @@ DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, uint6
     X(iq4_nl, TYPE_IQ4_NL)                                                                                         \
     X(iq4_xs, TYPE_IQ4_XS)                                                                                         \
     X(tq2_0, TYPE_TQ2_0)                                                                                           \
-    X(mxfp4, VIV_MXFP4)
+    X(mxfp4, VIV_MXFP4)                                                                                            \
+    OWN_BLOCK_TYPES(X)
+
+/* Those of them that are our own. */
+#define OWN_BLOCK_TYPES(X)                                                                                         \
+    X(int4, TYPE_INT4)                                                                                             \
+    X(int8, TYPE_INT8)                                                                                             \
+    X(uint8, TYPE_UINT8)                                                                                           \
+    X(nf4, TYPE_NF4)                                                                                               \
+    X(bnb_fp4, TYPE_BNB_FP4)                                                                                       \
+    X(nvfp4_f32, TYPE_NVFP4_F32)
 
 #endif

@@ -40,21 +40,14 @@ static const struct kernel *const entries[] = {
 };
 
 static const char *const operation_names[N_KERNEL_OPERATIONS] = {
-    [KERNEL_PRODUCT] = "product",
-    [KERNEL_RMS_NORM] = "rms_norm",
-    [KERNEL_LAYER_NORM] = "layer_norm",
-    [KERNEL_ADD] = "add",
-    [KERNEL_SCALE] = "scale",
-    [KERNEL_SOFTCAP] = "softcap",
-    [KERNEL_SOFTMAX] = "softmax",
-    [KERNEL_ACTIVATE] = "activate",
-    [KERNEL_GATE] = "gate",
-    [KERNEL_ANGLES] = "angles",
-    [KERNEL_ROTATE] = "rotate",
-    [KERNEL_ATTEND] = "attend",
-    [KERNEL_DELTA_RULE] = "delta_rule",
-    [KERNEL_TO_F32] = "to_f32",
-    [KERNEL_FROM_F32] = "from_f32",
+    [KERNEL_PRODUCT] = "product",   [KERNEL_DECODED_PRODUCTS] = "decoded products",
+    [KERNEL_RMS_NORM] = "rms_norm", [KERNEL_LAYER_NORM] = "layer_norm",
+    [KERNEL_ADD] = "add",           [KERNEL_SCALE] = "scale",
+    [KERNEL_SOFTCAP] = "softcap",   [KERNEL_SOFTMAX] = "softmax",
+    [KERNEL_ACTIVATE] = "activate", [KERNEL_GATE] = "gate",
+    [KERNEL_ANGLES] = "angles",     [KERNEL_ROTATE] = "rotate",
+    [KERNEL_ATTEND] = "attend",     [KERNEL_DELTA_RULE] = "delta_rule",
+    [KERNEL_TO_F32] = "to_f32",     [KERNEL_FROM_F32] = "from_f32",
 };
 
 const struct kernel *const *kernels_all(void)
@@ -77,14 +70,20 @@ bool kernel_runs(const struct kernel *k, uint64_t cpu)
     return !(k->cpu & ~cpu) && (!k->usable || k->usable());
 }
 
-const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_operation operation, uint32_t dtype)
+static bool product_admitted(const viv_product *p, unsigned flags)
+{
+    return (!(p->flags & VIV_PRODUCT_BATCH_VARIANT) || flags & KERNELS_FASTEST) &&
+           (!(flags & KERNELS_F32_ACTIVATIONS) || strcmp(p->row_format, "f32") == 0);
+}
+
+const struct kernel *kernels_chosen(uint64_t cpu, unsigned flags, enum kernel_operation operation, uint32_t dtype)
 {
     const struct kernel *best = NULL;
     for (size_t i = 0; entries[i]; i++) {
         const struct kernel *e = entries[i];
         if (e->operation != operation || (has_type(operation) && e->dtype != dtype))
             continue;
-        if (operation == KERNEL_PRODUCT && e->product->flags & VIV_PRODUCT_BATCH_VARIANT && !fastest)
+        if (operation == KERNEL_PRODUCT && !product_admitted(e->product, flags))
             continue;
         if (!kernel_runs(e, cpu))
             continue;
@@ -94,18 +93,29 @@ const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_opera
     return best;
 }
 
+const viv_product *kernels_product(uint64_t cpu, unsigned flags, uint32_t dtype)
+{
+    const struct kernel *k = kernels_chosen(cpu, flags, KERNEL_PRODUCT, dtype);
+    if (k)
+        return k->product;
+    k = kernels_chosen(cpu, flags, KERNEL_DECODED_PRODUCTS, 0);
+    const viv_product *const *p = k->products;
+    while (*p && (*p)->weight_dtype != dtype)
+        p++;
+    return *p;
+}
+
 struct choice {
     viv_kernels table;
     viv_delta_rules delta_rules;
     uint64_t cpu;
-    int fastest;
+    unsigned flags;
 };
 
 static const viv_product *chosen_product(const viv_kernels *kernels, uint32_t dtype)
 {
     const struct choice *choice = (const struct choice *)kernels;
-    const struct kernel *k = kernels_chosen(choice->cpu, choice->fastest, KERNEL_PRODUCT, dtype);
-    return k ? k->product : NULL;
+    return kernels_product(choice->cpu, choice->flags, dtype);
 }
 
 /* These two do not know which table they were called through. Conversions are exact, so any table gives the same
@@ -123,13 +133,13 @@ static void (*chosen_from_f32(uint32_t dtype))(void *, const float *, uint64_t)
     return k ? k->from_f32 : NULL;
 }
 
-static void choose(struct choice *choice, uint64_t cpu, int fastest)
+static void choose(struct choice *choice, uint64_t cpu, unsigned flags)
 {
-#define CHOSEN(operation) kernels_chosen(cpu, fastest, operation, 0)
+#define CHOSEN(operation) kernels_chosen(cpu, flags, operation, 0)
     const struct kernel *attend = CHOSEN(KERNEL_ATTEND);
     *choice = (struct choice){
         .cpu = cpu,
-        .fastest = fastest,
+        .flags = flags,
         .table = {.struct_size = sizeof(viv_kernels),
                   .cpu = cpu,
                   .product = chosen_product,
@@ -152,15 +162,15 @@ static void choose(struct choice *choice, uint64_t cpu, int fastest)
 #undef CHOSEN
 }
 
-const viv_kernels *kernels_choose(uint64_t cpu, int fastest)
+const viv_kernels *kernels_choose(uint64_t cpu, unsigned flags)
 {
-    enum { ALL = (VIV_CPU_NEON_DOTPROD << 1) - 1 };
-    static struct choice choices[(ALL + 1) * 2];
+    enum { ALL = (VIV_CPU_NEON_DOTPROD << 1) - 1, FLAGS = KERNELS_FASTEST | KERNELS_F32_ACTIVATIONS };
+    static struct choice choices[ALL + 1][FLAGS + 1];
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    struct choice *choice = &choices[(cpu & ALL) * 2 + (fastest ? 1 : 0)];
+    struct choice *choice = &choices[cpu & ALL][flags & FLAGS];
     pthread_mutex_lock(&lock);
     if (!choice->table.struct_size)
-        choose(choice, cpu & ALL, fastest ? 1 : 0);
+        choose(choice, cpu & ALL, flags & FLAGS);
     pthread_mutex_unlock(&lock);
     return &choice->table;
 }

@@ -19,7 +19,8 @@
 #include <stdbool.h>
 
 enum kernel_operation {
-    KERNEL_PRODUCT, /* one for each weight type */
+    KERNEL_PRODUCT,          /* one for each weight type */
+    KERNEL_DECODED_PRODUCTS, /* for all block types: weights decoded to f32, activations as they are */
     KERNEL_RMS_NORM,
     KERNEL_LAYER_NORM,
     KERNEL_ADD,
@@ -46,6 +47,7 @@ struct kernel {
     uint32_t dtype;       /* of KERNEL_PRODUCT, KERNEL_TO_F32, KERNEL_FROM_F32 */
     union {
         const viv_product *product;
+        const viv_product *const *products; /* NULL-terminated */
         void (*rms_norm)(float *, const float *, const float *, uint64_t, float);
         void (*layer_norm)(float *, const float *, const float *, const float *, uint64_t, float);
         void (*add)(float *, const float *, const float *, uint64_t);
@@ -73,13 +75,20 @@ uint64_t kernels_cpu_at_most(const char *word);
 /* The processor's own name: "AMD EPYC ...". */
 const char *kernels_cpu_name(void);
 
-/* Chooses among all entries for these features. `fastest` admits products that depend on the batch (OpenBLAS).
- * Thread-safe; the result lives as long as the process. */
-const viv_kernels *kernels_choose(uint64_t cpu, int fastest);
+/* What products may be. */
+enum {
+    KERNELS_FASTEST = 1,        /* also those that depend on the batch (OpenBLAS) */
+    KERNELS_F32_ACTIVATIONS = 2 /* only those that take activations as they are, without rounding them first */
+};
+
+/* Chooses among all entries for these features. Thread-safe; the result lives as long as the process. */
+const viv_kernels *kernels_choose(uint64_t cpu, unsigned flags);
 /* The delta rule that was chosen with this table, which kernels_choose returned. */
 const viv_delta_rules *kernels_delta_rules(const viv_kernels *kernels);
 /* The entry chosen for an operation (and type), or NULL; for `viv version -v` and tests. */
-const struct kernel *kernels_chosen(uint64_t cpu, int fastest, enum kernel_operation operation, uint32_t dtype);
+const struct kernel *kernels_chosen(uint64_t cpu, unsigned flags, enum kernel_operation operation, uint32_t dtype);
+/* The product that this makes for weights of a type, or NULL: the entry's, else one of KERNEL_DECODED_PRODUCTS. */
+const viv_product *kernels_product(uint64_t cpu, unsigned flags, uint32_t dtype);
 const char *kernels_operation_name(enum kernel_operation operation);
 /* Whether an entry can run with these features. */
 bool kernel_runs(const struct kernel *k, uint64_t cpu);

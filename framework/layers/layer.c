@@ -22,15 +22,21 @@ const viv_span *span_of_task(const viv_exec *e, uint64_t size, uint64_t per_bloc
     return e->spans[s];
 }
 
+static int32_t same_rows(const viv_projection *a, const viv_projection *b)
+{
+    return strcmp(a->product->row_format, b->product->row_format) == 0 &&
+           (a->order == b->order ||
+            (a->order && b->order && memcmp(a->order, b->order, a->n_in * sizeof *a->order) == 0));
+}
+
 void prepared_rows_add(struct prepared_rows *rows, const viv_projection *p, uint64_t *offset)
 {
-    rows->n_in = p->n_in;
     for (uint32_t i = 0; i < rows->n; i++)
-        if (strcmp(rows->products[i]->row_format, p->product->row_format) == 0) {
+        if (same_rows(&rows->projections[i], p)) {
             *offset = rows->offsets[i];
             return;
         }
-    rows->products[rows->n] = p->product;
+    rows->projections[rows->n] = *p;
     rows->offsets[rows->n] = *offset = rows->row_bytes;
     rows->row_bytes += viv_projection_row_bytes(p);
     rows->n++;
@@ -39,5 +45,5 @@ void prepared_rows_add(struct prepared_rows *rows, const viv_projection *p, uint
 void prepared_rows_fill(const struct prepared_rows *rows, void *row, const float *x)
 {
     for (uint32_t i = 0; i < rows->n; i++)
-        rows->products[i]->prepare((char *)row + rows->offsets[i], x, rows->n_in);
+        viv_projection_prepare_row(&rows->projections[i], (char *)row + rows->offsets[i], x);
 }

@@ -10,12 +10,12 @@ uint64_t span_tasks(const viv_exec *e, uint64_t size, uint64_t per_block);
 /* The span of a task; *task becomes its number within the span. */
 const viv_span *span_of_task(const viv_exec *e, uint64_t size, uint64_t per_block, uint64_t *task);
 
-/* Input rows shared by several projections: one prepared copy for each row format. */
+/* Input rows shared by several projections: one prepared copy for each row format and order. */
 enum { MAX_FORMATS = 4 };
 struct prepared_rows {
-    const viv_product *products[MAX_FORMATS];
-    uint64_t offsets[MAX_FORMATS]; /* bytes into a prepared row */
-    uint64_t row_bytes, n_in;
+    viv_projection projections[MAX_FORMATS]; /* the first of each format */
+    uint64_t offsets[MAX_FORMATS];           /* bytes into a prepared row */
+    uint64_t row_bytes;
     uint32_t n;
 };
 /* Adds the row format of p, unless it is there. *offset: where it is in a prepared row. */

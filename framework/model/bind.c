@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/size.h"
+#include "formats/packed/packed.h"
 #include "spec/expr.h"
 #include "tensor/dtype.h"
 
@@ -100,6 +101,7 @@ static viv_status find(viv_model *m, const struct weight *w, bool *used, struct 
     *found = true;
     b->made = w->n_transforms > 0;
     b->tensor = sources[0];
+    b->order = packed_order(&m->checkpoint, sources[0]);
     viv_status status = VIV_OK;
     for (uint32_t i = 0; status == VIV_OK && i < (w->n_experts ? w->n_names : 1); i++) {
         if (!b->made)
@@ -198,7 +200,7 @@ static viv_status account_for_all(viv_model *m, const bool *used, struct error *
     struct buf parts = {0};
     for (uint32_t i = 0; i < m->checkpoint.n_tensors; i++) {
         const char *name = m->checkpoint.tensors[i].name;
-        if (used[i] || ignored(m, name))
+        if (used[i] || ignored(m, name) || packed_spare_bias(&m->checkpoint, &m->checkpoint.tensors[i]))
             continue;
         if (of_another_part(m, name))
             note_unused(m, name, &parts);
@@ -272,7 +274,7 @@ viv_status bind_transformed(viv_model *m, struct error *err)
             continue;
         for (uint32_t j = 0; j < w->n_names; j++)
             sources[j] = checkpoint_tensor(&m->checkpoint, w->names[j]);
-        viv_status status = transform_weight(m, w, sources, w->n_names, &b->tensor, err);
+        viv_status status = transform_weight(m, w, sources, w->n_names, b, err);
         if (status != VIV_OK)
             return at_weight(err, w);
     }

@@ -106,6 +106,11 @@ void model_add_end(viv_model *m, int32_t id);
 /* bind.c: finds the tensors of all weights; then makes those that transforms make. */
 viv_status bind_weights(viv_model *m, struct error *err);
 viv_status bind_transformed(viv_model *m, struct error *err);
+/* repack.c: makes the tensors of weights that the file has in parts. */
+viv_status repack_weights(viv_model *m, struct error *err);
+/* Makes one to `data`; joined: its type and shape, which an adapter may have changed since. */
+viv_status repack_to(const viv_model *m, const viv_tensor *t, const viv_tensor *joined, void *data,
+                     struct error *err);
 
 /* transform.c: a tensor during the transforms of a weight. */
 struct tensor_view {
@@ -114,15 +119,19 @@ struct tensor_view {
     uint32_t dtype, n_dims;
     uint64_t dims[8];
     uint64_t bytes;
+    const uint32_t *order; /* as in struct binding */
 };
-viv_status tensor_view_of(struct tensor_view *p, const viv_tensor *t, struct error *err); /* a view of all of it */
+/* One of n_parts along the first axis, as many rows in each; of 1 part: all of it. What the file has in parts is
+ * made. */
+viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_tensor *t, uint64_t part,
+                          uint64_t n_parts, struct error *err);
 void tensor_view_release(struct tensor_view *p);
 /* Applies the transforms. n tensors become one, views[0]. */
 viv_status transform_views(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
                            struct tensor_view *views, uint32_t n, struct error *err);
 /* The tensor that a weight's transforms make of tensors in the file. */
 viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
-                            const viv_tensor **out, struct error *err);
+                            struct binding *out, struct error *err);
 
 /* prepare.c: hands weights to the layers; the largest worker_workspace among them. */
 viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *err);
@@ -130,8 +139,9 @@ viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *e
 struct preparation {
     viv_model *model;
     const struct graph_node *node;
-    viv_status status;         /* of making a vector */
-    const viv_tensor *strange; /* the one whose type holds no numbers */
+    viv_status status;           /* of making a vector */
+    const viv_tensor *strange;   /* the one whose type holds no numbers */
+    const viv_tensor *unordered; /* one with an order, for a layer that does not know of orders */
 };
 /* The weight that an attribute names, as an index of bindings; -1: none was asked for. */
 int64_t prepare_weight_index(const struct preparation *in, const char *attr);

@@ -88,6 +88,7 @@ struct binding {
     uint64_t bytes;  /* of all its tensors in the file, or of the part of them that it is */
     uint32_t weight; /* the weight whose names were found: differs where `else` stood in */
     bool made;
+    const uint32_t *order; /* element k of a row is for input order[k]; NULL: for input k */
 };
 /* Fails for a model without weights, and says why it has none. */
 viv_status model_need_weights(const viv_model *m, struct error *err);

@@ -20,11 +20,23 @@ int64_t prepare_weight_index(const struct preparation *in, const char *attr)
     return -1;
 }
 
-static const viv_tensor *weight(const viv_prepare *p, const char *attr)
+static const viv_tensor *weight_in_order(const viv_prepare *p, const char *attr, const uint32_t **order)
 {
     const struct preparation *in = p->ctx;
     int64_t index = prepare_weight_index(in, attr);
-    return index >= 0 && in->model->whole[index] ? in->model->bindings[index].tensor : NULL;
+    const bool whole = index >= 0 && in->model->whole[index];
+    *order = whole ? in->model->bindings[index].order : NULL;
+    return whole ? in->model->bindings[index].tensor : NULL;
+}
+
+static const viv_tensor *weight(const viv_prepare *p, const char *attr)
+{
+    struct preparation *in = p->ctx;
+    const uint32_t *order;
+    const viv_tensor *t = weight_in_order(p, attr, &order);
+    if (t && order)
+        in->unordered = t;
+    return t;
 }
 
 static const float *weight_f32(const viv_prepare *p, const char *attr)
@@ -117,6 +129,7 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_
                      .weight_f32 = weight_f32,
                      .cache_dtype = m->cache_dtype,
                      .page_rows = PAGE_ROWS,
+                     .weight_in_order = weight_in_order,
                      .row_workspace = n->row_workspace,
                      .shared_workspace = n->shared_workspace,
                      .worker_workspace = n->worker_workspace};
@@ -137,6 +150,11 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_
     else if (in.status != VIV_OK)
         status = error_set(err, in.status, "tensor '%s' is of type %s, which cannot be read as numbers",
                            in.strange->name, dtype_get(in.strange->dtype)->name);
+    else if (in.unordered)
+        status =
+            error_set(err, VIV_EUNSUPPORTED,
+                      "tensor '%s' has its inputs in another order (act-order), which this layer does not know",
+                      in.unordered->name);
     if (status == VIV_EUNSUPPORTED)
         explain_type(m, n, err);
     if (status == VIV_OK)

@@ -1,13 +1,14 @@
 /* transform.c - the transforms that a spec may apply to tensors of a checkpoint: transpose, split, concat, stack,
- * permute, mxfp4, unpack, add, neg_exp. Each makes a private copy, except a split along the outermost axis, which
+ * permute, unpack, add, neg_exp. Each makes a private copy, except a split along the outermost axis, which
  * is a view. Block-quantized types move in whole innermost rows, so only transforms that do not change the last
  * axis apply to them.
  *
- * All but mxfp4, unpack, add and neg_exp are one operation: a strided copy of units, which are elements or
+ * All but unpack, add and neg_exp are one operation: a strided copy of units, which are elements or
  * innermost rows. */
 #include "model/instance.h"
 
 #include "base/size.h"
+#include "formats/packed/packed.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -112,6 +113,7 @@ static viv_status permute(struct tensor_view *p, uint32_t n, const uint64_t *vie
     if (status != VIV_OK)
         return status;
     strided_copy(made.data, p->data, unit_bytes, walked, dims, moved);
+    made.order = p->order;
     tensor_view_release(p);
     *p = made;
     return VIV_OK;
@@ -177,9 +179,17 @@ static viv_status split(struct tensor_view *p, const struct transform *t, struct
             for (uint64_t g = 0; g < t->times; g++, to += bytes)
                 memcpy(to, p->data + ((o * t->times + g) * t->whole + begin) * inner, bytes);
         }
+    made.order = p->order;
     tensor_view_release(p);
     *p = made;
     return VIV_OK;
+}
+
+/* Whether rows of both have their inputs in the same order. */
+static bool same_order(const struct tensor_view *a, const struct tensor_view *b)
+{
+    return a->order == b->order || (a->order && b->order && a->dims[a->n_dims - 1] == b->dims[b->n_dims - 1] &&
+                                    memcmp(a->order, b->order, a->dims[a->n_dims - 1] * sizeof *a->order) == 0);
 }
 
 /* Joins tensors along an axis (concat), or along a new one (stack: each first gets an axis of 1). */
@@ -202,6 +212,9 @@ static viv_status join(struct tensor_view *views, uint32_t n, uint32_t axis, boo
         if (!fits)
             return error_set(err, VIV_ESHAPE, "tensors of unequal types or shapes cannot be joined along axis %u",
                              axis);
+        if (!same_order(&views[0], &views[i]))
+            return error_set(err, VIV_EUNSUPPORTED,
+                             "tensors whose inputs are in unequal orders (act-order) cannot be joined");
         sum += views[i].dims[axis];
     }
     viv_status status = inner_bytes(&views[0], axis, &inner, err);
@@ -221,40 +234,29 @@ static viv_status join(struct tensor_view *views, uint32_t n, uint32_t axis, boo
             memcpy(made.data + at, views[i].data + o * bytes, bytes);
             at += bytes;
         }
+    made.order = views[0].order;
     for (uint32_t i = 0; i < n; i++)
         tensor_view_release(&views[i]);
     views[0] = made;
     return VIV_OK;
 }
 
-/* Joins blocks [..., n, 16], with two numbers per byte in order, and scales [..., n], which are separate in
- * safetensors files, to blocks of 17 bytes (VIV_MXFP4). */
-static viv_status join_mxfp4(struct tensor_view *views, uint32_t n, struct error *err)
+/* Rows of p as numbers, whose inputs are in an order, put as they come. */
+static viv_status put_in_order(const struct tensor_view *p, float *rows)
 {
-    struct tensor_view made, *blocks = &views[0], *scales = &views[1];
-    bool fits = n == 2 && blocks->n_dims == scales->n_dims + 1 && blocks->dims[blocks->n_dims - 1] == 16 &&
-                dtype_get(blocks->dtype)->block_bytes == 1 && dtype_get(scales->dtype)->block_bytes == 1;
-    for (uint32_t d = 0; fits && d < scales->n_dims; d++)
-        fits = blocks->dims[d] == scales->dims[d];
-    if (!fits)
-        return error_set(err, VIV_ESHAPE, "mxfp4 needs blocks [..., n, 16] and scales [..., n] of bytes");
-    uint64_t dims[MAX_DIMS], n_blocks = scales->bytes;
-    memcpy(dims, scales->dims, sizeof dims);
-    if (!size_mul(dims[scales->n_dims - 1], 32, &dims[scales->n_dims - 1]))
-        return error_set(err, VIV_ELIMIT, "the transformed tensor is too large");
-    viv_status status = tensor_view_alloc(&made, VIV_MXFP4, scales->n_dims, dims, err);
-    if (status != VIV_OK)
-        return status;
-    const unsigned char *from = blocks->data;
-    unsigned char *to = made.data;
-    for (uint64_t b = 0; b < n_blocks; b++, from += 16) {
-        *to++ = scales->data[b];
-        for (int j = 0; j < 16; j++, to++) /* numbers j and j + 16 */
-            *to = (unsigned char)((from[j / 2] >> 4 * (j % 2) & 15) | (from[8 + j / 2] >> 4 * (j % 2) & 15) << 4);
+    const uint64_t n = p->dims[p->n_dims - 1];
+    uint64_t n_rows = 1;
+    float *row = malloc(n * sizeof *row);
+    if (!row)
+        return VIV_ENOMEM;
+    for (uint32_t d = 0; d + 1 < p->n_dims; d++)
+        n_rows *= p->dims[d];
+    for (uint64_t r = 0; r < n_rows; r++, rows += n) {
+        memcpy(row, rows, n * sizeof *row);
+        for (uint64_t k = 0; k < n; k++)
+            rows[p->order[k]] = row[k];
     }
-    tensor_view_release(&views[0]);
-    tensor_view_release(&views[1]);
-    views[0] = made;
+    free(row);
     return VIV_OK;
 }
 
@@ -270,6 +272,10 @@ static viv_status to_f32(const viv_model *m, struct tensor_view *p, struct error
     if (status != VIV_OK)
         return status;
     convert((float *)made.data, p->data, made.bytes / sizeof(float));
+    if (p->order && put_in_order(p, (float *)made.data) != VIV_OK) {
+        tensor_view_release(&made);
+        return error_nomem(err);
+    }
     tensor_view_release(p);
     *p = made;
     return VIV_OK;
@@ -296,8 +302,7 @@ static viv_status apply(const viv_model *m, const struct transform *t, struct te
 {
     viv_status status = VIV_OK;
     if (transform_joins(t)) {
-        status = t->kind == TRANSFORM_MXFP4 ? join_mxfp4(views, *n, err)
-                                            : join(views, *n, t->axis, t->kind == TRANSFORM_STACK, err);
+        status = join(views, *n, t->axis, t->kind == TRANSFORM_STACK, err);
         *n = status == VIV_OK ? 1 : *n;
         return status;
     }
@@ -323,7 +328,7 @@ static viv_status apply(const viv_model *m, const struct transform *t, struct te
 }
 
 /* Makes the result a tensor of the model, in the weight's shape. */
-static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view *p, const viv_tensor **out,
+static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view *p, struct binding *out,
                        struct error *err)
 {
     uint64_t elems = 1, wanted = 1;
@@ -349,18 +354,39 @@ static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view 
         m->made_bytes += p->bytes;
     }
     p->owned = false;
-    *out = t;
+    out->tensor = t;
+    out->order = p->order;
     return VIV_OK;
 }
 
-viv_status tensor_view_of(struct tensor_view *p, const viv_tensor *t, struct error *err)
+viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_tensor *t, uint64_t part,
+                          uint64_t n_parts, struct error *err)
 {
     if (t->dl.ndim < 1 || t->dl.ndim >= MAX_DIMS)
         return error_set(err, VIV_ESHAPE, "tensor '%s' has %d dimensions", t->name, t->dl.ndim);
-    *p = (struct tensor_view){t->dl.data, false, t->dtype, (uint32_t)t->dl.ndim, {0}, t->nbytes};
+    *p = (struct tensor_view){t->dl.data,
+                              false,
+                              t->dtype,
+                              (uint32_t)t->dl.ndim,
+                              {0},
+                              t->nbytes / n_parts,
+                              packed_order(&m->checkpoint, t)};
     for (int32_t d = 0; d < t->dl.ndim; d++)
         p->dims[d] = (uint64_t)t->dl.shape[d];
-    return VIV_OK;
+    p->dims[0] /= n_parts;
+    if (!packed_is(&m->checkpoint, t)) {
+        p->data += part * p->bytes;
+        return VIV_OK;
+    }
+    const struct tensor_view whole = *p;
+    viv_status status = tensor_view_alloc(p, whole.dtype, whole.n_dims, whole.dims, err);
+    p->order = packed_order(&m->checkpoint, t);
+    const uint64_t n_rows = status == VIV_OK ? p->bytes / size_max(t->row_bytes, 1) : 0;
+    if (status == VIV_OK)
+        status = packed_read(&m->checkpoint, t, part * n_rows, n_rows, p->data, err);
+    if (status != VIV_OK)
+        tensor_view_release(p);
+    return status;
 }
 
 viv_status transform_views(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
@@ -375,12 +401,12 @@ viv_status transform_views(const viv_model *m, const struct transform *transform
 }
 
 viv_status transform_weight(viv_model *m, const struct weight *w, const viv_tensor *const *sources, uint32_t n,
-                            const viv_tensor **out, struct error *err)
+                            struct binding *out, struct error *err)
 {
     struct tensor_view *views = calloc(n, sizeof *views);
     viv_status status = views ? VIV_OK : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
-        status = tensor_view_of(&views[i], sources[i], err);
+        status = tensor_view_of(m, &views[i], sources[i], 0, 1, err);
     if (status == VIV_OK)
         status = transform_views(m, w->transforms, w->n_transforms, views, n, err);
     if (status == VIV_OK)

@@ -101,7 +101,7 @@ static bool spec_says_no_effect(const struct spec *s, const char *path)
 /* "fake: config.json: quantization_config (gptq): ..." */
 static viv_status check_weights_are_plain(struct expander *x)
 {
-    for (size_t i = 0; i < sizeof of_weights / sizeof *of_weights; i++) {
+    for (size_t i = 0; !x->checkpoint->packed && i < sizeof of_weights / sizeof *of_weights; i++) {
         const json_t *q = json_object_get(x->checkpoint->config, of_weights[i]);
         const char *method = json_string_value(json_object_get(q, "quant_method"));
         if (expander_has_tensors(x) && !json_says_nothing(q) && reads(x, of_weights[i]) == READS_NOT)
@@ -136,6 +136,8 @@ static viv_status walk(struct options *o, const json_t *object, const char *fron
         int n = snprintf(path, sizeof path, "%s%s", front, key);
         enum reads r = n < PATH_LENGTH ? reads(o->x, path) : READS_NOT;
         /* a nested configuration has the same options: MPT's attn_config does */
+        if (!*front && is_one_of(of_weights, sizeof of_weights / sizeof *of_weights, key))
+            continue; /* without weights it says nothing, and formats/packed/ reads those */
         if (json_is_null(value) || r == READS_EXACT || is_one_of(without_effect, n_without, key) ||
             spec_says_no_effect(o->x->spec, path))
             continue;

@@ -97,9 +97,6 @@ static void print_transform(struct buf *out, const struct transform *t)
             buf_printf(out, "%s%u", d ? ", " : "", t->order[d]);
         buf_puts(out, "]}}");
         break;
-    case TRANSFORM_MXFP4:
-        buf_puts(out, "{mxfp4: []}");
-        break;
     case TRANSFORM_UNPACK:
         buf_puts(out, "{unpack: []}");
         break;

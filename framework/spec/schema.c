@@ -30,7 +30,6 @@ static const struct {
              {IN_TRANSFORM, "split", "split"},
              {IN_TRANSFORM, "permute", "permute"},
              {IN_TRANSFORM, "transpose", "none"},
-             {IN_TRANSFORM, "mxfp4", "none"},
              {IN_TRANSFORM, "unpack", "none"},
              {IN_TRANSFORM, "neg_exp", "none"},
              {IN_SPLIT, "of", "expressions"},

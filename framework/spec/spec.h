@@ -126,7 +126,6 @@ enum transform_kind {
     TRANSFORM_CONCAT,
     TRANSFORM_STACK,
     TRANSFORM_PERMUTE,
-    TRANSFORM_MXFP4,
     TRANSFORM_UNPACK,
     TRANSFORM_ADD,
     TRANSFORM_NEG_EXP
@@ -146,7 +145,7 @@ struct transform {
 };
 static inline bool transform_joins(const struct transform *t)
 {
-    return t->kind == TRANSFORM_CONCAT || t->kind == TRANSFORM_STACK || t->kind == TRANSFORM_MXFP4;
+    return t->kind == TRANSFORM_CONCAT || t->kind == TRANSFORM_STACK;
 }
 
 /* A tensor that the graph needs. */

@@ -85,10 +85,7 @@ static viv_status build_transform(struct expander *x, const struct yaml *item, s
     static const struct {
         const char *name;
         enum transform_kind kind;
-    } plain[] = {{"transpose", TRANSFORM_TRANSPOSE},
-                 {"mxfp4", TRANSFORM_MXFP4},
-                 {"unpack", TRANSFORM_UNPACK},
-                 {"neg_exp", TRANSFORM_NEG_EXP}};
+    } plain[] = {{"transpose", TRANSFORM_TRANSPOSE}, {"unpack", TRANSFORM_UNPACK}, {"neg_exp", TRANSFORM_NEG_EXP}};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (strcmp(name, plain[i].name) == 0) {
             t->kind = plain[i].kind;
@@ -113,17 +110,14 @@ const struct yaml *spec_weight_transforms_of(const struct yaml *weight, const ch
     return t && t->kind == YAML_MAP ? yaml_get(t, naming) : t;
 }
 
-/* Whether its tensors are of a type that no layer computes with, such as f64: then they are converted to f32. Bytes
- * that a transform reads as bytes are not. */
-static bool needs_f32(const struct expander *x, const struct weight *w, const struct transform *list, uint32_t n)
+/* Whether its tensors are of a type that no layer computes with, such as f64: then they are converted to f32. */
+static bool needs_f32(const struct expander *x, const struct weight *w)
 {
     static const uint32_t computed[] = {VIV_F32, VIV_F16, VIV_BF16};
     const viv_tensor *t = w->n_names && x->checkpoint ? checkpoint_tensor(x->checkpoint, w->names[0]) : NULL;
     bool needs = t && dtype_get(t->dtype)->block == 1;
     for (size_t i = 0; i < sizeof computed / sizeof *computed; i++)
         needs = needs && t->dtype != computed[i];
-    for (uint32_t k = 0; k < n; k++)
-        needs = needs && list[k].kind != TRANSFORM_MXFP4;
     return needs;
 }
 
@@ -141,7 +135,7 @@ viv_status spec_weight_transforms(struct expander *x, const struct weight_entry 
         if (status != VIV_OK)
             return status;
     }
-    if (needs_f32(x, w, list, n))
+    if (needs_f32(x, w))
         list[n++] = (struct transform){.kind = TRANSFORM_UNPACK};
     w->transforms = list;
     w->n_transforms = n;

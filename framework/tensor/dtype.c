@@ -17,7 +17,7 @@ enum {
     DL_BFLOAT = 4,
     DL_COMPLEX = 5,
     DL_BOOL = 6,
-    N_TYPES = 78
+    N_TYPES = 85
 };
 
 #define BLOCKS(type_name, elements, bytes)                                                                         \
@@ -84,6 +84,14 @@ static const struct dtype types[N_TYPES] = {
     [75] = PACKED("f4", "F4", 2, 1),
     [76] = PACKED("f6_e2m3", "F6_E2M3", 4, 3),
     [77] = PACKED("f6_e3m2", "F6_E3M2", 4, 3),
+    /* of our own, for what safetensors files have in parts: kernels/decode.h */
+    [78] = BLOCKS("int4", 32, 20),
+    [79] = BLOCKS("int8", 32, 36),
+    [80] = BLOCKS("uint8", 32, 40),
+    [81] = BLOCKS("nf4", 32, 20),
+    [82] = BLOCKS("bnb_fp4", 32, 20),
+    [83] = BLOCKS("nvfp4_f32", 32, 24),
+    [84] = BLOCKS("fp8", 32, 36),
 };
 
 const struct dtype *dtype_get(uint32_t id)

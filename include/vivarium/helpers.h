@@ -116,6 +116,7 @@ typedef struct viv_projection {
     const viv_product *product;
     const void *weight;     /* the data of W */
     const float *bias;      /* [n_out], or NULL */
+    const uint32_t *order;  /* [n_in]: element k of a row of W is for input order[k]; NULL: for input k */
     uint64_t n_out, n_in;
     uint64_t weight_stride; /* bytes of a row of W */
     uint64_t tile;          /* outputs of one task */
@@ -139,6 +140,7 @@ static inline viv_status viv_projection_init(viv_projection *p, const viv_host *
                         weight->name);
     p->weight = weight->dl.data;
     p->bias = bias;
+    p->order = NULL;
     p->n_out = (uint64_t)weight->dl.shape[ndim - 2];
     p->n_in = (uint64_t)weight->dl.shape[ndim - 1];
     p->weight_stride = weight->row_bytes;
@@ -150,10 +152,13 @@ static inline viv_status viv_projection_init(viv_projection *p, const viv_host *
 static inline viv_status viv_projection_prepare(viv_projection *p, const viv_prepare *prepare, const char *weight,
                                                 const char *bias)
 {
-    const viv_tensor *w = prepare->weight(prepare, weight);
+    const uint32_t *order = NULL;
+    const viv_tensor *w = prepare->weight_in_order(prepare, weight, &order);
     if (!w)
         return viv_fail(prepare->host, VIV_EINVAL, "the weight '%s' is needed", weight);
-    return viv_projection_init(p, prepare->host, w, bias ? prepare->weight_f32(prepare, bias) : NULL);
+    const viv_status status = viv_projection_init(p, prepare->host, w, bias ? prepare->weight_f32(prepare, bias) : NULL);
+    p->order = order;
+    return status;
 }
 
 /* The same projection with other weights of its type and shape, such as those of an expert. */
@@ -168,7 +173,7 @@ static inline viv_projection viv_projection_with(const viv_projection *p, const 
 /* Bytes of a prepared row, a multiple of 64: for row_workspace. */
 static inline uint64_t viv_projection_row_bytes(const viv_projection *p)
 {
-    return p->product->row_bytes(p->n_in);
+    return viv_align_64(p->product->row_bytes(p->n_in)) + (p->order ? viv_align_64(p->n_in * sizeof(float)) : 0);
 }
 
 /* Bytes of scratch of each worker, a multiple of 64: for worker_workspace. */
@@ -177,10 +182,13 @@ static inline uint64_t viv_projection_scratch_bytes(const viv_projection *p)
     return viv_align_64(p->product->scratch_bytes(p->n_in));
 }
 
-/* Prepares one row from x [n_in]. */
+/* Prepares one row from x [n_in]. Where W has an order, the inputs are put into it behind the row. */
 static inline void viv_projection_prepare_row(const viv_projection *p, void *row, const float *x)
 {
-    p->product->prepare(row, x, p->n_in);
+    float *ordered = (float *)((char *)row + viv_align_64(p->product->row_bytes(p->n_in)));
+    for (uint64_t k = 0; p->order && k < p->n_in; k++)
+        ordered[k] = x[p->order[k]];
+    p->product->prepare(row, p->order ? ordered : x, p->n_in);
 }
 
 /* Tiles of outputs: the tasks of the phase that multiplies. */

@@ -144,6 +144,10 @@ struct viv_prepare {
 
     /* Set by the layer, once types are known; start as the values given in infer. */
     uint64_t row_workspace, shared_workspace, worker_workspace;
+
+    /* The same as weight, for a layer that can gather its inputs: element k of each row of the weight is for input
+     * order[k], or for input k where *order is NULL. `weight` refuses a weight that has an order. [setup: in prepare] */
+    const viv_tensor *(*weight_in_order)(const viv_prepare *p, const char *attr, const uint32_t **order);
 };
 
 /* One cache of one sequence. Frozen. */

@@ -49,8 +49,8 @@ config 'an unknown activation' 's/"silu"/"sillu"/' silu
 config 'an unknown architecture' 's/LlamaForCausalLM/LlamaForCausalLn/; s/"model_type": "llama"/"model_type": "llamma"/' \
     "(the nearest: LlamaForCausalLM, "
 
-config 'packed weights' 's/"hidden_size"/"quantization_config": {"quant_method": "awq", "bits": 4}, "hidden_size"/' \
-    'quantization_config.quant_method = awq'
+config 'packed weights' 's/"hidden_size"/"quantization_config": {"quant_method": "hqq", "bits": 4}, "hidden_size"/' \
+    '(quant_method = hqq): expected one of gptq, awq, '
 
 changed 's/"hidden_size"/"hiden_size": 1, "x\\u001b[2J": 2, "hidden_size"/'
 unknown_options() {

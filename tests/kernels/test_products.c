@@ -49,6 +49,18 @@ static const struct kernel *generic(enum kernel_operation operation, uint32_t dt
     return kernels_chosen(0, 0, operation, dtype);
 }
 
+/* A block of our own types: its scales are f32. */
+static void usual_scales(uint32_t dtype, unsigned char *w)
+{
+    const float d[2] = {uniform() * 0.02f, uniform() * 0.02f};
+    if (dtype == TYPE_INT4) {
+        memcpy(w, d, 4);
+        w[0] %= 17;
+    } else {
+        memcpy(w, d, block_type(dtype).has_min || dtype == TYPE_NVFP4_F32 ? 8 : 4);
+    }
+}
+
 /* Blocks of any bits, but that their scales are of a usual size. */
 static void any_blocks(uint32_t dtype, unsigned char *w, uint64_t k)
 {
@@ -56,6 +68,10 @@ static void any_blocks(uint32_t dtype, unsigned char *w, uint64_t k)
     for (uint64_t b = 0; b < k / t.block; b++, w += t.bytes) {
         for (int i = 0; i < t.bytes; i++)
             w[i] = (unsigned char)((int)(uniform() * 255.0f) & 255);
+        if (dtype >= TYPE_INT4) {
+            usual_scales(dtype, w);
+            continue;
+        }
         const uint16_t d[2] = {half_of_float(uniform() * 0.02f), half_of_float(uniform() * 0.02f)};
         const int at = dtype == TYPE_Q2_K ? 80
                        : t.block == 256 && dtype != TYPE_Q4_K && dtype != TYPE_Q5_K && dtype != TYPE_IQ4_XS
@@ -153,30 +169,34 @@ static bool runs_here(const struct kernel *k)
     return k->operation == KERNEL_PRODUCT && kernel_runs(k, kernels_cpu());
 }
 
-/* Calls `check` for every product kernel that runs here, over lengths, outputs and rows that leave every kind of
- * rest. */
+/* Calls `check` for a product, over lengths, outputs and rows that leave every kind of rest. */
+static void try_product(const viv_product *product, void (*check)(const struct trial *t), uint64_t few)
+{
+    bool block = is_block(product->weight_dtype);
+    const bool unit = block && block_type(product->weight_dtype).block == UNIT;
+    const uint64_t *lengths = unit ? unit_lengths : block ? block_lengths : plain_lengths;
+    size_t n_lengths = unit ? COUNT(unit_lengths) : block ? COUNT(block_lengths) : COUNT(plain_lengths), turn = 0;
+    for (size_t i = 0; i < n_lengths; i++)
+        for (size_t j = 0; j < COUNT(some_outputs); j++)
+            for (size_t l = 0; l < COUNT(some_rows); l++) {
+                if (some_outputs[j] * lengths[i] * some_rows[l] > most_work || turn++ % few)
+                    continue;
+                struct trial t = trial_make(product, some_outputs[j], lengths[i], some_rows[l]);
+                check(&t);
+                trial_release(&t);
+            }
+}
+
+/* The same for every product kernel that runs here. */
 static void for_trials(void (*check)(const struct trial *t), uint64_t few)
 {
     for (const struct kernel *const *k = kernels_all(); *k; k++) {
-        if (!runs_here(*k))
+        if (runs_here(*k))
+            try_product((*k)->product, check, few);
+        if ((*k)->operation != KERNEL_DECODED_PRODUCTS || !kernel_runs(*k, kernels_cpu()))
             continue;
-        const viv_product *product = (*k)->product;
-        bool block = is_block(product->weight_dtype);
-        const bool unit = block && block_type(product->weight_dtype).block == UNIT;
-        const uint64_t *lengths = unit ? unit_lengths : block ? block_lengths : plain_lengths;
-        size_t n_lengths = unit    ? COUNT(unit_lengths)
-                           : block ? COUNT(block_lengths)
-                                   : COUNT(plain_lengths),
-               turn = 0;
-        for (size_t i = 0; i < n_lengths; i++)
-            for (size_t j = 0; j < COUNT(some_outputs); j++)
-                for (size_t l = 0; l < COUNT(some_rows); l++) {
-                    if (some_outputs[j] * lengths[i] * some_rows[l] > most_work || turn++ % few)
-                        continue;
-                    struct trial t = trial_make(product, some_outputs[j], lengths[i], some_rows[l]);
-                    check(&t);
-                    trial_release(&t);
-                }
+        for (const viv_product *const *p = (*k)->products; *p; p++)
+            try_product(*p, check, 101 * few);
     }
 }
 
@@ -190,7 +210,7 @@ static void check_near(const struct trial *t)
     float *y = blank(t);
     trial_run(t, y, 0, t->n_rows, 0, t->n);
     /* relative to the sum of magnitudes, unless activations are rounded to 8 bits of the largest of their block */
-    bool block = is_block(t->product->weight_dtype);
+    bool block = strcmp(t->product->row_format, INT8_ROW_FORMAT) == 0;
     double tolerance = strcmp(t->product->row_format, "bf16") == 0 ? 0.008 : 1e-6;
     for (uint64_t r = 0; r < t->n_rows; r++) {
         for (uint64_t n = 0; n < t->n; n++) {
@@ -263,7 +283,7 @@ END_TEST
 
 static void check_exact(const struct trial *t)
 {
-    if (!is_block(t->product->weight_dtype))
+    if (strcmp(t->product->row_format, INT8_ROW_FORMAT) != 0)
         return;
     struct trial g = *t;
     g.product = generic(KERNEL_PRODUCT, t->product->weight_dtype)->product;
@@ -294,6 +314,8 @@ TEST(product__of_any_bytes_is_generic_to_the_bit)
         struct trial t = trial_make((*k)->product, 37, 512, 14);
         for (uint64_t i = 0; i < t.n * t.w_stride; i++)
             t.w[i] = (char)(int)(uniform() * 255.0f);
+        for (uint64_t i = 0; (*k)->dtype == TYPE_INT4 && i < t.n * t.w_stride; i += sizeof(struct block_int4))
+            t.w[i] = (char)((unsigned char)t.w[i] % 17); /* its zero point, which no file holds */
         check_exact(&t);
         trial_release(&t);
     }

@@ -1,5 +1,5 @@
 /* Operations on rows: every kernel that this processor can run against generic and libm, over odd lengths. */
-#include "kernels/blocks.h"
+#include "kernels/decode.h"
 #include "kernels/kernels.h"
 #include "testing.h"
 
@@ -412,6 +412,13 @@ TEST(choice__is_by_rank_among_what_the_processor_has)
     const viv_kernels *all = kernels_choose(kernels_cpu(), 0), *none = kernels_choose(0, 0);
     ck_assert_ptr_eq(all, kernels_choose(kernels_cpu(), 0));
     ck_assert_str_eq(none->product(none, VIV_F16)->name, "generic f16");
+    ck_assert_str_eq(none->product(none, TYPE_FP8)->row_format, "f32");
+    const viv_kernels *exact = kernels_choose(kernels_cpu(), KERNELS_F32_ACTIVATIONS);
+    for (uint32_t dtype = 0; dtype < 128; dtype++) {
+        const viv_product *product = exact->product(exact, dtype);
+        ck_assert_int_eq(!product, !all->product(all, dtype));
+        ck_assert(!product || strcmp(product->row_format, "f32") == 0);
+    }
     ck_assert_ptr_null(all->product(all, VIV_BOOL));
     ck_assert_ptr_null(all->to_f32(VIV_BOOL));
     ck_assert_ptr_nonnull(all->from_f32(VIV_Q4_0));

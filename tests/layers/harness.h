@@ -156,6 +156,12 @@ static const viv_tensor *harness_weight(const viv_prepare *p, const char *attr)
     return t;
 }
 
+static const viv_tensor *harness_weight_in_order(const viv_prepare *p, const char *attr, const uint32_t **order)
+{
+    *order = NULL;
+    return harness_weight(p, attr);
+}
+
 static const float *harness_weight_f32(const viv_prepare *p, const char *attr)
 {
     const struct given *g = harness_given(p->ctx, attr);
@@ -205,6 +211,7 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                                .ctx = h,
                                .max_rows = 512,
                                .weight = harness_weight,
+                               .weight_in_order = harness_weight_in_order,
                                .weight_f32 = harness_weight_f32,
                                .cache_dtype = VIV_F32,
                                .page_rows = HARNESS_PAGE,

@@ -11,13 +11,18 @@
 static struct engine *engine;
 static struct host *host; /* the engine's */
 
+static inline const char *viv_program(void)
+{
+    static char program[4096];
+    snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
+    return program;
+}
+
 /* isa: kernels of no more than this; NULL: all that the processor has */
 static inline void open_host_of(const char *isa)
 {
     struct error err;
-    char program[4096];
-    snprintf(program, sizeof program, "%s/viv", getenv("VIV_BUILD") ? getenv("VIV_BUILD") : ".");
-    const struct host_options options = {.program = program, .isa = isa};
+    const struct host_options options = {.program = viv_program(), .isa = isa};
     ck_assert_msg(engine_create(&options, &engine, &err) == VIV_OK, "%s", err.text);
     host = engine_host(engine);
 }

@@ -3,11 +3,12 @@
 static unsigned long long n_flops;
 #define FLOPS(n) (n_flops += (n))
 
-#define kernel_generic_attend       counting_attend
-#define kernel_generic_delta_rule   counting_delta_rule
-#define kernel_generic_product_f32  counting_f32
-#define kernel_generic_product_f16  counting_f16
-#define kernel_generic_product_bf16 counting_bf16
+#define kernel_generic_attend           counting_attend
+#define kernel_generic_delta_rule       counting_delta_rule
+#define kernel_generic_product_f32      counting_f32
+#define kernel_generic_product_f16      counting_f16
+#define kernel_generic_product_bf16     counting_bf16
+#define kernel_generic_decoded_products counting_decoded
 #include "engine/load.h"
 #include "kernels/generic/attend.c"
 #include "kernels/generic/delta_rule.c"

@@ -13,8 +13,9 @@
 
 enum { N_TOKENS = 48, MAX_VOCAB = 128 };
 
-static const char *const sparse[] = {"mixtral",       "mixtral-gguf", "granitemoe",  "gpt_oss",
-                                     "gpt_oss-mxfp4", "glm4_moe",     "deepseek_v3", "deepseek_v3-gguf"};
+static const char *const sparse[] = {"mixtral",         "mixtral-gguf",   "granitemoe",    "gpt_oss",
+                                     "gpt_oss-mxfp4",   "glm4_moe",       "deepseek_v3",   "deepseek_v3-gguf",
+                                     "packed-moe-gptq", "packed-moe-fp8", "packed-mla-fp8"};
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const char *golden(const char *name)

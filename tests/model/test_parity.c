@@ -18,8 +18,8 @@ struct tolerance {
     bool same_text;
 };
 static const struct tolerance tolerances[] = {
-    {"bf16", 2e-2f, false},  {"f16", 5e-3f, true},           {"q8_0", 1e-1f, false}, {"q4_0", 1e-1f, false},
-    {"mxfp4", 1e-1f, false}, {"llama-blocks", 3e-2f, false}, {"", 1e-4f, true}};
+    {"bf16", 2e-2f, false},  {"f16", 5e-3f, true},           {"q8_0", 1e-1f, false},   {"q4_0", 1e-1f, false},
+    {"mxfp4", 1e-1f, false}, {"llama-blocks", 3e-2f, false}, {"packed", 1e-1f, false}, {"", 1e-4f, true}};
 
 static const struct tolerance *tolerance_of(const char *name)
 {
@@ -119,6 +119,38 @@ static void check_reference(const char *name, const char *directory)
 TEST(parity__logits_and_greedy_text_are_those_of_transformers)
 {
     for_each_case(check_reference);
+}
+END_TEST
+
+/* Weights that safetensors files have in parts are decoded exactly: without the error of 8-bit activations, logits
+ * are those of the decoded weights. */
+TEST(parity__of_packed_weights_is_exact_with_f32_activations)
+{
+    static const struct tolerance exact = {"", 1e-4f, true};
+    const struct host_options host_options = {.program = viv_program(), .f32_activations = true};
+    struct error err;
+    size_t n = 0;
+    ck_assert_msg(engine_create(&host_options, &engine, &err) == VIV_OK, "%s", err.text);
+    DIR *d = opendir(source_path("tests/golden"));
+    for (struct dirent *e; (e = readdir(d));) {
+        if (strncmp(e->d_name, "packed-", 7) != 0)
+            continue;
+        struct model_options options = golden_options();
+        struct answers a;
+        char directory[4096];
+        snprintf(directory, sizeof directory, "%s/%s", source_path("tests/golden"), e->d_name);
+        options.cache_dtype = VIV_F32;
+        viv_model *m = golden_load(&options, directory);
+        read_answers(directory, &a);
+        check_logits(e->d_name, &exact, &a, m);
+        check_greedy(e->d_name, &a, m);
+        model_close(m);
+        free(a.logits);
+        n++;
+    }
+    closedir(d);
+    engine_destroy(engine);
+    ck_assert_uint_ge(n, 20);
 }
 END_TEST
 
@@ -416,4 +448,4 @@ TESTS(parity__logits_and_greedy_text_are_those_of_transformers,
       parity__a_model_of_all_block_types_gives_nearly_the_same_with_every_instruction_set,
       parity__a_gguf_file_is_expected_to_give_what_its_safetensors_twin_gives,
       parity__weights_in_bf16_give_nearly_the_same, parity__bits_do_not_depend_on_threads_scheduler_or_pieces,
-      parity__bits_do_not_depend_on_who_shares_the_step)
+      parity__of_packed_weights_is_exact_with_f32_activations, parity__bits_do_not_depend_on_who_shares_the_step)

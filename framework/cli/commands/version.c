@@ -31,7 +31,7 @@ static const struct feature {
                 {VIV_CPU_NEON, "neon"},
                 {VIV_CPU_NEON_DOTPROD, "neon_dotprod"}};
 
-enum { N_FEATURES = sizeof features / sizeof *features, N_DTYPES = 80 };
+enum { N_FEATURES = sizeof features / sizeof *features, N_DTYPES = 96 };
 
 static bool per_type(int operation)
 {

@@ -74,3 +74,11 @@ const struct kernel kernel_avx2_product_bf16 = {.operation = KERNEL_PRODUCT,
                                                 .cpu = VIV_CPU_AVX2,
                                                 .dtype = VIV_BF16,
                                                 .product = &product_bf16};
+
+#include "kernels/product_decoded.h"
+
+const struct kernel kernel_avx2_decoded_products = {.operation = KERNEL_DECODED_PRODUCTS,
+                                                    .rank = 20,
+                                                    .name = "avx2",
+                                                    .cpu = VIV_CPU_AVX2,
+                                                    .products = decoded_products};

@@ -66,3 +66,11 @@ const struct kernel kernel_avx512_product_bf16 = {.operation = KERNEL_PRODUCT,
                                                   .cpu = VIV_CPU_AVX512,
                                                   .dtype = VIV_BF16,
                                                   .product = &product_bf16};
+
+#include "kernels/product_decoded.h"
+
+const struct kernel kernel_avx512_decoded_products = {.operation = KERNEL_DECODED_PRODUCTS,
+                                                      .rank = 30,
+                                                      .name = "avx512",
+                                                      .cpu = VIV_CPU_AVX512,
+                                                      .products = decoded_products};

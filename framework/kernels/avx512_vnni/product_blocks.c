@@ -16,8 +16,8 @@ enum {
     PASS = 64             /* outputs that are laid out at once */
 };
 
-/* What a tile is compiled for. Types with mins have no offset, all others have one. */
-enum { HAS_MIN = 1, HAS_SUB = 2, HAS_SUB_MIN = 4, N_KINDS = 8 };
+/* What a tile is compiled for. */
+enum { HAS_MIN = 1, HAS_SUB = 2, HAS_SUB_MIN = 4, HAS_OFFSET = 8, N_KINDS = 16 };
 
 /* A block of sixteen rows, a lane for each. */
 struct laid {
@@ -155,7 +155,7 @@ INLINE void add_block(const int kind, int offset_bits, const struct laid *l, con
     UNROLL
     for (int r = 0; r < n_rows; r++) {
         sum[0][r] = sum[1][r] = _mm512_setzero_si512();
-        if (kind == 0) /* the sums in a row are -128 times those of q */
+        if ((kind & HAS_OFFSET) && !(kind & HAS_SUB)) /* the sums in a row are -128 times those of q */
             sum[0][r] = _mm512_set1_epi32(int8_row_sums(x + (uint64_t)r * stride, k)[b]);
     }
     UNROLL
@@ -175,7 +175,7 @@ INLINE void add_block(const int kind, int offset_bits, const struct laid *l, con
         if (kind & HAS_SUB) {
             all = _mm512_add_epi32(_mm512_mullo_epi32(sum[0][r], l->sub[0]),
                                    _mm512_mullo_epi32(sum[1][r], l->sub[1]));
-            if (!(kind & HAS_MIN))
+            if (kind & HAS_OFFSET)
                 all = _mm512_sub_epi32(
                     all, _mm512_sll_epi32(_mm512_madd_epi16(broadcast(int8_row_halves(row, k) + 2 * b), l->subs),
                                           _mm_cvtsi32_si128(offset_bits)));
@@ -224,9 +224,10 @@ typedef void tile_function(int, const viv_matmul *, const struct laid *, uint64_
     TILE(name, kind, 6)                                                                                            \
     TILE(name, kind, 8)                                                                                            \
     TILE(name, kind, 12)
-TILES(plain, 0)
+TILES(offset, HAS_OFFSET)
 TILES(min, HAS_MIN)
-TILES(sub, HAS_SUB)
+TILES(offset_min, HAS_OFFSET | HAS_MIN)
+TILES(sub, HAS_OFFSET | HAS_SUB)
 TILES(sub_min, HAS_MIN | HAS_SUB | HAS_SUB_MIN)
 
 /* Rows of a tile, the most first. */
@@ -238,7 +239,8 @@ static const struct {
     {                                                                                                              \
         n,                                                                                                         \
         {                                                                                                          \
-            [0] = tile_plain_##n, [HAS_MIN] = tile_min_##n, [HAS_SUB] = tile_sub_##n,                              \
+            [HAS_OFFSET] = tile_offset_##n, [HAS_MIN] = tile_min_##n,                                              \
+            [HAS_OFFSET | HAS_MIN] = tile_offset_min_##n, [HAS_OFFSET | HAS_SUB] = tile_sub_##n,                   \
             [HAS_MIN | HAS_SUB | HAS_SUB_MIN] = tile_sub_min_##n                                                   \
         }                                                                                                          \
     }
@@ -258,7 +260,8 @@ static uint64_t chunk_of(uint64_t k)
 INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
 {
     const struct block_type t = block_type(dtype);
-    const int kind = (t.has_min ? HAS_MIN : 0) | (t.has_sub ? HAS_SUB : 0) | (t.has_sub_min ? HAS_SUB_MIN : 0);
+    const int kind = (t.has_min ? HAS_MIN : 0) | (t.has_sub ? HAS_SUB : 0) | (t.has_sub_min ? HAS_SUB_MIN : 0) |
+                     (t.offset ? HAS_OFFSET : 0);
     const int offset_bits = t.offset ? __builtin_ctz(t.offset) : -1;
     struct laid *weights = m->scratch;
     const uint64_t blocks = m->k / BLOCK, chunk = chunk_of(m->k);
@@ -324,3 +327,9 @@ const struct kernel kernel_avx512_vnni_product_iq4_nl = PRODUCT(iq4_nl, TYPE_IQ4
 const struct kernel kernel_avx512_vnni_product_iq4_xs = PRODUCT(iq4_xs, TYPE_IQ4_XS);
 const struct kernel kernel_avx512_vnni_product_tq2_0 = PRODUCT(tq2_0, TYPE_TQ2_0);
 const struct kernel kernel_avx512_vnni_product_mxfp4 = PRODUCT(mxfp4, VIV_MXFP4);
+const struct kernel kernel_avx512_vnni_product_int4 = PRODUCT(int4, TYPE_INT4);
+const struct kernel kernel_avx512_vnni_product_int8 = PRODUCT(int8, TYPE_INT8);
+const struct kernel kernel_avx512_vnni_product_uint8 = PRODUCT(uint8, TYPE_UINT8);
+const struct kernel kernel_avx512_vnni_product_nf4 = PRODUCT(nf4, TYPE_NF4);
+const struct kernel kernel_avx512_vnni_product_bnb_fp4 = PRODUCT(bnb_fp4, TYPE_BNB_FP4);
+const struct kernel kernel_avx512_vnni_product_nvfp4_f32 = PRODUCT(nvfp4_f32, TYPE_NVFP4_F32);

@@ -1,33 +1,13 @@
-/* convert_blocks.c - rows of block-quantized weights to f32, as the reference decodes them: rounded after each
- * operation, in the order (scale * sub) * value + min. */
-#include "kernels/decode.h"
+/* convert_blocks.c - rows of block-quantized weights to f32. */
+#include "kernels/decode_floats.h"
 #include "kernels/kernels.h"
-
-DECODE_INLINE void to_f32(uint32_t dtype, float *y, const void *x, uint64_t n)
-{
-    const struct block_type t = block_type(dtype);
-    const uint64_t blocks = n / BLOCK;
-    struct decoded w;
-    for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
-        const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
-        decode(dtype, x, first, blocks, &w);
-        for (int i = 0; i < 2 * n_blocks; i++) {
-            const float scale = t.has_sub ? w.scale[i / 2] * (float)w.sub[i] : w.scale[i / 2];
-            const float min = t.has_sub_min ? w.min[i / 2] * (float)w.sub_min[i] : t.has_min ? w.min[i / 2] : 0.0f;
-            for (int j = 0; j < 16; j++) {
-                const float value = scale * (float)(w.u[i * 16 + j] - t.offset);
-                *y++ = t.has_min ? value + min : value;
-            }
-        }
-    }
-}
 
 #define DEFINE_TO_F32(type, number)                                                                                \
     static void type##_to_f32(float *y, const void *x, uint64_t n)                                                 \
     {                                                                                                              \
-        to_f32(number, y, x, n);                                                                                   \
+        decode_floats(number, y, x, n);                                                                            \
     }
-BLOCK_TYPES(DEFINE_TO_F32)
+FLOAT_BLOCK_TYPES(DEFINE_TO_F32)
 
 #define TO_F32(type, number)                                                                                       \
     {                                                                                                              \
@@ -47,3 +27,10 @@ const struct kernel kernel_generic_iq4_nl_to_f32 = TO_F32(iq4_nl, TYPE_IQ4_NL);
 const struct kernel kernel_generic_iq4_xs_to_f32 = TO_F32(iq4_xs, TYPE_IQ4_XS);
 const struct kernel kernel_generic_tq2_0_to_f32 = TO_F32(tq2_0, TYPE_TQ2_0);
 const struct kernel kernel_generic_mxfp4_to_f32 = TO_F32(mxfp4, VIV_MXFP4);
+const struct kernel kernel_generic_int4_to_f32 = TO_F32(int4, TYPE_INT4);
+const struct kernel kernel_generic_int8_to_f32 = TO_F32(int8, TYPE_INT8);
+const struct kernel kernel_generic_uint8_to_f32 = TO_F32(uint8, TYPE_UINT8);
+const struct kernel kernel_generic_nf4_to_f32 = TO_F32(nf4, TYPE_NF4);
+const struct kernel kernel_generic_bnb_fp4_to_f32 = TO_F32(bnb_fp4, TYPE_BNB_FP4);
+const struct kernel kernel_generic_nvfp4_f32_to_f32 = TO_F32(nvfp4_f32, TYPE_NVFP4_F32);
+const struct kernel kernel_generic_fp8_to_f32 = TO_F32(fp8, TYPE_FP8);

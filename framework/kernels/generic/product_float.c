@@ -104,3 +104,8 @@ const struct kernel kernel_generic_product_f16 = {
     .operation = KERNEL_PRODUCT, .name = "generic", .dtype = VIV_F16, .product = &product_f16};
 const struct kernel kernel_generic_product_bf16 = {
     .operation = KERNEL_PRODUCT, .name = "generic", .dtype = VIV_BF16, .product = &product_bf16};
+
+#include "kernels/product_decoded.h"
+
+const struct kernel kernel_generic_decoded_products = {
+    .operation = KERNEL_DECODED_PRODUCTS, .name = "generic", .products = decoded_products};

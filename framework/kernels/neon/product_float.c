@@ -72,3 +72,11 @@ const struct kernel kernel_neon_product_bf16 = {.operation = KERNEL_PRODUCT,
                                                 .cpu = VIV_CPU_NEON,
                                                 .dtype = VIV_BF16,
                                                 .product = &product_bf16};
+
+#include "kernels/product_decoded.h"
+
+const struct kernel kernel_neon_decoded_products = {.operation = KERNEL_DECODED_PRODUCTS,
+                                                    .rank = 20,
+                                                    .name = "neon",
+                                                    .cpu = VIV_CPU_NEON,
+                                                    .products = decoded_products};

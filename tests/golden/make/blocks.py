@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes tests/golden/blocks/: for each block type of GGUF some blocks of random bytes, and the floats that llama.cpp's own
-Python package decodes them to.
+Python package decodes them to; for each type of our own (kernels/blocks.h) the same, decoded here.
 
     pip install gguf numpy
     tests/golden/make/blocks.py
@@ -33,4 +33,44 @@ def main():
         (OUT / f"{name.lower()}.f32").write_bytes(values.tobytes())
 
 
+NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+       -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+       0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]
+BNB_FP4 = [0, 0.005208333333, 0.66666667, 1, 0.33333333, 0.5, 0.16666667, 0.25]
+E2M1 = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+OWN = ["int4", "int8", "uint8", "nf4", "bnb_fp4", "nvfp4_f32", "fp8"]
+
+
+def own(name, random, n=16):
+    """Blocks, and their weights: [n, 32]."""
+    f32 = np.float32
+    scale = random.normal(0, 0.02, (n, 2)).astype(f32)
+    nibbles = random.integers(0, 16, (n, 32), dtype=np.uint8)
+    bytes32 = random.integers(0, 256, (n, 32), dtype=np.uint8)
+    packed = nibbles[:, :16] | nibbles[:, 16:] << 4
+    first, raw = scale[:, :1], lambda x: np.ascontiguousarray(x).view(np.uint8)
+    if name == "int4":
+        zero = random.integers(0, 17, (n, 1))
+        bits = first.view(np.uint32) & 0xffffff00
+        return np.hstack([raw(bits | (16 - zero).astype(np.uint32)), packed]), bits.view(f32) * (nibbles - zero).astype(f32)
+    if name == "int8":
+        return np.hstack([raw(first), bytes32]), first * bytes32.view(np.int8).astype(f32)
+    if name == "uint8":
+        return np.hstack([raw(scale), bytes32]), first * (bytes32.astype(f32) - 128) + scale[:, 1:]
+    if name == "nvfp4_f32":
+        values = np.array(E2M1 + [-x for x in E2M1], f32)[nibbles]
+        return np.hstack([raw(scale), packed]), values * np.repeat(scale, 16, axis=1)
+    if name == "fp8":
+        codes = np.where(bytes32 & 127 == 127, bytes32 & 126, bytes32)
+        exponent, mantissa = (codes >> 3 & 15).astype(int), (codes & 7).astype(f32)
+        values = np.where(exponent, np.ldexp(8 + mantissa, exponent - 10), np.ldexp(mantissa, -9)).astype(f32)
+        return np.hstack([raw(first), codes]), np.where(codes & 128, -values, values) * first
+    table = NF4 if name == "nf4" else BNB_FP4 + [-x for x in BNB_FP4]
+    return np.hstack([raw(first), packed]), np.array(table, f32)[nibbles] * first
+
+
 main()
+for name in OWN:
+    blocks, values = own(name, np.random.default_rng(15))
+    (OUT / f"{name}.bytes").write_bytes(blocks.astype(np.uint8).tobytes())
+    (OUT / f"{name}.f32").write_bytes(values.astype(np.float32).tobytes())
