@@ -59,11 +59,26 @@ static bool each_kernel(const char *word, bool (*call)(void *ctx, const struct k
     return true;
 }
 
+struct kernel_table {
+    struct columns columns;
+    const char *word; /* of --kernels */
+};
+
+/* An operation, its kernel, and those that could run, too. */
 static bool print_kernel(void *ctx, const struct kernel *k, const char *type)
 {
-    struct columns *c = ctx;
+    struct kernel_table *t = ctx;
+    struct columns *c = &t->columns;
     columns_add(c, "%s%s%s", kernels_operation_name(k->operation), type ? " " : "", type ? type : "");
     columns_add(c, "%s", k->name);
+    char others[256] = "";
+    for (const struct kernel *const *other = kernels_all(); *other; other++)
+        if ((*other)->operation == k->operation && (*other)->dtype == k->dtype && *other != k &&
+            kernel_runs(*other, kernels_cpu_at_most(t->word))) {
+            const size_t n = strlen(others);
+            snprintf(others + n, sizeof others - n, "%s%s", n ? ", " : "", (*other)->name);
+        }
+    columns_add(c, "%s", others);
     return true;
 }
 
@@ -76,14 +91,15 @@ static bool add_kernel(void *ctx, const struct kernel *k, const char *type)
 
 static viv_status print_verbose(const struct opened *o, const char *word, struct error *err)
 {
-    struct columns c = {.align = "ll"};
+    struct kernel_table t = {.columns = {.align = "lll"}, .word = word};
     printf("processor: %s, %ld usable\nfeatures: ", kernels_cpu_name(), sysconf(_SC_NPROCESSORS_ONLN));
     for (int i = 0; i < N_FEATURES; i++)
         if (kernels_cpu() & features[i].bit)
             printf(" %s", features[i].name);
-    printf("%s\nkernels:\n", kernels_cpu() ? "" : " none beyond the least of its kind");
-    each_kernel(word, print_kernel, &c);
-    viv_status status = columns_print(&c, 2, err);
+    printf("%s\nkernels, and those that were not chosen:\n",
+           kernels_cpu() ? "" : " none beyond the least of its kind");
+    each_kernel(word, print_kernel, &t);
+    viv_status status = columns_print(&t.columns, 2, err);
     printf("specs:\n");
     for (const char *const *d = host_spec_directories(engine_host(o->engine)); *d; d++)
         printf("  %s\n", *d);
