@@ -41,8 +41,8 @@ viv_status part_check(const struct packed *p, unsigned k, enum part_kind kind, u
     if (fits)
         return VIV_OK;
     return error_set(err, VIV_ESHAPE, "'%s' is %s %s, expected %s [%" PRIu64 ", %" PRIu64 "], %s", t->name,
-                     dtype_get(t->dtype)->name, tensor_shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape), kinds[kind],
-                     rows, columns, what);
+                     dtype_get(t->dtype)->name, tensor_shape_text(t->dl.shape, (uint32_t)t->dl.ndim, shape),
+                     kinds[kind], rows, columns, what);
 }
 
 viv_status packed_check_sizes(const struct packed *p, struct error *err)
