@@ -66,6 +66,11 @@ static viv_status make_expert(const viv_expert_set *s, const struct expert_weigh
     if (status == VIV_OK && views[0].bytes != w->format.nbytes && w->format.nbytes)
         status = error_set(err, VIV_ESHAPE, "an expert has %" PRIu64 " bytes, expected %" PRIu64, views[0].bytes,
                            w->format.nbytes);
+    if (status == VIV_OK && views[0].order)
+        status =
+            error_set(err, VIV_EUNSUPPORTED,
+                      "its inputs have another order (act-order), which experts cannot have: take a checkpoint "
+                      "with desc_act false");
     if (status == VIV_OK) {
         *out = views[0];
         views[0].owned = false;
@@ -203,15 +208,8 @@ static viv_status find_format(const viv_expert_set *s, struct expert_weight *w, 
         return status;
     uint32_t dtype = first.dtype;
     uint64_t bytes = first.bytes;
-    const bool ordered = first.order != NULL;
     w->viewed = !first.owned;
     tensor_view_release(&first);
-    if (ordered)
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "tensor '%s' has its inputs in another order (act-order), which experts cannot have: take a "
-            "checkpoint with desc_act false",
-            w->weight->names[0]);
     for (uint32_t d = 1; d < w->weight->n_dims; d++)
         w->shape[d - 1] = (int64_t)w->weight->dims[d];
     if (!tensor_init(&w->format, w->weight->names[0], dtype, w->weight->n_dims - 1, w->shape, w->strides, NULL) ||

@@ -16,6 +16,7 @@
 
 #include "base/size.h"
 #include "base/utf8.h"
+#include "kernels/block_types.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -363,6 +364,8 @@ static viv_status read_shape(struct cursor *c, struct entry *e)
     return status;
 }
 
+#define COMMA_NAME(name, number) ", " #name
+
 static viv_status read_entry(struct reader *r, struct cursor *c, struct entry *e)
 {
     uint64_t type = 0;
@@ -375,8 +378,14 @@ static viv_status read_entry(struct reader *r, struct cursor *c, struct entry *e
         return status;
     if (type >= VIV_BOOL || !dtype_get((uint32_t)type)) {
         const bool removed = type == 4 || type == 5 || (type >= 31 && type <= 33) || (type >= 36 && type <= 38);
-        return bad(c, "tensor '%s' has the type %" PRIu64 ", which GGML %s", e->name, type,
-                   removed ? "has removed" : "does not have");
+        const bool of_ik = (type >= 97 && type <= 99) || (type >= 133 && type <= 399);
+        return bad(c,
+                   "tensor '%s' has the type %" PRIu64
+                   ", which GGML %s; this version computes with f32, f16, bf16" GGML_BLOCK_TYPES(COMMA_NAME),
+                   e->name, type,
+                   removed ? "has removed"
+                   : of_ik ? "does not have: perhaps one of ik_llama.cpp's own"
+                           : "does not have");
     }
     e->type = (uint32_t)type;
     return take_number(c, 8, &e->offset, e->name);

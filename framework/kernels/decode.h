@@ -11,10 +11,11 @@
 #ifndef KERNELS_DECODE_H
 #define KERNELS_DECODE_H
 
+#include "kernels/block_types.h"
 #include "kernels/blocks.h"
+#include "kernels/grids.h"
 
 #include <string.h>
-#include <vivarium/tensor.h>
 
 #define DECODE_INLINE static inline __attribute__((always_inline))
 #if defined __clang__
@@ -22,33 +23,6 @@
 #else
 #define DECODE_UNROLL _Pragma("GCC unroll 16")
 #endif
-
-/* The numbers of GGML's types that are not in vivarium/tensor.h. */
-enum {
-    TYPE_Q4_1 = 3,
-    TYPE_Q5_0 = 6,
-    TYPE_Q5_1 = 7,
-    TYPE_Q2_K = 10,
-    TYPE_Q3_K = 11,
-    TYPE_Q4_K = 12,
-    TYPE_Q5_K = 13,
-    TYPE_Q6_K = 14,
-    TYPE_IQ4_NL = 20,
-    TYPE_IQ4_XS = 23,
-    TYPE_TQ2_0 = 35
-};
-
-/* Types of our own, for weights that safetensors files have in parts (formats/packed/); a block is 32 weights. They
- * follow the numbers of vivarium/tensor.h, and occur in no file. */
-enum {
-    TYPE_INT4 = 78,      /* scale * (q - zero) */
-    TYPE_INT8 = 79,      /* scale * q */
-    TYPE_UINT8 = 80,     /* scale * (q - 128) + min */
-    TYPE_NF4 = 81,       /* scale * nf4_values[q] */
-    TYPE_BNB_FP4 = 82,   /* scale * bnb_fp4_values[q] */
-    TYPE_NVFP4_F32 = 83, /* scale[i / 16] * the value of a 4-bit float */
-    TYPE_FP8 = 84        /* scale * the value of an 8-bit float: has no decoded form, only decode_floats */
-};
 
 /* The compiler may not look through this value: it would take a vector apart, or keep all products and add them
  * last, with too few registers. */
@@ -98,12 +72,34 @@ DECODE_INLINE struct block_type block_type(uint32_t dtype)
         return (struct block_type){dtype, 256, 176, 5, 0, 1, 0, 0};
     case TYPE_Q6_K:
         return (struct block_type){dtype, 256, 210, 6, 32, 0, 1, 0};
+    case TYPE_IQ2_XXS:
+        return (struct block_type){dtype, 256, 66, 7, 64, 0, 0, 0};
+    case TYPE_IQ2_XS:
+        return (struct block_type){dtype, 256, 74, 7, 64, 0, 1, 0};
+    case TYPE_IQ3_XXS:
+        return (struct block_type){dtype, 256, 98, 6, 32, 0, 0, 0};
+    case TYPE_IQ1_S:
+        return (struct block_type){dtype, 256, 50, 5, 16, 0, 0, 0};
     case TYPE_IQ4_NL:
         return (struct block_type){dtype, 32, 18, 8, 128, 0, 0, 0};
+    case TYPE_IQ3_S:
+        return (struct block_type){dtype, 256, 110, 5, 16, 0, 0, 0};
+    case TYPE_IQ2_S:
+        return (struct block_type){dtype, 256, 82, 7, 64, 0, 1, 0};
     case TYPE_IQ4_XS:
         return (struct block_type){dtype, 256, 136, 8, 128, 0, 0, 0};
+    case TYPE_IQ1_M:
+        return (struct block_type){dtype, 256, 56, 5, 16, 0, 1, 0};
+    case TYPE_TQ1_0:
+        return (struct block_type){dtype, 256, 54, 2, 1, 0, 0, 0};
     case TYPE_TQ2_0:
         return (struct block_type){dtype, 256, 66, 2, 1, 0, 0, 0};
+    case TYPE_NVFP4:
+        return (struct block_type){dtype, 64, 36, 5, 16, 0, 1, 0};
+    case TYPE_Q1_0:
+        return (struct block_type){dtype, 128, 18, 2, 1, 0, 0, 0};
+    case TYPE_Q2_0:
+        return (struct block_type){dtype, 64, 18, 2, 1, 0, 0, 0};
     case TYPE_INT4:
         return (struct block_type){dtype, 32, sizeof(struct block_int4), 5, 16, 0, 0, 0};
     case TYPE_INT8:
@@ -155,6 +151,8 @@ enum { SOME = 16 };
 #endif
 typedef uint8_t some_bytes __attribute__((vector_size(SOME)));
 typedef uint16_t byte_pairs __attribute__((vector_size(SOME)));
+typedef uint32_t byte_fours __attribute__((vector_size(SOME)));
+typedef uint64_t byte_eights __attribute__((vector_size(SOME)));
 
 DECODE_INLINE uint16_t half_bits_at(const uint8_t *p)
 {
@@ -168,6 +166,13 @@ DECODE_INLINE uint32_t word_at(const uint8_t *p)
     uint32_t word;
     memcpy(&word, p, sizeof word);
     return word;
+}
+
+DECODE_INLINE uint64_t eight_at(const uint8_t *p)
+{
+    uint64_t eight;
+    memcpy(&eight, p, sizeof eight);
+    return eight;
 }
 
 DECODE_INLINE bytes16 load16(const uint8_t *p)
@@ -190,6 +195,20 @@ DECODE_INLINE some_bytes shifted(some_bytes v, const int by, const uint8_t mask)
     return (some_bytes)(by < 0 ? (byte_pairs)v << (by < 0 ? -by : 0) : (byte_pairs)v >> (by < 0 ? 0 : by)) & mask;
 }
 
+/* The low 4 bits of each of eight bytes. */
+DECODE_INLINE uint64_t low_nibbles(uint64_t eight)
+{
+    return eight & 0x0f0f0f0f0f0f0f0fu;
+}
+
+/* The eight nibbles of four bytes, in order, as bytes. */
+DECODE_INLINE uint64_t spread_nibbles(uint64_t four)
+{
+    four = (four | four << 16) & 0x0000ffff0000ffffu;
+    four = (four | four << 8) & 0x00ff00ff00ff00ffu;
+    return low_nibbles(four | four << 4);
+}
+
 /* 32 nibbles of 16 bytes, the low ones first: those from weight i of the block on. */
 DECODE_INLINE some_bytes nibbles(const uint8_t *q, const int i)
 {
@@ -200,6 +219,33 @@ DECODE_INLINE some_bytes nibbles(const uint8_t *q, const int i)
 #else
     return shifted(load16(q), i ? 4 : 0, 15);
 #endif
+}
+
+/* The same, but the low and the high ones of eight bytes take turns. */
+DECODE_INLINE some_bytes nibbles_by_eights(const uint8_t *q, const int i)
+{
+#ifdef __AVX2__
+    (void)i;
+    const __m256i v = _mm256_permute4x64_epi64(_mm256_castsi128_si256((__m128i)load16(q)), 0x50);
+    return (some_bytes)_mm256_srlv_epi64(v, _mm256_setr_epi64x(0, 4, 0, 4)) & 15;
+#else
+    const uint64_t eight = eight_at(q + i / 2);
+    return (some_bytes)(byte_eights){eight, eight >> 4} & 15;
+#endif
+}
+
+/* Pairs of bits of eight bytes, the lowest of a byte first: those from weight i of the block on. */
+DECODE_INLINE some_bytes pairs_of_bits(const uint8_t *q, const int i)
+{
+#ifdef __AVX2__
+    (void)i;
+    byte_fours v = (byte_fours)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)eight_at(q)));
+#else
+    q += i / 4;
+    byte_fours v = {q[0], q[1], q[2], q[3]};
+#endif
+    v |= v << 12;
+    return (some_bytes)(v | v << 6) & 3;
 }
 
 /* `value` where a bit of the four bytes is set, else 0: from weight i of the block on. */
@@ -239,6 +285,29 @@ DECODE_INLINE some_bytes look_up(const uint8_t *table, some_bytes v)
     for (int j = 0; j < SOME; j++)
         out[j] = table[v[j]];
     return out;
+#endif
+}
+
+/* Points of a grid, eight values each, at four places: from weight i of the block on. */
+DECODE_INLINE some_bytes look_up_eights(const uint64_t *grid, const uint32_t at[4], const int i)
+{
+#ifdef __AVX2__
+    (void)i;
+    return (some_bytes)(byte_eights){grid[at[0]], grid[at[1]], grid[at[2]], grid[at[3]]};
+#else
+    return (some_bytes)(byte_eights){grid[at[i / 8]], grid[at[i / 8 + 1]]};
+#endif
+}
+
+/* Points of a grid, four values each, at eight places: from weight i of the block on. */
+DECODE_INLINE some_bytes look_up_fours(const uint32_t *grid, const uint32_t at[8], const int i)
+{
+    const uint32_t *from = at + i / 4;
+#ifdef __AVX2__
+    return (some_bytes)(byte_fours){grid[from[0]], grid[from[1]], grid[from[2]], grid[from[3]],
+                                    grid[from[4]], grid[from[5]], grid[from[6]], grid[from[7]]};
+#else
+    return (some_bytes)(byte_fours){grid[from[0]], grid[from[1]], grid[from[2]], grid[from[3]]};
 #endif
 }
 
@@ -329,6 +398,124 @@ static const uint8_t iq4_table[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141,
 /* 16 more than twice the values of FP4. */
 static const uint8_t fp4_table[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
 
+/* Values that are negative where a bit of 32 `signs` is set, from weight i of the block on, and the offset. */
+DECODE_INLINE some_bytes with_signs(some_bytes values, uint32_t signs, const int i, const uint8_t offset)
+{
+    const some_bytes negative = spread_bits((const uint8_t *)&signs, i, 255);
+    return (values ^ negative) - negative + offset;
+}
+
+/* The signs of 32 weights in four bytes of 7 bits: an even number of each eight is negative. */
+DECODE_INLINE uint32_t even_signs(uint32_t sevens)
+{
+    uint32_t parity = sevens ^ sevens >> 4;
+    parity ^= parity >> 2;
+    parity ^= parity >> 1;
+    return sevens | (parity & 0x01010101) << 7;
+}
+
+/* Those of 28 bits. */
+DECODE_INLINE uint32_t packed_signs(uint32_t bits)
+{
+    return even_signs((bits & 0x7f) | (bits << 1 & 0x7f00) | (bits << 2 & 0x7f0000) | (bits << 3 & 0x7f000000));
+}
+
+DECODE_INLINE some_bytes decode_iq2_xxs(const uint8_t *p, const int b, const int i)
+{
+    const uint8_t *q = p + 2 + 8 * b;
+    const uint32_t at[4] = {q[0], q[1], q[2], q[3]};
+    return with_signs(look_up_eights(grid_iq2_xxs, at, i), packed_signs(word_at(q + 4)), i, 64);
+}
+
+/* Four times 9 bits of a place and 7 of signs. */
+DECODE_INLINE some_bytes decode_iq2_xs(const uint8_t *p, const int b, const int i)
+{
+    const uint64_t q = eight_at(p + 2 + 8 * b);
+    const uint32_t at[4] = {q & 511, q >> 16 & 511, q >> 32 & 511, q >> 48 & 511};
+    uint64_t sevens = q >> 9 & 0x007f007f007f007fu;
+    sevens = (sevens | sevens >> 8) & 0x0000ffff0000ffffu;
+    return with_signs(look_up_eights(grid_iq2_xs, at, i), even_signs((uint32_t)(sevens | sevens >> 16)), i, 64);
+}
+
+DECODE_INLINE some_bytes decode_iq2_s(const uint8_t *p, const int b, const int i)
+{
+    const uint8_t *q = p + 2 + 4 * b;
+    const uint32_t high = p[66 + b];
+    const uint32_t at[4] = {q[0] | (high << 8 & 768), q[1] | (high << 6 & 768), q[2] | (high << 4 & 768),
+                            q[3] | (high << 2 & 768)};
+    return with_signs(look_up_eights(grid_iq2_s, at, i), word_at(q + 32), i, 64);
+}
+
+DECODE_INLINE some_bytes decode_iq3_xxs(const uint8_t *p, const int b, const int i)
+{
+    const uint8_t *q = p + 2 + 8 * b;
+    const uint32_t at[8] = {q[0], q[1], q[2], q[3], q[4], q[5], q[6], q[7]};
+    return with_signs(look_up_fours(grid_iq3_xxs, at, i), packed_signs(word_at(p + 66 + 4 * b)), i, 32);
+}
+
+DECODE_INLINE some_bytes decode_iq3_s(const uint8_t *p, const int b, const int i)
+{
+    const uint8_t *q = p + 2 + 8 * b;
+    const uint32_t high = p[66 + b];
+    const uint32_t at[8] = {q[0] | (high << 8 & 256), q[1] | (high << 7 & 256), q[2] | (high << 6 & 256),
+                            q[3] | (high << 5 & 256), q[4] | (high << 4 & 256), q[5] | (high << 3 & 256),
+                            q[6] | (high << 2 & 256), q[7] | (high << 1 & 256)};
+    return with_signs(look_up_fours(grid_iq3_s, at, i), word_at(p + 74 + 4 * b), i, 16);
+}
+
+/* u is 16 + 8 * (value + delta): that of the grid and 9, or 7 where delta is negative. */
+DECODE_INLINE some_bytes decode_iq1_s(const uint8_t *p, const int b, const int i)
+{
+    const uint8_t *q = p + 2 + 4 * b;
+    const uint32_t high = half_bits_at(p + 34 + 2 * b);
+    const uint32_t at[4] = {q[0] | (high << 8 & 1792), q[1] | (high << 5 & 1792), q[2] | (high << 2 & 1792),
+                            q[3] | (high >> 1 & 1792)};
+    return look_up_eights(grid_iq1, at, i) + (uint8_t)(high & 0x8000 ? 7 : 9);
+}
+
+DECODE_INLINE some_bytes decode_iq1_m(const uint8_t *p, const int b, const int i)
+{
+    static const uint64_t deltas[2] = {0x0909090909090909, 0x0707070707070707};
+    const uint8_t *q = p + 4 * b;
+    const uint32_t high = half_bits_at(p + 32 + 2 * b);
+    const uint32_t at[4] = {q[0] | (high << 8 & 1792), q[1] | (high << 4 & 1792), q[2] | (high & 1792),
+                            q[3] | (high >> 4 & 1792)};
+    const uint32_t negative[4] = {high >> 3 & 1, high >> 7 & 1, high >> 11 & 1, high >> 15};
+    return look_up_eights(grid_iq1, at, i) + look_up_eights(deltas, negative, i);
+}
+
+/* By what the bytes of each half of a block of TQ1_0 are multiplied. */
+#define ALL(n)                                                                                                     \
+    {                                                                                                              \
+        n, n, n, n, n, n, n, n                                                                                     \
+    }
+static const uint16_t tq1_powers[2 * UNIT_BLOCKS][8] = {
+    ALL(1),  ALL(1),  ALL(3), ALL(3), ALL(9), ALL(9),  ALL(27), ALL(27),
+    ALL(81), ALL(81), ALL(1), ALL(3), ALL(9), ALL(27), ALL(81), {1, 1, 3, 3, 9, 9, 27, 27}};
+#undef ALL
+
+/* A byte is a fraction in base 3: u is its first digit, once the fraction is multiplied by a power of 3. Five
+ * digits are in each of 32 bytes, five in each of 16 more, four in each of the last 4. */
+DECODE_INLINE some_bytes decode_tq1_0(const uint8_t *p, const int b, const int i)
+{
+    byte_pairs powers;
+    some_bytes v;
+    memcpy(&powers, tq1_powers[2 * b + i / 16], sizeof powers);
+    if (b < 5) {
+        v = load_bytes(p + i);
+    } else {
+        const uint64_t last = word_at(p + 48) * (uint64_t)0x100000001;
+        const bytes16 more = load16(p + 32);
+#ifdef __AVX2__
+        v = (some_bytes)_mm256_setr_m128i((__m128i)more, b == 7 ? _mm_set1_epi64x((long long)last) : (__m128i)more);
+#else
+        v = b == 7 && i ? (some_bytes)(byte_eights){last, last} : more;
+#endif
+    }
+    const byte_pairs even = (byte_pairs)v * powers & 255, odd = ((byte_pairs)v >> 8) * powers << 8;
+    v = (some_bytes)(even | odd);
+    return -(some_bytes)(v > 85) - (some_bytes)(v > 170);
+}
 /* What stands for nf4_values in a product: 128 + round(112 value), the factor whose errors are smallest. They are
  * at most 1/224 of a block's largest weight, about those of activations of 8 bits. */
 static const uint8_t nf4_table[16] = {16, 50, 69, 84, 96, 107, 118, 128, 137, 146, 156, 166, 177, 191, 209, 240};
@@ -341,7 +528,8 @@ static const uint8_t bnb_fp4_table[16] = {128, 128, 192, 224, 160, 176, 144, 152
 DECODE_INLINE some_bytes decode_weights(uint32_t dtype, const uint8_t *p, const int b, const int i)
 {
     const int n = b / 4, j = b % 4;
-    const uint8_t *own = p + b * block_type(dtype).bytes; /* where blocks are of 32 */
+    const struct block_type t = block_type(dtype);
+    const uint8_t *own = p + b * BLOCK / t.block * t.bytes; /* the block of the type */
     switch (dtype) {
     case VIV_Q4_0:
         return nibbles(own + 2, i);
@@ -369,8 +557,30 @@ DECODE_INLINE some_bytes decode_weights(uint32_t dtype, const uint8_t *p, const 
                shifted(load_bytes(p + 128 + n * 32 + i), 2 * j - 4, 48);
     case TYPE_IQ4_XS:
         return look_up(iq4_table, nibbles(p + 8 + b * 16, i));
+    case TYPE_IQ2_XXS:
+        return decode_iq2_xxs(p, b, i);
+    case TYPE_IQ2_XS:
+        return decode_iq2_xs(p, b, i);
+    case TYPE_IQ2_S:
+        return decode_iq2_s(p, b, i);
+    case TYPE_IQ3_XXS:
+        return decode_iq3_xxs(p, b, i);
+    case TYPE_IQ3_S:
+        return decode_iq3_s(p, b, i);
+    case TYPE_IQ1_S:
+        return decode_iq1_s(p, b, i);
+    case TYPE_IQ1_M:
+        return decode_iq1_m(p, b, i);
+    case TYPE_TQ1_0:
+        return decode_tq1_0(p, b, i);
     case TYPE_TQ2_0:
         return shifted(load_bytes(p + n * 32 + i), 2 * j, 3);
+    case TYPE_Q1_0: /* 0 for -1, 2 for 1 */
+        return spread_bits(own + 2 + j * 4, i, 2);
+    case TYPE_Q2_0:
+        return pairs_of_bits(own + 2 + b % 2 * 8, i);
+    case TYPE_NVFP4:
+        return look_up(fp4_table, nibbles_by_eights(own + 4 + b % 2 * 16, i));
     case TYPE_INT4:
         return nibbles(own + offsetof(struct block_int4, q), i) + own[offsetof(struct block_int4, add)];
     case TYPE_INT8:
@@ -407,11 +617,41 @@ DECODE_INLINE void store_powers(float *out, const uint8_t *p, size_t stride)
 #endif
 }
 
-/* Those of eight blocks of 32. */
+/* A scale of NVFP4, a float of 4 and 3 bits without a sign: m * 2^(e - 11), half its value as those of MXFP4. */
+struct nvfp4_scale {
+    int32_t e, m;
+};
+
+DECODE_INLINE struct nvfp4_scale nvfp4_scale(int32_t byte)
+{
+    const int32_t e = byte >> 3 & 15, m = byte & 7;
+    return byte == 0x7f ? (struct nvfp4_scale){1, 0} : (struct nvfp4_scale){e + (e == 0), m + (e != 0) * 8};
+}
+
+/* Those of a block's halves become the power of two of the larger one, and int16. A half whose scale is more than
+ * 2^11 times smaller loses its lowest bits: at most 2^-14 of the other's scale. */
+DECODE_INLINE void decode_nvfp4_scales(const uint8_t *p, struct decoded *out)
+{
+    for (int b = 0; b < UNIT_BLOCKS; b++) {
+        const int32_t pair = half_bits_at(p + b / 2 * 36 + b % 2 * 2);
+        const struct nvfp4_scale first = nvfp4_scale(pair & 255), second = nvfp4_scale(pair >> 8);
+        const int32_t e = first.e > second.e ? first.e : second.e;
+        out->scale[b] = float_of_bits((uint32_t)(e + 105) << 23); /* 2^(e - 22) */
+        out->sub[2 * b] = (int16_t)(first.m << 11 >> (e - first.e));
+        out->sub[2 * b + 1] = (int16_t)(second.m << 11 >> (e - second.e));
+    }
+}
+
+/* Those of blocks of 32 or a few of these. */
 DECODE_INLINE void decode_own_scales(const struct block_type t, const uint8_t *p, struct decoded *out)
 {
     if (t.dtype == VIV_MXFP4) {
         store_powers(out->scale, p, t.bytes);
+        return;
+    }
+    if (t.block > BLOCK) {
+        for (int b = 0; b < UNIT_BLOCKS; b++)
+            out->scale[b] = half_at(p + b * BLOCK / t.block * t.bytes);
         return;
     }
     store_halves(out->scale, p, t.bytes);
@@ -453,14 +693,43 @@ DECODE_INLINE void decode_q3_k_scales(const uint8_t *p, struct decoded *out)
 /* Eight of 6 bits, less 32: 4 of each in the nibbles of 4 bytes, 2 in the pairs of 2 more. */
 DECODE_INLINE void decode_iq4_xs_scales(const uint8_t *p, struct decoded *out)
 {
-    uint64_t low = word_at(p + 4), high = half_bits_at(p + 2);
-    low = (low | low << 16) & 0x0000ffff0000ffffu;
-    low = (low | low << 8) & 0x00ff00ff00ff00ffu;
-    low = (low | low << 4) & 0x0f0f0f0f0f0f0f0fu;
+    uint64_t high = half_bits_at(p + 2);
     high = (high | high << 24) & 0x000000ff000000ffu;
     high = (high | high << 12) & 0x000f000f000f000fu;
     high = (high | high << 6) & 0x0303030303030303u;
-    store_scaled_bytes(out->scale, half_at(p), low | high << 4, 32.0f);
+    store_scaled_bytes(out->scale, half_at(p), spread_nibbles(word_at(p + 4)) | high << 4, 32.0f);
+}
+
+/* Scales of 2 s + 1 halves, quarters... of d, with s in the highest 4 bits (or the 3 below the highest) of bytes
+ * that lie `stride` apart. */
+DECODE_INLINE void decode_odd_scales(float d, const uint8_t *p, size_t stride, uint64_t mask, struct decoded *out)
+{
+    uint64_t s = 0;
+    for (int b = 0; b < UNIT_BLOCKS; b++)
+        s |= (uint64_t)p[(size_t)b * stride] << 8 * b;
+    store_scaled_bytes(out->scale, d, (s >> 3 & mask) | 0x0101010101010101, 0.0f);
+}
+
+/* Sub-scales of 2 s + 1, of sixteen s of 4 bits. */
+DECODE_INLINE void decode_odd_nibbles(const uint8_t *p, struct decoded *out)
+{
+    const uint64_t s[2] = {spread_nibbles(word_at(p)), spread_nibbles(word_at(p + 4))};
+    store_shorts(out->sub, (signed16)(load16((const uint8_t *)s) * 2 + 1));
+}
+
+/* Four times four s of 3 bits, and above these a part of the f16. */
+DECODE_INLINE void decode_iq1_m_scales(const uint8_t *p, struct decoded *out)
+{
+    uint32_t d = 0;
+    for (int i = 0; i < 4; i++) {
+        const uint64_t four = half_bits_at(p + 48 + 2 * i);
+        uint64_t s = (four | four << 26) & 0x0000003f0000003fu;
+        s = (s | s << 13) & 0x0007000700070007u;
+        s = s << 1 | 0x0001000100010001u;
+        memcpy(out->sub + 4 * i, &s, sizeof s);
+        d |= (uint32_t)(four >> 12) << 4 * i;
+    }
+    store_eight_times(out->scale, half_at((const uint8_t *)&d) * 0.125f);
 }
 
 /* --- the same for types of our own ---------------------------------------------------------------------------- */
@@ -500,7 +769,7 @@ DECODE_INLINE void decode_two_scales(const float first[UNIT_BLOCKS], const float
     memcpy(out->scale, &scale, sizeof scale);
 }
 
-DECODE_INLINE void decode_nvfp4_scales(const uint8_t *p, struct decoded *out)
+DECODE_INLINE void decode_nvfp4_f32_scales(const uint8_t *p, struct decoded *out)
 {
     float first[UNIT_BLOCKS], second[UNIT_BLOCKS];
     for (int b = 0; b < UNIT_BLOCKS; b++, p += sizeof(struct block_nvfp4_f32)) {
@@ -537,6 +806,30 @@ DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, struct decode
     case TYPE_IQ4_XS:
         decode_iq4_xs_scales(p, out);
         break;
+    case TYPE_IQ2_XXS:
+        decode_odd_scales(half_at(p) * 0.125f, p + 9, 8, 0x1e1e1e1e1e1e1e1e, out);
+        break;
+    case TYPE_IQ2_XS:
+    case TYPE_IQ2_S:
+        decode_odd_nibbles(p + (dtype == TYPE_IQ2_XS ? 66 : 74), out);
+        store_eight_times(out->scale, half_at(p) * 0.125f);
+        break;
+    case TYPE_IQ3_XXS:
+        decode_odd_scales(half_at(p) * 0.5f, p + 69, 4, 0x1e1e1e1e1e1e1e1e, out);
+        break;
+    case TYPE_IQ3_S:
+        store_scaled_bytes(out->scale, half_at(p), spread_nibbles(word_at(p + 106)) << 1 | 0x0101010101010101,
+                           0.0f);
+        break;
+    case TYPE_IQ1_S:
+        decode_odd_scales(half_at(p) * 0.125f, p + 35, 2, 0x0e0e0e0e0e0e0e0e, out);
+        break;
+    case TYPE_IQ1_M:
+        decode_iq1_m_scales(p, out);
+        break;
+    case TYPE_TQ1_0:
+        store_eight_times(out->scale, half_at(p + 52));
+        break;
     case TYPE_TQ2_0:
         store_eight_times(out->scale, half_at(p + 64));
         break;
@@ -556,6 +849,9 @@ DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, struct decode
         store_floats(out->scale, p, sizeof(struct block_code4), ~0u, 1.0f / 96.0f);
         break;
     case TYPE_NVFP4_F32:
+        decode_nvfp4_f32_scales(p, out);
+        break;
+    case TYPE_NVFP4:
         decode_nvfp4_scales(p, out);
         break;
     default:
@@ -579,7 +875,7 @@ DECODE_INLINE const uint8_t *unit_at(uint32_t dtype, const void *row, uint64_t f
     if (t.block == UNIT || blocks - first >= UNIT_BLOCKS)
         return p;
     memset(end, 0, sizeof *end);
-    memcpy(end, p, (blocks - first) * t.bytes);
+    memcpy(end, p, (blocks - first) * BLOCK / t.block * t.bytes);
     return end->bytes;
 }
 
@@ -595,32 +891,5 @@ DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, uint6
         memcpy(out->u + i, &v, sizeof v);
     }
 }
-
-/* X(name, number) for each type. */
-#define BLOCK_TYPES(X)                                                                                             \
-    X(q4_0, VIV_Q4_0)                                                                                              \
-    X(q4_1, TYPE_Q4_1)                                                                                             \
-    X(q5_0, TYPE_Q5_0)                                                                                             \
-    X(q5_1, TYPE_Q5_1)                                                                                             \
-    X(q8_0, VIV_Q8_0)                                                                                              \
-    X(q2_k, TYPE_Q2_K)                                                                                             \
-    X(q3_k, TYPE_Q3_K)                                                                                             \
-    X(q4_k, TYPE_Q4_K)                                                                                             \
-    X(q5_k, TYPE_Q5_K)                                                                                             \
-    X(q6_k, TYPE_Q6_K)                                                                                             \
-    X(iq4_nl, TYPE_IQ4_NL)                                                                                         \
-    X(iq4_xs, TYPE_IQ4_XS)                                                                                         \
-    X(tq2_0, TYPE_TQ2_0)                                                                                           \
-    X(mxfp4, VIV_MXFP4)                                                                                            \
-    OWN_BLOCK_TYPES(X)
-
-/* Those of them that are our own. */
-#define OWN_BLOCK_TYPES(X)                                                                                         \
-    X(int4, TYPE_INT4)                                                                                             \
-    X(int8, TYPE_INT8)                                                                                             \
-    X(uint8, TYPE_UINT8)                                                                                           \
-    X(nf4, TYPE_NF4)                                                                                               \
-    X(bnb_fp4, TYPE_BNB_FP4)                                                                                       \
-    X(nvfp4_f32, TYPE_NVFP4_F32)
 
 #endif

@@ -60,10 +60,21 @@ DECODE_INLINE void block_to_floats(uint32_t dtype, float *y, const uint8_t *p)
     }
 }
 
-DECODE_INLINE void decoded_to_floats(const struct block_type t, float *y, const struct decoded *w, int n_blocks)
+/* The scale of sixteen weights of a row of NVFP4: products round it where its neighbour's is much larger. */
+DECODE_INLINE float nvfp4_scale_at(const void *row, uint64_t i)
+{
+    const struct nvfp4_scale s = nvfp4_scale(((const uint8_t *)row)[i / 4 * 36 + i % 4]);
+    return (float)s.m * float_of_bits((uint32_t)(s.e + 116) << 23); /* m * 2^(e - 11) */
+}
+
+/* Blocks [first, first + n_blocks) of a row, which are decoded in w. */
+DECODE_INLINE void decoded_to_floats(const struct block_type t, float *y, const void *row, uint64_t first,
+                                     const struct decoded *w, int n_blocks)
 {
     for (int i = 0; i < 2 * n_blocks; i++) {
-        const float scale = t.has_sub ? w->scale[i / 2] * (float)w->sub[i] : w->scale[i / 2];
+        const float scale = t.dtype == TYPE_NVFP4 ? nvfp4_scale_at(row, first * 2 + (uint64_t)i)
+                            : t.has_sub           ? w->scale[i / 2] * (float)w->sub[i]
+                                                  : w->scale[i / 2];
         const float min = t.has_sub_min ? w->min[i / 2] * (float)w->sub_min[i] : t.has_min ? w->min[i / 2] : 0.0f;
         for (int j = 0; j < 16; j++) {
             const float value = scale * (float)(w->u[i * 16 + j] - t.offset);
@@ -86,7 +97,7 @@ DECODE_INLINE void decode_floats(uint32_t dtype, float *y, const void *row, uint
     for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
         const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
         decode(dtype, row, first, blocks, &w);
-        decoded_to_floats(t, y + first * BLOCK, &w, n_blocks);
+        decoded_to_floats(t, y + first * BLOCK, row, first, &w, n_blocks);
     }
 }
 

@@ -75,8 +75,10 @@ INLINE __m256i products_of(const struct block_type t, __m256i u, const int8_t *x
     (void)t;
     return _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, q);
 #else
-    if (t.bits < 8)
+    if (t.bits < 7)
         return _mm256_maddubs_epi16(u, q);
+    if (t.bits == 7)
+        return _mm256_madd_epi16(_mm256_maddubs_epi16(u, q), _mm256_set1_epi16(1));
     const __m256i v = _mm256_xor_si256(u, _mm256_set1_epi8((char)0x80));
     return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(q, v)),
                              _mm256_set1_epi16(1));

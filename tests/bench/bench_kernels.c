@@ -4,7 +4,7 @@
  *
  * A product is of the shape of a layer of a 1B model (n = 8192, k = 2048), over several weights in turn so that few
  * rows come from memory and not from a cache. Threads each take a share of the outputs. Medians of several runs. */
-#include "kernels/decode.h"
+#include "kernels/any_blocks.h"
 #include "kernels/kernels.h"
 
 #include <pthread.h>
@@ -140,19 +140,9 @@ static uint64_t weight_row_bytes(uint32_t dtype, uint64_t k)
     return !is_block(dtype) ? k * (dtype == VIV_F32 ? 4 : 2) : k / t.block * t.bytes;
 }
 
-/* Blocks of any bytes, but that their scales are of a usual size, for types that nothing here writes. */
-static void any_blocks(uint32_t dtype, uint8_t *w, uint64_t k)
+static float uniform(void)
 {
-    const struct block_type t = block_type(dtype);
-    const size_t at = dtype == TYPE_Q2_K                                                ? 80
-                      : dtype == TYPE_Q3_K || dtype == TYPE_Q6_K || dtype == TYPE_TQ2_0 ? t.bytes - 2u
-                                                                                        : 0;
-    for (uint64_t b = 0; b < k / t.block; b++, w += t.bytes) {
-        for (size_t i = 0; i < t.bytes; i++)
-            w[i] = (uint8_t)rand();
-        const uint16_t d[2] = {half_of_float(0.01f), half_of_float(0.01f)};
-        memcpy(w + at, d, t.has_min ? 4 : 2);
-    }
+    return (float)rand() / (float)RAND_MAX - 0.5f;
 }
 
 static void bench_product(const struct kernel *kernel, double bytes_per_second)
@@ -169,13 +159,13 @@ static void bench_product(const struct kernel *kernel, double bytes_per_second)
     for (uint64_t i = 0; i < 8 * n + 512; i++) {
         if (i < 64 || i >= 8 * n)
             for (uint64_t j = 0; j < k; j++)
-                values[j] = (float)rand() / (float)RAND_MAX - 0.5f;
+                values[j] = uniform();
         if (i >= 8 * n)
             product->prepare(x + (i - 8 * n) * x_row, values, k);
         else if (i < 64 && from_f32)
             from_f32->from_f32(w + i * weight_row, values, k);
         else if (i < 64)
-            any_blocks(kernel->dtype, (uint8_t *)w + i * weight_row, k);
+            any_blocks(kernel->dtype, (uint8_t *)w + i * weight_row, k, uniform);
         else
             memcpy(w + i * weight_row, w + i % 64 * weight_row, weight_row);
     }

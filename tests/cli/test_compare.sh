@@ -13,6 +13,8 @@ check "six kinds in one table" compare "the best 2 of 8" \
 check "published counts" compare "46.7 B" mixtral-8x7b
 check "a context that a model has not" compare "bert-base: the context is 512" bert-base mistral-7b --at 4096
 check "what fits" compare "context that fits in 8.00 GiB" mistral-7b --memory 8GiB --type q4_0
+check "every type of weights" compare '"weight_bytes_iq3_xxs": 47' llama-3.2-1b --type iq3_xxs --json
+check "no such type" ends 2 "$viv" compare mistral-7b --on l4 --type q4_9
 check "JSON" compare '"params_active": 12879925248' mixtral-8x7b --json
 check "comma-separated values" compare 'size,params_total,count,7241732096' mistral-7b --csv
 check "Markdown" compare '| **ceiling** |' mistral-7b --markdown

@@ -26,10 +26,10 @@ check 'a spec is checked' ends 0 "$viv" spec check llama
 printf 'viv: 1\nuse: llama-3.2-1b\narchitecture: mamba\n' >"$work/mamba.yaml"
 check 'an architecture that no plugin provides is refused' fails "no plugin provides architecture 'mamba'" "$viv" spec check "$work/mamba.yaml"
 check 'a checkpoint is checked up to its weights' says 'it can run' "$viv" spec check "$source/tests/golden/llama-gqa-gguf/model.gguf"
-# the type of blk.0.ffn_gate.weight, behind its name, its number of dimensions and both of them, becomes NVFP4
-cp "$source/tests/golden/llama-q8_0-gguf/model.gguf" "$work/nvfp4.gguf"
-type_at=$(($(LC_ALL=C grep -abo 'blk\.0\.ffn_gate\.weight' "$work/nvfp4.gguf" | cut -d: -f1) + 21 + 4 + 16))
-printf '\050' | dd of="$work/nvfp4.gguf" bs=1 seek="$type_at" conv=notrunc 2>/dev/null
+# the type of blk.0.ffn_gate.weight, behind its name, its number of dimensions and both of them, becomes Q8_1
+cp "$source/tests/golden/stablelm-gguf/model.gguf" "$work/q8_1.gguf"
+type_at=$(($(LC_ALL=C grep -abo 'blk\.0\.ffn_gate\.weight' "$work/q8_1.gguf" | cut -d: -f1) + 21 + 4 + 16))
+printf '\011' | dd of="$work/q8_1.gguf" bs=1 seek="$type_at" conv=notrunc 2>/dev/null
 mkdir -p "$work/config"
 cp "$source/tests/golden/llama-gqa/config.json" "$work/config/"
 check 'config.json alone is checked up to the graph' says 'its graph can be built' "$viv" spec check "$work/config"
@@ -37,7 +37,7 @@ printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n' >"$
 check 'a pointer of Git LFS in its place is named' fails 'say `git lfs pull` there' "$viv" inspect "$work/config"
 printf '<!DOCTYPE html>\n' >"$work/config/config.json"
 check 'and so is a web page' fails 'a web page, not the file itself' "$viv" inspect "$work/config"
-check 'what cannot be computed is said' fails "/nvfp4.gguf: tensor 'blk.0.ffn_gate.weight' is of type nvfp4; this version computes with f32, f16, q4_0" "$viv" spec check "$work/nvfp4.gguf"
+check 'what cannot be computed is said' fails "/q8_1.gguf: tensor 'blk.0.ffn_gate.weight' is of type q8_1; this version computes with f32, f16, q4_0" "$viv" spec check "$work/q8_1.gguf"
 check 'a spec is expanded' says attention "$viv" spec expand llama-3.2-1b
 check 'a model without weights is inspected' says 1235814400 "$viv" inspect llama-3.2-1b
 alternating() { says '  12 x' "$viv" inspect gpt-oss-20b && [ "$(grep -c '^    1 x$' "$work/out")" -eq 2 ] && [ "$(grep -c ' experts ' "$work/out")" -eq 2 ]; }

@@ -1,5 +1,5 @@
 /* Products: every kernel that this processor can run against generic and against sums in double precision. */
-#include "kernels/decode.h"
+#include "kernels/any_blocks.h"
 #include "kernels/kernels.h"
 #include "testing.h"
 
@@ -49,38 +49,6 @@ static const struct kernel *generic(enum kernel_operation operation, uint32_t dt
     return kernels_chosen(0, 0, operation, dtype);
 }
 
-/* A block of our own types: its scales are f32. */
-static void usual_scales(uint32_t dtype, unsigned char *w)
-{
-    const float d[2] = {uniform() * 0.02f, uniform() * 0.02f};
-    if (dtype == TYPE_INT4) {
-        memcpy(w, d, 4);
-        w[0] %= 17;
-    } else {
-        memcpy(w, d, block_type(dtype).has_min || dtype == TYPE_NVFP4_F32 ? 8 : 4);
-    }
-}
-
-/* Blocks of any bits, but that their scales are of a usual size. */
-static void any_blocks(uint32_t dtype, unsigned char *w, uint64_t k)
-{
-    const struct block_type t = block_type(dtype);
-    for (uint64_t b = 0; b < k / t.block; b++, w += t.bytes) {
-        for (int i = 0; i < t.bytes; i++)
-            w[i] = (unsigned char)((int)(uniform() * 255.0f) & 255);
-        if (dtype >= TYPE_INT4) {
-            usual_scales(dtype, w);
-            continue;
-        }
-        const uint16_t d[2] = {half_of_float(uniform() * 0.02f), half_of_float(uniform() * 0.02f)};
-        const int at = dtype == TYPE_Q2_K ? 80
-                       : t.block == 256 && dtype != TYPE_Q4_K && dtype != TYPE_Q5_K && dtype != TYPE_IQ4_XS
-                           ? t.bytes - 2
-                           : 0;
-        memcpy(w + at, d, t.has_min ? 4 : 2);
-    }
-}
-
 static struct trial trial_make(const viv_product *product, uint64_t n, uint64_t k, uint64_t n_rows)
 {
     uint32_t dtype = product->weight_dtype;
@@ -101,7 +69,7 @@ static struct trial trial_make(const viv_product *product, uint64_t n, uint64_t 
         if (generic(KERNEL_FROM_F32, dtype))
             generic(KERNEL_FROM_F32, dtype)->from_f32(t.w + i * t.w_stride, t.weights + i * k, k);
         else
-            any_blocks(dtype, (unsigned char *)t.w + i * t.w_stride, k);
+            any_blocks(dtype, (uint8_t *)t.w + i * t.w_stride, k, uniform);
         generic(KERNEL_TO_F32, dtype)->to_f32(t.weights + i * k, t.w + i * t.w_stride, k);
     }
     for (uint64_t i = 0; i < n_rows * k; i++)
@@ -181,7 +149,9 @@ static void try_product(const viv_product *product, void (*check)(const struct t
             for (size_t l = 0; l < COUNT(some_rows); l++) {
                 if (some_outputs[j] * lengths[i] * some_rows[l] > most_work || turn++ % few)
                     continue;
-                struct trial t = trial_make(product, some_outputs[j], lengths[i], some_rows[l]);
+                const uint64_t length =
+                    block ? size_align(lengths[i], block_type(product->weight_dtype).block) : lengths[i];
+                struct trial t = trial_make(product, some_outputs[j], length, some_rows[l]);
                 check(&t);
                 trial_release(&t);
             }

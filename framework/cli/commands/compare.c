@@ -11,6 +11,7 @@
 #include "cli/compare/history.h"
 #include "cli/compare/table.h"
 #include "engine/load.h"
+#include "kernels/block_types.h"
 #include "kernels/kernels.h"
 #include "sched/cpus.h"
 #include "tensor/dtype.h"
@@ -38,16 +39,18 @@ struct compare_options {
 };
 static const struct compare_options defaults = {.texts = 1, .rounds = 3, .runs = 6, .answer = 64};
 
-#define OPT(field) offsetof(struct compare_options, field)
+#define OPT(field)            offsetof(struct compare_options, field)
+#define OR_NAME(name, number) "|" #name
 static const struct option table[] = {
     {"at", 0, OPTION_IDS, OPT(at), "N,N",
      .help = "tokens that a text has so far, where that matters; default 512,4096, or less where models that are "
              "measured have less room"},
     SEQUENCES_OPTION(OPT(texts), NULL, MOST_TEXTS),
     {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
-     .help = "f32, bf16, f16, q8_0, q4_0 or mxfp4: of the weights, where speed is predicted; default as in the "
-             "checkpoint, or f16 without one",
-     .choices = "f32|f16|bf16|q8_0|q4_0|mxfp4"},
+     .help = "of the weights, where speed is predicted: f32, f16, bf16, or a type of blocks such as q4_k; default "
+             "as in "
+             "the checkpoint, or f16 without one",
+     .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
     {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE",
      .help = "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this "
              "one; repeated: a column for each model on each machine"},

@@ -44,6 +44,14 @@ static viv_status check_groups(const struct packed *p, const struct quantization
                      p->bits, p->group, q->file, (int64_t)bits, (int64_t)size);
 }
 
+/* Groups that were never set are -1. */
+static bool is_set(const viv_tensor *g_idx)
+{
+    int32_t first = 0;
+    memcpy(&first, g_idx->dl.data, size_min(g_idx->nbytes, sizeof first));
+    return first != -1;
+}
+
 static viv_status describe_rest(struct packed *p, const struct quantization *q, uint64_t zero_rows,
                                 enum part_kind zero_kind, struct arena *arena, struct error *err)
 {
@@ -57,7 +65,7 @@ static viv_status describe_rest(struct packed *p, const struct quantization *q, 
         status = part_check(p, ZERO_POINT, zero_kind, one ? 1 : zero_rows, groups, "outputs by groups", err);
     if (status == VIV_OK)
         status = check_groups(p, q, err);
-    if (status == VIV_OK && has_part(p, G_IDX))
+    if (status == VIV_OK && has_part(p, G_IDX) && is_set(&p->part[G_IDX]))
         status = packed_find_order(p, G_IDX, groups, arena, err);
     p->dtype = integer_type(p, &p->part[SCALE], !has_part(p, ZERO_POINT));
     return status;

@@ -165,6 +165,19 @@ static bool is_note(const viv_tensor *t)
     return false;
 }
 
+/* bitsandbytes says how a weight of int8 lies; older versions of it wrote tiles (col32, col_turing, col_ampere). */
+static viv_status check_note(const viv_tensor *t, struct error *err)
+{
+    const unsigned char *bytes = t->dl.data;
+    for (uint64_t i = 0; bytes && ends_in(t->name, ".weight_format") && i < t->nbytes; i++)
+        if (bytes[i])
+            return error_set(err, VIV_EUNSUPPORTED,
+                             "'%s' says that the weight lies in tiles (%u), expected rows (0): save the checkpoint "
+                             "anew with a current bitsandbytes",
+                             t->name, bytes[i]);
+    return VIV_OK;
+}
+
 /* Leaves out the tensors that are taken, and names the others anew. */
 static viv_status leave_out(struct checkpoint *c, const bool *taken, uint32_t *of_tensor, struct error *err)
 {
@@ -197,7 +210,10 @@ static viv_status join_all(struct checkpoint *c, const struct quantization *q, s
     viv_status status = taken && joined ? VIV_OK : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < c->n_tensors; i++) {
         const struct scheme *s = scheme_of(q, &c->tensors[i]);
-        taken[i] = taken[i] || (!s && is_note(&c->tensors[i]));
+        if (!s && is_note(&c->tensors[i])) {
+            taken[i] = true;
+            status = check_note(&c->tensors[i], err);
+        }
         if (!s || taken[i])
             continue;
         w->items[w->n].scheme = s;
@@ -327,6 +343,11 @@ viv_status packed_read(const struct checkpoint *c, const viv_tensor *t, uint64_t
 {
     const struct packed *p = packed_of(c, t);
     const uint64_t blocks = p->n_in / BLOCK, step = p->scheme->by_inputs ? 1 : blocks;
+    if (!p->scheme->block && (first % 8 || n % 8))
+        return error_set(err, VIV_ESHAPE,
+                         "%s: tensor '%s' holds outputs by eights, expected whole eights, found outputs %" PRIu64
+                         " to %" PRIu64,
+                         c->path, p->part[0].name, first, first + n);
     viv_status status = VIV_OK;
     for (uint64_t b = 0; status == VIV_OK && b < blocks; b += step)
         status = read_blocks(p, first, n, b, b + step, out, err);
