@@ -141,6 +141,26 @@ TEST(packed__refuses_act_order_outside_of_groups)
 }
 END_TEST
 
+TEST(packed__reads_whole_eights_where_eight_outputs_share_a_word)
+{
+    const struct made list[] = {ZEROS("a.qweight", "I32", "64,2"), ZEROS("a.qzeros", "I32", "2,2"),
+                                ZEROS("a.scales", "F16", "2,16")};
+    struct checkpoint c;
+    struct error err = {0};
+    unsigned char rows[16 * 64];
+    const char *dir = make("{'quant_method': 'awq', 'bits': 4, 'group_size': 32, 'version': 'gemm'}", list, 3);
+    ck_assert_msg(checkpoint_open(&c, dir, &err) == VIV_OK, "%s", err.text);
+    const viv_tensor *t = checkpoint_tensor(&c, "a.weight");
+    ck_assert(t && t->row_bytes * 16 <= sizeof rows);
+    ck_assert_int_eq(packed_read(&c, t, 8, 8, rows, &err), VIV_OK);
+    ck_assert_int_eq(packed_read(&c, t, 0, 1, rows, &err), VIV_ESHAPE);
+    ck_assert_ptr_nonnull(strstr(err.text, "expected whole eights, found outputs 0 to 1"));
+    ck_assert_int_eq(packed_read(&c, t, 4, 8, rows, &err), VIV_ESHAPE);
+    checkpoint_close(&c);
+    remove_scratch();
+}
+END_TEST
+
 TEST(packed__refuses_scales_that_are_no_numbers)
 {
     FAILS_TO_READ(GPTQ, "output 3, inputs 32 to 63: the scale is nan", QWEIGHT, QZEROS,
@@ -242,6 +262,8 @@ TEST(packed__refuses_bitsandbytes_whose_state_does_not_fit)
             ZEROS("a.weight.quant_map", "F32", "16"), STATE("7b"));
     REFUSES(BNB, "'a.SCB' is f32 [3], expected f32 [2, 1]", ZEROS("a.weight", "I8", "2,32"),
             ZEROS("a.SCB", "F32", "3"));
+    REFUSES(BNB, "'a.weight_format' says that the weight lies in tiles (2)", ZEROS("a.weight", "I8", "2,32"),
+            ZEROS("a.SCB", "F32", "2"), {"a.weight_format", "U8", "1", "02", 0});
 }
 END_TEST
 
@@ -280,7 +302,8 @@ TEST(packed__weights_of_other_modules_stay_as_they_are)
 END_TEST
 
 TESTS(packed__refuses_gptq_that_contradicts_itself, packed__refuses_act_order_outside_of_groups,
-      packed__refuses_scales_that_are_no_numbers, packed__refuses_fp8_codes_and_scales_that_are_none,
-      packed__refuses_awq_of_other_layouts, packed__refuses_compressed_tensors_that_contradict_themselves,
+      packed__reads_whole_eights_where_eight_outputs_share_a_word, packed__refuses_scales_that_are_no_numbers,
+      packed__refuses_fp8_codes_and_scales_that_are_none, packed__refuses_awq_of_other_layouts,
+      packed__refuses_compressed_tensors_that_contradict_themselves,
       packed__refuses_bitsandbytes_whose_state_does_not_fit, packed__names_what_it_reads_where_a_method_is_unknown,
       packed__weights_of_other_modules_stay_as_they_are)
