@@ -619,27 +619,32 @@ DECODE_INLINE void store_powers(float *out, const uint8_t *p, size_t stride)
 
 /* A scale of NVFP4, a float of 4 and 3 bits without a sign: m * 2^(e - 11), half its value as those of MXFP4. */
 struct nvfp4_scale {
-    int32_t e, m;
+    uint32_t e, m;
 };
 
-DECODE_INLINE struct nvfp4_scale nvfp4_scale(int32_t byte)
+DECODE_INLINE struct nvfp4_scale nvfp4_scale(uint32_t byte)
 {
-    const int32_t e = byte >> 3 & 15, m = byte & 7;
-    return byte == 0x7f ? (struct nvfp4_scale){1, 0} : (struct nvfp4_scale){e + (e == 0), m + (e != 0) * 8};
+    const uint32_t e = byte >> 3 & 15, m = byte & 7;
+    const uint32_t is_number = -(uint32_t)(byte != 0x7f), is_small = e == 0;
+    return (struct nvfp4_scale){((e + is_small - 1) & is_number) + 1, (m + 8 - is_small * 8) & is_number};
 }
 
 /* Those of a block's halves become the power of two of the larger one, and int16. A half whose scale is more than
  * 2^11 times smaller loses its lowest bits: at most 2^-14 of the other's scale. */
 DECODE_INLINE void decode_nvfp4_scales(const uint8_t *p, struct decoded *out)
 {
+    uint32_t pairs[UNIT_BLOCKS], subs[UNIT_BLOCKS],
+        powers[UNIT_BLOCKS]; /* loops that the compiler makes vectors of */
+    for (int b = 0; b < UNIT_BLOCKS; b++)
+        pairs[b] = half_bits_at(p + b / 2 * 36 + b % 2 * 2);
     for (int b = 0; b < UNIT_BLOCKS; b++) {
-        const int32_t pair = half_bits_at(p + b / 2 * 36 + b % 2 * 2);
-        const struct nvfp4_scale first = nvfp4_scale(pair & 255), second = nvfp4_scale(pair >> 8);
-        const int32_t e = first.e > second.e ? first.e : second.e;
-        out->scale[b] = float_of_bits((uint32_t)(e + 105) << 23); /* 2^(e - 22) */
-        out->sub[2 * b] = (int16_t)(first.m << 11 >> (e - first.e));
-        out->sub[2 * b + 1] = (int16_t)(second.m << 11 >> (e - second.e));
+        const struct nvfp4_scale first = nvfp4_scale(pairs[b] & 255), second = nvfp4_scale(pairs[b] >> 8);
+        const uint32_t e = first.e > second.e ? first.e : second.e;
+        powers[b] = (e + 105) << 23; /* 2^(e - 22) */
+        subs[b] = first.m << 11 >> (e - first.e) | second.m << 11 >> (e - second.e) << 16;
     }
+    memcpy(out->scale, powers, sizeof powers);
+    memcpy(out->sub, subs, sizeof subs);
 }
 
 /* Those of blocks of 32 or a few of these. */
@@ -700,8 +705,8 @@ DECODE_INLINE void decode_iq4_xs_scales(const uint8_t *p, struct decoded *out)
     store_scaled_bytes(out->scale, half_at(p), spread_nibbles(word_at(p + 4)) | high << 4, 32.0f);
 }
 
-/* Scales of 2 s + 1 halves, quarters... of d, with s in the highest 4 bits (or the 3 below the highest) of bytes
- * that lie `stride` apart. */
+/* Scales d * (2 s + 1): s is in the highest 4 bits, or in the 3 below the highest, of bytes that lie `stride`
+ * apart; `mask` is that of 2 s in each byte. */
 DECODE_INLINE void decode_odd_scales(float d, const uint8_t *p, size_t stride, uint64_t mask, struct decoded *out)
 {
     uint64_t s = 0;
