@@ -320,7 +320,7 @@ DECODE_INLINE void store_shorts(int16_t *p, signed16 v)
     vst1q_s16(p + 8, vmovl_high_s8((int8x16_t)v));
 #else
     for (int i = 0; i < 16; i++)
-        p[i] = v[i];
+        p[i] = (int16_t)v[i];
 #endif
 }
 
