@@ -1,6 +1,9 @@
-/* block_types.h - the block-quantized types that there are kernels for: decode.h says what they are. */
+/* block_types.h - the block-quantized types that there are kernels for: their numbers, names and traits. decode.h
+ * says what the traits mean. */
 #ifndef KERNELS_BLOCK_TYPES_H
 #define KERNELS_BLOCK_TYPES_H
+
+#include "kernels/blocks.h"
 
 #include <vivarium/tensor.h>
 
@@ -80,5 +83,83 @@ enum {
     X(nvfp4_f32, TYPE_NVFP4_F32)
 
 #define BLOCK_TYPES(X) GGML_BLOCK_TYPES(X) OWN_BLOCK_TYPES(X)
+
+/* What a product chooses its instructions by. */
+struct block_type {
+    uint32_t dtype;
+    uint16_t block, bytes; /* weights and bytes of a block of the type */
+    uint8_t bits;          /* of u */
+    uint8_t offset;        /* a power of two, or 0 */
+    uint8_t has_min, has_sub, has_sub_min;
+};
+
+static inline __attribute__((always_inline)) struct block_type block_type(uint32_t dtype)
+{
+    switch (dtype) {
+    case VIV_Q4_0:
+        return (struct block_type){dtype, 32, 18, 4, 8, 0, 0, 0};
+    case TYPE_Q4_1:
+        return (struct block_type){dtype, 32, 20, 4, 0, 1, 0, 0};
+    case TYPE_Q5_0:
+        return (struct block_type){dtype, 32, 22, 5, 16, 0, 0, 0};
+    case TYPE_Q5_1:
+        return (struct block_type){dtype, 32, 24, 5, 0, 1, 0, 0};
+    case VIV_Q8_0:
+        return (struct block_type){dtype, 32, 34, 8, 128, 0, 0, 0};
+    case TYPE_Q2_K:
+        return (struct block_type){dtype, 256, 84, 2, 0, 1, 1, 1};
+    case TYPE_Q3_K:
+        return (struct block_type){dtype, 256, 110, 3, 4, 0, 1, 0};
+    case TYPE_Q4_K:
+        return (struct block_type){dtype, 256, 144, 4, 0, 1, 0, 0};
+    case TYPE_Q5_K:
+        return (struct block_type){dtype, 256, 176, 5, 0, 1, 0, 0};
+    case TYPE_Q6_K:
+        return (struct block_type){dtype, 256, 210, 6, 32, 0, 1, 0};
+    case TYPE_IQ2_XXS:
+        return (struct block_type){dtype, 256, 66, 7, 64, 0, 0, 0};
+    case TYPE_IQ2_XS:
+        return (struct block_type){dtype, 256, 74, 7, 64, 0, 1, 0};
+    case TYPE_IQ3_XXS:
+        return (struct block_type){dtype, 256, 98, 6, 32, 0, 0, 0};
+    case TYPE_IQ1_S:
+        return (struct block_type){dtype, 256, 50, 5, 16, 0, 0, 0};
+    case TYPE_IQ4_NL:
+        return (struct block_type){dtype, 32, 18, 8, 128, 0, 0, 0};
+    case TYPE_IQ3_S:
+        return (struct block_type){dtype, 256, 110, 5, 16, 0, 0, 0};
+    case TYPE_IQ2_S:
+        return (struct block_type){dtype, 256, 82, 7, 64, 0, 1, 0};
+    case TYPE_IQ4_XS:
+        return (struct block_type){dtype, 256, 136, 8, 128, 0, 0, 0};
+    case TYPE_IQ1_M:
+        return (struct block_type){dtype, 256, 56, 5, 16, 0, 1, 0};
+    case TYPE_TQ1_0:
+        return (struct block_type){dtype, 256, 54, 2, 1, 0, 0, 0};
+    case TYPE_TQ2_0:
+        return (struct block_type){dtype, 256, 66, 2, 1, 0, 0, 0};
+    case TYPE_NVFP4:
+        return (struct block_type){dtype, 64, 36, 5, 16, 0, 1, 0};
+    case TYPE_Q1_0:
+        return (struct block_type){dtype, 128, 18, 2, 1, 0, 0, 0};
+    case TYPE_Q2_0:
+        return (struct block_type){dtype, 64, 18, 2, 1, 0, 0, 0};
+    case TYPE_INT4:
+        return (struct block_type){dtype, 32, sizeof(struct block_int4), 5, 16, 0, 0, 0};
+    case TYPE_INT8:
+        return (struct block_type){dtype, 32, sizeof(struct block_int8), 8, 128, 0, 0, 0};
+    case TYPE_UINT8:
+        return (struct block_type){dtype, 32, sizeof(struct block_uint8), 8, 128, 1, 0, 0};
+    case TYPE_NF4:
+    case TYPE_BNB_FP4:
+        return (struct block_type){dtype, 32, sizeof(struct block_code4), 8, 128, 0, 0, 0};
+    case TYPE_NVFP4_F32:
+        return (struct block_type){dtype, 32, sizeof(struct block_nvfp4_f32), 5, 16, 0, 1, 0};
+    case TYPE_FP8:
+        return (struct block_type){dtype, 32, sizeof(struct block_fp8), 8, 0, 0, 0, 0};
+    default: /* VIV_MXFP4 */
+        return (struct block_type){dtype, 32, 17, 5, 16, 0, 0, 0};
+    }
+}
 
 #endif
