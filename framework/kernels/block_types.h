@@ -84,6 +84,11 @@ enum {
 
 #define BLOCK_TYPES(X) GGML_BLOCK_TYPES(X) OWN_BLOCK_TYPES(X)
 
+/* And that which is decoded to floats alone. */
+#define FLOAT_BLOCK_TYPES(X)                                                                                       \
+    BLOCK_TYPES(X)                                                                                                 \
+    X(fp8, TYPE_FP8)
+
 /* What a product chooses its instructions by. */
 struct block_type {
     uint32_t dtype;

@@ -38,17 +38,21 @@ DECODE_INLINE const uint8_t *unit_at(uint32_t dtype, const void *row, uint64_t f
     return end->bytes;
 }
 
-/* The unit that begins with block `first`, a multiple of 8, of a row of `blocks`. */
-DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, uint64_t blocks, struct decoded *out)
+DECODE_INLINE void decode_unit(uint32_t dtype, const uint8_t *p, struct decoded *out)
 {
-    struct unit_end end;
-    const uint8_t *p = unit_at(dtype, row, first, blocks, &end);
     decode_scales(dtype, p, out);
     DECODE_UNROLL
     for (int i = 0; i < UNIT; i += SOME) {
         const some_bytes v = decode_weights(dtype, p, i / BLOCK, i % BLOCK);
         memcpy(out->u + i, &v, sizeof v);
     }
+}
+
+/* The unit that begins with block `first`, a multiple of 8, of a row of `blocks`. */
+DECODE_INLINE void decode(uint32_t dtype, const void *row, uint64_t first, uint64_t blocks, struct decoded *out)
+{
+    struct unit_end end;
+    decode_unit(dtype, unit_at(dtype, row, first, blocks, &end), out);
 }
 
 #endif

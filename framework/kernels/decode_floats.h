@@ -101,7 +101,4 @@ DECODE_INLINE void decode_floats(uint32_t dtype, float *y, const void *row, uint
     }
 }
 
-/* X(name, number) for each type that decode_floats knows. */
-#define FLOAT_BLOCK_TYPES(X) BLOCK_TYPES(X) X(fp8, TYPE_FP8)
-
 #endif

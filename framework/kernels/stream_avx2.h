@@ -232,15 +232,16 @@ INLINE __m256 add_products(const float *p, const float *p_min, uint64_t stride, 
     return y;
 }
 
-/* One row of x is multiplied while weights are decoded; for more they are decoded once. */
-INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end, const int n_rows)
+/* One row of x (`one`) is multiplied while weights are decoded; for more they are decoded once. */
+INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end, const int one)
 {
     const struct block_type t = block_type(dtype);
+    const uint64_t n_rows = one ? 1 : m->n_rows;
     const uint64_t blocks = m->k / BLOCK, stride = size_align(blocks, UNIT_BLOCKS);
     float *y = m->scratch; /* products by block: [n_rows][2][STREAMS][stride] */
     struct row_of_x x[FEW];
-    for (int r = 0; r < n_rows; r++)
-        x[r] = row_of_x(m, (uint64_t)r);
+    for (uint64_t r = 0; r < n_rows; r++)
+        x[r] = row_of_x(m, r);
     for (uint64_t n = n_first; n < n_end; n += STREAMS) {
         const uint64_t n_out = size_min(n_end - n, STREAMS);
         for (uint64_t i = 0; i < n_out; i++) {
@@ -251,22 +252,22 @@ INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, u
                 const uint8_t *p = unit_at(dtype, row, first, blocks, &end);
                 if (t.bytes < t.block) /* those of 8 bits are bound by memory alone, which reads ahead by itself */
                     prefetch(row + first * BLOCK / t.block * t.bytes + AHEAD, UNIT * t.bytes / t.block);
-                if (n_rows == 1)
+                if (one)
                     decode_scales(dtype, p, &w);
                 else
-                    decode(dtype, row, first, blocks, &w);
-                for (int r = 0; r < n_rows; r++) {
-                    float *at = y + ((uint64_t)r * 2 * STREAMS + i) * stride + first;
-                    stream_unit(dtype, p, &w, n_rows > 1, &x[r], first, at, at + STREAMS * stride);
+                    decode_unit(dtype, p, &w);
+                for (uint64_t r = 0; r < n_rows; r++) {
+                    float *at = y + (r * 2 * STREAMS + i) * stride + first;
+                    stream_unit(dtype, p, &w, !one, &x[r], first, at, at + STREAMS * stride);
                 }
             }
         }
-        for (int r = 0; r < n_rows; r++) {
-            const float *at = y + (uint64_t)r * 2 * STREAMS * stride;
+        for (uint64_t r = 0; r < n_rows; r++) {
+            const float *at = y + r * 2 * STREAMS * stride;
             _Alignas(32) float out[STREAMS];
             _mm256_store_ps(out, add_products(at, at + STREAMS * stride, stride, blocks, t.has_min));
             for (uint64_t i = 0; i < n_out; i++)
-                m->y[(uint64_t)r * m->y_stride + n + i] = out[i];
+                m->y[r * m->y_stride + n + i] = out[i];
         }
     }
 }

@@ -289,58 +289,8 @@ static uint64_t scratch_bytes(uint64_t k)
     return size_max(laid, stream_scratch(k));
 }
 
-INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
-{
-    switch (m->n_rows) {
-    case 0:
-        return;
-    case 1:
-        stream_rows(dtype, m, n_first, n_end, 1);
-        return;
-    case FEW:
-        stream_rows(dtype, m, n_first, n_end, FEW);
-        return;
-    default:
-        many_rows(dtype, m, n_first, n_end);
-    }
-}
-
-#define DEFINE_PRODUCT(type, number) BLOCK_PRODUCT("avx512_vnni", PASS, type, number)
-BLOCK_TYPES(DEFINE_PRODUCT)
+MULTIPLY_FEW_OR_MANY
 
 #define PRODUCT(type, number)                                                                                      \
-    {                                                                                                              \
-        .operation = KERNEL_PRODUCT, .rank = 40, .name = "avx512_vnni",                                            \
-        .cpu = VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI, .dtype = number, .product = &product_##type                   \
-    }
-const struct kernel kernel_avx512_vnni_product_q4_0 = PRODUCT(q4_0, VIV_Q4_0);
-const struct kernel kernel_avx512_vnni_product_q4_1 = PRODUCT(q4_1, TYPE_Q4_1);
-const struct kernel kernel_avx512_vnni_product_q5_0 = PRODUCT(q5_0, TYPE_Q5_0);
-const struct kernel kernel_avx512_vnni_product_q5_1 = PRODUCT(q5_1, TYPE_Q5_1);
-const struct kernel kernel_avx512_vnni_product_q8_0 = PRODUCT(q8_0, VIV_Q8_0);
-const struct kernel kernel_avx512_vnni_product_q2_k = PRODUCT(q2_k, TYPE_Q2_K);
-const struct kernel kernel_avx512_vnni_product_q3_k = PRODUCT(q3_k, TYPE_Q3_K);
-const struct kernel kernel_avx512_vnni_product_q4_k = PRODUCT(q4_k, TYPE_Q4_K);
-const struct kernel kernel_avx512_vnni_product_q5_k = PRODUCT(q5_k, TYPE_Q5_K);
-const struct kernel kernel_avx512_vnni_product_q6_k = PRODUCT(q6_k, TYPE_Q6_K);
-const struct kernel kernel_avx512_vnni_product_iq1_s = PRODUCT(iq1_s, TYPE_IQ1_S);
-const struct kernel kernel_avx512_vnni_product_iq1_m = PRODUCT(iq1_m, TYPE_IQ1_M);
-const struct kernel kernel_avx512_vnni_product_iq2_xxs = PRODUCT(iq2_xxs, TYPE_IQ2_XXS);
-const struct kernel kernel_avx512_vnni_product_iq2_xs = PRODUCT(iq2_xs, TYPE_IQ2_XS);
-const struct kernel kernel_avx512_vnni_product_iq2_s = PRODUCT(iq2_s, TYPE_IQ2_S);
-const struct kernel kernel_avx512_vnni_product_iq3_xxs = PRODUCT(iq3_xxs, TYPE_IQ3_XXS);
-const struct kernel kernel_avx512_vnni_product_iq3_s = PRODUCT(iq3_s, TYPE_IQ3_S);
-const struct kernel kernel_avx512_vnni_product_iq4_nl = PRODUCT(iq4_nl, TYPE_IQ4_NL);
-const struct kernel kernel_avx512_vnni_product_iq4_xs = PRODUCT(iq4_xs, TYPE_IQ4_XS);
-const struct kernel kernel_avx512_vnni_product_tq1_0 = PRODUCT(tq1_0, TYPE_TQ1_0);
-const struct kernel kernel_avx512_vnni_product_tq2_0 = PRODUCT(tq2_0, TYPE_TQ2_0);
-const struct kernel kernel_avx512_vnni_product_q1_0 = PRODUCT(q1_0, TYPE_Q1_0);
-const struct kernel kernel_avx512_vnni_product_q2_0 = PRODUCT(q2_0, TYPE_Q2_0);
-const struct kernel kernel_avx512_vnni_product_mxfp4 = PRODUCT(mxfp4, VIV_MXFP4);
-const struct kernel kernel_avx512_vnni_product_nvfp4 = PRODUCT(nvfp4, TYPE_NVFP4);
-const struct kernel kernel_avx512_vnni_product_int4 = PRODUCT(int4, TYPE_INT4);
-const struct kernel kernel_avx512_vnni_product_int8 = PRODUCT(int8, TYPE_INT8);
-const struct kernel kernel_avx512_vnni_product_uint8 = PRODUCT(uint8, TYPE_UINT8);
-const struct kernel kernel_avx512_vnni_product_nf4 = PRODUCT(nf4, TYPE_NF4);
-const struct kernel kernel_avx512_vnni_product_bnb_fp4 = PRODUCT(bnb_fp4, TYPE_BNB_FP4);
-const struct kernel kernel_avx512_vnni_product_nvfp4_f32 = PRODUCT(nvfp4_f32, TYPE_NVFP4_F32);
+    BLOCK_PRODUCT(avx512_vnni, "avx512_vnni", PASS, 40, VIV_CPU_AVX512 | VIV_CPU_AVX512_VNNI, type, number)
+BLOCK_TYPES(PRODUCT)

@@ -77,46 +77,30 @@ INLINE int32x4_t sums_of(const int32x4_t v[4])
     return vpaddq_s32(vpaddq_s32(v[0], v[1]), vpaddq_s32(v[2], v[3]));
 }
 
-/* What stands in a row of x beside eight of its blocks; zeros for those that are not there. */
-struct beside {
-    float d[UNIT_BLOCKS];
-    int32_t s[UNIT_BLOCKS];
-    int16_t h[2 * UNIT_BLOCKS];
-};
-
-INLINE struct beside beside_at(const char *x, uint64_t k, uint64_t first, const int n_blocks)
-{
-    struct beside out = {0};
-    const size_t n = (size_t)n_blocks;
-    memcpy(out.d, int8_row_scales(x, k) + first, n * sizeof *out.d);
-    memcpy(out.s, int8_row_sums(x, k) + first, n * sizeof *out.s);
-    memcpy(out.h, int8_row_halves(x, k) + 2 * first, 2 * n * sizeof *out.h);
-    return out;
-}
-
 /* Products of eight int16 by pairs, added. */
 INLINE int32x4_t sums_of_pairs(int16x8_t a, int16x8_t b)
 {
     return vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b));
 }
 
-/* Up to eight blocks of one row with one row of x: products by block into p, those of mins into p_min. */
+/* A unit of one row with one row of x: products by block into p, those of mins into p_min. */
 INLINE void stream_unit(const struct block_type t, const struct decoded *w, const char *x, uint64_t k,
-                        uint64_t first, const int n_blocks, float *p, float *p_min)
+                        uint64_t first, float *p, float *p_min)
 {
     const int8_t *q = (const int8_t *)x + first * BLOCK;
-    const struct beside at = beside_at(x, k, first, n_blocks);
+    const float *scales = int8_row_scales(x, k) + first;
+    const int32_t *s = int8_row_sums(x, k) + first;
+    const int16_t *h = int8_row_halves(x, k) + 2 * first;
     const int32x4_t zero = vdupq_n_s32(0);
     int32x4_t half[2 * UNIT_BLOCKS];
     UNROLL
     for (int i = 0; i < 2 * UNIT_BLOCKS; i++)
-        half[i] = i < 2 * n_blocks ? vdotq_s32(t.has_sub || i % 2 == 0 ? zero : half[i - 1],
-                                               weights_at(t, w->u + i * 16), vld1q_s8(q + i * 16))
-                                   : zero;
+        half[i] = vdotq_s32(t.has_sub || i % 2 == 0 ? zero : half[i - 1], weights_at(t, w->u + i * 16),
+                            vld1q_s8(q + i * 16));
     UNROLL
     for (int i = 0; i < 2; i++) { /* four blocks each */
         int32x4_t sum, *v = half + 8 * i;
-        const float32x4_t d = vld1q_f32(at.d + 4 * i);
+        const float32x4_t d = vld1q_f32(scales + 4 * i);
         if (t.has_sub) {
             const int16x8_t sub = vld1q_s16(w->sub + 8 * i);
             sum = vpaddq_s32(vmulq_s32(sums_of(v), vmovl_s16(vget_low_s16(sub))),
@@ -126,11 +110,11 @@ INLINE void stream_unit(const struct block_type t, const struct decoded *w, cons
         }
         vst1q_f32(p + 4 * i, vmulq_f32(vmulq_f32(vld1q_f32(w->scale + 4 * i), d), vcvtq_f32_s32(sum)));
         if (t.has_sub_min) {
-            const int32x4_t mins = sums_of_pairs(vld1q_s16(w->sub_min + 8 * i), vld1q_s16(at.h + 8 * i));
+            const int32x4_t mins = sums_of_pairs(vld1q_s16(w->sub_min + 8 * i), vld1q_s16(h + 8 * i));
             vst1q_f32(p_min + 4 * i, vmulq_f32(vmulq_f32(vld1q_f32(w->min + 4 * i), d), vcvtq_f32_s32(mins)));
         } else if (t.has_min) {
             const float32x4_t min = vmulq_n_f32(vld1q_f32(w->min + 4 * i), -0x1p-7f);
-            vst1q_f32(p_min + 4 * i, vmulq_f32(vmulq_f32(min, d), vcvtq_f32_s32(vld1q_s32(at.s + 4 * i))));
+            vst1q_f32(p_min + 4 * i, vmulq_f32(vmulq_f32(min, d), vcvtq_f32_s32(vld1q_s32(s + 4 * i))));
         }
     }
 }
@@ -170,8 +154,10 @@ INLINE float32x4_t add_products(const float *p, const float *p_min, uint64_t str
     return y;
 }
 
-INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end, const int n_rows)
+/* `one`: there is one row of x. */
+INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end, const int one)
 {
+    const uint64_t n_rows = one ? 1 : m->n_rows;
     const struct block_type t = block_type(dtype);
     const uint64_t blocks = m->k / BLOCK, stride = size_align(blocks, UNIT_BLOCKS);
     float *p = m->scratch; /* [n_rows][2][STREAMS][stride] */
@@ -181,23 +167,19 @@ INLINE void stream_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, u
         for (uint64_t i = 0; i < n_out; i++)
             for (uint64_t first = 0; first < blocks; first += UNIT_BLOCKS) {
                 const char *row = (const char *)m->w + (n + i) * m->w_stride;
-                const int n_blocks = (int)size_min(blocks - first, UNIT_BLOCKS);
                 decode(dtype, row, first, blocks, &w);
-                for (int r = 0; r < n_rows; r++) {
-                    float *at = p + ((uint64_t)r * 2 * STREAMS + i) * stride + first;
-                    const char *x = (const char *)m->x + (uint64_t)r * m->x_stride;
-                    if (n_blocks == UNIT_BLOCKS)
-                        stream_unit(t, &w, x, m->k, first, UNIT_BLOCKS, at, at + STREAMS * stride);
-                    else
-                        stream_unit(t, &w, x, m->k, first, n_blocks, at, at + STREAMS * stride);
+                for (uint64_t r = 0; r < n_rows; r++) {
+                    float *at = p + (r * 2 * STREAMS + i) * stride + first;
+                    stream_unit(t, &w, (const char *)m->x + r * m->x_stride, m->k, first, at,
+                                at + STREAMS * stride);
                 }
             }
-        for (int r = 0; r < n_rows; r++) {
-            const float *at = p + (uint64_t)r * 2 * STREAMS * stride;
+        for (uint64_t r = 0; r < n_rows; r++) {
+            const float *at = p + r * 2 * STREAMS * stride;
             float out[STREAMS];
             vst1q_f32(out, add_products(at, at + STREAMS * stride, stride, blocks, t.has_min));
             for (uint64_t i = 0; i < n_out; i++)
-                m->y[(uint64_t)r * m->y_stride + n + i] = out[i];
+                m->y[r * m->y_stride + n + i] = out[i];
         }
     }
 }
@@ -225,9 +207,9 @@ INLINE void transpose(const int8x16_t in[4], int8x16_t out[4])
     }
 }
 
-INLINE void lay(const struct block_type t, const struct decoded *w, int n_blocks, struct laid *out)
+INLINE void lay(const struct block_type t, const struct decoded *w, struct laid *out)
 {
-    for (int b = 0; b < n_blocks; b++) {
+    for (int b = 0; b < UNIT_BLOCKS; b++) {
         struct laid *l = &out[b * VECTORS];
         UNROLL
         for (int half = 0; half < 2; half++) {
@@ -361,7 +343,7 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
             for (uint64_t i = 0; i < GROUP; i++) /* a row past the last stands for it again */
                 decode(dtype, (const char *)m->w + size_min(n + i, n_end - 1) * m->w_stride, first, blocks, &w[i]);
             for (int v = 0; v < VECTORS; v++)
-                lay(t, w + v * LANES, n_blocks, laid + v);
+                lay(t, w + v * LANES, laid + v);
             uint64_t r = 0;
             for (; r + ROWS <= m->n_rows; r += ROWS)
                 tile(t, m, laid, first, n_blocks, r, n, n_out, ROWS);
@@ -371,61 +353,7 @@ INLINE void many_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
     }
 }
 
-INLINE void multiply(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uint64_t n_end)
-{
-    switch (m->n_rows) {
-    case 0:
-        return;
-    case 1:
-        stream_rows(dtype, m, n_first, n_end, 1);
-        return;
-    case 2:
-        stream_rows(dtype, m, n_first, n_end, 2);
-        return;
-    case FEW:
-        stream_rows(dtype, m, n_first, n_end, FEW);
-        return;
-    default:
-        many_rows(dtype, m, n_first, n_end);
-    }
-}
+MULTIPLY_FEW_OR_MANY
 
-#define DEFINE_PRODUCT(type, number) BLOCK_PRODUCT("neon_dotprod", 64, type, number)
-BLOCK_TYPES(DEFINE_PRODUCT)
-
-#define PRODUCT(type, number)                                                                                      \
-    {                                                                                                              \
-        .operation = KERNEL_PRODUCT, .rank = 30, .name = "neon_dotprod", .cpu = VIV_CPU_NEON_DOTPROD,              \
-        .dtype = number, .product = &product_##type                                                                \
-    }
-const struct kernel kernel_neon_product_q4_0 = PRODUCT(q4_0, VIV_Q4_0);
-const struct kernel kernel_neon_product_q4_1 = PRODUCT(q4_1, TYPE_Q4_1);
-const struct kernel kernel_neon_product_q5_0 = PRODUCT(q5_0, TYPE_Q5_0);
-const struct kernel kernel_neon_product_q5_1 = PRODUCT(q5_1, TYPE_Q5_1);
-const struct kernel kernel_neon_product_q8_0 = PRODUCT(q8_0, VIV_Q8_0);
-const struct kernel kernel_neon_product_q2_k = PRODUCT(q2_k, TYPE_Q2_K);
-const struct kernel kernel_neon_product_q3_k = PRODUCT(q3_k, TYPE_Q3_K);
-const struct kernel kernel_neon_product_q4_k = PRODUCT(q4_k, TYPE_Q4_K);
-const struct kernel kernel_neon_product_q5_k = PRODUCT(q5_k, TYPE_Q5_K);
-const struct kernel kernel_neon_product_q6_k = PRODUCT(q6_k, TYPE_Q6_K);
-const struct kernel kernel_neon_product_iq1_s = PRODUCT(iq1_s, TYPE_IQ1_S);
-const struct kernel kernel_neon_product_iq1_m = PRODUCT(iq1_m, TYPE_IQ1_M);
-const struct kernel kernel_neon_product_iq2_xxs = PRODUCT(iq2_xxs, TYPE_IQ2_XXS);
-const struct kernel kernel_neon_product_iq2_xs = PRODUCT(iq2_xs, TYPE_IQ2_XS);
-const struct kernel kernel_neon_product_iq2_s = PRODUCT(iq2_s, TYPE_IQ2_S);
-const struct kernel kernel_neon_product_iq3_xxs = PRODUCT(iq3_xxs, TYPE_IQ3_XXS);
-const struct kernel kernel_neon_product_iq3_s = PRODUCT(iq3_s, TYPE_IQ3_S);
-const struct kernel kernel_neon_product_iq4_nl = PRODUCT(iq4_nl, TYPE_IQ4_NL);
-const struct kernel kernel_neon_product_iq4_xs = PRODUCT(iq4_xs, TYPE_IQ4_XS);
-const struct kernel kernel_neon_product_tq1_0 = PRODUCT(tq1_0, TYPE_TQ1_0);
-const struct kernel kernel_neon_product_tq2_0 = PRODUCT(tq2_0, TYPE_TQ2_0);
-const struct kernel kernel_neon_product_q1_0 = PRODUCT(q1_0, TYPE_Q1_0);
-const struct kernel kernel_neon_product_q2_0 = PRODUCT(q2_0, TYPE_Q2_0);
-const struct kernel kernel_neon_product_mxfp4 = PRODUCT(mxfp4, VIV_MXFP4);
-const struct kernel kernel_neon_product_nvfp4 = PRODUCT(nvfp4, TYPE_NVFP4);
-const struct kernel kernel_neon_product_int4 = PRODUCT(int4, TYPE_INT4);
-const struct kernel kernel_neon_product_int8 = PRODUCT(int8, TYPE_INT8);
-const struct kernel kernel_neon_product_uint8 = PRODUCT(uint8, TYPE_UINT8);
-const struct kernel kernel_neon_product_nf4 = PRODUCT(nf4, TYPE_NF4);
-const struct kernel kernel_neon_product_bnb_fp4 = PRODUCT(bnb_fp4, TYPE_BNB_FP4);
-const struct kernel kernel_neon_product_nvfp4_f32 = PRODUCT(nvfp4_f32, TYPE_NVFP4_F32);
+#define PRODUCT(type, number) BLOCK_PRODUCT(neon, "neon_dotprod", 64, 30, VIV_CPU_NEON_DOTPROD, type, number)
+BLOCK_TYPES(PRODUCT)
