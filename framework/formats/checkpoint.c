@@ -4,6 +4,7 @@
 #include "formats/packed/packed.h"
 
 #include "base/near.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "tensor/dtype.h"
 
@@ -134,12 +135,6 @@ const char *checkpoint_stranger(const struct file_map *map)
     return text_stranger(map);
 }
 
-static bool ends_in(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-    return n > m && strcmp(name + n - m, end) == 0;
-}
-
 static const char *stranger_by_name(const char *name)
 {
     static const struct {
@@ -157,7 +152,7 @@ static const char *stranger_by_name(const char *name)
         {".pb", "a TensorFlow graph"},
     };
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
-        if (ends_in(name, strangers[i].end))
+        if (text_ends_in(name, strangers[i].end))
             return strangers[i].what;
     return NULL;
 }
@@ -176,7 +171,7 @@ static viv_status find_meant(const char *path, char found[NAME_MAX + 1], struct 
     found[0] = '\0';
     for (struct dirent *e; (e = readdir(d));) {
         const char *n = e->d_name;
-        const bool reads = ends_in(n, ".gguf") || ends_in(n, ".safetensors");
+        const bool reads = text_ends_in(n, ".gguf") || text_ends_in(n, ".safetensors");
         if (reads < readable || !(reads || stranger_by_name(n)))
             continue;
         if (!*found || reads > readable || strcmp(n, found) < 0)
@@ -194,7 +189,7 @@ viv_status checkpoint_explain_no_weights(const char *path, char **why, struct er
     viv_status status = find_meant(path, found, err);
     if (status != VIV_OK)
         return status;
-    if (ends_in(found, ".gguf") || ends_in(found, ".safetensors"))
+    if (text_ends_in(found, ".gguf") || text_ends_in(found, ".safetensors"))
         return error_set(err, VIV_EFORMAT,
                          "%s: no model.safetensors and no model.safetensors.index.json there; did you mean %s/%s?",
                          path, path, found);

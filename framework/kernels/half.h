@@ -54,4 +54,13 @@ static inline uint16_t bfloat_of_float(float f)
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/* An 8-bit float (OFP8): 4 bits of exponent with a bias of 7, 3 of mantissa; no infinity, and NaN where all are
+ * set. */
+static inline float e4m3_to_float(uint8_t code)
+{
+    const uint32_t sign = (uint32_t)(code & 0x80) << 24, magnitude = code & 0x7f;
+    const float finite = float_of_bits(magnitude << 20) * 0x1p120f;
+    return float_of_bits(sign | (magnitude == 0x7f ? 0x7fc00000 : bits_of_float(finite)));
+}
+
 #endif

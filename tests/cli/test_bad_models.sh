@@ -50,7 +50,7 @@ config 'an unknown architecture' 's/LlamaForCausalLM/LlamaForCausalLn/; s/"model
     "(the nearest: LlamaForCausalLM, "
 
 config 'packed weights' 's/"hidden_size"/"quantization_config": {"quant_method": "hqq", "bits": 4}, "hidden_size"/' \
-    '(quant_method = hqq): expected one of gptq, awq, '
+    '(quant_method = hqq): expected one of awq, bitsandbytes, '
 
 changed 's/"hidden_size"/"hiden_size": 1, "x\\u001b[2J": 2, "hidden_size"/'
 unknown_options() {

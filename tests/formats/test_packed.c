@@ -269,11 +269,11 @@ END_TEST
 
 TEST(packed__names_what_it_reads_where_a_method_is_unknown)
 {
-    REFUSES(
-        "{'quant_method': 'torchao'}",
-        "quant_method = torchao): expected one of gptq, awq, fp8, fbgemm_fp8, compressed-tensors, modelopt, mxfp4, "
-        "bitsandbytes",
-        QWEIGHT, QZEROS, SCALES);
+    REFUSES("{'quant_method': 'torchao'}",
+            "quant_method = torchao): expected one of awq, bitsandbytes, compressed-tensors, fp8, fbgemm_fp8, "
+            "modelopt, "
+            "modelopt_fp4, mxfp4, gptq",
+            QWEIGHT, QZEROS, SCALES);
     REFUSES("{'bits': 4}", "quant_method = none", QWEIGHT);
     REFUSES("{'quant_method': 17}", "quant_method = none", QWEIGHT);
     REFUSES("{'quant_method': 'modelopt', 'quant_algo': 'W4A16_AWQ'}",

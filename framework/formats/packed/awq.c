@@ -66,7 +66,7 @@ static viv_status eight_blocks(const struct packed *p, uint64_t n, uint64_t b, u
     return status;
 }
 
-static const struct scheme awq = {.methods = "awq",
+const struct scheme scheme_awq = {.methods = "awq",
                                   .mark = ".qweight",
                                   .mark_dtype = VIV_I32,
                                   .weight = ".weight",
@@ -74,4 +74,3 @@ static const struct scheme awq = {.methods = "awq",
                                   .parts = {".qzeros", ".scales"},
                                   .describe = describe,
                                   .eight_blocks = eight_blocks};
-const struct scheme *const schemes_awq[] = {&awq, NULL};

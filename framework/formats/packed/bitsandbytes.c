@@ -1,11 +1,13 @@
 /* bitsandbytes.c - weights as bitsandbytes writes them (Dettmers et al. 2022 and 2023):
  *
  *   4 bits   weight[e] = code[q[e]] * absmax[e / blocksize]        e counts all elements [out, in]
- *     weight                            u8, two elements in a byte, the first in the high bits
- *     weight.absmax                     f32; or u8, codes that stand for
- *                                       nested_quant_map[absmax] * nested_absmax[block / nested_blocksize] +
- * nested_offset weight.quant_map                  f32 [16], the code: that of nf4 or fp4
- *     weight.quant_state.bitsandbytes__nf4 (or __fp4): JSON as bytes: shape, blocksize, and those of nesting
+ *     weight            u8, two elements in a byte, the first in the high bits
+ *     weight.absmax     f32; or u8, codes of which each stands for
+ *                       nested_quant_map[absmax] * nested_absmax[block / nested_blocksize] + nested_offset
+ *
+ *     weight.quant_map  f32 [16], the code: that of nf4 or fp4
+ *     weight.quant_state.bitsandbytes__nf4 (or __fp4)
+ *                       JSON as bytes: shape, blocksize, and those of nesting
  *
  *   8 bits   weight[n][i] = q[n][i] * SCB[n] / 127
  *     weight  int8 [out, in]        SCB  f32 [out] */
@@ -151,7 +153,7 @@ static viv_status int8_block(const struct packed *p, uint64_t n, uint64_t b, voi
     return VIV_OK;
 }
 
-static const struct scheme four_bits = {
+const struct scheme scheme_bitsandbytes_4bit = {
     .methods = "bitsandbytes",
     .mark = ".weight",
     .mark_dtype = VIV_U8,
@@ -160,11 +162,10 @@ static const struct scheme four_bits = {
               ".weight.quant_state.bitsandbytes__nf4?", ".weight.quant_state.bitsandbytes__fp4?"},
     .describe = describe,
     .block = block};
-static const struct scheme eight_bits = {.methods = "bitsandbytes",
-                                         .mark = ".weight",
-                                         .mark_dtype = VIV_I8,
-                                         .weight = ".weight",
-                                         .parts = {".SCB"},
-                                         .describe = describe_int8,
-                                         .block = int8_block};
-const struct scheme *const schemes_bitsandbytes[] = {&four_bits, &eight_bits, NULL};
+const struct scheme scheme_bitsandbytes_8bit = {.methods = "bitsandbytes",
+                                                .mark = ".weight",
+                                                .mark_dtype = VIV_I8,
+                                                .weight = ".weight",
+                                                .parts = {".SCB"},
+                                                .describe = describe_int8,
+                                                .block = int8_block};

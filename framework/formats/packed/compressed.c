@@ -149,7 +149,7 @@ static viv_status int8_block(const struct packed *p, uint64_t n, uint64_t b, voi
                         number_at(&p->part[SCALE], scale_at(p, n, g)), out, err);
 }
 
-static const struct scheme pack_quantized = {
+const struct scheme scheme_compressed_packed = {
     .methods = "compressed-tensors",
     .mark = ".weight_packed",
     .mark_dtype = VIV_I32,
@@ -157,11 +157,10 @@ static const struct scheme pack_quantized = {
     .parts = {".weight_scale", ".weight_zero_point?", ".weight_g_idx?", ".weight_shape"},
     .describe = describe_packed,
     .block = packed_block};
-static const struct scheme int_quantized = {.methods = "compressed-tensors",
-                                            .mark = ".weight",
-                                            .mark_dtype = VIV_I8,
-                                            .weight = ".weight",
-                                            .parts = {".weight_scale", ".weight_zero_point?", ".weight_g_idx?"},
-                                            .describe = describe_int8,
-                                            .block = int8_block};
-const struct scheme *const schemes_compressed[] = {&pack_quantized, &int_quantized, NULL};
+const struct scheme scheme_compressed_int8 = {.methods = "compressed-tensors",
+                                              .mark = ".weight",
+                                              .mark_dtype = VIV_I8,
+                                              .weight = ".weight",
+                                              .parts = {".weight_scale", ".weight_zero_point?", ".weight_g_idx?"},
+                                              .describe = describe_int8,
+                                              .block = int8_block};

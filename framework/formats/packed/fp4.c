@@ -33,7 +33,7 @@ static viv_status nvfp4_block(const struct packed *p, uint64_t n, uint64_t b, vo
     const float global = number_at(&p->part[GLOBAL], 0);
     struct block_nvfp4_f32 made;
     for (int i = 0; i < 2; i++) {
-        const float scale = e4m3_value(((const uint8_t *)p->part[SCALE].dl.data)[2 * at + (uint64_t)i]);
+        const float scale = e4m3_to_float(((const uint8_t *)p->part[SCALE].dl.data)[2 * at + (uint64_t)i]);
         made.scale[i] = p->divides ? scale / global : scale * global;
         if (!(fabsf(made.scale[i]) < 0x1p100f)) /* decode.h takes no larger ones */
             return block_fail(n, b, err, "the scale", (double)made.scale[i]);
@@ -113,25 +113,24 @@ static viv_status describe_blocks(struct packed *p, const struct quantization *q
     return VIV_OK;
 }
 
-static const struct scheme compressed = {.methods = "compressed-tensors",
-                                         .mark = ".weight_packed",
-                                         .mark_dtype = VIV_U8,
-                                         .weight = ".weight",
-                                         .parts = {".weight_scale", ".weight_global_scale?"},
-                                         .describe = describe_compressed,
-                                         .block = block};
-static const struct scheme modelopt = {.methods = "modelopt|modelopt_fp4",
-                                       .mark = ".weight",
-                                       .mark_dtype = VIV_U8,
-                                       .weight = ".weight",
-                                       .parts = {".weight_scale?", ".weight_scale_2?"},
-                                       .describe = describe_modelopt,
-                                       .block = block};
-static const struct scheme gpt_oss = {.methods = "mxfp4",
+const struct scheme scheme_compressed_fp4 = {.methods = "compressed-tensors",
+                                             .mark = ".weight_packed",
+                                             .mark_dtype = VIV_U8,
+                                             .weight = ".weight",
+                                             .parts = {".weight_scale", ".weight_global_scale?"},
+                                             .describe = describe_compressed,
+                                             .block = block};
+const struct scheme scheme_modelopt_fp4 = {.methods = "modelopt|modelopt_fp4",
+                                           .mark = ".weight",
+                                           .mark_dtype = VIV_U8,
+                                           .weight = ".weight",
+                                           .parts = {".weight_scale?", ".weight_scale_2?"},
+                                           .describe = describe_modelopt,
+                                           .block = block};
+const struct scheme scheme_gpt_oss = {.methods = "mxfp4",
                                       .mark = "_blocks",
                                       .mark_dtype = VIV_U8,
                                       .weight = "_blocks",
                                       .parts = {"_scales"},
                                       .describe = describe_blocks,
                                       .block = block};
-const struct scheme *const schemes_fp4[] = {&compressed, &modelopt, &gpt_oss, NULL};

@@ -95,11 +95,10 @@ static viv_status block(const struct packed *p, uint64_t n, uint64_t b, void *ou
     return VIV_OK;
 }
 
-static const struct scheme fp8 = {.methods = "fp8|fbgemm_fp8|compressed-tensors|modelopt|modelopt_fp4",
+const struct scheme scheme_fp8 = {.methods = "fp8|fbgemm_fp8|compressed-tensors|modelopt|modelopt_fp4",
                                   .mark = ".weight",
                                   .mark_dtype = VIV_F8_E4M3,
                                   .weight = ".weight",
                                   .parts = {".weight_scale_inv?", ".weight_scale?"},
                                   .describe = describe,
                                   .block = block};
-const struct scheme *const schemes_fp8[] = {&fp8, NULL};

@@ -80,7 +80,7 @@ static viv_status block(const struct packed *p, uint64_t n, uint64_t b, void *ou
                         number_at(&p->part[SCALES], g * p->n_out + n), out, err);
 }
 
-static const struct scheme gptq = {.methods = "gptq",
+const struct scheme scheme_gptq = {.methods = "gptq",
                                    .mark = ".qweight",
                                    .mark_dtype = VIV_I32,
                                    .weight = ".weight",
@@ -88,4 +88,3 @@ static const struct scheme gptq = {.methods = "gptq",
                                    .parts = {".qzeros", ".scales", ".g_idx?"},
                                    .describe = describe,
                                    .block = block};
-const struct scheme *const schemes_gptq[] = {&gptq, NULL};

@@ -5,6 +5,7 @@
 #include "formats/packed/scheme.h"
 
 #include "base/json.h"
+#include "base/text.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -20,13 +21,17 @@ struct packed_weights {
     uint32_t *of_tensor; /* [n_tensors] 1 + an index of items; 0: a plain tensor */
 };
 
-static const struct scheme *const *const formats[] = {schemes_gptq, schemes_awq,        schemes_fp8,
-                                                      schemes_fp4,  schemes_compressed, schemes_bitsandbytes};
-enum { N_FORMATS = sizeof formats / sizeof *formats };
-#define METHODS "gptq, awq, fp8, fbgemm_fp8, compressed-tensors, modelopt, mxfp4, bitsandbytes"
+#define ENTRY(symbol) extern const struct scheme symbol;
+#include "registry/schemes.inc"
+#undef ENTRY
+static const struct scheme *const schemes[] = {
+#define ENTRY(symbol) &symbol,
+#include "registry/schemes.inc"
+#undef ENTRY
+};
+enum { N_SCHEMES = sizeof schemes / sizeof *schemes };
 
-/* --- what the checkpoint says ----------------------------------------------------------------------------------
- */
+/* --- what the checkpoint says --------------------------------------------------------------------------------- */
 
 static bool is_one_of(const char *list, const char *word)
 {
@@ -39,11 +44,27 @@ static bool is_one_of(const char *list, const char *word)
 
 static bool known_method(const char *method)
 {
-    for (size_t f = 0; f < N_FORMATS; f++)
-        for (const struct scheme *const *s = formats[f]; *s; s++)
-            if (is_one_of((*s)->methods, method))
-                return true;
+    for (size_t i = 0; i < N_SCHEMES; i++)
+        if (is_one_of(schemes[i]->methods, method))
+            return true;
     return false;
+}
+
+/* All of them, each once. */
+static void put_methods(struct buf *out)
+{
+    for (size_t i = 0; i < N_SCHEMES; i++)
+        for (const char *at = schemes[i]->methods; *at; at += strspn(at, "|")) {
+            const size_t n = strcspn(at, "|");
+            char word[64];
+            snprintf(word, sizeof word, "%.*s", (int)n, at);
+            bool before = false;
+            for (size_t j = 0; j < i; j++)
+                before |= is_one_of(schemes[j]->methods, word);
+            if (!before)
+                buf_printf(out, "%s%s", out->size ? ", " : "", word);
+            at += n;
+        }
 }
 
 /* The description is in config.json, or in a file of its own beside it, whose name then says the method. */
@@ -79,14 +100,7 @@ static viv_status find_description(struct checkpoint *c, const char *dir, struct
     return VIV_OK;
 }
 
-/* --- joining ----------------------------------------------------------------------------------------------------
- */
-
-static bool ends_in(const char *name, const char *end)
-{
-    const size_t n = strlen(name), m = strlen(end);
-    return n > m && strcmp(name + n - m, end) == 0;
-}
+/* --- joining -------------------------------------------------------------------------------------------------- */
 
 /* Fills in the parts of the weight whose first part is t; marks them in `taken`. */
 static viv_status find_parts(struct checkpoint *c, const viv_tensor *t, struct packed *p, bool *taken,
@@ -144,10 +158,11 @@ static viv_status join_one(struct checkpoint *c, const struct quantization *q, c
 
 static const struct scheme *scheme_of(const struct quantization *q, const viv_tensor *t)
 {
-    for (size_t f = 0; f < N_FORMATS; f++)
-        for (const struct scheme *const *s = formats[f]; *s; s++)
-            if (is_one_of((*s)->methods, q->method) && t->dtype == (*s)->mark_dtype && ends_in(t->name, (*s)->mark))
-                return *s;
+    for (size_t i = 0; i < N_SCHEMES; i++) {
+        const struct scheme *s = schemes[i];
+        if (is_one_of(s->methods, q->method) && t->dtype == s->mark_dtype && text_ends_in(t->name, s->mark))
+            return s;
+    }
     return NULL;
 }
 
@@ -160,7 +175,7 @@ static bool is_note(const viv_tensor *t)
         ".q_scale",       ".prob_output_scale",  ".weight_shape",     ".weight_format",
         ".input_scale_ub"};
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
-        if (ends_in(t->name, notes[i]))
+        if (text_ends_in(t->name, notes[i]))
             return true;
     return false;
 }
@@ -169,7 +184,7 @@ static bool is_note(const viv_tensor *t)
 static viv_status check_note(const viv_tensor *t, struct error *err)
 {
     const unsigned char *bytes = t->dl.data;
-    for (uint64_t i = 0; bytes && ends_in(t->name, ".weight_format") && i < t->nbytes; i++)
+    for (uint64_t i = 0; bytes && text_ends_in(t->name, ".weight_format") && i < t->nbytes; i++)
         if (bytes[i])
             return error_set(err, VIV_EUNSUPPORTED,
                              "'%s' says that the weight lies in tiles (%u), expected rows (0): save the checkpoint "
@@ -235,11 +250,17 @@ static viv_status join_all(struct checkpoint *c, const struct quantization *q, s
 
 static viv_status join_described(struct checkpoint *c, const struct quantization *q, struct error *err)
 {
-    if (!q->method || !known_method(q->method))
-        return error_set(err, VIV_EUNSUPPORTED,
-                         "%s: %s: the weights are packed in a way that cannot be read (quant_method = %.64s): "
-                         "expected one of " METHODS "; take the model as it was before, or as GGUF",
-                         c->path, q->file, q->method ? q->method : "none");
+    if (!q->method || !known_method(q->method)) {
+        struct buf methods = {0};
+        put_methods(&methods);
+        error_set(
+            err, VIV_EUNSUPPORTED,
+            "%s: %s: the weights are packed in a way that cannot be read (quant_method = %.64s): expected one of "
+            "%.*s; take the model as it was before, or as GGUF",
+            c->path, q->file, q->method ? q->method : "none", (int)methods.size, methods.data ? methods.data : "");
+        buf_release(&methods);
+        return VIV_EUNSUPPORTED;
+    }
     struct packed_weights *w = arena_alloc(&c->arena, sizeof *w);
     uint32_t n = 0;
     if (!w)
@@ -272,8 +293,7 @@ void packed_release(struct checkpoint *c)
     c->packed = NULL;
 }
 
-/* --- reading ----------------------------------------------------------------------------------------------------
- */
+/* --- reading -------------------------------------------------------------------------------------------------- */
 
 static struct packed *packed_of(const struct checkpoint *c, const viv_tensor *t)
 {
@@ -305,7 +325,7 @@ bool packed_spare_bias(const struct checkpoint *c, const viv_tensor *t)
     const unsigned char *bytes = t->dl.data;
     const uint32_t *order;
     char name[MAX_NAME];
-    if (!c->packed || !bytes || !ends_in(t->name, end))
+    if (!c->packed || !bytes || !text_ends_in(t->name, end))
         return false;
     snprintf(name, sizeof name, "%.*s.weight", (int)(strlen(t->name) - strlen(end)), t->name);
     const viv_tensor *weight = checkpoint_tensor(c, name);

@@ -1,5 +1,6 @@
 /* scheme.h - a scheme is one way to lay down a quantized weight in parts: what these are called and how a block of
- * 32 weights is made of them. Each file beside this one has the schemes of one format. */
+ * 32 weights is made of them. Each file beside this one has the schemes of one format, as `const struct scheme
+ * scheme_x`, by which build-aux/lists registers it. No two have the same method, mark and type. */
 #ifndef FORMATS_PACKED_SCHEME_H
 #define FORMATS_PACKED_SCHEME_H
 
@@ -52,10 +53,6 @@ struct scheme {
                                struct error *err);
 };
 
-extern const struct scheme *const schemes_gptq[],
-    *const schemes_awq[], *const schemes_compressed[], *const schemes_fp8[], *const schemes_fp4[],
-                                                                                 *const schemes_bitsandbytes[];
-
 /* --- what describe needs -------------------------------------------------------------------------------------- */
 
 static inline bool has_part(const struct packed *p, unsigned k)
@@ -105,12 +102,6 @@ static inline float number_at(const viv_tensor *t, uint64_t i)
 static inline float power_of_two(uint8_t e)
 {
     return float_of_bits(e == 255 ? 0x7fc00000 : e == 0 ? 0x00400000 : (uint32_t)e << 23);
-}
-
-static inline float e4m3_value(uint8_t code)
-{
-    const uint32_t bits = (uint32_t)(code & 0x80) << 24 | (uint32_t)(code & 0x7f) << 20;
-    return (code & 0x7f) == 0x7f ? float_of_bits(0x7fc00000) : float_of_bits(bits) * 0x1p120f;
 }
 
 /* Value i of integers of so many bits that lie in 32-bit words, low bits first, `stride` words apart. */

@@ -21,15 +21,11 @@ CONVERT(u16, uint16_t)
 CONVERT(u32, uint32_t)
 CONVERT(u64, uint64_t)
 
-/* 4 bits of exponent with a bias of 7, 3 of mantissa; no infinity, and NaN where all are set */
 static void f8_e4m3_to_f32(float *y, const void *x, uint64_t n)
 {
     const uint8_t *from = x;
-    for (uint64_t i = 0; i < n; i++) {
-        const uint32_t sign = (uint32_t)(from[i] & 0x80) << 24, magnitude = from[i] & 0x7f;
-        const float finite = float_of_bits(magnitude << 20) * 0x1p120f;
-        y[i] = float_of_bits(sign | (magnitude == 0x7f ? 0x7fc00000 : bits_of_float(finite)));
-    }
+    for (uint64_t i = 0; i < n; i++)
+        y[i] = e4m3_to_float(from[i]);
 }
 
 /* the upper half of an f16 */
