@@ -64,7 +64,7 @@ struct laid {
 };
 
 /* The 32 bytes at `at` of eight rows: vector i holds bytes [4i, 4i + 4) of each. */
-INLINE void turn(const struct decoded *w, size_t at, __m256i v[8])
+INLINE void load_transposed(const struct decoded *w, size_t at, __m256i v[8])
 {
     UNROLL
     for (int i = 0; i < LANES; i++)
@@ -76,16 +76,16 @@ INLINE void turn(const struct decoded *w, size_t at, __m256i v[8])
 INLINE void lay(const struct block_type t, const struct decoded *w, const int v, struct laid *out)
 {
     __m256i scale[UNIT_BLOCKS], min[UNIT_BLOCKS], sub[UNIT_BLOCKS], sub_min[UNIT_BLOCKS];
-    turn(w, offsetof(struct decoded, scale), scale);
+    load_transposed(w, offsetof(struct decoded, scale), scale);
     if (t.has_min)
-        turn(w, offsetof(struct decoded, min), min);
+        load_transposed(w, offsetof(struct decoded, min), min);
     if (t.has_sub)
-        turn(w, offsetof(struct decoded, sub), sub);
+        load_transposed(w, offsetof(struct decoded, sub), sub);
     if (t.has_sub_min)
-        turn(w, offsetof(struct decoded, sub_min), sub_min);
+        load_transposed(w, offsetof(struct decoded, sub_min), sub_min);
     for (int b = 0; b < UNIT_BLOCKS; b++) {
         struct laid *l = &out[b];
-        turn(w, offsetof(struct decoded, u) + (size_t)b * BLOCK, l->u[v]);
+        load_transposed(w, offsetof(struct decoded, u) + (size_t)b * BLOCK, l->u[v]);
         if (t.bits == 8)
             for (int i = 0; i < QUADS; i++)
                 l->u[v][i] = _mm256_xor_si256(l->u[v][i], _mm256_set1_epi8((char)0x80));

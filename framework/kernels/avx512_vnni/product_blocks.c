@@ -55,7 +55,7 @@ static void prepare(void *row, const float *x, uint64_t k)
 /* --- weights ------------------------------------------------------------------------------------------------- */
 
 /* The sixteen bytes at `at` of sixteen rows: vector i holds bytes [4i, 4i + 4) of each. */
-INLINE void turn(const struct decoded *w, size_t at, __m512i v[4])
+INLINE void load_transposed(const struct decoded *w, size_t at, __m512i v[4])
 {
     __m512i a[4], b[4];
     UNROLL
@@ -78,13 +78,13 @@ INLINE void lay_scales(const struct block_type t, const struct decoded *w, int b
 {
     const size_t at = (size_t)b * sizeof(float); /* a pair of sub-scales is as long */
     __m512i scale[4], min[4], sub[4], sub_min[4];
-    turn(w, offsetof(struct decoded, scale) + at, scale);
+    load_transposed(w, offsetof(struct decoded, scale) + at, scale);
     if (t.has_min)
-        turn(w, offsetof(struct decoded, min) + at, min);
+        load_transposed(w, offsetof(struct decoded, min) + at, min);
     if (t.has_sub)
-        turn(w, offsetof(struct decoded, sub) + at, sub);
+        load_transposed(w, offsetof(struct decoded, sub) + at, sub);
     if (t.has_sub_min)
-        turn(w, offsetof(struct decoded, sub_min) + at, sub_min);
+        load_transposed(w, offsetof(struct decoded, sub_min) + at, sub_min);
     UNROLL
     for (int i = 0; i < 4; i++) {
         out[i].scale = _mm512_castsi512_ps(scale[i]);
@@ -107,7 +107,7 @@ INLINE void lay(const struct block_type t, const struct decoded *w, struct laid 
         UNROLL
     for (int half = 0; half < 2; half++) {
         __m512i *u = out[b].u + half * 4;
-        turn(w, offsetof(struct decoded, u) + (size_t)(b * BLOCK + half * 16), u);
+        load_transposed(w, offsetof(struct decoded, u) + (size_t)(b * BLOCK + half * 16), u);
         UNROLL
         for (int i = 0; i < 4; i++)
             if (t.offset && !t.has_sub) /* then a row has the correction of their sums */
