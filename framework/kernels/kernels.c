@@ -48,6 +48,7 @@ static const char *const operation_names[N_KERNEL_OPERATIONS] = {
     [KERNEL_ANGLES] = "angles",     [KERNEL_ROTATE] = "rotate",
     [KERNEL_ATTEND] = "attend",     [KERNEL_DELTA_RULE] = "delta_rule",
     [KERNEL_TO_F32] = "to_f32",     [KERNEL_FROM_F32] = "from_f32",
+    [KERNEL_ENCODERS] = "encoders",
 };
 
 const struct kernel *const *kernels_all(void)
@@ -103,6 +104,14 @@ const viv_product *kernels_product(uint64_t cpu, unsigned flags, uint32_t dtype)
     while (*p && (*p)->weight_dtype != dtype)
         p++;
     return *p;
+}
+
+const struct encoder *kernels_encoder(uint64_t cpu, uint32_t dtype)
+{
+    const struct encoder *e = kernels_chosen(cpu, 0, KERNEL_ENCODERS, 0)->encoders->types;
+    while (e->encode && e->dtype != dtype)
+        e++;
+    return e->encode ? e : NULL;
 }
 
 struct choice {

@@ -35,7 +35,22 @@ enum kernel_operation {
     KERNEL_DELTA_RULE,
     KERNEL_TO_F32,   /* one for each type */
     KERNEL_FROM_F32, /* one for each type */
+    KERNEL_ENCODERS, /* for all block types that weights are quantized to */
     N_KERNEL_OPERATIONS
+};
+
+/* Weights to the blocks of a type, with a search for the best scales: encode.h. (KERNEL_FROM_F32 rounds at once,
+ * for activations and caches.) */
+struct encoder {
+    uint32_t dtype;
+    /* One row: w are its weights. n is a multiple of the type's block; x is finite and at most 65504 in size. */
+    void (*encode)(void *blocks, const float *x, const float *w, uint64_t n);
+};
+
+struct encoders {
+    /* The weight of each error in a row, [n]. importance: [n], at least 0, or NULL. */
+    void (*weights)(float *w, const float *x, const float *importance, uint64_t n);
+    const struct encoder *types; /* ended by one without a function */
 };
 
 struct kernel {
@@ -65,6 +80,7 @@ struct kernel {
         void (*delta_rule)(const viv_delta_rule *);
         void (*to_f32)(float *, const void *, uint64_t);
         void (*from_f32)(void *, const float *, uint64_t);
+        const struct encoders *encoders;
     };
 };
 
@@ -89,6 +105,8 @@ const viv_delta_rules *kernels_delta_rules(const viv_kernels *kernels);
 const struct kernel *kernels_chosen(uint64_t cpu, unsigned flags, enum kernel_operation operation, uint32_t dtype);
 /* The product that this makes for weights of a type, or NULL: the entry's, else one of KERNEL_DECODED_PRODUCTS. */
 const viv_product *kernels_product(uint64_t cpu, unsigned flags, uint32_t dtype);
+/* The encoder that this makes for a type: NULL if there is none. */
+const struct encoder *kernels_encoder(uint64_t cpu, uint32_t dtype);
 const char *kernels_operation_name(enum kernel_operation operation);
 /* Whether an entry can run with these features. */
 bool kernel_runs(const struct kernel *k, uint64_t cpu);
