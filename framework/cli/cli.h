@@ -10,7 +10,7 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 /* The groups of `viv --help`, in its order. */
-enum command_group { GROUP_RUN, GROUP_LOOK, GROUP_MEASURE, GROUP_FRAMEWORK, N_GROUPS };
+enum command_group { GROUP_RUN, GROUP_LOOK, GROUP_MEASURE, GROUP_MAKE, GROUP_FRAMEWORK, N_GROUPS };
 
 struct command {
     const char *name;    /* "run" */

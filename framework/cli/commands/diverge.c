@@ -1,6 +1,6 @@
 /* viv diverge - how far a model's next-token probabilities are from another's. */
+#include "cli/pair.h"
 #include "cli/passage.h"
-#include "engine/load.h"
 #include "quality/divergence.h"
 
 #include <inttypes.h>
@@ -16,29 +16,6 @@ static const struct diverge_options defaults = {0};
 
 #define OPT(field) offsetof(struct diverge_options, field)
 static const struct option table[] = {PASSAGE_OPTIONS(OPT(passage)), JSON_OPTION(OPT(json), "one object"), {0}};
-
-/* The reference, which has the host, and the other one, which borrows it. */
-struct pair {
-    const char *const *names; /* as they were given: two directories may well have one name */
-    struct opened a, b;
-};
-
-static viv_status open_pair(struct pair *p, const struct common *common, struct error *err)
-{
-    viv_status status = cli_open_model(&p->a, common, p->names[0], err);
-    if (status != VIV_OK)
-        return status;
-    p->b = (struct opened){.engine = p->a.engine, .world = p->a.world, .progress = p->a.progress};
-    return cli_open_model(&p->b, common, p->names[1], err);
-}
-
-static int close_pair(struct pair *p, viv_status status, struct error *err)
-{
-    progress_clear(&p->b.progress);
-    model_close(p->b.model);
-    json_decref(p->b.profile);
-    return cli_close_opened(&p->a, status, err);
-}
 
 static viv_status print_as_json(const struct pair *p, const struct divergence *d, struct error *err)
 {
@@ -108,19 +85,17 @@ static int diverge(const struct arguments *a)
     const int usage = passage_choose(a, 2, &options->passage, &passage);
     if (usage != ARGUMENTS_OK)
         return usage;
-    viv_status status = open_pair(&p, &options->common, &err);
+    viv_status status = pair_open(&p, &options->common, &err);
     if (status == VIV_OK)
         status = quality_check_pair(p.a.model, p.b.model, &err);
     if (status == VIV_OK)
         status = passage_read(&passage, p.a.model, &text, &err);
     if (status == VIV_OK)
-        status = cli_load_model(&p.a, &err);
-    if (status == VIV_OK)
-        status = cli_load_model(&p.b, &err);
+        status = pair_load(&p, &err);
     if (status == VIV_OK)
         status = measure(&p, options, &text, &err);
     quality_text_release(&text);
-    return close_pair(&p, status, &err);
+    return pair_close(&p, status, &err);
 }
 
 const struct command command_diverge = {

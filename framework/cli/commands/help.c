@@ -20,6 +20,7 @@ static void print_overview(void)
         [GROUP_RUN] = "Use a model",
         [GROUP_LOOK] = "Look inside, without running it",
         [GROUP_MEASURE] = "See its numbers",
+        [GROUP_MAKE] = "Make another of it",
         [GROUP_FRAMEWORK] = "The framework itself",
     };
     printf("viv - a model zoo whose every exhibit is a file\n\n"

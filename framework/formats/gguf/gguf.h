@@ -62,6 +62,8 @@ struct reader {
 
 /* --- metadata.c ----------------------------------------------------------------------------------------------- */
 
+/* Bytes of one value of a type; 0 for strings and arrays. */
+uint64_t gguf_width(uint32_t type);
 /* Reports invalid data at the cursor. Returns VIV_EFORMAT, so that a failure is one line. */
 #define gguf_bad(...) (gguf_set_bad(__VA_ARGS__), VIV_EFORMAT)
 void gguf_set_bad(const struct cursor *c, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -9,8 +9,7 @@
 
 enum { MAX_NAME = 4096, MAX_STRINGS = 1 << 22, MAX_ELEMENTS = 1 << 24, MAX_TEXT = 64 << 20 };
 
-/* Bytes of one value; 0 for strings and arrays. */
-static uint64_t width(uint32_t type)
+uint64_t gguf_width(uint32_t type)
 {
     static const unsigned char widths[N_GGUF_TYPES] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
     return widths[type];
@@ -112,7 +111,8 @@ static viv_status read_array(struct reader *r, struct cursor *c, struct kv *kv)
         return gguf_bad(c, "key '%s' is a list of the unknown type %" PRIu64, kv->key, type);
     kv->element_type = (uint32_t)type;
     /* a string has at least its length field */
-    if (!size_mul(kv->n, type == GGUF_STRING ? 8 : width(kv->element_type), &bytes) || bytes > c->map->size - c->at)
+    if (!size_mul(kv->n, type == GGUF_STRING ? 8 : gguf_width(kv->element_type), &bytes) ||
+        bytes > c->map->size - c->at)
         return gguf_bad(c, "key '%s' is a list of %" PRIu64 " elements, the file has %" PRIu64 " bytes left",
                         kv->key, kv->n, c->map->size - c->at);
     kv->data = c->map->data + c->at;
@@ -147,7 +147,7 @@ static viv_status read_value(struct reader *r, struct cursor *c, struct kv *kv)
         return read_array(r, c, kv);
     if (kv->type == GGUF_STRING)
         return read_text(r, c, kv);
-    viv_status status = gguf_take(c, width(kv->type), &kv->data, kv->key);
+    viv_status status = gguf_take(c, gguf_width(kv->type), &kv->data, kv->key);
     if (status == VIV_OK && kv->type == GGUF_BOOL && *kv->data > 1)
         return gguf_bad(c, "key '%s': a boolean is %u, expected 0 or 1", kv->key, *kv->data);
     return status;
@@ -161,7 +161,7 @@ static bool same_value(const struct keys *keys, const struct kv *kv)
     const struct kv *other = &keys->kv[i];
     if (kv->type != other->type || kv->type == GGUF_ARRAY || kv->n != other->n)
         return false;
-    uint64_t n = kv->type == GGUF_STRING ? kv->n : width(kv->type);
+    uint64_t n = kv->type == GGUF_STRING ? kv->n : gguf_width(kv->type);
     return memcmp(kv->data, other->data, n) == 0;
 }
 
@@ -192,7 +192,7 @@ viv_status gguf_read_key(struct reader *r, struct part *p)
 static struct meta value_at(uint32_t type, const unsigned char *p)
 {
     struct meta m = {0};
-    uint64_t bits = number(p, width(type));
+    uint64_t bits = number(p, gguf_width(type));
     uint32_t low = (uint32_t)bits;
     float f;
     switch (type) {
@@ -242,7 +242,7 @@ struct meta gguf_meta_element(const struct checkpoint *ck, const struct meta *ar
     const struct kv *kv = array->array;
     (void)ck;
     if (kv->element_type != GGUF_STRING)
-        return value_at(kv->element_type, kv->data + index * width(kv->element_type));
+        return value_at(kv->element_type, kv->data + index * gguf_width(kv->element_type));
     const unsigned char *p = kv->data + kv->offsets[index];
     return (struct meta){.kind = META_STRING, .n = number(p, 8), .s = (const char *)p + 8};
 }
