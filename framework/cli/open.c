@@ -33,14 +33,15 @@ viv_status cli_open_host(struct opened *o, const struct common *common, bool ret
 {
     struct buf path = {0};
     viv_status status = join_plugin_path(&common->plugin_path, &path, err);
-    const struct host_options options = {.plugin_path = path.size ? path.data : NULL,
-                                         .retry = retry,
-                                         .allow_threads = common->allow_threads.items,
-                                         .n_allow_threads = common->allow_threads.n,
-                                         .isa = common->kernels,
-                                         .fastest = common->kernels && strcmp(common->kernels, "fastest") == 0,
-                                         .f32_activations =
-                                             common->activations && strcmp(common->activations, "f32") == 0};
+    const struct host_options options = {
+        .plugin_path = path.size ? path.data : NULL,
+        .retry = retry,
+        .allow_threads = common->allow_threads.items,
+        .n_allow_threads = common->allow_threads.n,
+        .isa = common->kernels,
+        .fastest = common->kernels && strcmp(common->kernels, "fastest") == 0,
+        .f32_activations = o->observer || (common->activations && strcmp(common->activations, "f32") == 0),
+        .observer = o->observer};
     if (status == VIV_OK)
         status = engine_create(&options, &o->engine, err);
     buf_release(&path);

@@ -14,7 +14,8 @@ struct opened {
     viv_model *model;                                   /* after cli_open_model */
     void (*hook)(void *ctx, const struct hook_call *t); /* set before cli_open_model, to look on; or NULL */
     void *hook_ctx;
-    uint64_t max_rows; /* set before cli_open_model: rows of a step; 0: as many as is usual */
+    const struct product_observer *observer; /* set before the host is opened, to look at the inputs of products */
+    uint64_t max_rows;                       /* set before cli_open_model: rows of a step; 0: as many as is usual */
     const char *chat_template,
         *chat_template_name; /* set before cli_open_model: --template, --template-name; or NULL */
     json_t *profile;         /* --expert-profile */

@@ -9,6 +9,7 @@
 #include "host/plugin.h"
 #include "host/service.h"
 #include "kernels/kernels.h"
+#include "kernels/observe.h"
 #include "sched/sched.h"
 
 #include <stdlib.h>
@@ -28,7 +29,7 @@ enum { MAX_LISTED = 4 };
 
 struct host {
     viv_host viv;
-    const viv_kernels *kernels;
+    const viv_kernels *kernels, *layer_kernels;
     struct plugins plugins;
     struct layer_set layers; /* our own, and those of loaded plugins */
 };
@@ -62,6 +63,11 @@ const viv_kernels *host_kernels(const struct host *h)
     return h->kernels;
 }
 
+const viv_kernels *host_layer_kernels(const struct host *h)
+{
+    return h->layer_kernels;
+}
+
 /* --- life -------------------------------------------------------------------------------------------------- */
 
 static viv_status bring_layer(void *host, const char *name, struct error *err);
@@ -77,6 +83,7 @@ viv_status host_create(const struct host_options *options, struct host **out, st
     h->kernels = kernels_choose(kernels_cpu_at_most(options->isa),
                                 (options->fastest ? KERNELS_FASTEST : 0) |
                                     (options->f32_activations ? KERNELS_F32_ACTIVATIONS : 0));
+    h->layer_kernels = options->observer ? kernels_observed(h->kernels, options->observer) : h->kernels;
     h->viv = (viv_host){.struct_size = sizeof h->viv,
                         .abi_major = VIV_ABI_MAJOR,
                         .abi_minor = VIV_ABI_MINOR,

@@ -31,6 +31,7 @@ struct host_options {
     const char *isa;         /* use kernels up to this: "generic", "avx2"; NULL: up to what the processor has */
     bool fastest;            /* --kernels fastest: also products whose sums depend on the batch */
     bool f32_activations;    /* --activations f32: only products that take activations as they are */
+    const struct product_observer *observer; /* looks at the inputs of products; with f32_activations; or NULL */
     /* Libraries that may start threads when a plugin that needs them is loaded: "libopenblas", "libmpi.so". Those
      * of $VIV_ALLOW_THREADS may, too. */
     const char *const *allow_threads;
@@ -44,6 +45,8 @@ void host_destroy(struct host *h);
 
 const viv_host *host_viv(const struct host *h); /* the host as plugins and layers see it */
 const viv_kernels *host_kernels(const struct host *h);
+/* The same as layers are given them: with the observer, if there is one. */
+const viv_kernels *host_layer_kernels(const struct host *h);
 
 /* The directories of specs: $VIV_SPEC_PATH, then ~/.config/vivarium/specs, then those of the build tree or the
  * installed ones; for spec_world. */

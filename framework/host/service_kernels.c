@@ -3,7 +3,7 @@
 
 static const void *choose(const struct host *h)
 {
-    return host_kernels(h);
+    return host_layer_kernels(h);
 }
 
 const struct service service_kernels = {.id = VIV_SERVICE_KERNELS, .choose = choose};

@@ -1,0 +1,133 @@
+/* viv calibrate - makes an importance matrix. */
+#include "quantize/calibrate.h"
+#include "cli/passage.h"
+#include "kernels/observe.h"
+#include "quality/perplexity.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+struct calibrate_options {
+    struct common common;
+    const char *file, *output;
+    int64_t window;
+    bool force, json;
+};
+static const struct calibrate_options defaults = {0};
+
+#define OPT(field) offsetof(struct calibrate_options, field)
+static const struct option table[] = {FILE_OPTION(OPT(file), "the same as the word FILE"),
+                                      OUTPUT_OPTION(OPT(output), "a file; without it, imatrix.gguf"),
+                                      WINDOW_OPTION(OPT(window), "default 512, or the context if that is less"),
+                                      {"force", 0, OPTION_FLAG, OPT(force), .help = "replace a file that exists"},
+                                      JSON_OPTION(OPT(json), "one object"),
+                                      {0}};
+
+/* Windows follow one another: every token is read once, but for the one that predicts the first of the next. */
+static struct passage whole_windows(const struct calibrate_options *options, const struct opened *o,
+                                    const char *file)
+{
+    const uint64_t context = model_context(o->model);
+    int64_t window = options->window ? options->window : 512;
+    if (context && (uint64_t)window > context && !options->window)
+        window = (int64_t)context;
+    return (struct passage){.file = file, .window = window, .stride = window - 1};
+}
+
+static viv_status print_result(const struct calibrate_options *options, const char *output,
+                               const struct perplexity *p, uint32_t n_entries, uint32_t n_weights,
+                               struct error *err)
+{
+    if (options->json)
+        return cli_print_json(json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:f}", "output", cli_json_word(output),
+                                        "entries", (json_int_t)n_entries, "weights", (json_int_t)n_weights,
+                                        "tokens", (json_int_t)p->n_tokens, "window", (json_int_t)p->window,
+                                        "perplexity", cli_json_number(p->perplexity), "seconds", p->seconds),
+                              false, err);
+    printf("%s\n", output);
+    printf("weights        %" PRIu32 " of %" PRIu32 " were seen\n", n_entries, n_weights);
+    printf("perplexity     %.4f\n", p->perplexity);
+    printf("tokens         %" PRIu64 ", in windows of %" PRIu64 "\n", p->n_tokens, p->window);
+    printf("time           %s\n", human_seconds(p->seconds).text);
+    return VIV_OK;
+}
+
+static viv_status collect(struct opened *o, const struct calibrate_options *options, const char *file,
+                          const char *output, struct calibration *c, struct error *err)
+{
+    const struct passage passage = whole_windows(options, o, file);
+    struct quality_text text = {0};
+    struct perplexity p;
+    uint32_t n_entries;
+    viv_status status = passage_read(&passage, o->model, &text, err);
+    if (status == VIV_OK)
+        status = cli_load_model(o, err);
+    if (status == VIV_OK) {
+        const struct quality_options pass = passage_options(&passage, o);
+        status = perplexity_measure(o->model, &text, &pass, &p, err);
+        progress_clear(&o->progress);
+    }
+    if (status == VIV_OK)
+        status = calibration_write(c, output, path_base(file_input_name(file)),
+                                   (p.n_tokens + p.window - 1) / p.window, p.window, &n_entries, err);
+    if (status == VIV_OK)
+        status = print_result(options, output, &p, n_entries, c->n, err);
+    quality_text_release(&text);
+    return status;
+}
+
+static int calibrate(const struct arguments *a)
+{
+    const struct calibrate_options *options = a->options;
+    const char *file = options->file ? options->file : a->n_words > 1 ? a->words[1] : NULL;
+    const char *output = options->output ? options->output : "imatrix.gguf";
+    struct calibration c = {0};
+    const struct product_observer observer = {calibration_see, &c};
+    struct opened o = {.observer = &observer};
+    struct error err = {0};
+    viv_status status = VIV_OK;
+    if (!file || (options->file && a->n_words > 1))
+        return cli_usage_error("calibrate", "one text is wanted: FILE or --file FILE");
+    if (options->common.expert_memory)
+        return cli_usage_error("calibrate", "the experts must be in memory: without --expert-memory");
+    if (strcmp(output, "-") == 0)
+        return cli_usage_error("calibrate", "an importance matrix is written to a file, not to standard output");
+    if (file_exists(output) && !options->force)
+        status = error_set(&err, VIV_EINVAL, "%s exists: give --force to replace it, or another name by --output",
+                           output);
+    if (status == VIV_OK)
+        status = cli_open_model(&o, &options->common, a->words[0], &err);
+    if (status == VIV_OK)
+        status = quality_check_model(o.model, &err);
+    if (status == VIV_OK)
+        status = model_need_weights(o.model, &err);
+    if (status == VIV_OK)
+        status = calibration_begin(&c, model_checkpoint(o.model), &err);
+    if (status == VIV_OK)
+        status = collect(&o, options, file, output, &c, &err);
+    const int exit_status = cli_close_opened(&o, status, &err);
+    calibration_release(&c);
+    return exit_status;
+}
+
+const struct command command_calibrate = {
+    .name = "calibrate",
+    .summary = "makes an importance matrix for viv quantize",
+    .words = "MODEL [FILE]",
+    .text =
+        "Reads a text with a GGUF model, and writes down how large the inputs of each linear layer are, column by "
+        "column: an importance matrix. viv quantize and llama-quantize take it by --imatrix, and then spend their "
+        "precision on the columns that matter.\n"
+        "The text should be like what the model is for; a few hundred thousand characters are enough. The model "
+        "should be the one that will be quantized, in f16 or bf16. Products take activations as they are, as with "
+        "--activations f32.",
+    .options = table,
+    .defaults = &defaults,
+    .options_size = sizeof(struct calibrate_options),
+    .examples = "viv calibrate model-f16.gguf calibration.txt -o imatrix.gguf\n"
+                "viv calibrate model-f16.gguf --file chats.txt --window 2048 --json",
+    .group = GROUP_MAKE,
+    .models = true,
+    .main = calibrate,
+};
