@@ -27,7 +27,7 @@ static const struct quantize_arguments defaults = {0};
 
 #define OPT(field) offsetof(struct quantize_arguments, field)
 static const struct option table[] = {
-    {"type", 't', OPTION_STRING, OPT(type), "TYPE",
+    {"type", 0, OPTION_STRING, OPT(type), "TYPE",
      .help = "the mix of types: q4_k_m, q5_k_m, q6_k, q8_0, ...; viv quantize --help names all"},
     {"output", 'o', OPTION_STRING, OPT(output), "FILE", .help = "write to FILE; -: standard output",
      .here = "a file; without it, MODEL-TYPE.gguf in the current directory"},
