@@ -6,7 +6,6 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 /* Rules that come before those of any mix of quantized weights. */
 static const struct mix_rule first_rules[] = {
@@ -150,7 +149,7 @@ const struct mix *mixes_all(void)
 const struct mix *mix_find(const char *name)
 {
     for (const struct mix *m = mixes; m->name; m++)
-        if (strcasecmp(m->name, name) == 0 || (m->alias && strcasecmp(m->alias, name) == 0))
+        if (strcmp(m->name, name) == 0 || (m->alias && strcmp(m->alias, name) == 0))
             return m;
     return NULL;
 }

@@ -64,7 +64,13 @@ struct mix_model {
     bool has_imatrix, tied; /* tied: there is no output.weight */
 };
 
-/* By name or alias, in large or small letters; NULL: there is none. */
+/* Their names and aliases. */
+#define MIX_NAMES                                                                                                  \
+    "q4_k_m|q4_k_s|q4_k|q5_k_m|q5_k_s|q5_k|q6_k|q8_0|q3_k_l|q3_k_m|q3_k_s|q3_k|q2_k|q2_k_s|iq4_xs|iq4_nl|q4_0|q4_" \
+    "1|"                                                                                                           \
+    "q5_0|q5_1|mxfp4_moe|mxfp4|f16|bf16|f32"
+
+/* By name or alias; NULL: there is none. */
 const struct mix *mix_find(const char *name);
 /* All, ended by one without a name. */
 const struct mix *mixes_all(void);

@@ -65,7 +65,8 @@ static void same_meaning(const json_t *verb, const json_t *a, const json_t *b)
                       keys[i], of(a, keys[i]), of(b, keys[i]));
     ck_assert_str_eq(kind(a), kind(b));
     ck_assert(json_equal(json_object_get(a, "aliases"), json_object_get(b, "aliases")));
-    ck_assert(json_equal(json_object_get(a, "choices"), json_object_get(b, "choices")));
+    /* the words of a choice may depend on the verb: --type takes more in viv quantize */
+    ck_assert((json_object_get(a, "choices") == NULL) == (json_object_get(b, "choices") == NULL));
 }
 
 static void own_names(const json_t *verb, const json_t *a, const json_t *b)

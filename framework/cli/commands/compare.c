@@ -46,10 +46,9 @@ static const struct option table[] = {
      .help = "tokens that a text has so far, where that matters; default 512,4096, or less where models that are "
              "measured have less room"},
     SEQUENCES_OPTION(OPT(texts), NULL, MOST_TEXTS),
-    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
-     .help = "of the weights, where speed is predicted: f32, f16, bf16, or a type of blocks such as q4_k; default "
-             "as in "
-             "the checkpoint, or f16 without one",
+    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .help = "the type of the weights",
+     .here = "where speed is predicted: f32, f16, bf16, or a type of blocks such as q4_k; default as in the "
+             "checkpoint, or f16 without one",
      .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
     {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE",
      .help = "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this "

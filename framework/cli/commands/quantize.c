@@ -2,7 +2,6 @@
 #include "quantize/quantize.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/near.h"
 #include "base/text.h"
 #include "cli/interrupt.h"
 #include "cli/pair.h"
@@ -27,8 +26,8 @@ static const struct quantize_arguments defaults = {0};
 
 #define OPT(field) offsetof(struct quantize_arguments, field)
 static const struct option table[] = {
-    {"type", 0, OPTION_STRING, OPT(type), "TYPE",
-     .help = "the mix of types: q4_k_m, q5_k_m, q6_k, q8_0, ...; viv quantize --help names all"},
+    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .choices = MIX_NAMES, .help = "the type of the weights",
+     .here = "a mix, such as q4_k_m, q6_k or q8_0"},
     {"output", 'o', OPTION_STRING, OPT(output), "FILE", .help = "write to FILE; -: standard output",
      .here = "a file; without it, MODEL-TYPE.gguf in the current directory"},
     {"rule", 0, OPTION_STRINGS, OPT(rules), "PATTERN=TYPE",
@@ -60,29 +59,6 @@ struct run {
 
 /* --- what is asked for ------------------------------------------------------------------------------------------
  */
-
-static viv_status find_mix(struct run *r, struct error *err)
-{
-    const char *names[64];
-    struct buf list = {0};
-    size_t n = 0;
-    if (r->options->type)
-        r->mix = mix_find(r->options->type);
-    if (r->mix)
-        return VIV_OK;
-    for (const struct mix *m = mixes_all(); m->name && n < 64; m++) {
-        buf_printf(&list, "%s%s", n ? ", " : "", m->name);
-        names[n++] = m->name;
-    }
-    const char *given = r->options->type, *nearest = given ? near_word(given, names, n) : NULL;
-    if (given)
-        error_set(err, VIV_EINVAL, "--type %s: there is no such mix%s%s%s; there are %s", given,
-                  nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", buf_text(&list));
-    else
-        error_set(err, VIV_EINVAL, "--type is wanted: %s", buf_text(&list));
-    buf_release(&list);
-    return VIV_EINVAL;
-}
 
 static viv_status open_source(struct run *r, struct error *err)
 {
@@ -143,9 +119,8 @@ static viv_status check_output(const struct run *r, struct error *err)
 static viv_status prepare(struct run *r, struct error *err)
 {
     const struct quantize_arguments *o = r->options;
-    viv_status status = find_mix(r, err);
-    if (status == VIV_OK)
-        status = read_rules(r, err);
+    r->mix = mix_find(o->type);
+    viv_status status = read_rules(r, err);
     if (status == VIV_OK)
         status = open_source(r, err);
     if (status == VIV_OK)
@@ -335,6 +310,8 @@ static int quantize(const struct arguments *a)
     struct run r = {.options = options, .model = a->words[0]};
     struct divergence d = {0};
     struct error err = {0};
+    if (!options->type)
+        return cli_usage_error("quantize", "--type is wanted, one of " MIX_NAMES);
     if (options->verify && options->dry_run)
         return cli_usage_error("quantize", "--dry-run writes nothing that --verify could measure");
     viv_status status = prepare(&r, &err);
@@ -373,8 +350,8 @@ const struct command command_quantize = {
     .defaults = &defaults,
     .options_size = sizeof(struct quantize_arguments),
     .examples = "viv quantize model-f16.gguf --type q4_k_m -o model-q4_k_m.gguf\n"
-                "viv quantize model-f16.gguf --type q4_k_m --rule 'blk.*.ffn_down.weight=q6_k' --dry-run\n"
-                "viv quantize model-f16.gguf --type iq4_xs --imatrix imatrix.gguf --verify wiki.test.raw --json",
+                "viv quantize m.gguf --type q4_k_m --rule '*.ffn_down.weight=q6_k' --dry-run\n"
+                "viv quantize m.gguf --type iq4_xs --imatrix imatrix.gguf --verify wiki.txt",
     .group = GROUP_MAKE,
     .models = true,
     .main = quantize,
