@@ -17,6 +17,7 @@ walk "$viv" inspect "$source/tests/golden/llama-mqa-tied" --lora "$source/tests/
 walk "$viv" perplexity "$source/tests/golden/quality" --file "$source/tests/golden/quality/text.txt" --window 100 --threads 1 --scheduler serial --json
 walk "$viv" diverge "$source/tests/golden/quality" "$source/tests/golden/quality-near" --tokens 5,6,7 --threads 1 --scheduler serial --json
 walk "$viv" compare --on l4 "$source/tests/golden/quality" --file "$source/tests/golden/quality/text.txt" --prompt a --tasks "$work/quiz" --answer 2 --threads 1 --scheduler serial --json
+walk "$viv" quantize "$source/tests/golden/llama-blocks-gguf/model.gguf" --type q4_k_m --rule 'output.weight=q8_0' --threads 1 -o "$work/q.gguf" --force --json
 walk "$viv" spec check "$source/specs/families/llama.yaml"
 walk "$viv" plugin list --json
 finish
