@@ -40,8 +40,9 @@ static inline void encode_iq4_nl(void *blocks, const float *x, const float *w, u
 static inline float nearest_scale(const float *x, const float *w, float d, float a)
 {
     float best = a, error = fit_error(x, w, BLOCK, IQ4_LEVELS, d * a, 0.0f);
-    for (float b = fmaxf(a - 1.0f, -32.0f); b <= fminf(a + 1.0f, 31.0f); b += 1.0f) {
-        const float e = b == a ? error : fit_error(x, w, BLOCK, IQ4_LEVELS, d * b, 0.0f);
+    for (int step = -1; step <= 1; step += 2) {
+        const float b = fminf(fmaxf(a + (float)step, -32.0f), 31.0f);
+        const float e = fit_error(x, w, BLOCK, IQ4_LEVELS, d * b, 0.0f);
         if (e < error) {
             error = e;
             best = b;

@@ -39,11 +39,10 @@ FIT_INLINE float choose_scales(struct k_unit *u, int g, const float *x, const fl
 {
     const float a = u->a[g], b = u->b[g];
     float best = fit_error(x, w, t.group, t.codes, u->d * a, -u->m * b);
-    for (float da = -1.0f; da <= 1.0f; da += 1.0f)
-        for (float db = t.has_min ? -1.0f : 0.0f; db <= (t.has_min ? 1.0f : 0.0f); db += 1.0f) {
-            const float p = a + da, q = b + db;
-            if ((da == 0.0f && db == 0.0f) || p < t.scales.low || p > t.scales.high || q < 0.0f ||
-                q > t.scales.high)
+    for (int da = -1; da <= 1; da++)
+        for (int db = t.has_min ? -1 : 0; db <= (t.has_min ? 1 : 0); db++) {
+            const float p = a + (float)da, q = b + (float)db;
+            if ((da == 0 && db == 0) || p < t.scales.low || p > t.scales.high || q < 0.0f || q > t.scales.high)
                 continue;
             const float e = fit_error(x, w, t.group, t.codes, u->d * p, -u->m * q);
             if (e < best) {
