@@ -152,6 +152,14 @@ viv_status file_map_open(struct file_map *map, const char *path, struct error *e
     return status;
 }
 
+void file_map_forget(const void *data, uint64_t n)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)data + page - 1) & ~(page - 1),
+                    end = ((uintptr_t)data + n) & ~(page - 1);
+    if (end > begin)
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 viv_status file_map_read(const struct file_map *map, uint64_t at, uint64_t n, void *out, struct error *err)
 {
     for (uint64_t done = 0; done < n;) {

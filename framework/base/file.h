@@ -26,6 +26,10 @@ void file_map_close(struct file_map *map);
 /* Copies bytes [at, at + n) of the file as it is now, past the mapping. [any thread] */
 viv_status file_map_read(const struct file_map *map, uint64_t at, uint64_t n, void *out, struct error *err);
 
+/* Whole pages of a mapping that are not needed any more leave the memory of this process; if they are touched after
+ * all, they are read again. [any thread] */
+void file_map_forget(const void *data, uint64_t n);
+
 /* A file that shrinks while it is mapped would end the process by SIGBUS. Once a program has called this, such
  * a page reads as zeros instead, and file_map_broken says so of the file. Installs a SIGBUS handler that passes
  * on what is not ours. For programs, not for libraries. */

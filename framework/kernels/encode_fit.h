@@ -36,7 +36,7 @@ typedef float floats4 __attribute__((vector_size(16)));
 typedef float floats8 __attribute__((vector_size(32)));
 typedef int32_t ints8 __attribute__((vector_size(32)));
 
-enum { FIT_REFINEMENTS = 4 };
+enum { FIT_REFINEMENTS = 2 };
 
 /* What codes may be. */
 struct levels {
@@ -194,8 +194,8 @@ FIT_INLINE float fit_multiples(const float *x, const float *w, int n, const stru
     if (!(fabsf(extreme) >= 0x1p-100f))
         return 0.0f;
     /* the extreme value gets the lowest or the highest code, or would get up to one more or less */
-    const float step = l.iq4 ? 2.0f : 0.25f, inverse = 1.0f / extreme;
-    const int steps = l.iq4 ? 4 : 3;
+    const float step = l.iq4 ? 2.0f : 0.35f, inverse = 1.0f / extreme;
+    const int steps = l.iq4 ? 4 : 2;
     for (int i = -steps; i <= steps; i++) {
         if (l.low < 0.0f)
             try_multiple(x, w, n, l, (l.low + (float)i * step) * inverse, &best);

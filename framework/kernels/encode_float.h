@@ -11,30 +11,52 @@
 
 static const float e2m1_levels[8] = {0.0f, 1.0f, 2.0f, 3.0f, 4.0f, 6.0f, 8.0f, 12.0f};
 
-/* The nearest code without its sign. */
-static inline int nearest_code(float size)
+FIT_INLINE floats8 without_sign(floats8 v)
 {
-    int q = 0;
-    while (q < 7 && size > 0.5f * (e2m1_levels[q] + e2m1_levels[q + 1]))
-        q++;
-    return q;
+    return (floats8)((ints8)v & 0x7fffffff);
 }
 
-static inline float encode_with(struct block_mxfp4 *to, const float *x, const float *w, int e)
+FIT_INLINE floats8 nearest_e2m1(floats8 size)
+{
+    floats8 level = {0};
+    for (int i = 1; i < 8; i++) {
+        const floats8 step = (floats8){0} + (e2m1_levels[i] - e2m1_levels[i - 1]);
+        level += (floats8)((size > 0.5f * (e2m1_levels[i] + e2m1_levels[i - 1])) & (ints8)step);
+    }
+    return level;
+}
+
+FIT_INLINE float mxfp4_error(const float *x, const float *w, int e)
 {
     const float scale = mxfp4_half_scale((uint8_t)e), inverse = 1.0f / scale;
+    floats8 error = {0};
+    for (int i = 0; i < BLOCK; i += 8) {
+        const floats8 size = without_sign(eight(x + i)), d = size - nearest_e2m1(size * inverse) * scale;
+        error += eight(w + i) * d * d;
+    }
+    return sum8(error);
+}
+
+static inline uint8_t mxfp4_code(float x, float level)
+{
+    uint8_t code = 0;
+    while (code < 7 && e2m1_levels[code] < level)
+        code++;
+    return (uint8_t)(code | (x < 0.0f && code ? 8 : 0));
+}
+
+static inline void put_mxfp4(struct block_mxfp4 *to, const float *x, int e)
+{
+    const float inverse = 1.0f / mxfp4_half_scale((uint8_t)e);
     uint8_t codes[BLOCK];
-    float error = 0.0f;
-    for (int i = 0; i < BLOCK; i++) {
-        const int q = nearest_code(fabsf(x[i]) * inverse);
-        const float d = fabsf(x[i]) - scale * e2m1_levels[q];
-        error += w[i] * d * d;
-        codes[i] = (uint8_t)(q | (x[i] < 0.0f && q ? 8 : 0));
+    for (int i = 0; i < BLOCK; i += 8) {
+        const floats8 level = nearest_e2m1(without_sign(eight(x + i)) * inverse);
+        for (int j = 0; j < 8; j++)
+            codes[i + j] = mxfp4_code(x[i + j], level[j]);
     }
     to->e = (uint8_t)e;
     for (int i = 0; i < BLOCK / 2; i++)
         to->q[i] = (uint8_t)(codes[i] | codes[i + BLOCK / 2] << 4);
-    return error;
 }
 
 static inline void encode_mxfp4(void *blocks, const float *x, const float *w, uint64_t n)
@@ -49,15 +71,16 @@ static inline void encode_mxfp4(void *blocks, const float *x, const float *w, ui
             continue;
         }
         const int e = ilogbf(size) + 128 - 3; /* the largest becomes 8 to 16 */
-        float least = INFINITY;
-        for (int i = e > 4 ? e - 1 : e; i <= e + 1; i++) {
-            struct block_mxfp4 t;
-            const float error = encode_with(&t, x, w, i);
+        int best = e;
+        float least = mxfp4_error(x, w, e);
+        for (int step = -1; step <= 1; step += 2) {
+            const float error = mxfp4_error(x, w, e + step);
             if (error < least) {
                 least = error;
-                *to = t;
+                best = e + step;
             }
         }
+        put_mxfp4(to, x, best);
     }
 }
 

@@ -22,6 +22,8 @@
 
 enum { MOST_GROUPS = UNIT / 16, ROUNDS = 3 };
 
+static const float ENOUGH = 0.995f; /* of the error: a round that leaves more of it is the last */
+
 struct k_type {
     int group; /* weights in one */
     struct levels codes, scales;
@@ -133,8 +135,10 @@ FIT_INLINE void search_unit(struct k_unit *best, const float *x, const float *w,
         const float e = choose_all_scales(&next, x, w, t);
         if (!(e < error))
             break;
-        error = e;
         *best = next;
+        if (e > ENOUGH * error)
+            break;
+        error = e;
     }
     for (int g = 0; g < UNIT / t.group; g++)
         fit_codes(best->q + g * t.group, x + g * t.group, t.group, t.codes, best->d * best->a[g],

@@ -9,6 +9,7 @@
 #include "sched/workers.h"
 #include "tensor/dtype.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -38,15 +39,20 @@ struct band {
     _Atomic uint64_t bad_row; /* of the tensor: the first that cannot be written */
 };
 
-/* A number that the type cannot hold, or n: there is none. */
-static uint64_t first_bad(const struct band *b, const float *x)
+/* The largest number that the type holds. */
+static float largest_of(uint32_t dtype)
 {
-    const uint32_t dtype = b->t->dtype;
-    const float most = dtype == VIV_F32 || dtype == VIV_BF16 ? INFINITY : LARGEST_HALF;
+    return dtype == VIV_F32 || dtype == VIV_BF16 ? FLT_MAX : LARGEST_HALF;
+}
+
+/* Whether a row has a number that is none, or too large. */
+static bool is_bad(const struct band *b, const float *x)
+{
+    const float most = largest_of(b->t->dtype);
+    int bad = 0;
     for (uint64_t i = 0; i < b->n_in; i++)
-        if (!isfinite(x[i]) || fabsf(x[i]) > most)
-            return i;
-    return b->n_in;
+        bad |= !(fabsf(x[i]) <= most);
+    return bad;
 }
 
 static void note_bad_row(struct band *b, uint64_t row)
@@ -62,7 +68,7 @@ static void encode_row(struct band *b, struct desk *desk, uint64_t r)
     const struct imatrix_entry *importance = b->t->importance;
     uint8_t *out = b->out + r * b->row_bytes;
     b->to_f32(desk->x, (const char *)b->t->from->dl.data + row * b->t->from->row_bytes, b->n_in);
-    if (first_bad(b, desk->x) < b->n_in) {
+    if (is_bad(b, desk->x)) {
         note_bad_row(b, row);
         return;
     }
@@ -94,7 +100,9 @@ static viv_status bad_number(const struct band *b, struct error *err)
     const uint64_t row = b->bad_row;
     float *x = b->desks[0].x;
     b->to_f32(x, (const char *)t->from->dl.data + row * t->from->row_bytes, b->n_in);
-    const uint64_t i = first_bad(b, x);
+    uint64_t i = 0;
+    while (i + 1 < b->n_in && fabsf(x[i]) <= largest_of(t->dtype))
+        i++;
     if (isfinite(x[i]))
         return error_set(err, VIV_ERANGE,
                          "tensor '%s', row %" PRIu64 ", column %" PRIu64
@@ -171,6 +179,7 @@ static viv_status write_tensors(struct quantizer *q, struct error *err)
             return error_set(err, VIV_ECANCELLED, "interrupted: nothing was written");
         status = t->dtype == t->from->dtype ? gguf_write_data(&q->writer, t->from->dl.data, t->from->nbytes, err)
                                             : write_changed(q, t, err);
+        file_map_forget(t->from->dl.data, t->from->nbytes);
         done += t->from->nbytes;
     }
     if (status == VIV_OK && o->progress)

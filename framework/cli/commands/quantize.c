@@ -312,6 +312,8 @@ static int quantize(const struct arguments *a)
     struct error err = {0};
     if (!options->type)
         return cli_usage_error("quantize", "--type is wanted, one of " MIX_NAMES);
+    if (options->common.lora.n)
+        return cli_usage_error("quantize", "--lora: adapters are merged into weights as they run, not into a file");
     if (options->verify && options->dry_run)
         return cli_usage_error("quantize", "--dry-run writes nothing that --verify could measure");
     viv_status status = prepare(&r, &err);
