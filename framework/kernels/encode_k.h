@@ -9,9 +9,8 @@
  *
  * d and m are f16, a and b of each group, q of each weight. The search goes down and up:
  *   1. each group gets the scale s and the min t that are best for it alone (encode_fit.h)
- *   2. d is fitted to the scales, weighted by what an error of a scale costs: sum of w q^2; m to the mins, by sum
- * of
- *      w
+ *   2. d is fitted to the scales, each weighted by its sum of w q^2, which is what an error of it costs; m to the
+ *      mins, by sums of w
  *   3. each group takes the a and b, near s / d and t / m, with the least error
  *   4. with all a, b and q fixed, d and m are those of least squares over the 256 weights; then 3 again, while that
  *      lowers the error */
