@@ -1,0 +1,161 @@
+/* drafter.c - proposals of a draft model, greedily: its most likely tokens, each with its probability. */
+#include "draft.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct drafter {
+    const struct llm *l;
+    viv_model *model;
+    viv_sequence *sequence;
+    viv_sampler *sampler; /* greedy: it also tells the probability */
+    const uint32_t *cancel;
+    uint8_t *no_output; /* [max_rows] zeros */
+    uint64_t n_prompt, max_rows, context, vocab_size, most_tokens;
+    bool owned; /* the sequence */
+    bool lost;  /* the text has what the draft cannot read: more tokens than its context, or others */
+};
+
+const double drafter_accepted[N_CLASSES] = {0.2, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 0.95};
+
+static uint8_t class_of(double probability)
+{
+    static const double from[N_CLASSES] = {0, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, 0.97};
+    uint8_t class = 0;
+    while (class + 1 < N_CLASSES && probability >= from[class + 1])
+        class ++;
+    return class;
+}
+
+viv_status drafter_create(const struct llm *l, const viv_request *request, uint64_t n_prompt, struct drafter **out)
+{
+    static const viv_sampling greedy = {
+        .struct_size = sizeof greedy, .top_p = 1, .typical_p = 1, .repetition_penalty = 1};
+    const viv_sequences *sequences = l->sequences;
+    struct drafter *d = calloc(1, sizeof *d);
+    if (!d)
+        return viv_fail(l->host, VIV_ENOMEM, "out of memory");
+    d->l = l;
+    d->model = request->draft;
+    d->cancel = request->cancel;
+    d->n_prompt = n_prompt;
+    d->max_rows = sequences->max_rows(d->model);
+    d->context = sequences->context_length(d->model);
+    d->vocab_size = sequences->output_dim(d->model);
+    d->most_tokens = viv_min(d->vocab_size, sequences->output_dim(l->model));
+    d->sequence = request->draft_sequence;
+    d->owned = !d->sequence;
+    d->no_output = calloc((size_t)d->max_rows, 1);
+    viv_status status = d->no_output ? VIV_OK : viv_fail(l->host, VIV_ENOMEM, "out of memory");
+    if (status == VIV_OK && d->owned)
+        status = sequences->create(d->model, &d->sequence);
+    if (status == VIV_OK)
+        status = l->samplers->create(&greedy, d->vocab_size, &d->sampler);
+    if (status == VIV_OK)
+        *out = d;
+    else
+        drafter_destroy(d);
+    return status;
+}
+
+void drafter_destroy(struct drafter *d)
+{
+    if (!d)
+        return;
+    if (d->owned)
+        d->l->sequences->destroy(d->sequence);
+    d->l->samplers->destroy(d->sampler);
+    free(d->no_output);
+    free(d);
+}
+
+/* --- rows ---------------------------------------------------------------------------------------------------- */
+
+/* Feeds n tokens; with logits, those after the last are wanted. */
+static viv_status feed(const struct drafter *d, const int32_t *tokens, uint64_t n, const float **logits,
+                       const viv_sink *sink)
+{
+    viv_status status = VIV_OK;
+    for (uint64_t done = 0, now; status == VIV_OK && done < n; done += now) {
+        const float *outputs;
+        uint64_t n_outputs;
+        now = viv_min(n - done, d->max_rows);
+        const viv_rows rows = {.struct_size = sizeof rows,
+                               .sequence = d->sequence,
+                               .n_rows = now,
+                               .tokens = tokens + done,
+                               .output_rows = logits && done + now == n ? NULL : d->no_output,
+                               .length = d->n_prompt};
+        const viv_rows *const list[] = {&rows};
+        if (sink)
+            status = viv_emit_progress(sink, "prompt, by the draft", done, n);
+        if (status == VIV_OK)
+            status = d->l->sequences->step(d->model, list, 1, d->cancel, &outputs, &n_outputs);
+        if (status == VIV_OK && logits)
+            *logits = outputs;
+    }
+    return status;
+}
+
+/* Feeds what the sequence lacks of the text, but for its last `n_left` tokens. */
+static viv_status follow(struct drafter *d, const int32_t *text, uint64_t n, const float **logits,
+                         const viv_sink *sink)
+{
+    uint64_t held = 0;
+    if (d->lost || n >= d->context) {
+        d->lost = true;
+        return VIV_OK;
+    }
+    viv_status status = d->l->sequences->reuse_prefix(d->sequence, text, logits ? n - 1 : n, d->n_prompt, &held);
+    for (uint64_t i = held; status == VIV_OK && i < n; i++)
+        d->lost = d->lost || text[i] < 0 || (uint64_t)text[i] >= d->vocab_size;
+    return status == VIV_OK && !d->lost ? feed(d, text + held, n - held, logits, sink) : status;
+}
+
+viv_status drafter_read(struct drafter *d, const int32_t *text, uint64_t n, const viv_sink *sink)
+{
+    return follow(d, text, n, NULL, sink);
+}
+
+/* --- proposals ------------------------------------------------------------------------------------------------ */
+
+/* The logits after one more drafted token. A sequence with recurrent state goes back to the text first, and reads
+ * all drafted tokens in one step: so it can go back to the text again. */
+static viv_status feed_drafted(const struct drafter *d, uint64_t n_text, const struct proposal *p,
+                               const float **logits)
+{
+    const viv_sequences *sequences = d->l->sequences;
+    if (!sequences->is_recurrent(d->model))
+        return feed(d, p->tokens + p->n - 1, 1, logits, NULL);
+    viv_status status = sequences->truncate(d->sequence, n_text);
+    return status == VIV_OK ? feed(d, p->tokens, p->n, logits, NULL) : status;
+}
+
+viv_status drafter_propose(struct drafter *d, const int32_t *text, uint64_t n, uint64_t max,
+                           const struct gain *gain, struct proposal *out)
+{
+    const float *logits = NULL;
+    double likely = 1;
+    out->n = 0;
+    max = viv_min(viv_min(max, MAX_DRAFT), viv_min(d->max_rows, d->context > n ? d->context - n : 0));
+    if (max == 0)
+        return VIV_OK;
+    viv_status status = follow(d, text, n, &logits, NULL);
+    while (status == VIV_OK && logits && out->n < max) {
+        int32_t token;
+        float logprob;
+        if (out->n > 0 && gain && !gain_wants_more(gain, likely))
+            break;
+        if (out->n > 0)
+            status = feed_drafted(d, n, out, &logits);
+        if (status == VIV_OK)
+            status = d->l->samplers->choose(d->sampler, logits, &token, &logprob);
+        if (status != VIV_OK || (uint64_t)token >= d->most_tokens)
+            break;
+        const uint8_t class = class_of(exp((double)logprob));
+        out->classes[out->n] = class;
+        out->tokens[out->n++] = token;
+        likely *= gain ? gain->accepted[class] : 1;
+    }
+    return status;
+}
