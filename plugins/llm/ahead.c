@@ -167,6 +167,15 @@ static uint64_t room(const struct ahead *a, uint64_t n_rows)
     return max < 0 ? n : viv_min(n, (uint64_t)max > n_answer + 1 ? (uint64_t)max - n_answer - 1 : 0);
 }
 
+/* Nothing is computed after an end. */
+static void cut_at_end(struct ahead *a)
+{
+    struct proposal *p = &a->proposal;
+    for (uint64_t i = 0; i < p->n; i++)
+        if (llm_ends(a->l, a->request, p->tokens[i]))
+            p->n = i;
+}
+
 /* Proposes; the number of tokens to compute. */
 static viv_status propose(struct ahead *a, uint64_t n_rows, uint64_t *n)
 {
@@ -176,6 +185,7 @@ static viv_status propose(struct ahead *a, uint64_t n_rows, uint64_t *n)
     a->proposal.n = *n = 0;
     if (!a->drafter) {
         ngrams_propose(a->text, a->n, viv_max(max, 1), &a->proposal); /* to be judged, if nothing else */
+        cut_at_end(a);
     } else if (forced || gain_may_draft(&a->gain)) {
         const double begin = llm_now();
         status = drafter_propose(a->drafter, a->text, a->n, max, forced ? NULL : &a->gain, &a->proposal);

@@ -9,7 +9,7 @@ struct drafter {
     viv_model *model;
     viv_sequence *sequence;
     viv_sampler *sampler; /* greedy: it also tells the probability */
-    const uint32_t *cancel;
+    const viv_request *request;
     uint8_t *no_output; /* [max_rows] zeros */
     uint64_t n_prompt, max_rows, context, vocab_size, most_tokens;
     bool owned; /* the sequence */
@@ -37,7 +37,7 @@ viv_status drafter_create(const struct llm *l, const viv_request *request, uint6
         return viv_fail(l->host, VIV_ENOMEM, "out of memory");
     d->l = l;
     d->model = request->draft;
-    d->cancel = request->cancel;
+    d->request = request;
     d->n_prompt = n_prompt;
     d->max_rows = sequences->max_rows(d->model);
     d->context = sequences->context_length(d->model);
@@ -90,7 +90,7 @@ static viv_status feed(const struct drafter *d, const int32_t *tokens, uint64_t 
         if (sink)
             status = viv_emit_progress(sink, "prompt, by the draft", done, n);
         if (status == VIV_OK)
-            status = d->l->sequences->step(d->model, list, 1, d->cancel, &outputs, &n_outputs);
+            status = d->l->sequences->step(d->model, list, 1, d->request->cancel, &outputs, &n_outputs);
         if (status == VIV_OK && logits)
             *logits = outputs;
     }
@@ -150,7 +150,7 @@ viv_status drafter_propose(struct drafter *d, const int32_t *text, uint64_t n, u
             status = feed_drafted(d, n, out, &logits);
         if (status == VIV_OK)
             status = d->l->samplers->choose(d->sampler, logits, &token, &logprob);
-        if (status != VIV_OK || (uint64_t)token >= d->most_tokens)
+        if (status != VIV_OK || (uint64_t)token >= d->most_tokens || llm_ends(d->l, d->request, token))
             break;
         const uint8_t class = class_of(exp((double)logprob));
         out->classes[out->n] = class;

@@ -181,6 +181,11 @@ static viv_status give_rest(struct run *r)
     return status == VIV_OK ? viv_emit_text(r->sink, r->held, r->n_held) : status;
 }
 
+int llm_ends(const struct llm *l, const viv_request *request, int32_t token)
+{
+    return !(request->flags & VIV_REQUEST_IGNORE_EOS) && l->text->is_end(l->model, token);
+}
+
 /* Feeds one token, for the logits of the next. */
 static viv_status feed(struct run *r, int32_t token, const float **logits)
 {
@@ -209,7 +214,7 @@ static viv_status answer(struct run *r, const float *logits)
         viv_status status = l->samplers->choose(r->sampler, logits, &token, &logprob);
         if (status != VIV_OK)
             return status;
-        if (l->text->is_end(l->model, token) && !(r->request->flags & VIV_REQUEST_IGNORE_EOS)) {
+        if (llm_ends(l, r->request, token)) {
             r->why = "end";
             break;
         }
