@@ -76,7 +76,7 @@ void ahead_destroy(struct ahead *a)
 
 viv_status ahead_read_prompt(struct ahead *a, const viv_sink *sink)
 {
-    return a->drafter ? drafter_read(a->drafter, a->text, a->n, sink) : VIV_OK;
+    return a->drafter ? drafter_read(a->drafter, a->text, a->n, &a->gain, sink) : VIV_OK;
 }
 
 /* --- the text ------------------------------------------------------------------------------------------------- */
@@ -181,23 +181,23 @@ static viv_status propose(struct ahead *a, uint64_t n_rows, uint64_t *n)
 {
     const uint64_t forced = a->request->draft_tokens;
     const uint64_t max = forced ? viv_min(forced, room(a, n_rows)) : room(a, n_rows);
+    const uint64_t n_behind = a->drafter ? drafter_behind(a->drafter, a->n) : 0;
+    const bool may = forced || gain_may_draft(&a->gain, n_behind);
     viv_status status = VIV_OK;
     a->proposal.n = *n = 0;
     if (!a->drafter) {
         ngrams_propose(a->text, a->n, viv_max(max, 1), &a->proposal); /* to be judged, if nothing else */
         cut_at_end(a);
-    } else if (forced || gain_may_draft(&a->gain)) {
+    } else if (may) {
         const double begin = llm_now();
-        status = drafter_propose(a->drafter, a->text, a->n, max, forced ? NULL : &a->gain, &a->proposal);
-        const double seconds = llm_now() - begin;
+        status = drafter_propose(a->drafter, a->text, a->n, max, forced > 0, &a->gain, &a->proposal);
         a->tried = a->proposal.n > 0;
-        a->draft_seconds += seconds;
-        gain_measure_draft(&a->gain, a->proposal.n, seconds);
+        a->draft_seconds += llm_now() - begin;
     }
     const uint64_t there = viv_min(max, a->proposal.n);
     if (forced)
         *n = there;
-    else if (gain_may_draft(&a->gain))
+    else if (may)
         *n = viv_min(there, gain_choose(&a->gain, &a->proposal, n_rows));
     return status;
 }

@@ -42,10 +42,13 @@ struct drafter;
 viv_status drafter_create(const struct llm *l, const viv_request *request, uint64_t n_prompt, struct drafter **out);
 void drafter_destroy(struct drafter *d); /* accepts NULL */
 /* Reads tokens of the text that it has not read yet. */
-viv_status drafter_read(struct drafter *d, const int32_t *text, uint64_t n, const viv_sink *sink);
-/* Proposes up to `max` tokens: all of them, or, with a gain, as long as a further one is likely to pay. */
-viv_status drafter_propose(struct drafter *d, const int32_t *text, uint64_t n, uint64_t max,
-                           const struct gain *gain, struct proposal *out);
+viv_status drafter_read(struct drafter *d, const int32_t *text, uint64_t n, struct gain *gain,
+                        const viv_sink *sink);
+/* How many tokens of the text that are, if it has not changed. */
+uint64_t drafter_behind(const struct drafter *d, uint64_t n);
+/* Proposes up to `max` tokens: all of them, or as long as a further one is likely to pay. */
+viv_status drafter_propose(struct drafter *d, const int32_t *text, uint64_t n, uint64_t max, bool all,
+                           struct gain *gain, struct proposal *out);
 extern const double drafter_accepted[N_CLASSES];
 
 /* --- what pays --- */
@@ -53,6 +56,7 @@ extern const double drafter_accepted[N_CLASSES];
 struct gain {
     double step_seconds[MAX_ROWS + 1]; /* of a step of so many rows; 0: not measured */
     double draft_seconds;              /* of a token of a draft model; 0: not measured, or n-grams */
+    double read_seconds;               /* of one of many tokens that the draft model reads */
     uint32_t n_steps[MAX_ROWS + 1], n_drafts;
     double accepted[N_CLASSES], accepted_all; /* running shares of the tokens that were judged */
     uint32_t n_judged[N_CLASSES], n_judged_all;
@@ -60,7 +64,7 @@ struct gain {
     double debt;    /* seconds lost by drafting; less than 0: won */
     uint64_t rest;  /* tokens before drafting is tried again */
     uint64_t next_rest;
-    double extra_seconds; /* of all rounds with a draft, over one plain step each */
+    double extra_seconds; /* of all rounds with drafted rows, over one plain step each */
     uint64_t n_extra;     /* tokens drafted in these */
 };
 
@@ -68,13 +72,15 @@ void gain_init(struct gain *g, const double accepted[N_CLASSES], bool recurrent)
 /* A proposed token was right, or was not. */
 void gain_judge(struct gain *g, uint8_t class, bool accepted);
 void gain_measure_step(struct gain *g, uint64_t n_rows, double seconds);
-void gain_measure_draft(struct gain *g, uint64_t n_tokens, double seconds);
+/* The draft model has computed so many tokens in one step. */
+void gain_measure_draft(struct gain *g, uint64_t n_rows, double seconds);
 /* A round is over: a plain step; or one with n_drafted tokens, of which the text took n_taken (with the one after
  * them), and all that it cost. */
 void gain_end_plain(struct gain *g);
 void gain_end_draft(struct gain *g, uint64_t n_drafted, uint64_t n_taken, double seconds);
-/* Whether drafting has not lost too much of late, and the time of a plain step is known. */
-bool gain_may_draft(const struct gain *g);
+/* Whether to try: the time of a plain step is known, drafting has not lost too much of late, and a draft model,
+ * which is so many tokens behind, can win at all. */
+bool gain_may_draft(const struct gain *g, uint64_t n_behind);
 /* Whether a draft model should propose a token more: `likely` is the probability that it will be reached. */
 bool gain_wants_more(const struct gain *g, double likely);
 /* How many of the proposed tokens to compute in a step, after n_rows of the text; 0: none. */

@@ -97,10 +97,11 @@ static viv_status feed(const struct drafter *d, const int32_t *tokens, uint64_t 
     return status;
 }
 
-/* Feeds what the sequence lacks of the text, but for its last `n_left` tokens. */
+/* Feeds what the sequence lacks of the text. */
 static viv_status follow(struct drafter *d, const int32_t *text, uint64_t n, const float **logits,
-                         const viv_sink *sink)
+                         struct gain *gain, const viv_sink *sink)
 {
+    const double begin = llm_now();
     uint64_t held = 0;
     if (d->lost || n >= d->context) {
         d->lost = true;
@@ -109,12 +110,22 @@ static viv_status follow(struct drafter *d, const int32_t *text, uint64_t n, con
     viv_status status = d->l->sequences->reuse_prefix(d->sequence, text, logits ? n - 1 : n, d->n_prompt, &held);
     for (uint64_t i = held; status == VIV_OK && i < n; i++)
         d->lost = d->lost || text[i] < 0 || (uint64_t)text[i] >= d->vocab_size;
-    return status == VIV_OK && !d->lost ? feed(d, text + held, n - held, logits, sink) : status;
+    if (status != VIV_OK || d->lost)
+        return status;
+    status = feed(d, text + held, n - held, logits, sink);
+    gain_measure_draft(gain, n - held, llm_now() - begin);
+    return status;
 }
 
-viv_status drafter_read(struct drafter *d, const int32_t *text, uint64_t n, const viv_sink *sink)
+viv_status drafter_read(struct drafter *d, const int32_t *text, uint64_t n, struct gain *gain, const viv_sink *sink)
 {
-    return follow(d, text, n, NULL, sink);
+    return follow(d, text, n, NULL, gain, sink);
+}
+
+uint64_t drafter_behind(const struct drafter *d, uint64_t n)
+{
+    const uint64_t held = d->l->sequences->length(d->sequence);
+    return n > held ? n - held : 0;
 }
 
 /* --- proposals ------------------------------------------------------------------------------------------------ */
@@ -122,17 +133,21 @@ viv_status drafter_read(struct drafter *d, const int32_t *text, uint64_t n, cons
 /* The logits after one more drafted token. A sequence with recurrent state goes back to the text first, and reads
  * all drafted tokens in one step: so it can go back to the text again. */
 static viv_status feed_drafted(const struct drafter *d, uint64_t n_text, const struct proposal *p,
-                               const float **logits)
+                               struct gain *gain, const float **logits)
 {
     const viv_sequences *sequences = d->l->sequences;
-    if (!sequences->is_recurrent(d->model))
-        return feed(d, p->tokens + p->n - 1, 1, logits, NULL);
-    viv_status status = sequences->truncate(d->sequence, n_text);
-    return status == VIV_OK ? feed(d, p->tokens, p->n, logits, NULL) : status;
+    const double begin = llm_now();
+    const bool again = sequences->is_recurrent(d->model) != 0;
+    const uint64_t n = again ? p->n : 1;
+    viv_status status = again ? sequences->truncate(d->sequence, n_text) : VIV_OK;
+    if (status == VIV_OK)
+        status = feed(d, p->tokens + p->n - n, n, logits, NULL);
+    gain_measure_draft(gain, 1, llm_now() - begin);
+    return status;
 }
 
-viv_status drafter_propose(struct drafter *d, const int32_t *text, uint64_t n, uint64_t max,
-                           const struct gain *gain, struct proposal *out)
+viv_status drafter_propose(struct drafter *d, const int32_t *text, uint64_t n, uint64_t max, bool all,
+                           struct gain *gain, struct proposal *out)
 {
     const float *logits = NULL;
     double likely = 1;
@@ -140,14 +155,14 @@ viv_status drafter_propose(struct drafter *d, const int32_t *text, uint64_t n, u
     max = viv_min(viv_min(max, MAX_DRAFT), viv_min(d->max_rows, d->context > n ? d->context - n : 0));
     if (max == 0)
         return VIV_OK;
-    viv_status status = follow(d, text, n, &logits, NULL);
+    viv_status status = follow(d, text, n, &logits, gain, NULL);
     while (status == VIV_OK && logits && out->n < max) {
         int32_t token;
         float logprob;
-        if (out->n > 0 && gain && !gain_wants_more(gain, likely))
+        if (out->n > 0 && !all && !gain_wants_more(gain, likely))
             break;
         if (out->n > 0)
-            status = feed_drafted(d, n, out, &logits);
+            status = feed_drafted(d, n, out, gain, &logits);
         if (status == VIV_OK)
             status = d->l->samplers->choose(d->sampler, logits, &token, &logprob);
         if (status != VIV_OK || (uint64_t)token >= d->most_tokens || llm_ends(d->l, d->request, token))
@@ -155,7 +170,7 @@ viv_status drafter_propose(struct drafter *d, const int32_t *text, uint64_t n, u
         const uint8_t class = class_of(exp((double)logprob));
         out->classes[out->n] = class;
         out->tokens[out->n++] = token;
-        likely *= gain ? gain->accepted[class] : 1;
+        likely *= gain->accepted[class];
     }
     return status;
 }

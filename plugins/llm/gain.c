@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-enum { FIRST_REST = 64, LONGEST_REST = 1024, MEMORY = 32, N_PLAIN = 3 };
+enum { FIRST_REST = 64, LONGEST_REST = 1024, MEMORY = 32, N_PLAIN = 3, MANY_ROWS = 8 };
 static const double ROW_COST = 0.35;  /* of a row more, as a share of T(1), until it is known */
 static const double WORTH = 1.04;     /* tokens per second over plain decoding that make a draft worth it */
 static const double MOST_DEBT = 0.75; /* steps lost */
@@ -53,10 +53,12 @@ void gain_measure_step(struct gain *g, uint64_t n_rows, double seconds)
         g->step_seconds[1] = fmin(g->step_seconds[1], seconds);
 }
 
-void gain_measure_draft(struct gain *g, uint64_t n_tokens, double seconds)
+void gain_measure_draft(struct gain *g, uint64_t n_rows, double seconds)
 {
-    if (n_tokens > 0)
-        measure(&g->draft_seconds, &g->n_drafts, seconds / (double)n_tokens);
+    if (n_rows >= MANY_ROWS)
+        g->read_seconds = seconds / (double)n_rows;
+    else if (n_rows > 0)
+        measure(&g->draft_seconds, &g->n_drafts, seconds);
 }
 
 /* --- times -----------------------------------------------------------------------------------------------------
@@ -88,14 +90,18 @@ static double row_seconds(const struct gain *g)
 /* --- decisions -------------------------------------------------------------------------------------------------
  */
 
-bool gain_may_draft(const struct gain *g)
+bool gain_may_draft(const struct gain *g, uint64_t n_behind)
 {
-    return g->rest == 0 && g->n_steps[1] >= N_PLAIN;
+    const double step = g->step_seconds[1],
+                 read = g->read_seconds > 0 ? g->read_seconds : ROW_COST * g->draft_seconds;
+    if (g->rest > 0 || g->n_steps[1] < N_PLAIN)
+        return false;
+    return g->n_drafts == 0 || (g->draft_seconds + row_seconds(g) < step && read * (double)n_behind <= step);
 }
 
 bool gain_wants_more(const struct gain *g, double likely)
 {
-    return likely * g->accepted_all * g->step_seconds[1] > g->draft_seconds + row_seconds(g);
+    return g->n_judged_all > 0 && likely * g->accepted_all * g->step_seconds[1] > g->draft_seconds + row_seconds(g);
 }
 
 uint64_t gain_choose(const struct gain *g, const struct proposal *p, uint64_t n_rows)
@@ -130,7 +136,7 @@ void gain_end_draft(struct gain *g, uint64_t n_drafted, uint64_t n_taken, double
     const double step = g->step_seconds[1];
     if (step <= 0)
         return;
-    g->extra_seconds += seconds - step;
+    g->extra_seconds += n_drafted ? seconds - step : 0;
     g->n_extra += n_drafted;
     g->debt = fmax(g->debt + seconds - (double)n_taken * step, -MOST_CREDIT * step);
     if (g->debt < 0)
