@@ -27,9 +27,7 @@ struct ahead {
     uint64_t n_accepted; /* of the proposal, so far */
     bool wrong;          /* the text went another way */
     uint64_t before;     /* length of the sequence before it */
-    uint64_t n_rows;     /* of the text, in it */
-    double seconds;      /* that the round took, drafting included */
-    bool tried;          /* with a draft */
+    struct round round;
     const float *logits; /* [n_drafted + 1, dim] */
 
     uint64_t all_drafted, all_accepted;
@@ -191,7 +189,7 @@ static viv_status propose(struct ahead *a, uint64_t n_rows, uint64_t *n)
     } else if (may) {
         const double begin = llm_now();
         status = drafter_propose(a->drafter, a->text, a->n, max, forced > 0, &a->gain, &a->proposal);
-        a->tried = a->proposal.n > 0;
+        a->round.n_proposed = a->proposal.n;
         a->draft_seconds += llm_now() - begin;
     }
     const uint64_t there = viv_min(max, a->proposal.n);
@@ -202,13 +200,14 @@ static viv_status propose(struct ahead *a, uint64_t n_rows, uint64_t *n)
     return status;
 }
 
-/* The account of the round that is over, unless it is the first. */
+/* The account of the round that is over, if there was one. */
 static void end_round(struct ahead *a)
 {
-    if (a->tried)
-        gain_end_draft(&a->gain, a->n_drafted, a->n_accepted + 1, a->seconds);
-    else
-        gain_end_plain(&a->gain);
+    if (!a->logits)
+        return;
+    a->round.n_taken = a->n_accepted + 1;
+    gain_end_round(&a->gain, &a->round);
+    a->logits = NULL;
 }
 
 static viv_status next_step(struct ahead *a)
@@ -222,19 +221,20 @@ static viv_status next_step(struct ahead *a)
     const uint64_t n_rows = a->n - a->first - a->before;
     a->n_accepted = 0;
     a->wrong = false;
-    a->tried = n_rows > 1;
+    a->round = (struct round){0};
     status = propose(a, n_rows, &n);
     if (status != VIV_OK)
         return status;
     const double middle = llm_now();
     a->n_drafted = n;
-    a->tried = a->tried || n > 0;
     status = step(a, n_rows, n, a->request->cancel, &a->logits);
     if (status == VIV_ERANGE && n > 0)
         status = step_plainly(a, n_rows);
     const double end = llm_now();
     a->all_drafted += a->n_drafted;
-    a->seconds = end - begin;
+    a->round.n_rows = n_rows + a->n_drafted;
+    a->round.n_drafted = a->n_drafted;
+    a->round.seconds = end - begin;
     if (status == VIV_OK && a->n_drafted == n)
         gain_measure_step(&a->gain, n_rows + n, end - middle);
     return status;
@@ -245,9 +245,7 @@ viv_status ahead_next(struct ahead *a, int32_t token, const float **logits)
     const bool here = take(a, token);
     viv_status status = add(a, token);
     if (status == VIV_OK && !here) {
-        if (a->logits)
-            end_round(a);
-        a->logits = NULL;
+        end_round(a);
         status = next_step(a);
         if (status != VIV_OK) {
             a->n--; /* the sequence has not got it */
@@ -263,9 +261,7 @@ viv_status ahead_end(struct ahead *a)
 {
     viv_status status = go_back(a, a->n);
     const uint64_t n_rows = a->n - a->first - a->l->sequences->length(a->sequence);
-    if (a->logits)
-        end_round(a);
-    a->logits = NULL;
+    end_round(a);
     const bool kept = a->request->sequence != NULL;
     return status == VIV_OK && kept && n_rows > 0 ? step(a, n_rows, 0, NULL, NULL) : status;
 }

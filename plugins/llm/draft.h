@@ -53,6 +53,15 @@ extern const double drafter_accepted[N_CLASSES];
 
 /* --- what pays --- */
 
+/* From one step to the next. */
+struct round {
+    uint64_t n_rows;     /* of the step */
+    uint64_t n_proposed; /* tokens that a draft model was run for */
+    uint64_t n_drafted;  /* proposed tokens among the rows */
+    uint64_t n_taken;    /* tokens of the text that came of it: those accepted, and the next */
+    double seconds;      /* drafting included */
+};
+
 struct gain {
     double step_seconds[MAX_ROWS + 1]; /* of a step of so many rows; 0: not measured */
     double draft_seconds;              /* of a token of a draft model; 0: not measured, or n-grams */
@@ -64,6 +73,7 @@ struct gain {
     double debt;    /* seconds lost by drafting; less than 0: won */
     uint64_t rest;  /* tokens before drafting is tried again */
     uint64_t next_rest;
+    uint32_t n_in_a_row;  /* rounds with a draft since the last plain step */
     double extra_seconds; /* of all rounds with drafted rows, over one plain step each */
     uint64_t n_extra;     /* tokens drafted in these */
 };
@@ -74,10 +84,7 @@ void gain_judge(struct gain *g, uint8_t class, bool accepted);
 void gain_measure_step(struct gain *g, uint64_t n_rows, double seconds);
 /* The draft model has computed so many tokens in one step. */
 void gain_measure_draft(struct gain *g, uint64_t n_rows, double seconds);
-/* A round is over: a plain step; or one with n_drafted tokens, of which the text took n_taken (with the one after
- * them), and all that it cost. */
-void gain_end_plain(struct gain *g);
-void gain_end_draft(struct gain *g, uint64_t n_drafted, uint64_t n_taken, double seconds);
+void gain_end_round(struct gain *g, const struct round *r);
 /* Whether to try: the time of a plain step is known, drafting has not lost too much of late, and a draft model,
  * which is so many tokens behind, can win at all. */
 bool gain_may_draft(const struct gain *g, uint64_t n_behind);

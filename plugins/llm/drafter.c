@@ -13,7 +13,8 @@ struct drafter {
     uint8_t *no_output; /* [max_rows] zeros */
     uint64_t n_prompt, max_rows, context, vocab_size, most_tokens;
     bool owned; /* the sequence */
-    bool lost;  /* the text has what the draft cannot read: more tokens than its context, or others */
+    bool lost;  /* the text has what the draft cannot read: more tokens than its context, or others; or its logits
+                   are no  numbers, which is no reason to end an answer */
 };
 
 const double drafter_accepted[N_CLASSES] = {0.2, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 0.95};
@@ -163,9 +164,10 @@ viv_status drafter_propose(struct drafter *d, const int32_t *text, uint64_t n, u
             break;
         if (out->n > 0)
             status = feed_drafted(d, n, out, gain, &logits);
-        if (status == VIV_OK)
-            status = d->l->samplers->choose(d->sampler, logits, &token, &logprob);
-        if (status != VIV_OK || (uint64_t)token >= d->most_tokens || llm_ends(d->l, d->request, token))
+        if (status != VIV_OK)
+            break;
+        d->lost = d->l->samplers->choose(d->sampler, logits, &token, &logprob) != VIV_OK;
+        if (d->lost || (uint64_t)token >= d->most_tokens || llm_ends(d->l, d->request, token))
             break;
         const uint8_t class = class_of(exp((double)logprob));
         out->classes[out->n] = class;

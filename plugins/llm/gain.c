@@ -12,6 +12,7 @@
 #include <math.h>
 
 enum { FIRST_REST = 64, LONGEST_REST = 1024, MEMORY = 32, N_PLAIN = 3, MANY_ROWS = 8 };
+enum { MOST_IN_A_ROW = 32 };          /* rounds with a draft: then a plain step is measured again */
 static const double ROW_COST = 0.35;  /* of a row more, as a share of T(1), until it is known */
 static const double WORTH = 1.04;     /* tokens per second over plain decoding that make a draft worth it */
 static const double MOST_DEBT = 0.75; /* steps lost */
@@ -94,7 +95,7 @@ bool gain_may_draft(const struct gain *g, uint64_t n_behind)
 {
     const double step = g->step_seconds[1],
                  read = g->read_seconds > 0 ? g->read_seconds : ROW_COST * g->draft_seconds;
-    if (g->rest > 0 || g->n_steps[1] < N_PLAIN)
+    if (g->rest > 0 || g->n_steps[1] < N_PLAIN || g->n_in_a_row >= MOST_IN_A_ROW)
         return false;
     return g->n_drafts == 0 || (g->draft_seconds + row_seconds(g) < step && read * (double)n_behind <= step);
 }
@@ -126,19 +127,22 @@ uint64_t gain_choose(const struct gain *g, const struct proposal *p, uint64_t n_
 /* --- the account -----------------------------------------------------------------------------------------------
  */
 
-void gain_end_plain(struct gain *g)
+void gain_end_round(struct gain *g, const struct round *r)
 {
-    g->rest -= viv_min(g->rest, 1);
-}
-
-void gain_end_draft(struct gain *g, uint64_t n_drafted, uint64_t n_taken, double seconds)
-{
-    const double step = g->step_seconds[1];
+    const double step = g->step_seconds[1],
+                 usual = seconds_of(g, r->n_rows) + (double)r->n_proposed * g->draft_seconds,
+                 seconds = fmin(r->seconds, OUTLIER * usual);
+    if (!r->n_proposed && r->n_rows == 1) {
+        g->rest -= viv_min(g->rest, 1);
+        g->n_in_a_row = 0;
+        return;
+    }
+    g->n_in_a_row++;
     if (step <= 0)
         return;
-    g->extra_seconds += n_drafted ? seconds - step : 0;
-    g->n_extra += n_drafted;
-    g->debt = fmax(g->debt + seconds - (double)n_taken * step, -MOST_CREDIT * step);
+    g->extra_seconds += r->n_drafted ? seconds - step : 0;
+    g->n_extra += r->n_drafted;
+    g->debt = fmax(g->debt + seconds - (double)r->n_taken * step, -MOST_CREDIT * step);
     if (g->debt < 0)
         g->next_rest = FIRST_REST;
     if (g->debt <= MOST_DEBT * step)

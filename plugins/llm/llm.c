@@ -318,11 +318,12 @@ static viv_status carry_out(struct run *r)
         status = hear_prompt(r);
     if (status == VIV_OK && r->request->max_tokens != 0) {
         start = llm_now();
-        status = prefill(r, &logits);
-        if (status == VIV_OK && wants_draft(r->request))
+        if (wants_draft(r->request)) /* first, since it may be the same model, whose next step ends its logits */
             status = begin_draft(r);
         if (status == VIV_OK && r->ahead)
             status = ahead_read_prompt(r->ahead, r->sink);
+        if (status == VIV_OK)
+            status = prefill(r, &logits);
         answering = llm_now();
         if (status == VIV_ECANCELLED) {
             r->why = "cancelled";
