@@ -254,23 +254,28 @@ static viv_status ask(viv_model *m, const viv_request *request, const viv_sink *
                             : status;
 }
 
-viv_status engine_ask(viv_model *m, const viv_request *request, const viv_sink *sink, struct error *err)
+/* Of a model and its draft, in an order that is the same for all: two models may draft for each other. */
+static viv_status enter_both(struct door *own, struct door *draft, const viv_request *request, struct error *err)
 {
-    /* both models, in an order that is the same for all: two may be each other's drafts */
-    struct door *first = m->door, *second = request->draft && request->draft != m ? request->draft->door : NULL;
-    if (second && (uintptr_t)second < (uintptr_t)first) {
-        first = second;
-        second = m->door;
-    }
+    struct door *first = (uintptr_t)own < (uintptr_t)draft ? own : draft, *second = first == own ? draft : own;
     viv_status status = enter(first, request, err);
     if (status != VIV_OK)
         return status;
-    status = second ? enter(second, request, err) : VIV_OK;
-    if (status == VIV_OK) {
-        status = ask(m, request, sink, err);
-        if (second)
-            leave(second);
-    }
-    leave(first);
+    status = enter(second, request, err);
+    if (status != VIV_OK)
+        leave(first);
+    return status;
+}
+
+viv_status engine_ask(viv_model *m, const viv_request *request, const viv_sink *sink, struct error *err)
+{
+    struct door *draft = request->draft && request->draft != m ? request->draft->door : NULL;
+    viv_status status = draft ? enter_both(m->door, draft, request, err) : enter(m->door, request, err);
+    if (status != VIV_OK)
+        return status;
+    status = ask(m, request, sink, err);
+    if (draft)
+        leave(draft);
+    leave(m->door);
     return status;
 }
