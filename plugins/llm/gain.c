@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-enum { FIRST_REST = 64, LONGEST_REST = 1024, MEMORY = 32, N_PLAIN = 3, MANY_ROWS = 8 };
+enum { FIRST_REST = 64, LONGEST_REST = 1024, MEMORY = 32, N_PLAIN = 3, N_DRAFTS = 3, MANY_ROWS = 8 };
 enum { MOST_IN_A_ROW = 32 };          /* rounds with a draft: then a plain step is measured again */
 static const double ROW_COST = 0.35;  /* of a row more, as a share of T(1), until it is known */
 static const double WORTH = 1.04;     /* tokens per second over plain decoding that make a draft worth it */
@@ -36,9 +36,13 @@ static void move(double *mean, uint32_t *n, uint32_t least, double value)
     *mean += (value - *mean) / (weight < MEMORY ? weight : MEMORY);
 }
 
+/* Of the first two, the smaller one counts: nothing was in the processor's caches for the first. */
 static void measure(double *mean, uint32_t *n, double seconds)
 {
-    move(mean, n, 0, *n > 0 ? fmin(seconds, OUTLIER * *mean) : seconds);
+    const double before = *mean;
+    move(mean, n, 0, *n > 0 ? fmin(seconds, OUTLIER * before) : seconds);
+    if (*n == 2)
+        *mean = fmin(before, seconds);
 }
 
 void gain_judge(struct gain *g, uint8_t class, bool accepted)
@@ -50,8 +54,6 @@ void gain_judge(struct gain *g, uint8_t class, bool accepted)
 void gain_measure_step(struct gain *g, uint64_t n_rows, double seconds)
 {
     measure(&g->step_seconds[n_rows], &g->n_steps[n_rows], seconds);
-    if (n_rows == 1 && g->n_steps[1] == 2) /* nothing was in its cache for the first */
-        g->step_seconds[1] = fmin(g->step_seconds[1], seconds);
 }
 
 void gain_measure_draft(struct gain *g, uint64_t n_rows, double seconds)
@@ -97,7 +99,9 @@ bool gain_may_draft(const struct gain *g, uint64_t n_behind)
                  read = g->read_seconds > 0 ? g->read_seconds : ROW_COST * g->draft_seconds;
     if (g->rest > 0 || g->n_steps[1] < N_PLAIN || g->n_in_a_row >= MOST_IN_A_ROW)
         return false;
-    return g->n_drafts == 0 || (g->draft_seconds + row_seconds(g) < step && read * (double)n_behind <= step);
+    if (g->n_drafts >= N_DRAFTS && g->draft_seconds + row_seconds(g) >= step) /* as slow as the model itself */
+        return false;
+    return g->n_drafts == 0 || read * (double)n_behind <= step;
 }
 
 bool gain_wants_more(const struct gain *g, double likely)

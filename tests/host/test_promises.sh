@@ -145,7 +145,7 @@ attr_empty_choice 1 attribute 'k': one of its choices is empty or given twice
 attr_same_choice 1 attribute 'k': one of its choices is empty or given twice
 attr_which 1 attribute 'k': its default is not one of its choices
 attr_choices 1 attribute 'k': only a choice has choices
-attr_flags 1 attribute 'k': flags are 0xfffe, this host knows 0x1
+attr_flags 1 attribute 'k': flags are 0xfffe, this host knows 0x3
 attr_size 1 attribute 0: struct_size of viv_attr is 4, expected 56
 attr_default 1 attribute 'k': its default is outside its min and max
 attr_order 1 attribute 'k': its min is above its max
@@ -294,7 +294,7 @@ progress 1 VIV_EVENT_PROGRESS: 5 of 3 are done
 stats_null 1 VIV_EVENT_STATS: its text is NULL
 elsewhere 1 comes from another thread than the one that runs the request
 rows_size 1 struct_size of viv_rows is 0
-rows_flags 1 flags of viv_rows are 0xff0, this host knows 0x1
+rows_flags 1 flags of viv_rows are 0xff0, this host knows 0x3
 rows_null 1 struct_size of viv_rows is 0
 rows_nowhere 1 rows of a step belong to no sequence
 sampling_size 1 viv_sampling: struct_size is 0 and flags 0x0

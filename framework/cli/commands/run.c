@@ -260,7 +260,7 @@ const struct command command_run = {
                 "viv run ./my-checkpoint --system \"Be brief.\" \"What is a vivarium?\"\n"
                 "viv run ./my-checkpoint --messages conversation.json --json\n"
                 "viv run ./my-checkpoint --draft ./my-small-checkpoint -p \"Once upon\"\n"
-                "viv run ./my-checkpoint --draft ngram --system \"Correct the spelling.\" -f letter.txt\n"
+                "viv run ./my-checkpoint --draft ngram -f code.py -n 200\n"
                 "viv run ./olmoe -p \"Call me\" --expert-memory 2GiB --trace-experts routes.jsonl",
     .group = GROUP_RUN,
     .models = true,
