@@ -145,7 +145,7 @@ attr_empty_choice 1 attribute 'k': one of its choices is empty or given twice
 attr_same_choice 1 attribute 'k': one of its choices is empty or given twice
 attr_which 1 attribute 'k': its default is not one of its choices
 attr_choices 1 attribute 'k': only a choice has choices
-attr_flags 1 attribute 'k': flags are 0xfffe, this host knows 0x3
+attr_flags 1 attribute 'k': flags are 0xfffe, this host knows 0x1
 attr_size 1 attribute 0: struct_size of viv_attr is 4, expected 56
 attr_default 1 attribute 'k': its default is outside its min and max
 attr_order 1 attribute 'k': its min is above its max
