@@ -12,12 +12,12 @@
 #include <math.h>
 
 enum { FIRST_REST = 64, LONGEST_REST = 1024, MEMORY = 32, N_PLAIN = 3, N_DRAFTS = 3, MANY_ROWS = 8 };
-enum { MOST_IN_A_ROW = 32 };          /* rounds with a draft: then a plain step is measured again */
-static const double ROW_COST = 0.35;  /* of a row more, as a share of T(1), until it is known */
-static const double WORTH = 1.04;     /* tokens per second over plain decoding that make a draft worth it */
-static const double MOST_DEBT = 0.75; /* steps lost */
-static const double MOST_CREDIT = 2;  /* steps won that are remembered */
-static const double OUTLIER = 2;      /* a step so many times longer than usual was somebody else's work */
+enum { MOST_IN_A_ROW = 32 };         /* rounds with a draft: then a plain step is measured again */
+static const double ROW_COST = 0.35; /* of a row more, as a share of T(1), until it is known */
+static const double WORTH = 1.04;    /* tokens per second over plain decoding that make a draft worth it */
+static const double MOST_DEBT = 1;   /* steps lost */
+static const double MOST_CREDIT = 2; /* steps won that are remembered */
+static const double OUTLIER = 2;     /* a step so many times longer than usual was somebody else's work */
 
 void gain_init(struct gain *g, const double accepted[N_CLASSES], bool recurrent)
 {
@@ -60,7 +60,7 @@ void gain_measure_draft(struct gain *g, uint64_t n_rows, double seconds)
 {
     if (n_rows >= MANY_ROWS)
         g->read_seconds = seconds / (double)n_rows;
-    else if (n_rows > 0)
+    else if (n_rows == 1)
         measure(&g->draft_seconds, &g->n_drafts, seconds);
 }
 
@@ -131,18 +131,36 @@ uint64_t gain_choose(const struct gain *g, const struct proposal *p, uint64_t n_
 /* --- the account -----------------------------------------------------------------------------------------------
  */
 
+/* Whether drafting pays is found out anew after a rest, and where nothing has been drafted for as long: times may
+ * have been measured while the machine did something else. */
+static void end_plain_step(struct gain *g)
+{
+    if (g->rest > 0) {
+        if (--g->rest > 0)
+            return;
+    } else {
+        if (++g->n_plain < g->next_rest)
+            return;
+        g->next_rest = viv_min(2 * g->next_rest, LONGEST_REST);
+    }
+    g->n_plain = 0;
+    for (uint64_t i = 2; i <= MAX_ROWS; i++)
+        g->n_steps[i] = 0;
+}
+
 void gain_end_round(struct gain *g, const struct round *r)
 {
     const double step = g->step_seconds[1],
                  usual = seconds_of(g, r->n_rows) + (double)r->n_proposed * g->draft_seconds,
                  seconds = fmin(r->seconds, OUTLIER * usual);
     if (!r->n_proposed && r->n_rows == 1) {
-        g->rest -= viv_min(g->rest, 1);
         g->n_in_a_row = 0;
+        end_plain_step(g);
         return;
     }
+    g->n_plain = 0;
     g->n_in_a_row++;
-    if (step <= 0)
+    if (step <= 0 || (r->n_proposed && g->n_drafts == 0)) /* a draft that has just begun catches up first */
         return;
     g->extra_seconds += r->n_drafted ? seconds - step : 0;
     g->n_extra += r->n_drafted;
