@@ -178,7 +178,7 @@ static void cut_at_end(struct ahead *a)
 static viv_status propose(struct ahead *a, uint64_t n_rows, uint64_t *n)
 {
     const uint64_t forced = a->request->draft_tokens;
-    const uint64_t max = forced ? viv_min(forced, room(a, n_rows)) : room(a, n_rows);
+    const uint64_t max = viv_min(forced ? forced : a->gain.reach, room(a, n_rows));
     const uint64_t n_behind = a->drafter ? drafter_behind(a->drafter, a->n) : 0;
     const bool may = forced || gain_may_draft(&a->gain, n_behind);
     viv_status status = VIV_OK;

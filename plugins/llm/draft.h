@@ -73,6 +73,7 @@ struct gain {
     double debt;    /* seconds lost by drafting; less than 0: won */
     uint64_t rest;  /* tokens before drafting is tried again */
     uint64_t next_rest;
+    uint64_t reach;       /* most tokens to draft at once: as many again as were accepted */
     uint64_t n_plain;     /* plain steps since the last round with a draft, rests aside */
     uint32_t n_in_a_row;  /* rounds with a draft since the last plain step */
     double extra_seconds; /* of all rounds with drafted rows, over one plain step each */

@@ -12,6 +12,7 @@
 #include <math.h>
 
 enum { FIRST_REST = 64, LONGEST_REST = 1024, MEMORY = 32, N_PLAIN = 3, N_DRAFTS = 3, MANY_ROWS = 8 };
+enum { FIRST_REACH = 4 };            /* tokens drafted at once, until more were accepted */
 enum { MOST_IN_A_ROW = 32 };         /* rounds with a draft: then a plain step is measured again */
 static const double ROW_COST = 0.35; /* of a row more, as a share of T(1), until it is known */
 static const double WORTH = 1.04;    /* tokens per second over plain decoding that make a draft worth it */
@@ -21,7 +22,7 @@ static const double OUTLIER = 2;     /* a step so many times longer than usual w
 
 void gain_init(struct gain *g, const double accepted[N_CLASSES], bool recurrent)
 {
-    *g = (struct gain){.recurrent = recurrent, .next_rest = FIRST_REST, .accepted_all = 0.6};
+    *g = (struct gain){.recurrent = recurrent, .next_rest = FIRST_REST, .reach = FIRST_REACH, .accepted_all = 0.6};
     for (int i = 0; i < N_CLASSES; i++)
         g->accepted[i] = accepted[i];
 }
@@ -160,6 +161,10 @@ void gain_end_round(struct gain *g, const struct round *r)
     }
     g->n_plain = 0;
     g->n_in_a_row++;
+    if (r->n_drafted > 0 && r->n_taken > r->n_drafted)
+        g->reach = viv_min(viv_max(g->reach, 2 * r->n_drafted), MAX_DRAFT);
+    else if (r->n_drafted > 0)
+        g->reach = viv_max(FIRST_REACH, r->n_taken);
     if (step <= 0 || (r->n_proposed && g->n_drafts == 0)) /* a draft that has just begun catches up first */
         return;
     g->extra_seconds += r->n_drafted ? seconds - step : 0;
