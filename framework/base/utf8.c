@@ -26,7 +26,7 @@ size_t utf8_decode(const char *s, size_t n, uint32_t *codepoint)
     return length;
 }
 
-size_t utf8_encode(uint32_t c, char out[4])
+size_t utf8_put(uint32_t c, char out[4])
 {
     if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
         return 0;

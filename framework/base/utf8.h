@@ -9,7 +9,7 @@
 /* Reads one character; its length, or 0 when the bytes are not one. */
 size_t utf8_decode(const char *s, size_t n, uint32_t *codepoint);
 /* Writes one character; its length, or 0 when it is not a scalar value. */
-size_t utf8_encode(uint32_t codepoint, char out[4]);
+size_t utf8_put(uint32_t codepoint, char out[4]);
 bool utf8_valid(const char *s, size_t n);
 /* Length of the longest prefix that ends in a whole character, where the rest may become one with more bytes. */
 size_t utf8_whole(const char *s, size_t n);

@@ -65,6 +65,8 @@ static viv_status set_option(struct chat *c, const char *name, size_t n, const c
     if (!o)
         return error_set(err, VIV_EINVAL, "'%.*s' cannot be set: /help lists what can", (int)(n < 64 ? n : 64),
                          name);
+    if (strcmp(o->name, "draft") == 0)
+        return error_set(err, VIV_EINVAL, "the draft is chosen when the chat begins, with --draft");
     if ((o->kind == OPTION_FLAG) != !*value)
         return error_set(err, VIV_EINVAL, "/set %s: expected %s", o->name, o->value ? o->value : "no value");
     if (!VEC_RESERVE(c->owned.items, c->owned.n, c->owned.capacity) || !(copy = strdup(value)))

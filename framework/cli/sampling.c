@@ -32,6 +32,16 @@ const struct option sampling_options[] = {
      .max = 9.2e18},
     {"stop", 0, OPTION_STRINGS, OPT(stop), "TEXT", .help = "end before this text; may be repeated",
      .aliases = "stop-sequence|stop-string|reverse-prompt"},
+    {"draft", 0, OPTION_STRING, OPT(draft), "MODEL",
+     .help =
+         "a smaller MODEL of the same vocabulary proposes tokens, several of which are then computed in one step: "
+         "the "
+         "same answer, sooner; ngram: what followed the same tokens earlier is proposed, without a model; none: no "
+         "draft, whatever the spec says",
+     .aliases = "model-draft|md|draft-model|speculative-model"},
+    {"draft-tokens", 0, OPTION_INT, OPT(draft_tokens), "N",
+     .help = "draft N tokens in each step; 0, the default: as many as save time, by the times measured", .min = 0,
+     .max = 32, .aliases = "draft-max|draft-n|num-speculative-tokens"},
     {"ignore-eos", 0, OPTION_FLAG, OPT(ignore_eos), .help = "go on when the model says that it has ended"},
     {0}};
 
@@ -77,6 +87,7 @@ viv_status sampling_apply(const struct speaking *o, struct request *r, struct er
     }
     if (o->ignore_eos)
         r->viv.flags |= VIV_REQUEST_IGNORE_EOS;
+    r->viv.draft_tokens = (uint64_t)o->draft_tokens;
     return o->bias.n ? copy_bias(o, r, err) : VIV_OK;
 }
 

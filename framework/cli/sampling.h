@@ -16,6 +16,8 @@ struct speaking {
     struct bias_list bias;
     struct string_list stop;
     bool ignore_eos;
+    const char *draft;    /* NULL: as the spec says */
+    int64_t draft_tokens; /* 0: as many as save time */
 };
 #define SPEAKING_DEFAULTS                                                                                          \
     {                                                                                                              \

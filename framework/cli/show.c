@@ -17,15 +17,47 @@ static json_t *json_count(double value)
     return isfinite(value) ? json_integer((json_int_t)value) : json_null();
 }
 
+static bool has_drafted(const struct answer *a)
+{
+    return a->drafted_tokens > 0 && isfinite(a->accepted_tokens);
+}
+
+static json_t *draft_json(const struct answer *a)
+{
+    if (isnan(a->drafted_tokens))
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o}", "drafted_tokens", json_count(a->drafted_tokens), "accepted_tokens",
+                     json_count(a->accepted_tokens), "acceptance",
+                     cli_json_number(has_drafted(a) ? a->accepted_tokens / a->drafted_tokens : NAN), "break_even",
+                     cli_json_number(a->draft_break_even));
+}
+
+/* ", draft 30 of 40 tokens accepted (75 %, pays from 31 %)" */
+static void print_draft(const struct answer *a)
+{
+    if (isnan(a->drafted_tokens))
+        return;
+    if (!has_drafted(a)) {
+        fputs(", nothing drafted", stderr);
+        return;
+    }
+    fprintf(stderr, ", draft %.0f of %.0f tokens accepted (%.0f %%", a->accepted_tokens, a->drafted_tokens,
+            100 * a->accepted_tokens / a->drafted_tokens);
+    if (isfinite(a->draft_break_even))
+        fprintf(stderr, ", pays from %.0f %%", 100 * a->draft_break_even);
+    fputc(')', stderr);
+}
+
 json_t *show_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object)
 {
-    json_t *figures = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "reason", cli_json_word(a->reason), "prompt_tokens",
-        json_count(a->prompt_tokens), "cached_tokens", json_count(a->cached_tokens), "prompt_tokens_per_second",
-        cli_json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens), "answer_tokens_per_second",
-        cli_json_number(a->answer_rate), "first_token_seconds",
-        cli_json_number(a->first > 0 ? a->first - a->begin : NAN), "seed", (json_int_t)sampling->seed,
-        "memory_peak_bytes", (json_int_t)cli_memory_peak(), "experts", expert_report_json(m));
+    json_t *figures =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "reason", cli_json_word(a->reason),
+                  "prompt_tokens", json_count(a->prompt_tokens), "cached_tokens", json_count(a->cached_tokens),
+                  "prompt_tokens_per_second", cli_json_number(a->prompt_rate), "answer_tokens",
+                  json_count(a->answer_tokens), "answer_tokens_per_second", cli_json_number(a->answer_rate),
+                  "first_token_seconds", cli_json_number(a->first > 0 ? a->first - a->begin : NAN), "seed",
+                  (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)cli_memory_peak(), "draft",
+                  draft_json(a), "experts", expert_report_json(m));
     const bool whole = object && figures && json_object_update(object, figures) == 0;
     json_decref(figures);
     if (!whole)
@@ -58,6 +90,7 @@ void show_closing(struct shown *s, const struct answer *a, const viv_sampling *s
     fputs("viv: ", stderr);
     print_rate("prompt", a->prompt_tokens, a->cached_tokens, a->prompt_rate);
     print_rate(", answer", a->answer_tokens, 0, a->answer_rate);
+    print_draft(a);
     if (*a->reason)
         fprintf(stderr, ", ended by %s", a->reason);
     if (sampling->temperature > 0)

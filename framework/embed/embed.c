@@ -132,6 +132,8 @@ viv_status viv_model_open(viv_engine *engine, const char *name, const viv_model_
                                        .notice_ctx = engine};
     status = engine_open_model(engine->engine, &ours, name, &m, err);
     if (status == VIV_OK)
+        status = engine_open_draft(m, options->draft, err);
+    if (status == VIV_OK)
         status = engine_load_model(m, err);
     if (status == VIV_OK)
         *model = m;

@@ -16,11 +16,10 @@ static void note_stat(struct answer *a, const viv_event *e)
     struct {
         const char *name;
         double *value;
-    } const known[] = {{"prompt_tokens", &a->prompt_tokens},
-                       {"cached_tokens", &a->cached_tokens},
-                       {"prompt_seconds", &a->prompt_seconds},
-                       {"answer_tokens", &a->answer_tokens},
-                       {"answer_seconds", &a->answer_seconds}};
+    } const known[] = {{"prompt_tokens", &a->prompt_tokens},     {"cached_tokens", &a->cached_tokens},
+                       {"prompt_seconds", &a->prompt_seconds},   {"answer_tokens", &a->answer_tokens},
+                       {"answer_seconds", &a->answer_seconds},   {"drafted_tokens", &a->drafted_tokens},
+                       {"accepted_tokens", &a->accepted_tokens}, {"draft_break_even", &a->draft_break_even}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (is_word(e, known[i].name))
             *known[i].value = e->value;
@@ -85,6 +84,7 @@ viv_status answer_ask(struct answer *a, viv_model *m, const viv_request *request
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = a, .emit = emit};
     a->begin = seconds_now();
     a->prompt_tokens = a->cached_tokens = a->prompt_seconds = a->answer_tokens = a->answer_seconds = NAN;
+    a->drafted_tokens = a->accepted_tokens = a->draft_break_even = NAN;
     a->prompt_rate = a->answer_rate = NAN;
     viv_status status = engine_ask(m, request, &sink, err);
     a->end = seconds_now();

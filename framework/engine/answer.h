@@ -18,6 +18,7 @@ struct answer {
     /* Figures that the architecture tells. Those that it does not are NAN, or, where that can be, as seen from
      * here. */
     double prompt_tokens, cached_tokens, prompt_seconds, answer_tokens, answer_seconds;
+    double drafted_tokens, accepted_tokens, draft_break_even;
     double prompt_rate, answer_rate; /* tokens per second */
     double begin, first, last, end;  /* seconds_now() of the request, its first and last token, and its end */
 

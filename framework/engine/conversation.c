@@ -86,6 +86,8 @@ viv_status conversation_open(struct conversation *c, viv_model *m, const char *p
         status = error_set(err, VIV_EINVAL, "%s holds a text and no conversation: `viv run` goes on with it", path);
     else if (status == VIV_OK && !has_messages && c->session.messages)
         status = error_set(err, VIV_EINVAL, "%s holds a conversation: `viv chat` goes on with it", path);
+    if (status == VIV_OK && model_draft(m))
+        status = sequence_create(model_draft(m), &c->draft, err);
     const bool begins = status == VIV_OK && has_messages && !c->session.messages;
     if (begins && !(c->session.messages = json_array()))
         status = error_nomem(err);
@@ -106,6 +108,7 @@ viv_status conversation_save(struct conversation *c, const char *path, struct er
 
 void conversation_close(struct conversation *c)
 {
+    sequence_destroy(c->draft);
     session_end(&c->session);
     *c = (struct conversation){0};
 }
@@ -142,11 +145,18 @@ static viv_status take_text(struct conversation *c, const struct request *r, con
     return VIV_OK;
 }
 
+static void lend_sequences(const struct conversation *c, struct request *r)
+{
+    r->viv.sequence = c->session.sequence;
+    if (r->viv.draft && r->viv.draft == model_draft(c->model))
+        r->viv.draft_sequence = c->draft;
+}
+
 static viv_status answer_messages(struct conversation *c, struct request *r, struct answer *a, bool *answered,
                                   struct error *err)
 {
     *answered = false;
-    r->viv.sequence = c->session.sequence;
+    lend_sequences(c, r);
     r->viv.flags &= ~(uint32_t)VIV_REQUEST_ECHO;
     viv_status status = request_add_json(r, "the conversation", c->session.messages, err);
     if (status == VIV_OK)
@@ -196,7 +206,7 @@ viv_status conversation_continue(struct conversation *c, const char *text, size_
     struct session *s = &c->session;
     const size_t n_before = text ? s->text.n : s->n_prompt;
     viv_status status = request_add_message(r, NULL, err);
-    r->viv.sequence = s->sequence;
+    lend_sequences(c, r);
     if (status == VIV_OK && n_before)
         status = request_add_part(r, VIV_PART_TOKENS, s->text.ids, n_before * sizeof *s->text.ids, NULL, err);
     if (status == VIV_OK && text)

@@ -13,6 +13,7 @@
 struct conversation {
     viv_model *model;
     struct session session; /* session.messages: a JSON list; NULL for bare text */
+    viv_sequence *draft;    /* of the model's draft, if it has one: with what that has read */
     bool changed;           /* no longer what the file holds */
 };
 

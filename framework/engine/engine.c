@@ -5,11 +5,13 @@
 #include "base/file.h"
 #include "engine/architecture.h"
 #include "engine/door.h"
+#include "engine/draft.h"
 #include "model/instance.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 struct engine {
@@ -167,10 +169,33 @@ static void name_unused_tensors(const viv_model *m)
     buf_release(&b);
 }
 
+viv_status engine_open_draft(viv_model *m, const char *name, struct error *err)
+{
+    if (!name)
+        name = spec_settings(m->spec)->draft;
+    m->drafts_ngrams = name && strcmp(name, DRAFT_NGRAM) == 0;
+    if (!name || m->drafts_ngrams || strcmp(name, DRAFT_NONE) == 0)
+        return VIV_OK;
+    const struct model_options options = {.host = m->options.host,
+                                          .scheduler = m->options.scheduler,
+                                          .n_threads = m->options.n_threads,
+                                          .cache_dtype = -1,
+                                          .progress = m->options.progress,
+                                          .progress_ctx = m->options.progress_ctx,
+                                          .notice = m->options.notice,
+                                          .notice_ctx = m->options.notice_ctx};
+    viv_status status = engine_open_model(m->door->engine, &options, name, &m->draft, err);
+    if (status == VIV_OK)
+        status = draft_check(m, m->draft, err);
+    return status == VIV_OK ? VIV_OK : error_prefix(err, "the draft %s", name);
+}
+
 viv_status engine_load_model(viv_model *m, struct error *err)
 {
     pthread_mutex_lock(&m->door->engine->opening);
     viv_status status = model_load(m, err);
+    if (status == VIV_OK && m->draft && model_load(m->draft, err) != VIV_OK)
+        status = error_prefix(err, "the draft %s", spec_name(m->draft->spec));
     pthread_mutex_unlock(&m->door->engine->opening);
     if (status == VIV_OK) {
         name_unread_options(m);
@@ -216,18 +241,41 @@ static void leave(struct door *d)
     pthread_mutex_unlock(&d->lock);
 }
 
-viv_status engine_ask(viv_model *m, const viv_request *request, const viv_sink *sink, struct error *err)
+static viv_status ask(viv_model *m, const viv_request *request, const viv_sink *sink, struct error *err)
 {
-    struct door *d = m->door;
+    const struct door *d = m->door;
     struct architecture architecture;
-    viv_status status = enter(d, request, err);
+    pthread_mutex_lock(&d->engine->opening);
+    viv_status status = host_architecture(d->engine->host, spec_architecture(m->spec), &architecture, err);
+    if (status == VIV_OK && request->draft && request->draft != m->draft)
+        status = draft_check(m, request->draft, err);
+    pthread_mutex_unlock(&d->engine->opening);
+    return status == VIV_OK ? architecture_run(&architecture, host_viv(d->engine->host), m, request, sink, err)
+                            : status;
+}
+
+/* Of a model and its draft, in an order that is the same for all: two models may draft for each other. */
+static viv_status enter_both(struct door *own, struct door *draft, const viv_request *request, struct error *err)
+{
+    struct door *first = (uintptr_t)own < (uintptr_t)draft ? own : draft, *second = first == own ? draft : own;
+    viv_status status = enter(first, request, err);
     if (status != VIV_OK)
         return status;
-    pthread_mutex_lock(&d->engine->opening);
-    status = host_architecture(d->engine->host, spec_architecture(m->spec), &architecture, err);
-    pthread_mutex_unlock(&d->engine->opening);
-    if (status == VIV_OK)
-        status = architecture_run(&architecture, host_viv(d->engine->host), m, request, sink, err);
-    leave(d);
+    status = enter(second, request, err);
+    if (status != VIV_OK)
+        leave(first);
+    return status;
+}
+
+viv_status engine_ask(viv_model *m, const viv_request *request, const viv_sink *sink, struct error *err)
+{
+    struct door *draft = request->draft && request->draft != m ? request->draft->door : NULL;
+    viv_status status = draft ? enter_both(m->door, draft, request, err) : enter(m->door, request, err);
+    if (status != VIV_OK)
+        return status;
+    status = ask(m, request, sink, err);
+    if (draft)
+        leave(draft);
+    leave(m->door);
     return status;
 }

@@ -22,7 +22,10 @@ viv_status engine_world(struct engine *e, const struct spec_world **out, struct 
 /* model_open with the engine's specs and schedulers, and its host unless `options` has another. */
 viv_status engine_open_model(struct engine *e, const struct model_options *options, const char *name,
                              viv_model **out, struct error *err);
-/* model_load, one at a time. */
+/* The draft of a model opened here: what MODEL `name` names, or "ngram": its requests draft from n-grams; or
+ * "none". NULL: what its spec says. Lives as long as the model. Before engine_load_model. */
+viv_status engine_open_draft(viv_model *m, const char *name, struct error *err);
+/* model_load, one at a time; its draft's, too. */
 viv_status engine_load_model(viv_model *m, struct error *err);
 
 /* Answers a request with a loaded model of an engine. Waits until the model has answered those before. Events go to

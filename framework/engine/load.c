@@ -168,6 +168,7 @@ void model_close(viv_model *m)
 {
     if (!m || trail_spoilt)
         return;
+    model_close(m->draft);
     schedule_end(m);
     step_frame_destroy(m);
     expert_cache_destroy(m->expert_cache);

@@ -17,6 +17,9 @@ void request_init(struct request *r, const viv_model *m)
     generation_sampling(m, &r->sampling);
     generation_limits(m, &r->viv);
     r->viv.sampling = &r->sampling;
+    r->viv.draft = model_draft(m);
+    if (model_drafts_ngrams(m))
+        r->viv.flags |= VIV_REQUEST_DRAFT_NGRAMS;
 }
 
 void request_release(struct request *r)

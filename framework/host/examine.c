@@ -2,6 +2,7 @@
  * probed, and then all are compared. None of their code runs in this process. */
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/trail.h"
 #include "host/plugin.h"
 #include "layers/layers.h"
 #include "sched/sched.h"
@@ -72,15 +73,13 @@ static const char *name_of_file(struct plugins *all, const char *path)
     return arena_strndup(&all->arena, base, strlen(base) - strlen(".so"));
 }
 
-static viv_status add_file(struct plugins *all, const struct place *place, const char *path, struct error *err)
+static viv_status add(struct plugins *all, struct plugin p, struct error *err)
 {
-    struct plugin p = {
-        .directory = place->directory, .place = place->rank, .path = path, .name = name_of_file(all, path)};
     if (!p.name || !VEC_RESERVE(all->items, all->n, all->capacity))
         return error_nomem(err);
     if (all->n == MAX_PLUGINS)
         return error_set(err, VIV_ELIMIT, "more than %d plugins in the plugin path, the last of them %s",
-                         MAX_PLUGINS, path);
+                         MAX_PLUGINS, p.path);
     all->items[all->n++] = p;
     return VIV_OK;
 }
@@ -93,7 +92,18 @@ static viv_status find_plugins(struct plugins *all, struct error *err)
         size_t n;
         viv_status status = search_files(place->directory, ".so", &all->arena, &files, &n, err);
         for (size_t f = 0; status == VIV_OK && f < n; f++)
-            status = add_file(all, place, files[f], err);
+            status = add(all,
+                         (struct plugin){.directory = place->directory,
+                                         .place = place->rank,
+                                         .path = files[f],
+                                         .name = name_of_file(all, files[f])},
+                         err);
+        if (status != VIV_OK)
+            return status;
+    }
+    for (const struct builtin *b = builtin_plugins; b->entry; b++) { /* then there is no place to search */
+        viv_status status =
+            add(all, (struct plugin){.builtin = b, .path = "built in", .name = b->ident->name}, err);
         if (status != VIV_OK)
             return status;
     }
@@ -112,7 +122,7 @@ viv_status plugin_refuse(struct plugins *all, struct plugin *p, struct error *er
 static bool is_known(const struct plugins *all, const struct plugin *p)
 {
     for (const struct plugin *q = all->items; q < p; q++)
-        if (!q->reason && strcmp(q->path, p->path) == 0)
+        if (!q->reason && !q->builtin && strcmp(q->path, p->path) == 0)
             return true;
     return false;
 }
@@ -144,6 +154,12 @@ static viv_status probe(struct plugins *all, struct plugin *p, const viv_host *v
 {
     viv_status status;
     struct error seen;
+    if (p->builtin) {
+        const struct trail before = trail;
+        status = plugin_load(p, viv, plugin_leave_trail, err);
+        trail = before;
+        return status == VIV_OK ? plugin_list_classes(p, err) : status;
+    }
     if (!all->privileged && probe_cache_read(p, &all->arena, &status, &seen)) {
         if (status == VIV_OK)
             return check_threads(all, p, err);

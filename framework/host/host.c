@@ -143,11 +143,6 @@ viv_status host_examine(struct host *h, struct error *err)
 
 /* --- finding classes --------------------------------------------------------------------------------------- */
 
-static void leave_trail(const struct plugin *p, const char *phase)
-{
-    trail = (struct trail){p->title, phase};
-}
-
 static viv_status add_layers(struct host *h, struct plugin *p, struct error *err)
 {
     for (const void *const *t = p->tables[CLASS_LAYER]; t && *t; t++) {
@@ -175,16 +170,17 @@ static viv_status check_classes(const struct plugin *p, struct error *err)
 /* Loads p and adds its layers. If that fails, p is refused from now on. */
 static viv_status load(struct host *h, struct plugin *p, struct error *err)
 {
-    if (p->entry)
+    if (p->in_use)
         return VIV_OK;
     const struct trail before = trail;
-    viv_status status = plugin_load(p, &h->viv, leave_trail, err);
+    viv_status status = plugin_load(p, &h->viv, plugin_leave_trail, err);
     trail = before;
     if (status == VIV_OK)
         status = check_classes(p, err);
     if (status == VIV_OK)
         status = add_layers(h, p, err);
-    if (status == VIV_OK)
+    p->in_use = status == VIV_OK;
+    if (p->in_use)
         return VIV_OK;
     if (status == VIV_ENOMEM || plugin_refuse(&h->plugins, p, err) != VIV_OK)
         return err->status;
@@ -238,7 +234,10 @@ static viv_status not_found(const struct host *h, enum class_kind kind, const ch
         buf_printf(&text, "; did you mean '%s'?", near);
     if (refused.size)
         buf_printf(&text, "; %s", refused.data);
-    buf_printf(&text, "; searched for %s.so and others in", name);
+    buf_printf(&text,
+               builtin_plugins->entry ? "; this viv has its plugins built in"
+                                      : "; searched for %s.so and others in",
+               name);
     for (size_t i = 0; i < h->plugins.search.n_places; i++)
         buf_printf(&text, "%s %s", i ? "," : "", h->plugins.search.places[i].directory);
     viv_status status =
@@ -317,7 +316,7 @@ static const char *name_of_layer(void *host, size_t i)
 {
     const struct host *h = host;
     for (const struct plugin *p = h->plugins.items; p < h->plugins.items + h->plugins.n; p++)
-        for (size_t c = 0; !p->reason && !p->entry && c < p->n_classes; c++)
+        for (size_t c = 0; !p->reason && !p->in_use && c < p->n_classes; c++)
             if (p->classes[c].kind == CLASS_LAYER && i-- == 0)
                 return p->classes[c].name;
     return NULL;
@@ -359,7 +358,7 @@ void host_plugin(const struct host *h, size_t i, struct plugin_info *out)
                                 .reason = p->reason,
                                 .abi_major = p->ident.abi_major,
                                 .abi_minor = p->ident.abi_minor,
-                                .loaded = p->entry != NULL,
+                                .loaded = p->in_use,
                                 .classes = p->classes,
                                 .n_classes = p->n_classes};
 }

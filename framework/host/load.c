@@ -1,6 +1,7 @@
 /* load.c - loads a plugin by dlopen, and checks it. A plugin is never unloaded: pointers to its tables, and threads
  * of its libraries, would dangle. */
 #include "base/size.h"
+#include "base/trail.h"
 #include "host/plugin.h"
 
 #include <dlfcn.h>
@@ -59,7 +60,7 @@ static viv_status check_tables(const void *const *tables, enum class_kind kind, 
     return VIV_OK;
 }
 
-static viv_status open_entry(struct plugin *p, const viv_plugin_entry_table **out, struct error *err)
+static viv_status open_file(struct plugin *p, const viv_plugin_entry_table **out, struct error *err)
 {
     void *handle = dlopen(p->path, RTLD_NOW | RTLD_LOCAL);
     if (!handle)
@@ -71,13 +72,8 @@ static viv_status open_entry(struct plugin *p, const viv_plugin_entry_table **ou
         return error_set(
             err, VIV_EABI,
             "its identification in memory is not the one in its file: was the file replaced just now?");
-    const viv_plugin_entry_table *entry = dlsym(handle, "viv_plugin_entry");
-    if (!entry)
-        return loader_error(p, err);
-    viv_status status = check_entry(entry, err);
-    if (status == VIV_OK)
-        *out = entry;
-    return status;
+    *out = dlsym(handle, "viv_plugin_entry");
+    return *out ? VIV_OK : loader_error(p, err);
 }
 
 /* Ids of classes that no host will ever define. */
@@ -124,6 +120,11 @@ static viv_status read_tables(struct plugin *p, const viv_plugin_entry_table *en
     return status;
 }
 
+void plugin_leave_trail(const struct plugin *p, const char *phase)
+{
+    trail = (struct trail){p->title, phase};
+}
+
 viv_status plugin_load(struct plugin *p, const viv_host *host,
                        void (*enter)(const struct plugin *p, const char *phase), struct error *err)
 {
@@ -131,7 +132,11 @@ viv_status plugin_load(struct plugin *p, const viv_host *host,
     if (p->entry)
         return VIV_OK;
     enter(p, "loading");
-    viv_status status = open_entry(p, &entry, err);
+    if (p->builtin)
+        entry = p->builtin->entry;
+    viv_status status = p->builtin ? VIV_OK : open_file(p, &entry, err);
+    if (status == VIV_OK)
+        status = check_entry(entry, err);
     if (status != VIV_OK)
         return status;
     enter(p, "its init");
@@ -147,4 +152,15 @@ viv_status plugin_load(struct plugin *p, const viv_host *host,
     else if (entry->deinit)
         entry->deinit();
     return status;
+}
+
+viv_status plugin_list_classes(struct plugin *p, struct error *err)
+{
+    for (int kind = 0; kind < N_CLASS_KINDS; kind++)
+        for (size_t i = 0; p->tables[kind] && p->tables[kind][i]; i++) {
+            if (!VEC_RESERVE(p->classes, p->n_classes, p->capacity))
+                return error_nomem(err);
+            p->classes[p->n_classes++] = (struct plugin_class){kind, class_name(p->tables[kind][i])};
+        }
+    return VIV_OK;
 }

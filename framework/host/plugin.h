@@ -14,9 +14,17 @@ struct words {
     size_t n, capacity;
 };
 
+/* A plugin that the program has built in (configure --enable-standalone). */
+struct builtin {
+    const viv_plugin_ident *ident;
+    const viv_plugin_entry_table *entry;
+};
+extern const struct builtin builtin_plugins[]; /* builtin.c; the last has no entry */
+
 struct plugin {
-    const char *directory; /* where it was found */
-    unsigned place;        /* rank of that place */
+    const struct builtin *builtin; /* NULL: it is a file */
+    const char *directory;         /* where it was found */
+    unsigned place;                /* rank of that place */
     const char *name, *path, *reason;
     const char *title; /* "plugin NAME (PATH)", after it is validated */
     viv_plugin_ident ident;
@@ -31,6 +39,7 @@ struct plugin {
 
     const viv_plugin_entry_table *entry; /* by loading; NULL until then */
     const void *const *tables[N_CLASS_KINDS];
+    bool in_use; /* loaded, and its layers are among the host's */
 };
 
 /* All plugins that were found. */
@@ -64,6 +73,11 @@ viv_status plugin_validate(struct plugin *p, struct arena *arena, struct error *
  * "its init". Any failure of the plugin, also out of memory, is VIV_EABI. */
 viv_status plugin_load(struct plugin *p, const viv_host *host,
                        void (*enter)(const struct plugin *p, const char *phase), struct error *err);
+
+/* What `enter` does outside a probe. */
+void plugin_leave_trail(const struct plugin *p, const char *phase);
+/* Lists the classes of a loaded plugin. */
+viv_status plugin_list_classes(struct plugin *p, struct error *err);
 
 /* classes.c: the id of a kind of class; checks a class table; the name of a class. */
 const char *class_kind_id(enum class_kind kind);

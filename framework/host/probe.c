@@ -94,17 +94,6 @@ static void seclude(int report)
         signal(i, SIG_DFL);
 }
 
-static viv_status list_classes(struct plugin *p, struct error *err)
-{
-    for (int kind = 0; kind < N_CLASS_KINDS; kind++)
-        for (size_t i = 0; p->tables[kind] && p->tables[kind][i]; i++) {
-            if (!VEC_RESERVE(p->classes, p->n_classes, p->capacity))
-                return error_nomem(err);
-            p->classes[p->n_classes++] = (struct plugin_class){kind, class_name(p->tables[kind][i])};
-        }
-    return VIV_OK;
-}
-
 /* Collects the objects of this process in the order in which they were loaded. */
 static const struct link_map *first_object(void)
 {
@@ -182,7 +171,7 @@ static viv_status try_it(struct plugin *p, const viv_host *host, bool libraries_
     if (status == VIV_OK)
         status = check_threads(p, threads, err);
     if (status == VIV_OK)
-        status = list_classes(p, err);
+        status = plugin_list_classes(p, err);
     if (status == VIV_OK && p->entry->deinit) {
         enter(p, "its deinit");
         p->entry->deinit();

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "host/plugin.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -62,6 +63,10 @@ static viv_status add_path_entry(struct search *s, const char *directory, struct
 
 static viv_status add_required_entry(struct search *s, const char *directory, struct error *err)
 {
+    if (builtin_plugins->entry)
+        return error_set(err, VIV_EUNSUPPORTED,
+                         "--plugin-path: this viv has its plugins built in and loads no others: build one without "
+                         "--enable-standalone");
     if (directory && !file_is_dir(directory))
         return error_set(err, VIV_ENOTFOUND, "--plugin-path: there is no directory %s", directory);
     return add_path_entry(s, directory, err);
@@ -146,7 +151,7 @@ static viv_status add_built_in(struct search *s, const struct host_options *opti
     viv_status status = VIV_OK;
     if (program_directory(options->program, build))
         status = source_of_build_tree(build, arena, &source, err);
-    if (status == VIV_OK)
+    if (status == VIV_OK && !builtin_plugins->entry)
         status = source ? add_build_tree(s, build, arena, err) : add_path_entry(s, PLUGINSDIR, err);
     if (status == VIV_OK)
         status = add_specs(s, source ? arena_printf(arena, "%s/specs", source) : SPECSDIR, err);
@@ -159,7 +164,7 @@ viv_status search_init(struct search *s, const struct host_options *options, str
     viv_status status = VIV_OK;
     if (options->plugin_path)
         status = split_path(s, "--plugin-path", options->plugin_path, arena, add_required_entry, err);
-    if (status == VIV_OK)
+    if (status == VIV_OK && !builtin_plugins->entry)
         status = split_path(s, "VIV_PLUGIN_PATH", variable(options, "VIV_PLUGIN_PATH"), arena, add_path_entry, err);
     if (status == VIV_OK)
         status = split_path(s, "VIV_SPEC_PATH", variable(options, "VIV_SPEC_PATH"), arena, add_specs, err);

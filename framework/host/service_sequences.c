@@ -77,6 +77,11 @@ static viv_status step(viv_model *model, const viv_rows *const *rows, uint32_t n
     return leave(&err, status);
 }
 
+static int32_t is_recurrent(viv_model *model)
+{
+    return model_is_recurrent(model);
+}
+
 static const viv_sequences sequences = {
     .struct_size = sizeof(viv_sequences),
     .output_dim = output_dim,
@@ -90,6 +95,7 @@ static const viv_sequences sequences = {
     .truncate = truncate_sequence,
     .step = step,
     .reuse_prefix = reuse_prefix,
+    .is_recurrent = is_recurrent,
 };
 
 const struct service service_sequences = {.id = VIV_SERVICE_SEQUENCES, .table = &sequences};

@@ -166,21 +166,25 @@ static viv_status resolve(struct plugin *p, struct arena *arena, struct error *e
     return check_writers("its directory", directory, err);
 }
 
-viv_status plugin_validate(struct plugin *p, struct arena *arena, struct error *err)
+static viv_status read_file(struct plugin *p, struct arena *arena, struct error *err)
 {
-    viv_plugin_ident ident;
     viv_status status = resolve(p, arena, err);
     if (status == VIV_OK)
         status = check_writers("the file", p->path, err);
-    if (status == VIV_OK)
-        status = elf_read_ident(p->path, &ident, err);
+    return status == VIV_OK ? elf_read_ident(p->path, &p->ident, err) : status;
+}
+
+viv_status plugin_validate(struct plugin *p, struct arena *arena, struct error *err)
+{
+    if (p->builtin)
+        p->ident = *p->builtin->ident;
+    viv_status status = p->builtin ? VIV_OK : read_file(p, arena, err);
     if (status != VIV_OK)
         return status;
-    p->ident = ident;
-    status = plugin_check_ident(&ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, kernels_cpu(), err);
+    status = plugin_check_ident(&p->ident, VIV_ABI_MAJOR, VIV_ABI_MINOR, kernels_cpu(), err);
     if (status != VIV_OK)
         return status;
-    p->name = arena_strdup(arena, ident.name);
+    p->name = arena_strdup(arena, p->ident.name);
     p->title = p->name ? arena_printf(arena, "plugin %s (%s)", p->name, p->path) : NULL;
     return p->title ? VIV_OK : error_nomem(err);
 }

@@ -145,7 +145,7 @@ static bool put_integer(struct run *r, const struct value *v, const struct spec 
         return jinja_fail(r, VIV_EINVAL, "format: an integer has no precision");
     if (f->type == 'c') {
         char utf8[4];
-        const size_t n = v->kind == BIG || v->i < 0 || v->i > 0x10FFFF ? 0 : utf8_encode((uint32_t)v->i, utf8);
+        const size_t n = v->kind == BIG || v->i < 0 || v->i > 0x10FFFF ? 0 : utf8_put((uint32_t)v->i, utf8);
         if (n == 0)
             return jinja_fail(r, VIV_EINVAL, "format: 'c': expected the number of a character");
         put_padded(out, f, f->align && f->align != '0' ? f->align : '<', utf8, n);

@@ -90,7 +90,7 @@ static bool read_code(struct lexer *l, const char **p, unsigned base, size_t lea
             break;
         code = code * base + digit;
     }
-    const size_t size = utf8_encode(code, utf8);
+    const size_t size = utf8_put(code, utf8);
     if (n < least || size == 0)
         return jinja_fail(l->r, VIV_EINVAL, "'\\%.*s' is no character", (int)n + 1, *p - 1);
     buf_append(out, utf8, size);

@@ -50,6 +50,8 @@ struct step_frame;
 struct viv_model {
     struct model_options options;
     struct door *door; /* of the engine it was opened by; or NULL */
+    viv_model *draft;  /* its own: closed with it; or NULL */
+    bool drafts_ngrams;
     struct spec *spec;
     struct checkpoint checkpoint;
     bool has_checkpoint, loaded;

@@ -186,3 +186,18 @@ uint64_t model_encoder_dim(const viv_model *m)
 {
     return graph_encoder_dim(m->graph);
 }
+
+viv_model *model_draft(const viv_model *m)
+{
+    return m->draft;
+}
+
+bool model_drafts_ngrams(const viv_model *m)
+{
+    return m->drafts_ngrams;
+}
+
+bool model_is_recurrent(const viv_model *m)
+{
+    return m->graph->cache_elems[CACHE_RECURRENT] > 0;
+}

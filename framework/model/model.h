@@ -117,5 +117,9 @@ uint64_t model_output_dim(const viv_model *m);
 uint64_t model_context(const viv_model *m);     /* tokens a sequence may have */
 uint64_t model_max_rows(const viv_model *m);    /* of the graph; the encoder takes as many as the context has */
 uint64_t model_encoder_dim(const viv_model *m); /* 0: there is no encoder */
+/* What requests begin with: a draft model, or drafting from n-grams (engine/draft.h). */
+viv_model *model_draft(const viv_model *m);
+bool model_drafts_ngrams(const viv_model *m);
+bool model_is_recurrent(const viv_model *m); /* layers have recurrent state */
 
 #endif

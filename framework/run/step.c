@@ -455,6 +455,14 @@ static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
     sequence_give_back(s, CACHE_OF_ENCODER_OUTPUT, n_rows);
 }
 
+static bool has_draft(const viv_rows *const *rows, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (rows[i]->flags & VIV_ROWS_DRAFT)
+            return true;
+    return false;
+}
+
 static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                       struct error *err)
 {
@@ -475,7 +483,7 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     for (uint32_t i = 0; f->stack == STACK_GRAPH && i < n; i++)
         sequence_begin_step(rows[i]->sequence);
     if (m->expert_cache)
-        expert_cache_begin(m->expert_cache, f->n_rows > n ? EXPERT_PREFILL : EXPERT_DECODE);
+        expert_cache_begin(m->expert_cache, f->n_rows > n && !has_draft(rows, n) ? EXPERT_PREFILL : EXPERT_DECODE);
     f->step.cancel = cancel ? cancel : &never;
     f->error.status = VIV_OK;
     f->guarded = NONE;
@@ -515,9 +523,9 @@ static viv_status check_rows(const viv_model *m, const viv_rows *const *rows, ui
         if (!r || r->struct_size < SIZE_TO(viv_rows, types) || r->struct_size > MAX_STRUCT)
             return error_set(err, VIV_EABI, "struct_size of viv_rows is %u, expected %zu", r ? r->struct_size : 0,
                              SIZE_TO(viv_rows, types));
-        if (r->flags & ~(uint32_t)VIV_ROWS_ENCODER)
-            return error_set(err, VIV_EABI, "flags of viv_rows are 0x%x, this host knows 0x%x", r->flags,
-                             VIV_ROWS_ENCODER);
+        const uint32_t known = VIV_ROWS_ENCODER | VIV_ROWS_DRAFT;
+        if (r->flags & ~known)
+            return error_set(err, VIV_EABI, "flags of viv_rows are 0x%x, this host knows 0x%x", r->flags, known);
         const viv_sequence *s = r->sequence;
         if (!s || s->model != m)
             return error_set(err, VIV_EABI, "rows of a step belong to %s, expected a sequence of this model",
@@ -539,7 +547,7 @@ static void tell(const viv_model *m, const char *format, ...)
     m->options.notice(m->options.notice_ctx, sentence);
 }
 
-/* Runs the step; again with caches of f32 if a number is too large for f16. */
+/* Runs the step; again with caches of f32 if a number is too large for f16, unless the step has drafted rows. */
 static viv_status run_widening(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                                struct error *err)
 {
@@ -548,7 +556,7 @@ static viv_status run_widening(viv_model *m, const viv_rows *const *rows, uint32
         status = sequence_widen(rows[i]->sequence, err);
     if (status == VIV_OK)
         status = run(m, rows, n, cancel, err);
-    if (status != VIV_ERANGE)
+    if (status != VIV_ERANGE || has_draft(rows, n))
         return status;
     char text[sizeof err->text];
     memcpy(text, err->text, sizeof text);
@@ -584,12 +592,28 @@ static viv_status recompute(viv_model *m, viv_sequence *s, const int32_t *tokens
     return status;
 }
 
+/* Drafted rows must not make the sequence so long that a row of them alone would be computed differently. */
+static viv_status draft_agrees_on_length(const viv_model *m, const viv_rows *rows, struct graph_length coming,
+                                         struct error *err)
+{
+    const viv_sequence *s = rows->sequence;
+    const struct graph_length next = {coming.prompt, size_max(coming.prompt, s->length + 1)};
+    if ((s->length == 0 || graph_lengths_alike(m->graph, s->computed_for, next)) &&
+        graph_lengths_alike(m->graph, next, coming))
+        return VIV_OK;
+    return error_set(err, VIV_ERANGE,
+                     "a sequence of %" PRIu64 " tokens is computed differently from one of %" PRIu64, s->length,
+                     coming.whole);
+}
+
 /* Recomputes the sequence if its cache would be different, had it been computed together with these rows. */
 static viv_status agree_on_length(viv_model *m, const viv_rows *rows, const uint32_t *cancel, struct error *err)
 {
     viv_sequence *s = rows->sequence;
     const struct graph_length coming = sequence_length_after(s, rows);
     const uint64_t n = s->length;
+    if (rows->flags & VIV_ROWS_DRAFT)
+        return draft_agrees_on_length(m, rows, coming, err);
     if (rows->flags & VIV_ROWS_ENCODER || n == 0 || graph_lengths_alike(m->graph, s->computed_for, coming) ||
         coming.whole > m->context)
         return VIV_OK;

@@ -13,7 +13,7 @@
 static const struct setting {
     const char *key;
     bool sampling; /* a key of `sampling` */
-    enum { SET_FLOAT, SET_INT, SET_WORD, SET_PATH } kind;
+    enum { SET_FLOAT, SET_INT, SET_WORD, SET_PATH, SET_MODEL } kind;
     size_t offset;
     double min, max;
 } settings[] = {
@@ -23,6 +23,7 @@ static const struct setting {
     {"scheduler", false, SET_WORD, PLACE(scheduler), 0, 0},
     {"system", false, SET_WORD, PLACE(system), 0, 0},
     {"chat_template", false, SET_PATH, PLACE(chat_template), 0, 0},
+    {"draft", false, SET_MODEL, PLACE(draft), 0, 0},
     {"temperature", true, SET_FLOAT, PLACE(temperature), 0, 100},
     {"top_k", true, SET_INT, PLACE(top_k), 0, INT32_MAX},
     {"top_p", true, SET_FLOAT, PLACE(top_p), 0, 1},
@@ -66,11 +67,19 @@ static viv_status set_number(struct spec_settings *s, const struct setting *to, 
     return VIV_OK;
 }
 
+/* A path relative to the file, or the name of a spec. */
+static const char *model_beside(struct arena *arena, const char *from, const char *name)
+{
+    const char *path = document_path_beside(arena, from, name);
+    return path && !strchr(name, '/') && !file_exists(path) ? arena_strdup(arena, name) : path;
+}
+
 static viv_status set_text(struct spec_settings *s, const struct setting *to, const struct yaml *v,
                            struct arena *arena, struct error *err)
 {
-    const char *text =
-        to->kind == SET_PATH ? document_path_beside(arena, v->at.file, v->text) : arena_strdup(arena, v->text);
+    const char *text = to->kind == SET_PATH    ? document_path_beside(arena, v->at.file, v->text)
+                       : to->kind == SET_MODEL ? model_beside(arena, v->at.file, v->text)
+                                               : arena_strdup(arena, v->text);
     *(const char **)((char *)s + to->offset) = text;
     return text ? VIV_OK : error_nomem(err);
 }

@@ -40,6 +40,7 @@ enum { SETTING_NONE = -2 };
 struct spec_settings {
     int64_t context, threads;                       /* tokens a sequence may have; workers */
     const char *scheduler, *system, *chat_template; /* chat_template: a path */
+    const char *draft;                              /* a MODEL, "ngram" or "none" */
     double temperature, top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty;
     int64_t top_k, seed, max_tokens; /* max_tokens -1: no limit but the context */
     const char *const *stop, *const

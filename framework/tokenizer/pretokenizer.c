@@ -25,7 +25,7 @@ static uint32_t letter_of(unsigned char byte)
 const char *byte_level_letter(unsigned char byte, size_t *n)
 {
     static _Thread_local char letter[4];
-    *n = utf8_encode(letter_of(byte), letter);
+    *n = utf8_put(letter_of(byte), letter);
     return letter;
 }
 

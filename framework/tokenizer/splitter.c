@@ -2,12 +2,12 @@
  * symbols, white space. A row of the table lists how a pattern differs. */
 #include "tokenizer/splitter.h"
 
+#include "tokenizer/matcher.h"
 #include "tokenizer/patterns.h"
 #include "tokenizer/unicode.h"
 
 #include "base/utf8.h"
 
-#include <oniguruma.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,37 +58,25 @@ const char *splitter_pattern(size_t i)
     return i < N ? splitters[i].pattern : NULL;
 }
 
-/* --- characters, as Oniguruma has them ----------------------------------------------------------------------- */
+/* --- characters, as matcher.h has them ----------------------------------------------------------------------- */
 
 enum { SPACE = 1, NEWLINE = 2, LETTER = 4, NUMBER = 8, MARK = 16, CAPITAL = 32, SMALL_LETTER = 64, SYMBOL = 128 };
 
-static const OnigCodePoint *of_space, *of_l, *of_n, *of_m, *of_lu, *of_lt, *of_ll;
-
-static const OnigCodePoint *ranges_of(const char *property)
-{
-    static const OnigCodePoint none[] = {0};
-    UChar *name = (UChar *)property; /* which Oniguruma only reads */
-    const OnigCodePoint *ranges = none;
-    OnigCodePoint single_bytes;
-    int type = ONIG_ENCODING_UTF8->property_name_to_ctype(ONIG_ENCODING_UTF8, name, name + strlen(property));
-    if (type >= 0)
-        ONIG_ENCODING_UTF8->get_ctype_code_range((OnigCtype)type, &single_bytes, &ranges);
-    return ranges;
-}
+static const uint32_t *of_space, *of_l, *of_n, *of_m, *of_lu, *of_lt, *of_ll;
 
 static void find_ranges(void)
 {
-    of_space = ranges_of("Space");
-    of_l = ranges_of("L");
-    of_n = ranges_of("N");
-    of_m = ranges_of("M");
-    of_lu = ranges_of("Lu");
-    of_lt = ranges_of("Lt");
-    of_ll = ranges_of("Ll");
+    of_space = matcher_characters("Space");
+    of_l = matcher_characters("L");
+    of_n = matcher_characters("N");
+    of_m = matcher_characters("M");
+    of_lu = matcher_characters("Lu");
+    of_lt = matcher_characters("Lt");
+    of_ll = matcher_characters("Ll");
 }
 
 /* ranges: how many, then the first and the last of each */
-static bool in(const OnigCodePoint *ranges, uint32_t c)
+static bool in(const uint32_t *ranges, uint32_t c)
 {
     size_t low = 0, high = ranges[0];
     while (low < high) {

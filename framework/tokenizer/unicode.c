@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <utf8proc.h>
 
 static utf8proc_category_t category(uint32_t c)
@@ -15,6 +16,13 @@ bool unicode_is_space(uint32_t c)
 {
     return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
            (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+bool unicode_has(uint32_t c, const char *property)
+{
+    if (strcmp(property, "Space") == 0)
+        return unicode_is_space(c);
+    return strncmp(utf8proc_category_string((utf8proc_int32_t)c), property, strlen(property)) == 0;
 }
 
 bool unicode_is_control(uint32_t c)
@@ -87,7 +95,7 @@ viv_status unicode_normalize(enum normal_form form, const char *s, size_t n, str
 static bool put(uint32_t c, struct buf *out)
 {
     char s[4];
-    return buf_append(out, s, utf8_encode(c, s));
+    return buf_append(out, s, utf8_put(c, s));
 }
 
 bool unicode_put_lower(uint32_t c, struct buf *out)

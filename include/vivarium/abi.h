@@ -123,6 +123,16 @@ typedef struct viv_plugin_entry_table {
     VIV_PLUGIN_IDENT(plugin_name, plugin_version, plugin_vendor, VIV_ABI_MINOR, 0)                           \
     VIV_PLUGIN_ENTRY(__VA_ARGS__)
 
+/* A plugin that is built into a program, instead of being a file of its own, is compiled with -DVIV_BUILTIN=NAME: its two
+ * symbols end in _NAME then. */
+#ifdef VIV_BUILTIN
+#define VIV_JOIN_(a, b) a##_##b
+#define VIV_JOIN(a, b) VIV_JOIN_(a, b)
+#define VIV_PLUGIN_SYMBOL(symbol) VIV_JOIN(symbol, VIV_BUILTIN)
+#else
+#define VIV_PLUGIN_SYMBOL(symbol) symbol
+#endif
+
 #ifdef __cplusplus
 #define VIV_EXTERN extern "C"
 #define VIV_PLUGIN_ENTRY_HEAD sizeof(viv_plugin_entry_table), 0
@@ -135,14 +145,14 @@ typedef struct viv_plugin_entry_table {
     VIV_STATIC_ASSERT(sizeof(plugin_name) <= 32, "the name of a plugin has at most 31 bytes");               \
     VIV_STATIC_ASSERT(sizeof(plugin_version) <= 24, "the version of a plugin has at most 23 bytes");         \
     VIV_STATIC_ASSERT(sizeof(plugin_vendor) <= 40, "the vendor of a plugin has at most 39 bytes");           \
-    VIV_EXTERN VIV_EXPORT const viv_plugin_ident viv_plugin_identification;                                  \
-    __attribute__((section(".viv_plugin"), used)) const viv_plugin_ident viv_plugin_identification = {       \
+    VIV_EXTERN VIV_EXPORT const viv_plugin_ident VIV_PLUGIN_SYMBOL(viv_plugin_identification);               \
+    __attribute__((section(".viv_plugin"), used)) const viv_plugin_ident VIV_PLUGIN_SYMBOL(viv_plugin_identification) = { \
         VIV_PLUGIN_MAGIC, sizeof(viv_plugin_ident), VIV_ABI_MAJOR, VIV_ABI_MINOR, min_minor,                 \
         8 * sizeof(void *), VIV_BYTE_ORDER, 0, cpu, plugin_name, plugin_version, plugin_vendor};
 
 #define VIV_PLUGIN_ENTRY(...)                                                                                \
-    VIV_EXTERN VIV_EXPORT const viv_plugin_entry_table viv_plugin_entry;                                     \
-    const viv_plugin_entry_table viv_plugin_entry = {VIV_PLUGIN_ENTRY_HEAD, __VA_ARGS__};
+    VIV_EXTERN VIV_EXPORT const viv_plugin_entry_table VIV_PLUGIN_SYMBOL(viv_plugin_entry);                  \
+    const viv_plugin_entry_table VIV_PLUGIN_SYMBOL(viv_plugin_entry) = {VIV_PLUGIN_ENTRY_HEAD, __VA_ARGS__};
 
 VIV_STATIC_ASSERT(sizeof(viv_plugin_ident) == 128, "0.1");
 

@@ -10,8 +10,6 @@
 extern "C" {
 #endif
 
-typedef struct viv_model viv_model; /* the host's: spec, weights, tokenizer, plan */
-
 typedef struct viv_architecture_class {
     uint32_t struct_size, flags;
     const char *name, *summary; /* "llm": what a spec's `architecture` says */

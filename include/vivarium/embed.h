@@ -69,6 +69,9 @@ typedef struct viv_model_options {
     uint32_t n_threads;     /* 0: as many as there are usable processors */
     uint64_t context;       /* tokens that a sequence may have; 0: what the model was made for */
     uint64_t expert_memory; /* bytes for the weights of experts; 0: all are in memory */
+    /* Proposes tokens of answers: the name of a smaller model of the same vocabulary; "ngram": what followed the same tokens
+     * before; "none"; NULL: what the spec says. Lives as long as the model. See viv_request.draft. */
+    const char *draft;
     /* Called now and then during loading; or NULL. [setup: in viv_model_open, on its thread] */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *progress_ctx;

@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+typedef struct viv_model viv_model;       /* the host's: spec, weights, tokenizer, plan */
 typedef struct viv_sequence viv_sequence; /* the host's: tokens and their cache (sequence.h) */
 
 /* Numbers that are left out are those of draft/request.h. */
@@ -73,6 +74,11 @@ typedef struct viv_request {
     /* For the chat template, where messages have roles: a JSON list of the tools that the model may call, and a JSON object
      * of further variables; NUL-terminated, or NULL. */
     const char *tools, *variables;
+    /* Speculative decoding: the draft proposes tokens, and one step of the model computes the logits after each of them. Every
+     * token is chosen from the model's own logits, so the answer is the same as without a draft. */
+    viv_model *draft;             /* a smaller model of the same vocabulary; or NULL */
+    viv_sequence *draft_sequence; /* the caller's, of the draft, as `sequence`; or NULL */
+    uint64_t draft_tokens;        /* to draft in each step; 0: as many as save time */
 } viv_request;
 
 /* What to do with the messages. Of all but the first, each message is a text of its own, or a pair: two parts. */
@@ -96,7 +102,8 @@ enum {
     VIV_REQUEST_ECHO = 2,       /* the prompt's text comes first, if the answer continues it */
     VIV_REQUEST_RAW = 4,        /* vectors as long as they are, also where the model's files want length 1 */
     VIV_REQUEST_PARSE_SPECIAL = 16, /* special tokens that are written out in messages with roles are tokens */
-    VIV_REQUEST_CUT = 8         /* cut texts that are longer than the model takes, instead of refusing them */
+    VIV_REQUEST_CUT = 8,        /* cut texts that are longer than the model takes, instead of refusing them */
+    VIV_REQUEST_DRAFT_NGRAMS = 32 /* no draft model: propose what followed the same tokens earlier in prompt and answer */
 };
 
 enum {
@@ -115,7 +122,11 @@ enum {
  *   cached_tokens    those of the prompt that the sequence held already, and that were not computed again
  *   answer_tokens    tokens that were chosen, without an end-of-text token
  *   prompt_seconds   time of prefill: from the first step to the logits of the prompt's last token
- *   answer_seconds   time of decode: from these logits to the last token                                    */
+ *   answer_seconds   time of decode: from these logits to the last token
+ *   drafted_tokens   tokens that a draft proposed, and the model computed
+ *   accepted_tokens  those of them that the answer has
+ *   draft_seconds    time of drafting, a part of answer_seconds
+ *   draft_break_even the share of drafted tokens that must be accepted to save time, by the times of this answer      */
 typedef struct viv_event {
     uint32_t struct_size, kind;
     const char *text;

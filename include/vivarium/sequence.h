@@ -21,7 +21,13 @@ extern "C" {
 
 #define VIV_SERVICE_SEQUENCES "viv.sequences/0"
 
-enum { VIV_ROWS_ENCODER = 1 }; /* rows for the encoder instead of the graph; all are output rows */
+enum {
+    VIV_ROWS_ENCODER = 1, /* rows for the encoder instead of the graph; all are output rows */
+    /* Rows that may be taken back (truncate): speculative decoding. The step fails with VIV_ERANGE, and leaves the sequence
+     * as it was, if one step for each row would compute something else: where the cache of earlier tokens must become
+     * different on the way (because of the length, or of a number too large for its type). Then do just that. */
+    VIV_ROWS_DRAFT = 2
+};
 
 /* Rows to compute: consecutive tokens of one sequence. Several of these, of one stack, make a step. */
 typedef struct viv_rows {
@@ -76,6 +82,8 @@ typedef struct viv_sequences {
      * the steps to come). [setup: between steps] */
     viv_status (*reuse_prefix)(viv_sequence *sequence, const int32_t *tokens, uint64_t n, uint64_t length,
                                uint64_t *n_reused);
+    /* Whether layers have recurrent state: then `truncate` is limited. [any: the model is open] */
+    int32_t (*is_recurrent)(viv_model *model);
 } viv_sequences;
 
 #ifdef __cplusplus

@@ -3,11 +3,12 @@
  *
  * What a spec cannot say is the pipeline: the prompt becomes ids, the ids go through the graph in steps of as many
  * rows as it takes (or through an encoder as a whole: read.c), then one token at a time is chosen, fed back and
- * given out as text, until the model ends, a stop string appears, or there is no more room.
+ * given out as text, until the model ends, a stop string appears, or there is no more room. A draft (draft.h) may
+ * have proposed tokens, whose logits are computed ahead.
  *
  * Events: progress while a long prompt is read, token and text for each token, stats, done ("end", "stop",
  * "length", "cancelled"). */
-#include "llm.h"
+#include "draft.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,17 +23,18 @@ struct run {
     viv_sequence *sequence;
     viv_sampler *sampler;
     viv_decoder *decoder;
-    int32_t *prompt;   /* and what is there of the answer */
-    uint64_t n_prompt; /* of both */
-    uint64_t n_said;   /* of what is there of the answer */
-    uint64_t n_reused; /* that the sequence held already */
-    char *held;        /* text that may be the beginning of a stop string */
+    struct ahead *ahead; /* NULL: no draft */
+    int32_t *prompt;     /* and what is there of the answer */
+    uint64_t n_prompt;   /* of both */
+    uint64_t n_said;     /* of what is there of the answer */
+    uint64_t n_reused;   /* that the sequence held already */
+    char *held;          /* text that may be the beginning of a stop string */
     uint64_t n_held, held_capacity;
     uint64_t n_answer;
     const char *why; /* the answer ended; NULL: it goes on */
 };
 
-static double now(void)
+double llm_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -179,11 +181,18 @@ static viv_status give_rest(struct run *r)
     return status == VIV_OK ? viv_emit_text(r->sink, r->held, r->n_held) : status;
 }
 
+int llm_ends(const struct llm *l, const viv_request *request, int32_t token)
+{
+    return !(request->flags & VIV_REQUEST_IGNORE_EOS) && l->text->is_end(l->model, token);
+}
+
 /* Feeds one token, for the logits of the next. */
 static viv_status feed(struct run *r, int32_t token, const float **logits)
 {
     const struct llm *l = r->llm;
     uint64_t n_outputs;
+    if (r->ahead)
+        return ahead_next(r->ahead, token, logits);
     const viv_rows rows = {.struct_size = sizeof rows, .sequence = r->sequence, .n_rows = 1, .tokens = &token};
     const viv_rows *const list[] = {&rows};
     return l->sequences->step(l->model, list, 1, r->request->cancel, logits, &n_outputs);
@@ -193,7 +202,8 @@ static viv_status answer(struct run *r, const float *logits)
 {
     const struct llm *l = r->llm;
     int64_t max = r->request->max_tokens;
-    uint64_t context = l->sequences->context_length(l->model);
+    const uint64_t context = l->sequences->context_length(l->model);
+    uint64_t length = l->sequences->length(r->sequence); /* without what is drafted */
     while (!r->why) {
         int32_t token;
         float logprob;
@@ -204,7 +214,7 @@ static viv_status answer(struct run *r, const float *logits)
         viv_status status = l->samplers->choose(r->sampler, logits, &token, &logprob);
         if (status != VIV_OK)
             return status;
-        if (l->text->is_end(l->model, token) && !(r->request->flags & VIV_REQUEST_IGNORE_EOS)) {
+        if (llm_ends(l, r->request, token)) {
             r->why = "end";
             break;
         }
@@ -212,17 +222,36 @@ static viv_status answer(struct run *r, const float *logits)
         status = give_token(r, token, logprob);
         if (status != VIV_OK || r->why)
             return status;
-        if (l->sequences->length(r->sequence) >= context || (max >= 0 && r->n_answer >= (uint64_t)max)) {
+        if (length >= context || (max >= 0 && r->n_answer >= (uint64_t)max)) {
             r->why = "length";
             break;
         }
         status = feed(r, token, &logits);
+        length++;
         if (status == VIV_ECANCELLED || viv_is_cancelled(r->request->cancel))
             r->why = "cancelled";
         else if (status != VIV_OK)
             return status;
     }
     return VIV_OK;
+}
+
+/* --- the draft ------------------------------------------------------------------------------------------------ */
+
+static bool wants_draft(const viv_request *request)
+{
+    return request->draft || (request->flags & VIV_REQUEST_DRAFT_NGRAMS);
+}
+
+static viv_status begin_draft(struct run *r)
+{
+    const struct llm *l = r->llm;
+    uint64_t n = r->n_prompt, first = 0;
+    if (llm_reads(l)) { /* a text of its own, of which a proposal may be what the prompt says */
+        first = n;
+        r->prompt[n++] = llm_start(l);
+    }
+    return ahead_create(l, r->request, r->sequence, r->prompt, n, first, &r->ahead);
 }
 
 /* --- the class ------------------------------------------------------------------------------------------------ */
@@ -283,14 +312,19 @@ static viv_status hear_prompt(struct run *r)
 static viv_status carry_out(struct run *r)
 {
     const float *logits = NULL;
-    double start = now(), answering = start;
+    double start = llm_now(), answering = start;
     viv_status status = begin(r);
     if (status == VIV_OK)
         status = hear_prompt(r);
     if (status == VIV_OK && r->request->max_tokens != 0) {
-        start = now();
-        status = prefill(r, &logits);
-        answering = now();
+        start = llm_now();
+        if (wants_draft(r->request)) /* first, since it may be the same model, whose next step ends its logits */
+            status = begin_draft(r);
+        if (status == VIV_OK && r->ahead)
+            status = ahead_read_prompt(r->ahead, r->sink);
+        if (status == VIV_OK)
+            status = prefill(r, &logits);
+        answering = llm_now();
         if (status == VIV_ECANCELLED) {
             r->why = "cancelled";
             status = VIV_OK;
@@ -300,7 +334,9 @@ static viv_status carry_out(struct run *r)
         r->why = "length";
     if (status == VIV_OK)
         status = answer(r, logits);
-    double end = now();
+    if (status == VIV_OK && r->ahead)
+        status = ahead_end(r->ahead);
+    double end = llm_now();
     if (status == VIV_OK)
         status = give_rest(r);
     if (status == VIV_OK)
@@ -313,6 +349,8 @@ static viv_status carry_out(struct run *r)
         status = viv_emit_stat(r->sink, "prompt_seconds", answering - start);
     if (status == VIV_OK)
         status = viv_emit_stat(r->sink, "answer_seconds", end - answering);
+    if (status == VIV_OK && r->ahead)
+        status = ahead_tell(r->ahead, r->sink);
     return status == VIV_OK ? viv_emit_done(r->sink, r->why) : status;
 }
 
@@ -320,9 +358,9 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
 {
     struct llm *l = instance;
     struct run r = {.llm = l, .request = request, .sink = sink};
-    const uint32_t known =
-        VIV_REQUEST_IGNORE_EOS | VIV_REQUEST_ECHO | VIV_REQUEST_RAW | VIV_REQUEST_CUT | VIV_REQUEST_PARSE_SPECIAL;
-    if (!VIV_HAS(request, viv_request, variables) || !VIV_HAS(sink, viv_sink, emit))
+    const uint32_t known = VIV_REQUEST_IGNORE_EOS | VIV_REQUEST_ECHO | VIV_REQUEST_RAW | VIV_REQUEST_CUT |
+                           VIV_REQUEST_PARSE_SPECIAL | VIV_REQUEST_DRAFT_NGRAMS;
+    if (!VIV_HAS(request, viv_request, draft_tokens) || !VIV_HAS(sink, viv_sink, emit))
         return viv_fail(l->host, VIV_EABI,
                         "llm is asked by a viv_request of %u bytes with a viv_sink of %u, expected %zu and %zu",
                         request->struct_size, sink->struct_size, sizeof *request, sizeof *sink);
@@ -332,6 +370,7 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
     if (request->task != VIV_TASK_GENERATE)
         return llm_encode(l, request, sink);
     viv_status status = carry_out(&r);
+    ahead_destroy(r.ahead);
     l->text->decoder_destroy(r.decoder);
     l->samplers->destroy(r.sampler);
     if (!request->sequence)

@@ -21,6 +21,9 @@ int32_t llm_start(const struct llm *l);
 viv_status llm_read(const struct llm *l, viv_sequence *sequence, const int32_t *prompt, uint64_t n,
                     const uint32_t *cancel, const float **logits);
 
+/* Whether an answer ends before this token. */
+int llm_ends(const struct llm *l, const viv_request *request, int32_t token);
+
 /* VIV_TASK_EMBED and VIV_TASK_SCORE: a vector event for each message, in order; then done. */
 viv_status llm_encode(const struct llm *l, const viv_request *request, const viv_sink *sink);
 

@@ -52,6 +52,35 @@ TEST(request__continues_a_text)
 }
 END_TEST
 
+TEST(draft__changes_no_answer)
+{
+    static const char *const drafts[] = {"none", "ngram", "shakespeare"};
+    struct heard first = {0};
+    open_engine();
+    for (size_t i = 0; i < 3; i++) {
+        const viv_model_options options = {.struct_size = sizeof options, .n_threads = 1, .draft = drafts[i]};
+        viv_model *m = NULL;
+        OK(viv_model_open(engine, "shakespeare", &options, &m, &err));
+        viv_request *r = request_of(m, NULL, "ROMEO:\nROMEO:", 30);
+        r->draft_tokens = 3;
+        viv_request_sampling(r)->temperature = 0.7F;
+        viv_request_sampling(r)->seed = 5;
+        const struct heard h = ask(m, r);
+        if (i == 0)
+            first = h;
+        ck_assert_str_eq(h.text, first.text);
+        ck_assert_uint_eq(h.n_tokens, 30);
+        viv_request_destroy(r);
+        viv_model_close(m);
+    }
+    const viv_model_options options = {.struct_size = sizeof options, .draft = source_path("tests/golden/chat")};
+    viv_model *m = NULL;
+    ck_assert_int_eq(viv_model_open(engine, "shakespeare", &options, &m, &err), VIV_EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "a draft needs the same tokens"));
+    viv_engine_close(engine);
+}
+END_TEST
+
 TEST(answer__can_be_cancelled_and_closed_early)
 {
     open_engine();
@@ -266,6 +295,6 @@ TEST(errors__are_values)
 }
 END_TEST
 
-TESTS(request__continues_a_text, answers__of_one_model_may_be_read_in_any_order,
+TESTS(request__continues_a_text, draft__changes_no_answer, answers__of_one_model_may_be_read_in_any_order,
       answer__can_be_cancelled_and_closed_early, conversation__goes_on_and_is_saved,
       conversation__takes_a_message_back_that_is_not_answered, request__embeds_texts, errors__are_values)

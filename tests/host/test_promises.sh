@@ -294,7 +294,7 @@ progress 1 VIV_EVENT_PROGRESS: 5 of 3 are done
 stats_null 1 VIV_EVENT_STATS: its text is NULL
 elsewhere 1 comes from another thread than the one that runs the request
 rows_size 1 struct_size of viv_rows is 0
-rows_flags 1 flags of viv_rows are 0xff0, this host knows 0x1
+rows_flags 1 flags of viv_rows are 0xff0, this host knows 0x3
 rows_null 1 struct_size of viv_rows is 0
 rows_nowhere 1 rows of a step belong to no sequence
 sampling_size 1 viv_sampling: struct_size is 0 and flags 0x0

@@ -109,6 +109,8 @@ static int32_t token(size_t i)
     return (int32_t)(i * i * 7 + i * 3) % WORDS;
 }
 
+static uint32_t row_flags; /* of the steps to come */
+
 /* n tokens more of the sequence, as a part of a text of `length`; their logits. */
 static viv_status try_step(viv_model *m, viv_sequence *s, size_t n, uint64_t length, float *out, struct error *err)
 {
@@ -120,6 +122,7 @@ static viv_status try_step(viv_model *m, viv_sequence *s, size_t n, uint64_t len
         tokens[i] = token(sequence_length(s) + i);
     memset(output_rows, 1, sizeof output_rows);
     const viv_rows rows = {.struct_size = sizeof rows,
+                           .flags = row_flags,
                            .sequence = s,
                            .n_rows = n,
                            .tokens = tokens,
@@ -331,6 +334,40 @@ TEST(lengths__a_cache_of_f16_that_the_user_asked_for_is_refused_such_values)
 }
 END_TEST
 
+/* Drafted rows are as those that come one by one, or they do not come at all. */
+TEST(lengths__drafted_rows_that_would_differ_are_refused)
+{
+    viv_model *m = make(longrope, -1);
+    viv_sequence *s = begin_sequence(m);
+    struct error err;
+    step(m, s, 12, 0, NULL);
+    row_flags = VIV_ROWS_DRAFT;
+    step(m, s, 4, 0, got);
+    read_whole(m, 16, whole);
+    expect_same(got, whole + 12 * WORDS, 4);
+    ck_assert_int_eq(try_step(m, s, 1, 0, got, &err), VIV_ERANGE);
+    ck_assert_int_eq(sequence_truncate(s, 14, &err), VIV_OK);
+    ck_assert_int_eq(try_step(m, s, 5, 0, got, &err), VIV_ERANGE);
+    ck_assert_uint_eq(sequence_length(s), 14);
+    ck_assert_uint_eq(n_notices, 0);
+    step(m, s, 2, 0, got);
+    expect_same(got, whole + 14 * WORDS, 2);
+    sequence_destroy(s);
+    finish(m);
+    for (int k = 0; k < 2; k++) { /* whether the user has asked for f16 or not */
+        m = make(large_values, k == 0 ? -1 : VIV_F16);
+        s = begin_sequence(m);
+        ck_assert_int_eq(try_step(m, s, 5, 0, got, &err), VIV_ERANGE);
+        ck_assert_uint_eq(sequence_length(s), 0);
+        ck_assert_uint_eq(n_notices, 0);
+        sequence_destroy(s);
+        finish(m);
+    }
+    row_flags = 0;
+    remove_scratch();
+}
+END_TEST
+
 TEST(lengths__sessions_know_what_their_cache_was_computed_for)
 {
     static const char *const all[] = {dynamic, longrope, large_values};
@@ -369,4 +406,4 @@ TESTS(lengths__pieces_of_a_text_are_computed_as_parts_of_the_whole,
       lengths__a_text_longer_than_the_context_is_refused_at_once,
       lengths__values_too_large_for_f16_make_the_cache_f32,
       lengths__a_cache_of_f16_that_the_user_asked_for_is_refused_such_values,
-      lengths__sessions_know_what_their_cache_was_computed_for)
+      lengths__drafted_rows_that_would_differ_are_refused, lengths__sessions_know_what_their_cache_was_computed_for)

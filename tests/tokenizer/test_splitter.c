@@ -54,7 +54,7 @@ TEST(splitters__agree_with_oniguruma_on_every_character)
         char c[4];
         make(splitter_pattern(i), &by_hand, &oniguruma);
         for (uint32_t code = 0; code < 0x110000; code += all() || code < 0x250 ? 1 : 61) {
-            size_t n = utf8_encode(code, c);
+            size_t n = utf8_put(code, c);
             for (size_t k = 0; n && k < sizeof around / sizeof *around; k++) {
                 buf_append(&text, c, n);
                 buf_puts(&text, around[k]);

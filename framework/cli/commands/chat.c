@@ -181,6 +181,8 @@ static viv_status open_all(struct chat *c, const char *name, struct error *err)
     if (status == VIV_OK)
         status = lines_open(&c->lines, options->file, !options->no_history, err);
     if (status == VIV_OK)
+        status = engine_open_draft(c->o->model, options->speaking.draft, err);
+    if (status == VIV_OK)
         status = cli_load_model(c->o, err);
     return status;
 }
@@ -228,6 +230,7 @@ const struct command command_chat = {
     .options_size = sizeof(struct chat_options),
     .examples = "viv chat ./my-checkpoint\n"
                 "viv chat ./my-checkpoint --system \"Be brief.\" --session talk.viv\n"
+                "viv chat ./my-checkpoint --draft ./my-small-checkpoint -v\n"
                 "printf 'Hello\\nAnd in French?\\n' | viv chat ./my-checkpoint --json",
     .group = GROUP_RUN,
     .models = true,

@@ -21,6 +21,7 @@ static enum kind kind_of(const struct option *o)
            : strcmp(o->value, "DIR") == 0      ? A_DIRECTORY
            : strcmp(o->value, "FILE") == 0     ? A_FILE
            : strncmp(o->value, "DIR[", 4) == 0 ? A_FILE
+           : strcmp(o->value, "MODEL") == 0    ? A_FILE
                                                : A_WORD;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/trace.h"
 #include "cli/variables.h"
 #include "engine/conversation.h"
+#include "engine/draft.h"
 
 #include <string.h>
 
@@ -200,6 +201,9 @@ static int run(const struct arguments *arguments)
     struct error err = {0};
     if ((options->prompt != NULL) + (options->file != NULL) + (text != NULL) > 1)
         return cli_usage_error("run", "one prompt is wanted: TEXT, --prompt TEXT or --file FILE");
+    if (options->trace && options->speaking.draft)
+        return cli_usage_error("run",
+                               "--trace-experts traces the tokens of the text, and --draft would add others");
     if (options->session && (options->system || options->messages))
         return cli_usage_error("run", "--session holds a text; `viv chat --session` keeps a conversation");
     if (text)
@@ -219,6 +223,8 @@ static int run(const struct arguments *arguments)
         status = session_possible(o.model, &err);
     if (status == VIV_OK && options->trace)
         status = trace_begin(&trace, o.model, options->trace, &err);
+    if (status == VIV_OK) /* the hook sees all rows of a step, also those that are taken back */
+        status = engine_open_draft(o.model, options->trace ? DRAFT_NONE : options->speaking.draft, &err);
     if (status == VIV_OK)
         status = cli_load_model(&o, &err);
     if (status == VIV_OK)
@@ -253,6 +259,8 @@ const struct command command_run = {
                 "viv run shakespeare -p \"KING\" -n 5 --json\n"
                 "viv run ./my-checkpoint --system \"Be brief.\" \"What is a vivarium?\"\n"
                 "viv run ./my-checkpoint --messages conversation.json --json\n"
+                "viv run ./my-checkpoint --draft ./my-small-checkpoint -p \"Once upon\"\n"
+                "viv run ./my-checkpoint --draft ngram -f code.py -n 200\n"
                 "viv run ./olmoe -p \"Call me\" --expert-memory 2GiB --trace-experts routes.jsonl",
     .group = GROUP_RUN,
     .models = true,
