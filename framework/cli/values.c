@@ -1,6 +1,7 @@
 /* values.c - what the value of an option says. */
 #include "base/buf.h"
 #include "cli/options.h"
+#include "graph/cache_types.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -143,6 +144,9 @@ viv_status option_set(const struct option *o, const char *text, void *options, s
         return add_ids(o, text, field, err);
     case OPTION_BIAS:
         return add_bias(o, text, field, err);
+    case OPTION_CACHE:
+        *(const char **)field = text;
+        return cache_types_parse(text, &(struct cache_types){0}, err);
     }
     return VIV_OK;
 }

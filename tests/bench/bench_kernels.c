@@ -244,7 +244,8 @@ static void bench_attend(const struct kernel *kernel)
                              .page_rows = PAGE,
                              .position = many ? 0 : KEYS - 1,
                              .n_keys = many ? ROWS : KEYS,
-                             .dtype = VIV_F16,
+                             .k_dtype = VIV_F16,
+                             .v_dtype = VIV_F16,
                              .scale = 0.125f,
                              .scratch = allocate(kernel->attend_scratch_bytes(HEAD, HEAD, PAGE, GROUP))};
         job.repeats = many ? 2 : 20;

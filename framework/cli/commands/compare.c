@@ -245,8 +245,10 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
         }
         if (status == VIV_OK)
             status = look_at(models[word], a->words[word], &c->models[i], err);
-        if (status == VIV_OK && options->type && !options->common.cache_type) /* as model_cache_dtype has it */
-            c->models[i].facts.cache_dtype = strcmp(options->type, "f32") == 0 ? VIV_F32 : VIV_F16;
+        if (status == VIV_OK && options->type && !options->common.cache_type) /* as model_cache_types has it */
+            c->models[i].facts.cache_types = strcmp(options->type, "f32") == 0
+                                                 ? (struct cache_types){VIV_F32, VIV_F32}
+                                                 : (struct cache_types){VIV_F16, VIV_F16};
         if (status == VIV_OK && options->save) /* of all that is looked at, the slowest to make */
             status = expansion_hash(model_expansion(models[word]), c->models[i].spec_hash, err);
         if (status != VIV_OK)

@@ -225,8 +225,8 @@ static viv_status get_decode_flops(const struct facts *f, const struct query *a,
 
 double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w)
 {
-    return w->weight_elems * facts_bytes_per_elem(f, type) +
-           w->cache_elems * dtype_get(f->cache_dtype)->block_bytes + w->sequence_bytes;
+    return w->weight_elems * facts_bytes_per_elem(f, type) + w->cache_elems * facts_cache_elem_bytes(f) +
+           w->sequence_bytes;
 }
 
 static viv_status get_decode_bytes(const struct facts *f, const struct query *a, double *value, struct error *err)

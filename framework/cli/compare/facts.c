@@ -149,7 +149,10 @@ viv_status facts_of(viv_model *m, struct facts *out, struct error *err)
         return status;
     for (enum stack_id id = 0; id < N_STACKS; id++)
         f.n_layers[id] = count_layers(f.graph, id);
-    f.cache_dtype = model_cache_dtype(m);
+    f.cache_types = model_cache_types(m);
+    status = graph_check_cache_types(f.graph, &f.cache_types, err);
+    if (status != VIV_OK)
+        return status;
     f.width = f.graph->n_nodes ? f.graph->nodes[0].out_dim : 0;
     f.vocabulary = f.graph->stacks[STACK_GRAPH].vocab_size;
     *out = f;
@@ -176,11 +179,22 @@ double facts_bytes_per_elem(const struct facts *f, int64_t type)
     return f->params && facts_weight_bytes(f, type, &bytes) ? (double)bytes / (double)f->params : 0;
 }
 
+/* Bytes of the KV cache per token, and where there is an encoder, per row of its output. */
+static uint64_t row_bytes(const struct facts *f)
+{
+    return graph_cache_bytes(f->graph, &f->cache_types, CACHE_OF_GRAPH) +
+           graph_cache_bytes(f->graph, &f->cache_types, CACHE_OF_ENCODER_OUTPUT);
+}
+
+double facts_cache_elem_bytes(const struct facts *f)
+{
+    const uint64_t elems = f->graph->cache_elems[CACHE_OF_GRAPH] + f->graph->cache_elems[CACHE_OF_ENCODER_OUTPUT];
+    return elems ? (double)row_bytes(f) / (double)elems : 0;
+}
+
 uint64_t facts_cache_bytes(const struct facts *f, uint64_t context, uint64_t n_texts)
 {
-    const struct graph *g = f->graph;
-    const uint64_t elems = g->cache_elems[CACHE_OF_GRAPH] + g->cache_elems[CACHE_OF_ENCODER_OUTPUT];
-    return elems * context * n_texts * dtype_get(f->cache_dtype)->block_bytes;
+    return row_bytes(f) * context * n_texts;
 }
 
 uint64_t facts_recurrent_bytes(const struct facts *f, uint64_t n_texts)

@@ -18,7 +18,7 @@ struct facts {
     uint64_t parts[N_MODEL_PARTS];
     uint64_t weight_bytes; /* in the files; 0: there are none */
     uint64_t n_layers[N_STACKS], width, vocabulary, context;
-    uint32_t cache_dtype; /* of the KV cache */
+    struct cache_types cache_types;
 };
 
 /* Of an opened model, which must outlive it. */
@@ -40,6 +40,8 @@ bool facts_weight_bytes(const struct facts *f, int64_t type, uint64_t *bytes);
 /* Bytes per element of such weights, on the average. */
 double facts_bytes_per_elem(const struct facts *f, int64_t type);
 
+/* Bytes of an element of the KV cache, on the average. */
+double facts_cache_elem_bytes(const struct facts *f);
 /* Bytes of KV cache for so many sequences of this context; with an encoder, of both contexts. */
 uint64_t facts_cache_bytes(const struct facts *f, uint64_t context, uint64_t n_texts);
 
