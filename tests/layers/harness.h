@@ -31,7 +31,6 @@ struct harness {
     uint64_t cache_elems[8];
     void *pages[8][HARNESS_PAGES];
     viv_cache caches[8];
-    uint32_t cache_dtype; /* VIV_F32 */
     const viv_cache *cache_list[8];
     bool recurrent[8]; /* pages 0 and 1 are the state before and after */
     viv_recurrent_state recurrent_states[8];
@@ -237,7 +236,7 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                 page[j] = NAN;
             h->pages[s][i] = page;
         }
-        h->caches[s] = (viv_cache){.pages = h->pages[s], .page_rows = HARNESS_PAGE, .dtype = h->cache_dtype};
+        h->caches[s] = (viv_cache){.pages = h->pages[s], .page_rows = HARNESS_PAGE, .dtype = VIV_F32};
         h->cache_list[s] = &h->caches[s];
         h->recurrent_state_list[s] = &h->recurrent_states[s];
         memset(h->pages[s][0], 0, h->recurrent[s] ? h->cache_elems[s] * sizeof(float) : 0);
