@@ -20,7 +20,7 @@ const struct option common_options[] = {
     {"scheduler", 0, OPTION_STRING, COMMON(scheduler), "NAME",
      .help = "who decides what runs when: parallel, serial, or a plugin's"},
     {"context", 'c', OPTION_INT, COMMON(context), "N",
-     .help = "room for N tokens; 0: as many as the model was made for", .min = 0, .max = 1 << 30,
+     .help = "room for N tokens (8k: 8192); 0: as many as the model was made for", .min = 0, .max = 1 << 30,
      .aliases = "ctx-size|n-ctx|num-ctx|max-model-len|context-length|context-size|max-context"},
     {"cache-type", 0, OPTION_CACHE, COMMON(cache_type), "TYPE",
      .help = "type of the KV cache: f32, f16, bf16, q8_0 or q4_0, or of keys and values apart, k=q8_0,v=q4_0; "

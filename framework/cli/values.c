@@ -9,14 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* "512", "8k": k is 1024. */
 static bool read_int(const char *text, int64_t *out)
 {
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (end == text || *end || errno)
+    const bool is_k = end != text && (*end == 'k' || *end == 'K');
+    if (end == text || end[is_k] || errno || (is_k && (value > INT64_MAX / 1024 || value < INT64_MIN / 1024)))
         return false;
-    *out = value;
+    *out = is_k ? value * 1024 : value;
     return true;
 }
 

@@ -13,7 +13,7 @@ static const struct cache_type {
     float largest, end; /* from `end` on, the nearest number is infinity, or the scale of a block is */
 } types[N_CACHE_TYPES] = {
     {VIV_F32, false, INFINITY, INFINITY},         {VIV_F16, false, 65504, 65520},
-    {VIV_BF16, false, 0x1.fep127f, 0x1.ffp127f},  {VIV_Q8_0, false, 127 * 65504.0f, 127 * 65520.0f},
+    {VIV_BF16, false, 0x1.fep127f, 0x1.ffp127f},  {VIV_Q8_0, true, 127 * 65504.0f, 127 * 65520.0f},
     {VIV_Q4_0, true, 8 * 65504.0f, 8 * 65520.0f},
 };
 static const uint16_t F16_NAN = 0x7e00;

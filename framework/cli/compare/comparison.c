@@ -1,5 +1,6 @@
 /* comparison.c - see comparison.h. */
 #include "cli/compare/comparison.h"
+#include "cli/compare/memory.h"
 
 #include "base/buf.h"
 #include "base/figure.h"
@@ -158,9 +159,10 @@ METRIC(get_context, f->context)
 METRIC(get_layers, f->n_layers[STACK_GRAPH] + f->n_layers[STACK_ENCODER])
 static viv_status get_peak(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
-    uint64_t bytes;
-    viv_status status = facts_peak(f, a->context, a->n_texts, a->type, &bytes, err);
-    *value = (double)bytes;
+    const struct memory_query q = {.context = a->context, .n_texts = a->n_texts, .type = a->type};
+    struct memory_use use;
+    viv_status status = memory_predict(f, &q, &use, err);
+    *value = (double)use.total;
     return status;
 }
 

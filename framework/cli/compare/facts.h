@@ -45,11 +45,6 @@ double facts_cache_elem_bytes(const struct facts *f);
 /* Bytes of KV cache for so many sequences of this context; with an encoder, of both contexts. */
 uint64_t facts_cache_bytes(const struct facts *f, uint64_t context, uint64_t n_texts);
 
-/* The most memory that a process has in use which reads n_texts texts of this context and writes a few tokens more:
- * weights as far as they are touched, KV cache, what a step needs, and the program itself. A prediction. */
-viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts, int64_t type, uint64_t *bytes,
-                      struct error *err);
-
 /* What layers keep of so many texts once, however long they are: as it is, and as it was before the last step. */
 uint64_t facts_recurrent_bytes(const struct facts *f, uint64_t n_texts);
 
