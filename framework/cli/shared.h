@@ -60,6 +60,12 @@
         "parse-special", 0, OPTION_FLAG, at,                                                                       \
             .help = "special tokens written out in messages are tokens; without it, they are text"                 \
     }
+#define MEMORY_OPTION(at)                                                                                          \
+    {                                                                                                              \
+        "memory", 0, OPTION_SIZE, at, "SIZE",                                                                      \
+            .help = "stay within SIZE of resident memory, as 900MiB: rows of a step, types of the KV cache and "   \
+                    "the context are lowered as far as is needed"                                                  \
+    }
 #define SESSION_OPTION(at, more)                                                                                   \
     {                                                                                                              \
         "session", 0, OPTION_STRING, at, "FILE", .help = "go on from FILE, and save there in the end",             \

@@ -64,4 +64,20 @@ near() {
 }
 check 'two caches of one model diverge a little' near
 check 'options of one model are checked' ends 2 "$viv" diverge shakespeare shakespeare --tokens 5,6 --on-model cache-type=q5
+
+# --- a budget ----------------------------------------------------------------------------------------------------
+within() { ends 0 "$viv" run shakespeare -p To -n 4 "$@"; }
+roomy() { within --memory 500MiB && grep -q 'within 500 MiB: context of 512 tokens, KV cache of f16, steps of 512 tokens' "$work/err"; }
+check 'what fits is left as it is' roomy
+# the smallest budget, as the error says, does; then steps are short, and the cache is small
+tight() {
+    fails 'the smallest budget that fits is' "$viv" run shakespeare -p To -n 4 --memory 5MiB || return 1
+    least=$(sed 's/.*fits is \([0-9]*\) MiB.*/\1/' "$work/err")
+    within --memory "${least}MiB" && grep -q "within $least.*MiB: context of" "$work/err" && grep -q 'steps of' "$work/err"
+}
+check 'the smallest budget that is named holds a model' tight
+check 'a context that is asked for is kept' says '' "$viv" run shakespeare -p To -n 4 -c 64 --memory 500MiB
+check 'more than there is' fails 'more than this machine has' "$viv" run shakespeare -p To --memory 900TiB
+check 'a budget of nothing' ends 2 "$viv" run shakespeare -p To --memory 0
+check 'a negative budget' ends 2 "$viv" chat shakespeare --memory -5M
 finish

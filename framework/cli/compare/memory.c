@@ -181,7 +181,7 @@ viv_status memory_predict(const struct facts *f, const struct memory_query *q, s
 {
     const uint64_t context = q->context;
     const bool reads = graph_encoder_dim(f->graph) > 0, whole = f->graph->stacks[STACK_GRAPH].whole_sequences;
-    const uint64_t n_rows = whole ? context : size_min(context, ROWS_OF_A_STEP);
+    const uint64_t n_rows = whole ? context : size_min(context, q->max_rows ? q->max_rows : ROWS_OF_A_STEP);
     const struct graph_step text = {.n_rows = context, .n_output_rows = context, .context = context},
                             step = reads ? (struct graph_step){1, 1, 1, context, context}
                                          : (struct graph_step){.n_rows = context * q->n_texts,

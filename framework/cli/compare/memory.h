@@ -8,6 +8,7 @@ struct memory_query {
     uint64_t context;       /* tokens of each sequence, all of them used */
     uint64_t n_texts;       /* sequences at once */
     int64_t type;           /* of weights; -1: as they are in the file, or f16 without one */
+    uint64_t max_rows;      /* of a step; 0: as many as is usual */
     uint64_t expert_budget; /* bytes for the weights of experts (--expert-memory); 0: all may be in memory */
 };
 
