@@ -5,38 +5,48 @@
 #define KERNELS_ATTEND_FLOATS_H
 
 #include "kernels/attend.h"
-#include "kernels/decode_floats.h"
+#include "kernels/blocks.h"
 
-/* A block of keys taken apart (kernels.h): the scales of all tokens, then each byte of all tokens. */
+#define ATTEND_INLINE static inline __attribute__((always_inline))
+
 enum { ATTEND_STEP = 16 }; /* tokens at once; it divides page_rows */
-typedef uint8_t attend_bytes __attribute__((vector_size(ATTEND_STEP)));
-typedef int8_t attend_int8 __attribute__((vector_size(ATTEND_STEP)));
-typedef float attend_vec __attribute__((vector_size(ATTEND_STEP * sizeof(float))));
 
-/* Writes y[32][page_rows] of tokens [first, end), which are multiples of ATTEND_STEP. */
-DECODE_INLINE void attend_block_columns(uint32_t dtype, float *y, const uint8_t *block, uint64_t page_rows,
+/* Writes LANES integers of a block's bytes, times the scale; of q4_0 those of their low halves, or of the high
+ * ones. */
+ATTEND_INLINE void attend_step(uint32_t dtype, float *y, const uint8_t *bytes, vec scale, const int high)
+{
+    const vec x = dtype == VIV_Q8_0 ? vec_load_i8(bytes) : vec_load_i4(bytes, high);
+    vec_store(y, vec_mul(x, scale));
+}
+
+/* Blocks of keys taken apart (kernels.h). Writes y[32][page_rows] of tokens [first, end), multiples of ATTEND_STEP.
+ */
+ATTEND_INLINE void attend_block_columns(uint32_t dtype, float *y, const uint8_t *block, uint64_t page_rows,
                                         uint64_t first, uint64_t end)
 {
     const uint8_t *q = block + page_rows * sizeof(uint16_t);
-    for (uint64_t t = first; t < end; t += ATTEND_STEP) {
-        uint16_t d[ATTEND_STEP];
-        float scales[ATTEND_STEP];
-        attend_vec scale;
-        memcpy(d, block + t * sizeof *d, sizeof d);
-        for (int i = 0; i < ATTEND_STEP; i++)
-            scales[i] = half_to_float(d[i]);
-        memcpy(&scale, scales, sizeof scale);
+    for (uint64_t t = first; t < end; t += LANES) {
+        const vec scale = vec_load_f16((const uint16_t *)(const void *)block + t);
         for (uint64_t j = 0; j < (dtype == VIV_Q8_0 ? BLOCK : BLOCK / 2); j++) {
-            attend_bytes bytes;
-            memcpy(&bytes, q + j * page_rows + t, sizeof bytes);
-            const attend_int8 low = dtype == VIV_Q8_0 ? (attend_int8)bytes : (attend_int8)(bytes & 15) - 8;
-            const attend_vec x = __builtin_convertvector(low, attend_vec) * scale;
-            memcpy(y + j * page_rows + t, &x, sizeof x);
-            if (dtype == VIV_Q8_0)
-                continue;
-            const attend_int8 high = (attend_int8)(bytes >> 4) - 8;
-            const attend_vec z = __builtin_convertvector(high, attend_vec) * scale;
-            memcpy(y + (j + BLOCK / 2) * page_rows + t, &z, sizeof z);
+            attend_step(dtype, y + j * page_rows + t, q + j * page_rows + t, scale, 0);
+            if (dtype == VIV_Q4_0)
+                attend_step(dtype, y + (j + BLOCK / 2) * page_rows + t, q + j * page_rows + t, scale, 1);
+        }
+    }
+}
+
+/* n_blocks blocks one after the other. */
+ATTEND_INLINE void attend_blocks(uint32_t dtype, float *y, const uint8_t *block, uint64_t n_blocks)
+{
+    const uint64_t bytes = dtype == VIV_Q8_0 ? sizeof(struct block_q8_0) : sizeof(struct block_q4_0);
+    for (; n_blocks-- > 0; block += bytes, y += BLOCK) {
+        uint16_t d;
+        memcpy(&d, block, sizeof d);
+        const vec scale = vec_set1(half_to_float(d));
+        for (uint64_t i = 0; i < bytes - sizeof d; i += LANES) {
+            attend_step(dtype, y + i, block + sizeof d + i, scale, 0);
+            if (dtype == VIV_Q4_0)
+                attend_step(dtype, y + BLOCK / 2 + i, block + sizeof d + i, scale, 1);
         }
     }
 }
@@ -46,10 +56,10 @@ static inline void attend_row_floats(uint32_t dtype, float *y, const void *array
 {
     switch (dtype) {
     case VIV_Q8_0:
-        decode_floats(VIV_Q8_0, y, (const struct block_q8_0 *)array + i / BLOCK, n);
+        attend_blocks(VIV_Q8_0, y, (const uint8_t *)((const struct block_q8_0 *)array + i / BLOCK), n / BLOCK);
         break;
     case VIV_Q4_0:
-        decode_floats(VIV_Q4_0, y, (const struct block_q4_0 *)array + i / BLOCK, n);
+        attend_blocks(VIV_Q4_0, y, (const uint8_t *)((const struct block_q4_0 *)array + i / BLOCK), n / BLOCK);
         break;
     default:
         for (uint64_t k = 0; k < n; k++)

@@ -4,7 +4,9 @@
  *   vec                      a vector of LANES floats; LANES divides 16
  *   VECTORS                  of tokens or of values in a tile; VECTORS * LANES * k = 16 or 64
  *   vec_load, vec_load_f16   from memory of any alignment
- *   vec_store, vec_set1, vec_fma(a, b, c) = a * b + c
+ *   vec_load_i8              LANES bytes, signed integers
+ *   vec_load_i4(p, high)     the low or high halves of LANES bytes, less 8
+ *   vec_store, vec_set1, vec_mul, vec_fma(a, b, c) = a * b + c
  *   vec_sum                  the sum of its lanes, in any fixed order
  *
  * Scores: a tile of six queries by VECTORS vectors of tokens, a lane one token, over d in order; or, of keys by

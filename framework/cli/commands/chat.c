@@ -21,7 +21,8 @@ static const struct chat_options defaults = {.speaking = SPEAKING_DEFAULTS};
 static const struct option table[] = {
     SYSTEM_OPTION(OPT(system), NULL),
     FILE_OPTION(OPT(file), "each line is a turn"),
-    MEMORY_OPTION(OPT(memory)),
+    MEMORY_OPTION(OPT(memory),
+                  "rows of a step, types of the KV cache and the context are lowered as far as is needed"),
     SESSION_OPTION(OPT(session), "it holds a conversation"),
     TEMPLATE_OPTION(OPT(template), NULL),
     TEMPLATE_NAME_OPTION(OPT(template_name)),

@@ -47,14 +47,12 @@ static const struct option table[] = {
              "measured have less room"},
     SEQUENCES_OPTION(OPT(texts), NULL, MOST_TEXTS),
     {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
-     .help = "of the weights, where speed is predicted: f32, f16, bf16, or a type of blocks such as q4_k; default "
-             "as in "
-             "the checkpoint, or f16 without one",
-     .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
-    {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE",
-     .help = "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this "
-             "one; repeated: a column for each model on each machine"},
-    {"memory", 0, OPTION_SIZE, OPT(memory), "SIZE", .help = "memory to fit into; default what the machine has"},
+     .help = "type of the weights: f32, f16, bf16, or a type of blocks such as q4_k; default as in the checkpoint, "
+             "or f16 without one",
+     .here = "where speed is predicted", .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
+    {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE", .help = ON_HELP,
+     .here = "that ceilings are of; repeated: a column for each model on each machine"},
+    MEMORY_OPTION(OPT(memory), "default what the machine has"),
     {"measure", 0, OPTION_FLAG, OPT(measure), .help = "measure those that have weights, too"},
     ROUNDS_OPTION(OPT(rounds), "over all models; default 3"),
     PROMPT_OPTION(OPTION_STRINGS, OPT(prompts), "each model answers it, greedily; may be repeated"),

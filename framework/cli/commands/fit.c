@@ -27,12 +27,9 @@ static const struct fit_options defaults = {.users = 1};
 static const struct option table[] = {
     {"users", 'u', OPTION_INT, OPT(users), "N",
      .help = "sequences at once, each with a context of its own; default 1", .min = 1, .max = MOST_USERS,
-     .aliases = "sequences|parallel"},
-    {"memory", 0, OPTION_SIZE, OPT(memory), "SIZE",
-     .help = "memory to fit into; default what programs may still take of this machine's"},
-    {"on", 0, OPTION_STRING, OPT(on), "DEVICE",
-     .help =
-         "another machine, whose memory counts: a name of `viv compare --devices`, or \"80GB/s,2TFLOP/s,16GiB\""},
+     .aliases = "parallel"},
+    MEMORY_OPTION(OPT(memory), "default what programs may still take of this machine's"),
+    {"on", 0, OPTION_STRING, OPT(on), "DEVICE", .help = ON_HELP, .here = "its memory counts"},
     {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
      .help =
          "type of the weights: f32, f16, bf16, or a type of blocks such as q4_k; default as in the checkpoint, or "
