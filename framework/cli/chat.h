@@ -11,6 +11,7 @@ struct chat_options {
     struct speaking speaking;
     const char *system, *file, *session, *template, *template_name;
     struct string_list variables;
+    uint64_t memory; /* --memory; 0: no budget */
     bool verbose, json, no_history, parse_special;
 };
 

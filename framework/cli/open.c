@@ -102,7 +102,6 @@ viv_status cli_open_model(struct opened *o, const struct common *common, const c
         status = open_profile(o, common, err);
     if (status != VIV_OK)
         return status;
-    const char *type = common->cache_type;
     const struct model_options options = {.scheduler = common->scheduler,
                                           .chat_template = o->chat_template,
                                           .chat_template_name = o->chat_template_name,
@@ -116,9 +115,7 @@ viv_status cli_open_model(struct opened *o, const struct common *common, const c
                                           .expert_uses_ctx = o->profile,
                                           .adapters = common->lora.items,
                                           .n_adapters = (uint32_t)common->lora.n,
-                                          .cache_dtype = !type                      ? -1
-                                                         : strcmp(type, "f32") == 0 ? VIV_F32
-                                                                                    : VIV_F16,
+                                          .cache_type = common->cache_type,
                                           .progress = on_progress,
                                           .progress_ctx = &o->progress,
                                           .notice = on_notice,

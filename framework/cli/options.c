@@ -20,11 +20,13 @@ const struct option common_options[] = {
     {"scheduler", 0, OPTION_STRING, COMMON(scheduler), "NAME",
      .help = "who decides what runs when: parallel, serial, or a plugin's"},
     {"context", 'c', OPTION_INT, COMMON(context), "N",
-     .help = "room for N tokens; 0: as many as the model was made for", .min = 0, .max = 1 << 30,
+     .help = "room for N tokens (8k: 8192); 0: as many as the model was made for", .min = 0, .max = 1 << 30,
      .aliases = "ctx-size|n-ctx|num-ctx|max-model-len|context-length|context-size|max-context"},
-    {"cache-type", 0, OPTION_CHOICE, COMMON(cache_type), "TYPE",
-     .help = "element type of the KV cache, f32 or f16; default f32 if the weights are f32, else f16",
-     .choices = "f32|f16", .aliases = "kv-cache-dtype|kv-cache-type"},
+    {"cache-type", 0, OPTION_CACHE, COMMON(cache_type), "TYPE",
+     .help = "type of the KV cache: f32, f16, bf16, q8_0 or q4_0, or of keys and values apart, k=q8_0,v=q4_0; "
+             "default f32 "
+             "if the weights are f32, else f16",
+     .choices = "f32|f16|bf16|q8_0|q4_0", .aliases = "kv-cache-dtype|kv-cache-type"},
     {"expert-memory", 0, OPTION_SIZE, COMMON(expert_memory), "SIZE",
      .help = "keep at most SIZE (such as 4GiB) of the weights of experts in memory, and read others from the file "
              "when they are chosen"},
@@ -132,7 +134,7 @@ static const struct stranger {
     {NULL, "b|batch-size|ub|ubatch-size|threads-batch|tb", "viv chooses how many tokens a step reads"},
     {NULL, "mlock|no-mmap|mmap|gpu-memory-utilization",
      "weights are mapped; --expert-memory SIZE limits those of experts"},
-    {NULL, "cache-type-k|cache-type-v|ctk|ctv", "use --cache-type TYPE, for keys and values alike"},
+    {NULL, "cache-type-k|cache-type-v|ctk|ctv", "use --cache-type k=TYPE,v=TYPE"},
     {NULL, "chat-template", "--template FILE is a template, --template-name NAME one of the model's"},
     {NULL, "chat-template-kwargs", "--var NAME=VALUE sets one variable of the template"},
     {NULL, "format|grammar|json-schema|grammar-file",

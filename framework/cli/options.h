@@ -19,7 +19,8 @@ enum option_kind {
     OPTION_CHOICE,  /* const char *: one of the words of `choices` */
     OPTION_STRINGS, /* struct string_list: may be said several times */
     OPTION_IDS,     /* struct id_list: "1,2,3"; several times: one after another */
-    OPTION_BIAS     /* struct bias_list: "17=-2.5"; may be said several times */
+    OPTION_BIAS,    /* struct bias_list: "17=-2.5"; may be said several times */
+    OPTION_CACHE    /* const char *: types of the KV cache, as cache_types_parse reads them */
 };
 
 struct option {

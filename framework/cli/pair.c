@@ -3,13 +3,13 @@
 
 #include "engine/load.h"
 
-viv_status pair_open(struct pair *p, const struct common *common, struct error *err)
+viv_status pair_open(struct pair *p, const struct common *on_a, const struct common *on_b, struct error *err)
 {
-    viv_status status = cli_open_model(&p->a, common, p->names[0], err);
+    viv_status status = cli_open_model(&p->a, on_a, p->names[0], err);
     if (status != VIV_OK)
         return status;
     p->b = (struct opened){.engine = p->a.engine, .world = p->a.world, .progress = p->a.progress};
-    return cli_open_model(&p->b, common, p->names[1], err);
+    return cli_open_model(&p->b, on_b, p->names[1], err);
 }
 
 viv_status pair_load(struct pair *p, struct error *err)

@@ -10,8 +10,8 @@ struct pair {
     struct opened a, b;
 };
 
-/* Opens both; `names` is set. pair_close in any case. */
-viv_status pair_open(struct pair *p, const struct common *common, struct error *err);
+/* Opens both, each with its options; `names` is set. pair_close in any case. */
+viv_status pair_open(struct pair *p, const struct common *on_a, const struct common *on_b, struct error *err);
 viv_status pair_load(struct pair *p, struct error *err);
 /* As cli_close_opened. */
 int pair_close(struct pair *p, viv_status status, struct error *err);

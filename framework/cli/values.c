@@ -1,6 +1,7 @@
 /* values.c - what the value of an option says. */
 #include "base/buf.h"
 #include "cli/options.h"
+#include "graph/cache_types.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -8,14 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* "512", "8k": k is 1024. */
 static bool read_int(const char *text, int64_t *out)
 {
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (end == text || *end || errno)
+    const bool is_k = end != text && (*end == 'k' || *end == 'K');
+    if (end == text || end[is_k] || errno || (is_k && (value > INT64_MAX / 1024 || value < INT64_MIN / 1024)))
         return false;
-    *out = value;
+    *out = is_k ? value * 1024 : value;
     return true;
 }
 
@@ -143,6 +146,9 @@ viv_status option_set(const struct option *o, const char *text, void *options, s
         return add_ids(o, text, field, err);
     case OPTION_BIAS:
         return add_bias(o, text, field, err);
+    case OPTION_CACHE:
+        *(const char **)field = text;
+        return cache_types_parse(text, &(struct cache_types){0}, err);
     }
     return VIV_OK;
 }

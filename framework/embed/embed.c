@@ -91,10 +91,10 @@ static void on_notice(void *ctx, const char *sentence)
 
 /* --- models -------------------------------------------------------------------------------------------------- */
 
-static viv_status cache_type(const char *name, int64_t *out, struct error *err)
+static viv_status cache_type(const char *text, struct error *err)
 {
-    *out = !name ? -1 : strcmp(name, "f16") == 0 ? VIV_F16 : strcmp(name, "f32") == 0 ? VIV_F32 : -2;
-    return *out >= -1 ? VIV_OK : error_set(err, VIV_EINVAL, "cache_type is '%s', expected f16 or f32", name);
+    const viv_status status = text ? cache_types_parse(text, &(struct cache_types){0}, err) : VIV_OK;
+    return status == VIV_OK ? VIV_OK : error_prefix(err, "cache_type");
 }
 
 viv_status viv_model_open(viv_engine *engine, const char *name, const viv_model_options *options, viv_model **model,
@@ -103,7 +103,6 @@ viv_status viv_model_open(viv_engine *engine, const char *name, const viv_model_
     static const viv_model_options usual = {.struct_size = sizeof usual};
     struct error *err = error_of(e);
     viv_model *m = NULL;
-    int64_t type;
     if (!options)
         options = &usual;
     viv_status status = check("viv_model_options", options->struct_size, sizeof *options, options->flags, err);
@@ -114,14 +113,14 @@ viv_status viv_model_open(viv_engine *engine, const char *name, const viv_model_
     if (status == VIV_OK && options->chat_template && !file_exists(options->chat_template))
         status = error_set(err, VIV_ENOTFOUND, "%s: there is no such chat template", options->chat_template);
     if (status == VIV_OK)
-        status = cache_type(options->cache_type, &type, err);
+        status = cache_type(options->cache_type, err);
     if (status != VIV_OK)
         return status;
     const struct model_options ours = {.scheduler = options->scheduler,
                                        .n_threads = options->n_threads,
                                        .context = options->context,
                                        .expert_budget = options->expert_memory,
-                                       .cache_dtype = type,
+                                       .cache_type = options->cache_type,
                                        .adapters = options->adapters,
                                        .n_adapters = options->n_adapters,
                                        .chat_template = options->chat_template,

@@ -179,7 +179,6 @@ viv_status engine_open_draft(viv_model *m, const char *name, struct error *err)
     const struct model_options options = {.host = m->options.host,
                                           .scheduler = m->options.scheduler,
                                           .n_threads = m->options.n_threads,
-                                          .cache_dtype = -1,
                                           .progress = m->options.progress,
                                           .progress_ctx = m->options.progress_ctx,
                                           .notice = m->options.notice,

@@ -71,7 +71,9 @@ viv_status model_open(const struct model_options *options, const char *name, viv
     if (!m)
         return error_nomem(err);
     m->options = *options;
-    viv_status status = open_parts(m, name, err);
+    viv_status status = options->cache_type ? cache_types_parse(options->cache_type, &m->cache_types, err) : VIV_OK;
+    if (status == VIV_OK)
+        status = open_parts(m, name, err);
     if (status != VIV_OK) {
         model_close(m);
         return status;
@@ -145,7 +147,7 @@ viv_status model_load(viv_model *m, struct error *err)
     if (status == VIV_OK)
         status = bind_transformed(m, err);
     if (status == VIV_OK) {
-        m->cache_dtype = model_cache_dtype(m);
+        m->cache_types = model_cache_types(m);
         status = cache_lay_out(m, err);
     }
     if (status == VIV_OK && m->options.expert_budget)

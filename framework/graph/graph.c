@@ -238,7 +238,7 @@ static viv_status add_cache(viv_infer *b, const char *name, uint64_t elems, enum
     if (!copy)
         return fail(b, VIV_ENOMEM, "out of memory");
     *index = in->node->n_caches;
-    in->caches[in->node->n_caches++] = (struct graph_cache){copy, elems, kind};
+    in->caches[in->node->n_caches++] = (struct graph_cache){.name = copy, .elems = elems, .kind = kind};
     return VIV_OK;
 }
 
@@ -253,6 +253,25 @@ static viv_status want_encoder_cache(viv_infer *b, const char *name, uint64_t el
     if (b->encoder_dim == 0)
         return fail(b, VIV_EINVAL, "the model has no encoder, so there is no encoder output to cache");
     return add_cache(b, name, elems, CACHE_OF_ENCODER_OUTPUT, index);
+}
+
+static viv_status set_cache_content(viv_infer *b, uint32_t index, uint32_t content, uint64_t width)
+{
+    struct inference *in = b->ctx;
+    struct graph_cache *cache = index < in->node->n_caches ? &in->caches[index] : NULL;
+    if (!cache || cache->kind == CACHE_RECURRENT)
+        return fail(b, VIV_EINVAL, "it says what cache %" PRIu32 " holds, but has %s", index,
+                    cache ? "recurrent state there" : "no such cache");
+    if (content != VIV_CACHE_KEYS && content != VIV_CACHE_VALUES)
+        return fail(b, VIV_EINVAL, "it says that cache '%s' holds %" PRIu32 ", expected keys (%d) or values (%d)",
+                    cache->name, content, VIV_CACHE_KEYS, VIV_CACHE_VALUES);
+    if (width == 0 || cache->elems % width)
+        return fail(b, VIV_ESHAPE,
+                    "it says that cache '%s' of %" PRIu64 " elements has parts of %" PRIu64 ", expected a divisor",
+                    cache->name, cache->elems, width);
+    cache->content = content;
+    cache->width = width;
+    return VIV_OK;
 }
 
 static viv_status want_recurrent_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
@@ -376,6 +395,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
                    .want_cache = want_cache,
                    .want_encoder_cache = want_encoder_cache,
                    .want_recurrent_state = want_recurrent_state,
+                   .set_cache_content = set_cache_content,
                    .n_phases = 1};
     const struct trail before = trail;
     const uint32_t mode = float_mode();

@@ -34,6 +34,8 @@ struct graph_cache {
     const char *name; /* "k" */
     uint64_t elems;   /* per row of what it grows with; of recurrent state, all */
     enum cache_kind kind;
+    uint32_t content; /* VIV_CACHE_..., and by parts of so many features: viv_infer.set_cache_content */
+    uint64_t width;
 };
 
 struct graph_node {

@@ -4,7 +4,9 @@
  *   vec                      a vector of LANES floats; LANES divides 16
  *   VECTORS                  of tokens or of values in a tile; VECTORS * LANES * k = 16 or 64
  *   vec_load, vec_load_f16   from memory of any alignment
- *   vec_store, vec_set1, vec_fma(a, b, c) = a * b + c
+ *   vec_load_i8              LANES bytes, signed integers
+ *   vec_load_i4(p, high)     the low or high halves of LANES bytes, less 8
+ *   vec_store, vec_set1, vec_mul, vec_fma(a, b, c) = a * b + c
  *   vec_sum                  the sum of its lanes, in any fixed order
  *
  * Scores: a tile of six queries by VECTORS vectors of tokens, a lane one token, over d in order; or, of keys by
@@ -14,9 +16,12 @@
  *
  * The result of a query does not depend on the others in its tile: the scores of tokens are independent, all later
  * operations use only the tokens that the query sees, and if the queries of a tile see different tokens, each is
- * computed alone. */
+ * computed alone.
+ *
+ * Keys and values of f32 and f16 are read as they are. Of other types, the part of a page that QUERIES queries see
+ * is made floats first (attend_floats.h), in the scratch, and then computed with as f32. */
 #include "base/size.h"
-#include "kernels/attend.h"
+#include "kernels/attend_floats.h"
 #include "kernels/kernels.h"
 #include "kernels/wide.h"
 
@@ -49,10 +54,16 @@ static uint64_t whole_vectors(uint64_t n)
 
 static uint64_t attend_scratch_bytes(uint64_t head_dim, uint64_t v_dim, uint64_t page_rows, uint64_t n_group)
 {
-    (void)head_dim;
     (void)n_group;
-    return (TILE * page_rows + QUERIES * whole_vectors(v_dim)) * sizeof(float);
+    return (TILE * page_rows + QUERIES * whole_vectors(v_dim) + (head_dim + v_dim) * page_rows) * sizeof(float);
 }
+
+/* Keys and values of this head in one page. */
+struct page {
+    uint64_t index;
+    const void *keys, *values;
+    int k_type, v_type; /* 0: f32, 1: f16 */
+};
 
 INLINE vec load(uint32_t dtype, const void *array, uint64_t i)
 {
@@ -287,16 +298,38 @@ static void weigh(const viv_attend *a, struct query *query, uint64_t page, struc
         query->values[i] *= shrink;
 }
 
+/* The page for queries that see tokens [begin, end) together. `floats`: room for its keys and values. */
+static struct page open_page(const viv_attend *a, uint64_t index, uint64_t begin, uint64_t end, float *floats)
+{
+    struct page page = {.index = index,
+                        .keys = (const char *)a->k_pages[index] + a->k_offset,
+                        .values = (const char *)a->v_pages[index] + a->v_offset,
+                        .k_type = a->k_dtype == VIV_F16,
+                        .v_type = a->v_dtype == VIV_F16};
+    const bool direct_k = a->k_dtype == VIV_F32 || page.k_type, direct_v = a->v_dtype == VIV_F32 || page.v_type;
+    const bool shared = page.keys == page.values && a->k_stride; /* values are part of the keys */
+    const struct part part = part_of(begin, end, index, a->page_rows);
+    float *values = floats + a->head_dim * a->page_rows;
+    if (!direct_k) {
+        attend_key_floats(a, floats, page.keys, part.first, part.end);
+        page.keys = floats;
+    }
+    if (!direct_v && shared) {
+        page.values = floats;
+    } else if (!direct_v) {
+        attend_value_floats(a, values, page.values, part.first, part.end);
+        page.values = values;
+    }
+    return page;
+}
+
 /* Runs up to TILE queries over one page. */
-static void attend_tile(const viv_attend *a, struct query *queries, uint64_t n_queries, uint64_t page,
+static void attend_tile(const viv_attend *a, struct query *queries, uint64_t n_queries, const struct page *page,
                         float *scores)
 {
-    const void *keys = (const char *)a->k_pages[page] + a->k_offset;
-    const void *values = (const char *)a->v_pages[page] + a->v_offset;
-    const int type = a->dtype == VIV_F16;
     struct part parts[TILE], any = {a->page_rows, 0}, common = {0, a->page_rows};
     for (uint64_t i = 0; i < n_queries; i++) {
-        parts[i] = part_of(queries[i].seen.begin, queries[i].seen.end, page, a->page_rows);
+        parts[i] = part_of(queries[i].seen.begin, queries[i].seen.end, page->index, a->page_rows);
         common.first = size_max(common.first, parts[i].first);
         common.end = size_min(common.end, parts[i].end);
         if (parts[i].end) {
@@ -308,28 +341,28 @@ static void attend_tile(const viv_attend *a, struct query *queries, uint64_t n_q
         return;
     if (common.first >= common.end)
         common = (struct part){a->page_rows, a->page_rows};
-    (a->k_stride ? score_rows_of : scores_of)[type][n_queries](a, queries, keys, any, scores);
+    (a->k_stride ? score_rows_of : scores_of)[page->k_type][n_queries](a, queries, page->keys, any, scores);
     for (uint64_t i = 0; i < n_queries; i++) {
         if (!parts[i].end)
             continue;
-        weigh(a, &queries[i], page, parts[i], scores + i * a->page_rows);
+        weigh(a, &queries[i], page->index, parts[i], scores + i * a->page_rows);
         struct part before = {parts[i].first, size_min(parts[i].end, common.first)};
         if (before.first < before.end)
-            values_of[type][1](a, &queries[i], values, before, scores + i * a->page_rows);
+            values_of[page->v_type][1](a, &queries[i], page->values, before, scores + i * a->page_rows);
     }
     if (common.first == a->page_rows)
         return;
-    values_of[type][n_queries](a, queries, values, common, scores);
+    values_of[page->v_type][n_queries](a, queries, page->values, common, scores);
     for (uint64_t i = 0; i < n_queries; i++)
         if (parts[i].end > common.end)
-            values_of[type][1](a, &queries[i], values, (struct part){common.end, parts[i].end},
-                               scores + i * a->page_rows);
+            values_of[page->v_type][1](a, &queries[i], page->values, (struct part){common.end, parts[i].end},
+                                       scores + i * a->page_rows);
 }
 
 static void attend(const viv_attend *a)
 {
     const uint64_t n_values = whole_vectors(a->v_dim), n_queries = a->n_rows * a->n_group;
-    float *scores = a->scratch;
+    float *scores = a->scratch, *floats = scores + TILE * a->page_rows + QUERIES * n_values;
     struct query queries[QUERIES];
     for (uint64_t first = 0; first < n_queries; first += QUERIES) {
         uint64_t n = size_min(n_queries - first, QUERIES), begin = UINT64_MAX, end = 0;
@@ -346,9 +379,11 @@ static void attend(const viv_attend *a)
             begin = size_min(begin, queries[i].seen.begin);
             end = size_max(end, queries[i].seen.end);
         }
-        for (uint64_t page = begin / a->page_rows; page * a->page_rows < end; page++)
+        for (uint64_t index = begin / a->page_rows; index * a->page_rows < end; index++) {
+            const struct page page = open_page(a, index, begin, end, floats);
             for (uint64_t i = 0; i < n; i += TILE)
-                attend_tile(a, queries + i, size_min(n - i, TILE), page, scores);
+                attend_tile(a, queries + i, size_min(n - i, TILE), &page, scores);
+        }
         for (uint64_t i = 0; i < n; i++) {
             float *out = a->out + queries[i].row * a->out_stride + queries[i].group * a->v_dim;
             float sum = queries[i].sum != 0.0f ? queries[i].sum : 1.0f; /* nothing seen: zeros */

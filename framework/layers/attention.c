@@ -154,6 +154,7 @@ static viv_status infer(void *layer, viv_infer *b)
     l->temper = (float)b->get_float(b, "temper.beta");
     l->temper_length = (uint64_t)b->get_int(b, "temper.length");
     l->temper_offset = (uint64_t)b->get_int(b, "temper.offset");
+    l->kv_cache = (struct kv_cache){.n_heads = l->n_heads, .n_kv_heads = l->n_kv_heads, .head_dim = l->head_dim};
     if (l->n_heads % l->n_kv_heads != 0)
         return viv_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
                         l->n_kv_heads, l->n_heads);
@@ -200,9 +201,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = relative_infer(&l->relative, b, l->n_heads, l->causal);
     if (status == VIV_OK)
-        status = b->want_cache(b, "k", kv_dim, &l->kv_cache.k);
-    if (status == VIV_OK)
-        status = b->want_cache(b, "v", kv_dim, &l->kv_cache.v);
+        status = kv_cache_infer(&l->kv_cache, b, b->want_cache);
     b->out_dim = l->out_dim = out[0];
     b->n_phases = 6;
     b->whole_sequences = !l->causal;
@@ -263,9 +262,6 @@ static viv_status prepare(void *layer, viv_prepare *p)
                        {&l->k, "k", "k_bias", !l->fused},
                        {&l->v, "v", "v_bias", !l->fused},
                        {&l->gate, "gate", "gate_bias", l->gated}};
-    l->kv_cache.n_heads = l->n_heads;
-    l->kv_cache.n_kv_heads = l->n_kv_heads;
-    l->kv_cache.head_dim = l->head_dim;
     viv_status status = kv_cache_prepare(&l->kv_cache, p);
     if (status != VIV_OK)
         return status;
@@ -428,7 +424,7 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
 {
     const viv_span *span = span_of_task(e, CACHE_ROWS, 1, &task);
     uint64_t begin = task * CACHE_ROWS, end = viv_min(begin + CACHE_ROWS, span->n_rows);
-    uint64_t first = span->first_row + begin, kv_dim = l->n_kv_heads * l->head_dim;
+    uint64_t first = span->first_row + begin;
     float *angles = (float *)((char *)e->scratch + l->scratch);
     for (uint64_t r = begin; r < end; r++)
         settle_row(l, e, w, span->first_row + r);
@@ -439,9 +435,9 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
                        angles + l->rope.dim / 2);
     }
     viv_status status = kv_cache_write_keys(&l->kv_cache, e, span, span->position + begin, end - begin,
-                                            w->k + first * l->kv_stride, l->kv_stride, 0, kv_dim);
+                                            w->k + first * l->kv_stride, l->kv_stride, 0, l->n_kv_heads);
     return status == VIV_OK ? kv_cache_write_values(&l->kv_cache, e, span, span->position + begin, end - begin,
-                                                    w->v + first * l->kv_stride, l->kv_stride, 0, kv_dim)
+                                                    w->v + first * l->kv_stride, l->kv_stride, 0, l->n_kv_heads)
                             : status;
 }
 
@@ -452,7 +448,6 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
     uint64_t row = span->first_row + begin, n_group = l->n_heads / l->n_kv_heads;
     viv_attend a = {.flags = l->causal ? VIV_ATTEND_CAUSAL : 0,
                     .n_rows = viv_min(ATTEND_ROWS, span->n_rows - begin),
-                    .q = w->q + row * l->q_stride,
                     .q_stride = l->q_stride,
                     .out = w->heads + row * l->heads_stride,
                     .out_stride = l->heads_stride,
@@ -467,7 +462,7 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
                     .bias = relative_bias(&l->relative, head * n_group),
                     .reach = l->relative.reach,
                     .scratch = e->scratch};
-    kv_cache_attend(&l->kv_cache, e, span, head, &a);
+    kv_cache_attend(&l->kv_cache, span, head, w->q + row * l->q_stride, &a);
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)

@@ -62,6 +62,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (l->encoder_dim == 0)
         return viv_fail(b->host, VIV_EINVAL,
                         "reads the output of an encoder: it belongs in the graph of a spec that has one");
+    l->kv_cache = (struct kv_cache){.n_heads = l->n_heads, .n_kv_heads = l->n_kv_heads, .head_dim = l->head_dim};
     if (l->n_heads % l->n_kv_heads != 0)
         return viv_fail(b->host, VIV_ESHAPE, "n_kv_heads %" PRIu64 " does not divide n_heads %" PRIu64,
                         l->n_kv_heads, l->n_heads);
@@ -85,9 +86,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = b->want_weight(b, "out_bias", 1, out);
     if (status == VIV_OK)
-        status = b->want_encoder_cache(b, "k", kv_dim, &l->kv_cache.k);
-    if (status == VIV_OK)
-        status = b->want_encoder_cache(b, "v", kv_dim, &l->kv_cache.v);
+        status = kv_cache_infer(&l->kv_cache, b, b->want_encoder_cache);
     b->out_dim = l->out_dim = out[0];
     b->n_phases = 5;
     return status;
@@ -108,9 +107,6 @@ static viv_status cost(const void *layer, viv_cost *c)
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct cross_attention *l = layer;
-    l->kv_cache.n_heads = l->n_heads;
-    l->kv_cache.n_kv_heads = l->n_kv_heads;
-    l->kv_cache.head_dim = l->head_dim;
     viv_status status = kv_cache_prepare(&l->kv_cache, p);
     if (status == VIV_OK)
         status = viv_projection_prepare(&l->q, p, "q", "q_bias");
@@ -122,6 +118,9 @@ static viv_status prepare(void *layer, viv_prepare *p)
         status = viv_projection_prepare(&l->out, p, "out", "out_bias");
     if (status != VIV_OK)
         return status;
+    /* a task takes whole heads of keys and values, as the cache does */
+    l->k.tile = ((l->k.tile - 1) / l->head_dim + 1) * l->head_dim;
+    l->v.tile = ((l->v.tile - 1) / l->head_dim + 1) * l->head_dim;
     prepared_rows_add(&l->rows, &l->q, &l->q_offset);
     prepared_rows_add(&l->head_rows, &l->out, &l->out_offset);
     l->scratch = viv_max(viv_max(viv_projection_scratch_bytes(&l->q), viv_projection_scratch_bytes(&l->out)),
@@ -173,16 +172,16 @@ static viv_status fill_encoder_cache(const struct cross_attention *l, const viv_
     task -= is_key ? 0 : viv_projection_tiles(&l->k);
     char *rows = (char *)e->scratch + l->scratch;
     float *y = (float *)(rows + ENCODER_ROWS * l->encoder_row_bytes);
-    const uint64_t tile = p->tile, first = task * tile;
+    const uint64_t tile = p->tile;
     viv_status status = VIV_OK;
     for (uint64_t row = 0, n; status == VIV_OK && row < span->n_encoder_rows; row += n) {
         n = viv_min(ENCODER_ROWS, span->n_encoder_rows - row);
         for (uint64_t r = 0; r < n; r++)
             viv_projection_prepare_row(p, rows + r * l->encoder_row_bytes,
                                        span->encoder_output + (row + r) * l->encoder_dim);
-        uint64_t end = first + viv_projection_run_tile(p, task, rows, l->encoder_row_bytes, n, y, tile, e->scratch);
-        status = (is_key ? kv_cache_write_keys : kv_cache_write_values)(&l->kv_cache, e, span, row, n, y, tile,
-                                                                        first, end);
+        uint64_t width = viv_projection_run_tile(p, task, rows, l->encoder_row_bytes, n, y, tile, e->scratch);
+        status = (is_key ? kv_cache_write_keys : kv_cache_write_values)(
+            &l->kv_cache, e, span, row, n, y, tile, task * tile / l->head_dim, width / l->head_dim);
     }
     return status;
 }
@@ -211,14 +210,13 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
             const viv_span *span = span_of_task(e, ATTEND_ROWS, l->n_kv_heads, &block);
             uint64_t begin = block / l->n_kv_heads * ATTEND_ROWS, row = span->first_row + begin;
             viv_attend a = {.n_rows = viv_min(ATTEND_ROWS, span->n_rows - begin),
-                            .q = q + row * l->heads_stride,
                             .q_stride = l->heads_stride,
                             .out = heads + row * l->heads_stride,
                             .out_stride = l->heads_stride,
                             .n_keys = span->n_encoder_rows,
                             .scale = l->scale,
                             .scratch = e->scratch};
-            kv_cache_attend(&l->kv_cache, e, span, block % l->n_kv_heads, &a);
+            kv_cache_attend(&l->kv_cache, span, block % l->n_kv_heads, q + row * l->heads_stride, &a);
             break;
         }
         case 3:

@@ -14,24 +14,26 @@ enum {
 
 struct kv_cache {
     const viv_kernels *kernels;
-    uint64_t n_heads, n_kv_heads, head_dim;
-    uint32_t k, v; /* indices of the caches (viv_span.cache) */
+    uint64_t n_heads, n_kv_heads, head_dim; /* set by the layer, before all else */
+    uint32_t k, v;                          /* indices of the caches (viv_span.cache) */
     struct cache_writer writer;
 };
 
+/* Declares the caches by want_cache, or want_encoder_cache. */
+viv_status kv_cache_infer(struct kv_cache *s, viv_infer *b,
+                          viv_status (*want)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index));
 viv_status kv_cache_prepare(struct kv_cache *s, const viv_prepare *p);
 uint64_t kv_cache_scratch(const struct kv_cache *s, const viv_prepare *p); /* bytes that kv_cache_attend needs */
 
-/* Writes features [first, end) of the keys, or values, of n rows, from row `row` of the cache on: feature f of the
- * r-th is x[r * stride + f - first]. VIV_ERANGE if a number is too large for the cache's type. */
+/* Writes the keys, or values, of n_heads key/value heads from `head` on, of n rows, from row `row` of the cache on:
+ * those of the r-th are x + r * stride. VIV_ERANGE if a number is too large for the cache's type. */
 viv_status kv_cache_write_keys(const struct kv_cache *s, const viv_exec *e, const viv_span *span, uint64_t row,
-                               uint64_t n, const float *x, uint64_t stride, uint64_t first, uint64_t end);
+                               uint64_t n, const float *x, uint64_t stride, uint64_t head, uint64_t n_heads);
 viv_status kv_cache_write_values(const struct kv_cache *s, const viv_exec *e, const viv_span *span, uint64_t row,
-                                 uint64_t n, const float *x, uint64_t stride, uint64_t first, uint64_t end);
+                                 uint64_t n, const float *x, uint64_t stride, uint64_t head, uint64_t n_heads);
 
-/* Runs attention for one key/value head. The caller sets the queries and the mask in *a, with q and out of all
- * heads; the rest is filled in here. */
-void kv_cache_attend(const struct kv_cache *s, const viv_exec *e, const viv_span *span, uint64_t head,
-                     viv_attend *a);
+/* Runs attention for one key/value head. The caller sets the mask and the output of all heads in *a, and passes the
+ * queries of all heads, which this may change; the rest is filled in here. */
+void kv_cache_attend(const struct kv_cache *s, const viv_span *span, uint64_t head, float *q, viv_attend *a);
 
 #endif

@@ -21,6 +21,7 @@
  *   cache:   [c, k_pe], kv_rank + rope_dim elements per token: a page is [page_rows][kv_rank + rope_dim] */
 #include "layers/cache.h"
 #include "layers/description.h"
+#include "layers/hadamard.h"
 #include "layers/rope.h"
 
 #include <inttypes.h>
@@ -104,6 +105,13 @@ static const viv_attr *const attrs[] = {
     ROPE_ATTRS,
     NULL};
 
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+    for (uint64_t rest; b; a = b, b = rest)
+        rest = a % b;
+    return a;
+}
+
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct latent_attention *l = layer;
@@ -164,6 +172,8 @@ static viv_status infer(void *layer, viv_infer *b)
         status = rope_infer(&l->rope, b, l->rope_dim);
     if (status == VIV_OK)
         status = b->want_cache(b, "c", kv_a[0], &l->c);
+    if (status == VIV_OK) /* the types of keys, of which the values are a part */
+        status = b->set_cache_content(b, l->c, VIV_CACHE_KEYS, common_divisor(l->kv_rank, l->rope_dim));
     l->norm_eps = (float)b->get_float(b, "norm.eps");
     double scale = b->is_set(b, "scale") ? b->get_float(b, "scale") : 1 / sqrt((double)(l->nope_dim + l->rope_dim));
     if (l->rope.scaling != ROPE_NONE && l->rope.factor > 1) {
@@ -341,6 +351,27 @@ static void settle_row(const struct latent_attention *l, const viv_exec *e, uint
     }
 }
 
+/* Writes the cached vector of one token. Its two parts rotate apart, so that the values are the first of them. */
+static viv_status write_vector(const struct latent_attention *l, const viv_exec *e, const viv_cache *cache,
+                               uint64_t token, const float *kv)
+{
+    const uint64_t width = width_of(l), at = token % cache->page_rows * width;
+    char *page = cache->pages[token / cache->page_rows];
+    viv_status status;
+    if (!cache_has_blocks(cache->dtype)) {
+        status = cache_check(e, cache->dtype, "keys and values", kv, width, 1, width);
+        if (status == VIV_OK)
+            cache_write(&l->writer, cache->dtype, page, at, kv, width);
+        return status;
+    }
+    status = cache_write_blocks(&l->writer, e, cache->dtype, "keys and values",
+                                page + cache_bytes(cache->dtype, at), kv, l->kv_rank);
+    return status == VIV_OK && l->rope_dim
+               ? cache_write_blocks(&l->writer, e, cache->dtype, "keys",
+                                    page + cache_bytes(cache->dtype, at + l->kv_rank), kv + l->kv_rank, l->rope_dim)
+               : status;
+}
+
 static viv_status write_cache(const struct latent_attention *l, const viv_exec *e, uint64_t task)
 {
     const viv_span *span = span_of_task(e, CACHE_ROWS, 1, &task);
@@ -353,10 +384,7 @@ static viv_status write_cache(const struct latent_attention *l, const viv_exec *
         const uint64_t row = span->first_row + r, token = span->position + r;
         const float *kv = (const float *)area(e, l->at.kv) + row * width;
         settle_row(l, e, row, rope_frequency(&l->rope, span, r, angles, &known), angles + l->rope.dim / 2);
-        status = cache_check(e, "keys and values", kv, width, 1, width);
-        if (status == VIV_OK)
-            cache_write(&l->writer, e, cache->pages[token / cache->page_rows], token % cache->page_rows * width, kv,
-                        width);
+        status = write_vector(l, e, cache, token, kv);
     }
     return status;
 }
@@ -367,15 +395,19 @@ static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t
     const viv_cache *cache = span->cache[l->c];
     const uint64_t width = width_of(l), head = task % head_blocks(l) * ATTEND_HEADS;
     const uint64_t begin = task / head_blocks(l) * ATTEND_ROWS, row = span->first_row + begin;
+    const uint64_t n_rows = viv_min(ATTEND_ROWS, span->n_rows - begin);
+    const uint64_t n_group = viv_min(ATTEND_HEADS, l->n_heads - head);
+    float *q = (float *)area(e, l->at.absorbed) + (row * l->n_heads + head) * width;
+    float *out = (float *)area(e, l->at.latent) + (row * l->n_heads + head) * l->kv_rank;
     const viv_attend a = {.struct_size = sizeof a,
                           .flags = VIV_ATTEND_CAUSAL,
-                          .n_rows = viv_min(ATTEND_ROWS, span->n_rows - begin),
-                          .n_group = viv_min(ATTEND_HEADS, l->n_heads - head),
+                          .n_rows = n_rows,
+                          .n_group = n_group,
                           .head_dim = width,
                           .v_dim = l->kv_rank,
-                          .q = (const float *)area(e, l->at.absorbed) + (row * l->n_heads + head) * width,
+                          .q = q,
                           .q_stride = l->n_heads * width,
-                          .out = (float *)area(e, l->at.latent) + (row * l->n_heads + head) * l->kv_rank,
+                          .out = out,
                           .out_stride = l->n_heads * l->kv_rank,
                           .k_pages = (const void *const *)cache->pages,
                           .v_pages = (const void *const *)cache->pages,
@@ -384,10 +416,21 @@ static void attend(const struct latent_attention *l, const viv_exec *e, uint64_t
                           .page_rows = cache->page_rows,
                           .position = span->position + begin,
                           .n_keys = span->position + span->n_rows,
-                          .dtype = e->cache_dtype,
+                          .k_dtype = cache->dtype,
+                          .v_dtype = cache->dtype,
                           .scale = l->scale,
                           .scratch = e->scratch};
+    const bool rotates = cache_rotates(cache->dtype);
+    for (uint64_t r = 0; rotates && r < n_rows; r++)
+        for (uint64_t h = 0; h < n_group; h++) {
+            float *one = q + r * a.q_stride + h * width;
+            hadamard_rotate(one, l->kv_rank);
+            hadamard_rotate(one + l->kv_rank, l->rope_dim);
+        }
     l->kernels->attend(&a);
+    for (uint64_t r = 0; rotates && r < n_rows; r++)
+        for (uint64_t h = 0; h < n_group; h++)
+            hadamard_rotate(out + r * a.out_stride + h * l->kv_rank, l->kv_rank);
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t number, uint64_t first, uint64_t end)

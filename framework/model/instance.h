@@ -37,6 +37,7 @@ struct pool {
 /* Where a cache lies. */
 struct cache_place {
     enum cache_kind kind;
+    uint32_t dtype;
     uint64_t offset; /* bytes from the begin of a page, which holds all caches of the kind */
 };
 
@@ -90,7 +91,7 @@ struct viv_model {
     struct block *scratch;  /* [n_workers] */
 
     /* caches */
-    uint32_t cache_dtype;
+    struct cache_types cache_types;
     struct cache_place *cache_places; /* [n_caches] */
     struct pool pools[N_CACHE_KINDS];
     struct cache_place

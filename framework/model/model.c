@@ -60,10 +60,8 @@ viv_status model_need_weights(const viv_model *m, struct error *err)
 }
 
 /* f32 if the weights are f32, else f16 */
-uint32_t model_cache_dtype(const viv_model *m)
+static uint32_t usual_cache_type(const viv_model *m)
 {
-    if (m->options.cache_dtype >= 0)
-        return (uint32_t)m->options.cache_dtype;
     if (!m->bindings)
         return VIV_F16;
     for (uint32_t i = 0; i < m->expansion->n_weights; i++) {
@@ -72,6 +70,15 @@ uint32_t model_cache_dtype(const viv_model *m)
             return VIV_F16;
     }
     return VIV_F32;
+}
+
+struct cache_types model_cache_types(const viv_model *m)
+{
+    struct error none; /* model_open has read it */
+    struct cache_types types = {usual_cache_type(m), usual_cache_type(m)};
+    if (m->options.cache_type)
+        cache_types_parse(m->options.cache_type, &types, &none);
+    return types;
 }
 
 viv_status model_bindings(viv_model *m, const struct binding **out, struct error *err)
@@ -157,7 +164,7 @@ void model_stats(const viv_model *m, struct model_stats *out)
                                 .encoder_bytes_per_token = m->pools[CACHE_OF_ENCODER].row_bytes,
                                 .encoder_cache_bytes_per_row = m->pools[CACHE_OF_ENCODER_OUTPUT].row_bytes,
                                 .recurrent_bytes_per_sequence = 2 * m->pools[CACHE_RECURRENT].row_bytes,
-                                .cache_dtype = m->cache_dtype,
+                                .cache_types = m->cache_types,
                                 .n_threads = m->n_workers,
                                 .scheduler = m->scheduler_class ? m->scheduler_class->name : NULL};
     for (uint32_t i = 0; i < N_STACKS; i++)

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "chat/chat.h"
 #include "formats/checkpoint.h"
-#include "graph/graph.h"
+#include "graph/cache_types.h"
 #include "spec/spec.h"
 #include "tokenizer/tokenizer.h"
 
@@ -41,8 +41,9 @@ struct model_options {
      * not known. */
     uint64_t (*expert_uses)(void *ctx, const char *path, uint64_t i);
     void *expert_uses_ctx;
-    int64_t cache_dtype; /* VIV_F32 or VIV_F16; -1: f32 if the weights are f32, else f16 until a number is too large
-                            for it */
+    /* Types of the KV cache, as cache_types_parse reads them. NULL, or one that is not named: f32 if the weights
+     * are f32, else f16; NULL: until a number is too large for f16. */
+    const char *cache_type;
     /* A forward hook: called after each layer of each step, on any thread, but never twice at a time; may be NULL.
      */
     void (*hook)(void *ctx, const struct hook_call *call);
@@ -107,12 +108,13 @@ struct model_stats {
     uint64_t encoder_bytes_per_token;      /* of the encoder, while it runs */
     uint64_t encoder_cache_bytes_per_row;  /* of the graph, per row of encoder output */
     uint64_t recurrent_bytes_per_sequence; /* of recurrent state: as it is, and as it was before the last step */
-    uint32_t cache_dtype, n_threads;
+    struct cache_types cache_types;
+    uint32_t n_threads;
     const char *scheduler;
 };
 void model_stats(const viv_model *m, struct model_stats *out); /* after model_load */
 
-uint32_t model_cache_dtype(const viv_model *m); /* of the KV cache; also before model_load */
+struct cache_types model_cache_types(const viv_model *m); /* also before model_load */
 uint64_t model_output_dim(const viv_model *m);
 uint64_t model_context(const viv_model *m);     /* tokens a sequence may have */
 uint64_t model_max_rows(const viv_model *m);    /* of the graph; the encoder takes as many as the context has */

@@ -127,7 +127,7 @@ static viv_status prepare_node(viv_model *m, struct graph_node *n, uint64_t max_
                      .max_rows = max_rows,
                      .weight = weight,
                      .weight_f32 = weight_f32,
-                     .cache_dtype = m->cache_dtype,
+                     .cache_dtype = cache_types_other(&m->cache_types),
                      .page_rows = PAGE_ROWS,
                      .weight_in_order = weight_in_order,
                      .row_workspace = n->row_workspace,

@@ -3,19 +3,18 @@
 #include "run/sequence.h"
 
 #include "base/size.h"
+#include "tensor/dtype.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t element_bytes(const viv_model *m, enum cache_kind kind)
-{
-    return kind == CACHE_RECURRENT || m->cache_dtype == VIV_F32 ? 4 : 2;
-}
 
 viv_status cache_lay_out(viv_model *m, struct error *err)
 {
     uint32_t n = 0;
     uint64_t page_bytes[N_CACHE_KINDS] = {0};
+    const viv_status checked = graph_check_cache_types(m->graph, &m->cache_types, err);
+    if (checked != VIV_OK)
+        return checked;
     struct cache_place *places = calloc(m->graph->n_caches ? m->graph->n_caches : 1, sizeof *places);
     if (!places)
         return error_nomem(err);
@@ -24,8 +23,9 @@ viv_status cache_lay_out(viv_model *m, struct error *err)
             const struct graph_cache *cache = &m->graph->nodes[i].caches[s];
             const uint64_t rows = cache->kind == CACHE_RECURRENT ? 1 : PAGE_ROWS;
             uint64_t bytes, *at = &page_bytes[cache->kind];
-            places[n++] = (struct cache_place){cache->kind, *at};
-            if (!size_mul(cache->elems, element_bytes(m, cache->kind) * rows, &bytes) ||
+            const uint32_t dtype = cache_types_of(&m->cache_types, cache);
+            places[n++] = (struct cache_place){cache->kind, dtype, *at};
+            if (!size_mul(cache->elems, rows, &bytes) || !dtype_bytes(dtype, bytes, &bytes) ||
                 !size_add(*at, size_align(bytes, 64), at)) {
                 free(places);
                 return error_set(err, VIV_ELIMIT, "the KV cache of a token is too large");
@@ -34,23 +34,23 @@ viv_status cache_lay_out(viv_model *m, struct error *err)
     m->cache_places = places;
     for (uint32_t k = 0; k < N_CACHE_KINDS; k++) {
         m->pools[k].page_bytes = page_bytes[k];
-        m->pools[k].row_bytes = m->graph->cache_elems[k] * element_bytes(m, (enum cache_kind)k);
+        m->pools[k].row_bytes = graph_cache_bytes(m->graph, &m->cache_types, (enum cache_kind)k);
     }
     return VIV_OK;
 }
 
 bool cache_can_widen(const viv_model *m)
 {
-    return m->cache_dtype == VIV_F16 && m->options.cache_dtype < 0;
+    return m->cache_types.keys == VIV_F16 && !m->options.cache_type;
 }
 
 viv_status cache_widen(viv_model *m, struct error *err)
 {
     struct cache_place *narrow = m->cache_places;
-    m->cache_dtype = VIV_F32;
+    m->cache_types = (struct cache_types){VIV_F32, VIV_F32};
     viv_status status = cache_lay_out(m, err);
     if (status != VIV_OK) {
-        m->cache_dtype = VIV_F16;
+        m->cache_types = (struct cache_types){VIV_F16, VIV_F16};
         return status;
     }
     m->narrow_places = narrow;

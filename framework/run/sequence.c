@@ -61,7 +61,7 @@ viv_status sequence_create(viv_model *m, viv_sequence **out, struct error *err)
     if (!s)
         return error_nomem(err);
     s->model = m;
-    s->cache_dtype = m->cache_dtype;
+    s->cache_types = m->cache_types;
     s->max_pages = size_max((m->context + PAGE_ROWS - 1) / PAGE_ROWS, 2);
     bool failed = false;
     for (uint32_t k = 0; k < N_CACHE_KINDS; k++) {
@@ -78,7 +78,8 @@ viv_status sequence_create(viv_model *m, viv_sequence **out, struct error *err)
         return error_nomem(err);
     }
     for (uint32_t i = 0; i < n; i++) {
-        s->caches[i] = (viv_cache){s->cache_pages + i * s->max_pages, PAGE_ROWS};
+        s->caches[i] = (viv_cache){
+            .pages = s->cache_pages + i * s->max_pages, .page_rows = PAGE_ROWS, .dtype = m->cache_places[i].dtype};
         s->cache_list[i] = &s->caches[i];
         s->recurrent_list[i] = &s->recurrent[i];
     }
@@ -216,7 +217,7 @@ void sequence_end_step(viv_sequence *s, uint64_t n_rows)
 /* Whether its pages are f16 while the model's caches are f32. */
 static bool is_narrow(const viv_sequence *s)
 {
-    return s->cache_dtype != s->model->cache_dtype;
+    return s->cache_types.keys != s->model->cache_types.keys;
 }
 
 void sequence_give_back(viv_sequence *s, enum cache_kind kind, uint64_t length)
@@ -284,8 +285,10 @@ viv_status sequence_widen(viv_sequence *s, struct error *err)
         }
         free(wide[k]);
     }
+    for (uint32_t i = 0; status == VIV_OK && i < m->graph->n_caches; i++)
+        s->caches[i].dtype = m->cache_places[i].dtype;
     if (status == VIV_OK)
-        s->cache_dtype = m->cache_dtype;
+        s->cache_types = m->cache_types;
     return status;
 }
 

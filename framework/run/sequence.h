@@ -12,7 +12,7 @@ struct viv_sequence {
     size_t tokens_capacity;
     uint64_t earlier; /* the length before the last step if its recurrent state still exists, else the length */
     struct graph_length computed_for; /* the lengths that its cache was computed for, unless it is empty */
-    uint32_t cache_dtype;             /* of its pages */
+    struct cache_types cache_types;   /* of its pages */
     uint64_t max_pages;
     struct {
         uint64_t n;

@@ -358,7 +358,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                         .positions = f->positions,
                         .types = f->types,
                         .workspace = m->workspace.data,
-                        .cache_dtype = m->cache_dtype};
+                        .cache_dtype = cache_types_other(&m->cache_types)};
         for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
             uint32_t value = node->spec->inputs[j];
             *input++ = value == 0 ? NULL : f->run->slots[plan->slot_of[value]].data;

@@ -52,11 +52,6 @@ static uint64_t recurrent_bytes(const viv_model *m, uint64_t length)
     return length ? m->pools[CACHE_RECURRENT].page_bytes : 0;
 }
 
-static const char *cache_type(const viv_model *m)
-{
-    return m->cache_dtype == VIV_F32 ? "f32" : "f16";
-}
-
 static uint32_t checksum(const struct iovec *parts, size_t n)
 {
     uLong sum = crc32_z(0, NULL, 0);
@@ -71,6 +66,7 @@ static uint32_t checksum(const struct iovec *parts, size_t n)
 static viv_status make_head(const struct session *s, struct buf *out, struct error *err)
 {
     struct identity id;
+    char type[CACHE_TYPES_TEXT];
     viv_status status = identity_of(s->model, &id, err);
     if (status != VIV_OK)
         return status;
@@ -78,7 +74,7 @@ static viv_status make_head(const struct session *s, struct buf *out, struct err
     json_t *head = json_pack(
         "{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O?}", "session",
         SESSION_VERSION, "spec", id.spec, "weights", id.weights, "adapters", id.adapters, "tokenizer", id.tokenizer,
-        "cache_type", cache_type(s->model), "page_rows", PAGE_ROWS, "page_bytes",
+        "cache_type", cache_types_text(&s->model->cache_types, type), "page_rows", PAGE_ROWS, "page_bytes",
         (json_int_t)s->model->pools[CACHE_OF_GRAPH].page_bytes, "recurrent_bytes",
         (json_int_t)s->model->pools[CACHE_RECURRENT].page_bytes, "n_cached", (json_int_t)s->sequence->length,
         "n_tokens", (json_int_t)s->text.n, "n_prompt", (json_int_t)s->n_prompt, "computed_prompt",
@@ -206,6 +202,7 @@ static viv_status refuse(const struct incoming *in, const char *reason)
 static viv_status check_identity(const struct incoming *in, viv_model *m)
 {
     struct identity id;
+    char type[CACHE_TYPES_TEXT];
     int64_t version;
     viv_status status = read_count(in, "session", 1, &version);
     if (status == VIV_OK && version != SESSION_VERSION)
@@ -230,11 +227,12 @@ static viv_status check_identity(const struct incoming *in, viv_model *m)
         if (status != VIV_OK)
             return status;
     }
-    if (!says(in, "cache_type", cache_type(m)))
-        return error_set(in->err, VIV_EINVAL,
-                         "%s: the KV cache of the session is %.8s, the model's is %s now (see --cache-type)",
-                         in->name, says(in, "cache_type", "f32") ? "f32" : "f16", cache_type(m));
-    return VIV_OK;
+    if (says(in, "cache_type", cache_types_text(&m->cache_types, type)))
+        return VIV_OK;
+    const char *theirs = json_string_value(json_object_get(in->head, "cache_type"));
+    return error_set(in->err, VIV_EINVAL,
+                     "%s: the KV cache of the session is %.31s, the model's is %s now (see --cache-type)", in->name,
+                     theirs ? theirs : "of no type", type);
 }
 
 /* Reads the sizes, which must match the file's size. */

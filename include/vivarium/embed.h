@@ -61,7 +61,8 @@ VIV_API void viv_engine_close(viv_engine *engine);
 typedef struct viv_model_options {
     uint32_t struct_size, flags;
     const char *scheduler;          /* "parallel", "serial"; NULL: what the spec says, else the default */
-    const char *cache_type;         /* of the KV cache: "f16", "f32"; NULL: as suits the weights */
+    const char *cache_type;         /* of the KV cache: "f32", "f16", "bf16", "q8_0", "q4_0", or for keys and values
+                                       "k=q8_0,v=q4_0"; NULL: as suits the weights */
     const char *chat_template;      /* a file in place of the model's own chat template; or NULL */
     const char *chat_template_name; /* which of the model's own; or NULL */
     const char *const *adapters;    /* [n_adapters] LoRA adapters, "path" or "path:scale" */

@@ -65,10 +65,14 @@ typedef struct viv_product {
  *   score[r][g][t] = softcap(scale * q[r][g] . K[t])        t in [begin(r), end(r))
  *   out[r][g]      = sum over t of softmax(score[r][g])[t] * V[t]
  *
- * Keys and values lie in pages of `page_rows` tokens. Of each page this head's part is
+ * Keys and values lie in pages of `page_rows` tokens. Of each page this head's part is, of VIV_F32, VIV_F16 or VIV_BF16,
  *   K: [head_dim][page_rows]   (a lane is a token: no horizontal sums), or [page_rows][k_stride]
  *   V: [page_rows][v_stride]
- * so that keys by rows may be the values, too, or have them among their features.
+ * so that keys by rows may be the values, too, or have them among their features. In blocks of 32 features of a token,
+ * VIV_Q8_0 or VIV_Q4_0, it is
+ *   K: [head_dim / 32] times the blocks of all tokens, taken apart: scales [page_rows], then [16 or 32 bytes][page_rows];
+ *      or [page_rows][k_stride / 32] blocks
+ *   V: [page_rows][v_stride / 32] blocks
  * Token t is in page t / page_rows. Query row r stands at token `position + r`; it sees
  *   causal:        begin = max(0, position + r + 1 - window), end = position + r + 1
  *   bidirectional: begin = 0, end = n_keys                    (window then counts to both sides)
@@ -92,16 +96,18 @@ typedef struct viv_attend {
     uint64_t n_keys;             /* tokens in the pages */
     uint64_t window;             /* 0: no window */
     uint64_t chunk;              /* tokens [i * chunk, (i + 1) * chunk) see none before them; 0: no chunks */
-    uint32_t dtype;              /* of K and V: VIV_F32 or VIV_F16 */
+    uint32_t k_dtype;            /* of K */
     float scale, softcap;        /* softcap 0: none */
-    uint32_t reserved;
+    uint32_t v_dtype;            /* of V */
     const float *sinks;          /* [n_group]: a score that takes part in the softmax without a value; or NULL */
     const float *slopes;         /* [n_group]: ALiBi, adds slope * (t - position(r)) to the score; or NULL */
     const float *bias;           /* [n_group][2 reach + 1]: adds bias[g][reach + d] to the score, where d is */
     uint64_t reach;              /* t - position(r), at least -reach and at most reach; or NULL */
     void *scratch;               /* attend_scratch_bytes() of this worker's own */
-    uint64_t k_stride;           /* elements from a token's key to the next one's; 0: keys are [head_dim][page_rows] */
-    uint64_t v_stride;           /* elements from a token's values to the next one's; 0: v_dim */
+    uint64_t k_stride;           /* elements from a token's key to the next one's, in blocks head_dim; 0: keys are not by
+                                    rows */
+    uint64_t v_stride;           /* elements from a token's values to the next one's, in blocks v_dim or head_dim; 0: v_dim
+                                  */
 } viv_attend;
 
 /* Activations, by the names transformers gives them. */

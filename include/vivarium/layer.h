@@ -122,7 +122,16 @@ struct viv_infer {
      * computed in one way up to length_switch tokens and in another beyond; or, beyond length_growth, differently for
      * each viv_span.length. 0: it does not depend on it. When it changes, the host recomputes the whole sequence. */
     uint64_t length_switch, length_growth;
+
+    /* Says that a cache of want_cache or want_encoder_cache holds keys or values (VIV_CACHE_...), by parts of `width`
+     * features, and that the layer keeps it in whatever type the host chooses for them (viv_cache.dtype). The type may have
+     * blocks of 32 elements only if they divide the width. Without this call, a cache is VIV_F32 or VIV_F16.
+     * [setup: in infer] */
+    viv_status (*set_cache_content)(viv_infer *b, uint32_t index, uint32_t content, uint64_t width);
 };
+
+/* What a cache holds. */
+enum { VIV_CACHE_OTHER = 0, VIV_CACHE_KEYS = 1, VIV_CACHE_VALUES = 2 };
 
 /* Handed to `prepare`, for the duration of the call. */
 typedef struct viv_prepare viv_prepare;
@@ -139,7 +148,7 @@ struct viv_prepare {
      * [setup: in prepare] */
     const float *(*weight_f32)(const viv_prepare *p, const char *attr);
 
-    uint32_t cache_dtype; /* element type of the pages at first, VIV_F32 or VIV_F16: see viv_exec */
+    uint32_t cache_dtype; /* as viv_exec.cache_dtype is at first */
     uint32_t page_rows;
 
     /* Set by the layer, once types are known; start as the values given in infer. */
@@ -155,6 +164,9 @@ typedef struct viv_cache {
     void *const *pages; /* pages[t / page_rows] holds token t, or row t of the encoder output; writable where the rows
                            of this step go */
     uint64_t page_rows;
+    uint32_t dtype;        /* element type of the pages: VIV_F32, VIV_F16; with set_cache_content also VIV_BF16, VIV_Q8_0,
+                              VIV_Q4_0. It may change from VIV_F16 to VIV_F32 between steps. */
+    uint32_t reserved;
 } viv_cache;
 
 /* One recurrent state of one sequence. A step reads `before` and writes all of `after`, so that a step that fails
@@ -192,8 +204,8 @@ typedef struct viv_exec {
     const int32_t *types;         /* [n_rows] token types: 0, or 1 for the second text of a pair */
     void *workspace;              /* shared_workspace, then n_rows * row_workspace bytes; 64-byte aligned */
     void *scratch;                /* worker_workspace bytes; 64-byte aligned */
-    /* Element type of the pages. A layer whose numbers are too large for VIV_F16 fails with VIV_ERANGE; the host may
-     * then convert all pages to VIV_F32 and run the step again. */
+    /* Element type of the pages of caches without set_cache_content. A layer whose numbers are too large for the type of
+     * a cache fails with VIV_ERANGE; the host may then convert all pages from VIV_F16 to VIV_F32 and run the step again. */
     uint32_t cache_dtype, reserved;
 } viv_exec;
 

@@ -6,6 +6,7 @@
  * rows come from memory and not from a cache. Threads each take a share of the outputs. Medians of several runs. */
 #include "kernels/any_blocks.h"
 #include "kernels/kernels.h"
+#include "tensor/dtype.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -211,15 +212,19 @@ static void run_attend(void *ctx, unsigned thread)
         job->kernel->attend(&job->attend[thread]);
 }
 
+static const uint32_t cache_types[] = {VIV_F16, VIV_BF16, VIV_Q8_0, VIV_Q4_0};
+
 /* One key/value head of a 1B model, each thread its own: a prompt of 512 rows, and one row that sees 4096. */
-static void bench_attend(const struct kernel *kernel)
+static void bench_attend(const struct kernel *kernel, uint32_t dtype)
 {
     enum { HEAD = 64, GROUP = 4, PAGE = 64, KEYS = 4096, ROWS = 512 };
     static const void *pages[KEYS / PAGE];
     struct attend_job job = {.kernel = kernel};
-    uint16_t *page = allocate(2 * HEAD * PAGE * sizeof *page);
+    const struct dtype *type = dtype_get(dtype);
+    const size_t part = HEAD * PAGE / type->block * type->block_bytes; /* keys, or values */
+    uint16_t *page = allocate(2 * part);
     float *q = allocate(ROWS * GROUP * HEAD * sizeof *q);
-    for (size_t i = 0; i < 2 * HEAD * PAGE; i++)
+    for (size_t i = 0; i < part; i++)
         page[i] = (uint16_t)(0x2000 + i % 0x1000);
     for (size_t i = 0; i < ROWS * GROUP * HEAD; i++)
         q[i] = (float)rand() / (float)RAND_MAX - 0.5f;
@@ -240,19 +245,20 @@ static void bench_attend(const struct kernel *kernel)
                              .out_stride = GROUP * HEAD,
                              .k_pages = pages,
                              .v_pages = pages,
-                             .v_offset = HEAD * PAGE * sizeof *page,
+                             .v_offset = part,
                              .page_rows = PAGE,
                              .position = many ? 0 : KEYS - 1,
                              .n_keys = many ? ROWS : KEYS,
-                             .dtype = VIV_F16,
+                             .k_dtype = dtype,
+                             .v_dtype = dtype,
                              .scale = 0.125f,
                              .scratch = allocate(kernel->attend_scratch_bytes(HEAD, HEAD, PAGE, GROUP))};
         job.repeats = many ? 2 : 20;
         double seen = many ? ROWS * (ROWS + 1) / 2.0 : KEYS;
         double seconds = measure(run_attend, &job) / job.repeats;
         char name[64];
-        snprintf(name, sizeof name, "%s attend, of %d", kernel->name, many ? ROWS : KEYS);
-        printf("%-24s %4d rows %8.1f GFLOPS\n", name, many ? ROWS : 1,
+        snprintf(name, sizeof name, "%s attend, %s, of %d", kernel->name, type->name, many ? ROWS : KEYS);
+        printf("%-30s %4d rows %8.1f GFLOPS\n", name, many ? ROWS : 1,
                n_threads * 4.0 * HEAD * GROUP * seen / seconds * 1e-9);
         for (unsigned t = 0; t < n_threads; t++) {
             free(job.attend[t].out);
@@ -286,8 +292,8 @@ int main(int argc, char **argv)
             named |= strstr(product ? (*k)->product->name : (*k)->name, argv[i]) != NULL;
         if (named && product)
             bench_product(*k, bytes_per_second);
-        else if (named)
-            bench_attend(*k);
+        for (size_t i = 0; named && !product && i < sizeof cache_types / sizeof *cache_types; i++)
+            bench_attend(*k, cache_types[i]);
     }
     return 0;
 }

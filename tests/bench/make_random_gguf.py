@@ -20,6 +20,11 @@ SHAPES = {
     "moe-64": dict(hidden=2048, layers=8, heads=16, kv_heads=4, head_dim=128, ffn=1024, vocab=32000, context=32768, experts=64, used=8),
     "mixtral-4-layers": dict(hidden=4096, layers=4, heads=32, kv_heads=8, head_dim=128, ffn=14336, vocab=32000, context=32768,
                              experts=8, used=2),
+    # 100 to 300 MB, for tests/bench/fit
+    "small-deep": dict(hidden=768, layers=24, heads=12, kv_heads=4, head_dim=64, ffn=1536, vocab=49152, context=8192),
+    "small-wide": dict(hidden=1536, layers=8, heads=12, kv_heads=12, head_dim=128, ffn=4096, vocab=32000, context=8192),
+    "small-vocab": dict(hidden=768, layers=12, heads=3, kv_heads=1, head_dim=256, ffn=2048, vocab=262144, context=8192),
+    "small-moe": dict(hidden=1024, layers=6, heads=16, kv_heads=4, head_dim=64, ffn=512, vocab=32000, context=8192, experts=16, used=4),
     "tiny-moe": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=128, vocab=1024, context=2048, experts=8, used=2),
     "tiny": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=512, vocab=1024, context=2048),
 }

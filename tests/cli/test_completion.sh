@@ -34,7 +34,7 @@ if command -v bash >/dev/null; then
     check 'of the verb alone' offers '' tokenize --temp
     check 'the words of a choice' offers 'exact' run shakespeare --kernels ex
     check 'behind =' offers 'exact' run shakespeare --kernels = ex
-    check 'all behind = alone' offers 'f32|f16' run --cache-type =
+    check 'all behind = alone' offers 'auto|f32' run --activations =
     check 'files where an option takes one' offers 'a dir|a text' run shakespeare --file a
     check 'by its letter' offers 'other' run shakespeare -f oth
     check 'directories where it takes these' offers 'a dir' run --plugin-path a

@@ -37,7 +37,7 @@ check 'a model goes without an option' refuses 'the model goes without an option
 check 'or with two dashes' refuses 'the model goes without an option' "$viv" run --model shakespeare -p A
 check 'there are no layers on a GPU' refuses 'computes on the processor' "$viv" run shakespeare -ngl 99
 check 'a long name has two dashes' refuses 'two dashes when it is written out: --temp' "$viv" run shakespeare -temp 0
-check 'keys alone have no type' refuses '--cache-type TYPE' "$viv" run shakespeare --cache-type-k f16
+check 'keys have a type by the option of both' refuses '--cache-type k=TYPE,v=TYPE' "$viv" run shakespeare --cache-type-k f16
 check 'the prompt of bench is a length' refuses '--prompt-tokens N' "$viv" bench shakespeare -p 128
 check 'written out, too' refuses '--prompt-tokens N' "$viv" bench shakespeare --prompt 128
 check 'a text of compare comes from a file' refuses '--file FILE' "$viv" compare shakespeare --text x

@@ -24,7 +24,7 @@ static viv_model *open_model(const char *name)
 {
     struct error err;
     viv_model *m;
-    const struct model_options options = {.host = host_viv(host), .world = &world, .cache_dtype = -1};
+    const struct model_options options = {.host = host_viv(host), .world = &world};
     ck_assert_msg(model_open(&options, name, &m, &err) == VIV_OK, "%s", err.text);
     return m;
 }

@@ -42,7 +42,7 @@ static void build(struct built *b, const char *text, enum measure measure, uint6
     world_init(&b->w);
     world_text(&b->w, "y.yaml", text);
     world_text(&b->w, "x.yaml", "viv: 1\nuse: ./y.yaml\n");
-    const struct model_options options = {.host = &host, .world = &b->w.world, .cache_dtype = -1};
+    const struct model_options options = {.host = &host, .world = &b->w.world};
     viv_status status = model_open(&options, in_world(&b->w, "x.yaml"), &b->m, &b->err);
     if (status == VIV_OK)
         status = facts_of(b->m, &b->f, &b->err);

@@ -47,7 +47,7 @@ static struct comparison *make(void)
             .given = names[i], .name = names[i], .family = "f", .architecture = "llm", .device = &device};
     c->models[2].why = "it <is> not there";
     for (int i = 0; i < 2; i++) {
-        const struct model_options options = {.host = host_viv(host), .world = &world, .cache_dtype = -1};
+        const struct model_options options = {.host = host_viv(host), .world = &world};
         ck_assert_msg(model_open(&options, names[i], &models[i], &err) == VIV_OK, "%s", err.text);
         ck_assert_int_eq(facts_of(models[i], &c->models[i].facts, &err), VIV_OK);
         ck_assert_int_eq(structure_of(c->models[i].facts.graph, &c->models[i].structure, &err), VIV_OK);

@@ -16,7 +16,7 @@ static float uniform(void)
 
 struct setting {
     uint64_t n_rows, n_group, head_dim, v_dim, page_rows, position, n_keys, window;
-    uint32_t flags, dtype;
+    uint32_t flags, k_dtype, v_dtype;
     float softcap;
     bool sinks, slopes;
     uint64_t reach; /* of a bias by distance; 0: none */
@@ -25,34 +25,45 @@ struct setting {
 };
 
 static const struct setting settings[] = {
-    {1, 1, 64, 64, 64, 0, 1, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
-    {1, 4, 64, 64, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
-    {1, 8, 128, 128, 64, 63, 64, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
-    {1, 7, 80, 96, 16, 64, 65, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
-    {50, 1, 64, 64, 64, 0, 50, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
-    {130, 4, 64, 64, 64, 0, 130, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
-    {77, 3, 48, 56, 32, 33, 110, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
-    {70, 2, 7, 5, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
-    {70, 2, 13, 33, 48, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
-    {90, 2, 32, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, false},
-    {90, 1, 32, 32, 64, 0, 90, 1, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false},
-    {60, 1, 64, 64, 64, 0, 60, 0, 0, VIV_F32, 0, false, false, 0, 0, false},
-    {60, 2, 64, 64, 16, 0, 60, 7, 0, VIV_F32, 0, false, false, 0, 0, false},
-    {40, 2, 64, 64, 64, 100, 140, 0, VIV_ATTEND_CAUSAL, VIV_F16, 5.0f, true, false, 0, 0, false},
-    {40, 3, 64, 64, 64, 100, 140, 30, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, true, 0, 0, false},
-    {40, 8, 64, 64, 256, 1000, 1040, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, true, 0, 0, false},
-    {1, 8, 64, 64, 128, 300, 301, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 128, 0, false},
-    {75, 2, 24, 24, 16, 40, 115, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 20, 0, false},
-    {100, 3, 32, 32, 64, 0, 100, 0, 0, VIV_F32, 0, false, false, 1, 0, false},
-    {60, 2, 16, 40, 32, 0, 60, 0, 0, VIV_F16, 0, true, true, 100, 0, false},
-    {3, 2, 16, 16, 16, 900, 70, 0, 0, VIV_F32, 0, false, false, 7, 0, false},
-    {90, 2, 32, 32, 16, 30, 120, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 50, false},
-    {70, 1, 24, 32, 32, 0, 70, 20, VIV_ATTEND_CAUSAL, VIV_F32, 0, true, false, 0, 32, false},
-    {1, 8, 192, 128, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, false, false, 0, 0, true},
-    {40, 5, 45, 37, 32, 33, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, true},
-    {70, 2, 13, 13, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, 0, true, false, 0, 0, true},
-    {90, 2, 36, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, true, 0, 0, true},
-    {60, 2, 32, 24, 32, 0, 60, 7, 0, VIV_F16, 0, false, false, 0, 0, true},
+    {1, 1, 64, 64, 64, 0, 1, 0, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, false, false, 0, 0, false},
+    {1, 4, 64, 64, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, false, false, 0, 0, false},
+    {1, 8, 128, 128, 64, 63, 64, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, false, false, 0, 0, false},
+    {1, 7, 80, 96, 16, 64, 65, 0, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, false, false, 0, 0, false},
+    {50, 1, 64, 64, 64, 0, 50, 0, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, false, false, 0, 0, false},
+    {130, 4, 64, 64, 64, 0, 130, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, false, false, 0, 0, false},
+    {77, 3, 48, 56, 32, 33, 110, 0, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, false, false, 0, 0, false},
+    {70, 2, 7, 5, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, false, false, 0, 0, false},
+    {70, 2, 13, 33, 48, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, false, false, 0, 0, false},
+    {90, 2, 32, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, false, false, 0, 0, false},
+    {90, 1, 32, 32, 64, 0, 90, 1, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, false, false, 0, 0, false},
+    {60, 1, 64, 64, 64, 0, 60, 0, 0, VIV_F32, VIV_F32, 0, false, false, 0, 0, false},
+    {60, 2, 64, 64, 16, 0, 60, 7, 0, VIV_F32, VIV_F32, 0, false, false, 0, 0, false},
+    {40, 2, 64, 64, 64, 100, 140, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 5.0f, true, false, 0, 0, false},
+    {40, 3, 64, 64, 64, 100, 140, 30, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, true, true, 0, 0, false},
+    {40, 8, 64, 64, 256, 1000, 1040, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, false, true, 0, 0, false},
+    {1, 8, 64, 64, 128, 300, 301, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, false, false, 128, 0, false},
+    {75, 2, 24, 24, 16, 40, 115, 0, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, false, false, 20, 0, false},
+    {100, 3, 32, 32, 64, 0, 100, 0, 0, VIV_F32, VIV_F32, 0, false, false, 1, 0, false},
+    {60, 2, 16, 40, 32, 0, 60, 0, 0, VIV_F16, VIV_F16, 0, true, true, 100, 0, false},
+    {3, 2, 16, 16, 16, 900, 70, 0, 0, VIV_F32, VIV_F32, 0, false, false, 7, 0, false},
+    {90, 2, 32, 32, 16, 30, 120, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, false, false, 0, 50, false},
+    {70, 1, 24, 32, 32, 0, 70, 20, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, true, false, 0, 32, false},
+    {1, 8, 192, 128, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, false, false, 0, 0, true},
+    {40, 5, 45, 37, 32, 33, 73, 0, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, false, false, 0, 0, true},
+    {70, 2, 13, 13, 16, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_F16, VIV_F16, 0, true, false, 0, 0, true},
+    {90, 2, 36, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_F32, VIV_F32, 0, false, true, 0, 0, true},
+    {60, 2, 32, 24, 32, 0, 60, 7, 0, VIV_F16, VIV_F16, 0, false, false, 0, 0, true},
+    {1, 4, 64, 64, 64, 200, 201, 0, VIV_ATTEND_CAUSAL, VIV_BF16, VIV_BF16, 0, false, false, 0, 0, false},
+    {70, 2, 13, 33, 48, 3, 73, 0, VIV_ATTEND_CAUSAL, VIV_BF16, VIV_BF16, 0, false, false, 0, 0, false},
+    {1, 3, 64, 64, 128, 300, 301, 0, VIV_ATTEND_CAUSAL, VIV_Q8_0, VIV_Q8_0, 0, false, false, 0, 0, false},
+    {90, 3, 96, 32, 16, 30, 120, 20, VIV_ATTEND_CAUSAL, VIV_Q8_0, VIV_Q4_0, 0, true, false, 0, 0, false},
+    {130, 4, 64, 64, 48, 0, 130, 0, VIV_ATTEND_CAUSAL, VIV_Q4_0, VIV_Q8_0, 0, false, true, 0, 0, false},
+    {60, 1, 128, 96, 64, 0, 60, 7, 0, VIV_Q4_0, VIV_Q4_0, 5.0f, false, false, 0, 0, false},
+    {60, 2, 32, 40, 32, 0, 60, 0, VIV_ATTEND_CAUSAL, VIV_Q4_0, VIV_F16, 0, false, false, 9, 0, false},
+    {40, 1, 40, 64, 64, 100, 140, 0, VIV_ATTEND_CAUSAL, VIV_BF16, VIV_Q8_0, 0, false, false, 0, 50, false},
+    {40, 5, 96, 64, 32, 33, 73, 0, VIV_ATTEND_CAUSAL, VIV_Q8_0, VIV_Q8_0, 0, false, false, 0, 0, true},
+    {70, 2, 64, 32, 16, 3, 73, 20, VIV_ATTEND_CAUSAL, VIV_Q4_0, VIV_Q4_0, 0, false, false, 0, 0, true},
+    {30, 2, 13, 13, 16, 3, 33, 0, VIV_ATTEND_CAUSAL, VIV_BF16, VIV_BF16, 0, false, false, 0, 0, true},
 };
 
 /* The pages are filled with NaN where no token is. */
@@ -70,29 +81,63 @@ static void *memory(uint64_t bytes)
     return p;
 }
 
-static void put(uint32_t dtype, void *array, uint64_t i, float x)
+/* Bytes of n elements; a row of blocks need not be whole. */
+static uint64_t bytes_of(uint32_t dtype, uint64_t n)
 {
-    if (dtype == VIV_F16)
-        ((uint16_t *)array)[i] = half_of_float(x);
-    else
-        ((float *)array)[i] = x;
+    return dtype == VIV_F32    ? 4 * n
+           : dtype == VIV_Q8_0 ? (n + 31) / 32 * 34
+           : dtype == VIV_Q4_0 ? (n + 31) / 32 * 18
+                               : 2 * n;
+}
+
+static bool has_blocks(uint32_t dtype)
+{
+    return dtype == VIV_Q8_0 || dtype == VIV_Q4_0;
+}
+
+/* A row as the cache has it: numbers that are not finite spoil their block's scale. */
+static void encode(uint32_t dtype, void *y, const float *x, uint64_t n)
+{
+    const viv_kernels *kernels = kernels_choose(kernels_cpu(), 0);
+    static const uint16_t nan = 0x7e00;
+    kernels->from_f32(dtype)(y, x, n);
+    for (uint64_t i = 0; has_blocks(dtype) && i < n; i++)
+        if (!isfinite(x[i]))
+            memcpy((char *)y + bytes_of(dtype, i / 32 * 32), &nan, sizeof nan);
 }
 
 static void put_token(struct trial *t, uint64_t token)
 {
     const viv_attend *a = &t->a;
-    uint64_t page = token / a->page_rows, row = token % a->page_rows;
-    void *k = (char *)t->k_pages[page] + a->k_offset, *v = (char *)t->v_pages[page] + a->v_offset;
-    for (uint64_t d = 0; d < a->head_dim; d++)
-        put(a->dtype, k, a->k_stride ? row * a->k_stride + d : d * a->page_rows + row,
-            t->keys[token * a->head_dim + d]);
-    for (uint64_t d = 0; d < a->v_dim && !a->v_stride; d++)
-        put(a->dtype, v, row * a->v_dim + d, t->values[token * a->v_dim + d]);
+    uint64_t page = token / a->page_rows, row = token % a->page_rows, n = a->page_rows;
+    char *k = (char *)t->k_pages[page] + a->k_offset, *v = (char *)t->v_pages[page] + a->v_offset;
+    unsigned char bytes[1024];
+    encode(a->k_dtype, bytes, t->keys + token * a->head_dim, a->head_dim);
+    if (a->k_stride) {
+        memcpy(k + bytes_of(a->k_dtype, row * a->k_stride), bytes, bytes_of(a->k_dtype, a->head_dim));
+    } else if (has_blocks(a->k_dtype)) {
+        const uint64_t size = bytes_of(a->k_dtype, 32);
+        for (uint64_t b = 0; b < a->head_dim / 32; b++)
+            for (uint64_t i = 0; i < size; i++) /* the scales of all tokens come first, then each byte of all */
+                k[b * size * n + (i < 2 ? row * 2 + i : i * n + row)] = (char)bytes[b * size + i];
+    } else {
+        const uint64_t size = bytes_of(a->k_dtype, 1);
+        for (uint64_t d = 0; d < a->head_dim; d++)
+            memcpy(k + (d * n + row) * size, bytes + d * size, size);
+    }
+    if (!a->v_stride)
+        encode(a->v_dtype, v + bytes_of(a->v_dtype, row * a->v_dim), t->values + token * a->v_dim, a->v_dim);
 }
 
-static float representable(uint32_t dtype, float x)
+/* Rounds rows to what the type can hold. */
+static void round_rows(uint32_t dtype, float *x, uint64_t n_rows, uint64_t n)
 {
-    return dtype == VIV_F16 ? half_to_float(half_of_float(x)) : x;
+    const viv_kernels *kernels = kernels_choose(kernels_cpu(), 0);
+    unsigned char bytes[1024];
+    for (uint64_t r = 0; r < n_rows; r++) {
+        kernels->from_f32(dtype)(bytes, x + r * n, n);
+        kernels->to_f32(dtype)(x + r * n, bytes, n);
+    }
 }
 
 static struct trial trial_make(const struct setting *s)
@@ -112,13 +157,13 @@ static struct trial trial_make(const struct setting *s)
                             .n_keys = s->n_keys,
                             .window = s->window,
                             .chunk = s->chunk,
-                            .dtype = s->dtype,
                             .scale = 1.0f / sqrtf((float)s->head_dim),
                             .softcap = s->softcap,
-                            .k_stride = s->rows ? s->head_dim + 3 : 0,
-                            .v_stride = s->rows ? s->head_dim + 3 : 0}};
+                            .k_dtype = s->k_dtype,
+                            .v_dtype = s->v_dtype}};
+    if (s->rows)
+        t.a.k_stride = t.a.v_stride = s->head_dim + (s->k_dtype == VIV_F32 || s->k_dtype == VIV_F16 ? 3 : 0);
     viv_attend *a = &t.a;
-    uint64_t size = s->dtype == VIV_F16 ? 2 : 4;
     t.n_pages = (s->n_keys + s->page_rows - 1) / s->page_rows;
     t.q = memory(s->n_rows * a->q_stride * sizeof(float));
     t.out = memory(s->n_rows * a->out_stride * sizeof(float));
@@ -132,10 +177,12 @@ static struct trial trial_make(const struct setting *s)
     for (uint64_t i = 0; i < s->n_rows * a->q_stride; i++)
         t.q[i] = 8.0f * uniform();
     for (uint64_t i = 0; i < s->n_keys * s->head_dim; i++)
-        t.keys[i] = representable(s->dtype, 4.0f * uniform());
+        t.keys[i] = 4.0f * uniform();
+    round_rows(s->k_dtype, t.keys, s->n_keys, s->head_dim);
     for (uint64_t i = 0; i < s->n_keys * s->v_dim; i++)
-        t.values[i] =
-            s->rows ? t.keys[i / s->v_dim * s->head_dim + i % s->v_dim] : representable(s->dtype, uniform());
+        t.values[i] = s->rows ? t.keys[i / s->v_dim * s->head_dim + i % s->v_dim] : uniform();
+    if (!s->rows)
+        round_rows(s->v_dtype, t.values, s->n_keys, s->v_dim);
     for (uint64_t g = 0; g < s->n_group; g++) {
         t.sinks[g] = uniform() * 4.0f;
         t.slopes[g] = 0.25f * (float)(g + 1);
@@ -143,8 +190,8 @@ static struct trial trial_make(const struct setting *s)
     for (uint64_t i = 0; i < s->n_group * (2 * s->reach + 1); i++)
         t.bias[i] = 4.0f * uniform();
     for (uint64_t p = 0; p < t.n_pages; p++) {
-        uint64_t k_bytes = a->k_offset + (s->rows ? a->k_stride : s->head_dim) * s->page_rows * size;
-        uint64_t v_bytes = a->v_offset + s->v_dim * s->page_rows * size;
+        uint64_t k_bytes = a->k_offset + bytes_of(s->k_dtype, (s->rows ? a->k_stride : s->head_dim) * s->page_rows);
+        uint64_t v_bytes = a->v_offset + bytes_of(s->v_dtype, s->v_dim * s->page_rows);
         t.k_pages[p] = memset(memory(k_bytes), 0xff, k_bytes);
         t.v_pages[p] = s->rows ? t.k_pages[p] : memset(memory(v_bytes), 0xff, v_bytes);
     }
@@ -335,7 +382,8 @@ END_TEST
 
 TEST(attend__without_a_key_in_sight_is_zero)
 {
-    const struct setting s = {2, 2, 16, 16, 16, 5, 0, 0, VIV_ATTEND_CAUSAL, VIV_F32, 0, false, false, 0, 0, false};
+    const struct setting s = {2,       2,       16, 16,    16,    5, 0, 0,    VIV_ATTEND_CAUSAL,
+                              VIV_F32, VIV_F32, 0,  false, false, 0, 0, false};
     struct trial t = trial_make(&s);
     for (const struct kernel *const *k = kernels_all(); *k; k++) {
         if (!runs_here(*k))

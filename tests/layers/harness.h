@@ -119,6 +119,15 @@ static viv_status harness_want_cache(viv_infer *b, const char *name, uint64_t el
     return VIV_OK;
 }
 
+static viv_status harness_set_cache_content(viv_infer *b, uint32_t index, uint32_t content, uint64_t width)
+{
+    const struct harness *h = b->ctx;
+    ck_assert_uint_lt(index, h->n_caches);
+    ck_assert(content == VIV_CACHE_KEYS || content == VIV_CACHE_VALUES);
+    ck_assert_uint_eq(h->cache_elems[index] % width, 0);
+    return VIV_OK;
+}
+
 static viv_status harness_want_recurrent_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     struct harness *h = b->ctx;
@@ -198,6 +207,7 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                    .want_cache = harness_want_cache,
                    .want_encoder_cache = harness_want_cache,
                    .want_recurrent_state = harness_want_recurrent_state,
+                   .set_cache_content = harness_set_cache_content,
                    .n_phases = 1};
     viv_status status = h->class->infer(h->layer, &b);
     if (status != VIV_OK)
@@ -226,7 +236,7 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                 page[j] = NAN;
             h->pages[s][i] = page;
         }
-        h->caches[s] = (viv_cache){h->pages[s], HARNESS_PAGE};
+        h->caches[s] = (viv_cache){.pages = h->pages[s], .page_rows = HARNESS_PAGE, .dtype = VIV_F32};
         h->cache_list[s] = &h->caches[s];
         h->recurrent_state_list[s] = &h->recurrent_states[s];
         memset(h->pages[s][0], 0, h->recurrent[s] ? h->cache_elems[s] * sizeof(float) : 0);

@@ -31,8 +31,7 @@ static viv_model *the_model(struct identity *id)
                                               .find_scheduler = host_scheduler,
                                               .find_ctx = host,
                                               .scheduler = "serial",
-                                              .n_threads = 1,
-                                              .cache_dtype = -1};
+                                              .n_threads = 1};
         status = model_open(&options, path, &m, &err);
     }
     if (status == VIV_OK)

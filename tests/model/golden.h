@@ -35,7 +35,7 @@ static inline void open_host(void)
 /* What every model here is loaded with; the test changes what it is about. */
 static inline struct model_options golden_options(void)
 {
-    return (struct model_options){.scheduler = "parallel", .n_threads = 1, .context = 512, .cache_dtype = -1};
+    return (struct model_options){.scheduler = "parallel", .n_threads = 1, .context = 512};
 }
 
 /* Opens and loads a folder's model, or the failure. */

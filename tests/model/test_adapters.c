@@ -97,8 +97,7 @@ static const char *complaint(const char *model, const char *const *adapters, uin
                                           .n_threads = 2,
                                           .context = 64,
                                           .adapters = adapters,
-                                          .n_adapters = n,
-                                          .cache_dtype = -1};
+                                          .n_adapters = n};
     err = (struct error){0};
     viv_status status = model_open(&options, model, &m, &err);
     if (status == VIV_OK) {
@@ -449,7 +448,7 @@ TEST(adapter__a_spec_may_name_them)
     const char *const more = make_adapter("b", PLAIN, q, 2);
     make_adapter("a", PLAIN, q, 2);
     const struct model_options options = {
-        .host = host_viv(host), .world = &world, .adapters = &more, .n_adapters = 1, .cache_dtype = -1};
+        .host = host_viv(host), .world = &world, .adapters = &more, .n_adapters = 1};
     viv_status status = model_open(&options, write_spec("adapters: [./a:0.5]"), &m, &err);
     ck_assert_msg(status == VIV_OK, "%s", err.text);
     ck_assert_uint_eq(model_n_adapters(m), 2);

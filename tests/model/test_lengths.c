@@ -73,7 +73,7 @@ static void on_notice(void *ctx, const char *sentence)
     snprintf(noticed, sizeof noticed, "%s", sentence);
 }
 
-static viv_model *make(const char *layers, int64_t cache_dtype)
+static viv_model *make(const char *layers, const char *cache_type)
 {
     struct error err;
     viv_model *m;
@@ -83,7 +83,7 @@ static viv_model *make(const char *layers, int64_t cache_dtype)
     struct model_options options = golden_options();
     options.context = CONTEXT;
     options.notice = on_notice;
-    options.cache_dtype = cache_dtype;
+    options.cache_type = cache_type;
     ck_assert_msg(engine_open_model(engine, &options, in_scratch("model.yaml"), &m, &err) == VIV_OK, "%s",
                   err.text);
     ck_assert_msg(model_load(m, &err) == VIV_OK, "%s", err.text);
@@ -157,7 +157,7 @@ static float whole[CONTEXT * WORDS], other[CONTEXT * WORDS], got[CONTEXT * WORDS
 TEST(lengths__pieces_of_a_text_are_computed_as_parts_of_the_whole)
 {
     for (size_t k = 0; k < 2; k++) {
-        viv_model *m = make(by_length[k], -1);
+        viv_model *m = make(by_length[k], NULL);
         viv_sequence *s = begin_sequence(m);
         read_whole(m, 40, whole);
         for (size_t at = 0; at < 40; at += 5)
@@ -176,7 +176,7 @@ END_TEST
 TEST(lengths__texts_that_share_a_step_have_each_its_own)
 {
     for (size_t k = 0; k < 2; k++) {
-        viv_model *m = make(by_length[k], -1);
+        viv_model *m = make(by_length[k], NULL);
         viv_sequence *a = begin_sequence(m), *b = begin_sequence(m);
         struct error err;
         int32_t tokens[30];
@@ -203,7 +203,7 @@ END_TEST
 
 TEST(lengths__an_answer_that_passes_the_switch_has_its_prompt_recomputed)
 {
-    viv_model *m = make(longrope, -1);
+    viv_model *m = make(longrope, NULL);
     viv_sequence *s = begin_sequence(m);
     step(m, s, 10, 10, got);
     for (size_t n = 11; n <= 24; n++) {
@@ -228,7 +228,7 @@ END_TEST
 /* Keys of an answer stay as they were rotated when they came, which transformers does, too. */
 TEST(lengths__dynamic_scaling_leaves_an_answer_as_it_came)
 {
-    viv_model *m = make(dynamic, -1);
+    viv_model *m = make(dynamic, NULL);
     viv_sequence *s = begin_sequence(m), *again = begin_sequence(m);
     step(m, s, 20, 0, got);
     for (size_t n = 0; n < 5; n++)
@@ -251,7 +251,7 @@ TEST(lengths__a_prefix_of_another_length_is_reused_where_it_would_be_the_same)
     for (size_t i = 0; i < CONTEXT; i++)
         tokens[i] = token(i);
     for (size_t k = 0; k < 2; k++) {
-        viv_model *m = make(by_length[k], -1);
+        viv_model *m = make(by_length[k], NULL);
         viv_sequence *s = begin_sequence(m);
         step(m, s, 10, 0, got);
         ck_assert_uint_eq(sequence_reuse_prefix(s, tokens, 15, 16), 10);
@@ -271,7 +271,7 @@ END_TEST
 
 TEST(lengths__a_text_longer_than_the_context_is_refused_at_once)
 {
-    viv_model *m = make(longrope, -1);
+    viv_model *m = make(longrope, NULL);
     viv_sequence *s = begin_sequence(m);
     struct error err;
     ck_assert_int_eq(try_step(m, s, 5, 1000, got, &err), VIV_ELIMIT);
@@ -296,17 +296,17 @@ static void expect_near(const float *a, const float *b, size_t n)
 /* The first step of one sequence, and a later one of another, of whose rows some are in pages of f16 already. */
 TEST(lengths__values_too_large_for_f16_make_the_cache_f32)
 {
-    viv_model *m = make(large_values, VIV_F32);
+    viv_model *m = make(large_values, "f32");
     read_whole(m, 30, whole);
     finish(m);
-    m = make(large_values, -1);
+    m = make(large_values, NULL);
     viv_sequence *s = begin_sequence(m), *small = begin_sequence(m);
     struct model_stats stats;
     model_stats(m, &stats);
-    ck_assert_uint_eq(stats.cache_dtype, VIV_F16);
+    ck_assert_uint_eq(stats.cache_types.keys, VIV_F16);
     step(m, s, 20, 0, got);
     model_stats(m, &stats);
-    ck_assert_uint_eq(stats.cache_dtype, VIV_F32);
+    ck_assert_uint_eq(stats.cache_types.keys, VIV_F32);
     step(m, s, 10, 0, got + 20 * WORDS);
     expect_near(got, whole, 30);
     step(m, small, 30, 0, got);
@@ -322,7 +322,7 @@ END_TEST
 
 TEST(lengths__a_cache_of_f16_that_the_user_asked_for_is_refused_such_values)
 {
-    viv_model *m = make(large_values, VIV_F16);
+    viv_model *m = make(large_values, "f16");
     viv_sequence *s = begin_sequence(m);
     struct error err;
     ck_assert_int_eq(try_step(m, s, 5, 0, got, &err), VIV_ERANGE);
@@ -337,7 +337,7 @@ END_TEST
 /* Drafted rows are as those that come one by one, or they do not come at all. */
 TEST(lengths__drafted_rows_that_would_differ_are_refused)
 {
-    viv_model *m = make(longrope, -1);
+    viv_model *m = make(longrope, NULL);
     viv_sequence *s = begin_sequence(m);
     struct error err;
     step(m, s, 12, 0, NULL);
@@ -355,7 +355,7 @@ TEST(lengths__drafted_rows_that_would_differ_are_refused)
     sequence_destroy(s);
     finish(m);
     for (int k = 0; k < 2; k++) { /* whether the user has asked for f16 or not */
-        m = make(large_values, k == 0 ? -1 : VIV_F16);
+        m = make(large_values, k == 0 ? NULL : "f16");
         s = begin_sequence(m);
         ck_assert_int_eq(try_step(m, s, 5, 0, got, &err), VIV_ERANGE);
         ck_assert_uint_eq(sequence_length(s), 0);
@@ -374,7 +374,7 @@ TEST(lengths__sessions_know_what_their_cache_was_computed_for)
     for (size_t k = 0; k < 3; k++) {
         struct error err;
         struct session one, back;
-        viv_model *m = make(all[k], -1);
+        viv_model *m = make(all[k], NULL);
         ck_assert_msg(session_begin(&one, m, &err) == VIV_OK, "%s", err.text);
         step(m, one.sequence, 20, 0, got);
         one.text.ids = calloc(20, sizeof *one.text.ids);
@@ -385,7 +385,7 @@ TEST(lengths__sessions_know_what_their_cache_was_computed_for)
         step(m, one.sequence, 1, 0, whole);
         session_end(&one);
         finish(m);
-        m = make(all[k], -1);
+        m = make(all[k], NULL);
         ck_assert_msg(session_read(&back, m, in_scratch("session"), &err) == VIV_OK, "%s", err.text);
         ck_assert_uint_eq(sequence_reuse_prefix(back.sequence, back.text.ids, 20, 20), 20);
         step(m, back.sequence, 1, 0, got);

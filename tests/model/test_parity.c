@@ -139,7 +139,7 @@ TEST(parity__of_packed_weights_is_exact_with_f32_activations)
         struct answers a;
         char directory[4096];
         snprintf(directory, sizeof directory, "%s/%s", source_path("tests/golden"), e->d_name);
-        options.cache_dtype = VIV_F32;
+        options.cache_type = "f32";
         viv_model *m = golden_load(&options, directory);
         read_answers(directory, &a);
         check_logits(e->d_name, &exact, &a, m);

@@ -325,7 +325,7 @@ TEST(session__is_refused_with_the_reason_by_another_model)
     refused_by(&options, "tests/golden/chat-gguf", "the spec differs");
     with_other_weights();
     options = golden_options();
-    options.cache_dtype = VIV_F16;
+    options.cache_type = "f16";
     refused_by(&options, "tests/golden/chat", "the KV cache of the session is f32, the model's is f16 now");
     options = golden_options();
     options.context = 40;

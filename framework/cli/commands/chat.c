@@ -3,6 +3,7 @@
  * Each turn, the model's chat template makes one text of all messages. What of it the model has computed in the
  * turns before, it keeps; only what is new goes through the graph. */
 #include "cli/chat.h"
+#include "cli/budget.h"
 
 #include "cli/interrupt.h"
 #include "cli/shared.h"
@@ -20,6 +21,8 @@ static const struct chat_options defaults = {.speaking = SPEAKING_DEFAULTS};
 static const struct option table[] = {
     SYSTEM_OPTION(OPT(system), NULL),
     FILE_OPTION(OPT(file), "each line is a turn"),
+    MEMORY_OPTION(OPT(memory),
+                  "rows of a step, types of the KV cache and the context are lowered as far as is needed"),
     SESSION_OPTION(OPT(session), "it holds a conversation"),
     TEMPLATE_OPTION(OPT(template), NULL),
     TEMPLATE_NAME_OPTION(OPT(template_name)),
@@ -165,7 +168,8 @@ static viv_status open_all(struct chat *c, const char *name, struct error *err)
     json_t *variables = json_object();
     c->o->chat_template = options->template;
     c->o->chat_template_name = options->template_name;
-    viv_status status = variables ? cli_open_model(c->o, &options->speaking.common, name, err) : error_nomem(err);
+    viv_status status =
+        variables ? cli_open_within(c->o, &options->speaking.common, options->memory, name, err) : error_nomem(err);
     if (status == VIV_OK)
         status = cli_want_logits(c->o, err);
     if (status == VIV_OK)

@@ -46,14 +46,13 @@ static const struct option table[] = {
      .help = "tokens that a text has so far, where that matters; default 512,4096, or less where models that are "
              "measured have less room"},
     SEQUENCES_OPTION(OPT(texts), NULL, MOST_TEXTS),
-    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .help = "the type of the weights",
-     .here = "where speed is predicted: f32, f16, bf16, or a type of blocks such as q4_k; default as in the "
-             "checkpoint, or f16 without one",
-     .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
-    {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE",
-     .help = "the machine that ceilings are of: a name (--devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this "
-             "one; repeated: a column for each model on each machine"},
-    {"memory", 0, OPTION_SIZE, OPT(memory), "SIZE", .help = "memory to fit into; default what the machine has"},
+    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
+     .help = "type of the weights: f32, f16, bf16, or a type of blocks such as q4_k; default as in the checkpoint, "
+             "or f16 without one",
+     .here = "where speed is predicted", .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
+    {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE", .help = ON_HELP,
+     .here = "that ceilings are of; repeated: a column for each model on each machine"},
+    MEMORY_OPTION(OPT(memory), "default what the machine has"),
     {"measure", 0, OPTION_FLAG, OPT(measure), .help = "measure those that have weights, too"},
     ROUNDS_OPTION(OPT(rounds), "over all models; default 3"),
     PROMPT_OPTION(OPTION_STRINGS, OPT(prompts), "each model answers it, greedily; may be repeated"),
@@ -244,8 +243,10 @@ static viv_status open_models(struct opened *o, const struct arguments *a, viv_m
         }
         if (status == VIV_OK)
             status = look_at(models[word], a->words[word], &c->models[i], err);
-        if (status == VIV_OK && options->type && !options->common.cache_type) /* as model_cache_dtype has it */
-            c->models[i].facts.cache_dtype = strcmp(options->type, "f32") == 0 ? VIV_F32 : VIV_F16;
+        if (status == VIV_OK && options->type && !options->common.cache_type) /* as model_cache_types has it */
+            c->models[i].facts.cache_types = strcmp(options->type, "f32") == 0
+                                                 ? (struct cache_types){VIV_F32, VIV_F32}
+                                                 : (struct cache_types){VIV_F16, VIV_F16};
         if (status == VIV_OK && options->save) /* of all that is looked at, the slowest to make */
             status = expansion_hash(model_expansion(models[word]), c->models[i].spec_hash, err);
         if (status != VIV_OK)

@@ -83,9 +83,10 @@ static viv_status run_side(struct side *s, struct error *err)
 
 static double tolerance_of(const struct side *s)
 {
-    const char *type = s->options.common.cache_type;
-    const bool coarse = type && strcmp(type, "f16") == 0;
-    return fmax(difference_tolerance(s->weights), coarse ? difference_tolerance(VIV_F16) : 0);
+    const struct cache_types types = model_cache_types(s->o.model);
+    const bool chosen = s->options.common.cache_type != NULL;
+    return fmax(difference_tolerance(s->weights),
+                chosen ? fmax(difference_tolerance(types.keys), difference_tolerance(types.values)) : 0);
 }
 
 /* --- what they read ------------------------------------------------------------------------------------------ */

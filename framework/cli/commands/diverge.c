@@ -9,13 +9,35 @@
 
 struct diverge_options {
     struct common common;
+    struct string_list on_reference, on_model; /* "cache-type=q8_0" */
     struct passage passage;
     bool json;
 };
 static const struct diverge_options defaults = {0};
 
 #define OPT(field) offsetof(struct diverge_options, field)
-static const struct option table[] = {PASSAGE_OPTIONS(OPT(passage)), JSON_OPTION(OPT(json), "one object"), {0}};
+static const struct option table[] = {
+    {"on-reference", 0, OPTION_STRINGS, OPT(on_reference), "NAME=VALUE",
+     .help = "a common option for the reference alone, as in cache-type=f32; may be repeated"},
+    {"on-model", 0, OPTION_STRINGS, OPT(on_model), "NAME=VALUE", .help = "the same for the other model"},
+    PASSAGE_OPTIONS(OPT(passage)),
+    JSON_OPTION(OPT(json), "one object"),
+    {0}};
+static const struct option no_options[] = {{0}};
+
+/* The common options, and those for one of the two; as arguments_parse. */
+static int read_options(const struct arguments *a, const struct string_list *on, struct common *out)
+{
+    struct error err;
+    if (!common_copy(a->options, out)) {
+        error_nomem(&err);
+        return cli_fail(&err);
+    }
+    int status = ARGUMENTS_OK;
+    for (size_t i = 0; status == ARGUMENTS_OK && i < on->n; i++)
+        status = option_assign(a->command, no_options, on->items[i], out);
+    return status;
+}
 
 static viv_status print_as_json(const struct pair *p, const struct divergence *d, struct error *err)
 {
@@ -75,43 +97,59 @@ static viv_status measure(struct pair *p, const struct diverge_options *options,
     return status == VIV_OK ? status : passage_partly(d.n_predicted, d.n_tokens - (text->start.n ? 0 : 1), err);
 }
 
+static int diverge_pair(struct pair *p, const struct common *on_reference, const struct common *on_model,
+                        const struct diverge_options *options, const struct passage *passage)
+{
+    struct quality_text text = {0};
+    struct error err = {0};
+    viv_status status = pair_open(p, on_reference, on_model, &err);
+    if (status == VIV_OK)
+        status = quality_check_pair(p->a.model, p->b.model, &err);
+    if (status == VIV_OK)
+        status = passage_read(passage, p->a.model, &text, &err);
+    if (status == VIV_OK)
+        status = pair_load(p, &err);
+    if (status == VIV_OK)
+        status = measure(p, options, &text, &err);
+    quality_text_release(&text);
+    return pair_close(p, status, &err);
+}
+
 static int diverge(const struct arguments *a)
 {
     const struct diverge_options *options = a->options;
     struct pair p = {.names = a->words};
-    struct quality_text text = {0};
-    struct error err = {0};
+    struct common on_reference = {0}, on_model = {0};
     struct passage passage;
-    const int usage = passage_choose(a, 2, &options->passage, &passage);
-    if (usage != ARGUMENTS_OK)
-        return usage;
-    viv_status status = pair_open(&p, &options->common, &err);
-    if (status == VIV_OK)
-        status = quality_check_pair(p.a.model, p.b.model, &err);
-    if (status == VIV_OK)
-        status = passage_read(&passage, p.a.model, &text, &err);
-    if (status == VIV_OK)
-        status = pair_load(&p, &err);
-    if (status == VIV_OK)
-        status = measure(&p, options, &text, &err);
-    quality_text_release(&text);
-    return pair_close(&p, status, &err);
+    int status = passage_choose(a, 2, &options->passage, &passage);
+    if (status == ARGUMENTS_OK)
+        status = read_options(a, &options->on_reference, &on_reference);
+    if (status == ARGUMENTS_OK)
+        status = read_options(a, &options->on_model, &on_model);
+    if (status == ARGUMENTS_OK)
+        status = diverge_pair(&p, &on_reference, &on_model, options, &passage);
+    common_release(&on_reference);
+    common_release(&on_model);
+    return status;
 }
 
 const struct command command_diverge = {
     .name = "diverge",
     .summary = "how far a model is from another, by a text",
     .words = "REFERENCE MODEL [FILE]",
-    .text = "Reads a text with two models of one vocabulary, step by step, and compares what they expect next: the "
-            "Kullback-Leibler divergence of the second from the first, mean and quantiles over the tokens; how "
-            "often both find the same token most likely; how far the probabilities of the tokens that came are "
-            "apart. This is how one sees what quantization, another format or an adapter did to a model.\n"
-            "Ctrl-C ends the reading; what was counted until then is printed.",
+    .text =
+        "Reads a text with two models of one vocabulary, step by step, and compares what they expect next: the "
+        "Kullback-Leibler divergence of the second from the first, mean and quantiles over the tokens; how "
+        "often both find the same token most likely; how far the probabilities of the tokens that came are "
+        "apart. This is how one sees what quantization, another format, an adapter or a smaller KV cache did to "
+        "a model. MODEL may be the reference itself, with other options.\n"
+        "Ctrl-C ends the reading; what was counted until then is printed.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct diverge_options),
     .examples = "viv diverge model-f16.gguf model-q4_0.gguf wiki.test.raw\n"
-                "viv diverge ./model model.gguf text.txt --window 2048 --stride 1024 --json",
+                "viv diverge ./model model.gguf text.txt --window 2048 --stride 1024 --json\n"
+                "viv diverge model.gguf model.gguf wiki.test.raw --on-model cache-type=q8_0",
     .group = GROUP_MEASURE,
     .models = true,
     .main = diverge,

@@ -119,9 +119,9 @@ void command_print_help(const struct command *command)
 static const char *kind_name(enum option_kind kind)
 {
     static const char *const names[] = {
-        [OPTION_FLAG] = "flag",    [OPTION_INT] = "integer",   [OPTION_FLOAT] = "number",
-        [OPTION_SIZE] = "size",    [OPTION_STRING] = "string", [OPTION_CHOICE] = "choice",
-        [OPTION_STRINGS] = "list", [OPTION_IDS] = "ids",       [OPTION_BIAS] = "bias"};
+        [OPTION_FLAG] = "flag",     [OPTION_INT] = "integer",   [OPTION_FLOAT] = "number", [OPTION_SIZE] = "size",
+        [OPTION_STRING] = "string", [OPTION_CHOICE] = "choice", [OPTION_STRINGS] = "list", [OPTION_IDS] = "ids",
+        [OPTION_BIAS] = "bias",     [OPTION_CACHE] = "choice"};
     return names[kind];
 }
 

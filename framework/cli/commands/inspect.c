@@ -58,14 +58,7 @@ static viv_status count_costs(struct view *v, struct error *err)
  * before the last step. */
 static uint64_t cache_bytes(const struct view *v, enum cache_kind kind)
 {
-    bool f32 = v->bindings != NULL;
-    if (kind == CACHE_RECURRENT)
-        return v->g->cache_elems[kind] * 2 * sizeof(float);
-    for (uint32_t i = 0; f32 && i < v->e->n_weights; i++) {
-        const viv_tensor *t = v->bindings[i].tensor;
-        f32 = !t || t->dl.ndim < 2 || t->dtype == VIV_F32;
-    }
-    return v->g->cache_elems[kind] * (f32 ? 4 : 2);
+    return graph_cache_bytes(v->g, &v->facts.cache_types, kind) * (kind == CACHE_RECURRENT ? 2 : 1);
 }
 
 /* --- the graph as a tree ------------------------------------------------------------------------------------- */

@@ -285,7 +285,7 @@ static viv_status verify(const struct run *r, struct divergence *d, struct error
     const struct passage passage = {.file = r->options->verify};
     struct pair p = {.names = names};
     struct quality_text text = {0};
-    viv_status status = pair_open(&p, &r->options->common, err);
+    viv_status status = pair_open(&p, &r->options->common, &r->options->common, err);
     if (status == VIV_OK)
         status = quality_check_pair(p.a.model, p.b.model, err);
     if (status == VIV_OK)

@@ -1,6 +1,7 @@
 /* viv run - answers a prompt. */
 #include "base/file.h"
 #include "base/utf8.h"
+#include "cli/budget.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/sampling.h"
@@ -17,6 +18,7 @@ struct run_options {
     struct speaking speaking;
     const char *prompt, *file, *system, *messages, *template, *template_name, *session, *trace;
     struct string_list variables;
+    uint64_t memory; /* --memory; 0: no budget */
     bool no_echo, parse_special, json, quiet;
 };
 
@@ -34,6 +36,8 @@ static const struct option table[] = {
     TEMPLATE_NAME_OPTION(OPT(template_name)),
     VAR_OPTION(OPT(variables)),
     PARSE_SPECIAL_OPTION(OPT(parse_special)),
+    MEMORY_OPTION(OPT(memory),
+                  "rows of a step, types of the KV cache and the context are lowered as far as is needed"),
     SESSION_OPTION(OPT(session), "it holds a text, which a prompt may go on with"),
     {"no-echo", 0, OPTION_FLAG, OPT(no_echo),
      .help = "print the answer alone, without the prompt that it continues", .aliases = "no-display-prompt"},
@@ -218,7 +222,7 @@ static int run(const struct arguments *arguments)
                             ? VIV_OK
                             : read_prompt(options, &prompt, &err);
     if (status == VIV_OK)
-        status = cli_open_model(&o, &options->speaking.common, arguments->words[0], &err);
+        status = cli_open_within(&o, &options->speaking.common, options->memory, arguments->words[0], &err);
     if (status == VIV_OK && options->session)
         status = session_possible(o.model, &err);
     if (status == VIV_OK && options->trace)
@@ -261,6 +265,7 @@ const struct command command_run = {
                 "viv run ./my-checkpoint --messages conversation.json --json\n"
                 "viv run ./my-checkpoint --draft ./my-small-checkpoint -p \"Once upon\"\n"
                 "viv run ./my-checkpoint --draft ngram -f code.py -n 200\n"
+                "viv run model.gguf -p \"Once\" --memory 900MiB\n"
                 "viv run ./olmoe -p \"Call me\" --expert-memory 2GiB --trace-experts routes.jsonl",
     .group = GROUP_RUN,
     .models = true,

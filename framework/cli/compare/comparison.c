@@ -1,5 +1,6 @@
 /* comparison.c - see comparison.h. */
 #include "cli/compare/comparison.h"
+#include "cli/compare/memory.h"
 
 #include "base/buf.h"
 #include "base/figure.h"
@@ -158,9 +159,10 @@ METRIC(get_context, f->context)
 METRIC(get_layers, f->n_layers[STACK_GRAPH] + f->n_layers[STACK_ENCODER])
 static viv_status get_peak(const struct facts *f, const struct query *a, double *value, struct error *err)
 {
-    uint64_t bytes;
-    viv_status status = facts_peak(f, a->context, a->n_texts, a->type, &bytes, err);
-    *value = (double)bytes;
+    const struct memory_query q = {.context = a->context, .n_texts = a->n_texts, .type = a->type};
+    struct memory_use use;
+    viv_status status = memory_predict(f, &q, &use, err);
+    *value = (double)use.total;
     return status;
 }
 
@@ -225,8 +227,8 @@ static viv_status get_decode_flops(const struct facts *f, const struct query *a,
 
 double work_bytes(const struct facts *f, int64_t type, const struct work_cost *w)
 {
-    return w->weight_elems * facts_bytes_per_elem(f, type) +
-           w->cache_elems * dtype_get(f->cache_dtype)->block_bytes + w->sequence_bytes;
+    return w->weight_elems * facts_bytes_per_elem(f, type) + w->cache_elems * facts_cache_elem_bytes(f) +
+           w->sequence_bytes;
 }
 
 static viv_status get_decode_bytes(const struct facts *f, const struct query *a, double *value, struct error *err)

@@ -1,5 +1,6 @@
 /* device.c - see device.h. */
 #include "cli/compare/device.h"
+#include "cli/compare/memory.h"
 
 #include "base/file.h"
 #include "base/near.h"
@@ -197,11 +198,10 @@ viv_status device_here(uint32_t n_threads, uint64_t cpu, bool measure, struct de
     struct device d = {0};
     struct limits known = {0};
     char key[256], name[64], directory[4096], path[4160];
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     cpu_model(name);
     cache_key(name, n_threads, cpu, key);
     snprintf(d.name, sizeof d.name, "%s, %u threads", name, n_threads);
-    d.memory = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+    d.memory = memory_of_machine();
     bool cached = file_cache_directory(directory, sizeof directory);
     snprintf(path, sizeof path, "%s/limits-%u", directory, n_threads);
     bool is_known = cached && cache_read(path, key, &known);

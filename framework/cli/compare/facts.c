@@ -149,7 +149,10 @@ viv_status facts_of(viv_model *m, struct facts *out, struct error *err)
         return status;
     for (enum stack_id id = 0; id < N_STACKS; id++)
         f.n_layers[id] = count_layers(f.graph, id);
-    f.cache_dtype = model_cache_dtype(m);
+    f.cache_types = model_cache_types(m);
+    status = graph_check_cache_types(f.graph, &f.cache_types, err);
+    if (status != VIV_OK)
+        return status;
     f.width = f.graph->n_nodes ? f.graph->nodes[0].out_dim : 0;
     f.vocabulary = f.graph->stacks[STACK_GRAPH].vocab_size;
     *out = f;
@@ -176,138 +179,27 @@ double facts_bytes_per_elem(const struct facts *f, int64_t type)
     return f->params && facts_weight_bytes(f, type, &bytes) ? (double)bytes / (double)f->params : 0;
 }
 
+/* Bytes of the KV cache per token, and where there is an encoder, per row of its output. */
+static uint64_t row_bytes(const struct facts *f)
+{
+    return graph_cache_bytes(f->graph, &f->cache_types, CACHE_OF_GRAPH) +
+           graph_cache_bytes(f->graph, &f->cache_types, CACHE_OF_ENCODER_OUTPUT);
+}
+
+double facts_cache_elem_bytes(const struct facts *f)
+{
+    const uint64_t elems = f->graph->cache_elems[CACHE_OF_GRAPH] + f->graph->cache_elems[CACHE_OF_ENCODER_OUTPUT];
+    return elems ? (double)row_bytes(f) / (double)elems : 0;
+}
+
 uint64_t facts_cache_bytes(const struct facts *f, uint64_t context, uint64_t n_texts)
 {
-    const struct graph *g = f->graph;
-    const uint64_t elems = g->cache_elems[CACHE_OF_GRAPH] + g->cache_elems[CACHE_OF_ENCODER_OUTPUT];
-    return elems * context * n_texts * dtype_get(f->cache_dtype)->block_bytes;
+    return row_bytes(f) * context * n_texts;
 }
 
 uint64_t facts_recurrent_bytes(const struct facts *f, uint64_t n_texts)
 {
     return f->graph->cache_elems[CACHE_RECURRENT] * 2 * sizeof(float) * n_texts;
-}
-
-/* --- memory in use ------------------------------------------------------------------------------------------- */
-
-enum {
-    PROGRAM = 21 << 18,     /* the program, its libraries and the spec */
-    AROUND = 64 << 10,      /* a page of a mapped file comes with those around it */
-    PER_TOKEN_OF_TEXT = 96, /* the tokenizer, for each entry of its vocabulary */
-    ROWS_OF_A_STEP = 512,
-    ROWS_OF_A_PAGE = 128,
-};
-
-static double node_bytes(const struct facts *f, const struct graph_node *n, int64_t type)
-{
-    double bytes = 0, elems = 0;
-    for (uint32_t i = 0; i < n->n_weights; i++) {
-        elems += (double)n->weights[i].elems;
-        if (f->bindings && type < 0 && f->bindings[n->weights[i].weight].tensor)
-            bytes += (double)f->bindings[n->weights[i].weight].bytes;
-    }
-    return f->bindings && type < 0 ? bytes : elems * facts_bytes_per_elem(f, type);
-}
-
-/* Another layer reads the weights of this one, too: a head that is the embedding. */
-static bool shares_weights(const struct facts *f, uint32_t node)
-{
-    const struct graph_node *n = &f->graph->nodes[node];
-    for (uint32_t i = 0; i < f->graph->n_nodes && n->n_weights; i++)
-        for (uint32_t w = 0; i != node && w < f->graph->nodes[i].n_weights; w++) {
-            uint32_t a = f->graph->nodes[i].weights[w].weight, b = n->weights[0].weight;
-            if (a == b || (f->bindings && f->bindings[a].weight == f->bindings[b].weight))
-                return true;
-        }
-    return false;
-}
-
-/* Bytes of weights that a text touches. Of an embedding each token touches a row, and what the system reads around.
- */
-static viv_status touched_bytes(const struct facts *f, enum stack_id id, const struct graph_step *step,
-                                int64_t type, double *bytes, struct error *err)
-{
-    const struct stack *s = &f->graph->expansion->stacks[id];
-    for (uint32_t i = s->begin; i < s->end; i++) {
-        const struct graph_node *n = &f->graph->nodes[i];
-        struct graph_cost cost;
-        double all = node_bytes(f, n, type), elems = 0, part;
-        if ((n->class->flags & VIV_LAYER_TOKENS) && shares_weights(f, i))
-            continue;
-        viv_status status = graph_node_cost(f->graph, i, step, &cost);
-        if (status != VIV_OK)
-            return error_take(err, status);
-        for (uint32_t w = 0; w < n->n_weights; w++)
-            elems += (double)n->weights[w].elems;
-        part = elems > 0 ? all * (double)cost.weight_elems / elems : 0;
-        if (n->class->flags & VIV_LAYER_TOKENS)
-            part += (double)step->n_rows * AROUND;
-        *bytes += part < all ? part : all;
-    }
-    return VIV_OK;
-}
-
-/* Bytes of the values between layers, and about what the most demanding layer needs, for so many rows. */
-static viv_status step_bytes(const struct facts *f, enum stack_id id, uint64_t n_rows, double *bytes,
-                             struct error *err)
-{
-    const struct stack *s = &f->graph->expansion->stacks[id];
-    double most = 0, floats = 0;
-    struct plan plan;
-    viv_status status = plan_make(f->graph, id, false, &plan, err);
-    if (status != VIV_OK)
-        return status;
-    for (uint32_t i = 0; i < plan.n_slots; i++)
-        floats += plan.slot_in_tail[i] ? 0 : (double)plan.slot_floats[i];
-    plan_release(&plan);
-    for (uint32_t i = s->begin; i < f->graph->stacks[id].tail; i++) {
-        const struct graph_node *n = &f->graph->nodes[i];
-        uint64_t widest = 0;
-        for (uint32_t w = 0; w < n->n_weights && !(n->class->flags & VIV_LAYER_TOKENS); w++) {
-            const struct weight *weight = &f->graph->expansion->weights[n->weights[w].weight];
-            if (weight->n_dims == 2)
-                widest = size_max(widest, size_max(weight->dims[0], weight->dims[1]));
-        }
-        double of = (double)n->in_dims[0] + 1.25 * (double)widest; /* as it is, and prepared for the next product */
-        most = of > most ? of : most;
-    }
-    *bytes += (double)n_rows * 4 * (floats + most);
-    return VIV_OK;
-}
-
-static bool all_f32(const struct facts *f)
-{
-    for (uint32_t i = 0; i < f->graph->expansion->n_weights && f->bindings; i++) {
-        const viv_tensor *t = f->bindings[i].tensor;
-        if (t && t->dl.ndim > 1 && t->dtype != VIV_F32)
-            return false;
-    }
-    return f->bindings != NULL;
-}
-
-viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts, int64_t type, uint64_t *bytes,
-                      struct error *err)
-{
-    const bool reads = graph_encoder_dim(f->graph) > 0, whole = f->graph->stacks[STACK_GRAPH].whole_sequences;
-    const uint64_t n_rows = whole ? context : size_min(context, ROWS_OF_A_STEP);
-    const struct graph_step text = {.n_rows = context, .n_output_rows = context, .context = context},
-                            step = reads ? (struct graph_step){1, 1, 1, context, context}
-                                         : (struct graph_step){
-                                               .n_rows = context * n_texts, .n_output_rows = 1, .context = context};
-    const uint64_t rounded = (context + ROWS_OF_A_PAGE - 1) / ROWS_OF_A_PAGE * ROWS_OF_A_PAGE;
-    double sum = PROGRAM + (double)f->vocabulary * PER_TOKEN_OF_TEXT;
-    viv_status status = touched_bytes(f, STACK_GRAPH, &step, type, &sum, err);
-    if (status == VIV_OK && reads)
-        status = touched_bytes(f, STACK_ENCODER, &text, type, &sum, err);
-    if (status == VIV_OK)
-        status = step_bytes(f, STACK_GRAPH, n_rows, &sum, err);
-    if (status == VIV_OK && reads)
-        status = step_bytes(f, STACK_ENCODER, context, &sum, err);
-    sum += (double)facts_cache_bytes(f, rounded, n_texts);
-    sum += (double)facts_recurrent_bytes(f, n_texts);
-    sum += type < 0 && all_f32(f) ? 0 : 4 * (double)f->vectors; /* copied as f32 */
-    *bytes = sum < 1.8e19 ? (uint64_t)sum : UINT64_MAX;
-    return status;
 }
 
 /* --- work ---------------------------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ struct facts {
     uint64_t parts[N_MODEL_PARTS];
     uint64_t weight_bytes; /* in the files; 0: there are none */
     uint64_t n_layers[N_STACKS], width, vocabulary, context;
-    uint32_t cache_dtype; /* of the KV cache */
+    struct cache_types cache_types;
 };
 
 /* Of an opened model, which must outlive it. */
@@ -40,13 +40,10 @@ bool facts_weight_bytes(const struct facts *f, int64_t type, uint64_t *bytes);
 /* Bytes per element of such weights, on the average. */
 double facts_bytes_per_elem(const struct facts *f, int64_t type);
 
+/* Bytes of an element of the KV cache, on the average. */
+double facts_cache_elem_bytes(const struct facts *f);
 /* Bytes of KV cache for so many sequences of this context; with an encoder, of both contexts. */
 uint64_t facts_cache_bytes(const struct facts *f, uint64_t context, uint64_t n_texts);
-
-/* The most memory that a process has in use which reads n_texts texts of this context and writes a few tokens more:
- * weights as far as they are touched, KV cache, what a step needs, and the program itself. A prediction. */
-viv_status facts_peak(const struct facts *f, uint64_t context, uint64_t n_texts, int64_t type, uint64_t *bytes,
-                      struct error *err);
 
 /* What layers keep of so many texts once, however long they are: as it is, and as it was before the last step. */
 uint64_t facts_recurrent_bytes(const struct facts *f, uint64_t n_texts);

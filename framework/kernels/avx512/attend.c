@@ -15,6 +15,23 @@ static inline vec vec_load_f16(const uint16_t *x)
     return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)x));
 }
 
+static inline vec vec_load_i8(const uint8_t *x)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)x)));
+}
+
+static inline vec vec_load_i4(const uint8_t *x, int high)
+{
+    const __m128i bytes = _mm_loadu_si128((const void *)x), half = high ? _mm_srli_epi16(bytes, 4) : bytes;
+    const __m512i u = _mm512_cvtepu8_epi32(_mm_and_si128(half, _mm_set1_epi8(15)));
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(u, _mm512_set1_epi32(8)));
+}
+
+static inline vec vec_mul(vec a, vec b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
 static inline void vec_store(float *x, vec v)
 {
     _mm512_storeu_ps(x, v);

@@ -4,8 +4,8 @@
  *
  * Only tokens that a query sees are read: the rest of a page may hold anything. */
 #include "kernels/attend.h"
+#include "kernels/blocks.h"
 #include "kernels/generic/flops.h"
-#include "kernels/half.h"
 #include "kernels/kernels.h"
 
 #include <math.h>
@@ -18,16 +18,46 @@ static uint64_t attend_scratch_bytes(uint64_t head_dim, uint64_t v_dim, uint64_t
     return page_rows * sizeof(float);
 }
 
-static float element(const viv_attend *a, const void *array, uint64_t i)
+/* The i-th number of rows. */
+static float element(uint32_t dtype, const void *array, uint64_t i)
 {
-    return a->dtype == VIV_F16 ? half_to_float(((const uint16_t *)array)[i]) : ((const float *)array)[i];
+    const struct block_q8_0 *q8 = (const struct block_q8_0 *)array + i / BLOCK;
+    const struct block_q4_0 *q4 = (const struct block_q4_0 *)array + i / BLOCK;
+    const uint64_t j = i % BLOCK;
+    switch (dtype) {
+    case VIV_F16:
+        return half_to_float(((const uint16_t *)array)[i]);
+    case VIV_BF16:
+        return bfloat_to_float(((const uint16_t *)array)[i]);
+    case VIV_Q8_0:
+        return half_to_float(q8->d) * (float)q8->q[j];
+    case VIV_Q4_0:
+        return half_to_float(q4->d) * (float)((q4->q[j % 16] >> (j < 16 ? 0 : 4) & 15) - 8);
+    default:
+        return ((const float *)array)[i];
+    }
+}
+
+/* Feature d of the key of token `row`. */
+static float key_element(const viv_attend *a, const void *keys, uint64_t d, uint64_t row)
+{
+    const uint64_t n = a->page_rows, j = d % BLOCK;
+    if (a->k_stride)
+        return element(a->k_dtype, keys, row * a->k_stride + d);
+    if (a->k_dtype != VIV_Q8_0 && a->k_dtype != VIV_Q4_0)
+        return element(a->k_dtype, keys, d * n + row);
+    const uint64_t bytes = a->k_dtype == VIV_Q8_0 ? BLOCK : BLOCK / 2;
+    const char *block = (const char *)keys + d / BLOCK * n * (sizeof(uint16_t) + bytes);
+    const float scale = half_to_float(((const uint16_t *)(const void *)block)[row]);
+    const uint8_t byte = ((const uint8_t *)block)[n * sizeof(uint16_t) + j % bytes * n + row];
+    return scale * (float)(bytes == BLOCK ? (int8_t)byte : (byte >> (j < 16 ? 0 : 4) & 15) - 8);
 }
 
 static float score(const viv_attend *a, const float *q, const void *keys, uint64_t row)
 {
     float dot = 0.0f;
     for (uint64_t d = 0; d < a->head_dim; d++)
-        dot += q[d] * element(a, keys, a->k_stride ? row * a->k_stride + d : d * a->page_rows + row);
+        dot += q[d] * key_element(a, keys, d, row);
     FLOPS(2 * a->head_dim);
     dot *= a->scale;
     return a->softcap != 0.0f ? a->softcap * tanhf(dot / a->softcap) : dot;
@@ -73,7 +103,7 @@ static void attend_query(const viv_attend *a, uint64_t r, uint64_t g)
             float p = expf(scores[t - first] - largest);
             sum += p;
             for (uint64_t i = 0; i < a->v_dim; i++)
-                out[i] += p * element(a, values, (t - first) * attend_v_stride(a) + i);
+                out[i] += p * element(a->v_dtype, values, (t - first) * attend_v_stride(a) + i);
             FLOPS(2 * a->v_dim);
         }
     }

@@ -1,0 +1,154 @@
+/* budget.c - see budget.h. */
+#include "cli/budget.h"
+
+#include "cli/compare/memory.h"
+
+#include <inttypes.h>
+
+enum {
+    LEAST_CONTEXT = 256,  /* tokens, where none are asked for */
+    USUAL_CONTEXT = 4096, /* less is chosen only when nothing else helps */
+};
+static const double MARGIN = 1.02; /* predictions are within 2 %, nearly always */
+
+struct plan {
+    const char *cache_type; /* NULL: as the options have it */
+    uint64_t max_rows, context;
+    uint64_t bytes; /* predicted */
+};
+
+/* What is tried in turn: smaller steps cost time, smaller types cost quality. */
+static const struct plan tried[] = {{NULL, 512, 0, 0},   {NULL, 128, 0, 0},  {NULL, 32, 0, 0},
+                                    {"q8_0", 128, 0, 0}, {"q8_0", 32, 0, 0}, {"k=q8_0,v=q4_0", 32, 0, 0}};
+enum { N_TRIED = sizeof tried / sizeof *tried };
+
+/* What the model would take by plan; *possible: whether its cache can be of that type. */
+static viv_status query_of(const struct facts *f, const struct common *common, const struct plan *p,
+                           struct facts *with, struct memory_query *q, bool *possible, struct error *err)
+{
+    struct error none;
+    *with = *f;
+    *q = (struct memory_query){
+        .n_texts = 1, .type = -1, .expert_budget = common->expert_memory, .max_rows = p->max_rows};
+    *possible = !p->cache_type || !common->cache_type;
+    if (!p->cache_type || !*possible)
+        return VIV_OK;
+    viv_status status = cache_types_parse(p->cache_type, &with->cache_types, err);
+    *possible = status == VIV_OK && graph_check_cache_types(f->graph, &with->cache_types, &none) == VIV_OK;
+    return status;
+}
+
+/* The context that is as large as `limit` bytes allow, up to what is wanted. */
+static viv_status try_plan(const struct facts *f, const struct common *common, uint64_t wanted, uint64_t limit,
+                           struct plan *p, struct error *err)
+{
+    struct facts with;
+    struct memory_query q;
+    struct memory_use use;
+    bool possible;
+    viv_status status = query_of(f, common, p, &with, &q, &possible, err);
+    p->context = 0;
+    if (status != VIV_OK || !possible)
+        return status;
+    with.context = q.context = wanted;
+    status = memory_most_context(&with, &q, limit, &p->context, err);
+    q.context = p->context;
+    if (status == VIV_OK && p->context)
+        status = memory_predict(&with, &q, &use, err);
+    p->bytes = status == VIV_OK && p->context ? use.total : 0;
+    return status;
+}
+
+/* The smallest budget for so many tokens. */
+static viv_status smallest(const struct facts *f, const struct common *common, uint64_t context, uint64_t *out,
+                           struct error *err)
+{
+    *out = UINT64_MAX;
+    for (int i = 0; i < N_TRIED; i++) {
+        struct facts with;
+        struct memory_query q;
+        struct memory_use use;
+        bool possible;
+        viv_status status = query_of(f, common, &tried[i], &with, &q, &possible, err);
+        q.context = context;
+        if (status == VIV_OK && possible)
+            status = memory_predict(&with, &q, &use, err);
+        if (status != VIV_OK)
+            return status;
+        if (possible && use.total < *out)
+            *out = use.total;
+    }
+    *out = (uint64_t)((double)*out * MARGIN);
+    return VIV_OK;
+}
+
+static viv_status choose(const struct facts *f, const struct common *common, uint64_t budget, struct plan *out,
+                         struct error *err)
+{
+    const uint64_t given = (uint64_t)common->context, limit = (uint64_t)((double)budget / MARGIN);
+    const uint64_t wanted = given ? given : f->context;
+    const uint64_t enough = given ? given : wanted < USUAL_CONTEXT ? wanted : USUAL_CONTEXT;
+    const uint64_t least = given ? given : wanted < LEAST_CONTEXT ? wanted : LEAST_CONTEXT;
+    uint64_t needed;
+    *out = (struct plan){0};
+    for (int i = 0; i < N_TRIED; i++) {
+        struct plan p = tried[i];
+        const viv_status status = try_plan(f, common, wanted, limit, &p, err);
+        if (status != VIV_OK)
+            return status;
+        if (p.context > out->context)
+            *out = p;
+        if (p.context >= enough)
+            break;
+    }
+    if (out->context >= least)
+        return VIV_OK;
+    viv_status status = smallest(f, common, least, &needed, err);
+    return status == VIV_OK
+               ? error_set(err, VIV_ENOMEM,
+                           "--memory: %s are too little for this model: the smallest budget that fits is "
+                           "%.0f MiB, for a context of %" PRIu64 " tokens",
+                           human_bytes(budget).text, (double)needed / (1 << 20) + 1, least)
+               : status;
+}
+
+static void print_plan(const struct facts *f, const struct plan *p, uint64_t budget)
+{
+    struct cache_types types = f->cache_types;
+    char text[CACHE_TYPES_TEXT];
+    struct error none;
+    if (p->cache_type)
+        cache_types_parse(p->cache_type, &types, &none);
+    fprintf(stderr,
+            "viv: within %s: context of %" PRIu64 " tokens, KV cache of %s, steps of %" PRIu64
+            " tokens; %s predicted\n",
+            human_bytes(budget).text, p->context, cache_types_text(&types, text), p->max_rows,
+            human_bytes(p->bytes).text);
+}
+
+viv_status cli_open_within(struct opened *o, const struct common *common, uint64_t budget, const char *name,
+                           struct error *err)
+{
+    struct facts f;
+    struct plan plan;
+    const uint64_t machine = memory_of_machine();
+    if (budget && machine && budget > machine)
+        return error_set(err, VIV_EINVAL, "--memory: %s are more than this machine has, which is %s",
+                         human_bytes(budget).text, human_bytes(machine).text);
+    viv_status status = cli_open_model(o, common, name, err);
+    if (status != VIV_OK || !budget)
+        return status;
+    status = facts_of(o->model, &f, err);
+    if (status == VIV_OK)
+        status = choose(&f, common, budget, &plan, err);
+    if (status != VIV_OK)
+        return status;
+    print_plan(&f, &plan, budget);
+    model_close(o->model);
+    o->model = NULL;
+    struct common within = *common;
+    within.context = (int64_t)plan.context;
+    within.cache_type = plan.cache_type ? plan.cache_type : common->cache_type;
+    o->max_rows = plan.max_rows;
+    return cli_open_model(o, &within, name, err);
+}
