@@ -116,7 +116,7 @@ static double workspace_floats(const struct facts *f, uint32_t node, int64_t typ
             chosen = (double)weight->dims[0];
         }
     }
-    if (!chosen)
+    if (chosen == 0)
         return prepared * (double)dim + (1 + prepared) * inside;
     if (graph_node_cost(f->graph, node, &one, &cost) == VIV_OK)
         chosen *= (double)cost.active_elems / elems;
