@@ -2,6 +2,7 @@
 #include "cli/budget.h"
 
 #include "cli/compare/memory.h"
+#include "model/precision.h"
 
 #include <inttypes.h>
 
@@ -14,13 +15,22 @@ static const double MARGIN = 1.02; /* predictions are within 2 %, nearly always 
 struct plan {
     const char *cache_type; /* NULL: as the options have it */
     uint64_t max_rows, context;
-    uint64_t bytes; /* predicted */
+    uint64_t bytes;         /* predicted */
+    uint64_t weight_budget; /* 0: weights stay as they are */
+    double weight_bits;     /* of each of those that do not, on average */
 };
 
 /* What is tried in turn: smaller steps cost time, smaller types cost quality. */
-static const struct plan tried[] = {{NULL, 512, 0, 0},   {NULL, 128, 0, 0},  {NULL, 32, 0, 0},
-                                    {"q8_0", 128, 0, 0}, {"q8_0", 32, 0, 0}, {"k=q8_0,v=q4_0", 32, 0, 0}};
-enum { N_TRIED = sizeof tried / sizeof *tried };
+static const struct plan tried[] = {
+    {.max_rows = 512},
+    {.max_rows = 128},
+    {.max_rows = 32},
+    {.cache_type = "q8_0", .max_rows = 128},
+    {.cache_type = "q8_0", .max_rows = 32},
+    {.cache_type = "k=q8_0,v=q4_0", .max_rows = 32},
+};
+/* With these, the types of weights are chosen. */
+enum { N_TRIED = sizeof tried / sizeof *tried, TRIED_WITH_WEIGHTS = 4 };
 
 /* What the model would take by plan; *possible: whether its cache can be of that type. */
 static viv_status query_of(const struct facts *f, const struct common *common, const struct plan *p,
@@ -82,8 +92,49 @@ static viv_status smallest(const struct facts *f, const struct common *common, u
     return VIV_OK;
 }
 
-static viv_status choose(const struct facts *f, const struct common *common, uint64_t budget, struct plan *out,
-                         struct error *err)
+/* Other types for the weights, so that `context` tokens fit. *needed: the smallest budget for that. */
+static viv_status try_weights(struct opened *o, const struct facts *f, const struct common *common,
+                              uint64_t context, uint64_t limit, struct plan *out, uint64_t *needed,
+                              struct error *err)
+{
+    struct plan p = tried[TRIED_WITH_WEIGHTS];
+    struct facts with;
+    struct memory_query q;
+    struct memory_use use;
+    struct precision_plan chosen = {0};
+    const viv_precision *precision;
+    bool possible;
+    if (common->cache_type)
+        p.cache_type = NULL;
+    viv_status status = query_of(f, common, &p, &with, &q, &possible, err);
+    if (status == VIV_OK && !possible) {
+        p.cache_type = NULL;
+        status = query_of(f, common, &p, &with, &q, &possible, err);
+    }
+    q.context = context;
+    if (status == VIV_OK)
+        status = memory_predict(&with, &q, &use, err);
+    if (status == VIV_OK)
+        status = engine_precision(o->engine, o->model, &precision, err);
+    if (status == VIV_OK)
+        status = precision_choose(o->model, precision, UINT64_MAX, &chosen, err); /* for what is as it is */
+    const uint64_t others = use.total > chosen.bytes_before ? use.total - chosen.bytes_before : 0;
+    precision_release(&chosen);
+    if (status != VIV_OK)
+        return status;
+    p.weight_budget = limit > others ? limit - others : 1;
+    status = precision_choose(o->model, precision, p.weight_budget, &chosen, err);
+    p.context = context;
+    p.bytes = *needed = others + chosen.bytes;
+    p.weight_bits = 8 * (double)chosen.bytes / (double)chosen.elements;
+    if (status == VIV_OK)
+        *out = p;
+    precision_release(&chosen);
+    return status == VIV_ELIMIT ? VIV_OK : status;
+}
+
+static viv_status choose(struct opened *o, const struct facts *f, const struct common *common, uint64_t budget,
+                         struct plan *out, struct error *err)
 {
     const uint64_t given = (uint64_t)common->context, limit = (uint64_t)((double)budget / MARGIN);
     const uint64_t wanted = given ? given : f->context;
@@ -101,9 +152,17 @@ static viv_status choose(const struct facts *f, const struct common *common, uin
         if (p.context >= enough)
             break;
     }
-    if (out->context >= least)
+    if (out->context >= enough)
         return VIV_OK;
-    viv_status status = smallest(f, common, least, &needed, err);
+    viv_status status = try_weights(o, f, common, enough, limit, out, &needed, err);
+    if (status == VIV_OK && out->context < enough && enough > least)
+        status = try_weights(o, f, common, least, limit, out, &needed, err);
+    if (status != VIV_OK || out->context >= least)
+        return status;
+    uint64_t unchanged;
+    status = smallest(f, common, least, &unchanged, err);
+    needed = (uint64_t)((double)needed * MARGIN);
+    needed = needed < unchanged ? needed : unchanged;
     return status == VIV_OK
                ? error_set(err, VIV_ENOMEM,
                            "--memory: %s are too little for this model: the smallest budget that fits is "
@@ -119,10 +178,13 @@ static void print_plan(const struct facts *f, const struct plan *p, uint64_t bud
     struct error none;
     if (p->cache_type)
         cache_types_parse(p->cache_type, &types, &none);
+    char weights[64] = "";
+    if (p->weight_budget)
+        snprintf(weights, sizeof weights, "weights of %.2f bits on average, ", p->weight_bits);
     fprintf(stderr,
-            "viv: within %s: context of %" PRIu64 " tokens, KV cache of %s, steps of %" PRIu64
+            "viv: within %s: %scontext of %" PRIu64 " tokens, KV cache of %s, steps of %" PRIu64
             " tokens; %s predicted\n",
-            human_bytes(budget).text, p->context, cache_types_text(&types, text), p->max_rows,
+            human_bytes(budget).text, weights, p->context, cache_types_text(&types, text), p->max_rows,
             human_bytes(p->bytes).text);
 }
 
@@ -140,7 +202,7 @@ viv_status cli_open_within(struct opened *o, const struct common *common, uint64
         return status;
     status = facts_of(o->model, &f, err);
     if (status == VIV_OK)
-        status = choose(&f, common, budget, &plan, err);
+        status = choose(o, &f, common, budget, &plan, err);
     if (status != VIV_OK)
         return status;
     print_plan(&f, &plan, budget);
@@ -150,5 +212,6 @@ viv_status cli_open_within(struct opened *o, const struct common *common, uint64
     within.context = (int64_t)plan.context;
     within.cache_type = plan.cache_type ? plan.cache_type : common->cache_type;
     o->max_rows = plan.max_rows;
+    o->weight_budget = plan.weight_budget;
     return cli_open_model(o, &within, name, err);
 }

@@ -108,6 +108,7 @@ viv_status cli_open_model(struct opened *o, const struct common *common, const c
                                           .n_threads = (uint32_t)common->threads,
                                           .context = (uint64_t)common->context,
                                           .max_rows = o->max_rows,
+                                          .weight_budget = o->weight_budget,
                                           .hook = o->hook,
                                           .hook_ctx = o->hook_ctx,
                                           .expert_budget = common->expert_memory,

@@ -16,6 +16,7 @@ struct opened {
     void *hook_ctx;
     const struct product_observer *observer; /* set before the host is opened, to look at the inputs of products */
     uint64_t max_rows;                       /* set before cli_open_model: rows of a step; 0: as many as is usual */
+    uint64_t weight_budget; /* the same: bytes for weights whose types are chosen; 0: as they are */
     const char *chat_template,
         *chat_template_name; /* set before cli_open_model: --template, --template-name; or NULL */
     json_t *profile;         /* --expert-profile */

@@ -133,6 +133,28 @@ viv_status engine_open_model(struct engine *e, const struct model_options *optio
     return status;
 }
 
+static const viv_precision *precision_of(const struct architecture *a)
+{
+    const viv_precision *p = a->class->get_ext ? a->class->get_ext(VIV_ARCHITECTURE_PRECISION) : NULL;
+    return p && VIV_HAS(p, viv_precision, choose) && p->choose ? p : NULL;
+}
+
+viv_status engine_precision(struct engine *e, const viv_model *m, const viv_precision **out, struct error *err)
+{
+    struct architecture a;
+    pthread_mutex_lock(&e->opening);
+    viv_status status = host_architecture(e->host, spec_architecture(m->spec), &a, err);
+    *out = status == VIV_OK ? precision_of(&a) : NULL;
+    if (status == VIV_OK && !*out) {
+        status = host_architecture(e->host, "slm", &a, err);
+        *out = status == VIV_OK ? precision_of(&a) : NULL;
+        if (status == VIV_OK && !*out)
+            status = error_set(err, VIV_EABI, "architecture 'slm' of %s chooses no types of weights", a.plugin);
+    }
+    pthread_mutex_unlock(&e->opening);
+    return status;
+}
+
 static void notice(const viv_model *m, const struct buf *sentence)
 {
     if (m->options.notice && !sentence->failed)
@@ -191,8 +213,13 @@ viv_status engine_open_draft(viv_model *m, const char *name, struct error *err)
 
 viv_status engine_load_model(viv_model *m, struct error *err)
 {
+    viv_status status = VIV_OK;
+    if (m->options.weight_budget && !m->options.precision)
+        status = engine_precision(m->door->engine, m, &m->options.precision, err);
+    if (status != VIV_OK)
+        return status;
     pthread_mutex_lock(&m->door->engine->opening);
-    viv_status status = model_load(m, err);
+    status = model_load(m, err);
     if (status == VIV_OK && m->draft && model_load(m->draft, err) != VIV_OK)
         status = error_prefix(err, "the draft %s", spec_name(m->draft->spec));
     pthread_mutex_unlock(&m->door->engine->opening);

@@ -9,6 +9,7 @@
 #include "experts/expert_cache.h"
 #include "experts/expert_set.h"
 #include "model/instance.h"
+#include "model/precision.h"
 #include "model/schedule.h"
 #include "run/run.h"
 #include "tensor/dtype.h"
@@ -146,6 +147,8 @@ viv_status model_load(viv_model *m, struct error *err)
         status = adapters_merge(m, err);
     if (status == VIV_OK)
         status = bind_transformed(m, err);
+    if (status == VIV_OK && m->options.weight_budget)
+        status = precision_apply(m, err);
     if (status == VIV_OK) {
         m->cache_types = model_cache_types(m);
         status = cache_lay_out(m, err);

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <vivarium/architecture.h>
+#include <vivarium/precision.h>
 #include <vivarium/scheduler.h>
 #include <vivarium/sequence.h>
 
@@ -37,6 +38,10 @@ struct model_options {
     uint64_t max_rows;      /* of a step, if a prompt may be processed in several; 0: 512 */
     uint64_t context;       /* tokens that a sequence may have; 0: as many as the model was made for */
     uint64_t expert_budget; /* bytes for the weights of experts; 0: all are in memory */
+    /* Bytes for the weights whose type can be chosen, 0: weights are as they are in the file; and who chooses
+     * (model/precision.h), NULL: whom the engine finds. */
+    uint64_t weight_budget;
+    const viv_precision *precision;
     /* How often expert i of the layer at `path` was used on similar input: those used most stay in memory. NULL:
      * not known. */
     uint64_t (*expert_uses)(void *ctx, const char *path, uint64_t i);

@@ -13,6 +13,7 @@
 #include <vivarium/scheduler.h>
 #include <vivarium/request.h>
 #include <vivarium/architecture.h>
+#include <vivarium/precision.h>
 #include <vivarium/params.h>
 #include <vivarium/text.h>
 #include <vivarium/sequence.h>

@@ -73,7 +73,7 @@ check 'what fits is left as it is' roomy
 tight() {
     fails 'the smallest budget that fits is' "$viv" run shakespeare -p To -n 4 --memory 5MiB || return 1
     least=$(sed 's/.*fits is \([0-9]*\) MiB.*/\1/' "$work/err")
-    within --memory "${least}MiB" && grep -q "within $least.*MiB: context of" "$work/err" && grep -q 'steps of' "$work/err"
+    within --memory "${least}MiB" && grep -q "within $least.*MiB: weights of [0-9.]* bits on average, context of" "$work/err" && grep -q 'steps of' "$work/err"
 }
 check 'the smallest budget that is named holds a model' tight
 check 'a context that is asked for is kept' says '' "$viv" run shakespeare -p To -n 4 -c 64 --memory 500MiB

@@ -1,0 +1,277 @@
+/* precision.c - see precision.h. Weights are encoded one after the other, each by all workers of the scheduler, and
+ * the pages of the file that it was read from leave the memory before the next. */
+#include "model/precision.h"
+
+#include "model/instance.h"
+
+#include "base/file.h"
+#include "base/size.h"
+#include "kernels/kernels.h"
+#include "model/schedule.h"
+#include "tensor/dtype.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_TYPES = 32, ROWS = 16 };
+
+static const float LARGEST = 65504.0f; /* scales of blocks are f16 */
+
+/* --- choosing ----------------------------------------------------------------------------------------------- */
+
+/* The first layer that uses a weight; *looked_up: all that do only look up rows. */
+static const struct graph_node *user_of(const viv_model *m, uint32_t weight, const char **attr, bool *looked_up)
+{
+    const struct graph_node *first = NULL;
+    *looked_up = true;
+    for (uint32_t i = 0; i < m->graph->n_nodes; i++) {
+        const struct graph_node *n = &m->graph->nodes[i];
+        for (uint32_t k = 0; k < n->n_weights; k++) {
+            if (m->bindings[n->weights[k].weight].weight != weight)
+                continue;
+            *looked_up = *looked_up && (n->class->flags & VIV_LAYER_TOKENS);
+            if (!first)
+                *attr = n->weights[k].attr;
+            first = first ? first : n;
+        }
+    }
+    return first;
+}
+
+/* Whether its type can be chosen: a matrix of its own that products need whole. */
+static bool is_free(const viv_model *m, uint32_t i)
+{
+    const struct binding *b = &m->bindings[i];
+    const struct weight *w = &m->expansion->weights[i];
+    return b->tensor && b->weight == i && w->n_dims == 2 && m->whole[i] && !w->values && w->dims[0] > 0 &&
+           w->dims[1] > 0;
+}
+
+static uint32_t index_of(const viv_weight *const *weights, uint32_t n)
+{
+    uint32_t index = 0;
+    for (uint32_t i = 0; i < n; i++)
+        index +=
+            strcmp(weights[i]->layer, weights[n]->layer) == 0 && strcmp(weights[i]->attr, weights[n]->attr) == 0;
+    return index;
+}
+
+/* The types that we both make and multiply. */
+static uint32_t list_types(viv_weight_type types[MOST_TYPES], const viv_weight_type *list[MOST_TYPES])
+{
+    uint32_t n = 0;
+    for (const struct encoder *e = kernels_chosen(kernels_cpu(), 0, KERNEL_ENCODERS, 0)->encoders->types;
+         e->encode && n < MOST_TYPES; e++) {
+        const struct dtype *d = dtype_get(e->dtype);
+        types[n] =
+            (viv_weight_type){sizeof *types, e->dtype, d->name, (uint32_t)d->block, (uint32_t)d->block_bytes};
+        list[n] = &types[n];
+        n++;
+    }
+    return n;
+}
+
+/* Checks what the architecture has chosen. */
+static viv_status check_choice(const viv_weight *w, const viv_weight_type *const *types, uint32_t n_types,
+                               uint32_t before, uint64_t *bytes, struct error *err)
+{
+    if (w->dtype == before) {
+        *bytes += w->bytes;
+        return VIV_OK;
+    }
+    for (uint32_t t = 0; t < n_types; t++)
+        if (types[t]->dtype == w->dtype && w->n_in % types[t]->block == 0) {
+            *bytes += w->n_in / types[t]->block * types[t]->block_bytes * w->n_rows;
+            return VIV_OK;
+        }
+    return error_set(err, VIV_EABI,
+                     "the architecture chooses type %u for weight '%s' of a layer '%s' with rows of %" PRIu64
+                     ": not one of those offered whose blocks divide them",
+                     w->dtype, w->attr, w->layer, w->n_in);
+}
+
+static viv_status choose(viv_model *m, const viv_precision *precision, uint64_t budget, viv_weight *weights,
+                         viv_weight **list, uint32_t *which, struct precision_plan *out, struct error *err)
+{
+    viv_weight_type types[MOST_TYPES];
+    const viv_weight_type *type_list[MOST_TYPES];
+    const uint32_t n_types = list_types(types, type_list);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->expansion->n_weights; i++) {
+        const struct weight *w = &m->expansion->weights[i];
+        bool looked_up;
+        const char *attr = "";
+        const struct graph_node *user = is_free(m, i) ? user_of(m, i, &attr, &looked_up) : NULL;
+        if (!user || looked_up)
+            continue;
+        weights[n] = (viv_weight){.struct_size = sizeof *weights,
+                                  .layer = user->class->name,
+                                  .attr = attr,
+                                  .n_rows = w->dims[0],
+                                  .n_in = w->dims[1],
+                                  .bytes = m->bindings[i].bytes,
+                                  .dtype = m->bindings[i].tensor->dtype};
+        list[n] = &weights[n];
+        weights[n].index = index_of((const viv_weight *const *)list, n);
+        out->bytes_before += weights[n].bytes;
+        out->elements += w->dims[0] * w->dims[1];
+        which[n++] = i;
+    }
+    viv_status status = precision->choose(m->options.host, type_list, n_types, list, n, budget, &out->bytes);
+    if (status != VIV_OK)
+        return error_take(err, status);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
+        const uint32_t before = m->bindings[which[i]].tensor->dtype;
+        status = check_choice(&weights[i], type_list, n_types, before, &bytes, err);
+        out->dtypes[which[i]] = weights[i].dtype == before ? UINT32_MAX : weights[i].dtype;
+    }
+    if (status == VIV_OK && bytes > budget)
+        status =
+            error_set(err, VIV_EABI, "the architecture chooses types of %" PRIu64 " bytes for a budget of %" PRIu64,
+                      bytes, budget);
+    out->bytes = bytes;
+    return status;
+}
+
+viv_status precision_choose(viv_model *m, const viv_precision *precision, uint64_t budget,
+                            struct precision_plan *out, struct error *err)
+{
+    const struct binding *bindings;
+    const size_t n = size_max(m->expansion->n_weights, 1);
+    *out = (struct precision_plan){.dtypes = malloc(n * sizeof *out->dtypes)};
+    viv_weight *weights = calloc(n, sizeof *weights), **list = calloc(n, sizeof *list);
+    uint32_t *which = calloc(n, sizeof *which);
+    viv_status status =
+        out->dtypes && weights && list && which ? model_bindings(m, &bindings, err) : error_nomem(err);
+    if (out->dtypes)
+        memset(out->dtypes, 0xff, n * sizeof *out->dtypes);
+    if (status == VIV_OK)
+        status = choose(m, precision, budget, weights, list, which, out, err);
+    free(weights);
+    free(list);
+    free(which);
+    return status;
+}
+
+void precision_release(struct precision_plan *p)
+{
+    free(p->dtypes);
+    *p = (struct precision_plan){0};
+}
+
+/* --- encoding ----------------------------------------------------------------------------------------------- */
+
+struct encoding {
+    const viv_tensor *from;
+    viv_tensor *to;
+    uint64_t n_rows, n_in;
+    void (*to_f32)(float *, const void *, uint64_t);
+    const struct encoders *encoders;
+    const struct encoder *encoder;
+};
+
+static bool is_sound(const float *x, uint64_t n)
+{
+    int bad = 0;
+    for (uint64_t i = 0; i < n; i++)
+        bad |= !(fabsf(x[i]) <= LARGEST);
+    return !bad;
+}
+
+static viv_status encode_rows(void *ctx, uint64_t task)
+{
+    const struct encoding *e = ctx;
+    struct error err;
+    viv_status status = VIV_OK;
+    float *x = malloc(2 * e->n_in * sizeof *x);
+    if (!x)
+        status = error_nomem(&err);
+    for (uint64_t row = task * ROWS; status == VIV_OK && row < size_min(e->n_rows, (task + 1) * ROWS); row++) {
+        e->to_f32(x, (const char *)e->from->dl.data + row * e->from->row_bytes, e->n_in);
+        if (!is_sound(x, e->n_in)) {
+            status = error_set(&err, VIV_ERANGE,
+                               "tensor '%s', row %" PRIu64 " has a number that is none, or larger than %g: it "
+                               "cannot be quantized to fit the budget",
+                               e->from->name, row, (double)LARGEST);
+            break;
+        }
+        e->encoders->weights(x + e->n_in, x, NULL, e->n_in);
+        e->encoder->encode((char *)e->to->dl.data + row * e->to->row_bytes, x, x + e->n_in, e->n_in);
+    }
+    free(x);
+    if (status != VIV_OK)
+        error_leave(status, err.text);
+    return status;
+}
+
+/* The block in m->made that holds a tensor's data, or a new one. */
+static struct block *made_block(viv_model *m, const struct binding *b)
+{
+    for (uint32_t i = 0; b->made && i < m->n_made; i++)
+        if (m->made[i].data == b->tensor->dl.data)
+            return &m->made[i];
+    m->made[m->n_made] = (struct block){0};
+    return &m->made[m->n_made++];
+}
+
+static viv_status encode(viv_model *m, uint32_t weight, uint32_t dtype, struct error *err)
+{
+    struct binding *b = &m->bindings[weight];
+    const viv_tensor *from = b->tensor;
+    const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
+    viv_tensor *to = arena_alloc(&m->arena, sizeof *to);
+    struct encoding e = {.from = from,
+                         .to = to,
+                         .n_rows = (uint64_t)from->dl.shape[0],
+                         .n_in = (uint64_t)from->dl.shape[1],
+                         .to_f32 = kernels->to_f32(from->dtype),
+                         .encoders = kernels_chosen(kernels_cpu(), 0, KERNEL_ENCODERS, 0)->encoders,
+                         .encoder = kernels_encoder(kernels_cpu(), dtype)};
+    if (!e.to_f32)
+        return error_set(err, VIV_EUNSUPPORTED, "tensor '%s' is of type %s, which cannot be read as numbers",
+                         from->name, dtype_get(from->dtype)->name);
+    int64_t *strides = arena_array(&m->arena, 2, sizeof *strides);
+    uint64_t bytes;
+    if (!dtype_bytes(dtype, e.n_rows * e.n_in, &bytes))
+        return error_set(err, VIV_EINTERNAL, "tensor '%s' cannot be of type %s", from->name,
+                         dtype_get(dtype)->name);
+    void *data = aligned_alloc(64, size_align(size_max(bytes, 1), 64));
+    if (!to || !strides || !data || !tensor_init(to, from->name, dtype, 2, from->dl.shape, strides, data)) {
+        free(data);
+        return error_nomem(err);
+    }
+    viv_status status = schedule_tasks(m, (e.n_rows + ROWS - 1) / ROWS, encode_rows, &e, err);
+    if (status != VIV_OK) {
+        free(data);
+        return status;
+    }
+    if (!b->made)
+        file_map_forget(from->dl.data, from->nbytes);
+    struct block *block = made_block(m, b);
+    m->made_bytes += bytes - size_min(block->size, bytes);
+    free(block->data);
+    *block = (struct block){data, bytes};
+    for (uint32_t i = 0; i < m->expansion->n_weights; i++)
+        if (m->bindings[i].tensor == from) {
+            m->bindings[i].tensor = to;
+            m->bindings[i].made = true;
+        }
+    return VIV_OK;
+}
+
+viv_status precision_apply(viv_model *m, struct error *err)
+{
+    struct precision_plan plan;
+    viv_status status = precision_choose(m, m->options.precision, m->options.weight_budget, &plan, err);
+    for (uint32_t i = 0; status == VIV_OK && i < m->expansion->n_weights; i++) {
+        if (plan.dtypes[i] != UINT32_MAX)
+            status = encode(m, i, plan.dtypes[i], err);
+        if (m->options.progress)
+            m->options.progress(m->options.progress_ctx, "quantizing", i + 1, m->expansion->n_weights);
+    }
+    precision_release(&plan);
+    return status;
+}

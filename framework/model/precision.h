@@ -1,0 +1,25 @@
+/* precision.h - weights of other types than the file has, so that all of them fit into so many bytes: an
+ * architecture chooses the types (vivarium/precision.h), and the weights are encoded while the model is loaded. */
+#ifndef MODEL_PRECISION_H
+#define MODEL_PRECISION_H
+
+#include "model/model.h"
+
+#include <vivarium/precision.h>
+
+struct precision_plan {
+    uint64_t bytes, bytes_before; /* of the weights whose type is chosen */
+    uint64_t elements;
+    uint32_t *dtypes; /* [expansion->n_weights] what each becomes, UINT32_MAX: what it is */
+};
+
+/* Needs no model_load. VIV_ELIMIT, with the bytes that the smallest choice needs, if none fits. precision_release
+ * in any case. */
+viv_status precision_choose(viv_model *m, const viv_precision *precision, uint64_t budget,
+                            struct precision_plan *out, struct error *err);
+void precision_release(struct precision_plan *p);
+
+/* For model_load: chooses by the model's options, and encodes. */
+viv_status precision_apply(viv_model *m, struct error *err);
+
+#endif
