@@ -5,6 +5,7 @@
 #include "model/precision.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum {
     LEAST_CONTEXT = 256,  /* tokens, where none are asked for */
@@ -197,6 +198,9 @@ viv_status cli_open_within(struct opened *o, const struct common *common, uint64
     if (budget && machine && budget > machine)
         return error_set(err, VIV_EINVAL, "--memory: %s are more than this machine has, which is %s",
                          human_bytes(budget).text, human_bytes(machine).text);
+    if (budget && common->kernels && strcmp(common->kernels, "fastest") == 0)
+        return error_set(err, VIV_EINVAL,
+                         "--memory: what --kernels fastest needs is OpenBLAS's and not known: give one of them");
     viv_status status = cli_open_model(o, common, name, err);
     if (status != VIV_OK || !budget)
         return status;

@@ -6,7 +6,7 @@
 
 static uint32_t cancel;
 
-static void on_sigint(int signal_number)
+static void on_signal(int signal_number)
 {
     (void)signal_number;
     __atomic_store_n(&cancel, 1, __ATOMIC_RELAXED);
@@ -14,10 +14,12 @@ static void on_sigint(int signal_number)
 
 const uint32_t *interrupt_watch(void)
 {
-    struct sigaction action = {.sa_handler = on_sigint, .sa_flags = (int)SA_RESETHAND};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     struct sigaction before;
-    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-        sigaction(SIGINT, &action, NULL);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
     return &cancel;
 }
 

@@ -92,6 +92,7 @@ int main(int argc, char **argv)
     struct error err = {0};
     /* a reader that went away is an error to be told, not a death */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that has become too large */
     /* numbers are written with a point, and characters in UTF-8, whatever the user's language, and whatever a
      * plugin does to setlocale */
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* --- JSON ---------------------------------------------------------------------------------------------- */
 
@@ -159,4 +160,19 @@ uint64_t cli_memory_peak(void)
     if (f)
         fclose(f);
     return kib * 1024;
+}
+
+viv_status cli_check_output(const char *output, bool force, const char *const *inputs, struct error *err)
+{
+    struct stat out, in;
+    if (!*output)
+        return error_set(err, VIV_EINVAL, "--output: the name of the file is empty");
+    if (stat(output, &out) != 0)
+        return VIV_OK;
+    for (size_t i = 0; inputs[i]; i++)
+        if (stat(inputs[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+            return error_set(err, VIV_EINVAL, "%s is read as well: give another name to the result", output);
+    return force ? VIV_OK
+                 : error_set(err, VIV_EINVAL, "%s exists: give --force to replace it, or another name by --output",
+                             output);
 }

@@ -65,8 +65,7 @@
         "memory", 0, OPTION_SIZE, at, "SIZE", .help = "memory to fit into, such as 900MiB", .here = (more)         \
     }
 /* of an option whose kind differs */
-#define ON_HELP                                                                                                    \
-    "a machine: a name (viv compare --devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this one"
+#define ON_HELP "a machine: a name (viv compare --devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this one"
 #define SESSION_OPTION(at, more)                                                                                   \
     {                                                                                                              \
         "session", 0, OPTION_STRING, at, "FILE", .help = "go on from FILE, and save there in the end",             \

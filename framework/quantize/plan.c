@@ -211,6 +211,10 @@ viv_status quantize_plan(struct quantize_plan *p, const struct checkpoint *sourc
             "or bf16 first (convert_hf_to_gguf.py of llama.cpp)",
             source->path);
     viv_status status = checkpoint_need_weights(source, err);
+    const struct meta type = checkpoint_meta(source, "general.type");
+    if (status == VIV_OK && type.kind == META_STRING && strcmp(type.s, "imatrix") == 0)
+        status = error_set(err, VIV_EINVAL, "%s is an importance matrix, not a model: give it by --imatrix",
+                           source->path);
     if (status == VIV_OK && mix->needs_imatrix && !imatrix)
         status =
             error_set(err, VIV_EINVAL,

@@ -3,6 +3,7 @@
 #include "session/session.h"
 
 #include "adapters/adapter.h"
+#include "base/file.h"
 #include "base/sha256.h"
 #include "base/size.h"
 #include "model/instance.h"
@@ -41,7 +42,16 @@ static void put_tensors(struct buf *out, const viv_model *m, const struct checkp
         for (int32_t d = 0; d < t->dl.ndim; d++)
             buf_printf(out, " %lld", (long long)t->dl.shape[d]);
         put_sample(out, t);
+        if (m->options.weight_budget && t->dl.data) /* what a budget counts are not these pages */
+            file_map_forget((const char *)t->dl.data + t->dl.byte_offset, t->nbytes);
     }
+}
+
+/* The types that weights have been given for a budget. */
+static void put_types(struct buf *out, const viv_model *m)
+{
+    for (uint32_t i = 0; m->options.weight_budget && m->bindings && i < m->expansion->n_weights; i++)
+        buf_printf(out, " %u", m->bindings[i].tensor ? m->bindings[i].tensor->dtype : UINT32_MAX);
 }
 
 static void put_vocabulary(struct buf *out, const struct tokenizer *t)
@@ -74,6 +84,7 @@ viv_status identity_of(viv_model *m, struct identity *out, struct error *err)
         status = expansion_hash(m->expansion, out->spec, err);
     if (status == VIV_OK) {
         put_tensors(&gathered, m, &m->checkpoint);
+        put_types(&gathered, m);
         status = take_hash(&gathered, out->weights, err);
     }
     if (status == VIV_OK && m->n_adapters > 0) {

@@ -89,9 +89,9 @@ check 'a file that exists is kept' exists
 full() { limits='trap "" XFSZ; ulimit -f 200'; fails 'File too large' "$viv" quantize shakespeare --type q8_0 -o "$work/old" --force; status=$?; limits=:; [ "$status" -eq 0 ] && kept; }
 check 'also if the disk is full' full
 cp "$shakespeare" "$work/own.gguf"
-own() { fails 'is the model that is read' "$viv" quantize "$work/own.gguf" --type q4_0 -o "$work/own.gguf" --force && cmp "$shakespeare" "$work/own.gguf"; }
+own() { fails 'is read as well' "$viv" quantize "$work/own.gguf" --type q4_0 -o "$work/own.gguf" --force && cmp "$shakespeare" "$work/own.gguf"; }
 check 'the source is not written to' own
-link() { ln "$work/own.gguf" "$work/link.gguf" && fails 'is the model that is read' "$viv" quantize "$work/own.gguf" --type q4_0 -o "$work/link.gguf" --force; }
+link() { ln "$work/own.gguf" "$work/link.gguf" && fails 'is read as well' "$viv" quantize "$work/own.gguf" --type q4_0 -o "$work/link.gguf" --force; }
 check 'nor by another name' link
 replaced() { ends 0 "$viv" quantize shakespeare --type q4_0 -o "$work/old" --force && [ "$(head -c 4 "$work/old")" = GGUF ]; }
 check '--force replaces a file' replaced
@@ -118,4 +118,13 @@ check 'nor is a text' fails 'no importance matrix' "$viv" quantize shakespeare -
 check 'a matrix that exists is kept' fails 'give --force' "$viv" calibrate shakespeare "$work/text" -o "$work/imatrix.gguf"
 check 'names of Hugging Face are refused' fails 'calibrate the GGUF file' "$viv" calibrate "$golden/quality" "$work/text" -o "$work/x.gguf"
 check 'one text is wanted' ends 2 "$viv" calibrate shakespeare
+# --- what is read is never replaced -------------------------------------------------------------------------------
+cp "$shakespeare" "$work/model.gguf"
+check 'calibrate keeps its model' fails 'is read as well' "$viv" calibrate "$work/model.gguf" "$work/text" -o "$work/model.gguf" --force
+check 'calibrate keeps its text' fails 'is read as well' "$viv" calibrate "$work/model.gguf" "$work/text" -o "$work/text" --force
+check 'quantize keeps the text of --verify' fails 'is read as well' "$viv" quantize "$work/model.gguf" --type q8_0 --verify "$work/text" \
+    -o "$work/text" --force
+check 'a text that is missing is told before the work' fails ' --verify: ' "$viv" quantize "$work/model.gguf" --type q8_0 \
+    --verify "$work/none.txt" -o "$work/early.gguf"
+check 'and nothing is written' test ! -e "$work/early.gguf"
 finish

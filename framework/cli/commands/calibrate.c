@@ -93,9 +93,8 @@ static int calibrate(const struct arguments *a)
         return cli_usage_error("calibrate", "the experts must be in memory: without --expert-memory");
     if (strcmp(output, "-") == 0)
         return cli_usage_error("calibrate", "an importance matrix is written to a file, not to standard output");
-    if (file_exists(output) && !options->force)
-        status = error_set(&err, VIV_EINVAL, "%s exists: give --force to replace it, or another name by --output",
-                           output);
+    const char *const inputs[] = {a->words[0], file, NULL};
+    status = cli_check_output(output, options->force, inputs, &err);
     if (status == VIV_OK)
         status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)

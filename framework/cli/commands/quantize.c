@@ -95,25 +95,46 @@ static viv_status name_output(struct run *r, struct error *err)
         n -= 15;
     if (given && strcmp(given, "-") == 0)
         return error_set(err, VIV_EINVAL, "--output -: a model is written to a file, not to standard output");
-    r->output = given ? strdup(given) : NULL;
-    if (!given && asprintf(&r->output, "%.*s-%s.gguf", (int)n, base, r->mix->name) < 0)
+    /* with "./", so that --verify reads it as a path and not as the name of a spec */
+    r->output = given && (strchr(given, '/') || !*given) ? strdup(given) : NULL;
+    if ((given && !r->output && asprintf(&r->output, "./%s", given) < 0) ||
+        (!given && asprintf(&r->output, "./%.*s-%s.gguf", (int)n, base, r->mix->name) < 0))
         r->output = NULL;
     return r->output ? VIV_OK : error_nomem(err);
 }
 
 static viv_status check_output(const struct run *r, struct error *err)
 {
-    struct stat out, in;
-    if (stat(r->output, &out) != 0)
-        return VIV_OK;
+    const struct quantize_arguments *o = r->options;
+    const char **inputs = calloc((size_t)r->source->n_maps + 3, sizeof *inputs);
+    if (!inputs)
+        return error_nomem(err);
+    inputs[0] = o->imatrix ? o->imatrix : "";
+    inputs[1] = o->verify ? o->verify : "";
     for (uint32_t i = 0; i < r->source->n_maps; i++)
-        if (stat(r->source->maps[i].path, &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-            return error_set(err, VIV_EINVAL, "%s is the model that is read: give another name to the result",
-                             r->output);
-    if (!r->options->force)
-        return error_set(err, VIV_EINVAL, "%s exists: give --force to replace it, or another name by --output",
-                         r->output);
-    return VIV_OK;
+        inputs[2 + i] = r->source->maps[i].path;
+    viv_status status = cli_check_output(r->output, o->force, inputs, err);
+    free(inputs);
+    return status;
+}
+
+/* What would otherwise fail only when the work is done: the text, and a tokenizer to read it with. */
+static viv_status check_verify(struct run *r, struct error *err)
+{
+    const struct passage passage = {.file = r->options->verify};
+    struct quality_text text = {0};
+    struct opened o = {0};
+    viv_status status = cli_open_model(&o, &r->options->common, r->model, err);
+    if (status == VIV_OK)
+        status = quality_check_model(o.model, err);
+    if (status == VIV_OK)
+        status = passage_read(&passage, o.model, &text, err);
+    quality_text_release(&text);
+    struct error closing;
+    if (status != VIV_OK)
+        error_prefix(err, "--verify");
+    cli_close_opened(&o, VIV_OK, &closing);
+    return status;
 }
 
 static viv_status prepare(struct run *r, struct error *err)
@@ -127,6 +148,8 @@ static viv_status prepare(struct run *r, struct error *err)
         status = name_output(r, err);
     if (status == VIV_OK && !o->dry_run)
         status = check_output(r, err);
+    if (status == VIV_OK && o->verify)
+        status = check_verify(r, err);
     if (status == VIV_OK && o->imatrix)
         status = imatrix_read(&r->imatrix, o->imatrix, err);
     if (status == VIV_OK)
