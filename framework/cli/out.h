@@ -24,8 +24,8 @@ viv_status cli_print_json(json_t *value, bool compact, struct error *err);
 /* Writes --output: a file as file_write does, or, for NULL and "-", standard output. */
 viv_status cli_write_output(const char *path, const void *bytes, size_t n, struct error *err);
 
-/* Whether a file may be written: refuses one that is read as well (a path of `inputs`, NULL-terminated, some may be ""), and
- * one that exists unless `force`. */
+/* Whether a file may be written: refuses one that is read as well (a path of `inputs`, NULL-terminated, some may be
+ * ""), and one that exists unless `force`. */
 viv_status cli_check_output(const char *output, bool force, const char *const *inputs, struct error *err);
 
 /* Sends off what was printed on standard output. */
