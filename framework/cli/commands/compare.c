@@ -46,10 +46,10 @@ static const struct option table[] = {
      .help = "tokens that a text has so far, where that matters; default 512,4096, or less where models that are "
              "measured have less room"},
     SEQUENCES_OPTION(OPT(texts), NULL, MOST_TEXTS),
-    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
-     .help = "type of the weights: f32, f16, bf16, or a type of blocks such as q4_k; default as in the checkpoint, "
-             "or f16 without one",
-     .here = "where speed is predicted", .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
+    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .help = "the type of the weights",
+     .here = "where speed is predicted: f32, f16, bf16, or a type of blocks such as q4_k; default as in the "
+             "checkpoint, or f16 without one",
+     .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
     {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE", .help = ON_HELP,
      .here = "that ceilings are of; repeated: a column for each model on each machine"},
     MEMORY_OPTION(OPT(memory), "default what the machine has"),

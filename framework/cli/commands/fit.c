@@ -30,10 +30,8 @@ static const struct option table[] = {
      .aliases = "parallel"},
     MEMORY_OPTION(OPT(memory), "default what programs may still take of this machine's"),
     {"on", 0, OPTION_STRING, OPT(on), "DEVICE", .help = ON_HELP, .here = "its memory counts"},
-    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE",
-     .help =
-         "type of the weights: f32, f16, bf16, or a type of blocks such as q4_k; default as in the checkpoint, or "
-         "f16 without one",
+    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .help = "the type of the weights",
+     .here = "f32, f16, bf16, or a type of blocks such as q4_k; default as in the checkpoint, or f16 without one",
      .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
     JSON_OPTION(OPT(json), "a list, an object for each model"),
     {0}};
