@@ -93,42 +93,52 @@ static viv_status smallest(const struct facts *f, const struct common *common, u
     return VIV_OK;
 }
 
+/* The plan with which types of weights are chosen, and all bytes but those of weights that have a choice. */
+static viv_status without_weights(struct opened *o, const struct facts *f, const struct common *common,
+                                  const viv_precision *precision, struct plan *p, uint64_t *others,
+                                  struct error *err)
+{
+    struct facts with;
+    struct memory_query q;
+    struct memory_use use;
+    struct precision_plan as_it_is = {0};
+    bool possible;
+    viv_status status = query_of(f, common, p, &with, &q, &possible, err);
+    if (status == VIV_OK && !possible) {
+        p->cache_type = NULL;
+        status = query_of(f, common, p, &with, &q, &possible, err);
+    }
+    q.context = p->context;
+    if (status == VIV_OK)
+        status = memory_predict(&with, &q, &use, err);
+    if (status != VIV_OK)
+        return status;
+    status = precision_choose(o->model, precision, UINT64_MAX, &as_it_is, err);
+    *others = use.total - (use.total < as_it_is.bytes_before ? use.total : as_it_is.bytes_before);
+    precision_release(&as_it_is);
+    return status;
+}
+
 /* Other types for the weights, so that `context` tokens fit. *needed: the smallest budget for that. */
 static viv_status try_weights(struct opened *o, const struct facts *f, const struct common *common,
                               uint64_t context, uint64_t limit, struct plan *out, uint64_t *needed,
                               struct error *err)
 {
     struct plan p = tried[TRIED_WITH_WEIGHTS];
-    struct facts with;
-    struct memory_query q;
-    struct memory_use use;
-    struct precision_plan chosen = {0};
+    struct precision_plan chosen;
     const viv_precision *precision;
-    bool possible;
-    if (common->cache_type)
-        p.cache_type = NULL;
-    viv_status status = query_of(f, common, &p, &with, &q, &possible, err);
-    if (status == VIV_OK && !possible) {
-        p.cache_type = NULL;
-        status = query_of(f, common, &p, &with, &q, &possible, err);
-    }
-    q.context = context;
+    uint64_t others;
+    p.context = context;
+    viv_status status = engine_precision(o->engine, o->model, &precision, err);
     if (status == VIV_OK)
-        status = memory_predict(&with, &q, &use, err);
-    if (status == VIV_OK)
-        status = engine_precision(o->engine, o->model, &precision, err);
-    if (status == VIV_OK)
-        status = precision_choose(o->model, precision, UINT64_MAX, &chosen, err); /* for what is as it is */
-    const uint64_t others = use.total > chosen.bytes_before ? use.total - chosen.bytes_before : 0;
-    precision_release(&chosen);
+        status = without_weights(o, f, common, precision, &p, &others, err);
     if (status != VIV_OK)
         return status;
     p.weight_budget = limit > others ? limit - others : 1;
     status = precision_choose(o->model, precision, p.weight_budget, &chosen, err);
-    p.context = context;
     p.bytes = *needed = others + chosen.bytes;
-    p.weight_bits = 8 * (double)chosen.bytes / (double)chosen.elements;
-    if (status == VIV_OK)
+    p.weight_bits = chosen.elements ? 8 * (double)chosen.bytes / (double)chosen.elements : 0;
+    if (status == VIV_OK && p.bytes <= limit)
         *out = p;
     precision_release(&chosen);
     return status == VIV_ELIMIT ? VIV_OK : status;
