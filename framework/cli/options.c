@@ -359,6 +359,7 @@ void common_release(struct common *c)
 
 int option_assign(const struct command *command, const struct option *own, const char *text, void *options)
 {
+    text += strspn(text, "-"); /* as it is written on a command line */
     size_t n = strcspn(text, "=");
     const struct option *o = find_in(own, text, n, 0);
     if (!o)

@@ -24,11 +24,14 @@ static bool find_type(const char *name, size_t n, uint32_t *out)
 viv_status cache_types_parse(const char *text, struct cache_types *types, struct error *err)
 {
     struct cache_types read = *types;
+    bool twice = false, named[2] = {false, false}; /* keys, values */
     bool found = find_type(text, strlen(text), &read.keys);
     read.values = found ? read.keys : read.values;
     for (const char *at = text; !found; at += strcspn(at, ",") + 1) {
         const size_t n = strcspn(at, ",");
-        if (n < 2 || at[1] != '=' || (*at != 'k' && *at != 'v') ||
+        twice = named[*at == 'v'];
+        named[*at == 'v'] = true;
+        if (twice || n < 2 || at[1] != '=' || (*at != 'k' && *at != 'v') ||
             !find_type(at + 2, n - 2, *at == 'k' ? &read.keys : &read.values))
             return error_set(
                 err, VIV_EINVAL,

@@ -252,8 +252,8 @@ TEST(cache_types__are_read_from_text)
         const char *text, *read;
     } good[] = {{"q4_0", "q4_0"},           {"k=q8_0,v=q4_0", "k=q8_0,v=q4_0"}, {"v=q4_0,k=q8_0", "k=q8_0,v=q4_0"},
                 {"k=q8_0", "k=q8_0,v=f16"}, {"v=bf16", "k=f16,v=bf16"},         {"k=f16,v=f16", "f16"}};
-    static const char *const bad[] = {"",       "f8",  "q8_0,q4_0", "k=", "k=q8_0,", "x=q8_0", "k=q8_0;v=q4_0",
-                                      "K=q8_0", "q5_k"};
+    static const char *const bad[] = {"",       "f8",   "q8_0,q4_0",   "k=", "k=q8_0,", "x=q8_0", "k=q8_0;v=q4_0",
+                                      "K=q8_0", "q5_k", "k=q8_0,k=f16"};
     char text[CACHE_TYPES_TEXT];
     struct error err;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
