@@ -1,15 +1,17 @@
 /* helpers.h - what most plugins need: errors with a formatted sentence, services, sizes, layers, projections, events.
  *
- * All functions are `static inline`: they become part of the plugin, and are no part of the ABI. They allocate nothing.
+ * All functions are `static inline`: they become part of the plugin, and are no part of the ABI. Only viv_pipeline_open
+ * allocates, and viv_pipeline_close frees that.
  * Each may be called wherever the function of the host that it is about may be called. */
 #ifndef VIVARIUM_HELPERS_H
 #define VIVARIUM_HELPERS_H
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <vivarium/architecture.h>
 #include <vivarium/layer.h>
-#include <vivarium/request.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -229,6 +231,45 @@ static inline void viv_projection_run_row(const viv_projection *p, const float *
     viv_projection_prepare_row(p, row, x);
     for (uint64_t t = 0; t < viv_projection_tiles(p); t++)
         viv_projection_run_tile(p, t, row, 0, 1, y + t * p->tile, p->n_out, scratch);
+}
+
+/* --- an architecture that answers as another does, and does something besides --- */
+
+/* That other one, opened; the functions stand in viv_architecture_class, all but for the name. */
+typedef struct viv_pipeline {
+    const viv_architecture_class *architecture;
+    void *instance;
+} viv_pipeline;
+
+static inline viv_status viv_pipeline_open(const viv_host *host, viv_model *model, const char *name, void **instance)
+{
+    const viv_architectures *architectures = (const viv_architectures *)viv_need_service(
+        host, VIV_SERVICE_ARCHITECTURES, sizeof(viv_architectures));
+    viv_pipeline *p = architectures ? (viv_pipeline *)calloc(1, sizeof *p) : NULL;
+    viv_status status = p ? architectures->find(host, name, &p->architecture) : VIV_EABI;
+    if (architectures && !p)
+        return viv_fail(host, VIV_ENOMEM, "out of memory");
+    if (status == VIV_OK)
+        status = p->architecture->open(host, model, &p->instance);
+    if (status == VIV_OK)
+        *instance = p;
+    else
+        free(p);
+    return status;
+}
+
+static inline viv_status viv_pipeline_run(void *instance, const viv_request *request, const viv_sink *sink)
+{
+    viv_pipeline *p = (viv_pipeline *)instance;
+    return p->architecture->run(p->instance, request, sink);
+}
+
+static inline void viv_pipeline_close(void *instance)
+{
+    viv_pipeline *p = (viv_pipeline *)instance;
+    if (p)
+        p->architecture->close(p->instance);
+    free(p);
 }
 
 /* --- events, for architectures --- */

@@ -5,45 +5,11 @@
  * that of the architecture llm. */
 #include "moe.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-struct moe {
-    const viv_architecture_class *llm;
-    void *instance; /* of llm */
-};
 
 static viv_status open(const viv_host *host, viv_model *model, void **instance)
 {
-    const viv_architectures *architectures =
-        viv_need_service(host, VIV_SERVICE_ARCHITECTURES, sizeof *architectures);
-    if (!architectures)
-        return VIV_EABI;
-    struct moe *m = calloc(1, sizeof *m);
-    if (!m)
-        return viv_fail(host, VIV_ENOMEM, "out of memory");
-    viv_status status = architectures->find(host, "llm", &m->llm);
-    if (status == VIV_OK)
-        status = m->llm->open(host, model, &m->instance);
-    if (status == VIV_OK)
-        *instance = m;
-    else
-        free(m);
-    return status;
-}
-
-static viv_status run(void *instance, const viv_request *request, const viv_sink *sink)
-{
-    struct moe *m = instance;
-    return m->llm->run(m->instance, request, sink);
-}
-
-static void close(void *instance)
-{
-    struct moe *m = instance;
-    if (m)
-        m->llm->close(m->instance);
-    free(m);
+    return viv_pipeline_open(host, model, "llm", instance);
 }
 
 const viv_architecture_class moe_architecture = {
@@ -51,8 +17,8 @@ const viv_architecture_class moe_architecture = {
     .name = "moe",
     .summary = "Sparse text models: a few of many experts work on each token.",
     .open = open,
-    .run = run,
-    .close = close,
+    .run = viv_pipeline_run,
+    .close = viv_pipeline_close,
 };
 
 static const void *const *get_classes(const char *id)

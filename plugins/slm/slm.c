@@ -2,45 +2,11 @@
  * (budget.c). A small model answers as a dense one does: its pipeline is that of the architecture llm. */
 #include "slm.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-struct slm {
-    const viv_architecture_class *llm;
-    void *instance; /* of llm */
-};
 
 static viv_status open(const viv_host *host, viv_model *model, void **instance)
 {
-    const viv_architectures *architectures =
-        viv_need_service(host, VIV_SERVICE_ARCHITECTURES, sizeof *architectures);
-    if (!architectures)
-        return VIV_EABI;
-    struct slm *s = calloc(1, sizeof *s);
-    if (!s)
-        return viv_fail(host, VIV_ENOMEM, "out of memory");
-    viv_status status = architectures->find(host, "llm", &s->llm);
-    if (status == VIV_OK)
-        status = s->llm->open(host, model, &s->instance);
-    if (status == VIV_OK)
-        *instance = s;
-    else
-        free(s);
-    return status;
-}
-
-static viv_status run(void *instance, const viv_request *request, const viv_sink *sink)
-{
-    struct slm *s = instance;
-    return s->llm->run(s->instance, request, sink);
-}
-
-static void close(void *instance)
-{
-    struct slm *s = instance;
-    if (s)
-        s->llm->close(s->instance);
-    free(s);
+    return viv_pipeline_open(host, model, "llm", instance);
 }
 
 static const void *get_ext(const char *id)
@@ -53,8 +19,8 @@ static const viv_architecture_class slm = {
     .name = "slm",
     .summary = "Small text models: a type for each weight, so that all fit into a budget of memory.",
     .open = open,
-    .run = run,
-    .close = close,
+    .run = viv_pipeline_run,
+    .close = viv_pipeline_close,
     .get_ext = get_ext,
 };
 
