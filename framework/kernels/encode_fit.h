@@ -266,8 +266,7 @@ FIT_INLINE struct line fit_line(const float *x, const float *w, int n, const str
     return best;
 }
 
-/* --- what is written -------------------------------------------------------------------------------------------
- */
+/* --- what is written ----------------------------------------------------------------------------------------- */
 
 /* A scale as files have it. */
 FIT_INLINE float as_half(float scale)

@@ -144,8 +144,7 @@ FIT_INLINE void search_unit(struct k_unit *best, const float *x, const float *w,
                   -best->m * best->b[g]);
 }
 
-/* --- how a unit lies in memory: the inverse of kernels/decode.h -------------------------------------------------
- */
+/* --- how a unit lies in memory: the inverse of kernels/decode.h ---------------------------------------------- */
 
 /* Two bits of weight 128 n + 32 j + i are in byte 32 n + i, from bit 2 j on: bits [shift, shift + 2) of its code.
  */
@@ -259,8 +258,7 @@ static inline void put_q6_k(uint8_t *p, const struct k_unit *k)
     put_half(p + 208, k->d);
 }
 
-/* --- the types
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the types ----------------------------------------------------------------------------------------------- */
 
 /* The type is a constant, so that each has a search of its own. */
 #define K_ENCODER(name, size, ...)                                                                                 \

@@ -293,8 +293,7 @@ viv_status schedule_step(viv_model *m, const viv_step *step, struct error *err)
     return settle(w, step->n_ops, status, "run_step", err);
 }
 
-/* --- tasks outside a step --------------------------------------------------------------------------------------
- */
+/* --- tasks outside a step ------------------------------------------------------------------------------------ */
 
 struct loose {
     struct watch *watch;

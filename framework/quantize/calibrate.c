@@ -100,8 +100,7 @@ void calibration_see(void *calibration, const viv_matmul *m)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* --- the file ---------------------------------------------------------------------------------------------------
- */
+/* --- the file ------------------------------------------------------------------------------------------------ */
 
 static bool was_seen(const struct calibration_entry *e)
 {

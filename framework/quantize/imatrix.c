@@ -62,8 +62,7 @@ static viv_status add_entry(struct imatrix *m, const char *name, size_t name_siz
     }
 }
 
-/* --- GGUF
- * --------------------------------------------------------------------------------------------------------- */
+/* --- GGUF ---------------------------------------------------------------------------------------------------- */
 
 static viv_status read_gguf_entry(struct imatrix *m, const struct checkpoint *c, const viv_tensor *sums,
                                   struct error *err)
@@ -111,8 +110,7 @@ static viv_status read_gguf(struct imatrix *m, struct error *err)
     return status;
 }
 
-/* --- .dat
- * --------------------------------------------------------------------------------------------------------- */
+/* --- .dat ---------------------------------------------------------------------------------------------------- */
 
 struct dat {
     const struct file_map *map;
@@ -188,8 +186,7 @@ viv_status imatrix_read(struct imatrix *m, const char *path, struct error *err)
     return status;
 }
 
-/* --- of which model
- * ----------------------------------------------------------------------------------------------- */
+/* --- of which model ------------------------------------------------------------------------------------------ */
 
 viv_status imatrix_check(const struct imatrix *m, const struct checkpoint *model, struct error *err)
 {

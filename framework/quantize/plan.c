@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- rules ------------------------------------------------------------------------------------------------------
- */
+/* --- rules --------------------------------------------------------------------------------------------------- */
 
 static bool can_write(uint32_t dtype)
 {
@@ -80,8 +79,7 @@ static viv_status unmatched(const struct quantize_plan *p, const struct type_rul
     return VIV_ENOTFOUND;
 }
 
-/* --- the model --------------------------------------------------------------------------------------------------
- */
+/* --- the model ----------------------------------------------------------------------------------------------- */
 
 static uint64_t model_number(const struct checkpoint *c, const char *architecture, const char *name)
 {
@@ -126,8 +124,7 @@ static bool is_quantized(const viv_tensor *t)
     return t->dl.ndim >= 2 && mix_quantizes(t->name);
 }
 
-/* --- the plan
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the plan ------------------------------------------------------------------------------------------------ */
 
 static const struct type_rule *rule_of(const struct type_rule *rules, size_t n, const char *name, bool *used)
 {

@@ -187,8 +187,7 @@ static viv_status write_tensors(struct quantizer *q, struct error *err)
     return status;
 }
 
-/* --- metadata
- * ----------------------------------------------------------------------------------------------------- */
+/* --- metadata ------------------------------------------------------------------------------------------------ */
 
 /* Keys that say how a file was quantized or split. */
 static bool is_of_the_source(const char *key)

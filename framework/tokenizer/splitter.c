@@ -125,8 +125,7 @@ static unsigned class_of(const struct splitter *p, const char *s, size_t n, size
     return in(of_space, c) ? SPACE : SYMBOL;
 }
 
-/* --- parts of a text: each function takes a place, and returns the end of the part there, or the place ----------
- */
+/* --- parts of a text: each function takes a place, and returns the end of the part there, or the place ------- */
 
 static size_t run_of(const struct splitter *p, const char *s, size_t n, size_t at, unsigned classes)
 {

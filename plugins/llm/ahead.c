@@ -116,8 +116,7 @@ static viv_status go_back(const struct ahead *a, uint64_t n)
     return sequences->truncate(a->sequence, a->gain.recurrent ? a->before : n - a->first);
 }
 
-/* --- steps -----------------------------------------------------------------------------------------------------
- */
+/* --- steps --------------------------------------------------------------------------------------------------- */
 
 /* Feeds n_rows of the text, from what the sequence holds on, and the first n_drafted of the proposal; all of these
  * and the row before have logits. With logits NULL, none has. */
@@ -266,8 +265,7 @@ viv_status ahead_end(struct ahead *a)
     return status == VIV_OK && kept && n_rows > 0 ? step(a, n_rows, 0, NULL, NULL) : status;
 }
 
-/* --- statistics ------------------------------------------------------------------------------------------------
- */
+/* --- statistics ---------------------------------------------------------------------------------------------- */
 
 viv_status ahead_tell(const struct ahead *a, const viv_sink *sink)
 {

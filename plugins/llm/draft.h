@@ -5,7 +5,7 @@
  *   ngrams.c   proposes what followed the same tokens before
  *   drafter.c  proposes what a smaller model says
  *   gain.c     decides how many proposals are worth computing, from measured times and from what was accepted
- * before ahead.c    computes them, and goes back where the text went another way
+ *   ahead.c    computes them, and goes back where the text went another way
  *
  * Rows of a sequence have the same bits in any step, and the sampler chooses as often and from the same logits as
  * without a draft. So the answer is the same too; times decide only how many tokens are drafted. */

@@ -14,7 +14,7 @@ struct drafter {
     uint64_t n_prompt, max_rows, context, vocab_size, most_tokens;
     bool owned; /* the sequence */
     bool lost;  /* the text has what the draft cannot read: more tokens than its context, or others; or its logits
-                   are no  numbers, which is no reason to end an answer */
+                   are not numbers, which is no reason to end an answer */
 };
 
 const double drafter_accepted[N_CLASSES] = {0.2, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 0.95};

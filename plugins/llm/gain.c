@@ -27,8 +27,7 @@ void gain_init(struct gain *g, const double accepted[N_CLASSES], bool recurrent)
         g->accepted[i] = accepted[i];
 }
 
-/* --- means -----------------------------------------------------------------------------------------------------
- */
+/* --- means --------------------------------------------------------------------------------------------------- */
 
 /* Moves a running mean; the first value counts as `least` values do. */
 static void move(double *mean, uint32_t *n, uint32_t least, double value)
@@ -65,8 +64,7 @@ void gain_measure_draft(struct gain *g, uint64_t n_rows, double seconds)
         measure(&g->draft_seconds, &g->n_drafts, seconds);
 }
 
-/* --- times -----------------------------------------------------------------------------------------------------
- */
+/* --- times --------------------------------------------------------------------------------------------------- */
 
 /* Of a step of so many rows: measured, or on the line between the nearest that were. */
 static double seconds_of(const struct gain *g, uint64_t n_rows)
@@ -91,8 +89,7 @@ static double row_seconds(const struct gain *g)
     return fmax(seconds_of(g, 4) - seconds_of(g, 1), 0) / 3;
 }
 
-/* --- decisions -------------------------------------------------------------------------------------------------
- */
+/* --- decisions ----------------------------------------------------------------------------------------------- */
 
 bool gain_may_draft(const struct gain *g, uint64_t n_behind)
 {
@@ -129,8 +126,7 @@ uint64_t gain_choose(const struct gain *g, const struct proposal *p, uint64_t n_
     return chosen;
 }
 
-/* --- the account -----------------------------------------------------------------------------------------------
- */
+/* --- the account --------------------------------------------------------------------------------------------- */
 
 /* Whether drafting pays is found out anew after a rest, and where nothing has been drafted for as long: times may
  * have been measured while the machine did something else. */

@@ -130,8 +130,7 @@ TEST(graph__refuses_encoder_output_that_is_missing_or_not_used)
 }
 END_TEST
 
-/* --- attributes that are lists and texts -----------------------------------------------------------------------
- */
+/* --- attributes that are lists and texts --------------------------------------------------------------------- */
 
 static const viv_attr *const list_attrs[] = {
     VIV_ATTR(VIV_ATTR_INTS, 0, "sections", .doc = "x", .min = 0, .max = 99),

@@ -11,8 +11,7 @@
 
 enum { MOST = 256, CONTEXT = 96 };
 
-/* --- models ----------------------------------------------------------------------------------------------------
- */
+/* --- models -------------------------------------------------------------------------------------------------- */
 
 /* A folder of tests/golden/ with a tokenizer of 73 letters, which these models lack. */
 static const char *with_letters(const char *name)
@@ -52,8 +51,7 @@ static viv_model *open_one(const char *name)
     return open_with(name, 0, CONTEXT);
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------
- */
+/* --- answers ------------------------------------------------------------------------------------------------- */
 
 /* How it is answered. */
 struct how {
@@ -199,8 +197,7 @@ static double compare(viv_model *m, viv_model *draft)
     return accepted / drafted;
 }
 
-/* --- tests -----------------------------------------------------------------------------------------------------
- */
+/* --- tests --------------------------------------------------------------------------------------------------- */
 
 /* dense; sparse; with recurrent state; with a sliding window; with positions that depend on the length; with an
  * encoder, for which n-grams alone draft */

@@ -47,8 +47,7 @@ TEST(params__may_be_numbers_and_lists)
 }
 END_TEST
 
-/* --- copies of sequences ----------------------------------------------------------------------------------------
- */
+/* --- copies of sequences ------------------------------------------------------------------------------------- */
 
 struct fixture {
     struct answers a;

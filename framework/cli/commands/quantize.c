@@ -57,8 +57,7 @@ struct run {
     double seconds;
 };
 
-/* --- what is asked for ------------------------------------------------------------------------------------------
- */
+/* --- what is asked for --------------------------------------------------------------------------------------- */
 
 static viv_status open_source(struct run *r, struct error *err)
 {
@@ -177,8 +176,7 @@ static void print_notices(const struct run *r)
                 p->n_without_importance, p->imatrix->path);
 }
 
-/* --- results ----------------------------------------------------------------------------------------------------
- */
+/* --- results ------------------------------------------------------------------------------------------------- */
 
 static double bits_per_weight(uint64_t bytes, const struct quantize_plan *p)
 {
@@ -267,8 +265,7 @@ static viv_status print_result(const struct run *r, const struct divergence *d, 
     return status;
 }
 
-/* --- the work ---------------------------------------------------------------------------------------------------
- */
+/* --- the work ------------------------------------------------------------------------------------------------ */
 
 static void on_tensor(void *ctx, const struct planned *t, uint64_t done, uint64_t total)
 {

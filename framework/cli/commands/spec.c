@@ -97,8 +97,7 @@ static viv_status check(struct opened *o, const struct arguments *a, struct erro
     return worst;
 }
 
-/* --- expand, schema --------------------------------------------------------------------------------------------
- */
+/* --- expand, schema ------------------------------------------------------------------------------------------ */
 
 static viv_status expand(struct opened *o, const struct arguments *a, struct error *err)
 {
@@ -132,8 +131,7 @@ static viv_status schema(struct opened *o, const struct arguments *a, struct err
     return status;
 }
 
-/* --- list -------------------------------------------------------------------------------------------------------
- */
+/* --- list ---------------------------------------------------------------------------------------------------- */
 
 /* One spec of a listing. */
 struct entry {

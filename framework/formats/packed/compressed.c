@@ -71,8 +71,7 @@ static viv_status describe_rest(struct packed *p, const struct quantization *q, 
     return status;
 }
 
-/* --- pack-quantized --------------------------------------------------------------------------------------------
- */
+/* --- pack-quantized ------------------------------------------------------------------------------------------ */
 
 /* Inputs by weight_shape. */
 static uint64_t inputs_of(const struct packed *p)
@@ -124,8 +123,7 @@ static viv_status packed_block(const struct packed *p, uint64_t n, uint64_t b, v
     return put_integers(p, n, b, q, zero, number_at(&p->part[SCALE], scale_at(p, n, g)), out, err);
 }
 
-/* --- int-quantized ---------------------------------------------------------------------------------------------
- */
+/* --- int-quantized ------------------------------------------------------------------------------------------- */
 
 static viv_status describe_int8(struct packed *p, const struct quantization *q, struct arena *arena,
                                 struct error *err)
