@@ -247,18 +247,6 @@ viv_status matcher_ranges(const struct matcher *e, const char *text, size_t n, s
     return status;
 }
 
-const uint32_t *matcher_characters(const char *property)
-{
-    static const OnigCodePoint none[] = {0};
-    UChar *name = (UChar *)property; /* which Oniguruma only reads */
-    const OnigCodePoint *ranges = none;
-    OnigCodePoint single_bytes;
-    int type = ONIG_ENCODING_UTF8->property_name_to_ctype(ONIG_ENCODING_UTF8, name, name + strlen(property));
-    if (type >= 0)
-        ONIG_ENCODING_UTF8->get_ctype_code_range((OnigCtype)type, &single_bytes, &ranges);
-    return ranges;
-}
-
 #else /* no Oniguruma: only patterns that have a splitter */
 
 viv_status matcher_create(const char *pattern, enum regex_syntax syntax, struct matcher **out, struct error *err)
@@ -281,31 +269,5 @@ viv_status matcher_ranges(const struct matcher *e, const char *text, size_t n, s
 {
     (void)e, (void)text, (void)n, (void)out;
     return error_set(err, VIV_EINTERNAL, "there is no matcher for patterns");
-}
-
-enum { PROPERTIES = 7, RANGES = 1024, CHARACTERS = 0x110000 };
-
-/* The ranges of a property, from the tables of utf8proc. */
-static void count_characters(const char *property, uint32_t ranges[1 + 2 * RANGES])
-{
-    bool before = false;
-    for (uint32_t c = 0; c < CHARACTERS; c++) {
-        const bool has = unicode_has(c, property);
-        if (has && !before && ranges[0] < RANGES)
-            ranges[1 + 2 * ranges[0]++] = c;
-        if (has)
-            ranges[2 * ranges[0]] = c;
-        before = has;
-    }
-}
-
-/* Called by one thread, once for each of the properties that splitter.c needs. */
-const uint32_t *matcher_characters(const char *property)
-{
-    static uint32_t all[PROPERTIES][1 + 2 * RANGES];
-    static size_t n;
-    uint32_t *ranges = all[n++ % PROPERTIES];
-    count_characters(property, ranges);
-    return ranges;
 }
 #endif

@@ -1,11 +1,9 @@
 /* matcher.h - regular expressions that have no splitter: by Oniguruma, unless it is built without (then they are
- * refused). For regex.c and splitter.c. */
+ * refused). For regex.c. */
 #ifndef TOKENIZER_MATCHER_H
 #define TOKENIZER_MATCHER_H
 
 #include "tokenizer/regex.h"
-
-#include <stdint.h>
 
 struct matcher;
 
@@ -15,8 +13,5 @@ void matcher_destroy(struct matcher *e); /* accepts NULL */
 /* See regex_ranges; text[0..n) is UTF-8, and n is not 0. */
 viv_status matcher_ranges(const struct matcher *e, const char *text, size_t n, struct ranges *out,
                           struct error *err);
-/* The characters that have a property, "Space", "L" or "Lu": how many ranges, then the first and the last of each.
- */
-const uint32_t *matcher_characters(const char *property);
 
 #endif

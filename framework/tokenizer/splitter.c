@@ -2,13 +2,11 @@
  * symbols, white space. A row of the table lists how a pattern differs. */
 #include "tokenizer/splitter.h"
 
-#include "tokenizer/matcher.h"
 #include "tokenizer/patterns.h"
 #include "tokenizer/unicode.h"
 
 #include "base/utf8.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -58,38 +56,9 @@ const char *splitter_pattern(size_t i)
     return i < N ? splitters[i].pattern : NULL;
 }
 
-/* --- characters, as matcher.h has them ----------------------------------------------------------------------- */
+/* --- characters ---------------------------------------------------------------------------------------------- */
 
 enum { SPACE = 1, NEWLINE = 2, LETTER = 4, NUMBER = 8, MARK = 16, CAPITAL = 32, SMALL_LETTER = 64, SYMBOL = 128 };
-
-static const uint32_t *of_space, *of_l, *of_n, *of_m, *of_lu, *of_lt, *of_ll;
-
-static void find_ranges(void)
-{
-    of_space = matcher_characters("Space");
-    of_l = matcher_characters("L");
-    of_n = matcher_characters("N");
-    of_m = matcher_characters("M");
-    of_lu = matcher_characters("Lu");
-    of_lt = matcher_characters("Lt");
-    of_ll = matcher_characters("Ll");
-}
-
-/* ranges: how many, then the first and the last of each */
-static bool in(const uint32_t *ranges, uint32_t c)
-{
-    size_t low = 0, high = ranges[0];
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (c > ranges[2 + 2 * middle])
-            low = middle + 1;
-        else if (c < ranges[1 + 2 * middle])
-            high = middle;
-        else
-            return true;
-    }
-    return false;
-}
 
 static unsigned class_of_ascii(unsigned char c)
 {
@@ -113,16 +82,21 @@ static unsigned class_of(const struct splitter *p, const char *s, size_t n, size
         return class_of_ascii((unsigned char)s[at]);
     *length = utf8_decode(s + at, n - at, &c);
     c = unicode_stand_in(c);
-    if (in(of_l, c)) {
+    const char *category = unicode_category(c); /* "Lu" */
+    switch (category[0]) {
+    case 'L':
         if (!(p->flags & CASED) || p->flags & ASCII)
             return LETTER;
-        return LETTER | (in(of_ll, c) ? SMALL_LETTER : in(of_lu, c) || in(of_lt, c) ? CAPITAL : 0);
-    }
-    if (in(of_n, c))
+        return LETTER | (category[1] == 'l'                         ? SMALL_LETTER
+                         : category[1] == 'u' || category[1] == 't' ? CAPITAL
+                                                                    : 0);
+    case 'N':
         return NUMBER;
-    if (in(of_m, c))
+    case 'M':
         return MARK | SYMBOL;
-    return in(of_space, c) ? SPACE : SYMBOL;
+    default:
+        return unicode_is_space(c) ? SPACE : SYMBOL;
+    }
 }
 
 /* --- parts of a text: each function takes a place, and returns the end of the part there, or the place ------- */
@@ -244,9 +218,7 @@ static size_t space(const struct splitter *p, const char *s, size_t n, size_t at
 
 size_t splitter_next(const struct splitter *p, const char *s, size_t n, size_t at)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     size_t end = at;
-    pthread_once(&once, find_ranges);
     if (!(p->flags & (NO_SHORT | AFTER)))
         end = contraction(p, s, n, at);
     if (end == at)

@@ -18,11 +18,9 @@ bool unicode_is_space(uint32_t c)
            (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-bool unicode_has(uint32_t c, const char *property)
+const char *unicode_category(uint32_t c)
 {
-    if (strcmp(property, "Space") == 0)
-        return unicode_is_space(c);
-    return strncmp(utf8proc_category_string((utf8proc_int32_t)c), property, strlen(property)) == 0;
+    return utf8proc_category_string((utf8proc_int32_t)c);
 }
 
 bool unicode_is_control(uint32_t c)

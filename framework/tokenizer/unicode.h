@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-bool unicode_is_space(uint32_t c);                  /* White_Space */
-bool unicode_has(uint32_t c, const char *property); /* "Space", or a general category or group of them: "Lu", "L" */
+bool unicode_is_space(uint32_t c);        /* White_Space */
+const char *unicode_category(uint32_t c); /* the general category: "Lu" */
 bool unicode_is_control(
     uint32_t c); /* as in BERT: categories C*, except unassigned ones, tab, newline, carriage return */
 bool unicode_is_punctuation(uint32_t c);     /* as in BERT: ASCII punctuation and symbols, categories P* */
