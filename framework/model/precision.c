@@ -6,18 +6,15 @@
 
 #include "base/file.h"
 #include "base/size.h"
-#include "kernels/kernels.h"
+#include "kernels/requantize.h"
 #include "model/schedule.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MOST_TYPES = 32, ROWS = 16 };
-
-static const float LARGEST = 65504.0f; /* scales of blocks are f16 */
 
 /* --- choosing ----------------------------------------------------------------------------------------------- */
 
@@ -167,39 +164,27 @@ void precision_release(struct precision_plan *p)
 struct encoding {
     const viv_tensor *from;
     viv_tensor *to;
-    uint64_t n_rows, n_in;
-    void (*to_f32)(float *, const void *, uint64_t);
-    const struct encoders *encoders;
-    const struct encoder *encoder;
+    uint64_t n_rows;
+    struct requantizer rows;
 };
-
-static bool is_sound(const float *x, uint64_t n)
-{
-    int bad = 0;
-    for (uint64_t i = 0; i < n; i++)
-        bad |= !(fabsf(x[i]) <= LARGEST);
-    return !bad;
-}
 
 static viv_status encode_rows(void *ctx, uint64_t task)
 {
     const struct encoding *e = ctx;
+    const uint64_t n = e->rows.n;
     struct error err;
     viv_status status = VIV_OK;
-    float *x = malloc(2 * e->n_in * sizeof *x);
+    float *x = malloc(2 * n * sizeof *x);
     if (!x)
         status = error_nomem(&err);
     for (uint64_t row = task * ROWS; status == VIV_OK && row < size_min(e->n_rows, (task + 1) * ROWS); row++) {
-        e->to_f32(x, (const char *)e->from->dl.data + row * e->from->row_bytes, e->n_in);
-        if (!is_sound(x, e->n_in)) {
+        const uint64_t column = requantize_row(&e->rows, (const char *)e->from->dl.data + row * e->from->row_bytes,
+                                               NULL, (char *)e->to->dl.data + row * e->to->row_bytes, x);
+        if (column < n)
             status = error_set(&err, VIV_ERANGE,
-                               "tensor '%s', row %" PRIu64 " has a number that is none, or larger than %g: it "
-                               "cannot be quantized to fit the budget",
-                               e->from->name, row, (double)LARGEST);
-            break;
-        }
-        e->encoders->weights(x + e->n_in, x, NULL, e->n_in);
-        e->encoder->encode((char *)e->to->dl.data + row * e->to->row_bytes, x, x + e->n_in, e->n_in);
+                               "tensor '%s', row %" PRIu64 ", column %" PRIu64
+                               " is %g: it cannot be quantized to fit the budget",
+                               e->from->name, row, column, (double)x[column]);
     }
     free(x);
     if (status != VIV_OK)
@@ -221,21 +206,14 @@ static viv_status encode(viv_model *m, uint32_t weight, uint32_t dtype, struct e
 {
     struct binding *b = &m->bindings[weight];
     const viv_tensor *from = b->tensor;
-    const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
     viv_tensor *to = arena_alloc(&m->arena, sizeof *to);
-    struct encoding e = {.from = from,
-                         .to = to,
-                         .n_rows = (uint64_t)from->dl.shape[0],
-                         .n_in = (uint64_t)from->dl.shape[1],
-                         .to_f32 = kernels->to_f32(from->dtype),
-                         .encoders = kernels_chosen(kernels_cpu(), 0, KERNEL_ENCODERS, 0)->encoders,
-                         .encoder = kernels_encoder(kernels_cpu(), dtype)};
-    if (!e.to_f32)
+    struct encoding e = {.from = from, .to = to, .n_rows = (uint64_t)from->dl.shape[0]};
+    if (!requantizer_init(&e.rows, from->dtype, dtype, (uint64_t)from->dl.shape[1]))
         return error_set(err, VIV_EUNSUPPORTED, "tensor '%s' is of type %s, which cannot be read as numbers",
                          from->name, dtype_get(from->dtype)->name);
     int64_t *strides = arena_array(&m->arena, 2, sizeof *strides);
     uint64_t bytes;
-    if (!dtype_bytes(dtype, e.n_rows * e.n_in, &bytes))
+    if (!dtype_bytes(dtype, e.n_rows * e.rows.n, &bytes))
         return error_set(err, VIV_EINTERNAL, "tensor '%s' cannot be of type %s", from->name,
                          dtype_get(dtype)->name);
     void *data = aligned_alloc(64, size_align(size_max(bytes, 1), 64));

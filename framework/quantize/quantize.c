@@ -4,12 +4,11 @@
 
 #include "base/size.h"
 #include "formats/gguf/writer.h"
-#include "kernels/kernels.h"
+#include "kernels/requantize.h"
 #include "sched/cpus.h"
 #include "sched/workers.h"
 #include "tensor/dtype.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -18,42 +17,16 @@
 
 enum { BAND_BYTES = 8 << 20, CHUNK_ROWS = 8, QUANTIZATION_VERSION = 2 };
 
-static const float LARGEST_HALF = 65504.0f;
-
-/* One worker's rows. */
-struct desk {
-    float *x, *w; /* [longest row] */
-};
-
 struct band {
     const struct planned *t;
-    const struct encoders *encoders;
-    const struct encoder *encoder; /* NULL: the type is a plain one */
-    void (*to_f32)(float *, const void *, uint64_t);
-    void (*from_f32)(void *, const float *, uint64_t);
-    uint64_t n_in, rows_per_expert, row_bytes;
-    uint64_t first, n_rows; /* of the tensor */
-    uint8_t *out;           /* [n_rows, row_bytes] */
-    struct desk *desks;
+    struct requantizer rows;
+    uint64_t rows_per_expert, row_bytes;
+    uint64_t first, n_rows;   /* of the tensor */
+    uint8_t *out;             /* [n_rows, row_bytes] */
+    float **x;                /* [n_workers][2 * longest row] */
     _Atomic uint64_t next;    /* row of the band that nobody has taken */
     _Atomic uint64_t bad_row; /* of the tensor: the first that cannot be written */
 };
-
-/* The largest number that the type holds. */
-static float largest_of(uint32_t dtype)
-{
-    return dtype == VIV_F32 || dtype == VIV_BF16 ? FLT_MAX : LARGEST_HALF;
-}
-
-/* Whether a row has a number that is none, or too large. */
-static bool is_bad(const struct band *b, const float *x)
-{
-    const float most = largest_of(b->t->dtype);
-    int bad = 0;
-    for (uint64_t i = 0; i < b->n_in; i++)
-        bad |= !(fabsf(x[i]) <= most);
-    return bad;
-}
 
 static void note_bad_row(struct band *b, uint64_t row)
 {
@@ -62,23 +35,19 @@ static void note_bad_row(struct band *b, uint64_t row)
         ;
 }
 
-static void encode_row(struct band *b, struct desk *desk, uint64_t r)
+static const void *source_row(const struct band *b, uint64_t row)
 {
-    const uint64_t row = b->first + r;
+    return (const char *)b->t->from->dl.data + row * b->t->from->row_bytes;
+}
+
+static void encode_row(struct band *b, float *x, uint64_t r)
+{
+    const uint64_t row = b->first + r, n = b->rows.n;
     const struct imatrix_entry *importance = b->t->importance;
-    uint8_t *out = b->out + r * b->row_bytes;
-    b->to_f32(desk->x, (const char *)b->t->from->dl.data + row * b->t->from->row_bytes, b->n_in);
-    if (is_bad(b, desk->x)) {
+    if (requantize_row(&b->rows, source_row(b, row),
+                       importance ? importance->values + row / b->rows_per_expert * n : NULL,
+                       b->out + r * b->row_bytes, x) < n)
         note_bad_row(b, row);
-        return;
-    }
-    if (!b->encoder) {
-        b->from_f32(out, desk->x, b->n_in);
-        return;
-    }
-    b->encoders->weights(desk->w, desk->x,
-                         importance ? importance->values + row / b->rows_per_expert * b->n_in : NULL, b->n_in);
-    b->encoder->encode(out, desk->x, desk->w, b->n_in);
 }
 
 static void work(void *ctx, uint32_t worker)
@@ -89,7 +58,7 @@ static void work(void *ctx, uint32_t worker)
         if (first >= b->n_rows)
             return;
         for (uint64_t r = first; r < size_min(first + CHUNK_ROWS, b->n_rows); r++)
-            encode_row(b, &b->desks[worker], r);
+            encode_row(b, b->x[worker], r);
     }
 }
 
@@ -98,16 +67,13 @@ static viv_status bad_number(const struct band *b, struct error *err)
 {
     const struct planned *t = b->t;
     const uint64_t row = b->bad_row;
-    float *x = b->desks[0].x;
-    b->to_f32(x, (const char *)t->from->dl.data + row * t->from->row_bytes, b->n_in);
-    uint64_t i = 0;
-    while (i + 1 < b->n_in && fabsf(x[i]) <= largest_of(t->dtype))
-        i++;
+    float *x = b->x[0];
+    const uint64_t i = requantize_row(&b->rows, source_row(b, row), NULL, b->out, x);
     if (isfinite(x[i]))
         return error_set(err, VIV_ERANGE,
                          "tensor '%s', row %" PRIu64 ", column %" PRIu64
                          " is %g: %s holds numbers up to %g (bf16 and f32 hold larger ones: --rule '%s=bf16')",
-                         t->from->name, row, i, (double)x[i], dtype_get(t->dtype)->name, (double)LARGEST_HALF,
+                         t->from->name, row, i, (double)x[i], dtype_get(t->dtype)->name, (double)b->rows.largest,
                          t->from->name);
     return error_set(err, VIV_ERANGE,
                      "tensor '%s', row %" PRIu64 ", column %" PRIu64
@@ -121,7 +87,7 @@ struct quantizer {
     struct gguf_writer writer;
     viv_worker_pool *pool;
     uint32_t n_workers;
-    struct desk *desks;
+    float **x; /* [n_workers][2 * longest row] */
     uint8_t *out;
     uint64_t out_bytes;
 };
@@ -133,21 +99,15 @@ static bool cancelled(const struct quantizer *q)
 
 static viv_status write_changed(struct quantizer *q, const struct planned *t, struct error *err)
 {
-    const viv_kernels *kernels = kernels_choose(kernels_cpu(), 0);
     const viv_tensor *from = t->from;
-    const uint64_t n_rows = from->nbytes / from->row_bytes;
+    const uint64_t n_rows = from->nbytes / from->row_bytes, n_in = (uint64_t)from->dl.shape[from->dl.ndim - 1];
     struct band b = {.t = t,
-                     .encoders = kernels_chosen(kernels_cpu(), 0, KERNEL_ENCODERS, 0)->encoders,
-                     .encoder = kernels_encoder(kernels_cpu(), t->dtype),
-                     .to_f32 = kernels->to_f32(from->dtype),
-                     .from_f32 = kernels->from_f32(t->dtype),
-                     .n_in = (uint64_t)from->dl.shape[from->dl.ndim - 1],
                      .rows_per_expert = (uint64_t)from->dl.shape[from->dl.ndim - 2],
                      .row_bytes = t->bytes / n_rows,
                      .out = q->out,
-                     .desks = q->desks,
+                     .x = q->x,
                      .bad_row = UINT64_MAX};
-    if (!b.to_f32)
+    if (!requantizer_init(&b.rows, from->dtype, t->dtype, n_in))
         return error_set(err, VIV_EUNSUPPORTED, "tensor '%s' is %s, which cannot be decoded", from->name,
                          dtype_get(from->dtype)->name);
     const uint64_t band_rows = size_max(q->out_bytes / b.row_bytes, 1);
@@ -229,14 +189,13 @@ static viv_status make_room(struct quantizer *q, struct error *err)
         q->out_bytes = size_max(q->out_bytes, n * sizeof(float));
     }
     q->out = malloc(q->out_bytes);
-    q->desks = calloc(q->n_workers, sizeof *q->desks);
-    for (uint32_t i = 0; q->desks && i < q->n_workers; i++) {
-        q->desks[i].x = calloc(2 * longest, sizeof(float));
-        q->desks[i].w = q->desks[i].x ? q->desks[i].x + longest : NULL;
-        if (!q->desks[i].x)
+    q->x = calloc(q->n_workers, sizeof *q->x);
+    for (uint32_t i = 0; q->x && i < q->n_workers; i++) {
+        q->x[i] = calloc(2 * longest, sizeof(float));
+        if (!q->x[i])
             return error_nomem(err);
     }
-    return q->out && q->desks ? VIV_OK : error_nomem(err);
+    return q->out && q->x ? VIV_OK : error_nomem(err);
 }
 
 viv_status quantize_write(const struct quantize_plan *p, const char *path, const struct quantize_options *options,
@@ -259,9 +218,9 @@ viv_status quantize_write(const struct quantize_plan *p, const char *path, const
         status = gguf_writer_keep(&q.writer, err);
     gguf_writer_drop(&q.writer);
     workers_destroy(q.pool);
-    for (uint32_t i = 0; q.desks && i < q.n_workers; i++)
-        free(q.desks[i].x);
-    free(q.desks);
+    for (uint32_t i = 0; q.x && i < q.n_workers; i++)
+        free(q.x[i]);
+    free(q.x);
     free(q.out);
     return status;
 }
