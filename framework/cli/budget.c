@@ -95,7 +95,7 @@ static viv_status smallest(const struct facts *f, const struct common *common, u
 
 /* The plan with which types of weights are chosen, and all bytes but those of weights that have a choice. */
 static viv_status without_weights(struct opened *o, const struct facts *f, const struct common *common,
-                                  const viv_precision *precision, struct plan *p, uint64_t *others,
+                                  const struct precision *precision, struct plan *p, uint64_t *others,
                                   struct error *err)
 {
     struct facts with;
@@ -126,16 +126,16 @@ static viv_status try_weights(struct opened *o, const struct facts *f, const str
 {
     struct plan p = tried[TRIED_WITH_WEIGHTS];
     struct precision_plan chosen;
-    const viv_precision *precision;
+    struct precision precision;
     uint64_t others;
     p.context = context;
     viv_status status = engine_precision(o->engine, o->model, &precision, err);
     if (status == VIV_OK)
-        status = without_weights(o, f, common, precision, &p, &others, err);
+        status = without_weights(o, f, common, &precision, &p, &others, err);
     if (status != VIV_OK)
         return status;
     p.weight_budget = limit > others ? limit - others : 1;
-    status = precision_choose(o->model, precision, p.weight_budget, &chosen, err);
+    status = precision_choose(o->model, &precision, p.weight_budget, &chosen, err);
     p.bytes = *needed = others + chosen.bytes;
     p.weight_bits = chosen.elements ? 8 * (double)chosen.bytes / (double)chosen.elements : 0;
     if (status == VIV_OK && p.bytes <= limit)
@@ -228,4 +228,13 @@ viv_status cli_open_within(struct opened *o, const struct common *common, uint64
     o->max_rows = plan.max_rows;
     o->weight_budget = plan.weight_budget;
     return cli_open_model(o, &within, name, err);
+}
+
+viv_status cli_open_draft(struct opened *o, const char *draft, uint64_t budget, struct error *err)
+{
+    viv_status status = engine_open_draft(o->model, draft, err);
+    if (status == VIV_OK && budget && model_draft(o->model))
+        status = error_set(err, VIV_EINVAL,
+                           "--memory does not count a draft model: give --draft ngram, or one of them alone");
+    return status;
 }

@@ -12,4 +12,7 @@
 viv_status cli_open_within(struct opened *o, const struct common *common, uint64_t budget, const char *name,
                            struct error *err);
 
+/* engine_open_draft, which no budget counts: a draft model is refused where there is one. */
+viv_status cli_open_draft(struct opened *o, const char *draft, uint64_t budget, struct error *err);
+
 #endif

@@ -147,21 +147,6 @@ viv_status columns_print(struct columns *c, int indent, struct error *err)
     return failed ? error_nomem(err) : VIV_OK;
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------- */
-
-uint64_t cli_memory_peak(void)
-{
-    uint64_t kib = 0;
-    char line[128];
-    FILE *f = fopen("/proc/self/status", "re");
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, "VmHWM:", 6) == 0)
-            kib = strtoull(line + 6, NULL, 10);
-    if (f)
-        fclose(f);
-    return kib * 1024;
-}
-
 viv_status cli_check_output(const char *output, bool force, const char *const *inputs, struct error *err)
 {
     struct stat out, in;

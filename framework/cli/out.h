@@ -46,8 +46,4 @@ void columns_add(struct columns *c, const char *format, ...) __attribute__((form
 /* Prints the rows with `indent` spaces before each, and empties it. */
 viv_status columns_print(struct columns *c, int indent, struct error *err);
 
-/* The most memory that this process has had in use: resident bytes, shared pages of mapped files among them. 0:
- * unknown. */
-uint64_t cli_memory_peak(void);
-
 #endif

@@ -1,6 +1,7 @@
 /* show.c - see show.h. */
 #include "cli/show.h"
 
+#include "cli/compare/memory.h"
 #include "cli/expert_report.h"
 
 #include <math.h>
@@ -50,14 +51,13 @@ static void print_draft(const struct answer *a)
 
 json_t *show_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object)
 {
-    json_t *figures =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "reason", cli_json_word(a->reason),
-                  "prompt_tokens", json_count(a->prompt_tokens), "cached_tokens", json_count(a->cached_tokens),
-                  "prompt_tokens_per_second", cli_json_number(a->prompt_rate), "answer_tokens",
-                  json_count(a->answer_tokens), "answer_tokens_per_second", cli_json_number(a->answer_rate),
-                  "first_token_seconds", cli_json_number(a->first > 0 ? a->first - a->begin : NAN), "seed",
-                  (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)cli_memory_peak(), "draft",
-                  draft_json(a), "experts", expert_report_json(m));
+    json_t *figures = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "reason", cli_json_word(a->reason),
+        "prompt_tokens", json_count(a->prompt_tokens), "cached_tokens", json_count(a->cached_tokens),
+        "prompt_tokens_per_second", cli_json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens),
+        "answer_tokens_per_second", cli_json_number(a->answer_rate), "first_token_seconds",
+        cli_json_number(a->first > 0 ? a->first - a->begin : NAN), "seed", (json_int_t)sampling->seed,
+        "memory_peak_bytes", (json_int_t)memory_peak(), "draft", draft_json(a), "experts", expert_report_json(m));
     const bool whole = object && figures && json_object_update(object, figures) == 0;
     json_decref(figures);
     if (!whole)
@@ -95,7 +95,7 @@ void show_closing(struct shown *s, const struct answer *a, const viv_sampling *s
         fprintf(stderr, ", ended by %s", a->reason);
     if (sampling->temperature > 0)
         fprintf(stderr, ", seed %llu", (unsigned long long)sampling->seed);
-    fprintf(stderr, ", memory %s\n", human_bytes(cli_memory_peak()).text);
+    fprintf(stderr, ", memory %s\n", human_bytes(memory_peak()).text);
     struct buf stored = {0};
     expert_report_line(s->o->model, &stored);
     if (stored.size)

@@ -3,6 +3,8 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/size.h"
+#include "base/trail.h"
 #include "engine/architecture.h"
 #include "engine/door.h"
 #include "engine/draft.h"
@@ -133,24 +135,33 @@ viv_status engine_open_model(struct engine *e, const struct model_options *optio
     return status;
 }
 
-static const viv_precision *precision_of(const struct architecture *a)
-{
-    const viv_precision *p = a->class->get_ext ? a->class->get_ext(VIV_ARCHITECTURE_PRECISION) : NULL;
-    return p && VIV_HAS(p, viv_precision, choose) && p->choose ? p : NULL;
-}
+/* Chooses where the model's own architecture does not. */
+#define DEFAULT_PRECISION "slm"
 
-viv_status engine_precision(struct engine *e, const viv_model *m, const viv_precision **out, struct error *err)
+/* That of an architecture; without a table if it has none, or one that is too small. */
+static viv_status precision_of(struct engine *e, const char *name, struct precision *out, struct error *err)
 {
     struct architecture a;
+    viv_status status = host_architecture(e->host, name, &a, err);
+    *out = (struct precision){0};
+    if (status != VIV_OK || !a.class->get_ext)
+        return status;
+    const struct trail before = trail_enter(a.plugin, "get_ext");
+    const viv_precision *p = a.class->get_ext(VIV_ARCHITECTURE_PRECISION);
+    trail = before;
+    if (p && VIV_HAS(p, viv_precision, choose) && p->struct_size <= MAX_STRUCT && p->choose)
+        *out = (struct precision){p, a.plugin};
+    return VIV_OK;
+}
+
+viv_status engine_precision(struct engine *e, const viv_model *m, struct precision *out, struct error *err)
+{
     pthread_mutex_lock(&e->opening);
-    viv_status status = host_architecture(e->host, spec_architecture(m->spec), &a, err);
-    *out = status == VIV_OK ? precision_of(&a) : NULL;
-    if (status == VIV_OK && !*out) {
-        status = host_architecture(e->host, "slm", &a, err);
-        *out = status == VIV_OK ? precision_of(&a) : NULL;
-        if (status == VIV_OK && !*out)
-            status = error_set(err, VIV_EABI, "architecture 'slm' of %s chooses no types of weights", a.plugin);
-    }
+    viv_status status = precision_of(e, spec_architecture(m->spec), out, err);
+    if (status == VIV_OK && !out->table)
+        status = precision_of(e, DEFAULT_PRECISION, out, err);
+    if (status == VIV_OK && !out->table)
+        status = error_set(err, VIV_EABI, "architecture '" DEFAULT_PRECISION "' chooses no types of weights");
     pthread_mutex_unlock(&e->opening);
     return status;
 }
@@ -214,7 +225,7 @@ viv_status engine_open_draft(viv_model *m, const char *name, struct error *err)
 viv_status engine_load_model(viv_model *m, struct error *err)
 {
     viv_status status = VIV_OK;
-    if (m->options.weight_budget && !m->options.precision)
+    if (m->options.weight_budget && !m->options.precision.table)
         status = engine_precision(m->door->engine, m, &m->options.precision, err);
     if (status != VIV_OK)
         return status;

@@ -23,7 +23,7 @@ viv_status engine_world(struct engine *e, const struct spec_world **out, struct 
 viv_status engine_open_model(struct engine *e, const struct model_options *options, const char *name,
                              viv_model **out, struct error *err);
 /* Who chooses types of weights within a budget: the architecture of the model if it does, else slm. */
-viv_status engine_precision(struct engine *e, const viv_model *m, const viv_precision **out, struct error *err);
+viv_status engine_precision(struct engine *e, const viv_model *m, struct precision *out, struct error *err);
 /* The draft of a model opened here: what MODEL `name` names, or "ngram": its requests draft from n-grams; or
  * "none". NULL: what its spec says. Lives as long as the model. Before engine_load_model. */
 viv_status engine_open_draft(viv_model *m, const char *name, struct error *err);

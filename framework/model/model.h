@@ -25,6 +25,12 @@ struct hook_call {
     const int32_t *tokens, *positions; /* [n_rows] */
 };
 
+/* Who chooses types of weights: the extension of an architecture. */
+struct precision {
+    const viv_precision *table;
+    const char *plugin; /* that provides it: "plugin NAME (PATH)" */
+};
+
 struct model_options {
     const viv_host *host; /* handed to layers and scheduler */
     const struct spec_world *world;
@@ -39,9 +45,9 @@ struct model_options {
     uint64_t context;       /* tokens that a sequence may have; 0: as many as the model was made for */
     uint64_t expert_budget; /* bytes for the weights of experts; 0: all are in memory */
     /* Bytes for the weights whose type can be chosen, 0: weights are as they are in the file; and who chooses
-     * (model/precision.h), NULL: whom the engine finds. */
+     * (model/precision.h); without a table, whom the engine finds. */
     uint64_t weight_budget;
-    const viv_precision *precision;
+    struct precision precision;
     /* How often expert i of the layer at `path` was used on similar input: those used most stay in memory. NULL:
      * not known. */
     uint64_t (*expert_uses)(void *ctx, const char *path, uint64_t i);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/size.h"
+#include "base/trail.h"
 #include "kernels/requantize.h"
 #include "model/schedule.h"
 #include "tensor/dtype.h"
@@ -72,7 +73,7 @@ static uint32_t list_types(viv_weight_type types[MOST_TYPES], const viv_weight_t
 
 /* Checks what the architecture has chosen. */
 static viv_status check_choice(const viv_weight *w, const viv_weight_type *const *types, uint32_t n_types,
-                               uint32_t before, uint64_t *bytes, struct error *err)
+                               uint32_t before, const char *plugin, uint64_t *bytes, struct error *err)
 {
     if (w->dtype == before) {
         *bytes += w->bytes;
@@ -84,12 +85,12 @@ static viv_status check_choice(const viv_weight *w, const viv_weight_type *const
             return VIV_OK;
         }
     return error_set(err, VIV_EABI,
-                     "the architecture chooses type %u for weight '%s' of a layer '%s' with rows of %" PRIu64
+                     "%s chooses type %u for weight '%s' of a layer '%s' with rows of %" PRIu64
                      ": not one of those offered whose blocks divide them",
-                     w->dtype, w->attr, w->layer, w->n_in);
+                     plugin, w->dtype, w->attr, w->layer, w->n_in);
 }
 
-static viv_status choose(viv_model *m, const viv_precision *precision, uint64_t budget, viv_weight *weights,
+static viv_status choose(viv_model *m, const struct precision *precision, uint64_t budget, viv_weight *weights,
                          viv_weight **list, uint32_t *which, struct precision_plan *out, struct error *err)
 {
     viv_weight_type types[MOST_TYPES];
@@ -116,14 +117,16 @@ static viv_status choose(viv_model *m, const viv_precision *precision, uint64_t 
         out->elements += w->dims[0] * w->dims[1];
         which[n++] = i;
     }
-    viv_status status = precision->choose(m->options.host, type_list, n_types, list, n, budget, &out->bytes);
+    const struct trail before = trail_enter(precision->plugin, "choose");
+    viv_status status = precision->table->choose(m->options.host, type_list, n_types, list, n, budget, &out->bytes);
+    trail = before;
     if (status != VIV_OK)
         return error_take(err, status);
     uint64_t bytes = 0;
     for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
-        const uint32_t before = m->bindings[which[i]].tensor->dtype;
-        status = check_choice(&weights[i], type_list, n_types, before, &bytes, err);
-        out->dtypes[which[i]] = weights[i].dtype == before ? UINT32_MAX : weights[i].dtype;
+        const uint32_t was = m->bindings[which[i]].tensor->dtype;
+        status = check_choice(&weights[i], type_list, n_types, was, precision->plugin, &bytes, err);
+        out->dtypes[which[i]] = weights[i].dtype == was ? UINT32_MAX : weights[i].dtype;
     }
     if (status == VIV_OK && bytes > budget)
         status =
@@ -133,7 +136,7 @@ static viv_status choose(viv_model *m, const viv_precision *precision, uint64_t 
     return status;
 }
 
-viv_status precision_choose(viv_model *m, const viv_precision *precision, uint64_t budget,
+viv_status precision_choose(viv_model *m, const struct precision *precision, uint64_t budget,
                             struct precision_plan *out, struct error *err)
 {
     const struct binding *bindings;
@@ -243,7 +246,7 @@ static viv_status encode(viv_model *m, uint32_t weight, uint32_t dtype, struct e
 viv_status precision_apply(viv_model *m, struct error *err)
 {
     struct precision_plan plan;
-    viv_status status = precision_choose(m, m->options.precision, m->options.weight_budget, &plan, err);
+    viv_status status = precision_choose(m, &m->options.precision, m->options.weight_budget, &plan, err);
     for (uint32_t i = 0; status == VIV_OK && i < m->expansion->n_weights; i++) {
         if (plan.dtypes[i] != UINT32_MAX)
             status = encode(m, i, plan.dtypes[i], err);

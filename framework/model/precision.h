@@ -15,7 +15,7 @@ struct precision_plan {
 
 /* Needs no model_load. VIV_ELIMIT, with the bytes that the smallest choice needs, if none fits. precision_release
  * in any case. */
-viv_status precision_choose(viv_model *m, const viv_precision *precision, uint64_t budget,
+viv_status precision_choose(viv_model *m, const struct precision *precision, uint64_t budget,
                             struct precision_plan *out, struct error *err);
 void precision_release(struct precision_plan *p);
 

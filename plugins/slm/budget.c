@@ -1,10 +1,10 @@
 /* budget.c - chooses a type for each weight, so that what the model loses is least and the bytes are within a
  * budget.
  *
- *   loss(weight, type) = sensitivity(role) * elements / elements of all * error(type)
+ *   loss(weight, type) = density(role) * elements / elements of all * loss(type)
  *
  * All weights begin with their smallest type. Then the change that saves most loss per byte is made, again and
- * again, as long as one fits. `error` and `sensitivity` are relative, and were measured (tests/bench/sensitivity):
+ * again, as long as one fits. Density and loss of a type are relative, and were measured (tests/bench/sensitivity):
  * the Kullback-Leibler divergence that a type causes grows with its squared error, and losses of several weights
  * add up. */
 #include "slm.h"
@@ -17,8 +17,8 @@
 static const struct {
     const char *name;
     double loss;
-} types_known[] = {{"q8_0", 0.003}, {"q6_k", 0.045}, {"q5_k", 0.17}, {"q5_0", 0.2}, {"q4_k", 0.7},
-                   {"iq4_nl", 0.7}, {"q4_0", 1.0},   {"q3_k", 3.0},  {"q2_k", 15.0}};
+} types_known[] = {{"q8_0", 0.004},  {"q6_k", 0.04},   {"q5_k", 0.15}, {"q5_0", 0.22}, {"q4_k", 0.55},
+                   {"iq4_nl", 0.83}, {"iq4_xs", 0.85}, {"q4_0", 1},    {"q3_k", 2.4},  {"q2_k", 7.2}};
 
 /* Divergence by element, over the mean of all; a weight of no known role counts as the mean. An embedding is told
  * only where it is the head, too. */

@@ -45,14 +45,14 @@ static void read_logits(viv_model *m, float *out)
 static uint64_t bytes_of_all(viv_model *m, uint64_t *least)
 {
     struct precision_plan plan;
-    const viv_precision *precision;
+    struct precision precision;
     struct error err;
     ck_assert_msg(engine_precision(engine, m, &precision, &err) == VIV_OK, "%s", err.text);
-    ck_assert_int_eq(precision_choose(m, precision, UINT64_MAX, &plan, &err), VIV_OK);
+    ck_assert_int_eq(precision_choose(m, &precision, UINT64_MAX, &plan, &err), VIV_OK);
     ck_assert_uint_eq(plan.bytes, plan.bytes_before);
     const uint64_t all = plan.bytes;
     precision_release(&plan);
-    ck_assert_int_eq(precision_choose(m, precision, 1, &plan, &err), VIV_ELIMIT);
+    ck_assert_int_eq(precision_choose(m, &precision, 1, &plan, &err), VIV_ELIMIT);
     ck_assert_msg(strstr(err.text, "the weights need at least"), "%s", err.text);
     *least = plan.bytes;
     precision_release(&plan);
@@ -92,14 +92,14 @@ TEST(precision__what_is_chosen_fits)
     static const char *const names[] = {"llama-f16", "llama-gqa", "llama-mqa-tied", "gemma2", "gpt2", "mixtral"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct precision_plan plan;
-        const viv_precision *precision;
+        struct precision precision;
         struct error err;
         uint64_t least;
         viv_model *m = open_with(names[i], 0, 1);
         const uint64_t all = bytes_of_all(m, &least);
         ck_assert_int_eq(engine_precision(engine, m, &precision, &err), VIV_OK);
         for (uint64_t budget = least; budget < all; budget += (all - least) / 7 + 1) {
-            ck_assert_msg(precision_choose(m, precision, budget, &plan, &err) == VIV_OK, "%s", err.text);
+            ck_assert_msg(precision_choose(m, &precision, budget, &plan, &err) == VIV_OK, "%s", err.text);
             ck_assert_uint_le(plan.bytes, budget);
             precision_release(&plan);
         }
@@ -131,12 +131,13 @@ TEST(precision__wrong_choices_are_refused)
 {
     struct precision_plan plan;
     struct error err;
-    viv_precision precision = {.struct_size = sizeof precision, .choose = choose_wrongly};
+    viv_precision table = {.struct_size = sizeof table, .choose = choose_wrongly};
+    const struct precision precision = {&table, "plugin mine"};
     viv_model *m = open_with("llama-f16", 0, 1);
     ck_assert_int_eq(precision_choose(m, &precision, UINT64_MAX, &plan, &err), VIV_EABI);
-    ck_assert_msg(strstr(err.text, "the architecture chooses type 255"), "%s", err.text);
+    ck_assert_msg(strstr(err.text, "plugin mine chooses type 255"), "%s", err.text);
     precision_release(&plan);
-    precision.choose = choose_too_much;
+    table.choose = choose_too_much;
     ck_assert_int_eq(precision_choose(m, &precision, 1000, &plan, &err), VIV_EABI);
     ck_assert_msg(strstr(err.text, "for a budget of 1000"), "%s", err.text);
     precision_release(&plan);

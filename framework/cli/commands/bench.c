@@ -1,6 +1,7 @@
 /* viv bench - how fast a model reads and answers here, and how near that comes to what the machine can do at most.
  */
 #include "cli/compare/device.h"
+#include "cli/compare/memory.h"
 #include "cli/expert_report.h"
 #include "cli/interrupt.h"
 #include "cli/open.h"
@@ -335,7 +336,7 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
     qsort(b->prefill.v, b->prefill.n, sizeof *b->prefill.v, ascending);
     qsort(b->decode.v, b->decode.n, sizeof *b->decode.v, ascending);
     model_stats(b->o.model, &b->stats);
-    b->peak = cli_memory_peak();
+    b->peak = memory_peak();
     status = count_costs(b, err);
     if (status == VIV_OK && !b->options->no_limits)
         status = device_here(b->stats.n_threads, kernels_cpu(), true, &b->device, err);

@@ -185,10 +185,7 @@ static viv_status open_all(struct chat *c, const char *name, struct error *err)
     if (status == VIV_OK)
         status = lines_open(&c->lines, options->file, !options->no_history, err);
     if (status == VIV_OK)
-        status = engine_open_draft(c->o->model, options->speaking.draft, err);
-    if (status == VIV_OK && options->memory && model_draft(c->o->model))
-        status = error_set(err, VIV_EINVAL,
-                           "--memory does not count a draft model: give --draft ngram, or one of them alone");
+        status = cli_open_draft(c->o, options->speaking.draft, options->memory, err);
     if (status == VIV_OK)
         status = cli_load_model(c->o, err);
     return status;

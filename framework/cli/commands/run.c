@@ -228,10 +228,7 @@ static int run(const struct arguments *arguments)
     if (status == VIV_OK && options->trace)
         status = trace_begin(&trace, o.model, options->trace, &err);
     if (status == VIV_OK) /* the hook sees all rows of a step, also those that are taken back */
-        status = engine_open_draft(o.model, options->trace ? DRAFT_NONE : options->speaking.draft, &err);
-    if (status == VIV_OK && options->memory && model_draft(o.model))
-        status = error_set(&err, VIV_EINVAL,
-                           "--memory does not count a draft model: give --draft ngram, or one of them alone");
+        status = cli_open_draft(&o, options->trace ? DRAFT_NONE : options->speaking.draft, options->memory, &err);
     if (status == VIV_OK)
         status = cli_load_model(&o, &err);
     if (status == VIV_OK)

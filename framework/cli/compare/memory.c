@@ -257,15 +257,26 @@ uint64_t memory_of_machine(void)
     return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
 }
 
-uint64_t memory_available(void)
+/* The number of KiB that a file of /proc gives to a word, in bytes; 0: it does not. */
+static uint64_t said_by(const char *path, const char *word)
 {
     uint64_t kib = 0;
     char line[128];
-    FILE *file = fopen("/proc/meminfo", "re");
+    FILE *file = fopen(path, "re");
     while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, "MemAvailable:", 13) == 0)
-            kib = strtoull(line + 13, NULL, 10);
+        if (strncmp(line, word, strlen(word)) == 0)
+            kib = strtoull(line + strlen(word), NULL, 10);
     if (file)
         fclose(file);
     return kib * 1024;
+}
+
+uint64_t memory_available(void)
+{
+    return said_by("/proc/meminfo", "MemAvailable:");
+}
+
+uint64_t memory_peak(void)
+{
+    return said_by("/proc/self/status", "VmHWM:");
 }

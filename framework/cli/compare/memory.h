@@ -45,5 +45,8 @@ viv_status memory_most_texts(const struct facts *f, const struct memory_query *q
 /* Bytes of this machine's memory that programs may still take, and of all of it. 0: unknown. */
 uint64_t memory_available(void);
 uint64_t memory_of_machine(void);
+/* The most that this process has had in use: resident bytes, shared pages of mapped files among them. 0: unknown.
+ */
+uint64_t memory_peak(void);
 
 #endif
