@@ -293,7 +293,7 @@ viv_status file_draft_keep(struct file_draft *d, struct error *err)
     umask(mask);
     errno = EIO; /* where a write has failed before */
     bool ok = !ferror(d->stream) && fflush(d->stream) == 0 && fchmod(fileno(d->stream), 0666 & ~mask) == 0 &&
-              fsync(fileno(d->stream)) == 0;
+              (d->unsynced || fsync(fileno(d->stream)) == 0);
     int reason = errno;
     if (ok && rename(d->beside, d->path) != 0) {
         reason = errno;
@@ -340,6 +340,12 @@ bool file_is_dir(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool file_is_own(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & S_IWOTH);
 }
 
 char *path_join(const char *dir, const char *name)

@@ -54,6 +54,7 @@ viv_status file_write(const char *path, const void *bytes, size_t n, struct erro
 struct file_draft {
     FILE *stream; /* NULL: there is none */
     char *path, *beside;
+    bool unsynced; /* set by a caller whose readers check the content: keeping it does not wait for the disk */
 };
 /* Refuses a place that cannot be written, or where something else than a file is. */
 viv_status file_draft_begin(struct file_draft *d, const char *path, struct error *err);
@@ -63,6 +64,8 @@ void file_draft_drop(struct file_draft *d); /* accepts none */
 
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
+/* Whether it is a regular file that only this user can have written. */
+bool file_is_own(const char *path);
 
 /* Where caches go: $XDG_CACHE_HOME/vivarium or ~/.cache/vivarium, which need not exist. False: there is no such
  * place. */

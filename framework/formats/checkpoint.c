@@ -241,11 +241,23 @@ viv_status checkpoint_open(struct checkpoint *c, const char *path, struct error 
     return status;
 }
 
+bool checkpoint_is_mapped(const struct checkpoint *c, const void *bytes)
+{
+    const uintptr_t at = (uintptr_t)bytes;
+    for (uint32_t i = 0; i <= c->n_maps; i++) {
+        const struct file_map *map = i < c->n_maps ? &c->maps[i] : &c->repacked;
+        if (at >= (uintptr_t)map->data && at - (uintptr_t)map->data < map->size)
+            return true;
+    }
+    return false;
+}
+
 void checkpoint_close(struct checkpoint *c)
 {
     if (c->format && c->format->close)
         c->format->close(c);
     packed_release(c);
+    file_map_close(&c->repacked);
     for (uint32_t i = 0; i < c->n_maps; i++)
         file_map_close(&c->maps[i]);
     free(c->maps);

@@ -62,6 +62,7 @@ struct checkpoint {
     char *no_weights; /* why the weights cannot be read; NULL: they can. Without weights, the data of tensors is
                          NULL, and there may be no tensors. */
     struct packed_weights *packed; /* tensors that are made of several, see packed/packed.h; NULL: none is */
+    struct file_map repacked;      /* what an earlier run made of them, see packed_map */
     void *private_data;            /* of the format */
 };
 
@@ -88,6 +89,8 @@ viv_status checkpoint_explain_no_weights(const char *path, char **why, struct er
 const viv_tensor *checkpoint_tensor(const struct checkpoint *c, const char *name); /* or NULL */
 /* Sets the error for a missing tensor, with the nearest name. */
 viv_status checkpoint_missing(const struct checkpoint *c, const char *name, struct error *err);
+/* Whether these bytes lie in a mapped file, and are no copy. */
+bool checkpoint_is_mapped(const struct checkpoint *c, const void *bytes);
 /* Adds a tensor that is in no file, under a new name; name, shape and strides are copied. Invalidates pointers to
  * all other tensors: call it before they are used. */
 viv_status checkpoint_add(struct checkpoint *c, const char *name, const viv_tensor *tensor, struct error *err);

@@ -65,19 +65,12 @@ static bool is_as_it_was(const char *use)
     return same;
 }
 
-/* Whether only this user can have written it. */
-static bool is_ours(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & S_IWOTH);
-}
-
 bool probe_cache_read(struct plugin *p, struct arena *arena, viv_status *status, struct error *why)
 {
     char path[PATH_MAX];
     struct buf key = {0}, text = {0};
     struct error err;
-    bool known = probe_cache_path(p, path, sizeof path) && is_ours(path) && probe_cache_key(p, &key) &&
+    bool known = probe_cache_path(p, path, sizeof path) && file_is_own(path) && probe_cache_key(p, &key) &&
                  file_read(path, MAX_CACHED, &text, &err) == VIV_OK && text.size > key.size &&
                  memcmp(text.data, key.data, key.size) == 0 && !memchr(text.data, '\0', text.size);
     if (known) {

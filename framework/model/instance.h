@@ -66,7 +66,7 @@ struct viv_model {
     bool *whole;                       /* [expansion->n_weights] some layer needs it as one tensor, not by expert */
     viv_expert_set *expert_sets;       /* a list */
     struct expert_cache *expert_cache; /* NULL: all experts are in memory */
-    uint64_t weight_bytes, made_bytes;
+    uint64_t weight_bytes, made_bytes, cached_bytes;
     const char *unused; /* the parts whose tensors stay unused */
     uint32_t n_unused, n_unused_parts;
     struct block *made; /* tensors that transforms made, [up to expansion->n_weights] */

@@ -159,6 +159,7 @@ void model_stats(const viv_model *m, struct model_stats *out)
 {
     *out = (struct model_stats){.weight_bytes = m->weight_bytes,
                                 .made_bytes = m->made_bytes,
+                                .cached_bytes = m->cached_bytes,
                                 .workspace_bytes = m->workspace.size,
                                 .cache_bytes_per_token = m->pools[CACHE_OF_GRAPH].row_bytes,
                                 .encoder_bytes_per_token = m->pools[CACHE_OF_ENCODER].row_bytes,

@@ -39,10 +39,13 @@ struct model_options {
     viv_status (*find_scheduler)(void *ctx, const char *name, const viv_scheduler_class **out, const char **plugin,
                                  struct error *err);
     void *find_ctx;
-    const char *scheduler;  /* --scheduler, or NULL: what the spec says, else the default */
-    uint32_t n_threads;     /* 0: as many as there are usable processors */
-    uint64_t max_rows;      /* of a step, if a prompt may be processed in several; 0: 512 */
-    uint64_t context;       /* tokens that a sequence may have; 0: as many as the model was made for */
+    const char *scheduler; /* --scheduler, or NULL: what the spec says, else the default */
+    uint32_t n_threads;    /* 0: as many as there are usable processors */
+    uint64_t max_rows;     /* of a step, if a prompt may be processed in several; 0: 512 */
+    uint64_t context;      /* tokens that a sequence may have; 0: as many as the model was made for */
+    /* Repacked weights are cached (repack_cache.h) if that took longer, in seconds, and the model's files have not
+     * changed for as long; 0: 2; below 0: always. */
+    double repack_seconds;
     uint64_t expert_budget; /* bytes for the weights of experts; 0: all are in memory */
     /* Bytes for the weights whose type can be chosen, 0: weights are as they are in the file; and who chooses
      * (model/precision.h); without a table, whom the engine finds. */
@@ -114,6 +117,7 @@ uint32_t model_n_unused(const viv_model *m, const char **parts);
 struct model_stats {
     uint64_t weight_bytes; /* in the file(s), or as adapters leave them */
     uint64_t made_bytes;   /* private copies: transforms, vectors converted to f32 */
+    uint64_t cached_bytes; /* repacked weights that are mapped from the cache folder (repack_cache.h) */
     uint64_t activation_bytes, workspace_bytes;
     uint64_t cache_bytes_per_token;        /* of the graph */
     uint64_t encoder_bytes_per_token;      /* of the encoder, while it runs */

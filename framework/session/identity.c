@@ -42,7 +42,8 @@ static void put_tensors(struct buf *out, const viv_model *m, const struct checkp
         for (int32_t d = 0; d < t->dl.ndim; d++)
             buf_printf(out, " %lld", (long long)t->dl.shape[d]);
         put_sample(out, t);
-        if (m->options.weight_budget && t->dl.data) /* what a budget counts are not these pages */
+        /* what a budget counts are not these pages */
+        if (m->options.weight_budget && checkpoint_is_mapped(c, t->dl.data))
             file_map_forget((const char *)t->dl.data + t->dl.byte_offset, t->nbytes);
     }
 }

@@ -43,6 +43,7 @@ struct spec_settings {
     const char *draft;                              /* a MODEL, "ngram" or "none" */
     double temperature, top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty;
     int64_t top_k, seed, max_tokens; /* max_tokens -1: no limit but the context */
+    double repack_cache; /* GB of the cache folder for repacked weights; 0: none: only in defaults.yaml */
     const char *const *stop, *const
                                  *allow_threads; /* [n_stop]; [n_allow_threads] libraries: only in defaults.yaml */
     uint32_t n_stop, n_allow_threads;

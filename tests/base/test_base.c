@@ -1,6 +1,7 @@
 /* The ground that everything stands on: errors, arenas, buffers, maps, near words, UTF-8. */
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/checksum.h"
 #include "base/error.h"
 #include "base/figure.h"
 #include "base/file.h"
@@ -250,10 +251,32 @@ TEST(figure__below_a_million_has_no_exponent)
 }
 END_TEST
 
-TESTS(error__prefix_goes_before_the_sentence, json__keeps_the_digits_of_integers_in_data,
-      error__too_long_is_cut_between_characters, size__products_that_wrap_are_refused,
-      arena__hands_out_zeroed_memory_and_large_blocks, buf__grows_and_stays_terminated,
-      strmap__finds_what_was_added_and_keeps_the_first, near__finds_misspelt_and_abbreviated_words,
-      near__ranks_words_by_distance, json__reads_integers_beyond_63_bits_as_numbers,
-      json__reads_what_python_writes_for_numbers_beyond_all_numbers, file__draft_takes_its_place_when_it_is_kept,
-      utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond, figure__below_a_million_has_no_exponent)
+/* Every bit of every byte counts, and so does the length. */
+TEST(checksum__changes_with_each_bit)
+{
+    unsigned char bytes[200];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * 37);
+    for (size_t n = 0; n < sizeof bytes; n += 33) {
+        const uint64_t sum = checksum(bytes, n);
+        for (size_t bit = 0; bit < 8 * n; bit++) {
+            bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+            ck_assert_uint_ne(checksum(bytes, n), sum);
+            bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        }
+        ck_assert_uint_eq(checksum(bytes, n), sum);
+    }
+    memset(bytes, 0, sizeof bytes);
+    ck_assert_uint_ne(checksum(bytes, 64), checksum(bytes, 128));
+    ck_assert_uint_ne(checksum(bytes, 1), checksum(bytes, 2));
+}
+END_TEST
+
+TESTS(checksum__changes_with_each_bit, error__prefix_goes_before_the_sentence,
+      json__keeps_the_digits_of_integers_in_data, error__too_long_is_cut_between_characters,
+      size__products_that_wrap_are_refused, arena__hands_out_zeroed_memory_and_large_blocks,
+      buf__grows_and_stays_terminated, strmap__finds_what_was_added_and_keeps_the_first,
+      near__finds_misspelt_and_abbreviated_words, near__ranks_words_by_distance,
+      json__reads_integers_beyond_63_bits_as_numbers, json__reads_what_python_writes_for_numbers_beyond_all_numbers,
+      file__draft_takes_its_place_when_it_is_kept, utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond,
+      figure__below_a_million_has_no_exponent)

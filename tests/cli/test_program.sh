@@ -17,6 +17,7 @@ check 'the closing line has its own line in a file of both' both
 check 'layers are listed' says attention "$viv" layers
 check 'plugins are listed' says llm "$viv" plugin list
 check 'kernels are named' says product "$viv" version -v
+check 'the cache of repacked weights is named' says 'vivarium: 0 files, 0 B of at most' "$viv" version -v
 generic() { ends 0 "$viv" version -v --kernels generic && ! sed -n '/^kernels/,/^specs/p' "$work/out" | grep avx; }
 check 'and are those that were asked for' generic
 check 'specs are listed with parameters, architecture and source' says '39.2 B  moe           mixtral  https://huggingface.co/mistralai/Mixtral-8x22B-v0.1' "$viv" spec list 8X22 moe

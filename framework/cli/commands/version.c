@@ -3,8 +3,11 @@
 #include "cli/shared.h"
 #include "config.h"
 #include "kernels/kernels.h"
+#include "model/repack_cache.h"
 #include "tensor/dtype.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,6 +92,11 @@ static bool add_kernel(void *ctx, const struct kernel *k, const char *type)
                                            "type", type, "kernel", k->name)) == 0;
 }
 
+static bool repacked(const struct opened *o, struct repack_cache_state *out)
+{
+    return repack_cache_state(o->world->defaults ? o->world->defaults->repack_cache : (double)NAN, out);
+}
+
 static viv_status print_verbose(const struct opened *o, const char *word, struct error *err)
 {
     struct kernel_table t = {.columns = {.align = "lll"}, .word = word};
@@ -109,6 +117,10 @@ static viv_status print_verbose(const struct opened *o, const char *word, struct
         host_plugin(engine_host(o->engine), i, &p);
         printf("  %s%s\n", p.path, p.reason ? " (refused, see viv plugin list)" : "");
     }
+    struct repack_cache_state r;
+    if (repacked(o, &r))
+        printf("repacked weights:\n  %s: %" PRIu64 " files, %s of at most %s\n", r.folder, r.n,
+               human_bytes(r.bytes).text, human_bytes(r.limit).text);
     return status;
 }
 
@@ -135,14 +147,19 @@ static viv_status print_version_json(const struct opened *o, const char *word, s
         host_plugin(engine_host(o->engine), i, &p);
         ok = json_array_append_new(plugins, cli_json_word(p.path)) == 0;
     }
+    struct repack_cache_state r;
+    json_t *cache = repacked(o, &r)
+                        ? json_pack("{s:o, s:I, s:I, s:I}", "folder", cli_json_word(r.folder), "files",
+                                    (json_int_t)r.n, "bytes", (json_int_t)r.bytes, "limit", (json_int_t)r.limit)
+                        : json_null();
     if (!ok) {
         json_decref(kernels);
         kernels = NULL; /* which fails below, and releases the others */
     }
-    return cli_print_json(json_pack("{s:s, s:s, s:{s:o, s:I, s:o}, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
+    return cli_print_json(json_pack("{s:s, s:s, s:{s:o, s:I, s:o}, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
                                     "abi", abi, "processor", "name", cli_json_word(kernels_cpu_name()), "usable",
                                     (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "features", cpu, "kernels", kernels,
-                                    "specs", specs, "plugins", plugins),
+                                    "specs", specs, "plugins", plugins, "repacked", cache),
                           false, err);
 }
 

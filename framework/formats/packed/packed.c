@@ -8,9 +8,12 @@
 #include "base/text.h"
 #include "tensor/dtype.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_NAME = 1100 };
 static const uint64_t MAX_CONFIG = 4 << 20;
@@ -19,6 +22,7 @@ struct packed_weights {
     struct packed *items;
     uint32_t n, n_tensors;
     uint32_t *of_tensor; /* [n_tensors] 1 + an index of items; 0: a plain tensor */
+    char *description;   /* struct quantization as a text */
 };
 
 #define ENTRY(symbol) extern const struct scheme symbol;
@@ -262,8 +266,12 @@ static viv_status join_described(struct checkpoint *c, const struct quantization
         return VIV_EUNSUPPORTED;
     }
     struct packed_weights *w = arena_alloc(&c->arena, sizeof *w);
+    char *config = json_dumps(q->config, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
     uint32_t n = 0;
-    if (!w)
+    if (w && config)
+        w->description = arena_printf(&c->arena, "%s %s %s", q->file, q->method, config);
+    free(config);
+    if (!w || !w->description)
         return error_nomem(err);
     for (uint32_t i = 0; i < c->n_tensors; i++)
         n += scheme_of(q, &c->tensors[i]) != NULL;
@@ -382,4 +390,65 @@ viv_status packed_make(struct checkpoint *c, const viv_tensor *t, void **out, st
         return error_nomem(err);
     c->tensors[t - c->tensors].dl.data = *out = p->data;
     return VIV_OK;
+}
+
+void packed_map(struct checkpoint *c, const viv_tensor *t, const void *data)
+{
+    c->tensors[t - c->tensors].dl.data = (void *)data;
+}
+
+/* --- identity ------------------------------------------------------------------------------------------------- */
+
+/* Any change of a file shows in its times, where its file system keeps them; the samples are for one that does not.
+ */
+static viv_status put_file(struct buf *out, const struct file_map *map, double *changed, struct error *err)
+{
+    enum { N_SAMPLES = 64, SAMPLE_BYTES = 4096 };
+    struct stat st;
+    if (fstat(map->fd, &st) != 0)
+        return error_set(err, VIV_EIO, "%s: %s", map->path, strerror(errno));
+    buf_printf(out, "file %" PRIu64 " %" PRId64 ".%09ld %" PRId64 ".%09ld %" PRIu64 "\n", (uint64_t)st.st_size,
+               (int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (int64_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec,
+               (uint64_t)st.st_ino);
+    *changed = fmax(*changed, fmax((double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec,
+                                   (double)st.st_ctim.tv_sec + 1e-9 * (double)st.st_ctim.tv_nsec));
+    const uint64_t n = size_min(map->size, SAMPLE_BYTES), step = (map->size - n) / (N_SAMPLES - 1);
+    for (uint64_t i = 0; i < (step ? N_SAMPLES : 1); i++)
+        buf_append(out, map->data + i * step, n);
+    return VIV_OK;
+}
+
+/* Where the bytes of a part lie: which file, and at which offset. */
+static void put_place(struct buf *out, const struct checkpoint *c, const viv_tensor *part)
+{
+    for (uint32_t i = 0; i < c->n_maps; i++) {
+        const uintptr_t at = (uintptr_t)part->dl.data - (uintptr_t)c->maps[i].data;
+        if ((uintptr_t)part->dl.data >= (uintptr_t)c->maps[i].data && at < c->maps[i].size)
+            buf_printf(out, " %" PRIu32 "+%" PRIuPTR, i, at);
+    }
+}
+
+static void put_shape(struct buf *out, const viv_tensor *t)
+{
+    buf_printf(out, "\n%s %" PRIu32, t->name, t->dtype);
+    for (int32_t i = 0; i < t->dl.ndim; i++)
+        buf_printf(out, " %" PRId64, t->dl.shape[i]);
+}
+
+viv_status packed_identity(const struct checkpoint *c, struct buf *out, double *changed, struct error *err)
+{
+    viv_status status = VIV_OK;
+    *changed = 0;
+    for (uint32_t i = 0; status == VIV_OK && i < c->n_maps; i++)
+        status = put_file(out, &c->maps[i], changed, err);
+    buf_puts(out, c->packed->description);
+    for (uint32_t i = 0; i < c->packed->n; i++)
+        for (unsigned k = 0; k <= MAX_PARTS; k++)
+            if (has_part(&c->packed->items[i], k)) {
+                put_shape(out, &c->packed->items[i].part[k]);
+                put_place(out, c, &c->packed->items[i].part[k]);
+            }
+    if (status == VIV_OK && out->failed)
+        return error_nomem(err);
+    return status;
 }

@@ -26,5 +26,11 @@ viv_status packed_read(const struct checkpoint *c, const viv_tensor *t, uint64_t
                        struct error *err);
 /* Gives the tensor its data, aligned and not yet written: that is packed_read's. The checkpoint owns it. */
 viv_status packed_make(struct checkpoint *c, const viv_tensor *t, void **out, struct error *err);
+/* Gives it data that packed_read wrote in an earlier run, within c->repacked. */
+void packed_map(struct checkpoint *c, const viv_tensor *t, const void *data);
+/* Appends what packed_read depends on: the files (size, times, inode, samples), how they say that they are
+ * quantized, and each tensor with the places of its parts. Paths are not among it. *changed: when the last file
+ * changed, in seconds since 1970. */
+viv_status packed_identity(const struct checkpoint *c, struct buf *out, double *changed, struct error *err);
 
 #endif
