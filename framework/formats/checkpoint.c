@@ -265,6 +265,7 @@ void checkpoint_close(struct checkpoint *c)
     free(c->no_weights);
     json_decref(c->config);
     json_decref(c->generation);
+    json_decref(c->metadata);
     strmap_release(&c->by_name);
     arena_release(&c->arena);
     *c = (struct checkpoint){0};

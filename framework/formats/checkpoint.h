@@ -57,6 +57,7 @@ struct checkpoint {
     uint32_t n_tensors;
     struct strmap by_name; /* tensor name -> index */
     json_t *config;        /* HF: config.json; for a multimodal model that of its text part; else NULL */
+    json_t *metadata;      /* HF: what `__metadata__` of the files says of tensors, a JSON text of each; or NULL */
     const char *whole;     /* the architecture of the multimodal model; NULL: it is not one */
     json_t *generation;    /* HF: generation_config.json, or NULL */
     char *no_weights; /* why the weights cannot be read; NULL: they can. Without weights, the data of tensors is

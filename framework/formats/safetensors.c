@@ -27,7 +27,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_TENSORS = 262144, MAX_SHARDS = 1024, MAX_DIMS = 8, MAX_NAME = 1024, MAX_METADATA = 65536 };
+enum {
+    MAX_TENSORS = 262144,
+    MAX_SHARDS = 1024,
+    MAX_DIMS = 8,
+    MAX_NAME = 1024,
+    MAX_METADATA = 65536,
+    MAX_NOTE = 4096
+};
 static const uint64_t MAX_HEADER = 100000000, MAX_INDEX = 64 << 20, MAX_CONFIG = 4 << 20;
 static const char weights_name[] = "model.safetensors", index_name[] = "model.safetensors.index.json";
 
@@ -188,17 +195,34 @@ static void add_tensor(struct reader *r, struct scan *s, const struct file_map *
         r->tensors[r->n_tensors++] = t;
 }
 
-static void check_metadata(struct scan *s)
+/* What metadata says of a tensor is an object of JSON, written as a string. All else is of no use here. */
+static void note_tensor(struct reader *r, struct scan *s, const struct scan_string *key,
+                        const struct scan_string *value)
+{
+    json_t **all = &r->ck->metadata;
+    if (s->status != VIV_OK || value->text[1] != '{' || key->size - 2 > MAX_NAME || value->size - 2 > MAX_NOTE ||
+        json_object_size(*all) >= MAX_METADATA)
+        return;
+    const char *name = scan_decode(s, key, MAX_NAME, &r->names);
+    const char *note = scan_decode(s, value, MAX_NOTE, &r->names);
+    if (!*all)
+        *all = json_object();
+    if (s->status == VIV_OK && json_object_set_new(*all, name, json_string(note)) != 0)
+        s->status = error_nomem(s->err);
+}
+
+static void read_metadata(struct reader *r, struct scan *s)
 {
     bool first = true;
     scan_enter(s, '{');
     for (size_t n = 0; scan_more(s, '}', &first); n++) {
-        struct scan_string text;
+        struct scan_string text, value = {0};
         scan_key(s, &text);
         if (s->status == VIV_OK && scan_peek(s) != '"')
             scan_fail(s, "__metadata__: the value of %.*s is not a string", text.size < 64 ? (int)text.size : 64,
                       text.text);
-        scan_text(s, &text);
+        scan_text(s, &value);
+        note_tensor(r, s, &text, &value);
         if (n == MAX_METADATA)
             scan_fail(s, "__metadata__ has more than %d keys", MAX_METADATA);
     }
@@ -219,7 +243,7 @@ static void read_header(struct reader *r, struct scan *s, const struct file_map 
             if (has_metadata)
                 scan_fail(s, "__metadata__ is there a second time");
             has_metadata = true;
-            check_metadata(s);
+            read_metadata(r, s);
             continue;
         }
         if (!*name)

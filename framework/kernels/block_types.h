@@ -42,7 +42,8 @@ enum {
     TYPE_NF4 = 81,       /* scale * nf4_values[q] */
     TYPE_BNB_FP4 = 82,   /* scale * bnb_fp4_values[q] */
     TYPE_NVFP4_F32 = 83, /* scale[i / 16] * the value of a 4-bit float */
-    TYPE_FP8 = 84        /* scale * the value of an 8-bit float: has no decoded form, only decode_floats */
+    TYPE_FP8 = 84,       /* scale * the value of an 8-bit float: has no decoded form, only decode_floats */
+    TYPE_UINT4 = 85      /* scale * (q - 8) + min */
 };
 
 /* X(name, number) for each type of GGML. */
@@ -78,6 +79,7 @@ enum {
     X(int4, TYPE_INT4)                                                                                             \
     X(int8, TYPE_INT8)                                                                                             \
     X(uint8, TYPE_UINT8)                                                                                           \
+    X(uint4, TYPE_UINT4)                                                                                           \
     X(nf4, TYPE_NF4)                                                                                               \
     X(bnb_fp4, TYPE_BNB_FP4)                                                                                       \
     X(nvfp4_f32, TYPE_NVFP4_F32)
@@ -155,6 +157,8 @@ static inline __attribute__((always_inline)) struct block_type block_type(uint32
         return (struct block_type){dtype, 32, sizeof(struct block_int8), 8, 128, 0, 0, 0};
     case TYPE_UINT8:
         return (struct block_type){dtype, 32, sizeof(struct block_uint8), 8, 128, 1, 0, 0};
+    case TYPE_UINT4:
+        return (struct block_type){dtype, 32, sizeof(struct block_uint4), 4, 8, 1, 0, 0};
     case TYPE_NF4:
     case TYPE_BNB_FP4:
         return (struct block_type){dtype, 32, sizeof(struct block_code4), 8, 128, 0, 0, 0};

@@ -67,6 +67,12 @@ struct block_uint8 {
     uint8_t q[BLOCK];
 };
 
+/* weight = scale * (q - 8) + min */
+struct block_uint4 {
+    float scale, min;
+    uint8_t q[BLOCK / 2];
+};
+
 /* weight = scale * values[q], values of bitsandbytes: those of a normal distribution, or of its own 4-bit floats */
 struct block_code4 {
     float scale;

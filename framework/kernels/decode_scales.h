@@ -248,7 +248,8 @@ DECODE_INLINE void decode_scales(uint32_t dtype, const uint8_t *p, struct decode
         store_floats(out->scale, p, sizeof(struct block_int4), 0xffffff00, 1.0f);
         break;
     case TYPE_UINT8:
-        store_floats(out->min, p + offsetof(struct block_uint8, min), sizeof(struct block_uint8), ~0u, 1.0f);
+    case TYPE_UINT4: /* both begin with scale and min */
+        store_floats(out->min, p + offsetof(struct block_uint8, min), block_type(dtype).bytes, ~0u, 1.0f);
         /* fallthrough */
     case TYPE_INT8:
         store_floats(out->scale, p, block_type(dtype).bytes, ~0u, 1.0f);

@@ -200,6 +200,8 @@ DECODE_INLINE some_bytes decode_weights(uint32_t dtype, const uint8_t *p, const 
         return load_bytes(own + offsetof(struct block_int8, q) + i) ^ 0x80;
     case TYPE_UINT8:
         return load_bytes(own + offsetof(struct block_uint8, q) + i);
+    case TYPE_UINT4:
+        return nibbles(own + offsetof(struct block_uint4, q), i);
     case TYPE_NF4:
         return look_up(nf4_table, nibbles(own + offsetof(struct block_code4, q), i));
     case TYPE_BNB_FP4:

@@ -17,7 +17,7 @@ enum {
     DL_BFLOAT = 4,
     DL_COMPLEX = 5,
     DL_BOOL = 6,
-    N_TYPES = 85
+    N_TYPES = 86
 };
 
 #define BLOCKS(type_name, elements, bytes)                                                                         \
@@ -92,6 +92,7 @@ static const struct dtype types[N_TYPES] = {
     [82] = BLOCKS("bnb_fp4", 32, 20),
     [83] = BLOCKS("nvfp4_f32", 32, 24),
     [84] = BLOCKS("fp8", 32, 36),
+    [85] = BLOCKS("uint4", 32, 24),
 };
 
 const struct dtype *dtype_get(uint32_t id)

@@ -30,6 +30,9 @@ static uint64_t bytes_of(const struct made *t)
     return n * dtype_get(dtype)->block_bytes;
 }
 
+/* What the file's metadata says of 'a.weight'; NULL: nothing. */
+static const char *entry;
+
 /* A directory with these tensors and a configuration; its path. */
 static const char *make(const char *config, const struct made *tensors, size_t n)
 {
@@ -40,6 +43,12 @@ static const char *make(const char *config, const struct made *tensors, size_t n
         end += bytes_of(&tensors[i]);
         buf_printf(&header, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%lu,%lu]}", i ? "," : "{",
                    tensors[i].name, tensors[i].dtype, tensors[i].shape, (unsigned long)begin, (unsigned long)end);
+    }
+    if (entry) {
+        buf_puts(&header, ",\"__metadata__\":{\"format\":\"pt\",\"a.weight\":\"");
+        for (const char *c = entry; *c; c++)
+            *c == '\'' ? buf_puts(&header, "\\\"") : buf_putc(&header, *c);
+        buf_puts(&header, "\"}");
     }
     buf_putc(&header, '}');
     while (header.size % 8)
@@ -267,12 +276,83 @@ TEST(packed__refuses_bitsandbytes_whose_state_does_not_fit)
 }
 END_TEST
 
+#define TORCHAO "{'quant_method': 'torchao'}"
+
+TEST(packed__refuses_torchao_integers_that_do_not_fit)
+{
+    REFUSES(TORCHAO, "there is no 'a._weight_scale'", ZEROS("a._weight_qdata", "I8", "4,64"));
+    REFUSES(TORCHAO, "'a._weight_scale' is f32 [3, 2], expected f16, bf16 or f32 [4, 2], outputs by groups",
+            ZEROS("a._weight_qdata", "I8", "4,64"), ZEROS("a._weight_scale", "F32", "3,2"));
+    REFUSES(TORCHAO, "'a._weight_zero_point' is i8 [4, 1], expected bytes [4, 2]",
+            ZEROS("a._weight_qdata", "I8", "4,64"), ZEROS("a._weight_scale", "F32", "4,2"),
+            ZEROS("a._weight_zero_point", "I8", "4,1"));
+    REFUSES(TORCHAO, "groups of 16 inputs, expected a multiple of 32", ZEROS("a._weight_qdata", "I8", "4,64"),
+            ZEROS("a._weight_scale", "F32", "4,4"));
+    REFUSES(TORCHAO, "'a._weight_act_pre_scale' scales what enters the layer",
+            ZEROS("a._weight_qdata", "I8", "4,64"), ZEROS("a._weight_scale", "F32", "4,2"),
+            ZEROS("a._weight_act_pre_scale", "F32", "64"));
+    REFUSES(TORCHAO, "'a._weight_scale' is bf16 [2, 3], expected f16, bf16 or f32 [2, 4], groups by outputs",
+            ZEROS("a._weight_qdata", "I8", "4,32"), ZEROS("a._weight_scale", "BF16", "2,3"),
+            ZEROS("a._weight_zero_point", "BF16", "2,4"));
+    FAILS_TO_READ(TORCHAO, "output 3, inputs 32 to 63: the scale is inf", ZEROS("a._weight_qdata", "I8", "4,64"),
+                  {"a._weight_scale", "F32", "4,2", "0000807f", 28});
+    FAILS_TO_READ(TORCHAO, "output 3, inputs 32 to 63: the zero point is nan",
+                  ZEROS("a._weight_qdata", "I8", "4,32"), ZEROS("a._weight_scale", "BF16", "2,4"),
+                  {"a._weight_zero_point", "BF16", "2,4", "c07f", 14});
+
+    entry = "{'_type': 'IntxUnpackedToInt8Tensor', '_data': {'target_dtype': {'_data': 'int4'}}}";
+    FAILS_TO_READ(TORCHAO, "output 2, inputs 0 to 31: an integer of 4 bits is 8",
+                  {"a._weight_qdata", "I8", "4,64", "08", 128}, ZEROS("a._weight_scale", "BF16", "4,2"));
+    FAILS_TO_READ(TORCHAO, "output 2, inputs 0 to 31: an integer of 4 bits is -9",
+                  {"a._weight_qdata", "I8", "4,64", "f7", 128}, ZEROS("a._weight_scale", "BF16", "4,2"));
+    FAILS_TO_READ(TORCHAO, "output 2, inputs 0 to 31: a zero point of 4 bits is -128",
+                  ZEROS("a._weight_qdata", "I8", "4,64"), ZEROS("a._weight_scale", "BF16", "4,2"),
+                  {"a._weight_zero_point", "I8", "4,2", "80", 4});
+    entry = "{'_type': 'IntxUnpackedToInt8Tensor', '_data': {'target_dtype': {'_data': 'int9'}}}";
+    REFUSES(TORCHAO, "its target_dtype is 'int9', expected int1 to int8", ZEROS("a._weight_qdata", "I8", "4,64"),
+            ZEROS("a._weight_scale", "BF16", "4,2"));
+    entry = "{'_type':";
+    REFUSES(TORCHAO, "__metadata__", ZEROS("a._weight_qdata", "I8", "4,64"),
+            ZEROS("a._weight_scale", "BF16", "4,2"));
+    entry = NULL;
+}
+END_TEST
+
+TEST(packed__refuses_torchao_tiles_that_do_not_fit)
+{
+#define TILES_8_128     ZEROS("a._weight_qdata", "I32", "1,1,32,4")
+#define SCALES_OF_TILES ZEROS("a._weight_scale_and_zero", "BF16", "4,8,2")
+#define TILES_OF(shape, group)                                                                                     \
+    "{'_type': 'Int4TilePackedTo4dTensor', '_data': {'shape': [" shape "], 'block_size': [1, " group "]}}"
+    REFUSES(TORCHAO, "says nothing of its shape and block_size", TILES_8_128, SCALES_OF_TILES);
+    entry = TILES_OF("8, 0", "32");
+    REFUSES(TORCHAO, "says nothing of its shape and block_size", TILES_8_128, SCALES_OF_TILES);
+    entry = TILES_OF("9, 128", "32");
+    REFUSES(TORCHAO, "not those of 9 outputs, 128 inputs and groups of 32", TILES_8_128, SCALES_OF_TILES);
+    entry = TILES_OF("8, 160", "32");
+    REFUSES(TORCHAO, "not those of 8 outputs, 160 inputs and groups of 32", TILES_8_128, SCALES_OF_TILES);
+    entry = TILES_OF("8, 128", "64");
+    REFUSES(TORCHAO, "not those of 8 outputs, 128 inputs and groups of 64", TILES_8_128, SCALES_OF_TILES);
+    entry = TILES_OF("8, 96", "32");
+    REFUSES(TORCHAO, "[1, 1, 31, 4]", ZEROS("a._weight_qdata", "I32", "1,1,31,4"), SCALES_OF_TILES);
+    FAILS_TO_READ(TORCHAO, "output 7, inputs 64 to 95: the scale is inf", TILES_8_128,
+                  {"a._weight_scale_and_zero", "BF16", "4,8,2", "807f", 92});
+    entry = "{'_type': 'Int4PlainInt32Tensor', '_data': {}}";
+    REFUSES(TORCHAO, "it is a matrix of type Int4PlainInt32Tensor: expected Int8Tensor",
+            ZEROS("a._weight_qdata", "I32", "8,8"), ZEROS("a._weight_scale", "BF16", "2,8"),
+            ZEROS("a._weight_zero_point", "I8", "2,8"));
+    entry = "{'_type': 'MXTensor', '_data': {}}";
+    REFUSES(TORCHAO, "it is a matrix of type MXTensor", ZEROS("a._weight_qdata", "U8", "8,32"),
+            ZEROS("a._weight_scale", "U8", "8,2"));
+    entry = NULL;
+}
+END_TEST
+
 TEST(packed__names_what_it_reads_where_a_method_is_unknown)
 {
-    REFUSES("{'quant_method': 'torchao'}",
-            "quant_method = torchao): expected one of awq, bitsandbytes, compressed-tensors, fp8, fbgemm_fp8, "
-            "modelopt, "
-            "modelopt_fp4, mxfp4, gptq",
+    REFUSES("{'quant_method': 'hqq'}",
+            "quant_method = hqq): expected one of awq, bitsandbytes, compressed-tensors, fp8, fbgemm_fp8, "
+            "modelopt, modelopt_fp4, mxfp4, gptq, torchao",
             QWEIGHT, QZEROS, SCALES);
     REFUSES("{'bits': 4}", "quant_method = none", QWEIGHT);
     REFUSES("{'quant_method': 17}", "quant_method = none", QWEIGHT);
@@ -305,5 +385,6 @@ TESTS(packed__refuses_gptq_that_contradicts_itself, packed__refuses_act_order_ou
       packed__reads_whole_eights_where_eight_outputs_share_a_word, packed__refuses_scales_that_are_no_numbers,
       packed__refuses_fp8_codes_and_scales_that_are_none, packed__refuses_awq_of_other_layouts,
       packed__refuses_compressed_tensors_that_contradict_themselves,
-      packed__refuses_bitsandbytes_whose_state_does_not_fit, packed__names_what_it_reads_where_a_method_is_unknown,
+      packed__refuses_bitsandbytes_whose_state_does_not_fit, packed__refuses_torchao_integers_that_do_not_fit,
+      packed__refuses_torchao_tiles_that_do_not_fit, packed__names_what_it_reads_where_a_method_is_unknown,
       packed__weights_of_other_modules_stay_as_they_are)

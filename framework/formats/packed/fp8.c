@@ -1,5 +1,6 @@
 /* fp8.c - weights of 8-bit floats (OFP8 e4m3) with scales for parts of the matrix, as DeepSeek V3, transformers'
- * fp8 and fbgemm_fp8, compressed-tensors (float-quantized, naive-quantized, mxfp8) and ModelOpt write them:
+ * fp8 and fbgemm_fp8, compressed-tensors (float-quantized, naive-quantized, mxfp8), ModelOpt and torchao
+ * (Float8Tensor: _weight_qdata and _weight_scale) write them:
  *
  *   weight[n][i] = (float)q[n][i] * scale[n / rows][i / columns]
  *
@@ -102,3 +103,10 @@ const struct scheme scheme_fp8 = {.methods = "fp8|fbgemm_fp8|compressed-tensors|
                                   .parts = {".weight_scale_inv?", ".weight_scale?"},
                                   .describe = describe,
                                   .block = block};
+const struct scheme scheme_torchao_fp8 = {.methods = "torchao",
+                                          .mark = "._weight_qdata",
+                                          .mark_dtype = VIV_F8_E4M3,
+                                          .weight = ".weight",
+                                          .parts = {"._weight_scale"},
+                                          .describe = describe,
+                                          .block = block};

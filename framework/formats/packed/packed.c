@@ -80,7 +80,7 @@ static viv_status find_description(struct checkpoint *c, const char *dir, struct
         const char *file, *method;
     } files[] = {
         {"quantize_config.json", "gptq"}, {"quant_config.json", "awq"}, {"hf_quant_config.json", "modelopt"}};
-    *q = (struct quantization){.file = "config.json"};
+    *q = (struct quantization){.file = "config.json", .metadata = c->metadata};
     for (size_t i = 0; i < sizeof keys / sizeof *keys && !q->config; i++)
         if (!json_says_nothing(json_object_get(c->config, keys[i])))
             q->config = json_object_get(c->config, keys[i]);
@@ -173,11 +173,21 @@ static const struct scheme *scheme_of(const struct quantization *q, const viv_te
 /* Scales of activations and of the KV cache, which are not quantized here, and other notes. */
 static bool is_note(const viv_tensor *t)
 {
-    static const char *const notes[] = {
-        ".input_scale",   ".input_global_scale", ".input_zero_point", ".activation_scale",
-        ".act_scale",     ".output_scale",       ".k_scale",          ".v_scale",
-        ".q_scale",       ".prob_output_scale",  ".weight_shape",     ".weight_format",
-        ".input_scale_ub"};
+    static const char *const notes[] = {".input_scale",
+                                        ".input_global_scale",
+                                        ".input_zero_point",
+                                        ".activation_scale",
+                                        ".act_scale",
+                                        ".output_scale",
+                                        ".k_scale",
+                                        ".v_scale",
+                                        ".q_scale",
+                                        ".prob_output_scale",
+                                        ".weight_shape",
+                                        ".weight_format",
+                                        ".input_scale_ub",
+                                        "_act_quant_scale",
+                                        "_act_quant_zero_point"};
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
         if (text_ends_in(t->name, notes[i]))
             return true;
@@ -266,11 +276,13 @@ static viv_status join_described(struct checkpoint *c, const struct quantization
         return VIV_EUNSUPPORTED;
     }
     struct packed_weights *w = arena_alloc(&c->arena, sizeof *w);
-    char *config = json_dumps(q->config, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    const size_t flags = JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY;
+    char *config = json_dumps(q->config, flags), *notes = q->metadata ? json_dumps(q->metadata, flags) : NULL;
     uint32_t n = 0;
-    if (w && config)
-        w->description = arena_printf(&c->arena, "%s %s %s", q->file, q->method, config);
+    if (w && config && (notes || !q->metadata))
+        w->description = arena_printf(&c->arena, "%s %s %s %s", q->file, q->method, config, notes ? notes : "");
     free(config);
+    free(notes);
     if (!w || !w->description)
         return error_nomem(err);
     for (uint32_t i = 0; i < c->n_tensors; i++)

@@ -16,6 +16,7 @@ struct quantization {
     const char *file;   /* that says it: "config.json" */
     const char *method; /* its quant_method, or what its file implies */
     json_t *config;
+    const json_t *metadata; /* what the files say of tensors, by name, see struct checkpoint; or NULL */
 };
 
 /* One weight in parts. */

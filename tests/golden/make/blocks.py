@@ -55,7 +55,7 @@ NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.
        0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]
 BNB_FP4 = [0, 0.005208333333, 0.66666667, 1, 0.33333333, 0.5, 0.16666667, 0.25]
 E2M1 = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
-OWN = ["int4", "int8", "uint8", "nf4", "bnb_fp4", "nvfp4_f32", "fp8"]
+OWN = ["int4", "int8", "uint8", "nf4", "bnb_fp4", "nvfp4_f32", "fp8", "uint4"]
 
 
 def own(name, random, n=16):
@@ -74,6 +74,8 @@ def own(name, random, n=16):
         return np.hstack([raw(first), bytes32]), first * bytes32.view(np.int8).astype(f32)
     if name == "uint8":
         return np.hstack([raw(scale), bytes32]), first * (bytes32.astype(f32) - 128) + scale[:, 1:]
+    if name == "uint4":
+        return np.hstack([raw(scale), packed]), first * (nibbles.astype(f32) - 8) + scale[:, 1:]
     if name == "nvfp4_f32":
         values = np.array(E2M1 + [-x for x in E2M1], f32)[nibbles]
         return np.hstack([raw(scale), packed]), values * np.repeat(scale, 16, axis=1)

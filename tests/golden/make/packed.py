@@ -2,7 +2,7 @@
 """Makes tests/golden/packed-*: tiny models whose matrices are quantized and packed as other programs do it, with what
 transformers computes for the exactly decoded weights.
 
-    pip install torch transformers safetensors numpy gguf
+    pip install torch transformers safetensors numpy gguf torchao
     tests/golden/make/packed.py [NAME...]
 
 Each packer below follows the document of its format: it takes a matrix [out, in], and returns the tensors of a file and the
@@ -200,6 +200,80 @@ def bnb8(w, random):
     return {".weight": q, ".SCB": scb, ".weight_format": np.array(0, np.uint8)}, q * (scb / f32(127))[:, None]
 
 
+BF16 = {"_type": "torch.dtype", "_data": "bfloat16"}
+
+
+def torchao(kind, w, data, parts):
+    """The tensors of a tensor subclass, and what the file's metadata says of it."""
+    names = [name.removeprefix("._weight_") for name in parts]
+    return parts | {"entry": {"_type": kind, "_data": data, "_tensor_data_names": names}}
+
+
+def torchao_int8(w, random):
+    scale = (np.abs(w).max(1, keepdims=True) / f32(127.5)).astype(f32)
+    q = np.clip(np.rint(w / scale), -128, 127).astype(np.int8)
+    parts = {"._weight_qdata": q, "._weight_scale": scale, "._weight_zero_point": np.zeros(scale.shape, np.int8)}
+    return torchao("Int8Tensor", w, dict(block_size=[1, w.shape[1]], dtype=BF16, act_quant_kwargs=None), parts), q * scale
+
+
+def torchao_intx(w, random, bits, group):
+    q, scale, zero = grid(w, bits, group, False)
+    scale = torch.from_numpy(scale.astype(f32)).to(torch.bfloat16)
+    half = 2**(bits - 1)
+    parts = {"._weight_qdata": (q - half).astype(np.int8), "._weight_scale": scale, "._weight_zero_point": (zero - half).astype(np.int8)}
+    data = dict(target_dtype={"_type": "torch.dtype", "_data": f"int{bits}"}, block_size=[1, group], dtype=BF16, activation_quantization=None)
+    exact = np.repeat(scale.float().numpy(), group, 1) * (q - np.repeat(zero, group, 1)).astype(f32)
+    return torchao("IntxUnpackedToInt8Tensor", w, data, parts), exact
+
+
+def torchao_int4(w, random, group, tiles=False):
+    """Integers of 4 bits with a zero point that is a float: plain, or as torch's _convert_weight_to_int4pack lays them down, with
+    inputs padded to 128 (torchao pads them to 1024)."""
+    n, k = w.shape
+    bf16 = lambda x: torch.from_numpy(np.ascontiguousarray(x, f32)).to(torch.bfloat16)
+    rows, columns = (-(-n // 8) * 8, -(-k // 128) * 128) if tiles else (n, k)
+    padded = np.zeros((rows, columns), f32)
+    padded[:n, :k] = w
+    g = padded.reshape(rows, -1, group)
+    scale = bf16((g.max(-1) - g.min(-1)).clip(1e-6) / 15)
+    zero = bf16(g.min(-1) + 8 * scale.float().numpy())
+    full = lambda x: np.repeat(x.float().numpy(), group, 1)
+    q = np.clip(np.rint((padded - full(zero)) / full(scale)) + 8, 0, 15).astype(np.uint8)
+    exact = (full(scale) * (q.astype(f32) - 8) + full(zero))[:n, :k]
+    data = dict(block_size=[1, group], shape=[n, k])
+    if not tiles:
+        parts = {"._weight_qdata": pairs(q ^ 8).view(np.int8), "._weight_scale": scale.T, "._weight_zero_point": zero.T}
+        return torchao("Int4Tensor", w, data | dict(activation_dtype=BF16), parts), exact
+    words = np.zeros((rows // 8, columns // 128, 32, 4), np.uint32)
+    for lane in range(32):
+        for nibble in range(8):
+            inputs = 2 * (lane % 4) + nibble % 4 * 8 + nibble // 4 + 32 * np.arange(4)
+            words[:, :, lane] |= q.reshape(rows // 8, 8, columns // 128, 128)[:, lane // 4][:, :, inputs].astype(np.uint32) << 4 * nibble
+    both = torch.stack([scale.T, zero.T], -1)
+    return torchao("Int4TilePackedTo4dTensor", w, data, {"._weight_qdata": words.view(np.int32), "._weight_scale_and_zero": both}), exact
+
+
+def torchao_fp8(w, random):
+    scale = (np.abs(w).max(1, keepdims=True) / 448).astype(f32)
+    q, value = e4m3(w / scale)
+    data = dict(block_size=[1, w.shape[1]], mm_config=None, act_quant_kwargs=None, kernel_preference={"_type": "KernelPreference", "_data": "AUTO"},
+                dtype=BF16)
+    return torchao("Float8Tensor", w, data, {"._weight_qdata": q, "._weight_scale": scale}), value * scale
+
+
+def check_torchao(tensors, metadata, plain):
+    """Where torchao is installed and can decode a subclass on a processor: that it decodes the same."""
+    try:
+        from torchao.prototype.safetensors.safetensors_support import unflatten_tensor_state_dict
+    except ImportError:
+        return print("torchao is not here to be compared with")
+    read, _ = unflatten_tensor_state_dict(tensors, metadata)
+    for name, tensor in read.items():
+        if type(tensor) is not torch.Tensor and "dequantize" in vars(type(tensor)):
+            exact = plain[name].to(torch.bfloat16).float()
+            assert (tensor.dequantize().float() - exact).abs().max() <= 2**-8 * exact.abs().max(), name
+
+
 CASES = {}
 
 
@@ -256,6 +330,18 @@ case("moe-fp8", fp8, dict(quant_method="fp8", weight_block_size=[32, 32], activa
 case("mla-fp8", fp8, dict(quant_method="fp8", weight_block_size=[32, 32], activation_scheme="dynamic"), rows=32, columns=32)
 
 
+def torchao_config(kind, **data):
+    return dict(quant_method="torchao", quant_type={"default": {"_type": kind, "_data": data, "_version": 2}}, modules_to_not_convert=None,
+                include_input_output_embeddings=False, untie_embedding_weights=False)
+
+
+case("torchao-int8", torchao_int8, torchao_config("Int8WeightOnlyConfig", group_size=None))
+case("torchao-intx", torchao_intx, torchao_config("IntxWeightOnlyConfig", weight_dtype={"_type": "torch.dtype", "_data": "int4"}), bits=4, group=32)
+case("torchao-int4", torchao_int4, torchao_config("Int4WeightOnlyConfig", group_size=32), group=32)
+case("torchao-tiles", torchao_int4, torchao_config("Int4WeightOnlyConfig", group_size=32), group=32, tiles=True)
+case("torchao-fp8", torchao_fp8, torchao_config("Float8WeightOnlyConfig"))
+
+
 def with_weights(model, tensors):
     """A model of these weights, by the names of a file."""
     with tempfile.TemporaryDirectory() as folder:
@@ -271,19 +357,26 @@ def make(name, seed):
     model = golden.randomise(t.AutoModelForCausalLM.from_config(config), seed)
     directory = golden.HERE / f"packed-{name}"
     directory.mkdir(exist_ok=True)
-    tensors, plain = {}, {}
+    tensors, plain, metadata = {}, {}, {"format": "pt"}
     for key, p in golden.weights_of(model).items():
         if ".layers." in key and p.dim() == 2 and "_proj" in key:
             parts, exact = pack(p.half().float().numpy(), random, **options)
             plain[key] = torch.from_numpy(np.ascontiguousarray(exact, dtype=f32))
+            if "entry" in parts:
+                metadata[key] = json.dumps(parts.pop("entry"))
             tensors |= {key.removesuffix(".weight") + part: x for part, x in parts.items()}
             if name == "gptq-old":  # as AutoGPTQ did, wanted or not
                 tensors[key.replace(".weight", ".bias")] = torch.zeros(p.shape[0]).half()
         else:
             tensors[key] = p.half()
             plain[key] = p.half().float()
+            if name.startswith("torchao"):
+                metadata[key] = json.dumps({"_type": "Tensor"})
     to_torch = {k: x.contiguous() if isinstance(x, torch.Tensor) else torch.from_numpy(np.array(x, order="C")) for k, x in tensors.items()}
-    golden.save_file(to_torch, directory / "model.safetensors", metadata={"format": "pt"})
+    if name.startswith("torchao"):
+        metadata["tensor_names"] = json.dumps(list(plain))
+        check_torchao(to_torch, metadata, plain)
+    golden.save_file(to_torch, directory / "model.safetensors", metadata=metadata)
     config = golden.config_json(model, True) | {"torch_dtype": "float16"}
     if file:
         (directory / file).write_text(json.dumps(quantization) + "\n")
