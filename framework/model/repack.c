@@ -84,6 +84,7 @@ static viv_status repack_all(viv_model *m, const struct repack_list *list, struc
         status = packed_make(&m->checkpoint, t, &data, err);
         if (status == VIV_OK)
             status = repack_to(m, t, t, data, err);
+        packed_forget(&m->checkpoint, t);
         m->made_bytes += t->nbytes;
         if (m->options.progress)
             m->options.progress(m->options.progress_ctx, "weights", i + 1, list->n);

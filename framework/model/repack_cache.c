@@ -111,8 +111,8 @@ static viv_status sum_chunk(void *ctx, uint64_t task)
     return VIV_OK;
 }
 
-/* The checksums of a mapped file, by all workers; malloc'ed, or NULL. */
-static uint64_t *sum_up(const viv_model *m, const struct repack_list *list, const struct file_map *map)
+/* The checksums of a mapped file, by all workers; malloc'ed, or NULL. forget: its pages are not used after that. */
+static uint64_t *sum_up(const viv_model *m, const struct repack_list *list, const struct file_map *map, bool forget)
 {
     const uint64_t n = n_chunks(list);
     struct error err;
@@ -120,9 +120,12 @@ static uint64_t *sum_up(const viv_model *m, const struct repack_list *list, cons
         .data = map->data + data_at(list), .bytes = list->bytes, .sums = malloc((n + 1) * sizeof *s.sums)};
     viv_status status = s.sums ? VIV_OK : VIV_ENOMEM;
     for (; status == VIV_OK && s.first < n; s.first += CHUNKS_AT_ONCE) {
-        status = schedule_tasks(m, size_min(CHUNKS_AT_ONCE, n - s.first), sum_chunk, &s, &err);
+        const uint64_t some = size_min(CHUNKS_AT_ONCE, n - s.first);
+        status = schedule_tasks(m, some, sum_chunk, &s, &err);
+        if (forget)
+            file_map_forget(s.data + s.first * CHUNK, size_min(some * CHUNK, s.bytes - s.first * CHUNK));
         if (m->options.progress)
-            m->options.progress(m->options.progress_ctx, "weights", size_min(s.first + CHUNKS_AT_ONCE, n), n);
+            m->options.progress(m->options.progress_ctx, "weights", s.first + some, n);
     }
     if (status == VIV_OK)
         return s.sums;
@@ -138,7 +141,7 @@ static bool is_whole(const viv_model *m, const struct repack_list *list, const c
 {
     if (map->size != data_at(list) + list->bytes)
         return false;
-    uint64_t *sums = sum_up(m, list, map);
+    uint64_t *sums = sum_up(m, list, map, false);
     const struct header h = sums ? make_header(list, name, sums) : (struct header){0};
     const bool whole = sums && memcmp(map->data, &h, sizeof h) == 0 &&
                        memcmp(map->data + sizeof h, sums, n_chunks(list) * sizeof *sums) == 0;
@@ -284,7 +287,7 @@ static bool put_header(const viv_model *m, const struct file_draft *d, const str
     struct error err;
     if (file_map_open(&map, d->beside, &err) != VIV_OK)
         return false;
-    uint64_t *sums = map.size == data_at(list) + list->bytes ? sum_up(m, list, &map) : NULL;
+    uint64_t *sums = map.size == data_at(list) + list->bytes ? sum_up(m, list, &map, true) : NULL;
     bool ok = sums != NULL;
     if (ok) {
         const struct header h = make_header(list, name, sums);

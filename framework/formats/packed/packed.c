@@ -404,6 +404,14 @@ viv_status packed_make(struct checkpoint *c, const viv_tensor *t, void **out, st
     return VIV_OK;
 }
 
+void packed_forget(const struct checkpoint *c, const viv_tensor *t)
+{
+    const struct packed *p = packed_of(c, t);
+    for (unsigned k = 0; k <= MAX_PARTS; k++)
+        if (has_part(p, k) && checkpoint_is_mapped(c, p->part[k].dl.data))
+            file_map_forget(p->part[k].dl.data, p->part[k].nbytes);
+}
+
 void packed_map(struct checkpoint *c, const viv_tensor *t, const void *data)
 {
     c->tensors[t - c->tensors].dl.data = (void *)data;

@@ -26,6 +26,8 @@ viv_status packed_read(const struct checkpoint *c, const viv_tensor *t, uint64_t
                        struct error *err);
 /* Gives the tensor its data, aligned and not yet written: that is packed_read's. The checkpoint owns it. */
 viv_status packed_make(struct checkpoint *c, const viv_tensor *t, void **out, struct error *err);
+/* Lets the pages of its parts leave the memory of this process: it has been read. */
+void packed_forget(const struct checkpoint *c, const viv_tensor *t);
 /* Gives it data that packed_read wrote in an earlier run, within c->repacked. */
 void packed_map(struct checkpoint *c, const viv_tensor *t, const void *data);
 /* Appends what packed_read depends on: the files (size, times, inode, samples), how they say that they are
