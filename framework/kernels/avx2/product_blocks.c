@@ -215,6 +215,7 @@ INLINE void some_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
 {
     const struct block_type t = block_type(dtype);
     const uint64_t blocks = m->k / BLOCK;
+    const int unit_bytes = UNIT * t.bytes / t.block;
     struct decoded w[LANES];
     struct laid laid[UNIT_BLOCKS];
     for (uint64_t n = n_first; n < n_end; n += VECTORS * LANES)
@@ -223,7 +224,12 @@ INLINE void some_rows(uint32_t dtype, const viv_matmul *m, uint64_t n_first, uin
             for (int v = 0; v < VECTORS; v++) {
                 for (uint64_t i = 0; i < LANES; i++) { /* a row past the last stands for it again */
                     const uint64_t row = size_min(n + (uint64_t)v * LANES + i, n_end - 1);
-                    decode(dtype, (const char *)m->w + row * m->w_stride, first, blocks, &w[i]);
+                    const char *at = (const char *)m->w + row * m->w_stride;
+                    const char *next =
+                        at + VECTORS * LANES * m->w_stride + first / UNIT_BLOCKS * (uint64_t)unit_bytes;
+                    for (int j = 0; j < unit_bytes; j += 64)
+                        _mm_prefetch(next + j, _MM_HINT_T1);
+                    decode(dtype, at, first, blocks, &w[i]);
                 }
                 lay(t, w, v, laid);
             }
