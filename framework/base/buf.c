@@ -47,6 +47,16 @@ void *buf_grow(struct buf *b, size_t n)
     return p;
 }
 
+bool buf_reserve(struct buf *b, size_t n)
+{
+    const size_t size = b->size;
+    if (!buf_grow(b, n))
+        return false;
+    b->size = size;
+    b->data[size] = '\0';
+    return true;
+}
+
 bool buf_append(struct buf *b, const void *bytes, size_t n)
 {
     void *p = buf_grow(b, n);

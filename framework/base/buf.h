@@ -16,6 +16,8 @@ struct buf {
 /* A zeroed struct buf is an empty one. */
 void buf_release(struct buf *b);
 void buf_clear(struct buf *b); /* empties it, keeps the memory and the failure */
+/* Room for n bytes more, which can then be appended without an allocation. */
+bool buf_reserve(struct buf *b, size_t n);
 
 bool buf_append(struct buf *b, const void *bytes, size_t n);
 bool buf_puts(struct buf *b, const char *s);

@@ -2,6 +2,7 @@
 #include "engine/answer.h"
 
 #include "base/clock.h"
+#include "base/size.h"
 
 #include <math.h>
 #include <string.h>
@@ -79,6 +80,18 @@ static viv_status emit(const viv_sink *sink, const viv_event *e)
     return status;
 }
 
+/* LIKELY_ANSWER: tokens, where the request sets no limit; LIKELY_TOKEN: bytes of one, on average. */
+enum { LIKELY_ANSWER = 8192, LIKELY_TOKEN = 16 };
+
+/* Room for the answer, so that no token of it allocates. */
+static bool reserve(struct answer *a, const viv_model *m, const viv_request *request)
+{
+    const int64_t max = request->max_tokens;
+    const size_t n = size_min(max >= 0 ? (uint64_t)max : LIKELY_ANSWER, model_context(m));
+    return request->task != VIV_TASK_GENERATE ||
+           (token_ids_reserve(&a->ids, n) && buf_reserve(&a->text, n * LIKELY_TOKEN));
+}
+
 viv_status answer_ask(struct answer *a, viv_model *m, const viv_request *request, struct error *err)
 {
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = a, .emit = emit};
@@ -86,6 +99,8 @@ viv_status answer_ask(struct answer *a, viv_model *m, const viv_request *request
     a->prompt_tokens = a->cached_tokens = a->prompt_seconds = a->answer_tokens = a->answer_seconds = NAN;
     a->drafted_tokens = a->accepted_tokens = a->draft_break_even = NAN;
     a->prompt_rate = a->answer_rate = NAN;
+    if (!reserve(a, m, request))
+        return error_nomem(err);
     viv_status status = engine_ask(m, request, &sink, err);
     a->end = seconds_now();
     return status;

@@ -193,7 +193,7 @@ void model_close(viv_model *m)
     free(m->scratch);
     free(m->cache_places);
     free(m->narrow_places);
-    cache_free_pages(m);
+    cache_release(m);
     tokenizer_destroy(m->tokenizer);
     for (int i = 0; i < 2; i++) {
         if (m->templates[i])

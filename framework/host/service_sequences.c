@@ -82,6 +82,13 @@ static int32_t is_recurrent(viv_model *model)
     return model_is_recurrent(model);
 }
 
+static viv_status reserve(viv_sequence *sequence, uint64_t n_tokens, uint64_t n_rows, uint64_t n_output_rows)
+{
+    struct error err;
+    viv_status status = sequence_reserve_steps(sequence, n_tokens, n_rows, n_output_rows, &err);
+    return leave(&err, status);
+}
+
 static const viv_sequences sequences = {
     .struct_size = sizeof(viv_sequences),
     .output_dim = output_dim,
@@ -96,6 +103,7 @@ static const viv_sequences sequences = {
     .step = step,
     .reuse_prefix = reuse_prefix,
     .is_recurrent = is_recurrent,
+    .reserve = reserve,
 };
 
 const struct service service_sequences = {.id = VIV_SERVICE_SEQUENCES, .table = &sequences};

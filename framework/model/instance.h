@@ -26,12 +26,14 @@ struct stack_run {
     uint64_t max_rows;   /* of a step */
 };
 
-/* The free pages of one kind of cache. */
+/* The free pages of one kind of cache. They are not touched before a sequence takes them: a page that is reserved
+ * takes no memory yet. */
 struct pool {
     uint64_t
         row_bytes; /* of all caches of the kind, per row of what they grow with; of recurrent state, per sequence */
     uint64_t page_bytes; /* of PAGE_ROWS rows; of recurrent state, all */
-    void *free_pages;    /* a list: the first word of each points to the next */
+    void **free_pages;   /* [n_free] of n_pages: there is room for all pages */
+    size_t n_free, n_pages, capacity;
 };
 
 /* Where a cache lies. */

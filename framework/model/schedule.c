@@ -256,9 +256,10 @@ static viv_status settle(struct watch *w, uint32_t n_ops, viv_status status, con
     return VIV_OK;
 }
 
-static viv_status reserve(struct watch *w, uint32_t n_ops, struct error *err)
+viv_status schedule_reserve(const viv_model *m, uint32_t n_ops, struct error *err)
 {
-    if (n_ops <= w->capacity)
+    struct watch *w = m->watch;
+    if (!w || n_ops <= w->capacity)
         return VIV_OK;
     struct watched *ops = calloc(n_ops, sizeof *ops);
     if (!ops)
@@ -276,7 +277,7 @@ viv_status schedule_step(viv_model *m, const viv_step *step, struct error *err)
         viv_status status = m->scheduler_class->run_step(m->scheduler, step);
         return status == VIV_OK ? VIV_OK : error_take(err, status);
     }
-    viv_status status = reserve(w, step->n_ops, err);
+    viv_status status = schedule_reserve(m, step->n_ops, err);
     if (status != VIV_OK)
         return status;
     const viv_step watched = {.struct_size = sizeof watched,

@@ -21,6 +21,9 @@ uint64_t sequence_reuse_prefix(viv_sequence *s, const int32_t *tokens, uint64_t 
  * state, which exists for the present length, for the length before the last step, and for 0. */
 uint64_t sequence_reusable_length(const viv_sequence *s, uint64_t length);
 
+/* See viv_sequences.reserve. */
+viv_status sequence_reserve_steps(viv_sequence *s, uint64_t n_tokens, uint64_t n_rows, uint64_t n_output_rows,
+                                  struct error *err);
 /* See viv_sequences.step. */
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                       const float **outputs, uint64_t *n_outputs, struct error *err);
@@ -32,6 +35,7 @@ viv_status cache_lay_out(viv_model *m, struct error *err);
 /* step.c */
 viv_status step_frame_create(viv_model *m, struct error *err);
 void step_frame_destroy(viv_model *m);
-void cache_free_pages(viv_model *m);
+void cache_free_pages(viv_model *m); /* those that no sequence has */
+void cache_release(viv_model *m);
 
 #endif

@@ -20,9 +20,17 @@ static pthread_mutex_t pages_lock = PTHREAD_MUTEX_INITIALIZER;
 static void *page_from(struct pool *p)
 {
     pthread_mutex_lock(&pages_lock);
-    void *page = p->free_pages;
-    if (page)
-        memcpy(&p->free_pages, page, sizeof p->free_pages);
+    void *page = p->n_free ? p->free_pages[--p->n_free] : NULL;
+    pthread_mutex_unlock(&pages_lock);
+    return page;
+}
+
+/* A page more, or NULL. */
+static void *page_new(struct pool *p)
+{
+    pthread_mutex_lock(&pages_lock);
+    void *page = VEC_RESERVE(p->free_pages, p->n_pages, p->capacity) ? aligned_alloc(64, p->page_bytes) : NULL;
+    p->n_pages += page != NULL;
     pthread_mutex_unlock(&pages_lock);
     return page;
 }
@@ -31,7 +39,7 @@ static void *page_take(struct pool *p)
 {
     void *page = page_from(p);
     if (!page)
-        page = aligned_alloc(64, p->page_bytes);
+        page = page_new(p);
     if (page)
         memset(
             page, 0,
@@ -42,9 +50,20 @@ static void *page_take(struct pool *p)
 static void page_give(struct pool *p, void *page)
 {
     pthread_mutex_lock(&pages_lock);
-    memcpy(page, &p->free_pages, sizeof p->free_pages);
-    p->free_pages = page;
+    p->free_pages[p->n_free++] = page;
     pthread_mutex_unlock(&pages_lock);
+}
+
+/* Makes free pages, so that there are n. */
+static bool pages_reserve(struct pool *p, uint64_t n)
+{
+    while (p->page_bytes && p->n_free < n) {
+        void *page = page_new(p);
+        if (!page)
+            return false;
+        page_give(p, page);
+    }
+    return true;
 }
 
 void cache_free_pages(viv_model *m)
@@ -52,6 +71,13 @@ void cache_free_pages(viv_model *m)
     for (uint32_t k = 0; k < N_CACHE_KINDS; k++)
         for (void *page; (page = page_from(&m->pools[k]));)
             free(page);
+}
+
+void cache_release(viv_model *m)
+{
+    cache_free_pages(m);
+    for (uint32_t k = 0; k < N_CACHE_KINDS; k++)
+        free(m->pools[k].free_pages);
 }
 
 viv_status sequence_create(viv_model *m, viv_sequence **out, struct error *err)
@@ -308,6 +334,18 @@ viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t leng
         s->kinds[kind].pages[(*n)++] = page;
     }
     return VIV_OK;
+}
+
+/* Pages are a convenience: without them, the sequence takes one at a time, as long as there are any. */
+viv_status sequence_reserve_ahead(viv_sequence *s, uint64_t length, struct error *err)
+{
+    viv_model *m = s->model;
+    const uint64_t n = (size_min(length, m->context) + PAGE_ROWS - 1) / PAGE_ROWS,
+                   held = s->kinds[CACHE_OF_GRAPH].n;
+    pages_reserve(&m->pools[CACHE_OF_GRAPH], n > held ? n - held : 0);
+    if (!is_narrow(s))
+        pages_reserve(&m->pools[CACHE_RECURRENT], 2 - s->kinds[CACHE_RECURRENT].n);
+    return sequence_reserve_tokens(s, size_min(length, m->context), err);
 }
 
 /* Copies the pages of one kind, which the copy has none of yet. */

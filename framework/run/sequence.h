@@ -37,6 +37,8 @@ struct graph_length sequence_length_after(const viv_sequence *s, const viv_rows 
 viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t length, struct error *err);
 /* Room for so many tokens. */
 viv_status sequence_reserve_tokens(viv_sequence *s, uint64_t length, struct error *err);
+/* Room for so many tokens, and free pages for their cache. */
+viv_status sequence_reserve_ahead(viv_sequence *s, uint64_t length, struct error *err);
 /* Gives back the pages behind `length`. */
 void sequence_give_back(viv_sequence *s, enum cache_kind kind, uint64_t length);
 /* Around a step of the graph, for recurrent state: the step reads the present page and writes the earlier one;

@@ -1,5 +1,5 @@
 /* step.c - one step: runs rows of sequences through the plan of a stack, by the scheduler. Allocates only for a
- * step larger than all before, and for encoder output. */
+ * step larger than all before and than what was reserved, and for encoder output. */
 #include "run/sequence.h"
 
 #include "base/float_mode.h"
@@ -314,25 +314,26 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
 
 static const uint64_t MAX_BUFFER = (uint64_t)1 << 46;
 
-static viv_status reserve_buffers(viv_model *m, struct error *err)
+/* For steps of so many rows of a stack. */
+static viv_status reserve_buffers(viv_model *m, enum stack_id id, uint64_t n_rows, uint64_t n_output_rows,
+                                  struct error *err)
 {
-    const struct step_frame *f = m->frame;
-    const struct stack *stack = &m->expansion->stacks[f->stack];
-    const struct plan *plan = &f->run->plan;
+    const struct stack *stack = &m->expansion->stacks[id];
+    const struct plan *plan = &m->stacks[id].plan;
     for (uint32_t i = 0; i < plan->n_slots; i++) {
-        uint64_t n_rows = plan->slot_in_tail[i] ? f->n_output_rows : f->n_rows;
+        const uint64_t n = plan->slot_in_tail[i] ? n_output_rows : n_rows;
         uint64_t bytes;
-        if (!size_mul(n_rows, plan->slot_floats[i] * sizeof(float), &bytes) || bytes > MAX_BUFFER)
+        if (!size_mul(n, plan->slot_floats[i] * sizeof(float), &bytes) || bytes > MAX_BUFFER)
             return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
-                             n_rows, plan->slot_floats[i]);
-        viv_status status = block_reserve(&f->run->slots[i], bytes + GUARD_BYTES, err);
+                             n, plan->slot_floats[i]);
+        viv_status status = block_reserve(&m->stacks[id].slots[i], bytes + GUARD_BYTES, err);
         if (status != VIV_OK)
             return status;
     }
     uint64_t workspace = 0;
     for (uint32_t i = stack->begin; i < stack->end; i++) {
         const struct graph_node *n = &m->graph->nodes[i];
-        workspace = size_max(workspace, n->shared_workspace + f->n_rows * n->row_workspace);
+        workspace = size_max(workspace, n->shared_workspace + n_rows * n->row_workspace);
     }
     return block_reserve(&m->workspace, workspace + GUARD_BYTES, err);
 }
@@ -474,7 +475,7 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     if (status == VIV_OK)
         status = reserve_spans(m, n, err);
     if (status == VIV_OK)
-        status = reserve_buffers(m, err);
+        status = reserve_buffers(m, f->stack, f->n_rows, f->n_output_rows, err);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
         status = reserve_cache(m, rows[i]->sequence, rows[i]->n_rows, err);
     if (status != VIV_OK)
@@ -639,6 +640,21 @@ static viv_status agree_on_length(viv_model *m, const viv_rows *rows, const uint
     const viv_status status = recompute(m, s, tokens, n, length, cancel, err);
     free(tokens);
     return status;
+}
+
+viv_status sequence_reserve_steps(viv_sequence *s, uint64_t n_tokens, uint64_t n_rows, uint64_t n_output_rows,
+                                  struct error *err)
+{
+    viv_model *m = s->model;
+    if (!m->loaded)
+        return error_set(err, VIV_EINVAL, "%s: its weights are not loaded", spec_name(m->spec));
+    n_rows = size_min(n_rows, m->stacks[STACK_GRAPH].max_rows);
+    viv_status status = reserve_spans(m, 1, err);
+    if (status == VIV_OK)
+        status = reserve_buffers(m, STACK_GRAPH, n_rows, size_min(n_output_rows, n_rows), err);
+    if (status == VIV_OK)
+        status = schedule_reserve(m, m->stacks[STACK_GRAPH].plan.n_ops, err);
+    return status == VIV_OK ? sequence_reserve_ahead(s, n_tokens, err) : status;
 }
 
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,

@@ -20,12 +20,15 @@ enum {
 
 struct step {
     const struct decoder *how;
-    bool whole;         /* the step needs whole pieces: their parts are collected first */
-    bool begun, first;  /* a piece has begun; it is the first one */
-    bool open;          /* the piece that it passes on has not ended */
-    struct buf parts;   /* of the piece that is being collected */
-    struct buf held;    /* text that later parts may change */
-    uint32_t n_to_drop; /* Strip: characters at the beginning of this piece */
+    bool whole;        /* the step needs whole pieces: their parts are collected first */
+    bool begun, first; /* a piece has begun; it is the first one */
+    bool open;         /* the piece that it passes on has not ended */
+    struct buf parts;  /* of the piece that is being collected */
+    struct buf held;   /* text that later parts may change */
+    struct buf text;   /* that it passes on; kept for the next, so that decoding a token allocates nothing */
+    struct buf spare;
+    struct ranges ranges; /* Replace: of the pattern; kept like the text */
+    uint32_t n_to_drop;   /* Strip: characters at the beginning of this piece */
 };
 
 struct decoding {
@@ -51,14 +54,18 @@ static viv_status unless_nomem(const struct decoding *d, bool ok)
     return ok ? VIV_OK : error_nomem(d->err);
 }
 
-/* Passes on the buffer's text, and releases it. */
-static viv_status put_buf(struct decoding *d, size_t k, struct buf *b, bool ok, int part)
+/* The text of step k, empty. */
+static struct buf *text_of(struct decoding *d, size_t k)
 {
-    viv_status status = unless_nomem(d, ok && !b->failed);
-    if (status == VIV_OK)
-        status = put(d, k, buf_text(b), b->size, part);
-    buf_release(b);
-    return status;
+    buf_clear(&d->steps[k].text);
+    return &d->steps[k].text;
+}
+
+/* Passes on the text of step k. */
+static viv_status put_text(struct decoding *d, size_t k, bool ok, int part)
+{
+    const struct buf *b = &d->steps[k].text;
+    return ok && !b->failed ? put(d, k + 1, buf_text(b), b->size, part) : error_nomem(d->err);
 }
 
 static void drop_front(struct buf *b, size_t n)
@@ -74,10 +81,10 @@ static void drop_front(struct buf *b, size_t n)
 /* Passes on the first n bytes of the held text. */
 static viv_status put_held(struct decoding *d, size_t k, size_t n, int part)
 {
-    struct buf *held = &d->steps[k].held, front = {0};
-    bool ok = buf_append(&front, buf_text(held), n);
+    struct buf *held = &d->steps[k].held;
+    bool ok = buf_append(text_of(d, k), buf_text(held), n);
     drop_front(held, n);
-    return put_buf(d, k + 1, &front, ok, part);
+    return put_text(d, k, ok, part);
 }
 
 static bool begins_with(const char *s, size_t n, const char *with, size_t m)
@@ -97,18 +104,24 @@ static bool append_replaced(struct buf *out, const char *s, size_t n, const char
     return ok && buf_append(out, s, (size_t)(end - s));
 }
 
+static void swap_text(struct step *z)
+{
+    const struct buf text = z->text;
+    z->text = z->spare;
+    z->spare = text;
+}
+
 /* Removes spaces that English text does not have before punctuation. */
-static bool clean_up(struct buf *b)
+static bool clean_up(struct step *z)
 {
     static const char *const pairs[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
                                            {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
                                            {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof pairs / sizeof *pairs; i++) {
-        struct buf cleaned = {0};
-        ok = append_replaced(&cleaned, buf_text(b), b->size, pairs[i][0], pairs[i][1]);
-        buf_release(b);
-        *b = cleaned;
+        buf_clear(&z->spare);
+        ok = append_replaced(&z->spare, buf_text(&z->text), z->text.size, pairs[i][0], pairs[i][1]);
+        swap_text(z);
     }
     return ok;
 }
@@ -119,46 +132,44 @@ static bool clean_up(struct buf *b)
 static viv_status byte_level(struct decoding *d, size_t k, const char *s, size_t n)
 {
     struct step *z = &d->steps[k];
-    struct buf *held = &z->held, text = {0};
+    struct buf *held = &z->held, *text = text_of(d, k);
     size_t used = 0;
-    bool ok = byte_level_decode(s, n, held) && unicode_clean_part(buf_text(held), held->size, &text, &used);
+    bool ok = byte_level_decode(s, n, held) && unicode_clean_part(buf_text(held), held->size, text, &used);
     drop_front(held, used);
     z->open = true;
-    return put_buf(d, k + 1, &text, ok, z->first ? BEGIN : 0);
+    return put_text(d, k, ok, z->first ? BEGIN : 0);
 }
 
 /* "▁" becomes a space, except at the begin of the first piece, where it was added before the text. */
 static viv_status metaspace(struct decoding *d, size_t k, const char *s, size_t n, int part)
 {
     const struct step *z = &d->steps[k];
-    struct buf text = {0};
-    bool ok = append_replaced(&text, s, n, z->how->text, z->first && z->how->flag ? "" : " ");
-    return put_buf(d, k + 1, &text, ok, part);
+    bool ok = append_replaced(text_of(d, k), s, n, z->how->text, z->first && z->how->flag ? "" : " ");
+    return put_text(d, k, ok, part);
 }
 
 static viv_status wordpiece(struct decoding *d, size_t k, const char *s, size_t n)
 {
     const struct decoder *how = d->steps[k].how;
     const bool first = d->steps[k].first;
-    struct buf text = {0};
+    struct buf *text = text_of(d, k);
     bool ok = true;
     const size_t m = strlen(how->text);
     if (!first && begins_with(s, n, how->text, m))
-        ok = buf_append(&text, s + m, n - m);
+        ok = buf_append(text, s + m, n - m);
     else
-        ok = (first || buf_putc(&text, ' ')) && buf_append(&text, s, n);
-    return put_buf(d, k + 1, &text, ok && (!how->flag || clean_up(&text)), WHOLE);
+        ok = (first || buf_putc(text, ' ')) && buf_append(text, s, n);
+    return put_text(d, k, ok && (!how->flag || clean_up(&d->steps[k])), WHOLE);
 }
 
 /* The suffix becomes a space, except in the last piece: so one is held back. */
 static viv_status bpe_held(struct decoding *d, size_t k, const char *suffix)
 {
     struct step *z = &d->steps[k];
-    struct buf text = {0};
-    bool ok = append_replaced(&text, buf_text(&z->held), z->held.size, z->how->text, suffix);
+    bool ok = append_replaced(text_of(d, k), buf_text(&z->held), z->held.size, z->how->text, suffix);
     buf_clear(&z->held);
     z->open = false;
-    return put_buf(d, k + 1, &text, ok, WHOLE);
+    return put_text(d, k, ok, WHOLE);
 }
 
 static viv_status bpe(struct decoding *d, size_t k, const char *s, size_t n)
@@ -188,14 +199,14 @@ static int byte_piece(const char *s, size_t n)
  * byte changes the whole run, so it is held until its end. */
 static viv_status put_bytes(struct decoding *d, size_t k)
 {
-    struct buf run = d->steps[k].held;
+    struct buf *run = &d->steps[k].held;
     viv_status status = VIV_OK;
-    d->steps[k].held = (struct buf){0};
-    if (run.size && utf8_valid(run.data, run.size))
-        return put_buf(d, k + 1, &run, true, WHOLE);
-    for (size_t i = 0; status == VIV_OK && i < run.size; i++)
-        status = put(d, k + 1, "\xEF\xBF\xBD", 3, WHOLE);
-    buf_release(&run);
+    if (run->size && utf8_valid(run->data, run->size))
+        status = put(d, k + 1, run->data, run->size, WHOLE);
+    else
+        for (size_t i = 0; status == VIV_OK && i < run->size; i++)
+            status = put(d, k + 1, "\xEF\xBF\xBD", 3, WHOLE);
+    buf_clear(run);
     return status;
 }
 
@@ -253,47 +264,41 @@ static viv_status replace(struct decoding *d, size_t k, const char *s, size_t n,
 {
     struct step *z = &d->steps[k];
     const struct pattern *p = &z->how->pattern;
-    struct buf text = {0};
-    struct ranges r = {0};
+    struct buf *text = text_of(d, k);
+    struct ranges *r = &z->ranges;
     bool ok = buf_append(&z->held, s, n);
-    viv_status status = ok ? pattern_ranges(p, buf_text(&z->held), z->held.size, &r, d->err) : error_nomem(d->err);
+    r->n = 0;
+    viv_status status = ok ? pattern_ranges(p, buf_text(&z->held), z->held.size, r, d->err) : error_nomem(d->err);
     size_t kept = 0;
-    for (size_t i = 0; status == VIV_OK && ok && i < r.n; i++) {
-        const struct range *at = &r.v[i];
+    for (size_t i = 0; status == VIV_OK && ok && i < r->n; i++) {
+        const struct range *at = &r->v[i];
         const char *from = buf_text(&z->held) + at->begin;
         size_t length = at->end - at->begin;
-        if (i + 1 == r.n && !at->match && !(part & END) && p->n)
+        if (i + 1 == r->n && !at->match && !(part & END) && p->n)
             kept = may_begin(from, length, p);
-        status = check_growth(d, text.size);
-        ok = at->match ? buf_puts(&text, z->how->text) : buf_append(&text, from, length - kept);
+        status = check_growth(d, text->size);
+        ok = at->match ? buf_puts(text, z->how->text) : buf_append(text, from, length - kept);
     }
-    ranges_release(&r);
     drop_front(&z->held, z->held.size - kept);
-    if (status == VIV_OK)
-        return put_buf(d, k + 1, &text, ok, part);
-    buf_release(&text);
-    return status;
+    return status == VIV_OK ? put_text(d, k, ok, part) : status;
 }
 
 /* Removes all but one of equal neighbours. */
 static viv_status ctc(struct decoding *d, size_t k, const char *s, size_t n)
 {
     struct step *z = &d->steps[k];
-    struct buf text = {0}, spaced = {0};
+    struct buf *text = text_of(d, k);
     if (!z->first && z->held.size == n && begins_with(buf_text(&z->held), n, s, n))
         return VIV_OK;
     buf_clear(&z->held);
-    bool ok = buf_append(&z->held, s, n) && append_replaced(&text, s, n, z->how->text, "");
+    bool ok = buf_append(&z->held, s, n) && append_replaced(text, s, n, z->how->text, "");
     if (ok && z->how->flag) {
-        ok = clean_up(&text) && append_replaced(&spaced, buf_text(&text), text.size, z->how->pattern.literal, " ");
-        buf_release(&text);
-        text = spaced;
+        ok = clean_up(z);
+        buf_clear(&z->spare);
+        ok = ok && append_replaced(&z->spare, buf_text(text), text->size, z->how->pattern.literal, " ");
+        swap_text(z);
     }
-    if (ok && text.size == 0) {
-        buf_release(&text);
-        return VIV_OK;
-    }
-    return put_buf(d, k + 1, &text, ok, WHOLE);
+    return ok && text->size == 0 ? VIV_OK : put_text(d, k, ok, WHOLE);
 }
 
 /* The pieces of Fuse and of ByteLevel end with the sequence. */
@@ -370,10 +375,8 @@ static viv_status put(struct decoding *d, size_t k, const char *s, size_t n, int
         return error_nomem(d->err);
     if (!(part & END))
         return VIV_OK;
-    struct buf piece = z->parts;
-    z->parts = (struct buf){0};
-    status = take(d, k, buf_text(&piece), piece.size, WHOLE);
-    buf_release(&piece);
+    status = take(d, k, buf_text(&z->parts), z->parts.size, WHOLE);
+    buf_clear(&z->parts);
     return status;
 }
 
@@ -418,6 +421,16 @@ viv_status decoding_finish(struct decoding *d, struct buf *out, struct error *er
     return status;
 }
 
+/* Room for the text of any likely token. */
+static bool reserve(struct step *z)
+{
+    bool ok = buf_reserve(&z->parts, LIKELY_TEXT) && buf_reserve(&z->held, LIKELY_TEXT) &&
+              buf_reserve(&z->text, LIKELY_TEXT) && buf_reserve(&z->spare, LIKELY_TEXT);
+    for (size_t i = 0; ok && i < LIKELY_TEXT / sizeof *z->ranges.v; i++)
+        ok = ranges_add(&z->ranges, 0, 1, true);
+    return ok;
+}
+
 viv_status decoding_create(const struct decoders *list, struct decoding **out, struct error *err)
 {
     struct decoding *d = calloc(1, sizeof *d);
@@ -436,6 +449,11 @@ viv_status decoding_create(const struct decoders *list, struct decoding **out, s
         steps[k].whole = how->kind != DECODE_METASPACE && how->kind != DECODE_FUSE && how->kind != DECODE_STRIP &&
                          (how->kind != DECODE_REPLACE || how->pattern.regex);
     }
+    for (size_t k = 0; k <= list->n; k++)
+        if (!reserve(&steps[k])) {
+            decoding_destroy(d);
+            return error_nomem(err);
+        }
     *out = d;
     return VIV_OK;
 }
@@ -447,6 +465,9 @@ void decoding_destroy(struct decoding *d)
     for (size_t k = 0; k <= d->n; k++) {
         buf_release(&d->steps[k].parts);
         buf_release(&d->steps[k].held);
+        buf_release(&d->steps[k].text);
+        buf_release(&d->steps[k].spare);
+        ranges_release(&d->steps[k].ranges);
     }
     free(d->steps);
     free(d);

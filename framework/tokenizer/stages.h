@@ -153,6 +153,9 @@ void decoders_release(struct decoders *list);
 /* A streaming run of the decoders over pieces. Text is returned as soon as no later piece can change it, in whole
  * characters. `list` must outlive it. */
 struct decoding;
+enum {
+    LIKELY_TEXT = 1024
+}; /* bytes that each buffer has room for from the beginning: more than nearly any token's */
 viv_status decoding_create(const struct decoders *list, struct decoding **out, struct error *err);
 /* Appends to *out the text that this piece completes. An empty piece is a piece too. */
 viv_status decoding_push(struct decoding *d, const char *piece, size_t n, struct buf *out, struct error *err);

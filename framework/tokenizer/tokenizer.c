@@ -380,8 +380,10 @@ viv_status stream_decoder_create(const struct tokenizer *t, int flags, viv_decod
 {
     viv_decoder *d = calloc(1, sizeof *d);
     viv_status status = d ? decoding_create(&t->decoders, &d->decoding, err) : error_nomem(err);
+    if (status == VIV_OK && !buf_reserve(&d->text, LIKELY_TEXT))
+        status = error_nomem(err);
     if (status != VIV_OK) {
-        free(d);
+        stream_decoder_destroy(d);
         return status;
     }
     d->t = t;

@@ -37,7 +37,8 @@ struct token_ids {
     int32_t *ids; /* malloc'ed */
     size_t n, capacity;
 };
-bool token_ids_add(struct token_ids *ids, int32_t id); /* false: memory is out */
+bool token_ids_add(struct token_ids *ids, int32_t id);   /* false: memory is out */
+bool token_ids_reserve(struct token_ids *ids, size_t n); /* room for n more */
 void token_ids_release(struct token_ids *ids);
 
 /* Appends the ids of a text to *out. */

@@ -62,6 +62,14 @@ bool token_ids_add(struct token_ids *ids, int32_t id)
     return true;
 }
 
+bool token_ids_reserve(struct token_ids *ids, size_t n)
+{
+    while (ids->capacity - ids->n < n)
+        if (!vec_grow((void **)&ids->ids, &ids->capacity, sizeof *ids->ids))
+            return false;
+    return true;
+}
+
 void token_ids_release(struct token_ids *ids)
 {
     free(ids->ids);

@@ -84,6 +84,11 @@ typedef struct viv_sequences {
                                uint64_t *n_reused);
     /* Whether layers have recurrent state: then `truncate` is limited. [any: the model is open] */
     int32_t (*is_recurrent)(viv_model *model);
+
+    /* Makes room for n_tokens in the sequence, and for steps of it of up to n_rows rows, of which up to n_output_rows are
+     * output rows: such steps then allocate nothing, as long as no other sequence of the model grows. What is reserved
+     * takes memory when it is used first. The outputs of the last step end. [setup: between steps] */
+    viv_status (*reserve)(viv_sequence *sequence, uint64_t n_tokens, uint64_t n_rows, uint64_t n_output_rows);
 } viv_sequences;
 
 #ifdef __cplusplus

@@ -48,7 +48,7 @@ viv_status ahead_create(const struct llm *l, const viv_request *request, viv_seq
     a->max_rows = viv_min(l->sequences->max_rows(l->model), MAX_ROWS);
     a->context = l->sequences->context_length(l->model);
     a->dim = l->sequences->output_dim(l->model);
-    a->capacity = n_prompt + 256;
+    a->capacity = viv_max(first + llm_most_tokens(l, request, n_prompt - first), n_prompt) + 1;
     a->text = malloc((size_t)a->capacity * sizeof *a->text);
     viv_status status = a->text ? VIV_OK : viv_fail(l->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK)

@@ -51,6 +51,9 @@ viv_status drafter_create(const struct llm *l, const viv_request *request, uint6
     if (status == VIV_OK && d->owned)
         status = sequences->create(d->model, &d->sequence);
     if (status == VIV_OK)
+        status = sequences->reserve(d->sequence, llm_most_tokens(l, request, n_prompt) + MAX_DRAFT,
+                                    viv_max(viv_min(n_prompt, d->max_rows), MAX_ROWS), 1);
+    if (status == VIV_OK)
         status = l->samplers->create(&greedy, d->vocab_size, &d->sampler);
     if (status == VIV_OK)
         *out = d;

@@ -28,6 +28,7 @@ struct run {
     uint64_t n_prompt;   /* of both */
     uint64_t n_said;     /* of what is there of the answer */
     uint64_t n_reused;   /* that the sequence held already */
+    uint8_t *no_output;  /* zeros, for the rows of a step of the prompt */
     char *held;          /* text that may be the beginning of a stop string */
     uint64_t n_held, held_capacity;
     uint64_t n_answer;
@@ -77,6 +78,34 @@ static viv_status read_prompt(struct run *r)
     return VIV_OK;
 }
 
+/* --- what it needs ------------------------------------------------------------------------------------------- */
+
+/* LIKELY_ANSWER: tokens, where the request sets no limit; LIKELY_PIECE: bytes of a token, and more. */
+enum { LIKELY_ANSWER = 8192, LIKELY_PIECE = 1024 };
+
+uint64_t llm_most_tokens(const struct llm *l, const viv_request *request, uint64_t n_prompt)
+{
+    const uint64_t n = request->max_tokens >= 0 ? (uint64_t)request->max_tokens : LIKELY_ANSWER,
+                   context = l->sequences->context_length(l->model);
+    return n_prompt < context && n < context - n_prompt ? n_prompt + n : context;
+}
+
+/* Room for the steps to come and for text that waits, so that no token of the answer allocates. */
+static viv_status reserve(struct run *r)
+{
+    const struct llm *l = r->llm;
+    const uint64_t n_prompt = llm_reads(l) ? 1 : r->n_prompt,
+                   n_rows = viv_min(n_prompt, l->sequences->max_rows(l->model));
+    for (uint32_t i = 0; i < r->request->n_stop; i++)
+        r->held_capacity = viv_max(r->held_capacity, 2 * strlen(r->request->stop[i]) + LIKELY_PIECE);
+    r->no_output = calloc((size_t)n_rows, 1);
+    r->held = r->held_capacity ? malloc((size_t)r->held_capacity) : NULL;
+    if (!r->no_output || (r->held_capacity && !r->held))
+        return viv_fail(l->host, VIV_ENOMEM, "out of memory");
+    return l->sequences->reserve(r->sequence, llm_most_tokens(l, r->request, n_prompt),
+                                 viv_max(n_rows, r->ahead ? MAX_ROWS : 1), r->ahead ? MAX_DRAFT + 1 : 1);
+}
+
 /* What of the prompt the graph has not seen yet, through it; *logits of its last token. */
 static viv_status prefill(struct run *r, const float **logits)
 {
@@ -85,9 +114,8 @@ static viv_status prefill(struct run *r, const float **logits)
         return llm_read(l, r->sequence, r->prompt, r->n_prompt, r->request->cancel, logits);
     uint64_t max_rows = l->sequences->max_rows(l->model), n_outputs;
     const uint64_t n_text = r->n_prompt > r->n_said ? r->n_prompt - r->n_said : r->n_prompt;
-    uint8_t *none = calloc((size_t)max_rows, 1);
-    viv_status status = none ? VIV_OK : viv_fail(l->host, VIV_ENOMEM, "out of memory");
-    if (status == VIV_OK && r->request->sequence)
+    viv_status status = VIV_OK;
+    if (r->request->sequence)
         status = l->sequences->reuse_prefix(r->sequence, r->prompt, r->n_prompt - 1, n_text, &r->n_reused);
     for (uint64_t done = r->n_reused; status == VIV_OK && done < r->n_prompt;) {
         uint64_t n = r->n_prompt - done < max_rows ? r->n_prompt - done : max_rows;
@@ -95,7 +123,7 @@ static viv_status prefill(struct run *r, const float **logits)
                                .sequence = r->sequence,
                                .n_rows = n,
                                .tokens = r->prompt + done,
-                               .output_rows = done + n < r->n_prompt ? none : NULL,
+                               .output_rows = done + n < r->n_prompt ? r->no_output : NULL,
                                .length = n_text};
         const viv_rows *const list[] = {&rows};
         status = viv_emit_progress(r->sink, "prompt", done, r->n_prompt);
@@ -103,7 +131,6 @@ static viv_status prefill(struct run *r, const float **logits)
             status = l->sequences->step(l->model, list, 1, r->request->cancel, logits, &n_outputs);
         done += n;
     }
-    free(none);
     return status;
 }
 
@@ -320,6 +347,8 @@ static viv_status carry_out(struct run *r)
         start = llm_now();
         if (wants_draft(r->request)) /* first, since it may be the same model, whose next step ends its logits */
             status = begin_draft(r);
+        if (status == VIV_OK)
+            status = reserve(r);
         if (status == VIV_OK && r->ahead)
             status = ahead_read_prompt(r->ahead, r->sink);
         if (status == VIV_OK)
@@ -377,6 +406,7 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
         l->sequences->destroy(r.sequence);
     free(r.prompt);
     free(r.held);
+    free(r.no_output);
     return status;
 }
 

@@ -21,6 +21,9 @@ int32_t llm_start(const struct llm *l);
 viv_status llm_read(const struct llm *l, viv_sequence *sequence, const int32_t *prompt, uint64_t n,
                     const uint32_t *cancel, const float **logits);
 
+/* Tokens that the sequence has at the end of the answer, at most; where the request sets no limit, likely. */
+uint64_t llm_most_tokens(const struct llm *l, const viv_request *request, uint64_t n_prompt);
+
 /* Whether an answer ends before this token. */
 int llm_ends(const struct llm *l, const viv_request *request, int32_t token);
 

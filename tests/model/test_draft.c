@@ -2,48 +2,21 @@
 #include "engine/answer.h"
 #include "engine/draft.h"
 #include "engine/request.h"
-#include "formats/build.h"
-#include "golden.h"
+#include "letters.h"
 
 #include <math.h>
 #include <pthread.h>
-#include <unistd.h>
 
 enum { MOST = 256, CONTEXT = 96 };
 
 /* --- models -------------------------------------------------------------------------------------------------- */
 
-/* A folder of tests/golden/ with a tokenizer of 73 letters, which these models lack. */
-static const char *with_letters(const char *name)
-{
-    char from[256], to[512];
-    const char *folder = in_scratch(name);
-    ck_assert_int_eq(mkdir(folder, 0755), 0);
-    const char *const files[] = {"config.json", "model.safetensors"};
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(from, sizeof from, "tests/golden/%s/%s", name, files[i]);
-        snprintf(to, sizeof to, "%s/%s", folder, files[i]);
-        char *path = realpath(source_path(from), NULL);
-        ck_assert_int_eq(symlink(path, to), 0);
-        free(path);
-    }
-    snprintf(to, sizeof to, "%s/tokenizer.json", folder);
-    char *path = realpath(source_path("tests/golden/letters.json"), NULL);
-    ck_assert_int_eq(symlink(path, to), 0);
-    free(path);
-    return folder;
-}
-
 static viv_model *open_with(const char *name, uint64_t max_rows, uint64_t context)
 {
-    struct error err;
-    viv_model *m;
     struct model_options options = golden_options();
     options.context = context;
     options.max_rows = max_rows;
-    ck_assert_msg(engine_open_model(engine, &options, with_letters(name), &m, &err) == VIV_OK, "%s", err.text);
-    ck_assert_msg(engine_load_model(m, &err) == VIV_OK, "%s", err.text);
-    return m;
+    return open_letters(&options, name);
 }
 
 static viv_model *open_one(const char *name)
