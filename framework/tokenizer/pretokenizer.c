@@ -42,19 +42,19 @@ static int byte_of(uint32_t letter)
 
 bool byte_level_decode(const char *s, size_t n, struct buf *out)
 {
-    struct buf bytes = {0};
+    const size_t before = out->size;
     bool ok = true, known = true;
     uint32_t c;
     for (size_t i = 0, length; ok && known && i < n; i += length) {
         length = utf8_decode(s + i, n - i, &c);
         int byte = length ? byte_of(c) : -1;
         known = byte >= 0;
-        ok = !known || buf_putc(&bytes, (char)byte);
+        ok = !known || buf_putc(out, (char)byte);
     }
-    if (ok)
-        ok = known ? buf_append(out, buf_text(&bytes), bytes.size) : buf_append(out, s, n);
-    buf_release(&bytes);
-    return ok;
+    if (known)
+        return ok;
+    out->size = before;
+    return buf_append(out, s, n);
 }
 
 /* --- steps --------------------------------------------------------------------------------------------------- */

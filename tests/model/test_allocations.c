@@ -174,6 +174,23 @@ TEST(allocations__none_in_an_answer)
 }
 END_TEST
 
+/* A tokenizer of bytes, whose tokens end within characters. */
+TEST(allocations__none_where_tokens_are_bytes)
+{
+    open_host();
+    for (size_t k = 0; k < N_WAYS; k++) {
+        struct error err;
+        const struct model_options options = golden_options();
+        viv_model *m;
+        ck_assert_msg(engine_open_model(engine, &options, "shakespeare", &m, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(engine_load_model(m, &err) == VIV_OK, "%s", err.text);
+        expect_none("shakespeare", m, NULL, &ways[k]);
+        model_close(m);
+    }
+    engine_destroy(engine);
+}
+END_TEST
+
 TEST(allocations__none_where_a_model_drafts)
 {
     open_host();
@@ -218,4 +235,5 @@ TEST(allocations__none_in_a_stream)
 END_TEST
 
 TESTS_UNLESS(LACKING, allocations__are_counted, allocations__none_in_an_answer,
-             allocations__none_where_a_model_drafts, allocations__none_in_a_stream)
+             allocations__none_where_tokens_are_bytes, allocations__none_where_a_model_drafts,
+             allocations__none_in_a_stream)
