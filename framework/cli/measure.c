@@ -61,6 +61,10 @@ static void bench_line(struct command_line *l, const struct measuring *m, const 
         add_word(l, "--expert-profile=%s", common->expert_profile);
     if (common->scheduler)
         add_word(l, "--scheduler=%s", common->scheduler);
+    if (common->cpu_share > 0)
+        add_word(l, "--cpu-share=%.17g", common->cpu_share);
+    if (common->nice)
+        add_word(l, "--nice=%" PRId64, common->nice);
     if (common->kernels)
         add_word(l, "--kernels=%s", common->kernels);
     if (common->cache_type)

@@ -7,10 +7,12 @@
 #include "cli/input.h"
 #include "engine/load.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* "dir:dir" of --plugin-path, each made absolute: the user's own word may be relative, what the host takes may not.
@@ -29,10 +31,24 @@ static viv_status join_plugin_path(const struct string_list *list, struct buf *o
     return out->failed ? error_nomem(err) : VIV_OK;
 }
 
+/* Threads that are started later inherit it. Niceness is never lowered: that takes privileges. */
+static viv_status be_nice(const struct common *common, struct error *err)
+{
+    errno = 0;
+    const int now = getpriority(PRIO_PROCESS, 0);
+    if (errno == 0 && common->nice > now && setpriority(PRIO_PROCESS, 0, (int)common->nice) == 0)
+        return VIV_OK;
+    return errno == 0 ? VIV_OK
+                      : error_set(err, VIV_EIO, "--nice %" PRId64 ": the niceness of the process cannot be set: %s",
+                                  common->nice, strerror(errno));
+}
+
 viv_status cli_open_host(struct opened *o, const struct common *common, bool retry, struct error *err)
 {
     struct buf path = {0};
-    viv_status status = join_plugin_path(&common->plugin_path, &path, err);
+    viv_status status = be_nice(common, err);
+    if (status == VIV_OK)
+        status = join_plugin_path(&common->plugin_path, &path, err);
     const struct host_options options = {
         .plugin_path = path.size ? path.data : NULL,
         .retry = retry,
@@ -106,6 +122,7 @@ viv_status cli_open_model(struct opened *o, const struct common *common, const c
                                           .chat_template = o->chat_template,
                                           .chat_template_name = o->chat_template_name,
                                           .n_threads = (uint32_t)common->threads,
+                                          .cpu_share = common->cpu_share / 100,
                                           .context = (uint64_t)common->context,
                                           .max_rows = o->max_rows,
                                           .weight_budget = o->weight_budget,

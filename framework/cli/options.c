@@ -18,7 +18,14 @@ const struct option common_options[] = {
      .help = "work on N threads; 0: as many as there are processors", .min = 0, .max = 1024,
      .aliases = "num-threads|n-threads|num-thread"},
     {"scheduler", 0, OPTION_STRING, COMMON(scheduler), "NAME",
-     .help = "who decides what runs when: parallel, serial, or a plugin's"},
+     .help = "who decides what runs when: parallel; sleeping (as parallel, but threads that wait sleep instead of "
+             "spinning: less power, less speed); serial; or a plugin's"},
+    {"cpu-share", 0, OPTION_FLOAT, COMMON(cpu_share), "PERCENT",
+     .help =
+         "after each step, such as a token, rest until no more than PERCENT of the time of the threads was used",
+     .min = 1, .max = 100},
+    {"nice", 0, OPTION_INT, COMMON(nice), "N",
+     .help = "let other programs go first: the niceness of the process, as of nice(1)", .min = 0, .max = 19},
     {"context", 'c', OPTION_INT, COMMON(context), "N",
      .help = "room for N tokens (8k: 8192); 0: as many as the model was made for", .min = 0, .max = 1 << 30,
      .aliases = "ctx-size|n-ctx|num-ctx|max-model-len|context-length|context-size|max-context"},

@@ -56,7 +56,8 @@ struct bias_list {
 struct common {
     struct string_list plugin_path, allow_threads, lora;
     const char *scheduler, *kernels, *activations, *cache_type;
-    int64_t threads, context;
+    int64_t threads, context, nice;
+    double cpu_share;       /* percent; 0: all */
     uint64_t expert_memory; /* 0: not said */
     const char *expert_profile;
 };

@@ -49,15 +49,19 @@ static void print_draft(const struct answer *a)
     fputc(')', stderr);
 }
 
-json_t *show_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object)
+json_t *show_figures(struct shown *s, const struct answer *a, const viv_sampling *sampling, json_t *object)
 {
+    const double joules = energy_now(&s->energy);
     json_t *figures = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "reason", cli_json_word(a->reason),
-        "prompt_tokens", json_count(a->prompt_tokens), "cached_tokens", json_count(a->cached_tokens),
-        "prompt_tokens_per_second", cli_json_number(a->prompt_rate), "answer_tokens", json_count(a->answer_tokens),
-        "answer_tokens_per_second", cli_json_number(a->answer_rate), "first_token_seconds",
-        cli_json_number(a->first > 0 ? a->first - a->begin : NAN), "seed", (json_int_t)sampling->seed,
-        "memory_peak_bytes", (json_int_t)memory_peak(), "draft", draft_json(a), "experts", expert_report_json(m));
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "reason",
+        cli_json_word(a->reason), "prompt_tokens", json_count(a->prompt_tokens), "cached_tokens",
+        json_count(a->cached_tokens), "prompt_tokens_per_second", cli_json_number(a->prompt_rate), "answer_tokens",
+        json_count(a->answer_tokens), "answer_tokens_per_second", cli_json_number(a->answer_rate),
+        "first_token_seconds", cli_json_number(a->first > 0 ? a->first - a->begin : NAN), "seed",
+        (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)memory_peak(), "draft", draft_json(a),
+        "experts", expert_report_json(s->o->model), "energy_joules", cli_json_number(joules),
+        "energy_joules_per_token", cli_json_number(a->answer_tokens > 0 ? joules / a->answer_tokens : NAN),
+        "energy_reason", *s->energy.why ? cli_json_word(s->energy.why) : json_null());
     const bool whole = object && figures && json_object_update(object, figures) == 0;
     json_decref(figures);
     if (!whole)
@@ -95,6 +99,9 @@ void show_closing(struct shown *s, const struct answer *a, const viv_sampling *s
         fprintf(stderr, ", ended by %s", a->reason);
     if (sampling->temperature > 0)
         fprintf(stderr, ", seed %llu", (unsigned long long)sampling->seed);
+    const double joules = energy_now(&s->energy);
+    if (isfinite(joules) && a->answer_tokens > 0)
+        fprintf(stderr, ", energy %.3g J/token", joules / a->answer_tokens);
     fprintf(stderr, ", memory %s\n", human_bytes(memory_peak()).text);
     struct buf stored = {0};
     expert_report_line(s->o->model, &stored);
@@ -150,6 +157,7 @@ void show_begin(struct shown *s, struct opened *o, struct answer *a)
 {
     s->o = o;
     s->terminal = isatty(STDOUT_FILENO);
+    energy_begin(&s->energy, NULL);
     a->show = show;
     a->show_ctx = s;
 }

@@ -2,6 +2,7 @@
 #ifndef CLI_SHOW_H
 #define CLI_SHOW_H
 
+#include "cli/compare/energy.h"
 #include "cli/open.h"
 #include "engine/answer.h"
 
@@ -11,8 +12,9 @@ struct shown {
     bool line_open; /* the last character was not a line feed */
     bool text;      /* text is printed as it comes */
     /* What is done with each event, besides; or NULL. */
-    viv_status (*each)(const struct shown *s, const struct answer *a, const viv_event *e, struct error *err);
+    viv_status (*each)(struct shown *s, const struct answer *a, const viv_event *e, struct error *err);
     const void *each_ctx;
+    struct energy energy; /* since show_begin */
 };
 
 /* The answer will be shown; `text` and `each` are the caller's. */
@@ -24,6 +26,6 @@ void show_end(struct shown *s);
  * unless the answer is greedy. */
 void show_closing(struct shown *s, const struct answer *a, const viv_sampling *sampling);
 /* The same as further members of a JSON object, which is taken and given back; NULL when memory is out. */
-json_t *show_figures(const struct answer *a, const viv_model *m, const viv_sampling *sampling, json_t *object);
+json_t *show_figures(struct shown *s, const struct answer *a, const viv_sampling *sampling, json_t *object);
 
 #endif

@@ -110,6 +110,9 @@ viv_status viv_model_open(viv_engine *engine, const char *name, const viv_model_
         status = wrong(err, "a model is opened by an engine and a name");
     if (status == VIV_OK && options->n_adapters && !options->adapters)
         status = wrong(err, "n_adapters is not 0, and adapters is NULL");
+    if (status == VIV_OK && !(options->cpu_share >= 0 && options->cpu_share <= 1))
+        status = error_set(err, VIV_EINVAL, "cpu_share is %g, expected more than 0 and up to 1, or 0 for all",
+                           options->cpu_share);
     if (status == VIV_OK && options->chat_template && !file_exists(options->chat_template))
         status = error_set(err, VIV_ENOTFOUND, "%s: there is no such chat template", options->chat_template);
     if (status == VIV_OK)
@@ -118,6 +121,7 @@ viv_status viv_model_open(viv_engine *engine, const char *name, const viv_model_
         return status;
     const struct model_options ours = {.scheduler = options->scheduler,
                                        .n_threads = options->n_threads,
+                                       .cpu_share = options->cpu_share,
                                        .context = options->context,
                                        .expert_budget = options->expert_memory,
                                        .cache_type = options->cache_type,

@@ -4,6 +4,7 @@
 
 #include "graph/plan.h"
 #include "model/model.h"
+#include "model/pace.h"
 
 #include <stdatomic.h>
 #include <vivarium/expert_cache.h>
@@ -103,6 +104,7 @@ struct viv_model {
 
     /* the running step */
     struct step_frame *frame;
+    struct pace pace;
 };
 
 /* One more token that ends a text. */

@@ -41,8 +41,11 @@ struct model_options {
     void *find_ctx;
     const char *scheduler; /* --scheduler, or NULL: what the spec says, else the default */
     uint32_t n_threads;    /* 0: as many as there are usable processors */
-    uint64_t max_rows;     /* of a step, if a prompt may be processed in several; 0: 512 */
-    uint64_t context;      /* tokens that a sequence may have; 0: as many as the model was made for */
+    /* Rest between steps, so that the process uses at most this share of the time of its threads (model/pace.h), more
+     * than 0 and up to 1; 0: never rest. */
+    double cpu_share;
+    uint64_t max_rows; /* of a step, if a prompt may be processed in several; 0: 512 */
+    uint64_t context;  /* tokens that a sequence may have; 0: as many as the model was made for */
     /* Repacked weights are cached (repack_cache.h) if that took longer, in seconds, and the model's files have not
      * changed for as long; 0: 2; below 0: always. */
     double repack_seconds;

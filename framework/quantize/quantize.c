@@ -205,7 +205,7 @@ viv_status quantize_write(const struct quantize_plan *p, const char *path, const
         .plan = p, .options = options, .n_workers = options->n_threads ? options->n_threads : cpus_usable()};
     viv_status status = make_room(&q, err);
     if (status == VIV_OK)
-        status = workers_create(q.n_workers, &q.pool, err);
+        status = workers_create(q.n_workers, true, &q.pool, err);
     if (status == VIV_OK)
         status = gguf_writer_begin(&q.writer, path, err);
     if (status == VIV_OK) {

@@ -668,10 +668,14 @@ viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     if (!claim(rows, n))
         return error_set(err, VIV_EINVAL, "a step takes rows of one or more sequences, each once");
     const struct trail before = trail_enter(NULL, NULL); /* the architecture's code is not running meanwhile */
+    if (m->options.cpu_share > 0)
+        pace_begin(&m->pace, m->options.cpu_share, m->n_workers);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
         status = agree_on_length(m, rows[i], cancel, err);
     if (status == VIV_OK)
         status = run_widening(m, rows, n, cancel, err);
+    if (m->options.cpu_share > 0)
+        pace_end(&m->pace, m->options.cpu_share, m->n_workers, cancel);
     trail = before;
     for (uint32_t i = 0; i < n; i++) {
         ((viv_sequence *)rows[i]->sequence)->in_step = false;

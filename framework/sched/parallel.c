@@ -11,6 +11,7 @@
 
 #include "base/size.h"
 #include "sched/cpus.h"
+#include "sched/loose.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -169,35 +170,9 @@ static viv_status run_step(void *scheduler, const viv_step *step)
     return atomic_load_explicit(&p->status, memory_order_relaxed);
 }
 
-struct loose_tasks {
-    uint64_t n;
-    viv_status (*task)(void *ctx, uint64_t i);
-    void *ctx;
-};
-
-static uint64_t count_loose(const viv_step *step, uint32_t op)
-{
-    (void)op;
-    return ((const struct loose_tasks *)step->ctx)->n;
-}
-
-static viv_status run_loose(const viv_step *step, uint32_t op, uint64_t first, uint64_t end, uint32_t worker)
-{
-    const struct loose_tasks *loose = step->ctx;
-    viv_status status = VIV_OK;
-    (void)op;
-    (void)worker;
-    for (uint64_t i = first; i < end && status == VIV_OK; i++)
-        status = loose->task(loose->ctx, i);
-    return status;
-}
-
 static viv_status run_tasks(void *scheduler, uint64_t n, viv_status (*task)(void *ctx, uint64_t i), void *ctx)
 {
-    struct loose_tasks loose = {n, task, ctx};
-    const viv_step step = {
-        .struct_size = sizeof step, .n_ops = 1, .ctx = &loose, .tasks = count_loose, .run = run_loose};
-    return run_step(scheduler, &step);
+    return loose_run(run_step, scheduler, n, task, ctx);
 }
 
 static void destroy(void *scheduler)

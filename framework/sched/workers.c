@@ -148,7 +148,7 @@ static viv_status start_threads(viv_worker_pool *w, struct error *err)
     return status;
 }
 
-viv_status workers_create(uint32_t n, viv_worker_pool **out, struct error *err)
+viv_status workers_create(uint32_t n, bool spins, viv_worker_pool **out, struct error *err)
 {
     if (n < 1 || n > MAX_WORKERS)
         return error_set(err, VIV_EINVAL, "number of threads: expected 1 to %d, found %u", MAX_WORKERS, n);
@@ -158,7 +158,7 @@ viv_status workers_create(uint32_t n, viv_worker_pool **out, struct error *err)
         return error_nomem(err);
     memset(w, 0, size);
     w->n = n;
-    w->n_spins = n > cpus_usable() ? SPINS_CROWDED : SPINS;
+    w->n_spins = !spins ? 0 : n > cpus_usable() ? SPINS_CROWDED : SPINS;
     atomic_init(&w->missing, n);
     viv_status status = start_threads(w, err);
     if (status != VIV_OK) {
@@ -182,16 +182,26 @@ void workers_destroy(viv_worker_pool *w)
 
 /* --- as a service ------------------------------------------------------------------------------------------- */
 
-static viv_status create(uint32_t n, viv_worker_pool **pool)
+static viv_status make(uint32_t n, bool spins, viv_worker_pool **pool)
 {
     struct error err;
     viv_worker_pool *w;
-    viv_status status = workers_create(n, &w, &err);
+    viv_status status = workers_create(n, spins, &w, &err);
     if (status == VIV_OK)
         *pool = w;
     else
         error_leave(status, err.text);
     return status;
+}
+
+static viv_status create(uint32_t n, viv_worker_pool **pool)
+{
+    return make(n, true, pool);
+}
+
+static viv_status create_sleeping(uint32_t n, viv_worker_pool **pool)
+{
+    return make(n, false, pool);
 }
 
 static void destroy(viv_worker_pool *pool)
@@ -209,5 +219,9 @@ static void barrier(viv_worker_pool *pool, uint32_t worker, void (*last)(void *c
     workers_barrier(pool, worker, last, ctx);
 }
 
-const viv_workers workers_service = {
-    .struct_size = sizeof(viv_workers), .create = create, .destroy = destroy, .run = run, .barrier = barrier};
+const viv_workers workers_service = {.struct_size = sizeof(viv_workers),
+                                     .create = create,
+                                     .destroy = destroy,
+                                     .run = run,
+                                     .barrier = barrier,
+                                     .create_sleeping = create_sleeping};

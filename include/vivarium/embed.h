@@ -60,7 +60,7 @@ VIV_API void viv_engine_close(viv_engine *engine);
 
 typedef struct viv_model_options {
     uint32_t struct_size, flags;
-    const char *scheduler;          /* "parallel", "serial"; NULL: what the spec says, else the default */
+    const char *scheduler;          /* "parallel", "sleeping", "serial"; NULL: what the spec says, else the default */
     const char *cache_type;         /* of the KV cache: "f32", "f16", "bf16", "q8_0", "q4_0", or for keys and values
                                        "k=q8_0,v=q4_0"; NULL: as suits the weights */
     const char *chat_template;      /* a file in place of the model's own chat template; or NULL */
@@ -76,6 +76,9 @@ typedef struct viv_model_options {
     /* Called now and then during loading; or NULL. [setup: in viv_model_open, on its thread] */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
     void *progress_ctx;
+    /* After each step, rest until no more than this share of the time of the threads was used: more than 0, up to 1; 0:
+     * never rest. It counts the CPU time of the whole process. */
+    double cpu_share;
 } viv_model_options;
 
 /* Opens and loads a model: the name of a spec, the path of a spec, a checkpoint directory, a .gguf file. options may be

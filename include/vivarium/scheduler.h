@@ -28,6 +28,8 @@ typedef struct viv_workers {
      * last(ctx, worker), unless that is NULL, while the others still wait.
      * Blocks. [worker: in `work`] */
     void (*barrier)(viv_worker_pool *pool, uint32_t worker, void (*last)(void *ctx, uint32_t worker), void *ctx);
+    /* As create; threads that wait, between calls and at barriers, sleep at once. [setup: always] */
+    viv_status (*create_sleeping)(uint32_t n, viv_worker_pool **pool);
 } viv_workers;
 
 typedef struct viv_step viv_step;

@@ -14,6 +14,42 @@ refuses() {
 }
 run() { "$viv" run -q shakespeare "$@" </dev/null 2>"$work/err"; }
 
+# --- sharing a machine -----------------------------------------------------------------------------------------------
+run -p ROMEO: --temp 0 -n 9 >"$work/plain"
+shares() { run -p ROMEO: --temp 0 -n 9 "$@" >"$work/out" && cmp "$work/out" "$work/plain"; }
+check 'a share of the processor changes no answer' shares --cpu-share 40 --nice 5 --scheduler sleeping --threads 2
+# niceness N OPTION...: that of a conversation that waits for its first turn, in /proc/PID/stat
+niceness() {
+    wanted=$1
+    shift
+    mkfifo "$work/turns"
+    "$viv" chat "$golden/chat" "$@" <"$work/turns" >/dev/null 2>&1 &
+    exec 3>"$work/turns"
+    for wait in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        got=$(sed 's/.*) //' "/proc/$!/stat" | cut -d ' ' -f 17)
+        [ "$got" = "$wanted" ] && break
+        sleep 0.5
+    done
+    exec 3>&-
+    wait $!
+    rm "$work/turns"
+    [ "$got" = "$wanted" ]
+}
+if [ "$(nice)" -lt 17 ]; then
+    check 'a process can be nice' niceness 17 --nice 17
+    check 'and is not less nice than it was' niceness "$(nice)" --nice 0
+fi
+check 'a share is more than nothing' refuses '--cpu-share' "$viv" run shakespeare -p A --cpu-share 0
+check 'and no more than all' refuses '--cpu-share' "$viv" run shakespeare -p A --cpu-share 101
+check 'it is a number' refuses '--cpu-share' "$viv" run shakespeare -p A --cpu-share nan
+check 'niceness has an end' refuses '--nice' "$viv" run shakespeare -p A --nice 20
+# energy is a number, or there is a reason
+energy() {
+    run -p ROMEO: -n 4 --json | tail -n 1 | grep -qE '"energy_joules":([0-9.e-]+,"energy_joules_per_token":[0-9.e-]+,"energy_reason":null|null,"energy_joules_per_token":null,"energy_reason":"[^"]+")' &&
+        "$viv" bench shakespeare --no-limits -r 1 -n 4 --json | tr -d ' \n' | grep -qE '"reason":(null|"[^"]+")'
+}
+check 'energy is known, or it says why not' energy
+
 # --- aliases ---------------------------------------------------------------------------------------------------------
 run -p ROMEO: --temp 0 -n 9 --top-p 0.9 --context 64 >"$work/expected"
 # same OPTION...: the answer of the options by their own names

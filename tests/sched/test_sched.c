@@ -109,7 +109,8 @@ static viv_status probe_through(struct probe *p, const char *name, uint32_t n_th
 static const struct setting {
     const char *name;
     uint32_t n_threads;
-} settings[] = {{"serial", 1}, {"parallel", 1}, {"parallel", 2}, {"parallel", 3}, {"parallel", 16}};
+} settings[] = {{"serial", 1},   {"parallel", 1}, {"parallel", 2}, {"parallel", 3}, {"parallel", 16},
+                {"sleeping", 1}, {"sleeping", 2}, {"sleeping", 3}, {"sleeping", 16}};
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
 TEST(scheduler__runs_every_task_once_after_all_before_it)
@@ -295,15 +296,52 @@ TEST(scheduler__many_tiny_steps_are_fast)
 }
 END_TEST
 
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static uint64_t two_tasks(const viv_step *step, uint32_t op)
+{
+    (void)step, (void)op;
+    return 2;
+}
+
+/* The first task of each operation lasts long, without using a processor. */
+static viv_status run_slowly(const viv_step *step, uint32_t op, uint64_t first, uint64_t end, uint32_t worker)
+{
+    (void)step, (void)op, (void)end, (void)worker;
+    if (first == 0)
+        usleep(2000);
+    return VIV_OK;
+}
+
+/* The others wait for it: 0.4 seconds in all. */
+TEST(scheduler__sleeping_uses_no_processor_to_wait)
+{
+    const viv_step step = {.struct_size = sizeof step, .n_ops = 200, .tasks = two_tasks, .run = run_slowly};
+    const viv_scheduler_class *class = scheduler_find("sleeping");
+    void *scheduler;
+    ck_assert_int_eq(class->create(&host, 3, &scheduler), VIV_OK);
+    const double begin = cpu_seconds();
+    ck_assert_int_eq(class->run_step(scheduler, &step), VIV_OK);
+    ck_assert_double_lt(cpu_seconds() - begin, 0.15);
+    class->destroy(scheduler);
+}
+END_TEST
+
 TEST(scheduler__is_found_by_name_and_parallel_is_the_default)
 {
     ck_assert_str_eq(scheduler_find(NULL)->name, "parallel");
     ck_assert_str_eq(scheduler_find("serial")->name, "serial");
+    ck_assert_str_eq(scheduler_find("sleeping")->name, "sleeping");
     ck_assert_ptr_null(scheduler_find("paralell"));
     size_t n = 0;
     while (schedulers_all()[n])
         n++;
-    ck_assert_uint_eq(n, 2);
+    ck_assert_uint_eq(n, 3);
 }
 END_TEST
 
@@ -355,7 +393,7 @@ TEST(workers__destroy_joins)
     struct error err;
     viv_worker_pool *w;
     int before = threads_of_process();
-    ck_assert_int_eq(workers_create(5, &w, &err), VIV_OK);
+    ck_assert_int_eq(workers_create(5, true, &w, &err), VIV_OK);
     ck_assert_int_eq(threads_of_process(), before ? before + 4 : 0);
     workers_destroy(w);
     expect_threads(before);
@@ -367,9 +405,9 @@ TEST(workers__a_number_out_of_range_is_refused)
 {
     struct error err;
     viv_worker_pool *w = NULL;
-    ck_assert_int_eq(workers_create(0, &w, &err), VIV_EINVAL);
+    ck_assert_int_eq(workers_create(0, true, &w, &err), VIV_EINVAL);
     ck_assert_str_eq(err.text, "number of threads: expected 1 to 4096, found 0");
-    ck_assert_int_eq(workers_create(4097, &w, &err), VIV_EINVAL);
+    ck_assert_int_eq(workers_create(4097, true, &w, &err), VIV_EINVAL);
     ck_assert_ptr_null(w);
     viv_worker_pool *pool = NULL;
     ck_assert_int_eq(workers_service.create(4097, &pool), VIV_EINVAL);
@@ -402,7 +440,7 @@ TEST(workers__a_thread_that_cannot_start_is_an_error)
     ck_assert_int_eq(getrlimit(RLIMIT_AS, &usual), 0);
     small = (struct rlimit){.rlim_cur = 512 << 20, .rlim_max = usual.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &small), 0);
-    viv_status status = workers_create(1000, &w, &err);
+    viv_status status = workers_create(1000, true, &w, &err);
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &usual), 0);
     ck_assert_int_eq(status, VIV_EIO);
     ck_assert_msg(strncmp(err.text, "cannot start thread ", 20) == 0 && strstr(err.text, " of 1000: "), "%s",
@@ -424,7 +462,7 @@ TEST(workers__leave_signals_to_the_program_but_not_their_own_faults)
 {
     struct error err;
     viv_worker_pool *w;
-    ck_assert_int_eq(workers_create(3, &w, &err), VIV_OK);
+    ck_assert_int_eq(workers_create(3, true, &w, &err), VIV_OK);
     workers_run(w, take_mask, NULL);
     workers_destroy(w);
     ck_assert_int_eq(sigismember(&masks[0], SIGINT), 0);
@@ -459,7 +497,7 @@ TEST(workers__last_at_the_barrier_is_alone)
 {
     struct error err;
     viv_worker_pool *w;
-    ck_assert_int_eq(workers_create(4, &w, &err), VIV_OK);
+    ck_assert_int_eq(workers_create(4, true, &w, &err), VIV_OK);
     workers_run(w, use_barrier, w);
     ck_assert_uint_eq(n_last, 1000);
     ck_assert_uint_eq(n_seen_too_early, 0);
@@ -514,7 +552,7 @@ TESTS(scheduler__runs_every_task_once_after_all_before_it, scheduler__steps_with
       scheduler__first_failure_ends_the_step_and_is_returned, scheduler__cancel_ends_the_step,
       scheduler__cancel_after_the_last_operation_comes_too_late, scheduler__tasks_may_depend_on_what_was_computed,
       scheduler__loose_tasks_run_once_and_failure_ends_them, scheduler__many_tiny_steps_are_fast,
-      scheduler__is_found_by_name_and_parallel_is_the_default,
+      scheduler__sleeping_uses_no_processor_to_wait, scheduler__is_found_by_name_and_parallel_is_the_default,
       scheduler__parallel_takes_all_usable_processors_unless_told,
       scheduler__parallel_says_when_the_host_has_no_threads, workers__destroy_joins,
       workers__a_number_out_of_range_is_refused, workers__a_thread_that_cannot_start_is_an_error,

@@ -1,6 +1,7 @@
 /* viv bench - how fast a model reads and answers here, and how near that comes to what the machine can do at most.
  */
 #include "cli/compare/device.h"
+#include "cli/compare/energy.h"
 #include "cli/compare/memory.h"
 #include "cli/expert_report.h"
 #include "cli/interrupt.h"
@@ -53,6 +54,11 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void add_sample(struct samples *s, double value)
+{
+    s->v[s->n++] = value;
+}
+
 static double median(const struct samples *s)
 {
     return s->n % 2 ? s->v[s->n / 2] : (s->v[s->n / 2 - 1] + s->v[s->n / 2]) / 2;
@@ -64,8 +70,10 @@ struct bench {
     uint64_t prompt, answer; /* tokens of each sequence */
     bool shortened;          /* they are less than the usual lengths, since the context has no room for those */
     double open_seconds, load_seconds, first_token_seconds;
-    struct samples prefill, decode; /* tokens per second */
-    struct device device;           /* what it can do at most */
+    struct samples prefill, decode;               /* tokens per second */
+    struct samples prefill_joules, decode_joules; /* per token */
+    struct energy energy;
+    struct device device; /* what it can do at most */
     struct model_stats stats;
     uint64_t bytes_per_token; /* weights read for one token of an answer, shared by all sequences, and the KV cache
                                  it looks at */
@@ -73,6 +81,12 @@ struct bench {
     double prefill_flops, decode_flops; /* per token */
     const char *products;               /* type of most weights */
 };
+
+enum { N_SAMPLES = 4 };
+#define SAMPLES_OF(b)                                                                                              \
+    {                                                                                                              \
+        &(b)->prefill, &(b)->decode, &(b)->prefill_joules, &(b)->decode_joules                                     \
+    }
 
 /* The sequences of a round, and the rows of theirs that go into a step. */
 struct texts {
@@ -174,16 +188,19 @@ static viv_status one_round(struct bench *b, bool counted, struct error *err)
     const uint64_t n_prompt = b->prompt, n_answer = b->answer;
     struct texts t;
     viv_status status = texts_create(m, (uint64_t)b->options->sequences, &t, err);
-    double begin = seconds_now();
+    const double full = energy_now(&b->energy), begin = seconds_now();
     if (status == VIV_OK)
         status = read_prompts(m, &t, n_prompt, cancel, err);
-    double middle = seconds_now();
+    const double middle = seconds_now(), less = energy_now(&b->energy);
     if (status == VIV_OK)
         status = feed(m, &t, STACK_GRAPH, n_answer, 1, model_max_rows(m), cancel, err);
-    double end = seconds_now();
+    const double end = seconds_now(), least = energy_now(&b->energy);
     if (status == VIV_OK && counted) {
-        b->prefill.v[b->prefill.n++] = (double)(t.n * n_prompt) / (middle - begin);
-        b->decode.v[b->decode.n++] = (double)(t.n * n_answer) / (end - middle);
+        const double n_read = (double)(t.n * n_prompt), n_written = (double)(t.n * n_answer);
+        add_sample(&b->prefill, n_read / (middle - begin));
+        add_sample(&b->decode, n_written / (end - middle));
+        add_sample(&b->prefill_joules, (less - full) / n_read);
+        add_sample(&b->decode_joules, (least - less) / n_written);
     }
     texts_release(&t);
     return status;
@@ -326,6 +343,7 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
         status = read_prompts(b->o.model, &one, 1, NULL, err);
     b->first_token_seconds = seconds_now() - begin;
     texts_release(&one);
+    energy_begin(&b->energy, NULL);
     for (int64_t i = -1; status == VIV_OK && i < b->options->repetitions; i++) {
         progress_show(&b->o.progress, "rounds", (uint64_t)(i + 1), (uint64_t)b->options->repetitions + 1);
         status = one_round(b, i >= 0, err); /* the first only warms up */
@@ -333,8 +351,9 @@ static viv_status measure(struct bench *b, const char *name, struct error *err)
     progress_clear(&b->o.progress);
     if (status != VIV_OK)
         return status;
-    qsort(b->prefill.v, b->prefill.n, sizeof *b->prefill.v, ascending);
-    qsort(b->decode.v, b->decode.n, sizeof *b->decode.v, ascending);
+    struct samples *const all[N_SAMPLES] = SAMPLES_OF(b);
+    for (int i = 0; i < N_SAMPLES; i++)
+        qsort(all[i]->v, all[i]->n, sizeof *all[i]->v, ascending);
     model_stats(b->o.model, &b->stats);
     b->peak = memory_peak();
     status = count_costs(b, err);
@@ -373,6 +392,11 @@ static void print_for_people(const struct bench *b)
     putchar('\n');
     printf("load     %9.1f ms, first token after %.1f ms; memory at most %s\n",
            1e3 * (b->open_seconds + b->load_seconds), 1e3 * b->first_token_seconds, human_bytes(b->peak).text);
+    if (*b->energy.why)
+        printf("energy   not known: %s\n", b->energy.why);
+    else
+        printf("energy   %9.4g J for each token read, %.4g J for each token written; of all that the machine did\n",
+               median(&b->prefill_joules), median(&b->decode_joules));
     struct buf stored = {0};
     expert_report_line(b->o.model, &stored);
     if (stored.size)
@@ -383,6 +407,15 @@ static void print_for_people(const struct bench *b)
 static json_t *samples_json(const struct samples *s)
 {
     return json_pack("{s:f, s:f, s:f}", "median", median(s), "min", s->v[0], "max", s->v[s->n - 1]);
+}
+
+static json_t *energy_json(const struct bench *b)
+{
+    if (*b->energy.why)
+        return json_pack("{s:n, s:n, s:o}", "prefill_joules_per_token", "decode_joules_per_token", "reason",
+                         cli_json_word(b->energy.why));
+    return json_pack("{s:o, s:o, s:n}", "prefill_joules_per_token", samples_json(&b->prefill_joules),
+                     "decode_joules_per_token", samples_json(&b->decode_joules), "reason");
 }
 
 static viv_status print_for_scripts(const struct bench *b, struct error *err)
@@ -397,15 +430,15 @@ static viv_status print_for_scripts(const struct bench *b, struct error *err)
                         "decode_share", median(&b->decode) * (double)b->bytes_per_token / b->device.limits.read)
             : json_null();
     return cli_print_json(
-        json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o, s:o}", "model",
-                  cli_json_word(spec_name(model_spec(b->o.model))), "weights", b->products, "threads",
+        json_pack("{s:o, s:s, s:i, s:s, s:I, s:I, s:I, s:o, s:o, s:f, s:f, s:I, s:I, s:f, s:f, s:o, s:o, s:o}",
+                  "model", cli_json_word(spec_name(model_spec(b->o.model))), "weights", b->products, "threads",
                   (int)b->stats.n_threads, "scheduler", b->stats.scheduler, "prompt", (json_int_t)b->prompt,
                   "answer", (json_int_t)b->answer, "sequences", (json_int_t)b->options->sequences, "prefill",
                   samples_json(&b->prefill), "decode", samples_json(&b->decode), "load_seconds",
                   b->open_seconds + b->load_seconds, "first_token_seconds", b->first_token_seconds, "memory_peak",
                   (json_int_t)b->peak, "bytes_per_token", (json_int_t)b->bytes_per_token, "prefill_flops",
                   b->prefill_flops, "decode_flops", b->decode_flops, "limits", limits, "experts",
-                  expert_report_json(b->o.model)),
+                  expert_report_json(b->o.model), "energy", energy_json(b)),
         false, err);
 }
 
@@ -414,17 +447,19 @@ static int bench(const struct arguments *a)
     const struct bench_options *options = a->options;
     struct bench b = {.options = options};
     struct error err = {0};
-    b.prefill.v = calloc((size_t)options->repetitions, sizeof(double));
-    b.decode.v = calloc((size_t)options->repetitions, sizeof(double));
-    viv_status status = b.prefill.v && b.decode.v ? VIV_OK : error_nomem(&err);
+    struct samples *const all[N_SAMPLES] = SAMPLES_OF(&b);
+    viv_status status = VIV_OK;
+    for (int i = 0; i < N_SAMPLES; i++)
+        if (!(all[i]->v = calloc((size_t)options->repetitions, sizeof(double))))
+            status = error_nomem(&err);
     if (status == VIV_OK)
         status = measure(&b, a->words[0], &err);
     if (status == VIV_OK && options->json)
         status = print_for_scripts(&b, &err);
     else if (status == VIV_OK)
         print_for_people(&b);
-    free(b.prefill.v);
-    free(b.decode.v);
+    for (int i = 0; i < N_SAMPLES; i++)
+        free(all[i]->v);
     return cli_close_opened(&b.o, status, &err);
 }
 

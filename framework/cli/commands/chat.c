@@ -46,12 +46,12 @@ viv_status chat_request(struct chat *c, struct request *r, struct error *err)
     return status == VIV_OK ? variables_apply(&c->options->variables, r, err) : status;
 }
 
-static viv_status print_turn(const struct chat *c, const struct answer *a, const viv_sampling *sampling,
-                             struct error *err)
+static viv_status print_turn(const struct chat *c, struct shown *shown, const struct answer *a,
+                             const viv_sampling *sampling, struct error *err)
 {
     json_t *line = json_pack("{s:I, s:o}", "turn", (json_int_t)conversation_n_turns(&c->conversation), "text",
                              cli_json_text(buf_text(&a->text), a->text.size));
-    viv_status status = cli_print_json(show_figures(a, c->o->model, sampling, line), true, err);
+    viv_status status = cli_print_json(show_figures(shown, a, sampling, line), true, err);
     return status == VIV_OK ? cli_flush_output(err) : status;
 }
 
@@ -94,7 +94,7 @@ static viv_status answer(struct chat *c, const char *text, size_t n, bool *answe
         advise(err, "/save keeps what was said");
     if (status == VIV_OK && *answered) {
         if (c->options->json)
-            status = print_turn(c, &a, &r.sampling, err);
+            status = print_turn(c, &shown, &a, &r.sampling, err);
         else
             note_end(c, &shown, &a, &r.sampling);
         c->seed = (int64_t)r.sampling.seed + 1; /* the next answer is another, and so is one to the same question */

@@ -88,7 +88,7 @@ static bool resumes(const struct run_options *o)
 
 /* --- the answer --------------------------------------------------------------------------------------------- */
 
-static viv_status print_event(const struct shown *s, const struct answer *a, const viv_event *e, struct error *err)
+static viv_status print_event(struct shown *s, const struct answer *a, const viv_event *e, struct error *err)
 {
     json_t *text = cli_json_text(e->text ? e->text : "", e->text ? e->size : 0);
     json_t *line = NULL;
@@ -110,7 +110,7 @@ static viv_status print_event(const struct shown *s, const struct answer *a, con
         break;
     case VIV_EVENT_DONE:
         json_decref(text);
-        line = show_figures(a, s->o->model, s->each_ctx, json_pack("{s:s}", "event", "done"));
+        line = show_figures(s, a, s->each_ctx, json_pack("{s:s}", "event", "done"));
         break;
     default: /* of a later version: those who read events skip what they do not know */
         json_decref(text);
