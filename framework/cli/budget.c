@@ -182,6 +182,18 @@ static viv_status choose(struct opened *o, const struct facts *f, const struct c
                : status;
 }
 
+/* Also where no weight has to change, a table that is wrong is refused. */
+static viv_status check_sensitivity(struct opened *o, struct error *err)
+{
+    struct precision precision;
+    struct precision_plan plan = {0};
+    viv_status status = engine_precision(o->engine, o->model, &precision, err);
+    if (status == VIV_OK)
+        status = precision_choose(o->model, &precision, UINT64_MAX, &plan, err);
+    precision_release(&plan);
+    return status;
+}
+
 static void print_plan(const struct facts *f, const struct plan *p, uint64_t budget)
 {
     struct cache_types types = f->cache_types;
@@ -215,6 +227,8 @@ viv_status cli_open_within(struct opened *o, const struct common *common, uint64
     if (status != VIV_OK || !budget)
         return status;
     status = facts_of(o->model, &f, err);
+    if (status == VIV_OK && o->sensitivity)
+        status = check_sensitivity(o, err);
     if (status == VIV_OK)
         status = choose(o, &f, common, budget, &plan, err);
     if (status != VIV_OK)

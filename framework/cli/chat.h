@@ -11,7 +11,8 @@ struct chat_options {
     struct speaking speaking;
     const char *system, *file, *session, *template, *template_name;
     struct string_list variables;
-    uint64_t memory; /* --memory; 0: no budget */
+    uint64_t memory;       /* --memory; 0: no budget */
+    const char *precision; /* --precision, or NULL */
     bool verbose, json, no_history, parse_special;
 };
 

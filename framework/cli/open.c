@@ -111,6 +111,31 @@ static viv_status open_profile(struct opened *o, const struct common *common, st
     return status;
 }
 
+struct model_options cli_model_options(struct opened *o, const struct common *common)
+{
+    return (struct model_options){.scheduler = common->scheduler,
+                                  .chat_template = o->chat_template,
+                                  .chat_template_name = o->chat_template_name,
+                                  .n_threads = (uint32_t)common->threads,
+                                  .cpu_share = common->cpu_share / 100,
+                                  .context = (uint64_t)common->context,
+                                  .max_rows = o->max_rows,
+                                  .weight_budget = o->weight_budget,
+                                  .sensitivity = o->sensitivity,
+                                  .hook = o->hook,
+                                  .hook_ctx = o->hook_ctx,
+                                  .expert_budget = common->expert_memory,
+                                  .expert_uses = o->profile ? uses_in_profile : NULL,
+                                  .expert_uses_ctx = o->profile,
+                                  .adapters = common->lora.items,
+                                  .n_adapters = (uint32_t)common->lora.n,
+                                  .cache_type = common->cache_type,
+                                  .progress = on_progress,
+                                  .progress_ctx = &o->progress,
+                                  .notice = on_notice,
+                                  .notice_ctx = &o->progress};
+}
+
 viv_status cli_open_model(struct opened *o, const struct common *common, const char *name, struct error *err)
 {
     viv_status status = o->world ? VIV_OK : cli_open_world(o, common, err);
@@ -118,26 +143,7 @@ viv_status cli_open_model(struct opened *o, const struct common *common, const c
         status = open_profile(o, common, err);
     if (status != VIV_OK)
         return status;
-    const struct model_options options = {.scheduler = common->scheduler,
-                                          .chat_template = o->chat_template,
-                                          .chat_template_name = o->chat_template_name,
-                                          .n_threads = (uint32_t)common->threads,
-                                          .cpu_share = common->cpu_share / 100,
-                                          .context = (uint64_t)common->context,
-                                          .max_rows = o->max_rows,
-                                          .weight_budget = o->weight_budget,
-                                          .hook = o->hook,
-                                          .hook_ctx = o->hook_ctx,
-                                          .expert_budget = common->expert_memory,
-                                          .expert_uses = o->profile ? uses_in_profile : NULL,
-                                          .expert_uses_ctx = o->profile,
-                                          .adapters = common->lora.items,
-                                          .n_adapters = (uint32_t)common->lora.n,
-                                          .cache_type = common->cache_type,
-                                          .progress = on_progress,
-                                          .progress_ctx = &o->progress,
-                                          .notice = on_notice,
-                                          .notice_ctx = &o->progress};
+    const struct model_options options = cli_model_options(o, common);
     return engine_open_model(o->engine, &options, name, &o->model, err);
 }
 

@@ -16,7 +16,8 @@ struct opened {
     void *hook_ctx;
     const struct product_observer *observer; /* set before the host is opened, to look at the inputs of products */
     uint64_t max_rows;                       /* set before cli_open_model: rows of a step; 0: as many as is usual */
-    uint64_t weight_budget; /* the same: bytes for weights whose types are chosen; 0: as they are */
+    uint64_t weight_budget;  /* the same: bytes for weights whose types are chosen; 0: as they are */
+    const char *sensitivity; /* the same: a table by which these are chosen; or NULL */
     const char *chat_template,
         *chat_template_name; /* set before cli_open_model: --template, --template-name; or NULL */
     json_t *profile;         /* --expert-profile */
@@ -29,6 +30,8 @@ viv_status cli_open_host(struct opened *o, const struct common *common, bool ret
 viv_status cli_open_world(struct opened *o, const struct common *common, struct error *err);
 /* And the model, its graph built, its weights mapped but not read. */
 viv_status cli_open_model(struct opened *o, const struct common *common, const char *name, struct error *err);
+/* What that opens a model with; borrows from both. */
+struct model_options cli_model_options(struct opened *o, const struct common *common);
 /* Refuses a model whose graph ends in something else than the logits of a next token. */
 viv_status cli_want_logits(const struct opened *o, struct error *err);
 /* Makes it run, with a bar on a terminal. */

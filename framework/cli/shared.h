@@ -64,6 +64,12 @@
     {                                                                                                              \
         "memory", 0, OPTION_SIZE, at, "SIZE", .help = "memory to fit into, such as 900MiB", .here = (more)         \
     }
+#define PRECISION_OPTION(at)                                                                                       \
+    {                                                                                                              \
+        "precision", 0, OPTION_STRING, at, "FILE",                                                                 \
+            .help = "with --memory: give weights types by what these cost this very model, as "                    \
+                    "`viv calibrate --sensitivity` has written; without it, by what they cost models in general"   \
+    }
 /* of an option whose kind differs */
 #define ON_HELP "a machine: a name (viv compare --devices), or \"80GB/s,2TFLOP/s,16GiB\"; default this one"
 #define SESSION_OPTION(at, more)                                                                                   \

@@ -9,6 +9,7 @@
 #include "base/trail.h"
 #include "kernels/requantize.h"
 #include "model/schedule.h"
+#include "model/sensitivity.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -90,6 +91,30 @@ static viv_status check_choice(const viv_weight *w, const viv_weight_type *const
                      plugin, w->dtype, w->attr, w->layer, w->n_in);
 }
 
+/* What types cost each weight, by the user's table: its part of its role's. *out: malloc'ed, [n][n_types]. */
+static viv_status find_losses(const viv_model *m, const viv_weight_type *const *types, uint32_t n_types,
+                              viv_weight *const *weights, uint32_t n, double **out, struct error *err)
+{
+    struct sensitivity s = {0};
+    double *losses = calloc(size_max((uint64_t)n * n_types, 1), sizeof *losses);
+    viv_status status = losses ? sensitivity_read(m->options.sensitivity, &s, err) : error_nomem(err);
+    if (status == VIV_OK)
+        status = sensitivity_check(&s, m->options.sensitivity, (const viv_weight *const *)weights, n, err);
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
+        const struct sensitivity_role *r = sensitivity_find(&s, weights[i]);
+        const double share = (double)weights[i]->n_rows * (double)weights[i]->n_in / (double)r->elements;
+        for (uint32_t t = 0; t < n_types; t++)
+            losses[(uint64_t)i * n_types + t] = share * r->kl[types[t]->dtype];
+        weights[i]->losses = losses + (uint64_t)i * n_types;
+    }
+    sensitivity_release(&s);
+    if (status == VIV_OK)
+        *out = losses;
+    else
+        free(losses);
+    return status;
+}
+
 static viv_status choose(viv_model *m, const struct precision *precision, uint64_t budget, viv_weight *weights,
                          viv_weight **list, uint32_t *which, struct precision_plan *out, struct error *err)
 {
@@ -117,9 +142,14 @@ static viv_status choose(viv_model *m, const struct precision *precision, uint64
         out->elements += w->dims[0] * w->dims[1];
         which[n++] = i;
     }
+    double *losses = NULL;
+    viv_status status = m->options.sensitivity ? find_losses(m, type_list, n_types, list, n, &losses, err) : VIV_OK;
+    if (status != VIV_OK)
+        return status;
     const struct trail before = trail_enter(precision->plugin, "choose");
-    viv_status status = precision->table->choose(m->options.host, type_list, n_types, list, n, budget, &out->bytes);
+    status = precision->table->choose(m->options.host, type_list, n_types, list, n, budget, &out->bytes);
     trail = before;
+    free(losses);
     if (status != VIV_OK)
         return error_take(err, status);
     uint64_t bytes = 0;

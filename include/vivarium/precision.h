@@ -29,6 +29,9 @@ typedef struct viv_weight {
     uint64_t bytes;           /* as it is */
     uint32_t dtype;           /* as it is; choose writes what it shall be */
     uint32_t index;           /* among those of the same layer class and attribute, in the order of layers */
+    /* [n_types] what each type costs the model in this weight, relative to others, where the user has measured it: 0 or more;
+     * NAN: that type was not measured. NULL: none was. */
+    const double *losses;
 } viv_weight;
 
 typedef struct viv_precision {

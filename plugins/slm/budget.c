@@ -4,7 +4,8 @@
  *   loss(weight, type) = density(role) * elements / elements of all * loss(type)
  *
  * All weights begin with their smallest type. Then the change that saves most loss per byte is made, again and
- * again, as long as one fits. Density and loss of a type are relative, and were measured (tests/bench/sensitivity):
+ * again, as long as one fits. Density and loss of a type are relative, and were measured (tests/bench/sensitivity),
+ * unless the user has measured this very model (viv calibrate --sensitivity):
  * the Kullback-Leibler divergence that a type causes grows with its squared error, and losses of several weights
  * add up. */
 #include "slm.h"
@@ -45,6 +46,15 @@ static double density_of(const viv_weight *w)
     return 1;
 }
 
+/* What a weight loses by type t: as the user has measured it, or by what is known of other models. Less than 0 or
+ * NAN: not known. */
+static double loss_in(const viv_weight *w, const char *type, uint32_t t, double share)
+{
+    if (VIV_HAS(w, viv_weight, losses) && w->losses)
+        return w->losses[t];
+    return density_of(w) * share * loss_of_type(type);
+}
+
 /* What a weight may become; the first is what it is. */
 struct option {
     uint32_t dtype;
@@ -66,10 +76,10 @@ static void list_options(struct choice *c, const viv_weight *w, const viv_weight
     const double share = (double)w->n_rows * (double)w->n_in / all_elements;
     c->options[c->n++] = (struct option){.dtype = w->dtype, .bytes = w->bytes};
     for (uint32_t t = 0; t < n_types && c->n < MOST_OPTIONS; t++) {
-        const double loss = loss_of_type(types[t]->name);
+        const double loss = loss_in(w, types[t]->name, t, share);
         const uint64_t bytes = w->n_in / types[t]->block * types[t]->block_bytes * w->n_rows;
         if (loss >= 0 && w->n_in % types[t]->block == 0 && bytes < w->bytes)
-            c->options[c->n++] = (struct option){types[t]->dtype, bytes, density_of(w) * share * loss};
+            c->options[c->n++] = (struct option){types[t]->dtype, bytes, loss};
     }
     for (uint32_t i = 1; i < c->n; i++)
         if (c->options[i].bytes < c->options[c->chosen].bytes)

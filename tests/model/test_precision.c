@@ -1,4 +1,5 @@
 /* Types of weights chosen for a budget: by the architecture slm, encoded while a model is loaded. */
+#include "formats/build.h"
 #include "golden.h"
 #include "model/precision.h"
 #include "run/run.h"
@@ -145,4 +146,145 @@ TEST(precision__wrong_choices_are_refused)
 }
 END_TEST
 
-TESTS(precision__a_budget_is_kept_and_used, precision__what_is_chosen_fits, precision__wrong_choices_are_refused)
+/* --- tables of the user -------------------------------------------------------------------------------------- */
+
+/* Opens the model with a table of this text. */
+static viv_model *open_measured(const char *table)
+{
+    struct error err;
+    viv_model *m;
+    struct model_options options = golden_options();
+    if (!engine)
+        open_host();
+    options.weight_budget = UINT64_MAX;
+    options.sensitivity = in_scratch("table.json");
+    FILE *f = fopen(options.sensitivity, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs(table, f);
+    fclose(f);
+    ck_assert_msg(engine_open_model(engine, &options, source_path("tests/golden/llama-f16"), &m, &err) == VIV_OK,
+                  "%s", err.text);
+    return m;
+}
+
+/* The table of the model, with these losses of a role, and little loss in all others. */
+static const char *table_with(const viv_model *m, const char *layer, const char *attr, double kl)
+{
+    static char text[8192];
+    size_t n = (size_t)snprintf(text, sizeof text, "{\"sensitivity\": 1, \"roles\": [");
+    const struct graph *g = model_graph(m);
+    struct role {
+        const char *layer, *attr;
+        uint64_t n, elements;
+    } roles[32] = {0};
+    size_t n_roles = 0;
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_weights; k++) {
+            const struct weight *w = &model_expansion(m)->weights[g->nodes[i].weights[k].weight];
+            size_t r = 0;
+            if (w->n_dims != 2)
+                continue;
+            while (r < n_roles && (strcmp(roles[r].layer, g->nodes[i].class->name) != 0 ||
+                                   strcmp(roles[r].attr, g->nodes[i].weights[k].attr) != 0))
+                r++;
+            n_roles += r == n_roles;
+            roles[r].layer = g->nodes[i].class->name;
+            roles[r].attr = g->nodes[i].weights[k].attr;
+            roles[r].n++;
+            roles[r].elements += w->dims[0] * w->dims[1];
+        }
+    for (size_t i = 0; i < n_roles; i++) {
+        const bool is = strcmp(roles[i].layer, layer) == 0 && strcmp(roles[i].attr, attr) == 0;
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              "%s{\"layer\": \"%s\", \"attr\": \"%s\", \"weights\": %d, \"elements\": %d, \"kl\": "
+                              "{\"q8_0\": %g, \"q4_0\": %g}}",
+                              i ? "," : "", roles[i].layer, roles[i].attr, (int)roles[i].n, (int)roles[i].elements,
+                              is ? kl / 100 : 1e-9, is ? kl : 1e-7);
+    }
+    snprintf(text + n, sizeof text - n, "]}");
+    return text;
+}
+
+/* Bytes of the type that all weights of a role get, 0 if they differ. */
+static uint64_t bits_of_role(const viv_model *m, const struct precision_plan *plan, const char *attr)
+{
+    const struct graph *g = model_graph(m);
+    uint64_t type = 0;
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_weights; k++)
+            if (strcmp(g->nodes[i].weights[k].attr, attr) == 0) {
+                const uint32_t now = plan->dtypes[g->nodes[i].weights[k].weight];
+                if (type && type != now)
+                    return 0;
+                type = now;
+            }
+    return type;
+}
+
+/* What the user has measured counts, not what is known of other models. */
+TEST(precision__a_table_of_the_user_decides)
+{
+    static const char *const roles[][2] = {{"attention", "q"}, {"attention", "out"}, {"mlp", "gate"}};
+    for (size_t i = 0; i < 3; i++) {
+        struct precision precision;
+        struct precision_plan plan;
+        struct error err;
+        uint64_t least;
+        viv_model *plain = open_with("llama-f16", 0, 1);
+        const char *table = table_with(plain, roles[i][0], roles[i][1], 1);
+        const uint64_t all = bytes_of_all(plain, &least);
+        viv_model *m = open_measured(table);
+        ck_assert_int_eq(engine_precision(engine, m, &precision, &err), VIV_OK);
+        ck_assert_msg(precision_choose(m, &precision, UINT64_MAX, &plan, &err) == VIV_OK, "%s", err.text);
+        ck_assert_uint_eq(plan.bytes, all);
+        precision_release(&plan);
+        /* q4_0 is the smallest that is measured; with a little more than it takes, one role can stay larger */
+        ck_assert_int_eq(precision_choose(m, &precision, 1, &plan, &err), VIV_ELIMIT);
+        const uint64_t smallest = plan.bytes;
+        precision_release(&plan);
+        ck_assert_msg(precision_choose(m, &precision, smallest + (all - smallest) / 4, &plan, &err) == VIV_OK, "%s",
+                      err.text);
+        ck_assert_uint_ne(bits_of_role(m, &plan, roles[i][1]), VIV_Q4_0);
+        for (size_t k = 0; k < 3; k++)
+            ck_assert(k == i || bits_of_role(m, &plan, roles[k][1]) != UINT32_MAX);
+        precision_release(&plan);
+        model_close(m);
+        model_close(plain);
+        remove_scratch();
+    }
+}
+END_TEST
+
+static void expect_refused(const char *table, const char *words)
+{
+    struct error err = {0};
+    viv_model *m = open_measured(table);
+    ck_assert_int_ne(engine_load_model(m, &err), VIV_OK);
+    ck_assert_msg(strstr(err.text, words), "no '%s' in: %s", words, err.text);
+    model_close(m);
+    remove_scratch();
+}
+
+#define TABLE(kl)                                                                                                  \
+    "{\"sensitivity\": 1, \"roles\": [{\"layer\": \"attention\", \"attr\": \"q\", \"weights\": 2, "                \
+    "\"elements\": 4096, \"kl\": " kl "}]}"
+
+TEST(precision__wrong_tables_are_refused)
+{
+    expect_refused("", "table.json");
+    expect_refused("[]", "expected a table that viv calibrate --sensitivity has written");
+    expect_refused("{\"sensitivity\": 2, \"roles\": []}", "expected a table");
+    expect_refused("{\"sensitivity\": 1, \"roles\": []}", "was measured for another model");
+    expect_refused("{\"sensitivity\": 1, \"roles\": [1]}", "role 1: expected an object");
+    expect_refused(TABLE("{\"q9_9\": 1}"), "there is no type 'q9_9'");
+    expect_refused(TABLE("{\"q8_0\": -1}"), "kl of q8_0: expected a number, 0 or more, found one beyond that");
+    expect_refused(TABLE("{\"q8_0\": NaN}"), "kl of q8_0: expected a number, 0 or more, found a string");
+    expect_refused(TABLE("{\"q8_0\": Infinity}"), "found one beyond that");
+    expect_refused(TABLE("{\"q8_0\": null}"), "found null");
+    expect_refused(TABLE("[]"), "expected an object of types, found an array");
+    expect_refused(TABLE("{\"q8_0\": 1}"), "was measured for another model");
+}
+END_TEST
+
+TESTS(precision__a_table_of_the_user_decides, precision__wrong_tables_are_refused,
+      precision__a_budget_is_kept_and_used, precision__what_is_chosen_fits, precision__wrong_choices_are_refused)

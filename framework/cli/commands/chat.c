@@ -23,6 +23,7 @@ static const struct option table[] = {
     FILE_OPTION(OPT(file), "each line is a turn"),
     MEMORY_OPTION(OPT(memory),
                   "rows of a step, types of the KV cache and the context are lowered as far as is needed"),
+    PRECISION_OPTION(OPT(precision)),
     SESSION_OPTION(OPT(session), "it holds a conversation"),
     TEMPLATE_OPTION(OPT(template), NULL),
     TEMPLATE_NAME_OPTION(OPT(template_name)),
@@ -166,6 +167,7 @@ static viv_status open_all(struct chat *c, const char *name, struct error *err)
     const struct chat_options *options = c->options;
     const struct chat_template *template;
     json_t *variables = json_object();
+    c->o->sensitivity = options->precision;
     c->o->chat_template = options->template;
     c->o->chat_template_name = options->template_name;
     viv_status status =
@@ -196,6 +198,8 @@ static int chat(const struct arguments *arguments)
     struct opened o = {0};
     struct chat c = {.options = (struct chat_options *)arguments->options, .o = &o};
     struct error err = {0};
+    if (c.options->precision && !c.options->memory)
+        return cli_usage_error("chat", "--precision chooses types within a budget: give one by --memory");
     viv_status status = open_all(&c, arguments->words[0], &err);
     if (status == VIV_OK)
         status = begin(&c, &err);

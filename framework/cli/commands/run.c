@@ -16,7 +16,7 @@
 
 struct run_options {
     struct speaking speaking;
-    const char *prompt, *file, *system, *messages, *template, *template_name, *session, *trace;
+    const char *prompt, *file, *system, *messages, *template, *template_name, *session, *trace, *precision;
     struct string_list variables;
     uint64_t memory; /* --memory; 0: no budget */
     bool no_echo, parse_special, json, quiet;
@@ -38,6 +38,7 @@ static const struct option table[] = {
     PARSE_SPECIAL_OPTION(OPT(parse_special)),
     MEMORY_OPTION(OPT(memory),
                   "rows of a step, types of the KV cache and the context are lowered as far as is needed"),
+    PRECISION_OPTION(OPT(precision)),
     SESSION_OPTION(OPT(session), "it holds a text, which a prompt may go on with"),
     {"no-echo", 0, OPTION_FLAG, OPT(no_echo),
      .help = "print the answer alone, without the prompt that it continues", .aliases = "no-display-prompt"},
@@ -210,8 +211,11 @@ static int run(const struct arguments *arguments)
                                "--trace-experts traces the tokens of the text, and --draft would add others");
     if (options->session && (options->system || options->messages))
         return cli_usage_error("run", "--session holds a text; `viv chat --session` keeps a conversation");
+    if (options->precision && !options->memory)
+        return cli_usage_error("run", "--precision chooses types within a budget: give one by --memory");
     if (text)
         with_text.prompt = text;
+    o.sensitivity = options->precision;
     o.chat_template = options->template;
     o.chat_template_name = options->template_name;
     if (options->trace) {
