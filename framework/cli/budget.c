@@ -223,6 +223,8 @@ viv_status cli_open_within(struct opened *o, const struct common *common, uint64
     if (budget && common->kernels && strcmp(common->kernels, "fastest") == 0)
         return error_set(err, VIV_EINVAL,
                          "--memory: what --kernels fastest needs is OpenBLAS's and not known: give one of them");
+    if (budget && common->weight_type)
+        return error_set(err, VIV_EINVAL, "--memory chooses the types of weights itself: without --weight-type");
     viv_status status = cli_open_model(o, common, name, err);
     if (status != VIV_OK || !budget)
         return status;

@@ -352,7 +352,9 @@ static viv_status evaluate_model(struct candidate *p, struct error *err)
     struct error own;
     if (m->why)
         return mark_all_missing(p, m->why, err);
-    viv_status status = cli_open_model(&p->o, p->s->common, m->given, err);
+    struct common with = *p->s->common;
+    with.weight_type = m->weight_type;
+    viv_status status = cli_open_model(&p->o, &with, m->given, err);
     if (status == VIV_OK)
         status = cli_load_model(&p->o, err);
     if (status == VIV_OK)

@@ -39,7 +39,8 @@ __attribute__((format(printf, 2, 3))) static void add_word(struct command_line *
     free(word);
 }
 
-static void bench_line(struct command_line *l, const struct measuring *m, const char *model, int32_t context)
+static void bench_line(struct command_line *l, const struct measuring *m, const struct compared *model,
+                       int32_t context)
 {
     const struct common *common = m->common;
     add_word(l, "/proc/self/exe");
@@ -61,6 +62,8 @@ static void bench_line(struct command_line *l, const struct measuring *m, const 
         add_word(l, "--expert-profile=%s", common->expert_profile);
     if (common->scheduler)
         add_word(l, "--scheduler=%s", common->scheduler);
+    if (model->weight_type)
+        add_word(l, "--weight-type=%s", model->weight_type);
     if (common->cpu_share > 0)
         add_word(l, "--cpu-share=%.17g", common->cpu_share);
     if (common->nice)
@@ -76,7 +79,7 @@ static void bench_line(struct command_line *l, const struct measuring *m, const 
     for (size_t i = 0; i < common->lora.n; i++)
         add_word(l, "--lora=%s", common->lora.items[i]);
     add_word(l, "--");
-    add_word(l, "%s", model);
+    add_word(l, "%s", model->given);
     l->words[l->n] = NULL;
 }
 
@@ -178,8 +181,8 @@ static viv_status take_reason(struct buf *said, int status, struct samples *s, s
     return s->why ? VIV_OK : error_nomem(err);
 }
 
-static viv_status measure_once(const struct measuring *m, const char *model, int32_t context, struct samples *s,
-                               struct error *err)
+static viv_status measure_once(const struct measuring *m, const struct compared *model, int32_t context,
+                               struct samples *s, struct error *err)
 {
     struct command_line line = {0};
     struct buf out = {0}, said = {0};
@@ -313,8 +316,7 @@ viv_status measure_models(struct comparison *c, const struct measuring *m, struc
         struct samples *s = &samples[i % n];
         progress_show(&progress, "measuring", i, total);
         if (!s->why)
-            status =
-                measure_once(m, c->models[i % n % c->n_models].given, m->contexts[i % n / c->n_models], s, err);
+            status = measure_once(m, &c->models[i % n % c->n_models], m->contexts[i % n / c->n_models], s, err);
     }
     progress_clear(&progress);
     struct error late;

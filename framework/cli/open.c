@@ -122,6 +122,7 @@ struct model_options cli_model_options(struct opened *o, const struct common *co
                                   .max_rows = o->max_rows,
                                   .weight_budget = o->weight_budget,
                                   .sensitivity = o->sensitivity,
+                                  .weight_type = common->weight_type,
                                   .hook = o->hook,
                                   .hook_ctx = o->hook_ctx,
                                   .expert_budget = common->expert_memory,

@@ -34,6 +34,10 @@ const struct option common_options[] = {
              "default f32 "
              "if the weights are f32, else f16",
      .choices = "f32|f16|bf16|q8_0|q4_0", .aliases = "kv-cache-dtype|kv-cache-type"},
+    {"weight-type", 0, OPTION_STRING, COMMON(weight_type), "TYPE",
+     .help =
+         "make the weights of matrices TYPE (such as q8_0 or q4_0) while the model is loaded; the file stays as it "
+         "is"},
     {"expert-memory", 0, OPTION_SIZE, COMMON(expert_memory), "SIZE",
      .help = "keep at most SIZE (such as 4GiB) of the weights of experts in memory, and read others from the file "
              "when they are chosen"},

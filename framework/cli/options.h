@@ -55,7 +55,7 @@ struct bias_list {
 /* What every verb takes; the first member of its options. */
 struct common {
     struct string_list plugin_path, allow_threads, lora;
-    const char *scheduler, *kernels, *activations, *cache_type;
+    const char *scheduler, *kernels, *activations, *cache_type, *weight_type;
     int64_t threads, context, nice;
     double cpu_share;       /* percent; 0: all */
     uint64_t expert_memory; /* 0: not said */

@@ -73,6 +73,8 @@ viv_status model_open(const struct model_options *options, const char *name, viv
         return error_nomem(err);
     m->options = *options;
     viv_status status = options->cache_type ? cache_types_parse(options->cache_type, &m->cache_types, err) : VIV_OK;
+    if (status == VIV_OK && options->weight_type)
+        status = precision_parse(options->weight_type, &m->weight_type, err);
     if (status == VIV_OK)
         status = open_parts(m, name, err);
     if (status != VIV_OK) {
@@ -147,7 +149,7 @@ viv_status model_load(viv_model *m, struct error *err)
         status = adapters_merge(m, err);
     if (status == VIV_OK)
         status = bind_transformed(m, err);
-    if (status == VIV_OK && m->options.weight_budget)
+    if (status == VIV_OK && (m->options.weight_budget || m->options.weight_type))
         status = precision_apply(m, err);
     if (status == VIV_OK) {
         m->cache_types = model_cache_types(m);

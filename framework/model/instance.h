@@ -88,6 +88,7 @@ struct viv_model {
     struct watch *watch; /* on a plugin's */
     uint32_t n_workers;
     uint64_t context;
+    uint32_t weight_type; /* that options.weight_type names */
 
     struct stack_run stacks[N_STACKS];
     struct block workspace; /* of the running layer */

@@ -54,6 +54,7 @@ struct model_options {
      * (model/precision.h); without a table, whom the engine finds. */
     uint64_t weight_budget;
     struct precision precision;
+    const char *weight_type; /* in place of a budget: the type that all these weights get; or NULL */
     const char *sensitivity; /* a table of what types cost this model (model/sensitivity.h); NULL: not measured */
     /* How often expert i of the layer at `path` was used on similar input: those used most stay in memory. NULL:
      * not known. */

@@ -115,6 +115,58 @@ static viv_status find_losses(const viv_model *m, const viv_weight_type *const *
     return status;
 }
 
+/* Lets the architecture choose, by the user's table if there is one. */
+static viv_status ask(viv_model *m, const struct precision *precision, const viv_weight_type *const *types,
+                      uint32_t n_types, viv_weight *const *weights, uint32_t n, uint64_t budget, uint64_t *bytes,
+                      struct error *err)
+{
+    double *losses = NULL;
+    viv_status status = m->options.sensitivity ? find_losses(m, types, n_types, weights, n, &losses, err) : VIV_OK;
+    if (status != VIV_OK)
+        return status;
+    const struct trail before = trail_enter(precision->plugin, "choose");
+    status = precision->table->choose(m->options.host, types, n_types, weights, n, budget, bytes);
+    trail = before;
+    free(losses);
+    return status == VIV_OK ? VIV_OK : error_take(err, status);
+}
+
+static double bits_of(const struct dtype *d)
+{
+    return 8 * (double)d->block_bytes / (double)d->block;
+}
+
+/* The type that all weights are to have; for rows that its blocks do not divide, the smallest larger one whose do;
+ * or what it is. */
+static uint32_t type_for(const viv_model *m, const viv_weight *w, const viv_weight_type *types, uint32_t n_types)
+{
+    const struct dtype *wanted = dtype_get(m->weight_type), *best = NULL;
+    uint32_t chosen = w->dtype;
+    if (w->n_in % wanted->block == 0)
+        return m->weight_type;
+    for (uint32_t t = 0; t < n_types; t++) {
+        const struct dtype *d = dtype_get(types[t].dtype);
+        if (w->n_in % d->block != 0 || bits_of(d) < bits_of(wanted) || (best && bits_of(best) <= bits_of(d)))
+            continue;
+        best = d;
+        chosen = types[t].dtype;
+    }
+    return chosen;
+}
+
+static void give_all(const viv_model *m, const viv_weight_type *types, uint32_t n_types, viv_weight *const *weights,
+                     uint32_t n, const uint32_t *which, struct precision_plan *out)
+{
+    out->bytes = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const viv_weight *w = weights[i];
+        const uint32_t type = type_for(m, w, types, n_types);
+        const struct dtype *d = dtype_get(type);
+        out->dtypes[which[i]] = type == w->dtype ? UINT32_MAX : type;
+        out->bytes += type == w->dtype ? w->bytes : w->n_in / d->block * d->block_bytes * w->n_rows;
+    }
+}
+
 static viv_status choose(viv_model *m, const struct precision *precision, uint64_t budget, viv_weight *weights,
                          viv_weight **list, uint32_t *which, struct precision_plan *out, struct error *err)
 {
@@ -142,16 +194,13 @@ static viv_status choose(viv_model *m, const struct precision *precision, uint64
         out->elements += w->dims[0] * w->dims[1];
         which[n++] = i;
     }
-    double *losses = NULL;
-    viv_status status = m->options.sensitivity ? find_losses(m, type_list, n_types, list, n, &losses, err) : VIV_OK;
+    if (!precision) {
+        give_all(m, types, n_types, list, n, which, out);
+        return VIV_OK;
+    }
+    viv_status status = ask(m, precision, type_list, n_types, list, n, budget, &out->bytes, err);
     if (status != VIV_OK)
         return status;
-    const struct trail before = trail_enter(precision->plugin, "choose");
-    status = precision->table->choose(m->options.host, type_list, n_types, list, n, budget, &out->bytes);
-    trail = before;
-    free(losses);
-    if (status != VIV_OK)
-        return error_take(err, status);
     uint64_t bytes = 0;
     for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
         const uint32_t was = m->bindings[which[i]].tensor->dtype;
@@ -164,6 +213,28 @@ static viv_status choose(viv_model *m, const struct precision *precision, uint64
                       bytes, budget);
     out->bytes = bytes;
     return status;
+}
+
+static bool can_make(uint32_t dtype)
+{
+    return dtype == VIV_F32 || dtype == VIV_F16 || dtype == VIV_BF16 || kernels_encoder(kernels_cpu(), dtype);
+}
+
+viv_status precision_parse(const char *name, uint32_t *out, struct error *err)
+{
+    if (dtype_by_name(name, out) && can_make(*out))
+        return VIV_OK;
+    char list[512];
+    size_t n = 0;
+    for (uint32_t i = 0; i < 256 && n < sizeof list; i++)
+        if (dtype_get(i) && can_make(i))
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", dtype_get(i)->name);
+    return error_set(err, VIV_EINVAL, "weights cannot be made of type '%s': types are %s", name, list);
+}
+
+bool precision_is_given(const viv_model *m)
+{
+    return m->options.weight_type != NULL;
 }
 
 viv_status precision_choose(viv_model *m, const struct precision *precision, uint64_t budget,
@@ -276,7 +347,8 @@ static viv_status encode(viv_model *m, uint32_t weight, uint32_t dtype, struct e
 viv_status precision_apply(viv_model *m, struct error *err)
 {
     struct precision_plan plan;
-    viv_status status = precision_choose(m, &m->options.precision, m->options.weight_budget, &plan, err);
+    const struct precision *precision = m->options.weight_type ? NULL : &m->options.precision;
+    viv_status status = precision_choose(m, precision, m->options.weight_budget, &plan, err);
     for (uint32_t i = 0; status == VIV_OK && i < m->expansion->n_weights; i++) {
         if (plan.dtypes[i] != UINT32_MAX)
             status = encode(m, i, plan.dtypes[i], err);

@@ -13,12 +13,15 @@ struct precision_plan {
     uint32_t *dtypes; /* [expansion->n_weights] what each becomes, UINT32_MAX: what it is */
 };
 
-/* Needs no model_load. VIV_ELIMIT, with the bytes that the smallest choice needs, if none fits. precision_release
- * in any case. */
+/* The type of a name, if weights can be made of it. */
+viv_status precision_parse(const char *name, uint32_t *out, struct error *err);
+/* Needs no model_load. VIV_ELIMIT, with the bytes that the smallest choice needs, if none fits. precision NULL: all
+ * weights get the type that model_options.weight_type names, whatever the budget. precision_release in any case. */
 viv_status precision_choose(viv_model *m, const struct precision *precision, uint64_t budget,
                             struct precision_plan *out, struct error *err);
 void precision_release(struct precision_plan *p);
 
+bool precision_is_given(const viv_model *m); /* the options have a weight_type */
 /* For model_load: chooses by the model's options, and encodes. */
 viv_status precision_apply(viv_model *m, struct error *err);
 

@@ -22,6 +22,24 @@ begins() { # KEY I VALUE
     case $(value "$1" "$2") in "$3"*) ;; *) echo "$1 of $2 is $(value "$1" "$2"), expected $3..."; return 1 ;; esac
 }
 
+# --- types of weights ---------------------------------------------------------------------------------------------
+types() {
+    ends 0 "$viv" compare --on l4 shakespeare --types q8_0,q4_0 --types f16 --file "$text" --json || return 1
+    [ "$(value weight_bytes 2)" -lt "$(value weight_bytes 1)" ] && [ "$(value weight_bytes 3)" -lt "$(value weight_bytes 2)" ] &&
+        is weight_bytes 4 "$(value weight_bytes 1)" && is kl 4 0.0 &&
+        python3 -c 'import sys; q8, q4 = map(float, sys.argv[1:]); assert 0 < q8 < q4, (q8, q4)' "$(value kl 2)" "$(value kl 3)"
+}
+check 'types of weights have a column each' compare 'quality as q4_0' "$model" --types q8_0,q4_0 --file "$text"
+if python3 -c '' 2>/dev/null; then check 'the fewer bytes, the farther from the first' types; fi
+check 'a report has them' ends 0 "$viv" compare --on l4 "$model" --types q4_0 --html "$work/types.html"
+check 'a type that is none' ends 2 "$viv" compare "$model" --types q8_0,q9
+check 'no type at all' ends 2 "$viv" compare "$model" --types ''
+check 'too many types' ends 2 "$viv" compare "$model" --types "$(yes q8_0 | head -n 70 | tr '\n' ,)q8_0"
+check 'types on several machines' ends 2 "$viv" compare "$model" --types q8_0 --on l4 --on h100-sxm
+check 'a type at load is a type in a file' says '' "$viv" run shakespeare -p a -n 2 --weight-type q8_0
+check 'a type at load that is none' fails "weights cannot be made of type 'q9'" "$viv" run shakespeare -p a --weight-type q9
+check 'a type at load and a budget' fails 'without --weight-type' "$viv" run shakespeare -p a --weight-type q8_0 --memory 500MiB
+
 # --- prompts -----------------------------------------------------------------------------------------------------
 check 'a prompt has answers in a block of its own' compare 'To be, or' shakespeare "$model" -p 'To be, or' -n 8
 same_as_run() {

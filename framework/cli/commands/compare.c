@@ -13,6 +13,7 @@
 #include "engine/load.h"
 #include "kernels/block_types.h"
 #include "kernels/kernels.h"
+#include "model/precision.h"
 #include "sched/cpus.h"
 #include "tensor/dtype.h"
 
@@ -29,7 +30,7 @@ struct compare_options {
     struct common common;
     struct id_list at;
     int64_t texts, rounds, runs;
-    struct string_list on;
+    struct string_list on, types;
     const char *type, *html, *history_file;
     uint64_t memory;
     bool measure, chat, save, history, json, csv, markdown, devices;
@@ -50,6 +51,9 @@ static const struct option table[] = {
      .here = "where speed is predicted: f32, f16, bf16, or a type of blocks such as q4_k; default as in the "
              "checkpoint, or f16 without one",
      .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
+    {"types", 0, OPTION_STRINGS, OPT(types), "TYPE",
+     .help = "each model once more with its weights made of TYPE at load, as by --weight-type; several are "
+             "separated by commas"},
     {"on", 0, OPTION_STRINGS, OPT(on), "DEVICE", .help = ON_HELP,
      .here = "that ceilings are of; repeated: a column for each model on each machine"},
     MEMORY_OPTION(OPT(memory), "default what the machine has"),
@@ -180,11 +184,15 @@ static viv_status measure(struct comparison *c, const struct compare_options *op
 
 /* --- the models ---------------------------------------------------------------------------------------------- */
 
-static viv_status look_at(viv_model *m, const char *given, struct compared *out, struct error *err)
+static viv_status look_at(viv_model *m, const char *given, const char *weight_type, struct compared *out,
+                          struct error *err)
 {
     const struct spec *s = model_spec(m);
-    *out = (struct compared){
-        .given = given, .name = spec_name(s), .family = spec_family(s), .architecture = spec_architecture(s)};
+    *out = (struct compared){.given = given,
+                             .name = spec_name(s),
+                             .family = spec_family(s),
+                             .architecture = spec_architecture(s),
+                             .weight_type = weight_type};
     viv_status status = facts_of(m, &out->facts, err);
     return status == VIV_OK ? structure_of(out->facts.graph, &out->structure, err) : status;
 }
@@ -205,19 +213,27 @@ static void name_apart(struct comparison *c)
     bool same[MAX_MODELS] = {false};
     for (uint32_t i = 0; i < c->n_models; i++)
         for (uint32_t k = 0; k < i; k++)
-            if (c->models[i].device == c->models[k].device && strcmp(c->models[i].name, c->models[k].name) == 0)
+            if (c->models[i].device == c->models[k].device &&
+                c->models[i].weight_type == c->models[k].weight_type &&
+                strcmp(c->models[i].name, c->models[k].name) == 0)
                 same[i] = same[k] = true;
     for (uint32_t i = 0; i < c->n_models; i++)
         if (same[i])
             c->models[i].name = last_parts(c->models[i].given);
 }
 
-/* "llama-3.2-1b on h100-sxm", where there are several machines. */
+/* "llama-3.2-1b on h100-sxm", where there are several machines; "llama-3.2-1b as q4_0". */
 static viv_status name_devices(struct comparison *c, struct error *err)
 {
-    for (uint32_t i = 0; c->n_devices > 1 && i < c->n_models; i++) {
+    for (uint32_t i = 0; i < c->n_models; i++) {
+        const struct compared *m = &c->models[i];
         struct buf name = {0};
-        buf_printf(&name, "%s on %s", c->models[i].name, c->models[i].device->name);
+        if (c->n_devices == 1 && !m->weight_type)
+            continue;
+        if (m->weight_type)
+            buf_printf(&name, "%s as %s", m->name, m->weight_type);
+        else
+            buf_printf(&name, "%s on %s", m->name, m->device->name);
         c->models[i].name = name.failed ? NULL : arena_strdup(&c->arena, buf_text(&name));
         buf_release(&name);
         if (!c->models[i].name)
@@ -226,32 +242,72 @@ static viv_status name_devices(struct comparison *c, struct error *err)
     return VIV_OK;
 }
 
-/* Column i is of the i / n_devices-th model. */
-static viv_status open_models(struct opened *o, const struct arguments *a, viv_model **models, struct comparison *c,
-                              struct error *err)
+/* What the columns are of: each model on each machine, or each model as it is and with each of the types. */
+struct columns_of {
+    char *types[MAX_MODELS]; /* [n_types]; the first is NULL: as it is */
+    uint32_t n_types, n_devices;
+};
+
+/* "q8_0,q4_0"; checked here, before anything is opened. */
+static viv_status read_types(const struct string_list *list, struct columns_of *out, struct error *err)
+{
+    viv_status status = VIV_OK;
+    out->n_types = 1;
+    for (size_t i = 0; status == VIV_OK && i < list->n; i++)
+        for (const char *at = list->items[i]; status == VIV_OK && at; at = strchr(at, ',')) {
+            uint32_t type;
+            at += *at == ',';
+            if (out->n_types == MAX_MODELS)
+                return error_set(err, VIV_ELIMIT, "--types: at most %d types", MAX_MODELS - 1);
+            char *name = strndup(at, strcspn(at, ","));
+            status = name ? precision_parse(name, &type, err) : error_nomem(err);
+            if (status != VIV_OK) {
+                free(name);
+                return status == VIV_ENOMEM ? status : error_prefix(err, "--types");
+            }
+            out->types[out->n_types++] = name;
+        }
+    return status;
+}
+
+static void release_types(struct columns_of *of)
+{
+    for (uint32_t i = 0; i < of->n_types; i++)
+        free(of->types[i]);
+}
+
+/* Column i is of the i / (n_devices n_types)-th model; a machine's column is of the model that the first has
+ * opened.
+ */
+static viv_status open_models(struct opened *o, const struct arguments *a, const struct columns_of *of,
+                              viv_model **models, struct comparison *c, struct error *err)
 {
     const struct compare_options *options = a->options;
-    const uint32_t n_devices = c->n_devices;
+    const uint32_t n_each = of->n_devices * of->n_types;
     for (uint32_t i = 0; i < c->n_models; i++) {
-        const uint32_t word = i / n_devices;
+        const uint32_t word = i / n_each, first = i - i % of->n_devices;
+        const char *type = of->types[i / of->n_devices % of->n_types];
         viv_status status = VIV_OK;
-        if (i % n_devices == 0) {
+        if (i == first) {
+            struct common with = options->common;
+            with.weight_type = type ? type : with.weight_type;
             o->model = NULL;
-            status = cli_open_model(o, &options->common, a->words[word], err);
-            models[word] = o->model;
+            status = cli_open_model(o, &with, a->words[word], err);
+            models[i] = o->model;
             o->model = NULL;
         }
         if (status == VIV_OK)
-            status = look_at(models[word], a->words[word], &c->models[i], err);
+            status = look_at(models[first], a->words[word], type ? type : options->common.weight_type,
+                             &c->models[i], err);
         if (status == VIV_OK && options->type && !options->common.cache_type) /* as model_cache_types has it */
             c->models[i].facts.cache_types = strcmp(options->type, "f32") == 0
                                                  ? (struct cache_types){VIV_F32, VIV_F32}
                                                  : (struct cache_types){VIV_F16, VIV_F16};
         if (status == VIV_OK && options->save) /* of all that is looked at, the slowest to make */
-            status = expansion_hash(model_expansion(models[word]), c->models[i].spec_hash, err);
+            status = expansion_hash(model_expansion(models[first]), c->models[i].spec_hash, err);
         if (status != VIV_OK)
             return status;
-        c->models[i].device = &c->devices[i % n_devices];
+        c->models[i].device = &c->devices[i % of->n_devices];
     }
     name_apart(c);
     return name_devices(c, err);
@@ -405,6 +461,7 @@ static int compare(const struct arguments *a)
     viv_model *models[MAX_MODELS] = {0};
     struct device devices[MAX_DEVICES] = {0};
     const uint32_t n_devices = count_devices(options);
+    struct columns_of of = {.n_devices = n_devices};
     struct evaluation evaluation = evaluation_of(options);
     bool complete = false; /* there is something to show */
     if (options->devices)
@@ -415,8 +472,19 @@ static int compare(const struct arguments *a)
         return cli_usage_error("compare", "which models?");
     if (n_devices > MAX_DEVICES)
         return cli_usage_error("compare", "at most %d machines (--on), not %" PRIu32, MAX_DEVICES, n_devices);
-    if (a->n_words * n_devices > MAX_MODELS)
-        return cli_usage_error("compare", "at most %d columns, not %zu", MAX_MODELS, a->n_words * n_devices);
+    if (options->types.n && options->common.weight_type)
+        return cli_usage_error("compare", "--types or --weight-type, not both");
+    if (options->types.n && (n_devices > 1 || options->save))
+        return cli_usage_error("compare", "--types takes at most one --on, and no --save");
+    if (read_types(&options->types, &of, &err) != VIV_OK) {
+        release_types(&of);
+        return cli_usage_error("compare", "%s", err.text);
+    }
+    if (a->n_words * n_devices * of.n_types > MAX_MODELS) {
+        release_types(&of);
+        return cli_usage_error("compare", "at most %d columns, not %zu", MAX_MODELS,
+                               a->n_words * n_devices * of.n_types);
+    }
     if (n_devices > 1 && (options->measure || options->save || evaluation_is_wanted(&evaluation)))
         return cli_usage_error("compare", "--measure, --save, --prompt, --file and --tasks take at most one --on");
     if (options->json + options->csv + options->markdown > 1)
@@ -431,13 +499,13 @@ static int compare(const struct arguments *a)
     if (status == VIV_OK)
         status = evaluation_read(&evaluation, &err);
     if (status == VIV_OK)
-        status = comparison_create((uint32_t)a->n_words * n_devices, &c, &err);
+        status = comparison_create((uint32_t)a->n_words * n_devices * of.n_types, &c, &err);
     if (status == VIV_OK)
         status = find_devices(options, devices, &err);
     if (status == VIV_OK) {
         c->devices = devices;
         c->n_devices = n_devices;
-        status = open_models(&o, a, models, c, &err);
+        status = open_models(&o, a, &of, models, c, &err);
     }
     if (status == VIV_OK) {
         const size_t n_lengths = options->at.n ? 0 : choose_lengths(options, c, lengths);
@@ -467,8 +535,9 @@ static int compare(const struct arguments *a)
     file_draft_drop(&report);
     history_close(history);
     comparison_destroy(c);
-    for (size_t i = 0; i < a->n_words; i++)
+    for (size_t i = 0; i < MAX_MODELS; i++)
         model_close(models[i]);
+    release_types(&of);
     return cli_close_opened(&o, status, &err);
 }
 
@@ -487,6 +556,7 @@ const struct command command_compare = {
                 "viv compare qwen3-8b qwen3-30b-a3b --on rtx-4090 --sequences 16\n"
                 "viv compare qwen3-8b gemma-2-9b --html report.html\n"
                 "viv compare llama-3.2-1b phi-3-mini --json\n"
+                "viv compare f16.gguf --types q8_0,q4_k,q4_0 --file wiki.txt --measure\n"
                 "viv compare f16.gguf q4_0.gguf --file wiki.txt --prompt \"The capital is\"",
     .group = GROUP_MEASURE,
     .models = true,

@@ -40,6 +40,7 @@ struct row {
 /* A column: a model on a machine. */
 struct compared {
     const char *given, *name, *family, *architecture; /* given: as the user wrote it */
+    const char *weight_type;                          /* that its weights are made of at load; NULL: as they are */
     char spec_hash[65];                               /* of its expansion; "" where none was made */
     const char *why;                                  /* cannot take part at all; NULL: it does */
     struct facts facts;

@@ -3,6 +3,7 @@
 
 #include "base/size.h"
 #include "graph/plan.h"
+#include "model/precision.h"
 #include "tensor/dtype.h"
 
 #include <stdlib.h>
@@ -134,6 +135,19 @@ static uint64_t count_layers(const struct graph *g, enum stack_id id)
     return n;
 }
 
+/* Weights become of another type when the model is loaded. */
+static viv_status change_weights(viv_model *m, struct facts *f, struct error *err)
+{
+    struct precision_plan plan;
+    viv_status status = precision_choose(m, NULL, UINT64_MAX, &plan, err);
+    if (status == VIV_OK) {
+        f->weight_change = (int64_t)(plan.bytes - plan.bytes_before);
+        f->weight_bytes += (uint64_t)f->weight_change;
+    }
+    precision_release(&plan);
+    return status;
+}
+
 viv_status facts_of(viv_model *m, struct facts *out, struct error *err)
 {
     struct facts f = {.graph = model_graph(m), .context = model_context(m)};
@@ -145,6 +159,10 @@ viv_status facts_of(viv_model *m, struct facts *out, struct error *err)
     viv_status status = count_params(&f, err);
     if (status == VIV_OK)
         status = count_active(&f, err);
+    if (status != VIV_OK)
+        return status;
+    if (f.bindings && precision_is_given(m))
+        status = change_weights(m, &f, err);
     if (status != VIV_OK)
         return status;
     for (enum stack_id id = 0; id < N_STACKS; id++)

@@ -16,7 +16,8 @@ struct facts {
     uint64_t active;                /* of these, those that work on one token, counted as the publisher does */
     const char *active_rule;        /* "with embedding and head" and the like */
     uint64_t parts[N_MODEL_PARTS];
-    uint64_t weight_bytes; /* in the files; 0: there are none */
+    uint64_t weight_bytes; /* in the files, or as model_options.weight_type makes them; 0: there are none */
+    int64_t weight_change; /* by that, in bytes */
     uint64_t n_layers[N_STACKS], width, vocabulary, context;
     struct cache_types cache_types;
 };

@@ -201,6 +201,8 @@ viv_status memory_predict(const struct facts *f, const struct memory_query *q, s
         status = add_step(f, STACK_GRAPH, n_rows, q->type, parts, err);
     if (status == VIV_OK && reads)
         status = add_step(f, STACK_ENCODER, context, q->type, parts, err);
+    if (q->type < 0)
+        parts[MEMORY_WEIGHTS] = fmax(parts[MEMORY_WEIGHTS] + (double)f->weight_change, 0);
     if (q->expert_budget && parts[MEMORY_EXPERTS] > (double)q->expert_budget)
         parts[MEMORY_EXPERTS] = (double)q->expert_budget;
     double total = 0;
