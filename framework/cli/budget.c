@@ -114,7 +114,8 @@ static viv_status without_weights(struct opened *o, const struct facts *f, const
     if (status != VIV_OK)
         return status;
     status = precision_choose(o->model, precision, UINT64_MAX, &as_it_is, err);
-    *others = use.total - (use.total < as_it_is.bytes_before ? use.total : as_it_is.bytes_before);
+    const uint64_t weights = use.parts[MEMORY_WEIGHTS] + use.parts[MEMORY_EXPERTS]; /* as far as they are touched */
+    *others = use.total - (weights < as_it_is.bytes_before ? weights : as_it_is.bytes_before);
     precision_release(&as_it_is);
     return status;
 }

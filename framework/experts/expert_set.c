@@ -182,7 +182,9 @@ static viv_status shift_transform(struct transform *t, uint64_t n, struct error 
                : VIV_OK;
 }
 
-static viv_status find_sources(viv_model *m, struct expert_weight *w, struct error *err)
+/* In the checkpoint; or the tensor that was made of them, whose type was chosen (model/precision.h). */
+static viv_status find_sources(viv_model *m, struct expert_weight *w, const struct binding *bound,
+                               struct error *err)
 {
     w->apart = w->weight->n_experts > 0;
     w->n_sources = w->apart ? 1 : w->weight->n_names;
@@ -191,6 +193,10 @@ static viv_status find_sources(viv_model *m, struct expert_weight *w, struct err
     w->sources = arena_array(&m->arena, w->weight->n_names, sizeof(viv_tensor *));
     if (!w->sources)
         return error_nomem(err);
+    if (bound->retyped) {
+        w->sources[0] = bound->tensor;
+        return VIV_OK;
+    }
     for (uint32_t i = 0; i < w->weight->n_names; i++) {
         w->sources[i] = checkpoint_tensor(&m->checkpoint, w->weight->names[i]);
         if (!w->sources[i])
@@ -222,7 +228,8 @@ static viv_status find_format(const viv_expert_set *s, struct expert_weight *w, 
     return VIV_OK;
 }
 
-static viv_status add_weight(viv_expert_set *s, const struct weight *weight, struct error *err)
+static viv_status add_weight(viv_expert_set *s, const struct weight *weight, const struct binding *bound,
+                             struct error *err)
 {
     viv_model *m = s->model;
     struct expert_weight *w = &s->weights[s->n_weights];
@@ -233,7 +240,7 @@ static viv_status add_weight(viv_expert_set *s, const struct weight *weight, str
     s->n = weight->dims[0];
     if (s->n == 0 || s->n > MAX_EXPERTS)
         return error_set(err, VIV_ELIMIT, "%" PRIu64 " experts, expected 1 to %" PRIu64, s->n, MAX_EXPERTS);
-    viv_status status = find_sources(m, w, err);
+    viv_status status = find_sources(m, w, bound, err);
     if (status != VIV_OK)
         return status;
     w->transforms = arena_array(&m->arena, weight->n_transforms, sizeof *w->transforms);
@@ -311,7 +318,7 @@ viv_status expert_set_create(const viv_prepare *p, const char *const *attrs, uin
         if (index < 0 || !m->bindings[index].tensor)
             return error_set(err, VIV_EINVAL, "the weight '%s' is needed", attrs[k]);
         const struct weight *w = &m->expansion->weights[m->bindings[index].weight];
-        viv_status status = add_weight(s, w, err);
+        viv_status status = add_weight(s, w, &m->bindings[index], err);
         if (status != VIV_OK)
             return error_prefix(err, "weight '%s'", w->key);
     }

@@ -41,8 +41,8 @@ struct model_options {
     void *find_ctx;
     const char *scheduler; /* --scheduler, or NULL: what the spec says, else the default */
     uint32_t n_threads;    /* 0: as many as there are usable processors */
-    /* Rest between steps, so that the process uses at most this share of the time of its threads (model/pace.h), more
-     * than 0 and up to 1; 0: never rest. */
+    /* Rest between steps, so that the process uses at most this share of the time of its threads (model/pace.h),
+     * more than 0 and up to 1; 0: never rest. */
     double cpu_share;
     uint64_t max_rows; /* of a step, if a prompt may be processed in several; 0: 512 */
     uint64_t context;  /* tokens that a sequence may have; 0: as many as the model was made for */
@@ -108,6 +108,7 @@ struct binding {
     uint64_t bytes;  /* of all its tensors in the file, or of the part of them that it is */
     uint32_t weight; /* the weight whose names were found: differs where `else` stood in */
     bool made;
+    bool retyped;          /* then by model/precision.h: in place of all tensors of the weight */
     const uint32_t *order; /* element k of a row is for input order[k]; NULL: for input k */
 };
 /* Fails for a model without weights, and says why it has none. */

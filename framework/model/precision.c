@@ -39,13 +39,31 @@ static const struct graph_node *user_of(const viv_model *m, uint32_t weight, con
     return first;
 }
 
-/* Whether its type can be chosen: a matrix of its own that products need whole. */
+/* Rows of a matrix, or of the matrices of all experts; 0: neither. */
+static uint64_t n_rows_of(const struct weight *w)
+{
+    uint64_t n = 1;
+    for (uint32_t d = 0; d + 1 < w->n_dims; d++)
+        if (!size_mul(n, w->dims[d], &n))
+            return 0;
+    return w->n_dims == 2 || w->n_dims == 3 ? n : 0;
+}
+
+/* Whether one tensor holds all experts of this weight, as they are. */
+static bool is_stacked(const struct weight *w)
+{
+    return w->n_dims == 3 && w->n_names == 1 && w->n_experts == 0 && w->n_transforms == 0;
+}
+
+/* Whether its type can be chosen: a matrix of its own that products need whole; or those of all experts, unless
+ * they are read from the file as they are needed. */
 static bool is_free(const viv_model *m, uint32_t i)
 {
     const struct binding *b = &m->bindings[i];
     const struct weight *w = &m->expansion->weights[i];
-    return b->tensor && b->weight == i && w->n_dims == 2 && m->whole[i] && !w->values && w->dims[0] > 0 &&
-           w->dims[1] > 0;
+    if (!b->tensor || b->weight != i || w->values || n_rows_of(w) == 0 || w->dims[w->n_dims - 1] == 0)
+        return false;
+    return w->n_dims == 2 ? m->whole[i] : is_stacked(w) && !m->whole[i] && !m->options.expert_budget;
 }
 
 static uint32_t index_of(const viv_weight *const *weights, uint32_t n)
@@ -184,14 +202,14 @@ static viv_status choose(viv_model *m, const struct precision *precision, uint64
         weights[n] = (viv_weight){.struct_size = sizeof *weights,
                                   .layer = user->class->name,
                                   .attr = attr,
-                                  .n_rows = w->dims[0],
-                                  .n_in = w->dims[1],
+                                  .n_rows = n_rows_of(w),
+                                  .n_in = w->dims[w->n_dims - 1],
                                   .bytes = m->bindings[i].bytes,
                                   .dtype = m->bindings[i].tensor->dtype};
         list[n] = &weights[n];
         weights[n].index = index_of((const viv_weight *const *)list, n);
         out->bytes_before += weights[n].bytes;
-        out->elements += w->dims[0] * w->dims[1];
+        out->elements += weights[n].n_rows * weights[n].n_in;
         which[n++] = i;
     }
     if (!precision) {
@@ -311,17 +329,18 @@ static viv_status encode(viv_model *m, uint32_t weight, uint32_t dtype, struct e
     struct binding *b = &m->bindings[weight];
     const viv_tensor *from = b->tensor;
     viv_tensor *to = arena_alloc(&m->arena, sizeof *to);
-    struct encoding e = {.from = from, .to = to, .n_rows = (uint64_t)from->dl.shape[0]};
-    if (!requantizer_init(&e.rows, from->dtype, dtype, (uint64_t)from->dl.shape[1]))
+    const uint32_t n_dims = (uint32_t)from->dl.ndim;
+    struct encoding e = {.from = from, .to = to, .n_rows = n_rows_of(&m->expansion->weights[weight])};
+    if (!requantizer_init(&e.rows, from->dtype, dtype, (uint64_t)from->dl.shape[n_dims - 1]))
         return error_set(err, VIV_EUNSUPPORTED, "tensor '%s' is of type %s, which cannot be read as numbers",
                          from->name, dtype_get(from->dtype)->name);
-    int64_t *strides = arena_array(&m->arena, 2, sizeof *strides);
+    int64_t *strides = arena_array(&m->arena, n_dims, sizeof *strides);
     uint64_t bytes;
     if (!dtype_bytes(dtype, e.n_rows * e.rows.n, &bytes))
         return error_set(err, VIV_EINTERNAL, "tensor '%s' cannot be of type %s", from->name,
                          dtype_get(dtype)->name);
     void *data = aligned_alloc(64, size_align(size_max(bytes, 1), 64));
-    if (!to || !strides || !data || !tensor_init(to, from->name, dtype, 2, from->dl.shape, strides, data)) {
+    if (!to || !strides || !data || !tensor_init(to, from->name, dtype, n_dims, from->dl.shape, strides, data)) {
         free(data);
         return error_nomem(err);
     }
@@ -339,7 +358,7 @@ static viv_status encode(viv_model *m, uint32_t weight, uint32_t dtype, struct e
     for (uint32_t i = 0; i < m->expansion->n_weights; i++)
         if (m->bindings[i].tensor == from) {
             m->bindings[i].tensor = to;
-            m->bindings[i].made = true;
+            m->bindings[i].made = m->bindings[i].retyped = true;
         }
     return VIV_OK;
 }

@@ -8,7 +8,7 @@
 
 enum { N = 4, WORDS = 101 };
 
-static const int32_t tokens[N] = {3, 50, 7, 91};
+static const int32_t tokens[N] = {3, 50, 7, 71};
 
 static viv_model *open_with(const char *name, uint64_t weight_budget, uint32_t n_threads)
 {
@@ -20,7 +20,7 @@ static viv_model *open_with(const char *name, uint64_t weight_budget, uint32_t n
     struct model_options options = golden_options();
     options.weight_budget = weight_budget;
     options.n_threads = n_threads;
-    snprintf(path, sizeof path, "tests/golden/%s", name);
+    snprintf(path, sizeof path, "tests/golden/%s%s", name, strstr(name, "-gguf") ? "/model.gguf" : "");
     ck_assert_msg(engine_open_model(engine, &options, source_path(path), &m, &err) == VIV_OK, "%s", err.text);
     return m;
 }
@@ -38,7 +38,7 @@ static void read_logits(viv_model *m, float *out)
         .struct_size = sizeof rows, .sequence = s, .n_rows = N, .tokens = tokens, .output_rows = all};
     const viv_rows *const list[] = {&rows};
     ck_assert_msg(model_step(m, list, 1, NULL, &logits, &n, &err) == VIV_OK, "%s", err.text);
-    memcpy(out, logits, N * WORDS * sizeof *out);
+    memcpy(out, logits, N * model_output_dim(m) * sizeof *out); /* up to WORDS */
     sequence_destroy(s);
     model_close(m);
 }
@@ -90,7 +90,8 @@ END_TEST
 
 TEST(precision__what_is_chosen_fits)
 {
-    static const char *const names[] = {"llama-f16", "llama-gqa", "llama-mqa-tied", "gemma2", "gpt2", "mixtral"};
+    static const char *const names[] = {"llama-f16", "llama-gqa", "llama-mqa-tied", "gemma2",
+                                        "gpt2",      "mixtral",   "gpt_oss-gguf"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct precision_plan plan;
         struct precision precision;
@@ -143,6 +144,57 @@ TEST(precision__wrong_choices_are_refused)
     ck_assert_msg(strstr(err.text, "for a budget of 1000"), "%s", err.text);
     precision_release(&plan);
     model_close(m);
+}
+END_TEST
+
+/* Of one type for all: stacked experts, too, unless they are read as they are needed. */
+TEST(precision__experts_take_part)
+{
+    static const char *const names[] = {"qwen3_moe-gguf", "glm4_moe-gguf", "llama-gqa"};
+    static float exact[N * WORDS], got[N * WORDS];
+    for (size_t i = 0; i < 3; i++) {
+        struct precision_plan plan;
+        struct model_options options = golden_options();
+        struct error err;
+        viv_model *m;
+        char path[256];
+        double error = 0, scale = 0;
+        read_logits(open_with(names[i], 0, 1), exact);
+        snprintf(path, sizeof path, "tests/golden/%s%s", names[i], i < 2 ? "/model.gguf" : "");
+        options.weight_type = "f16";
+        ck_assert_msg(engine_open_model(engine, &options, source_path(path), &m, &err) == VIV_OK, "%s", err.text);
+        ck_assert_msg(precision_choose(m, NULL, UINT64_MAX, &plan, &err) == VIV_OK, "%s", err.text);
+        ck_assert_uint_eq(2 * plan.bytes, plan.bytes_before);
+        bool experts = false;
+        for (uint32_t k = 0; k < model_expansion(m)->n_weights; k++)
+            experts = experts || (model_expansion(m)->weights[k].n_dims == 3 && plan.dtypes[k] == VIV_F16);
+        ck_assert(experts == (i < 2));
+        precision_release(&plan);
+        read_logits(m, got);
+        for (size_t k = 0; k < N * WORDS; k++) {
+            error += pow((double)got[k] - (double)exact[k], 2);
+            scale += pow((double)exact[k], 2);
+        }
+        ck_assert_msg(error > 0 && error < 1e-4 * scale, "%s: error %g of %g", names[i], error, scale);
+    }
+    struct precision_plan plan;
+    struct model_options options = golden_options();
+    struct error err;
+    viv_model *m;
+    options.weight_type = "f16";
+    options.expert_budget = 1 << 20;
+    ck_assert_int_eq(
+        engine_open_model(engine, &options, source_path("tests/golden/qwen3_moe-gguf/model.gguf"), &m, &err),
+        VIV_OK);
+    ck_assert_int_eq(precision_choose(m, NULL, UINT64_MAX, &plan, &err), VIV_OK);
+    for (uint32_t k = 0; k < model_expansion(m)->n_weights; k++)
+        ck_assert(model_expansion(m)->weights[k].n_dims != 3 || plan.dtypes[k] == UINT32_MAX);
+    precision_release(&plan);
+    model_close(m);
+    options.weight_type = "q9";
+    ck_assert_int_eq(engine_open_model(engine, &options, source_path("tests/golden/llama-gqa"), &m, &err),
+                     VIV_EINVAL);
+    ck_assert_msg(strstr(err.text, "types are f32, f16, q4_0"), "%s", err.text);
 }
 END_TEST
 
@@ -286,5 +338,5 @@ TEST(precision__wrong_tables_are_refused)
 }
 END_TEST
 
-TESTS(precision__a_table_of_the_user_decides, precision__wrong_tables_are_refused,
+TESTS(precision__experts_take_part, precision__a_table_of_the_user_decides, precision__wrong_tables_are_refused,
       precision__a_budget_is_kept_and_used, precision__what_is_chosen_fits, precision__wrong_choices_are_refused)

@@ -176,6 +176,14 @@ static double tokenizer_bytes(uint64_t n)
     return n ? slots * PER_SLOT_OF_TEXT + (double)n * PER_TOKEN_OF_TEXT : 0;
 }
 
+/* Other types at load: of matrices, and of experts. */
+static void change_weights(double parts[N_MEMORY_PARTS], double change)
+{
+    const double matrices = fmax(parts[MEMORY_WEIGHTS] + change, 0);
+    parts[MEMORY_EXPERTS] = fmax(parts[MEMORY_EXPERTS] + change - (matrices - parts[MEMORY_WEIGHTS]), 0);
+    parts[MEMORY_WEIGHTS] = matrices;
+}
+
 viv_status memory_predict(const struct facts *f, const struct memory_query *q, struct memory_use *out,
                           struct error *err)
 {
@@ -202,7 +210,7 @@ viv_status memory_predict(const struct facts *f, const struct memory_query *q, s
     if (status == VIV_OK && reads)
         status = add_step(f, STACK_ENCODER, context, q->type, parts, err);
     if (q->type < 0)
-        parts[MEMORY_WEIGHTS] = fmax(parts[MEMORY_WEIGHTS] + (double)f->weight_change, 0);
+        change_weights(parts, (double)f->weight_change);
     if (q->expert_budget && parts[MEMORY_EXPERTS] > (double)q->expert_budget)
         parts[MEMORY_EXPERTS] = (double)q->expert_budget;
     double total = 0;
