@@ -10,6 +10,7 @@
 enum {
     LEAST_CONTEXT = 256,  /* tokens, where none are asked for */
     USUAL_CONTEXT = 4096, /* less is chosen only when nothing else helps */
+    PAGE_OF_A_COPY = 4096 /* bytes: a weight that is made anew begins and ends within a page of its own */
 };
 static const double MARGIN = 1.02; /* predictions are within 2 %, nearly always */
 
@@ -115,7 +116,8 @@ static viv_status without_weights(struct opened *o, const struct facts *f, const
         return status;
     status = precision_choose(o->model, precision, UINT64_MAX, &as_it_is, err);
     const uint64_t weights = use.parts[MEMORY_WEIGHTS] + use.parts[MEMORY_EXPERTS]; /* as far as they are touched */
-    *others = use.total - (weights < as_it_is.bytes_before ? weights : as_it_is.bytes_before);
+    *others = use.total - (weights < as_it_is.bytes_before ? weights : as_it_is.bytes_before) +
+              (uint64_t)as_it_is.n * PAGE_OF_A_COPY;
     precision_release(&as_it_is);
     return status;
 }

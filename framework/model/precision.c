@@ -212,6 +212,7 @@ static viv_status choose(viv_model *m, const struct precision *precision, uint64
         out->elements += weights[n].n_rows * weights[n].n_in;
         which[n++] = i;
     }
+    out->n = n;
     if (!precision) {
         give_all(m, types, n_types, list, n, which, out);
         return VIV_OK;
