@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TYPES = 32, ROWS = 16 };
+/* ROWS: of a task; SLICE: tasks after which what was read of the file leaves the memory. */
+enum { MOST_TYPES = 32, ROWS = 16, SLICE = 64 };
 
 /* --- choosing ----------------------------------------------------------------------------------------------- */
 
@@ -287,7 +288,7 @@ void precision_release(struct precision_plan *p)
 struct encoding {
     const viv_tensor *from;
     viv_tensor *to;
-    uint64_t n_rows;
+    uint64_t n_rows, first; /* rows of all, and the first of this slice */
     struct requantizer rows;
 };
 
@@ -300,7 +301,8 @@ static viv_status encode_rows(void *ctx, uint64_t task)
     float *x = malloc(2 * n * sizeof *x);
     if (!x)
         status = error_nomem(&err);
-    for (uint64_t row = task * ROWS; status == VIV_OK && row < size_min(e->n_rows, (task + 1) * ROWS); row++) {
+    const uint64_t begin = e->first + task * ROWS;
+    for (uint64_t row = begin; status == VIV_OK && row < size_min(e->n_rows, begin + ROWS); row++) {
         const uint64_t column = requantize_row(&e->rows, (const char *)e->from->dl.data + row * e->from->row_bytes,
                                                NULL, (char *)e->to->dl.data + row * e->to->row_bytes, x);
         if (column < n)
@@ -345,7 +347,13 @@ static viv_status encode(viv_model *m, uint32_t weight, uint32_t dtype, struct e
         free(data);
         return error_nomem(err);
     }
-    viv_status status = schedule_tasks(m, (e.n_rows + ROWS - 1) / ROWS, encode_rows, &e, err);
+    viv_status status = VIV_OK;
+    for (; status == VIV_OK && e.first < e.n_rows; e.first += SLICE * ROWS) {
+        const uint64_t n = size_min(e.n_rows - e.first, SLICE * ROWS);
+        status = schedule_tasks(m, (n + ROWS - 1) / ROWS, encode_rows, &e, err);
+        if (!b->made)
+            file_map_forget((char *)from->dl.data + e.first * from->row_bytes, n * from->row_bytes);
+    }
     if (status != VIV_OK) {
         free(data);
         return status;

@@ -10,7 +10,7 @@
 struct precision_plan {
     uint64_t bytes, bytes_before; /* of the weights whose type is chosen */
     uint64_t elements;
-    uint32_t n; /* weights */
+    uint32_t n;       /* weights */
     uint32_t *dtypes; /* [expansion->n_weights] what each becomes, UINT32_MAX: what it is */
 };
 
