@@ -122,22 +122,6 @@ static const struct weight *twin_of(const struct twins *c, uint32_t i)
     return NULL;
 }
 
-static bool same_transform(const struct transform *a, const struct transform *b)
-{
-    return a->kind == b->kind && a->axis == b->axis && a->n_take == b->n_take && a->times == b->times &&
-           a->whole == b->whole && memcmp(a->take, b->take, sizeof a->take) == 0 && a->n_dims == b->n_dims &&
-           a->addend == b->addend && memcmp(a->view, b->view, sizeof a->view) == 0 &&
-           memcmp(a->order, b->order, sizeof a->order) == 0;
-}
-
-static bool same_transforms(const struct weight *a, const struct weight *b)
-{
-    bool same = a->n_transforms == b->n_transforms;
-    for (uint32_t i = 0; same && i < a->n_transforms; i++)
-        same = same_transform(&a->transforms[i], &b->transforms[i]);
-    return same;
-}
-
 bool adapter_weight_is_transposed(const struct weight *w)
 {
     return w->n_transforms > 0 && w->transforms[0].kind == TRANSFORM_TRANSPOSE;
@@ -154,7 +138,7 @@ viv_status twin_find(const struct twins *c, uint32_t i, const char *name, struct
                          name, hf->key, path);
     t->transposed = adapter_weight_is_transposed(w);
     t->turned = hf->n_transforms == 1 && adapter_weight_is_transposed(hf) && w->n_transforms == 0;
-    if (!t->turned && !same_transforms(hf, w))
+    if (!t->turned && !weight_same_transforms(hf, w))
         return error_set(err, VIV_EUNSUPPORTED,
                          "'%s' (weight '%s') has another layout in GGUF files than in safetensors, and the adapter "
                          "is for safetensors: convert it to GGUF",

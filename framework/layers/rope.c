@@ -77,6 +77,11 @@ static double llama3_frequency(const struct rope *r, double frequency)
     return (1 - smooth) * frequency / r->factor + smooth * frequency;
 }
 
+double rope_llama3_divisor(const struct rope *r, double frequency)
+{
+    return frequency / llama3_frequency(r, frequency);
+}
+
 static void compute(const struct rope *r, uint64_t length, float *frequency)
 {
     double theta = r->theta, dim = (double)r->dim;

@@ -134,6 +134,8 @@ struct tensor_view {
 viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_tensor *t, uint64_t part,
                           uint64_t n_parts, struct error *err);
 void tensor_view_release(struct tensor_view *p);
+/* Makes it numbers in f32, with its inputs in their order. */
+viv_status tensor_view_to_f32(const viv_model *m, struct tensor_view *p, struct error *err);
 /* Applies the transforms. n tensors become one, views[0]. */
 viv_status transform_views(const viv_model *m, const struct transform *transforms, uint32_t n_transforms,
                            struct tensor_view *views, uint32_t n, struct error *err);

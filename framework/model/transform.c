@@ -260,7 +260,7 @@ static viv_status put_in_order(const struct tensor_view *p, float *rows)
     return VIV_OK;
 }
 
-static viv_status to_f32(const viv_model *m, struct tensor_view *p, struct error *err)
+viv_status tensor_view_to_f32(const viv_model *m, struct tensor_view *p, struct error *err)
 {
     const viv_kernels *kernels = m->options.host->get_service(m->options.host, VIV_SERVICE_KERNELS);
     void (*convert)(float *, const void *, uint64_t) = kernels->to_f32(p->dtype);
@@ -283,14 +283,15 @@ static viv_status to_f32(const viv_model *m, struct tensor_view *p, struct error
 
 static viv_status unpack(const viv_model *m, struct tensor_view *p, struct error *err)
 {
-    return p->dtype == VIV_F32 || p->dtype == VIV_F16 || p->dtype == VIV_BF16 ? VIV_OK : to_f32(m, p, err);
+    return p->dtype == VIV_F32 || p->dtype == VIV_F16 || p->dtype == VIV_BF16 ? VIV_OK
+                                                                              : tensor_view_to_f32(m, p, err);
 }
 
 /* Changes each element, in f32: adds a number, or takes -exp. */
 static viv_status change_numbers(const viv_model *m, struct tensor_view *p, const struct transform *t,
                                  struct error *err)
 {
-    viv_status status = to_f32(m, p, err);
+    viv_status status = tensor_view_to_f32(m, p, err);
     float *y = (float *)p->data;
     for (uint64_t i = 0; status == VIV_OK && i < p->bytes / sizeof(float); i++)
         y[i] = (float)(t->kind == TRANSFORM_NEG_EXP ? -exp((double)y[i]) : (double)y[i] + t->addend);

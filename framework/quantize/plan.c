@@ -195,19 +195,14 @@ static viv_status choose_types(struct quantize_plan *p, struct planned **order, 
     return status;
 }
 
-viv_status quantize_plan(struct quantize_plan *p, const struct checkpoint *source, const struct mix *mix,
+viv_status quantize_plan(struct quantize_plan *p, const struct weight_source *weights, const struct mix *mix,
                          const struct type_rule *rules, size_t n_rules, const struct imatrix *imatrix,
                          struct error *err)
 {
+    const struct checkpoint *source = weights->header;
     const uint32_t n = source->n_tensors;
-    *p = (struct quantize_plan){.source = source, .mix = mix, .imatrix = imatrix};
-    if (!checkpoint_is_gguf(source))
-        return error_set(
-            err, VIV_EUNSUPPORTED,
-            "%s: weights of safetensors cannot be written as GGUF yet: convert the model to GGUF in f16 "
-            "or bf16 first (convert_hf_to_gguf.py of llama.cpp)",
-            source->path);
-    viv_status status = checkpoint_need_weights(source, err);
+    viv_status status = VIV_OK;
+    *p = (struct quantize_plan){.weights = weights, .source = source, .mix = mix, .imatrix = imatrix};
     const struct meta type = checkpoint_meta(source, "general.type");
     if (status == VIV_OK && type.kind == META_STRING && strcmp(type.s, "imatrix") == 0)
         status = error_set(err, VIV_EINVAL, "%s is an importance matrix, not a model: give it by --imatrix",

@@ -5,6 +5,7 @@
 
 #include "quantize/imatrix.h"
 #include "quantize/mixes.h"
+#include "quantize/source.h"
 
 /* Tensors whose name matches the pattern get the type; the last rule that matches counts. */
 struct type_rule {
@@ -22,7 +23,8 @@ struct planned {
 };
 
 struct quantize_plan {
-    const struct checkpoint *source;
+    const struct weight_source *weights;
+    const struct checkpoint *source; /* its header */
     const struct mix *mix;
     const struct imatrix *imatrix; /* or NULL */
     struct planned *tensors;       /* [source->n_tensors] in the source's order */
@@ -36,9 +38,9 @@ struct quantize_plan {
 /* "blk.*.ffn_down.weight=q6_k" as a rule; the pattern is malloc'ed. */
 viv_status type_rule_parse(struct type_rule *out, const char *text, struct error *err);
 
-/* Refuses a source that is no GGUF file, rules that match nothing, and a matrix of another model. Reads no weights.
- * quantize_plan_release in any case. */
-viv_status quantize_plan(struct quantize_plan *p, const struct checkpoint *source, const struct mix *mix,
+/* Refuses rules that match nothing, and a matrix of another model. Reads no weights. quantize_plan_release in any
+ * case. */
+viv_status quantize_plan(struct quantize_plan *p, const struct weight_source *weights, const struct mix *mix,
                          const struct type_rule *rules, size_t n_rules, const struct imatrix *imatrix,
                          struct error *err);
 void quantize_plan_release(struct quantize_plan *p);

@@ -22,6 +22,7 @@ struct band {
     struct requantizer rows;
     uint64_t rows_per_expert, row_bytes;
     uint64_t first, n_rows;   /* of the tensor */
+    const char *rows_in;      /* [n_rows] of the source */
     uint8_t *out;             /* [n_rows, row_bytes] */
     float **x;                /* [n_workers][2 * longest row] */
     _Atomic uint64_t next;    /* row of the band that nobody has taken */
@@ -37,7 +38,7 @@ static void note_bad_row(struct band *b, uint64_t row)
 
 static const void *source_row(const struct band *b, uint64_t row)
 {
-    return (const char *)b->t->from->dl.data + row * b->t->from->row_bytes;
+    return b->rows_in + (row - b->first) * b->t->from->row_bytes;
 }
 
 static void encode_row(struct band *b, float *x, uint64_t r)
@@ -99,6 +100,7 @@ static bool cancelled(const struct quantizer *q)
 
 static viv_status write_changed(struct quantizer *q, const struct planned *t, struct error *err)
 {
+    const uint32_t tensor = (uint32_t)(t - q->plan->tensors);
     const viv_tensor *from = t->from;
     const uint64_t n_rows = from->nbytes / from->row_bytes, n_in = (uint64_t)from->dl.shape[from->dl.ndim - 1];
     struct band b = {.t = t,
@@ -112,8 +114,13 @@ static viv_status write_changed(struct quantizer *q, const struct planned *t, st
                          dtype_get(from->dtype)->name);
     const uint64_t band_rows = size_max(q->out_bytes / b.row_bytes, 1);
     viv_status status = VIV_OK;
-    for (b.first = 0; status == VIV_OK && b.first < n_rows; b.first += band_rows) {
+    for (b.first = 0; status == VIV_OK && b.first < n_rows; b.first += b.n_rows) {
+        const void *rows = NULL;
         b.n_rows = size_min(band_rows, n_rows - b.first);
+        status = source_rows(q->plan->weights, tensor, b.first, &b.n_rows, &rows, err);
+        if (status != VIV_OK)
+            return status;
+        b.rows_in = rows;
         b.next = 0;
         workers_run(q->pool, work, &b);
         if (b.bad_row != UINT64_MAX)
@@ -121,6 +128,21 @@ static viv_status write_changed(struct quantizer *q, const struct planned *t, st
         if (cancelled(q))
             return error_set(err, VIV_ECANCELLED, "interrupted: nothing was written");
         status = gguf_write_data(&q->writer, b.out, b.n_rows * b.row_bytes, err);
+    }
+    return status;
+}
+
+static viv_status write_as_is(struct quantizer *q, const struct planned *t, struct error *err)
+{
+    const uint32_t tensor = (uint32_t)(t - q->plan->tensors);
+    const uint64_t row_bytes = t->from->row_bytes, n_rows = t->from->nbytes / row_bytes;
+    viv_status status = VIV_OK;
+    for (uint64_t first = 0, n; status == VIV_OK && first < n_rows; first += n) {
+        const void *rows = NULL;
+        n = n_rows - first;
+        status = source_rows(q->plan->weights, tensor, first, &n, &rows, err);
+        if (status == VIV_OK)
+            status = gguf_write_data(&q->writer, rows, n * row_bytes, err);
     }
     return status;
 }
@@ -137,9 +159,9 @@ static viv_status write_tensors(struct quantizer *q, struct error *err)
             o->progress(o->progress_ctx, t, done, p->bytes_before);
         if (cancelled(q))
             return error_set(err, VIV_ECANCELLED, "interrupted: nothing was written");
-        status = t->dtype == t->from->dtype ? gguf_write_data(&q->writer, t->from->dl.data, t->from->nbytes, err)
-                                            : write_changed(q, t, err);
-        file_map_forget(t->from->dl.data, t->from->nbytes);
+        status = t->dtype == t->from->dtype ? write_as_is(q, t, err) : write_changed(q, t, err);
+        if (t->from->dl.data)
+            file_map_forget(t->from->dl.data, t->from->nbytes);
         done += t->from->nbytes;
     }
     if (status == VIV_OK && o->progress)

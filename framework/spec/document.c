@@ -317,6 +317,15 @@ static viv_status set_adapters(struct spec *s, const char *from, const struct ya
     return s->adapters ? VIV_OK : error_nomem(err);
 }
 
+/* The first architecture that `matches` names for GGUF files. */
+static const char *gguf_name_of(const struct yaml *matches, const char *otherwise)
+{
+    const struct yaml *words = matches ? yaml_get(matches, "gguf") : NULL;
+    if (!words || (words->kind != YAML_SCALAR && words->n == 0))
+        return otherwise;
+    return words->kind == YAML_MAP ? words->keys[0] : yaml_item(words, 0)->text;
+}
+
 static viv_status merge(struct spec *s, const struct yaml *root, bool used, struct error *err)
 {
     const struct yaml *checkpoint = yaml_get(root, "checkpoint"), *graph = yaml_get(root, "graph"),
@@ -328,6 +337,7 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
     if (active && strcmp(s->active, "all") != 0 && strcmp(s->active, "head") != 0 && strcmp(s->active, "body") != 0)
         return yaml_error(err, active->at, VIV_EINVAL, "'active' is '%s', expected all, head or body", s->active);
     s->matches = yaml_get(root, "matches");
+    s->gguf_name = gguf_name_of(s->matches, s->gguf_name);
     s->graph = graph ? graph : s->graph;
     s->encoder = encoder ? encoder : s->encoder;
     viv_status status = s->matches ? document_check_keys(s->matches, IN_MATCHES, err) : VIV_OK;

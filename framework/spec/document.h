@@ -57,7 +57,8 @@ struct spec {
     struct arena arena;
     const struct spec_world *world;
     const char *name, *path, *title, *source, *family, *architecture;
-    const char *active; /* "all", "head", "body"; NULL: all */
+    const char *active;    /* "all", "head", "body"; NULL: all */
+    const char *gguf_name; /* the architecture in GGUF files, its own or that of a spec it uses; NULL: none */
     struct spec_settings settings;
     char *checkpoint;
     const char **adapters;

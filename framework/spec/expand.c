@@ -141,8 +141,7 @@ static viv_status build(struct expander *x, struct expansion *e)
     return status;
 }
 
-/* Params that files have a key for keep the values of `e`; all others are computed again. */
-static void take_params(struct expander *x, const struct expansion *e)
+void expander_take_params(struct expander *x, const struct expansion *e)
 {
     for (uint32_t i = 0; i < e->n_params; i++) {
         const struct param *p = &x->spec->params[i];
@@ -162,7 +161,7 @@ static viv_status expand(const struct spec *s, const struct checkpoint *c, const
     e->spec = s;
     viv_status status = expander_init(&x, s, c, &e->arena, err);
     if (status == VIV_OK && like)
-        take_params(&x, like);
+        expander_take_params(&x, like);
     if (status == VIV_OK)
         status = place_of(&x, &x.place);
     if (status == VIV_OK)

@@ -32,6 +32,9 @@ const char *expander_naming(const struct expander *x); /* "gguf" or "hf" */
 viv_status expander_init(struct expander *x, const struct spec *s, const struct checkpoint *c, struct arena *a,
                          struct error *err);
 
+/* Params that files have a key for get the values of `e`; all others are computed again. */
+void expander_take_params(struct expander *x, const struct expansion *e);
+
 /* Evaluates a scalar as an expression; a quoted one is a string. Errors have its position. */
 viv_status expander_eval(struct expander *x, const struct yaml *y, struct value *out);
 viv_status expander_eval_bool(struct expander *x, const struct yaml *y, bool *out);

@@ -351,32 +351,52 @@ static const char *deciding_type(const struct checkpoint *c, const char *archite
     return decides ? type : NULL;
 }
 
-static viv_status family_of(const struct spec_world *world, const char *checkpoint, char **path, struct error *err)
+static viv_status family_of(const struct spec_world *world, const struct checkpoint *c, char **path,
+                            struct error *err)
 {
-    struct checkpoint c = {0};
-    viv_status status = checkpoint_open(&c, checkpoint, err);
-    if (status != VIV_OK)
-        return status;
-    const char *architecture = checkpoint_architecture(&c);
-    struct search s = {.world = world, .checkpoint = &c, .wanted = architecture, .naming = c.format->names};
+    viv_status status = VIV_OK;
+    const char *architecture = checkpoint_architecture(c);
+    struct search s = {.world = world, .checkpoint = c, .wanted = architecture, .naming = c->format->names};
     if (!architecture)
         status = error_set(err, VIV_EFORMAT,
                            "%s does not say which architecture it is of: name a spec with "
                            "`use:` and `checkpoint:` for it",
-                           checkpoint);
+                           c->path);
     else
-        s.type = deciding_type(&c, architecture);
+        s.type = deciding_type(c, architecture);
     if (status == VIV_OK)
         status = search_families(&s, err);
     if (status == VIV_OK && !s.path)
-        status = no_family(&s, checkpoint, err);
+        status = no_family(&s, c->path, err);
     if (status == VIV_OK)
         *path = s.path;
     else
         free(s.path);
     free(s.words);
     arena_release(&s.arena);
+    return status;
+}
+
+static viv_status family_of_path(const struct spec_world *world, const char *checkpoint, char **path,
+                                 struct error *err)
+{
+    struct checkpoint c = {0};
+    viv_status status = checkpoint_open(&c, checkpoint, err);
+    if (status != VIV_OK)
+        return status;
+    status = family_of(world, &c, path, err);
     checkpoint_close(&c);
+    return status;
+}
+
+viv_status spec_open_family(const struct spec_world *world, const struct checkpoint *c, struct spec **out,
+                            struct error *err)
+{
+    char *path = NULL;
+    viv_status status = family_of(world, c, &path, err);
+    if (status == VIV_OK)
+        status = document_load(world, path, NULL, out, err);
+    free(path);
     return status;
 }
 
@@ -393,7 +413,7 @@ viv_status spec_open(const struct spec_world *world, const char *model, struct s
     if (is_path && text_ends_in(model, ".yaml"))
         return document_load(world, model, NULL, out, err);
     if (is_path) {
-        status = family_of(world, model, &path, err);
+        status = family_of_path(world, model, &path, err);
         if (status == VIV_OK)
             status = document_load(world, path, model, out, err);
     } else {

@@ -60,6 +60,9 @@ struct spec_world {
 /* Opens MODEL as the user writes it: a spec's name ("llama-3.2-1b"), a spec's path, a checkpoint directory, a .gguf
  * or .safetensors file. For a checkpoint, the family is found by the specs' `matches`. */
 viv_status spec_open(const struct spec_world *world, const char *model, struct spec **out, struct error *err);
+/* The family of a checkpoint that is open. */
+viv_status spec_open_family(const struct spec_world *world, const struct checkpoint *c, struct spec **out,
+                            struct error *err);
 void spec_close(struct spec *s);
 
 const char *spec_name(const struct spec *s);         /* the file's base name without .yaml, or the checkpoint's */
@@ -170,6 +173,9 @@ struct weight {
     struct position at;
 };
 
+/* Whether tensors of both are transformed alike. */
+bool weight_same_transforms(const struct weight *a, const struct weight *b);
+
 /* The lists of layers of a spec, by their keys. */
 enum stack_id { STACK_GRAPH, STACK_ENCODER, N_STACKS };
 extern const char *const spec_stack_names[N_STACKS];
@@ -210,6 +216,25 @@ viv_status spec_expand(const struct spec *s, const struct checkpoint *c, struct 
  */
 viv_status spec_expand_as_hf(const struct expansion *e, struct expansion **out, struct error *err);
 void expansion_destroy(struct expansion *e);
+
+/* A key of a GGUF file for a param of a model. */
+struct gguf_key {
+    const char *key;    /* "llama.block_count" */
+    struct value value; /* none: the param has no value */
+    uint32_t param;     /* of e->params */
+    bool integer;       /* a choice that is a number in GGUF files */
+    bool only_gguf;     /* config.json has no such param */
+};
+/* The keys of all params that have one, those of config.json first; no key twice. Fails for a family without a name
+ * in GGUF files, and for a choice without one. *out: in the arena. */
+viv_status expansion_gguf_keys(const struct expansion *e, struct arena *arena, struct gguf_key **out, uint32_t *n,
+                               struct error *err);
+/* The architecture's name in GGUF files, or NULL. */
+const char *spec_gguf_name(const struct spec *s);
+/* The weights of e by their names and transforms in GGUF files: out[e->n_weights]. A weight without a name there
+ * has n_names 0. metadata: a GGUF checkpoint of the keys above. */
+viv_status expansion_gguf_weights(const struct expansion *e, const struct checkpoint *metadata, struct arena *arena,
+                                  struct weight *out, struct error *err);
 
 const struct value *expansion_param(const struct expansion *e, const char *name); /* or NULL */
 

@@ -141,3 +141,19 @@ viv_status spec_weight_transforms(struct expander *x, const struct weight_entry 
     w->n_transforms = n;
     return VIV_OK;
 }
+
+static bool same_transform(const struct transform *a, const struct transform *b)
+{
+    return a->kind == b->kind && a->axis == b->axis && a->n_take == b->n_take && a->times == b->times &&
+           a->whole == b->whole && memcmp(a->take, b->take, sizeof a->take) == 0 && a->n_dims == b->n_dims &&
+           a->addend == b->addend && memcmp(a->view, b->view, sizeof a->view) == 0 &&
+           memcmp(a->order, b->order, sizeof a->order) == 0;
+}
+
+bool weight_same_transforms(const struct weight *a, const struct weight *b)
+{
+    bool same = a->n_transforms == b->n_transforms;
+    for (uint32_t i = 0; same && i < a->n_transforms; i++)
+        same = same_transform(&a->transforms[i], &b->transforms[i]);
+    return same;
+}

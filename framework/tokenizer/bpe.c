@@ -297,3 +297,42 @@ viv_status bpe_create(const struct token_model *base, const struct bpe_options *
     *out = &b->base;
     return VIV_OK;
 }
+
+bool bpe_is(const struct token_model *m, struct bpe_options *options)
+{
+    const struct bpe *b = (const struct bpe *)m;
+    if (m->encode != encode)
+        return false;
+    *options = b->options;
+    options->continuing_prefix = b->prefix;
+    options->end_suffix = b->suffix;
+    return true;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct merge *x = a, *y = b;
+    return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+viv_status bpe_merges(const struct token_model *m, struct bpe_merge **out, size_t *n, struct error *err)
+{
+    const struct bpe *b = (const struct bpe *)m;
+    struct merge *sorted = calloc(b->n_merges + 1, sizeof *sorted);
+    struct bpe_merge *merges = calloc(b->n_merges + 1, sizeof *merges);
+    *n = 0;
+    *out = merges;
+    if (!sorted || !merges) {
+        free(sorted);
+        free(merges);
+        return error_nomem(err);
+    }
+    for (size_t i = 0; i < b->capacity; i++)
+        if (b->merges[i].pair != UINT64_MAX)
+            sorted[(*n)++] = b->merges[i];
+    qsort(sorted, *n, sizeof *sorted, by_rank);
+    for (size_t i = 0; i < *n; i++)
+        merges[i] = (struct bpe_merge){(uint32_t)(sorted[i].pair >> 32), (uint32_t)sorted[i].pair, sorted[i].id};
+    free(sorted);
+    return VIV_OK;
+}

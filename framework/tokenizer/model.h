@@ -58,6 +58,15 @@ viv_status bpe_create(const struct token_model *base, const struct bpe_options *
 viv_status bpe_add_merge(struct token_model *m, const char *left, size_t n_left, const char *right, size_t n_right,
                          struct error *err);
 
+/* A merge: the ids of two pieces, and of what they become. */
+struct bpe_merge {
+    uint32_t left, right, id;
+};
+/* Whether a model is a BPE. *options: borrowed. */
+bool bpe_is(const struct token_model *m, struct bpe_options *options);
+/* Its merges in order of rank, malloc'ed. */
+viv_status bpe_merges(const struct token_model *m, struct bpe_merge **out, size_t *n, struct error *err);
+
 /* --- Unigram, WordPiece, WordLevel --------------------------------------------------------------------------- */
 
 /* scores: [vocab->n], copied; -inf: never chosen. single: sums are rounded to single precision, as SentencePiece
@@ -66,6 +75,8 @@ viv_status unigram_create(const struct token_model *base, const double *scores, 
                           struct token_model **out, struct error *err);
 viv_status wordpiece_create(const struct token_model *base, const char *prefix, uint32_t max_chars,
                             struct token_model **out, struct error *err);
+/* The prefix of pieces that continue a word; NULL: another kind of model. */
+const char *wordpiece_prefix(const struct token_model *m);
 viv_status wordlevel_create(const struct token_model *base, struct token_model **out, struct error *err);
 
 #endif

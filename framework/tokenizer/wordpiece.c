@@ -105,3 +105,8 @@ viv_status wordlevel_create(const struct token_model *base, struct token_model *
     *out = made;
     return VIV_OK;
 }
+
+const char *wordpiece_prefix(const struct token_model *m)
+{
+    return m->encode == encode ? ((const struct wordpiece *)m)->prefix : NULL;
+}

@@ -47,7 +47,8 @@ struct run {
     const char *model;
     struct opened opened; /* a MODEL that is not the path of a checkpoint */
     struct checkpoint own;
-    const struct checkpoint *source;
+    const struct checkpoint *source; /* the model's files */
+    struct weight_source weights;    /* the model in GGUF */
     const struct mix *mix;
     struct type_rule *rules;
     struct imatrix imatrix;
@@ -59,16 +60,25 @@ struct run {
 
 /* --- what is asked for --------------------------------------------------------------------------------------- */
 
+/* A GGUF file needs no family; one of safetensors becomes GGUF by its family's spec. */
 static viv_status open_source(struct run *r, struct error *err)
 {
+    viv_status status = checkpoint_probe(r->model) ? checkpoint_open(&r->own, r->model, err) : VIV_OK;
     r->source = &r->own;
-    if (checkpoint_probe(r->model))
-        return checkpoint_open(&r->own, r->model, err);
-    viv_status status = cli_open_model(&r->opened, &r->options->common, r->model, err);
-    if (status != VIV_OK)
-        return status;
-    r->source = model_checkpoint(r->opened.model);
-    return r->source ? VIV_OK : error_set(err, VIV_EUNSUPPORTED, "%s: a spec without weights", r->model);
+    if (status == VIV_OK && (!r->own.format || !checkpoint_is_gguf(&r->own))) {
+        checkpoint_close(&r->own);
+        status = cli_open_model(&r->opened, &r->options->common, r->model, err);
+        r->source = status == VIV_OK ? model_checkpoint(r->opened.model) : NULL;
+        if (status == VIV_OK && !r->source)
+            status = error_set(err, VIV_EUNSUPPORTED, "%s: a spec without weights", r->model);
+    }
+    return status;
+}
+
+static viv_status open_weights(struct run *r, struct error *err)
+{
+    return checkpoint_is_gguf(r->source) ? source_of_gguf(r->source, &r->weights, err)
+                                         : source_convert(r->opened.model, &r->weights, err);
 }
 
 static viv_status read_rules(struct run *r, struct error *err)
@@ -147,13 +157,15 @@ static viv_status prepare(struct run *r, struct error *err)
         status = name_output(r, err);
     if (status == VIV_OK && !o->dry_run)
         status = check_output(r, err);
+    if (status == VIV_OK)
+        status = open_weights(r, err);
     if (status == VIV_OK && o->verify)
         status = check_verify(r, err);
     if (status == VIV_OK && o->imatrix)
         status = imatrix_read(&r->imatrix, o->imatrix, err);
     if (status == VIV_OK)
-        status =
-            quantize_plan(&r->plan, r->source, r->mix, r->rules, o->rules.n, o->imatrix ? &r->imatrix : NULL, err);
+        status = quantize_plan(&r->plan, &r->weights, r->mix, r->rules, o->rules.n, o->imatrix ? &r->imatrix : NULL,
+                               err);
     return status;
 }
 
@@ -346,6 +358,7 @@ static int quantize(const struct arguments *a)
     if (status == VIV_OK)
         status = print_result(&r, options->verify ? &d : NULL, &err);
     quantize_plan_release(&r.plan);
+    source_release(&r.weights);
     imatrix_release(&r.imatrix);
     for (size_t i = 0; r.rules && i < options->rules.n; i++)
         free((char *)r.rules[i].pattern);

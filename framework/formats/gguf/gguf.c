@@ -21,6 +21,8 @@
 
 enum { MAX_KEYS = 65536, MAX_TENSORS = 262144, MAX_PARTS = 1024 };
 
+extern const struct format format_gguf;
+
 static viv_status read_version(struct cursor *c)
 {
     const unsigned char *magic = NULL;
@@ -204,6 +206,50 @@ static viv_status open_gguf(struct checkpoint *ck, const char *path, struct erro
     for (uint32_t i = 1; i < r.n_parts; i++)
         strmap_release(&r.parts[i].keys.by_name);
     free(r.parts);
+    return status;
+}
+
+/* Reads the only part, from memory. */
+static viv_status read_bytes(struct reader *r, const struct file_map *map)
+{
+    struct checkpoint *ck = r->ck;
+    struct part part = {0};
+    struct keys *keys = arena_alloc(&ck->arena, sizeof *keys);
+    if (!keys)
+        return error_nomem(r->err);
+    viv_status status = read_part(r, &part, map);
+    *keys = part.keys;
+    ck->private_data = keys;
+    if (status != VIV_OK)
+        return status;
+    ck->tensors = arena_array(&ck->arena, r->n_tensors, sizeof *ck->tensors);
+    if (!ck->tensors)
+        return error_nomem(r->err);
+    status = gguf_read_tensors(r, &part);
+    if (status == VIV_OK && !ck->no_weights && asprintf(&ck->no_weights, "%s: only a header", map->path) < 0) {
+        ck->no_weights = NULL;
+        status = error_nomem(r->err);
+    }
+    return status;
+}
+
+viv_status gguf_open_bytes(struct checkpoint *ck, const char *name, const void *bytes, size_t n, struct error *err)
+{
+    *ck = (struct checkpoint){.format = &format_gguf};
+    struct reader r = {.ck = ck, .err = err};
+    struct file_map *map = arena_alloc(&ck->arena, sizeof *map);
+    unsigned char *copy = arena_array(&ck->arena, n, 1);
+    ck->path = strdup(name);
+    viv_status status = VIV_OK;
+    if (!map || !copy || !ck->path) {
+        status = error_nomem(err);
+    } else {
+        memcpy(copy, bytes, n);
+        *map = (struct file_map){.data = copy, .size = n, .path = ck->path, .fd = -1};
+        status = read_bytes(&r, map);
+    }
+    if (status != VIV_OK)
+        checkpoint_close(ck);
     return status;
 }
 

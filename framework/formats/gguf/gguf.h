@@ -77,6 +77,9 @@ struct meta gguf_meta_of(const struct keys *keys, const char *key);
 /* As in struct format. */
 struct meta gguf_meta_element(const struct checkpoint *ck, const struct meta *array, uint64_t index);
 
+/* gguf.c: opens the header of a file that is in memory, as if the file ended there. Copies it. */
+viv_status gguf_open_bytes(struct checkpoint *ck, const char *name, const void *bytes, size_t n, struct error *err);
+
 /* --- tensors.c ------------------------------------------------------------------------------------------------ */
 
 /* The tensors of a file, whose keys have been read. */

@@ -42,6 +42,47 @@ void gguf_put_u32(struct gguf_writer *w, const char *key, uint32_t value)
     put_u32(&w->keys, value);
 }
 
+void gguf_put_i32(struct gguf_writer *w, const char *key, int32_t value)
+{
+    put_key(w, key, GGUF_I32);
+    buf_append(&w->keys, &value, sizeof value);
+}
+
+void gguf_put_f32(struct gguf_writer *w, const char *key, float value)
+{
+    put_key(w, key, GGUF_F32);
+    buf_append(&w->keys, &value, sizeof value);
+}
+
+void gguf_put_bool(struct gguf_writer *w, const char *key, bool value)
+{
+    put_key(w, key, GGUF_BOOL);
+    buf_putc(&w->keys, value);
+}
+
+static void put_list(struct gguf_writer *w, const char *key, uint32_t type, const void *values, uint64_t n)
+{
+    put_key(w, key, GGUF_ARRAY);
+    put_u32(&w->keys, type);
+    put_u64(&w->keys, n);
+    buf_append(&w->keys, values, n * gguf_width(type));
+}
+
+void gguf_put_i32s(struct gguf_writer *w, const char *key, const int32_t *values, uint64_t n)
+{
+    put_list(w, key, GGUF_I32, values, n);
+}
+
+void gguf_put_f32s(struct gguf_writer *w, const char *key, const float *values, uint64_t n)
+{
+    put_list(w, key, GGUF_F32, values, n);
+}
+
+void gguf_put_bools(struct gguf_writer *w, const char *key, const bool *values, uint64_t n)
+{
+    put_list(w, key, GGUF_BOOL, values, n);
+}
+
 void gguf_put_string(struct gguf_writer *w, const char *key, const char *value)
 {
     put_key(w, key, GGUF_STRING);
@@ -154,19 +195,24 @@ static viv_status align(struct gguf_writer *w, uint64_t at, struct error *err)
     return status;
 }
 
+/* What stands before the keys. */
+static viv_status begin_header(const struct gguf_writer *w, const char *path, struct buf *begin, struct error *err)
+{
+    buf_puts(begin, "GGUF");
+    put_u32(begin, GGUF_VERSION);
+    put_u64(begin, w->n_tensors);
+    put_u64(begin, w->n_keys);
+    if (begin->failed || w->keys.failed || w->tensors.failed || w->failed == VIV_ENOMEM)
+        return error_nomem(err);
+    return w->failed == VIV_OK ? VIV_OK
+                               : error_set(err, w->failed, "%s: the tensors are larger than a file can be", path);
+}
+
 viv_status gguf_write_header(struct gguf_writer *w, struct error *err)
 {
     struct buf begin = {0};
-    buf_puts(&begin, "GGUF");
-    put_u32(&begin, GGUF_VERSION);
-    put_u64(&begin, w->n_tensors);
-    put_u64(&begin, w->n_keys);
+    viv_status status = begin_header(w, w->file.path, &begin, err);
     const uint64_t size = begin.size + w->keys.size + w->tensors.size;
-    viv_status status = begin.failed || w->keys.failed || w->tensors.failed ? VIV_ENOMEM : w->failed;
-    if (status == VIV_ENOMEM)
-        error_nomem(err);
-    else if (status != VIV_OK)
-        error_set(err, status, "%s: the tensors are larger than a file can be", w->file.path);
     if (status == VIV_OK)
         status = put(w, begin.data, begin.size, err);
     if (status == VIV_OK)
@@ -176,6 +222,21 @@ viv_status gguf_write_header(struct gguf_writer *w, struct error *err)
     if (status == VIV_OK)
         status = align(w, size, err);
     buf_release(&begin);
+    return status;
+}
+
+viv_status gguf_open_header(const struct gguf_writer *w, const char *name, struct checkpoint *out,
+                            struct error *err)
+{
+    struct buf bytes = {0};
+    viv_status status = begin_header(w, name, &bytes, err);
+    buf_append(&bytes, w->keys.data, w->keys.size);
+    buf_append(&bytes, w->tensors.data, w->tensors.size);
+    if (status == VIV_OK && bytes.failed)
+        status = error_nomem(err);
+    if (status == VIV_OK)
+        status = gguf_open_bytes(out, name, bytes.data, bytes.size, err);
+    buf_release(&bytes);
     return status;
 }
 
