@@ -113,6 +113,19 @@ static viv_status take_values(struct conversion *c, struct made *t, const struct
     return VIV_OK;
 }
 
+/* Whether weight i is read from the same tensor of the safetensors file, or from a copy of it, all of which is written
+ * already. */
+static bool is_same_tensor(const struct conversion *c, const struct made *t, uint32_t i)
+{
+    const struct weight *w = weight_of(c, i), *first = weight_of(c, t->parts[0]);
+    if (t->n_parts != 1 || w->n_names != 1 || first->n_names != 1 ||
+        !weight_same_transforms(w, t->raw ? &c->weights[i] : first))
+        return false;
+    const viv_tensor *a = checkpoint_tensor(&c->m->checkpoint, first->names[0]);
+    const viv_tensor *b = checkpoint_tensor(&c->m->checkpoint, w->names[0]);
+    return a && b && (a == b || tensor_same(a, b));
+}
+
 /* Puts weight i behind the other parts of its tensor. */
 static viv_status add_part(struct conversion *c, struct made *t, uint32_t i, struct error *err)
 {
@@ -121,9 +134,8 @@ static viv_status add_part(struct conversion *c, struct made *t, uint32_t i, str
     const struct transform *last = &c->weights[t->parts[t->n_parts - 1]].transforms[0];
     const bool follows = t->n_parts < MAX_PARTS && is_part(g) && is_part(&c->weights[t->parts[0]]) && !t->raw &&
                          g->transforms[0].take[0].begin == last->take[0].end;
-    if (t->raw && weight_same_transforms(weight_of(c, i), g) &&
-        strcmp(weight_of(c, i)->names[0], weight_of(c, t->parts[0])->names[0]) == 0)
-        return VIV_OK; /* another part of the same tensor, all of which is there already */
+    if (is_same_tensor(c, t, i))
+        return VIV_OK;
     if (!follows)
         return error_set(err, VIV_EUNSUPPORTED,
                          "it shares the tensor '%s' of GGUF files with others in a way that cannot be written",
@@ -178,8 +190,14 @@ static viv_status list_tensors(struct conversion *c, struct error *err)
     const float *divisors = NULL;
     uint64_t n = 0;
     viv_status status = VIV_OK;
+    bool *present = arena_array(&c->arena, (size_t)e->n_weights + 1, sizeof *present);
+    if (!present)
+        return error_nomem(err);
+    for (uint32_t i = 0; i < e->n_weights; i++) /* the weight itself, or its substitute */
+        if (c->bindings[i].tensor)
+            present[c->bindings[i].weight] = true;
     for (uint32_t i = 0; status == VIV_OK && i < e->n_weights; i++) {
-        if (e->weights[i].unread && c->weights[i].n_names == 0)
+        if (!present[i] || (e->weights[i].unread && c->weights[i].n_names == 0))
             continue;
         status = add_weight(c, i, err);
         if (status != VIV_OK)
@@ -259,9 +277,9 @@ static viv_status convert(struct conversion *c, struct error *err)
         status = list_tensors(c, err);
     if (status == VIV_OK)
         status = make_header(c, false, err);
-    if (status == VIV_OK)
-        status = read_header(c, err);
-    if (status == VIV_OK && mark_more(c)) {
+    if (status == VIV_OK && (read_header(c, err) != VIV_OK || mark_more(c))) {
+        for (uint32_t i = 0; i < c->n_keys; i++) /* without these, params may depend on each other in a circle */
+            c->written[i] = c->written[i] || !c->expansion;
         status = make_header(c, false, err);
         if (status == VIV_OK)
             status = read_header(c, err);
@@ -294,6 +312,10 @@ static viv_status view_weight(const struct conversion *c, uint32_t i, bool raw, 
     if (status == VIV_OK) {
         *out = views[0];
         views[0] = (struct tensor_view){0};
+    }
+    if (status == VIV_OK && !raw && !w->n_experts) { /* a permutation leaves it in the shape in which it is seen */
+        out->n_dims = w->n_dims;
+        memcpy(out->dims, w->dims, sizeof w->dims);
     }
     for (uint32_t k = 0; views && k < n; k++)
         tensor_view_release(&views[k]);
@@ -387,7 +409,7 @@ static void convert_release(void *self)
 
 viv_status source_convert(viv_model *m, struct weight_source *out, struct error *err)
 {
-    const struct binding *bindings;
+    const struct binding *bindings = NULL;
     *out = (struct weight_source){0};
     viv_status status = model_need_weights(m, err);
     if (status == VIV_OK)
@@ -400,6 +422,7 @@ viv_status source_convert(viv_model *m, struct weight_source *out, struct error 
     *out =
         (struct weight_source){.header = &c->header, .self = c, .rows = convert_rows, .release = convert_release};
     c->m = m;
+    c->bindings = bindings;
     c->tensor = UINT32_MAX;
     status = convert(c, err);
     return status == VIV_OK ? VIV_OK : error_prefix(err, "%s cannot be written as GGUF", m->checkpoint.path);

@@ -23,6 +23,7 @@ struct made {
 
 struct conversion {
     viv_model *m;
+    const struct binding *bindings; /* [m->expansion->n_weights] */
     struct arena arena;
     struct checkpoint header;
     struct gguf_key *keys; /* of params */
@@ -31,6 +32,7 @@ struct conversion {
     struct weight *weights; /* [m->expansion->n_weights] as GGUF names them */
     struct made *made;      /* [n_made] */
     size_t n_made, capacity;
+    uint64_t window;        /* the smallest that GGUF files leave out, 0: none; then the context is at most that */
     struct spec *spec; /* that reads the result, and what it makes of the header */
     struct expansion *expansion;
     /* what is at hand */

@@ -4,6 +4,7 @@
 #include "quantize/convert.h"
 
 #include "base/buf.h"
+#include "base/size.h"
 #include "spec/expr.h"
 
 #include <inttypes.h>
@@ -43,6 +44,8 @@ static struct value value_of(const struct node *n, const viv_attr *a)
         choice.i = v->i;
         return choice;
     }
+    if (!v && strcmp(a->name, "rope.dim") == 0) /* all of a head */
+        v = node_attr(n, "head_dim");
     if (v)
         return *v;
     if (a->kind == VIV_ATTR_INT || a->kind == VIV_ATTR_FLOAT || a->kind == VIV_ATTR_BOOL ||
@@ -58,30 +61,26 @@ static bool is_scaling(const struct node *n, const char *word)
 }
 
 /* Numbers of a layer that mean nothing, or the same, whatever they are. */
-static bool is_allowed(const struct conversion *c, const struct node *a, const struct node *b, const char *name)
+static bool is_allowed(const struct node *a, const struct node *b, const char *name)
 {
     static const char *const without_scaling[] = {
         "rope.factor",   "rope.low_freq_factor", "rope.high_freq_factor", "rope.beta_fast",        "rope.beta_slow",
         "rope.truncate", "rope.mscale",          "rope.mscale_all_dim",   "rope.original_context", "rope.scaling"};
-    const struct value *window = node_attr(a, name), *context = NULL;
     if (strcmp(name, "rope.interleaved") == 0)
         return true; /* see find_order */
     const bool none = is_scaling(b, "none") && (is_scaling(a, "none") || is_scaling(a, "llama3"));
     for (size_t i = 0; none && i < sizeof without_scaling / sizeof *without_scaling; i++)
         if (strcmp(name, without_scaling[i]) == 0)
             return true;
-    if (strcmp(name, "window") != 0 || (node_attr(b, name) && node_attr(b, name)->i))
-        return false;
-    context = expansion_param(c->m->expansion, "max_position_embeddings");
-    return window && context && window->kind == VALUE_INT && context->kind == VALUE_INT && window->i >= context->i;
+    return false;
 }
 
-static viv_status differs(const struct node *n, const viv_attr *a, const struct value *v, const struct value *w,
-                          struct error *err)
+static viv_status differs(const struct node *n, const struct node *g, const viv_attr *a, struct error *err)
 {
+    const struct value *v = node_attr(n, a->name), *w = node_attr(g, a->name), v0 = value_of(n, a), w0 = value_of(g, a);
     struct buf theirs = {0}, ours = {0};
-    expr_value_print(v, &theirs);
-    expr_value_print(w, &ours);
+    expr_value_print(v ? v : &v0, &theirs);
+    expr_value_print(w ? w : &w0, &ours);
     error_set(err, VIV_EUNSUPPORTED, "GGUF files of this family cannot say that %s of %s is %s: it would be %s",
               a->name, n->path, buf_text(&theirs), buf_text(&ours));
     buf_release(&theirs);
@@ -92,9 +91,10 @@ static viv_status differs(const struct node *n, const viv_attr *a, const struct 
 /* The tensor of the header that a weight of the model became, or NULL. */
 static struct made *made_of(const struct conversion *c, int64_t weight)
 {
-    const uint32_t i = (uint32_t)weight;
-    for (size_t k = 0; weight >= 0 && k < c->n_made; k++)
-        if (c->weights[i].n_names && strcmp(c->made[k].name, c->weights[i].names[0]) == 0)
+    const struct binding *b = weight >= 0 ? &c->bindings[weight] : NULL;
+    const struct weight *w = b && b->tensor ? &c->weights[b->weight] : NULL;
+    for (size_t k = 0; w && w->n_names && k < c->n_made; k++)
+        if (strcmp(c->made[k].name, w->names[0]) == 0)
             return &c->made[k];
     return NULL;
 }
@@ -148,7 +148,18 @@ static viv_status find_order(const struct conversion *c, const struct node *n, c
                        n->path);
 }
 
-static viv_status check_node(const struct conversion *c, const struct node *n, const struct node *g,
+/* Whether GGUF files leave out a window, as those of Mistral do. Within its width the model is the same, so that
+ * becomes the context. */
+static bool is_window(struct conversion *c, const struct node *n, const struct node *g, const viv_attr *a)
+{
+    const struct value v = value_of(n, a), w = value_of(g, a);
+    if (strcmp(a->name, "window") != 0 || v.kind != VALUE_INT || v.i < 1 || expr_value_number(&w) != 0)
+        return false;
+    c->window = c->window ? size_min(c->window, (uint64_t)v.i) : (uint64_t)v.i;
+    return true;
+}
+
+static viv_status check_node(struct conversion *c, const struct node *n, const struct node *g,
                              struct error *err)
 {
     viv_status status = VIV_OK;
@@ -158,10 +169,20 @@ static viv_status check_node(const struct conversion *c, const struct node *n, c
             continue;
         }
         const struct value v = value_of(n, *a), w = value_of(g, *a);
-        if (!same_value(&v, &w) && !is_allowed(c, n, g, (*a)->name))
-            status = differs(n, *a, &v, &w, err);
+        if (!same_value(&v, &w) && !is_allowed(n, g, (*a)->name) && !is_window(c, n, g, *a))
+            status = differs(n, g, *a, err);
     }
     return status == VIV_OK ? find_order(c, n, g, err) : status;
+}
+
+/* Whether it is the same layer, on the same inputs. */
+static bool same_place(const struct node *a, const struct node *b)
+{
+    bool same = a->class == b->class && strcmp(a->path, b->path) == 0 && a->n_inputs == b->n_inputs &&
+                a->output == b->output;
+    for (uint32_t i = 0; same && i < a->n_inputs; i++)
+        same = a->inputs[i] == b->inputs[i];
+    return same;
 }
 
 viv_status convert_check(struct conversion *c, struct error *err)
@@ -170,7 +191,7 @@ viv_status convert_check(struct conversion *c, struct error *err)
     viv_status status = VIV_OK;
     bool same = e->n_nodes == g->n_nodes;
     for (uint32_t i = 0; same && i < e->n_nodes; i++)
-        same = e->nodes[i].class == g->nodes[i].class && strcmp(e->nodes[i].path, g->nodes[i].path) == 0;
+        same = same_place(&e->nodes[i], &g->nodes[i]);
     if (!same)
         return error_set(err, VIV_EUNSUPPORTED,
                          "readers of GGUF files of '%s' build other layers (%s) than this model has (%s)",

@@ -3,6 +3,7 @@
  * divisors that follow from it, and "no stretching" as no key at all. */
 #include "quantize/convert.h"
 
+#include "base/size.h"
 #include "base/text.h"
 #include "layers/rope.h"
 #include "spec/expr.h"
@@ -174,7 +175,10 @@ viv_status convert_metadata(struct conversion *c, struct gguf_writer *w, struct 
         if (!c->written[i] || (none && strstr(k->key, ".rope.scaling.")))
             continue;
         has_vocab = has_vocab || text_ends_in(k->key, ".vocab_size");
-        status = put_key(w, k, err);
+        if (c->window && text_ends_in(k->key, ".context_length") && k->value.kind == VALUE_INT)
+            gguf_put_u32(w, k->key, (uint32_t)size_min(c->window, (uint64_t)k->value.i));
+        else
+            status = put_key(w, k, err);
     }
     snprintf(key, sizeof key, "%s.vocab_size", architecture);
     if (status == VIV_OK && !has_vocab && n_vocab && n_vocab->kind == VALUE_INT && n_vocab->i <= UINT32_MAX)
