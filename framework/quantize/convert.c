@@ -113,8 +113,8 @@ static viv_status take_values(struct conversion *c, struct made *t, const struct
     return VIV_OK;
 }
 
-/* Whether weight i is read from the same tensor of the safetensors file, or from a copy of it, all of which is written
- * already. */
+/* Whether weight i is read from the same tensor of the safetensors file, or from a copy of it, all of which is
+ * written already. */
 static bool is_same_tensor(const struct conversion *c, const struct made *t, uint32_t i)
 {
     const struct weight *w = weight_of(c, i), *first = weight_of(c, t->parts[0]);

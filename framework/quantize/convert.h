@@ -32,7 +32,7 @@ struct conversion {
     struct weight *weights; /* [m->expansion->n_weights] as GGUF names them */
     struct made *made;      /* [n_made] */
     size_t n_made, capacity;
-    uint64_t window;        /* the smallest that GGUF files leave out, 0: none; then the context is at most that */
+    uint64_t window;   /* the smallest that GGUF files leave out, 0: none; then the context is at most that */
     struct spec *spec; /* that reads the result, and what it makes of the header */
     struct expansion *expansion;
     /* what is at hand */

@@ -77,7 +77,8 @@ static bool is_allowed(const struct node *a, const struct node *b, const char *n
 
 static viv_status differs(const struct node *n, const struct node *g, const viv_attr *a, struct error *err)
 {
-    const struct value *v = node_attr(n, a->name), *w = node_attr(g, a->name), v0 = value_of(n, a), w0 = value_of(g, a);
+    const struct value *v = node_attr(n, a->name), *w = node_attr(g, a->name), v0 = value_of(n, a),
+                       w0 = value_of(g, a);
     struct buf theirs = {0}, ours = {0};
     expr_value_print(v ? v : &v0, &theirs);
     expr_value_print(w ? w : &w0, &ours);
@@ -159,8 +160,7 @@ static bool is_window(struct conversion *c, const struct node *n, const struct n
     return true;
 }
 
-static viv_status check_node(struct conversion *c, const struct node *n, const struct node *g,
-                             struct error *err)
+static viv_status check_node(struct conversion *c, const struct node *n, const struct node *g, struct error *err)
 {
     viv_status status = VIV_OK;
     for (const viv_attr *const *a = n->class->attrs; status == VIV_OK && a && *a; a++) {

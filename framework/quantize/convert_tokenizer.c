@@ -86,55 +86,120 @@ static bool same_words(const struct pretokens *a, const struct pretokens *b)
     return same && memcmp(buf_text(&a->text), buf_text(&b->text), a->text.size) == 0;
 }
 
-/* Whether the patterns split the probe into the same words. */
-static viv_status splits_alike(const struct gguf_pre *pre, const struct pretokens *wanted, bool *out,
-                               struct error *err)
+/* Whether words that differ are still the same tokens, as where no token crosses the end of a word. */
+static viv_status same_tokens(const struct token_model *m, const struct pretokens *a, const struct pretokens *b,
+                              bool *out, struct error *err)
 {
-    struct tokenizer *t = tokenizer_new();
-    struct pretokens words = {0};
-    viv_status status = t ? tokenizer_add_byte_level(t, pre->patterns, err) : error_nomem(err);
-    if (status == VIV_OK)
-        status = pretokenizers_apply(&t->pretokenizers, probe, sizeof probe - 1, true, &words, err);
-    *out = status == VIV_OK && same_words(&words, wanted);
-    pretokens_release(&words);
-    tokenizer_destroy(t);
+    const struct pretokens *words[] = {a, b};
+    struct token_ids ids[2] = {{0}};
+    viv_status status = VIV_OK;
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; status == VIV_OK && i < words[k]->n; i++)
+            status = m->encode(m, words[k]->text.data + words[k]->v[i].at, words[k]->v[i].n, &ids[k], err);
+    *out = status == VIV_OK && ids[0].n == ids[1].n &&
+           (!ids[0].n || memcmp(ids[0].ids, ids[1].ids, ids[0].n * sizeof *ids[0].ids) == 0);
+    token_ids_release(&ids[0]);
+    token_ids_release(&ids[1]);
     return status;
 }
 
-/* The pre-tokenizer of GGUF that splits text as the tokenizer does: one of the same name as the architecture, if
- * there are several, else the first. */
+/* How well a pre-tokenizer of GGUF fits: by the words that it makes of the probe, or only by their tokens. */
+enum fit { FITS_NOT, FITS_TOKENS, FITS_WORDS };
+
+static viv_status fit_of(const struct tokenizer *t, const struct gguf_pre *pre, const struct pretokens *wanted,
+                         enum fit *out, struct error *err)
+{
+    struct tokenizer *other = tokenizer_new();
+    struct pretokens words = {0};
+    bool tokens = false;
+    viv_status status = other ? tokenizer_add_byte_level(other, pre->patterns, err) : error_nomem(err);
+    if (status == VIV_OK)
+        status = pretokenizers_apply(&other->pretokenizers, probe, sizeof probe - 1, true, &words, err);
+    const bool same = status == VIV_OK && same_words(&words, wanted);
+    if (status == VIV_OK && !same)
+        status = same_tokens(t->model, &words, wanted, &tokens, err);
+    *out = same ? FITS_WORDS : tokens ? FITS_TOKENS : FITS_NOT;
+    pretokens_release(&words);
+    tokenizer_destroy(other);
+    return status;
+}
+
+/* The pre-tokenizer of GGUF that splits text as the tokenizer does. Of several that fit equally well, one of the
+ * same name as the architecture, else the first. */
 static viv_status find_pre(const struct tokenizer *t, bool whole, const char *architecture, const char **out,
                            struct error *err)
 {
     struct pretokens wanted = {0};
     const struct gguf_pre *pre;
-    const char *found = NULL;
+    enum fit best = FITS_NOT, fit = FITS_NOT;
+    *out = NULL;
     viv_status status = pretokenizers_apply(&t->pretokenizers, probe, sizeof probe - 1, true, &wanted, err);
     for (size_t i = 0; status == VIV_OK && (pre = gguf_pre_at(i)); i++) {
-        bool same = false;
         if (pre->flags & GGUF_RAW || !(pre->flags & GGUF_WHOLE) != !whole)
             continue;
-        status = splits_alike(pre, &wanted, &same, err);
-        if (same && (!found || strcmp(pre->name, architecture) == 0))
-            found = pre->name;
+        status = fit_of(t, pre, &wanted, &fit, err);
+        if (fit > best || (fit != FITS_NOT && fit == best && strcmp(pre->name, architecture) == 0)) {
+            *out = pre->name;
+            best = fit;
+        }
     }
     pretokens_release(&wanted);
-    if (status == VIV_OK && !found)
+    if (status == VIV_OK && !*out)
         status =
             error_set(err, VIV_EUNSUPPORTED,
                       "the tokenizer splits text into words as none of the pre-tokenizers does that GGUF files "
                       "name (tokenizer.ggml.pre)");
-    *out = found;
     return status;
 }
 
-static viv_status put_merges(const struct tokenizer *t, const struct words *v, struct gguf_writer *w,
+/* The merge that a piece is made by where the neighbours with the lowest id merge first (tiktoken): what is left of
+ * it before the last merge. False: it is not made of two. */
+static bool last_merge(const struct tokenizer *t, uint32_t id, struct bpe_merge *out)
+{
+    enum { MOST = 512 };
+    const char *piece = t->vocab.pieces[id];
+    size_t ends[MOST], n = 0;
+    for (size_t i = 1; i <= t->vocab.sizes[id] && n < MOST; i++)
+        if (((unsigned char)piece[i] & 0xC0) != 0x80)
+            ends[n++] = i;
+    while (n > 2) {
+        uint32_t lowest = id, found;
+        size_t at = n;
+        for (size_t i = 0; i + 1 < n; i++) {
+            const size_t begin = i ? ends[i - 1] : 0;
+            if (vocab_find(&t->vocab, piece + begin, ends[i + 1] - begin, &found) && found < lowest) {
+                lowest = found;
+                at = i;
+            }
+        }
+        if (at == n)
+            return false;
+        memmove(&ends[at], &ends[at + 1], (n - at - 1) * sizeof *ends);
+        n--;
+    }
+    out->id = id;
+    return n == 2 && vocab_find(&t->vocab, piece, ends[0], &out->left) &&
+           vocab_find(&t->vocab, piece + ends[0], ends[1] - ends[0], &out->right);
+}
+
+static viv_status merges_by_id(const struct tokenizer *t, struct bpe_merge **out, size_t *n, struct error *err)
+{
+    struct bpe_merge *merges = calloc((size_t)t->vocab.n + 1, sizeof *merges);
+    *n = 0;
+    *out = merges;
+    for (uint32_t i = 0; merges && i < t->vocab.n; i++)
+        if (t->vocab.pieces[i] && last_merge(t, i, &merges[*n]))
+            (*n)++;
+    return merges ? VIV_OK : error_nomem(err);
+}
+
+static viv_status put_merges(const struct tokenizer *t, bool by_id, const struct words *v, struct gguf_writer *w,
                              struct error *err)
 {
     struct bpe_merge *merges = NULL;
     struct arena arena = {0};
     size_t n = 0;
-    viv_status status = bpe_merges(t->model, &merges, &n, err);
+    viv_status status = by_id ? merges_by_id(t, &merges, &n, err) : bpe_merges(t->model, &merges, &n, err);
     const char **texts = status == VIV_OK ? calloc(n + 1, sizeof *texts) : NULL;
     if (status == VIV_OK && !texts)
         status = error_nomem(err);
@@ -255,7 +320,7 @@ static viv_status put_kind(const struct tokenizer *t, const char *architecture, 
         status = find_pre(t, options.ignore_merges, architecture, &pre, err);
         if (status == VIV_OK)
             gguf_put_string(w, "tokenizer.ggml.pre", pre);
-        return status == VIV_OK ? put_merges(t, v, w, err) : status;
+        return status == VIV_OK ? put_merges(t, options.scores != NULL, v, w, err) : status;
     }
     if (bpe && t->model->byte_fallback) {
         gguf_put_string(w, "tokenizer.ggml.model", "llama");
@@ -291,8 +356,8 @@ static viv_status put_special(viv_model *m, const struct tokenizer *t, uint64_t 
     static const char *const more[] = {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"};
     const struct template *around = &t->template;
     const bool bert = wordpiece_prefix(t->model) != NULL;
-    const int32_t bos = around->n_before ? around->before[0] : t->bos,
-                  eos = around->n_after && bert ? around->after[0] : t->eos;
+    const int32_t bos = around->n_before ? around->before[0] : t->bos;
+    const int32_t eos = around->n_after && (bert || t->eos < 0) ? around->after[0] : t->eos;
     size_t n_more = 0;
     if (around->n_before > 1 || around->n_after > 1 || (around->n_after && around->after[0] != eos))
         return error_set(

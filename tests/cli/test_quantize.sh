@@ -78,7 +78,6 @@ check 'and a type that can be written' fails "did you mean 'q6_k'?" "$viv" quant
 check 'a rule that names nothing is refused' fails "the nearest names are 'blk.0.ffn_down.weight'" \
     "$viv" quantize "$blocks" --type q4_0 --rule 'blk.0.ffn_dwn.weight=q8_0'
 check 'so is one that names vectors alone' fails 'stays as it is' "$viv" quantize "$blocks" --type q4_0 --rule 'output_norm*=q8_0'
-check 'weights of safetensors are refused with a way out' fails 'convert the model to GGUF' "$viv" quantize "$golden/llama-gqa" --type q4_0
 check 'q2_k_s needs a matrix' fails 'viv calibrate' "$viv" quantize shakespeare --type q2_k_s
 
 # --- the file --------------------------------------------------------------------------------------------------------
