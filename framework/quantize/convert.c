@@ -245,7 +245,7 @@ static viv_status read_header(struct conversion *c, struct error *err)
     return status == VIV_OK ? spec_expand(c->spec, &c->header, &c->expansion, err) : status;
 }
 
-/* Marks keys that only GGUF has, and whose params would have another value without them. */
+/* Marks keys without which params would have another value. */
 static bool mark_more(struct conversion *c)
 {
     bool more = false;
@@ -259,6 +259,13 @@ static bool mark_more(struct conversion *c)
     return more;
 }
 
+/* A value of a param that config.json lacks: one that says that a model is as most are. */
+static bool is_neutral(const struct value *v)
+{
+    return v->kind == VALUE_NONE || (v->kind == VALUE_FLOAT && (v->f == 0 || v->f == 1)) ||
+           ((v->kind == VALUE_INT || v->kind == VALUE_BOOL) && v->i == 0);
+}
+
 static viv_status convert(struct conversion *c, struct error *err)
 {
     const struct expansion *e = c->m->expansion;
@@ -268,7 +275,7 @@ static viv_status convert(struct conversion *c, struct error *err)
     if (status == VIV_OK && (!c->written || !c->weights))
         status = error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < c->n_keys; i++)
-        c->written[i] = !c->keys[i].only_gguf;
+        c->written[i] = !c->keys[i].only_gguf || !is_neutral(&c->keys[i].value);
     if (status == VIV_OK)
         status = make_header(c, false, err);
     if (status == VIV_OK)

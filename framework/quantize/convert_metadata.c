@@ -157,6 +157,23 @@ viv_status convert_rope_divisors(struct conversion *c, const float **out, uint64
     return VIV_OK;
 }
 
+/* Values of a head are as long as its keys, unless the spec has a key for them, too: readers other than ours want
+ * to be told. */
+static void put_value_length(const struct conversion *c, struct gguf_writer *w, const char *architecture)
+{
+    const struct gguf_key *found = NULL;
+    char key[256];
+    for (uint32_t i = 0; i < c->n_keys; i++) {
+        if (text_ends_in(c->keys[i].key, ".attention.value_length"))
+            return;
+        if (text_ends_in(c->keys[i].key, ".attention.key_length") && c->written[i])
+            found = &c->keys[i];
+    }
+    snprintf(key, sizeof key, "%s.attention.value_length", architecture);
+    if (found && found->value.kind == VALUE_INT && found->value.i > 0 && found->value.i <= UINT32_MAX)
+        gguf_put_u32(w, key, (uint32_t)found->value.i);
+}
+
 /* --- all ----------------------------------------------------------------------------------------------------- */
 
 viv_status convert_metadata(struct conversion *c, struct gguf_writer *w, struct error *err)
@@ -180,6 +197,7 @@ viv_status convert_metadata(struct conversion *c, struct gguf_writer *w, struct 
         else
             status = put_key(w, k, err);
     }
+    put_value_length(c, w, architecture);
     snprintf(key, sizeof key, "%s.vocab_size", architecture);
     if (status == VIV_OK && !has_vocab && n_vocab && n_vocab->kind == VALUE_INT && n_vocab->i <= UINT32_MAX)
         gguf_put_u32(w, key, (uint32_t)n_vocab->i);
