@@ -33,9 +33,13 @@ viv_status source_of_gguf(const struct checkpoint *c, struct weight_source *out,
  * weight, an option or a tokenizer; and where the result would not be the same model. Reads no weights. */
 viv_status source_convert(viv_model *m, struct weight_source *out, struct error *err);
 
-/* The model with only some of its tokens. keep: [n_vocab] whether a token stays; `inner` is borrowed. See
- * keep_vocab.c for what stays besides. *n_kept: how many stay. */
-viv_status source_keep_vocab(const struct weight_source *inner, const bool *keep, uint64_t n_vocab,
-                             struct weight_source *out, uint64_t *n_kept, struct error *err);
+/* Tokens of a model's tokenizer; 0: it has none. */
+uint64_t source_vocab_size(const struct weight_source *s);
+/* Of a source with fewer tokens: [*n] the ids that they had. */
+const uint32_t *source_kept_ids(const struct weight_source *s, uint64_t *n);
+/* The model with only some of its tokens, which are numbered anew in their order. keep: [source_vocab_size] whether
+ * a token stays; those that others need are added. `inner` is borrowed. */
+viv_status source_keep_vocab(const struct weight_source *inner, bool *keep, struct weight_source *out,
+                             struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "cli/passage.h"
 #include "kernels/kernels.h"
 #include "quality/divergence.h"
+#include "quantize/keep_list.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -19,7 +20,7 @@
 struct quantize_arguments {
     struct common common;
     const char *type, *output, *imatrix, *verify;
-    struct string_list rules;
+    struct string_list rules, keep_vocab;
     bool force, dry_run, json, verbose;
 };
 static const struct quantize_arguments defaults = {0};
@@ -34,6 +35,10 @@ static const struct option table[] = {
      .help = "tensors whose names match PATTERN get TYPE; may be repeated, the last that matches counts"},
     {"imatrix", 0, OPTION_STRING, OPT(imatrix), "FILE",
      .help = "an importance matrix of viv calibrate or llama-imatrix"},
+    {"keep-vocab", 0, OPTION_STRINGS, OPT(keep_vocab), "LIST",
+     .help = "keep only these tokens, and those that the tokenizer needs: FILE, with an id or a range as 100-199 "
+             "on each "
+             "line, or @FILE, a text whose tokens they are; may be repeated"},
     {"force", 0, OPTION_FLAG, OPT(force), .help = "replace a file that exists"},
     {"dry-run", 0, OPTION_FLAG, OPT(dry_run), .help = "print what would be written, and write nothing"},
     {"verify", 0, OPTION_STRING, OPT(verify), "FILE",
@@ -49,6 +54,7 @@ struct run {
     struct checkpoint own;
     const struct checkpoint *source; /* the model's files */
     struct weight_source weights;    /* the model in GGUF */
+    struct weight_source smaller;    /* the same with fewer tokens, by --keep-vocab */
     const struct mix *mix;
     struct type_rule *rules;
     struct imatrix imatrix;
@@ -75,10 +81,31 @@ static viv_status open_source(struct run *r, struct error *err)
     return status;
 }
 
+static viv_status keep_vocab(struct run *r, struct error *err)
+{
+    const struct string_list *lists = &r->options->keep_vocab;
+    const uint64_t n = source_vocab_size(&r->weights);
+    bool *keep = calloc(n + 1, sizeof *keep);
+    viv_status status = keep ? VIV_OK : error_nomem(err);
+    for (size_t i = 0; status == VIV_OK && i < lists->n; i++)
+        status = keep_list_read(lists->items[i], r->weights.header, keep, n, err);
+    if (status == VIV_OK)
+        status = source_keep_vocab(&r->weights, keep, &r->smaller, err);
+    free(keep);
+    return status;
+}
+
 static viv_status open_weights(struct run *r, struct error *err)
 {
-    return checkpoint_is_gguf(r->source) ? source_of_gguf(r->source, &r->weights, err)
-                                         : source_convert(r->opened.model, &r->weights, err);
+    viv_status status = checkpoint_is_gguf(r->source) ? source_of_gguf(r->source, &r->weights, err)
+                                                      : source_convert(r->opened.model, &r->weights, err);
+    return status == VIV_OK && r->options->keep_vocab.n ? keep_vocab(r, err) : status;
+}
+
+/* What is quantized. */
+static const struct weight_source *final_source(const struct run *r)
+{
+    return r->smaller.header ? &r->smaller : &r->weights;
 }
 
 static viv_status read_rules(struct run *r, struct error *err)
@@ -96,8 +123,14 @@ static viv_status read_rules(struct run *r, struct error *err)
 /* MODEL-TYPE.gguf, without the directory and the number of a part. */
 static viv_status name_output(struct run *r, struct error *err)
 {
-    const char *given = r->options->output, *base = path_base(r->source->path);
-    size_t n = strlen(base);
+    const char *given = r->options->output, *path = r->source->path;
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') /* of a directory */
+        end--;
+    const char *base = path + end;
+    while (base > path && base[-1] != '/')
+        base--;
+    size_t n = (size_t)(path + end - base);
     unsigned part, parts;
     n -= text_ends_in(base, ".gguf") ? 5 : 0;
     if (n > 15 && sscanf(base + n - 15, "-%5u-of-%5u", &part, &parts) == 2)
@@ -164,8 +197,8 @@ static viv_status prepare(struct run *r, struct error *err)
     if (status == VIV_OK && o->imatrix)
         status = imatrix_read(&r->imatrix, o->imatrix, err);
     if (status == VIV_OK)
-        status = quantize_plan(&r->plan, &r->weights, r->mix, r->rules, o->rules.n, o->imatrix ? &r->imatrix : NULL,
-                               err);
+        status = quantize_plan(&r->plan, final_source(r), r->mix, r->rules, o->rules.n,
+                               o->imatrix ? &r->imatrix : NULL, err);
     return status;
 }
 
@@ -224,6 +257,9 @@ static void print_sum(const struct run *r, const struct divergence *d)
     printf("size             %s, %.2f bits per weight\n", human_bytes(p->bytes).text, bits_per_weight(p->bytes, p));
     printf("the source       %s, %.2f bits per weight\n", human_bytes(p->bytes_before).text,
            bits_per_weight(p->bytes_before, p));
+    if (r->smaller.header)
+        printf("tokens           %" PRIu64 " of %" PRIu64 "\n", source_vocab_size(&r->smaller),
+               source_vocab_size(&r->weights));
     if (!r->options->dry_run)
         printf("time             %s\n", human_seconds(r->seconds).text);
     if (!d)
@@ -248,6 +284,17 @@ static json_t *tensors_as_json(const struct quantize_plan *p)
     return list;
 }
 
+/* The ids of the tokens that stay, in the order of their new ones; null: all stay as they are. */
+static json_t *tokens_as_json(const struct run *r)
+{
+    uint64_t n = 0;
+    const uint32_t *ids = r->smaller.header ? source_kept_ids(&r->smaller, &n) : NULL;
+    json_t *list = ids ? json_array() : json_null();
+    for (uint64_t i = 0; i < n; i++)
+        json_array_append_new(list, json_integer(ids[i]));
+    return list;
+}
+
 static viv_status print_as_json(const struct run *r, const struct divergence *d, struct error *err)
 {
     const struct quantize_plan *p = &r->plan;
@@ -258,12 +305,12 @@ static viv_status print_as_json(const struct run *r, const struct divergence *d,
                       "predicted", (json_int_t)d->n_predicted)
           : json_null();
     return cli_print_json(
-        json_pack("{s:o, s:o, s:s, s:I, s:I, s:f, s:f, s:o, s:o, s:o}", "model", cli_json_word(r->model), "output",
-                  r->options->dry_run ? json_null() : cli_json_word(r->output), "type", r->mix->name, "bytes",
-                  (json_int_t)p->bytes, "source_bytes", (json_int_t)p->bytes_before, "bits_per_weight",
+        json_pack("{s:o, s:o, s:s, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:o}", "model", cli_json_word(r->model),
+                  "output", r->options->dry_run ? json_null() : cli_json_word(r->output), "type", r->mix->name,
+                  "bytes", (json_int_t)p->bytes, "source_bytes", (json_int_t)p->bytes_before, "bits_per_weight",
                   bits_per_weight(p->bytes, p), "source_bits_per_weight", bits_per_weight(p->bytes_before, p),
                   "seconds", r->options->dry_run ? json_null() : cli_json_number(r->seconds), "verify", verify,
-                  "tensors", tensors_as_json(p)),
+                  "kept_tokens", tokens_as_json(r), "tensors", tensors_as_json(p)),
         false, err);
 }
 
@@ -348,6 +395,9 @@ static int quantize(const struct arguments *a)
         return cli_usage_error("quantize", "--lora: adapters are merged into weights as they run, not into a file");
     if (options->verify && options->dry_run)
         return cli_usage_error("quantize", "--dry-run writes nothing that --verify could measure");
+    if (options->verify && options->keep_vocab.n)
+        return cli_usage_error("quantize",
+                               "--verify compares models of the same tokens, and --keep-vocab takes some away");
     viv_status status = prepare(&r, &err);
     if (status == VIV_OK)
         print_notices(&r);
@@ -358,6 +408,7 @@ static int quantize(const struct arguments *a)
     if (status == VIV_OK)
         status = print_result(&r, options->verify ? &d : NULL, &err);
     quantize_plan_release(&r.plan);
+    source_release(&r.smaller);
     source_release(&r.weights);
     imatrix_release(&r.imatrix);
     for (size_t i = 0; r.rules && i < options->rules.n; i++)
@@ -373,19 +424,29 @@ const struct command command_quantize = {
     .summary = "writes a model with quantized weights",
     .words = "MODEL",
     .text =
-        "Writes the weights of a GGUF model in other types, as a GGUF file that llama.cpp reads, too. Metadata and "
-        "tokenizer are copied.\n"
+        "Writes a model's weights in other types, as a GGUF file that llama.cpp reads, too. Of a GGUF model, "
+        "metadata and "
+        "tokenizer are copied. A checkpoint of Hugging Face's (safetensors, quantized ones too) becomes GGUF by "
+        "its "
+        "family's spec: what GGUF has no words for is refused, so that the result computes the same.\n"
         "--type names a mix, as llama-quantize has them: most weights get one type, and those that matter more get "
         "more bits. From small to large: q2_k_s (with --imatrix), q2_k, q3_k_s, q3_k_m, q3_k_l, iq4_xs, iq4_nl, "
         "q4_k_s, q4_0, q4_k_m, q4_1, q5_k_s, q5_0, q5_k_m, q5_1, q6_k, q8_0, f16, bf16, f32; mxfp4_moe for models "
         "with experts. --rule changes the type of single tensors.\n"
         "An importance matrix (viv calibrate) says which columns of each weight matter; with it, q4_k_m and "
-        "smaller are clearly better.",
+        "smaller are clearly better.\n"
+        "--keep-vocab is for devices that need few words: rows of the embedding and of the output head go with the "
+        "tokens, "
+        "which are numbered anew (--json has the ids that they had). Control tokens, bytes and the pieces that "
+        "merges "
+        "need stay, and what the chat template writes, if a text is given. The logits of tokens that stay are what "
+        "they were.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct quantize_arguments),
     .examples = "viv quantize model-f16.gguf --type q4_k_m -o model-q4_k_m.gguf\n"
                 "viv quantize m.gguf --type q4_k_m --rule '*.ffn_down.weight=q6_k' --dry-run\n"
+                "viv quantize ./Qwen3-0.6B --type q4_k_m --keep-vocab @phrases.txt -o small.gguf\n"
                 "viv quantize m.gguf --type iq4_xs --imatrix imatrix.gguf --verify wiki.txt",
     .group = GROUP_MAKE,
     .models = true,
