@@ -195,6 +195,8 @@ static viv_status choose(struct smaller *s, struct error *err)
             keep_scored(s, i);
     for (uint64_t i = 0; i < s->n; i++)
         s->n_kept += s->keep[i];
+    if (s->n_kept == 0)
+        return error_set(err, VIV_EINVAL, "--keep-vocab: no token stays");
     s->ids = calloc(s->n_kept + 1, sizeof *s->ids);
     s->now = calloc(s->n, sizeof *s->now);
     if (!s->ids || !s->now)
