@@ -8,14 +8,18 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-static double yarn_magnitude(const struct rope *r, const viv_infer *b)
+double rope_yarn_magnitude(double factor, double mscale, double all_dim)
 {
-    double mscale = b->get_float(b, "rope.mscale"), all_dim = b->get_float(b, "rope.mscale_all_dim");
-    if (r->factor <= 1)
+    if (factor <= 1)
         return 1;
     if (mscale == 0 || all_dim == 0)
-        return 0.1 * log(r->factor) + 1;
-    return (0.1 * mscale * log(r->factor) + 1) / (0.1 * all_dim * log(r->factor) + 1);
+        return 0.1 * log(factor) + 1;
+    return (0.1 * mscale * log(factor) + 1) / (0.1 * all_dim * log(factor) + 1);
+}
+
+static double yarn_magnitude(const struct rope *r, const viv_infer *b)
+{
+    return rope_yarn_magnitude(r->factor, b->get_float(b, "rope.mscale"), b->get_float(b, "rope.mscale_all_dim"));
 }
 
 viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)

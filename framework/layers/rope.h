@@ -77,6 +77,8 @@ struct rope {
 viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim);
 viv_status rope_prepare(struct rope *r, const viv_prepare *p);
 void rope_release(struct rope *r);
+/* The default of yarn's attention_factor. */
+double rope_yarn_magnitude(double factor, double mscale, double mscale_all_dim);
 /* By what llama3's scaling divides a frequency. Needs factor, low_freq_factor, high_freq_factor, original_context.
  */
 double rope_llama3_divisor(const struct rope *r, double frequency);

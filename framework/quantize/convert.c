@@ -58,7 +58,8 @@ static uint32_t type_of(const struct conversion *c, uint32_t i, bool raw)
         !requantizer_init(&rows, t->dtype, VIV_F32, (uint64_t)t->dl.shape[t->dl.ndim - 1]))
         return VIV_F32;
     for (uint32_t k = 0; !raw && k < w->n_transforms; k++)
-        if (w->transforms[k].kind >= TRANSFORM_ADD)
+        if (w->transforms[k].kind >= TRANSFORM_ADD ||
+            (w->transforms[k].kind == TRANSFORM_UNPACK && dtype_get(t->dtype)->block > 1))
             return VIV_F32;
     return t->dtype == VIV_F64 ? VIV_F32 : t->dtype;
 }

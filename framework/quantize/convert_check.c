@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/size.h"
+#include "layers/rope.h"
 #include "spec/expr.h"
 
 #include <inttypes.h>
@@ -60,6 +61,35 @@ static bool is_scaling(const struct node *n, const char *word)
     return (v ? v->kind == VALUE_STRING && strcmp(v->s, word) == 0 : strcmp(word, "none") == 0);
 }
 
+static double number_of(const struct node *n, const char *name)
+{
+    const viv_attr *a = layer_attr(n->class, name);
+    const struct value v = a ? value_of(n, a) : (struct value){0};
+    return v.kind == VALUE_INT || v.kind == VALUE_FLOAT ? expr_value_number(&v) : 0;
+}
+
+/* By what cos and sin are multiplied, which there are several ways to say. */
+static double magnitude_of(const struct node *n)
+{
+    if (!is_scaling(n, "yarn"))
+        return number_of(n, "rope.attn_factor");
+    const double plain = node_attr(n, "rope.attention_factor")
+                             ? number_of(n, "rope.attention_factor")
+                             : rope_yarn_magnitude(number_of(n, "rope.factor"), number_of(n, "rope.mscale"),
+                                                   number_of(n, "rope.mscale_all_dim"));
+    return plain * number_of(n, "rope.attn_factor");
+}
+
+static bool is_magnitude(const char *name)
+{
+    static const char *const names[] = {"rope.attention_factor", "rope.attn_factor", "rope.mscale",
+                                        "rope.mscale_all_dim"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* Numbers of a layer that mean nothing, or the same, whatever they are. */
 static bool is_allowed(const struct node *a, const struct node *b, const char *name)
 {
@@ -68,6 +98,8 @@ static bool is_allowed(const struct node *a, const struct node *b, const char *n
         "rope.truncate", "rope.mscale",          "rope.mscale_all_dim",   "rope.original_context", "rope.scaling"};
     if (strcmp(name, "rope.interleaved") == 0)
         return true; /* see find_order */
+    if (is_magnitude(name) && !is_scaling(a, "longrope") && !is_scaling(b, "longrope"))
+        return same_number(magnitude_of(a), magnitude_of(b));
     const bool none = is_scaling(b, "none") && (is_scaling(a, "none") || is_scaling(a, "llama3"));
     for (size_t i = 0; none && i < sizeof without_scaling / sizeof *without_scaling; i++)
         if (strcmp(name, without_scaling[i]) == 0)

@@ -14,6 +14,7 @@
 #include "tokenizer/pipeline.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,7 +250,7 @@ static viv_status score_words(const struct tokenizer *t, const struct bpe_option
                               struct error *err)
 {
     for (uint64_t i = 0; options->scores && i < v->n && i < t->vocab.n; i++)
-        v->scores[i] = options->scores[i];
+        v->scores[i] = isfinite(options->scores[i]) ? options->scores[i] : 0; /* of what is in no text */
     for (int b = 0; b < 256; b++)
         if (t->model->byte_ids[b] >= 0 && (uint64_t)t->model->byte_ids[b] < v->n)
             v->types[t->model->byte_ids[b]] = TYPE_BYTE;

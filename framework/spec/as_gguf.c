@@ -49,6 +49,15 @@ static viv_status their_choice(const struct expansion *e, const struct param *p,
     return VIV_OK;
 }
 
+/* Which of several params with the same key has it: one that files say, then one that only GGUF files say, then one
+ * whose value is in the spec. */
+enum { RANK_OF_BOTH, RANK_OF_GGUF, RANK_OF_SPEC, N_RANKS };
+static int rank_of(const struct param *p)
+{
+    const struct yaml *hf = yaml_get(p->declaration, "hf");
+    return p->value ? RANK_OF_SPEC : hf && hf->kind == YAML_LIST && hf->n == 0 ? RANK_OF_GGUF : RANK_OF_BOTH;
+}
+
 static bool is_there(const struct gguf_key *keys, uint32_t n, const char *key)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -66,8 +75,7 @@ static viv_status add_key(const struct expansion *e, uint32_t param, struct aren
     k.key = arena_printf(arena, "%s%s", key[0] == '.' ? s->gguf_name : "", key);
     if (!k.key)
         return error_nomem(err);
-    const struct yaml *hf = yaml_get(s->params[param].declaration, "hf");
-    k.only_gguf = hf && hf->kind == YAML_LIST && hf->n == 0;
+    k.only_gguf = rank_of(&s->params[param]) == RANK_OF_GGUF;
     if (is_there(keys, *n, k.key))
         return VIV_OK;
     viv_status status = their_choice(e, &s->params[param], &k, err);
@@ -89,15 +97,24 @@ viv_status expansion_gguf_keys(const struct expansion *e, struct arena *arena, s
                       "%s: the family has no name in GGUF files (`matches: {gguf: ...}`), so its weights cannot "
                       "be written as one",
                       s->path);
-    for (int only_gguf = 0; only_gguf < 2; only_gguf++)
-        for (uint32_t i = 0; status == VIV_OK && i < e->n_params; i++) {
-            const struct yaml *hf = s->params[i].declaration ? yaml_get(s->params[i].declaration, "hf") : NULL;
-            const bool only = hf && hf->kind == YAML_LIST && hf->n == 0;
-            if (only == only_gguf && key_of(&s->params[i]))
+    for (int rank = 0; rank < N_RANKS; rank++)
+        for (uint32_t i = 0; status == VIV_OK && i < e->n_params; i++)
+            if (key_of(&s->params[i]) && rank_of(&s->params[i]) == rank)
                 status = add_key(e, i, arena, keys, n, err);
-        }
     *out = keys;
     return status;
+}
+
+/* The entry by which GGUF files have a weight: its own; or, if it stands in for one that only they have, as in
+ * another layout, that one's. */
+static const struct weight_entry *entry_of(const struct spec *s, const struct weight *w)
+{
+    for (uint32_t i = 0; i < s->n_weights; i++) {
+        const struct yaml *body = s->weights[i].body, *otherwise = yaml_get(body, "else");
+        if (otherwise && strcmp(otherwise->text, w->key) == 0 && yaml_get(body, "gguf") && !yaml_get(body, "hf"))
+            return &s->weights[i];
+    }
+    return spec_weight(s, w->key);
 }
 
 viv_status expansion_gguf_weights(const struct expansion *e, const struct checkpoint *metadata, struct arena *arena,
@@ -109,7 +126,7 @@ viv_status expansion_gguf_weights(const struct expansion *e, const struct checkp
         expander_take_params(&x, e);
     for (uint32_t i = 0; status == VIV_OK && i < e->n_weights; i++) {
         const struct weight *w = &e->weights[i];
-        const struct weight_entry *entry = spec_weight(e->spec, w->key);
+        const struct weight_entry *entry = entry_of(e->spec, w);
         out[i] = (struct weight){.key = w->key, .index = w->index, .n_dims = w->n_dims, .at = w->at};
         memcpy(out[i].dims, w->dims, sizeof w->dims);
         x.index = w->index;

@@ -12,7 +12,7 @@ same() { quantize "$golden/$1" --type "$2" -o "$work/c.gguf" && "$viv" diff "$go
 
 for name in llama-gqa llama-mqa-tied llama-bias llama-rope-linear llama-rope-llama3 llama-rope-llama3-v5 llama-rope-yarn mistral-full \
     qwen2 qwen3 gemma gemma2 gemma3 phi phi3 phi3-longrope smollm3 mixtral qwen2_moe qwen3_moe olmoe granite granitemoe gpt_oss falcon \
-    falcon-groups bloom gpt2 gptj gpt_neox stablelm starcoder2 cohere cohere2 glm glm4 olmo2 exaone4 nemotron mpt t5 bert; do
+    falcon-groups bloom gpt2 gptj gpt_neox stablelm starcoder2 cohere cohere2 glm glm4 olmo2 exaone4 nemotron mpt t5 bert deepseek_v2 deepseek_v3; do
     check "$name" same "$name" f32
 done
 check 'tensors in several files, of bf16' same llama-bf16-sharded bf16
