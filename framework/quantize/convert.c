@@ -433,5 +433,6 @@ viv_status source_convert(viv_model *m, struct weight_source *out, struct error 
     c->bindings = bindings;
     c->tensor = UINT32_MAX;
     status = convert(c, err);
+    out->window = c->window;
     return status == VIV_OK ? VIV_OK : error_prefix(err, "%s cannot be written as GGUF", m->checkpoint.path);
 }

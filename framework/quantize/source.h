@@ -14,6 +14,7 @@
 struct weight_source {
     const struct checkpoint *header; /* names, shapes, types and metadata; its tensors may have no data */
     void *self;                      /* of the kind */
+    uint64_t window; /* the width of a window that GGUF files leave out, to which the context was cut; 0: none */
     /* NULL: the header's tensors have data. See source_rows. */
     viv_status (*rows)(void *self, uint32_t tensor, uint64_t first, uint64_t *n, const void **out,
                        struct error *err);

@@ -30,7 +30,7 @@ once() {
         quantize "$work/f32.gguf" --type q8_0 -o "$work/twice.gguf" && cmp "$work/direct.gguf" "$work/twice.gguf"
 }
 check 'types are those of the same model in GGUF' once
-window() { same mistral f32 && says 'at the context of 17' "$viv" inspect "$work/c.gguf"; }
+window() { same mistral f32 && grep -q 'the context becomes its 17 tokens' "$work/said" && says 'at the context of 17' "$viv" inspect "$work/c.gguf"; }
 check 'a window that GGUF does not have becomes the context' window
 
 # --- the tokenizer ---------------------------------------------------------------------------------------------------

@@ -205,6 +205,18 @@ static viv_status prepare(struct run *r, struct error *err)
 static void print_notices(const struct run *r)
 {
     const struct quantize_plan *p = &r->plan;
+    const char *parts = "";
+    const uint32_t n_unused = r->opened.model && r->weights.self ? model_n_unused(r->opened.model, &parts) : 0;
+    if (n_unused) {
+        fprintf(stderr, "viv: %" PRIu32 " tensors of other parts are left out: ", n_unused);
+        cli_print_safe(stderr, parts, strlen(parts));
+        fprintf(stderr, "\n");
+    }
+    if (r->weights.window)
+        fprintf(stderr,
+                "viv: GGUF files of this family have no window: the context becomes its %" PRIu64
+                " tokens, within which the model is the same\n",
+                r->weights.window);
     if (p->n_requantized)
         fprintf(stderr,
                 "viv: %" PRIu32
