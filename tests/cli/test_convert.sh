@@ -60,6 +60,11 @@ check 'another scale' refused 'cannot say that scale of layers.0.attention' gemm
 check 'positions that stretch as they grow' refused "stretched by 'dynamic'" llama-rope-dynamic
 check 'other layers' refused 'build other layers' qwen3_moe-sparse-step
 planned() { ends 0 "$viv" quantize "$golden/qwen3_moe" --type q4_0 --dry-run && grep -q 'blk.0.ffn_down_exps.weight' "$work/out"; }
+adapted() {
+    printf 'viv: 1\nuse: llama\ncheckpoint: llama\nadapters: [lora]\n' >"$work/adapted.yaml" && cp -r "$golden/llama-gqa" "$work/llama" &&
+        cp -r "$golden/lora-plain" "$work/lora" && fails 'the spec has adapters' "$viv" quantize "$work/adapted.yaml" --type f32 -o "$work/x.gguf"
+}
+check 'a spec with adapters' adapted
 check 'a dry run names the tensors of the result' planned
 check 'a matrix has the names of GGUF' fails 'no importance matrix' "$viv" quantize "$golden/qwen3" --type q4_0 --imatrix "$golden/quality/text.txt" -o "$work/x.gguf"
 finish

@@ -69,6 +69,7 @@ struct run {
 /* A GGUF file needs no family; one of safetensors becomes GGUF by its family's spec. */
 static viv_status open_source(struct run *r, struct error *err)
 {
+    uint32_t n_adapters = 0;
     viv_status status = checkpoint_probe(r->model) ? checkpoint_open(&r->own, r->model, err) : VIV_OK;
     r->source = &r->own;
     if (status == VIV_OK && (!r->own.format || !checkpoint_is_gguf(&r->own))) {
@@ -77,6 +78,12 @@ static viv_status open_source(struct run *r, struct error *err)
         r->source = status == VIV_OK ? model_checkpoint(r->opened.model) : NULL;
         if (status == VIV_OK && !r->source)
             status = error_set(err, VIV_EUNSUPPORTED, "%s: a spec without weights", r->model);
+        if (status == VIV_OK)
+            spec_adapters(model_spec(r->opened.model), &n_adapters);
+        if (n_adapters)
+            status = error_set(
+                err, VIV_EUNSUPPORTED,
+                "%s: the spec has adapters, which are merged into weights as they run, not into a file", r->model);
     }
     return status;
 }
