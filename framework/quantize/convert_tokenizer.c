@@ -261,11 +261,9 @@ static viv_status score_words(const struct tokenizer *t, const struct bpe_option
 static viv_status adds_space(const struct tokenizer *t, bool *out, struct error *err)
 {
     struct token_ids ids = {0};
-    struct buf text = {0};
     viv_status status = tokenizer_encode(t, "a", 1, 0, &ids, err);
     const char *first = status == VIV_OK && ids.n ? tokenizer_piece(t, ids.ids[0]) : NULL;
     *out = first && strncmp(first, "\xE2\x96\x81", 3) == 0;
-    buf_release(&text);
     token_ids_release(&ids);
     return status;
 }
