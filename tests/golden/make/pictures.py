@@ -236,8 +236,63 @@ def files():
     (GOLDEN / "animations.tsv").write_text("\n".join(lines) + "\n")
 
 
+# --- resize ------------------------------------------------------------------------------------------------------
+
+FILTERS = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]  # by Pillow's numbers
+N_RESIZES, N_PER_LINE = 1000, 50
+
+
+def mix(n):
+    n = (n ^ (n >> 16)) * 0x45D9F3B % 2**32
+    n = (n ^ (n >> 16)) * 0x45D9F3B % 2**32
+    return n ^ (n >> 16)
+
+
+def sizes(i):
+    """Two sizes, height first; one in eight keeps a side, few are long and thin."""
+    a = [mix(4 * i + k + 1) for k in range(4)]
+    h, w, oh, ow = (1 + v % (40 if i % 3 else 160) for v in a)
+    if i % 16 == 3:
+        oh = h
+    if i % 16 == 7:
+        ow = w
+    if i % 50 == 11:
+        h, w, oh, ow = 1, 4000, 1 + oh % 3, 37
+    return h, w, oh, ow
+
+
+def resized(pixels, oh, ow, filter, backend):
+    if backend == "pillow":
+        return np.asarray(Image.fromarray(pixels).resize((ow, oh), filter))
+    import torch
+    from torchvision.transforms.v2 import functional as F
+    mode = {0: F.InterpolationMode.NEAREST_EXACT, 1: F.InterpolationMode.LANCZOS, 2: F.InterpolationMode.BILINEAR,
+            3: F.InterpolationMode.BICUBIC}[filter]
+    out = F.resize(torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), [oh, ow], interpolation=mode, antialias=True)
+    return out.permute(1, 2, 0).numpy()
+
+
+def resize():
+    """A line: back-end, filter, CRC-32 over the pixels of N_PER_LINE pictures, each; the sizes are those of sizes()."""
+    lines = []
+    for backend in "pillow", "torchvision":
+        for filter, name in enumerate(FILTERS):
+            if backend == "torchvision" and name in ("box", "hamming"):
+                continue
+            sums = []
+            for first in range(0, N_RESIZES, N_PER_LINE):
+                value = 0
+                for i in range(first, first + N_PER_LINE):
+                    h, w, oh, ow = sizes(i)
+                    out = resized(picture(i, h, w), oh, ow, filter, backend)
+                    value = zlib.crc32(np.ascontiguousarray(out).tobytes(), value)
+                sums.append(f"{value:08x}")
+            lines.append("\t".join([backend, name, *sums]))
+    (GOLDEN / "resize.tsv").write_text("\n".join(lines) + "\n")
+
+
 if __name__ == "__main__":
-    parts = {"files": files}
+    parts = {"files": files, "resize": resize}
     GOLDEN.mkdir(exist_ok=True)
     for part in sys.argv[1:] or list(parts):
         parts[part]()
