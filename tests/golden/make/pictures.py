@@ -2,11 +2,12 @@
 """What the reference makes of pictures: decoding, resizing, whole preprocessors.
 
     pip install numpy pillow==13.0.0 torch==2.15.0 torchvision==0.29.2 transformers==5.24.0
-    python pictures.py [files] [resize] [preprocessors]      # all of them by default; writes tests/golden/vlm/
+    python pictures.py [files] [resize] [size_rules] [preprocessors]      # all of them by default; writes tests/golden/vlm/
 
 files:         tests/vlm/corpus_picture/: PngSuite, whose PNG files are decoded here by 60 lines of Python, and small JPEG,
                WebP and GIF files, made and decoded by Pillow; pictures.tsv has the CRC-32 of their pixels
 resize:        resize.tsv: the CRC-32 of pictures of random sizes resized by Pillow and by torchvision
+size_rules:    size_rules.tsv: what pictures of random sizes are resized to and cut into by functions of transformers
 preprocessors: preprocessors.json: settings, sizes and the CRC-32 of the pixel values of image processors of transformers
 
 Pictures to resize come from `picture` below, which tests/vlm/picture_of.h does as well.
@@ -291,8 +292,249 @@ def resize():
     (GOLDEN / "resize.tsv").write_text("\n".join(lines) + "\n")
 
 
+# --- size rules ---------------------------------------------------------------------------------------------------
+
+N_SIZES = 400
+
+
+def size_of(i):
+    most = (40, 400, 4000)[i % 3]
+    h, w = 1 + mix(2 * i + 7) % most, 1 + mix(2 * i + 8) % most
+    if i % 10 == 4:
+        w = h
+    if i % 10 == 9:
+        w = 1 + h // 3 + h * (i % 4)
+    return h, w
+
+
+def module(name):
+    import importlib
+    return importlib.import_module(f"transformers.models.{name}.image_processing_{name}")
+
+
+def grid(resized, rows=1, cols=1):
+    return [*resized, rows, cols]
+
+
+class Rules:
+    """Of a size: for each view the size that it is resized to, and its rows and columns of tiles."""
+
+    def CLIP(self, h, w):
+        from transformers.image_transforms import get_resize_output_image_size
+        return grid(get_resize_output_image_size(np.zeros((h, w, 1), bool), 224, default_to_square=False, input_data_format="channels_last"))
+
+    def Qwen2VL(self, h, w):
+        return grid(module("qwen2_vl").smart_resize(h, w, max_pixels=28 * 28 * 1280))
+
+    def Glm46V(self, h, w):
+        return grid(module("glm46v").smart_resize(2, h, w, max_pixels=28 * 28 * 15000))
+
+    def LlavaNext(self, h, w, points=((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)), tile=336):
+        from transformers.image_processing_utils import get_patch_output_size, select_best_resolution
+        best = select_best_resolution((h, w), points)
+        resized = get_patch_output_size(np.zeros((h, w, 1), bool), best, "channels_last")
+        return grid((tile, tile)) + grid(resized, best[0] // tile, best[1] // tile)
+
+    def LlavaOnevision(self, h, w):
+        return self.LlavaNext(h, w, [(384 * y, 384 * x) for y in range(1, 7) for x in range(1, 7)], 384)
+
+    def Idefics3(self, h, w):
+        m, tile = module("idefics3"), 364
+        h, w = m._resize_output_size_rescale_to_max_len(h, w, max_len=4 * tile)
+        h, w = m._resize_output_size_scale_below_upper_bound(h, w, max_len=m.MAX_IMAGE_SIZE)
+
+        class Shape:
+            def size(self):
+                return [1, 3, h, w]
+        seen = []
+        p = m.Idefics3ImageProcessor()
+        p.resize = lambda image, size, resample=None: seen.append((size.height, size.width))
+        p.resize_for_vision_encoder(Shape(), tile)
+        h, w = seen[0]
+        if h <= tile and w <= tile:
+            return grid((h, w))
+        return grid((h, w), h // tile, w // tile) + grid((tile, tile))
+
+    def Siglip2(self, h, w):
+        return grid(module("siglip2").get_image_size_for_max_num_patches(h, w, 16, 256))
+
+    def Gemma4(self, h, w):
+        return grid(module("gemma4").get_aspect_ratio_preserving_size(h, w, 16, 9 * 280, 3))
+
+    def Gemma3(self, h, w):
+        import torch
+        crops = module("gemma3").Gemma3ImageProcessor().pan_and_scan_batched(torch.empty(1, h, w, dtype=torch.bool), 256, 4, 1.2)
+        return grid((896, 896)) * (1 + len(crops))
+
+    def GotOcr2(self, h, w):
+        cols, rows = module("got_ocr2").get_optimal_tiled_canvas((h, w), (448, 448), 1, 12)
+        return grid((448 * rows, 448 * cols), rows, cols) + (grid((448, 448)) if rows * cols > 1 else [])
+
+    def DeepseekOcr2(self, h, w):
+        tiles = []
+        if max(h, w) > 768:
+            cols, rows = module("deepseek_ocr2").get_optimal_tiled_canvas((h, w), (768, 768), 2, 6)
+            tiles = grid((768 * rows, 768 * cols), rows, cols)
+        scale = 1024 / max(h, w)
+        assert round(h * scale) and round(w * scale)
+        return tiles + grid((round(h * scale), round(w * scale)))
+
+    def Ovis2(self, h, w):
+        cols, rows = module("ovis2").get_min_tile_covering_grid((h, w), 448, 9)
+        return (grid((448, 448)) if rows * cols > 1 else []) + grid((448 * rows, 448 * cols), rows, cols)
+
+    def Pixtral(self, h, w):
+        m = module("pixtral")
+        return grid(m.get_resize_output_image_size(np.zeros((h, w, 1), bool), (1024, 1024), (16, 16), "channels_last"))
+
+    def Lfm2Vl(self, h, w):
+        p = module("lfm2_vl").Lfm2VlImageProcessor()
+        width, height = p.smart_resize(h, w, 2, 64, 256, 16)
+        if not p._is_image_too_large(h, w, 256, 16, 2, 2.0):
+            return grid((height, width))
+        cols, rows, target_w, target_h, _ = p._get_grid_layout(h, w, 2, 10, 512)
+        return grid((target_h, target_w), rows, cols) + grid((height, width))
+
+    def Llama4(self, h, w):
+        import torch
+        m = module("llama4")
+        from transformers.image_utils import SizeDict
+        options = torch.tensor(m.find_supported_resolutions(16, SizeDict(height=336, width=336)))
+        th, tw = m.get_best_fit((h, w), options).tolist()
+        nh, nw = m.get_max_res_without_distortion((h, w), (min(max(h, 336), th), min(max(w, 336), tw)))
+        rows, cols = th // 336, tw // 336
+        return grid((max(nh, 1), max(nw, 1)), rows, cols) + (grid((336, 336)) if rows * cols > 1 else [])
+
+    def Kimi_K25(self, h, w):
+        return grid(module("kimi_k25").navit_resize(h, w, 14, 2, 16384, 512)[0])
+
+    def DeepseekVL(self, h, w):
+        scale = 384 / max(h, w)
+        return grid((max(round(h * scale), 14), max(round(w * scale), 14)))
+
+    def MiniCPMV4_6(self, h, w):
+        p = module("minicpmv4_6").MiniCPMV4_6ImageProcessor()
+        best = p.get_sliced_grid((h, w), 9, 448)
+        whole = grid(p.find_best_resize((h, w), 448, 14, "16x", allow_upscale=best is None))
+        if best is None:
+            return whole
+        return whole + grid(p.get_refine_size((h, w), best, 448, 14, "16x", allow_upscale=True), *best)
+
+
+def size_rules():
+    """A line for a class: the CRC-32 of the numbers of Rules, as little-endian 32-bit integers, for 40 sizes each. A size that the
+    reference refuses, or that is resized to more than 65,536 pixels per side or 2^27 in all, is the number -1."""
+    lines = []
+    for name in [n for n in dir(Rules) if n[0] != "_"]:
+        sums = []
+        for first in range(0, N_SIZES, 40):
+            numbers = []
+            for i in range(first, first + 40):
+                try:
+                    of = [int(n) for n in getattr(Rules(), name)(*size_of(i))]
+                    sides = [s for k, s in enumerate(of) if k % 4 < 2]
+                    fits = all(0 < s <= 65536 for s in sides) and all(a * b <= 2**27 for a, b in zip(sides[::2], sides[1::2]))
+                    numbers += of if fits else [-1]
+                except (ValueError, ZeroDivisionError, AssertionError):
+                    numbers.append(-1)
+            sums.append(crc(np.array(numbers, "<i4")))
+        lines.append("\t".join([name, *sums]))
+    (GOLDEN / "size_rules.tsv").write_text("\n".join(lines) + "\n")
+
+
+# --- preprocessors ------------------------------------------------------------------------------------------------
+
+CASES = [  # class, what its file says, sizes
+    ("CLIP", {}, [(97, 141), (211, 83), (40, 40)]),
+    ("CLIP", {"size": 64, "crop_size": 90}, [(97, 141), (211, 83)]),  # a crop that is larger than the picture
+    ("CLIP", {"size": {"shortest_edge": 50, "longest_edge": 70}, "do_center_crop": False, "resample": 2}, [(97, 141), (300, 83)]),
+    ("CLIP", {"size": {"height": 768, "width": 768}, "do_center_crop": False, "image_mean": [0.485, 0.456, 0.406],
+              "image_std": [0.229, 0.224, 0.225]}, [(97, 141)]),
+    ("Bit", {"size": {"shortest_edge": 256}, "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}, [(97, 141)]),
+    ("Llava", {"size": {"shortest_edge": 112}, "crop_size": {"height": 112, "width": 112}, "do_pad": True}, [(97, 141), (211, 84)]),
+    ("Siglip", {"size": {"height": 384, "width": 384}}, [(97, 141), (500, 411)]),
+    ("Siglip", {"do_normalize": False}, [(97, 141)]),
+    ("ViT", {"resample": 0}, [(97, 141), (500, 411)]),
+    ("Gemma3", {"size": {"height": 448, "width": 448}, "do_pan_and_scan": True, "pan_and_scan_min_crop_size": 64,
+                "pan_and_scan_max_num_crops": 4, "pan_and_scan_min_ratio_to_activate": 1.2}, [(97, 141), (300, 83), (100, 701)]),
+    ("LlavaNext", {"size": {"shortest_edge": 84}, "crop_size": 84, "image_grid_pinpoints":
+                   [[84, 168], [168, 84], [168, 168], [252, 84], [84, 252]]}, [(97, 141), (211, 83), (40, 41), (30, 200)]),
+    ("LlavaOnevision", {"size": {"height": 96, "width": 96}, "image_grid_pinpoints":
+                        [[96 * y, 96 * x] for y in range(1, 7) for x in range(1, 7)]}, [(97, 141), (211, 83), (600, 431)]),
+    ("Idefics3", {"size": {"longest_edge": 364}, "max_image_size": {"longest_edge": 91}}, [(97, 141), (211, 83), (20, 20)]),
+    ("SmolVLM", {"size": {"longest_edge": 512}, "max_image_size": {"longest_edge": 512}}, [(97, 141)]),
+    ("Idefics3", {"size": {"longest_edge": 364}, "max_image_size": {"longest_edge": 91}, "do_image_splitting": False}, [(97, 141)]),
+    ("Qwen2VL", {}, [(97, 141), (211, 83), (20, 20), (64, 1000)]),
+    ("Qwen2VL", {"min_pixels": 65536, "max_pixels": 200000, "patch_size": 16, "image_mean": [0.5] * 3, "image_std": [0.5] * 3},
+     [(97, 141), (600, 431)]),
+    ("Glm46V", {}, [(97, 141), (20, 20)]),
+    ("Gemma4", {"max_soft_tokens": 70}, [(97, 141), (64, 1000), (20, 20)]),
+    ("GotOcr2", {"size": {"height": 112, "width": 112}, "crop_to_patches": True, "image_mean": [0.485, 0.456, 0.406],
+                 "image_std": [0.229, 0.224, 0.225]}, [(97, 141), (300, 83), (112, 112), (600, 431)]),
+    ("DeepseekOcr2", {"size": {"height": 256, "width": 256}, "tile_size": 192}, [(97, 141), (300, 83), (600, 431)]),
+    ("Ovis2", {"size": {"height": 112, "width": 112}, "crop_to_patches": True, "max_patches": 9}, [(97, 141), (300, 83), (600, 431)]),
+    ("Pixtral", {"size": {"longest_edge": 256}, "patch_size": 14}, [(97, 141), (300, 83), (600, 431)]),
+    ("Siglip2", {"max_num_patches": 64}, [(97, 141), (64, 1000), (20, 20)]),
+    ("Lfm2Vl", {"tile_size": 128, "min_image_tokens": 4, "max_image_tokens": 16}, [(97, 141), (300, 83), (600, 431), (20, 20)]),
+    ("Llama4", {"size": {"height": 112, "width": 112}}, [(97, 141), (300, 83), (600, 431), (20, 20)]),
+    ("Kimi_K25", {"size": {"max_height": 20, "max_width": 20}, "max_patches": 100}, [(97, 141), (300, 83), (20, 20)]),
+    ("DeepseekVL", {}, [(97, 141), (300, 84), (9, 500)]),
+    ("MiniCPMV4_6", {"scale_resolution": 112, "patch_size": 14}, [(97, 141), (300, 83), (600, 431), (20, 20)]),
+]
+
+
+def values_of(processor, name, image):
+    """The images or rows of patches that the model gets, in order, as float32; and whether these are patches."""
+    import torch
+    call = {"images": [image], "return_tensors": "pt"}
+    if name in ("Idefics3", "SmolVLM"):
+        call["images"] = [[image]]
+    if name == "DeepseekOcr2":
+        call["return_tensors"] = None
+    out = processor(**call)
+    values = out["pixel_values"]
+    if name == "DeepseekOcr2":
+        return [torch.as_tensor(v) for v in out.get("pixel_values_local", [])] + [torch.as_tensor(values[0])], False
+    if name in ("Qwen2VL", "Glm46V", "Kimi_K25"):
+        return [values.flatten(1)], True
+    if name in ("Siglip2", "Lfm2Vl"):
+        return [v[:int(s.prod())] for v, s in zip(values, out["spatial_shapes"])], True
+    if name == "Gemma4":
+        n = int(out["num_soft_tokens_per_image"][0]) * 9
+        return [values[0][:n]], True
+    if name == "MiniCPMV4_6":
+        p, at, rows = processor.patch_size, 0, []
+        for h, w in out["target_sizes"].tolist():
+            piece = values[0][:, :, at:at + h * w * p]
+            rows.append(piece.reshape(3, p, h * w, p).permute(2, 0, 1, 3).flatten(1))
+            at += h * w * p
+        return rows, True
+    return list(values.flatten(0, values.ndim - 4)), False
+
+
+def preprocessors():
+    import transformers
+    cases = []
+    for seed, (name, config, sizes) in enumerate(CASES):
+        for backend in "torchvision", "pillow":
+            type = f"{name}ImageProcessor" + ("Pil" if backend == "pillow" else "")
+            if not hasattr(transformers, type):
+                continue
+            processor = getattr(transformers, type)(**config)
+            for h, w in sizes:
+                images, patches = values_of(processor, name, Image.fromarray(picture(seed, h, w)))
+                value = 0
+                for image in images:
+                    value = zlib.crc32(image.float().contiguous().numpy().tobytes(), value)
+                cases.append({"file": {"image_processor_type": f"{name}ImageProcessor", **config}, "backend": backend, "seed": seed,
+                              "height": h, "width": w, "patches": patches, "shapes": [list(i.shape) for i in images],
+                              "crc": f"{value:08x}"})
+    text = ",\n".join(json.dumps(c) for c in cases)
+    (GOLDEN / "preprocessors.json").write_text(f"[{text}]\n")
+
+
 if __name__ == "__main__":
-    parts = {"files": files, "resize": resize}
+    parts = {"files": files, "resize": resize, "size_rules": size_rules, "preprocessors": preprocessors}
     GOLDEN.mkdir(exist_ok=True)
     for part in sys.argv[1:] or list(parts):
         parts[part]()
