@@ -1,25 +1,24 @@
 /* preprocessor.c - reads preprocessor_config.json over the defaults of a class of transformers. A key that is
- * absent or null has the default. Keys of several names mean the same: older files, and other classes. */
+ * absent or null has the default. Keys of several names mean the same: older files, and other presets. */
 #include "settings.h"
 
 #include <jansson.h>
 
 #define CLIP            .image_mean = {0.48145466, 0.4578275, 0.40821073}, .image_std = {0.26862954, 0.26130258, 0.27577711}
-#define IMAGENET        .image_mean = {0.485, 0.456, 0.406}, .image_std = {0.229, 0.224, 0.225}
 #define HALF            .image_mean = {0.5, 0.5, 0.5}, .image_std = {0.5, 0.5, 0.5}
-#define COMMON          .do_resize = true, .do_rescale = true, .do_normalize = true, .rescale_factor = 1.0 / 255
+#define RESCALED        .do_resize = true, .do_rescale = true, .rescale_factor = 1.0 / 255
+#define COMMON          RESCALED, .do_normalize = true
 #define SQUARE(side)    .size = {.height = (side), .width = (side)}
 #define CROP(side)      .do_center_crop = true, .crop_size = {.height = (side), .width = (side)}
 #define TILES(from, to) .min_tiles = (from), .max_tiles = (to)
 
-struct class
-{
+struct preset {
     const char *name;        /* image_processor_type is NameImageProcessor, or ...Fast */
     bool shortest_by_number; /* `size: 224` is the shortest edge; else both sides */
     struct vlm_settings defaults;
 };
 
-static const struct class classes[] = {
+static const struct preset presets[] = {
     {"CLIP",
      true,
      {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, CLIP, .size = {.shortest_edge = 224}, CROP(224)}},
@@ -105,7 +104,7 @@ static const struct class classes[] = {
      false,
      {.rule = VLM_RULE_SOFT_TOKENS,
       .filter = VLM_BICUBIC,
-      COMMON,
+      RESCALED,
       .image_std = {1, 1, 1},
       .patch_size = 16,
       .max_soft_tokens = 280,
@@ -406,7 +405,7 @@ static void read_limits(struct reader *r, const json_t *outer, struct vlm_settin
     read_count(r, r->file, "min_size", &s->min_size);
 }
 
-static void read_pixels(struct reader *r, const struct class *class, struct vlm_settings *s)
+static void read_pixels(struct reader *r, const struct preset *preset, struct vlm_settings *s)
 {
     uint32_t filter = s->filter;
     read_flag(r, "do_resize", &s->do_resize);
@@ -416,14 +415,14 @@ static void read_pixels(struct reader *r, const struct class *class, struct vlm_
     read_number(r, "rescale_factor", &s->rescale_factor);
     read_channels(r, "image_mean", s->image_mean);
     read_channels(r, "image_std", s->image_std);
-    read_size(r, "size", class->shortest_by_number, &s->size);
+    read_size(r, "size", preset->shortest_by_number, &s->size);
     read_size(r, "crop_size", false, &s->crop_size);
     read_count(r, r->file, "resample", &filter);
     if (filter < VLM_N_FILTERS)
         s->filter = (enum vlm_filter)filter;
     else
         refuse(r, "resample", "a number from 0 to 5");
-    if (strcmp(class->name, "Llava") == 0 || s->rule == VLM_RULE_SQUARE)
+    if (strcmp(preset->name, "Llava") == 0 || s->rule == VLM_RULE_SQUARE)
         read_flag(r, "do_pad", &s->pad_to_square);
     if (s->rule == VLM_RULE_PLAIN && is_text(value_of(r->file, "image_aspect_ratio"), "pad"))
         s->pad_to_square = true;
@@ -437,15 +436,15 @@ static void read_pixels(struct reader *r, const struct class *class, struct vlm_
 }
 
 /* CLIPImageProcessor, CLIPImageProcessorFast, CLIPImageProcessorPil, CLIPFeatureExtractor */
-static const struct class *find_class(const char *type)
+static const struct preset *find_preset(const char *type)
 {
     static const char *const endings[] = {"ImageProcessor", "ImageProcessorFast", "ImageProcessorPil",
                                           "FeatureExtractor"};
-    for (size_t i = 0; type && i < sizeof classes / sizeof *classes; i++) {
-        const size_t n = strlen(classes[i].name);
+    for (size_t i = 0; type && i < sizeof presets / sizeof *presets; i++) {
+        const size_t n = strlen(presets[i].name);
         for (size_t k = 0; k < sizeof endings / sizeof *endings; k++)
-            if (strncmp(type, classes[i].name, n) == 0 && strcmp(type + n, endings[k]) == 0)
-                return &classes[i];
+            if (strncmp(type, presets[i].name, n) == 0 && strcmp(type + n, endings[k]) == 0)
+                return &presets[i];
     }
     return NULL;
 }
@@ -464,19 +463,19 @@ static viv_status read_file(const viv_host *host, const json_t *outer, const cha
     const json_t *inner = value_of(outer, "image_processor");
     struct reader r = {host, json_is_object(inner) ? inner : outer, VIV_OK};
     const char *named = type_of(r.file);
-    const struct class *class = find_class(named);
-    if (!class)
-        class = find_class(type);
-    if (!class)
+    const struct preset *preset = find_preset(named);
+    if (!preset)
+        preset = find_preset(type);
+    if (!preset)
         return viv_fail(host, VIV_EUNSUPPORTED,
                         "the preprocessor is of class '%s', which is none of those that are known here",
                         named  ? named
                         : type ? type
                                : "(none is named)");
-    struct vlm_settings settings = class->defaults;
+    struct vlm_settings settings = preset->defaults;
     if (settings.split_alone)
         add_onevision_pinpoints(&settings);
-    read_pixels(&r, class, &settings);
+    read_pixels(&r, preset, &settings);
     read_tiles(&r, &settings);
     read_limits(&r, outer, &settings);
     if (r.status == VIV_OK)
