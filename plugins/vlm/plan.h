@@ -35,9 +35,10 @@ struct vlm_plan {
     struct vlm_view views[VLM_MAX_VIEWS]; /* in the order of the images; `from` is an earlier one */
 };
 
-/* alone: false where it is one of several pictures of a message, which llava_onevision does not cut. */
+/* n_pictures: of the message; llava_onevision cuts a picture only where it is the only one. n_frames: of the video
+ * that this is a frame of; 0 for a still picture. */
 viv_status vlm_plan_make(const viv_host *host, const struct vlm_settings *settings, uint32_t height, uint32_t width,
-                         bool alone, struct vlm_plan *out);
+                         uint32_t n_pictures, uint32_t n_frames, struct vlm_plan *out);
 
 /* Tiles of all views. */
 uint32_t vlm_plan_n_images(const struct vlm_plan *plan);

@@ -18,7 +18,7 @@ struct preset {
     struct vlm_settings defaults;
 };
 
-static const struct preset presets[] = {
+static const struct preset image_presets[] = {
     {"CLIP",
      true,
      {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, CLIP, .size = {.shortest_edge = 224}, CROP(224)}},
@@ -76,8 +76,7 @@ static const struct preset presets[] = {
       .size = {.shortest_edge = 56 * 56, .longest_edge = 28 * 28 * 1280},
       .patch_size = 14,
       .merge_size = 2,
-      .temporal_patch_size = 2,
-      .frames_per_area = 1}},
+      .temporal_patch_size = 2}},
     {"Glm4v",
      false,
      {.rule = VLM_RULE_AREA,
@@ -88,7 +87,7 @@ static const struct preset presets[] = {
       .patch_size = 14,
       .merge_size = 2,
       .temporal_patch_size = 2,
-      .frames_per_area = 2}},
+      .counts_frames = true}},
     {"Glm46V",
      false,
      {.rule = VLM_RULE_AREA,
@@ -99,7 +98,7 @@ static const struct preset presets[] = {
       .patch_size = 14,
       .merge_size = 2,
       .temporal_patch_size = 2,
-      .frames_per_area = 2}},
+      .counts_frames = true}},
     {"Gemma4",
      false,
      {.rule = VLM_RULE_SOFT_TOKENS,
@@ -192,6 +191,86 @@ static const struct preset presets[] = {
       .patch_size = 14,
       .merge_size = 4,
       .split = true}},
+};
+
+/* Videos are resized frame by frame; NameVideoProcessor */
+static const struct preset video_presets[] = {
+    {"LlavaNextVideo",
+     true,
+     {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, CLIP, .size = {.shortest_edge = 224}, CROP(224)}},
+    {"LlavaOnevision", true, {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, CLIP, SQUARE(384)}},
+    {"InternVL", false, {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, CLIP, SQUARE(384)}},
+    {"SmolVLM",
+     false,
+     {.rule = VLM_RULE_LONGEST_EDGE,
+      .filter = VLM_LANCZOS,
+      COMMON,
+      HALF,
+      .size = {.longest_edge = 4 * 364},
+      .tile_size = 364}},
+    {"Qwen2VL",
+     false,
+     {.rule = VLM_RULE_AREA,
+      .filter = VLM_BICUBIC,
+      COMMON,
+      CLIP,
+      .size = {.shortest_edge = 28 * 28 * 128, .longest_edge = 28 * 28 * 768},
+      .patch_size = 14,
+      .merge_size = 2,
+      .temporal_patch_size = 2}},
+    {"Qwen3VL",
+     false,
+     {.rule = VLM_RULE_AREA,
+      .filter = VLM_BICUBIC,
+      COMMON,
+      HALF,
+      .size = {.shortest_edge = 32 * 32 * 128, .longest_edge = 32 * 32 * 768},
+      .patch_size = 16,
+      .merge_size = 2,
+      .temporal_patch_size = 2,
+      .counts_frames = true}},
+    {"Glm4v",
+     false,
+     {.rule = VLM_RULE_AREA,
+      .filter = VLM_BICUBIC,
+      COMMON,
+      CLIP,
+      .size = {.shortest_edge = 112 * 112, .longest_edge = 28 * 28 * 60000},
+      .patch_size = 14,
+      .merge_size = 2,
+      .temporal_patch_size = 2,
+      .counts_frames = true}},
+    {"Glm46V",
+     false,
+     {.rule = VLM_RULE_AREA,
+      .filter = VLM_BICUBIC,
+      COMMON,
+      CLIP,
+      .size = {.shortest_edge = 112 * 112, .longest_edge = 28 * 28 * 60000},
+      .patch_size = 14,
+      .merge_size = 2,
+      .temporal_patch_size = 2,
+      .counts_frames = true}},
+    {"Gemma4",
+     false,
+     {.rule = VLM_RULE_SOFT_TOKENS,
+      .filter = VLM_BICUBIC,
+      COMMON,
+      .image_std = {1, 1, 1},
+      .patch_size = 16,
+      .max_soft_tokens = 70,
+      .pooling_kernel_size = 3}},
+    {"Kimi_K25",
+     false,
+     {.rule = VLM_RULE_SHRINK_AND_PAD,
+      .filter = VLM_BICUBIC,
+      COMMON,
+      HALF,
+      .size = {.max_height = 512, .max_width = 512},
+      .patch_size = 14,
+      .merge_size = 2,
+      .temporal_patch_size = 4,
+      .max_patches = 4096}},
 };
 
 /* 384 to 2304 in both directions */
@@ -389,8 +468,6 @@ static void read_limits(struct reader *r, const json_t *outer, struct vlm_settin
         read_count(r, outer, "spatial_merge_size", &s->merge_size);
     if (s->rule == VLM_RULE_SLICES && value_of(r->file, "downsample_mode"))
         s->merge_size = is_text(value_of(r->file, "downsample_mode"), "4x") ? 2 : 4;
-    if (s->rule == VLM_RULE_AREA && s->frames_per_area > 1)
-        s->frames_per_area = s->temporal_patch_size;
     if (s->rule == VLM_RULE_AREA) {
         read_count(r, r->file, "min_pixels", &s->size.shortest_edge);
         read_count(r, r->file, "max_pixels", &s->size.longest_edge);
@@ -435,37 +512,42 @@ static void read_pixels(struct reader *r, const struct preset *preset, struct vl
             refuse(r, "background_color", "three numbers from 0 to 255");
 }
 
-/* CLIPImageProcessor, CLIPImageProcessorFast, CLIPImageProcessorPil, CLIPFeatureExtractor */
-static const struct preset *find_preset(const char *type)
+/* CLIPImageProcessor, CLIPImageProcessorFast, CLIPImageProcessorPil, CLIPFeatureExtractor; Qwen2VLVideoProcessor */
+static const struct preset *find_preset(const char *type, bool video)
 {
-    static const char *const endings[] = {"ImageProcessor", "ImageProcessorFast", "ImageProcessorPil",
-                                          "FeatureExtractor"};
-    for (size_t i = 0; type && i < sizeof presets / sizeof *presets; i++) {
-        const size_t n = strlen(presets[i].name);
-        for (size_t k = 0; k < sizeof endings / sizeof *endings; k++)
-            if (strncmp(type, presets[i].name, n) == 0 && strcmp(type + n, endings[k]) == 0)
+    static const char *const of_images[] = {"ImageProcessor", "ImageProcessorFast", "ImageProcessorPil",
+                                            "FeatureExtractor", NULL},
+                             *const of_videos[] = {"VideoProcessor", NULL};
+    const struct preset *presets = video ? video_presets : image_presets;
+    const size_t n =
+        video ? sizeof video_presets / sizeof *video_presets : sizeof image_presets / sizeof *image_presets;
+    for (size_t i = 0; type && i < n; i++) {
+        const size_t length = strlen(presets[i].name);
+        for (const char *const *ending = video ? of_videos : of_images; *ending; ending++)
+            if (strncmp(type, presets[i].name, length) == 0 && strcmp(type + length, *ending) == 0)
                 return &presets[i];
     }
     return NULL;
 }
 
-static const char *type_of(const json_t *file)
+static const char *type_of(const json_t *file, bool video)
 {
-    static const char *const keys[] = {"image_processor_type", "feature_extractor_type"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (json_is_string(value_of(file, keys[i])))
-            return json_string_value(value_of(file, keys[i]));
-    return NULL;
+    const json_t *type = value_of(file, video ? "video_processor_type" : "image_processor_type");
+    if (!type)
+        type = value_of(file, "feature_extractor_type");
+    return json_string_value(type);
 }
 
-static viv_status read_file(const viv_host *host, const json_t *outer, const char *type, struct vlm_settings *out)
+static viv_status read_file(const viv_host *host, const json_t *outer, bool video, const char *type,
+                            struct vlm_settings *out)
 {
-    const json_t *inner = value_of(outer, "image_processor");
+    const json_t *inner = value_of(outer, video ? "video_processor" : "image_processor");
     struct reader r = {host, json_is_object(inner) ? inner : outer, VIV_OK};
-    const char *named = type_of(r.file);
-    const struct preset *preset = find_preset(named);
+    const char *named = type_of(r.file, video);
+    const struct preset *preset = find_preset(named, video);
+    bool cap = false;
     if (!preset)
-        preset = find_preset(type);
+        preset = find_preset(type, video);
     if (!preset)
         return viv_fail(host, VIV_EUNSUPPORTED,
                         "the preprocessor is of class '%s', which is none of those that are known here",
@@ -478,12 +560,16 @@ static viv_status read_file(const viv_host *host, const json_t *outer, const cha
     read_pixels(&r, preset, &settings);
     read_tiles(&r, &settings);
     read_limits(&r, outer, &settings);
+    read_flag(&r, "cap_pixels_per_frame", &cap);
+    if (r.status == VIV_OK && cap)
+        return viv_fail(host, VIV_EUNSUPPORTED,
+                        "the preprocessor's 'cap_pixels_per_frame' is not supported: expected false");
     if (r.status == VIV_OK)
         *out = settings;
     return r.status;
 }
 
-viv_status vlm_settings_read(const viv_host *host, const char *json, uint64_t size, const char *type,
+viv_status vlm_settings_read(const viv_host *host, const char *json, uint64_t size, bool video, const char *type,
                              struct vlm_settings *out)
 {
     json_error_t error;
@@ -493,7 +579,7 @@ viv_status vlm_settings_read(const viv_host *host, const char *json, uint64_t si
         return viv_fail(host, VIV_EFORMAT, "the preprocessor's file is no JSON object: %s, line %d",
                         file ? "it is something else" : error.text, file ? 1 : error.line);
     }
-    const viv_status status = read_file(host, file, type, out);
+    const viv_status status = read_file(host, file, video, type, out);
     json_decref(file);
     return status;
 }

@@ -58,16 +58,18 @@ struct vlm_settings {
     double pan_and_scan_min_ratio_to_activate;
 
     /* limits */
-    uint32_t frames_per_area; /* min and max of `size` count so many times the area: glm4v */
+    bool counts_frames; /* min and max of `size` are for all frames; a still picture has temporal_patch_size: glm4v
+                         */
     uint32_t max_patches, max_soft_tokens, pooling_kernel_size, min_image_tokens, max_image_tokens,
         downsample_factor;
     double max_pixels_tolerance;
 };
 
-/* Reads preprocessor_config.json, processor_config.json (its `image_processor`) or video_preprocessor_config.json.
- * What the file lacks has the default of the class that `image_processor_type` names. `type` is the class where the
- * file names none, such as "CLIPImageProcessor"; it may be NULL. json: `size` bytes, without a NUL at the end */
-viv_status vlm_settings_read(const viv_host *host, const char *json, uint64_t size, const char *type,
+/* Reads preprocessor_config.json, video_preprocessor_config.json, or processor_config.json, whose `image_processor`
+ * or `video_processor` it takes. What the file lacks has the default of the class that it names as
+ * `image_processor_type` or `video_processor_type`. `type` is the class where the file names none that is known,
+ * such as "CLIPImageProcessor"; it may be NULL. json: `size` bytes, without a NUL at the end. */
+viv_status vlm_settings_read(const viv_host *host, const char *json, uint64_t size, bool video, const char *type,
                              struct vlm_settings *out);
 
 #endif

@@ -11,7 +11,7 @@ struct maker {
     const viv_host *host;
     const struct vlm_settings *s;
     double h, w; /* of the picture */
-    bool alone;
+    uint32_t n_pictures, n_frames;
     struct vlm_plan *plan;
 };
 
@@ -281,7 +281,7 @@ static viv_status plan_pinpoints(struct maker *m)
     const uint32_t h = s->size.height ? s->size.height : s->size.shortest_edge,
                    w = s->size.width ? s->size.width : s->size.shortest_edge,
                    tile = s->crop_size.height ? s->crop_size.height : h;
-    const bool is_cut = m->alone || !s->split_alone;
+    const bool is_cut = m->n_pictures <= 1 || !s->split_alone;
     uint8_t mean[3];
     viv_status status = need(m, fmin(h, w), "size");
     struct vlm_view *v = add_view(m, FROM_PICTURE);
@@ -379,11 +379,11 @@ static viv_status plan_longest_edge(struct maker *m)
  * ------------------------------------------------ */
 
 /* Changes the size oh x ow, to which h x w was rounded, if its area is too small or too large. The area counts
- * `frames` times. */
-static void bound_area(double h, double w, double unit, double least, double most, double frames, double *oh,
-                       double *ow)
+ * `frames` times, in the comparison `rounded` times. */
+static void bound_area(double h, double w, double unit, double least, double most, double frames, double rounded,
+                       double *oh, double *ow)
 {
-    const double area = frames * *oh * *ow;
+    const double area = rounded * *oh * *ow;
     if (area > most) {
         const double b = sqrt(frames * h * w / most);
         *oh = fmax(unit, floor_to(h / b, unit));
@@ -399,7 +399,9 @@ static viv_status plan_area(struct maker *m)
 {
     enum { MOST_ASPECT = 200 };
     const struct vlm_settings *s = m->s;
-    const double unit = (double)s->patch_size * s->merge_size;
+    const double unit = (double)s->patch_size * s->merge_size, patch_frames = fmax(s->temporal_patch_size, 1),
+                 frames = s->counts_frames ? fmax(m->n_frames, patch_frames) : 1,
+                 rounded = s->counts_frames ? round_to(frames, patch_frames) : 1;
     double h = m->h, w = m->w;
     struct vlm_view *v = add_view(m, FROM_PICTURE);
     viv_status status = need(m, unit, "patch_size");
@@ -407,7 +409,7 @@ static viv_status plan_area(struct maker *m)
         status = need(m, fmin(s->size.shortest_edge, s->size.longest_edge), "size");
     if (status != VIV_OK || !s->do_resize)
         return status;
-    if (s->frames_per_area > 1 && (h < unit || w < unit)) {
+    if (s->counts_frames && (h < unit || w < unit)) {
         const double scale = fmax(unit / h, unit / w);
         h = trunc(h * scale);
         w = trunc(w * scale);
@@ -417,7 +419,7 @@ static viv_status plan_area(struct maker *m)
                         "a picture of %.0f x %.0f pixels is too narrow: this model takes sides of at most %d to 1",
                         m->w, m->h, MOST_ASPECT);
     double oh = round_to(h, unit), ow = round_to(w, unit);
-    bound_area(h, w, unit, s->size.shortest_edge, s->size.longest_edge, s->frames_per_area, &oh, &ow);
+    bound_area(h, w, unit, s->size.shortest_edge, s->size.longest_edge, frames, rounded, &oh, &ow);
     return resize(m, v, oh, ow);
 }
 
@@ -623,7 +625,7 @@ static viv_status plan_area_then_tiles(struct maker *m)
     double h = fmax(unit, round_to(m->h, unit)), w = fmax(unit, round_to(m->w, unit));
     const double large_h = fmax(s->patch_size, round_to(m->h, unit)),
                  large_w = fmax(s->patch_size, round_to(m->w, unit));
-    bound_area(m->h, m->w, unit, least, most, 1, &h, &w);
+    bound_area(m->h, m->w, unit, least, most, 1, 1, &h, &w);
     const bool large = large_h * large_w > most * s->max_pixels_tolerance;
     if (!large || !s->split || (s->min_tiles == 1 && s->max_tiles == 1))
         return add_tiles(m, 1, 1, h, w);
@@ -847,10 +849,10 @@ static viv_status (*const rules[VLM_N_RULES])(struct maker *m) = {
 };
 
 viv_status vlm_plan_make(const viv_host *host, const struct vlm_settings *settings, uint32_t height, uint32_t width,
-                         bool alone, struct vlm_plan *out)
+                         uint32_t n_pictures, uint32_t n_frames, struct vlm_plan *out)
 {
     struct vlm_plan plan = {0};
-    struct maker m = {host, settings, height, width, alone, &plan};
+    struct maker m = {host, settings, height, width, n_pictures, n_frames, &plan};
     if (height == 0 || width == 0 || height > INT32_MAX || width > INT32_MAX)
         return viv_fail(host, VIV_ESHAPE, "a picture of %u x %u pixels, expected 1 to %d per side", width, height,
                         INT32_MAX);

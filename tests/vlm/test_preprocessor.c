@@ -28,61 +28,85 @@ static struct vlm_patching patching_of(const struct vlm_settings *s)
                                  .order = by_pixel ? VLM_Y_X_CHANNEL : VLM_CHANNEL_FRAME_Y_X};
 }
 
-/* Adds the values of a tile to the checksum, and compares its shape. */
-static uint32_t add_tile(uint32_t sum, const json_t *test, const struct vlm_settings *s,
-                         const struct vlm_values *values, const struct vlm_picture *canvas, struct vlm_rect rect,
-                         size_t image)
+/* What is compared with a case of the goldens. */
+struct comparison {
+    const json_t *test;
+    struct vlm_settings settings;
+    struct vlm_values values;
+    size_t image;
+    uint32_t sum;
+};
+
+/* A tile of `n` frames, which are shown together where patches have several. */
+static void add_tile(struct comparison *c, const struct vlm_picture *const *canvases, uint32_t n,
+                     struct vlm_rect rect)
 {
-    const bool patches = json_is_true(json_object_get(test, "patches"));
-    const json_t *shape = json_array_get(json_object_get(test, "shapes"), image);
-    const struct vlm_patching patching = patching_of(s);
-    const size_t n = (size_t)3 * rect.width * rect.height * (patches ? patching.frames : 1);
-    float *out = malloc(n * sizeof *out);
+    const bool patches = json_is_true(json_object_get(c->test, "patches"));
+    const json_t *shape = json_array_get(json_object_get(c->test, "shapes"), c->image++);
+    const struct vlm_patching patching = patching_of(&c->settings);
+    const size_t size = (size_t)3 * rect.width * rect.height * (patches ? patching.frames : 1);
+    float *out = malloc(size * sizeof *out);
     size_t expected = 1;
     for (size_t i = 0; i < json_array_size(shape); i++)
         expected *= (size_t)json_integer_value(json_array_get(shape, i));
-    ck_assert_uint_eq(n, expected);
+    ck_assert_uint_eq(size, expected);
     if (patches) {
-        ck_assert_int_eq(vlm_patches(&test_host, values, &patching, &canvas, 1, rect, out), VIV_OK);
+        ck_assert_int_eq(vlm_patches(&test_host, &c->values, &patching, canvases, n, rect, out), VIV_OK);
     } else {
         ck_assert_uint_eq(rect.height, (uint32_t)json_integer_value(json_array_get(shape, 1)));
-        vlm_values_of(values, canvas, rect, out);
+        vlm_values_of(&c->values, canvases[0], rect, out);
     }
-    sum = (uint32_t)crc32_z(sum, (const unsigned char *)out, n * sizeof *out);
+    c->sum = (uint32_t)crc32_z(c->sum, (const unsigned char *)out, size * sizeof *out);
     free(out);
-    return sum;
+}
+
+/* The views of a picture, or of frames that patches show together. */
+static void add_pictures(struct comparison *c, const struct vlm_plan *plan,
+                         struct vlm_picture canvases[][VLM_MAX_VIEWS], uint32_t n)
+{
+    for (uint32_t v = 0; v < plan->n_views; v++) {
+        const struct vlm_view *view = &plan->views[v];
+        const uint32_t h = view->height / view->rows, w = view->width / view->cols;
+        const struct vlm_picture *frames[4];
+        for (uint32_t f = 0; f < n; f++) {
+            frames[f] = &canvases[f][v];
+            ck_assert(frames[f]->width == view->width && frames[f]->height == view->height);
+        }
+        for (uint32_t i = 0; i < view->rows * view->cols; i++)
+            add_tile(c, frames, n, (struct vlm_rect){i % view->cols * w, i / view->cols * h, w, h});
+    }
 }
 
 static void compare_with(const json_t *test)
 {
-    const uint32_t height = number_of(test, "height"), width = number_of(test, "width");
+    const uint32_t height = number_of(test, "height"), width = number_of(test, "width"),
+                   n_frames = number_of(test, "frames");
     char *json = json_dumps(json_object_get(test, "file"), JSON_COMPACT);
-    struct vlm_settings s;
+    struct comparison c = {.test = test};
     struct vlm_plan plan;
-    struct vlm_values values;
-    struct vlm_picture canvases[VLM_MAX_VIEWS];
-    ck_assert_msg(vlm_settings_read(&test_host, json, strlen(json), NULL, &s) == VIV_OK, "%s", last_error);
-    s.backend = strcmp(text_of(test, "backend"), "pillow") == 0 ? VLM_PILLOW : VLM_TORCHVISION;
-    ck_assert_msg(vlm_plan_make(&test_host, &s, height, width, true, &plan) == VIV_OK, "%s", last_error);
-    ck_assert_int_eq(vlm_values_init(&test_host, &s, &values), VIV_OK);
-    struct vlm_picture picture = picture_of(number_of(test, "seed"), height, width);
-    ck_assert_msg(vlm_plan_render(&test_host, &plan, &s, &picture, canvases) == VIV_OK, "%s", last_error);
-    ck_assert_msg(vlm_plan_n_images(&plan) == json_array_size(json_object_get(test, "shapes")),
-                  "%s, %u x %u: %u images", json, height, width, vlm_plan_n_images(&plan));
-    uint32_t sum = 0;
-    size_t image = 0;
-    for (uint32_t v = 0; v < plan.n_views; v++) {
-        const struct vlm_view *view = &plan.views[v];
-        const uint32_t h = view->height / view->rows, w = view->width / view->cols;
-        ck_assert(canvases[v].width == view->width && canvases[v].height == view->height);
-        for (uint32_t i = 0; i < view->rows * view->cols; i++)
-            sum = add_tile(sum, test, &s, &values, &canvases[v],
-                           (struct vlm_rect){i % view->cols * w, i / view->cols * h, w, h}, image++);
-        vlm_picture_release(&canvases[v]);
+    ck_assert_msg(vlm_settings_read(&test_host, json, strlen(json), n_frames > 0, NULL, &c.settings) == VIV_OK,
+                  "%s", last_error);
+    c.settings.backend = strcmp(text_of(test, "backend"), "pillow") == 0 ? VLM_PILLOW : VLM_TORCHVISION;
+    ck_assert_msg(vlm_plan_make(&test_host, &c.settings, height, width, 1, n_frames, &plan) == VIV_OK, "%s",
+                  last_error);
+    ck_assert_int_eq(vlm_values_init(&test_host, &c.settings, &c.values), VIV_OK);
+    const uint32_t n = n_frames ? patching_of(&c.settings).frames : 1;
+    for (uint32_t first = 0; first == 0 || first < n_frames; first += n) {
+        struct vlm_picture canvases[4][VLM_MAX_VIEWS];
+        for (uint32_t f = 0; f < n; f++) {
+            struct vlm_picture picture = picture_of(number_of(test, "seed") + first + f, height, width);
+            ck_assert_msg(vlm_plan_render(&test_host, &plan, &c.settings, &picture, canvases[f]) == VIV_OK, "%s",
+                          last_error);
+            vlm_picture_release(&picture);
+        }
+        add_pictures(&c, &plan, canvases, n);
+        for (uint32_t i = 0; i < n * plan.n_views; i++)
+            vlm_picture_release(&canvases[i / plan.n_views][i % plan.n_views]);
     }
-    ck_assert_msg(sum == strtoul(text_of(test, "crc"), NULL, 16), "%s, %s, %u x %u", json, text_of(test, "backend"),
-                  height, width);
-    vlm_picture_release(&picture);
+    ck_assert_msg(c.image == json_array_size(json_object_get(test, "shapes")), "%s, %u x %u: %zu images", json,
+                  height, width, c.image);
+    ck_assert_msg(c.sum == strtoul(text_of(test, "crc"), NULL, 16), "%s, %s, %u x %u", json,
+                  text_of(test, "backend"), height, width);
     free(json);
 }
 
@@ -101,7 +125,7 @@ END_TEST
 
 static viv_status read_settings(const char *json, const char *type, struct vlm_settings *out)
 {
-    return vlm_settings_read(&test_host, json, strlen(json), type, out);
+    return vlm_settings_read(&test_host, json, strlen(json), false, type, out);
 }
 
 TEST(preprocessor__reads_old_and_new_files)

@@ -8,14 +8,14 @@
 static struct vlm_settings settings_of(const char *json)
 {
     struct vlm_settings s;
-    ck_assert_msg(vlm_settings_read(&test_host, json, strlen(json), NULL, &s) == VIV_OK, "%s", last_error);
+    ck_assert_msg(vlm_settings_read(&test_host, json, strlen(json), false, NULL, &s) == VIV_OK, "%s", last_error);
     return s;
 }
 
 static struct vlm_plan plan_of(const struct vlm_settings *s, uint32_t height, uint32_t width)
 {
     struct vlm_plan plan;
-    ck_assert_msg(vlm_plan_make(&test_host, s, height, width, true, &plan) == VIV_OK, "%s", last_error);
+    ck_assert_msg(vlm_plan_make(&test_host, s, height, width, 1, 0, &plan) == VIV_OK, "%s", last_error);
     return plan;
 }
 
@@ -60,7 +60,7 @@ static uint32_t add_number(uint32_t sum, int32_t number)
 static uint32_t add_plan(uint32_t sum, const struct vlm_settings *s, uint32_t h, uint32_t w)
 {
     struct vlm_plan plan;
-    if (vlm_plan_make(&test_host, s, h, w, true, &plan) != VIV_OK)
+    if (vlm_plan_make(&test_host, s, h, w, 1, 0, &plan) != VIV_OK)
         return add_number(sum, -1);
     for (uint32_t i = 0; i < plan.n_views; i++) {
         const struct vlm_view *v = &plan.views[i];
@@ -233,13 +233,13 @@ TEST(size_rules__do_not_cut_one_of_several_pictures_of_onevision)
 {
     const struct vlm_settings onevision = settings_of(classes[4].json), next = settings_of(classes[3].json);
     struct vlm_plan plan;
-    ck_assert_int_eq(vlm_plan_make(&test_host, &onevision, 900, 1401, false, &plan), VIV_OK);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &onevision, 900, 1401, 2, 0, &plan), VIV_OK);
     ck_assert_uint_eq(plan.n_views, 1);
     ck_assert_int_eq(plan.views[0].steps[0].kind, VLM_STEP_WINDOW);
     ck_assert_int_eq(plan.views[0].steps[0].y, -250);
     ck_assert_uint_eq(plan.views[0].steps[0].height, 1401);
     ck_assert_uint_eq(plan.views[0].steps[0].fill[0], 122); /* trunc(0.48145466 * 255) */
-    ck_assert_int_eq(vlm_plan_make(&test_host, &next, 900, 1401, false, &plan), VIV_OK);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &next, 900, 1401, 2, 0, &plan), VIV_OK);
     ck_assert_uint_eq(plan.n_views, 2);
 }
 END_TEST
@@ -253,7 +253,7 @@ TEST(size_rules__refuse_pictures_that_are_too_narrow)
             {1, 40000}, {40000, 1}, {1, INT32_MAX}, {INT32_MAX, 1}, {INT32_MAX, INT32_MAX}, {1, 1}};
         const struct vlm_settings s = settings_of(classes[i].json);
         for (size_t k = 0; k < sizeof odd / sizeof *odd; k++)
-            if (vlm_plan_make(&test_host, &s, odd[k][0], odd[k][1], true, &plan) == VIV_OK)
+            if (vlm_plan_make(&test_host, &s, odd[k][0], odd[k][1], 1, 0, &plan) == VIV_OK)
                 for (uint32_t v = 0; v < plan.n_views; v++) {
                     ck_assert_uint_le(plan.views[v].height, VLM_MAX_SIDE);
                     ck_assert_uint_ge(plan.views[v].width, 1);
@@ -262,11 +262,11 @@ TEST(size_rules__refuse_pictures_that_are_too_narrow)
                 }
     }
     const struct vlm_settings clip = settings_of(classes[0].json), qwen = settings_of(classes[1].json);
-    ck_assert_int_eq(vlm_plan_make(&test_host, &clip, 1, 40000, true, &plan), VIV_ELIMIT);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &clip, 1, 40000, 1, 0, &plan), VIV_ELIMIT);
     ck_assert_msg(strstr(last_error, "40000 x 1") != NULL, "%s", last_error);
-    ck_assert_int_eq(vlm_plan_make(&test_host, &qwen, 1, 201, true, &plan), VIV_EUNSUPPORTED);
-    ck_assert_int_eq(vlm_plan_make(&test_host, &qwen, 1, 200, true, &plan), VIV_OK);
-    ck_assert_int_eq(vlm_plan_make(&test_host, &qwen, 0, 200, true, &plan), VIV_ESHAPE);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &qwen, 1, 201, 1, 0, &plan), VIV_EUNSUPPORTED);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &qwen, 1, 200, 1, 0, &plan), VIV_OK);
+    ck_assert_int_eq(vlm_plan_make(&test_host, &qwen, 0, 200, 1, 0, &plan), VIV_ESHAPE);
 }
 END_TEST
 
@@ -298,7 +298,7 @@ TEST(size_rules__refuse_settings_that_make_no_sense)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         const struct vlm_settings s = settings_of(files[i]);
         struct vlm_plan plan;
-        ck_assert_msg(vlm_plan_make(&test_host, &s, 97, 141, true, &plan) != VIV_OK, "%s", files[i]);
+        ck_assert_msg(vlm_plan_make(&test_host, &s, 97, 141, 1, 0, &plan) != VIV_OK, "%s", files[i]);
     }
 }
 END_TEST

@@ -512,9 +512,47 @@ def values_of(processor, name, image):
     return list(values.flatten(0, values.ndim - 4)), False
 
 
+VIDEOS = [  # class, what its file says, frames and their size
+    ("LlavaNextVideo", {"size": {"shortest_edge": 64}, "crop_size": 64}, [(3, 97, 141)]),
+    ("LlavaOnevision", {}, [(2, 97, 141)]),
+    ("InternVL", {"size": {"height": 112, "width": 112}}, [(2, 97, 141)]),
+    ("SmolVLM", {"size": {"longest_edge": 256}, "max_image_size": {"longest_edge": 128}}, [(2, 97, 141)]),
+    ("Qwen2VL", {}, [(4, 97, 141), (2, 600, 431)]),
+    ("Qwen3VL", {"size": {"shortest_edge": 4096, "longest_edge": 100000}}, [(4, 97, 141), (6, 20, 90), (2, 600, 431)]),
+    ("Glm4v", {"size": {"shortest_edge": 12544, "longest_edge": 300000}}, [(4, 97, 141), (6, 600, 431)]),
+    ("Gemma4", {}, [(2, 97, 141)]),
+    ("Kimi_K25", {"size": {"max_height": 20, "max_width": 20}, "max_patches": 100}, [(4, 97, 141)]),
+]
+
+
+def video_values_of(processor, name, frames):
+    import torch
+    out = processor(videos=[torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)], return_tensors="pt", do_sample_frames=False)
+    values = out["pixel_values" if name == "SmolVLM" else "pixel_values_videos"]
+    if name == "Gemma4":
+        n = [int((p >= 0).all(-1).sum()) for p in out["video_position_ids"]]
+        return [v[:k] for v, k in zip(values, n)], True
+    if name in ("Qwen2VL", "Qwen3VL", "Glm4v"):
+        rows = int(out["video_grid_thw"][0, 1:].prod())
+        return list(values.split(rows)), True
+    if name == "Kimi_K25":
+        return list(values.flatten(1).split(len(values) // len(frames))), True
+    return list(values.flatten(0, values.ndim - 4)), False
+
+
 def preprocessors():
     import transformers
     cases = []
+    for seed, (name, config, sizes) in enumerate(VIDEOS):
+        processor = getattr(transformers, f"{name}VideoProcessor")(**config)
+        for n, h, w in sizes:
+            images, patches = video_values_of(processor, name, [picture(seed + i, h, w) for i in range(n)])
+            value = 0
+            for image in images:
+                value = zlib.crc32(image.float().contiguous().numpy().tobytes(), value)
+            cases.append({"file": {"video_processor_type": f"{name}VideoProcessor", **config}, "backend": "torchvision", "seed": seed,
+                          "frames": n, "height": h, "width": w, "patches": patches, "shapes": [list(i.shape) for i in images],
+                          "crc": f"{value:08x}"})
     for seed, (name, config, sizes) in enumerate(CASES):
         for backend in "torchvision", "pillow":
             type = f"{name}ImageProcessor" + ("Pil" if backend == "pillow" else "")
