@@ -115,7 +115,7 @@ static viv_status axis_init(const viv_host *host, uint32_t n_in, uint32_t n_out,
     const double support = filters[filter].support * fmax((double)n_in / n_out, 1);
     uint64_t n = 0;
     *a = (struct axis){.n_out = n_out, .n_max = (uint32_t)fmin(2 * ceil(support) + 1, n_in), .bits = PILLOW_BITS};
-    double *row = malloc(a->n_max * sizeof *row), largest = 0;
+    double *row = calloc(a->n_max, sizeof *row), largest = 0;
     a->first = malloc(n_out * sizeof *a->first);
     a->count = malloc(n_out * sizeof *a->count);
     if (viv_size_mul(n_out, a->n_max, &n) && viv_size_mul(n, sizeof *a->weights, &n) && n <= SIZE_MAX)

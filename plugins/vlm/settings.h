@@ -4,7 +4,7 @@
 
 #include "resize.h"
 
-/* How the size of a picture decides what it is resized to and cut into. size_rules.c has a function for each. */
+/* How the size of a picture decides what it is resized to and cut into. each is a file, rule_*.c. */
 enum vlm_rule {
     VLM_RULE_PLAIN,        /* clip, llava, siglip, vit, dinov2, florence2, paligemma: as `size` says, then a crop */
     VLM_RULE_PAN_AND_SCAN, /* gemma3 */

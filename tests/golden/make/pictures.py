@@ -567,6 +567,11 @@ def preprocessors():
                 cases.append({"file": {"image_processor_type": f"{name}ImageProcessor", **config}, "backend": backend, "seed": seed,
                               "height": h, "width": w, "patches": patches, "shapes": [list(i.shape) for i in images],
                               "crc": f"{value:08x}"})
+        corpus = CORPUS.parent / "corpus_preprocessor"
+        corpus.mkdir(exist_ok=True)
+        h, w = sizes[0]
+        config = json.dumps({"image_processor_type": f"{name}ImageProcessor", **config})
+        (corpus / f"{name.lower()}-{seed}.json").write_bytes(struct.pack("<HH", h, w) + config.encode())
     text = ",\n".join(json.dumps(c) for c in cases)
     (GOLDEN / "preprocessors.json").write_text(f"[{text}]\n")
 
