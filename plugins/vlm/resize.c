@@ -116,8 +116,8 @@ static viv_status axis_init(const viv_host *host, uint32_t n_in, uint32_t n_out,
     uint64_t n = 0;
     *a = (struct axis){.n_out = n_out, .n_max = (uint32_t)fmin(2 * ceil(support) + 1, n_in), .bits = PILLOW_BITS};
     double *row = calloc(a->n_max, sizeof *row), largest = 0;
-    a->first = malloc(n_out * sizeof *a->first);
-    a->count = malloc(n_out * sizeof *a->count);
+    a->first = calloc(n_out, sizeof *a->first);
+    a->count = calloc(n_out, sizeof *a->count);
     if (viv_size_mul(n_out, a->n_max, &n) && viv_size_mul(n, sizeof *a->weights, &n) && n <= SIZE_MAX)
         a->weights = malloc(n);
     if (!row || !a->first || !a->count || !a->weights) {

@@ -280,8 +280,7 @@ TEST(size_rules__refuse_settings_that_make_no_sense)
         "{\"image_processor_type\": \"Qwen2VLImageProcessor\", \"min_pixels\": 0}",
         "{\"image_processor_type\": \"Idefics3ImageProcessor\", \"max_image_size\": {\"longest_edge\": 0}}",
         "{\"image_processor_type\": \"Gemma4ImageProcessor\", \"max_soft_tokens\": 0}",
-        "{\"image_processor_type\": \"GotOcr2ImageProcessor\", \"crop_to_patches\": true, \"max_patches\": "
-        "2000000000}",
+        "{\"image_processor_type\": \"GotOcr2ImageProcessor\", \"crop_to_patches\": true, \"max_patches\": 9999}",
         "{\"image_processor_type\": \"GotOcr2ImageProcessor\", \"crop_to_patches\": true, \"min_patches\": 13}",
         "{\"image_processor_type\": \"LlavaNextImageProcessor\", \"image_grid_pinpoints\": []}",
         "{\"image_processor_type\": \"LlavaNextImageProcessor\", \"image_grid_pinpoints\": [[225, 224]]}",
