@@ -250,6 +250,28 @@ TEST(picture__refuses_bombs_from_their_headers)
 }
 END_TEST
 
+/* A progressive picture with its last scan 120 times more: each would be another pass over all pixels. */
+TEST(picture__refuses_a_jpeg_of_endless_scans)
+{
+    enum { COPIES = 120 };
+    uint64_t size = 0, last = 0;
+    uint8_t *jpeg = corpus("progressive.jpg", &size);
+    for (uint64_t i = 0; i + 1 < size; i++)
+        if (jpeg[i] == 0xff && jpeg[i + 1] == 0xda)
+            last = i;
+    const uint64_t scan = size - 2 - last;
+    uint8_t *more = malloc(size + COPIES * scan);
+    memcpy(more, jpeg, size - 2);
+    for (uint64_t i = 0; i < COPIES; i++)
+        memcpy(more + size - 2 + i * scan, jpeg + last, scan);
+    memcpy(more + size - 2 + COPIES * scan, jpeg + size - 2, 2);
+    ck_assert_int_eq(read_bytes(more, size + COPIES * scan), VIV_EFORMAT);
+    ck_assert_says("more than 100 scans");
+    free(more);
+    free(jpeg);
+}
+END_TEST
+
 TEST(picture__refuses_a_gif_whose_frames_are_larger_than_it)
 {
     uint64_t size = 0;
@@ -355,6 +377,6 @@ TESTS(picture__reads_what_the_reference_reads, picture__reads_all_of_pngsuite,
       picture__reads_frames_of_animations_with_times, picture__refuses_an_animation_as_one_picture,
       picture__is_one_frame_where_nothing_moves, picture__refuses_more_frames_than_the_limit_holds,
       picture__composites_over_the_colour_that_is_asked_for, picture__says_how_much_of_a_truncated_file_was_read,
-      picture__refuses_bombs_from_their_headers, picture__refuses_a_gif_whose_frames_are_larger_than_it,
-      picture__refuses_sides_of_zero, picture__survives_lying_exif_and_profiles,
-      picture__names_formats_that_it_does_not_read)
+      picture__refuses_bombs_from_their_headers, picture__refuses_a_jpeg_of_endless_scans,
+      picture__refuses_a_gif_whose_frames_are_larger_than_it, picture__refuses_sides_of_zero,
+      picture__survives_lying_exif_and_profiles, picture__names_formats_that_it_does_not_read)
