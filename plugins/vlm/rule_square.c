@@ -11,5 +11,5 @@ viv_status rule_square(struct maker *m)
     if (status == VIV_OK && m->s->do_resize)
         status =
             add_resize(m, v, fmax(rint(m->h * scale), m->s->min_size), fmax(rint(m->w * scale), m->s->min_size));
-    return status == VIV_OK ? add_square(m, v, mean) : status;
+    return status == VIV_OK && m->s->pad_to_square ? add_square(m, v, mean) : status;
 }

@@ -43,7 +43,7 @@ struct vlm_settings {
     struct vlm_size size, crop_size;
     uint32_t patch_size, merge_size, temporal_patch_size;
 
-    bool pad_to_square;    /* before resizing, with image_mean: llava's do_pad */
+    bool pad_to_square;    /* with image_mean; llava's do_pad, before resizing; deepseek_vl's, after it */
     uint8_t background[3]; /* deepseek_ocr2 */
     uint32_t min_size;     /* deepseek_vl */
 
@@ -58,7 +58,7 @@ struct vlm_settings {
     double pan_and_scan_min_ratio_to_activate;
 
     /* limits */
-    bool counts_frames; /* min and max of `size` are for all frames; a still picture has temporal_patch_size: glm4v
+    bool counts_frames; /* the area of `size` is that of all frames, temporal_patch_size for a still picture: glm4v
                          */
     uint32_t max_patches, max_soft_tokens, pooling_kernel_size, min_image_tokens, max_image_tokens,
         downsample_factor;

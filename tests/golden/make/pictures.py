@@ -479,6 +479,7 @@ CASES = [  # class, what its file says, sizes
     ("Llama4", {"size": {"height": 112, "width": 112}}, [(97, 141), (300, 83), (600, 431), (20, 20)]),
     ("Kimi_K25", {"size": {"max_height": 20, "max_width": 20}, "max_patches": 100}, [(97, 141), (300, 83), (20, 20)]),
     ("DeepseekVL", {}, [(97, 141), (300, 84), (9, 500)]),
+    ("DeepseekVL", {"do_pad": False, "size": {"height": 112, "width": 112}}, [(97, 141)]),
     ("MiniCPMV4_6", {"scale_resolution": 112, "patch_size": 14}, [(97, 141), (300, 83), (600, 431), (20, 20)]),
 ]
 
