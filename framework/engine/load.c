@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_MAX_ROWS = 512 };
+enum { DEFAULT_MAX_ROWS = 512, MAX_STACK_ROWS = 1 << 16 };
 
 /* --- open ------------------------------------------------------------------------------------------------- */
 
@@ -85,7 +85,7 @@ viv_status model_open(const struct model_options *options, const char *name, viv
                  : spec_settings(m->spec)->context > 0 ? (uint64_t)spec_settings(m->spec)->context
                                                        : made_for(m);
     for (uint32_t i = 0; i < N_STACKS; i++)
-        m->stacks[i].max_rows = m->context;
+        m->stacks[i].max_rows = i < MAX_NAMED_STACKS ? MAX_STACK_ROWS : m->context;
     if (!m->graph->stacks[STACK_GRAPH].whole_sequences)
         m->stacks[STACK_GRAPH].max_rows =
             size_min(options->max_rows ? options->max_rows : DEFAULT_MAX_ROWS, m->context);

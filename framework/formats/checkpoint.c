@@ -264,6 +264,7 @@ void checkpoint_close(struct checkpoint *c)
     free(c->path);
     free(c->no_weights);
     json_decref(c->config);
+    json_decref(c->whole_config);
     json_decref(c->generation);
     json_decref(c->metadata);
     strmap_release(&c->by_name);
@@ -314,6 +315,11 @@ viv_status checkpoint_add(struct checkpoint *c, const char *name, const viv_tens
     c->tensors = tensors;
     c->n_tensors++;
     return VIV_OK;
+}
+
+json_t *checkpoint_whole_config(const struct checkpoint *c)
+{
+    return c->whole_config ? c->whole_config : c->config;
 }
 
 struct meta checkpoint_meta(const struct checkpoint *c, const char *key)

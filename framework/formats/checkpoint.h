@@ -38,8 +38,8 @@ struct format {
     /* Whether path (a file or a directory) seems to have this format: by its first bytes, not only its name. */
     bool (*probe)(const char *path);
     viv_status (*open)(struct checkpoint *c, const char *path, struct error *err);
-    /* The value at a key (GGUF: the key; HF: dotted path into config.json, e.g. "rope_parameters.rope_theta").
-     * kind META_NONE when absent or null. */
+    /* The value at a key (GGUF: the key; HF: dotted path into config.json, e.g. "rope_parameters.rope_theta"; with
+     * a slash before it, into all of config.json). kind META_NONE when absent or null. */
     struct meta (*meta)(const struct checkpoint *c, const char *key);
     struct meta (*meta_element)(const struct checkpoint *c, const struct meta *array, uint64_t index);
     /* The i-th key, or NULL after the last. The function may be NULL: then c->config has the keys. */
@@ -59,6 +59,7 @@ struct checkpoint {
     json_t *config;        /* HF: config.json; for a multimodal model that of its text part; else NULL */
     json_t *metadata;      /* HF: what `__metadata__` of the files says of tensors, a JSON text of each; or NULL */
     const char *whole;     /* the architecture of the multimodal model; NULL: it is not one */
+    json_t *whole_config;  /* its config.json, where `config` is a part of it; else NULL */
     json_t *generation;    /* HF: generation_config.json, or NULL */
     char *no_weights; /* why the weights cannot be read; NULL: they can. Without weights, the data of tensors is
                          NULL, and there may be no tensors. */
@@ -96,6 +97,8 @@ bool checkpoint_is_mapped(const struct checkpoint *c, const void *bytes);
  * all other tensors: call it before they are used. */
 viv_status checkpoint_add(struct checkpoint *c, const char *name, const viv_tensor *tensor, struct error *err);
 
+/* Of a model with config.json, all of it; else NULL. */
+json_t *checkpoint_whole_config(const struct checkpoint *c);
 struct meta checkpoint_meta(const struct checkpoint *c, const char *key);
 struct meta checkpoint_meta_element(const struct checkpoint *c, const struct meta *array, uint64_t index);
 /* Typed readers. False: absent, of another kind or out of range. */

@@ -641,7 +641,7 @@ static struct meta meta_of(const json_t *value)
 
 static struct meta meta(const struct checkpoint *ck, const char *key)
 {
-    return meta_of(json_at(ck->config, key));
+    return meta_of(key[0] == '/' ? json_at(checkpoint_whole_config(ck), key + 1) : json_at(ck->config, key));
 }
 
 static struct meta meta_element(const struct checkpoint *ck, const struct meta *array, uint64_t index)

@@ -16,7 +16,7 @@ static const char *const shared[] = {
     "quantization_config", "compression_config", "torch_dtype",  "dtype",
     "bos_token_id",        "eos_token_id",       "pad_token_id", "tokenizer_class"};
 
-static json_t *text_of(json_t *config)
+static json_t *text_of(const json_t *config)
 {
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         json_t *text = json_object_get(config, texts[i]);
@@ -62,7 +62,8 @@ static bool inherit(json_t *text, const json_t *whole)
 viv_status checkpoint_take_text_part(struct checkpoint *c, struct error *err)
 {
     enum { MOST_DEEP = 4 };
-    json_t *whole = c->config, *text = text_of(whole);
+    const json_t *whole = c->config;
+    json_t *text = text_of(whole);
     const char *name = name_of(whole);
     if (!text && !has_other_parts(whole))
         return VIV_OK;
@@ -75,8 +76,12 @@ viv_status checkpoint_take_text_part(struct checkpoint *c, struct error *err)
             json_decref(copy);
             return error_nomem(err);
         }
-        json_decref(whole);
-        c->config = whole = copy;
+        if (c->whole_config)
+            json_decref(c->config);
+        else
+            c->whole_config = c->config;
+        c->config = copy;
+        whole = copy;
         text = text_of(whole);
     }
     return VIV_OK;

@@ -87,13 +87,16 @@ viv_status graph_check_cache_types(const struct graph *g, const struct cache_typ
 
 uint64_t graph_cache_bytes(const struct graph *g, const struct cache_types *types, enum cache_kind kind)
 {
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < g->n_nodes; i++)
+    uint64_t bytes = 0, most = 0;
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        const uint64_t before = bytes;
         for (uint32_t c = 0; c < g->nodes[i].n_caches; c++) {
             const struct graph_cache *cache = &g->nodes[i].caches[c];
             const struct dtype *type = dtype_get(cache_types_of(types, cache));
             if (cache->kind == kind)
                 bytes += cache->elems / type->block * type->block_bytes;
         }
-    return bytes;
+        most = bytes - before > most ? bytes - before : most;
+    }
+    return kind == CACHE_OF_STEP ? most : bytes;
 }

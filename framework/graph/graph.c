@@ -245,7 +245,7 @@ static viv_status add_cache(viv_infer *b, const char *name, uint64_t elems, enum
 static viv_status want_cache(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     const struct inference *in = b->ctx;
-    return add_cache(b, name, elems, (enum cache_kind)in->stack, index);
+    return add_cache(b, name, elems, in->stack == STACK_GRAPH ? CACHE_OF_GRAPH : CACHE_OF_STEP, index);
 }
 
 static viv_status want_encoder_cache(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
@@ -277,9 +277,9 @@ static viv_status set_cache_content(viv_infer *b, uint32_t index, uint32_t conte
 static viv_status want_recurrent_state(viv_infer *b, const char *name, uint64_t elems, uint32_t *index)
 {
     const struct inference *in = b->ctx;
-    if (in->stack == STACK_ENCODER)
-        return fail(b, VIV_EINVAL,
-                    "a layer with recurrent state cannot be in an encoder, which runs in a single step");
+    if (in->stack != STACK_GRAPH)
+        return fail(b, VIV_EINVAL, "a layer with recurrent state must be in `graph`: %s runs in a single step",
+                    in->graph->expansion->stacks[in->stack].name);
     return add_cache(b, name, elems, CACHE_RECURRENT, index);
 }
 
@@ -361,6 +361,74 @@ static viv_status check_inferred(const struct graph_node *n, const viv_infer *b,
     return status == VIV_OK ? graph_check_instance(n, err) : status;
 }
 
+static bool reshapes(const struct graph_node *n)
+{
+    return VIV_HAS(n->class, viv_layer_class, reshape) && n->class->reshape;
+}
+
+/* The level of its output rows. */
+static viv_status set_level(struct graph *g, struct graph_node *n, enum stack_id id, struct error *err)
+{
+    struct graph_stack *stack = &g->stacks[id];
+    n->out_level = n->level;
+    if (!reshapes(n))
+        return VIV_OK;
+    if (stack->input_dim == 0)
+        return error_set(err, VIV_EINVAL, "layer '%s' changes rows, which those of tokens cannot", n->class->name);
+    if (n->class->flags & (VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE))
+        return error_set(err, VIV_EINTERNAL,
+                         "layer '%s' has 'reshape', but is flagged VIV_LAYER_ROW_WISE or VIV_LAYER_IN_PLACE",
+                         n->class->name);
+    n->out_level = g->n_levels;
+    g->levels[g->n_levels++] = (struct graph_level){.node = n, .from = n->level};
+    stack->n_levels++;
+    return VIV_OK;
+}
+
+bool graph_grid_rows(const viv_grid *grid, uint64_t *n)
+{
+    static const uint64_t most = (uint64_t)1 << 32;
+    const uint64_t sides[] = {grid->frames, grid->height, grid->width, grid->block};
+    for (int i = 0; i < 4; i++)
+        if (sides[i] == 0 || sides[i] > most)
+            return false;
+    if (grid->height % grid->block || grid->width % grid->block || grid->before > most || grid->after > most)
+        return false;
+    return size_mul(grid->height, grid->width, n) && *n <= most && size_mul(*n, grid->frames, n) && *n <= most &&
+           size_add(*n, grid->before + grid->after, n) && *n <= most;
+}
+
+viv_status graph_reshape(const struct graph_node *n, viv_grid *grid, struct error *err)
+{
+    uint64_t rows;
+    if (!reshapes(n))
+        return VIV_OK;
+    const struct trail before = trail;
+    if (n->spec->plugin)
+        trail_enter(n->spec->plugin, "reshape");
+    viv_status status = n->class->reshape(n->layer, grid);
+    trail = before;
+    if (status != VIV_OK)
+        error_take(err, status);
+    else if (!graph_grid_rows(grid, &rows))
+        status = error_set(err, VIV_EINTERNAL,
+                           "layer '%s' makes rows that are no grid: %" PRIu64 " + %" PRIu64 " x %" PRIu64
+                           " x %" PRIu64 " + %" PRIu64 ", in blocks of %" PRIu64,
+                           n->class->name, grid->before, grid->frames, grid->height, grid->width, grid->after,
+                           grid->block);
+    return status == VIV_OK ? status : graph_at_node(err, n->spec);
+}
+
+int graph_stack_named(const struct graph *g, const char *name)
+{
+    for (int id = 0; id < N_STACKS; id++) {
+        const struct stack *s = &g->expansion->stacks[id];
+        if (s->begin < s->end && strcmp(s->name, name) == 0)
+            return id;
+    }
+    return -1;
+}
+
 /* The instance of one node: attributes read, shapes inferred. */
 static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_id stack, struct error *err)
 {
@@ -370,12 +438,17 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     if (!in_dims || !n->layer)
         return error_nomem(err);
     for (uint32_t i = 0; i < n->spec->n_inputs; i++) {
-        in_dims[i] = g->value_dims[n->spec->inputs[i]];
+        const uint32_t value = n->spec->inputs[i];
+        const uint32_t level = value ? g->value_levels[value] : g->stacks[stack].first_level;
+        in_dims[i] = value ? g->value_dims[value] : g->stacks[stack].input_dim;
         bool tokens = i == 0 && (n->class->flags & VIV_LAYER_TOKENS);
         if ((in_dims[i] == 0) != tokens)
             return error_set(err, VIV_ESHAPE,
                              tokens ? "expects token ids, found vectors (it must come first)"
                                     : "expects vectors, found token ids (an embedding must come first)");
+        if (i > 0 && level != n->level)
+            return error_set(err, VIV_ESHAPE, "joins values of different rows: a layer between them changes rows");
+        n->level = level;
     }
     n->in_dims = in_dims;
     viv_infer b = {.struct_size = sizeof b,
@@ -414,6 +487,8 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
         return err->status;
     }
     status = check_inferred(n, &b, err);
+    if (status == VIV_OK)
+        status = set_level(g, n, stack, err);
     if (status != VIV_OK)
         return status;
     n->out_dim = b.out_dim;
@@ -491,6 +566,12 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
 {
     const struct expansion *e = g->expansion;
     struct graph_stack *stack = &g->stacks[id];
+    const int32_t from = e->stacks[id].from;
+    if (e->stacks[id].begin == e->stacks[id].end)
+        return VIV_OK;
+    stack->input_dim = from >= 0 ? g->stacks[from].output_dim : e->stacks[id].input_dim;
+    stack->first_level = g->n_levels++;
+    stack->n_levels = 1;
     for (uint32_t i = e->stacks[id].begin; i < e->stacks[id].end; i++) {
         struct graph_node *n = &g->nodes[i];
         n->spec = &e->nodes[i];
@@ -503,6 +584,7 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
         }
         g->n_nodes++;
         g->value_dims[n->spec->output] = n->out_dim;
+        g->value_levels[n->spec->output] = n->out_level;
         g->n_caches += n->n_caches;
         for (uint32_t s = 0; s < n->n_caches; s++)
             g->cache_elems[n->caches[s].kind] += n->caches[s].elems;
@@ -510,6 +592,7 @@ static viv_status build_stack(struct graph *g, enum stack_id id, struct error *e
             stack->vocab_size = e->weights[n->weights[0].weight].dims[0];
     }
     stack->output_dim = g->value_dims[e->stacks[id].output];
+    stack->output_level = g->value_levels[e->stacks[id].output];
     stack->tail = find_tail(g, &e->stacks[id]);
     return VIV_OK;
 }
@@ -523,11 +606,11 @@ viv_status graph_build(const struct expansion *e, const viv_host *host, struct g
     g->expansion = e;
     g->nodes = arena_array(&g->arena, e->n_nodes, sizeof *g->nodes);
     g->value_dims = arena_array(&g->arena, e->n_values, sizeof *g->value_dims);
-    viv_status status = g->nodes && g->value_dims ? VIV_OK : error_nomem(err);
-    if (status == VIV_OK)
-        status = build_stack(g, STACK_ENCODER, err);
-    if (status == VIV_OK)
-        status = build_stack(g, STACK_GRAPH, err);
+    g->value_levels = arena_array(&g->arena, e->n_values, sizeof *g->value_levels);
+    g->levels = arena_array(&g->arena, (size_t)e->n_nodes + N_STACKS, sizeof *g->levels);
+    viv_status status = g->nodes && g->value_dims && g->value_levels && g->levels ? VIV_OK : error_nomem(err);
+    for (int id = 0; status == VIV_OK && id < N_STACKS; id++)
+        status = build_stack(g, (enum stack_id)id, err);
     if (status == VIV_OK && graph_encoder_dim(g) && !g->cache_elems[CACHE_OF_ENCODER_OUTPUT]) {
         error_set(err, VIV_EINVAL, "the encoder is not used: no layer of `graph` reads its output");
         status = graph_at_node(err, &e->nodes[e->stacks[STACK_ENCODER].end - 1]);
@@ -559,9 +642,11 @@ void graph_destroy(struct graph *g)
 
 static bool in_tail(const struct graph *g, uint32_t node)
 {
-    const struct stack *encoder = &g->expansion->stacks[STACK_ENCODER];
-    const bool reads = node >= encoder->begin && node < encoder->end;
-    return node >= g->stacks[reads ? STACK_ENCODER : STACK_GRAPH].tail;
+    enum stack_id id = STACK_GRAPH;
+    for (int i = 0; i < N_STACKS; i++)
+        if (node >= g->expansion->stacks[i].begin && node < g->expansion->stacks[i].end)
+            id = (enum stack_id)i;
+    return node >= g->stacks[id].tail;
 }
 
 viv_status graph_node_cost(const struct graph *g, uint32_t node, const struct graph_step *step,

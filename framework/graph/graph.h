@@ -20,15 +20,9 @@ struct graph_weight {
     bool sliced; /* a weight of experts: graph_want_expert_weight */
 };
 
-/* What a cache grows with: the tokens of its stack, the rows of the encoder output, or (recurrent state) nothing.
- */
-enum cache_kind {
-    CACHE_OF_GRAPH = STACK_GRAPH,
-    CACHE_OF_ENCODER = STACK_ENCODER,
-    CACHE_OF_ENCODER_OUTPUT,
-    CACHE_RECURRENT,
-    N_CACHE_KINDS
-};
+/* What a cache grows with: the tokens of `graph`; the rows of a step, in stacks that keep nothing after it, whose
+ * layers use the same pages one after the other; the rows of the encoder output; or (recurrent state) nothing. */
+enum cache_kind { CACHE_OF_GRAPH, CACHE_OF_STEP, CACHE_OF_ENCODER_OUTPUT, CACHE_RECURRENT, N_CACHE_KINDS };
 
 struct graph_cache {
     const char *name; /* "k" */
@@ -51,10 +45,20 @@ struct graph_node {
     uint32_t n_caches, first_cache; /* caches are numbered across all nodes */
     uint64_t row_workspace, shared_workspace, worker_workspace;
     uint64_t length_switch, length_growth; /* of viv_infer */
+    uint32_t level, out_level;             /* of its input and output rows: struct graph_level */
+};
+
+/* Values whose rows lie in the same way: those that enter a stack, then those behind each layer that changes them.
+ */
+struct graph_level {
+    const struct graph_node *node; /* that makes them; NULL: they enter the stack */
+    uint32_t from;                 /* the level of its input */
 };
 
 struct graph_stack {
+    uint64_t input_dim; /* features of a row that enters it; 0: token ids */
     uint64_t output_dim;
+    uint32_t first_level, n_levels, output_level;
     uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
     bool whole_sequences; /* some layer is not causal: all rows of a sequence must come in one step */
     uint32_t tail; /* first node behind which all layers are row-wise, so that only output rows need be computed;
@@ -67,7 +71,10 @@ struct graph {
     const struct expansion *expansion;
     struct graph_node *nodes; /* [expansion->n_nodes] */
     uint32_t n_nodes;
-    uint64_t *value_dims; /* [expansion->n_values] features per row; 0 for token ids */
+    uint64_t *value_dims;       /* [expansion->n_values] features per row; not of value 0 */
+    uint32_t *value_levels;     /* [expansion->n_values] not of value 0 */
+    struct graph_level *levels; /* [n_levels] by stack */
+    uint32_t n_levels;
     struct graph_stack stacks[N_STACKS];
     uint32_t n_caches;
     uint64_t cache_elems[N_CACHE_KINDS]; /* of all layers, per row of what they grow with */
@@ -101,6 +108,13 @@ struct graph_length {
 };
 /* Whether the caches of all layers are the same for a sequence of either length. */
 bool graph_lengths_alike(const struct graph *g, struct graph_length a, struct graph_length b);
+
+/* The grid of a layer's output rows, for one of its input rows; the same where it does not change them. */
+viv_status graph_reshape(const struct graph_node *n, viv_grid *grid, struct error *err);
+/* Rows of a grid; false: it has none, more than 2^32, or contradicts itself. */
+bool graph_grid_rows(const viv_grid *grid, uint64_t *n);
+/* The stack of this name, or -1. */
+int graph_stack_named(const struct graph *g, const char *name);
 
 /* Features of a row of encoder output; 0: there is no encoder. */
 uint64_t graph_encoder_dim(const struct graph *g);

@@ -89,6 +89,27 @@ static viv_status reserve(viv_sequence *sequence, uint64_t n_tokens, uint64_t n_
     return leave(&err, status);
 }
 
+static uint64_t stack_input(viv_model *model, const char *stack)
+{
+    const struct graph *g = model_graph(model);
+    const int id = graph_stack_named(g, stack);
+    return id < 0 ? 0 : g->stacks[id].input_dim;
+}
+
+static uint64_t stack_output(viv_model *model, const char *stack)
+{
+    const struct graph *g = model_graph(model);
+    const int id = graph_stack_named(g, stack);
+    return id < 0 ? 0 : g->stacks[id].output_dim;
+}
+
+static viv_status place(viv_sequence *sequence, const viv_placement *const *placements, uint32_t n)
+{
+    struct error err;
+    const viv_status status = sequence_place(sequence, placements, n, &err);
+    return leave(&err, status);
+}
+
 static const viv_sequences sequences = {
     .struct_size = sizeof(viv_sequences),
     .output_dim = output_dim,
@@ -104,6 +125,9 @@ static const viv_sequences sequences = {
     .reuse_prefix = reuse_prefix,
     .is_recurrent = is_recurrent,
     .reserve = reserve,
+    .stack_input = stack_input,
+    .stack_output = stack_output,
+    .place = place,
 };
 
 const struct service service_sequences = {.id = VIV_SERVICE_SEQUENCES, .table = &sequences};

@@ -162,7 +162,7 @@ void model_stats(const viv_model *m, struct model_stats *out)
                                 .cached_bytes = m->cached_bytes,
                                 .workspace_bytes = m->workspace.size,
                                 .cache_bytes_per_token = m->pools[CACHE_OF_GRAPH].row_bytes,
-                                .encoder_bytes_per_token = m->pools[CACHE_OF_ENCODER].row_bytes,
+                                .encoder_bytes_per_token = m->pools[CACHE_OF_STEP].row_bytes,
                                 .encoder_cache_bytes_per_row = m->pools[CACHE_OF_ENCODER_OUTPUT].row_bytes,
                                 .recurrent_bytes_per_sequence = 2 * m->pools[CACHE_RECURRENT].row_bytes,
                                 .cache_types = m->cache_types,

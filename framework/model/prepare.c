@@ -176,9 +176,10 @@ viv_status prepare_layers(viv_model *m, uint64_t *scratch_bytes, struct error *e
     viv_status status = align_tensors(m, err);
     *scratch_bytes = 64;
     for (uint32_t i = 0; status == VIV_OK && i < m->graph->n_nodes; i++) {
-        bool in_graph = i >= m->expansion->stacks[STACK_GRAPH].begin;
-        uint64_t max_rows = m->stacks[in_graph ? STACK_GRAPH : STACK_ENCODER].max_rows;
-        status = prepare_node(m, &m->graph->nodes[i], max_rows, scratch_bytes, err);
+        enum stack_id id = 0;
+        while (i >= m->expansion->stacks[id].end)
+            id++;
+        status = prepare_node(m, &m->graph->nodes[i], m->stacks[id].max_rows, scratch_bytes, err);
         if (m->options.progress)
             m->options.progress(m->options.progress_ctx, "layers", i + 1, m->graph->n_nodes);
     }

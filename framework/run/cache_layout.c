@@ -1,5 +1,5 @@
-/* cache_layout.c - where the cache of each layer lies in a page. When numbers become too large for f16, the caches
- * of the model are f32 from then on. */
+/* cache_layout.c - where the cache of each layer lies in a page; those of a step all begin where the page does.
+ * When numbers become too large for f16, the caches of the model are f32 from then on. */
 #include "run/sequence.h"
 
 #include "base/size.h"
@@ -18,7 +18,9 @@ viv_status cache_lay_out(viv_model *m, struct error *err)
     struct cache_place *places = calloc(m->graph->n_caches ? m->graph->n_caches : 1, sizeof *places);
     if (!places)
         return error_nomem(err);
-    for (uint32_t i = 0; i < m->graph->n_nodes; i++)
+    uint64_t step_bytes = 0; /* of the layer that has the largest caches of a step */
+    for (uint32_t i = 0; i < m->graph->n_nodes; i++) {
+        page_bytes[CACHE_OF_STEP] = 0;
         for (uint32_t s = 0; s < m->graph->nodes[i].n_caches; s++) {
             const struct graph_cache *cache = &m->graph->nodes[i].caches[s];
             const uint64_t rows = cache->kind == CACHE_RECURRENT ? 1 : PAGE_ROWS;
@@ -31,6 +33,9 @@ viv_status cache_lay_out(viv_model *m, struct error *err)
                 return error_set(err, VIV_ELIMIT, "the KV cache of a token is too large");
             }
         }
+        step_bytes = size_max(step_bytes, page_bytes[CACHE_OF_STEP]);
+    }
+    page_bytes[CACHE_OF_STEP] = step_bytes;
     m->cache_places = places;
     for (uint32_t k = 0; k < N_CACHE_KINDS; k++) {
         m->pools[k].page_bytes = page_bytes[k];

@@ -19,7 +19,7 @@ static uint32_t places(const viv_model *m, const struct graph_node *n, const viv
                        uint32_t room, uint32_t *first_scratch)
 {
     uint32_t k = 0;
-    out[k++] = (unsigned char *)(e->out + e->n_rows * n->out_dim);
+    out[k++] = (unsigned char *)(e->out + e->n_out_rows * n->out_dim);
     out[k++] = (unsigned char *)e->workspace + n->shared_workspace + e->n_rows * n->row_workspace;
     *first_scratch = k;
     for (uint32_t w = 0; w < m->n_workers && k < room; w++)
@@ -45,7 +45,7 @@ viv_status guard_check(const viv_model *m, const struct graph_node *n, const viv
         if (memcmp(all[i], guard, sizeof guard) == 0)
             continue;
         error_set(err, VIV_EINTERNAL, "forward writes beyond its %s",
-                  i == 0              ? "output, n_rows * out_dim numbers"
+                  i == 0              ? "output, n_out_rows * out_dim numbers"
                   : i < first_scratch ? "workspace, shared_workspace + n_rows * row_workspace bytes"
                                       : "scratch, worker_workspace bytes");
         graph_at_node(err, n->spec);
@@ -86,7 +86,7 @@ viv_status guard_prove(const struct graph_node *n, const viv_exec *e, uint32_t i
     bool given = false;
     for (uint32_t i = 0; i < e->n_in; i++)
         given = given || has_nan(e->in[i], input_numbers(n, e, i));
-    if (given || !has_nan(e->out, e->n_rows * n->out_dim))
+    if (given || !has_nan(e->out, e->n_out_rows * n->out_dim))
         return VIV_OK;
     error_set(err, VIV_EINTERNAL, "forward makes NaN of inputs that hold none");
     return graph_at_node(err, n->spec);

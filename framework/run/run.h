@@ -10,7 +10,7 @@ void sequence_destroy(viv_sequence *s);
  * s. */
 viv_status sequence_copy(viv_sequence *s, viv_sequence **out, struct error *err);
 uint64_t sequence_length(const viv_sequence *s);
-/* Its tokens, valid until the next step; -1 for a row that came as a vector. */
+/* Its tokens, valid until the next step; below 0 for a row that came as a vector. */
 const int32_t *sequence_tokens(const viv_sequence *s, size_t *n);
 /* Removes the tokens from `length` on. */
 viv_status sequence_truncate(viv_sequence *s, uint64_t length, struct error *err);
@@ -24,6 +24,10 @@ uint64_t sequence_reusable_length(const viv_sequence *s, uint64_t length);
 /* See viv_sequences.reserve. */
 viv_status sequence_reserve_steps(viv_sequence *s, uint64_t n_tokens, uint64_t n_rows, uint64_t n_output_rows,
                                   struct error *err);
+
+/* See viv_sequences.place. */
+viv_status sequence_place(viv_sequence *s, const viv_placement *const *placements, uint32_t n, struct error *err);
+
 /* See viv_sequences.step. */
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                       const float **outputs, uint64_t *n_outputs, struct error *err);

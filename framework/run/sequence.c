@@ -88,7 +88,10 @@ viv_status sequence_create(viv_model *m, viv_sequence **out, struct error *err)
         return error_nomem(err);
     s->model = m;
     s->cache_types = m->cache_types;
-    s->max_pages = size_max((m->context + PAGE_ROWS - 1) / PAGE_ROWS, 2);
+    uint64_t most = m->context;
+    for (int id = 0; id < MAX_NAMED_STACKS; id++)
+        most = m->expansion->stacks[id].name ? size_max(most, m->stacks[id].max_rows) : most;
+    s->max_pages = size_max((most + PAGE_ROWS - 1) / PAGE_ROWS, 2);
     bool failed = false;
     for (uint32_t k = 0; k < N_CACHE_KINDS; k++) {
         s->kinds[k].pages = calloc(s->max_pages, sizeof *s->kinds[k].pages);
@@ -182,13 +185,60 @@ uint64_t sequence_reuse_prefix(viv_sequence *s, const int32_t *tokens, uint64_t 
     const struct graph_length coming = {length, size_max(length, n + 1)};
     struct error refused;
     uint64_t shared = 0;
-    while (shared < s->length && shared < n && s->tokens[shared] == tokens[shared] && tokens[shared] >= 0)
-        shared++;
+    for (int32_t token; shared < s->length && shared < n; shared++) {
+        token = tokens[shared];
+        if (!sequence_placed(s, shared, &token) && token < 0)
+            break;
+        if (s->tokens[shared] != token)
+            break;
+    }
     if (s->model->graph->stacks[STACK_GRAPH].whole_sequences || /* all rows come in one step */
         !graph_lengths_alike(s->model->graph, s->computed_for, coming))
         shared = 0;
     sequence_truncate(s, sequence_reusable_length(s, shared), &refused);
     return s->length;
+}
+
+viv_status sequence_place(viv_sequence *s, const viv_placement *const *placements, uint32_t n, struct error *err)
+{
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const viv_placement *p = placements ? placements[i] : NULL;
+        if (!p || p->struct_size < SIZE_TO(viv_placement, identity) || p->struct_size > MAX_STRUCT)
+            return error_set(err, VIV_EABI, "struct_size of viv_placement is %u, expected %zu",
+                             p ? p->struct_size : 0, SIZE_TO(viv_placement, identity));
+        if (p->first < end || p->n_rows == 0 || p->n_rows > UINT32_MAX || p->first > UINT32_MAX || !p->vectors)
+            return error_set(err, VIV_EINVAL,
+                             "placement %" PRIu32 " has %" PRIu64 " rows at %" PRIu64
+                             ": expected rows behind those of the one before, which end at %" PRIu64,
+                             i, p->n_rows, p->first, end);
+        end = p->first + p->n_rows;
+    }
+    s->placements = placements;
+    s->n_placements = n;
+    return VIV_OK;
+}
+
+/* Each row has 30 bits of a hash of its own, so that a few rows tell two identities apart. */
+static int32_t identity_of(const viv_placement *p, uint64_t row)
+{
+    uint64_t parts[2];
+    memcpy(parts, p->identity, sizeof parts);
+    uint64_t h = (parts[0] ^ (row + 1) * 0x9E3779B97F4A7C15U) * 0xBF58476D1CE4E5B9U;
+    h = (h ^ h >> 31 ^ parts[1]) * 0x94D049BB133111EBU;
+    return -2 - (int32_t)(h >> 34);
+}
+
+const float *sequence_placed(const viv_sequence *s, uint64_t row, int32_t *token)
+{
+    for (uint32_t i = 0; i < s->n_placements && s->placements[i]->first <= row; i++) {
+        const viv_placement *p = s->placements[i];
+        if (row >= p->first + p->n_rows)
+            continue;
+        *token = identity_of(p, row - p->first);
+        return p->vectors[row - p->first];
+    }
+    return NULL;
 }
 
 struct graph_length sequence_length_after(const viv_sequence *s, const viv_rows *rows)
@@ -322,7 +372,7 @@ viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t leng
 {
     viv_model *m = s->model;
     uint64_t *n = &s->kinds[kind].n;
-    if (length > m->context)
+    if (length > m->context && kind != CACHE_OF_STEP)
         return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64, length,
                          m->context);
     const uint64_t wanted = kind == CACHE_RECURRENT ? 2 : (length + PAGE_ROWS - 1) / PAGE_ROWS;

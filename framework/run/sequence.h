@@ -8,7 +8,9 @@
 struct viv_sequence {
     viv_model *model;
     uint64_t length;
-    int32_t *tokens; /* [length] of the graph; -1: the row came as a vector */
+    int32_t *tokens; /* [length] of the graph; -1: the row came as a vector; below: placed (sequence_identity) */
+    const viv_placement *const *placements; /* [n_placements] in order, borrowed */
+    uint32_t n_placements;
     size_t tokens_capacity;
     uint64_t earlier; /* the length before the last step if its recurrent state still exists, else the length */
     struct graph_length computed_for; /* the lengths that its cache was computed for, unless it is empty */
@@ -35,6 +37,9 @@ viv_status sequence_widen(viv_sequence *s, struct error *err);
 struct graph_length sequence_length_after(const viv_sequence *s, const viv_rows *rows);
 /* Takes pages for rows up to `length`; for recurrent state, both. */
 viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t length, struct error *err);
+/* The vector that takes the place of row `row`, or NULL; *token becomes a number below -1 which tells it from rows
+ * of other identities. */
+const float *sequence_placed(const viv_sequence *s, uint64_t row, int32_t *token);
 /* Room for so many tokens. */
 viv_status sequence_reserve_tokens(viv_sequence *s, uint64_t length, struct error *err);
 /* Room for so many tokens, and free pages for their cache. */

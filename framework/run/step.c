@@ -17,11 +17,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The rows of a level of the graph in the running step. */
+struct level {
+    uint64_t n_rows;
+    viv_grid *grids;        /* [max_spans] */
+    struct block positions; /* int32_t [n_rows] within each span; not of the level that enters a stack */
+};
+
 /* Everything about the running step. Allocated once, filled for each step. */
 struct step_frame {
     viv_step step;
     enum stack_id stack;
     const struct stack_run *run; /* of that stack */
+    struct level *levels;        /* [graph->n_levels] */
+    struct block entry;          /* the rows that enter the stack: [n_rows, input_dim] */
     viv_exec *execs;             /* [n_nodes] */
     const float **inputs;        /* [all inputs of all nodes] */
     viv_span *spans;             /* [n_nodes][max_spans]: caches differ by layer */
@@ -183,11 +192,13 @@ viv_status step_frame_create(viv_model *m, struct error *err)
     m->frame = f;
     pthread_mutex_init(&f->lock, NULL);
     f->step = (viv_step){.struct_size = sizeof f->step, .ctx = m, .tasks = op_tasks, .run = op_run};
-    uint64_t n_inputs = 0, max_rows = m->stacks[STACK_GRAPH].max_rows;
-    if (graph_encoder_dim(m->graph))
-        max_rows = size_max(max_rows, m->stacks[STACK_ENCODER].max_rows);
+    uint64_t n_inputs = 0, max_rows = 0;
+    for (int id = 0; id < N_STACKS; id++)
+        if (m->expansion->stacks[id].begin < m->expansion->stacks[id].end)
+            max_rows = size_max(max_rows, m->stacks[id].max_rows);
     for (uint32_t i = 0; i < m->graph->n_nodes; i++)
         n_inputs += m->graph->nodes[i].spec->n_inputs;
+    f->levels = calloc(m->graph->n_levels, sizeof *f->levels);
     f->execs = calloc(m->graph->n_nodes, sizeof *f->execs);
     f->inputs = calloc(n_inputs, sizeof *f->inputs);
     f->tokens = calloc(max_rows, sizeof *f->tokens);
@@ -195,7 +206,8 @@ viv_status step_frame_create(viv_model *m, struct error *err)
     f->types = calloc(max_rows, sizeof *f->types);
     f->vectors = calloc(max_rows, sizeof *f->vectors);
     f->output_rows = calloc(max_rows, sizeof *f->output_rows);
-    if (!f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors || !f->output_rows)
+    if (!f->levels || !f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors ||
+        !f->output_rows)
         return error_nomem(err);
     return VIV_OK;
 }
@@ -206,6 +218,12 @@ void step_frame_destroy(viv_model *m)
     if (!f)
         return;
     pthread_mutex_destroy(&f->lock);
+    for (uint32_t i = 0; f->levels && i < m->graph->n_levels; i++) {
+        free(f->levels[i].grids);
+        block_release(&f->levels[i].positions);
+    }
+    free(f->levels);
+    block_release(&f->entry);
     free(f->execs);
     free(f->inputs);
     free(f->spans);
@@ -238,13 +256,26 @@ static viv_status reserve_spans(viv_model *m, uint32_t n, struct error *err)
     f->spans = spans;
     f->span_list = list;
     f->max_spans = n;
+    for (uint32_t i = 0; i < m->graph->n_levels; i++) {
+        free(f->levels[i].grids);
+        f->levels[i].grids = calloc(n, sizeof *f->levels[i].grids);
+        if (!f->levels[i].grids) {
+            f->max_spans = 0;
+            return error_nomem(err);
+        }
+    }
     return VIV_OK;
 }
 
 /* Tokens of the sequence before the rows. */
 static uint64_t position_of(const struct step_frame *f, const viv_sequence *s)
 {
-    return f->stack == STACK_ENCODER ? 0 : s->length;
+    return f->stack == STACK_GRAPH ? s->length : 0;
+}
+
+static const char *stack_name(const viv_rows *rows)
+{
+    return VIV_HAS(rows, viv_rows, stack) ? rows->stack : NULL;
 }
 
 /* Chooses the stack that the rows run through. */
@@ -252,14 +283,19 @@ static viv_status choose_stack(viv_model *m, const viv_rows *const *rows, uint32
 {
     struct step_frame *f = m->frame;
     const bool has_encoder = graph_encoder_dim(m->graph) > 0;
-    f->stack = rows[0]->flags & VIV_ROWS_ENCODER ? STACK_ENCODER : STACK_GRAPH;
+    const char *name = stack_name(rows[0]);
+    const int named = name ? graph_stack_named(m->graph, name) : -1;
+    if (name && named < 0)
+        return error_set(err, VIV_EINVAL, "%s has no stack '%s'", spec_name(m->spec), name);
+    f->stack = name ? (enum stack_id)named : rows[0]->flags & VIV_ROWS_ENCODER ? STACK_ENCODER : STACK_GRAPH;
     f->run = &m->stacks[f->stack];
     f->step.n_ops = f->run->plan.n_ops;
     for (uint32_t i = 0; i < n; i++) {
         const viv_sequence *s = rows[i]->sequence;
-        if ((rows[i]->flags & VIV_ROWS_ENCODER) != (rows[0]->flags & VIV_ROWS_ENCODER))
-            return error_set(err, VIV_EINVAL,
-                             "a step has rows of the encoder and rows of the graph: expected one of the two");
+        const char *own = stack_name(rows[i]);
+        if ((rows[i]->flags & VIV_ROWS_ENCODER) != (rows[0]->flags & VIV_ROWS_ENCODER) || !own != !name ||
+            (own && strcmp(own, name) != 0))
+            return error_set(err, VIV_EINVAL, "a step has rows of several stacks: expected one");
         if (f->stack == STACK_ENCODER && !has_encoder)
             return error_set(err, VIV_EINVAL, "%s has no encoder", spec_name(m->spec));
         if (f->stack == STACK_GRAPH && has_encoder && s->n_encoder_rows == 0)
@@ -269,6 +305,8 @@ static viv_status choose_stack(viv_model *m, const viv_rows *const *rows, uint32
     }
     return VIV_OK;
 }
+
+static const uint64_t MAX_BUFFER = (uint64_t)1 << 46;
 
 /* Checks the rows and copies them to the frame, one sequence after the other. */
 static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
@@ -287,7 +325,7 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
                              r->length, m->context);
         if (r->n_rows == 0 || r->n_rows > f->run->max_rows - at)
             return error_set(err, VIV_ELIMIT, "a step takes 1 to %" PRIu64 " rows", f->run->max_rows);
-        if (position + r->n_rows > m->context)
+        if (f->stack >= STACK_ENCODER && position + r->n_rows > m->context)
             return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64,
                              position + r->n_rows, m->context);
         if (stack->whole_sequences && position > 0)
@@ -296,12 +334,21 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
         for (uint64_t j = 0; j < r->n_rows; j++, at++) {
             f->vectors[at] = r->vectors ? r->vectors[j] : NULL;
             f->tokens[at] = r->tokens ? r->tokens[j] : -1;
+            int32_t placed;
+            const float *vector = f->stack == STACK_GRAPH && !f->vectors[at]
+                                      ? sequence_placed(r->sequence, position + j, &placed)
+                                      : NULL;
+            f->vectors[at] = vector ? vector : f->vectors[at];
             f->positions[at] = (int32_t)(position + j);
             f->types[at] = r->types ? r->types[j] : 0;
-            f->output_rows[at] =
-                f->stack == STACK_ENCODER || (r->output_rows ? r->output_rows[j] != 0 : j + 1 == r->n_rows);
+            f->output_rows[at] = f->stack != STACK_GRAPH || stack->n_levels > 1 ||
+                                 (r->output_rows ? r->output_rows[j] != 0 : j + 1 == r->n_rows);
             f->n_output_rows += f->output_rows[at];
             int32_t token = f->tokens[at];
+            if (!f->vectors[at] && stack->input_dim)
+                return error_set(err, VIV_EINVAL,
+                                 "row %" PRIu64 " is no vector: %s takes vectors of %" PRIu64 " features", j,
+                                 m->expansion->stacks[f->stack].name, stack->input_dim);
             if (!f->vectors[at] && (token < 0 || (uint64_t)token >= stack->vocab_size))
                 return error_set(err, VIV_EINVAL, "token %" PRId32 " is outside the vocabulary of %" PRIu64, token,
                                  stack->vocab_size);
@@ -312,28 +359,107 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
     return VIV_OK;
 }
 
-static const uint64_t MAX_BUFFER = (uint64_t)1 << 46;
+/* The grid of the rows as they enter: what the caller says, or one line. */
+static viv_status take_grid(const viv_model *m, const viv_rows *rows, viv_grid *out, struct error *err)
+{
+    const viv_grid *said = VIV_HAS(rows, viv_rows, grid) ? rows->grid : NULL;
+    uint64_t n = 0;
+    if (said && (said->struct_size < SIZE_TO(viv_grid, block) || !graph_grid_rows(said, &n) || n != rows->n_rows))
+        return error_set(err, VIV_EINVAL,
+                         "the grid of the rows that enter %s has %" PRIu64 " rows, expected %" PRIu64,
+                         m->expansion->stacks[m->frame->stack].name, n, rows->n_rows);
+    *out = said ? *said : (viv_grid){.frames = 1, .height = 1, .width = rows->n_rows, .block = 1};
+    out->struct_size = sizeof *out;
+    return VIV_OK;
+}
+
+/* The rows of all levels of the stack. */
+static viv_status lay_out_levels(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
+{
+    struct step_frame *f = m->frame;
+    const struct graph_stack *stack = &m->graph->stacks[f->stack];
+    viv_status status = VIV_OK;
+    f->levels[stack->first_level].n_rows = f->n_rows;
+    for (uint32_t s = 0; status == VIV_OK && s < n; s++)
+        status = take_grid(m, rows[s], &f->levels[stack->first_level].grids[s], err);
+    for (uint32_t i = stack->first_level + 1; status == VIV_OK && i < stack->first_level + stack->n_levels; i++) {
+        struct level *to = &f->levels[i];
+        uint64_t span_rows = 0;
+        to->n_rows = 0;
+        for (uint32_t s = 0; status == VIV_OK && s < n; s++) {
+            to->grids[s] = f->levels[m->graph->levels[i].from].grids[s];
+            status = graph_reshape(m->graph->levels[i].node, &to->grids[s], err);
+            if (status == VIV_OK && graph_grid_rows(&to->grids[s], &span_rows))
+                to->n_rows += span_rows;
+        }
+        if (status == VIV_OK && to->n_rows > f->run->max_rows)
+            status = error_set(err, VIV_ELIMIT, "%s: %" PRIu64 " rows, a step takes 1 to %" PRIu64,
+                               m->graph->levels[i].node->spec->path, to->n_rows, f->run->max_rows);
+        if (status == VIV_OK)
+            status = block_reserve(&to->positions, to->n_rows * sizeof(int32_t), err);
+        int32_t *position = to->positions.data;
+        for (uint32_t s = 0; status == VIV_OK && s < n && graph_grid_rows(&to->grids[s], &span_rows); s++)
+            for (uint64_t r = 0; r < span_rows; r++)
+                *position++ = (int32_t)r;
+    }
+    if (status == VIV_OK && stack->n_levels > 1)
+        f->n_output_rows = f->levels[stack->output_level].n_rows;
+    return status;
+}
+
+/* The most rows that one sequence has in any level. */
+static uint64_t most_rows_of(const viv_model *m, uint32_t s)
+{
+    const struct graph_stack *stack = &m->graph->stacks[m->frame->stack];
+    uint64_t most = 0, n = 0;
+    for (uint32_t i = stack->first_level; i < stack->first_level + stack->n_levels; i++)
+        if (graph_grid_rows(&m->frame->levels[i].grids[s], &n))
+            most = size_max(most, n);
+    return most;
+}
+
+/* Copies the rows that enter a stack of vectors to one matrix. */
+static viv_status take_entry(const viv_model *m, struct error *err)
+{
+    struct step_frame *f = m->frame;
+    const uint64_t dim = m->graph->stacks[f->stack].input_dim;
+    uint64_t bytes;
+    if (dim == 0)
+        return VIV_OK;
+    if (!size_mul(f->n_rows, dim * sizeof(float), &bytes) || bytes > MAX_BUFFER)
+        return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
+                         f->n_rows, dim);
+    viv_status status = block_reserve(&f->entry, bytes + GUARD_BYTES, err);
+    float *to = f->entry.data;
+    for (uint64_t r = 0; status == VIV_OK && r < f->n_rows; r++)
+        memcpy(to + r * dim, f->vectors[r], dim * sizeof *to);
+    return status;
+}
 
 /* For steps of so many rows of a stack. */
 static viv_status reserve_buffers(viv_model *m, enum stack_id id, uint64_t n_rows, uint64_t n_output_rows,
                                   struct error *err)
 {
+    const struct step_frame *f = m->frame;
     const struct stack *stack = &m->expansion->stacks[id];
     const struct plan *plan = &m->stacks[id].plan;
-    for (uint32_t i = 0; i < plan->n_slots; i++) {
-        const uint64_t n = plan->slot_in_tail[i] ? n_output_rows : n_rows;
-        uint64_t bytes;
-        if (!size_mul(n, plan->slot_floats[i] * sizeof(float), &bytes) || bytes > MAX_BUFFER)
-            return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
-                             n, plan->slot_floats[i]);
-        viv_status status = block_reserve(&m->stacks[id].slots[i], bytes + GUARD_BYTES, err);
-        if (status != VIV_OK)
-            return status;
-    }
+    const uint32_t enters = m->graph->stacks[id].first_level;
     uint64_t workspace = 0;
     for (uint32_t i = stack->begin; i < stack->end; i++) {
         const struct graph_node *n = &m->graph->nodes[i];
-        workspace = size_max(workspace, n->shared_workspace + n_rows * n->row_workspace);
+        const uint32_t slot = plan->slot_of[n->spec->output];
+        const uint64_t n_in = n->level == enters ? n_rows : f->levels[n->level].n_rows;
+        const uint64_t n_out = plan->slot_in_tail[slot] ? n_output_rows
+                               : n->out_level == enters ? n_rows
+                                                        : f->levels[n->out_level].n_rows;
+        uint64_t bytes;
+        if (!size_mul(n_out, n->out_dim * sizeof(float), &bytes) || bytes > MAX_BUFFER)
+            return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
+                             n_out, n->out_dim);
+        viv_status status = block_reserve(&m->stacks[id].slots[slot], bytes + GUARD_BYTES, err);
+        if (status != VIV_OK)
+            return status;
+        workspace = size_max(workspace, n->shared_workspace + n_in * n->row_workspace);
     }
     return block_reserve(&m->workspace, workspace + GUARD_BYTES, err);
 }
@@ -344,47 +470,58 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
     const struct stack *stack = &m->expansion->stacks[f->stack];
     const struct plan *plan = &f->run->plan;
     const float **input = f->inputs;
+    const uint32_t first_level = m->graph->stacks[f->stack].first_level;
     for (uint32_t i = stack->begin; i < stack->end; i++) {
         const struct graph_node *node = &m->graph->nodes[i];
         bool in_tail = i >= plan->tail;
+        const bool enters = node->level == first_level;
+        const struct level *in = &f->levels[node->level], *out = &f->levels[node->out_level];
         viv_exec *e = &f->execs[i];
         *e = (viv_exec){.struct_size = sizeof *e,
                         .host = m->options.host,
-                        .n_rows = in_tail ? f->n_output_rows : f->n_rows,
+                        .n_rows = in_tail ? f->n_output_rows : in->n_rows,
+                        .n_out_rows = in_tail ? f->n_output_rows : out->n_rows,
                         .n_in = node->spec->n_inputs,
                         .in = input,
                         .out = f->run->slots[plan->slot_of[node->spec->output]].data,
-                        .tokens = f->tokens,
-                        .vectors = f->vectors,
-                        .positions = f->positions,
-                        .types = f->types,
+                        .tokens = enters ? f->tokens : NULL,
+                        .vectors = enters ? f->vectors : NULL,
+                        .positions = enters ? f->positions : in->positions.data,
+                        .types = enters ? f->types : NULL,
                         .workspace = m->workspace.data,
                         .cache_dtype = cache_types_other(&m->cache_types)};
         for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
             uint32_t value = node->spec->inputs[j];
-            *input++ = value == 0 ? NULL : f->run->slots[plan->slot_of[value]].data;
+            *input++ = value == 0 ? f->entry.data : f->run->slots[plan->slot_of[value]].data;
         }
         if (in_tail)
             continue;
         viv_span *spans = f->spans + (uint64_t)i * f->max_spans;
         const viv_span **list = f->span_list + (uint64_t)i * f->max_spans;
-        uint64_t first = 0;
+        uint64_t first = 0, first_out = 0, n_rows = 0, n_out = 0;
         for (uint32_t s = 0; s < n; s++) {
             const viv_sequence *sequence = rows[s]->sequence;
+            graph_grid_rows(&in->grids[s], &n_rows);
+            graph_grid_rows(&out->grids[s], &n_out);
             spans[s] = (viv_span){.struct_size = sizeof *spans,
                                   .first_row = first,
-                                  .n_rows = rows[s]->n_rows,
+                                  .n_rows = n_rows,
+                                  .grid = &in->grids[s],
+                                  .first_out_row = first_out,
+                                  .n_out_rows = n_out,
+                                  .out_grid = &out->grids[s],
                                   .position = position_of(f, sequence),
                                   .cache = sequence->cache_list + node->first_cache,
                                   .recurrent_state = sequence->recurrent_list + node->first_cache,
-                                  .length = rows[s]->n_rows};
+                                  .length = n_rows};
             if (f->stack == STACK_GRAPH) {
                 spans[s].length = sequence_length_after(sequence, rows[s]).prompt;
                 spans[s].n_encoder_rows = sequence->n_encoder_rows;
                 spans[s].encoder_output = sequence->encoder_output;
             }
             list[s] = &spans[s];
-            first += rows[s]->n_rows;
+            first += n_rows;
+            first_out += n_out;
         }
         e->spans = list;
         e->n_spans = n;
@@ -419,11 +556,14 @@ static viv_status reserve_cache(viv_model *m, viv_sequence *s, uint64_t n_rows, 
                    ? sequence_reserve(s, CACHE_OF_ENCODER_OUTPUT, s->n_encoder_rows, err)
                    : status;
     }
+    viv_status status = sequence_reserve(s, CACHE_OF_STEP, n_rows, err);
     uint64_t bytes;
+    if (status != VIV_OK || m->frame->stack != STACK_ENCODER)
+        return status;
     if (!size_mul(n_rows, graph_encoder_dim(m->graph) * sizeof *s->coming, &bytes) ||
         !(s->coming = malloc((size_t)bytes)))
         return error_nomem(err);
-    return sequence_reserve(s, CACHE_OF_ENCODER, n_rows, err);
+    return VIV_OK;
 }
 
 static const float *outputs_of(const viv_model *m)
@@ -439,13 +579,18 @@ static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
     viv_sequence *s = rows->sequence;
     if (m->frame->stack == STACK_GRAPH) {
         s->computed_for = sequence_length_after(s, rows);
-        for (uint64_t i = 0; i < n_rows; i++)
-            s->tokens[s->length + i] = rows->tokens && !(rows->vectors && rows->vectors[i]) ? rows->tokens[i] : -1;
+        for (uint64_t i = 0; i < n_rows; i++) {
+            int32_t token = rows->tokens && !(rows->vectors && rows->vectors[i]) ? rows->tokens[i] : -1;
+            if (token >= 0)
+                sequence_placed(s, s->length + i, &token);
+            s->tokens[s->length + i] = token;
+        }
         sequence_end_step(s, n_rows);
         free(s->encoder_output); /* the layers have filled their encoder caches */
         s->encoder_output = NULL;
-        return;
     }
+    if (m->frame->stack != STACK_ENCODER)
+        return;
     memcpy(s->coming, outputs_of(m) + first * dim, n_rows * dim * sizeof *s->coming);
     free(s->encoder_output);
     s->encoder_output = s->coming;
@@ -475,9 +620,13 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
     if (status == VIV_OK)
         status = reserve_spans(m, n, err);
     if (status == VIV_OK)
+        status = lay_out_levels(m, rows, n, err);
+    if (status == VIV_OK)
+        status = take_entry(m, err);
+    if (status == VIV_OK)
         status = reserve_buffers(m, f->stack, f->n_rows, f->n_output_rows, err);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
-        status = reserve_cache(m, rows[i]->sequence, rows[i]->n_rows, err);
+        status = reserve_cache(m, rows[i]->sequence, most_rows_of(m, i), err);
     if (status != VIV_OK)
         return status;
     fill_execs(m, rows, n);
@@ -511,7 +660,7 @@ static void drop_encoding(viv_sequence *s)
 {
     free(s->coming);
     s->coming = NULL;
-    sequence_give_back(s, CACHE_OF_ENCODER, 0);
+    sequence_give_back(s, CACHE_OF_STEP, 0);
 }
 
 /* Checks the rows that an architecture passes. */
@@ -615,8 +764,8 @@ static viv_status agree_on_length(viv_model *m, const viv_rows *rows, const uint
     const uint64_t n = s->length;
     if (rows->flags & VIV_ROWS_DRAFT)
         return draft_agrees_on_length(m, rows, coming, err);
-    if (rows->flags & VIV_ROWS_ENCODER || n == 0 || graph_lengths_alike(m->graph, s->computed_for, coming) ||
-        coming.whole > m->context)
+    if (rows->flags & VIV_ROWS_ENCODER || stack_name(rows) || n == 0 ||
+        graph_lengths_alike(m->graph, s->computed_for, coming) || coming.whole > m->context)
         return VIV_OK;
     for (uint64_t i = 0; i < n; i++)
         if (s->tokens[i] < 0)

@@ -448,6 +448,43 @@ static viv_status check_param(struct checker *c, const struct param *p)
     return status;
 }
 
+static bool has_stack(const struct spec *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->n_stacks; i++)
+        if (strcmp(s->stacks[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What enters a stack, and its layers, each said once. */
+static viv_status check_stack(struct checker *c, const struct stack_entry *entry)
+{
+    const struct yaml *body = entry->body, *graph = yaml_get(body, "graph"), *from = yaml_get(body, "from");
+    const struct yaml *use = yaml_get(body, "use"), *input = yaml_get(body, "input");
+    const struct yaml *params = yaml_get(body, "params");
+    if (!graph == !use)
+        return yaml_error(c->err, entry->at, VIV_EINVAL, "the stack '%s' needs its layers: either 'graph' or 'use'",
+                          entry->name);
+    if (from && !has_stack(c->x.spec, from->text))
+        return yaml_error(c->err, from->at, VIV_EINVAL, "there is no stack '%s'", from->text);
+    if (!from == !input && !(use && !from))
+        return yaml_error(c->err, entry->at, VIV_EINVAL,
+                          "what enters the stack '%s' is %s: expected either 'from' or 'input'", entry->name,
+                          from ? "said twice" : "not said");
+    if (!use && (params || yaml_get(body, "under")))
+        return yaml_error(c->err, entry->at, VIV_EINVAL,
+                          "'params' and 'under' are those of 'use', which is missing");
+    viv_status status = input ? check_expr(c, input) : VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && params && i < params->n; i++) {
+        status = check_expr(c, params->items[i]);
+        if (status == VIV_OK && !spec_param(entry->used, params->keys[i]))
+            status = yaml_error(c->err, params->key_at[i], VIV_EINVAL, "%s has no param '%s'", use->text,
+                                params->keys[i]);
+    }
+    c->n_saved = 0;
+    return status == VIV_OK && graph ? check_some(c, graph) : status;
+}
+
 viv_status spec_check(const struct spec *s, struct error *err)
 {
     struct arena arena = {0};
@@ -460,7 +497,11 @@ viv_status spec_check(const struct spec *s, struct error *err)
         status = check_param(&c, &s->params[i]);
     if (status == VIV_OK && s->encoder)
         status = check_some(&c, s->encoder);
-    c.n_saved = 0; /* a value saved in one stack does not exist in the other */
+    for (uint32_t i = 0; status == VIV_OK && i < s->n_stacks; i++)
+        status = check_stack(&c, &s->stacks[i]);
+    c.n_saved = 0; /* a value saved in one stack does not exist in the others */
+    if (status == VIV_OK && s->input)
+        status = check_expr(&c, s->input);
     if (status == VIV_OK)
         status = check_some(&c, s->graph);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)

@@ -79,9 +79,6 @@ static viv_status check_form(const struct yaml *v, const struct key *key, struct
     }
     if (fits)
         return VIV_OK;
-    if (strcmp(key->name, "use") == 0 && v->kind == YAML_MAP)
-        return yaml_error(err, v->at, VIV_EUNSUPPORTED,
-                          "'use' of several specs at once is not known to this version");
     return yaml_error(err, v->at, VIV_EINVAL, "'%s': expected %s, found %s", key->name, wanted[key->type],
                       yaml_kind_name(v));
 }
@@ -291,6 +288,33 @@ static viv_status merge_weights(struct spec *s, const struct yaml *weights, stru
     return VIV_OK;
 }
 
+static bool is_stack(const char *name)
+{
+    return strcmp(name, "graph") == 0 || strcmp(name, "encoder") == 0;
+}
+
+/* Adds stacks, or replaces them. */
+static viv_status merge_stacks(struct spec *s, const struct yaml *stacks, struct error *err)
+{
+    for (uint32_t i = 0; stacks && i < stacks->n; i++) {
+        const char *name = stacks->keys[i];
+        const struct position at = stacks->key_at[i];
+        viv_status status = document_check_keys(stacks->items[i], IN_STACK, err);
+        if (status != VIV_OK)
+            return status;
+        if (!expr_is_name(name) || is_stack(name))
+            return yaml_error(err, at, VIV_EINVAL, "a stack cannot be called '%s'", name);
+        uint32_t k = 0;
+        while (k < s->n_stacks && strcmp(s->stacks[k].name, name) != 0)
+            k++;
+        if (k == MAX_NAMED_STACKS)
+            return yaml_error(err, at, VIV_ELIMIT, "more than %d stacks", MAX_NAMED_STACKS);
+        s->n_stacks = k == s->n_stacks ? k + 1 : s->n_stacks;
+        s->stacks[k] = (struct stack_entry){.name = name, .body = stacks->items[i], .at = at};
+    }
+    return VIV_OK;
+}
+
 static const char *word_of(const struct yaml *root, const char *key, const char *otherwise)
 {
     const struct yaml *v = yaml_get(root, key);
@@ -329,7 +353,8 @@ static const char *gguf_name_of(const struct yaml *matches, const char *otherwis
 static viv_status merge(struct spec *s, const struct yaml *root, bool used, struct error *err)
 {
     const struct yaml *checkpoint = yaml_get(root, "checkpoint"), *graph = yaml_get(root, "graph"),
-                      *encoder = yaml_get(root, "encoder"), *adapters = yaml_get(root, "adapters");
+                      *encoder = yaml_get(root, "encoder"), *adapters = yaml_get(root, "adapters"),
+                      *input = yaml_get(root, "input");
     s->family = word_of(root, "family", s->family);
     s->architecture = word_of(root, "architecture", s->architecture);
     const struct yaml *active = yaml_get(root, "active");
@@ -340,6 +365,7 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
     s->gguf_name = gguf_name_of(s->matches, s->gguf_name);
     s->graph = graph ? graph : s->graph;
     s->encoder = encoder ? encoder : s->encoder;
+    s->input = input ? input : s->input;
     viv_status status = s->matches ? document_check_keys(s->matches, IN_MATCHES, err) : VIV_OK;
     if (status == VIV_OK && checkpoint) {
         s->checkpoint = document_path_beside(&s->arena, root->at.file, checkpoint->text);
@@ -353,6 +379,8 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
         status = merge_params(s, yaml_get(root, "params"), used && !yaml_get(root, "family"), err);
     if (status == VIV_OK)
         status = merge_weights(s, yaml_get(root, "weights"), err);
+    if (status == VIV_OK)
+        status = merge_stacks(s, yaml_get(root, "stacks"), err);
     s->groups[s->n_documents] = yaml_get(root, "groups");
     s->refuse[s->n_documents] = yaml_get(root, "refuse");
     s->ignore[s->n_documents] = yaml_get(root, "ignore");
@@ -416,6 +444,36 @@ static viv_status resolve_use(const struct spec_world *world, const struct yaml 
     return status;
 }
 
+/* The spec that a checkpoint decides for: a scalar. Without a checkpoint, or if it does not say, `else`. */
+static viv_status choose_use(const struct yaml *use, const char *checkpoint, const struct yaml **out,
+                             struct error *err)
+{
+    const struct yaml *by = yaml_get(use, "by"), *of = yaml_get(use, "of"), *chosen = yaml_get(use, "else");
+    struct checkpoint c = {0};
+    *out = use;
+    if (use->kind == YAML_SCALAR && use->text[0])
+        return VIV_OK;
+    viv_status status = document_check_keys(use, IN_USE, err);
+    if (status == VIV_OK && checkpoint)
+        status = checkpoint_open(&c, checkpoint, err);
+    if (status != VIV_OK)
+        return status;
+    const char *said = json_string_value(json_at(checkpoint_whole_config(&c), by->text));
+    if (said)
+        chosen = yaml_get(of, said);
+    if (!chosen)
+        status = yaml_error(err, use->at, VIV_EUNSUPPORTED,
+                            "%s: config.json: %s is %s, which none of these specs is for",
+                            checkpoint ? checkpoint : "without a checkpoint", by->text, said ? said : "not there");
+    else if (chosen->kind != YAML_SCALAR)
+        status = yaml_error(err, chosen->at, VIV_EINVAL, "expected the name of a spec, found %s",
+                            yaml_kind_name(chosen));
+    *out = chosen;
+    if (checkpoint)
+        checkpoint_close(&c);
+    return status;
+}
+
 /* Records the file in seen[n]; an error if it was read before. */
 static viv_status refuse_circle(const char *path, struct stat *seen, uint32_t n, const struct yaml *use,
                                 struct error *err)
@@ -429,16 +487,45 @@ static viv_status refuse_circle(const char *path, struct stat *seen, uint32_t n,
     return VIV_OK;
 }
 
+/* Reads the specs that stacks use. */
+static viv_status load_used(struct spec *s, struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < s->n_stacks; i++) {
+        struct stack_entry *entry = &s->stacks[i];
+        const struct yaml *use = yaml_get(entry->body, "use");
+        char *path = NULL;
+        if (!use)
+            continue;
+        status = resolve_use(s->world, use, &path, err);
+        if (status == VIV_OK)
+            status = document_load(s->world, path, NULL, &entry->used, err);
+        free(path);
+        if (status == VIV_OK && (entry->used->n_stacks || entry->used->encoder))
+            status = yaml_error(err, use->at, VIV_EINVAL,
+                                "'%s' has several stacks, expected a spec of `graph` alone", use->text);
+    }
+    return status;
+}
+
+/* The checkpoint that the outermost document names; NULL: none, or out of memory. */
+static const char *named_checkpoint(struct spec *s, const struct yaml *root)
+{
+    const struct yaml *checkpoint = yaml_get(root, "checkpoint");
+    return checkpoint ? document_path_beside(&s->arena, root->at.file, checkpoint->text) : NULL;
+}
+
 /* Reads the chain, outermost first, and merges it, innermost first. */
-static viv_status load_chain(struct spec *s, const char *path, struct error *err)
+static viv_status load_chain(struct spec *s, const char *path, const char *checkpoint, struct error *err)
 {
     struct yaml *roots[MAX_CHAIN];
     struct stat seen[MAX_CHAIN];
+    const struct yaml *use = NULL; /* what led here */
     uint32_t n = 0;
     char *next = strdup(path);
     viv_status status = next ? VIV_OK : error_nomem(err);
     while (status == VIV_OK && next) {
-        status = refuse_circle(next, seen, n, n ? yaml_get(roots[n - 1], "use") : NULL, err);
+        status = refuse_circle(next, seen, n, use, err);
         if (status == VIV_OK)
             status = yaml_read(&s->arena, next, &roots[n], err);
         free(next);
@@ -449,7 +536,10 @@ static viv_status load_chain(struct spec *s, const char *path, struct error *err
             status = document_check_keys(roots[n], IN_SPEC, err);
         if (status != VIV_OK)
             break;
-        const struct yaml *use = yaml_get(roots[n++], "use");
+        checkpoint = checkpoint ? checkpoint : named_checkpoint(s, roots[0]);
+        use = yaml_get(roots[n++], "use");
+        if (use && (status = choose_use(use, checkpoint, &use, err)) != VIV_OK)
+            break;
         if (use && n == MAX_CHAIN)
             status = yaml_error(err, use->at, VIV_ELIMIT, "a chain of more than %d specs that use each other",
                                 MAX_CHAIN);
@@ -502,9 +592,11 @@ viv_status document_load(const struct spec_world *world, const char *path, const
     s->weights = arena_array(&s->arena, MAX_WEIGHTS, sizeof *s->weights);
     viv_status status = s->name && s->path && s->params && s->weights ? VIV_OK : error_nomem(err);
     if (status == VIV_OK)
-        status = load_chain(s, path, err);
+        status = load_chain(s, path, checkpoint, err);
     if (status == VIV_OK)
         status = check_whole(s, err);
+    if (status == VIV_OK)
+        status = load_used(s, err);
     if (status == VIV_OK && checkpoint) {
         s->checkpoint = arena_strdup(&s->arena, checkpoint);
         status = s->checkpoint ? VIV_OK : error_nomem(err);
@@ -523,6 +615,8 @@ void spec_close(struct spec *s)
 {
     if (!s)
         return;
+    for (uint32_t i = 0; i < s->n_stacks; i++)
+        spec_close(s->stacks[i].used);
     arena_release(&s->arena);
     free(s);
 }

@@ -19,6 +19,8 @@ enum key_context {
     IN_PERMUTE,
     IN_REFUSE,
     IN_STEP,
+    IN_USE,
+    IN_STACK,
     IN_REPEAT,
     IN_SWITCH,
     N_KEY_CONTEXTS
@@ -53,6 +55,14 @@ struct weight_entry {
     struct position at;
 };
 
+/* An entry of `stacks`: layers of its own, or the graph of another spec. */
+struct stack_entry {
+    const char *name;
+    const struct yaml *body;
+    struct position at;
+    struct spec *used; /* or NULL */
+};
+
 struct spec {
     struct arena arena;
     const struct spec_world *world;
@@ -62,8 +72,10 @@ struct spec {
     struct spec_settings settings;
     char *checkpoint;
     const char **adapters;
-    const struct yaml *matches, *graph, *encoder; /* encoder: or NULL */
-    struct position at;                           /* of the outermost document */
+    const struct yaml *matches, *graph, *encoder, *input; /* encoder, input: or NULL */
+    struct stack_entry stacks[MAX_NAMED_STACKS];
+    uint32_t n_stacks;
+    struct position at; /* of the outermost document */
     struct param *params;
     uint32_t n_params;
     struct weight_entry *weights;

@@ -105,7 +105,7 @@ bool spec_attr_is_word(const char *text); /* such as choices are: letters, digit
 
 enum { MAX_SAVED = 64 };
 
-/* unroll.c: the nodes of both stacks. n_values begins with 1: the token ids. */
+/* unroll.c: the nodes of all stacks. n_values begins with 1: what enters them. */
 struct unroller {
     struct expander *x;
     struct weight_list *weights; /* receives those that layers use */
@@ -124,8 +124,8 @@ struct unroller {
     uint32_t *counts;    /* how many nodes have a path */
     size_t n_counts, counts_capacity;
 };
-/* Adds the nodes of one stack, whose input is the token ids. */
-viv_status unroller_run(struct unroller *u, enum stack_id id, const struct yaml *list, struct stack *out);
+/* Adds the nodes of one stack, out->name. */
+viv_status unroller_run(struct unroller *u, const struct yaml *list, struct stack *out);
 void unroller_release(struct unroller *u);
 
 #endif

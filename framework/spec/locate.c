@@ -362,9 +362,13 @@ static viv_status family_of(const struct spec_world *world, const struct checkpo
                            "%s does not say which architecture it is of: name a spec with "
                            "`use:` and `checkpoint:` for it",
                            c->path);
-    else
-        s.type = deciding_type(c, architecture);
-    if (status == VIV_OK)
+    if (status == VIV_OK && c->whole) { /* a family of the whole, else one of its text part */
+        s.wanted = c->whole;
+        status = search_families(&s, err);
+        s.wanted = architecture;
+    }
+    s.type = status == VIV_OK ? deciding_type(c, architecture) : NULL;
+    if (status == VIV_OK && !s.path)
         status = search_families(&s, err);
     if (status == VIV_OK && !s.path)
         status = no_family(&s, c->path, err);

@@ -164,7 +164,7 @@ static void print_stack(struct buf *out, const struct expansion *e, enum stack_i
 {
     const struct stack *s = &e->stacks[id];
     if (s->begin < s->end)
-        buf_printf(out, "%s:\n", spec_stack_names[id]);
+        buf_printf(out, "%s:\n", s->name);
     for (uint32_t i = s->begin; i < s->end; i++)
         print_node(out, e, &e->nodes[i]);
 }
@@ -190,8 +190,8 @@ viv_status expansion_print(const struct expansion *e, struct buf *out, struct er
         print_text(out, e->ignore[i]);
     }
     buf_puts(out, "]\n");
-    print_stack(out, e, STACK_ENCODER);
-    print_stack(out, e, STACK_GRAPH);
+    for (int id = 0; id < N_STACKS; id++)
+        print_stack(out, e, (enum stack_id)id);
     return out->failed ? error_nomem(err) : VIV_OK;
 }
 

@@ -106,13 +106,13 @@ struct attr_value {
     struct position at;
 };
 
-/* One layer in the flat graph. Value 0 is the token ids that enter its stack; every other value is the output of
- * one node. */
+/* One layer in the flat graph. Value 0 is what enters its stack, token ids or rows; every other value is the output
+ * of one node. */
 struct node {
     const viv_layer_class *class;
     const char *plugin; /* that provides it: "plugin NAME (PATH)"; NULL: it is ours */
     struct position at;
-    const char *path;  /* "layers.3.attention", "encoder.layers.3.attention": for messages and listings, unique */
+    const char *path;  /* "layers.3.attention", "vision.layers.3.attention": for messages and listings, unique */
     int64_t index;     /* i of the innermost repeat, -1 outside */
     uint32_t depth;    /* nesting in the spec, for drawing */
     uint32_t n_inputs; /* the value of the list first, then those of VALUE attributes in the class's order */
@@ -176,13 +176,15 @@ struct weight {
 /* Whether tensors of both are transformed alike. */
 bool weight_same_transforms(const struct weight *a, const struct weight *b);
 
-/* The lists of layers of a spec, by their keys. */
-enum stack_id { STACK_GRAPH, STACK_ENCODER, N_STACKS };
-extern const char *const spec_stack_names[N_STACKS];
+/* The stacks of layers of a spec: those of `stacks`, from 0 on, then `encoder` and `graph`. */
+enum stack_id { MAX_NAMED_STACKS = 6, STACK_ENCODER = MAX_NAMED_STACKS, STACK_GRAPH, N_STACKS };
 
 struct stack {
-    uint32_t begin, end; /* nodes */
+    const char *name;    /* "graph"; NULL: there is no such stack */
+    uint32_t begin, end; /* nodes; none if there is no such stack */
     uint32_t output;     /* its last value */
+    uint64_t input_dim;  /* features of a row that enters it; 0: token ids */
+    int32_t from;        /* the stack whose output enters it, or -1 */
 };
 
 /* The place of a model in a checkpoint: tensor names have the prefix `add` there, where the family's own names have
@@ -197,11 +199,11 @@ struct expansion {
     struct placement place;
     struct param_value *params;
     uint32_t n_params;
-    struct node *nodes; /* in order of execution: the encoder's, if there is one, then the graph's */
+    struct node *nodes; /* stack by stack: named ones, the encoder's, the graph's */
     uint32_t n_nodes;
     uint32_t n_values;
-    struct stack stacks[N_STACKS]; /* [STACK_ENCODER] has no nodes if there is no encoder */
-    struct weight *weights;        /* each weight at each index, used ones only */
+    struct stack stacks[N_STACKS];
+    struct weight *weights; /* each weight at each index, used ones only */
     uint32_t n_weights;
     const char *const *ignore; /* globs of tensor names that may stay unused */
     const char *const *unread; /* the first few options of config.json, or GGUF keys, that the spec does not know */

@@ -1,4 +1,4 @@
-/* unroll.c - turns `encoder` and `graph`, lists of layers that each transform a value, into nodes that read and
+/* unroll.c - turns stacks, lists of layers that each transform a value, into nodes that read and
  * write values. Repeats are unrolled and switches decided; `residual`, `sum` and `concat` become nodes that join
  * values, and `save` and `load` name values. */
 #include "spec/expand.h"
@@ -263,17 +263,19 @@ static viv_status build_items(struct unroller *u, const struct yaml *list, uint3
     return status;
 }
 
-viv_status unroller_run(struct unroller *u, enum stack_id id, const struct yaml *list, struct stack *out)
+viv_status unroller_run(struct unroller *u, const struct yaml *list, struct stack *out)
 {
     uint32_t value = 0;
-    u->path = id == STACK_ENCODER ? "encoder." : "";
+    u->path = strcmp(out->name, "graph") == 0 ? "" : arena_printf(u->x->arena, "%s.", out->name);
     u->n_saved = 0;
+    if (!u->path)
+        return error_nomem(u->x->err);
     out->begin = (uint32_t)u->n_nodes;
     viv_status status = build_items(u, list, &value);
     out->end = (uint32_t)u->n_nodes;
     out->output = value;
     if (status == VIV_OK && out->begin == out->end)
-        return yaml_error(u->x->err, list->at, VIV_EINVAL, "the %s has no layers", spec_stack_names[id]);
+        return yaml_error(u->x->err, list->at, VIV_EINVAL, "the %s has no layers", out->name);
     return status;
 }
 

@@ -176,6 +176,15 @@ typedef struct viv_recurrent_state {
     float *after;        /* as this step leaves it */
 } viv_recurrent_state;
 
+/* How the rows of a span lie: `before` rows of their own (a class token), then a grid, then `after` more. The rows of a
+ * grid are those of its frames; in each the blocks of block x block places, line by line; in each block its places, line
+ * by line. With a block of 1, that is line by line. A text is one line. */
+typedef struct viv_grid {
+    uint32_t struct_size, flags;
+    uint64_t before, frames, height, width, after;
+    uint64_t block; /* a divisor of height and width */
+} viv_grid;
+
 /* Consecutive rows of one sequence. */
 typedef struct viv_span {
     uint32_t struct_size, flags;
@@ -188,6 +197,9 @@ typedef struct viv_span {
     const viv_recurrent_state *const *recurrent_state; /* [index of want_recurrent_state] */
     uint64_t length; /* tokens of the prompt, which may come in several steps. Row r of the span belongs to a sequence
                         of max(length, position + r + 1) tokens. */
+    const viv_grid *grid; /* of these rows */
+    uint64_t first_out_row, n_out_rows; /* its rows in the output: others than in the input only with viv_layer_class.reshape */
+    const viv_grid *out_grid;
 } viv_span;
 
 typedef struct viv_exec {
@@ -197,7 +209,8 @@ typedef struct viv_exec {
     uint32_t n_spans, n_in;
     const viv_span *const *spans; /* layers flagged VIV_LAYER_ROW_WISE may get rows without spans */
     const float *const *in;       /* [n_in] each [n_rows, in_dim] */
-    float *out;                   /* [n_rows, out_dim] */
+    float *out;                   /* [n_out_rows, out_dim] */
+    /* tokens, vectors and types are NULL behind a layer with viv_layer_class.reshape. */
     const int32_t *tokens;        /* [n_rows] token ids; -1 where the row came as a vector */
     const float *const *vectors;  /* [n_rows] the vector of such a row, or NULL; itself NULL if there are none */
     const int32_t *positions;     /* [n_rows] for rotary and learned positions */
@@ -207,6 +220,7 @@ typedef struct viv_exec {
     /* Element type of the pages of caches without set_cache_content. A layer whose numbers are too large for the type of
      * a cache fails with VIV_ERANGE; the host may then convert all pages from VIV_F16 to VIV_F32 and run the step again. */
     uint32_t cache_dtype, reserved;
+    uint64_t n_out_rows; /* of `out`: n_rows, except with viv_layer_class.reshape */
 } viv_exec;
 
 /* The cost of `n_rows` rows, each of which sees `context` tokens (itself included) and `n_encoder_rows` rows of encoder
@@ -261,6 +275,10 @@ struct viv_layer_class {
     void (*release)(void *layer);
     const void *(*get_ext)(const char *id); /* or NULL. [any: always] */
     uint32_t part, reserved; /* VIV_MODEL_PART_... */
+
+    /* Of a layer whose output has other rows than its input: changes the grid of a span's rows to that of its output rows.
+     * NULL: the rows stay as they are. Not for layers behind token ids. [any: after infer] */
+    viv_status (*reshape)(const void *layer, viv_grid *grid);
 };
 
 #ifdef __cplusplus

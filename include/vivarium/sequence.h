@@ -14,6 +14,7 @@
 #define VIVARIUM_SEQUENCE_H
 
 #include <vivarium/architecture.h>
+#include <vivarium/layer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,7 +43,21 @@ typedef struct viv_rows {
      * it. 0: what the sequence holds of it; for a new sequence: n_rows. Rows after the prompt continue the sequence one
      * by one. More than the context length is refused. */
     uint64_t length;
+    /* The stack that the rows go through, by its name in the spec's `stacks`; NULL: the encoder or the graph, by `flags`.
+     * Such a stack takes vectors (of stack_input features; then all rows have one), returns all rows that it makes, and
+     * leaves nothing in the sequence. */
+    const char *stack;
+    const viv_grid *grid; /* how the rows lie; NULL: as one line */
 } viv_rows;
+
+/* Vectors that take the place of tokens of a sequence, such as those of a picture: rows [first, first + n_rows) of the
+ * graph come as these vectors instead of by their tokens, whenever they are computed. */
+typedef struct viv_placement {
+    uint32_t struct_size, flags;
+    uint64_t first, n_rows;
+    const float *const *vectors; /* [n_rows] each of as many features as the embedding gives */
+    uint8_t identity[16];        /* a hash of what they stand for: rows of another one are not the same (reuse_prefix) */
+} viv_placement;
 
 typedef struct viv_sequences {
     uint32_t struct_size, flags;
@@ -89,6 +104,16 @@ typedef struct viv_sequences {
      * output rows: such steps then allocate nothing, as long as no other sequence of the model grows. What is reserved
      * takes memory when it is used first. The outputs of the last step end. [setup: between steps] */
     viv_status (*reserve)(viv_sequence *sequence, uint64_t n_tokens, uint64_t n_rows, uint64_t n_output_rows);
+
+    /* Features of a row that enters the stack of this name, or "graph"; 0: it takes token ids. [any: the model is open] */
+    uint64_t (*stack_input)(viv_model *model, const char *stack);
+    /* Features of a row that leaves it; 0: there is no such stack. [any: the model is open] */
+    uint64_t (*stack_output)(viv_model *model, const char *stack);
+
+    /* Replaces the placements of a sequence, in order of their rows; n 0: none. They and their vectors are borrowed until
+     * they are replaced or the sequence ends. Set before reuse_prefix and step, for the tokens of the request that follows.
+     * [setup: between steps] */
+    viv_status (*place)(viv_sequence *sequence, const viv_placement *const *placements, uint32_t n);
 } viv_sequences;
 
 #ifdef __cplusplus

@@ -73,7 +73,7 @@ TEST(graph__of_two_stacks_knows_what_each_needs)
     ck_assert(b.g->stacks[STACK_ENCODER].whole_sequences);
     ck_assert(!b.g->stacks[STACK_GRAPH].whole_sequences);
     /* keys and values of two layers each */
-    ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_ENCODER], 2 * 2 * 12);
+    ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_STEP], 2 * 2 * 12);
     ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_GRAPH], 2 * 2 * 8);
     ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_ENCODER_OUTPUT], 2 * 2 * 8);
     release(&b);
@@ -114,8 +114,7 @@ TEST(graph__refuses_encoder_output_that_is_missing_or_not_used)
          "encoder.layers.1.residual: the encoder is not used: no layer of `graph` reads its output"},
         {HEAD
          "encoder:\n  - embedding: {weight: wide_embed}\n  - repeat: 1\n    layers: [conv: {weight: taps}]\n" GRAPH,
-         "encoder.layers.0.conv: a layer with recurrent state cannot be in an encoder, which runs in a single "
-         "step"},
+         "encoder.layers.0.conv: a layer with recurrent state must be in `graph`: encoder runs in a single step"},
         {HEAD "encoder:\n  - embedding: {weight: embed}\n" GRAPH,
          "layers.0.cross_attention: weight 'k' (k): the layer needs [8, 8], the spec says [8, 12]"},
     };
@@ -219,7 +218,7 @@ TEST(plan__of_a_stack_runs_its_own_layers_in_order)
 {
     struct built b;
     ck_assert_int_eq(build(&b, HEAD ENCODER GRAPH), VIV_OK);
-    for (enum stack_id id = 0; id < N_STACKS; id++) {
+    for (enum stack_id id = STACK_ENCODER; id < N_STACKS; id++) {
         const struct stack *s = &b.e->stacks[id];
         struct plan p;
         uint32_t next = s->begin, n_dropped = 0;
@@ -248,7 +247,7 @@ TEST(plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer)
 {
     struct built b;
     ck_assert_int_eq(build(&b, HEAD ENCODER GRAPH), VIV_OK);
-    for (enum stack_id id = 0; id < N_STACKS; id++) {
+    for (enum stack_id id = STACK_ENCODER; id < N_STACKS; id++) {
         const struct stack *s = &b.e->stacks[id];
         struct plan p, seen;
         uint32_t n_seen = 0;

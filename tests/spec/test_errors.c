@@ -58,8 +58,7 @@ TEST(spec__refuses_unknown_and_missing_keys)
         {HEAD "matches: {hf: {a: [b]}}\n" PARAMS WEIGHTS GRAPH,
          "x.yaml:4:15: 'hf': expected a word, a list of words or a mapping of words to words, found a mapping"},
         {HEAD "matches: {onnx: x}\n" PARAMS WEIGHTS GRAPH, "x.yaml:4:11: unknown key 'onnx'"},
-        {"viv: 1\nuse: {vision: a, language: b}\n",
-         "x.yaml:2:6: 'use' of several specs at once is not known to this version"}, );
+        {"viv: 1\nuse: {vision: a, language: b}\n", "x.yaml:2:7: unknown key 'vision'"}, );
 }
 
 TEST(spec__refuses_wrong_params)

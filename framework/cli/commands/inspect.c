@@ -106,15 +106,14 @@ static bool print_blocks(const struct block *b, uint32_t indent)
 
 static viv_status print_stacks(const struct view *v, struct error *err)
 {
-    static const enum stack_id order[] = {STACK_ENCODER, STACK_GRAPH};
     struct blocks blocks;
     viv_status status = blocks_make(&v->facts, MEASURE_PARAMS, 1, 0, &blocks, err);
     if (status != VIV_OK)
         return status;
     for (size_t i = 0; i < N_STACKS && status == VIV_OK; i++) {
-        const struct block *stack = blocks.stacks[order[i]];
+        const struct block *stack = blocks.stacks[i];
         if (stack)
-            puts(spec_stack_names[order[i]]);
+            puts(blocks.names[i]);
         if (!print_blocks(stack, 1))
             status = error_nomem(err);
     }

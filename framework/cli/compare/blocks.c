@@ -408,12 +408,12 @@ static viv_status parse(struct maker *m, uint32_t begin, uint32_t end, size_t pr
 static viv_status make_stack(struct maker *m, enum stack_id id, struct block **out)
 {
     const struct stack *s = &m->g->expansion->stacks[id];
-    const size_t n = strlen(spec_stack_names[id]);
     size_t prefix = 0;
     if (s->begin == s->end)
         return VIV_OK;
+    const size_t n = strlen(s->name);
     const char *path = m->g->nodes[s->begin].spec->path;
-    if (strncmp(path, spec_stack_names[id], n) == 0 && path[n] == '.')
+    if (strncmp(path, s->name, n) == 0 && path[n] == '.')
         prefix = n + 1;
     return parse(m, s->begin, s->end, prefix, out);
 }
@@ -433,6 +433,8 @@ viv_status blocks_make(const struct facts *f, enum measure measure, uint64_t con
         status = measure == MEASURE_FLOPS ? count_flops(&m, context, &b) : count_params(&m, f, &b);
     for (int id = 0; id < N_STACKS && status == VIV_OK; id++)
         status = make_stack(&m, (enum stack_id)id, &b.stacks[id]);
+    for (int id = 0; id < N_STACKS; id++)
+        b.names[id] = f->graph->expansion->stacks[id].name;
     if (status == VIV_OK)
         *out = b;
     else

@@ -35,6 +35,7 @@ struct block {
 struct blocks {
     struct arena arena;
     struct block *stacks[N_STACKS]; /* NULL: there is no such stack */
+    const char *names[N_STACKS];    /* of the model's */
     double total;                   /* with weights that no layer reads, which are in no block */
     double total_at_work;
     double parts[N_MODEL_PARTS];

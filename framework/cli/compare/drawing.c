@@ -339,7 +339,7 @@ static void draw_stacks(struct pen *p, double top)
 {
     const bool several = count_stacks(p->blocks) > 1;
     double left = MARGIN, bottom = top, memory_x = 0, memory_y = 0;
-    for (int id = N_STACKS - 1; id >= 0; id--) {
+    for (int id = 0; id < N_STACKS; id++) {
         const struct block *list = p->blocks->stacks[id];
         if (!list)
             continue;
@@ -349,7 +349,7 @@ static void draw_stacks(struct pen *p, double top)
         p->y = top;
         p->marks = id == STACK_GRAPH;
         if (several && p->out)
-            svg_text(p->out, left, top + 12, "start", "strong", spec_stack_names[id]);
+            svg_text(p->out, left, top + 12, "start", "strong", p->blocks->names[id]);
         p->y += several ? 22 : 0;
         draw_list(p, list, left, left + COLUMN);
         wire(p, p->x + p->width / 2, p->y, p->y + 8);
@@ -443,11 +443,11 @@ static void describe(const struct block *b, struct buf *out)
 
 void drawing_describe(const struct blocks *b, struct buf *out)
 {
-    for (int id = N_STACKS - 1; id >= 0; id--) {
+    for (int id = 0; id < N_STACKS; id++) {
         if (!b->stacks[id])
             continue;
         if (count_stacks(b) > 1)
-            buf_printf(out, "%s%s: ", id == STACK_GRAPH ? "; " : "", spec_stack_names[id]);
+            buf_printf(out, "%s%s: ", id == STACK_GRAPH ? "; " : "", b->names[id]);
         describe(b->stacks[id], out);
     }
 }
