@@ -86,29 +86,45 @@ static bool is_listed(const viv_part *p)
     return p->kind == VIV_PART_TEXT && p->name && strcmp(p->name, "list") == 0;
 }
 
-/* Sets the content to a text, or adds the text to a list of them. */
+/* The content of a message as a list of parts: what was a text becomes the first of them. */
+static viv_status content_list(json_t *message, json_t **list, struct error *err)
+{
+    json_t *content = json_object_get(message, "content");
+    viv_status status = VIV_OK;
+    *list = content;
+    if (json_is_array(content))
+        return VIV_OK;
+    *list = json_array();
+    if (content)
+        status = append(*list, json_pack("{s:s, s:O}", "type", "text", "text", content), err);
+    if (status == VIV_OK)
+        return put(message, "content", *list, err);
+    json_decref(*list);
+    return status;
+}
+
+/* Sets the content to a text, or adds the text to a list of parts. */
 static viv_status put_text(json_t *message, const viv_part *p, struct error *err)
 {
-    json_t *content = json_object_get(message, "content"), *text = NULL;
+    json_t *text = NULL, *list;
     viv_status status = text_of(p, &text, err);
     if (status != VIV_OK)
         return status;
-    if (!content && !is_listed(p))
+    if (!json_object_get(message, "content") && !is_listed(p))
         return put(message, "content", text, err);
-    if (!json_is_array(content)) {
-        json_t *list = json_array();
-        if (content)
-            status = append(list, json_pack("{s:s, s:O}", "type", "text", "text", content), err);
-        if (status == VIV_OK)
-            status = put(message, "content", list, err);
-        else
-            json_decref(list);
-        content = list;
-    }
+    status = content_list(message, &list, err);
     if (status == VIV_OK)
-        return append(content, json_pack("{s:s, s:o}", "type", "text", "text", text), err);
+        return append(list, json_pack("{s:s, s:o}", "type", "text", "text", text), err);
     json_decref(text);
     return status;
+}
+
+/* A picture stands where the template wants one; what it shows is not the template's. */
+static viv_status put_image(json_t *message, struct error *err)
+{
+    json_t *list;
+    viv_status status = content_list(message, &list, err);
+    return status == VIV_OK ? append(list, json_pack("{s:s}", "type", "image"), err) : status;
 }
 
 static viv_status put_reasoning(json_t *message, const viv_part *p, struct error *err)
@@ -126,6 +142,8 @@ static viv_status put_part(json_t *message, const viv_part *p, const char *role,
     switch (p->kind) {
     case VIV_PART_TEXT:
         return put_text(message, p, err);
+    case VIV_PART_IMAGE:
+        return put_image(message, err);
     case VIV_PART_TOOL_RESULT:
         status = p->name ? put(message, "name", json_string(p->name), err) : VIV_OK;
         return status == VIV_OK ? put_text(message, p, err) : status;

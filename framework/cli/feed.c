@@ -70,9 +70,12 @@ viv_status cli_feed(struct opened *o, const struct input *in, uint64_t rows_at_o
     const uint64_t n = in->tokens.n, dim = model_output_dim(o->model);
     const uint64_t most = size_min(rows_at_once ? rows_at_once : UINT64_MAX, model_max_rows(o->model));
     const uint32_t *cancel = interrupt_watch();
-    viv_sequence *sequence = NULL;
+    viv_sequence *own = NULL, *sequence = in->sequence;
     uint8_t *output_rows = malloc(most);
-    viv_status status = output_rows ? sequence_create(o->model, &sequence, err) : error_nomem(err);
+    viv_status status = output_rows ? VIV_OK : error_nomem(err);
+    if (status == VIV_OK && !sequence)
+        status = sequence_create(o->model, &own, err);
+    sequence = sequence ? sequence : own;
     if (output_rows)
         memset(output_rows, 1, most);
     if (status == VIV_OK && in->read.n)
@@ -96,7 +99,7 @@ viv_status cli_feed(struct opened *o, const struct input *in, uint64_t rows_at_o
         at += n_rows;
     }
     progress_clear(&o->progress);
-    sequence_destroy(sequence);
+    sequence_destroy(own);
     free(output_rows);
     return status;
 }

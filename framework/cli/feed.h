@@ -11,9 +11,10 @@ struct ids {
 
 /* What goes through the model. */
 struct input {
-    struct ids read;   /* by the encoder, if there is one */
-    struct ids tokens; /* of which there are outputs */
-    int32_t start;     /* the one token, where the model begins its answer with one of its own */
+    struct ids read;        /* by the encoder, if there is one */
+    struct ids tokens;      /* of which there are outputs */
+    int32_t start;          /* the one token, where the model begins its answer with one of its own */
+    viv_sequence *sequence; /* where rows are placed already (engine/pictures.h); NULL: a new one */
 };
 
 /* Which tokens are read and which have outputs: one text, or, where there is an encoder, two; of these the second

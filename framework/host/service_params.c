@@ -63,11 +63,21 @@ static uint64_t get_floats(viv_model *model, const char *name, double *values, u
     return v ? v->n : 0;
 }
 
+static viv_status read_file(viv_model *model, const char *name, const char **data, uint64_t *size)
+{
+    struct error err;
+    size_t n = 0;
+    const viv_status status = model_file(model, name, data, &n, &err);
+    *size = n;
+    return leave(&err, status);
+}
+
 static const viv_params params = {.struct_size = sizeof(viv_params),
                                   .get_word = get_word,
                                   .get_int = get_int,
                                   .get_float = get_float,
                                   .get_ints = get_ints,
-                                  .get_floats = get_floats};
+                                  .get_floats = get_floats,
+                                  .read_file = read_file};
 
 const struct service service_params = {.id = VIV_SERVICE_PARAMS, .table = &params};

@@ -29,6 +29,12 @@ static viv_status infer(void *layer, viv_infer *b)
     return VIV_OK;
 }
 
+static viv_status prepare(void *layer, viv_prepare *p)
+{
+    (void)layer, (void)p;
+    return VIV_OK;
+}
+
 static viv_status reshape(const void *layer, viv_grid *grid)
 {
     const struct drop_rows *l = layer;
@@ -60,6 +66,7 @@ const viv_layer_class layer_drop_rows = {
     .attrs = attrs,
     .instance_size = sizeof(struct drop_rows),
     .infer = infer,
+    .prepare = prepare,
     .tasks = grid_tasks,
     .forward = forward,
     .reshape = reshape,

@@ -33,6 +33,12 @@ static viv_status infer(void *layer, viv_infer *b)
     return VIV_OK;
 }
 
+static viv_status prepare(void *layer, viv_prepare *p)
+{
+    (void)layer, (void)p;
+    return VIV_OK;
+}
+
 static viv_status reshape(const void *layer, viv_grid *grid)
 {
     const struct group_rows *l = layer;
@@ -76,6 +82,7 @@ const viv_layer_class layer_group_rows = {
     .attrs = attrs,
     .instance_size = sizeof(struct group_rows),
     .infer = infer,
+    .prepare = prepare,
     .tasks = grid_tasks,
     .forward = forward,
     .reshape = reshape,

@@ -1,9 +1,11 @@
 /* model.c - see model.h. */
 #include "model/instance.h"
 
+#include "base/file.h"
 #include "base/size.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 viv_status block_reserve(struct block *b, uint64_t size, struct error *err)
 {
@@ -48,6 +50,33 @@ const struct expansion *model_expansion(const viv_model *m)
 const struct graph *model_graph(const viv_model *m)
 {
     return m->graph;
+}
+
+viv_status model_file(viv_model *m, const char *name, const char **data, size_t *size, struct error *err)
+{
+    static const uint64_t most = 16 << 20;
+    struct buf text = {0};
+    *data = NULL;
+    *size = 0;
+    if (!m->has_checkpoint || strchr(name, '/'))
+        return VIV_OK;
+    const char *path = m->checkpoint.path;
+    char *folder = file_is_dir(path)         ? strdup(path)
+                   : path_base(path) == path ? strdup(".")
+                                             : strndup(path, (size_t)(path_base(path) - path));
+    char *file = folder ? path_join(folder, name) : NULL;
+    viv_status status = file ? VIV_OK : error_nomem(err);
+    if (file && file_exists(file)) {
+        status = file_read(file, most, &text, err);
+        *data = status == VIV_OK ? arena_strndup(&m->arena, buf_text(&text), text.size) : NULL;
+        *size = text.size;
+        if (status == VIV_OK && !*data)
+            status = error_nomem(err);
+    }
+    buf_release(&text);
+    free(folder);
+    free(file);
+    return status;
 }
 
 viv_status model_need_weights(const viv_model *m, struct error *err)

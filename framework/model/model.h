@@ -120,6 +120,10 @@ viv_status model_bindings(viv_model *m, const struct binding **out, struct error
  * "vision_tower.*". After model_bindings. */
 uint32_t model_n_unused(const viv_model *m, const char **parts);
 
+/* A file beside the weights, NUL-terminated, which lives as long as the model; *data NULL: there is none. `name`
+ * has no folder in it. */
+viv_status model_file(viv_model *m, const char *name, const char **data, size_t *size, struct error *err);
+
 struct model_stats {
     uint64_t weight_bytes; /* in the file(s), or as adapters leave them */
     uint64_t made_bytes;   /* private copies: transforms, vectors converted to f32 */

@@ -146,14 +146,26 @@ static viv_status encode_conversation(viv_model *m, const viv_request *request, 
     return status;
 }
 
+/* Whether it is ids alone, which need no tokenizer. */
+static bool is_ids(const viv_request *request)
+{
+    for (uint32_t i = 0; i < request->n_messages; i++)
+        for (uint32_t k = 0; k < request->messages[i]->n_parts; k++) {
+            const uint32_t kind = request->messages[i]->parts[k]->kind;
+            if (request->messages[i]->role || (kind != VIV_PART_TOKENS && kind != VIV_PART_ANSWER))
+                return false;
+        }
+    return true;
+}
+
 viv_status model_encode_request(viv_model *m, const viv_request *request, struct token_ids *ids, size_t *n_answer,
                                 struct error *err)
 {
-    const struct tokenizer *t;
+    const struct tokenizer *t = NULL;
     *n_answer = 0;
     if (request->n_messages == 0)
         return error_set(err, VIV_EINVAL, "the request has no messages");
-    viv_status status = model_tokenizer(m, &t, err);
+    viv_status status = is_ids(request) ? VIV_OK : model_tokenizer(m, &t, err);
     if (status != VIV_OK)
         return status;
     return request->messages[0]->role ? encode_conversation(m, request, t, ids, n_answer, err)

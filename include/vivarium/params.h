@@ -5,7 +5,10 @@
  *   pooling          "cls", "mean" or "last"; no value: a text has no vector of its own, only its tokens have
  *   normalize        whether vectors of texts have length 1
  *   max_seq_length   where texts are cut; no value: those that are too long are refused
- *   decoder_start_token   of a model with an encoder: the token that an answer begins after                    */
+ *   decoder_start_token   of a model with an encoder: the token that an answer begins after
+ *   image_token      of a model that sees: the token that stands for a picture in its prompts
+ *
+ * Params of a stack that uses another spec have its name before theirs: "vision.patch_size".                  */
 #ifndef VIVARIUM_PARAMS_H
 #define VIVARIUM_PARAMS_H
 
@@ -32,6 +35,10 @@ typedef struct viv_params {
     uint64_t (*get_ints)(viv_model *model, const char *name, int64_t *values, uint64_t capacity);
     /* [any: the model is open] */
     uint64_t (*get_floats)(viv_model *model, const char *name, double *values, uint64_t capacity);
+
+    /* A file beside the model's weights, such as preprocessor_config.json: at most 16 MiB, NUL-terminated besides. NULL and
+     * 0 where there is none. Lives as long as the model. [setup: the model is open] */
+    viv_status (*read_file)(viv_model *model, const char *name, const char **data, uint64_t *size);
 } viv_params;
 
 #ifdef __cplusplus

@@ -19,6 +19,7 @@ typedef struct viv_sequence viv_sequence; /* the host's: tokens and their cache 
 /* Numbers that are left out are those of draft/request.h. */
 enum {
     VIV_PART_TEXT = 1,        /* name "list": the template gets a list of texts, though it may have one */
+    VIV_PART_IMAGE = 2,       /* the bytes of a picture's file */
     VIV_PART_TOOL_RESULT = 4, /* what a tool returned; name: the tool's */
     VIV_PART_TOKENS = 5,
     VIV_PART_ANSWER = 6,    /* the last part: tokens of an answer that was cut, and now goes on as if it had not been */
@@ -31,7 +32,7 @@ enum {
 
 typedef struct viv_part {
     uint32_t struct_size, kind;
-    const void *data; /* tokens, answer: int32_t ids; else UTF-8 */
+    const void *data; /* tokens, answer: int32_t ids; image: the file; else UTF-8 */
     uint64_t size;    /* bytes */
     const char *name; /* of the file or tool, for messages; or NULL */
 } viv_part;

@@ -14,6 +14,7 @@
 #include <vivarium/request.h>
 #include <vivarium/architecture.h>
 #include <vivarium/precision.h>
+#include <vivarium/pictures.h>
 #include <vivarium/params.h>
 #include <vivarium/text.h>
 #include <vivarium/sequence.h>

@@ -1,6 +1,7 @@
 /* viv embed - vectors of texts. */
 #include "base/near.h"
 #include "cli/ask.h"
+#include "cli/images.h"
 #include "cli/npy.h"
 #include "cli/shared.h"
 
@@ -11,6 +12,7 @@
 struct embed_options {
     struct common common;
     struct id_list tokens;
+    struct string_list images;
     const char *file, *prompt, *pooling, *output;
     bool no_normalize, cut, json;
 };
@@ -19,6 +21,7 @@ struct embed_options {
 static const struct option table[] = {
     FILE_OPTION(OPT(file), "each line is a text"),
     TOKENS_OPTION(OPT(tokens), NULL),
+    IMAGE_OPTION(OPT(images), "each has a vector"),
     {"prompt-name", 0, OPTION_STRING, OPT(prompt), "NAME",
      .help = "begin each text with this one of the prompts in the model's own files, such as query; '': with none"},
     {"pooling", 0, OPTION_CHOICE, OPT(pooling), "HOW",
@@ -123,8 +126,15 @@ static viv_status answer(struct opened *o, const struct embed_options *options, 
     r.viv.flags = (options->no_normalize ? VIV_REQUEST_RAW : 0) | (options->cut ? VIV_REQUEST_CUT : 0);
     while (options->pooling && strcmp(options->pooling, names[r.viv.pooling]) != 0)
         r.viv.pooling++;
-    viv_status status = options->tokens.n ? request_add_tokens(&r, options->tokens.ids, options->tokens.n, err)
-                                          : request_add_texts(&r, NULL, list, n, err);
+    viv_status status = VIV_OK;
+    for (size_t i = 0; status == VIV_OK && i < options->images.n; i++) {
+        status = request_add_message(&r, NULL, err);
+        if (status == VIV_OK)
+            status = image_add(options->images.items[i], &r, err);
+    }
+    if (status == VIV_OK && !options->images.n)
+        status = options->tokens.n ? request_add_tokens(&r, options->tokens.ids, options->tokens.n, err)
+                                   : request_add_texts(&r, NULL, list, n, err);
     if (status == VIV_OK)
         status = ask_vectors(o, &r, &v, err);
     if (status == VIV_OK && options->output)
@@ -146,16 +156,19 @@ static int embed(const struct arguments *a)
     struct buf lines = {0}, prompted = {0};
     const char **list = NULL, *prompt = NULL;
     size_t n = 0;
-    if ((options->tokens.n > 0) + (options->file != NULL) + (a->n_words > 1) > 1)
-        return cli_usage_error("embed", "texts come as words, from --file, or as --tokens: one of these");
+    if ((options->tokens.n > 0) + (options->images.n > 0) + (options->file != NULL) + (a->n_words > 1) > 1)
+        return cli_usage_error("embed",
+                               "texts come as words, from --file, or as --tokens, and pictures as --image: "
+                               "one of these");
     if (options->tokens.n > 0 && options->prompt)
         return cli_usage_error("embed", "--prompt-name stands before texts, not before --tokens");
     if (options->json && options->output && strcmp(options->output, "-") == 0)
         return cli_usage_error("embed", "standard output takes the array or the JSON, not both");
     viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
-    if (status == VIV_OK && options->tokens.n == 0)
+    const bool reads = options->tokens.n == 0 && options->images.n == 0;
+    if (status == VIV_OK && reads)
         status = ask_read_texts(options->file, &lines, a->words + 1, a->n_words - 1, &list, &n, &err);
-    if (status == VIV_OK && options->tokens.n == 0 && n == 0)
+    if (status == VIV_OK && reads && n == 0)
         status = error_set(&err, VIV_EINVAL, "there are no texts to embed");
     if (status == VIV_OK)
         status = cli_load_model(&o, &err);
@@ -173,7 +186,7 @@ static int embed(const struct arguments *a)
 
 const struct command command_embed = {
     .name = "embed",
-    .summary = "vectors of texts",
+    .summary = "vectors of texts and pictures",
     .words = "MODEL [TEXT]...",
     .text = "Gives a vector for each text: one a line on standard output, or all in a .npy file. Without texts, "
             "--file and --tokens, texts are the lines of standard input.\n"
@@ -185,7 +198,8 @@ const struct command command_embed = {
     .examples = "viv embed ./all-MiniLM-L6-v2 \"A text.\" \"Another one.\" -o vectors.npy\n"
                 "viv embed bge-small.gguf --file texts.txt --json\n"
                 "viv embed ./Qwen3-Embedding-0.6B --prompt-name query \"What is a vivarium?\"\n"
-                "viv embed ./bert --tokens 101,7592,102 --pooling none",
+                "viv embed ./bert --tokens 101,7592,102 --pooling none\n"
+                "viv embed ./clip-vit-base --image cat.png --image dog.jpg -o v.npy",
     .group = GROUP_RUN,
     .models = true,
     .main = embed,

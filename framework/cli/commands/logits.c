@@ -1,8 +1,11 @@
 /* viv logits - what the model says about every next token: the raw truth, for tests and porters. */
 #include "base/size.h"
 #include "cli/feed.h"
+#include "cli/images.h"
 #include "cli/npy.h"
 #include "cli/shared.h"
+#include "engine/pictures.h"
+#include "run/run.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -12,6 +15,7 @@
 struct logits_options {
     struct common common;
     struct id_list tokens, decoder_tokens;
+    struct string_list images;
     const char *text, *output;
     int64_t top;
     bool json, no_special;
@@ -27,6 +31,7 @@ static const struct option table[] = {
      .help = "of a model with an encoder: the ids of what it writes, of which there are logits; default the one it "
              "begins with"},
     NO_SPECIAL_OPTION(OPT(no_special), "of --prompt"),
+    IMAGE_OPTION(OPT(images), "the tokens have one for each picture, or as many as it has rows"),
     OUTPUT_OPTION(OPT(output), "all logits: .npy, float32 [n_tokens, vocab_size]"),
     TOP_OPTION(OPT(top), "of each position; default 5", 1),
     JSON_OPTION(OPT(json), "one object"),
@@ -178,6 +183,25 @@ static viv_status write_or_print(struct opened *o, const struct logits_options *
     return status;
 }
 
+/* Pictures among the tokens: in->tokens become those with as many as the pictures have rows. */
+static viv_status place_images(struct opened *o, const struct string_list *images, struct pictures *pictures,
+                               struct input *in, struct error *err)
+{
+    struct request r;
+    request_init(&r, o->model);
+    viv_status status = pictures_open(o->engine, o->model, pictures, err);
+    if (status == VIV_OK)
+        status = request_add_tokens(&r, in->tokens.ids, in->tokens.n, err);
+    if (status == VIV_OK)
+        status = images_add(images, &r, err);
+    if (status == VIV_OK)
+        status = sequence_create(o->model, &in->sequence, err);
+    if (status == VIV_OK)
+        status = pictures_place(pictures, &r.viv, in->sequence, &in->tokens.ids, &in->tokens.n, err);
+    request_release(&r);
+    return status;
+}
+
 static int logits(const struct arguments *a)
 {
     const struct logits_options *options = a->options;
@@ -202,13 +226,18 @@ static int logits(const struct arguments *a)
     const struct ids given =
         options->text ? (struct ids){ids.ids, ids.n} : (struct ids){options->tokens.ids, options->tokens.n};
     const struct ids written = {options->decoder_tokens.ids, options->decoder_tokens.n};
-    struct input in;
+    struct input in = {0};
+    struct pictures pictures = {0};
     if (status == VIV_OK)
         status = feed_arrange(&o, &given, &written, &in, &err);
     if (status == VIV_OK)
         status = cli_load_model(&o, &err);
+    if (status == VIV_OK && options->images.n)
+        status = place_images(&o, &options->images, &pictures, &in, &err);
     if (status == VIV_OK)
         status = write_or_print(&o, options, &in, &err);
+    sequence_destroy(in.sequence);
+    pictures_close(&pictures);
     token_ids_release(&ids);
     return cli_close_opened(&o, status, &err);
 }
@@ -225,7 +254,8 @@ const struct command command_logits = {
     .options_size = sizeof(struct logits_options),
     .examples = "viv logits shakespeare --prompt \"To be, or\"\n"
                 "viv logits shakespeare --tokens 1,2,3 -o logits.npy\n"
-                "viv logits shakespeare --tokens 1,2,3 --top 2 --json",
+                "viv logits shakespeare --tokens 1,2,3 --top 2 --json\n"
+                "viv logits ./llava-1.5-7b-hf --image a.png -p \"<image> A\" -o x.npy",
     .group = GROUP_MEASURE,
     .models = true,
     .main = logits,

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "cli/budget.h"
+#include "cli/images.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/sampling.h"
@@ -17,7 +18,7 @@
 struct run_options {
     struct speaking speaking;
     const char *prompt, *file, *system, *messages, *template, *template_name, *session, *trace, *precision;
-    struct string_list variables;
+    struct string_list variables, images;
     uint64_t memory; /* --memory; 0: no budget */
     bool no_echo, parse_special, json, quiet;
 };
@@ -28,6 +29,7 @@ static const struct run_options defaults = {.speaking = SPEAKING_DEFAULTS};
 static const struct option table[] = {
     PROMPT_OPTION(OPTION_STRING, OPT(prompt), "without it and -f, TEXT or standard input"),
     FILE_OPTION(OPT(file), "one line feed at its end is left out"),
+    IMAGE_OPTION(OPT(images), "stands before the prompt, or where the prompt has the model's token for a picture"),
     SYSTEM_OPTION(OPT(system), "then the prompt is a turn of a conversation"),
     {"messages", 0, OPTION_STRING, OPT(messages), "FILE",
      .help =
@@ -135,7 +137,11 @@ static viv_status add_conversation(const struct run_options *o, const struct buf
         status = request_add_json(r, file_input_name(o->messages), given, err);
     json_decref(given);
     if (status == VIV_OK && has_prompt(o))
-        status = request_add_text(r, "user", buf_text(prompt), prompt->size, err);
+        status = request_add_message(r, "user", err);
+    if (status == VIV_OK && has_prompt(o))
+        status = images_add(&o->images, r, err);
+    if (status == VIV_OK && has_prompt(o))
+        status = request_add_part(r, VIV_PART_TEXT, buf_text(prompt), prompt->size, NULL, err);
     return status == VIV_OK ? variables_apply(&o->variables, r, err) : status;
 }
 
@@ -156,10 +162,18 @@ static viv_status ask_session(struct opened *o, const struct run_options *option
     return status;
 }
 
+/* Pictures are shown in a conversation, if the model has a template for it. */
+static bool shows(const struct opened *o, const struct run_options *options)
+{
+    const struct chat_template *template;
+    struct error none;
+    return options->images.n && model_chat_template(o->model, false, &template, &none) == VIV_OK;
+}
+
 static viv_status ask(struct opened *o, const struct run_options *options, const struct buf *prompt,
                       struct request *r, struct answer *a, struct error *err)
 {
-    const bool talks = options->system || options->messages;
+    const bool talks = options->system || options->messages || shows(o, options);
     if (!talks && !options->no_echo && !options->json)
         r->viv.flags |= VIV_REQUEST_ECHO;
     if (options->parse_special)
@@ -167,8 +181,11 @@ static viv_status ask(struct opened *o, const struct run_options *options, const
     if (options->session)
         return ask_session(o, options, prompt, r, a, err);
     sampling_seed(&options->speaking, -1, r);
-    viv_status status = talks ? add_conversation(options, prompt, r, err)
-                              : request_add_text(r, NULL, buf_text(prompt), prompt->size, err);
+    viv_status status = talks ? add_conversation(options, prompt, r, err) : request_add_message(r, NULL, err);
+    if (status == VIV_OK && !talks)
+        status = images_add(&options->images, r, err);
+    if (status == VIV_OK && !talks)
+        status = request_add_part(r, VIV_PART_TEXT, buf_text(prompt), prompt->size, NULL, err);
     return status == VIV_OK ? answer_ask(a, o->model, &r->viv, err) : status;
 }
 
@@ -270,6 +287,7 @@ const struct command command_run = {
                 "viv run ./my-checkpoint --draft ./my-small-checkpoint -p \"Once upon\"\n"
                 "viv run ./my-checkpoint --draft ngram -f code.py -n 200\n"
                 "viv run model.gguf -p \"Once\" --memory 900MiB\n"
+                "viv run ./llava-1.5-7b-hf --image photo.jpg \"What is this?\"\n"
                 "viv run ./olmoe -p \"Call me\" --expert-memory 2GiB --trace-experts routes.jsonl",
     .group = GROUP_RUN,
     .models = true,

@@ -7,7 +7,6 @@
 
 /* Parts of a message. */
 enum {
-    VIV_PART_IMAGE = 2, /* the bytes of an image file */
     VIV_PART_VIDEO = 3  /* the bytes of a video file */
 };
 

@@ -1,0 +1,18 @@
+/* images.h - pictures that the user names, as parts of a request. */
+#ifndef CLI_IMAGES_H
+#define CLI_IMAGES_H
+
+#include "cli/options.h"
+#include "engine/request.h"
+
+#define IMAGE_OPTION(at, more)                                                                                     \
+    {                                                                                                              \
+        "image", 0, OPTION_STRINGS, at, "FILE", .help = "a picture: PNG, JPEG, WebP or GIF; may be repeated",      \
+                                                .here = (more)                                                     \
+    }
+
+/* A further part of the last message for each file. */
+viv_status images_add(const struct string_list *files, struct request *r, struct error *err);
+viv_status image_add(const char *file, struct request *r, struct error *err);
+
+#endif

@@ -1,0 +1,65 @@
+/* pictures.c - see pictures.h. */
+#include "engine/pictures.h"
+
+#include "base/size.h"
+#include "base/trail.h"
+
+#include <string.h>
+
+static viv_status named(const struct pictures *p, viv_status status, const char *call, struct error *err)
+{
+    if (status == VIV_OK)
+        return VIV_OK;
+    error_take(err, status);
+    return err->status != status || status == VIV_EABI
+               ? error_prefix(err, "architecture '%s' of %s, %s", p->architecture.class->name,
+                              p->architecture.plugin, call)
+               : status;
+}
+
+viv_status pictures_open(struct engine *e, viv_model *m, struct pictures *out, struct error *err)
+{
+    const char *name = spec_architecture(model_spec(m));
+    *out = (struct pictures){.model = m};
+    viv_status status = host_architecture(engine_host(e), name, &out->architecture, err);
+    if (status != VIV_OK)
+        return status;
+    const viv_architecture_class *class = out->architecture.class;
+    out->table = class->get_ext ? class->get_ext(VIV_ARCHITECTURE_PICTURES) : NULL;
+    if (!out->table || !VIV_HAS(out->table, viv_pictures, pixels) || !out->table->place || !out->table->pixels)
+        return error_set(err, VIV_EUNSUPPORTED, "%s cannot see: its architecture '%s' takes no pictures",
+                         spec_name(model_spec(m)), name);
+    const struct trail before = trail_enter(out->architecture.plugin, "open");
+    status = class->open(host_viv(engine_host(e)), m, &out->instance);
+    trail = before;
+    return named(out, status, "open", err);
+}
+
+void pictures_close(struct pictures *p)
+{
+    if (!p->instance)
+        return;
+    const struct trail before = trail_enter(p->architecture.plugin, "close");
+    p->architecture.class->close(p->instance);
+    trail = before;
+    *p = (struct pictures){0};
+}
+
+viv_status pictures_place(struct pictures *p, const viv_request *request, viv_sequence *s, const int32_t **ids,
+                          uint64_t *n, struct error *err)
+{
+    uint64_t n_answer = 0;
+    const struct trail before = trail_enter(p->architecture.plugin, "pictures.place");
+    const viv_status status = p->table->place(p->instance, request, s, NULL, ids, n, &n_answer);
+    trail = before;
+    return named(p, status, "pictures.place", err);
+}
+
+viv_status pictures_pixels(struct pictures *p, const viv_part *picture, viv_pixels *out, struct error *err)
+{
+    *out = (viv_pixels){.struct_size = sizeof *out};
+    const struct trail before = trail_enter(p->architecture.plugin, "pictures.pixels");
+    const viv_status status = p->table->pixels(p->instance, picture, out);
+    trail = before;
+    return named(p, status, "pictures.pixels", err);
+}

@@ -1,0 +1,118 @@
+"""Models that see: tiny checkpoints of transformers with random weights, two pictures of odd sizes, and what comes of them.
+
+A folder holds the checkpoint with preprocessor_config.json, and
+  rows.npy     of an encoder of pictures: float32, what it makes of each picture, one after the other
+  tokens.json  {"tokens": [...], "greedy": [...]}: with one token for each picture; what is said behind them
+  logits.npy   float32 [n_tokens with as many as the pictures have rows, vocab_size]
+The pictures are in tests/golden/vision/, drawn here.
+
+    vision.py [NAME...]
+"""
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+import transformers as t
+from PIL import Image
+from safetensors.torch import save_file
+from tokenizers import AddedToken, Tokenizer, decoders, models
+
+import golden
+
+OUT = golden.HERE / "vision"
+PICTURES = ["a.png", "b.png"]
+N_GREEDY = 32
+
+
+def draw():
+    """Two pictures of odd sizes, smooth and with edges."""
+    OUT.mkdir(exist_ok=True)
+    for name, (h, w), seed in (("a.png", (37, 51), 1), ("b.png", (64, 29), 2)):
+        y, x = np.mgrid[:h, :w]
+        rgb = np.stack([127 + 120 * np.sin(x / 7 + seed) * np.cos(y / 5), 255 * ((x // 6 + y // 9) % 2), 255 * x / w], -1)
+        Image.fromarray(rgb.astype(np.uint8)).save(OUT / name)
+
+
+def pictures():
+    return [Image.open(OUT / p) for p in PICTURES]
+
+
+def folder(name):
+    directory = OUT / name
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def save(directory, model, processor):
+    save_file({k: v.detach().contiguous().clone() for k, v in golden.weights_of(model).items()}, directory / "model.safetensors",
+              metadata={"format": "pt"})
+    (directory / "config.json").write_text(json.dumps(golden.config_json(model, False), indent=1) + "\n")
+    processor.save_pretrained(directory)
+
+
+def write_tokenizer(directory, n, image_token):
+    """A letter for each token, and <image>."""
+    tokenizer = Tokenizer(models.BPE(vocab={chr(0x100 + i) if i != image_token else "<image>": i for i in range(n)}, merges=[]))
+    tokenizer.add_special_tokens([AddedToken("<image>", special=True)])
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.save(str(directory / "tokenizer.json"))
+
+
+VISION = dict(hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=2, image_size=28, patch_size=7)
+CLIP_VISION = dict(VISION, projection_dim=16)
+TEXT = dict(vocab_size=96, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+            max_position_embeddings=512)
+CLIP_PIXELS = dict(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28})
+
+
+@torch.no_grad()
+def encoder(name, model, processor, rows):
+    directory = folder(name)
+    golden.randomise(model, len(name))
+    save(directory, model, processor)
+    pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
+    np.save(directory / "rows.npy", rows(model(pixel_values=pixels)).float().numpy())
+
+
+@torch.no_grad()
+def speaker(name, model, processor, image_token, n_rows):
+    """Two pictures: in the middle of a text, and at its end."""
+    directory = folder(name)
+    golden.randomise(model, len(name))
+    save(directory, model, processor)
+    pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
+    tokens = [1, 5, 17, image_token, 23, 9, 44, image_token, 31, 8]
+    ids = [x for token in tokens for x in ([token] * n_rows if token == image_token else [token])]
+    run = lambda more: model(input_ids=torch.tensor([ids + more]), pixel_values=pixels).logits[0]
+    np.save(directory / "logits.npy", run([]).float().numpy())
+    greedy = []
+    for _ in range(N_GREEDY):
+        greedy.append(int(run(greedy)[-1].argmax()))
+    (directory / "tokens.json").write_text(json.dumps({"tokens": tokens, "greedy": greedy}) + "\n")
+    write_tokenizer(directory, model.config.text_config.vocab_size, image_token)
+
+
+def clip():
+    encoder("clip", t.CLIPVisionModel(t.CLIPVisionConfig(**CLIP_VISION)), t.CLIPImageProcessor(**CLIP_PIXELS), lambda o: o.pooler_output)
+
+
+def siglip():
+    model = t.SiglipVisionModel(t.SiglipVisionConfig(**VISION, vision_use_head=False))
+    processor = t.SiglipImageProcessor(size={"height": 28, "width": 28})
+    encoder("siglip", model, processor, lambda o: o.last_hidden_state.flatten(0, 1))
+
+
+def llava():
+    config = t.LlavaConfig(vision_config=t.CLIPVisionConfig(**CLIP_VISION), text_config=t.LlamaConfig(**TEXT), image_token_index=90, image_seq_length=16)
+    speaker("llava", t.LlavaForConditionalGeneration(config), t.CLIPImageProcessor(**CLIP_PIXELS), 90, 16)
+
+
+ALL = [clip, siglip, llava]
+
+if __name__ == "__main__":
+    draw()
+    for make in ALL:
+        if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
+            make()

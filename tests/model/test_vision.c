@@ -1,0 +1,220 @@
+/* Vision: models that see, under tests/golden/vision/, make of two pictures what transformers makes of them, on any
+ * number of threads and in whatever pieces; a picture behind kept text is computed once, and another one anew. */
+#include "answers.h"
+
+#include "base/file.h"
+#include "engine/answer.h"
+#include "engine/engine.h"
+#include "engine/pictures.h"
+#include "engine/request.h"
+
+#include <dirent.h>
+#include <math.h>
+
+static const char *const files[] = {"a.png", "b.png"};
+
+static void add_picture(struct request *r, const char *file)
+{
+    struct buf bytes = {0};
+    struct error err;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", source_path("tests/golden/vision"), file);
+    ck_assert_msg(file_read(path, 1 << 20, &bytes, &err) == VIV_OK, "%s", err.text);
+    ck_assert_int_eq(request_add_part(r, VIV_PART_IMAGE, bytes.data, bytes.size, file, &err), VIV_OK);
+    buf_release(&bytes);
+}
+
+static viv_model *load_seeing(const char *directory, uint32_t n_threads, uint64_t max_rows)
+{
+    struct model_options options = golden_options();
+    options.scheduler = n_threads ? "parallel" : "serial";
+    options.n_threads = n_threads;
+    options.max_rows = max_rows;
+    options.context = 0;
+    return golden_load(&options, directory);
+}
+
+/* Calls check for every folder that has `file`. */
+static void for_each_with(const char *file, void (*check)(const char *name, const char *directory))
+{
+    char directory[4096], answers[4352];
+    size_t n = 0;
+    open_host_of(NULL);
+    DIR *d = opendir(source_path("tests/golden/vision"));
+    ck_assert_ptr_nonnull(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        snprintf(directory, sizeof directory, "%s/%s", source_path("tests/golden/vision"), e->d_name);
+        snprintf(answers, sizeof answers, "%s/%s", directory, file);
+        if (!file_exists(answers))
+            continue;
+        check(e->d_name, directory);
+        n++;
+    }
+    closedir(d);
+    engine_destroy(engine);
+    ck_assert_uint_ge(n, 1);
+}
+
+static void check_near(const char *name, const float *got, const float *expected, size_t n, float allowed)
+{
+    float largest = 0, worst = 0;
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_msg(isfinite(got[i]), "%s: number %zu is none", name, i);
+        largest = fmaxf(largest, fabsf(expected[i]));
+        worst = fmaxf(worst, fabsf(got[i] - expected[i]));
+    }
+    ck_assert_msg(worst <= allowed * largest, "%s: %g of the largest number away, allowed %g", name,
+                  (double)(worst / largest), (double)allowed);
+}
+
+/* --- pictures alone ---------------------------------------------------------------------------------------------
+ */
+
+static void check_rows(const char *name, const char *directory)
+{
+    for (uint32_t n_threads = 0; n_threads < 3; n_threads++) {
+        viv_model *m = load_seeing(directory, n_threads, 0);
+        const struct array rows = read_npy(directory, "rows.npy");
+        struct request r;
+        struct answer a = {0};
+        struct error err;
+        request_init(&r, m);
+        r.viv.task = VIV_TASK_EMBED;
+        for (int i = 0; i < 2; i++) {
+            ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+            add_picture(&r, files[i]);
+        }
+        ck_assert_msg(answer_ask(&a, m, &r.viv, &err) == VIV_OK, "%s: %s", name, err.text);
+        ck_assert_uint_eq(a.rows, rows.rows);
+        ck_assert_uint_eq(a.dim, rows.columns);
+        check_near(name, (const float *)(const void *)a.numbers.data, rows.data, rows.rows * rows.columns, 1e-5f);
+        answer_release(&a);
+        request_release(&r);
+        free(rows.data);
+        model_close(m);
+    }
+}
+
+TEST(vision__rows_of_encoders_are_those_of_transformers)
+{
+    for_each_with("rows.npy", check_rows);
+}
+END_TEST
+
+/* --- pictures among words ----------------------------------------------------------------------------------------
+ */
+
+struct prompt {
+    int32_t tokens[MAX_TOKENS], greedy[MAX_TOKENS];
+    size_t n, n_greedy;
+};
+
+static void read_prompt(const char *directory, struct prompt *p)
+{
+    char path[4352];
+    json_t *root;
+    struct error err;
+    snprintf(path, sizeof path, "%s/tokens.json", directory);
+    ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
+    p->n = read_ids(json_object_get(root, "tokens"), p->tokens);
+    p->n_greedy = read_ids(json_object_get(root, "greedy"), p->greedy);
+    json_decref(root);
+}
+
+static void ask_of(struct request *r, viv_model *m, const struct prompt *p, const char *first, const char *second)
+{
+    struct error err;
+    request_init(r, m);
+    ck_assert_int_eq(request_add_tokens(r, p->tokens, p->n, &err), VIV_OK);
+    add_picture(r, first);
+    add_picture(r, second);
+}
+
+static void check_logits(const char *name, const char *directory)
+{
+    static const uint64_t most_rows[] = {0, 7};
+    for (int i = 0; i < 2; i++) {
+        viv_model *m = load_seeing(directory, 2, most_rows[i]);
+        const struct array logits = read_npy(directory, "logits.npy");
+        struct prompt p;
+        struct request r;
+        struct pictures pictures;
+        struct error err;
+        const int32_t *ids;
+        uint64_t n;
+        read_prompt(directory, &p);
+        ask_of(&r, m, &p, files[0], files[1]);
+        ck_assert_msg(pictures_open(engine, m, &pictures, &err) == VIV_OK, "%s: %s", name, err.text);
+        viv_sequence *s = golden_sequence(m);
+        ck_assert_msg(pictures_place(&pictures, &r.viv, s, &ids, &n, &err) == VIV_OK, "%s: %s", name, err.text);
+        ck_assert_uint_eq(n, logits.rows);
+        float *got = malloc(n * logits.columns * sizeof *got);
+        const uint64_t most = model_max_rows(m);
+        for (uint64_t at = 0; at < n; at += most)
+            step_of(m, s, ids + at, n - at < most ? n - at : most, n, got + at * logits.columns);
+        check_near(name, got, logits.data, n * logits.columns, 1e-4f);
+        sequence_destroy(s);
+        pictures_close(&pictures);
+        request_release(&r);
+        free(logits.data);
+        free(got);
+        model_close(m);
+    }
+}
+
+TEST(vision__logits_are_those_of_transformers)
+{
+    for_each_with("logits.npy", check_logits);
+}
+END_TEST
+
+/* Asks with a sequence that keeps what it holds, and checks the answer unless `greedy` is NULL. */
+static void ask(const char *name, viv_model *m, const struct prompt *p, const char *second, viv_sequence *s,
+                const int32_t *greedy, double cached)
+{
+    struct request r;
+    struct answer a = {0};
+    struct error err;
+    ask_of(&r, m, p, files[0], second);
+    r.sampling.temperature = 0;
+    r.viv.flags |= VIV_REQUEST_IGNORE_EOS;
+    r.viv.max_tokens = (int64_t)p->n_greedy;
+    r.viv.sequence = s;
+    ck_assert_msg(answer_ask(&a, m, &r.viv, &err) == VIV_OK, "%s: %s", name, err.text);
+    ck_assert_uint_eq(a.ids.n, p->n_greedy);
+    for (size_t i = 0; greedy && i < a.ids.n; i++)
+        ck_assert_msg(a.ids.ids[i] == greedy[i], "%s: token %zu is %d, expected %d", name, i, a.ids.ids[i],
+                      greedy[i]);
+    ck_assert_msg(a.cached_tokens == cached, "%s: %g tokens were kept, expected %g", name, a.cached_tokens, cached);
+    answer_release(&a);
+    request_release(&r);
+}
+
+static void check_answers(const char *name, const char *directory)
+{
+    viv_model *m = load_seeing(directory, 2, 0);
+    const struct array logits = read_npy(directory, "logits.npy");
+    struct prompt p;
+    read_prompt(directory, &p);
+    viv_sequence *s = golden_sequence(m);
+    size_t until_second = 0; /* rows before the second picture */
+    for (size_t i = p.n; i-- > 0 && p.tokens[i] != p.tokens[3];)
+        until_second++;
+    until_second = logits.rows - until_second - (logits.rows - p.n + 2) / 2;
+    ask(name, m, &p, files[1], s, p.greedy, 0);
+    ask(name, m, &p, files[1], s, p.greedy, (double)logits.rows - 1); /* all but the last token is kept */
+    ask(name, m, &p, files[0], s, NULL, (double)until_second);        /* another picture in the second place */
+    ask(name, m, &p, files[1], s, p.greedy, (double)until_second);
+    sequence_destroy(s);
+    free(logits.data);
+    model_close(m);
+}
+
+TEST(vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)
+{
+    for_each_with("logits.npy", check_answers);
+}
+END_TEST
+
+TESTS(vision__rows_of_encoders_are_those_of_transformers, vision__logits_are_those_of_transformers,
+      vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)
