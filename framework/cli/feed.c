@@ -82,7 +82,7 @@ viv_status cli_feed(struct opened *o, const struct input *in, uint64_t rows_at_o
         status = encode(o->model, sequence, &in->read, err);
     for (uint64_t at = 0; status == VIV_OK && at < n;) {
         const float *rows;
-        uint64_t n_rows = size_min(most, n - at), n_out;
+        uint64_t n_rows = sequence_next_rows(sequence, n - at, most), n_out;
         const viv_rows span = {.struct_size = sizeof span,
                                .sequence = sequence,
                                .n_rows = n_rows,

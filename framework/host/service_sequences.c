@@ -110,6 +110,11 @@ static viv_status place(viv_sequence *sequence, const viv_placement *const *plac
     return leave(&err, status);
 }
 
+static uint64_t next_rows(const viv_sequence *sequence, uint64_t n, uint64_t most)
+{
+    return sequence_next_rows(sequence, n, most);
+}
+
 static const viv_sequences sequences = {
     .struct_size = sizeof(viv_sequences),
     .output_dim = output_dim,
@@ -128,6 +133,7 @@ static const viv_sequences sequences = {
     .stack_input = stack_input,
     .stack_output = stack_output,
     .place = place,
+    .next_rows = next_rows,
 };
 
 const struct service service_sequences = {.id = VIV_SERVICE_SEQUENCES, .table = &sequences};

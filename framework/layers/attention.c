@@ -441,18 +441,34 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
                             : status;
 }
 
-static void attend(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)
+/* Rows from `begin` on that see the same end, or each those up to itself. */
+static uint64_t rows_alike(const struct attention *l, const viv_exec *e, const viv_span *span, uint64_t begin,
+                           uint64_t end)
 {
-    const viv_span *span = span_of_task(e, ATTEND_ROWS, l->n_kv_heads, &task);
-    uint64_t head = task % l->n_kv_heads, begin = task / l->n_kv_heads * ATTEND_ROWS;
-    uint64_t row = span->first_row + begin, n_group = l->n_heads / l->n_kv_heads;
-    viv_attend a = {.flags = l->causal ? VIV_ATTEND_CAUSAL : 0,
-                    .n_rows = viv_min(ATTEND_ROWS, span->n_rows - begin),
+    const uint64_t *sees = l->causal ? e->sees : NULL;
+    uint64_t r = begin;
+    if (!sees)
+        return end - begin;
+    sees += span->first_row;
+    const bool both_ways = sees[begin] > span->position + begin + 1;
+    for (; r < end && (both_ways ? sees[r] == sees[begin] : sees[r] == span->position + r + 1); r++) {
+    }
+    return r - begin;
+}
+
+/* Queries [begin, begin + n) of a span, which rows_alike has found. */
+static void attend_rows(const struct attention *l, const viv_exec *e, const struct parts *w, const viv_span *span,
+                        uint64_t head, uint64_t begin, uint64_t n)
+{
+    const uint64_t row = span->first_row + begin, n_group = l->n_heads / l->n_kv_heads;
+    const bool both_ways = l->causal && e->sees && e->sees[row] > span->position + begin + 1;
+    viv_attend a = {.flags = l->causal && !both_ways ? VIV_ATTEND_CAUSAL : 0,
+                    .n_rows = n,
                     .q_stride = l->q_stride,
                     .out = w->heads + row * l->heads_stride,
                     .out_stride = l->heads_stride,
                     .position = span->position + begin,
-                    .n_keys = span->position + span->n_rows,
+                    .n_keys = both_ways ? e->sees[row] : span->position + span->n_rows,
                     .window = l->window,
                     .chunk = l->chunk,
                     .scale = l->scale,
@@ -463,6 +479,17 @@ static void attend(const struct attention *l, const viv_exec *e, const struct pa
                     .reach = l->relative.reach,
                     .scratch = e->scratch};
     kv_cache_attend(&l->kv_cache, span, head, w->q + row * l->q_stride, &a);
+}
+
+static void attend(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t task)
+{
+    const viv_span *span = span_of_task(e, ATTEND_ROWS, l->n_kv_heads, &task);
+    const uint64_t head = task % l->n_kv_heads, begin = task / l->n_kv_heads * ATTEND_ROWS;
+    const uint64_t end = viv_min(begin + ATTEND_ROWS, span->n_rows);
+    for (uint64_t r = begin, n; r < end; r += n) {
+        n = rows_alike(l, e, span, r, end);
+        attend_rows(l, e, w, span, head, r, n);
+    }
 }
 
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)

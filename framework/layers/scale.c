@@ -1,4 +1,4 @@
-/* scale.c - y = factor * x
+/* scale.c - y = factor * x, of all rows or of those that came as tokens
  *
  *   x, y:  [n_rows, dim]                                                                                  */
 #include "layers/layer.h"
@@ -7,15 +7,20 @@ struct scale {
     const viv_kernels *kernels;
     uint64_t dim;
     float factor;
+    int32_t tokens;
 };
 
 static const viv_attr *const attrs[] = {
-    VIV_ATTR(VIV_ATTR_FLOAT, VIV_ATTR_REQUIRED, "factor", .doc = "what every feature is multiplied by"), NULL};
+    VIV_ATTR(VIV_ATTR_FLOAT, VIV_ATTR_REQUIRED, "factor", .doc = "what every feature is multiplied by"),
+    VIV_ATTR(VIV_ATTR_BOOL, 0, "tokens",
+             .doc = "rows that came as vectors, such as those of pictures, stay as they are"),
+    NULL};
 
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct scale *l = layer;
     l->factor = (float)b->get_float(b, "factor");
+    l->tokens = (int32_t)b->get_int(b, "tokens");
     l->dim = b->out_dim = b->in_dims[0];
     return VIV_OK;
 }
@@ -31,7 +36,12 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
 {
     const struct scale *l = layer;
     (void)phase;
-    l->kernels->scale(e->out + first * l->dim, e->in[0] + first * l->dim, l->factor, (end - first) * l->dim);
+    if (!l->tokens || !e->vectors) {
+        l->kernels->scale(e->out + first * l->dim, e->in[0] + first * l->dim, l->factor, (end - first) * l->dim);
+        return VIV_OK;
+    }
+    for (uint64_t r = first; r < end; r++)
+        l->kernels->scale(e->out + r * l->dim, e->in[0] + r * l->dim, e->vectors[r] ? 1 : l->factor, l->dim);
     return VIV_OK;
 }
 

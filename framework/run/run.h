@@ -28,6 +28,9 @@ viv_status sequence_reserve_steps(viv_sequence *s, uint64_t n_tokens, uint64_t n
 /* See viv_sequences.place. */
 viv_status sequence_place(viv_sequence *s, const viv_placement *const *placements, uint32_t n, struct error *err);
 
+/* See viv_sequences.next_rows. */
+uint64_t sequence_next_rows(const viv_sequence *s, uint64_t n, uint64_t most);
+
 /* See viv_sequences.step. */
 viv_status model_step(viv_model *m, const viv_rows *const *rows, uint32_t n, const uint32_t *cancel,
                       const float **outputs, uint64_t *n_outputs, struct error *err);

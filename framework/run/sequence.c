@@ -207,7 +207,8 @@ viv_status sequence_place(viv_sequence *s, const viv_placement *const *placement
         if (!p || p->struct_size < SIZE_TO(viv_placement, identity) || p->struct_size > MAX_STRUCT)
             return error_set(err, VIV_EABI, "struct_size of viv_placement is %u, expected %zu",
                              p ? p->struct_size : 0, SIZE_TO(viv_placement, identity));
-        if (p->first < end || p->n_rows == 0 || p->n_rows > UINT32_MAX || p->first > UINT32_MAX || !p->vectors)
+        if (p->first < end || p->n_rows == 0 || p->n_rows > UINT32_MAX || p->first > UINT32_MAX ||
+            p->flags & ~(uint32_t)VIV_PLACEMENT_BOTH_WAYS)
             return error_set(err, VIV_EINVAL,
                              "placement %" PRIu32 " has %" PRIu64 " rows at %" PRIu64
                              ": expected rows behind those of the one before, which end at %" PRIu64,
@@ -235,10 +236,33 @@ const float *sequence_placed(const viv_sequence *s, uint64_t row, int32_t *token
         const viv_placement *p = s->placements[i];
         if (row >= p->first + p->n_rows)
             continue;
-        *token = identity_of(p, row - p->first);
-        return p->vectors[row - p->first];
+        if (p->vectors)
+            *token = identity_of(p, row - p->first);
+        return p->vectors ? p->vectors[row - p->first] : NULL;
     }
     return NULL;
+}
+
+uint64_t sequence_sees(const viv_sequence *s, uint64_t row)
+{
+    for (uint32_t i = 0; i < s->n_placements && s->placements[i]->first <= row; i++) {
+        const viv_placement *p = s->placements[i];
+        if (p->flags & VIV_PLACEMENT_BOTH_WAYS && row < p->first + p->n_rows)
+            return p->first + p->n_rows;
+    }
+    return row + 1;
+}
+
+uint64_t sequence_next_rows(const viv_sequence *s, uint64_t n, uint64_t most)
+{
+    uint64_t end = s->length + size_min(n, most);
+    for (uint32_t i = 0; i < s->n_placements; i++) {
+        const viv_placement *p = s->placements[i];
+        const uint64_t behind = p->first + p->n_rows;
+        if (p->flags & VIV_PLACEMENT_BOTH_WAYS && p->first < end && behind > end)
+            end = p->first > s->length ? p->first : size_min(behind, s->length + n);
+    }
+    return end - s->length;
 }
 
 struct graph_length sequence_length_after(const viv_sequence *s, const viv_rows *rows)

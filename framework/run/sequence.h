@@ -29,6 +29,7 @@ struct viv_sequence {
     const viv_cache **cache_list;   /* [n_caches] */
     viv_recurrent_state *recurrent; /* [n_caches] for the running step */
     const viv_recurrent_state **recurrent_list;
+    viv_grid left; /* of the rows that its last step of a stack has made, for the stack that they enter */
     bool in_step;
 };
 /* Converts its pages if they are f16 and the model's caches have become f32. */
@@ -40,6 +41,8 @@ viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t leng
 /* The vector that takes the place of row `row`, or NULL; *token becomes a number below -1 which tells it from rows
  * of other identities. */
 const float *sequence_placed(const viv_sequence *s, uint64_t row, int32_t *token);
+/* The end of the rows that row `row` sees both ways; row + 1 where it does not. */
+uint64_t sequence_sees(const viv_sequence *s, uint64_t row);
 /* Room for so many tokens. */
 viv_status sequence_reserve_tokens(viv_sequence *s, uint64_t length, struct error *err);
 /* Room for so many tokens, and free pages for their cache. */

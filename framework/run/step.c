@@ -39,6 +39,8 @@ struct step_frame {
     int32_t *tokens, *positions, *types; /* [max_rows] */
     const float **vectors;               /* [max_rows] */
     uint8_t *output_rows;                /* [max_rows] */
+    uint64_t *sees;                      /* [max_rows] */
+    bool both_ways;                      /* some row sees more than those up to itself */
     uint64_t n_rows, n_output_rows;
     bool dropping; /* this step has rows whose output is not returned */
     pthread_mutex_t lock;
@@ -206,8 +208,9 @@ viv_status step_frame_create(viv_model *m, struct error *err)
     f->types = calloc(max_rows, sizeof *f->types);
     f->vectors = calloc(max_rows, sizeof *f->vectors);
     f->output_rows = calloc(max_rows, sizeof *f->output_rows);
+    f->sees = calloc(max_rows, sizeof *f->sees);
     if (!f->levels || !f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors ||
-        !f->output_rows)
+        !f->output_rows || !f->sees)
         return error_nomem(err);
     return VIV_OK;
 }
@@ -233,6 +236,7 @@ void step_frame_destroy(viv_model *m)
     free(f->types);
     free(f->vectors);
     free(f->output_rows);
+    free(f->sees);
     free(f);
     m->frame = NULL;
 }
@@ -315,6 +319,7 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
     const struct graph_stack *stack = &m->graph->stacks[f->stack];
     uint64_t at = 0;
     f->n_output_rows = 0;
+    f->both_ways = false;
     for (uint32_t i = 0; i < n; i++) {
         const viv_rows *r = rows[i];
         const uint64_t position = position_of(f, r->sequence);
@@ -339,6 +344,14 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
                                       ? sequence_placed(r->sequence, position + j, &placed)
                                       : NULL;
             f->vectors[at] = vector ? vector : f->vectors[at];
+            f->sees[at] = f->stack == STACK_GRAPH ? sequence_sees(r->sequence, position + j) : position + j + 1;
+            f->both_ways = f->both_ways || f->sees[at] > position + j + 1;
+            if (f->sees[at] > position + r->n_rows)
+                return error_set(err, VIV_EINVAL,
+                                 "the rows up to %" PRIu64
+                                 " see each other both ways, and a step ends at row %" PRIu64
+                                 ": they must come in one",
+                                 f->sees[at], position + r->n_rows);
             f->positions[at] = (int32_t)(position + j);
             f->types[at] = r->types ? r->types[j] : 0;
             f->output_rows[at] = f->stack != STACK_GRAPH || stack->n_levels > 1 ||
@@ -363,6 +376,8 @@ static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t 
 static viv_status take_grid(const viv_model *m, const viv_rows *rows, viv_grid *out, struct error *err)
 {
     const viv_grid *said = VIV_HAS(rows, viv_rows, grid) ? rows->grid : NULL;
+    if (!said && m->expansion->stacks[m->frame->stack].from >= 0)
+        said = &rows->sequence->left;
     uint64_t n = 0;
     if (said && (said->struct_size < SIZE_TO(viv_grid, block) || !graph_grid_rows(said, &n) || n != rows->n_rows))
         return error_set(err, VIV_EINVAL,
@@ -488,6 +503,7 @@ static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                         .vectors = enters ? f->vectors : NULL,
                         .positions = enters ? f->positions : in->positions.data,
                         .types = enters ? f->types : NULL,
+                        .sees = enters && f->both_ways ? f->sees : NULL,
                         .workspace = m->workspace.data,
                         .cache_dtype = cache_types_other(&m->cache_types)};
         for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
@@ -573,7 +589,7 @@ static const float *outputs_of(const viv_model *m)
 }
 
 /* Updates the sequence of these rows after the step, in which they begin at row `first`. */
-static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
+static void settle(viv_model *m, const viv_rows *rows, uint32_t span, uint64_t first)
 {
     const uint64_t dim = graph_encoder_dim(m->graph), n_rows = rows->n_rows;
     viv_sequence *s = rows->sequence;
@@ -589,6 +605,7 @@ static void settle(viv_model *m, const viv_rows *rows, uint64_t first)
         free(s->encoder_output); /* the layers have filled their encoder caches */
         s->encoder_output = NULL;
     }
+    s->left = m->frame->levels[m->graph->stacks[m->frame->stack].output_level].grids[span];
     if (m->frame->stack != STACK_ENCODER)
         return;
     memcpy(s->coming, outputs_of(m) + first * dim, n_rows * dim * sizeof *s->coming);
@@ -651,7 +668,7 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
         return status;
     f->proved = true;
     for (uint64_t i = 0, first = 0; i < n; first += rows[i++]->n_rows)
-        settle(m, rows[i], first);
+        settle(m, rows[i], (uint32_t)i, first);
     return VIV_OK;
 }
 

@@ -221,6 +221,9 @@ typedef struct viv_exec {
      * a cache fails with VIV_ERANGE; the host may then convert all pages from VIV_F16 to VIV_F32 and run the step again. */
     uint32_t cache_dtype, reserved;
     uint64_t n_out_rows; /* of `out`: n_rows, except with viv_layer_class.reshape */
+    /* [n_rows] how many tokens of its sequence a row of causal attention sees: more than those up to itself where rows see
+     * each other both ways (viv_placement). NULL: no row of this step does. */
+    const uint64_t *sees;
 } viv_exec;
 
 /* The cost of `n_rows` rows, each of which sees `context` tokens (itself included) and `n_encoder_rows` rows of encoder

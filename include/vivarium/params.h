@@ -7,6 +7,7 @@
  *   max_seq_length   where texts are cut; no value: those that are too long are refused
  *   decoder_start_token   of a model with an encoder: the token that an answer begins after
  *   image_token      of a model that sees: the token that stands for a picture in its prompts
+ *   image_sees       "both ways" where the rows of a picture see each other both ways in the text
  *
  * Params of a stack that uses another spec have its name before theirs: "vision.patch_size".                  */
 #ifndef VIVARIUM_PARAMS_H

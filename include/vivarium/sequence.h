@@ -47,15 +47,20 @@ typedef struct viv_rows {
      * Such a stack takes vectors (of stack_input features; then all rows have one), returns all rows that it makes, and
      * leaves nothing in the sequence. */
     const char *stack;
-    const viv_grid *grid; /* how the rows lie; NULL: as one line */
+    const viv_grid *grid; /* how the rows lie; NULL: as the stack before has left them in this sequence, or as one line */
 } viv_rows;
+
+enum {
+    /* In causal attention, these rows see each other both ways. They must come in one step: see next_rows. */
+    VIV_PLACEMENT_BOTH_WAYS = 1
+};
 
 /* Vectors that take the place of tokens of a sequence, such as those of a picture: rows [first, first + n_rows) of the
  * graph come as these vectors instead of by their tokens, whenever they are computed. */
 typedef struct viv_placement {
     uint32_t struct_size, flags;
     uint64_t first, n_rows;
-    const float *const *vectors; /* [n_rows] each of as many features as the embedding gives */
+    const float *const *vectors; /* [n_rows] each of as many features as the embedding gives; NULL: they stay tokens */
     uint8_t identity[16];        /* a hash of what they stand for: rows of another one are not the same (reuse_prefix) */
 } viv_placement;
 
@@ -114,6 +119,9 @@ typedef struct viv_sequences {
      * they are replaced or the sequence ends. Set before reuse_prefix and step, for the tokens of the request that follows.
      * [setup: between steps] */
     viv_status (*place)(viv_sequence *sequence, const viv_placement *const *placements, uint32_t n);
+    /* How many of the next `n` tokens should go in one step: at most `most`, unless rows that see each other both ways are
+     * more; such rows are not divided. [any: between steps] */
+    uint64_t (*next_rows)(const viv_sequence *sequence, uint64_t n, uint64_t most);
 } viv_sequences;
 
 #ifdef __cplusplus

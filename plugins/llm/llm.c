@@ -118,7 +118,7 @@ static viv_status prefill(struct run *r, const float **logits)
     if (r->request->sequence)
         status = l->sequences->reuse_prefix(r->sequence, r->prompt, r->n_prompt - 1, n_text, &r->n_reused);
     for (uint64_t done = r->n_reused; status == VIV_OK && done < r->n_prompt;) {
-        uint64_t n = r->n_prompt - done < max_rows ? r->n_prompt - done : max_rows;
+        const uint64_t n = l->sequences->next_rows(r->sequence, r->n_prompt - done, max_rows);
         const viv_rows rows = {.struct_size = sizeof rows,
                                .sequence = r->sequence,
                                .n_rows = n,

@@ -135,6 +135,8 @@ static viv_status expand(struct vlm *v, const int32_t *ids, uint64_t n, int32_t 
 /* A run of tokens that stand for one picture becomes a placement. */
 static viv_status place_rows(struct vlm *v, uint64_t n, int32_t token, uint64_t rows, uint32_t *n_placements)
 {
+    const char *sees = v->params->get_word(v->model, "image_sees", "");
+    const uint32_t both_ways = strcmp(sees, "both ways") == 0 ? VIV_PLACEMENT_BOTH_WAYS : 0;
     uint64_t vector = 0, row = 0;
     uint32_t picture = 0;
     v->vectors = malloc((size_t)(rows + 1) * sizeof *v->vectors);
@@ -149,7 +151,8 @@ static viv_status place_rows(struct vlm *v, uint64_t n, int32_t token, uint64_t 
         const struct seen *s = &v->seen[picture];
         if (row == 0 || i == 0 || v->ids[i - 1] != token) {
             viv_placement *p = &v->placements[*n_placements];
-            *p = (viv_placement){.struct_size = sizeof *p, .first = i, .vectors = v->vectors + vector};
+            *p = (viv_placement){
+                .struct_size = sizeof *p, .flags = both_ways, .first = i, .vectors = v->vectors + vector};
             memcpy(p->identity, s->identity, sizeof p->identity);
             for (size_t b = 0; b < sizeof row; b++) /* parts of one picture differ, too */
                 p->identity[b] ^= (uint8_t)(row >> 8 * b);

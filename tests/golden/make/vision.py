@@ -77,7 +77,7 @@ def encoder(name, model, processor, rows):
 
 
 @torch.no_grad()
-def speaker(name, model, processor, image_token, n_rows):
+def speaker(name, model, processor, image_token, n_rows, token_types=False):
     """Two pictures: in the middle of a text, and at its end."""
     directory = folder(name)
     golden.randomise(model, len(name))
@@ -85,7 +85,12 @@ def speaker(name, model, processor, image_token, n_rows):
     pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
     tokens = [1, 5, 17, image_token, 23, 9, 44, image_token, 31, 8]
     ids = [x for token in tokens for x in ([token] * n_rows if token == image_token else [token])]
-    run = lambda more: model(input_ids=torch.tensor([ids + more]), pixel_values=pixels).logits[0]
+
+    def run(more):
+        tokens = torch.tensor([ids + more])
+        types = {"token_type_ids": (tokens == image_token).long()} if token_types else {}
+        return model(input_ids=tokens, pixel_values=pixels, **types).logits[0]
+
     np.save(directory / "logits.npy", run([]).float().numpy())
     greedy = []
     for _ in range(N_GREEDY):
@@ -109,7 +114,16 @@ def llava():
     speaker("llava", t.LlavaForConditionalGeneration(config), t.CLIPImageProcessor(**CLIP_PIXELS), 90, 16)
 
 
-ALL = [clip, siglip, llava]
+def gemma3():
+    text = t.Gemma3TextConfig(**TEXT, head_dim=8, query_pre_attn_scalar=8, sliding_window=24, sliding_window_pattern=2,
+                              layer_types=["sliding_attention", "full_attention"])
+    vision = t.SiglipVisionConfig(**VISION, vision_use_head=False)
+    config = t.Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=90)
+    processor = t.Gemma3ImageProcessor(size={"height": 28, "width": 28}, do_pan_and_scan=False)
+    speaker("gemma3", t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=True)
+
+
+ALL = [clip, siglip, llava, gemma3]
 
 if __name__ == "__main__":
     draw()
