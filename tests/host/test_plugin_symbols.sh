@@ -22,8 +22,8 @@ for plugin in "$build"/plugins/*/.libs/*.so; do
     else
         fail "$name exports: $exported"
     fi
-    # what is left undefined must be some system library's, and so have a version; or be the compiler's own, weak
-    foreign=$(nm -uD "$plugin" | grep -v -e '@' -e ' w ')
+    # what is left undefined must be in the libraries that it names itself
+    foreign=$(ldd -r "$plugin" 2>&1 | grep 'undefined symbol')
     if [ -z "$foreign" ]; then
         passed=$((passed + 1))
     else

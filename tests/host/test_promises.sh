@@ -198,7 +198,7 @@ prepare_rows 1 requests row_workspace of 549755813888 bytes for each of 512 rows
 prepare_worker 1 requests worker_workspace of 18446744073709551612 bytes
 tasks_huge 1 its tasks returned 18446744073709551615, expected at most 2^32
 tasks_none 1 its tasks returned 0 for all of its phases
-past_output 1 forward writes beyond its output, n_rows * out_dim numbers
+past_output 1 forward writes beyond its output, n_out_rows * out_dim numbers
 past_workspace 1 forward writes beyond its workspace
 past_scratch 1 forward writes beyond its scratch, worker_workspace bytes
 writes_input 1 forward writes to its input

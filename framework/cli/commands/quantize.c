@@ -465,7 +465,7 @@ const struct command command_quantize = {
     .options_size = sizeof(struct quantize_arguments),
     .examples = "viv quantize model-f16.gguf --type q4_k_m -o model-q4_k_m.gguf\n"
                 "viv quantize m.gguf --type q4_k_m --rule '*.ffn_down.weight=q6_k' --dry-run\n"
-                "viv quantize ./Qwen3-0.6B --type q4_k_m --keep-vocab @phrases.txt -o small.gguf\n"
+                "viv quantize ./Qwen3-0.6B --type q4_k_m --keep-vocab @words.txt -o s.gguf\n"
                 "viv quantize m.gguf --type iq4_xs --imatrix imatrix.gguf --verify wiki.txt",
     .group = GROUP_MAKE,
     .models = true,
