@@ -1,5 +1,6 @@
 /* engine.c - see engine.h. */
 #include "engine/engine.h"
+#include "engine/pictures.h"
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -278,6 +279,15 @@ static void leave(struct door *d)
     pthread_mutex_unlock(&d->lock);
 }
 
+static bool has_pictures(const viv_request *request)
+{
+    for (uint32_t i = 0; i < request->n_messages; i++)
+        for (uint32_t k = 0; k < request->messages[i]->n_parts; k++)
+            if (request->messages[i]->parts[k]->kind == VIV_PART_IMAGE)
+                return true;
+    return false;
+}
+
 static viv_status ask(viv_model *m, const viv_request *request, const viv_sink *sink, struct error *err)
 {
     const struct door *d = m->door;
@@ -287,6 +297,8 @@ static viv_status ask(viv_model *m, const viv_request *request, const viv_sink *
     if (status == VIV_OK && request->draft && request->draft != m->draft)
         status = draft_check(m, request->draft, err);
     pthread_mutex_unlock(&d->engine->opening);
+    if (status == VIV_OK && has_pictures(request) && !pictures_of(&architecture))
+        status = pictures_none(m, err);
     return status == VIV_OK ? architecture_run(&architecture, host_viv(d->engine->host), m, request, sink, err)
                             : status;
 }

@@ -17,20 +17,30 @@ static viv_status named(const struct pictures *p, viv_status status, const char 
                : status;
 }
 
+const viv_pictures *pictures_of(const struct architecture *a)
+{
+    const viv_pictures *table = a->class->get_ext ? a->class->get_ext(VIV_ARCHITECTURE_PICTURES) : NULL;
+    return table && VIV_HAS(table, viv_pictures, pixels) && table->place && table->pixels ? table : NULL;
+}
+
+viv_status pictures_none(const viv_model *m, struct error *err)
+{
+    return error_set(err, VIV_EUNSUPPORTED, "%s cannot see: its architecture '%s' takes no pictures",
+                     spec_name(model_spec(m)), spec_architecture(model_spec(m)));
+}
+
 viv_status pictures_open(struct engine *e, viv_model *m, struct pictures *out, struct error *err)
 {
-    const char *name = spec_architecture(model_spec(m));
     *out = (struct pictures){.model = m};
-    viv_status status = host_architecture(engine_host(e), name, &out->architecture, err);
+    viv_status status =
+        host_architecture(engine_host(e), spec_architecture(model_spec(m)), &out->architecture, err);
     if (status != VIV_OK)
         return status;
-    const viv_architecture_class *class = out->architecture.class;
-    out->table = class->get_ext ? class->get_ext(VIV_ARCHITECTURE_PICTURES) : NULL;
-    if (!out->table || !VIV_HAS(out->table, viv_pictures, pixels) || !out->table->place || !out->table->pixels)
-        return error_set(err, VIV_EUNSUPPORTED, "%s cannot see: its architecture '%s' takes no pictures",
-                         spec_name(model_spec(m)), name);
+    out->table = pictures_of(&out->architecture);
+    if (!out->table)
+        return pictures_none(m, err);
     const struct trail before = trail_enter(out->architecture.plugin, "open");
-    status = class->open(host_viv(engine_host(e)), m, &out->instance);
+    status = out->architecture.class->open(host_viv(engine_host(e)), m, &out->instance);
     trail = before;
     return named(out, status, "open", err);
 }

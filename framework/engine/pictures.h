@@ -14,6 +14,10 @@ struct pictures {
     void *instance;
 };
 
+/* What an architecture makes of pictures; NULL: nothing. And the error that says so of a model. */
+const viv_pictures *pictures_of(const struct architecture *a);
+viv_status pictures_none(const viv_model *m, struct error *err);
+
 /* Of a loaded model; VIV_EUNSUPPORTED: it cannot see. What the functions below return lives until close. */
 viv_status pictures_open(struct engine *e, viv_model *m, struct pictures *out, struct error *err);
 void pictures_close(struct pictures *p); /* accepts a zeroed struct */
