@@ -54,9 +54,35 @@ static viv_status append_ids(const viv_part *p, struct token_ids *ids, struct er
     return VIV_OK;
 }
 
+/* The texts of pictures from *next on take their places. */
+static viv_status put_images(const viv_request *request, struct chat_prompt *p, uint64_t *next, struct error *err)
+{
+    uint64_t n = 0;
+    if (!VIV_HAS(request, viv_request, n_images) || !request->image_place || *next > request->n_images)
+        return VIV_OK;
+    const viv_status status = chat_prompt_replace(p, request->image_place, request->image_texts + *next,
+                                                  request->n_images - *next, &n, err);
+    *next += n;
+    return status;
+}
+
+static viv_status encode_text(const viv_request *request, const viv_part *p, const struct tokenizer *t,
+                              uint64_t *next_image, struct token_ids *ids, struct error *err)
+{
+    struct chat_prompt text = {0};
+    buf_append(&text.text, p->data ? p->data : "", p->size);
+    viv_status status = text.text.failed ? error_nomem(err) : put_images(request, &text, next_image, err);
+    if (status == VIV_OK)
+        status = tokenizer_encode(t, buf_text(&text.text), text.text.size,
+                                  TOKENIZER_PARSE_SPECIAL | (ids->n ? 0 : TOKENIZER_ADD_SPECIAL), ids, err);
+    chat_prompt_release(&text);
+    return status;
+}
+
 static viv_status encode_bare(const viv_request *request, const struct tokenizer *t, struct token_ids *ids,
                               size_t *n_answer, struct error *err)
 {
+    uint64_t next_image = 0;
     viv_status status = VIV_OK;
     for (uint32_t i = 0; i < request->n_messages; i++) {
         const viv_message *m = request->messages[i];
@@ -72,8 +98,7 @@ static viv_status encode_bare(const viv_request *request, const struct tokenizer
                 return error_set(err, VIV_EINVAL, "an answer that goes on is the last part of a request");
             *n_answer = p->kind == VIV_PART_ANSWER ? p->size / sizeof(int32_t) : 0;
             if (p->kind == VIV_PART_TEXT)
-                status = tokenizer_encode(t, p->data ? p->data : "", p->size,
-                                          TOKENIZER_PARSE_SPECIAL | (ids->n ? 0 : TOKENIZER_ADD_SPECIAL), ids, err);
+                status = encode_text(request, p, t, &next_image, ids, err);
             else if (p->kind == VIV_PART_TOKENS || p->kind == VIV_PART_ANSWER)
                 status = append_ids(p, ids, err);
             else
@@ -119,6 +144,9 @@ static viv_status encode_rendered(const viv_request *request, const struct chat_
         error_set(err, status, "%s (`viv render` shows what it makes of messages, --template FILE takes another)",
                   reason.text);
     }
+    uint64_t next = 0;
+    if (status == VIV_OK)
+        status = put_images(request, &prompt, &next, err);
     if (status == VIV_OK)
         status = chat_prompt_encode(&prompt, t, ids, err);
     chat_prompt_release(&prompt);

@@ -80,6 +80,12 @@ typedef struct viv_request {
     viv_model *draft;             /* a smaller model of the same vocabulary; or NULL */
     viv_sequence *draft_sequence; /* the caller's, of the draft, as `sequence`; or NULL */
     uint64_t draft_tokens;        /* to draft in each step; 0: as many as save time */
+    /* What an architecture that takes pictures asks of viv_text.encode_request: where a template or bare text has
+     * image_place, the text that stands for a picture, there shall be image_texts, one after another. NULL: nothing is
+     * changed. */
+    const char *image_place;
+    const char *const *image_texts; /* [n_images] */
+    uint64_t n_images;
 } viv_request;
 
 /* What to do with the messages. Of all but the first, each message is a text of its own, or a pair: two parts. */

@@ -3,6 +3,7 @@
 #include "vlm.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,60 +33,122 @@ void vlm_forget(struct vlm *v)
     v->vectors = NULL;
 }
 
-/* --- the prompt ------------------------------------------------------------------------------------------------
- */
+/* --- the prompt ----------------------------------------------------------------------------------------------- */
 
-/* The request as the host encodes it. Of bare text, the parts without pictures, since no template says where these
- * stand. */
-struct bare {
+/* The request as the host encodes it: with texts in place of pictures, if the spec says what stands for one. Where
+ * it does not, the prompt's own tokens do; and in bare text no template says where a picture stands. */
+struct asked {
     viv_request request;
     viv_message *messages;
     const viv_message **list;
     const viv_part **parts;
+    viv_part place;      /* a text of its own: what stands for a picture */
+    const char **images; /* [n_seen] */
 };
 
-static viv_status without_pictures(const struct vlm *v, const viv_request *request, struct bare *out)
+static void release_asked(struct asked *a, uint32_t n)
 {
+    for (uint32_t i = 0; a->images && i < n; i++)
+        free((char *)a->images[i]);
+    free(a->images);
+    free(a->messages);
+    free(a->list);
+    free(a->parts);
+}
+
+/* before, the token's text for each row, after */
+static char *image_text(const struct vlm *v, uint64_t n_rows)
+{
+    const char *parts[] = {v->params->get_word(v->model, "image_before", ""),
+                           v->params->get_word(v->model, "image_row", ""),
+                           v->params->get_word(v->model, "image_after", "")};
+    uint64_t size = 0;
+    if (!viv_size_mul(strlen(parts[1]), n_rows, &size) ||
+        !viv_size_add(size, strlen(parts[0]) + strlen(parts[2]) + 1, &size) || size > SIZE_MAX)
+        return NULL;
+    char *text = malloc((size_t)size), *at = text;
+    for (uint64_t i = 0; text && i < n_rows + 2; i++) {
+        const char *part = parts[i == 0 ? 0 : i <= n_rows ? 1 : 2];
+        at = stpcpy(at, part);
+    }
+    return text;
+}
+
+static bool contains(const viv_part *p, const char *text)
+{
+    const uint64_t n = strlen(text);
+    for (uint64_t i = 0; i + n <= p->size; i++)
+        if (memcmp((const char *)p->data + i, text, (size_t)n) == 0)
+            return true;
+    return false;
+}
+
+static bool is_bare_place(const viv_request *request, const char *place)
+{
+    for (uint32_t i = 0; i < request->n_messages; i++)
+        for (uint32_t k = 0; k < request->messages[i]->n_parts; k++) {
+            const viv_part *p = request->messages[i]->parts[k];
+            if (p->kind == VIV_PART_TEXT && contains(p, place))
+                return true;
+        }
+    return false;
+}
+
+static viv_status make_asked(const struct vlm *v, const viv_request *request, struct asked *out)
+{
+    const char *place = v->params->get_word(v->model, "image_place", NULL);
+    const bool placed = place && !is_bare_place(request, place);
     uint64_t n = 0, at = 0;
-    memcpy(&out->request, request, sizeof out->request);
+    memcpy(&out->request, request, offsetof(viv_request, image_place));
+    out->request.struct_size = sizeof out->request;
     for (uint32_t i = 0; i < request->n_messages; i++)
         n += request->messages[i]->n_parts;
     out->messages = calloc(request->n_messages, sizeof *out->messages);
     out->list = calloc(request->n_messages, sizeof *out->list);
     out->parts = calloc((size_t)n + 1, sizeof *out->parts);
-    if (!out->messages || !out->list || !out->parts)
+    out->images = calloc(v->n_seen, sizeof *out->images);
+    bool failed = !out->messages || !out->list || !out->parts || !out->images;
+    for (uint32_t i = 0; place && !failed && i < v->n_seen; i++)
+        failed = !(out->images[i] = image_text(v, v->seen[i].n_rows));
+    if (failed)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    out->place = (viv_part){
+        .struct_size = sizeof out->place, .kind = VIV_PART_TEXT, .data = place, .size = place ? strlen(place) : 0};
     for (uint32_t i = 0; i < request->n_messages; i++) {
         const viv_message *m = request->messages[i];
         out->messages[i] =
             (viv_message){.struct_size = sizeof *out->messages, .role = m->role, .parts = out->parts + at};
-        for (uint32_t k = 0; k < m->n_parts; k++)
-            if (m->role || m->parts[k]->kind != VIV_PART_IMAGE) {
-                out->parts[at++] = m->parts[k];
-                out->messages[i].n_parts++;
-            }
+        for (uint32_t k = 0; k < m->n_parts; k++) {
+            const bool picture = m->parts[k]->kind == VIV_PART_IMAGE && !m->role;
+            if (picture && !placed)
+                continue;
+            out->parts[at++] = picture ? &out->place : m->parts[k];
+            out->messages[i].n_parts++;
+        }
         out->list[i] = &out->messages[i];
     }
     out->request.messages = out->list;
+    out->request.image_place = place;
+    out->request.image_texts = out->images;
+    out->request.n_images = v->n_seen;
     return VIV_OK;
 }
 
 static viv_status encode(struct vlm *v, const viv_request *request, int32_t **ids, uint64_t *n, uint64_t *n_answer)
 {
-    struct bare bare = {0};
-    viv_status status = without_pictures(v, request, &bare);
+    struct asked asked = {0};
+    viv_status status = make_asked(v, request, &asked);
     *ids = NULL;
+    *n = 0;
     for (uint64_t capacity = 1 << 16; status == VIV_OK; capacity = *n) {
         free(*ids);
         *ids = malloc((size_t)(capacity + 1) * sizeof **ids);
-        status = *ids ? v->text->encode_request(v->model, &bare.request, *ids, capacity, n, n_answer)
+        status = *ids ? v->text->encode_request(v->model, &asked.request, *ids, capacity, n, n_answer)
                       : viv_fail(v->host, VIV_ENOMEM, "out of memory");
         if (*n <= capacity)
             break;
     }
-    free(bare.messages);
-    free(bare.list);
-    free(bare.parts);
+    release_asked(&asked, v->n_seen);
     return status;
 }
 
@@ -119,10 +182,12 @@ static viv_status expand(struct vlm *v, const int32_t *ids, uint64_t n, int32_t 
     v->ids = malloc((size_t)(n + rows + 1) * sizeof *v->ids);
     if (!v->ids)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    for (uint64_t i = 0; i < n; i++) {
-        for (; i == begin && next < v->n_seen; next++)
+    for (uint64_t i = 0; i <= n; i++) {
+        for (; !places && i == begin && next < v->n_seen; next++)
             for (uint64_t r = 0; r < v->seen[next].n_rows; r++)
                 v->ids[at++] = token;
+        if (i == n)
+            break;
         const bool grows = ids[i] == token && places != rows;
         for (uint64_t r = 0; r < (grows ? v->seen[next].n_rows : 1); r++)
             v->ids[at++] = ids[i];
@@ -201,9 +266,9 @@ viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *s
         status = viv_fail(v->host, VIV_EUNSUPPORTED,
                           "this model sees pictures and writes no texts: see viv embed --image");
     if (status == VIV_OK)
-        status = encode(v, request, &given, &n_given, n_answer);
-    if (status == VIV_OK)
         status = see_all(v, request, n_pictures, sink);
+    if (status == VIV_OK)
+        status = encode(v, request, &given, &n_given, n_answer);
     const uint64_t places = status == VIV_OK ? count_places(given, n_given, (int32_t)token) : 0;
     uint64_t rows = 0;
     uint32_t n_placements = 0;

@@ -108,7 +108,7 @@ during() { # COMMAND: run once the answer has begun; the answer's exit status is
     : >"$work/out"
     "$viv" $endless >"$work/out" 2>"$work/err" </dev/null &
     answer=$!
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    for _ in $(seq 300); do
         [ "$(wc -c <"$work/out")" -gt 40 ] && break
         sleep 0.2
     done
@@ -128,8 +128,11 @@ cp "$source/specs/embedded/shakespeare.gguf" "$copy"
 replace() {
     echo new >"$work/new" && mv "$work/new" "$copy"
     before=$(wc -c <"$work/out")
-    sleep 0.5
-    after=$(wc -c <"$work/out")
+    for _ in $(seq 300); do # as long as a busy machine may take
+        after=$(wc -c <"$work/out")
+        [ "$after" -eq "$before" ] || break
+        sleep 0.1
+    done
     kill -KILL "$answer"
 }
 replaced() {
