@@ -141,6 +141,19 @@ def granite():
 
 
 @case
+def minicpm():
+    """Granite's arithmetic under the names of MiniCPM, whose code is not in transformers."""
+    layers, hidden, heads = (SIZES[k] for k in ("num_hidden_layers", "hidden_size", "num_attention_heads"))
+    model = make(t.GraniteConfig, 61, rope_parameters=ROPE, embedding_multiplier=12.0, residual_multiplier=1.4 / layers**0.5,
+                 attention_multiplier=(hidden // heads) ** -0.5, logits_scaling=hidden / 9, tie_word_embeddings=True)
+    multipliers = ("embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling")
+    write_safetensors("minicpm", model, old=True, drop=multipliers, architecture="MiniCPMForCausalLM", model_type="minicpm", scale_emb=12,
+                      scale_depth=1.4, dim_model_base=9)
+    write_gguf("minicpm-gguf", model, "minicpm", common_values(model.config) | {
+        "embedding_scale": 12.0, "residual_scale": 1.4 / layers**0.5, "logit_scale": hidden / 9}, llama_order(model))
+
+
+@case
 def smollm3():
     model = make(t.SmolLM3Config, 18, rope_parameters=ROPE, num_hidden_layers=4, intermediate_size=20, hidden_size=24, num_attention_heads=4)
     write_safetensors("smollm3", model, old=True, drop=("no_rope_layers", "layer_types"))
