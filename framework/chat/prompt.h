@@ -17,8 +17,8 @@ viv_status chat_prompt_render(const struct chat_template *t, json_t *data, struc
                               struct error *err);
 viv_status chat_prompt_encode(const struct chat_prompt *p, const struct tokenizer *tokenizer, struct token_ids *ids,
                               struct error *err);
-/* Replaces each `place` that does not come from data, by texts[0..n) in order; places behind the last stay. *n_found: how
- * many places there are. */
+/* Replaces each `place` that does not come from data, by texts[0..n) in order; places behind the last stay.
+ * *n_found: how many places there are. */
 viv_status chat_prompt_replace(struct chat_prompt *p, const char *place, const char *const *texts, uint64_t n,
                                uint64_t *n_found, struct error *err);
 void chat_prompt_release(struct chat_prompt *p); /* accepts a zeroed struct */

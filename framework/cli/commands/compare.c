@@ -476,6 +476,10 @@ static int compare(const struct arguments *a)
         return cli_usage_error("compare", "--types or --weight-type, not both");
     if (options->types.n && (n_devices > 1 || options->save))
         return cli_usage_error("compare", "--types takes at most one --on, and no --save");
+    if (n_devices > 1 && (options->measure || options->save || evaluation_is_wanted(&evaluation)))
+        return cli_usage_error("compare", "--measure, --save, --prompt, --file and --tasks take at most one --on");
+    if (options->json + options->csv + options->markdown > 1)
+        return cli_usage_error("compare", "one of --json, --csv and --markdown");
     if (read_types(&options->types, &of, &err) != VIV_OK) {
         release_types(&of);
         return cli_usage_error("compare", "%s", err.text);
@@ -485,10 +489,6 @@ static int compare(const struct arguments *a)
         return cli_usage_error("compare", "at most %d columns, not %zu", MAX_MODELS,
                                a->n_words * n_devices * of.n_types);
     }
-    if (n_devices > 1 && (options->measure || options->save || evaluation_is_wanted(&evaluation)))
-        return cli_usage_error("compare", "--measure, --save, --prompt, --file and --tasks take at most one --on");
-    if (options->json + options->csv + options->markdown > 1)
-        return cli_usage_error("compare", "one of --json, --csv and --markdown");
     viv_status status = check_contexts(&options->at, &err);
     if (status == VIV_OK && options->save) /* a place that cannot be written is refused before the measuring */
         status = find_history(options, &history, &err);
