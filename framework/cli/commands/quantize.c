@@ -309,7 +309,7 @@ static json_t *tokens_as_json(const struct run *r)
     uint64_t n = 0;
     const uint32_t *ids = r->smaller.header ? source_kept_ids(&r->smaller, &n) : NULL;
     json_t *list = ids ? json_array() : json_null();
-    for (uint64_t i = 0; i < n; i++)
+    for (uint64_t i = 0; ids && i < n; i++)
         json_array_append_new(list, json_integer(ids[i]));
     return list;
 }
