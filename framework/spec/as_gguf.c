@@ -97,8 +97,14 @@ viv_status expansion_gguf_keys(const struct expansion *e, struct arena *arena, s
                       "%s: the family has no name in GGUF files (`matches: {gguf: ...}`), so its weights cannot "
                       "be written as one",
                       s->path);
+    if (status == VIV_OK && s->n_stacks)
+        status =
+            error_set(err, VIV_EUNSUPPORTED,
+                      "%s: a model that sees is two GGUF files, of its text and of its pictures ('%s'), which this "
+                      "version cannot write",
+                      s->path, s->stacks[0].name);
     for (int rank = 0; rank < N_RANKS; rank++)
-        for (uint32_t i = 0; status == VIV_OK && i < e->n_params; i++)
+        for (uint32_t i = 0; status == VIV_OK && i < s->n_params; i++) /* those of stacks come behind them */
             if (key_of(&s->params[i]) && rank_of(&s->params[i]) == rank)
                 status = add_key(e, i, arena, keys, n, err);
     *out = keys;

@@ -197,6 +197,10 @@ static viv_status build_used(struct unroller *u, const struct stack_entry *entry
     status = run_stack(u, out, entry->name, out->from < 0 ? s->input : NULL, s->graph);
     for (uint32_t i = 0; status == VIV_OK && i < s->n_weights; i++)
         status = spec_weight_add_unread(u->x, u->weights, &s->weights[i]);
+    for (size_t i = weights->n; status == VIV_OK && i < own.n; i++) {
+        own.items[i].key = arena_printf(outer->arena, "%s.%s", entry->name, own.items[i].key);
+        status = own.items[i].key ? VIV_OK : error_nomem(outer->err);
+    }
     weights->items = own.items;
     weights->n = own.n;
     weights->capacity = own.capacity;
@@ -268,7 +272,7 @@ static viv_status build(struct expander *x, struct expansion *e)
 
 void expander_take_params(struct expander *x, const struct expansion *e)
 {
-    for (uint32_t i = 0; i < e->n_params; i++) {
+    for (uint32_t i = 0; i < x->spec->n_params; i++) { /* those of stacks come behind them */
         const struct param *p = &x->spec->params[i];
         if (!p->value && yaml_get(p->declaration, "gguf"))
             x->params[i] = (struct param_state){PARAM_KNOWN, e->params[i].value, e->params[i].source};

@@ -11,7 +11,7 @@ quantize() { "$viv" quantize "$@" --force; }
 same() { quantize "$golden/$1" --type "$2" -o "$work/c.gguf" && "$viv" diff "$golden/$1" "$work/c.gguf" --tolerance 1e-4; }
 
 for name in llama-gqa llama-mqa-tied llama-bias llama-rope-linear llama-rope-llama3 llama-rope-llama3-v5 llama-rope-yarn mistral-full \
-    qwen2 qwen3 gemma gemma2 gemma3 phi phi3 phi3-longrope smollm3 mixtral qwen2_moe qwen3_moe olmoe granite granitemoe gpt_oss falcon \
+    qwen2 qwen3 gemma gemma2 gemma3 phi phi3 phi3-longrope smollm3 minicpm mixtral qwen2_moe qwen3_moe olmoe granite granitemoe gpt_oss falcon \
     falcon-groups bloom gpt2 gptj gpt_neox stablelm starcoder2 cohere cohere2 glm glm4 olmo2 exaone4 nemotron mpt t5 bert deepseek_v2 deepseek_v3; do
     check "$name" same "$name" f32
 done
@@ -59,6 +59,7 @@ check 'another activation' refused 'cannot say that activation of layers.0.mlp i
 check 'another scale' refused 'cannot say that scale of layers.0.attention' gemma2-scalar
 check 'positions that stretch as they grow' refused "stretched by 'dynamic'" llama-rope-dynamic
 check 'other layers' refused 'build other layers' qwen3_moe-sparse-step
+check 'a model that sees, which is two files in GGUF' refused 'a model that sees is two GGUF files' vision/llava
 planned() { ends 0 "$viv" quantize "$golden/qwen3_moe" --type q4_0 --dry-run && grep -q 'blk.0.ffn_down_exps.weight' "$work/out"; }
 adapted() {
     printf 'viv: 1\nuse: llama\ncheckpoint: llama\nadapters: [lora]\n' >"$work/adapted.yaml" && cp -r "$golden/llama-gqa" "$work/llama" &&
