@@ -13,6 +13,11 @@ if ! autoreconf --version >/dev/null 2>&1 || ! libtoolize --version >/dev/null 2
     exit 77
 fi
 
+if nm -D "${VIV_BUILD:-.}/viv" 2>/dev/null | grep -q __asan_; then
+    echo "skipped: the copy would be built without the sanitizers of this build, as it is elsewhere"
+    exit 77
+fi
+
 # expect NAME PATTERN COMMAND...: the command succeeds and prints a line that matches
 expect() {
     name=$1 pattern=$2
