@@ -315,14 +315,13 @@ static viv_status search_families(struct search *s, struct error *err)
     struct spec_listing l = {0};
     viv_status status = spec_list(s->world, &l, err);
     for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
-        char *path;
+        char *path = NULL;
         const char *folder = folder_of(l.names[i]);
         if (folder && strcmp(folder, "families") != 0)
             continue;
         status = spec_find(s->world, l.names[i], NULL, &path, err);
-        if (status != VIV_OK)
-            break;
-        status = try_family(s, path, err);
+        if (status == VIV_OK && path)
+            status = try_family(s, path, err);
         free(path);
     }
     spec_listing_release(&l);

@@ -164,60 +164,64 @@ static uint64_t rows_of(const viv_grid *g)
     return g->before + g->frames * g->height * g->width + g->after;
 }
 
-/* The patches through the tower, then through the projector; adds the rows that come of it. */
-static viv_status run_look(struct vlm *v, const struct look *l, struct seen *out, const uint32_t *cancel)
+/* n vectors through a stack, NULL: the graph; all rows that it makes, until the next step. */
+static viv_status run_stack(const struct vlm *v, const struct look *l, const char *stack,
+                            const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
+                            const float **rows, uint64_t *n_rows)
 {
-    const char *const stacks[] = {v->tower, v->sequences->stack_output(v->model, "project") > 0 ? "project" : NULL};
-    const float **vectors = l->vectors, *rows = NULL;
-    const float **between = NULL;
-    uint8_t *all = NULL;
-    uint64_t n = rows_of(&l->grid), n_out = 0, dim;
-    viv_status status = VIV_OK;
-    for (int i = 0; status == VIV_OK && (i == 0 || (i == 1 && stacks[1])); i++) {
-        if (!stacks[i] && !(all = malloc((size_t)n)))
-            return viv_fail(v->host, VIV_ENOMEM, "out of memory");
-        if (all)
-            memset(all, 1, (size_t)n);
-        const viv_rows step = {.struct_size = sizeof step,
-                               .sequence = l->sequence,
-                               .n_rows = n,
-                               .vectors = vectors,
-                               .output_rows = all,
-                               .stack = stacks[i],
-                               .grid = i == 0 ? &l->grid : NULL};
-        const viv_rows *const list[] = {&step};
-        status = v->sequences->step(v->model, list, 1, cancel, &rows, &n_out);
-        dim = v->sequences->stack_output(v->model, stacks[i] ? stacks[i] : "graph");
-        if (status != VIV_OK || i == 1 || !stacks[1])
-            break;
-        n = n_out;
-        between = malloc((size_t)n * sizeof *between);
-        float *copy = malloc((size_t)(n * dim) * sizeof *copy);
-        if (!between || !copy) {
-            free(copy);
-            status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
-            break;
-        }
-        memcpy(copy, rows, (size_t)(n * dim) * sizeof *copy);
-        for (uint64_t r = 0; r < n; r++)
-            between[r] = copy + r * dim;
-        vectors = between;
-    }
-    if (status == VIV_OK) {
-        float *grown = realloc(out->rows, (size_t)((out->n_rows + n_out) * v->dim) * sizeof *grown);
-        if (grown) {
-            memcpy(grown + out->n_rows * v->dim, rows, (size_t)(n_out * v->dim) * sizeof *grown);
-            out->rows = grown;
-            out->n_rows += n_out;
-        } else {
-            status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
-        }
-    }
-    if (between)
-        free((float *)between[0]);
-    free(between);
+    uint8_t *all = malloc((size_t)n);
+    if (!all)
+        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    memset(all, 1, (size_t)n);
+    const viv_rows step = {.struct_size = sizeof step,
+                           .sequence = l->sequence,
+                           .n_rows = n,
+                           .vectors = vectors,
+                           .output_rows = all,
+                           .stack = stack,
+                           .grid = grid};
+    const viv_rows *const list[] = {&step};
+    const viv_status status = v->sequences->step(v->model, list, 1, cancel, rows, n_rows);
     free(all);
     return status;
+}
+
+/* Rows of the tower through the projector. */
+static viv_status project(const struct vlm *v, const struct look *l, const uint32_t *cancel, const float **rows,
+                          uint64_t *n_rows)
+{
+    const uint64_t n = *n_rows, dim = v->sequences->stack_input(v->model, "project");
+    float *copy = malloc((size_t)(n * dim) * sizeof *copy);
+    const float **vectors = malloc((size_t)n * sizeof *vectors);
+    viv_status status = copy && vectors ? VIV_OK : viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    if (status == VIV_OK) {
+        memcpy(copy, *rows, (size_t)(n * dim) * sizeof *copy);
+        for (uint64_t r = 0; r < n; r++)
+            vectors[r] = copy + r * dim;
+        status = run_stack(v, l, "project", vectors, n, NULL, cancel, rows, n_rows);
+    }
+    free(vectors);
+    free(copy);
+    return status;
+}
+
+/* The patches through the tower, then through the projector if there is one; adds the rows that come of it. */
+static viv_status run_look(const struct vlm *v, const struct look *l, struct seen *out, const uint32_t *cancel)
+{
+    const float *rows = NULL;
+    uint64_t n = 0;
+    viv_status status = run_stack(v, l, v->tower, l->vectors, rows_of(&l->grid), &l->grid, cancel, &rows, &n);
+    if (status == VIV_OK && v->sequences->stack_output(v->model, "project") > 0)
+        status = project(v, l, cancel, &rows, &n);
+    if (status != VIV_OK)
+        return status;
+    float *grown = realloc(out->rows, (size_t)((out->n_rows + n) * v->dim) * sizeof *grown);
+    if (!grown)
+        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    memcpy(grown + out->n_rows * v->dim, rows, (size_t)(n * v->dim) * sizeof *grown);
+    out->rows = grown;
+    out->n_rows += n;
+    return VIV_OK;
 }
 
 /* A hash of 128 bits, as two of 64 (FNV-1a over words, with different bases). */
