@@ -24,6 +24,7 @@ static const char *in_sandbox(const char *name)
     return path;
 }
 
+static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void run(const char *format, ...)
 {
     char command[2048];
