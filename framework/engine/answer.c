@@ -80,14 +80,14 @@ static viv_status emit(const viv_sink *sink, const viv_event *e)
     return status;
 }
 
-/* LIKELY_ANSWER: tokens, where the request sets no limit; LIKELY_TOKEN: bytes of one, on average. */
+/* LIKELY_ANSWER: tokens that room is made for, however long it may be; LIKELY_TOKEN: bytes of one, on average. */
 enum { LIKELY_ANSWER = 8192, LIKELY_TOKEN = 16 };
 
 /* Room for the answer, so that no token of it allocates. */
 static bool reserve(struct answer *a, const viv_model *m, const viv_request *request)
 {
     const int64_t max = request->max_tokens;
-    const size_t n = size_min(max >= 0 ? (uint64_t)max : LIKELY_ANSWER, model_context(m));
+    const size_t n = size_min(size_min(max >= 0 ? (uint64_t)max : UINT64_MAX, LIKELY_ANSWER), model_context(m));
     return request->task != VIV_TASK_GENERATE ||
            (token_ids_reserve(&a->ids, n) && buf_reserve(&a->text, n * LIKELY_TOKEN));
 }

@@ -80,12 +80,14 @@ static viv_status read_prompt(struct run *r)
 
 /* --- what it needs ------------------------------------------------------------------------------------------- */
 
-/* LIKELY_ANSWER: tokens, where the request sets no limit; LIKELY_PIECE: bytes of a token, and more. */
+/* LIKELY_ANSWER: tokens that room is made for, however long an answer may be; LIKELY_PIECE: bytes of a token, and
+ * more. */
 enum { LIKELY_ANSWER = 8192, LIKELY_PIECE = 1024 };
 
 uint64_t llm_most_tokens(const struct llm *l, const viv_request *request, uint64_t n_prompt)
 {
-    const uint64_t n = request->max_tokens >= 0 ? (uint64_t)request->max_tokens : LIKELY_ANSWER,
+    const uint64_t n = viv_min(request->max_tokens >= 0 ? (uint64_t)request->max_tokens : UINT64_MAX,
+                               LIKELY_ANSWER),
                    context = l->sequences->context_length(l->model);
     return n_prompt < context && n < context - n_prompt ? n_prompt + n : context;
 }
