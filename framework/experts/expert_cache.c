@@ -197,6 +197,7 @@ viv_status expert_cache_acquire(struct expert_cache *s, struct expert_entry *ent
     viv_status status = VIV_OK;
     pthread_mutex_lock(&s->lock);
     e->failed = e->failed && e->waiting > 0;
+    bool earlier = e->state == READING; /* a read that began before: if it fails, that may be over by now */
     while (e->state != RESIDENT && !e->failed) {
         double since = seconds_now();
         if (e->state == QUEUED)
@@ -210,6 +211,8 @@ viv_status expert_cache_acquire(struct expert_cache *s, struct expert_entry *ent
         pthread_cond_wait(&s->arrived, &s->lock);
         e->waiting--;
         s->stats.phases[s->phase].stalled += seconds_now() - since;
+        if (e->failed && earlier)
+            e->failed = earlier = false;
     }
     if (e->state != RESIDENT) {
         status = s->error.status;
