@@ -54,10 +54,18 @@ static void page_give(struct pool *p, void *page)
     pthread_mutex_unlock(&pages_lock);
 }
 
+static bool has_free(struct pool *p, uint64_t n)
+{
+    pthread_mutex_lock(&pages_lock);
+    const bool has = p->n_free >= n;
+    pthread_mutex_unlock(&pages_lock);
+    return has;
+}
+
 /* Makes free pages, so that there are n. */
 static bool pages_reserve(struct pool *p, uint64_t n)
 {
-    while (p->page_bytes && p->n_free < n) {
+    while (p->page_bytes && !has_free(p, n)) {
         void *page = page_new(p);
         if (!page)
             return false;

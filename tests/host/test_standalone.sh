@@ -29,6 +29,9 @@ expect() {
 }
 
 for plugin in "$VIV_SOURCE"/plugins/*/; do
+    # one that needs libraries of its own may be left out
+    left_out=HAVE_$(basename "$plugin" | tr '[:lower:]' '[:upper:]')
+    grep -q "#undef $left_out " "${VIV_BUILD:-.}/config.h" && continue
     expect "$(basename "$plugin") is built in" 0 "^$(basename "$plugin") accepted" plugin list
 done
 expect "other plugins are refused" 1 'has its plugins built in and loads no others' run shakespeare -p ROMEO: --plugin-path /tmp
