@@ -1,6 +1,5 @@
 /* engine.c - see engine.h. */
 #include "engine/engine.h"
-#include "engine/pictures.h"
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -9,6 +8,7 @@
 #include "engine/architecture.h"
 #include "engine/door.h"
 #include "engine/draft.h"
+#include "engine/pictures.h"
 #include "model/instance.h"
 
 #include <inttypes.h>

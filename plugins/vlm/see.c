@@ -224,7 +224,7 @@ static viv_status run_look(const struct vlm *v, const struct look *l, struct see
     return VIV_OK;
 }
 
-/* A hash of 128 bits, as two of 64 (FNV-1a over words, with different bases). */
+/* A hash of 128 bits, as two of 64 that go on byte by byte in different ways (the first is FNV-1a). */
 static void add_to_identity(uint64_t hash[2], const void *data, uint64_t size)
 {
     const unsigned char *p = data;

@@ -184,16 +184,18 @@ static viv_status write_or_print(struct opened *o, const struct logits_options *
 }
 
 /* Pictures among the tokens: in->tokens become those with as many as the pictures have rows. */
-static viv_status place_images(struct opened *o, const struct string_list *images, struct pictures *pictures,
+static viv_status place_images(struct opened *o, const struct logits_options *options, struct pictures *pictures,
                                struct input *in, struct error *err)
 {
     struct request r;
     request_init(&r, o->model);
     viv_status status = pictures_open(o->engine, o->model, pictures, err);
-    if (status == VIV_OK)
+    if (status == VIV_OK && options->text) /* what stands for a picture is a text, in some families */
+        status = request_add_text(&r, NULL, options->text, strlen(options->text), err);
+    else if (status == VIV_OK)
         status = request_add_tokens(&r, in->tokens.ids, in->tokens.n, err);
     if (status == VIV_OK)
-        status = images_add(images, &r, err);
+        status = images_add(&options->images, &r, err);
     if (status == VIV_OK)
         status = sequence_create(o->model, &in->sequence, err);
     if (status == VIV_OK)
@@ -213,6 +215,8 @@ static int logits(const struct arguments *a)
         return cli_usage_error("logits", "either --tokens or --prompt is wanted");
     if (options->json && options->output && strcmp(options->output, "-") == 0)
         return cli_usage_error("logits", "standard output takes the array or the JSON, not both");
+    if (options->images.n && options->no_special)
+        return cli_usage_error("logits", "--no-special is of prompts without --image");
     viv_status status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
         status = cli_want_logits(&o, &err);
@@ -233,7 +237,7 @@ static int logits(const struct arguments *a)
     if (status == VIV_OK)
         status = cli_load_model(&o, &err);
     if (status == VIV_OK && options->images.n)
-        status = place_images(&o, &options->images, &pictures, &in, &err);
+        status = place_images(&o, options, &pictures, &in, &err);
     if (status == VIV_OK)
         status = write_or_print(&o, options, &in, &err);
     sequence_destroy(in.sequence);

@@ -230,6 +230,11 @@ static int run(const struct arguments *arguments)
         return cli_usage_error("run", "--session holds a text; `viv chat --session` keeps a conversation");
     if (options->precision && !options->memory)
         return cli_usage_error("run", "--precision chooses types within a budget: give one by --memory");
+    if (options->images.n &&
+        (options->session || (options->messages && !options->prompt && !options->file && !text)))
+        return cli_usage_error("run", options->session
+                                          ? "a session holds no pictures: --image or --session"
+                                          : "--image belongs to a prompt, and --messages is all there is");
     if (text)
         with_text.prompt = text;
     o.sensitivity = options->precision;
