@@ -83,21 +83,25 @@ static bool contains(const viv_part *p, const char *text)
     return false;
 }
 
-static bool is_bare_place(const viv_request *request, const char *place)
+/* Whether pictures of bare text get a text of their own where they stand: the text does not say where, and it is no
+ * list of tokens, which does. */
+static bool needs_places(const viv_request *request, const char *place)
 {
+    bool has_text = false;
     for (uint32_t i = 0; i < request->n_messages; i++)
         for (uint32_t k = 0; k < request->messages[i]->n_parts; k++) {
             const viv_part *p = request->messages[i]->parts[k];
             if (p->kind == VIV_PART_TEXT && contains(p, place))
-                return true;
+                return false;
+            has_text = has_text || p->kind == VIV_PART_TEXT;
         }
-    return false;
+    return has_text;
 }
 
 static viv_status make_asked(const struct vlm *v, const viv_request *request, struct asked *out)
 {
     const char *place = v->params->get_word(v->model, "image_place", NULL);
-    const bool placed = place && !is_bare_place(request, place);
+    const bool placed = place && needs_places(request, place);
     uint64_t n = 0, at = 0;
     memcpy(&out->request, request, offsetof(viv_request, image_place));
     out->request.struct_size = sizeof out->request;

@@ -216,5 +216,43 @@ TEST(vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_the
 }
 END_TEST
 
-TESTS(vision__rows_of_encoders_are_those_of_transformers, vision__logits_are_those_of_transformers,
+/* Gemma's text for a picture: a token before its rows and one behind; a line feed is none of this tokenizer's. */
+TEST(vision__a_picture_becomes_the_text_that_its_family_has_for_one)
+{
+    static const int32_t expected[] = {5, 88, 90, 90, 90, 90, 89, 7};
+    static const char *const prompts[] = {"\xC4\x85<start_of_image>\xC4\x87", "\xC4\x85\xC4\x87"};
+    open_host_of(NULL);
+    viv_model *m = load_seeing(source_path("tests/golden/vision/gemma3"), 1, 0);
+    for (int i = 0; i < 2; i++) { /* the second does not say where: the picture comes first */
+        struct request r;
+        struct pictures pictures;
+        struct error err;
+        const int32_t *ids;
+        uint64_t n;
+        request_init(&r, m);
+        ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+        if (i == 1)
+            add_picture(&r, files[0]);
+        ck_assert_int_eq(request_add_part(&r, VIV_PART_TEXT, prompts[i], strlen(prompts[i]), NULL, &err), VIV_OK);
+        if (i == 0)
+            add_picture(&r, files[0]);
+        ck_assert_msg(pictures_open(engine, m, &pictures, &err) == VIV_OK, "%s", err.text);
+        viv_sequence *s = golden_sequence(m);
+        ck_assert_msg(pictures_place(&pictures, &r.viv, s, &ids, &n, &err) == VIV_OK, "%s", err.text);
+        ck_assert_uint_eq(n, 8);
+        if (i == 0)
+            ck_assert_mem_eq(ids, expected, sizeof expected);
+        else
+            ck_assert(ids[0] == 88 && ids[1] == 90 && ids[5] == 89 && ids[6] == 5 && ids[7] == 7);
+        sequence_destroy(s);
+        pictures_close(&pictures);
+        request_release(&r);
+    }
+    model_close(m);
+    engine_destroy(engine);
+}
+END_TEST
+
+TESTS(vision__a_picture_becomes_the_text_that_its_family_has_for_one,
+      vision__rows_of_encoders_are_those_of_transformers, vision__logits_are_those_of_transformers,
       vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)

@@ -52,10 +52,10 @@ def save(directory, model, processor):
     processor.save_pretrained(directory)
 
 
-def write_tokenizer(directory, n, image_token):
-    """A letter for each token, and <image>."""
-    tokenizer = Tokenizer(models.BPE(vocab={chr(0x100 + i) if i != image_token else "<image>": i for i in range(n)}, merges=[]))
-    tokenizer.add_special_tokens([AddedToken("<image>", special=True)])
+def write_tokenizer(directory, n, special):
+    """A letter for each token, and special ones: their texts by id."""
+    tokenizer = Tokenizer(models.BPE(vocab={special.get(i, chr(0x100 + i)): i for i in range(n)}, merges=[]))
+    tokenizer.add_special_tokens([AddedToken(text, special=True) for text in special.values()])
     tokenizer.decoder = decoders.Fuse()
     tokenizer.save(str(directory / "tokenizer.json"))
 
@@ -77,7 +77,7 @@ def encoder(name, model, processor, rows):
 
 
 @torch.no_grad()
-def speaker(name, model, processor, image_token, n_rows, token_types=False):
+def speaker(name, model, processor, image_token, n_rows, token_types=False, special=None):
     """Two pictures: in the middle of a text, and at its end."""
     directory = folder(name)
     golden.randomise(model, len(name))
@@ -96,7 +96,7 @@ def speaker(name, model, processor, image_token, n_rows, token_types=False):
     for _ in range(N_GREEDY):
         greedy.append(int(run(greedy)[-1].argmax()))
     (directory / "tokens.json").write_text(json.dumps({"tokens": tokens, "greedy": greedy}) + "\n")
-    write_tokenizer(directory, model.config.text_config.vocab_size, image_token)
+    write_tokenizer(directory, model.config.text_config.vocab_size, special or {image_token: "<image>"})
 
 
 def clip():
@@ -120,7 +120,8 @@ def gemma3():
     vision = t.SiglipVisionConfig(**VISION, vision_use_head=False)
     config = t.Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=90)
     processor = t.Gemma3ImageProcessor(size={"height": 28, "width": 28}, do_pan_and_scan=False)
-    speaker("gemma3", t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=True)
+    speaker("gemma3", t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=True,
+            special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
 
 
 ALL = [clip, siglip, llava, gemma3]
