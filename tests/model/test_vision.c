@@ -67,8 +67,47 @@ static void check_near(const char *name, const float *got, const float *expected
                   (double)(worst / largest), (double)allowed);
 }
 
+struct prompt {
+    int32_t tokens[MAX_TOKENS], greedy[MAX_TOKENS];
+    size_t n, n_greedy;
+};
+
+static void read_prompt(const char *directory, struct prompt *p)
+{
+    char path[4352];
+    json_t *root;
+    struct error err;
+    snprintf(path, sizeof path, "%s/tokens.json", directory);
+    ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
+    p->n = read_ids(json_object_get(root, "tokens"), p->tokens);
+    p->n_greedy = read_ids(json_object_get(root, "greedy"), p->greedy);
+    json_decref(root);
+}
+
 /* --- pictures alone ---------------------------------------------------------------------------------------------
  */
+
+/* Of a model that has vectors of texts, too: text.npy. */
+static void check_text(const char *name, const char *directory, viv_model *m)
+{
+    const struct array text = read_npy(directory, "text.npy");
+    struct prompt p;
+    struct request r;
+    struct answer a = {0};
+    struct error err;
+    if (!text.data)
+        return;
+    read_prompt(directory, &p);
+    request_init(&r, m);
+    r.viv.task = VIV_TASK_EMBED;
+    ck_assert_int_eq(request_add_tokens(&r, p.tokens, p.n, &err), VIV_OK);
+    ck_assert_msg(answer_ask(&a, m, &r.viv, &err) == VIV_OK, "%s: %s", name, err.text);
+    ck_assert_uint_eq(a.dim, text.columns);
+    check_near(name, (const float *)(const void *)a.numbers.data, text.data, text.columns, 1e-5f);
+    answer_release(&a);
+    request_release(&r);
+    free(text.data);
+}
 
 static void check_rows(const char *name, const char *directory)
 {
@@ -91,6 +130,7 @@ static void check_rows(const char *name, const char *directory)
         answer_release(&a);
         request_release(&r);
         free(rows.data);
+        check_text(name, directory, m);
         model_close(m);
     }
 }
@@ -103,23 +143,6 @@ END_TEST
 
 /* --- pictures among words ----------------------------------------------------------------------------------------
  */
-
-struct prompt {
-    int32_t tokens[MAX_TOKENS], greedy[MAX_TOKENS];
-    size_t n, n_greedy;
-};
-
-static void read_prompt(const char *directory, struct prompt *p)
-{
-    char path[4352];
-    json_t *root;
-    struct error err;
-    snprintf(path, sizeof path, "%s/tokens.json", directory);
-    ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
-    p->n = read_ids(json_object_get(root, "tokens"), p->tokens);
-    p->n_greedy = read_ids(json_object_get(root, "greedy"), p->greedy);
-    json_decref(root);
-}
 
 static void ask_of(struct request *r, viv_model *m, const struct prompt *p, const char *first, const char *second)
 {

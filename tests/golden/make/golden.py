@@ -24,7 +24,7 @@ def randomise(model, seed, norm_offset=0.0):
     for name, p in model.named_parameters():
         if name.endswith("bias"):
             p.data = 0.5 * torch.randn_like(p)
-        elif p.dim() == 1 or "norm" in name:
+        elif p.dim() < 2 or "norm" in name:
             p.data = 1 - norm_offset + 0.3 * torch.randn_like(p)
         elif id(p) in embeddings:
             p.data = torch.randn_like(p)

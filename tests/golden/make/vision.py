@@ -103,6 +103,23 @@ def clip():
     encoder("clip", t.CLIPVisionModel(t.CLIPVisionConfig(**CLIP_VISION)), t.CLIPImageProcessor(**CLIP_PIXELS), lambda o: o.pooler_output)
 
 
+@torch.no_grad()
+def clip_pair():
+    """Both encoders; text.npy: the vector of tokens that end as texts do."""
+    text = t.CLIPTextConfig(vocab_size=96, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+                            max_position_embeddings=20, eos_token_id=95, projection_dim=16)
+    model = t.CLIPModel(t.CLIPConfig(text_config=text.to_dict(), vision_config=t.CLIPVisionConfig(**CLIP_VISION).to_dict(), projection_dim=16))
+    directory, processor = folder("clip_pair"), t.CLIPImageProcessor(**CLIP_PIXELS)
+    golden.randomise(model, 9)
+    save(directory, model, processor)
+    tokens = [1, 5, 17, 90, 23, 95]
+    vectors = lambda o, m, p: p(m(**o).pooler_output).float().numpy()
+    pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
+    np.save(directory / "rows.npy", vectors({"pixel_values": pixels}, model.vision_model, model.visual_projection))
+    np.save(directory / "text.npy", vectors({"input_ids": torch.tensor([tokens])}, model.text_model, model.text_projection))
+    (directory / "tokens.json").write_text(json.dumps({"tokens": tokens}) + "\n")
+
+
 def siglip():
     model = t.SiglipVisionModel(t.SiglipVisionConfig(**VISION, vision_use_head=False))
     processor = t.SiglipImageProcessor(size={"height": 28, "width": 28})
@@ -124,7 +141,7 @@ def gemma3():
             special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
 
 
-ALL = [clip, siglip, llava, gemma3]
+ALL = [clip, clip_pair, siglip, llava, gemma3]
 
 if __name__ == "__main__":
     draw()
