@@ -7,6 +7,7 @@
 #include "base/trail.h"
 #include "experts/expert_cache.h"
 #include "model/schedule.h"
+#include "run/frame.h"
 #include "run/guard.h"
 #include "run/run.h"
 
@@ -17,41 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The rows of a level of the graph in the running step. */
-struct level {
-    uint64_t n_rows;
-    viv_grid *grids;        /* [max_spans] */
-    struct block positions; /* int32_t [n_rows] within each span; not of the level that enters a stack */
-};
-
-/* Everything about the running step. Allocated once, filled for each step. */
-struct step_frame {
-    viv_step step;
-    enum stack_id stack;
-    const struct stack_run *run; /* of that stack */
-    struct level *levels;        /* [graph->n_levels] */
-    struct block entry;          /* the rows that enter the stack: [n_rows, input_dim] */
-    viv_exec *execs;             /* [n_nodes] */
-    const float **inputs;        /* [all inputs of all nodes] */
-    viv_span *spans;             /* [n_nodes][max_spans]: caches differ by layer */
-    const viv_span **span_list;  /* the same */
-    uint32_t max_spans;
-    int32_t *tokens, *positions, *types; /* [max_rows] */
-    const float **vectors;               /* [max_rows] */
-    uint8_t *output_rows;                /* [max_rows] */
-    uint64_t *sees;                      /* [max_rows] */
-    bool both_ways;                      /* some row sees more than those up to itself */
-    uint64_t n_rows, n_output_rows;
-    bool dropping; /* this step has rows whose output is not returned */
-    pthread_mutex_t lock;
-    struct error error; /* the first failure of any worker */
-
-    /* a plugin's layers (guard.c) */
-    uint32_t guarded;   /* the node that runs now, or NONE */
-    uint64_t n_tasks;   /* of its phases so far */
-    uint32_t input_sum; /* checksum of its inputs before it runs */
-    bool proved;        /* a step has succeeded: checks of the first step are done */
-};
 static const uint32_t NONE = UINT32_MAX;
 
 static void keep_failure(struct step_frame *f, const struct error *err)
@@ -186,364 +152,6 @@ static viv_status op_run(const viv_step *step, uint32_t op, uint64_t first, uint
     return status;
 }
 
-viv_status step_frame_create(viv_model *m, struct error *err)
-{
-    struct step_frame *f = calloc(1, sizeof *f);
-    if (!f)
-        return error_nomem(err);
-    m->frame = f;
-    pthread_mutex_init(&f->lock, NULL);
-    f->step = (viv_step){.struct_size = sizeof f->step, .ctx = m, .tasks = op_tasks, .run = op_run};
-    uint64_t n_inputs = 0, max_rows = 0;
-    for (int id = 0; id < N_STACKS; id++)
-        if (m->expansion->stacks[id].begin < m->expansion->stacks[id].end)
-            max_rows = size_max(max_rows, m->stacks[id].max_rows);
-    for (uint32_t i = 0; i < m->graph->n_nodes; i++)
-        n_inputs += m->graph->nodes[i].spec->n_inputs;
-    f->levels = calloc(m->graph->n_levels, sizeof *f->levels);
-    f->execs = calloc(m->graph->n_nodes, sizeof *f->execs);
-    f->inputs = calloc(n_inputs, sizeof *f->inputs);
-    f->tokens = calloc(max_rows, sizeof *f->tokens);
-    f->positions = calloc(max_rows, sizeof *f->positions);
-    f->types = calloc(max_rows, sizeof *f->types);
-    f->vectors = calloc(max_rows, sizeof *f->vectors);
-    f->output_rows = calloc(max_rows, sizeof *f->output_rows);
-    f->sees = calloc(max_rows, sizeof *f->sees);
-    if (!f->levels || !f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors ||
-        !f->output_rows || !f->sees)
-        return error_nomem(err);
-    return VIV_OK;
-}
-
-void step_frame_destroy(viv_model *m)
-{
-    struct step_frame *f = m->frame;
-    if (!f)
-        return;
-    pthread_mutex_destroy(&f->lock);
-    for (uint32_t i = 0; f->levels && i < m->graph->n_levels; i++) {
-        free(f->levels[i].grids);
-        block_release(&f->levels[i].positions);
-    }
-    free(f->levels);
-    block_release(&f->entry);
-    free(f->execs);
-    free(f->inputs);
-    free(f->spans);
-    free(f->span_list);
-    free(f->tokens);
-    free(f->positions);
-    free(f->types);
-    free(f->vectors);
-    free(f->output_rows);
-    free(f->sees);
-    free(f);
-    m->frame = NULL;
-}
-
-/* Spans of every stateful node, for n sequences. */
-static viv_status reserve_spans(viv_model *m, uint32_t n, struct error *err)
-{
-    struct step_frame *f = m->frame;
-    if (n <= f->max_spans)
-        return VIV_OK;
-    uint64_t total = (uint64_t)n * m->graph->n_nodes;
-    viv_span *spans = calloc(total, sizeof *spans);
-    const viv_span **list = calloc(total, sizeof *list);
-    if (!spans || !list) {
-        free(spans);
-        free(list);
-        return error_nomem(err);
-    }
-    free(f->spans);
-    free(f->span_list);
-    f->spans = spans;
-    f->span_list = list;
-    f->max_spans = n;
-    for (uint32_t i = 0; i < m->graph->n_levels; i++) {
-        free(f->levels[i].grids);
-        f->levels[i].grids = calloc(n, sizeof *f->levels[i].grids);
-        if (!f->levels[i].grids) {
-            f->max_spans = 0;
-            return error_nomem(err);
-        }
-    }
-    return VIV_OK;
-}
-
-/* Tokens of the sequence before the rows. */
-static uint64_t position_of(const struct step_frame *f, const viv_sequence *s)
-{
-    return f->stack == STACK_GRAPH ? s->length : 0;
-}
-
-static const char *stack_name(const viv_rows *rows)
-{
-    return VIV_HAS(rows, viv_rows, stack) ? rows->stack : NULL;
-}
-
-/* Chooses the stack that the rows run through. */
-static viv_status choose_stack(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
-{
-    struct step_frame *f = m->frame;
-    const bool has_encoder = graph_encoder_dim(m->graph) > 0;
-    const char *name = stack_name(rows[0]);
-    const int named = name ? graph_stack_named(m->graph, name) : -1;
-    if (name && named < 0)
-        return error_set(err, VIV_EINVAL, "%s has no stack '%s'", spec_name(m->spec), name);
-    f->stack = name ? (enum stack_id)named : rows[0]->flags & VIV_ROWS_ENCODER ? STACK_ENCODER : STACK_GRAPH;
-    f->run = &m->stacks[f->stack];
-    f->step.n_ops = f->run->plan.n_ops;
-    for (uint32_t i = 0; i < n; i++) {
-        const viv_sequence *s = rows[i]->sequence;
-        const char *own = stack_name(rows[i]);
-        if ((rows[i]->flags & VIV_ROWS_ENCODER) != (rows[0]->flags & VIV_ROWS_ENCODER) || !own != !name ||
-            (own && strcmp(own, name) != 0))
-            return error_set(err, VIV_EINVAL, "a step has rows of several stacks: expected one");
-        if (f->stack == STACK_ENCODER && !has_encoder)
-            return error_set(err, VIV_EINVAL, "%s has no encoder", spec_name(m->spec));
-        if (f->stack == STACK_GRAPH && has_encoder && s->n_encoder_rows == 0)
-            return error_set(err, VIV_EINVAL,
-                             "%s generates from the output of its encoder, which has not run for this sequence",
-                             spec_name(m->spec));
-    }
-    return VIV_OK;
-}
-
-static const uint64_t MAX_BUFFER = (uint64_t)1 << 46;
-
-/* Checks the rows and copies them to the frame, one sequence after the other. */
-static viv_status take_rows(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
-{
-    struct step_frame *f = m->frame;
-    const struct graph_stack *stack = &m->graph->stacks[f->stack];
-    uint64_t at = 0;
-    f->n_output_rows = 0;
-    f->both_ways = false;
-    for (uint32_t i = 0; i < n; i++) {
-        const viv_rows *r = rows[i];
-        const uint64_t position = position_of(f, r->sequence);
-        if (VIV_HAS(r, viv_rows, length) && r->length > m->context)
-            return error_set(err, VIV_ELIMIT,
-                             "the prompt has %" PRIu64 " tokens, but the context holds %" PRIu64
-                             ": shorten it, or make the context larger (--context)",
-                             r->length, m->context);
-        if (r->n_rows == 0 || r->n_rows > f->run->max_rows - at)
-            return error_set(err, VIV_ELIMIT, "a step takes 1 to %" PRIu64 " rows", f->run->max_rows);
-        if (f->stack >= STACK_ENCODER && position + r->n_rows > m->context)
-            return error_set(err, VIV_ELIMIT, "the context is full: %" PRIu64 " tokens, it holds %" PRIu64,
-                             position + r->n_rows, m->context);
-        if (stack->whole_sequences && position > 0)
-            return error_set(err, VIV_EUNSUPPORTED,
-                             "this model's attention is not causal: all rows of a sequence must come in one step");
-        for (uint64_t j = 0; j < r->n_rows; j++, at++) {
-            f->vectors[at] = r->vectors ? r->vectors[j] : NULL;
-            f->tokens[at] = r->tokens ? r->tokens[j] : -1;
-            int32_t placed;
-            const float *vector = f->stack == STACK_GRAPH && !f->vectors[at]
-                                      ? sequence_placed(r->sequence, position + j, &placed)
-                                      : NULL;
-            f->vectors[at] = vector ? vector : f->vectors[at];
-            f->sees[at] = f->stack == STACK_GRAPH ? sequence_sees(r->sequence, position + j) : position + j + 1;
-            f->both_ways = f->both_ways || f->sees[at] > position + j + 1;
-            if (f->sees[at] > position + r->n_rows)
-                return error_set(err, VIV_EINVAL,
-                                 "the rows up to %" PRIu64
-                                 " see each other both ways, and a step ends at row %" PRIu64
-                                 ": they must come in one",
-                                 f->sees[at], position + r->n_rows);
-            f->positions[at] = (int32_t)(position + j);
-            f->types[at] = r->types ? r->types[j] : 0;
-            f->output_rows[at] = f->stack != STACK_GRAPH || stack->n_levels > 1 ||
-                                 (r->output_rows ? r->output_rows[j] != 0 : j + 1 == r->n_rows);
-            f->n_output_rows += f->output_rows[at];
-            int32_t token = f->tokens[at];
-            if (!f->vectors[at] && stack->input_dim)
-                return error_set(err, VIV_EINVAL,
-                                 "row %" PRIu64 " is no vector: %s takes vectors of %" PRIu64 " features", j,
-                                 m->expansion->stacks[f->stack].name, stack->input_dim);
-            if (!f->vectors[at] && (token < 0 || (uint64_t)token >= stack->vocab_size))
-                return error_set(err, VIV_EINVAL, "token %" PRId32 " is outside the vocabulary of %" PRIu64, token,
-                                 stack->vocab_size);
-        }
-    }
-    f->n_rows = at;
-    f->dropping = f->n_output_rows < f->n_rows;
-    return VIV_OK;
-}
-
-/* The grid of the rows as they enter: what the caller says, or one line. */
-static viv_status take_grid(const viv_model *m, const viv_rows *rows, viv_grid *out, struct error *err)
-{
-    const viv_grid *said = VIV_HAS(rows, viv_rows, grid) ? rows->grid : NULL;
-    if (!said && m->expansion->stacks[m->frame->stack].from >= 0)
-        said = &rows->sequence->left;
-    uint64_t n = 0;
-    if (said && (said->struct_size < SIZE_TO(viv_grid, block) || !graph_grid_rows(said, &n) || n != rows->n_rows))
-        return error_set(err, VIV_EINVAL,
-                         "the grid of the rows that enter %s has %" PRIu64 " rows, expected %" PRIu64,
-                         m->expansion->stacks[m->frame->stack].name, n, rows->n_rows);
-    *out = said ? *said : (viv_grid){.frames = 1, .height = 1, .width = rows->n_rows, .block = 1};
-    out->struct_size = sizeof *out;
-    return VIV_OK;
-}
-
-/* The rows of all levels of the stack. */
-static viv_status lay_out_levels(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
-{
-    struct step_frame *f = m->frame;
-    const struct graph_stack *stack = &m->graph->stacks[f->stack];
-    viv_status status = VIV_OK;
-    f->levels[stack->first_level].n_rows = f->n_rows;
-    for (uint32_t s = 0; status == VIV_OK && s < n; s++)
-        status = take_grid(m, rows[s], &f->levels[stack->first_level].grids[s], err);
-    for (uint32_t i = stack->first_level + 1; status == VIV_OK && i < stack->first_level + stack->n_levels; i++) {
-        struct level *to = &f->levels[i];
-        uint64_t span_rows = 0;
-        to->n_rows = 0;
-        for (uint32_t s = 0; status == VIV_OK && s < n; s++) {
-            to->grids[s] = f->levels[m->graph->levels[i].from].grids[s];
-            status = graph_reshape(m->graph->levels[i].node, &to->grids[s], err);
-            if (status == VIV_OK && graph_grid_rows(&to->grids[s], &span_rows))
-                to->n_rows += span_rows;
-        }
-        if (status == VIV_OK && to->n_rows > f->run->max_rows)
-            status = error_set(err, VIV_ELIMIT, "%s: %" PRIu64 " rows, a step takes 1 to %" PRIu64,
-                               m->graph->levels[i].node->spec->path, to->n_rows, f->run->max_rows);
-        if (status == VIV_OK)
-            status = block_reserve(&to->positions, to->n_rows * sizeof(int32_t), err);
-        int32_t *position = to->positions.data;
-        for (uint32_t s = 0; status == VIV_OK && s < n && graph_grid_rows(&to->grids[s], &span_rows); s++)
-            for (uint64_t r = 0; r < span_rows; r++)
-                *position++ = (int32_t)r;
-    }
-    if (status == VIV_OK && stack->n_levels > 1)
-        f->n_output_rows = f->levels[stack->output_level].n_rows;
-    return status;
-}
-
-/* The most rows that one sequence has in any level. */
-static uint64_t most_rows_of(const viv_model *m, uint32_t s)
-{
-    const struct graph_stack *stack = &m->graph->stacks[m->frame->stack];
-    uint64_t most = 0, n = 0;
-    for (uint32_t i = stack->first_level; i < stack->first_level + stack->n_levels; i++)
-        if (graph_grid_rows(&m->frame->levels[i].grids[s], &n))
-            most = size_max(most, n);
-    return most;
-}
-
-/* Copies the rows that enter a stack of vectors to one matrix. */
-static viv_status take_entry(const viv_model *m, struct error *err)
-{
-    struct step_frame *f = m->frame;
-    const uint64_t dim = m->graph->stacks[f->stack].input_dim;
-    uint64_t bytes;
-    if (dim == 0)
-        return VIV_OK;
-    if (!size_mul(f->n_rows, dim * sizeof(float), &bytes) || bytes > MAX_BUFFER)
-        return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
-                         f->n_rows, dim);
-    viv_status status = block_reserve(&f->entry, bytes + GUARD_BYTES, err);
-    float *to = f->entry.data;
-    for (uint64_t r = 0; status == VIV_OK && r < f->n_rows; r++)
-        memcpy(to + r * dim, f->vectors[r], dim * sizeof *to);
-    return status;
-}
-
-/* For steps of so many rows of a stack. */
-static viv_status reserve_buffers(viv_model *m, enum stack_id id, uint64_t n_rows, uint64_t n_output_rows,
-                                  struct error *err)
-{
-    const struct step_frame *f = m->frame;
-    const struct stack *stack = &m->expansion->stacks[id];
-    const struct plan *plan = &m->stacks[id].plan;
-    const uint32_t enters = m->graph->stacks[id].first_level;
-    uint64_t workspace = 0;
-    for (uint32_t i = stack->begin; i < stack->end; i++) {
-        const struct graph_node *n = &m->graph->nodes[i];
-        const uint32_t slot = plan->slot_of[n->spec->output];
-        const uint64_t n_in = n->level == enters ? n_rows : f->levels[n->level].n_rows;
-        const uint64_t n_out = plan->slot_in_tail[slot] ? n_output_rows
-                               : n->out_level == enters ? n_rows
-                                                        : f->levels[n->out_level].n_rows;
-        uint64_t bytes;
-        if (!size_mul(n_out, n->out_dim * sizeof(float), &bytes) || bytes > MAX_BUFFER)
-            return error_set(err, VIV_ELIMIT, "%" PRIu64 " rows of %" PRIu64 " features are too much for one step",
-                             n_out, n->out_dim);
-        viv_status status = block_reserve(&m->stacks[id].slots[slot], bytes + GUARD_BYTES, err);
-        if (status != VIV_OK)
-            return status;
-        workspace = size_max(workspace, n->shared_workspace + n_in * n->row_workspace);
-    }
-    return block_reserve(&m->workspace, workspace + GUARD_BYTES, err);
-}
-
-static void fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
-{
-    struct step_frame *f = m->frame;
-    const struct stack *stack = &m->expansion->stacks[f->stack];
-    const struct plan *plan = &f->run->plan;
-    const float **input = f->inputs;
-    const uint32_t first_level = m->graph->stacks[f->stack].first_level;
-    for (uint32_t i = stack->begin; i < stack->end; i++) {
-        const struct graph_node *node = &m->graph->nodes[i];
-        bool in_tail = i >= plan->tail;
-        const bool enters = node->level == first_level;
-        const struct level *in = &f->levels[node->level], *out = &f->levels[node->out_level];
-        viv_exec *e = &f->execs[i];
-        *e = (viv_exec){.struct_size = sizeof *e,
-                        .host = m->options.host,
-                        .n_rows = in_tail ? f->n_output_rows : in->n_rows,
-                        .n_out_rows = in_tail ? f->n_output_rows : out->n_rows,
-                        .n_in = node->spec->n_inputs,
-                        .in = input,
-                        .out = f->run->slots[plan->slot_of[node->spec->output]].data,
-                        .tokens = enters ? f->tokens : NULL,
-                        .vectors = enters ? f->vectors : NULL,
-                        .positions = enters ? f->positions : in->positions.data,
-                        .types = enters ? f->types : NULL,
-                        .sees = enters && f->both_ways ? f->sees : NULL,
-                        .workspace = m->workspace.data,
-                        .cache_dtype = cache_types_other(&m->cache_types)};
-        for (uint32_t j = 0; j < node->spec->n_inputs; j++) {
-            uint32_t value = node->spec->inputs[j];
-            *input++ = value == 0 ? f->entry.data : f->run->slots[plan->slot_of[value]].data;
-        }
-        if (in_tail)
-            continue;
-        viv_span *spans = f->spans + (uint64_t)i * f->max_spans;
-        const viv_span **list = f->span_list + (uint64_t)i * f->max_spans;
-        uint64_t first = 0, first_out = 0, n_rows = 0, n_out = 0;
-        for (uint32_t s = 0; s < n; s++) {
-            const viv_sequence *sequence = rows[s]->sequence;
-            graph_grid_rows(&in->grids[s], &n_rows);
-            graph_grid_rows(&out->grids[s], &n_out);
-            spans[s] = (viv_span){.struct_size = sizeof *spans,
-                                  .first_row = first,
-                                  .n_rows = n_rows,
-                                  .grid = &in->grids[s],
-                                  .first_out_row = first_out,
-                                  .n_out_rows = n_out,
-                                  .out_grid = &out->grids[s],
-                                  .position = position_of(f, sequence),
-                                  .cache = sequence->cache_list + node->first_cache,
-                                  .recurrent_state = sequence->recurrent_list + node->first_cache,
-                                  .length = n_rows};
-            if (f->stack == STACK_GRAPH) {
-                spans[s].length = sequence_length_after(sequence, rows[s]).prompt;
-                spans[s].n_encoder_rows = sequence->n_encoder_rows;
-                spans[s].encoder_output = sequence->encoder_output;
-            }
-            list[s] = &spans[s];
-            first += n_rows;
-            first_out += n_out;
-        }
-        e->spans = list;
-        e->n_spans = n;
-    }
-}
-
 /* Marks each sequence as part of this step; false if one occurs twice. */
 static bool claim(const viv_rows *const *rows, uint32_t n)
 {
@@ -631,26 +239,28 @@ static viv_status run(viv_model *m, const viv_rows *const *rows, uint32_t n, con
 {
     static const uint32_t never = 0;
     struct step_frame *f = m->frame;
-    viv_status status = choose_stack(m, rows, n, err);
+    viv_status status = frame_choose_stack(m, rows, n, err);
     if (status == VIV_OK)
-        status = take_rows(m, rows, n, err);
+        status = frame_take_rows(m, rows, n, err);
     if (status == VIV_OK)
-        status = reserve_spans(m, n, err);
+        status = frame_reserve_spans(m, n, err);
     if (status == VIV_OK)
-        status = lay_out_levels(m, rows, n, err);
+        status = frame_lay_out(m, rows, n, err);
     if (status == VIV_OK)
-        status = take_entry(m, err);
+        status = frame_take_entry(m, err);
     if (status == VIV_OK)
-        status = reserve_buffers(m, f->stack, f->n_rows, f->n_output_rows, err);
+        status = frame_reserve_buffers(m, f->stack, f->n_rows, f->n_output_rows, err);
     for (uint32_t i = 0; status == VIV_OK && i < n; i++)
-        status = reserve_cache(m, rows[i]->sequence, most_rows_of(m, i), err);
+        status = reserve_cache(m, rows[i]->sequence, frame_most_rows(m, i), err);
     if (status != VIV_OK)
         return status;
-    fill_execs(m, rows, n);
+    frame_fill_execs(m, rows, n);
     for (uint32_t i = 0; f->stack == STACK_GRAPH && i < n; i++)
         sequence_begin_step(rows[i]->sequence);
     if (m->expert_cache)
         expert_cache_begin(m->expert_cache, f->n_rows > n && !has_draft(rows, n) ? EXPERT_PREFILL : EXPERT_DECODE);
+    f->step.tasks = op_tasks;
+    f->step.run = op_run;
     f->step.cancel = cancel ? cancel : &never;
     f->error.status = VIV_OK;
     f->guarded = NONE;
@@ -781,7 +391,7 @@ static viv_status agree_on_length(viv_model *m, const viv_rows *rows, const uint
     const uint64_t n = s->length;
     if (rows->flags & VIV_ROWS_DRAFT)
         return draft_agrees_on_length(m, rows, coming, err);
-    if (rows->flags & VIV_ROWS_ENCODER || stack_name(rows) || n == 0 ||
+    if (rows->flags & VIV_ROWS_ENCODER || frame_stack_name(rows) || n == 0 ||
         graph_lengths_alike(m->graph, s->computed_for, coming) || coming.whole > m->context)
         return VIV_OK;
     for (uint64_t i = 0; i < n; i++)
@@ -815,9 +425,9 @@ viv_status sequence_reserve_steps(viv_sequence *s, uint64_t n_tokens, uint64_t n
     if (!m->loaded)
         return error_set(err, VIV_EINVAL, "%s: its weights are not loaded", spec_name(m->spec));
     n_rows = size_min(n_rows, m->stacks[STACK_GRAPH].max_rows);
-    viv_status status = reserve_spans(m, 1, err);
+    viv_status status = frame_reserve_spans(m, 1, err);
     if (status == VIV_OK)
-        status = reserve_buffers(m, STACK_GRAPH, n_rows, size_min(n_output_rows, n_rows), err);
+        status = frame_reserve_buffers(m, STACK_GRAPH, n_rows, size_min(n_output_rows, n_rows), err);
     if (status == VIV_OK)
         status = schedule_reserve(m, m->stacks[STACK_GRAPH].plan.n_ops, err);
     return status == VIV_OK ? sequence_reserve_ahead(s, n_tokens, err) : status;

@@ -234,7 +234,7 @@ fi
 ask_limited() (ulimit -d 1000000 && ask_layer)
 if what=layer ask_limited >/dev/null 2>&1; then
     table ask_limited bad <<'END'
-all_memory 1 its code crashed during its init
+all_memory 1 is refused: its code
 END
 fi
 
