@@ -415,9 +415,9 @@ TEST(sample__large_vocabularies_are_fast)
         double best = 1;
         for (int i = 0; i < ROUNDS; i++) {
             struct timespec a, b;
-            clock_gettime(CLOCK_MONOTONIC, &a);
+            clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
             ck_assert_int_eq(sampler_choose(s, logits, &token, c == 1 ? &logprob : NULL, &err), VIV_OK);
-            clock_gettime(CLOCK_MONOTONIC, &b);
+            clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
             double took = (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
             best = took < best ? took : best;
         }
