@@ -45,6 +45,9 @@ static uint64_t find(void)
     if ((saved & XMM_YMM) != XMM_YMM || !(c & bit_FMA) || !(c & bit_F16C) || !(leaf7_b & bit_AVX2))
         return 0;
     cpu |= VIV_CPU_AVX2;
+    const unsigned leaf7_1_a = leaf7_a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) ? a : 0;
+    if (leaf7_1_a & 1u << 4)
+        cpu |= VIV_CPU_AVX_VNNI;
     unsigned wanted = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     if ((saved & OPMASK_ZMM) != OPMASK_ZMM || (leaf7_b & wanted) != wanted)
         return cpu;
@@ -53,7 +56,7 @@ static uint64_t find(void)
         cpu |= VIV_CPU_AVX512_VNNI;
     if (leaf7_d & 1u << 23)
         cpu |= VIV_CPU_AVX512_FP16;
-    if (leaf7_a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1u << 5) {
+    if (leaf7_1_a & 1u << 5) {
         cpu |= VIV_CPU_AVX512_BF16;
         if (vendor_b == signature_AMD_ebx && vendor_c == signature_AMD_ecx && vendor_d == signature_AMD_edx)
             cpu |= VIV_CPU_FAST_BF16_DOT;

@@ -12,6 +12,7 @@
 #include "registry/kernels_avx2.inc"
 #include "registry/kernels_avx512.inc"
 #include "registry/kernels_avx512_vnni.inc"
+#include "registry/kernels_avx_vnni.inc"
 #endif
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"
@@ -28,6 +29,7 @@ static const struct kernel *const entries[] = {
 #include "registry/kernels_avx2.inc"
 #include "registry/kernels_avx512.inc"
 #include "registry/kernels_avx512_vnni.inc"
+#include "registry/kernels_avx_vnni.inc"
 #endif
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"

@@ -1,4 +1,5 @@
-/* stream_avx2.h - products of block-quantized weights with few rows of activations, by AVX2: for avx2/ and avx512/.
+/* stream_avx2.h - products of block-quantized weights with few rows of activations, by AVX2: for avx2/, avx_vnni/
+ * and avx512_vnni/.
  *
  * Bound by memory: rows of weights are read one after the other, each as one stream that the processor reads ahead,
  * decoded into the first cache and multiplied there. The products of eight rows' blocks are stored, transposed, and
@@ -16,6 +17,14 @@
 #define UNROLL _Pragma("unroll")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* Adds the products of four unsigned and four signed bytes to each int32 of `to`, where there is an instruction. */
+#if defined DOT_BYTES /* a test's */
+#elif defined __AVX512VNNI__
+#define DOT_BYTES(to, u, q) _mm256_dpbusd_epi32(to, u, q)
+#elif defined __AVXVNNI__
+#define DOT_BYTES(to, u, q) _mm256_dpbusd_avx_epi32(to, u, q)
 #endif
 
 enum {
@@ -38,7 +47,7 @@ INLINE int log2_of(int offset)
 /* Whether products are those of u, which are to be corrected where it has an offset. */
 INLINE int corrected(const struct block_type t)
 {
-#ifdef __AVX512VNNI__
+#ifdef DOT_BYTES
     return t.offset != 0;
 #else
     return t.offset != 0 && t.bits < 8;
@@ -71,9 +80,9 @@ INLINE void prefetch(const char *p, const int n)
 INLINE __m256i products_of(const struct block_type t, __m256i u, const int8_t *x)
 {
     const __m256i q = _mm256_loadu_si256((const void *)x);
-#ifdef __AVX512VNNI__
+#ifdef DOT_BYTES
     (void)t;
-    return _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, q);
+    return DOT_BYTES(_mm256_setzero_si256(), u, q);
 #else
     if (t.bits < 7)
         return _mm256_maddubs_epi16(u, q);
@@ -88,7 +97,7 @@ INLINE __m256i products_of(const struct block_type t, __m256i u, const int8_t *x
 /* How often two of these can be added before they must be widened to int32; 0: they are wide. */
 INLINE int additions_that_fit(const struct block_type t)
 {
-#ifdef __AVX512VNNI__
+#ifdef DOT_BYTES
     (void)t;
     return 0;
 #else

@@ -26,6 +26,7 @@ static const struct feature {
     uint64_t bit;
     const char *name;
 } features[] = {{VIV_CPU_AVX2, "avx2"},
+                {VIV_CPU_AVX_VNNI, "avx_vnni"},
                 {VIV_CPU_AVX512, "avx512"},
                 {VIV_CPU_AVX512_VNNI, "avx512_vnni"},
                 {VIV_CPU_AVX512_BF16, "avx512_bf16"},
