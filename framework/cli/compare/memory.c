@@ -25,6 +25,9 @@ enum {
     PER_TOKEN_OF_TEXT = 98, /* the vocabulary in the file and in memory, logits and candidates of the sampler */
     PER_SLOT_OF_TEXT = 40,  /* a slot of each hash table, of words and of merges */
     ROWS_OF_A_STEP = 512,
+    /* that choose experts in a last layer which computes no more of a prompt than its last row: those of an answer,
+     * which are many, but alike */
+    ROWS_OF_AN_ANSWER = 3,
     ROWS_OF_A_PAGE = 128,
     FIRST_PACKED_TYPE = 78 /* kernels/block_types.h: of weights that a file has in parts */
 };
@@ -193,7 +196,7 @@ viv_status memory_predict(const struct facts *f, const struct memory_query *q, s
     const struct graph_step text = {.n_rows = context, .n_output_rows = context, .context = context},
                             step = reads ? (struct graph_step){1, 1, 1, context, context}
                                          : (struct graph_step){.n_rows = context * q->n_texts,
-                                                               .n_output_rows = 1,
+                                                               .n_output_rows = ROWS_OF_AN_ANSWER,
                                                                .context = context};
     const uint64_t rounded = (context + ROWS_OF_A_PAGE - 1) / ROWS_OF_A_PAGE * ROWS_OF_A_PAGE;
     double parts[N_MEMORY_PARTS] = {[MEMORY_PROGRAM] = PROGRAM,
