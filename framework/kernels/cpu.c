@@ -69,7 +69,7 @@ static uint64_t find(void)
 
 static uint64_t find(void)
 {
-    enum { ASIMD = 1 << 1, ASIMDDP = 1 << 20 }; /* of AT_HWCAP */
+    enum { ASIMD = 1 << 1, ASIMDDP = 1 << 20, /* of AT_HWCAP */ I8MM = 1 << 13 /* of AT_HWCAP2 */ };
     unsigned long capabilities = getauxval(AT_HWCAP);
     uint64_t cpu = 0;
     snprintf(found_name, sizeof found_name, "arm64");
@@ -77,6 +77,8 @@ static uint64_t find(void)
         cpu |= VIV_CPU_NEON;
     if (capabilities & ASIMD && capabilities & ASIMDDP)
         cpu |= VIV_CPU_NEON_DOTPROD;
+    if (cpu & VIV_CPU_NEON_DOTPROD && getauxval(AT_HWCAP2) & I8MM)
+        cpu |= VIV_CPU_NEON_I8MM;
     return cpu;
 }
 

@@ -16,6 +16,7 @@
 #endif
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"
+#include "registry/kernels_neon_i8mm.inc"
 #endif
 #ifdef HAVE_OPENBLAS
 #include "registry/kernels_openblas.inc"
@@ -33,6 +34,7 @@ static const struct kernel *const entries[] = {
 #endif
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"
+#include "registry/kernels_neon_i8mm.inc"
 #endif
 #ifdef HAVE_OPENBLAS
 #include "registry/kernels_openblas.inc"

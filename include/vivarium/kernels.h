@@ -28,7 +28,8 @@ enum {
     VIV_CPU_FAST_BF16_DOT = 1 << 5, /* bf16 dot is twice f32 here (AMD), not half of it (Intel without AMX) */
     VIV_CPU_NEON = 1 << 6,
     VIV_CPU_NEON_DOTPROD = 1 << 7,
-    VIV_CPU_AVX_VNNI = 1 << 8 /* int8 dot products without AVX-512 */
+    VIV_CPU_AVX_VNNI = 1 << 8, /* int8 dot products without AVX-512 */
+    VIV_CPU_NEON_I8MM = 1 << 9 /* int8 products of matrices */
 };
 
 enum { VIV_PRODUCT_BATCH_VARIANT = 1 };

@@ -17,7 +17,7 @@ else
     fail "man/viv-kernels.7 is not what build-aux/kernels-table writes"
 fi
 # generic, avx2, avx_vnni, neon; avx512 has its own or those of avx2
-lacking=$(echo "$table" | awk -F '\t' '/^product / && ($2 != "yes" || $3 != "yes" || ($4 != "yes" && !/bf16|f16|f32/) || ($5 != "yes" && $6 != "yes") || $7 != "yes")')
+lacking=$(echo "$table" | awk -F '\t' '/^product / && ($2 != "yes" || $3 != "yes" || ($4 != "yes" && !/bf16|f16|f32/) || ($5 != "yes" && $6 != "yes") || $7 != "yes" || ($8 != "yes" && !/bf16|f16|f32/))')
 if [ -z "$lacking" ]; then
     passed=$((passed + 1))
 else

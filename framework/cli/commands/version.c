@@ -33,7 +33,8 @@ static const struct feature {
                 {VIV_CPU_AVX512_FP16, "avx512_fp16"},
                 {VIV_CPU_FAST_BF16_DOT, "fast_bf16_dot"},
                 {VIV_CPU_NEON, "neon"},
-                {VIV_CPU_NEON_DOTPROD, "neon_dotprod"}};
+                {VIV_CPU_NEON_DOTPROD, "neon_dotprod"},
+                {VIV_CPU_NEON_I8MM, "neon_i8mm"}};
 
 enum { N_FEATURES = sizeof features / sizeof *features, N_DTYPES = 96 };
 
