@@ -19,7 +19,7 @@ uint32_t vlm_count_pictures(const viv_request *request)
 void vlm_forget(struct vlm *v)
 {
     for (uint32_t i = 0; i < v->n_seen; i++)
-        free(v->seen[i].rows);
+        vlm_release_seen(&v->seen[i]);
     free(v->seen);
     free(v->ids);
     free(v->placements);
@@ -56,22 +56,74 @@ static void release_asked(struct asked *a, uint32_t n)
     free(a->parts);
 }
 
-/* before, the token's text for each row, after */
-static char *image_text(const struct vlm *v, uint64_t n_rows)
+/* What stands for pictures in a text, from the spec: around a picture, before each of its parts, for each row, and
+ * at the end of a line of tiles. */
+struct words {
+    const char *before, *after, *alone, *whole, *tile, *row, *line;
+};
+
+/* Writes one behind the other, or only counts their bytes. */
+struct writing {
+    char *out;
+    uint64_t size;
+};
+
+static void put(struct writing *w, const char *text, uint64_t n)
 {
-    const char *parts[] = {v->params->get_word(v->model, "image_before", ""),
-                           v->params->get_word(v->model, "image_row", ""),
-                           v->params->get_word(v->model, "image_after", "")};
-    uint64_t size = 0;
-    if (!viv_size_mul(strlen(parts[1]), n_rows, &size) ||
-        !viv_size_add(size, strlen(parts[0]) + strlen(parts[2]) + 1, &size) || size > SIZE_MAX)
-        return NULL;
-    char *text = malloc((size_t)size), *at = text;
-    for (uint64_t i = 0; text && i < n_rows + 2; i++) {
-        const char *part = parts[i == 0 ? 0 : i <= n_rows ? 1 : 2];
-        at = stpcpy(at, part);
+    if (w->out)
+        memcpy(w->out + w->size, text, (size_t)n);
+    w->size += n;
+}
+
+/* "{row}" and "{col}" become numbers from 1. */
+static void put_numbered(struct writing *w, const char *text, const struct vlm_part *part)
+{
+    while (*text) {
+        const bool row = strncmp(text, "{row}", 5) == 0, col = strncmp(text, "{col}", 5) == 0;
+        char number[16];
+        snprintf(number, sizeof number, "%" PRIu32, (row ? part->row : part->col) + 1);
+        put(w, row || col ? number : text, row || col ? strlen(number) : 1);
+        text += row || col ? 5 : 1;
     }
-    return text;
+}
+
+static void put_picture(struct writing *w, const struct words *words, const struct seen *seen)
+{
+    const char *const before[] = {[VLM_PART_ALONE] = words->alone,
+                                  [VLM_PART_WHOLE] = words->whole,
+                                  [VLM_PART_TILE] = words->tile,
+                                  [VLM_PART_TILES] = ""};
+    put(w, words->before, strlen(words->before));
+    for (uint32_t i = 0; i < seen->n_parts; i++) {
+        const struct vlm_part *part = &seen->parts[i];
+        put_numbered(w, before[part->kind], part);
+        for (uint64_t r = 0; r < part->n_rows; r++)
+            put(w, words->row, strlen(words->row));
+        if (part->kind == VLM_PART_TILE && part->ends_line)
+            put(w, words->line, strlen(words->line));
+    }
+    put(w, words->after, strlen(words->after));
+}
+
+static char *image_text(const struct vlm *v, const struct seen *seen)
+{
+    const viv_params *p = v->params;
+    const struct words words = {.before = p->get_word(v->model, "image_before", ""),
+                                .after = p->get_word(v->model, "image_after", ""),
+                                .alone = p->get_word(v->model, "image_alone", ""),
+                                .whole = p->get_word(v->model, "image_whole", ""),
+                                .tile = p->get_word(v->model, "image_tile", ""),
+                                .row = p->get_word(v->model, "image_row", ""),
+                                .line = p->get_word(v->model, "image_line", "")};
+    struct writing w = {0};
+    put_picture(&w, &words, seen);
+    w.out = w.size < SIZE_MAX ? malloc((size_t)w.size + 1) : NULL;
+    w.size = 0;
+    if (w.out) {
+        put_picture(&w, &words, seen);
+        w.out[w.size] = 0;
+    }
+    return w.out;
 }
 
 static bool contains(const viv_part *p, const char *text)
@@ -113,7 +165,7 @@ static viv_status make_asked(const struct vlm *v, const viv_request *request, st
     out->images = calloc(v->n_seen, sizeof *out->images);
     bool failed = !out->messages || !out->list || !out->parts || !out->images;
     for (uint32_t i = 0; place && !failed && i < v->n_seen; i++)
-        failed = !(out->images[i] = image_text(v, v->seen[i].n_rows));
+        failed = !(out->images[i] = image_text(v, &v->seen[i]));
     if (failed)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
     out->place = (viv_part){

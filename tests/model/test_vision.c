@@ -141,6 +141,50 @@ TEST(vision__rows_of_encoders_are_those_of_transformers)
 }
 END_TEST
 
+/* --- labels -----------------------------------------------------------------------------------------------------
+ */
+
+/* Of a classifier, or for the texts of labels.json. */
+static void check_scores(const char *name, const char *directory)
+{
+    viv_model *m = load_seeing(directory, 2, 0);
+    const struct array scores = read_npy(directory, "scores.npy");
+    char path[4352];
+    json_t *labels = NULL;
+    struct request r;
+    struct answer a = {0};
+    struct error err;
+    snprintf(path, sizeof path, "%s/labels.json", directory);
+    if (file_exists(path))
+        ck_assert_int_eq(json_read(path, 1 << 20, &labels, &err), VIV_OK);
+    request_init(&r, m);
+    r.viv.task = VIV_TASK_SCORE;
+    for (size_t i = 0; i < json_array_size(labels); i++) {
+        const char *text = json_string_value(json_array_get(labels, i));
+        ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+        ck_assert_int_eq(request_add_part(&r, VIV_PART_TEXT, text, strlen(text), NULL, &err), VIV_OK);
+    }
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+        add_picture(&r, files[i]);
+    }
+    ck_assert_msg(answer_ask(&a, m, &r.viv, &err) == VIV_OK, "%s: %s", name, err.text);
+    ck_assert_uint_eq(a.rows, 2);
+    ck_assert_uint_eq(a.dim, scores.columns);
+    check_near(name, (const float *)(const void *)a.numbers.data, scores.data, scores.rows * scores.columns, 1e-5f);
+    answer_release(&a);
+    request_release(&r);
+    json_decref(labels);
+    free(scores.data);
+    model_close(m);
+}
+
+TEST(vision__labels_of_pictures_are_those_of_transformers)
+{
+    for_each_with("scores.npy", check_scores);
+}
+END_TEST
+
 /* --- pictures among words ----------------------------------------------------------------------------------------
  */
 
@@ -276,6 +320,7 @@ TEST(vision__a_picture_becomes_the_text_that_its_family_has_for_one)
 }
 END_TEST
 
-TESTS(vision__a_picture_becomes_the_text_that_its_family_has_for_one,
+TESTS(vision__labels_of_pictures_are_those_of_transformers,
+      vision__a_picture_becomes_the_text_that_its_family_has_for_one,
       vision__rows_of_encoders_are_those_of_transformers, vision__logits_are_those_of_transformers,
       vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)

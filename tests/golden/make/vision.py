@@ -2,6 +2,7 @@
 
 A folder holds the checkpoint with preprocessor_config.json, and
   rows.npy     of an encoder of pictures: float32, what it makes of each picture, one after the other
+  scores.npy   of a classifier, or of a pair of encoders for the texts in labels.json: float32 [2, n_labels]
   tokens.json  {"tokens": [...], "greedy": [...]}: with one token for each picture; what is said behind them
   logits.npy   float32 [n_tokens with as many as the pictures have rows, vocab_size]
 The pictures are in tests/golden/vision/, drawn here.
@@ -17,7 +18,7 @@ import torch
 import transformers as t
 from PIL import Image
 from safetensors.torch import save_file
-from tokenizers import AddedToken, Tokenizer, decoders, models
+from tokenizers import AddedToken, Tokenizer, decoders, models, processors
 
 import golden
 
@@ -52,9 +53,13 @@ def save(directory, model, processor):
     processor.save_pretrained(directory)
 
 
-def write_tokenizer(directory, n, special):
-    """A letter for each token, and special ones: their texts by id."""
+def write_tokenizer(directory, n, special, around=None):
+    """A letter for each token, and special ones: their texts by id. around: two of them, before and behind each text."""
     tokenizer = Tokenizer(models.BPE(vocab={special.get(i, chr(0x100 + i)): i for i in range(n)}, merges=[]))
+    if around:
+        first, last = around
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{special[first]} $A {special[last]}", special_tokens=[(special[first], first), (special[last], last)])
     tokenizer.add_special_tokens([AddedToken(text, special=True) for text in special.values()])
     tokenizer.decoder = decoders.Fuse()
     tokenizer.save(str(directory / "tokenizer.json"))
@@ -74,6 +79,42 @@ def encoder(name, model, processor, rows):
     save(directory, model, processor)
     pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
     np.save(directory / "rows.npy", rows(model(pixel_values=pixels)).float().numpy())
+
+
+LABELS = [[5, 17, 33], [60, 9, 2, 71, 40], [12]]
+
+
+def text_of(ids):
+    return "".join(chr(0x100 + i) for i in ids)
+
+
+@torch.no_grad()
+def pair(name, model, processor, labels, special, around=None):
+    """Both encoders of a pair. text.npy: the vector of tokens that end as texts do; scores.npy: how well each of `labels`,
+    the tokens of texts of labels.json, fits each picture."""
+    directory = folder(name)
+    golden.randomise(model, 9)
+    model.logit_scale.data.fill_(1.7)
+    save(directory, model, processor)
+    tokens = [1, 5, 17, 90, 23, 95]
+    pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
+    vector = lambda f, **inputs: (lambda o: o if torch.is_tensor(o) else o.pooler_output)(f(**inputs)).float().numpy()
+    np.save(directory / "rows.npy", vector(model.get_image_features, pixel_values=pixels))
+    np.save(directory / "text.npy", vector(model.get_text_features, input_ids=torch.tensor([tokens])))
+    scores = [model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits_per_image[:, 0] for ids in labels]
+    np.save(directory / "scores.npy", torch.stack(scores, 1).float().numpy())
+    (directory / "tokens.json").write_text(json.dumps({"tokens": tokens}) + "\n")
+    (directory / "labels.json").write_text(json.dumps([text_of(ids) for ids in LABELS], ensure_ascii=False) + "\n")
+    write_tokenizer(directory, model.config.text_config.vocab_size, special, around)
+
+
+@torch.no_grad()
+def classifier(name, model, processor):
+    directory = folder(name)
+    golden.randomise(model, len(name))
+    save(directory, model, processor)
+    pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
+    np.save(directory / "scores.npy", model(pixel_values=pixels).logits.float().numpy())
 
 
 @torch.no_grad()
@@ -103,21 +144,40 @@ def clip():
     encoder("clip", t.CLIPVisionModel(t.CLIPVisionConfig(**CLIP_VISION)), t.CLIPImageProcessor(**CLIP_PIXELS), lambda o: o.pooler_output)
 
 
-@torch.no_grad()
 def clip_pair():
-    """Both encoders; text.npy: the vector of tokens that end as texts do."""
     text = t.CLIPTextConfig(vocab_size=96, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
                             max_position_embeddings=20, eos_token_id=95, projection_dim=16)
-    model = t.CLIPModel(t.CLIPConfig(text_config=text.to_dict(), vision_config=t.CLIPVisionConfig(**CLIP_VISION).to_dict(), projection_dim=16))
-    directory, processor = folder("clip_pair"), t.CLIPImageProcessor(**CLIP_PIXELS)
-    golden.randomise(model, 9)
-    save(directory, model, processor)
-    tokens = [1, 5, 17, 90, 23, 95]
-    vectors = lambda o, m, p: p(m(**o).pooler_output).float().numpy()
-    pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
-    np.save(directory / "rows.npy", vectors({"pixel_values": pixels}, model.vision_model, model.visual_projection))
-    np.save(directory / "text.npy", vectors({"input_ids": torch.tensor([tokens])}, model.text_model, model.text_projection))
-    (directory / "tokens.json").write_text(json.dumps({"tokens": tokens}) + "\n")
+    config = t.CLIPConfig(text_config=text.to_dict(), vision_config=t.CLIPVisionConfig(**CLIP_VISION).to_dict(), projection_dim=16)
+    pair("clip_pair", t.CLIPModel(config), t.CLIPImageProcessor(**CLIP_PIXELS), [[1] + ids + [95] for ids in LABELS],
+         {1: "<s>", 95: "</s>"}, around=(1, 95))
+
+
+def siglip_pair():
+    text = t.SiglipTextConfig(vocab_size=96, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+                              max_position_embeddings=12)
+    config = t.SiglipConfig(text_config=text.to_dict(), vision_config=t.SiglipVisionConfig(**VISION).to_dict())
+    pair("siglip_pair", t.SiglipModel(config), t.SiglipImageProcessor(size={"height": 28, "width": 28}),
+         [ids + [1] * (12 - len(ids)) for ids in LABELS], {1: "</s>"})
+
+
+def vit():
+    config = t.ViTConfig(**VISION, num_labels=5)
+    classifier("vit", t.ViTForImageClassification(config), t.ViTImageProcessor(size={"height": 28, "width": 28}))
+
+
+def vit_model():
+    model = t.ViTModel(t.ViTConfig(**VISION))
+    encoder("vit_model", model, t.ViTImageProcessor(size={"height": 28, "width": 28}), lambda o: o.pooler_output)
+
+
+DINO_PIXELS = dict(size={"shortest_edge": 40}, crop_size={"height": 35, "width": 35})
+
+
+def dinov2():
+    """Pictures of another size than that of the positions; in dinov2_gated a gated feed-forward."""
+    config = lambda **more: t.Dinov2Config(**{k: v for k, v in VISION.items() if k != "intermediate_size"}, mlp_ratio=2, **more)
+    encoder("dinov2", t.Dinov2Model(config()), t.BitImageProcessor(**DINO_PIXELS), lambda o: o.pooler_output)
+    classifier("dinov2_gated", t.Dinov2ForImageClassification(config(use_swiglu_ffn=True, num_labels=4)), t.BitImageProcessor(**DINO_PIXELS))
 
 
 def siglip():
@@ -141,7 +201,7 @@ def gemma3():
             special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
 
 
-ALL = [clip, clip_pair, siglip, llava, gemma3]
+ALL = [clip, clip_pair, siglip, siglip_pair, vit, vit_model, dinov2, llava, gemma3]
 
 if __name__ == "__main__":
     draw()
