@@ -60,7 +60,8 @@ enum {
 typedef struct viv_placement {
     uint32_t struct_size, flags;
     uint64_t first, n_rows;
-    const float *const *vectors; /* [n_rows] each of as many features as the embedding gives; NULL: they stay tokens */
+    /* [n_rows] each of as many features as the embedding gives, or NULL for a row that stays a token; NULL: all do */
+    const float *const *vectors;
     uint8_t identity[16];        /* a hash of what they stand for: rows of another one are not the same (reuse_prefix) */
 } viv_placement;
 

@@ -118,26 +118,39 @@ def classifier(name, model, processor):
 
 
 @torch.no_grad()
-def speaker(name, model, processor, image_token, n_rows, token_types=False, special=None):
-    """Two pictures: in the middle of a text, and at its end."""
+def speaker(name, model, processor, image_token, texts, token_types=None, special=None, files=PICTURES):
+    """Pictures in the middle of a text, and near its end. texts: of the processor's output, the ids that stand for each; or
+    how many times image_token does."""
     directory = folder(name)
     golden.randomise(model, len(name))
     save(directory, model, processor)
-    pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
-    tokens = [1, 5, 17, image_token, 23, 9, 44, image_token, 31, 8]
-    ids = [x for token in tokens for x in ([token] * n_rows if token == image_token else [token])]
+    inputs = processor(images=[[Image.open(OUT / f) for f in files]], return_tensors="pt")
+    inputs = {k: v for k, v in inputs.items() if torch.is_tensor(v)}
+    shown = texts(inputs) if callable(texts) else [[image_token] * texts for _ in files]
+    tokens = [1, 5, 17, image_token, 23, 9, 44] + [image_token, 31, 8] * (len(files) - 1)
+    next_shown = iter(shown)
+    ids = [x for token in tokens for x in (next(next_shown) if token == image_token else [token])]
+    marked = any(i != image_token for text in shown for i in text)
 
     def run(more):
         tokens = torch.tensor([ids + more])
-        types = {"token_type_ids": (tokens == image_token).long()} if token_types else {}
-        return model(input_ids=tokens, pixel_values=pixels, **types).logits[0]
+        types = {"token_type_ids": token_types(tokens, len(ids))} if token_types else {}
+        return model(input_ids=tokens, **{k: v for k, v in inputs.items() if k in TAKEN}, **types).logits[0]
 
     np.save(directory / "logits.npy", run([]).float().numpy())
     greedy = []
     for _ in range(N_GREEDY):
         greedy.append(int(run(greedy)[-1].argmax()))
-    (directory / "tokens.json").write_text(json.dumps({"tokens": tokens, "greedy": greedy}) + "\n")
-    write_tokenizer(directory, model.config.text_config.vocab_size, special or {image_token: "<image>"})
+    answers = {"tokens": ids if marked else tokens, "greedy": greedy, "pictures": len(files),
+               "second": len(ids) - 2 - (len(shown[-1]) - shown[-1].index(image_token)) if len(files) > 1 else 0}
+    special = special or {image_token: "<image>"}
+    if marked:
+        answers["prompt"] = "".join(special.get(i, chr(0x100 + i)) for i in tokens)
+    (directory / "tokens.json").write_text(json.dumps(answers, ensure_ascii=False) + "\n")
+    write_tokenizer(directory, model.config.text_config.vocab_size, special)
+
+
+TAKEN = {"pixel_values", "image_sizes", "batch_num_images", "pixel_attention_mask", "spatial_shapes"}
 
 
 def clip():
@@ -191,17 +204,106 @@ def llava():
     speaker("llava", t.LlavaForConditionalGeneration(config), t.CLIPImageProcessor(**CLIP_PIXELS), 90, 16)
 
 
+def counted(model, token, *keys):
+    """The processor's pictures as `token`, as often as the model has rows for each."""
+    return lambda inputs: [[token] * len(rows) for rows in model.get_image_features(**{k: inputs[k] for k in keys}).pooler_output]
+
+
+def tile_sizes(side, *grids):
+    return [[side * h, side * w] for h, w in grids]
+
+
+def llava_next():
+    pinpoints = tile_sizes(28, (1, 2), (2, 1), (2, 2))
+    config = t.LlavaNextConfig(vision_config=t.CLIPVisionConfig(**CLIP_VISION), text_config=t.MistralConfig(**TEXT), image_token_index=90,
+                               image_seq_length=16, image_grid_pinpoints=pinpoints)
+    model = t.LlavaNextForConditionalGeneration(config)
+    speaker("llava_next", model, t.LlavaNextImageProcessor(**CLIP_PIXELS, image_grid_pinpoints=pinpoints), 90,
+            counted(model, 90, "pixel_values", "image_sizes"))
+
+
+def llava_onevision():
+    """Two pictures, which are not cut; and in llava_onevision_tiles one, in so many tiles that its grid is shrunk."""
+    pinpoints = tile_sizes(28, (1, 1), (1, 2), (2, 1), (3, 5))
+    text = t.Qwen2Config(**TEXT, tie_word_embeddings=True)
+    for name, files in (("llava_onevision", PICTURES), ("llava_onevision_tiles", PICTURES[:1])):
+        config = t.LlavaOnevisionConfig(vision_config=t.SiglipVisionConfig(**VISION, vision_use_head=False), text_config=text,
+                                        image_token_index=90, image_grid_pinpoints=pinpoints)
+        model = t.LlavaOnevisionForConditionalGeneration(config)
+        processor = t.LlavaOnevisionImageProcessor(size={"height": 28, "width": 28}, image_grid_pinpoints=pinpoints)
+        speaker(name, model, processor, 90, counted(model, 90, "pixel_values", "image_sizes", "batch_num_images"), files=files)
+
+
+def paligemma():
+    text = t.GemmaConfig(**TEXT, head_dim=8)
+    config = t.PaliGemmaConfig(vision_config=t.SiglipVisionConfig(**VISION, vision_use_head=False, projection_dim=32), text_config=text,
+                               image_token_index=90, projection_dim=32)
+    speaker("paligemma", t.PaliGemmaForConditionalGeneration(config), t.SiglipImageProcessor(size={"height": 28, "width": 28}), 90, 16,
+            token_types=lambda tokens, n: (torch.arange(tokens.shape[1]) >= n).long()[None])
+
+
+INTERNVL = {88: "<img>", 89: "</img>", 90: "<IMG_CONTEXT>"}
+
+
+def internvl():
+    """internvl_rms: the encoder of the largest ones."""
+    for name, more in (("internvl", {}), ("internvl_rms", {"norm_type": "rms_norm", "use_qk_norm": True, "attention_bias": True})):
+        vision = t.InternVLVisionConfig(**{**VISION, "image_size": [28, 28], "patch_size": [7, 7]}, **more)
+        text = t.Qwen2Config(**TEXT) if not more else t.Qwen3Config(**TEXT, head_dim=8)
+        config = t.InternVLConfig(vision_config=vision, text_config=text, image_token_id=90, image_seq_length=4)
+        processor = t.GotOcr2ImageProcessor(size={"height": 28, "width": 28}, crop_to_patches=True, min_patches=1, max_patches=4)
+        shown = lambda inputs: [[88] + [90] * (4 * int(n)) + [89] for n in inputs["num_patches"]]
+        speaker(name, t.InternVLForConditionalGeneration(config), processor, 90, shown, special=INTERNVL)
+
+
+def split_text(inputs, n, around=91, whole=92, end=95):
+    """Idefics 3's text, of n rows for each tile."""
+    texts = []
+    for rows, cols in zip(inputs["rows"].flatten().tolist(), inputs["cols"].flatten().tolist()):
+        text = []
+        for r in range(rows):
+            for c in range(cols):
+                text += [around, 96 + 4 * r + c] + [90] * n
+            text += [end]
+        texts.append(text + ([end] if rows else []) + [around, whole] + [90] * n + [around])
+    return texts
+
+
+def idefics3():
+    marks = {96 + 4 * r + c: f"<row_{r + 1}_col_{c + 1}>" for r in range(4) for c in range(4)}
+    special = {90: "<image>", 91: "<fake_token_around_image>", 92: "<global-img>", 95: "\n", **marks}
+    text = t.LlamaConfig(**{**TEXT, "vocab_size": 112})
+    for name, kind, more in (("idefics3", "Idefics3", {}), ("smolvlm", "SmolVLM", {})):
+        config = getattr(t, kind + "Config")(vision_config=getattr(t, kind + "VisionConfig")(**VISION), text_config=text, image_token_id=90,
+                                             scale_factor=2, **more)
+        processor = getattr(t, kind + "ImageProcessor")(size={"longest_edge": 56}, max_image_size={"longest_edge": 28})
+        processor_with = lambda images, return_tensors: processor(images=images, return_tensors=return_tensors, return_row_col_info=True)
+        model = getattr(t, kind + "ForConditionalGeneration")(config)
+        speaker(name, model, Saved(processor, processor_with), 90, lambda inputs: split_text(inputs, 4), special=special)
+
+
+class Saved:
+    """A processor that is called in another way."""
+    def __init__(self, processor, call):
+        self.save_pretrained, self.call = processor.save_pretrained, call
+
+    def __call__(self, **inputs):
+        out = self.call(**inputs)
+        return {k: v if torch.is_tensor(v) else torch.tensor(v) for k, v in out.items()}
+
+
 def gemma3():
     text = t.Gemma3TextConfig(**TEXT, head_dim=8, query_pre_attn_scalar=8, sliding_window=24, sliding_window_pattern=2,
                               layer_types=["sliding_attention", "full_attention"])
     vision = t.SiglipVisionConfig(**VISION, vision_use_head=False)
     config = t.Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=90)
     processor = t.Gemma3ImageProcessor(size={"height": 28, "width": 28}, do_pan_and_scan=False)
-    speaker("gemma3", t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=True,
+    speaker("gemma3", t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=lambda tokens, n: (tokens == 90).long(),
             special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
 
 
-ALL = [clip, clip_pair, siglip, siglip_pair, vit, vit_model, dinov2, llava, gemma3]
+ALL = [clip, clip_pair, siglip, siglip_pair, vit, vit_model, dinov2, llava, llava_next,
+       llava_onevision, paligemma, internvl, idefics3, gemma3]
 
 if __name__ == "__main__":
     draw()
