@@ -97,11 +97,11 @@ def pair(name, model, processor, labels, special, around=None):
     model.logit_scale.data.fill_(1.7)
     save(directory, model, processor)
     tokens = [1, 5, 17, 90, 23, 95]
-    pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
+    seen = {k: v for k, v in processor(images=pictures(), return_tensors="pt").items() if torch.is_tensor(v)}
     vector = lambda f, **inputs: (lambda o: o if torch.is_tensor(o) else o.pooler_output)(f(**inputs)).float().numpy()
-    np.save(directory / "rows.npy", vector(model.get_image_features, pixel_values=pixels))
+    np.save(directory / "rows.npy", vector(model.get_image_features, **seen))
     np.save(directory / "text.npy", vector(model.get_text_features, input_ids=torch.tensor([tokens])))
-    scores = [model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits_per_image[:, 0] for ids in labels]
+    scores = [model(input_ids=torch.tensor([ids]), **seen).logits_per_image[:, 0] for ids in labels]
     np.save(directory / "scores.npy", torch.stack(scores, 1).float().numpy())
     (directory / "tokens.json").write_text(json.dumps({"tokens": tokens}) + "\n")
     (directory / "labels.json").write_text(json.dumps([text_of(ids) for ids in LABELS], ensure_ascii=False) + "\n")
@@ -170,6 +170,18 @@ def siglip_pair():
                               max_position_embeddings=12)
     config = t.SiglipConfig(text_config=text.to_dict(), vision_config=t.SiglipVisionConfig(**VISION).to_dict())
     pair("siglip_pair", t.SiglipModel(config), t.SiglipImageProcessor(size={"height": 28, "width": 28}),
+         [ids + [1] * (12 - len(ids)) for ids in LABELS], {1: "</s>"})
+
+
+SIGLIP2 = {k: v for k, v in VISION.items() if k != "image_size"}
+
+
+def siglip2():
+    """Pictures of their own sizes, of at most 20 patches; positions are learned for 25."""
+    text = t.Siglip2TextConfig(vocab_size=96, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+                               max_position_embeddings=12)
+    config = t.Siglip2Config(text_config=text.to_dict(), vision_config=t.Siglip2VisionConfig(**SIGLIP2, num_patches=25).to_dict())
+    pair("siglip2", t.Siglip2Model(config), t.Siglip2ImageProcessor(patch_size=7, max_num_patches=20),
          [ids + [1] * (12 - len(ids)) for ids in LABELS], {1: "</s>"})
 
 
@@ -302,7 +314,7 @@ def gemma3():
             special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
 
 
-ALL = [clip, clip_pair, siglip, siglip_pair, vit, vit_model, dinov2, llava, llava_next,
+ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, llava, llava_next,
        llava_onevision, paligemma, internvl, idefics3, gemma3]
 
 if __name__ == "__main__":
