@@ -12,6 +12,7 @@ The pictures are in tests/golden/vision/, drawn here.
 import json
 import pathlib
 import sys
+import zlib
 
 import numpy as np
 import torch
@@ -63,6 +64,30 @@ def write_tokenizer(directory, n, special, around=None):
     tokenizer.add_special_tokens([AddedToken(text, special=True) for text in special.values()])
     tokenizer.decoder = decoders.Fuse()
     tokenizer.save(str(directory / "tokenizer.json"))
+
+
+def pixel_sum(processor, picture):
+    """The CRC-32 of the numbers that a model is given of a picture: tile after tile, [channel, y, x]."""
+    seen = processor(images=[[picture]], return_tensors="pt")
+    values = seen["pixel_values"].float()
+    if "spatial_shapes" in seen or "pixel_attention_mask" in seen and values.dim() == 3:  # rows of patches, padded
+        p = processor.patch_size if hasattr(processor, "patch_size") else processor.encoder_patch_size
+        tiles = [v[:h * w].reshape(h, w, p, p, 3).permute(4, 0, 2, 1, 3) for v, (h, w) in zip(values, seen["spatial_shapes"].tolist())]
+        return zlib.crc32(b"".join(tile.contiguous().numpy().tobytes() for tile in tiles))
+    return zlib.crc32(values.contiguous().numpy().tobytes())
+
+
+def pixels():
+    """pixels.json: of each folder, of both pictures, by both back-ends that the reference has."""
+    out = {}
+    for directory in sorted(OUT.iterdir()):
+        if not (directory / "preprocessor_config.json").exists():
+            continue
+        settings = json.loads((directory / "preprocessor_config.json").read_text())
+        name = settings["image_processor_type"]
+        out[directory.name] = {backend: [pixel_sum(kind.from_pretrained(directory), p) for p in pictures()]
+                               for backend, kind in (("torchvision", getattr(t, name)), ("pillow", getattr(t, name + "Pil", None))) if kind}
+    (OUT / "pixels.json").write_text(json.dumps(out).replace("}, ", "},\n ") + "\n")
 
 
 VISION = dict(hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=2, image_size=28, patch_size=7)
@@ -322,3 +347,4 @@ if __name__ == "__main__":
     for make in ALL:
         if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
             make()
+    pixels()
