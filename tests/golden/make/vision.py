@@ -319,6 +319,29 @@ def idefics3():
         speaker(name, model, Saved(processor, processor_with), 90, lambda inputs: split_text(inputs, 4), special=special)
 
 
+def lfm2_vl():
+    """One picture in tiles, and one alone."""
+    special = {86: "<|image_start|>", 87: "<|image_end|>", 88: "<|img_thumbnail|>", 90: "<image>",
+               **{91 + r: f"<|img_row_{r + 1}_col_1|>" for r in range(2)}, **{93 + r: f"<|img_row_{r + 1}_col_2|>" for r in range(2)}}
+    text = t.Lfm2Config(**{**TEXT, "num_hidden_layers": 3, "intermediate_size": 60}, full_attn_idxs=[1], block_multiple_of=8)
+    config = t.Lfm2VlConfig(vision_config=t.Siglip2VisionConfig(**SIGLIP2, num_patches=25, vision_use_head=False), text_config=text,
+                            image_token_id=90, projector_hidden_size=40)
+    processor = t.Lfm2VlImageProcessor(encoder_patch_size=7, tile_size=28, min_image_tokens=4, max_image_tokens=6, max_tiles=4,
+                                       max_pixels_tolerance=1.8)
+
+    def texts(inputs):
+        out = []
+        for rows, cols, (h, w) in zip(inputs["image_rows"].flatten().tolist(), inputs["image_cols"].flatten().tolist(),
+                                      inputs["image_sizes"].reshape(-1, 2).tolist()):
+            whole = [90] * (h // 14 * (w // 14))
+            tiles = [x for r in range(rows) for c in range(cols) for x in [91 + r + 2 * c] + [90] * 4]
+            out.append([86] + (tiles + [88] if rows * cols > 1 else []) + whole + [87])
+        return out
+
+    call = lambda images, return_tensors: processor(images=images, return_tensors=return_tensors, return_row_col_info=True)
+    speaker("lfm2_vl", t.Lfm2VlForConditionalGeneration(config), Saved(processor, call), 90, texts, special=special)
+
+
 class Saved:
     """A processor that is called in another way."""
     def __init__(self, processor, call):
@@ -340,7 +363,7 @@ def gemma3():
 
 
 ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, llava, llava_next,
-       llava_onevision, paligemma, internvl, idefics3, gemma3]
+       llava_onevision, paligemma, internvl, idefics3, lfm2_vl, gemma3]
 
 if __name__ == "__main__":
     draw()
