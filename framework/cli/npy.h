@@ -11,4 +11,8 @@
  * appended to. */
 viv_status npy_begin(struct buf *out, uint64_t rows, uint64_t columns, float **data, struct error *err);
 
+/* The same for 2 to 4 dimensions. */
+viv_status npy_begin_array(struct buf *out, const uint64_t *shape, uint32_t n_dims, float **data,
+                           struct error *err);
+
 #endif

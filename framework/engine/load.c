@@ -66,6 +66,13 @@ static uint64_t made_for(const viv_model *m)
     return size_max(said, stretched(m->expansion));
 }
 
+/* Of the graph, unless said: more where rows see each other both ways, for these must come in one step. */
+static uint64_t step_rows(const viv_model *m)
+{
+    const struct value *rows = expansion_param(m->expansion, "step_rows");
+    return rows && rows->kind == VALUE_INT && rows->i > 0 ? (uint64_t)rows->i : DEFAULT_MAX_ROWS;
+}
+
 viv_status model_open(const struct model_options *options, const char *name, viv_model **out, struct error *err)
 {
     viv_model *m = calloc(1, sizeof *m);
@@ -87,8 +94,7 @@ viv_status model_open(const struct model_options *options, const char *name, viv
     for (uint32_t i = 0; i < N_STACKS; i++)
         m->stacks[i].max_rows = i < MAX_NAMED_STACKS ? MAX_STACK_ROWS : m->context;
     if (!m->graph->stacks[STACK_GRAPH].whole_sequences)
-        m->stacks[STACK_GRAPH].max_rows =
-            size_min(options->max_rows ? options->max_rows : DEFAULT_MAX_ROWS, m->context);
+        m->stacks[STACK_GRAPH].max_rows = size_min(options->max_rows ? options->max_rows : step_rows(m), m->context);
     *out = m;
     return VIV_OK;
 }

@@ -20,7 +20,7 @@ static viv_status named(const struct pictures *p, viv_status status, const char 
 const viv_pictures *pictures_of(const struct architecture *a)
 {
     const viv_pictures *table = a->class->get_ext ? a->class->get_ext(VIV_ARCHITECTURE_PICTURES) : NULL;
-    return table && VIV_HAS(table, viv_pictures, pixels) && table->place && table->pixels ? table : NULL;
+    return table && VIV_HAS(table, viv_pictures, look) && table->place && table->look ? table : NULL;
 }
 
 viv_status pictures_none(const viv_model *m, struct error *err)
@@ -65,11 +65,11 @@ viv_status pictures_place(struct pictures *p, const viv_request *request, viv_se
     return named(p, status, "pictures.place", err);
 }
 
-viv_status pictures_pixels(struct pictures *p, const viv_part *picture, viv_pixels *out, struct error *err)
+viv_status pictures_look(struct pictures *p, const viv_part *picture, viv_look *out, struct error *err)
 {
-    *out = (viv_pixels){.struct_size = sizeof *out};
-    const struct trail before = trail_enter(p->architecture.plugin, "pictures.pixels");
-    const viv_status status = p->table->pixels(p->instance, picture, out);
+    *out = (viv_look){.struct_size = sizeof *out};
+    const struct trail before = trail_enter(p->architecture.plugin, "pictures.look");
+    const viv_status status = p->table->look(p->instance, picture, out);
     trail = before;
-    return named(p, status, "pictures.pixels", err);
+    return named(p, status, "pictures.look", err);
 }

@@ -25,6 +25,6 @@ void pictures_close(struct pictures *p); /* accepts a zeroed struct */
 /* Places the rows of the request's pictures in the sequence; *ids: of its prompt, with as many for each picture. */
 viv_status pictures_place(struct pictures *p, const viv_request *request, viv_sequence *s, const int32_t **ids,
                           uint64_t *n, struct error *err);
-viv_status pictures_pixels(struct pictures *p, const viv_part *picture, viv_pixels *out, struct error *err);
+viv_status pictures_look(struct pictures *p, const viv_part *picture, viv_look *out, struct error *err);
 
 #endif

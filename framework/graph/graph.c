@@ -419,6 +419,25 @@ viv_status graph_reshape(const struct graph_node *n, viv_grid *grid, struct erro
     return status == VIV_OK ? status : graph_at_node(err, n->spec);
 }
 
+/* Through all layers up to a level. */
+static viv_status reshape_to(const struct graph *g, const struct graph_stack *s, uint32_t level, viv_grid *grid,
+                             struct error *err)
+{
+    if (level == s->first_level)
+        return VIV_OK;
+    const viv_status status = reshape_to(g, s, g->levels[level].from, grid, err);
+    return status == VIV_OK ? graph_reshape(g->levels[level].node, grid, err) : status;
+}
+
+viv_status graph_stack_grid(const struct graph *g, enum stack_id id, viv_grid *grid, struct error *err)
+{
+    uint64_t rows;
+    if (!graph_grid_rows(grid, &rows))
+        return error_set(err, VIV_EINVAL, "rows that are no grid, or too many, cannot enter %s",
+                         g->expansion->stacks[id].name);
+    return reshape_to(g, &g->stacks[id], g->stacks[id].output_level, grid, err);
+}
+
 int graph_stack_named(const struct graph *g, const char *name)
 {
     for (int id = 0; id < N_STACKS; id++) {

@@ -111,6 +111,8 @@ bool graph_lengths_alike(const struct graph *g, struct graph_length a, struct gr
 
 /* The grid of a layer's output rows, for one of its input rows; the same where it does not change them. */
 viv_status graph_reshape(const struct graph_node *n, viv_grid *grid, struct error *err);
+/* The grid of the rows that leave a stack, for that of the rows that enter it. */
+viv_status graph_stack_grid(const struct graph *g, enum stack_id id, viv_grid *grid, struct error *err);
 /* Rows of a grid; false: it has none, more than 2^32, or contradicts itself. */
 bool graph_grid_rows(const viv_grid *grid, uint64_t *n);
 /* The stack of this name, or -1. */

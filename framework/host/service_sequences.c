@@ -115,6 +115,16 @@ static uint64_t next_rows(const viv_sequence *sequence, uint64_t n, uint64_t mos
     return sequence_next_rows(sequence, n, most);
 }
 
+static viv_status stack_grid(viv_model *model, const char *stack, viv_grid *grid)
+{
+    struct error err;
+    const struct graph *g = model_graph(model);
+    const int id = graph_stack_named(g, stack);
+    const viv_status status = id < 0 ? error_set(&err, VIV_ENOTFOUND, "no stack is named '%s'", stack)
+                                     : graph_stack_grid(g, (enum stack_id)id, grid, &err);
+    return leave(&err, status);
+}
+
 static const viv_sequences sequences = {
     .struct_size = sizeof(viv_sequences),
     .output_dim = output_dim,
@@ -134,6 +144,7 @@ static const viv_sequences sequences = {
     .stack_output = stack_output,
     .place = place,
     .next_rows = next_rows,
+    .stack_grid = stack_grid,
 };
 
 const struct service service_sequences = {.id = VIV_SERVICE_SEQUENCES, .table = &sequences};

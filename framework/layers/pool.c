@@ -1,11 +1,12 @@
-/* pool.c - y[r] = one vector for the sequence of row r: its first row, the mean, or its last row
+/* pool.c - y[r] = one vector for the sequence of row r: its first row, the mean, its last row, or the mean of its grid
  *
  *   x, y:  [n_rows, dim]      all rows of a sequence get the same, so that any of them can be the output row */
 #include "layers/description.h"
 
+#include <stdbool.h>
 #include <string.h>
 
-enum pool_by { BY_CLS, BY_MEAN, BY_LAST };
+enum pool_by { BY_CLS, BY_MEAN, BY_LAST, BY_GRID };
 
 struct pool {
     const viv_kernels *kernels;
@@ -15,7 +16,9 @@ struct pool {
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_CHOICE, VIV_ATTR_REQUIRED, "by",
-             .doc = "the first row (that of [CLS]), the mean of all, the last row", .choices = "cls|mean|last"),
+             .doc = "the first row (that of [CLS]), the mean of all, the last row, the mean of a picture's patches "
+                    "without rows before and behind",
+             .choices = "cls|mean|last|grid"),
     NULL};
 
 static viv_status infer(void *layer, viv_infer *b)
@@ -48,12 +51,15 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     (void)phase;
     for (uint64_t s = first; s < end; s++) {
         const viv_span *span = e->spans[s];
+        const bool mean = l->by == BY_MEAN || l->by == BY_GRID;
+        const uint64_t begin = l->by == BY_GRID ? span->grid->before : l->by == BY_LAST ? span->n_rows - 1 : 0,
+                       last = mean ? span->n_rows - (l->by == BY_GRID ? span->grid->after : 0) : begin + 1;
         const float *x = e->in[0] + span->first_row * l->dim;
-        memcpy(y, l->by == BY_LAST ? x + (span->n_rows - 1) * l->dim : x, l->dim * sizeof *y);
-        for (uint64_t r = 1; l->by == BY_MEAN && r < span->n_rows; r++)
+        memcpy(y, x + begin * l->dim, l->dim * sizeof *y);
+        for (uint64_t r = begin + 1; r < last; r++)
             l->kernels->add(y, y, x + r * l->dim, l->dim);
-        for (uint64_t j = 0; l->by == BY_MEAN && j < l->dim; j++)
-            y[j] /= (float)span->n_rows;
+        for (uint64_t j = 0; mean && j < l->dim; j++)
+            y[j] /= (float)(last - begin);
         for (uint64_t r = 0; r < span->n_rows; r++)
             memcpy(e->out + (span->first_row + r) * l->dim, y, l->dim * sizeof *y);
     }
@@ -63,7 +69,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
 static int32_t describe(const void *layer, uint32_t i, char attribute[VIV_DESCRIPTION_ATTRIBUTE],
                         char text[VIV_DESCRIPTION_TEXT])
 {
-    static const char *const by[] = {"the first token", "the mean of all", "the last token"};
+    static const char *const by[] = {"the first token", "the mean of all", "the last token", "the mean of patches"};
     const struct pool *l = layer;
     return i == 0 && description_put(attribute, text, "pooling", "%s", by[l->by]);
 }

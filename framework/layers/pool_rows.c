@@ -1,10 +1,14 @@
-/* pool_rows.c - y[i, j] = the mean of x over s x t neighbours in a grid, or over as many as leave `to` rows
+/* pool_rows.c - y[i, j] = the mean of x over s x t neighbours in a grid, or over as many as leave `to` rows; or, of
+ * a grid of h x w with r = sqrt(h w / most) above `slack`, x at the places of a grid of floor(h / r) x floor(w /
+ * r), between its own by linear interpolation (resample.h)
  *
  *   x:  [n_rows, dim]
- *   y:  [n_rows / (s t), dim] */
+ *   y:  [n_rows / (s t), dim], or about `most` rows */
 #include "layers/grid.h"
+#include "layers/resample.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -17,13 +21,19 @@ struct pool_rows {
     const viv_host *host;
     const viv_kernels *kernels;
     struct sides by; /* neighbours that become one; 0: as many as leave `to` */
-    uint64_t to, dim;
+    uint64_t to, most, dim;
+    double slack;
 };
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_INTS, 0, "by", .doc = "lines and columns that become one: [4, 4]", .min = 1, .max = 1024),
     VIV_ATTR(VIV_ATTR_INT, 0, "to", .doc = "instead: rows that are left of a square grid, a square number",
              .min = 1, .max = 1 << 20),
+    VIV_ATTR(VIV_ATTR_INT, 0, "most",
+             .doc = "instead: about so many rows that are left of a grid of more, by linear interpolation",
+             .min = 1, .max = 1 << 30),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "slack", .doc = "with most: sides that are less than this times too long stay",
+             .default_value = 1, .min = 1, .max = 1024),
     NULL};
 
 static viv_status infer(void *layer, viv_infer *b)
@@ -33,9 +43,11 @@ static viv_status infer(void *layer, viv_infer *b)
     const int64_t *by = b->get_ints(b, "by", &n);
     l->host = b->host;
     l->to = (uint64_t)b->get_int(b, "to");
+    l->most = (uint64_t)b->get_int(b, "most");
+    l->slack = b->get_float(b, "slack");
     l->dim = b->out_dim = b->in_dims[0];
-    if (n ? n != 2 || l->to : !l->to)
-        return viv_fail(b->host, VIV_EINVAL, "expected either 'by', lines and columns, or 'to'");
+    if ((n > 0) + (l->to > 0) + (l->most > 0) != 1 || (n && n != 2))
+        return viv_fail(b->host, VIV_EINVAL, "expected one of 'by', lines and columns, 'to' and 'most'");
     if (n)
         l->by = (struct sides){(uint64_t)by[0], (uint64_t)by[1]};
     return VIV_OK;
@@ -45,6 +57,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct pool_rows *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    p->worker_workspace = l->most ? l->dim * sizeof(float) : 0;
     return VIV_OK;
 }
 
@@ -60,9 +73,31 @@ static struct sides neighbours(const struct pool_rows *l, const viv_grid *grid)
     return square ? (struct sides){grid->height / side, grid->width / side} : (struct sides){0, 0};
 }
 
+/* a // b of Python */
+static uint64_t floor_quotient(uint64_t a, double b)
+{
+    return (uint64_t)rint(((double)a - fmod((double)a, b)) / b);
+}
+
+static viv_status shrink(const struct pool_rows *l, viv_grid *grid)
+{
+    const double ratio = sqrt((double)grid->height * (double)grid->width / (double)l->most);
+    if (grid->before || grid->after)
+        return viv_fail(l->host, VIV_ESHAPE, "shrinks a grid that has %" PRIu64 " rows besides: expected none",
+                        grid->before + grid->after);
+    if (ratio > l->slack) {
+        grid->height = viv_max(floor_quotient(grid->height, ratio), 1);
+        grid->width = viv_max(floor_quotient(grid->width, ratio), 1);
+    }
+    grid->block = 1;
+    return VIV_OK;
+}
+
 static viv_status reshape(const void *layer, viv_grid *grid)
 {
     const struct pool_rows *l = layer;
+    if (l->most)
+        return shrink(l, grid);
     const struct sides by = neighbours(l, grid);
     if (!by.height)
         return viv_fail(l->host, VIV_ESHAPE,
@@ -79,6 +114,40 @@ static viv_status reshape(const void *layer, viv_grid *grid)
     return VIV_OK;
 }
 
+static const float *row_of(const struct pool_rows *l, const viv_exec *e, const viv_span *span, struct place at)
+{
+    return e->in[0] + (span->first_row + grid_row(span->grid, at)) * l->dim;
+}
+
+/* y, which is zero, becomes the mean of the neighbours of a place. */
+static void take_mean(const struct pool_rows *l, const viv_exec *e, const viv_span *span, struct place to, float *y)
+{
+    const struct sides by = neighbours(l, span->grid);
+    for (uint64_t i = 0; i < by.height; i++)
+        for (uint64_t j = 0; j < by.width; j++) {
+            const struct place from = {to.frame, to.y * by.height + i, to.x * by.width + j};
+            l->kernels->add(y, y, row_of(l, e, span, from), l->dim);
+        }
+    l->kernels->scale(y, y, 1 / (float)(by.height * by.width), l->dim);
+}
+
+/* y, which is zero, becomes what lies between the rows at a place. */
+static void interpolate(const struct pool_rows *l, const viv_exec *e, const viv_span *span, struct place to,
+                        float *y)
+{
+    static const struct resample how = {.method = RESAMPLE_LINEAR};
+    struct tap lines[2], columns[2];
+    float *part = e->scratch;
+    resample_taps(&how, span->grid->height, span->out_grid->height, to.y, lines);
+    resample_taps(&how, span->grid->width, span->out_grid->width, to.x, columns);
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 2; j++) {
+            const struct place from = {to.frame, lines[i].at, columns[j].at};
+            l->kernels->scale(part, row_of(l, e, span, from), lines[i].weight * columns[j].weight, l->dim);
+            l->kernels->add(y, y, part, l->dim);
+        }
+}
+
 static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, uint64_t first, uint64_t end)
 {
     const struct pool_rows *l = layer;
@@ -87,16 +156,9 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
         uint64_t row = t;
         const viv_span *span = grid_span_of(e, &row);
         const struct place to = grid_place(span->out_grid, row);
-        const struct sides by = neighbours(l, span->grid);
         float *y = e->out + t * l->dim;
         memset(y, 0, l->dim * sizeof *y);
-        for (uint64_t i = 0; i < by.height; i++)
-            for (uint64_t j = 0; j < by.width; j++) {
-                const struct place from = {to.frame, to.y * by.height + i, to.x * by.width + j};
-                const uint64_t at = span->first_row + grid_row(span->grid, from);
-                l->kernels->add(y, y, e->in[0] + at * l->dim, l->dim);
-            }
-        l->kernels->scale(y, y, 1 / (float)(by.height * by.width), l->dim);
+        (l->most ? interpolate : take_mean)(l, e, span, to, y);
     }
     return VIV_OK;
 }
@@ -104,7 +166,7 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
 const viv_layer_class layer_pool_rows = {
     .struct_size = sizeof(viv_layer_class),
     .name = "pool_rows",
-    .summary = "Takes the mean of neighbours in a grid of rows.",
+    .summary = "Makes fewer rows of a grid: means of neighbours, or interpolation.",
     .attrs = attrs,
     .instance_size = sizeof(struct pool_rows),
     .infer = infer,

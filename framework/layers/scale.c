@@ -1,17 +1,24 @@
-/* scale.c - y = factor * x, of all rows or of those that came as tokens
+/* scale.c - y = factor * weight * x + shift, feature by feature (layer scale: Touvron et al. 2021); of all rows, or
+ * of those that came as tokens
  *
- *   x, y:  [n_rows, dim]                                                                                  */
+ *   x, y:           [n_rows, dim]
+ *   weight, shift:  [dim]                                                                                 */
 #include "layers/layer.h"
+
+#include <stdbool.h>
 
 struct scale {
     const viv_kernels *kernels;
+    const float *weight, *shift; /* each or NULL */
     uint64_t dim;
     float factor;
     int32_t tokens;
 };
 
 static const viv_attr *const attrs[] = {
-    VIV_ATTR(VIV_ATTR_FLOAT, VIV_ATTR_REQUIRED, "factor", .doc = "what every feature is multiplied by"),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "factor", .doc = "what every feature is multiplied by", .default_value = 1),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "weight", .doc = "a factor for each feature"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "shift", .doc = "an addend for each feature"),
     VIV_ATTR(VIV_ATTR_BOOL, 0, "tokens",
              .doc = "rows that came as vectors, such as those of pictures, stay as they are"),
     NULL};
@@ -22,13 +29,18 @@ static viv_status infer(void *layer, viv_infer *b)
     l->factor = (float)b->get_float(b, "factor");
     l->tokens = (int32_t)b->get_int(b, "tokens");
     l->dim = b->out_dim = b->in_dims[0];
-    return VIV_OK;
+    if (!b->is_set(b, "factor") && !b->is_set(b, "weight") && !b->is_set(b, "shift"))
+        return viv_fail(b->host, VIV_EINVAL, "expected at least one of 'factor', 'weight' and 'shift'");
+    const viv_status status = b->want_weight(b, "weight", 1, &l->dim);
+    return status == VIV_OK ? b->want_weight(b, "shift", 1, &l->dim) : status;
 }
 
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct scale *l = layer;
     l->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);
+    l->weight = p->weight_f32(p, "weight");
+    l->shift = p->weight_f32(p, "shift");
     return VIV_OK;
 }
 
@@ -36,12 +48,15 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
 {
     const struct scale *l = layer;
     (void)phase;
-    if (!l->tokens || !e->vectors) {
-        l->kernels->scale(e->out + first * l->dim, e->in[0] + first * l->dim, l->factor, (end - first) * l->dim);
-        return VIV_OK;
+    for (uint64_t r = first; r < end; r++) {
+        const bool stays = l->tokens && e->vectors && e->vectors[r];
+        float *y = e->out + r * l->dim;
+        l->kernels->scale(y, e->in[0] + r * l->dim, stays ? 1 : l->factor, l->dim);
+        for (uint64_t j = 0; !stays && l->weight && j < l->dim; j++)
+            y[j] *= l->weight[j];
+        if (!stays && l->shift)
+            l->kernels->add(y, y, l->shift, l->dim);
     }
-    for (uint64_t r = first; r < end; r++)
-        l->kernels->scale(e->out + r * l->dim, e->in[0] + r * l->dim, e->vectors[r] ? 1 : l->factor, l->dim);
     return VIV_OK;
 }
 
@@ -49,7 +64,7 @@ const viv_layer_class layer_scale = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_IN_PLACE,
     .name = "scale",
-    .summary = "Multiplies every feature by a constant.",
+    .summary = "Multiplies features by a constant or by learned factors, and may add learned addends.",
     .attrs = attrs,
     .instance_size = sizeof(struct scale),
     .infer = infer,

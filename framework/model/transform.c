@@ -363,13 +363,14 @@ static viv_status keep(viv_model *m, const struct weight *w, struct tensor_view 
 viv_status tensor_view_of(const viv_model *m, struct tensor_view *p, const viv_tensor *t, uint64_t part,
                           uint64_t n_parts, struct error *err)
 {
-    if (t->dl.ndim < 1 || t->dl.ndim >= MAX_DIMS)
+    const bool is_number = t->dl.ndim == 0 && n_parts == 1; /* which is a list of one */
+    if (!is_number && (t->dl.ndim < 1 || t->dl.ndim >= MAX_DIMS))
         return error_set(err, VIV_ESHAPE, "tensor '%s' has %d dimensions", t->name, t->dl.ndim);
     *p = (struct tensor_view){t->dl.data,
                               false,
                               t->dtype,
-                              (uint32_t)t->dl.ndim,
-                              {0},
+                              is_number ? 1 : (uint32_t)t->dl.ndim,
+                              {1},
                               t->nbytes / n_parts,
                               packed_order(&m->checkpoint, t)};
     for (int32_t d = 0; d < t->dl.ndim; d++)

@@ -11,13 +11,28 @@ extern "C" {
 
 #define VIV_ARCHITECTURE_PICTURES "viv.pictures/0"
 
-/* The pictures that a model is given for one: tiles, frames, or one alone. */
-typedef struct viv_pixels {
-    uint32_t struct_size, n; /* all of one size */
-    uint32_t channels, height, width, reserved;
-    const float *values; /* [n, channels, height, width] */
-    uint64_t n_rows;     /* that stand for it in a text */
-} viv_pixels;
+enum {
+    VIV_VIEW_WHOLE = 1 /* it shows the whole picture, besides views that show parts of it */
+};
+
+/* The picture as it is resized, padded or cropped, and cut into tiles of one size, line by line. */
+typedef struct viv_view {
+    uint32_t struct_size, flags;
+    uint32_t lines, columns; /* of tiles */
+    uint32_t height, width;  /* of a tile, in pixels */
+    uint32_t patch, reserved; /* the side of a patch, in pixels */
+    const uint8_t *pixels;   /* [lines * height, columns * width, 3] red, green, blue */
+    const float *values;     /* [lines * columns, 3, height, width] what the model computes with */
+    uint64_t n_rows;         /* that stand for it in a text */
+} viv_view;
+
+/* What a model is given of a picture. */
+typedef struct viv_look {
+    uint32_t struct_size, n_views;
+    uint32_t height, width; /* of the picture */
+    const viv_view *const *views; /* [n_views] in the order in which the model gets them */
+    uint64_t n_rows;        /* of all of them */
+} viv_look;
 
 typedef struct viv_pictures {
     uint32_t struct_size, flags;
@@ -29,7 +44,7 @@ typedef struct viv_pictures {
                         const int32_t **ids, uint64_t *n, uint64_t *n_answer);
     /* What the model is given of a picture. It lives until the next call, or until the instance is closed.
      * [setup: after open] */
-    viv_status (*pixels)(void *instance, const viv_part *picture, viv_pixels *pixels);
+    viv_status (*look)(void *instance, const viv_part *picture, viv_look *look);
 } viv_pictures;
 
 #ifdef __cplusplus

@@ -60,7 +60,8 @@ enum {
 typedef struct viv_placement {
     uint32_t struct_size, flags;
     uint64_t first, n_rows;
-    const float *const *vectors; /* [n_rows] each of as many features as the embedding gives; NULL: they stay tokens */
+    /* [n_rows] each of as many features as the embedding gives, or NULL for a row that stays a token; NULL: all do */
+    const float *const *vectors;
     uint8_t identity[16];        /* a hash of what they stand for: rows of another one are not the same (reuse_prefix) */
 } viv_placement;
 
@@ -122,6 +123,10 @@ typedef struct viv_sequences {
     /* How many of the next `n` tokens should go in one step: at most `most`, unless rows that see each other both ways are
      * more; such rows are not divided. [any: between steps] */
     uint64_t (*next_rows)(const viv_sequence *sequence, uint64_t n, uint64_t most);
+
+    /* Changes the grid of rows that enter the stack of this name, or "graph", to that of the rows that leave it: their
+     * number is known before they are. Fails if the stack cannot take such a grid. [setup: between steps] */
+    viv_status (*stack_grid)(viv_model *model, const char *stack, viv_grid *grid);
 } viv_sequences;
 
 #ifdef __cplusplus

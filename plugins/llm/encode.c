@@ -67,10 +67,21 @@ static void copy_tokens(struct text *t, const viv_part *p)
     memset(t->types, 0, (size_t)t->n * sizeof *t->types);
 }
 
+/* Some models were taught with texts of one length, which padding makes of shorter ones. There is room. */
+static void pad(struct text *t, uint64_t length, int32_t token)
+{
+    for (; t->n < length; t->n++) {
+        t->ids[t->n] = token;
+        t->types[t->n] = 0;
+    }
+}
+
 static viv_status tokenize(const struct encoding *e, struct text *t, const viv_message *m)
 {
+    const viv_params *params = e->llm->params;
+    const uint64_t length = (uint64_t)params->get_int(e->llm->model, "padded_length", 0);
     const char *texts[2];
-    uint64_t sizes[2], capacity = 16;
+    uint64_t sizes[2], capacity = viv_max(16, viv_min(length, e->context));
     for (uint32_t i = 0; i < m->n_parts; i++) {
         if (m->parts[i]->kind != VIV_PART_TEXT)
             return viv_fail(e->llm->host, VIV_EUNSUPPORTED, "an encoder takes texts, or tokens alone");
@@ -83,6 +94,8 @@ static viv_status tokenize(const struct encoding *e, struct text *t, const viv_m
         if (status == VIV_OK)
             status = e->llm->text->encode_texts(e->llm->model, m->n_parts, texts, sizes, e->limit, t->ids, t->types,
                                                 capacity, &t->n);
+        if (status == VIV_OK && t->n <= capacity)
+            pad(t, viv_min(length, e->context), (int32_t)params->get_int(e->llm->model, "pad_token", 0));
         if (status != VIV_OK || t->n <= capacity)
             return status;
         capacity = t->n;

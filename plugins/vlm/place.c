@@ -19,7 +19,7 @@ uint32_t vlm_count_pictures(const viv_request *request)
 void vlm_forget(struct vlm *v)
 {
     for (uint32_t i = 0; i < v->n_seen; i++)
-        free(v->seen[i].rows);
+        vlm_release_seen(&v->seen[i]);
     free(v->seen);
     free(v->ids);
     free(v->placements);
@@ -43,6 +43,7 @@ struct asked {
     const viv_message **list;
     const viv_part **parts;
     viv_part place;      /* a text of its own: what stands for a picture */
+    viv_part end;        /* of bare text that has pictures, in some models */
     const char **images; /* [n_seen] */
 };
 
@@ -56,22 +57,74 @@ static void release_asked(struct asked *a, uint32_t n)
     free(a->parts);
 }
 
-/* before, the token's text for each row, after */
-static char *image_text(const struct vlm *v, uint64_t n_rows)
+/* What stands for pictures in a text, from the spec: around a picture, before each of its parts, for each row, and
+ * at the end of a line of tiles. */
+struct words {
+    const char *before, *after, *alone, *whole, *tile, *row, *line;
+};
+
+/* Writes one behind the other, or only counts their bytes. */
+struct writing {
+    char *out;
+    uint64_t size;
+};
+
+static void put(struct writing *w, const char *text, uint64_t n)
 {
-    const char *parts[] = {v->params->get_word(v->model, "image_before", ""),
-                           v->params->get_word(v->model, "image_row", ""),
-                           v->params->get_word(v->model, "image_after", "")};
-    uint64_t size = 0;
-    if (!viv_size_mul(strlen(parts[1]), n_rows, &size) ||
-        !viv_size_add(size, strlen(parts[0]) + strlen(parts[2]) + 1, &size) || size > SIZE_MAX)
-        return NULL;
-    char *text = malloc((size_t)size), *at = text;
-    for (uint64_t i = 0; text && i < n_rows + 2; i++) {
-        const char *part = parts[i == 0 ? 0 : i <= n_rows ? 1 : 2];
-        at = stpcpy(at, part);
+    if (w->out)
+        memcpy(w->out + w->size, text, (size_t)n);
+    w->size += n;
+}
+
+/* "{row}" and "{col}" become numbers from 1. */
+static void put_numbered(struct writing *w, const char *text, const struct vlm_part *part)
+{
+    while (*text) {
+        const bool row = strncmp(text, "{row}", 5) == 0, col = strncmp(text, "{col}", 5) == 0;
+        char number[16];
+        snprintf(number, sizeof number, "%" PRIu32, (row ? part->row : part->col) + 1);
+        put(w, row || col ? number : text, row || col ? strlen(number) : 1);
+        text += row || col ? 5 : 1;
     }
-    return text;
+}
+
+static void put_picture(struct writing *w, const struct words *words, const struct seen *seen)
+{
+    const char *const before[] = {[VLM_PART_ALONE] = words->alone,
+                                  [VLM_PART_WHOLE] = words->whole,
+                                  [VLM_PART_TILE] = words->tile,
+                                  [VLM_PART_TILES] = ""};
+    put(w, words->before, strlen(words->before));
+    for (uint32_t i = 0; i < seen->n_parts; i++) {
+        const struct vlm_part *part = &seen->parts[i];
+        put_numbered(w, before[part->kind], part);
+        for (uint64_t r = 0; r < part->n_rows; r++)
+            put(w, words->row, strlen(words->row));
+        if (part->kind == VLM_PART_TILE && part->ends_line)
+            put(w, words->line, strlen(words->line));
+    }
+    put(w, words->after, strlen(words->after));
+}
+
+static char *image_text(const struct vlm *v, const struct seen *seen)
+{
+    const viv_params *p = v->params;
+    const struct words words = {.before = p->get_word(v->model, "image_before", ""),
+                                .after = p->get_word(v->model, "image_after", ""),
+                                .alone = p->get_word(v->model, "image_alone", ""),
+                                .whole = p->get_word(v->model, "image_whole", ""),
+                                .tile = p->get_word(v->model, "image_tile", ""),
+                                .row = p->get_word(v->model, "image_row", ""),
+                                .line = p->get_word(v->model, "image_line", "")};
+    struct writing w = {0};
+    put_picture(&w, &words, seen);
+    w.out = w.size < SIZE_MAX ? malloc((size_t)w.size + 1) : NULL;
+    w.size = 0;
+    if (w.out) {
+        put_picture(&w, &words, seen);
+        w.out[w.size] = 0;
+    }
+    return w.out;
 }
 
 static bool contains(const viv_part *p, const char *text)
@@ -98,9 +151,21 @@ static bool needs_places(const viv_request *request, const char *place)
     return has_text;
 }
 
+static bool is_bare_text(const viv_message *m)
+{
+    bool has_text = false;
+    for (uint32_t k = 0; k < m->n_parts; k++) {
+        if (m->role || m->parts[k]->kind == VIV_PART_ANSWER)
+            return false;
+        has_text = has_text || m->parts[k]->kind == VIV_PART_TEXT;
+    }
+    return has_text;
+}
+
 static viv_status make_asked(const struct vlm *v, const viv_request *request, struct asked *out)
 {
     const char *place = v->params->get_word(v->model, "image_place", NULL);
+    const char *end = v->params->get_word(v->model, "prompt_end", "");
     const bool placed = place && needs_places(request, place);
     uint64_t n = 0, at = 0;
     memcpy(&out->request, request, offsetof(viv_request, image_place));
@@ -109,15 +174,16 @@ static viv_status make_asked(const struct vlm *v, const viv_request *request, st
         n += request->messages[i]->n_parts;
     out->messages = calloc(request->n_messages, sizeof *out->messages);
     out->list = calloc(request->n_messages, sizeof *out->list);
-    out->parts = calloc((size_t)n + 1, sizeof *out->parts);
+    out->parts = calloc((size_t)n + request->n_messages + 1, sizeof *out->parts);
     out->images = calloc(v->n_seen, sizeof *out->images);
     bool failed = !out->messages || !out->list || !out->parts || !out->images;
     for (uint32_t i = 0; place && !failed && i < v->n_seen; i++)
-        failed = !(out->images[i] = image_text(v, v->seen[i].n_rows));
+        failed = !(out->images[i] = image_text(v, &v->seen[i]));
     if (failed)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
     out->place = (viv_part){
         .struct_size = sizeof out->place, .kind = VIV_PART_TEXT, .data = place, .size = place ? strlen(place) : 0};
+    out->end = (viv_part){.struct_size = sizeof out->end, .kind = VIV_PART_TEXT, .data = end, .size = strlen(end)};
     for (uint32_t i = 0; i < request->n_messages; i++) {
         const viv_message *m = request->messages[i];
         out->messages[i] =
@@ -127,6 +193,10 @@ static viv_status make_asked(const struct vlm *v, const viv_request *request, st
             if (picture && !placed)
                 continue;
             out->parts[at++] = picture ? &out->place : m->parts[k];
+            out->messages[i].n_parts++;
+        }
+        if (*end && is_bare_text(m)) {
+            out->parts[at++] = &out->end;
             out->messages[i].n_parts++;
         }
         out->list[i] = &out->messages[i];
@@ -167,7 +237,8 @@ static uint64_t count_places(const int32_t *ids, uint64_t n, int32_t token)
 /* --- rows among tokens ------------------------------------------------------------------------------------------
  */
 
-/* Where pictures stand that bare text has no places for: behind the token that begins every text. */
+/* Where pictures stand that bare text has no places for, unless they come first of all: behind the token that
+ * begins every text. */
 static uint64_t beginning(const struct vlm *v, const int32_t *ids, uint64_t n)
 {
     int32_t first = -1;
@@ -180,7 +251,7 @@ static uint64_t beginning(const struct vlm *v, const int32_t *ids, uint64_t n)
 static viv_status expand(struct vlm *v, const int32_t *ids, uint64_t n, int32_t token, uint64_t places,
                          uint64_t rows, uint64_t *n_out)
 {
-    const uint64_t begin = places ? n : beginning(v, ids, n);
+    const uint64_t begin = places ? n : v->params->get_int(v->model, "image_first", 0) ? 0 : beginning(v, ids, n);
     uint64_t at = 0;
     uint32_t next = 0;
     v->ids = malloc((size_t)(n + rows + 1) * sizeof *v->ids);
@@ -201,14 +272,39 @@ static viv_status expand(struct vlm *v, const int32_t *ids, uint64_t n, int32_t 
     return VIV_OK;
 }
 
+/* The prompt as one placement: all of its rows see each other both ways, and are others if any of it is. */
+static void place_prompt(struct vlm *v, uint64_t n)
+{
+    uint64_t vector = 0, hash[2] = {0, n};
+    const float **vectors = v->vectors;
+    for (uint32_t i = 0; i < v->n_seen; i++)
+        for (int k = 0; k < 2; k++) {
+            uint64_t part;
+            memcpy(&part, v->seen[i].identity + 8 * k, sizeof part);
+            hash[k] = (hash[k] ^ part) * 0xD6E8FEB86659FD93u;
+        }
+    const int32_t token = (int32_t)v->params->get_int(v->model, "image_token", -1);
+    for (uint32_t i = 0; i < v->n_seen; i++)
+        vector += v->seen[i].n_rows;
+    for (uint64_t i = n; i-- > 0;) { /* from the last on, since pictures stand at the beginning of the list */
+        vectors[i] = v->ids[i] == token ? vectors[--vector] : NULL;
+        hash[i % 2] = (hash[i % 2] ^ (uint64_t)(uint32_t)v->ids[i]) * 0xD6E8FEB86659FD93u;
+        hash[i % 2] ^= hash[i % 2] >> 29;
+    }
+    v->placements[0] = (viv_placement){
+        .struct_size = sizeof *v->placements, .flags = VIV_PLACEMENT_BOTH_WAYS, .n_rows = n, .vectors = vectors};
+    memcpy(v->placements[0].identity, hash, sizeof v->placements[0].identity);
+}
+
 /* A run of tokens that stand for one picture becomes a placement. */
-static viv_status place_rows(struct vlm *v, uint64_t n, int32_t token, uint64_t rows, uint32_t *n_placements)
+static viv_status place_rows(struct vlm *v, uint64_t n, uint64_t n_answer, int32_t token, uint64_t rows,
+                             uint32_t *n_placements)
 {
     const char *sees = v->params->get_word(v->model, "image_sees", "");
     const uint32_t both_ways = strcmp(sees, "both ways") == 0 ? VIV_PLACEMENT_BOTH_WAYS : 0;
     uint64_t vector = 0, row = 0;
     uint32_t picture = 0;
-    v->vectors = malloc((size_t)(rows + 1) * sizeof *v->vectors);
+    v->vectors = malloc((size_t)(n + rows + 1) * sizeof *v->vectors);
     v->placements = calloc((size_t)(rows + 1), sizeof *v->placements);
     v->placement_list = calloc((size_t)(rows + 1), sizeof *v->placement_list);
     if (!v->vectors || !v->placements || !v->placement_list)
@@ -233,6 +329,10 @@ static viv_status place_rows(struct vlm *v, uint64_t n, int32_t token, uint64_t 
             row = 0;
             picture++;
         }
+    }
+    if (strcmp(sees, "prompt") == 0 && *n_placements) {
+        place_prompt(v, n - n_answer);
+        *n_placements = 1;
     }
     return VIV_OK;
 }
@@ -286,7 +386,7 @@ viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *s
     if (status == VIV_OK)
         status = expand(v, given, n_given, (int32_t)token, places, rows, n);
     if (status == VIV_OK)
-        status = place_rows(v, *n, (int32_t)token, rows, &n_placements);
+        status = place_rows(v, *n, *n_answer, (int32_t)token, rows, &n_placements);
     if (status == VIV_OK)
         status = v->sequences->place(sequence, v->placement_list, n_placements);
     free(given);

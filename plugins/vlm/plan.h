@@ -52,9 +52,6 @@ struct vlm_grid {
 struct vlm_grid vlm_grid_without_padding(uint32_t height, uint32_t width, uint32_t side, uint32_t rows,
                                          uint32_t cols);
 
-/* The grid of llava_onevision that is left after it is shrunk: `anyres_max_N`. */
-struct vlm_grid vlm_grid_shrink(struct vlm_grid grid, uint32_t side, uint32_t max_tiles);
-
 /* The canvases of all views, plan->n_views of them. The caller releases each. */
 viv_status vlm_plan_render(const viv_host *host, const struct vlm_plan *plan, const struct vlm_settings *settings,
                            const struct vlm_picture *picture, struct vlm_picture *canvases);

@@ -538,6 +538,12 @@ static const char *type_of(const json_t *file, bool video)
     return json_string_value(type);
 }
 
+static bool ends_with(const char *text, const char *ending)
+{
+    const size_t n = strlen(text), m = strlen(ending);
+    return n >= m && strcmp(text + n - m, ending) == 0;
+}
+
 static viv_status read_file(const viv_host *host, const json_t *outer, bool video, const char *type,
                             struct vlm_settings *out)
 {
@@ -555,6 +561,8 @@ static viv_status read_file(const viv_host *host, const json_t *outer, bool vide
                         : type ? type
                                : "(none is named)");
     struct vlm_settings settings = preset->defaults;
+    if (named && ends_with(named, "Pil"))
+        settings.backend = VLM_PILLOW;
     if (settings.split_alone)
         add_onevision_pinpoints(&settings);
     read_pixels(&r, preset, &settings);

@@ -91,11 +91,3 @@ struct vlm_grid vlm_grid_without_padding(uint32_t height, uint32_t width, uint32
     g.cols -= 2 * g.first_col;
     return g;
 }
-
-struct vlm_grid vlm_grid_shrink(struct vlm_grid grid, uint32_t side, uint32_t max_tiles)
-{
-    const double ratio = sqrt((double)grid.rows * grid.cols / ((double)max_tiles * side * side));
-    if (ratio > 1.1)
-        return (struct vlm_grid){(uint32_t)(grid.rows / ratio), (uint32_t)(grid.cols / ratio), 0, 0};
-    return grid;
-}

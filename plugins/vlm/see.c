@@ -2,8 +2,10 @@
  *
  *   file -> picture -> plan of its size -> canvases -> tiles -> patches -> tower -> (projector) -> rows
  *
- * Each tile is a span of the tower's step, so that tiles do not see each other. */
-#include "vlm.h"
+ * Tiles go through tower and projector one by one, so that they do not see each other. In a model with a stack
+ * `tiles`, those of a view then go through it as one grid, without what the picture was padded with; a picture that
+ * is not cut goes through a stack `alone`, if there is one. */
+#include "tiles.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -46,8 +48,10 @@ viv_status vlm_ready(struct vlm *v)
     else if (v->sequences->stack_input(v->model, "graph") == 0)
         return viv_fail(v->host, VIV_EUNSUPPORTED,
                         "this model cannot see: it has no stack that patches of pictures enter");
-    const char *last = v->sequences->stack_output(v->model, "project") > 0 ? "project" : v->tower;
-    v->dim = v->sequences->stack_output(v->model, last ? last : "graph");
+    v->projects = v->sequences->stack_output(v->model, "project") > 0;
+    v->joins = v->sequences->stack_output(v->model, "tiles") > 0;
+    v->ends_alone = v->sequences->stack_output(v->model, "alone") > 0;
+    v->dim = v->sequences->stack_output(v->model, v->projects ? "project" : v->tower ? v->tower : "graph");
     const int64_t side = tower_int(v, "patch_size", 0), frames = tower_int(v, "temporal_patch_size", 1);
     const int64_t block = tower_int(v, "spatial_merge_size", 1);
     if (side < 1 || side > VLM_MAX_SIDE || frames < 1 || frames > 16 || block < 1 || block > 64)
@@ -66,163 +70,17 @@ viv_status vlm_ready(struct vlm *v)
     return status;
 }
 
-/* --- canvases ------------------------------------------------------------------------------------------------- */
-
-/* A picture cut up: tiles of the same or of different sizes, in the order in which the model gets them. */
-struct tiles {
-    struct vlm_plan plan;
-    struct vlm_picture canvases[VLM_MAX_VIEWS];
-    uint32_t n;
-};
-
-static void release_tiles(struct tiles *t)
-{
-    for (uint32_t i = 0; i < t->plan.n_views; i++)
-        vlm_picture_release(&t->canvases[i]);
-    free(t);
-}
-
-static viv_status cut(struct vlm *v, const viv_part *picture, uint32_t n_pictures, struct tiles **out)
-{
-    const struct vlm_reading how = {0};
-    struct vlm_picture whole = {0};
-    struct tiles *t = calloc(1, sizeof *t);
-    if (!t)
-        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    viv_status status = vlm_picture_read(v->host, picture->data, picture->size, &how, &whole);
-    if (status == VIV_OK)
-        status = vlm_plan_make(v->host, &v->settings, whole.height, whole.width, n_pictures, 0, &t->plan);
-    if (status == VIV_OK)
-        status = vlm_plan_render(v->host, &t->plan, &v->settings, &whole, t->canvases);
-    vlm_picture_release(&whole);
-    t->n = vlm_plan_n_images(&t->plan);
-    if (status != VIV_OK) {
-        release_tiles(t);
-        return status;
-    }
-    *out = t;
-    return VIV_OK;
-}
-
-/* The i-th tile: its canvas, and where it lies in it. */
-static const struct vlm_picture *tile_of(const struct tiles *t, uint32_t i, struct vlm_rect *rect)
-{
-    uint32_t view = 0;
-    for (uint32_t n; i >= (n = t->plan.views[view].rows * t->plan.views[view].cols); view++)
-        i -= n;
-    const struct vlm_view *w = &t->plan.views[view];
-    const uint32_t width = w->width / w->cols, height = w->height / w->rows;
-    *rect = (struct vlm_rect){i % w->cols * width, i / w->cols * height, width, height};
-    return &t->canvases[view];
-}
-
 /* --- rows ----------------------------------------------------------------------------------------------------- */
 
-/* The patches of one tile on their way. */
-struct look {
-    float *patches; /* [grid rows, dim] */
-    const float **vectors;
-    viv_grid grid;
+/* On the way of a picture to its rows. */
+struct seeing {
+    const struct vlm *v;
+    const struct vlm_tiles *tiles;
     viv_sequence *sequence;
+    const uint32_t *cancel;
+    uint64_t hash[2];
+    float *at; /* where the next rows go */
 };
-
-static void end_look(const struct vlm *v, struct look *l)
-{
-    v->sequences->destroy(l->sequence);
-    free(l->patches);
-    free(l->vectors);
-}
-
-static viv_status begin_look(const struct vlm *v, const struct vlm_picture *canvas, struct vlm_rect rect,
-                             struct look *out)
-{
-    const struct vlm_patching *p = &v->patching;
-    const uint64_t height = rect.height / p->side, width = rect.width / p->side;
-    const uint64_t n = height * width, dim = 3ull * p->frames * p->side * p->side;
-    const uint64_t wanted = v->sequences->stack_input(v->model, v->tower ? v->tower : "graph");
-    if (n == 0 || dim != wanted)
-        return viv_fail(v->host, VIV_ESHAPE,
-                        "a picture of %" PRIu32 " x %" PRIu32 " gives %" PRIu64 " patches of %" PRIu64
-                        " numbers, the model takes patches of %" PRIu64,
-                        rect.width, rect.height, n, dim, wanted);
-    /* what is left over at the right and below is not seen */
-    const struct vlm_rect whole = {rect.x, rect.y, (uint32_t)width * p->side, (uint32_t)height * p->side};
-    out->grid = (viv_grid){
-        .struct_size = sizeof out->grid, .frames = 1, .height = height, .width = width, .block = p->block};
-    out->patches = malloc((size_t)(n * dim) * sizeof *out->patches);
-    out->vectors = malloc((size_t)n * sizeof *out->vectors);
-    if (!out->patches || !out->vectors)
-        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    for (uint64_t i = 0; i < n; i++)
-        out->vectors[i] = out->patches + i * dim;
-    viv_status status = vlm_patches(v->host, &v->values, p, &canvas, 1, whole, out->patches);
-    return status == VIV_OK ? v->sequences->create(v->model, &out->sequence) : status;
-}
-
-static uint64_t rows_of(const viv_grid *g)
-{
-    return g->before + g->frames * g->height * g->width + g->after;
-}
-
-/* n vectors through a stack, NULL: the graph; all rows that it makes, until the next step. */
-static viv_status run_stack(const struct vlm *v, const struct look *l, const char *stack,
-                            const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
-                            const float **rows, uint64_t *n_rows)
-{
-    uint8_t *all = malloc((size_t)n);
-    if (!all)
-        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    memset(all, 1, (size_t)n);
-    const viv_rows step = {.struct_size = sizeof step,
-                           .sequence = l->sequence,
-                           .n_rows = n,
-                           .vectors = vectors,
-                           .output_rows = all,
-                           .stack = stack,
-                           .grid = grid};
-    const viv_rows *const list[] = {&step};
-    const viv_status status = v->sequences->step(v->model, list, 1, cancel, rows, n_rows);
-    free(all);
-    return status;
-}
-
-/* Rows of the tower through the projector. */
-static viv_status project(const struct vlm *v, const struct look *l, const uint32_t *cancel, const float **rows,
-                          uint64_t *n_rows)
-{
-    const uint64_t n = *n_rows, dim = v->sequences->stack_input(v->model, "project");
-    float *copy = malloc((size_t)(n * dim) * sizeof *copy);
-    const float **vectors = malloc((size_t)n * sizeof *vectors);
-    viv_status status = copy && vectors ? VIV_OK : viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    if (status == VIV_OK) {
-        memcpy(copy, *rows, (size_t)(n * dim) * sizeof *copy);
-        for (uint64_t r = 0; r < n; r++)
-            vectors[r] = copy + r * dim;
-        status = run_stack(v, l, "project", vectors, n, NULL, cancel, rows, n_rows);
-    }
-    free(vectors);
-    free(copy);
-    return status;
-}
-
-/* The patches through the tower, then through the projector if there is one; adds the rows that come of it. */
-static viv_status run_look(const struct vlm *v, const struct look *l, struct seen *out, const uint32_t *cancel)
-{
-    const float *rows = NULL;
-    uint64_t n = 0;
-    viv_status status = run_stack(v, l, v->tower, l->vectors, rows_of(&l->grid), &l->grid, cancel, &rows, &n);
-    if (status == VIV_OK && v->sequences->stack_output(v->model, "project") > 0)
-        status = project(v, l, cancel, &rows, &n);
-    if (status != VIV_OK)
-        return status;
-    float *grown = realloc(out->rows, (size_t)((out->n_rows + n) * v->dim) * sizeof *grown);
-    if (!grown)
-        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    memcpy(grown + out->n_rows * v->dim, rows, (size_t)(n * v->dim) * sizeof *grown);
-    out->rows = grown;
-    out->n_rows += n;
-    return VIV_OK;
-}
 
 /* A hash of 128 bits, as two of 64 that go on byte by byte in different ways (the first is FNV-1a). */
 static void add_to_identity(uint64_t hash[2], const void *data, uint64_t size)
@@ -235,68 +93,214 @@ static void add_to_identity(uint64_t hash[2], const void *data, uint64_t size)
     }
 }
 
-viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t n_pictures, struct seen *out,
-                   const uint32_t *cancel)
+viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char *stack,
+                         const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
+                         const float **rows, uint64_t *n_rows)
 {
-    struct tiles *t = NULL;
-    uint64_t hash[2] = {0xCBF29CE484222325u, 0x9E3779B97F4A7C15u};
-    viv_status status = vlm_ready(v);
-    if (status == VIV_OK)
-        status = cut(v, picture, n_pictures, &t);
-    for (uint32_t i = 0; status == VIV_OK && i < t->n; i++) {
-        struct vlm_rect rect;
-        struct look look = {0};
-        const struct vlm_picture *canvas = tile_of(t, i, &rect);
-        status = begin_look(v, canvas, rect, &look);
-        if (status == VIV_OK) {
-            add_to_identity(hash, &look.grid, sizeof look.grid);
-            add_to_identity(hash, look.patches,
-                            rows_of(&look.grid) * 3 * v->patching.frames * v->patching.side * v->patching.side *
-                                sizeof *look.patches);
-            status = run_look(v, &look, out, cancel);
-        }
-        end_look(v, &look);
-    }
-    memcpy(out->identity, hash, sizeof out->identity);
-    if (t)
-        release_tiles(t);
+    uint8_t *all = malloc((size_t)n);
+    if (!all)
+        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    memset(all, 1, (size_t)n);
+    const viv_rows step = {.struct_size = sizeof step,
+                           .sequence = sequence,
+                           .n_rows = n,
+                           .vectors = vectors,
+                           .output_rows = all,
+                           .stack = stack,
+                           .grid = grid};
+    const viv_rows *const list[] = {&step};
+    const viv_status status = v->sequences->step(v->model, list, 1, cancel, rows, n_rows);
+    free(all);
     return status;
 }
 
-/* --- pixels --------------------------------------------------------------------------------------------------- */
-
-viv_status vlm_pixels(void *instance, const viv_part *picture, viv_pixels *out)
+/* Rows of the step before through a further stack. */
+static viv_status run_next(const struct seeing *s, const char *stack, const float **rows, uint64_t *n_rows)
 {
-    struct vlm *v = instance;
-    struct tiles *t = NULL;
-    struct vlm_rect first, rect;
-    viv_status status = vlm_ready(v);
-    if (status == VIV_OK)
-        status = cut(v, picture, 1, &t);
+    const struct vlm *v = s->v;
+    const uint64_t n = *n_rows, dim = v->sequences->stack_input(v->model, stack);
+    float *copy = malloc((size_t)(n * dim) * sizeof *copy);
+    const float **vectors = malloc((size_t)n * sizeof *vectors);
+    viv_status status = copy && vectors ? VIV_OK : viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    if (status == VIV_OK) {
+        memcpy(copy, *rows, (size_t)(n * dim) * sizeof *copy);
+        for (uint64_t r = 0; r < n; r++)
+            vectors[r] = copy + r * dim;
+        status = vlm_run_stack(s->v, s->sequence, stack, vectors, n, NULL, s->cancel, rows, n_rows);
+    }
+    free(vectors);
+    free(copy);
+    return status;
+}
+
+static viv_status run_tower(struct seeing *s, const struct vlm_picture *canvas, struct vlm_rect rect,
+                            const viv_grid *grid, float *patches, const float **vectors, const float **rows,
+                            uint64_t *n_rows)
+{
+    const struct vlm *v = s->v;
+    const struct vlm_patching *p = &v->patching;
+    const uint64_t n = grid->height * grid->width, dim = 3ull * p->frames * p->side * p->side;
+    const struct vlm_rect whole = {rect.x, rect.y, (uint32_t)grid->width * p->side,
+                                   (uint32_t)grid->height * p->side};
+    const viv_status status = vlm_patches(v->host, &v->values, p, &canvas, 1, whole, patches);
     if (status != VIV_OK)
         return status;
-    tile_of(t, 0, &first);
-    const uint64_t elems = 3ull * first.width * first.height;
-    free(v->pixels);
-    v->pixels = malloc((size_t)(t->n * elems) * sizeof *v->pixels);
-    if (!v->pixels)
+    for (uint64_t i = 0; i < n; i++)
+        vectors[i] = patches + i * dim;
+    add_to_identity(s->hash, grid, sizeof *grid);
+    add_to_identity(s->hash, patches, n * dim * sizeof *patches);
+    return vlm_run_stack(s->v, s->sequence, v->tower, vectors, n, grid, s->cancel, rows, n_rows);
+}
+
+/* A tile through the tower, and through the projector if there is one. */
+static viv_status see_tile(struct seeing *s, uint32_t view, uint32_t tile, const float **rows, uint64_t *n_rows)
+{
+    const struct vlm *v = s->v;
+    const struct vlm_patching *p = &v->patching;
+    const struct vlm_view *w = &s->tiles->plan.views[view];
+    const uint64_t dim = 3ull * p->frames * p->side * p->side;
+    const uint64_t wanted = v->sequences->stack_input(v->model, v->tower ? v->tower : "graph");
+    viv_grid grid;
+    viv_status status = vlm_patch_grid(v, w, &grid);
+    if (status == VIV_OK && dim != wanted)
+        status = viv_fail(v->host, VIV_ESHAPE,
+                          "patches of %" PRIu64 " numbers, the model takes patches of %" PRIu64, dim, wanted);
+    if (status != VIV_OK)
+        return status;
+    const uint64_t n = grid.height * grid.width;
+    float *patches = malloc((size_t)(n * dim) * sizeof *patches);
+    const float **vectors = malloc((size_t)n * sizeof *vectors);
+    if (patches && vectors)
+        status = run_tower(s, &s->tiles->canvases[view], vlm_tile(w, tile), &grid, patches, vectors, rows, n_rows);
+    else
         status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    for (uint32_t i = 0; status == VIV_OK && i < t->n; i++) {
-        const struct vlm_picture *canvas = tile_of(t, i, &rect);
-        if (rect.width != first.width || rect.height != first.height)
-            status = viv_fail(v->host, VIV_EUNSUPPORTED,
-                              "the model is given pictures of %" PRIu32 " x %" PRIu32 " and %" PRIu32 " x %" PRIu32
-                              ", which are not one array",
-                              first.width, first.height, rect.width, rect.height);
-        else
-            vlm_values_of(&v->values, canvas, rect, v->pixels + i * elems);
+    free(patches);
+    free(vectors);
+    return status == VIV_OK && v->projects ? run_next(s, "project", rows, n_rows) : status;
+}
+
+/* Takes the rows of a part. Their number is known: for the host has said it, of the same stacks. */
+static viv_status take_rows(struct seeing *s, const float *rows, uint64_t n, uint64_t expected)
+{
+    if (n != expected)
+        return viv_fail(s->v->host, VIV_EINTERNAL,
+                        "%" PRIu64 " rows came of a part of a picture, expected %" PRIu64, n, expected);
+    memcpy(s->at, rows, (size_t)(n * s->v->dim) * sizeof *rows);
+    s->at += n * s->v->dim;
+    return VIV_OK;
+}
+
+/* The tiles of a view, each by itself. */
+static viv_status see_apart(struct seeing *s, uint32_t view, enum vlm_part_kind kind, const struct vlm_part *parts)
+{
+    const uint32_t n = s->tiles->plan.views[view].rows * s->tiles->plan.views[view].cols;
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
+        const float *rows = NULL;
+        uint64_t n_rows = 0;
+        status = see_tile(s, view, i, &rows, &n_rows);
+        if (status == VIV_OK && kind == VLM_PART_ALONE && s->v->ends_alone)
+            status = run_next(s, "alone", &rows, &n_rows);
+        if (status == VIV_OK)
+            status = take_rows(s, rows, n_rows, parts[i].n_rows);
     }
-    *out = (viv_pixels){.struct_size = sizeof *out,
-                        .n = t->n,
-                        .channels = 3,
-                        .height = first.height,
-                        .width = first.width,
-                        .values = v->pixels};
-    release_tiles(t);
+    return status;
+}
+
+/* The tiles of a view as one grid: they lie one after the other in `tiles`. */
+static viv_status join(struct seeing *s, uint32_t view, const float *tiles, uint64_t side,
+                       const struct vlm_part *part)
+{
+    const struct vlm_view *w = &s->tiles->plan.views[view];
+    const float *rows = NULL, **vectors;
+    uint64_t n_rows = 0, n = 0;
+    struct vlm_grid shown;
+    viv_grid grid;
+    viv_status status = vlm_joined_grid(s->v, s->tiles, w, &grid, &shown);
+    if (status != VIV_OK)
+        return status;
+    vectors = malloc((size_t)(grid.height * grid.width) * sizeof *vectors);
+    if (!vectors)
+        return viv_fail(s->v->host, VIV_ENOMEM, "out of memory");
+    for (uint64_t y = shown.first_row; y < shown.first_row + grid.height; y++)
+        for (uint64_t x = shown.first_col; x < shown.first_col + grid.width; x++) {
+            const uint64_t tile = y / side * w->cols + x / side;
+            vectors[n++] = tiles + ((tile * side + y % side) * side + x % side) * s->v->dim;
+        }
+    status = vlm_run_stack(s->v, s->sequence, "tiles", vectors, n, &grid, s->cancel, &rows, &n_rows);
+    free(vectors);
+    return status == VIV_OK ? take_rows(s, rows, n_rows, part->n_rows) : status;
+}
+
+static viv_status see_joined(struct seeing *s, uint32_t view, const struct vlm_part *part)
+{
+    const struct vlm_view *w = &s->tiles->plan.views[view];
+    const uint32_t n = w->rows * w->cols;
+    viv_grid tile;
+    viv_status status = vlm_row_grid(s->v, w, &tile);
+    const uint64_t per_tile = status == VIV_OK ? tile.height * tile.width * s->v->dim : 0;
+    float *tiles = malloc((size_t)(n * per_tile) * sizeof *tiles + 1);
+    if (status == VIV_OK && !tiles)
+        status = viv_fail(s->v->host, VIV_ENOMEM, "out of memory");
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
+        const float *rows = NULL;
+        uint64_t n_rows = 0;
+        status = see_tile(s, view, i, &rows, &n_rows);
+        if (status == VIV_OK && n_rows * s->v->dim != per_tile)
+            status = viv_fail(s->v->host, VIV_EINTERNAL, "%" PRIu64 " rows came of a tile", n_rows);
+        if (status == VIV_OK)
+            memcpy(tiles + i * per_tile, rows, (size_t)per_tile * sizeof *tiles);
+    }
+    if (status == VIV_OK)
+        status = join(s, view, tiles, tile.height, part);
+    free(tiles);
+    return status;
+}
+
+static viv_status see_views(struct seeing *s)
+{
+    const struct vlm_plan *plan = &s->tiles->plan;
+    const struct vlm_part *part = s->tiles->parts;
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < plan->n_views; i++) {
+        const enum vlm_part_kind kind = vlm_view_kind(s->v, plan, i);
+        status = kind == VLM_PART_TILES ? see_joined(s, i, part) : see_apart(s, i, kind, part);
+        part += kind == VLM_PART_TILES ? 1 : plan->views[i].rows * plan->views[i].cols;
+    }
+    return status;
+}
+
+void vlm_release_seen(struct seen *seen)
+{
+    free(seen->rows);
+    free(seen->parts);
+    *seen = (struct seen){0};
+}
+
+viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t n_pictures, struct seen *out,
+                   const uint32_t *cancel)
+{
+    struct vlm_tiles *t = NULL;
+    struct seeing s = {.v = v, .cancel = cancel, .hash = {0xCBF29CE484222325u, 0x9E3779B97F4A7C15u}};
+    viv_status status = vlm_ready(v);
+    if (status == VIV_OK)
+        status = vlm_tiles_cut(v, picture, n_pictures, &t);
+    if (status == VIV_OK)
+        status = v->sequences->create(v->model, &s.sequence);
+    if (status == VIV_OK && !(out->rows = malloc((size_t)(t->n_rows * v->dim) * sizeof *out->rows)))
+        status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    s.tiles = t;
+    s.at = out->rows;
+    if (status == VIV_OK)
+        status = see_views(&s);
+    if (status == VIV_OK) {
+        out->n_rows = t->n_rows;
+        out->parts = t->parts;
+        out->n_parts = t->n_parts;
+        t->parts = NULL;
+    }
+    memcpy(out->identity, s.hash, sizeof out->identity);
+    v->sequences->destroy(s.sequence);
+    vlm_tiles_release(t);
     return status;
 }

@@ -35,7 +35,7 @@ struct vlm_size {
 struct vlm_settings {
     enum vlm_rule rule;
     enum vlm_filter filter; /* resample */
-    enum vlm_backend backend;
+    enum vlm_backend backend; /* torchvision's, unless the class is one of ...Pil */
     bool do_resize, do_center_crop, do_rescale, do_normalize;
     double rescale_factor;
     double image_mean[3], image_std[3];

@@ -63,7 +63,7 @@ static viv_status embed_one(struct vlm *v, const viv_request *request, uint32_t 
     viv_status status = vlm_see(v, m->parts[0], 1, &seen, request->cancel);
     for (uint64_t r = 0; status == VIV_OK && r < (all ? seen.n_rows : 1); r++)
         status = viv_emit_vector(sink, index, request->n_messages, -1, seen.rows + r * v->dim, v->dim);
-    free(seen.rows);
+    vlm_release_seen(&seen);
     return status;
 }
 
@@ -91,6 +91,8 @@ static viv_status run(void *instance, const viv_request *request, const viv_sink
     }
     if (request->task == VIV_TASK_EMBED)
         return embed(v, request, sink);
+    if (request->task == VIV_TASK_SCORE)
+        return vlm_score(v, request, sink);
     return answer(v, request, sink);
 }
 
@@ -101,7 +103,7 @@ static void close(void *instance)
         return;
     vlm_forget(v);
     viv_pipeline_close(v->language);
-    free(v->pixels);
+    vlm_forget_look(v);
     free(v);
 }
 
@@ -126,8 +128,7 @@ static viv_status open(const viv_host *host, viv_model *model, void **instance)
     return VIV_OK;
 }
 
-static const viv_pictures pictures = {
-    .struct_size = sizeof(viv_pictures), .place = vlm_place, .pixels = vlm_pixels};
+static const viv_pictures pictures = {.struct_size = sizeof(viv_pictures), .place = vlm_place, .look = vlm_look};
 
 static const void *get_ext(const char *id)
 {

@@ -7,10 +7,26 @@
 
 #include <vivarium/vivarium.h>
 
+/* Rows that stand together in a text, and what they show. */
+enum vlm_part_kind {
+    VLM_PART_ALONE, /* the picture, which is not cut */
+    VLM_PART_WHOLE, /* the picture, besides its tiles */
+    VLM_PART_TILE,
+    VLM_PART_TILES /* all tiles as one grid: of models with a stack `tiles` */
+};
+struct vlm_part {
+    enum vlm_part_kind kind;
+    uint32_t row, col; /* of a tile, from 0 */
+    bool ends_line;    /* the last tile of its row */
+    uint64_t n_rows;
+};
+
 /* A picture as the model is given it, and the rows that stand for it. */
 struct seen {
     float *rows; /* [n_rows, dim] */
     uint64_t n_rows;
+    struct vlm_part *parts;
+    uint32_t n_parts;
     uint8_t identity[16]; /* of the pixels and of what was done with them */
 };
 
@@ -25,8 +41,9 @@ struct vlm {
     struct vlm_settings settings;
     struct vlm_values values;
     struct vlm_patching patching;
-    const char *tower; /* the stack that patches enter; NULL: the graph */
-    uint64_t dim;      /* of rows */
+    const char *tower;                /* the stack that patches enter; NULL: the graph */
+    uint64_t dim;                     /* of rows */
+    bool projects, joins, ends_alone; /* the model has the stack: project, tiles, alone */
 
     struct seen *seen; /* [n_seen] of the last request */
     uint32_t n_seen;
@@ -34,14 +51,26 @@ struct vlm {
     viv_placement *placements;
     const viv_placement **placement_list;
     const float **vectors;
-    float *pixels; /* of vlm_pixels */
+    struct vlm_looked *looked; /* of vlm_look */
 };
 
 /* see.c: from the file of a picture to rows. */
 viv_status vlm_ready(struct vlm *v);
 viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t n_pictures, struct seen *out,
                    const uint32_t *cancel);
-viv_status vlm_pixels(void *instance, const viv_part *picture, viv_pixels *out);
+void vlm_release_seen(struct seen *seen);
+/* n vectors through a stack, NULL: the graph. grid: NULL, as the stack before has left it in the sequence. *rows:
+ * all that it makes, until the next step. */
+viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char *stack,
+                         const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
+                         const float **rows, uint64_t *n_rows);
+
+/* score.c: labels of pictures. */
+viv_status vlm_score(struct vlm *v, const viv_request *request, const viv_sink *sink);
+
+/* look.c: what it is given of a picture. */
+void vlm_forget_look(struct vlm *v);
+viv_status vlm_look(void *instance, const viv_part *picture, viv_look *out);
 
 /* place.c: pictures among the tokens of a prompt. */
 viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *sequence, const viv_sink *sink,

@@ -41,6 +41,7 @@ struct harness {
     uint64_t position;
     const float *encoder_output; /* what the next run takes, [n_encoder_rows, encoder_dim], or NULL */
     uint64_t n_encoder_rows;
+    const viv_grid *grid; /* of the rows of the next run, or NULL */
 };
 
 static const void *harness_service(const viv_host *host, const char *id)
@@ -262,11 +263,15 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
                            .cache = h->cache_list,
                            .n_encoder_rows = h->n_encoder_rows,
                            .encoder_output = h->encoder_output,
-                           .recurrent_state = h->recurrent_state_list};
+                           .recurrent_state = h->recurrent_state_list,
+                           .grid = h->grid,
+                           .n_out_rows = n_rows,
+                           .out_grid = h->grid};
     const viv_span *const spans[] = {&span};
     const viv_exec e = {.struct_size = sizeof e,
                         .host = &harness_host,
                         .n_rows = n_rows,
+                        .n_out_rows = n_rows,
                         .n_spans = 1,
                         .n_in = n_in,
                         .spans = spans,
@@ -310,7 +315,7 @@ static void harness_free(struct harness *h)
 }
 
 /* Numbers in [-1, 1) that depend on the seed alone. */
-static void harness_fill(float *x, uint64_t n, uint32_t seed)
+static inline void harness_fill(float *x, uint64_t n, uint32_t seed)
 {
     for (uint64_t i = 0; i < n; i++) {
         seed = seed * 1664525u + 1013904223u;

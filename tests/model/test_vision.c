@@ -70,6 +70,8 @@ static void check_near(const char *name, const float *got, const float *expected
 struct prompt {
     int32_t tokens[MAX_TOKENS], greedy[MAX_TOKENS];
     size_t n, n_greedy;
+    size_t n_pictures, second; /* rows before the second picture */
+    char text[256];            /* or "": the prompt with a mark for each picture */
 };
 
 static void read_prompt(const char *directory, struct prompt *p)
@@ -81,6 +83,10 @@ static void read_prompt(const char *directory, struct prompt *p)
     ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
     p->n = read_ids(json_object_get(root, "tokens"), p->tokens);
     p->n_greedy = read_ids(json_object_get(root, "greedy"), p->greedy);
+    const json_t *text = json_object_get(root, "prompt");
+    p->n_pictures = (size_t)json_integer_value(json_object_get(root, "pictures"));
+    p->second = (size_t)json_integer_value(json_object_get(root, "second"));
+    snprintf(p->text, sizeof p->text, "%s", text ? json_string_value(text) : "");
     json_decref(root);
 }
 
@@ -141,6 +147,50 @@ TEST(vision__rows_of_encoders_are_those_of_transformers)
 }
 END_TEST
 
+/* --- labels -----------------------------------------------------------------------------------------------------
+ */
+
+/* Of a classifier, or for the texts of labels.json. */
+static void check_scores(const char *name, const char *directory)
+{
+    viv_model *m = load_seeing(directory, 2, 0);
+    const struct array scores = read_npy(directory, "scores.npy");
+    char path[4352];
+    json_t *labels = NULL;
+    struct request r;
+    struct answer a = {0};
+    struct error err;
+    snprintf(path, sizeof path, "%s/labels.json", directory);
+    if (file_exists(path))
+        ck_assert_int_eq(json_read(path, 1 << 20, &labels, &err), VIV_OK);
+    request_init(&r, m);
+    r.viv.task = VIV_TASK_SCORE;
+    for (size_t i = 0; i < json_array_size(labels); i++) {
+        const char *text = json_string_value(json_array_get(labels, i));
+        ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+        ck_assert_int_eq(request_add_part(&r, VIV_PART_TEXT, text, strlen(text), NULL, &err), VIV_OK);
+    }
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+        add_picture(&r, files[i]);
+    }
+    ck_assert_msg(answer_ask(&a, m, &r.viv, &err) == VIV_OK, "%s: %s", name, err.text);
+    ck_assert_uint_eq(a.rows, 2);
+    ck_assert_uint_eq(a.dim, scores.columns);
+    check_near(name, (const float *)(const void *)a.numbers.data, scores.data, scores.rows * scores.columns, 1e-5f);
+    answer_release(&a);
+    request_release(&r);
+    json_decref(labels);
+    free(scores.data);
+    model_close(m);
+}
+
+TEST(vision__labels_of_pictures_are_those_of_transformers)
+{
+    for_each_with("scores.npy", check_scores);
+}
+END_TEST
+
 /* --- pictures among words ----------------------------------------------------------------------------------------
  */
 
@@ -150,7 +200,8 @@ static void ask_of(struct request *r, viv_model *m, const struct prompt *p, cons
     request_init(r, m);
     ck_assert_int_eq(request_add_tokens(r, p->tokens, p->n, &err), VIV_OK);
     add_picture(r, first);
-    add_picture(r, second);
+    if (p->n_pictures > 1)
+        add_picture(r, second);
 }
 
 static void check_logits(const char *name, const char *directory)
@@ -173,9 +224,14 @@ static void check_logits(const char *name, const char *directory)
         ck_assert_uint_eq(n, logits.rows);
         float *got = malloc(n * logits.columns * sizeof *got);
         const uint64_t most = model_max_rows(m);
-        for (uint64_t at = 0; at < n; at += most)
-            step_of(m, s, ids + at, n - at < most ? n - at : most, n, got + at * logits.columns);
-        check_near(name, got, logits.data, n * logits.columns, 1e-4f);
+        uint64_t rows = sequence_next_rows(s, n, most), at = 0;
+        if (rows <= most) { /* else there are more that see each other both ways */
+            for (; at < n; at += rows) {
+                rows = sequence_next_rows(s, n - at, most);
+                step_of(m, s, ids + at, rows, n, got + at * logits.columns);
+            }
+            check_near(name, got, logits.data, n * logits.columns, 1e-4f);
+        }
         sequence_destroy(s);
         pictures_close(&pictures);
         request_release(&r);
@@ -191,7 +247,8 @@ TEST(vision__logits_are_those_of_transformers)
 }
 END_TEST
 
-/* Asks with a sequence that keeps what it holds, and checks the answer unless `greedy` is NULL. */
+/* Asks with a sequence that keeps what it holds, and checks the answer unless `greedy` is NULL. Recurrent state is
+ * not cut, so that nothing of it is kept. */
 static void ask(const char *name, viv_model *m, const struct prompt *p, const char *second, viv_sequence *s,
                 const int32_t *greedy, double cached)
 {
@@ -208,7 +265,8 @@ static void ask(const char *name, viv_model *m, const struct prompt *p, const ch
     for (size_t i = 0; greedy && i < a.ids.n; i++)
         ck_assert_msg(a.ids.ids[i] == greedy[i], "%s: token %zu is %d, expected %d", name, i, a.ids.ids[i],
                       greedy[i]);
-    ck_assert_msg(a.cached_tokens == cached, "%s: %g tokens were kept, expected %g", name, a.cached_tokens, cached);
+    ck_assert_msg(model_is_recurrent(m) || a.cached_tokens == cached, "%s: %g tokens were kept, expected %g", name,
+                  a.cached_tokens, cached);
     answer_release(&a);
     request_release(&r);
 }
@@ -220,14 +278,15 @@ static void check_answers(const char *name, const char *directory)
     struct prompt p;
     read_prompt(directory, &p);
     viv_sequence *s = golden_sequence(m);
-    size_t until_second = 0; /* rows before the second picture */
-    for (size_t i = p.n; i-- > 0 && p.tokens[i] != p.tokens[3];)
-        until_second++;
-    until_second = logits.rows - until_second - (logits.rows - p.n + 2) / 2;
     ask(name, m, &p, files[1], s, p.greedy, 0);
     ask(name, m, &p, files[1], s, p.greedy, (double)logits.rows - 1); /* all but the last token is kept */
-    ask(name, m, &p, files[0], s, NULL, (double)until_second);        /* another picture in the second place */
-    ask(name, m, &p, files[1], s, p.greedy, (double)until_second);
+    if (p.n_pictures > 1 && !*p.text) {
+        const struct value *sees = expansion_param(model_expansion(m), "image_sees");
+        const bool prompt = sees && sees->kind == VALUE_STRING && strcmp(sees->s, "prompt") == 0;
+        const double before = prompt ? 0 : (double)p.second;
+        ask(name, m, &p, files[0], s, NULL, before); /* another picture in the second place */
+        ask(name, m, &p, files[1], s, p.greedy, before);
+    }
     sequence_destroy(s);
     free(logits.data);
     model_close(m);
@@ -236,6 +295,42 @@ static void check_answers(const char *name, const char *directory)
 TEST(vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)
 {
     for_each_with("logits.npy", check_answers);
+}
+END_TEST
+
+static void check_text_prompt(const char *name, const char *directory)
+{
+    struct prompt p;
+    struct request r;
+    struct pictures pictures;
+    struct error err;
+    const int32_t *ids;
+    uint64_t n;
+    read_prompt(directory, &p);
+    if (!*p.text)
+        return;
+    viv_model *m = load_seeing(directory, 1, 0);
+    request_init(&r, m);
+    ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+    ck_assert_int_eq(request_add_part(&r, VIV_PART_TEXT, p.text, strlen(p.text), NULL, &err), VIV_OK);
+    add_picture(&r, files[0]);
+    add_picture(&r, files[1]);
+    ck_assert_msg(pictures_open(engine, m, &pictures, &err) == VIV_OK, "%s", err.text);
+    viv_sequence *s = golden_sequence(m);
+    ck_assert_msg(pictures_place(&pictures, &r.viv, s, &ids, &n, &err) == VIV_OK, "%s: %s", name, err.text);
+    for (uint64_t i = 0; i < n && i < p.n; i++)
+        ck_assert_msg(ids[i] == p.tokens[i], "%s: token %d of the prompt is %d, expected %d", name, (int)i, ids[i],
+                      p.tokens[i]);
+    ck_assert_uint_eq(n, p.n);
+    sequence_destroy(s);
+    pictures_close(&pictures);
+    request_release(&r);
+    model_close(m);
+}
+
+TEST(vision__prompts_become_the_tokens_of_transformers)
+{
+    for_each_with("logits.npy", check_text_prompt);
 }
 END_TEST
 
@@ -276,6 +371,7 @@ TEST(vision__a_picture_becomes_the_text_that_its_family_has_for_one)
 }
 END_TEST
 
-TESTS(vision__a_picture_becomes_the_text_that_its_family_has_for_one,
+TESTS(vision__prompts_become_the_tokens_of_transformers, vision__labels_of_pictures_are_those_of_transformers,
+      vision__a_picture_becomes_the_text_that_its_family_has_for_one,
       vision__rows_of_encoders_are_those_of_transformers, vision__logits_are_those_of_transformers,
       vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)

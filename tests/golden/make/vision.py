@@ -2,6 +2,7 @@
 
 A folder holds the checkpoint with preprocessor_config.json, and
   rows.npy     of an encoder of pictures: float32, what it makes of each picture, one after the other
+  scores.npy   of a classifier, or of a pair of encoders for the texts in labels.json: float32 [2, n_labels]
   tokens.json  {"tokens": [...], "greedy": [...]}: with one token for each picture; what is said behind them
   logits.npy   float32 [n_tokens with as many as the pictures have rows, vocab_size]
 The pictures are in tests/golden/vision/, drawn here.
@@ -11,13 +12,14 @@ The pictures are in tests/golden/vision/, drawn here.
 import json
 import pathlib
 import sys
+import zlib
 
 import numpy as np
 import torch
 import transformers as t
 from PIL import Image
 from safetensors.torch import save_file
-from tokenizers import AddedToken, Tokenizer, decoders, models
+from tokenizers import AddedToken, Tokenizer, decoders, models, processors
 
 import golden
 
@@ -52,12 +54,40 @@ def save(directory, model, processor):
     processor.save_pretrained(directory)
 
 
-def write_tokenizer(directory, n, special):
-    """A letter for each token, and special ones: their texts by id."""
+def write_tokenizer(directory, n, special, around=None):
+    """A letter for each token, and special ones: their texts by id. around: two of them, before and behind each text."""
     tokenizer = Tokenizer(models.BPE(vocab={special.get(i, chr(0x100 + i)): i for i in range(n)}, merges=[]))
+    if around:
+        first, last = around
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{special[first]} $A {special[last]}", special_tokens=[(special[first], first), (special[last], last)])
     tokenizer.add_special_tokens([AddedToken(text, special=True) for text in special.values()])
     tokenizer.decoder = decoders.Fuse()
     tokenizer.save(str(directory / "tokenizer.json"))
+
+
+def pixel_sum(processor, picture):
+    """The CRC-32 of the numbers that a model is given of a picture: tile after tile, [channel, y, x]."""
+    seen = processor(images=[[picture]], return_tensors="pt")
+    values = seen["pixel_values"].float()
+    if "spatial_shapes" in seen or "pixel_attention_mask" in seen and values.dim() == 3:  # rows of patches, padded
+        p = processor.patch_size if hasattr(processor, "patch_size") else processor.encoder_patch_size
+        tiles = [v[:h * w].reshape(h, w, p, p, 3).permute(4, 0, 2, 1, 3) for v, (h, w) in zip(values, seen["spatial_shapes"].tolist())]
+        return zlib.crc32(b"".join(tile.contiguous().numpy().tobytes() for tile in tiles))
+    return zlib.crc32(values.contiguous().numpy().tobytes())
+
+
+def pixels():
+    """pixels.json: of each folder, of both pictures, by both back-ends that the reference has."""
+    out = {}
+    for directory in sorted(OUT.iterdir()):
+        if not (directory / "preprocessor_config.json").exists():
+            continue
+        settings = json.loads((directory / "preprocessor_config.json").read_text())
+        name = settings["image_processor_type"]
+        out[directory.name] = {backend: [pixel_sum(kind.from_pretrained(directory), p) for p in pictures()]
+                               for backend, kind in (("torchvision", getattr(t, name)), ("pillow", getattr(t, name + "Pil", None))) if kind}
+    (OUT / "pixels.json").write_text(json.dumps(out).replace("}, ", "},\n ") + "\n")
 
 
 VISION = dict(hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=2, image_size=28, patch_size=7)
@@ -76,48 +106,128 @@ def encoder(name, model, processor, rows):
     np.save(directory / "rows.npy", rows(model(pixel_values=pixels)).float().numpy())
 
 
+LABELS = [[5, 17, 33], [60, 9, 2, 71, 40], [12]]
+
+
+def text_of(ids):
+    return "".join(chr(0x100 + i) for i in ids)
+
+
 @torch.no_grad()
-def speaker(name, model, processor, image_token, n_rows, token_types=False, special=None):
-    """Two pictures: in the middle of a text, and at its end."""
+def pair(name, model, processor, labels, special, around=None):
+    """Both encoders of a pair. text.npy: the vector of tokens that end as texts do; scores.npy: how well each of `labels`,
+    the tokens of texts of labels.json, fits each picture."""
+    directory = folder(name)
+    golden.randomise(model, 9)
+    model.logit_scale.data.fill_(1.7)
+    save(directory, model, processor)
+    tokens = [1, 5, 17, 90, 23, 95]
+    seen = {k: v for k, v in processor(images=pictures(), return_tensors="pt").items() if torch.is_tensor(v)}
+    vector = lambda f, **inputs: (lambda o: o if torch.is_tensor(o) else o.pooler_output)(f(**inputs)).float().numpy()
+    np.save(directory / "rows.npy", vector(model.get_image_features, **seen))
+    np.save(directory / "text.npy", vector(model.get_text_features, input_ids=torch.tensor([tokens])))
+    scores = [model(input_ids=torch.tensor([ids]), **seen).logits_per_image[:, 0] for ids in labels]
+    np.save(directory / "scores.npy", torch.stack(scores, 1).float().numpy())
+    (directory / "tokens.json").write_text(json.dumps({"tokens": tokens}) + "\n")
+    (directory / "labels.json").write_text(json.dumps([text_of(ids) for ids in LABELS], ensure_ascii=False) + "\n")
+    write_tokenizer(directory, model.config.text_config.vocab_size, special, around)
+
+
+@torch.no_grad()
+def classifier(name, model, processor):
     directory = folder(name)
     golden.randomise(model, len(name))
     save(directory, model, processor)
     pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
-    tokens = [1, 5, 17, image_token, 23, 9, 44, image_token, 31, 8]
-    ids = [x for token in tokens for x in ([token] * n_rows if token == image_token else [token])]
+    np.save(directory / "scores.npy", model(pixel_values=pixels).logits.float().numpy())
+
+
+@torch.no_grad()
+def speaker(name, model, processor, image_token, texts, token_types=None, special=None, files=PICTURES):
+    """Pictures in the middle of a text, and near its end. texts: of the processor's output, the ids that stand for each; or
+    how many times image_token does."""
+    directory = folder(name)
+    golden.randomise(model, len(name))
+    save(directory, model, processor)
+    inputs = processor(images=[[Image.open(OUT / f) for f in files]], return_tensors="pt")
+    inputs = {k: v for k, v in inputs.items() if torch.is_tensor(v)}
+    shown = texts(inputs) if callable(texts) else [[image_token] * texts for _ in files]
+    tokens = [1, 5, 17, image_token, 23, 9, 44] + [image_token, 31, 8] * (len(files) - 1)
+    next_shown = iter(shown)
+    ids = [x for token in tokens for x in (next(next_shown) if token == image_token else [token])]
+    marked = any(i != image_token for text in shown for i in text)
 
     def run(more):
         tokens = torch.tensor([ids + more])
-        types = {"token_type_ids": (tokens == image_token).long()} if token_types else {}
-        return model(input_ids=tokens, pixel_values=pixels, **types).logits[0]
+        types = {"token_type_ids": token_types(tokens, len(ids))} if token_types else {}
+        return model(input_ids=tokens, **{k: v for k, v in inputs.items() if k in TAKEN}, **types).logits[0]
 
     np.save(directory / "logits.npy", run([]).float().numpy())
     greedy = []
     for _ in range(N_GREEDY):
         greedy.append(int(run(greedy)[-1].argmax()))
-    (directory / "tokens.json").write_text(json.dumps({"tokens": tokens, "greedy": greedy}) + "\n")
-    write_tokenizer(directory, model.config.text_config.vocab_size, special or {image_token: "<image>"})
+    answers = {"tokens": ids if marked else tokens, "greedy": greedy, "pictures": len(files),
+               "second": len(ids) - 2 - (len(shown[-1]) - shown[-1].index(image_token)) if len(files) > 1 else 0}
+    special = special or {image_token: "<image>"}
+    if marked:
+        answers["prompt"] = "".join(special.get(i, chr(0x100 + i)) for i in tokens)
+    (directory / "tokens.json").write_text(json.dumps(answers, ensure_ascii=False) + "\n")
+    write_tokenizer(directory, model.config.text_config.vocab_size, special)
+
+
+TAKEN = {"pixel_values", "image_sizes", "batch_num_images", "pixel_attention_mask", "spatial_shapes"}
 
 
 def clip():
     encoder("clip", t.CLIPVisionModel(t.CLIPVisionConfig(**CLIP_VISION)), t.CLIPImageProcessor(**CLIP_PIXELS), lambda o: o.pooler_output)
 
 
-@torch.no_grad()
 def clip_pair():
-    """Both encoders; text.npy: the vector of tokens that end as texts do."""
     text = t.CLIPTextConfig(vocab_size=96, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
                             max_position_embeddings=20, eos_token_id=95, projection_dim=16)
-    model = t.CLIPModel(t.CLIPConfig(text_config=text.to_dict(), vision_config=t.CLIPVisionConfig(**CLIP_VISION).to_dict(), projection_dim=16))
-    directory, processor = folder("clip_pair"), t.CLIPImageProcessor(**CLIP_PIXELS)
-    golden.randomise(model, 9)
-    save(directory, model, processor)
-    tokens = [1, 5, 17, 90, 23, 95]
-    vectors = lambda o, m, p: p(m(**o).pooler_output).float().numpy()
-    pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
-    np.save(directory / "rows.npy", vectors({"pixel_values": pixels}, model.vision_model, model.visual_projection))
-    np.save(directory / "text.npy", vectors({"input_ids": torch.tensor([tokens])}, model.text_model, model.text_projection))
-    (directory / "tokens.json").write_text(json.dumps({"tokens": tokens}) + "\n")
+    config = t.CLIPConfig(text_config=text.to_dict(), vision_config=t.CLIPVisionConfig(**CLIP_VISION).to_dict(), projection_dim=16)
+    pair("clip_pair", t.CLIPModel(config), t.CLIPImageProcessor(**CLIP_PIXELS), [[1] + ids + [95] for ids in LABELS],
+         {1: "<s>", 95: "</s>"}, around=(1, 95))
+
+
+def siglip_pair():
+    text = t.SiglipTextConfig(vocab_size=96, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+                              max_position_embeddings=12)
+    config = t.SiglipConfig(text_config=text.to_dict(), vision_config=t.SiglipVisionConfig(**VISION).to_dict())
+    pair("siglip_pair", t.SiglipModel(config), t.SiglipImageProcessor(size={"height": 28, "width": 28}),
+         [ids + [1] * (12 - len(ids)) for ids in LABELS], {1: "</s>"})
+
+
+SIGLIP2 = {k: v for k, v in VISION.items() if k != "image_size"}
+
+
+def siglip2():
+    """Pictures of their own sizes, of at most 20 patches; positions are learned for 25."""
+    text = t.Siglip2TextConfig(vocab_size=96, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+                               max_position_embeddings=12)
+    config = t.Siglip2Config(text_config=text.to_dict(), vision_config=t.Siglip2VisionConfig(**SIGLIP2, num_patches=25).to_dict())
+    pair("siglip2", t.Siglip2Model(config), t.Siglip2ImageProcessor(patch_size=7, max_num_patches=20),
+         [ids + [1] * (12 - len(ids)) for ids in LABELS], {1: "</s>"})
+
+
+def vit():
+    config = t.ViTConfig(**VISION, num_labels=5)
+    classifier("vit", t.ViTForImageClassification(config), t.ViTImageProcessor(size={"height": 28, "width": 28}))
+
+
+def vit_model():
+    model = t.ViTModel(t.ViTConfig(**VISION))
+    encoder("vit_model", model, t.ViTImageProcessor(size={"height": 28, "width": 28}), lambda o: o.pooler_output)
+
+
+DINO_PIXELS = dict(size={"shortest_edge": 40}, crop_size={"height": 35, "width": 35})
+
+
+def dinov2():
+    """Pictures of another size than that of the positions; in dinov2_gated a gated feed-forward."""
+    config = lambda **more: t.Dinov2Config(**{k: v for k, v in VISION.items() if k != "intermediate_size"}, mlp_ratio=2, **more)
+    encoder("dinov2", t.Dinov2Model(config()), t.BitImageProcessor(**DINO_PIXELS), lambda o: o.pooler_output)
+    classifier("dinov2_gated", t.Dinov2ForImageClassification(config(use_swiglu_ffn=True, num_labels=4)), t.BitImageProcessor(**DINO_PIXELS))
 
 
 def siglip():
@@ -131,20 +241,133 @@ def llava():
     speaker("llava", t.LlavaForConditionalGeneration(config), t.CLIPImageProcessor(**CLIP_PIXELS), 90, 16)
 
 
+def counted(model, token, *keys):
+    """The processor's pictures as `token`, as often as the model has rows for each."""
+    return lambda inputs: [[token] * len(rows) for rows in model.get_image_features(**{k: inputs[k] for k in keys}).pooler_output]
+
+
+def tile_sizes(side, *grids):
+    return [[side * h, side * w] for h, w in grids]
+
+
+def llava_next():
+    pinpoints = tile_sizes(28, (1, 2), (2, 1), (2, 2))
+    config = t.LlavaNextConfig(vision_config=t.CLIPVisionConfig(**CLIP_VISION), text_config=t.MistralConfig(**TEXT), image_token_index=90,
+                               image_seq_length=16, image_grid_pinpoints=pinpoints)
+    model = t.LlavaNextForConditionalGeneration(config)
+    speaker("llava_next", model, t.LlavaNextImageProcessor(**CLIP_PIXELS, image_grid_pinpoints=pinpoints), 90,
+            counted(model, 90, "pixel_values", "image_sizes"))
+
+
+def llava_onevision():
+    """Two pictures, which are not cut; and in llava_onevision_tiles one, in so many tiles that its grid is shrunk."""
+    pinpoints = tile_sizes(28, (1, 1), (1, 2), (2, 1), (3, 5))
+    text = t.Qwen2Config(**TEXT, tie_word_embeddings=True)
+    for name, files in (("llava_onevision", PICTURES), ("llava_onevision_tiles", PICTURES[:1])):
+        config = t.LlavaOnevisionConfig(vision_config=t.SiglipVisionConfig(**VISION, vision_use_head=False), text_config=text,
+                                        image_token_index=90, image_grid_pinpoints=pinpoints)
+        model = t.LlavaOnevisionForConditionalGeneration(config)
+        processor = t.LlavaOnevisionImageProcessor(size={"height": 28, "width": 28}, image_grid_pinpoints=pinpoints)
+        speaker(name, model, processor, 90, counted(model, 90, "pixel_values", "image_sizes", "batch_num_images"), files=files)
+
+
+def paligemma():
+    text = t.GemmaConfig(**TEXT, head_dim=8)
+    config = t.PaliGemmaConfig(vision_config=t.SiglipVisionConfig(**VISION, vision_use_head=False, projection_dim=32), text_config=text,
+                               image_token_index=90, projection_dim=32)
+    speaker("paligemma", t.PaliGemmaForConditionalGeneration(config), t.SiglipImageProcessor(size={"height": 28, "width": 28}), 90, 16,
+            token_types=lambda tokens, n: (torch.arange(tokens.shape[1]) >= n).long()[None])
+
+
+INTERNVL = {88: "<img>", 89: "</img>", 90: "<IMG_CONTEXT>"}
+
+
+def internvl():
+    """internvl_rms: the encoder of the largest ones."""
+    for name, more in (("internvl", {}), ("internvl_rms", {"norm_type": "rms_norm", "use_qk_norm": True, "attention_bias": True})):
+        vision = t.InternVLVisionConfig(**{**VISION, "image_size": [28, 28], "patch_size": [7, 7]}, **more)
+        text = t.Qwen2Config(**TEXT) if not more else t.Qwen3Config(**TEXT, head_dim=8)
+        config = t.InternVLConfig(vision_config=vision, text_config=text, image_token_id=90, image_seq_length=4)
+        processor = t.GotOcr2ImageProcessor(size={"height": 28, "width": 28}, crop_to_patches=True, min_patches=1, max_patches=4)
+        shown = lambda inputs: [[88] + [90] * (4 * int(n)) + [89] for n in inputs["num_patches"]]
+        speaker(name, t.InternVLForConditionalGeneration(config), processor, 90, shown, special=INTERNVL)
+
+
+def split_text(inputs, n, around=91, whole=92, end=95):
+    """Idefics 3's text, of n rows for each tile."""
+    texts = []
+    for rows, cols in zip(inputs["rows"].flatten().tolist(), inputs["cols"].flatten().tolist()):
+        text = []
+        for r in range(rows):
+            for c in range(cols):
+                text += [around, 96 + 4 * r + c] + [90] * n
+            text += [end]
+        texts.append(text + ([end] if rows else []) + [around, whole] + [90] * n + [around])
+    return texts
+
+
+def idefics3():
+    marks = {96 + 4 * r + c: f"<row_{r + 1}_col_{c + 1}>" for r in range(4) for c in range(4)}
+    special = {90: "<image>", 91: "<fake_token_around_image>", 92: "<global-img>", 95: "\n", **marks}
+    text = t.LlamaConfig(**{**TEXT, "vocab_size": 112})
+    for name, kind, more in (("idefics3", "Idefics3", {}), ("smolvlm", "SmolVLM", {})):
+        config = getattr(t, kind + "Config")(vision_config=getattr(t, kind + "VisionConfig")(**VISION), text_config=text, image_token_id=90,
+                                             scale_factor=2, **more)
+        processor = getattr(t, kind + "ImageProcessor")(size={"longest_edge": 56}, max_image_size={"longest_edge": 28})
+        processor_with = lambda images, return_tensors: processor(images=images, return_tensors=return_tensors, return_row_col_info=True)
+        model = getattr(t, kind + "ForConditionalGeneration")(config)
+        speaker(name, model, Saved(processor, processor_with), 90, lambda inputs: split_text(inputs, 4), special=special)
+
+
+def lfm2_vl():
+    """One picture in tiles, and one alone."""
+    special = {86: "<|image_start|>", 87: "<|image_end|>", 88: "<|img_thumbnail|>", 90: "<image>",
+               **{91 + r: f"<|img_row_{r + 1}_col_1|>" for r in range(2)}, **{93 + r: f"<|img_row_{r + 1}_col_2|>" for r in range(2)}}
+    text = t.Lfm2Config(**{**TEXT, "num_hidden_layers": 3, "intermediate_size": 60}, full_attn_idxs=[1], block_multiple_of=8)
+    config = t.Lfm2VlConfig(vision_config=t.Siglip2VisionConfig(**SIGLIP2, num_patches=25, vision_use_head=False), text_config=text,
+                            image_token_id=90, projector_hidden_size=40)
+    processor = t.Lfm2VlImageProcessor(encoder_patch_size=7, tile_size=28, min_image_tokens=4, max_image_tokens=6, max_tiles=4,
+                                       max_pixels_tolerance=1.8)
+
+    def texts(inputs):
+        out = []
+        for rows, cols, (h, w) in zip(inputs["image_rows"].flatten().tolist(), inputs["image_cols"].flatten().tolist(),
+                                      inputs["image_sizes"].reshape(-1, 2).tolist()):
+            whole = [90] * (h // 14 * (w // 14))
+            tiles = [x for r in range(rows) for c in range(cols) for x in [91 + r + 2 * c] + [90] * 4]
+            out.append([86] + (tiles + [88] if rows * cols > 1 else []) + whole + [87])
+        return out
+
+    call = lambda images, return_tensors: processor(images=images, return_tensors=return_tensors, return_row_col_info=True)
+    speaker("lfm2_vl", t.Lfm2VlForConditionalGeneration(config), Saved(processor, call), 90, texts, special=special)
+
+
+class Saved:
+    """A processor that is called in another way."""
+    def __init__(self, processor, call):
+        self.save_pretrained, self.call = processor.save_pretrained, call
+
+    def __call__(self, **inputs):
+        out = self.call(**inputs)
+        return {k: v if torch.is_tensor(v) else torch.tensor(v) for k, v in out.items()}
+
+
 def gemma3():
     text = t.Gemma3TextConfig(**TEXT, head_dim=8, query_pre_attn_scalar=8, sliding_window=24, sliding_window_pattern=2,
                               layer_types=["sliding_attention", "full_attention"])
     vision = t.SiglipVisionConfig(**VISION, vision_use_head=False)
     config = t.Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=90)
     processor = t.Gemma3ImageProcessor(size={"height": 28, "width": 28}, do_pan_and_scan=False)
-    speaker("gemma3", t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=True,
+    speaker("gemma3", t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=lambda tokens, n: (tokens == 90).long(),
             special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
 
 
-ALL = [clip, clip_pair, siglip, llava, gemma3]
+ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, llava, llava_next,
+       llava_onevision, paligemma, internvl, idefics3, lfm2_vl, gemma3]
 
 if __name__ == "__main__":
     draw()
     for make in ALL:
         if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
             make()
+    pixels()

@@ -1,0 +1,61 @@
+#!/bin/sh
+# see, and classify of pictures, as their users meet them: what goes in, what comes out, and what is refused by name.
+set -u
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
+
+golden=$source/tests/golden/vision
+a=$golden/a.png b=$golden/b.png
+has_vlm() { "$viv" plugin list 2>/dev/null | grep -q vlm; }
+has_vlm || { echo 'built without vlm'; exit 77; }
+
+# --- see -------------------------------------------------------------------------------------------------------
+check 'a picture has a size and rows' says '51 x 37 pixels, 70 rows' "$viv" see "$golden/llava_next" --image "$a"
+check 'tiles are counted' says '  2 x 2 tiles of 28 x 28 pixels, 4 x 4 patches of 7 x 7 each: 54 rows' "$viv" see "$golden/llava_next" --image "$a"
+check 'so is the whole picture' says '  the whole picture, 28 x 28 pixels' "$viv" see "$golden/smolvlm" --image "$a"
+check 'a picture may keep its shape' says '  one picture of 21 x 42 pixels, 3 x 6 patches of 7 x 7' "$viv" see "$golden/siglip2" --image "$b"
+check 'in JSON' says '"views":[{"whole":true,"lines":1,"columns":1,"tile_height":28,"tile_width":28,"patch":7,"patches":[4,4],"rows":16}' \
+    "$viv" see "$golden/llava_next" --image "$b" --json
+no_weights() {
+    mkdir "$work/bare" && cp "$golden/internvl/config.json" "$golden/internvl/preprocessor_config.json" "$work/bare" &&
+        says '20 rows' "$viv" see "$work/bare" --image "$a"
+}
+check 'weights are not needed' no_weights
+drawing() {
+    ends 0 "$viv" see "$golden/internvl" --image "$a" --image "$b" -o "$work/x.png" &&
+        [ "$(od -An -tx1 -N8 "$work/x.png" | tr -d ' \n')" = 89504e470d0a1a0a ] &&
+        says 'one picture of' "$viv" see "$golden/clip" --image "$work/x.png"
+}
+check 'the drawing is a picture' drawing
+numbers() {
+    ends 0 "$viv" see "$golden/internvl" --image "$a" --image "$b" --pixels "$work/x.npy" &&
+        [ "$(wc -c <"$work/x.npy")" -eq $((128 + 8 * 3 * 28 * 28 * 4)) ] &&
+        grep -aq "'shape': (8, 3, 28, 28), }" "$work/x.npy" &&
+        ends 0 "$viv" see "$golden/internvl" --image "$a" --pixels "$work/x.npy" --view 2 &&
+        grep -aq "'shape': (1, 3, 28, 28), }" "$work/x.npy"
+}
+check 'the numbers are an array' numbers
+check 'tiles of several sizes are none' fails 'are not one array' "$viv" see "$golden/siglip2" --image "$a" --image "$b" --pixels "$work/y.npy"
+check 'a view that there is not' fails 'there is no view 3' "$viv" see "$golden/internvl" --image "$a" --pixels "$work/y.npy" --view 3
+check 'a model that cannot see' fails 'cannot see' "$viv" see "$source/tests/golden/llama-gqa" --image "$a"
+check 'a file that is no picture' fails 'config.json' "$viv" see "$golden/clip" --image "$golden/clip/config.json"
+check 'a picture that is not there' fails 'none.png' "$viv" see "$golden/clip" --image "$work/none.png"
+check 'no picture at all' ends 2 "$viv" see "$golden/clip"
+check 'standard output is for words' ends 2 "$viv" see "$golden/clip" --image "$a" -o -
+
+# --- classify --------------------------------------------------------------------------------------------------
+check 'a classifier has labels' says '  0.477790  LABEL_2' "$viv" classify "$golden/vit" --image "$a"
+check 'in JSON, by the name of the file' says '"labels":[{"label":"LABEL_2","score":0.47' "$viv" classify "$golden/vit" --image "$a" --json
+sums() { # of the scores
+    "$viv" classify "$@" --image "$a" | awk 'NR > 1 { sum += $1 } END { printf "%.4f\n", sum }'
+}
+one() { [ "$(sums "$golden/clip_pair" --label 'ą' --label 'Č')" = 1.0000 ]; }
+each() { [ "$(sums "$golden/siglip_pair" --label 'ąđġ' --label 'Č')" = 1.8335 ]; }
+check 'of any labels one fits, in CLIP' one
+check 'and each or not, in SigLIP' each
+check 'several pictures' says 'b.png' "$viv" classify "$golden/siglip_pair" --label 'Č' --image "$a" --image "$b"
+check 'a pair of encoders has no labels' fails '--label TEXT' "$viv" classify "$golden/clip_pair" --image "$a"
+check 'a classifier takes no others' fails 'labels of its own' "$viv" classify "$golden/vit" --image "$a" --label x
+check 'an encoder has none' fails 'no labels for pictures' "$viv" classify "$golden/dinov2" --image "$a"
+check 'labels are for pictures' ends 2 "$viv" classify "$golden/clip_pair" --label x
+check 'texts or pictures' ends 2 "$viv" classify "$golden/vit" --image "$a" text
+finish
