@@ -9,7 +9,7 @@ static const uint64_t some_rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 
 /* Multiply-adds of a trial at most: CI runs NEON emulated, where all kinds of rest must do without the largest
  * sizes. */
 #ifdef __aarch64__
-static const uint64_t most_work = 300000;
+static const uint64_t most_work = 100000;
 #else
 static const uint64_t most_work = UINT64_MAX;
 #endif
