@@ -92,6 +92,13 @@ static int64_t harness_int(const viv_infer *b, const char *attr)
     return (int64_t)harness_float(b, attr);
 }
 
+static const int64_t *harness_ints(const viv_infer *b, const char *attr, uint64_t *n)
+{
+    (void)b, (void)attr;
+    *n = 0;
+    return NULL;
+}
+
 static viv_status harness_want_weight(viv_infer *b, const char *attr, uint32_t ndim, const uint64_t *dims)
 {
     const struct given *g = harness_given(b->ctx, attr);
@@ -203,6 +210,7 @@ static viv_status harness_make(struct harness *h, const char *class, const struc
                    .is_set = harness_is_set,
                    .get_int = harness_int,
                    .get_float = harness_float,
+                   .get_ints = harness_ints,
                    .want_weight = harness_want_weight,
                    .weight_dims = harness_weight_dims,
                    .want_cache = harness_want_cache,
@@ -257,6 +265,10 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
         positions[r] = (int32_t)(h->position + r);
     for (uint32_t s = 0; s < h->n_caches; s++)
         h->recurrent_states[s] = (viv_recurrent_state){h->pages[s][0], h->pages[s][1]};
+    viv_grid out_grid = h->grid ? *h->grid : (viv_grid){0};
+    viv_status status = h->grid && h->class->reshape ? h->class->reshape(h->layer, &out_grid) : VIV_OK;
+    const uint64_t n_out =
+        h->grid ? out_grid.before + out_grid.frames * out_grid.height * out_grid.width + out_grid.after : n_rows;
     const viv_span span = {.struct_size = sizeof span,
                            .n_rows = n_rows,
                            .position = h->position,
@@ -265,13 +277,13 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
                            .encoder_output = h->encoder_output,
                            .recurrent_state = h->recurrent_state_list,
                            .grid = h->grid,
-                           .n_out_rows = n_rows,
-                           .out_grid = h->grid};
+                           .n_out_rows = n_out,
+                           .out_grid = &out_grid};
     const viv_span *const spans[] = {&span};
     const viv_exec e = {.struct_size = sizeof e,
                         .host = &harness_host,
                         .n_rows = n_rows,
-                        .n_out_rows = n_rows,
+                        .n_out_rows = n_out,
                         .n_spans = 1,
                         .n_in = n_in,
                         .spans = spans,
@@ -282,7 +294,6 @@ static viv_status harness_run(struct harness *h, const float *const *in, uint32_
                         .workspace = workspace,
                         .scratch = scratch,
                         .cache_dtype = VIV_F32};
-    viv_status status = VIV_OK;
     for (uint32_t phase = 0; phase < h->n_phases && status == VIV_OK; phase++) {
         uint64_t n = h->class->tasks(h->layer, &e, phase);
         for (uint64_t first = 0; first < n && status == VIV_OK; first += chunk)
