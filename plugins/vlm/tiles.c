@@ -81,7 +81,7 @@ static viv_status count_rows(const struct vlm *v, const struct vlm_tiles *t, con
     const char *stack = kind == VLM_PART_TILES ? "tiles" : kind == VLM_PART_ALONE && v->ends_alone ? "alone" : NULL;
     if (status == VIV_OK && stack)
         status = v->sequences->stack_grid(v->model, stack, &grid);
-    *n = rows_of(&grid);
+    *n = status == VIV_OK ? rows_of(&grid) : 0;
     return status;
 }
 
