@@ -1,0 +1,118 @@
+#!/bin/sh
+# Pictures as programs and people hand them over: in messages, in a conversation, beside a prompt.
+set -u
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
+
+golden=$source/tests/golden/vision
+llava=$golden/llava gemma=$golden/gemma3 a=$golden/a.png b=$golden/b.png
+for model in "$llava" "$gemma"; do
+    "$viv" inspect "$model" >/dev/null 2>&1 || { echo "this viv has no models that see"; exit 77; }
+done
+
+# Two templates: one reads lists of parts and marks pictures, one takes texts alone.
+cat >"$work/parts.jinja" <<'EOF'
+{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{% for c in m.content %}{% if c.type == 'image' %}<image>{% else %}{{ c.text }}{% endif %}{% endfor %}{% endif %}ĥ{% endfor %}
+EOF
+sed 's/<image>/<start_of_image>/' "$work/parts.jinja" >"$work/gemma.jinja"
+printf '{%% for m in messages %%}{{ m.content }}ĥ{%% endfor %%}' >"$work/texts.jinja"
+
+# answers MODEL TEMPLATE MESSAGES OPTION...: the answer to these messages
+answers() {
+    printf '%s' "$3" >"$work/messages.json"
+    model=$1 template=$2
+    shift 3
+    bounded "$viv" run "$model" --messages "$work/messages.json" --template "$work/$template" --temp 0 -n 12 --ignore-eos --json "$@" ||
+        { cat "$work/err"; return 1; }
+    grep -o '"token":[0-9]*' "$work/out"
+    grep -o '"prompt_tokens":[0-9]*' "$work/out"
+}
+same() { [ -s "$work/a" ] && cmp "$work/a" "$work/b"; }
+shows() { grep -qF -- "$1" "$work/a" || { echo "no '$1' in:"; cat "$work/a"; return 1; }; }
+talk() { # TURNS OPTION...: turns divided by |
+    turns=$1
+    shift
+    printf '%s\n' "$turns" | tr '|' '\n' | timeout "$seconds" "$viv" chat "$@"
+}
+
+# --- messages --------------------------------------------------------------------------------------------------------
+by_path="[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"$a\"},{\"type\":\"text\",\"text\":\"ąć\"}]}]"
+beside() {
+    answers "$llava" parts.jinja "$by_path" >"$work/a" && shows '"prompt_tokens":19' &&
+        bounded "$viv" run "$llava" --image "$a" --template "$work/parts.jinja" -p ąć --temp 0 -n 12 --ignore-eos --json &&
+        { grep -o '"token":[0-9]*' "$work/out"; grep -o '"prompt_tokens":[0-9]*' "$work/out"; } >"$work/b" && same
+}
+check 'a picture in a message is one beside the prompt' beside
+sources() {
+    data=$(base64 <"$a" | tr -d '\n')
+    answers "$llava" parts.jinja "$by_path" >"$work/a" || return 1
+    for part in "\"image\",\"path\":\"$a\"" "\"image\",\"url\":\"file://$a\"" "\"image\",\"base64\":\"$data\"" \
+        "\"image\",\"image\":\"data:image/png;base64,$data\"" "\"image_url\",\"image_url\":\"data:image/png;base64,$data\"" \
+        "\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,$data\",\"detail\":\"auto\"}"; do
+        answers "$llava" parts.jinja "[{\"role\":\"user\",\"content\":[{\"type\":$part},{\"type\":\"text\",\"text\":\"ąć\"}]}]" >"$work/b" &&
+            same || { echo "$part" | cut -c 1-60; return 1; }
+    done
+    answers "$llava" parts.jinja '[{"role":"user","content":[{"type":"image"},{"type":"text","text":"ąć"}]}]' --image "$a" >"$work/b" && same
+}
+check 'wherever the message has it' sources
+several() { # at several places of several messages: not what the other order gives
+    turns='[{"role":"user","content":[{"type":"text","text":"ą"},{"type":"image"},{"type":"text","text":"ć"},{"type":"image"}]},
+        {"role":"assistant","content":"Ĉ"},{"role":"user","content":[{"type":"image"},{"type":"text","text":"ĉ"}]}]'
+    answers "$llava" parts.jinja "$turns" --image "$a" --image "$b" --image "$a" >"$work/a" && shows '"prompt_tokens":55' &&
+        answers "$llava" parts.jinja "$turns" --image "$a" --image "$b" --image "$a" >"$work/b" && same &&
+        answers "$llava" parts.jinja "$turns" --image "$b" --image "$a" --image "$a" >"$work/b" && ! cmp -s "$work/a" "$work/b"
+}
+check 'several stand at several places, each at its own' several
+texts() { # the picture is a line of its own, which this tokenizer has no letter for
+    answers "$llava" parts.jinja "$by_path" >"$work/a" && answers "$llava" texts.jinja "$by_path" >"$work/b" && same &&
+        answers "$gemma" gemma.jinja "$by_path" >"$work/a" && answers "$gemma" texts.jinja "$by_path" >"$work/b" && same
+}
+check 'a template that takes texts alone shows them, too' texts
+words() { # the text for a picture in what a user writes is text, and marks are none of ours
+    says='[{"role":"user","content":[{"type":"image"},{"type":"text","text":"<image>[picture 0]"}]}]'
+    answers "$llava" parts.jinja "$says" --image "$a" >"$work/a" && shows '"prompt_tokens":17' &&
+        answers "$llava" texts.jinja "$says" --image "$a" >"$work/a" && shows '"prompt_tokens":17'
+}
+check 'what a user writes makes no picture' words
+
+# --- what is refused ---------------------------------------------------------------------------------------------------
+refuses() { # WORDS PART
+    printf '[{"role":"user","content":[%s]}]' "$2" >"$work/m"
+    fails "$1" "$viv" run "$llava" --messages "$work/m" --template "$work/parts.jinja" -n 1
+}
+check 'the network is not asked' refuses 'not fetched from the network' '{"type":"image_url","image_url":{"url":"http://169.254.169.254/a.png"}}'
+check 'a file that is not there' refuses 'part 1 of content: /nowhere/a.png' '{"type":"image","path":"/nowhere/a.png"}'
+check 'a picture without a place it is in' refuses 'no further picture is given' '{"type":"image"}'
+check 'a source that is no text' refuses 'found an integer' '{"type":"image","image":7}'
+check 'an address without one' refuses 'found none' '{"type":"image_url","image_url":{}}'
+check 'other parts' refuses 'is of type video' '{"type":"video","video":"a.mp4"}'
+check 'data that is none' refuses 'no digit of base64' '{"type":"image","base64":"a b"}'
+check 'bytes that are no picture' refuses 'no picture that can be read' '{"type":"image","base64":"AAAA"}'
+left() {
+    printf '[{"role":"user","content":[{"type":"image"}]}]' >"$work/m"
+    fails 'has no place for it left' "$viv" run "$llava" --messages "$work/m" --template "$work/parts.jinja" -n 1 --image "$a" --image "$b"
+}
+check 'a picture more than there are places' left
+blind() {
+    printf '%s' "$by_path" >"$work/m"
+    fails 'cannot see' "$viv" run "$source/tests/golden/chat" --messages "$work/m" -n 1 &&
+        talk "/image $a" "$source/tests/golden/chat" 2>&1 | grep -q 'cannot see'
+}
+check 'a model that cannot see' blind
+
+# --- a conversation ----------------------------------------------------------------------------------------------------
+chat() { # TURNS OPTION...
+    turns=$1
+    shift
+    talk "$turns" "$llava" --template "$work/parts.jinja" --temp 0 -n 12 --ignore-eos "$@"
+}
+kept() { # all of the first turn but the last token of its answer; its picture is not the second one's
+    chat "/image $a|ąć|/image $b|ĉĊ" --json 2>/dev/null >"$work/a" && shows '"prompt_tokens":19,"cached_tokens":0' &&
+        shows '"prompt_tokens":51,"cached_tokens":30'
+}
+check 'and the second turn computes what is new' kept
+none() { chat "/image $work/none.png|ąć" 2>"$work/a"; shows 'none.png'; }
+check '/image of a file that is not there' none
+no_picture() { printf 'abc' >"$work/text" && chat "/image $work/text" 2>"$work/a"; shows 'expected a PNG, JPEG, WebP or GIF file'; }
+check '/image of a file that is no picture' no_picture
+
+finish
