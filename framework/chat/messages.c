@@ -225,8 +225,7 @@ viv_status messages_to_json(const viv_request *request, json_t **out, struct err
     return status;
 }
 
-/* --- templates that take texts alone ---------------------------------------------------------------------------
- */
+/* --- templates that take texts alone ------------------------------------------------------------------------- */
 
 static viv_status add_line(struct buf *to, const json_t *part, const char *mark, struct error *err)
 {

@@ -134,7 +134,7 @@ static viv_status read_turn(struct chat *c, const char *path, struct error *err)
     return status;
 }
 
-/* --- pictures ------------------------------------------------------------------------------------------------- */
+/* --- pictures ------------------------------------------------------------------------------------------------ */
 
 /* A path as terminals and file managers paste it: between quotes, or with backslashes; spaces around it are left
  * out. */

@@ -182,6 +182,7 @@ void model_close(viv_model *m)
     if (!m || trail_spoilt)
         return;
     model_close(m->draft);
+    door_destroy(m->door); /* with the instance that answers, which uses the model */
     schedule_end(m);
     step_frame_destroy(m);
     expert_cache_destroy(m->expert_cache);
@@ -215,6 +216,5 @@ void model_close(viv_model *m)
         checkpoint_close(&m->checkpoint);
     spec_close(m->spec);
     arena_release(&m->arena);
-    door_destroy(m->door);
     free(m);
 }

@@ -19,8 +19,7 @@ enum vlm_part_kind vlm_view_kind(const struct vlm *v, const struct vlm_plan *pla
     return v->joins ? VLM_PART_TILES : VLM_PART_TILE;
 }
 
-/* --- grids of rows -----------------------------------------------------------------------------------------------
- */
+/* --- grids of rows ------------------------------------------------------------------------------------------- */
 
 viv_status vlm_patch_grid(const struct vlm *v, const struct vlm_view *view, viv_grid *out)
 {
@@ -108,8 +107,7 @@ static viv_status make_parts(const struct vlm *v, struct vlm_tiles *t)
     return status;
 }
 
-/* --- pictures ----------------------------------------------------------------------------------------------------
- */
+/* --- pictures ------------------------------------------------------------------------------------------------ */
 
 void vlm_tiles_release(struct vlm_tiles *t)
 {

@@ -115,4 +115,21 @@ check '/image of a file that is not there' none
 no_picture() { printf 'abc' >"$work/text" && chat "/image $work/text" 2>"$work/a"; shows 'expected a PNG, JPEG, WebP or GIF file'; }
 check '/image of a file that is no picture' no_picture
 
+# --- what is said of them ------------------------------------------------------------------------------------------------
+closing() { ends 0 "$viv" run "$llava" --image "$a" --image "$b" -p ąć -n 2 --temp 0 && cp "$work/err" "$work/a" && shows 'pictures 16 + 16 tokens'; }
+check 'the tokens of each picture are told' closing
+events() {
+    ends 0 "$viv" run "$llava" --image "$a" --image "$b" --image "$a" -p ąć -n 2 --temp 0 --json && cp "$work/out" "$work/a" &&
+        shows '"what":"pictures","done":1,"total":3' &&
+        shows "{\"event\":\"picture\",\"name\":\"$b\",\"index\":1,\"of\":3,\"tokens\":16,\"kept\":false}" &&
+        shows "\"index\":2,\"of\":3,\"tokens\":16,\"kept\":true}"
+}
+check 'in JSON, too, and which were kept' events
+many() { # the context has room for 512 tokens
+    set -- "$viv" run "$llava" -p ąć -n 2 -q
+    for i in $(seq 33); do set -- "$@" --image "$a"; done
+    fails 'the first 33 of 33 pictures stand for 528 tokens, and the context has room for 512' "$@"
+}
+check 'pictures for which there is no room' many
+
 finish

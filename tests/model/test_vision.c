@@ -92,8 +92,7 @@ static void read_prompt(const char *directory, struct prompt *p)
     json_decref(root);
 }
 
-/* --- pictures alone ---------------------------------------------------------------------------------------------
- */
+/* --- pictures alone ------------------------------------------------------------------------------------------ */
 
 /* Of a model that has vectors of texts, too: text.npy. */
 static void check_text(const char *name, const char *directory, viv_model *m)
@@ -149,8 +148,7 @@ TEST(vision__rows_of_encoders_are_those_of_transformers)
 }
 END_TEST
 
-/* --- labels -----------------------------------------------------------------------------------------------------
- */
+/* --- labels -------------------------------------------------------------------------------------------------- */
 
 /* Of a classifier, or for the texts of labels.json. */
 static void check_scores(const char *name, const char *directory)
@@ -193,8 +191,7 @@ TEST(vision__labels_of_pictures_are_those_of_transformers)
 }
 END_TEST
 
-/* --- pictures among words ----------------------------------------------------------------------------------------
- */
+/* --- pictures among words ------------------------------------------------------------------------------------ */
 
 static void ask_of(struct request *r, viv_model *m, const struct prompt *p, const char *first, const char *second)
 {
@@ -373,9 +370,36 @@ TEST(vision__a_picture_becomes_the_text_that_its_family_has_for_one)
 }
 END_TEST
 
-/* --- conversations
- * ------------------------------------------------------------------------------------------------
- */
+/* The vector of a picture, or its vectors, alone; between them are others. */
+static void check_kept(const char *name, const char *directory)
+{
+    viv_model *m = load_seeing(directory, 1, 0);
+    struct answer answers[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        struct request r;
+        struct error err;
+        request_init(&r, m);
+        r.viv.task = VIV_TASK_EMBED;
+        ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+        add_picture(&r, files[i % 2]);
+        ck_assert_msg(answer_ask(&answers[i], m, &r.viv, &err) == VIV_OK, "%s: %s", name, err.text);
+        request_release(&r);
+    }
+    ck_assert_uint_eq(answers[0].numbers.size, answers[2].numbers.size);
+    ck_assert_mem_eq(answers[0].numbers.data, answers[2].numbers.data, answers[0].numbers.size);
+    ck_assert_mem_ne(answers[0].numbers.data, answers[1].numbers.data, answers[0].numbers.size);
+    for (int i = 0; i < 3; i++)
+        answer_release(&answers[i]);
+    model_close(m);
+}
+
+TEST(vision__a_picture_that_was_seen_before_is_the_same)
+{
+    for_each_with("rows.npy", check_kept);
+}
+END_TEST
+
+/* --- conversations ------------------------------------------------------------------------------------------- */
 
 static void ask_greedily(struct request *r, viv_model *m)
 {
@@ -442,6 +466,10 @@ static void check_turns(viv_model *m, const char *second, double from)
     ck_assert_msg(turn.cached_tokens == from && whole.cached_tokens == 0, "%g of %g tokens were kept, expected %g",
                   turn.cached_tokens, turn.prompt_tokens, from);
     ck_assert_msg(turn.prompt_tokens == whole.prompt_tokens, "%g", whole.prompt_tokens);
+    ck_assert_uint_eq(first.n_pictures, 1);
+    ck_assert_uint_eq(turn.n_pictures, 2);
+    ck_assert(turn.pictures[0].kept && turn.pictures[1].kept == (second == files[0]));
+    ck_assert(whole.n_pictures == 2 && whole.pictures[0].kept && whole.pictures[1].kept);
     conversation_close(&c);
     answer_release(&first);
     answer_release(&turn);
@@ -471,6 +499,8 @@ TEST(vision__two_turns_with_two_pictures_are_one_prompt_with_both)
         options.chat_template = path;
         viv_model *m = golden_load(&options, directory);
         check_turns(m, files[1], first_turn[i] - 1); /* the last token of the answer went through nothing */
+        model_close(m);
+        m = golden_load(&options, directory);
         check_turns(m, files[0], first_turn[i] - 1); /* the same picture again is at another place */
         model_close(m);
         engine_destroy(engine);
@@ -479,7 +509,8 @@ TEST(vision__two_turns_with_two_pictures_are_one_prompt_with_both)
 }
 END_TEST
 
-TESTS(vision__two_turns_with_two_pictures_are_one_prompt_with_both,
+TESTS(vision__a_picture_that_was_seen_before_is_the_same,
+      vision__two_turns_with_two_pictures_are_one_prompt_with_both,
       vision__prompts_become_the_tokens_of_transformers, vision__labels_of_pictures_are_those_of_transformers,
       vision__a_picture_becomes_the_text_that_its_family_has_for_one,
       vision__rows_of_encoders_are_those_of_transformers, vision__logits_are_those_of_transformers,

@@ -110,6 +110,11 @@ static viv_status print_event(struct shown *s, const struct answer *a, const viv
         line = json_pack("{s:s, s:o, s:I, s:I}", "event", "progress", "what", text, "done", (json_int_t)e->done,
                          "total", (json_int_t)e->total);
         break;
+    case VIV_EVENT_PICTURE:
+        line = json_pack("{s:s, s:o, s:I, s:I, s:I, s:b}", "event", "picture", "name", text, "index",
+                         (json_int_t)e->done, "of", (json_int_t)e->total, "tokens", (json_int_t)e->value, "kept",
+                         e->token);
+        break;
     case VIV_EVENT_STATS:
         line = json_pack("{s:s, s:o, s:o}", "event", "stats", "name", text, "value", cli_json_number(e->value));
         break;
