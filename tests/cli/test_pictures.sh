@@ -115,6 +115,20 @@ check '/image of a file that is not there' none
 no_picture() { printf 'abc' >"$work/text" && chat "/image $work/text" 2>"$work/a"; shows 'expected a PNG, JPEG, WebP or GIF file'; }
 check '/image of a file that is no picture' no_picture
 
+session() { # in another process: all but the new turn is there, and another picture is none of it
+    rm -f "$work/s" "$work/t"
+    chat "/image $a|ąć" --session "$work/s" --json >"$work/all" 2>/dev/null && cp "$work/s" "$work/t" &&
+        chat "/image $b|ĉĊ" --session "$work/s" --json >>"$work/all" 2>/dev/null && chat "/image $a|ąć|/image $b|ĉĊ" --json 2>/dev/null >"$work/b" &&
+        texts_of "$work/all" >"$work/a" && texts_of "$work/b" >"$work/c" && cmp "$work/a" "$work/c" &&
+        cp "$work/all" "$work/a" && shows '"prompt_tokens":51,"cached_tokens":30' &&
+        sed "s/iVBOR/iVBOX/" "$work/t" >"$work/s" && chat ą --session "$work/s" >"$work/a" 2>&1
+    shows 'the session is damaged'
+}
+texts_of() { sed 's/.*"text":"//; s/","reason".*//' "$1"; }
+check 'a session holds its pictures' session
+bare() { rm -f "$work/s"; ends 2 "$viv" run "$llava" --image "$a" -p ą --session "$work/s"; }
+check 'a text without messages holds none' bare
+
 # --- what is said of them ------------------------------------------------------------------------------------------------
 closing() { ends 0 "$viv" run "$llava" --image "$a" --image "$b" -p ąć -n 2 --temp 0 && cp "$work/err" "$work/a" && shows 'pictures 16 + 16 tokens'; }
 check 'the tokens of each picture are told' closing
