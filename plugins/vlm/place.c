@@ -373,8 +373,9 @@ viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *s
     vlm_forget(v);
     viv_status status = vlm_ready(v);
     if (status == VIV_OK && (!v->language || token < 0))
-        status = viv_fail(v->host, VIV_EUNSUPPORTED,
-                          "this model sees pictures and writes no texts: see viv embed --image");
+        status = viv_fail(v->host, VIV_EUNSUPPORTED, "%s",
+                          v->language ? "the vocabulary has no token that stands for a picture (param image_token)"
+                                      : "this model sees pictures and writes no texts: see viv embed --image");
     if (status == VIV_OK)
         status = see_all(v, request, n_pictures, sink);
     if (status == VIV_OK)

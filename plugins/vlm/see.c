@@ -20,6 +20,35 @@ static int64_t tower_int(const struct vlm *v, const char *name, int64_t otherwis
     return v->params->get_int(v->model, full, otherwise);
 }
 
+/* "name": [a, b, c], of a param that is a list of three numbers. */
+static void write_channels(const struct vlm *v, const char *name, char *json, size_t capacity)
+{
+    double c[3];
+    const size_t n = strlen(json);
+    if (v->params->get_floats(v->model, name, c, 3) == 3)
+        snprintf(json + n, capacity - n, ", \"%s\": [%.9g, %.9g, %.9g]", name, c[0], c[1], c[2]);
+}
+
+/* Of a model without such a file, the spec knows the class and what differs from its defaults. */
+static viv_status settings_of_params(struct vlm *v, const char *file)
+{
+    const char *type = v->params->get_word(v->model, "image_processor", NULL);
+    const int64_t size = v->params->get_int(v->model, "image_size", 0);
+    char json[512];
+    if (!type)
+        return viv_fail(
+            v->host, VIV_ENOTFOUND,
+            "the model's folder has no %s, which says what is done to a picture before the model sees it", file);
+    snprintf(json, sizeof json, "{\"image_processor_type\": \"%.100s\"", type);
+    if (size > 0 && size <= VLM_MAX_SIDE)
+        snprintf(json + strlen(json), sizeof json - strlen(json),
+                 ", \"size\": %" PRId64 ", \"crop_size\": %" PRId64, size, size);
+    write_channels(v, "image_mean", json, sizeof json);
+    write_channels(v, "image_std", json, sizeof json);
+    snprintf(json + strlen(json), sizeof json - strlen(json), "}");
+    return vlm_settings_read(v->host, json, strlen(json), false, type, &v->settings);
+}
+
 static viv_status read_settings(struct vlm *v)
 {
     static const char *const files[] = {"preprocessor_config.json", "processor_config.json"};
@@ -29,10 +58,7 @@ static viv_status read_settings(struct vlm *v)
     for (int i = 0; status == VIV_OK && !json && i < 2; i++)
         status = v->params->read_file(v->model, files[i], &json, &size);
     if (status == VIV_OK && !json)
-        return viv_fail(
-            v->host, VIV_ENOTFOUND,
-            "the model's folder has no %s, which says what is done to a picture before the model sees it",
-            files[0]);
+        return settings_of_params(v, files[0]);
     return status == VIV_OK
                ? vlm_settings_read(v->host, json, size, false,
                                    v->params->get_word(v->model, "image_processor", NULL), &v->settings)

@@ -129,6 +129,45 @@ check 'a session holds its pictures' session
 bare() { rm -f "$work/s"; ends 2 "$viv" run "$llava" --image "$a" -p ą --session "$work/s"; }
 check 'a text without messages holds none' bare
 
+# --- pairs of GGUF files -------------------------------------------------------------------------------------------------
+says_of() { # MODEL OPTION...: the answer's tokens
+    bounded "$viv" run "$@" --image "$a" -p ąć -n 12 --temp 0 --ignore-eos --json || { cat "$work/err"; return 1; }
+    grep -o '"token":[0-9]*' "$work/out"
+}
+pair() { says_of "$llava" >"$work/a" && says_of "$llava-gguf/model.gguf" >"$work/b" && same; }
+check 'a pair answers as its twin does' pair
+named() {
+    mkdir -p "$work/alone" && cp "$llava-gguf/model.gguf" "$work/alone/" && says_of "$llava" >"$work/a" &&
+        says_of "$work/alone/model.gguf" --mmproj "$llava-gguf/mmproj-model.gguf" >"$work/b" && same
+}
+check 'also where the second file lies elsewhere' named
+alone() {
+    fails 'cannot see' "$viv" run "$work/alone/model.gguf" --image "$a" -p ą -n 1 &&
+        fails 'cannot see' "$viv" run "$llava-gguf/model.gguf" --mmproj none --image "$a" -p ą -n 1 &&
+        ends 0 "$viv" run "$llava-gguf/model.gguf" --mmproj none -p ą -n 1
+}
+check 'without it, the text part cannot see' alone
+other() { # by the architecture, by the number of features, by what it is
+    fails "goes with the architecture gemma3, and $work/alone/model.gguf is of llama" \
+        "$viv" run "$work/alone/model.gguf" --mmproj "$gemma-gguf/mmproj-model.gguf" -p ą -n 1 &&
+        fails 'has 48 features' "$viv" run "$source/tests/golden/llama-gqa-gguf/model.gguf" --mmproj "$llava-gguf/mmproj-model.gguf" -p ą -n 1 &&
+        fails 'is no mmproj file: expected the general.architecture clip, found llama' \
+            "$viv" run "$work/alone/model.gguf" --mmproj "$llava-gguf/model.gguf" -p ą -n 1 &&
+        fails 'is no GGUF file' "$viv" run "$llava" --mmproj "$llava-gguf/mmproj-model.gguf" -p ą -n 1 &&
+        fails 'No such file' "$viv" run "$work/alone/model.gguf" --mmproj "$work/none.gguf" -p ą -n 1
+}
+check 'the second file of another model is refused by what differs' other
+strange() { # what only lies beside is not taken
+    sed 's/clip.projector_type/clip.projector_tipe/' "$llava-gguf/mmproj-model.gguf" >"$work/alone/mmproj.gguf" &&
+        ends 0 "$viv" run "$work/alone/model.gguf" -p ą -n 1 &&
+        fails 'does not say of which type its projector is' "$viv" run "$work/alone/model.gguf" --mmproj "$work/alone/mmproj.gguf" -p ą -n 1 &&
+        head -c 3000 "$llava-gguf/mmproj-model.gguf" >"$work/alone/mmproj.gguf" && ends 0 "$viv" run "$work/alone/model.gguf" -p ą -n 1 &&
+        fails 'mmproj.gguf' "$viv" run "$work/alone/model.gguf" --mmproj "$work/alone/mmproj.gguf" -p ą -n 1 &&
+        cp "$gemma-gguf/mmproj-model.gguf" "$work/alone/mmproj.gguf" && ends 0 "$viv" run "$work/alone/model.gguf" -p ą -n 1
+    rm -f "$work/alone/mmproj.gguf"
+}
+check 'and what lies beside a model and does not fit is not taken' strange
+
 # --- what is said of them ------------------------------------------------------------------------------------------------
 closing() { ends 0 "$viv" run "$llava" --image "$a" --image "$b" -p ąć -n 2 --temp 0 && cp "$work/err" "$work/a" && shows 'pictures 16 + 16 tokens'; }
 check 'the tokens of each picture are told' closing
