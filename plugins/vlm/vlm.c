@@ -127,7 +127,8 @@ static viv_status open(const viv_host *host, viv_model *model, void **instance)
     return VIV_OK;
 }
 
-static const viv_pictures pictures = {.struct_size = sizeof(viv_pictures), .place = vlm_place, .look = vlm_look};
+static const viv_pictures pictures = {
+    .struct_size = sizeof(viv_pictures), .place = vlm_place, .look = vlm_look, .measure = vlm_measure};
 
 static const void *get_ext(const char *id)
 {

@@ -82,6 +82,10 @@ viv_status vlm_score(struct vlm *v, const viv_request *request, const viv_sink *
 void vlm_forget_look(struct vlm *v);
 viv_status vlm_look(void *instance, const viv_part *picture, viv_look *out);
 
+/* tiles.c: the same of a picture's size. */
+viv_status vlm_measure(void *instance, uint32_t height, uint32_t width, viv_grid *grids, uint32_t capacity,
+                       uint32_t *n_grids, uint64_t *n_rows);
+
 /* place.c: pictures among the tokens of a prompt. */
 viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *sequence, const viv_sink *sink,
                      const int32_t **ids, uint64_t *n, uint64_t *n_answer);

@@ -168,6 +168,21 @@ strange() { # what only lies beside is not taken
 }
 check 'and what lies beside a model and does not fit is not taken' strange
 
+# --- what they cost, from the spec ----------------------------------------------------------------------------------------
+compared() { # llava cuts out a square; llava_next has tiles besides; a text model sees nothing
+    ends 0 "$viv" compare "$llava" "$golden/llava_next" "$source/tests/golden/llama-gqa" --json && tr -d ' \n' <"$work/out" >"$work/a" &&
+        shows '"picture_tokens":16,"picture_flops":512960' && shows '"picture_tokens":70' && shows '"picture_tokens":null' &&
+        ends 0 "$viv" compare "$llava" "$source/tests/golden/llama-gqa" --html "$work/x.html" && cp "$work/x.html" "$work/a" &&
+        shows 'tokens of a picture of 1024 x 768'
+}
+check 'a comparison has the tokens and operations of a picture' compared
+blind_only() { ends 0 "$viv" compare "$source/tests/golden/llama-gqa" "$source/tests/golden/qwen3" && ! grep -q 'of a picture' "$work/out"; }
+check 'where some model sees' blind_only
+fitted() { # the encoder's weights, all of them, and the rows of the picture
+    ends 0 "$viv" fit "$llava" && cp "$work/out" "$work/a" && shows 'weights                   137 KiB'
+}
+check 'what fits counts the encoder' fitted
+
 # --- what is said of them ------------------------------------------------------------------------------------------------
 closing() { ends 0 "$viv" run "$llava" --image "$a" --image "$b" -p ąć -n 2 --temp 0 && cp "$work/err" "$work/a" && shows 'pictures 16 + 16 tokens'; }
 check 'the tokens of each picture are told' closing
