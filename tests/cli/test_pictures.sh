@@ -99,6 +99,29 @@ blind() {
 }
 check 'a model that cannot see' blind
 
+truncated() { # of 37 lines; how many of them, a PNG says
+    size=$(wc -c <"$a")
+    head -c $((size / 2)) "$a" >"$work/cut.png"
+    fails 'cut.png' "$viv" see "$llava" --image "$work/cut.png" && fails 'of 37' "$viv" run "$llava" --image "$work/cut.png" -p ą -n 1
+}
+check 'a picture that is cut short' truncated
+places() { fails '3 places for pictures' "$viv" run "$llava" --image "$a" --image "$b" -p 'ą<image><image><image>' -n 1; }
+check 'more places than pictures' places
+fewer() { fails '1 places for pictures' "$viv" run "$llava" --image "$a" --image "$b" -p 'ą<image>' -n 1; }
+check 'and fewer' fewer
+check 'an empty file' fails 'found an empty file' "$viv" run "$llava" --image /dev/null -p ą -n 1
+
+thin() { # 1 x 40,000 pixels: one rule would make a picture of a million lines, another squeezes it
+    echo iVBORw0KGgoAAAANSUhEUgAAAAEAAJxAAQAAAADbAjylAAAAZElEQVR42u3BgQAAAADDoPlTH+AKVQEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAwBs4jwAB3AJAdAAAAABJRU5ErkJggg== | base64 -d >"$work/thin.png"
+    limits='ulimit -v 4000000'
+    fails 'would be resized to 28 x 1120000' "$viv" run "$llava" --image "$work/thin.png" -p ą -n 1 && ends 0 "$viv" run "$gemma" --image "$work/thin.png" -p ą -n 1
+    got=$?
+    limits=:
+    return "$got"
+}
+check 'a picture of 1 x 40,000 pixels' thin
+check 'an animation given as a picture' fails 'give it as a video' "$viv" run "$llava" --image "$source/tests/vlm/corpus_picture/animated.gif" -p ą -n 1
+
 # --- a conversation ----------------------------------------------------------------------------------------------------
 chat() { # TURNS OPTION...
     turns=$1
@@ -182,6 +205,8 @@ fitted() { # the encoder's weights, all of them, and the rows of the picture
     ends 0 "$viv" fit "$llava" && cp "$work/out" "$work/a" && shows 'weights                   137 KiB'
 }
 check 'what fits counts the encoder' fitted
+
+check 'where the stacks meet is shown' says 'graph, where rows of project take the place of token 90' "$viv" inspect "$llava"
 
 # --- what is said of them ------------------------------------------------------------------------------------------------
 closing() { ends 0 "$viv" run "$llava" --image "$a" --image "$b" -p ąć -n 2 --temp 0 && cp "$work/err" "$work/a" && shows 'pictures 16 + 16 tokens'; }
