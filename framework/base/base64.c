@@ -31,3 +31,21 @@ bool base64_decode(const char *s, size_t n, struct buf *out)
     }
     return true;
 }
+
+bool base64_encode(const void *bytes, size_t n, struct buf *out)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *p = bytes;
+    if (n > SIZE_MAX / 4 * 3 - 3)
+        return false;
+    char *to = buf_grow(out, (n + 2) / 3 * 4);
+    for (size_t i = 0; to && i < n; i += 3) {
+        const uint32_t a = p[i], b = i + 1 < n ? p[i + 1] : 0, c = i + 2 < n ? p[i + 2] : 0;
+        const uint32_t bits = a << 16 | b << 8 | c;
+        *to++ = letters[bits >> 18];
+        *to++ = letters[bits >> 12 & 63];
+        *to++ = (char)(i + 1 < n ? letters[bits >> 6 & 63] : '=');
+        *to++ = (char)(i + 2 < n ? letters[bits & 63] : '=');
+    }
+    return to != NULL;
+}

@@ -127,3 +127,17 @@ viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *
     json_decref(messages);
     return status;
 }
+
+viv_status chat_shows_pictures(const struct chat_template *t, const char *place, bool *shows, struct error *err)
+{
+    static const char mark[] = "Vivarium";
+    struct buf text = {0};
+    struct error refused;
+    json_t *messages = json_pack("[{s:s, s:[{s:s}, {s:s, s:s}]}]", "role", "user", "content", "type", "image",
+                                 "type", "text", "text", mark);
+    viv_status status = messages ? render_messages(t, messages, true, &text, &refused) : VIV_ENOMEM;
+    *shows = status == VIV_OK && strstr(buf_text(&text), mark) && strstr(buf_text(&text), place);
+    buf_release(&text);
+    json_decref(messages);
+    return status == VIV_ENOMEM ? error_nomem(err) : VIV_OK;
+}

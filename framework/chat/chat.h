@@ -39,6 +39,9 @@ viv_status chat_render_turn(const struct chat_template *t, const char *text, str
 viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, int32_t *id,
                          struct error *err);
 
+/* Whether the template reads lists of parts, and writes `place` where a message has a picture. */
+viv_status chat_shows_pictures(const struct chat_template *t, const char *place, bool *shows, struct error *err);
+
 /* Names under which messages have their reasoning; most templates read the first. */
 enum { N_REASONING_KEYS = 3 };
 extern const char *const chat_reasoning_keys[N_REASONING_KEYS];

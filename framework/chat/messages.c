@@ -225,6 +225,69 @@ viv_status messages_to_json(const viv_request *request, json_t **out, struct err
     return status;
 }
 
+/* --- templates that take texts alone ------------------------------------------------------------------------- */
+
+static viv_status add_line(struct buf *to, const json_t *part, const char *mark, struct error *err)
+{
+    const char *type = json_string_value(json_object_get(part, "type"));
+    const json_t *text = json_object_get(part, "text");
+    if (to->size)
+        buf_putc(to, '\n');
+    if (type && strcmp(type, "image") == 0)
+        buf_puts(to, mark);
+    else
+        buf_append(to, json_is_string(text) ? json_string_value(text) : "", json_string_length(text));
+    return to->failed ? error_nomem(err) : VIV_OK;
+}
+
+static bool shows_picture(const json_t *content)
+{
+    json_t *part;
+    size_t i;
+    json_array_foreach(content, i, part)
+    {
+        const char *type = json_string_value(json_object_get(part, "type"));
+        if (type && strcmp(type, "image") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A word that no text of the messages has. */
+static viv_status choose_mark(const json_t *messages, char *mark, size_t capacity, struct error *err)
+{
+    char *all = json_dumps(messages, JSON_COMPACT);
+    unsigned long n = 0;
+    do
+        snprintf(mark, capacity, "[picture %lu]", n++);
+    while (all && strstr(all, mark));
+    free(all);
+    return all ? VIV_OK : error_nomem(err);
+}
+
+viv_status messages_flatten(json_t *data, char *mark, size_t capacity, struct error *err)
+{
+    json_t *messages = json_object_get(data, "messages"), *message, *part;
+    size_t i, k;
+    viv_status status = choose_mark(messages, mark, capacity, err);
+    json_array_foreach(messages, i, message)
+    {
+        const json_t *content = json_object_get(message, "content");
+        struct buf text = {0};
+        if (status != VIV_OK || !shows_picture(content))
+            continue;
+        json_array_foreach(content, k, part)
+        {
+            if (status == VIV_OK)
+                status = add_line(&text, part, mark, err);
+        }
+        if (status == VIV_OK)
+            status = put(message, "content", json_stringn(buf_text(&text), text.size), err);
+        buf_release(&text);
+    }
+    return status;
+}
+
 /* --- from JSON ----------------------------------------------------------------------------------------------- */
 
 struct adding {
@@ -251,7 +314,53 @@ static viv_status add_json(const struct adding *a, uint32_t kind, const json_t *
     return status;
 }
 
-/* "content": a text, or [{"type": "text", "text": ...}, ...] */
+/* Where a picture is, in the ways in which it is written:
+ *   {"type": "image", "image" or "path" or "url": SOURCE}       transformers
+ *   {"type": "image", "base64": DIGITS}
+ *   {"type": "image_url", "image_url": {"url": SOURCE}}          OpenAI; or the SOURCE itself
+ *   {"type": "image"}                                            one that is given besides */
+static viv_status add_image(const struct adding *a, const json_t *part, bool nested)
+{
+    static const char *const keys[] = {"image", "path", "url", "base64"};
+    const json_t *source = NULL;
+    struct buf text = {0};
+    for (size_t i = 0; i < (nested ? 0 : sizeof keys / sizeof *keys) && (!source || json_is_null(source)); i++)
+        source = json_object_get(part, keys[i]);
+    if (nested) {
+        source = json_object_get(part, "image_url");
+        source = json_is_object(source) ? json_object_get(source, "url") : source;
+    }
+    if ((nested && !source) || (source && !json_is_null(source) && !json_is_string(source)))
+        return error_set(a->err, VIV_EFORMAT, "expected a path or URL of a picture, found %s",
+                         source ? json_kind(source) : "none");
+    if (!json_is_string(source))
+        return a->add(a->ctx, &(struct message_part){.kind = VIV_PART_IMAGE}, a->err);
+    if (!nested && source == json_object_get(part, "base64"))
+        buf_puts(&text, "data:;base64,");
+    buf_append(&text, json_string_value(source), json_string_length(source));
+    const struct message_part made = {VIV_PART_IMAGE, buf_text(&text), NULL, text.size};
+    viv_status status = text.failed ? error_nomem(a->err) : a->add(a->ctx, &made, a->err);
+    buf_release(&text);
+    return status;
+}
+
+static viv_status add_content_part(const struct adding *a, const json_t *part, size_t number)
+{
+    const char *type = json_string_value(json_object_get(part, "type"));
+    const json_t *text = json_object_get(part, "text");
+    if (json_is_string(text) && (!type || strcmp(type, "text") == 0))
+        return add_string(a, VIV_PART_TEXT, text, "list");
+    const bool nested = type && strcmp(type, "image_url") == 0;
+    if (nested || (type && strcmp(type, "image") == 0))
+        return add_image(a, part, nested) == VIV_OK
+                   ? VIV_OK
+                   : error_prefix(a->err, "%s: part %zu of content", a->name, number);
+    return error_set(a->err, VIV_EUNSUPPORTED,
+                     "%s: part %zu of content is of type %s: expected text, image or image_url", a->name, number,
+                     type ? type : "(none)");
+}
+
+/* "content": a text, or [{"type": "text", "text": ...}, {"type": "image", ...}, ...] */
 static viv_status add_content(const struct adding *a, const json_t *content)
 {
     viv_status status = VIV_OK;
@@ -264,15 +373,8 @@ static viv_status add_content(const struct adding *a, const json_t *content)
                          json_kind(content));
     json_array_foreach(content, i, one)
     {
-        const char *type = json_string_value(json_object_get(one, "type"));
-        const json_t *text = json_object_get(one, "text");
-        if (status != VIV_OK)
-            break;
-        status = json_is_string(text) && (!type || strcmp(type, "text") == 0)
-                     ? add_string(a, VIV_PART_TEXT, text, "list")
-                     : error_set(a->err, VIV_EUNSUPPORTED,
-                                 "%s: part %zu of content is of type %s: this version takes texts alone", a->name,
-                                 i + 1, type ? type : "(none)");
+        if (status == VIV_OK)
+            status = add_content_part(a, one, i + 1);
     }
     return status;
 }

@@ -37,6 +37,27 @@ static void put(struct chat_prompt *to, const struct chat_prompt *p, const char 
         buf_putc(&to->from_data, 0);
 }
 
+/* The next `place` at or behind `at`; SIZE_MAX: none. */
+static size_t find(const struct chat_prompt *p, const char *place, size_t at)
+{
+    const char *found = *place && p->text.size ? strstr(p->text.data + at, place) : NULL;
+    return found ? (size_t)(found - p->text.data) : SIZE_MAX;
+}
+
+/* `made`, with what is left of p from `at` on, becomes p. */
+static viv_status finish(struct chat_prompt *p, struct chat_prompt *made, size_t at, struct error *err)
+{
+    if (p->text.size)
+        take(made, p, at, p->text.size - at);
+    if (made->text.failed || made->from_data.failed) {
+        chat_prompt_release(made);
+        return error_nomem(err);
+    }
+    chat_prompt_release(p);
+    *p = *made;
+    return VIV_OK;
+}
+
 viv_status chat_prompt_replace(struct chat_prompt *p, const char *place, const char *const *texts, uint64_t n,
                                uint64_t *n_found, struct error *err)
 {
@@ -44,24 +65,25 @@ viv_status chat_prompt_replace(struct chat_prompt *p, const char *place, const c
     struct chat_prompt made = {0};
     size_t at = 0;
     *n_found = 0;
-    for (const char *found; size && p->text.size && (found = strstr(p->text.data + at, place));) {
-        const size_t here = (size_t)(found - p->text.data);
+    for (size_t here; (here = find(p, place, at)) != SIZE_MAX; at = here + size) {
         const bool replaced = *n_found < n && !from_data(p, here, size);
         take(&made, p, at, here + (replaced ? 0 : size) - at);
         if (replaced)
             put(&made, p, texts[*n_found]);
         *n_found += !from_data(p, here, size);
-        at = here + size;
     }
-    if (p->text.size)
-        take(&made, p, at, p->text.size - at);
-    if (made.text.failed || made.from_data.failed) {
-        chat_prompt_release(&made);
-        return error_nomem(err);
+    return finish(p, &made, at, err);
+}
+
+viv_status chat_prompt_replace_mark(struct chat_prompt *p, const char *mark, const char *text, struct error *err)
+{
+    struct chat_prompt made = {0};
+    size_t at = 0;
+    for (size_t here; (here = find(p, mark, at)) != SIZE_MAX; at = here + strlen(mark)) {
+        take(&made, p, at, here - at);
+        put(&made, p, text);
     }
-    chat_prompt_release(p);
-    *p = made;
-    return VIV_OK;
+    return finish(p, &made, at, err);
 }
 
 void chat_prompt_release(struct chat_prompt *p)

@@ -21,6 +21,8 @@ viv_status chat_prompt_encode(const struct chat_prompt *p, const struct tokenize
  * *n_found: how many places there are. */
 viv_status chat_prompt_replace(struct chat_prompt *p, const char *place, const char *const *texts, uint64_t n,
                                uint64_t *n_found, struct error *err);
+/* Replaces every `mark`, wherever it comes from, as if the template had written `text`. */
+viv_status chat_prompt_replace_mark(struct chat_prompt *p, const char *mark, const char *text, struct error *err);
 void chat_prompt_release(struct chat_prompt *p); /* accepts a zeroed struct */
 
 #endif

@@ -2,6 +2,7 @@
 #include "cli/budget.h"
 
 #include "cli/compare/memory.h"
+#include "cli/compare/sight.h"
 #include "model/precision.h"
 
 #include <inttypes.h>
@@ -232,6 +233,8 @@ viv_status cli_open_within(struct opened *o, const struct common *common, uint64
     if (status != VIV_OK || !budget)
         return status;
     status = facts_of(o->model, &f, err);
+    if (status == VIV_OK)
+        status = sight_of(o->engine, o->model, &f, err);
     if (status == VIV_OK && o->sensitivity)
         status = check_sensitivity(o, err);
     if (status == VIV_OK)

@@ -5,12 +5,15 @@
 #include "base/json.h"
 #include "base/near.h"
 #include "base/utf8.h"
+#include "chat/picture_source.h"
 #include "cli/input.h"
+#include "engine/pictures.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const uint64_t LONGEST_TURN = 64u << 20;
 
@@ -131,6 +134,71 @@ static viv_status read_turn(struct chat *c, const char *path, struct error *err)
     return status;
 }
 
+/* --- pictures ------------------------------------------------------------------------------------------------ */
+
+/* A path as terminals and file managers paste it: between quotes, or with backslashes; spaces around it are left
+ * out. */
+static bool unquote(const char *text, struct buf *path)
+{
+    size_t n = strcspn(text, "\n");
+    while (n && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+        n--;
+    const bool quoted = n >= 2 && (*text == '\'' || *text == '"') && text[n - 1] == *text;
+    const char *end = text + n - (quoted ? 1 : 0);
+    for (const char *p = text + (quoted ? 1 : 0); p < end; p++) {
+        p += !quoted && *p == '\\' && p + 1 < end;
+        buf_putc(path, *p);
+    }
+    return !path->failed;
+}
+
+/* The next turn shows the picture. */
+static viv_status show_picture(struct chat *c, const char *text, struct error *err)
+{
+    struct buf path = {0}, bytes = {0};
+    struct pictures pictures = {0};
+    viv_status status = unquote(text, &path) ? VIV_OK : error_nomem(err);
+    const char *name = buf_text(&path);
+    if (status == VIV_OK && (!*name || strcmp(name, "-") == 0))
+        status = error_set(err, VIV_EINVAL, "/image: expected the name of a file");
+    if (status == VIV_OK)
+        status = pictures_open(c->o->engine, c->o->model, &pictures, err);
+    pictures_close(&pictures);
+    if (status == VIV_OK)
+        status = picture_source_read(name, true, &bytes, err);
+    if (status == VIV_OK && !picture_media_type(bytes.data, bytes.size))
+        status = error_set(err, VIV_EFORMAT, "%s: expected a PNG, JPEG, WebP or GIF file", name);
+    if (status == VIV_OK)
+        status = conversation_show(&c->conversation, bytes.data, bytes.size, err);
+    if (status == VIV_OK)
+        fprintf(stderr, "viv: the next turn shows %s\n", name);
+    buf_release(&bytes);
+    buf_release(&path);
+    return status;
+}
+
+/* Whether a line that somebody typed is the name of a picture, and nothing else. */
+static bool names_picture(const struct chat *c, const char *line)
+{
+    struct buf path = {0};
+    unsigned char begin[12];
+    uint64_t size = 0;
+    int fd = -1;
+    struct error none;
+    if (!lines_typed(c->lines) || !unquote(line, &path))
+        return false;
+    const char *name = buf_text(&path);
+    const bool url = strncmp(name, "file://", 7) == 0;
+    bool is = url;
+    if (!url && *name && file_open_regular(name, &fd, &size, &none) == VIV_OK) {
+        const ssize_t n = read(fd, begin, sizeof begin);
+        is = n > 0 && picture_media_type(begin, (uint64_t)n);
+        close(fd);
+    }
+    buf_release(&path);
+    return is;
+}
+
 static viv_status save_messages(struct chat *c, const char *path, struct error *err)
 {
     if (!*path)
@@ -166,6 +234,7 @@ static const struct word {
              {"/set", "NAME X", "an option from here on: /set temp 0.5, /set max-tokens 100", set},
              {"/show", "", "the model, what is set, the system message", show},
              {"/read", "FILE", "a turn from a file", read_turn},
+             {"/image", "FILE", "a picture for the next turn, as a line that only names one", show_picture},
              {"/save", "FILE", "the conversation, as messages that `viv render` takes", save_messages},
              {"/quit|/bye|/exit|/q", "", "the end; so are Ctrl-D, and Ctrl-C while nothing is answered", quit}};
 enum { N_WORDS = sizeof words / sizeof *words };
@@ -220,10 +289,12 @@ viv_status chat_carry_out(struct chat *c, const struct buf *line, struct error *
     const size_t n = strcspn(text, " \t\n");
     if (line->size == 0)
         return VIV_OK;
+    const struct word *word = text[0] == '/' ? find_word(text, n) : NULL;
+    if (!word && !strchr(text, '\n') && names_picture(c, text))
+        return show_picture(c, text, err);
     if (text[0] != '/' || strchr(text, '\n')) /* several lines, as of a paste, are no command */
         return chat_turn(c, text, line->size, err);
     if (text[1] == '/')
         return chat_turn(c, text + 1, line->size - 1, err);
-    const struct word *word = find_word(text, n);
     return word ? word->run(c, text + n + strspn(text + n, " \t"), err) : unknown(text, n, err);
 }

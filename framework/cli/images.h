@@ -13,6 +13,5 @@
 
 /* A further part of the last message for each file. */
 viv_status images_add(const struct string_list *files, struct request *r, struct error *err);
-viv_status image_add(const char *file, struct request *r, struct error *err);
 
 #endif

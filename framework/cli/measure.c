@@ -58,6 +58,8 @@ static void bench_line(struct command_line *l, const struct measuring *m, const 
         add_word(l, "--context=%" PRId64, common->context);
     if (common->expert_memory)
         add_word(l, "--expert-memory=%" PRIu64, common->expert_memory);
+    if (common->mmproj)
+        add_word(l, "--mmproj=%s", common->mmproj);
     if (common->expert_profile)
         add_word(l, "--expert-profile=%s", common->expert_profile);
     if (common->scheduler)

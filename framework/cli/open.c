@@ -130,6 +130,7 @@ struct model_options cli_model_options(struct opened *o, const struct common *co
                                   .expert_uses_ctx = o->profile,
                                   .adapters = common->lora.items,
                                   .n_adapters = (uint32_t)common->lora.n,
+                                  .mmproj = common->mmproj,
                                   .cache_type = common->cache_type,
                                   .progress = on_progress,
                                   .progress_ctx = &o->progress,

@@ -55,6 +55,8 @@ const struct option common_options[] = {
      .choices = "auto|f32"},
     {"lora", 0, OPTION_STRINGS, COMMON(lora), "DIR[:SCALE]",
      .help = "merge a LoRA adapter into the weights: a directory of PEFT, or a .gguf file; may be repeated"},
+    {"mmproj", 0, OPTION_STRING, COMMON(mmproj), "FILE",
+     .help = "the second GGUF file of a model that sees; none: not the one that lies beside the first"},
     {"plugin-path", 0, OPTION_STRINGS, COMMON(plugin_path), "DIR",
      .help = "look for plugins in DIR first; may be repeated"},
     {"allow-threads", 0, OPTION_STRINGS, COMMON(allow_threads), "LIBRARY",

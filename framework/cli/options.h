@@ -59,6 +59,7 @@ struct common {
     int64_t threads, context, nice;
     double cpu_share;       /* percent; 0: all */
     uint64_t expert_memory; /* 0: not said */
+    const char *mmproj;
     const char *expert_profile;
 };
 #define COMMON_DEFAULTS                                                                                            \

@@ -49,11 +49,38 @@ static void print_draft(const struct answer *a)
     fputc(')', stderr);
 }
 
+static json_t *pictures_json(const struct answer *a)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->n_pictures; i++) {
+        const struct answer_picture *p = &a->pictures[i];
+        json_array_append_new(list, json_pack("{s:o, s:I, s:b}", "name", cli_json_word(p->name), "tokens",
+                                              (json_int_t)p->tokens, "kept", p->kept));
+    }
+    return list;
+}
+
+/* ", pictures 576 + 576 tokens" */
+static void print_pictures(const struct answer *a)
+{
+    enum { SHOWN = 6 };
+    uint64_t all = 0;
+    for (size_t i = 0; i < a->n_pictures; i++)
+        all += a->pictures[i].tokens;
+    if (a->n_pictures > SHOWN)
+        fprintf(stderr, ", %zu pictures %llu tokens", a->n_pictures, (unsigned long long)all);
+    else if (a->n_pictures)
+        fputs(a->n_pictures > 1 ? ", pictures" : ", picture", stderr);
+    for (size_t i = 0; i < a->n_pictures && a->n_pictures <= SHOWN; i++)
+        fprintf(stderr, "%s %llu%s", i ? " +" : "", (unsigned long long)a->pictures[i].tokens,
+                i + 1 == a->n_pictures ? " tokens" : "");
+}
+
 json_t *show_figures(struct shown *s, const struct answer *a, const viv_sampling *sampling, json_t *object)
 {
     const double joules = energy_now(&s->energy);
     json_t *figures = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "reason",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "reason",
         cli_json_word(a->reason), "prompt_tokens", json_count(a->prompt_tokens), "cached_tokens",
         json_count(a->cached_tokens), "prompt_tokens_per_second", cli_json_number(a->prompt_rate), "answer_tokens",
         json_count(a->answer_tokens), "answer_tokens_per_second", cli_json_number(a->answer_rate),
@@ -61,7 +88,7 @@ json_t *show_figures(struct shown *s, const struct answer *a, const viv_sampling
         (json_int_t)sampling->seed, "memory_peak_bytes", (json_int_t)memory_peak(), "draft", draft_json(a),
         "experts", expert_report_json(s->o->model), "energy_joules", cli_json_number(joules),
         "energy_joules_per_token", cli_json_number(a->answer_tokens > 0 ? joules / a->answer_tokens : NAN),
-        "energy_reason", *s->energy.why ? cli_json_word(s->energy.why) : json_null());
+        "energy_reason", *s->energy.why ? cli_json_word(s->energy.why) : json_null(), "pictures", pictures_json(a));
     const bool whole = object && figures && json_object_update(object, figures) == 0;
     json_decref(figures);
     if (!whole)
@@ -93,6 +120,7 @@ void show_closing(struct shown *s, const struct answer *a, const viv_sampling *s
         fputc('\n', stderr);
     fputs("viv: ", stderr);
     print_rate("prompt", a->prompt_tokens, a->cached_tokens, a->prompt_rate);
+    print_pictures(a);
     print_rate(", answer", a->answer_tokens, 0, a->answer_rate);
     print_draft(a);
     if (*a->reason)

@@ -5,6 +5,7 @@
 #include "base/size.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_word(const viv_event *e, const char *word)
@@ -43,6 +44,17 @@ static void complete_figures(struct answer *a)
                          : rate(a->answer_tokens, a->answer_seconds);
 }
 
+static bool note_picture(struct answer *a, const viv_event *e)
+{
+    char *name = strndup(e->text, e->size);
+    const bool ok = name && VEC_RESERVE(a->pictures, a->n_pictures, a->pictures_capacity);
+    if (ok)
+        a->pictures[a->n_pictures++] = (struct answer_picture){name, (uint64_t)e->value, e->token == 1};
+    else
+        free(name);
+    return ok;
+}
+
 static bool collect(struct answer *a, const viv_event *e)
 {
     switch (e->kind) {
@@ -56,6 +68,8 @@ static bool collect(struct answer *a, const viv_event *e)
         a->dim = e->dim;
         a->rows++;
         return buf_append(&a->numbers, e->vector, e->dim * sizeof *e->vector);
+    case VIV_EVENT_PICTURE:
+        return note_picture(a, e);
     case VIV_EVENT_STATS:
         note_stat(a, e);
         return true;
@@ -114,6 +128,11 @@ uint64_t answer_n_tokens(const struct answer *a)
 void answer_release(struct answer *a)
 {
     token_ids_release(&a->ids);
+    for (size_t i = 0; i < a->n_pictures; i++)
+        free(a->pictures[i].name);
+    free(a->pictures);
+    a->pictures = NULL;
+    a->n_pictures = a->pictures_capacity = 0;
     buf_release(&a->text);
     buf_release(&a->numbers);
 }

@@ -15,6 +15,14 @@ struct answer {
     struct buf numbers;
     uint64_t rows, dim;
 
+    /* Pictures of the prompt, where it has any: [n_pictures] */
+    struct answer_picture {
+        char *name; /* or "" */
+        uint64_t tokens;
+        bool kept; /* its rows were computed for an earlier request, or for the same picture before */
+    } * pictures;
+    size_t n_pictures, pictures_capacity;
+
     /* Figures that the architecture tells. Those that it does not are NAN, or, where that can be, as seen from
      * here. */
     double prompt_tokens, cached_tokens, prompt_seconds, answer_tokens, answer_seconds;

@@ -70,6 +70,16 @@ static viv_status check_vector(struct listener *l, const viv_event *e, struct er
     return VIV_OK;
 }
 
+static viv_status check_picture(const viv_event *e, struct error *err)
+{
+    if (e->done >= e->total)
+        return error_set(err, VIV_EINVAL, "it is of picture %" PRIu64 " of %" PRIu64, e->done, e->total);
+    return e->value >= 0 && e->value <= UINT32_MAX && (e->token == 0 || e->token == 1)
+               ? VIV_OK
+               : error_set(err, VIV_EINVAL, "it has %g tokens, and its token is %" PRId32 ", expected 0 or 1",
+                           e->value, e->token);
+}
+
 static viv_status check_done(struct listener *l, const viv_event *e, struct error *err)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz_-";
@@ -84,15 +94,16 @@ static viv_status check_done(struct listener *l, const viv_event *e, struct erro
 
 static viv_status check_event(struct listener *l, const viv_event *e, struct error *err)
 {
-    static const char *const names[] = {"", "TEXT", "TOKEN", "PROGRESS", "ACTION", "STATS", "DONE", "VECTOR"};
+    static const char *const names[] = {"",      "TEXT", "TOKEN",  "PROGRESS", "ACTION",
+                                        "STATS", "DONE", "VECTOR", "PICTURE"};
     if (!e)
         return error_set(err, VIV_EINVAL, "an event is NULL");
     if (e->struct_size < SIZE_TO(viv_event, dim) || e->struct_size > MAX_STRUCT)
         return error_set(err, VIV_EABI, "struct_size of a viv_event is %u, expected %zu", e->struct_size,
                          SIZE_TO(viv_event, dim));
-    if (e->kind < VIV_EVENT_TEXT || e->kind > VIV_EVENT_VECTOR)
+    if (e->kind < VIV_EVENT_TEXT || e->kind > VIV_EVENT_PICTURE)
         return error_set(err, VIV_EUNSUPPORTED, "an event is of kind %u, this host knows %d to %d", e->kind,
-                         VIV_EVENT_TEXT, VIV_EVENT_VECTOR);
+                         VIV_EVENT_TEXT, VIV_EVENT_PICTURE);
     if (!pthread_equal(l->thread, pthread_self()))
         return error_set(err, VIV_EINVAL,
                          "VIV_EVENT_%s comes from another thread than the one that runs the request",
@@ -108,6 +119,8 @@ static viv_status check_event(struct listener *l, const viv_event *e, struct err
         status = check_progress(e, err);
     else if (status == VIV_OK && e->kind == VIV_EVENT_VECTOR)
         status = check_vector(l, e, err);
+    else if (status == VIV_OK && e->kind == VIV_EVENT_PICTURE)
+        status = check_picture(e, err);
     else if (status == VIV_OK && e->kind == VIV_EVENT_DONE)
         status = check_done(l, e, err);
     return status == VIV_OK ? VIV_OK : error_prefix(err, "VIV_EVENT_%s", names[e->kind]);
@@ -179,22 +192,37 @@ static viv_status run(const struct architecture *a, void *instance, struct liste
     return VIV_OK;
 }
 
-viv_status architecture_run(const struct architecture *a, const viv_host *host, viv_model *model,
+static viv_status open_instance(struct architecture_instance *a, const viv_host *host, viv_model *model,
+                                struct error *err)
+{
+    const struct trail before = trail_enter(a->architecture.plugin, "open");
+    viv_status status = a->architecture.class->open(host, model, &a->instance);
+    trail = before;
+    a->is_open = status == VIV_OK;
+    if (status == VIV_OK)
+        return VIV_OK;
+    error_take(err, status == VIV_ECANCELLED ? VIV_EINTERNAL : status);
+    return named(&a->architecture, "open", err);
+}
+
+viv_status architecture_run(struct architecture_instance *a, const viv_host *host, viv_model *model,
                             const viv_request *request, const viv_sink *sink, struct error *err)
 {
-    struct listener l = {
-        .architecture = a, .sink = sink, .model = model, .request = request, .thread = pthread_self()};
-    void *instance = NULL;
-    struct trail before = trail_enter(a->plugin, "open");
-    viv_status status = a->class->open(host, model, &instance);
+    struct listener l = {.architecture = &a->architecture,
+                         .sink = sink,
+                         .model = model,
+                         .request = request,
+                         .thread = pthread_self()};
+    viv_status status = a->is_open ? VIV_OK : open_instance(a, host, model, err);
+    return status == VIV_OK ? run(&a->architecture, a->instance, &l, err) : status;
+}
+
+void architecture_close(struct architecture_instance *a)
+{
+    if (!a->is_open)
+        return;
+    const struct trail before = trail_enter(a->architecture.plugin, "close");
+    a->architecture.class->close(a->instance);
     trail = before;
-    if (status != VIV_OK) {
-        error_take(err, status == VIV_ECANCELLED ? VIV_EINTERNAL : status);
-        return named(a, "open", err);
-    }
-    status = run(a, instance, &l, err);
-    before = trail_enter(a->plugin, "close");
-    a->class->close(instance);
-    trail = before;
-    return status;
+    a->is_open = false;
 }

@@ -2,6 +2,7 @@
 #include "engine/conversation.h"
 
 #include "base/utf8.h"
+#include "chat/picture_source.h"
 #include "run/run.h"
 
 #include <math.h>
@@ -30,6 +31,34 @@ viv_status conversation_add(struct conversation *c, const char *role, const char
         return VIV_OK;
     }
     return json_lost_something() ? error_nomem(err) : error_set(err, VIV_EFORMAT, "the message is not UTF-8");
+}
+
+viv_status conversation_show(struct conversation *c, const void *bytes, uint64_t size, struct error *err)
+{
+    struct buf url = {0};
+    json_notice_memory();
+    if (!c->pictures)
+        c->pictures = json_array();
+    const bool shown = picture_source_write(bytes, size, &url) &&
+                       json_array_append_new(c->pictures, json_pack("{s:s, s:s%}", "type", "image", "image",
+                                                                    buf_text(&url), url.size)) == 0;
+    buf_release(&url);
+    return shown && !json_lost_something() ? VIV_OK : error_nomem(err);
+}
+
+/* The last message shows the pictures that are waiting. */
+static viv_status show_pictures(struct conversation *c, struct error *err)
+{
+    json_t *last = json_array_get(c->session.messages, json_array_size(c->session.messages) - 1),
+           *parts = c->pictures;
+    if (!parts)
+        return VIV_OK;
+    c->pictures = NULL;
+    const bool shown = json_array_append_new(parts, json_pack("{s:s, s:O}", "type", "text", "text",
+                                                              json_object_get(last, "content"))) == 0 &&
+                       json_object_set(last, "content", parts) == 0;
+    json_decref(parts);
+    return shown ? VIV_OK : error_nomem(err);
 }
 
 static void take_back(struct conversation *c)
@@ -70,6 +99,8 @@ void conversation_clear(struct conversation *c)
     while (json_array_size(c->session.messages) > least)
         take_back(c);
     token_ids_release(&c->session.text);
+    json_decref(c->pictures);
+    c->pictures = NULL;
     c->session.n_prompt = 0;
     c->changed = true;
 }
@@ -109,6 +140,7 @@ viv_status conversation_save(struct conversation *c, const char *path, struct er
 void conversation_close(struct conversation *c)
 {
     sequence_destroy(c->draft);
+    json_decref(c->pictures);
     session_end(&c->session);
     *c = (struct conversation){0};
 }
@@ -178,7 +210,9 @@ viv_status conversation_ask(struct conversation *c, const char *role, const char
     viv_status status = conversation_add(c, role, text, n, err);
     if (status != VIV_OK)
         return status;
-    status = answer_messages(c, r, a, answered, err);
+    status = show_pictures(c, err);
+    if (status == VIV_OK)
+        status = answer_messages(c, r, a, answered, err);
     if (!*answered)
         take_back(c);
     return status;

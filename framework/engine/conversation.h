@@ -15,6 +15,7 @@ struct conversation {
     struct session session; /* session.messages: a JSON list; NULL for bare text */
     viv_sequence *draft;    /* of the model's draft, if it has one: with what that has read */
     bool changed;           /* no longer what the file holds */
+    json_t *pictures;       /* that the next turn shows, before its text; NULL: none */
 };
 
 /* A new one. With `path`, one from this file if it is there; otherwise whether a file can be made there is tried
@@ -28,6 +29,8 @@ void conversation_close(struct conversation *c); /* accepts a zeroed struct */
 const char *conversation_system(const struct conversation *c);
 /* Another one; none for "". */
 viv_status conversation_set_system(struct conversation *c, const char *text, struct error *err);
+/* The next turn shows this picture, the file's bytes. Messages hold it as a data: URL. */
+viv_status conversation_show(struct conversation *c, const void *bytes, uint64_t size, struct error *err);
 /* Forgets all turns; the system prompt stays. */
 void conversation_clear(struct conversation *c);
 size_t conversation_n_turns(const struct conversation *c); /* messages of the user */

@@ -1,4 +1,5 @@
-/* door.h - where those who ask one model wait for their turn. Its inside is engine.c's. */
+/* door.h - where those who ask one model wait for their turn, and the instance of its architecture that answers.
+ * Its inside is engine.c's. */
 #ifndef ENGINE_DOOR_H
 #define ENGINE_DOOR_H
 

@@ -32,6 +32,7 @@ struct door {
     pthread_mutex_t lock;
     pthread_cond_t free;
     bool taken;
+    struct architecture_instance answers; /* used by who has the turn */
 };
 
 viv_status engine_create(const struct host_options *options, struct engine **out, struct error *err)
@@ -108,6 +109,7 @@ void door_destroy(struct door *d)
 {
     if (!d)
         return;
+    architecture_close(&d->answers);
     pthread_mutex_destroy(&d->lock);
     pthread_cond_destroy(&d->free);
     free(d);
@@ -290,16 +292,18 @@ static bool has_pictures(const viv_request *request)
 
 static viv_status ask(viv_model *m, const viv_request *request, const viv_sink *sink, struct error *err)
 {
-    const struct door *d = m->door;
-    struct architecture architecture;
+    struct door *d = m->door;
+    struct architecture *architecture = &d->answers.architecture;
+    viv_status status = VIV_OK;
     pthread_mutex_lock(&d->engine->opening);
-    viv_status status = host_architecture(d->engine->host, spec_architecture(m->spec), &architecture, err);
+    if (!d->answers.is_open)
+        status = host_architecture(d->engine->host, spec_architecture(m->spec), architecture, err);
     if (status == VIV_OK && request->draft && request->draft != m->draft)
         status = draft_check(m, request->draft, err);
     pthread_mutex_unlock(&d->engine->opening);
-    if (status == VIV_OK && has_pictures(request) && !pictures_of(&architecture))
+    if (status == VIV_OK && has_pictures(request) && !pictures_of(architecture))
         status = pictures_none(m, err);
-    return status == VIV_OK ? architecture_run(&architecture, host_viv(d->engine->host), m, request, sink, err)
+    return status == VIV_OK ? architecture_run(&d->answers, host_viv(d->engine->host), m, request, sink, err)
                             : status;
 }
 

@@ -8,6 +8,7 @@
 #include "base/trail.h"
 #include "experts/expert_cache.h"
 #include "experts/expert_set.h"
+#include "formats/mmproj.h"
 #include "model/instance.h"
 #include "model/precision.h"
 #include "model/schedule.h"
@@ -25,11 +26,15 @@ enum { DEFAULT_MAX_ROWS = 512, MAX_STACK_ROWS = 1 << 16 };
 
 static viv_status open_parts(viv_model *m, const char *name, struct error *err)
 {
-    viv_status status = spec_open(m->options.world, name, &m->spec, err);
+    m->world = *m->options.world;
+    m->world.mmproj = m->options.mmproj;
+    viv_status status = spec_open(&m->world, name, &m->spec, err);
     if (status == VIV_OK && spec_checkpoint(m->spec)) {
         status = checkpoint_open(&m->checkpoint, spec_checkpoint(m->spec), err);
         m->has_checkpoint = status == VIV_OK;
     }
+    if (status == VIV_OK && m->has_checkpoint && spec_mmproj(m->spec))
+        status = mmproj_join(&m->checkpoint, spec_mmproj(m->spec), err);
     if (status == VIV_OK)
         status = spec_expand(m->spec, m->has_checkpoint ? &m->checkpoint : NULL, &m->expansion, err);
     if (status == VIV_OK)
@@ -182,6 +187,7 @@ void model_close(viv_model *m)
     if (!m || trail_spoilt)
         return;
     model_close(m->draft);
+    door_destroy(m->door); /* with the instance that answers, which uses the model */
     schedule_end(m);
     step_frame_destroy(m);
     expert_cache_destroy(m->expert_cache);
@@ -215,6 +221,5 @@ void model_close(viv_model *m)
         checkpoint_close(&m->checkpoint);
     spec_close(m->spec);
     arena_release(&m->arena);
-    door_destroy(m->door);
     free(m);
 }

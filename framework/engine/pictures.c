@@ -65,6 +65,18 @@ viv_status pictures_place(struct pictures *p, const viv_request *request, viv_se
     return named(p, status, "pictures.place", err);
 }
 
+viv_status pictures_measure(struct pictures *p, uint32_t height, uint32_t width, viv_grid *grids, uint32_t capacity,
+                            uint32_t *n_grids, uint64_t *n_rows, struct error *err)
+{
+    if (!VIV_HAS(p->table, viv_pictures, measure) || !p->table->measure)
+        return error_set(err, VIV_EUNSUPPORTED, "architecture '%s' of %s does not measure pictures",
+                         p->architecture.class->name, p->architecture.plugin);
+    const struct trail before = trail_enter(p->architecture.plugin, "pictures.measure");
+    const viv_status status = p->table->measure(p->instance, height, width, grids, capacity, n_grids, n_rows);
+    trail = before;
+    return named(p, status, "pictures.measure", err);
+}
+
 viv_status pictures_look(struct pictures *p, const viv_part *picture, viv_look *out, struct error *err)
 {
     *out = (viv_look){.struct_size = sizeof *out};

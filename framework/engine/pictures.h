@@ -25,6 +25,9 @@ void pictures_close(struct pictures *p); /* accepts a zeroed struct */
 /* Places the rows of the request's pictures in the sequence; *ids: of its prompt, with as many for each picture. */
 viv_status pictures_place(struct pictures *p, const viv_request *request, viv_sequence *s, const int32_t **ids,
                           uint64_t *n, struct error *err);
+/* What it is given of a picture of this size; see viv_pictures.measure. */
+viv_status pictures_measure(struct pictures *p, uint32_t height, uint32_t width, viv_grid *grids, uint32_t capacity,
+                            uint32_t *n_grids, uint64_t *n_rows, struct error *err);
 viv_status pictures_look(struct pictures *p, const viv_part *picture, viv_look *out, struct error *err);
 
 #endif

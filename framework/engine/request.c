@@ -4,12 +4,15 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 #include "chat/messages.h"
+#include "chat/picture_source.h"
 #include "engine/generation.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_MESSAGES = 1 << 30 };
+static const uint64_t MOST_PICTURES = 1 << 30; /* bytes of their files */
 
 void request_init(struct request *r, const viv_model *m)
 {
@@ -84,6 +87,31 @@ viv_status request_add_part(struct request *r, uint32_t kind, const void *data, 
     return VIV_OK;
 }
 
+/* Takes the bytes, whatever becomes of them. */
+static viv_status add_picture(struct request *r, struct buf *bytes, const char *name, struct error *err)
+{
+    viv_status status = VIV_OK;
+    if (bytes->size > MOST_PICTURES - r->picture_bytes)
+        status = error_set(err, VIV_ELIMIT, "the pictures of a request have more than %llu bytes",
+                           (unsigned long long)MOST_PICTURES);
+    if (status == VIV_OK)
+        status = request_add_part(r, VIV_PART_IMAGE, bytes->data, bytes->size, name, err);
+    if (status == VIV_OK)
+        r->picture_bytes += bytes->size;
+    buf_release(bytes);
+    return status;
+}
+
+viv_status request_add_picture(struct request *r, const char *path, struct error *err)
+{
+    struct buf bytes = {0};
+    viv_status status = picture_file_read(path, &bytes, err);
+    if (status == VIV_OK)
+        return add_picture(r, &bytes, path, err);
+    buf_release(&bytes);
+    return status;
+}
+
 viv_status request_add_text(struct request *r, const char *role, const char *text, size_t size, struct error *err)
 {
     viv_status status = request_add_message(r, role, err);
@@ -112,9 +140,25 @@ viv_status request_add_texts(struct request *r, const char *first, const char *c
 
 /* --- JSON ---------------------------------------------------------------------------------------------------- */
 
+static viv_status add_image(struct request *r, const char *source, struct error *err)
+{
+    struct buf bytes = {0};
+    if (!source && r->next_file == r->n_files)
+        return error_set(err, VIV_EINVAL, "a place for a picture, and no further picture is given");
+    if (!source)
+        return request_add_picture(r, r->files[r->next_file++], err);
+    viv_status status = picture_source_read(source, r->reads_files, &bytes, err);
+    if (status == VIV_OK)
+        return add_picture(r, &bytes, strncasecmp(source, "data:", 5) == 0 ? NULL : source, err);
+    buf_release(&bytes);
+    return status;
+}
+
 static viv_status add_part(void *ctx, const struct message_part *part, struct error *err)
 {
-    return request_add_part(ctx, part->kind, part->data, part->size, part->name, err);
+    return part->kind == VIV_PART_IMAGE
+               ? add_image(ctx, part->data, err)
+               : request_add_part(ctx, part->kind, part->data, part->size, part->name, err);
 }
 
 static viv_status add_messages(struct request *r, const char *name, const json_t *messages, struct error *err)

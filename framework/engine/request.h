@@ -12,6 +12,11 @@
 struct request {
     viv_request viv; /* first, so that a pointer to it is one to all of it */
     viv_sampling sampling;
+    /* Of messages in JSON: whether pictures may be files of this machine, and files [n_files] of pictures that
+     * messages have only a place for, in order; next_file: the first that has none yet. */
+    bool reads_files;
+    const char *const *files;
+    size_t n_files, next_file;
     /* inside */
     struct arena arena;
     struct request_message {
@@ -21,6 +26,7 @@ struct request {
     } * *messages;
     const viv_message **list; /* [n_messages] what the request has */
     size_t messages_capacity, list_capacity;
+    uint64_t picture_bytes;
 };
 
 /* A request to generate. The struct stays where it is until it is released. */
@@ -32,6 +38,8 @@ viv_status request_add_message(struct request *r, const char *role, struct error
 /* A further part of the last message; name may be NULL. */
 viv_status request_add_part(struct request *r, uint32_t kind, const void *data, uint64_t size, const char *name,
                             struct error *err);
+/* The picture of a file. Those of a request have at most 1 GiB. */
+viv_status request_add_picture(struct request *r, const char *path, struct error *err);
 /* A message of one text. */
 viv_status request_add_text(struct request *r, const char *role, const char *text, size_t size, struct error *err);
 /* A message of ids. */

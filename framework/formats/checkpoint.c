@@ -254,6 +254,9 @@ bool checkpoint_is_mapped(const struct checkpoint *c, const void *bytes)
 
 void checkpoint_close(struct checkpoint *c)
 {
+    if (c->second)
+        checkpoint_close(c->second);
+    free(c->second);
     if (c->format && c->format->close)
         c->format->close(c);
     packed_release(c);
@@ -324,7 +327,8 @@ json_t *checkpoint_whole_config(const struct checkpoint *c)
 
 struct meta checkpoint_meta(const struct checkpoint *c, const char *key)
 {
-    return c->format ? c->format->meta(c, key) : (struct meta){0};
+    const struct meta m = c->format ? c->format->meta(c, key) : (struct meta){0};
+    return m.kind == META_NONE && c->second ? checkpoint_meta(c->second, key) : m;
 }
 
 struct meta checkpoint_meta_element(const struct checkpoint *c, const struct meta *array, uint64_t index)

@@ -53,6 +53,7 @@ struct step_frame;
 
 struct viv_model {
     struct model_options options;
+    struct spec_world world; /* of its spec */
     struct door *door; /* of the engine it was opened by; or NULL */
     viv_model *draft;  /* its own: closed with it; or NULL */
     bool drafts_ngrams;

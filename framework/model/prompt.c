@@ -129,16 +129,54 @@ static viv_status learn_turn_end(viv_model *m, const struct chat_template *templ
     return status;
 }
 
-static viv_status encode_rendered(const viv_request *request, const struct chat_template *template,
+static bool has_pictures(const viv_request *request)
+{
+    for (uint32_t i = 0; i < request->n_messages; i++)
+        for (uint32_t k = 0; k < request->messages[i]->n_parts; k++)
+            if (request->messages[i]->parts[k]->kind == VIV_PART_IMAGE)
+                return true;
+    return false;
+}
+
+/* The text that stands for a picture in the prompt: what the architecture says, or the token's; NULL: neither. */
+static const char *image_place(viv_model *m, const viv_request *request, const struct tokenizer *t)
+{
+    const struct value *token = expansion_param(model_expansion(m), "image_token");
+    if (VIV_HAS(request, viv_request, n_images) && request->image_place)
+        return request->image_place;
+    return token && token->kind == VALUE_INT && token->i >= 0 && token->i < tokenizer_vocab_size(t)
+               ? tokenizer_piece(t, (int32_t)token->i)
+               : NULL;
+}
+
+static viv_status render(const viv_request *request, const struct chat_template *template, json_t *data,
+                         struct chat_prompt *prompt, struct error *err)
+{
+    const struct template_options plain = {.values = TEMPLATE_PYTHON};
+    return request->flags & VIV_REQUEST_PARSE_SPECIAL ? chat_render(template, &plain, data, &prompt->text, err)
+                                                      : chat_prompt_render(template, data, prompt, err);
+}
+
+/* A template that knows nothing of pictures gets a mark in the text of the message, which becomes their place. */
+static viv_status render_pictures(const viv_request *request, const struct chat_template *template,
+                                  const char *place, json_t *data, struct chat_prompt *prompt, struct error *err)
+{
+    char mark[64];
+    bool shows = true;
+    viv_status status = place ? chat_shows_pictures(template, place, &shows, err) : VIV_OK;
+    if (status == VIV_OK && !shows)
+        status = messages_flatten(data, mark, sizeof mark, err);
+    if (status == VIV_OK)
+        status = render(request, template, data, prompt, err);
+    return status == VIV_OK && !shows ? chat_prompt_replace_mark(prompt, mark, place, err) : status;
+}
+
+static viv_status encode_rendered(viv_model *m, const viv_request *request, const struct chat_template *template,
                                   const struct tokenizer *t, json_t *data, struct token_ids *ids, struct error *err)
 {
     struct chat_prompt prompt = {0};
-    viv_status status = VIV_OK;
-    if (request->flags & VIV_REQUEST_PARSE_SPECIAL)
-        status =
-            chat_render(template, &(struct template_options){.values = TEMPLATE_PYTHON}, data, &prompt.text, err);
-    else
-        status = chat_prompt_render(template, data, &prompt, err);
+    const char *place = has_pictures(request) ? image_place(m, request, t) : NULL;
+    viv_status status = render_pictures(request, template, place, data, &prompt, err);
     if (status != VIV_OK && status != VIV_ENOMEM) {
         const struct error reason = *err;
         error_set(err, status, "%s (`viv render` shows what it makes of messages, --template FILE takes another)",
@@ -165,7 +203,7 @@ static viv_status encode_conversation(viv_model *m, const viv_request *request, 
     if (status == VIV_OK)
         status = learn_turn_end(m, template, t, err);
     if (status == VIV_OK)
-        status = encode_rendered(request, template, t, data, ids, err);
+        status = encode_rendered(m, request, template, t, data, ids, err);
     json_decref(data);
     if (status == VIV_OK && last->n_parts == 1 && last->parts[0]->kind == VIV_PART_ANSWER) {
         *n_answer = last->parts[0]->size / sizeof(int32_t);

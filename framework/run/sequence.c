@@ -195,7 +195,7 @@ uint64_t sequence_reuse_prefix(viv_sequence *s, const int32_t *tokens, uint64_t 
     uint64_t shared = 0;
     for (int32_t token; shared < s->length && shared < n; shared++) {
         token = tokens[shared];
-        if (!sequence_placed(s, shared, &token) && tokens[shared] < 0)
+        if (!sequence_placed(s, shared, &token) && tokens[shared] == -1)
             break;
         if (s->tokens[shared] != token)
             break;

@@ -5,7 +5,7 @@
  *   "vivsess\n"          8 bytes
  *   size of the head     8 bytes; all numbers are little-endian
  *   head                 JSON: {"session": 2, the model's identity, the layout of its cache, sizes}
- *   tokens               int32 ids, "n_tokens" of them
+ *   tokens               int32 ids, "n_tokens" of them; below -1: of a row of a picture, by what it shows
  *   pages                the KV cache of the first "n_cached" of these, "page_bytes" each
  *   recurrent state      "recurrent_bytes", unless n_cached is 0
  *   CRC-32 of all this   4 bytes

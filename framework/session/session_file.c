@@ -283,13 +283,15 @@ static viv_status check_sizes(struct incoming *in, struct session *s)
 static viv_status take_text(const struct incoming *in, struct session *s)
 {
     const uint64_t vocab_size = s->model->graph->stacks[STACK_GRAPH].vocab_size;
+    const bool talks = json_is_array(json_object_get(in->head, "messages")); /* which may show pictures */
     s->text.ids = calloc(in->n_text + 1, sizeof *s->text.ids);
     if (!s->text.ids)
         return error_nomem(in->err);
     memcpy(s->text.ids, in->bytes + BEGIN_BYTES + in->head_size, in->n_text * sizeof *s->text.ids);
     s->text.n = s->text.capacity = in->n_text;
     for (uint64_t i = 0; i < in->n_text; i++)
-        if (s->text.ids[i] < 0 || (uint64_t)s->text.ids[i] >= vocab_size)
+        if (s->text.ids[i] < (talks ? INT32_MIN : 0) || s->text.ids[i] == -1 ||
+            (s->text.ids[i] >= 0 && (uint64_t)s->text.ids[i] >= vocab_size))
             return bad(in, "the session has tokens outside the vocabulary");
     return VIV_OK;
 }
@@ -328,11 +330,12 @@ static viv_status take_messages(const struct incoming *in, struct session *s)
         return VIV_OK;
     if (!json_is_array(messages))
         return bad(in, "\"messages\" of the session: expected a list");
-    json_array_foreach(messages, i,
-                       one) if (!json_is_string(json_object_get(one, "role")) ||
-                                !json_is_string(json_object_get(
-                                    one, "content"))) return bad(in, "\"messages\" of the session: expected "
-                                                                     "objects with a role and a content");
+    json_array_foreach(messages, i, one)
+    {
+        const json_t *content = json_object_get(one, "content"); /* a list of parts is looked at when it is asked */
+        if (!json_is_string(json_object_get(one, "role")) || !(json_is_string(content) || json_is_array(content)))
+            return bad(in, "\"messages\" of the session: expected objects with a role and a content");
+    }
     s->messages = json_incref(messages);
     return VIV_OK;
 }

@@ -458,13 +458,16 @@ static viv_status choose_use(const struct yaml *use, const char *checkpoint, con
         status = checkpoint_open(&c, checkpoint, err);
     if (status != VIV_OK)
         return status;
-    const char *said = json_string_value(json_at(checkpoint_whole_config(&c), by->text));
+    const char *said = checkpoint && checkpoint_is_gguf(&c)
+                           ? checkpoint_architecture(&c)
+                           : json_string_value(json_at(checkpoint_whole_config(&c), by->text));
     if (said)
         chosen = yaml_get(of, said);
     if (!chosen)
-        status = yaml_error(err, use->at, VIV_EUNSUPPORTED,
-                            "%s: config.json: %s is %s, which none of these specs is for",
-                            checkpoint ? checkpoint : "without a checkpoint", by->text, said ? said : "not there");
+        status = yaml_error(err, use->at, VIV_EUNSUPPORTED, "%s: %s is %s, which none of these specs is for",
+                            checkpoint ? checkpoint : "without a checkpoint",
+                            checkpoint && checkpoint_is_gguf(&c) ? "general.architecture" : by->text,
+                            said ? said : "not there");
     else if (chosen->kind != YAML_SCALAR)
         status = yaml_error(err, chosen->at, VIV_EINVAL, "expected the name of a spec, found %s",
                             yaml_kind_name(chosen));
@@ -629,6 +632,11 @@ const char *spec_name(const struct spec *s)
 const char *spec_path(const struct spec *s)
 {
     return s->path;
+}
+
+const char *spec_mmproj(const struct spec *s)
+{
+    return s->mmproj;
 }
 
 const char *spec_title(const struct spec *s)

@@ -69,6 +69,7 @@ struct spec {
     const char *name, *path, *title, *source, *family, *architecture;
     const char *active;    /* "all", "head", "body"; NULL: all */
     const char *gguf_name; /* the architecture in GGUF files, its own or that of a spec it uses; NULL: none */
+    const char *mmproj;    /* the second file of its checkpoint; or NULL */
     struct spec_settings settings;
     char *checkpoint;
     const char **adapters;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/near.h"
 #include "base/text.h"
+#include "formats/mmproj.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -403,6 +404,89 @@ viv_status spec_open_family(const struct spec_world *world, const struct checkpo
     return status;
 }
 
+/* --- pairs of GGUF files ------------------------------------------------------------------------------------- */
+
+static viv_status family_of_projector(const struct spec_world *world, const struct checkpoint *c, char **path,
+                                      struct error *err)
+{
+    const char *type = mmproj_projector(c);
+    struct search s = {.world = world, .checkpoint = c, .wanted = type, .naming = "mmproj"};
+    viv_status status =
+        type ? search_families(&s, err)
+             : error_set(err, VIV_EFORMAT, "%s does not say of which type its projector is", c->second->path);
+    if (status == VIV_OK && !s.path)
+        status =
+            error_set(err, VIV_ENOTFOUND,
+                      "%s has a projector of type '%s', which no family matches; a new family is one YAML file: "
+                      "see viv-spec(5)",
+                      c->second->path, type);
+    if (status == VIV_OK)
+        *path = s.path;
+    else
+        free(s.path);
+    free(s.words);
+    arena_release(&s.arena);
+    return status;
+}
+
+static viv_status check_pair(const struct spec *s, const struct checkpoint *c, struct error *err)
+{
+    const char *is = checkpoint_architecture(c);
+    if (is && s->gguf_name && strcmp(is, s->gguf_name) == 0)
+        return VIV_OK;
+    return error_set(
+        err, VIV_EINVAL,
+        "%s is the mmproj of another model: its projector '%s' goes with the architecture %s, and %s is "
+        "of %s",
+        c->second->path, mmproj_projector(c), s->gguf_name ? s->gguf_name : "of no GGUF file", c->path,
+        is ? is : "none");
+}
+
+static viv_status open_pair(const struct spec_world *world, const char *model, const char *mmproj,
+                            struct spec **out, struct error *err)
+{
+    struct checkpoint c = {0};
+    char *path = NULL;
+    struct spec *s = NULL;
+    viv_status status = checkpoint_open(&c, model, err);
+    if (status != VIV_OK)
+        return status;
+    status = mmproj_join(&c, mmproj, err);
+    if (status == VIV_OK)
+        status = family_of_projector(world, &c, &path, err);
+    if (status == VIV_OK)
+        status = document_load(world, path, model, &s, err);
+    if (status == VIV_OK)
+        status = check_pair(s, &c, err);
+    if (status == VIV_OK && !(s->mmproj = arena_strdup(&s->arena, mmproj)))
+        status = error_nomem(err);
+    checkpoint_close(&c);
+    free(path);
+    if (status == VIV_OK)
+        *out = s;
+    else
+        spec_close(s);
+    return status;
+}
+
+/* A model that is a path. What lies beside it is another model's where it does not fit. */
+static viv_status open_path(const struct spec_world *world, const char *model, struct spec **out, struct error *err)
+{
+    const bool asked = world->mmproj && strcmp(world->mmproj, "none") != 0;
+    char *path = NULL, *mmproj = world->mmproj || !text_ends_in(model, ".gguf") ? NULL : mmproj_beside(model);
+    viv_status status = VIV_ENOTFOUND;
+    if (asked || mmproj)
+        status = open_pair(world, model, asked ? world->mmproj : mmproj, out, err);
+    free(mmproj);
+    if (status == VIV_OK || status == VIV_ENOMEM || asked)
+        return status;
+    status = family_of_path(world, model, &path, err);
+    if (status == VIV_OK)
+        status = document_load(world, path, model, out, err);
+    free(path);
+    return status;
+}
+
 /* --- MODEL --------------------------------------------------------------------------------------------------- */
 
 viv_status spec_open(const struct spec_world *world, const char *model, struct spec **out, struct error *err)
@@ -415,18 +499,14 @@ viv_status spec_open(const struct spec_world *world, const char *model, struct s
                    strcmp(model, "..") == 0;
     if (is_path && text_ends_in(model, ".yaml"))
         return document_load(world, model, NULL, out, err);
-    if (is_path) {
-        status = family_of_path(world, model, &path, err);
-        if (status == VIV_OK)
-            status = document_load(world, path, model, out, err);
-    } else {
-        status = spec_find(world, model, NULL, &path, err);
-        if (status == VIV_ENOTFOUND && file_exists(model))
-            return error_set(err, VIV_ENOTFOUND, "no spec is called '%s'; for the one in this folder say './%s'",
-                             model, model);
-        if (status == VIV_OK)
-            status = document_load(world, path, NULL, out, err);
-    }
+    if (is_path)
+        return open_path(world, model, out, err);
+    status = spec_find(world, model, NULL, &path, err);
+    if (status == VIV_ENOTFOUND && file_exists(model))
+        return error_set(err, VIV_ENOTFOUND, "no spec is called '%s'; for the one in this folder say './%s'", model,
+                         model);
+    if (status == VIV_OK)
+        status = document_load(world, path, NULL, out, err);
     free(path);
     return status;
 }

@@ -311,7 +311,7 @@ static bool is_call(const char *place, const char *function, char name[PLACE_MAX
 
 bool expander_is_metadata_key(const char *text)
 {
-    static const char *const functions[] = {"rows", "has", "lacks", "len"};
+    static const char *const functions[] = {"rows", "has", "lacks", "len", "token"};
     char name[PLACE_MAX];
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (is_call(text, functions[i], name))
@@ -327,6 +327,18 @@ static const char *full_place(struct expander *x, const char *place)
     if (place[0] != '.' || !expander_gguf(x) || m.kind != META_STRING)
         return place;
     return arena_printf(x->arena, "%.*s%s", (int)(m.n < PLACE_MAX ? m.n : PLACE_MAX), m.s, place);
+}
+
+/* The id of a token by its text, in the vocabulary of a GGUF file; nothing where there is none. */
+static struct value id_of_token(const struct checkpoint *c, const char *text)
+{
+    const struct meta all = checkpoint_meta(c, "tokenizer.ggml.tokens");
+    for (uint64_t i = 0; all.kind == META_ARRAY && all.element == META_STRING && i < all.n; i++) {
+        const struct meta token = checkpoint_meta_element(c, &all, i);
+        if (token.n == strlen(text) && memcmp(token.s, text, token.n) == 0)
+            return (struct value){.kind = VALUE_INT, .i = (int64_t)i};
+    }
+    return (struct value){0};
 }
 
 static viv_status from_place(struct expander *x, const char *place, struct value *v, const char **source)
@@ -356,6 +368,10 @@ static viv_status from_place(struct expander *x, const char *place, struct value
         const struct meta m = checkpoint_meta(x->checkpoint, name);
         if (m.kind == META_ARRAY && m.n <= INT64_MAX)
             *v = (struct value){.kind = VALUE_INT, .i = (int64_t)m.n};
+        return VIV_OK;
+    }
+    if (is_call(place, "token", name)) {
+        *v = id_of_token(x->checkpoint, name);
         return VIV_OK;
     }
     char who[512];

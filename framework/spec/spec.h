@@ -55,6 +55,7 @@ struct spec_world {
     const char *const *directories; /* where named specs are searched, NULL-terminated: each has families/, zoo/,
                                        embedded/, or specs of its own */
     const struct spec_settings *defaults; /* the initial settings of every spec; or NULL */
+    const char *mmproj; /* the second file of a GGUF pair; "none"; NULL: one that lies beside the first, if it fits */
 };
 
 /* Opens MODEL as the user writes it: a spec's name ("llama-3.2-1b"), a spec's path, a checkpoint directory, a .gguf
@@ -74,6 +75,7 @@ const char *spec_architecture(const struct spec *s); /* "llm" */
 const char *spec_active(
     const struct spec *s); /* which of embedding and head count as active: "all", "head", "body" */
 const char *spec_checkpoint(const struct spec *s); /* path of the weights, resolved against the spec; or NULL */
+const char *spec_mmproj(const struct spec *s);     /* the second file of these, see formats/mmproj.h; or NULL */
 const struct spec_settings *spec_settings(const struct spec *s);
 /* Reads a user's defaults.yaml. Strings are in the arena. */
 viv_status spec_read_defaults(const char *path, struct arena *arena, struct spec_settings *out, struct error *err);

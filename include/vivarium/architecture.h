@@ -18,7 +18,8 @@ typedef struct viv_architecture_class {
      * [setup: the model is open] */
     viv_status (*open)(const viv_host *host, viv_model *model, void **instance);
     /* Answers one request, emitting events; the last is VIV_EVENT_DONE unless it fails. One request at a time
-     * per model: others wait. [setup: after open] */
+     * per model: others wait. The same instance answers all requests of a model, also after one that failed.
+     * [setup: after open] */
     viv_status (*run)(void *instance, const viv_request *request, const viv_sink *sink);
     void (*close)(void *instance);          /* accepts NULL. [setup: after open, once, last; no run is going on] */
     const void *(*get_ext)(const char *id); /* or NULL. [any: always] */

@@ -334,6 +334,20 @@ static inline viv_status viv_emit_vector(const viv_sink *sink, uint64_t index, u
     return sink->emit(sink, &e);
 }
 
+/* Picture `index` of `total` stands for n_tokens; name: as its part has it, or NULL. kept: its rows were there before. */
+static inline viv_status viv_emit_picture(const viv_sink *sink, const char *name, uint64_t index, uint64_t total,
+                                          uint64_t n_tokens, int32_t kept)
+{
+    viv_event e = viv_event_of(VIV_EVENT_PICTURE);
+    e.text = name ? name : "";
+    e.size = strlen(e.text);
+    e.done = index;
+    e.total = total;
+    e.value = (double)n_tokens;
+    e.token = kept != 0;
+    return sink->emit(sink, &e);
+}
+
 /* why: "end", "length", "stop" or "cancelled". */
 static inline viv_status viv_emit_done(const viv_sink *sink, const char *why)
 {

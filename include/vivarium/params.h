@@ -11,6 +11,9 @@
  *   image_place      the text that stands for a picture in a prompt; it becomes image_before, image_row for each row,
  *                    image_after. Without it, the prompt has image_token, which becomes one for each row
  *
+ *   image_processor  the class of transformers that prepares pictures, where no file beside the weights says how;
+ *   image_size, image_mean, image_std    then these of its settings, where they are not its defaults
+ *
  * Params of a stack that uses another spec have its name before theirs: "vision.patch_size".                  */
 #ifndef VIVARIUM_PARAMS_H
 #define VIVARIUM_PARAMS_H

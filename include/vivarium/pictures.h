@@ -4,6 +4,7 @@
 #define VIVARIUM_PICTURES_H
 
 #include <vivarium/architecture.h>
+#include <vivarium/layer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,6 +46,11 @@ typedef struct viv_pictures {
     /* What the model is given of a picture. It lives until the next call, or until the instance is closed.
      * [setup: after open] */
     viv_status (*look)(void *instance, const viv_part *picture, viv_look *look);
+    /* What the model is given of a picture of this size, without one: writes the patches of at most `capacity` tiles, in
+     * order, and sets *n_grids to how many tiles there are; *n_rows: that stand for the picture in a text.
+     * [setup: after open] */
+    viv_status (*measure)(void *instance, uint32_t height, uint32_t width, viv_grid *grids, uint32_t capacity,
+                          uint32_t *n_grids, uint64_t *n_rows);
 } viv_pictures;
 
 #ifdef __cplusplus

@@ -119,7 +119,9 @@ enum {
     VIV_EVENT_PROGRESS = 3, /* text: of what; done, total */
     VIV_EVENT_STATS = 5,    /* text: a name; value (done, total unused) */
     VIV_EVENT_DONE = 6,     /* text: why: "end", "length", "stop", "cancelled" */
-    VIV_EVENT_VECTOR = 7    /* vector, dim: what came of message `done` of `total`; token: of which of its tokens, or -1 */
+    VIV_EVENT_VECTOR = 7,   /* vector, dim: what came of message `done` of `total`; token: of which of its tokens, or -1 */
+    VIV_EVENT_PICTURE = 8   /* value: how many tokens stand for picture `done` of `total`; text: its name, or empty; token: 1
+                               if its rows were kept from an earlier request, else 0 */
 };
 
 /* Names of statistics. An architecture may emit others; a host that does not know a name ignores it. Each comes at most once,

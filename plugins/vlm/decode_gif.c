@@ -56,7 +56,7 @@ static viv_status say_why(const struct reader *r, int code)
                     reason ? reason : "unknown error");
 }
 
-/* --- the canvas ----------------------------------------------------------------------------------------------- */
+/* --- the canvas ---------------------------------------------------------------------------------------------- */
 
 /* Draws a row of the current frame, as far as it is on the canvas. */
 static void draw_row(struct reader *r, const ColorMapObject *map, uint32_t y)
@@ -111,7 +111,7 @@ static void dispose(struct reader *r)
         memset(r->canvas + 4 * (y * r->width + (uint64_t)image->Left), 0, 4 * n);
 }
 
-/* --- frames --------------------------------------------------------------------------------------------------- */
+/* --- frames -------------------------------------------------------------------------------------------------- */
 
 static viv_status keep_frame(struct reader *r)
 {

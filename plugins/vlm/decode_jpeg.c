@@ -29,7 +29,7 @@ struct reader {
     viv_status status;
 };
 
-/* --- callbacks of the library --------------------------------------------------------------------------------- */
+/* --- callbacks of the library -------------------------------------------------------------------------------- */
 
 static void on_error(j_common_ptr jpeg)
 {
@@ -88,7 +88,7 @@ static void skip(j_decompress_ptr jpeg, long n)
     r->input.bytes_in_buffer -= (size_t)n;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------- */
 
 /* False if `read` jumped out. */
 static bool attempt(struct reader *r, void (*read)(struct reader *r))

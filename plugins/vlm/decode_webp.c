@@ -58,7 +58,7 @@ static viv_status measure(const struct source *s, struct header *out)
     return status;
 }
 
-/* --- still ---------------------------------------------------------------------------------------------------- */
+/* --- still --------------------------------------------------------------------------------------------------- */
 
 static viv_status decode_still(const struct source *s, const WebPBitstreamFeatures *features,
                                struct vlm_picture *out)
@@ -93,7 +93,7 @@ static viv_status decode_still(const struct source *s, const WebPBitstreamFeatur
     return VIV_OK;
 }
 
-/* --- animated ------------------------------------------------------------------------------------------------- */
+/* --- animated ------------------------------------------------------------------------------------------------ */
 
 static viv_status copy_frame(const struct source *s, const WebPAnimInfo *info, const uint8_t *shown,
                              struct vlm_picture *out)

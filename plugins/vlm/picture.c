@@ -3,7 +3,7 @@
 
 static const struct decoder *const decoders[] = {&decoder_png, &decoder_jpeg, &decoder_webp, &decoder_gif};
 
-/* --- sizes and pixels ----------------------------------------------------------------------------------------- */
+/* --- sizes and pixels ---------------------------------------------------------------------------------------- */
 
 viv_status check_size(const struct source *s, const char *format, uint64_t width, uint64_t height,
                       uint64_t n_pictures)
@@ -81,7 +81,7 @@ void flatten_alpha(uint8_t *pixels, uint64_t n, const struct vlm_reading *how)
     }
 }
 
-/* --- upright -------------------------------------------------------------------------------------------------- */
+/* --- upright ------------------------------------------------------------------------------------------------- */
 
 static bool is_turned(uint32_t orientation)
 {
@@ -113,7 +113,7 @@ static viv_status make_upright(const viv_host *host, uint32_t orientation, struc
     return VIV_OK;
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------------------------------------------- */
 
 /* Formats that people have, and that are not read: to name them in the error. */
 static const char *name_unread(const uint8_t *b, uint64_t size)

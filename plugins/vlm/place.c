@@ -18,8 +18,7 @@ uint32_t vlm_count_pictures(const viv_request *request)
 
 void vlm_forget(struct vlm *v)
 {
-    for (uint32_t i = 0; i < v->n_seen; i++)
-        vlm_release_seen(&v->seen[i]);
+    vlm_kept_trim(v);
     free(v->seen);
     free(v->ids);
     free(v->placements);
@@ -33,7 +32,7 @@ void vlm_forget(struct vlm *v)
     v->vectors = NULL;
 }
 
-/* --- the prompt ----------------------------------------------------------------------------------------------- */
+/* --- the prompt ---------------------------------------------------------------------------------------------- */
 
 /* The request as the host encodes it: with texts in place of pictures, if the spec says what stands for one. Where
  * it does not, the prompt's own tokens do; and in bare text no template says where a picture stands. */
@@ -178,7 +177,7 @@ static viv_status make_asked(const struct vlm *v, const viv_request *request, st
     out->images = calloc(v->n_seen, sizeof *out->images);
     bool failed = !out->messages || !out->list || !out->parts || !out->images;
     for (uint32_t i = 0; place && !failed && i < v->n_seen; i++)
-        failed = !(out->images[i] = image_text(v, &v->seen[i]));
+        failed = !(out->images[i] = image_text(v, v->seen[i]));
     if (failed)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
     out->place = (viv_part){
@@ -234,8 +233,7 @@ static uint64_t count_places(const int32_t *ids, uint64_t n, int32_t token)
     return places;
 }
 
-/* --- rows among tokens ------------------------------------------------------------------------------------------
- */
+/* --- rows among tokens --------------------------------------------------------------------------------------- */
 
 /* Where pictures stand that bare text has no places for, unless they come first of all: behind the token that
  * begins every text. */
@@ -259,12 +257,12 @@ static viv_status expand(struct vlm *v, const int32_t *ids, uint64_t n, int32_t 
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
     for (uint64_t i = 0; i <= n; i++) {
         for (; !places && i == begin && next < v->n_seen; next++)
-            for (uint64_t r = 0; r < v->seen[next].n_rows; r++)
+            for (uint64_t r = 0; r < v->seen[next]->n_rows; r++)
                 v->ids[at++] = token;
         if (i == n)
             break;
         const bool grows = ids[i] == token && places != rows;
-        for (uint64_t r = 0; r < (grows ? v->seen[next].n_rows : 1); r++)
+        for (uint64_t r = 0; r < (grows ? v->seen[next]->n_rows : 1); r++)
             v->ids[at++] = ids[i];
         next += grows;
     }
@@ -280,12 +278,12 @@ static void place_prompt(struct vlm *v, uint64_t n)
     for (uint32_t i = 0; i < v->n_seen; i++)
         for (int k = 0; k < 2; k++) {
             uint64_t part;
-            memcpy(&part, v->seen[i].identity + 8 * k, sizeof part);
+            memcpy(&part, v->seen[i]->identity + 8 * k, sizeof part);
             hash[k] = (hash[k] ^ part) * 0xD6E8FEB86659FD93u;
         }
     const int32_t token = (int32_t)v->params->get_int(v->model, "image_token", -1);
     for (uint32_t i = 0; i < v->n_seen; i++)
-        vector += v->seen[i].n_rows;
+        vector += v->seen[i]->n_rows;
     for (uint64_t i = n; i-- > 0;) { /* from the last on, since pictures stand at the beginning of the list */
         vectors[i] = v->ids[i] == token ? vectors[--vector] : NULL;
         hash[i % 2] = (hash[i % 2] ^ (uint64_t)(uint32_t)v->ids[i]) * 0xD6E8FEB86659FD93u;
@@ -313,7 +311,7 @@ static viv_status place_rows(struct vlm *v, uint64_t n, uint64_t n_answer, int32
     for (uint64_t i = 0; i < n; i++) {
         if (v->ids[i] != token)
             continue;
-        const struct seen *s = &v->seen[picture];
+        const struct seen *s = v->seen[picture];
         if (row == 0 || i == 0 || v->ids[i - 1] != token) {
             viv_placement *p = &v->placements[*n_placements];
             *p = (viv_placement){
@@ -337,8 +335,11 @@ static viv_status place_rows(struct vlm *v, uint64_t n, uint64_t n_answer, int32
     return VIV_OK;
 }
 
+/* All pictures, one by one; no more of them than the context has room for. */
 static viv_status see_all(struct vlm *v, const viv_request *request, uint32_t n, const viv_sink *sink)
 {
+    const uint64_t most = v->sequences->context_length(v->model);
+    uint64_t rows = 0;
     viv_status status = VIV_OK;
     v->seen = calloc(n, sizeof *v->seen);
     if (!v->seen)
@@ -348,10 +349,15 @@ static viv_status see_all(struct vlm *v, const viv_request *request, uint32_t n,
             const viv_part *p = request->messages[i]->parts[k];
             if (p->kind != VIV_PART_IMAGE)
                 continue;
-            if (sink)
-                status = viv_emit_progress(sink, "pictures", v->n_seen, n);
-            if (status == VIV_OK)
-                status = vlm_see(v, p, n, &v->seen[v->n_seen++], request->cancel);
+            status = vlm_see(v, p, v->n_seen, n, sink, request->cancel, &v->seen[v->n_seen]);
+            if (status != VIV_OK)
+                return status;
+            rows += v->seen[v->n_seen++]->n_rows;
+            if (rows > most)
+                status = viv_fail(v->host, VIV_ELIMIT,
+                                  "the first %" PRIu32 " of %" PRIu32 " pictures stand for %" PRIu64
+                                  " tokens, and the context has room for %" PRIu64 " (--context N)",
+                                  v->n_seen, n, rows, most);
         }
     return status;
 }
@@ -367,8 +373,9 @@ viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *s
     vlm_forget(v);
     viv_status status = vlm_ready(v);
     if (status == VIV_OK && (!v->language || token < 0))
-        status = viv_fail(v->host, VIV_EUNSUPPORTED,
-                          "this model sees pictures and writes no texts: see viv embed --image");
+        status = viv_fail(v->host, VIV_EUNSUPPORTED, "%s",
+                          v->language ? "the vocabulary has no token that stands for a picture (param image_token)"
+                                      : "this model sees pictures and writes no texts: see viv embed --image");
     if (status == VIV_OK)
         status = see_all(v, request, n_pictures, sink);
     if (status == VIV_OK)
@@ -377,7 +384,7 @@ viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *s
     uint64_t rows = 0;
     uint32_t n_placements = 0;
     for (uint32_t i = 0; i < v->n_seen; i++)
-        rows += v->seen[i].n_rows;
+        rows += v->seen[i]->n_rows;
     if (status == VIV_OK && places != n_pictures && places != rows && (places > 0 || request->messages[0]->role))
         status = viv_fail(v->host, VIV_EINVAL,
                           "the prompt has %" PRIu64 " places for pictures (token %" PRId64 "), and %" PRIu32

@@ -129,7 +129,7 @@ viv_status add_whole(struct maker *m, double h, double w)
     return add_resize(m, v, h, w);
 }
 
-/* --- all rules --------------------------------------------------------------------------------------------- */
+/* --- all rules ----------------------------------------------------------------------------------------------- */
 
 static viv_status (*const rules[VLM_N_RULES])(struct maker *m) = {
     [VLM_RULE_PLAIN] = rule_plain,

@@ -283,8 +283,7 @@ static void add_onevision_pinpoints(struct vlm_settings *s)
         }
 }
 
-/* --- values of keys
- * ------------------------------------------------------------------------------------------------ */
+/* --- values of keys ------------------------------------------------------------------------------------------ */
 
 /* The first error is kept, so that callers need not look after each key. */
 struct reader {
@@ -425,8 +424,7 @@ static bool is_text(const json_t *value, const char *text)
     return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
 }
 
-/* --- the file
- * ------------------------------------------------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------------------------------------------ */
 
 static void read_tiles(struct reader *r, struct vlm_settings *s)
 {

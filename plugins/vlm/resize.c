@@ -10,7 +10,7 @@
 
 enum { PILLOW_BITS = 22, LANES = 16 };
 
-/* --- filters -------------------------------------------------------------------------------------------------- */
+/* --- filters ------------------------------------------------------------------------------------------------- */
 
 static double box(double x)
 {
@@ -59,7 +59,7 @@ static const struct {
     [VLM_BOX] = {box, 0.5},       [VLM_HAMMING] = {hamming, 1},
 };
 
-/* --- the weights of an axis ----------------------------------------------------------------------------------- */
+/* --- the weights of an axis ---------------------------------------------------------------------------------- */
 
 /* Output i is sum over k < count[i] of weights[i * n_max + k] * input[first[i] + k]. */
 struct axis {
@@ -142,7 +142,7 @@ static viv_status axis_init(const viv_host *host, uint32_t n_in, uint32_t n_out,
     return VIV_OK;
 }
 
-/* --- the two passes ------------------------------------------------------------------------------------------- */
+/* --- the two passes ------------------------------------------------------------------------------------------ */
 
 /* out[l] = sum over k of weights[k] * in[k * stride + l]. With a constant number of lanes compilers make vectors of
  * it. */
@@ -234,7 +234,7 @@ static viv_status resize_axis(const viv_host *host, const struct vlm_picture *in
     return status;
 }
 
-/* --- nearest -------------------------------------------------------------------------------------------------- */
+/* --- nearest ------------------------------------------------------------------------------------------------- */
 
 /* The input of each output of an axis. Pillow adds up steps, with their rounding; torchvision's "nearest-exact"
  * takes the half off and adds it again, with a fused multiply. */
@@ -272,7 +272,7 @@ static viv_status resize_nearest(const viv_host *host, const struct vlm_picture 
     return status;
 }
 
-/* --- both axes ------------------------------------------------------------------------------------------------ */
+/* --- both axes ----------------------------------------------------------------------------------------------- */
 
 /* Pillow 13 begins with the axis that saves more work: python-pillow/Pillow#9549. */
 static bool is_vertical_first(const struct vlm_picture *in, uint32_t width, uint32_t height,

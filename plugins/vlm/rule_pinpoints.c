@@ -66,8 +66,7 @@ viv_status rule_pinpoints(struct maker *m)
     return add_pinpoint(m, p, tile);
 }
 
-/* --- rows of the vision tower ------------------------------------------------------------------------------------
- */
+/* --- rows of the vision tower -------------------------------------------------------------------------------- */
 
 /* int(round(x, 7)) of Python: a product that is a whole number, but for its rounding, is that number */
 static double whole_part(double x)

@@ -66,19 +66,25 @@ static viv_status read_labels(struct vlm *v, const viv_request *request, struct 
 }
 
 /* cosines [n] of a picture's vector become logits. */
-static viv_status match(const struct vlm *v, float *picture, const struct vectors *labels, const uint32_t *cancel,
-                        float *cosines, const float **logits)
+static viv_status match(const struct vlm *v, const float *picture, const struct vectors *labels,
+                        const uint32_t *cancel, float *cosines, const float **logits)
 {
     const float **rows = malloc((size_t)labels->n * sizeof *rows);
     viv_sequence *sequence = NULL;
     uint64_t n = 0;
     viv_status status =
         rows ? v->sequences->create(v->model, &sequence) : viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    scale_to_one(picture, v->dim);
+    float *unit = malloc((size_t)v->dim * sizeof *unit);
+    if (status == VIV_OK && !unit)
+        status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    if (status == VIV_OK) {
+        memcpy(unit, picture, (size_t)v->dim * sizeof *unit);
+        scale_to_one(unit, v->dim);
+    }
     for (uint64_t i = 0; status == VIV_OK && i < labels->n; i++) {
         double sum = 0;
         for (uint64_t j = 0; j < v->dim; j++)
-            sum += (double)picture[j] * (double)labels->of[i * v->dim + j];
+            sum += (double)unit[j] * (double)labels->of[i * v->dim + j];
         cosines[i] = (float)sum;
         rows[i] = &cosines[i];
     }
@@ -87,6 +93,7 @@ static viv_status match(const struct vlm *v, float *picture, const struct vector
     if (status == VIV_OK && (n != labels->n || v->sequences->stack_output(v->model, "match") != 1))
         status = viv_fail(v->host, VIV_ESHAPE, "the stack 'match' makes no one logit of each cosine");
     v->sequences->destroy(sequence);
+    free(unit);
     free(rows);
     return status;
 }
@@ -95,16 +102,16 @@ static viv_status match(const struct vlm *v, float *picture, const struct vector
 static viv_status score_one(struct vlm *v, const viv_request *request, const viv_part *picture, uint64_t index,
                             uint64_t total, const struct vectors *labels, const viv_sink *sink)
 {
-    struct seen seen = {0};
+    struct seen *seen = NULL;
     float *cosines = malloc((size_t)((labels ? labels->n : 0) + 1) * sizeof *cosines);
     const float *logits = NULL;
-    viv_status status =
-        cosines ? vlm_see(v, picture, 1, &seen, request->cancel) : viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    viv_status status = cosines ? vlm_see(v, picture, 0, 1, NULL, request->cancel, &seen)
+                                : viv_fail(v->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK && labels)
-        status = match(v, seen.rows, labels, request->cancel, cosines, &logits);
+        status = match(v, seen->rows, labels, request->cancel, cosines, &logits);
     if (status == VIV_OK)
-        status = viv_emit_vector(sink, index, total, -1, labels ? logits : seen.rows, labels ? labels->n : v->dim);
-    vlm_release_seen(&seen);
+        status = viv_emit_vector(sink, index, total, -1, labels ? logits : seen->rows, labels ? labels->n : v->dim);
+    vlm_kept_trim(v);
     free(cosines);
     return status;
 }

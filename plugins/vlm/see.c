@@ -20,6 +20,35 @@ static int64_t tower_int(const struct vlm *v, const char *name, int64_t otherwis
     return v->params->get_int(v->model, full, otherwise);
 }
 
+/* "name": [a, b, c], of a param that is a list of three numbers. */
+static void write_channels(const struct vlm *v, const char *name, char *json, size_t capacity)
+{
+    double c[3];
+    const size_t n = strlen(json);
+    if (v->params->get_floats(v->model, name, c, 3) == 3)
+        snprintf(json + n, capacity - n, ", \"%s\": [%.9g, %.9g, %.9g]", name, c[0], c[1], c[2]);
+}
+
+/* Of a model without such a file, the spec knows the class and what differs from its defaults. */
+static viv_status settings_of_params(struct vlm *v, const char *file)
+{
+    const char *type = v->params->get_word(v->model, "image_processor", NULL);
+    const int64_t size = v->params->get_int(v->model, "image_size", 0);
+    char json[512];
+    if (!type)
+        return viv_fail(
+            v->host, VIV_ENOTFOUND,
+            "the model's folder has no %s, which says what is done to a picture before the model sees it", file);
+    snprintf(json, sizeof json, "{\"image_processor_type\": \"%.100s\"", type);
+    if (size > 0 && size <= VLM_MAX_SIDE)
+        snprintf(json + strlen(json), sizeof json - strlen(json),
+                 ", \"size\": %" PRId64 ", \"crop_size\": %" PRId64, size, size);
+    write_channels(v, "image_mean", json, sizeof json);
+    write_channels(v, "image_std", json, sizeof json);
+    snprintf(json + strlen(json), sizeof json - strlen(json), "}");
+    return vlm_settings_read(v->host, json, strlen(json), false, type, &v->settings);
+}
+
 static viv_status read_settings(struct vlm *v)
 {
     static const char *const files[] = {"preprocessor_config.json", "processor_config.json"};
@@ -29,10 +58,7 @@ static viv_status read_settings(struct vlm *v)
     for (int i = 0; status == VIV_OK && !json && i < 2; i++)
         status = v->params->read_file(v->model, files[i], &json, &size);
     if (status == VIV_OK && !json)
-        return viv_fail(
-            v->host, VIV_ENOTFOUND,
-            "the model's folder has no %s, which says what is done to a picture before the model sees it",
-            files[0]);
+        return settings_of_params(v, files[0]);
     return status == VIV_OK
                ? vlm_settings_read(v->host, json, size, false,
                                    v->params->get_word(v->model, "image_processor", NULL), &v->settings)
@@ -70,28 +96,18 @@ viv_status vlm_ready(struct vlm *v)
     return status;
 }
 
-/* --- rows ----------------------------------------------------------------------------------------------------- */
+/* --- rows ---------------------------------------------------------------------------------------------------- */
 
 /* On the way of a picture to its rows. */
 struct seeing {
     const struct vlm *v;
     const struct vlm_tiles *tiles;
     viv_sequence *sequence;
+    const viv_sink *sink; /* told of progress; or NULL */
     const uint32_t *cancel;
-    uint64_t hash[2];
-    float *at; /* where the next rows go */
+    uint64_t n_done; /* tiles */
+    float *at;       /* where the next rows go */
 };
-
-/* A hash of 128 bits, as two of 64 that go on byte by byte in different ways (the first is FNV-1a). */
-static void add_to_identity(uint64_t hash[2], const void *data, uint64_t size)
-{
-    const unsigned char *p = data;
-    for (uint64_t i = 0; i < size; i++) {
-        hash[0] = (hash[0] ^ p[i]) * 0x100000001B3u;
-        hash[1] = (hash[1] ^ p[i]) * 0xD6E8FEB86659FD93u;
-        hash[1] ^= hash[1] >> 29;
-    }
-}
 
 viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char *stack,
                          const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
@@ -147,8 +163,6 @@ static viv_status run_tower(struct seeing *s, const struct vlm_picture *canvas, 
         return status;
     for (uint64_t i = 0; i < n; i++)
         vectors[i] = patches + i * dim;
-    add_to_identity(s->hash, grid, sizeof *grid);
-    add_to_identity(s->hash, patches, n * dim * sizeof *patches);
     return vlm_run_stack(s->v, s->sequence, v->tower, vectors, n, grid, s->cancel, rows, n_rows);
 }
 
@@ -162,6 +176,8 @@ static viv_status see_tile(struct seeing *s, uint32_t view, uint32_t tile, const
     const uint64_t wanted = v->sequences->stack_input(v->model, v->tower ? v->tower : "graph");
     viv_grid grid;
     viv_status status = vlm_patch_grid(v, w, &grid);
+    if (status == VIV_OK && s->sink && s->tiles->n_parts > 1)
+        status = viv_emit_progress(s->sink, "tiles", s->n_done++, vlm_plan_n_images(&s->tiles->plan));
     if (status == VIV_OK && dim != wanted)
         status = viv_fail(v->host, VIV_ESHAPE,
                           "patches of %" PRIu64 " numbers, the model takes patches of %" PRIu64, dim, wanted);
@@ -270,37 +286,87 @@ static viv_status see_views(struct seeing *s)
     return status;
 }
 
-void vlm_release_seen(struct seen *seen)
+/* --- identity ------------------------------------------------------------------------------------------------ */
+
+/* A hash of 128 bits, as two of 64 that go on byte by byte in different ways (the first is FNV-1a). */
+static void add_to_identity(uint64_t hash[2], const void *data, uint64_t size)
 {
-    free(seen->rows);
-    free(seen->parts);
-    *seen = (struct seen){0};
+    const unsigned char *p = data;
+    for (uint64_t i = 0; i < size; i++) {
+        hash[0] = (hash[0] ^ p[i]) * 0x100000001B3u;
+        hash[1] = (hash[1] ^ p[i]) * 0xD6E8FEB86659FD93u;
+        hash[1] ^= hash[1] >> 29;
+    }
 }
 
-viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t n_pictures, struct seen *out,
-                   const uint32_t *cancel)
+/* Of what the model is given: the size of the picture, its canvases and how they are cut, and the values of their
+ * bytes. */
+static void identify(const struct vlm *v, const struct vlm_tiles *t, uint8_t identity[16])
 {
-    struct vlm_tiles *t = NULL;
-    struct seeing s = {.v = v, .cancel = cancel, .hash = {0xCBF29CE484222325u, 0x9E3779B97F4A7C15u}};
-    viv_status status = vlm_ready(v);
-    if (status == VIV_OK)
-        status = vlm_tiles_cut(v, picture, n_pictures, &t);
-    if (status == VIV_OK)
-        status = v->sequences->create(v->model, &s.sequence);
-    if (status == VIV_OK && !(out->rows = malloc((size_t)(t->n_rows * v->dim) * sizeof *out->rows)))
-        status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    s.tiles = t;
-    s.at = out->rows;
+    const struct vlm_patching *p = &v->patching;
+    const uint32_t rule[] = {t->width, t->height, t->plan.n_views, p->side, p->frames, p->block, p->order};
+    uint64_t hash[2] = {0xCBF29CE484222325u, 0x9E3779B97F4A7C15u};
+    add_to_identity(hash, rule, sizeof rule);
+    add_to_identity(hash, v->values.of, sizeof v->values.of);
+    for (uint32_t i = 0; i < t->plan.n_views; i++) {
+        const struct vlm_view *w = &t->plan.views[i];
+        const struct vlm_picture *canvas = &t->canvases[i];
+        const uint32_t shape[] = {canvas->width, canvas->height, w->rows, w->cols};
+        add_to_identity(hash, shape, sizeof shape);
+        add_to_identity(hash, canvas->pixels, 3ull * canvas->width * canvas->height);
+    }
+    memcpy(identity, hash, sizeof hash);
+}
+
+/* --- all of it ----------------------------------------------------------------------------------------------- */
+
+static viv_status compute(struct vlm *v, struct vlm_tiles *t, const viv_sink *sink, const uint32_t *cancel,
+                          struct seen **out)
+{
+    struct seeing s = {.v = v, .tiles = t, .sink = sink, .cancel = cancel};
+    struct seen *made = calloc(1, sizeof *made);
+    viv_status status = made && (made->rows = malloc((size_t)(t->n_rows * v->dim) * sizeof *made->rows))
+                            ? v->sequences->create(v->model, &s.sequence)
+                            : viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    s.at = made ? made->rows : NULL;
     if (status == VIV_OK)
         status = see_views(&s);
-    if (status == VIV_OK) {
-        out->n_rows = t->n_rows;
-        out->parts = t->parts;
-        out->n_parts = t->n_parts;
-        t->parts = NULL;
-    }
-    memcpy(out->identity, s.hash, sizeof out->identity);
     v->sequences->destroy(s.sequence);
+    if (status != VIV_OK) {
+        vlm_seen_free(made);
+        return status;
+    }
+    made->n_rows = t->n_rows;
+    made->parts = t->parts;
+    made->n_parts = t->n_parts;
+    t->parts = NULL;
+    *out = made;
+    return VIV_OK;
+}
+
+viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint32_t n_pictures,
+                   const viv_sink *sink, const uint32_t *cancel, struct seen **out)
+{
+    struct vlm_tiles *t = NULL;
+    uint8_t identity[16];
+    viv_status status = sink ? viv_emit_progress(sink, "pictures", index, n_pictures) : VIV_OK;
+    if (status == VIV_OK)
+        status = vlm_ready(v);
+    if (status == VIV_OK)
+        status = vlm_tiles_cut(v, picture, n_pictures, &t);
+    if (status != VIV_OK)
+        return status;
+    identify(v, t, identity);
+    *out = vlm_kept_find(v, identity);
+    const bool kept = *out != NULL;
+    if (!kept)
+        status = compute(v, t, sink, cancel, out);
+    if (!kept && status == VIV_OK) {
+        memcpy((*out)->identity, identity, sizeof identity);
+        vlm_kept_add(v, *out);
+    }
     vlm_tiles_release(t);
+    if (status == VIV_OK && sink)
+        status = viv_emit_picture(sink, picture->name, index, n_pictures, (*out)->n_rows, kept);
     return status;
 }

@@ -19,8 +19,7 @@ enum vlm_part_kind vlm_view_kind(const struct vlm *v, const struct vlm_plan *pla
     return v->joins ? VLM_PART_TILES : VLM_PART_TILE;
 }
 
-/* --- grids of rows -----------------------------------------------------------------------------------------------
- */
+/* --- grids of rows ------------------------------------------------------------------------------------------- */
 
 viv_status vlm_patch_grid(const struct vlm *v, const struct vlm_view *view, viv_grid *out)
 {
@@ -108,8 +107,7 @@ static viv_status make_parts(const struct vlm *v, struct vlm_tiles *t)
     return status;
 }
 
-/* --- pictures ----------------------------------------------------------------------------------------------------
- */
+/* --- pictures ------------------------------------------------------------------------------------------------ */
 
 void vlm_tiles_release(struct vlm_tiles *t)
 {
@@ -143,4 +141,33 @@ viv_status vlm_tiles_cut(const struct vlm *v, const viv_part *picture, uint32_t 
     }
     *out = t;
     return VIV_OK;
+}
+
+viv_status vlm_measure(void *instance, uint32_t height, uint32_t width, viv_grid *grids, uint32_t capacity,
+                       uint32_t *n_grids, uint64_t *n_rows)
+{
+    struct vlm *v = instance;
+    struct vlm_tiles *t = calloc(1, sizeof *t);
+    if (!t)
+        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    t->height = height;
+    t->width = width;
+    viv_status status = vlm_ready(v);
+    if (status == VIV_OK)
+        status = vlm_plan_make(v->host, &v->settings, height, width, 1, 0, &t->plan);
+    if (status == VIV_OK)
+        status = make_parts(v, t);
+    uint32_t n = 0;
+    for (uint32_t i = 0; status == VIV_OK && i < t->plan.n_views; i++) {
+        const struct vlm_view *view = &t->plan.views[i];
+        viv_grid grid;
+        status = vlm_patch_grid(v, view, &grid);
+        for (uint32_t k = 0; status == VIV_OK && k < view->rows * view->cols; k++, n++)
+            if (n < capacity)
+                grids[n] = grid;
+    }
+    *n_grids = n;
+    *n_rows = t->n_rows;
+    vlm_tiles_release(t);
+    return status;
 }

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- words
- * -------------------------------------------------------------------------------------------------------- */
+/* --- words --------------------------------------------------------------------------------------------------- */
 
 /* The request with its prompt as tokens, pictures placed. */
 static viv_status answer(struct vlm *v, const viv_request *request, const viv_sink *sink)
@@ -44,12 +43,12 @@ static viv_status answer(struct vlm *v, const viv_request *request, const viv_si
         status = viv_pipeline_run(v->language, &known, sink);
     }
     v->sequences->place(known.sequence, NULL, 0);
+    vlm_forget(v);
     v->sequences->destroy(own);
     return status;
 }
 
-/* --- vectors
- * ------------------------------------------------------------------------------------------------------ */
+/* --- vectors ------------------------------------------------------------------------------------------------- */
 
 static viv_status embed_one(struct vlm *v, const viv_request *request, uint32_t index, const viv_sink *sink)
 {
@@ -57,13 +56,13 @@ static viv_status embed_one(struct vlm *v, const viv_request *request, uint32_t 
     const char *declared = v->params->get_word(v->model, "pooling", NULL);
     const bool all =
         request->pooling == VIV_POOLING_NONE || (request->pooling == VIV_POOLING_DECLARED && !declared);
-    struct seen seen = {0};
+    struct seen *seen = NULL;
     if (m->n_parts != 1 || m->parts[0]->kind != VIV_PART_IMAGE)
         return viv_fail(v->host, VIV_EUNSUPPORTED, "this model takes pictures, each a message of its own");
-    viv_status status = vlm_see(v, m->parts[0], 1, &seen, request->cancel);
-    for (uint64_t r = 0; status == VIV_OK && r < (all ? seen.n_rows : 1); r++)
-        status = viv_emit_vector(sink, index, request->n_messages, -1, seen.rows + r * v->dim, v->dim);
-    vlm_release_seen(&seen);
+    viv_status status = vlm_see(v, m->parts[0], 0, 1, NULL, request->cancel, &seen);
+    for (uint64_t r = 0; status == VIV_OK && r < (all ? seen->n_rows : 1); r++)
+        status = viv_emit_vector(sink, index, request->n_messages, -1, seen->rows + r * v->dim, v->dim);
+    vlm_kept_trim(v);
     return status;
 }
 
@@ -78,8 +77,7 @@ static viv_status embed(struct vlm *v, const viv_request *request, const viv_sin
     return status == VIV_OK ? viv_emit_done(sink, "end") : status;
 }
 
-/* --- the class
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the class ----------------------------------------------------------------------------------------------- */
 
 static viv_status run(void *instance, const viv_request *request, const viv_sink *sink)
 {
@@ -102,6 +100,7 @@ static void close(void *instance)
     if (!v)
         return;
     vlm_forget(v);
+    vlm_kept_end(v);
     viv_pipeline_close(v->language);
     vlm_forget_look(v);
     free(v);
@@ -128,7 +127,8 @@ static viv_status open(const viv_host *host, viv_model *model, void **instance)
     return VIV_OK;
 }
 
-static const viv_pictures pictures = {.struct_size = sizeof(viv_pictures), .place = vlm_place, .look = vlm_look};
+static const viv_pictures pictures = {
+    .struct_size = sizeof(viv_pictures), .place = vlm_place, .look = vlm_look, .measure = vlm_measure};
 
 static const void *get_ext(const char *id)
 {

@@ -21,13 +21,14 @@ struct vlm_part {
     uint64_t n_rows;
 };
 
-/* A picture as the model is given it, and the rows that stand for it. */
+/* The rows that stand for a picture. */
 struct seen {
     float *rows; /* [n_rows, dim] */
     uint64_t n_rows;
     struct vlm_part *parts;
     uint32_t n_parts;
-    uint8_t identity[16]; /* of the pixels and of what was done with them */
+    uint8_t identity[16]; /* of the pixels and of what is done with them */
+    struct seen *next;    /* one that was asked for before */
 };
 
 struct vlm {
@@ -45,7 +46,8 @@ struct vlm {
     uint64_t dim;                     /* of rows */
     bool projects, joins, ends_alone; /* the model has the stack: project, tiles, alone */
 
-    struct seen *seen; /* [n_seen] of the last request */
+    struct seen *kept;  /* of this and earlier requests */
+    struct seen **seen; /* [n_seen] those of the last request */
     uint32_t n_seen;
     int32_t *ids; /* of its prompt */
     viv_placement *placements;
@@ -56,14 +58,22 @@ struct vlm {
 
 /* see.c: from the file of a picture to rows. */
 viv_status vlm_ready(struct vlm *v);
-viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t n_pictures, struct seen *out,
-                   const uint32_t *cancel);
-void vlm_release_seen(struct seen *seen);
+/* Picture `index` of n_pictures of a request. Progress and VIV_EVENT_PICTURE go to the sink, unless it is NULL.
+ * *out lives until vlm_kept_trim. */
+viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint32_t n_pictures,
+                   const viv_sink *sink, const uint32_t *cancel, struct seen **out);
 /* n vectors through a stack, NULL: the graph. grid: NULL, as the stack before has left it in the sequence. *rows:
  * all that it makes, until the next step. */
 viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char *stack,
                          const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
                          const float **rows, uint64_t *n_rows);
+
+/* kept.c: rows that were computed before. */
+struct seen *vlm_kept_find(struct vlm *v, const uint8_t identity[16]); /* NULL: there are none */
+void vlm_kept_add(struct vlm *v, struct seen *s);                      /* takes it */
+void vlm_kept_trim(struct vlm *v); /* forgets what is too much; none may be in use */
+void vlm_kept_end(struct vlm *v);
+void vlm_seen_free(struct seen *s); /* accepts NULL */
 
 /* score.c: labels of pictures. */
 viv_status vlm_score(struct vlm *v, const viv_request *request, const viv_sink *sink);
@@ -71,6 +81,10 @@ viv_status vlm_score(struct vlm *v, const viv_request *request, const viv_sink *
 /* look.c: what it is given of a picture. */
 void vlm_forget_look(struct vlm *v);
 viv_status vlm_look(void *instance, const viv_part *picture, viv_look *out);
+
+/* tiles.c: the same of a picture's size. */
+viv_status vlm_measure(void *instance, uint32_t height, uint32_t width, viv_grid *grids, uint32_t capacity,
+                       uint32_t *n_grids, uint64_t *n_rows);
 
 /* place.c: pictures among the tokens of a prompt. */
 viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *sequence, const viv_sink *sink,

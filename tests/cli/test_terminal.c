@@ -330,6 +330,37 @@ TEST(terminal__takes_the_commands_of_other_programs)
 }
 END_TEST
 
+#ifdef HAVE_VLM
+TEST(terminal__takes_the_name_of_a_picture_for_the_picture)
+{
+    static const char template[] = "{% for m in messages %}{{ m.content }}{% endfor %}";
+    char line[4352], path[4096];
+    struct terminal t;
+    struct error err;
+    make_folder();
+    snprintf(path, sizeof path, "%s", in_folder("template"));
+    ck_assert_int_eq(file_write(path, template, strlen(template), &err), VIV_OK);
+    const char *const options[] = {"--template", path, "--temp", "0", "-n", "2", "-v", "--ignore-eos", NULL};
+    open_verb(&t, "chat", "tests/golden/vision/llava", options);
+    wait_for_prompt_after(&t, "/help lists commands");
+    snprintf(line, sizeof line, "'%s' \r", source_path("tests/golden/vision/a.png"));
+    type(&t, line);
+    wait_for_prompt_after(&t, "the next turn shows");
+    type(&t, "\xC4\x85\r"); /* 16 rows of the picture, a token of the text */
+    wait_for_prompt_after(&t, "prompt 17 tokens");
+    snprintf(line, sizeof line, "%s/\r", source_path("tests/golden/vision")); /* a folder is none */
+    type(&t, line);
+    wait_for_prompt_after(&t, "there is no");
+    type(&t, "/quit\r");
+    ends_well(&t);
+    unlink(path);
+    remove_folder();
+}
+END_TEST
+#else
+#define terminal__takes_the_name_of_a_picture_for_the_picture terminal__answers_what_is_typed
+#endif
+
 TEST(terminal__has_its_echo_again_when_a_signal_ends_the_program)
 {
     static const char *const options[] = {NULL};
@@ -380,5 +411,6 @@ END_TEST
 TESTS_UNLESS(lack_of_terminals(), terminal__answers_what_is_typed,
              terminal__stops_an_answer_and_keeps_what_there_is_of_it, terminal__edits_lines_and_calls_them_back,
              terminal__takes_pasted_lines_as_one_turn, terminal__calls_back_lines_of_another_conversation,
-             terminal__takes_the_commands_of_other_programs, terminal__shows_progress_with_rate_and_time_left,
+             terminal__takes_the_commands_of_other_programs, terminal__takes_the_name_of_a_picture_for_the_picture,
+             terminal__shows_progress_with_rate_and_time_left,
              terminal__has_its_echo_again_when_a_signal_ends_the_program)

@@ -286,7 +286,7 @@ text_half 1 VIV_EVENT_TEXT: its text is not UTF-8
 event_null 1 an event is NULL
 event_small 1 struct_size of a viv_event is 8, expected 72
 event_huge 1 struct_size of a viv_event is 4294967295
-kind_none 1 an event is of kind 0, this host knows 1 to 7
+kind_none 1 an event is of kind 0, this host knows 1 to 8
 kind_strange 1 an event is of kind 99
 token 1 VIV_EVENT_TOKEN: token -5 is outside the vocabulary
 token_beyond 1 VIV_EVENT_TOKEN: token 1073741824 is outside the vocabulary

@@ -291,7 +291,7 @@ static viv_status hear(const viv_sink *sink, const viv_event *e)
 
 static void ask(viv_model *m, const char *prompt, int64_t n, struct heard *h)
 {
-    struct architecture architecture;
+    struct architecture_instance answers = {0};
     struct error err;
     const viv_part part = {
         .struct_size = sizeof part, .kind = VIV_PART_TEXT, .data = prompt, .size = strlen(prompt)};
@@ -305,9 +305,9 @@ static void ask(viv_model *m, const char *prompt, int64_t n, struct heard *h)
                                  .flags = VIV_REQUEST_IGNORE_EOS | VIV_REQUEST_ECHO};
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = h, .emit = hear};
     *h = (struct heard){0};
-    ck_assert_int_eq(host_architecture(host, "llm", &architecture, &err), VIV_OK);
-    ck_assert_msg(architecture_run(&architecture, host_viv(host), m, &request, &sink, &err) == VIV_OK, "%s",
-                  err.text);
+    ck_assert_int_eq(host_architecture(host, "llm", &answers.architecture, &err), VIV_OK);
+    ck_assert_msg(architecture_run(&answers, host_viv(host), m, &request, &sink, &err) == VIV_OK, "%s", err.text);
+    architecture_close(&answers);
 }
 
 TEST(seq2seq__answers_a_text_with_another)

@@ -102,13 +102,14 @@ static struct array ask(viv_model *m, const viv_message *const *messages, uint32
 {
     struct array a = {0};
     struct error err;
-    struct architecture architecture;
+    struct architecture_instance answers = {0};
     const viv_request request = {
         .struct_size = sizeof request, .n_messages = n, .messages = messages, .task = task, .pooling = pooling};
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = &a, .emit = take_vector};
-    ck_assert_int_eq(host_architecture(host, spec_architecture(model_spec(m)), &architecture, &err), VIV_OK);
-    ck_assert_msg(architecture_run(&architecture, host_viv(host), m, &request, &sink, &err) == VIV_OK, "%s",
-                  err.text);
+    ck_assert_int_eq(host_architecture(host, spec_architecture(model_spec(m)), &answers.architecture, &err),
+                     VIV_OK);
+    ck_assert_msg(architecture_run(&answers, host_viv(host), m, &request, &sink, &err) == VIV_OK, "%s", err.text);
+    architecture_close(&answers);
     return a;
 }
 

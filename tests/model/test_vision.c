@@ -4,12 +4,14 @@
 
 #include "base/file.h"
 #include "engine/answer.h"
+#include "engine/conversation.h"
 #include "engine/engine.h"
 #include "engine/pictures.h"
 #include "engine/request.h"
 
 #include <dirent.h>
 #include <math.h>
+#include <unistd.h>
 
 static const char *const files[] = {"a.png", "b.png"};
 
@@ -90,8 +92,7 @@ static void read_prompt(const char *directory, struct prompt *p)
     json_decref(root);
 }
 
-/* --- pictures alone ---------------------------------------------------------------------------------------------
- */
+/* --- pictures alone ------------------------------------------------------------------------------------------ */
 
 /* Of a model that has vectors of texts, too: text.npy. */
 static void check_text(const char *name, const char *directory, viv_model *m)
@@ -147,8 +148,7 @@ TEST(vision__rows_of_encoders_are_those_of_transformers)
 }
 END_TEST
 
-/* --- labels -----------------------------------------------------------------------------------------------------
- */
+/* --- labels -------------------------------------------------------------------------------------------------- */
 
 /* Of a classifier, or for the texts of labels.json. */
 static void check_scores(const char *name, const char *directory)
@@ -191,8 +191,7 @@ TEST(vision__labels_of_pictures_are_those_of_transformers)
 }
 END_TEST
 
-/* --- pictures among words ----------------------------------------------------------------------------------------
- */
+/* --- pictures among words ------------------------------------------------------------------------------------ */
 
 static void ask_of(struct request *r, viv_model *m, const struct prompt *p, const char *first, const char *second)
 {
@@ -371,7 +370,148 @@ TEST(vision__a_picture_becomes_the_text_that_its_family_has_for_one)
 }
 END_TEST
 
-TESTS(vision__prompts_become_the_tokens_of_transformers, vision__labels_of_pictures_are_those_of_transformers,
+/* The vector of a picture, or its vectors, alone; between them are others. */
+static void check_kept(const char *name, const char *directory)
+{
+    viv_model *m = load_seeing(directory, 1, 0);
+    struct answer answers[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        struct request r;
+        struct error err;
+        request_init(&r, m);
+        r.viv.task = VIV_TASK_EMBED;
+        ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+        add_picture(&r, files[i % 2]);
+        ck_assert_msg(answer_ask(&answers[i], m, &r.viv, &err) == VIV_OK, "%s: %s", name, err.text);
+        request_release(&r);
+    }
+    ck_assert_uint_eq(answers[0].numbers.size, answers[2].numbers.size);
+    ck_assert_mem_eq(answers[0].numbers.data, answers[2].numbers.data, answers[0].numbers.size);
+    ck_assert_mem_ne(answers[0].numbers.data, answers[1].numbers.data, answers[0].numbers.size);
+    for (int i = 0; i < 3; i++)
+        answer_release(&answers[i]);
+    model_close(m);
+}
+
+TEST(vision__a_picture_that_was_seen_before_is_the_same)
+{
+    for_each_with("rows.npy", check_kept);
+}
+END_TEST
+
+/* --- conversations ------------------------------------------------------------------------------------------- */
+
+static void ask_greedily(struct request *r, viv_model *m)
+{
+    request_init(r, m);
+    r->sampling.temperature = 0;
+    r->viv.flags |= VIV_REQUEST_IGNORE_EOS;
+    r->viv.max_tokens = 12;
+}
+
+static void show(struct conversation *c, const char *file)
+{
+    struct buf bytes = {0};
+    struct error err;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", source_path("tests/golden/vision"), file);
+    ck_assert_msg(file_read(path, 1 << 20, &bytes, &err) == VIV_OK, "%s", err.text);
+    ck_assert_int_eq(conversation_show(c, bytes.data, bytes.size, &err), VIV_OK);
+    buf_release(&bytes);
+}
+
+static void take_turn(struct conversation *c, viv_model *m, const char *file, const char *text, struct answer *a)
+{
+    struct request r;
+    struct error err;
+    bool answered = false;
+    ask_greedily(&r, m);
+    show(c, file);
+    ck_assert_msg(conversation_ask(c, "user", text, strlen(text), &r, a, &answered, &err) == VIV_OK, "%s",
+                  err.text);
+    ck_assert(answered && a->ids.n == 12);
+    request_release(&r);
+}
+
+/* All messages but the last, which is the answer, in one prompt. */
+static void ask_at_once(const struct conversation *c, viv_model *m, struct answer *a)
+{
+    struct request r;
+    struct error err;
+    json_t *messages = json_copy(c->session.messages);
+    json_array_remove(messages, json_array_size(messages) - 1);
+    ask_greedily(&r, m);
+    ck_assert_msg(request_add_json(&r, "messages", messages, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(answer_ask(a, m, &r.viv, &err) == VIV_OK, "%s", err.text);
+    request_release(&r);
+    json_decref(messages);
+}
+
+static bool alike(const struct answer *a, const struct answer *b)
+{
+    return a->ids.n == b->ids.n && memcmp(a->ids.ids, b->ids.ids, a->ids.n * sizeof *a->ids.ids) == 0;
+}
+
+/* The second turn shows `second`; rows [0, from) of its prompt were those of the first turn. */
+static void check_turns(viv_model *m, const char *second, double from)
+{
+    struct conversation c;
+    struct answer first = {0}, turn = {0}, whole = {0};
+    struct error err;
+    ck_assert_msg(conversation_open(&c, m, NULL, true, &err) == VIV_OK, "%s", err.text);
+    take_turn(&c, m, files[0], "\xC4\x85\xC4\x87", &first);
+    take_turn(&c, m, second, "\xC4\x88", &turn);
+    ask_at_once(&c, m, &whole);
+    ck_assert(alike(&turn, &whole));
+    ck_assert_msg(turn.cached_tokens == from && whole.cached_tokens == 0, "%g of %g tokens were kept, expected %g",
+                  turn.cached_tokens, turn.prompt_tokens, from);
+    ck_assert_msg(turn.prompt_tokens == whole.prompt_tokens, "%g", whole.prompt_tokens);
+    ck_assert_uint_eq(first.n_pictures, 1);
+    ck_assert_uint_eq(turn.n_pictures, 2);
+    ck_assert(turn.pictures[0].kept && turn.pictures[1].kept == (second == files[0]));
+    ck_assert(whole.n_pictures == 2 && whole.pictures[0].kept && whole.pictures[1].kept);
+    conversation_close(&c);
+    answer_release(&first);
+    answer_release(&turn);
+    answer_release(&whole);
+}
+
+TEST(vision__two_turns_with_two_pictures_are_one_prompt_with_both)
+{
+    static const char *const models[] = {"llava", "gemma3"}, *const places[] = {"<image>", "<start_of_image>"};
+    static const double first_turn[] = {16 + 2 + 12, 6 + 2 + 12}; /* rows and what is around them, text, answer */
+    char path[] = "/tmp/viv-template-XXXXXX";
+    close(mkstemp(path));
+    for (int i = 0; i < 2; i++) {
+        char template[512], directory[4096];
+        struct error err;
+        snprintf(template, sizeof template,
+                 "{%% for m in messages %%}{%% if m.content is string %%}{{ m.content }}{%% else %%}{%% for c in "
+                 "m.content "
+                 "%%}{%% if c.type == 'image' %%}%s{%% else %%}{{ c.text }}{%% endif %%}{%% endfor %%}{%% endif "
+                 "%%}{%% endfor "
+                 "%%}",
+                 places[i]);
+        ck_assert_int_eq(file_write(path, template, strlen(template), &err), VIV_OK);
+        snprintf(directory, sizeof directory, "%s/%s", source_path("tests/golden/vision"), models[i]);
+        open_host_of(NULL);
+        struct model_options options = golden_options();
+        options.chat_template = path;
+        viv_model *m = golden_load(&options, directory);
+        check_turns(m, files[1], first_turn[i] - 1); /* the last token of the answer went through nothing */
+        model_close(m);
+        m = golden_load(&options, directory);
+        check_turns(m, files[0], first_turn[i] - 1); /* the same picture again is at another place */
+        model_close(m);
+        engine_destroy(engine);
+    }
+    unlink(path);
+}
+END_TEST
+
+TESTS(vision__a_picture_that_was_seen_before_is_the_same,
+      vision__two_turns_with_two_pictures_are_one_prompt_with_both,
+      vision__prompts_become_the_tokens_of_transformers, vision__labels_of_pictures_are_those_of_transformers,
       vision__a_picture_becomes_the_text_that_its_family_has_for_one,
       vision__rows_of_encoders_are_those_of_transformers, vision__logits_are_those_of_transformers,
       vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)

@@ -129,7 +129,7 @@ static viv_status add_pictures(const struct classify_options *options, struct re
     for (size_t i = 0; status == VIV_OK && i < options->images.n; i++) {
         status = request_add_message(r, NULL, err);
         if (status == VIV_OK)
-            status = image_add(options->images.items[i], r, err);
+            status = request_add_picture(r, options->images.items[i], err);
     }
     return status;
 }

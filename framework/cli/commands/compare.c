@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "cli/compare/comparison.h"
 #include "cli/compare/history.h"
+#include "cli/compare/sight.h"
 #include "cli/compare/table.h"
 #include "engine/load.h"
 #include "kernels/block_types.h"
@@ -184,8 +185,8 @@ static viv_status measure(struct comparison *c, const struct compare_options *op
 
 /* --- the models ---------------------------------------------------------------------------------------------- */
 
-static viv_status look_at(viv_model *m, const char *given, const char *weight_type, struct compared *out,
-                          struct error *err)
+static viv_status look_at(struct engine *e, viv_model *m, const char *given, const char *weight_type,
+                          struct compared *out, struct error *err)
 {
     const struct spec *s = model_spec(m);
     *out = (struct compared){.given = given,
@@ -194,6 +195,8 @@ static viv_status look_at(viv_model *m, const char *given, const char *weight_ty
                              .architecture = spec_architecture(s),
                              .weight_type = weight_type};
     viv_status status = facts_of(m, &out->facts, err);
+    if (status == VIV_OK)
+        status = sight_of(e, m, &out->facts, err);
     return status == VIV_OK ? structure_of(out->facts.graph, &out->structure, err) : status;
 }
 
@@ -297,7 +300,7 @@ static viv_status open_models(struct opened *o, const struct arguments *a, const
             o->model = NULL;
         }
         if (status == VIV_OK)
-            status = look_at(models[first], a->words[word], type ? type : options->common.weight_type,
+            status = look_at(o->engine, models[first], a->words[word], type ? type : options->common.weight_type,
                              &c->models[i], err);
         if (status == VIV_OK && options->type && !options->common.cache_type) /* as model_cache_types has it */
             c->models[i].facts.cache_types = strcmp(options->type, "f32") == 0

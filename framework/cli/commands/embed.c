@@ -130,7 +130,7 @@ static viv_status answer(struct opened *o, const struct embed_options *options, 
     for (size_t i = 0; status == VIV_OK && i < options->images.n; i++) {
         status = request_add_message(&r, NULL, err);
         if (status == VIV_OK)
-            status = image_add(options->images.items[i], &r, err);
+            status = request_add_picture(&r, options->images.items[i], err);
     }
     if (status == VIV_OK && !options->images.n)
         status = options->tokens.n ? request_add_tokens(&r, options->tokens.ids, options->tokens.n, err)

@@ -1,6 +1,7 @@
 /* viv fit - how much memory a model needs, and whether this machine has it. */
 #include "cli/compare/device.h"
 #include "cli/compare/memory.h"
+#include "cli/compare/sight.h"
 #include "cli/open.h"
 #include "cli/shared.h"
 
@@ -104,6 +105,8 @@ static viv_status look_at(const struct fit *fit, struct opened *o, struct answer
     viv_status status = cli_open_model(o, &common, a->name, err);
     if (status == VIV_OK)
         status = facts_of(o->model, &f, err);
+    if (status == VIV_OK)
+        status = sight_of(o->engine, o->model, &f, err);
     if (status == VIV_OK)
         status = answer_for(fit, &f, a, err);
     model_close(o->model);

@@ -104,6 +104,17 @@ static bool print_blocks(const struct block *b, uint32_t indent)
     return printed;
 }
 
+/* The name of a stack; of the graph of a model that sees, also where the others meet it. */
+static void print_title(const struct view *v, size_t id, const char *name)
+{
+    const struct value *token = expansion_param(v->e, "image_token");
+    const char *last = graph_stack_named(v->g, "project") >= 0 ? "project" : "vision";
+    fputs(name, stdout);
+    if (id == STACK_GRAPH && token && token->kind == VALUE_INT && graph_stack_named(v->g, last) >= 0)
+        printf(", where rows of %s take the place of token %" PRId64, last, token->i);
+    putchar('\n');
+}
+
 static viv_status print_stacks(const struct view *v, struct error *err)
 {
     struct blocks blocks;
@@ -113,7 +124,7 @@ static viv_status print_stacks(const struct view *v, struct error *err)
     for (size_t i = 0; i < N_STACKS && status == VIV_OK; i++) {
         const struct block *stack = blocks.stacks[i];
         if (stack)
-            puts(blocks.names[i]);
+            print_title(v, i, blocks.names[i]);
         if (!print_blocks(stack, 1))
             status = error_nomem(err);
     }

@@ -29,7 +29,9 @@ static const struct run_options defaults = {.speaking = SPEAKING_DEFAULTS};
 static const struct option table[] = {
     PROMPT_OPTION(OPTION_STRING, OPT(prompt), "without it and -f, TEXT or standard input"),
     FILE_OPTION(OPT(file), "one line feed at its end is left out"),
-    IMAGE_OPTION(OPT(images), "stands before the prompt, or where the prompt has the model's token for a picture"),
+    IMAGE_OPTION(OPT(images),
+                 "stands where --messages has {\"type\": \"image\"} or the prompt has the model's token for "
+                 "a picture, or before the prompt"),
     SYSTEM_OPTION(OPT(system), "then the prompt is a turn of a conversation"),
     {"messages", 0, OPTION_STRING, OPT(messages), "FILE",
      .help =
@@ -108,6 +110,11 @@ static viv_status print_event(struct shown *s, const struct answer *a, const viv
         line = json_pack("{s:s, s:o, s:I, s:I}", "event", "progress", "what", text, "done", (json_int_t)e->done,
                          "total", (json_int_t)e->total);
         break;
+    case VIV_EVENT_PICTURE:
+        line = json_pack("{s:s, s:o, s:I, s:I, s:I, s:b}", "event", "picture", "name", text, "index",
+                         (json_int_t)e->done, "of", (json_int_t)e->total, "tokens", (json_int_t)e->value, "kept",
+                         e->token);
+        break;
     case VIV_EVENT_STATS:
         line = json_pack("{s:s, s:o, s:o}", "event", "stats", "name", text, "value", cli_json_number(e->value));
         break;
@@ -133,13 +140,19 @@ static viv_status add_conversation(const struct run_options *o, const struct buf
         status = request_add_text(r, "system", o->system, strlen(o->system), err);
     if (status == VIV_OK && o->messages)
         status = cli_read_json(o->messages, &given, err);
+    r->reads_files = true;
+    r->files = o->images.items;
+    r->n_files = o->images.n;
     if (status == VIV_OK && given)
         status = request_add_json(r, file_input_name(o->messages), given, err);
     json_decref(given);
+    if (status == VIV_OK && !has_prompt(o) && r->next_file < r->n_files)
+        status = error_set(err, VIV_EINVAL, "--image %s: %s has no place for it left, {\"type\": \"image\"}",
+                           r->files[r->next_file], file_input_name(o->messages));
     if (status == VIV_OK && has_prompt(o))
         status = request_add_message(r, "user", err);
-    if (status == VIV_OK && has_prompt(o))
-        status = images_add(&o->images, r, err);
+    for (; status == VIV_OK && has_prompt(o) && r->next_file < r->n_files; r->next_file++)
+        status = request_add_picture(r, r->files[r->next_file], err);
     if (status == VIV_OK && has_prompt(o))
         status = request_add_part(r, VIV_PART_TEXT, buf_text(prompt), prompt->size, NULL, err);
     return status == VIV_OK ? variables_apply(&o->variables, r, err) : status;
@@ -230,11 +243,8 @@ static int run(const struct arguments *arguments)
         return cli_usage_error("run", "--session holds a text; `viv chat --session` keeps a conversation");
     if (options->precision && !options->memory)
         return cli_usage_error("run", "--precision chooses types within a budget: give one by --memory");
-    if (options->images.n &&
-        (options->session || (options->messages && !options->prompt && !options->file && !text)))
-        return cli_usage_error("run", options->session
-                                          ? "a session holds no pictures: --image or --session"
-                                          : "--image belongs to a prompt, and --messages is all there is");
+    if (options->images.n && options->session)
+        return cli_usage_error("run", "a session of a text holds no pictures; `viv chat --session` keeps them");
     if (text)
         with_text.prompt = text;
     o.sensitivity = options->precision;

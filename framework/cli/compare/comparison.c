@@ -1,6 +1,7 @@
 /* comparison.c - see comparison.h. */
 #include "cli/compare/comparison.h"
 #include "cli/compare/memory.h"
+#include "cli/compare/sight.h"
 
 #include "base/buf.h"
 #include "base/figure.h"
@@ -213,6 +214,41 @@ static viv_status get_prefill_flops(const struct facts *f, const struct query *a
     viv_status status = facts_prefill(f, a->context, &w, err);
     *value = w.flops;
     return status;
+}
+
+static viv_status get_picture_tokens(const struct facts *f, const struct query *a, double *value, struct error *err)
+{
+    (void)a;
+    (void)err;
+    *value = (double)f->sight.n_tokens;
+    return VIV_OK;
+}
+
+static viv_status get_picture_flops(const struct facts *f, const struct query *a, double *value, struct error *err)
+{
+    (void)a;
+    (void)err;
+    *value = f->sight.flops;
+    return VIV_OK;
+}
+
+/* Of models that see, if any does. */
+static viv_status add_pictures(struct comparison *c, struct error *err)
+{
+    const struct query a = {.none = "sees no pictures, or nothing says how it is given one"};
+    char tokens[96], flops[96];
+    bool any = false;
+    for (uint32_t i = 0; i < c->n_models; i++)
+        any = any || (!c->models[i].why && c->models[i].facts.sight.n_tiles);
+    if (!any)
+        return VIV_OK;
+    snprintf(tokens, sizeof tokens, "tokens of a picture of %d x %d", SIGHT_WIDTH, SIGHT_HEIGHT);
+    snprintf(flops, sizeof flops, "operations to encode it");
+    viv_status status =
+        add_row(c, "pictures", UNIT_COUNT, BETTER_LESS, "picture_tokens", tokens, get_picture_tokens, &a, err);
+    return status == VIV_OK
+               ? add_row(c, "pictures", UNIT_COUNT, BETTER_LESS, "picture_flops", flops, get_picture_flops, &a, err)
+               : status;
 }
 
 static viv_status get_decode_flops(const struct facts *f, const struct query *a, double *value, struct error *err)
@@ -430,6 +466,8 @@ viv_status comparison_predict(struct comparison *c, const struct comparison_quer
         status = add_memory(c, q, err);
     for (size_t i = 0; status == VIV_OK && i < q->n_contexts; i++)
         status = add_work(c, q, (uint64_t)q->contexts[i], err);
+    if (status == VIV_OK)
+        status = add_pictures(c, err);
     for (size_t i = 0; i < c->n_rows; i++)
         c->rows[i].predicted = true;
     return status;

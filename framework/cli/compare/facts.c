@@ -171,7 +171,8 @@ viv_status facts_of(viv_model *m, struct facts *out, struct error *err)
     status = graph_check_cache_types(f.graph, &f.cache_types, err);
     if (status != VIV_OK)
         return status;
-    f.width = f.graph->n_nodes ? f.graph->nodes[0].out_dim : 0;
+    const uint32_t first = f.graph->expansion->stacks[STACK_GRAPH].begin;
+    f.width = first < f.graph->n_nodes ? f.graph->nodes[first].out_dim : 0;
     f.vocabulary = f.graph->stacks[STACK_GRAPH].vocab_size;
     *out = f;
     return VIV_OK;

@@ -8,6 +8,14 @@
 enum { N_MODEL_PARTS = VIV_MODEL_PART_HEAD + 1 };
 extern const char *const facts_part_names[N_MODEL_PARTS]; /* "embedding", ... */
 
+/* A picture of a common size, see sight.h. */
+struct sight {
+    uint32_t n_tiles;   /* 0: the model cannot see, or nothing says how it is given a picture */
+    uint64_t n_tokens;  /* that stand for it in a text */
+    uint64_t tile_rows; /* the most rows of a tile in any layer */
+    double flops;       /* of the encoder and the projector, for all tiles */
+};
+
 struct facts {
     const struct graph *graph;
     const struct binding *bindings; /* NULL: there are no weights */
@@ -20,6 +28,7 @@ struct facts {
     int64_t weight_change; /* by that, in bytes */
     uint64_t n_layers[N_STACKS], width, vocabulary, context;
     struct cache_types cache_types;
+    struct sight sight; /* of sight_of */
 };
 
 /* Of an opened model, which must outlive it. */

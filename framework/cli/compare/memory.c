@@ -187,6 +187,24 @@ static void change_weights(double parts[N_MEMORY_PARTS], double change)
     parts[MEMORY_WEIGHTS] = matrices;
 }
 
+/* Of a model that sees, while it encodes a picture: weights and activations of its stacks, and the rows that come.
+ */
+static viv_status add_sight(const struct facts *f, int64_t type, double parts[N_MEMORY_PARTS], struct error *err)
+{
+    const struct graph_step step = {
+        .n_rows = f->sight.tile_rows, .n_output_rows = f->sight.tile_rows, .context = f->sight.tile_rows};
+    viv_status status = VIV_OK;
+    for (enum stack_id id = 0; id < MAX_NAMED_STACKS && f->sight.n_tiles && status == VIV_OK; id++) {
+        if (!f->graph->expansion->stacks[id].name || id == STACK_GRAPH)
+            continue;
+        status = add_touched(f, id, &step, type, parts, err);
+        if (status == VIV_OK)
+            status = add_step(f, id, f->sight.tile_rows, type, parts, err);
+    }
+    parts[MEMORY_ACTIVATIONS] += (double)f->sight.n_tokens * (double)f->width * sizeof(float);
+    return status;
+}
+
 viv_status memory_predict(const struct facts *f, const struct memory_query *q, struct memory_use *out,
                           struct error *err)
 {
@@ -212,6 +230,8 @@ viv_status memory_predict(const struct facts *f, const struct memory_query *q, s
         status = add_step(f, STACK_GRAPH, n_rows, q->type, parts, err);
     if (status == VIV_OK && reads)
         status = add_step(f, STACK_ENCODER, context, q->type, parts, err);
+    if (status == VIV_OK)
+        status = add_sight(f, q->type, parts, err);
     if (q->type < 0)
         change_weights(parts, (double)f->weight_change);
     if (q->expert_budget && parts[MEMORY_EXPERTS] > (double)q->expert_budget)

@@ -352,13 +352,13 @@ class Saved:
         return {k: v if torch.is_tensor(v) else torch.tensor(v) for k, v in out.items()}
 
 
-def gemma3():
+def gemma3(name="gemma3", layer_types=("sliding_attention", "full_attention")):
     text = t.Gemma3TextConfig(**TEXT, head_dim=8, query_pre_attn_scalar=8, sliding_window=24, sliding_window_pattern=2,
-                              layer_types=["sliding_attention", "full_attention"])
+                              layer_types=list(layer_types))
     vision = t.SiglipVisionConfig(**VISION, vision_use_head=False)
     config = t.Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=90)
     processor = t.Gemma3ImageProcessor(size={"height": 28, "width": 28}, do_pan_and_scan=False)
-    speaker("gemma3", t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=lambda tokens, n: (tokens == 90).long(),
+    speaker(name, t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=lambda tokens, n: (tokens == 90).long(),
             special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
 
 
