@@ -99,7 +99,8 @@ viv_status model_open(const struct model_options *options, const char *name, viv
     for (uint32_t i = 0; i < N_STACKS; i++)
         m->stacks[i].max_rows = i < MAX_NAMED_STACKS ? MAX_STACK_ROWS : m->context;
     if (!m->graph->stacks[STACK_GRAPH].whole_sequences)
-        m->stacks[STACK_GRAPH].max_rows = size_min(options->max_rows ? options->max_rows : step_rows(m), m->context);
+        m->stacks[STACK_GRAPH].max_rows =
+            size_min(options->max_rows ? options->max_rows : step_rows(m), m->context);
     *out = m;
     return VIV_OK;
 }
