@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "base/trail.h"
 #include "base/utf8.h"
+#include "spec/expr.h"
 #include "tensor/dtype.h"
 
 #include <inttypes.h>
@@ -366,6 +367,18 @@ static bool reshapes(const struct graph_node *n)
     return VIV_HAS(n->class, viv_layer_class, reshape) && n->class->reshape;
 }
 
+/* Whether two layers change rows alike: they are the same, on rows that are. */
+static bool same_change(const struct graph_node *a, const struct graph_node *b)
+{
+    if (a->class != b->class || a->level != b->level || a->spec->n_attrs != b->spec->n_attrs)
+        return false;
+    for (uint32_t i = 0; i < a->spec->n_attrs; i++)
+        if (strcmp(a->spec->attrs[i].name, b->spec->attrs[i].name) != 0 ||
+            !expr_value_equal(&a->spec->attrs[i].value, &b->spec->attrs[i].value))
+            return false;
+    return true;
+}
+
 /* The level of its output rows. */
 static viv_status set_level(struct graph *g, struct graph_node *n, enum stack_id id, struct error *err)
 {
@@ -379,6 +392,11 @@ static viv_status set_level(struct graph *g, struct graph_node *n, enum stack_id
         return error_set(err, VIV_EINTERNAL,
                          "layer '%s' has 'reshape', but is flagged VIV_LAYER_ROW_WISE or VIV_LAYER_IN_PLACE",
                          n->class->name);
+    for (uint32_t i = stack->first_level + 1; i < g->n_levels; i++)
+        if (same_change(g->levels[i].node, n)) {
+            n->out_level = i;
+            return VIV_OK;
+        }
     n->out_level = g->n_levels;
     g->levels[g->n_levels++] = (struct graph_level){.node = n, .from = n->level};
     stack->n_levels++;
@@ -519,6 +537,7 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
     n->length_growth = b.length_growth;
     g->by_switch = g->by_switch || (stack == STACK_GRAPH && b.length_switch);
     g->by_growth = g->by_growth || (stack == STACK_GRAPH && b.length_growth);
+    g->stacks[stack].vector_dim = size_max(g->stacks[stack].vector_dim, b.vector_dim);
     g->stacks[stack].whole_sequences = g->stacks[stack].whole_sequences || b.whole_sequences;
     n->weights = arena_array(&g->arena, n->n_weights, sizeof *n->weights);
     n->caches = arena_array(&g->arena, n->n_caches, sizeof *n->caches);

@@ -59,6 +59,7 @@ struct graph_stack {
     uint64_t input_dim; /* features of a row that enters it; 0: token ids */
     uint64_t output_dim;
     uint32_t first_level, n_levels, output_level;
+    uint64_t vector_dim;  /* features of a vector in place of a token, 0 where no layer reads one */
     uint64_t vocab_size;  /* rows of the embedding at the entrance, 0 without one */
     bool whole_sequences; /* some layer is not causal: all rows of a sequence must come in one step */
     uint32_t tail; /* first node behind which all layers are row-wise, so that only output rows need be computed;

@@ -125,6 +125,11 @@ static viv_status stack_grid(viv_model *model, const char *stack, viv_grid *grid
     return leave(&err, status);
 }
 
+static uint64_t vector_dim(viv_model *model)
+{
+    return model_graph(model)->stacks[STACK_GRAPH].vector_dim;
+}
+
 static const viv_sequences sequences = {
     .struct_size = sizeof(viv_sequences),
     .output_dim = output_dim,
@@ -145,6 +150,7 @@ static const viv_sequences sequences = {
     .place = place,
     .next_rows = next_rows,
     .stack_grid = stack_grid,
+    .vector_dim = vector_dim,
 };
 
 const struct service service_sequences = {.id = VIV_SERVICE_SEQUENCES, .table = &sequences};

@@ -18,6 +18,7 @@
 #include "layers/kv_cache.h"
 #include "layers/relative.h"
 #include "layers/rope.h"
+#include "layers/within.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -43,6 +44,7 @@ struct attention {
     struct kv_cache kv_cache;
     struct relative relative;
     uint64_t window, chunk;
+    struct within within;
     struct qk_norm q_norm, k_norm;
     enum norm_kind norm_kind;
     enum norm_over norm_over;
@@ -114,6 +116,7 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_INT, 0, "temper.offset", .doc = "see temper.beta", .min = 0, .max = 1 << 30),
     VIV_ATTR(VIV_ATTR_INT, 0, "temper.length", .doc = "see temper.beta", .default_value = 8192, .min = 1,
              .max = 1 << 30),
+    WITHIN_ATTRS,
     RELATIVE_ATTRS,
     ROPE_ATTRS,
     NULL};
@@ -197,6 +200,8 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = want_norm(b, l, "norm.k", "norm.k_bias", kv_dim, &l->k_norm.n);
     if (status == VIV_OK)
+        status = within_infer(&l->within, b, l->causal);
+    if (status == VIV_OK)
         status = rope_infer(&l->rope, b, l->head_dim);
     if (status == VIV_OK)
         status = relative_infer(&l->relative, b, l->n_heads, l->causal);
@@ -216,7 +221,8 @@ static uint64_t tokens_seen(const struct attention *l, uint64_t n_rows, uint64_t
         uint64_t side = viv_min(l->window, context) - 1;
         return n_rows * (context * (2 * side + 1) - side * (side + 1)) / context;
     }
-    uint64_t seen = l->window ? viv_min(context, l->window) : context;
+    const uint64_t block = l->within.frames * l->within.height * l->within.width;
+    uint64_t seen = l->window ? viv_min(context, l->window) : block ? viv_min(context, block) : context;
     return n_rows * (l->chunk && seen ? viv_min(seen, (context - 1) % l->chunk + 1) : seen);
 }
 
@@ -410,13 +416,12 @@ static void settle_row(const struct attention *l, const viv_exec *e, const struc
 static void rotate_row(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t row,
                        const float *frequency, float *cos)
 {
-    uint64_t n_pairs = l->rope.dim / 2;
-    float *sin = cos + n_pairs;
-    rope_angles(&l->rope, l->kernels, frequency, e->positions[row], cos, sin);
+    float *sin = cos + l->rope.dim / 2;
+    rope_angles(&l->rope, l->kernels, e, frequency, row, cos, sin);
     for (uint64_t h = 0; h < l->n_heads; h++)
-        l->kernels->rotate(w->q + row * l->q_stride + h * l->head_dim, cos, sin, n_pairs, l->rope.interleaved);
+        rope_rotate(&l->rope, l->kernels, w->q + row * l->q_stride + h * l->head_dim, cos, sin);
     for (uint64_t h = 0; h < l->n_kv_heads; h++)
-        l->kernels->rotate(w->k + row * l->kv_stride + h * l->head_dim, cos, sin, n_pairs, l->rope.interleaved);
+        rope_rotate(&l->rope, l->kernels, w->k + row * l->kv_stride + h * l->head_dim, cos, sin);
 }
 
 static viv_status rotate_and_store(const struct attention *l, const viv_exec *e, const struct parts *w,
@@ -424,7 +429,6 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
 {
     const viv_span *span = span_of_task(e, CACHE_ROWS, 1, &task);
     uint64_t begin = task * CACHE_ROWS, end = viv_min(begin + CACHE_ROWS, span->n_rows);
-    uint64_t first = span->first_row + begin;
     float *angles = (float *)((char *)e->scratch + l->scratch);
     for (uint64_t r = begin; r < end; r++)
         settle_row(l, e, w, span->first_row + r);
@@ -434,11 +438,17 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
             rotate_row(l, e, w, span->first_row + r, rope_frequency(&l->rope, span, r, angles, &known),
                        angles + l->rope.dim / 2);
     }
-    viv_status status = kv_cache_write_keys(&l->kv_cache, e, span, span->position + begin, end - begin,
-                                            w->k + first * l->kv_stride, l->kv_stride, 0, l->n_kv_heads);
-    return status == VIV_OK ? kv_cache_write_values(&l->kv_cache, e, span, span->position + begin, end - begin,
-                                                    w->v + first * l->kv_stride, l->kv_stride, 0, l->n_kv_heads)
-                            : status;
+    viv_status status = within_check(&l->within, e->host, span);
+    for (struct within_run run; status == VIV_OK && begin < end; begin += run.n) {
+        const uint64_t first = (span->first_row + begin) * l->kv_stride;
+        run = within_run(&l->within, span, begin, end);
+        status =
+            kv_cache_write_keys(&l->kv_cache, e, span, run.at, run.n, w->k + first, l->kv_stride, 0, l->n_kv_heads);
+        if (status == VIV_OK)
+            status = kv_cache_write_values(&l->kv_cache, e, span, run.at, run.n, w->v + first, l->kv_stride, 0,
+                                           l->n_kv_heads);
+    }
+    return status;
 }
 
 /* Rows from `begin` on that see the same end, or each those up to itself. */
@@ -448,7 +458,7 @@ static uint64_t rows_alike(const struct attention *l, const viv_exec *e, const v
     const uint64_t *sees = l->causal ? e->sees : NULL;
     uint64_t r = begin;
     if (!sees)
-        return end - begin;
+        return within_run(&l->within, span, begin, end).n;
     sees += span->first_row;
     const bool both_ways = sees[begin] > span->position + begin + 1;
     for (; r < end && (both_ways ? sees[r] == sees[begin] : sees[r] == span->position + r + 1); r++) {
@@ -462,15 +472,17 @@ static void attend_rows(const struct attention *l, const viv_exec *e, const stru
 {
     const uint64_t row = span->first_row + begin, n_group = l->n_heads / l->n_kv_heads;
     const bool both_ways = l->causal && e->sees && e->sees[row] > span->position + begin + 1;
+    const struct within_run run = within_run(&l->within, span, begin, begin + 1);
     viv_attend a = {.flags = l->causal && !both_ways ? VIV_ATTEND_CAUSAL : 0,
                     .n_rows = n,
                     .q_stride = l->q_stride,
                     .out = w->heads + row * l->heads_stride,
                     .out_stride = l->heads_stride,
-                    .position = span->position + begin,
-                    .n_keys = both_ways ? e->sees[row] : span->position + span->n_rows,
+                    .position = run.at,
+                    .n_keys = both_ways ? e->sees[row] : run.end,
                     .window = l->window,
-                    .chunk = l->chunk,
+                    .chunk =
+                        run.begin ? run.begin : l->chunk, /* of which the block is the second: none is larger */
                     .scale = l->scale,
                     .softcap = l->softcap,
                     .sinks = l->sinks ? l->sinks + head * n_group : NULL,

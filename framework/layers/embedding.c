@@ -28,6 +28,13 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     return VIV_OK;
 }
 
+static viv_status infer(void *layer, viv_infer *b)
+{
+    const viv_status status = lookup_infer(layer, b);
+    b->vector_dim = b->out_dim;
+    return status;
+}
+
 const viv_layer_class layer_embedding = {
     .struct_size = sizeof(viv_layer_class),
     .flags = VIV_LAYER_ROW_WISE | VIV_LAYER_TOKENS,
@@ -35,7 +42,7 @@ const viv_layer_class layer_embedding = {
     .summary = "Token embedding: looks up the row of each token.",
     .attrs = attrs,
     .instance_size = sizeof(struct lookup),
-    .infer = lookup_infer,
+    .infer = infer,
     .cost = lookup_cost,
     .part = VIV_MODEL_PART_EMBEDDING,
     .prepare = lookup_prepare,

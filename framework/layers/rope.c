@@ -22,6 +22,37 @@ static double yarn_magnitude(const struct rope *r, const viv_infer *b)
     return rope_yarn_magnitude(r->factor, b->get_float(b, "rope.mscale"), b->get_float(b, "rope.mscale_all_dim"));
 }
 
+/* How many pairs each axis has. */
+static viv_status infer_axes(struct rope *r, viv_infer *b)
+{
+    uint64_t n_sections = 0, sum = 0;
+    const int64_t *axes = b->get_ints(b, "rope.axes", &r->n_axes),
+                  *sections = b->get_ints(b, "rope.sections", &n_sections);
+    r->turns = (int32_t)b->get_int(b, "rope.turns");
+    r->apart = (int32_t)b->get_int(b, "rope.apart");
+    r->frequencies = (enum rope_frequencies)b->get_int(b, "rope.frequencies");
+    if (r->n_axes == 0)
+        return VIV_OK;
+    if (r->n_axes > VIV_N_AXES || (sections && n_sections != r->n_axes))
+        return viv_fail(b->host, VIV_EINVAL,
+                        "rope.axes has %" PRIu64 " axes and rope.sections %" PRIu64
+                        " numbers: expected as many, at most %d",
+                        r->n_axes, n_sections, VIV_N_AXES);
+    for (uint64_t a = 0; a < r->n_axes; a++) {
+        r->axes[a] = (uint8_t)axes[a];
+        r->section[a] = sections ? (uint64_t)sections[a] : r->dim / 2 / r->n_axes;
+        sum += r->section[a];
+    }
+    if (sum != r->dim / 2)
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "rope.sections has %" PRIu64 " pairs, expected %" PRIu64 ": half of rope.dim", sum,
+                        r->dim / 2);
+    if (r->apart && r->turns)
+        return viv_fail(b->host, VIV_EINVAL,
+                        "rope.turns leaves no features of its own to an axis: rope.apart needs some");
+    return VIV_OK;
+}
+
 viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
 {
     r->used = b->is_set(b, "rope.theta");
@@ -59,7 +90,9 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
     b->length_switch = r->scaling == ROPE_LONG ? (uint64_t)r->original_context : 0;
     b->length_growth = r->scaling == ROPE_DYNAMIC ? (uint64_t)r->original_context : 0;
     uint64_t n_pairs = r->dim / 2;
-    viv_status status = b->want_weight(b, "rope.freqs", 1, &n_pairs);
+    viv_status status = infer_axes(r, b);
+    if (status == VIV_OK)
+        status = b->want_weight(b, "rope.freqs", 1, &n_pairs);
     return status == VIV_OK ? b->want_weight(b, "rope.long_freqs", 1, &n_pairs) : status;
 }
 
@@ -86,6 +119,21 @@ double rope_llama3_divisor(const struct rope *r, double frequency)
     return frequency / llama3_frequency(r, frequency);
 }
 
+/* Gives each pair its axis and the exponent of its frequency. */
+static void deal(struct rope *r)
+{
+    uint64_t taken[VIV_N_AXES] = {0}, at = 0;
+    for (uint64_t p = 0; p < r->dim / 2; p++, at = r->turns ? (at + 1) % r->n_axes : at) {
+        while (taken[at] == r->section[at])
+            at = (at + 1) % r->n_axes;
+        const uint64_t k = taken[at]++;
+        r->axis[p] = r->axes[at];
+        r->exponent[p] = r->frequencies == FREQUENCIES_OWN     ? (double)k / (double)r->section[at]
+                         : r->frequencies == FREQUENCIES_ALONG ? 2 * (double)p / (double)r->dim
+                                                               : 2 * (double)(k * r->n_axes + at) / (double)r->dim;
+    }
+}
+
 static void compute(const struct rope *r, uint64_t length, float *frequency)
 {
     double theta = r->theta, dim = (double)r->dim;
@@ -103,7 +151,7 @@ static void compute(const struct rope *r, uint64_t length, float *frequency)
             high += 0.001;
     }
     for (uint64_t p = 0; p < r->dim / 2; p++) {
-        double f = 1 / pow(theta, 2 * (double)p / dim);
+        double f = 1 / pow(theta, r->exponent ? r->exponent[p] : 2 * (double)p / dim);
         if (r->scaling == ROPE_LINEAR)
             f /= r->factor;
         if (r->scaling == ROPE_LLAMA3)
@@ -123,8 +171,14 @@ viv_status rope_prepare(struct rope *r, const viv_prepare *p)
     r->divisors = p->weight_f32(p, "rope.freqs");
     r->long_divisors = p->weight_f32(p, "rope.long_freqs");
     r->frequency = malloc(r->dim * sizeof(float));
-    if (!r->frequency)
+    if (r->n_axes) {
+        r->axis = malloc(r->dim / 2 * sizeof *r->axis);
+        r->exponent = malloc(r->dim / 2 * sizeof *r->exponent);
+    }
+    if (!r->frequency || (r->n_axes && !(r->axis && r->exponent)))
         return viv_fail(p->host, VIV_ENOMEM, "out of memory");
+    if (r->n_axes)
+        deal(r);
     compute(r, 0, r->frequency);
     if (r->scaling == ROPE_LONG)
         compute(r, UINT64_MAX, r->frequency + r->dim / 2);
@@ -134,6 +188,8 @@ viv_status rope_prepare(struct rope *r, const viv_prepare *p)
 void rope_release(struct rope *r)
 {
     free(r->frequency);
+    free(r->axis);
+    free(r->exponent);
 }
 
 const float *rope_frequency(const struct rope *r, const viv_span *span, uint64_t row, float *own, uint64_t *known)
@@ -159,13 +215,33 @@ int32_t rope_describe(const struct rope *r, uint64_t head_dim, char *attribute, 
         r->scaling != ROPE_NONE ? description_choice(ROPE_SCALING_CHOICES, r->scaling, scaling) : "");
 }
 
-void rope_angles(const struct rope *r, const viv_kernels *kernels, const float *frequency, int32_t position,
-                 float *cos, float *sin)
+void rope_angles(const struct rope *r, const viv_kernels *kernels, const viv_exec *e, const float *frequency,
+                 uint64_t row, float *cos, float *sin)
 {
     const uint64_t n_pairs = r->dim / 2;
-    kernels->angles(cos, sin, frequency, position, n_pairs);
+    const int32_t *at = r->n_axes && e->axes ? e->axes + row * VIV_N_AXES : NULL;
+    for (uint64_t p = 0, end; p < n_pairs; p = end) {
+        for (end = at ? p + 1 : n_pairs; end < n_pairs && at[r->axis[end]] == at[r->axis[p]]; end++) {
+        }
+        const int32_t position = at ? at[r->axis[p]] : e->positions[row];
+        kernels->angles(cos + p, sin + p, frequency + p, position < 0 ? 0 : position, end - p);
+    }
     for (uint64_t p = 0; r->magnitude != 1 && p < n_pairs; p++) {
         cos[p] *= r->magnitude;
         sin[p] *= r->magnitude;
+    }
+}
+
+void rope_rotate(const struct rope *r, const viv_kernels *kernels, float *head, const float *cos, const float *sin)
+{
+    if (!r->apart) {
+        kernels->rotate(head, cos, sin, r->dim / 2, r->interleaved);
+        return;
+    }
+    for (uint64_t a = 0; a < r->n_axes; a++) {
+        kernels->rotate(head, cos, sin, r->section[a], r->interleaved);
+        head += 2 * r->section[a];
+        cos += r->section[a];
+        sin += r->section[a];
     }
 }

@@ -9,6 +9,10 @@
  *   longrope: a divisor for each frequency, different ones beyond original_context; cos and sin are scaled
  *             (Ding et al. 2024)
  *
+ * Pairs may rotate by positions on different axes (viv_exec.axes): those of an axis are neighbours, n_a of them, or
+ * all axes take turns. The k-th of an axis has the frequency theta^(-k / n_a), so that each axis is a rotary
+ * embedding of its own, or goes on with those of the head. Rows that are nowhere on an axis do not rotate.
+ *
  * The length is that of the whole prompt, in however many steps it is processed. As in transformers, dynamic leaves
  * cached keys of generated tokens as they are, and longrope recomputes all keys when the length passes
  * original_context. */
@@ -17,12 +21,24 @@
 
 #include "layers/layer.h"
 
+/* With axes: the frequencies of an axis begin anew; are those of its pairs in the head; or are dealt out by turns.
+ */
+enum rope_frequencies { FREQUENCIES_OWN, FREQUENCIES_ALONG, FREQUENCIES_DEALT };
+
 enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_DYNAMIC, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG };
 #define ROPE_SCALING_CHOICES "none|linear|dynamic|llama3|yarn|longrope"
 
 struct rope {
     int32_t used, interleaved, truncate;
-    uint64_t dim; /* features of a head that rotate */
+    uint64_t n_axes; /* 0: pairs do not differ */
+    int32_t apart;   /* the pairs of each axis are halves, or neighbours, of features of its own */
+    int32_t turns;
+    uint8_t axes[VIV_N_AXES];
+    uint64_t section[VIV_N_AXES]; /* pairs of the axes, in order */
+    enum rope_frequencies frequencies;
+    uint8_t *axis;    /* [dim / 2] of each pair */
+    double *exponent; /* [dim / 2] its frequency is theta^-exponent */
+    uint64_t dim;     /* features of a head that rotate */
     enum rope_scaling scaling;
     double theta, factor, low_freq_factor, high_freq_factor, beta_fast, beta_slow, original_context;
     float magnitude;                       /* cos and sin are multiplied by it */
@@ -38,6 +54,21 @@ struct rope {
                  .max = 65536),                                                                                    \
         VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.interleaved",                                                             \
                  .doc = "pairs are neighbours (2p, 2p + 1) instead of halves (p, p + dim / 2)"),                   \
+        VIV_ATTR(VIV_ATTR_INTS, 0, "rope.axes",                                                                    \
+                 .doc = "axes whose positions rotate pairs, in order: 0 time, 1 line, 2 column; without them, a "  \
+                        "row's one position rotates all",                                                          \
+                 .min = 0, .max = VIV_N_AXES - 1),                                                                 \
+        VIV_ATTR(VIV_ATTR_INTS, 0, "rope.sections",                                                                \
+                 .doc = "pairs of each axis, dim / 2 in all; default: equally many", .min = 1, .max = 32768),      \
+        VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.turns",                                                                   \
+                 .doc = "pair after pair goes to the axes by turns, to those that lack some; else those of an "    \
+                        "axis are neighbours"),                                                                    \
+        VIV_ATTR(VIV_ATTR_CHOICE, 0, "rope.frequencies",                                                           \
+                 .doc = "with axes: those of each begin anew, are those of its pairs along the head, or are the "  \
+                        "head's dealt out by turns",                                                               \
+                 .choices = "own|along|dealt"),                                                                    \
+        VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.apart",                                                                   \
+                 .doc = "the pairs of each axis are made of neighbouring features of its own"),                    \
         VIV_ATTR(VIV_ATTR_CHOICE, 0, "rope.scaling", .doc = "how positions are stretched",                         \
                  .choices = ROPE_SCALING_CHOICES),                                                                 \
         VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.factor", .doc = "by how much", .default_value = 1, .min = 1e-3,          \
@@ -89,8 +120,10 @@ int32_t rope_describe(const struct rope *r, uint64_t head_dim, char *attribute, 
  * written to `own` [dim / 2], unless it holds them already: *known is the length that it holds, 0 at first. */
 const float *rope_frequency(const struct rope *r, const viv_span *span, uint64_t row, float *own, uint64_t *known);
 
-/* The cosines and sines [dim / 2] for a position. */
-void rope_angles(const struct rope *r, const viv_kernels *kernels, const float *frequency, int32_t position,
-                 float *cos, float *sin);
+/* The cosines and sines [dim / 2] for the position of a row of a step, or its positions on the axes. */
+void rope_angles(const struct rope *r, const viv_kernels *kernels, const viv_exec *e, const float *frequency,
+                 uint64_t row, float *cos, float *sin);
+/* Rotates the pairs of a head in place. */
+void rope_rotate(const struct rope *r, const viv_kernels *kernels, float *head, const float *cos, const float *sin);
 
 #endif

@@ -2,6 +2,7 @@
 #include "run/frame.h"
 
 #include "base/size.h"
+#include "layers/grid.h"
 #include "run/guard.h"
 
 #include <inttypes.h>
@@ -31,8 +32,9 @@ viv_status step_frame_create(viv_model *m, struct error *err)
     f->vectors = calloc(max_rows, sizeof *f->vectors);
     f->output_rows = calloc(max_rows, sizeof *f->output_rows);
     f->sees = calloc(max_rows, sizeof *f->sees);
+    f->axes = calloc(max_rows, VIV_N_AXES * sizeof *f->axes);
     if (!f->levels || !f->execs || !f->inputs || !f->tokens || !f->positions || !f->types || !f->vectors ||
-        !f->output_rows || !f->sees)
+        !f->output_rows || !f->sees || !f->axes)
         return error_nomem(err);
     return VIV_OK;
 }
@@ -46,6 +48,7 @@ void step_frame_destroy(viv_model *m)
     for (uint32_t i = 0; f->levels && i < m->graph->n_levels; i++) {
         free(f->levels[i].grids);
         block_release(&f->levels[i].positions);
+        block_release(&f->levels[i].axes);
     }
     free(f->levels);
     block_release(&f->entry);
@@ -59,6 +62,7 @@ void step_frame_destroy(viv_model *m)
     free(f->vectors);
     free(f->output_rows);
     free(f->sees);
+    free(f->axes);
     free(f);
     m->frame = NULL;
 }
@@ -141,7 +145,7 @@ viv_status frame_take_rows(viv_model *m, const viv_rows *const *rows, uint32_t n
     const struct graph_stack *stack = &m->graph->stacks[f->stack];
     uint64_t at = 0;
     f->n_output_rows = 0;
-    f->both_ways = false;
+    f->both_ways = f->has_axes = false;
     for (uint32_t i = 0; i < n; i++) {
         const viv_rows *r = rows[i];
         const uint64_t position = position_of(f, r->sequence);
@@ -174,7 +178,9 @@ viv_status frame_take_rows(viv_model *m, const viv_rows *const *rows, uint32_t n
                                  " see each other both ways, and a step ends at row %" PRIu64
                                  ": they must come in one",
                                  f->sees[at], position + r->n_rows);
-            f->positions[at] = (int32_t)(position + j);
+            if (f->stack == STACK_GRAPH && sequence_axes(r->sequence, position + j, f->axes + at * VIV_N_AXES))
+                f->has_axes = true;
+            f->positions[at] = f->stack == STACK_GRAPH ? f->axes[at * VIV_N_AXES] : (int32_t)(position + j);
             f->types[at] = r->types ? r->types[j] : 0;
             f->output_rows[at] = f->stack != STACK_GRAPH || stack->n_levels > 1 ||
                                  (r->output_rows ? r->output_rows[j] != 0 : j + 1 == r->n_rows);
@@ -210,6 +216,29 @@ static viv_status take_grid(const viv_model *m, const viv_rows *rows, viv_grid *
     return VIV_OK;
 }
 
+/* Where the rows of a level are in their grids. */
+static viv_status take_axes(const viv_model *m, struct level *level, uint32_t n, struct error *err)
+{
+    if (m->graph->stacks[m->frame->stack].input_dim == 0)
+        return VIV_OK;
+    viv_status status = block_reserve(&level->axes, level->n_rows * VIV_N_AXES * sizeof(int32_t), err);
+    int32_t *axes = level->axes.data;
+    for (uint32_t s = 0; status == VIV_OK && s < n; s++) {
+        const viv_grid *g = &level->grids[s];
+        for (uint64_t r = 0; r < g->before; r++, axes += VIV_N_AXES)
+            memset(axes, -1, VIV_N_AXES * sizeof *axes);
+        for (uint64_t r = 0; r < grid_places(g); r++, axes += VIV_N_AXES) {
+            const struct place at = grid_place(g, r);
+            axes[VIV_AXIS_TIME] = (int32_t)at.frame;
+            axes[VIV_AXIS_LINE] = (int32_t)at.y;
+            axes[VIV_AXIS_COLUMN] = (int32_t)at.x;
+        }
+        for (uint64_t r = 0; r < g->after; r++, axes += VIV_N_AXES)
+            memset(axes, -1, VIV_N_AXES * sizeof *axes);
+    }
+    return status;
+}
+
 /* The rows of all levels of the stack. */
 viv_status frame_lay_out(viv_model *m, const viv_rows *const *rows, uint32_t n, struct error *err)
 {
@@ -219,6 +248,8 @@ viv_status frame_lay_out(viv_model *m, const viv_rows *const *rows, uint32_t n, 
     f->levels[stack->first_level].n_rows = f->n_rows;
     for (uint32_t s = 0; status == VIV_OK && s < n; s++)
         status = take_grid(m, rows[s], &f->levels[stack->first_level].grids[s], err);
+    if (status == VIV_OK)
+        status = take_axes(m, &f->levels[stack->first_level], n, err);
     for (uint32_t i = stack->first_level + 1; status == VIV_OK && i < stack->first_level + stack->n_levels; i++) {
         struct level *to = &f->levels[i];
         uint64_t span_rows = 0;
@@ -234,6 +265,8 @@ viv_status frame_lay_out(viv_model *m, const viv_rows *const *rows, uint32_t n, 
                                m->graph->levels[i].node->spec->path, to->n_rows, f->run->max_rows);
         if (status == VIV_OK)
             status = block_reserve(&to->positions, to->n_rows * sizeof(int32_t), err);
+        if (status == VIV_OK)
+            status = take_axes(m, to, n, err);
         int32_t *position = to->positions.data;
         for (uint32_t s = 0; status == VIV_OK && s < n && graph_grid_rows(&to->grids[s], &span_rows); s++)
             for (uint64_t r = 0; r < span_rows; r++)
@@ -326,6 +359,9 @@ void frame_fill_execs(viv_model *m, const viv_rows *const *rows, uint32_t n)
                         .positions = enters ? f->positions : in->positions.data,
                         .types = enters ? f->types : NULL,
                         .sees = enters && f->both_ways ? f->sees : NULL,
+                        .axes = in->axes.data           ? in->axes.data
+                                : enters && f->has_axes ? f->axes
+                                                        : NULL,
                         .workspace = m->workspace.data,
                         .cache_dtype = cache_types_other(&m->cache_types)};
         for (uint32_t j = 0; j < node->spec->n_inputs; j++) {

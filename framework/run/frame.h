@@ -13,6 +13,7 @@ struct level {
     uint64_t n_rows;
     viv_grid *grids;        /* [max_spans] */
     struct block positions; /* int32_t [n_rows] within each span; not of the level that enters a stack */
+    struct block axes;      /* int32_t [n_rows][VIV_N_AXES] in the grid of each span; not of a stack of tokens */
 };
 
 /* Everything about the running step. Allocated once, filled for each step. */
@@ -31,7 +32,9 @@ struct step_frame {
     const float **vectors;               /* [max_rows] */
     uint8_t *output_rows;                /* [max_rows] */
     uint64_t *sees;                      /* [max_rows] */
+    int32_t *axes;                       /* [max_rows][VIV_N_AXES] of tokens */
     bool both_ways;                      /* some row sees more than those up to itself */
+    bool has_axes;                       /* some token is elsewhere than at its number */
     uint64_t n_rows, n_output_rows;
     bool dropping; /* this step has rows whose output is not returned */
     pthread_mutex_t lock;

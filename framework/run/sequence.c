@@ -207,9 +207,34 @@ uint64_t sequence_reuse_prefix(viv_sequence *s, const int32_t *tokens, uint64_t 
     return s->length;
 }
 
+/* Its positions by axes, or NULL. */
+static const int32_t *placement_positions(const viv_placement *p)
+{
+    return VIV_HAS(p, viv_placement, advance) ? p->positions : NULL;
+}
+
+/* All positions must be numbers; *next is that behind the placement. */
+static viv_status check_positions(const viv_placement *p, uint32_t i, uint64_t *next, struct error *err)
+{
+    const int32_t *positions = placement_positions(p);
+    const uint64_t first = *next;
+    *next += positions ? p->advance : p->n_rows;
+    if (positions && (p->advance == 0 || p->advance > INT32_MAX || *next > INT32_MAX))
+        return error_set(err, VIV_EINVAL,
+                         "placement %" PRIu32 " advances by %" PRIu64 " positions, expected 1 to %d", i, p->advance,
+                         INT32_MAX);
+    for (uint64_t k = 0; positions && k < p->n_rows * VIV_N_AXES; k++)
+        if (positions[k] < 0 || first + (uint64_t)positions[k] > INT32_MAX)
+            return error_set(err, VIV_EINVAL,
+                             "placement %" PRIu32 ": row %" PRIu64 " is %" PRId32
+                             " positions behind its first, expected 0 or more, and less than 2^31 in all",
+                             i, k / VIV_N_AXES, positions[k]);
+    return VIV_OK;
+}
+
 viv_status sequence_place(viv_sequence *s, const viv_placement *const *placements, uint32_t n, struct error *err)
 {
-    uint64_t end = 0;
+    uint64_t end = 0, next = 0;
     for (uint32_t i = 0; i < n; i++) {
         const viv_placement *p = placements ? placements[i] : NULL;
         if (!p || p->struct_size < SIZE_TO(viv_placement, identity) || p->struct_size > MAX_STRUCT)
@@ -221,6 +246,10 @@ viv_status sequence_place(viv_sequence *s, const viv_placement *const *placement
                              "placement %" PRIu32 " has %" PRIu64 " rows at %" PRIu64
                              ": expected rows behind those of the one before, which end at %" PRIu64,
                              i, p->n_rows, p->first, end);
+        next += p->first - end;
+        const viv_status status = check_positions(p, i, &next, err);
+        if (status != VIV_OK)
+            return status;
         end = p->first + p->n_rows;
     }
     s->placements = placements;
@@ -249,6 +278,26 @@ const float *sequence_placed(const viv_sequence *s, uint64_t row, int32_t *token
         return p->vectors ? p->vectors[row - p->first] : NULL;
     }
     return NULL;
+}
+
+bool sequence_axes(const viv_sequence *s, uint64_t row, int32_t axes[VIV_N_AXES])
+{
+    int64_t at = (int64_t)row;
+    const int32_t *own = NULL;
+    for (uint32_t i = 0; !own && i < s->n_placements && s->placements[i]->first <= row; i++) {
+        const viv_placement *p = s->placements[i];
+        if (!placement_positions(p))
+            continue;
+        if (row < p->first + p->n_rows) {
+            own = p->positions + (row - p->first) * VIV_N_AXES;
+            at -= (int64_t)(row - p->first);
+        } else {
+            at += (int64_t)p->advance - (int64_t)p->n_rows;
+        }
+    }
+    for (int a = 0; a < VIV_N_AXES; a++)
+        axes[a] = (int32_t)(at + (own ? own[a] : 0));
+    return own || at != (int64_t)row;
 }
 
 uint64_t sequence_sees(const viv_sequence *s, uint64_t row)
@@ -481,6 +530,8 @@ viv_status sequence_copy(viv_sequence *s, viv_sequence **out, struct error *err)
     copy->length = s->length;
     copy->earlier = s->earlier;
     copy->computed_for = s->computed_for;
+    copy->placements = s->placements;
+    copy->n_placements = s->n_placements;
     *out = copy;
     return VIV_OK;
 }

@@ -43,6 +43,8 @@ viv_status sequence_reserve(viv_sequence *s, enum cache_kind kind, uint64_t leng
 const float *sequence_placed(const viv_sequence *s, uint64_t row, int32_t *token);
 /* The end of the rows that row `row` sees both ways; row + 1 where it does not. */
 uint64_t sequence_sees(const viv_sequence *s, uint64_t row);
+/* Where row `row` is on each axis; false: at its number on all of them. */
+bool sequence_axes(const viv_sequence *s, uint64_t row, int32_t axes[VIV_N_AXES]);
 /* Room for so many tokens. */
 viv_status sequence_reserve_tokens(viv_sequence *s, uint64_t length, struct error *err);
 /* Room for so many tokens, and free pages for their cache. */

@@ -85,16 +85,21 @@ static uint64_t op_tasks(const viv_step *step, uint32_t op)
     return n->class->tasks(n->layer, &m->frame->execs[o->node], o->phase);
 }
 
-/* Moves the output rows of every value that is used later, and their token ids, positions and types, to the front.
+/* Moves the output rows of every value that is used later, and their token ids, positions, axes and types, to the
+ * front.
  */
 static void drop_rows(const viv_model *m)
 {
     const struct step_frame *f = m->frame;
+    const struct level *enters = &f->levels[m->graph->stacks[f->stack].first_level];
+    int32_t *axes = enters->axes.data ? enters->axes.data : f->has_axes ? f->axes : NULL;
     for (uint64_t r = 0, to = 0; r < f->n_rows; r++)
         if (f->output_rows[r]) {
             f->tokens[to] = f->tokens[r];
             f->positions[to] = f->positions[r];
             f->types[to] = f->types[r];
+            for (int a = 0; axes && a < VIV_N_AXES; a++)
+                axes[to * VIV_N_AXES + (uint64_t)a] = axes[r * VIV_N_AXES + (uint64_t)a];
             f->vectors[to++] = f->vectors[r];
         }
     const struct plan *plan = &f->run->plan;

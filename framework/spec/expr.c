@@ -284,9 +284,13 @@ bool expr_value_equal(const struct value *a, const struct value *b)
     if (is_number(a) && is_number(b))
         return a->kind == VALUE_INT && b->kind == VALUE_INT ? a->i == b->i
                                                             : expr_value_number(a) == expr_value_number(b);
-    if (a->kind != b->kind)
+    if (a->kind != b->kind || (a->kind == VALUE_LIST && a->n != b->n))
         return false;
-    return a->kind == VALUE_NONE || (a->kind == VALUE_STRING ? strcmp(a->s, b->s) == 0 : a->i == b->i);
+    for (uint32_t i = 0; a->kind == VALUE_LIST && i < a->n; i++)
+        if (!expr_value_equal(&a->list[i], &b->list[i]))
+            return false;
+    return a->kind == VALUE_NONE || a->kind == VALUE_LIST ||
+           (a->kind == VALUE_STRING ? strcmp(a->s, b->s) == 0 : a->i == b->i);
 }
 
 /* -1, 0 or 1; integers are compared as such, since floats hold only 53 bits of them */

@@ -46,7 +46,7 @@ static const struct {
                 {"choices", ONE_OF, {"expressions", "expression_map"}},
                 {"group", MAP_OF, {"attribute"}},
                 {"groups", MAP_OF, {"group"}},
-                {"attribute", ONE_OF, {"expression", "group"}},
+                {"attribute", ONE_OF, {"expression", "expressions", "group"}},
                 {"value", ONE_OF, {"expression", "expressions"}},
                 {"type", ONE_OF, {"scalar_type", "list_type"}},
                 {"param_or_value", ONE_OF, {"value", "param"}},

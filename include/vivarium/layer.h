@@ -128,6 +128,9 @@ struct viv_infer {
      * blocks of 32 elements only if they divide the width. Without this call, a cache is VIV_F32 or VIV_F16.
      * [setup: in infer] */
     viv_status (*set_cache_content)(viv_infer *b, uint32_t index, uint32_t content, uint64_t width);
+
+    /* Set by a layer that reads viv_exec.vectors, as embeddings do: how many of their features it reads. 0: it does not. */
+    uint64_t vector_dim;
 };
 
 /* What a cache holds. */
@@ -202,6 +205,9 @@ typedef struct viv_span {
     const viv_grid *out_grid;
 } viv_span;
 
+/* Where rows are, besides their places in the sequence: in time, and in the lines and columns of a picture. */
+enum { VIV_AXIS_TIME = 0, VIV_AXIS_LINE = 1, VIV_AXIS_COLUMN = 2, VIV_N_AXES = 3 };
+
 typedef struct viv_exec {
     uint32_t struct_size, worker;
     const viv_host *host;
@@ -224,6 +230,10 @@ typedef struct viv_exec {
     /* [n_rows] how many tokens of its sequence a row of causal attention sees: more than those up to itself where rows see
      * each other both ways (viv_placement). NULL: no row of this step does. */
     const uint64_t *sees;
+    /* [n_rows][VIV_N_AXES] the position of each row on each axis: in a stack of pictures, its place in its grid, or -1 for
+     * rows besides the grid; in a text, what the placements before it make of it (viv_placement.positions), of which
+     * `positions` is the time. NULL: each row has the same on all axes, `positions`. */
+    const int32_t *axes;
 } viv_exec;
 
 /* The cost of `n_rows` rows, each of which sees `context` tokens (itself included) and `n_encoder_rows` rows of encoder

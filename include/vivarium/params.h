@@ -8,8 +8,10 @@
  *   decoder_start_token   of a model with an encoder: the token that an answer begins after
  *   image_token      of a model that sees: the token that stands for a picture in its prompts
  *   image_sees       "both ways" where the rows of a picture see each other both ways in the text
+ *   image_positions  "grid" where the rows of a picture have their places in it as positions of the text, which goes on
+ *                    behind its longest side
  *   image_place      the text that stands for a picture in a prompt; it becomes image_before, image_row for each row,
- *                    image_after. Without it, the prompt has image_token, which becomes one for each row
+ *                    image_break between the lines of its grid, image_after. Without it, the prompt has image_token, which becomes one for each row
  *
  *   image_processor  the class of transformers that prepares pictures, where no file beside the weights says how;
  *   image_size, image_mean, image_std    then these of its settings, where they are not its defaults

@@ -56,13 +56,16 @@ enum {
 };
 
 /* Vectors that take the place of tokens of a sequence, such as those of a picture: rows [first, first + n_rows) of the
- * graph come as these vectors instead of by their tokens, whenever they are computed. */
+ * graph come as these vectors instead of by their tokens, whenever they are computed. They may have positions of their
+ * own on each axis; the rows behind them go on `advance` positions after the first, on all axes. */
 typedef struct viv_placement {
     uint32_t struct_size, flags;
     uint64_t first, n_rows;
-    /* [n_rows] each of as many features as the embedding gives, or NULL for a row that stays a token; NULL: all do */
+    /* [n_rows] each of vector_dim features, or NULL for a row that stays a token; NULL: all do */
     const float *const *vectors;
     uint8_t identity[16];        /* a hash of what they stand for: rows of another one are not the same (reuse_prefix) */
+    const int32_t *positions;    /* [n_rows][VIV_N_AXES] from that of the row `first` on; NULL: one after the other */
+    uint64_t advance;            /* with positions: the rows behind the placement go on so many after that one */
 } viv_placement;
 
 typedef struct viv_sequences {
@@ -117,7 +120,7 @@ typedef struct viv_sequences {
     uint64_t (*stack_output)(viv_model *model, const char *stack);
 
     /* Replaces the placements of a sequence, in order of their rows; n 0: none. They and their vectors are borrowed until
-     * they are replaced or the sequence ends. Set before reuse_prefix and step, for the tokens of the request that follows.
+     * they are replaced or the sequence ends; a copy has them, too. Set before reuse_prefix and step, for the tokens of the request that follows.
      * [setup: between steps] */
     viv_status (*place)(viv_sequence *sequence, const viv_placement *const *placements, uint32_t n);
     /* How many of the next `n` tokens should go in one step: at most `most`, unless rows that see each other both ways are
@@ -127,6 +130,10 @@ typedef struct viv_sequences {
     /* Changes the grid of rows that enter the stack of this name, or "graph", to that of the rows that leave it: their
      * number is known before they are. Fails if the stack cannot take such a grid. [setup: between steps] */
     viv_status (*stack_grid)(viv_model *model, const char *stack, viv_grid *grid);
+
+    /* Features of a vector that takes the place of a token: those of the embedding, then what layers add to its rows later
+     * (viv_infer.vector_dim); 0: the graph takes vectors. [any: the model is open] */
+    uint64_t (*vector_dim)(viv_model *model);
 } viv_sequences;
 
 #ifdef __cplusplus

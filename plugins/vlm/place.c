@@ -24,12 +24,14 @@ void vlm_forget(struct vlm *v)
     free(v->placements);
     free(v->placement_list);
     free(v->vectors);
+    free(v->positions);
     v->seen = NULL;
     v->n_seen = 0;
     v->ids = NULL;
     v->placements = NULL;
     v->placement_list = NULL;
     v->vectors = NULL;
+    v->positions = NULL;
 }
 
 /* --- the prompt ---------------------------------------------------------------------------------------------- */
@@ -56,11 +58,18 @@ static void release_asked(struct asked *a, uint32_t n)
     free(a->parts);
 }
 
-/* What stands for pictures in a text, from the spec: around a picture, before each of its parts, for each row, and
- * at the end of a line of tiles. */
+/* What stands for pictures in a text, from the spec: around a picture, before each of its parts, for each row,
+ * between the lines of a part, and at the end of a line of tiles. */
 struct words {
-    const char *before, *after, *alone, *whole, *tile, *row, *line;
+    const char *before, *after, *alone, *whole, *tile, *row, *between, *line;
 };
+
+/* Whether row r of a part is the first of a line behind another. */
+static bool begins_line(const struct vlm_part *part, uint64_t r)
+{
+    const viv_grid *g = &part->grid;
+    return r > 0 && g->before + g->after == 0 && g->block == 1 && r % g->width == 0;
+}
 
 /* Writes one behind the other, or only counts their bytes. */
 struct writing {
@@ -97,8 +106,11 @@ static void put_picture(struct writing *w, const struct words *words, const stru
     for (uint32_t i = 0; i < seen->n_parts; i++) {
         const struct vlm_part *part = &seen->parts[i];
         put_numbered(w, before[part->kind], part);
-        for (uint64_t r = 0; r < part->n_rows; r++)
+        for (uint64_t r = 0; r < part->n_rows; r++) {
+            if (begins_line(part, r))
+                put(w, words->between, strlen(words->between));
             put(w, words->row, strlen(words->row));
+        }
         if (part->kind == VLM_PART_TILE && part->ends_line)
             put(w, words->line, strlen(words->line));
     }
@@ -114,6 +126,7 @@ static char *image_text(const struct vlm *v, const struct seen *seen)
                                 .whole = p->get_word(v->model, "image_whole", ""),
                                 .tile = p->get_word(v->model, "image_tile", ""),
                                 .row = p->get_word(v->model, "image_row", ""),
+                                .between = p->get_word(v->model, "image_break", ""),
                                 .line = p->get_word(v->model, "image_line", "")};
     struct writing w = {0};
     put_picture(&w, &words, seen);
@@ -245,26 +258,63 @@ static uint64_t beginning(const struct vlm *v, const int32_t *ids, uint64_t n)
     return status == VIV_OK && n_first && n && ids[0] == first;
 }
 
+enum { MAX_BREAK = 16 };
+
+/* The tokens between lines of a picture. */
+struct between {
+    int32_t ids[MAX_BREAK];
+    uint64_t n;
+};
+
+static viv_status read_between(const struct vlm *v, struct between *out)
+{
+    const char *text = v->params->get_word(v->model, "image_break", "");
+    out->n = 0;
+    const viv_status status = *text ? v->text->encode(v->model, text, strlen(text), VIV_ENCODE_PARSE_SPECIAL,
+                                                      out->ids, MAX_BREAK, &out->n)
+                                    : VIV_OK;
+    if (status == VIV_OK && out->n > MAX_BREAK)
+        return viv_fail(v->host, VIV_ELIMIT, "image_break '%s' is %" PRIu64 " tokens, expected at most %d", text,
+                        out->n, MAX_BREAK);
+    return status;
+}
+
+/* The tokens of a picture; returns how many. */
+static uint64_t put_tokens(const struct seen *s, int32_t token, const struct between *between, int32_t *out)
+{
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < s->n_parts; i++)
+        for (uint64_t r = 0; r < s->parts[i].n_rows; r++) {
+            for (uint64_t k = 0; begins_line(&s->parts[i], r) && k < between->n; k++)
+                out[at++] = between->ids[k];
+            out[at++] = token;
+        }
+    return at;
+}
+
 /* v->ids: the prompt with as many tokens for each picture as it has rows. */
 static viv_status expand(struct vlm *v, const int32_t *ids, uint64_t n, int32_t token, uint64_t places,
                          uint64_t rows, uint64_t *n_out)
 {
     const uint64_t begin = places ? n : v->params->get_int(v->model, "image_first", 0) ? 0 : beginning(v, ids, n);
+    struct between between;
     uint64_t at = 0;
     uint32_t next = 0;
-    v->ids = malloc((size_t)(n + rows + 1) * sizeof *v->ids);
+    const viv_status status = read_between(v, &between);
+    if (status != VIV_OK)
+        return status;
+    v->ids = malloc((size_t)(n + rows * (1 + between.n) + 1) * sizeof *v->ids);
     if (!v->ids)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
     for (uint64_t i = 0; i <= n; i++) {
         for (; !places && i == begin && next < v->n_seen; next++)
-            for (uint64_t r = 0; r < v->seen[next]->n_rows; r++)
-                v->ids[at++] = token;
+            at += put_tokens(v->seen[next], token, &between, v->ids + at);
         if (i == n)
             break;
-        const bool grows = ids[i] == token && places != rows;
-        for (uint64_t r = 0; r < (grows ? v->seen[next]->n_rows : 1); r++)
+        if (ids[i] == token && places != rows)
+            at += put_tokens(v->seen[next++], token, &between, v->ids + at);
+        else
             v->ids[at++] = ids[i];
-        next += grows;
     }
     *n_out = at;
     return VIV_OK;
@@ -294,6 +344,30 @@ static void place_prompt(struct vlm *v, uint64_t n)
     memcpy(v->placements[0].identity, hash, sizeof v->placements[0].identity);
 }
 
+/* Positions of the rows of all pictures: time, line and column, counted from the picture's first. A text goes on
+ * behind its longest side (Wang et al. 2024, Qwen2-VL). */
+static viv_status make_positions(struct vlm *v, uint64_t rows)
+{
+    v->positions = malloc((size_t)(rows + 1) * VIV_N_AXES * sizeof *v->positions);
+    if (!v->positions)
+        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    int32_t *at = v->positions;
+    for (uint32_t i = 0; i < v->n_seen; i++) {
+        const struct seen *s = v->seen[i];
+        const viv_grid *g = &s->parts[0].grid;
+        if (s->n_parts != 1 || g->before || g->after || g->block != 1)
+            return viv_fail(v->host, VIV_ESHAPE,
+                            "the %" PRIu64 " rows of picture %" PRIu32 " are no grid, which image_positions needs",
+                            s->n_rows, i + 1);
+        for (uint64_t r = 0; r < s->n_rows; r++, at += VIV_N_AXES) {
+            at[VIV_AXIS_TIME] = (int32_t)(r / (g->height * g->width));
+            at[VIV_AXIS_LINE] = (int32_t)(r / g->width % g->height);
+            at[VIV_AXIS_COLUMN] = (int32_t)(r % g->width);
+        }
+    }
+    return VIV_OK;
+}
+
 /* A run of tokens that stand for one picture becomes a placement. */
 static viv_status place_rows(struct vlm *v, uint64_t n, uint64_t n_answer, int32_t token, uint64_t rows,
                              uint32_t *n_placements)
@@ -308,17 +382,31 @@ static viv_status place_rows(struct vlm *v, uint64_t n, uint64_t n_answer, int32
     if (!v->vectors || !v->placements || !v->placement_list)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
     *n_placements = 0;
+    const bool by_grid = strcmp(v->params->get_word(v->model, "image_positions", ""), "grid") == 0;
+    const viv_status status = by_grid ? make_positions(v, rows) : VIV_OK;
+    if (status != VIV_OK)
+        return status;
     for (uint64_t i = 0; i < n; i++) {
         if (v->ids[i] != token)
             continue;
         const struct seen *s = v->seen[picture];
         if (row == 0 || i == 0 || v->ids[i - 1] != token) {
+            if (by_grid && row > 0)
+                return viv_fail(v->host, VIV_EINVAL,
+                                "other tokens are between the %" PRIu64 " of picture %" PRIu32
+                                ", whose places in it are positions of the text",
+                                s->n_rows, picture + 1);
             viv_placement *p = &v->placements[*n_placements];
             *p = (viv_placement){
                 .struct_size = sizeof *p, .flags = both_ways, .first = i, .vectors = v->vectors + vector};
             memcpy(p->identity, s->identity, sizeof p->identity);
             for (size_t b = 0; b < sizeof row; b++) /* parts of one picture differ, too */
                 p->identity[b] ^= (uint8_t)(row >> 8 * b);
+            if (by_grid) {
+                const viv_grid *g = &s->parts[0].grid;
+                p->positions = v->positions + vector * VIV_N_AXES;
+                p->advance = g->height > g->width ? g->height : g->width;
+            }
             v->placement_list[(*n_placements)++] = p;
         }
         v->placements[*n_placements - 1].n_rows++;

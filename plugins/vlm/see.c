@@ -78,6 +78,11 @@ viv_status vlm_ready(struct vlm *v)
     v->joins = v->sequences->stack_output(v->model, "tiles") > 0;
     v->ends_alone = v->sequences->stack_output(v->model, "alone") > 0;
     v->dim = v->sequences->stack_output(v->model, v->projects ? "project" : v->tower ? v->tower : "graph");
+    const uint64_t vector_dim = v->sequences->vector_dim(v->model);
+    if (v->language && v->tower && v->params->get_int(v->model, "image_token", -1) >= 0 && v->dim != vector_dim)
+        return viv_fail(v->host, VIV_ESHAPE,
+                        "pictures become rows of %" PRIu64 " features, and the text takes vectors of %" PRIu64,
+                        v->dim, vector_dim);
     const int64_t side = tower_int(v, "patch_size", 0), frames = tower_int(v, "temporal_patch_size", 1);
     const int64_t block = tower_int(v, "spatial_merge_size", 1);
     if (side < 1 || side > VLM_MAX_SIDE || frames < 1 || frames > 16 || block < 1 || block > 64)

@@ -34,7 +34,7 @@ struct vlm_size {
 /* The names are those of preprocessor_config.json. A rule reads only those that it has. */
 struct vlm_settings {
     enum vlm_rule rule;
-    enum vlm_filter filter; /* resample */
+    enum vlm_filter filter;   /* resample */
     enum vlm_backend backend; /* torchvision's, unless the class is one of ...Pil */
     bool do_resize, do_center_crop, do_rescale, do_normalize;
     double rescale_factor;

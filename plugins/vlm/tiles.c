@@ -71,16 +71,15 @@ static uint64_t rows_of(const viv_grid *g)
 
 /* Rows of each part of a view. */
 static viv_status count_rows(const struct vlm *v, const struct vlm_tiles *t, const struct vlm_view *view,
-                             enum vlm_part_kind kind, uint64_t *n)
+                             enum vlm_part_kind kind, viv_grid *grid, uint64_t *n)
 {
     struct vlm_grid shown;
-    viv_grid grid;
     viv_status status =
-        kind == VLM_PART_TILES ? vlm_joined_grid(v, t, view, &grid, &shown) : vlm_row_grid(v, view, &grid);
+        kind == VLM_PART_TILES ? vlm_joined_grid(v, t, view, grid, &shown) : vlm_row_grid(v, view, grid);
     const char *stack = kind == VLM_PART_TILES ? "tiles" : kind == VLM_PART_ALONE && v->ends_alone ? "alone" : NULL;
     if (status == VIV_OK && stack)
-        status = v->sequences->stack_grid(v->model, stack, &grid);
-    *n = status == VIV_OK ? rows_of(&grid) : 0;
+        status = v->sequences->stack_grid(v->model, stack, grid);
+    *n = status == VIV_OK ? rows_of(grid) : 0;
     return status;
 }
 
@@ -95,13 +94,15 @@ static viv_status make_parts(const struct vlm *v, struct vlm_tiles *t)
         const enum vlm_part_kind kind = vlm_view_kind(v, &t->plan, i);
         const uint32_t n = kind == VLM_PART_TILES ? 1 : view->rows * view->cols;
         uint64_t n_rows = 0;
-        status = count_rows(v, t, view, kind, &n_rows);
+        viv_grid grid;
+        status = count_rows(v, t, view, kind, &grid, &n_rows);
         for (uint32_t k = 0; status == VIV_OK && k < n; k++)
             t->parts[t->n_parts++] = (struct vlm_part){.kind = kind,
                                                        .row = k / view->cols,
                                                        .col = k % view->cols,
                                                        .ends_line = k % view->cols + 1 == view->cols,
-                                                       .n_rows = n_rows};
+                                                       .n_rows = n_rows,
+                                                       .grid = grid};
         t->n_rows += n * n_rows;
     }
     return status;

@@ -19,6 +19,7 @@ struct vlm_part {
     uint32_t row, col; /* of a tile, from 0 */
     bool ends_line;    /* the last tile of its row */
     uint64_t n_rows;
+    viv_grid grid; /* that the rows are */
 };
 
 /* The rows that stand for a picture. */
@@ -53,6 +54,7 @@ struct vlm {
     viv_placement *placements;
     const viv_placement **placement_list;
     const float **vectors;
+    int32_t *positions;        /* of their rows, where a text has axes */
     struct vlm_looked *looked; /* of vlm_look */
 };
 

@@ -1,6 +1,7 @@
 /* Attention against the formula in double precision: heads, groups, windows, pages, rotary positions; and the same
  * bits whether a text comes at once or in pieces. */
 #include "harness.h"
+#include "layers/grid.h"
 
 enum { DIM = 24, N_HEADS = 6, HEAD_DIM = 10, N_ROWS = 75, BUCKETS = 12 };
 
@@ -8,7 +9,9 @@ struct shape {
     uint64_t n_kv_heads, window;
     int causal, interleaved, rope, gated;
     double softcap;
-    uint64_t max_distance; /* of relative positions; 0: none */
+    uint64_t max_distance;          /* of relative positions; 0: none */
+    uint64_t frames, height, width; /* of blocks that see each other; 0: all */
+    viv_grid grid;
 };
 
 static float x[N_ROWS][DIM], wq[N_HEADS * HEAD_DIM * DIM], wk[N_HEADS * HEAD_DIM * DIM],
@@ -48,6 +51,16 @@ static void rotate(double *head, double position, int interleaved)
     }
 }
 
+/* Whether two rows of a grid are in one block. */
+static bool together(const struct shape *s, int a, int b)
+{
+    if (!s->frames && !s->height && !s->width)
+        return true;
+    const struct place p = grid_place(&s->grid, (uint64_t)a), q = grid_place(&s->grid, (uint64_t)b);
+    return (!s->frames || p.frame / s->frames == q.frame / s->frames) &&
+           (!s->height || p.y / s->height == q.y / s->height) && (!s->width || p.x / s->width == q.x / s->width);
+}
+
 /* The bucket of a token `distance` before the row: half of a side's buckets are a distance each, the others grow.
  */
 static int bucket(const struct shape *s, int distance)
@@ -81,6 +94,7 @@ static void reference(const struct shape *s, double out[N_ROWS][DIM])
                 int distance = r - t;
                 int seen = s->causal ? distance >= 0 && (!s->window || distance < (int)s->window)
                                      : !s->window || abs(distance) < (int)s->window;
+                seen = seen && together(s, r, t);
                 p[t] = 0;
                 for (int d = 0; d < HEAD_DIM; d++)
                     p[t] += q[r][h * HEAD_DIM + (uint64_t)d] * k[t][kv + (uint64_t)d] / sqrt(HEAD_DIM);
@@ -112,7 +126,7 @@ static void reference(const struct shape *s, double out[N_ROWS][DIM])
 
 static void make(struct harness *h, const struct shape *s)
 {
-    static struct given given[18];
+    static struct given given[24];
     uint32_t n = 0;
     uint64_t kv = s->n_kv_heads * HEAD_DIM;
     const uint64_t in[] = {DIM};
@@ -128,6 +142,9 @@ static void make(struct harness *h, const struct shape *s)
     given[n++] = (struct given){.name = "window", .number = (double)s->window};
     given[n++] = (struct given){.name = "softcap", .number = s->softcap};
     given[n++] = (struct given){.name = "rope.interleaved", .number = s->interleaved};
+    given[n++] = (struct given){.name = "within.frames", .number = (double)s->frames};
+    given[n++] = (struct given){.name = "within.height", .number = (double)s->height};
+    given[n++] = (struct given){.name = "within.width", .number = (double)s->width};
     if (s->max_distance) {
         given[n++] = (struct given){"bias.weight", 0, &relative[0][0], 2, {BUCKETS, N_HEADS}};
         given[n++] = (struct given){.name = "bias.max_distance", .number = (double)s->max_distance};
@@ -154,6 +171,15 @@ static const struct shape shapes[] = {
     {.n_kv_heads = 6, .causal = 1, .max_distance = 20},
     {.n_kv_heads = 3, .causal = 0, .max_distance = 50},
     {.n_kv_heads = 6, .causal = 0, .max_distance = 128},
+    {.n_kv_heads = 6, .frames = 1, .grid = {.frames = 3, .height = 5, .width = 5, .block = 1}},
+    {.n_kv_heads = 3, .frames = 2, .rope = 1, .grid = {.frames = 3, .height = 5, .width = 5, .block = 1}},
+    {.n_kv_heads = 6,
+     .frames = 1,
+     .height = 2,
+     .width = 3,
+     .grid = {.frames = 3, .height = 5, .width = 5, .block = 1}},
+    {.n_kv_heads = 2, .width = 10, .height = 5, .grid = {.frames = 1, .height = 5, .width = 15, .block = 5}},
+    {.n_kv_heads = 2, .height = 7, .grid = {.frames = 1, .height = 25, .width = 3, .block = 1}},
 };
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -165,6 +191,7 @@ TEST(attention__is_the_formula_for_every_grouping_window_and_mask)
         struct harness h;
         const float *in[] = {&x[0][0]};
         make(&h, &shapes[i]);
+        h.grid = shapes[i].grid.frames ? &shapes[i].grid : NULL;
         ck_assert_int_eq(harness_run(&h, in, 1, NULL, N_ROWS, &out[0][0], 1000), VIV_OK);
         reference(&shapes[i], expected);
         for (int r = 0; r < N_ROWS; r++)
@@ -210,6 +237,29 @@ TEST(attention__refuses_groups_that_do_not_divide)
 }
 END_TEST
 
+TEST(attention__refuses_blocks_that_cut_those_of_the_grid)
+{
+    static const struct {
+        viv_grid grid;
+        uint64_t width;
+        viv_status status;
+    } cases[] = {{{.frames = 1, .height = 5, .width = 15, .block = 5}, 5, VIV_OK},
+                 {{.frames = 1, .height = 5, .width = 15, .block = 5}, 6, VIV_ESHAPE},
+                 {{.frames = 1, .height = 5, .width = 15, .block = 5}, 15, VIV_OK},
+                 {{.frames = 1, .height = 2, .width = 37, .block = 1, .before = 1}, 4, VIV_EUNSUPPORTED}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static float out[N_ROWS][DIM];
+        const struct shape s = {.n_kv_heads = 6, .width = cases[i].width};
+        const float *in[] = {&x[0][0]};
+        struct harness h;
+        make(&h, &s);
+        h.grid = &cases[i].grid;
+        ck_assert_int_eq(harness_run(&h, in, 1, NULL, N_ROWS, &out[0][0], 1000), cases[i].status);
+        harness_free(&h);
+    }
+}
+END_TEST
+
 TEST(attention__refuses_buckets_that_do_not_reach)
 {
     static const struct {
@@ -241,4 +291,4 @@ END_TEST
 
 TESTS(attention__is_the_formula_for_every_grouping_window_and_mask,
       attention__gives_the_same_bits_at_once_and_in_pieces, attention__refuses_groups_that_do_not_divide,
-      attention__refuses_buckets_that_do_not_reach)
+      attention__refuses_buckets_that_do_not_reach, attention__refuses_blocks_that_cut_those_of_the_grid)

@@ -509,9 +509,59 @@ TEST(vision__two_turns_with_two_pictures_are_one_prompt_with_both)
 }
 END_TEST
 
+/* The tokens of a text with one picture. */
+static void check_text_of_picture(const char *directory, const char *text, const int32_t *expected,
+                                  uint64_t n_expected)
+{
+    viv_model *m = load_seeing(source_path(directory), 1, 0);
+    struct request r;
+    struct pictures pictures;
+    struct error err;
+    const int32_t *ids;
+    uint64_t n;
+    request_init(&r, m);
+    ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+    ck_assert_int_eq(request_add_part(&r, VIV_PART_TEXT, text, strlen(text), NULL, &err), VIV_OK);
+    add_picture(&r, files[0]);
+    ck_assert_msg(pictures_open(engine, m, &pictures, &err) == VIV_OK, "%s", err.text);
+    viv_sequence *s = golden_sequence(m);
+    ck_assert_msg(pictures_place(&pictures, &r.viv, s, &ids, &n, &err) == VIV_OK, "%s", err.text);
+    ck_assert_uint_eq(n, n_expected);
+    ck_assert_mem_eq(ids, expected, n * sizeof *ids);
+    sequence_destroy(s);
+    pictures_close(&pictures);
+    request_release(&r);
+    model_close(m);
+}
+
+/* Qwen's: as many tokens as rows, 5 x 6, between a first and a last. Pixtral's: 8 lines of 10, one token between
+ * them and one behind. */
+TEST(vision__the_text_of_a_picture_of_any_size_has_its_rows)
+{
+    int32_t qwen[34] = {5, 92}, pixtral[90] = {5};
+    size_t n = 1;
+    for (int i = 2; i < 32; i++)
+        qwen[i] = 90;
+    qwen[32] = 93;
+    qwen[33] = 7;
+    for (int line = 0; line < 8; line++) {
+        for (int column = 0; column < 10; column++)
+            pixtral[n++] = 90;
+        pixtral[n++] = line < 7 ? 91 : 92;
+    }
+    pixtral[n++] = 7;
+    open_host_of(NULL);
+    check_text_of_picture("tests/golden/vision/qwen2_vl",
+                          "\xC4\x85<|vision_start|><|image_pad|><|vision_end|>\xC4\x87", qwen, 34);
+    check_text_of_picture("tests/golden/vision/pixtral", "\xC4\x85[IMG]\xC4\x87", pixtral, n);
+    engine_destroy(engine);
+}
+END_TEST
+
 TESTS(vision__a_picture_that_was_seen_before_is_the_same,
       vision__two_turns_with_two_pictures_are_one_prompt_with_both,
-      vision__prompts_become_the_tokens_of_transformers, vision__labels_of_pictures_are_those_of_transformers,
+      vision__the_text_of_a_picture_of_any_size_has_its_rows, vision__prompts_become_the_tokens_of_transformers,
+      vision__labels_of_pictures_are_those_of_transformers,
       vision__a_picture_becomes_the_text_that_its_family_has_for_one,
       vision__rows_of_encoders_are_those_of_transformers, vision__logits_are_those_of_transformers,
       vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)

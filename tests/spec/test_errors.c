@@ -127,7 +127,7 @@ TEST(spec__refuses_wrong_layers)
          "x.yaml:8:39: 'activation' is '3', expected one of "
          "none|silu|gelu|gelu_tanh|relu|relu2|quick_gelu|sigmoid|tanh"},
         {WHOLE "  - attention: {ropes: {}}\n",
-         "x.yaml:8:17: layer 'attention' has no attribute 'ropes', did you mean 'rope.freqs'?"},
+         "x.yaml:8:17: layer 'attention' has no attribute 'ropes', did you mean 'rope.axes'?"},
         {WHOLE "  - attention: {rope: 3}\n",
          "x.yaml:8:23: 'rope': expected a mapping, or the name of one of `groups`, and '3' is none"},
         {WHOLE "  - attention: {rope: {thetta: 1.0}}\n",

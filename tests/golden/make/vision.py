@@ -1,7 +1,7 @@
 """Models that see: tiny checkpoints of transformers with random weights, two pictures of odd sizes, and what comes of them.
 
 A folder holds the checkpoint with preprocessor_config.json, and
-  rows.npy     of an encoder of pictures: float32, what it makes of each picture, one after the other
+  rows.npy     of an encoder of pictures, or of a model's: float32, what it makes of each picture, one after the other
   scores.npy   of a classifier, or of a pair of encoders for the texts in labels.json: float32 [2, n_labels]
   tokens.json  {"tokens": [...], "greedy": [...]}: with one token for each picture; what is said behind them
   logits.npy   float32 [n_tokens with as many as the pictures have rows, vocab_size]
@@ -47,9 +47,10 @@ def folder(name):
     return directory
 
 
-def save(directory, model, processor):
-    save_file({k: v.detach().contiguous().clone() for k, v in golden.weights_of(model).items()}, directory / "model.safetensors",
-              metadata={"format": "pt"})
+def save(directory, model, processor, hub=lambda name, tensor: (name, tensor)):
+    """hub: a tensor as published checkpoints have it, where transformers writes another name or shape."""
+    weights = dict(hub(*item) for item in golden.weights_of(model).items())
+    save_file({k: v.detach().contiguous().clone() for k, v in weights.items()}, directory / "model.safetensors", metadata={"format": "pt"})
     (directory / "config.json").write_text(json.dumps(golden.config_json(model, False), indent=1) + "\n")
     processor.save_pretrained(directory)
 
@@ -70,6 +71,11 @@ def pixel_sum(processor, picture):
     """The CRC-32 of the numbers that a model is given of a picture: tile after tile, [channel, y, x]."""
     seen = processor(images=[[picture]], return_tensors="pt")
     values = seen["pixel_values"].float()
+    if "image_grid_thw" in seen:  # rows of patches, of two frames in blocks, or of one
+        (_, h, w), p, b = seen["image_grid_thw"][0].tolist(), processor.patch_size, processor.merge_size
+        tile = (values.reshape(h // b, w // b, b, b, 3, -1, p, p)[:, :, :, :, :, 0].permute(4, 0, 2, 5, 1, 3, 6) if values.dim() == 2
+                else values.reshape(h, w, 3, p, p).permute(2, 0, 3, 1, 4))
+        return zlib.crc32(tile.contiguous().numpy().tobytes())
     if "spatial_shapes" in seen or "pixel_attention_mask" in seen and values.dim() == 3:  # rows of patches, padded
         p = processor.patch_size if hasattr(processor, "patch_size") else processor.encoder_patch_size
         tiles = [v[:h * w].reshape(h, w, p, p, 3).permute(4, 0, 2, 1, 3) for v, (h, w) in zip(values, seen["spatial_shapes"].tolist())]
@@ -143,31 +149,39 @@ def classifier(name, model, processor):
 
 
 @torch.no_grad()
-def speaker(name, model, processor, image_token, texts, token_types=None, special=None, files=PICTURES):
-    """Pictures in the middle of a text, and near its end. texts: of the processor's output, the ids that stand for each; or
-    how many times image_token does."""
+def speaker(name, model, processor, image_token, texts, token_types=None, special=None, files=PICTURES, tokens=None, rows=None,
+            hub=lambda *item: item):
+    """Pictures in the middle of a text, and near its end, or where `tokens` has them. texts: of the processor's output, the ids
+    that stand for each; or how many times image_token does. token_types: of all tokens and the length of the prompt, the input
+    that says what they are. rows: of the inputs, the rows of all pictures."""
     directory = folder(name)
-    golden.randomise(model, len(name))
-    save(directory, model, processor)
     inputs = processor(images=[[Image.open(OUT / f) for f in files]], return_tensors="pt")
     inputs = {k: v for k, v in inputs.items() if torch.is_tensor(v)}
     shown = texts(inputs) if callable(texts) else [[image_token] * texts for _ in files]
-    tokens = [1, 5, 17, image_token, 23, 9, 44] + [image_token, 31, 8] * (len(files) - 1)
-    next_shown = iter(shown)
-    ids = [x for token in tokens for x in (next(next_shown) if token == image_token else [token])]
+    tokens = tokens or [1, 5, 17, image_token, 23, 9, 44] + [image_token, 31, 8] * (len(files) - 1)
+    next_shown, ids, starts = iter(shown), [], []
+    for token in tokens:
+        ids += (text := next(next_shown) if token == image_token else [token])
+        starts += [len(ids) - len(text) + text.index(image_token)] if token == image_token else []
     marked = any(i != image_token for text in shown for i in text)
 
     def run(more):
         tokens = torch.tensor([ids + more])
-        types = {"token_type_ids": token_types(tokens, len(ids))} if token_types else {}
+        types = token_types(tokens, len(ids)) if token_types else {}
         return model(input_ids=tokens, **{k: v for k, v in inputs.items() if k in TAKEN}, **types).logits[0]
 
+    greedy, seed = [image_token], len(name)
+    while image_token in greedy:  # an answer with pictures of its own would be none
+        golden.randomise(model, seed)
+        greedy, seed = [], seed + 100
+        while len(greedy) < N_GREEDY and image_token not in greedy:
+            greedy.append(int(run(greedy)[-1].argmax()))
+    save(directory, model, processor, hub)
+    if rows:
+        np.save(directory / "rows.npy", rows(inputs).float().numpy())
     np.save(directory / "logits.npy", run([]).float().numpy())
-    greedy = []
-    for _ in range(N_GREEDY):
-        greedy.append(int(run(greedy)[-1].argmax()))
     answers = {"tokens": ids if marked else tokens, "greedy": greedy, "pictures": len(files),
-               "second": len(ids) - 2 - (len(shown[-1]) - shown[-1].index(image_token)) if len(files) > 1 else 0}
+               "second": starts[1] if len(files) > 1 else 0}
     special = special or {image_token: "<image>"}
     if marked:
         answers["prompt"] = "".join(special.get(i, chr(0x100 + i)) for i in tokens)
@@ -175,7 +189,7 @@ def speaker(name, model, processor, image_token, texts, token_types=None, specia
     write_tokenizer(directory, model.config.text_config.vocab_size, special)
 
 
-TAKEN = {"pixel_values", "image_sizes", "batch_num_images", "pixel_attention_mask", "spatial_shapes"}
+TAKEN = {"pixel_values", "image_sizes", "batch_num_images", "pixel_attention_mask", "spatial_shapes", "image_grid_thw"}
 
 
 def clip():
@@ -276,7 +290,7 @@ def paligemma():
     config = t.PaliGemmaConfig(vision_config=t.SiglipVisionConfig(**VISION, vision_use_head=False, projection_dim=32), text_config=text,
                                image_token_index=90, projection_dim=32)
     speaker("paligemma", t.PaliGemmaForConditionalGeneration(config), t.SiglipImageProcessor(size={"height": 28, "width": 28}), 90, 16,
-            token_types=lambda tokens, n: (torch.arange(tokens.shape[1]) >= n).long()[None])
+            token_types=lambda tokens, n: {"token_type_ids": (torch.arange(tokens.shape[1]) >= n).long()[None]})
 
 
 INTERNVL = {88: "<img>", 89: "</img>", 90: "<IMG_CONTEXT>"}
@@ -358,12 +372,155 @@ def gemma3(name="gemma3", layer_types=("sliding_attention", "full_attention")):
     vision = t.SiglipVisionConfig(**VISION, vision_use_head=False)
     config = t.Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=90)
     processor = t.Gemma3ImageProcessor(size={"height": 28, "width": 28}, do_pan_and_scan=False)
-    speaker(name, t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=lambda tokens, n: (tokens == 90).long(),
+    speaker(name, t.Gemma3ForConditionalGeneration(config), processor, 90, 4, token_types=lambda tokens, n: {"token_type_ids": (tokens == 90).long()},
             special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
 
 
+# Qwen's kind: patches of 4 pixels and two frames, of which four become a row.
+PATCH = 4
+QWEN_TEXT = dict(TEXT, rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}, tie_word_embeddings=False)
+QWEN_IDS = dict(image_token_id=90, video_token_id=91, vision_start_token_id=92, vision_end_token_id=93)
+QWEN_SPECIAL = {90: "<|image_pad|>", 91: "<|video_pad|>", 92: "<|vision_start|>", 93: "<|vision_end|>"}
+QWEN_TOKENS = [92, 90, 93, 5, 17, 23, 9, 44, 92, 90]  # a picture first, and one last
+
+
+def qwen(name, config, model, special=QWEN_SPECIAL, processor=None, typed=True, **more):
+    processor = processor or t.Qwen2VLImageProcessor(patch_size=PATCH, merge_size=2, temporal_patch_size=2,
+                                        size={"shortest_edge": 8 * 8 * 4, "longest_edge": 8 * 8 * 48})
+    model = model(config)
+    types = (lambda tokens, n: {"mm_token_type_ids": (tokens == 90).int()}) if typed else None
+    speaker(name, model, processor, 90, lambda i: [[90] * n for n in (i["image_grid_thw"].prod(-1) // 4).tolist()], token_types=types,
+            special=special, tokens=QWEN_TOKENS, **more, rows=lambda i: qwen_rows(model, i))
+
+
+def qwen_rows(model, inputs):
+    """The rows of each picture, beside them those of earlier layers."""
+    out = model.model.get_image_features(inputs["pixel_values"], inputs["image_grid_thw"])
+    return torch.cat([torch.cat(list(rows)) for rows in [out.pooler_output, *(getattr(out, "deepstack_features", None) or [])]], -1)
+
+
+def qwen2_vl():
+    vision = dict(depth=2, embed_dim=16, hidden_size=32, num_heads=2, mlp_ratio=2, patch_size=PATCH)
+    qwen("qwen2_vl", t.Qwen2VLConfig(text_config=QWEN_TEXT, vision_config=vision, **QWEN_IDS), t.Qwen2VLForConditionalGeneration)
+
+
+def qwen2_5_vl():
+    vision = dict(depth=3, hidden_size=16, intermediate_size=24, num_heads=2, patch_size=PATCH, out_hidden_size=32,
+                  window_size=16, fullatt_block_indexes=[1])
+    qwen("qwen2_5_vl", t.Qwen2_5_VLConfig(text_config=QWEN_TEXT, vision_config=vision, **QWEN_IDS), t.Qwen2_5_VLForConditionalGeneration)
+
+
+def qwen3_vl():
+    """The table of positions is 5 x 5; three layers of the picture encoder add to layers of the text."""
+    text = dict(QWEN_TEXT, head_dim=8, num_hidden_layers=3, rope_parameters={
+        "rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1], "mrope_interleaved": True})
+    vision = dict(depth=4, hidden_size=16, intermediate_size=24, num_heads=2, patch_size=PATCH, out_hidden_size=32,
+                  num_position_embeddings=25, deepstack_visual_indexes=[0, 1, 3])
+    config = t.Qwen3VLConfig(text_config=text, vision_config=vision, **QWEN_IDS)
+
+    qwen("qwen3_vl", config, t.Qwen3VLForConditionalGeneration)
+
+
+SPARSE = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12)
+
+
+def qwen3_vl_moe():
+    text = dict(QWEN_TEXT, head_dim=8, num_hidden_layers=3, **SPARSE, rope_parameters={
+        "rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1], "mrope_interleaved": True})
+    vision = dict(depth=3, hidden_size=8, intermediate_size=12, num_heads=1, patch_size=PATCH, out_hidden_size=32,
+                  num_position_embeddings=25, deepstack_visual_indexes=[0, 1, 2])
+    hub = lambda n, x: (n, x.transpose(1, 2) if ".experts." in n else x)
+    qwen("qwen3_vl_moe", t.Qwen3VLMoeConfig(text_config=text, vision_config=vision, **QWEN_IDS), t.Qwen3VLMoeForConditionalGeneration, hub=hub)
+
+
+def qwen3_5_moe():
+    text = dict(QWEN_TEXT, head_dim=16, layer_types=["linear_attention", "full_attention"], linear_key_head_dim=8, linear_value_head_dim=8,
+                linear_num_key_heads=2, linear_num_value_heads=4, shared_expert_intermediate_size=12, **SPARSE, rope_parameters={
+                    "rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1], "mrope_interleaved": True,
+                    "partial_rotary_factor": 0.5})
+    vision = dict(depth=1, hidden_size=8, intermediate_size=12, num_heads=1, patch_size=PATCH, out_hidden_size=32, num_position_embeddings=25)
+    qwen("qwen3_5_moe", t.Qwen3_5MoeConfig(text_config=text, vision_config=vision, **QWEN_IDS), t.Qwen3_5MoeForConditionalGeneration)
+
+
+def qwen3_5():
+    """A gated delta net in one layer, attention with a gate in the other."""
+    text = dict(QWEN_TEXT, head_dim=16, layer_types=["linear_attention", "full_attention"], linear_key_head_dim=8, linear_value_head_dim=8,
+                linear_num_key_heads=2, linear_num_value_heads=4, rope_parameters={
+                    "rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1], "mrope_interleaved": True,
+                    "partial_rotary_factor": 0.5})
+    vision = dict(depth=2, hidden_size=16, intermediate_size=24, num_heads=2, patch_size=PATCH, out_hidden_size=32, num_position_embeddings=25)
+    qwen("qwen3_5", t.Qwen3_5Config(text_config=text, vision_config=vision, **QWEN_IDS), t.Qwen3_5ForConditionalGeneration)
+
+
+GLM_TEXT = dict(QWEN_TEXT, pad_token_id=0, hidden_size=32, num_attention_heads=2, num_key_value_heads=1, rope_parameters={
+    "rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2], "partial_rotary_factor": 0.5})
+
+
+def glm4v():
+    """Patches in a table of 5 x 5, by cubic interpolation; half of each head of the text rotates, by neighbours."""
+    glm("glm4v", t.Glm4vConfig, GLM_TEXT, t.Glm4vForConditionalGeneration)
+
+
+def glm4v_moe():
+    experts = dict(n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, n_shared_experts=1, first_k_dense_replace=1, n_group=1,
+                   topk_group=1, attention_bias=True)
+    glm("glm4v_moe", t.Glm4vMoeConfig, GLM_TEXT | experts, t.Glm4vMoeForConditionalGeneration)
+
+
+def glm(name, config, text, model):
+    vision = dict(depth=2, hidden_size=16, out_hidden_size=32, intermediate_size=24, num_heads=2, patch_size=PATCH, image_size=20)
+    config = config(text_config=text, vision_config=vision, image_token_id=90, video_token_id=91, image_start_token_id=92,
+                    image_end_token_id=93, video_start_token_id=94, video_end_token_id=95)
+    processor = t.Glm4vImageProcessor(patch_size=PATCH, merge_size=2, temporal_patch_size=2,
+                                      size={"shortest_edge": 8 * 8 * 4, "longest_edge": 2 * 8 * 8 * 40})
+    special = {90: "<|image|>", 91: "<|video|>", 92: "<|begin_of_image|>", 93: "<|end_of_image|>"}
+    qwen(name, config, model, special=special, processor=processor)
+
+
+def kimi_k25():
+    """Latent attention and experts in the text; the picture encoder's table of positions is 5 x 5."""
+    text = t.DeepseekV3Config(**dict(TEXT, num_key_value_heads=4), q_lora_rank=12, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4,
+                              v_head_dim=8, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, n_shared_experts=1,
+                              first_k_dense_replace=1, n_group=1, topk_group=1, pad_token_id=0)
+    vision = dict(patch_size=PATCH, pos_emb_height=5, pos_emb_width=5, num_attention_heads=2, num_hidden_layers=2, hidden_size=16,
+                  intermediate_size=24)
+    config = t.Kimi_K25Config(text_config=text.to_dict(), vision_config=vision, projection_hidden_size=16, image_token_id=90, video_token_id=91,
+                              vision_start_token_id=92, vision_end_token_id=93, tie_word_embeddings=False)
+    processor = t.Kimi_K25ImageProcessor(patch_size=PATCH, merge_size=2, max_patches=140, size={"max_height": 12, "max_width": 12})
+    special = {90: "<|media_pad|>", 91: "<|media_content|>", 92: "<|media_begin|>", 93: "<|media_end|>"}
+    hub = lambda n, x: (n.replace("model.blocks", "model.layers").replace("encoder.patch", "patch").replace("model.mm_", "mm_"), x)
+    qwen("kimi_k25", config, t.Kimi_K25ForConditionalGeneration, special=special, processor=processor, typed=False, hub=hub)
+
+
+PIXTRAL_VISION = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=40, patch_size=PATCH)
+PIXTRAL_SPECIAL = {90: "[IMG]", 91: "[IMG_BREAK]", 92: "[IMG_END]"}
+
+
+def pixtral():
+    """Pixtral is a LLaVA whose picture encoder takes pictures of any size."""
+    config = t.LlavaConfig(vision_config=t.PixtralVisionConfig(**PIXTRAL_VISION), text_config=t.MistralConfig(**TEXT), image_token_index=90,
+                           vision_feature_layer=-1, vision_feature_select_strategy="full")
+    by_lines(t.LlavaForConditionalGeneration(config), "pixtral", PATCH)
+
+
+def mistral3():
+    config = t.Mistral3Config(vision_config=t.PixtralVisionConfig(**PIXTRAL_VISION), text_config=t.MistralConfig(**TEXT), image_token_index=90,
+                              spatial_merge_size=2, tie_word_embeddings=False)
+    by_lines(t.Mistral3ForConditionalGeneration(config), "mistral3", 2 * PATCH)
+
+
+def by_lines(model, name, unit):
+    """A token between the lines of a picture's rows, and one behind."""
+    processor = t.PixtralImageProcessor(size={"longest_edge": 40}, patch_size={"height": unit, "width": unit})
+    line = lambda h, w: (([90] * (w // unit) + [91]) * (h // unit))[:-1] + [92]
+    speaker(name, model, processor, 90, lambda i: [line(h, w) for h, w in i["image_sizes"].tolist()], special=PIXTRAL_SPECIAL,
+            tokens=[90, 5, 17, 23, 9, 44, 90],
+            rows=lambda i: torch.cat(list(model.model.get_image_features(i["pixel_values"], image_sizes=i["image_sizes"]).pooler_output)))
+
+
 ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, llava, llava_next,
-       llava_onevision, paligemma, internvl, idefics3, lfm2_vl, gemma3]
+       llava_onevision, paligemma, internvl, idefics3, lfm2_vl, gemma3,
+       qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_vl_moe, qwen3_5, qwen3_5_moe, glm4v, glm4v_moe, kimi_k25, pixtral, mistral3]
 
 if __name__ == "__main__":
     draw()
