@@ -167,7 +167,9 @@ static const char *advice_on(const struct command *command, const char *name, si
 {
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
         const struct stranger *s = &strangers[i];
-        if ((!s->verbs || is_among(s->verbs, command->name, strlen(command->name))) && is_among(s->names, name, n))
+        const bool is_meant = s->verbs ? is_among(s->verbs, command->name, strlen(command->name))
+                                       : !find_in(table_of(command, 0), name, n, 0);
+        if (is_meant && is_among(s->names, name, n))
             return s->advice;
     }
     return NULL;

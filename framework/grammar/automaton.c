@@ -208,8 +208,7 @@ static uint32_t make(struct pieces *p, const struct tree *t, uint32_t next)
     }
 }
 
-/* --- from pieces: sets of them
- * ------------------------------------------------------------------------------------ */
+/* --- from pieces: sets of them -------------------------------------------------------------------------------- */
 
 /* Sets of numbers, each known by its place. */
 struct sets {
@@ -425,8 +424,7 @@ viv_status automaton_of(const struct tree *t, struct automaton **out, struct err
     return status;
 }
 
-/* --- two of them
- * --------------------------------------------------------------------------------------------------- */
+/* --- two of them ---------------------------------------------------------------------------------------------- */
 
 /* Where the next arc of a state begins and ends from `at` on; its target, or NONE. */
 static uint32_t arc_at(const struct automaton *a, uint32_t state, uint32_t *k, uint32_t at, uint32_t *hi)

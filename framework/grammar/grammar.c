@@ -25,7 +25,7 @@ const char *grammar_kind_name(uint32_t kind)
     }
 }
 
-static viv_status read_source(const struct grammar_source *s, struct rules *r, struct error *err)
+static viv_status read_source(const struct grammar_source *s, struct rules *r, struct buf *notes, struct error *err)
 {
     if (s->size > MAX_SOURCE)
         return error_set(err, VIV_ELIMIT, "%zu bytes; a grammar has at most %d", s->size, MAX_SOURCE);
@@ -37,6 +37,8 @@ static viv_status read_source(const struct grammar_source *s, struct rules *r, s
                              (unsigned char)s->text[at], at);
     }
     switch (s->kind) {
+    case VIV_GRAMMAR_JSON_SCHEMA:
+        return read_json_schema(r, s->text, s->size, s->lenient, notes, err);
     case VIV_GRAMMAR_GBNF:
         return read_gbnf(r, s->text, s->size, err);
     case VIV_GRAMMAR_REGEX:
@@ -52,10 +54,11 @@ viv_status grammar_compile(const struct grammar_source *s, struct program **out,
                            struct error *err)
 {
     struct rules rules = {0};
-    viv_status status = read_source(s, &rules, err);
+    struct buf own = {0};
+    viv_status status = read_source(s, &rules, notes ? notes : &own, err);
     if (status == VIV_OK)
         status = program_compile(&rules, out, err);
     rules_release(&rules);
-    (void)notes;
+    buf_release(&own);
     return status == VIV_OK ? VIV_OK : error_prefix(err, "%s", s->name ? s->name : grammar_kind_name(s->kind));
 }

@@ -245,8 +245,7 @@ static uint32_t branches_end(struct branches *b)
     return root;
 }
 
-/* --- expressions
- * -------------------------------------------------------------------------------------------------- */
+/* --- expressions ---------------------------------------------------------------------------------------------- */
 
 static uint32_t compile(struct compiler *c, const struct tree *t, uint32_t next);
 
@@ -365,6 +364,8 @@ static uint32_t compile_repeat(struct compiler *c, const struct tree *t, uint32_
     if (c->status != VIV_OK)
         return FAIL;
     c->p->code[loop].b = body;
+    if (counted)
+        c->p->counters[counter].loop = loop;
     c->p->code[loop].text_only = !begins_with_plain(c, next);
     mark_text(c, kid, loop);
     if (counted)
@@ -509,8 +510,7 @@ static uint32_t compile(struct compiler *c, const struct tree *t, uint32_t next)
     return FAIL;
 }
 
-/* --- the program
- * --------------------------------------------------------------------------------------------------- */
+/* --- the program ---------------------------------------------------------------------------------------------- */
 
 static void classify_bytes(struct program *p)
 {
@@ -551,7 +551,7 @@ viv_status program_compile(struct rules *rules, struct program **out, struct err
         return status;
     struct program *p = c.p = calloc(1, sizeof *p);
     status = p ? compile_rules(&c, p) : error_nomem(err);
-    if (status == VIV_OK && rules->failed)
+    if (status == VIV_OK && (rules->failed || !program_measure(p)))
         status = error_nomem(err);
     facts_release(&c.facts);
     free(c.table);
@@ -573,5 +573,6 @@ void program_destroy(struct program *p)
     free(p->edges);
     free(p->counters);
     free(p->entries);
+    free(p->distance);
     free(p);
 }

@@ -35,6 +35,7 @@ struct instruction {
 struct counter {
     uint32_t min, max; /* max: UNBOUNDED */
     uint32_t slack;    /* the largest operand of a TICK */
+    uint32_t loop;     /* its LOOP; 0: it has TICKs */
 };
 struct program {
     struct instruction *code;
@@ -46,10 +47,16 @@ struct program {
     uint8_t classes[256]; /* bytes that no instruction tells apart have the same class */
     uint32_t n_classes;
     uint8_t samples[256]; /* [n_classes] a byte of each */
+    uint64_t *distance;   /* [n_code] bytes to the end of the rule, at least (shortest.c) */
 };
 
 /* Compiles rules. Fails if they have no text, are left-recursive, or too large. */
 viv_status program_compile(struct rules *rules, struct program **out, struct error *err);
+/* Fills in the distances; false: memory is out. */
+bool program_measure(struct program *p);
+#define FAR ((uint64_t)1 << 40) /* no way */
+/* What the rounds that a counter still has to have add. */
+uint64_t loop_distance(const struct program *p, uint32_t counter, uint32_t count);
 void program_destroy(struct program *p); /* accepts NULL */
 
 #endif

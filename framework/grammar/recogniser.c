@@ -98,8 +98,7 @@ static uint64_t mix(uint64_t h, uint64_t v)
     return h ^ h >> 29;
 }
 
-/* --- frames
- * ------------------------------------------------------------------------------------------------------- */
+/* --- frames --------------------------------------------------------------------------------------------------- */
 
 static uint64_t hash_frame(uint32_t parent, uint32_t what, uint32_t count)
 {
@@ -166,8 +165,7 @@ static uint32_t frame(struct recogniser *m, uint32_t parent, uint32_t what, uint
     return made;
 }
 
-/* --- closures
- * ------------------------------------------------------------------------------------------------------ */
+/* --- closures ------------------------------------------------------------------------------------------------- */
 
 static bool grow_seen(struct recogniser *m)
 {
@@ -304,8 +302,7 @@ static void close_threads(struct recogniser *m)
     }
 }
 
-/* --- configurations
- * ------------------------------------------------------------------------------------------------- */
+/* --- configurations ------------------------------------------------------------------------------------------- */
 
 static uint64_t hash_threads(const uint64_t *v, size_t n)
 {
@@ -439,8 +436,7 @@ static uint32_t found_config(struct recogniser *m)
     return made;
 }
 
-/* --- collection
- * ------------------------------------------------------------------------------------------------------ */
+/* --- collection ----------------------------------------------------------------------------------------------- */
 
 static bool is_full(const struct recogniser *m)
 {
@@ -532,8 +528,7 @@ static void collect(struct recogniser *m)
         fail(m, VIV_ELIMIT, "the sequences of a grammar need more memory than it may have");
 }
 
-/* --- steps
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- steps ---------------------------------------------------------------------------------------------------- */
 
 static uint32_t edge_of(const struct recogniser *m, const struct instruction *i, uint8_t byte)
 {
@@ -652,8 +647,7 @@ viv_status recogniser_take(struct recogniser *m, recogniser_state *s, int32_t to
                : err->status;
 }
 
-/* --- masks
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- masks ---------------------------------------------------------------------------------------------------- */
 
 static uint32_t alike_config(struct recogniser *m, uint32_t config)
 {
@@ -830,9 +824,62 @@ void recogniser_stats(const struct recogniser *m, struct recogniser_stats *out)
     out->frames = m->n_frames - 1;
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- to the end --------------------------------------------------------------------------------------------- */
+
+/* Bytes from a thread to the end of the text, at least. */
+static uint64_t thread_distance(const struct recogniser *m, uint64_t thread)
+{
+    uint64_t sum = thread == END_THREAD ? 0 : m->p->distance[thread >> 32];
+    for (uint32_t f = (uint32_t)thread; f && sum < FAR; f = m->frames[f].parent) {
+        const struct frame *frame = &m->frames[f];
+        sum += frame->what & COUNTER_BIT ? loop_distance(m->p, frame->what & ~(uint32_t)COUNTER_BIT, frame->count)
+                                         : m->p->distance[frame->what];
+    }
+    return sum;
+}
+
+static uint64_t config_distance(const struct recogniser *m, uint32_t config)
+{
+    const struct config *c = &m->configs[config];
+    uint64_t nearest = FAR;
+    for (uint32_t k = 0; k < c->n; k++) {
+        const uint64_t d = thread_distance(m, m->threads[c->first + k]);
+        nearest = d < nearest ? d : nearest;
+    }
+    return nearest;
+}
+
+viv_status recogniser_finish(struct recogniser *m, recogniser_state s, size_t n, struct buf *out, struct error *err)
+{
+    uint32_t at = recogniser_copy(m, s);
+    m->status = VIV_OK;
+    m->err = err;
+    for (size_t i = 0; i < n && !m->configs[at].ends && m->status == VIV_OK; i++) {
+        uint32_t best = DEAD;
+        uint64_t nearest = UINT64_MAX;
+        uint8_t byte = 0;
+        for (uint32_t class = 0; class < m->p->n_classes && m->status == VIV_OK; class ++) {
+            const uint32_t to = next_config(m, at, m->p->samples[class]);
+            const uint64_t far = to == DEAD || m->status != VIV_OK ? UINT64_MAX : config_distance(m, to);
+            if (far >= nearest)
+                continue;
+            nearest = far;
+            byte = m->p->samples[class];
+            recogniser_drop(m, best);
+            best = recogniser_copy(m, to);
+        }
+        if (best == DEAD)
+            break;
+        recogniser_drop(m, at);
+        at = best;
+        if (!buf_putc(out, (char)byte))
+            m->status = error_nomem(err);
+    }
+    recogniser_drop(m, at);
+    return m->status;
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------- */
 
 viv_status recogniser_create(const struct program *p, const struct token_trie *trie, struct recogniser **out,
                              struct error *err)

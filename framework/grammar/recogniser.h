@@ -11,6 +11,7 @@
 #ifndef GRAMMAR_RECOGNISER_H
 #define GRAMMAR_RECOGNISER_H
 
+#include "base/buf.h"
 #include "grammar/program.h"
 #include "grammar/token_trie.h"
 
@@ -44,6 +45,11 @@ bool recogniser_may_end(const struct recogniser *m, recogniser_state s);
  * *any: there is one. */
 viv_status recogniser_mask(struct recogniser *m, recogniser_state s, const uint64_t **mask, bool *any,
                            struct error *err);
+
+/* Appends bytes that bring the text nearer to its end, at most n of them, as few as can be; none where it may end.
+ */
+viv_status recogniser_finish(struct recogniser *m, recogniser_state s, size_t n, struct buf *out,
+                             struct error *err);
 
 struct recogniser_stats {
     uint64_t configurations, frames, collections; /* now, now, ever */

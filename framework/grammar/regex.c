@@ -61,8 +61,7 @@ const struct tree *tree_any_text(struct rules *r)
     return tree_repeat(r, tree_range(r, 0, MAX_CODE_POINT), 0, UNBOUNDED);
 }
 
-/* --- sets of characters
- * --------------------------------------------------------------------------------------------- */
+/* --- sets of characters --------------------------------------------------------------------------------------- */
 
 static bool in_category(uint32_t c, const char *name, size_t n)
 {
@@ -345,8 +344,7 @@ static const struct tree *read_class(struct parser *p)
     return tree_class(p->r, &s);
 }
 
-/* --- expressions
- * --------------------------------------------------------------------------------------------------- */
+/* --- expressions ---------------------------------------------------------------------------------------------- */
 
 static const struct tree *read_alternatives(struct parser *p);
 
@@ -557,8 +555,7 @@ static const struct tree *read_alternatives(struct parser *p)
     return t;
 }
 
-/* --- anchors
- * --------------------------------------------------------------------------------------------------------- */
+/* --- anchors -------------------------------------------------------------------------------------------------- */
 
 /* Takes anchors out. left, right: nothing stands before or behind, so where no anchor stands either, a search lets
  * any text be there. */

@@ -7,8 +7,7 @@
 
 enum { N_GRAMMARS = 200, N_TEXTS = 1000, MAX_LENGTH = 24 };
 
-/* --- expressions
- * -------------------------------------------------------------------------------------------------- */
+/* --- expressions ---------------------------------------------------------------------------------------------- */
 
 struct node {
     enum { LITERAL, CLASS, NOT_CLASS, ANY, CAT, ALT, REPEAT, RULE } kind;
@@ -78,8 +77,7 @@ static void make_rules(struct expression *e, uint64_t seed)
         e->rules[i] = make(e, 4, i);
 }
 
-/* --- printing
- * ------------------------------------------------------------------------------------------------------- */
+/* --- printing ------------------------------------------------------------------------------------------------- */
 
 static void print_counts(struct buf *b, const struct node *t)
 {
@@ -139,8 +137,7 @@ static void print_gbnf(struct buf *b, const struct expression *e)
     }
 }
 
-/* --- the naive matcher: from sets of places in the text to sets of places
- * ------------------------------------------------ */
+/* --- the naive matcher: from sets of places in the text to sets of places ------------------------------------- */
 
 static size_t character(const char *s, size_t n)
 {
@@ -195,9 +192,7 @@ static uint64_t match(const struct node *t, const char *s, size_t n, uint64_t fr
     return 0;
 }
 
-/* --- texts
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- texts ---------------------------------------------------------------------------------------------------- */
 
 static void write_text(struct buf *b, struct expression *e, const struct node *t)
 {
