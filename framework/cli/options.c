@@ -150,8 +150,7 @@ static const struct stranger {
     {NULL, "cache-type-k|cache-type-v|ctk|ctv", "use --cache-type k=TYPE,v=TYPE"},
     {NULL, "chat-template", "--template FILE is a template, --template-name NAME one of the model's"},
     {NULL, "chat-template-kwargs", "--var NAME=VALUE sets one variable of the template"},
-    {NULL, "format|grammar|json-schema|grammar-file",
-     "answers cannot be held to a form yet; --json is the form of the output"},
+    {NULL, "format", "--json-schema FILE holds an answer to a schema; --json is the form of the output"},
 };
 
 static bool is_among(const char *list, const char *word, size_t n)

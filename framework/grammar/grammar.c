@@ -41,6 +41,8 @@ static viv_status read_source(const struct grammar_source *s, struct rules *r, s
         return read_json_schema(r, s->text, s->size, s->lenient, notes, err);
     case VIV_GRAMMAR_GBNF:
         return read_gbnf(r, s->text, s->size, err);
+    case VIV_GRAMMAR_LARK:
+        return read_lark(r, s->text, s->size, err);
     case VIV_GRAMMAR_REGEX:
         return read_regex(r, s->text, s->size, err);
     case VIV_GRAMMAR_CHOICE:

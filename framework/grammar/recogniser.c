@@ -577,6 +577,11 @@ static inline uint32_t next_config(struct recogniser *m, uint32_t from, uint8_t 
     return to != UNKNOWN ? to : step(m, from, class);
 }
 
+const struct token_trie *recogniser_trie(const struct recogniser *m)
+{
+    return m->trie;
+}
+
 viv_status recogniser_start(struct recogniser *m, recogniser_state *out, struct error *err)
 {
     m->status = VIV_OK;

@@ -30,6 +30,8 @@ viv_status recogniser_create(const struct program *p, const struct token_trie *t
                              struct error *err);
 void recogniser_destroy(struct recogniser *m); /* accepts NULL */
 
+const struct token_trie *recogniser_trie(const struct recogniser *m); /* borrowed */
+
 viv_status recogniser_start(struct recogniser *m, recogniser_state *out, struct error *err);
 recogniser_state recogniser_copy(struct recogniser *m, recogniser_state s);
 void recogniser_drop(struct recogniser *m, recogniser_state s);

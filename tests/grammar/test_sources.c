@@ -11,7 +11,7 @@
         ck_assert_msg(strstr(sentence_, part), "%s: '%s'", grammar, sentence_);                                    \
     } while (0)
 
-enum { REGEX = VIV_GRAMMAR_REGEX, GBNF = VIV_GRAMMAR_GBNF, CHOICE = VIV_GRAMMAR_CHOICE };
+enum { REGEX = VIV_GRAMMAR_REGEX, GBNF = VIV_GRAMMAR_GBNF, CHOICE = VIV_GRAMMAR_CHOICE, LARK = VIV_GRAMMAR_LARK };
 
 TEST(regex__matches_the_whole_text)
 {
@@ -94,6 +94,26 @@ TEST(choices__are_one_of_the_lines)
     REFUSED(CHOICE, "", "no choices");
 }
 
+TEST(lark__has_rules_and_terminals)
+{
+    const char *list =
+        "%llguidance {}\nstart: item (\",\" item)* // a list\nitem: NAME \"=\" value -> pair\n"
+        "value: INT\n  | /[a-f]{2}/i\n  | \"Nil\"i\nNAME: (\"a\"..\"z\")+\n%import common.INT\n%ignore \" \"\n";
+    HAS(LARK, list, "a=1,b=Ef,c=nIL");
+    HAS(LARK, list, " a = 1 , b=2 ");
+    HAS_NO(LARK, list, "a=1,");
+    HAS_NO(LARK, list, "a b=1");
+    HAS(LARK, "start: \"x\"~2..3 [y]\ny: \"y\"{2}", "xxxyy");
+    HAS(LARK, "start: \"a\" %json {\"type\": \"integer\"} \"z\"", "a12z");
+    REFUSED(LARK, "start: thing", "line 1, column 8: 'thing' is used and not defined");
+    REFUSED(LARK, "strat: \"a\"", "no rule 'start'");
+    REFUSED(LARK, "start: /a(?=b)/", "line 1, column 8: byte 2 of 'a(?=b)': lookaround");
+    REFUSED(LARK, "start: <|eot|>", "tokens by name");
+    REFUSED(LARK, "%declare X\nstart: X", "of the directives");
+    REFUSED(LARK, "start: \"a", "not closed");
+    REFUSED(LARK, "start: start \"a\" | \"b\"", "begins with itself");
+}
+
 TEST(nesting__ends_in_an_error_not_in_a_crash)
 {
     static char deep[20001];
@@ -104,4 +124,5 @@ TEST(nesting__ends_in_an_error_not_in_a_crash)
 }
 
 TESTS(regex__matches_the_whole_text, regex__refuses_what_it_cannot_keep, gbnf__has_rules_that_may_nest,
-      gbnf__refuses_with_line_and_column, choices__are_one_of_the_lines, nesting__ends_in_an_error_not_in_a_crash)
+      gbnf__refuses_with_line_and_column, choices__are_one_of_the_lines, lark__has_rules_and_terminals,
+      nesting__ends_in_an_error_not_in_a_crash)
