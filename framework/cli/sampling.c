@@ -35,11 +35,7 @@ const struct option sampling_options[] = {
      .aliases = "stop-sequence|stop-string|reverse-prompt"},
     {"json-schema", 0, OPTION_STRING, OPT(json_schema), "FILE",
      .help = "the answer is JSON that the schema of FILE accepts", .aliases = "json-schema-file"},
-    {"grammar", 0, OPTION_STRING, OPT(grammar), "FILE",
-     .help =
-         "the answer keeps to the grammar of FILE, whose name ends in .gbnf, .lark, .regex, .json or .txt; see viv "
-         "grammar",
-     .aliases = "grammar-file"},
+    GRAMMAR_OPTION(OPT(grammar), NULL),
     {"regex", 0, OPTION_STRING, OPT(regex), "R",
      .help = "the answer is a text that this regular expression matches whole"},
     {"choice", 0, OPTION_STRING, OPT(choice), "A,B",

@@ -2,6 +2,7 @@
 #include "grammar/grammar.h"
 #include "base/file.h"
 #include "cli/grammar_file.h"
+#include "cli/grammar_sample.h"
 #include "cli/input.h"
 #include "cli/shared.h"
 #include "cli/token_source.h"
@@ -122,118 +123,16 @@ static viv_status check(const struct grammar_options *o, const struct program *p
 
 /* --- sample --------------------------------------------------------------------------------------------------- */
 
-static uint64_t next_random(uint64_t *seed)
-{
-    uint64_t x = *seed += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
-/* The token of the highest of random logits: any of the mask, each as likely. */
-static int32_t any_token(const struct token_trie *t, const uint64_t *mask, uint64_t *seed)
-{
-    uint64_t n = 0;
-    for (uint32_t w = 0; w < t->n_words; w++)
-        n += (uint64_t)__builtin_popcountll(mask[w]);
-    uint64_t k = next_random(seed) % n;
-    for (uint32_t w = 0; w < t->n_words; w++) {
-        const uint64_t here = (uint64_t)__builtin_popcountll(mask[w]);
-        if (k >= here) {
-            k -= here;
-            continue;
-        }
-        uint64_t bits = mask[w];
-        for (; k; k--)
-            bits &= bits - 1;
-        return (int32_t)(w * 64 + (uint32_t)__builtin_ctzll(bits));
-    }
-    return -1;
-}
-
-/* The longest token of the mask that the bytes begin with; -1: none. */
-static int32_t token_of(const struct token_trie *t, const uint64_t *mask, const struct buf *bytes)
-{
-    int32_t best = -1;
-    size_t longest = 0;
-    for (uint32_t id = 0; id < t->n_ids; id++) {
-        const size_t n = t->first[id + 1] - t->first[id];
-        if (n > longest && n <= bytes->size && mask[id / 64] >> id % 64 & 1 &&
-            memcmp(t->bytes + t->first[id], bytes->data, n) == 0) {
-            best = (int32_t)id;
-            longest = n;
-        }
-    }
-    return best;
-}
-
-static bool is_end(const struct token_trie *t, int32_t token)
-{
-    for (size_t i = 0; i < t->n_ends; i++)
-        if (t->ends[i] == token)
-            return true;
-    return false;
-}
-
-/* One token; *done: the text has ended. Every third, and all behind the longest length, lead to the end. */
-static viv_status sample_token(struct recogniser *m, const struct token_trie *t, recogniser_state *s, bool hurry,
-                               uint64_t *seed, struct buf *out, bool *done, struct error *err)
-{
-    const uint64_t *mask;
-    struct buf end = {0};
-    bool any;
-    int32_t token = -1;
-    viv_status status = recogniser_mask(m, *s, &mask, &any, err);
-    if (status != VIV_OK)
-        return status;
-    *done = recogniser_may_end(m, *s) && (hurry || !any || next_random(seed) % 4 == 0);
-    if (*done)
-        return VIV_OK;
-    if (!any)
-        return error_set(err, VIV_EINVAL, "no token of the vocabulary goes on with: %.200s", buf_text(out));
-    if (hurry || next_random(seed) % 3 == 0) {
-        status = recogniser_finish(m, *s, 16, &end, err);
-        token = status == VIV_OK && end.size ? token_of(t, mask, &end) : -1;
-        buf_release(&end);
-    }
-    if (status == VIV_OK && token < 0)
-        token = any_token(t, mask, seed);
-    *done = is_end(t, token);
-    if (status != VIV_OK || *done)
-        return status;
-    if (!buf_append(out, t->bytes + t->first[token], t->first[token + 1] - t->first[token]))
-        return error_nomem(err);
-    return recogniser_take(m, s, token, err);
-}
-
-static viv_status sample_text(struct recogniser *m, const struct token_trie *t, const struct grammar_options *o,
-                              uint64_t *seed, struct buf *out, struct error *err)
-{
-    recogniser_state s;
-    bool done = false;
-    buf_clear(out);
-    viv_status status = recogniser_start(m, &s, err);
-    if (status != VIV_OK)
-        return status;
-    for (int64_t i = 0; status == VIV_OK && !done; i++) {
-        if (i > 50 * o->max_tokens)
-            status = error_set(err, VIV_ELIMIT, "a text has found no end after %" PRId64 " tokens", i);
-        else
-            status = sample_token(m, t, &s, i >= o->max_tokens, seed, out, &done, err);
-    }
-    recogniser_drop(m, s);
-    return status;
-}
-
 static viv_status sample_all(const struct grammar_options *o, const struct program *p, const struct token_trie *t,
                              struct error *err)
 {
     struct recogniser *m = NULL;
     struct buf text = {0};
-    uint64_t seed = (uint64_t)(o->seed >= 0 ? o->seed : generation_any_seed());
+    struct grammar_sampler sampler = {.seed = (uint64_t)(o->seed >= 0 ? o->seed : generation_any_seed()),
+                                      .longest = o->max_tokens};
     viv_status status = recogniser_create(p, t, &m, err);
     for (int64_t i = 0; status == VIV_OK && i < o->n; i++) {
-        status = sample_text(m, t, o, &seed, &text, err);
+        status = grammar_sample(&sampler, m, &text, err);
         if (status == VIV_OK && o->json)
             status =
                 cli_print_json(json_pack("{s:o}", "text", cli_json_text(buf_text(&text), text.size)), true, err);
@@ -251,19 +150,12 @@ static int sample(const struct grammar_options *o, const struct program *p, stru
 {
     struct token_source source = {0};
     struct token_trie *t = NULL;
-    struct token_ids ends = {0};
     viv_status status = token_source_open(&source, &o->common, o->model, err);
-    if (status == VIV_OK) {
-        token_ids_add(&ends, tokenizer_eos(source.tokenizer));
-        for (size_t i = 0; tokenizer_end(source.tokenizer, i) >= 0; i++)
-            token_ids_add(&ends, tokenizer_end(source.tokenizer, i));
-        status =
-            token_trie_create(source.tokenizer, tokenizer_vocab_size(source.tokenizer), ends.ids, ends.n, &t, err);
-    }
+    if (status == VIV_OK)
+        status = grammar_vocabulary(source.tokenizer, &t, err);
     if (status == VIV_OK)
         status = sample_all(o, p, t, err);
     token_trie_destroy(t);
-    token_ids_release(&ends);
     return token_source_close(&source, status, err);
 }
 
