@@ -509,6 +509,7 @@ static const struct tree *listed_values(struct schema_reader *s, const struct co
     size_t k;
     if (json_array_size(values) > MAX_CHOICES)
         schema_fail(s, VIV_ELIMIT, from, keyword, "more than %d values", MAX_CHOICES);
+    s->listed = values;
     json_array_foreach(values, k, value)
     {
         enum validity all = VALID_YES;

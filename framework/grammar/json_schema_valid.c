@@ -353,6 +353,8 @@ static enum validity try_keyword(struct schema_reader *s, const char *key, json_
         return yes_if(schema_types(wanted) & type_of_value(value));
     if (strcmp(key, "const") == 0)
         return yes_if(values_equal(wanted, value));
+    if (strcmp(key, "enum") == 0 && wanted == s->listed)
+        return VALID_YES;
     if (strcmp(key, "enum") == 0) {
         json_array_foreach(wanted, k, part) if (values_equal(part, value)) return VALID_YES;
         return VALID_NO;
