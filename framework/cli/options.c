@@ -150,8 +150,7 @@ static const struct stranger {
     {NULL, "cache-type-k|cache-type-v|ctk|ctv", "use --cache-type k=TYPE,v=TYPE"},
     {NULL, "chat-template", "--template FILE is a template, --template-name NAME one of the model's"},
     {NULL, "chat-template-kwargs", "--var NAME=VALUE sets one variable of the template"},
-    {NULL, "format|grammar|json-schema|grammar-file",
-     "answers cannot be held to a form yet; --json is the form of the output"},
+    {NULL, "format", "--json-schema FILE holds an answer to a schema; --json is the form of the output"},
 };
 
 static bool is_among(const char *list, const char *word, size_t n)
@@ -167,7 +166,9 @@ static const char *advice_on(const struct command *command, const char *name, si
 {
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
         const struct stranger *s = &strangers[i];
-        if ((!s->verbs || is_among(s->verbs, command->name, strlen(command->name))) && is_among(s->names, name, n))
+        const bool is_meant = s->verbs ? is_among(s->verbs, command->name, strlen(command->name))
+                                       : !find_in(table_of(command, 0), name, n, 0);
+        if (is_meant && is_among(s->names, name, n))
             return s->advice;
     }
     return NULL;

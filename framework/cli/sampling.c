@@ -1,6 +1,7 @@
 /* sampling.c - see sampling.h. */
 #include "cli/sampling.h"
 
+#include "cli/grammar_file.h"
 #include "cli/out.h"
 #include "cli/shared.h"
 #include "engine/generation.h"
@@ -32,6 +33,13 @@ const struct option sampling_options[] = {
      .max = 9.2e18},
     {"stop", 0, OPTION_STRINGS, OPT(stop), "TEXT", .help = "end before this text; may be repeated",
      .aliases = "stop-sequence|stop-string|reverse-prompt"},
+    {"json-schema", 0, OPTION_STRING, OPT(json_schema), "FILE",
+     .help = "the answer is JSON that the schema of FILE accepts", .aliases = "json-schema-file"},
+    GRAMMAR_OPTION(OPT(grammar), NULL),
+    {"regex", 0, OPTION_STRING, OPT(regex), "R",
+     .help = "the answer is a text that this regular expression matches whole"},
+    {"choice", 0, OPTION_STRING, OPT(choice), "A,B",
+     .help = "the answer is one of these texts; \\, is a comma in one"},
     {"draft", 0, OPTION_STRING, OPT(draft), "MODEL",
      .help =
          "a smaller MODEL of the same vocabulary proposes tokens, several of which are then computed in one step: "
@@ -61,6 +69,35 @@ static viv_status copy_bias(const struct speaking *o, struct request *r, struct 
     return VIV_OK;
 }
 
+/* The grammar of the options, copied into the request. */
+static viv_status copy_grammar(const struct speaking *o, struct request *r, struct error *err)
+{
+    struct grammar_file g = {0};
+    viv_status status;
+    if ((o->json_schema != NULL) + (o->grammar != NULL) + (o->regex != NULL) + (o->choice != NULL) > 1)
+        return error_set(err, VIV_EINVAL,
+                         "one of --json-schema, --grammar, --regex and --choice is wanted, not several");
+    if (o->json_schema)
+        status = grammar_file_read(&g, o->json_schema, "json-schema", false, err);
+    else if (o->grammar)
+        status = grammar_file_read(&g, o->grammar, NULL, false, err);
+    else if (o->regex)
+        status = grammar_file_text(&g, VIV_GRAMMAR_REGEX, "--regex", o->regex, err);
+    else
+        status = grammar_file_text(&g, VIV_GRAMMAR_CHOICE, "--choice", o->choice, err);
+    viv_grammar *copy = arena_alloc(&r->arena, sizeof *copy);
+    if (status == VIV_OK && copy) {
+        *copy = g.grammar;
+        copy->text = arena_strndup(&r->arena, g.grammar.text, g.grammar.size);
+        copy->name = arena_strdup(&r->arena, g.grammar.name);
+        r->viv.grammar = copy;
+    }
+    if (status == VIV_OK && (!copy || !copy->text || !copy->name))
+        status = error_nomem(err);
+    grammar_file_release(&g);
+    return status;
+}
+
 static void put(float *value, double given)
 {
     if (!isnan(given))
@@ -88,7 +125,10 @@ viv_status sampling_apply(const struct speaking *o, struct request *r, struct er
     if (o->ignore_eos)
         r->viv.flags |= VIV_REQUEST_IGNORE_EOS;
     r->viv.draft_tokens = (uint64_t)o->draft_tokens;
-    return o->bias.n ? copy_bias(o, r, err) : VIV_OK;
+    viv_status status = o->bias.n ? copy_bias(o, r, err) : VIV_OK;
+    if (status == VIV_OK && (o->json_schema || o->grammar || o->regex || o->choice))
+        status = copy_grammar(o, r, err);
+    return status;
 }
 
 void sampling_seed(const struct speaking *o, int64_t seed, struct request *r)

@@ -16,6 +16,8 @@ struct speaking {
     struct bias_list bias;
     struct string_list stop;
     bool ignore_eos;
+    const char *json_schema, *grammar, *regex; /* what the answer keeps to: one of these, or choices */
+    const char *choice;
     const char *draft;    /* NULL: as the spec says */
     int64_t draft_tokens; /* 0: as many as save time */
 };

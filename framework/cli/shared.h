@@ -78,6 +78,15 @@
                                                  .here = (more)                                                    \
     }
 
+/* --- what an answer keeps to --- */
+#define GRAMMAR_OPTION(at, more)                                                                                   \
+    {                                                                                                              \
+        "grammar", 0, OPTION_STRING, at, "FILE",                                                                   \
+            .help = "the answer keeps to the grammar of FILE, whose name ends in .gbnf, .lark, .regex, .json or "  \
+                    ".txt; see viv grammar",                                                                       \
+            .here = (more), .aliases = "grammar-file"                                                              \
+    }
+
 /* --- how much --- */
 #define MAX_TOKENS_OPTION(at, more, least, most)                                                                   \
     {                                                                                                              \

@@ -9,6 +9,7 @@
 #include "experts/expert_cache.h"
 #include "experts/expert_set.h"
 #include "formats/mmproj.h"
+#include "model/grammars.h"
 #include "model/instance.h"
 #include "model/precision.h"
 #include "model/schedule.h"
@@ -209,6 +210,7 @@ void model_close(viv_model *m)
     free(m->cache_places);
     free(m->narrow_places);
     cache_release(m);
+    grammars_destroy(m->grammars);
     tokenizer_destroy(m->tokenizer);
     for (int i = 0; i < 2; i++) {
         if (m->templates[i])

@@ -50,6 +50,7 @@ struct expert_cache;
 struct watch;
 struct door;
 struct step_frame;
+struct grammars;
 
 struct viv_model {
     struct model_options options;
@@ -81,6 +82,7 @@ struct viv_model {
     bool knows_turn_end;                /* the template's is among the ends */
     int32_t ends[MAX_END_TOKENS];
     uint32_t n_ends;
+    struct grammars *grammars; /* NULL until the first is asked for */
 
     const viv_scheduler_class *scheduler_class;
     const char *scheduler_plugin; /* that provides it; NULL: it is ours */

@@ -29,6 +29,13 @@ struct viv_sampler {
     uint64_t n_seen;
     float *scores;                /* [vocab_size] logits after bias and penalties; NULL when there are none */
     struct candidate *candidates; /* [vocab_size]; NULL at temperature 0 */
+
+    struct recogniser *grammar; /* or NULL; then scores are there */
+    const char *grammar_name;
+    recogniser_state state;
+    bool ended; /* an end-of-text token was chosen */
+    void (*release)(void *ctx);
+    void *release_ctx;
 };
 
 /* --- arithmetic -------------------------------------------------------------------------------------------- */
@@ -145,12 +152,31 @@ static float within_floats(float x)
     return x > FLT_MAX ? FLT_MAX : x;
 }
 
-static const float *adjusted(viv_sampler *s, const float *logits)
+/* The logits of the tokens of a mask; -inf for all others. */
+static void allow(float *restrict scores, const float *restrict logits, uint64_t n, const uint64_t *mask)
+{
+    for (uint64_t at = 0; at < n; at += 64) {
+        const uint64_t end = size_min(n, at + 64);
+        uint64_t bits = mask[at / 64];
+        for (uint64_t i = at; i < end; i++)
+            scores[i] = -INFINITY;
+        for (; bits; bits &= bits - 1) {
+            const uint64_t i = at + (uint64_t)__builtin_ctzll(bits);
+            if (i < end)
+                scores[i] = logits[i];
+        }
+    }
+}
+
+static const float *adjusted(viv_sampler *s, const float *logits, const uint64_t *mask)
 {
     float *scores = s->scores;
     if (!scores)
         return logits;
-    memcpy(scores, logits, s->vocab_size * sizeof *scores);
+    if (mask)
+        allow(scores, logits, s->vocab_size, mask);
+    else
+        memcpy(scores, logits, s->vocab_size * sizeof *scores);
     for (uint64_t i = 0; i < s->how.n_bias; i++)
         scores[s->bias_tokens[i]] = within_floats(scores[s->bias_tokens[i]] + s->bias_values[i]);
     for (uint64_t i = 0; i < s->n_seen; i++) {
@@ -177,13 +203,19 @@ void sampler_see(viv_sampler *s, const int32_t *tokens, uint64_t n)
             remember(s, tokens[i]);
 }
 
-void sampler_resume(viv_sampler *s, const int32_t *tokens, uint64_t n)
+viv_status sampler_resume(viv_sampler *s, const int32_t *tokens, uint64_t n, struct error *err)
 {
+    viv_status status = VIV_OK;
+    for (uint64_t i = 0; s->grammar && status == VIV_OK && i < n; i++)
+        status = recogniser_take(s->grammar, &s->state, tokens[i], err);
+    if (status != VIV_OK)
+        return error_prefix(err, "the answer that goes on does not keep to %s", s->grammar_name);
     sampler_see(s, tokens, n);
     for (uint64_t i = 0; s->remembers && i < n; i++)
         if (tokens[i] >= 0 && (uint64_t)tokens[i] < s->vocab_size)
             s->n_chosen[tokens[i]]++;
     s->n_draws += n; /* one for each token */
+    return VIV_OK;
 }
 
 /* --- filters ------------------------------------------------------------------------------------------------ */
@@ -348,12 +380,57 @@ static viv_status refuse_logits(const float *logits, uint64_t n, struct error *e
     return error_set(err, VIV_EINVAL, "logits: expected some token to be possible, found -inf for all %" PRIu64, n);
 }
 
+static bool is_end(const viv_sampler *s, int32_t token)
+{
+    const struct token_trie *t = recogniser_trie(s->grammar);
+    for (size_t i = 0; i < t->n_ends; i++)
+        if (t->ends[i] == token)
+            return true;
+    return false;
+}
+
+/* The mask of the grammar; NULL: the text is whole, and no token may follow. */
+static viv_status ask_grammar(viv_sampler *s, const uint64_t **mask, struct error *err)
+{
+    bool any;
+    *mask = NULL;
+    if (s->ended)
+        return VIV_OK;
+    viv_status status = recogniser_mask(s->grammar, s->state, mask, &any, err);
+    if (status != VIV_OK)
+        return error_prefix(err, "%s", s->grammar_name);
+    if (any)
+        return VIV_OK;
+    *mask = NULL;
+    if (recogniser_may_end(s->grammar, s->state))
+        return VIV_OK;
+    return error_set(err, VIV_EINVAL,
+                     "%s: the answer cannot go on: no token of the vocabulary has the text that must follow",
+                     s->grammar_name);
+}
+
+static viv_status take_by_grammar(viv_sampler *s, int32_t token, struct error *err)
+{
+    s->ended = is_end(s, token);
+    return s->ended ? VIV_OK : recogniser_take(s->grammar, &s->state, token, err);
+}
+
 viv_status sampler_choose(viv_sampler *s, const float *logits, int32_t *token, float *logprob, struct error *err)
 {
+    const uint64_t *mask = NULL;
     if (!all_below_infinity(logits, s->vocab_size))
         return refuse_logits(logits, s->vocab_size, err);
-    const float *scores = adjusted(s, logits);
+    viv_status status = s->grammar ? ask_grammar(s, &mask, err) : VIV_OK;
+    if (status != VIV_OK)
+        return status;
+    if (s->grammar && !mask) {
+        *token = -1;
+        return VIV_OK;
+    }
+    const float *scores = adjusted(s, logits, mask);
     float max = highest(scores, s->vocab_size);
+    if (max == -INFINITY && mask)
+        return error_set(err, VIV_EINVAL, "%s: all tokens that it allows have the logit -inf", s->grammar_name);
     if (max == -INFINITY)
         return refuse_logits(scores, s->vocab_size, err);
     int32_t chosen = s->candidates ? sampled(s, scores, max) : first_of(scores, max);
@@ -364,7 +441,7 @@ viv_status sampler_choose(viv_sampler *s, const float *logits, int32_t *token, f
     if (logprob)
         *logprob = log_probability(logits, s->vocab_size, highest(logits, s->vocab_size), chosen);
     *token = chosen;
-    return VIV_OK;
+    return s->grammar ? take_by_grammar(s, chosen, err) : VIV_OK;
 }
 
 /* --- life --------------------------------------------------------------------------------------------------- */
@@ -460,10 +537,36 @@ viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, viv
     return VIV_OK;
 }
 
+viv_status sampler_constrain(viv_sampler *s, struct recogniser *r, const char *name, void (*release)(void *ctx),
+                             void *ctx, struct error *err)
+{
+    recogniser_state state;
+    if (s->grammar)
+        return error_set(err, VIV_EINVAL, "a sampler has a grammar, and is given another");
+    if (recogniser_trie(r)->n_ids != s->vocab_size)
+        return error_set(err, VIV_EINVAL, "%s: a grammar for %" PRIu32 " tokens, and logits of %" PRIu64, name,
+                         recogniser_trie(r)->n_ids, s->vocab_size);
+    if (!s->scores && !(s->scores = calloc(s->vocab_size, sizeof *s->scores)))
+        return error_nomem(err);
+    viv_status status = recogniser_start(r, &state, err);
+    if (status != VIV_OK)
+        return status;
+    s->grammar = r;
+    s->grammar_name = name;
+    s->state = state;
+    s->release = release;
+    s->release_ctx = ctx;
+    return VIV_OK;
+}
+
 void sampler_destroy(viv_sampler *s)
 {
     if (!s)
         return;
+    if (s->grammar)
+        recogniser_drop(s->grammar, s->state);
+    if (s->release)
+        s->release(s->release_ctx);
     free(s->bias_tokens);
     free(s->bias_values);
     free(s->is_seen);

@@ -2,6 +2,7 @@
  *
  * The steps, in the order of transformers' generate() (5.x):
  *
+ *   grammar            logit of a token that the grammar does not allow: -inf
  *   bias               logit + bias; a bias of -inf forbids the token
  *   repetition penalty logit > 0 ? logit / penalty : logit * penalty, for every token of prompt and answer
  *   frequency penalty  logit - penalty * times chosen (OpenAI; not in transformers)
@@ -19,6 +20,7 @@
 #define SAMPLING_SAMPLE_H
 
 #include "base/error.h"
+#include "grammar/recogniser.h"
 
 #include <vivarium/sampler.h>
 
@@ -26,11 +28,16 @@
 viv_status sampler_create(const viv_sampling *sampling, uint64_t vocab_size, viv_sampler **out, struct error *err);
 /* Adds tokens of the prompt, for the repetition penalty. Ids outside the vocabulary are ignored. */
 void sampler_see(viv_sampler *s, const int32_t *tokens, uint64_t n);
-/* Puts the sampler in the state after it has chosen these tokens. */
-void sampler_resume(viv_sampler *s, const int32_t *tokens, uint64_t n);
+/* Puts the sampler in the state after it has chosen these tokens. Fails if its grammar does not allow them. */
+viv_status sampler_resume(viv_sampler *s, const int32_t *tokens, uint64_t n, struct error *err);
 /* Chooses a token from logits [vocab_size] and records it. A token with logit -inf is never chosen; NaN and +inf
- * are errors. *logprob, unless NULL: the log-probability of the token by the original logits. */
+ * are errors. *token is -1 where the grammar's text is whole and no token may follow. *logprob, unless NULL: the
+ * log-probability of the token by the original logits. */
 viv_status sampler_choose(viv_sampler *s, const float *logits, int32_t *token, float *logprob, struct error *err);
+/* Chooses among the tokens of a grammar from now on. `release` is called with `ctx` when the sampler no longer
+ * needs the recogniser. `name` is what errors call the grammar. */
+viv_status sampler_constrain(viv_sampler *s, struct recogniser *r, const char *name, void (*release)(void *ctx),
+                             void *ctx, struct error *err);
 void sampler_destroy(viv_sampler *s); /* accepts NULL */
 
 #endif

@@ -59,6 +59,26 @@ typedef struct viv_sampling {
     const float *bias_values;   /* [n_bias] added to the logits */
 } viv_sampling;
 
+/* What a grammar is written in. */
+enum {
+    VIV_GRAMMAR_JSON_SCHEMA = 1, /* the answer is JSON that the schema accepts */
+    VIV_GRAMMAR_GBNF = 2,        /* llama.cpp's; the rule "root" is the answer */
+    VIV_GRAMMAR_LARK = 3,        /* llguidance's dialect; the rule "start" is the answer */
+    VIV_GRAMMAR_REGEX = 4,       /* RE2's syntax; it matches the whole answer */
+    VIV_GRAMMAR_CHOICE = 5       /* one text a line: the answer is one of them */
+};
+
+enum { VIV_GRAMMAR_LENIENT = 1 }; /* keywords of a schema that cannot be enforced are left out, not refused */
+
+/* What an answer keeps to: no token is chosen that leads out of it, and the answer may only end where it is whole. */
+typedef struct viv_grammar {
+    uint32_t struct_size, kind;
+    const char *text; /* UTF-8 */
+    uint64_t size;
+    const char *name; /* what errors call it, such as its file; or NULL */
+    uint64_t flags;   /* VIV_GRAMMAR_LENIENT */
+} viv_grammar;
+
 typedef struct viv_request {
     uint32_t struct_size, n_messages;
     const viv_message *const *messages;
@@ -86,6 +106,7 @@ typedef struct viv_request {
     const char *image_place;
     const char *const *image_texts; /* [n_images] */
     uint64_t n_images;
+    const viv_grammar *grammar; /* what the answer keeps to; or NULL */
 } viv_request;
 
 /* What to do with the messages. Of all but the first, each message is a text of its own, or a pair: two parts. */

@@ -25,6 +25,11 @@ typedef struct viv_samplers {
     /* Goes on from where a sampler like this one stood once it had chosen these tokens.
      * [setup: after create, before choose] */
     viv_status (*resume)(viv_sampler *sampler, const int32_t *tokens, uint64_t n);
+    /* From now on, chooses among tokens that the grammar allows, before everything else is done to the logits; end-of-text tokens
+     * where the text may end. Compiles the grammar for the vocabulary of the model, or finds it compiled. `choose` gives token
+     * -1 where the text is whole and nothing may follow it, and fails where no token of the vocabulary can go on with it.
+     * [setup: after create, before resume and choose] */
+    viv_status (*constrain)(viv_sampler *sampler, viv_model *model, const viv_grammar *grammar);
 } viv_samplers;
 
 #ifdef __cplusplus

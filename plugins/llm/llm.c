@@ -210,9 +210,18 @@ static viv_status give_rest(struct run *r)
     return status == VIV_OK ? viv_emit_text(r->sink, r->held, r->n_held) : status;
 }
 
+const viv_grammar *llm_grammar(const viv_request *request)
+{
+    return VIV_HAS(request, viv_request, grammar) ? request->grammar : NULL;
+}
+
 int llm_ends(const struct llm *l, const viv_request *request, int32_t token)
 {
-    return !(request->flags & VIV_REQUEST_IGNORE_EOS) && l->text->is_end(l->model, token);
+    if (token < 0) /* a grammar's text is whole */
+        return 1;
+    if (request->flags & VIV_REQUEST_IGNORE_EOS && !llm_grammar(request))
+        return 0;
+    return l->text->is_end(l->model, token);
 }
 
 /* Feeds one token, for the logits of the next. */
@@ -309,6 +318,8 @@ static viv_status begin(struct run *r)
         status = l->sequences->create(l->model, &r->sequence);
     if (status == VIV_OK)
         status = l->samplers->create(sampling, l->sequences->output_dim(l->model), &r->sampler);
+    if (status == VIV_OK && llm_grammar(r->request))
+        status = l->samplers->constrain(r->sampler, l->model, llm_grammar(r->request));
     const int32_t start = llm_start(l); /* an answer that does not continue its prompt may repeat what that says */
     if (status == VIV_OK)
         status = llm_reads(l) ? l->samplers->see(r->sampler, &start, 1)

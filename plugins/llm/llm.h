@@ -24,7 +24,10 @@ viv_status llm_read(const struct llm *l, viv_sequence *sequence, const int32_t *
 /* Tokens that the sequence has at the end of the answer, at most; where the request sets no limit, likely. */
 uint64_t llm_most_tokens(const struct llm *l, const viv_request *request, uint64_t n_prompt);
 
-/* Whether an answer ends before this token. */
+/* What the answer keeps to; or NULL. */
+const viv_grammar *llm_grammar(const viv_request *request);
+
+/* Whether an answer ends before this token. A grammar ends where it is whole, whatever the flags say. */
 int llm_ends(const struct llm *l, const viv_request *request, int32_t token);
 
 /* VIV_TASK_EMBED and VIV_TASK_SCORE: a vector event for each message, in order; then done. */

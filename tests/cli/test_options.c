@@ -75,6 +75,8 @@ static void own_names(const json_t *verb, const json_t *a, const json_t *b)
     json_t *x, *y;
     if (strcmp(of(a, "name"), of(b, "name")) == 0)
         return;
+    if (strcmp(of(a, "name"), "count") == 0 || strcmp(of(b, "name"), "count") == 0)
+        return; /* -n of viv grammar: how many texts, which have no length of their own */
     ck_assert_msg(!*of(a, "letter") || strcmp(of(a, "letter"), of(b, "letter")) != 0,
                   "-%s of %s is --%s here and --%s elsewhere", of(a, "letter"), of(verb, "name"), of(a, "name"),
                   of(b, "name"));

@@ -210,7 +210,8 @@ TEST(sample__goes_on_from_where_another_stood)
     for (int i = 0; i < N; i++)
         tokens[i] = chosen(whole, logits);
     sampler_see(later, prompt, 3);
-    sampler_resume(later, tokens, CUT);
+    struct error err;
+    ck_assert_int_eq(sampler_resume(later, tokens, CUT, &err), VIV_OK);
     for (int i = CUT; i < N; i++)
         ck_assert_int_eq(chosen(later, logits), tokens[i]);
     sampler_destroy(whole);

@@ -4,6 +4,7 @@
 #include "cli/compare/energy.h"
 #include "cli/compare/memory.h"
 #include "cli/expert_report.h"
+#include "cli/grammar_bench.h"
 #include "cli/interrupt.h"
 #include "cli/open.h"
 #include "cli/shared.h"
@@ -22,6 +23,7 @@ enum { MAX_REPETITIONS = 1000, MAX_SEQUENCES = 4096, USUAL_ROWS = 512, USUAL_PRO
 struct bench_options {
     struct common common;
     int64_t prompt, answer, sequences, repetitions;
+    const char *grammar;
     bool json, no_limits;
 };
 static const struct bench_options defaults = {.sequences = 1, .repetitions = 5}; /* lengths: 0 is not given */
@@ -39,6 +41,7 @@ static const struct option table[] = {
     ROUNDS_OPTION(OPT(repetitions), "default 5"),
     {"no-limits", 0, OPTION_FLAG, OPT(no_limits),
      .help = "do not measure what the machine can do (a second or two)"},
+    GRAMMAR_OPTION(OPT(grammar), "measured are its masks and its compiling alone; a tokenizer will do for MODEL"),
     JSON_OPTION(OPT(json), "one object"),
     {0}};
 
@@ -449,6 +452,8 @@ static int bench(const struct arguments *a)
     struct error err = {0};
     struct samples *const all[N_SAMPLES] = SAMPLES_OF(&b);
     viv_status status = VIV_OK;
+    if (options->grammar)
+        return grammar_bench(&options->common, a->words[0], options->grammar, options->repetitions, options->json);
     for (int i = 0; i < N_SAMPLES; i++)
         if (!(all[i]->v = calloc((size_t)options->repetitions, sizeof(double))))
             status = error_nomem(&err);
@@ -477,7 +482,8 @@ const struct command command_bench = {
     .examples = "viv bench shakespeare --prompt-tokens 128 -n 64\n"
                 "viv bench model.gguf --threads 2 --json\n"
                 "viv bench model.gguf --prompt-tokens 1 -r 3   # answers alone\n"
-                "viv bench model.gguf --sequences 8      # eight texts at once",
+                "viv bench model.gguf --sequences 8      # eight texts at once\n"
+                "viv bench model.gguf --grammar person.json # what its masks cost",
     .group = GROUP_MEASURE,
     .models = true,
     .main = bench,

@@ -1,9 +1,8 @@
 /* viv tokenize - between text and token ids. */
-#include "base/file.h"
-#include "base/text.h"
 #include "cli/input.h"
 #include "cli/open.h"
 #include "cli/shared.h"
+#include "cli/token_source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,45 +27,6 @@ static const struct option table[] = {
     {0}};
 
 static const uint64_t LONGEST_TEXT = (uint64_t)1 << 30;
-
-/* --- the tokenizer of whatever was named --------------------------------------------------------------- */
-
-struct source {
-    struct opened opened; /* for a spec's name */
-    struct checkpoint checkpoint;
-    struct tokenizer *own;             /* opened here */
-    const struct tokenizer *tokenizer; /* the one to use */
-};
-
-/* A tokenizer's own file, a checkpoint (weights are not needed, a vocabulary is enough), or a spec. */
-static viv_status open_tokenizer(struct source *s, const struct common *common, const char *name, struct error *err)
-{
-    viv_status status;
-    if (!file_is_dir(name) && file_exists(name) && (text_ends_in(name, ".json") || text_ends_in(name, ".model"))) {
-        status = tokenizer_open_file(name, &s->own, err);
-    } else if (checkpoint_probe(name)) {
-        status = checkpoint_open(&s->checkpoint, name, err);
-        if (status == VIV_OK)
-            status = tokenizer_open(&s->checkpoint, &s->own, err);
-    } else if (file_is_dir(name)) { /* of a tokenizer alone */
-        status = tokenizer_open_directory(name, &s->own, err);
-    } else {
-        status = cli_open_model(&s->opened, common, name, err);
-        if (status == VIV_OK)
-            status = model_tokenizer(s->opened.model, &s->tokenizer, err);
-        return status;
-    }
-    s->tokenizer = s->own;
-    return status;
-}
-
-static int close_tokenizer(struct source *s, viv_status status, struct error *err)
-{
-    tokenizer_destroy(s->own);
-    int exit_status = cli_close_opened(&s->opened, status, err);
-    checkpoint_close(&s->checkpoint);
-    return exit_status;
-}
 
 /* --- both ways ----------------------------------------------------------------------------------------- */
 
@@ -211,18 +171,18 @@ static viv_status convert_all(const struct tokenizer *t, const struct tokenize_o
 static int tokenize(const struct arguments *a)
 {
     const struct tokenize_options *o = a->options;
-    struct source s = {0};
+    struct token_source s = {0};
     struct error err = {0};
     if ((a->n_words > 1) + (o->file != NULL) + (o->decode.n > 0) > 1)
         return cli_usage_error("tokenize", "one of TEXT, --file and --decode is wanted, not several");
     if (o->batch && (a->n_words > 1 || o->decode.n > 0 || o->pieces))
         return cli_usage_error("tokenize", "--batch takes what it converts from --file or standard input");
-    viv_status status = open_tokenizer(&s, &o->common, a->words[0], &err);
+    viv_status status = token_source_open(&s, &o->common, a->words[0], &err);
     if (status == VIV_OK)
         status = o->batch      ? convert_all(s.tokenizer, o, &err)
                  : o->decode.n ? decode(s.tokenizer, o, &err)
                                : encode(s.tokenizer, a, &err);
-    return close_tokenizer(&s, status, &err);
+    return token_source_close(&s, status, &err);
 }
 
 const struct command command_tokenize = {

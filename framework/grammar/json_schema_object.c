@@ -1,0 +1,386 @@
+/* json_schema_object.c - objects: properties in the order in which the schema has them, then required ones that it
+ * only names, then others. A key that is not listed is any text but those that are: the same one may come twice. */
+#include "grammar/json_schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PATTERNS = 5 };
+
+struct key_pattern {
+    const char *text;
+    struct automaton *keys;
+};
+struct object {
+    const struct conjunction *c;
+    json_t *listed;   /* an object: the keys of properties and required, in order */
+    json_t *required; /* an object: the keys */
+    uint32_t min, max;
+    const struct item *counted; /* who says so */
+    struct key_pattern patterns[MAX_PATTERNS];
+    size_t n_patterns;
+    struct automaton *names; /* of propertyNames; or NULL: any */
+    bool no_names;           /* propertyNames that cannot be kept */
+};
+
+static void nomem_unless(struct schema_reader *s, bool ok)
+{
+    if (!ok && s->status == VIV_OK)
+        s->status = error_nomem(s->err);
+}
+
+/* --- what schemas say ----------------------------------------------------------------------------------------- */
+
+static void add_pattern(struct schema_reader *s, struct object *o, const struct item *i, const char *text)
+{
+    const struct tree *t;
+    struct error err;
+    for (size_t k = 0; k < o->n_patterns; k++)
+        if (strcmp(o->patterns[k].text, text) == 0)
+            return;
+    if (o->n_patterns == MAX_PATTERNS) {
+        schema_refuse(s, i, "patternProperties", "more than %d patterns", MAX_PATTERNS);
+        return;
+    }
+    struct automaton *keys = NULL;
+    viv_status status = parse_regex(s->r, text, strlen(text), REGEX_SEARCH, 0, &t, &err);
+    if (status == VIV_OK)
+        status = automaton_of(t, &keys, &err);
+    if (status != VIV_OK)
+        schema_fail(s, status, i, "patternProperties", "%s", err.text);
+    else
+        o->patterns[o->n_patterns++] = (struct key_pattern){text, keys};
+}
+
+static void add_names(struct schema_reader *s, struct object *o, const struct item *i, json_t *schema)
+{
+    struct conjunction c = {0};
+    struct automaton *both = NULL;
+    bool failed = false;
+    conjunction_add(s, &c, schema, i->base, path_of(s, i, "propertyNames", NULL));
+    for (size_t k = 0; k < c.n && s->status == VIV_OK; k++) {
+        const char *key;
+        json_t *value;
+        if (json_is_false(c.v[k].schema))
+            o->no_names = true;
+        json_object_foreach(c.v[k].schema, key, value)
+        {
+            static const char *const kept[] = {"pattern", "minLength",   "maxLength", "format", "type",
+                                               "title",   "description", "$comment",  "allOf",  "$ref"};
+            bool known = false;
+            for (size_t j = 0; j < sizeof kept / sizeof *kept; j++)
+                known = known || strcmp(key, kept[j]) == 0;
+            if (!known)
+                schema_refuse(s, i, "propertyNames", "'%.60s' cannot be kept for names; use a pattern", key);
+            if (strcmp(key, "type") == 0 && !(schema_types(value) & TYPE_STRING))
+                o->no_names = true;
+        }
+    }
+    struct automaton *a = s->status == VIV_OK ? string_automaton(s, &c, &failed) : NULL;
+    conjunction_release(&c);
+    if (!a || s->status != VIV_OK) {
+        automaton_destroy(a);
+        return;
+    }
+    if (a->max != UNBOUNDED) { /* bounds of length become states */
+        struct automaton *longer = NULL, *within = NULL;
+        const uint32_t max = a->max;
+        viv_status status = automaton_at_least(a, max + 1, &longer, s->err);
+        if (status == VIV_OK)
+            status = automaton_both(a, longer, true, &within, s->err);
+        automaton_destroy(longer);
+        automaton_destroy(a);
+        a = within;
+        if (status != VIV_OK) {
+            s->status = status;
+            return;
+        }
+    }
+    if (o->names && s->status == VIV_OK) {
+        const viv_status status = automaton_both(o->names, a, false, &both, s->err);
+        automaton_destroy(o->names);
+        automaton_destroy(a);
+        o->names = both;
+        if (status != VIV_OK)
+            s->status = status;
+    } else {
+        o->names = a;
+    }
+}
+
+static void list_key(struct schema_reader *s, json_t *set, const char *key)
+{
+    if (!json_object_get(set, key))
+        nomem_unless(s, json_object_set_new(set, key, json_true()) == 0);
+}
+
+/* Keys that others depend on: refused, unless those are required anyhow. */
+static void check_dependencies(struct schema_reader *s, const struct object *o, const struct item *i,
+                               const char *keyword)
+{
+    const char *key;
+    json_t *needs, *name;
+    size_t k;
+    json_object_foreach(json_object_get(i->schema, keyword), key, needs)
+    {
+        bool kept = json_is_array(needs);
+        json_array_foreach(needs, k, name)
+        {
+            kept = kept && json_is_string(name) && json_object_get(o->required, json_string_value(name));
+        }
+        if (!kept)
+            schema_refuse(s, i, keyword, "cannot be kept; require the properties, or write the cases as anyOf");
+    }
+}
+
+static void read_object(struct schema_reader *s, const struct conjunction *c, struct object *o)
+{
+    *o = (struct object){.c = c, .listed = json_object(), .required = json_object(), .max = UNBOUNDED};
+    nomem_unless(s, o->listed && o->required);
+    for (size_t k = 0; k < c->n && s->status == VIV_OK; k++) {
+        const struct item *i = &c->v[k];
+        json_t *properties = json_object_get(i->schema, "properties"),
+               *required = json_object_get(i->schema, "required");
+        json_t *patterns = json_object_get(i->schema, "patternProperties"), *value;
+        const char *key;
+        if (properties && !json_is_object(properties))
+            schema_fail(s, VIV_EINVAL, i, "properties", "expected an object, found %s", json_kind(properties));
+        if (required && !json_is_array(required))
+            schema_fail(s, VIV_EINVAL, i, "required", "expected a list of names, found %s", json_kind(required));
+        json_object_foreach(properties, key, value) list_key(s, o->listed, key);
+        json_object_foreach(patterns, key, value) add_pattern(s, o, i, key);
+        const uint32_t least = count_of(s, i, "minProperties", 0),
+                       most = count_of(s, i, "maxProperties", UNBOUNDED);
+        o->counted = least || most != UNBOUNDED ? i : o->counted;
+        o->min = least > o->min ? least : o->min;
+        o->max = most < o->max ? most : o->max;
+        if (json_object_get(i->schema, "propertyNames"))
+            add_names(s, o, i, json_object_get(i->schema, "propertyNames"));
+    }
+    for (size_t k = 0; k < c->n && s->status == VIV_OK; k++) {
+        const struct item *i = &c->v[k];
+        json_t *name;
+        size_t at;
+        json_array_foreach(json_object_get(i->schema, "required"), at, name)
+        {
+            if (!json_is_string(name)) {
+                schema_fail(s, VIV_EINVAL, i, "required", "expected names, found %s", json_kind(name));
+                break;
+            }
+            list_key(s, o->listed, json_string_value(name));
+            list_key(s, o->required, json_string_value(name));
+        }
+    }
+    for (size_t k = 0; k < c->n && s->status == VIV_OK; k++) {
+        check_dependencies(s, o, &c->v[k], "dependentRequired");
+        check_dependencies(s, o, &c->v[k], "dependencies");
+    }
+}
+
+static void release_object(struct object *o)
+{
+    for (size_t i = 0; i < o->n_patterns; i++)
+        automaton_destroy(o->patterns[i].keys);
+    automaton_destroy(o->names);
+    json_decref(o->listed);
+    json_decref(o->required);
+}
+
+/* --- values of a key ------------------------------------------------------------------------------------------ */
+
+/* What all schemas say of a value whose key is `key`, or, without one, a key that matches the chosen patterns and
+ * no other. */
+static void add_schemas(struct schema_reader *s, const struct object *o, const char *key, unsigned chosen,
+                        struct conjunction *out)
+{
+    for (size_t k = 0; k < o->c->n && s->status == VIV_OK; k++) {
+        const struct item *i = &o->c->v[k];
+        json_t *own = key ? json_object_get(json_object_get(i->schema, "properties"), key) : NULL;
+        json_t *patterns = json_object_get(i->schema, "patternProperties");
+        json_t *others = json_object_get(i->schema, "additionalProperties");
+        bool known = own != NULL;
+        if (own)
+            conjunction_add(s, out, own, i->base, path_of(s, i, "properties", key));
+        for (size_t p = 0; p < o->n_patterns; p++) {
+            json_t *schema = json_object_get(patterns, o->patterns[p].text);
+            const bool matches = key ? automaton_has(o->patterns[p].keys, key, strlen(key)) : chosen >> p & 1;
+            if (!schema || !matches)
+                continue;
+            known = true;
+            conjunction_add(s, out, schema, i->base, path_of(s, i, "patternProperties", o->patterns[p].text));
+        }
+        if (!known && others)
+            conjunction_add(s, out, others, i->base, path_of(s, i, "additionalProperties", NULL));
+        if (!known && json_object_get(i->schema, "unevaluatedProperties")) {
+            static const char *const applied[] = {"allOf", "anyOf", "oneOf", "$ref", "if", "dependentSchemas",
+                                                  "not"};
+            for (size_t p = 0; p < sizeof applied / sizeof *applied; p++)
+                if (json_object_get(i->schema, applied[p]))
+                    schema_refuse(s, i, "unevaluatedProperties", "cannot be kept beside %s", applied[p]);
+            if (!others)
+                conjunction_add(s, out, json_object_get(i->schema, "unevaluatedProperties"), i->base,
+                                path_of(s, i, "unevaluatedProperties", NULL));
+        }
+    }
+}
+
+static bool is_never(const struct conjunction *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (json_is_false(c->v[i].schema))
+            return true;
+    return false;
+}
+
+static const struct tree *listed_member(struct schema_reader *s, const struct object *o, const char *key)
+{
+    struct conjunction c = {0};
+    const struct tree *t = NULL;
+    const bool named = !o->no_names && (!o->names || automaton_has(o->names, key, strlen(key)));
+    add_schemas(s, o, key, 0, &c);
+    if (!named || is_never(&c))
+        t = tree_never(s->r);
+    else if (s->status == VIV_OK)
+        t = tree_cat3(s->r, quoted(s, key, strlen(key)), colon(s), value_of(s, &c));
+    conjunction_release(&c);
+    return t;
+}
+
+/* The keys that match the chosen patterns, no other, and are not listed. */
+static viv_status other_keys(struct schema_reader *s, const struct object *o, unsigned chosen,
+                             struct automaton **out)
+{
+    struct tree_list l = {0};
+    struct automaton *a = NULL, *listed = NULL, *next = NULL;
+    const char *key;
+    json_t *value;
+    json_object_foreach(o->listed, key, value) tree_list_add(&l, tree_text(s->r, key));
+    const struct tree *all = l.failed ? NULL : tree_alt(s->r, l.v, l.n);
+    tree_list_release(&l);
+    viv_status status = all ? automaton_of(tree_any_text(s->r), &a, s->err) : error_nomem(s->err);
+    if (status == VIV_OK)
+        status = automaton_of(all, &listed, s->err);
+    if (status == VIV_OK)
+        status = automaton_both(a, listed, true, &next, s->err);
+    automaton_destroy(listed);
+    automaton_destroy(a);
+    a = next;
+    for (size_t i = 0; status == VIV_OK && i <= o->n_patterns; i++) {
+        const struct automaton *with = i < o->n_patterns ? o->patterns[i].keys : o->names;
+        if (!with)
+            continue;
+        status = automaton_both(a, with, i < o->n_patterns && !(chosen >> i & 1), &next, s->err);
+        if (status == VIV_OK) {
+            automaton_destroy(a);
+            a = next;
+        }
+    }
+    if (status == VIV_OK) {
+        a->json = true;
+        *out = a;
+    } else {
+        automaton_destroy(a);
+    }
+    return status;
+}
+
+/* A key that is not listed, and its value. */
+static const struct tree *other_member(struct schema_reader *s, const struct object *o)
+{
+    struct tree_list l = {0};
+    for (unsigned chosen = 0; chosen < 1u << o->n_patterns && s->status == VIV_OK && !o->no_names; chosen++) {
+        struct conjunction c = {0};
+        struct automaton *keys = NULL;
+        add_schemas(s, o, NULL, chosen, &c);
+        const struct tree *name = NULL;
+        const struct conjunction none = {0};
+        if (s->status == VIV_OK && !is_never(&c)) {
+            if (json_object_size(o->listed) == 0 && o->n_patterns == 0 && !o->names) {
+                name = string_of(s, &none);
+            } else {
+                const viv_status status = other_keys(s, o, chosen, &keys);
+                if (status != VIV_OK)
+                    s->status = status;
+                else
+                    name =
+                        tree_cat3(s->r, tree_text(s->r, "\""), tree_automaton(s->r, keys), tree_text(s->r, "\""));
+            }
+            if (s->status == VIV_OK)
+                tree_list_add(&l, tree_cat3(s->r, name, colon(s), value_of(s, &c)));
+        }
+        conjunction_release(&c);
+    }
+    const struct tree *t = l.failed || s->status != VIV_OK ? NULL : tree_alt(s->r, l.v, l.n);
+    tree_list_release(&l);
+    return t;
+}
+
+/* --- objects -------------------------------------------------------------------------------------------------- */
+
+/* How many others there may be: what is counted has to be that alone, or be kept anyhow. */
+static void count_others(struct schema_reader *s, const struct object *o, uint32_t *min, uint32_t *max)
+{
+    const size_t n_required = json_object_size(o->required), n_listed = json_object_size(o->listed);
+    const bool fixed = n_required == n_listed;
+    *min = 0;
+    *max = UNBOUNDED;
+    if (o->min > n_required) {
+        const uint32_t wanted = o->min - (uint32_t)n_required;
+        if (fixed && wanted == 1)
+            *min = 1;
+        else
+            schema_refuse(
+                s, o->counted, "minProperties",
+                "can be kept for one more than the required properties, where no other is listed; name the "
+                "properties as required");
+    }
+    if (o->max == UNBOUNDED)
+        return;
+    if (fixed && o->max >= n_required)
+        *max = o->max - (uint32_t)n_required;
+    else if (n_listed <= o->max)
+        *max = o->max - (uint32_t)n_listed;
+    else
+        schema_refuse(s, o->counted, "maxProperties", "cannot be kept where more optional properties are listed");
+}
+
+const struct tree *object_of(struct schema_reader *s, const struct conjunction *c)
+{
+    struct object o;
+    struct tree_list members = {0};
+    const struct tree *t = NULL;
+    bool *optional = NULL;
+    const char *key;
+    json_t *value;
+    uint32_t min = 0, max = UNBOUNDED;
+    read_object(s, c, &o);
+    if (s->status == VIV_OK)
+        optional = calloc(json_object_size(o.listed) + 1, sizeof *optional);
+    nomem_unless(s, optional != NULL);
+    if (s->status == VIV_OK)
+        count_others(s, &o, &min, &max);
+    const bool never = o.max < json_object_size(o.required);
+    json_object_foreach(s->status == VIV_OK ? o.listed : NULL, key, value)
+    {
+        optional[members.n] = !json_object_get(o.required, key);
+        tree_list_add(&members, s->status == VIV_OK ? listed_member(s, &o, key) : NULL);
+    }
+    if (s->status == VIV_OK && max > 0 && !members.failed) {
+        const struct tree *other = other_member(s, &o);
+        const struct tree *more = tree_cat2(s->r, comma(s), other);
+        optional[members.n] = min == 0;
+        if (other)
+            tree_list_add(&members, tree_cat2(s->r, other,
+                                              tree_repeat(s->r, more, min ? min - 1 : 0,
+                                                          max == UNBOUNDED ? UNBOUNDED : max - 1)));
+    }
+    if (s->status == VIV_OK && !members.failed)
+        t = never ? tree_never(s->r)
+                  : tree_cat3(s->r, tree_text(s->r, "{"), tree_list(s->r, members.v, optional, members.n, comma(s)),
+                              tree_text(s->r, "}"));
+    nomem_unless(s, t || s->status != VIV_OK);
+    tree_list_release(&members);
+    free(optional);
+    release_object(&o);
+    return t;
+}

@@ -1,0 +1,191 @@
+/* token_trie.c - see token_trie.h. */
+#include "grammar/token_trie.h"
+
+#include "base/buf.h"
+#include "base/utf8.h"
+#include "grammar/charset.h"
+#include "tokenizer/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A token to be sorted. */
+struct entry {
+    const unsigned char *bytes;
+    uint32_t n, id;
+    uint32_t plain; /* characters, if all are plain text and not too many; else 0 */
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    const int order = memcmp(x->bytes, y->bytes, x->n < y->n ? x->n : y->n);
+    if (order)
+        return order;
+    if (x->n != y->n)
+        return x->n < y->n ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static uint32_t plain_characters(const char *s, size_t n)
+{
+    uint32_t count = 0;
+    for (size_t at = 0, step; at < n; at += step, count++) {
+        uint32_t c;
+        step = utf8_decode(s + at, n - at, &c);
+        if (step == 0 || count == MAX_PLAIN || !charset_has(charset_plain(), c))
+            return 0;
+    }
+    return count;
+}
+
+static uint32_t shared(const struct entry *a, const struct entry *b)
+{
+    uint32_t n = 0;
+    while (n < a->n && n < b->n && a->bytes[n] == b->bytes[n])
+        n++;
+    return n;
+}
+
+/* Entries are sorted: each adds the nodes that it does not share with the one before. */
+static bool build(struct trie *t, const struct entry *v, size_t n, bool rest)
+{
+    size_t nodes_capacity = 0, tokens_capacity = 0;
+    static const uint32_t none = UINT32_MAX;
+    uint32_t open[MAX_TOKEN_BYTES]; /* the node of each byte */
+    const struct entry *last = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const struct entry *e = &v[i];
+        if (rest && e->plain)
+            continue;
+        const uint32_t from = last ? shared(last, e) : 0;
+        for (uint32_t k = last ? last->n : 0; k-- > from;)
+            t->nodes[open[k]].end = (uint32_t)t->n_nodes;
+        for (uint32_t k = from; k < e->n; k++) {
+            if (!VEC_RESERVE(t->nodes, t->n_nodes, nodes_capacity))
+                return false;
+            open[k] = (uint32_t)t->n_nodes;
+            t->nodes[t->n_nodes++] =
+                (struct trie_node){.end = none, .depth = (uint16_t)(k + 1), .byte = e->bytes[k]};
+        }
+        struct trie_node *node = &t->nodes[open[e->n - 1]];
+        if (!VEC_RESERVE(t->tokens, t->n_tokens, tokens_capacity))
+            return false;
+        if (node->n_tokens == 0)
+            node->tokens = (uint32_t)t->n_tokens;
+        node->n_tokens += node->n_tokens < UINT16_MAX;
+        t->tokens[t->n_tokens++] = e->id;
+        last = e;
+    }
+    for (uint32_t k = last ? last->n : 0; k-- > 0;)
+        t->nodes[open[k]].end = (uint32_t)t->n_nodes;
+    return true;
+}
+
+static bool make_slices(struct token_trie *t, const struct entry *v, size_t n)
+{
+    for (int k = 0; k <= MAX_PLAIN; k++) {
+        t->plain[k] = calloc(t->n_words, sizeof *t->plain[k]);
+        if (!t->plain[k])
+            return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (v[i].plain)
+            t->plain[v[i].plain][v[i].id / 64] |= (uint64_t)1 << v[i].id % 64;
+    for (int k = 1; k <= MAX_PLAIN; k++)
+        for (uint32_t w = 0; w < t->n_words; w++)
+            t->plain[k][w] |= t->plain[k - 1][w];
+    return true;
+}
+
+static bool is_end(const int32_t *ends, size_t n, uint32_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ends[i] == (int32_t)id)
+            return true;
+    return false;
+}
+
+/* The bytes of all tokens, one after another. */
+static viv_status collect(struct token_trie *t, const struct tokenizer *tokenizer, struct error *err)
+{
+    struct buf bytes = {0}, one = {0};
+    const uint32_t n = tokenizer_vocab_size(tokenizer);
+    t->first = calloc((size_t)t->n_ids + 1, sizeof *t->first);
+    bool ok = t->first != NULL;
+    for (uint32_t id = 0; ok && id < t->n_ids; id++) {
+        t->first[id] = (uint32_t)bytes.size;
+        buf_clear(&one);
+        if (id < n && !is_end(t->ends, t->n_ends, id) && tokenizer_token_bytes(tokenizer, (int32_t)id, &one) &&
+            one.size <= MAX_TOKEN_BYTES)
+            buf_append(&bytes, buf_text(&one), one.size);
+        ok = !one.failed && !bytes.failed && bytes.size < UINT32_MAX;
+    }
+    if (ok)
+        t->first[t->n_ids] = (uint32_t)bytes.size;
+    buf_release(&one);
+    if (!ok) {
+        buf_release(&bytes);
+        return error_nomem(err);
+    }
+    t->bytes = bytes.data;
+    return VIV_OK;
+}
+
+static viv_status sort_tokens(struct token_trie *t, struct error *err)
+{
+    struct entry *v = calloc((size_t)t->n_ids + 1, sizeof *v);
+    size_t n = 0;
+    if (!v)
+        return error_nomem(err);
+    for (uint32_t id = 0; id < t->n_ids; id++) {
+        const uint32_t size = t->first[id + 1] - t->first[id];
+        if (size == 0)
+            continue;
+        const char *s = t->bytes + t->first[id];
+        v[n++] = (struct entry){(const unsigned char *)s, size, id, plain_characters(s, size)};
+        t->longest = size > t->longest ? size : t->longest;
+    }
+    qsort(v, n, sizeof *v, by_bytes);
+    const bool ok = build(&t->all, v, n, false) && build(&t->rest, v, n, true) && make_slices(t, v, n);
+    free(v);
+    return ok ? VIV_OK : error_nomem(err);
+}
+
+viv_status token_trie_create(const struct tokenizer *tokenizer, uint32_t n_ids, const int32_t *ends, size_t n_ends,
+                             struct token_trie **out, struct error *err)
+{
+    struct token_trie *t = calloc(1, sizeof *t);
+    if (!t)
+        return error_nomem(err);
+    t->n_ids = n_ids;
+    t->n_words = n_ids / 64 + 1;
+    t->ends = calloc(n_ends + 1, sizeof *t->ends);
+    for (size_t i = 0; t->ends && i < n_ends; i++)
+        if (ends[i] >= 0 && (uint32_t)ends[i] < n_ids)
+            t->ends[t->n_ends++] = ends[i];
+    viv_status status = t->ends ? collect(t, tokenizer, err) : error_nomem(err);
+    if (status == VIV_OK)
+        status = sort_tokens(t, err);
+    if (status == VIV_OK)
+        *out = t;
+    else
+        token_trie_destroy(t);
+    return status;
+}
+
+void token_trie_destroy(struct token_trie *t)
+{
+    if (!t)
+        return;
+    free(t->all.nodes);
+    free(t->all.tokens);
+    free(t->rest.nodes);
+    free(t->rest.tokens);
+    for (int k = 0; k <= MAX_PLAIN; k++)
+        free(t->plain[k]);
+    free((char *)t->bytes);
+    free(t->first);
+    free(t->ends);
+    free(t);
+}

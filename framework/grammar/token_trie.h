@@ -1,0 +1,52 @@
+/* token_trie.h - the tokens of a vocabulary as a trie of their bytes, in depth-first order, and which of them are
+ * plain text.
+ *
+ * The bytes of a token are those that it has inside a text. Several tokens may have the same. Special, unused and
+ * padding tokens have none, and no grammar allows them. A trie is immutable. */
+#ifndef GRAMMAR_TOKEN_TRIE_H
+#define GRAMMAR_TOKEN_TRIE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tokenizer;
+
+enum {
+    MAX_TOKEN_BYTES = 1024, /* longer tokens are left out */
+    MAX_PLAIN = 32          /* characters of plain tokens, as slices have them */
+};
+
+struct trie_node {
+    uint32_t end;    /* the node after its subtree */
+    uint32_t tokens; /* the first of its tokens, in `tokens` */
+    uint16_t n_tokens, depth;
+    uint8_t byte;
+};
+struct trie {
+    struct trie_node *nodes;
+    uint32_t *tokens;
+    size_t n_nodes, n_tokens;
+};
+
+struct token_trie {
+    struct trie all;
+    struct trie rest; /* the tokens that are not in a slice */
+    uint64_t
+        *plain[MAX_PLAIN + 1]; /* [n_words] tokens of at most so many characters, all of plain text (charset.h) */
+    uint32_t n_ids, n_words;   /* of a mask; bits */
+    uint32_t longest;          /* bytes of a token */
+    const char *bytes;         /* of all tokens */
+    uint32_t *first;           /* [n_ids + 1] where those of a token begin */
+    int32_t *ends;             /* [n_ends] end-of-text tokens */
+    size_t n_ends;
+};
+
+/* The tokens of a tokenizer, for logits of n_ids. ends: copied. */
+viv_status token_trie_create(const struct tokenizer *t, uint32_t n_ids, const int32_t *ends, size_t n_ends,
+                             struct token_trie **out, struct error *err);
+void token_trie_destroy(struct token_trie *t); /* accepts NULL */
+
+#endif

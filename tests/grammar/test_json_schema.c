@@ -1,0 +1,140 @@
+/* JSON Schemas allow what validates, and refuse what they cannot keep, with its path. */
+#include "testing.h"
+
+#include "grammars.h"
+
+enum { SCHEMA = VIV_GRAMMAR_JSON_SCHEMA };
+
+#define HAS(schema, text)    ck_assert_msg(accepts(SCHEMA, schema, text), "%s: %s", schema, text)
+#define HAS_NO(schema, text) ck_assert_msg(!accepts(SCHEMA, schema, text), "%s: %s", schema, text)
+#define REFUSED(schema, part)                                                                                      \
+    do {                                                                                                           \
+        const char *sentence_ = refusal(SCHEMA, schema);                                                           \
+        ck_assert_msg(strstr(sentence_, part), "%s: '%s'", schema, sentence_);                                     \
+    } while (0)
+
+TEST(objects__have_their_properties_in_order)
+{
+    const char *person = "{\"properties\": {\"name\": {\"type\": \"string\"}, \"age\": {\"type\": \"integer\"}, "
+                         "\"tags\": {\"items\": {\"type\": \"string\"}, \"type\": \"array\"}}, "
+                         "\"required\": [\"name\", \"id\"], \"type\": \"object\"}";
+    HAS(person, "{\"name\": \"Ada\", \"age\": 36, \"tags\": [\"a\", \"b\"], \"id\": null}");
+    HAS(person, "{\"name\":\"Ada\",\"id\":[1,{\"x\":2.5e3}],\"more\":true}");
+    HAS_NO(person, "{\"name\": \"Ada\"}");
+    HAS_NO(person, "{\"age\": 36, \"name\": \"Ada\", \"id\": 1}");
+    HAS_NO(person, "{\"name\": \"Ada\", \"id\": 1, \"age\": \"x\"}"); /* a listed key is none of the others */
+    HAS("{\"additionalProperties\": {\"type\": \"integer\"}, \"type\": \"object\"}", "{\"a\": 1, \"\": 2}");
+    HAS_NO("{\"additionalProperties\": false, \"type\": \"object\"}", "{\"a\": 1}");
+    HAS("{\"patternProperties\": {\"^x-\": {\"const\": 1}}, \"additionalProperties\": false, \"type\": \"object\"}",
+        "{\"x-a\":1}");
+    HAS_NO("{\"patternProperties\": {\"^x-\": {\"const\": 1}}, \"type\": \"object\"}", "{\"x-a\":2}");
+}
+
+TEST(strings__have_lengths_in_characters)
+{
+    const char *short_text = "{\"type\": \"string\", \"minLength\": 2, \"maxLength\": 3}";
+    HAS(short_text, "\"a\xC3\xA9\"");
+    HAS(short_text, "\"\\n\\u00e9\\uD83D\\uDE00\"");
+    HAS_NO(short_text, "\"a\"");
+    HAS_NO(short_text, "\"abcd\"");
+    HAS_NO("{\"type\": \"string\"}", "\"\\ud800\"");
+    HAS("{\"type\": \"string\", \"pattern\": \"^a\\\\\\\"+$\"}", "\"a\\\"\\\"\"");
+    HAS("{\"type\": \"string\", \"pattern\": \"b\"}", "\"abc\"");
+    HAS_NO("{\"type\": \"string\", \"pattern\": \"b\"}", "\"ac\"");
+    HAS("{\"type\": \"string\", \"pattern\": \"^(ab)*$\", \"maxLength\": 5, \"minLength\": 1}", "\"abab\"");
+    HAS_NO("{\"type\": \"string\", \"pattern\": \"^(ab)*$\", \"maxLength\": 5}", "\"ababab\"");
+    HAS("{\"type\": \"string\", \"format\": \"date\"}", "\"2024-12-31\"");
+    HAS_NO("{\"type\": \"string\", \"format\": \"date\"}", "\"2024-02-30\"");
+}
+
+TEST(numbers__keep_to_their_bounds)
+{
+    const char *bounds = "{\"type\": \"number\", \"minimum\": -1.5, \"exclusiveMaximum\": 10}";
+    static const char *const in[] = {"-1.5", "-1.4999", "-0.5", "0", "0.0", "9", "9.999999", "1.50"};
+    static const char *const out[] = {"-1.51", "-2", "10", "10.0", "11", "-0", "100", "1e0"};
+    for (int i = 0; i < 8; i++) {
+        HAS(bounds, in[i]);
+        HAS_NO(bounds, out[i]);
+    }
+    HAS("{\"type\": \"integer\", \"minimum\": -12, \"maximum\": 345}", "-12");
+    HAS("{\"type\": \"integer\", \"minimum\": -12, \"maximum\": 345}", "345");
+    HAS_NO("{\"type\": \"integer\", \"minimum\": -12, \"maximum\": 345}", "346");
+    HAS_NO("{\"type\": \"integer\", \"minimum\": -12, \"maximum\": 345}", "-13");
+    HAS_NO("{\"type\": \"integer\"}", "1.0");
+    HAS("{\"multipleOf\": 7, \"minimum\": 20, \"type\": \"number\"}", "21");
+    HAS_NO("{\"multipleOf\": 7, \"type\": \"number\"}", "22");
+}
+
+TEST(arrays__have_as_many_items_as_they_should)
+{
+    HAS("{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 2, \"items\": {\"type\": \"null\"}}", "[null, null]");
+    HAS_NO("{\"type\": \"array\", \"minItems\": 1, \"items\": {\"type\": \"null\"}}", "[]");
+    HAS_NO("{\"type\": \"array\", \"maxItems\": 2}", "[1,2,3]");
+    HAS("{\"type\": \"array\", \"prefixItems\": [{\"type\": \"integer\"}], \"items\": false}", "[1]");
+    HAS_NO("{\"type\": \"array\", \"prefixItems\": [{\"type\": \"integer\"}], \"items\": false}", "[1,2]");
+    HAS("{\"type\": \"array\", \"uniqueItems\": true, \"items\": {\"enum\": [1, \"a\", null]}}", "[null,1]");
+    HAS_NO("{\"type\": \"array\", \"uniqueItems\": true, \"items\": {\"enum\": [1, \"a\", null]}}", "[1,1]");
+}
+
+TEST(schemas__combine)
+{
+    const char *tree =
+        "{\"$ref\": \"#/$defs/node\", \"$defs\": {\"node\": {\"type\": \"object\", \"required\": [\"v\"], "
+        "\"properties\": {\"v\": {\"type\": \"integer\"}, \"next\": {\"$ref\": \"#/$defs/node\"}}, "
+        "\"additionalProperties\": false}}}";
+    HAS(tree, "{\"v\":1,\"next\":{\"v\":2,\"next\":{\"v\":3}}}");
+    HAS_NO(tree, "{\"v\":1,\"next\":{\"next\":{\"v\":3}}}");
+    HAS("{\"allOf\": [{\"minimum\": 3}, {\"maximum\": 5}], \"type\": \"integer\"}", "5");
+    HAS_NO("{\"allOf\": [{\"minimum\": 3}, {\"maximum\": 5}], \"type\": \"integer\"}", "6");
+    HAS("{\"anyOf\": [{\"type\": \"integer\"}, {\"type\": \"string\"}], \"maxLength\": 2}", "\"ab\"");
+    HAS_NO("{\"anyOf\": [{\"type\": \"integer\"}, {\"type\": \"string\"}], \"maxLength\": 2}", "\"abc\"");
+    HAS("{\"oneOf\": [{\"properties\": {\"k\": {\"const\": 1}}, \"required\": [\"k\"], \"type\": \"object\"}, "
+        "{\"properties\": {\"k\": {\"const\": 2}}, \"required\": [\"k\"], \"type\": \"object\"}]}",
+        "{\"k\":2}");
+    HAS("{\"enum\": [1, \"x\", {\"a\": [true]}], \"type\": [\"string\", \"object\"]}", "{\"a\":[true]}");
+    HAS_NO("{\"enum\": [1, \"x\"], \"type\": \"string\"}", "1");
+    HAS("true", "{\"any\": [\"thing\", 1.5]}");
+    HAS("{\"not\": {\"type\": \"string\"}}", "1");
+    HAS_NO("{\"not\": {\"type\": \"string\"}}", "\"\"");
+}
+
+TEST(schemas__are_refused_with_a_path)
+{
+    REFUSED("{\"properties\": {\"a\": {\"pattern\": \"a(?=b)\"}}}",
+            "#/properties/a/pattern: byte 2 of 'a(?=b)': lookaround");
+    REFUSED("{\"items\": {\"oneOf\": [{\"type\": \"integer\"}, {\"type\": \"number\"}]}}",
+            "#/items/oneOf: alternatives 1 and 2");
+    REFUSED("{\"$ref\": \"http://example.com/x.json\"}", "never fetched");
+    REFUSED("{\"$ref\": \"#\"}", "refers to itself");
+    REFUSED("{\"$ref\": \"#/$defs/x\", \"$defs\": {}}", "#/$ref");
+    REFUSED("{\"if\": {}, \"then\": false}", "#/if");
+    REFUSED("{\"type\": \"strng\"}", "#/type: expected");
+    REFUSED("{\"type\": \"integer\", \"minimum\": 5, \"maximum\": 4}", "allows no text at all");
+    REFUSED("false", "allows no text at all");
+    REFUSED("{\"type\": \"string\", \"minLength\": -1}", "#/minLength: expected an integer");
+    REFUSED("{\"required\": [\"a\"], \"properties\": {\"a\": false}, \"type\": \"object\"}", "allows no text");
+    REFUSED("{\"properties\": {\"next\": {\"$ref\": \"#\"}}, \"required\": [\"next\"], \"type\": \"object\"}",
+            "never ends");
+    REFUSED("{\"type\": \"array\", \"uniqueItems\": true}", "#/uniqueItems");
+    REFUSED("[1]", "expected a schema");
+    REFUSED("{\"type\": ", "the schema");
+    REFUSED("{\"type\": \"string\", \"pattern\": \"^(a|b){3,2000000}$\"}", "#/pattern");
+}
+
+TEST(lenient_schemas__name_what_they_leave_out)
+{
+    const char *text = "{\"properties\": {\"a\": {\"type\": \"array\", \"uniqueItems\": true}}, \"if\": {}}";
+    const struct grammar_source source = {.kind = SCHEMA, .text = text, .size = strlen(text), .lenient = true};
+    struct program *p = NULL;
+    struct buf notes = {0};
+    struct error err;
+    ck_assert_int_eq(grammar_compile(&source, &p, &notes, &err), VIV_OK);
+    ck_assert(strstr(buf_text(&notes), "#/properties/a/uniqueItems: not enforced"));
+    ck_assert(strstr(buf_text(&notes), "#/if: not enforced"));
+    buf_release(&notes);
+    program_destroy(p);
+}
+
+TESTS(objects__have_their_properties_in_order, strings__have_lengths_in_characters, numbers__keep_to_their_bounds,
+      arrays__have_as_many_items_as_they_should, schemas__combine, schemas__are_refused_with_a_path,
+      lenient_schemas__name_what_they_leave_out)
