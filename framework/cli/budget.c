@@ -170,7 +170,7 @@ static viv_status choose(struct opened *o, const struct facts *f, const struct c
     if (out->context >= enough)
         return VIV_OK;
     viv_status status = try_weights(o, f, common, enough, limit, out, &needed, err);
-    if (status == VIV_OK && out->context < enough && enough > least)
+    if (status == VIV_OK && out->context < least && enough > least)
         status = try_weights(o, f, common, least, limit, out, &needed, err);
     if (status != VIV_OK || out->context >= least)
         return status;
