@@ -170,7 +170,7 @@ static viv_status choose(struct opened *o, const struct facts *f, const struct c
     if (out->context >= enough)
         return VIV_OK;
     viv_status status = try_weights(o, f, common, enough, limit, out, &needed, err);
-    if (status == VIV_OK && out->context < enough && enough > least)
+    if (status == VIV_OK && out->context < least && enough > least)
         status = try_weights(o, f, common, least, limit, out, &needed, err);
     if (status != VIV_OK || out->context >= least)
         return status;
@@ -181,8 +181,8 @@ static viv_status choose(struct opened *o, const struct facts *f, const struct c
     return status == VIV_OK
                ? error_set(err, VIV_ENOMEM,
                            "--memory: %s are too little for this model: the smallest budget that fits is "
-                           "%.0f MiB, for a context of %" PRIu64 " tokens",
-                           human_bytes(budget).text, (double)needed / (1 << 20) + 1, least)
+                           "%" PRIu64 " MiB, for a context of %" PRIu64 " tokens",
+                           human_bytes(budget).text, (needed >> 20) + 1, least)
                : status;
 }
 

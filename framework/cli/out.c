@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -147,16 +148,39 @@ viv_status columns_print(struct columns *c, int indent, struct error *err)
     return failed ? error_nomem(err) : VIV_OK;
 }
 
-viv_status cli_check_output(const char *output, bool force, const char *const *inputs, struct error *err)
+static bool is_file(const struct stat *file, const char *path)
 {
-    struct stat out, in;
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
+/* Whether a model reads this file. Of a directory of Hugging Face's, any may be read that is not a GGUF file. */
+static bool is_of_model(const struct stat *file, const char *path, const struct checkpoint *model)
+{
+    struct stat folder;
+    const char *slash = strrchr(path, '/');
+    for (uint32_t i = 0; i < model->n_maps; i++)
+        if (is_file(file, model->maps[i].path))
+            return true;
+    char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    const bool beside = parent && stat(parent, &folder) == 0 && is_file(&folder, model->path);
+    free(parent);
+    return beside && !text_ends_in(path, ".gguf");
+}
+
+viv_status cli_check_output(const char *output, bool force, const char *const *inputs,
+                            const struct checkpoint *model, struct error *err)
+{
+    struct stat out;
     if (!*output)
         return error_set(err, VIV_EINVAL, "--output: the name of the file is empty");
     if (stat(output, &out) != 0)
         return VIV_OK;
+    bool is_read = model && is_of_model(&out, output, model);
     for (size_t i = 0; inputs[i]; i++)
-        if (stat(inputs[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-            return error_set(err, VIV_EINVAL, "%s is read as well: give another name to the result", output);
+        is_read = is_read || is_file(&out, inputs[i]);
+    if (is_read)
+        return error_set(err, VIV_EINVAL, "%s is read as well: give another name to the result", output);
     return force ? VIV_OK
                  : error_set(err, VIV_EINVAL, "%s exists: give --force to replace it, or another name by --output",
                              output);

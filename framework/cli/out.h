@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/figure.h"
 #include "cli/progress.h"
+#include "formats/checkpoint.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -25,8 +26,9 @@ viv_status cli_print_json(json_t *value, bool compact, struct error *err);
 viv_status cli_write_output(const char *path, const void *bytes, size_t n, struct error *err);
 
 /* Whether a file may be written: refuses one that is read as well (a path of `inputs`, NULL-terminated, some may be
- * ""), and one that exists unless `force`. */
-viv_status cli_check_output(const char *output, bool force, const char *const *inputs, struct error *err);
+ * "", or a file of the model, which may be NULL), and one that exists unless `force`. */
+viv_status cli_check_output(const char *output, bool force, const char *const *inputs,
+                            const struct checkpoint *model, struct error *err);
 
 /* Sends off what was printed on standard output. */
 viv_status cli_flush_output(struct error *err);

@@ -7,6 +7,7 @@
 #include "run/run.h"
 #include "run/sequence.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,10 +101,13 @@ static viv_status write_parts(const char *path, const struct iovec *parts, size_
     viv_status status = file_draft_begin(&d, path, err);
     if (status != VIV_OK)
         return status;
-    for (size_t i = 0; i < n; i++)
-        if (parts[i].iov_len)
-            fwrite(parts[i].iov_base, 1, parts[i].iov_len, d.stream); /* file_draft_keep reports failures */
-    return file_draft_keep(&d, err);
+    for (size_t i = 0; status == VIV_OK && i < n; i++)
+        if (parts[i].iov_len && fwrite(parts[i].iov_base, 1, parts[i].iov_len, d.stream) != parts[i].iov_len)
+            status = error_set(err, VIV_EIO, "%s: %s", path, strerror(errno));
+    if (status == VIV_OK)
+        return file_draft_keep(&d, err);
+    file_draft_drop(&d);
+    return status;
 }
 
 viv_status session_write(struct session *s, const char *path, struct error *err)

@@ -76,6 +76,15 @@ tight() {
     within --memory "${least}MiB" && grep -q "within $least.*MiB: weights of [0-9.]* bits on average, context of" "$work/err" && grep -q 'steps of' "$work/err"
 }
 check 'the smallest budget that is named holds a model' tight
+check 'a smaller one does not' fails 'the smallest budget that fits is' "$viv" run shakespeare -p To -n 4 --memory "$((least - 1))MiB"
+# between the least context and the usual one, memory goes to the context, not to weights made anew in the type they have
+grows() {
+    for kib in $(seq 7200 20 7600); do
+        bounded "$viv" run "$source/tests/golden/chat" -p Hello -n 1 --memory "${kib}KiB"
+        ! grep 'weights of 32.00 bits' "$work/err" || return 1
+    done
+}
+check 'what weights do not need, the context gets' grows
 check 'a context that is asked for is kept' says '' "$viv" run shakespeare -p To -n 4 -c 64 --memory 500MiB
 check 'more than there is' fails 'more than this machine has' "$viv" run shakespeare -p To --memory 900TiB
 check 'a budget of nothing' ends 2 "$viv" run shakespeare -p To --memory 0

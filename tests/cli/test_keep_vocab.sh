@@ -62,5 +62,6 @@ check 'a dry run says how many' sizes
 check 'an id that is not there' fails 'there is no token 99999' sh -c "echo 99999 | '$viv' quantize '$quality' --type f16 --keep-vocab - --dry-run"
 check 'a text in place of ids' fails 'takes the file as a text' "$viv" quantize "$quality" --type f16 --keep-vocab "$work/phrases" --dry-run
 check 'a model without a tokenizer' fails 'no list of tokens' "$viv" quantize "$source/tests/golden/llama-gqa" --type f16 --keep-vocab /dev/null --dry-run
+check 'nor does it have ids' fails 'no list of tokens' sh -c "echo 0 | '$viv' quantize '$source/tests/golden/llama-gqa' --type f16 --keep-vocab - --dry-run"
 check '--verify wants the same tokens' ends 2 "$viv" quantize "$quality" --type f16 --keep-vocab /dev/null --verify "$work/phrases"
 finish

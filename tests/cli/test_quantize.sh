@@ -123,6 +123,23 @@ check 'calibrate keeps its model' fails 'is read as well' "$viv" calibrate "$wor
 check 'calibrate keeps its text' fails 'is read as well' "$viv" calibrate "$work/model.gguf" "$work/text" -o "$work/text" --force
 check 'quantize keeps the text of --verify' fails 'is read as well' "$viv" quantize "$work/model.gguf" --type q8_0 --verify "$work/text" \
     -o "$work/text" --force
+cp -r "$golden/quality" "$work/checkpoint"
+printf 'viv: 1\nuse: llama\ncheckpoint: %s\n' "$(realpath "$work/model.gguf")" >"$work/spec.yaml"
+unharmed() { # FILE COMMAND...: it is read as well, and stays as it is
+    kept=$1
+    shift
+    cp "$kept" "$work/before" && fails 'is read as well' "$@" -o "$kept" --force && cmp "$work/before" "$kept"
+}
+for file in config.json tokenizer.json model.safetensors; do
+    check "quantize keeps $file" unharmed "$work/checkpoint/$file" "$viv" quantize "$work/checkpoint" --type q8_0
+    check "calibrate keeps $file" unharmed "$work/checkpoint/$file" "$viv" calibrate "$work/checkpoint" "$work/text" --sensitivity
+done
+check 'quantize keeps the list of tokens' unharmed "$work/text" "$viv" quantize "$work/model.gguf" --type q8_0 --keep-vocab "@$work/text"
+check 'quantize keeps a spec' unharmed "$work/spec.yaml" "$viv" quantize "$work/spec.yaml" --type q8_0
+check 'quantize keeps the weights of a spec' unharmed "$work/model.gguf" "$viv" quantize "$work/spec.yaml" --type q8_0
+check 'calibrate keeps the weights of a spec' unharmed "$work/model.gguf" "$viv" calibrate "$work/spec.yaml" "$work/text"
+beside() { for _ in 1 2; do ends 0 "$viv" quantize "$work/checkpoint" --type q8_0 -o "$work/checkpoint/q8_0.gguf" --force || return 1; done; }
+check 'a GGUF file beside a checkpoint is replaced' beside
 check 'a text that is missing is told before the work' fails ' --verify: ' "$viv" quantize "$work/model.gguf" --type q8_0 \
     --verify "$work/none.txt" -o "$work/early.gguf"
 check 'and nothing is written' test ! -e "$work/early.gguf"

@@ -19,15 +19,16 @@ struct calibrate_options {
 static const struct calibrate_options defaults = {0};
 
 #define OPT(field) offsetof(struct calibrate_options, field)
-static const struct option table[] = {FILE_OPTION(OPT(file), "the same as the word FILE"),
-                                      OUTPUT_OPTION(OPT(output), "without it, imatrix.gguf or sensitivity.json"),
-                                      {"sensitivity", 0, OPTION_FLAG, OPT(sensitivity),
-                                       .help = "measure instead what each type costs the weights of each role, and "
-                                               "write a table for viv run --memory --precision"},
-                                      WINDOW_OPTION(OPT(window), "default 512, or the context if that is less"),
-                                      {"force", 0, OPTION_FLAG, OPT(force), .help = "replace a file that exists"},
-                                      JSON_OPTION(OPT(json), "one object"),
-                                      {0}};
+static const struct option table[] = {
+    FILE_OPTION(OPT(file), "the same as the word FILE"),
+    OUTPUT_OPTION(OPT(output), "for a table alone; without it, imatrix.gguf or sensitivity.json"),
+    {"sensitivity", 0, OPTION_FLAG, OPT(sensitivity),
+     .help = "measure instead what each type costs the weights of each role, and "
+             "write a table for viv run --memory --precision"},
+    WINDOW_OPTION(OPT(window), "default 512, or the context if that is less"),
+    {"force", 0, OPTION_FLAG, OPT(force), .help = "replace a file that exists"},
+    JSON_OPTION(OPT(json), "one object"),
+    {0}};
 
 /* Windows follow one another: every token is read once, but for the one that predicts the first of the next. */
 static struct passage whole_windows(const struct calibrate_options *options, const struct opened *o,
@@ -143,9 +144,9 @@ static int calibrate(const struct arguments *a)
     if (!sensitivity && strcmp(output, "-") == 0)
         return cli_usage_error("calibrate", "an importance matrix is written to a file, not to standard output");
     const char *const inputs[] = {a->words[0], file, NULL};
-    status = cli_check_output(output, options->force, inputs, &err);
+    status = cli_open_model(&o, &options->common, a->words[0], &err);
     if (status == VIV_OK)
-        status = cli_open_model(&o, &options->common, a->words[0], &err);
+        status = cli_check_output(output, options->force, inputs, model_checkpoint(o.model), &err);
     if (status == VIV_OK)
         status = quality_check_model(o.model, &err);
     if (status == VIV_OK)

@@ -162,8 +162,8 @@ static viv_status print_for_people(const struct fit *fit, struct error *err)
         const struct answer *a = &fit->answers[i];
         struct columns c = {.align = "lr"};
         cli_print_safe(stdout, a->name, strlen(a->name));
-        printf(": %" PRIu64 " tokens of context, %" PRIu64 " user%s, KV cache of %s\n", a->query.context,
-               a->query.n_texts, a->query.n_texts == 1 ? "" : "s", a->cache_type);
+        printf(": %" PRIu64 " token%s of context, %" PRIu64 " user%s, KV cache of %s\n", a->query.context,
+               a->query.context == 1 ? "" : "s", a->query.n_texts, a->query.n_texts == 1 ? "" : "s", a->cache_type);
         for (int p = 0; p < N_MEMORY_PARTS; p++)
             if (a->use.parts[p]) {
                 columns_add(&c, "%s", memory_part_labels[p]);

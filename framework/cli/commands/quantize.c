@@ -30,7 +30,7 @@ static const struct option table[] = {
     {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .choices = MIX_NAMES, .help = "the type of the weights",
      .here = "a mix, such as q4_k_m, q6_k or q8_0"},
     {"output", 'o', OPTION_STRING, OPT(output), "FILE", .help = "write to FILE; -: standard output",
-     .here = "a file; without it, MODEL-TYPE.gguf in the current directory"},
+     .here = "not here, a model needs a file; without it, MODEL-TYPE.gguf in the current directory"},
     {"rule", 0, OPTION_STRINGS, OPT(rules), "PATTERN=TYPE",
      .help = "tensors whose names match PATTERN get TYPE; may be repeated, the last that matches counts"},
     {"imatrix", 0, OPTION_STRING, OPT(imatrix), "FILE",
@@ -94,7 +94,7 @@ static viv_status keep_vocab(struct run *r, struct error *err)
     const uint64_t n = source_vocab_size(&r->weights);
     bool *keep = calloc(n + 1, sizeof *keep);
     viv_status status = keep ? VIV_OK : error_nomem(err);
-    for (size_t i = 0; status == VIV_OK && i < lists->n; i++)
+    for (size_t i = 0; status == VIV_OK && n && i < lists->n; i++) /* without tokens, source_keep_vocab says so */
         status = keep_list_read(lists->items[i], r->weights.header, keep, n, err);
     if (status == VIV_OK)
         status = source_keep_vocab(&r->weights, keep, &r->smaller, err);
@@ -155,14 +155,15 @@ static viv_status name_output(struct run *r, struct error *err)
 static viv_status check_output(const struct run *r, struct error *err)
 {
     const struct quantize_arguments *o = r->options;
-    const char **inputs = calloc((size_t)r->source->n_maps + 3, sizeof *inputs);
+    const char **inputs = calloc(o->keep_vocab.n + 4, sizeof *inputs);
     if (!inputs)
         return error_nomem(err);
-    inputs[0] = o->imatrix ? o->imatrix : "";
-    inputs[1] = o->verify ? o->verify : "";
-    for (uint32_t i = 0; i < r->source->n_maps; i++)
-        inputs[2 + i] = r->source->maps[i].path;
-    viv_status status = cli_check_output(r->output, o->force, inputs, err);
+    inputs[0] = r->model;
+    inputs[1] = o->imatrix ? o->imatrix : "";
+    inputs[2] = o->verify ? o->verify : "";
+    for (size_t i = 0; i < o->keep_vocab.n; i++)
+        inputs[3 + i] = o->keep_vocab.items[i] + (*o->keep_vocab.items[i] == '@');
+    viv_status status = cli_check_output(r->output, o->force, inputs, r->source, err);
     free(inputs);
     return status;
 }
