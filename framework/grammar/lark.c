@@ -216,8 +216,8 @@ static const struct tree *read_slashes(struct parser *p)
         buf_putc(&regex, here(p));
     }
     if (!eat(p, "/"))
-        return fail(p, begin, "the regular expression is not closed by '/'");
-    for (; strchr("isuxml", here(p)) && here(p); p->at++) {
+        fail(p, begin, "the regular expression is not closed by '/'");
+    for (; p->status == VIV_OK && strchr("isuxml", here(p)) && here(p); p->at++) {
         flags |= here(p) == 'i' ? REGEX_FOLD : here(p) == 's' ? REGEX_DOT_ALL : 0;
         if (strchr("xml", here(p)))
             fail(p, p->at, "of the flags, i, s and u are known");
