@@ -45,7 +45,7 @@ static bool add_arc(struct automaton *a, uint32_t from, uint32_t lo, uint32_t hi
     struct arc *last = s->n ? &a->arcs[a->n_arcs - 1] : NULL;
     if (s->n == 0)
         s->first = (uint32_t)a->n_arcs;
-    if (last && last->to == to && last->hi + 1 == lo) {
+    if (s->n && last->to == to && last->hi + 1 == lo) {
         last->hi = hi;
         return true;
     }

@@ -11,8 +11,9 @@ enum { MAX_EXPANSIONS = 1 << 17, MAX_CHAIN = 128 };
 
 /* --- errors --------------------------------------------------------------------------------------------------- */
 
-static void failv(struct schema_reader *s, viv_status status, const struct item *i, const char *keyword,
-                  const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void failv(struct schema_reader *s, viv_status status,
+                                                        const struct item *i, const char *keyword,
+                                                        const char *format, va_list args)
 {
     char sentence[512];
     if (s->status != VIV_OK)

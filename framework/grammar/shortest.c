@@ -129,7 +129,7 @@ bool program_measure(struct program *p)
     size_t *first = calloc(n + 2, sizeof *first), n_users = 0;
     uint32_t *queue = malloc((n + 1) * sizeof *queue), *users = NULL;
     uint8_t *waits = malloc(n + 1);
-    p->distance = malloc((n + 1) * sizeof *p->distance);
+    p->distance = calloc(n + 1, sizeof *p->distance);
     for (size_t i = 0; first && i < n; i++)
         for (uint32_t k = 0, to; (to = needs(p, &p->code[i], k)) != NONE; k++, n_users++)
             first[to + 2]++;
