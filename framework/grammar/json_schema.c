@@ -147,14 +147,15 @@ static int by_place(const void *a, const void *b)
 /* The rule of a conjunction; a new one is a job. */
 static uint32_t rule_of(struct schema_reader *s, const struct conjunction *c)
 {
-    struct conjunction sorted = {.v = malloc(c->n * sizeof *sorted.v), .n = c->n};
+    struct conjunction sorted = {.v = malloc((c->n + 1) * sizeof *sorted.v), .n = c->n};
     struct buf key = {0};
     uint32_t rule = UINT32_MAX;
     if (!sorted.v) {
         nomem(s);
         return rule;
     }
-    memcpy(sorted.v, c->v, c->n * sizeof *sorted.v);
+    if (c->n)
+        memcpy(sorted.v, c->v, c->n * sizeof *sorted.v);
     qsort(sorted.v, sorted.n, sizeof *sorted.v, by_place);
     for (size_t i = 0; i < sorted.n; i++)
         buf_printf(&key, "%" PRIxPTR ":%u ", (uintptr_t)sorted.v[i].schema, sorted.v[i].done);
