@@ -66,7 +66,7 @@ struct checkpoint {
     struct packed_weights *packed; /* tensors that are made of several, see packed/packed.h; NULL: none is */
     struct file_map repacked;      /* what an earlier run made of them, see packed_map */
     void *private_data;            /* of the format */
-    struct checkpoint *second;     /* a further file whose tensors and keys are among these, see mmproj.h; or NULL */
+    struct checkpoint *second; /* a further file whose tensors and keys are among these, see mmproj.h; or NULL */
 };
 
 /* Opens a checkpoint of any format; the error lists what was searched. close accepts a zeroed struct. */

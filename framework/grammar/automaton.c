@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NONE = UINT32_MAX, MAX_PIECES = 1 << 16 };
+enum { NONE = UINT32_MAX, MAX_PIECES = 1 << 16, MAX_WORK = 1 << 28 /* steps that are looked at */ };
 
 void automaton_destroy(struct automaton *a)
 {
@@ -45,7 +45,7 @@ static bool add_arc(struct automaton *a, uint32_t from, uint32_t lo, uint32_t hi
     struct arc *last = s->n ? &a->arcs[a->n_arcs - 1] : NULL;
     if (s->n == 0)
         s->first = (uint32_t)a->n_arcs;
-    if (last && last->to == to && last->hi + 1 == lo) {
+    if (s->n && last->to == to && last->hi + 1 == lo) {
         last->hi = hi;
         return true;
     }
@@ -122,7 +122,7 @@ struct piece {
 };
 struct pieces {
     struct piece *v;
-    size_t n, capacity;
+    size_t n, capacity, work;
     viv_status status;
     struct error *err;
 };
@@ -183,6 +183,8 @@ static uint32_t make_repeat(struct pieces *p, const struct tree *t, uint32_t nex
 
 static uint32_t make(struct pieces *p, const struct tree *t, uint32_t next)
 {
+    if (p->status == VIV_OK && ++p->work > 16 * MAX_PIECES) /* a repetition of the empty text makes no piece */
+        p->status = too_large(p->err);
     if (p->status != VIV_OK)
         return 0;
     switch (t->kind) {
@@ -286,6 +288,7 @@ struct subset {
     uint32_t end;                 /* the piece at which a text ends */
     uint32_t *mark, *stack, *set; /* [p->n] */
     uint32_t round, n_set;
+    uint64_t work;
     struct arc *steps; /* of the pieces of a set: characters, and the piece they lead to */
     size_t n_steps, steps_capacity;
     uint32_t *cuts;
@@ -307,6 +310,7 @@ static void reach(struct subset *s, uint32_t piece)
     s->mark[piece] = s->round;
     s->stack[n++] = piece;
     while (n) {
+        s->work++;
         const uint32_t at = s->stack[--n];
         const struct piece *p = &s->p->v[at];
         if (p->set || p->byte != NONE || at == s->end) {
@@ -370,9 +374,11 @@ static bool leave(struct subset *s, uint32_t state)
         const uint32_t lo = s->cuts[i], hi = s->cuts[i + 1] - 1;
         if (s->cuts[i] == s->cuts[i + 1])
             continue;
+        s->work += s->n_steps;
+        ok = s->work <= MAX_WORK;
         s->round++;
         s->n_set = 0;
-        for (size_t k = 0; k < s->n_steps; k++)
+        for (size_t k = 0; ok && k < s->n_steps; k++)
             if (s->steps[k].lo <= lo && hi <= s->steps[k].hi)
                 reach(s, s->steps[k].to);
         if (s->n_set == 0)
@@ -406,7 +412,8 @@ viv_status automaton_of(const struct tree *t, struct automaton **out, struct err
         for (uint32_t i = 0; ok && i < s.sets.n; i++)
             ok = leave(&s, i);
         if (!ok)
-            status = s.a->n >= MAX_STATES || s.a->n_arcs >= MAX_ARCS ? too_large(err) : error_nomem(err);
+            status = s.work > MAX_WORK || s.a->n >= MAX_STATES || s.a->n_arcs >= MAX_ARCS ? too_large(err)
+                                                                                          : error_nomem(err);
     }
     if (status == VIV_OK)
         status = trim(s.a, err);

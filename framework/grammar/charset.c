@@ -51,11 +51,19 @@ static void split_surrogates(struct charset *s)
     }
 }
 
+static bool is_sorted(const struct charset *s)
+{
+    for (size_t i = 1; i < s->n; i++)
+        if (s->v[i].lo < s->v[i - 1].lo)
+            return false;
+    return true;
+}
+
 void charset_normalize(struct charset *s)
 {
     size_t n = 0;
     split_surrogates(s);
-    if (s->n > 1)
+    if (!is_sorted(s))
         qsort(s->v, s->n, sizeof *s->v, by_lo);
     for (size_t i = 0; i < s->n; i++) {
         const struct range r = s->v[i];

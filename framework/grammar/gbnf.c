@@ -338,7 +338,7 @@ static void read_rule(struct parser *p)
 static void refuse_undefined(struct parser *p, uint32_t rule)
 {
     const char **names = calloc(p->r->n + 1, sizeof *names);
-    const struct position where = position_of(p->text, p->used_at[rule]);
+    const struct position where = position_of(p->text, p->used_at ? p->used_at[rule] : 0);
     size_t n = 0;
     for (size_t i = 0; names && i < p->r->n && n < 1000; i++)
         if (p->r->v[i].body)

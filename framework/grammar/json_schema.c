@@ -11,8 +11,9 @@ enum { MAX_EXPANSIONS = 1 << 17, MAX_CHAIN = 128 };
 
 /* --- errors --------------------------------------------------------------------------------------------------- */
 
-static void failv(struct schema_reader *s, viv_status status, const struct item *i, const char *keyword,
-                  const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void failv(struct schema_reader *s, viv_status status,
+                                                        const struct item *i, const char *keyword,
+                                                        const char *format, va_list args)
 {
     char sentence[512];
     if (s->status != VIV_OK)
@@ -146,14 +147,15 @@ static int by_place(const void *a, const void *b)
 /* The rule of a conjunction; a new one is a job. */
 static uint32_t rule_of(struct schema_reader *s, const struct conjunction *c)
 {
-    struct conjunction sorted = {.v = malloc(c->n * sizeof *sorted.v), .n = c->n};
+    struct conjunction sorted = {.v = malloc((c->n + 1) * sizeof *sorted.v), .n = c->n};
     struct buf key = {0};
     uint32_t rule = UINT32_MAX;
     if (!sorted.v) {
         nomem(s);
         return rule;
     }
-    memcpy(sorted.v, c->v, c->n * sizeof *sorted.v);
+    if (c->n)
+        memcpy(sorted.v, c->v, c->n * sizeof *sorted.v);
     qsort(sorted.v, sorted.n, sizeof *sorted.v, by_place);
     for (size_t i = 0; i < sorted.n; i++)
         buf_printf(&key, "%" PRIxPTR ":%u ", (uintptr_t)sorted.v[i].schema, sorted.v[i].done);

@@ -31,7 +31,7 @@ struct schema_reader {
     struct job {
         struct conjunction of;
         uint32_t rule;
-    } * jobs; /* rules without a body yet */
+    } * jobs;             /* rules without a body yet */
     const json_t *listed; /* the enum whose values are tried: they are in it */
     size_t n_jobs, jobs_capacity, n_expansions;
     uint32_t any, string, object_any, array_any; /* rules of any value, string, ...; 0: not made */

@@ -216,8 +216,8 @@ static const struct tree *read_slashes(struct parser *p)
         buf_putc(&regex, here(p));
     }
     if (!eat(p, "/"))
-        return fail(p, begin, "the regular expression is not closed by '/'");
-    for (; strchr("isuxml", here(p)) && here(p); p->at++) {
+        fail(p, begin, "the regular expression is not closed by '/'");
+    for (; p->status == VIV_OK && strchr("isuxml", here(p)) && here(p); p->at++) {
         flags |= here(p) == 'i' ? REGEX_FOLD : here(p) == 's' ? REGEX_DOT_ALL : 0;
         if (strchr("xml", here(p)))
             fail(p, p->at, "of the flags, i, s and u are known");
@@ -528,7 +528,7 @@ static void check_names(struct parser *p)
         const char *name = p->r->v[i].name;
         if (p->r->v[i].body || !strmap_get(&p->names, name, strlen(name), &rule) || rule != i)
             continue;
-        const struct position where = position_of(p->text, p->used_at[i]);
+        const struct position where = position_of(p->text, p->used_at ? p->used_at[i] : 0);
         const char *nearest = names ? near_word(name, names, n) : NULL;
         p->status = error_set(p->err, VIV_EINVAL, "line %zu, column %zu: '%.100s' is used and not defined%s%s%s",
                               where.line, where.column, name, nearest ? "; did you mean '" : "",

@@ -24,7 +24,8 @@ enum {
     COUNTER_BIT = 1u << 31, /* frame.what is a counter, not a return address */
     MAX_FRAMES = 1 << 20,
     MAX_ALL_THREADS = 1 << 22,
-    MAX_ROW_BYTES = 32 << 20
+    MAX_ROW_BYTES = 32 << 20,
+    MAX_WORK = 1 << 26 /* threads that one call may follow */
 };
 static const uint64_t END_THREAD = (uint64_t)UINT32_MAX << 32; /* behind all others */
 
@@ -32,6 +33,7 @@ struct frame {
     uint32_t parent, what, count;
     uint32_t alike; /* the frame that stands for it in masks */
     uint32_t depth;
+    uint64_t distance; /* bytes from its return to the end of the text, at least */
 };
 struct config {
     size_t first; /* of its threads */
@@ -82,6 +84,7 @@ struct recogniser {
     uint32_t n_slots, most_slots, newest, oldest;
 
     struct recogniser_stats stats;
+    size_t work;       /* of the call that runs */
     viv_status status; /* of the step that runs */
     struct error *err;
 };
@@ -90,6 +93,17 @@ static void fail(struct recogniser *m, viv_status status, const char *sentence)
 {
     if (m->status == VIV_OK)
         m->status = error_set(m->err, status, "%s", sentence);
+}
+
+static const char too_many_ways[] =
+    "a grammar has too many ways to read this text: make its repetitions or alternatives fewer";
+
+/* A call of recogniser.h begins. */
+static void begin(struct recogniser *m, struct error *err)
+{
+    m->status = VIV_OK;
+    m->err = err;
+    m->work = 0;
 }
 
 static uint64_t mix(uint64_t h, uint64_t v)
@@ -136,6 +150,15 @@ static uint32_t alike_count(const struct recogniser *m, const struct counter *c,
     return (uint64_t)count + far < c->min ? 0 : count;
 }
 
+/* Bytes from the return of a frame to the end of the text, at least. */
+static uint64_t frame_distance(const struct recogniser *m, uint32_t parent, uint32_t what, uint32_t count)
+{
+    const uint64_t own =
+        what & COUNTER_BIT ? loop_distance(m->p, what & ~(uint32_t)COUNTER_BIT, count) : m->p->distance[what];
+    const uint64_t sum = own + m->frames[parent].distance;
+    return sum < FAR ? sum : FAR;
+}
+
 static uint32_t frame(struct recogniser *m, uint32_t parent, uint32_t what, uint32_t count)
 {
     if (2 * m->n_frames >= m->frame_table_size && !grow_frame_table(m)) {
@@ -153,8 +176,11 @@ static uint32_t frame(struct recogniser *m, uint32_t parent, uint32_t what, uint
         return 0;
     }
     const uint32_t made = (uint32_t)m->n_frames++;
-    m->frames[made] =
-        (struct frame){.parent = parent, .what = what, .count = count, .depth = m->frames[parent].depth + 1};
+    m->frames[made] = (struct frame){.parent = parent,
+                                     .what = what,
+                                     .count = count,
+                                     .depth = m->frames[parent].depth + 1,
+                                     .distance = frame_distance(m, parent, what, count)};
     m->frame_table[at] = made;
     const uint32_t alike_parent = m->frames[parent].alike;
     const uint32_t alike =
@@ -209,6 +235,10 @@ static void follow(struct recogniser *m, uint32_t at, uint32_t stack)
     const uint64_t thread = (uint64_t)at << 32 | stack;
     if (m->status != VIV_OK || m->frames[stack].depth > MAX_STACK)
         return;
+    if (++m->work > MAX_WORK) {
+        fail(m, VIV_ELIMIT, too_many_ways);
+        return;
+    }
     if (2 * m->n_seen >= m->seen_size && !grow_seen(m)) {
         fail(m, VIV_ENOMEM, "out of memory");
         return;
@@ -230,8 +260,7 @@ static void follow(struct recogniser *m, uint32_t at, uint32_t stack)
 static void find_thread(struct recogniser *m, uint64_t thread)
 {
     if (m->n_found == MAX_THREADS)
-        fail(m, VIV_ELIMIT,
-             "a grammar has too many ways to read this text: make its repetitions or alternatives fewer");
+        fail(m, VIV_ELIMIT, too_many_ways);
     else
         m->found[m->n_found++] = thread;
 }
@@ -584,8 +613,7 @@ const struct token_trie *recogniser_trie(const struct recogniser *m)
 
 viv_status recogniser_start(struct recogniser *m, recogniser_state *out, struct error *err)
 {
-    m->status = VIV_OK;
-    m->err = err;
+    begin(m, err);
     if (is_full(m))
         collect(m);
     begin_closure(m);
@@ -622,9 +650,8 @@ viv_status recogniser_take_bytes(struct recogniser *m, recogniser_state *s, cons
                                  struct error *err)
 {
     uint32_t at = *s;
-    m->status = VIV_OK;
-    m->err = err;
-    for (size_t i = 0; i < n; i++) {
+    begin(m, err);
+    for (size_t i = 0; i < n; i++, m->work = 0) {
         at = next_config(m, at, (uint8_t)bytes[i]);
         if (m->status != VIV_OK)
             return m->status;
@@ -795,8 +822,7 @@ static uint32_t take_slot(struct recogniser *m)
 viv_status recogniser_mask(struct recogniser *m, recogniser_state s, const uint64_t **mask, bool *any,
                            struct error *err)
 {
-    m->status = VIV_OK;
-    m->err = err;
+    begin(m, err);
     m->stats.masks++;
     if (is_full(m))
         collect(m);
@@ -834,13 +860,7 @@ void recogniser_stats(const struct recogniser *m, struct recogniser_stats *out)
 /* Bytes from a thread to the end of the text, at least. */
 static uint64_t thread_distance(const struct recogniser *m, uint64_t thread)
 {
-    uint64_t sum = thread == END_THREAD ? 0 : m->p->distance[thread >> 32];
-    for (uint32_t f = (uint32_t)thread; f && sum < FAR; f = m->frames[f].parent) {
-        const struct frame *frame = &m->frames[f];
-        sum += frame->what & COUNTER_BIT ? loop_distance(m->p, frame->what & ~(uint32_t)COUNTER_BIT, frame->count)
-                                         : m->p->distance[frame->what];
-    }
-    return sum;
+    return thread == END_THREAD ? 0 : m->p->distance[thread >> 32] + m->frames[(uint32_t)thread].distance;
 }
 
 static uint64_t config_distance(const struct recogniser *m, uint32_t config)
@@ -857,8 +877,7 @@ static uint64_t config_distance(const struct recogniser *m, uint32_t config)
 viv_status recogniser_finish(struct recogniser *m, recogniser_state s, size_t n, struct buf *out, struct error *err)
 {
     uint32_t at = recogniser_copy(m, s);
-    m->status = VIV_OK;
-    m->err = err;
+    begin(m, err);
     for (size_t i = 0; i < n && !m->configs[at].ends && m->status == VIV_OK; i++) {
         uint32_t best = DEAD;
         uint64_t nearest = UINT64_MAX;

@@ -63,28 +63,41 @@ const struct tree *tree_any_text(struct rules *r)
 
 /* --- sets of characters --------------------------------------------------------------------------------------- */
 
-static bool in_category(uint32_t c, const char *name, size_t n)
+/* One pass over all characters, once for all the classes of a grammar. */
+static bool make_categories(struct rules *r)
 {
-    const char *category = utf8proc_category_string((utf8proc_int32_t)c);
-    return category[0] == name[0] && (n == 1 || category[1] == name[1]);
+    struct charset *sets = r->categories = calloc(UTF8PROC_CATEGORY_CO + 1, sizeof *sets);
+    if (!sets)
+        return false;
+    for (uint32_t c = 0; c <= MAX_CODE_POINT; c++) {
+        struct charset *s = &sets[utf8proc_category((utf8proc_int32_t)c)];
+        if (s->n && s->v[s->n - 1].hi + 1 == c)
+            s->v[s->n - 1].hi = c;
+        else
+            charset_add(s, c, c);
+    }
+    return true;
 }
 
-static void add_category(struct charset *s, const char *name, size_t n)
+/* The characters of a general category, "Lu", or of all that begin with a letter, "L". */
+static void add_category(struct rules *r, struct charset *s, const char *name, size_t n)
 {
-    uint32_t from = 0;
-    bool open = false;
-    for (uint32_t c = 0; c <= MAX_CODE_POINT + 1; c++) {
-        const bool in = c <= MAX_CODE_POINT && in_category(c, name, n);
-        if (in && !open)
-            from = c;
-        if (!in && open)
-            charset_add(s, from, c - 1);
-        open = in;
+    static const char names[][3] = {"Cn", "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd",
+                                    "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm",
+                                    "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co"};
+    if (!r->categories && !make_categories(r)) {
+        s->failed = true;
+        return;
     }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (memcmp(names[i], name, n) == 0) {
+            charset_add_all(s, &r->categories[i]);
+            s->failed = s->failed || r->categories[i].failed;
+        }
 }
 
 /* \d, \w, \s; wide: with all that some engine takes for one, so that the complement is safe with each. */
-static void add_shorthand(struct charset *s, char letter, bool wide)
+static void add_shorthand(struct rules *r, struct charset *s, char letter, bool wide)
 {
     static const char *const words[] = {"L", "N", "M", "Pc"}, *const digits[] = {"N"}, *const spaces[] = {"Z"};
     charset_add(s, '0', letter == 's' ? '0' - 1 : '9');
@@ -100,11 +113,11 @@ static void add_shorthand(struct charset *s, char letter, bool wide)
     if (!wide)
         return;
     for (size_t i = 0; letter == 'w' && i < sizeof words / sizeof *words; i++)
-        add_category(s, words[i], strlen(words[i]));
+        add_category(r, s, words[i], strlen(words[i]));
     if (letter == 'd')
-        add_category(s, digits[0], 1);
+        add_category(r, s, digits[0], 1);
     if (letter == 's') {
-        add_category(s, spaces[0], 1);
+        add_category(r, s, spaces[0], 1);
         charset_add(s, '\t', '\r');
         charset_add(s, 0x1C, 0x1F);
         charset_add(s, 0x85, 0x85);
@@ -116,7 +129,7 @@ static void add_shorthand(struct charset *s, char letter, bool wide)
 static void add_negated(struct parser *p, struct charset *s, char letter)
 {
     struct charset not = {0};
-    add_shorthand(&not, (char)(letter + 32), p->use == REGEX_SEARCH);
+    add_shorthand(p->r, &not, (char)(letter + 32), p->use == REGEX_SEARCH);
     charset_normalize(&not );
     charset_complement(&not );
     charset_add_all(s, &not );
@@ -146,11 +159,12 @@ static bool add_property(struct parser *p, struct charset *s, bool negated)
         return fail(p, begin,
                     "expected a general category such as \\p{L}, \\p{Lu} or \\p{N}; scripts are not known") != NULL;
     struct charset set = {0};
-    add_category(&set, name, n);
+    add_category(p->r, &set, name, n);
     charset_normalize(&set);
     if (negated)
         charset_complement(&set);
     charset_add_all(s, &set);
+    s->failed = s->failed || set.failed;
     charset_release(&set);
     return true;
 }
@@ -167,14 +181,14 @@ static bool read_escape(struct parser *p, struct charset *set, uint32_t *c, bool
     case 'd':
     case 'w':
     case 's':
-        add_shorthand(set, letter, negated && p->use == REGEX_SEARCH);
+        add_shorthand(p->r, set, letter, negated && p->use == REGEX_SEARCH);
         return true;
     case 'D':
     case 'W':
     case 'S':
         if (negated && p->use == REGEX_SEARCH) { /* the complement of a complement: the narrow set's */
             struct charset narrow = {0};
-            add_shorthand(&narrow, (char)(letter + 32), false);
+            add_shorthand(p->r, &narrow, (char)(letter + 32), false);
             charset_normalize(&narrow);
             charset_complement(&narrow);
             charset_add_all(set, &narrow);

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { NONE = UINT32_MAX };
+
 static uint64_t add(uint64_t a, uint64_t b)
 {
     return a >= FAR || b >= FAR ? FAR : a + b < FAR ? a + b : FAR - 1;
@@ -58,20 +60,91 @@ uint64_t loop_distance(const struct program *p, uint32_t counter, uint32_t count
     return body <= after ? 0 : least((body - after) * (c->min - count), FAR - 1);
 }
 
+/* The k-th instruction whose distance that of i depends on; NONE: there are no more. */
+static uint32_t needs(const struct program *p, const struct instruction *i, uint32_t k)
+{
+    uint32_t v[2] = {NONE, NONE};
+    switch ((enum opcode)i->op) {
+    case OP_BYTES:
+        return k < i->b ? p->edges[i->a + k].to : NONE;
+    case OP_SPLIT:
+        v[0] = i->a;
+        v[1] = i->b;
+        break;
+    case OP_CALL:
+        v[0] = p->entries[i->a];
+        v[1] = i->b;
+        break;
+    case OP_JUMP:
+        v[0] = p->entries[i->a];
+        break;
+    case OP_PUSH:
+        v[0] = i->b;
+        v[1] = p->code[i->b].op == OP_LOOP ? p->code[i->b].b : NONE;
+        break;
+    case OP_LOOP:
+        v[0] = i->c;
+        break;
+    case OP_TICK:
+    case OP_POP:
+        v[0] = i->b;
+        break;
+    case OP_FAIL:
+    case OP_RETURN:
+        break;
+    }
+    return k < 2 ? v[k] : NONE;
+}
+
+/* An instruction is measured again when one that it needs has come nearer. users[first[i]] to users[first[i + 1]]:
+ * those that need instruction i. A queue: rules that refer to each other in a chain are measured in its order. */
+static void measure(struct program *p, const size_t *first, const uint32_t *users, uint32_t *queue, uint8_t *waits)
+{
+    const size_t n = p->n_code;
+    size_t n_queue = n, head = 0;
+    for (size_t i = 0; i < n; i++) {
+        p->distance[i] = FAR;
+        queue[i] = (uint32_t)i;
+        waits[i] = 1;
+    }
+    for (; n_queue; n_queue--) {
+        const uint32_t at = queue[head];
+        head = head + 1 < n ? head + 1 : 0;
+        waits[at] = 0;
+        const uint64_t d = distance_of(p, &p->code[at]);
+        if (d >= p->distance[at])
+            continue;
+        p->distance[at] = d;
+        for (size_t k = first[at]; k < first[at + 1]; k++)
+            if (!waits[users[k]]) {
+                waits[users[k]] = 1;
+                queue[(head + n_queue++ - 1) % n] = users[k];
+            }
+    }
+}
+
 bool program_measure(struct program *p)
 {
-    p->distance = malloc((p->n_code + 1) * sizeof *p->distance);
-    if (!p->distance)
-        return false;
-    for (size_t i = 0; i < p->n_code; i++)
-        p->distance[i] = FAR;
-    for (bool changed = true; changed;) { /* code was made from its end: few rounds */
-        changed = false;
-        for (size_t i = 0; i < p->n_code; i++) {
-            const uint64_t d = distance_of(p, &p->code[i]);
-            changed = changed || d < p->distance[i];
-            p->distance[i] = least(d, p->distance[i]);
-        }
-    }
-    return true;
+    const size_t n = p->n_code;
+    size_t *first = calloc(n + 2, sizeof *first), n_users = 0;
+    uint32_t *queue = malloc((n + 1) * sizeof *queue), *users = NULL;
+    uint8_t *waits = malloc(n + 1);
+    p->distance = calloc(n + 1, sizeof *p->distance);
+    for (size_t i = 0; first && i < n; i++)
+        for (uint32_t k = 0, to; (to = needs(p, &p->code[i], k)) != NONE; k++, n_users++)
+            first[to + 2]++;
+    users = malloc((n_users + 1) * sizeof *users);
+    const bool ok = first && queue && users && waits && p->distance;
+    for (size_t i = 2; ok && i < n + 2; i++)
+        first[i] += first[i - 1];
+    for (size_t i = 0; ok && i < n; i++)
+        for (uint32_t k = 0, to; (to = needs(p, &p->code[i], k)) != NONE; k++)
+            users[first[to + 1]++] = (uint32_t)i;
+    if (ok)
+        measure(p, first, users, queue, waits);
+    free(first);
+    free(queue);
+    free(users);
+    free(waits);
+    return ok;
 }

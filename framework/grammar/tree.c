@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 void rules_release(struct rules *r)
 {
@@ -19,6 +20,9 @@ void rules_release(struct rules *r)
     free(r->automata);
     free(r->v);
     arena_release(&r->arena);
+    for (int i = 0; r->categories && i <= UTF8PROC_CATEGORY_CO; i++)
+        charset_release(&r->categories[i]);
+    free(r->categories);
     *r = (struct rules){0};
 }
 

@@ -49,7 +49,8 @@ struct rules {
     size_t n_sets, sets_capacity;
     struct automaton **automata;
     size_t n_automata, automata_capacity;
-    bool failed; /* memory is out */
+    struct charset *categories; /* of Unicode, [UTF8PROC_CATEGORY_CO + 1]; NULL until one is asked for */
+    bool failed;                /* memory is out */
 };
 void rules_release(struct rules *r);
 

@@ -1,4 +1,5 @@
-/* pool.c - y[r] = one vector for the sequence of row r: its first row, the mean, its last row, or the mean of its grid
+/* pool.c - y[r] = one vector for the sequence of row r: its first row, the mean, its last row, or the mean
+ * of its grid
  *
  *   x, y:  [n_rows, dim]      all rows of a sequence get the same, so that any of them can be the output row */
 #include "layers/description.h"
@@ -52,7 +53,9 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     for (uint64_t s = first; s < end; s++) {
         const viv_span *span = e->spans[s];
         const bool mean = l->by == BY_MEAN || l->by == BY_GRID;
-        const uint64_t begin = l->by == BY_GRID ? span->grid->before : l->by == BY_LAST ? span->n_rows - 1 : 0,
+        const uint64_t begin = l->by == BY_GRID   ? span->grid->before
+                               : l->by == BY_LAST ? span->n_rows - 1
+                                                  : 0,
                        last = mean ? span->n_rows - (l->by == BY_GRID ? span->grid->after : 0) : begin + 1;
         const float *x = e->in[0] + span->first_row * l->dim;
         memcpy(y, x + begin * l->dim, l->dim * sizeof *y);

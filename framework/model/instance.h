@@ -55,8 +55,8 @@ struct grammars;
 struct viv_model {
     struct model_options options;
     struct spec_world world; /* of its spec */
-    struct door *door; /* of the engine it was opened by; or NULL */
-    viv_model *draft;  /* its own: closed with it; or NULL */
+    struct door *door;       /* of the engine it was opened by; or NULL */
+    viv_model *draft;        /* its own: closed with it; or NULL */
     bool drafts_ngrams;
     struct spec *spec;
     struct checkpoint checkpoint;

@@ -71,8 +71,8 @@ struct model_options {
      * without; borrowed until model_open returns. */
     const char *const *adapters;
     uint32_t n_adapters;
-    /* The second file of a GGUF pair (formats/mmproj.h), for a model that is named by the path of the first; "none";
-     * NULL: one that lies beside the first, if it fits. Borrowed as long as the model lives. */
+    /* The second file of a GGUF pair (formats/mmproj.h), for a model that is named by the path of the first;
+     * "none"; NULL: one that lies beside the first, if it fits. Borrowed as long as the model lives. */
     const char *mmproj;
     /* A chat template in place of the model's own (a path, which may be that of a pipe), or which of its own; or
      * NULL. */

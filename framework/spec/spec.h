@@ -55,7 +55,7 @@ struct spec_world {
     const char *const *directories; /* where named specs are searched, NULL-terminated: each has families/, zoo/,
                                        embedded/, or specs of its own */
     const struct spec_settings *defaults; /* the initial settings of every spec; or NULL */
-    const char *mmproj; /* the second file of a GGUF pair; "none"; NULL: one that lies beside the first, if it fits */
+    const char *mmproj; /* the second file of a GGUF pair; "none"; NULL: one that lies beside the first, if any */
 };
 
 /* Opens MODEL as the user writes it: a spec's name ("llama-3.2-1b"), a spec's path, a checkpoint directory, a .gguf

@@ -60,8 +60,8 @@ viv_status tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_
 uint32_t tokenizer_vocab_size(const struct tokenizer *t); /* highest id + 1 */
 /* The piece of an id, as in the vocabulary, terminated; NULL if there is none. */
 const char *tokenizer_piece(const struct tokenizer *t, int32_t id);
-/* Appends the bytes that a token has inside a text, which need not be whole characters. False: it has none (it is special,
- * unused, padding, or no token), or memory is out. */
+/* Appends the bytes that a token has inside a text, which need not be whole characters. False: it has none (it is
+ * special, unused, padding, or no token), or memory is out. */
 bool tokenizer_token_bytes(const struct tokenizer *t, int32_t id, struct buf *out);
 bool tokenizer_id(const struct tokenizer *t, const char *piece, int32_t *id);
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id);

@@ -78,8 +78,8 @@ static void print_view(const viv_view *w)
 static void print_look(const char *file, const viv_look *look)
 {
     cli_print_safe(stdout, file, strlen(file));
-    printf(": %" PRIu32 " x %" PRIu32 " pixels, %" PRIu64 " row%s\n", look->width, look->height,
-           look->n_rows, look->n_rows == 1 ? "" : "s");
+    printf(": %" PRIu32 " x %" PRIu32 " pixels, %" PRIu64 " row%s\n", look->width, look->height, look->n_rows,
+           look->n_rows == 1 ? "" : "s");
     for (uint32_t i = 0; i < look->n_views; i++)
         print_view(look->views[i]);
 }
