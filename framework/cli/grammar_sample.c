@@ -26,13 +26,13 @@ static uint64_t next_random(uint64_t *seed)
     return x ^ x >> 31;
 }
 
-/* The token of the highest of random logits: any of the mask, each as likely. */
+/* The token of the highest of random logits: any of the mask, each as likely; -1: none. */
 static int32_t any_token(const struct token_trie *t, const uint64_t *mask, uint64_t *seed)
 {
     uint64_t n = 0;
     for (uint32_t w = 0; w < t->n_words; w++)
         n += (uint64_t)__builtin_popcountll(mask[w]);
-    uint64_t k = next_random(seed) % n;
+    uint64_t k = n ? next_random(seed) % n : 0;
     for (uint32_t w = 0; w < t->n_words; w++) {
         const uint64_t here = (uint64_t)__builtin_popcountll(mask[w]);
         if (k >= here) {

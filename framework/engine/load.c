@@ -92,7 +92,7 @@ viv_status model_open(const struct model_options *options, const char *name, viv
         status = open_parts(m, name, err);
     if (status != VIV_OK) {
         model_close(m);
-        return status;
+        return status; /* NOLINT(clang-analyzer-unix.Malloc): what a plugin spoilt is not released */
     }
     m->context = options->context                      ? options->context
                  : spec_settings(m->spec)->context > 0 ? (uint64_t)spec_settings(m->spec)->context
