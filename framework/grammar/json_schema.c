@@ -162,10 +162,11 @@ static uint32_t rule_of(struct schema_reader *s, const struct conjunction *c)
     free(sorted.v);
     if (!key.failed && !strmap_get(&s->known, buf_text(&key), key.size, &rule)) {
         const char *kept = arena_strndup(&s->r->arena, buf_text(&key), key.size);
-        struct conjunction copy = {.v = malloc(c->n * sizeof *copy.v), .n = c->n, .capacity = c->n};
-        rule = rules_add(s->r, c->v[0].path, strlen(c->v[0].path));
+        struct conjunction copy = {.v = malloc((c->n + 1) * sizeof *copy.v), .n = c->n, .capacity = c->n + 1};
+        const struct item anything = {.path = ""}, *first = c->n ? c->v : &anything;
+        rule = rules_add(s->r, first->path, strlen(first->path));
         if (rule == UINT32_MAX && s->r->n >= MAX_RULES)
-            schema_fail(s, VIV_ELIMIT, &c->v[0], NULL, "anyOf, oneOf and allOf combine to more than %d cases",
+            schema_fail(s, VIV_ELIMIT, first, NULL, "anyOf, oneOf and allOf combine to more than %d cases",
                         MAX_RULES);
         if (rule == UINT32_MAX || !kept || !copy.v || strmap_add(&s->known, kept, key.size, rule) == STRMAP_NOMEM ||
             !VEC_RESERVE(s->jobs, s->n_jobs, s->jobs_capacity)) {
@@ -174,7 +175,8 @@ static uint32_t rule_of(struct schema_reader *s, const struct conjunction *c)
             buf_release(&key);
             return UINT32_MAX;
         }
-        memcpy(copy.v, c->v, c->n * sizeof *copy.v);
+        if (c->n)
+            memcpy(copy.v, c->v, c->n * sizeof *copy.v);
         s->jobs[s->n_jobs++] = (struct job){copy, rule};
     }
     if (key.failed)

@@ -356,9 +356,12 @@ const struct tree *object_of(struct schema_reader *s, const struct conjunction *
     read_object(s, c, &o);
     if (s->status == VIV_OK)
         optional = calloc(json_object_size(o.listed) + 1, sizeof *optional);
-    nomem_unless(s, optional != NULL);
-    if (s->status == VIV_OK)
-        count_others(s, &o, &min, &max);
+    if (!optional) {
+        nomem_unless(s, s->status != VIV_OK);
+        release_object(&o);
+        return NULL;
+    }
+    count_others(s, &o, &min, &max);
     const bool never = o.max < json_object_size(o.required);
     json_object_foreach(s->status == VIV_OK ? o.listed : NULL, key, value)
     {

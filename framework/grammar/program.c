@@ -40,7 +40,7 @@ static uint32_t add(struct compiler *c, struct instruction i)
         c->status = error_nomem(c->err);
         return FAIL;
     }
-    p->code[p->n_code] = i;
+    p->code[p->n_code] = i; /* NOLINT(clang-analyzer-core.NullDereference): there is room, so there is code */
     return (uint32_t)p->n_code++;
 }
 

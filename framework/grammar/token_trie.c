@@ -68,6 +68,7 @@ static bool build(struct trie *t, const struct entry *v, size_t n, bool rest)
             t->nodes[t->n_nodes++] =
                 (struct trie_node){.end = none, .depth = (uint16_t)(k + 1), .byte = e->bytes[k]};
         }
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): no entry is empty */
         struct trie_node *node = &t->nodes[open[e->n - 1]];
         if (!VEC_RESERVE(t->tokens, t->n_tokens, tokens_capacity))
             return false;
