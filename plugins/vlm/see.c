@@ -298,6 +298,7 @@ static void add_to_identity(uint64_t hash[2], const void *data, uint64_t size)
 {
     const unsigned char *p = data;
     for (uint64_t i = 0; i < size; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): each byte of a number is set */
         hash[0] = (hash[0] ^ p[i]) * 0x100000001B3u;
         hash[1] = (hash[1] ^ p[i]) * 0xD6E8FEB86659FD93u;
         hash[1] ^= hash[1] >> 29;
