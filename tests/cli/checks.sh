@@ -8,7 +8,7 @@ XDG_CONFIG_HOME=$work/config
 XDG_STATE_HOME=$work/state
 export XDG_CACHE_HOME XDG_CONFIG_HOME XDG_STATE_HOME
 passed=0 failed=0
-seconds=20 limits=:
+seconds=120 limits=:
 
 # check NAME COMMAND...: the command succeeds
 check() {

@@ -5,7 +5,7 @@ set -u
 
 # a sanitizer's own memory and time are not held against the program
 if ! nm "$viv" | grep -q __asan_; then
-    seconds=2 limits='ulimit -d 262144'
+    seconds=20 limits='ulimit -d 262144'
 fi
 
 # --- models without weights: looked at, and a sentence where weights are needed ----------------------------------

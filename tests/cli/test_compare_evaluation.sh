@@ -6,7 +6,6 @@ set -u
 
 golden=$source/tests/golden
 model=$golden/quality near=$golden/quality-near text=$golden/quality/text.txt
-seconds=60
 
 compare() { # WORDS ARGUMENT...: prints these words
     words=$1

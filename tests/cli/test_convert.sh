@@ -5,7 +5,6 @@ set -u
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 
 golden=$source/tests/golden
-seconds=60
 quantize() { "$viv" quantize "$@" --force; }
 # same NAME TYPE: the result computes what the checkpoint does, layer by layer, within 1e-4 of the largest number
 same() { quantize "$golden/$1" --type "$2" -o "$work/c.gguf" && "$viv" diff "$golden/$1" "$work/c.gguf" --tolerance 1e-4; }

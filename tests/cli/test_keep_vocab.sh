@@ -4,7 +4,6 @@ set -u
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 
 quality=$source/tests/golden/quality
-seconds=60
 text='The sea was calm and the ship went on'
 printf '%s\n' "$text" >"$work/phrases"
 quantize() { ends 0 "$viv" quantize "$@" --force; }

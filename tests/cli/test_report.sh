@@ -3,7 +3,6 @@
 # test_report_browser.sh opens it.
 set -u
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
-seconds=120
 
 cd "$work" || exit 1
 machine=80GB/s,2TFLOP/s,16GiB

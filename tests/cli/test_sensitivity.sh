@@ -3,7 +3,6 @@
 set -u
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 
-seconds=120
 golden=$source/tests/golden
 "$viv" run shakespeare ROMEO: -n 60 --temp 0 -q >"$work/text" 2>"$work/err"
 "$viv" run "$golden/chat" you -n 30 --temp 0 -q >"$work/other" 2>"$work/err"
