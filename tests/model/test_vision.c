@@ -387,7 +387,8 @@ static void check_kept(const char *name, const char *directory)
     }
     ck_assert_uint_eq(answers[0].numbers.size, answers[2].numbers.size);
     ck_assert_mem_eq(answers[0].numbers.data, answers[2].numbers.data, answers[0].numbers.size);
-    ck_assert_mem_ne(answers[0].numbers.data, answers[1].numbers.data, answers[0].numbers.size);
+    if (answers[0].numbers.size == answers[1].numbers.size) /* of another size, a picture may have other rows */
+        ck_assert_mem_ne(answers[0].numbers.data, answers[1].numbers.data, answers[0].numbers.size);
     for (int i = 0; i < 3; i++)
         answer_release(&answers[i]);
     model_close(m);
