@@ -30,8 +30,7 @@ struct see_options {
 #define OPT(field) offsetof(struct see_options, field)
 static const struct option table[] = {
     IMAGE_OPTION(OPT(images), NULL),
-    {"output", 'o', OPTION_STRING, OPT(output), "FILE",
-     .help = "draw into FILE, a PNG: tiles apart, with lines between patches"},
+    OUTPUT_OPTION(OPT(output), "a PNG: tiles apart, with lines between patches"),
     {"pixels", 0, OPTION_STRING, OPT(pixels), "FILE",
      .help = "write the numbers that the model computes with: .npy, float32 [n_tiles, 3, height, width]"},
     {"view", 0, OPTION_INT, OPT(view), "N",
