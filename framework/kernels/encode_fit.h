@@ -27,9 +27,14 @@
 #else
 #define FIT_UNROLL _Pragma("GCC unroll 4")
 #endif
+/* A fit is compiled anew for the codes of each type, except where a small program is asked for (-Os). */
+#ifdef __OPTIMIZE_SIZE__
+#define FIT_INLINE static
+#else
 #define FIT_INLINE static inline __attribute__((always_inline))
+#endif
 
-/* All functions of vectors are inlined: it does not matter how they would be passed. */
+/* All functions of vectors are this file's own: it does not matter how they are passed. */
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 typedef float floats4 __attribute__((vector_size(16)));

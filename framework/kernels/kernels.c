@@ -16,6 +16,8 @@
 #endif
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"
+#endif
+#ifdef HAVE_KERNELS_NEON_I8MM
 #include "registry/kernels_neon_i8mm.inc"
 #endif
 #ifdef HAVE_OPENBLAS
@@ -34,6 +36,8 @@ static const struct kernel *const entries[] = {
 #endif
 #ifdef HAVE_KERNELS_NEON
 #include "registry/kernels_neon.inc"
+#endif
+#ifdef HAVE_KERNELS_NEON_I8MM
 #include "registry/kernels_neon_i8mm.inc"
 #endif
 #ifdef HAVE_OPENBLAS
