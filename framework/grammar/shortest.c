@@ -2,7 +2,7 @@
  *
  * distance[i]: least number of bytes from instruction i to the RETURN of its rule, with all counters at their
  * least. A loop that still has to run n times adds n times its body. */
-#include "grammar/program.h"
+#include "grammar/configs.h"
 
 #include <stdlib.h>
 
@@ -147,4 +147,52 @@ bool program_measure(struct program *p)
     free(users);
     free(waits);
     return ok;
+}
+
+/* --- of a text that is under way ---------------------------------------------------------------------------- */
+
+/* Bytes from a thread to the end of the text, at least. */
+static uint64_t thread_distance(const struct recogniser *m, uint64_t thread)
+{
+    return thread == END_THREAD ? 0 : m->p->distance[thread >> 32] + m->frames[(uint32_t)thread].distance;
+}
+
+static uint64_t config_distance(const struct recogniser *m, uint32_t config)
+{
+    const struct config *c = &m->configs[config];
+    uint64_t nearest = FAR;
+    for (uint32_t k = 0; k < c->n; k++) {
+        const uint64_t d = thread_distance(m, m->threads[c->first + k]);
+        nearest = d < nearest ? d : nearest;
+    }
+    return nearest;
+}
+
+viv_status recogniser_finish(struct recogniser *m, recogniser_state s, size_t n, struct buf *out, struct error *err)
+{
+    uint32_t at = recogniser_copy(m, s);
+    configs_begin(m, err);
+    for (size_t i = 0; i < n && !m->configs[at].ends && m->status == VIV_OK; i++) {
+        uint32_t best = DEAD;
+        uint64_t nearest = UINT64_MAX;
+        uint8_t byte = 0;
+        for (uint32_t class = 0; class < m->p->n_classes && m->status == VIV_OK; class ++) {
+            const uint32_t to = next_config(m, at, m->p->samples[class]);
+            const uint64_t far = to == DEAD || m->status != VIV_OK ? UINT64_MAX : config_distance(m, to);
+            if (far >= nearest)
+                continue;
+            nearest = far;
+            byte = m->p->samples[class];
+            recogniser_drop(m, best);
+            best = recogniser_copy(m, to);
+        }
+        if (best == DEAD)
+            break;
+        recogniser_drop(m, at);
+        at = best;
+        if (!buf_putc(out, (char)byte))
+            m->status = error_nomem(err);
+    }
+    recogniser_drop(m, at);
+    return m->status;
 }

@@ -13,7 +13,7 @@
 struct entry {
     const unsigned char *bytes;
     uint32_t n, id;
-    uint32_t plain; /* characters, if all are plain text and not too many; else 0 */
+    uint8_t plain; /* characters, if all are plain text and no more than MAX_PLAIN; else 0 */
 };
 
 static int by_bytes(const void *a, const void *b)
@@ -27,16 +27,16 @@ static int by_bytes(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-static uint32_t plain_characters(const char *s, size_t n)
+/* plain[k]: characters of the bytes from k on, if all are plain text; else NOT_PLAIN. [n + 1] */
+static void count_plain(const unsigned char *s, uint32_t n, uint8_t *plain)
 {
-    uint32_t count = 0;
-    for (size_t at = 0, step; at < n; at += step, count++) {
-        uint32_t c;
-        step = utf8_decode(s + at, n - at, &c);
-        if (step == 0 || count == MAX_PLAIN || !charset_has(charset_plain(), c))
-            return 0;
+    plain[n] = 0;
+    for (uint32_t k = n; k-- > 0;) {
+        uint32_t c = s[k];
+        const size_t step = c < 0x80 ? 1 : utf8_decode((const char *)s + k, n - k, &c);
+        const uint8_t after = step ? plain[k + step] : NOT_PLAIN;
+        plain[k] = after < NOT_PLAIN - 1 && charset_has(charset_plain(), c) ? (uint8_t)(after + 1) : NOT_PLAIN;
     }
-    return count;
 }
 
 static uint32_t shared(const struct entry *a, const struct entry *b)
@@ -51,8 +51,8 @@ static uint32_t shared(const struct entry *a, const struct entry *b)
 static bool build(struct trie *t, const struct entry *v, size_t n, bool rest)
 {
     size_t nodes_capacity = 0, tokens_capacity = 0;
-    static const uint32_t none = UINT32_MAX;
     uint32_t open[MAX_TOKEN_BYTES]; /* the node of each byte */
+    uint8_t plain[MAX_TOKEN_BYTES + 1];
     const struct entry *last = NULL;
     for (size_t i = 0; i < n; i++) {
         const struct entry *e = &v[i];
@@ -65,21 +65,23 @@ static bool build(struct trie *t, const struct entry *v, size_t n, bool rest)
             if (!VEC_RESERVE(t->nodes, t->n_nodes, nodes_capacity))
                 return false;
             open[k] = (uint32_t)t->n_nodes;
-            t->nodes[t->n_nodes++] =
-                (struct trie_node){.end = none, .depth = (uint16_t)(k + 1), .byte = e->bytes[k]};
+            t->nodes[t->n_nodes++] = (struct trie_node){
+                .tokens = (uint32_t)t->n_tokens, .depth = (uint16_t)(k + 1), .byte = e->bytes[k]};
         }
-        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): no entry is empty */
-        struct trie_node *node = &t->nodes[open[e->n - 1]];
+        count_plain(e->bytes, e->n, plain);
+        for (uint32_t k = 0; k < e->n; k++)
+            if (t->nodes[open[k]].below < plain[k + 1])
+                t->nodes[open[k]].below = plain[k + 1];
         if (!VEC_RESERVE(t->tokens, t->n_tokens, tokens_capacity))
             return false;
-        if (node->n_tokens == 0)
-            node->tokens = (uint32_t)t->n_tokens;
-        node->n_tokens += node->n_tokens < UINT16_MAX;
         t->tokens[t->n_tokens++] = e->id;
         last = e;
     }
     for (uint32_t k = last ? last->n : 0; k-- > 0;)
         t->nodes[open[k]].end = (uint32_t)t->n_nodes;
+    if (!VEC_RESERVE(t->nodes, t->n_nodes, nodes_capacity))
+        return false;
+    t->nodes[t->n_nodes] = (struct trie_node){.tokens = (uint32_t)t->n_tokens};
     return true;
 }
 
@@ -143,8 +145,10 @@ static viv_status sort_tokens(struct token_trie *t, struct error *err)
         const uint32_t size = t->first[id + 1] - t->first[id];
         if (size == 0)
             continue;
-        const char *s = t->bytes + t->first[id];
-        v[n++] = (struct entry){(const unsigned char *)s, size, id, plain_characters(s, size)};
+        const unsigned char *s = (const unsigned char *)t->bytes + t->first[id];
+        uint8_t plain[MAX_TOKEN_BYTES + 1];
+        count_plain(s, size, plain);
+        v[n++] = (struct entry){s, size, id, plain[0] <= MAX_PLAIN ? plain[0] : 0};
         t->longest = size > t->longest ? size : t->longest;
     }
     qsort(v, n, sizeof *v, by_bytes);

@@ -16,17 +16,19 @@ struct tokenizer;
 
 enum {
     MAX_TOKEN_BYTES = 1024, /* longer tokens are left out */
-    MAX_PLAIN = 32          /* characters of plain tokens, as slices have them */
+    MAX_PLAIN = 32,         /* characters of plain tokens, as slices have them */
+    NOT_PLAIN = 255         /* not all of it is plain text, or it is too long */
 };
 
 struct trie_node {
     uint32_t end;    /* the node after its subtree */
-    uint32_t tokens; /* the first of its tokens, in `tokens` */
-    uint16_t n_tokens, depth;
+    uint32_t tokens; /* the first of its tokens, in `tokens`; its subtree's follow, to those of the next node */
+    uint16_t depth;
     uint8_t byte;
+    uint8_t below; /* characters of the longest token of its subtree, after it; NOT_PLAIN */
 };
 struct trie {
-    struct trie_node *nodes;
+    struct trie_node *nodes; /* and one more behind them */
     uint32_t *tokens;
     size_t n_nodes, n_tokens;
 };
