@@ -14,7 +14,8 @@ struct range {
 struct charset {
     struct range *v; /* malloc'ed */
     size_t n, capacity;
-    bool failed; /* memory is out */
+    bool failed;         /* memory is out */
+    uint32_t categories; /* of Unicode, as bits, whose characters are still to be added (regex.c) */
 };
 
 /* A zeroed struct charset is an empty one. */

@@ -17,6 +17,11 @@ struct compiler {
     size_t code_capacity, edges_capacity, counters_capacity;
     uint32_t *table; /* BYTES instructions by their edges: open addressing; 0: free */
     size_t n_table, table_size;
+    struct strmap wide; /* sets of many ranges, by these: how often each was compiled */
+    struct wide_set {
+        uint32_t uses, rule; /* rule: its own, from USES_OF_RULE on */
+    } * wide_sets;
+    size_t n_wide, wide_capacity, n_shared;
     viv_status status;
     struct error *err;
 };
@@ -248,6 +253,38 @@ static uint32_t branches_end(struct branches *b)
 /* --- expressions ---------------------------------------------------------------------------------------------- */
 
 static uint32_t compile(struct compiler *c, const struct tree *t, uint32_t next);
+
+enum { WIDE = 64, USES_OF_RULE = 8 };
+
+/* A set of many ranges, such as the letters of Unicode, that is used often is a rule of its own. *rule: it. */
+static bool is_shared(struct compiler *c, const struct tree *t, uint32_t next, uint32_t *rule)
+{
+    const struct charset *set = t->set;
+    uint32_t at;
+    if (set->n < WIDE || c->p->code[next].op == OP_RETURN)
+        return false;
+    if (!strmap_get(&c->wide, (const char *)set->v, set->n * sizeof *set->v, &at)) {
+        at = (uint32_t)c->n_wide;
+        if (!VEC_RESERVE(c->wide_sets, c->n_wide, c->wide_capacity) ||
+            strmap_add(&c->wide, (const char *)set->v, set->n * sizeof *set->v, at) == STRMAP_NOMEM) {
+            c->status = error_nomem(c->err);
+            return false;
+        }
+        c->wide_sets[c->n_wide++] = (struct wide_set){0};
+    }
+    struct wide_set *w = &c->wide_sets[at];
+    if (++w->uses == USES_OF_RULE && c->n_shared < MAX_SHARED) {
+        w->rule = rules_add(c->rules, "class", 5);
+        if (w->rule == UINT32_MAX) {
+            c->status = error_nomem(c->err);
+            return false;
+        }
+        c->rules->v[w->rule].body = t;
+        c->n_shared++;
+    }
+    *rule = w->rule;
+    return w->rule != 0;
+}
 
 static uint32_t compile_class(struct compiler *c, const struct charset *set, uint32_t next)
 {
@@ -483,12 +520,15 @@ static uint32_t compile_automaton(struct compiler *c, const struct automaton *a,
 
 static uint32_t compile(struct compiler *c, const struct tree *t, uint32_t next)
 {
+    uint32_t rule;
     if (next == FAIL || c->status != VIV_OK)
         return FAIL;
     switch (t->kind) {
     case TREE_BYTES:
         return compile_bytes(c, t->bytes, t->n, next);
     case TREE_CLASS:
+        if (is_shared(c, t, next, &rule))
+            return add(c, (struct instruction){.op = OP_CALL, .a = rule, .b = next});
         return compile_class(c, t->set, next);
     case TREE_CAT:
         return compile_cat(c, t, 0, next);
@@ -555,6 +595,8 @@ viv_status program_compile(struct rules *rules, struct program **out, struct err
         status = error_nomem(err);
     facts_release(&c.facts);
     free(c.table);
+    free(c.wide_sets);
+    strmap_release(&c.wide);
     if (status != VIV_OK) {
         program_destroy(p);
         return status;

@@ -79,27 +79,55 @@ static bool make_categories(struct rules *r)
     return true;
 }
 
-/* The characters of a general category, "Lu", or of all that begin with a letter, "L". */
-static void add_category(struct rules *r, struct charset *s, const char *name, size_t n)
+/* The general categories of a name, "Lu", or of all that begin with a letter, "L", as bits; 0: none. */
+static uint32_t categories_of(const char *name, size_t n)
 {
     static const char names[][3] = {"Cn", "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd",
                                     "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm",
                                     "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co"};
-    if (!r->categories && !make_categories(r)) {
-        s->failed = true;
-        return;
-    }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (memcmp(names[i], name, n) == 0) {
-            charset_add_all(s, &r->categories[i]);
-            s->failed = s->failed || r->categories[i].failed;
+    uint32_t bits = 0;
+    for (size_t i = 0; n && n <= 2 && i < sizeof names / sizeof *names; i++)
+        if (memcmp(names[i], name, n) == 0)
+            bits |= 1u << i;
+    return bits;
+}
+static const uint32_t ALL_CATEGORIES = (1u << 30) - 1;
+
+/* The characters of these categories: one of the unions that were asked for last. NULL: memory is out. */
+static const struct charset *union_of(struct rules *r, uint32_t bits)
+{
+    if (!r->categories && !make_categories(r))
+        return NULL;
+    for (int i = 0; i < MAX_UNIONS; i++)
+        if (r->unions[i].categories == bits)
+            return &r->unions[i];
+    struct charset *made = &r->unions[r->n_unions++ % MAX_UNIONS];
+    charset_release(made);
+    for (uint32_t i = 0; i < 30; i++)
+        if (bits >> i & 1) {
+            charset_add_all(made, &r->categories[i]);
+            made->failed = made->failed || r->categories[i].failed;
         }
+    charset_normalize(made);
+    made->categories = bits;
+    return made->failed ? NULL : made;
+}
+
+/* A class is read whole; then its categories are added, each once. */
+static void settle(struct rules *r, struct charset *s)
+{
+    const struct charset *all = s->categories ? union_of(r, s->categories) : NULL;
+    if (all)
+        charset_add_all(s, all);
+    else if (s->categories)
+        s->failed = true;
+    s->categories = 0;
+    charset_normalize(s);
 }
 
 /* \d, \w, \s; wide: with all that some engine takes for one, so that the complement is safe with each. */
-static void add_shorthand(struct rules *r, struct charset *s, char letter, bool wide)
+static void add_shorthand(struct charset *s, char letter, bool wide)
 {
-    static const char *const words[] = {"L", "N", "M", "Pc"}, *const digits[] = {"N"}, *const spaces[] = {"Z"};
     charset_add(s, '0', letter == 's' ? '0' - 1 : '9');
     if (letter == 'w') {
         charset_add(s, 'a', 'z');
@@ -112,12 +140,13 @@ static void add_shorthand(struct rules *r, struct charset *s, char letter, bool 
     }
     if (!wide)
         return;
-    for (size_t i = 0; letter == 'w' && i < sizeof words / sizeof *words; i++)
-        add_category(r, s, words[i], strlen(words[i]));
+    if (letter == 'w')
+        s->categories |=
+            categories_of("L", 1) | categories_of("N", 1) | categories_of("M", 1) | categories_of("Pc", 2);
     if (letter == 'd')
-        add_category(r, s, digits[0], 1);
+        s->categories |= categories_of("N", 1);
     if (letter == 's') {
-        add_category(r, s, spaces[0], 1);
+        s->categories |= categories_of("Z", 1);
         charset_add(s, '\t', '\r');
         charset_add(s, 0x1C, 0x1F);
         charset_add(s, 0x85, 0x85);
@@ -129,8 +158,8 @@ static void add_shorthand(struct rules *r, struct charset *s, char letter, bool 
 static void add_negated(struct parser *p, struct charset *s, char letter)
 {
     struct charset not = {0};
-    add_shorthand(p->r, &not, (char)(letter + 32), p->use == REGEX_SEARCH);
-    charset_normalize(&not );
+    add_shorthand(&not, (char)(letter + 32), p->use == REGEX_SEARCH);
+    settle(p->r, &not );
     charset_complement(&not );
     charset_add_all(s, &not );
     s->failed = s->failed || not .failed;
@@ -158,14 +187,8 @@ static bool add_property(struct parser *p, struct charset *s, bool negated)
     if (n < 1 || n > 2 || p->at > p->n || !strchr(letters, name[0]))
         return fail(p, begin,
                     "expected a general category such as \\p{L}, \\p{Lu} or \\p{N}; scripts are not known") != NULL;
-    struct charset set = {0};
-    add_category(p->r, &set, name, n);
-    charset_normalize(&set);
-    if (negated)
-        charset_complement(&set);
-    charset_add_all(s, &set);
-    s->failed = s->failed || set.failed;
-    charset_release(&set);
+    const uint32_t bits = categories_of(name, n);
+    s->categories |= negated ? ALL_CATEGORIES & ~bits : bits;
     return true;
 }
 
@@ -181,14 +204,14 @@ static bool read_escape(struct parser *p, struct charset *set, uint32_t *c, bool
     case 'd':
     case 'w':
     case 's':
-        add_shorthand(p->r, set, letter, negated && p->use == REGEX_SEARCH);
+        add_shorthand(set, letter, negated && p->use == REGEX_SEARCH);
         return true;
     case 'D':
     case 'W':
     case 'S':
         if (negated && p->use == REGEX_SEARCH) { /* the complement of a complement: the narrow set's */
             struct charset narrow = {0};
-            add_shorthand(p->r, &narrow, (char)(letter + 32), false);
+            add_shorthand(&narrow, (char)(letter + 32), false);
             charset_normalize(&narrow);
             charset_complement(&narrow);
             charset_add_all(set, &narrow);
@@ -344,7 +367,7 @@ static const struct tree *read_class(struct parser *p)
     }
     if (p->status == VIV_OK && !eat(p, "]"))
         fail(p, begin, "'[' is not closed by ']'");
-    charset_normalize(&s);
+    settle(p->r, &s);
     if (p->flags & REGEX_FOLD)
         charset_fold(&s);
     if (negated)
@@ -468,6 +491,7 @@ static const struct tree *read_atom(struct parser *p)
     if (eat(p, "\\")) {
         struct charset s = {0};
         const bool is_set = read_escape(p, &s, &c, false, false);
+        settle(p->r, &s);
         if (p->status == VIV_OK && is_set)
             return tree_class(p->r, &s);
         charset_release(&s);

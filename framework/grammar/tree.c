@@ -23,6 +23,8 @@ void rules_release(struct rules *r)
     for (int i = 0; r->categories && i <= UTF8PROC_CATEGORY_CO; i++)
         charset_release(&r->categories[i]);
     free(r->categories);
+    for (int i = 0; i < MAX_UNIONS; i++)
+        charset_release(&r->unions[i]);
     *r = (struct rules){0};
 }
 

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "grammar/charset.h"
 
-enum { UNBOUNDED = UINT32_MAX, MAX_NESTING = 256, MAX_RULES = 1 << 18 };
+enum { UNBOUNDED = UINT32_MAX, MAX_NESTING = 256, MAX_RULES = 1 << 18, MAX_UNIONS = 16, MAX_SHARED = 64 };
 
 enum tree_kind {
     TREE_BYTES,    /* these bytes; none: the empty text */
@@ -49,8 +49,10 @@ struct rules {
     size_t n_sets, sets_capacity;
     struct automaton **automata;
     size_t n_automata, automata_capacity;
-    struct charset *categories; /* of Unicode, [UTF8PROC_CATEGORY_CO + 1]; NULL until one is asked for */
-    bool failed;                /* memory is out */
+    struct charset *categories;        /* of Unicode, [UTF8PROC_CATEGORY_CO + 1]; NULL until one is asked for */
+    struct charset unions[MAX_UNIONS]; /* of categories, those asked for last */
+    size_t n_unions;                   /* ever */
+    bool failed;                       /* memory is out */
 };
 void rules_release(struct rules *r);
 
@@ -82,7 +84,7 @@ struct tree_list {
 void tree_list_add(struct tree_list *l, const struct tree *t);
 void tree_list_release(struct tree_list *l);
 
-/* Facts about rules, [twice as many as there are rules]. */
+/* Facts about rules, [twice as many as there are rules, and MAX_SHARED]: program.c may add rules. */
 struct facts {
     uint8_t *nullable;   /* has the empty text */
     uint8_t *productive; /* has some text */

@@ -243,7 +243,7 @@ void facts_release(struct facts *f)
 viv_status tree_check(const struct rules *r, struct facts *out, struct error *err)
 {
     struct graph_of_rules g = {0};
-    const size_t n = 2 * r->n + 1; /* each may get a twin without the empty text */
+    const size_t n = 2 * r->n + MAX_SHARED + 1; /* each may get a twin without the empty text */
     struct facts f = {
         .nullable = calloc(n, 1), .productive = calloc(n, 1), .not_empty = calloc(n, sizeof *f.not_empty)};
     bool ok = f.nullable && f.productive && f.not_empty && refer_all(r, NULL, &g);
