@@ -33,12 +33,6 @@ viv_status parse_regex(struct rules *r, const char *text, size_t n, enum regex_u
 /* Any text of characters. */
 const struct tree *tree_any_text(struct rules *r);
 
-/* Line and column of an offset, from 1. */
-struct position {
-    size_t line, column;
-};
-struct position position_of(const char *text, size_t at);
-
 /* A hexadecimal number of n digits at s; false: it is none. */
 bool read_hex(const char *s, size_t n, uint32_t *out);
 

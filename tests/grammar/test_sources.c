@@ -105,7 +105,7 @@ TEST(lark__has_rules_and_terminals)
     HAS_NO(LARK, list, "a b=1");
     HAS(LARK, "start: \"x\"~2..3 [y]\ny: \"y\"{2}", "xxxyy");
     HAS(LARK, "start: \"a\" %json {\"type\": \"integer\"} \"z\"", "a12z");
-    REFUSED(LARK, "start: thing", "line 1, column 8: 'thing' is used and not defined");
+    REFUSED(LARK, "start: thing", "line 1, column 8: rule 'thing' is used and not defined");
     REFUSED(LARK, "strat: \"a\"", "no rule 'start'");
     REFUSED(LARK, "start: /a(?=b)/", "line 1, column 8: byte 2 of 'a(?=b)': lookaround");
     REFUSED(LARK, "start: <|eot|>", "tokens by name");
