@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_EXPANSIONS = 1 << 17, MAX_CHAIN = 128 };
+enum { MAX_CHAIN = 128 };
 
 /* --- errors --------------------------------------------------------------------------------------------------- */
 
@@ -113,16 +113,21 @@ static void expand(struct schema_reader *s, struct conjunction *c, struct item i
     add_item(s, c, item);
     const json_t *ref = json_object_get(schema, "$ref");
     if (ref) {
-        json_t *base = item.base;
-        json_t *target = json_is_string(ref) ? schema_find(s, json_string_value(ref), &base) : NULL;
+        json_t *base_of_target = item.base;
+        json_t *target = json_is_string(ref) ? schema_find(s, json_string_value(ref), &base_of_target) : NULL;
         if (!target)
             schema_fail(s, VIV_EINVAL, &item, "$ref",
                         "'%.100s' is not in this schema; schemas elsewhere are never fetched, copy it into $defs",
                         json_is_string(ref) ? json_string_value(ref) : json_kind(ref));
         else
-            expand(s, c, (struct item){.schema = target, .base = base, .path = path_of(s, &item, "$ref", NULL)},
+            expand(s, c,
+                   (struct item){.schema = target, .base = base_of_target, .path = path_of(s, &item, "$ref", NULL)},
                    &here);
     }
+    json_t *base = item.base, *dynamic = schema_find_dynamic(s, schema, &base);
+    if (dynamic)
+        expand(s, c, (struct item){.schema = dynamic, .base = base, .path = path_of(s, &item, "$dynamicRef", NULL)},
+               &here);
     json_t *all = json_object_get(schema, "allOf");
     json_array_foreach(all, k, part)
     {
@@ -309,11 +314,11 @@ uint32_t count_of(struct schema_reader *s, const struct item *i, const char *key
 /* --- alternatives --------------------------------------------------------------------------------------------- */
 
 /* The conjunction with one alternative of an item chosen. */
-static const struct tree *choose(struct schema_reader *s, const struct conjunction *c, size_t of, unsigned which,
-                                 json_t *alternative)
+static const struct tree *choose(struct schema_reader *s, const struct conjunction *c, size_t of,
+                                 const char *keyword, unsigned which, json_t *alternative)
 {
     struct conjunction chosen = {0};
-    const char *path = path_of(s, &c->v[of], which == ANY_OF ? "anyOf" : "oneOf", NULL);
+    const char *path = path_of(s, &c->v[of], keyword, NULL);
     for (size_t i = 0; i < c->n; i++) {
         struct item item = c->v[i];
         item.done |= i == of ? which : 0;
@@ -411,12 +416,11 @@ static bool are_disjoint(struct schema_reader *s, json_t *a, json_t *b, json_t *
     return false;
 }
 
-static const struct tree *choose_each(struct schema_reader *s, const struct conjunction *c, size_t of,
-                                      unsigned which)
+const struct tree *choose_each(struct schema_reader *s, const struct conjunction *c, size_t of, const char *keyword,
+                               unsigned which, json_t *list)
 {
     const struct item *i = &c->v[of];
-    const char *keyword = which == ANY_OF ? "anyOf" : "oneOf";
-    json_t *list = json_object_get(i->schema, keyword), *alternative;
+    json_t *alternative;
     struct tree_list l = {0};
     size_t k;
     if (!json_is_array(list) || json_array_size(list) == 0) {
@@ -436,7 +440,7 @@ static const struct tree *choose_each(struct schema_reader *s, const struct conj
     json_array_foreach(list, k, alternative)
     {
         if (s->status == VIV_OK)
-            tree_list_add(&l, choose(s, c, of, which, alternative));
+            tree_list_add(&l, choose(s, c, of, keyword, which, alternative));
     }
     const struct tree *t = l.failed || s->status != VIV_OK ? NULL : tree_alt(s->r, l.v, l.n);
     tree_list_release(&l);
@@ -445,31 +449,14 @@ static const struct tree *choose_each(struct schema_reader *s, const struct conj
 
 /* --- values --------------------------------------------------------------------------------------------------- */
 
-/* "not": types, or nothing at all. */
-static unsigned types_without(struct schema_reader *s, const struct item *i, const json_t * not, unsigned types)
+/* "not" of types alone: the others. Whatever else is not, is cases. */
+static unsigned types_without(const json_t * not, unsigned types)
 {
-    const char *key;
-    json_t *value;
-    if (json_is_true(not ) || (json_is_object(not ) && json_object_size(not ) == 0))
-        return 0;
-    if (json_is_false(not ))
-        return types;
-    unsigned away = 0;
-    json_object_foreach((json_t *)not, key, value)
-    {
-        if (strcmp(key, "type") == 0)
-            away = schema_types(value);
-        else if (strcmp(key, "description") != 0 && strcmp(key, "title") != 0 && strcmp(key, "$comment") != 0)
-            away = TYPE_ALL + 1;
-    }
-    if (away == 0 || away > TYPE_ALL) {
-        schema_refuse(s, i, "not", "only {\"not\": {\"type\": ...}} can be kept; say what the value is instead");
-        return types;
-    }
-    return types & ~away;
+    const json_t *type = json_object_get(not, "type");
+    return type ? types & ~schema_types((json_t *)type) : json_is_false(not ) ? types : 0;
 }
 
-static unsigned types_of(struct schema_reader *s, const struct conjunction *c, bool listed)
+static unsigned types_of(struct schema_reader *s, const struct conjunction *c)
 {
     unsigned types = TYPE_ALL;
     for (size_t i = 0; i < c->n; i++) {
@@ -484,8 +471,8 @@ static unsigned types_of(struct schema_reader *s, const struct conjunction *c, b
                             "expected null, boolean, integer, number, string, array or object, or a list of them");
             types &= named;
         }
-        if (not &&!listed)
-            types = types_without(s, item, not, types);
+        if (not &&!(item->done & CASES_OF_NOT))
+            types = types_without(not, types);
     }
     return types;
 }
@@ -535,18 +522,14 @@ static const struct tree *listed_values(struct schema_reader *s, const struct co
 
 static void refuse_keywords(struct schema_reader *s, const struct conjunction *c)
 {
-    static const struct {
-        const char *name, *advice;
-    } refused[] = {{"if", "write the cases as anyOf"},
-                   {"dependentSchemas", "write the cases as anyOf"},
-                   {"unevaluatedItems", "use items or prefixItems"},
-                   {"$dynamicRef", "use $ref"},
-                   {"$recursiveRef", "use $ref"},
-                   {"contains", "say what all items are, by items"}};
+    static const char *const dynamic[] = {"$dynamicRef", "$recursiveRef"};
     for (size_t i = 0; i < c->n; i++)
-        for (size_t k = 0; k < sizeof refused / sizeof *refused; k++)
-            if (json_object_get(c->v[i].schema, refused[k].name))
-                schema_refuse(s, &c->v[i], refused[k].name, "cannot be kept; %s", refused[k].advice);
+        for (size_t k = 0; k < 2; k++) {
+            json_t *base = c->v[i].base;
+            if (json_object_get(c->v[i].schema, dynamic[k]) && !schema_find_dynamic(s, c->v[i].schema, &base))
+                schema_refuse(s, &c->v[i], dynamic[k],
+                              "cannot be kept where more than one schema may be meant; use $ref");
+        }
 }
 
 static const struct tree *compile_conjunction(struct schema_reader *s, const struct conjunction *c)
@@ -567,13 +550,19 @@ static const struct tree *compile_conjunction(struct schema_reader *s, const str
             return listed_values(s, c, item, "enum", values);
     }
     for (size_t i = 0; i < c->n && s->status == VIV_OK; i++) {
-        if (json_object_get(c->v[i].schema, "anyOf") && !(c->v[i].done & ANY_OF))
-            return choose_each(s, c, i, ANY_OF);
-        if (json_object_get(c->v[i].schema, "oneOf") && !(c->v[i].done & ONE_OF))
-            return choose_each(s, c, i, ONE_OF);
+        const json_t *schema = c->v[i].schema;
+        const char *keyword;
+        unsigned done;
+        if (json_object_get(schema, "anyOf") && !(c->v[i].done & ANY_OF))
+            return choose_each(s, c, i, "anyOf", ANY_OF, json_object_get(schema, "anyOf"));
+        if (json_object_get(schema, "oneOf") && !(c->v[i].done & ONE_OF))
+            return choose_each(s, c, i, "oneOf", ONE_OF, json_object_get(schema, "oneOf"));
+        json_t *cases = schema_cases(s, &c->v[i], &keyword, &done);
+        if (cases)
+            return choose_each(s, c, i, keyword, done, cases);
     }
     refuse_keywords(s, c);
-    const unsigned types = types_of(s, c, false);
+    const unsigned types = types_of(s, c);
     if (types & TYPE_NULL)
         tree_list_add(&l, tree_text(s->r, "null"));
     if (types & TYPE_BOOLEAN) {
@@ -613,6 +602,7 @@ viv_status json_schema_rule(struct rules *r, json_t *schema, bool lenient, struc
         free(c.v);
     }
     free(s.jobs);
+    json_decref(s.cases);
     strmap_release(&s.known);
     return s.status;
 }

@@ -14,9 +14,20 @@
 struct item {
     json_t *schema, *base;
     const char *path; /* "#/properties/a" */
-    unsigned done;    /* ANY_OF, ONE_OF: one of these was chosen, and is another item */
+    unsigned done;    /* ANY_OF, ...: one of these was chosen, and is another item */
 };
-enum { ANY_OF = 1, ONE_OF = 2 };
+enum {
+    ANY_OF = 1,
+    ONE_OF = 2,
+    CASES_OF_IF = 4,
+    CASES_OF_DEPENDENTS = 8,
+    CASES_OF_REQUIRED = 16,
+    CASES_OF_DEPENDENCIES = 32,
+    CASES_OF_NOT = 64
+};
+enum { MAX_EXPANSIONS = 1 << 17 };
+#define NOT_IN "\x01not in" /* of schemas that are made here: strings that a value is not */
+
 struct conjunction {
     struct item *v;
     size_t n, capacity;
@@ -32,6 +43,7 @@ struct schema_reader {
         struct conjunction of;
         uint32_t rule;
     } * jobs;             /* rules without a body yet */
+    json_t *cases;        /* schemas that are made here, by their places; or NULL */
     const json_t *listed; /* the enum whose values are tried: they are in it */
     size_t n_jobs, jobs_capacity, n_expansions;
     uint32_t any, string, object_any, array_any; /* rules of any value, string, ...; 0: not made */
@@ -77,6 +89,15 @@ const struct tree *any_value(struct schema_reader *s);
 /* One value, as it is written. */
 const struct tree *literal_of(struct schema_reader *s, const json_t *value);
 
+/* json_schema_cases.c: the alternatives that a keyword of an item comes to, if one has any that is not done; else,
+ * or where it is refused, NULL. *keyword, *done: which. Borrowed. */
+json_t *schema_cases(struct schema_reader *s, const struct item *i, const char **keyword, unsigned *done);
+/* A list of these, or one: the conjunction with each alternative of an item. */
+const struct tree *choose_each(struct schema_reader *s, const struct conjunction *c, size_t of, const char *keyword,
+                               unsigned which, json_t *list);
+/* The opposite of a schema, in the conjunction; false: it cannot be said. */
+bool add_opposite(struct schema_reader *s, struct conjunction *c, json_t *schema, json_t *base, const char *path);
+
 /* The characters of strings of a conjunction; NULL: any. */
 struct automaton *string_automaton(struct schema_reader *s, const struct conjunction *c, bool *failed);
 /* Whether an automaton has a text. */
@@ -95,8 +116,12 @@ enum validity { VALID_NO, VALID_YES, VALID_UNKNOWN };
 enum validity schema_accepts(struct schema_reader *s, json_t *schema, json_t *base, json_t *value, int depth);
 unsigned schema_types(json_t *type);
 unsigned type_of_value(const json_t *value);
+/* "string", "integer", ... */
+const char *json_kind_of_type(unsigned type);
 bool values_equal(const json_t *a, const json_t *b);
 /* What "$ref" names; NULL: nothing in this document. *base changes with it. */
 json_t *schema_find(struct schema_reader *s, const char *reference, json_t **base);
+/* What "$dynamicRef" or "$recursiveRef" names, where that does not depend on how it was come to; else NULL. */
+json_t *schema_find_dynamic(struct schema_reader *s, const json_t *schema, json_t **base);
 
 #endif

@@ -7,6 +7,20 @@
 
 enum { MAX_DIFFERENT = 10 };
 
+/* "unevaluatedItems", where nothing beside it looks at items but prefixItems: they are all others. */
+static json_t *unevaluated_items(struct schema_reader *s, const struct item *i)
+{
+    static const char *const looks[] = {"allOf", "anyOf",       "oneOf",         "$ref",     "if",
+                                        "not",   "$dynamicRef", "$recursiveRef", "contains", "dependentSchemas"};
+    json_t *schema = json_object_get(i->schema, "unevaluatedItems");
+    for (size_t k = 0; schema && !json_is_true(schema) && k < sizeof looks / sizeof *looks; k++)
+        if (json_object_get(i->schema, looks[k])) {
+            schema_refuse(s, i, "unevaluatedItems", "cannot be kept beside %s; use items or prefixItems", looks[k]);
+            return NULL;
+        }
+    return schema;
+}
+
 /* The schemas of item k; all: of those behind the first ones. */
 static void add_item_schemas(struct schema_reader *s, const struct conjunction *c, size_t k,
                              struct conjunction *out)
@@ -16,6 +30,7 @@ static void add_item_schemas(struct schema_reader *s, const struct conjunction *
         json_t *items = json_object_get(item->schema, "items");
         json_t *first = json_is_array(items) ? items : json_object_get(item->schema, "prefixItems");
         json_t *rest = json_is_array(items) ? json_object_get(item->schema, "additionalItems") : items;
+        rest = rest ? rest : unevaluated_items(s, item);
         const bool is_first = json_is_array(first) && k < json_array_size(first);
         json_t *schema = is_first ? json_array_get(first, k) : rest;
         if (schema)
@@ -140,6 +155,63 @@ static const struct tree *tuple(struct schema_reader *s, const struct conjunctio
     return rest;
 }
 
+/* "contains": at least min items, and at most max, that are of it, between any number of others. X: such an item;
+ * N: another one, or, without a maximum, any:
+ *
+ *     one = (N ,)* X      one (, one){min - 1, max - 1} (, N)* */
+static const struct tree *containing(struct schema_reader *s, const struct conjunction *c, const struct item *item,
+                                     uint32_t min, uint32_t max)
+{
+    json_t *schema = json_object_get(item->schema, "contains");
+    const char *path = path_of(s, item, "contains", NULL);
+    struct conjunction of = {0}, others = {0};
+    add_item_schemas(s, c, 0, &of);
+    add_item_schemas(s, c, 0, &others);
+    conjunction_add(s, &of, schema, item->base, path);
+    if (max != UNBOUNDED && s->status == VIV_OK && !add_opposite(s, &others, schema, item->base, path))
+        schema_refuse(s, item, "maxContains", "cannot be kept, because the opposite of contains cannot be written");
+    const struct tree *x = s->status == VIV_OK ? value_of(s, &of) : NULL, *n = x ? value_of(s, &others) : NULL;
+    conjunction_release(&of);
+    conjunction_release(&others);
+    if (!x || !n)
+        return NULL;
+    const struct tree *one = tree_cat2(s->r, tree_repeat(s->r, tree_cat2(s->r, n, comma(s)), 0, UNBOUNDED), x);
+    const struct tree *more = tree_cat2(s->r, comma(s), one), *rest = tree_cat2(s->r, comma(s), n);
+    const struct tree *t =
+        max == 0 ? tree_never(s->r)
+                 : tree_cat3(s->r, one,
+                             tree_repeat(s->r, more, min ? min - 1 : 0, max == UNBOUNDED ? UNBOUNDED : max - 1),
+                             tree_repeat(s->r, rest, 0, UNBOUNDED));
+    return min ? t : tree_alt2(s->r, t, many(s, n, 0, UNBOUNDED));
+}
+
+/* The item that has a "contains" that demands something; NULL: none, or none that can be kept. */
+static const struct item *container(struct schema_reader *s, const struct conjunction *c, uint32_t n_min,
+                                    uint32_t n_max, uint32_t *min, uint32_t *max)
+{
+    const struct item *found = NULL;
+    for (size_t i = 0; i < c->n; i++) {
+        const struct item *item = &c->v[i];
+        if (!json_object_get(item->schema, "contains"))
+            continue;
+        const uint32_t least = count_of(s, item, "minContains", 1),
+                       most = count_of(s, item, "maxContains", UNBOUNDED);
+        if (least == 0 && most == UNBOUNDED)
+            continue;
+        *min = least;
+        *max = most;
+        if (found || n_max != UNBOUNDED || n_min > least || count_first(c)) {
+            schema_refuse(
+                s, item, "contains",
+                "cannot be kept beside another one, prefixItems, minItems or maxItems; say what all items "
+                "are, by items");
+            return NULL;
+        }
+        found = item;
+    }
+    return found;
+}
+
 const struct tree *array_of(struct schema_reader *s, const struct conjunction *c)
 {
     uint32_t min = 0, max = UNBOUNDED;
@@ -155,8 +227,12 @@ const struct tree *array_of(struct schema_reader *s, const struct conjunction *c
     }
     if (min > max)
         return tree_never(s->r);
+    uint32_t min_of = 0, max_of = UNBOUNDED;
+    const struct item *contains = container(s, c, min, max, &min_of, &max_of);
+    if (contains && unique)
+        schema_refuse(s, contains, "contains", "cannot be kept beside uniqueItems");
     if (unique && max > 1) {
-        json_t *values = n_first ? NULL : values_of_items(s, c);
+        json_t *values = n_first || contains ? NULL : values_of_items(s, c);
         const struct tree *t = values ? different(s, values, min, max) : NULL;
         json_decref(values);
         if (t)
@@ -168,6 +244,8 @@ const struct tree *array_of(struct schema_reader *s, const struct conjunction *c
     }
     if (s->status != VIV_OK)
         return NULL;
+    if (contains)
+        return in_brackets(s, min_of > max_of ? tree_never(s->r) : containing(s, c, contains, min_of, max_of));
     return in_brackets(s, n_first ? tuple(s, c, n_first, min, max)
                                   : many(s, max ? item_at(s, c, 0) : tree_never(s->r), min, max));
 }

@@ -65,8 +65,8 @@ static void add_names(struct schema_reader *s, struct object *o, const struct it
             o->no_names = true;
         json_object_foreach(c.v[k].schema, key, value)
         {
-            static const char *const kept[] = {"pattern", "minLength",   "maxLength", "format", "type",
-                                               "title",   "description", "$comment",  "allOf",  "$ref"};
+            static const char *const kept[] = {"pattern",     "minLength", "maxLength", "format", "type", "title",
+                                               "description", "$comment",  "allOf",     "$ref",   NOT_IN};
             bool known = false;
             for (size_t j = 0; j < sizeof kept / sizeof *kept; j++)
                 known = known || strcmp(key, kept[j]) == 0;
@@ -114,25 +114,6 @@ static void list_key(struct schema_reader *s, json_t *set, const char *key)
         nomem_unless(s, json_object_set_new(set, key, json_true()) == 0);
 }
 
-/* Keys that others depend on: refused, unless those are required anyhow. */
-static void check_dependencies(struct schema_reader *s, const struct object *o, const struct item *i,
-                               const char *keyword)
-{
-    const char *key;
-    json_t *needs, *name;
-    size_t k;
-    json_object_foreach(json_object_get(i->schema, keyword), key, needs)
-    {
-        bool kept = json_is_array(needs);
-        json_array_foreach(needs, k, name)
-        {
-            kept = kept && json_is_string(name) && json_object_get(o->required, json_string_value(name));
-        }
-        if (!kept)
-            schema_refuse(s, i, keyword, "cannot be kept; require the properties, or write the cases as anyOf");
-    }
-}
-
 static void read_object(struct schema_reader *s, const struct conjunction *c, struct object *o)
 {
     *o = (struct object){.c = c, .listed = json_object(), .required = json_object(), .max = UNBOUNDED};
@@ -170,10 +151,6 @@ static void read_object(struct schema_reader *s, const struct conjunction *c, st
             list_key(s, o->listed, json_string_value(name));
             list_key(s, o->required, json_string_value(name));
         }
-    }
-    for (size_t k = 0; k < c->n && s->status == VIV_OK; k++) {
-        check_dependencies(s, o, &c->v[k], "dependentRequired");
-        check_dependencies(s, o, &c->v[k], "dependencies");
     }
 }
 

@@ -73,6 +73,7 @@ struct demands {
     uint32_t min, max;
     const struct tree *patterns[16]; /* over characters */
     size_t n;
+    struct tree_list except; /* strings that it is not */
 };
 
 static void add_pattern(struct schema_reader *s, struct demands *d, const struct item *i, const char *keyword,
@@ -126,7 +127,36 @@ static void read_demands(struct schema_reader *s, const struct conjunction *c, s
         }
         if (json_is_string(format))
             add_format(s, d, i, json_string_value(format));
+        json_t *text;
+        size_t at;
+        json_array_foreach(json_object_get(i->schema, NOT_IN), at, text)
+        {
+            if (json_is_string(text))
+                tree_list_add(&d->except, tree_bytes(s->r, json_string_value(text), json_string_length(text)));
+        }
     }
+}
+
+static bool is_any_text(const struct demands *d)
+{
+    return d->n == 0 && d->except.n == 0;
+}
+
+/* Takes the strings out that it is not. */
+static viv_status take_out(struct schema_reader *s, const struct demands *d, struct automaton **all,
+                           struct error *err)
+{
+    struct automaton *not = NULL, *rest = NULL;
+    const struct tree *texts = d->except.failed ? NULL : tree_alt(s->r, d->except.v, d->except.n);
+    viv_status status = texts ? automaton_of(texts, &not, err) : error_nomem(err);
+    if (status == VIV_OK)
+        status = automaton_both(*all, not, true, &rest, err);
+    automaton_destroy(not );
+    if (status == VIV_OK) {
+        automaton_destroy(*all);
+        *all = rest;
+    }
+    return status;
 }
 
 /* The automaton of all patterns and the least length. */
@@ -154,6 +184,8 @@ static struct automaton *demanded(struct schema_reader *s, const struct demands 
     if (status == VIV_OK && !all) {
         status = automaton_of(tree_any_text(s->r), &all, &err);
     }
+    if (status == VIV_OK && d->except.n)
+        status = take_out(s, d, &all, &err);
     if (status == VIV_OK && d->min > 0 && (automaton_is_empty(all) || all->states[0].to_end < d->min)) {
         status = automaton_at_least(all, d->min, &next, &err);
         if (status == VIV_OK) {
@@ -177,11 +209,13 @@ static struct automaton *demanded(struct schema_reader *s, const struct demands 
 struct automaton *string_automaton(struct schema_reader *s, const struct conjunction *c, bool *failed)
 {
     struct demands d;
+    struct automaton *a = NULL;
     read_demands(s, c, &d);
     *failed = s->status != VIV_OK;
-    if (*failed || (d.n == 0 && d.min == 0 && d.max == UNBOUNDED))
-        return NULL;
-    return demanded(s, &d, &c->v[0], failed);
+    if (!*failed && !(is_any_text(&d) && d.min == 0 && d.max == UNBOUNDED))
+        a = demanded(s, &d, &c->v[0], failed);
+    tree_list_release(&d.except);
+    return a;
 }
 
 /* --- as JSON -------------------------------------------------------------------------------------------------- */
@@ -283,24 +317,34 @@ static const struct tree *any_string(struct schema_reader *s, uint32_t min, uint
     return tree_rule(s->r, rule);
 }
 
+static const struct tree *demanded_text(struct schema_reader *s, const struct demands *d, const struct item *where)
+{
+    bool failed = false;
+    if (d->n == 1 && d->except.n == 0 && d->min == 0 && d->max == UNBOUNDED)
+        return in_json(s, d->patterns[0]);
+    struct automaton *a = demanded(s, d, where, &failed);
+    if (failed)
+        return NULL;
+    a->json = true;
+    return tree_automaton(s->r, a);
+}
+
 const struct tree *string_of(struct schema_reader *s, const struct conjunction *c)
 {
     struct demands d;
+    const struct tree *t = NULL;
     read_demands(s, c, &d);
-    if (s->status != VIV_OK)
-        return NULL;
-    if (d.n == 0)
-        return d.min > d.max ? tree_never(s->r) : any_string(s, d.min, d.max);
-    const struct tree *text = NULL;
-    if (d.n == 1 && d.min == 0 && d.max == UNBOUNDED) {
-        text = in_json(s, d.patterns[0]);
-    } else {
-        bool failed = false;
-        struct automaton *a = demanded(s, &d, &c->v[0], &failed);
-        if (failed)
-            return s->status == VIV_OK ? any_string(s, d.min, d.max) : NULL; /* lenient */
-        a->json = true;
-        text = tree_automaton(s->r, a);
+    if (s->status == VIV_OK && d.min > d.max)
+        t = tree_never(s->r);
+    else if (s->status == VIV_OK && is_any_text(&d))
+        t = any_string(s, d.min, d.max);
+    else if (s->status == VIV_OK) {
+        const struct tree *text = demanded_text(s, &d, &c->v[0]);
+        if (text)
+            t = tree_cat3(s->r, tree_text(s->r, "\""), text, tree_text(s->r, "\""));
+        else if (s->status == VIV_OK) /* lenient */
+            t = any_string(s, d.min, d.max);
     }
-    return tree_cat3(s->r, tree_text(s->r, "\""), text, tree_text(s->r, "\""));
+    tree_list_release(&d.except);
+    return t;
 }

@@ -55,6 +55,16 @@ unsigned type_of_value(const json_t *v)
     }
 }
 
+const char *json_kind_of_type(unsigned type)
+{
+    return type == TYPE_NULL      ? "null"
+           : type == TYPE_BOOLEAN ? "boolean"
+           : type == TYPE_STRING  ? "string"
+           : type == TYPE_ARRAY   ? "array"
+           : type == TYPE_OBJECT  ? "object"
+                                  : "number";
+}
+
 bool values_equal(const json_t *a, const json_t *b)
 {
     if (json_is_number(a) && json_is_number(b))
@@ -142,7 +152,7 @@ static json_t *by_name(json_t *from, const char *keyword, const char *name, int 
     if (depth > MAX_DEPTH)
         return NULL;
     const json_t *id = json_object_get(from, "$id");
-    if (depth && strcmp(keyword, "$anchor") == 0 && json_is_string(id) && json_string_value(id)[0] != '#')
+    if (depth && strcmp(keyword, "$id") != 0 && json_is_string(id) && json_string_value(id)[0] != '#')
         return NULL; /* a document of its own */
     const json_t *own = json_object_get(from, keyword);
     if (json_is_string(own) && strcmp(json_string_value(own), name) == 0)
@@ -184,7 +194,40 @@ json_t *schema_find(struct schema_reader *s, const char *reference, json_t **bas
     if (hash[1] == '/')
         return by_pointer(root, hash + 1);
     json_t *found = by_name(root, "$anchor", hash + 1, 0);
+    if (!found)
+        found = by_name(root, "$dynamicAnchor", hash + 1, 0);
     return found ? found : by_name(root, "$id", hash, 0);
+}
+
+/* How many schemas have this keyword; name: with this value. */
+static size_t count_keyword(json_t *from, const char *keyword, const char *name, int depth)
+{
+    const char *key;
+    json_t *part;
+    size_t k;
+    if (depth > MAX_DEPTH)
+        return 2; /* more than can be told */
+    const json_t *own = json_object_get(from, keyword);
+    size_t n = json_is_string(own) && (!name || strcmp(json_string_value(own), name) == 0) ? 1 : 0;
+    json_object_foreach(from, key, part) n += count_keyword(part, keyword, name, depth + 1);
+    json_array_foreach(from, k, part) n += count_keyword(part, keyword, name, depth + 1);
+    return n;
+}
+
+json_t *schema_find_dynamic(struct schema_reader *s, const json_t *schema, json_t **base)
+{
+    const json_t *dynamic = json_object_get(schema, "$dynamicRef"),
+                 *recursive = json_object_get(schema, "$recursiveRef");
+    if (json_is_string(recursive) && strcmp(json_string_value(recursive), "#") == 0)
+        return count_keyword(s->root, "$id", NULL, 0) <= (json_object_get(s->root, "$id") ? 1u : 0u)
+                   ? schema_find(s, "#", base)
+                   : NULL;
+    const char *reference = json_is_string(dynamic) ? json_string_value(dynamic) : NULL;
+    const char *hash = reference ? strchr(reference, '#') : NULL;
+    if (!reference ||
+        (hash && hash[1] && hash[1] != '/' && count_keyword(s->root, "$dynamicAnchor", hash + 1, 0) > 1))
+        return NULL;
+    return schema_find(s, reference, base);
 }
 
 /* --- trying --------------------------------------------------------------------------------------------------- */
@@ -332,6 +375,7 @@ static bool is_quiet(const char *key)
                                         "properties",
                                         "required",
                                         "additionalProperties",
+                                        "if",
                                         "then",
                                         "else",
                                         "minContains",
@@ -358,6 +402,10 @@ static enum validity try_keyword(struct schema_reader *s, const char *key, json_
     if (strcmp(key, "enum") == 0) {
         json_array_foreach(wanted, k, part) if (values_equal(part, value)) return VALID_YES;
         return VALID_NO;
+    }
+    if (strcmp(key, NOT_IN) == 0) {
+        json_array_foreach(wanted, k, part) if (values_equal(part, value)) return VALID_NO;
+        return VALID_YES;
     }
     if (strcmp(key, "allOf") == 0 || strcmp(key, "anyOf") == 0 || strcmp(key, "oneOf") == 0)
         return try_list(s, key, wanted, base, value, depth);
@@ -395,6 +443,14 @@ enum validity schema_accepts(struct schema_reader *s, json_t *schema, json_t *ba
     enum validity all = json_object_get(schema, "patternProperties") && json_is_object(value)
                             ? VALID_UNKNOWN
                             : try_object(s, schema, base, value, depth);
+    if (json_object_get(schema, "if")) {
+        const enum validity is = schema_accepts(s, json_object_get(schema, "if"), base, value, depth + 1);
+        json_t *then = json_object_get(schema, is == VALID_YES ? "then" : "else");
+        if (is == VALID_UNKNOWN)
+            all = both(all, is);
+        else if (then)
+            all = both(all, schema_accepts(s, then, base, value, depth + 1));
+    }
     json_object_foreach(schema, key, wanted)
     {
         if (!is_quiet(key))

@@ -98,6 +98,54 @@ TEST(schemas__combine)
     HAS_NO("{\"not\": {\"type\": \"string\"}}", "\"\"");
 }
 
+TEST(schemas__have_cases)
+{
+    const char *kinds =
+        "{\"type\": \"object\", \"properties\": {\"k\": {\"enum\": [\"a\", \"b\"]}, \"v\": {\"type\": "
+        "[\"string\", \"integer\"]}}, \"required\": [\"k\", \"v\"], \"if\": {\"properties\": {\"k\": "
+        "{\"const\": \"a\"}}}, \"then\": {\"properties\": {\"v\": {\"type\": \"integer\"}}}, \"else\": "
+        "{\"properties\": {\"v\": {\"type\": \"string\"}}}}";
+    HAS(kinds, "{\"k\":\"a\",\"v\":1}");
+    HAS(kinds, "{\"k\":\"b\",\"v\":\"x\"}");
+    HAS_NO(kinds, "{\"k\":\"a\",\"v\":\"x\"}");
+    HAS_NO(kinds, "{\"k\":\"b\",\"v\":1}");
+    const char *others = "{\"not\": {\"enum\": [\"a\", 1, true]}}";
+    HAS(others, "\"ab\"");
+    HAS(others, "1.5");
+    HAS(others, "false");
+    HAS(others, "[]");
+    HAS_NO(others, "\"a\"");
+    HAS_NO(others, "1");
+    HAS_NO(others, "true");
+    const char *depends =
+        "{\"type\": \"object\", \"properties\": {\"a\": {}, \"b\": {}}, \"dependentRequired\": {\"a\": "
+        "[\"b\"]}, \"dependentSchemas\": {\"b\": {\"properties\": {\"b\": {\"type\": \"integer\"}}}}}";
+    HAS(depends, "{}");
+    HAS(depends, "{\"b\":1}");
+    HAS(depends, "{\"a\":1,\"b\":2}");
+    HAS_NO(depends, "{\"a\":1}");
+    HAS_NO(depends, "{\"b\":\"x\"}");
+    const char *two = "{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"minimum\": 5}, "
+                      "\"maxContains\": 2}";
+    HAS(two, "[1,6]");
+    HAS(two, "[6,1,7]");
+    HAS_NO(two, "[1]");
+    HAS_NO(two, "[6,7,8]");
+    HAS_NO(two, "[]");
+    HAS("{\"not\": {\"items\": {\"type\": \"integer\"}}}", "[1,\"x\"]");
+    HAS_NO("{\"not\": {\"items\": {\"type\": \"integer\"}}}", "[1,2]");
+    const char *list =
+        "{\"$ref\": \"#/$defs/list\", \"$defs\": {\"list\": {\"items\": {\"$dynamicRef\": \"#x\"}}, \"x\": "
+        "{\"$dynamicAnchor\": \"x\", \"type\": \"integer\"}}}";
+    HAS(list, "[1,2]");
+    HAS_NO(list, "[\"a\"]");
+    /* a schema that refers to itself through its cases has an end */
+    HAS("{\"type\": [\"object\", \"null\"], \"properties\": {\"a\": {\"$ref\": \"#\"}}, \"if\": {\"required\": "
+        "[\"a\"]}, "
+        "\"then\": {\"properties\": {\"b\": {\"$ref\": \"#\"}}, \"required\": [\"b\"]}}",
+        "{\"a\":{},\"b\":null}");
+}
+
 TEST(schemas__are_refused_with_a_path)
 {
     REFUSED("{\"properties\": {\"a\": {\"pattern\": \"a(?=b)\"}}}",
@@ -107,7 +155,12 @@ TEST(schemas__are_refused_with_a_path)
     REFUSED("{\"$ref\": \"http://example.com/x.json\"}", "never fetched");
     REFUSED("{\"$ref\": \"#\"}", "refers to itself");
     REFUSED("{\"$ref\": \"#/$defs/x\", \"$defs\": {}}", "#/$ref");
-    REFUSED("{\"if\": {}, \"then\": false}", "#/if");
+    REFUSED("{\"if\": {\"pattern\": \"a\"}, \"then\": false}", "#/if");
+    REFUSED("{\"not\": {\"multipleOf\": 3}}", "#/not: cannot be kept");
+    REFUSED("{\"type\": \"array\", \"contains\": {\"const\": 1}, \"maxItems\": 3}", "#/contains");
+    REFUSED("{\"$dynamicRef\": \"#a\", \"$defs\": {\"x\": {\"$dynamicAnchor\": \"a\"}, \"y\": {\"$dynamicAnchor\": "
+            "\"a\"}}}",
+            "#/$dynamicRef");
     REFUSED("{\"type\": \"strng\"}", "#/type: expected");
     REFUSED("{\"type\": \"integer\", \"minimum\": 5, \"maximum\": 4}", "allows no text at all");
     REFUSED("false", "allows no text at all");
@@ -123,7 +176,8 @@ TEST(schemas__are_refused_with_a_path)
 
 TEST(lenient_schemas__name_what_they_leave_out)
 {
-    const char *text = "{\"properties\": {\"a\": {\"type\": \"array\", \"uniqueItems\": true}}, \"if\": {}}";
+    const char *text = "{\"properties\": {\"a\": {\"type\": \"array\", \"uniqueItems\": true}}, \"if\": "
+                       "{\"pattern\": \"a\"}, \"then\": {}}";
     const struct grammar_source source = {.kind = SCHEMA, .text = text, .size = strlen(text), .lenient = true};
     struct program *p = NULL;
     struct buf notes = {0};
@@ -136,5 +190,5 @@ TEST(lenient_schemas__name_what_they_leave_out)
 }
 
 TESTS(objects__have_their_properties_in_order, strings__have_lengths_in_characters, numbers__keep_to_their_bounds,
-      arrays__have_as_many_items_as_they_should, schemas__combine, schemas__are_refused_with_a_path,
-      lenient_schemas__name_what_they_leave_out)
+      arrays__have_as_many_items_as_they_should, schemas__combine, schemas__have_cases,
+      schemas__are_refused_with_a_path, lenient_schemas__name_what_they_leave_out)

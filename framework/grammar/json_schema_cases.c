@@ -1,0 +1,319 @@
+/* json_schema_cases.c - keywords that are cases: each is said again as alternatives, which the reader has already.
+ *
+ *   if I then T else E         anyOf [allOf [I, T], allOf [not I, E]]
+ *   dependentSchemas {k: S}    for each k: anyOf [k is not there, k is required and S]
+ *   dependentRequired {k: L}   the same, with S: required L; dependencies: either
+ *   not S                      what a value must be for S to fail
+ *
+ * not is pushed inward: not allOf is anyOf of nots, not minimum n is a number below n, not properties {k: S} is an
+ * object with a k that is not S. Where a keyword's opposite cannot be said, there are no cases. Schemas that are
+ * made here are made once for each place, so that schemas that refer to themselves have an end. */
+#include "grammar/json_schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_INWARD = 32 };
+
+static json_t *opposite(struct schema_reader *s, json_t *schema, json_t *base, int depth);
+
+/* --- pieces; NULL: memory is out, or one of the parts is NULL, which is taken -----------------------------------
+ */
+
+static bool add_case(json_t *list, json_t *schema)
+{
+    return schema && json_array_append_new(list, schema) == 0;
+}
+
+static json_t *with_type(const char *type, const char *keyword, json_t *value)
+{
+    return value ? json_pack("{s:s, s:o}", "type", type, keyword, value) : NULL;
+}
+
+static json_t *without_key(const char *key)
+{
+    return json_pack("{s:{s:b}}", "properties", key, 0);
+}
+
+/* --- not ---------------------------------------------------------------------------------------------------------
+ */
+
+/* The opposite of a bound: another bound, by `step` from it. */
+static const struct bound {
+    const char *keyword, *type, *opposite;
+    int step;
+} bounds[] = {{"minimum", "number", "exclusiveMaximum", 0},
+              {"maximum", "number", "exclusiveMinimum", 0},
+              {"exclusiveMinimum", "number", "maximum", 0},
+              {"exclusiveMaximum", "number", "minimum", 0},
+              {"minLength", "string", "maxLength", -1},
+              {"maxLength", "string", "minLength", 1},
+              {"minItems", "array", "maxItems", -1},
+              {"maxItems", "array", "minItems", 1},
+              {"minProperties", "object", "maxProperties", -1},
+              {"maxProperties", "object", "minProperties", 1}};
+
+static bool add_opposite_bound(const struct bound *b, json_t *value, json_t *cases)
+{
+    if (!json_is_number(value))
+        return false;
+    if (b->step == 0)
+        return add_case(cases, with_type(b->type, b->opposite, json_incref(value)));
+    const double n = json_number_value(value) + b->step;
+    return n < 0 || (n < 1e9 && add_case(cases, with_type(b->type, b->opposite, json_integer((json_int_t)n))));
+}
+
+/* Values but those listed: of other types, other strings, other numbers, the other boolean. */
+static bool add_unlisted(json_t *values, json_t *cases)
+{
+    json_t *types = json_array(), *strings = json_array(), *numbers = json_array(), *value;
+    size_t k;
+    bool ok = types && strings && numbers, is_true = false, is_false = false;
+    json_array_foreach(values, k, value)
+    {
+        const unsigned type = type_of_value(value);
+        if (type & (TYPE_ARRAY | TYPE_OBJECT))
+            ok = false;
+        is_true = is_true || json_is_true(value);
+        is_false = is_false || json_is_false(value);
+        ok = ok && json_array_append_new(types, json_string(json_kind_of_type(type))) == 0;
+        if (type == TYPE_STRING)
+            ok = ok && json_array_append(strings, value) == 0;
+        if (type & TYPE_NUMBER)
+            ok = ok && add_case(numbers, json_pack("{s:[{s:O}, {s:O}]}", "anyOf", "exclusiveMinimum", value,
+                                                   "exclusiveMaximum", value));
+    }
+    if (ok && json_array_size(strings))
+        ok = add_case(cases, with_type("string", NOT_IN, json_incref(strings)));
+    if (ok && json_array_size(numbers))
+        ok = add_case(cases, with_type("number", "allOf", json_incref(numbers)));
+    if (ok && is_true != is_false)
+        ok = add_case(cases, json_pack("{s:b}", "const", is_false));
+    ok = ok && add_case(cases, json_pack("{s:{s:O}}", "not", "type", types));
+    json_decref(types);
+    json_decref(strings);
+    json_decref(numbers);
+    return ok;
+}
+
+/* One of the schemas fails: cases of their own. all: each of them does, which is one case. */
+static bool add_opposites(struct schema_reader *s, json_t *list, bool all, json_t *base, int depth, json_t *cases)
+{
+    json_t *part, *opposites = json_array();
+    size_t k;
+    bool ok = json_is_array(list) && opposites;
+    json_array_foreach(ok ? list : NULL, k, part)
+    {
+        ok = ok && add_case(all ? opposites : cases, opposite(s, part, base, depth));
+    }
+    ok = ok && (!all || add_case(cases, json_pack("{s:O}", "allOf", opposites)));
+    json_decref(opposites);
+    return ok;
+}
+
+static bool add_opposite_object(struct schema_reader *s, const char *keyword, json_t *value, json_t *base,
+                                int depth, json_t *cases)
+{
+    json_t *part;
+    const char *key;
+    size_t k;
+    bool ok = true;
+    if (strcmp(keyword, "required") == 0) {
+        json_array_foreach(value, k, part)
+        {
+            ok = ok && json_is_string(part) &&
+                 add_case(cases,
+                          with_type("object", "allOf", json_pack("[o]", without_key(json_string_value(part)))));
+        }
+        return ok && json_is_array(value);
+    }
+    json_object_foreach(value, key, part)
+    {
+        json_t *is_not = ok ? opposite(s, part, base, depth) : NULL;
+        ok = is_not != NULL;
+        if (ok && !json_is_false(is_not))
+            ok = add_case(cases, json_pack("{s:s, s:[s], s:{s:O}}", "type", "object", "required", key, "properties",
+                                           key, is_not));
+        json_decref(is_not);
+    }
+    return ok && json_is_object(value);
+}
+
+static bool add_opposite_keyword(struct schema_reader *s, json_t *schema, const char *key, json_t *value,
+                                 json_t *base, int depth, json_t *cases)
+{
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
+        if (strcmp(key, bounds[i].keyword) == 0)
+            return add_opposite_bound(&bounds[i], value, cases);
+    if (strcmp(key, "type") == 0)
+        return add_case(cases, json_pack("{s:{s:O}}", "not", "type", value));
+    if (strcmp(key, "enum") == 0)
+        return json_is_array(value) && add_unlisted(value, cases);
+    if (strcmp(key, "const") == 0) {
+        json_t *one = json_pack("[O]", value);
+        const bool ok = one && add_unlisted(one, cases);
+        json_decref(one);
+        return ok;
+    }
+    if (strcmp(key, "not") == 0)
+        return add_case(cases, json_incref(value));
+    if (strcmp(key, "allOf") == 0 || strcmp(key, "anyOf") == 0)
+        return add_opposites(s, value, key[1] == 'n', base, depth, cases);
+    if (strcmp(key, "required") == 0 || strcmp(key, "properties") == 0)
+        return add_opposite_object(s, key, value, base, depth, cases);
+    if (strcmp(key, "items") == 0 && !json_is_array(value) && !json_object_get(schema, "prefixItems"))
+        return add_case(cases, with_type("array", "contains", opposite(s, value, base, depth)));
+    if (strcmp(key, "contains") == 0 && !json_object_get(schema, "minContains") &&
+        !json_object_get(schema, "maxContains"))
+        return add_case(cases, with_type("array", "items", opposite(s, value, base, depth)));
+    json_t *target_base = base, *target;
+    if (strcmp(key, "$ref") == 0 && json_is_string(value) && json_object_size(schema) == 1 &&
+        (target = schema_find(s, json_string_value(value), &target_base)) && target_base == base)
+        return add_case(cases, opposite(s, target, base, depth));
+    return false;
+}
+
+/* A schema that holds where this one does not; NULL: it cannot be said. */
+static json_t *opposite(struct schema_reader *s, json_t *schema, json_t *base, int depth)
+{
+    static const char *const silent[] = {"title",    "description", "$comment", "default",     "examples",
+                                         "readOnly", "writeOnly",   "$defs",    "definitions", "deprecated"};
+    const char *key;
+    json_t *value, *made = NULL;
+    if (json_is_boolean(schema))
+        return json_boolean(json_is_false(schema));
+    if (!json_is_object(schema) || depth > MAX_INWARD || ++s->n_expansions > MAX_EXPANSIONS)
+        return NULL;
+    json_t *cases = json_array();
+    bool ok = cases != NULL;
+    json_object_foreach(schema, key, value)
+    {
+        bool says = true;
+        for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+            says = says && strcmp(key, silent[i]) != 0;
+        ok = ok && (!says || add_opposite_keyword(s, schema, key, value, base, depth + 1, cases));
+    }
+    if (ok)
+        made = json_array_size(cases) ? json_pack("{s:O}", "anyOf", cases) : json_false();
+    json_decref(cases);
+    return made;
+}
+
+/* --- the cases of a keyword
+ * --------------------------------------------------------------------------------------- */
+
+static json_t *cases_of_if(struct schema_reader *s, const struct item *i)
+{
+    json_t *condition = json_object_get(i->schema, "if"), *yes = json_object_get(i->schema, "then"),
+           *no = json_object_get(i->schema, "else");
+    json_t *fails = opposite(s, condition, i->base, 0), *cases = NULL;
+    if (fails)
+        cases = json_pack("[{s:[O, o]}, {s:[O, o]}]", "allOf", condition, yes ? json_incref(yes) : json_true(),
+                          "allOf", fails, no ? json_incref(no) : json_true());
+    json_decref(fails);
+    return cases;
+}
+
+/* One case: for each key that something depends on, that it is not there, or what it demands. */
+static json_t *cases_of_dependents(const struct item *i, const char *keyword)
+{
+    json_t *all = json_array(), *demand, *cases = NULL;
+    const char *key;
+    bool ok = all != NULL;
+    json_object_foreach(json_object_get(i->schema, keyword), key, demand)
+    {
+        json_t *then = json_is_array(demand) ? json_pack("{s:O}", "required", demand) : json_incref(demand);
+        ok = ok && add_case(all, json_pack("{s:[o, {s:[s], s:[o]}]}", "anyOf", without_key(key), "required", key,
+                                           "allOf", then));
+    }
+    if (ok)
+        cases = json_pack("[{s:O}]", "allOf", all);
+    json_decref(all);
+    return cases;
+}
+
+/* not: types alone stand as they are. */
+static bool is_plain_not(const json_t *schema)
+{
+    const json_t *type = json_object_get(schema, "type");
+    return !json_is_object(schema) || json_object_size(schema) == (type ? 1 : 0);
+}
+
+static const struct keyword {
+    const char *name;
+    unsigned done;
+} keywords[] = {{"if", CASES_OF_IF},
+                {"dependentSchemas", CASES_OF_DEPENDENTS},
+                {"dependentRequired", CASES_OF_REQUIRED},
+                {"dependencies", CASES_OF_DEPENDENCIES},
+                {"not", CASES_OF_NOT}};
+
+/* Whether a keyword demands anything that has cases. */
+static bool has_cases(const struct item *i, const struct keyword *k)
+{
+    const json_t *value = json_object_get(i->schema, k->name);
+    if (!value || i->done & k->done)
+        return false;
+    if (k->done == CASES_OF_IF)
+        return json_object_get(i->schema, "then") || json_object_get(i->schema, "else");
+    return k->done == CASES_OF_NOT ? !is_plain_not(value) : json_object_size(value) != 0;
+}
+
+static json_t *make_cases(struct schema_reader *s, const struct item *i, const struct keyword *k)
+{
+    if (k->done == CASES_OF_IF)
+        return cases_of_if(s, i);
+    if (k->done != CASES_OF_NOT)
+        return cases_of_dependents(i, k->name);
+    json_t *fails = opposite(s, json_object_get(i->schema, "not"), i->base, 0);
+    json_t *cases = fails ? json_pack("[O]", fails) : NULL;
+    json_decref(fails);
+    return cases;
+}
+
+bool add_opposite(struct schema_reader *s, struct conjunction *c, json_t *schema, json_t *base, const char *path)
+{
+    char place[64];
+    snprintf(place, sizeof place, "%" PRIxPTR " opposite", (uintptr_t)schema);
+    if (!s->cases && !(s->cases = json_object()))
+        return false;
+    json_t *made = json_object_get(s->cases, place);
+    if (!made) {
+        made = opposite(s, schema, base, 0);
+        if (!made || json_object_set_new(s->cases, place, made) != 0)
+            return false;
+    }
+    conjunction_add(s, c, made, base, path);
+    return true;
+}
+
+json_t *schema_cases(struct schema_reader *s, const struct item *i, const char **keyword, unsigned *done)
+{
+    const struct keyword *k = keywords, *end = keywords + sizeof keywords / sizeof *keywords;
+    while (k < end && !has_cases(i, k))
+        k++;
+    if (k == end || s->status != VIV_OK)
+        return NULL;
+    *keyword = k->name;
+    *done = k->done;
+    char place[64];
+    snprintf(place, sizeof place, "%" PRIxPTR " %u", (uintptr_t)i->schema, k->done);
+    if (!s->cases && !(s->cases = json_object())) {
+        s->status = error_nomem(s->err);
+        return NULL;
+    }
+    json_t *cases = json_object_get(s->cases, place);
+    if (!cases) {
+        cases = make_cases(s, i, k);
+        if (!cases)
+            schema_refuse(
+                s, i, k->name,
+                "cannot be kept, because the opposite of what it says cannot be written; write the cases as "
+                "anyOf, or say what the value is");
+        if (json_object_set_new(s->cases, place, cases ? cases : json_pack("[b]", 1)) != 0 && s->status == VIV_OK)
+            s->status = error_nomem(s->err);
+        cases = json_object_get(s->cases, place);
+    }
+    return s->status == VIV_OK ? cases : NULL;
+}
