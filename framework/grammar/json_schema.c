@@ -99,7 +99,7 @@ static void expand(struct schema_reader *s, struct conjunction *c, struct item i
             return;
         }
     if (++s->n_expansions > MAX_EXPANSIONS || here.length > MAX_CHAIN) {
-        schema_fail(s, VIV_ELIMIT, &item, NULL, "too many references and allOf inside each other");
+        schema_fail(s, VIV_ELIMIT, &item, NULL, "too many references, allOf or cases inside each other");
         return;
     }
     if (!json_is_object(schema) && !json_is_boolean(schema)) {
@@ -330,92 +330,6 @@ static const struct tree *choose(struct schema_reader *s, const struct conjuncti
     return t;
 }
 
-/* Values that a schema can have at all: its types, and its constants; NULL: no list of them. */
-struct outline {
-    unsigned types;
-    const json_t *values; /* of enum */
-    const json_t *constant;
-};
-
-static struct outline outline_of(struct schema_reader *s, json_t *schema, json_t *base, int depth)
-{
-    struct outline o = {.types = TYPE_ALL};
-    const json_t *ref = json_object_get(schema, "$ref");
-    if (json_is_string(ref) && depth < 16) {
-        json_t *target = schema_find(s, json_string_value(ref), &base);
-        if (target)
-            o = outline_of(s, target, base, depth + 1);
-    }
-    if (json_object_get(schema, "type"))
-        o.types &= schema_types(json_object_get(schema, "type"));
-    if (json_object_get(schema, "enum"))
-        o.values = json_object_get(schema, "enum");
-    if (json_object_get(schema, "const"))
-        o.constant = json_object_get(schema, "const");
-    return o;
-}
-
-static size_t n_values(const struct outline *o)
-{
-    return o->constant ? 1 : json_array_size(o->values);
-}
-
-static const json_t *value_at(const struct outline *o, size_t i)
-{
-    return o->constant ? o->constant : json_array_get(o->values, i);
-}
-
-static bool is_listed(const struct outline *o)
-{
-    return o->constant || json_is_array(o->values);
-}
-
-/* Whether no value can be of both. */
-static bool are_disjoint(struct schema_reader *s, json_t *a, json_t *b, json_t *base, int depth)
-{
-    const struct outline x = outline_of(s, a, base, 0), y = outline_of(s, b, base, 0);
-    if ((x.types & y.types) == 0)
-        return true;
-    if (is_listed(&x) && is_listed(&y)) {
-        for (size_t i = 0; i < n_values(&x); i++)
-            for (size_t k = 0; k < n_values(&y); k++)
-                if (values_equal(value_at(&x, i), value_at(&y, k)))
-                    return false;
-        return true;
-    }
-    const struct outline *listed = is_listed(&x) ? &x : is_listed(&y) ? &y : NULL;
-    if (listed) {
-        for (size_t i = 0; i < n_values(listed); i++)
-            if (schema_accepts(s, listed == &x ? b : a, base, (json_t *)value_at(listed, i), 0) != VALID_NO)
-                return false;
-        return true;
-    }
-    if ((x.types & y.types) != TYPE_OBJECT || depth > 8)
-        return false;
-    /* objects: a key that both require, with values that are disjoint */
-    json_t *base_a = base, *base_b = base, *name;
-    for (int i = 0; i < 16 && json_object_get(a, "$ref"); i++)
-        if (!(a = schema_find(s, json_string_value(json_object_get(a, "$ref")), &base_a)))
-            return false;
-    for (int i = 0; i < 16 && json_object_get(b, "$ref"); i++)
-        if (!(b = schema_find(s, json_string_value(json_object_get(b, "$ref")), &base_b)))
-            return false;
-    size_t k;
-    json_array_foreach(json_object_get(a, "required"), k, name)
-    {
-        const char *key = json_string_value(name);
-        json_t *in_a = json_object_get(json_object_get(a, "properties"), key ? key : "");
-        json_t *in_b = json_object_get(json_object_get(b, "properties"), key ? key : "");
-        bool required = false;
-        for (size_t i = 0; i < json_array_size(json_object_get(b, "required")); i++)
-            required = required || json_equal(name, json_array_get(json_object_get(b, "required"), i));
-        if (in_a && in_b && base_a == base_b && (required || json_object_get(b, "required")) && required &&
-            are_disjoint(s, in_a, in_b, base_a, depth + 1))
-            return true;
-    }
-    return false;
-}
-
 const struct tree *choose_each(struct schema_reader *s, const struct conjunction *c, size_t of, const char *keyword,
                                unsigned which, json_t *list)
 {
@@ -428,15 +342,6 @@ const struct tree *choose_each(struct schema_reader *s, const struct conjunction
                     json_is_array(list) ? "an empty one" : json_kind(list));
         return NULL;
     }
-    for (size_t a = 0; which == ONE_OF && a < json_array_size(list); a++)
-        for (size_t b = a + 1; b < json_array_size(list) && s->status == VIV_OK; b++)
-            if (!are_disjoint(s, json_array_get(list, a), json_array_get(list, b), i->base, 0)) {
-                schema_refuse(s, i, keyword,
-                              "alternatives %zu and %zu may both be true; give them different types, or a required "
-                              "property with different const, or write anyOf",
-                              a + 1, b + 1);
-                a = b = json_array_size(list);
-            }
     json_array_foreach(list, k, alternative)
     {
         if (s->status == VIV_OK)
@@ -556,7 +461,7 @@ static const struct tree *compile_conjunction(struct schema_reader *s, const str
         if (json_object_get(schema, "anyOf") && !(c->v[i].done & ANY_OF))
             return choose_each(s, c, i, "anyOf", ANY_OF, json_object_get(schema, "anyOf"));
         if (json_object_get(schema, "oneOf") && !(c->v[i].done & ONE_OF))
-            return choose_each(s, c, i, "oneOf", ONE_OF, json_object_get(schema, "oneOf"));
+            return choose_each(s, c, i, "oneOf", ONE_OF, schema_one_of(s, &c->v[i]));
         json_t *cases = schema_cases(s, &c->v[i], &keyword, &done);
         if (cases)
             return choose_each(s, c, i, keyword, done, cases);

@@ -92,6 +92,8 @@ const struct tree *literal_of(struct schema_reader *s, const json_t *value);
 /* json_schema_cases.c: the alternatives that a keyword of an item comes to, if one has any that is not done; else,
  * or where it is refused, NULL. *keyword, *done: which. Borrowed. */
 json_t *schema_cases(struct schema_reader *s, const struct item *i, const char **keyword, unsigned *done);
+/* The alternatives of "oneOf", without what two of them have in common. Borrowed. */
+json_t *schema_one_of(struct schema_reader *s, const struct item *i);
 /* A list of these, or one: the conjunction with each alternative of an item. */
 const struct tree *choose_each(struct schema_reader *s, const struct conjunction *c, size_t of, const char *keyword,
                                unsigned which, json_t *list);

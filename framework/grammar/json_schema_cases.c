@@ -3,6 +3,7 @@
  *   if I then T else E         anyOf [allOf [I, T], allOf [not I, E]]
  *   dependentSchemas {k: S}    for each k: anyOf [k is not there, k is required and S]
  *   dependentRequired {k: L}   the same, with S: required L; dependencies: either
+ *   oneOf [A, B]               anyOf [allOf [A, not B], allOf [B, not A]], unless no value is of both
  *   not S                      what a value must be for S to fail
  *
  * not is pushed inward: not allOf is anyOf of nots, not minimum n is a number below n, not properties {k: S} is an
@@ -14,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_INWARD = 32 };
+enum { MAX_INWARD = 32, MAX_COMBINED = 256 };
 
 static json_t *opposite(struct schema_reader *s, json_t *schema, json_t *base, int depth);
 
@@ -200,6 +201,125 @@ static json_t *opposite(struct schema_reader *s, json_t *schema, json_t *base, i
     return made;
 }
 
+/* --- oneOf ------------------------------------------------------------------------------------------------------
+ */
+
+/* Values that a schema can have at all: its types, and its constants; NULL: no list of them. */
+struct outline {
+    unsigned types;
+    const json_t *values; /* of enum */
+    const json_t *constant;
+};
+
+static struct outline outline_of(struct schema_reader *s, json_t *schema, json_t *base, int depth)
+{
+    struct outline o = {.types = TYPE_ALL};
+    const json_t *ref = json_object_get(schema, "$ref");
+    if (json_is_string(ref) && depth < 16) {
+        json_t *target = schema_find(s, json_string_value(ref), &base);
+        if (target)
+            o = outline_of(s, target, base, depth + 1);
+    }
+    if (json_object_get(schema, "type"))
+        o.types &= schema_types(json_object_get(schema, "type"));
+    if (json_object_get(schema, "enum"))
+        o.values = json_object_get(schema, "enum");
+    if (json_object_get(schema, "const"))
+        o.constant = json_object_get(schema, "const");
+    return o;
+}
+
+static size_t n_values(const struct outline *o)
+{
+    return o->constant ? 1 : json_array_size(o->values);
+}
+
+static const json_t *value_at(const struct outline *o, size_t i)
+{
+    return o->constant ? o->constant : json_array_get(o->values, i);
+}
+
+static bool is_listed(const struct outline *o)
+{
+    return o->constant || json_is_array(o->values);
+}
+
+/* Whether no value can be of both. */
+static bool are_disjoint(struct schema_reader *s, json_t *a, json_t *b, json_t *base, int depth)
+{
+    const struct outline x = outline_of(s, a, base, 0), y = outline_of(s, b, base, 0);
+    if ((x.types & y.types) == 0)
+        return true;
+    if (is_listed(&x) && is_listed(&y)) {
+        for (size_t i = 0; i < n_values(&x); i++)
+            for (size_t k = 0; k < n_values(&y); k++)
+                if (values_equal(value_at(&x, i), value_at(&y, k)))
+                    return false;
+        return true;
+    }
+    const struct outline *listed = is_listed(&x) ? &x : is_listed(&y) ? &y : NULL;
+    if (listed) {
+        for (size_t i = 0; i < n_values(listed); i++)
+            if (schema_accepts(s, listed == &x ? b : a, base, (json_t *)value_at(listed, i), 0) != VALID_NO)
+                return false;
+        return true;
+    }
+    if ((x.types & y.types) != TYPE_OBJECT || depth > 8)
+        return false;
+    /* objects: a key that both require, with values that are disjoint */
+    json_t *base_a = base, *base_b = base, *name;
+    for (int i = 0; i < 16 && json_object_get(a, "$ref"); i++)
+        if (!(a = schema_find(s, json_string_value(json_object_get(a, "$ref")), &base_a)))
+            return false;
+    for (int i = 0; i < 16 && json_object_get(b, "$ref"); i++)
+        if (!(b = schema_find(s, json_string_value(json_object_get(b, "$ref")), &base_b)))
+            return false;
+    size_t k;
+    json_array_foreach(json_object_get(a, "required"), k, name)
+    {
+        const char *key = json_string_value(name);
+        json_t *in_a = json_object_get(json_object_get(a, "properties"), key ? key : "");
+        json_t *in_b = json_object_get(json_object_get(b, "properties"), key ? key : "");
+        bool required = false;
+        for (size_t i = 0; i < json_array_size(json_object_get(b, "required")); i++)
+            required = required || json_equal(name, json_array_get(json_object_get(b, "required"), i));
+        if (in_a && in_b && base_a == base_b && (required || json_object_get(b, "required")) && required &&
+            are_disjoint(s, in_a, in_b, base_a, depth + 1))
+            return true;
+    }
+    return false;
+}
+
+/* The alternatives a and b, without what is of both. */
+static json_t *apart(struct schema_reader *s, const struct item *i, json_t *list)
+{
+    json_t *made = json_array();
+    const size_t n = json_array_size(list);
+    bool ok = made != NULL;
+    for (size_t a = 0; ok && a < n; a++) {
+        json_t *all = json_pack("[O]", json_array_get(list, a));
+        size_t n_cases = 1;
+        for (size_t b = 0; all && ok && b < n; b++) {
+            if (b == a || are_disjoint(s, json_array_get(list, a), json_array_get(list, b), i->base, 0))
+                continue;
+            json_t *is_not = opposite(s, json_array_get(list, b), i->base, 0);
+            n_cases *= json_array_size(json_object_get(is_not, "anyOf")) + 1;
+            ok = add_case(all, is_not) && n_cases <= MAX_COMBINED;
+            if (!ok)
+                schema_refuse(s, i, "oneOf",
+                              "alternatives %zu and %zu may both be true; give them different types, or a required "
+                              "property with different const, or write anyOf",
+                              a < b ? a + 1 : b + 1, a < b ? b + 1 : a + 1);
+        }
+        ok = ok && add_case(made, json_pack("{s:o}", "allOf", all));
+    }
+    if (!ok) {
+        json_decref(made);
+        return json_incref(list);
+    }
+    return made;
+}
+
 /* --- the cases of a keyword
  * --------------------------------------------------------------------------------------- */
 
@@ -272,16 +392,41 @@ static json_t *make_cases(struct schema_reader *s, const struct item *i, const s
     return cases;
 }
 
+/* The schema that was made for a place, or NULL. */
+static json_t *made_for(struct schema_reader *s, const char *place)
+{
+    if (!s->cases && !(s->cases = json_object()) && s->status == VIV_OK)
+        s->status = error_nomem(s->err);
+    return json_object_get(s->cases, place);
+}
+
+/* Keeps it there; NULL: memory is out. */
+static json_t *keep(struct schema_reader *s, const char *place, json_t *made)
+{
+    if (json_object_set_new(s->cases, place, made) != 0 && s->status == VIV_OK)
+        s->status = error_nomem(s->err);
+    return json_object_get(s->cases, place);
+}
+
+json_t *schema_one_of(struct schema_reader *s, const struct item *i)
+{
+    json_t *list = json_object_get(i->schema, "oneOf");
+    char place[64];
+    snprintf(place, sizeof place, "%" PRIxPTR " oneOf", (uintptr_t)i->schema);
+    if (!json_is_array(list))
+        return list;
+    json_t *made = made_for(s, place);
+    return made || s->status != VIV_OK ? made : keep(s, place, apart(s, i, list));
+}
+
 bool add_opposite(struct schema_reader *s, struct conjunction *c, json_t *schema, json_t *base, const char *path)
 {
     char place[64];
     snprintf(place, sizeof place, "%" PRIxPTR " opposite", (uintptr_t)schema);
-    if (!s->cases && !(s->cases = json_object()))
-        return false;
-    json_t *made = json_object_get(s->cases, place);
+    json_t *made = made_for(s, place);
     if (!made) {
         made = opposite(s, schema, base, 0);
-        if (!made || json_object_set_new(s->cases, place, made) != 0)
+        if (!made || !keep(s, place, made))
             return false;
     }
     conjunction_add(s, c, made, base, path);
@@ -299,21 +444,15 @@ json_t *schema_cases(struct schema_reader *s, const struct item *i, const char *
     *done = k->done;
     char place[64];
     snprintf(place, sizeof place, "%" PRIxPTR " %u", (uintptr_t)i->schema, k->done);
-    if (!s->cases && !(s->cases = json_object())) {
-        s->status = error_nomem(s->err);
-        return NULL;
-    }
-    json_t *cases = json_object_get(s->cases, place);
-    if (!cases) {
+    json_t *cases = made_for(s, place);
+    if (!cases && s->status == VIV_OK) {
         cases = make_cases(s, i, k);
         if (!cases)
             schema_refuse(
                 s, i, k->name,
                 "cannot be kept, because the opposite of what it says cannot be written; write the cases as "
                 "anyOf, or say what the value is");
-        if (json_object_set_new(s->cases, place, cases ? cases : json_pack("[b]", 1)) != 0 && s->status == VIV_OK)
-            s->status = error_nomem(s->err);
-        cases = json_object_get(s->cases, place);
+        cases = keep(s, place, cases ? cases : json_pack("[b]", 1));
     }
     return s->status == VIV_OK ? cases : NULL;
 }
