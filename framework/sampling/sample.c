@@ -156,12 +156,14 @@ static float within_floats(float x)
 static void allow(float *restrict scores, const float *restrict logits, uint64_t n, const uint64_t *mask)
 {
     for (uint64_t at = 0; at < n; at += 64) {
-        const uint64_t end = size_min(n, at + 64);
-        uint64_t bits = mask[at / 64];
-        for (uint64_t i = at; i < end; i++)
-            scores[i] = -INFINITY;
-        for (; bits; bits &= bits - 1) {
-            const uint64_t i = at + (uint64_t)__builtin_ctzll(bits);
+        const uint64_t bits = mask[at / 64], end = size_min(n, at + 64);
+        if (bits == UINT64_MAX) /* most words of most masks are full or empty */
+            memcpy(scores + at, logits + at, (end - at) * sizeof *scores);
+        else
+            for (uint64_t i = at; i < end; i++)
+                scores[i] = -INFINITY;
+        for (uint64_t left = bits == UINT64_MAX ? 0 : bits; left; left &= left - 1) {
+            const uint64_t i = at + (uint64_t)__builtin_ctzll(left);
             if (i < end)
                 scores[i] = logits[i];
         }
