@@ -78,6 +78,7 @@ void recogniser_stats(const struct recogniser *m, struct recogniser_stats *out)
 {
     *out = m->stats;
     out->configurations = m->n_used;
+    out->threads = m->n_threads;
     out->frames = m->n_frames - 1;
 }
 

@@ -54,7 +54,7 @@ viv_status recogniser_finish(struct recogniser *m, recogniser_state s, size_t n,
                              struct error *err);
 
 struct recogniser_stats {
-    uint64_t configurations, frames, collections; /* now, now, ever */
+    uint64_t configurations, threads, frames, collections; /* now, of these, now, ever */
     uint64_t masks, walked, nodes;                /* asked for; not cached; nodes of the trie that were looked at */
 };
 void recogniser_stats(const struct recogniser *m, struct recogniser_stats *out);
