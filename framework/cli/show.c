@@ -1,6 +1,8 @@
 /* show.c - see show.h. */
 #include "cli/show.h"
 
+#include "base/buf.h"
+#include "base/json.h"
 #include "cli/compare/memory.h"
 #include "cli/expert_report.h"
 
@@ -168,6 +170,48 @@ static viv_status show_text(struct shown *s, const char *text, size_t n, struct 
     return cli_flush_output(err);
 }
 
+/* --- calls --------------------------------------------------------------------------------------------------- */
+
+json_t *show_call(const viv_event *e)
+{
+    json_t *call = NULL;
+    struct error err;
+    if (json_parse_data("a call", e->text, e->size, &call, &err) != VIV_OK)
+        return NULL;
+    json_t *f = json_object_get(call, "function");
+    json_t *line = json_pack("{s:s, s:O, s:O, s:O}", "event", "call", "name", json_object_get(f, "name"), "arguments",
+                             json_object_get(f, "arguments"), "id", json_object_get(call, "id"));
+    json_decref(call);
+    return line;
+}
+
+/* call get_weather {"city": "Oslo"}: on a line of its own. */
+static viv_status show_call_line(struct shown *s, const viv_event *e, struct error *err)
+{
+    json_t *call = show_call(e);
+    char *arguments = call ? json_dumps(json_object_get(call, "arguments"), 0) : NULL;
+    struct buf line = {0};
+    viv_status status = VIV_OK;
+    if (arguments)
+        buf_printf(&line, "%scall %s %s\n", s->line_open ? "\n" : "", json_string_value(json_object_get(call, "name")),
+                   arguments);
+    status = arguments && !line.failed ? show_text(s, buf_text(&line), line.size, err) : error_nomem(err);
+    free(arguments);
+    json_decref(call);
+    buf_release(&line);
+    return status;
+}
+
+/* Reasoning stands in a paragraph of its own. */
+static viv_status show_reasoning(struct shown *s, const viv_event *e, bool reasons, struct error *err)
+{
+    viv_status status = VIV_OK;
+    if (s->reasons != reasons)
+        status = show_text(s, reasons ? "reasoning: " : "\n\n", reasons ? 11 : 2, err);
+    s->reasons = reasons;
+    return status == VIV_OK && (reasons || e->kind == VIV_EVENT_TEXT) ? show_text(s, e->text, e->size, err) : status;
+}
+
 /* --- events -------------------------------------------------------------------------------------------------- */
 
 static viv_status show(struct answer *a, const viv_event *e, struct error *err)
@@ -176,8 +220,10 @@ static viv_status show(struct answer *a, const viv_event *e, struct error *err)
     viv_status status = VIV_OK;
     if (e->kind == VIV_EVENT_PROGRESS)
         progress_show(&s->o->progress, e->text, e->done, e->total);
-    if (e->kind == VIV_EVENT_TEXT && s->text)
-        status = show_text(s, e->text, e->size, err);
+    if (s->text && (e->kind == VIV_EVENT_TEXT || e->kind == VIV_EVENT_REASONING || e->kind == VIV_EVENT_TOOL_CALL))
+        status = show_reasoning(s, e, e->kind == VIV_EVENT_REASONING, err);
+    if (status == VIV_OK && s->text && e->kind == VIV_EVENT_TOOL_CALL)
+        status = show_call_line(s, e, err);
     return status == VIV_OK && s->each ? s->each(s, a, e, err) : status;
 }
 

@@ -9,6 +9,7 @@
 struct shown {
     struct opened *o;
     bool terminal;  /* standard output is one */
+    bool reasons;   /* the last text was reasoning */
     bool line_open; /* the last character was not a line feed */
     bool text;      /* text is printed as it comes */
     /* What is done with each event, besides; or NULL. */
@@ -16,6 +17,9 @@ struct shown {
     const void *each_ctx;
     struct energy energy; /* since show_begin */
 };
+
+/* {"event": "call", "name": ..., "arguments": {...}, "id": ...}; NULL when memory is out. */
+json_t *show_call(const viv_event *e);
 
 /* The answer will be shown; `text` and `each` are the caller's. */
 void show_begin(struct shown *s, struct opened *o, struct answer *a);

@@ -55,11 +55,26 @@ static bool note_picture(struct answer *a, const viv_event *e)
     return ok;
 }
 
+static bool note_call(struct answer *a, const viv_event *e)
+{
+    char *call = strndup(e->text, e->size);
+    const bool ok = call && VEC_RESERVE(a->calls, a->n_calls, a->calls_capacity);
+    if (ok)
+        a->calls[a->n_calls++] = call;
+    else
+        free(call);
+    return ok;
+}
+
 static bool collect(struct answer *a, const viv_event *e)
 {
     switch (e->kind) {
     case VIV_EVENT_TEXT:
         return buf_append(&a->text, e->text, e->size);
+    case VIV_EVENT_REASONING:
+        return buf_append(&a->reasoning, e->text, e->size);
+    case VIV_EVENT_TOOL_CALL:
+        return note_call(a, e);
     case VIV_EVENT_TOKEN:
         a->last = seconds_now();
         a->first = a->ids.n == 0 ? a->last : a->first;
@@ -133,6 +148,12 @@ void answer_release(struct answer *a)
     free(a->pictures);
     a->pictures = NULL;
     a->n_pictures = a->pictures_capacity = 0;
+    for (size_t i = 0; i < a->n_calls; i++)
+        free(a->calls[i]);
+    free(a->calls);
+    a->calls = NULL;
+    a->n_calls = a->calls_capacity = 0;
+    buf_release(&a->reasoning);
     buf_release(&a->text);
     buf_release(&a->numbers);
 }

@@ -9,6 +9,9 @@
 struct answer {
     struct token_ids ids; /* of the answer */
     struct buf text;      /* the answer, and the prompt before it where the request echoes it; UTF-8 */
+    struct buf reasoning; /* what came before it, of a request with tools */
+    char **calls;         /* [n_calls] of tools, each as VIV_PART_TOOL_CALL has it */
+    size_t n_calls, calls_capacity;
     char reason[32];      /* why it ended: "end", "length", "stop", "cancelled", ... */
 
     /* vectors, where these are the answer: [rows, dim] floats */

@@ -2,6 +2,7 @@
 #include "engine/conversation.h"
 
 #include "base/utf8.h"
+#include "chat/chat.h"
 #include "chat/picture_source.h"
 #include "run/run.h"
 
@@ -184,6 +185,27 @@ static void lend_sequences(const struct conversation *c, struct request *r)
         r->viv.draft_sequence = c->draft;
 }
 
+/* The last message has the reasoning and the calls of the answer, too, as chat templates read them. */
+static viv_status add_calls(struct conversation *c, const struct answer *a, struct error *err)
+{
+    json_t *last = json_array_get(c->session.messages, json_array_size(c->session.messages) - 1);
+    json_t *calls = a->n_calls ? json_array() : NULL;
+    viv_status status = VIV_OK;
+    json_notice_memory();
+    if (a->reasoning.size)
+        json_object_set_new(last, chat_reasoning_keys[0], json_stringn(buf_text(&a->reasoning), a->reasoning.size));
+    for (size_t i = 0; status == VIV_OK && i < a->n_calls; i++) {
+        json_t *call = NULL;
+        status = json_parse_data("a call", a->calls[i], strlen(a->calls[i]), &call, err);
+        if (status == VIV_OK)
+            json_array_append_new(calls, call);
+    }
+    if (calls)
+        json_object_set(last, "tool_calls", calls);
+    json_decref(calls);
+    return status == VIV_OK && json_lost_something() ? error_nomem(err) : status;
+}
+
 static viv_status answer_messages(struct conversation *c, struct request *r, struct answer *a, bool *answered,
                                   struct error *err)
 {
@@ -197,6 +219,8 @@ static viv_status answer_messages(struct conversation *c, struct request *r, str
         return status;
     *answered = true;
     status = conversation_add(c, "assistant", buf_text(&a->text), a->text.size, err);
+    if (status == VIV_OK)
+        status = add_calls(c, a, err);
     if (status == VIV_OK)
         status = take_text(c, r, a, err);
     c->session.n_prompt = c->session.text.n;

@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "base/trail.h"
 #include "engine/architecture.h"
+#include "engine/calls.h"
 #include "engine/door.h"
 #include "engine/draft.h"
 #include "engine/pictures.h"
@@ -326,7 +327,12 @@ viv_status engine_ask(viv_model *m, const viv_request *request, const viv_sink *
     viv_status status = draft ? enter_both(m->door, draft, request, err) : enter(m->door, request, err);
     if (status != VIV_OK)
         return status;
-    status = ask(m, request, sink, err);
+    struct calls calls;
+    status = calls_open(&calls, m, request, sink, err);
+    if (status == VIV_OK) {
+        status = ask(m, &calls.request, &calls.sink, err);
+        calls_close(&calls);
+    }
     if (draft)
         leave(draft);
     leave(m->door);

@@ -9,6 +9,7 @@
 #include "experts/expert_cache.h"
 #include "experts/expert_set.h"
 #include "formats/mmproj.h"
+#include "model/dialects.h"
 #include "model/grammars.h"
 #include "model/instance.h"
 #include "model/precision.h"
@@ -211,6 +212,7 @@ void model_close(viv_model *m)
     free(m->narrow_places);
     cache_release(m);
     grammars_destroy(m->grammars);
+    model_dialect_destroy(m->dialect);
     tokenizer_destroy(m->tokenizer);
     for (int i = 0; i < 2; i++) {
         if (m->templates[i])

@@ -1,6 +1,6 @@
 /* service_text.c - viv.text: the model's tokenizer, for pipelines. */
 #include "host/service.h"
-#include "model/model.h"
+#include "model/instance.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +71,11 @@ static viv_status encode_request(viv_model *model, const viv_request *request, i
     return leave(&err, status);
 }
 
+static bool shows(const void *model, int32_t id)
+{
+    return model_shows_token(model, id);
+}
+
 static viv_status decoder_create(viv_model *model, viv_decoder **decoder)
 {
     const struct tokenizer *t;
@@ -81,6 +86,7 @@ static viv_status decoder_create(viv_model *model, viv_decoder **decoder)
         status = stream_decoder_create(t, TOKENIZER_SKIP_SPECIAL, &d, &err);
     if (status != VIV_OK)
         return leave(&err, status);
+    stream_decoder_show(d, shows, model);
     *decoder = d;
     return VIV_OK;
 }

@@ -51,6 +51,7 @@ struct watch;
 struct door;
 struct step_frame;
 struct grammars;
+struct model_dialect;
 
 struct viv_model {
     struct model_options options;
@@ -83,6 +84,8 @@ struct viv_model {
     int32_t ends[MAX_END_TOKENS];
     uint32_t n_ends;
     struct grammars *grammars; /* NULL until the first is asked for */
+    struct model_dialect *dialect; /* NULL until it is asked for */
+    bool reads_calls; /* the running request: its answer is read by the dialect, which needs the markers' tokens */
 
     const viv_scheduler_class *scheduler_class;
     const char *scheduler_plugin; /* that provides it; NULL: it is ours */
@@ -111,6 +114,8 @@ struct viv_model {
     struct pace pace;
 };
 
+/* Whether a special token is text of the running answer (dialects.c). */
+bool model_shows_token(const viv_model *m, int32_t id);
 /* One more token that ends a text. */
 void model_add_end(viv_model *m, int32_t id);
 

@@ -374,6 +374,8 @@ struct viv_decoder {
     int flags;
     struct decoding *decoding;
     struct buf text;
+    bool (*shows)(const void *ctx, int32_t id);
+    const void *shows_ctx;
 };
 
 viv_status stream_decoder_create(const struct tokenizer *t, int flags, viv_decoder **out, struct error *err)
@@ -392,6 +394,12 @@ viv_status stream_decoder_create(const struct tokenizer *t, int flags, viv_decod
     return VIV_OK;
 }
 
+void stream_decoder_show(viv_decoder *d, bool (*shows)(const void *ctx, int32_t id), const void *ctx)
+{
+    d->shows = shows;
+    d->shows_ctx = ctx;
+}
+
 static void give(const viv_decoder *d, const char **text, size_t *size)
 {
     *text = buf_text(&d->text);
@@ -401,7 +409,9 @@ static void give(const viv_decoder *d, const char **text, size_t *size)
 viv_status stream_decoder_push(viv_decoder *d, int32_t id, const char **text, size_t *size, struct error *err)
 {
     buf_clear(&d->text);
-    viv_status status = push_id(d->t, d->decoding, id, d->flags, &d->text, err);
+    const bool shown = d->shows && tokenizer_is_special(d->t, id) && d->shows(d->shows_ctx, id);
+    viv_status status =
+        push_id(d->t, d->decoding, id, shown ? d->flags & ~TOKENIZER_SKIP_SPECIAL : d->flags, &d->text, err);
     give(d, text, size);
     return status;
 }

@@ -77,6 +77,8 @@ const char *tokenizer_summary(const struct tokenizer *t);
  * tokenizer_decode. Text that later ids may change is held back: byte tokens until the end of their run, because
  * one invalid byte changes all of it. */
 viv_status stream_decoder_create(const struct tokenizer *t, int flags, viv_decoder **out, struct error *err);
+/* With TOKENIZER_SKIP_SPECIAL: special tokens that are not left out are those for which shows(ctx, id) is true. */
+void stream_decoder_show(viv_decoder *d, bool (*shows)(const void *ctx, int32_t id), const void *ctx);
 /* *text: the text that `id` completes, valid until the next call. */
 viv_status stream_decoder_push(viv_decoder *d, int32_t id, const char **text, size_t *size, struct error *err);
 /* Returns the text that is still held back. More ids may be pushed afterwards. */

@@ -107,6 +107,9 @@ typedef struct viv_request {
     const char *const *image_texts; /* [n_images] */
     uint64_t n_images;
     const viv_grammar *grammar; /* what the answer keeps to; or NULL */
+    /* Of the tools: "auto" (the default; NULL), "none": none is called, "required": at least one is, or the name of the one
+     * that is. */
+    const char *tool_choice;
 } viv_request;
 
 /* What to do with the messages. Of all but the first, each message is a text of its own, or a pair: two parts. */
@@ -131,6 +134,7 @@ enum {
     VIV_REQUEST_RAW = 4,        /* vectors as long as they are, also where the model's files want length 1 */
     VIV_REQUEST_PARSE_SPECIAL = 16, /* special tokens that are written out in messages with roles are tokens */
     VIV_REQUEST_CUT = 8,        /* cut texts that are longer than the model takes, instead of refusing them */
+    VIV_REQUEST_ONE_CALL = 64,  /* of tools: one call at most, where the answer keeps to a grammar of calls */
     VIV_REQUEST_DRAFT_NGRAMS = 32 /* no draft model: propose what followed the same tokens earlier in prompt and answer */
 };
 
@@ -141,8 +145,11 @@ enum {
     VIV_EVENT_STATS = 5,    /* text: a name; value (done, total unused) */
     VIV_EVENT_DONE = 6,     /* text: why: "end", "length", "stop", "cancelled" */
     VIV_EVENT_VECTOR = 7,   /* vector, dim: what came of message `done` of `total`; token: of which of its tokens, or -1 */
-    VIV_EVENT_PICTURE = 8   /* value: how many tokens stand for picture `done` of `total`; text: its name, or empty; token: 1
+    VIV_EVENT_PICTURE = 8,  /* value: how many tokens stand for picture `done` of `total`; text: its name, or empty; token: 1
                                if its rows were kept from an earlier request, else 0 */
+    /* Of a request with tools, if the model has a dialect for them: */
+    VIV_EVENT_REASONING = 9, /* text, size: a piece of what the model thinks before it answers */
+    VIV_EVENT_TOOL_CALL = 10 /* text, size: a call, as VIV_PART_TOOL_CALL has it */
 };
 
 /* Names of statistics. An architecture may emit others; a host that does not know a name ignores it. Each comes at most once,

@@ -3,6 +3,7 @@
 #include "cli/input.h"
 #include "cli/open.h"
 #include "cli/shared.h"
+#include "cli/tool_options.h"
 #include "cli/variables.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ struct render_options {
 #define OPT(field) offsetof(struct render_options, field)
 static const struct option table[] = {
     TEMPLATE_OPTION(OPT(template), "without MODEL: then MESSAGES is an object of variables"),
-    {"tools", 0, OPTION_STRING, OPT(tools), "FILE", .help = "a JSON list of the tools that the model may call"},
+    TOOLS_OPTION(OPT(tools)),
     TEMPLATE_NAME_OPTION(OPT(name)),
     {"no-generation-prompt", 0, OPTION_FLAG, OPT(no_generation_prompt),
      .help = "end after the last message, without what makes the model answer"},
@@ -58,9 +59,7 @@ static viv_status read_data(const struct render_options *o, bool alone, const ch
     if (status == VIV_OK && !alone && !json_is_array(json_object_get(*out, "messages")))
         status = error_set(err, VIV_EFORMAT, "%s has no list of 'messages'", path);
     if (status == VIV_OK && o->tools)
-        status = cli_read_json(o->tools, &tools, err);
-    if (status == VIV_OK && tools && !json_is_array(tools))
-        status = error_set(err, VIV_EFORMAT, "%s: expected a list of tools, found %s", o->tools, json_kind(tools));
+        status = tool_file_read(o->tools, &tools, err);
     if (status == VIV_OK && tools)
         status = put(*out, "tools", json_incref(tools), err);
     if (status == VIV_OK)

@@ -8,6 +8,7 @@
 #include "cli/sampling.h"
 #include "cli/shared.h"
 #include "cli/show.h"
+#include "cli/tool_options.h"
 #include "cli/trace.h"
 #include "cli/variables.h"
 #include "engine/conversation.h"
@@ -17,10 +18,11 @@
 
 struct run_options {
     struct speaking speaking;
-    const char *prompt, *file, *system, *messages, *template, *template_name, *session, *trace, *precision;
+    const char *prompt, *file, *system, *messages, *template, *template_name, *session, *trace, *precision, *tools,
+        *tool_choice;
     struct string_list variables, images;
     uint64_t memory; /* --memory; 0: no budget */
-    bool no_echo, parse_special, json, quiet;
+    bool no_echo, parse_special, json, quiet, one_call;
 };
 
 static const struct run_options defaults = {.speaking = SPEAKING_DEFAULTS};
@@ -36,6 +38,9 @@ static const struct option table[] = {
     {"messages", 0, OPTION_STRING, OPT(messages), "FILE",
      .help =
          "answer a conversation: a JSON list of messages, or an object with messages, tools and further variables"},
+    TOOLS_OPTION(OPT(tools)),
+    TOOL_CHOICE_OPTION(OPT(tool_choice)),
+    ONE_CALL_OPTION(OPT(one_call)),
     TEMPLATE_OPTION(OPT(template), NULL),
     TEMPLATE_NAME_OPTION(OPT(template_name)),
     VAR_OPTION(OPT(variables)),
@@ -101,6 +106,13 @@ static viv_status print_event(struct shown *s, const struct answer *a, const viv
     case VIV_EVENT_TEXT:
         line = json_pack("{s:s, s:o}", "event", "text", "text", text);
         break;
+    case VIV_EVENT_REASONING:
+        line = json_pack("{s:s, s:o}", "event", "reasoning", "text", text);
+        break;
+    case VIV_EVENT_TOOL_CALL:
+        json_decref(text);
+        line = show_call(e);
+        break;
     case VIV_EVENT_TOKEN:
         json_decref(text);
         line = json_pack("{s:s, s:i, s:o}", "event", "token", "token", e->token, "logprob",
@@ -155,6 +167,8 @@ static viv_status add_conversation(const struct run_options *o, const struct buf
         status = request_add_picture(r, r->files[r->next_file], err);
     if (status == VIV_OK && has_prompt(o))
         status = request_add_part(r, VIV_PART_TEXT, buf_text(prompt), prompt->size, NULL, err);
+    if (status == VIV_OK)
+        status = tool_file_apply(o->tools, o->tool_choice, o->one_call, r, err);
     return status == VIV_OK ? variables_apply(&o->variables, r, err) : status;
 }
 
@@ -186,7 +200,7 @@ static bool shows(const struct opened *o, const struct run_options *options)
 static viv_status ask(struct opened *o, const struct run_options *options, const struct buf *prompt,
                       struct request *r, struct answer *a, struct error *err)
 {
-    const bool talks = options->system || options->messages || shows(o, options);
+    const bool talks = options->system || options->messages || options->tools || shows(o, options);
     if (!talks && !options->no_echo && !options->json)
         r->viv.flags |= VIV_REQUEST_ECHO;
     if (options->parse_special)
@@ -239,7 +253,9 @@ static int run(const struct arguments *arguments)
     if (options->trace && options->speaking.draft)
         return cli_usage_error("run",
                                "--trace-experts traces the tokens of the text, and --draft would add others");
-    if (options->session && (options->system || options->messages))
+    if (!options->tools && !options->messages && (options->tool_choice || options->one_call))
+        return cli_usage_error("run", "--tool-choice and --one-call are of tools: name them by --tools");
+    if (options->session && (options->system || options->messages || options->tools))
         return cli_usage_error("run", "--session holds a text; `viv chat --session` keeps a conversation");
     if (options->precision && !options->memory)
         return cli_usage_error("run", "--precision chooses types within a budget: give one by --memory");
@@ -299,6 +315,7 @@ const struct command command_run = {
                 "viv run shakespeare -p \"KING\" -n 5 --json\n"
                 "viv run ./my-checkpoint --system \"Be brief.\" \"What is a vivarium?\"\n"
                 "viv run ./my-checkpoint --messages conversation.json --json\n"
+                "viv run ./my-checkpoint --tools tools.json \"Will it rain in Oslo?\" --json\n"
                 "viv run ./my-checkpoint --draft ./my-small-checkpoint -p \"Once upon\"\n"
                 "viv run ./my-checkpoint --draft ngram -f code.py -n 200\n"
                 "viv run model.gguf -p \"Once\" --memory 900MiB\n"

@@ -12,9 +12,7 @@ enum {
 
 /* Events of an answer. */
 enum {
-    VIV_EVENT_ACTION = 4,    /* text: an action, as JSON */
-    VIV_EVENT_REASONING = 8, /* text, size: a part of what the model thinks before it answers */
-    VIV_EVENT_TOOL_CALL = 9  /* text: a call, as VIV_PART_TOOL_CALL has it */
+    VIV_EVENT_ACTION = 4 /* text: an action, as JSON */
 };
 
 #endif

@@ -1,0 +1,643 @@
+/* grammar.c - a dialect and tools as a Lark grammar of answers.
+ *
+ *   start: think? calls                  calls are required
+ *        | think? text calls?            auto: text without the marker that begins calls
+ *   calls: SECTION.begin call (SEPARATOR call)* SECTION.end
+ *   call:  call_0 | call_1 | ...         one for each tool, with its JSON Schema by %json where values are JSON
+ *
+ * A text without some words is a right-linear grammar: a rule for each beginning of a word that the text may have
+ * just gone through (Aho and Corasick 1975). */
+#include "dialect/dialect.h"
+
+#include "base/utf8.h"
+#include "grammar/grammar.h"
+#include "grammar/program.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_STATES = 2048, MAX_DEPTH = 32 };
+
+struct writer {
+    const struct dialect *d;
+    const struct dialect_asked *asked;
+    struct buf *out;
+    struct buf rules; /* that the rule being written refers to */
+    size_t n_rules;
+    const struct tool *tool;
+    size_t number; /* of the tool */
+    bool has_value_text, has_quote_text;
+    viv_status status;
+    struct error *err;
+};
+
+/* A terminal: this text. */
+static void put_literal(struct buf *out, const char *s, size_t n)
+{
+    buf_puts(out, " \"");
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '\n')
+            buf_puts(out, "\\n");
+        else if (s[i] == '\t')
+            buf_puts(out, "\\t");
+        else if (s[i] == '\r')
+            buf_puts(out, "\\r");
+        else if (s[i] == '"' || s[i] == '\\')
+            buf_printf(out, "\\%c", s[i]);
+        else
+            buf_putc(out, s[i]);
+    }
+    buf_puts(out, "\" ");
+}
+
+static void put_text(struct buf *out, const char *s)
+{
+    put_literal(out, s, strlen(s));
+}
+
+static void put_marker(struct buf *out, const struct marker *m)
+{
+    if (m->n)
+        put_text(out, m->texts[0]);
+}
+
+static void fail(struct writer *w, const char *sentence, const char *what)
+{
+    if (w->status == VIV_OK)
+        w->status = error_set(w->err, VIV_EINVAL, "tools[%zu] \"%s\": %s '%.100s'", w->number, w->tool->name, sentence,
+                              what);
+}
+
+/* --- texts without some words ----------------------------------------------------------------------------------- */
+
+struct words {
+    const char *const *v;
+    size_t n;
+    char *states[MAX_STATES]; /* proper beginnings of words */
+    size_t n_states;
+};
+
+static size_t state_of(const struct words *w, const char *s)
+{
+    for (size_t i = 0; i < w->n_states; i++)
+        if (strcmp(w->states[i], s) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+static bool ends_in(const char *s, const char *end)
+{
+    const size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* The state behind a text; SIZE_MAX: the text has a word. */
+static size_t state_behind(const struct words *w, const char *text)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (ends_in(text, w->v[i]))
+            return SIZE_MAX;
+    for (; *text; text++) {
+        const size_t found = ((unsigned char)*text & 0xC0) == 0x80 ? SIZE_MAX : state_of(w, text);
+        if (found != SIZE_MAX)
+            return found;
+    }
+    return 0;
+}
+
+static bool add_states(struct words *w)
+{
+    w->states[w->n_states++] = strdup("");
+    for (size_t i = 0; i < w->n; i++)
+        for (size_t n = 0, next; w->v[i][n]; n = next) {
+            uint32_t c;
+            next = n + utf8_decode(w->v[i] + n, strlen(w->v[i] + n), &c);
+            if (next == n)
+                return false;
+            char *s = w->v[i][next] ? strndup(w->v[i], next) : NULL;
+            if (!w->v[i][next])
+                break;
+            if (s && state_of(w, s) == SIZE_MAX && w->n_states < MAX_STATES)
+                w->states[w->n_states++] = s;
+            else
+                free(s);
+        }
+    return w->states[0] != NULL;
+}
+
+/* The characters of the words, once each. */
+static void put_alphabet(const struct words *w, struct buf *out)
+{
+    for (size_t i = 0; i < w->n; i++)
+        for (size_t at = 0, n; w->v[i][at]; at += n) {
+            uint32_t c;
+            char one[5] = {0};
+            n = utf8_decode(w->v[i] + at, strlen(w->v[i] + at), &c);
+            n = n ? n : 1;
+            memcpy(one, w->v[i] + at, n);
+            if (!strstr(buf_text(out), one))
+                buf_append(out, one, n);
+        }
+}
+
+/* Rules NAME_0, ...: any text that has none of the words. */
+static bool put_words(struct buf *out, const char *name, const char *const *words, size_t n)
+{
+    struct words w = {.v = words, .n = n};
+    struct buf alphabet = {0}, text = {0};
+    bool ok = add_states(&w);
+    put_alphabet(&w, &alphabet);
+    for (size_t s = 0; ok && s < w.n_states; s++) {
+        buf_printf(out, "%s_%zu: \"\" | /[^", name, s);
+        for (size_t at = 0; at < alphabet.size; at++)
+            buf_printf(out, strchr("\\]^-[/", alphabet.data[at]) ? "\\%c" : "%c", alphabet.data[at]);
+        buf_printf(out, "]/ %s_0", name);
+        for (size_t at = 0, size; at < alphabet.size; at += size) {
+            uint32_t c;
+            size = utf8_decode(alphabet.data + at, alphabet.size - at, &c);
+            size = size ? size : 1;
+            buf_clear(&text);
+            buf_puts(&text, w.states[s]);
+            buf_append(&text, alphabet.data + at, size);
+            const size_t to = state_behind(&w, buf_text(&text));
+            if (to == SIZE_MAX)
+                continue;
+            buf_puts(out, " |");
+            put_literal(out, alphabet.data + at, size);
+            buf_printf(out, "%s_%zu", name, to);
+        }
+        buf_putc(out, '\n');
+    }
+    for (size_t s = 0; s < w.n_states; s++)
+        free(w.states[s]);
+    ok = ok && !alphabet.failed && !text.failed;
+    buf_release(&alphabet);
+    buf_release(&text);
+    return ok;
+}
+
+/* --- values ----------------------------------------------------------------------------------------------------- */
+
+static void put_json(struct writer *w, struct buf *out, json_t *schema)
+{
+    char *text = json_dumps(schema, JSON_COMPACT);
+    if (text)
+        buf_printf(out, " %%json %s ", text);
+    else
+        out->failed = true;
+    free(text);
+    if (out->failed && w->status == VIV_OK)
+        w->status = error_nomem(w->err);
+}
+
+/* The schema of a part, with the definitions that it may refer to. */
+static void put_part(struct writer *w, struct buf *out, json_t *schema)
+{
+    static const char *const keys[] = {"$defs", "definitions"};
+    json_t *copy = json_is_object(schema) ? json_copy(schema) : json_object();
+    for (size_t i = 0; i < 2; i++)
+        if (json_object_get(w->tool->parameters, keys[i]) && !json_object_get(copy, keys[i]))
+            json_object_set(copy, keys[i], json_object_get(w->tool->parameters, keys[i]));
+    put_json(w, out, copy);
+    json_decref(copy);
+}
+
+static bool is_type(json_t *schema, const char *type)
+{
+    const char *t = json_string_value(json_object_get(schema, "type"));
+    return t && strcmp(t, type) == 0;
+}
+
+/* Whether a schema has no keys but these and those that say nothing of values. */
+static bool has_only(json_t *schema, const char *const *keys, size_t n)
+{
+    static const char *const silent[] = {"type", "title", "description", "default", "examples"};
+    const char *key;
+    json_t *v;
+    json_object_foreach(schema, key, v)
+    {
+        bool known = false;
+        for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+            known = known || strcmp(key, silent[i]) == 0;
+        for (size_t i = 0; i < n; i++)
+            known = known || strcmp(key, keys[i]) == 0;
+        if (!known)
+            return false;
+    }
+    return true;
+}
+
+/* The texts that a schema lists. False: it lists none. */
+static bool put_enum(struct buf *out, json_t *schema, const char *before, const char *behind)
+{
+    json_t *values = json_object_get(schema, "enum"), *one = json_object_get(schema, "const");
+    size_t i, n = 0;
+    if (json_is_string(one)) {
+        buf_printf(out, " ");
+        put_text(out, before);
+        put_text(out, json_string_value(one));
+        put_text(out, behind);
+        return true;
+    }
+    json_array_foreach(values, i, one)
+    {
+        if (!json_is_string(one))
+            continue;
+        buf_puts(out, n++ ? "|" : " (");
+        put_text(out, before);
+        put_text(out, json_string_value(one));
+        put_text(out, behind);
+    }
+    if (n)
+        buf_puts(out, ") ");
+    return n > 0;
+}
+
+/* A text that is not quoted: what a schema says of its length or form is not kept. */
+static void refuse_bounds(struct writer *w, json_t *schema, const char *key)
+{
+    static const char *const kept[] = {"enum", "const"};
+    if (w->tool->strict && !has_only(schema, kept, 2))
+        fail(w, "this model writes texts without quotes, and their length or form cannot be kept: make it not strict, "
+                "or leave that out of the schema of", key);
+}
+
+static void put_raw(struct writer *w, struct buf *out, json_t *schema, const char *key)
+{
+    refuse_bounds(w, schema, key);
+    if (put_enum(out, schema, "", ""))
+        return;
+    w->has_value_text = true;
+    buf_puts(out, " value_0 ");
+}
+
+/* A value as Python or Gemma write it. */
+static void put_value(struct writer *w, struct buf *out, json_t *schema, const char *key, int depth)
+{
+    static const char *const array_keys[] = {"items", "minItems", "maxItems"};
+    const struct marker *quote = &w->d->value_quote;
+    const bool python = w->d->arguments_begin.texts[0][0] == '(';
+    if (is_type(schema, "boolean") && has_only(schema, NULL, 0)) {
+        buf_puts(out, python ? " (\"True\" | \"False\") " : " (\"true\" | \"false\") ");
+    } else if (is_type(schema, "null")) {
+        buf_puts(out, python ? " \"None\" " : " \"null\" ");
+    } else if (is_type(schema, "string") && quote->n) {
+        refuse_bounds(w, schema, key);
+        if (put_enum(out, schema, quote->texts[0], quote->texts[0]))
+            return;
+        w->has_quote_text = true;
+        put_marker(out, quote);
+        buf_puts(out, "quoted_0");
+        put_marker(out, quote);
+    } else if (is_type(schema, "array") && depth < MAX_DEPTH && has_only(schema, array_keys, 3) &&
+               json_is_object(json_object_get(schema, "items"))) {
+        struct buf item = {0};
+        const json_int_t min = json_integer_value(json_object_get(schema, "minItems"));
+        const json_t *most = json_object_get(schema, "maxItems");
+        const size_t rule = w->n_rules++;
+        put_value(w, &item, json_object_get(schema, "items"), key, depth + 1);
+        buf_printf(&w->rules, "item_%zu:%s\n", rule, buf_text(&item));
+        buf_release(&item);
+        const char *comma = python ? ", " : ",";
+        if (most && json_integer_value(most) < 1) {
+            buf_puts(out, " \"[]\" ");
+            return;
+        }
+        buf_printf(out, " \"[\" %sitem_%zu (\"%s\" item_%zu){%" JSON_INTEGER_FORMAT ",", min > 0 ? "" : "(", rule, comma,
+                   rule, min > 1 ? min - 1 : 0);
+        if (most)
+            buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(most) - 1);
+        buf_printf(out, "}%s \"]\" ", min > 0 ? "" : ")?");
+    } else {
+        put_part(w, out, schema);
+    }
+}
+
+static bool is_required(const struct tool *t, const char *key)
+{
+    json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(t->parameters, "required"), i, one)
+    {
+        if (json_is_string(one) && strcmp(json_string_value(one), key) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_key(struct writer *w, const char *key)
+{
+    const struct dialect *d = w->d;
+    const struct marker *end = d->types == TYPES_FLAG ? &d->value_flag : &d->value_begin;
+    const size_t n = strlen(key);
+    bool wrong = !n || key[0] <= ' ' || key[n - 1] <= ' ';
+    for (uint32_t i = 0; d->payload == PAYLOAD_TAGGED && i < end->n; i++)
+        wrong = wrong || strstr(key, end->cores[i]);
+    if (d->payload == PAYLOAD_LITERAL)
+        wrong = wrong || !tool_name_valid(key, n) || strpbrk(key, ":/");
+    if (wrong)
+        fail(w, "this model cannot write the name of the argument", key);
+}
+
+/* {VALUE.key key VALUE.begin value VALUE.end} */
+static void put_tagged(struct writer *w, struct buf *out)
+{
+    const struct dialect *d = w->d;
+    const char *key;
+    json_t *schema;
+    json_object_foreach(json_object_get(w->tool->parameters, "properties"), key, schema)
+    {
+        const bool text = dialect_is_text(w->tool, key, strlen(key));
+        check_key(w, key);
+        buf_puts(out, " (");
+        put_marker(out, &d->value_key);
+        put_text(out, key);
+        if (d->types == TYPES_FLAG) {
+            const char *type = json_string_value(json_object_get(schema, "type"));
+            type = d->flag_other ? d->flag_other : !type ? "object" : strcmp(type, "integer") == 0 ? "number" : type;
+            put_marker(out, &d->value_flag);
+            put_text(out, text ? d->flag_text : type);
+        }
+        put_marker(out, &d->value_begin);
+        if (text)
+            put_raw(w, out, schema, key);
+        else
+            put_part(w, out, schema);
+        put_marker(out, &d->value_end);
+        buf_puts(out, is_required(w->tool, key) ? ") " : ")? ");
+    }
+}
+
+/* key=value, ...: rule first_K_I, where nothing was written yet, and then_K_I. */
+static void put_literals(struct writer *w, struct buf *out)
+{
+    const bool python = w->d->arguments_begin.texts[0][0] == '(';
+    const char *key, *comma = python ? ", " : ",";
+    const size_t id = w->n_rules++;
+    size_t i = 0;
+    json_t *schema;
+    json_object_foreach(json_object_get(w->tool->parameters, "properties"), key, schema)
+    {
+        struct buf item = {0};
+        check_key(w, key);
+        put_text(&item, key);
+        buf_puts(&item, python ? "\"=\"" : "\":\"");
+        put_value(w, &item, schema, key, 0);
+        for (int later = 0; later < 2; later++) {
+            const char *name = later ? "then" : "first";
+            buf_printf(&w->rules, "%s_%zu_%zu: ", name, id, i);
+            if (later)
+                put_text(&w->rules, comma);
+            buf_printf(&w->rules, "%s then_%zu_%zu", buf_text(&item), id, i + 1);
+            if (!is_required(w->tool, key))
+                buf_printf(&w->rules, " | %s_%zu_%zu", name, id, i + 1);
+            buf_putc(&w->rules, '\n');
+        }
+        w->rules.failed |= item.failed;
+        buf_release(&item);
+        i++;
+    }
+    buf_printf(&w->rules, "first_%zu_%zu: \"\"\nthen_%zu_%zu: \"\"\n", id, i, id, i);
+    put_text(out, python ? "(" : "{");
+    buf_printf(out, "first_%zu_0", id);
+    if (!i) /* no rule then refers to it */
+        buf_printf(out, " then_%zu_0", id);
+    put_text(out, python ? ")" : "}");
+}
+
+/* --- calls ------------------------------------------------------------------------------------------------------ */
+
+/* Arguments that are not listed are not offered, unless the schema says something of them. */
+static json_t *closed(json_t *parameters)
+{
+    json_t *copy = parameters ? json_copy(parameters) : json_object();
+    static const char *const open[] = {"additionalProperties", "patternProperties", "$ref", "allOf", "anyOf", "oneOf",
+                                       "unevaluatedProperties"};
+    bool has = false;
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        has = has || json_object_get(copy, open[i]);
+    if (!json_object_get(copy, "type"))
+        json_object_set_new(copy, "type", json_string("object"));
+    if (!has)
+        json_object_set_new(copy, "additionalProperties", json_false());
+    return copy;
+}
+
+static void put_object(struct writer *w, struct buf *out)
+{
+    json_t *schema = closed(w->tool->parameters);
+    put_json(w, out, schema);
+    json_decref(schema);
+}
+
+static void put_id(struct writer *w, struct buf *out)
+{
+    const struct dialect *d = w->d;
+    if (d->id_pattern && strstr(d->id_pattern, "{index}"))
+        buf_puts(out, " /[0-9]{1,3}/ ");
+    else if (d->id_length)
+        buf_printf(out, " /[a-zA-Z0-9]{%" PRId64 "}/ ", d->id_length);
+    else
+        buf_puts(out, " /[a-zA-Z0-9_-]{1,40}/ ");
+}
+
+static void put_json_call(struct writer *w, struct buf *out)
+{
+    const struct dialect *d = w->d;
+    put_marker(out, &d->call_begin);
+    if (d->name_is_key) {
+        buf_printf(out, " \"{\\\"%s\\\": \" ", w->tool->name);
+        put_object(w, out);
+    } else {
+        buf_puts(out, " \"{");
+        if (d->id == ID_KEY_FIRST) {
+            buf_printf(out, "\\\"%s\\\": \\\"\" ", d->id_key);
+            put_id(w, out);
+            buf_puts(out, " \"\\\", ");
+        }
+        buf_printf(out, "\\\"%s\\\": \\\"%s\\\", \\\"%s\\\": \" ", d->name_keys[0], w->tool->name, d->arguments_keys[0]);
+        put_object(w, out);
+        if (d->id == ID_KEY_LAST) {
+            buf_printf(out, " \", \\\"%s\\\": \\\"\" ", d->id_key);
+            put_id(w, out);
+            buf_puts(out, " \"\\\"\" ");
+        }
+    }
+    buf_puts(out, " \"}\" ");
+    put_marker(out, &d->call_end);
+}
+
+/* The name stands where it is found again. */
+static void check_name(struct writer *w)
+{
+    const struct marker *m = &w->d->name_stop;
+    for (uint32_t k = 0; k < m->n; k++)
+        if (strstr(w->tool->name, m->cores[k]))
+            fail(w, "this model cannot write the name of the tool, because what follows names begins with", m->cores[k]);
+}
+
+static void put_named_call(struct writer *w, struct buf *out)
+{
+    const struct dialect *d = w->d;
+    check_name(w);
+    put_marker(out, &d->call_begin);
+    if (d->id == ID_BEFORE_NAME) {
+        put_marker(out, &d->id_begin);
+        put_id(w, out);
+    }
+    put_marker(out, &d->name_begin);
+    put_text(out, w->tool->name);
+    if (d->payload != PAYLOAD_LITERAL)
+        put_marker(out, &d->name_end);
+    if (d->id == ID_AFTER_NAME) {
+        put_marker(out, &d->id_begin);
+        put_id(w, out);
+        put_marker(out, &d->id_end);
+    }
+    if (d->payload == PAYLOAD_LITERAL) {
+        put_literals(w, out);
+    } else {
+        put_marker(out, &d->arguments_begin);
+        if (d->payload == PAYLOAD_TAGGED)
+            put_tagged(w, out);
+        else
+            put_object(w, out);
+        put_marker(out, &d->arguments_end);
+    }
+    put_marker(out, &d->call_end);
+}
+
+/* Compiles the schema alone: its errors have the tool's name and the path. */
+static void check_schema(struct writer *w)
+{
+    struct program *program = NULL;
+    json_t *schema = closed(w->tool->parameters);
+    char *text = json_dumps(schema, JSON_COMPACT), name[MAX_TOOL_NAME + 32];
+    json_decref(schema);
+    if (!text) {
+        w->status = w->status == VIV_OK ? error_nomem(w->err) : w->status;
+        return;
+    }
+    snprintf(name, sizeof name, "tools[%zu] \"%s\"", w->number, w->tool->name);
+    const struct grammar_source source = {
+        .kind = VIV_GRAMMAR_JSON_SCHEMA, .name = name, .text = text, .size = strlen(text)};
+    if (w->status == VIV_OK)
+        w->status = grammar_compile(&source, &program, NULL, w->err);
+    program_destroy(program);
+    free(text);
+}
+
+static void put_calls(struct writer *w)
+{
+    const struct dialect *d = w->d;
+    const struct dialect_asked *a = w->asked;
+    struct buf list = {0};
+    for (size_t i = 0; w->status == VIV_OK && i < a->tools->n; i++) {
+        struct buf call = {0};
+        if (a->choice == TOOLS_ONE && i != a->one)
+            continue;
+        w->tool = &a->tools->v[i];
+        w->number = i;
+        check_schema(w);
+        if (w->status != VIV_OK)
+            break;
+        if (d->payload == PAYLOAD_JSON)
+            put_json_call(w, &call);
+        else
+            put_named_call(w, &call);
+        buf_printf(w->out, "call_%zu:%s\n", i, buf_text(&call));
+        buf_append(w->out, buf_text(&w->rules), w->rules.size);
+        buf_clear(&w->rules);
+        buf_printf(&list, "%scall_%zu", list.size ? " | " : "", i);
+        w->out->failed |= call.failed;
+        buf_release(&call);
+    }
+    buf_printf(w->out, "call: %s\n", buf_text(&list));
+    w->out->failed |= list.failed || w->rules.failed;
+    buf_release(&list);
+    if (w->has_value_text)
+        w->out->failed |= !put_words(w->out, "value", d->value_end.cores, d->value_end.n);
+    if (w->has_quote_text)
+        w->out->failed |= !put_words(w->out, "quoted", d->value_quote.cores, d->value_quote.n);
+}
+
+/* --- answers ---------------------------------------------------------------------------------------------------- */
+
+static bool opened_by(const struct writer *w, const struct marker *m)
+{
+    for (uint32_t i = 0; w->asked->opened && *w->asked->opened && i < m->n; i++)
+        if (strcmp(m->cores[i], w->asked->opened) == 0)
+            return true;
+    return false;
+}
+
+/* A marker that the prompt has written is not written again. */
+static void put_first(struct writer *w, const struct marker *m)
+{
+    if (opened_by(w, m))
+        buf_puts(w->out, " \"\" ");
+    else
+        put_marker(w->out, m);
+}
+
+static void put_think(struct writer *w)
+{
+    const struct dialect *d = w->d;
+    if (!d->reasoning_begin.n)
+        return;
+    buf_puts(w->out, "think:");
+    put_first(w, &d->reasoning_begin);
+    buf_puts(w->out, "thought_0");
+    put_marker(w->out, &d->reasoning_end);
+    buf_puts(w->out, opened_by(w, &d->reasoning_begin) ? " /\\n{0,2}/\n" : " /\\n{0,2}/ | \"\"\n");
+    w->out->failed |= !put_words(w->out, "thought", d->reasoning_end.cores, d->reasoning_end.n);
+}
+
+static void put_start(struct writer *w)
+{
+    const struct dialect *d = w->d;
+    const bool many = d->parallel && !w->asked->single && w->asked->choice != TOOLS_ONE;
+    buf_printf(w->out, "start:%s", d->reasoning_begin.n ? " think" : "");
+    if (w->asked->choice == TOOLS_AUTO) {
+        if (d->at_start)
+            buf_puts(w->out, " (calls | \"\" | /[^\\s\\{\\[]/ /(?s:.*)/)\n");
+        else
+            buf_puts(w->out, " text_0 calls?\n");
+        if (!d->at_start)
+            w->out->failed |= !put_words(w->out, "text", dialect_trigger(d)->cores, dialect_trigger(d)->n);
+    } else {
+        buf_puts(w->out, " calls\n");
+    }
+    buf_puts(w->out, "calls:");
+    if (opened_by(w, dialect_trigger(d)) && !d->section_begin.n) {
+        fail(w, "the prompt has begun the call of", w->tool ? w->tool->name : "");
+    }
+    put_first(w, &d->section_begin);
+    buf_puts(w->out, " call ");
+    if (many) {
+        buf_puts(w->out, "(");
+        put_marker(w->out, &d->separator);
+        buf_puts(w->out, " call)* ");
+    }
+    put_marker(w->out, &d->section_end);
+    buf_putc(w->out, '\n');
+}
+
+viv_status dialect_grammar(const struct dialect *d, const struct dialect_asked *asked, struct buf *out,
+                           struct error *err)
+{
+    struct writer w = {.d = d, .asked = asked, .out = out, .err = err};
+    if (!asked->tools->n)
+        return error_set(err, VIV_EINVAL, "a call is asked for, and there are no tools");
+    json_notice_memory();
+    put_calls(&w);
+    if (w.status == VIV_OK)
+        put_start(&w);
+    if (w.status == VIV_OK)
+        put_think(&w);
+    buf_release(&w.rules);
+    if (w.status == VIV_OK && (out->failed || json_lost_something()))
+        w.status = error_nomem(err);
+    return w.status;
+}

@@ -1,0 +1,15 @@
+/* dialects.h - how a model writes calls of tools: the dialect of its chat template, found and proven on first use. */
+#ifndef MODEL_DIALECTS_H
+#define MODEL_DIALECTS_H
+
+#include "dialect/dialect.h"
+#include "model/model.h"
+
+/* *out: NULL if the model has none; *why (may be NULL) is a sentence then. Both live as long as the model. Its stop
+ * tokens are among the model's ends. A model without a chat template has no dialect. */
+viv_status model_dialect(viv_model *m, const struct dialect **out, const char **why, struct error *err);
+
+struct model_dialect;
+void model_dialect_destroy(struct model_dialect *d); /* accepts NULL */
+
+#endif
