@@ -8,7 +8,7 @@
 const char *const chat_reasoning_keys[N_REASONING_KEYS] = {"reasoning_content", "thinking", "reasoning"};
 
 /* A copy of a message for the template. Members that are null are left out, because OpenAI's API writes "content":
- * null beside tool calls. The reasoning is there as reasoning_content and as thinking, whatever its name was. */
+ * null beside tool calls; but a template that asks whether the content is none gets that. The reasoning is there as reasoning_content and as thinking, whatever its name was. */
 static json_t *normal_message(json_t *message)
 {
     json_t *out = json_object(), *reasoning = NULL, *v;
@@ -48,6 +48,31 @@ static viv_status normalize(json_t *data, const char *name, json_t *(*copy)(json
     return status;
 }
 
+/* Whether the template asks if the content of a message is none. */
+static bool asks_for_none(const struct chat_template *t)
+{
+    static const char *const ways[] = {"content'] is none", "content is none", "content\"] is none"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (strstr(buf_text(&t->source), ways[i]))
+            return true;
+    return false;
+}
+
+/* Puts null back as the content of messages that had it. */
+static viv_status keep_none(const json_t *given, json_t *data, struct error *err)
+{
+    json_t *one;
+    size_t i;
+    viv_status status = VIV_OK;
+    json_array_foreach(json_object_get(data, "messages"), i, one)
+    {
+        const json_t *content = json_object_get(json_array_get(json_object_get(given, "messages"), i), "content");
+        if (json_is_null(content) && json_object_set_new(one, "content", json_null()) != 0)
+            status = error_nomem(err);
+    }
+    return status;
+}
+
 viv_status chat_render(const struct chat_template *t, const struct template_options *options, json_t *data,
                        struct buf *out, struct error *err)
 {
@@ -65,6 +90,8 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
         status = error_set(err, VIV_EINVAL, "the list of messages is empty: a conversation has at least one");
     if (status == VIV_OK)
         status = normalize(all, "messages", normal_message, err);
+    if (status == VIV_OK && asks_for_none(t))
+        status = keep_none(data, all, err);
     if (status == VIV_OK)
         status = normalize(all, "tools", json_incref, err);
     if (status == VIV_OK)

@@ -62,14 +62,15 @@ static viv_status render(const struct chat_template *t, json_t *messages, json_t
     return status;
 }
 
-/* Where the answer begins: behind what is also the prompt of the question alone. */
-static size_t answer_at(const struct chat_template *t, json_t *messages, json_t *tools, const struct buf *all)
+/* Where the answer begins: behind the question; where calls have no marker, behind what is also the prompt of the
+ * question alone. */
+static size_t answer_at(const struct dialect *d, const struct chat_template *t, json_t *messages, json_t *tools, const struct buf *all)
 {
     struct buf prompt = {0};
     struct error err;
     json_t *first = json_pack("[O]", json_array_get(messages, 0));
     size_t at = 0;
-    if (first && render(t, first, tools, true, &prompt, &err) == VIV_OK)
+    if (d->at_start && first && render(t, first, tools, true, &prompt, &err) == VIV_OK)
         while (at < prompt.size && at < all->size && prompt.data[at] == all->data[at])
             at++;
     json_decref(first);
@@ -120,7 +121,7 @@ static viv_status compare(const struct dialect *d, const struct chat_template *t
                           json_t *messages, const struct buf *all, size_t n, struct error *err)
 {
     struct heard h = {0};
-    const size_t at = answer_at(t, messages, tools->list, all);
+    const size_t at = answer_at(d, t, messages, tools->list, all);
     viv_status status = parse(d, tools, buf_text(all) + at, all->size - at, &h, err);
     if (status == VIV_OK && (h.n != n || h.right != n))
         status = error_set(err, VIV_EFORMAT,
@@ -134,7 +135,7 @@ static viv_status compare(const struct dialect *d, const struct chat_template *t
 viv_status dialect_probe(const struct dialect *d, const struct chat_template *t, struct error *err)
 {
     struct tools tools = {0};
-    struct error why = {0};
+    struct error why = {0}, refused = {0};
     const size_t n = d->parallel ? 2 : 1;
     json_t *list = json_loads(tools_text, 0, NULL);
     viv_status status = list ? tools_read("tools", list, &tools, err) : error_nomem(err);
@@ -145,9 +146,11 @@ viv_status dialect_probe(const struct dialect *d, const struct chat_template *t,
     for (size_t i = 0; status != VIV_OK && status != VIV_ENOMEM && i < sizeof ways / sizeof *ways; i++) {
         struct buf all = {0};
         json_t *messages = conversation(d, &ways[i], n);
-        status = messages ? render(t, messages, tools.list, false, &all, &why) : VIV_ENOMEM;
+        status = messages ? render(t, messages, tools.list, false, &all, &refused) : VIV_ENOMEM;
         if (status == VIV_OK)
             status = compare(d, t, &tools, messages, &all, n, &why);
+        else if (!*why.text)
+            why = refused;
         buf_release(&all);
         json_decref(messages);
     }

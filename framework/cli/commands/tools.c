@@ -82,7 +82,7 @@ static viv_status find_of_template(struct look *l, const struct tools_options *o
     if (status == VIV_OK)
         status = cli_read_input(o->template, LONGEST_TEMPLATE, &l->template.source, err);
     l->template.where = strdup(l->name);
-    l->template.tokens = json_object();
+    l->template.tokens = json_pack("{s:s, s:s}", "bos_token", "<s>", "eos_token", "</s>");
     if (status == VIV_OK && (!l->template.where || !l->template.tokens))
         status = error_nomem(err);
     return status == VIV_OK ? dialect_of_template(&l->list, &l->template, &l->dialect, &l->why, err) : status;
