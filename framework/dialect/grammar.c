@@ -151,7 +151,10 @@ static bool put_words(struct buf *out, const char *name, const char *const *word
     for (size_t s = 0; ok && s < w.n_states; s++) {
         buf_printf(out, "%s_%zu: \"\" | /[^", name, s);
         for (size_t at = 0; at < alphabet.size; at++)
-            buf_printf(out, strchr("\\]^-[/", alphabet.data[at]) ? "\\%c" : "%c", alphabet.data[at]);
+            if (alphabet.data[at] == '\n')
+                buf_puts(out, "\\n");
+            else
+                buf_printf(out, strchr("\\]^-[/", alphabet.data[at]) ? "\\%c" : "%c", alphabet.data[at]);
         buf_printf(out, "]/ %s_0", name);
         for (size_t at = 0, size; at < alphabet.size; at += size) {
             uint32_t c;

@@ -91,6 +91,8 @@ static void enter(struct dialect_parser *p, enum state state)
 /* What began as a call is text, up to where it failed. */
 static viv_status give_up(struct dialect_parser *p, struct error *err)
 {
+    while (p->layout && p->unit < p->at && marker_is_space(p->held.data[p->unit]))
+        p->unit++;
     p->content = true;
     p->layout = false;
     const viv_status status = emit(p, DIALECT_TEXT, p->unit, p->at, err);

@@ -1,0 +1,393 @@
+/* test_dialects.c - every file of specs/dialects: what is written by it is read by it, however it is cut; what its
+ * grammar allows is read, too; and what real chat templates write (tests/golden/dialects.json). */
+#include "base/utf8.h"
+#include "dialect/literal.h"
+#include "events.h"
+#include "grammar/grammar.h"
+#include "grammar/recogniser.h"
+#include "testing.h"
+
+static const char tools_text[] =
+    "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", \"parameters\": {\"type\": \"object\", "
+    "\"properties\": {\"city\": {\"type\": \"string\"}, \"days\": {\"type\": \"integer\"}}, \"required\": [\"city\"]}}},"
+    "{\"type\": \"function\", \"function\": {\"name\": \"set_lamp\", \"parameters\": {\"type\": \"object\", \"properties\": "
+    "{\"room\": {\"type\": \"string\", \"enum\": [\"hall\", \"bath\"]}, \"on\": {\"type\": \"boolean\"}, \"levels\": {\"type\": "
+    "\"array\", \"items\": {\"type\": \"integer\"}, \"maxItems\": 3}}, \"required\": [\"room\", \"on\"]}}},"
+    "{\"type\": \"function\", \"function\": {\"name\": \"stop\"}}]";
+
+static struct dialect_list dialects;
+static struct tools tools;
+
+static void setup(void)
+{
+    static const char *directories[] = {NULL, NULL};
+    struct error err;
+    if (dialects.n)
+        return;
+    directories[0] = source_path("specs");
+    ck_assert_msg(dialects_read(directories, &dialects, &err) == VIV_OK, "%s", err.text);
+    ck_assert_uint_gt(dialects.n, 30);
+    json_t *list = json_loads(tools_text, 0, NULL);
+    ck_assert_msg(tools_read("tools", list, &tools, &err) == VIV_OK, "%s", err.text);
+    json_decref(list);
+}
+
+static void cleanup(void)
+{
+    dialects_release(&dialects);
+    tools_release(&tools);
+}
+
+static const struct dialect *find(const char *name)
+{
+    for (size_t i = 0; i < dialects.n; i++)
+        if (strcmp(dialects.v[i]->name, name) == 0)
+            return dialects.v[i];
+    return NULL;
+}
+
+/* Two calls, or one, with text around them where the dialect has room for it; what they are goes to `wanted`. */
+static void write_answer(const struct dialect *d, const char *city, struct buf *out, struct buf *wanted)
+{
+    struct error err;
+    const size_t n = d->parallel ? 2 : 1;
+    const char *room = "hall";
+    if (!d->at_start)
+        buf_puts(out, "I look.\n");
+    for (size_t i = 0; i < n; i++) {
+        json_t *arguments = i ? json_pack("{s:s, s:b, s:[i, i]}", "room", room, "on", 1, "levels", 1, 20)
+                              : json_pack("{s:s, s:i}", "city", city, "days", 3);
+        char *text = json_dumps(arguments, 0);
+        ck_assert_int_eq(dialect_write(d, &tools.v[i], "abcDEF123", arguments, i, i == 0, i + 1 == n, out, &err), VIV_OK);
+        buf_printf(wanted, "%s(%s);", tools.v[i].name, text);
+        free(text);
+        json_decref(arguments);
+    }
+    buf_puts(out, "\nDone.");
+}
+
+/* Whether both lists of calls are the same: arguments as JSON, not as bytes. */
+static bool same_calls(const char *a, const char *b)
+{
+    while (*a && *b) {
+        const char *x = strchr(a, '('), *y = strchr(b, '(');
+        if (!x || !y || x - a != y - b || strncmp(a, b, (size_t)(x - a)) != 0)
+            return false;
+        json_error_t e;
+        json_t *v = json_loads(x + 1, JSON_DISABLE_EOF_CHECK, &e);
+        const size_t used_a = (size_t)e.position;
+        json_t *w = json_loads(y + 1, JSON_DISABLE_EOF_CHECK, &e);
+        const bool same = v && w && json_equal(v, w);
+        json_decref(v);
+        json_decref(w);
+        if (!same)
+            return false;
+        a = x + 1 + used_a + 2;
+        b = y + 1 + (size_t)e.position + 2;
+    }
+    return *a == *b;
+}
+
+TEST(dialects__calls_and_text_are_the_same_however_they_are_cut)
+{
+    setup();
+    for (size_t i = 0; i < dialects.n; i++) {
+        const struct dialect *d = dialects.v[i];
+        struct buf text = {0}, wanted = {0};
+        struct error err;
+        write_answer(d, "Oslo (N) \xC3\xA5", &text, &wanted);
+        for (size_t cut = 0; cut <= text.size + 1; cut++) { /* the last: byte by byte */
+            struct heard h = {0};
+            const size_t size = cut > text.size ? 1 : text.size + 1;
+            ck_assert_msg(parse_pieces(d, &tools, NULL, text.data, text.size, cut, size, &h, &err) == VIV_OK, "%s: %s",
+                          d->name, err.text);
+            ck_assert_msg(same_calls(buf_text(&h.calls), buf_text(&wanted)), "%s, cut at %zu of %s: %s, not %s", d->name,
+                          cut, text.data, buf_text(&h.calls), buf_text(&wanted));
+            ck_assert_msg(strcmp(buf_text(&h.text), d->at_start ? "Done." : "I look.Done.") == 0,
+                          "%s, cut at %zu: text '%s'", d->name, cut, buf_text(&h.text));
+            heard_release(&h);
+        }
+        buf_release(&text);
+        buf_release(&wanted);
+    }
+    cleanup();
+}
+END_TEST
+
+TEST(dialects__a_call_that_is_cut_off_is_text_and_none_of_it_is_lost)
+{
+    setup();
+    for (size_t i = 0; i < dialects.n; i++) {
+        const struct dialect *d = dialects.v[i];
+        struct buf text = {0}, wanted = {0};
+        struct error err;
+        write_answer(d, "Oslo", &text, &wanted);
+        for (size_t n = 0; n <= text.size; n++) {
+            struct heard h = {0};
+            ck_assert_int_eq(parse_pieces(d, &tools, NULL, text.data, n, SIZE_MAX, n + 1, &h, &err), VIV_OK);
+            if (h.n_calls == 0)
+                ck_assert_msg(h.text.size == n && memcmp(buf_text(&h.text), text.data, n) == 0,
+                              "%s: of '%.*s' there is '%s'", d->name, (int)n, text.data, buf_text(&h.text));
+            heard_release(&h);
+        }
+        buf_release(&text);
+        buf_release(&wanted);
+    }
+    cleanup();
+}
+END_TEST
+
+TEST(dialects__markers_inside_of_arguments_are_text)
+{
+    setup();
+    for (size_t i = 0; i < dialects.n; i++) {
+        const struct dialect *d = dialects.v[i];
+        struct buf text = {0}, wanted = {0}, city = {0};
+        struct heard h = {0};
+        struct error err;
+        const struct marker *const markers[] = {dialect_trigger(d), &d->reasoning_begin, &d->content_begin};
+        buf_puts(&city, "a");
+        for (size_t k = 0; k < 3; k++)
+            if (markers[k]->n)
+                buf_printf(&city, " %s b", markers[k]->cores[0]);
+        if (d->payload == PAYLOAD_JSON || d->payload == PAYLOAD_NAME_JSON)
+            buf_printf(&city, " %s \\ \" }", d->call_end.n ? d->call_end.cores[0] : "]");
+        write_answer(d, buf_text(&city), &text, &wanted);
+        ck_assert_int_eq(parse_pieces(d, &tools, NULL, text.data, text.size, SIZE_MAX, 7, &h, &err), VIV_OK);
+        ck_assert_msg(same_calls(buf_text(&h.calls), buf_text(&wanted)), "%s: %s became %s", d->name, text.data,
+                      buf_text(&h.calls));
+        heard_release(&h);
+        buf_release(&text);
+        buf_release(&wanted);
+        buf_release(&city);
+    }
+    cleanup();
+}
+END_TEST
+
+/* --- reasoning ------------------------------------------------------------------------------------------------ */
+
+TEST(dialects__reasoning_is_apart_and_calls_in_it_are_none)
+{
+    setup();
+    for (size_t i = 0; i < dialects.n; i++) {
+        const struct dialect *d = dialects.v[i];
+        struct buf text = {0}, call = {0}, wanted = {0};
+        struct error err;
+        if (!d->reasoning_begin.n)
+            continue;
+        write_answer(d, "Oslo", &call, &wanted);
+        /* the second time, the prompt has opened it */
+        for (int opened = 0; opened < 2; opened++) {
+            buf_clear(&text);
+            if (!opened)
+                buf_puts(&text, d->reasoning_begin.texts[0]);
+            buf_printf(&text, "\nI %s think.\n%s\n\n%s", dialect_trigger(d)->cores[0], d->reasoning_end.texts[0], call.data);
+            for (size_t size = 1; size < 4; size++) {
+                struct heard h = {0};
+                ck_assert_int_eq(parse_pieces(d, &tools, opened ? d->reasoning_begin.cores[0] : NULL, text.data, text.size,
+                                              SIZE_MAX, size, &h, &err),
+                                 VIV_OK);
+                ck_assert_msg(same_calls(buf_text(&h.calls), buf_text(&wanted)), "%s: %s", d->name, buf_text(&h.calls));
+                ck_assert_str_eq(buf_text(&h.text), "I look.Done.");
+                ck_assert_msg(strncmp(buf_text(&h.reasoning), "I ", 2) == 0 &&
+                                  strstr(buf_text(&h.reasoning), " think.") &&
+                                  strstr(buf_text(&h.reasoning), dialect_trigger(d)->cores[0]),
+                              "%s: '%s'", d->name, buf_text(&h.reasoning));
+                heard_release(&h);
+            }
+        }
+        buf_release(&text);
+        buf_release(&call);
+        buf_release(&wanted);
+    }
+    cleanup();
+}
+END_TEST
+
+/* --- grammars ------------------------------------------------------------------------------------------------- */
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return *seed >> 33;
+}
+
+/* A text of the grammar, by random choice: characters that it allows, and now and then the way to its end. */
+static void sample(struct recogniser *m, uint64_t *seed, struct buf *out)
+{
+    static const char *const more[] = {"\xC3\xA5", "\xEF\xBD\x9C", "\xF0\x9F\x8C\xA7", "\\u00e5", "\n"};
+    recogniser_state s;
+    struct error err;
+    ck_assert_int_eq(recogniser_start(m, &s, &err), VIV_OK);
+    for (size_t i = 0; i < 5000 && !(recogniser_may_end(m, s) && (i > 300 || next_random(seed) % 8 == 0)); i++) {
+        char c[2] = {(char)(' ' + (int)(next_random(seed) % 95)), 0};
+        const char *bytes = next_random(seed) % 12 == 0 ? more[next_random(seed) % 5] : c;
+        if (i < 300 && next_random(seed) % 3 == 0 && recogniser_take_bytes(m, &s, bytes, strlen(bytes), &err) == VIV_OK) {
+            buf_puts(out, bytes);
+            continue;
+        }
+        struct buf end = {0};
+        ck_assert_int_eq(recogniser_finish(m, s, 1, &end, &err), VIV_OK);
+        if (end.size) {
+            ck_assert_msg(recogniser_take_bytes(m, &s, end.data, end.size, &err) == VIV_OK, "%s", err.text);
+            buf_append(out, end.data, end.size);
+        }
+        buf_release(&end);
+    }
+    ck_assert(recogniser_may_end(m, s));
+    recogniser_drop(m, s);
+}
+
+/* Of the calls that were read: the arguments that must be there, of their types. */
+static void check_call(const char *where, const char *call)
+{
+    const char *open = strchr(call, '(');
+    json_t *v = json_loads(open + 1, JSON_DISABLE_EOF_CHECK, NULL);
+    ck_assert_msg(v != NULL, "%s: %s", where, call);
+    if (strncmp(call, "get_weather(", 12) == 0) {
+        const json_t *days = json_object_get(v, "days");
+        ck_assert_msg(json_is_string(json_object_get(v, "city")) && (!days || json_is_integer(days)), "%s: %s", where, call);
+    } else if (strncmp(call, "set_lamp(", 9) == 0) {
+        const char *room = json_string_value(json_object_get(v, "room"));
+        const json_t *levels = json_object_get(v, "levels");
+        ck_assert_msg(room && (strcmp(room, "hall") == 0 || strcmp(room, "bath") == 0) &&
+                          json_is_boolean(json_object_get(v, "on")) &&
+                          (!levels || (json_is_array(levels) && json_array_size(levels) <= 3)),
+                      "%s: %s", where, call);
+    } else {
+        ck_assert_msg(strncmp(call, "stop(", 5) == 0 && json_object_size(v) == 0, "%s: %s", where, call);
+    }
+    json_decref(v);
+}
+
+static struct program *compile(const struct dialect *d, const struct dialect_asked *asked)
+{
+    struct buf lark = {0};
+    struct program *p = NULL;
+    struct error err;
+    ck_assert_msg(dialect_grammar(d, asked, &lark, &err) == VIV_OK, "%s: %s", d->name, err.text);
+    const struct grammar_source source = {.kind = VIV_GRAMMAR_LARK, .text = lark.data, .size = lark.size};
+    ck_assert_msg(grammar_compile(&source, &p, NULL, &err) == VIV_OK, "%s: %s", d->name, err.text);
+    buf_release(&lark);
+    return p;
+}
+
+TEST(dialects__what_the_grammar_allows_is_read_as_calls)
+{
+    setup();
+    uint64_t seed = 7;
+    for (size_t i = 0; i < dialects.n; i++) {
+        const struct dialect *d = dialects.v[i];
+        for (int way = 0; way < 4; way++) {
+            const bool one = way == 2, opened = way == 3 && d->reasoning_begin.n;
+            const struct dialect_asked asked = {.tools = &tools,
+                                                .choice = one ? TOOLS_ONE : TOOLS_REQUIRED,
+                                                .one = 1,
+                                                .single = way == 1,
+                                                .opened = opened ? d->reasoning_begin.cores[0] : NULL};
+            struct program *p = compile(d, &asked);
+            struct recogniser *m = NULL;
+            struct error err;
+            ck_assert_int_eq(recogniser_create(p, NULL, &m, &err), VIV_OK);
+            for (int k = 0; k < 6; k++) {
+                struct buf text = {0};
+                struct heard h = {0};
+                sample(m, &seed, &text);
+                ck_assert_int_eq(parse_pieces(d, &tools, asked.opened, buf_text(&text), text.size, SIZE_MAX, 5, &h, &err),
+                                 VIV_OK);
+                ck_assert_msg(h.n_calls > 0 && h.text.size == 0 && ((way != 1 && way != 2) || h.n_calls == 1),
+                              "%s: of '%s' %zu calls and the text '%s'", d->name, buf_text(&text), h.n_calls,
+                              buf_text(&h.text));
+                ck_assert(!one || strncmp(h.calls.data, "set_lamp(", 9) == 0);
+                check_call(buf_text(&text), h.calls.data);
+                heard_release(&h);
+                buf_release(&text);
+            }
+            recogniser_destroy(m);
+            program_destroy(p);
+        }
+    }
+    cleanup();
+}
+END_TEST
+
+TEST(dialects__with_auto_any_text_without_a_call_is_allowed)
+{
+    setup();
+    for (size_t i = 0; i < dialects.n; i++) {
+        const struct dialect *d = dialects.v[i];
+        const struct dialect_asked asked = {.tools = &tools, .choice = TOOLS_AUTO};
+        struct program *p = compile(d, &asked);
+        struct recogniser *m = NULL;
+        recogniser_state s;
+        struct error err;
+        static const char text[] = "It rains < in Oslo [1]. \xC3\x85rre <|!";
+        ck_assert_int_eq(recogniser_create(p, NULL, &m, &err), VIV_OK);
+        ck_assert_int_eq(recogniser_start(m, &s, &err), VIV_OK);
+        ck_assert_msg(recogniser_take_bytes(m, &s, text, sizeof text - 1, &err) == VIV_OK, "%s: %s", d->name, err.text);
+        ck_assert_msg(recogniser_may_end(m, s), "%s", d->name);
+        recogniser_drop(m, s);
+        recogniser_destroy(m);
+        program_destroy(p);
+    }
+    cleanup();
+}
+END_TEST
+
+/* --- real templates ------------------------------------------------------------------------------------------- */
+
+TEST(dialects__what_real_templates_write_is_read_and_written_alike)
+{
+    setup();
+    struct error err;
+    json_t *golden = NULL, *one;
+    size_t i;
+    bool alike[100] = {false}, seen[100] = {false};
+    ck_assert_msg(json_read(source_path("tests/golden/dialects.json"), 4 << 20, &golden, &err) == VIV_OK, "%s", err.text);
+    ck_assert_uint_gt(json_array_size(golden), 40);
+    json_array_foreach(golden, i, one)
+    {
+        const char *template = json_string_value(json_object_get(one, "template"));
+        const char *text = json_string_value(json_object_get(one, "answer"));
+        const struct dialect *d = find(json_string_value(json_object_get(one, "dialect")));
+        const json_int_t n = json_integer_value(json_object_get(one, "calls"));
+        struct heard h = {0};
+        struct buf written = {0};
+        ck_assert_msg(d != NULL, "%s", template);
+        ck_assert_int_eq(parse_pieces(d, &tools, NULL, text, strlen(text), SIZE_MAX, 3, &h, &err), VIV_OK);
+        ck_assert_msg(same_calls(buf_text(&h.calls),
+                                 n == 2 ? "get_weather({\"city\": \"Oslo N\", \"days\": 3});set_lamp({\"room\": \"hall\", "
+                                          "\"on\": true, \"levels\": [1, 20]});"
+                                        : "get_weather({\"city\": \"Oslo N\", \"days\": 3});"),
+                      "%s: of %s: %s", template, text, buf_text(&h.calls));
+        for (json_int_t k = 0; k < n; k++) {
+            json_t *arguments = k ? json_pack("{s:s, s:b, s:[i, i]}", "room", "hall", "on", 1, "levels", 1, 20)
+                                  : json_pack("{s:s, s:i}", "city", "Oslo N", "days", 3);
+            dialect_write(d, &tools.v[k], k ? "123defABC" : "abcDEF123", arguments, (size_t)k, k == 0, k + 1 == n, &written,
+                          &err);
+            json_decref(arguments);
+        }
+        for (size_t k = 0; k < dialects.n; k++)
+            if (dialects.v[k] == d) {
+                seen[k] = true;
+                alike[k] = alike[k] || strstr(text, buf_text(&written));
+            }
+        heard_release(&h);
+        buf_release(&written);
+    }
+    /* The same bytes, for at least one template of each dialect. The others print true as True, as Python does, or
+     * (command-r-plus) JSON over several lines. */
+    for (size_t k = 0; k < dialects.n; k++)
+        ck_assert_msg(!seen[k] || alike[k] || dialects.v[k]->payload == PAYLOAD_TAGGED ||
+                          dialects.v[k]->payload == PAYLOAD_LITERAL || strcmp(dialects.v[k]->name, "command-r-plus") == 0,
+                      "%s writes calls unlike any template", dialects.v[k]->name);
+    json_decref(golden);
+    cleanup();
+}
+END_TEST
+
+TESTS(dialects__calls_and_text_are_the_same_however_they_are_cut,
+      dialects__a_call_that_is_cut_off_is_text_and_none_of_it_is_lost, dialects__markers_inside_of_arguments_are_text,
+      dialects__reasoning_is_apart_and_calls_in_it_are_none, dialects__what_the_grammar_allows_is_read_as_calls,
+      dialects__with_auto_any_text_without_a_call_is_allowed, dialects__what_real_templates_write_is_read_and_written_alike)
