@@ -95,6 +95,9 @@ viv_status dialect_of_template(const struct dialect_list *l, const struct chat_t
 /* The marker that a prompt ends with, so that the answer begins behind it; or "". */
 const char *dialect_opened(const struct dialect *d, const char *prompt, size_t n);
 
+/* Whether the template knows of reasoning. */
+bool dialect_reasons(const struct dialect *d, const struct chat_template *t);
+
 /* How calls are asked for. */
 enum tool_choice { TOOLS_AUTO, TOOLS_NONE, TOOLS_REQUIRED, TOOLS_ONE };
 struct dialect_asked {
@@ -103,6 +106,7 @@ struct dialect_asked {
     size_t one; /* of TOOLS_ONE: which */
     bool single; /* no parallel calls */
     const char *opened; /* dialect_opened */
+    bool plain;         /* answers do not begin with reasoning */
 };
 /* Appends a Lark grammar of the answers. A schema that cannot be kept is an error that names the tool. */
 viv_status dialect_grammar(const struct dialect *d, const struct dialect_asked *asked, struct buf *out,

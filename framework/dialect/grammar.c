@@ -575,6 +575,11 @@ static bool opened_by(const struct writer *w, const struct marker *m)
     return false;
 }
 
+static bool reasons(const struct writer *w)
+{
+    return w->d->reasoning_begin.n && (!w->asked->plain || opened_by(w, &w->d->reasoning_begin));
+}
+
 /* A marker that the prompt has written is not written again. */
 static void put_first(struct writer *w, const struct marker *m)
 {
@@ -587,7 +592,7 @@ static void put_first(struct writer *w, const struct marker *m)
 static void put_think(struct writer *w)
 {
     const struct dialect *d = w->d;
-    if (!d->reasoning_begin.n)
+    if (!reasons(w))
         return;
     buf_puts(w->out, "think:");
     put_first(w, &d->reasoning_begin);
@@ -601,7 +606,7 @@ static void put_start(struct writer *w)
 {
     const struct dialect *d = w->d;
     const bool many = d->parallel && !w->asked->single && w->asked->choice != TOOLS_ONE;
-    buf_printf(w->out, "start:%s", d->reasoning_begin.n ? " think" : "");
+    buf_printf(w->out, "start:%s", reasons(w) ? " think" : "");
     if (w->asked->choice == TOOLS_AUTO) {
         if (d->at_start)
             buf_puts(w->out, " (calls | \"\" | /[^\\s\\{\\[]/ /(?s:.*)/)\n");

@@ -161,3 +161,11 @@ const char *dialect_opened(const struct dialect *d, const char *prompt, size_t n
         }
     return "";
 }
+
+bool dialect_reasons(const struct dialect *d, const struct chat_template *t)
+{
+    for (uint32_t i = 0; i < d->reasoning_begin.n; i++)
+        if (strstr(buf_text(&t->source), d->reasoning_begin.cores[i]))
+            return true;
+    return false;
+}

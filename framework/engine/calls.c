@@ -99,20 +99,23 @@ static viv_status choose(const struct calls *c, struct dialect_asked *asked, str
     return VIV_OK;
 }
 
-/* The marker that the prompt ends with. What the template refuses, it refuses again when the prompt is made. */
-static viv_status find_opened(const struct calls *c, const struct dialect *d, const char **opened, struct error *err)
+/* The marker that the prompt ends with, and whether the model reasons. What the template refuses, it refuses again when the prompt is made. */
+static viv_status find_opened(const struct calls *c, const struct dialect *d, struct dialect_asked *asked,
+                              struct error *err)
 {
     const struct template_options plain = {.values = TEMPLATE_PYTHON};
     const struct chat_template *t = NULL;
     struct buf text = {0};
     json_t *data = NULL;
     struct error refused;
-    *opened = "";
+    asked->opened = "";
     viv_status status = model_chat_template(c->model, true, &t, err);
+    if (status == VIV_OK)
+        asked->plain = !dialect_reasons(d, t);
     if (status == VIV_OK)
         status = messages_to_json(&c->request, &data, err);
     if (status == VIV_OK && chat_render(t, &plain, data, &text, &refused) == VIV_OK)
-        *opened = dialect_opened(d, buf_text(&text), text.size);
+        asked->opened = dialect_opened(d, buf_text(&text), text.size);
     else if (status == VIV_OK && refused.status == VIV_ENOMEM)
         status = error_nomem(err);
     json_decref(data);
@@ -144,7 +147,7 @@ static viv_status open_dialect(struct calls *c, const struct dialect *d, const s
                                struct error *err)
 {
     struct dialect_asked opened = *asked;
-    viv_status status = find_opened(c, d, &opened.opened, err);
+    viv_status status = find_opened(c, d, &opened, err);
     if (status == VIV_OK)
         status = make_grammar(c, d, &opened, err);
     const struct dialect_parser_options options = {.tools = &c->tools,

@@ -171,7 +171,7 @@ static viv_status print_dialect(const struct look *l, const struct tools_options
 
 static viv_status print_grammar(const struct look *l, const struct tools_options *o, struct error *err)
 {
-    struct dialect_asked asked = {.tools = &l->tools, .choice = TOOLS_REQUIRED, .single = o->one_call};
+    struct dialect_asked asked = {.tools = &l->tools, .choice = TOOLS_REQUIRED, .single = o->one_call, .plain = true};
     struct buf lark = {0};
     if (o->choice && strcmp(o->choice, "auto") == 0)
         asked.choice = TOOLS_AUTO;
