@@ -81,7 +81,6 @@ static viv_status choose(const struct calls *c, struct dialect_asked *asked, str
 {
     const char *choice = c->request.tool_choice;
     asked->tools = &c->tools;
-    asked->single = (c->request.flags & VIV_REQUEST_ONE_CALL) != 0;
     asked->choice = TOOLS_AUTO;
     if (!choice || strcmp(choice, "auto") == 0)
         return VIV_OK;
@@ -183,6 +182,8 @@ viv_status calls_open(struct calls *c, viv_model *m, const viv_request *request,
     *c = (struct calls){.model = m, .to = sink, .sink = *sink};
     memcpy(&c->request, request, size_min(request->struct_size, sizeof c->request));
     c->request.struct_size = sizeof c->request;
+    const bool single = (c->request.flags & VIV_REQUEST_ONE_CALL) != 0;
+    c->request.flags &= ~(uint32_t)VIV_REQUEST_ONE_CALL; /* what follows is the architecture's */
     if (!c->request.tools || c->request.task != VIV_TASK_GENERATE || !c->request.n_messages ||
         !c->request.messages[0]->role)
         return VIV_OK;
@@ -193,6 +194,7 @@ viv_status calls_open(struct calls *c, viv_model *m, const viv_request *request,
     viv_status status = read_tools(c, err);
     if (status == VIV_OK)
         status = choose(c, &asked, err);
+    asked.single = single;
     if (status == VIV_OK)
         status = model_dialect(m, &d, &why, err);
     if (status == VIV_OK && d && c->tools.n)

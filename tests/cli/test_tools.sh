@@ -84,7 +84,7 @@ returns() {
  {"role": "tool", "tool_call_id": "call_1", "content": "fine"}]
 END
     "$viv" render "$chat" "$work/turns.json" --template "$work/hermes.jinja" --tools "$work/tools.json" >"$work/text" &&
-        grep -qF '{"name": "get", "arguments": {"n": 3}}' "$work/text" && grep -q '^tool: fine' "$work/text" &&
+        grep -qF '{"name": "get", "arguments": {"n": 3}}' "$work/text" && grep -q 'tool: fine' "$work/text" &&
         run --messages "$work/turns.json" --tools "$work/tools.json" --json
 }
 check 'calls and results are messages' returns

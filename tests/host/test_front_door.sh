@@ -22,7 +22,7 @@ only '\(viv_request\) *\{|viv_request [a-z_]+ = \{' 'requests are built elsewher
 only 'viv = \{\.struct_size' 'the first fields of a request are set' framework/engine/request.c
 only '\barchitecture_run\(' 'architectures are run' framework/engine/architecture.c framework/engine/architecture.h framework/engine/engine.c
 only '\bmodel_open\(' 'models are opened' framework/engine/engine.c framework/engine/load.c framework/engine/load.h
-only '^static viv_status (emit|collect)\(const viv_sink' 'events are received' framework/engine/answer.c framework/engine/architecture.c framework/engine/stream.c
+only '^static viv_status (emit|collect)\(const viv_sink' 'events are received' framework/engine/answer.c framework/engine/architecture.c framework/engine/calls.c framework/engine/stream.c
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
