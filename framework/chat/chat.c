@@ -8,7 +8,8 @@
 const char *const chat_reasoning_keys[N_REASONING_KEYS] = {"reasoning_content", "thinking", "reasoning"};
 
 /* A copy of a message for the template. Members that are null are left out, because OpenAI's API writes "content":
- * null beside tool calls; but a template that asks whether the content is none gets that. The reasoning is there as reasoning_content and as thinking, whatever its name was. */
+ * null beside tool calls; but a template that asks whether the content is none gets that. The reasoning is there as
+ * reasoning_content and as thinking, whatever its name was. */
 static json_t *normal_message(json_t *message)
 {
     json_t *out = json_object(), *reasoning = NULL, *v;

@@ -179,8 +179,8 @@ json_t *show_call(const viv_event *e)
     if (json_parse_data("a call", e->text, e->size, &call, &err) != VIV_OK)
         return NULL;
     json_t *f = json_object_get(call, "function");
-    json_t *line = json_pack("{s:s, s:O, s:O, s:O}", "event", "call", "name", json_object_get(f, "name"), "arguments",
-                             json_object_get(f, "arguments"), "id", json_object_get(call, "id"));
+    json_t *line = json_pack("{s:s, s:O, s:O, s:O}", "event", "call", "name", json_object_get(f, "name"),
+                             "arguments", json_object_get(f, "arguments"), "id", json_object_get(call, "id"));
     json_decref(call);
     return line;
 }
@@ -193,8 +193,8 @@ static viv_status show_call_line(struct shown *s, const viv_event *e, struct err
     struct buf line = {0};
     viv_status status = VIV_OK;
     if (arguments)
-        buf_printf(&line, "%scall %s %s\n", s->line_open ? "\n" : "", json_string_value(json_object_get(call, "name")),
-                   arguments);
+        buf_printf(&line, "%scall %s %s\n", s->line_open ? "\n" : "",
+                   json_string_value(json_object_get(call, "name")), arguments);
     status = arguments && !line.failed ? show_text(s, buf_text(&line), line.size, err) : error_nomem(err);
     free(arguments);
     json_decref(call);
@@ -209,7 +209,8 @@ static viv_status show_reasoning(struct shown *s, const viv_event *e, bool reaso
     if (s->reasons != reasons)
         status = show_text(s, reasons ? "reasoning: " : "\n\n", reasons ? 11 : 2, err);
     s->reasons = reasons;
-    return status == VIV_OK && (reasons || e->kind == VIV_EVENT_TEXT) ? show_text(s, e->text, e->size, err) : status;
+    return status == VIV_OK && (reasons || e->kind == VIV_EVENT_TEXT) ? show_text(s, e->text, e->size, err)
+                                                                      : status;
 }
 
 /* --- events -------------------------------------------------------------------------------------------------- */

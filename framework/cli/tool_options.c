@@ -22,7 +22,8 @@ viv_status tool_file_read(const char *path, json_t **out, struct error *err)
     return status;
 }
 
-viv_status tool_file_apply(const char *path, const char *choice, bool one_call, struct request *r, struct error *err)
+viv_status tool_file_apply(const char *path, const char *choice, bool one_call, struct request *r,
+                           struct error *err)
 {
     json_t *list = NULL;
     viv_status status = path ? tool_file_read(path, &list, err) : VIV_OK;

@@ -23,6 +23,7 @@
 /* Reads and checks a list of tools. Errors have the file's name, and that of the tool. */
 viv_status tool_file_read(const char *path, json_t **out, struct error *err);
 /* Puts the tools of the file (NULL: none) and the choice (may be NULL) into a request. */
-viv_status tool_file_apply(const char *path, const char *choice, bool one_call, struct request *r, struct error *err);
+viv_status tool_file_apply(const char *path, const char *choice, bool one_call, struct request *r,
+                           struct error *err);
 
 #endif

@@ -25,7 +25,8 @@ size_t marker_at(const struct marker *m, const char *s, size_t n, bool ends)
     return maybe && !ends ? MAYBE : best;
 }
 
-/* --- elements -------------------------------------------------------------------------------------------------- */
+/* --- elements --------------------------------------------------------------------------------------------------
+ */
 
 static void add(struct call *c, enum element_kind kind, const struct marker *m)
 {
@@ -124,7 +125,8 @@ void call_begin(struct call *c)
     next_element(c, 0);
 }
 
-/* --- values by type -------------------------------------------------------------------------------------------- */
+/* --- values by type --------------------------------------------------------------------------------------------
+ */
 
 static bool type_has(json_t *schema, const char *type)
 {
@@ -161,8 +163,9 @@ static bool is_all_texts(json_t *values)
 bool dialect_is_text(const struct tool *tool, const char *key, size_t n)
 {
     json_t *s = schema_of(tool, key, n), *type = json_object_get(s, "type");
-    return json_is_string(type) ? type_has(s, "string")
-                                : is_all_texts(json_object_get(s, "enum")) || json_is_string(json_object_get(s, "const"));
+    return json_is_string(type)
+               ? type_has(s, "string")
+               : is_all_texts(json_object_get(s, "enum")) || json_is_string(json_object_get(s, "const"));
 }
 
 /* Whether a value that begins so may be one of the schema's types. */
@@ -223,7 +226,8 @@ static bool put_value(struct call *c, const char *s, size_t n)
                  : put_typed(schema_of(tool, buf_text(&c->key), c->key.size), s, n, &c->arguments));
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------------ */
+/* --- JSON ------------------------------------------------------------------------------------------------------
+ */
 
 /* Appends the text of a JSON string. */
 static bool put_string(const char *s, size_t n, struct buf *out)
@@ -262,7 +266,8 @@ static bool take_object(struct call *c, const char *s, size_t n)
     return ok;
 }
 
-/* --- steps ----------------------------------------------------------------------------------------------------- */
+/* --- steps -----------------------------------------------------------------------------------------------------
+ */
 
 static bool is_name(char c)
 {
@@ -306,8 +311,8 @@ static enum step read_text(struct call *c, const struct element *e, const char *
         return put_value(c, text, size) ? STEP_ON : c->arguments.failed ? STEP_NOMEM : STEP_FAIL;
     while (size && marker_is_space(text[size - 1]))
         size--;
-    struct buf *to = e->kind == READ_NAME ? &c->name
-                     : e->kind == READ_ID ? &c->id
+    struct buf *to = e->kind == READ_NAME  ? &c->name
+                     : e->kind == READ_ID  ? &c->id
                      : e->kind == READ_KEY ? &c->key
                                            : &c->flag;
     buf_clear(to);
@@ -335,7 +340,7 @@ static enum step read_value(struct call *c, const struct element *e, const char 
     *at += c->scanned;
     if (r != JSON_SCAN_DONE)
         return STEP_FAIL;
-    const bool ok = !json                          ? literal_arguments(text, c->scanned, c->literal.quote, &c->arguments)
+    const bool ok = !json ? literal_arguments(text, c->scanned, c->literal.quote, &c->arguments)
                     : c->d->payload == PAYLOAD_JSON ? take_object(c, text, c->scanned)
                                                     : put_arguments(c, text, c->scanned);
     return ok ? STEP_ON : c->arguments.failed ? STEP_NOMEM : STEP_FAIL;
@@ -388,7 +393,8 @@ static enum step read_element(struct call *c, const char *s, size_t *at, size_t 
     return step;
 }
 
-/* --- the whole call -------------------------------------------------------------------------------------------- */
+/* --- the whole call --------------------------------------------------------------------------------------------
+ */
 
 static uint64_t next_random(uint64_t *seed)
 {
@@ -447,7 +453,8 @@ static enum step check(struct call *c)
     if (!tool_name_valid(buf_text(&c->name), c->name.size) ||
         (c->d->at_start && c->tools && !tools_find(c->tools, buf_text(&c->name), c->name.size)))
         return STEP_FAIL;
-    const viv_status status = json_parse_data("a call", buf_text(&c->arguments), c->arguments.size, &arguments, &err);
+    const viv_status status =
+        json_parse_data("a call", buf_text(&c->arguments), c->arguments.size, &arguments, &err);
     const bool object = status == VIV_OK && json_is_object(arguments);
     json_decref(status == VIV_OK ? arguments : NULL);
     if (status == VIV_ENOMEM)

@@ -47,7 +47,8 @@ void call_begin(struct call *c); /* another one */
 /* Reads on at s[*at, n). `ends`: nothing will follow. DONE: name, id and arguments are those of a call. */
 enum step call_read(struct call *c, const char *s, size_t *at, size_t n, bool ends);
 
-/* Whether a marker is at s: its length; 0: none; MAYBE: more bytes decide. Markers of whitespace alone are nowhere. */
+/* Whether a marker is at s: its length; 0: none; MAYBE: more bytes decide. Markers of whitespace alone are nowhere.
+ */
 #define MAYBE SIZE_MAX
 size_t marker_at(const struct marker *m, const char *s, size_t n, bool ends);
 bool marker_is_space(char c);

@@ -44,7 +44,7 @@ struct dialect {
     struct marker call_begin, call_end, separator;
     enum dialect_payload payload;
     struct marker name_begin, name_end;
-    struct marker name_stop; /* where a name that is read ends: its end, or what follows */
+    struct marker name_stop;      /* where a name that is read ends: its end, or what follows */
     const char *const *name_keys; /* the first is written; none: the name is itself the key of the arguments */
     uint32_t n_name_keys;
     bool name_is_key;
@@ -72,7 +72,8 @@ viv_status dialect_read(const char *path, struct dialect **out, struct error *er
 viv_status dialect_parse(const char *name, const char *bytes, size_t n, struct dialect **out, struct error *err);
 void dialect_destroy(struct dialect *d); /* accepts NULL */
 
-/* All of dialects/NAME.yaml in these directories (NULL-terminated), by name; the first of a name hides the others. */
+/* All of dialects/NAME.yaml in these directories (NULL-terminated), by name; the first of a name hides the others.
+ */
 struct dialect_list {
     struct dialect **v;
     size_t n, capacity;
@@ -103,8 +104,8 @@ enum tool_choice { TOOLS_AUTO, TOOLS_NONE, TOOLS_REQUIRED, TOOLS_ONE };
 struct dialect_asked {
     const struct tools *tools;
     enum tool_choice choice;
-    size_t one; /* of TOOLS_ONE: which */
-    bool single; /* no parallel calls */
+    size_t one;         /* of TOOLS_ONE: which */
+    bool single;        /* no parallel calls */
     const char *opened; /* dialect_opened */
     bool plain;         /* answers do not begin with reasoning */
 };

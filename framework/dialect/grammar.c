@@ -65,11 +65,12 @@ static void put_marker(struct buf *out, const struct marker *m)
 static void fail(struct writer *w, const char *sentence, const char *what)
 {
     if (w->status == VIV_OK)
-        w->status = error_set(w->err, VIV_EINVAL, "tools[%zu] \"%s\": %s '%.100s'", w->number, w->tool->name, sentence,
-                              what);
+        w->status = error_set(w->err, VIV_EINVAL, "tools[%zu] \"%s\": %s '%.100s'", w->number, w->tool->name,
+                              sentence, what);
 }
 
-/* --- texts without some words ----------------------------------------------------------------------------------- */
+/* --- texts without some words -----------------------------------------------------------------------------------
+ */
 
 struct words {
     const char *const *v;
@@ -180,7 +181,8 @@ static bool put_words(struct buf *out, const char *name, const char *const *word
     return ok;
 }
 
-/* --- values ----------------------------------------------------------------------------------------------------- */
+/* --- values -----------------------------------------------------------------------------------------------------
+ */
 
 static void put_json(struct writer *w, struct buf *out, json_t *schema)
 {
@@ -262,8 +264,10 @@ static void refuse_bounds(struct writer *w, json_t *schema, const char *key)
 {
     static const char *const kept[] = {"enum", "const"};
     if (w->tool->strict && !has_only(schema, kept, 2))
-        fail(w, "this model writes texts without quotes, and their length or form cannot be kept: make it not strict, "
-                "or leave that out of the schema of", key);
+        fail(w,
+             "this model writes texts without quotes, and their length or form cannot be kept: make it not strict, "
+             "or leave that out of the schema of",
+             key);
 }
 
 static void put_raw(struct writer *w, struct buf *out, json_t *schema, const char *key)
@@ -307,8 +311,8 @@ static void put_value(struct writer *w, struct buf *out, json_t *schema, const c
             buf_puts(out, " \"[]\" ");
             return;
         }
-        buf_printf(out, " \"[\" %sitem_%zu (\"%s\" item_%zu){%" JSON_INTEGER_FORMAT ",", min > 0 ? "" : "(", rule, comma,
-                   rule, min > 1 ? min - 1 : 0);
+        buf_printf(out, " \"[\" %sitem_%zu (\"%s\" item_%zu){%" JSON_INTEGER_FORMAT ",", min > 0 ? "" : "(", rule,
+                   comma, rule, min > 1 ? min - 1 : 0);
         if (most)
             buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(most) - 1);
         buf_printf(out, "}%s \"]\" ", min > 0 ? "" : ")?");
@@ -358,7 +362,10 @@ static void put_tagged(struct writer *w, struct buf *out)
         put_text(out, key);
         if (d->types == TYPES_FLAG) {
             const char *type = json_string_value(json_object_get(schema, "type"));
-            type = d->flag_other ? d->flag_other : !type ? "object" : strcmp(type, "integer") == 0 ? "number" : type;
+            type = d->flag_other                  ? d->flag_other
+                   : !type                        ? "object"
+                   : strcmp(type, "integer") == 0 ? "number"
+                                                  : type;
             put_marker(out, &d->value_flag);
             put_text(out, text ? d->flag_text : type);
         }
@@ -409,14 +416,15 @@ static void put_literals(struct writer *w, struct buf *out)
     put_text(out, python ? ")" : "}");
 }
 
-/* --- calls ------------------------------------------------------------------------------------------------------ */
+/* --- calls ------------------------------------------------------------------------------------------------------
+ */
 
 /* Arguments that are not listed are not offered, unless the schema says something of them. */
 static json_t *closed(json_t *parameters)
 {
     json_t *copy = parameters ? json_copy(parameters) : json_object();
-    static const char *const open[] = {"additionalProperties", "patternProperties", "$ref", "allOf", "anyOf", "oneOf",
-                                       "unevaluatedProperties"};
+    static const char *const open[] = {
+        "additionalProperties", "patternProperties", "$ref", "allOf", "anyOf", "oneOf", "unevaluatedProperties"};
     bool has = false;
     for (size_t i = 0; i < sizeof open / sizeof *open; i++)
         has = has || json_object_get(copy, open[i]);
@@ -459,7 +467,8 @@ static void put_json_call(struct writer *w, struct buf *out)
             put_id(w, out);
             buf_puts(out, " \"\\\", ");
         }
-        buf_printf(out, "\\\"%s\\\": \\\"%s\\\", \\\"%s\\\": \" ", d->name_keys[0], w->tool->name, d->arguments_keys[0]);
+        buf_printf(out, "\\\"%s\\\": \\\"%s\\\", \\\"%s\\\": \" ", d->name_keys[0], w->tool->name,
+                   d->arguments_keys[0]);
         put_object(w, out);
         if (d->id == ID_KEY_LAST) {
             buf_printf(out, " \", \\\"%s\\\": \\\"\" ", d->id_key);
@@ -477,7 +486,8 @@ static void check_name(struct writer *w)
     const struct marker *m = &w->d->name_stop;
     for (uint32_t k = 0; k < m->n; k++)
         if (strstr(w->tool->name, m->cores[k]))
-            fail(w, "this model cannot write the name of the tool, because what follows names begins with", m->cores[k]);
+            fail(w, "this model cannot write the name of the tool, because what follows names begins with",
+                 m->cores[k]);
 }
 
 static void put_named_call(struct writer *w, struct buf *out)
@@ -565,7 +575,8 @@ static void put_calls(struct writer *w)
         w->out->failed |= !put_words(w->out, "quoted", d->value_quote.cores, d->value_quote.n);
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------- */
+/* --- answers ----------------------------------------------------------------------------------------------------
+ */
 
 static bool opened_by(const struct writer *w, const struct marker *m)
 {

@@ -27,8 +27,8 @@ enum json_scan_result json_scan(struct json_scan *j, const char *s, size_t n, si
 /* Whether the value is whole if nothing follows. */
 bool json_scan_end(const struct json_scan *j);
 
-/* The member `key` of an object that json_scan has accepted, as it is written; with key NULL: the first member, whose
- * key is *name, *name_size bytes without its quotes (may be NULL). False: there is none. */
+/* The member `key` of an object that json_scan has accepted, as it is written; with key NULL: the first member,
+ * whose key is *name, *name_size bytes without its quotes (may be NULL). False: there is none. */
 bool json_scan_member(const char *object, size_t n, const char *key, const char **name, size_t *name_size,
                       const char **value, size_t *size);
 

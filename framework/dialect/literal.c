@@ -74,7 +74,8 @@ enum json_scan_result literal_scan(struct literal_scan *l, const char *s, size_t
     return JSON_SCAN_MORE;
 }
 
-/* --- what it says ---------------------------------------------------------------------------------------------- */
+/* --- what it says ----------------------------------------------------------------------------------------------
+ */
 
 struct reader {
     const char *at, *end, *quote;
@@ -145,7 +146,8 @@ static bool read_hex(struct reader *r, size_t digits, uint32_t *c)
     *c = 0;
     for (size_t i = 0; i < digits; i++, r->at++) {
         const char *hex = "0123456789abcdef", *found;
-        if (r->at == r->end || !*r->at || !(found = strchr(hex, *r->at >= 'A' && *r->at <= 'F' ? *r->at + 32 : *r->at)))
+        if (r->at == r->end || !*r->at ||
+            !(found = strchr(hex, *r->at >= 'A' && *r->at <= 'F' ? *r->at + 32 : *r->at)))
             return false;
         *c = *c * 16 + (uint32_t)(found - hex);
     }
@@ -263,8 +265,8 @@ static bool read_members(struct reader *r, const char *close, const char *betwee
 /* A number or a word. */
 static bool read_word(struct reader *r)
 {
-    static const char *const words[][2] = {{"True", "true"},   {"False", "false"}, {"None", "null"},
-                                           {"true", "true"},   {"false", "false"}, {"null", "null"}};
+    static const char *const words[][2] = {{"True", "true"}, {"False", "false"}, {"None", "null"},
+                                           {"true", "true"}, {"false", "false"}, {"null", "null"}};
     size_t n = word_length(r), used;
     struct json_scan j = {0};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

@@ -19,9 +19,9 @@ struct dialect_parser {
     enum state state;
     bool ends;
     bool section_has_call;
-    bool content;     /* there was text since the beginning, the reasoning or a call */
-    bool layout;      /* whitespace that comes now is layout, and is dropped */
-    bool called;      /* there was a call */
+    bool content; /* there was text since the beginning, the reasoning or a call */
+    bool layout;  /* whitespace that comes now is layout, and is dropped */
+    bool called;  /* there was a call */
     struct call call;
 };
 
@@ -56,7 +56,8 @@ void dialect_parser_destroy(struct dialect_parser *p)
     free(p);
 }
 
-/* --- events ---------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------------------------
+ */
 
 /* Bytes [from, to) of what is held, without those of the prompt. */
 static viv_status emit(struct dialect_parser *p, enum dialect_event_kind kind, size_t from, size_t to,
@@ -101,7 +102,8 @@ static viv_status give_up(struct dialect_parser *p, struct error *err)
     return status;
 }
 
-/* --- text ------------------------------------------------------------------------------------------------------ */
+/* --- text ------------------------------------------------------------------------------------------------------
+ */
 
 enum found { FOUND_NOTHING, FOUND_CALL, FOUND_REASONING, FOUND_CONTENT, FOUND_MAYBE };
 
@@ -230,7 +232,8 @@ static viv_status read_reasoning(struct dialect_parser *p, bool *on, struct erro
     return status;
 }
 
-/* --- calls ----------------------------------------------------------------------------------------------------- */
+/* --- calls -----------------------------------------------------------------------------------------------------
+ */
 
 static viv_status read_section(struct dialect_parser *p, bool *on, struct error *err)
 {
@@ -294,7 +297,8 @@ static viv_status read_call(struct dialect_parser *p, bool *on, struct error *er
     }
 }
 
-/* --- bytes ----------------------------------------------------------------------------------------------------- */
+/* --- bytes -----------------------------------------------------------------------------------------------------
+ */
 
 /* Forgets what is decided. */
 static void forget(struct dialect_parser *p)

@@ -1,7 +1,7 @@
 /* probe.c - proves a dialect against a chat template: calls that the template writes are read back by the parser.
  *
- * Templates differ in what they take: arguments as an object or as a string, an answer with or without text, results
- * or none. The first way in which the template renders the conversation is tried. */
+ * Templates differ in what they take: arguments as an object or as a string, an answer with or without text,
+ * results or none. The first way in which the template renders the conversation is tried. */
 #include "dialect/parser.h"
 
 #include <stdlib.h>
@@ -9,12 +9,17 @@
 
 static const char question[] = "What is the weather in Oslo, Vivarium?";
 static const char tools_text[] =
-    "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", \"description\": \"The weather of a city\", "
-    "\"parameters\": {\"type\": \"object\", \"properties\": {\"city\": {\"type\": \"string\", \"description\": \"where\"}, "
+    "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", \"description\": \"The weather of a "
+    "city\", "
+    "\"parameters\": {\"type\": \"object\", \"properties\": {\"city\": {\"type\": \"string\", \"description\": "
+    "\"where\"}, "
     "\"days\": {\"type\": \"integer\", \"description\": \"how many\"}}, \"required\": [\"city\"]}}},"
-    "{\"type\": \"function\", \"function\": {\"name\": \"set_lamp\", \"description\": \"Switches a lamp\", \"parameters\": "
-    "{\"type\": \"object\", \"properties\": {\"room\": {\"type\": \"string\", \"description\": \"which\"}, \"on\": {\"type\": "
-    "\"boolean\", \"description\": \"whether\"}, \"levels\": {\"type\": \"array\", \"items\": {\"type\": \"integer\"}, "
+    "{\"type\": \"function\", \"function\": {\"name\": \"set_lamp\", \"description\": \"Switches a lamp\", "
+    "\"parameters\": "
+    "{\"type\": \"object\", \"properties\": {\"room\": {\"type\": \"string\", \"description\": \"which\"}, \"on\": "
+    "{\"type\": "
+    "\"boolean\", \"description\": \"whether\"}, \"levels\": {\"type\": \"array\", \"items\": {\"type\": "
+    "\"integer\"}, "
     "\"description\": \"how bright\"}}, \"required\": [\"room\"]}}}]";
 static const struct {
     const char *name, *id, *arguments;
@@ -52,11 +57,12 @@ static json_t *conversation(const struct dialect *d, const struct way *w, size_t
     return list;
 }
 
-static viv_status render(const struct chat_template *t, json_t *messages, json_t *tools, bool prompt, struct buf *out,
-                         struct error *err)
+static viv_status render(const struct chat_template *t, json_t *messages, json_t *tools, bool prompt,
+                         struct buf *out, struct error *err)
 {
     const struct template_options options = {.values = TEMPLATE_PYTHON};
-    json_t *data = json_pack("{s:O, s:O, s:b}", "messages", messages, "tools", tools, "add_generation_prompt", prompt);
+    json_t *data =
+        json_pack("{s:O, s:O, s:b}", "messages", messages, "tools", tools, "add_generation_prompt", prompt);
     viv_status status = data ? chat_render(t, &options, data, out, err) : error_nomem(err);
     json_decref(data);
     return status;
@@ -64,7 +70,8 @@ static viv_status render(const struct chat_template *t, json_t *messages, json_t
 
 /* Where the answer begins: behind the question; where calls have no marker, behind what is also the prompt of the
  * question alone. */
-static size_t answer_at(const struct dialect *d, const struct chat_template *t, json_t *messages, json_t *tools, const struct buf *all)
+static size_t answer_at(const struct dialect *d, const struct chat_template *t, json_t *messages, json_t *tools,
+                        const struct buf *all)
 {
     struct buf prompt = {0};
     struct error err;
@@ -103,8 +110,8 @@ static viv_status hear(void *ctx, const struct dialect_event *e, struct error *e
     return buf_printf(&h->said, "%s%s(%s)", h->said.size ? ", " : "", e->name, e->text) ? VIV_OK : error_nomem(err);
 }
 
-static viv_status parse(const struct dialect *d, const struct tools *tools, const char *text, size_t n, struct heard *h,
-                        struct error *err)
+static viv_status parse(const struct dialect *d, const struct tools *tools, const char *text, size_t n,
+                        struct heard *h, struct error *err)
 {
     struct dialect_parser *p = NULL;
     const struct dialect_parser_options options = {.tools = tools, .emit = hear, .ctx = h};
@@ -125,8 +132,8 @@ static viv_status compare(const struct dialect *d, const struct chat_template *t
     viv_status status = parse(d, tools, buf_text(all) + at, all->size - at, &h, err);
     if (status == VIV_OK && (h.n != n || h.right != n))
         status = error_set(err, VIV_EFORMAT,
-                           "dialect %s: %s writes the call %s(%s) in another form; what was read of it: %.200s", d->name,
-                           t->where ? t->where : "the template", calls[0].name, calls[0].arguments,
+                           "dialect %s: %s writes the call %s(%s) in another form; what was read of it: %.200s",
+                           d->name, t->where ? t->where : "the template", calls[0].name, calls[0].arguments,
                            h.said.size ? buf_text(&h.said) : "no call");
     buf_release(&h.said);
     return status;

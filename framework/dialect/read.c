@@ -209,8 +209,8 @@ static viv_status unknown(const char *group, const char *key, struct position at
 static viv_status read_map(struct dialect *d, const char *group, const struct yaml *map, struct error *err)
 {
     if (map->kind != YAML_MAP)
-        return yaml_error(err, map->at, VIV_EFORMAT, "%s: expected a mapping, found %s", group ? group : "a dialect",
-                          yaml_kind_name(map));
+        return yaml_error(err, map->at, VIV_EFORMAT, "%s: expected a mapping, found %s",
+                          group ? group : "a dialect", yaml_kind_name(map));
     for (uint32_t k = 0; k < map->n; k++) {
         const struct field *f = NULL;
         for (size_t i = 0; i < N_FIELDS && !f; i++)
@@ -219,8 +219,8 @@ static viv_status read_map(struct dialect *d, const char *group, const struct ya
         const bool nested = !group && is_group(map->keys[k]);
         if (!f && !nested)
             return unknown(group, map->keys[k], map->key_at[k], err);
-        viv_status status = nested ? read_map(d, map->keys[k], map->items[k], err)
-                                   : read_field(d, f, map->items[k], err);
+        viv_status status =
+            nested ? read_map(d, map->keys[k], map->items[k], err) : read_field(d, f, map->items[k], err);
         if (status != VIV_OK)
             return status;
     }
@@ -257,7 +257,7 @@ static viv_status check(const struct dialect *d, struct position at, struct erro
     const struct marker *texts[] = {&d->value_end, &d->reasoning_end, &d->value_quote};
     const char *wrong = NULL;
     const bool bracket = d->arguments_begin.n == 1 && (strcmp(d->arguments_begin.texts[0], "(") == 0 ||
-                                                      strcmp(d->arguments_begin.texts[0], "{") == 0);
+                                                       strcmp(d->arguments_begin.texts[0], "{") == 0);
     if (!d->name || !d->title)
         wrong = "a dialect has a name ('dialect') and a 'title'";
     else if (!d->n_matches)
@@ -270,8 +270,8 @@ static viv_status check(const struct dialect *d, struct position at, struct erro
         wrong = "payload json needs a 'key' of 'arguments', or a name that 'is_key'";
     else if (d->payload == PAYLOAD_JSON && !d->n_name_keys && !d->name_is_key)
         wrong = "payload json needs a 'key' of 'name', or a name that 'is_key'";
-    else if (d->payload == PAYLOAD_TAGGED && (!has_core(&d->value_key) || !has_core(&d->value_begin) ||
-                                             !has_core(&d->value_end)))
+    else if (d->payload == PAYLOAD_TAGGED &&
+             (!has_core(&d->value_key) || !has_core(&d->value_begin) || !has_core(&d->value_end)))
         wrong = "payload tagged needs 'key', 'begin' and 'end' of 'value'";
     else if (d->payload == PAYLOAD_TAGGED && d->types == TYPES_FLAG && (!has_core(&d->value_flag) || !d->flag_text))
         wrong = "'types: flag' needs 'flag' and 'text' of 'value'";
@@ -287,7 +287,8 @@ static viv_status check(const struct dialect *d, struct position at, struct erro
     else if ((d->reasoning_begin.n == 0) != (d->reasoning_end.n == 0))
         wrong = "'reasoning' needs both 'begin' and 'end'";
     else if ((d->reasoning_begin.n && (!has_core(&d->reasoning_begin) || !has_core(&d->reasoning_end))) ||
-             (d->content_begin.n && !has_core(&d->content_begin)) || (d->content_end.n && !has_core(&d->content_end)))
+             (d->content_begin.n && !has_core(&d->content_begin)) ||
+             (d->content_end.n && !has_core(&d->content_end)))
         wrong = "the markers of 'reasoning' and 'content' are not whitespace alone";
     for (size_t i = 0; !wrong && i < sizeof texts / sizeof *texts; i++)
         if (!is_clear(texts[i]))

@@ -25,12 +25,13 @@ static viv_status read_one(const char *name, size_t i, json_t *given, struct too
     const json_t *called = json_object_get(f, "name");
     json_t *parameters = json_object_get(f, "parameters");
     if (!json_is_object(f) || !json_is_string(called))
-        return error_set(err, VIV_EFORMAT, "%s[%zu]: expected {\"type\": \"function\", \"function\": {\"name\": ...}}, found %s",
+        return error_set(err, VIV_EFORMAT,
+                         "%s[%zu]: expected {\"type\": \"function\", \"function\": {\"name\": ...}}, found %s",
                          name, i, json_is_object(f) ? "none" : json_kind(f));
     if (!tool_name_valid(json_string_value(called), json_string_length(called)))
         return error_set(err, VIV_EINVAL,
-                         "%s[%zu] \"%.100s\": the name of a tool has 1 to %d letters, digits and _ - . : /", name, i,
-                         json_string_value(called), MAX_TOOL_NAME);
+                         "%s[%zu] \"%.100s\": the name of a tool has 1 to %d letters, digits and _ - . : /", name,
+                         i, json_string_value(called), MAX_TOOL_NAME);
     *out = (struct tool){.name = json_string_value(called), .strict = json_is_true(json_object_get(f, "strict"))};
     if (json_is_object(parameters))
         out->parameters = parameters;
@@ -57,8 +58,8 @@ viv_status tools_read(const char *name, json_t *list, struct tools *out, struct 
         if (added == STRMAP_NOMEM)
             status = error_nomem(err);
         else if (added == STRMAP_EXISTS)
-            status = error_set(err, VIV_EINVAL, "%s[%zu] \"%s\": a tool before it has the same name", name, i,
-                               t->name);
+            status =
+                error_set(err, VIV_EINVAL, "%s[%zu] \"%s\": a tool before it has the same name", name, i, t->name);
         out->n = i + 1;
     }
     if (status == VIV_OK)

@@ -105,7 +105,8 @@ static void put_arguments(const struct dialect *d, json_t *arguments, struct buf
         buf_putc(out, python ? ')' : '}');
 }
 
-static void put_object(const struct dialect *d, const char *name, const char *id, json_t *arguments, struct buf *out)
+static void put_object(const struct dialect *d, const char *name, const char *id, json_t *arguments,
+                       struct buf *out)
 {
     if (d->name_is_key) {
         buf_printf(out, "{\"%s\": ", name);

@@ -12,7 +12,7 @@ struct answer {
     struct buf reasoning; /* what came before it, of a request with tools */
     char **calls;         /* [n_calls] of tools, each as VIV_PART_TOOL_CALL has it */
     size_t n_calls, calls_capacity;
-    char reason[32];      /* why it ended: "end", "length", "stop", "cancelled", ... */
+    char reason[32]; /* why it ended: "end", "length", "stop", "cancelled", ... */
 
     /* vectors, where these are the answer: [rows, dim] floats */
     struct buf numbers;

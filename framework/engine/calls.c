@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- events ---------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------------------------
+ */
 
 static viv_status give(const struct calls *c, uint32_t kind, const char *text, size_t size, struct error *err)
 {
@@ -18,8 +19,8 @@ static viv_status give(const struct calls *c, uint32_t kind, const char *text, s
     return status == VIV_OK ? VIV_OK : error_take(err, status);
 }
 
-/* {"type": "function", "id": ..., "function": {"name": ..., "arguments": {...}}}: name and id are letters, digits and
- * signs; the arguments are as the model wrote them. */
+/* {"type": "function", "id": ..., "function": {"name": ..., "arguments": {...}}}: name and id are letters, digits
+ * and signs; the arguments are as the model wrote them. */
 static viv_status give_call(const struct calls *c, const struct dialect_event *e, struct error *err)
 {
     struct buf text = {0};
@@ -27,7 +28,8 @@ static viv_status give_call(const struct calls *c, const struct dialect_event *e
     char *quoted = id ? json_dumps(id, JSON_ENCODE_ANY) : NULL;
     viv_status status = quoted ? VIV_OK : error_nomem(err);
     if (status == VIV_OK)
-        buf_printf(&text, "{\"type\": \"function\", \"id\": %s, \"function\": {\"name\": \"%s\", \"arguments\": ", quoted,
+        buf_printf(&text,
+                   "{\"type\": \"function\", \"id\": %s, \"function\": {\"name\": \"%s\", \"arguments\": ", quoted,
                    e->name);
     buf_append(&text, e->text, e->size);
     buf_puts(&text, "}}");
@@ -67,7 +69,8 @@ static viv_status emit(const viv_sink *sink, const viv_event *e)
     return status;
 }
 
-/* --- before the answer ------------------------------------------------------------------------------------------ */
+/* --- before the answer ------------------------------------------------------------------------------------------
+ */
 
 static bool strict(const struct tools *t)
 {
@@ -98,7 +101,8 @@ static viv_status choose(const struct calls *c, struct dialect_asked *asked, str
     return VIV_OK;
 }
 
-/* The marker that the prompt ends with, and whether the model reasons. What the template refuses, it refuses again when the prompt is made. */
+/* The marker that the prompt ends with, and whether the model reasons. What the template refuses, it refuses again
+ * when the prompt is made. */
 static viv_status find_opened(const struct calls *c, const struct dialect *d, struct dialect_asked *asked,
                               struct error *err)
 {
@@ -149,11 +153,8 @@ static viv_status open_dialect(struct calls *c, const struct dialect *d, const s
     viv_status status = find_opened(c, d, &opened, err);
     if (status == VIV_OK)
         status = make_grammar(c, d, &opened, err);
-    const struct dialect_parser_options options = {.tools = &c->tools,
-                                                   .opened = opened.opened,
-                                                   .seed = c->request.n_messages,
-                                                   .emit = take,
-                                                   .ctx = c};
+    const struct dialect_parser_options options = {
+        .tools = &c->tools, .opened = opened.opened, .seed = c->request.n_messages, .emit = take, .ctx = c};
     if (status == VIV_OK)
         status = dialect_parser_create(d, &options, &c->parser, err);
     if (status == VIV_OK) {

@@ -21,8 +21,8 @@ struct calls {
     bool finished; /* the text has ended */
 };
 
-/* The struct stays where it is until it is closed. Without tools, and for a model without a dialect, the request and
- * the sink are the caller's. */
+/* The struct stays where it is until it is closed. Without tools, and for a model without a dialect, the request
+ * and the sink are the caller's. */
 viv_status calls_open(struct calls *c, viv_model *m, const viv_request *request, const viv_sink *sink,
                       struct error *err);
 void calls_close(struct calls *c);

@@ -36,11 +36,11 @@ static bool marker_has(const struct marker *m, const char *piece)
 static viv_status find_shown(struct model_dialect *d, const struct tokenizer *t, struct error *err)
 {
     const struct dialect *c = d->chosen;
-    const struct marker *const all[] = {&c->section_begin,   &c->section_end,     &c->call_begin,    &c->call_end,
-                                        &c->separator,       &c->name_begin,      &c->name_end,      &c->arguments_begin,
-                                        &c->arguments_end,   &c->value_key,       &c->value_flag,    &c->value_begin,
-                                        &c->value_end,       &c->value_quote,     &c->id_begin,      &c->id_end,
-                                        &c->reasoning_begin, &c->reasoning_end,   &c->content_begin, &c->content_end};
+    const struct marker *const all[] = {
+        &c->section_begin, &c->section_end,     &c->call_begin,      &c->call_end,      &c->separator,
+        &c->name_begin,    &c->name_end,        &c->arguments_begin, &c->arguments_end, &c->value_key,
+        &c->value_flag,    &c->value_begin,     &c->value_end,       &c->value_quote,   &c->id_begin,
+        &c->id_end,        &c->reasoning_begin, &c->reasoning_end,   &c->content_begin, &c->content_end};
     for (int32_t id = 0; (uint32_t)id < tokenizer_vocab_size(t); id++) {
         const char *piece = tokenizer_is_special(t, id) ? tokenizer_piece(t, id) : NULL;
         bool is_part = false;

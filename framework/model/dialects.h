@@ -1,4 +1,5 @@
-/* dialects.h - how a model writes calls of tools: the dialect of its chat template, found and proven on first use. */
+/* dialects.h - how a model writes calls of tools: the dialect of its chat template, found and proven on first use.
+ */
 #ifndef MODEL_DIALECTS_H
 #define MODEL_DIALECTS_H
 

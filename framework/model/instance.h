@@ -83,7 +83,7 @@ struct viv_model {
     bool knows_turn_end;                /* the template's is among the ends */
     int32_t ends[MAX_END_TOKENS];
     uint32_t n_ends;
-    struct grammars *grammars; /* NULL until the first is asked for */
+    struct grammars *grammars;     /* NULL until the first is asked for */
     struct model_dialect *dialect; /* NULL until it is asked for */
     bool reads_calls; /* the running request: its answer is read by the dialect, which needs the markers' tokens */
 

@@ -22,7 +22,8 @@ static inline viv_status hear(void *ctx, const struct dialect_event *e, struct e
         buf_printf(&h->calls, "(%.*s);", (int)e->size, e->text);
         return h->calls.failed ? error_nomem(err) : VIV_OK;
     }
-    return buf_append(e->kind == DIALECT_TEXT ? &h->text : &h->reasoning, e->text, e->size) ? VIV_OK : error_nomem(err);
+    return buf_append(e->kind == DIALECT_TEXT ? &h->text : &h->reasoning, e->text, e->size) ? VIV_OK
+                                                                                            : error_nomem(err);
 }
 
 static inline void heard_release(struct heard *h)

@@ -9,9 +9,12 @@
 
 static const char tools_text[] =
     "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", \"parameters\": {\"type\": \"object\", "
-    "\"properties\": {\"city\": {\"type\": \"string\"}, \"days\": {\"type\": \"integer\"}}, \"required\": [\"city\"]}}},"
-    "{\"type\": \"function\", \"function\": {\"name\": \"set_lamp\", \"parameters\": {\"type\": \"object\", \"properties\": "
-    "{\"room\": {\"type\": \"string\", \"enum\": [\"hall\", \"bath\"]}, \"on\": {\"type\": \"boolean\"}, \"levels\": {\"type\": "
+    "\"properties\": {\"city\": {\"type\": \"string\"}, \"days\": {\"type\": \"integer\"}}, \"required\": "
+    "[\"city\"]}}},"
+    "{\"type\": \"function\", \"function\": {\"name\": \"set_lamp\", \"parameters\": {\"type\": \"object\", "
+    "\"properties\": "
+    "{\"room\": {\"type\": \"string\", \"enum\": [\"hall\", \"bath\"]}, \"on\": {\"type\": \"boolean\"}, "
+    "\"levels\": {\"type\": "
     "\"array\", \"items\": {\"type\": \"integer\"}, \"maxItems\": 3}}, \"required\": [\"room\", \"on\"]}}},"
     "{\"type\": \"function\", \"function\": {\"name\": \"stop\"}}]";
 
@@ -58,7 +61,8 @@ static void write_answer(const struct dialect *d, const char *city, struct buf *
         json_t *arguments = i ? json_pack("{s:s, s:b, s:[i, i]}", "room", room, "on", 1, "levels", 1, 20)
                               : json_pack("{s:s, s:i}", "city", city, "days", 3);
         char *text = json_dumps(arguments, 0);
-        ck_assert_int_eq(dialect_write(d, &tools.v[i], "abcDEF123", arguments, i, i == 0, i + 1 == n, out, &err), VIV_OK);
+        ck_assert_int_eq(dialect_write(d, &tools.v[i], "abcDEF123", arguments, i, i == 0, i + 1 == n, out, &err),
+                         VIV_OK);
         buf_printf(wanted, "%s(%s);", tools.v[i].name, text);
         free(text);
         json_decref(arguments);
@@ -99,10 +103,10 @@ TEST(dialects__calls_and_text_are_the_same_however_they_are_cut)
         for (size_t cut = 0; cut <= text.size + 1; cut++) { /* the last: byte by byte */
             struct heard h = {0};
             const size_t size = cut > text.size ? 1 : text.size + 1;
-            ck_assert_msg(parse_pieces(d, &tools, NULL, text.data, text.size, cut, size, &h, &err) == VIV_OK, "%s: %s",
-                          d->name, err.text);
-            ck_assert_msg(same_calls(buf_text(&h.calls), buf_text(&wanted)), "%s, cut at %zu of %s: %s, not %s", d->name,
-                          cut, text.data, buf_text(&h.calls), buf_text(&wanted));
+            ck_assert_msg(parse_pieces(d, &tools, NULL, text.data, text.size, cut, size, &h, &err) == VIV_OK,
+                          "%s: %s", d->name, err.text);
+            ck_assert_msg(same_calls(buf_text(&h.calls), buf_text(&wanted)), "%s, cut at %zu of %s: %s, not %s",
+                          d->name, cut, text.data, buf_text(&h.calls), buf_text(&wanted));
             ck_assert_msg(strcmp(buf_text(&h.text), d->at_start ? "Done." : "I look.Done.") == 0,
                           "%s, cut at %zu: text '%s'", d->name, cut, buf_text(&h.text));
             heard_release(&h);
@@ -182,13 +186,15 @@ TEST(dialects__reasoning_is_apart_and_calls_in_it_are_none)
             buf_clear(&text);
             if (!opened)
                 buf_puts(&text, d->reasoning_begin.texts[0]);
-            buf_printf(&text, "\nI %s think.\n%s\n\n%s", dialect_trigger(d)->cores[0], d->reasoning_end.texts[0], call.data);
+            buf_printf(&text, "\nI %s think.\n%s\n\n%s", dialect_trigger(d)->cores[0], d->reasoning_end.texts[0],
+                       call.data);
             for (size_t size = 1; size < 4; size++) {
                 struct heard h = {0};
-                ck_assert_int_eq(parse_pieces(d, &tools, opened ? d->reasoning_begin.cores[0] : NULL, text.data, text.size,
-                                              SIZE_MAX, size, &h, &err),
+                ck_assert_int_eq(parse_pieces(d, &tools, opened ? d->reasoning_begin.cores[0] : NULL, text.data,
+                                              text.size, SIZE_MAX, size, &h, &err),
                                  VIV_OK);
-                ck_assert_msg(same_calls(buf_text(&h.calls), buf_text(&wanted)), "%s: %s", d->name, buf_text(&h.calls));
+                ck_assert_msg(same_calls(buf_text(&h.calls), buf_text(&wanted)), "%s: %s", d->name,
+                              buf_text(&h.calls));
                 ck_assert_str_eq(buf_text(&h.text), "I look.Done.");
                 ck_assert_msg(strncmp(buf_text(&h.reasoning), "I ", 2) == 0 &&
                                   strstr(buf_text(&h.reasoning), " think.") &&
@@ -223,7 +229,8 @@ static void sample(struct recogniser *m, uint64_t *seed, struct buf *out)
     for (size_t i = 0; i < 5000 && !(recogniser_may_end(m, s) && (i > 300 || next_random(seed) % 8 == 0)); i++) {
         char c[2] = {(char)(' ' + (int)(next_random(seed) % 95)), 0};
         const char *bytes = next_random(seed) % 12 == 0 ? more[next_random(seed) % 5] : c;
-        if (i < 300 && next_random(seed) % 3 == 0 && recogniser_take_bytes(m, &s, bytes, strlen(bytes), &err) == VIV_OK) {
+        if (i < 300 && next_random(seed) % 3 == 0 &&
+            recogniser_take_bytes(m, &s, bytes, strlen(bytes), &err) == VIV_OK) {
             buf_puts(out, bytes);
             continue;
         }
@@ -247,7 +254,8 @@ static void check_call(const char *where, const char *call)
     ck_assert_msg(v != NULL, "%s: %s", where, call);
     if (strncmp(call, "get_weather(", 12) == 0) {
         const json_t *days = json_object_get(v, "days");
-        ck_assert_msg(json_is_string(json_object_get(v, "city")) && (!days || json_is_integer(days)), "%s: %s", where, call);
+        ck_assert_msg(json_is_string(json_object_get(v, "city")) && (!days || json_is_integer(days)), "%s: %s",
+                      where, call);
     } else if (strncmp(call, "set_lamp(", 9) == 0) {
         const char *room = json_string_value(json_object_get(v, "room"));
         const json_t *levels = json_object_get(v, "levels");
@@ -294,8 +302,9 @@ TEST(dialects__what_the_grammar_allows_is_read_as_calls)
                 struct buf text = {0};
                 struct heard h = {0};
                 sample(m, &seed, &text);
-                ck_assert_int_eq(parse_pieces(d, &tools, asked.opened, buf_text(&text), text.size, SIZE_MAX, 5, &h, &err),
-                                 VIV_OK);
+                ck_assert_int_eq(
+                    parse_pieces(d, &tools, asked.opened, buf_text(&text), text.size, SIZE_MAX, 5, &h, &err),
+                    VIV_OK);
                 ck_assert_msg(h.n_calls > 0 && h.text.size == 0 && ((way != 1 && way != 2) || h.n_calls == 1),
                               "%s: of '%s' %zu calls and the text '%s'", d->name, buf_text(&text), h.n_calls,
                               buf_text(&h.text));
@@ -325,7 +334,8 @@ TEST(dialects__with_auto_any_text_without_a_call_is_allowed)
         static const char text[] = "It rains < in Oslo [1]. \xC3\x85rre <|!";
         ck_assert_int_eq(recogniser_create(p, NULL, &m, &err), VIV_OK);
         ck_assert_int_eq(recogniser_start(m, &s, &err), VIV_OK);
-        ck_assert_msg(recogniser_take_bytes(m, &s, text, sizeof text - 1, &err) == VIV_OK, "%s: %s", d->name, err.text);
+        ck_assert_msg(recogniser_take_bytes(m, &s, text, sizeof text - 1, &err) == VIV_OK, "%s: %s", d->name,
+                      err.text);
         ck_assert_msg(recogniser_may_end(m, s), "%s", d->name);
         recogniser_drop(m, s);
         recogniser_destroy(m);
@@ -344,7 +354,8 @@ TEST(dialects__what_real_templates_write_is_read_and_written_alike)
     json_t *golden = NULL, *one;
     size_t i;
     bool alike[100] = {false}, seen[100] = {false};
-    ck_assert_msg(json_read(source_path("tests/golden/dialects.json"), 4 << 20, &golden, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(json_read(source_path("tests/golden/dialects.json"), 4 << 20, &golden, &err) == VIV_OK, "%s",
+                  err.text);
     ck_assert_uint_gt(json_array_size(golden), 40);
     json_array_foreach(golden, i, one)
     {
@@ -356,16 +367,17 @@ TEST(dialects__what_real_templates_write_is_read_and_written_alike)
         struct buf written = {0};
         ck_assert_msg(d != NULL, "%s", template);
         ck_assert_int_eq(parse_pieces(d, &tools, NULL, text, strlen(text), SIZE_MAX, 3, &h, &err), VIV_OK);
-        ck_assert_msg(same_calls(buf_text(&h.calls),
-                                 n == 2 ? "get_weather({\"city\": \"Oslo N\", \"days\": 3});set_lamp({\"room\": \"hall\", "
-                                          "\"on\": true, \"levels\": [1, 20]});"
-                                        : "get_weather({\"city\": \"Oslo N\", \"days\": 3});"),
-                      "%s: of %s: %s", template, text, buf_text(&h.calls));
+        ck_assert_msg(
+            same_calls(buf_text(&h.calls),
+                       n == 2 ? "get_weather({\"city\": \"Oslo N\", \"days\": 3});set_lamp({\"room\": \"hall\", "
+                                "\"on\": true, \"levels\": [1, 20]});"
+                              : "get_weather({\"city\": \"Oslo N\", \"days\": 3});"),
+            "%s: of %s: %s", template, text, buf_text(&h.calls));
         for (json_int_t k = 0; k < n; k++) {
             json_t *arguments = k ? json_pack("{s:s, s:b, s:[i, i]}", "room", "hall", "on", 1, "levels", 1, 20)
                                   : json_pack("{s:s, s:i}", "city", "Oslo N", "days", 3);
-            dialect_write(d, &tools.v[k], k ? "123defABC" : "abcDEF123", arguments, (size_t)k, k == 0, k + 1 == n, &written,
-                          &err);
+            dialect_write(d, &tools.v[k], k ? "123defABC" : "abcDEF123", arguments, (size_t)k, k == 0, k + 1 == n,
+                          &written, &err);
             json_decref(arguments);
         }
         for (size_t k = 0; k < dialects.n; k++)
@@ -376,8 +388,8 @@ TEST(dialects__what_real_templates_write_is_read_and_written_alike)
         heard_release(&h);
         buf_release(&written);
     }
-    /* The same bytes, for at least one template of each dialect. The others print true as True, as Python does, JSON over
-     * several lines (command-r-plus), or another header than the model writes (gpt-oss). */
+    /* The same bytes, for at least one template of each dialect. The others print true as True, as Python does,
+     * JSON over several lines (command-r-plus), or another header than the model writes (gpt-oss). */
     for (size_t k = 0; k < dialects.n; k++) {
         const struct dialect *d = dialects.v[k];
         ck_assert_msg(!seen[k] || alike[k] || d->payload == PAYLOAD_TAGGED || d->payload == PAYLOAD_LITERAL ||
@@ -390,6 +402,7 @@ TEST(dialects__what_real_templates_write_is_read_and_written_alike)
 END_TEST
 
 TESTS(dialects__calls_and_text_are_the_same_however_they_are_cut,
-      dialects__a_call_that_is_cut_off_is_text_and_none_of_it_is_lost, dialects__markers_inside_of_arguments_are_text,
-      dialects__reasoning_is_apart_and_calls_in_it_are_none, dialects__what_the_grammar_allows_is_read_as_calls,
-      dialects__with_auto_any_text_without_a_call_is_allowed, dialects__what_real_templates_write_is_read_and_written_alike)
+      dialects__a_call_that_is_cut_off_is_text_and_none_of_it_is_lost,
+      dialects__markers_inside_of_arguments_are_text, dialects__reasoning_is_apart_and_calls_in_it_are_none,
+      dialects__what_the_grammar_allows_is_read_as_calls, dialects__with_auto_any_text_without_a_call_is_allowed,
+      dialects__what_real_templates_write_is_read_and_written_alike)

@@ -31,10 +31,11 @@ static const struct option table[] = {
 static const uint64_t LONGEST_TEMPLATE = 4u << 20;
 
 /* The tool of the example, where no file has others. */
-static const char example_tools[] =
-    "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", \"description\": \"The weather of a city\", "
-    "\"parameters\": {\"type\": \"object\", \"properties\": {\"city\": {\"type\": \"string\"}, \"days\": {\"type\": "
-    "\"integer\"}}, \"required\": [\"city\"]}}}]";
+static const char example_tools[] = "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", "
+                                    "\"description\": \"The weather of a city\", "
+                                    "\"parameters\": {\"type\": \"object\", \"properties\": {\"city\": {\"type\": "
+                                    "\"string\"}, \"days\": {\"type\": "
+                                    "\"integer\"}}, \"required\": [\"city\"]}}}]";
 
 /* What is looked at: a model's dialect, a template's, or all of them. */
 struct look {
@@ -103,7 +104,8 @@ static json_t *example_value(json_t *schema)
 }
 
 /* A call of the first tool, or of two, as the model writes them. */
-static viv_status write_example(const struct dialect *d, const struct tools *tools, struct buf *out, struct error *err)
+static viv_status write_example(const struct dialect *d, const struct tools *tools, struct buf *out,
+                                struct error *err)
 {
     const size_t n = d->parallel && tools->n > 1 ? 2 : tools->n ? 1 : 0;
     viv_status status = VIV_OK;
@@ -127,9 +129,9 @@ static json_t *marker_json(const struct marker *m)
 
 static json_t *dialect_json(const struct dialect *d)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:b, s:o, s:{s:o, s:o}}", "dialect", cli_json_word(d->name), "title",
-                     cli_json_word(d->title), "models", cli_json_word(d->models), "file", cli_json_word(d->path),
-                     "payload", dialect_payload_name(d), "parallel", d->parallel, "trigger",
+    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:b, s:o, s:{s:o, s:o}}", "dialect", cli_json_word(d->name),
+                     "title", cli_json_word(d->title), "models", cli_json_word(d->models), "file",
+                     cli_json_word(d->path), "payload", dialect_payload_name(d), "parallel", d->parallel, "trigger",
                      d->at_start ? cli_json_word("the beginning of the answer") : marker_json(dialect_trigger(d)),
                      "reasoning", "begin", marker_json(&d->reasoning_begin), "end", marker_json(&d->reasoning_end));
 }
@@ -171,7 +173,8 @@ static viv_status print_dialect(const struct look *l, const struct tools_options
 
 static viv_status print_grammar(const struct look *l, const struct tools_options *o, struct error *err)
 {
-    struct dialect_asked asked = {.tools = &l->tools, .choice = TOOLS_REQUIRED, .single = o->one_call, .plain = true};
+    struct dialect_asked asked = {
+        .tools = &l->tools, .choice = TOOLS_REQUIRED, .single = o->one_call, .plain = true};
     struct buf lark = {0};
     if (o->choice && strcmp(o->choice, "auto") == 0)
         asked.choice = TOOLS_AUTO;
@@ -184,7 +187,8 @@ static viv_status print_grammar(const struct look *l, const struct tools_options
     }
     viv_status status = dialect_grammar(l->dialect, &asked, &lark, err);
     if (status == VIV_OK && o->json)
-        status = cli_print_json(json_pack("{s:o}", "grammar", cli_json_text(buf_text(&lark), lark.size)), true, err);
+        status =
+            cli_print_json(json_pack("{s:o}", "grammar", cli_json_text(buf_text(&lark), lark.size)), true, err);
     else if (status == VIV_OK)
         fwrite(buf_text(&lark), 1, lark.size, stdout);
     buf_release(&lark);
@@ -217,7 +221,8 @@ static viv_status look(struct look *l, const struct tools_options *o, const char
         return status == VIV_OK ? print_all(l, o, err) : status;
     status = model ? find_of_model(l, o, model, err) : find_of_template(l, o, err);
     if (status == VIV_OK && !l->dialect)
-        return error_set(err, VIV_ENOTFOUND, "%s has no dialect for calls of tools: %s", l->name, buf_text(&l->why));
+        return error_set(err, VIV_ENOTFOUND, "%s has no dialect for calls of tools: %s", l->name,
+                         buf_text(&l->why));
     if (status != VIV_OK)
         return status;
     return o->grammar ? print_grammar(l, o, err) : print_dialect(l, o, err);
@@ -245,10 +250,11 @@ const struct command command_tools = {
     .name = "tools",
     .summary = "how a model calls tools",
     .words = "[MODEL]",
-    .text = "Models write calls of tools in many forms. Each form is a file, specs/dialects/NAME.yaml; a model's is "
-            "found by its chat template, and proven: the template writes two calls, and the same calls must be read "
-            "back. Prints that form with an example; without MODEL, all forms that are known.\n"
-            "`viv run MODEL --messages FILE --tools FILE --json` prints calls as events.",
+    .text =
+        "Models write calls of tools in many forms. Each form is a file, specs/dialects/NAME.yaml; a model's is "
+        "found by its chat template, and proven: the template writes two calls, and the same calls must be read "
+        "back. Prints that form with an example; without MODEL, all forms that are known.\n"
+        "`viv run MODEL --messages FILE --tools FILE --json` prints calls as events.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct tools_options),
