@@ -59,7 +59,7 @@ static bool asks_for_none(const struct chat_template *t)
     return false;
 }
 
-/* Puts null back as the content of messages that had it. */
+/* Puts null back as the content of messages that had it, or have calls of tools in its place. */
 static viv_status keep_none(const json_t *given, json_t *data, struct error *err)
 {
     json_t *one;
@@ -67,8 +67,10 @@ static viv_status keep_none(const json_t *given, json_t *data, struct error *err
     viv_status status = VIV_OK;
     json_array_foreach(json_object_get(data, "messages"), i, one)
     {
-        const json_t *content = json_object_get(json_array_get(json_object_get(given, "messages"), i), "content");
-        if (json_is_null(content) && json_object_set_new(one, "content", json_null()) != 0)
+        const json_t *before = json_array_get(json_object_get(given, "messages"), i);
+        const bool none = json_is_null(json_object_get(before, "content")) ||
+                          (json_object_get(one, "tool_calls") && !json_object_get(one, "content"));
+        if (none && json_object_set_new(one, "content", json_null()) != 0)
             status = error_nomem(err);
     }
     return status;

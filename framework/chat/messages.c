@@ -169,8 +169,6 @@ static viv_status message_to_json(const viv_message *m, json_t **out, struct err
     viv_status status = message ? VIV_OK : error_nomem(err);
     for (uint32_t i = 0; status == VIV_OK && i < m->n_parts; i++)
         status = put_part(message, m->parts[i], m->role, err);
-    if (status == VIV_OK && json_object_get(message, "tool_calls") && !json_object_get(message, "content"))
-        status = put(message, "content", json_null(), err); /* as OpenAI's API has it */
     if (status == VIV_OK)
         *out = message;
     else

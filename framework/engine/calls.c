@@ -192,15 +192,17 @@ viv_status calls_open(struct calls *c, viv_model *m, const viv_request *request,
         c->request.tools = NULL;
         return VIV_OK;
     }
-    viv_status status = read_tools(c, err);
+    viv_status status = model_dialect(m, &d, &why, err);
+    const bool read = d || (c->request.tool_choice && strcmp(c->request.tool_choice, "auto") != 0);
+    if (status != VIV_OK || !read) /* a template may have tools of its own form */
+        return status;
+    status = read_tools(c, err);
     if (status == VIV_OK)
         status = choose(c, &asked, err);
     asked.single = single;
-    if (status == VIV_OK)
-        status = model_dialect(m, &d, &why, err);
-    if (status == VIV_OK && d && c->tools.n)
+    if (status == VIV_OK && d && (c->tools.n || asked.choice != TOOLS_AUTO))
         status = open_dialect(c, d, &asked, err);
-    else if (status == VIV_OK && asked.choice != TOOLS_AUTO)
+    else if (status == VIV_OK && !d)
         status = error_set(err, VIV_EUNSUPPORTED, "calls cannot be required of this model: %s", why);
     if (status != VIV_OK)
         calls_close(c);

@@ -47,7 +47,7 @@ check 'a template that writes calls in another form is refused' refused 'writes 
     "$viv" tools --template "$work/odd.jinja"
 check 'a template without calls has no dialect' refused 'in none of the forms that are known' "$viv" tools "$chat"
 keeps() {
-    "$viv" tools --template "$work/hermes.jinja" --tools "$work/tools.json" --grammar --one-call >"$work/calls.lark" &&
+    "$viv" tools --template "$work/hermes.jinja" --tools "$work/tools.json" --lark --one-call >"$work/calls.lark" &&
         "$viv" grammar check "$work/calls.lark" '<tool_call>
 {"name": "get", "arguments": {"n": 42, "on": true}}
 </tool_call>' >/dev/null && ! "$viv" grammar check "$work/calls.lark" '<tool_call>
@@ -97,7 +97,7 @@ bad() { # NAME CONTENT SENTENCE
 bad 'an empty tool file' '' 'bad.json'
 bad 'a tool file that is not JSON' 'x' 'bad.json'
 bad 'a tool file that is no list' '{"name": "f"}' 'expected a list of tools, found an object'
-bad 'no tools' '[]' 'calls'
+bad 'no tools' '[]' 'there are no tools'
 bad 'a tool without a name' '[{"type": "function", "function": {}}]' 'bad.json[0]'
 bad 'two tools of one name' '[{"name": "f"}, {"name": "f"}]' 'bad.json[1] "f": a tool before it has the same name'
 bad 'a name with a quote' '[{"name": "f\"g"}]' 'the name of a tool has'
@@ -112,7 +112,7 @@ check 'a model without a dialect cannot be made to call' refused 'calls cannot b
 check 'a choice without tools' refused 'name them by --tools' "$viv" run "$chat" --tool-choice required Hello
 many() {
     awk 'BEGIN { printf "["; for (i = 0; i < 1000; i++) printf "%s{\"name\": \"f%d\", \"parameters\": {\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"string\"}}}}", i ? "," : "", i; print "]" }' >"$work/many.json"
-    "$viv" tools --template "$work/hermes.jinja" --tools "$work/many.json" --grammar >"$work/many.lark" &&
+    "$viv" tools --template "$work/hermes.jinja" --tools "$work/many.json" --lark >"$work/many.lark" &&
         "$viv" grammar check "$work/many.lark" '<tool_call>
 {"name": "f999", "arguments": {"a": "x"}}
 </tool_call>' >/dev/null

@@ -199,6 +199,69 @@ TEST(conversation__goes_on_and_is_saved)
 END_TEST
 
 /* A message whose answer fails is none. */
+/* The last event of a kind, and how many there were. */
+struct last {
+    uint32_t kind, n;
+    char text[512];
+};
+
+static viv_status hear_last(const viv_sink *sink, const viv_event *e)
+{
+    struct last *l = sink->ctx;
+    if (e->kind == l->kind) {
+        l->n++;
+        snprintf(l->text, sizeof l->text, "%.*s", (int)e->size, e->text);
+    }
+    return VIV_OK;
+}
+
+TEST(conversation__holds_calls_of_tools_and_their_results)
+{
+    static const char template[] =
+        "{% for m in messages %}{{ m.role }}: {{ m.content or '' }}{% for c in m.tool_calls or [] %}<tool_call>\n"
+        "{\"name\": \"{{ c.function.name }}\", \"arguments\": {{ c.function.arguments | tojson }}}\n</tool_call>\n"
+        "{% endfor %}\n{% endfor %}assistant: ";
+    char path[] = "/tmp/viv-test-XXXXXX";
+    const int fd = mkstemp(path);
+    ck_assert(fd >= 0 && write(fd, template, sizeof template - 1) == sizeof template - 1);
+    close(fd);
+    open_engine();
+    const viv_model_options options = {.struct_size = sizeof options, .n_threads = 1, .chat_template = path};
+    struct last calls = {.kind = VIV_EVENT_TOOL_CALL};
+    const viv_sink sink = {.struct_size = sizeof sink, .ctx = &calls, .emit = hear_last};
+    viv_model *m = NULL;
+    viv_conversation *c = NULL;
+    viv_request *how = NULL;
+    const char *json;
+    OK(viv_model_open(engine, source_path("tests/golden/chat"), &options, &m, &err));
+    OK(viv_conversation_create(m, NULL, &c, &err));
+    OK(viv_request_create(m, &how, &err));
+    how->max_tokens = 150;
+    how->tools =
+        "[{\"type\": \"function\", \"function\": {\"name\": \"get\", \"parameters\": {\"type\": \"object\", "
+        "\"properties\": {\"n\": {\"type\": \"integer\", \"maximum\": 9, \"minimum\": 0}}, \"required\": "
+        "[\"n\"]}}}]";
+    how->tool_choice = "get";
+    OK(viv_conversation_ask(c, "user", "Hello", 5, how, &sink, &err));
+    ck_assert_uint_eq(calls.n, 1);
+    ck_assert_ptr_nonnull(strstr(calls.text, "\"function\": {\"name\": \"get\", \"arguments\": {\"n\":"));
+    how->tool_choice = "none";
+    OK(viv_conversation_ask(c, "tool", "fine", 4, how, &sink, &err));
+    ck_assert_uint_eq(calls.n, 1);
+    OK(viv_conversation_messages(c, &json, &err));
+    ck_assert_ptr_nonnull(strstr(json, "\"tool_calls\""));
+    ck_assert_ptr_nonnull(strstr(json, "\"tool\""));
+    how->tool_choice = "put";
+    ck_assert_int_eq(viv_conversation_ask(c, "user", "Hello", 5, how, &sink, &err), VIV_EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "'put'"));
+    viv_request_destroy(how);
+    viv_conversation_close(c);
+    viv_model_close(m);
+    viv_engine_close(engine);
+    unlink(path);
+}
+END_TEST
+
 TEST(conversation__takes_a_message_back_that_is_not_answered)
 {
     const char *json = NULL;
@@ -297,4 +360,5 @@ END_TEST
 
 TESTS(request__continues_a_text, draft__changes_no_answer, answers__of_one_model_may_be_read_in_any_order,
       answer__can_be_cancelled_and_closed_early, conversation__goes_on_and_is_saved,
-      conversation__takes_a_message_back_that_is_not_answered, request__embeds_texts, errors__are_values)
+      conversation__holds_calls_of_tools_and_their_results, conversation__takes_a_message_back_that_is_not_answered,
+      request__embeds_texts, errors__are_values)

@@ -59,7 +59,9 @@ static viv_status read_data(const struct render_options *o, bool alone, const ch
     if (status == VIV_OK && !alone && !json_is_array(json_object_get(*out, "messages")))
         status = error_set(err, VIV_EFORMAT, "%s has no list of 'messages'", path);
     if (status == VIV_OK && o->tools)
-        status = tool_file_read(o->tools, &tools, err);
+        status = cli_read_json(o->tools, &tools, err);
+    if (status == VIV_OK && tools && !json_is_array(tools))
+        status = error_set(err, VIV_EFORMAT, "%s: expected a list of tools, found %s", o->tools, json_kind(tools));
     if (status == VIV_OK && tools)
         status = put(*out, "tools", json_incref(tools), err);
     if (status == VIV_OK)

@@ -12,7 +12,7 @@
 struct tools_options {
     struct common common;
     const char *template, *template_name, *tools, *choice;
-    bool one_call, grammar, json;
+    bool one_call, lark, json;
 };
 static const struct tools_options defaults = {0};
 
@@ -21,8 +21,8 @@ static const struct option table[] = {
     TEMPLATE_OPTION(OPT(template), "without MODEL: the dialect of this template"),
     TEMPLATE_NAME_OPTION(OPT(template_name)),
     TOOLS_OPTION(OPT(tools)),
-    {"grammar", 0, OPTION_FLAG, OPT(grammar),
-     .help = "print the grammar (Lark) that answers with calls of these tools keep to; see viv grammar"},
+    {"lark", 0, OPTION_FLAG, OPT(lark),
+     .help = "print the grammar that answers with calls of these tools keep to; see viv grammar"},
     TOOL_CHOICE_OPTION(OPT(choice)),
     ONE_CALL_OPTION(OPT(one_call)),
     JSON_OPTION(OPT(json), "one object; without MODEL a list"),
@@ -225,7 +225,7 @@ static viv_status look(struct look *l, const struct tools_options *o, const char
                          buf_text(&l->why));
     if (status != VIV_OK)
         return status;
-    return o->grammar ? print_grammar(l, o, err) : print_dialect(l, o, err);
+    return o->lark ? print_grammar(l, o, err) : print_dialect(l, o, err);
 }
 
 static int tools(const struct arguments *a)
@@ -233,8 +233,8 @@ static int tools(const struct arguments *a)
     const struct tools_options *o = a->options;
     struct look l = {0};
     struct error err = {0};
-    if (o->grammar && !a->n_words && !o->template)
-        return cli_usage_error("tools", "--grammar is of a model: name one");
+    if (o->lark && !a->n_words && !o->template)
+        return cli_usage_error("tools", "--lark is of a model: name one");
     viv_status status = look(&l, o, a->n_words ? a->words[0] : NULL, &err);
     if (status == VIV_OK)
         status = cli_flush_output(&err);
@@ -261,7 +261,7 @@ const struct command command_tools = {
     .examples = "viv tools\n"
                 "viv tools ./my-checkpoint\n"
                 "viv tools ./my-checkpoint --tools tools.json --json\n"
-                "viv tools ./my-checkpoint --tools tools.json --grammar > calls.lark\n"
+                "viv tools ./my-checkpoint --tools tools.json --lark > calls.lark\n"
                 "viv tools --template chat_template.jinja",
     .group = GROUP_LOOK,
     .models = true,
