@@ -36,6 +36,7 @@ enum dialect_types { TYPES_SCHEMA, TYPES_FLAG };
 
 struct dialect {
     struct arena arena;
+    int64_t version; /* of the format: 1 */
     const char *name, *path, *title, *models;
     const char *const *matches; /* [n_matches] texts that the chat template of such a model has, all of them */
     uint32_t n_matches;

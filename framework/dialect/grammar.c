@@ -3,7 +3,8 @@
  *   start: think? calls                  calls are required
  *        | think? text calls?            auto: text without the marker that begins calls
  *   calls: SECTION.begin call (SEPARATOR call)* SECTION.end
- *   call:  call_0 | call_1 | ...         one for each tool, with its JSON Schema by %json where values are JSON
+ *   call:  CALL.begin body
+ *   body:  call_0 | call_1 | ...         one for each tool, with its JSON Schema by %json where values are JSON
  *
  * A text without some words is a right-linear grammar: a rule for each beginning of a word that the text may have
  * just gone through (Aho and Corasick 1975). */
@@ -116,10 +117,10 @@ static bool add_states(struct words *w)
             next = n + utf8_decode(w->v[i] + n, strlen(w->v[i] + n), &c);
             if (next == n)
                 return false;
-            char *s = w->v[i][next] ? strndup(w->v[i], next) : NULL;
-            if (!w->v[i][next])
+            char *s = NULL;
+            if (!w->v[i][next] || w->n_states == MAX_STATES || !(s = strndup(w->v[i], next)))
                 break;
-            if (s && state_of(w, s) == SIZE_MAX && w->n_states < MAX_STATES)
+            if (state_of(w, s) == SIZE_MAX)
                 w->states[w->n_states++] = s;
             else
                 free(s);
@@ -456,7 +457,6 @@ static void put_id(struct writer *w, struct buf *out)
 static void put_json_call(struct writer *w, struct buf *out)
 {
     const struct dialect *d = w->d;
-    put_marker(out, &d->call_begin);
     if (d->name_is_key) {
         buf_printf(out, " \"{\\\"%s\\\": \" ", w->tool->name);
         put_object(w, out);
@@ -494,7 +494,6 @@ static void put_named_call(struct writer *w, struct buf *out)
 {
     const struct dialect *d = w->d;
     check_name(w);
-    put_marker(out, &d->call_begin);
     if (d->id == ID_BEFORE_NAME) {
         put_marker(out, &d->id_begin);
         put_id(w, out);
@@ -566,7 +565,9 @@ static void put_calls(struct writer *w)
         w->out->failed |= call.failed;
         buf_release(&call);
     }
-    buf_printf(w->out, "call: %s\n", buf_text(&list));
+    buf_puts(w->out, "call:");
+    put_marker(w->out, &d->call_begin);
+    buf_printf(w->out, "body\nbody: %s\n", buf_text(&list));
     w->out->failed |= list.failed || w->rules.failed;
     buf_release(&list);
     if (w->has_value_text)
@@ -629,11 +630,8 @@ static void put_start(struct writer *w)
         buf_puts(w->out, " calls\n");
     }
     buf_puts(w->out, "calls:");
-    if (opened_by(w, dialect_trigger(d)) && !d->section_begin.n) {
-        fail(w, "the prompt has begun the call of", w->tool ? w->tool->name : "");
-    }
     put_first(w, &d->section_begin);
-    buf_puts(w->out, " call ");
+    buf_puts(w->out, !d->section_begin.n && opened_by(w, &d->call_begin) ? " body " : " call ");
     if (many) {
         buf_puts(w->out, "(");
         put_marker(w->out, &d->separator);

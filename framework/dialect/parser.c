@@ -304,7 +304,7 @@ static viv_status read_call(struct dialect_parser *p, bool *on, struct error *er
 static void forget(struct dialect_parser *p)
 {
     const size_t n = p->unit < p->at ? p->unit : p->at;
-    if (!n)
+    if (!n || !p->held.data)
         return;
     memmove(p->held.data, p->held.data + n, p->held.size - n);
     p->held.size -= n;

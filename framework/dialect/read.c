@@ -21,7 +21,7 @@ static const struct field {
     size_t at, n_at; /* n_at: of TEXTS, their number */
     const char *words;
 } fields[] = {
-    {NULL, "viv", NUMBER, SIZE_MAX, 0, NULL},
+    {NULL, "viv", NUMBER, AT(version), 0, NULL},
     {NULL, "dialect", TEXT, AT(name), 0, NULL},
     {NULL, "title", TEXT, AT(title), 0, NULL},
     {NULL, "models", TEXT, AT(models), 0, NULL},
@@ -135,7 +135,7 @@ static viv_status read_word(const struct yaml *y, const struct field *f, uint32_
 
 static viv_status read_field(struct dialect *d, const struct field *f, const struct yaml *y, struct error *err)
 {
-    void *place = f->at == SIZE_MAX ? NULL : (char *)d + f->at;
+    void *place = (char *)d + f->at;
     const bool scalar = y->kind == YAML_SCALAR;
     uint32_t word;
     char *end;
@@ -157,12 +157,11 @@ static viv_status read_field(struct dialect *d, const struct field *f, const str
         *(bool *)place = *y->text == 't';
         return VIV_OK;
     case NUMBER: {
-        const int64_t n = scalar ? strtoll(y->text, &end, 10) : 0;
-        if (!scalar || *end || n < 1 || n > 64 || (!place && n != 1))
+        const int64_t n = scalar ? strtoll(y->text, &end, 10) : 0, most = place == &d->version ? 1 : 64;
+        if (!scalar || *end || n < 1 || n > most)
             return yaml_error(err, y->at, VIV_EFORMAT, "'%s': expected %s", f->key,
-                              place ? "a number from 1 to 64" : "1, the version of the format");
-        if (place)
-            *(int64_t *)place = n;
+                              most > 1 ? "a number from 1 to 64" : "1, the version of the format");
+        *(int64_t *)place = n;
         return VIV_OK;
     }
     case WORD:
@@ -332,7 +331,7 @@ viv_status dialect_parse(const char *name, const char *bytes, size_t n, struct d
     viv_status status = yaml_parse(&d->arena, name, bytes, n, &y, err);
     if (status == VIV_OK)
         status = read_map(d, NULL, y, err);
-    if (status == VIV_OK && !yaml_get(y, "viv"))
+    if (status == VIV_OK && !d->version)
         status = yaml_error(err, y->at, VIV_EFORMAT, "a dialect begins with 'viv: 1'");
     if (status == VIV_OK)
         status = check(d, y->at, err);
