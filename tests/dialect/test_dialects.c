@@ -288,12 +288,15 @@ TEST(dialects__what_the_grammar_allows_is_read_as_calls)
     for (size_t i = 0; i < dialects.n; i++) {
         const struct dialect *d = dialects.v[i];
         for (int way = 0; way < 4; way++) {
-            const bool one = way == 2, opened = way == 3 && d->reasoning_begin.n;
+            const bool one = way == 2, opened = way == 3;
             const struct dialect_asked asked = {.tools = &tools,
                                                 .choice = one ? TOOLS_ONE : TOOLS_REQUIRED,
                                                 .one = 1,
                                                 .single = way == 1,
-                                                .opened = opened ? d->reasoning_begin.cores[0] : NULL};
+                                                .opened = !opened                ? NULL
+                                                          : d->reasoning_begin.n ? d->reasoning_begin.cores[0]
+                                                          : d->at_start          ? NULL
+                                                                                 : dialect_trigger(d)->cores[0]};
             struct program *p = compile(d, &asked);
             struct recogniser *m = NULL;
             struct error err;
