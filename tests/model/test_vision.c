@@ -33,6 +33,7 @@ static viv_model *load_seeing(const char *directory, uint32_t n_threads, uint64_
     options.n_threads = n_threads;
     options.max_rows = max_rows;
     options.context = 0;
+    options.cache_type = "f32"; /* the weights are bf16, with which it would be f16 */
     return golden_load(&options, directory);
 }
 
@@ -76,19 +77,30 @@ struct prompt {
     char text[256];            /* or "": the prompt with a mark for each picture */
 };
 
-static void read_prompt(const char *directory, struct prompt *p)
+static json_t *read_tokens(const char *directory)
 {
     char path[4352];
     json_t *root;
     struct error err;
     snprintf(path, sizeof path, "%s/tokens.json", directory);
     ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
+    return root;
+}
+
+static void take_prompt(const json_t *root, struct prompt *p)
+{
     p->n = read_ids(json_object_get(root, "tokens"), p->tokens);
     p->n_greedy = read_ids(json_object_get(root, "greedy"), p->greedy);
     const json_t *text = json_object_get(root, "prompt");
     p->n_pictures = (size_t)json_integer_value(json_object_get(root, "pictures"));
     p->second = (size_t)json_integer_value(json_object_get(root, "second"));
     snprintf(p->text, sizeof p->text, "%s", text ? json_string_value(text) : "");
+}
+
+static void read_prompt(const char *directory, struct prompt *p)
+{
+    json_t *root = read_tokens(directory);
+    take_prompt(root, p);
     json_decref(root);
 }
 
@@ -246,6 +258,13 @@ TEST(vision__logits_are_those_of_transformers)
 }
 END_TEST
 
+/* Whether all of a prompt is seen both ways: then none of it is kept in a longer one. */
+static bool sees_all_of_prompt(viv_model *m)
+{
+    const struct value *sees = expansion_param(model_expansion(m), "image_sees");
+    return sees && sees->kind == VALUE_STRING && strcmp(sees->s, "prompt") == 0;
+}
+
 /* Asks with a sequence that keeps what it holds, and checks the answer unless `greedy` is NULL. Recurrent state is
  * not cut, so that nothing of it is kept. */
 static void ask(const char *name, viv_model *m, const struct prompt *p, const char *second, viv_sequence *s,
@@ -280,9 +299,7 @@ static void check_answers(const char *name, const char *directory)
     ask(name, m, &p, files[1], s, p.greedy, 0);
     ask(name, m, &p, files[1], s, p.greedy, (double)logits.rows - 1); /* all but the last token is kept */
     if (p.n_pictures > 1 && !*p.text) {
-        const struct value *sees = expansion_param(model_expansion(m), "image_sees");
-        const bool prompt = sees && sees->kind == VALUE_STRING && strcmp(sees->s, "prompt") == 0;
-        const double before = prompt ? 0 : (double)p.second;
+        const double before = sees_all_of_prompt(m) ? 0 : (double)p.second;
         ask(name, m, &p, files[0], s, NULL, before); /* another picture in the second place */
         ask(name, m, &p, files[1], s, p.greedy, before);
     }
@@ -294,6 +311,33 @@ static void check_answers(const char *name, const char *directory)
 TEST(vision__answers_are_those_of_transformers_and_pictures_are_kept_by_what_they_show)
 {
     for_each_with("logits.npy", check_answers);
+}
+END_TEST
+
+/* A turn about a picture, then one about a second picture. */
+static void check_two_turns(const char *name, const char *directory)
+{
+    json_t *root = read_tokens(directory), *turn;
+    size_t i;
+    viv_model *m = load_seeing(directory, 2, 0);
+    viv_sequence *s = golden_sequence(m);
+    json_array_foreach(json_object_get(root, "turns"), i, turn)
+    {
+        struct prompt p;
+        const json_t *kept = json_object_get(turn, "kept");
+        take_prompt(turn, &p);
+        if (i == 0 || kept)
+            ask(name, m, &p, files[1], s, p.greedy, sees_all_of_prompt(m) ? 0 : (double)json_integer_value(kept));
+    }
+    ck_assert_uint_ge(i, 1);
+    sequence_destroy(s);
+    model_close(m);
+    json_decref(root);
+}
+
+TEST(vision__a_second_turn_with_a_second_picture_is_answered_as_transformers_does)
+{
+    for_each_with("logits.npy", check_two_turns);
 }
 END_TEST
 
@@ -498,6 +542,7 @@ TEST(vision__two_turns_with_two_pictures_are_one_prompt_with_both)
         open_host_of(NULL);
         struct model_options options = golden_options();
         options.chat_template = path;
+        options.cache_type = "f32";
         viv_model *m = golden_load(&options, directory);
         check_turns(m, files[1], first_turn[i] - 1); /* the last token of the answer went through nothing */
         model_close(m);
@@ -559,7 +604,8 @@ TEST(vision__the_text_of_a_picture_of_any_size_has_its_rows)
 }
 END_TEST
 
-TESTS(vision__a_picture_that_was_seen_before_is_the_same,
+TESTS(vision__a_second_turn_with_a_second_picture_is_answered_as_transformers_does,
+      vision__a_picture_that_was_seen_before_is_the_same,
       vision__two_turns_with_two_pictures_are_one_prompt_with_both,
       vision__the_text_of_a_picture_of_any_size_has_its_rows, vision__prompts_become_the_tokens_of_transformers,
       vision__labels_of_pictures_are_those_of_transformers,

@@ -1,9 +1,11 @@
 """Models that see: tiny checkpoints of transformers with random weights, two pictures of odd sizes, and what comes of them.
 
-A folder holds the checkpoint with preprocessor_config.json, and
+A folder holds the checkpoint, in bfloat16, with preprocessor_config.json, and
   rows.npy     of an encoder of pictures, or of a model's: float32, what it makes of each picture, one after the other
   scores.npy   of a classifier, or of a pair of encoders for the texts in labels.json: float32 [2, n_labels]
-  tokens.json  {"tokens": [...], "greedy": [...]}: with one token for each picture; what is said behind them
+  tokens.json  {"tokens": [...], "greedy": [...]}: with one token for each picture; what is said behind them. "turns": the same of a
+               conversation, whose second turn holds the first, its answer, and a second picture; "kept": rows of the first
+               that it need not compute
   logits.npy   float32 [n_tokens with as many as the pictures have rows, vocab_size]
 The pictures are in tests/golden/vision/, drawn here.
 
@@ -25,7 +27,7 @@ import golden
 
 OUT = golden.HERE / "vision"
 PICTURES = ["a.png", "b.png"]
-N_GREEDY = 32
+N_GREEDY, N_TURN = 32, 8
 
 
 def draw():
@@ -47,10 +49,18 @@ def folder(name):
     return directory
 
 
+def randomise(model, seed):
+    """Weights that bfloat16 holds: the files are half as large."""
+    golden.randomise(model, seed)
+    for p in model.parameters():
+        p.data = p.data.bfloat16().float()
+
+
 def save(directory, model, processor, hub=lambda name, tensor: (name, tensor)):
     """hub: a tensor as published checkpoints have it, where transformers writes another name or shape."""
     weights = dict(hub(*item) for item in golden.weights_of(model).items())
-    save_file({k: v.detach().contiguous().clone() for k, v in weights.items()}, directory / "model.safetensors", metadata={"format": "pt"})
+    save_file({k: v.detach().bfloat16().contiguous().clone() for k, v in weights.items()}, directory / "model.safetensors", metadata={"format": "pt"})
+    (directory / "model.safetensors").chmod(0o644)
     (directory / "config.json").write_text(json.dumps(golden.config_json(model, False), indent=1) + "\n")
     processor.save_pretrained(directory)
 
@@ -100,13 +110,14 @@ VISION = dict(hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_att
 CLIP_VISION = dict(VISION, projection_dim=16)
 TEXT = dict(vocab_size=96, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
             max_position_embeddings=512)
+FIRST_AND_LAST = [90, 5, 17, 23, 9, 44, 90]
 CLIP_PIXELS = dict(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28})
 
 
 @torch.no_grad()
 def encoder(name, model, processor, rows):
     directory = folder(name)
-    golden.randomise(model, len(name))
+    randomise(model, len(name))
     save(directory, model, processor)
     pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
     np.save(directory / "rows.npy", rows(model(pixel_values=pixels)).float().numpy())
@@ -124,8 +135,8 @@ def pair(name, model, processor, labels, special, around=None):
     """Both encoders of a pair. text.npy: the vector of tokens that end as texts do; scores.npy: how well each of `labels`,
     the tokens of texts of labels.json, fits each picture."""
     directory = folder(name)
-    golden.randomise(model, 9)
-    model.logit_scale.data.fill_(1.7)
+    randomise(model, 9)
+    model.logit_scale.data.fill_(1.703125)
     save(directory, model, processor)
     tokens = [1, 5, 17, 90, 23, 95]
     seen = {k: v for k, v in processor(images=pictures(), return_tensors="pt").items() if torch.is_tensor(v)}
@@ -142,10 +153,38 @@ def pair(name, model, processor, labels, special, around=None):
 @torch.no_grad()
 def classifier(name, model, processor):
     directory = folder(name)
-    golden.randomise(model, len(name))
+    randomise(model, len(name))
     save(directory, model, processor)
     pixels = processor(images=pictures(), return_tensors="pt")["pixel_values"]
     np.save(directory / "scores.npy", model(pixel_values=pixels).logits.float().numpy())
+
+
+class Asked:
+    """A prompt: `tokens` with image_token for each picture, and ids, with all that stands for it."""
+    def __init__(self, processor, texts, image_token, files, tokens):
+        inputs = processor(images=[[Image.open(OUT / f) for f in files]], return_tensors="pt")
+        self.inputs, self.tokens, self.n_pictures = {k: v for k, v in inputs.items() if torch.is_tensor(v)}, tokens, len(files)
+        shown = texts(self.inputs) if callable(texts) else [[image_token] * texts for _ in files]
+        self.marked = any(i != image_token for text in shown for i in text)
+        next_shown, self.ids, self.starts = iter(shown), [], []
+        for token in tokens:
+            self.ids += (text := next(next_shown) if token == image_token else [token])
+            self.starts += [len(self.ids) - len(text) + text.index(image_token)] if token == image_token else []
+
+    def run(self, model, token_types, more=()):
+        tokens = torch.tensor([self.ids + list(more)])
+        types = token_types(tokens, len(self.ids)) if token_types else {}
+        return model(input_ids=tokens, **{k: v for k, v in self.inputs.items() if k in TAKEN}, **types).logits[0]
+
+    def answer(self, model, token_types, n, stop):
+        """Greedy, of n tokens, or fewer where one would be `stop`."""
+        greedy = []
+        while len(greedy) < n and (token := int(self.run(model, token_types, greedy)[-1].argmax())) != stop:
+            greedy.append(token)
+        return greedy
+
+    def json(self, greedy):
+        return {"tokens": self.ids if self.marked else self.tokens, "greedy": greedy, "pictures": self.n_pictures}
 
 
 @torch.no_grad()
@@ -155,35 +194,29 @@ def speaker(name, model, processor, image_token, texts, token_types=None, specia
     that stand for each; or how many times image_token does. token_types: of all tokens and the length of the prompt, the input
     that says what they are. rows: of the inputs, the rows of all pictures."""
     directory = folder(name)
-    inputs = processor(images=[[Image.open(OUT / f) for f in files]], return_tensors="pt")
-    inputs = {k: v for k, v in inputs.items() if torch.is_tensor(v)}
-    shown = texts(inputs) if callable(texts) else [[image_token] * texts for _ in files]
     tokens = tokens or [1, 5, 17, image_token, 23, 9, 44] + [image_token, 31, 8] * (len(files) - 1)
-    next_shown, ids, starts = iter(shown), [], []
-    for token in tokens:
-        ids += (text := next(next_shown) if token == image_token else [token])
-        starts += [len(ids) - len(text) + text.index(image_token)] if token == image_token else []
-    marked = any(i != image_token for text in shown for i in text)
-
-    def run(more):
-        tokens = torch.tensor([ids + more])
-        types = token_types(tokens, len(ids)) if token_types else {}
-        return model(input_ids=tokens, **{k: v for k, v in inputs.items() if k in TAKEN}, **types).logits[0]
-
-    greedy, seed = [image_token], len(name)
-    while image_token in greedy:  # an answer with pictures of its own would be none
-        golden.randomise(model, seed)
-        greedy, seed = [], seed + 100
-        while len(greedy) < N_GREEDY and image_token not in greedy:
-            greedy.append(int(run(greedy)[-1].argmax()))
+    asked = Asked(processor, texts, image_token, files, tokens)
+    first = Asked(processor, texts, image_token, files[:1], [1, 5, 17, image_token, 23])
+    greedy, turns, seed = [], [], len(name)
+    while len(greedy) < N_GREEDY or len(turns) < len(files):  # an answer with pictures of its own would be none
+        randomise(model, seed)
+        greedy, turns, seed = asked.answer(model, token_types, N_GREEDY, image_token), [], seed + 100
+        for i in range(len(files)):
+            said = [x for turn in turns for x in turn[1]]
+            turn = Asked(processor, texts, image_token, files[:i + 1], first.tokens + said + [31, image_token, 8] * i)
+            turns += [(turn, answer)] if len(answer := turn.answer(model, token_types, N_TURN, image_token)) == N_TURN else []
+            if len(turns) <= i:
+                break
     save(directory, model, processor, hub)
     if rows:
-        np.save(directory / "rows.npy", rows(inputs).float().numpy())
-    np.save(directory / "logits.npy", run([]).float().numpy())
-    answers = {"tokens": ids if marked else tokens, "greedy": greedy, "pictures": len(files),
-               "second": starts[1] if len(files) > 1 else 0}
+        np.save(directory / "rows.npy", rows(asked.inputs).float().numpy())
+    np.save(directory / "logits.npy", asked.run(model, token_types).float().numpy())
+    answers = asked.json(greedy) | {"second": asked.starts[1] if len(files) > 1 else 0, "turns": [turn.json(said) for turn, said in turns]}
+    for (before, said), (turn, _), written in zip(turns, turns[1:], answers["turns"][1:]):
+        if turn.ids[:len(before.ids)] == before.ids:  # else the first picture is cut differently beside a second one
+            written["kept"] = len(before.ids) + len(said) - 1
     special = special or {image_token: "<image>"}
-    if marked:
+    if asked.marked:
         answers["prompt"] = "".join(special.get(i, chr(0x100 + i)) for i in tokens)
     (directory / "tokens.json").write_text(json.dumps(answers, ensure_ascii=False) + "\n")
     write_tokenizer(directory, model.config.text_config.vocab_size, special)
@@ -270,7 +303,7 @@ def llava_next():
                                image_seq_length=16, image_grid_pinpoints=pinpoints)
     model = t.LlavaNextForConditionalGeneration(config)
     speaker("llava_next", model, t.LlavaNextImageProcessor(**CLIP_PIXELS, image_grid_pinpoints=pinpoints), 90,
-            counted(model, 90, "pixel_values", "image_sizes"))
+            counted(model, 90, "pixel_values", "image_sizes"), tokens=FIRST_AND_LAST)
 
 
 def llava_onevision():
@@ -304,7 +337,7 @@ def internvl():
         config = t.InternVLConfig(vision_config=vision, text_config=text, image_token_id=90, image_seq_length=4)
         processor = t.GotOcr2ImageProcessor(size={"height": 28, "width": 28}, crop_to_patches=True, min_patches=1, max_patches=4)
         shown = lambda inputs: [[88] + [90] * (4 * int(n)) + [89] for n in inputs["num_patches"]]
-        speaker(name, t.InternVLForConditionalGeneration(config), processor, 90, shown, special=INTERNVL)
+        speaker(name, t.InternVLForConditionalGeneration(config), processor, 90, shown, special=INTERNVL, tokens=FIRST_AND_LAST)
 
 
 def split_text(inputs, n, around=91, whole=92, end=95):
@@ -514,7 +547,7 @@ def by_lines(model, name, unit):
     processor = t.PixtralImageProcessor(size={"longest_edge": 40}, patch_size={"height": unit, "width": unit})
     line = lambda h, w: (([90] * (w // unit) + [91]) * (h // unit))[:-1] + [92]
     speaker(name, model, processor, 90, lambda i: [line(h, w) for h, w in i["image_sizes"].tolist()], special=PIXTRAL_SPECIAL,
-            tokens=[90, 5, 17, 23, 9, 44, 90],
+            tokens=FIRST_AND_LAST,
             rows=lambda i: torch.cat(list(model.model.get_image_features(i["pixel_values"], image_sizes=i["image_sizes"]).pooler_output)))
 
 

@@ -9,7 +9,7 @@ import sys
 
 import gguf
 import numpy as np
-from safetensors.numpy import load_file
+from safetensors.torch import load_file
 
 import golden
 import vision
@@ -38,7 +38,7 @@ def write_pair(name, twin, architecture, values, change, special, projector, key
     """The folder `twin` as model.gguf and mmproj-model.gguf, as converters write them; its answers are the same.
     projector: GGUF names of the projector's tensors, with what is done to them; n_layers: of the encoder that are written."""
     directory, source = vision.folder(name), vision.OUT / twin
-    tensors = load_file(source / "model.safetensors")
+    tensors = {k: v.float().numpy() for k, v in load_file(source / "model.safetensors").items()}
     config = json.loads((source / "config.json").read_text())
     text = gguf.GGUFWriter(str(directory / "model.gguf"), architecture)
     names = gguf.get_tensor_name_map(next(k for k, v in gguf.MODEL_ARCH_NAMES.items() if v == architecture), vision.TEXT["num_hidden_layers"])
@@ -65,17 +65,22 @@ def write_pair(name, twin, architecture, values, change, special, projector, key
     sight.add_array("clip.vision.image_std", settings["image_std"])
     for key, value in keys.items():
         {int: sight.add_uint32, bool: sight.add_bool, str: sight.add_string}[type(value)](f"clip.{key}", value)
+
+    def add(writer, name, array):
+        kind = gguf.GGMLQuantizationType.BF16 if array.ndim > 1 else gguf.GGMLQuantizationType.F32
+        writer.add_tensor(name, gguf.quantize(np.ascontiguousarray(array), kind), raw_dtype=kind)
+
     for hf, array in tensors.items():
         if hf.startswith("language_model."):
             hf = hf.removeprefix("language_model.")
-            text.add_tensor(names.get_name(hf, (".weight", ".bias")), np.ascontiguousarray(change(hf, array)))
+            add(text, names.get_name(hf, (".weight", ".bias")), change(hf, array))
         elif hf.startswith("vision_tower."):
             hf = hf.removeprefix("vision_tower.")
             if not any(hf.startswith(f"encoder.layers.{i}.") for i in range(n_layers, tower["num_hidden_layers"])):
-                sight.add_tensor(tower_name(hf, swapped), np.ascontiguousarray(array))
+                add(sight, tower_name(hf, swapped), array)
         else:
             to, how = projector[hf.removeprefix("multi_modal_projector.")]
-            sight.add_tensor(to, np.ascontiguousarray(how(array)))
+            add(sight, to, how(array))
     for w in (text, sight):
         w.write_header_to_file()
         w.write_kv_data_to_file()
