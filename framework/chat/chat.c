@@ -158,13 +158,14 @@ viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *
     return status;
 }
 
-viv_status chat_shows_pictures(const struct chat_template *t, const char *place, bool *shows, struct error *err)
+viv_status chat_shows(const struct chat_template *t, const char *type, const char *place, bool *shows,
+                      struct error *err)
 {
     static const char mark[] = "Vivarium";
     struct buf text = {0};
     struct error refused;
-    json_t *messages = json_pack("[{s:s, s:[{s:s}, {s:s, s:s}]}]", "role", "user", "content", "type", "image",
-                                 "type", "text", "text", mark);
+    json_t *messages = json_pack("[{s:s, s:[{s:s}, {s:s, s:s}]}]", "role", "user", "content", "type", type, "type",
+                                 "text", "text", mark);
     viv_status status = messages ? render_messages(t, messages, true, &text, &refused) : VIV_ENOMEM;
     *shows = status == VIV_OK && strstr(buf_text(&text), mark) && strstr(buf_text(&text), place);
     buf_release(&text);

@@ -39,8 +39,10 @@ viv_status chat_render_turn(const struct chat_template *t, const char *text, str
 viv_status chat_turn_end(const struct chat_template *t, const struct tokenizer *tokenizer, int32_t *id,
                          struct error *err);
 
-/* Whether the template reads lists of parts, and writes `place` where a message has a picture. */
-viv_status chat_shows_pictures(const struct chat_template *t, const char *place, bool *shows, struct error *err);
+/* Whether the template reads lists of parts, and writes `place` where a message has one of this type: "image" or
+ * "video". */
+viv_status chat_shows(const struct chat_template *t, const char *type, const char *place, bool *shows,
+                      struct error *err);
 
 /* Names under which messages have their reasoning; most templates read the first. */
 enum { N_REASONING_KEYS = 3 };

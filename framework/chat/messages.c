@@ -119,12 +119,12 @@ static viv_status put_text(json_t *message, const viv_part *p, struct error *err
     return status;
 }
 
-/* A picture stands where the template wants one; what it shows is not the template's. */
-static viv_status put_image(json_t *message, struct error *err)
+/* A picture or video stands where the template wants one; what it shows is not the template's. */
+static viv_status put_shown(json_t *message, const char *type, struct error *err)
 {
     json_t *list;
     viv_status status = content_list(message, &list, err);
-    return status == VIV_OK ? append(list, json_pack("{s:s}", "type", "image"), err) : status;
+    return status == VIV_OK ? append(list, json_pack("{s:s}", "type", type), err) : status;
 }
 
 static viv_status put_reasoning(json_t *message, const viv_part *p, struct error *err)
@@ -143,7 +143,9 @@ static viv_status put_part(json_t *message, const viv_part *p, const char *role,
     case VIV_PART_TEXT:
         return put_text(message, p, err);
     case VIV_PART_IMAGE:
-        return put_image(message, err);
+        return put_shown(message, "image", err);
+    case VIV_PART_VIDEO:
+        return put_shown(message, "video", err);
     case VIV_PART_TOOL_RESULT:
         status = p->name ? put(message, "name", json_string(p->name), err) : VIV_OK;
         return status == VIV_OK ? put_text(message, p, err) : status;
@@ -227,59 +229,66 @@ viv_status messages_to_json(const viv_request *request, json_t **out, struct err
 
 /* --- templates that take texts alone ------------------------------------------------------------------------- */
 
-static viv_status add_line(struct buf *to, const json_t *part, const char *mark, struct error *err)
+static bool is_type(const json_t *part, const char *type)
 {
-    const char *type = json_string_value(json_object_get(part, "type"));
+    const char *found = json_string_value(json_object_get(part, "type"));
+    return found && strcmp(found, type) == 0;
+}
+
+static viv_status add_line(struct buf *to, const json_t *part, const struct message_marks *marks, struct error *err)
+{
     const json_t *text = json_object_get(part, "text");
     if (to->size)
         buf_putc(to, '\n');
-    if (type && strcmp(type, "image") == 0)
-        buf_puts(to, mark);
+    if (is_type(part, "image"))
+        buf_puts(to, marks->image);
+    else if (is_type(part, "video"))
+        buf_puts(to, marks->video);
     else
         buf_append(to, json_is_string(text) ? json_string_value(text) : "", json_string_length(text));
     return to->failed ? error_nomem(err) : VIV_OK;
 }
 
-static bool shows_picture(const json_t *content)
+static bool shows_something(const json_t *content)
 {
     json_t *part;
     size_t i;
     json_array_foreach(content, i, part)
     {
-        const char *type = json_string_value(json_object_get(part, "type"));
-        if (type && strcmp(type, "image") == 0)
+        if (is_type(part, "image") || is_type(part, "video"))
             return true;
     }
     return false;
 }
 
-/* A word that no text of the messages has. */
-static viv_status choose_mark(const json_t *messages, char *mark, size_t capacity, struct error *err)
+/* Words that no text of the messages has. */
+static viv_status choose_marks(const json_t *messages, struct message_marks *marks, struct error *err)
 {
     char *all = json_dumps(messages, JSON_COMPACT);
     unsigned long n = 0;
-    do
-        snprintf(mark, capacity, "[picture %lu]", n++);
-    while (all && strstr(all, mark));
+    do {
+        snprintf(marks->image, sizeof marks->image, "[picture %lu]", n);
+        snprintf(marks->video, sizeof marks->video, "[video %lu]", n++);
+    } while (all && (strstr(all, marks->image) || strstr(all, marks->video)));
     free(all);
     return all ? VIV_OK : error_nomem(err);
 }
 
-viv_status messages_flatten(json_t *data, char *mark, size_t capacity, struct error *err)
+viv_status messages_flatten(json_t *data, struct message_marks *marks, struct error *err)
 {
     json_t *messages = json_object_get(data, "messages"), *message, *part;
     size_t i, k;
-    viv_status status = choose_mark(messages, mark, capacity, err);
+    viv_status status = choose_marks(messages, marks, err);
     json_array_foreach(messages, i, message)
     {
         const json_t *content = json_object_get(message, "content");
         struct buf text = {0};
-        if (status != VIV_OK || !shows_picture(content))
+        if (status != VIV_OK || !shows_something(content))
             continue;
         json_array_foreach(content, k, part)
         {
             if (status == VIV_OK)
-                status = add_line(&text, part, mark, err);
+                status = add_line(&text, part, marks, err);
         }
         if (status == VIV_OK)
             status = put(message, "content", json_stringn(buf_text(&text), text.size), err);
@@ -318,27 +327,30 @@ static viv_status add_json(const struct adding *a, uint32_t kind, const json_t *
  *   {"type": "image", "image" or "path" or "url": SOURCE}       transformers
  *   {"type": "image", "base64": DIGITS}
  *   {"type": "image_url", "image_url": {"url": SOURCE}}          OpenAI; or the SOURCE itself
- *   {"type": "image"}                                            one that is given besides */
-static viv_status add_image(const struct adding *a, const json_t *part, bool nested)
+ *   {"type": "image"}                                            one that is given besides
+ * and the same of a video. nested: the key of an object, or NULL. */
+static viv_status add_shown(const struct adding *a, const json_t *part, const char *type, const char *nested)
 {
-    static const char *const keys[] = {"image", "path", "url", "base64"};
+    const char *const keys[] = {type, "path", "url", "base64"};
+    const bool video = strcmp(type, "video") == 0;
+    const uint32_t kind = video ? VIV_PART_VIDEO : VIV_PART_IMAGE;
     const json_t *source = NULL;
     struct buf text = {0};
     for (size_t i = 0; i < (nested ? 0 : sizeof keys / sizeof *keys) && (!source || json_is_null(source)); i++)
         source = json_object_get(part, keys[i]);
     if (nested) {
-        source = json_object_get(part, "image_url");
+        source = json_object_get(part, nested);
         source = json_is_object(source) ? json_object_get(source, "url") : source;
     }
     if ((nested && !source) || (source && !json_is_null(source) && !json_is_string(source)))
-        return error_set(a->err, VIV_EFORMAT, "expected a path or URL of a picture, found %s",
-                         source ? json_kind(source) : "none");
+        return error_set(a->err, VIV_EFORMAT, "expected a path or URL of a %s, found %s",
+                         video ? "video" : "picture", source ? json_kind(source) : "none");
     if (!json_is_string(source))
-        return a->add(a->ctx, &(struct message_part){.kind = VIV_PART_IMAGE}, a->err);
+        return a->add(a->ctx, &(struct message_part){.kind = kind}, a->err);
     if (!nested && source == json_object_get(part, "base64"))
         buf_puts(&text, "data:;base64,");
     buf_append(&text, json_string_value(source), json_string_length(source));
-    const struct message_part made = {VIV_PART_IMAGE, buf_text(&text), NULL, text.size};
+    const struct message_part made = {kind, buf_text(&text), NULL, text.size};
     viv_status status = text.failed ? error_nomem(a->err) : a->add(a->ctx, &made, a->err);
     buf_release(&text);
     return status;
@@ -346,18 +358,24 @@ static viv_status add_image(const struct adding *a, const json_t *part, bool nes
 
 static viv_status add_content_part(const struct adding *a, const json_t *part, size_t number)
 {
+    static const struct {
+        const char *type, *shown, *nested;
+    } shows[] = {{"image", "image", NULL},
+                 {"image_url", "image", "image_url"},
+                 {"video", "video", NULL},
+                 {"video_url", "video", "video_url"}};
     const char *type = json_string_value(json_object_get(part, "type"));
     const json_t *text = json_object_get(part, "text");
     if (json_is_string(text) && (!type || strcmp(type, "text") == 0))
         return add_string(a, VIV_PART_TEXT, text, "list");
-    const bool nested = type && strcmp(type, "image_url") == 0;
-    if (nested || (type && strcmp(type, "image") == 0))
-        return add_image(a, part, nested) == VIV_OK
-                   ? VIV_OK
-                   : error_prefix(a->err, "%s: part %zu of content", a->name, number);
+    for (size_t i = 0; type && i < sizeof shows / sizeof *shows; i++)
+        if (strcmp(type, shows[i].type) == 0)
+            return add_shown(a, part, shows[i].shown, shows[i].nested) == VIV_OK
+                       ? VIV_OK
+                       : error_prefix(a->err, "%s: part %zu of content", a->name, number);
     return error_set(a->err, VIV_EUNSUPPORTED,
-                     "%s: part %zu of content is of type %s: expected text, image or image_url", a->name, number,
-                     type ? type : "(none)");
+                     "%s: part %zu of content is of type %s: expected text, image, image_url, video or video_url",
+                     a->name, number, type ? type : "(none)");
 }
 
 /* "content": a text, or [{"type": "text", "text": ...}, {"type": "image", ...}, ...] */

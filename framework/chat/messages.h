@@ -12,13 +12,16 @@
  * it follows the prompt. */
 viv_status messages_to_json(const viv_request *request, json_t **out, struct error *err);
 
-/* For a template that takes texts alone: contents with pictures become texts, each part a line. Where a picture was
- * stands `mark`, a word that is nowhere else in the messages. */
-viv_status messages_flatten(json_t *data, char *mark, size_t capacity, struct error *err);
+/* For a template that takes texts alone: contents with pictures or videos become texts, each part a line. Where one
+ * was stands a mark, a word that is nowhere else in the messages. */
+struct message_marks {
+    char image[64], video[64];
+};
+viv_status messages_flatten(json_t *data, struct message_marks *marks, struct error *err);
 
-/* Calls add(ctx, ...) for each part of a JSON message: text, pictures, reasoning, tool calls, and other members.
- * The data live as long as the call; of a picture, they are its source (picture_source.h), or NULL where the
- * message has only a place for one. `name`: its name in errors. */
+/* Calls add(ctx, ...) for each part of a JSON message: text, pictures, videos, reasoning, tool calls, and other
+ * members. The data live as long as the call; of a picture or video, they are its source (picture_source.h), or
+ * NULL where the message has only a place for one. `name`: its name in errors. */
 struct message_part {
     uint32_t kind; /* VIV_PART_... */
     const char *data, *name;

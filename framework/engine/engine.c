@@ -286,7 +286,8 @@ static bool has_pictures(const viv_request *request)
 {
     for (uint32_t i = 0; i < request->n_messages; i++)
         for (uint32_t k = 0; k < request->messages[i]->n_parts; k++)
-            if (request->messages[i]->parts[k]->kind == VIV_PART_IMAGE)
+            if (request->messages[i]->parts[k]->kind == VIV_PART_IMAGE ||
+                request->messages[i]->parts[k]->kind == VIV_PART_VIDEO)
                 return true;
     return false;
 }

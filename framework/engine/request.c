@@ -2,9 +2,11 @@
 #include "engine/request.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/utf8.h"
 #include "chat/messages.h"
 #include "chat/picture_source.h"
+#include "engine/frame_folder.h"
 #include "engine/generation.h"
 
 #include <stdlib.h>
@@ -62,6 +64,21 @@ viv_status request_add_message(struct request *r, const char *role, struct error
     return VIV_OK;
 }
 
+/* A part with copies of its data and name. */
+static viv_status make_part(struct request *r, uint32_t kind, const void *data, uint64_t size, const char *name,
+                            const viv_part **out, struct error *err)
+{
+    viv_part *p = arena_alloc(&r->arena, sizeof *p);
+    char *copy = size < SIZE_MAX ? arena_alloc(&r->arena, (size_t)size + 1) : NULL;
+    if (!p || !copy)
+        return error_nomem(err);
+    if (size)
+        memcpy(copy, data, (size_t)size);
+    *p = (viv_part){.struct_size = sizeof *p, .kind = kind, .data = copy, .size = size};
+    *out = p;
+    return request_keep(r, name, &p->name, err);
+}
+
 viv_status request_add_part(struct request *r, uint32_t kind, const void *data, uint64_t size, const char *name,
                             struct error *err)
 {
@@ -70,34 +87,34 @@ viv_status request_add_part(struct request *r, uint32_t kind, const void *data, 
     if (size && !data)
         return error_set(err, VIV_EINVAL, "a part of %llu bytes has no data", (unsigned long long)size);
     struct request_message *m = r->messages[r->viv.n_messages - 1];
-    viv_part *p = arena_alloc(&r->arena, sizeof *p);
-    char *copy = size < SIZE_MAX ? arena_alloc(&r->arena, (size_t)size + 1) : NULL;
     const size_t n = m->viv.n_parts;
-    if (!p || !copy || n >= MAX_MESSAGES || !VEC_RESERVE(m->parts, n, m->capacity))
-        return error_nomem(err);
-    if (size)
-        memcpy(copy, data, (size_t)size);
-    *p = (viv_part){.struct_size = sizeof *p, .kind = kind, .data = copy, .size = size};
-    viv_status status = request_keep(r, name, &p->name, err);
+    const viv_part *p = NULL;
+    const viv_status status = make_part(r, kind, data, size, name, &p, err);
     if (status != VIV_OK)
         return status;
+    if (n >= MAX_MESSAGES || !VEC_RESERVE(m->parts, n, m->capacity))
+        return error_nomem(err);
     m->parts[n] = p;
     m->viv.parts = m->parts;
     m->viv.n_parts++;
     return VIV_OK;
 }
 
+static viv_status count_bytes(struct request *r, const struct buf *bytes, struct error *err)
+{
+    if (bytes->size > MOST_PICTURES - r->picture_bytes)
+        return error_set(err, VIV_ELIMIT, "the pictures of a request have more than %llu bytes",
+                         (unsigned long long)MOST_PICTURES);
+    r->picture_bytes += bytes->size;
+    return VIV_OK;
+}
+
 /* Takes the bytes, whatever becomes of them. */
 static viv_status add_picture(struct request *r, struct buf *bytes, const char *name, struct error *err)
 {
-    viv_status status = VIV_OK;
-    if (bytes->size > MOST_PICTURES - r->picture_bytes)
-        status = error_set(err, VIV_ELIMIT, "the pictures of a request have more than %llu bytes",
-                           (unsigned long long)MOST_PICTURES);
+    viv_status status = count_bytes(r, bytes, err);
     if (status == VIV_OK)
         status = request_add_part(r, VIV_PART_IMAGE, bytes->data, bytes->size, name, err);
-    if (status == VIV_OK)
-        r->picture_bytes += bytes->size;
     buf_release(bytes);
     return status;
 }
@@ -108,6 +125,75 @@ viv_status request_add_picture(struct request *r, const char *path, struct error
     viv_status status = picture_file_read(path, &bytes, err);
     if (status == VIV_OK)
         return add_picture(r, &bytes, path, err);
+    buf_release(&bytes);
+    return status;
+}
+
+/* Takes the bytes, too. */
+static viv_status make_frame(struct request *r, struct buf *bytes, const char *name, const viv_part **out,
+                             struct error *err)
+{
+    viv_status status = count_bytes(r, bytes, err);
+    if (status == VIV_OK)
+        status = make_part(r, VIV_PART_IMAGE, bytes->data, bytes->size, name, out, err);
+    buf_release(bytes);
+    return status;
+}
+
+/* files [n] are in the arena. */
+static viv_status add_video(struct request *r, const viv_part **files, size_t n, const char *name,
+                            struct error *err)
+{
+    enum { UNKNOWN_FPS = 24 }; /* as transformers has it */
+    const viv_video video = {.struct_size = sizeof video,
+                             .n_files = (uint32_t)n,
+                             .files = files,
+                             .fps = r->fps > 0 ? r->fps : UNKNOWN_FPS};
+    return request_add_part(r, VIV_PART_VIDEO, &video, sizeof video, name, err);
+}
+
+/* Takes the bytes of a video that is one file. */
+static viv_status add_animation(struct request *r, struct buf *bytes, const char *name, struct error *err)
+{
+    const viv_part **files = arena_array(&r->arena, 1, sizeof *files);
+    if (!files) {
+        buf_release(bytes);
+        return error_nomem(err);
+    }
+    const viv_status status = make_frame(r, bytes, name, files, err);
+    return status == VIV_OK ? add_video(r, files, 1, name, err) : status;
+}
+
+static viv_status add_folder(struct request *r, const char *path, struct error *err)
+{
+    struct frame_folder f;
+    viv_status status = frame_folder_read(path, &f, err);
+    if (status != VIV_OK)
+        return status;
+    const viv_part **files = arena_array(&r->arena, f.n, sizeof *files);
+    if (!files)
+        status = error_nomem(err);
+    for (size_t i = 0; status == VIV_OK && i < f.n; i++) {
+        struct buf bytes = {0};
+        status = picture_file_read(f.paths[i], &bytes, err);
+        if (status == VIV_OK)
+            status = make_frame(r, &bytes, f.paths[i], &files[i], err);
+        buf_release(&bytes);
+    }
+    if (status == VIV_OK)
+        status = add_video(r, files, f.n, path, err);
+    frame_folder_release(&f);
+    return status;
+}
+
+viv_status request_add_video(struct request *r, const char *path, struct error *err)
+{
+    struct buf bytes = {0};
+    if (file_is_dir(path))
+        return add_folder(r, path, err);
+    viv_status status = picture_file_read(path, &bytes, err);
+    if (status == VIV_OK)
+        return add_animation(r, &bytes, path, err);
     buf_release(&bytes);
     return status;
 }
@@ -140,24 +226,31 @@ viv_status request_add_texts(struct request *r, const char *first, const char *c
 
 /* --- JSON ---------------------------------------------------------------------------------------------------- */
 
-static viv_status add_image(struct request *r, const char *source, struct error *err)
+static viv_status add_shown(struct request *r, uint32_t kind, const char *source, struct error *err)
 {
+    const bool video = kind == VIV_PART_VIDEO;
+    struct request_files *given = video ? &r->videos : &r->images;
     struct buf bytes = {0};
-    if (!source && r->next_file == r->n_files)
-        return error_set(err, VIV_EINVAL, "a place for a picture, and no further picture is given");
+    if (!source && given->next == given->n)
+        return error_set(err, VIV_EINVAL, "a place for a %s, and no further %s is given",
+                         video ? "video" : "picture", video ? "video" : "picture");
     if (!source)
-        return request_add_picture(r, r->files[r->next_file++], err);
+        return video ? request_add_video(r, given->paths[given->next++], err)
+                     : request_add_picture(r, given->paths[given->next++], err);
+    if (video && r->reads_files && file_is_dir(source))
+        return add_folder(r, source, err);
     viv_status status = picture_source_read(source, r->reads_files, &bytes, err);
+    const char *name = strncasecmp(source, "data:", 5) == 0 ? NULL : source;
     if (status == VIV_OK)
-        return add_picture(r, &bytes, strncasecmp(source, "data:", 5) == 0 ? NULL : source, err);
+        return video ? add_animation(r, &bytes, name, err) : add_picture(r, &bytes, name, err);
     buf_release(&bytes);
     return status;
 }
 
 static viv_status add_part(void *ctx, const struct message_part *part, struct error *err)
 {
-    return part->kind == VIV_PART_IMAGE
-               ? add_image(ctx, part->data, err)
+    return part->kind == VIV_PART_IMAGE || part->kind == VIV_PART_VIDEO
+               ? add_shown(ctx, part->kind, part->data, err)
                : request_add_part(ctx, part->kind, part->data, part->size, part->name, err);
 }
 

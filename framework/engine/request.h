@@ -12,11 +12,14 @@
 struct request {
     viv_request viv; /* first, so that a pointer to it is one to all of it */
     viv_sampling sampling;
-    /* Of messages in JSON: whether pictures may be files of this machine, and files [n_files] of pictures that
-     * messages have only a place for, in order; next_file: the first that has none yet. */
+    /* Of messages in JSON: whether pictures and videos may be files of this machine, and those that messages have
+     * only a place for. */
     bool reads_files;
-    const char *const *files;
-    size_t n_files, next_file;
+    struct request_files {
+        const char *const *paths; /* [n] in order */
+        size_t n, next;           /* next: the first that has no place yet */
+    } images, videos;
+    double fps; /* of videos that are folders of frames; 0: 24 */
     /* inside */
     struct arena arena;
     struct request_message {
@@ -38,8 +41,10 @@ viv_status request_add_message(struct request *r, const char *role, struct error
 /* A further part of the last message; name may be NULL. */
 viv_status request_add_part(struct request *r, uint32_t kind, const void *data, uint64_t size, const char *name,
                             struct error *err);
-/* The picture of a file. Those of a request have at most 1 GiB. */
+/* The picture of a file. Those of a request have at most 1 GiB, with the frames of its videos. */
 viv_status request_add_picture(struct request *r, const char *path, struct error *err);
+/* The video of a folder of frames, or of an animated picture. */
+viv_status request_add_video(struct request *r, const char *path, struct error *err);
 /* A message of one text. */
 viv_status request_add_text(struct request *r, const char *role, const char *text, size_t size, struct error *err);
 /* A message of ids. */

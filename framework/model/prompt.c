@@ -54,24 +54,54 @@ static viv_status append_ids(const viv_part *p, struct token_ids *ids, struct er
     return VIV_OK;
 }
 
-/* The texts of pictures from *next on take their places. */
-static viv_status put_images(const viv_request *request, struct chat_prompt *p, uint64_t *next, struct error *err)
+/* What a prompt shows: in how many places so far, what stands there, and what shall. */
+struct shown {
+    const char *type; /* of a part of a message */
+    uint32_t kind;
+    const char *param; /* of the spec: the token that stands for one where the architecture names no text */
+    const char *place; /* or NULL */
+    const char *const *texts;
+    uint64_t n, next;
+};
+
+enum { IMAGES, VIDEOS, N_SHOWN };
+
+static void shown_init(const viv_request *request, struct shown out[N_SHOWN])
 {
-    uint64_t n = 0;
-    if (!VIV_HAS(request, viv_request, n_images) || !request->image_place || *next > request->n_images)
-        return VIV_OK;
-    const viv_status status = chat_prompt_replace(p, request->image_place, request->image_texts + *next,
-                                                  request->n_images - *next, &n, err);
-    *next += n;
+    out[IMAGES] = (struct shown){.type = "image", .kind = VIV_PART_IMAGE, .param = "image_token"};
+    out[VIDEOS] = (struct shown){.type = "video", .kind = VIV_PART_VIDEO, .param = "video_token"};
+    if (VIV_HAS(request, viv_request, n_images)) {
+        out[IMAGES].place = request->image_place;
+        out[IMAGES].texts = request->image_texts;
+        out[IMAGES].n = request->n_images;
+    }
+    if (VIV_HAS(request, viv_request, n_videos)) {
+        out[VIDEOS].place = request->video_place;
+        out[VIDEOS].texts = request->video_texts;
+        out[VIDEOS].n = request->n_videos;
+    }
+}
+
+/* The texts of pictures and videos from `next` on take their places. */
+static viv_status put_shown(struct shown shown[N_SHOWN], struct chat_prompt *p, struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (int i = 0; status == VIV_OK && i < N_SHOWN; i++) {
+        struct shown *s = &shown[i];
+        uint64_t n = 0;
+        if (s->place && s->next < s->n)
+            status = chat_prompt_replace(p, s->place, s->texts + s->next, s->n - s->next, &n, err);
+        s->next += n;
+    }
     return status;
 }
 
-static viv_status encode_text(const viv_request *request, const viv_part *p, const struct tokenizer *t,
-                              uint64_t *next_image, struct token_ids *ids, struct error *err)
+static viv_status encode_text(struct shown *shown, const viv_part *p, const struct tokenizer *t,
+                              struct token_ids *ids, struct error *err)
 {
     struct chat_prompt text = {0};
     buf_append(&text.text, p->data ? p->data : "", p->size);
-    viv_status status = text.text.failed ? error_nomem(err) : put_images(request, &text, next_image, err);
+    viv_status status = text.text.failed ? error_nomem(err) : put_shown(shown, &text, err);
     if (status == VIV_OK)
         status = tokenizer_encode(t, buf_text(&text.text), text.text.size,
                                   TOKENIZER_PARSE_SPECIAL | (ids->n ? 0 : TOKENIZER_ADD_SPECIAL), ids, err);
@@ -82,8 +112,9 @@ static viv_status encode_text(const viv_request *request, const viv_part *p, con
 static viv_status encode_bare(const viv_request *request, const struct tokenizer *t, struct token_ids *ids,
                               size_t *n_answer, struct error *err)
 {
-    uint64_t next_image = 0;
+    struct shown shown[N_SHOWN];
     viv_status status = VIV_OK;
+    shown_init(request, shown);
     for (uint32_t i = 0; i < request->n_messages; i++) {
         const viv_message *m = request->messages[i];
         if (m->role)
@@ -98,7 +129,7 @@ static viv_status encode_bare(const viv_request *request, const struct tokenizer
                 return error_set(err, VIV_EINVAL, "an answer that goes on is the last part of a request");
             *n_answer = p->kind == VIV_PART_ANSWER ? p->size / sizeof(int32_t) : 0;
             if (p->kind == VIV_PART_TEXT)
-                status = encode_text(request, p, t, &next_image, ids, err);
+                status = encode_text(shown, p, t, ids, err);
             else if (p->kind == VIV_PART_TOKENS || p->kind == VIV_PART_ANSWER)
                 status = append_ids(p, ids, err);
             else
@@ -129,21 +160,21 @@ static viv_status learn_turn_end(viv_model *m, const struct chat_template *templ
     return status;
 }
 
-static bool has_pictures(const viv_request *request)
+static bool has_part(const viv_request *request, uint32_t kind)
 {
     for (uint32_t i = 0; i < request->n_messages; i++)
         for (uint32_t k = 0; k < request->messages[i]->n_parts; k++)
-            if (request->messages[i]->parts[k]->kind == VIV_PART_IMAGE)
+            if (request->messages[i]->parts[k]->kind == kind)
                 return true;
     return false;
 }
 
-/* The text that stands for a picture in the prompt: what the architecture says, or the token's; NULL: neither. */
-static const char *image_place(viv_model *m, const viv_request *request, const struct tokenizer *t)
+/* The text that stands for one in the prompt: what the architecture says, or the token's; NULL: neither. */
+static const char *place_of(viv_model *m, const struct shown *s, const struct tokenizer *t)
 {
-    const struct value *token = expansion_param(model_expansion(m), "image_token");
-    if (VIV_HAS(request, viv_request, n_images) && request->image_place)
-        return request->image_place;
+    const struct value *token = expansion_param(model_expansion(m), s->param);
+    if (s->place)
+        return s->place;
     return token && token->kind == VALUE_INT && token->i >= 0 && token->i < tokenizer_vocab_size(t)
                ? tokenizer_piece(t, (int32_t)token->i)
                : NULL;
@@ -157,34 +188,46 @@ static viv_status render(const viv_request *request, const struct chat_template 
                                                       : chat_prompt_render(template, data, prompt, err);
 }
 
-/* A template that knows nothing of pictures gets a mark in the text of the message, which becomes their place. */
-static viv_status render_pictures(const viv_request *request, const struct chat_template *template,
-                                  const char *place, json_t *data, struct chat_prompt *prompt, struct error *err)
+/* A template that knows nothing of pictures, or videos, gets marks in the text of the message, which become their
+ * places: those of the kinds that the request has, else NULL. */
+static viv_status render_shown(const viv_request *request, const struct chat_template *template,
+                               const struct shown *shown, const char *const places[N_SHOWN], json_t *data,
+                               struct chat_prompt *prompt, struct error *err)
 {
-    char mark[64];
+    struct message_marks marks;
+    const char *const words[] = {marks.image, marks.video};
     bool shows = true;
-    viv_status status = place ? chat_shows_pictures(template, place, &shows, err) : VIV_OK;
+    viv_status status = VIV_OK;
+    for (int i = 0; status == VIV_OK && shows && i < N_SHOWN; i++)
+        if (places[i])
+            status = chat_shows(template, shown[i].type, places[i], &shows, err);
     if (status == VIV_OK && !shows)
-        status = messages_flatten(data, mark, sizeof mark, err);
+        status = messages_flatten(data, &marks, err);
     if (status == VIV_OK)
         status = render(request, template, data, prompt, err);
-    return status == VIV_OK && !shows ? chat_prompt_replace_mark(prompt, mark, place, err) : status;
+    for (int i = 0; status == VIV_OK && !shows && i < N_SHOWN; i++)
+        if (places[i])
+            status = chat_prompt_replace_mark(prompt, words[i], places[i], err);
+    return status;
 }
 
 static viv_status encode_rendered(viv_model *m, const viv_request *request, const struct chat_template *template,
                                   const struct tokenizer *t, json_t *data, struct token_ids *ids, struct error *err)
 {
     struct chat_prompt prompt = {0};
-    const char *place = has_pictures(request) ? image_place(m, request, t) : NULL;
-    viv_status status = render_pictures(request, template, place, data, &prompt, err);
+    struct shown shown[N_SHOWN];
+    const char *places[N_SHOWN];
+    shown_init(request, shown);
+    for (int i = 0; i < N_SHOWN; i++)
+        places[i] = has_part(request, shown[i].kind) ? place_of(m, &shown[i], t) : NULL;
+    viv_status status = render_shown(request, template, shown, places, data, &prompt, err);
     if (status != VIV_OK && status != VIV_ENOMEM) {
         const struct error reason = *err;
         error_set(err, status, "%s (`viv render` shows what it makes of messages, --template FILE takes another)",
                   reason.text);
     }
-    uint64_t next = 0;
     if (status == VIV_OK)
-        status = put_images(request, &prompt, &next, err);
+        status = put_shown(shown, &prompt, err);
     if (status == VIV_OK)
         status = chat_prompt_encode(&prompt, t, ids, err);
     chat_prompt_release(&prompt);

@@ -13,6 +13,11 @@
  *   image_place      the text that stands for a picture in a prompt; it becomes image_before, image_row for each row,
  *                    image_break between the lines of its grid, image_after. Without it, the prompt has image_token, which becomes one for each row
  *
+ *   video_token      of a model that takes videos: the token that stands for their rows; it may be image_token
+ *   video_place      as image_place, of a video; it becomes video_before, for each group of frames that are seen together
+ *                    video_frame, in which {seconds} is their time, video_row for each row, video_frame_end; video_after
+ *   video_processor  the class of transformers that prepares videos, where no file beside the weights says how
+ *
  *   image_processor  the class of transformers that prepares pictures, where no file beside the weights says how;
  *   image_size, image_mean, image_std    then these of its settings, where they are not its defaults
  *

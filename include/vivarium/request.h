@@ -16,10 +16,10 @@ extern "C" {
 typedef struct viv_model viv_model;       /* the host's: spec, weights, tokenizer, plan */
 typedef struct viv_sequence viv_sequence; /* the host's: tokens and their cache (sequence.h) */
 
-/* Numbers that are left out are those of draft/request.h. */
 enum {
     VIV_PART_TEXT = 1,        /* name "list": the template gets a list of texts, though it may have one */
     VIV_PART_IMAGE = 2,       /* the bytes of a picture's file */
+    VIV_PART_VIDEO = 3,       /* a viv_video */
     VIV_PART_TOOL_RESULT = 4, /* what a tool returned; name: the tool's */
     VIV_PART_TOKENS = 5,
     VIV_PART_ANSWER = 6,    /* the last part: tokens of an answer that was cut, and now goes on as if it had not been */
@@ -32,10 +32,17 @@ enum {
 
 typedef struct viv_part {
     uint32_t struct_size, kind;
-    const void *data; /* tokens, answer: int32_t ids; image: the file; else UTF-8 */
+    const void *data; /* tokens, answer: int32_t ids; image: the file; video: a viv_video; else UTF-8 */
     uint64_t size;    /* bytes */
     const char *name; /* of the file or tool, for messages; or NULL */
 } viv_part;
+
+/* A video: one animated picture, which says how long its frames are shown, or a picture for each frame. */
+typedef struct viv_video {
+    uint32_t struct_size, n_files;
+    const viv_part *const *files; /* [n_files] each a VIV_PART_IMAGE */
+    double fps;                   /* frames a second, where there are several files; else unused */
+} viv_video;
 
 typedef struct viv_message {
     uint32_t struct_size, n_parts;
@@ -110,6 +117,10 @@ typedef struct viv_request {
     /* Of the tools: "auto" (the default; NULL), "none": none is called, "required": at least one is, or the name of the one
      * that is. */
     const char *tool_choice;
+    /* The same as image_place, of videos. They are replaced behind those of pictures. */
+    const char *video_place;
+    const char *const *video_texts; /* [n_videos] */
+    uint64_t n_videos;
 } viv_request;
 
 /* What to do with the messages. Of all but the first, each message is a text of its own, or a pair: two parts. */
@@ -145,7 +156,7 @@ enum {
     VIV_EVENT_STATS = 5,    /* text: a name; value (done, total unused) */
     VIV_EVENT_DONE = 6,     /* text: why: "end", "length", "stop", "cancelled" */
     VIV_EVENT_VECTOR = 7,   /* vector, dim: what came of message `done` of `total`; token: of which of its tokens, or -1 */
-    VIV_EVENT_PICTURE = 8,  /* value: how many tokens stand for picture `done` of `total`; text: its name, or empty; token: 1
+    VIV_EVENT_PICTURE = 8,  /* value: how many tokens stand for picture or video `done` of `total`; text: its name, or empty; token: 1
                                if its rows were kept from an earlier request, else 0 */
     /* Of a request with tools, if the model has a dialect for them: */
     VIV_EVENT_REASONING = 9, /* text, size: a piece of what the model thinks before it answers */

@@ -16,6 +16,7 @@
 #include <vivarium/precision.h>
 #include <vivarium/pictures.h>
 #include <vivarium/params.h>
+#include <vivarium/digest.h>
 #include <vivarium/text.h>
 #include <vivarium/sequence.h>
 #include <vivarium/sampler.h>

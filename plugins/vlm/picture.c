@@ -119,18 +119,21 @@ static viv_status make_upright(const viv_host *host, uint32_t orientation, struc
 static const char *name_unread(const uint8_t *b, uint64_t size)
 {
     if (size >= 2 && memcmp(b, "BM", 2) == 0)
-        return "a BMP file";
+        return "a BMP file, which is not read";
     if (size >= 4 && (memcmp(b, "II*\0", 4) == 0 || memcmp(b, "MM\0*", 4) == 0))
-        return "a TIFF file";
+        return "a TIFF file, which is not read";
     if (size >= 12 && memcmp(b + 4, "ftypavi", 7) == 0)
-        return "an AVIF file";
+        return "an AVIF file, which is not read";
     if (size >= 12 && memcmp(b + 4, "ftyp", 4) == 0)
-        return "a HEIC or MP4 file";
+        return "a HEIC or MP4 file, which is not read (`ffmpeg -i a.mp4 frames/%d.png` makes a folder of frames)";
+    if (size >= 4 && memcmp(b, "\x1a\x45\xdf\xa3", 4) == 0)
+        return "a Matroska or WebM file, which is not read (`ffmpeg -i a.mkv frames/%d.png` makes a folder of "
+               "frames)";
     if (size >= 12 && (memcmp(b, "\0\0\0\fJXL ", 8) == 0 || memcmp(b, "\xff\x0a", 2) == 0))
-        return "a JPEG XL file";
+        return "a JPEG XL file, which is not read";
     if (size >= 5 && (memcmp(b, "<?xml", 5) == 0 || memcmp(b, "<svg", 4) == 0))
-        return "an SVG or XML file";
-    return "no picture";
+        return "an SVG or XML file, which is not read";
+    return "no picture that can be read";
 }
 
 static viv_status find_decoder(struct source *s, const struct vlm_reading *how, const struct decoder **out)
@@ -147,7 +150,7 @@ static viv_status find_decoder(struct source *s, const struct vlm_reading *how, 
             return VIV_OK;
         }
     return viv_fail(s->host, VIV_EUNSUPPORTED,
-                    "this is %s that can be read, by its first bytes: convert it to PNG, JPEG, WebP or GIF",
+                    "this is %s, by its first bytes: convert it to PNG, JPEG, WebP or GIF",
                     name_unread(s->bytes, s->size));
 }
 

@@ -4,13 +4,14 @@
 
 #include <jansson.h>
 
-#define CLIP            .image_mean = {0.48145466, 0.4578275, 0.40821073}, .image_std = {0.26862954, 0.26130258, 0.27577711}
-#define HALF            .image_mean = {0.5, 0.5, 0.5}, .image_std = {0.5, 0.5, 0.5}
-#define RESCALED        .do_resize = true, .do_rescale = true, .rescale_factor = 1.0 / 255
-#define COMMON          RESCALED, .do_normalize = true
-#define SQUARE(side)    .size = {.height = (side), .width = (side)}
-#define CROP(side)      .do_center_crop = true, .crop_size = {.height = (side), .width = (side)}
-#define TILES(from, to) .min_tiles = (from), .max_tiles = (to)
+#define CLIP                        .image_mean = {0.48145466, 0.4578275, 0.40821073}, .image_std = {0.26862954, 0.26130258, 0.27577711}
+#define HALF                        .image_mean = {0.5, 0.5, 0.5}, .image_std = {0.5, 0.5, 0.5}
+#define RESCALED                    .do_resize = true, .do_rescale = true, .rescale_factor = 1.0 / 255
+#define COMMON                      RESCALED, .do_normalize = true
+#define SQUARE(side)                .size = {.height = (side), .width = (side)}
+#define CROP(side)                  .do_center_crop = true, .crop_size = {.height = (side), .width = (side)}
+#define TILES(from, to)             .min_tiles = (from), .max_tiles = (to)
+#define SAMPLED(a_second, from, to) .fps = (a_second), .min_frames = (from), .max_frames = (to)
 
 struct preset {
     const char *name;        /* image_processor_type is NameImageProcessor, or ...Fast */
@@ -217,7 +218,10 @@ static const struct preset video_presets[] = {
       .size = {.shortest_edge = 28 * 28 * 128, .longest_edge = 28 * 28 * 768},
       .patch_size = 14,
       .merge_size = 2,
-      .temporal_patch_size = 2}},
+      .temporal_patch_size = 2,
+      .sampling = VLM_SAMPLE_PAIRS,
+      .do_sample_frames = true, /* the class of transformers has false, the authors' own program true */
+      SAMPLED(2, 4, 768)}},
     {"Qwen3VL",
      false,
      {.rule = VLM_RULE_AREA,
@@ -228,7 +232,10 @@ static const struct preset video_presets[] = {
       .patch_size = 16,
       .merge_size = 2,
       .temporal_patch_size = 2,
-      .counts_frames = true}},
+      .counts_frames = true,
+      .sampling = VLM_SAMPLE_ENDS,
+      .do_sample_frames = true,
+      SAMPLED(2, 4, 768)}},
     {"Glm4v",
      false,
      {.rule = VLM_RULE_AREA,
@@ -480,6 +487,17 @@ static void read_limits(struct reader *r, const json_t *outer, struct vlm_settin
     read_count(r, r->file, "min_size", &s->min_size);
 }
 
+static void read_sampling(struct reader *r, struct vlm_settings *s)
+{
+    read_flag(r, "do_sample_frames", &s->do_sample_frames);
+    read_number(r, "fps", &s->fps);
+    read_count(r, r->file, "num_frames", &s->num_frames);
+    read_count(r, r->file, "min_frames", &s->min_frames);
+    read_count(r, r->file, "max_frames", &s->max_frames);
+    if (!(s->fps >= 0 && s->fps <= 1e6))
+        refuse(r, "fps", "a number of frames a second");
+}
+
 static void read_pixels(struct reader *r, const struct preset *preset, struct vlm_settings *s)
 {
     uint32_t filter = s->filter;
@@ -566,6 +584,8 @@ static viv_status read_file(const viv_host *host, const json_t *outer, bool vide
     read_pixels(&r, preset, &settings);
     read_tiles(&r, &settings);
     read_limits(&r, outer, &settings);
+    if (video)
+        read_sampling(&r, &settings);
     read_flag(&r, "cap_pixels_per_frame", &cap);
     if (r.status == VIV_OK && cap)
         return viv_fail(host, VIV_EUNSUPPORTED,

@@ -105,7 +105,7 @@ static viv_status score_one(struct vlm *v, const viv_request *request, const viv
     struct seen *seen = NULL;
     float *cosines = malloc((size_t)((labels ? labels->n : 0) + 1) * sizeof *cosines);
     const float *logits = NULL;
-    viv_status status = cosines ? vlm_see(v, picture, 0, 1, NULL, request->cancel, &seen)
+    viv_status status = cosines ? vlm_see(v, picture, 0, 1, 1, NULL, request->cancel, &seen)
                                 : viv_fail(v->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK && labels)
         status = match(v, seen->rows, labels, request->cancel, cosines, &logits);
@@ -119,7 +119,7 @@ static viv_status score_one(struct vlm *v, const viv_request *request, const viv
 viv_status vlm_score(struct vlm *v, const viv_request *request, const viv_sink *sink)
 {
     struct vectors labels = {0};
-    const uint32_t n = vlm_count_pictures(request);
+    const uint32_t n = vlm_count_parts(request, VIV_PART_IMAGE);
     uint64_t done = 0;
     viv_status status = vlm_ready(v);
     const bool any = status == VIV_OK && v->language && v->sequences->stack_input(v->model, "match") == 1;

@@ -136,9 +136,9 @@ viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char
 }
 
 /* Rows of the step before through a further stack. */
-static viv_status run_next(const struct seeing *s, const char *stack, const float **rows, uint64_t *n_rows)
+static viv_status run_next(const struct vlm *v, viv_sequence *sequence, const char *stack, const uint32_t *cancel,
+                           const float **rows, uint64_t *n_rows)
 {
-    const struct vlm *v = s->v;
     const uint64_t n = *n_rows, dim = v->sequences->stack_input(v->model, stack);
     float *copy = malloc((size_t)(n * dim) * sizeof *copy);
     const float **vectors = malloc((size_t)n * sizeof *vectors);
@@ -147,57 +147,63 @@ static viv_status run_next(const struct seeing *s, const char *stack, const floa
         memcpy(copy, *rows, (size_t)(n * dim) * sizeof *copy);
         for (uint64_t r = 0; r < n; r++)
             vectors[r] = copy + r * dim;
-        status = vlm_run_stack(s->v, s->sequence, stack, vectors, n, NULL, s->cancel, rows, n_rows);
+        status = vlm_run_stack(v, sequence, stack, vectors, n, NULL, cancel, rows, n_rows);
     }
     free(vectors);
     free(copy);
     return status;
 }
 
-static viv_status run_tower(struct seeing *s, const struct vlm_picture *canvas, struct vlm_rect rect,
-                            const viv_grid *grid, float *patches, const float **vectors, const float **rows,
-                            uint64_t *n_rows)
+static viv_status run_patches(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
+                              const struct vlm_picture *const *pictures, uint32_t n_pictures, struct vlm_rect rect,
+                              const viv_grid *grid, const uint32_t *cancel, float *patches, const float **vectors,
+                              const float **rows, uint64_t *n_rows)
 {
-    const struct vlm *v = s->v;
     const struct vlm_patching *p = &v->patching;
     const uint64_t n = grid->height * grid->width, dim = 3ull * p->frames * p->side * p->side;
     const struct vlm_rect whole = {rect.x, rect.y, (uint32_t)grid->width * p->side,
                                    (uint32_t)grid->height * p->side};
-    const viv_status status = vlm_patches(v->host, &v->values, p, &canvas, 1, whole, patches);
-    if (status != VIV_OK)
-        return status;
-    for (uint64_t i = 0; i < n; i++)
+    viv_status status = vlm_patches(v->host, values, p, pictures, n_pictures, whole, patches);
+    for (uint64_t i = 0; status == VIV_OK && i < n; i++)
         vectors[i] = patches + i * dim;
-    return vlm_run_stack(s->v, s->sequence, v->tower, vectors, n, grid, s->cancel, rows, n_rows);
+    if (status == VIV_OK)
+        status = vlm_run_stack(v, sequence, v->tower, vectors, n, grid, cancel, rows, n_rows);
+    return status == VIV_OK && v->projects ? run_next(v, sequence, "project", cancel, rows, n_rows) : status;
+}
+
+viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
+                         const struct vlm_picture *const *pictures, uint32_t n_pictures, struct vlm_rect rect,
+                         const viv_grid *grid, const uint32_t *cancel, const float **rows, uint64_t *n_rows)
+{
+    const struct vlm_patching *p = &v->patching;
+    const uint64_t n = grid->height * grid->width, dim = 3ull * p->frames * p->side * p->side,
+                   wanted = v->sequences->stack_input(v->model, v->tower ? v->tower : "graph");
+    if (dim != wanted)
+        return viv_fail(v->host, VIV_ESHAPE, "patches of %" PRIu64 " numbers, the model takes patches of %" PRIu64,
+                        dim, wanted);
+    float *patches = malloc((size_t)(n * dim) * sizeof *patches);
+    const float **vectors = malloc((size_t)n * sizeof *vectors);
+    const viv_status status = patches && vectors ? run_patches(v, sequence, values, pictures, n_pictures, rect,
+                                                               grid, cancel, patches, vectors, rows, n_rows)
+                                                 : viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    free(patches);
+    free(vectors);
+    return status;
 }
 
 /* A tile through the tower, and through the projector if there is one. */
 static viv_status see_tile(struct seeing *s, uint32_t view, uint32_t tile, const float **rows, uint64_t *n_rows)
 {
     const struct vlm *v = s->v;
-    const struct vlm_patching *p = &v->patching;
     const struct vlm_view *w = &s->tiles->plan.views[view];
-    const uint64_t dim = 3ull * p->frames * p->side * p->side;
-    const uint64_t wanted = v->sequences->stack_input(v->model, v->tower ? v->tower : "graph");
+    const struct vlm_picture *canvas = &s->tiles->canvases[view];
     viv_grid grid;
     viv_status status = vlm_patch_grid(v, w, &grid);
     if (status == VIV_OK && s->sink && s->tiles->n_parts > 1)
         status = viv_emit_progress(s->sink, "tiles", s->n_done++, vlm_plan_n_images(&s->tiles->plan));
-    if (status == VIV_OK && dim != wanted)
-        status = viv_fail(v->host, VIV_ESHAPE,
-                          "patches of %" PRIu64 " numbers, the model takes patches of %" PRIu64, dim, wanted);
-    if (status != VIV_OK)
-        return status;
-    const uint64_t n = grid.height * grid.width;
-    float *patches = malloc((size_t)(n * dim) * sizeof *patches);
-    const float **vectors = malloc((size_t)n * sizeof *vectors);
-    if (patches && vectors)
-        status = run_tower(s, &s->tiles->canvases[view], vlm_tile(w, tile), &grid, patches, vectors, rows, n_rows);
-    else
-        status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    free(patches);
-    free(vectors);
-    return status == VIV_OK && v->projects ? run_next(s, "project", rows, n_rows) : status;
+    return status == VIV_OK ? vlm_run_tower(v, s->sequence, &v->values, &canvas, 1, vlm_tile(w, tile), &grid,
+                                            s->cancel, rows, n_rows)
+                            : status;
 }
 
 /* Takes the rows of a part. Their number is known: for the host has said it, of the same stacks. */
@@ -221,7 +227,7 @@ static viv_status see_apart(struct seeing *s, uint32_t view, enum vlm_part_kind 
         uint64_t n_rows = 0;
         status = see_tile(s, view, i, &rows, &n_rows);
         if (status == VIV_OK && kind == VLM_PART_ALONE && s->v->ends_alone)
-            status = run_next(s, "alone", &rows, &n_rows);
+            status = run_next(s->v, s->sequence, "alone", s->cancel, &rows, &n_rows);
         if (status == VIV_OK)
             status = take_rows(s, rows, n_rows, parts[i].n_rows);
     }
@@ -293,35 +299,33 @@ static viv_status see_views(struct seeing *s)
 
 /* --- identity ------------------------------------------------------------------------------------------------ */
 
-/* A hash of 128 bits, as two of 64 that go on byte by byte in different ways (the first is FNV-1a). */
-static void add_to_identity(uint64_t hash[2], const void *data, uint64_t size)
+void vlm_identity(const struct vlm *v, const void *const *pieces, const uint64_t *sizes, uint64_t n,
+                  uint8_t identity[16])
 {
-    const unsigned char *p = data;
-    for (uint64_t i = 0; i < size; i++) {
-        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): each byte of a number is set */
-        hash[0] = (hash[0] ^ p[i]) * 0x100000001B3u;
-        hash[1] = (hash[1] ^ p[i]) * 0xD6E8FEB86659FD93u;
-        hash[1] ^= hash[1] >> 29;
-    }
+    uint8_t digest[32];
+    v->digest->sha256(pieces, sizes, n, digest);
+    memcpy(identity, digest, 16);
 }
 
 /* Of what the model is given: the size of the picture, its canvases and how they are cut, and the values of their
- * bytes. */
+ * bytes. Who does not know one picture cannot find another one that is taken for it. */
 static void identify(const struct vlm *v, const struct vlm_tiles *t, uint8_t identity[16])
 {
     const struct vlm_patching *p = &v->patching;
     const uint32_t rule[] = {t->width, t->height, t->plan.n_views, p->side, p->frames, p->block, p->order};
-    uint64_t hash[2] = {0xCBF29CE484222325u, 0x9E3779B97F4A7C15u};
-    add_to_identity(hash, rule, sizeof rule);
-    add_to_identity(hash, v->values.of, sizeof v->values.of);
+    uint32_t shapes[VLM_MAX_VIEWS][4];
+    const void *pieces[2 + 2 * VLM_MAX_VIEWS] = {rule, v->values.of};
+    uint64_t sizes[2 + 2 * VLM_MAX_VIEWS] = {sizeof rule, sizeof v->values.of}, n = 2;
     for (uint32_t i = 0; i < t->plan.n_views; i++) {
         const struct vlm_view *w = &t->plan.views[i];
         const struct vlm_picture *canvas = &t->canvases[i];
-        const uint32_t shape[] = {canvas->width, canvas->height, w->rows, w->cols};
-        add_to_identity(hash, shape, sizeof shape);
-        add_to_identity(hash, canvas->pixels, 3ull * canvas->width * canvas->height);
+        memcpy(shapes[i], (uint32_t[]){canvas->width, canvas->height, w->rows, w->cols}, sizeof shapes[i]);
+        pieces[n] = shapes[i];
+        sizes[n++] = sizeof shapes[i];
+        pieces[n] = canvas->pixels;
+        sizes[n++] = 3ull * canvas->width * canvas->height;
     }
-    memcpy(identity, hash, sizeof hash);
+    vlm_identity(v, pieces, sizes, n, identity);
 }
 
 /* --- all of it ----------------------------------------------------------------------------------------------- */
@@ -350,12 +354,12 @@ static viv_status compute(struct vlm *v, struct vlm_tiles *t, const viv_sink *si
     return VIV_OK;
 }
 
-viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint32_t n_pictures,
+viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint32_t n_shown, uint32_t n_pictures,
                    const viv_sink *sink, const uint32_t *cancel, struct seen **out)
 {
     struct vlm_tiles *t = NULL;
     uint8_t identity[16];
-    viv_status status = sink ? viv_emit_progress(sink, "pictures", index, n_pictures) : VIV_OK;
+    viv_status status = sink ? viv_emit_progress(sink, "pictures", index, n_shown) : VIV_OK;
     if (status == VIV_OK)
         status = vlm_ready(v);
     if (status == VIV_OK)
@@ -373,6 +377,6 @@ viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint3
     }
     vlm_tiles_release(t);
     if (status == VIV_OK && sink)
-        status = viv_emit_picture(sink, picture->name, index, n_pictures, (*out)->n_rows, kept);
+        status = viv_emit_picture(sink, picture->name, index, n_shown, (*out)->n_rows, kept);
     return status;
 }

@@ -24,6 +24,13 @@ enum vlm_rule {
     VLM_N_RULES
 };
 
+/* Which frames of a video are seen: video.c. */
+enum vlm_sampling {
+    VLM_SAMPLE_EVEN,  /* every n / total-th */
+    VLM_SAMPLE_PAIRS, /* the same of an even number: qwen2_vl, qwen2_5_vl */
+    VLM_SAMPLE_ENDS   /* the first, the last, and as many between: qwen3_vl, qwen3_5 */
+};
+
 enum { VLM_MAX_PINPOINTS = 128 };
 
 /* A size as the files give it: the numbers that are there, 0 for the others. */
@@ -63,6 +70,12 @@ struct vlm_settings {
     uint32_t max_patches, max_soft_tokens, pooling_kernel_size, min_image_tokens, max_image_tokens,
         downsample_factor;
     double max_pixels_tolerance;
+
+    /* of videos */
+    enum vlm_sampling sampling;
+    bool do_sample_frames;
+    double fps; /* 0: num_frames */
+    uint32_t num_frames, min_frames, max_frames;
 };
 
 /* Reads preprocessor_config.json, video_preprocessor_config.json, or processor_config.json, whose `image_processor`

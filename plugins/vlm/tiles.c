@@ -121,12 +121,11 @@ void vlm_tiles_release(struct vlm_tiles *t)
 
 viv_status vlm_tiles_cut(const struct vlm *v, const viv_part *picture, uint32_t n_pictures, struct vlm_tiles **out)
 {
-    const struct vlm_reading how = {0};
     struct vlm_picture whole = {0};
     struct vlm_tiles *t = calloc(1, sizeof *t);
     if (!t)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    viv_status status = vlm_picture_read(v->host, picture->data, picture->size, &how, &whole);
+    viv_status status = vlm_part_read(v->host, picture, &whole);
     if (status == VIV_OK)
         status = vlm_plan_make(v->host, &v->settings, whole.height, whole.width, n_pictures, 0, &t->plan);
     t->height = whole.height;

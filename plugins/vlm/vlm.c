@@ -59,7 +59,7 @@ static viv_status embed_one(struct vlm *v, const viv_request *request, uint32_t 
     struct seen *seen = NULL;
     if (m->n_parts != 1 || m->parts[0]->kind != VIV_PART_IMAGE)
         return viv_fail(v->host, VIV_EUNSUPPORTED, "this model takes pictures, each a message of its own");
-    viv_status status = vlm_see(v, m->parts[0], 0, 1, NULL, request->cancel, &seen);
+    viv_status status = vlm_see(v, m->parts[0], 0, 1, 1, NULL, request->cancel, &seen);
     for (uint64_t r = 0; status == VIV_OK && r < (all ? seen->n_rows : 1); r++)
         status = viv_emit_vector(sink, index, request->n_messages, -1, seen->rows + r * v->dim, v->dim);
     vlm_kept_trim(v);
@@ -82,7 +82,10 @@ static viv_status embed(struct vlm *v, const viv_request *request, const viv_sin
 static viv_status run(void *instance, const viv_request *request, const viv_sink *sink)
 {
     struct vlm *v = instance;
-    if (vlm_count_pictures(request) == 0) {
+    const uint32_t n_videos = vlm_count_parts(request, VIV_PART_VIDEO);
+    if (n_videos && request->task != VIV_TASK_GENERATE)
+        return viv_fail(v->host, VIV_EUNSUPPORTED, "a video has no vector or labels: expected pictures");
+    if (vlm_count_parts(request, VIV_PART_IMAGE) + n_videos == 0) {
         if (v->language)
             return viv_pipeline_run(v->language, request, sink);
         return viv_fail(v->host, VIV_EINVAL, "this model takes pictures, and none is given: --image FILE");
@@ -116,7 +119,8 @@ static viv_status open(const viv_host *host, viv_model *model, void **instance)
     v->params = viv_need_service(host, VIV_SERVICE_PARAMS, sizeof *v->params);
     v->text = v->params ? viv_need_service(host, VIV_SERVICE_TEXT, sizeof *v->text) : NULL;
     v->sequences = v->text ? viv_need_service(host, VIV_SERVICE_SEQUENCES, sizeof *v->sequences) : NULL;
-    viv_status status = v->sequences ? VIV_OK : VIV_EABI;
+    v->digest = v->sequences ? viv_need_service(host, VIV_SERVICE_DIGEST, sizeof *v->digest) : NULL;
+    viv_status status = v->digest ? VIV_OK : VIV_EABI;
     if (status == VIV_OK && v->sequences->stack_input(model, "graph") == 0)
         status = viv_pipeline_open(host, model, "llm", &v->language);
     if (status != VIV_OK) {

@@ -12,23 +12,27 @@ enum vlm_part_kind {
     VLM_PART_ALONE, /* the picture, which is not cut */
     VLM_PART_WHOLE, /* the picture, besides its tiles */
     VLM_PART_TILE,
-    VLM_PART_TILES /* all tiles as one grid: of models with a stack `tiles` */
+    VLM_PART_FRAMES, /* of a video: as many as a patch has */
+    VLM_PART_TILES   /* all tiles as one grid: of models with a stack `tiles` */
 };
 struct vlm_part {
     enum vlm_part_kind kind;
     uint32_t row, col; /* of a tile, from 0 */
     bool ends_line;    /* the last tile of its row */
     uint64_t n_rows;
-    viv_grid grid; /* that the rows are */
+    viv_grid grid;  /* that the rows are */
+    double seconds; /* of frames: when they are shown */
 };
 
-/* The rows that stand for a picture. */
+/* The rows that stand for a picture or a video. */
 struct seen {
-    float *rows; /* [n_rows, dim] */
+    bool is_video;
+    double interval; /* of a video: from one part to the next, in positions of the text */
+    float *rows;     /* [n_rows, dim] */
     uint64_t n_rows;
     struct vlm_part *parts;
     uint32_t n_parts;
-    uint8_t identity[16]; /* of the pixels and of what is done with them */
+    uint8_t identity[16]; /* of the pixels and of what is done with them: the first half of a SHA-256 */
     struct seen *next;    /* one that was asked for before */
 };
 
@@ -37,11 +41,15 @@ struct vlm {
     const viv_params *params;
     const viv_text *text;
     const viv_sequences *sequences;
+    const viv_digest *digest;
     viv_model *model;
     void *language; /* the pipeline that answers: that of `llm`; NULL: the model has no words */
     bool ready;     /* the settings below have been read */
     struct vlm_settings settings;
     struct vlm_values values;
+    bool video_ready; /* and those of videos */
+    struct vlm_settings video_settings;
+    struct vlm_values video_values;
     struct vlm_patching patching;
     const char *tower;                /* the stack that patches enter; NULL: the graph */
     uint64_t dim;                     /* of rows */
@@ -58,17 +66,34 @@ struct vlm {
     struct vlm_looked *looked; /* of vlm_look */
 };
 
+/* part.c: the functions of picture.h for a part of a request, whose name errors begin with. */
+viv_status vlm_part_read(const viv_host *host, const viv_part *part, struct vlm_picture *out);
+viv_status vlm_part_measure(const viv_host *host, const viv_part *part, uint32_t *width, uint32_t *height);
+viv_status vlm_part_frames(const viv_host *host, const viv_part *part, struct vlm_frames *out);
+
 /* see.c: from the file of a picture to rows. */
 viv_status vlm_ready(struct vlm *v);
-/* Picture `index` of n_pictures of a request. Progress and VIV_EVENT_PICTURE go to the sink, unless it is NULL.
- * *out lives until vlm_kept_trim. */
-viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint32_t n_pictures,
+/* A picture: `index` of n_shown pictures and videos of a request, of which n_pictures are pictures. Progress and
+ * VIV_EVENT_PICTURE go to the sink, unless it is NULL. *out lives until vlm_kept_trim. */
+viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint32_t n_shown, uint32_t n_pictures,
                    const viv_sink *sink, const uint32_t *cancel, struct seen **out);
+/* Pictures of one size, as many as a patch has frames or one, through the tower and the projector. */
+viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
+                         const struct vlm_picture *const *pictures, uint32_t n, struct vlm_rect rect,
+                         const viv_grid *grid, const uint32_t *cancel, const float **rows, uint64_t *n_rows);
 /* n vectors through a stack, NULL: the graph. grid: NULL, as the stack before has left it in the sequence. *rows:
  * all that it makes, until the next step. */
 viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char *stack,
                          const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
                          const float **rows, uint64_t *n_rows);
+
+/* The first half of the digest of n pieces. */
+void vlm_identity(const struct vlm *v, const void *const *pieces, const uint64_t *sizes, uint64_t n,
+                  uint8_t identity[16]);
+
+/* video.c: the same of a video. */
+viv_status vlm_watch(struct vlm *v, const viv_part *video, uint32_t index, uint32_t n_shown, const viv_sink *sink,
+                     const uint32_t *cancel, struct seen **out);
 
 /* kept.c: rows that were computed before. */
 struct seen *vlm_kept_find(struct vlm *v, const uint8_t identity[16]); /* NULL: there are none */
@@ -92,6 +117,6 @@ viv_status vlm_measure(void *instance, uint32_t height, uint32_t width, viv_grid
 viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *sequence, const viv_sink *sink,
                      const int32_t **ids, uint64_t *n, uint64_t *n_answer);
 void vlm_forget(struct vlm *v);
-uint32_t vlm_count_pictures(const viv_request *request);
+uint32_t vlm_count_parts(const viv_request *request, uint32_t kind);
 
 #endif

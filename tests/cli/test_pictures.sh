@@ -84,7 +84,7 @@ check 'a file that is not there' refuses 'part 1 of content: /nowhere/a.png' '{"
 check 'a picture without a place it is in' refuses 'no further picture is given' '{"type":"image"}'
 check 'a source that is no text' refuses 'found an integer' '{"type":"image","image":7}'
 check 'an address without one' refuses 'found none' '{"type":"image_url","image_url":{}}'
-check 'other parts' refuses 'is of type video' '{"type":"video","video":"a.mp4"}'
+check 'other parts' refuses 'is of type audio' '{"type":"audio","audio":"a.wav"}'
 check 'data that is none' refuses 'no digit of base64' '{"type":"image","base64":"a b"}'
 check 'bytes that are no picture' refuses 'no picture that can be read' '{"type":"image","base64":"AAAA"}'
 left() {

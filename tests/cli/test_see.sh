@@ -40,7 +40,14 @@ check 'a model that cannot see' fails 'cannot see' "$viv" see "$source/tests/gol
 check 'a file that is no picture' fails 'config.json' "$viv" see "$golden/clip" --image "$golden/clip/config.json"
 check 'a picture that is not there' fails 'none.png' "$viv" see "$golden/clip" --image "$work/none.png"
 check 'no picture at all' ends 2 "$viv" see "$golden/clip"
-check 'standard output is for words' ends 2 "$viv" see "$golden/clip" --image "$a" -o -
+output() { # instead of words
+    ends 0 "$viv" see "$golden/internvl" --image "$a" -o "$work/x.png" && ends 0 "$viv" see "$golden/internvl" --image "$a" -o - &&
+        cmp "$work/x.png" "$work/out" && ends 0 "$viv" see "$golden/internvl" --image "$a" --pixels "$work/x.npy" &&
+        ends 0 "$viv" see "$golden/internvl" --image "$a" --pixels - && cmp "$work/x.npy" "$work/out"
+}
+check 'standard output takes the drawing, or the numbers' output
+check 'and one thing alone' ends 2 "$viv" see "$golden/clip" --image "$a" -o - --json
+check 'also of two files' ends 2 "$viv" see "$golden/clip" --image "$a" -o - --pixels "$work/y.npy"
 
 # --- classify --------------------------------------------------------------------------------------------------
 check 'a classifier has labels' says '  0.473499  LABEL_2' "$viv" classify "$golden/vit" --cache-type f32 --image "$a"

@@ -77,12 +77,12 @@ struct prompt {
     char text[256];            /* or "": the prompt with a mark for each picture */
 };
 
-static json_t *read_tokens(const char *directory)
+static json_t *read_tokens(const char *directory, const char *file)
 {
     char path[4352];
     json_t *root;
     struct error err;
-    snprintf(path, sizeof path, "%s/tokens.json", directory);
+    snprintf(path, sizeof path, "%s/%s", directory, file);
     ck_assert_int_eq(json_read(path, 1 << 20, &root, &err), VIV_OK);
     return root;
 }
@@ -99,7 +99,7 @@ static void take_prompt(const json_t *root, struct prompt *p)
 
 static void read_prompt(const char *directory, struct prompt *p)
 {
-    json_t *root = read_tokens(directory);
+    json_t *root = read_tokens(directory, "tokens.json");
     take_prompt(root, p);
     json_decref(root);
 }
@@ -317,7 +317,7 @@ END_TEST
 /* A turn about a picture, then one about a second picture. */
 static void check_two_turns(const char *name, const char *directory)
 {
-    json_t *root = read_tokens(directory), *turn;
+    json_t *root = read_tokens(directory, "tokens.json"), *turn;
     size_t i;
     viv_model *m = load_seeing(directory, 2, 0);
     viv_sequence *s = golden_sequence(m);
@@ -338,6 +338,56 @@ static void check_two_turns(const char *name, const char *directory)
 TEST(vision__a_second_turn_with_a_second_picture_is_answered_as_transformers_does)
 {
     for_each_with("logits.npy", check_two_turns);
+}
+END_TEST
+
+/* --- videos -------------------------------------------------------------------------------------------------- */
+
+/* The prompt as text, with the video of frames/; its logits, and the answer, with the rows of the first request. */
+static void check_video(const char *name, const char *directory)
+{
+    json_t *root = read_tokens(directory, "video.json");
+    const struct array logits = read_npy(directory, "video.npy");
+    viv_model *m = load_seeing(directory, 2, 0);
+    struct prompt p;
+    struct request r;
+    struct pictures pictures;
+    struct answer a = {0};
+    struct error err;
+    const int32_t *ids;
+    uint64_t n;
+    take_prompt(root, &p);
+    request_init(&r, m);
+    ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
+    ck_assert_int_eq(request_add_part(&r, VIV_PART_TEXT, p.text, strlen(p.text), NULL, &err), VIV_OK);
+    ck_assert_msg(request_add_video(&r, source_path("tests/golden/vision/frames"), &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(pictures_open(engine, m, &pictures, &err) == VIV_OK, "%s: %s", name, err.text);
+    viv_sequence *s = golden_sequence(m);
+    ck_assert_msg(pictures_place(&pictures, &r.viv, s, &ids, &n, &err) == VIV_OK, "%s: %s", name, err.text);
+    ck_assert_uint_eq(n, p.n);
+    ck_assert_mem_eq(ids, p.tokens, n * sizeof *ids);
+    float *got = malloc(n * logits.columns * sizeof *got);
+    step_of(m, s, ids, n, n, got);
+    check_near(name, got, logits.data, n * logits.columns, 1e-4f);
+    pictures_close(&pictures);
+    sequence_destroy(s);
+    r.sampling.temperature = 0;
+    r.viv.flags |= VIV_REQUEST_IGNORE_EOS;
+    r.viv.max_tokens = (int64_t)p.n_greedy;
+    ck_assert_msg(answer_ask(&a, m, &r.viv, &err) == VIV_OK, "%s: %s", name, err.text);
+    ck_assert_uint_eq(a.ids.n, p.n_greedy);
+    ck_assert_mem_eq(a.ids.ids, p.greedy, p.n_greedy * sizeof *p.greedy);
+    answer_release(&a);
+    request_release(&r);
+    free(logits.data);
+    free(got);
+    model_close(m);
+    json_decref(root);
+}
+
+TEST(vision__videos_are_seen_as_transformers_sees_them)
+{
+    for_each_with("video.json", check_video);
 }
 END_TEST
 
@@ -604,7 +654,8 @@ TEST(vision__the_text_of_a_picture_of_any_size_has_its_rows)
 }
 END_TEST
 
-TESTS(vision__a_second_turn_with_a_second_picture_is_answered_as_transformers_does,
+TESTS(vision__videos_are_seen_as_transformers_sees_them,
+      vision__a_second_turn_with_a_second_picture_is_answered_as_transformers_does,
       vision__a_picture_that_was_seen_before_is_the_same,
       vision__two_turns_with_two_pictures_are_one_prompt_with_both,
       vision__the_text_of_a_picture_of_any_size_has_its_rows, vision__prompts_become_the_tokens_of_transformers,

@@ -20,7 +20,8 @@ struct run_options {
     struct speaking speaking;
     const char *prompt, *file, *system, *messages, *template, *template_name, *session, *trace, *precision, *tools,
         *tool_choice;
-    struct string_list variables, images;
+    struct string_list variables, images, videos;
+    double fps;
     uint64_t memory; /* --memory; 0: no budget */
     bool no_echo, parse_special, json, quiet, one_call;
 };
@@ -34,6 +35,10 @@ static const struct option table[] = {
     IMAGE_OPTION(OPT(images),
                  "stands where --messages has {\"type\": \"image\"} or the prompt has the model's token for "
                  "a picture, or before the prompt"),
+    {"video", 0, OPTION_STRINGS, OPT(videos), "PATH",
+     .help = "a video: a folder of pictures, one for each frame, or an animated GIF or WebP; may be repeated"},
+    {"fps", 0, OPTION_FLOAT, OPT(fps), "N", .help = "frames a second of folders of frames (default: 24)",
+     .min = 0.001, .max = 1000},
     SYSTEM_OPTION(OPT(system), "then the prompt is a turn of a conversation"),
     {"messages", 0, OPTION_STRING, OPT(messages), "FILE",
      .help =
@@ -142,6 +147,34 @@ static viv_status print_event(struct shown *s, const struct answer *a, const viv
     return status == VIV_OK ? cli_flush_output(err) : status;
 }
 
+/* Whether all of them have a place in --messages. */
+static viv_status check_placed(const struct run_options *o, const struct request_files *given, const char *type,
+                               struct error *err)
+{
+    return given->next == given->n
+               ? VIV_OK
+               : error_set(err, VIV_EINVAL, "--%s %s: %s has no place for it left, {\"type\": \"%s\"}", type,
+                           given->paths[given->next], file_input_name(o->messages), type);
+}
+
+static void take_shown(const struct run_options *o, struct request *r)
+{
+    r->images = (struct request_files){.paths = o->images.items, .n = o->images.n};
+    r->videos = (struct request_files){.paths = o->videos.items, .n = o->videos.n};
+    r->fps = o->fps;
+}
+
+/* Pictures and videos that no message has a place for. */
+static viv_status show_rest(struct request *r, struct error *err)
+{
+    viv_status status = VIV_OK;
+    for (; status == VIV_OK && r->images.next < r->images.n; r->images.next++)
+        status = request_add_picture(r, r->images.paths[r->images.next], err);
+    for (; status == VIV_OK && r->videos.next < r->videos.n; r->videos.next++)
+        status = request_add_video(r, r->videos.paths[r->videos.next], err);
+    return status;
+}
+
 /* The conversation that --messages and --system make, with the prompt as its last turn. */
 static viv_status add_conversation(const struct run_options *o, const struct buf *prompt, struct request *r,
                                    struct error *err)
@@ -153,18 +186,18 @@ static viv_status add_conversation(const struct run_options *o, const struct buf
     if (status == VIV_OK && o->messages)
         status = cli_read_json(o->messages, &given, err);
     r->reads_files = true;
-    r->files = o->images.items;
-    r->n_files = o->images.n;
+    take_shown(o, r);
     if (status == VIV_OK && given)
         status = request_add_json(r, file_input_name(o->messages), given, err);
     json_decref(given);
-    if (status == VIV_OK && !has_prompt(o) && r->next_file < r->n_files)
-        status = error_set(err, VIV_EINVAL, "--image %s: %s has no place for it left, {\"type\": \"image\"}",
-                           r->files[r->next_file], file_input_name(o->messages));
+    if (status == VIV_OK && !has_prompt(o))
+        status = check_placed(o, &r->images, "image", err);
+    if (status == VIV_OK && !has_prompt(o))
+        status = check_placed(o, &r->videos, "video", err);
     if (status == VIV_OK && has_prompt(o))
         status = request_add_message(r, "user", err);
-    for (; status == VIV_OK && has_prompt(o) && r->next_file < r->n_files; r->next_file++)
-        status = request_add_picture(r, r->files[r->next_file], err);
+    if (status == VIV_OK && has_prompt(o))
+        status = show_rest(r, err);
     if (status == VIV_OK && has_prompt(o))
         status = request_add_part(r, VIV_PART_TEXT, buf_text(prompt), prompt->size, NULL, err);
     if (status == VIV_OK)
@@ -194,7 +227,8 @@ static bool shows(const struct opened *o, const struct run_options *options)
 {
     const struct chat_template *template;
     struct error none;
-    return options->images.n && model_chat_template(o->model, false, &template, &none) == VIV_OK;
+    return options->images.n + options->videos.n &&
+           model_chat_template(o->model, false, &template, &none) == VIV_OK;
 }
 
 static viv_status ask(struct opened *o, const struct run_options *options, const struct buf *prompt,
@@ -209,8 +243,10 @@ static viv_status ask(struct opened *o, const struct run_options *options, const
         return ask_session(o, options, prompt, r, a, err);
     sampling_seed(&options->speaking, -1, r);
     viv_status status = talks ? add_conversation(options, prompt, r, err) : request_add_message(r, NULL, err);
-    if (status == VIV_OK && !talks)
-        status = images_add(&options->images, r, err);
+    if (status == VIV_OK && !talks) {
+        take_shown(options, r);
+        status = show_rest(r, err);
+    }
     if (status == VIV_OK && !talks)
         status = request_add_part(r, VIV_PART_TEXT, buf_text(prompt), prompt->size, NULL, err);
     return status == VIV_OK ? answer_ask(a, o->model, &r->viv, err) : status;
@@ -259,7 +295,9 @@ static int run(const struct arguments *arguments)
         return cli_usage_error("run", "--session holds a text; `viv chat --session` keeps a conversation");
     if (options->precision && !options->memory)
         return cli_usage_error("run", "--precision chooses types within a budget: give one by --memory");
-    if (options->images.n && options->session)
+    if (options->fps > 0 && options->videos.n == 0)
+        return cli_usage_error("run", "--fps is of the frames of a --video");
+    if (options->images.n + options->videos.n && options->session)
         return cli_usage_error("run", "a session of a text holds no pictures; `viv chat --session` keeps them");
     if (text)
         with_text.prompt = text;
@@ -320,6 +358,7 @@ const struct command command_run = {
                 "viv run ./my-checkpoint --draft ngram -f code.py -n 200\n"
                 "viv run model.gguf -p \"Once\" --memory 900MiB\n"
                 "viv run ./llava-1.5-7b-hf --image photo.jpg \"What is this?\"\n"
+                "viv run ./Qwen2.5-VL-3B --video clip/ --fps 25 \"What happens?\"\n"
                 "viv run ./olmoe -p \"Call me\" --expert-memory 2GiB --trace-experts routes.jsonl",
     .group = GROUP_RUN,
     .models = true,

@@ -223,6 +223,12 @@ struct seeing {
     struct tensor tensor;
 };
 
+/* Whether standard output takes the drawing or the numbers, instead of what is said. */
+static bool writes_to_output(const struct see_options *o)
+{
+    return (o->output && strcmp(o->output, "-") == 0) || (o->pixels && strcmp(o->pixels, "-") == 0);
+}
+
 static viv_status look_at(struct seeing *s, size_t i, struct error *err)
 {
     const struct see_options *options = s->options;
@@ -234,9 +240,9 @@ static viv_status look_at(struct seeing *s, size_t i, struct error *err)
         status = add_look(&s->tensor, &look, options->view, err);
     if (status == VIV_OK && options->json)
         return print_json(options->images.items[i], &look, err);
-    if (status == VIV_OK)
+    if (status == VIV_OK && !writes_to_output(options))
         print_look(options->images.items[i], &look);
-    return status == VIV_OK ? status : error_prefix(err, "%s", options->images.items[i]);
+    return status;
 }
 
 static viv_status see_all(struct opened *o, struct seeing *s, struct error *err)
@@ -264,11 +270,8 @@ static int see(const struct arguments *a)
     struct seeing s = {.options = a->options};
     struct opened o = {0};
     struct error err = {0};
-    const char *outputs[] = {s.options->output, s.options->pixels};
-    for (int i = 0; i < 2; i++)
-        if (outputs[i] && strcmp(outputs[i], "-") == 0)
-            return cli_usage_error("see",
-                                   "standard output takes what is said of pictures: -o and --pixels need a FILE");
+    if (writes_to_output(s.options) && (s.options->json || (s.options->output && s.options->pixels)))
+        return cli_usage_error("see", "standard output takes one of these: -o -, --pixels -, --json");
     if (s.options->images.n == 0)
         return cli_usage_error("see", "which picture: --image FILE");
     if (s.options->view && !s.options->pixels)

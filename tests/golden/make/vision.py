@@ -6,6 +6,7 @@ A folder holds the checkpoint, in bfloat16, with preprocessor_config.json, and
   tokens.json  {"tokens": [...], "greedy": [...]}: with one token for each picture; what is said behind them. "turns": the same of a
                conversation, whose second turn holds the first, its answer, and a second picture; "kept": rows of the first
                that it need not compute
+  video.json   the same as tokens.json, of the video whose frames are in frames/; video.npy: its logits
   logits.npy   float32 [n_tokens with as many as the pictures have rows, vocab_size]
 The pictures are in tests/golden/vision/, drawn here.
 
@@ -28,6 +29,7 @@ import golden
 OUT = golden.HERE / "vision"
 PICTURES = ["a.png", "b.png"]
 N_GREEDY, N_TURN = 32, 8
+N_FRAMES, FPS = 6, 24.0
 
 
 def draw():
@@ -37,6 +39,11 @@ def draw():
         y, x = np.mgrid[:h, :w]
         rgb = np.stack([127 + 120 * np.sin(x / 7 + seed) * np.cos(y / 5), 255 * ((x // 6 + y // 9) % 2), 255 * x / w], -1)
         Image.fromarray(rgb.astype(np.uint8)).save(OUT / name)
+    (OUT / "frames").mkdir(exist_ok=True)
+    for i in range(N_FRAMES):  # 9.png is before 10.png
+        y, x = np.mgrid[:30, :44]
+        rgb = np.stack([127 + 120 * np.sin((x + 9 * i) / 7), 255 * ((x // 6 + y // 9 + i) % 2), 255 * y / 30], -1)
+        Image.fromarray(rgb.astype(np.uint8)).save(OUT / "frames" / f"{5 + i}.png")
 
 
 def pictures():
@@ -417,13 +424,49 @@ QWEN_SPECIAL = {90: "<|image_pad|>", 91: "<|video_pad|>", 92: "<|vision_start|>"
 QWEN_TOKENS = [92, 90, 93, 5, 17, 23, 9, 44, 92, 90]  # a picture first, and one last
 
 
-def qwen(name, config, model, special=QWEN_SPECIAL, processor=None, typed=True, **more):
+def qwen(name, config, model, special=QWEN_SPECIAL, processor=None, typed=True, video=None, **more):
     processor = processor or t.Qwen2VLImageProcessor(patch_size=PATCH, merge_size=2, temporal_patch_size=2,
                                         size={"shortest_edge": 8 * 8 * 4, "longest_edge": 8 * 8 * 48})
     model = model(config)
     types = (lambda tokens, n: {"mm_token_type_ids": (tokens == 90).int()}) if typed else None
     speaker(name, model, processor, 90, lambda i: [[90] * n for n in (i["image_grid_thw"].prod(-1) // 4).tolist()], token_types=types,
             special=special, tokens=QWEN_TOKENS, **more, rows=lambda i: qwen_rows(model, i))
+    if video:
+        watch(name, model, video, video is t.Qwen3VLVideoProcessor)
+
+
+@torch.no_grad()
+def watch(name, model, kind, by_groups):
+    """Four of the frames, in two groups. by_groups: each has a text of its own, with its time."""
+    size = {"shortest_edge": 8 * 8 * 4, "longest_edge": 8 * 8 * (48 if by_groups else 24)}
+    processor = kind(patch_size=PATCH, merge_size=2, temporal_patch_size=2, size=size, do_sample_frames=True, fps=2, min_frames=4,
+                     max_frames=8, cap_pixels_per_frame=False)
+    frames = np.stack([np.array(Image.open(OUT / "frames" / f"{5 + i}.png")) for i in range(N_FRAMES)])
+    seen = processor(videos=[frames], video_metadata=[{"total_num_frames": N_FRAMES, "fps": FPS, "duration": N_FRAMES / FPS}],
+                     return_tensors="pt", return_metadata=True)
+    metadata = seen.pop("video_metadata")[0]
+    groups, h, w = seen["video_grid_thw"][0].tolist()
+    rows = [91] * (h * w // 4)
+    times = [(metadata.frames_indices[2 * i] + metadata.frames_indices[2 * i + 1]) / 2 / FPS for i in range(groups)]
+    shown = sum(([94 + i, 92] + rows + [93] for i in range(groups)), []) if by_groups else [92] + rows * groups + [93]
+    special = QWEN_SPECIAL | ({94 + i: f"<{time:.1f} seconds>" for i, time in enumerate(times)} if by_groups else {})
+    ids = [5, 17] + shown + [23, 9]
+    more = {"second_per_grid_ts": [2 / metadata.sampled_fps]} if hasattr(model.config.vision_config, "tokens_per_second") else {}
+
+    def run(answer):
+        tokens = torch.tensor([ids + answer])
+        return model(input_ids=tokens, pixel_values_videos=seen["pixel_values_videos"], video_grid_thw=seen["video_grid_thw"],
+                     mm_token_type_ids=2 * (tokens == 91).int(), **more).logits[0]
+
+    greedy = []
+    while len(greedy) < N_TURN and (token := int(run(greedy)[-1].argmax())) not in (90, 91):
+        greedy.append(token)
+    directory = folder(name)
+    processor.save_pretrained(directory)
+    np.save(directory / "video.npy", run([]).float().numpy())
+    prompt = "".join(special.get(i, chr(0x100 + i)) for i in [5, 17, 92, 91, 93, 23, 9])
+    (directory / "video.json").write_text(json.dumps({"tokens": ids, "greedy": greedy, "prompt": prompt}, ensure_ascii=False) + "\n")
+    write_tokenizer(directory, model.config.text_config.vocab_size, special)
 
 
 def qwen_rows(model, inputs):
@@ -434,13 +477,15 @@ def qwen_rows(model, inputs):
 
 def qwen2_vl():
     vision = dict(depth=2, embed_dim=16, hidden_size=32, num_heads=2, mlp_ratio=2, patch_size=PATCH)
-    qwen("qwen2_vl", t.Qwen2VLConfig(text_config=QWEN_TEXT, vision_config=vision, **QWEN_IDS), t.Qwen2VLForConditionalGeneration)
+    qwen("qwen2_vl", t.Qwen2VLConfig(text_config=QWEN_TEXT, vision_config=vision, **QWEN_IDS), t.Qwen2VLForConditionalGeneration,
+         video=t.Qwen2VLVideoProcessor)
 
 
 def qwen2_5_vl():
     vision = dict(depth=3, hidden_size=16, intermediate_size=24, num_heads=2, patch_size=PATCH, out_hidden_size=32,
                   window_size=16, fullatt_block_indexes=[1])
-    qwen("qwen2_5_vl", t.Qwen2_5_VLConfig(text_config=QWEN_TEXT, vision_config=vision, **QWEN_IDS), t.Qwen2_5_VLForConditionalGeneration)
+    qwen("qwen2_5_vl", t.Qwen2_5_VLConfig(text_config=QWEN_TEXT, vision_config=vision, **QWEN_IDS), t.Qwen2_5_VLForConditionalGeneration,
+         video=t.Qwen2VLVideoProcessor)
 
 
 def qwen3_vl():
@@ -451,7 +496,7 @@ def qwen3_vl():
                   num_position_embeddings=25, deepstack_visual_indexes=[0, 1, 3])
     config = t.Qwen3VLConfig(text_config=text, vision_config=vision, **QWEN_IDS)
 
-    qwen("qwen3_vl", config, t.Qwen3VLForConditionalGeneration)
+    qwen("qwen3_vl", config, t.Qwen3VLForConditionalGeneration, video=t.Qwen3VLVideoProcessor)
 
 
 SPARSE = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12)
@@ -482,7 +527,8 @@ def qwen3_5():
                     "rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1], "mrope_interleaved": True,
                     "partial_rotary_factor": 0.5})
     vision = dict(depth=2, hidden_size=16, intermediate_size=24, num_heads=2, patch_size=PATCH, out_hidden_size=32, num_position_embeddings=25)
-    qwen("qwen3_5", t.Qwen3_5Config(text_config=text, vision_config=vision, **QWEN_IDS), t.Qwen3_5ForConditionalGeneration)
+    qwen("qwen3_5", t.Qwen3_5Config(text_config=text, vision_config=vision, **QWEN_IDS), t.Qwen3_5ForConditionalGeneration,
+         video=t.Qwen3VLVideoProcessor)
 
 
 GLM_TEXT = dict(QWEN_TEXT, pad_token_id=0, hidden_size=32, num_attention_heads=2, num_key_value_heads=1, rope_parameters={

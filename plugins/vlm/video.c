@@ -1,0 +1,355 @@
+/* video.c - a video as a model sees it: some of its frames, each resized as a picture is, in groups of as many as a
+ * patch has, the last frame again where one is missing. A group goes through tower and projector by itself, and
+ * becomes a part with a time. Which frames, of `total` at `fps` a second, in the arithmetic of transformers:
+ *
+ *   even    n = max(trunc(total / fps * wanted), 1), or num_frames;  frame trunc(i * total / n)
+ *   pairs   n = total / fps * wanted within min_frames and max_frames, a multiple of a group;  the same
+ *   ends    n = trunc(total / fps * wanted) within min_frames and max_frames;  frame round(i * (total - 1) / (n -
+ * 1)) */
+#include "tiles.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct clip {
+    const viv_video *video;
+    struct vlm_frames animation; /* of a video that is one file */
+    uint32_t total, width, height;
+    double fps;
+    uint32_t *index; /* [n] of the frames that are seen */
+    uint32_t n;
+};
+
+static void clip_release(struct clip *c)
+{
+    vlm_frames_release(&c->animation);
+    free(c->index);
+}
+
+/* --- settings ------------------------------------------------------------------------------------------------ */
+
+/* The file of videos, or else that of pictures, which some models have alone. */
+static viv_status watch_ready(struct vlm *v)
+{
+    static const char *const files[] = {"video_preprocessor_config.json", "processor_config.json",
+                                        "preprocessor_config.json"};
+    const char *type = v->params->get_word(v->model, "video_processor", NULL), *json = NULL;
+    uint64_t size = 0;
+    viv_status status = vlm_ready(v);
+    if (status != VIV_OK || v->video_ready)
+        return status;
+    if (v->params->get_int(v->model, "video_token", -1) < 0)
+        return viv_fail(v->host, VIV_EUNSUPPORTED,
+                        "this model takes no videos (its spec has no param video_token): give pictures instead");
+    for (int i = 0; status == VIV_OK && !json && i < 3; i++)
+        status = v->params->read_file(v->model, files[i], &json, &size);
+    if (status == VIV_OK && !json)
+        status = viv_fail(v->host, VIV_ENOTFOUND, "the model's folder has no %s, which says how videos are seen",
+                          files[0]);
+    if (status == VIV_OK)
+        status = vlm_settings_read(v->host, json, size, true, type, &v->video_settings);
+    if (status == VIV_OK)
+        status = vlm_values_init(v->host, &v->video_settings, &v->video_values);
+    v->video_ready = status == VIV_OK;
+    return status;
+}
+
+/* --- frames -------------------------------------------------------------------------------------------------- */
+
+static const char *name_of(const viv_part *frame)
+{
+    return frame->name ? frame->name : "a frame of a video";
+}
+
+static viv_status check_frame_size(const struct vlm *v, const struct clip *c, uint32_t i, uint32_t width,
+                                   uint32_t height)
+{
+    if (width == c->width && height == c->height)
+        return VIV_OK;
+    return viv_fail(v->host, VIV_ESHAPE,
+                    "%s, frame %u of the video, has %u x %u pixels, and the first one has %u x %u: the frames of a "
+                    "video have one size",
+                    name_of(c->video->files[i]), i + 1, width, height, c->width, c->height);
+}
+
+static viv_status measure_frames(const struct vlm *v, struct clip *c)
+{
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < c->total; i++) {
+        const viv_part *frame = c->video->files[i];
+        uint32_t width = 0, height = 0;
+        status = vlm_part_measure(v->host, frame, &width, &height);
+        if (status == VIV_OK && i == 0) {
+            c->width = width;
+            c->height = height;
+        }
+        if (status == VIV_OK)
+            status = check_frame_size(v, c, i, width, height);
+    }
+    return status;
+}
+
+static viv_status read_animation(const struct vlm *v, struct clip *c)
+{
+    uint64_t milliseconds = 0;
+    const viv_status status = vlm_part_frames(v->host, c->video->files[0], &c->animation);
+    if (status != VIV_OK)
+        return status;
+    c->total = c->animation.n;
+    c->width = c->animation.frames[0].picture.width;
+    c->height = c->animation.frames[0].picture.height;
+    for (uint32_t i = 0; i < c->total; i++)
+        milliseconds += c->animation.frames[i].milliseconds;
+    if (milliseconds)
+        c->fps = 1000.0 * c->total / (double)milliseconds;
+    return VIV_OK;
+}
+
+static viv_status open_clip(const struct vlm *v, const viv_part *part, struct clip *out)
+{
+    const viv_video *video = part->data;
+    if (part->size < sizeof *video || video->n_files == 0)
+        return viv_fail(v->host, VIV_EINVAL, "the video has no frames");
+    *out = (struct clip){.video = video, .total = video->n_files, .fps = video->fps};
+    if (!(out->fps > 0 && out->fps <= 1e6))
+        return viv_fail(v->host, VIV_EINVAL, "%g frames a second, expected a number above 0", out->fps);
+    return video->n_files == 1 ? read_animation(v, out) : measure_frames(v, out);
+}
+
+/* --- which of them ------------------------------------------------------------------------------------------- */
+
+static double count_frames(const struct vlm_settings *s, const struct clip *c, uint32_t group)
+{
+    const double total = c->total, wanted = total / c->fps * s->fps;
+    if (!s->do_sample_frames || (s->num_frames == 0 && s->fps == 0))
+        return total;
+    if (s->num_frames)
+        return s->sampling == VLM_SAMPLE_PAIRS ? rint((double)s->num_frames / group) * group : s->num_frames;
+    switch (s->sampling) {
+    case VLM_SAMPLE_PAIRS: {
+        const double most = floor(fmin(s->max_frames, total) / group) * group;
+        return floor(fmin(fmax(wanted, s->min_frames), most) / group) * group;
+    }
+    case VLM_SAMPLE_ENDS:
+        return fmin(fmin(fmax(trunc(wanted), s->min_frames), s->max_frames), total);
+    default:
+        return trunc(wanted);
+    }
+}
+
+static viv_status choose_frames(const struct vlm *v, struct clip *c)
+{
+    const struct vlm_settings *s = &v->video_settings;
+    const double total = c->total, n = fmin(fmax(count_frames(s, c, v->patching.frames), 1), total);
+    c->n = (uint32_t)n;
+    c->index = malloc(c->n * sizeof *c->index);
+    if (!c->index)
+        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < c->n; i++) {
+        const double at = s->sampling == VLM_SAMPLE_ENDS ? rint(c->n > 1 ? i * ((total - 1) / (n - 1)) : 0)
+                                                         : trunc((double)(float)(i * (total / n)));
+        c->index[i] = (uint32_t)fmin(at, total - 1);
+    }
+    return VIV_OK;
+}
+
+/* --- rows ---------------------------------------------------------------------------------------------------- */
+
+static uint32_t frame_of_group(const struct clip *c, uint32_t group_size, uint32_t group, uint32_t i)
+{
+    return c->index[viv_min(group * (uint64_t)group_size + i, c->n - 1)];
+}
+
+/* A frame as the plan has it. */
+static viv_status render_frame(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan,
+                               uint32_t index, struct vlm_picture *out)
+{
+    struct vlm_picture read = {0}, canvases[VLM_MAX_VIEWS];
+    const struct vlm_picture *frame = &read;
+    viv_status status = VIV_OK;
+    if (c->animation.n)
+        frame = &c->animation.frames[index].picture;
+    else
+        status = vlm_part_read(v->host, c->video->files[index], &read);
+    if (status == VIV_OK)
+        status = check_frame_size(v, c, c->animation.n ? 0 : index, frame->width, frame->height);
+    if (status == VIV_OK)
+        status = vlm_plan_render(v->host, plan, &v->video_settings, frame, canvases);
+    if (status == VIV_OK)
+        *out = canvases[0];
+    vlm_picture_release(&read);
+    return status;
+}
+
+static viv_status see_group(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan, uint32_t group,
+                            viv_sequence *sequence, const uint32_t *cancel, const float **rows, uint64_t *n_rows)
+{
+    enum { MOST_FRAMES = 16 }; /* of a patch: vlm_ready */
+    const struct vlm_view *view = &plan->views[0];
+    struct vlm_picture frames[MOST_FRAMES] = {0};
+    const struct vlm_picture *list[MOST_FRAMES];
+    const uint32_t n = v->patching.frames;
+    viv_grid grid;
+    viv_status status = vlm_patch_grid(v, view, &grid);
+    for (uint32_t i = 0; status == VIV_OK && i < n; i++) {
+        list[i] = &frames[i];
+        status = render_frame(v, c, plan, frame_of_group(c, n, group, i), &frames[i]);
+    }
+    if (status == VIV_OK)
+        status =
+            vlm_run_tower(v, sequence, &v->video_values, list, n, vlm_tile(view, 0), &grid, cancel, rows, n_rows);
+    for (uint32_t i = 0; i < n; i++)
+        vlm_picture_release(&frames[i]);
+    return status;
+}
+
+static viv_status see_groups(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan,
+                             const viv_sink *sink, const uint32_t *cancel, struct seen *out)
+{
+    viv_sequence *sequence = NULL;
+    float *at = out->rows;
+    viv_status status = v->sequences->create(v->model, &sequence);
+    for (uint32_t i = 0; status == VIV_OK && i < out->n_parts; i++) {
+        const float *rows = NULL;
+        uint64_t n = 0;
+        if (sink)
+            status = viv_emit_progress(sink, "frames", (uint64_t)i * v->patching.frames, c->n);
+        if (status == VIV_OK)
+            status = see_group(v, c, plan, i, sequence, cancel, &rows, &n);
+        if (status == VIV_OK && n != out->parts[i].n_rows)
+            status = viv_fail(v->host, VIV_EINTERNAL, "%" PRIu64 " rows came of frames, expected %" PRIu64, n,
+                              out->parts[i].n_rows);
+        if (status == VIV_OK)
+            memcpy(at, rows, (size_t)(n * v->dim) * sizeof *rows);
+        at += out->parts[i].n_rows * v->dim;
+    }
+    v->sequences->destroy(sequence);
+    return status;
+}
+
+/* The parts, and room for their rows. */
+static viv_status make_seen(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan,
+                            struct seen **out)
+{
+    const uint32_t group = v->patching.frames, n = (c->n + group - 1) / group;
+    const uint64_t most = v->sequences->context_length(v->model);
+    const double tokens_a_second = v->params->get_float(v->model, "vision.tokens_per_second", 0);
+    viv_grid grid;
+    viv_status status = vlm_row_grid(v, &plan->views[0], &grid);
+    if (status != VIV_OK)
+        return status;
+    const uint64_t per_group = grid.before + grid.height * grid.width + grid.after;
+    if (per_group > most / n)
+        return viv_fail(v->host, VIV_ELIMIT,
+                        "%u frames of the video stand for %u x %" PRIu64
+                        " tokens, and the context has room for %" PRIu64 " (--context N): give a shorter video",
+                        c->n, n, per_group, most);
+    struct seen *s = calloc(1, sizeof *s);
+    if (s) {
+        s->parts = calloc(n, sizeof *s->parts);
+        s->rows = malloc((size_t)(n * per_group * v->dim) * sizeof *s->rows);
+    }
+    if (!s || !s->parts || !s->rows) {
+        vlm_seen_free(s);
+        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    }
+    s->is_video = true;
+    s->interval = tokens_a_second > 0 ? tokens_a_second * (group / (c->n / (double)c->total * c->fps)) : 1;
+    s->n_parts = n;
+    s->n_rows = n * per_group;
+    for (uint32_t i = 0; i < n; i++) {
+        const double first = frame_of_group(c, group, i, 0) / c->fps,
+                     last = frame_of_group(c, group, i, group - 1) / c->fps;
+        s->parts[i] = (struct vlm_part){
+            .kind = VLM_PART_FRAMES, .row = i, .n_rows = per_group, .grid = grid, .seconds = (first + last) / 2};
+    }
+    *out = s;
+    return VIV_OK;
+}
+
+/* Of the files of the frames that are seen, their times, and what is done with them. */
+static viv_status identify(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan,
+                           uint8_t identity[16])
+{
+    const struct vlm_patching *p = &v->patching;
+    const uint32_t rule[] = {c->total,  c->width, c->height, plan->views[0].width, plan->views[0].height, p->side,
+                             p->frames, p->block, p->order};
+    const uint32_t n_files = c->animation.n ? 1 : c->n;
+    const void **pieces = malloc((4 + (size_t)n_files) * sizeof *pieces);
+    uint64_t *sizes = malloc((4 + (size_t)n_files) * sizeof *sizes), *lengths = malloc(n_files * sizeof *lengths);
+    viv_status status = VIV_OK;
+    if (pieces && sizes && lengths) {
+        const void *const first[] = {rule, &c->fps, v->video_values.of, c->index};
+        const uint64_t first_sizes[] = {sizeof rule, sizeof c->fps, sizeof v->video_values.of,
+                                        c->n * sizeof *c->index};
+        memcpy(pieces, first, sizeof first);
+        memcpy(sizes, first_sizes, sizeof first_sizes);
+        for (uint32_t i = 0; i < n_files; i++) {
+            const viv_part *file = c->video->files[c->animation.n ? 0 : c->index[i]];
+            pieces[4 + i] = file->data;
+            sizes[4 + i] = lengths[i] = file->size;
+        }
+        uint8_t all[2][16]; /* of their lengths, too, so that no file goes on in another */
+        vlm_identity(v, (const void *const[]){lengths}, (const uint64_t[]){n_files * sizeof *lengths}, 1, all[0]);
+        vlm_identity(v, pieces, sizes, 4 + (uint64_t)n_files, all[1]);
+        vlm_identity(v, (const void *const[]){all}, (const uint64_t[]){sizeof all}, 1, identity);
+    } else {
+        status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    }
+    free(pieces);
+    free(sizes);
+    free(lengths);
+    return status;
+}
+
+static viv_status watch(struct vlm *v, const struct clip *c, const viv_sink *sink, const uint32_t *cancel,
+                        struct seen **out, bool *kept)
+{
+    struct vlm_plan plan;
+    struct seen *made = NULL;
+    uint8_t identity[16];
+    viv_status status = vlm_plan_make(v->host, &v->video_settings, c->height, c->width, 1, c->n, &plan);
+    if (status == VIV_OK && vlm_plan_n_images(&plan) != 1)
+        status = viv_fail(v->host, VIV_EUNSUPPORTED, "frames of videos are cut into tiles, which is not supported");
+    if (status == VIV_OK)
+        status = identify(v, c, &plan, identity);
+    if (status != VIV_OK)
+        return status;
+    *out = vlm_kept_find(v, identity);
+    *kept = *out != NULL;
+    if (*kept)
+        return VIV_OK;
+    status = make_seen(v, c, &plan, &made);
+    if (status == VIV_OK)
+        status = see_groups(v, c, &plan, sink, cancel, made);
+    if (status != VIV_OK) {
+        vlm_seen_free(made);
+        return status;
+    }
+    memcpy(made->identity, identity, sizeof identity);
+    vlm_kept_add(v, made);
+    *out = made;
+    return VIV_OK;
+}
+
+viv_status vlm_watch(struct vlm *v, const viv_part *video, uint32_t index, uint32_t n_shown, const viv_sink *sink,
+                     const uint32_t *cancel, struct seen **out)
+{
+    struct clip c = {0};
+    bool kept = false;
+    viv_status status = sink ? viv_emit_progress(sink, "pictures", index, n_shown) : VIV_OK;
+    if (status == VIV_OK)
+        status = watch_ready(v);
+    if (status == VIV_OK)
+        status = open_clip(v, video, &c);
+    if (status == VIV_OK)
+        status = choose_frames(v, &c);
+    if (status == VIV_OK)
+        status = watch(v, &c, sink, cancel, out, &kept);
+    clip_release(&c);
+    if (status == VIV_OK && sink)
+        status = viv_emit_picture(sink, video->name, index, n_shown, (*out)->n_rows, kept);
+    return status;
+}
