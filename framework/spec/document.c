@@ -341,13 +341,14 @@ static viv_status set_adapters(struct spec *s, const char *from, const struct ya
     return s->adapters ? VIV_OK : error_nomem(err);
 }
 
-/* The first architecture that `matches` names for GGUF files. */
-static const char *gguf_name_of(const struct yaml *matches, const char *otherwise)
+/* The architectures that `matches` names for GGUF files, if any. */
+static void take_gguf_names(struct spec *s)
 {
-    const struct yaml *words = matches ? yaml_get(matches, "gguf") : NULL;
+    const struct yaml *words = s->matches ? yaml_get(s->matches, "gguf") : NULL;
     if (!words || (words->kind != YAML_SCALAR && words->n == 0))
-        return otherwise;
-    return words->kind == YAML_MAP ? words->keys[0] : yaml_item(words, 0)->text;
+        return;
+    s->gguf_names = words;
+    s->gguf_name = words->kind == YAML_MAP ? words->keys[0] : yaml_item(words, 0)->text;
 }
 
 static viv_status merge(struct spec *s, const struct yaml *root, bool used, struct error *err)
@@ -362,7 +363,7 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
     if (active && strcmp(s->active, "all") != 0 && strcmp(s->active, "head") != 0 && strcmp(s->active, "body") != 0)
         return yaml_error(err, active->at, VIV_EINVAL, "'active' is '%s', expected all, head or body", s->active);
     s->matches = yaml_get(root, "matches");
-    s->gguf_name = gguf_name_of(s->matches, s->gguf_name);
+    take_gguf_names(s);
     s->graph = graph ? graph : s->graph;
     s->encoder = encoder ? encoder : s->encoder;
     s->input = input ? input : s->input;

@@ -67,9 +67,11 @@ struct spec {
     struct arena arena;
     const struct spec_world *world;
     const char *name, *path, *title, *source, *family, *architecture;
-    const char *active;    /* "all", "head", "body"; NULL: all */
-    const char *gguf_name; /* the architecture in GGUF files, its own or that of a spec it uses; NULL: none */
-    const char *mmproj;    /* the second file of its checkpoint; or NULL */
+    const char *active; /* "all", "head", "body"; NULL: all */
+    /* The architectures in GGUF files, its own or those of a spec it uses, and the first of them; NULL: none */
+    const struct yaml *gguf_names;
+    const char *gguf_name;
+    const char *mmproj; /* the second file of its checkpoint; or NULL */
     struct spec_settings settings;
     char *checkpoint;
     const char **adapters;

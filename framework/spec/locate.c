@@ -432,7 +432,7 @@ static viv_status family_of_projector(const struct spec_world *world, const stru
 static viv_status check_pair(const struct spec *s, const struct checkpoint *c, struct error *err)
 {
     const char *is = checkpoint_architecture(c);
-    if (is && s->gguf_name && strcmp(is, s->gguf_name) == 0)
+    if (is && fits(s->gguf_names, is, c) != FITS_NOT)
         return VIV_OK;
     return error_set(
         err, VIV_EINVAL,

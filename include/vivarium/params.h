@@ -19,7 +19,10 @@
  *   video_processor  the class of transformers that prepares videos, where no file beside the weights says how
  *
  *   image_processor  the class of transformers that prepares pictures, where no file beside the weights says how;
- *   image_size, image_mean, image_std    then these of its settings, where they are not its defaults
+ *   image_size, image_mean, image_std, image_longest_edge, image_patch_size, image_merge_size, image_min_pixels,
+ *   image_max_pixels, image_tile_size, image_min_tiles, image_max_tiles, image_min_image_tokens, image_max_image_tokens,
+ *   image_split      (whether a picture is cut into tiles)
+ *                    then these of its settings, where they are not its defaults
  *
  * Params of a stack that uses another spec have its name before theirs: "vision.patch_size".                  */
 #ifndef VIVARIUM_PARAMS_H

@@ -29,12 +29,29 @@ static void write_channels(const struct vlm *v, const char *name, char *json, si
         snprintf(json + n, capacity - n, ", \"%s\": [%.9g, %.9g, %.9g]", name, c[0], c[1], c[2]);
 }
 
+/* Whole numbers of the file that the spec may have, each as the param image_KEY. */
+static const char *const counts[] = {"patch_size", "merge_size", "min_pixels",       "max_pixels",      "tile_size",
+                                     "min_tiles",  "max_tiles",  "min_image_tokens", "max_image_tokens"};
+
+static void write_counts(const struct vlm *v, char *json, size_t capacity)
+{
+    char name[64];
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        const size_t n = strlen(json);
+        snprintf(name, sizeof name, "image_%s", counts[i]);
+        const int64_t value = v->params->get_int(v->model, name, 0);
+        if (value > 0)
+            snprintf(json + n, capacity - n, ", \"%s\": %" PRId64, counts[i], value);
+    }
+}
+
 /* Of a model without such a file, the spec knows the class and what differs from its defaults. */
 static viv_status settings_of_params(struct vlm *v, const char *file)
 {
     const char *type = v->params->get_word(v->model, "image_processor", NULL);
-    const int64_t size = v->params->get_int(v->model, "image_size", 0);
-    char json[512];
+    const int64_t size = v->params->get_int(v->model, "image_size", 0),
+                  longest = v->params->get_int(v->model, "image_longest_edge", 0);
+    char json[1024];
     if (!type)
         return viv_fail(
             v->host, VIV_ENOTFOUND,
@@ -43,6 +60,12 @@ static viv_status settings_of_params(struct vlm *v, const char *file)
     if (size > 0 && size <= VLM_MAX_SIDE)
         snprintf(json + strlen(json), sizeof json - strlen(json),
                  ", \"size\": %" PRId64 ", \"crop_size\": %" PRId64, size, size);
+    else if (longest > 0)
+        snprintf(json + strlen(json), sizeof json - strlen(json), ", \"size\": {\"longest_edge\": %" PRId64 "}",
+                 longest);
+    write_counts(v, json, sizeof json);
+    if (v->params->get_int(v->model, "image_split", 0))
+        snprintf(json + strlen(json), sizeof json - strlen(json), ", \"crop_to_patches\": true");
     write_channels(v, "image_mean", json, sizeof json);
     write_channels(v, "image_std", json, sizeof json);
     snprintf(json + strlen(json), sizeof json - strlen(json), "}");
