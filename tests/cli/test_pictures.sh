@@ -191,6 +191,18 @@ strange() { # what only lies beside is not taken
 }
 check 'and what lies beside a model and does not fit is not taken' strange
 
+# --- another encoder -----------------------------------------------------------------------------------------------------
+swapped() { # SigLIP's in place of CLIP's, which has no class token: two lines of LLaVA's spec
+    sed 's/use: clip_vision/use: siglip_vision/; /feature_rows:/s/default: default, choices: \[default\]/default: full, choices: [full]/' \
+        "$source/specs/families/llava.yaml" >"$work/swapped.yaml"
+    [ "$(diff "$source/specs/families/llava.yaml" "$work/swapped.yaml" | grep -c '^>')" -eq 2 ] &&
+        printf 'viv: 1\nuse: ./swapped.yaml\ncheckpoint: %s\n' "$golden/llava_siglip" >"$work/mine.yaml" &&
+        ends 0 "$viv" run "$work/mine.yaml" --image "$a" -p 'āąđ<image>ė' -n 8 --temp 0 --ignore-eos --cache-type f32 --json &&
+        grep -o '"token":[0-9]*' "$work/out" | cut -d: -f2 | tr '\n' ' ' >"$work/a" &&
+        sed 's/.*"turns": \[{"tokens": [^]]*\], "greedy": \[\([^]]*\)\].*/\1 /; s/,//g' "$golden/llava_siglip/swapped.json" | tr -d '\n' >"$work/b" && same
+}
+check "a LLaVA that sees with SigLIP's encoder" swapped
+
 # --- what they cost, from the spec ----------------------------------------------------------------------------------------
 compared() { # llava cuts out a square; llava_next has tiles besides; a text model sees nothing
     ends 0 "$viv" compare "$llava" "$golden/llava_next" "$source/tests/golden/llama-gqa" --json && tr -d ' \n' <"$work/out" >"$work/a" &&

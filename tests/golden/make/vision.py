@@ -295,6 +295,17 @@ def llava():
     speaker("llava", t.LlavaForConditionalGeneration(config), t.CLIPImageProcessor(**CLIP_PIXELS), 90, 16)
 
 
+def llava_siglip():
+    """LLaVA with another picture encoder, which no family has: test_pictures.sh makes its spec of LLaVA's. So its answers are
+    apart from those of families: swapped.json."""
+    config = t.LlavaConfig(vision_config=t.SiglipVisionConfig(**VISION, vision_use_head=False), text_config=t.LlamaConfig(**TEXT),
+                           image_token_index=90, image_seq_length=16, vision_feature_select_strategy="full")
+    speaker("llava_siglip", t.LlavaForConditionalGeneration(config), t.SiglipImageProcessor(size={"height": 28, "width": 28}), 90, 16,
+            files=PICTURES[:1])
+    (OUT / "llava_siglip" / "logits.npy").unlink()
+    (OUT / "llava_siglip" / "tokens.json").rename(OUT / "llava_siglip" / "swapped.json")
+
+
 def counted(model, token, *keys):
     """The processor's pictures as `token`, as often as the model has rows for each."""
     return lambda inputs: [[token] * len(rows) for rows in model.get_image_features(**{k: inputs[k] for k in keys}).pooler_output]
@@ -597,7 +608,7 @@ def by_lines(model, name, unit):
             rows=lambda i: torch.cat(list(model.model.get_image_features(i["pixel_values"], image_sizes=i["image_sizes"]).pooler_output)))
 
 
-ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, llava, llava_next,
+ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, llava, llava_siglip, llava_next,
        llava_onevision, paligemma, internvl, idefics3, lfm2_vl, gemma3,
        qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_vl_moe, qwen3_5, qwen3_5_moe, glm4v, glm4v_moe, kimi_k25, pixtral, mistral3]
 
