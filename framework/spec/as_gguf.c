@@ -101,7 +101,7 @@ viv_status expansion_gguf_keys(const struct expansion *e, struct arena *arena, s
         status =
             error_set(err, VIV_EUNSUPPORTED,
                       "%s: a model that sees is two GGUF files, of its text and of its pictures ('%s'), which this "
-                      "version cannot write",
+                      "version reads, and quantizes one by one, but cannot make of a checkpoint directory",
                       s->path, s->stacks[0].name);
     for (int rank = 0; rank < N_RANKS; rank++)
         for (uint32_t i = 0; status == VIV_OK && i < s->n_params; i++) /* those of stacks come behind them */

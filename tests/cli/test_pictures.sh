@@ -191,6 +191,14 @@ strange() { # what only lies beside is not taken
 }
 check 'and what lies beside a model and does not fit is not taken' strange
 
+quantized() { # each file by itself; the other goes with it
+    ends 0 "$viv" quantize "$llava-gguf/model.gguf" --type q8_0 -o "$work/text.gguf" &&
+        ends 0 "$viv" quantize "$llava-gguf/mmproj-model.gguf" --type q8_0 -o "$work/sight.gguf" &&
+        says_of "$work/text.gguf" --mmproj "$llava-gguf/mmproj-model.gguf" >"$work/a" && says_of "$work/text.gguf" --mmproj "$work/sight.gguf" >"$work/b" &&
+        [ "$(wc -l <"$work/a")" -eq 12 ] && [ "$(wc -l <"$work/b")" -eq 12 ]
+}
+check 'quantized, a pair goes on seeing' quantized
+
 # --- another encoder -----------------------------------------------------------------------------------------------------
 swapped() { # SigLIP's in place of CLIP's, which has no class token: two lines of LLaVA's spec
     sed 's/use: clip_vision/use: siglip_vision/; /feature_rows:/s/default: default, choices: \[default\]/default: full, choices: [full]/' \
