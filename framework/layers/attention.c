@@ -413,11 +413,11 @@ static void settle_row(const struct attention *l, const viv_exec *e, const struc
 }
 
 /* Applies the rotary embedding to queries and keys of one row in place. */
-static void rotate_row(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t row,
-                       const float *frequency, float *cos)
+static void rotate_row(const struct attention *l, const viv_exec *e, const struct parts *w, const viv_grid *grid,
+                       uint64_t row, const float *frequency, float *cos)
 {
     float *sin = cos + l->rope.dim / 2;
-    rope_angles(&l->rope, l->kernels, e, frequency, row, cos, sin);
+    rope_angles(&l->rope, l->kernels, e, grid, frequency, row, cos, sin);
     for (uint64_t h = 0; h < l->n_heads; h++)
         rope_rotate(&l->rope, l->kernels, w->q + row * l->q_stride + h * l->head_dim, cos, sin);
     for (uint64_t h = 0; h < l->n_kv_heads; h++)
@@ -435,7 +435,7 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
     if (l->rope.used) {
         uint64_t known = 0;
         for (uint64_t r = begin; r < end; r++)
-            rotate_row(l, e, w, span->first_row + r, rope_frequency(&l->rope, span, r, angles, &known),
+            rotate_row(l, e, w, span->grid, span->first_row + r, rope_frequency(&l->rope, span, r, angles, &known),
                        angles + l->rope.dim / 2);
     }
     viv_status status = within_check(&l->within, e->host, span);

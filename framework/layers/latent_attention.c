@@ -342,7 +342,7 @@ static void settle_row(const struct latent_attention *l, const viv_exec *e, uint
     prepare_heads(&l->k_b, nope_rows, q, l->n_heads, head);
     if (!l->rope.used)
         return;
-    rope_angles(&l->rope, l->kernels, e, frequency, row, cos, sin);
+    rope_angles(&l->rope, l->kernels, e, NULL, frequency, row, cos, sin);
     rope_rotate(&l->rope, l->kernels, kv + l->kv_rank, cos, sin);
     for (uint64_t h = 0; h < l->n_heads; h++) {
         float *pe = absorbed + h * width + l->kv_rank;

@@ -30,7 +30,10 @@ static viv_status infer_axes(struct rope *r, viv_infer *b)
                   *sections = b->get_ints(b, "rope.sections", &n_sections);
     r->turns = (int32_t)b->get_int(b, "rope.turns");
     r->apart = (int32_t)b->get_int(b, "rope.apart");
+    r->centred = (int32_t)b->get_int(b, "rope.centred");
     r->frequencies = (enum rope_frequencies)b->get_int(b, "rope.frequencies");
+    if (r->n_axes == 0 && r->centred)
+        return viv_fail(b->host, VIV_EINVAL, "rope.centred is of lines and columns: rope.axes needs them");
     if (r->n_axes == 0)
         return VIV_OK;
     if (r->n_axes > VIV_N_AXES || (sections && n_sections != r->n_axes))
@@ -215,11 +218,29 @@ int32_t rope_describe(const struct rope *r, uint64_t head_dim, char *attribute, 
         r->scaling != ROPE_NONE ? description_choice(ROPE_SCALING_CHOICES, r->scaling, scaling) : "");
 }
 
-void rope_angles(const struct rope *r, const viv_kernels *kernels, const viv_exec *e, const float *frequency,
-                 uint64_t row, float *cos, float *sin)
+/* at: the positions of a row, -1 where it does not rotate. */
+static void centred_angles(const struct rope *r, const viv_grid *grid, const float *frequency, const int32_t *at,
+                           float *cosines, float *sines)
+{
+    static const double TWO_PI = 6.283185307179586;
+    for (uint64_t p = 0; p < r->dim / 2; p++) {
+        const int32_t i = at[r->axis[p]];
+        const double n = (double)(r->axis[p] == VIV_AXIS_LINE ? grid->height : grid->width),
+                     angle = i < 0 ? 0 : TWO_PI * ((2.0 * i + 1) / n - 1) * (double)frequency[p];
+        cosines[p] = (float)cos(angle);
+        sines[p] = (float)sin(angle);
+    }
+}
+
+void rope_angles(const struct rope *r, const viv_kernels *kernels, const viv_exec *e, const viv_grid *grid,
+                 const float *frequency, uint64_t row, float *cos, float *sin)
 {
     const uint64_t n_pairs = r->dim / 2;
     const int32_t *at = r->n_axes && e->axes ? e->axes + row * VIV_N_AXES : NULL;
+    if (r->centred && at && grid) {
+        centred_angles(r, grid, frequency, at, cos, sin);
+        return;
+    }
     for (uint64_t p = 0, end; p < n_pairs; p = end) {
         for (end = at ? p + 1 : n_pairs; end < n_pairs && at[r->axis[end]] == at[r->axis[p]]; end++) {
         }

@@ -11,7 +11,9 @@
  *
  * Pairs may rotate by positions on different axes (viv_exec.axes): those of an axis are neighbours, n_a of them, or
  * all axes take turns. The k-th of an axis has the frequency theta^(-k / n_a), so that each axis is a rotary
- * embedding of its own, or goes on with those of the head. Rows that are nowhere on an axis do not rotate.
+ * embedding of its own, or goes on with those of the head. Rows that are nowhere on an axis do not rotate. Where
+ * they are centred, the i-th of n lines or columns has the position 2 pi (2 (i + 1/2) / n - 1) (Simeoni et al.
+ * 2025, DINOv3).
  *
  * The length is that of the whole prompt, in however many steps it is processed. As in transformers, dynamic leaves
  * cached keys of generated tokens as they are, and longrope recomputes all keys when the length passes
@@ -32,7 +34,7 @@ struct rope {
     int32_t used, interleaved, truncate;
     uint64_t n_axes; /* 0: pairs do not differ */
     int32_t apart;   /* the pairs of each axis are halves, or neighbours, of features of its own */
-    int32_t turns;
+    int32_t turns, centred;
     uint8_t axes[VIV_N_AXES];
     uint64_t section[VIV_N_AXES]; /* pairs of the axes, in order */
     enum rope_frequencies frequencies;
@@ -69,6 +71,8 @@ struct rope {
                  .choices = "own|along|dealt"),                                                                    \
         VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.apart",                                                                   \
                  .doc = "the pairs of each axis are made of neighbouring features of its own"),                    \
+        VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.centred",                                                                 \
+                 .doc = "positions of lines and columns go from -2 pi to 2 pi, whatever the size of the grid"),    \
         VIV_ATTR(VIV_ATTR_CHOICE, 0, "rope.scaling", .doc = "how positions are stretched",                         \
                  .choices = ROPE_SCALING_CHOICES),                                                                 \
         VIV_ATTR(VIV_ATTR_FLOAT, 0, "rope.factor", .doc = "by how much", .default_value = 1, .min = 1e-3,          \
@@ -120,9 +124,10 @@ int32_t rope_describe(const struct rope *r, uint64_t head_dim, char *attribute, 
  * written to `own` [dim / 2], unless it holds them already: *known is the length that it holds, 0 at first. */
 const float *rope_frequency(const struct rope *r, const viv_span *span, uint64_t row, float *own, uint64_t *known);
 
-/* The cosines and sines [dim / 2] for the position of a row of a step, or its positions on the axes. */
-void rope_angles(const struct rope *r, const viv_kernels *kernels, const viv_exec *e, const float *frequency,
-                 uint64_t row, float *cos, float *sin);
+/* The cosines and sines [dim / 2] for the position of a row of a step, or its positions on the axes. grid: of the
+ * row's span, where positions may be centred. */
+void rope_angles(const struct rope *r, const viv_kernels *kernels, const viv_exec *e, const viv_grid *grid,
+                 const float *frequency, uint64_t row, float *cos, float *sin);
 /* Rotates the pairs of a head in place. */
 void rope_rotate(const struct rope *r, const viv_kernels *kernels, float *head, const float *cos, const float *sin);
 

@@ -2,7 +2,7 @@
  *
  *   torchvision  y = (f32(p) - m') / d', m' = f32(mean) * f32(1 / factor), d' = f32(std) * f32(1 / factor), all in
  * float32 Pillow       y = (f32(p * factor) - f32(mean)) / f32(std), the product in double llama4       each step
- * rounded to bfloat16 */
+ * rounded to bfloat16; dinov3 each step in float32 */
 #include "values.h"
 
 static float to_bf16(float x)
@@ -18,6 +18,11 @@ static float value_bf16(const struct vlm_settings *s, int c, float p)
 {
     const float rescaled = to_bf16(p * (float)s->rescale_factor);
     return to_bf16(to_bf16(rescaled - to_bf16((float)s->image_mean[c])) / to_bf16((float)s->image_std[c]));
+}
+
+static float value_apart(const struct vlm_settings *s, int c, float p)
+{
+    return (p * (float)s->rescale_factor - (float)s->image_mean[c]) / (float)s->image_std[c];
 }
 
 static float value_torchvision(const struct vlm_settings *s, int c, float p)
@@ -49,6 +54,8 @@ viv_status vlm_values_init(const viv_host *host, const struct vlm_settings *sett
             const float byte = (float)p;
             out->of[c][p] = settings->as_bf16 && settings->do_rescale && settings->do_normalize
                                 ? value_bf16(settings, c, byte)
+                            : settings->rescale_apart && settings->do_rescale && settings->do_normalize
+                                ? value_apart(settings, c, byte)
                             : settings->backend == VLM_PILLOW ? value_pillow(settings, c, byte)
                                                               : value_torchvision(settings, c, byte);
         }

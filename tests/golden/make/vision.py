@@ -284,6 +284,19 @@ def dinov2():
     classifier("dinov2_gated", t.Dinov2ForImageClassification(config(use_swiglu_ffn=True, num_labels=4)), t.BitImageProcessor(**DINO_PIXELS))
 
 
+def dinov3():
+    """Registers, positions from -2 pi to 2 pi; pictures are not resized, since transformers does that in floats. In dinov3_gated a
+    gated feed-forward."""
+    for name, more in (("dinov3", {}), ("dinov3_gated", dict(use_gated_mlp=True, hidden_act="silu", key_bias=True))):
+        directory = folder(name)
+        model = t.DINOv3ViTModel(t.DINOv3ViTConfig(**VISION, num_register_tokens=3, **more))
+        processor = t.DINOv3ViTImageProcessor(do_resize=False)
+        randomise(model, len(name))
+        save(directory, model, processor)
+        rows = [model(**processor(images=[p], return_tensors="pt")).pooler_output for p in pictures()]
+        np.save(directory / "rows.npy", torch.cat(rows).detach().float().numpy())
+
+
 def siglip():
     model = t.SiglipVisionModel(t.SiglipVisionConfig(**VISION, vision_use_head=False))
     processor = t.SiglipImageProcessor(size={"height": 28, "width": 28})
@@ -608,7 +621,7 @@ def by_lines(model, name, unit):
             rows=lambda i: torch.cat(list(model.model.get_image_features(i["pixel_values"], image_sizes=i["image_sizes"]).pooler_output)))
 
 
-ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, llava, llava_siglip, llava_next,
+ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, dinov3, llava, llava_siglip, llava_next,
        llava_onevision, paligemma, internvl, idefics3, lfm2_vl, gemma3,
        qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_vl_moe, qwen3_5, qwen3_5_moe, glm4v, glm4v_moe, kimi_k25, pixtral, mistral3]
 
