@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/near.h"
+#include "base/sha256.h"
 #include "base/size.h"
 #include "base/strmap.h"
 #include "base/utf8.h"
@@ -272,11 +273,35 @@ TEST(checksum__changes_with_each_bit)
 }
 END_TEST
 
-TESTS(checksum__changes_with_each_bit, error__prefix_goes_before_the_sentence,
-      json__keeps_the_digits_of_integers_in_data, error__too_long_is_cut_between_characters,
-      size__products_that_wrap_are_refused, arena__hands_out_zeroed_memory_and_large_blocks,
-      buf__grows_and_stays_terminated, strmap__finds_what_was_added_and_keeps_the_first,
-      near__finds_misspelt_and_abbreviated_words, near__ranks_words_by_distance,
-      json__reads_integers_beyond_63_bits_as_numbers, json__reads_what_python_writes_for_numbers_beyond_all_numbers,
-      file__draft_takes_its_place_when_it_is_kept, utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond,
-      figure__below_a_million_has_no_exponent)
+/* FIPS 180-4 has these digests of "abc", of nothing, and of a million times "a", in pieces of any size. */
+TEST(sha256__of_pieces_is_that_of_the_whole)
+{
+    static const struct {
+        const char *bytes;
+        size_t n, times;
+        unsigned char first[4];
+    } cases[] = {{"abc", 3, 1, {0xba, 0x78, 0x16, 0xbf}},
+                 {"", 0, 1, {0xe3, 0xb0, 0xc4, 0x42}},
+                 {"aaaaaaaaaaaaaaaa", 16, 62500, {0xcd, 0xc7, 0x6e, 0x5c}},
+                 {"aaaaaaaaaa", 10, 100000, {0xcd, 0xc7, 0x6e, 0x5c}},
+                 {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56, 1, {0x24, 0x8d, 0x6a, 0x61}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sha256 s;
+        unsigned char digest[32];
+        sha256_init(&s);
+        for (size_t k = 0; k < cases[i].times; k++)
+            sha256_add(&s, cases[i].bytes, cases[i].n);
+        sha256_end(&s, digest);
+        ck_assert_mem_eq(digest, cases[i].first, 4);
+    }
+}
+END_TEST
+
+TESTS(sha256__of_pieces_is_that_of_the_whole, checksum__changes_with_each_bit,
+      error__prefix_goes_before_the_sentence, json__keeps_the_digits_of_integers_in_data,
+      error__too_long_is_cut_between_characters, size__products_that_wrap_are_refused,
+      arena__hands_out_zeroed_memory_and_large_blocks, buf__grows_and_stays_terminated,
+      strmap__finds_what_was_added_and_keeps_the_first, near__finds_misspelt_and_abbreviated_words,
+      near__ranks_words_by_distance, json__reads_integers_beyond_63_bits_as_numbers,
+      json__reads_what_python_writes_for_numbers_beyond_all_numbers, file__draft_takes_its_place_when_it_is_kept,
+      utf8__refuses_overlong_forms_surrogates_and_what_lies_beyond, figure__below_a_million_has_no_exponent)
