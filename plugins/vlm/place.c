@@ -136,21 +136,24 @@ static void put_picture(struct writing *w, const struct words *words, const stru
 static struct words words_of(const struct vlm *v, bool video)
 {
     const viv_params *p = v->params;
-    if (video)
-        return (struct words){.before = p->get_word(v->model, "video_before", ""),
-                              .after = p->get_word(v->model, "video_after", ""),
-                              .frame = p->get_word(v->model, "video_frame", ""),
-                              .row = p->get_word(v->model, "video_row", ""),
-                              .between = "",
-                              .frame_end = p->get_word(v->model, "video_frame_end", "")};
-    return (struct words){.before = p->get_word(v->model, "image_before", ""),
-                          .after = p->get_word(v->model, "image_after", ""),
-                          .alone = p->get_word(v->model, "image_alone", ""),
-                          .whole = p->get_word(v->model, "image_whole", ""),
-                          .tile = p->get_word(v->model, "image_tile", ""),
-                          .row = p->get_word(v->model, "image_row", ""),
-                          .between = p->get_word(v->model, "image_break", ""),
-                          .line = p->get_word(v->model, "image_line", "")};
+    struct words w = {"", "", "", "", "", "", "", "", "", ""};
+    if (video) {
+        w.before = p->get_word(v->model, "video_before", "");
+        w.after = p->get_word(v->model, "video_after", "");
+        w.frame = p->get_word(v->model, "video_frame", "");
+        w.row = p->get_word(v->model, "video_row", "");
+        w.frame_end = p->get_word(v->model, "video_frame_end", "");
+        return w;
+    }
+    w.before = p->get_word(v->model, "image_before", "");
+    w.after = p->get_word(v->model, "image_after", "");
+    w.alone = p->get_word(v->model, "image_alone", "");
+    w.whole = p->get_word(v->model, "image_whole", "");
+    w.tile = p->get_word(v->model, "image_tile", "");
+    w.row = p->get_word(v->model, "image_row", "");
+    w.between = p->get_word(v->model, "image_break", "");
+    w.line = p->get_word(v->model, "image_line", "");
+    return w;
 }
 
 /* What stands for it in a prompt. */
@@ -213,6 +216,7 @@ static viv_status make_texts(const struct vlm *v, struct asked *out)
         failed = failed || !out->texts[kind];
     }
     for (uint32_t i = 0; !failed && i < v->n_seen; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are n_seen of them */
         const int kind = v->seen[i]->is_video;
         if (out->places[kind])
             failed = !(out->texts[kind][out->n[kind]++] = text_of(v, v->seen[i]));
