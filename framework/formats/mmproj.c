@@ -136,6 +136,8 @@ viv_status mmproj_join(struct checkpoint *text, const char *path, struct error *
         return status;
     }
     text->second = second;
+    if (second->no_weights && !text->no_weights && !(text->no_weights = strdup(second->no_weights)))
+        return error_nomem(err);
     return add_tensors(text, err);
 }
 

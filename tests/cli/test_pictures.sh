@@ -4,6 +4,7 @@ set -u
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 
 golden=$source/tests/golden/vision
+qwen_gguf=$golden/qwen2_vl-gguf
 llava=$golden/llava gemma=$golden/gemma3 a=$golden/a.png b=$golden/b.png
 for model in "$llava" "$gemma"; do
     "$viv" inspect "$model" >/dev/null 2>&1 || { echo "this viv has no models that see"; exit 77; }
@@ -198,6 +199,15 @@ quantized() { # each file by itself; the other goes with it
         [ "$(wc -l <"$work/a")" -eq 12 ] && [ "$(wc -l <"$work/b")" -eq 12 ]
 }
 check 'quantized, a pair goes on seeing' quantized
+
+header() { # a second file that ends behind its header has no weights, as a first one has none
+    size=$(wc -c <"$qwen_gguf/mmproj-model.gguf") &&
+        for kept in $((size - 1)) $((size * 2 / 3)) $((size / 3)) 4000; do
+            head -c "$kept" "$qwen_gguf/mmproj-model.gguf" >"$work/cut.gguf"
+            fails 'cut.gguf' "$viv" run "$qwen_gguf/model.gguf" --mmproj "$work/cut.gguf" --image "$a" -p ą -n 1 || return 1
+        done
+}
+check 'a second file that is cut short' header
 
 # --- another encoder -----------------------------------------------------------------------------------------------------
 swapped() { # SigLIP's in place of CLIP's, which has no class token: two lines of LLaVA's spec
