@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -250,7 +249,7 @@ static void add_message(struct asked *out, const viv_message *m, bool placed, vi
 static viv_status make_asked(const struct vlm *v, const viv_request *request, struct asked *out)
 {
     uint64_t n = 0;
-    memcpy(&out->request, request, offsetof(viv_request, image_place));
+    memcpy(&out->request, request, sizeof out->request);
     out->request.struct_size = sizeof out->request;
     out->places[0] = v->params->get_word(v->model, "image_place", NULL);
     out->places[1] = v->params->get_word(v->model, "video_place", NULL);
