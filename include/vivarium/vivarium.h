@@ -15,6 +15,7 @@
 #include <vivarium/architecture.h>
 #include <vivarium/precision.h>
 #include <vivarium/pictures.h>
+#include <vivarium/acting.h>
 #include <vivarium/params.h>
 #include <vivarium/digest.h>
 #include <vivarium/text.h>

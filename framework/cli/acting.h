@@ -1,0 +1,24 @@
+/* acting.h - what verbs about models that act share: their options, and events for people and scripts. */
+#ifndef CLI_ACTING_H
+#define CLI_ACTING_H
+
+#include "cli/open.h"
+#include "engine/acting.h"
+
+#define WORKSPACE_OPTION(at, more)                                                                                 \
+    {                                                                                                              \
+        "workspace", 'w', OPTION_STRING, at, "DIR", .help = "the folder that is acted in", .here = (more)          \
+    }
+#define ARCHITECTURE_OPTION(at)                                                                                    \
+    {                                                                                                              \
+        "architecture", 0, OPTION_STRING, at, "NAME", .help = "whose journal it is: lam, or another plugin's"      \
+    }
+
+/* Prints events. */
+struct acting_show {
+    bool json;  /* as they are, one per line */
+    bool quiet; /* not those about steps */
+};
+viv_status acting_show_event(void *show, const json_t *event, struct error *err);
+
+#endif

@@ -1,0 +1,32 @@
+/* acting.h - models that act, through their architecture's vivarium/acting.h. Their specs have stages in place of a
+ * graph, and each stage names the model that it asks. */
+#ifndef ENGINE_ACTING_H
+#define ENGINE_ACTING_H
+
+#include "base/json.h"
+#include "engine/engine.h"
+
+#include <vivarium/acting.h>
+
+/* Who hears events, checked and parsed; borrowed for the call. */
+struct acting_listener {
+    void *ctx;
+    viv_status (*tell)(void *ctx, const json_t *event, struct error *err);
+    viv_status (*ask)(void *ctx, const json_t *event, bool *yes, struct error *err); /* of act alone */
+};
+
+/* The architecture of this name, "lam" or another plugin's. */
+struct acting {
+    struct engine *engine;
+    struct architecture architecture;
+    const viv_acting *table;
+};
+/* VIV_EUNSUPPORTED: it does not act. */
+viv_status acting_open(struct engine *e, const char *architecture, struct acting *out, struct error *err);
+
+viv_status acting_undo(const struct acting *a, const viv_undo *what, const struct acting_listener *listener,
+                       struct error *err);
+viv_status acting_log(const struct acting *a, const char *workspace, const struct acting_listener *listener,
+                      struct error *err);
+
+#endif

@@ -1,0 +1,96 @@
+/* acting.h - models that act: an extension of architecture classes, returned by get_ext(VIV_ARCHITECTURE_ACTING).
+ *
+ * The plugin has the loop, the tools, the policy and the journal. The host has the models: a plugin asks its generator for
+ * text, which keeps to a grammar. What happens is told as events, each a JSON object with a member "event"; a host shows
+ * those that it knows and passes on the rest.
+ *
+ * Undoing, the log and replaying need no model.                                                              */
+#ifndef VIVARIUM_ACTING_H
+#define VIVARIUM_ACTING_H
+
+#include <vivarium/architecture.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VIV_ARCHITECTURE_ACTING "viv.acting/0"
+
+/* The host's: who hears of what happens, and answers questions. */
+typedef struct viv_listener {
+    uint32_t struct_size, flags;
+    void *ctx;
+    /* An event: a JSON object, UTF-8, without a line feed. A status other than VIV_OK ends what is going on.
+     * [setup: in a function of viv_acting, on its thread] */
+    viv_status (*tell)(const struct viv_listener *listener, const char *json, uint64_t size);
+    /* The same of a question, such as {"event": "ask", ...}. *yes: 1, or 0 for no and for no answer.
+     * [setup: in viv_acting.act, on its thread] */
+    viv_status (*ask)(const struct viv_listener *listener, const char *json, uint64_t size, int32_t *yes);
+} viv_listener;
+
+/* What a plugin asks of a model. */
+typedef struct viv_generation {
+    uint32_t struct_size, n_messages;
+    const viv_message *const *messages;
+    const viv_grammar *grammar; /* what the text keeps to; or NULL */
+    int64_t max_tokens;         /* -1: until the model ends */
+    const uint32_t *cancel;     /* may become non-zero at any time; or NULL */
+} viv_generation;
+
+/* The host's: text from models. */
+typedef struct viv_generator {
+    uint32_t struct_size, flags;
+    void *ctx;
+    /* Text from the model that `use` names, as the spec does; NULL: that which the spec's own `use` names. The model is
+     * loaded when it is asked first. *text lives until the next call; *n_tokens: read and written.
+     * VIV_ECANCELLED: it was. [setup: in viv_acting.act, on its thread] */
+    viv_status (*generate)(const struct viv_generator *generator, const char *use, const viv_generation *what,
+                           const char **text, uint64_t *size, uint64_t *n_tokens);
+} viv_generator;
+
+enum {
+    VIV_ACT_DRY_RUN = 1 /* nothing is touched: events say what would be done */
+};
+
+/* A task. */
+typedef struct viv_act {
+    uint32_t struct_size, flags;
+    const char *spec;      /* the spec as a JSON object, NUL-terminated; the host has checked its keys */
+    const char *spec_name; /* for messages */
+    const char *task;
+    const char *workspace; /* the folder to act in */
+    const char *folder;    /* the task's own folder in it; NULL: all of it */
+    const uint32_t *cancel; /* may become non-zero at any time; or NULL */
+} viv_act;
+
+enum {
+    VIV_UNDO_FORCE = 1 /* put aside what has changed since, and go on */
+};
+
+/* What to undo. */
+typedef struct viv_undo {
+    uint32_t struct_size, flags;
+    const char *workspace;
+    uint64_t run;  /* all actions of this run; 0: see `last` */
+    uint64_t last; /* this many actions, the last ones; 0, and run 0: the last run that has any */
+} viv_undo;
+
+typedef struct viv_acting {
+    uint32_t struct_size, flags;
+    /* Undoes actions, the last one first, and stops before one that it cannot undo. [setup: after init] */
+    viv_status (*undo)(const viv_host *host, const viv_undo *what, const viv_listener *listener);
+    /* Tells what was done in a workspace. [setup: after init] */
+    viv_status (*log)(const viv_host *host, const char *workspace, const viv_listener *listener);
+    /* Works on a task. VIV_OK: it is done; VIV_ECANCELLED; VIV_ELIMIT: a limit of the spec was reached.
+     * [setup: after init] */
+    viv_status (*act)(const viv_host *host, const viv_act *task, const viv_generator *generator,
+                      const viv_listener *listener);
+    /* Tells the events of a transcript again. name: for messages. [setup: after init] */
+    viv_status (*replay)(const viv_host *host, const char *name, const char *bytes, uint64_t size,
+                         const viv_listener *listener);
+} viv_acting;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

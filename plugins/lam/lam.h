@@ -1,0 +1,249 @@
+/* lam.h - what the files of this plugin share.
+ *
+ * The one idea: an action is one rename. What a tool makes is first made whole under WORKSPACE/.viv/kept/N, and
+ * then changes places with what stands in the tree; what a tool takes away goes to .viv/kept/N. So an action has
+ * happened or it has not, nothing is lost, and undoing it is the same rename backwards: the old file returns with
+ * its inode, and with that its bytes, mode, times and links. */
+#ifndef LAM_H
+#define LAM_H
+
+#ifndef _GNU_SOURCE /* renameat2, asprintf */
+#define _GNU_SOURCE
+#endif
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <vivarium/vivarium.h>
+
+enum { MAX_PATH = 4095, MAX_NAME = 255, MAX_DEPTH = 64 };
+
+/* --- text.c: names of files as text, and growing text --- */
+
+/* Names are bytes; JSON and models have text. A byte that is no UTF-8, or a control character, is written \xHH, and
+ * a backslash is doubled. malloc'ed; NULL: memory is out. */
+char *text_of_name(const char *name);
+/* The name behind such a text; NULL: it is none, or memory is out. */
+char *name_of_text(const char *text);
+/* Whether n bytes are UTF-8 without NUL. */
+bool text_is_utf8(const char *text, size_t n);
+/* At most n bytes of a text, cut at a character. */
+size_t text_cut(const char *text, size_t size, size_t n);
+
+struct text {
+    char *data; /* terminated once anything was added */
+    size_t size, capacity;
+    bool failed; /* memory was out */
+};
+void text_add(struct text *t, const char *bytes, size_t n);
+void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_release(struct text *t);
+const char *text_or_empty(const struct text *t);
+
+/* --- sha256.c --- */
+struct sha256 {
+    uint32_t state[8];
+    uint64_t size;
+    unsigned char block[64];
+};
+void sha256_begin(struct sha256 *s);
+void sha256_add(struct sha256 *s, const void *bytes, size_t n);
+void sha256_end(struct sha256 *s, char hex[65]);
+
+/* --- root.c: a granted folder, out of which no path leads --- */
+struct root {
+    const viv_host *host;
+    int fd;
+    char *path; /* absolute, for messages */
+};
+#define STORE ".viv" /* the folder in a workspace that is ours */
+
+/* Refuses what is no folder, and a symbolic link. */
+viv_status root_open(const viv_host *host, const char *path, struct root *out);
+void root_close(struct root *r);
+/* Refuses a path that is absolute, has "..", "." or empty components, leads into the store, or is too long. "."
+ * alone is the root, if `whole`. */
+viv_status root_check(const struct root *r, const char *path, bool whole);
+/* openat2 beneath the root: through no symbolic link, and onto no other file system. -1 and errno. */
+int root_openat(const struct root *r, const char *path, int flags);
+/* The folder that holds the path's last component. *name is within path. */
+viv_status root_parent(const struct root *r, const char *path, int *folder, const char **name);
+/* Why `what` of a path has failed, by errno. */
+viv_status root_fail(const struct root *r, const char *what, const char *path);
+/* The names in an open folder, sorted, without "." and ".."; closes it. malloc'ed array of malloc'ed names. */
+bool names_read(int folder, char ***names, size_t *n);
+void names_release(char **names, size_t n);
+
+/* --- print.c: what stands at a path, so that a change can be noticed --- */
+enum print_kind { PRINT_NONE, PRINT_FILE, PRINT_FOLDER, PRINT_LINK, PRINT_OTHER };
+struct print {
+    enum print_kind kind;
+    uint32_t mode;
+    uint64_t ino, size;
+    int64_t mtime;   /* nanoseconds */
+    char digest[65]; /* of a file up to MAX_DIGESTED: its bytes; of a link: its target; of a folder: the names,
+                        kinds, modes, sizes and times of all within; else empty */
+};
+enum { MAX_DIGESTED = 16 << 20 };
+/* false: errno. */
+bool print_take(int folder, const char *name, struct print *out);
+bool print_same(const struct print *a, const struct print *b);
+/* "a file of 12 bytes from 2026-12-01 12:00:00", for sentences. */
+void print_describe(const struct print *p, char *out, size_t size);
+int64_t stat_mtime(const struct stat *st);
+
+/* --- record.c: lines of the journal --- */
+
+/* "CHECKSUM JSON\n" of an object. malloc'ed; NULL: memory is out. */
+char *record_write(const json_t *object, size_t *size);
+/* The object of a line without its line feed; NULL, and why. */
+json_t *record_read(const char *line, size_t n, const char **why);
+
+/* One side of an action: a path of the tree, or NULL: .viv/kept/N. */
+struct action {
+    uint64_t n, run;
+    enum { ACTION_BEGUN, ACTION_DONE, ACTION_FAILED, ACTION_UNDOING, ACTION_UNDONE } state;
+    char *tool, *from, *to;
+    struct print moved, replaced; /* what `from` had, what `to` had: none, or it is an exchange */
+    struct {
+        int64_t before, after; /* times of the folders of `from` and `to`, in nanoseconds; -1: unknown */
+        int64_t restore;       /* what an undo that has begun sets it to; -1: nothing */
+    } folder[2];
+    int64_t time; /* seconds since 1970 */
+};
+/* Reads an action, or fails with why. Strict: what is in it is used to rename files. */
+bool action_read(const struct root *r, const json_t *record, struct action *out, const char **why);
+json_t *action_write(const struct action *a);
+void action_release(struct action *a);
+
+/* --- journal.c --- */
+enum journal_mode {
+    JOURNAL_LOOK,
+    JOURNAL_USE,
+    JOURNAL_MAKE
+}; /* read; change what is there; make one if there is none */
+struct run {
+    uint64_t n;
+    char *task, *reason; /* reason: why it ended; NULL: it has not, or was killed */
+    int64_t time;
+};
+struct journal {
+    const viv_host *host;
+    struct root root;
+    int store, kept, file; /* folders, and the journal; -1: not there */
+    uint64_t end;          /* bytes of whole records */
+    struct action *actions;
+    size_t n_actions, actions_capacity;
+    struct run *runs;
+    size_t n_runs, runs_capacity;
+    bool broken;      /* a record was written by halves: nothing more is done */
+    const char *owed; /* the mark that the last action lacks, because it could not be written; or NULL */
+};
+/* Reads it, and with JOURNAL_USE or _MAKE locks it and settles what a crash has left open. Nothing in the tree is
+ * touched. */
+viv_status journal_open(const viv_host *host, const char *workspace, enum journal_mode mode, struct journal *out);
+void journal_close(struct journal *j); /* accepts a zeroed struct */
+viv_status journal_begin(struct journal *j, const char *task);
+viv_status journal_end(struct journal *j, const char *reason);
+/* A file, or a folder, to be filled for the next action: *fd. */
+viv_status journal_stage(struct journal *j, bool folder, int *fd);
+/* Drops what was staged and not committed. */
+void journal_drop(struct journal *j);
+/* The next action, from a path (NULL: what was staged) to a path (NULL: away). What stands at `to` is exchanged if
+ * `replace`, else it must not be there. Records, renames, records. */
+viv_status journal_commit(struct journal *j, const char *tool, const char *from, const char *to, bool replace);
+
+/* undo.c: undoes one action that is done. `force`: what has changed since is put aside, under .viv/kept; *aside
+ * says where (malloc'ed), or is NULL. VIV_EINVAL: it has changed, and the sentence says what was expected and
+ * found. */
+viv_status journal_undo(struct journal *j, struct action *a, bool force, char **aside);
+
+/* --- inside of the journal: journal.c, settle.c and undo.c --- */
+
+/* The two places of an action, opened. */
+struct sides {
+    int folder[2]; /* -1: there is no such folder any more */
+    const char *name[2];
+    char kept[32]; /* the name under .viv/kept */
+};
+enum { FROM, TO };
+viv_status sides_open(const struct journal *j, const struct action *a, struct sides *s);
+void sides_close(struct sides *s);
+viv_status sides_look(const struct journal *j, const struct sides *s, struct print out[2]);
+int64_t folder_time(int folder); /* -1: unknown */
+/* Sets the times that an undo restores. */
+void sides_restore(const struct sides *s, const struct action *a);
+/* Appends a record, and waits for the disk if `sync`. */
+viv_status journal_append(struct journal *j, json_t *record, bool sync);
+/* Appends {"record": mark, "action": n, "folders": [...]}. */
+viv_status journal_mark(struct journal *j, const char *mark, const struct action *a, bool sync);
+/* settle.c: after a crash, finds out by the tree what became of actions that were begun. */
+viv_status journal_settle(struct journal *j);
+
+/* --- tools.c: what a model can do --- */
+
+/* What an argument of a tool may be; the grammar of a step is built from it. */
+enum argument_kind {
+    ARGUMENT_NONE,
+    ARGUMENT_FILE,   /* a file that is there */
+    ARGUMENT_FOLDER, /* a folder that is there; "." is the workspace */
+    ARGUMENT_ANY,    /* either */
+    ARGUMENT_NEW,    /* a path in a folder that is there, or a new file in one */
+    ARGUMENT_TEXT
+};
+enum { MAX_ARGUMENTS = 2 };
+struct tool_call {
+    const viv_host *host;
+    const struct root *root;
+    struct journal *journal; /* of a tool that changes something */
+    const char
+        *words[MAX_ARGUMENTS]; /* the arguments, in the order of the tool's: paths as bytes, texts as they are */
+    size_t limit;              /* bytes of the result, at most */
+};
+struct tool {
+    const char *name, *summary;
+    struct {
+        const char *name;
+        enum argument_kind kind;
+    } arguments[MAX_ARGUMENTS];
+    bool changes;   /* the tree; then it can be undone, or `final` is set */
+    bool final;     /* it cannot be undone */
+    bool untrusted; /* what it returns was written by others */
+    /* What it would change, for people: a diff, a move. NULL: its name and arguments say it. */
+    viv_status (*effect)(const struct tool_call *c, struct text *out);
+    viv_status (*run)(const struct tool_call *c, struct text *result);
+};
+extern const struct tool tool_list, tool_read, tool_search, tool_write, tool_append, tool_move, tool_copy,
+    tool_make_folder, tool_delete;
+extern const struct tool *const tools[];
+extern const size_t n_tools;
+const struct tool *tool_find(const char *name); /* or NULL */
+/* Checks the paths among the arguments, and runs it. */
+viv_status tool_run(const struct tool *t, const struct tool_call *c, struct text *result);
+/* The same for its effect. */
+viv_status tool_effect(const struct tool *t, const struct tool_call *c, struct text *out);
+
+/* The bytes of a regular file, at most `limit`; more is VIV_ELIMIT. */
+viv_status file_load(const struct root *r, const char *path, size_t limit, struct text *out);
+/* Writes all bytes to a staged file, gives it the mode, owner and attributes of the file that it replaces, if there
+ * is one, and syncs and closes it. */
+viv_status staged_write(const struct tool_call *c, int fd, const struct text *bytes, const char *replaces);
+
+/* --- events.c --- */
+struct events {
+    const viv_host *host;
+    const viv_listener *listener;
+    int transcript; /* a file, or -1 */
+};
+/* Both take ownership of the event; NULL is one that memory was out for. */
+viv_status events_tell(const struct events *e, json_t *event);
+viv_status events_ask(const struct events *e, json_t *event, bool *yes);
+json_t *json_of_path(const char *path); /* null for NULL */
+
+/* --- viv.acting --- */
+viv_status lam_log(const viv_host *host, const char *workspace, const viv_listener *listener);
+viv_status lam_undo(const viv_host *host, const viv_undo *what, const viv_listener *listener);
+
+#endif

@@ -1,0 +1,352 @@
+/* test_journal.c - what an undo notices, what paths cannot reach, and what a damaged journal does: nothing. */
+#include "workspace.h"
+
+static struct journal j;
+static const char *path;
+
+static void begin(void)
+{
+    path = new_workspace();
+    make_tree(path);
+    ck_assert_int_eq(journal_open(&host, path, JOURNAL_MAKE, &j), VIV_OK);
+    ck_assert_int_eq(journal_begin(&j, "a task"), VIV_OK);
+}
+
+static void end(void)
+{
+    journal_close(&j);
+    remove_all(path);
+}
+
+static viv_status use(const char *tool, const char *a, const char *b)
+{
+    struct text result = {0};
+    const struct tool_call c = {&host, &j.root, &j, {a, b}, 4000};
+    const viv_status status = tool_run(tool_find(tool), &c, &result);
+    text_release(&result);
+    return status;
+}
+
+static viv_status undo_last(bool force)
+{
+    char *aside = NULL;
+    const viv_status status = journal_undo(&j, &j.actions[j.n_actions - 1], force, &aside);
+    free(aside);
+    return status;
+}
+
+static void put(const char *name, const char *bytes)
+{
+    unlinkat(j.root.fd, name, 0);
+    make_file(j.root.fd, name, bytes, 0644);
+}
+
+static void has(const char *name, const char *bytes)
+{
+    struct text t = {0};
+    ck_assert_msg(file_load(&j.root, name, 4096, &t) == VIV_OK, "%s: %s", name, sentence);
+    ck_assert_str_eq(text_or_empty(&t), bytes);
+    text_release(&t);
+}
+
+static void says(const char *words)
+{
+    ck_assert_msg(strstr(sentence, words) != NULL, "'%s' is not in '%s'", words, sentence);
+}
+
+/* --- undo --------------------------------------------------------------------------------------------------- */
+
+TEST(undo_restores_bytes_modes_times_and_links)
+{
+    begin();
+    char *before = picture(path);
+    ck_assert_int_eq(do_thirty(&j), N_THIRTY);
+    char *between = picture(path);
+    ck_assert_str_ne(before, between);
+    ck_assert_int_eq(undo_all(&j), VIV_OK);
+    char *after = picture(path);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(between);
+    free(after);
+    end();
+}
+END_TEST
+
+TEST(undo_stops_at_a_file_that_was_replaced)
+{
+    begin();
+    ck_assert_int_eq(use("write", "a.txt", "ours"), VIV_OK);
+    put("a.txt", "theirs");
+    ck_assert_int_eq(undo_last(false), VIV_EINVAL);
+    says("'a.txt' has changed since action 1 (write): expected a file of 4 bytes");
+    says("found a file of 6 bytes");
+    has("a.txt", "theirs");
+    ck_assert_int_eq(undo_last(true), VIV_OK);
+    has("a.txt", "first\nsecond\n");
+    has("a.txt", "first\nsecond\n");
+    ck_assert_int_eq(faccessat(j.kept, "1.changed", R_OK, 0), 0);
+    end();
+}
+END_TEST
+
+TEST(undo_notices_an_edit_in_place_that_keeps_size_and_time)
+{
+    struct stat st;
+    begin();
+    ck_assert_int_eq(use("write", "a.txt", "ours"), VIV_OK);
+    const int fd = openat(j.root.fd, "a.txt", O_WRONLY);
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    ck_assert_int_eq(write(fd, "OURS", 4), 4);
+    ck_assert_int_eq(futimens(fd, (const struct timespec[2]){st.st_atim, st.st_mtim}), 0);
+    close(fd);
+    ck_assert_int_eq(undo_last(false), VIV_EINVAL);
+    has("a.txt", "OURS");
+    ck_assert_int_eq(undo_last(true), VIV_OK);
+    has("a.txt", "first\nsecond\n");
+    end();
+}
+END_TEST
+
+TEST(undo_of_a_delete_does_not_overwrite_what_came_after)
+{
+    begin();
+    ck_assert_int_eq(use("delete", "a.txt", NULL), VIV_OK);
+    put("a.txt", "new");
+    ck_assert_int_eq(undo_last(false), VIV_EINVAL);
+    says("expected nothing, found a file of 3 bytes");
+    has("a.txt", "new");
+    ck_assert_int_eq(undo_last(true), VIV_OK);
+    has("a.txt", "first\nsecond\n");
+    end();
+}
+END_TEST
+
+TEST(undo_of_a_move_whose_file_is_gone_says_so)
+{
+    begin();
+    ck_assert_int_eq(use("move", "a.txt", "z"), VIV_OK);
+    unlinkat(j.root.fd, "z", 0);
+    ck_assert_int_eq(undo_last(false), VIV_EINVAL);
+    says("found nothing");
+    ck_assert_int_eq(undo_last(true), VIV_EINVAL);
+    end();
+}
+END_TEST
+
+TEST(undo_of_a_folder_notices_what_was_added_to_it)
+{
+    begin();
+    ck_assert_int_eq(use("make_folder", "new", NULL), VIV_OK);
+    put("new/theirs", "x");
+    ck_assert_int_eq(undo_last(false), VIV_EINVAL);
+    says("'new' has changed");
+    has("new/theirs", "x");
+    end();
+}
+END_TEST
+
+TEST(a_folder_that_others_used_too_keeps_its_time)
+{
+    struct stat st;
+    begin();
+    ck_assert_int_eq(use("delete", "docs/two.md", NULL), VIV_OK);
+    put("docs/theirs", "x");
+    fstatat(j.root.fd, "docs", &st, 0);
+    ck_assert_int_eq(undo_last(false), VIV_OK);
+    fstatat(j.root.fd, "docs", &st, 0);
+    ck_assert_int_gt(st.st_mtim.tv_sec, 1500000000);
+    has("docs/two.md", "# Two\n");
+    end();
+}
+END_TEST
+
+TEST(a_hard_link_is_never_written_through)
+{
+    begin();
+    ck_assert_int_eq(use("write", "docs/one.md", "changed"), VIV_OK);
+    has("docs/deep/same", "# One\n");
+    ck_assert_int_eq(undo_last(false), VIV_OK);
+    struct stat a, b;
+    fstatat(j.root.fd, "docs/one.md", &a, 0);
+    fstatat(j.root.fd, "docs/deep/same", &b, 0);
+    ck_assert_uint_eq(a.st_ino, b.st_ino);
+    end();
+}
+END_TEST
+
+/* --- paths -------------------------------------------------------------------------------------------------- */
+
+TEST(paths_lead_nowhere_else)
+{
+    static const char *const bad[] = {
+        "",     "/etc/passwd",  "..",     "../x", "docs/../../x", "./a.txt", "docs//one.md", "docs/",
+        ".viv", ".viv/journal", "docs/.", "/"};
+    begin();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_msg(use("write", bad[i], "x") != VIV_OK, "wrote %s", bad[i]);
+        ck_assert_msg(use("move", "a.txt", bad[i]) != VIV_OK, "moved to %s", bad[i]);
+        ck_assert_msg(use("delete", bad[i], NULL) != VIV_OK, "deleted %s", bad[i]);
+        ck_assert_msg(use("make_folder", bad[i], NULL) != VIV_OK, "made %s", bad[i]);
+        ck_assert_msg(use("copy", "docs", bad[i]) != VIV_OK, "copied to %s", bad[i]);
+        ck_assert_msg(use("read", bad[i], NULL) != VIV_OK, "read %s", bad[i]);
+    }
+    char name[300];
+    memset(name, 'n', sizeof name);
+    name[256] = '\0';
+    ck_assert_int_ne(use("write", name, "x"), VIV_OK);
+    name[255] = '\0';
+    ck_assert_int_eq(use("write", name, "x"), VIV_OK);
+    ck_assert_int_eq(use("write", "~", "x"), VIV_OK); /* a name like any other */
+    has("a.txt", "first\nsecond\n");
+    end();
+}
+END_TEST
+
+TEST(symbolic_links_are_not_followed)
+{
+    char outside[] = "/tmp/viv-lam-outside-XXXXXX";
+    begin();
+    ck_assert_ptr_nonnull(mkdtemp(outside));
+    ck_assert_int_eq(symlinkat(outside, j.root.fd, "out"), 0);
+    ck_assert_int_eq(symlinkat("a.txt", j.root.fd, "to_a"), 0);
+    ck_assert_int_ne(use("write", "out/x", "x"), VIV_OK);
+    ck_assert_int_ne(use("move", "a.txt", "out/a"), VIV_OK);
+    ck_assert_int_ne(use("list", "out", NULL), VIV_OK);
+    ck_assert_int_ne(use("read", "to_a", NULL), VIV_OK);
+    ck_assert_int_ne(use("write", "to_a", "x"), VIV_OK);
+    says("symbolic link");
+    ck_assert_int_eq(use("delete", "out", NULL), VIV_OK); /* the link alone */
+    ck_assert_int_eq(rmdir(outside), 0);
+    has("a.txt", "first\nsecond\n");
+    end();
+}
+END_TEST
+
+TEST(pipes_and_sockets_are_not_read)
+{
+    begin();
+    ck_assert_int_eq(mkfifoat(j.root.fd, "pipe", 0600), 0);
+    ck_assert_int_ne(use("read", "pipe", NULL), VIV_OK);
+    ck_assert_int_ne(use("append", "pipe", "x"), VIV_OK);
+    ck_assert_int_ne(use("copy", "pipe", "other"), VIV_OK);
+    ck_assert_int_eq(use("move", "pipe", "tube"), VIV_OK);
+    ck_assert_int_eq(undo_last(false), VIV_OK);
+    end();
+}
+END_TEST
+
+TEST(nothing_is_overwritten_by_a_move_or_a_copy)
+{
+    begin();
+    ck_assert_int_ne(use("move", "a.txt", "b.txt"), VIV_OK);
+    ck_assert_int_ne(use("copy", "a.txt", "b.txt"), VIV_OK);
+    ck_assert_int_ne(use("make_folder", "docs", NULL), VIV_OK);
+    ck_assert_int_ne(use("move", "docs", "docs/deep/docs"), VIV_OK);
+    ck_assert_int_ne(use("write", "docs", "x"), VIV_OK);
+    ck_assert_int_ne(use("delete", "nothing", NULL), VIV_OK);
+    has("b.txt", "");
+    end();
+}
+END_TEST
+
+TEST(names_are_texts_and_texts_are_names)
+{
+    static const char *const names[] = {"plain",    "new\nline", "\xff\xfe", "back\\slash", "\\x41",
+                                        "\x7f\x01", "ä",         "\xc2\x9b", "\xed\xa0\x80"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *text = text_of_name(names[i]), *name = name_of_text(text);
+        ck_assert(text_is_utf8(text, strlen(text)));
+        ck_assert_str_eq(name, names[i]);
+        free(text);
+        free(name);
+    }
+    ck_assert_ptr_null(name_of_text("\\"));
+    ck_assert_ptr_null(name_of_text("\\x4"));
+    ck_assert_ptr_null(name_of_text("\\x00"));
+}
+END_TEST
+
+/* --- the journal -------------------------------------------------------------------------------------------- */
+
+TEST(a_second_one_at_work_is_refused)
+{
+    struct journal other;
+    begin();
+    ck_assert_int_eq(journal_open(&host, path, JOURNAL_USE, &other), VIV_EIO);
+    says("another viv");
+    ck_assert_int_eq(journal_open(&host, path, JOURNAL_LOOK, &other), VIV_OK);
+    journal_close(&other);
+    end();
+}
+END_TEST
+
+TEST(workspaces_are_folders)
+{
+    struct journal other;
+    char at[128];
+    begin();
+    snprintf(at, sizeof at, "%s/none", path);
+    ck_assert_int_eq(journal_open(&host, at, JOURNAL_MAKE, &other), VIV_ENOTFOUND);
+    says("no such folder");
+    snprintf(at, sizeof at, "%s/a.txt", path);
+    ck_assert_int_eq(journal_open(&host, at, JOURNAL_MAKE, &other), VIV_EINVAL);
+    says("found a file");
+    snprintf(at, sizeof at, "%s/link/", path);
+    ck_assert_int_eq(symlinkat("docs", j.root.fd, "link"), 0);
+    ck_assert_int_eq(journal_open(&host, at, JOURNAL_MAKE, &other), VIV_EINVAL);
+    says("symbolic link");
+    snprintf(at, sizeof at, "%s/docs", path);
+    ck_assert_int_eq(journal_open(&host, at, JOURNAL_USE, &other), VIV_ENOTFOUND);
+    says("nothing was done here");
+    end();
+}
+END_TEST
+
+/* Any byte that is another one: an error, and a tree that is as it was; or the same records, where a cut is what a
+ * crash leaves. */
+TEST(a_damaged_journal_is_refused_and_touches_nothing)
+{
+    struct text whole = {0};
+    begin();
+    ck_assert_int_eq(use("move", "a.txt", "z"), VIV_OK);
+    ck_assert_int_eq(use("write", "z", "zz"), VIV_OK);
+    char bytes[4096];
+    const ssize_t n = pread(j.file, bytes, sizeof bytes, 0);
+    ck_assert_int_gt(n, 500);
+    text_add(&whole, bytes, (size_t)n);
+    char *before = picture(path);
+    char at[128];
+    snprintf(at, sizeof at, "%s/" STORE "/journal", path);
+    journal_close(&j);
+    for (ssize_t i = 0; i < n; i++) {
+        struct journal other;
+        bytes[i] ^= 1 << (i % 8);
+        const int fd = open(at, O_WRONLY | O_TRUNC);
+        ck_assert_int_eq(write(fd, bytes, (size_t)n), n);
+        close(fd);
+        bytes[i] ^= 1 << (i % 8);
+        const viv_status status = journal_open(&host, path, JOURNAL_USE, &other);
+        ck_assert_msg(status == VIV_EFORMAT || i == n - 1, "byte %zd: %d", i,
+                      status); /* the last is the line feed */
+        if (status == VIV_OK)
+            journal_close(&other);
+        else
+            says("damaged");
+    }
+    char *after = picture(path);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    text_release(&whole);
+    remove_all(path);
+}
+END_TEST
+
+TESTS(undo_restores_bytes_modes_times_and_links, undo_stops_at_a_file_that_was_replaced,
+      undo_notices_an_edit_in_place_that_keeps_size_and_time, undo_of_a_delete_does_not_overwrite_what_came_after,
+      undo_of_a_move_whose_file_is_gone_says_so, undo_of_a_folder_notices_what_was_added_to_it,
+      a_folder_that_others_used_too_keeps_its_time, a_hard_link_is_never_written_through, paths_lead_nowhere_else,
+      symbolic_links_are_not_followed, pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
+      names_are_texts_and_texts_are_names, a_second_one_at_work_is_refused, workspaces_are_folders,
+      a_damaged_journal_is_refused_and_touches_nothing)
