@@ -1,9 +1,15 @@
 /* acting.c - see acting.h. */
 #include "cli/acting.h"
 
+#include "cli/interrupt.h"
+
 #include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char *word(const json_t *event, const char *key)
 {
@@ -77,17 +83,111 @@ static void show_undone(const json_t *e)
     printf("\n");
 }
 
+static void show_begin(const json_t *e)
+{
+    if (json_is_true(json_object_get(e, "dry_run")))
+        printf("dry run in ");
+    else
+        printf("run %" JSON_INTEGER_FORMAT " in ", number(e, "run"));
+    put(word(e, "workspace"));
+    printf(": ");
+    put(word(e, "task"));
+    printf("\n");
+}
+
+static void show_perceive(const json_t *e)
+{
+    printf("sees %" JSON_INTEGER_FORMAT " names", number(e, "names"));
+    if (number(e, "of") > number(e, "names"))
+        printf(" of %" JSON_INTEGER_FORMAT, number(e, "of"));
+    printf("\n");
+}
+
+static void show_stage(const json_t *e)
+{
+    char *said = json_dumps(json_object_get(e, "said"), JSON_COMPACT | JSON_ENCODE_ANY);
+    put(word(e, "stage"));
+    printf(": ");
+    put(said ? said : "");
+    printf("\n");
+    free(said);
+}
+
+static void show_step(const json_t *e)
+{
+    static const char *const names[] = {"path", "from", "folder", "to"};
+    printf("%3" JSON_INTEGER_FORMAT "  ", number(e, "step"));
+    put(word(e, "tool"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (*word(e, names[i])) {
+            printf(strcmp(names[i], "to") == 0 ? " -> " : " ");
+            put(word(e, names[i]));
+        }
+    if (strcmp(word(e, "tool"), "search") == 0) {
+        printf(" for ");
+        put(word(e, "text"));
+    }
+    printf("\n");
+}
+
+/* The lines of a text, each behind some spaces. */
+static void put_lines(const char *text)
+{
+    for (size_t n; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        printf("       ");
+        cli_print_safe(stdout, text, n);
+        printf("\n");
+    }
+}
+
+static void show_result(const json_t *e)
+{
+    if (strcmp(word(e, "outcome"), "imagined") == 0) {
+        printf("     it would be done\n");
+    } else if (strcmp(word(e, "outcome"), "done") != 0) {
+        printf("     %s\n", word(e, "outcome"));
+        put_lines(word(e, "text"));
+    }
+}
+
+static void show_ask(const json_t *e)
+{
+    put_lines(word(e, "effect"));
+    printf("     asked: ");
+    put(word(e, "why"));
+    if (!json_is_true(json_object_get(e, "undoable")))
+        printf("; it CANNOT be undone");
+    printf("\n");
+}
+
+static void show_answer(const json_t *e)
+{
+    printf("     %s\n", json_is_true(json_object_get(e, "yes")) ? "yes" : "no");
+}
+
 static void show_end(const json_t *e)
 {
-    const json_int_t n = number(e, "undone");
-    if (json_object_get(e, "undone"))
+    const json_int_t n = number(e, "undone"), steps = number(e, "steps");
+    if (json_object_get(e, "undone")) {
         printf("%" JSON_INTEGER_FORMAT " action%s undone\n", n, n == 1 ? "" : "s");
+        return;
+    }
+    put(word(e, "reason"));
+    if (*word(e, "answer")) {
+        printf(": ");
+        put(word(e, "answer"));
+    }
+    printf("  (%" JSON_INTEGER_FORMAT " step%s, %" JSON_INTEGER_FORMAT " tokens)\n", steps, steps == 1 ? "" : "s",
+           number(e, "tokens"));
 }
 
 static const struct {
     const char *event;
     void (*show)(const json_t *e);
-} kinds[] = {{"run", show_run}, {"action", show_action}, {"undone", show_undone}, {"end", show_end}};
+} kinds[] = {{"begin", show_begin}, {"perceive", show_perceive}, {"stage", show_stage},   {"step", show_step},
+             {"ask", show_ask},     {"answer", show_answer},     {"result", show_result}, {"end", show_end},
+             {"run", show_run},     {"action", show_action},     {"undone", show_undone}};
 
 viv_status acting_show_event(void *ctx, const json_t *event, struct error *err)
 {
@@ -100,4 +200,42 @@ viv_status acting_show_event(void *ctx, const json_t *event, struct error *err)
         if (strcmp(kinds[i].event, word(event, "event")) == 0)
             kinds[i].show(event);
     return cli_flush_output(err);
+}
+
+/* --- questions ---------------------------------------------------------------------------------------------- */
+
+enum { PATIENCE = 300 }; /* seconds */
+
+/* A line, byte by byte, so that nothing of the next one is taken. false: none came. */
+static bool read_line(char *line, size_t size)
+{
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    size_t n = 0;
+    char c;
+    while (!interrupt_happened() && poll(&in, 1, PATIENCE * 1000) == 1 && read(STDIN_FILENO, &c, 1) == 1) {
+        if (c == '\n') {
+            line[n] = '\0';
+            return true;
+        }
+        if (n + 1 < size)
+            line[n++] = c;
+    }
+    return false;
+}
+
+viv_status acting_ask(void *ctx, const json_t *event, bool *yes, struct error *err)
+{
+    const struct acting_show *show = ctx;
+    char line[16];
+    const viv_status status = acting_show_event(ctx, event, err);
+    *yes = show->yes;
+    if (status != VIV_OK || show->yes)
+        return status;
+    fprintf(stderr, "     do it? [y/N] ");
+    fflush(stderr);
+    const bool answered = read_line(line, sizeof line);
+    *yes = answered && (strcasecmp(line, "y") == 0 || strcasecmp(line, "yes") == 0);
+    if (!answered || !isatty(STDIN_FILENO))
+        fprintf(stderr, "%s\n", !answered ? "no answer is no" : *yes ? "yes" : "no");
+    return VIV_OK;
 }

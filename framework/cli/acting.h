@@ -16,9 +16,12 @@
 
 /* Prints events. */
 struct acting_show {
-    bool json;  /* as they are, one per line */
-    bool quiet; /* not those about steps */
+    bool json; /* as they are, one per line */
+    bool yes;  /* to all questions */
 };
 viv_status acting_show_event(void *show, const json_t *event, struct error *err);
+/* Shows a question, and reads a line of standard input: "y" or "yes" is a yes; anything else, the end of the input,
+ * an interruption and five minutes of silence are a no. */
+viv_status acting_ask(void *show, const json_t *event, bool *yes, struct error *err);
 
 #endif

@@ -3,10 +3,13 @@
 #include "engine/acting.h"
 
 #include "base/size.h"
+#include "base/text.h"
 #include "base/trail.h"
-#include "base/utf8.h"
+#include "engine/generator.h"
+#include "spec/acting.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 viv_status acting_open(struct engine *e, const char *architecture, struct acting *out, struct error *err)
@@ -91,4 +94,73 @@ viv_status acting_log(const struct acting *a, const char *workspace, const struc
     const viv_status status = a->table->log(host_viv(engine_host(a->engine)), workspace, &hears);
     trail = before;
     return ended(status, err);
+}
+
+static viv_status lacks(const struct acting *a, const char *what, struct error *err)
+{
+    return error_set(err, VIV_EUNSUPPORTED, "architecture '%s' of %s has no %s", a->architecture.class->name,
+                     a->architecture.plugin, what);
+}
+
+viv_status acting_replay(const struct acting *a, const char *name, const char *bytes, uint64_t size,
+                         const struct acting_listener *listener, struct error *err)
+{
+    const viv_listener hears = listener_of(listener);
+    if (!VIV_HAS(a->table, viv_acting, replay) || !a->table->replay)
+        return lacks(a, "replay", err);
+    const struct trail before = trail_enter(a->architecture.plugin, "acting.replay");
+    const viv_status status = a->table->replay(host_viv(engine_host(a->engine)), name, bytes, size, &hears);
+    trail = before;
+    return ended(status, err);
+}
+
+/* A MODEL that is no such spec plans by itself, with what the architecture has for it. */
+static viv_status read_spec(const char *name, json_t **out, struct error *err)
+{
+    json_t *spec = NULL;
+    viv_status status = text_ends_in(name, ".yaml") ? spec_read_acting(name, &spec, err) : VIV_OK;
+    if (status == VIV_OK && !spec)
+        spec = json_pack("{s:i, s:s, s:s, s:{}}", "viv", 1, "architecture", "lam", "use", name, "stages");
+    if (status == VIV_OK && !spec)
+        status = error_set(err, VIV_EINVAL, "the name of the model is not UTF-8");
+    *out = spec;
+    return status;
+}
+
+static viv_status call_act(const struct acting *a, const viv_act *task, const viv_generator *generator,
+                           const struct acting_listener *listener, struct error *err)
+{
+    const viv_listener hears = listener_of(listener);
+    const struct trail before = trail_enter(a->architecture.plugin, "acting.act");
+    const viv_status status = a->table->act(host_viv(engine_host(a->engine)), task, generator, &hears);
+    trail = before;
+    return ended(status, err);
+}
+
+viv_status acting_act(struct engine *e, const char *spec, const struct model_options *options, const viv_act *task,
+                      const struct acting_listener *listener, struct error *err)
+{
+    struct generator generator = {0};
+    struct acting a;
+    viv_act whole = *task;
+    json_t *json = NULL;
+    char *text = NULL;
+    viv_status status = read_spec(spec, &json, err);
+    const char *architecture = json_string_value(json_object_get(json, "architecture"));
+    if (status == VIV_OK)
+        status = acting_open(e, architecture ? architecture : "lam", &a, err);
+    if (status == VIV_OK && (!VIV_HAS(a.table, viv_acting, act) || !a.table->act))
+        status = lacks(&a, "act", err);
+    if (status == VIV_OK && !(text = json_dumps(json, JSON_COMPACT)))
+        status = error_nomem(err);
+    if (status == VIV_OK) {
+        whole.spec = text;
+        whole.spec_name = spec;
+        generator_init(&generator, e, options, json_string_value(json_object_get(json, "use")));
+        status = call_act(&a, &whole, &generator.table, listener, err);
+        generator_release(&generator);
+    }
+    free(text);
+    json_decref(json);
+    return status;
 }

@@ -29,4 +29,12 @@ viv_status acting_undo(const struct acting *a, const viv_undo *what, const struc
 viv_status acting_log(const struct acting *a, const char *workspace, const struct acting_listener *listener,
                       struct error *err);
 
+/* Works on a task. `spec`: a spec with stages, or any MODEL, which then plans by itself. The task's spec and name
+ * are filled in here; options: what its models are opened with. */
+viv_status acting_act(struct engine *e, const char *spec, const struct model_options *options, const viv_act *task,
+                      const struct acting_listener *listener, struct error *err);
+/* A transcript that viv act has written. */
+viv_status acting_replay(const struct acting *a, const char *name, const char *bytes, uint64_t size,
+                         const struct acting_listener *listener, struct error *err);
+
 #endif

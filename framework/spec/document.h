@@ -23,6 +23,8 @@ enum key_context {
     IN_STACK,
     IN_REPEAT,
     IN_SWITCH,
+    IN_STAGE,
+    IN_LIMITS,
     N_KEY_CONTEXTS
 };
 enum key_type { KEY_WORD, KEY_WORDS, KEY_NAMES, KEY_EXPR, KEY_NUMBER, KEY_TEXT, KEY_MAP, KEY_LIST, KEY_ANY };

@@ -29,7 +29,9 @@ static const struct {
              {IN_REPEAT, "layers", "layers"},        {IN_SWITCH, "cases", "cases"},
              {IN_SWITCH, "else", "layers"},          {IN_STEP, "residual", "layers"},
              {IN_STEP, "sum", "branches"},           {IN_STEP, "concat", "branches"},
-             {IN_BY_NAMING, "hf", "transform_list"}, {IN_BY_NAMING, "gguf", "transform_list"}};
+             {IN_BY_NAMING, "hf", "transform_list"}, {IN_BY_NAMING, "gguf", "transform_list"},
+             {IN_SPEC, "stages", "stages"},          {IN_SPEC, "policy", "policy"},
+             {IN_SPEC, "limits", "limits"},          {IN_STAGE, "schema", "json_schema"}};
 
 /* The $defs that are lists of, mappings to, or one of other $defs. (As JSON text they would have to be parsed, and
  * json_loads drops characters of a long string when out of memory.) */
@@ -60,7 +62,11 @@ static const struct {
                 {"stacks", MAP_OF, {"stack"}},
                 {"use_or_text", ONE_OF, {"text", "use"}},
                 {"cases", MAP_OF, {"layers"}},
-                {"branches", LIST_OF, {"layers"}}};
+                {"branches", LIST_OF, {"layers"}},
+                {"policy", MAP_OF, {"policy_rule"}},
+                {"policy_rule", ONE_OF, {"text", "text_map"}},
+                {"stages", MAP_OF, {"stage_or_not"}},
+                {"stage_or_not", ONE_OF, {"stage", "expression"}}};
 
 struct schema {
     bool failed;
@@ -201,13 +207,14 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
         enum key_context context;
         const char *name;
     } contexts[] = {
-        {IN_SAMPLING, "sampling"},   {IN_MATCHES, "matches"},     {IN_PARAM, "param"}, {IN_WEIGHT, "weight"},
-        {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"}, {IN_PERMUTE, "permute"},
-        {IN_REFUSE, "refusal"},      {IN_STACK, "stack"},         {IN_USE, "use"},     {IN_REPEAT, "repeat"},
-        {IN_SWITCH, "switch"}};
+        {IN_SAMPLING, "sampling"},   {IN_MATCHES, "matches"},     {IN_PARAM, "param"},  {IN_WEIGHT, "weight"},
+        {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"},  {IN_PERMUTE, "permute"},
+        {IN_REFUSE, "refusal"},      {IN_STACK, "stack"},         {IN_USE, "use"},      {IN_REPEAT, "repeat"},
+        {IN_SWITCH, "switch"},       {IN_STAGE, "stage"},         {IN_LIMITS, "limits"}};
     json_t *defs = json_object();
     put(s, defs, "text", json_pack("{s:s}", "type", "string"));
     put(s, defs, "expression", json_pack("{s:[sss]}", "type", "string", "number", "boolean"));
+    put(s, defs, "json_schema", json_pack("{s:s}", "type", "object"));
     put(s, defs, "none", json_pack("{s:s, s:i}", "type", "array", "maxItems", 0));
     put(s, defs, "scalar_type", json_pack("{s:[sssss]}", "enum", "int", "float", "bool", "string", "activation"));
     put(s, defs, "list_type",

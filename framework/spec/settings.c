@@ -68,8 +68,7 @@ static viv_status set_number(struct spec_settings *s, const struct setting *to, 
     return VIV_OK;
 }
 
-/* A path relative to the file, or the name of a spec. */
-static const char *model_beside(struct arena *arena, const char *from, const char *name)
+const char *settings_model_beside(struct arena *arena, const char *from, const char *name)
 {
     const char *path = document_path_beside(arena, from, name);
     return path && !strchr(name, '/') && !file_exists(path) ? arena_strdup(arena, name) : path;
@@ -79,7 +78,7 @@ static viv_status set_text(struct spec_settings *s, const struct setting *to, co
                            struct arena *arena, struct error *err)
 {
     const char *text = to->kind == SET_PATH    ? document_path_beside(arena, v->at.file, v->text)
-                       : to->kind == SET_MODEL ? model_beside(arena, v->at.file, v->text)
+                       : to->kind == SET_MODEL ? settings_model_beside(arena, v->at.file, v->text)
                                                : arena_strdup(arena, v->text);
     *(const char **)((char *)s + to->offset) = text;
     return text ? VIV_OK : error_nomem(err);

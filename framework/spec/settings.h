@@ -12,4 +12,7 @@ void settings_init(struct spec_settings *s);
  * arena. */
 viv_status settings_merge(struct spec_settings *s, const struct yaml *root, struct arena *arena, struct error *err);
 
+/* A model that a file names: a path relative to the file, or the name of a spec. NULL: memory is out. */
+const char *settings_model_beside(struct arena *arena, const char *from, const char *name);
+
 #endif

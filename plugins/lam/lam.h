@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <vivarium/vivarium.h>
@@ -242,8 +243,65 @@ viv_status events_tell(const struct events *e, json_t *event);
 viv_status events_ask(const struct events *e, json_t *event, bool *yes);
 json_t *json_of_path(const char *path); /* null for NULL */
 
+/* --- settings.c: what a spec says --- */
+enum stage_id { PERCEIVE, INTENT, DECOMPOSE, PLAN, EXECUTE, VERIFY, N_STAGES };
+extern const char *const stage_names[N_STAGES];
+enum decision { ALLOW, ASK, DENY };
+struct settings {
+    json_t *json;
+    struct stage {
+        bool on;
+        const char *use, *prompt; /* or NULL */
+        json_t *schema;           /* or NULL */
+        int64_t max_tokens;
+    } stages[N_STAGES];
+    const json_t *policy; /* or NULL */
+    uint64_t offered;     /* bit i: tools[i] may be used */
+    int64_t steps, tokens, seconds, repeats, names, result;
+};
+viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out);
+void settings_release(struct settings *s);
+
+/* --- policy.c --- */
+
+/* What the spec says of a tool and the paths that it touches, the strictest of all; *why: the rule, for people. */
+enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
+                            const char *folder, bool tainted, const char **why);
+
+/* --- scene.c: what there is --- */
+struct entry {
+    char *path, *text; /* the path's bytes, and as a text */
+    bool folder;
+};
+struct scene {
+    struct entry *entries;     /* sorted by path */
+    size_t n, capacity, total; /* total: with those that are too many to be shown */
+};
+/* Looks: at most `most` entries, those near the top first. */
+viv_status scene_look(const struct root *r, size_t most, struct scene *out);
+void scene_release(struct scene *s);
+const struct entry *scene_find(const struct scene *s, const char *path);
+/* What a tool would change, without having done so: for dry runs. */
+bool scene_imagine(struct scene *s, const struct tool *t, const struct tool_call *c);
+/* {"added": [...], "removed": [...]} */
+json_t *scene_difference(const struct scene *before, const struct scene *after);
+
+/* --- action.c: between a model's JSON and tools --- */
+
+/* The schema of the next action, over what is there. */
+json_t *action_schema(const struct settings *s, const struct scene *scene);
+/* The tools, for the prompt. */
+void action_describe(const struct settings *s, struct text *out);
+/* The tool and the arguments of an action; the words are malloc'ed. NULL tool: it is done. */
+viv_status action_parse(const viv_host *host, const json_t *action, const struct tool **tool,
+                        char *words[MAX_ARGUMENTS]);
+
 /* --- viv.acting --- */
 viv_status lam_log(const viv_host *host, const char *workspace, const viv_listener *listener);
 viv_status lam_undo(const viv_host *host, const viv_undo *what, const viv_listener *listener);
+viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generator *generator,
+                   const viv_listener *listener);
+viv_status lam_replay(const viv_host *host, const char *name, const char *bytes, uint64_t size,
+                      const viv_listener *listener);
 
 #endif

@@ -1,0 +1,14 @@
+/* acting.h - specs of models that act, and of what stands in for a model in their stages. Their keys are checked
+ * here; what stages, tools and rules there are, only the plugin knows. */
+#ifndef SPEC_ACTING_H
+#define SPEC_ACTING_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+/* A spec with `stages`, as JSON; the models of `use` are resolved. *out is NULL where the file has none. */
+viv_status spec_read_acting(const char *path, json_t **out, struct error *err);
+/* The file of `answers`, malloc'ed; NULL where the spec has none. */
+viv_status spec_read_answers(const char *path, char **out, struct error *err);
+
+#endif

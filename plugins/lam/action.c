@@ -1,0 +1,176 @@
+/* action.c - between a model's JSON and tools.
+ *
+ *   {"action": "move", "from": "a.txt", "folder": "docs", "name": "b.txt"}
+ *   {"action": "done", "answer": "..."}
+ *
+ * The schema of a step has the names that are there: an action on something that is not cannot be sampled. What is
+ * made has a folder that is there, and a new name. */
+#include "lam.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_NAME = 120, LONGEST_TEXT = 100000 };
+
+/* --- the schema --------------------------------------------------------------------------------------------- */
+
+static json_t *names_of(const struct scene *scene, bool files, bool folders, bool whole)
+{
+    json_t *list = json_array();
+    if (whole)
+        json_array_append_new(list, json_string("."));
+    for (size_t i = 0; i < scene->n; i++)
+        if (scene->entries[i].folder ? folders : files)
+            json_array_append_new(list, json_string(scene->entries[i].text));
+    return json_pack("{s:o}", "enum", list);
+}
+
+static json_t *reference(const char *name)
+{
+    return json_pack("{s:s+}", "$ref", "#/$defs/", name);
+}
+
+static json_t *text_schema(void)
+{
+    return json_pack("{s:s, s:i}", "type", "string", "maxLength", LONGEST_TEXT);
+}
+
+static json_t *name_schema(void)
+{
+    return json_pack("{s:s, s:s}", "type", "string", "pattern", "^[^/\\\\\\x00-\\x1f]{1,120}$");
+}
+
+static void add_member(json_t *properties, json_t *required, const char *name, json_t *schema)
+{
+    json_object_set_new(properties, name, schema);
+    json_array_append_new(required, json_string(name));
+}
+
+static json_t *object_schema(const char *action, json_t *properties, json_t *required)
+{
+    json_t *all = json_pack("{s:{s:s}}", "action", "const", action);
+    json_object_update(all, properties);
+    json_array_insert_new(required, 0, json_string("action"));
+    json_decref(properties);
+    return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", all, "required", required,
+                     "additionalProperties", 0);
+}
+
+static const char *const defs[] = {[ARGUMENT_FILE] = "file", [ARGUMENT_FOLDER] = "folder", [ARGUMENT_ANY] = "any"};
+
+static json_t *tool_schema(const struct tool *t)
+{
+    json_t *properties = json_object(), *required = json_array();
+    for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++) {
+        const enum argument_kind kind = t->arguments[i].kind;
+        if (kind == ARGUMENT_NEW) {
+            add_member(properties, required, "folder", reference("folder"));
+            add_member(properties, required, "name", reference("name"));
+        } else {
+            add_member(properties, required, t->arguments[i].name,
+                       kind == ARGUMENT_TEXT ? reference("text") : reference(defs[kind]));
+        }
+    }
+    return object_schema(t->name, properties, required);
+}
+
+/* Whether there is something for each of its arguments. */
+static bool has_objects(const struct tool *t, const struct scene *scene)
+{
+    bool file = false;
+    for (size_t i = 0; i < scene->n; i++)
+        file = file || !scene->entries[i].folder;
+    for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++)
+        if ((t->arguments[i].kind == ARGUMENT_FILE && !file) ||
+            (t->arguments[i].kind == ARGUMENT_ANY && scene->n == 0))
+            return false;
+    return true;
+}
+
+json_t *action_schema(const struct settings *s, const struct scene *scene)
+{
+    json_t *choices = json_array(), *required = json_array(), *properties = json_object();
+    for (size_t i = 0; i < n_tools; i++)
+        if (s->offered >> i & 1 && has_objects(tools[i], scene))
+            json_array_append_new(choices, tool_schema(tools[i]));
+    add_member(properties, required, "answer", reference("text"));
+    json_array_append_new(choices, object_schema("done", properties, required));
+    bool files = false;
+    for (size_t i = 0; i < scene->n; i++)
+        files = files || !scene->entries[i].folder;
+    json_t *all = json_pack("{s:o, s:o, s:o}", "folder", names_of(scene, false, true, true), "name", name_schema(),
+                            "text", text_schema());
+    if (files)
+        json_object_set_new(all, "file", names_of(scene, true, false, false));
+    if (scene->n)
+        json_object_set_new(all, "any", names_of(scene, true, true, false));
+    return json_pack("{s:o, s:o}", "$defs", all, "anyOf", choices);
+}
+
+/* --- the prompt --------------------------------------------------------------------------------------------- */
+
+void action_describe(const struct settings *s, struct text *out)
+{
+    for (size_t i = 0; i < n_tools; i++) {
+        const struct tool *t = tools[i];
+        if (!(s->offered >> i & 1))
+            continue;
+        text_printf(out, "{\"action\": \"%s\"", t->name);
+        for (int k = 0; k < MAX_ARGUMENTS && t->arguments[k].name; k++) {
+            if (t->arguments[k].kind == ARGUMENT_NEW)
+                text_printf(out, ", \"folder\": ..., \"name\": ...");
+            else
+                text_printf(out, ", \"%s\": ...", t->arguments[k].name);
+        }
+        text_printf(out, "}  %s\n", t->summary);
+    }
+    text_printf(out, "{\"action\": \"done\", \"answer\": ...}  the task is done, or cannot be done\n");
+}
+
+/* --- the action --------------------------------------------------------------------------------------------- */
+
+static char *path_in(const char *folder, const char *name)
+{
+    struct text path = {0};
+    if (strcmp(folder, ".") == 0)
+        text_printf(&path, "%s", name);
+    else
+        text_printf(&path, "%s/%s", folder, name);
+    if (path.failed)
+        text_release(&path);
+    return path.data;
+}
+
+static char *word_of(const json_t *action, const char *name, enum argument_kind kind)
+{
+    const json_t *v = json_object_get(action, kind == ARGUMENT_NEW ? "name" : name),
+                 *folder = json_object_get(action, "folder");
+    const char *text = json_string_value(v);
+    if (!text || strlen(text) != json_string_length(v))
+        return NULL;
+    if (kind == ARGUMENT_TEXT)
+        return strdup(text);
+    char *whole = kind != ARGUMENT_NEW     ? strdup(text)
+                  : json_is_string(folder) ? path_in(json_string_value(folder), text)
+                                           : NULL;
+    char *path = whole ? name_of_text(whole) : NULL;
+    free(whole);
+    return path;
+}
+
+viv_status action_parse(const viv_host *host, const json_t *action, const struct tool **tool,
+                        char *words[MAX_ARGUMENTS])
+{
+    const char *name = json_string_value(json_object_get(action, "action"));
+    memset(words, 0, MAX_ARGUMENTS * sizeof *words);
+    *tool = name ? tool_find(name) : NULL;
+    if (name && strcmp(name, "done") == 0)
+        return VIV_OK;
+    if (!*tool)
+        return viv_fail(host, VIV_EINVAL, "the model's answer is no action");
+    for (int i = 0; i < MAX_ARGUMENTS && (*tool)->arguments[i].name; i++)
+        if (!(words[i] = word_of(action, (*tool)->arguments[i].name, (*tool)->arguments[i].kind)))
+            return viv_fail(host, VIV_EINVAL, "the model's action '%s' lacks '%s'", name,
+                            (*tool)->arguments[i].name);
+    return VIV_OK;
+}

@@ -1,0 +1,69 @@
+/* policy.c - whether an action is done, asked about, or refused.
+ *
+ *   policy:
+ *     write: {"*.txt": allow, "*": ask}       the first pattern that matches the path
+ *     delete: deny
+ *     "*": ask                                 tools that are not named
+ *
+ * Without a rule, tools that change nothing are allowed, and others are asked about. Of several paths, the
+ * strictest counts. After text was read that others wrote, what changes files outside the task's folder is asked
+ * about, whatever the rules allow: the text may have asked for it. */
+#include "lam.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+static enum decision decision_of(const json_t *v)
+{
+    const char *word = json_string_value(v);
+    return strcmp(word, "allow") == 0 ? ALLOW : strcmp(word, "deny") == 0 ? DENY : ASK;
+}
+
+static enum decision by_rules(const struct settings *s, const struct tool *t, const char *text, const char **why)
+{
+    const json_t *rules = json_object_get(s->policy, t->name);
+    const char *pattern;
+    json_t *rule;
+    if (!rules)
+        rules = json_object_get(s->policy, "*");
+    *why = "the policy of the spec";
+    if (json_is_string(rules))
+        return decision_of(rules);
+    json_object_foreach((json_t *)rules, pattern,
+                        rule) if (fnmatch(pattern, text, 0) == 0) return decision_of(rule);
+    *why = "no rule of the spec allows it";
+    return t->changes ? ASK : ALLOW;
+}
+
+/* Whether a path is the folder, or in it; both are plain. */
+static bool is_in(const char *path, const char *folder)
+{
+    const size_t n = strlen(folder);
+    return strcmp(folder, ".") == 0 || (strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0'));
+}
+
+enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
+                            const char *folder, bool tainted, const char **why)
+{
+    enum decision strictest = ALLOW;
+    *why = "the policy of the spec";
+    for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++) {
+        const char *reason, *path = c->words[i];
+        if (t->arguments[i].kind == ARGUMENT_TEXT)
+            continue;
+        enum decision d = by_rules(s, t, path, &reason);
+        if (d == ALLOW && t->changes && tainted && folder && !is_in(path, folder)) {
+            d = ASK;
+            reason = "it is outside the task's folder, and text that others wrote was read";
+        }
+        if (d > strictest) {
+            strictest = d;
+            *why = reason;
+        }
+    }
+    if (t->final && strictest == ALLOW) {
+        strictest = ASK;
+        *why = "it cannot be undone";
+    }
+    return strictest;
+}

@@ -1,0 +1,157 @@
+/* settings.c - a spec's stages, tools, policy and limits. */
+#include "lam.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+const char *const stage_names[N_STAGES] = {"perceive", "intent", "decompose", "plan", "execute", "verify"};
+
+static const struct limit {
+    const char *name;
+    size_t offset;
+    int64_t otherwise, most;
+} limits[] = {
+#define LIMIT(field, otherwise, most)                                                                              \
+    {                                                                                                              \
+#field, offsetof(struct settings, field), otherwise, most                                                  \
+    }
+    LIMIT(steps, 40, 100000),   LIMIT(tokens, 200000, INT64_MAX), LIMIT(seconds, 3600, 1 << 30),
+    LIMIT(repeats, 3, 1000000), LIMIT(names, 500, 10000),         LIMIT(result, 2000, 1 << 20)};
+enum { N_LIMITS = sizeof limits / sizeof *limits, DEFAULT_MAX_TOKENS = 512 };
+
+struct reader {
+    const viv_host *host;
+    const char *name; /* of the spec */
+};
+
+static viv_status read_stage(const struct reader *r, const char *name, const json_t *v, struct settings *s)
+{
+    int i = 0;
+    while (i < N_STAGES && strcmp(stage_names[i], name) != 0)
+        i++;
+    if (i == N_STAGES)
+        return viv_fail(r->host, VIV_EINVAL,
+                        "%s: there is no stage '%s': expected perceive, intent, decompose, plan, execute or verify",
+                        r->name, name);
+    struct stage *stage = &s->stages[i];
+    stage->on = !json_is_false(v);
+    if (!json_is_object(v) && !json_is_false(v) && !json_is_null(v) && !json_is_true(v))
+        return viv_fail(r->host, VIV_EINVAL, "%s: stage '%s': expected a mapping, or false", r->name, name);
+    const json_t *max = json_object_get(v, "max_tokens");
+    stage->use = json_string_value(json_object_get(v, "use"));
+    stage->prompt = json_string_value(json_object_get(v, "prompt"));
+    stage->schema = json_object_get(v, "schema");
+    if (max && (!json_is_integer(max) || json_integer_value(max) < 1))
+        return viv_fail(r->host, VIV_EINVAL, "%s: stage '%s': max_tokens: expected a number from 1 on", r->name,
+                        name);
+    if (max)
+        stage->max_tokens = json_integer_value(max);
+    if ((i == PERCEIVE || i == EXECUTE) && (stage->use || stage->prompt || stage->schema))
+        return viv_fail(r->host, VIV_EINVAL, "%s: stage '%s' asks no model: it has no use, prompt or schema",
+                        r->name, name);
+    if (i == PLAN && stage->schema)
+        return viv_fail(r->host, VIV_EINVAL,
+                        "%s: stage 'plan' has no schema of its own: it is built from what is there", r->name);
+    return VIV_OK;
+}
+
+static viv_status read_limit(const struct reader *r, const char *name, const json_t *v, struct settings *s)
+{
+    for (size_t i = 0; i < N_LIMITS; i++) {
+        const struct limit *l = &limits[i];
+        if (strcmp(l->name, name) != 0)
+            continue;
+        if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > l->most)
+            return viv_fail(r->host, VIV_EINVAL, "%s: limit '%s': expected a number from 1 to %" PRId64, r->name,
+                            name, l->most);
+        *(int64_t *)((char *)s + l->offset) = json_integer_value(v);
+        return VIV_OK;
+    }
+    return viv_fail(r->host, VIV_EINVAL, "%s: there is no limit '%s'", r->name, name);
+}
+
+static viv_status no_tool(const struct reader *r, const char *where, const char *name)
+{
+    return viv_fail(r->host, VIV_EINVAL,
+                    "%s: %s: there is no tool '%s': expected list, read, search, write, append, move, copy, "
+                    "make_folder or delete",
+                    r->name, where, name);
+}
+
+static viv_status read_tools(const struct reader *r, const json_t *v, struct settings *s)
+{
+    const size_t n = json_is_array(v) ? json_array_size(v) : 1;
+    s->offered = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = json_string_value(json_is_array(v) ? json_array_get(v, i) : v);
+        size_t k = 0;
+        while (name && k < n_tools && strcmp(tools[k]->name, name) != 0)
+            k++;
+        if (!name || k == n_tools)
+            return no_tool(r, "tools", name ? name : "");
+        s->offered |= (uint64_t)1 << k;
+    }
+    return VIV_OK;
+}
+
+static bool is_decision(const json_t *v)
+{
+    const char *word = json_string_value(v);
+    return word && (strcmp(word, "allow") == 0 || strcmp(word, "ask") == 0 || strcmp(word, "deny") == 0);
+}
+
+static viv_status check_policy(const struct reader *r, const json_t *policy)
+{
+    const char *tool, *pattern;
+    json_t *rules, *rule;
+    json_object_foreach((json_t *)policy, tool, rules)
+    {
+        bool ok = is_decision(rules) || json_is_object(rules);
+        if (!tool_find(tool) && strcmp(tool, "*") != 0)
+            return no_tool(r, "policy", tool);
+        if (json_is_object(rules))
+            json_object_foreach(rules, pattern, rule) ok = ok && is_decision(rule);
+        if (!ok)
+            return viv_fail(r->host, VIV_EINVAL,
+                            "%s: policy of '%s': expected allow, ask or deny, or a mapping of patterns to these",
+                            r->name, tool);
+    }
+    return VIV_OK;
+}
+
+viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out)
+{
+    const struct reader r = {host, name};
+    struct settings s = {.offered = ((uint64_t)1 << n_tools) - 1};
+    const char *key;
+    json_t *v;
+    json_error_t e;
+    for (size_t i = 0; i < N_LIMITS; i++)
+        *(int64_t *)((char *)&s + limits[i].offset) = limits[i].otherwise;
+    for (int i = 0; i < N_STAGES; i++)
+        s.stages[i].max_tokens = DEFAULT_MAX_TOKENS;
+    s.json = json_loads(json, JSON_REJECT_DUPLICATES, &e);
+    viv_status status =
+        json_is_object(s.json) ? VIV_OK : viv_fail(host, VIV_EABI, "%s: the spec is no JSON object", name);
+    json_t *stages = json_object_get(s.json, "stages"), *limit = json_object_get(s.json, "limits"),
+           *offered = json_object_get(s.json, "tools");
+    json_object_foreach(stages, key, v) if (status == VIV_OK) status = read_stage(&r, key, v, &s);
+    json_object_foreach(limit, key, v) if (status == VIV_OK) status = read_limit(&r, key, v, &s);
+    if (status == VIV_OK && offered)
+        status = read_tools(&r, offered, &s);
+    s.policy = json_object_get(s.json, "policy");
+    if (status == VIV_OK && s.policy)
+        status = check_policy(&r, s.policy);
+    s.stages[PERCEIVE].on = s.stages[PLAN].on = s.stages[EXECUTE].on = true;
+    if (status == VIV_OK)
+        *out = s;
+    else
+        json_decref(s.json);
+    return status;
+}
+
+void settings_release(struct settings *s)
+{
+    json_decref(s->json);
+    *s = (struct settings){0};
+}
