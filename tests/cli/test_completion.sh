@@ -29,7 +29,7 @@ if command -v bash >/dev/null; then
         completes "$@"
         grep -qx -- "$words" "$work/out" || { cat "$work/out" "$work/err"; return 1; }
     }
-    check 'bash: verbs' offers 'render|rerank' re
+    check 'bash: verbs' offers 'render|replay|rerank' re
     check 'options' offers "--template|--template-name|--temp" chat --temp
     check 'of the verb alone' offers '' tokenize --temp
     check 'the words of a choice' offers 'exact' run shakespeare --kernels ex
@@ -43,7 +43,7 @@ if command -v bash >/dev/null; then
     check 'and files' has 'a text' inspect ''
     check 'actions' offers 'check' spec ch
     check 'and then models' has 'shakespeare' spec check shake
-    check 'verbs of help' offers 'render|rerank' help re
+    check 'verbs of help' offers 'render|replay|rerank' help re
     aliases() { completes run --n-p && ! grep -q n-predict "$work/out"; }
     check 'no alias' aliases
     whole() {
