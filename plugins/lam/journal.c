@@ -318,7 +318,7 @@ void journal_close(struct journal *j)
 viv_status journal_begin(struct journal *j, const char *task)
 {
     const size_t n = text_cut(task, strlen(task), LONGEST_TASK);
-    json_t *record = json_pack("{s:s, s:I, s:s%, s:I}", "record", "run", "run", (json_int_t)(j->n_runs + 1), "task",
+    json_t *record = json_pack("{s:s, s:I, s:s%, s:I}", "record", "run", "run", (json_int_t)j->n_runs + 1, "task",
                                task, n, "time", (json_int_t)time(NULL));
     json_t *kept = json_incref(record);
     viv_status status =

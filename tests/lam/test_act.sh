@@ -2,6 +2,7 @@
 # Models that act, as their users meet them: with a script in place of a model, what is done, asked, refused, limited, and
 # undone.
 set -u
+[ -w /dev/shm ] && TMPDIR=${TMPDIR:-/dev/shm} && export TMPDIR # all that is done is synced
 . "${VIV_SOURCE:-.}/tests/cli/checks.sh"
 "$viv" plugin list 2>/dev/null | grep -q lam || { echo 'built without lam'; exit 77; }
 
@@ -203,6 +204,49 @@ END
     acts 0 && [ -d "$work/w/x" ] && prints 'done: now'
 }
 check 'verify sends it back to work' doubts
+
+# --- real tokens ---------------------------------------------------------------------------------------------------
+# A model that has learnt nothing of files: whatever it samples is an action, on what is there, that can be undone.
+sampled() {
+    fresh 'policy: {"*": allow}\nlimits: {steps: 1}\ntools: [copy, move, make_folder, delete]' </dev/null
+    sed -i 's/^use: .*/use: shakespeare/; s/plan: {}/plan: {prompt: Act, max_tokens: 200}/' "$work/spec/lam.yaml"
+    for _ in 1 2 3 4 5 6; do # each is one step, for the context of this model is short
+        act --json
+        got=$?
+        { [ $got -eq 0 ] || { [ $got -eq 1 ] && complains 'the limit of steps'; }; } || { cat "$work/err"; return 1; }
+    done
+    prints '"tokens":'
+}
+check 'a model without any sense acts within bounds' sampled
+all_undone() { ends 0 "$viv" undo -w "$work/w" --last 100 && unchanged; }
+check 'and is undone' all_undone
+
+# --- Ctrl-C --------------------------------------------------------------------------------------------------------
+interrupted() {
+    fresh 'policy: {make_folder: allow}' <<'END'
+{"action":"make_folder","folder":".","name":"x"}
+{"action":"delete","path":"a.txt"}
+{"action":"done","answer":""}
+END
+    mkfifo "$work/answers"
+    (exec env --default-signal=INT "$viv" act "$work/spec/lam.yaml" -p x -w "$work/w") >"$work/out" 2>"$work/err" <"$work/answers" &
+    viv_pid=$!
+    exec 9>"$work/answers" # nobody answers
+    for _ in $(seq 600); do
+        grep -q 'do it' "$work/err" && break
+        sleep 0.1
+    done
+    kill -INT $viv_pid
+    wait $viv_pid
+    got=$?
+    exec 9>&-
+    rm "$work/answers"
+    [ $got -eq 130 ] || { echo "exit status $got, expected 130"; cat "$work/err"; return 1; }
+    [ -d "$work/w/x" ] && [ -e "$work/w/a.txt" ]
+}
+check 'Ctrl-C ends it between two actions' interrupted
+check 'the log says so' says '(cancelled)' "$viv" log -w "$work/w"
+check 'and what was done is undone' undone
 
 # --- specs and workspaces ------------------------------------------------------------------------------------------
 spec() { # WORDS LINE...

@@ -1,0 +1,62 @@
+/* fuzz_transcript.c - any bytes as a transcript: an error or events, each an object of one line; as the spec of a
+ * model that acts, and as an action of a model. */
+#include "../fuzz.h"
+#include "lam/lam.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void set_error(const viv_host *host, viv_status status, const char *text)
+{
+    (void)host, (void)status, (void)text;
+}
+static const viv_host host = {
+    .struct_size = sizeof(viv_host), .name = "fuzz", .version = "0", .set_error = set_error};
+
+static viv_status tell(const viv_listener *listener, const char *json, uint64_t size)
+{
+    (void)listener;
+    if (size < 2 || json[0] != '{' || json[size - 1] != '}' || memchr(json, '\n', size))
+        abort();
+    return VIV_OK;
+}
+static const viv_listener listener = {.struct_size = sizeof listener, .tell = tell};
+
+static void as_spec(const char *text)
+{
+    struct settings s;
+    struct scene nothing = {0};
+    if (settings_read(&host, "fuzz", text, &s) != VIV_OK)
+        return;
+    json_decref(action_schema(&s, &nothing));
+    settings_release(&s);
+}
+
+static void as_action(const char *text, size_t size)
+{
+    const struct tool *tool;
+    char *words[MAX_ARGUMENTS];
+    json_error_t e;
+    json_t *action = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
+    if (action) {
+        action_parse(&host, action, &tool, words);
+        for (int i = 0; i < MAX_ARGUMENTS; i++)
+            free(words[i]);
+    }
+    json_decref(action);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+    if (!text)
+        return 0;
+    if (size)
+        memcpy(text, data, size);
+    text[size] = '\0';
+    lam_replay(&host, "fuzz", text, size, &listener);
+    as_spec(text);
+    as_action(text, size);
+    free(text);
+    return 0;
+}
