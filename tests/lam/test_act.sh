@@ -17,7 +17,7 @@ fresh() {
     cat >"$work/spec/answers"
     pictures=$(picture)
 }
-picture() { (cd "$work/w" && find . -path ./.viv -prune -o -printf '%p %y %m %s %T@ %l\n' | sort && cat a.txt 2>/dev/null); }
+picture() { (cd "$work/w" && find . -path ./.viv -prune -o \( -type d -printf '%p %m %T@\n' -o -printf '%p %y %m %s %T@ %l\n' \) | sort && cat a.txt 2>/dev/null); }
 act() { bounded "$viv" act "$work/spec/lam.yaml" -p 'A task' -w "$work/w" "$@"; }
 acts() { # STATUS OPTION...
     wanted=$1
