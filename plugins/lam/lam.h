@@ -257,7 +257,7 @@ struct settings {
     } stages[N_STAGES];
     const json_t *policy; /* or NULL */
     uint64_t offered;     /* bit i: tools[i] may be used */
-    int64_t steps, tokens, seconds, repeats, names, result;
+    int64_t steps, tokens, seconds, repeats, names, result, history;
 };
 viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out);
 void settings_release(struct settings *s);

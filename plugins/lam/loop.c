@@ -123,11 +123,24 @@ static void show_scene(const struct loop *l, struct text *out)
         text_printf(out, "nothing\n");
 }
 
+/* The latest of it, whole lines. */
+static void show_history(const struct loop *l, struct text *out)
+{
+    const char *all = text_or_empty(&l->history);
+    const size_t most = (size_t)l->settings.history, left_out = l->history.size > most ? l->history.size - most : 0;
+    const char *line = left_out ? strchr(all + left_out, '\n') : NULL;
+    text_printf(out, "\nDone so far:\n%s",
+                l->history.size == 0 ? "nothing\n"
+                : left_out           ? "... (what came before is left out)\n"
+                                     : "");
+    text_printf(out, "%s", line ? line + 1 : left_out ? "" : all);
+}
+
 static void show_all(const struct loop *l, struct text *out)
 {
     text_printf(out, "Task: %s\n%s\n", l->task->task, text_or_empty(&l->context));
     show_scene(l, out);
-    text_printf(out, "\nDone so far:\n%s", l->history.size ? text_or_empty(&l->history) : "nothing\n");
+    show_history(l, out);
 }
 
 /* A stage whose answer is told, and kept for those that follow. */

@@ -15,8 +15,9 @@ static const struct limit {
     {                                                                                                              \
 #field, offsetof(struct settings, field), otherwise, most                                                  \
     }
-    LIMIT(steps, 40, 100000),   LIMIT(tokens, 200000, INT64_MAX), LIMIT(seconds, 3600, 1 << 30),
-    LIMIT(repeats, 3, 1000000), LIMIT(names, 500, 10000),         LIMIT(result, 2000, 1 << 20)};
+    LIMIT(steps, 40, 100000),     LIMIT(tokens, 200000, INT64_MAX), LIMIT(seconds, 3600, 1 << 30),
+    LIMIT(repeats, 3, 1000000),   LIMIT(names, 500, 10000),         LIMIT(result, 2000, 1 << 20),
+    LIMIT(history, 8000, 1 << 26)};
 enum { N_LIMITS = sizeof limits / sizeof *limits, DEFAULT_MAX_TOKENS = 512 };
 
 struct reader {
