@@ -1,0 +1,231 @@
+/* test_loop.c - the loop with answers from a list in place of a model: why it ends, what it tells, what it asks. */
+#include "workspace.h"
+
+static const char *const *answers;
+static struct text told;
+static uint32_t cancel;
+static int until_cancel; /* answers that come before it is cancelled; -1: it is not */
+static int32_t says_yes;
+static struct text asked_with; /* the last prompt */
+
+static viv_status generate(const viv_generator *g, const char *use, const viv_generation *what, const char **text,
+                           uint64_t *size, uint64_t *n_tokens)
+{
+    (void)g, (void)use;
+    text_release(&asked_with);
+    text_add(&asked_with, what->messages[1]->parts[0]->data, what->messages[1]->parts[0]->size);
+    if (until_cancel-- == 0) {
+        cancel = 1;
+        return VIV_ECANCELLED;
+    }
+    if (!*answers)
+        return VIV_ENOTFOUND;
+    *text = *answers++;
+    *size = strlen(*text);
+    *n_tokens = 10;
+    return VIV_OK;
+}
+
+static viv_status tell(const viv_listener *l, const char *json, uint64_t size)
+{
+    (void)l;
+    text_add(&told, json, size);
+    text_add(&told, "\n", 1);
+    return VIV_OK;
+}
+
+static viv_status ask(const viv_listener *l, const char *json, uint64_t size, int32_t *yes)
+{
+    *yes = says_yes;
+    return tell(l, json, size);
+}
+
+static viv_status act(const char *path, const char *spec, const char *const *list, uint32_t flags)
+{
+    const viv_generator generator = {.struct_size = sizeof generator, .generate = generate};
+    const viv_listener listener = {.struct_size = sizeof listener, .tell = tell, .ask = ask};
+    const viv_act task = {.struct_size = sizeof task,
+                          .flags = flags,
+                          .spec = spec,
+                          .spec_name = "a.yaml",
+                          .task = "a task",
+                          .workspace = path,
+                          .cancel = &cancel};
+    answers = list;
+    cancel = 0;
+    sentence[0] = '\0';
+    text_release(&told);
+    return lam_act(&host, &task, &generator, &listener);
+}
+
+static void tells(const char *words)
+{
+    ck_assert_msg(strstr(text_or_empty(&told), words) != NULL, "'%s' is not in\n%s", words, text_or_empty(&told));
+}
+
+static const char *begin(void)
+{
+    const char *path = new_workspace();
+    make_tree(path);
+    until_cancel = -1;
+    says_yes = 0;
+    return path;
+}
+
+static void end(const char *path)
+{
+    text_release(&told);
+    text_release(&asked_with);
+    remove_all(path);
+}
+
+#define ALL  "{\"stages\":{},\"policy\":{\"*\":\"allow\"}}"
+#define DONE "{\"action\":\"done\",\"answer\":\"so\"}"
+
+TEST(it_ends_when_the_model_says_so)
+{
+    const char *path = begin();
+    ck_assert_int_eq(
+        act(path, ALL, (const char *const[]){"{\"action\":\"delete\",\"path\":\"a.txt\"}", DONE, NULL}, 0), VIV_OK);
+    tells("\"removed\":[\"a.txt\"]");
+    tells("\"reason\":\"done\",\"answer\":\"so\",\"steps\":1,\"tokens\":20");
+    ck_assert_ptr_nonnull(strstr(text_or_empty(&asked_with), "it was deleted"));
+    end(path);
+}
+END_TEST
+
+TEST(it_is_cancelled_between_two_actions)
+{
+    const char *path = begin();
+    until_cancel = 1;
+    ck_assert_int_eq(
+        act(path, ALL, (const char *const[]){"{\"action\":\"delete\",\"path\":\"a.txt\"}", DONE, NULL}, 0),
+        VIV_ECANCELLED);
+    tells("\"reason\":\"cancelled\"");
+    end(path);
+}
+END_TEST
+
+TEST(a_cut_answer_is_a_step_that_failed)
+{
+    const char *path = begin();
+    ck_assert_int_eq(act(path, ALL, (const char *const[]){"{\"action\":\"wri", DONE, NULL}, 0), VIV_OK);
+    tells("the answer was cut");
+    end(path);
+}
+END_TEST
+
+TEST(a_failure_of_a_tool_is_told_to_the_model)
+{
+    const char *path = begin();
+    ck_assert_int_eq(
+        act(path, ALL,
+            (const char *const[]){"{\"action\":\"move\",\"from\":\"a.txt\",\"folder\":\".\",\"name\":\"b.txt\"}",
+                                  DONE, NULL},
+            0),
+        VIV_OK);
+    tells("\"outcome\":\"failed\"");
+    ck_assert_ptr_nonnull(strstr(text_or_empty(&asked_with), "cannot make 'b.txt': File exists"));
+    end(path);
+}
+END_TEST
+
+TEST(tokens_have_a_limit)
+{
+    const char *path = begin();
+    const char *const list[] = {"{\"action\":\"list\",\"folder\":\".\"}",
+                                "{\"action\":\"list\",\"folder\":\"docs\"}", DONE, NULL};
+    ck_assert_int_eq(act(path, "{\"stages\":{},\"limits\":{\"tokens\":15}}", list, 0), VIV_ELIMIT);
+    tells("\"reason\":\"tokens\"");
+    end(path);
+}
+END_TEST
+
+TEST(history_has_a_limit)
+{
+    const char *path = begin();
+    const char *const list[] = {"{\"action\":\"list\",\"folder\":\".\"}",
+                                "{\"action\":\"list\",\"folder\":\"docs\"}", DONE, NULL};
+    ck_assert_int_eq(act(path, "{\"stages\":{},\"limits\":{\"history\":60}}", list, 0), VIV_OK);
+    ck_assert_ptr_nonnull(strstr(text_or_empty(&asked_with), "what came before is left out"));
+    ck_assert_ptr_null(strstr(text_or_empty(&asked_with), "\"folder\":\".\""));
+    end(path);
+}
+END_TEST
+
+TEST(a_question_shows_the_difference_and_no_is_told)
+{
+    const char *path = begin();
+    const char *const list[] = {
+        "{\"action\":\"write\",\"folder\":\".\",\"name\":\"a.txt\",\"text\":\"first\\nthird\\n\"}", DONE, NULL};
+    ck_assert_int_eq(act(path, "{\"stages\":{}}", list, 0), VIV_OK);
+    tells("\"effect\":\"- second\\n+ third\\n\",\"undoable\":true");
+    tells("\"outcome\":\"denied\"");
+    says_yes = 1;
+    ck_assert_int_eq(act(path, "{\"stages\":{}}", list, 0), VIV_OK);
+    tells("\"outcome\":\"done\"");
+    end(path);
+}
+END_TEST
+
+TEST(a_dry_run_makes_nothing)
+{
+    const char *path = begin();
+    char *before = picture(path);
+    const char *const list[] = {"{\"action\":\"delete\",\"path\":\"docs\"}",
+                                "{\"action\":\"make_folder\",\"folder\":\"empty\",\"name\":\"x\"}", DONE, NULL};
+    ck_assert_int_eq(act(path, "{\"stages\":{}}", list, VIV_ACT_DRY_RUN), VIV_OK);
+    char *after = picture(path);
+    ck_assert_str_eq(before, after);
+    char store[128];
+    snprintf(store, sizeof store, "%s/" STORE, path);
+    ck_assert_int_ne(access(store, F_OK), 0);
+    free(before);
+    free(after);
+    end(path);
+}
+END_TEST
+
+TEST(stages_speak_in_order)
+{
+    const char *path = begin();
+    const char *const list[] = {"{\"intent\":\"find\",\"summary\":\"s\"}", "{\"goals\":[\"one\"]}", DONE,
+                                "{\"done\":true,\"why\":\"\"}", NULL};
+    ck_assert_int_eq(act(path, "{\"stages\":{\"intent\":{},\"decompose\":{},\"verify\":{}}}", list, 0), VIV_OK);
+    tells("\"stage\":\"intent\"");
+    tells("\"stage\":\"decompose\"");
+    tells("\"stage\":\"verify\"");
+    ck_assert_ptr_nonnull(strstr(text_or_empty(&asked_with), "The goals: {\"goals\":[\"one\"]}"));
+    end(path);
+}
+END_TEST
+
+TEST(what_models_say_may_be_anything)
+{
+    static const char *const bad[] = {
+        "[]",
+        "7",
+        "{}",
+        "{\"action\":5}",
+        "{\"action\":\"move\"}",
+        "{\"action\":\"move\",\"from\":\"a\\u0000b\",\"folder\":\".\",\"name\":\"x\"}",
+        "{\"action\":\"read\",\"path\":\"../../etc/passwd\"}",
+        "{\"action\":\"write\",\"folder\":\"..\",\"name\":\"x\",\"text\":\"\"}",
+        "{\"action\":\"delete\",\"path\":\".viv\"}",
+        "{\"action\":\"delete\",\"path\":\".\"}"};
+    const char *path = begin();
+    char *before = picture(path);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        (void)act(path, ALL, (const char *const[]){bad[i], DONE, NULL}, 0);
+    char *after = picture(path);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    end(path);
+}
+END_TEST
+
+TESTS(it_ends_when_the_model_says_so, it_is_cancelled_between_two_actions, a_cut_answer_is_a_step_that_failed,
+      a_failure_of_a_tool_is_told_to_the_model, tokens_have_a_limit, history_has_a_limit,
+      a_question_shows_the_difference_and_no_is_told, a_dry_run_makes_nothing, stages_speak_in_order,
+      what_models_say_may_be_anything)
