@@ -164,3 +164,27 @@ viv_status acting_act(struct engine *e, const char *spec, const struct model_opt
     json_decref(json);
     return status;
 }
+
+viv_status acting_check(struct engine *e, const char *spec, bool *acts, struct error *err)
+{
+    struct acting a;
+    json_t *json = NULL;
+    char *text = NULL;
+    viv_status status = text_ends_in(spec, ".yaml") ? spec_read_acting(spec, &json, err) : VIV_OK;
+    *acts = status == VIV_OK && json;
+    if (!*acts)
+        return status;
+    const char *architecture = json_string_value(json_object_get(json, "architecture"));
+    status = acting_open(e, architecture ? architecture : "lam", &a, err);
+    if (status == VIV_OK && !(text = json_dumps(json, JSON_COMPACT)))
+        status = error_nomem(err);
+    if (status == VIV_OK && VIV_HAS(a.table, viv_acting, check) && a.table->check) {
+        const struct trail before = trail_enter(a.architecture.plugin, "acting.check");
+        status = a.table->check(host_viv(engine_host(e)), text, spec);
+        trail = before;
+        status = ended(status, err);
+    }
+    free(text);
+    json_decref(json);
+    return status;
+}

@@ -37,4 +37,7 @@ viv_status acting_act(struct engine *e, const char *spec, const struct model_opt
 viv_status acting_replay(const struct acting *a, const char *name, const char *bytes, uint64_t size,
                          const struct acting_listener *listener, struct error *err);
 
+/* Checks a spec with stages. *acts: it is one; otherwise nothing is checked. */
+viv_status acting_check(struct engine *e, const char *spec, bool *acts, struct error *err);
+
 #endif

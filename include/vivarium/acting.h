@@ -88,6 +88,8 @@ typedef struct viv_acting {
     /* Tells the events of a transcript again. name: for messages. [setup: after init] */
     viv_status (*replay)(const viv_host *host, const char *name, const char *bytes, uint64_t size,
                          const viv_listener *listener);
+    /* Checks what a spec says of stages, tools, policy and limits; the arguments are as in viv_act. [setup: after init] */
+    viv_status (*check)(const viv_host *host, const char *spec, const char *spec_name);
 } viv_acting;
 
 #ifdef __cplusplus

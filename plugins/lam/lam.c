@@ -22,8 +22,12 @@ static void close_instance(void *instance)
     (void)instance;
 }
 
-static const viv_acting acting = {
-    .struct_size = sizeof acting, .undo = lam_undo, .log = lam_log, .act = lam_act, .replay = lam_replay};
+static const viv_acting acting = {.struct_size = sizeof acting,
+                                  .undo = lam_undo,
+                                  .log = lam_log,
+                                  .act = lam_act,
+                                  .replay = lam_replay,
+                                  .check = lam_check};
 
 static const void *get_ext(const char *id)
 {

@@ -156,3 +156,12 @@ void settings_release(struct settings *s)
     json_decref(s->json);
     *s = (struct settings){0};
 }
+
+viv_status lam_check(const viv_host *host, const char *spec, const char *spec_name)
+{
+    struct settings s;
+    const viv_status status = settings_read(host, spec_name, spec, &s);
+    if (status == VIV_OK)
+        settings_release(&s);
+    return status;
+}

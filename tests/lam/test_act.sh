@@ -266,6 +266,9 @@ other() { printf 'viv: 1\narchitecture: llm\nstages: {}\n' >"$work/spec/lam.yaml
 check 'an architecture that does not act' other
 elsewhere() { printf 'viv: 1\narchitecture: lam\nstages: {}\n' >"$work/spec/lam.yaml" && fails 'which only `viv act` takes' "$viv" run "$work/spec/lam.yaml" -p x; }
 check 'other verbs say who takes it' elsewhere
+checked() { says 'correct, it acts' "$viv" spec check "$source/examples/tidy/lam.yaml" && fails "there is no stage 'x'" "$viv" spec check "$work/spec/wrong.yaml"; }
+printf 'viv: 1\narchitecture: lam\nstages: {x: {}}\n' >"$work/spec/wrong.yaml"
+check 'viv spec check knows them' checked
 none() { acts 1 && complains "'use' is missing"; }
 check 'a spec without a model' none
 bad() { # WORDS DIR

@@ -3,6 +3,7 @@
 #include "cli/compare/facts.h"
 #include "cli/open.h"
 #include "cli/shared.h"
+#include "engine/acting.h"
 #include "engine/load.h"
 
 #include <string.h>
@@ -21,7 +22,7 @@ static const struct option table[] = {
 /* --- check --------------------------------------------------------------------------------------------- */
 
 /* How far a spec could be followed. */
-enum reached { REACHED_SPEC, REACHED_GRAPH, REACHED_WEIGHTS };
+enum reached { REACHED_SPEC, REACHED_GRAPH, REACHED_WEIGHTS, REACHED_STAGES };
 
 /* A spec, or a checkpoint by its family's: a family alone waits for a checkpoint to give it numbers. */
 static viv_status read_spec(struct opened *o, const char *name, bool *complete, struct error *err)
@@ -46,9 +47,12 @@ static viv_status read_spec(struct opened *o, const char *name, bool *complete, 
 static viv_status check_one(struct opened *o, const struct common *common, const char *name, enum reached *reached,
                             struct error *err)
 {
-    bool complete;
-    viv_status status = read_spec(o, name, &complete, err);
-    *reached = REACHED_SPEC;
+    bool complete, acts;
+    viv_status status = acting_check(o->engine, name, &acts, err);
+    *reached = acts ? REACHED_STAGES : REACHED_SPEC;
+    if (status != VIV_OK || acts)
+        return status;
+    status = read_spec(o, name, &complete, err);
     if (status != VIV_OK || !complete)
         return status;
     status = cli_open_model(o, common, name, err);
@@ -71,7 +75,8 @@ static viv_status check(struct opened *o, const struct arguments *a, struct erro
     viv_status worst = VIV_OK;
     for (size_t i = 1; i < a->n_words; i++) {
         static const char *const told[] = {"correct, its numbers come with a checkpoint",
-                                           "correct, its graph can be built", "correct, it can run"};
+                                           "correct, its graph can be built", "correct, it can run",
+                                           "correct, it acts (viv act)"};
         enum reached reached;
         if (worst != VIV_OK && !options->json)
             cli_fail(err); /* the last one is told by whoever called us */
