@@ -55,7 +55,7 @@ viv_status recogniser_finish(struct recogniser *m, recogniser_state s, size_t n,
 
 struct recogniser_stats {
     uint64_t configurations, threads, frames, collections; /* now, of these, now, ever */
-    uint64_t masks, walked, nodes;                /* asked for; not cached; nodes of the trie that were looked at */
+    uint64_t masks, walked, nodes; /* asked for; not cached; nodes of the trie that were looked at */
 };
 void recogniser_stats(const struct recogniser *m, struct recogniser_stats *out);
 
