@@ -141,7 +141,7 @@ static viv_status sort_tokens(struct token_trie *t, struct error *err)
     size_t n = 0;
     if (!v)
         return error_nomem(err);
-    for (uint32_t id = 0; id < t->n_ids; id++) {
+    for (uint32_t id = 0; t->bytes && id < t->n_ids; id++) { /* no bytes: no token is text */
         const uint32_t size = t->first[id + 1] - t->first[id];
         if (size == 0)
             continue;
