@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DIFFERENT = 10 };
+enum { MAX_DIFFERENT = 10, NESTED = 64 };
 
 /* "unevaluatedItems", where nothing beside it looks at items but prefixItems: they are all others. */
 static json_t *unevaluated_items(struct schema_reader *s, const struct item *i)
@@ -136,6 +136,16 @@ static const struct tree *many(struct schema_reader *s, const struct tree *item,
     return min ? some : tree_repeat(s->r, some, 0, 1);
 }
 
+/* The same in a rule of its own: a list of many first items nests no deeper than NESTED. */
+static const struct tree *in_rule(struct schema_reader *s, const struct tree *t)
+{
+    const uint32_t rule = t ? rules_add(s->r, "further items", 13) : UINT32_MAX;
+    if (rule == UINT32_MAX)
+        return NULL;
+    s->r->v[rule].body = t;
+    return tree_rule(s->r, rule);
+}
+
 /* The first items each have a schema; from the end: what follows item i - 1. */
 static const struct tree *tuple(struct schema_reader *s, const struct conjunction *c, size_t n, uint32_t min,
                                 uint32_t max)
@@ -151,6 +161,8 @@ static const struct tree *tuple(struct schema_reader *s, const struct conjunctio
         rest = i ? tree_cat3(s->r, comma(s), item, rest) : tree_cat2(s->r, item, rest);
         if (i >= min)
             rest = tree_repeat(s->r, rest, 0, 1);
+        if (i && i % NESTED == 0)
+            rest = in_rule(s, rest);
     }
     return rest;
 }

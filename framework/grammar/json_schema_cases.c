@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_INWARD = 32, MAX_COMBINED = 256 };
@@ -65,6 +66,35 @@ static bool add_opposite_bound(const struct bound *b, json_t *value, json_t *cas
     return n < 0 || (n < 1e9 && add_case(cases, with_type(b->type, b->opposite, json_integer((json_int_t)n))));
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const double x = json_number_value(*(json_t *const *)a), y = json_number_value(*(json_t *const *)b);
+    return (x > y) - (x < y);
+}
+
+/* Numbers but those of the list: before the first, between each two, behind the last. */
+static bool add_between(json_t *list, json_t *cases)
+{
+    const size_t n = json_array_size(list);
+    json_t **sorted = calloc(n + 1, sizeof *sorted), *parts = json_array();
+    bool ok = sorted && parts;
+    for (size_t i = 0; ok && i < n; i++)
+        sorted[i] = json_array_get(list, i);
+    if (ok)
+        qsort(sorted, n, sizeof *sorted, by_value);
+    for (size_t i = 0; ok && i <= n; i++) {
+        json_t *part = json_object();
+        ok = part && (i == 0 || json_object_set(part, "exclusiveMinimum", sorted[i - 1]) == 0) &&
+             (i == n || json_object_set(part, "exclusiveMaximum", sorted[i]) == 0) &&
+             json_array_append(parts, part) == 0;
+        json_decref(part);
+    }
+    ok = ok && add_case(cases, with_type("number", "anyOf", json_incref(parts)));
+    json_decref(parts);
+    free(sorted);
+    return ok;
+}
+
 /* Values but those listed: of other types, other strings, other numbers, the other boolean. */
 static bool add_unlisted(json_t *values, json_t *cases)
 {
@@ -82,13 +112,12 @@ static bool add_unlisted(json_t *values, json_t *cases)
         if (type == TYPE_STRING)
             ok = ok && json_array_append(strings, value) == 0;
         if (type & TYPE_NUMBER)
-            ok = ok && add_case(numbers, json_pack("{s:[{s:O}, {s:O}]}", "anyOf", "exclusiveMinimum", value,
-                                                   "exclusiveMaximum", value));
+            ok = ok && json_array_append(numbers, value) == 0;
     }
     if (ok && json_array_size(strings))
         ok = add_case(cases, with_type("string", NOT_IN, json_incref(strings)));
     if (ok && json_array_size(numbers))
-        ok = add_case(cases, with_type("number", "allOf", json_incref(numbers)));
+        ok = add_between(numbers, cases);
     if (ok && is_true != is_false)
         ok = add_case(cases, json_pack("{s:b}", "const", is_false));
     ok = ok && add_case(cases, json_pack("{s:{s:O}}", "not", "type", types));

@@ -65,8 +65,9 @@ static void add_names(struct schema_reader *s, struct object *o, const struct it
             o->no_names = true;
         json_object_foreach(c.v[k].schema, key, value)
         {
-            static const char *const kept[] = {"pattern",     "minLength", "maxLength", "format", "type", "title",
-                                               "description", "$comment",  "allOf",     "$ref",   NOT_IN};
+            static const char *const kept[] = {"pattern", "minLength",   "maxLength", "format", "type",
+                                               "title",   "description", "$comment",  "allOf",  "$ref",
+                                               NOT_IN,    "enum",        "const"};
             bool known = false;
             for (size_t j = 0; j < sizeof kept / sizeof *kept; j++)
                 known = known || strcmp(key, kept[j]) == 0;
@@ -276,7 +277,11 @@ static const struct tree *other_member(struct schema_reader *s, const struct obj
                 name = string_of(s, &none);
             } else {
                 const viv_status status = other_keys(s, o, chosen, &keys);
-                if (status != VIV_OK)
+                if (status == VIV_ELIMIT)
+                    schema_fail(s, status, &o->c->v[0], "properties",
+                                "too many are listed for others to be told from them; set additionalProperties to "
+                                "false");
+                else if (status != VIV_OK)
                     s->status = status;
                 else
                     name =

@@ -103,6 +103,27 @@ static void add_format(struct schema_reader *s, struct demands *d, const struct 
         buf_printf(s->notes, "%.300s/format: '%.60s' is not known, and any text is taken\n", i->path, name);
 }
 
+/* "enum" and "const" of names; values that have them are listed before they come here. */
+static void add_listed(struct schema_reader *s, struct demands *d, const struct item *i)
+{
+    json_t *values = json_object_get(i->schema, "enum"), *constant = json_object_get(i->schema, "const"), *value;
+    struct tree_list l = {0};
+    size_t k;
+    if (json_is_string(constant))
+        tree_list_add(&l, tree_bytes(s->r, json_string_value(constant), json_string_length(constant)));
+    json_array_foreach(constant ? NULL : values, k, value)
+    {
+        if (json_is_string(value))
+            tree_list_add(&l, tree_bytes(s->r, json_string_value(value), json_string_length(value)));
+    }
+    const struct tree *t = l.failed ? NULL : tree_alt(s->r, l.v, l.n);
+    if (t)
+        add_pattern(s, d, i, constant ? "const" : "enum", t);
+    else if (s->status == VIV_OK)
+        s->status = error_nomem(s->err);
+    tree_list_release(&l);
+}
+
 static void read_demands(struct schema_reader *s, const struct conjunction *c, struct demands *d)
 {
     *d = (struct demands){.max = UNBOUNDED};
@@ -127,6 +148,8 @@ static void read_demands(struct schema_reader *s, const struct conjunction *c, s
         }
         if (json_is_string(format))
             add_format(s, d, i, json_string_value(format));
+        if (json_object_get(i->schema, "enum") || json_object_get(i->schema, "const"))
+            add_listed(s, d, i);
         json_t *text;
         size_t at;
         json_array_foreach(json_object_get(i->schema, NOT_IN), at, text)

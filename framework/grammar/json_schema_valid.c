@@ -302,7 +302,9 @@ static enum validity try_measure(struct schema_reader *s, const char *key, const
                : json_is_integer(value) && json_is_integer(wanted) && json_integer_value(wanted) > 0
                    ? yes_if(json_integer_value(value) % json_integer_value(wanted) == 0)
                    : VALID_UNKNOWN;
-    return VALID_UNKNOWN;
+    if (strcmp(key, "$dynamicRef") == 0 || strcmp(key, "$recursiveRef") == 0)
+        return VALID_UNKNOWN;
+    return VALID_YES; /* try_object looks at it, or it demands nothing, whatever it is called */
 }
 
 static enum validity try_list(struct schema_reader *s, const char *key, json_t *list, json_t *base, json_t *value,
@@ -350,44 +352,6 @@ static enum validity try_object(struct schema_reader *s, const json_t *schema, j
     return all;
 }
 
-/* Keywords that try_object and the list below look at, or that demand nothing. */
-static bool is_quiet(const char *key)
-{
-    static const char *const quiet[] = {"title",
-                                        "description",
-                                        "default",
-                                        "examples",
-                                        "$comment",
-                                        "$schema",
-                                        "$id",
-                                        "id",
-                                        "$defs",
-                                        "definitions",
-                                        "deprecated",
-                                        "readOnly",
-                                        "writeOnly",
-                                        "format",
-                                        "$anchor",
-                                        "$vocabulary",
-                                        "contentEncoding",
-                                        "contentMediaType",
-                                        "contentSchema",
-                                        "properties",
-                                        "required",
-                                        "additionalProperties",
-                                        "if",
-                                        "then",
-                                        "else",
-                                        "minContains",
-                                        "maxContains",
-                                        "$dynamicAnchor",
-                                        "$recursiveAnchor"};
-    for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++)
-        if (strcmp(key, quiet[i]) == 0)
-            return true;
-    return key[0] == 'x' && key[1] == '-';
-}
-
 static enum validity try_keyword(struct schema_reader *s, const char *key, json_t *wanted, json_t *base,
                                  json_t *value, int depth)
 {
@@ -423,11 +387,11 @@ static enum validity try_keyword(struct schema_reader *s, const char *key, json_
         return all;
     }
     if (strcmp(key, "items") == 0 || strcmp(key, "prefixItems") == 0 || strcmp(key, "uniqueItems") == 0 ||
-        strcmp(key, "additionalItems") == 0 || strcmp(key, "contains") == 0)
+        strcmp(key, "additionalItems") == 0 || strcmp(key, "contains") == 0 || strcmp(key, "unevaluatedItems") == 0)
         return json_is_array(value) ? VALID_UNKNOWN : VALID_YES;
     if (strcmp(key, "patternProperties") == 0 || strcmp(key, "propertyNames") == 0 ||
         strcmp(key, "dependencies") == 0 || strcmp(key, "dependentRequired") == 0 ||
-        strcmp(key, "dependentSchemas") == 0)
+        strcmp(key, "dependentSchemas") == 0 || strcmp(key, "unevaluatedProperties") == 0)
         return json_is_object(value) && json_object_size(value) ? VALID_UNKNOWN : VALID_YES;
     return try_measure(s, key, wanted, value);
 }
@@ -453,8 +417,7 @@ enum validity schema_accepts(struct schema_reader *s, json_t *schema, json_t *ba
     }
     json_object_foreach(schema, key, wanted)
     {
-        if (!is_quiet(key))
-            all = both(all, try_keyword(s, key, wanted, base, value, depth));
+        all = both(all, try_keyword(s, key, wanted, base, value, depth));
     }
     return all;
 }

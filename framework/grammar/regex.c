@@ -532,9 +532,14 @@ static bool read_counts(struct parser *p, uint32_t *min, uint32_t *max)
     return false;
 }
 
+static bool is_at(const struct tree *t, uint32_t which)
+{
+    return t->kind == TREE_RULE && t->rule == which;
+}
+
 static bool is_anchor(const struct tree *t)
 {
-    return t->kind == TREE_RULE && (t->rule == ANCHOR_BEGIN || t->rule == ANCHOR_END);
+    return is_at(t, ANCHOR_BEGIN) || is_at(t, ANCHOR_END);
 }
 
 static bool has_anchor(const struct tree *t)
@@ -595,6 +600,12 @@ static const struct tree *read_alternatives(struct parser *p)
 
 /* --- anchors -------------------------------------------------------------------------------------------------- */
 
+/* Such as what flags leave: (?i)^a$. */
+static bool is_empty(const struct tree *t)
+{
+    return t->kind == TREE_BYTES && t->n == 0;
+}
+
 /* Takes anchors out. left, right: nothing stands before or behind, so where no anchor stands either, a search lets
  * any text be there. */
 static const struct tree *resolve(struct parser *p, const struct tree *t, bool left, bool right)
@@ -612,10 +623,10 @@ static const struct tree *resolve(struct parser *p, const struct tree *t, bool l
     const struct tree *const *kids = cat ? t->kids : &t;
     uint32_t from = 0, to = cat ? t->n : 1;
     bool open_left = left, open_right = right;
-    for (; from < to && left && kids[from]->kind == TREE_RULE && kids[from]->rule == ANCHOR_BEGIN; from++)
-        open_left = false;
-    for (; from < to && right && kids[to - 1]->kind == TREE_RULE && kids[to - 1]->rule == ANCHOR_END; to--)
-        open_right = false;
+    for (; from < to && left && (is_at(kids[from], ANCHOR_BEGIN) || is_empty(kids[from])); from++)
+        open_left = open_left && is_empty(kids[from]);
+    for (; from < to && right && (is_at(kids[to - 1], ANCHOR_END) || is_empty(kids[to - 1])); to--)
+        open_right = open_right && is_empty(kids[to - 1]);
     for (uint32_t i = from; i < to && p->status == VIV_OK; i++) {
         const bool first = i == from && open_left, last = i + 1 == to && open_right;
         const bool nested = kids[i]->kind == TREE_CAT || kids[i]->kind == TREE_ALT;

@@ -1,6 +1,7 @@
 /* JSON Schemas allow what validates, and refuse what they cannot keep, with its path. */
 #include "testing.h"
 
+#include "base/buf.h"
 #include "grammars.h"
 
 enum { SCHEMA = VIV_GRAMMAR_JSON_SCHEMA };
@@ -195,6 +196,68 @@ TEST(lenient_schemas__name_what_they_leave_out)
     program_destroy(p);
 }
 
+TEST(keywords__that_demand_nothing_may_stand_beside_an_enum)
+{
+    HAS("{\"type\": \"string\", \"enum\": [\"sold\"], \"xml\": {\"name\": \"x\"}, \"example\": \"sold\", "
+        "\"nullable\": "
+        "false}",
+        "\"sold\"");
+    HAS_NO("{\"enum\": [\"sold\", 5], \"example\": \"sold\", \"type\": \"string\"}", "5");
+    REFUSED("{\"enum\": [[1]], \"unevaluatedItems\": false}", "#/enum: ");
+}
+
+TEST(names__are_those_of_an_enum)
+{
+    const char *colors =
+        "{\"type\": \"object\", \"propertyNames\": {\"$ref\": \"#/$defs/Color\"}, "
+        "\"additionalProperties\": {\"type\": \"integer\"}, "
+        "\"$defs\": {\"Color\": {\"type\": \"string\", \"enum\": [\"red\", \"\xC3\xA9\\\"\", 5]}}}";
+    HAS(colors, "{\"red\": 1, \"\xC3\xA9\\\"\": 2}");
+    HAS_NO(colors, "{\"green\": 1}");
+    HAS_NO(colors, "{\"5\": 1}");
+    HAS("{\"type\": \"object\", \"propertyNames\": {\"const\": \"a\"}}", "{\"a\": 1}");
+    HAS_NO("{\"type\": \"object\", \"propertyNames\": {\"const\": \"a\", \"enum\": [\"b\"]}}", "{\"b\": 1}");
+    HAS_NO("{\"type\": \"object\", \"propertyNames\": {\"enum\": []}}", "{\"b\": 1}");
+    HAS("{\"type\": \"object\", \"propertyNames\": {\"enum\": []}}", "{}");
+}
+
+TEST(numbers__are_none_of_a_long_list)
+{
+    struct buf b = {0};
+    buf_puts(&b, "{\"type\": \"integer\", \"not\": {\"enum\": [7");
+    for (int i = 0; i < 300; i++)
+        buf_printf(&b, ", %d", 2 * (299 - i));
+    buf_puts(&b, "]}}");
+    HAS(buf_text(&b), "1");
+    HAS(buf_text(&b), "-1");
+    HAS(buf_text(&b), "599");
+    HAS_NO(buf_text(&b), "7");
+    HAS_NO(buf_text(&b), "0");
+    HAS_NO(buf_text(&b), "598");
+    buf_release(&b);
+    HAS("{\"type\": \"number\", \"not\": {\"enum\": [2.0, 1, 2]}}", "1.5");
+    HAS_NO("{\"type\": \"number\", \"not\": {\"enum\": [2.0, 1, 2]}}", "2");
+}
+
+TEST(lists__may_have_many_first_items)
+{
+    struct buf schema = {0}, text = {0};
+    buf_puts(&schema, "{\"type\": \"array\", \"prefixItems\": [{\"type\": \"integer\"}");
+    buf_puts(&text, "[0");
+    for (int i = 0; i < 49999; i++) {
+        buf_puts(&schema, ", {\"type\": \"integer\"}");
+        buf_puts(&text, i < 4999 ? ",1" : "");
+    }
+    buf_puts(&schema, "], \"items\": false}");
+    buf_puts(&text, "]");
+    HAS(buf_text(&schema), buf_text(&text));
+    HAS_NO(buf_text(&schema), "[0,\"\"]");
+    buf_release(&schema);
+    buf_release(&text);
+}
+
 TESTS(objects__have_their_properties_in_order, strings__have_lengths_in_characters, numbers__keep_to_their_bounds,
       arrays__have_as_many_items_as_they_should, schemas__combine, schemas__have_cases,
-      schemas__are_refused_with_a_path, lenient_schemas__name_what_they_leave_out)
+      schemas__are_refused_with_a_path, lenient_schemas__name_what_they_leave_out,
+      keywords__that_demand_nothing_may_stand_beside_an_enum, names__are_those_of_an_enum,
+      numbers__are_none_of_a_long_list, lists__may_have_many_first_items)

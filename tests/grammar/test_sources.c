@@ -20,6 +20,7 @@ TEST(regex__matches_the_whole_text)
     HAS(REGEX, "^a(?P<n>b|c)?$", "ac");
     HAS(REGEX, "(^a|b)(c$|d)", "bd");
     HAS(REGEX, "(?i)ab(?-i)c", "ABc");
+    HAS(REGEX, "(?i)^ab$", "AB");
     HAS_NO(REGEX, "(?i:ab)c", "ABC");
     HAS(REGEX, "[[:digit:]]{2,3}-\\d", "123-4");
     HAS(REGEX, "\\p{Lu}\\p{Ll}*", "\xC3\x89t\xC3\xA9");
