@@ -49,6 +49,55 @@ static viv_status normalize(json_t *data, const char *name, json_t *(*copy)(json
     return status;
 }
 
+/* Templates know tools as {"type": "function", "function": ...}; a tool file may have the functions alone. */
+static json_t *whole_tool(json_t *tool)
+{
+    if (!json_is_string(json_object_get(tool, "name")) || json_object_get(tool, "function"))
+        return json_incref(tool);
+    json_t *function = json_copy(tool);
+    json_object_del(function, "type");
+    return function ? json_pack("{s:s, s:o}", "type", "function", "function", function) : NULL;
+}
+
+/* Makes objects of the arguments of calls that are JSON in a text, as OpenAI's API has them; whether there are any.
+ */
+static bool read_arguments(json_t *data)
+{
+    json_t *messages = json_deep_copy(json_object_get(data, "messages")), *message, *call;
+    size_t i, k;
+    bool any = false;
+    json_array_foreach(messages, i, message)
+    {
+        json_array_foreach(json_object_get(message, "tool_calls"), k, call)
+        {
+            json_t *function = json_object_get(call, "function"), *of = function ? function : call;
+            json_t *text = json_object_get(of, "arguments"), *read = NULL;
+            struct error err;
+            if (json_is_string(text) &&
+                json_parse("arguments", json_string_value(text), json_string_length(text), &read, &err) == VIV_OK)
+                any = json_object_set(of, "arguments", read) == 0 || any;
+            json_decref(read);
+        }
+    }
+    any = any && json_object_set(data, "messages", messages) == 0;
+    json_decref(messages);
+    return any;
+}
+
+/* Some templates want the arguments of calls as a text and some as an object: as they are given, else as objects.
+ */
+static viv_status render_either(const struct chat_template *t, const struct template_options *options, json_t *data,
+                                struct buf *out, struct error *err)
+{
+    const size_t before = out->size;
+    viv_status status = jinja_render(options, buf_text(&t->source), t->source.size, data, out, err);
+    if (status == VIV_OK || status == VIV_ENOMEM || !read_arguments(data))
+        return status;
+    if (out->size > before)
+        out->data[out->size = before] = '\0';
+    return jinja_render(options, buf_text(&t->source), t->source.size, data, out, err);
+}
+
 /* Whether the template asks if the content of a message is none. */
 static bool asks_for_none(const struct chat_template *t)
 {
@@ -96,13 +145,13 @@ viv_status chat_render(const struct chat_template *t, const struct template_opti
     if (status == VIV_OK && asks_for_none(t))
         status = keep_none(data, all, err);
     if (status == VIV_OK)
-        status = normalize(all, "tools", json_incref, err);
+        status = normalize(all, "tools", whole_tool, err);
     if (status == VIV_OK)
         status = normalize(all, "documents", json_incref, err);
     if (status == VIV_OK && json_lost_something())
         status = error_nomem(err);
     if (status == VIV_OK)
-        status = jinja_render(&named, buf_text(&t->source), t->source.size, all, out, err);
+        status = render_either(t, &named, all, out, err);
     json_decref(all);
     return status;
 }

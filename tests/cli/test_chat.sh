@@ -174,7 +174,7 @@ check 'a line that is no text' bytes
 check 'render: messages' says '<|im_start|>assistant' "$viv" render "$chat" "$chat/messages.json"
 rendered() { "$viv" render "$chat" "$chat/messages.json" >"$work/a" && "$viv" render "$chat-gguf/model.gguf" "$chat/messages.json" >"$work/b" && same; }
 check 'of a GGUF file, too' rendered
-tools() { echo '[{"name": "now"}]' >"$work/t" && says 'tools: [{"name": "now"}]' "$viv" render "$chat" "$chat/messages.json" --tools "$work/t"; }
+tools() { echo '[{"name": "now"}]' >"$work/t" && says 'tools: [{"type": "function", "function": {"name": "now"}}]' "$viv" render "$chat" "$chat/messages.json" --tools "$work/t"; }
 check 'with tools' tools
 no_prompt() { "$viv" render "$chat" "$chat/messages.json" --no-generation-prompt >"$work/a" && [ "$(tail -n 1 "$work/a")" = 'is?<|im_end|>' ]; }
 check 'without a prompt for the answer' no_prompt

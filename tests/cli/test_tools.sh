@@ -56,6 +56,24 @@ keeps() {
 }
 check 'the grammar of calls keeps to the schemas' keeps
 
+# --- viv render ---
+cat >"$work/items.jinja" <<'END_TEMPLATE'
+{%- for tool in tools or [] %}{{ tool.function.name }} {% endfor %}
+{%- for m in messages %}{{ m.role }}{% for call in m.tool_calls or [] %}
+{%- for key, value in call.function.arguments.items() %} {{ key }}={{ value }}{% endfor %}{% endfor %} {% endfor %}
+END_TEMPLATE
+sed 's/for key.*endfor %}{% endfor %}/set text = call.function.arguments + "!" %} {{ text }}{% endfor %}/' \
+    "$work/items.jinja" >"$work/text.jinja"
+printf '%s' '[{"role": "user", "content": "Hello"}, {"role": "assistant", "tool_calls": [{"type": "function", "id": "a",
+ "function": {"name": "get", "arguments": "{\"n\": 3}"}}]}]' >"$work/calls.json"
+written() { # TEMPLATE TEXT
+    "$viv" render "$chat" "$work/calls.json" --template "$work/$1" --tools "$work/alone.json" >"$work/out" 2>"$work/err"
+    test "$(cat "$work/out")" = "$2" || { cat "$work/out" "$work/err"; return 1; }
+}
+printf '[{"name": "get", "parameters": {}}, {"type": "function", "name": "stop"}]' >"$work/alone.json"
+check 'arguments in a text become an object for templates that want one' written items.jinja 'get stop user assistant n=3 '
+check 'other templates have them as they are' written text.jinja 'get stop user assistant {"n": 3}! '
+
 # --- viv run ---
 run() { "$viv" run "$chat" --template "$work/hermes.jinja" -q -n 200 "$@" 2>"$work/err" >"$work/out"; }
 calls() {
