@@ -63,14 +63,6 @@ static int32_t token_of(const struct token_trie *t, const uint64_t *mask, const 
     return best;
 }
 
-static bool is_end(const struct token_trie *t, int32_t token)
-{
-    for (size_t i = 0; i < t->n_ends; i++)
-        if (t->ends[i] == token)
-            return true;
-    return false;
-}
-
 /* One token; *done: the text has ended. Every third, and all behind the longest length, lead to the end. */
 static viv_status sample_token(struct grammar_sampler *g, struct recogniser *m, recogniser_state *s, bool hurry,
                                struct buf *out, bool *done, struct error *err)
@@ -99,10 +91,13 @@ static viv_status sample_token(struct grammar_sampler *g, struct recogniser *m, 
     }
     if (status == VIV_OK && token < 0)
         token = any_token(t, mask, seed);
-    *done = is_end(t, token);
+    *done = token_trie_is_end(t, token);
     if (status != VIV_OK || *done)
         return status;
-    if (!buf_append(out, t->bytes + t->first[token], t->first[token + 1] - t->first[token]))
+    const bool appended = tokenizer_is_special(t->tokenizer, token)
+                              ? buf_puts(out, tokenizer_piece(t->tokenizer, token))
+                              : buf_append(out, t->bytes + t->first[token], t->first[token + 1] - t->first[token]);
+    if (!appended)
         return error_nomem(err);
     return recogniser_take(m, s, token, err);
 }

@@ -102,6 +102,11 @@ bool dialect_reasons(const struct dialect *d, const struct chat_template *t);
 
 /* How calls are asked for. */
 enum tool_choice { TOOLS_AUTO, TOOLS_NONE, TOOLS_REQUIRED, TOOLS_ONE };
+struct dialect_token {
+    int32_t id;
+    const char *text;
+    bool ends; /* it ends answers */
+};
 struct dialect_asked {
     const struct tools *tools;
     enum tool_choice choice;
@@ -109,6 +114,10 @@ struct dialect_asked {
     bool single;        /* no parallel calls */
     const char *opened; /* dialect_opened */
     bool plain;         /* answers do not begin with reasoning */
+    /* Special tokens of the model: where a marker has their text, they are written, and nothing else. One that ends
+     * answers is left out: it may come where the answer may end. */
+    const struct dialect_token *tokens;
+    size_t n_tokens;
 };
 /* Appends a Lark grammar of the answers. A schema that cannot be kept is an error that names the tool. */
 viv_status dialect_grammar(const struct dialect *d, const struct dialect_asked *asked, struct buf *out,

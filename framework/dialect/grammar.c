@@ -2,6 +2,7 @@
  *
  *   start: think? calls                  calls are required
  *        | think? text calls?            auto: text without the marker that begins calls
+ *                                        text: CONTENT.begin? text CONTENT.end?, where these are special tokens
  *   calls: SECTION.begin call (SEPARATOR call)* SECTION.end
  *   call:  CALL.begin body
  *   body:  call_0 | call_1 | ...         one for each tool, with its JSON Schema by %json where values are JSON
@@ -57,10 +58,49 @@ static void put_text(struct buf *out, const char *s)
     put_literal(out, s, strlen(s));
 }
 
-static void put_marker(struct buf *out, const struct marker *m)
+/* The longest special token that a text begins with; NULL: none. */
+static const struct dialect_token *token_at(const struct dialect_asked *a, const char *s)
+{
+    const struct dialect_token *found = NULL;
+    for (size_t i = 0; i < a->n_tokens; i++) {
+        const size_t n = strlen(a->tokens[i].text);
+        if (strncmp(s, a->tokens[i].text, n) == 0 && (!found || n > strlen(found->text)))
+            found = &a->tokens[i];
+    }
+    return found;
+}
+
+/* The text of a marker, with its special tokens by number. */
+static void put_tokens(const struct writer *w, struct buf *out, const char *s)
+{
+    while (*s) {
+        size_t n = 0;
+        const struct dialect_token *token = NULL;
+        while (s[n] && !(token = token_at(w->asked, s + n)))
+            n++;
+        if (n)
+            put_literal(out, s, n);
+        if (token && !token->ends)
+            buf_printf(out, " <[%" PRId32 "]> ", token->id);
+        s += n + (token ? strlen(token->text) : 0);
+    }
+}
+
+static void put_marker(const struct writer *w, struct buf *out, const struct marker *m)
 {
     if (m->n)
-        put_text(out, m->texts[0]);
+        put_tokens(w, out, m->texts[0]);
+}
+
+/* Any text of a marker: those that begin calls or content differ by what stands before. */
+static void put_any(const struct writer *w, struct buf *out, const struct marker *m)
+{
+    for (uint32_t i = 0; i < m->n; i++) {
+        buf_puts(out, i ? " | " : " (");
+        put_tokens(w, out, m->texts[i]);
+    }
+    if (m->n)
+        buf_puts(out, ") ");
 }
 
 static void fail(struct writer *w, const char *sentence, const char *what)
@@ -235,15 +275,15 @@ static bool has_only(json_t *schema, const char *const *keys, size_t n)
 }
 
 /* The texts that a schema lists. False: it lists none. */
-static bool put_enum(struct buf *out, json_t *schema, const char *before, const char *behind)
+static bool put_enum(const struct writer *w, struct buf *out, json_t *schema, const char *quote)
 {
     json_t *values = json_object_get(schema, "enum"), *one = json_object_get(schema, "const");
     size_t i, n = 0;
     if (json_is_string(one)) {
         buf_printf(out, " ");
-        put_text(out, before);
+        put_tokens(w, out, quote);
         put_text(out, json_string_value(one));
-        put_text(out, behind);
+        put_tokens(w, out, quote);
         return true;
     }
     json_array_foreach(values, i, one)
@@ -251,9 +291,9 @@ static bool put_enum(struct buf *out, json_t *schema, const char *before, const 
         if (!json_is_string(one))
             continue;
         buf_puts(out, n++ ? "|" : " (");
-        put_text(out, before);
+        put_tokens(w, out, quote);
         put_text(out, json_string_value(one));
-        put_text(out, behind);
+        put_tokens(w, out, quote);
     }
     if (n)
         buf_puts(out, ") ");
@@ -274,7 +314,7 @@ static void refuse_bounds(struct writer *w, json_t *schema, const char *key)
 static void put_raw(struct writer *w, struct buf *out, json_t *schema, const char *key)
 {
     refuse_bounds(w, schema, key);
-    if (put_enum(out, schema, "", ""))
+    if (put_enum(w, out, schema, ""))
         return;
     w->has_value_text = true;
     buf_puts(out, " value_0 ");
@@ -292,12 +332,12 @@ static void put_value(struct writer *w, struct buf *out, json_t *schema, const c
         buf_puts(out, python ? " \"None\" " : " \"null\" ");
     } else if (is_type(schema, "string") && quote->n) {
         refuse_bounds(w, schema, key);
-        if (put_enum(out, schema, quote->texts[0], quote->texts[0]))
+        if (put_enum(w, out, schema, quote->texts[0]))
             return;
         w->has_quote_text = true;
-        put_marker(out, quote);
+        put_marker(w, out, quote);
         buf_puts(out, "quoted_0");
-        put_marker(out, quote);
+        put_marker(w, out, quote);
     } else if (is_type(schema, "array") && depth < MAX_DEPTH && has_only(schema, array_keys, 3) &&
                json_is_object(json_object_get(schema, "items"))) {
         struct buf item = {0};
@@ -359,7 +399,7 @@ static void put_tagged(struct writer *w, struct buf *out)
         const bool text = dialect_is_text(w->tool, key, strlen(key));
         check_key(w, key);
         buf_puts(out, " (");
-        put_marker(out, &d->value_key);
+        put_marker(w, out, &d->value_key);
         put_text(out, key);
         if (d->types == TYPES_FLAG) {
             const char *type = json_string_value(json_object_get(schema, "type"));
@@ -367,15 +407,15 @@ static void put_tagged(struct writer *w, struct buf *out)
                    : !type                        ? "object"
                    : strcmp(type, "integer") == 0 ? "number"
                                                   : type;
-            put_marker(out, &d->value_flag);
+            put_marker(w, out, &d->value_flag);
             put_text(out, text ? d->flag_text : type);
         }
-        put_marker(out, &d->value_begin);
+        put_marker(w, out, &d->value_begin);
         if (text)
             put_raw(w, out, schema, key);
         else
             put_part(w, out, schema);
-        put_marker(out, &d->value_end);
+        put_marker(w, out, &d->value_end);
         buf_puts(out, is_required(w->tool, key) ? ") " : ")? ");
     }
 }
@@ -477,7 +517,7 @@ static void put_json_call(struct writer *w, struct buf *out)
         }
     }
     buf_puts(out, " \"}\" ");
-    put_marker(out, &d->call_end);
+    put_marker(w, out, &d->call_end);
 }
 
 /* The name stands where it is found again. */
@@ -495,29 +535,29 @@ static void put_named_call(struct writer *w, struct buf *out)
     const struct dialect *d = w->d;
     check_name(w);
     if (d->id == ID_BEFORE_NAME) {
-        put_marker(out, &d->id_begin);
+        put_marker(w, out, &d->id_begin);
         put_id(w, out);
     }
-    put_marker(out, &d->name_begin);
+    put_marker(w, out, &d->name_begin);
     put_text(out, w->tool->name);
     if (d->payload != PAYLOAD_LITERAL)
-        put_marker(out, &d->name_end);
+        put_marker(w, out, &d->name_end);
     if (d->id == ID_AFTER_NAME) {
-        put_marker(out, &d->id_begin);
+        put_marker(w, out, &d->id_begin);
         put_id(w, out);
-        put_marker(out, &d->id_end);
+        put_marker(w, out, &d->id_end);
     }
     if (d->payload == PAYLOAD_LITERAL) {
         put_literals(w, out);
     } else {
-        put_marker(out, &d->arguments_begin);
+        put_marker(w, out, &d->arguments_begin);
         if (d->payload == PAYLOAD_TAGGED)
             put_tagged(w, out);
         else
             put_object(w, out);
-        put_marker(out, &d->arguments_end);
+        put_marker(w, out, &d->arguments_end);
     }
-    put_marker(out, &d->call_end);
+    put_marker(w, out, &d->call_end);
 }
 
 /* Compiles the schema alone: its errors have the tool's name and the path. */
@@ -566,7 +606,7 @@ static void put_calls(struct writer *w)
         buf_release(&call);
     }
     buf_puts(w->out, "call:");
-    put_marker(w->out, &d->call_begin);
+    put_any(w, w->out, &d->call_begin);
     buf_printf(w->out, "body\nbody: %s\n", buf_text(&list));
     w->out->failed |= list.failed || w->rules.failed;
     buf_release(&list);
@@ -598,7 +638,7 @@ static void put_first(struct writer *w, const struct marker *m)
     if (opened_by(w, m))
         buf_puts(w->out, " \"\" ");
     else
-        put_marker(w->out, m);
+        put_any(w, w->out, m);
 }
 
 static void put_think(struct writer *w)
@@ -609,9 +649,26 @@ static void put_think(struct writer *w)
     buf_puts(w->out, "think:");
     put_first(w, &d->reasoning_begin);
     buf_puts(w->out, "thought_0");
-    put_marker(w->out, &d->reasoning_end);
+    put_marker(w, w->out, &d->reasoning_end);
     buf_puts(w->out, opened_by(w, &d->reasoning_begin) ? " /\\n{0,2}/\n" : " /\\n{0,2}/ | \"\"\n");
     w->out->failed |= !put_words(w->out, "thought", d->reasoning_end.cores, d->reasoning_end.n);
+}
+
+/* Text, whose markers are optional, and calls. */
+static void put_content(struct writer *w)
+{
+    const struct dialect *d = w->d;
+    if (d->content_begin.n && w->asked->n_tokens) {
+        put_any(w, w->out, &d->content_begin);
+        buf_puts(w->out, "? text_0 ");
+        if (d->content_end.n) {
+            put_any(w, w->out, &d->content_end);
+            buf_puts(w->out, "? ");
+        }
+    } else {
+        buf_puts(w->out, " text_0 ");
+    }
+    buf_puts(w->out, "calls?\n");
 }
 
 static void put_start(struct writer *w)
@@ -623,7 +680,7 @@ static void put_start(struct writer *w)
         if (d->at_start)
             buf_puts(w->out, " (calls | \"\" | /[^\\s\\{\\[]/ /(?s:.*)/)\n");
         else
-            buf_puts(w->out, " text_0 calls?\n");
+            put_content(w);
         if (!d->at_start)
             w->out->failed |= !put_words(w->out, "text", dialect_trigger(d)->cores, dialect_trigger(d)->n);
     } else {
@@ -634,10 +691,10 @@ static void put_start(struct writer *w)
     buf_puts(w->out, !d->section_begin.n && opened_by(w, &d->call_begin) ? " body " : " call ");
     if (many) {
         buf_puts(w->out, "(");
-        put_marker(w->out, &d->separator);
+        put_marker(w, w->out, &d->separator);
         buf_puts(w->out, " call)* ");
     }
-    put_marker(w->out, &d->section_end);
+    put_marker(w, w->out, &d->section_end);
     buf_putc(w->out, '\n');
 }
 

@@ -150,6 +150,7 @@ static viv_status open_dialect(struct calls *c, const struct dialect *d, const s
                                struct error *err)
 {
     struct dialect_asked opened = *asked;
+    opened.tokens = model_dialect_tokens(c->model, &opened.n_tokens);
     viv_status status = find_opened(c, d, &opened, err);
     if (status == VIV_OK)
         status = make_grammar(c, d, &opened, err);

@@ -128,8 +128,8 @@ static const struct tree *read_item(struct reader *p)
         p->depth--;
         return t;
     }
-    if (reader_eat(p, "<") || reader_eat(p, "!<"))
-        return reader_fail(p, begin, "tokens by name or number are not supported; write their text between quotes");
+    if (reader_here(p) == '<')
+        return reader_token(p);
     const size_t n = name_length(p);
     if (n == 0)
         return reader_fail(p, begin, "expected a name, a text in quotes, a class or a group");
@@ -221,9 +221,9 @@ static void read_rule(struct reader *p)
     reader_skip(p, true);
 }
 
-viv_status read_gbnf(struct rules *r, const char *text, size_t n, struct error *err)
+viv_status read_gbnf(struct rules *r, const char *text, size_t n, const struct token_trie *trie, struct error *err)
 {
-    struct reader p = {.r = r, .text = text, .n = n, .err = err};
+    struct reader p = {.r = r, .text = text, .trie = trie, .n = n, .err = err};
     reader_skip(&p, true);
     while (reader_more(&p))
         read_rule(&p);

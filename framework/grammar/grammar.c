@@ -40,9 +40,9 @@ static viv_status read_source(const struct grammar_source *s, struct rules *r, s
     case VIV_GRAMMAR_JSON_SCHEMA:
         return read_json_schema(r, s->text, s->size, s->lenient, notes, err);
     case VIV_GRAMMAR_GBNF:
-        return read_gbnf(r, s->text, s->size, err);
+        return read_gbnf(r, s->text, s->size, s->trie, err);
     case VIV_GRAMMAR_LARK:
-        return read_lark(r, s->text, s->size, err);
+        return read_lark(r, s->text, s->size, s->trie, err);
     case VIV_GRAMMAR_REGEX:
         return read_regex(r, s->text, s->size, err);
     case VIV_GRAMMAR_CHOICE:

@@ -11,6 +11,8 @@
  * trie is walked. Counters that no token can bring to their bounds count as equal for masks, so a string of 100,000
  * characters has few different masks. Masks are cached.
  *
+ * A special token is no text. A grammar may name it; then the program reads its mark, bytes that no text has.
+ *
  * Sound or refused: what a grammar cannot enforce is an error when it is compiled. All memory is bounded: full
  * tables are collected, and only what sequences point at stays. After warm-up, a step allocates nothing.
  *
@@ -26,6 +28,7 @@
 #include <vivarium/request.h>
 
 struct program;
+struct token_trie;
 
 /* What a grammar is written in: VIV_GRAMMAR_... */
 struct grammar_source {
@@ -33,7 +36,8 @@ struct grammar_source {
     const char *name; /* what errors call it; or NULL: its kind */
     const char *text;
     size_t size;
-    bool lenient; /* keywords of a JSON Schema that cannot be enforced are notes, not errors */
+    bool lenient;                  /* keywords of a JSON Schema that cannot be enforced are notes, not errors */
+    const struct token_trie *trie; /* the vocabulary whose tokens it may name; NULL: a token is its text */
 };
 
 /* Compiles. *notes: sentences, a line each, of what is not enforced; may be NULL. */

@@ -1,6 +1,8 @@
 /* lark.c - Lark grammars in llguidance's dialect: rules `name: alternatives` and terminals `NAME: alternatives`, of
- * which `start` is the text; regular expressions between slashes, JSON Schemas by %json, %ignore between terminals,
- * %import of common terminals. There is no lexer: a terminal is any text that it matches. */
+ * which `start` is the text; regular expressions between slashes, JSON Schemas by %json, tokens by <name> or
+ * <[id]>, %ignore between terminals, %import of common terminals. There is no lexer: a terminal is any text that it
+ * matches.
+ */
 #include "grammar/reader.h"
 
 #include "base/utf8.h"
@@ -223,8 +225,7 @@ static const struct tree *read_item(struct parser *p)
     if (reader_eat(&p->in, "%json"))
         return as_terminal(p, read_json(p));
     if (reader_here(&p->in) == '<')
-        return reader_fail(&p->in, begin,
-                           "tokens by name or number are not supported; write their text between quotes");
+        return as_terminal(p, reader_token(&p->in));
     if (reader_here(&p->in) == '~' || reader_here(&p->in) == '&')
         return reader_fail(&p->in, begin, "~ and & of expressions are not supported; write what the text is");
     if (reader_here(&p->in) == '%')
@@ -443,9 +444,10 @@ static void finish(struct parser *p)
     p->in.r->root = root;
 }
 
-viv_status read_lark(struct rules *r, const char *text, size_t n, struct error *err)
+viv_status read_lark(struct rules *r, const char *text, size_t n, const struct token_trie *trie, struct error *err)
 {
-    struct parser p = {.in = {.r = r, .text = text, .comment = "//", .n = n, .err = err}, .ignored = UINT32_MAX};
+    struct parser p = {.in = {.r = r, .text = text, .comment = "//", .trie = trie, .n = n, .err = err},
+                       .ignored = UINT32_MAX};
     for (size_t i = 0; i + 7 <= n && p.ignored == UINT32_MAX; i++) /* rules may come before it */
         if (memcmp(text + i, "%ignore", 7) == 0 && (i == 0 || text[i - 1] == '\n'))
             p.ignored = rules_add(r, "ignored", 7);

@@ -4,7 +4,10 @@
 #include "base/buf.h"
 #include "base/near.h"
 #include "grammar/sources.h"
+#include "tokenizer/tokenizer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,6 +105,63 @@ void reader_counts(struct reader *p, size_t begin, uint32_t *min, uint32_t *max)
         reader_fail(p, begin, "expected {m}, {m,} or {m,n}");
     else if (*min > *max)
         reader_fail(p, begin, "a repetition has its counts reversed");
+}
+
+static const struct tree *tree_of_token(struct reader *p, int32_t id, size_t begin)
+{
+    char mark[MARK_BYTES], sentence[160];
+    struct buf text = {0};
+    const struct tree *t = NULL;
+    if (token_trie_is_end(p->trie, id)) {
+        snprintf(sentence, sizeof sentence,
+                 "token %" PRId32 " ends answers: leave it out, it may come wherever the answer may end", id);
+        return reader_fail(p, begin, sentence);
+    }
+    if (tokenizer_is_special(p->trie->tokenizer, id)) {
+        token_mark((uint32_t)id, mark);
+        return tree_bytes(p->r, mark, sizeof mark);
+    }
+    if (tokenizer_token_bytes(p->trie->tokenizer, id, &text)) {
+        t = tree_bytes(p->r, buf_text(&text), text.size);
+    } else if (!text.failed) {
+        snprintf(sentence, sizeof sentence, "the vocabulary has no token %" PRId32 " that is text or special", id);
+        reader_fail(p, begin, sentence);
+    }
+    buf_release(&text);
+    return t;
+}
+
+/* The number between "<[" and "]>". */
+static const struct tree *read_token_id(struct reader *p, size_t begin)
+{
+    uint32_t id;
+    if (!reader_count(p, &id) || !reader_eat(p, "]>"))
+        return reader_fail(p, begin, "expected the number of a token, such as <[17]>");
+    if (!p->trie)
+        return reader_fail(p, begin, "a token has a number only in the vocabulary of a model; write its name");
+    return tree_of_token(p, (int32_t)id, begin);
+}
+
+const struct tree *reader_token(struct reader *p)
+{
+    const size_t begin = p->at;
+    char name[MAX_TOKEN_NAME + 1], sentence[MAX_TOKEN_NAME + 100];
+    size_t n = 0;
+    int32_t id;
+    if (reader_eat(p, "<["))
+        return read_token_id(p, begin);
+    do
+        name[n++] = p->text[p->at++];
+    while (n < MAX_TOKEN_NAME && name[n - 1] != '>' && p->at < p->n && p->text[p->at] != '\n');
+    name[n] = '\0';
+    if (name[n - 1] != '>')
+        return reader_fail(p, begin, "the name of the token is not closed by '>'");
+    if (!p->trie)
+        return tree_bytes(p->r, name, n);
+    if (tokenizer_id(p->trie->tokenizer, name, &id))
+        return tree_of_token(p, id, begin);
+    snprintf(sentence, sizeof sentence, "the vocabulary has no token '%s'; write texts between quotes", name);
+    return reader_fail(p, begin, sentence);
 }
 
 uint32_t reader_rule(struct reader *p, const char *name, size_t n, size_t at)

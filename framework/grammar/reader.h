@@ -4,6 +4,7 @@
 #define GRAMMAR_READER_H
 
 #include "base/strmap.h"
+#include "grammar/token_trie.h"
 #include "grammar/tree.h"
 
 struct reader {
@@ -11,7 +12,8 @@ struct reader {
     struct strmap names;
     size_t *used_at; /* [r->n] where a rule is used first */
     size_t used_capacity;
-    const char *text, *comment; /* comment: what begins one, besides '#'; or NULL */
+    const char *text, *comment;    /* comment: what begins one, besides '#'; or NULL */
+    const struct token_trie *trie; /* whose tokens may be named; or NULL */
     size_t n, at, depth;
     viv_status status;
     struct error *err;
@@ -31,6 +33,9 @@ void reader_skip(struct reader *p, bool lines);
 bool reader_count(struct reader *p, uint32_t *out);
 /* The counts behind '{', to '}'. */
 void reader_counts(struct reader *p, size_t begin, uint32_t *min, uint32_t *max);
+
+/* A token of the vocabulary: <NAME> with its brackets, or <[ID]>. One that is text is its text. */
+const struct tree *reader_token(struct reader *p);
 
 /* The rule of a name, made when it is first met. */
 uint32_t reader_rule(struct reader *p, const char *name, size_t n, size_t at);

@@ -5,15 +5,23 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "grammar/token_trie.h"
 #include "grammar/tree.h"
 
-enum { MAX_SOURCE = 4 << 20, MAX_REGEX = 64 << 10, MAX_REPEAT = 1 << 20, MAX_CHOICES = 100000 };
+enum {
+    MAX_SOURCE = 4 << 20,
+    MAX_REGEX = 64 << 10,
+    MAX_REPEAT = 1 << 20,
+    MAX_CHOICES = 100000,
+    MAX_TOKEN_NAME = 128
+};
 
 /* Each adds rules to r, and sets its root. */
 viv_status read_choices(struct rules *r, const char *text, size_t n, struct error *err);
 viv_status read_regex(struct rules *r, const char *text, size_t n, struct error *err);
-viv_status read_gbnf(struct rules *r, const char *text, size_t n, struct error *err);
-viv_status read_lark(struct rules *r, const char *text, size_t n, struct error *err);
+/* trie: the vocabulary whose tokens may be named; or NULL. */
+viv_status read_gbnf(struct rules *r, const char *text, size_t n, const struct token_trie *trie, struct error *err);
+viv_status read_lark(struct rules *r, const char *text, size_t n, const struct token_trie *trie, struct error *err);
 /* lenient: what cannot be enforced is a line of *notes. */
 viv_status read_json_schema(struct rules *r, const char *text, size_t n, bool lenient, struct buf *notes,
                             struct error *err);

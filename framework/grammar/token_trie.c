@@ -101,28 +101,47 @@ static bool make_slices(struct token_trie *t, const struct entry *v, size_t n)
     return true;
 }
 
-static bool is_end(const int32_t *ends, size_t n, uint32_t id)
+bool token_trie_is_end(const struct token_trie *t, int32_t id)
 {
-    for (size_t i = 0; i < n; i++)
-        if (ends[i] == (int32_t)id)
+    for (size_t i = 0; i < t->n_ends; i++)
+        if (t->ends[i] == id)
             return true;
     return false;
 }
 
+void token_mark(uint32_t id, char out[MARK_BYTES])
+{
+    const unsigned char mark[MARK_BYTES] = {0xFF, id >> 24, id >> 16 & 0xFF, id >> 8 & 0xFF, id & 0xFF};
+    memcpy(out, mark, sizeof mark);
+}
+
+/* Appends what a token has in the trie; nothing: no grammar allows it. */
+static bool append_token(const struct token_trie *t, int32_t id, struct buf *text, struct buf *out)
+{
+    char mark[MARK_BYTES];
+    buf_clear(text);
+    if (token_trie_is_end(t, id))
+        return true;
+    if (tokenizer_is_special(t->tokenizer, id)) {
+        token_mark((uint32_t)id, mark);
+        return buf_append(out, mark, sizeof mark);
+    }
+    if (!tokenizer_token_bytes(t->tokenizer, id, text) || text->size > MAX_TOKEN_BYTES ||
+        memchr(buf_text(text), 0xFF, text->size))
+        return !text->failed;
+    return buf_append(out, buf_text(text), text->size);
+}
+
 /* The bytes of all tokens, one after another. */
-static viv_status collect(struct token_trie *t, const struct tokenizer *tokenizer, struct error *err)
+static viv_status collect(struct token_trie *t, struct error *err)
 {
     struct buf bytes = {0}, one = {0};
-    const uint32_t n = tokenizer_vocab_size(tokenizer);
+    const uint32_t n = tokenizer_vocab_size(t->tokenizer);
     t->first = calloc((size_t)t->n_ids + 1, sizeof *t->first);
     bool ok = t->first != NULL;
     for (uint32_t id = 0; ok && id < t->n_ids; id++) {
         t->first[id] = (uint32_t)bytes.size;
-        buf_clear(&one);
-        if (id < n && !is_end(t->ends, t->n_ends, id) && tokenizer_token_bytes(tokenizer, (int32_t)id, &one) &&
-            one.size <= MAX_TOKEN_BYTES)
-            buf_append(&bytes, buf_text(&one), one.size);
-        ok = !one.failed && !bytes.failed && bytes.size < UINT32_MAX;
+        ok = (id >= n || append_token(t, (int32_t)id, &one, &bytes)) && bytes.size < UINT32_MAX;
     }
     if (ok)
         t->first[t->n_ids] = (uint32_t)bytes.size;
@@ -163,13 +182,14 @@ viv_status token_trie_create(const struct tokenizer *tokenizer, uint32_t n_ids, 
     struct token_trie *t = calloc(1, sizeof *t);
     if (!t)
         return error_nomem(err);
+    t->tokenizer = tokenizer;
     t->n_ids = n_ids;
     t->n_words = n_ids / 64 + 1;
     t->ends = calloc(n_ends + 1, sizeof *t->ends);
     for (size_t i = 0; t->ends && i < n_ends; i++)
         if (ends[i] >= 0 && (uint32_t)ends[i] < n_ids)
             t->ends[t->n_ends++] = ends[i];
-    viv_status status = t->ends ? collect(t, tokenizer, err) : error_nomem(err);
+    viv_status status = t->ends ? collect(t, err) : error_nomem(err);
     if (status == VIV_OK)
         status = sort_tokens(t, err);
     if (status == VIV_OK)

@@ -1,8 +1,9 @@
 /* token_trie.h - the tokens of a vocabulary as a trie of their bytes, in depth-first order, and which of them are
  * plain text.
  *
- * The bytes of a token are those that it has inside a text. Several tokens may have the same. Special, unused and
- * padding tokens have none, and no grammar allows them. A trie is immutable. */
+ * The bytes of a token are those that it has inside a text. Several tokens may have the same. A special token is no
+ * text: its bytes are a mark, 0xFF and its id, which no UTF-8 has. Only a grammar that names the token reads them.
+ * Unused, padding and end-of-text tokens have no bytes, nor have those with a byte 0xFF. A trie is immutable. */
 #ifndef GRAMMAR_TOKEN_TRIE_H
 #define GRAMMAR_TOKEN_TRIE_H
 
@@ -16,8 +17,9 @@ struct tokenizer;
 
 enum {
     MAX_TOKEN_BYTES = 1024, /* longer tokens are left out */
-    MAX_PLAIN = 32,         /* characters of plain tokens, as slices have them */
-    NOT_PLAIN = 255         /* not all of it is plain text, or it is too long */
+    MARK_BYTES = 5,
+    MAX_PLAIN = 32, /* characters of plain tokens, as slices have them */
+    NOT_PLAIN = 255 /* not all of it is plain text, or it is too long */
 };
 
 struct trie_node {
@@ -34,6 +36,7 @@ struct trie {
 };
 
 struct token_trie {
+    const struct tokenizer *tokenizer; /* borrowed: for the tokens that grammars name */
     struct trie all;
     struct trie rest; /* the tokens that are not in a slice */
     uint64_t
@@ -45,6 +48,11 @@ struct token_trie {
     int32_t *ends;             /* [n_ends] end-of-text tokens */
     size_t n_ends;
 };
+
+/* What stands for a special token among the bytes of texts. */
+void token_mark(uint32_t id, char out[MARK_BYTES]);
+/* Whether it ends answers. */
+bool token_trie_is_end(const struct token_trie *t, int32_t id);
 
 /* The tokens of a tokenizer, for logits of n_ids. ends: copied. */
 viv_status token_trie_create(const struct tokenizer *t, uint32_t n_ids, const int32_t *ends, size_t n_ends,

@@ -10,7 +10,7 @@ struct model_dialect {
     struct dialect_list all;
     const struct dialect *chosen;
     struct buf why;
-    int32_t *shown; /* [n_shown] special tokens that are a part of its markers */
+    struct dialect_token *shown; /* [n_shown] special tokens that are a part of its markers */
     size_t n_shown, shown_capacity;
 };
 
@@ -33,7 +33,7 @@ static bool marker_has(const struct marker *m, const char *piece)
 }
 
 /* Special tokens are left out of an answer's text, but for those that are markers. */
-static viv_status find_shown(struct model_dialect *d, const struct tokenizer *t, struct error *err)
+static viv_status find_shown(viv_model *m, struct model_dialect *d, const struct tokenizer *t, struct error *err)
 {
     const struct dialect *c = d->chosen;
     const struct marker *const all[] = {
@@ -49,7 +49,7 @@ static viv_status find_shown(struct model_dialect *d, const struct tokenizer *t,
         if (is_part && !VEC_RESERVE(d->shown, d->n_shown, d->shown_capacity))
             return error_nomem(err);
         if (is_part)
-            d->shown[d->n_shown++] = id;
+            d->shown[d->n_shown++] = (struct dialect_token){id, piece, model_is_end(m, id)};
     }
     return VIV_OK;
 }
@@ -62,7 +62,7 @@ static viv_status learn_tokens(viv_model *m, struct model_dialect *d, struct err
     for (uint32_t i = 0; status == VIV_OK && i < d->chosen->n_stop_tokens; i++)
         if (tokenizer_id(t, d->chosen->stop_tokens[i], &id) && tokenizer_is_special(t, id))
             model_add_end(m, id);
-    return status == VIV_OK ? find_shown(d, t, err) : status;
+    return status == VIV_OK ? find_shown(m, d, t, err) : status;
 }
 
 static viv_status find(viv_model *m, struct model_dialect *d, struct error *err)
@@ -101,7 +101,13 @@ bool model_shows_token(const viv_model *m, int32_t id)
 {
     const struct model_dialect *d = m->dialect;
     for (size_t i = 0; m->reads_calls && d && i < d->n_shown; i++)
-        if (d->shown[i] == id)
+        if (d->shown[i].id == id)
             return true;
     return false;
+}
+
+const struct dialect_token *model_dialect_tokens(const viv_model *m, size_t *n)
+{
+    *n = m->dialect ? m->dialect->n_shown : 0;
+    return m->dialect ? m->dialect->shown : NULL;
 }

@@ -10,6 +10,10 @@
  * tokens are among the model's ends. A model without a chat template has no dialect. */
 viv_status model_dialect(viv_model *m, const struct dialect **out, const char **why, struct error *err);
 
+/* The special tokens that are a part of the dialect's markers: those of model_shows_token. [*n] until the model
+ * goes. */
+const struct dialect_token *model_dialect_tokens(const viv_model *m, size_t *n);
+
 struct model_dialect;
 void model_dialect_destroy(struct model_dialect *d); /* accepts NULL */
 

@@ -90,7 +90,8 @@ static viv_status compile(viv_model *m, const viv_grammar *g, struct grammar_ent
                                           .name = g->name,
                                           .text = g->text,
                                           .size = g->size,
-                                          .lenient = (g->flags & VIV_GRAMMAR_LENIENT) != 0};
+                                          .lenient = (g->flags & VIV_GRAMMAR_LENIENT) != 0,
+                                          .trie = m->grammars->trie};
     struct buf notes = {0};
     viv_status status = grammar_compile(&source, &e->program, &notes, err);
     if (status == VIV_OK)

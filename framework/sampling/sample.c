@@ -382,15 +382,6 @@ static viv_status refuse_logits(const float *logits, uint64_t n, struct error *e
     return error_set(err, VIV_EINVAL, "logits: expected some token to be possible, found -inf for all %" PRIu64, n);
 }
 
-static bool is_end(const viv_sampler *s, int32_t token)
-{
-    const struct token_trie *t = recogniser_trie(s->grammar);
-    for (size_t i = 0; i < t->n_ends; i++)
-        if (t->ends[i] == token)
-            return true;
-    return false;
-}
-
 /* The mask of the grammar; NULL: the text is whole, and no token may follow. */
 static viv_status ask_grammar(viv_sampler *s, const uint64_t **mask, struct error *err)
 {
@@ -413,7 +404,7 @@ static viv_status ask_grammar(viv_sampler *s, const uint64_t **mask, struct erro
 
 static viv_status take_by_grammar(viv_sampler *s, int32_t token, struct error *err)
 {
-    s->ended = is_end(s, token);
+    s->ended = token_trie_is_end(recogniser_trie(s->grammar), token);
     return s->ended ? VIV_OK : recogniser_take(s->grammar, &s->state, token, err);
 }
 

@@ -91,6 +91,16 @@ check 'without --json, it is a line' readable
 any_call() { run --tools "$work/tools.json" --tool-choice required --one-call --seed 3 --json Hello &&
     [ "$(grep -c '"event": *"call"' "$work/out")" = 1 ]; }
 check 'with required, one of the tools is called' any_call
+special() {
+    mkdir -p "$work/special" && cp "$chat"/* "$work/special" &&
+        sed 's/<|im_start|>/<tool_call>/g; s/<|im_end|>/<\/tool_call>/g' "$chat/tokenizer.json" >"$work/special/tokenizer.json" &&
+        "$viv" run "$work/special" --template "$work/hermes.jinja" -q --tools "$work/tools.json" --tool-choice required \
+            -n 1 --json Hello >"$work/out" && grep -q '"text": *"<tool_call>"' "$work/out" || { cat "$work/out"; return 1; }
+    "$viv" run "$work/special" --template "$work/hermes.jinja" -q --tools "$work/tools.json" --tool-choice required \
+        --one-call --seed 3 -n 200 --json Hello >"$work/out" && grep -q '"event": *"call"' "$work/out" &&
+        ! grep -q '"event": *"text"' "$work/out"
+}
+check 'a marker that is a special token is that token, and not its letters' special
 free() { run --tools "$work/tools.json" --seed 1 --json Hello && grep -q '"event": *"text"' "$work/out"; }
 check 'with auto, an answer is text' free
 none() { run --tools "$work/tools.json" --tool-choice none --seed 1 --json Hello && ! grep -q '"event": *"call"' "$work/out"; }

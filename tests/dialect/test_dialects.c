@@ -6,6 +6,9 @@
 #include "grammar/grammar.h"
 #include "grammar/recogniser.h"
 #include "testing.h"
+#include "tokenizer/tokenizer.h"
+
+#include <unistd.h>
 
 static const char tools_text[] =
     "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", \"parameters\": {\"type\": \"object\", "
@@ -269,16 +272,23 @@ static void check_call(const char *where, const char *call)
     json_decref(v);
 }
 
-static struct program *compile(const struct dialect *d, const struct dialect_asked *asked)
+static struct program *compile_for(const struct dialect *d, const struct dialect_asked *asked,
+                                   const struct token_trie *trie)
 {
     struct buf lark = {0};
     struct program *p = NULL;
     struct error err;
     ck_assert_msg(dialect_grammar(d, asked, &lark, &err) == VIV_OK, "%s: %s", d->name, err.text);
-    const struct grammar_source source = {.kind = VIV_GRAMMAR_LARK, .text = lark.data, .size = lark.size};
+    const struct grammar_source source = {
+        .kind = VIV_GRAMMAR_LARK, .text = lark.data, .size = lark.size, .trie = trie};
     ck_assert_msg(grammar_compile(&source, &p, NULL, &err) == VIV_OK, "%s: %s", d->name, err.text);
     buf_release(&lark);
     return p;
+}
+
+static struct program *compile(const struct dialect *d, const struct dialect_asked *asked)
+{
+    return compile_for(d, asked, NULL);
 }
 
 TEST(dialects__what_the_grammar_allows_is_read_as_calls)
@@ -348,6 +358,163 @@ TEST(dialects__with_auto_any_text_without_a_call_is_allowed)
 }
 END_TEST
 
+/* --- special tokens ------------------------------------------------------------------------------------------- */
+
+enum { MAX_SPECIAL = 256 };
+
+/* A vocabulary of characters whose special tokens are the words in brackets of all markers. */
+struct special {
+    struct tokenizer *tokenizer;
+    struct token_trie *trie;
+    struct dialect_token tokens[MAX_SPECIAL];
+    size_t n;
+};
+
+static bool is_added(json_t *added, const char *text)
+{
+    json_t *one;
+    size_t i;
+    json_array_foreach(added, i, one)
+    {
+        if (strcmp(json_string_value(json_object_get(one, "content")), text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* <...> and [...] of a marker. */
+static void add_special(json_t *added, const struct marker *m)
+{
+    for (uint32_t i = 0; i < m->n; i++)
+        for (const char *at = m->texts[i]; (at = strpbrk(at, "<[")); at++) {
+            const size_t n = strcspn(at, *at == '<' ? ">" : "]") + 1;
+            char text[MAX_MARKER + 1];
+            if (n < 3 || n > strlen(at) || strcspn(at, " \n") < n)
+                continue;
+            snprintf(text, sizeof text, "%.*s", (int)n, at);
+            if (!is_added(added, text))
+                json_array_append_new(added, json_pack("{s:i, s:s, s:b}", "id", 97 + (int)json_array_size(added),
+                                                       "content", text, "special", 1));
+        }
+}
+
+static void special_open(struct special *s)
+{
+    struct error err = {0};
+    json_t *root = NULL;
+    char path[] = "/tmp/viv-special-XXXXXX.json";
+    ck_assert_msg(json_read(source_path("tests/golden/chat/tokenizer.json"), 1 << 20, &root, &err) == VIV_OK, "%s",
+                  err.text);
+    json_t *added = json_object_get(root, "added_tokens"); /* five, of 102 tokens */
+    for (size_t i = 0; i < dialects.n; i++) {
+        const struct dialect *d = dialects.v[i];
+        const struct marker *const all[] = {
+            &d->section_begin, &d->section_end, &d->call_begin,      &d->call_end,
+            &d->separator,     &d->name_begin,  &d->name_end,        &d->value_key,
+            &d->value_begin,   &d->value_end,   &d->value_quote,     &d->arguments_begin,
+            &d->arguments_end, &d->id_begin,    &d->reasoning_begin, &d->reasoning_end};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+            add_special(added, all[k]);
+    }
+    const int fd = mkstemps(path, 5);
+    ck_assert(fd >= 0 && json_dumpfd(root, fd, 0) == 0 && close(fd) == 0);
+    json_decref(root);
+    ck_assert_msg(tokenizer_open_file(path, &s->tokenizer, &err) == VIV_OK, "%s", err.text);
+    unlink(path);
+    int32_t ends[2];
+    ck_assert(tokenizer_id(s->tokenizer, "<|call|>", &ends[0]) &&
+              tokenizer_id(s->tokenizer, "<|calls|>", &ends[1]));
+    ck_assert_int_eq(token_trie_create(s->tokenizer, tokenizer_vocab_size(s->tokenizer), ends, 2, &s->trie, &err),
+                     VIV_OK);
+    for (uint32_t id = 0; id < tokenizer_vocab_size(s->tokenizer); id++) {
+        const bool is_end = token_trie_is_end(s->trie, (int32_t)id);
+        ck_assert_uint_lt(s->n, MAX_SPECIAL);
+        if (tokenizer_is_special(s->tokenizer, (int32_t)id))
+            s->tokens[s->n++] =
+                (struct dialect_token){(int32_t)id, tokenizer_piece(s->tokenizer, (int32_t)id), is_end};
+    }
+    ck_assert_uint_gt(s->n, 50);
+}
+
+/* The text behind the marks of tokens. */
+static void unmark(const struct special *s, const struct buf *in, struct buf *out)
+{
+    for (size_t i = 0; i < in->size; i++) {
+        const unsigned char *at = (const unsigned char *)in->data + i;
+        if (*at != 0xFF) {
+            buf_putc(out, in->data[i]);
+            continue;
+        }
+        ck_assert_uint_le(i + MARK_BYTES, in->size);
+        buf_puts(out, tokenizer_piece(s->tokenizer, at[3] << 8 | at[4]));
+        i += MARK_BYTES - 1;
+    }
+}
+
+/* At the beginning: of all special tokens, those that begin a marker of the calls may come, and no other; nor may
+ * their first character. */
+static void check_beginning(const struct special *s, const struct dialect *d, struct recogniser *m)
+{
+    struct error err;
+    recogniser_state start;
+    const uint64_t *mask;
+    bool any, begins = false;
+    ck_assert_int_eq(recogniser_start(m, &start, &err), VIV_OK);
+    ck_assert_int_eq(recogniser_mask(m, start, &mask, &any, &err), VIV_OK);
+    ck_assert_msg(any, "%s", d->name);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct marker *t = dialect_trigger(d);
+        bool expected = false;
+        for (uint32_t k = 0; k < t->n && !d->at_start; k++)
+            expected = expected || strncmp(t->texts[k], s->tokens[i].text, strlen(s->tokens[i].text)) == 0;
+        const bool allowed = mask[s->tokens[i].id / 64] >> s->tokens[i].id % 64 & 1;
+        ck_assert_msg(allowed == expected, "%s: %s", d->name, s->tokens[i].text);
+        begins = begins || expected;
+    }
+    int32_t spelled;
+    ck_assert(tokenizer_id(s->tokenizer, "<", &spelled));
+    ck_assert_msg(!begins || !(mask[spelled / 64] >> spelled % 64 & 1), "%s", d->name);
+    recogniser_drop(m, start);
+}
+
+TEST(dialects__markers_that_are_special_tokens_are_written_as_these)
+{
+    setup();
+    struct special s = {0};
+    uint64_t seed = 11;
+    special_open(&s);
+    for (size_t i = 0; i < dialects.n; i++) {
+        const struct dialect *d = dialects.v[i];
+        const struct dialect_asked asked = {
+            .tools = &tools, .choice = TOOLS_REQUIRED, .plain = true, .tokens = s.tokens, .n_tokens = s.n};
+        struct program *p = compile_for(d, &asked, s.trie);
+        struct recogniser *m = NULL;
+        struct error err;
+        ck_assert_int_eq(recogniser_create(p, s.trie, &m, &err), VIV_OK);
+        check_beginning(&s, d, m);
+        for (int k = 0; k < 6; k++) {
+            struct buf marked = {0}, text = {0};
+            struct heard h = {0};
+            sample(m, &seed, &marked);
+            unmark(&s, &marked, &text);
+            ck_assert_int_eq(parse_pieces(d, &tools, NULL, buf_text(&text), text.size, SIZE_MAX, 5, &h, &err),
+                             VIV_OK);
+            ck_assert_msg(h.n_calls > 0 && h.text.size == 0, "%s: of '%s' %zu calls and the text '%s'", d->name,
+                          buf_text(&text), h.n_calls, buf_text(&h.text));
+            check_call(buf_text(&text), h.calls.data);
+            heard_release(&h);
+            buf_release(&marked);
+            buf_release(&text);
+        }
+        recogniser_destroy(m);
+        program_destroy(p);
+    }
+    token_trie_destroy(s.trie);
+    tokenizer_destroy(s.tokenizer);
+    cleanup();
+}
+END_TEST
+
 /* --- real templates ------------------------------------------------------------------------------------------- */
 
 TEST(dialects__what_real_templates_write_is_read_and_written_alike)
@@ -408,4 +575,5 @@ TESTS(dialects__calls_and_text_are_the_same_however_they_are_cut,
       dialects__a_call_that_is_cut_off_is_text_and_none_of_it_is_lost,
       dialects__markers_inside_of_arguments_are_text, dialects__reasoning_is_apart_and_calls_in_it_are_none,
       dialects__what_the_grammar_allows_is_read_as_calls, dialects__with_auto_any_text_without_a_call_is_allowed,
+      dialects__markers_that_are_special_tokens_are_written_as_these,
       dialects__what_real_templates_write_is_read_and_written_alike)

@@ -57,13 +57,23 @@ static int32_t pick_token(const struct token_trie *t, const uint64_t *mask, uint
     return -1;
 }
 
+static struct program *compile_with(const struct token_trie *t, const struct sample *sample)
+{
+    const struct grammar_source source = {
+        .kind = sample->kind, .text = sample->text, .size = strlen(sample->text), .trie = t};
+    struct program *p = NULL;
+    struct error err = {0};
+    ck_assert_msg(grammar_compile(&source, &p, NULL, &err) == VIV_OK, "%s", err.text);
+    return p;
+}
+
 static void walk_grammar(const struct token_trie *t, const struct sample *sample, uint64_t seed, int n_steps)
 {
     struct error err = {0};
     struct program *p;
     struct recogniser *m;
     recogniser_state s;
-    ck_assert_msg(compile(sample->kind, sample->text, &p, &err) == VIV_OK, "%s", err.text);
+    p = compile_with(t, sample);
     ck_assert_int_eq(recogniser_create(p, t, &m, &err), VIV_OK);
     ck_assert_int_eq(recogniser_start(m, &s, &err), VIV_OK);
     for (int i = 0; i < n_steps; i++) {
@@ -88,17 +98,17 @@ static void walk_grammar(const struct token_trie *t, const struct sample *sample
     program_destroy(p);
 }
 
+static struct tokenizer *tokenizer; /* of the trie */
+
 static struct token_trie *open_trie(const char *path)
 {
     struct error err = {0};
-    struct tokenizer *tokenizer;
     struct token_trie *t;
     ck_assert_msg(tokenizer_open_file(path, &tokenizer, &err) == VIV_OK, "%s", err.text);
     int32_t ends[] = {tokenizer_eos(tokenizer)};
     if (ends[0] < 0)
         ends[0] = 0;
     ck_assert_int_eq(token_trie_create(tokenizer, tokenizer_vocab_size(tokenizer) + 70, ends, 1, &t, &err), VIV_OK);
-    tokenizer_destroy(tokenizer);
     return t;
 }
 
@@ -111,6 +121,7 @@ static void walk_vocabulary(const char *path, int n_steps, uint64_t n_seeds)
         for (uint64_t seed = 0; seed < n_seeds; seed++)
             walk_grammar(t, &samples[i], seed, n_steps);
     token_trie_destroy(t);
+    tokenizer_destroy(tokenizer);
 }
 
 TEST(masks__allow_what_can_be_read_and_nothing_else)
@@ -118,6 +129,75 @@ TEST(masks__allow_what_can_be_read_and_nothing_else)
     walk_vocabulary(source_path("tests/golden/quality/tokenizer.json"), STEPS, 3);
     walk_vocabulary(shared_path("tokenizers/sentencepiece/llama2.model"), 5, 1);
     walk_vocabulary(shared_path("tokenizers/tokenizers/gpt2.json"), 5, 1);
+}
+
+static bool allows(struct recogniser *m, const char *before, const char *token)
+{
+    struct error err = {0};
+    recogniser_state s;
+    const uint64_t *mask;
+    bool any;
+    int32_t id;
+    ck_assert(tokenizer_id(tokenizer, token, &id) && recogniser_start(m, &s, &err) == VIV_OK);
+    for (int32_t i; *before; before++) {
+        ck_assert(tokenizer_id(tokenizer, *before == '!' ? "<|im_start|>" : (char[]){*before, 0}, &i));
+        ck_assert_msg(recogniser_take(m, &s, i, &err) == VIV_OK, "%s", err.text);
+    }
+    ck_assert_int_eq(recogniser_mask(m, s, &mask, &any, &err), VIV_OK);
+    const bool allowed = mask[id / 64] >> id % 64 & 1;
+    recogniser_drop(m, s);
+    return allowed;
+}
+
+static const char *refused_with(const struct token_trie *t, const char *text)
+{
+    static struct error err;
+    const struct grammar_source source = {.kind = VIV_GRAMMAR_LARK, .text = text, .size = strlen(text), .trie = t};
+    struct program *p = NULL;
+    ck_assert_int_eq(grammar_compile(&source, &p, NULL, &err), VIV_EINVAL);
+    return err.text;
+}
+
+/* <s> 0 (the end), </s> 1, <|im_start|> 2, <|im_end|> 3: special tokens, which are no text. */
+TEST(tokens__that_are_special_come_only_where_a_grammar_names_them)
+{
+    static const struct sample named[] = {{VIV_GRAMMAR_LARK, "start: <|im_start|> /a+/ <[3]>"},
+                                          {VIV_GRAMMAR_GBNF, "root ::= <|im_start|> \"a\"+ <[3]>"}};
+    struct token_trie *t = open_trie(source_path("tests/golden/chat/tokenizer.json"));
+    for (int i = 0; i < 2; i++) {
+        struct program *p = compile_with(t, &named[i]);
+        struct recogniser *m;
+        struct error err;
+        ck_assert_int_eq(recogniser_create(p, t, &m, &err), VIV_OK);
+        ck_assert(allows(m, "", "<|im_start|>") && !allows(m, "", "<") && !allows(m, "", "<|im_end|>"));
+        ck_assert(allows(m, "!", "a") && !allows(m, "!", "<|im_end|>") && !allows(m, "!", "<|im_start|>"));
+        ck_assert(allows(m, "!a", "a") && allows(m, "!a", "<|im_end|>") && !allows(m, "!a", "</s>"));
+        recogniser_destroy(m);
+        program_destroy(p);
+        walk_grammar(t, &named[i], 3, STEPS);
+    }
+    const struct sample any = {VIV_GRAMMAR_REGEX, "(?s).*"};
+    struct program *p = compile_with(t, &any);
+    struct recogniser *m;
+    struct error err;
+    ck_assert_int_eq(recogniser_create(p, t, &m, &err), VIV_OK);
+    ck_assert(allows(m, "", "a") && allows(m, "", "<s>") && !allows(m, "", "<|im_start|>"));
+    ck_assert(!allows(m, "", "</s>") && !allows(m, "<", "<|im_end|>"));
+    recogniser_destroy(m);
+    program_destroy(p);
+    /* A token that is text is its text. */
+    const struct sample text = {VIV_GRAMMAR_LARK, "start: <[34]> \"a\""}; /* "<" */
+    p = compile_with(t, &text);
+    ck_assert_int_eq(recogniser_create(p, t, &m, &err), VIV_OK);
+    ck_assert(allows(m, "", "<") && allows(m, "<", "a"));
+    recogniser_destroy(m);
+    program_destroy(p);
+    ck_assert_msg(strstr(refused_with(t, "start: <|im_stop|>"), "no token '<|im_stop|>'") != NULL, "%s",
+                  refused_with(t, "start: <|im_stop|>"));
+    ck_assert(strstr(refused_with(t, "start: <[9999]>"), "no token 9999") != NULL);
+    ck_assert(strstr(refused_with(t, "start: \"a\" <s>"), "ends answers") != NULL);
+    token_trie_destroy(t);
+    tokenizer_destroy(tokenizer);
 }
 
 /* A table that is full loses what no sequence needs, and nothing else. */
@@ -169,5 +249,5 @@ TEST(tokens__have_the_bytes_they_have_inside_a_text)
     tokenizer_destroy(t);
 }
 
-TESTS(masks__allow_what_can_be_read_and_nothing_else, tables__are_collected_when_they_are_full,
-      tokens__have_the_bytes_they_have_inside_a_text)
+TESTS(masks__allow_what_can_be_read_and_nothing_else, tokens__that_are_special_come_only_where_a_grammar_names_them,
+      tables__are_collected_when_they_are_full, tokens__have_the_bytes_they_have_inside_a_text)

@@ -82,7 +82,8 @@ TEST(gbnf__refuses_with_line_and_column)
     REFUSED(GBNF, "root ::= \"a\nroot2 ::= [a", "not closed");
     REFUSED(GBNF, "root ::= \"a\"\nroot ::= \"b\"", "defined before");
     REFUSED(GBNF, "root ::= [z-a]", "reversed");
-    REFUSED(GBNF, "root ::= <think>", "tokens by name");
+    HAS(GBNF, "root ::= <think> \"a\"", "<think>a"); /* without a vocabulary, a token is its text */
+    REFUSED(GBNF, "root ::= <[7]>", "line 1, column 10: a token has a number only in");
     REFUSED(GBNF, "root = \"a\"", "expected ::=");
 }
 
@@ -109,7 +110,9 @@ TEST(lark__has_rules_and_terminals)
     REFUSED(LARK, "start: thing", "line 1, column 8: rule 'thing' is used and not defined");
     REFUSED(LARK, "strat: \"a\"", "no rule 'start'");
     REFUSED(LARK, "start: /a(?=b)/", "line 1, column 8: byte 2 of 'a(?=b)': lookaround");
-    REFUSED(LARK, "start: <|eot|>", "tokens by name");
+    HAS(LARK, "start: <|eot|>+", "<|eot|><|eot|>");
+    REFUSED(LARK, "start: <|eot|", "not closed by '>'");
+    REFUSED(LARK, "start: <[7>", "expected the number of a token");
     REFUSED(LARK, "%declare X\nstart: X", "of the directives");
     REFUSED(LARK, "start: \"a", "not closed");
     REFUSED(LARK, "start: start \"a\" | \"b\"", "begins with itself");

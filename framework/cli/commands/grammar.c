@@ -146,15 +146,24 @@ static viv_status sample_all(const struct grammar_options *o, const struct progr
     return status;
 }
 
-static int sample(const struct grammar_options *o, const struct program *p, struct error *err)
+static int sample(const struct grammar_options *o, struct grammar_source *grammar, struct error *err)
 {
     struct token_source source = {0};
     struct token_trie *t = NULL;
+    struct program *p = NULL;
+    struct buf notes = {0};
     viv_status status = token_source_open(&source, &o->common, o->model, err);
     if (status == VIV_OK)
         status = grammar_vocabulary(source.tokenizer, &t, err);
+    grammar->trie = t;
+    if (status == VIV_OK)
+        status = grammar_compile(grammar, &p, &notes, err);
+    if (status == VIV_OK)
+        cli_print_safe(stderr, buf_text(&notes), notes.size);
     if (status == VIV_OK)
         status = sample_all(o, p, t, err);
+    program_destroy(p);
+    buf_release(&notes);
     token_trie_destroy(t);
     return token_source_close(&source, status, err);
 }
@@ -182,19 +191,18 @@ static int grammar(const struct arguments *a)
         status = cli_read_input(o->file, LONGEST_TEXT, &trial.text, &err);
     else if (status == VIV_OK && trial.given)
         status = buf_puts(&trial.text, a->words[2]) ? VIV_OK : error_nomem(&err);
-    if (status == VIV_OK) {
-        const struct grammar_source source = {.kind = file.grammar.kind,
-                                              .name = file.grammar.name,
-                                              .text = file.grammar.text,
-                                              .size = file.grammar.size,
-                                              .lenient = o->lenient};
-        status = grammar_compile(&source, &p, &notes, &err);
-    }
-    if (status == VIV_OK && notes.size && !(o->json && !samples))
-        cli_print_safe(stderr, buf_text(&notes), notes.size);
+    struct grammar_source source = {.kind = file.grammar.kind,
+                                    .name = file.grammar.name,
+                                    .text = file.grammar.text,
+                                    .size = file.grammar.size,
+                                    .lenient = o->lenient};
     if (status == VIV_OK && samples) {
-        exit_status = sample(o, p, &err);
+        exit_status = sample(o, &source, &err);
     } else {
+        if (status == VIV_OK)
+            status = grammar_compile(&source, &p, &notes, &err);
+        if (status == VIV_OK && notes.size && !o->json)
+            cli_print_safe(stderr, buf_text(&notes), notes.size);
         if (status == VIV_OK)
             status = check(o, p, &trial, &notes, &err);
         if (status == VIV_OK)
