@@ -340,7 +340,8 @@ static json_t *apart(struct schema_reader *s, const struct item *i, json_t *list
                               "property with different const, or write anyOf",
                               a < b ? a + 1 : b + 1, a < b ? b + 1 : a + 1);
         }
-        ok = ok && add_case(made, json_pack("{s:o}", "allOf", all));
+        ok = ok && add_case(made, json_pack("{s:O}", "allOf", all));
+        json_decref(all);
     }
     if (!ok) {
         json_decref(made);
