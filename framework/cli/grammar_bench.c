@@ -2,9 +2,9 @@
 #include "cli/grammar_bench.h"
 
 #include "base/clock.h"
-#include "cli/grammar_file.h"
 #include "cli/grammar_sample.h"
 #include "cli/token_source.h"
+#include "engine/grammar_file.h"
 #include "grammar/grammar.h"
 
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 /* sampling.c - see sampling.h. */
 #include "cli/sampling.h"
 
-#include "cli/grammar_file.h"
 #include "cli/out.h"
 #include "cli/shared.h"
 #include "engine/generation.h"
+#include "engine/grammar_file.h"
 
 #define OPT(field) offsetof(struct speaking, field)
 const struct option sampling_options[] = {
@@ -85,14 +85,7 @@ static viv_status copy_grammar(const struct speaking *o, struct request *r, stru
         status = grammar_file_text(&g, VIV_GRAMMAR_REGEX, "--regex", o->regex, err);
     else
         status = grammar_file_text(&g, VIV_GRAMMAR_CHOICE, "--choice", o->choice, err);
-    viv_grammar *copy = arena_alloc(&r->arena, sizeof *copy);
-    if (status == VIV_OK && copy) {
-        *copy = g.grammar;
-        copy->text = arena_strndup(&r->arena, g.grammar.text, g.grammar.size);
-        copy->name = arena_strdup(&r->arena, g.grammar.name);
-        r->viv.grammar = copy;
-    }
-    if (status == VIV_OK && (!copy || !copy->text || !copy->name))
+    if (status == VIV_OK && !(r->viv.grammar = grammar_file_keep(&g, &r->arena)))
         status = error_nomem(err);
     grammar_file_release(&g);
     return status;

@@ -9,6 +9,7 @@
 #include "engine/calls.h"
 #include "engine/door.h"
 #include "engine/draft.h"
+#include "engine/grammar_file.h"
 #include "engine/pictures.h"
 #include "model/instance.h"
 
@@ -226,6 +227,18 @@ viv_status engine_open_draft(viv_model *m, const char *name, struct error *err)
     return status == VIV_OK ? VIV_OK : error_prefix(err, "the draft %s", name);
 }
 
+/* The grammar of the spec. */
+static viv_status read_grammar(viv_model *m, struct error *err)
+{
+    struct grammar_file g = {0};
+    const char *path = spec_settings(m->spec)->grammar;
+    viv_status status = path && !m->grammar ? grammar_file_read(&g, path, NULL, false, err) : VIV_OK;
+    if (status == VIV_OK && g.grammar.text && !(m->grammar = grammar_file_keep(&g, &m->arena)))
+        status = error_nomem(err);
+    grammar_file_release(&g);
+    return status;
+}
+
 viv_status engine_load_model(viv_model *m, struct error *err)
 {
     viv_status status = VIV_OK;
@@ -235,6 +248,8 @@ viv_status engine_load_model(viv_model *m, struct error *err)
         return status;
     pthread_mutex_lock(&m->door->engine->opening);
     status = model_load(m, err);
+    if (status == VIV_OK)
+        status = read_grammar(m, err);
     if (status == VIV_OK && m->draft && model_load(m->draft, err) != VIV_OK)
         status = error_prefix(err, "the draft %s", spec_name(m->draft->spec));
     pthread_mutex_unlock(&m->door->engine->opening);

@@ -56,4 +56,5 @@ void generation_limits(const viv_model *m, viv_request *out)
     out->max_tokens = set->max_tokens >= 0 ? set->max_tokens : -1;
     out->stop = set->stop;
     out->n_stop = set->n_stop;
+    out->grammar = model_answer_grammar(m);
 }

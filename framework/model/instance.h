@@ -59,6 +59,7 @@ struct viv_model {
     struct door *door;       /* of the engine it was opened by; or NULL */
     viv_model *draft;        /* its own: closed with it; or NULL */
     bool drafts_ngrams;
+    const viv_grammar *grammar; /* that answers keep to unless a request has its own; NULL: none */
     struct spec *spec;
     struct checkpoint checkpoint;
     bool has_checkpoint, loaded;

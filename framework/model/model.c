@@ -234,6 +234,11 @@ bool model_drafts_ngrams(const viv_model *m)
     return m->drafts_ngrams;
 }
 
+const viv_grammar *model_answer_grammar(const viv_model *m)
+{
+    return m->grammar;
+}
+
 bool model_is_recurrent(const viv_model *m)
 {
     return m->graph->cache_elems[CACHE_RECURRENT] > 0;

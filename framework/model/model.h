@@ -150,6 +150,7 @@ uint64_t model_encoder_dim(const viv_model *m); /* 0: there is no encoder */
 /* What requests begin with: a draft model, or drafting from n-grams (engine/draft.h). */
 viv_model *model_draft(const viv_model *m);
 bool model_drafts_ngrams(const viv_model *m);
-bool model_is_recurrent(const viv_model *m); /* layers have recurrent state */
+const viv_grammar *model_answer_grammar(const viv_model *m); /* that answers keep to, by the spec; NULL: none */
+bool model_is_recurrent(const viv_model *m);                 /* layers have recurrent state */
 
 #endif

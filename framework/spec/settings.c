@@ -24,6 +24,7 @@ static const struct setting {
     {"system", false, SET_WORD, PLACE(system), 0, 0},
     {"chat_template", false, SET_PATH, PLACE(chat_template), 0, 0},
     {"draft", false, SET_MODEL, PLACE(draft), 0, 0},
+    {"grammar", false, SET_PATH, PLACE(grammar), 0, 0},
     {"repack_cache", false, SET_FLOAT, PLACE(repack_cache), 0, 1e6}, /* a key of defaults.yaml alone */
     {"temperature", true, SET_FLOAT, PLACE(temperature), 0, 100},
     {"top_k", true, SET_INT, PLACE(top_k), 0, INT32_MAX},

@@ -41,6 +41,7 @@ struct spec_settings {
     int64_t context, threads;                       /* tokens a sequence may have; workers */
     const char *scheduler, *system, *chat_template; /* chat_template: a path */
     const char *draft;                              /* a MODEL, "ngram" or "none" */
+    const char *grammar;                            /* a path */
     double temperature, top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty;
     int64_t top_k, seed, max_tokens; /* max_tokens -1: no limit but the context */
     double repack_cache; /* GB of the cache folder for repacked weights; 0: none: only in defaults.yaml */

@@ -11,11 +11,11 @@ END
 printf 'root ::= "(" root ")" | [a-z ]{1,9}\n' >"$work/nest.gbnf"
 printf 'yes\nno\n' >"$work/choice.txt"
 
-matches() { # PATTERN OPTIONS: three answers all match, the last line of each
+matches() { # PATTERN OPTIONS: three answers of $model, or shakespeare, all match, the last line of each
     pattern=$1
     shift
     for seed in 1 2 3; do
-        "$viv" run shakespeare "KING:" --no-echo -q -n 200 --seed $seed "$@" >"$work/answer" 2>"$work/err" || return 1
+        "$viv" run "${model:-shakespeare}" "KING:" --no-echo -q -n 200 --seed $seed "$@" >"$work/answer" 2>"$work/err" || return 1
         grep -Eqx "$pattern" "$work/answer" || { cat "$work/answer"; return 1; }
     done
 }
@@ -59,5 +59,12 @@ check 'or named, where that is wanted' says 'not enforced' "$viv" grammar check 
 check 'before the model is run' fails '--regex: byte 2 of' "$viv" run shakespeare -p KING --regex 'a(?=b)'
 check 'a language that is not known' fails 'say it by --language' "$viv" grammar check "$work/turns"
 check 'two grammars' fails 'not several' "$viv" run shakespeare -p KING --regex a --choice b
+printf 'viv: 1\nuse: shakespeare\ngrammar: choice.txt\n' >"$work/spec.yaml"
+model=$work/spec.yaml
+check 'a spec may name one' matches 'yes|no'
+check 'which an option replaces' matches 'maybe' --choice maybe
+model=
+printf 'viv: 1\nuse: shakespeare\ngrammar: none.gbnf\n' >"$work/spec.yaml"
+check 'and which must be there' fails 'none.gbnf: No such file' "$viv" run "$work/spec.yaml" -p KING
 check 'a vocabulary that cannot' fails 'no token of the vocabulary has the text' "$viv" run "$chat" -p Hello --temp 0 --regex '[\x{1F600}]'
 finish

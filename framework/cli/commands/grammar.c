@@ -1,12 +1,12 @@
 /* viv grammar - what grammars allow: checked, tried on a text, sampled. */
 #include "grammar/grammar.h"
 #include "base/file.h"
-#include "cli/grammar_file.h"
 #include "cli/grammar_sample.h"
 #include "cli/input.h"
 #include "cli/shared.h"
 #include "cli/token_source.h"
 #include "engine/generation.h"
+#include "engine/grammar_file.h"
 #include "grammar/recogniser.h"
 #include "grammar/token_trie.h"
 

@@ -1,7 +1,8 @@
 /* grammar_file.h - grammars that the user names: a file, whose language its name tells, or a text. */
-#ifndef CLI_GRAMMAR_FILE_H
-#define CLI_GRAMMAR_FILE_H
+#ifndef ENGINE_GRAMMAR_FILE_H
+#define ENGINE_GRAMMAR_FILE_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 
@@ -20,6 +21,8 @@ viv_status grammar_file_read(struct grammar_file *g, const char *path, const cha
 /* Of a text of the command line, which `name` calls; choices are divided by commas, with \, for a comma. */
 viv_status grammar_file_text(struct grammar_file *g, uint32_t kind, const char *name, const char *text,
                              struct error *err);
+/* A copy of the grammar that lives as long as the arena; NULL: out of memory. */
+const viv_grammar *grammar_file_keep(const struct grammar_file *g, struct arena *arena);
 void grammar_file_release(struct grammar_file *g);
 
 #endif

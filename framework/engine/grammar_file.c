@@ -1,9 +1,8 @@
 /* grammar_file.c - see grammar_file.h. */
-#include "cli/grammar_file.h"
+#include "engine/grammar_file.h"
 
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/input.h"
 
 #include <string.h>
 
@@ -41,7 +40,7 @@ viv_status grammar_file_read(struct grammar_file *g, const char *path, const cha
             "%s: in which language is this grammar? Its name ends in none of .json, .gbnf, .lark, .regex, "
             ".txt; say it by --language",
             path);
-    viv_status status = cli_read_input(path, LONGEST, &g->text, err);
+    viv_status status = file_read_input(path, LONGEST, &g->text, err);
     if (status != VIV_OK)
         return status;
     if (kind == VIV_GRAMMAR_REGEX && g->text.size && g->text.data[g->text.size - 1] == '\n')
@@ -62,6 +61,17 @@ viv_status grammar_file_text(struct grammar_file *g, uint32_t kind, const char *
         return error_nomem(err);
     set(g, kind, name, false);
     return VIV_OK;
+}
+
+const viv_grammar *grammar_file_keep(const struct grammar_file *g, struct arena *arena)
+{
+    viv_grammar *copy = arena_alloc(arena, sizeof *copy);
+    if (!copy)
+        return NULL;
+    *copy = g->grammar;
+    copy->text = arena_strndup(arena, g->grammar.text, g->grammar.size);
+    copy->name = arena_strdup(arena, g->grammar.name);
+    return copy->text && copy->name ? copy : NULL;
 }
 
 void grammar_file_release(struct grammar_file *g)
