@@ -123,6 +123,10 @@ static void show_step(const json_t *e)
             printf(strcmp(names[i], "to") == 0 ? " -> " : " ");
             put(word(e, names[i]));
         }
+    for (size_t i = 0; i < json_array_size(json_object_get(e, "arguments")); i++) {
+        printf(i ? " " : ": ");
+        put(json_string_value(json_array_get(json_object_get(e, "arguments"), i)));
+    }
     if (strcmp(word(e, "tool"), "search") == 0) {
         printf(" for ");
         put(word(e, "text"));

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_NAME = 120, LONGEST_TEXT = 100000 };
+enum { LONGEST_NAME = 120, LONGEST_TEXT = 100000, LONGEST_WORD = 4000, MOST_WORDS = 64 };
 
 /* --- the schema --------------------------------------------------------------------------------------------- */
 
@@ -40,6 +40,13 @@ static json_t *name_schema(void)
     return json_pack("{s:s, s:s}", "type", "string", "pattern", "^[^/\\\\\\x00-\\x1f]{1,120}$");
 }
 
+/* A program and its arguments; no word is empty but for a reason. */
+static json_t *vector_schema(void)
+{
+    return json_pack("{s:s, s:{s:s, s:i}, s:i, s:i}", "type", "array", "items", "type", "string", "maxLength",
+                     LONGEST_WORD, "minItems", 1, "maxItems", MOST_WORDS);
+}
+
 static void add_member(json_t *properties, json_t *required, const char *name, json_t *schema)
 {
     json_object_set_new(properties, name, schema);
@@ -56,7 +63,11 @@ static json_t *object_schema(const char *action, json_t *properties, json_t *req
                      "additionalProperties", 0);
 }
 
-static const char *const defs[] = {[ARGUMENT_FILE] = "file", [ARGUMENT_FOLDER] = "folder", [ARGUMENT_ANY] = "any"};
+static const char *const defs[] = {[ARGUMENT_FILE] = "file",
+                                   [ARGUMENT_FOLDER] = "folder",
+                                   [ARGUMENT_ANY] = "any",
+                                   [ARGUMENT_TEXT] = "text",
+                                   [ARGUMENT_VECTOR] = "vector"};
 
 static json_t *tool_schema(const struct tool *t)
 {
@@ -67,8 +78,7 @@ static json_t *tool_schema(const struct tool *t)
             add_member(properties, required, "folder", reference("folder"));
             add_member(properties, required, "name", reference("name"));
         } else {
-            add_member(properties, required, t->arguments[i].name,
-                       kind == ARGUMENT_TEXT ? reference("text") : reference(defs[kind]));
+            add_member(properties, required, t->arguments[i].name, reference(defs[kind]));
         }
     }
     return object_schema(t->name, properties, required);
@@ -98,8 +108,8 @@ json_t *action_schema(const struct settings *s, const struct scene *scene)
     bool files = false;
     for (size_t i = 0; i < scene->n; i++)
         files = files || !scene->entries[i].folder;
-    json_t *all = json_pack("{s:o, s:o, s:o}", "folder", names_of(scene, false, true, true), "name", name_schema(),
-                            "text", text_schema());
+    json_t *all = json_pack("{s:o, s:o, s:o, s:o}", "folder", names_of(scene, false, true, true), "name",
+                            name_schema(), "text", text_schema(), "vector", vector_schema());
     if (files)
         json_object_set_new(all, "file", names_of(scene, true, false, false));
     if (scene->n)
@@ -141,11 +151,23 @@ static char *path_in(const char *folder, const char *name)
     return path.data;
 }
 
+/* The vector as JSON text, if it is one of texts without NUL. */
+static char *vector_of(const json_t *v)
+{
+    size_t i;
+    json_t *word;
+    json_array_foreach(v, i, word) if (!json_is_string(word) ||
+                                       strlen(json_string_value(word)) != json_string_length(word)) return NULL;
+    return json_array_size(v) > 0 && *json_string_value(json_array_get(v, 0)) ? json_dumps(v, JSON_COMPACT) : NULL;
+}
+
 static char *word_of(const json_t *action, const char *name, enum argument_kind kind)
 {
     const json_t *v = json_object_get(action, kind == ARGUMENT_NEW ? "name" : name),
                  *folder = json_object_get(action, "folder");
     const char *text = json_string_value(v);
+    if (kind == ARGUMENT_VECTOR)
+        return vector_of(v);
     if (!text || strlen(text) != json_string_length(v))
         return NULL;
     if (kind == ARGUMENT_TEXT)

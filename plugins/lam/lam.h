@@ -192,7 +192,8 @@ enum argument_kind {
     ARGUMENT_FOLDER, /* a folder that is there; "." is the workspace */
     ARGUMENT_ANY,    /* either */
     ARGUMENT_NEW,    /* a path in a folder that is there, or a new file in one */
-    ARGUMENT_TEXT
+    ARGUMENT_TEXT,
+    ARGUMENT_VECTOR /* a program and its arguments, as a JSON array of texts */
 };
 enum { MAX_ARGUMENTS = 2 };
 struct tool_call {
@@ -202,6 +203,8 @@ struct tool_call {
     const char
         *words[MAX_ARGUMENTS]; /* the arguments, in the order of the tool's: paths as bytes, texts as they are */
     size_t limit;              /* bytes of the result, at most */
+    const struct settings *settings; /* of a command */
+    const uint32_t *cancel;          /* or NULL */
 };
 struct tool {
     const char *name, *summary;
@@ -209,15 +212,15 @@ struct tool {
         const char *name;
         enum argument_kind kind;
     } arguments[MAX_ARGUMENTS];
-    bool changes;   /* the tree; then it can be undone, or `final` is set */
-    bool final;     /* it cannot be undone */
+    bool changes;   /* the tree; all of it can be undone */
+    bool asked_for; /* only offered by a spec that names it */
     bool untrusted; /* what it returns was written by others */
     /* What it would change, for people: a diff, a move. NULL: its name and arguments say it. */
     viv_status (*effect)(const struct tool_call *c, struct text *out);
     viv_status (*run)(const struct tool_call *c, struct text *result);
 };
 extern const struct tool tool_list, tool_read, tool_search, tool_write, tool_append, tool_move, tool_copy,
-    tool_make_folder, tool_delete;
+    tool_make_folder, tool_delete, tool_shell;
 extern const struct tool *const tools[];
 extern const size_t n_tools;
 const struct tool *tool_find(const char *name); /* or NULL */
@@ -231,6 +234,9 @@ viv_status file_load(const struct root *r, const char *path, size_t limit, struc
 /* Writes all bytes to a staged file, gives it the mode, owner and attributes of the file that it replaces, if there
  * is one, and syncs and closes it. */
 viv_status staged_write(const struct tool_call *c, int fd, const struct text *bytes, const char *replaces);
+
+/* tool_shell.c: a vector, quoted as in a shell. */
+void command_show(const char *arguments, struct text *out);
 
 /* --- events.c --- */
 struct events {
@@ -247,6 +253,7 @@ json_t *json_of_path(const char *path); /* null for NULL */
 enum stage_id { PERCEIVE, INTENT, DECOMPOSE, PLAN, EXECUTE, VERIFY, N_STAGES };
 extern const char *const stage_names[N_STAGES];
 enum decision { ALLOW, ASK, DENY };
+enum sandbox_mode { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF };
 struct settings {
     json_t *json;
     struct stage {
@@ -257,12 +264,17 @@ struct settings {
     } stages[N_STAGES];
     const json_t *policy; /* or NULL */
     uint64_t offered;     /* bit i: tools[i] may be used */
-    int64_t steps, tokens, seconds, repeats, names, result, history;
+    enum sandbox_mode sandbox;
+    int64_t steps, tokens, seconds, repeats, names, result, history, command_seconds, command_memory,
+        command_processes;
 };
 viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out);
 void settings_release(struct settings *s);
 
 /* --- policy.c --- */
+
+/* Whether undo brings back all that a tool changes: not so of a command outside of a sandbox. */
+bool can_be_undone(const struct settings *s, const struct tool *t);
 
 /* What the spec says of a tool and the paths that it touches, the strictest of all; *why: the rule, for people. */
 enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,

@@ -196,6 +196,7 @@ struct step {
     char *words[MAX_ARGUMENTS];
     struct tool_call call;
     struct text effect, result;
+    size_t n_actions;    /* of the journal, before */
     const char *outcome; /* "done", "failed", "denied", "imagined" */
 };
 
@@ -206,7 +207,10 @@ static json_t *json_of_step(const struct loop *l, const struct step *s, const ch
         const bool is_text = s->tool->arguments[i].kind == ARGUMENT_TEXT;
         const char *name =
             s->tool->arguments[i].kind == ARGUMENT_NEW && i == 0 ? "path" : s->tool->arguments[i].name;
-        json_object_set_new(v, name, is_text ? json_string(s->words[i]) : json_of_path(s->words[i]));
+        json_object_set_new(v, name,
+                            s->tool->arguments[i].kind == ARGUMENT_VECTOR ? json_loads(s->words[i], 0, NULL)
+                            : is_text                                     ? json_string(s->words[i])
+                                                                          : json_of_path(s->words[i]));
     }
     return v;
 }
@@ -222,7 +226,7 @@ static viv_status may(struct loop *l, struct step *s, bool *yes)
         json_t *question = json_of_step(l, s, "ask");
         json_object_set_new(question, "why", json_string(why));
         json_object_set_new(question, "effect", json_stringn(text_or_empty(&s->effect), s->effect.size));
-        json_object_set_new(question, "undoable", json_boolean(!s->tool->final));
+        json_object_set_new(question, "undoable", json_boolean(can_be_undone(&l->settings, s->tool)));
         status = events_ask(&l->events, question, yes);
         if (status == VIV_OK)
             status = events_tell(&l->events, json_pack("{s:s, s:I, s:b}", "event", "answer", "step",
@@ -313,7 +317,8 @@ static viv_status conclude(struct loop *l, struct step *s, const char *action)
         l->scene = (struct scene){0};
         status = perceive(l);
         json_t *difference = status == VIV_OK ? scene_difference(&before, &l->scene) : NULL;
-        json_object_set_new(event, "action", json_integer((json_int_t)l->journal.n_actions));
+        if (l->journal.n_actions > s->n_actions)
+            json_object_set_new(event, "action", json_integer((json_int_t)l->journal.n_actions));
         json_object_update(event, difference);
         json_decref(difference);
         scene_release(&before);
@@ -385,7 +390,7 @@ static viv_status note_cut(struct loop *l)
 
 static viv_status step(struct loop *l)
 {
-    struct step s = {.outcome = "failed"};
+    struct step s = {.outcome = "failed", .n_actions = l->journal.n_actions};
     json_t *action = NULL;
     viv_status status = plan(l, &action);
     if (status == VIV_EFORMAT)
@@ -400,8 +405,13 @@ static viv_status step(struct loop *l)
         l->reason = "repeats";
     } else if (status == VIV_OK) {
         l->n_steps++;
-        s.call = (struct tool_call){
-            l->host, l->root, l->dry ? NULL : &l->journal, {s.words[0], s.words[1]}, (size_t)l->settings.result};
+        s.call = (struct tool_call){.host = l->host,
+                                    .root = l->root,
+                                    .journal = l->dry ? NULL : &l->journal,
+                                    .words = {s.words[0], s.words[1]},
+                                    .limit = (size_t)l->settings.result,
+                                    .settings = &l->settings,
+                                    .cancel = l->task->cancel};
         status = execute(l, &s);
         if (status == VIV_OK)
             status = conclude(l, &s, text);

@@ -5,6 +5,8 @@
  *     delete: deny
  *     "*": ask                                 tools that are not named
  *
+ *     shell: {"wc *": allow, "rm *": deny}     of a command, the command: its words, quoted as in a shell
+ *
  * Without a rule, tools that change nothing are allowed, and others are asked about. Of several paths, the
  * strictest counts. After text was read that others wrote, what changes files outside the task's folder is asked
  * about, whatever the rules allow: the text may have asked for it. */
@@ -42,17 +44,35 @@ static bool is_in(const char *path, const char *folder)
     return strcmp(folder, ".") == 0 || (strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0'));
 }
 
+bool can_be_undone(const struct settings *s, const struct tool *t)
+{
+    return t != &tool_shell || s->sandbox != SANDBOX_OFF;
+}
+
+static enum decision of_command(const struct settings *s, const struct tool *t, const char *arguments,
+                                const char **why)
+{
+    struct text command = {0};
+    command_show(arguments, &command);
+    const enum decision d = command.failed ? DENY : by_rules(s, t, text_or_empty(&command), why);
+    text_release(&command);
+    return d;
+}
+
 enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
                             const char *folder, bool tainted, const char **why)
 {
     enum decision strictest = ALLOW;
     *why = "the policy of the spec";
     for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++) {
-        const char *reason, *path = c->words[i];
-        if (t->arguments[i].kind == ARGUMENT_TEXT)
+        const char *reason = *why, *path = c->words[i];
+        const enum argument_kind kind = t->arguments[i].kind;
+        if (kind == ARGUMENT_TEXT)
             continue;
-        enum decision d = by_rules(s, t, path, &reason);
-        if (d == ALLOW && t->changes && tainted && folder && !is_in(path, folder)) {
+        enum decision d = kind == ARGUMENT_VECTOR ? of_command(s, t, path, &reason)
+                          : t == &tool_shell      ? ALLOW /* a new folder */
+                                                  : by_rules(s, t, path, &reason);
+        if (d == ALLOW && kind != ARGUMENT_VECTOR && t->changes && tainted && folder && !is_in(path, folder)) {
             d = ASK;
             reason = "it is outside the task's folder, and text that others wrote was read";
         }
@@ -61,7 +81,7 @@ enum decision policy_decide(const struct settings *s, const struct tool *t, cons
             *why = reason;
         }
     }
-    if (t->final && strictest == ALLOW) {
+    if (!can_be_undone(s, t) && strictest == ALLOW) {
         strictest = ASK;
         *why = "it cannot be undone";
     }

@@ -15,9 +15,16 @@ static const struct limit {
     {                                                                                                              \
 #field, offsetof(struct settings, field), otherwise, most                                                  \
     }
-    LIMIT(steps, 40, 100000),     LIMIT(tokens, 200000, INT64_MAX), LIMIT(seconds, 3600, 1 << 30),
-    LIMIT(repeats, 3, 1000000),   LIMIT(names, 500, 10000),         LIMIT(result, 2000, 1 << 20),
-    LIMIT(history, 8000, 1 << 26)};
+    LIMIT(steps, 40, 100000),
+    LIMIT(tokens, 200000, INT64_MAX),
+    LIMIT(seconds, 3600, 1 << 30),
+    LIMIT(repeats, 3, 1000000),
+    LIMIT(names, 500, 10000),
+    LIMIT(result, 2000, 1 << 20),
+    LIMIT(history, 8000, 1 << 26),
+    LIMIT(command_seconds, 60, 86400),
+    LIMIT(command_memory, 2048, 1 << 30),
+    LIMIT(command_processes, 64, 100000)};
 enum { N_LIMITS = sizeof limits / sizeof *limits, DEFAULT_MAX_TOKENS = 512 };
 
 struct reader {
@@ -75,7 +82,7 @@ static viv_status no_tool(const struct reader *r, const char *where, const char 
 {
     return viv_fail(r->host, VIV_EINVAL,
                     "%s: %s: there is no tool '%s': expected list, read, search, write, append, move, copy, "
-                    "make_folder or delete",
+                    "make_folder, delete or shell",
                     r->name, where, name);
 }
 
@@ -120,10 +127,22 @@ static viv_status check_policy(const struct reader *r, const json_t *policy)
     return VIV_OK;
 }
 
+static viv_status read_sandbox(const struct reader *r, const json_t *v, struct settings *s)
+{
+    static const char *const modes[] = {[SANDBOX_AUTO] = "auto", [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off"};
+    const char *word = json_string_value(v);
+    for (int i = 0; word && i < 3; i++)
+        if (strcmp(word, modes[i]) == 0) {
+            s->sandbox = (enum sandbox_mode)i;
+            return VIV_OK;
+        }
+    return viv_fail(r->host, VIV_EINVAL, "%s: sandbox: expected auto, on or off", r->name);
+}
+
 viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out)
 {
     const struct reader r = {host, name};
-    struct settings s = {.offered = ((uint64_t)1 << n_tools) - 1};
+    struct settings s = {0};
     const char *key;
     json_t *v;
     json_error_t e;
@@ -131,15 +150,19 @@ viv_status settings_read(const viv_host *host, const char *name, const char *jso
         *(int64_t *)((char *)&s + limits[i].offset) = limits[i].otherwise;
     for (int i = 0; i < N_STAGES; i++)
         s.stages[i].max_tokens = DEFAULT_MAX_TOKENS;
+    for (size_t i = 0; i < n_tools; i++)
+        s.offered |= (uint64_t)!tools[i]->asked_for << i;
     s.json = json_loads(json, JSON_REJECT_DUPLICATES, &e);
     viv_status status =
         json_is_object(s.json) ? VIV_OK : viv_fail(host, VIV_EABI, "%s: the spec is no JSON object", name);
     json_t *stages = json_object_get(s.json, "stages"), *limit = json_object_get(s.json, "limits"),
-           *offered = json_object_get(s.json, "tools");
+           *offered = json_object_get(s.json, "tools"), *sandbox = json_object_get(s.json, "sandbox");
     json_object_foreach(stages, key, v) if (status == VIV_OK) status = read_stage(&r, key, v, &s);
     json_object_foreach(limit, key, v) if (status == VIV_OK) status = read_limit(&r, key, v, &s);
     if (status == VIV_OK && offered)
         status = read_tools(&r, offered, &s);
+    if (status == VIV_OK && sandbox)
+        status = read_sandbox(&r, sandbox, &s);
     s.policy = json_object_get(s.json, "policy");
     if (status == VIV_OK && s.policy)
         status = check_policy(&r, s.policy);

@@ -8,8 +8,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-const struct tool *const tools[] = {&tool_list, &tool_read, &tool_search,      &tool_write, &tool_append,
-                                    &tool_move, &tool_copy, &tool_make_folder, &tool_delete};
+const struct tool *const tools[] = {&tool_list, &tool_read, &tool_search,      &tool_write,  &tool_append,
+                                    &tool_move, &tool_copy, &tool_make_folder, &tool_delete, &tool_shell};
 const size_t n_tools = sizeof tools / sizeof *tools;
 
 const struct tool *tool_find(const char *name)
@@ -24,7 +24,7 @@ static viv_status check_arguments(const struct tool *t, const struct tool_call *
 {
     viv_status status = VIV_OK;
     for (int i = 0; status == VIV_OK && i < MAX_ARGUMENTS && t->arguments[i].name; i++)
-        if (t->arguments[i].kind != ARGUMENT_TEXT)
+        if (t->arguments[i].kind != ARGUMENT_TEXT && t->arguments[i].kind != ARGUMENT_VECTOR)
             status = root_check(c->root, c->words[i], t->arguments[i].kind == ARGUMENT_FOLDER);
     return status;
 }

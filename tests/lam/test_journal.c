@@ -21,7 +21,7 @@ static void end(void)
 static viv_status use(const char *tool, const char *a, const char *b)
 {
     struct text result = {0};
-    const struct tool_call c = {&host, &j.root, &j, {a, b}, 4000};
+    const struct tool_call c = {.host = &host, .root = &j.root, .journal = &j, .words = {a, b}, .limit = 4000};
     const viv_status status = tool_run(tool_find(tool), &c, &result);
     text_release(&result);
     return status;

@@ -188,7 +188,8 @@ static inline int do_thirty(struct journal *j)
     int n = 0;
     for (int i = 0; i < N_THIRTY; i++) {
         struct text result = {0};
-        const struct tool_call c = {&host, &j->root, j, {thirty[i].a, thirty[i].b}, 4000};
+        const struct tool_call c = {
+            .host = &host, .root = &j->root, .journal = j, .words = {thirty[i].a, thirty[i].b}, .limit = 4000};
         n += tool_run(tool_find(thirty[i].tool), &c, &result) == VIV_OK;
         text_release(&result);
     }
