@@ -147,6 +147,8 @@ bool scene_imagine(struct scene *s, const struct tool *t, const struct tool_call
         imagine_gone(s, c->words[0], n);
     if ((t == &tool_write || t == &tool_make_folder) && !scene_find(s, c->words[0]))
         ok = add(s, c->words[0], t == &tool_make_folder);
+    if (t == &tool_shell)
+        ok = add(s, c->words[1], true);
     sort(s);
     return ok;
 }

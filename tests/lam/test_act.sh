@@ -205,6 +205,101 @@ END
 }
 check 'verify sends it back to work' doubts
 
+# --- commands ------------------------------------------------------------------------------------------------------
+commands() { # POLICY MODE <ANSWERS
+    fresh "policy: $1\ntools: [list, shell]\nsandbox: ${2:-auto}"
+}
+counts() {
+    commands '{shell: {"wc *": allow}}' <<'END'
+{"action":"shell","arguments":["wc","-l","../workspace/a.txt"],"folder":".","name":"out"}
+{"action":"done","answer":""}
+END
+    acts 0 --json && prints '"text":"2 ../workspace/a.txt\n","added":[]' && prints 'sandbox: ' && unchanged
+}
+sorts() {
+    commands '{shell: {"sort *": ask, "*": deny}}' <<'END'
+{"action":"shell","arguments":["sort","-r","-o","it's sorted","../workspace/a.txt"],"folder":"docs","name":"out"}
+{"action":"shell","arguments":["rm","../workspace/a.txt"],"folder":".","name":"x"}
+{"action":"done","answer":""}
+END
+    acts 0 --yes && prints "\$ sort -r -o 'it'\\''s sorted' ../workspace/a.txt" && prints 'it is not allowed' &&
+        [ "$(head -n 1 "$work/w/docs/out/it's sorted")" = two ] && [ -e "$work/w/a.txt" ]
+}
+fails_whole() {
+    commands '{shell: allow}' <<'END'
+{"action":"shell","arguments":["sh","-c","echo said; echo x >made; rm -f ../workspace/a.txt; exit 3"],"folder":".","name":"out"}
+{"action":"shell","arguments":["no-such-program"],"folder":".","name":"out"}
+{"action":"shell","arguments":["touch","x"],"folder":".","name":"docs"}
+{"action":"done","answer":""}
+END
+    acts 0 && prints said && prints 'failed with exit status 3' && prints "cannot run 'no-such-program'" && prints 'File exists' && unchanged
+}
+settled() { # setuid bits, pipes and modes that nobody could read
+    commands '{shell: allow}' <<'END'
+{"action":"shell","arguments":["sh","-c","mkdir a && echo x >a/b && chmod 0 a/b && chmod 500 a && mkfifo pipe && ln -s /etc/passwd link"],"folder":".","name":"out"}
+{"action":"done","answer":""}
+END
+    acts 0 && [ "$(stat -c %a "$work/w/out/a")" = 700 ] && [ "$(cat "$work/w/out/a/b")" = x ] && [ ! -e "$work/w/out/pipe" ] && [ -L "$work/w/out/link" ]
+}
+unboxed() {
+    commands '{shell: allow}' off <<'END'
+{"action":"shell","arguments":["cp","../workspace/a.txt","b"],"folder":".","name":"out"}
+{"action":"done","answer":""}
+END
+    acts 0 && prints 'CANNOT be undone' && prints 'sandbox: none' && unchanged && acts 1 --yes
+    sed -i 1p "$work/spec/answers" && acts 0 --yes && [ -e "$work/w/out/b" ]
+}
+imagined() {
+    commands '{shell: allow}' <<'END'
+{"action":"shell","arguments":["touch","x"],"folder":".","name":"out"}
+{"action":"list","folder":"out"}
+{"action":"done","answer":""}
+END
+    acts 0 --dry-run && unchanged && [ ! -e "$work/w/.viv" ]
+}
+no_namespaces() { # MODE: where there can be none
+    commands '{shell: allow}' "$1" <<'END'
+{"action":"shell","arguments":["cp","../workspace/a.txt","b"],"folder":".","name":"out"}
+{"action":"done","answer":""}
+END
+    bounded unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"' sh "$viv" act "$work/spec/lam.yaml" -p x -w "$work/w" --json
+}
+auto() { no_namespaces auto && prints 'without namespaces (' && prints '"added":["out","out/b"]'; }
+on() { no_namespaces on && prints 'the sandbox lacks namespaces' && unchanged; }
+stopped() {
+    commands '{shell: allow}' <<'END'
+{"action":"shell","arguments":["sh","-c","touch x; sleep 1000"],"folder":".","name":"out"}
+{"action":"done","answer":""}
+END
+    (exec env --default-signal=INT "$viv" act "$work/spec/lam.yaml" -p x -w "$work/w") >"$work/out" 2>"$work/err" </dev/null &
+    viv_pid=$!
+    for _ in $(seq 600); do
+        grep -q shell "$work/out" && break
+        sleep 0.1
+    done
+    kill -INT $viv_pid
+    wait $viv_pid
+    got=$?
+    [ $got -eq 130 ] && unchanged
+}
+check 'a command reads the workspace' counts
+if grep -q 'there are neither namespaces' "$work/out"; then
+    echo 'skipped: commands, for this kernel has no sandbox'
+else
+    check 'and makes a folder; rules are for commands' sorts
+    check 'which is undone' undone
+    check 'a command that fails has changed nothing' fails_whole
+    check 'what it leaves can be read, and harms nobody' settled
+    check 'and is undone, too' undone
+    check 'a dry run runs nothing' imagined
+    check 'Ctrl-C ends a command' stopped
+    if unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces' 2>/dev/null; then
+        check 'sandbox: auto says what is missing' auto
+        check 'sandbox: on takes no less' on
+    fi
+fi
+check 'sandbox: off is asked about, whatever the rules say' unboxed
+
 # --- real tokens ---------------------------------------------------------------------------------------------------
 # A model that has learnt nothing of files: whatever it samples is an action, on what is there, that can be undone.
 sampled() {
@@ -258,8 +353,9 @@ spec() { # WORDS LINE...
 fresh </dev/null
 check 'a stage that there is not' spec "there is no stage 'plam'" 'stages: {plam: {}}'
 check 'a key of a stage' spec "unknown key 'promt', did you mean 'prompt'?" 'stages: {plan: {promt: x}}'
-check 'a tool that there is not' spec "there is no tool 'shell'" 'stages: {}' 'tools: [shell]'
+check 'a tool that there is not' spec "there is no tool 'python'" 'stages: {}' 'tools: [python]'
 check 'a rule that there is not' spec 'expected allow, ask or deny' 'stages: {}' 'policy: {write: maybe}'
+check 'a sandbox of no kind' spec 'expected auto, on or off' 'stages: {}' 'sandbox: maybe'
 check 'a limit out of range' spec "limit 'steps': expected a number" 'stages: {}' 'limits: {steps: 0}'
 check 'a graph beside stages' spec "'graph' is no key" 'stages: {}' 'graph: []'
 other() { printf 'viv: 1\narchitecture: llm\nstages: {}\n' >"$work/spec/lam.yaml" && acts 1 && complains "architecture 'llm'" && complains 'does not act'; }

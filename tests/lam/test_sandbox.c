@@ -110,11 +110,11 @@ static void begin(void)
     char program[80];
     snprintf(p->path, sizeof p->path, "%s", new_workspace());
     snprintf(p->outside, sizeof p->outside, "%s", new_workspace());
-    snprintf(p->file, sizeof p->file, "%s/secret", p->outside);
-    snprintf(p->socket, sizeof p->socket, "%s/socket", p->outside);
+    snprintf(p->file, sizeof p->file, "%.60s/secret", p->outside);
+    snprintf(p->socket, sizeof p->socket, "%.60s/socket", p->outside);
     snprintf(p->pid, sizeof p->pid, "%d", getpid());
     snprintf(p->key, sizeof p->key, "%d", 0x76000000 + getpid());
-    snprintf(program, sizeof program, "%s/escape", p->path);
+    snprintf(program, sizeof program, "%.60s/escape", p->path);
     const int at = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     make_file(at, "a.txt", "one\ntwo\n", 0644);
     close(at);
@@ -128,7 +128,7 @@ static void begin(void)
     ck_assert_int_eq(journal_open(&host, p->path, JOURNAL_MAKE, &p->journal), VIV_OK);
     ck_assert_int_eq(symlinkat("../..", p->journal.kept, "workspace"), 0);
     ck_assert_int_eq(journal_stage(&p->journal, true, &p->fresh), VIV_OK);
-    snprintf(p->fresh_path, sizeof p->fresh_path, "%s/" STORE "/kept/1", p->path);
+    snprintf(p->fresh_path, sizeof p->fresh_path, "%.60s/" STORE "/kept/1", p->path);
 }
 
 static void end(void)
@@ -181,10 +181,16 @@ static unsigned layers_here(unsigned wanted)
     return status == VIV_OK ? o.held : 0;
 }
 
+/* Some ways out are held by seccomp alone. */
+static bool is_enough(unsigned layers)
+{
+    return (layers >> LAYER_SECCOMP & 1) && (layers & (1 << LAYER_NAMESPACES | 1 << LAYER_LANDLOCK));
+}
+
 static void hold_all(unsigned layers)
 {
     struct sandbox_outcome o;
-    for (int i = 0; layers && i < N_ESCAPES; i++) {
+    for (int i = 0; is_enough(layers) && i < N_ESCAPES; i++) {
         if ((escapes[i].flags & OF_PROCESSES) && !(layers >> LAYER_PROCESSES & 1))
             continue;
         ck_assert_int_eq(attempt(escapes[i].name, layers, 60, &o), VIV_OK);
@@ -203,12 +209,10 @@ TEST(no_way_out_of_all_layers)
 }
 END_TEST
 
-/* Without a layer that holds every escape, what is left is tried nevertheless only if it is both of these. */
 TEST(no_way_out_without_namespaces)
 {
     begin();
-    const unsigned layers = layers_here(BARE_LAYERS);
-    hold_all(layers == BARE_LAYERS ? layers : 0);
+    hold_all(layers_here(BARE_LAYERS));
     end();
 }
 END_TEST
@@ -233,7 +237,7 @@ END_TEST
 static void no_daemon(unsigned layers)
 {
     struct sandbox_outcome o;
-    if (!layers)
+    if (!is_enough(layers))
         return;
     ck_assert_int_eq(attempt("daemon", layers, 60, &o), VIV_OK);
     ck_assert_int_eq(o.how, ENDED);
@@ -248,8 +252,7 @@ TEST(nothing_outlives_the_command)
 {
     begin();
     no_daemon(layers_here(ALL_LAYERS));
-    const unsigned layers = layers_here(BARE_LAYERS);
-    no_daemon(layers == BARE_LAYERS ? layers : 0);
+    no_daemon(layers_here(BARE_LAYERS));
     end();
 }
 END_TEST
