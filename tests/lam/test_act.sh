@@ -234,20 +234,19 @@ fails_whole() {
 END
     acts 0 && prints said && prints 'failed with exit status 3' && prints "cannot run 'no-such-program'" && prints 'File exists' && unchanged
 }
-settled() { # setuid bits, pipes and modes that nobody could read
+settled() { # modes by which nobody could read
     commands '{shell: allow}' <<'END'
-{"action":"shell","arguments":["sh","-c","mkdir a && echo x >a/b && chmod 0 a/b && chmod 500 a && mkfifo pipe && ln -s /etc/passwd link"],"folder":".","name":"out"}
+{"action":"shell","arguments":["sh","-c","mkdir a && echo x >a/b && chmod 0 a/b && chmod 500 a && ln -s /etc/passwd link"],"folder":".","name":"out"}
 {"action":"done","answer":""}
 END
-    acts 0 && [ "$(stat -c %a "$work/w/out/a")" = 700 ] && [ "$(cat "$work/w/out/a/b")" = x ] && [ ! -e "$work/w/out/pipe" ] && [ -L "$work/w/out/link" ]
+    acts 0 && [ "$(stat -c %a "$work/w/out/a")" = 700 ] && [ "$(cat "$work/w/out/a/b")" = x ] && [ -L "$work/w/out/link" ]
 }
 unboxed() {
     commands '{shell: allow}' off <<'END'
 {"action":"shell","arguments":["cp","../workspace/a.txt","b"],"folder":".","name":"out"}
 {"action":"done","answer":""}
 END
-    acts 0 && prints 'CANNOT be undone' && prints 'sandbox: none' && unchanged && acts 1 --yes
-    sed -i 1p "$work/spec/answers" && acts 0 --yes && [ -e "$work/w/out/b" ]
+    acts 0 && prints 'CANNOT be undone' && prints 'sandbox: none' && unchanged && acts 0 --yes && [ -e "$work/w/out/b" ]
 }
 imagined() {
     commands '{shell: allow}' <<'END'
