@@ -342,30 +342,11 @@ static void kept_name(uint64_t n, char name[32])
     snprintf(name, 32, "%" PRIu64, n);
 }
 
-/* Removes all of a tree that is ours. */
-static void remove_tree(int folder, const char *name, int depth)
-{
-    char **names;
-    size_t n;
-    if (unlinkat(folder, name, 0) == 0 || depth > MAX_DEPTH + 1)
-        return;
-    const int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
-              again = fd >= 0 ? dup(fd) : -1;
-    if (again >= 0 && names_read(again, &names, &n)) {
-        for (size_t i = 0; i < n; i++)
-            remove_tree(fd, names[i], depth + 1);
-        names_release(names, n);
-    }
-    if (fd >= 0)
-        close(fd);
-    unlinkat(folder, name, AT_REMOVEDIR);
-}
-
 void journal_drop(struct journal *j)
 {
     char name[32];
     kept_name(j->n_actions + 1, name);
-    remove_tree(j->kept, name, 0);
+    remove_tree(j->kept, name);
 }
 
 viv_status sides_open(const struct journal *j, const struct action *a, struct sides *s)

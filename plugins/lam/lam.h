@@ -77,6 +77,9 @@ viv_status root_fail(const struct root *r, const char *what, const char *path);
 bool names_read(int folder, char ***names, size_t *n);
 void names_release(char **names, size_t n);
 
+/* remove.c: a tree that is ours. */
+void remove_tree(int at, const char *name);
+
 /* --- print.c: what stands at a path, so that a change can be noticed --- */
 enum print_kind { PRINT_NONE, PRINT_FILE, PRINT_FOLDER, PRINT_LINK, PRINT_OTHER };
 struct print {

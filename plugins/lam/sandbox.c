@@ -68,7 +68,8 @@ static viv_status start(const struct sandbox *s, unsigned wanted, struct attempt
     return VIV_OK;
 }
 
-static void take_output(int fd, struct sandbox_outcome *o)
+/* What there is. false: nobody can write more. */
+static bool take_output(int fd, struct sandbox_outcome *o)
 {
     char bytes[65536];
     ssize_t n;
@@ -77,6 +78,7 @@ static void take_output(int fd, struct sandbox_outcome *o)
         text_add(&o->output, bytes, take);
         o->dropped += (size_t)n - take;
     }
+    return n < 0;
 }
 
 static int64_t milliseconds(void)
@@ -90,10 +92,11 @@ static int64_t milliseconds(void)
 static bool await(const struct sandbox *s, const struct attempt *a, struct sandbox_outcome *o, struct report *r)
 {
     const int64_t end = milliseconds() + 1000 * s->seconds;
+    bool open = true;
     for (;;) {
         struct pollfd fds[2] = {{.fd = a->report, .events = POLLIN}, {.fd = a->out, .events = POLLIN}};
-        poll(fds, fds[1].revents & POLLHUP ? 1 : 2, PATIENCE);
-        take_output(a->out, o);
+        poll(fds, open ? 2 : 1, PATIENCE);
+        open = open && take_output(a->out, o);
         if (fds[0].revents)
             return read(a->report, r, sizeof *r) == (ssize_t)sizeof *r;
         o->how = viv_is_cancelled(s->cancel) ? CANCELLED : milliseconds() >= end ? TIMED_OUT : ENDED;

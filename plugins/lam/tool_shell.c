@@ -87,11 +87,7 @@ static bool settle(int folder, int depth, size_t *n)
     char **names;
     size_t count;
     const int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (depth > MAX_DEPTH || again < 0) {
-        errno = again < 0 ? errno : ELOOP;
-        return again >= 0 ? (close(again), errno = ELOOP, false) : false;
-    }
-    if (!names_read(again, &names, &count))
+    if (again < 0 || !names_read(again, &names, &count))
         return false;
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
@@ -105,6 +101,11 @@ static bool settle(int folder, int depth, size_t *n)
             continue;
         }
         const bool is_folder = S_ISDIR(st.st_mode);
+        if (is_folder && depth == MAX_DEPTH) {
+            errno = ELOOP;
+            ok = false;
+            break;
+        }
         const mode_t mode = (st.st_mode & 0777) | (is_folder ? 0700 : 0600);
         ok = mode == (st.st_mode & 07777) || fchmodat(folder, names[i], mode, 0) == 0;
         const int fd = ok ? openat(folder, names[i],
@@ -168,9 +169,11 @@ static viv_status make_link(const struct tool_call *c)
 static viv_status bring(const struct tool_call *c, int fresh, struct text *result)
 {
     size_t n = 0;
-    if (!settle(fresh, 0, &n))
+    if (fchmod(fresh, 0755) != 0 || !settle(fresh, 0, &n))
         return errno == EMFILE ? viv_fail(c->host, VIV_ELIMIT, "shell: it made more than %d files", MOST_ENTRIES)
-                               : root_fail(c->root, "keep", c->words[1]);
+               : errno == ELOOP
+                   ? viv_fail(c->host, VIV_ELIMIT, "shell: it made folders more than %d folders deep", MAX_DEPTH)
+                   : root_fail(c->root, "keep", c->words[1]);
     if (n == 0)
         return VIV_OK;
     const viv_status status = fsync(fresh) == 0 ? journal_commit(c->journal, "shell", NULL, c->words[1], false)

@@ -207,7 +207,7 @@ check 'verify sends it back to work' doubts
 
 # --- commands ------------------------------------------------------------------------------------------------------
 commands() { # POLICY MODE <ANSWERS
-    fresh "policy: $1\ntools: [list, shell]\nsandbox: ${2:-auto}"
+    fresh "policy: $1\ntools: [list, write, shell]\nsandbox: ${2:-auto}"
 }
 counts() {
     commands '{shell: {"wc *": allow}}' <<'END'
@@ -281,6 +281,15 @@ END
     got=$?
     [ $got -eq 130 ] && unchanged
 }
+left() { # folders that are hard to remove
+    commands '{"*": allow}' <<'END'
+{"action":"shell","arguments":["sh","-c","i=0; while [ $i -lt 300 ]; do mkdir d e && touch f && cd d && i=$((i+1)); done; cd /work/new 2>/dev/null || exit 3; chmod 0 d/d/d d/e; chmod 500 .; exit 3"],"folder":".","name":"out"}
+{"action":"shell","arguments":["sh","-c","i=0; while [ $i -lt 300 ]; do mkdir d && cd d && i=$((i+1)); done"],"folder":".","name":"out"}
+{"action":"write","folder":".","name":"b.txt","text":"b"}
+{"action":"done","answer":""}
+END
+    acts 0 && prints 'status 3' && prints 'more than 64 folders deep' && [ "$(cat "$work/w/b.txt")" = b ] && [ "$(ls "$work/w/.viv/kept")" = workspace ]
+}
 check 'a command reads the workspace' counts
 if grep -q 'there are neither namespaces' "$work/out"; then
     echo 'skipped: commands, for this kernel has no sandbox'
@@ -290,6 +299,7 @@ else
     check 'a command that fails has changed nothing' fails_whole
     check 'what it leaves can be read, and harms nobody' settled
     check 'and is undone, too' undone
+    check 'what fails leaves nothing in the way' left
     check 'a dry run runs nothing' imagined
     check 'Ctrl-C ends a command' stopped
     if unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces' 2>/dev/null; then
