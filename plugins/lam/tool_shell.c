@@ -30,6 +30,7 @@ void command_show(const char *arguments, struct text *out)
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,=@%";
     json_t *list = json_loads(arguments, 0, NULL), *word;
     size_t i;
+    out->failed = out->failed || !list;
     json_array_foreach(list, i, word)
     {
         const char *w = json_string_value(word);

@@ -298,8 +298,9 @@ static inline bool make_a_large_file(void)
 }
 
 enum {
-    CONTROL = 1,     /* it succeeds for anyone who is in no sandbox */
-    OF_PROCESSES = 2 /* the layer of processes holds it */
+    CONTROL = 1,      /* it succeeds for anyone who is in no sandbox */
+    OF_PROCESSES = 2, /* the layer of processes holds it */
+    OF_MEMORY = 4     /* the limit of memory does */
 };
 static const struct {
     const char *name;
@@ -354,7 +355,7 @@ static const struct {
     ESCAPE(add_a_key, 0),
     ESCAPE(name_the_machine, 0),
     ESCAPE(fork_a_bomb, OF_PROCESSES),
-    ESCAPE(take_memory, 0),
+    ESCAPE(take_memory, OF_MEMORY),
     ESCAPE(make_a_large_file, 0),
 #undef ESCAPE
 };
