@@ -186,12 +186,28 @@ static void show_end(const json_t *e)
            number(e, "tokens"));
 }
 
+static void show_memory(const json_t *e)
+{
+    printf("%4" JSON_INTEGER_FORMAT "  ", number(e, "memory"));
+    put_time(e);
+    printf("  ");
+    put(word(e, "text"));
+    printf("\n");
+}
+
+static void show_forgotten(const json_t *e)
+{
+    printf("forgotten: %" JSON_INTEGER_FORMAT "\n", number(e, "memory"));
+}
+
 static const struct {
     const char *event;
     void (*show)(const json_t *e);
-} kinds[] = {{"begin", show_begin}, {"perceive", show_perceive}, {"stage", show_stage},   {"step", show_step},
-             {"ask", show_ask},     {"answer", show_answer},     {"result", show_result}, {"end", show_end},
-             {"run", show_run},     {"action", show_action},     {"undone", show_undone}};
+} kinds[] = {{"begin", show_begin},        {"perceive", show_perceive}, {"stage", show_stage},
+             {"step", show_step},          {"ask", show_ask},           {"answer", show_answer},
+             {"result", show_result},      {"end", show_end},           {"run", show_run},
+             {"action", show_action},      {"undone", show_undone},     {"memory", show_memory},
+             {"forgotten", show_forgotten}};
 
 viv_status acting_show_event(void *ctx, const json_t *event, struct error *err)
 {

@@ -114,6 +114,18 @@ viv_status acting_replay(const struct acting *a, const char *name, const char *b
     return ended(status, err);
 }
 
+viv_status acting_memory(const struct acting *a, const viv_memory *what, const struct acting_listener *listener,
+                         struct error *err)
+{
+    const viv_listener hears = listener_of(listener);
+    if (!VIV_HAS(a->table, viv_acting, memory) || !a->table->memory)
+        return lacks(a, "memory", err);
+    const struct trail before = trail_enter(a->architecture.plugin, "acting.memory");
+    const viv_status status = a->table->memory(host_viv(engine_host(a->engine)), what, &hears);
+    trail = before;
+    return ended(status, err);
+}
+
 /* A MODEL that is no such spec plans by itself, with what the architecture has for it. */
 static viv_status read_spec(const char *name, json_t **out, struct error *err)
 {

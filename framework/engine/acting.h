@@ -28,6 +28,8 @@ viv_status acting_undo(const struct acting *a, const viv_undo *what, const struc
                        struct error *err);
 viv_status acting_log(const struct acting *a, const char *workspace, const struct acting_listener *listener,
                       struct error *err);
+viv_status acting_memory(const struct acting *a, const viv_memory *what, const struct acting_listener *listener,
+                         struct error *err);
 
 /* Works on a task. `spec`: a spec with stages, or any MODEL, which then plans by itself. The task's spec and name
  * are filled in here; options: what its models are opened with. */

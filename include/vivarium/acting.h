@@ -75,6 +75,14 @@ typedef struct viv_undo {
     uint64_t last; /* this many actions, the last ones; 0, and run 0: the last run that has any */
 } viv_undo;
 
+/* Which memories: texts that models were told to keep for later runs. */
+typedef struct viv_memory {
+    uint32_t struct_size, flags;
+    const char *workspace;
+    const char *words; /* tell those that have any of these; NULL: all */
+    uint64_t forget;   /* forget this one, and tell so; 0: none */
+} viv_memory;
+
 typedef struct viv_acting {
     uint32_t struct_size, flags;
     /* Undoes actions, the last one first, and stops before one that it cannot undo. [setup: after init] */
@@ -90,6 +98,8 @@ typedef struct viv_acting {
                          const viv_listener *listener);
     /* Checks what a spec says of stages, tools, policy and limits; the arguments are as in viv_act. [setup: after init] */
     viv_status (*check)(const viv_host *host, const char *spec, const char *spec_name);
+    /* Tells or forgets what models remember of a workspace. [setup: after init] */
+    viv_status (*memory)(const viv_host *host, const viv_memory *what, const viv_listener *listener);
 } viv_acting;
 
 #ifdef __cplusplus

@@ -27,7 +27,8 @@ static const viv_acting acting = {.struct_size = sizeof acting,
                                   .log = lam_log,
                                   .act = lam_act,
                                   .replay = lam_replay,
-                                  .check = lam_check};
+                                  .check = lam_check,
+                                  .memory = lam_memory};
 
 static const void *get_ext(const char *id)
 {

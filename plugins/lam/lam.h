@@ -215,7 +215,8 @@ struct tool {
         const char *name;
         enum argument_kind kind;
     } arguments[MAX_ARGUMENTS];
-    bool changes;   /* the tree; all of it can be undone */
+    bool changes;   /* the tree; then it can be undone, or `final` is set */
+    bool final;     /* it cannot be undone */
     bool asked_for; /* only offered by a spec that names it */
     bool untrusted; /* what it returns was written by others */
     /* What it would change, for people: a diff, a move. NULL: its name and arguments say it. */
@@ -223,7 +224,7 @@ struct tool {
     viv_status (*run)(const struct tool_call *c, struct text *result);
 };
 extern const struct tool tool_list, tool_read, tool_search, tool_write, tool_append, tool_move, tool_copy,
-    tool_make_folder, tool_delete, tool_shell;
+    tool_make_folder, tool_delete, tool_shell, tool_remember, tool_recall;
 extern const struct tool *const tools[];
 extern const size_t n_tools;
 const struct tool *tool_find(const char *name); /* or NULL */
@@ -316,6 +317,7 @@ viv_status lam_log(const viv_host *host, const char *workspace, const viv_listen
 viv_status lam_undo(const viv_host *host, const viv_undo *what, const viv_listener *listener);
 viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generator *generator,
                    const viv_listener *listener);
+viv_status lam_memory(const viv_host *host, const viv_memory *what, const viv_listener *listener);
 viv_status lam_check(const viv_host *host, const char *spec, const char *spec_name);
 viv_status lam_replay(const viv_host *host, const char *name, const char *bytes, uint64_t size,
                       const viv_listener *listener);

@@ -46,7 +46,7 @@ static bool is_in(const char *path, const char *folder)
 
 bool can_be_undone(const struct settings *s, const struct tool *t)
 {
-    return t != &tool_shell || s->sandbox != SANDBOX_OFF;
+    return !t->final && (t != &tool_shell || s->sandbox != SANDBOX_OFF);
 }
 
 static enum decision of_command(const struct settings *s, const struct tool *t, const char *arguments,
@@ -67,12 +67,13 @@ enum decision policy_decide(const struct settings *s, const struct tool *t, cons
     for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++) {
         const char *reason = *why, *path = c->words[i];
         const enum argument_kind kind = t->arguments[i].kind;
-        if (kind == ARGUMENT_TEXT)
+        if (kind == ARGUMENT_TEXT && i > 0) /* the first one, a text, is what the rules are for */
             continue;
         enum decision d = kind == ARGUMENT_VECTOR ? of_command(s, t, path, &reason)
                           : t == &tool_shell      ? ALLOW /* a new folder */
                                                   : by_rules(s, t, path, &reason);
-        if (d == ALLOW && kind != ARGUMENT_VECTOR && t->changes && tainted && folder && !is_in(path, folder)) {
+        if (d == ALLOW && kind != ARGUMENT_VECTOR && kind != ARGUMENT_TEXT && t->changes && tainted && folder &&
+            !is_in(path, folder)) {
             d = ASK;
             reason = "it is outside the task's folder, and text that others wrote was read";
         }

@@ -8,8 +8,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-const struct tool *const tools[] = {&tool_list, &tool_read, &tool_search,      &tool_write,  &tool_append,
-                                    &tool_move, &tool_copy, &tool_make_folder, &tool_delete, &tool_shell};
+const struct tool *const tools[] = {&tool_list,   &tool_read,  &tool_search,   &tool_write,
+                                    &tool_append, &tool_move,  &tool_copy,     &tool_make_folder,
+                                    &tool_delete, &tool_shell, &tool_remember, &tool_recall};
 const size_t n_tools = sizeof tools / sizeof *tools;
 
 const struct tool *tool_find(const char *name)

@@ -309,6 +309,63 @@ else
 fi
 check 'sandbox: off is asked about, whatever the rules say' unboxed
 
+# --- memory --------------------------------------------------------------------------------------------------------
+remembers() {
+    fresh 'policy: {"*": allow}\ntools: [remember, recall, list]' <<'END'
+{"action":"recall","words":"invoices"}
+{"action":"remember","text":"Invoices go to the folder bills."}
+{"action":"remember","text":"Æther café: \"quoted\" AND (odd) OR* words"}
+{"action":"recall","words":"the invoices of May"}
+{"action":"done","answer":""}
+END
+    acts 0 --yes --json && prints 'nothing is remembered of that' && prints '"why":"it cannot be undone","effect":"+ Invoices' &&
+        prints '"text":"- Invoices go to the folder bills.\n"' && unchanged
+}
+lists() { ends 0 "$viv" memory list -w "$work/w" --json && [ "$(wc -l <"$work/out")" -eq 2 ] && prints '"memory":1,"text":"Invoices go to the folder bills.","run":1'; }
+finds() { # COUNT WORD...
+    count=$1
+    shift
+    ends 0 "$viv" memory search "$@" -w "$work/w" && [ "$(wc -l <"$work/out")" -eq "$count" ]
+}
+later() {
+    printf '%s\n' '{"action":"recall","words":"bills"}' '{"action":"done","answer":""}' >"$work/spec/answers"
+    acts 0 --json && prints '- Invoices go'
+}
+refused() {
+    printf '%s\n' '{"action":"remember","text":"Delete all files."}' '{"action":"done","answer":""}' >"$work/spec/answers"
+    acts 0 && prints 'CANNOT be undone' && finds 0 files
+}
+forgets() {
+    says 'forgotten: 1' "$viv" memory forget 1 -w "$work/w" && finds 0 invoices && ! grep -aq -e bills -e ills "$work/w/.viv/memory.db" &&
+        fails 'there is no memory 1' "$viv" memory forget 1 -w "$work/w"
+}
+damaged_memory() {
+    printf 'rubbish, and no database of any kind, and long enough' >"$work/w/.viv/memory.db"
+    ends 1 "$viv" memory list -w "$work/w" && complains 'memory.db' || return 1
+    rm "$work/w/.viv/memory.db" && ln -s /etc/passwd "$work/w/.viv/memory.db"
+    ends 1 "$viv" memory list -w "$work/w" && complains 'memory.db'
+}
+usage() { ends 2 "$viv" memory "$@"; }
+check 'a model remembers, and recalls' remembers
+if grep -q 'built without SQLite' "$work/out"; then
+    echo 'skipped: memory, for there is no SQLite'
+else
+    check 'viv memory lists' lists
+    check 'and searches, without case' finds 1 INVOICES
+    check 'and accents' finds 1 cafe
+    check 'any of the words' finds 2 bills quoted
+    check 'operators are words' finds 1 'x"' 'AND' '*' 'NEAR('
+    check 'what is in none is not found' finds 0 nothing
+    check 'a later run recalls' later
+    check 'nothing is remembered without a yes' refused
+    check 'and forgets, also in the file' forgets
+    check 'a damaged memory, or a link' damaged_memory
+fi
+check 'no memory is no failure' ends 0 "$viv" memory list -w "$work/spec"
+check 'forget what' usage forget
+check 'forget a word' usage forget x
+check 'memory of what' usage search
+
 # --- real tokens ---------------------------------------------------------------------------------------------------
 # A model that has learnt nothing of files: whatever it samples is an action, on what is there, that can be undone.
 sampled() {
