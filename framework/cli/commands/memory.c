@@ -1,4 +1,5 @@
 /* memory.c - what models remember of a folder. */
+#include "base/buf.h"
 #include "cli/acting.h"
 #include "cli/shared.h"
 
@@ -40,21 +41,14 @@ static int ask(const struct arguments *a, const char *words, uint64_t forget)
 
 static int search(const struct arguments *a)
 {
-    size_t n = 1;
+    struct buf words = {0};
+    struct error err;
     for (size_t i = 1; i < a->n_words; i++)
-        n += strlen(a->words[i]) + 1;
-    char *words = calloc(n, 1);
-    if (!words) {
-        struct error err;
+        buf_printf(&words, "%s ", a->words[i]);
+    if (words.failed)
         error_nomem(&err);
-        return cli_fail(&err);
-    }
-    for (size_t i = 1; i < a->n_words; i++) {
-        strcat(words, a->words[i]);
-        strcat(words, " ");
-    }
-    const int status = ask(a, words, 0);
-    free(words);
+    const int status = words.failed ? cli_fail(&err) : ask(a, buf_text(&words), 0);
+    buf_release(&words);
     return status;
 }
 
