@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -154,6 +155,9 @@ void sandbox_child(const struct sandbox *s, unsigned wanted, unsigned uid, unsig
     }
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     set_descriptors(out, report);
+    struct pollfd reader = {.fd = report, .events = POLLOUT};
+    if (poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR)) /* it died before it could be noticed */
+        _exit(1);
     const pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (pid == 0)
         second(s, wanted, few, report);

@@ -290,6 +290,21 @@ left() { # folders that are hard to remove
 END
     acts 0 && prints 'status 3' && prints 'more than 64 folders deep' && [ "$(cat "$work/w/b.txt")" = b ] && [ "$(ls "$work/w/.viv/kept")" = workspace ]
 }
+orphaned() { # the command holds a lock as long as it lives
+    commands '{shell: allow}' <<'END'
+{"action":"shell","arguments":["flock","lock","sleep","1000"],"folder":".","name":"out"}
+{"action":"done","answer":""}
+END
+    "$viv" act "$work/spec/lam.yaml" -p x -w "$work/w" >"$work/out" 2>"$work/err" </dev/null &
+    viv_pid=$!
+    for _ in $(seq 600); do
+        [ -e "$work/w/.viv/kept/1/lock" ] && ! flock -n "$work/w/.viv/kept/1/lock" true && break
+        sleep 0.1
+    done
+    kill -KILL $viv_pid
+    wait $viv_pid
+    timeout 60 flock "$work/w/.viv/kept/1/lock" true && unchanged
+}
 check 'a command reads the workspace' counts
 if grep -q 'there are neither namespaces' "$work/out"; then
     echo 'skipped: commands, for this kernel has no sandbox'
@@ -302,6 +317,7 @@ else
     check 'what fails leaves nothing in the way' left
     check 'a dry run runs nothing' imagined
     check 'Ctrl-C ends a command' stopped
+    if command -v flock >/dev/null; then check 'a command dies with viv' orphaned; fi
     if unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces' 2>/dev/null; then
         check 'sandbox: auto says what is missing' auto
         check 'sandbox: on takes no less' on

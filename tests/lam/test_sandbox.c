@@ -232,6 +232,14 @@ TEST(no_way_out_without_namespaces)
 }
 END_TEST
 
+TEST(no_way_out_without_landlock)
+{
+    begin();
+    hold_all(layers_here(ALL_LAYERS & ~(1U << LAYER_LANDLOCK)));
+    end();
+}
+END_TEST
+
 /* Else the escapes would prove nothing. */
 TEST(without_a_sandbox_they_succeed)
 {
@@ -326,6 +334,6 @@ TEST(a_program_that_there_is_not)
 }
 END_TEST
 
-TESTS(no_way_out_of_all_layers, no_way_out_without_namespaces, without_a_sandbox_they_succeed,
-      nothing_outlives_the_command, time_has_a_limit, output_has_a_limit,
+TESTS(no_way_out_of_all_layers, no_way_out_without_namespaces, no_way_out_without_landlock,
+      without_a_sandbox_they_succeed, nothing_outlives_the_command, time_has_a_limit, output_has_a_limit,
       it_reads_the_workspace_and_writes_a_folder, a_program_that_there_is_not)
