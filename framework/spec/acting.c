@@ -60,7 +60,7 @@ static viv_status check_stages(const struct yaml *stages, struct error *err)
 /* Keys of models that compute. */
 static viv_status check_top(const struct yaml *root, struct error *err)
 {
-    static const char *const known[] = {"viv",    "architecture", "title",  "source", "use",
+    static const char *const known[] = {"viv",    "architecture", "title",  "source",  "use",
                                         "stages", "tools",        "policy", "sandbox", "limits"};
     for (uint32_t i = 0; i < root->n; i++) {
         bool is_known = strncmp(root->keys[i], "x-", 2) == 0;
