@@ -155,7 +155,7 @@ static viv_status read_text(struct dialect_parser *p, bool *on, struct error *er
 {
     const char *s = p->held.data;
     const size_t n = p->held.size;
-    size_t here = p->at + p->scanned, solid = p->at, size;
+    size_t here = p->at + p->scanned, solid = p->at, size = 0;
     enum found found = FOUND_NOTHING;
     viv_status status;
     for (; here < n; here++) {

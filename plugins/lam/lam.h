@@ -43,15 +43,16 @@ void text_printf(struct text *t, const char *format, ...) __attribute__((format(
 void text_release(struct text *t);
 const char *text_or_empty(const struct text *t);
 
-/* --- sha256.c --- */
+/* --- sha256.c: the service viv.digest takes what is in memory, and files are not; the prefix tells it from the
+ * framework's in a program with the plugins built in --- */
 struct sha256 {
     uint32_t state[8];
     uint64_t size;
     unsigned char block[64];
 };
-void sha256_begin(struct sha256 *s);
-void sha256_add(struct sha256 *s, const void *bytes, size_t n);
-void sha256_end(struct sha256 *s, char hex[65]);
+void lam_sha256_begin(struct sha256 *s);
+void lam_sha256_add(struct sha256 *s, const void *bytes, size_t n);
+void lam_sha256_end(struct sha256 *s, char hex[65]);
 
 /* --- root.c: a granted folder, out of which no path leads --- */
 struct root {

@@ -27,7 +27,7 @@ static bool digest_file(int folder, const char *name, struct sha256 *s)
     if (fd < 0)
         return errno == EACCES || errno == EPERM; /* a file that may not be read: its size and time must do */
     while ((n = read(fd, bytes, sizeof bytes)) > 0)
-        sha256_add(s, bytes, (size_t)n);
+        lam_sha256_add(s, bytes, (size_t)n);
     close(fd);
     return n == 0;
 }
@@ -37,7 +37,7 @@ static bool digest_link(int folder, const char *name, struct sha256 *s)
     char target[MAX_PATH + 1];
     const ssize_t n = readlinkat(folder, name, target, sizeof target);
     if (n >= 0)
-        sha256_add(s, target, (size_t)n);
+        lam_sha256_add(s, target, (size_t)n);
     return n >= 0;
 }
 
@@ -69,11 +69,11 @@ static bool digest_folder(int folder, const char *name, struct sha256 *s, int de
             break;
         const int length = snprintf(line, sizeof line, " %o %" PRIu64 " %" PRId64 "\n", st.st_mode,
                                     is_folder ? 0 : (uint64_t)st.st_size, is_folder ? 0 : stat_mtime(&st));
-        sha256_add(s, names[i], strlen(names[i]) + 1);
-        sha256_add(s, line, (size_t)length);
+        lam_sha256_add(s, names[i], strlen(names[i]) + 1);
+        lam_sha256_add(s, line, (size_t)length);
         if (is_folder) {
             ok = digest_folder(fd, names[i], s, depth + 1);
-            sha256_add(s, "/", 1);
+            lam_sha256_add(s, "/", 1);
         } else if (S_ISLNK(st.st_mode)) {
             ok = digest_link(fd, names[i], s);
         }
@@ -92,7 +92,7 @@ bool print_take(int folder, const char *name, struct print *out)
         return errno == ENOENT;
     *out =
         (struct print){.kind = kind_of(st.st_mode), .mode = st.st_mode, .ino = st.st_ino, .mtime = stat_mtime(&st)};
-    sha256_begin(&s);
+    lam_sha256_begin(&s);
     bool ok = true, digested = true;
     if (out->kind == PRINT_FOLDER)
         ok = digest_folder(folder, name, &s, 0);
@@ -105,7 +105,7 @@ bool print_take(int folder, const char *name, struct print *out)
     if (out->kind != PRINT_FOLDER)
         out->size = (uint64_t)st.st_size;
     if (ok && digested)
-        sha256_end(&s, out->digest);
+        lam_sha256_end(&s, out->digest);
     return ok;
 }
 

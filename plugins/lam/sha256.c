@@ -42,13 +42,13 @@ static void take_block(uint32_t h[8], const unsigned char *block)
         h[i] += v[i];
 }
 
-void sha256_begin(struct sha256 *s)
+void lam_sha256_begin(struct sha256 *s)
 {
     *s = (struct sha256){
         .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
-void sha256_add(struct sha256 *s, const void *bytes, size_t n)
+void lam_sha256_add(struct sha256 *s, const void *bytes, size_t n)
 {
     const unsigned char *at = bytes;
     while (n > 0) {
@@ -62,16 +62,16 @@ void sha256_add(struct sha256 *s, const void *bytes, size_t n)
     }
 }
 
-void sha256_end(struct sha256 *s, char hex[65])
+void lam_sha256_end(struct sha256 *s, char hex[65])
 {
     const uint64_t bits = 8 * s->size;
     unsigned char length[8];
-    sha256_add(s, "\x80", 1);
+    lam_sha256_add(s, "\x80", 1);
     while (s->size % 64 != 56)
-        sha256_add(s, "", 1);
+        lam_sha256_add(s, "", 1);
     for (int i = 0; i < 8; i++)
         length[i] = (unsigned char)(bits >> (56 - 8 * i));
-    sha256_add(s, length, 8);
+    lam_sha256_add(s, length, 8);
     for (int i = 0; i < 8; i++)
         sprintf(hex + 8 * i, "%08x", s->state[i]);
 }
