@@ -2,7 +2,7 @@
  * file.
  *
  * The order of one action, after which a crash at any point leaves it either not begun or done:
- *   1. what it makes is whole under .viv/kept, and synced       (journal_stage, the tool)
+ *   1. what it makes is whole under .viv/kept/N.new, and synced (journal_stage, the tool); then it is called N
  *   2. the record is written and synced
  *   3. one renameat2(2), which overwrites nothing
  *   4. both folders are synced
@@ -342,10 +342,16 @@ static void kept_name(uint64_t n, char name[32])
     snprintf(name, 32, "%" PRIu64, n);
 }
 
+/* Only what is called so: what is called N may be what an action took away whose record was lost. */
+static void staged_name(const struct journal *j, char name[32])
+{
+    snprintf(name, 32, "%" PRIu64 ".new", j->n_actions + 1);
+}
+
 void journal_drop(struct journal *j)
 {
     char name[32];
-    kept_name(j->n_actions + 1, name);
+    staged_name(j, name);
     remove_tree(j->kept, name);
 }
 
@@ -424,19 +430,39 @@ static void mark_last(struct journal *j, const char *mark)
 
 static viv_status may_begin(struct journal *j)
 {
+    char name[32], *aside = NULL;
+    viv_status status = VIV_OK;
     if (j->owed && !j->broken)
         mark_last(j, j->owed);
-    return j->broken || j->owed
-               ? viv_fail(j->host, VIV_EIO, "%s/" STORE "/journal cannot be written: nothing more is done",
-                          j->root.path)
-               : VIV_OK;
+    if (j->broken || j->owed)
+        return viv_fail(j->host, VIV_EIO, "%s/" STORE "/journal cannot be written: nothing more is done",
+                        j->root.path);
+    kept_name(j->n_actions + 1, name);
+    if (faccessat(j->kept, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) /* the end of the journal was lost */
+        status = journal_put_aside(j, j->kept, name, j->n_actions + 1, "found", &aside);
+    free(aside);
+    return status;
+}
+
+/* Steps 1 and 2: what was staged gets its name, and the record says so. */
+static viv_status record(struct journal *j, const struct action *a)
+{
+    char staged[32], name[32];
+    staged_name(j, staged);
+    kept_name(a->n, name);
+    if (!a->from && (renameat2(j->kept, staged, j->kept, name, RENAME_NOREPLACE) != 0 || fsync(j->kept) != 0))
+        return root_fail(&j->root, a->tool, a->to);
+    const viv_status status = journal_append(j, action_write(a), true);
+    if (status != VIV_OK && !a->from)
+        (void)!renameat2(j->kept, name, j->kept, staged, RENAME_NOREPLACE);
+    return status;
 }
 
 /* The action itself: steps 2 to 5 of the head comment. */
 static viv_status carry_out(struct journal *j, struct action *a, const struct sides *s)
 {
     const unsigned how = a->replaced.kind != PRINT_NONE ? RENAME_EXCHANGE : RENAME_NOREPLACE;
-    viv_status status = journal_append(j, action_write(a), true);
+    viv_status status = record(j, a);
     if (status != VIV_OK)
         return status;
     j->actions[j->n_actions++] = *a;
@@ -460,7 +486,7 @@ static viv_status carry_out(struct journal *j, struct action *a, const struct si
 viv_status journal_stage(struct journal *j, bool folder, int *fd)
 {
     char name[32];
-    kept_name(j->n_actions + 1, name);
+    staged_name(j, name);
     *fd = -1;
     const viv_status status = may_begin(j);
     if (status != VIV_OK)
@@ -493,8 +519,11 @@ viv_status journal_commit(struct journal *j, const char *tool, const char *from,
         status = root_check(&j->root, to, false);
     if (status == VIV_OK)
         status = sides_open(j, &a, &s);
+    if (status == VIV_OK && !from) /* not yet called as its record will say */
+        staged_name(j, s.kept);
     if (status == VIV_OK)
         status = prepare(j, &a, &s, replace);
+    kept_name(a.n, s.kept);
     if (status == VIV_OK)
         status = carry_out(j, &a, &s);
     sides_close(&s);

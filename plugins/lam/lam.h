@@ -1,9 +1,9 @@
 /* lam.h - what the files of this plugin share.
  *
- * The one idea: an action is one rename. What a tool makes is first made whole under WORKSPACE/.viv/kept/N, and
- * then changes places with what stands in the tree; what a tool takes away goes to .viv/kept/N. So an action has
- * happened or it has not, nothing is lost, and undoing it is the same rename backwards: the old file returns with
- * its inode, and with that its bytes, mode, times and links. */
+ * The one idea: an action is one rename. What a tool makes is first made whole under WORKSPACE/.viv/kept/N.new (N
+ * once its record is written), and then changes places with what stands in the tree; what a tool takes away goes to
+ * .viv/kept/N. So an action has happened or it has not, nothing is lost, and undoing it is the same rename
+ * backwards: the old file returns with its inode, and with that its bytes, mode, times and links. */
 #ifndef LAM_H
 #define LAM_H
 
@@ -164,6 +164,9 @@ viv_status journal_commit(struct journal *j, const char *tool, const char *from,
  * says where (malloc'ed), or is NULL. VIV_EINVAL: it has changed, and the sentence says what was expected and
  * found. */
 viv_status journal_undo(struct journal *j, struct action *a, bool force, char **aside);
+/* Out of the way: to .viv/kept/N.ENDING, N.ENDING.2, ... */
+viv_status journal_put_aside(const struct journal *j, int folder, const char *name, uint64_t n, const char *ending,
+                             char **aside);
 
 /* --- inside of the journal: journal.c, settle.c and undo.c --- */
 

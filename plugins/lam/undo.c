@@ -10,6 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What was moved or taken away is no longer there, and cannot return. */
+static bool is_gone(const struct action *a, const struct print *now)
+{
+    return a->from && now->ino != a->moved.ino;
+}
+
 static viv_status changed(const struct journal *j, const struct action *a, int side, const struct print *expected,
                           const struct print *found)
 {
@@ -21,8 +27,9 @@ static viv_status changed(const struct journal *j, const struct action *a, int s
     const viv_status status =
         path ? viv_fail(j->host, VIV_EINVAL,
                         "'%.300s' has changed since action %" PRIu64
-                        " (%s): expected %s, found %s; it stays as it is, and --force puts it aside",
-                        text ? text : "", a->n, a->tool, was, is)
+                        " (%s): expected %s, found %s; it stays as it is, and %s",
+                        text ? text : "", a->n, a->tool, was, is,
+                        side == TO && is_gone(a, found) ? "what was moved is gone" : "--force puts it aside")
              : viv_fail(j->host, VIV_EFORMAT,
                         "%s/" STORE "/kept/%" PRIu64 " has changed: expected %s, found %s; action %" PRIu64
                         " cannot be undone",
@@ -31,23 +38,27 @@ static viv_status changed(const struct journal *j, const struct action *a, int s
     return status;
 }
 
-/* Out of the way: to .viv/kept/N.changed, N.changed.2, ... */
-static viv_status put_aside(const struct journal *j, const struct action *a, const struct sides *s, int side,
-                            char **aside)
+static viv_status say_aside(const struct journal *j, const char *name, char **aside)
 {
-    char name[64];
+    free(*aside);
+    *aside = NULL;
+    return asprintf(aside, "%s/" STORE "/kept/%s", j->root.path, name) < 0
+               ? viv_fail(j->host, VIV_ENOMEM, "out of memory")
+               : VIV_OK;
+}
+
+viv_status journal_put_aside(const struct journal *j, int folder, const char *name, uint64_t n, const char *ending,
+                             char **aside)
+{
+    char as[64];
     for (int i = 1; i < 1000; i++) {
-        snprintf(name, sizeof name, i == 1 ? "%" PRIu64 ".changed" : "%" PRIu64 ".changed.%d", a->n, i);
-        if (renameat2(s->folder[side], s->name[side], j->kept, name, RENAME_NOREPLACE) == 0) {
-            free(*aside);
-            return asprintf(aside, "%s/" STORE "/kept/%s", j->root.path, name) < 0
-                       ? viv_fail(j->host, VIV_ENOMEM, "out of memory")
-                       : VIV_OK;
-        }
+        snprintf(as, sizeof as, i == 1 ? "%" PRIu64 ".%s" : "%" PRIu64 ".%s.%d", n, ending, i);
+        if (renameat2(folder, name, j->kept, as, RENAME_NOREPLACE) == 0)
+            return say_aside(j, as, aside);
         if (errno != EEXIST)
             break;
     }
-    return root_fail(&j->root, "put aside", s->name[side]);
+    return root_fail(&j->root, "put aside", name);
 }
 
 /* Only what others have put where something else is to return is put aside. A file that was written to in its place
@@ -58,9 +69,9 @@ static viv_status make_way(const struct journal *j, const struct action *a, cons
     viv_status status = VIV_OK;
     const bool other = now[TO].kind != PRINT_NONE && now[TO].ino != a->moved.ino;
     if (a->from && now[FROM].kind != PRINT_NONE)
-        status = put_aside(j, a, s, FROM, aside);
+        status = journal_put_aside(j, s->folder[FROM], s->name[FROM], a->n, "changed", aside);
     if (status == VIV_OK && other && a->to)
-        status = put_aside(j, a, s, TO, aside);
+        status = journal_put_aside(j, s->folder[TO], s->name[TO], a->n, "changed", aside);
     return status == VIV_OK ? sides_look(j, s, now) : status;
 }
 
@@ -96,8 +107,8 @@ viv_status journal_undo(struct journal *j, struct action *a, bool force, char **
         return status;
     status = sides_look(j, &s, now);
     const bool same = status == VIV_OK && check(j, a, now) == VIV_OK;
-    if (status == VIV_OK && !same &&
-        (!force || (!a->from && !print_same(&now[FROM], &a->replaced)) || (!a->to && now[TO].ino != a->moved.ino)))
+    const bool lost = is_gone(a, &now[TO]) || (!a->from && !print_same(&now[FROM], &a->replaced));
+    if (status == VIV_OK && !same && (!force || lost))
         status = check(j, a, now);
     if (status == VIV_OK && (s.folder[FROM] < 0 || s.folder[TO] < 0)) {
         errno = ENOENT;
@@ -112,10 +123,10 @@ viv_status journal_undo(struct journal *j, struct action *a, bool force, char **
         a->state = ACTION_UNDOING;
         if (!same)
             status = make_way(j, a, &s, now, aside);
-        if (status == VIV_OK && now[TO].kind == PRINT_NONE && a->from)
-            status = changed(j, a, TO, &a->moved, &now[TO]); /* what was moved is gone: it cannot return */
         if (status == VIV_OK)
             status = rename_back(j, a, &s, now);
+        if (status == VIV_OK && !a->from && now[TO].kind != PRINT_NONE && !print_same(&now[TO], &a->moved))
+            status = say_aside(j, s.kept, aside); /* the change has gone where the undo brings the file */
         if (status == VIV_OK && (fsync(s.folder[FROM]) != 0 || fsync(s.folder[TO]) != 0))
             status = root_fail(&j->root, "sync the folder of", a->from ? a->from : a->to);
         if (status == VIV_OK)

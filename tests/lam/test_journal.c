@@ -130,6 +130,29 @@ TEST(undo_of_a_move_whose_file_is_gone_says_so)
     ck_assert_int_eq(undo_last(false), VIV_EINVAL);
     says("found nothing");
     ck_assert_int_eq(undo_last(true), VIV_EINVAL);
+    says("what was moved is gone");
+    put("z", "theirs"); /* as an editor saves: by another file */
+    put("a.txt", "new");
+    ck_assert_int_eq(undo_last(true), VIV_EINVAL);
+    has("z", "theirs");
+    has("a.txt", "new");
+    end();
+}
+END_TEST
+
+TEST(undo_with_force_says_where_an_edit_has_gone)
+{
+    char *aside = NULL;
+    begin();
+    ck_assert_int_eq(use("write", "a.txt", "ours"), VIV_OK);
+    const int fd = openat(j.root.fd, "a.txt", O_WRONLY | O_APPEND);
+    ck_assert_int_eq(write(fd, " and theirs", 11), 11);
+    close(fd);
+    ck_assert_int_eq(journal_undo(&j, &j.actions[0], true, &aside), VIV_OK);
+    ck_assert_ptr_nonnull(aside);
+    ck_assert_str_eq(aside + strlen(j.root.path), "/" STORE "/kept/1");
+    has("a.txt", "first\nsecond\n");
+    free(aside);
     end();
 }
 END_TEST
@@ -343,10 +366,33 @@ TEST(a_damaged_journal_is_refused_and_touches_nothing)
 }
 END_TEST
 
+/* Whatever lines the journal has lost at its end, what was taken away stays, also when others act again. */
+TEST(a_journal_that_lost_its_end_loses_no_file)
+{
+    begin();
+    const off_t n = (off_t)j.end;
+    ck_assert_int_eq(use("delete", "a.txt", NULL), VIV_OK);
+    ck_assert_int_eq(use("write", "docs/one.md", "ours"), VIV_OK);
+    ck_assert_int_eq(ftruncate(j.file, n), 0);
+    journal_close(&j);
+    ck_assert_int_eq(journal_open(&host, path, JOURNAL_USE, &j), VIV_OK);
+    ck_assert_int_eq(use("write", "b.txt", "b"), VIV_OK);
+    ck_assert_int_eq(use("delete", "b.txt", NULL), VIV_OK);
+    ck_assert_int_eq(undo_all(&j), VIV_OK);
+    ck_assert_int_eq(renameat(j.kept, "1.found", j.root.fd, "a.txt"), 0);
+    ck_assert_int_eq(renameat(j.kept, "2.found", j.root.fd, "one.md"), 0);
+    has("a.txt", "first\nsecond\n");
+    has("one.md", "# One\n");
+    has("b.txt", "");
+    end();
+}
+END_TEST
+
 TESTS(undo_restores_bytes_modes_times_and_links, undo_stops_at_a_file_that_was_replaced,
       undo_notices_an_edit_in_place_that_keeps_size_and_time, undo_of_a_delete_does_not_overwrite_what_came_after,
-      undo_of_a_move_whose_file_is_gone_says_so, undo_of_a_folder_notices_what_was_added_to_it,
-      a_folder_that_others_used_too_keeps_its_time, a_hard_link_is_never_written_through, paths_lead_nowhere_else,
-      symbolic_links_are_not_followed, pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
+      undo_of_a_move_whose_file_is_gone_says_so, undo_with_force_says_where_an_edit_has_gone,
+      undo_of_a_folder_notices_what_was_added_to_it, a_folder_that_others_used_too_keeps_its_time,
+      a_hard_link_is_never_written_through, paths_lead_nowhere_else, symbolic_links_are_not_followed,
+      pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
       names_are_texts_and_texts_are_names, a_second_one_at_work_is_refused, workspaces_are_folders,
-      a_damaged_journal_is_refused_and_touches_nothing)
+      a_damaged_journal_is_refused_and_touches_nothing, a_journal_that_lost_its_end_loses_no_file)
