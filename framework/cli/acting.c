@@ -67,8 +67,11 @@ static void show_action(const json_t *e)
 {
     printf("  %4" JSON_INTEGER_FORMAT "  ", number(e, "action"));
     put_action(e);
-    if (strcmp(word(e, "state"), "done") != 0)
-        printf("  (%s)", word(e, "state"));
+    if (strcmp(word(e, "state"), "done") != 0) {
+        printf("  (");
+        put(word(e, "state"));
+        printf(")");
+    }
     printf("\n");
 }
 

@@ -252,14 +252,17 @@ static viv_status open_store(struct journal *j, enum journal_mode mode)
     if (j->store >= 0 && mode == JOURNAL_MAKE && mkdirat(j->store, "kept", 0700) != 0 && errno != EEXIST)
         return viv_fail(j->host, VIV_EIO, "%s/" STORE ": %s", r->path, strerror(errno));
     if (j->store >= 0)
-        j->kept = root_openat(r, STORE "/kept", O_RDONLY | O_DIRECTORY);
-    if (j->kept >= 0)
         j->file = openat(j->store, "journal",
                          (mode == JOURNAL_LOOK ? O_RDONLY : O_RDWR) | (mode == JOURNAL_MAKE ? O_CREAT : 0) |
                              O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
                          0600);
     if (j->file >= 0)
+        j->kept = root_openat(r, STORE "/kept", O_RDONLY | O_DIRECTORY);
+    if (j->kept >= 0)
         return VIV_OK;
+    if (j->file >= 0)
+        return viv_fail(j->host, VIV_EIO, "%s/" STORE "/kept, where old files are kept: %s", r->path,
+                        strerror(errno));
     return errno == ENOENT ? viv_fail(j->host, VIV_ENOTFOUND,
                                       "workspace %s: nothing was done here, there is no " STORE "/journal", r->path)
                            : viv_fail(j->host, VIV_EIO, "%s/" STORE "/journal: %s", r->path, strerror(errno));
@@ -477,7 +480,7 @@ static viv_status carry_out(struct journal *j, struct action *a, const struct si
     if (fsync(s->folder[FROM]) != 0 || fsync(s->folder[TO]) != 0)
         status = root_fail(&j->root, "sync the folder of", done->to ? done->to : done->from);
     for (int i = 0; i < 2; i++)
-        done->folder[i].after = done->folder[i].before < 0 ? -1 : folder_time(s->folder[i]);
+        done->folder[i].after = done->folder[i].before == -1 ? -1 : folder_time(s->folder[i]);
     done->state = ACTION_DONE;
     mark_last(j, "done");
     return status;

@@ -26,6 +26,8 @@ enum { MAX_PATH = 4095, MAX_NAME = 255, MAX_DEPTH = 64 };
 /* Names are bytes; JSON and models have text. A byte that is no UTF-8, or a control character, is written \xHH, and
  * a backslash is doubled. malloc'ed; NULL: memory is out. */
 char *text_of_name(const char *name);
+/* The same for sentences, cut where it is long. */
+char *short_text_of_name(const char *name);
 /* The name behind such a text; NULL: it is none, or memory is out. */
 char *name_of_text(const char *text);
 /* Whether n bytes are UTF-8 without NUL. */
@@ -60,16 +62,18 @@ struct root {
     int fd;
     char *path; /* absolute, for messages */
 };
-#define STORE ".viv" /* the folder in a workspace that is ours */
+#define STORE ".viv" /* the folder in a workspace that is ours, also where a workspace lies in another */
 
 /* Refuses what is no folder, and a symbolic link. */
 viv_status root_open(const viv_host *host, const char *path, struct root *out);
 void root_close(struct root *r);
-/* Refuses a path that is absolute, has "..", "." or empty components, leads into the store, or is too long. "."
+/* Refuses a path that is absolute, has "..", "." or empty components, leads into a store, or is too long. "."
  * alone is the root, if `whole`. */
 viv_status root_check(const struct root *r, const char *path, bool whole);
 /* openat2 beneath the root: through no symbolic link, and onto no other file system. -1 and errno. */
 int root_openat(const struct root *r, const char *path, int flags);
+/* The same beneath any open folder. */
+int openat_below(int folder, const char *path, int flags);
 /* The folder that holds the path's last component. *name is within path. */
 viv_status root_parent(const struct root *r, const char *path, int *folder, const char **name);
 /* Why `what` of a path has failed, by errno. */
@@ -97,7 +101,7 @@ bool print_take(int folder, const char *name, struct print *out);
 bool print_same(const struct print *a, const struct print *b);
 /* "a file of 12 bytes from 2026-12-01 12:00:00", for sentences. */
 void print_describe(const struct print *p, char *out, size_t size);
-int64_t stat_mtime(const struct stat *st);
+int64_t stat_mtime(const struct stat *st); /* nanoseconds since 1970; -1: too far from it */
 
 /* --- record.c: lines of the journal --- */
 

@@ -11,7 +11,8 @@
 
 int64_t stat_mtime(const struct stat *st)
 {
-    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+    const int64_t most = INT64_MAX / 1000000000 - 1, seconds = st->st_mtim.tv_sec;
+    return seconds > most || seconds < -most ? -1 : seconds * 1000000000 + st->st_mtim.tv_nsec;
 }
 
 static enum print_kind kind_of(mode_t mode)
@@ -23,7 +24,7 @@ static bool digest_file(int folder, const char *name, struct sha256 *s)
 {
     char bytes[65536];
     ssize_t n;
-    const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const int fd = openat_below(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == EACCES || errno == EPERM; /* a file that may not be read: its size and time must do */
     while ((n = read(fd, bytes, sizeof bytes)) > 0)
@@ -48,12 +49,12 @@ static bool digest_folder(int folder, const char *name, struct sha256 *s, int de
     char **names, line[128];
     size_t n;
     bool ok = true;
-    const int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int fd = openat_below(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (fd < 0)
         return errno == EACCES;
     if (depth > MAX_DEPTH) {
         close(fd);
-        errno = ELOOP;
+        errno = EOVERFLOW;
         return false;
     }
     const int again = dup(fd);

@@ -69,7 +69,7 @@ viv_status root_check(const struct root *r, const char *path, bool whole)
             why = "it has a component '.' or '..'";
         else if (n > MAX_NAME)
             why = "it has a name of more than 255 bytes";
-        else if (at == path && n == strlen(STORE) && memcmp(at, STORE, n) == 0)
+        else if (n == strlen(STORE) && memcmp(at, STORE, n) == 0)
             why = "the folder " STORE " holds what undoing needs";
         else if (++depth > MAX_DEPTH)
             why = "it has more than 64 components";
@@ -77,35 +77,42 @@ viv_status root_check(const struct root *r, const char *path, bool whole)
     }
     if (!why)
         return VIV_OK;
-    char *text = text_of_name(path);
-    const viv_status status = viv_fail(r->host, VIV_EINVAL, "'%.300s' is no path: %s", text ? text : "", why);
+    char *text = short_text_of_name(path);
+    const viv_status status = viv_fail(r->host, VIV_EINVAL, "'%s' is no path: %s", text ? text : "", why);
     free(text);
     return status;
 }
 
-int root_openat(const struct root *r, const char *path, int flags)
+int openat_below(int folder, const char *path, int flags)
 {
     const struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
                                  .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
                                             RESOLVE_NO_XDEV};
-    return (int)syscall(SYS_openat2, r->fd, path, &how, sizeof how);
+    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+int root_openat(const struct root *r, const char *path, int flags)
+{
+    return openat_below(r->fd, path, flags);
 }
 
 viv_status root_fail(const struct root *r, const char *what, const char *path)
 {
     const int e = errno;
-    char *text = text_of_name(path);
+    char *text = short_text_of_name(path);
     const char *name = text ? text : "", *why = strerror(e);
     viv_status status = e == ENOENT || e == ENOTDIR ? VIV_ENOTFOUND : e == ENOMEM ? VIV_ENOMEM : VIV_EIO;
     if (e == ELOOP)
         why = "a symbolic link is on the way, and none is followed";
     else if (e == EXDEV)
-        why = "it lies outside the workspace, or on another file system";
+        why = "it, or something in it, lies outside the workspace or on another file system";
+    else if (e == EOVERFLOW)
+        why = "folders in it are more than 64 deep";
     else if (e == ENOSYS)
         why = "this system has no openat2 (Linux 5.6)";
     else if (e == ENOSPC)
         why = "the disk is full";
-    status = viv_fail(r->host, status, "cannot %s '%.300s': %s", what, name, why);
+    status = viv_fail(r->host, status, "cannot %s '%s': %s", what, name, why);
     free(text);
     return status;
 }

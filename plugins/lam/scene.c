@@ -77,7 +77,7 @@ static bool look_in(const struct root *r, const char *path, size_t most, struct 
     for (size_t i = 0; ok && i < n; i++) {
         struct stat st;
         struct text full = {0};
-        if ((top && strcmp(names[i], STORE) == 0) || fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
+        if (strcmp(names[i], STORE) == 0 || fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         s->total++;
         text_printf(&full, "%s%s%s", top ? "" : path, top ? "" : "/", names[i]);

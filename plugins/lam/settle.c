@@ -17,9 +17,10 @@ void sides_restore(const struct sides *s, const struct action *a)
 {
     for (int i = 0; i < 2; i++) {
         const int64_t t = a->folder[i].restore;
+        const int64_t seconds = t / 1000000000 - (t % 1000000000 < 0); /* before 1970, too */
         const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
-                                          {.tv_sec = t / 1000000000, .tv_nsec = t % 1000000000}};
-        if (t >= 0 && s->folder[i] >= 0)
+                                          {.tv_sec = seconds, .tv_nsec = t - seconds * 1000000000}};
+        if (t != -1 && s->folder[i] >= 0)
             futimens(s->folder[i], times);
     }
 }
@@ -43,7 +44,7 @@ static viv_status settle(struct journal *j, struct action *a)
     } else if (status == VIV_OK) { /* it happened; or others have been here, which an undo will notice */
         const bool after = is_at(&now[TO], &a->moved) && is_at(&now[FROM], &a->replaced);
         for (int i = 0; a->state == ACTION_BEGUN && i < 2; i++)
-            a->folder[i].after = after && a->folder[i].before >= 0 ? folder_time(s.folder[i]) : -1;
+            a->folder[i].after = after && a->folder[i].before != -1 ? folder_time(s.folder[i]) : -1;
         a->state = ACTION_DONE;
         status = journal_mark(j, "done", a, true);
     }

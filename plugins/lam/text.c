@@ -70,6 +70,15 @@ char *text_of_name(const char *name)
     return out;
 }
 
+char *short_text_of_name(const char *name)
+{
+    enum { MOST_SHOWN = 300 };
+    char *text = text_of_name(name);
+    if (text)
+        text[text_cut(text, strlen(text), MOST_SHOWN)] = '\0';
+    return text;
+}
+
 static int hex(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;

@@ -48,7 +48,7 @@ static bool copy_bytes(int from, int to, const struct stat *st)
 static bool copy_file(int folder, const char *name, int to)
 {
     struct stat st;
-    const int from = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const int from = openat_below(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     const bool ok = from >= 0 && fstat(from, &st) == 0 && copy_bytes(from, to, &st);
     if (ok)
         copy_times(to, &st);
@@ -80,6 +80,10 @@ static bool copy_entry(int folder, const char *name, int to, int depth)
         return false;
     }
     const bool is_folder = S_ISDIR(st.st_mode);
+    if (depth >= MAX_DEPTH) {
+        errno = EOVERFLOW;
+        return false;
+    }
     if (is_folder && mkdirat(to, name, 0700) != 0)
         return false;
     const int fd = is_folder ? openat(to, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -98,11 +102,13 @@ static bool copy_folder(int folder, const char *name, int to, int depth)
     struct stat st;
     char **names;
     size_t n;
-    const int from = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+    const int from = openat_below(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
               again = from >= 0 ? dup(from) : -1;
-    if (again < 0 || fstat(from, &st) != 0 || depth > MAX_DEPTH || !names_read(again, &names, &n)) {
+    if (again < 0 || fstat(from, &st) != 0 || !names_read(again, &names, &n)) {
+        const int e = errno;
         if (from >= 0)
             close(from);
+        errno = e;
         return false;
     }
     bool ok = true;

@@ -14,13 +14,16 @@ static viv_status run(const struct tool_call *c, struct text *result)
     size_t n;
     const int fd = root_openat(c->root, c->words[0], O_RDONLY | O_DIRECTORY),
               again = fd >= 0 ? root_openat(c->root, c->words[0], O_RDONLY | O_DIRECTORY) : -1;
-    if (again < 0 || !names_read(again, &names, &n))
-        return root_fail(c->root, "list", c->words[0]);
-    const bool top = strcmp(c->words[0], ".") == 0;
+    if (again < 0 || !names_read(again, &names, &n)) {
+        const viv_status status = root_fail(c->root, "list", c->words[0]);
+        if (fd >= 0)
+            close(fd);
+        return status;
+    }
     size_t shown = 0, count = 0;
     for (size_t i = 0; i < n; i++) {
         struct stat st;
-        if ((top && strcmp(names[i], STORE) == 0) || fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
+        if (strcmp(names[i], STORE) == 0 || fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         count++;
         char *text = text_of_name(names[i]);

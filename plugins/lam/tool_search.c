@@ -42,7 +42,7 @@ static void search_folder(const struct tool_call *c, const char *path, int depth
     for (size_t i = 0; i < n && result->size < c->limit; i++) {
         struct stat st;
         struct text below = {0};
-        if (top && strcmp(names[i], STORE) == 0)
+        if (strcmp(names[i], STORE) == 0)
             continue;
         text_printf(&below, "%s%s%s", top ? "" : path, top ? "" : "/", names[i]);
         char *text = below.failed ? NULL : text_of_name(below.data);

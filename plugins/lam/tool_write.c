@@ -64,6 +64,11 @@ static void show_lines(struct text *out, char sign, const char *s, size_t n)
     }
 }
 
+static bool begins_line(const char *s, size_t at)
+{
+    return at == 0 || s[at - 1] == '\n';
+}
+
 /* The lines between those that both begin with and those that both end in. */
 static viv_status show(const struct tool_call *c, bool append, struct text *out)
 {
@@ -79,9 +84,8 @@ static viv_status show(const struct tool_call *c, bool append, struct text *out)
             begin = a[i] == '\n' ? i + 1 : begin;
         while (end < old.size - begin && end < new.size - begin &&a[old.size - 1 - end] == b[new.size - 1 - end])
             end++;
-        while (end > 0 && !(a[old.size - end - 1] == '\n' && (new.size == end || b[new.size - end - 1] == '\n')) &&
-               old.size > end)
-            end--; /* whole lines only */
+        while (end > 0 && !(begins_line(a, old.size - end) && begins_line(b, new.size - end)))
+            end--;
         show_lines(out, '-', a + begin, old.size - begin - end);
         show_lines(out, '+', b + begin, new.size - begin - end);
     }

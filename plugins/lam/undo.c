@@ -21,12 +21,12 @@ static viv_status changed(const struct journal *j, const struct action *a, int s
 {
     char was[160], is[160];
     const char *path = side == FROM ? a->from : a->to;
-    char *text = text_of_name(path ? path : "");
+    char *text = short_text_of_name(path ? path : "");
     print_describe(expected, was, sizeof was);
     print_describe(found, is, sizeof is);
     const viv_status status =
         path ? viv_fail(j->host, VIV_EINVAL,
-                        "'%.300s' has changed since action %" PRIu64
+                        "'%s' has changed since action %" PRIu64
                         " (%s): expected %s, found %s; it stays as it is, and %s",
                         text ? text : "", a->n, a->tool, was, is,
                         side == TO && is_gone(a, found) ? "what was moved is gone" : "--force puts it aside")
@@ -116,7 +116,7 @@ viv_status journal_undo(struct journal *j, struct action *a, bool force, char **
     }
     for (int i = 0; status == VIV_OK && i < 2; i++) /* unless others have changed the folder, too */
         a->folder[i].restore =
-            a->folder[i].after >= 0 && folder_time(s.folder[i]) == a->folder[i].after ? a->folder[i].before : -1;
+            a->folder[i].after != -1 && folder_time(s.folder[i]) == a->folder[i].after ? a->folder[i].before : -1;
     if (status == VIV_OK)
         status = journal_mark(j, "undo", a, true);
     if (status == VIV_OK) {

@@ -124,6 +124,11 @@ asked() {
     writes 'policy: {}' && acts 0 && complains 'no answer is no' && prints '- two' && prints '+ three' && unchanged
 }
 check 'without a rule, a change is asked about with its diff, and no answer is no' asked
+whole_lines() { # one text is the end of the other
+    writes 'policy: {}' && printf 'b\n' >"$work/w/a.txt" && sed -i '1s/.*/{"action":"write","folder":".","name":"a.txt","text":"ab\\n"}/' "$work/spec/answers" &&
+        acts 0 && prints '- b' && prints '+ ab'
+}
+check 'a diff is of whole lines' whole_lines
 answered() {
     writes 'policy: {}' && printf 'y\nno\n' | timeout 60 "$viv" act "$work/spec/lam.yaml" -p x -w "$work/w" >"$work/out" 2>"$work/err" &&
         grep -q three "$work/w/a.txt" && [ ! -e "$work/w/docs/b" ]
@@ -474,6 +479,11 @@ damaged() {
     fails 'is damaged' "$viv" undo -w "$work/w" && acts 1 && complains 'Nothing was touched' && unchanged
 }
 check 'a damaged journal' damaged
+escapes() {
+    printf '{"event":"action","action":1,"tool":"move","state":"\\u001b[2J"}\n' >"$work/t"
+    ends 0 "$viv" replay "$work/t" && ! grep -q "$(printf '\033')" "$work/out"
+}
+check 'a transcript writes nothing to the terminal but text' escapes
 garbage() { printf 'x\ny\n' >"$work/t" && fails "$work/t:1: expected a JSON object" "$viv" replay "$work/t"; }
 check 'a transcript that is none' garbage
 cut() { printf '{"event":"begin"}\n{"event":"st' >"$work/t" && says 'cut off' "$viv" replay "$work/t"; }

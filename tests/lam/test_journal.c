@@ -1,6 +1,8 @@
 /* test_journal.c - what an undo notices, what paths cannot reach, and what a damaged journal does: nothing. */
 #include "workspace.h"
 
+#include <errno.h>
+
 static struct journal j;
 static const char *path;
 
@@ -184,6 +186,21 @@ TEST(a_folder_that_others_used_too_keeps_its_time)
 }
 END_TEST
 
+TEST(folders_from_before_1970_get_their_time_back)
+{
+    const struct timespec old[2] = {{.tv_sec = -315619200, .tv_nsec = 5}, {.tv_sec = -315619200, .tv_nsec = 7}};
+    struct stat st;
+    begin();
+    ck_assert_int_eq(utimensat(j.root.fd, "docs", old, 0), 0);
+    ck_assert_int_eq(use("delete", "docs/one.md", NULL), VIV_OK);
+    ck_assert_int_eq(undo_last(false), VIV_OK);
+    ck_assert_int_eq(fstatat(j.root.fd, "docs", &st, 0), 0);
+    ck_assert_int_eq(st.st_mtim.tv_sec, -315619200);
+    ck_assert_int_eq(st.st_mtim.tv_nsec, 7);
+    end();
+}
+END_TEST
+
 TEST(a_hard_link_is_never_written_through)
 {
     begin();
@@ -202,9 +219,9 @@ END_TEST
 
 TEST(paths_lead_nowhere_else)
 {
-    static const char *const bad[] = {
-        "",     "/etc/passwd",  "..",     "../x", "docs/../../x", "./a.txt", "docs//one.md", "docs/",
-        ".viv", ".viv/journal", "docs/.", "/"};
+    static const char *const bad[] = {"",        "/etc/passwd",  "..",          "../x", "docs/../../x",
+                                      "./a.txt", "docs//one.md", "docs/",       ".viv", ".viv/journal",
+                                      "docs/.",  "docs/.viv",    "docs/.viv/x", "/"};
     begin();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ck_assert_msg(use("write", bad[i], "x") != VIV_OK, "wrote %s", bad[i]);
@@ -222,6 +239,55 @@ TEST(paths_lead_nowhere_else)
     ck_assert_int_eq(use("write", name, "x"), VIV_OK);
     ck_assert_int_eq(use("write", "~", "x"), VIV_OK); /* a name like any other */
     has("a.txt", "first\nsecond\n");
+    end();
+}
+END_TEST
+
+TEST(folders_that_are_too_deep_are_named_as_such)
+{
+    int at;
+    begin();
+    at = dup(j.root.fd);
+    for (int i = 0; i < MAX_DEPTH + 3; i++) {
+        ck_assert_int_eq(mkdirat(at, "d", 0700), 0);
+        const int next = openat(at, "d", O_RDONLY | O_DIRECTORY);
+        close(at);
+        at = next;
+    }
+    close(at);
+    ck_assert_int_ne(use("copy", "d", "e"), VIV_OK);
+    says("more than 64 deep");
+    ck_assert_int_ne(use("delete", "d", NULL), VIV_OK);
+    says("more than 64 deep");
+    end();
+}
+END_TEST
+
+/* A mount needs rights; / has one. */
+TEST(other_file_systems_are_not_entered)
+{
+    struct print p;
+    const int top = open("/", O_RDONLY | O_DIRECTORY);
+    ck_assert(!print_take(top, "proc", &p));
+    ck_assert_int_eq(errno, EXDEV);
+    close(top);
+}
+END_TEST
+
+TEST(sentences_with_long_names_are_text)
+{
+    char name[1 + 2 * 120 + 1] = "x", below[600];
+    begin();
+    for (int i = 0; i < 120; i++)
+        memcpy(name + 1 + 2 * i, "\xc3\xa9", 3);
+    snprintf(below, sizeof below, "%s/%s", name, name);
+    ck_assert_int_eq(use("make_folder", below, NULL), VIV_OK);
+    for (int i = 0; i < 2; i++) { /* the cut is at an even or at an odd byte */
+        ck_assert_int_ne(use("make_folder", below + i, NULL), VIV_OK);
+        ck_assert(text_is_utf8(sentence, strlen(sentence)));
+        if (i == 0)
+            ck_assert_int_eq(use("move", name, name + 1), VIV_OK);
+    }
     end();
 }
 END_TEST
@@ -388,7 +454,9 @@ TEST(a_journal_that_lost_its_end_loses_no_file)
 }
 END_TEST
 
-TESTS(undo_restores_bytes_modes_times_and_links, undo_stops_at_a_file_that_was_replaced,
+TESTS(folders_from_before_1970_get_their_time_back, folders_that_are_too_deep_are_named_as_such,
+      other_file_systems_are_not_entered, sentences_with_long_names_are_text,
+      undo_restores_bytes_modes_times_and_links, undo_stops_at_a_file_that_was_replaced,
       undo_notices_an_edit_in_place_that_keeps_size_and_time, undo_of_a_delete_does_not_overwrite_what_came_after,
       undo_of_a_move_whose_file_is_gone_says_so, undo_with_force_says_where_an_edit_has_gone,
       undo_of_a_folder_notices_what_was_added_to_it, a_folder_that_others_used_too_keeps_its_time,
