@@ -16,6 +16,7 @@ static viv_status send(const struct events *e, json_t *event, int32_t *yes)
     viv_status status = VIV_OK;
     if (e->transcript >= 0) {
         json[n] = '\n'; /* in place of the end, which is not needed meanwhile */
+        errno = ENOSPC; /* of a write that is cut */
         if (write(e->transcript, json, n + 1) != (ssize_t)n + 1)
             status = viv_fail(e->host, VIV_EIO, "the transcript cannot be written: %s", strerror(errno));
         json[n] = '\0';

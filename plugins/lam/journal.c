@@ -2,7 +2,7 @@
  * file.
  *
  * The order of one action, after which a crash at any point leaves it either not begun or done:
- *   1. what it makes is whole under .viv/kept/N.new, and synced (journal_stage, the tool); then it is called N
+ *   1. what it makes is whole under .viv/kept/new, and synced   (journal_stage, the tool); then it is called N
  *   2. the record is written and synced
  *   3. one renameat2(2), which overwrites nothing
  *   4. both folders are synced
@@ -334,6 +334,7 @@ viv_status journal_begin(struct journal *j, const char *task)
 
 viv_status journal_end(struct journal *j, const char *reason)
 {
+    journal_drop(j); /* of a tool that failed: the disk may be full */
     return journal_append(
         j, json_pack("{s:s, s:I, s:s}", "record", "end", "run", (json_int_t)j->n_runs, "reason", reason), true);
 }
@@ -345,17 +346,9 @@ static void kept_name(uint64_t n, char name[32])
     snprintf(name, 32, "%" PRIu64, n);
 }
 
-/* Only what is called so: what is called N may be what an action took away whose record was lost. */
-static void staged_name(const struct journal *j, char name[32])
-{
-    snprintf(name, 32, "%" PRIu64 ".new", j->n_actions + 1);
-}
-
 void journal_drop(struct journal *j)
 {
-    char name[32];
-    staged_name(j, name);
-    remove_tree(j->kept, name);
+    remove_tree(j->kept, STAGED); /* what is called N may be what an action took away whose record was lost */
 }
 
 viv_status sides_open(const struct journal *j, const struct action *a, struct sides *s)
@@ -450,14 +443,13 @@ static viv_status may_begin(struct journal *j)
 /* Steps 1 and 2: what was staged gets its name, and the record says so. */
 static viv_status record(struct journal *j, const struct action *a)
 {
-    char staged[32], name[32];
-    staged_name(j, staged);
+    char name[32];
     kept_name(a->n, name);
-    if (!a->from && (renameat2(j->kept, staged, j->kept, name, RENAME_NOREPLACE) != 0 || fsync(j->kept) != 0))
+    if (!a->from && (renameat2(j->kept, STAGED, j->kept, name, RENAME_NOREPLACE) != 0 || fsync(j->kept) != 0))
         return root_fail(&j->root, a->tool, a->to);
     const viv_status status = journal_append(j, action_write(a), true);
     if (status != VIV_OK && !a->from)
-        (void)!renameat2(j->kept, name, j->kept, staged, RENAME_NOREPLACE);
+        (void)!renameat2(j->kept, name, j->kept, STAGED, RENAME_NOREPLACE);
     return status;
 }
 
@@ -488,19 +480,17 @@ static viv_status carry_out(struct journal *j, struct action *a, const struct si
 
 viv_status journal_stage(struct journal *j, bool folder, int *fd)
 {
-    char name[32];
-    staged_name(j, name);
     *fd = -1;
     const viv_status status = may_begin(j);
     if (status != VIV_OK)
         return status;
     journal_drop(j); /* of a tool that failed */
-    if (folder && mkdirat(j->kept, name, 0777) == 0)
-        *fd = openat(j->kept, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder && mkdirat(j->kept, STAGED, 0777) == 0)
+        *fd = openat(j->kept, STAGED, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     else if (!folder)
-        *fd = openat(j->kept, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        *fd = openat(j->kept, STAGED, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     return *fd >= 0 ? VIV_OK
-                    : viv_fail(j->host, VIV_EIO, "%s/" STORE "/kept/%s: %s", j->root.path, name, strerror(errno));
+                    : viv_fail(j->host, VIV_EIO, "%s/" STORE "/kept/" STAGED ": %s", j->root.path, strerror(errno));
 }
 
 viv_status journal_commit(struct journal *j, const char *tool, const char *from, const char *to, bool replace)
@@ -523,7 +513,7 @@ viv_status journal_commit(struct journal *j, const char *tool, const char *from,
     if (status == VIV_OK)
         status = sides_open(j, &a, &s);
     if (status == VIV_OK && !from) /* not yet called as its record will say */
-        staged_name(j, s.kept);
+        snprintf(s.kept, sizeof s.kept, "%s", STAGED);
     if (status == VIV_OK)
         status = prepare(j, &a, &s, replace);
     kept_name(a.n, s.kept);

@@ -1,6 +1,6 @@
 /* lam.h - what the files of this plugin share.
  *
- * The one idea: an action is one rename. What a tool makes is first made whole under WORKSPACE/.viv/kept/N.new (N
+ * The one idea: an action is one rename. What a tool makes is first made whole under WORKSPACE/.viv/kept/new (N
  * once its record is written), and then changes places with what stands in the tree; what a tool takes away goes to
  * .viv/kept/N. So an action has happened or it has not, nothing is lost, and undoing it is the same rename
  * backwards: the old file returns with its inode, and with that its bytes, mode, times and links. */
@@ -156,6 +156,7 @@ viv_status journal_open(const viv_host *host, const char *workspace, enum journa
 void journal_close(struct journal *j); /* accepts a zeroed struct */
 viv_status journal_begin(struct journal *j, const char *task);
 viv_status journal_end(struct journal *j, const char *reason);
+#define STAGED "new" /* in .viv/kept: what a tool makes, until it is called as its record says */
 /* A file, or a folder, to be filled for the next action: *fd. */
 viv_status journal_stage(struct journal *j, bool folder, int *fd);
 /* Drops what was staged and not committed. */

@@ -19,10 +19,10 @@ static bool copy_range(int from, int to, off_t at, off_t end)
     char bytes[65536];
     while (at < end) {
         const size_t want = (size_t)(end - at) < sizeof bytes ? (size_t)(end - at) : sizeof bytes;
-        const ssize_t n = pread(from, bytes, want, at);
-        if (n <= 0 || pwrite(to, bytes, (size_t)n, at) != n)
+        const ssize_t n = pread(from, bytes, want, at), done = n > 0 ? pwrite(to, bytes, (size_t)n, at) : 0;
+        if (n <= 0 || done < 0)
             return n == 0; /* it has become shorter */
-        at += n;
+        at += done;        /* less than n, where the disk is nearly full; then the next one says so */
     }
     return true;
 }

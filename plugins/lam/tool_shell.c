@@ -193,7 +193,7 @@ static viv_status run_in(const struct tool_call *c, const json_t *arguments, int
     if (status != VIV_OK)
         return status;
     char **argv = argv_of(arguments);
-    if (!argv || asprintf(&path, "%s/" STORE "/kept/%zu.new", c->root->path, c->journal->n_actions + 1) < 0)
+    if (!argv || asprintf(&path, "%s/" STORE "/kept/" STAGED, c->root->path) < 0)
         status = viv_fail(c->host, VIV_ENOMEM, "out of memory");
     s.argv = argv;
     s.fresh = fresh;

@@ -303,12 +303,12 @@ END
     "$viv" act "$work/spec/lam.yaml" -p x -w "$work/w" >"$work/out" 2>"$work/err" </dev/null &
     viv_pid=$!
     for _ in $(seq 600); do
-        [ -e "$work/w/.viv/kept/1.new/lock" ] && ! flock -n "$work/w/.viv/kept/1/lock" true && break
+        [ -e "$work/w/.viv/kept/new/lock" ] && ! flock -n "$work/w/.viv/kept/1/lock" true && break
         sleep 0.1
     done
     kill -KILL $viv_pid
     wait $viv_pid
-    timeout 60 flock "$work/w/.viv/kept/1.new/lock" true && unchanged
+    timeout 60 flock "$work/w/.viv/kept/new/lock" true && unchanged
 }
 check 'a command reads the workspace' counts
 if grep -q 'there are neither namespaces' "$work/out"; then

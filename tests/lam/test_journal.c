@@ -292,6 +292,19 @@ TEST(sentences_with_long_names_are_text)
 }
 END_TEST
 
+TEST(what_a_tool_that_failed_has_staged_is_dropped)
+{
+    begin();
+    ck_assert_int_eq(mkfifoat(j.root.fd, "docs/pipe", 0600), 0);
+    ck_assert_int_ne(use("copy", "docs", "other"), VIV_OK);
+    ck_assert_int_eq(use("delete", "a.txt", NULL), VIV_OK);
+    ck_assert_int_eq(journal_end(&j, "done"), VIV_OK);
+    ck_assert_int_eq(unlinkat(j.kept, "1", 0), 0);
+    ck_assert_int_eq(unlinkat(j.store, "kept", AT_REMOVEDIR), 0); /* nothing else is in it */
+    end();
+}
+END_TEST
+
 TEST(symbolic_links_are_not_followed)
 {
     char outside[] = "/tmp/viv-lam-outside-XXXXXX";
@@ -454,13 +467,13 @@ TEST(a_journal_that_lost_its_end_loses_no_file)
 }
 END_TEST
 
-TESTS(folders_from_before_1970_get_their_time_back, folders_that_are_too_deep_are_named_as_such,
-      other_file_systems_are_not_entered, sentences_with_long_names_are_text,
-      undo_restores_bytes_modes_times_and_links, undo_stops_at_a_file_that_was_replaced,
-      undo_notices_an_edit_in_place_that_keeps_size_and_time, undo_of_a_delete_does_not_overwrite_what_came_after,
-      undo_of_a_move_whose_file_is_gone_says_so, undo_with_force_says_where_an_edit_has_gone,
-      undo_of_a_folder_notices_what_was_added_to_it, a_folder_that_others_used_too_keeps_its_time,
-      a_hard_link_is_never_written_through, paths_lead_nowhere_else, symbolic_links_are_not_followed,
-      pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
+TESTS(what_a_tool_that_failed_has_staged_is_dropped, folders_from_before_1970_get_their_time_back,
+      folders_that_are_too_deep_are_named_as_such, other_file_systems_are_not_entered,
+      sentences_with_long_names_are_text, undo_restores_bytes_modes_times_and_links,
+      undo_stops_at_a_file_that_was_replaced, undo_notices_an_edit_in_place_that_keeps_size_and_time,
+      undo_of_a_delete_does_not_overwrite_what_came_after, undo_of_a_move_whose_file_is_gone_says_so,
+      undo_with_force_says_where_an_edit_has_gone, undo_of_a_folder_notices_what_was_added_to_it,
+      a_folder_that_others_used_too_keeps_its_time, a_hard_link_is_never_written_through, paths_lead_nowhere_else,
+      symbolic_links_are_not_followed, pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
       names_are_texts_and_texts_are_names, a_second_one_at_work_is_refused, workspaces_are_folders,
       a_damaged_journal_is_refused_and_touches_nothing, a_journal_that_lost_its_end_loses_no_file)
