@@ -8,11 +8,13 @@
 #include "cli/out.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ENTRY(symbol) extern const struct command symbol;
 #include "registry/commands.inc"
@@ -87,9 +89,18 @@ static int run_command(int argc, char **argv)
     return status;
 }
 
+/* In place of a standard stream that is closed, the next file that is opened would be read and written as one. */
+static void hold_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0) /* still it cannot be read, or written */
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
     struct error err = {0};
+    hold_streams();
     /* a reader that went away is an error to be told, not a death */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* so is a file that has become too large */

@@ -284,15 +284,6 @@ struct settings {
 viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out);
 void settings_release(struct settings *s);
 
-/* --- policy.c --- */
-
-/* Whether undo brings back all that a tool changes: not so of a command outside of a sandbox. */
-bool can_be_undone(const struct settings *s, const struct tool *t);
-
-/* What the spec says of a tool and the paths that it touches, the strictest of all; *why: the rule, for people. */
-enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
-                            const char *folder, bool tainted, const char **why);
-
 /* --- scene.c: what there is --- */
 struct entry {
     char *path, *text; /* the path's bytes, and as a text */
@@ -310,6 +301,15 @@ const struct entry *scene_find(const struct scene *s, const char *path);
 bool scene_imagine(struct scene *s, const struct tool *t, const struct tool_call *c);
 /* {"added": [...], "removed": [...]} */
 json_t *scene_difference(const struct scene *before, const struct scene *after);
+
+/* --- policy.c --- */
+
+/* Whether undo brings back all that a tool changes: not so of a command outside of a sandbox. */
+bool can_be_undone(const struct settings *s, const struct tool *t);
+
+/* What the spec says of a tool and the paths that it touches, the strictest of all; *why: the rule, for people. */
+enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
+                            const struct scene *scene, const char *folder, bool tainted, const char **why);
 
 /* --- action.c: between a model's JSON and tools --- */
 

@@ -219,7 +219,8 @@ static json_t *json_of_step(const struct loop *l, const struct step *s, const ch
 static viv_status may(struct loop *l, struct step *s, bool *yes)
 {
     const char *why;
-    const enum decision d = policy_decide(&l->settings, s->tool, &s->call, l->task->folder, l->tainted, &why);
+    const enum decision d =
+        policy_decide(&l->settings, s->tool, &s->call, &l->scene, l->task->folder, l->tainted, &why);
     *yes = d == ALLOW || (d == ASK && l->dry);
     viv_status status = VIV_OK;
     if (d == ASK && !l->dry) {

@@ -8,8 +8,9 @@
  *     shell: {"wc *": allow, "rm *": deny}     of a command, the command: its words, quoted as in a shell
  *
  * Without a rule, tools that change nothing are allowed, and others are asked about. Of several paths, the
- * strictest counts. After text was read that others wrote, what changes files outside the task's folder is asked
- * about, whatever the rules allow: the text may have asked for it. */
+ * strictest counts; a folder that is moved, copied, deleted or searched is all that is in it.
+ * After text was read that others wrote, what changes files outside the task's folder is asked about, whatever the
+ * rules allow: the text may have asked for it. */
 #include "lam.h"
 
 #include <fnmatch.h>
@@ -21,20 +22,29 @@ static enum decision decision_of(const json_t *v)
     return strcmp(word, "allow") == 0 ? ALLOW : strcmp(word, "deny") == 0 ? DENY : ASK;
 }
 
-static enum decision by_rules(const struct settings *s, const struct tool *t, const char *text, const char **why)
+/* A decision, or a mapping of patterns to decisions; NULL: there is none. */
+static const json_t *rules_of(const struct settings *s, const struct tool *t)
 {
     const json_t *rules = json_object_get(s->policy, t->name);
+    return rules ? rules : json_object_get(s->policy, "*");
+}
+
+/* The first that matches, or NULL. */
+static const json_t *rule_for(const json_t *rules, const char *path)
+{
     const char *pattern;
     json_t *rule;
-    if (!rules)
-        rules = json_object_get(s->policy, "*");
-    *why = "the policy of the spec";
     if (json_is_string(rules))
-        return decision_of(rules);
-    json_object_foreach((json_t *)rules, pattern,
-                        rule) if (fnmatch(pattern, text, 0) == 0) return decision_of(rule);
-    *why = "no rule of the spec allows it";
-    return t->changes ? ASK : ALLOW;
+        return rules;
+    json_object_foreach((json_t *)rules, pattern, rule) if (fnmatch(pattern, path, 0) == 0) return rule;
+    return NULL;
+}
+
+static enum decision by_rules(const struct settings *s, const struct tool *t, const char *path, const char **why)
+{
+    const json_t *rule = rule_for(rules_of(s, t), path);
+    *why = rule ? "the policy of the spec" : "no rule of the spec allows it";
+    return rule ? decision_of(rule) : t->changes ? ASK : ALLOW;
 }
 
 /* Whether a path is the folder, or in it; both are plain. */
@@ -59,8 +69,31 @@ static enum decision of_command(const struct settings *s, const struct tool *t, 
     return d;
 }
 
+/* What a folder holds goes with it. Where not all of it is seen, it may be what any of the rules is about. */
+static enum decision by_rules_below(const struct settings *s, const struct tool *t, const char *path,
+                                    const struct scene *scene, const char **why)
+{
+    const json_t *rules = rules_of(s, t);
+    const struct entry *at = scene_find(scene, path);
+    const char *pattern;
+    json_t *rule;
+    enum decision strictest = ALLOW;
+    if (!json_is_object(rules) || (at && !at->folder))
+        return ALLOW;
+    for (size_t i = 0; i < scene->n; i++) {
+        const json_t *r = is_in(scene->entries[i].path, path) ? rule_for(rules, scene->entries[i].path) : NULL;
+        strictest = r && decision_of(r) > strictest ? decision_of(r) : strictest;
+    }
+    if (scene->n < scene->total)
+        json_object_foreach((json_t *)rules, pattern, rule) if (decision_of(rule) > strictest) strictest =
+            decision_of(rule);
+    *why = scene->n < scene->total ? "the policy of the spec, and not all that is in the folder is seen"
+                                   : "the policy of the spec, for what is in the folder";
+    return strictest;
+}
+
 enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
-                            const char *folder, bool tainted, const char **why)
+                            const struct scene *scene, const char *folder, bool tainted, const char **why)
 {
     enum decision strictest = ALLOW;
     *why = "the policy of the spec";
@@ -72,6 +105,13 @@ enum decision policy_decide(const struct settings *s, const struct tool *t, cons
         enum decision d = kind == ARGUMENT_VECTOR ? of_command(s, t, path, &reason)
                           : t == &tool_shell      ? ALLOW /* a new folder */
                                                   : by_rules(s, t, path, &reason);
+        const char *inner;
+        const enum decision below =
+            kind == ARGUMENT_ANY || t == &tool_search ? by_rules_below(s, t, path, scene, &inner) : ALLOW;
+        if (below > d) {
+            d = below;
+            reason = inner;
+        }
         if (d == ALLOW && kind != ARGUMENT_VECTOR && kind != ARGUMENT_TEXT && t->changes && tainted && folder &&
             !is_in(path, folder)) {
             d = ASK;

@@ -149,6 +149,18 @@ END
     acts 0 && prints 'not allowed' && unchanged
 }
 check 'of two paths the stricter counts' strictest
+within() {
+    fresh 'policy: {"*": {"docs/*": deny, "*": allow}}' <<'END'
+{"action":"delete","path":"docs"}
+{"action":"move","from":"docs","folder":".","name":"papers"}
+{"action":"search","folder":".","text":"Ignore"}
+{"action":"list","folder":"docs"}
+{"action":"done","answer":""}
+END
+    acts 0 && prints 'for what is in the folder' && [ "$(grep -c denied "$work/out")" -eq 3 ] && unchanged &&
+        printf 'limits: {names: 2}\n' >>"$work/spec/lam.yaml" && acts 0 && prints 'not all that is in the folder is seen' && unchanged
+}
+check 'a rule for what is in a folder holds for the folder' within
 tainted() { # POLICY OPTIONS: reads, then writes outside and inside of docs
     fresh <<'END'
 {"action":"write","folder":".","name":"before","text":""}
@@ -429,6 +441,30 @@ END
 check 'Ctrl-C ends it between two actions' interrupted
 check 'the log says so' says '(cancelled)' "$viv" log -w "$work/w"
 check 'and what was done is undone' undone
+
+# --- closed streams
+closed() {
+    fresh 'policy: {}' <<'END'
+{"action":"delete","path":"a.txt"}
+{"action":"done","answer":""}
+END
+    mkfifo "$work/answers"
+    (exec "$viv" act "$work/spec/lam.yaml" -p x -w "$work/w") >"$work/out" 2>&- <"$work/answers" &
+    viv_pid=$!
+    exec 9>"$work/answers"
+    for _ in $(seq 600); do
+        grep -q asked "$work/out" && break
+        sleep 0.1
+    done
+    stderr_is=$(readlink /proc/$viv_pid/fd/2)
+    echo n >&9
+    wait $viv_pid
+    got=$?
+    exec 9>&-
+    rm "$work/answers"
+    [ $got -eq 0 ] && [ "$stderr_is" = /dev/null ] && unchanged
+}
+check 'no file of the workspace takes the place of a closed stream' closed
 
 # --- specs and workspaces ------------------------------------------------------------------------------------------
 spec() { # WORDS LINE...
