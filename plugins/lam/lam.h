@@ -237,7 +237,9 @@ extern const struct tool tool_list, tool_read, tool_search, tool_write, tool_app
 extern const struct tool *const tools[];
 extern const size_t n_tools;
 const struct tool *tool_find(const char *name); /* or NULL */
-/* Checks the paths among the arguments, and runs it. */
+/* Checks the paths among the arguments. */
+viv_status tool_check(const struct tool *t, const struct tool_call *c);
+/* The same, and runs it. */
 viv_status tool_run(const struct tool *t, const struct tool_call *c, struct text *result);
 /* The same for its effect. */
 viv_status tool_effect(const struct tool *t, const struct tool_call *c, struct text *out);
@@ -298,7 +300,7 @@ viv_status scene_look(const struct root *r, size_t most, struct scene *out);
 void scene_release(struct scene *s);
 const struct entry *scene_find(const struct scene *s, const char *path);
 /* What a tool would change, without having done so: for dry runs. */
-bool scene_imagine(struct scene *s, const struct tool *t, const struct tool_call *c);
+viv_status scene_imagine(struct scene *s, const struct tool *t, const struct tool_call *c);
 /* {"added": [...], "removed": [...]} */
 json_t *scene_difference(const struct scene *before, const struct scene *after);
 

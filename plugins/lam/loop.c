@@ -271,13 +271,15 @@ static viv_status use_tool(struct loop *l, struct step *s)
     s->call.host = &o.host;
     s->call.root = &root;
     l->journal.host = l->journal.root.host = &o.host;
-    const viv_status status = tool_run(s->tool, &s->call, &s->result);
+    const bool imagine = l->dry && s->tool->changes;
+    const viv_status status =
+        imagine ? scene_imagine(&l->scene, s->tool, &s->call) : tool_run(s->tool, &s->call, &s->result);
     l->journal.host = l->journal.root.host = l->host;
     s->call.host = l->host;
     s->call.root = l->root;
-    s->outcome = status == VIV_OK ? "done" : "failed";
-    if (status != VIV_OK)
-        text_printf(&s->result, "%s\n", o.sentence);
+    s->outcome = status != VIV_OK ? "failed" : imagine ? "imagined" : "done";
+    if (status != VIV_OK || imagine)
+        text_printf(&s->result, "%s\n", imagine && status == VIV_OK ? "it would be done" : o.sentence);
     return is_fatal(status) || l->journal.broken ? status : VIV_OK;
 }
 
@@ -294,12 +296,6 @@ static viv_status execute(struct loop *l, struct step *s)
         status = may(l, s, &yes);
     if (status != VIV_OK || !yes)
         return status;
-    if (s->tool->changes && l->dry) {
-        s->outcome = "imagined";
-        text_printf(&s->result, "it would be done\n");
-        return scene_imagine(&l->scene, s->tool, &s->call) ? VIV_OK
-                                                           : viv_fail(l->host, VIV_ENOMEM, "out of memory");
-    }
     status = use_tool(l, s);
     l->tainted = l->tainted || s->tool->untrusted;
     return status;

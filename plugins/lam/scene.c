@@ -137,10 +137,35 @@ static void imagine_gone(struct scene *s, const char *path, size_t n)
             drop(s, i);
 }
 
-bool scene_imagine(struct scene *s, const struct tool *t, const struct tool_call *c)
+/* What the tool itself would say of what is there. */
+static viv_status refuse(const struct scene *s, const struct tool *t, const struct tool_call *c)
+{
+    const bool two = t == &tool_move || t == &tool_copy || t == &tool_shell;
+    const struct entry *at = scene_find(s, c->words[two]);
+    if (at && t == &tool_write && at->folder) {
+        errno = EISDIR;
+        return root_fail(c->root, "read", at->path);
+    }
+    if (at && (two || t == &tool_make_folder)) {
+        errno = EEXIST;
+        return root_fail(c->root, "make", at->path);
+    }
+    if (t == &tool_move && is_below(c->words[1], c->words[0])) {
+        errno = EINVAL;
+        return root_fail(c->root, "move", c->words[0]);
+    }
+    return VIV_OK;
+}
+
+viv_status scene_imagine(struct scene *s, const struct tool *t, const struct tool_call *c)
 {
     const size_t n = s->n;
     bool ok = true;
+    viv_status status = tool_check(t, c);
+    if (status == VIV_OK)
+        status = refuse(s, t, c);
+    if (status != VIV_OK)
+        return status;
     if (t == &tool_move || t == &tool_copy)
         ok = imagine_copy(s, c->words[0], c->words[1]);
     if (t == &tool_move || t == &tool_delete)
@@ -150,7 +175,7 @@ bool scene_imagine(struct scene *s, const struct tool *t, const struct tool_call
     if (t == &tool_shell)
         ok = add(s, c->words[1], true);
     sort(s);
-    return ok;
+    return ok ? VIV_OK : viv_fail(c->host, VIV_ENOMEM, "out of memory");
 }
 
 json_t *scene_difference(const struct scene *before, const struct scene *after)

@@ -21,7 +21,7 @@ const struct tool *tool_find(const char *name)
     return NULL;
 }
 
-static viv_status check_arguments(const struct tool *t, const struct tool_call *c)
+viv_status tool_check(const struct tool *t, const struct tool_call *c)
 {
     viv_status status = VIV_OK;
     for (int i = 0; status == VIV_OK && i < MAX_ARGUMENTS && t->arguments[i].name; i++)
@@ -32,13 +32,13 @@ static viv_status check_arguments(const struct tool *t, const struct tool_call *
 
 viv_status tool_run(const struct tool *t, const struct tool_call *c, struct text *result)
 {
-    const viv_status status = check_arguments(t, c);
+    const viv_status status = tool_check(t, c);
     return status == VIV_OK ? t->run(c, result) : status;
 }
 
 viv_status tool_effect(const struct tool *t, const struct tool_call *c, struct text *out)
 {
-    const viv_status status = check_arguments(t, c);
+    const viv_status status = tool_check(t, c);
     return status == VIV_OK && t->effect ? t->effect(c, out) : status;
 }
 

@@ -185,6 +185,22 @@ END
 }
 check 'a dry run goes on from what it would have done' dry_names
 
+dry_failures() {
+    fresh <<'END'
+{"action":"move","from":"a.txt","folder":".","name":"docs"}
+{"action":"move","from":"docs","folder":"docs","name":"x"}
+{"action":"write","folder":".","name":"docs","text":""}
+{"action":"make_folder","folder":".","name":".."}
+{"action":"move","from":"a.txt","folder":"docs","name":"b"}
+{"action":"delete","path":"docs/b"}
+{"action":"done","answer":""}
+END
+    acts 0 --dry-run && prints "cannot make 'docs'" && [ "$(grep -c failed "$work/out")" -eq 4 ] && unchanged || return 1
+    sed -n '/^ *[1-4]  /,/^ *5 /p' "$work/out" >"$work/dry"
+    acts 0 && sed -n '/^ *[1-4]  /,/^ *5 /p' "$work/out" | cmp - "$work/dry"
+}
+check 'a dry run fails as the run would' dry_failures
+
 # --- limits --------------------------------------------------------------------------------------------------------
 loops() {
     fresh <<'END'
