@@ -99,7 +99,7 @@ enum { MAX_DIGESTED = 16 << 20 };
 /* false: errno. */
 bool print_take(int folder, const char *name, struct print *out);
 bool print_same(const struct print *a, const struct print *b);
-/* "a file of 12 bytes from 2026-12-01 12:00:00", for sentences. */
+/* "a file of 12 bytes from 2026-12-01 12:00:00.000000000 (...)", for sentences: all that print_same compares. */
 void print_describe(const struct print *p, char *out, size_t size);
 int64_t stat_mtime(const struct stat *st); /* nanoseconds since 1970; -1: too far from it */
 

@@ -122,17 +122,19 @@ bool print_same(const struct print *a, const struct print *b)
 void print_describe(const struct print *p, char *out, size_t size)
 {
     static const char *const names[] = {"nothing", "a file", "a folder", "a symbolic link", "a device or pipe"};
-    char when[32] = "";
-    const time_t seconds = (time_t)(p->mtime / 1000000000);
+    char when[32] = "", digits[16];
+    const int64_t floor = p->mtime / 1000000000 - (p->mtime % 1000000000 < 0);
+    const time_t seconds = (time_t)floor;
     struct tm tm;
     if (localtime_r(&seconds, &tm))
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
+    snprintf(digits, sizeof digits, "%09d", (int)(p->mtime - floor * 1000000000));
     if (p->kind == PRINT_NONE)
         snprintf(out, size, "nothing");
     else if (p->kind == PRINT_FILE)
-        snprintf(out, size, "a file of %" PRIu64 " bytes from %s (inode %" PRIu64 ", SHA-256 %.8s)", p->size, when,
-                 p->ino, *p->digest ? p->digest : "unknown");
+        snprintf(out, size, "a file of %" PRIu64 " bytes from %s.%s (inode %" PRIu64 ", mode %o, SHA-256 %.8s)",
+                 p->size, when, digits, p->ino, p->mode & 07777, *p->digest ? p->digest : "unknown");
     else
-        snprintf(out, size, "%s from %s (inode %" PRIu64 ", digest %.8s)", names[p->kind], when, p->ino,
-                 *p->digest ? p->digest : "unknown");
+        snprintf(out, size, "%s from %s.%s (inode %" PRIu64 ", mode %o, digest %.8s)", names[p->kind], when, digits,
+                 p->ino, p->mode & 07777, *p->digest ? p->digest : "unknown");
 }

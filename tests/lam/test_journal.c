@@ -110,6 +110,18 @@ TEST(undo_notices_an_edit_in_place_that_keeps_size_and_time)
 }
 END_TEST
 
+TEST(undo_says_what_is_another_mode)
+{
+    begin();
+    ck_assert_int_eq(use("write", "b.txt", "ours"), VIV_OK);
+    ck_assert_int_eq(fchmodat(j.root.fd, "b.txt", 0600, 0), 0);
+    ck_assert_int_eq(undo_last(false), VIV_EINVAL);
+    says("mode 640, SHA");
+    says("mode 600, SHA");
+    end();
+}
+END_TEST
+
 TEST(undo_of_a_delete_does_not_overwrite_what_came_after)
 {
     begin();
@@ -467,13 +479,14 @@ TEST(a_journal_that_lost_its_end_loses_no_file)
 }
 END_TEST
 
-TESTS(what_a_tool_that_failed_has_staged_is_dropped, folders_from_before_1970_get_their_time_back,
-      folders_that_are_too_deep_are_named_as_such, other_file_systems_are_not_entered,
-      sentences_with_long_names_are_text, undo_restores_bytes_modes_times_and_links,
-      undo_stops_at_a_file_that_was_replaced, undo_notices_an_edit_in_place_that_keeps_size_and_time,
-      undo_of_a_delete_does_not_overwrite_what_came_after, undo_of_a_move_whose_file_is_gone_says_so,
-      undo_with_force_says_where_an_edit_has_gone, undo_of_a_folder_notices_what_was_added_to_it,
-      a_folder_that_others_used_too_keeps_its_time, a_hard_link_is_never_written_through, paths_lead_nowhere_else,
-      symbolic_links_are_not_followed, pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
+TESTS(undo_says_what_is_another_mode, what_a_tool_that_failed_has_staged_is_dropped,
+      folders_from_before_1970_get_their_time_back, folders_that_are_too_deep_are_named_as_such,
+      other_file_systems_are_not_entered, sentences_with_long_names_are_text,
+      undo_restores_bytes_modes_times_and_links, undo_stops_at_a_file_that_was_replaced,
+      undo_notices_an_edit_in_place_that_keeps_size_and_time, undo_of_a_delete_does_not_overwrite_what_came_after,
+      undo_of_a_move_whose_file_is_gone_says_so, undo_with_force_says_where_an_edit_has_gone,
+      undo_of_a_folder_notices_what_was_added_to_it, a_folder_that_others_used_too_keeps_its_time,
+      a_hard_link_is_never_written_through, paths_lead_nowhere_else, symbolic_links_are_not_followed,
+      pipes_and_sockets_are_not_read, nothing_is_overwritten_by_a_move_or_a_copy,
       names_are_texts_and_texts_are_names, a_second_one_at_work_is_refused, workspaces_are_folders,
       a_damaged_journal_is_refused_and_touches_nothing, a_journal_that_lost_its_end_loses_no_file)
