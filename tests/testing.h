@@ -28,7 +28,7 @@
         const TTest *const all[] = {__VA_ARGS__};                                                                  \
         Suite *suite = suite_create(path_of_test(__FILE__));                                                       \
         TCase *tests = tcase_create("all");                                                                        \
-        tcase_set_timeout(tests, 300);                                                                             \
+        tcase_set_timeout(tests, 1000);                                                                            \
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)                                                      \
             tcase_add_test(tests, all[i]);                                                                         \
         suite_add_tcase(suite, tests);                                                                             \

@@ -6,10 +6,12 @@ static const uint64_t block_lengths[] = {32, 64, 96, 160, 2048, 2080, 4128};
 static const uint64_t unit_lengths[] = {256, 512, 2304};
 static const uint64_t some_outputs[] = {1, 3, 4, 5, 16, 17, 33, 63, 70};
 static const uint64_t some_rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 25, 100, 300};
-/* Multiply-adds of a trial at most: CI runs NEON emulated, where all kinds of rest must do without the largest
- * sizes. */
-#ifdef __aarch64__
+/* Multiply-adds of a trial at most: CI runs NEON emulated and all kernels under sanitizers, where all kinds of rest
+ * must do without the largest sizes. */
+#if defined __aarch64__
 static const uint64_t most_work = 100000;
+#elif defined __SANITIZE_ADDRESS__
+static const uint64_t most_work = 500000;
 #else
 static const uint64_t most_work = UINT64_MAX;
 #endif
