@@ -48,7 +48,7 @@ size_t text_cut(const char *text, size_t size, size_t n)
 char *text_of_name(const char *name)
 {
     const size_t size = strlen(name);
-    char *out = malloc(4 * size + 1), *at = out;
+    char *out = calloc(4 * size + 1, 1), *at = out;
     for (size_t i = 0; out && i < size;) {
         const unsigned char c = (unsigned char)name[i];
         const size_t length = character((const unsigned char *)name + i, size - i);
