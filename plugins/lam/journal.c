@@ -383,7 +383,7 @@ viv_status sides_look(const struct journal *j, const struct sides *s, struct pri
 {
     for (int i = 0; i < 2; i++) {
         out[i] = (struct print){0};
-        if (s->folder[i] >= 0 && !print_take(s->folder[i], s->name[i], &out[i]))
+        if (s->folder[i] >= 0 && !print_take(j->root.digest, s->folder[i], s->name[i], &out[i]))
             return root_fail(&j->root, "look at", s->name[i]);
     }
     return VIV_OK;

@@ -45,20 +45,10 @@ void text_printf(struct text *t, const char *format, ...) __attribute__((format(
 void text_release(struct text *t);
 const char *text_or_empty(const struct text *t);
 
-/* --- sha256.c: the service viv.digest takes what is in memory, and files are not; the prefix tells it from the
- * framework's in a program with the plugins built in --- */
-struct sha256 {
-    uint32_t state[8];
-    uint64_t size;
-    unsigned char block[64];
-};
-void lam_sha256_begin(struct sha256 *s);
-void lam_sha256_add(struct sha256 *s, const void *bytes, size_t n);
-void lam_sha256_end(struct sha256 *s, char hex[65]);
-
 /* --- root.c: a granted folder, out of which no path leads --- */
 struct root {
     const viv_host *host;
+    const viv_digest *digest;
     int fd;
     char *path; /* absolute, for messages */
 };
@@ -97,7 +87,7 @@ struct print {
 };
 enum { MAX_DIGESTED = 16 << 20 };
 /* false: errno. */
-bool print_take(int folder, const char *name, struct print *out);
+bool print_take(const viv_digest *service, int folder, const char *name, struct print *out);
 bool print_same(const struct print *a, const struct print *b);
 /* "a file of 12 bytes from 2026-12-01 12:00:00.000000000 (...)", for sentences: all that print_same compares. */
 void print_describe(const struct print *p, char *out, size_t size);

@@ -20,7 +20,7 @@ static enum print_kind kind_of(mode_t mode)
     return S_ISREG(mode) ? PRINT_FILE : S_ISDIR(mode) ? PRINT_FOLDER : S_ISLNK(mode) ? PRINT_LINK : PRINT_OTHER;
 }
 
-static bool digest_file(int folder, const char *name, struct sha256 *s)
+static bool add_file(int folder, const char *name, struct text *to)
 {
     char bytes[65536];
     ssize_t n;
@@ -28,25 +28,25 @@ static bool digest_file(int folder, const char *name, struct sha256 *s)
     if (fd < 0)
         return errno == EACCES || errno == EPERM; /* a file that may not be read: its size and time must do */
     while ((n = read(fd, bytes, sizeof bytes)) > 0)
-        lam_sha256_add(s, bytes, (size_t)n);
+        text_add(to, bytes, (size_t)n);
     close(fd);
     return n == 0;
 }
 
-static bool digest_link(int folder, const char *name, struct sha256 *s)
+static bool add_link(int folder, const char *name, struct text *to)
 {
     char target[MAX_PATH + 1];
     const ssize_t n = readlinkat(folder, name, target, sizeof target);
     if (n >= 0)
-        lam_sha256_add(s, target, (size_t)n);
+        text_add(to, target, (size_t)n);
     return n >= 0;
 }
 
 /* Names, kinds, modes, sizes and times of all in a folder; of folders no times, which change with what is in them.
  */
-static bool digest_folder(int folder, const char *name, struct sha256 *s, int depth)
+static bool add_folder(int folder, const char *name, struct text *to, int depth)
 {
-    char **names, line[128];
+    char **names;
     size_t n;
     bool ok = true;
     const int fd = openat_below(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -68,15 +68,14 @@ static bool digest_folder(int folder, const char *name, struct sha256 *s, int de
         const bool is_folder = ok && S_ISDIR(st.st_mode);
         if (!ok)
             break;
-        const int length = snprintf(line, sizeof line, " %o %" PRIu64 " %" PRId64 "\n", st.st_mode,
-                                    is_folder ? 0 : (uint64_t)st.st_size, is_folder ? 0 : stat_mtime(&st));
-        lam_sha256_add(s, names[i], strlen(names[i]) + 1);
-        lam_sha256_add(s, line, (size_t)length);
+        text_add(to, names[i], strlen(names[i]) + 1);
+        text_printf(to, " %o %" PRIu64 " %" PRId64 "\n", st.st_mode, is_folder ? 0 : (uint64_t)st.st_size,
+                    is_folder ? 0 : stat_mtime(&st));
         if (is_folder) {
-            ok = digest_folder(fd, names[i], s, depth + 1);
-            lam_sha256_add(s, "/", 1);
+            ok = add_folder(fd, names[i], to, depth + 1);
+            text_add(to, "/", 1);
         } else if (S_ISLNK(st.st_mode)) {
-            ok = digest_link(fd, names[i], s);
+            ok = add_link(fd, names[i], to);
         }
     }
     names_release(names, n);
@@ -84,29 +83,43 @@ static bool digest_folder(int folder, const char *name, struct sha256 *s, int de
     return ok;
 }
 
-bool print_take(int folder, const char *name, struct print *out)
+static void digest(const viv_digest *service, const struct text *of, char hex[65])
+{
+    const void *piece = text_or_empty(of);
+    const uint64_t size = of->size;
+    uint8_t bytes[32];
+    service->sha256(&piece, &size, 1, bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+}
+
+bool print_take(const viv_digest *service, int folder, const char *name, struct print *out)
 {
     struct stat st;
-    struct sha256 s;
+    struct text what = {0};
     *out = (struct print){0};
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT;
     *out =
         (struct print){.kind = kind_of(st.st_mode), .mode = st.st_mode, .ino = st.st_ino, .mtime = stat_mtime(&st)};
-    lam_sha256_begin(&s);
     bool ok = true, digested = true;
     if (out->kind == PRINT_FOLDER)
-        ok = digest_folder(folder, name, &s, 0);
+        ok = add_folder(folder, name, &what, 0);
     else if (out->kind == PRINT_LINK)
-        ok = digest_link(folder, name, &s);
+        ok = add_link(folder, name, &what);
     else if (out->kind == PRINT_FILE && st.st_size <= MAX_DIGESTED)
-        ok = digest_file(folder, name, &s);
+        ok = add_file(folder, name, &what);
     else
         digested = false;
     if (out->kind != PRINT_FOLDER)
         out->size = (uint64_t)st.st_size;
+    if (what.failed) {
+        errno = ENOMEM;
+        ok = false;
+    }
     if (ok && digested)
-        lam_sha256_end(&s, out->digest);
+        digest(service, &what, out->digest);
+    text_release(&what);
     return ok;
 }
 

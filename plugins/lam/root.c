@@ -14,6 +14,9 @@
 viv_status root_open(const viv_host *host, const char *path, struct root *out)
 {
     struct stat st;
+    const viv_digest *digest = viv_need_service(host, VIV_SERVICE_DIGEST, sizeof *digest);
+    if (!digest)
+        return VIV_EABI;
     char *real = NULL, *bare = strdup(path);
     size_t n = bare ? strlen(bare) : 0;
     int fd = -1;
@@ -35,7 +38,7 @@ viv_status root_open(const viv_host *host, const char *path, struct root *out)
         status = viv_fail(host, VIV_EIO, "workspace %s: %s", bare, strerror(errno));
     free(bare);
     if (status == VIV_OK)
-        *out = (struct root){host, fd, real};
+        *out = (struct root){host, digest, fd, real};
     else
         free(real);
     return status;
