@@ -11,6 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
+viv_status acting_open_world(struct opened *o, const struct common *common, const char *architecture,
+                             struct acting *out, struct error *err)
+{
+    const viv_status status = cli_open_world(o, common, err);
+    return status == VIV_OK ? acting_open(o->engine, architecture, out, err) : status;
+}
+
 static const char *word(const json_t *event, const char *key)
 {
     const char *s = json_string_value(json_object_get(event, key));

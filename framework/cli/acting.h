@@ -14,6 +14,10 @@
         "architecture", 0, OPTION_STRING, at, "NAME", .help = "whose journal it is: lam, or another plugin's"      \
     }
 
+/* The world, and the architecture of this name in it. */
+viv_status acting_open_world(struct opened *o, const struct common *common, const char *architecture,
+                             struct acting *out, struct error *err);
+
 /* Prints events. */
 struct acting_show {
     bool json; /* as they are, one per line */

@@ -43,9 +43,8 @@ const struct option sampling_options[] = {
     {"draft", 0, OPTION_STRING, OPT(draft), "MODEL",
      .help =
          "a smaller MODEL of the same vocabulary proposes tokens, several of which are then computed in one step: "
-         "the "
-         "same answer, sooner; ngram: what followed the same tokens earlier is proposed, without a model; none: no "
-         "draft, whatever the spec says",
+         "the same answer, sooner; ngram: what followed the same tokens earlier is proposed, without a model; "
+         "none: no draft, whatever the spec says",
      .aliases = "model-draft|md|draft-model|speculative-model"},
     {"draft-tokens", 0, OPTION_INT, OPT(draft_tokens), "N",
      .help = "draft N tokens in each step; 0, the default: as many as save time, by the times measured", .min = 0,

@@ -5,13 +5,10 @@
  *                                        text: CONTENT.begin? text CONTENT.end?, where these are special tokens
  *   calls: SECTION.begin call (SEPARATOR call)* SECTION.end
  *   call:  CALL.begin body
- *   body:  call_0 | call_1 | ...         one for each tool, with its JSON Schema by %json where values are JSON
- *
- * A text without some words is a right-linear grammar: a rule for each beginning of a word that the text may have
- * just gone through (Aho and Corasick 1975). */
+ *   body:  call_0 | call_1 | ...         one for each tool, with its JSON Schema by %json where values are JSON */
 #include "dialect/dialect.h"
 
-#include "base/utf8.h"
+#include "dialect/lark_text.h"
 #include "grammar/grammar.h"
 #include "grammar/program.h"
 
@@ -19,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_STATES = 2048, MAX_DEPTH = 32 };
+enum { MAX_DEPTH = 32 };
 
 struct writer {
     const struct dialect *d;
@@ -34,28 +31,9 @@ struct writer {
     struct error *err;
 };
 
-/* A terminal: this text. */
-static void put_literal(struct buf *out, const char *s, size_t n)
-{
-    buf_puts(out, " \"");
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] == '\n')
-            buf_puts(out, "\\n");
-        else if (s[i] == '\t')
-            buf_puts(out, "\\t");
-        else if (s[i] == '\r')
-            buf_puts(out, "\\r");
-        else if (s[i] == '"' || s[i] == '\\')
-            buf_printf(out, "\\%c", s[i]);
-        else
-            buf_putc(out, s[i]);
-    }
-    buf_puts(out, "\" ");
-}
-
 static void put_text(struct buf *out, const char *s)
 {
-    put_literal(out, s, strlen(s));
+    lark_put_literal(out, s, strlen(s));
 }
 
 /* The longest special token that a text begins with; NULL: none. */
@@ -79,7 +57,7 @@ static void put_tokens(const struct writer *w, struct buf *out, const char *s)
         while (s[n] && !(token = token_at(w->asked, s + n)))
             n++;
         if (n)
-            put_literal(out, s, n);
+            lark_put_literal(out, s, n);
         if (token && !token->ends)
             buf_printf(out, " <[%" PRId32 "]> ", token->id);
         s += n + (token ? strlen(token->text) : 0);
@@ -108,118 +86,6 @@ static void fail(struct writer *w, const char *sentence, const char *what)
     if (w->status == VIV_OK)
         w->status = error_set(w->err, VIV_EINVAL, "tools[%zu] \"%s\": %s '%.100s'", w->number, w->tool->name,
                               sentence, what);
-}
-
-/* --- texts without some words -----------------------------------------------------------------------------------
- */
-
-struct words {
-    const char *const *v;
-    size_t n;
-    char *states[MAX_STATES]; /* proper beginnings of words */
-    size_t n_states;
-};
-
-static size_t state_of(const struct words *w, const char *s)
-{
-    for (size_t i = 0; i < w->n_states; i++)
-        if (strcmp(w->states[i], s) == 0)
-            return i;
-    return SIZE_MAX;
-}
-
-static bool ends_in(const char *s, const char *end)
-{
-    const size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
-/* The state behind a text; SIZE_MAX: the text has a word. */
-static size_t state_behind(const struct words *w, const char *text)
-{
-    for (size_t i = 0; i < w->n; i++)
-        if (ends_in(text, w->v[i]))
-            return SIZE_MAX;
-    for (; *text; text++) {
-        const size_t found = ((unsigned char)*text & 0xC0) == 0x80 ? SIZE_MAX : state_of(w, text);
-        if (found != SIZE_MAX)
-            return found;
-    }
-    return 0;
-}
-
-static bool add_states(struct words *w)
-{
-    w->states[w->n_states++] = strdup("");
-    for (size_t i = 0; i < w->n; i++)
-        for (size_t n = 0, next; w->v[i][n]; n = next) {
-            uint32_t c;
-            next = n + utf8_decode(w->v[i] + n, strlen(w->v[i] + n), &c);
-            if (next == n)
-                return false;
-            char *s = NULL;
-            if (!w->v[i][next] || w->n_states == MAX_STATES || !(s = strndup(w->v[i], next)))
-                break;
-            if (state_of(w, s) == SIZE_MAX)
-                w->states[w->n_states++] = s;
-            else
-                free(s);
-        }
-    return w->states[0] != NULL;
-}
-
-/* The characters of the words, once each. */
-static void put_alphabet(const struct words *w, struct buf *out)
-{
-    for (size_t i = 0; i < w->n; i++)
-        for (size_t at = 0, n; w->v[i][at]; at += n) {
-            uint32_t c;
-            char one[5] = {0};
-            n = utf8_decode(w->v[i] + at, strlen(w->v[i] + at), &c);
-            n = n ? n : 1;
-            memcpy(one, w->v[i] + at, n);
-            if (!strstr(buf_text(out), one))
-                buf_append(out, one, n);
-        }
-}
-
-/* Rules NAME_0, ...: any text that has none of the words. */
-static bool put_words(struct buf *out, const char *name, const char *const *words, size_t n)
-{
-    struct words w = {.v = words, .n = n};
-    struct buf alphabet = {0}, text = {0};
-    bool ok = add_states(&w);
-    put_alphabet(&w, &alphabet);
-    for (size_t s = 0; ok && s < w.n_states; s++) {
-        buf_printf(out, "%s_%zu: \"\" | /[^", name, s);
-        for (size_t at = 0; at < alphabet.size; at++)
-            if (alphabet.data[at] == '\n')
-                buf_puts(out, "\\n");
-            else
-                buf_printf(out, strchr("\\]^-[/", alphabet.data[at]) ? "\\%c" : "%c", alphabet.data[at]);
-        buf_printf(out, "]/ %s_0", name);
-        for (size_t at = 0, size; at < alphabet.size; at += size) {
-            uint32_t c;
-            size = utf8_decode(alphabet.data + at, alphabet.size - at, &c);
-            size = size ? size : 1;
-            buf_clear(&text);
-            buf_puts(&text, w.states[s]);
-            buf_append(&text, alphabet.data + at, size);
-            const size_t to = state_behind(&w, buf_text(&text));
-            if (to == SIZE_MAX)
-                continue;
-            buf_puts(out, " |");
-            put_literal(out, alphabet.data + at, size);
-            buf_printf(out, "%s_%zu", name, to);
-        }
-        buf_putc(out, '\n');
-    }
-    for (size_t s = 0; s < w.n_states; s++)
-        free(w.states[s]);
-    ok = ok && !alphabet.failed && !text.failed;
-    buf_release(&alphabet);
-    buf_release(&text);
-    return ok;
 }
 
 /* --- values -----------------------------------------------------------------------------------------------------
@@ -611,9 +477,9 @@ static void put_calls(struct writer *w)
     w->out->failed |= list.failed || w->rules.failed;
     buf_release(&list);
     if (w->has_value_text)
-        w->out->failed |= !put_words(w->out, "value", d->value_end.cores, d->value_end.n);
+        w->out->failed |= !lark_put_without(w->out, "value", d->value_end.cores, d->value_end.n);
     if (w->has_quote_text)
-        w->out->failed |= !put_words(w->out, "quoted", d->value_quote.cores, d->value_quote.n);
+        w->out->failed |= !lark_put_without(w->out, "quoted", d->value_quote.cores, d->value_quote.n);
 }
 
 /* --- answers ----------------------------------------------------------------------------------------------------
@@ -651,7 +517,7 @@ static void put_think(struct writer *w)
     buf_puts(w->out, "thought_0");
     put_marker(w, w->out, &d->reasoning_end);
     buf_puts(w->out, opened_by(w, &d->reasoning_begin) ? " /\\n{0,2}/\n" : " /\\n{0,2}/ | \"\"\n");
-    w->out->failed |= !put_words(w->out, "thought", d->reasoning_end.cores, d->reasoning_end.n);
+    w->out->failed |= !lark_put_without(w->out, "thought", d->reasoning_end.cores, d->reasoning_end.n);
 }
 
 /* Text, whose markers are optional, and calls. */
@@ -682,7 +548,7 @@ static void put_start(struct writer *w)
         else
             put_content(w);
         if (!d->at_start)
-            w->out->failed |= !put_words(w->out, "text", dialect_trigger(d)->cores, dialect_trigger(d)->n);
+            w->out->failed |= !lark_put_without(w->out, "text", dialect_trigger(d)->cores, dialect_trigger(d)->n);
     } else {
         buf_puts(w->out, " calls\n");
     }

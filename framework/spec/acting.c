@@ -160,3 +160,13 @@ viv_status spec_read_answers(const char *path, char **out, struct error *err)
         *out = found;
     return status;
 }
+
+viv_status spec_refuse_acting(const struct yaml *root, struct error *err)
+{
+    if (yaml_get(root, "stages"))
+        return yaml_error(err, root->at, VIV_EUNSUPPORTED, "a model that acts, which only `viv act` takes");
+    if (yaml_get(root, "answers"))
+        return yaml_error(err, root->at, VIV_EUNSUPPORTED,
+                          "answers in place of a model, which only stages of models that act can use");
+    return VIV_OK;
+}

@@ -11,4 +11,8 @@ viv_status spec_read_acting(const char *path, json_t **out, struct error *err);
 /* The file of `answers`, malloc'ed; NULL where the spec has none. */
 viv_status spec_read_answers(const char *path, char **out, struct error *err);
 
+/* A model that acts computes nothing itself: an error where the document is such a spec, or `answers`. */
+struct yaml;
+viv_status spec_refuse_acting(const struct yaml *root, struct error *err);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/near.h"
+#include "spec/acting.h"
 #include "spec/settings.h"
 
 #include <inttypes.h>
@@ -519,17 +520,6 @@ static const char *named_checkpoint(struct spec *s, const struct yaml *root)
     return checkpoint ? document_path_beside(&s->arena, root->at.file, checkpoint->text) : NULL;
 }
 
-/* A model that acts computes nothing itself (acting.h). */
-static viv_status refuse_acting(const struct yaml *root, struct error *err)
-{
-    if (yaml_get(root, "stages"))
-        return yaml_error(err, root->at, VIV_EUNSUPPORTED, "a model that acts, which only `viv act` takes");
-    if (yaml_get(root, "answers"))
-        return yaml_error(err, root->at, VIV_EUNSUPPORTED,
-                          "answers in place of a model, which only stages of models that act can use");
-    return VIV_OK;
-}
-
 /* Reads the chain, outermost first, and merges it, innermost first. */
 static viv_status load_chain(struct spec *s, const char *path, const char *checkpoint, struct error *err)
 {
@@ -550,7 +540,7 @@ static viv_status load_chain(struct spec *s, const char *path, const char *check
         if (status == VIV_OK)
             status = document_check_keys(roots[n], IN_SPEC, err);
         if (status == VIV_OK)
-            status = refuse_acting(roots[n], err);
+            status = spec_refuse_acting(roots[n], err);
         if (status != VIV_OK)
             break;
         checkpoint = checkpoint ? checkpoint : named_checkpoint(s, roots[0]);

@@ -53,13 +53,11 @@ const struct command command_act = {
     .name = "act",
     .summary = "let a model work on a task in a folder",
     .words = "MODEL",
-    .text = "The model looks at the folder, and lists, reads, searches, writes, moves, copies and deletes files in "
-            "it, one action "
-            "after another, until it says that the task is done. MODEL is a spec with stages (viv-spec(5)), or any "
-            "model.\n"
+    .text = "The model looks at the folder, and lists, reads, searches, writes, moves, copies and deletes files "
+            "in it, one action after another, until it says that the task is done. MODEL is a spec with stages "
+            "(viv-spec(5)), or any model.\n"
             "What changes something is asked about first, unless the spec's policy allows it: no answer is no. "
-            "Ctrl-C stops "
-            "between two actions. All of it can be undone: viv undo.",
+            "Ctrl-C stops between two actions. All of it can be undone: viv undo.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct act_options),

@@ -224,11 +224,9 @@ const struct command command_grammar = {
         "A grammar says what an answer may be: a JSON Schema, GBNF, Lark, a regular expression, or choices, one a "
         "line. `check` compiles it, says how large it is and what its shortest text is, or what in it cannot be "
         "kept and where; with a TEXT, whether the grammar has it. `sample` writes random texts that it allows, "
-        "token "
-        "by token of a model's vocabulary.\n"
+        "token by token of a model's vocabulary.\n"
         "A JSON Schema is kept or refused: whatever is written under it validates. Its properties come in the "
-        "order "
-        "in which the schema has them.",
+        "order in which the schema has them.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct grammar_options),

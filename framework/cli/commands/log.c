@@ -24,9 +24,7 @@ static int run(const struct arguments *arguments)
     struct opened o = {0};
     struct acting acting;
     struct error err = {0};
-    viv_status status = cli_open_world(&o, &options->common, &err);
-    if (status == VIV_OK)
-        status = acting_open(o.engine, options->architecture, &acting, &err);
+    viv_status status = acting_open_world(&o, &options->common, options->architecture, &acting, &err);
     if (status == VIV_OK)
         status = acting_log(&acting, options->workspace, &listener, &err);
     return cli_close_opened(&o, status, &err);

@@ -31,9 +31,7 @@ static int ask(const struct arguments *a, const char *words, uint64_t forget)
     struct opened o = {0};
     struct acting acting;
     struct error err = {0};
-    viv_status status = cli_open_world(&o, &options->common, &err);
-    if (status == VIV_OK)
-        status = acting_open(o.engine, options->architecture, &acting, &err);
+    viv_status status = acting_open_world(&o, &options->common, options->architecture, &acting, &err);
     if (status == VIV_OK)
         status = acting_memory(&acting, &what, &listener, &err);
     return cli_close_opened(&o, status, &err);

@@ -27,9 +27,7 @@ static int run(const struct arguments *arguments)
     struct acting acting;
     struct buf text = {0};
     struct error err = {0};
-    viv_status status = cli_open_world(&o, &options->common, &err);
-    if (status == VIV_OK)
-        status = acting_open(o.engine, options->architecture, &acting, &err);
+    viv_status status = acting_open_world(&o, &options->common, options->architecture, &acting, &err);
     if (status == VIV_OK)
         status = cli_read_input(path, LARGEST_TRANSCRIPT, &text, &err);
     if (status == VIV_OK)

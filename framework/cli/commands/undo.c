@@ -38,9 +38,7 @@ static int run(const struct arguments *arguments)
     struct error err = {0};
     if (options->last && options->run)
         return cli_usage_error("undo", "--last N and --run ID are two ways to say what: one is wanted");
-    viv_status status = cli_open_world(&o, &options->common, &err);
-    if (status == VIV_OK)
-        status = acting_open(o.engine, options->architecture, &acting, &err);
+    viv_status status = acting_open_world(&o, &options->common, options->architecture, &acting, &err);
     if (status == VIV_OK)
         status = acting_undo(&acting, &what, &listener, &err);
     return cli_close_opened(&o, status, &err);
@@ -51,11 +49,9 @@ const struct command command_undo = {
     .summary = "take back what a model has done",
     .words = "",
     .text = "Undoes the last run of viv act in a folder, or more or less of it, the last action first. Files come "
-            "back with "
-            "their bytes, modes, times and links.\n"
+            "back with their bytes, modes, times and links.\n"
             "What has changed since is noticed: undoing stops there, and says which file, what was expected and "
-            "what was "
-            "found. With --force the change is kept under .viv/kept, and undoing goes on.",
+            "what was found. With --force the change is kept under .viv/kept, and undoing goes on.",
     .options = table,
     .defaults = &defaults,
     .options_size = sizeof(struct undo_options),
