@@ -14,6 +14,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Whether a sanitizer of gcc or clang is compiled in: it takes memory and time of its own. */
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || __has_feature(address_sanitizer) ||             \
+    __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 #define TEST(name) START_TEST(name)
 #define TESTS(...) TESTS_UNLESS(NULL, __VA_ARGS__)
 /* `lack` is what this machine lacks for them, a text, or NULL: then the program is skipped and says so. */

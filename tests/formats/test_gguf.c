@@ -307,7 +307,7 @@ TEST(gguf__stays_within_time_and_memory)
     ck_assert_uint_eq(c.n_tensors, 262144);
     checkpoint_close(&c);
     ck_assert_msg(seconds() - begin < 20, "took %g s", seconds() - begin);
-#ifndef __SANITIZE_ADDRESS__
+#if !SANITIZED
     ck_assert_uint_lt(peak_mib(), 256);
 #endif
     remove_scratch();

@@ -9,19 +9,10 @@
 
 #include <math.h>
 
-#if defined __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANITIZED 1
-#endif
-
 static bool counting;
 static uint64_t n_allocations;
 
-#if defined __GLIBC__ && !defined SANITIZED
+#if defined __GLIBC__ && !SANITIZED
 static const bool counts = true;
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);

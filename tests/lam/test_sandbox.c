@@ -6,17 +6,6 @@
 #include "workspace.h"
 
 /* Sanitizers take more memory than there is. */
-#if defined __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANITIZED 1
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 enum { MEMORY = SANITIZED ? 1 << 28 : 2048 };
 
 enum { HELD = 10, ESCAPED = 11 };

@@ -13,19 +13,10 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#if defined __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANITIZED 1
-#endif
-
 static _Atomic bool counting;
 static _Atomic uint64_t n_allocations;
 
-#if defined __GLIBC__ && !defined SANITIZED
+#if defined __GLIBC__ && !SANITIZED
 #define LACKING NULL
 
 extern void *__libc_malloc(size_t);

@@ -416,16 +416,6 @@ TEST(workers__a_number_out_of_range_is_refused)
 }
 END_TEST
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || __has_feature(address_sanitizer) ||             \
-    __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
 /* Stacks that do not fit into the address space make pthread_create fail. */
 TEST(workers__a_thread_that_cannot_start_is_an_error)
 {
