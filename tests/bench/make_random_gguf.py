@@ -27,6 +27,15 @@ SHAPES = {
     "small-moe": dict(hidden=1024, layers=6, heads=16, kv_heads=4, head_dim=64, ffn=512, vocab=32000, context=8192, experts=16, used=4),
     "tiny-moe": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=128, vocab=1024, context=2048, experts=8, used=2),
     "tiny": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=512, vocab=1024, context=2048),
+    # for tests/bench/sees: a text for LLaVA, and few layers of that of Qwen2.5-VL 3B
+    "llava-text": dict(hidden=2048, layers=16, heads=32, kv_heads=8, head_dim=64, ffn=8192, vocab=32064, context=8192, special=["<image>"]),
+    "qwen2.5-vl-text": dict(hidden=2048, layers=4, heads=16, kv_heads=2, head_dim=128, ffn=11008, vocab=32000, context=32768,
+                            architecture="qwen2vl", special=["<|image_pad|>", "<|vision_start|>", "<|vision_end|>"]),
+}
+# encoders of pictures, with the projector to a text of `text` features: the second file of a pair
+TOWERS = {
+    "clip-l-14-336": dict(hidden=1024, layers=23, heads=16, ffn=4096, image=336, projector="mlp", eps=1e-5, text=2048),
+    "qwen2.5-vl-tower": dict(hidden=1280, layers=32, heads=16, ffn=3420, image=560, projector="qwen2.5vl_merger", eps=1e-6, text=2048),
 }
 # GGML's number, weights and bytes of a block, general.file_type as llama.cpp numbers them
 TYPES = {"f32": (0, 1, 4, 0), "f16": (1, 1, 2, 1), "q4_0": (2, 32, 18, 2), "q4_1": (3, 32, 20, 3), "q5_0": (6, 32, 22, 8),
@@ -54,6 +63,8 @@ def kv(key, kind, value):
         return text(key) + struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(text, value))
     if kind == "i32s":
         return text(key) + struct.pack("<IIQ", 9, 5, len(value)) + np.asarray(value, "<i4").tobytes()
+    if kind == "f32s":
+        return text(key) + struct.pack("<IIQ", 9, 6, len(value)) + np.asarray(value, "<f4").tobytes()
     code, form = codes[kind]
     return text(key) + struct.pack("<I", code) + struct.pack(form, value)
 
@@ -68,23 +79,23 @@ def byte_letters():
     return [letters[b] for b in range(256)]
 
 
-def vocabulary(size):
-    """Words grow by one letter from words that are there, so that each has its merge."""
+def vocabulary(size, special):
+    """Words grow by one letter from words that are there, so that each has its merge; special tokens are the last."""
     letters = byte_letters()
     tokens, merges, seen = list(letters), [], set(letters)
     usable = [c for c in letters if c.isascii() and c.isalpha()] + ["\u0120"]
     parent = 0
-    while len(tokens) < size - 2:
+    while len(tokens) < size - len(special):
         word = tokens[parent] if parent else "\u0120"
         for c in usable:
-            if word + c not in seen and len(tokens) < size - 2 and len(word) < 24:
+            if word + c not in seen and len(tokens) < size - len(special) and len(word) < 24:
                 seen.add(word + c)
                 tokens.append(word + c)
                 merges.append(f"{word} {c}")
         parent += 1
         while parent < 256 and tokens[parent] not in usable:
             parent += 1
-    return tokens + ["<|begin_of_text|>", "<|end_of_text|>"], merges
+    return tokens + special, merges
 
 
 def random_rows(rng, kind, rows, columns, deviation=0.02):
@@ -122,19 +133,12 @@ def zipf_router(rng, experts, hidden, used, exponent):
     return w.astype("<f4").tobytes()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", choices=SHAPES, default="llama-3.2-1b")
-    parser.add_argument("--type", choices=TYPES, default="q8_0")
-    parser.add_argument("--zipf", type=float, metavar="S", help="how uneven the choice of experts is; real models: about 1")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("-o", "--output", required=True)
-    args = parser.parse_args()
-    s = SHAPES[args.shape]
+def text_model(s, kind, name, zipf):
+    """The tensors of a language model, (name, type, shape) each, and the metadata."""
     q, k = s["heads"] * s["head_dim"], s["kv_heads"] * s["head_dim"]
-
-    tensors = [("token_embd.weight", "f16" if args.zipf else args.type, (s["vocab"], s["hidden"])), ("output_norm.weight", "f32", (s["hidden"],)),
-               ("rope_freqs.weight", "f32", (s["head_dim"] // 2,))]
+    architecture = s.get("architecture", "llama")
+    tensors = [("token_embd.weight", "f16" if zipf else kind, (s["vocab"], s["hidden"])), ("output_norm.weight", "f32", (s["hidden"],))]
+    tensors += [("rope_freqs.weight", "f32", (s["head_dim"] // 2,))] if architecture == "llama" else []
     for i in range(s["layers"]):
         up, down = (s["ffn"], s["hidden"]), (s["hidden"], s["ffn"])
         matrices = dict(attn_q=(q, s["hidden"]), attn_k=(k, s["hidden"]), attn_v=(k, s["hidden"]), attn_output=(s["hidden"], q))
@@ -145,28 +149,77 @@ def main():
         else:
             matrices |= dict(ffn_gate=up, ffn_up=up, ffn_down=down)
         tensors += [(f"blk.{i}.attn_norm.weight", "f32", (s["hidden"],)), (f"blk.{i}.ffn_norm.weight", "f32", (s["hidden"],))]
-        tensors += [(f"blk.{i}.{name}.weight", args.type, shape) for name, shape in matrices.items()]
+        tensors += [(f"blk.{i}.{name}.weight", kind, shape) for name, shape in matrices.items()]
+        if architecture == "qwen2vl":
+            tensors += [(f"blk.{i}.attn_{name}.bias", "f32", (n,)) for name, n in (("q", q), ("k", k), ("v", k))]
 
-    for name, kind, shape in tensors:
-        if shape[-1] % TYPES[kind][1]:
-            parser.error(f"rows of {name} have {shape[-1]} weights, blocks of {kind} {TYPES[kind][1]}")
-
-    tokens, merges = vocabulary(s["vocab"])
+    special = s.get("special", []) + ["<|begin_of_text|>", "<|end_of_text|>"]
+    tokens, merges = vocabulary(s["vocab"], special)
+    u32 = {"block_count": s["layers"], "context_length": s["context"], "embedding_length": s["hidden"], "feed_forward_length": s["ffn"],
+           "attention.head_count": s["heads"], "attention.head_count_kv": s["kv_heads"], "rope.dimension_count": s["head_dim"],
+           "vocab_size": s["vocab"], **({"expert_count": s["experts"], "expert_used_count": s["used"]} if "experts" in s else {})}
     metadata = [
-        kv("general.architecture", "text", "llama"), kv("general.name", "text", f"random {args.shape}"),
-        kv("general.file_type", "u32", TYPES[args.type][3]),
-        kv("llama.block_count", "u32", s["layers"]), kv("llama.context_length", "u32", s["context"]),
-        kv("llama.embedding_length", "u32", s["hidden"]), kv("llama.feed_forward_length", "u32", s["ffn"]),
-        kv("llama.attention.head_count", "u32", s["heads"]), kv("llama.attention.head_count_kv", "u32", s["kv_heads"]),
-        kv("llama.attention.layer_norm_rms_epsilon", "f32", 1e-5), kv("llama.rope.freq_base", "f32", 500000.0),
-        kv("llama.rope.dimension_count", "u32", s["head_dim"]), kv("llama.vocab_size", "u32", s["vocab"]),
-        *([kv("llama.expert_count", "u32", s["experts"]), kv("llama.expert_used_count", "u32", s["used"])] if "experts" in s else []),
+        kv("general.architecture", "text", architecture), kv("general.name", "text", name), kv("general.file_type", "u32", TYPES[kind][3]),
+        *(kv(f"{architecture}.{key}", "u32", value) for key, value in u32.items()),
+        kv(f"{architecture}.attention.layer_norm_rms_epsilon", "f32", 1e-5), kv(f"{architecture}.rope.freq_base", "f32", 500000.0),
+        *([kv("qwen2vl.rope.dimension_sections", "i32s", [16, 24, 24, 0])] if architecture == "qwen2vl" else []),
         kv("tokenizer.ggml.model", "text", "gpt2"), kv("tokenizer.ggml.pre", "text", "llama-bpe"),
         kv("tokenizer.ggml.tokens", "texts", tokens),
-        kv("tokenizer.ggml.token_type", "i32s", [1] * (len(tokens) - 2) + [3, 3]),
+        kv("tokenizer.ggml.token_type", "i32s", [1] * (len(tokens) - len(special)) + [3] * len(special)),
         kv("tokenizer.ggml.merges", "texts", merges),
         kv("tokenizer.ggml.bos_token_id", "u32", len(tokens) - 2), kv("tokenizer.ggml.eos_token_id", "u32", len(tokens) - 1),
     ]
+    return tensors, metadata
+
+
+def tower(s, kind, name, zipf):
+    """The same of an encoder of pictures."""
+    clip, hidden, ffn = s["projector"] == "mlp", s["hidden"], s["ffn"]
+    norms = [".weight", ".bias"] if clip else [".weight"]
+    patch = ("f32" if kind == "f32" else "f16", (hidden, 3, 14, 14))
+    tensors = [("v.patch_embd.weight", *patch)] + ([] if clip else [("v.patch_embd.weight.1", *patch)])
+    for i in range(s["layers"]):
+        matrices = {**{f"attn_{x}": (hidden, hidden) for x in ("q", "k", "v", "out")}, **({} if clip else {"ffn_gate": (ffn, hidden)}),
+                    "ffn_up": (ffn, hidden), "ffn_down": (hidden, ffn)}
+        tensors += [(f"v.blk.{i}.ln{n}{part}", "f32", (hidden,)) for n in (1, 2) for part in norms]
+        for matrix, shape in matrices.items():
+            tensors += [(f"v.blk.{i}.{matrix}.weight", kind if shape[1] % TYPES[kind][1] == 0 else "f16", shape),
+                        (f"v.blk.{i}.{matrix}.bias", "f32", shape[:1])]
+    wide = hidden if clip else 4 * hidden
+    for n, shape in ((0, (s["text"] if clip else wide, wide)), (2, (s["text"], s["text"] if clip else wide))):
+        tensors += [(f"mm.{n}.weight", kind, shape), (f"mm.{n}.bias", "f32", shape[:1])]
+    if clip:
+        tensors += [("v.class_embd", "f32", (hidden,)), ("v.position_embd.weight", "f32", ((s["image"] // 14) ** 2 + 1, hidden))]
+    tensors += [(f"v.{'pre' if clip else 'post'}_ln{part}", "f32", (hidden,)) for part in norms]
+    u32 = {"embedding_length": hidden, "feed_forward_length": ffn, "block_count": s["layers"], "attention.head_count": s["heads"],
+           "image_size": s["image"], "patch_size": 14, "projection_dim": s["text"]}
+    metadata = [
+        kv("general.architecture", "text", "clip"), kv("general.type", "text", "mmproj"), kv("general.name", "text", name),
+        kv("general.file_type", "u32", TYPES[kind][3]), kv("clip.has_vision_encoder", "bool", True),
+        kv("clip.projector_type", "text", s["projector"]), kv("clip.use_gelu" if clip else "clip.use_silu", "bool", not clip),
+        *(kv(f"clip.vision.{key}", "u32", value) for key, value in u32.items()),
+        kv("clip.vision.attention.layer_norm_epsilon", "f32", s["eps"]),
+        kv("clip.vision.image_mean", "f32s", [0.48145466, 0.4578275, 0.40821073]),
+        kv("clip.vision.image_std", "f32s", [0.26862954, 0.26130258, 0.27577711]),
+        *([] if clip else [kv("clip.vision.n_wa_pattern", "u32", 8), kv("clip.vision.window_size", "u32", 112),
+                           kv("clip.vision.image_min_pixels", "u32", 56 * 56), kv("clip.vision.image_max_pixels", "u32", 28 * 28 * 1280)]),
+    ]
+    return tensors, metadata
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=SHAPES | TOWERS, default="llama-3.2-1b")
+    parser.add_argument("--type", choices=TYPES, default="q8_0")
+    parser.add_argument("--zipf", type=float, metavar="S", help="how uneven the choice of experts is; real models: about 1")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("-o", "--output", required=True)
+    args = parser.parse_args()
+    s = (SHAPES | TOWERS)[args.shape]
+    tensors, metadata = (tower if args.shape in TOWERS else text_model)(s, args.type, f"random {args.shape}", args.zipf)
+    for name, kind, shape in tensors:
+        if shape[-1] % TYPES[kind][1]:
+            parser.error(f"rows of {name} have {shape[-1]} weights, blocks of {kind} {TYPES[kind][1]}")
 
     entries, offset = [], 0
     for name, kind, shape in tensors:
