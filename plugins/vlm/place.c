@@ -62,114 +62,6 @@ static void release_asked(struct asked *a)
     free(a->parts);
 }
 
-/* What stands for pictures and videos in a text, from the spec: around one, before each of its parts, for each row,
- * between the lines of a part, at the end of a line of tiles, and behind the frames of a part. */
-struct words {
-    const char *before, *after, *alone, *whole, *tile, *frame, *row, *between, *line, *frame_end;
-};
-
-/* Whether row r of a part is the first of a line behind another. */
-static bool begins_line(const struct vlm_part *part, uint64_t r)
-{
-    const viv_grid *g = &part->grid;
-    return r > 0 && g->before + g->after == 0 && g->block == 1 && r % g->width == 0;
-}
-
-/* Writes one behind the other, or only counts their bytes. */
-struct writing {
-    char *out;
-    uint64_t size;
-};
-
-static void put(struct writing *w, const char *text, uint64_t n)
-{
-    if (w->out)
-        memcpy(w->out + w->size, text, (size_t)n);
-    w->size += n;
-}
-
-/* "{row}" and "{col}" become numbers from 1, "{seconds}" those of frames with one digit behind the point. */
-static void put_numbered(struct writing *w, const char *text, const struct vlm_part *part)
-{
-    static const char seconds[] = "{seconds}";
-    char number[32];
-    while (*text) {
-        size_t n = 1;
-        if (strncmp(text, "{row}", 5) == 0 || strncmp(text, "{col}", 5) == 0) {
-            snprintf(number, sizeof number, "%" PRIu32, (text[1] == 'r' ? part->row : part->col) + 1);
-            n = 5;
-        } else if (strncmp(text, seconds, sizeof seconds - 1) == 0) {
-            snprintf(number, sizeof number, "%.1f", part->seconds);
-            n = sizeof seconds - 1;
-        }
-        put(w, n > 1 ? number : text, n > 1 ? strlen(number) : 1);
-        text += n;
-    }
-}
-
-static void put_picture(struct writing *w, const struct words *words, const struct seen *seen)
-{
-    const char *const before[] = {[VLM_PART_ALONE] = words->alone,
-                                  [VLM_PART_WHOLE] = words->whole,
-                                  [VLM_PART_TILE] = words->tile,
-                                  [VLM_PART_FRAMES] = words->frame,
-                                  [VLM_PART_TILES] = ""};
-    put(w, words->before, strlen(words->before));
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are n_seen of them */
-    for (uint32_t i = 0; i < seen->n_parts; i++) {
-        const struct vlm_part *part = &seen->parts[i];
-        put_numbered(w, before[part->kind], part);
-        for (uint64_t r = 0; r < part->n_rows; r++) {
-            if (begins_line(part, r))
-                put(w, words->between, strlen(words->between));
-            put(w, words->row, strlen(words->row));
-        }
-        if (part->kind == VLM_PART_TILE && part->ends_line)
-            put(w, words->line, strlen(words->line));
-        if (part->kind == VLM_PART_FRAMES)
-            put(w, words->frame_end, strlen(words->frame_end));
-    }
-    put(w, words->after, strlen(words->after));
-}
-
-static struct words words_of(const struct vlm *v, bool video)
-{
-    const viv_params *p = v->params;
-    struct words w = {"", "", "", "", "", "", "", "", "", ""};
-    if (video) {
-        w.before = p->get_word(v->model, "video_before", "");
-        w.after = p->get_word(v->model, "video_after", "");
-        w.frame = p->get_word(v->model, "video_frame", "");
-        w.row = p->get_word(v->model, "video_row", "");
-        w.frame_end = p->get_word(v->model, "video_frame_end", "");
-        return w;
-    }
-    w.before = p->get_word(v->model, "image_before", "");
-    w.after = p->get_word(v->model, "image_after", "");
-    w.alone = p->get_word(v->model, "image_alone", "");
-    w.whole = p->get_word(v->model, "image_whole", "");
-    w.tile = p->get_word(v->model, "image_tile", "");
-    w.row = p->get_word(v->model, "image_row", "");
-    w.between = p->get_word(v->model, "image_break", "");
-    w.line = p->get_word(v->model, "image_line", "");
-    return w;
-}
-
-/* What stands for it in a prompt. */
-static char *text_of(const struct vlm *v, const struct seen *seen)
-{
-    const struct words words = words_of(v, seen->is_video);
-    struct writing w = {0};
-    put_picture(&w, &words, seen);
-    w.out = w.size < SIZE_MAX ? malloc((size_t)w.size + 1) : NULL;
-    w.size = 0;
-    if (w.out) {
-        put_picture(&w, &words, seen);
-        w.out[w.size] = 0;
-    }
-    return w.out;
-}
-
 static bool contains(const viv_part *p, const char *text)
 {
     const uint64_t n = strlen(text);
@@ -218,7 +110,7 @@ static viv_status make_texts(const struct vlm *v, struct asked *out)
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are n_seen of them */
         const int kind = v->seen[i]->is_video;
         if (out->places[kind])
-            failed = !(out->texts[kind][out->n[kind]++] = text_of(v, v->seen[i]));
+            failed = !(out->texts[kind][out->n[kind]++] = vlm_text_of(v, v->seen[i]));
     }
     return failed ? viv_fail(v->host, VIV_ENOMEM, "out of memory") : VIV_OK;
 }
@@ -382,7 +274,7 @@ static uint64_t put_tokens(const struct seen *s, int32_t token, const struct bet
     uint64_t at = 0;
     for (uint32_t i = 0; i < s->n_parts; i++)
         for (uint64_t r = 0; r < s->parts[i].n_rows; r++) {
-            for (uint64_t k = 0; begins_line(&s->parts[i], r) && k < between->n; k++)
+            for (uint64_t k = 0; vlm_begins_line(&s->parts[i], r) && k < between->n; k++)
                 out[at++] = between->ids[k];
             out[at++] = token;
         }

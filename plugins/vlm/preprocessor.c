@@ -210,7 +210,14 @@ static const struct preset video_presets[] = {
      true,
      {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, CLIP, .size = {.shortest_edge = 224}, CROP(224)}},
     {"LlavaOnevision", true, {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, CLIP, SQUARE(384)}},
-    {"InternVL", false, {.rule = VLM_RULE_PLAIN, .filter = VLM_BICUBIC, COMMON, CLIP, SQUARE(384)}},
+    {"InternVL",
+     false,
+     {.rule = VLM_RULE_PLAIN,
+      .filter = VLM_BICUBIC,
+      COMMON,
+      CLIP,
+      SQUARE(384),
+      .sampling = VLM_SAMPLE_MIDDLES}},
     {"SmolVLM",
      false,
      {.rule = VLM_RULE_LONGEST_EDGE,
@@ -218,7 +225,8 @@ static const struct preset video_presets[] = {
       COMMON,
       HALF,
       .size = {.longest_edge = 4 * 364},
-      .tile_size = 364}},
+      .tile_size = 364,
+      .sampling = VLM_SAMPLE_INNER}},
     {"Qwen2VL",
      false,
      {.rule = VLM_RULE_AREA,
@@ -256,7 +264,11 @@ static const struct preset video_presets[] = {
       .patch_size = 14,
       .merge_size = 2,
       .temporal_patch_size = 2,
-      .counts_frames = true}},
+      .counts_frames = true,
+      .sampling = VLM_SAMPLE_CEIL,
+      .do_sample_frames = true,
+      .fps = 2,
+      .max_duration = 300}},
     {"Glm46V",
      false,
      {.rule = VLM_RULE_AREA,
@@ -267,7 +279,9 @@ static const struct preset video_presets[] = {
       .patch_size = 14,
       .merge_size = 2,
       .temporal_patch_size = 2,
-      .counts_frames = true}},
+      .counts_frames = true,
+      .sampling = VLM_SAMPLE_DENSE,
+      .do_sample_frames = true}},
     {"Gemma4",
      false,
      {.rule = VLM_RULE_SOFT_TOKENS,
@@ -287,7 +301,9 @@ static const struct preset video_presets[] = {
       .patch_size = 14,
       .merge_size = 2,
       .temporal_patch_size = 4,
-      .max_patches = 4096}},
+      .max_patches = 4096,
+      .do_sample_frames = true,
+      .fps = 2}},
 };
 
 /* 384 to 2304 in both directions */
@@ -499,13 +515,29 @@ static void read_limits(struct reader *r, const json_t *outer, struct vlm_settin
 
 static void read_sampling(struct reader *r, struct vlm_settings *s)
 {
+    enum { MOST_FPS = 1000, MOST_DURATION = 86400 };
+    const json_t *sampling = value_of(r->file, "video_sampling"); /* of smolvlm's older files */
+    bool shifts = s->sampling == VLM_SAMPLE_MIDDLES;
+    if (json_is_object(sampling)) {
+        struct reader inner = {r->host, sampling, VIV_OK};
+        read_count(&inner, sampling, "max_frames", &s->num_frames);
+        read_number(&inner, "fps", &s->fps);
+        read_size(&inner, "video_size", false, &s->size);
+        r->status = r->status == VIV_OK ? inner.status : r->status;
+    }
+    read_flag(r, "initial_shift", &shifts);
+    if (s->sampling == VLM_SAMPLE_MIDDLES && !shifts)
+        s->sampling = VLM_SAMPLE_EVEN;
+    read_count(r, r->file, "max_duration", &s->max_duration);
     read_flag(r, "do_sample_frames", &s->do_sample_frames);
     read_number(r, "fps", &s->fps);
     read_count(r, r->file, "num_frames", &s->num_frames);
     read_count(r, r->file, "min_frames", &s->min_frames);
     read_count(r, r->file, "max_frames", &s->max_frames);
-    if (!(s->fps >= 0 && s->fps <= 1e6))
-        refuse(r, "fps", "a number of frames a second");
+    if (!(s->fps >= 0 && s->fps <= MOST_FPS))
+        refuse(r, "fps", "a number of frames a second, at most 1000");
+    if (s->max_duration > MOST_DURATION)
+        refuse(r, "max_duration", "a number of seconds, at most 86400");
 }
 
 static void read_pixels(struct reader *r, const struct preset *preset, struct vlm_settings *s)

@@ -158,9 +158,8 @@ viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char
     return status;
 }
 
-/* Rows of the step before through a further stack. */
-static viv_status run_next(const struct vlm *v, viv_sequence *sequence, const char *stack, const uint32_t *cancel,
-                           const float **rows, uint64_t *n_rows)
+viv_status vlm_run_next(const struct vlm *v, viv_sequence *sequence, const char *stack, const uint32_t *cancel,
+                        const float **rows, uint64_t *n_rows)
 {
     const uint64_t n = *n_rows, dim = v->sequences->stack_input(v->model, stack);
     float *copy = malloc((size_t)(n * dim) * sizeof *copy);
@@ -191,7 +190,7 @@ static viv_status run_patches(const struct vlm *v, viv_sequence *sequence, const
         vectors[i] = patches + i * dim;
     if (status == VIV_OK)
         status = vlm_run_stack(v, sequence, v->tower, vectors, n, grid, cancel, rows, n_rows);
-    return status == VIV_OK && v->projects ? run_next(v, sequence, "project", cancel, rows, n_rows) : status;
+    return status == VIV_OK && v->projects ? vlm_run_next(v, sequence, "project", cancel, rows, n_rows) : status;
 }
 
 viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
@@ -250,7 +249,7 @@ static viv_status see_apart(struct seeing *s, uint32_t view, enum vlm_part_kind 
         uint64_t n_rows = 0;
         status = see_tile(s, view, i, &rows, &n_rows);
         if (status == VIV_OK && kind == VLM_PART_ALONE && s->v->ends_alone)
-            status = run_next(s->v, s->sequence, "alone", s->cancel, &rows, &n_rows);
+            status = vlm_run_next(s->v, s->sequence, "alone", s->cancel, &rows, &n_rows);
         if (status == VIV_OK)
             status = take_rows(s, rows, n_rows, parts[i].n_rows);
     }

@@ -24,11 +24,15 @@ enum vlm_rule {
     VLM_N_RULES
 };
 
-/* Which frames of a video are seen: video.c. */
+/* Which frames of a video are seen: sample.c. */
 enum vlm_sampling {
-    VLM_SAMPLE_EVEN,  /* every n / total-th */
-    VLM_SAMPLE_PAIRS, /* the same of an even number: qwen2_vl, qwen2_5_vl */
-    VLM_SAMPLE_ENDS   /* the first, the last, and as many between: qwen3_vl, qwen3_5 */
+    VLM_SAMPLE_EVEN,
+    VLM_SAMPLE_MIDDLES, /* internvl */
+    VLM_SAMPLE_PAIRS,   /* qwen2_vl, qwen2_5_vl */
+    VLM_SAMPLE_ENDS,    /* qwen3_vl, qwen3_5 */
+    VLM_SAMPLE_INNER,   /* smolvlm; from here on none comes twice */
+    VLM_SAMPLE_CEIL,    /* glm4v */
+    VLM_SAMPLE_DENSE    /* glm46v */
 };
 
 enum { VLM_MAX_PINPOINTS = 128 };
@@ -76,7 +80,7 @@ struct vlm_settings {
     enum vlm_sampling sampling;
     bool do_sample_frames;
     double fps; /* 0: num_frames */
-    uint32_t num_frames, min_frames, max_frames;
+    uint32_t num_frames, min_frames, max_frames, max_duration; /* max_duration: seconds */
 };
 
 /* Reads preprocessor_config.json, video_preprocessor_config.json, or processor_config.json, whose `image_processor`

@@ -1,12 +1,9 @@
-/* video.c - a video as a model sees it: some of its frames, each resized as a picture is, in groups of as many as a
- * patch has, the last frame again where one is missing. A group goes through tower and projector by itself, and
- * becomes a part with a time. Which frames, of `total` at `fps` a second, in the arithmetic of transformers:
- *
- *   even    n = max(trunc(total / fps * wanted), 1), or num_frames;  frame trunc(i * total / n)
- *   pairs   n = total / fps * wanted within min_frames and max_frames, a multiple of a group;  the same
- *   ends    n = trunc(total / fps * wanted) within min_frames and max_frames;  frame round(i * (total - 1) / (n -
- * 1)) */
+/* video.c - a video as a model sees it: some of its frames (sample.c), each resized as a picture is, in groups of as
+ * many as a patch has, the last frame again where one is missing. A group goes through tower and projector by itself,
+ * then through the stack `frames` if there is one, the last group through `last_frames`, and becomes a part with a
+ * time. */
 #include "tiles.h"
+#include "video.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -118,44 +115,17 @@ static viv_status open_clip(const struct vlm *v, const viv_part *part, struct cl
     return video->n_files == 1 ? read_animation(v, out) : measure_frames(v, out);
 }
 
-/* --- which of them ------------------------------------------------------------------------------------------- */
-
-static double count_frames(const struct vlm_settings *s, const struct clip *c, uint32_t group)
-{
-    const double total = c->total, wanted = total / c->fps * s->fps;
-    if (!s->do_sample_frames || (s->num_frames == 0 && s->fps == 0))
-        return total;
-    if (s->num_frames)
-        return s->sampling == VLM_SAMPLE_PAIRS ? rint((double)s->num_frames / group) * group : s->num_frames;
-    switch (s->sampling) {
-    case VLM_SAMPLE_PAIRS: {
-        const double most = floor(fmin(s->max_frames, total) / group) * group;
-        return floor(fmin(fmax(wanted, s->min_frames), most) / group) * group;
-    }
-    case VLM_SAMPLE_ENDS:
-        return fmin(fmin(fmax(trunc(wanted), s->min_frames), s->max_frames), total);
-    default:
-        return trunc(wanted);
-    }
-}
-
-static viv_status choose_frames(const struct vlm *v, struct clip *c)
-{
-    const struct vlm_settings *s = &v->video_settings;
-    const double total = c->total, n = fmin(fmax(count_frames(s, c, v->patching.frames), 1), total);
-    c->n = (uint32_t)n;
-    c->index = malloc(c->n * sizeof *c->index);
-    if (!c->index)
-        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    for (uint32_t i = 0; i < c->n; i++) {
-        const double at = s->sampling == VLM_SAMPLE_ENDS ? rint(c->n > 1 ? i * ((total - 1) / (n - 1)) : 0)
-                                                         : trunc((double)(float)(i * (total / n)));
-        c->index[i] = (uint32_t)fmin(at, total - 1);
-    }
-    return VIV_OK;
-}
-
 /* --- rows ---------------------------------------------------------------------------------------------------- */
+
+/* The stack behind the projector, of a group; NULL: none. */
+static const char *stack_of(const struct vlm *v, uint32_t group, uint32_t n_groups)
+{
+    static const char *const names[] = {"frames", "last_frames"};
+    for (int last = group + 1 == n_groups; last >= 0; last--)
+        if (v->sequences->stack_output(v->model, names[last]) > 0)
+            return names[last];
+    return NULL;
+}
 
 static uint32_t frame_of_group(const struct clip *c, uint32_t group_size, uint32_t group, uint32_t i)
 {
@@ -184,7 +154,8 @@ static viv_status render_frame(const struct vlm *v, const struct clip *c, const 
 }
 
 static viv_status see_group(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan, uint32_t group,
-                            viv_sequence *sequence, const uint32_t *cancel, const float **rows, uint64_t *n_rows)
+                            const char *stack, viv_sequence *sequence, const uint32_t *cancel, const float **rows,
+                            uint64_t *n_rows)
 {
     enum { MOST_FRAMES = 16 }; /* of a patch: vlm_ready */
     const struct vlm_view *view = &plan->views[0];
@@ -200,6 +171,8 @@ static viv_status see_group(const struct vlm *v, const struct clip *c, const str
     if (status == VIV_OK)
         status =
             vlm_run_tower(v, sequence, &v->video_values, list, n, vlm_tile(view, 0), &grid, cancel, rows, n_rows);
+    if (status == VIV_OK && stack)
+        status = vlm_run_next(v, sequence, stack, cancel, rows, n_rows);
     for (uint32_t i = 0; i < n; i++)
         vlm_picture_release(&frames[i]);
     return status;
@@ -217,7 +190,7 @@ static viv_status see_groups(const struct vlm *v, const struct clip *c, const st
         if (sink)
             status = viv_emit_progress(sink, "frames", (uint64_t)i * v->patching.frames, c->n);
         if (status == VIV_OK)
-            status = see_group(v, c, plan, i, sequence, cancel, &rows, &n);
+            status = see_group(v, c, plan, i, stack_of(v, i, out->n_parts), sequence, cancel, &rows, &n);
         if (status == VIV_OK && n != out->parts[i].n_rows)
             status = viv_fail(v->host, VIV_EINTERNAL, "%" PRIu64 " rows came of frames, expected %" PRIu64, n,
                               out->parts[i].n_rows);
@@ -229,6 +202,26 @@ static viv_status see_groups(const struct vlm *v, const struct clip *c, const st
     return status;
 }
 
+/* The parts, without their rows. */
+static viv_status make_parts(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan, struct seen *s)
+{
+    const uint32_t group = v->patching.frames;
+    viv_status status = VIV_OK;
+    for (uint32_t i = 0; status == VIV_OK && i < s->n_parts; i++) {
+        const char *stack = stack_of(v, i, s->n_parts);
+        const double first = frame_of_group(c, group, i, 0) / c->fps,
+                     last = frame_of_group(c, group, i, group - 1) / c->fps;
+        struct vlm_part *p = &s->parts[i];
+        *p = (struct vlm_part){.kind = VLM_PART_FRAMES, .row = i, .begin = first, .seconds = (first + last) / 2};
+        status = vlm_row_grid(v, &plan->views[0], &p->grid);
+        if (status == VIV_OK && stack)
+            status = v->sequences->stack_grid(v->model, stack, &p->grid);
+        p->n_rows = p->grid.before + p->grid.height * p->grid.width + p->grid.after;
+        s->n_rows += p->n_rows;
+    }
+    return status;
+}
+
 /* The parts, and room for their rows. */
 static viv_status make_seen(const struct vlm *v, const struct clip *c, const struct vlm_plan *plan,
                             struct seen **out)
@@ -236,37 +229,31 @@ static viv_status make_seen(const struct vlm *v, const struct clip *c, const str
     const uint32_t group = v->patching.frames, n = (c->n + group - 1) / group;
     const uint64_t most = v->sequences->context_length(v->model);
     const double tokens_a_second = v->params->get_float(v->model, "vision.tokens_per_second", 0);
-    viv_grid grid;
-    viv_status status = vlm_row_grid(v, &plan->views[0], &grid);
-    if (status != VIV_OK)
-        return status;
-    const uint64_t per_group = grid.before + grid.height * grid.width + grid.after;
-    if (per_group > most / n)
-        return viv_fail(v->host, VIV_ELIMIT,
-                        "%u frames of the video stand for %u x %" PRIu64
-                        " tokens, and the context has room for %" PRIu64 " (--context N): give a shorter video",
-                        c->n, n, per_group, most);
     struct seen *s = calloc(1, sizeof *s);
-    if (s) {
+    if (s)
         s->parts = calloc(n, sizeof *s->parts);
-        s->rows = malloc((size_t)(n * per_group * v->dim) * sizeof *s->rows);
+    viv_status status = s && s->parts ? VIV_OK : viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    if (status == VIV_OK) {
+        s->is_video = true;
+        s->interval =
+            tokens_a_second > 0 ? tokens_a_second * (group / (c->n / (double)c->total * c->fps)) : 1;
+        s->duration = c->total / c->fps;
+        s->n_frames = c->n;
+        s->n_parts = n;
+        status = make_parts(v, c, plan, s);
     }
-    if (!s || !s->parts || !s->rows) {
+    if (status == VIV_OK && s->n_rows > most)
+        status = viv_fail(v->host, VIV_ELIMIT,
+                          "%u frames of the video stand for %" PRIu64 " tokens, and the context has room for %" PRIu64
+                          " (--context N): give a shorter video",
+                          c->n, s->n_rows, most);
+    if (status == VIV_OK && !(s->rows = malloc((size_t)(s->n_rows * v->dim) * sizeof *s->rows)))
+        status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
+    if (status == VIV_OK)
+        *out = s;
+    else
         vlm_seen_free(s);
-        return viv_fail(v->host, VIV_ENOMEM, "out of memory");
-    }
-    s->is_video = true;
-    s->interval = tokens_a_second > 0 ? tokens_a_second * (group / (c->n / (double)c->total * c->fps)) : 1;
-    s->n_parts = n;
-    s->n_rows = n * per_group;
-    for (uint32_t i = 0; i < n; i++) {
-        const double first = frame_of_group(c, group, i, 0) / c->fps,
-                     last = frame_of_group(c, group, i, group - 1) / c->fps;
-        s->parts[i] = (struct vlm_part){
-            .kind = VLM_PART_FRAMES, .row = i, .n_rows = per_group, .grid = grid, .seconds = (first + last) / 2};
-    }
-    *out = s;
-    return VIV_OK;
+    return status;
 }
 
 /* Of the files of the frames that are seen, their times, and what is done with them. */
@@ -345,7 +332,7 @@ viv_status vlm_watch(struct vlm *v, const viv_part *video, uint32_t index, uint3
     if (status == VIV_OK)
         status = open_clip(v, video, &c);
     if (status == VIV_OK)
-        status = choose_frames(v, &c);
+        status = vlm_sample(v->host, &v->video_settings, c.total, c.fps, v->patching.frames, &c.index, &c.n);
     if (status == VIV_OK)
         status = watch(v, &c, sink, cancel, out, &kept);
     clip_release(&c);

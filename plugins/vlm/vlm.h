@@ -21,13 +21,15 @@ struct vlm_part {
     bool ends_line;    /* the last tile of its row */
     uint64_t n_rows;
     viv_grid grid;  /* that the rows are */
-    double seconds; /* of frames: when they are shown */
+    double begin, seconds; /* of frames: when the first is shown; the mean of first and last */
 };
 
 /* The rows that stand for a picture or a video. */
 struct seen {
     bool is_video;
     double interval; /* of a video: from one part to the next, in positions of the text */
+    double duration; /* seconds */
+    uint32_t n_frames;
     float *rows;     /* [n_rows, dim] */
     uint64_t n_rows;
     struct vlm_part *parts;
@@ -86,6 +88,9 @@ viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const stru
 viv_status vlm_run_stack(const struct vlm *v, viv_sequence *sequence, const char *stack,
                          const float *const *vectors, uint64_t n, const viv_grid *grid, const uint32_t *cancel,
                          const float **rows, uint64_t *n_rows);
+/* Rows of the step before through a further stack. */
+viv_status vlm_run_next(const struct vlm *v, viv_sequence *sequence, const char *stack, const uint32_t *cancel,
+                        const float **rows, uint64_t *n_rows);
 
 /* The first half of the digest of n pieces. */
 void vlm_identity(const struct vlm *v, const void *const *pieces, const uint64_t *sizes, uint64_t n,
@@ -112,6 +117,12 @@ viv_status vlm_look(void *instance, const viv_part *picture, viv_look *out);
 /* tiles.c: the same of a picture's size. */
 viv_status vlm_measure(void *instance, uint32_t height, uint32_t width, viv_grid *grids, uint32_t capacity,
                        uint32_t *n_grids, uint64_t *n_rows);
+
+/* words.c: what stands for pictures and videos in a text. */
+/* Whether row r of a part is the first of a line behind another. */
+bool vlm_begins_line(const struct vlm_part *part, uint64_t r);
+/* The text that stands for it in a prompt; the caller's. NULL: out of memory */
+char *vlm_text_of(const struct vlm *v, const struct seen *seen);
 
 /* place.c: pictures among the tokens of a prompt. */
 viv_status vlm_place(void *instance, const viv_request *request, viv_sequence *sequence, const viv_sink *sink,
