@@ -328,7 +328,32 @@ static viv_status add_json(const struct adding *a, uint32_t kind, const json_t *
  *   {"type": "image", "base64": DIGITS}
  *   {"type": "image_url", "image_url": {"url": SOURCE}}          OpenAI; or the SOURCE itself
  *   {"type": "image"}                                            one that is given besides
- * and the same of a video. nested: the key of an object, or NULL. */
+ * and the same of a video, whose SOURCE may be a list, one for each frame. nested: the key of an object, or NULL.
+ */
+static viv_status add_frames(const struct adding *a, const json_t *sources)
+{
+    struct buf text = {0};
+    size_t i;
+    json_t *source;
+    json_array_foreach(sources, i, source)
+    {
+        if (!json_is_string(source)) {
+            buf_release(&text);
+            return error_set(a->err, VIV_EFORMAT, "frame %zu of a video: expected a path or URL, found %s", i + 1,
+                             json_kind(source));
+        }
+        buf_append(&text, json_string_value(source), json_string_length(source));
+        buf_putc(&text, '\0');
+    }
+    const struct message_part made = {VIV_PART_VIDEO, buf_text(&text), NULL, text.size};
+    viv_status status = text.failed ? error_nomem(a->err)
+                        : text.size == 0
+                            ? error_set(a->err, VIV_EFORMAT, "a video without frames: its list is empty")
+                            : a->add(a->ctx, &made, a->err);
+    buf_release(&text);
+    return status;
+}
+
 static viv_status add_shown(const struct adding *a, const json_t *part, const char *type, const char *nested)
 {
     const char *const keys[] = {type, "path", "url", "base64"};
@@ -342,6 +367,8 @@ static viv_status add_shown(const struct adding *a, const json_t *part, const ch
         source = json_object_get(part, nested);
         source = json_is_object(source) ? json_object_get(source, "url") : source;
     }
+    if (video && json_is_array(source))
+        return add_frames(a, source);
     if ((nested && !source) || (source && !json_is_null(source) && !json_is_string(source)))
         return error_set(a->err, VIV_EFORMAT, "expected a path or URL of a %s, found %s",
                          video ? "video" : "picture", source ? json_kind(source) : "none");

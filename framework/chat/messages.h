@@ -20,8 +20,9 @@ struct message_marks {
 viv_status messages_flatten(json_t *data, struct message_marks *marks, struct error *err);
 
 /* Calls add(ctx, ...) for each part of a JSON message: text, pictures, videos, reasoning, tool calls, and other
- * members. The data live as long as the call; of a picture or video, they are its source (picture_source.h), or
- * NULL where the message has only a place for one. `name`: its name in errors. */
+ * members. The data live as long as the call; of a picture or video, they are its source (picture_source.h); of a
+ * video in frames the sources of all, each with a NUL behind it; NULL where the message has only a place for one.
+ * `name`: its name in errors. */
 struct message_part {
     uint32_t kind; /* VIV_PART_... */
     const char *data, *name;

@@ -13,6 +13,7 @@ struct chat_options {
     struct string_list variables;
     uint64_t memory;       /* --memory; 0: no budget */
     const char *precision; /* --precision, or NULL */
+    double fps;
     bool verbose, json, no_history, parse_special;
 };
 

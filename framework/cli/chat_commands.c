@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "chat/picture_source.h"
 #include "cli/input.h"
+#include "engine/frame_folder.h"
 #include "engine/pictures.h"
 
 #include <inttypes.h>
@@ -152,29 +153,70 @@ static bool unquote(const char *text, struct buf *path)
     return !path->failed;
 }
 
-/* The next turn shows the picture. */
-static viv_status show_picture(struct chat *c, const char *text, struct error *err)
+/* The file's bytes, of a picture or an animation. */
+static viv_status read_shown(const char *name, struct buf *out, struct error *err)
+{
+    const viv_status status = picture_source_read(name, true, out, err);
+    return status == VIV_OK && !picture_media_type(out->data, out->size)
+               ? error_set(err, VIV_EFORMAT, "%s: expected a PNG, JPEG, WebP or GIF file", name)
+               : status;
+}
+
+/* The files of a folder. */
+static viv_status show_folder(struct chat *c, const char *name, struct error *err)
+{
+    struct frame_folder f;
+    viv_status status = frame_folder_read(name, &f, err);
+    if (status != VIV_OK)
+        return status;
+    struct buf *files = calloc(f.n, sizeof *files);
+    if (!files)
+        status = error_nomem(err);
+    for (size_t i = 0; status == VIV_OK && i < f.n; i++)
+        status = read_shown(f.paths[i], &files[i], err);
+    if (status == VIV_OK)
+        status = conversation_show(&c->conversation, "video", files, f.n, err);
+    for (size_t i = 0; files && i < f.n; i++)
+        buf_release(&files[i]);
+    free(files);
+    frame_folder_release(&f);
+    return status;
+}
+
+/* The next turn shows the picture or video. */
+static viv_status show_file(struct chat *c, const char *type, const char *text, struct error *err)
 {
     struct buf path = {0}, bytes = {0};
     struct pictures pictures = {0};
     viv_status status = unquote(text, &path) ? VIV_OK : error_nomem(err);
     const char *name = buf_text(&path);
     if (status == VIV_OK && (!*name || strcmp(name, "-") == 0))
-        status = error_set(err, VIV_EINVAL, "/image: expected the name of a file");
+        status = error_set(err, VIV_EINVAL, "/%s: expected the name of a file", type);
     if (status == VIV_OK)
         status = pictures_open(c->o->engine, c->o->model, &pictures, err);
     pictures_close(&pictures);
-    if (status == VIV_OK)
-        status = picture_source_read(name, true, &bytes, err);
-    if (status == VIV_OK && !picture_media_type(bytes.data, bytes.size))
-        status = error_set(err, VIV_EFORMAT, "%s: expected a PNG, JPEG, WebP or GIF file", name);
-    if (status == VIV_OK)
-        status = conversation_show(&c->conversation, bytes.data, bytes.size, err);
+    if (status == VIV_OK && strcmp(type, "video") == 0 && file_is_dir(name)) {
+        status = show_folder(c, name, err);
+    } else if (status == VIV_OK) {
+        status = read_shown(name, &bytes, err);
+        if (status == VIV_OK)
+            status = conversation_show(&c->conversation, type, &bytes, 1, err);
+    }
     if (status == VIV_OK)
         fprintf(stderr, "viv: the next turn shows %s\n", name);
     buf_release(&bytes);
     buf_release(&path);
     return status;
+}
+
+static viv_status show_picture(struct chat *c, const char *text, struct error *err)
+{
+    return show_file(c, "image", text, err);
+}
+
+static viv_status show_video(struct chat *c, const char *text, struct error *err)
+{
+    return show_file(c, "video", text, err);
 }
 
 /* Whether a line that somebody typed is the name of a picture, and nothing else. */
@@ -235,6 +277,7 @@ static const struct word {
              {"/show", "", "the model, what is set, the system message", show},
              {"/read", "FILE", "a turn from a file", read_turn},
              {"/image", "FILE", "a picture for the next turn, as a line that only names one", show_picture},
+             {"/video", "PATH", "the same of a video: a folder of frames, or an animated GIF or WebP", show_video},
              {"/save", "FILE", "the conversation, as messages that `viv render` takes", save_messages},
              {"/quit|/bye|/exit|/q", "", "the end; so are Ctrl-D, and Ctrl-C while nothing is answered", quit}};
 enum { N_WORDS = sizeof words / sizeof *words };

@@ -11,6 +11,12 @@
                                                 .here = (more)                                                     \
     }
 
+#define FPS_OPTION(at)                                                                                             \
+    {                                                                                                              \
+        "fps", 0, OPTION_FLOAT, at, "N", .help = "frames a second of folders of frames (default: 24)",             \
+                                         .min = 0.001, .max = 1000                                                 \
+    }
+
 /* A further part of the last message for each file. */
 viv_status images_add(const struct string_list *files, struct request *r, struct error *err);
 

@@ -34,16 +34,28 @@ viv_status conversation_add(struct conversation *c, const char *role, const char
     return json_lost_something() ? error_nomem(err) : error_set(err, VIV_EFORMAT, "the message is not UTF-8");
 }
 
-viv_status conversation_show(struct conversation *c, const void *bytes, uint64_t size, struct error *err)
+static json_t *url_of(const struct buf *file)
 {
     struct buf url = {0};
+    json_t *out =
+        picture_source_write(file->data, file->size, &url) ? json_stringn(buf_text(&url), url.size) : NULL;
+    buf_release(&url);
+    return out;
+}
+
+viv_status conversation_show(struct conversation *c, const char *type, const struct buf *files, size_t n,
+                             struct error *err)
+{
     json_notice_memory();
+    json_t *urls = json_array();
+    bool shown = n > 0;
     if (!c->pictures)
         c->pictures = json_array();
-    const bool shown = picture_source_write(bytes, size, &url) &&
-                       json_array_append_new(c->pictures, json_pack("{s:s, s:s%}", "type", "image", "image",
-                                                                    buf_text(&url), url.size)) == 0;
-    buf_release(&url);
+    for (size_t i = 0; shown && i < n; i++)
+        shown = json_array_append_new(urls, url_of(&files[i])) == 0;
+    json_t *source = n == 1 ? json_array_get(urls, 0) : urls;
+    shown = shown && json_array_append_new(c->pictures, json_pack("{s:s, s:O}", "type", type, type, source)) == 0;
+    json_decref(urls);
     return shown && !json_lost_something() ? VIV_OK : error_nomem(err);
 }
 

@@ -29,8 +29,10 @@ void conversation_close(struct conversation *c); /* accepts a zeroed struct */
 const char *conversation_system(const struct conversation *c);
 /* Another one; none for "". */
 viv_status conversation_set_system(struct conversation *c, const char *text, struct error *err);
-/* The next turn shows this picture, the file's bytes. Messages hold it as a data: URL. */
-viv_status conversation_show(struct conversation *c, const void *bytes, uint64_t size, struct error *err);
+/* The next turn shows this picture ("image"), or video ("video"): the bytes of its file, or of the files of its
+ * frames. Messages hold them as data: URLs. */
+viv_status conversation_show(struct conversation *c, const char *type, const struct buf *files, size_t n,
+                             struct error *err);
 /* Forgets all turns; the system prompt stays. */
 void conversation_clear(struct conversation *c);
 size_t conversation_n_turns(const struct conversation *c); /* messages of the user */

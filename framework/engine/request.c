@@ -9,6 +9,7 @@
 #include "engine/frame_folder.h"
 #include "engine/generation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -226,6 +227,26 @@ viv_status request_add_texts(struct request *r, const char *first, const char *c
 
 /* --- JSON ---------------------------------------------------------------------------------------------------- */
 
+/* The sources of frames, each with a NUL behind it. */
+static viv_status add_frames(struct request *r, const char *sources, size_t size, struct error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < size; i++)
+        n += sources[i] == 0;
+    const viv_part **files = arena_array(&r->arena, n, sizeof *files);
+    viv_status status = files ? VIV_OK : error_nomem(err);
+    for (size_t i = 0; status == VIV_OK && i < n; sources += strlen(sources) + 1, i++) {
+        struct buf bytes = {0};
+        char name[32];
+        snprintf(name, sizeof name, "frame %zu", i + 1);
+        status = picture_source_read(sources, r->reads_files, &bytes, err);
+        if (status == VIV_OK)
+            status = make_frame(r, &bytes, name, &files[i], err);
+        buf_release(&bytes);
+    }
+    return status == VIV_OK ? add_video(r, files, n, NULL, err) : status;
+}
+
 static viv_status add_shown(struct request *r, uint32_t kind, const char *source, struct error *err)
 {
     const bool video = kind == VIV_PART_VIDEO;
@@ -249,6 +270,8 @@ static viv_status add_shown(struct request *r, uint32_t kind, const char *source
 
 static viv_status add_part(void *ctx, const struct message_part *part, struct error *err)
 {
+    if (part->kind == VIV_PART_VIDEO && part->data && memchr(part->data, '\0', part->size))
+        return add_frames(ctx, part->data, part->size, err);
     return part->kind == VIV_PART_IMAGE || part->kind == VIV_PART_VIDEO
                ? add_shown(ctx, part->kind, part->data, err)
                : request_add_part(ctx, part->kind, part->data, part->size, part->name, err);

@@ -44,6 +44,35 @@ messages() {
 }
 check 'messages name videos, whatever the template knows of them' messages
 
+listed() { # the frames one by one, as Qwen's messages have them
+    list=$(printf '"%s",' "$frames"/5.png "$frames"/6.png "$frames"/7.png "$frames"/8.png "$frames"/9.png "$frames"/10.png)
+    printf '[{"role":"user","content":[{"type":"video","video":[%s]},{"type":"text","text":"ąđ"}]}]' "${list%,}" >"$work/m"
+    tokens --video "$frames" >"$work/a" && ends 0 "$viv" run "$qwen" --messages "$work/m" --template "$work/t" -n 8 --temp 0 --ignore-eos --json &&
+        grep -o '"token":[0-9]*' "$work/out" >"$work/b" && cmp "$work/a" "$work/b"
+}
+check 'or list its frames' listed
+
+# --- a conversation ----------------------------------------------------------------------------------------------------
+chat() { # TURNS OPTION...: the answers' texts
+    turns=$1
+    shift
+    printf '%s' "$turns" | tr '|' '\n' | "$viv" chat "$qwen" --template "$work/t" --temp 0 -n 8 --ignore-eos --json "$@" 2>"$work/err" |
+        sed 's/.*"text":"//; s/","reason".*//'
+}
+talked() { # as `viv run` answers
+    "$viv" run "$qwen" --video "$frames" -p ąđ -n 8 --temp 0 --ignore-eos >"$work/a" 2>/dev/null && chat "/video $frames|ąđ" >"$work/b" &&
+        [ -s "$work/b" ] && [ "$(cat "$work/a")" = "$(cat "$work/b")" ]
+}
+check '/video shows a folder of frames' talked
+continued() { # another day, the frames are in the session
+    rm -f "$work/s"
+    chat "/video $pictures/animated.gif|ąđ" --session "$work/s" >"$work/a" && chat "đą" --session "$work/s" >>"$work/a" &&
+        chat "/video $pictures/animated.gif|ąđ|đą" >"$work/b" && [ -s "$work/b" ] && cmp "$work/a" "$work/b"
+}
+check 'and an animation, which a session holds' continued
+mixed_chat() { chat "/video $source/tests/cli|ą" >/dev/null; grep -q 'expected a PNG, JPEG, WebP or GIF file' "$work/err" || { cat "$work/err"; return 1; }; }
+check '/video of a folder of other files' mixed_chat
+
 # --- what is refused ---------------------------------------------------------------------------------------------------
 refuses() { # WORDS PATH
     fails "$1" "$viv" run "$qwen" --video "$2" -p ąđ -n 1
@@ -73,5 +102,12 @@ absurd() { # settings
         done
 }
 check 'settings that make no sense' absurd
+in_list() { # SOURCES WORDS
+    printf '[{"role":"user","content":[{"type":"video","video":%s}]}]' "$1" >"$work/m" && fails "$2" "$viv" run "$qwen" --messages "$work/m" --template "$work/t" -n 1
+}
+check 'a list without frames' in_list '[]' 'its list is empty'
+check 'a list of other things' in_list '[7]' 'frame 1 of a video: expected a path or URL, found an integer'
+check 'a frame that is not there' in_list "[\"$work/nowhere.png\"]" 'No such file'
+
 
 finish

@@ -4,7 +4,7 @@
  * turns before, it keeps; only what is new goes through the graph. */
 #include "cli/chat.h"
 #include "cli/budget.h"
-
+#include "cli/images.h"
 #include "cli/interrupt.h"
 #include "cli/shared.h"
 #include "cli/show.h"
@@ -31,6 +31,7 @@ static const struct option table[] = {
     PARSE_SPECIAL_OPTION(OPT(parse_special)),
     VERBOSE_OPTION(OPT(verbose), "after each answer, its tokens and their speed"),
     JSON_OPTION(OPT(json), "one object for each turn, one per line"),
+    FPS_OPTION(OPT(fps)),
     {"no-history", 0, OPTION_FLAG, OPT(no_history), .help = "keep nothing of what is typed for another time"},
     {0}};
 
@@ -42,6 +43,7 @@ viv_status chat_request(struct chat *c, struct request *r, struct error *err)
     viv_status status = sampling_apply(&c->options->speaking, r, err);
     if (c->seed >= 0)
         r->sampling.seed = (uint64_t)c->seed;
+    r->fps = c->options->fps;
     if (c->options->parse_special)
         r->viv.flags |= VIV_REQUEST_PARSE_SPECIAL;
     return status == VIV_OK ? variables_apply(&c->options->variables, r, err) : status;

@@ -37,8 +37,7 @@ static const struct option table[] = {
                  "a picture, or before the prompt"),
     {"video", 0, OPTION_STRINGS, OPT(videos), "PATH",
      .help = "a video: a folder of pictures, one for each frame, or an animated GIF or WebP; may be repeated"},
-    {"fps", 0, OPTION_FLOAT, OPT(fps), "N", .help = "frames a second of folders of frames (default: 24)",
-     .min = 0.001, .max = 1000},
+    FPS_OPTION(OPT(fps)),
     SYSTEM_OPTION(OPT(system), "then the prompt is a turn of a conversation"),
     {"messages", 0, OPTION_STRING, OPT(messages), "FILE",
      .help =
