@@ -27,8 +27,8 @@ SHAPES = {
     "small-moe": dict(hidden=1024, layers=6, heads=16, kv_heads=4, head_dim=64, ffn=512, vocab=32000, context=8192, experts=16, used=4),
     "tiny-moe": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=128, vocab=1024, context=2048, experts=8, used=2),
     "tiny": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=512, vocab=1024, context=2048),
-    # for tests/bench/sees: a text for LLaVA, and few layers of that of Qwen2.5-VL 3B
-    "llava-text": dict(hidden=2048, layers=16, heads=32, kv_heads=8, head_dim=64, ffn=8192, vocab=32064, context=8192, special=["<image>"]),
+    # for tests/bench/sees: few layers of texts for LLaVA and of that of Qwen2.5-VL 3B
+    "llava-text": dict(hidden=2048, layers=4, heads=32, kv_heads=8, head_dim=64, ffn=8192, vocab=32064, context=8192, special=["<image>"]),
     "qwen2.5-vl-text": dict(hidden=2048, layers=4, heads=16, kv_heads=2, head_dim=128, ffn=11008, vocab=32000, context=32768,
                             architecture="qwen2vl", special=["<|image_pad|>", "<|vision_start|>", "<|vision_end|>"]),
 }

@@ -298,8 +298,37 @@ TEST(size_rules__refuse_settings_that_make_no_sense)
 }
 END_TEST
 
-TESTS(size_rules__give_the_sizes_of_transformers, size_rules__give_the_published_numbers_of_patches,
-      size_rules__give_the_published_numbers_of_tiles, size_rules__count_the_rows_of_llava_next,
-      size_rules__put_the_whole_picture_where_the_model_wants_it,
+/* Whatever the rule makes of it: pictures that can be drawn, in bounded memory, or an error that says so. */
+TEST(size_rules__bound_what_becomes_of_a_line_of_pixels)
+{
+    enum { LONG = 40000, MOST_IMAGES = 2048 };
+    for (size_t i = 0; i < sizeof classes / sizeof *classes * 2; i++) {
+        const struct vlm_settings s = settings_of(classes[i / 2].json);
+        const uint32_t height = i % 2 ? LONG : 1, width = i % 2 ? 1 : LONG;
+        struct vlm_picture picture, canvases[VLM_MAX_VIEWS];
+        struct vlm_plan plan;
+        last_error[0] = 0;
+        if (vlm_plan_make(&test_host, &s, height, width, 1, 0, &plan) != VIV_OK) {
+            ck_assert_msg(strstr(last_error, "narrow"), "%s: %s", classes[i / 2].name, last_error);
+            continue;
+        }
+        uint64_t pixels = 0;
+        for (uint32_t k = 0; k < plan.n_views; k++)
+            pixels += (uint64_t)plan.views[k].width * plan.views[k].height;
+        ck_assert_msg(pixels <= VLM_MAX_PIXELS, "%s: %llu pixels", classes[i / 2].name, (unsigned long long)pixels);
+        ck_assert_uint_le(vlm_plan_n_images(&plan), MOST_IMAGES);
+        ck_assert_int_eq(vlm_picture_init(&test_host, width, height, &picture), VIV_OK);
+        ck_assert_msg(vlm_plan_render(&test_host, &plan, &s, &picture, canvases) == VIV_OK, "%s: %s",
+                      classes[i / 2].name, last_error);
+        for (uint32_t k = 0; k < plan.n_views; k++)
+            vlm_picture_release(&canvases[k]);
+        vlm_picture_release(&picture);
+    }
+}
+END_TEST
+
+TESTS(size_rules__bound_what_becomes_of_a_line_of_pixels, size_rules__give_the_sizes_of_transformers,
+      size_rules__give_the_published_numbers_of_patches, size_rules__give_the_published_numbers_of_tiles,
+      size_rules__count_the_rows_of_llava_next, size_rules__put_the_whole_picture_where_the_model_wants_it,
       size_rules__do_not_cut_one_of_several_pictures_of_onevision, size_rules__refuse_pictures_that_are_too_narrow,
       size_rules__refuse_settings_that_make_no_sense)
