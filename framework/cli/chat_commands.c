@@ -198,7 +198,8 @@ static viv_status show_file(struct chat *c, const char *type, const char *text, 
     if (status == VIV_OK && strcmp(type, "video") == 0 && file_is_dir(name)) {
         status = show_folder(c, name, err);
     } else if (status == VIV_OK) {
-        status = read_shown(name, &bytes, err);
+        status = strcmp(type, "video") == 0 ? picture_source_read(name, true, &bytes, err)
+                                            : read_shown(name, &bytes, err);
         if (status == VIV_OK)
             status = conversation_show(&c->conversation, type, &bytes, 1, err);
     }

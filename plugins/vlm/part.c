@@ -1,4 +1,5 @@
 /* part.c - the picture of a part of a request, whose errors begin with the part's name. */
+#include "film.h"
 #include "vlm.h"
 
 /* A host that puts a name before each sentence. */
@@ -38,4 +39,10 @@ viv_status vlm_part_frames(const viv_host *host, const viv_part *part, struct vl
     const struct naming n = name(host, part);
     const struct vlm_reading how = {0};
     return vlm_frames_read(&n.host, part->data, part->size, &how, out);
+}
+
+viv_status vlm_part_film(const viv_host *host, const viv_part *part, struct vlm_film **out)
+{
+    const struct naming n = name(host, part);
+    return vlm_film_open(&n.host, part->data, part->size, out);
 }

@@ -125,10 +125,13 @@ static const char *name_unread(const uint8_t *b, uint64_t size)
     if (size >= 12 && memcmp(b + 4, "ftypavi", 7) == 0)
         return "an AVIF file, which is not read";
     if (size >= 12 && memcmp(b + 4, "ftyp", 4) == 0)
-        return "a HEIC or MP4 file, which is not read (`ffmpeg -i a.mp4 frames/%d.png` makes a folder of frames)";
+        return "a HEIC or MP4 file, which is not read as pictures are (`ffmpeg -i a.mp4 frames/%d.png` makes a "
+               "folder of "
+               "frames; as a video it is read where viv was built by ./configure --with-ffmpeg)";
     if (size >= 4 && memcmp(b, "\x1a\x45\xdf\xa3", 4) == 0)
-        return "a Matroska or WebM file, which is not read (`ffmpeg -i a.mkv frames/%d.png` makes a folder of "
-               "frames)";
+        return "a Matroska or WebM file, which is not read as pictures are (`ffmpeg -i a.mkv frames/%d.png` makes "
+               "a folder "
+               "of frames; as a video it is read where viv was built by ./configure --with-ffmpeg)";
     if (size >= 12 && (memcmp(b, "\0\0\0\fJXL ", 8) == 0 || memcmp(b, "\xff\x0a", 2) == 0))
         return "a JPEG XL file, which is not read";
     if (size >= 5 && (memcmp(b, "<?xml", 5) == 0 || memcmp(b, "<svg", 4) == 0))

@@ -5,12 +5,11 @@
  *   middles  the same:                                      trunc((i + 1/2) total / n)
  *   pairs    n = T wanted within min_frames and max_frames, a multiple of a group:    as even
  *   ends     n = trunc(T wanted) within the same:           round(i (total - 1) / (n - 1))
- *   inner    n = round(T wanted), at most num_frames:       trunc of as many from end to end; of a long video without
- *                                                           a second at either end
- *   ceil     n = floor(T wanted), until max_duration:       ceil(i fps / wanted); of a longer video as many from end
- *                                                           to end
- *   dense    3, 1 or 1/2 groups a second, of at most 30, 300 or 2,400 seconds: the first frame in each part of a
- *            second; if these are too few or too many, as many as they should be from end to end
+ *   inner    n = round(T wanted), at most num_frames:       trunc of as many from end to end; of a long video
+ * without a second at either end ceil     n = floor(T wanted), until max_duration:       ceil(i fps / wanted); of a
+ * longer video as many from end to end dense    3, 1 or 1/2 groups a second, of at most 30, 300 or 2,400 seconds:
+ * the first frame in each part of a second; if these are too few or too many, as many as they should be from end to
+ * end
  *
  * The last three see no frame twice. */
 #include "video.h"
@@ -119,7 +118,10 @@ static void sample_dense(struct sampler *m)
 {
     enum { SHORT = 30, LONG = 300, LONGEST = 2400 };
     const double duration = fmin(m->total / m->fps, LONGEST),
-                 fps = (duration <= SHORT ? 3 : duration <= LONG ? 1 : 0.5) * m->group,
+                 fps = (duration <= SHORT  ? 3
+                        : duration <= LONG ? 1
+                                           : 0.5) *
+                       m->group,
                  n = fmin(trunc(duration * fps), MOST_DENSE);
     double first = 0, last = m->total - 1;
     if (m->total >= n)

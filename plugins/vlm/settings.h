@@ -79,7 +79,7 @@ struct vlm_settings {
     /* of videos */
     enum vlm_sampling sampling;
     bool do_sample_frames;
-    double fps; /* 0: num_frames */
+    double fps;                                                /* 0: num_frames */
     uint32_t num_frames, min_frames, max_frames, max_duration; /* max_duration: seconds */
 };
 

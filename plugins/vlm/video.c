@@ -1,9 +1,10 @@
-/* video.c - a video as a model sees it: some of its frames (sample.c), each resized as a picture is, in groups of as
- * many as a patch has, the last frame again where one is missing. A group goes through tower and projector by itself,
- * then through the stack `frames` if there is one, the last group through `last_frames`, and becomes a part with a
- * time. */
-#include "tiles.h"
+/* video.c - a video as a model sees it: some of its frames (sample.c), each resized as a picture is, in groups of
+ * as many as a patch has, the last frame again where one is missing. A group goes through tower and projector by
+ * itself, then through the stack `frames` if there is one, the last group through `last_frames`, and becomes a part
+ * with a time. */
 #include "video.h"
+#include "film.h"
+#include "tiles.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -13,6 +14,7 @@
 struct clip {
     const viv_video *video;
     struct vlm_frames animation; /* of a video that is one file */
+    struct vlm_film *film;       /* or this */
     uint32_t total, width, height;
     double fps;
     uint32_t *index; /* [n] of the frames that are seen */
@@ -21,6 +23,7 @@ struct clip {
 
 static void clip_release(struct clip *c)
 {
+    vlm_film_close(c->film);
     vlm_frames_release(&c->animation);
     free(c->index);
 }
@@ -104,6 +107,18 @@ static viv_status read_animation(const struct vlm *v, struct clip *c)
     return VIV_OK;
 }
 
+static viv_status open_film(const struct vlm *v, struct clip *c)
+{
+    const viv_status status = vlm_part_film(v->host, c->video->files[0], &c->film);
+    if (status != VIV_OK)
+        return status;
+    c->total = c->film->total;
+    c->width = c->film->width;
+    c->height = c->film->height;
+    c->fps = c->film->fps;
+    return VIV_OK;
+}
+
 static viv_status open_clip(const struct vlm *v, const viv_part *part, struct clip *out)
 {
     const viv_video *video = part->data;
@@ -112,7 +127,10 @@ static viv_status open_clip(const struct vlm *v, const viv_part *part, struct cl
     *out = (struct clip){.video = video, .total = video->n_files, .fps = video->fps};
     if (!(out->fps > 0 && out->fps <= 1e6))
         return viv_fail(v->host, VIV_EINVAL, "%g frames a second, expected a number above 0", out->fps);
-    return video->n_files == 1 ? read_animation(v, out) : measure_frames(v, out);
+    if (video->n_files > 1)
+        return measure_frames(v, out);
+    const bool film = vlm_film_matches(video->files[0]->data, video->files[0]->size);
+    return film ? open_film(v, out) : read_animation(v, out);
 }
 
 /* --- rows ---------------------------------------------------------------------------------------------------- */
@@ -141,10 +159,12 @@ static viv_status render_frame(const struct vlm *v, const struct clip *c, const 
     viv_status status = VIV_OK;
     if (c->animation.n)
         frame = &c->animation.frames[index].picture;
+    else if (c->film)
+        status = vlm_film_frame(v->host, c->film, index, &read);
     else
         status = vlm_part_read(v->host, c->video->files[index], &read);
     if (status == VIV_OK)
-        status = check_frame_size(v, c, c->animation.n ? 0 : index, frame->width, frame->height);
+        status = check_frame_size(v, c, c->video->n_files > 1 ? index : 0, frame->width, frame->height);
     if (status == VIV_OK)
         status = vlm_plan_render(v->host, plan, &v->video_settings, frame, canvases);
     if (status == VIV_OK)
@@ -235,8 +255,7 @@ static viv_status make_seen(const struct vlm *v, const struct clip *c, const str
     viv_status status = s && s->parts ? VIV_OK : viv_fail(v->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK) {
         s->is_video = true;
-        s->interval =
-            tokens_a_second > 0 ? tokens_a_second * (group / (c->n / (double)c->total * c->fps)) : 1;
+        s->interval = tokens_a_second > 0 ? tokens_a_second * (group / (c->n / (double)c->total * c->fps)) : 1;
         s->duration = c->total / c->fps;
         s->n_frames = c->n;
         s->n_parts = n;
@@ -244,8 +263,8 @@ static viv_status make_seen(const struct vlm *v, const struct clip *c, const str
     }
     if (status == VIV_OK && s->n_rows > most)
         status = viv_fail(v->host, VIV_ELIMIT,
-                          "%u frames of the video stand for %" PRIu64 " tokens, and the context has room for %" PRIu64
-                          " (--context N): give a shorter video",
+                          "%u frames of the video stand for %" PRIu64
+                          " tokens, and the context has room for %" PRIu64 " (--context N): give a shorter video",
                           c->n, s->n_rows, most);
     if (status == VIV_OK && !(s->rows = malloc((size_t)(s->n_rows * v->dim) * sizeof *s->rows)))
         status = viv_fail(v->host, VIV_ENOMEM, "out of memory");
@@ -263,7 +282,7 @@ static viv_status identify(const struct vlm *v, const struct clip *c, const stru
     const struct vlm_patching *p = &v->patching;
     const uint32_t rule[] = {c->total,  c->width, c->height, plan->views[0].width, plan->views[0].height, p->side,
                              p->frames, p->block, p->order};
-    const uint32_t n_files = c->animation.n ? 1 : c->n;
+    const uint32_t n_files = c->video->n_files > 1 ? c->n : 1;
     const void **pieces = malloc((4 + (size_t)n_files) * sizeof *pieces);
     uint64_t *sizes = malloc((4 + (size_t)n_files) * sizeof *sizes), *lengths = malloc(n_files * sizeof *lengths);
     viv_status status = VIV_OK;
@@ -274,7 +293,7 @@ static viv_status identify(const struct vlm *v, const struct clip *c, const stru
         memcpy(pieces, first, sizeof first);
         memcpy(sizes, first_sizes, sizeof first_sizes);
         for (uint32_t i = 0; i < n_files; i++) {
-            const viv_part *file = c->video->files[c->animation.n ? 0 : c->index[i]];
+            const viv_part *file = c->video->files[c->video->n_files > 1 ? c->index[i] : 0];
             pieces[4 + i] = file->data;
             sizes[4 + i] = lengths[i] = file->size;
         }

@@ -20,7 +20,7 @@ struct vlm_part {
     uint32_t row, col; /* of a tile, from 0 */
     bool ends_line;    /* the last tile of its row */
     uint64_t n_rows;
-    viv_grid grid;  /* that the rows are */
+    viv_grid grid;         /* that the rows are */
     double begin, seconds; /* of frames: when the first is shown; the mean of first and last */
 };
 
@@ -30,13 +30,15 @@ struct seen {
     double interval; /* of a video: from one part to the next, in positions of the text */
     double duration; /* seconds */
     uint32_t n_frames;
-    float *rows;     /* [n_rows, dim] */
+    float *rows; /* [n_rows, dim] */
     uint64_t n_rows;
     struct vlm_part *parts;
     uint32_t n_parts;
     uint8_t identity[16]; /* of the pixels and of what is done with them: the first half of a SHA-256 */
     struct seen *next;    /* one that was asked for before */
 };
+
+struct vlm_film;
 
 struct vlm {
     const viv_host *host;
@@ -72,6 +74,7 @@ struct vlm {
 viv_status vlm_part_read(const viv_host *host, const viv_part *part, struct vlm_picture *out);
 viv_status vlm_part_measure(const viv_host *host, const viv_part *part, uint32_t *width, uint32_t *height);
 viv_status vlm_part_frames(const viv_host *host, const viv_part *part, struct vlm_frames *out);
+viv_status vlm_part_film(const viv_host *host, const viv_part *part, struct vlm_film **out);
 
 /* see.c: from the file of a picture to rows. */
 viv_status vlm_ready(struct vlm *v);

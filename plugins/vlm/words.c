@@ -1,4 +1,5 @@
-/* words.c - what stands for pictures and videos in a text, by words of the spec, in which a number takes the place of
+/* words.c - what stands for pictures and videos in a text, by words of the spec, in which a number takes the place
+ * of
  *
  *   {row} {col}   of a tile, from 1             {frames}     frames that are seen, in English: twenty-four
  *   {frame}       a group of frames, from 1     {duration}   of a video: 0:01:30
@@ -41,10 +42,10 @@ static void put(struct writing *w, const char *text)
 /* 1,042: one thousand and forty-two; from a million on, digits. */
 static void put_in_english(struct writing *w, uint32_t n)
 {
-    static const char *const small[] = {"zero",     "one",     "two",       "three",    "four",
-                                        "five",     "six",     "seven",     "eight",    "nine",
-                                        "ten",      "eleven",  "twelve",    "thirteen", "fourteen",
-                                        "fifteen",  "sixteen", "seventeen", "eighteen", "nineteen"},
+    static const char *const small[] = {"zero",    "one",     "two",       "three",    "four",
+                                        "five",    "six",     "seven",     "eight",    "nine",
+                                        "ten",     "eleven",  "twelve",    "thirteen", "fourteen",
+                                        "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"},
                              *const tens[] = {"",      "",      "twenty",  "thirty", "forty",
                                               "fifty", "sixty", "seventy", "eighty", "ninety"};
     char digits[16];
@@ -70,12 +71,12 @@ static void put_in_english(struct writing *w, uint32_t n)
     }
 }
 
-/* The number whose name text begins with; returns the name's length, 0: it begins with none. part: NULL in words that
- * stand for no part */
+/* The number whose name text begins with; returns the name's length, 0: it begins with none. part: NULL in words
+ * that stand for no part */
 static size_t put_number(struct writing *w, const char *text, const struct seen *seen, const struct vlm_part *part)
 {
-    static const char *const names[] = {"{row}",     "{col}",    "{frame}",  "{seconds}", "{begin}", "{second}",
-                                        "{minute}",  "{frames}", "{duration}"};
+    static const char *const names[] = {"{row}",    "{col}",    "{frame}",  "{seconds}", "{begin}",
+                                        "{second}", "{minute}", "{frames}", "{duration}"};
     enum { ROW, COL, FRAME, SECONDS, BEGIN, SECOND, MINUTE, FRAMES, DURATION, N_NAMES };
     const uint64_t second = part ? (uint64_t)part->begin : 0, duration = (uint64_t)seen->duration;
     char number[64] = "";
@@ -103,8 +104,8 @@ static size_t put_number(struct writing *w, const char *text, const struct seen 
         snprintf(number, sizeof number, "%02" PRIu64 ":%02" PRIu64, second / 60, second % 60);
         break;
     case DURATION:
-        snprintf(number, sizeof number, "%" PRIu64 ":%02" PRIu64 ":%02" PRIu64, duration / 3600,
-                 duration / 60 % 60, duration % 60);
+        snprintf(number, sizeof number, "%" PRIu64 ":%02" PRIu64 ":%02" PRIu64, duration / 3600, duration / 60 % 60,
+                 duration % 60);
         break;
     default:
         put_in_english(w, seen->n_frames);

@@ -52,6 +52,12 @@ listed() { # the frames one by one, as Qwen's messages have them
 }
 check 'or list its frames' listed
 
+film() { # the same frames in one file, without loss; or what is lost without libavformat
+    tokens --video "$golden/frames.mkv" >"$work/b" || { grep -qF 'configure --with-ffmpeg' "$work/err"; return; }
+    tokens --video "$frames" >"$work/a" && cmp "$work/a" "$work/b"
+}
+check 'a Matroska file, where libavformat is there' film
+
 # --- a conversation ----------------------------------------------------------------------------------------------------
 chat() { # TURNS OPTION...: the answers' texts
     turns=$1
