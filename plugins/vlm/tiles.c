@@ -58,6 +58,12 @@ viv_status vlm_joined_grid(const struct vlm *v, const struct vlm_tiles *t, const
                         "expected squares, line by line",
                         tile.height, tile.width, tile.before + tile.after);
     *shown = vlm_grid_without_padding(t->height, t->width, (uint32_t)tile.height, view->rows, view->cols);
+    if (shown->rows == 0 || shown->cols == 0)
+        return viv_fail(v->host, VIV_ELIMIT,
+                        "a picture of %" PRIu32 " x %" PRIu32
+                        " pixels is too narrow: besides its padding, it fills no "
+                        "row of the model",
+                        t->width, t->height);
     *out = tile;
     out->height = shown->rows;
     out->width = shown->cols;

@@ -37,6 +37,20 @@ check 'the numbers are an array' numbers
 check 'tiles of several sizes are none' fails 'are not one array' "$viv" see "$golden/siglip2" --image "$a" --image "$b" --pixels "$work/y.npy"
 check 'a view that there is not' fails 'there is no view 3' "$viv" see "$golden/internvl" --image "$a" --pixels "$work/y.npy" --view 3
 check 'a model that cannot see' fails 'cannot see' "$viv" see "$source/tests/golden/llama-gqa" --image "$a"
+narrow() { # 1 x 40,000 and 40,000 x 1 pixels, of all families: seen, or refused in words, in little memory
+    echo iVBORw0KGgoAAAANSUhEUgAAAAEAAJxAAQAAAADbAjylAAAAZElEQVR42u3BgQAAAADDoPlTH+AKVQEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAwBs4jwAB3AJAdAAAAABJRU5ErkJggg== | base64 -d >"$work/tall.png"
+    echo iVBORw0KGgoAAAANSUhEUgAAnEAAAAABAQAAAACVG/YpAAAAHElEQVR42u3BMQEAAADCoPVPbQo/oAAAAACAuwETiQABoJhm3QAAAABJRU5ErkJggg== | base64 -d >"$work/wide.png"
+    nm "$viv" | grep -q __asan_ || limits='ulimit -v 2000000'
+    for directory in "$golden"/*/preprocessor_config.json; do
+        for picture in tall wide; do
+            [ -e "${directory%/*}/swapped.json" ] && continue # of no family
+            bounded "$viv" see "${directory%/*}" --image "$work/$picture.png" || grep -q 'less narrow\|too narrow\|has no patch\|is cut into' "$work/err" ||
+                { echo "$directory"; cat "$work/err"; limits=:; return 1; }
+        done
+    done
+    limits=:
+}
+check 'a line of pixels is seen, or too narrow' narrow
 check 'a file that is no picture' fails 'config.json' "$viv" see "$golden/clip" --image "$golden/clip/config.json"
 check 'a picture that is not there' fails 'none.png' "$viv" see "$golden/clip" --image "$work/none.png"
 check 'no picture at all' ends 2 "$viv" see "$golden/clip"
