@@ -25,13 +25,14 @@ TEST(sample__takes_the_frames_that_transformers_takes)
     json_t *cases = json_load_file(source_path("tests/golden/vision/frames.json"), 0, &error), *c;
     size_t i, k;
     ck_assert_msg(json_array_size(cases) > 50, "%s", error.text);
-    json_array_foreach(cases, i, c) {
+    json_array_foreach(cases, i, c)
+    {
         const struct vlm_settings s = settings_of(json_array_get(c, 0), json_array_get(c, 1));
         const uint32_t total = (uint32_t)json_integer_value(json_array_get(c, 2));
         const json_t *expected = json_array_get(c, 4), *e;
         uint32_t *index, n;
-        ck_assert_int_eq(
-            vlm_sample(&test_host, &s, total, json_number_value(json_array_get(c, 3)), 2, &index, &n), VIV_OK);
+        ck_assert_int_eq(vlm_sample(&test_host, &s, total, json_number_value(json_array_get(c, 3)), 2, &index, &n),
+                         VIV_OK);
         ck_assert_msg(n == json_array_size(expected), "case %zu: %u frames, expected %zu", i, n,
                       json_array_size(expected));
         json_array_foreach(expected, k, e)
@@ -46,10 +47,12 @@ END_TEST
 /* Whatever a file says: some frame, none beyond the last, never backwards. */
 TEST(sample__takes_some_frame_of_any_video)
 {
-    static const char *const kinds[] = {"InternVL", "SmolVLM", "Glm4v", "Glm46V", "Qwen2VL", "Qwen3VL", "LlavaOnevision"};
-    static const char *const settings[] = {"{}", "{\"fps\": 0.001}", "{\"fps\": 1000, \"max_duration\": 86400}",
-                                           "{\"num_frames\": 2147483647, \"fps\": 0}",
-                                           "{\"max_duration\": 0, \"fps\": 5, \"min_frames\": 9, \"max_frames\": 1}"};
+    static const char *const kinds[] = {"InternVL", "SmolVLM", "Glm4v",         "Glm46V",
+                                        "Qwen2VL",  "Qwen3VL", "LlavaOnevision"};
+    static const char *const settings[] = {
+        "{}", "{\"fps\": 0.001}", "{\"fps\": 1000, \"max_duration\": 86400}",
+        "{\"num_frames\": 2147483647, \"fps\": 0}",
+        "{\"max_duration\": 0, \"fps\": 5, \"min_frames\": 9, \"max_frames\": 1}"};
     static const double speeds[] = {1e-9, 0.5, 24, 1e6};
     static const uint32_t totals[] = {1, 2, 3, 1000};
     for (size_t a = 0; a < sizeof kinds / sizeof *kinds; a++)
