@@ -41,4 +41,16 @@ bool utf8_ranges(uint32_t lo, uint32_t hi, bool (*path)(void *ctx, const struct 
 /* Plain text: all characters but control characters, quotes and backslashes. Borrowed. */
 const struct charset *charset_plain(void);
 
+/* A set of bytes, in 64 bits: each byte has a bit, which others may have, too. NOT_PLAIN_BIT: bytes that are no
+ * plain text. Bits of small letters are their own; bytes of longer characters share 8. */
+#define NOT_PLAIN_BIT ((uint64_t)1)
+static inline uint64_t byte_bit(uint8_t byte)
+{
+    if (byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0xF8)
+        return NOT_PLAIN_BIT;
+    return (uint64_t)1 << (byte < 0x60   ? 1 + (byte - 0x20) % 23
+                           : byte < 0x80 ? 24 + (byte - 0x60)
+                                         : 56 + (byte >> 4 & 7));
+}
+
 #endif

@@ -381,16 +381,13 @@ static void drop_covered(struct recogniser *m)
     m->n_found = n;
 }
 
-uint32_t plain_of_thread(const struct recogniser *m, uint64_t thread, bool *only)
+/* Characters of plain text that a thread takes in a loop. */
+static uint32_t plain_of_thread(const struct recogniser *m, uint64_t thread)
 {
-    *only = false;
-    if (thread == END_THREAD)
+    const struct instruction *i = thread == END_THREAD ? NULL : &m->p->code[thread >> 32];
+    if (!i || !i->is_text)
         return 0;
-    const struct instruction *i = &m->p->code[thread >> 32];
-    const struct instruction *loop = i->is_text ? &m->p->code[i->c] : NULL;
-    if (!loop)
-        return 0;
-    *only = loop->text_only;
+    const struct instruction *loop = &m->p->code[m->p->texts[i->c].loop];
     if ((loop->op != OP_LOOP && loop->op != OP_TICK) || loop->a == NO_COUNTER)
         return UNBOUNDED;
     const uint32_t max = m->p->counters[loop->a].max, count = m->frames[(uint32_t)thread].count;
@@ -403,15 +400,26 @@ static uint8_t plain_of_found(const struct recogniser *m)
 {
     uint32_t most = 0;
     for (size_t k = 0; k < m->n_found; k++) {
-        bool only;
-        const uint32_t plain = plain_of_thread(m, m->found[k], &only);
+        const uint32_t plain = plain_of_thread(m, m->found[k]);
         most = plain > most ? plain : most;
     }
     return most < NOT_PLAIN ? (uint8_t)most : NOT_PLAIN - 1;
 }
 
-/* The configuration of the threads that were found. */
-static uint32_t found_config(struct recogniser *m)
+/* The bytes that do more than count a character of a loop over plain text. */
+static uint64_t leaving_of_found(const struct recogniser *m)
+{
+    uint64_t bits = NOT_PLAIN_BIT;
+    for (size_t k = 0; k < m->n_found && bits != ~(uint64_t)0; k++) {
+        if (m->found[k] == END_THREAD)
+            continue;
+        const struct instruction *i = &m->p->code[m->found[k] >> 32];
+        bits |= i->is_text ? m->p->texts[i->c].leaving : bytes_read(m->p, i);
+    }
+    return bits;
+}
+
+uint32_t found_config(struct recogniser *m)
 {
     if (m->n_found == 0 || m->status != VIV_OK)
         return DEAD;
@@ -442,10 +450,12 @@ static uint32_t found_config(struct recogniser *m)
     const uint32_t made = new_config(m);
     if (made == DEAD)
         return DEAD;
+    const uint8_t plain = plain_of_found(m);
     memcpy(m->threads + m->n_threads, m->found, n * sizeof *m->found);
     m->configs[made] = (struct config){.first = m->n_threads,
                                        .n = (uint32_t)n,
-                                       .plain = plain_of_found(m),
+                                       .plain = plain,
+                                       .leaving = plain ? leaving_of_found(m) : ~(uint64_t)0,
                                        .alike = UNKNOWN,
                                        .slot = NOWHERE,
                                        .ends = m->found[n - 1] == END_THREAD,
@@ -510,7 +520,7 @@ static void collect(struct recogniser *m)
         return;
     }
     for (uint32_t i = 0; i < m->n_path; i++)
-        m->configs[m->path[i]].pins++;
+        m->configs[m->path[i].config].pins++;
     for (uint32_t i = 1; i < m->n_configs; i++) {
         const struct config *c = &m->configs[i];
         if (c->used && !c->pins && c->slot == NOWHERE)
@@ -534,7 +544,7 @@ static void collect(struct recogniser *m)
         clear_row(m, i);
     }
     for (uint32_t i = 0; i < m->n_path; i++)
-        m->configs[m->path[i]].pins--;
+        m->configs[m->path[i].config].pins--;
     free(m->threads);
     free(moved);
     m->threads = threads;

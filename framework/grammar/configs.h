@@ -40,11 +40,18 @@ struct config {
     uint32_t slot;  /* of its mask; NOWHERE */
     uint32_t next_free;
     uint8_t plain; /* characters of plain text that it takes, whatever they are; below NOT_PLAIN */
+    uint64_t
+        leaving; /* plain text without these bytes (charset.h) is taken as far as `plain` says, and no further */
     bool ends, used;
+};
+/* Of a walk over the trie. */
+struct step {
+    uint32_t config;
+    uint32_t longest; /* token of plain text, where it has none of the bytes `leaving` from here on */
+    uint64_t leaving;
 };
 struct slot {
     uint32_t config, newer, older;
-    bool any;
 };
 
 struct recogniser {
@@ -74,10 +81,10 @@ struct recogniser {
     size_t seen_size, n_seen;
     uint32_t round;
 
-    uint32_t *path; /* [longest + 1] configurations of a walk, which a collection keeps */
+    struct step *path; /* [longest + 1] of a walk, whose configurations a collection keeps */
     uint32_t n_path;
 
-    uint64_t *masks;
+    uint64_t *masks, *joined; /* joined: of the configuration that was asked for last, of its parts */
     struct slot *slots;
     uint32_t n_slots, most_slots, newest, oldest;
 
@@ -103,11 +110,10 @@ void masks_release(struct recogniser *m);
 uint32_t first_config(struct recogniser *m);
 /* The configuration after a byte of a class, which becomes known. */
 uint32_t step_config(struct recogniser *m, uint32_t from, uint32_t class);
+/* The configuration of the threads in `found`; DEAD: there is none. */
+uint32_t found_config(struct recogniser *m);
 /* The configuration that stands for this one in masks. */
 uint32_t alike_config(struct recogniser *m, uint32_t config);
-/* Characters of plain text that a thread takes in a loop; *only: what follows these cannot begin with plain text.
- */
-uint32_t plain_of_thread(const struct recogniser *m, uint64_t thread, bool *only);
 /* Makes room where it is needed: keeps the configurations that states, masks and the walk point at. */
 void make_room(struct recogniser *m);
 

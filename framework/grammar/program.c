@@ -14,7 +14,7 @@ struct compiler {
     struct program *p;
     struct rules *rules;
     struct facts facts;
-    size_t code_capacity, edges_capacity, counters_capacity;
+    size_t code_capacity, edges_capacity, counters_capacity, texts_capacity;
     uint32_t *table; /* BYTES instructions by their edges: open addressing; 0: free */
     size_t n_table, table_size;
     struct strmap wide; /* sets of many ranges, by these: how often each was compiled */
@@ -345,31 +345,27 @@ static bool takes_plain_text(const struct tree *t)
     return t->kind == TREE_CLASS && charset_covers(t->set, charset_plain());
 }
 
+/* All plain text leads from an instruction back to it, by way of a loop. */
+static void add_text(struct compiler *c, uint32_t at, uint32_t loop)
+{
+    struct program *p = c->p;
+    if (c->status == VIV_OK && !VEC_RESERVE(p->texts, p->n_texts, c->texts_capacity))
+        c->status = error_nomem(c->err);
+    if (c->status != VIV_OK || at == FAIL)
+        return;
+    p->code[at].is_text = true;
+    p->code[at].c = (uint32_t)p->n_texts;
+    p->texts[p->n_texts++] = (struct text_loop){.loop = loop};
+}
+
 /* The instruction of a loop's body that reads plain text, if there is one. */
 static void mark_text(struct compiler *c, const struct tree *body, uint32_t loop)
 {
     const struct tree *text = takes_plain_text(body) ? body : NULL;
     for (uint32_t i = 0; !text && body->kind == TREE_ALT && i < body->n; i++)
         text = takes_plain_text(body->kids[i]) ? body->kids[i] : NULL;
-    const uint32_t at = text ? compile_class(c, text->set, loop) : FAIL; /* which was made before */
-    if (at == FAIL)
-        return;
-    c->p->code[at].is_text = true;
-    c->p->code[at].c = loop;
-}
-
-static bool begins_with_plain(const struct compiler *c, uint32_t at)
-{
-    const struct instruction *i = &c->p->code[at];
-    if (i->op != OP_BYTES)
-        return true;
-    for (uint32_t k = 0; k < i->b; k++) {
-        const struct edge *e = &c->p->edges[i->a + k];
-        for (unsigned byte = e->lo; byte <= e->hi; byte++)
-            if (byte >= 0x20 && byte != '"' && byte != '\\')
-                return true;
-    }
-    return false;
+    if (text)
+        add_text(c, compile_class(c, text->set, loop), loop); /* which was made before */
 }
 
 static uint32_t compile_repeat(struct compiler *c, const struct tree *t, uint32_t next)
@@ -403,7 +399,6 @@ static uint32_t compile_repeat(struct compiler *c, const struct tree *t, uint32_
     c->p->code[loop].b = body;
     if (counted)
         c->p->counters[counter].loop = loop;
-    c->p->code[loop].text_only = !begins_with_plain(c, next);
     mark_text(c, kid, loop);
     if (counted)
         return add(c, (struct instruction){.op = OP_PUSH, .a = counter, .b = loop});
@@ -485,12 +480,10 @@ static uint32_t compile_automaton(struct compiler *c, const struct automaton *a,
         c->status = error_nomem(c->err);
     for (size_t i = 0; c->status == VIV_OK && i < a->n; i++) {
         entry[i] = add(c, (struct instruction){.op = OP_SPLIT});
-        tick[i] = counted ? add(c, (struct instruction){.op = OP_TICK,
-                                                        .a = counter,
-                                                        .b = entry[i],
-                                                        .c = a->states[i].to_end,
-                                                        .text_only = !begins_with_plain(c, next)})
-                          : entry[i];
+        tick[i] =
+            counted
+                ? add(c, (struct instruction){.op = OP_TICK, .a = counter, .b = entry[i], .c = a->states[i].to_end})
+                : entry[i];
         if (counted && c->status == VIV_OK && c->p->counters[counter].slack < a->states[i].to_end)
             c->p->counters[counter].slack = a->states[i].to_end;
     }
@@ -505,10 +498,8 @@ static uint32_t compile_automaton(struct compiler *c, const struct automaton *a,
         const uint32_t code = branches_end(&b);
         if (c->status != VIV_OK)
             break;
-        if (code != FAIL && stays_in_plain_text(a, (uint32_t)i)) {
-            c->p->code[code].is_text = true;
-            c->p->code[code].c = tick[i];
-        }
+        if (stays_in_plain_text(a, (uint32_t)i))
+            add_text(c, code, tick[i]);
         c->p->code[entry[i]].a = code;
         c->p->code[entry[i]].b = a->states[i].ends ? end : FAIL;
     }
@@ -602,6 +593,7 @@ viv_status program_compile(struct rules *rules, struct program **out, struct err
         return status;
     }
     p->root = rules->root;
+    program_find_leaving(p);
     classify_bytes(p);
     *out = p;
     return VIV_OK;
@@ -614,6 +606,7 @@ void program_destroy(struct program *p)
     free(p->code);
     free(p->edges);
     free(p->counters);
+    free(p->texts);
     free(p->entries);
     free(p->distance);
     free(p);

@@ -27,9 +27,7 @@ struct edge {
 };
 struct instruction {
     uint8_t op;
-    bool is_text;     /* BYTES: all plain text leads back here, by way of instruction c: LOOP, TICK, or what counts
-                         nothing */
-    bool text_only;   /* LOOP, TICK: what follows in the end cannot begin with plain text */
+    bool is_text;     /* BYTES: all plain text leads back here; c: which of the texts it is */
     uint32_t a, b, c; /* BYTES: a: the first edge, b: their number */
 };
 struct counter {
@@ -37,12 +35,18 @@ struct counter {
     uint32_t slack;    /* the largest operand of a TICK */
     uint32_t loop;     /* its LOOP; 0: it has TICKs */
 };
+/* A loop over plain text. */
+struct text_loop {
+    uint32_t loop;    /* the instruction by way of which it leads back: LOOP, TICK, or what counts nothing */
+    uint64_t leaving; /* bytes that what follows it may begin with, as bits (charset.h); all: it is not known */
+};
 struct program {
     struct instruction *code;
     struct edge *edges;
     struct counter *counters;
+    struct text_loop *texts;
     uint32_t *entries; /* [n_rules] */
-    size_t n_code, n_edges, n_counters, n_rules;
+    size_t n_code, n_edges, n_counters, n_texts, n_rules;
     uint32_t root;        /* a rule */
     uint8_t classes[256]; /* bytes that no instruction tells apart have the same class */
     uint32_t n_classes;
@@ -52,6 +56,10 @@ struct program {
 
 /* Compiles rules. Fails if they have no text, are left-recursive, or too large. */
 viv_status program_compile(struct rules *rules, struct program **out, struct error *err);
+/* Fills in what leaves the loops over text (text_loop.c). */
+void program_find_leaving(struct program *p);
+/* The bytes that an instruction BYTES reads, as bits. */
+uint64_t bytes_read(const struct program *p, const struct instruction *i);
 /* Fills in the distances; false: memory is out. */
 bool program_measure(struct program *p);
 #define FAR ((uint64_t)1 << 40) /* no way */

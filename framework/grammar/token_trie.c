@@ -39,6 +39,21 @@ static void count_plain(const unsigned char *s, uint32_t n, uint8_t *plain)
     }
 }
 
+/* before[k]: whole characters of the first k bytes, if these are plain text; else NOT_PLAIN. [n + 1] */
+static void count_before(const unsigned char *s, uint32_t n, uint8_t *before)
+{
+    uint32_t k = 0;
+    memset(before, NOT_PLAIN, n + 1);
+    for (uint8_t chars = 0; chars < NOT_PLAIN; chars++) {
+        uint32_t c = k < n ? s[k] : 0;
+        const size_t step = c < 0x80 ? k < n : utf8_decode((const char *)s + k, n - k, &c);
+        memset(before + k, chars, step ? step : 1);
+        if (!step || !charset_has(charset_plain(), c))
+            return;
+        k += (uint32_t)step;
+    }
+}
+
 static uint32_t shared(const struct entry *a, const struct entry *b)
 {
     uint32_t n = 0;
@@ -50,9 +65,9 @@ static uint32_t shared(const struct entry *a, const struct entry *b)
 /* Entries are sorted: each adds the nodes that it does not share with the one before. */
 static bool build(struct trie *t, const struct entry *v, size_t n, bool rest)
 {
-    size_t nodes_capacity = 0, tokens_capacity = 0;
+    size_t nodes_capacity = 0, bytes_capacity = 0, chars_capacity = 0, tokens_capacity = 0;
     uint32_t open[MAX_TOKEN_BYTES]; /* the node of each byte */
-    uint8_t plain[MAX_TOKEN_BYTES + 1];
+    uint8_t plain[MAX_TOKEN_BYTES + 1], before[MAX_TOKEN_BYTES + 1];
     const struct entry *last = NULL;
     for (size_t i = 0; i < n; i++) {
         const struct entry *e = &v[i];
@@ -61,17 +76,26 @@ static bool build(struct trie *t, const struct entry *v, size_t n, bool rest)
         const uint32_t from = last ? shared(last, e) : 0;
         for (uint32_t k = last ? last->n : 0; k-- > from;)
             t->nodes[open[k]].end = (uint32_t)t->n_nodes;
+        count_plain(e->bytes, e->n, plain);
+        count_before(e->bytes, e->n, before);
         for (uint32_t k = from; k < e->n; k++) {
-            if (!VEC_RESERVE(t->nodes, t->n_nodes, nodes_capacity))
+            if (!VEC_RESERVE(t->nodes, t->n_nodes, nodes_capacity) ||
+                !VEC_RESERVE(t->bytes, t->n_nodes, bytes_capacity) ||
+                !VEC_RESERVE(t->chars, t->n_nodes, chars_capacity))
                 return false;
+            t->bytes[t->n_nodes] = 0;
+            t->chars[t->n_nodes] = before[k + 1];
             open[k] = (uint32_t)t->n_nodes;
             t->nodes[t->n_nodes++] = (struct trie_node){
                 .tokens = (uint32_t)t->n_tokens, .depth = (uint16_t)(k + 1), .byte = e->bytes[k]};
         }
-        count_plain(e->bytes, e->n, plain);
-        for (uint32_t k = 0; k < e->n; k++)
-            if (t->nodes[open[k]].below < plain[k + 1])
-                t->nodes[open[k]].below = plain[k + 1];
+        uint64_t bytes = 0;
+        for (uint32_t k = e->n; k-- > 0;) {
+            struct trie_node *node = &t->nodes[open[k]];
+            node->below = node->below < plain[k + 1] ? plain[k + 1] : node->below;
+            bytes |= byte_bit(e->bytes[k]);
+            t->bytes[open[k]] |= plain[k] == NOT_PLAIN ? bytes | NOT_PLAIN_BIT : bytes;
+        }
         if (!VEC_RESERVE(t->tokens, t->n_tokens, tokens_capacity))
             return false;
         t->tokens[t->n_tokens++] = e->id;
@@ -199,14 +223,20 @@ viv_status token_trie_create(const struct tokenizer *tokenizer, uint32_t n_ids, 
     return status;
 }
 
+static void trie_release(struct trie *t)
+{
+    free(t->nodes);
+    free(t->bytes);
+    free(t->tokens);
+    free(t->chars);
+}
+
 void token_trie_destroy(struct token_trie *t)
 {
     if (!t)
         return;
-    free(t->all.nodes);
-    free(t->all.tokens);
-    free(t->rest.nodes);
-    free(t->rest.tokens);
+    trie_release(&t->all);
+    trie_release(&t->rest);
     for (int k = 0; k <= MAX_PLAIN; k++)
         free(t->plain[k]);
     free((char *)t->bytes);

@@ -31,6 +31,8 @@ struct trie_node {
 };
 struct trie {
     struct trie_node *nodes; /* and one more behind them */
+    uint64_t *bytes;         /* [n_nodes] of a node and its subtree, as bits (charset.h) */
+    uint8_t *chars;          /* [n_nodes] whole characters from the root to it, of plain text; else NOT_PLAIN */
     uint32_t *tokens;
     size_t n_nodes, n_tokens;
 };

@@ -17,11 +17,16 @@ static const struct sample {
     {VIV_GRAMMAR_REGEX, "\"([^\"\\\\\\x00-\\x1f]|\\\\[\"\\\\/bfnrt]){3,9}\",? [a-z]*"},
     {VIV_GRAMMAR_REGEX, "[^\"\\\\\\x00-\\x1f]{5,11}([a-z ]*|x)"},
     {VIV_GRAMMAR_REGEX, "(.{0,50}x){3}"},
+    {VIV_GRAMMAR_REGEX, "(.{0,7}e){4}"},
+    {VIV_GRAMMAR_REGEX, "([^,]{0,5},?){3}"},
+    {VIV_GRAMMAR_REGEX, ".{3,6}.{0,12}x|.{0,9}\\xC3.?"},
+    {VIV_GRAMMAR_REGEX, "([^\"]{1,6}(a[^\"]{0,4}|th|\\xE9))+"},
     {VIV_GRAMMAR_REGEX, "([a-z]{200,300} ?){2,4}"},
     {VIV_GRAMMAR_REGEX, "[^\"\\\\\\x00-\\x1f]{60,}\\."},
     {VIV_GRAMMAR_REGEX, "\\p{L}+( \\p{L}+)*[.!?]"},
     {VIV_GRAMMAR_CHOICE, "yes\nno\nnot sure\nnobody knows\n"},
     {VIV_GRAMMAR_GBNF, "root ::= \"(\" root \")\" | [a-z ]{0,12} | \"[\" root \",\" root \"]\""},
+    {VIV_GRAMMAR_GBNF, "root ::= item item item \"t\"\nitem ::= [^,]{0,5}"},
     {VIV_GRAMMAR_GBNF, "root ::= line{2,3}\nline ::= \"- \" [^\\n]{1,30} \"\\n\""},
 };
 enum { N_SAMPLES = sizeof samples / sizeof *samples };
