@@ -2,9 +2,12 @@
 #include "cli/grammar_sample.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+enum { SHOWN = 120 }; /* bytes of a text that does not go on */
 
 viv_status grammar_vocabulary(const struct tokenizer *t, struct token_trie **out, struct error *err)
 {
@@ -63,6 +66,16 @@ static int32_t token_of(const struct token_trie *t, const uint64_t *mask, const 
     return best;
 }
 
+static viv_status nothing_goes_on(const struct buf *text, struct error *err)
+{
+    const char *s = buf_text(text);
+    size_t from = text->size > SHOWN ? text->size - SHOWN : 0;
+    while (((unsigned char)s[from] & 0xC0) == 0x80)
+        from++;
+    return error_set(err, VIV_EINVAL, "no token of the vocabulary goes on with a text that ends in: %.*s",
+                     (int)utf8_whole(s + from, text->size - from), s + from);
+}
+
 /* One token; *done: the text has ended. Every third, and all behind the longest length, lead to the end. */
 static viv_status sample_token(struct grammar_sampler *g, struct recogniser *m, recogniser_state *s, bool hurry,
                                struct buf *out, bool *done, struct error *err)
@@ -83,7 +96,7 @@ static viv_status sample_token(struct grammar_sampler *g, struct recogniser *m, 
     if (*done)
         return VIV_OK;
     if (!any)
-        return error_set(err, VIV_EINVAL, "no token of the vocabulary goes on with: %.200s", buf_text(out));
+        return nothing_goes_on(out, err);
     if (hurry || next_random(seed) % 3 == 0) {
         status = recogniser_finish(m, *s, 16, &end, err);
         token = status == VIV_OK && end.size ? token_of(t, mask, &end) : -1;

@@ -241,6 +241,10 @@ static void close_threads(struct recogniser *m)
             if ((uint64_t)f.count + 1 + i->c <= p->counters[i->a].max)
                 follow(m, i->b, frame(m, f.parent, f.what, f.count + 1));
             break;
+        case OP_CHECK:
+            if ((uint64_t)f.count + 1 + i->c <= p->counters[i->a].max)
+                follow(m, i->b, stack);
+            break;
         case OP_POP:
             follow(m, i->b, f.parent);
             break;

@@ -9,7 +9,7 @@ enum { MAX_PATTERNS = 5 };
 
 struct key_pattern {
     const char *text;
-    struct automaton *keys;
+    struct automaton *keys, *perhaps; /* perhaps: those that some engine takes */
 };
 struct object {
     const struct conjunction *c;
@@ -31,9 +31,16 @@ static void nomem_unless(struct schema_reader *s, bool ok)
 
 /* --- what schemas say ----------------------------------------------------------------------------------------- */
 
-static void add_pattern(struct schema_reader *s, struct object *o, const struct item *i, const char *text)
+static viv_status matching_keys(struct schema_reader *s, const char *pattern, enum regex_use use,
+                                struct automaton **out, struct error *err)
 {
     const struct tree *t;
+    const viv_status status = parse_regex(s->r, pattern, strlen(pattern), use, 0, &t, err);
+    return status == VIV_OK ? automaton_of(t, out, err) : status;
+}
+
+static void add_pattern(struct schema_reader *s, struct object *o, const struct item *i, const char *text)
+{
     struct error err;
     for (size_t k = 0; k < o->n_patterns; k++)
         if (strcmp(o->patterns[k].text, text) == 0)
@@ -42,14 +49,13 @@ static void add_pattern(struct schema_reader *s, struct object *o, const struct 
         schema_refuse(s, i, "patternProperties", "more than %d patterns", MAX_PATTERNS);
         return;
     }
-    struct automaton *keys = NULL;
-    viv_status status = parse_regex(s->r, text, strlen(text), REGEX_SEARCH, 0, &t, &err);
+    struct key_pattern *p = &o->patterns[o->n_patterns++];
+    p->text = text;
+    viv_status status = matching_keys(s, text, REGEX_SEARCH, &p->keys, &err);
     if (status == VIV_OK)
-        status = automaton_of(t, &keys, &err);
+        status = matching_keys(s, text, REGEX_SEARCH_ANY, &p->perhaps, &err);
     if (status != VIV_OK)
         schema_fail(s, status, i, "patternProperties", "%s", err.text);
-    else
-        o->patterns[o->n_patterns++] = (struct key_pattern){text, keys};
 }
 
 static void add_names(struct schema_reader *s, struct object *o, const struct item *i, json_t *schema)
@@ -157,8 +163,10 @@ static void read_object(struct schema_reader *s, const struct conjunction *c, st
 
 static void release_object(struct object *o)
 {
-    for (size_t i = 0; i < o->n_patterns; i++)
+    for (size_t i = 0; i < o->n_patterns; i++) {
         automaton_destroy(o->patterns[i].keys);
+        automaton_destroy(o->patterns[i].perhaps);
+    }
     automaton_destroy(o->names);
     json_decref(o->listed);
     json_decref(o->required);
@@ -244,10 +252,13 @@ static viv_status other_keys(struct schema_reader *s, const struct object *o, un
     automaton_destroy(a);
     a = next;
     for (size_t i = 0; status == VIV_OK && i <= o->n_patterns; i++) {
-        const struct automaton *with = i < o->n_patterns ? o->patterns[i].keys : o->names;
+        const bool without = i < o->n_patterns && !(chosen >> i & 1);
+        const struct automaton *with = i == o->n_patterns ? o->names
+                                       : without          ? o->patterns[i].perhaps
+                                                          : o->patterns[i].keys;
         if (!with)
             continue;
-        status = automaton_both(a, with, i < o->n_patterns && !(chosen >> i & 1), &next, s->err);
+        status = automaton_both(a, with, without, &next, s->err);
         if (status == VIV_OK) {
             automaton_destroy(a);
             a = next;

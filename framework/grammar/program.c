@@ -152,12 +152,14 @@ struct branch {
     uint8_t lo, hi;
     uint32_t next, child; /* the next sibling, the first child; 0: none */
     uint32_t target;      /* the instruction behind it; FAIL: none */
+    uint32_t least;       /* of what the TICKs below it have as operands */
 };
 struct branches {
     struct compiler *c;
     struct branch *v; /* 0: the root */
     size_t n, capacity;
-    uint32_t target; /* of utf8_ranges */
+    uint32_t target;  /* of utf8_ranges */
+    uint32_t counter; /* of the TICKs that are targets; or NO_COUNTER */
 };
 
 static uint32_t new_branch(struct branches *b, uint8_t lo, uint8_t hi)
@@ -172,7 +174,7 @@ static uint32_t new_branch(struct branches *b, uint8_t lo, uint8_t hi)
 
 static bool branches_begin(struct branches *b, struct compiler *c)
 {
-    *b = (struct branches){.c = c};
+    *b = (struct branches){.c = c, .counter = NO_COUNTER};
     new_branch(b, 0, 0);
     return c->status == VIV_OK;
 }
@@ -238,12 +240,19 @@ static uint32_t branches_end(struct branches *b)
 {
     struct compiler *c = b->c;
     for (size_t i = b->n; c->status == VIV_OK && i-- > 0;) {
+        struct branch *v = &b->v[i];
         struct edge edges[256];
         size_t n = 0;
-        for (uint32_t k = b->v[i].child; k && n < 256; k = b->v[k].next)
+        v->least = v->target != FAIL ? c->p->code[v->target].c : UNBOUNDED;
+        for (uint32_t k = v->child; k && n < 256; k = b->v[k].next) {
+            v->least = b->v[k].least < v->least ? b->v[k].least : v->least;
             if (b->v[k].target != FAIL)
                 edges[n++] = (struct edge){b->v[k].lo, b->v[k].hi, b->v[k].target};
-        b->v[i].target = split(c, b->v[i].target, bytes(c, edges, n));
+        }
+        uint32_t on = bytes(c, edges, n);
+        if (b->counter != NO_COUNTER && i && on != FAIL)
+            on = add(c, (struct instruction){.op = OP_CHECK, .a = b->counter, .b = on, .c = v->least});
+        v->target = split(c, v->target, on);
     }
     const uint32_t root = c->status == VIV_OK ? b->v[0].target : FAIL;
     free(b->v);
@@ -491,6 +500,7 @@ static uint32_t compile_automaton(struct compiler *c, const struct automaton *a,
         struct branches b;
         if (!branches_begin(&b, c))
             break;
+        b.counter = counter;
         for (uint32_t k = 0; k < a->states[i].n && c->status == VIV_OK; k++) {
             const struct arc *arc = &a->arcs[a->states[i].first + k];
             add_arc(&b, arc, a->json, tick[arc->to]);

@@ -9,6 +9,7 @@
  *   PUSH    push counter a at 0, go to b
  *   LOOP    c: the count. c < max: c + 1 and b; c >= min: pop and c. Without a counter: b and c
  *   TICK    c: the count. c + 1 + c-th operand <= max: c + 1 and b
+ *   CHECK   the same without counting: inside a character, where one of those that may come can be counted
  *   POP     pop the counter, go to b
  *
  * Nothing in a program leads nowhere: from each instruction, an end can be reached. A program is immutable. */
@@ -18,7 +19,19 @@
 #include "base/error.h"
 #include "grammar/tree.h"
 
-enum opcode { OP_FAIL, OP_BYTES, OP_SPLIT, OP_CALL, OP_JUMP, OP_RETURN, OP_PUSH, OP_LOOP, OP_TICK, OP_POP };
+enum opcode {
+    OP_FAIL,
+    OP_BYTES,
+    OP_SPLIT,
+    OP_CALL,
+    OP_JUMP,
+    OP_RETURN,
+    OP_PUSH,
+    OP_LOOP,
+    OP_TICK,
+    OP_CHECK,
+    OP_POP
+};
 enum { NO_COUNTER = UINT32_MAX, MAX_INSTRUCTIONS = 1 << 22, MAX_EDGES = 1 << 23 };
 
 struct edge {
@@ -32,7 +45,7 @@ struct instruction {
 };
 struct counter {
     uint32_t min, max; /* max: UNBOUNDED */
-    uint32_t slack;    /* the largest operand of a TICK */
+    uint32_t slack;    /* the largest operand of a TICK or CHECK */
     uint32_t loop;     /* its LOOP; 0: it has TICKs */
 };
 /* A loop over plain text. */

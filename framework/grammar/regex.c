@@ -154,11 +154,17 @@ static void add_shorthand(struct charset *s, char letter, bool wide)
     }
 }
 
-/* The set of \D, \W, \S. */
-static void add_negated(struct parser *p, struct charset *s, char letter)
+/* Whether a class is read wide, so that all that is made of it has no more, or no less, than any engine's. */
+static bool is_wide(const struct parser *p, bool negated)
+{
+    return p->use == (negated ? REGEX_SEARCH : REGEX_SEARCH_ANY);
+}
+
+/* The set of \D, \W, \S; negated: in a class that is. */
+static void add_negated(struct parser *p, struct charset *s, char letter, bool negated)
 {
     struct charset not = {0};
-    add_shorthand(&not, (char)(letter + 32), p->use == REGEX_SEARCH);
+    add_shorthand(&not, (char)(letter + 32), is_wide(p, !negated));
     settle(p->r, &not );
     charset_complement(&not );
     charset_add_all(s, &not );
@@ -204,21 +210,12 @@ static bool read_escape(struct parser *p, struct charset *set, uint32_t *c, bool
     case 'd':
     case 'w':
     case 's':
-        add_shorthand(set, letter, negated && p->use == REGEX_SEARCH);
+        add_shorthand(set, letter, is_wide(p, negated));
         return true;
     case 'D':
     case 'W':
     case 'S':
-        if (negated && p->use == REGEX_SEARCH) { /* the complement of a complement: the narrow set's */
-            struct charset narrow = {0};
-            add_shorthand(&narrow, (char)(letter + 32), false);
-            charset_normalize(&narrow);
-            charset_complement(&narrow);
-            charset_add_all(set, &narrow);
-            charset_release(&narrow);
-        } else {
-            add_negated(p, set, letter);
-        }
+        add_negated(p, set, letter, negated);
         return true;
     case 'p':
     case 'P':
@@ -463,7 +460,7 @@ static const struct tree *read_dot(struct parser *p)
         return tree_class(p->r, &s);
     }
     charset_add(&s, '\n', '\n');
-    if (p->use == REGEX_SEARCH) {
+    if (p->use == REGEX_SEARCH) { /* JavaScript's; Python's and RE2's dot has them */
         charset_add(&s, '\r', '\r');
         charset_add(&s, 0x2028, 0x2029);
     }
@@ -631,10 +628,10 @@ static const struct tree *resolve(struct parser *p, const struct tree *t, bool l
         const bool first = i == from && open_left, last = i + 1 == to && open_right;
         const bool nested = kids[i]->kind == TREE_CAT || kids[i]->kind == TREE_ALT;
         if (!has_anchor(kids[i])) {
-            if (first && p->use == REGEX_SEARCH)
+            if (first && p->use != REGEX_WHOLE)
                 tree_list_add(&l, tree_any_text(p->r));
             tree_list_add(&l, kids[i]);
-            if (last && p->use == REGEX_SEARCH)
+            if (last && p->use != REGEX_WHOLE)
                 tree_list_add(&l, tree_any_text(p->r));
         } else if (nested && (first || last)) {
             tree_list_add(&l, resolve(p, kids[i], first, last));
@@ -642,8 +639,10 @@ static const struct tree *resolve(struct parser *p, const struct tree *t, bool l
             fail(p, 0, "an anchor stands inside the text; ^ and $ may stand at its ends only");
         }
     }
-    if (from == to && (open_left || open_right) && p->use == REGEX_SEARCH)
+    if (from == to && (open_left || open_right) && p->use != REGEX_WHOLE)
         tree_list_add(&l, tree_any_text(p->r));
+    if (right && !open_right && p->use == REGEX_SEARCH_ANY) /* Python's $ stands before the last newline, too */
+        tree_list_add(&l, tree_repeat(p->r, tree_text(p->r, "\n"), 0, 1));
     out = l.failed || p->status != VIV_OK ? NULL : tree_cat(p->r, l.v, l.n);
     tree_list_release(&l);
     return out;

@@ -42,6 +42,7 @@ static uint64_t distance_of(const struct program *p, const struct instruction *i
     case OP_LOOP:
         return d[i->c];
     case OP_TICK:
+    case OP_CHECK:
     case OP_POP:
         return d[i->b];
     }
@@ -86,6 +87,7 @@ static uint32_t needs(const struct program *p, const struct instruction *i, uint
         v[0] = i->c;
         break;
     case OP_TICK:
+    case OP_CHECK:
     case OP_POP:
         v[0] = i->b;
         break;

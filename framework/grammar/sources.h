@@ -30,9 +30,10 @@ viv_status json_schema_rule(struct rules *r, json_t *schema, bool lenient, struc
                             struct error *err);
 
 enum regex_use {
-    REGEX_WHOLE, /* the whole text matches; RE2's syntax */
-    REGEX_SEARCH /* some part of the text does: pattern of a JSON Schema, read so that Python's and JavaScript's
-                    agree */
+    REGEX_WHOLE,     /* the whole text matches; RE2's syntax */
+    REGEX_SEARCH,    /* some part of the text does: pattern of a JSON Schema, read so that Python's and JavaScript's
+                        agree */
+    REGEX_SEARCH_ANY /* the same, with all that one of them takes: for texts that must not match */
 };
 enum { REGEX_FOLD = 1, REGEX_DOT_ALL = 2 }; /* the flags i and s */
 viv_status parse_regex(struct rules *r, const char *text, size_t n, enum regex_use use, unsigned flags,

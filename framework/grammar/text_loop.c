@@ -75,6 +75,7 @@ static uint64_t bytes_after(const struct program *p, uint32_t loop)
             break;
         case OP_PUSH:
         case OP_TICK:
+        case OP_CHECK:
         case OP_POP:
             reach(&r, i->b);
             break;

@@ -29,6 +29,12 @@ TEST(objects__have_their_properties_in_order)
     HAS("{\"patternProperties\": {\"^x-\": {\"const\": 1}}, \"additionalProperties\": false, \"type\": \"object\"}",
         "{\"x-a\":1}");
     HAS_NO("{\"patternProperties\": {\"^x-\": {\"const\": 1}}, \"type\": \"object\"}", "{\"x-a\":2}");
+    /* keys that Python's engine finds to match, and JavaScript's not, are no keys at all */
+    HAS("{\"patternProperties\": {\"^.*$\": {\"const\": 1}}, \"type\": \"object\"}", "{\"a b\":1}");
+    HAS_NO("{\"patternProperties\": {\"^.*$\": {\"const\": 1}}, \"type\": \"object\"}", "{\"a\\rb\":2}");
+    HAS_NO("{\"patternProperties\": {\"^a$\": {\"const\": 1}}, \"type\": \"object\"}", "{\"a\\n\":2}");
+    HAS_NO("{\"patternProperties\": {\"^\\\\d$\": {\"const\": 1}}, \"type\": \"object\"}", "{\"\xD9\xA3\":2}");
+    HAS("{\"patternProperties\": {\"^\\\\D$\": {\"const\": 1}}, \"type\": \"object\"}", "{\"1\":2}");
 }
 
 TEST(strings__have_lengths_in_characters)
@@ -256,8 +262,32 @@ TEST(lists__may_have_many_first_items)
     buf_release(&text);
 }
 
-TESTS(objects__have_their_properties_in_order, strings__have_lengths_in_characters, numbers__keep_to_their_bounds,
-      arrays__have_as_many_items_as_they_should, schemas__combine, schemas__have_cases,
-      schemas__are_refused_with_a_path, lenient_schemas__name_what_they_leave_out,
-      keywords__that_demand_nothing_may_stand_beside_an_enum, names__are_those_of_an_enum,
-      numbers__are_none_of_a_long_list, lists__may_have_many_first_items)
+/* Nothing goes on behind the first byte of a character, or behind a backslash, where maxLength has no room for one.
+ */
+TEST(maxLength__lets_no_character_begin_that_is_one_too_many)
+{
+    struct error err = {0};
+    struct program *p;
+    struct recogniser *m;
+    recogniser_state s;
+    ck_assert_int_eq(compile(VIV_GRAMMAR_JSON_SCHEMA,
+                             "{\"type\": \"string\", \"maxLength\": 2, \"pattern\": \"([A-Z]{1,2})\"}", &p, &err),
+                     VIV_OK);
+    ck_assert_int_eq(recogniser_create(p, NULL, &m, &err), VIV_OK);
+    ck_assert_int_eq(recogniser_start(m, &s, &err), VIV_OK);
+    ck_assert_int_eq(recogniser_take_bytes(m, &s, "\"A", 2, &err), VIV_OK);
+    recogniser_state more = recogniser_copy(m, s);
+    ck_assert_int_eq(recogniser_take_bytes(m, &more, "\xC3\xA9\"", 3, &err), VIV_OK);
+    ck_assert_int_eq(recogniser_take_bytes(m, &s, "B", 1, &err), VIV_OK);
+    ck_assert_int_eq(recogniser_take_bytes(m, &s, "\xC3", 1, &err), VIV_EINVAL);
+    ck_assert_int_eq(recogniser_take_bytes(m, &s, "\\", 1, &err), VIV_EINVAL);
+    ck_assert_int_eq(recogniser_take_bytes(m, &s, "\"", 1, &err), VIV_OK);
+    recogniser_destroy(m);
+    program_destroy(p);
+}
+
+TESTS(maxLength__lets_no_character_begin_that_is_one_too_many, objects__have_their_properties_in_order,
+      strings__have_lengths_in_characters, numbers__keep_to_their_bounds, arrays__have_as_many_items_as_they_should,
+      schemas__combine, schemas__have_cases, schemas__are_refused_with_a_path,
+      lenient_schemas__name_what_they_leave_out, keywords__that_demand_nothing_may_stand_beside_an_enum,
+      names__are_those_of_an_enum, numbers__are_none_of_a_long_list, lists__may_have_many_first_items)
