@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DIFFERENT = 10, NESTED = 64 };
+enum { MAX_DIFFERENT = 10, NESTED = 64, MAX_COUNTED = 1 << 12 };
 
 /* "unevaluatedItems", where nothing beside it looks at items but prefixItems: they are all others. */
 static json_t *unevaluated_items(struct schema_reader *s, const struct item *i)
@@ -167,41 +167,78 @@ static const struct tree *tuple(struct schema_reader *s, const struct conjunctio
     return rest;
 }
 
-/* "contains": at least min items, and at most max, that are of it, between any number of others. X: such an item;
- * N: another one, or, without a maximum, any:
+/* "contains": items i on, where x of those before were of it, of which there must be least to most:
  *
- *     one = (N ,)* X      one (, one){min - 1, max - 1} (, N)* */
-static const struct tree *containing(struct schema_reader *s, const struct conjunction *c, const struct item *item,
-                                     uint32_t min, uint32_t max)
+ *     items(i, x) = X items(i + 1, x + 1)  |  N items(i + 1, x)  |  nothing, if i and x may be so
+ *
+ * X: an item of it; N: another one, or, without a maximum, any. A rule each; where more need not be counted, i and
+ * x stay what they are. */
+struct containing {
+    const struct item *item; /* whose "contains" it is; NULL: nobody's */
+    uint32_t min, max;       /* items */
+    uint32_t least, most;    /* of those */
+};
+
+/* One item at place i, and a comma before it; is_x: of those. */
+static const struct tree *contained(struct schema_reader *s, const struct conjunction *c,
+                                    const struct containing *k, uint32_t i, bool is_x)
 {
-    json_t *schema = json_object_get(item->schema, "contains");
-    const char *path = path_of(s, item, "contains", NULL);
-    struct conjunction of = {0}, others = {0};
-    add_item_schemas(s, c, 0, &of);
-    add_item_schemas(s, c, 0, &others);
-    conjunction_add(s, &of, schema, item->base, path);
-    if (max != UNBOUNDED && s->status == VIV_OK && !add_opposite(s, &others, schema, item->base, path))
-        schema_refuse(s, item, "maxContains", "cannot be kept, because the opposite of contains cannot be written");
-    const struct tree *x = s->status == VIV_OK ? value_of(s, &of) : NULL, *n = x ? value_of(s, &others) : NULL;
+    json_t *schema = json_object_get(k->item->schema, "contains");
+    const char *path = path_of(s, k->item, "contains", NULL);
+    struct conjunction of = {0};
+    add_item_schemas(s, c, i, &of);
+    if (is_x)
+        conjunction_add(s, &of, schema, k->item->base, path);
+    else if (k->most != UNBOUNDED && s->status == VIV_OK && !add_opposite(s, &of, schema, k->item->base, path))
+        schema_refuse(s, k->item, "maxContains",
+                      "cannot be kept, because the opposite of contains cannot be written");
+    const struct tree *t = s->status == VIV_OK ? value_of(s, &of) : NULL;
     conjunction_release(&of);
-    conjunction_release(&others);
-    if (!x || !n)
-        return NULL;
-    const struct tree *one = tree_cat2(s->r, tree_repeat(s->r, tree_cat2(s->r, n, comma(s)), 0, UNBOUNDED), x);
-    const struct tree *more = tree_cat2(s->r, comma(s), one), *rest = tree_cat2(s->r, comma(s), n);
-    const struct tree *t =
-        max == 0 ? tree_never(s->r)
-                 : tree_cat3(s->r, one,
-                             tree_repeat(s->r, more, min ? min - 1 : 0, max == UNBOUNDED ? UNBOUNDED : max - 1),
-                             tree_repeat(s->r, rest, 0, UNBOUNDED));
-    return min ? t : tree_alt2(s->r, t, many(s, n, 0, UNBOUNDED));
+    return i ? tree_cat2(s->r, comma(s), t) : t;
 }
 
-/* The item that has a "contains" that demands something; NULL: none, or none that can be kept. */
-static const struct item *container(struct schema_reader *s, const struct conjunction *c, uint32_t n_min,
-                                    uint32_t n_max, uint32_t *min, uint32_t *max)
+static const struct tree *containing(struct schema_reader *s, const struct conjunction *c,
+                                     const struct containing *k)
 {
-    const struct item *found = NULL;
+    const size_t n_first = count_first(c);
+    const uint32_t floor = k->min > n_first ? k->min : (uint32_t)n_first;
+    const uint32_t n = k->max != UNBOUNDED ? k->max : floor ? floor : 1;
+    const uint32_t width = (k->most != UNBOUNDED ? k->most : k->least) + 1;
+    if ((uint64_t)n * width > MAX_COUNTED) {
+        schema_refuse(s, k->item, "contains",
+                      "too many items to count; make minItems, maxItems or minContains less");
+        return NULL;
+    }
+    const uint32_t first = (uint32_t)s->r->n;
+    for (uint32_t i = 0; i < (n + 1) * width; i++)
+        if (rules_add(s->r, "items with some of contains", 27) == UINT32_MAX)
+            return NULL;
+    for (uint32_t i = 0; i <= n && s->status == VIV_OK; i++) {
+        const bool more = i < n || k->max == UNBOUNDED;
+        const struct tree *of = more ? contained(s, c, k, i, true) : NULL;
+        const struct tree *other = of ? contained(s, c, k, i, false) : NULL;
+        for (uint32_t x = 0; x < width && s->status == VIV_OK; x++) {
+            struct tree_list l = {0};
+            const uint32_t next = first + (i < n ? i + 1 : i) * width;
+            if (i >= k->min && x >= k->least)
+                tree_list_add(&l, tree_bytes(s->r, "", 0));
+            if (more && x < k->most)
+                tree_list_add(&l, tree_cat2(s->r, of, tree_rule(s->r, next + (x + 1 < width ? x + 1 : x))));
+            if (more)
+                tree_list_add(&l, tree_cat2(s->r, other, tree_rule(s->r, next + x)));
+            const struct tree *t = l.failed ? NULL : tree_alt(s->r, l.v, l.n);
+            tree_list_release(&l);
+            if (!t)
+                return NULL;
+            s->r->v[first + i * width + x].body = t;
+        }
+    }
+    return tree_rule(s->r, first);
+}
+
+/* The "contains" that demands something. */
+static void find_contains(struct schema_reader *s, const struct conjunction *c, struct containing *out)
+{
     for (size_t i = 0; i < c->n; i++) {
         const struct item *item = &c->v[i];
         if (!json_object_get(item->schema, "contains"))
@@ -210,18 +247,15 @@ static const struct item *container(struct schema_reader *s, const struct conjun
                        most = count_of(s, item, "maxContains", UNBOUNDED);
         if (least == 0 && most == UNBOUNDED)
             continue;
-        *min = least;
-        *max = most;
-        if (found || n_max != UNBOUNDED || n_min > least || count_first(c)) {
-            schema_refuse(
-                s, item, "contains",
-                "cannot be kept beside another one, prefixItems, minItems or maxItems; say what all items "
-                "are, by items");
-            return NULL;
+        if (out->item) {
+            schema_refuse(s, item, "contains",
+                          "cannot be kept beside another one; say what all items are, by items");
+            return;
         }
-        found = item;
+        out->item = item;
+        out->least = least;
+        out->most = most;
     }
-    return found;
 }
 
 const struct tree *array_of(struct schema_reader *s, const struct conjunction *c)
@@ -239,12 +273,12 @@ const struct tree *array_of(struct schema_reader *s, const struct conjunction *c
     }
     if (min > max)
         return tree_never(s->r);
-    uint32_t min_of = 0, max_of = UNBOUNDED;
-    const struct item *contains = container(s, c, min, max, &min_of, &max_of);
-    if (contains && unique)
-        schema_refuse(s, contains, "contains", "cannot be kept beside uniqueItems");
+    struct containing contains = {.min = min, .max = max};
+    find_contains(s, c, &contains);
+    if (contains.item && unique)
+        schema_refuse(s, contains.item, "contains", "cannot be kept beside uniqueItems");
     if (unique && max > 1) {
-        json_t *values = n_first || contains ? NULL : values_of_items(s, c);
+        json_t *values = n_first || contains.item ? NULL : values_of_items(s, c);
         const struct tree *t = values ? different(s, values, min, max) : NULL;
         json_decref(values);
         if (t)
@@ -256,8 +290,8 @@ const struct tree *array_of(struct schema_reader *s, const struct conjunction *c
     }
     if (s->status != VIV_OK)
         return NULL;
-    if (contains)
-        return in_brackets(s, min_of > max_of ? tree_never(s->r) : containing(s, c, contains, min_of, max_of));
+    if (contains.item)
+        return in_brackets(s, contains.least > contains.most ? tree_never(s->r) : containing(s, c, &contains));
     return in_brackets(s, n_first ? tuple(s, c, n_first, min, max)
                                   : many(s, max ? item_at(s, c, 0) : tree_never(s->r), min, max));
 }

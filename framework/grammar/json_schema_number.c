@@ -2,6 +2,8 @@
  *
  * Numbers without bounds may have an exponent. Those with bounds are written in plain decimals of at most
  * MAX_DECIMALS digits behind the point, so that decimals that differ are numbers that differ. -0 is never written.
+ * Decimals are multiples as they are written: 0.07 is one of 0.01, though a quotient of floating point is no
+ * integer.
  */
 #include "grammar/json_schema.h"
 
@@ -25,7 +27,9 @@ struct bounds {
     struct decimal lower, upper;
     double lower_value, upper_value;
     const struct item *lower_from, *upper_from;
-    uint64_t divisors[8];
+    struct divisor {
+        uint32_t units, decimals; /* units / 10^decimals */
+    } divisors[8];
     size_t n_divisors;
 };
 
@@ -87,6 +91,18 @@ static void take_bound(struct schema_reader *s, struct bounds *b, const struct i
         b->lower_from = i;
 }
 
+static bool to_divisor(double x, struct divisor *out)
+{
+    struct decimal d;
+    char text[sizeof d.whole + sizeof d.fraction];
+    if (x > MAX_DIVISOR || !to_decimal(x, false, &d) || strlen(d.fraction) > MAX_DECIMALS)
+        return false;
+    snprintf(text, sizeof text, "%s%s", d.whole, d.fraction);
+    const unsigned long units = strtoul(text, NULL, 10);
+    *out = (struct divisor){(uint32_t)units, (uint32_t)strlen(d.fraction)};
+    return units > 0 && units <= MAX_DIVISOR;
+}
+
 static void read_bounds(struct schema_reader *s, const struct conjunction *c, struct bounds *b)
 {
     *b = (struct bounds){0};
@@ -102,17 +118,20 @@ static void read_bounds(struct schema_reader *s, const struct conjunction *c, st
             take_bound(s, b, i, "exclusiveMaximum", true, true);
         if (!multiple)
             continue;
-        const double x = json_number_value(multiple);
-        if (!json_is_number(multiple) || x <= 0)
+        struct divisor d;
+        if (!json_is_number(multiple) || json_number_value(multiple) <= 0)
             schema_fail(s, VIV_EINVAL, i, "multipleOf", "expected a number above 0");
-        else if (x != floor(x) || x > MAX_DIVISOR)
-            schema_refuse(s, i, "multipleOf", "only integers from 1 to %d can be kept", MAX_DIVISOR);
+        else if (!to_divisor(json_number_value(multiple), &d))
+            schema_refuse(s, i, "multipleOf",
+                          "only numbers with at most %d decimals, and %d at most without the point, can be kept",
+                          MAX_DECIMALS, MAX_DIVISOR);
         else if (b->n_divisors == 8)
             schema_fail(s, VIV_ELIMIT, i, "multipleOf", "more than 8 of them");
         else
-            b->divisors[b->n_divisors++] = (uint64_t)x;
+            b->divisors[b->n_divisors++] = d;
     }
-    b->whole_only = b->n_divisors > 0;
+    for (size_t k = 0; k < b->n_divisors; k++)
+        b->whole_only = b->whole_only || b->divisors[k].decimals == 0;
 }
 
 /* --- digits --------------------------------------------------------------------------------------------------- */
@@ -237,13 +256,24 @@ static viv_status narrow_by(struct automaton **a, const struct tree *t, struct e
     return status == VIV_OK ? narrow(a, b, err) : status;
 }
 
-/* Integers that k divides: the remainder of the digits so far. 0: the start, 1: behind '-', 2 + r. */
-static viv_status multiples(uint64_t k, struct automaton **out, struct error *err)
+/* Adds the arcs of digits, to the state of the remainder, behind `point` digits. */
+static void add_digits(struct automaton *a, uint32_t units, uint32_t point, uint32_t remainder)
+{
+    for (uint32_t d = 0; d < 10; d++)
+        a->arcs[a->n_arcs++] =
+            (struct arc){'0' + d, '0' + d, 2 + point * units + (uint32_t)((uint64_t)(remainder * 10 + d) % units)};
+}
+
+/* Numbers that units / 10^decimals divides: the remainder of their digits so far. States: 0: the start, 1: behind
+ * '-', 2 + r: before the point, 2 + (1 + k) * units + r: behind it and k digits. Behind all decimals come zeros
+ * only, which change nothing. */
+static viv_status multiples(const struct divisor *d, struct automaton **out, struct error *err)
 {
     struct automaton *a = calloc(1, sizeof *a);
     if (!a)
         return error_nomem(err);
-    a->n = k + 2;
+    const uint32_t units = d->units;
+    a->n = 2 + (size_t)units * (d->decimals + 2);
     a->max = UNBOUNDED;
     a->states = calloc(a->n, sizeof *a->states);
     a->arcs = calloc(11 * a->n, sizeof *a->arcs);
@@ -253,13 +283,20 @@ static viv_status multiples(uint64_t k, struct automaton **out, struct error *er
     }
     for (uint32_t i = 0; i < a->n; i++) {
         struct state *state = &a->states[i];
+        const uint32_t point = i < 2 ? 0 : (i - 2) / units, remainder = i < 2 ? 0 : (i - 2) % units;
+        uint64_t whole = remainder; /* of the number times 10^decimals */
+        for (uint32_t k = point ? point - 1 : 0; k < d->decimals; k++)
+            whole = whole * 10 % units;
         state->first = (uint32_t)a->n_arcs;
-        state->ends = i == 2;
+        state->ends = i >= 2 && point != 1 && whole == 0;
         if (i == 0)
             a->arcs[a->n_arcs++] = (struct arc){'-', '-', 1};
-        for (uint32_t d = 0; d < 10; d++)
-            a->arcs[a->n_arcs++] =
-                (struct arc){'0' + d, '0' + d, 2 + (uint32_t)(((i < 2 ? 0 : i - 2) * 10 + d) % k)};
+        if (i >= 2 && point == 0)
+            a->arcs[a->n_arcs++] = (struct arc){'.', '.', 2 + units + remainder};
+        if (point <= d->decimals)
+            add_digits(a, units, point ? point + 1 : 0, remainder);
+        else
+            a->arcs[a->n_arcs++] = (struct arc){'0', '0', i};
         state->n = (uint32_t)a->n_arcs - state->first;
     }
     *out = a;
@@ -297,7 +334,7 @@ static const struct tree *bounded(struct schema_reader *s, const struct bounds *
         status = narrow_by(&a, within(s, &b->upper, true), s->err);
     for (size_t i = 0; status == VIV_OK && i < b->n_divisors; i++) {
         struct automaton *m = NULL;
-        status = multiples(b->divisors[i], &m, s->err);
+        status = multiples(&b->divisors[i], &m, s->err);
         if (status == VIV_OK)
             status = narrow(&a, m, s->err);
     }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PATTERNS = 5 };
+enum { MAX_PATTERNS = 5, MAX_COUNTED = 1 << 14 };
 
 struct key_pattern {
     const char *text;
@@ -310,31 +310,90 @@ static const struct tree *other_member(struct schema_reader *s, const struct obj
 
 /* --- objects -------------------------------------------------------------------------------------------------- */
 
-/* How many others there may be: what is counted has to be that alone, or be kept anyhow. */
-static void count_others(struct schema_reader *s, const struct object *o, uint32_t *min, uint32_t *max)
+/* members(i, w): what comes from member i on, where w are written, of which there must be min to max:
+ *
+ *   members(i, w) = separator(w) member(i) members(i + 1, w + 1)  |  members(i + 1, w), if it is optional
+ *   members(n, w) = others, min - w to max - w
+ *
+ * A rule each; w is at most `most`, where more need not be counted. */
+struct counting {
+    const struct tree *const *members;
+    const bool *optional;
+    const struct tree *other; /* NULL: none */
+    uint32_t n, min, max, most;
+};
+
+static const struct tree *counted_others(struct schema_reader *s, const struct counting *k, uint32_t w)
 {
-    const size_t n_required = json_object_size(o->required), n_listed = json_object_size(o->listed);
-    const bool fixed = n_required == n_listed;
-    *min = 0;
-    *max = UNBOUNDED;
-    if (o->min > n_required) {
-        const uint32_t wanted = o->min - (uint32_t)n_required;
-        if (fixed && wanted == 1)
-            *min = 1;
-        else
-            schema_refuse(
-                s, o->counted, "minProperties",
-                "can be kept for one more than the required properties, where no other is listed; name the "
-                "properties as required");
+    const struct tree *nothing = tree_bytes(s->r, "", 0);
+    const uint32_t min = k->min > w ? k->min - w : 0, max = k->max == UNBOUNDED ? UNBOUNDED : k->max - w;
+    if (max == 0 || !k->other)
+        return min ? tree_never(s->r) : nothing;
+    const struct tree *more = tree_cat2(s->r, comma(s), k->other);
+    if (w)
+        return tree_repeat(s->r, more, min, max);
+    const struct tree *some = tree_cat2(
+        s->r, k->other, tree_repeat(s->r, more, min ? min - 1 : 0, max == UNBOUNDED ? UNBOUNDED : max - 1));
+    return min ? some : tree_alt2(s->r, some, nothing);
+}
+
+static const struct tree *counted_members(struct schema_reader *s, const struct counting *k)
+{
+    const uint32_t width = k->most + 1;
+    uint32_t *rules = calloc((size_t)(k->n + 1) * width, sizeof *rules);
+    nomem_unless(s, rules);
+    for (uint32_t i = k->n + 1; s->status == VIV_OK && i-- > 0;)
+        for (uint32_t w = 0; w < width && s->status == VIV_OK && (w <= i || w == 0); w++) {
+            const struct tree *t;
+            if (i == k->n) {
+                t = counted_others(s, k, w);
+            } else {
+                const uint32_t taken = w < k->most ? w + 1 : w;
+                const struct tree *on = tree_rule(s->r, rules[(i + 1) * width + taken]);
+                const struct tree *member = w ? tree_cat2(s->r, comma(s), k->members[i]) : k->members[i];
+                t = w == k->max ? tree_never(s->r) : tree_cat2(s->r, member, on);
+                if (k->optional[i])
+                    t = tree_alt2(s->r, t, tree_rule(s->r, rules[(i + 1) * width + w]));
+            }
+            const uint32_t rule = rules_add(s->r, "members", 7);
+            nomem_unless(s, rule != UINT32_MAX && t);
+            if (s->status == VIV_OK)
+                s->r->v[rule].body = t;
+            rules[i * width + w] = rule;
+        }
+    const struct tree *t = s->status == VIV_OK ? tree_rule(s->r, rules[0]) : NULL;
+    free(rules);
+    return t;
+}
+
+/* Members in order, and others behind them. */
+static const struct tree *members_of(struct schema_reader *s, const struct object *o, struct tree_list *l,
+                                     bool *optional)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(o->listed, key, value)
+    {
+        optional[l->n] = !json_object_get(o->required, key);
+        tree_list_add(l, s->status == VIV_OK ? listed_member(s, o, key) : NULL);
     }
-    if (o->max == UNBOUNDED)
-        return;
-    if (fixed && o->max >= n_required)
-        *max = o->max - (uint32_t)n_required;
-    else if (n_listed <= o->max)
-        *max = o->max - (uint32_t)n_listed;
-    else
-        schema_refuse(s, o->counted, "maxProperties", "cannot be kept where more optional properties are listed");
+    const struct tree *other = s->status == VIV_OK && o->max > 0 ? other_member(s, o) : NULL;
+    if (s->status != VIV_OK || l->failed)
+        return NULL;
+    if (!o->counted) {
+        optional[l->n] = true;
+        tree_list_add(l, tree_cat2(s->r, other, tree_repeat(s->r, tree_cat2(s->r, comma(s), other), 0, UNBOUNDED)));
+        return l->failed ? NULL : tree_list(s->r, l->v, optional, l->n, comma(s));
+    }
+    const uint32_t n = (uint32_t)l->n, least = o->min ? o->min : 1;
+    const uint32_t most = o->max != UNBOUNDED ? o->max : least;
+    const struct counting k = {l->v, optional, other, n, o->min, o->max, most < n ? most : n};
+    if ((uint64_t)n * k.most > MAX_COUNTED) {
+        schema_refuse(s, o->counted, o->min ? "minProperties" : "maxProperties",
+                      "cannot be counted among so many properties; name fewer, or require them");
+        return NULL;
+    }
+    return counted_members(s, &k);
 }
 
 const struct tree *object_of(struct schema_reader *s, const struct conjunction *c)
@@ -343,38 +402,15 @@ const struct tree *object_of(struct schema_reader *s, const struct conjunction *
     struct tree_list members = {0};
     const struct tree *t = NULL;
     bool *optional = NULL;
-    const char *key;
-    json_t *value;
-    uint32_t min = 0, max = UNBOUNDED;
     read_object(s, c, &o);
     if (s->status == VIV_OK)
         optional = calloc(json_object_size(o.listed) + 1, sizeof *optional);
-    if (!optional) {
-        nomem_unless(s, s->status != VIV_OK);
-        release_object(&o);
-        return NULL;
-    }
-    count_others(s, &o, &min, &max);
-    const bool never = o.max < json_object_size(o.required);
-    json_object_foreach(s->status == VIV_OK ? o.listed : NULL, key, value)
-    {
-        optional[members.n] = !json_object_get(o.required, key);
-        tree_list_add(&members, s->status == VIV_OK ? listed_member(s, &o, key) : NULL);
-    }
-    if (s->status == VIV_OK && max > 0 && !members.failed) {
-        const struct tree *other = other_member(s, &o);
-        const struct tree *more = tree_cat2(s->r, comma(s), other);
-        optional[members.n] = min == 0;
-        if (other)
-            tree_list_add(&members, tree_cat2(s->r, other,
-                                              tree_repeat(s->r, more, min ? min - 1 : 0,
-                                                          max == UNBOUNDED ? UNBOUNDED : max - 1)));
-    }
-    if (s->status == VIV_OK && !members.failed)
-        t = never ? tree_never(s->r)
-                  : tree_cat3(s->r, tree_text(s->r, "{"), tree_list(s->r, members.v, optional, members.n, comma(s)),
-                              tree_text(s->r, "}"));
-    nomem_unless(s, t || s->status != VIV_OK);
+    nomem_unless(s, optional);
+    if (s->status == VIV_OK)
+        t = members_of(s, &o, &members, optional);
+    if (s->status == VIV_OK)
+        t = tree_cat3(s->r, tree_text(s->r, "{"), t, tree_text(s->r, "}"));
+    nomem_unless(s, t);
     tree_list_release(&members);
     free(optional);
     release_object(&o);

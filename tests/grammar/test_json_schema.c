@@ -68,6 +68,125 @@ TEST(numbers__keep_to_their_bounds)
     HAS_NO("{\"type\": \"integer\", \"minimum\": -12, \"maximum\": 345}", "346");
     HAS_NO("{\"type\": \"integer\", \"minimum\": -12, \"maximum\": 345}", "-13");
     HAS_NO("{\"type\": \"integer\"}", "1.0");
+    HAS("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"minProperties\": 2, \"additionalProperties\": false}",
+        "{\"a\":1,\"b\":2}");
+    HAS("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"minProperties\": 2, \"additionalProperties\": false}",
+        "{\"b\":2,\"c\":3}");
+    HAS("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"minProperties\": 2, \"additionalProperties\": false}",
+        "{\"a\":1,\"b\":2,\"c\":3}");
+    HAS_NO("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": "
+           "{\"const\": 3}}, \"required\": [\"b\"], \"minProperties\": 2, \"additionalProperties\": false}",
+           "{\"b\":2}");
+    HAS_NO("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": "
+           "{\"const\": 3}}, \"required\": [\"b\"], \"minProperties\": 2, \"additionalProperties\": false}",
+           "{\"a\":1,\"c\":3}");
+    HAS("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"minProperties\": 3, \"additionalProperties\": {\"const\": 0}}",
+        "{\"b\":2,\"x\":0,\"y\":0}");
+    HAS("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"minProperties\": 3, \"additionalProperties\": {\"const\": 0}}",
+        "{\"a\":1,\"b\":2,\"x\":0}");
+    HAS_NO(
+        "{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"minProperties\": 3, \"additionalProperties\": {\"const\": 0}}",
+        "{\"b\":2,\"x\":0}");
+    HAS_NO(
+        "{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"minProperties\": 3, \"additionalProperties\": {\"const\": 0}}",
+        "{\"a\":1,\"b\":2}");
+    HAS("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"maxProperties\": 2, \"additionalProperties\": {\"const\": 0}}",
+        "{\"b\":2}");
+    HAS("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"maxProperties\": 2, \"additionalProperties\": {\"const\": 0}}",
+        "{\"b\":2,\"x\":0}");
+    HAS("{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"maxProperties\": 2, \"additionalProperties\": {\"const\": 0}}",
+        "{\"a\":1,\"b\":2}");
+    HAS_NO(
+        "{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"maxProperties\": 2, \"additionalProperties\": {\"const\": 0}}",
+        "{\"a\":1,\"b\":2,\"c\":3}");
+    HAS_NO(
+        "{\"type\": \"object\", \"properties\": {\"a\": {\"const\": 1}, \"b\": {\"const\": 2}, \"c\": {\"const\": "
+        "3}}, \"required\": [\"b\"], \"maxProperties\": 2, \"additionalProperties\": {\"const\": 0}}",
+        "{\"a\":1,\"b\":2,\"x\":0}");
+    HAS("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"maxItems\": 3}",
+        "[5]");
+    HAS("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"maxItems\": 3}",
+        "[1,5]");
+    HAS("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"maxItems\": 3}",
+        "[1,2,5]");
+    HAS("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"maxItems\": 3}",
+        "[5,5,5]");
+    HAS_NO(
+        "{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"maxItems\": 3}",
+        "[1,2,3]");
+    HAS_NO(
+        "{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"maxItems\": 3}",
+        "[1,2,3,5]");
+    HAS_NO(
+        "{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"maxItems\": 3}",
+        "[]");
+    HAS("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"minItems\": 2, "
+        "\"maxItems\": 3, \"minContains\": 2}",
+        "[5,5]");
+    HAS("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"minItems\": 2, "
+        "\"maxItems\": 3, \"minContains\": 2}",
+        "[5,1,5]");
+    HAS_NO("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"minItems\": "
+           "2, \"maxItems\": 3, \"minContains\": 2}",
+           "[5]");
+    HAS_NO("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"minItems\": "
+           "2, \"maxItems\": 3, \"minContains\": 2}",
+           "[5,1]");
+    HAS_NO("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"minItems\": "
+           "2, \"maxItems\": 3, \"minContains\": 2}",
+           "[5,5,1,1]");
+    HAS("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"minItems\": 3}",
+        "[1,5,1]");
+    HAS("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"minItems\": 3}",
+        "[1,5,1,1,5]");
+    HAS_NO(
+        "{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"minItems\": 3}",
+        "[1,5]");
+    HAS_NO(
+        "{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"contains\": {\"const\": 5}, \"minItems\": 3}",
+        "[1,1,1]");
+    HAS("{\"type\": \"array\", \"prefixItems\": [{\"type\": \"string\"}], \"items\": {\"type\": \"integer\"}, "
+        "\"contains\": {\"const\": 5}}",
+        "[\"a\",5]");
+    HAS("{\"type\": \"array\", \"prefixItems\": [{\"type\": \"string\"}], \"items\": {\"type\": \"integer\"}, "
+        "\"contains\": {\"const\": 5}}",
+        "[\"a\",1,5,2]");
+    HAS_NO("{\"type\": \"array\", \"prefixItems\": [{\"type\": \"string\"}], \"items\": {\"type\": \"integer\"}, "
+           "\"contains\": {\"const\": 5}}",
+           "[\"a\"]");
+    HAS_NO("{\"type\": \"array\", \"prefixItems\": [{\"type\": \"string\"}], \"items\": {\"type\": \"integer\"}, "
+           "\"contains\": {\"const\": 5}}",
+           "[5]");
+    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "9.99");
+    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "0.07");
+    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "12");
+    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "-3.5");
+    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "1.250");
+    HAS_NO("{\"multipleOf\": 0.01, \"type\": \"number\"}", "0.005");
+    HAS_NO("{\"multipleOf\": 0.01, \"type\": \"number\"}", "1.001");
+    HAS_NO("{\"multipleOf\": 0.01, \"type\": \"number\"}", "-0");
+    HAS_NO("{\"multipleOf\": 0.01, \"type\": \"number\"}", "1.");
+    HAS("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "0.05");
+    HAS("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "9.95");
+    HAS("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "10");
+    HAS_NO("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "9.99");
+    HAS_NO("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "10.05");
+    HAS("{\"multipleOf\": 2.5, \"type\": \"number\"}", "7.5");
+    HAS("{\"multipleOf\": 2.5, \"type\": \"number\"}", "10");
+    HAS("{\"multipleOf\": 2.5, \"type\": \"number\"}", "5.00");
+    HAS_NO("{\"multipleOf\": 2.5, \"type\": \"number\"}", "7");
+    HAS_NO("{\"multipleOf\": 2.5, \"type\": \"number\"}", "2.51");
     HAS("{\"multipleOf\": 7, \"minimum\": 20, \"type\": \"number\"}", "21");
     HAS_NO("{\"multipleOf\": 7, \"type\": \"number\"}", "22");
 }
@@ -170,7 +289,10 @@ TEST(schemas__are_refused_with_a_path)
     REFUSED("{\"$ref\": \"#/$defs/x\", \"$defs\": {}}", "#/$ref");
     REFUSED("{\"if\": {\"pattern\": \"a\"}, \"then\": false}", "#/if");
     REFUSED("{\"not\": {\"multipleOf\": 3}}", "#/not: cannot be kept");
-    REFUSED("{\"type\": \"array\", \"contains\": {\"const\": 1}, \"maxItems\": 3}", "#/contains");
+    REFUSED("{\"type\": \"array\", \"contains\": {\"const\": 1}, \"uniqueItems\": true}", "#/contains");
+    REFUSED("{\"type\": \"array\", \"contains\": {\"const\": 1}, \"minItems\": 70000}",
+            "#/contains: too many items");
+    REFUSED("{\"multipleOf\": 0.0000001}", "#/multipleOf: only numbers with at most 6 decimals");
     REFUSED("{\"$dynamicRef\": \"#a\", \"$defs\": {\"x\": {\"$dynamicAnchor\": \"a\"}, \"y\": {\"$dynamicAnchor\": "
             "\"a\"}}}",
             "#/$dynamicRef");
