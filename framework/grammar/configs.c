@@ -373,6 +373,7 @@ static void drop_covered(struct recogniser *m)
             first = n;
         bool covered = false;
         size_t kept = first;
+        m->work += n - first;
         for (size_t k = first; k < n; k++) {
             covered = covered || stack_covers(m, (uint32_t)v[k], (uint32_t)t);
             if (covered || !stack_covers(m, (uint32_t)t, (uint32_t)v[k]))
@@ -383,6 +384,8 @@ static void drop_covered(struct recogniser *m)
             v[n++] = t;
     }
     m->n_found = n;
+    if (m->work > MAX_WORK)
+        configs_fail(m, VIV_ELIMIT, too_many_ways);
 }
 
 /* Characters of plain text that a thread takes in a loop. */
@@ -429,6 +432,8 @@ uint32_t found_config(struct recogniser *m)
         return DEAD;
     sort_found(m);
     drop_covered(m);
+    if (m->status != VIV_OK)
+        return DEAD;
     const size_t n = m->n_found;
     if (2 * (m->n_used + 1) >= m->config_table_size &&
         !rehash_configs(m, m->config_table_size ? 2 * m->config_table_size : 1024)) {

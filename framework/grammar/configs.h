@@ -22,7 +22,7 @@ enum {
     MAX_FRAMES = 1 << 20,
     MAX_ALL_THREADS = 1 << 22,
     MAX_ROW_BYTES = 32 << 20,
-    MAX_WORK = 1 << 26 /* threads that one call may follow */
+    MAX_WORK = 1 << 26 /* threads that one call may follow, and pairs of them that it may compare */
 };
 #define END_THREAD ((uint64_t)UINT32_MAX << 32) /* behind all others */
 

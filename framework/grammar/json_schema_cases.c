@@ -273,6 +273,18 @@ static bool is_listed(const struct outline *o)
     return o->constant || json_is_array(o->values);
 }
 
+static bool requires(json_t *schema, const char *key)
+{
+    size_t k;
+    json_t *name;
+    json_array_foreach(json_object_get(schema, "required"), k, name)
+    {
+        if (json_is_string(name) && strcmp(json_string_value(name), key) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Whether no value can be of both. */
 static bool are_disjoint(struct schema_reader *s, json_t *a, json_t *b, json_t *base, int depth)
 {
@@ -309,11 +321,37 @@ static bool are_disjoint(struct schema_reader *s, json_t *a, json_t *b, json_t *
         const char *key = json_string_value(name);
         json_t *in_a = json_object_get(json_object_get(a, "properties"), key ? key : "");
         json_t *in_b = json_object_get(json_object_get(b, "properties"), key ? key : "");
-        bool required = false;
-        for (size_t i = 0; i < json_array_size(json_object_get(b, "required")); i++)
-            required = required || json_equal(name, json_array_get(json_object_get(b, "required"), i));
-        if (in_a && in_b && base_a == base_b && (required || json_object_get(b, "required")) && required &&
-            are_disjoint(s, in_a, in_b, base_a, depth + 1))
+        if (key && in_a && in_b && base_a == base_b && requires(b, key) && are_disjoint(s, in_a, in_b, base_a, depth + 1))
+            return true;
+    }
+    return false;
+}
+
+/* Whether all are objects that require this key, which is another string in each. */
+static bool are_told_by(json_t *list, const char *key)
+{
+    json_t *seen = json_object(), *schema;
+    bool ok = seen != NULL;
+    size_t k;
+    json_array_foreach(list, k, schema)
+    {
+        json_t *tag = json_object_get(json_object_get(json_object_get(schema, "properties"), key), "const");
+        ok = ok && schema_types(json_object_get(schema, "type")) == TYPE_OBJECT && requires(schema, key) &&
+             json_is_string(tag) && !json_object_get(seen, json_string_value(tag)) &&
+             json_object_set(seen, json_string_value(tag), tag) == 0;
+    }
+    json_decref(seen);
+    return ok;
+}
+
+/* The usual case, of which there may be thousands: no pair needs a look. */
+static bool are_tagged(json_t *list)
+{
+    size_t k;
+    json_t *name;
+    json_array_foreach(json_object_get(json_array_get(list, 0), "required"), k, name)
+    {
+        if (json_is_string(name) && are_told_by(list, json_string_value(name)))
             return true;
     }
     return false;
@@ -322,6 +360,8 @@ static bool are_disjoint(struct schema_reader *s, json_t *a, json_t *b, json_t *
 /* The alternatives a and b, without what is of both. */
 static json_t *apart(struct schema_reader *s, const struct item *i, json_t *list)
 {
+    if (are_tagged(list))
+        return json_incref(list);
     json_t *made = json_array();
     const size_t n = json_array_size(list);
     bool ok = made != NULL;
