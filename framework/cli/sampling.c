@@ -35,7 +35,7 @@ const struct option sampling_options[] = {
      .aliases = "stop-sequence|stop-string|reverse-prompt"},
     {"json-schema", 0, OPTION_STRING, OPT(json_schema), "FILE",
      .help = "the answer is JSON that the schema of FILE accepts", .aliases = "json-schema-file"},
-    GRAMMAR_OPTION(OPT(grammar), NULL),
+    GRAMMAR_OPTION(OPT(grammar), "none: no grammar, whatever the spec says"),
     {"regex", 0, OPTION_STRING, OPT(regex), "R",
      .help = "the answer is a text that this regular expression matches whole"},
     {"choice", 0, OPTION_STRING, OPT(choice), "A,B",
@@ -76,6 +76,10 @@ static viv_status copy_grammar(const struct speaking *o, struct request *r, stru
     if ((o->json_schema != NULL) + (o->grammar != NULL) + (o->regex != NULL) + (o->choice != NULL) > 1)
         return error_set(err, VIV_EINVAL,
                          "one of --json-schema, --grammar, --regex and --choice is wanted, not several");
+    if (o->grammar && strcmp(o->grammar, "none") == 0) {
+        r->viv.grammar = NULL; /* that of the spec */
+        return VIV_OK;
+    }
     if (o->json_schema)
         status = grammar_file_read(&g, o->json_schema, "json-schema", false, err);
     else if (o->grammar)

@@ -321,7 +321,8 @@ static bool are_disjoint(struct schema_reader *s, json_t *a, json_t *b, json_t *
         const char *key = json_string_value(name);
         json_t *in_a = json_object_get(json_object_get(a, "properties"), key ? key : "");
         json_t *in_b = json_object_get(json_object_get(b, "properties"), key ? key : "");
-        if (key && in_a && in_b && base_a == base_b && requires(b, key) && are_disjoint(s, in_a, in_b, base_a, depth + 1))
+        if (key && in_a && in_b && base_a == base_b && requires(b, key) &&
+            are_disjoint(s, in_a, in_b, base_a, depth + 1))
             return true;
     }
     return false;

@@ -63,6 +63,7 @@ printf 'viv: 1\nuse: shakespeare\ngrammar: choice.txt\n' >"$work/spec.yaml"
 model=$work/spec.yaml
 check 'a spec may name one' matches 'yes|no'
 check 'which an option replaces' matches 'maybe' --choice maybe
+check 'or leaves out' matches '.{20}.*' --grammar none
 model=
 printf 'viv: 1\nuse: shakespeare\ngrammar: none.gbnf\n' >"$work/spec.yaml"
 check 'and which must be there' fails 'none.gbnf: No such file' "$viv" run "$work/spec.yaml" -p KING
