@@ -39,9 +39,8 @@ struct config {
     uint32_t alike; /* the configuration that stands for it in masks; UNKNOWN */
     uint32_t slot;  /* of its mask; NOWHERE */
     uint32_t next_free;
-    uint8_t plain; /* characters of plain text that it takes, whatever they are; below NOT_PLAIN */
-    uint64_t
-        leaving; /* plain text without these bytes (charset.h) is taken as far as `plain` says, and no further */
+    uint8_t plain;    /* characters of plain text that it takes, whatever they are; below NOT_PLAIN */
+    uint64_t leaving; /* plain text without these bytes (charset.h) is taken as far as `plain` says */
     bool ends, used;
 };
 /* Of a walk over the trie. */
