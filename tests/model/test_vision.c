@@ -511,7 +511,7 @@ static void show(struct conversation *c, const char *file)
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", source_path("tests/golden/vision"), file);
     ck_assert_msg(file_read(path, 1 << 20, &bytes, &err) == VIV_OK, "%s", err.text);
-    ck_assert_int_eq(conversation_show(c, bytes.data, bytes.size, &err), VIV_OK);
+    ck_assert_int_eq(conversation_show(c, "image", &bytes, 1, &err), VIV_OK);
     buf_release(&bytes);
 }
 
