@@ -32,8 +32,12 @@ static viv_status infer_axes(struct rope *r, viv_infer *b)
     r->apart = (int32_t)b->get_int(b, "rope.apart");
     r->centred = (int32_t)b->get_int(b, "rope.centred");
     r->frequencies = (enum rope_frequencies)b->get_int(b, "rope.frequencies");
-    if (r->n_axes == 0 && r->centred)
-        return viv_fail(b->host, VIV_EINVAL, "rope.centred is of lines and columns: rope.axes needs them");
+    r->first = (int32_t)b->get_int(b, "rope.first");
+    if (r->n_axes == 0 && (r->centred || r->first))
+        return viv_fail(b->host, VIV_EINVAL, "rope.%s is of lines and columns: rope.axes needs them",
+                        r->centred ? "centred" : "first");
+    if (r->centred && r->first)
+        return viv_fail(b->host, VIV_EINVAL, "rope.centred does not count lines and columns: rope.first does");
     if (r->n_axes == 0)
         return VIV_OK;
     if (r->n_axes > VIV_N_AXES || (sections && n_sections != r->n_axes))
@@ -245,7 +249,8 @@ void rope_angles(const struct rope *r, const viv_kernels *kernels, const viv_exe
         for (end = at ? p + 1 : n_pairs; end < n_pairs && at[r->axis[end]] == at[r->axis[p]]; end++) {
         }
         const int32_t position = at ? at[r->axis[p]] : e->positions[row];
-        kernels->angles(cos + p, sin + p, frequency + p, position < 0 ? 0 : position, end - p);
+        const int32_t first = at && r->axis[p] != VIV_AXIS_TIME ? r->first : 0;
+        kernels->angles(cos + p, sin + p, frequency + p, position < 0 ? 0 : position + first, end - p);
     }
     for (uint64_t p = 0; r->magnitude != 1 && p < n_pairs; p++) {
         cos[p] *= r->magnitude;

@@ -11,9 +11,9 @@
  *
  * Pairs may rotate by positions on different axes (viv_exec.axes): those of an axis are neighbours, n_a of them, or
  * all axes take turns. The k-th of an axis has the frequency theta^(-k / n_a), so that each axis is a rotary
- * embedding of its own, or goes on with those of the head. Rows that are nowhere on an axis do not rotate. Where
- * they are centred, the i-th of n lines or columns has the position 2 pi (2 (i + 1/2) / n - 1) (Simeoni et al.
- * 2025, DINOv3).
+ * embedding of its own, or goes on with those of the head. Lines and columns count from `first`. Rows that are
+ * nowhere on an axis do not rotate. Where they are centred, the i-th of n lines or columns has the position 2 pi (2
+ * (i + 1/2) / n - 1) (Simeoni et al. 2025, DINOv3).
  *
  * The length is that of the whole prompt, in however many steps it is processed. As in transformers, dynamic leaves
  * cached keys of generated tokens as they are, and longrope recomputes all keys when the length passes
@@ -34,7 +34,7 @@ struct rope {
     int32_t used, interleaved, truncate;
     uint64_t n_axes; /* 0: pairs do not differ */
     int32_t apart;   /* the pairs of each axis are halves, or neighbours, of features of its own */
-    int32_t turns, centred;
+    int32_t turns, centred, first;
     uint8_t axes[VIV_N_AXES];
     uint64_t section[VIV_N_AXES]; /* pairs of the axes, in order */
     enum rope_frequencies frequencies;
@@ -71,6 +71,8 @@ struct rope {
                  .choices = "own|along|dealt"),                                                                    \
         VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.apart",                                                                   \
                  .doc = "the pairs of each axis are made of neighbouring features of its own"),                    \
+        VIV_ATTR(VIV_ATTR_INT, 0, "rope.first", .doc = "with axes: the position of the first line and column",     \
+                 .min = 0, .max = 65536),                                                                          \
         VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.centred",                                                                 \
                  .doc = "positions of lines and columns go from -2 pi to 2 pi, whatever the size of the grid"),    \
         VIV_ATTR(VIV_ATTR_CHOICE, 0, "rope.scaling", .doc = "how positions are stretched",                         \

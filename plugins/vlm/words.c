@@ -12,9 +12,10 @@
 #include <string.h>
 
 /* Around a picture or video, before each of its parts, for each row, between the lines of a part, at the end of a
- * line of tiles, behind the frames of a part and between those of two. */
+ * line of tiles and between two, behind the frames of a part and between those of two. */
 struct words {
-    const char *before, *after, *alone, *whole, *tile, *frame, *row, *between, *line, *frame_end, *next_frame;
+    const char *before, *after, *alone, *whole, *tile, *frame, *row, *between, *beside, *line, *frame_end,
+        *next_frame;
 };
 
 bool vlm_begins_line(const struct vlm_part *part, uint64_t r)
@@ -142,8 +143,8 @@ static void put_picture(struct writing *w, const struct words *words, const stru
                 put(w, words->between);
             put(w, words->row);
         }
-        if (part->kind == VLM_PART_TILE && part->ends_line)
-            put(w, words->line);
+        if (part->kind == VLM_PART_TILE)
+            put(w, part->ends_line ? words->line : words->beside);
         if (part->kind != VLM_PART_FRAMES)
             continue;
         put_numbered(w, words->frame_end, seen, part);
@@ -156,7 +157,7 @@ static void put_picture(struct writing *w, const struct words *words, const stru
 static struct words words_of(const struct vlm *v, bool video)
 {
     const viv_params *p = v->params;
-    struct words w = {"", "", "", "", "", "", "", "", "", "", ""};
+    struct words w = {"", "", "", "", "", "", "", "", "", "", "", ""};
     if (video) {
         w.before = p->get_word(v->model, "video_before", "");
         w.after = p->get_word(v->model, "video_after", "");
@@ -173,6 +174,7 @@ static struct words words_of(const struct vlm *v, bool video)
     w.tile = p->get_word(v->model, "image_tile", "");
     w.row = p->get_word(v->model, "image_row", "");
     w.between = p->get_word(v->model, "image_break", "");
+    w.beside = p->get_word(v->model, "image_beside", "");
     w.line = p->get_word(v->model, "image_line", "");
     return w;
 }

@@ -196,10 +196,10 @@ class Asked:
 
 @torch.no_grad()
 def speaker(name, model, processor, image_token, texts, token_types=None, special=None, files=PICTURES, tokens=None, rows=None,
-            hub=lambda *item: item):
+            hub=lambda *item: item, place=None):
     """Pictures in the middle of a text, and near its end, or where `tokens` has them. texts: of the processor's output, the ids
     that stand for each; or how many times image_token does. token_types: of all tokens and the length of the prompt, the input
-    that says what they are. rows: of the inputs, the rows of all pictures."""
+    that says what they are. rows: of the inputs, the rows of all pictures. place: the token of a prompt that stands for a picture."""
     directory = folder(name)
     tokens = tokens or [1, 5, 17, image_token, 23, 9, 44] + [image_token, 31, 8] * (len(files) - 1)
     asked = Asked(processor, texts, image_token, files, tokens)
@@ -224,7 +224,7 @@ def speaker(name, model, processor, image_token, texts, token_types=None, specia
             written["kept"] = len(before.ids) + len(said) - 1
     special = special or {image_token: "<image>"}
     if asked.marked:
-        answers["prompt"] = "".join(special.get(i, chr(0x100 + i)) for i in tokens)
+        answers["prompt"] = "".join(special.get(place if place and i == image_token else i, chr(0x100 + i)) for i in tokens)
     (directory / "tokens.json").write_text(json.dumps(answers, ensure_ascii=False) + "\n")
     write_tokenizer(directory, model.config.text_config.vocab_size, special)
 
@@ -430,6 +430,40 @@ class Saved:
         return {k: v if torch.is_tensor(v) else torch.tensor(v) for k, v in out.items()}
 
 
+class Llama4ForConditionalGeneration(t.Llama4ForConditionalGeneration):
+    """transformers' fails with pixels: here rows of pictures take the places of their tokens."""
+    def rows(self, pixel_values):
+        return self.multi_modal_projector(self.vision_model(pixel_values.float()).last_hidden_state).flatten(0, 1)
+
+    def forward(self, input_ids, pixel_values):
+        embedded, places = self.get_input_embeddings()(input_ids), (input_ids == self.config.image_token_index)[..., None]
+        return self.language_model(inputs_embeds=embedded.masked_scatter(places, self.rows(pixel_values)))
+
+
+def llama4():
+    """Pictures in tiles; a class token behind the patches, whose lines and columns count from 1. Chunks are shorter than a picture's rows."""
+    special = {84: "<|image_start|>", 85: "<|image_end|>", 86: "<|image|>", 87: "<|tile_x_separator|>", 88: "<|tile_y_separator|>", 90: "<|patch|>"}
+    text = dict(TEXT, head_dim=8, intermediate_size=12, intermediate_size_mlp=24, num_local_experts=2, num_experts_per_tok=1, moe_layers=[1],
+                no_rope_layers=[1, 0], attention_chunk_size=24, floor_scale=16, tie_word_embeddings=False,
+                layer_types=["chunked_attention", "full_attention"])
+    vision = dict(hidden_size=16, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=7,
+                  projector_input_dim=24, projector_output_dim=24, vision_output_dim=24,
+                  rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+    config = t.Llama4Config(text_config=text, vision_config=vision, image_token_index=90, boi_token_index=84, eoi_token_index=85)
+    processor = t.Llama4ImageProcessor(size={"height": 28, "width": 28}, max_patches=4)
+
+    def texts(inputs):
+        out = []
+        for rows, cols in inputs["aspect_ratios"].reshape(-1, 2).tolist():
+            tiles = [x for _ in range(rows) for c in range(cols) for x in [90] * 4 + [88 if c + 1 == cols else 87]]
+            out.append([84] + (tiles if rows * cols > 1 else []) + [86] + [90] * 4 + [85])
+        return out
+
+    model = Llama4ForConditionalGeneration(config)
+    call = lambda images, return_tensors: processor(images=images[0], return_tensors=return_tensors)
+    speaker("llama4", model, Saved(processor, call), 90, texts, special=special, place=86, rows=lambda i: model.rows(i["pixel_values"]))
+
+
 def gemma3(name="gemma3", layer_types=("sliding_attention", "full_attention")):
     text = t.Gemma3TextConfig(**TEXT, head_dim=8, query_pre_attn_scalar=8, sliding_window=24, sliding_window_pattern=2,
                               layer_types=list(layer_types))
@@ -622,7 +656,7 @@ def by_lines(model, name, unit):
 
 
 ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, dinov3, llava, llava_siglip, llava_next,
-       llava_onevision, paligemma, internvl, idefics3, lfm2_vl, gemma3,
+       llava_onevision, paligemma, internvl, idefics3, lfm2_vl, llama4, gemma3,
        qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_vl_moe, qwen3_5, qwen3_5_moe, glm4v, glm4v_moe, kimi_k25, pixtral, mistral3]
 
 if __name__ == "__main__":
