@@ -1,9 +1,9 @@
 /* attention.c - y = softmax(scale Q K^T + mask) V W_o            (Vaswani et al. 2017)
  *
- *   Q = rope(norm(x W_q)), K = rope(norm(x W_k)), V = x W_v, by heads of head_dim features; query head h reads
- *   key/value head h / (n_heads / n_kv_heads): multi-head, grouped (Ainslie et al. 2023) and multi-query (Shazeer
- *   2019) attention. Positions: rotary embedding; ALiBi (Press et al. 2022), a bias of the scores that grows with
- *   the distance, with a slope for each head; or a learned bias (relative.h).
+ *   Q = rope(norm(x W_q)), K = rope(norm(x W_k)), V = norm(x W_v), by heads of head_dim features; query head h
+ * reads key/value head h / (n_heads / n_kv_heads): multi-head, grouped (Ainslie et al. 2023) and multi-query
+ * (Shazeer 2019) attention. Positions: rotary embedding; ALiBi (Press et al. 2022), a bias of the scores that grows
+ * with the distance, with a slope for each head; or a learned bias (relative.h).
  *
  *   x, y:      [n_rows, dim]
  *   q:         [n_heads * head_dim, dim]
@@ -48,14 +48,14 @@ struct attention {
     struct qk_norm q_norm, k_norm;
     enum norm_kind norm_kind;
     enum norm_over norm_over;
-    int32_t plain_norm;
+    int32_t plain_norm, plain_v;
     struct rope rope;
     const float *sinks;
     float *slopes; /* [n_heads] of ALiBi, or NULL */
     double alibi;
     uint64_t scratch;                           /* bytes for products or attend, before the angles */
     uint64_t q_stride, kv_stride, heads_stride; /* floats */
-    int32_t causal, has_sinks;
+    int32_t causal, both_ways, has_sinks;
     float scale, softcap, clip, norm_eps, alibi_scale;
     float temper; /* queries grow with log(1 + position / temper_length) */
     uint64_t temper_length, temper_offset;
@@ -86,6 +86,9 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "head_dim", .doc = "features of a head", .min = 1, .max = 65536),
     VIV_ATTR(VIV_ATTR_BOOL, 0, "causal", .doc = "causal mask: a token sees only itself and earlier ones",
              .default_value = 1),
+    VIV_ATTR(VIV_ATTR_BOOL, 0, "both_ways",
+             .doc = "causal: rows that see each other both ways, as those of a picture may, do so here",
+             .default_value = 1),
     VIV_ATTR(VIV_ATTR_INT, 0, "window", .doc = "sliding window: a token sees only this many; 0: all", .min = 0,
              .max = 1 << 30),
     VIV_ATTR(VIV_ATTR_INT, 0, "chunk",
@@ -101,6 +104,7 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.q_bias", .doc = "as long as norm.q"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "norm.k_bias", .doc = "as long as norm.k"),
     VIV_ATTR(VIV_ATTR_BOOL, 0, "norm.plain", .doc = "queries and keys are normalised without factors"),
+    VIV_ATTR(VIV_ATTR_BOOL, 0, "norm.plain_v", .doc = "values are normalised, without factors"),
     VIV_ATTR(VIV_ATTR_CHOICE, 0, "norm.kind", .doc = "by the root mean square, or by mean and variance",
              .choices = "rms|layer"),
     VIV_ATTR(VIV_ATTR_CHOICE, 0, "norm.over", .doc = "each head by itself, or all heads as one row",
@@ -143,6 +147,7 @@ static viv_status infer(void *layer, viv_infer *b)
     l->n_kv_heads = (uint64_t)b->get_int(b, "n_kv_heads");
     l->head_dim = (uint64_t)b->get_int(b, "head_dim");
     l->causal = (int32_t)b->get_int(b, "causal");
+    l->both_ways = (int32_t)b->get_int(b, "both_ways");
     l->window = (uint64_t)b->get_int(b, "window");
     l->chunk = (uint64_t)b->get_int(b, "chunk");
     l->scale = b->is_set(b, "scale") ? (float)b->get_float(b, "scale") : 1 / sqrtf((float)l->head_dim);
@@ -151,6 +156,7 @@ static viv_status infer(void *layer, viv_infer *b)
     l->norm_kind = (enum norm_kind)b->get_int(b, "norm.kind");
     l->norm_over = (enum norm_over)b->get_int(b, "norm.over");
     l->plain_norm = (int32_t)b->get_int(b, "norm.plain");
+    l->plain_v = (int32_t)b->get_int(b, "norm.plain_v");
     l->norm_eps = (float)b->get_float(b, "norm.eps");
     l->alibi = b->get_float(b, "alibi.max");
     l->alibi_scale = (float)b->get_float(b, "alibi.scale");
@@ -372,10 +378,10 @@ static void project(const struct attention *l, const viv_exec *e, const struct p
                             parts[i].y + task * parts[i].projection->tile, parts[i].stride, e->scratch);
 }
 
-/* Normalises the heads of one row in place. */
-static void normalise(const struct attention *l, const struct qk_norm *norm, float *x, uint64_t n_heads)
+/* Normalises the heads of one row in place. plain: without factors, too. */
+static void normalise(const struct attention *l, const struct qk_norm *norm, bool plain, float *x, uint64_t n_heads)
 {
-    if (!norm->weight && !l->plain_norm)
+    if (!norm->weight && !plain)
         return;
     uint64_t n = l->norm_over == OVER_ROW ? n_heads * l->head_dim : l->head_dim;
     uint64_t step = norm->n > l->head_dim ? l->head_dim : 0; /* from a head's factors to the next one's */
@@ -399,8 +405,9 @@ static void clip(float *x, uint64_t n, float bound)
 static void settle_row(const struct attention *l, const viv_exec *e, const struct parts *w, uint64_t row)
 {
     float *q = w->q + row * l->q_stride, *k = w->k + row * l->kv_stride, *v = w->v + row * l->kv_stride;
-    normalise(l, &l->q_norm, q, l->n_heads);
-    normalise(l, &l->k_norm, k, l->n_kv_heads);
+    normalise(l, &l->q_norm, l->plain_norm, q, l->n_heads);
+    normalise(l, &l->k_norm, l->plain_norm, k, l->n_kv_heads);
+    normalise(l, &(struct qk_norm){0}, l->plain_v, v, l->n_kv_heads);
     if (l->clip > 0) {
         clip(q, l->n_heads * l->head_dim, l->clip);
         clip(k, l->n_kv_heads * l->head_dim, l->clip);
@@ -451,16 +458,31 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
     return status;
 }
 
-/* Rows from `begin` on that see the same end, or each those up to itself. */
+/* How much each row of a step sees, where some see each other both ways; or NULL. */
+static const uint64_t *sees_of(const struct attention *l, const viv_exec *e)
+{
+    return l->causal && l->both_ways ? e->sees : NULL;
+}
+
+/* Whether a row that sees `sees` tokens, more than those up to itself, sees some that are farther behind it than
+ * its window reaches: that counts to the other side alone. */
+static bool sees_beyond(const struct attention *l, uint64_t sees, uint64_t position)
+{
+    return l->window && sees > position + l->window;
+}
+
+/* Rows from `begin` on that see the same end, or each those up to itself; one where it sees beyond its window. */
 static uint64_t rows_alike(const struct attention *l, const viv_exec *e, const viv_span *span, uint64_t begin,
                            uint64_t end)
 {
-    const uint64_t *sees = l->causal ? e->sees : NULL;
+    const uint64_t *sees = sees_of(l, e);
     uint64_t r = begin;
     if (!sees)
         return within_run(&l->within, span, begin, end).n;
     sees += span->first_row;
     const bool both_ways = sees[begin] > span->position + begin + 1;
+    if (both_ways && sees_beyond(l, sees[begin], span->position + begin))
+        return 1;
     for (; r < end && (both_ways ? sees[r] == sees[begin] : sees[r] == span->position + r + 1); r++) {
     }
     return r - begin;
@@ -471,7 +493,8 @@ static void attend_rows(const struct attention *l, const viv_exec *e, const stru
                         uint64_t head, uint64_t begin, uint64_t n)
 {
     const uint64_t row = span->first_row + begin, n_group = l->n_heads / l->n_kv_heads;
-    const bool both_ways = l->causal && e->sees && e->sees[row] > span->position + begin + 1;
+    const uint64_t *sees = sees_of(l, e);
+    const bool both_ways = sees && sees[row] > span->position + begin + 1;
     const struct within_run run = within_run(&l->within, span, begin, begin + 1);
     viv_attend a = {.flags = l->causal && !both_ways ? VIV_ATTEND_CAUSAL : 0,
                     .n_rows = n,
@@ -479,7 +502,7 @@ static void attend_rows(const struct attention *l, const viv_exec *e, const stru
                     .out = w->heads + row * l->heads_stride,
                     .out_stride = l->heads_stride,
                     .position = run.at,
-                    .n_keys = both_ways ? e->sees[row] : run.end,
+                    .n_keys = both_ways ? sees[row] : run.end,
                     .window = l->window,
                     .chunk =
                         run.begin ? run.begin : l->chunk, /* of which the block is the second: none is larger */
@@ -490,6 +513,11 @@ static void attend_rows(const struct attention *l, const viv_exec *e, const stru
                     .bias = relative_bias(&l->relative, head * n_group),
                     .reach = l->relative.reach,
                     .scratch = e->scratch};
+    if (both_ways && sees_beyond(l, sees[row], run.at)) { /* as the last of those it sees, with a longer window */
+        a.flags = VIV_ATTEND_CAUSAL;
+        a.position = sees[row] - 1;
+        a.window = sees[row] - (run.at + 1 > l->window ? run.at + 1 - l->window : 0);
+    }
     kv_cache_attend(&l->kv_cache, span, head, w->q + row * l->q_stride, &a);
 }
 

@@ -1,5 +1,5 @@
-/* positions.c - y[r] = x[r] + weight[position[r] + offset]                    (learned positions, Vaswani et al.
- * 2017)
+/* positions.c - y[r] = x[r] + weight[position[r] + offset]           (learned positions, Vaswani et al. 2017); the
+ * position is that of the row in its sequence, or on an axis: then rows that are nowhere on it stay
  *
  *   x, y:    [n_rows, dim]
  *   weight:  [n_positions + offset, dim]  any type                                                             */
@@ -7,15 +7,21 @@
 #include "layers/lookup.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
 
 struct positions {
     struct lookup table; /* first, as the functions of lookup.h expect */
     uint64_t n_positions, offset;
+    int32_t on_axis;
+    uint32_t axis;
 };
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight",
              .doc = "a row for each position: [n_positions + offset, dim]"),
+    VIV_ATTR(VIV_ATTR_INT, 0, "axis", .doc = "positions are those on it: 0 time, 1 line, 2 column", .min = 0,
+             .max = VIV_N_AXES - 1),
     VIV_ATTR(VIV_ATTR_INT, 0, "offset", .doc = "rows before the one of position 0", .min = 0, .max = 1 << 20),
     NULL};
 
@@ -26,6 +32,8 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status != VIV_OK)
         return status;
     l->offset = (uint64_t)b->get_int(b, "offset");
+    l->on_axis = b->is_set(b, "axis");
+    l->axis = (uint32_t)b->get_int(b, "axis");
     if (l->table.n_rows <= l->offset)
         return viv_fail(b->host, VIV_ESHAPE, "%" PRIu64 " rows, but %" PRIu64 " are before position 0",
                         l->table.n_rows, l->offset);
@@ -38,7 +46,12 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
     const struct positions *l = layer;
     (void)phase;
     for (uint64_t r = first; r < end; r++) {
-        int64_t position = e->positions[r];
+        const bool axes = l->on_axis && e->axes;
+        const int64_t position = axes ? e->axes[r * VIV_N_AXES + l->axis] : e->positions[r];
+        if (axes && position < 0) {
+            memmove(e->out + r * l->table.dim, e->in[0] + r * l->table.dim, l->table.dim * sizeof *e->out);
+            continue;
+        }
         if (position < 0 || (uint64_t)position >= l->n_positions)
             return viv_fail(e->host, VIV_ELIMIT, "position %" PRId64 " is beyond the %" PRIu64 " that were learned",
                             position, l->n_positions);

@@ -1,7 +1,8 @@
 /* rms_norm.c - y = x / sqrt(mean(x^2) + eps) * weight            (Zhang and Sennrich 2019)
  *
  *   x, y:    [n_rows, dim]
- *   weight:  [dim]; or [n], where n divides dim: then each n features (such as a head) are a row of their own */
+ *   weight:  [dim], or without; or [n], where n divides dim: then each n features (such as a head) are a row of
+ * their own */
 #include "layers/description.h"
 
 struct rms_norm {
@@ -12,8 +13,9 @@ struct rms_norm {
 };
 
 static const viv_attr *const attrs[] = {
-    VIV_ATTR(VIV_ATTR_WEIGHT, VIV_ATTR_REQUIRED, "weight",
-             .doc = "one factor for each feature, or for each of the n that are normalised together"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "weight",
+             .doc =
+                 "one factor for each feature, or for each of the n that are normalised together; without it, 1"),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "eps", .doc = "added to the mean square", .default_value = 1e-6, .min = 1e-30,
              .max = 1),
     NULL};
@@ -26,7 +28,9 @@ static viv_status infer(void *layer, viv_infer *b)
     viv_status status = viv_want_weight(b, "weight", 1, &l->n);
     if (status != VIV_OK)
         return status;
-    if (l->n == 0 || l->dim % l->n != 0)
+    if (!b->is_set(b, "weight"))
+        l->n = l->dim;
+    else if (l->n == 0 || l->dim % l->n != 0)
         return viv_fail(b->host, VIV_ESHAPE,
                         "weight has %" PRIu64 " elements, expected %" PRIu64 ", or a divisor of it", l->n, l->dim);
     return VIV_OK;

@@ -71,6 +71,11 @@ viv_status rope_infer(struct rope *r, viv_infer *b, uint64_t head_dim)
         return viv_fail(b->host, VIV_ESHAPE,
                         "rope.dim is %" PRIu64 ", expected an even number up to head_dim %" PRIu64, r->dim,
                         head_dim);
+    r->pairs = b->is_set(b, "rope.pairs") ? (uint64_t)b->get_int(b, "rope.pairs") : r->dim / 2;
+    if (r->pairs > r->dim / 2)
+        return viv_fail(b->host, VIV_ESHAPE,
+                        "rope.pairs is %" PRIu64 ", expected at most %" PRIu64 ": half of rope.dim", r->pairs,
+                        r->dim / 2);
     r->interleaved = (int32_t)b->get_int(b, "rope.interleaved");
     r->scaling = (enum rope_scaling)b->get_int(b, "rope.scaling");
     r->factor = b->get_float(b, "rope.factor");
@@ -167,7 +172,7 @@ static void compute(const struct rope *r, uint64_t length, float *frequency)
             double stretched = fmin(fmax(((double)p - low) / (high - low), 0), 1);
             f = f / r->factor * stretched + f * (1 - stretched);
         }
-        frequency[p] = (float)(divisors ? f / (double)divisors[p] : f);
+        frequency[p] = p >= r->pairs ? 0 : (float)(divisors ? f / (double)divisors[p] : f);
     }
 }
 
@@ -217,7 +222,7 @@ int32_t rope_describe(const struct rope *r, uint64_t head_dim, char *attribute, 
 {
     char scaling[32];
     return description_put(
-        attribute, text, "positions", "%s, base %.10g%s%s", r->dim < head_dim ? "rotary in part" : "rotary",
+        attribute, text, "positions", "%s, base %.10g%s%s", 2 * r->pairs < head_dim ? "rotary in part" : "rotary",
         r->theta, r->scaling != ROPE_NONE ? ", stretched as " : "",
         r->scaling != ROPE_NONE ? description_choice(ROPE_SCALING_CHOICES, r->scaling, scaling) : "");
 }

@@ -15,6 +15,8 @@
  * nowhere on an axis do not rotate. Where they are centred, the i-th of n lines or columns has the position 2 pi (2
  * (i + 1/2) / n - 1) (Simeoni et al. 2025, DINOv3).
  *
+ * Where `pairs` of them rotate, those are the first; the others have the frequency 0 (Gemma 4).
+ *
  * The length is that of the whole prompt, in however many steps it is processed. As in transformers, dynamic leaves
  * cached keys of generated tokens as they are, and longrope recomputes all keys when the length passes
  * original_context. */
@@ -41,6 +43,7 @@ struct rope {
     uint8_t *axis;    /* [dim / 2] of each pair */
     double *exponent; /* [dim / 2] its frequency is theta^-exponent */
     uint64_t dim;     /* features of a head that rotate */
+    uint64_t pairs;   /* of these, from the first on; the others have the frequency 0 */
     enum rope_scaling scaling;
     double theta, factor, low_freq_factor, high_freq_factor, beta_fast, beta_slow, original_context;
     float magnitude;                       /* cos and sin are multiplied by it */
@@ -54,6 +57,9 @@ struct rope {
              .min = 1, .max = 1e12),                                                                               \
         VIV_ATTR(VIV_ATTR_INT, 0, "rope.dim", .doc = "features of a head that rotate; default head_dim", .min = 2, \
                  .max = 65536),                                                                                    \
+        VIV_ATTR(VIV_ATTR_INT, 0, "rope.pairs",                                                                    \
+                 .doc = "pairs that rotate, the first ones, by frequencies of all; default dim / 2", .min = 0,     \
+                 .max = 32768),                                                                                    \
         VIV_ATTR(VIV_ATTR_BOOL, 0, "rope.interleaved",                                                             \
                  .doc = "pairs are neighbours (2p, 2p + 1) instead of halves (p, p + dim / 2)"),                   \
         VIV_ATTR(VIV_ATTR_INTS, 0, "rope.axes",                                                                    \

@@ -1,24 +1,27 @@
-/* scale.c - y = factor * weight * x + shift, feature by feature (layer scale: Touvron et al. 2021); of all rows, or
- * of those that came as tokens
+/* scale.c - y = factor * weight * x + shift + add, feature by feature (layer scale: Touvron et al. 2021); of all
+ * rows, or of those that came as tokens
  *
- *   x, y:           [n_rows, dim]
- *   weight, shift:  [dim]                                                                                 */
+ *   x, y:    [n_rows, dim]
+ *   weight:  [dim], or [1]
+ *   shift:   [dim]                                                                                        */
 #include "layers/layer.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 
 struct scale {
     const viv_kernels *kernels;
     const float *weight, *shift; /* each or NULL */
-    uint64_t dim;
-    float factor;
+    uint64_t dim, n;             /* n: factors of the weight */
+    float factor, add;
     int32_t tokens;
 };
 
 static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "factor", .doc = "what every feature is multiplied by", .default_value = 1),
-    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "weight", .doc = "a factor for each feature"),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "weight", .doc = "a factor for each feature, or one for all"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "shift", .doc = "an addend for each feature"),
+    VIV_ATTR(VIV_ATTR_FLOAT, 0, "add", .doc = "added to every feature"),
     VIV_ATTR(VIV_ATTR_BOOL, 0, "tokens",
              .doc = "rows that came as vectors, such as those of pictures, stay as they are"),
     NULL};
@@ -27,11 +30,15 @@ static viv_status infer(void *layer, viv_infer *b)
 {
     struct scale *l = layer;
     l->factor = (float)b->get_float(b, "factor");
+    l->add = (float)b->get_float(b, "add");
     l->tokens = (int32_t)b->get_int(b, "tokens");
     l->dim = b->out_dim = b->in_dims[0];
-    if (!b->is_set(b, "factor") && !b->is_set(b, "weight") && !b->is_set(b, "shift"))
-        return viv_fail(b->host, VIV_EINVAL, "expected at least one of 'factor', 'weight' and 'shift'");
-    const viv_status status = b->want_weight(b, "weight", 1, &l->dim);
+    if (!b->is_set(b, "factor") && !b->is_set(b, "weight") && !b->is_set(b, "shift") && !b->is_set(b, "add"))
+        return viv_fail(b->host, VIV_EINVAL, "expected at least one of 'factor', 'weight', 'shift' and 'add'");
+    viv_status status = viv_want_weight(b, "weight", 1, &l->n);
+    if (status == VIV_OK && b->is_set(b, "weight") && l->n != l->dim && l->n != 1)
+        status = viv_fail(b->host, VIV_ESHAPE, "weight has %" PRIu64 " elements, expected %" PRIu64 ", or one",
+                          l->n, l->dim);
     return status == VIV_OK ? b->want_weight(b, "shift", 1, &l->dim) : status;
 }
 
@@ -53,9 +60,11 @@ static viv_status forward(const void *layer, const viv_exec *e, uint32_t phase, 
         float *y = e->out + r * l->dim;
         l->kernels->scale(y, e->in[0] + r * l->dim, stays ? 1 : l->factor, l->dim);
         for (uint64_t j = 0; !stays && l->weight && j < l->dim; j++)
-            y[j] *= l->weight[j];
+            y[j] *= l->weight[l->n == 1 ? 0 : j];
         if (!stays && l->shift)
             l->kernels->add(y, y, l->shift, l->dim);
+        for (uint64_t j = 0; !stays && l->add != 0 && j < l->dim; j++)
+            y[j] += l->add;
     }
     return VIV_OK;
 }

@@ -188,6 +188,8 @@ static viv_status fit(struct expander *x, const struct param_type *t, struct val
         if (!v->s)
             return error_nomem(x->err);
     }
+    if (t->kind == VALUE_STRING && v->kind == VALUE_BOOL && t->choices)
+        *v = (struct value){.kind = VALUE_STRING, .s = v->i ? "true" : "false"};
     if ((t->kind == VALUE_INT || t->kind == VALUE_FLOAT) && v->kind == VALUE_STRING && strcmp(v->s, "NaN") == 0)
         return error_set(x->err, VIV_EINVAL, "%s is NaN, which is no number: expected %s", who,
                          expr_value_kind_name(t->kind));

@@ -3,7 +3,7 @@
  *   z = x W^T + bias                          [n_experts]
  *   s = score(z)                              softmax, sigmoid, or z itself, of which a softmax is taken at the end
  *   chosen = the experts_per_token highest of s + correction, among the experts of the groups that are kept
- *   w = s[chosen] / (normalize ? sum of s[chosen] + 1e-20 : 1) * scale
+ *   w = s[chosen] / (normalize ? sum of s[chosen] + 1e-20 : 1) * scale * expert_scale[chosen]
  *
  * With groups (DeepSeek-AI 2024), the experts stand in groups.n groups of neighbours, of which the groups.keep best
  * take part; a group is as good as its best expert, or as its two best together. The correction (Wang et al. 2024)
@@ -30,7 +30,7 @@ enum group_by { BY_BEST, BY_BEST_TWO };
 struct router {
     const viv_kernels *kernels;
     viv_projection projection;
-    const float *correction;
+    const float *correction, *expert_scale; /* each or NULL */
     uint64_t dim, n_experts, k, n_groups, keep;
     uint64_t row_bytes, scratch;
     enum score score;
@@ -50,6 +50,7 @@ static const viv_attr *const attrs[] = {
              .choices = "softmax|sigmoid|chosen|sparse_mixer"),
     VIV_ATTR(VIV_ATTR_BOOL, 0, "normalize", .doc = "what the chosen count sums to 1"),
     VIV_ATTR(VIV_ATTR_FLOAT, 0, "scale", .doc = "of what they count", .default_value = 1, .min = 1e-6, .max = 1e6),
+    VIV_ATTR(VIV_ATTR_WEIGHT, 0, "expert_scale", .doc = "of what each expert counts: [n_experts]"),
     VIV_ATTR(VIV_ATTR_INT, 0, "groups.n", .doc = "groups of neighbouring experts", .default_value = 1, .min = 1,
              .max = 1024),
     VIV_ATTR(VIV_ATTR_INT, 0, "groups.keep", .doc = "groups that take part", .default_value = 1, .min = 1,
@@ -81,6 +82,8 @@ static viv_status infer(void *layer, viv_infer *b)
                         "%" PRIu64 " experts in %" PRIu64 " groups, of which %" PRIu64
                         " are kept, do not come out even",
                         l->n_experts, l->n_groups, l->keep);
+    if (l->score == SCORE_SPARSE_MIXER && b->is_set(b, "expert_scale"))
+        return viv_fail(b->host, VIV_EINVAL, "expert_scale is for the other scores: sparse_mixer has none");
     if (l->k > l->n_experts / l->n_groups * l->keep)
         return viv_fail(b->host, VIV_ESHAPE,
                         "experts_per_token is %" PRIu64 ", but there are only %" PRIu64 " to choose from", l->k,
@@ -90,6 +93,8 @@ static viv_status infer(void *layer, viv_infer *b)
     status = b->want_weight(b, "bias", 1, &l->n_experts);
     if (status == VIV_OK)
         status = b->want_weight(b, "correction", 1, &l->n_experts);
+    if (status == VIV_OK)
+        status = b->want_weight(b, "expert_scale", 1, &l->n_experts);
     b->out_dim = 2 * l->k;
     b->n_phases = 3;
     return status;
@@ -109,6 +114,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
     if (!l->kernels)
         return VIV_EABI;
     l->correction = p->weight_f32(p, "correction");
+    l->expert_scale = p->weight_f32(p, "expert_scale");
     viv_status status = viv_projection_prepare(&l->projection, p, "weight", "bias");
     if (status != VIV_OK)
         return status;
@@ -187,6 +193,8 @@ static void choose(const struct router *l, float *x, const float *s, float *expe
         l->kernels->softmax(weights, weights, l->k);
     for (uint64_t j = 0; j < l->k; j++)
         weights[j] = (l->normalize ? weights[j] / (sum + 1e-20f) : weights[j]) * l->scale; /* sums may be 0 */
+    for (uint64_t j = 0; l->expert_scale && j < l->k; j++)
+        weights[j] *= l->expert_scale[(uint64_t)experts[j]];
 }
 
 static viv_status route(const struct router *l, const viv_exec *e, uint64_t r, float *z)

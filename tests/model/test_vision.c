@@ -235,14 +235,11 @@ static void check_logits(const char *name, const char *directory)
         ck_assert_uint_eq(n, logits.rows);
         float *got = malloc(n * logits.columns * sizeof *got);
         const uint64_t most = model_max_rows(m);
-        uint64_t rows = sequence_next_rows(s, n, most), at = 0;
-        if (rows <= most) { /* else there are more that see each other both ways */
-            for (; at < n; at += rows) {
-                rows = sequence_next_rows(s, n - at, most);
-                step_of(m, s, ids + at, rows, n, got + at * logits.columns);
-            }
-            check_near(name, got, logits.data, n * logits.columns, 1e-4f);
-        }
+        uint64_t rows, at = 0;
+        for (; at < n && (rows = sequence_next_rows(s, n - at, most)) <= most; at += rows)
+            step_of(m, s, ids + at, rows, n, got + at * logits.columns);
+        ck_assert(i > 0 || at == n); /* with 7, there may be more that see each other both ways */
+        check_near(name, got, logits.data, at * logits.columns, 1e-4f);
         sequence_destroy(s);
         pictures_close(&pictures);
         request_release(&r);
@@ -406,8 +403,8 @@ static void check_text_prompt(const char *name, const char *directory)
     request_init(&r, m);
     ck_assert_int_eq(request_add_message(&r, NULL, &err), VIV_OK);
     ck_assert_int_eq(request_add_part(&r, VIV_PART_TEXT, p.text, strlen(p.text), NULL, &err), VIV_OK);
-    add_picture(&r, files[0]);
-    add_picture(&r, files[1]);
+    for (size_t i = 0; i < p.n_pictures; i++)
+        add_picture(&r, files[i]);
     ck_assert_msg(pictures_open(engine, m, &pictures, &err) == VIV_OK, "%s", err.text);
     viv_sequence *s = golden_sequence(m);
     ck_assert_msg(pictures_place(&pictures, &r.viv, s, &ids, &n, &err) == VIV_OK, "%s: %s", name, err.text);

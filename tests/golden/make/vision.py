@@ -93,6 +93,10 @@ def pixel_sum(processor, picture):
         tile = (values.reshape(h // b, w // b, b, b, 3, -1, p, p)[:, :, :, :, :, 0].permute(4, 0, 2, 5, 1, 3, 6) if values.dim() == 2
                 else values.reshape(h, w, 3, p, p).permute(2, 0, 3, 1, 4))
         return zlib.crc32(tile.contiguous().numpy().tobytes())
+    if "image_position_ids" in seen:  # rows of patches [y, x, channel], padded
+        p, (w, h) = processor.patch_size, (seen["image_position_ids"][0].max(0).values + 1).tolist()
+        tile = values[0, :h * w].reshape(h, w, p, p, 3).permute(4, 0, 2, 1, 3)
+        return zlib.crc32(tile.contiguous().numpy().tobytes())
     if "spatial_shapes" in seen or "pixel_attention_mask" in seen and values.dim() == 3:  # rows of patches, padded
         p = processor.patch_size if hasattr(processor, "patch_size") else processor.encoder_patch_size
         tiles = [v[:h * w].reshape(h, w, p, p, 3).permute(4, 0, 2, 1, 3) for v, (h, w) in zip(values, seen["spatial_shapes"].tolist())]
@@ -229,7 +233,7 @@ def speaker(name, model, processor, image_token, texts, token_types=None, specia
     write_tokenizer(directory, model.config.text_config.vocab_size, special)
 
 
-TAKEN = {"pixel_values", "image_sizes", "batch_num_images", "pixel_attention_mask", "spatial_shapes", "image_grid_thw"}
+TAKEN = {"pixel_values", "image_sizes", "batch_num_images", "pixel_attention_mask", "spatial_shapes", "image_grid_thw", "image_position_ids"}
 
 
 def clip():
@@ -474,6 +478,43 @@ def gemma3(name="gemma3", layer_types=("sliding_attention", "full_attention")):
             special={88: "<start_of_image>", 89: "<end_of_image>", 90: "<image_soft_token>"})
 
 
+def gemma4():
+    """The sparse kind, and gemma4_dense, whose picture encoder standardises its rows. One layer has a window, shorter than a picture's
+    rows, the other sees all, with larger heads of which a half rotates; in one of both kinds keys are values there."""
+    for name, sparse in (("gemma4", True), ("gemma4_dense", False)):
+        experts = dict(enable_moe_block=True, num_experts=3, top_k_experts=2, moe_intermediate_size=8) if sparse else {}
+        text = t.Gemma4TextConfig(**TEXT | dict(intermediate_size=24), head_dim=8, global_head_dim=16, num_global_key_value_heads=1,
+                                  attention_k_eq_v=sparse, sliding_window=24, layer_types=["sliding_attention", "full_attention"],
+                                  hidden_size_per_layer_input=0, use_bidirectional_attention="vision", final_logit_softcapping=20.0, **experts,
+                                  rope_parameters={"full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.5, "rope_theta": 1e4},
+                                                   "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}})
+        vision = t.Gemma4VisionConfig(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+                                      head_dim=8, patch_size=PATCH, position_embedding_size=40, standardize=not sparse)
+        config = t.Gemma4Config(text_config=text.to_dict(), vision_config=vision.to_dict(), image_token_id=90, boi_token_id=92, eoi_token_id=93)
+        processor = t.Gemma4ImageProcessor(patch_size=PATCH, max_soft_tokens=70)
+        model = t.Gemma4ForConditionalGeneration(config)
+        if not sparse:
+            torch.manual_seed(5)
+            model.model.vision_tower.std_bias.data = torch.randn(16).bfloat16().float()
+            model.model.vision_tower.std_scale.data = (1 + 0.3 * torch.randn(16)).bfloat16().float()
+        for layer in model.model.language_model.layers:
+            layer.layer_scalar.data.fill_(0.75)
+        speaker(name, model, processor, 90, lambda i: [[92] + [90] * n + [93] for n in i["num_soft_tokens_per_image"].flatten().tolist()],
+                special={90: "<|image|>", 92: "<|image>", 93: "<image|>"}, tokens=[1, 90, 23] + ([] if sparse else [90]), files=PICTURES[:1] if sparse else PICTURES,
+                token_types=lambda tokens, n: {"mm_token_type_ids": (tokens == 90).int()},
+                rows=None if sparse else lambda i: torch.cat(list(model.model.get_image_features(i["pixel_values"], i["image_position_ids"]).pooler_output)))
+        as_published(name)
+
+
+def as_published(name):
+    """Sizes of the layers that see all, by the names that published files have."""
+    path = OUT / name / "config.json"
+    config = json.loads(path.read_text())
+    (layer,) = config["text_config"].pop("per_layer_config").values()
+    config["text_config"] |= {"global_head_dim": layer["head_dim"], "num_global_key_value_heads": layer.get("num_key_value_heads")}
+    path.write_text(json.dumps(config, indent=1) + "\n")
+
+
 # Qwen's kind: patches of 4 pixels and two frames, of which four become a row.
 PATCH = 4
 QWEN_TEXT = dict(TEXT, rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}, tie_word_embeddings=False)
@@ -656,7 +697,7 @@ def by_lines(model, name, unit):
 
 
 ALL = [clip, clip_pair, siglip, siglip_pair, siglip2, vit, vit_model, dinov2, dinov3, llava, llava_siglip, llava_next,
-       llava_onevision, paligemma, internvl, idefics3, lfm2_vl, llama4, gemma3,
+       llava_onevision, paligemma, internvl, idefics3, lfm2_vl, llama4, gemma3, gemma4,
        qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_vl_moe, qwen3_5, qwen3_5_moe, glm4v, glm4v_moe, kimi_k25, pixtral, mistral3]
 
 if __name__ == "__main__":
