@@ -408,10 +408,11 @@ static viv_status check_places(struct checker *c, const struct yaml *places)
     for (uint32_t k = 0; k < yaml_count(places); k++) {
         const struct yaml *place = yaml_item(places, k);
         if (!expander_is_metadata_key(place->text))
-            return yaml_error(c->err, place->at, VIV_EINVAL,
-                              "'%s' is not a place in a checkpoint: expected a key, has(), lacks() or rows() of a "
-                              "tensor, or len() of a key",
-                              place->text);
+            return yaml_error(
+                c->err, place->at, VIV_EINVAL,
+                "'%s' is not a place in a checkpoint: expected a key, has(), lacks(), rows() or size() of a "
+                "tensor, or len() of a key",
+                place->text);
     }
     return VIV_OK;
 }

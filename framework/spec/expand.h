@@ -52,7 +52,8 @@ viv_status param_type_read(const struct yaml *declaration, struct param_type *t,
  * our name for it. */
 viv_status expander_check_choice(struct expander *x, const struct param_type *t, struct value *v, const char *who);
 
-/* Whether a string is a key of a checkpoint's metadata, or has(), lacks(), rows() or len() of one. */
+/* Whether a string is a key of a checkpoint's metadata, or has(), lacks(), rows(), size(), len() or where() of
+ * one. */
 bool expander_is_metadata_key(const char *text);
 
 /* params.c: the value of a param, computed on first use. */

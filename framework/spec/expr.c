@@ -340,6 +340,24 @@ static viv_status compare(struct parser *p, const char *op, struct value *a, con
 
 static viv_status choice(struct parser *p, struct value *out);
 
+/* min and max of the items of a list, as if each were an argument; *n: of those before. */
+static viv_status extreme_of_list(struct parser *p, const char *name, const struct value *list, uint32_t *n,
+                                  struct value *out)
+{
+    const int wanted = strcmp(name, "max") == 0 ? 1 : -1;
+    if (list->n == 0)
+        return error_set(p->err, VIV_EINVAL, "'%s': %s of an empty list", p->quote, name);
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct value *item = &list->list[i];
+        if (!is_number(item))
+            return error_set(p->err, VIV_EINVAL, "'%s': %s takes numbers, found a list with %s", p->quote, name,
+                             expr_value_kind_name(item->kind));
+        if ((*n)++ == 0 || order_of(item, out) == wanted)
+            *out = *item;
+    }
+    return VIV_OK;
+}
+
 static viv_status call(struct parser *p, const char *name, struct value *out)
 {
     struct value v = {0};
@@ -352,9 +370,15 @@ static viv_status call(struct parser *p, const char *name, struct value *out)
             status = choice(p, &v);
         if (status != VIV_OK)
             return status;
-        n++;
         if (p->skipping)
             continue;
+        if (v.kind == VALUE_LIST && !is_len && !is_ln && !is_sqrt) {
+            status = extreme_of_list(p, name, &v, &n, out);
+            if (status != VIV_OK)
+                return status;
+            continue;
+        }
+        n++;
         if (is_len ? v.kind != VALUE_LIST : !is_number(&v))
             return error_set(p->err, VIV_EINVAL, "'%s': %s takes %s, found %s", p->quote, name,
                              is_len ? "a list" : "numbers", expr_value_kind_name(v.kind));

@@ -10,8 +10,8 @@
  *   primary  = number | 'text' | true | false | none | name | (min | max | len) "(" choice {"," choice} ")"
  *            | "(" choice ")"
  *
- * Integers are 64-bit; an operation with one float is done in floats. a % b has the sign of b. Operands of `if`,
- * `and` and `or` that do not matter are parsed but not evaluated. */
+ * min and max also take lists of numbers. Integers are 64-bit; an operation with one float is done in floats. a % b
+ * has the sign of b. Operands of `if`, `and` and `or` that do not matter are parsed but not evaluated. */
 #ifndef SPEC_EXPR_H
 #define SPEC_EXPR_H
 

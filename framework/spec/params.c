@@ -313,7 +313,7 @@ static bool is_call(const char *place, const char *function, char name[PLACE_MAX
 
 bool expander_is_metadata_key(const char *text)
 {
-    static const char *const functions[] = {"rows", "has", "lacks", "len", "token"};
+    static const char *const functions[] = {"rows", "size", "has", "lacks", "len", "where", "token"};
     char name[PLACE_MAX];
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (is_call(text, functions[i], name))
@@ -343,6 +343,25 @@ static struct value id_of_token(const struct checkpoint *c, const char *text)
     return (struct value){0};
 }
 
+/* The indices of a list of booleans that are true; nothing where there is no such list. */
+static viv_status where_true(struct expander *x, const char *key, struct value *v)
+{
+    const struct meta all = checkpoint_meta(x->checkpoint, key);
+    if (all.kind != META_ARRAY || all.element != META_BOOL)
+        return VIV_OK;
+    if (all.n > MAX_LIST)
+        return error_set(x->err, VIV_ELIMIT, "%s is a list of %" PRIu64 " values, expected at most %d", key, all.n,
+                         MAX_LIST);
+    struct value *items = arena_array(x->arena, all.n, sizeof *items);
+    if (!items)
+        return error_nomem(x->err);
+    *v = (struct value){.kind = VALUE_LIST, .list = items};
+    for (uint64_t i = 0; i < all.n; i++)
+        if (checkpoint_meta_element(x->checkpoint, &all, i).u)
+            items[v->n++] = (struct value){.kind = VALUE_INT, .i = (int64_t)i};
+    return VIV_OK;
+}
+
 static viv_status from_place(struct expander *x, const char *place, struct value *v, const char **source)
 {
     char name[PLACE_MAX];
@@ -360,10 +379,13 @@ static viv_status from_place(struct expander *x, const char *place, struct value
         *v = (struct value){.kind = VALUE_BOOL, .i = (expander_tensor(x, name) != NULL) == has};
         return VIV_OK;
     }
-    if (is_call(place, "rows", name)) {
+    const bool rows = is_call(place, "rows", name);
+    if (rows || is_call(place, "size", name)) {
         const viv_tensor *t = expander_tensor(x, name);
         if (t && t->dl.ndim > 0)
             *v = (struct value){.kind = VALUE_INT, .i = t->dl.shape[0]};
+        for (int32_t d = 1; !rows && t && d < t->dl.ndim; d++) /* the file was checked: it is no overflow */
+            v->i *= t->dl.shape[d];
         return VIV_OK;
     }
     if (is_call(place, "len", name)) {
@@ -372,6 +394,8 @@ static viv_status from_place(struct expander *x, const char *place, struct value
             *v = (struct value){.kind = VALUE_INT, .i = (int64_t)m.n};
         return VIV_OK;
     }
+    if (is_call(place, "where", name))
+        return where_true(x, name, v);
     if (is_call(place, "token", name)) {
         *v = id_of_token(x->checkpoint, name);
         return VIV_OK;

@@ -37,17 +37,29 @@ static viv_model *load_seeing(const char *directory, uint32_t n_threads, uint64_
     return golden_load(&options, directory);
 }
 
-/* Calls check for every folder that has `file`. */
+/* Where the answers of a folder are: a pair of GGUF files NAME-gguf has those of NAME, unless it has its own. */
+static const char *answers_of(const char *directory)
+{
+    static char path[4352];
+    snprintf(path, sizeof path, "%s/logits.npy", directory);
+    const size_t n = strlen(directory), n_end = strlen("-gguf");
+    const bool twin = !file_exists(path) && n > n_end && strcmp(directory + n - n_end, "-gguf") == 0;
+    snprintf(path, sizeof path, "%.*s", (int)(twin ? n - n_end : n), directory);
+    return path;
+}
+
+/* Calls check for every folder that has `file`, or whose twin has logits. */
 static void for_each_with(const char *file, void (*check)(const char *name, const char *directory))
 {
     char directory[4096], answers[4352];
+    const bool logits = strcmp(file, "logits.npy") == 0;
     size_t n = 0;
     open_host_of(NULL);
     DIR *d = opendir(source_path("tests/golden/vision"));
     ck_assert_ptr_nonnull(d);
     for (struct dirent *e; (e = readdir(d));) {
         snprintf(directory, sizeof directory, "%s/%s", source_path("tests/golden/vision"), e->d_name);
-        snprintf(answers, sizeof answers, "%s/%s", directory, file);
+        snprintf(answers, sizeof answers, "%s/%s", logits ? answers_of(directory) : directory, file);
         if (!file_exists(answers))
             continue;
         check(e->d_name, directory);
@@ -99,7 +111,7 @@ static void take_prompt(const json_t *root, struct prompt *p)
 
 static void read_prompt(const char *directory, struct prompt *p)
 {
-    json_t *root = read_tokens(directory, "tokens.json");
+    json_t *root = read_tokens(answers_of(directory), "tokens.json");
     take_prompt(root, p);
     json_decref(root);
 }
@@ -220,7 +232,7 @@ static void check_logits(const char *name, const char *directory)
     static const uint64_t most_rows[] = {0, 7};
     for (int i = 0; i < 2; i++) {
         viv_model *m = load_seeing(directory, 2, most_rows[i]);
-        const struct array logits = read_npy(directory, "logits.npy");
+        const struct array logits = read_npy(answers_of(directory), "logits.npy");
         struct prompt p;
         struct request r;
         struct pictures pictures;
@@ -289,7 +301,7 @@ static void ask(const char *name, viv_model *m, const struct prompt *p, const ch
 static void check_answers(const char *name, const char *directory)
 {
     viv_model *m = load_seeing(directory, 2, 0);
-    const struct array logits = read_npy(directory, "logits.npy");
+    const struct array logits = read_npy(answers_of(directory), "logits.npy");
     struct prompt p;
     read_prompt(directory, &p);
     viv_sequence *s = golden_sequence(m);
@@ -314,7 +326,7 @@ END_TEST
 /* A turn about a picture, then one about a second picture. */
 static void check_two_turns(const char *name, const char *directory)
 {
-    json_t *root = read_tokens(directory, "tokens.json"), *turn;
+    json_t *root = read_tokens(answers_of(directory), "tokens.json"), *turn;
     size_t i;
     viv_model *m = load_seeing(directory, 2, 0);
     viv_sequence *s = golden_sequence(m);

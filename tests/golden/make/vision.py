@@ -444,12 +444,12 @@ class Llama4ForConditionalGeneration(t.Llama4ForConditionalGeneration):
         return self.language_model(inputs_embeds=embedded.masked_scatter(places, self.rows(pixel_values)))
 
 
-def llama4():
+def llama4(name="llama4", **text_more):
     """Pictures in tiles; a class token behind the patches, whose lines and columns count from 1. Chunks are shorter than a picture's rows."""
     special = {84: "<|image_start|>", 85: "<|image_end|>", 86: "<|image|>", 87: "<|tile_x_separator|>", 88: "<|tile_y_separator|>", 90: "<|patch|>"}
     text = dict(TEXT, head_dim=8, intermediate_size=12, intermediate_size_mlp=24, num_local_experts=2, num_experts_per_tok=1, moe_layers=[1],
                 no_rope_layers=[1, 0], attention_chunk_size=24, floor_scale=16, tie_word_embeddings=False,
-                layer_types=["chunked_attention", "full_attention"])
+                layer_types=["chunked_attention", "full_attention"]) | text_more
     vision = dict(hidden_size=16, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=7,
                   projector_input_dim=24, projector_output_dim=24, vision_output_dim=24,
                   rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
@@ -465,7 +465,7 @@ def llama4():
 
     model = Llama4ForConditionalGeneration(config)
     call = lambda images, return_tensors: processor(images=images[0], return_tensors=return_tensors)
-    speaker("llama4", model, Saved(processor, call), 90, texts, special=special, place=86, rows=lambda i: model.rows(i["pixel_values"]))
+    speaker(name, model, Saved(processor, call), 90, texts, special=special, place=86, rows=lambda i: model.rows(i["pixel_values"]))
 
 
 def gemma3(name="gemma3", layer_types=("sliding_attention", "full_attention")):
