@@ -275,7 +275,7 @@ def llama4():
             return [(f"{blk}.ffn_gate_exps.weight", gate), (f"{blk}.ffn_up_exps.weight", up)]
         if hf.endswith("experts.down_proj"):
             return [(f"{blk}.ffn_down_exps.weight", array.swapaxes(1, 2))]
-        return rotated(hf, array)
+        return array
 
     def projector(hf, array):
         known = {"vision_adapter.mlp.fc1": "mm.model.mlp.1", "vision_adapter.mlp.fc2": "mm.model.mlp.2", "linear_1": "mm.model.fc"}
