@@ -410,8 +410,8 @@ static viv_status check_places(struct checker *c, const struct yaml *places)
         if (!expander_is_metadata_key(place->text))
             return yaml_error(
                 c->err, place->at, VIV_EINVAL,
-                "'%s' is not a place in a checkpoint: expected a key, has(), lacks(), rows() or size() of a "
-                "tensor, or len() of a key",
+                "'%s' is not a place in a checkpoint: expected a key, has(), lacks(), rows() or size() "
+                "of a tensor, or len() or where() of a key",
                 place->text);
     }
     return VIV_OK;

@@ -93,10 +93,10 @@ TEST(spec__refuses_wrong_params)
          "x.yaml:4:28: 'l' is a list of 2, expected one of 3"},
         {HEAD "params: {words: 8, dim: 8, l: {type: [int, 99999999], default: 1}}\n" WEIGHTS GRAPH,
          "x.yaml:4:44: the length of a list must be an integer from 0 to 65536"},
-        {HEAD "params: {words: 8, dim: 8, l: {gguf: size(x), default: 1}}\n" WEIGHTS GRAPH,
-         "x.yaml:4:38: 'size(x)' is not a place in a checkpoint: expected a key, has(), lacks() or rows() of a "
-         "tensor, or "
-         "len() of a key"},
+        {HEAD "params: {words: 8, dim: 8, l: {gguf: length(x), default: 1}}\n" WEIGHTS GRAPH,
+         "x.yaml:4:38: 'length(x)' is not a place in a checkpoint: expected a key, has(), lacks(), rows() or "
+         "size() of "
+         "a tensor, or len() or where() of a key"},
         {HEAD "params: {words: {}, dim: {}}\n" WEIGHTS GRAPH,
          "x is a family: it gets words, dim from a checkpoint, or from a spec that uses it"}, );
 }
