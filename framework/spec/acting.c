@@ -61,7 +61,7 @@ static viv_status check_stages(const struct yaml *stages, struct error *err)
 static viv_status check_top(const struct yaml *root, struct error *err)
 {
     static const char *const known[] = {"viv",    "architecture", "title",  "source",  "use",
-                                        "stages", "tools",        "policy", "sandbox", "limits"};
+                                        "stages", "tools",        "policy", "sandbox", "browser", "limits"};
     for (uint32_t i = 0; i < root->n; i++) {
         bool is_known = strncmp(root->keys[i], "x-", 2) == 0;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
@@ -80,10 +80,12 @@ static viv_status check_top(const struct yaml *root, struct error *err)
 
 static viv_status check(const struct yaml *root, struct error *err)
 {
-    const struct yaml *limits = yaml_get(root, "limits");
+    const struct yaml *limits = yaml_get(root, "limits"), *browser = yaml_get(root, "browser");
     viv_status status = check_top(root, err);
     if (status == VIV_OK)
         status = check_stages(yaml_get(root, "stages"), err);
+    if (status == VIV_OK && browser)
+        status = document_check_keys(browser, IN_BROWSER, err);
     if (status == VIV_OK && limits)
         status = document_check_keys(limits, IN_LIMITS, err);
     return status;

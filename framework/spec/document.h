@@ -24,6 +24,7 @@ enum key_context {
     IN_REPEAT,
     IN_SWITCH,
     IN_STAGE,
+    IN_BROWSER,
     IN_LIMITS,
     N_KEY_CONTEXTS
 };

@@ -5,7 +5,7 @@
  *
  * The schema of a step has the names that are there: an action on something that is not cannot be sampled. What is
  * made has a folder that is there, and a new name. */
-#include "lam.h"
+#include "browser/browser.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,23 @@ static const char *const defs[] = {[ARGUMENT_FILE] = "file",
                                    [ARGUMENT_FOLDER] = "folder",
                                    [ARGUMENT_ANY] = "any",
                                    [ARGUMENT_TEXT] = "text",
-                                   [ARGUMENT_VECTOR] = "vector"};
+                                   [ARGUMENT_VECTOR] = "vector",
+                                   [ARGUMENT_ELEMENT] = "element",
+                                   [ARGUMENT_EDITABLE] = "editable",
+                                   [ARGUMENT_OPTION] = "option",
+                                   [ARGUMENT_SCROLLED] = "scrolled",
+                                   [ARGUMENT_TAB] = "tab",
+                                   [ARGUMENT_DOWNLOAD] = "download",
+                                   [ARGUMENT_X] = "x",
+                                   [ARGUMENT_Y] = "y"};
+
+static json_t *words_schema(const char *const *words)
+{
+    json_t *list = json_array();
+    for (; *words; words++)
+        json_array_append_new(list, json_string(*words));
+    return json_pack("{s:o}", "enum", list);
+}
 
 static json_t *tool_schema(const struct tool *t)
 {
@@ -77,6 +93,8 @@ static json_t *tool_schema(const struct tool *t)
         if (kind == ARGUMENT_NEW) {
             add_member(properties, required, "folder", reference("folder"));
             add_member(properties, required, "name", reference("name"));
+        } else if (kind == ARGUMENT_WORD) {
+            add_member(properties, required, t->arguments[i].name, words_schema(t->arguments[i].words));
         } else {
             add_member(properties, required, t->arguments[i].name, reference(defs[kind]));
         }
@@ -84,32 +102,41 @@ static json_t *tool_schema(const struct tool *t)
     return object_schema(t->name, properties, required);
 }
 
-/* Whether there is something for each of its arguments. */
-static bool has_objects(const struct tool *t, const struct scene *scene)
+/* Whether there is something for each of its arguments. `all`: what there is of pages, by name. */
+static bool has_objects(const struct tool *t, const struct scene *scene, const struct browser *browser,
+                        const json_t *all)
 {
     bool file = false;
+    if (t->needs != NEEDS_NOTHING && !browser_has(browser, t))
+        return false;
     for (size_t i = 0; i < scene->n; i++)
         file = file || !scene->entries[i].folder;
     for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++)
         if ((t->arguments[i].kind == ARGUMENT_FILE && !file) ||
-            (t->arguments[i].kind == ARGUMENT_ANY && scene->n == 0))
+            (t->arguments[i].kind == ARGUMENT_ANY && scene->n == 0) ||
+            (argument_is_number(t->arguments[i].kind) && !json_object_get(all, defs[t->arguments[i].kind])))
             return false;
     return true;
 }
 
-json_t *action_schema(const struct settings *s, const struct scene *scene)
+json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser)
 {
     json_t *choices = json_array(), *required = json_array(), *properties = json_object();
+    json_t *all = json_pack("{s:o, s:o, s:o, s:o}", "folder", names_of(scene, false, true, true), "name",
+                            name_schema(), "text", text_schema(), "vector", vector_schema());
+    for (int kind = ARGUMENT_ELEMENT; browser && kind <= ARGUMENT_Y; kind++) {
+        json_t *numbers = browser_schema(browser, (enum argument_kind)kind);
+        if (numbers)
+            json_object_set_new(all, defs[kind], numbers);
+    }
     for (size_t i = 0; i < n_tools; i++)
-        if (s->offered >> i & 1 && has_objects(tools[i], scene))
+        if (s->offered >> i & 1 && has_objects(tools[i], scene, browser, all))
             json_array_append_new(choices, tool_schema(tools[i]));
     add_member(properties, required, "answer", reference("text"));
     json_array_append_new(choices, object_schema("done", properties, required));
     bool files = false;
     for (size_t i = 0; i < scene->n; i++)
         files = files || !scene->entries[i].folder;
-    json_t *all = json_pack("{s:o, s:o, s:o, s:o}", "folder", names_of(scene, false, true, true), "name",
-                            name_schema(), "text", text_schema(), "vector", vector_schema());
     if (files)
         json_object_set_new(all, "file", names_of(scene, true, false, false));
     if (scene->n)
@@ -119,11 +146,11 @@ json_t *action_schema(const struct settings *s, const struct scene *scene)
 
 /* --- the prompt --------------------------------------------------------------------------------------------- */
 
-void action_describe(const struct settings *s, struct text *out)
+void action_describe(const struct settings *s, const struct browser *browser, struct text *out)
 {
     for (size_t i = 0; i < n_tools; i++) {
         const struct tool *t = tools[i];
-        if (!(s->offered >> i & 1))
+        if (!(s->offered >> i & 1) || (t->needs != NEEDS_NOTHING && !browser_has(browser, t)))
             continue;
         text_printf(out, "{\"action\": \"%s\"", t->name);
         for (int k = 0; k < MAX_ARGUMENTS && t->arguments[k].name; k++) {
@@ -166,11 +193,15 @@ static char *word_of(const json_t *action, const char *name, enum argument_kind 
     const json_t *v = json_object_get(action, kind == ARGUMENT_NEW ? "name" : name),
                  *folder = json_object_get(action, "folder");
     const char *text = json_string_value(v);
+    char *number = NULL;
     if (kind == ARGUMENT_VECTOR)
         return vector_of(v);
+    if (argument_is_number(kind))
+        return json_is_integer(v) && asprintf(&number, "%" JSON_INTEGER_FORMAT, json_integer_value(v)) >= 0 ? number
+                                                                                                            : NULL;
     if (!text || strlen(text) != json_string_length(v))
         return NULL;
-    if (kind == ARGUMENT_TEXT)
+    if (kind == ARGUMENT_TEXT || kind == ARGUMENT_WORD)
         return strdup(text);
     char *whole = kind != ARGUMENT_NEW     ? strdup(text)
                   : json_is_string(folder) ? path_in(json_string_value(folder), text)

@@ -13,6 +13,12 @@ static json_t *json_of_action(const char *event, const struct action *a)
                      "to", json_of_path(a->to), "time", (json_int_t)a->time);
 }
 
+static json_t *json_of_deed(const char *event, const struct deed *d)
+{
+    return json_pack("{s:s, s:I, s:s, s:s, s:I}", "event", event, "run", (json_int_t)d->run, "tool", d->tool,
+                     "about", d->about, "time", (json_int_t)d->time);
+}
+
 viv_status lam_log(const viv_host *host, const char *workspace, const viv_listener *listener)
 {
     const struct events e = {host, listener, -1};
@@ -20,13 +26,17 @@ viv_status lam_log(const viv_host *host, const char *workspace, const viv_listen
     viv_status status = journal_open(host, workspace, JOURNAL_LOOK, &j);
     if (status != VIV_OK)
         return status;
-    for (size_t r = 0, i = 0; status == VIV_OK && r < j.n_runs; r++) {
+    for (size_t r = 0, i = 0, k = 0; status == VIV_OK && r < j.n_runs; r++) {
         const struct run *run = &j.runs[r];
         status = events_tell(
             &e, json_pack("{s:s, s:I, s:s, s:s, s:I}", "event", "run", "run", (json_int_t)run->n, "task", run->task,
                           "reason", run->reason ? run->reason : "it was cut off", "time", (json_int_t)run->time));
-        for (; status == VIV_OK && i < j.n_actions && j.actions[i].run == run->n; i++)
-            status = events_tell(&e, json_of_action("action", &j.actions[i]));
+        while (status == VIV_OK &&
+               ((i < j.n_actions && j.actions[i].run == run->n) || (k < j.n_deeds && j.deeds[k].run == run->n)))
+            if (k < j.n_deeds && j.deeds[k].run == run->n && j.deeds[k].n_actions <= i)
+                status = events_tell(&e, json_of_deed("deed", &j.deeds[k++]));
+            else
+                status = events_tell(&e, json_of_action("action", &j.actions[i++]));
     }
     journal_close(&j);
     return status;
@@ -68,6 +78,9 @@ viv_status lam_undo(const viv_host *host, const viv_undo *what, const viv_listen
         n += status == VIV_OK;
         free(aside);
     }
+    for (size_t i = 0; status == VIV_OK && run && i < j.n_deeds; i++)
+        if (j.deeds[i].run == run)
+            status = events_tell(&e, json_of_deed("stays", &j.deeds[i]));
     const viv_status told = events_tell(&e, json_pack("{s:s, s:I}", "event", "end", "undone", (json_int_t)n));
     journal_close(&j);
     return status == VIV_OK ? told : status;

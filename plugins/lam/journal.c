@@ -92,6 +92,31 @@ static bool add_action(struct journal *j, const json_t *record, const char **why
     return true;
 }
 
+static bool add_deed(struct journal *j, const json_t *record)
+{
+    json_int_t run, time;
+    const char *kind, *tool, *about;
+    if (json_unpack((json_t *)record, "{s:s, s:I, s:s, s:s, s:I !}", "record", &kind, "run", &run, "tool", &tool,
+                    "about", &about, "time", &time) != 0 ||
+        run < 1 || run != (json_int_t)j->n_runs)
+        return false;
+    if (j->n_deeds == j->deeds_capacity) {
+        const size_t capacity = 2 * j->deeds_capacity + 16;
+        struct deed *more = realloc(j->deeds, capacity * sizeof *more);
+        if (!more)
+            return false;
+        j->deeds = more;
+        j->deeds_capacity = capacity;
+    }
+    const struct deed d = {.run = (uint64_t)run,
+                           .n_actions = j->n_actions,
+                           .tool = strdup(tool),
+                           .about = strdup(about),
+                           .time = time};
+    j->deeds[j->n_deeds++] = d;
+    return d.tool && d.about;
+}
+
 /* What may follow what. */
 static bool mark_action(struct journal *j, const char *mark, const json_t *record)
 {
@@ -137,6 +162,8 @@ static viv_status take_record(struct journal *j, const json_t *record, size_t li
         ok = end_run(j, record);
     else if (strcmp(kind, "action") == 0)
         ok = add_action(j, record, &why);
+    else if (strcmp(kind, "deed") == 0)
+        ok = add_deed(j, record);
     else
         ok = mark_action(j, kind, record);
     return ok ? VIV_OK : damaged(j, line, why);
@@ -313,8 +340,13 @@ void journal_close(struct journal *j)
         free(j->runs[i].task);
         free(j->runs[i].reason);
     }
+    for (size_t i = 0; i < j->n_deeds; i++) {
+        free(j->deeds[i].tool);
+        free(j->deeds[i].about);
+    }
     free(j->actions);
     free(j->runs);
+    free(j->deeds);
     *j = (struct journal){.store = -1, .kept = -1, .file = -1};
 }
 
@@ -337,6 +369,20 @@ viv_status journal_end(struct journal *j, const char *reason)
     journal_drop(j); /* of a tool that failed: the disk may be full */
     return journal_append(
         j, json_pack("{s:s, s:I, s:s}", "record", "end", "run", (json_int_t)j->n_runs, "reason", reason), true);
+}
+
+viv_status journal_deed(struct journal *j, const char *tool, const char *about)
+{
+    const size_t n = text_cut(about, strlen(about), LONGEST_TASK);
+    json_t *record = json_pack("{s:s, s:I, s:s, s:s%, s:I}", "record", "deed", "run", (json_int_t)j->n_runs, "tool",
+                               tool, "about", about, n, "time", (json_int_t)time(NULL));
+    json_t *kept = json_incref(record);
+    viv_status status =
+        record ? journal_append(j, record, true) : viv_fail(j->host, VIV_EINVAL, "what is done is not UTF-8");
+    if (status == VIV_OK && !add_deed(j, kept))
+        status = viv_fail(j->host, VIV_ENOMEM, "out of memory");
+    json_decref(kept);
+    return status;
 }
 
 /* --- actions ------------------------------------------------------------------------------------------------ */

@@ -128,6 +128,13 @@ struct run {
     char *task, *reason; /* reason: why it ended; NULL: it has not, or was killed */
     int64_t time;
 };
+/* What was done outside of the workspace, which cannot be undone. */
+struct deed {
+    uint64_t run;
+    size_t n_actions; /* of the journal, before */
+    char *tool, *about;
+    int64_t time;
+};
 struct journal {
     const viv_host *host;
     struct root root;
@@ -137,6 +144,8 @@ struct journal {
     size_t n_actions, actions_capacity;
     struct run *runs;
     size_t n_runs, runs_capacity;
+    struct deed *deeds;
+    size_t n_deeds, deeds_capacity;
     bool broken;      /* a record was written by halves: nothing more is done */
     const char *owed; /* the mark that the last action lacks, because it could not be written; or NULL */
 };
@@ -146,6 +155,8 @@ viv_status journal_open(const viv_host *host, const char *workspace, enum journa
 void journal_close(struct journal *j); /* accepts a zeroed struct */
 viv_status journal_begin(struct journal *j, const char *task);
 viv_status journal_end(struct journal *j, const char *reason);
+/* Before something is done outside of the workspace. */
+viv_status journal_deed(struct journal *j, const char *tool, const char *about);
 #define STAGED "new" /* in .viv/kept: what a tool makes, until it is called as its record says */
 /* A file, or a folder, to be filled for the next action: *fd. */
 viv_status journal_stage(struct journal *j, bool folder, int *fd);
@@ -195,9 +206,22 @@ enum argument_kind {
     ARGUMENT_ANY,    /* either */
     ARGUMENT_NEW,    /* a path in a folder that is there, or a new file in one */
     ARGUMENT_TEXT,
-    ARGUMENT_VECTOR /* a program and its arguments, as a JSON array of texts */
+    ARGUMENT_VECTOR, /* a program and its arguments, as a JSON array of texts */
+    ARGUMENT_WORD,   /* one of the tool's words */
+    /* numbers of what is there in a browser */
+    ARGUMENT_ELEMENT,  /* anything that is seen of a page */
+    ARGUMENT_EDITABLE, /* what text can be typed into */
+    ARGUMENT_OPTION,   /* of a list */
+    ARGUMENT_SCROLLED, /* what scrolls; 0: the page */
+    ARGUMENT_TAB,
+    ARGUMENT_DOWNLOAD,
+    ARGUMENT_X, /* places in a picture of the page */
+    ARGUMENT_Y
 };
+bool argument_is_path(enum argument_kind kind);
+bool argument_is_number(enum argument_kind kind);
 enum { MAX_ARGUMENTS = 2 };
+struct browser; /* browser/browser.h */
 struct tool_call {
     const viv_host *host;
     const struct root *root;
@@ -207,23 +231,35 @@ struct tool_call {
     size_t limit;              /* bytes of the result, at most */
     const struct settings *settings; /* of a command */
     const uint32_t *cancel;          /* or NULL */
+    struct browser *browser;         /* of a tool that acts on pages */
+    bool sends;                      /* `sends` of the tool has said so */
 };
 struct tool {
     const char *name, *summary;
     struct {
         const char *name;
         enum argument_kind kind;
+        const char *const *words; /* of ARGUMENT_WORD: NULL-terminated */
     } arguments[MAX_ARGUMENTS];
     bool changes;   /* the tree; then it can be undone, or `final` is set */
     bool final;     /* it cannot be undone */
     bool asked_for; /* only offered by a spec that names it */
     bool untrusted; /* what it returns was written by others */
+    bool outside;   /* it acts outside of the workspace: that is recorded, and cannot be undone */
+    enum { NEEDS_NOTHING, NEEDS_GRANT, NEEDS_FILES, NEEDS_PAGE, NEEDS_PICTURE } needs; /* to be offered */
+    const char *group; /* a name for several tools in a spec; or NULL */
+    /* What it is about, in place of its arguments, for the policy and the journal; or NULL. */
+    void (*scope)(const struct tool *t, const struct tool_call *c, struct text *out);
+    /* Whether this call sends something that cannot be called back; NULL: none does. */
+    bool (*sends)(const struct tool_call *c);
     /* What it would change, for people: a diff, a move. NULL: its name and arguments say it. */
     viv_status (*effect)(const struct tool_call *c, struct text *out);
     viv_status (*run)(const struct tool_call *c, struct text *result);
 };
 extern const struct tool tool_list, tool_read, tool_search, tool_write, tool_append, tool_move, tool_copy,
     tool_make_folder, tool_delete, tool_shell, tool_remember, tool_recall;
+extern const struct tool tool_open, tool_open_file, tool_click, tool_click_at, tool_hover, tool_type, tool_select,
+    tool_drag, tool_scroll, tool_press, tool_back, tool_switch_tab, tool_close_tab, tool_save; /* browser/tools.c */
 extern const struct tool *const tools[];
 extern const size_t n_tools;
 const struct tool *tool_find(const char *name); /* or NULL */
@@ -267,11 +303,12 @@ struct settings {
         json_t *schema;           /* or NULL */
         int64_t max_tokens;
     } stages[N_STAGES];
-    const json_t *policy; /* or NULL */
-    uint64_t offered;     /* bit i: tools[i] may be used */
+    const json_t *policy;  /* or NULL */
+    const json_t *browser; /* what it may reach; or NULL */
+    uint64_t offered;      /* bit i: tools[i] may be used */
     enum sandbox_mode sandbox;
     int64_t steps, tokens, seconds, repeats, names, result, history, command_seconds, command_memory,
-        command_processes;
+        command_processes, elements;
 };
 viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out);
 void settings_release(struct settings *s);
@@ -306,9 +343,9 @@ enum decision policy_decide(const struct settings *s, const struct tool *t, cons
 /* --- action.c: between a model's JSON and tools --- */
 
 /* The schema of the next action, over what is there. */
-json_t *action_schema(const struct settings *s, const struct scene *scene);
+json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser);
 /* The tools, for the prompt. */
-void action_describe(const struct settings *s, struct text *out);
+void action_describe(const struct settings *s, const struct browser *browser, struct text *out);
 /* The tool and the arguments of an action; the words are malloc'ed. NULL tool: it is done. */
 viv_status action_parse(const viv_host *host, const json_t *action, const struct tool **tool,
                         char *words[MAX_ARGUMENTS]);

@@ -1,6 +1,6 @@
 /* loop.c - viv.acting's act: perceive, intent, decompose; then plan, execute and verify until the task is done.
  *
- *   perceive    looks at the workspace: names and kinds                     (no model)
+ *   perceive    looks at the workspace: names and kinds; and at the page     (no model)
  *   intent      what is wanted, as JSON of the stage's schema               (if the spec has the stage)
  *   decompose   the goals on the way                                        (if the spec has the stage)
  *   plan        the next action, of a schema that is built from what is there
@@ -10,7 +10,7 @@
  *
  * A run ends when the model says so, at a limit, when an action is chosen again and again, or when it is cancelled:
  * always between two actions. */
-#include "lam.h"
+#include "browser/browser.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,6 +53,7 @@ struct loop {
     struct root *root;
     struct root bare; /* of a dry run, which has no journal */
     struct journal journal;
+    struct browser *browser; /* of a dry run, it stays closed */
     bool dry;
     struct scene scene;
     struct text context; /* what intent and decompose have said */
@@ -77,13 +78,17 @@ static viv_status generate(struct loop *l, enum stage_id id, const char *system,
         free(grammar_text);
         return viv_fail(l->host, VIV_ENOMEM, "out of memory");
     }
-    const viv_part parts[2] = {
+    struct text picture = {0};
+    if (id == PLAN && l->browser && l->browser->picture && !base64_read(l->browser->picture, &picture))
+        text_release(&picture);
+    const viv_part parts[3] = {
         {.struct_size = sizeof *parts, .kind = VIV_PART_TEXT, .data = system, .size = strlen(system)},
-        {.struct_size = sizeof *parts, .kind = VIV_PART_TEXT, .data = text_or_empty(user), .size = user->size}};
-    const viv_part *const part_of[2] = {&parts[0], &parts[1]};
+        {.struct_size = sizeof *parts, .kind = VIV_PART_TEXT, .data = text_or_empty(user), .size = user->size},
+        {.struct_size = sizeof *parts, .kind = VIV_PART_IMAGE, .data = picture.data, .size = picture.size}};
+    const viv_part *const part_of[3] = {&parts[0], &parts[1], &parts[2]};
     const viv_message messages[2] = {
         {.struct_size = sizeof *messages, .n_parts = 1, .role = "system", .parts = &part_of[0]},
-        {.struct_size = sizeof *messages, .n_parts = 1, .role = "user", .parts = &part_of[1]}};
+        {.struct_size = sizeof *messages, .n_parts = picture.size ? 2 : 1, .role = "user", .parts = &part_of[1]}};
     const viv_message *const list[2] = {&messages[0], &messages[1]};
     const viv_grammar grammar = {.struct_size = sizeof grammar,
                                  .kind = VIV_GRAMMAR_JSON_SCHEMA,
@@ -102,6 +107,7 @@ static viv_status generate(struct loop *l, enum stage_id id, const char *system,
     viv_status status = l->generator->generate(l->generator, stage->use, &what, &text, &size, &n_tokens);
     l->n_tokens += (int64_t)n_tokens;
     free(grammar_text);
+    text_release(&picture);
     if (status != VIV_OK)
         return status;
     *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
@@ -120,6 +126,10 @@ static void show_scene(const struct loop *l, struct text *out)
         text_printf(out, "... and %zu more\n", l->scene.total - l->scene.n);
     if (l->scene.total == 0)
         text_printf(out, "nothing\n");
+    if (l->settings.browser) {
+        text_printf(out, "\nThe browser:\n");
+        browser_show(l->browser, out);
+    }
 }
 
 /* The latest of it, whole lines. */
@@ -187,6 +197,15 @@ static viv_status perceive(struct loop *l)
     return status;
 }
 
+/* The page may change by itself, so that it is looked at before each action. */
+static viv_status perceive_page(struct loop *l)
+{
+    if (!l->settings.browser)
+        return VIV_OK;
+    const viv_status status = browser_look(l->browser);
+    return status == VIV_OK && l->browser->pid ? events_tell(&l->events, browser_event(l->browser)) : status;
+}
+
 /* --- execute ------------------------------------------------------------------------------------------------ */
 
 /* One action on its way: what was chosen, and what comes of it. */
@@ -206,10 +225,23 @@ static json_t *json_of_step(const struct loop *l, const struct step *s, const ch
         const bool is_text = s->tool->arguments[i].kind == ARGUMENT_TEXT;
         const char *name =
             s->tool->arguments[i].kind == ARGUMENT_NEW && i == 0 ? "path" : s->tool->arguments[i].name;
+        if (argument_is_number(s->tool->arguments[i].kind) || s->tool->arguments[i].kind == ARGUMENT_WORD) {
+            json_object_set_new(v, name,
+                                s->tool->arguments[i].kind == ARGUMENT_WORD
+                                    ? json_string(s->words[i])
+                                    : json_integer(strtoll(s->words[i], NULL, 10)));
+            continue;
+        }
         json_object_set_new(v, name,
                             s->tool->arguments[i].kind == ARGUMENT_VECTOR ? json_loads(s->words[i], 0, NULL)
                             : is_text                                     ? json_string(s->words[i])
                                                                           : json_of_path(s->words[i]));
+    }
+    if (v && s->tool->scope) {
+        struct text about = {0};
+        s->tool->scope(s->tool, &s->call, &about);
+        json_object_set_new(v, "about", json_stringn(text_or_empty(&about), about.size));
+        text_release(&about);
     }
     return v;
 }
@@ -261,6 +293,17 @@ static void overhear(const viv_host *host, viv_status status, const char *senten
     o->sentence[n] = '\0';
 }
 
+/* What an action outside of the workspace is about, in the journal before it is done. */
+static viv_status record_deed(struct loop *l, const struct step *s)
+{
+    struct text about = {0};
+    s->tool->scope(s->tool, &s->call, &about);
+    const viv_status status = about.failed ? viv_fail(l->host, VIV_ENOMEM, "out of memory")
+                                           : journal_deed(&l->journal, s->tool->name, text_or_empty(&about));
+    text_release(&about);
+    return status;
+}
+
 static viv_status use_tool(struct loop *l, struct step *s)
 {
     struct overheard o = {.host = *l->host, .real = l->host};
@@ -269,11 +312,14 @@ static viv_status use_tool(struct loop *l, struct step *s)
     root.host = &o.host;
     s->call.host = &o.host;
     s->call.root = &root;
-    l->journal.host = l->journal.root.host = &o.host;
-    const bool imagine = l->dry && s->tool->changes;
-    const viv_status status =
-        imagine ? scene_imagine(&l->scene, s->tool, &s->call) : tool_run(s->tool, &s->call, &s->result);
-    l->journal.host = l->journal.root.host = l->host;
+    l->journal.host = l->journal.root.host = l->browser->host = &o.host;
+    const bool imagine = l->dry && (s->tool->changes || s->tool->outside);
+    viv_status status = VIV_OK;
+    if (!imagine && s->tool->outside)
+        status = record_deed(l, s);
+    if (status == VIV_OK && !(imagine && s->tool->outside))
+        status = imagine ? scene_imagine(&l->scene, s->tool, &s->call) : tool_run(s->tool, &s->call, &s->result);
+    l->journal.host = l->journal.root.host = l->browser->host = l->host;
     s->call.host = l->host;
     s->call.root = l->root;
     s->outcome = status != VIV_OK ? "failed" : imagine ? "imagined" : "done";
@@ -285,7 +331,9 @@ static viv_status use_tool(struct loop *l, struct step *s)
 static viv_status execute(struct loop *l, struct step *s)
 {
     bool yes = false;
-    if (s->tool->changes && tool_effect(s->tool, &s->call, &s->effect) != VIV_OK)
+    l->browser->step = l->n_steps;
+    s->call.sends = s->tool->sends && s->tool->sends(&s->call);
+    if ((s->tool->changes || s->tool->outside) && tool_effect(s->tool, &s->call, &s->effect) != VIV_OK)
         text_release(&s->effect); /* the action will say why it fails */
     json_t *event = json_of_step(l, s, "step");
     if (s->effect.size)
@@ -353,9 +401,9 @@ static viv_status plan(struct loop *l, json_t **action)
 {
     const struct stage *stage = &l->settings.stages[PLAN];
     struct text system = {0}, user = {0};
-    json_t *schema = action_schema(&l->settings, &l->scene);
+    json_t *schema = action_schema(&l->settings, &l->scene, l->browser);
     text_printf(&system, "%s\n", stage->prompt ? stage->prompt : prompts[PLAN]);
-    action_describe(&l->settings, &system);
+    action_describe(&l->settings, l->browser, &system);
     show_all(l, &user);
     text_printf(&user, "\nThe next action:\n");
     const viv_status status = schema && !system.failed ? generate(l, PLAN, system.data, &user, schema, action)
@@ -388,7 +436,9 @@ static viv_status step(struct loop *l)
 {
     struct step s = {.outcome = "failed", .n_actions = l->journal.n_actions};
     json_t *action = NULL;
-    viv_status status = plan(l, &action);
+    viv_status status = perceive_page(l);
+    if (status == VIV_OK)
+        status = plan(l, &action);
     if (status == VIV_EFORMAT)
         return note_cut(l);
     char *text = status == VIV_OK ? json_dumps(action, JSON_COMPACT) : NULL;
@@ -407,7 +457,8 @@ static viv_status step(struct loop *l)
                                     .words = {s.words[0], s.words[1]},
                                     .limit = (size_t)l->settings.result,
                                     .settings = &l->settings,
-                                    .cancel = l->task->cancel};
+                                    .cancel = l->task->cancel,
+                                    .browser = l->browser};
         status = execute(l, &s);
         if (status == VIV_OK)
             status = conclude(l, &s, text);
@@ -473,6 +524,9 @@ static viv_status begin(struct loop *l)
         status = root_check(l->root, t->folder, true);
     if (status == VIV_OK)
         status = perceive(l);
+    if (status == VIV_OK && !(l->browser = browser_create(l->host, l->root, l->dry ? -1 : l->journal.store,
+                                                          &l->events, &l->settings, t->cancel)))
+        status = viv_fail(l->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK && !l->dry)
         status = journal_begin(&l->journal, t->task);
     if (status == VIV_OK && !l->dry)
@@ -535,6 +589,7 @@ viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generato
         status = think(&l, DECOMPOSE);
     while (status == VIV_OK && !l.reason && !(l.reason = limit_reached(&l)))
         status = step(&l);
+    browser_destroy(l.browser);
     status = end(&l, status, begun);
     if (l.events.transcript >= 0)
         close(l.events.transcript);

@@ -38,6 +38,7 @@ const char *const system_paths[] = {"/usr",
                                     "/etc/ld.so.cache",
                                     "/etc/alternatives",
                                     "/etc/localtime",
+                                    "/etc/fonts",
                                     NULL};
 
 bool is_device(const char *path)
@@ -131,6 +132,11 @@ static int mount_proc(bool *few)
                : errno;
 }
 
+/* What a browser reads besides. */
+static const char *const browser_paths[] = {
+    "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/ssl", "/etc/chromium", "/etc/chromium.d", "/opt",
+    NULL};
+
 static int make_root(const struct sandbox *s, int workspace, int fresh, bool *few)
 {
     static const char *const folders[] = {BASE "/dev",  BASE "/etc",      BASE "/proc",          BASE "/tmp",
@@ -144,11 +150,16 @@ static int make_root(const struct sandbox *s, int workspace, int fresh, bool *fe
             return errno;
     for (size_t i = 0; e == 0 && system_paths[i]; i++)
         e = place(system_paths[i]);
-    if (e == 0)
+    for (size_t i = 0; e == 0 && s->browser && browser_paths[i]; i++)
+        e = place(browser_paths[i]);
+    if (e == 0 && s->browser)
+        e = mount("proc", BASE "/proc", "proc", flags | MS_NOEXEC, NULL) == 0 ? 0 : errno;
+    else if (e == 0)
         e = mount_proc(few);
-    if (e == 0 && mount("tmpfs", BASE "/tmp", "tmpfs", flags, "mode=700,size=64m") != 0)
+    if (e == 0 &&
+        mount("tmpfs", BASE "/tmp", "tmpfs", flags, s->browser ? "mode=700,size=1g" : "mode=700,size=64m") != 0)
         e = errno;
-    if (e == 0)
+    if (e == 0 && !s->browser)
         e = bind_fd(workspace, BASE "/work/workspace", READ_ONLY | NO_SETUID | NO_DEVICES);
     for (size_t i = 0; e == 0 && i < s->n_names; i++)
         if (strcmp(s->names[i], STORE) == 0 &&
@@ -168,7 +179,7 @@ int namespaces_enter(const struct sandbox *s, unsigned uid, unsigned gid, bool *
         return e;
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
         return errno;
-    const int workspace = open_again(s->root->path, s->root->fd),
+    const int workspace = s->browser ? 0 : open_again(s->root->path, s->root->fd),
               fresh = s->fresh >= 0 ? open_again(s->fresh_path, s->fresh) : -1;
     if (workspace < 0 || (s->fresh >= 0 && fresh < 0))
         return errno;

@@ -7,11 +7,14 @@
  *
  *     shell: {"wc *": allow, "rm *": deny}     of a command, the command: its words, quoted as in a shell
  *
+ *     click: {"example.org button *": allow}   of an action on a page: its host and what it is about
+ *
  * Without a rule, tools that change nothing are allowed, and others are asked about. Of several paths, the
  * strictest counts; a folder that is moved, copied, deleted or searched is all that is in it.
  * After text was read that others wrote, what changes files outside the task's folder is asked about, whatever the
- * rules allow: the text may have asked for it. */
-#include "lam.h"
+ * rules allow: the text may have asked for it. So is an address on another host than the page's, which could carry
+ * away what was read; and whatever sends something that cannot be called back. */
+#include "browser/browser.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -56,7 +59,7 @@ static bool is_in(const char *path, const char *folder)
 
 bool can_be_undone(const struct settings *s, const struct tool *t)
 {
-    return !t->final && (t != &tool_shell || s->sandbox != SANDBOX_OFF);
+    return !t->final && !t->outside && (t != &tool_shell || s->sandbox != SANDBOX_OFF);
 }
 
 static enum decision of_command(const struct settings *s, const struct tool *t, const char *arguments,
@@ -92,15 +95,38 @@ static enum decision by_rules_below(const struct settings *s, const struct tool 
     return strictest;
 }
 
+/* Pages: what they may reach is granted by the spec, so that actions on them are allowed unless a rule says
+ * otherwise. */
+static enum decision of_page(const struct settings *s, const struct tool *t, const struct tool_call *c,
+                             bool tainted, const char **why)
+{
+    struct text about = {0};
+    t->scope(t, c, &about);
+    enum decision d = about.failed ? DENY : by_rules(s, t, text_or_empty(&about), why);
+    text_release(&about);
+    if (d == ALLOW && c->sends) {
+        d = ASK;
+        *why = "it sends something, which cannot be undone";
+    }
+    if (d == ALLOW && tainted && browser_leaves(t, c)) {
+        d = ASK;
+        *why = "the address is on another host, and text that others wrote was read";
+    }
+    return d;
+}
+
 enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
                             const struct scene *scene, const char *folder, bool tainted, const char **why)
 {
     enum decision strictest = ALLOW;
     *why = "the policy of the spec";
+    if (t->scope)
+        return of_page(s, t, c, tainted, why);
     for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++) {
         const char *reason = *why, *path = c->words[i];
         const enum argument_kind kind = t->arguments[i].kind;
-        if (kind == ARGUMENT_TEXT && i > 0) /* the first one, a text, is what the rules are for */
+        if (argument_is_number(kind) ||
+            (kind == ARGUMENT_TEXT && i > 0)) /* the first one, a text, is what the rules are for */
             continue;
         enum decision d = kind == ARGUMENT_VECTOR ? of_command(s, t, path, &reason)
                           : t == &tool_shell      ? ALLOW /* a new folder */

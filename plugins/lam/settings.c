@@ -1,5 +1,5 @@
 /* settings.c - a spec's stages, tools, policy and limits. */
-#include "lam.h"
+#include "browser/browser.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -24,7 +24,8 @@ static const struct limit {
     LIMIT(history, 8000, 1 << 26),
     LIMIT(command_seconds, 60, 86400),
     LIMIT(command_memory, 2048, 1 << 30),
-    LIMIT(command_processes, 64, 100000)};
+    LIMIT(command_processes, 64, 100000),
+    LIMIT(elements, 400, 5000)};
 enum { N_LIMITS = sizeof limits / sizeof *limits, DEFAULT_MAX_TOKENS = 512 };
 
 struct reader {
@@ -82,7 +83,7 @@ static viv_status no_tool(const struct reader *r, const char *where, const char 
 {
     return viv_fail(r->host, VIV_EINVAL,
                     "%s: %s: there is no tool '%s': expected list, read, search, write, append, move, copy, "
-                    "make_folder, delete, shell, remember or recall",
+                    "make_folder, delete, shell, remember, recall or browser",
                     r->name, where, name);
 }
 
@@ -92,12 +93,12 @@ static viv_status read_tools(const struct reader *r, const json_t *v, struct set
     s->offered = 0;
     for (size_t i = 0; i < n; i++) {
         const char *name = json_string_value(json_is_array(v) ? json_array_get(v, i) : v);
-        size_t k = 0;
-        while (name && k < n_tools && strcmp(tools[k]->name, name) != 0)
-            k++;
-        if (!name || k == n_tools)
+        const uint64_t before = s->offered;
+        for (size_t k = 0; name && k < n_tools; k++)
+            if (strcmp(tools[k]->name, name) == 0 || (tools[k]->group && strcmp(tools[k]->group, name) == 0))
+                s->offered |= (uint64_t)1 << k;
+        if (s->offered == before && !(name && tool_find(name)))
             return no_tool(r, "tools", name ? name : "");
-        s->offered |= (uint64_t)1 << k;
     }
     return VIV_OK;
 }
@@ -163,6 +164,9 @@ viv_status settings_read(const viv_host *host, const char *name, const char *jso
         status = read_tools(&r, offered, &s);
     if (status == VIV_OK && sandbox)
         status = read_sandbox(&r, sandbox, &s);
+    s.browser = json_object_get(s.json, "browser");
+    if (status == VIV_OK && s.browser)
+        status = browser_check(host, name, s.browser);
     s.policy = json_object_get(s.json, "policy");
     if (status == VIV_OK && s.policy)
         status = check_policy(&r, s.policy);
