@@ -105,6 +105,34 @@ static void show_begin(const json_t *e)
     printf("\n");
 }
 
+static void show_browser(const json_t *e)
+{
+    printf("browser: ");
+    put(word(e, "program"));
+    printf("; its sandbox: ");
+    put(word(e, "sandbox"));
+    printf("\n");
+}
+
+/* The first line of what the model sees: its title and address. */
+static void show_page(const json_t *e)
+{
+    const char *text = word(e, "text");
+    printf("sees ");
+    cli_print_safe(stdout, text, strcspn(text, "\n"));
+    printf("\n");
+}
+
+/* What was done outside of the workspace. */
+static void show_deed(const json_t *e)
+{
+    printf("     -  ");
+    put(word(e, "tool"));
+    printf(" ");
+    put(word(e, "about"));
+    printf("  (cannot be undone)\n");
+}
+
 static void show_perceive(const json_t *e)
 {
     printf("sees %" JSON_INTEGER_FORMAT " names", number(e, "names"));
@@ -128,7 +156,11 @@ static void show_step(const json_t *e)
     static const char *const names[] = {"path", "from", "folder", "to"};
     printf("%3" JSON_INTEGER_FORMAT "  ", number(e, "step"));
     put(word(e, "tool"));
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (*word(e, "about")) {
+        printf(" ");
+        put(word(e, "about"));
+    }
+    for (size_t i = 0; !*word(e, "about") && i < sizeof names / sizeof *names; i++)
         if (*word(e, names[i])) {
             printf(strcmp(names[i], "to") == 0 ? " -> " : " ");
             put(word(e, names[i]));
@@ -213,11 +245,12 @@ static void show_forgotten(const json_t *e)
 static const struct {
     const char *event;
     void (*show)(const json_t *e);
-} kinds[] = {{"begin", show_begin},        {"perceive", show_perceive}, {"stage", show_stage},
-             {"step", show_step},          {"ask", show_ask},           {"answer", show_answer},
-             {"result", show_result},      {"end", show_end},           {"run", show_run},
-             {"action", show_action},      {"undone", show_undone},     {"memory", show_memory},
-             {"forgotten", show_forgotten}};
+} kinds[] = {{"begin", show_begin},         {"perceive", show_perceive}, {"stage", show_stage},
+             {"step", show_step},           {"ask", show_ask},           {"answer", show_answer},
+             {"result", show_result},       {"end", show_end},           {"run", show_run},
+             {"action", show_action},       {"undone", show_undone},     {"memory", show_memory},
+             {"forgotten", show_forgotten}, {"browser", show_browser},   {"page", show_page},
+             {"deed", show_deed},           {"stays", show_deed}};
 
 viv_status acting_show_event(void *ctx, const json_t *event, struct error *err)
 {

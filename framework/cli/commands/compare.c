@@ -78,8 +78,8 @@ static const struct option table[] = {
     JSON_OPTION(OPT(json), "one object"),
     {"csv", 0, OPTION_FLAG, OPT(csv), .help = "print comma-separated values"},
     {"markdown", 0, OPTION_FLAG, OPT(markdown), .help = "print a table in Markdown"},
-    {"html", 0, OPTION_STRING, OPT(html), "FILE",
-     .help = "write a report as well: drawings, charts and tables in one file that needs no other"},
+    {"html", 0, OPTION_STRING, OPT(html), "FILE", .help = "write a page as well: one file that needs no other",
+     .here = "drawings, charts and tables"},
     {0}};
 
 static int list_devices(void)
