@@ -1,19 +1,21 @@
 /* script.c - see script.h. */
 #include "engine/script.h"
 
-#include "base/file.h"
 #include "grammar/grammar.h"
 #include "grammar/recogniser.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t LARGEST_SCRIPT = 64u << 20;
+static const uint64_t LONGEST_ANSWER = 64u << 20;
 
 struct script {
     char *path;
-    struct buf text;
-    size_t at, line; /* of the next answer */
+    FILE *file; /* may be a pipe, whose other end answers when it has seen what was asked */
+    struct buf answer;
+    size_t line; /* of the last answer */
 };
 
 viv_status script_open(const char *path, struct script **out, struct error *err)
@@ -23,20 +25,23 @@ viv_status script_open(const char *path, struct script **out, struct error *err)
         script_close(s);
         return error_nomem(err);
     }
-    const viv_status status = file_read(path, LARGEST_SCRIPT, &s->text, err);
-    if (status == VIV_OK)
-        *out = s;
-    else
+    if (!(s->file = fopen(path, "re"))) {
+        const int e = errno;
         script_close(s);
-    return status;
+        return error_set(err, e == ENOENT ? VIV_ENOTFOUND : VIV_EIO, "%s: %s", path, strerror(e));
+    }
+    *out = s;
+    return VIV_OK;
 }
 
 void script_close(struct script *s)
 {
     if (!s)
         return;
+    if (s->file)
+        fclose(s->file);
     free(s->path);
-    buf_release(&s->text);
+    buf_release(&s->answer);
     free(s);
 }
 
@@ -80,16 +85,32 @@ static viv_status check(const struct script *s, const viv_grammar *grammar, cons
     return status;
 }
 
+/* The next line, without its end. */
+static viv_status read_answer(struct script *s, struct error *err)
+{
+    int c = EOF;
+    buf_clear(&s->answer);
+    while (s->answer.size <= LONGEST_ANSWER && !s->answer.failed && (c = getc(s->file)) != EOF && c != '\n')
+        buf_putc(&s->answer, (char)c);
+    if (s->answer.failed)
+        return error_nomem(err);
+    if (ferror(s->file))
+        return error_set(err, VIV_EIO, "%s: it cannot be read: %s", s->path, strerror(errno));
+    if (s->answer.size > LONGEST_ANSWER)
+        return error_set(err, VIV_ELIMIT, "%s:%zu: the answer has more than 64 MiB", s->path, s->line + 1);
+    return s->answer.size > 0 || c == '\n'
+               ? VIV_OK
+               : error_set(err, VIV_ENOTFOUND, "%s has no more answers: %zu were asked for", s->path, s->line + 1);
+}
+
 viv_status script_next(struct script *s, const viv_grammar *grammar, struct buf *out, struct error *err)
 {
-    const char *answer = buf_text(&s->text) + s->at;
-    const size_t left = s->text.size - s->at;
-    if (left == 0)
-        return error_set(err, VIV_ENOTFOUND, "%s has no more answers: %zu were asked for", s->path, s->line + 1);
-    const char *end = memchr(answer, '\n', left);
-    const size_t n = end ? (size_t)(end - answer) : left;
+    viv_status status = read_answer(s, err);
+    if (status != VIV_OK)
+        return status;
+    const char *answer = buf_text(&s->answer);
+    const size_t n = s->answer.size;
     s->line++;
-    s->at += n + (end != NULL);
-    const viv_status status = grammar ? check(s, grammar, answer, n, err) : VIV_OK;
+    status = grammar ? check(s, grammar, answer, n, err) : VIV_OK;
     return status == VIV_OK && !buf_append(out, answer, n) ? error_nomem(err) : status;
 }

@@ -308,7 +308,7 @@ struct settings {
     uint64_t offered;      /* bit i: tools[i] may be used */
     enum sandbox_mode sandbox;
     int64_t steps, tokens, seconds, repeats, names, result, history, command_seconds, command_memory,
-        command_processes, elements;
+        command_processes, elements, page_seconds;
 };
 viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out);
 void settings_release(struct settings *s);

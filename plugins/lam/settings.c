@@ -25,7 +25,8 @@ static const struct limit {
     LIMIT(command_seconds, 60, 86400),
     LIMIT(command_memory, 2048, 1 << 30),
     LIMIT(command_processes, 64, 100000),
-    LIMIT(elements, 400, 5000)};
+    LIMIT(elements, 400, 5000),
+    LIMIT(page_seconds, 20, 3600)};
 enum { N_LIMITS = sizeof limits / sizeof *limits, DEFAULT_MAX_TOKENS = 512 };
 
 struct reader {

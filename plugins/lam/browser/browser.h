@@ -25,8 +25,6 @@ enum {
     MOST_DOWNLOADS = 20,
     WINDOW_WIDTH = 1024,
     WINDOW_HEIGHT = 768,
-    ANSWER_MS = 10000, /* of one message */
-    LOAD_MS = 15000,   /* of a page */
     QUIET_MS = 100,
     SETTLE_MS = 3000
 };
@@ -70,7 +68,7 @@ struct browser {
 
     bool acting; /* an action is going on */
     bool sends;  /* it was said yes to what it sends */
-    int n_asked, n_refused, n_dialogs;
+    int n_asked, n_refused, n_dialogs, n_not_opened;
     struct text notes; /* what happened meanwhile, for the model */
     json_t *page;      /* as page.js tells it; NULL: there is none */
     char *picture;     /* PNG in base64; NULL: none */
@@ -84,7 +82,8 @@ void browser_send(struct browser *b, const char *session, const char *name, json
 void browser_listen(struct browser *b, int64_t ms);
 /* "is a page", checked UTF-8. */
 void browser_note(struct browser *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-int64_t browser_now(void); /* milliseconds */
+int64_t browser_now(void);                         /* milliseconds */
+int64_t browser_patience(const struct browser *b); /* how long it may take to answer, in milliseconds */
 
 /* start.c */
 viv_status browser_start(struct browser *b);

@@ -36,7 +36,7 @@ static void attached(struct browser *b, const json_t *p)
     const json_t *info = json_object_get(p, "targetInfo");
     const char *session = word(p, "sessionId"), *target = word(info, "targetId");
     if (strcmp(word(info, "type"), "page") != 0 || b->n_tabs == MOST_TABS) {
-        if (b->n_tabs == MOST_TABS)
+        if (b->n_tabs == MOST_TABS && b->n_not_opened++ == 0)
             browser_note(b, "a page was not opened: there are %d already", MOST_TABS);
         browser_send(b, session, "Runtime.runIfWaitingForDebugger", NULL);
         browser_send(b, NULL, "Target.closeTarget", json_pack("{s:s}", "targetId", target));

@@ -15,7 +15,7 @@ static viv_status mouse(struct browser *b, const char *type, double x, double y,
                                       : strcmp(button, "right") == 0 ? 2
                                                                      : 1,
                                       "clickCount", count),
-                            ANSWER_MS, NULL)
+                            browser_patience(b), NULL)
              : viv_fail(b->host, VIV_ENOTFOUND, "no page is open");
 }
 
@@ -88,12 +88,12 @@ static viv_status key(struct browser *b, const char *name, const char *code, int
         json_object_set_new(down, "text", json_string(text));
     if (command)
         json_object_set_new(down, "commands", json_pack("[s]", command));
-    viv_status status = browser_call(b, t->session, "Input.dispatchKeyEvent", down, ANSWER_MS, NULL);
+    viv_status status = browser_call(b, t->session, "Input.dispatchKeyEvent", down, browser_patience(b), NULL);
     if (status == VIV_OK && browser_tab(b))
         status = browser_call(b, browser_tab(b)->session, "Input.dispatchKeyEvent",
                               json_pack("{s:s, s:s, s:s, s:i, s:i}", "type", "keyUp", "key", name, "code", code,
                                         "windowsVirtualKeyCode", number, "modifiers", modifiers),
-                              ANSWER_MS, NULL);
+                              browser_patience(b), NULL);
     return status;
 }
 
@@ -136,7 +136,7 @@ viv_status input_type(struct browser *b, const char *text)
             return viv_fail(b->host, VIV_ENOTFOUND, "the page was closed");
         if (n > 0) {
             status = browser_call(b, t->session, "Input.insertText", json_pack("{s:s%}", "text", text, n),
-                                  ANSWER_MS, NULL);
+                                  browser_patience(b), NULL);
             text += n;
             continue;
         }
@@ -144,8 +144,8 @@ viv_status input_type(struct browser *b, const char *text)
         if (*text == '\n')
             status = input_press(b, "Enter");
         else if (*text == '\t')
-            status =
-                browser_call(b, t->session, "Input.insertText", json_pack("{s:s}", "text", "\t"), ANSWER_MS, NULL);
+            status = browser_call(b, t->session, "Input.insertText", json_pack("{s:s}", "text", "\t"),
+                                  browser_patience(b), NULL);
         else if ((unsigned char)*text >= ' ')
             status = key(b, letter, "",
                          isalnum((unsigned char)*text) || *text == ' ' ? toupper((unsigned char)*text) : 0, letter,

@@ -86,12 +86,12 @@ static viv_status give_up(struct browser *b, viv_status status)
 viv_status page_settle(struct browser *b)
 {
     char expression[64];
-    const int64_t end = browser_now() + LOAD_MS;
+    const int64_t end = browser_now() + browser_patience(b);
     viv_status status = VIV_OK;
     snprintf(expression, sizeof expression, "viv.quiet(%d, %d)", QUIET_MS, SETTLE_MS);
     for (b->changed = true; status == VIV_OK && b->changed && browser_tab(b) && browser_now() < end;) {
         b->changed = false;
-        status = page_call(b, expression, SETTLE_MS + ANSWER_MS, NULL);
+        status = page_call(b, expression, SETTLE_MS + browser_patience(b), NULL);
         if (status == VIV_OK && !b->changed)
             browser_listen(b, 10); /* a page that has just begun to come */
     }
@@ -107,7 +107,7 @@ static viv_status take_picture(struct browser *b)
     if (!t || !json_is_true(json_object_get(b->settings->browser, "pictures")))
         return VIV_OK;
     const viv_status status = browser_call(b, t->session, "Page.captureScreenshot",
-                                           json_pack("{s:s}", "format", "png"), ANSWER_MS, &reply);
+                                           json_pack("{s:s}", "format", "png"), browser_patience(b), &reply);
     const char *png = json_string_value(json_object_get(reply, "data"));
     b->picture = png ? strdup(png) : NULL;
     json_decref(reply);
@@ -126,7 +126,7 @@ viv_status browser_look(struct browser *b)
         return b->dead ? give_up(b, VIV_EIO) == VIV_OK ? VIV_OK : VIV_OK : VIV_OK;
     snprintf(expression, sizeof expression, "viv.look(%" PRId64 ", %" PRId64 ")", b->next_number,
              b->settings->elements);
-    viv_status status = page_call(b, expression, ANSWER_MS, &b->page);
+    viv_status status = page_call(b, expression, browser_patience(b), &b->page);
     if (status == VIV_OK)
         status = take_picture(b);
     const int64_t next = json_integer_value(json_object_get(b->page, "next"));

@@ -96,6 +96,11 @@ const states_of = x => {
   if (a === x && x !== body(owner(x))) out.push('focused');
   return out;
 };
+// What its author calls a thing that has no name.
+const hint = x => {
+  const called = short(attribute(x, 'class') || attribute(x, 'id') || '', 40);
+  return called ? ['class ' + called] : [];
+};
 const color = c => {
   const m = /^rgba?\((\d+), (\d+), (\d+)(?:, ([\d.]+))?\)$/.exec(c);
   return !m || m[4] === '0' ? '' : '#' + m.slice(1, 4).map(v => (+v).toString(16).padStart(2, '0')).join('');
@@ -203,7 +208,7 @@ viv.look = (from, most) => {
       if (!full && !some && !shadow(c) && t !== 'svg' && t !== 'g' && r.width >= 4 && r.height >= 4) {
         const fill = color(style.backgroundColor), edge = style.borderTopWidth !== '0px', picture = style.backgroundImage !== 'none';
         if (fill || edge || picture || label || invites(c, style))
-          add(c, invites(c, style) ? 'clickable' : 'box', short(label || '', 120), null, [...states_of(c), ...(fill ? [fill] : []), ...(typeof c.className === 'string' && c.className ? ['class ' + short(c.className, 40)] : [])], r, at, kinds);
+          add(c, invites(c, style) ? 'clickable' : 'box', short(label || '', 120), null, [...states_of(c), ...(fill ? [fill] : []), ...hint(c)], r, at, kinds);
       } else if (invites(c, style) || label) {
         add(c, invites(c, style) ? 'clickable' : 'group', short(label || '', 120), null, states_of(c), r, at, kinds);
       }

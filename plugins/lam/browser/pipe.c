@@ -21,6 +21,11 @@ int64_t browser_now(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t browser_patience(const struct browser *b)
+{
+    return 1000 * b->settings->page_seconds;
+}
+
 void browser_note(struct browser *b, const char *format, ...)
 {
     char line[1024];
@@ -39,7 +44,7 @@ void browser_note(struct browser *b, const char *format, ...)
 
 static bool write_all(struct browser *b, const char *bytes, size_t n)
 {
-    const int64_t end = browser_now() + ANSWER_MS;
+    const int64_t end = browser_now() + browser_patience(b);
     while (n > 0 && !b->dead) {
         const ssize_t done = write(b->to, bytes, n);
         if (done > 0) {

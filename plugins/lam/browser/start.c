@@ -314,21 +314,22 @@ static viv_status attempt(struct browser *b, const char *program, bool namespace
 static viv_status prepare(struct browser *b)
 {
     json_t *page = json_pack("[{s:s, s:b}]", "type", "page", "exclude", 0);
-    viv_status status = browser_call(b, NULL, "Fetch.enable",
-                                     json_pack("{s:[{s:s}]}", "patterns", "urlPattern", "*"), ANSWER_MS, NULL);
+    viv_status status =
+        browser_call(b, NULL, "Fetch.enable", json_pack("{s:[{s:s}]}", "patterns", "urlPattern", "*"),
+                     browser_patience(b), NULL);
     if (status == VIV_OK)
         status = browser_call(b, NULL, "Browser.setDownloadBehavior",
                               json_pack("{s:s, s:s+, s:b}", "behavior", "allowAndName", "downloadPath", b->path,
                                         "/downloads", "eventsEnabled", 1),
-                              ANSWER_MS, NULL);
+                              browser_patience(b), NULL);
     if (status == VIV_OK)
         status = browser_call(b, NULL, "Target.setAutoAttach",
                               json_pack("{s:b, s:b, s:b, s:O}", "autoAttach", 1, "waitForDebuggerOnStart", 1,
                                         "flatten", 1, "filter", page),
-                              ANSWER_MS, NULL);
+                              browser_patience(b), NULL);
     if (status == VIV_OK && b->n_tabs == 0) /* one is there at the start, or not */
-        status =
-            browser_call(b, NULL, "Target.createTarget", json_pack("{s:s}", "url", "about:blank"), ANSWER_MS, NULL);
+        status = browser_call(b, NULL, "Target.createTarget", json_pack("{s:s}", "url", "about:blank"),
+                              browser_patience(b), NULL);
     for (int i = 0; status == VIV_OK && b->n_tabs == 0 && i < 50; i++)
         browser_listen(b, 20);
     json_decref(page);

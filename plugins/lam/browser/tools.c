@@ -21,7 +21,7 @@ static viv_status begin(const struct tool_call *c)
     struct browser *b = c->browser;
     b->acting = true;
     b->sends = c->sends;
-    b->n_asked = b->n_refused = b->n_dialogs = 0;
+    b->n_asked = b->n_refused = b->n_dialogs = b->n_not_opened = 0;
     text_release(&b->notes);
     return VIV_OK;
 }
@@ -49,7 +49,7 @@ static viv_status ask_page(const struct tool_call *c, json_t **out, const char *
     char expression[96];
     *out = NULL;
     snprintf(expression, sizeof expression, "viv.%s(%" PRId64 ")", name, number);
-    const viv_status status = page_call(c->browser, expression, ANSWER_MS, out);
+    const viv_status status = page_call(c->browser, expression, browser_patience(c->browser), out);
     const char *why = json_string_value(json_object_get(*out, "why"));
     return status == VIV_OK && why ? refuse(c, why) : status;
 }
@@ -117,8 +117,7 @@ static bool form_of(const struct tool_call *c, int64_t number, struct text *out)
 {
     json_t *form, *field;
     size_t i;
-    const bool is = ask_page(c, &form, "form", number) == VIV_OK &&
-                    json_is_true(json_object_get(form, "form"));
+    const bool is = ask_page(c, &form, "form", number) == VIV_OK && json_is_true(json_object_get(form, "form"));
     const char *method = json_string_value(json_object_get(form, "method")),
                *url = json_string_value(json_object_get(form, "url"));
     if (is && out) {
@@ -178,7 +177,8 @@ static viv_status open_url(const struct tool_call *c, const char *url, struct te
     begin(c);
     const struct tab *t = browser_tab(b);
     if (t)
-        status = browser_call(b, t->session, "Page.navigate", json_pack("{s:s}", "url", as), LOAD_MS, &reply);
+        status = browser_call(b, t->session, "Page.navigate", json_pack("{s:s}", "url", as), browser_patience(b),
+                              &reply);
     const char *error = json_string_value(json_object_get(reply, "errorText"));
     if (status == VIV_OK && error && strcmp(error, "net::ERR_ABORTED") != 0) /* which a download is */
         status = viv_fail(b->host, VIV_EIO, "the page cannot be opened: %s", error);
@@ -211,15 +211,17 @@ static viv_status run_back(const struct tool_call *c, struct text *result)
     json_t *history = NULL;
     const struct tab *t = browser_tab(b);
     begin(c);
-    viv_status status = t ? browser_call(b, t->session, "Page.getNavigationHistory", NULL, ANSWER_MS, &history)
-                          : refuse(c, "no page is open");
+    viv_status status =
+        t ? browser_call(b, t->session, "Page.getNavigationHistory", NULL, browser_patience(b), &history)
+          : refuse(c, "no page is open");
     const json_int_t at = json_integer_value(json_object_get(history, "currentIndex"));
     const json_t *entry = at > 0 ? json_array_get(json_object_get(history, "entries"), (size_t)at - 1) : NULL;
     if (status == VIV_OK && !entry)
         status = refuse(c, "there is no page before this one");
     if (status == VIV_OK && (t = browser_tab(b)))
-        status = browser_call(b, t->session, "Page.navigateToHistoryEntry",
-                              json_pack("{s:O}", "entryId", json_object_get(entry, "id")), ANSWER_MS, NULL);
+        status =
+            browser_call(b, t->session, "Page.navigateToHistoryEntry",
+                         json_pack("{s:O}", "entryId", json_object_get(entry, "id")), browser_patience(b), NULL);
     json_decref(history);
     return end(c, status, "it is the page before now", result);
 }
@@ -234,7 +236,7 @@ static viv_status run_switch_tab(const struct tool_call *c, struct text *result)
     b->current = (size_t)n - 1;
     return end(c,
                browser_call(b, NULL, "Target.activateTarget",
-                            json_pack("{s:s}", "targetId", b->tabs[b->current].target), ANSWER_MS, NULL),
+                            json_pack("{s:s}", "targetId", b->tabs[b->current].target), browser_patience(b), NULL),
                "it is the page now", result);
 }
 
@@ -246,8 +248,9 @@ static viv_status run_close_tab(const struct tool_call *c, struct text *result)
     begin(c);
     if (n < 1 || (size_t)n > b->n_tabs)
         return end(c, refuse(c, "there is no such tab"), "", result);
-    const viv_status status = browser_call(b, NULL, "Target.closeTarget",
-                                           json_pack("{s:s}", "targetId", b->tabs[n - 1].target), ANSWER_MS, NULL);
+    const viv_status status =
+        browser_call(b, NULL, "Target.closeTarget", json_pack("{s:s}", "targetId", b->tabs[n - 1].target),
+                     browser_patience(b), NULL);
     for (int i = 0; status == VIV_OK && b->n_tabs == before && i < 50; i++)
         browser_listen(b, 20);
     return end(c, status, "it was closed", result);
@@ -313,7 +316,7 @@ static viv_status type_into(const struct tool_call *c)
         free(text);
         return viv_fail(c->host, VIV_ENOMEM, "out of memory");
     }
-    viv_status status = page_call(c->browser, expression, ANSWER_MS, &state);
+    viv_status status = page_call(c->browser, expression, browser_patience(c->browser), &state);
     const char *why = json_string_value(json_object_get(state, "why"));
     if (status == VIV_OK && why)
         status = refuse(c, why);
@@ -359,7 +362,7 @@ static viv_status run_scroll(const struct tool_call *c, struct text *result)
     snprintf(expression, sizeof expression, "viv.scroll(%" PRId64 ", %d, %d)", number_of(c->words[0]),
              (strcmp(way, "right") == 0) - (strcmp(way, "left") == 0),
              (strcmp(way, "down") == 0) - (strcmp(way, "up") == 0));
-    viv_status status = page_call(c->browser, expression, ANSWER_MS, &answer);
+    viv_status status = page_call(c->browser, expression, browser_patience(c->browser), &answer);
     const char *why = json_string_value(json_object_get(answer, "why"));
     if (status == VIV_OK && why)
         status = refuse(c, why);
@@ -399,7 +402,7 @@ static viv_status run_save(const struct tool_call *c, struct text *result)
     if (status == VIV_OK)
         status = journal_stage(c->journal, false, &fd);
     if (status == VIV_OK)
-        status = staged_write(c, fd, &bytes, NULL);
+        status = staged_write(c, fd, &bytes, c->words[1]);
     if (status == VIV_OK)
         status = journal_commit(c->journal, "save", NULL, c->words[1], false);
     if (status == VIV_OK)
