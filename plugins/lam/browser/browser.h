@@ -71,6 +71,7 @@ struct browser {
     int n_asked, n_refused, n_dialogs, n_not_opened;
     struct text notes; /* what happened meanwhile, for the model */
     json_t *page;      /* as page.js tells it; NULL: there is none */
+    int64_t look_ms;   /* how long it took to look at it */
     char *picture;     /* PNG in base64; NULL: none */
 };
 

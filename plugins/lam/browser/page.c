@@ -126,7 +126,9 @@ viv_status browser_look(struct browser *b)
         return b->dead ? give_up(b, VIV_EIO) == VIV_OK ? VIV_OK : VIV_OK : VIV_OK;
     snprintf(expression, sizeof expression, "viv.look(%" PRId64 ", %" PRId64 ")", b->next_number,
              b->settings->elements);
+    const int64_t start = browser_now();
     viv_status status = page_call(b, expression, browser_patience(b), &b->page);
+    b->look_ms = browser_now() - start;
     if (status == VIV_OK)
         status = take_picture(b);
     const int64_t next = json_integer_value(json_object_get(b->page, "next"));
@@ -242,8 +244,9 @@ json_t *browser_event(const struct browser *b)
                             json_pack("[I, I, I, I]", number_in(item, LEFT), number_in(item, TOP),
                                       number_in(item, WIDTH), number_in(item, HEIGHT)));
     }
-    json_t *event = json_pack("{s:s, s:s%, s:o, s:[i, i]}", "event", "page", "text", text_or_empty(&text),
-                              text.size, "boxes", boxes, "window", WINDOW_WIDTH, WINDOW_HEIGHT);
+    json_t *event =
+        json_pack("{s:s, s:I, s:s%, s:o, s:[i, i]}", "event", "page", "ms", (json_int_t)b->look_ms, "text",
+                  text_or_empty(&text), text.size, "boxes", boxes, "window", WINDOW_WIDTH, WINDOW_HEIGHT);
     if (event && b->picture)
         json_object_set_new(event, "png", json_string(b->picture));
     text_release(&text);

@@ -69,7 +69,7 @@ const value_of = (x, role) => {
   const t = tag(x);
   if (t === 'input' && x.type === 'password') return x.value ? '•'.repeat(Math.min(x.value.length, 20)) : '';
   if (t === 'input' && ['checkbox', 'radio', 'button', 'submit', 'reset', 'image'].includes(x.type)) return null;
-  if (t === 'input' || t === 'textarea') return short(x.value);
+  if (t === 'input' || t === 'textarea') return short(x.value, t === 'textarea' ? 2000 : MOST_TEXT);
   if (t === 'select') return short([...x.selectedOptions].slice(0, 10).map(o => o.label).join(', '));
   if (t === 'progress' || t === 'meter') return String(x.value);
   if (role === 'textbox' && x.isContentEditable) return short(x.innerText);
@@ -135,8 +135,10 @@ viv.look = (from, most) => {
     if (items.length >= most) { below++; return; }
     items.push([number(x), role, name, value, states, Math.round(r.left + at.x), Math.round(r.top + at.y), Math.round(r.width), Math.round(r.height), kinds]);
   };
-  const is_plain = x => { // nothing in it but text that belongs together
-    let n = 0;
+  const is_plain = x => { // nothing in it but text that belongs together: elements alone, side by side, do not
+    let n = 0, own = false;
+    for (let c = firstChild(x); c; c = nextSibling(c)) own = own || (kind(c) === 3 && /\S/.test(text(c)));
+    if (!own && x.childElementCount > 1) return false;
     for (const y of x.querySelectorAll('*')) {
       if (++n > 30 || !inline.has(tag(y)) || role_of(y) || invites(y, getComputedStyle(y)) || !shown(y)) return false;
     }
@@ -199,14 +201,14 @@ viv.look = (from, most) => {
       const full = /\S/.test(text(c).slice(0, 5000)), some = firstChild(c) !== null && c.firstElementChild !== null;
       const label = attribute(c, 'aria-label') || attribute(c, 'title');
       if (full && is_plain(c)) {
-        const tint = color(style.color), states = states_of(c);
+        const tint = color(c instanceof SVGElement ? style.fill : style.color), states = states_of(c);
         if (tint && tint !== '#000000') states.push(tint);
         const s = short(c instanceof HTMLElement ? c.innerText : text(c));
         if (s) add(c, invites(c, style) ? 'clickable' : t === 'td' ? 'cell' : t === 'th' ? 'columnheader' : 'text', s, null, states, r, at, kinds);
         return;
       }
       if (!full && !some && !shadow(c) && t !== 'svg' && t !== 'g' && r.width >= 4 && r.height >= 4) {
-        const fill = color(style.backgroundColor), edge = style.borderTopWidth !== '0px', picture = style.backgroundImage !== 'none';
+        const fill = color(style.backgroundColor), edge = style.borderTopWidth !== '0px', picture = style.backgroundImage !== 'none' || style.content.startsWith('url(');
         if (fill || edge || picture || label || invites(c, style))
           add(c, invites(c, style) ? 'clickable' : 'box', short(label || '', 120), null, [...states_of(c), ...(fill ? [fill] : []), ...hint(c)], r, at, kinds);
       } else if (invites(c, style) || label) {
@@ -218,6 +220,9 @@ viv.look = (from, most) => {
     else walk(c, below_here, depth + 1);
   };
   if (page) walk(page, {x: 0, y: 0}, 0);
+  const typed = active(top); // keys go there, whether it can be seen or not
+  if (typed && typed !== body(top) && !seen.has(numbers.get(typed)) && kinds_of(typed, role_of(typed), getComputedStyle(typed)) & EDITABLE && items.length < most)
+    add(typed, role_of(typed), name_of(typed, role_of(typed)), value_of(typed, role_of(typed)), states_of(typed), rectangle(typed), {x: 0, y: 0}, EDITABLE);
   things = seen;
   return {title: short(top.title, 200), url: location.href.slice(0, 2000).toWellFormed(), items, next, elements: all, cut, above, below,
     ms: performance.now() - start, view: [innerWidth, innerHeight],
@@ -247,13 +252,14 @@ const hit = (x, px, py) => {
   const e = kind(x) === 1 ? x : x.parentElement, r = e.getRootNode();
   let h = (r.elementFromPoint ? r : owner(e)).elementFromPoint(px, py);
   if (h && shadow(h) && !contains(h, e)) h = shadow(h).elementFromPoint(px, py);
-  return h && (contains(e, h) || contains(h, e) || labels_of(e).some(l => contains(l, h)) || (e.getRootNode().host && contains(h, e.getRootNode().host))) ? null : h;
+  return h && (contains(e, h) || (contains(h, e) && h !== body(owner(e)) && h !== root(owner(e))) || labels_of(e).some(l => contains(l, h)) || (e.getRootNode().host && contains(h, e.getRootNode().host))) ? null : h;
 };
 // Where to click, after it was scrolled into view; or why not.
 viv.point = id => {
   const x = find(id);
   if (!x) return {why: 'it is not there any more'};
   const e = kind(x) === 1 ? x : x.parentElement, at = offset(e);
+  into(e, {block: 'nearest', inline: 'nearest', behavior: 'instant'}); // of each part that scrolls
   let r = rect_of(x);
   if (r.top + at.y < 0 || r.left + at.x < 0 || r.bottom + at.y > innerHeight || r.right + at.x > innerWidth) {
     into(e, {block: 'center', inline: 'center', behavior: 'instant'});

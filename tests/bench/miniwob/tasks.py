@@ -65,11 +65,12 @@ def _(p): p.click(p.one('tab', name=re.search(r'Tab #\d+', p.query)[0]))
 
 @task('click-color')
 def _(p):
-    wanted = re.search(r'#\w{6}', [i for i in p.items if i.y < 50 and i.role == 'box'][0].states)[0] if 'colored box' in p.query else None
+    shown = [i for i in p.items if i.y < 50 and i.role == 'box']
+    wanted = re.search(r'#\w{6}', shown[0].states)[0] if shown else None
     named = {'red': '#ff0000', 'blue': '#0000ff', 'green': '#00ff00', 'lime': '#00ff00', 'yellow': '#ffff00', 'black': '#000000',
              'white': '#ffffff', 'orange': '#ffa500', 'purple': '#800080', 'olive': '#808000', 'grey': '#808080', 'gray': '#808080',
              'cyan': '#00ffff', 'aqua': '#00ffff', 'magenta': '#ff00ff', 'pink': '#ffc0cb'}
-    wanted = wanted or named[re.search(r'(\w+) box', p.query)[1]]
+    wanted = wanted or named[re.search(r'(\w+) (colored )?box', p.query)[1]]
     p.click(p.one('box', state=wanted))
 
 
@@ -104,8 +105,11 @@ def _(p): p.click(p.area('textbox')[int(re.search(r'(\d)(st|nd|rd)', p.query)[1]
 
 @task('ascending-numbers')
 def _(p):
-    for i in sorted(p.area('text', 'clickable', like=r'^\d+$'), key=lambda i: int(i.name)):
-        p.click(i)
+    numbers = sorted(p.area('text', 'clickable', like=r'^\d+$'), key=lambda i: int(i.name))
+    p.click(numbers[0]) # after which they are hidden by boxes
+    for n in numbers[1:]:
+        if not p.done:
+            p.click(min(p.area('shape', state='rect'), key=lambda i: abs(i.x + i.w / 2 - n.x - n.w / 2) + abs(i.y + i.h / 2 - n.y - n.h / 2)))
 
 
 @task('unicode-test')
@@ -116,16 +120,18 @@ def _(p):
 
 @task('sign-agreement')
 def _(p):
-    scroller = [i for i in p.area() if 'scrolled' in i.states]
-    wanted = quoted(p)
+    if re.search('cancel', p.query, re.I):
+        submit(p, 'Cancel')
+        return
     for _ in range(40):
         try:
-            p.scroll(scroller[0] if scroller else None, 'down')
+            p.scroll(p.area('textbox')[0], 'down')
         except Failed:
             break
-    for i in p.area('checkbox', state='not checked'):
-        p.click(i)
-    submit(p, *(wanted or []), 'Agree', 'Accept')
+    name = quoted(p)
+    if name and 'disabled' not in p.area('textbox')[1].states:
+        p.type(p.area('textbox')[1], name[0])
+    submit(p, 'Cancel' if 'Cancel' in name else 'Agree')
 
 
 # --- choices ---------------------------------------------------------------------------------------------------------
@@ -160,28 +166,35 @@ def _(p):
     submit(p)
 
 
-SIMILAR = [{'big', 'large', 'huge', 'enormous', 'gigantic'}, {'small', 'tiny', 'little', 'mini', 'petite'}, {'happy', 'cheerful', 'joyful', 'gleeful', 'delighted'},
-           {'sad', 'unhappy', 'sorrow', 'miserable', 'tragic'}, {'panicky', 'fearful', 'scared', 'afraid'}, {'dog', 'puppy'}]
-
-
 @task('multi-orderings', 'multi-layouts')
 def _(p):
     genre, director, year = re.search(r'Search for (.*?) movies directed by (.*?) from year (\d+)', p.query).groups()
-    for pattern, value in (('genre', genre), ('director', director), ('year', year)):
-        fields = [i for i in p.area('textbox', 'spinbutton', 'combobox', 'searchbox') if re.search(pattern, i.name, re.I)]
-        if not fields: # the label stands beside or above the field
-            label = next(i for i in p.area() if re.search(pattern, i.name, re.I) and i.role not in ('textbox', 'option', 'button'))
-            fields = sorted(p.area('textbox', 'spinbutton', 'combobox'), key=lambda i: (i.y < label.y - 4, abs(i.y - label.y) + abs(i.x - label.x) * .2))
-        if fields[0].role == 'combobox':
-            p.select(next(o for o in p.area('option') if o.name.lower().strip() == value.lower()))
-        else:
-            p.type(fields[0], value)
-    p.click(next(b for b in p.area('button') if re.search('search|submit|go', b.name, re.I)))
+    said = {'genre': genre, 'director': director, 'year': year}
+    order = lambda items: sorted(items, key=lambda i: (round(i.y / 8), i.x))
+    fields = p.area('textbox', 'spinbutton', 'combobox', 'searchbox')
+    labels = order(i for i in p.area('text', 'cell', 'columnheader', 'clickable') if re.match('genre|director|year', i.name, re.I))
+    for k, f in enumerate(order(fields)):
+        key = f.name if re.match('genre|director|year', f.name, re.I) else labels[k].name
+        p.type(f, said[re.match('genre|director|year', key, re.I)[0].lower()])
+    p.click(next(b for b in reversed(p.area('button', 'clickable', 'link')) if re.search('search|submit|go', b.name, re.I)))
 
 
 @task('order-food')
 def _(p):
-    raise Failed('not written')
+    listed = re.search(r'item(?:s)?: (.*)', p.query)
+    kind = re.search(r'Order (\d+|\w+) items? that (?:is|are|have|has) ([\w-]+)', p.query) or re.search(r'Order (\d+) ([\w-]+) items?', p.query)
+    dishes = [i.name for i in p.area('text') if i.x < 20 and i.w > 60 and i.name not in '-+']
+    if listed:
+        wanted = [w.strip() for w in listed[1].split(',')]
+    else:
+        images = [i for i in p.area('image', name=kind[2])]
+        wanted = []
+        for i in images[:int(kind[1])]:
+            wanted.append(max((t for t in p.area('text') if t.x < 20 and t.w > 60 and t.y < i.y), key=lambda t: t.y).name)
+    for w in wanted:
+        dish = next(i for i in p.area('text') if i.name.strip() == w)
+        p.click(min((i for i in p.area('text', 'clickable', name='+')), key=lambda i: abs(i.y - dish.y)))
+    submit(p, 'Order!')
 
 
 # --- text ------------------------------------------------------------------------------------------------------------
@@ -233,11 +246,10 @@ def _(p):
 
 @task('copy-paste')
 def _(p):
-    boxes = p.area('textbox')
-    p.click(boxes[0])
+    p.click([i for i in p.area('textbox') if i.h > 25][0])
     p.press('Control+a')
     p.press('Control+c')
-    p.click(p.area('textbox')[1])
+    p.click([i for i in p.area('textbox') if i.h <= 25][0])
     p.press('Control+v')
     submit(p)
 
@@ -371,7 +383,8 @@ def _(p):
 
 @task('terminal')
 def _(p):
-    ending = re.search(r'extension (\.\w+)', p.query)
+    ending = re.search(r'extension \.?\s*(\.?\w+)', p.query)
+    ending = ending and [None, '.' + ending[1].lstrip('.')]
     term = p.one('text', 'clickable', like='Welcome')
     p.click(term)
     for c in ('ls',):
@@ -467,10 +480,12 @@ def _(p):
 def find_link(p, tabs, reopen=False):
     name = quoted(p)[0]
     for k in range(len(tabs)):
-        same = lambda: [i for i in p.area('link', 'clickable', 'text', 'button') if i.name.strip() == name and i.role != 'text']
+        same = lambda: [i for i in p.area('link', 'clickable', 'text', 'button') if i.name.strip() == name and (i.role != 'text' or k)]
         if same():
             break
         p.click(p.one('tab', name=tabs[k].name))
+        if p.done:
+            return
     p.click(same()[0])
 
 
@@ -550,25 +565,8 @@ def _(p):
 # --- cards, tickets, grids -------------------------------------------------------------------------------------------
 @task('find-greatest')
 def _(p):
-    cards = sorted((i for i in p.area() if i.role in ('box', 'clickable') and 'card' in i.states and i.w > 15), key=lambda i: i.x)
-    best = None
-    for k in range(len(cards)):
-        p.click_at(cards[k].x + cards[k].w / 2, cards[k].y + cards[k].h / 2)
-        shown = [int(i.name) for i in p.area('text', 'clickable', 'box') if re.fullmatch(r'-?\d+', i.name)]
-        if shown and (best is None or shown[0] > best[0]):
-            best = (shown[0], k)
-    k = best[1]
-    p.click_at(cards[k].x + cards[k].w / 2, cards[k].y + cards[k].h / 2)
+    p.click(max(p.area('text', 'clickable', like=r'^-?\d+$'), key=lambda i: int(i.name)))
     submit(p)
-
-
-def number_beside(p, label, pattern):
-    out = []
-    for i in p.area('text', 'clickable'):
-        if i.name.startswith(label):
-            value = next(v for v in p.area('text', 'clickable') if abs(v.y - i.y) < 5 and v.x > i.x)
-            out.append((value, i))
-    return out
 
 
 @task('buy-ticket')
@@ -599,18 +597,18 @@ def _(p):
         if p.area('heading', name=name):
             break
         p.click(p.one('link', 'clickable', 'text', name='>'))
-    label = p.one('text', 'clickable', like='^' + what.capitalize())
+    label = p.one('text', 'clickable', like='^' + what.split()[0].capitalize())
     p.click(sorted((i for i in p.area('link', 'clickable', 'text') if i.y >= label.y - 3 and (i.x > label.x or i.y > label.y + 5)), key=lambda i: (i.y, i.x))[0])
 
 
 # --- forms -----------------------------------------------------------------------------------------------------------
 @task('form-sequence')
 def _(p):
-    n = int(re.search(r'slider to (\d+)', p.query)[1])
+    n = int(re.search(r'Select (-?\d+)', p.query)[1])
     box = re.search(r'(\d)(st|nd|rd) checkbox', p.query)
     p.click(p.one(state='class ui-slider-handle'))
     for _ in range(60):
-        now = [int(i.name) for i in p.area('text', 'clickable', like=r'^\d+$')]
+        now = [int(i.name) for i in p.area('text', 'clickable', like=r'^-?\d+$')]
         if now and now[0] == n:
             break
         p.press('ArrowRight' if not now or now[0] < n else 'ArrowLeft')
@@ -653,39 +651,34 @@ def open_mail(p, who):
     raise Failed('there is no mail by ' + who)
 
 
-MAIL = [(r'by (\w+) and reply to them with the text "(.*?)"', 'reply'), (r'reply to (\w+) with the text "(.*?)"', 'reply'),
-        (r'by (\w+) and forward that email to (\w+)', 'forward'), (r'forward the email from (\w+) to (\w+)', 'forward'),
-        (r'by (\w+) and (?:click the trash icon to )?delete', 'trash'), (r'delete the email from (\w+)', 'trash'),
-        (r'by (\w+) and click the star', 'star'), (r'by (\w+) and click the trash', 'trash'), (r'star the email from (\w+)', 'star'),
-        (r'email by (\w+) and .*star', 'star'), (r'email by (\w+) and .*(?:trash|delete)', 'trash')]
-LOOSE = [(r'(?:give|send|forward|pass|share).*?(?:from|by) (\w+).*? to (\w+)', 'forward'), (r'(\w+)\'s email.*? to (\w+)', 'forward')]
-
-
-def mail(p, patterns):
-    for pattern, action in patterns:
-        m = re.search(pattern, p.query, re.I)
-        if m:
-            break
-    else:
-        raise Failed('not understood: ' + p.query)
+def mail(p):
+    """Who it is from, what is to be done, and to whom, in the many ways that the query has."""
+    q = p.query
+    text = quoted(p)[-1] if quoted(p) else None
+    said = re.sub(r'"[^"]*"', '', q)
+    senders = {i.name.strip() for i in p.area('text', 'clickable') if re.fullmatch(r'[A-Z][a-z]+', i.name.strip())}
+    names = [w for w in re.findall(r'\b[A-Z][a-z]+\b', said)]
+    to = re.search(r'\bto ([A-Z][a-z]+)', said)
+    at = [w for w in names if w in senders and not (to and w == to[1] and len([n for n in names if n in senders]) > 1)]
+    if not at:
+        raise Failed('not understood: ' + q)
+    who = at[0]
+    action = 'trash' if re.search('delete|trash|remove|get rid|erase|discard', said, re.I) else 'star' if re.search('star|important|favorite', said, re.I) else \
+        'reply' if text else 'forward'
+    receiver = to[1] if to and to[1] != who else next((w for w in reversed(names) if w != who), None)
+    open_mail(p, who)
     if action in ('trash', 'star'):
-        who = [i for i in p.area('text', 'clickable') if i.name.strip() == m[1]]
-        open_mail(p, m[1])
         p.click(icon(p, action))
-    else:
-        open_mail(p, m[1])
-        p.click(p.one('text', 'clickable', 'group', name=action.capitalize()))
-        fields = p.area('textbox')
-        if action == 'reply':
-            p.type(fields[-1], m[2])
-        else:
-            p.type(fields[0], m[2])
-        p.click(next(i for i in p.items if re.search(r'(class|id) ?send|send-' + action, i.states)))
+        return
+    p.click(p.one('text', 'clickable', 'group', name=action.capitalize()))
+    fields = p.area('textbox')
+    p.type(fields[-1] if action == 'reply' else fields[0], text if action == 'reply' else receiver)
+    p.click(icon(p, 'send-' + action))
 
 
 @task('email-inbox', 'email-inbox-delete', 'email-inbox-forward', 'email-inbox-important', 'email-inbox-noscroll', 'email-inbox-reply',
       'email-inbox-star-reply', 'email-inbox-forward-nl', 'email-inbox-forward-nl-turk', 'email-inbox-nl-turk')
-def _(p): mail(p, MAIL + LOOSE)
+def _(p): mail(p)
 
 
 # --- posts -----------------------------------------------------------------------------------------------------------
@@ -694,7 +687,7 @@ ACTIONS = {'Share via DM': 'share', 'Copy link to Tweet': 'copy', 'Embed Tweet':
 
 @task('social-media')
 def _(p):
-    user, action = re.search(r'For the user (\S+), click on the "\s*(.*?)\s*" button', p.query).groups()
+    user, action = re.search(r'For the user (\S+?) ?, click on the "\s*(.*?)\s*" button', p.query).groups()
     at = p.one('text', 'clickable', name=user)
     if action in ('Reply', 'Retweet', 'Like'):
         p.click(below(p, at, ACTIONS[action]))
@@ -721,8 +714,7 @@ def _(p):
 # --- dragging, marking -----------------------------------------------------------------------------------------------
 @task('drag-box')
 def _(p):
-    boxes = sorted((i for i in p.items if i.role in ('box', 'clickable') and 46 <= i.y and i.x < 165 and 10 < i.w < 150), key=lambda i: i.w * i.h)
-    p.drag(boxes[0], boxes[-1])
+    p.drag(p.one('text', 'clickable', name='s'), p.one('text', 'clickable', name='L'))
     if not p.done:
         submit(p)
 
@@ -772,6 +764,8 @@ def matches(i, said):
     kind = 'circle' if 'circle' in i.states else 'rectangle' if 'rect' in i.states else 'triangle' if 'polygon' in i.states else \
         'digit' if i.name.isdigit() else 'letter'
     big = i.w >= 15 if i.role == 'shape' else i.h >= 15
+    if len(said.strip()) == 1:
+        return i.name == said.strip()
     return (shape in ('item', kind) or (shape == 'number' and kind == 'digit')) and (not color or color in i.states) and \
         (not size or (size == 'large') == big)
 
@@ -782,7 +776,7 @@ def shapes_of(p):
 
 @task('click-shape')
 def _(p):
-    p.click(next(i for i in shapes_of(p) if matches(i, p.query.split('Click on a')[-1])))
+    p.click(next(i for i in shapes_of(p) if matches(i, re.search(r'Click on an? (.*)', p.query)[1])))
 
 
 @task('count-shape')
@@ -790,45 +784,6 @@ def _(p):
     said = re.search(r'How many (.*?)s are there', p.query)[1]
     n = len([i for i in shapes_of(p) if matches(i, said)])
     p.click(p.one('button', name=str(n)))
-
-
-@task('count-sides')
-def _(p): raise Failed('needs sight')
-
-
-@task('circle-center')
-def _(p):
-    c = p.one('shape', state='circle')
-    p.click_at(c.x + c.w / 2, c.y + c.h / 2)
-    submit(p)
-
-
-@task('find-midpoint', 'bisect-angle')
-def _(p):
-    dots = [i for i in p.area('shape', state='circle')]
-    if len(dots) == 2:
-        (a, b) = dots
-        p.click_at((a.x + a.w / 2 + b.x + b.w / 2) / 2, (a.y + a.h / 2 + b.y + b.h / 2) / 2)
-    else:
-        mid = lambda i: (i.x + i.w / 2, i.y + i.h / 2)
-        o = mid(next(i for i in dots if '#0000ff' in i.states))
-        ends = [mid(i) for i in dots if '#0000ff' not in i.states]
-        unit = []
-        for e in ends:
-            d = ((e[0] - o[0]) ** 2 + (e[1] - o[1]) ** 2) ** .5
-            unit.append(((e[0] - o[0]) / d, (e[1] - o[1]) / d))
-        s = (unit[0][0] + unit[1][0], unit[0][1] + unit[1][1])
-        d = (s[0] ** 2 + s[1] ** 2) ** .5
-        p.click_at(o[0] + s[0] / d * 40, o[1] + s[1] / d * 40)
-    submit(p)
-
-
-@task('stock-market')
-def _(p): raise Failed('needs time')
-
-
-@task('tic-tac-toe')
-def _(p): raise Failed('not written')
 
 
 @task('click-pie', 'click-pie-nodelay')
@@ -841,10 +796,6 @@ def _(p):
             break
         p.hover(p.area()[0])
     p.click_at(there[0].x + there[0].w / 2, there[0].y + there[0].h / 2)
-
-
-@task('number-checkboxes')
-def _(p): raise Failed('needs sight')
 
 
 @task('book-flight', 'book-flight-nodelay')
