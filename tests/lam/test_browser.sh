@@ -228,7 +228,7 @@ printf '<title>Alerts</title><script>for (;;) alert("again")</script>' >"$w/aler
 printf '<title>Busy</title><p>busy<script>for (;;);</script>' >"$w/busy.html"
 printf '<title>Closes</title><p>x<script>setTimeout(() => window.close(), 30)</script>' >"$w/closes.html"
 printf '<title>Loop</title><p>x<script>location.reload()</script>' >"$w/loop.html"
-printf '<title>Tabs</title><button onclick="for (let i = 0; i < 100; i++) window.open(\x27b.html\x27)">Open</button>' >"$w/tabs.html"
+printf '<title>Tabs</title><button onclick="for (let i = 0; i < 15; i++) window.open(\x27b.html\x27)">Open</button>' >"$w/tabs.html"
 { printf '<title>'; head -c 3000000 /dev/zero | tr '\0' T; printf '</title><p>tall \377\376 \303( text\001<script>document.title += "\\ud800"; alert("\\ud800 half")</script>'; } >"$w/title.html"
 printf '<title>Deep</title><script>let e = document.body; for (let i = 0; i < 5000; i++) { const d = document.createElement("div"); e.append(d); e = d; } e.textContent = "deep";</script><form><input name=firstChild><input name=getAttribute><input name=children><img name=body></form><button>After</button>' >"$w/deep.html"
 hostile() { # PAGE WORDS [LIMITS]: it costs one action, and others go on
@@ -249,13 +249,13 @@ check 'a page with a title of megabytes, and bytes that are no text' hostile tit
 check 'a page that nests, and gives its elements the names of functions' hostile deep.html 'button \"After\"'
 many_tabs() {
     spec '' 'files: true'
-    acts 0 --json --yes <<'END' && prints 'there are 10 already'
+    acts 0 --json --yes <<'END' && prints 'a page was opened in tab 2' && prints_not 'tab 11'
 {"action":"open_file","path":"tabs.html"}
 {"action":"click","element":1,"how":"left"}
 {"action":"done","answer":""}
 END
 }
-check 'a page that opens a hundred others' many_tabs
+check 'a page that opens many others' many_tabs
 killed() {
     spec '' 'files: true'
     printf '%s\n' '{"action":"open_file","path":"busy.html"}' '{"action":"done","answer":""}' >"$work/spec/answers"
