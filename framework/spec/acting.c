@@ -60,8 +60,8 @@ static viv_status check_stages(const struct yaml *stages, struct error *err)
 /* Keys of models that compute. */
 static viv_status check_top(const struct yaml *root, struct error *err)
 {
-    static const char *const known[] = {"viv",    "architecture", "title",  "source",  "use",
-                                        "stages", "tools",        "policy", "sandbox", "browser", "limits"};
+    static const char *const known[] = {"viv",   "architecture", "title",   "source",  "use",   "stages",
+                                        "tools", "policy",       "sandbox", "browser", "limits"};
     for (uint32_t i = 0; i < root->n; i++) {
         bool is_known = strncmp(root->keys[i], "x-", 2) == 0;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)

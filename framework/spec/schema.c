@@ -31,8 +31,7 @@ static const struct {
              {IN_STEP, "sum", "branches"},           {IN_STEP, "concat", "branches"},
              {IN_BY_NAMING, "hf", "transform_list"}, {IN_BY_NAMING, "gguf", "transform_list"},
              {IN_SPEC, "stages", "stages"},          {IN_SPEC, "policy", "policy"},
-             {IN_SPEC, "browser", "browser"},
-             {IN_BROWSER, "hosts", "texts"},
+             {IN_SPEC, "browser", "browser"},        {IN_BROWSER, "hosts", "texts"},
              {IN_SPEC, "limits", "limits"},          {IN_STAGE, "schema", "json_schema"}};
 
 /* The $defs that are lists of, mappings to, or one of other $defs. (As JSON text they would have to be parsed, and
@@ -209,11 +208,10 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
         enum key_context context;
         const char *name;
     } contexts[] = {
-        {IN_SAMPLING, "sampling"},   {IN_MATCHES, "matches"},     {IN_PARAM, "param"},  {IN_WEIGHT, "weight"},
-        {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"},  {IN_PERMUTE, "permute"},
-        {IN_REFUSE, "refusal"},      {IN_STACK, "stack"},         {IN_USE, "use"},      {IN_REPEAT, "repeat"},
-        {IN_SWITCH, "switch"},       {IN_STAGE, "stage"},         {IN_LIMITS, "limits"},
-        {IN_BROWSER, "browser"}};
+        {IN_SAMPLING, "sampling"},   {IN_MATCHES, "matches"},     {IN_PARAM, "param"},   {IN_WEIGHT, "weight"},
+        {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"},   {IN_PERMUTE, "permute"},
+        {IN_REFUSE, "refusal"},      {IN_STACK, "stack"},         {IN_USE, "use"},       {IN_REPEAT, "repeat"},
+        {IN_SWITCH, "switch"},       {IN_STAGE, "stage"},         {IN_LIMITS, "limits"}, {IN_BROWSER, "browser"}};
     json_t *defs = json_object();
     put(s, defs, "text", json_pack("{s:s}", "type", "string"));
     put(s, defs, "expression", json_pack("{s:[sss]}", "type", "string", "number", "boolean"));
