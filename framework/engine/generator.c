@@ -6,6 +6,8 @@
 #include "engine/answer.h"
 #include "engine/request.h"
 #include "engine/script.h"
+#include "grammar/grammar.h"
+#include "grammar/program.h"
 #include "spec/acting.h"
 
 #include <stdlib.h>
@@ -131,12 +133,30 @@ static viv_status generate(const viv_generator *generator, const char *use, cons
     return VIV_OK;
 }
 
+static viv_status check(const viv_generator *generator, const viv_grammar *grammar)
+{
+    struct program *program = NULL;
+    struct error err;
+    (void)generator;
+    const struct grammar_source source = {.kind = grammar->kind,
+                                          .name = grammar->name,
+                                          .text = grammar->text,
+                                          .size = grammar->size,
+                                          .lenient = (grammar->flags & VIV_GRAMMAR_LENIENT) != 0};
+    const viv_status status = grammar_compile(&source, &program, NULL, &err);
+    if (status != VIV_OK)
+        error_leave(status, err.text);
+    program_destroy(program);
+    return status;
+}
+
 void generator_init(struct generator *g, struct engine *e, const struct model_options *options, const char *use)
 {
-    *g = (struct generator){.table = {.struct_size = sizeof g->table, .ctx = g, .generate = generate},
-                            .engine = e,
-                            .options = options,
-                            .use = use};
+    *g = (struct generator){
+        .table = {.struct_size = sizeof g->table, .ctx = g, .generate = generate, .check = check},
+        .engine = e,
+        .options = options,
+        .use = use};
 }
 
 void generator_release(struct generator *g)

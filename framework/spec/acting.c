@@ -48,20 +48,21 @@ static json_t *json_of_yaml(const struct yaml *y)
 
 /* --- checks ------------------------------------------------------------------------------------------------- */
 
-static viv_status check_stages(const struct yaml *stages, struct error *err)
+/* Of each item of a mapping that is one itself; `map` may be NULL. */
+static viv_status check_items(const struct yaml *map, enum key_context context, struct error *err)
 {
     viv_status status = VIV_OK;
-    for (uint32_t i = 0; status == VIV_OK && i < stages->n; i++)
-        if (stages->items[i]->kind == YAML_MAP)
-            status = document_check_keys(stages->items[i], IN_STAGE, err);
+    for (uint32_t i = 0; map && status == VIV_OK && i < map->n; i++)
+        if (map->items[i]->kind == YAML_MAP)
+            status = document_check_keys(map->items[i], context, err);
     return status;
 }
 
 /* Keys of models that compute. */
 static viv_status check_top(const struct yaml *root, struct error *err)
 {
-    static const char *const known[] = {"viv",   "architecture", "title",   "source",  "use",   "stages",
-                                        "tools", "policy",       "sandbox", "browser", "limits"};
+    static const char *const known[] = {"viv",   "architecture", "title",   "source",  "use", "stages",
+                                        "tools", "policy",       "sandbox", "browser", "mcp", "limits"};
     for (uint32_t i = 0; i < root->n; i++) {
         bool is_known = strncmp(root->keys[i], "x-", 2) == 0;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
@@ -83,9 +84,11 @@ static viv_status check(const struct yaml *root, struct error *err)
     const struct yaml *limits = yaml_get(root, "limits"), *browser = yaml_get(root, "browser");
     viv_status status = check_top(root, err);
     if (status == VIV_OK)
-        status = check_stages(yaml_get(root, "stages"), err);
+        status = check_items(yaml_get(root, "stages"), IN_STAGE, err);
     if (status == VIV_OK && browser)
         status = document_check_keys(browser, IN_BROWSER, err);
+    if (status == VIV_OK)
+        status = check_items(yaml_get(root, "mcp"), IN_SERVER, err);
     if (status == VIV_OK && limits)
         status = document_check_keys(limits, IN_LIMITS, err);
     return status;

@@ -25,6 +25,7 @@ enum key_context {
     IN_SWITCH,
     IN_STAGE,
     IN_BROWSER,
+    IN_SERVER,
     IN_LIMITS,
     N_KEY_CONTEXTS
 };

@@ -11,28 +11,52 @@
 static const struct {
     enum key_context context;
     const char *key, *def;
-} inner[] = {{IN_SPEC, "matches", "matches"},        {IN_SPEC, "params", "params"},
-             {IN_SPEC, "sampling", "sampling"},      {IN_SPEC, "groups", "groups"},
-             {IN_SPEC, "refuse", "refusals"},        {IN_SPEC, "graph", "layers"},
-             {IN_SPEC, "encoder", "layers"},         {IN_SPEC, "stacks", "stacks"},
-             {IN_SPEC, "use", "use_or_text"},        {IN_USE, "of", "text_map"},
-             {IN_STACK, "graph", "layers"},          {IN_STACK, "params", "expression_map"},
-             {IN_SPEC, "weights", "weights"},        {IN_SPEC, "ignore", "texts"},
-             {IN_SPEC, "without_effect", "texts"},   {IN_PARAM, "type", "type"},
-             {IN_PARAM, "choices", "choices"},       {IN_PARAM, "default", "value"},
-             {IN_PARAM, "if_null", "value"},         {IN_WEIGHT, "shape", "expressions"},
-             {IN_WEIGHT, "transform", "transforms"}, {IN_TRANSFORM, "split", "split"},
-             {IN_TRANSFORM, "permute", "permute"},   {IN_TRANSFORM, "transpose", "none"},
-             {IN_TRANSFORM, "unpack", "none"},       {IN_TRANSFORM, "neg_exp", "none"},
-             {IN_SPLIT, "of", "expressions"},        {IN_SPLIT, "take", "value"},
-             {IN_PERMUTE, "view", "expressions"},    {IN_PERMUTE, "order", "expressions"},
-             {IN_REPEAT, "layers", "layers"},        {IN_SWITCH, "cases", "cases"},
-             {IN_SWITCH, "else", "layers"},          {IN_STEP, "residual", "layers"},
-             {IN_STEP, "sum", "branches"},           {IN_STEP, "concat", "branches"},
-             {IN_BY_NAMING, "hf", "transform_list"}, {IN_BY_NAMING, "gguf", "transform_list"},
-             {IN_SPEC, "stages", "stages"},          {IN_SPEC, "policy", "policy"},
-             {IN_SPEC, "browser", "browser"},        {IN_BROWSER, "hosts", "texts"},
-             {IN_SPEC, "limits", "limits"},          {IN_STAGE, "schema", "json_schema"}};
+} inner[] = {{IN_SPEC, "matches", "matches"},
+             {IN_SPEC, "params", "params"},
+             {IN_SPEC, "sampling", "sampling"},
+             {IN_SPEC, "groups", "groups"},
+             {IN_SPEC, "refuse", "refusals"},
+             {IN_SPEC, "graph", "layers"},
+             {IN_SPEC, "encoder", "layers"},
+             {IN_SPEC, "stacks", "stacks"},
+             {IN_SPEC, "use", "use_or_text"},
+             {IN_USE, "of", "text_map"},
+             {IN_STACK, "graph", "layers"},
+             {IN_STACK, "params", "expression_map"},
+             {IN_SPEC, "weights", "weights"},
+             {IN_SPEC, "ignore", "texts"},
+             {IN_SPEC, "without_effect", "texts"},
+             {IN_PARAM, "type", "type"},
+             {IN_PARAM, "choices", "choices"},
+             {IN_PARAM, "default", "value"},
+             {IN_PARAM, "if_null", "value"},
+             {IN_WEIGHT, "shape", "expressions"},
+             {IN_WEIGHT, "transform", "transforms"},
+             {IN_TRANSFORM, "split", "split"},
+             {IN_TRANSFORM, "permute", "permute"},
+             {IN_TRANSFORM, "transpose", "none"},
+             {IN_TRANSFORM, "unpack", "none"},
+             {IN_TRANSFORM, "neg_exp", "none"},
+             {IN_SPLIT, "of", "expressions"},
+             {IN_SPLIT, "take", "value"},
+             {IN_PERMUTE, "view", "expressions"},
+             {IN_PERMUTE, "order", "expressions"},
+             {IN_REPEAT, "layers", "layers"},
+             {IN_SWITCH, "cases", "cases"},
+             {IN_SWITCH, "else", "layers"},
+             {IN_STEP, "residual", "layers"},
+             {IN_STEP, "sum", "branches"},
+             {IN_STEP, "concat", "branches"},
+             {IN_BY_NAMING, "hf", "transform_list"},
+             {IN_BY_NAMING, "gguf", "transform_list"},
+             {IN_SPEC, "stages", "stages"},
+             {IN_SPEC, "policy", "policy"},
+             {IN_SPEC, "browser", "browser"},
+             {IN_BROWSER, "hosts", "texts"},
+             {IN_SPEC, "limits", "limits"},
+             {IN_STAGE, "schema", "json_schema"},
+             {IN_SPEC, "mcp", "servers"},
+             {IN_SERVER, "env", "text_map"}};
 
 /* The $defs that are lists of, mappings to, or one of other $defs. (As JSON text they would have to be parsed, and
  * json_loads drops characters of a long string when out of memory.) */
@@ -66,6 +90,7 @@ static const struct {
                 {"branches", LIST_OF, {"layers"}},
                 {"policy", MAP_OF, {"policy_rule"}},
                 {"policy_rule", ONE_OF, {"text", "text_map"}},
+                {"servers", MAP_OF, {"server"}},
                 {"stages", MAP_OF, {"stage_or_not"}},
                 {"stage_or_not", ONE_OF, {"stage", "expression"}}};
 
@@ -211,7 +236,8 @@ static json_t *defs_schema(struct schema *s, const struct layer_set *set)
         {IN_SAMPLING, "sampling"},   {IN_MATCHES, "matches"},     {IN_PARAM, "param"},   {IN_WEIGHT, "weight"},
         {IN_TRANSFORM, "transform"}, {IN_BY_NAMING, "by_naming"}, {IN_SPLIT, "split"},   {IN_PERMUTE, "permute"},
         {IN_REFUSE, "refusal"},      {IN_STACK, "stack"},         {IN_USE, "use"},       {IN_REPEAT, "repeat"},
-        {IN_SWITCH, "switch"},       {IN_STAGE, "stage"},         {IN_LIMITS, "limits"}, {IN_BROWSER, "browser"}};
+        {IN_SWITCH, "switch"},       {IN_STAGE, "stage"},         {IN_LIMITS, "limits"}, {IN_BROWSER, "browser"},
+        {IN_SERVER, "server"}};
     json_t *defs = json_object();
     put(s, defs, "text", json_pack("{s:s}", "type", "string"));
     put(s, defs, "expression", json_pack("{s:[sss]}", "type", "string", "number", "boolean"));

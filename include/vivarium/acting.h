@@ -46,6 +46,8 @@ typedef struct viv_generator {
      * VIV_ECANCELLED: it was. [setup: in viv_acting.act, on its thread] */
     viv_status (*generate)(const struct viv_generator *generator, const char *use, const viv_generation *what,
                            const char **text, uint64_t *size, uint64_t *n_tokens);
+    /* Whether text can keep to a grammar; else the sentence says why not. [setup: in viv_acting.act, on its thread] */
+    viv_status (*check)(const struct viv_generator *generator, const viv_grammar *grammar);
 } viv_generator;
 
 enum {

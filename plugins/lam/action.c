@@ -6,6 +6,7 @@
  * The schema of a step has the names that are there: an action on something that is not cannot be sampled. What is
  * made has a folder that is there, and a new name. */
 #include "browser/browser.h"
+#include "mcp/mcp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,8 @@ static bool has_objects(const struct tool *t, const struct scene *scene, const s
     return true;
 }
 
-json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser)
+json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser,
+                      const struct mcp *mcp)
 {
     json_t *choices = json_array(), *required = json_array(), *properties = json_object();
     json_t *all = json_pack("{s:o, s:o, s:o, s:o}", "folder", names_of(scene, false, true, true), "name",
@@ -130,7 +132,7 @@ json_t *action_schema(const struct settings *s, const struct scene *scene, const
             json_object_set_new(all, defs[kind], numbers);
     }
     for (size_t i = 0; i < n_tools; i++)
-        if (s->offered >> i & 1 && has_objects(tools[i], scene, browser, all))
+        if (s->offered >> i & 1 && tools[i] != &tool_call && has_objects(tools[i], scene, browser, all))
             json_array_append_new(choices, tool_schema(tools[i]));
     add_member(properties, required, "answer", reference("text"));
     json_array_append_new(choices, object_schema("done", properties, required));
@@ -141,16 +143,18 @@ json_t *action_schema(const struct settings *s, const struct scene *scene, const
         json_object_set_new(all, "file", names_of(scene, true, false, false));
     if (scene->n)
         json_object_set_new(all, "any", names_of(scene, true, true, false));
+    mcp_schemas(mcp, choices, all);
     return json_pack("{s:o, s:o}", "$defs", all, "anyOf", choices);
 }
 
 /* --- the prompt --------------------------------------------------------------------------------------------- */
 
-void action_describe(const struct settings *s, const struct browser *browser, struct text *out)
+void action_describe(const struct settings *s, const struct browser *browser, const struct mcp *mcp,
+                     struct text *out)
 {
     for (size_t i = 0; i < n_tools; i++) {
         const struct tool *t = tools[i];
-        if (!(s->offered >> i & 1) || (t->needs != NEEDS_NOTHING && !browser_has(browser, t)))
+        if (!(s->offered >> i & 1) || t == &tool_call || (t->needs != NEEDS_NOTHING && !browser_has(browser, t)))
             continue;
         text_printf(out, "{\"action\": \"%s\"", t->name);
         for (int k = 0; k < MAX_ARGUMENTS && t->arguments[k].name; k++) {
@@ -161,6 +165,7 @@ void action_describe(const struct settings *s, const struct browser *browser, st
         }
         text_printf(out, "}  %s\n", t->summary);
     }
+    mcp_describe(mcp, out);
     text_printf(out, "{\"action\": \"done\", \"answer\": ...}  the task is done, or cannot be done\n");
 }
 
@@ -199,6 +204,8 @@ static char *word_of(const json_t *action, const char *name, enum argument_kind 
     if (argument_is_number(kind))
         return json_is_integer(v) && asprintf(&number, "%" JSON_INTEGER_FORMAT, json_integer_value(v)) >= 0 ? number
                                                                                                             : NULL;
+    if (kind == ARGUMENT_JSON)
+        return json_is_object(v) ? json_dumps(v, JSON_COMPACT) : NULL;
     if (!text || strlen(text) != json_string_length(v))
         return NULL;
     if (kind == ARGUMENT_TEXT || kind == ARGUMENT_WORD)

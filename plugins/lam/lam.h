@@ -35,6 +35,7 @@ bool text_is_utf8(const char *text, size_t n);
 /* At most n bytes of a text, cut at a character. */
 size_t text_cut(const char *text, size_t size, size_t n);
 
+struct mcp; /* mcp/mcp.h */
 struct text {
     char *data; /* terminated once anything was added */
     size_t size, capacity;
@@ -207,6 +208,7 @@ enum argument_kind {
     ARGUMENT_NEW,    /* a path in a folder that is there, or a new file in one */
     ARGUMENT_TEXT,
     ARGUMENT_VECTOR, /* a program and its arguments, as a JSON array of texts */
+    ARGUMENT_JSON,   /* an object */
     ARGUMENT_WORD,   /* one of the tool's words */
     /* numbers of what is there in a browser */
     ARGUMENT_ELEMENT,  /* anything that is seen of a page */
@@ -233,6 +235,7 @@ struct tool_call {
     const uint32_t *cancel;          /* or NULL */
     struct browser *browser;         /* of a tool that acts on pages */
     bool sends;                      /* `sends` of the tool has said so */
+    struct mcp *mcp;                 /* of calls; or NULL */
 };
 struct tool {
     const char *name, *summary;
@@ -257,12 +260,13 @@ struct tool {
     viv_status (*run)(const struct tool_call *c, struct text *result);
 };
 extern const struct tool tool_list, tool_read, tool_search, tool_write, tool_append, tool_move, tool_copy,
-    tool_make_folder, tool_delete, tool_shell, tool_remember, tool_recall;
+    tool_make_folder, tool_delete, tool_shell, tool_remember, tool_recall, tool_call;
 extern const struct tool tool_open, tool_open_file, tool_click, tool_click_at, tool_hover, tool_type, tool_select,
     tool_drag, tool_scroll, tool_press, tool_back, tool_switch_tab, tool_close_tab, tool_save; /* browser/tools.c */
 extern const struct tool *const tools[];
 extern const size_t n_tools;
 const struct tool *tool_find(const char *name); /* or NULL */
+bool argument_is_path(enum argument_kind kind);
 /* Checks the paths among the arguments. */
 viv_status tool_check(const struct tool *t, const struct tool_call *c);
 /* The same, and runs it. */
@@ -305,10 +309,11 @@ struct settings {
     } stages[N_STAGES];
     const json_t *policy;  /* or NULL */
     const json_t *browser; /* what it may reach; or NULL */
+    const json_t *servers; /* by name; or NULL */
     uint64_t offered;      /* bit i: tools[i] may be used */
     enum sandbox_mode sandbox;
     int64_t steps, tokens, seconds, repeats, names, result, history, command_seconds, command_memory,
-        command_processes, elements, page_seconds;
+        command_processes, elements, page_seconds, call_seconds;
 };
 viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out);
 void settings_release(struct settings *s);
@@ -343,9 +348,11 @@ enum decision policy_decide(const struct settings *s, const struct tool *t, cons
 /* --- action.c: between a model's JSON and tools --- */
 
 /* The schema of the next action, over what is there. */
-json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser);
+json_t *action_schema(const struct settings *s, const struct scene *scene, const struct browser *browser,
+                      const struct mcp *mcp);
 /* The tools, for the prompt. */
-void action_describe(const struct settings *s, const struct browser *browser, struct text *out);
+void action_describe(const struct settings *s, const struct browser *browser, const struct mcp *mcp,
+                     struct text *out);
 /* The tool and the arguments of an action; the words are malloc'ed. NULL tool: it is done. */
 viv_status action_parse(const viv_host *host, const json_t *action, const struct tool **tool,
                         char *words[MAX_ARGUMENTS]);

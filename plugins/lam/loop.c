@@ -11,6 +11,7 @@
  * A run ends when the model says so, at a limit, when an action is chosen again and again, or when it is cancelled:
  * always between two actions. */
 #include "browser/browser.h"
+#include "mcp/mcp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +55,7 @@ struct loop {
     struct root bare; /* of a dry run, which has no journal */
     struct journal journal;
     struct browser *browser; /* of a dry run, it stays closed */
+    struct mcp mcp;
     bool dry;
     struct scene scene;
     struct text context; /* what intent and decompose have said */
@@ -94,7 +96,8 @@ static viv_status generate(struct loop *l, enum stage_id id, const char *system,
                                  .kind = VIV_GRAMMAR_JSON_SCHEMA,
                                  .text = grammar_text,
                                  .size = strlen(grammar_text),
-                                 .name = stage_names[id]};
+                                 .name = stage_names[id],
+                                 .flags = l->mcp.n_tools ? VIV_GRAMMAR_LENIENT : 0}; /* a server checks, too */
     const viv_generation what = {.struct_size = sizeof what,
                                  .n_messages = 2,
                                  .messages = list,
@@ -233,9 +236,11 @@ static json_t *json_of_step(const struct loop *l, const struct step *s, const ch
             continue;
         }
         json_object_set_new(v, name,
-                            s->tool->arguments[i].kind == ARGUMENT_VECTOR ? json_loads(s->words[i], 0, NULL)
-                            : is_text                                     ? json_string(s->words[i])
-                                                                          : json_of_path(s->words[i]));
+                            s->tool->arguments[i].kind == ARGUMENT_VECTOR ||
+                                    s->tool->arguments[i].kind == ARGUMENT_JSON
+                                ? json_loads(s->words[i], 0, NULL)
+                            : is_text ? json_string(s->words[i])
+                                      : json_of_path(s->words[i]));
     }
     if (v && s->tool->scope) {
         struct text about = {0};
@@ -344,7 +349,7 @@ static viv_status execute(struct loop *l, struct step *s)
     if (status != VIV_OK || !yes)
         return status;
     status = use_tool(l, s);
-    l->tainted = l->tainted || s->tool->untrusted;
+    l->tainted = l->tainted || (s->tool->untrusted && !mcp_is_trusted(&l->mcp, s->words[0]));
     return status;
 }
 
@@ -357,7 +362,7 @@ static viv_status conclude(struct loop *l, struct step *s, const char *action)
     viv_status status = VIV_OK;
     json_t *event = json_pack("{s:s, s:I, s:s, s:s%}", "event", "result", "step", (json_int_t)l->n_steps, "outcome",
                               s->outcome, "text", text_or_empty(&s->result), s->result.size);
-    if (!l->dry && s->tool->changes && strcmp(s->outcome, "done") == 0) {
+    if (!l->dry && (s->tool->changes || s->tool == &tool_call) && strcmp(s->outcome, "done") == 0) {
         l->scene = (struct scene){0};
         status = perceive(l);
         json_t *difference = status == VIV_OK ? scene_difference(&before, &l->scene) : NULL;
@@ -401,9 +406,9 @@ static viv_status plan(struct loop *l, json_t **action)
 {
     const struct stage *stage = &l->settings.stages[PLAN];
     struct text system = {0}, user = {0};
-    json_t *schema = action_schema(&l->settings, &l->scene, l->browser);
+    json_t *schema = action_schema(&l->settings, &l->scene, l->browser, &l->mcp);
     text_printf(&system, "%s\n", stage->prompt ? stage->prompt : prompts[PLAN]);
-    action_describe(&l->settings, l->browser, &system);
+    action_describe(&l->settings, l->browser, &l->mcp, &system);
     show_all(l, &user);
     text_printf(&user, "\nThe next action:\n");
     const viv_status status = schema && !system.failed ? generate(l, PLAN, system.data, &user, schema, action)
@@ -432,11 +437,23 @@ static viv_status note_cut(struct loop *l)
                                              (json_int_t)l->n_steps, "outcome", "failed", "text", text));
 }
 
+/* Servers whose tools have changed meanwhile. */
+static viv_status refresh(struct loop *l)
+{
+    bool changed = false;
+    viv_status status = mcp_refresh(&l->mcp, &changed);
+    if (status == VIV_OK && changed && !l->dry)
+        status = pins_settle(&l->mcp, &l->journal, &l->events);
+    return status;
+}
+
 static viv_status step(struct loop *l)
 {
     struct step s = {.outcome = "failed", .n_actions = l->journal.n_actions};
     json_t *action = NULL;
-    viv_status status = perceive_page(l);
+    viv_status status = refresh(l);
+    if (status == VIV_OK)
+        status = perceive_page(l);
     if (status == VIV_OK)
         status = plan(l, &action);
     if (status == VIV_EFORMAT)
@@ -458,7 +475,8 @@ static viv_status step(struct loop *l)
                                     .limit = (size_t)l->settings.result,
                                     .settings = &l->settings,
                                     .cancel = l->task->cancel,
-                                    .browser = l->browser};
+                                    .browser = l->browser,
+                                    .mcp = &l->mcp};
         status = execute(l, &s);
         if (status == VIV_OK)
             status = conclude(l, &s, text);
@@ -538,6 +556,10 @@ static viv_status begin(struct loop *l)
     if (status == VIV_OK)
         status = events_tell(&l->events, json_pack("{s:s, s:I, s:I}", "event", "perceive", "names",
                                                    (json_int_t)l->scene.n, "of", (json_int_t)l->scene.total));
+    if (status == VIV_OK)
+        status = mcp_open(l->host, &l->settings, l->generator, l->root->fd, t->cancel, &l->mcp);
+    if (status == VIV_OK && !l->dry)
+        status = pins_settle(&l->mcp, &l->journal, &l->events);
     return status;
 }
 
@@ -600,6 +622,7 @@ viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generato
     text_release(&l.history);
     json_decref(l.chosen);
     json_decref(l.answer);
+    mcp_close(&l.mcp);
     journal_close(&l.journal);
     root_close(&l.bare);
     return status;

@@ -9,12 +9,16 @@
  *
  *     click: {"example.org button *": allow}   of an action on a page: its host and what it is about
  *
+ *     call: {"time*": allow}                   of a tool of a server, its name: SERVER/TOOL
+ *
  * Without a rule, tools that change nothing are allowed, and others are asked about. Of several paths, the
  * strictest counts; a folder that is moved, copied, deleted or searched is all that is in it.
  * After text was read that others wrote, what changes files outside the task's folder is asked about, whatever the
- * rules allow: the text may have asked for it. So is an address on another host than the page's, which could carry
- * away what was read; and whatever sends something that cannot be called back. */
+ * rules allow: the text may have asked for it. So is an address on another host than the page's, and a tool of a
+ * server that the spec does not trust, which could carry away what was read; and whatever sends something that
+ * cannot be called back. */
 #include "browser/browser.h"
+#include "mcp/mcp.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -115,18 +119,37 @@ static enum decision of_page(const struct settings *s, const struct tool *t, con
     return d;
 }
 
+/* A tool of a server: it cannot be undone, so that only a rule of its own allows it. */
+static enum decision of_call(const struct settings *s, const struct tool_call *c, bool tainted, const char **why)
+{
+    const json_t *rule = rule_for(rules_of(s, &tool_call), c->words[0]);
+    const enum decision d = rule ? decision_of(rule) : ASK;
+    *why = rule ? "the policy of the spec" : "no rule of the spec allows it";
+    if (d == ALLOW && !json_object_get(s->policy, tool_call.name)) {
+        *why = "it cannot be undone";
+        return ASK;
+    }
+    if (d == ALLOW && tainted && !mcp_is_trusted(c->mcp, c->words[0])) {
+        *why = "it may pass on what was read, and text that others wrote was read";
+        return ASK;
+    }
+    return d;
+}
+
 enum decision policy_decide(const struct settings *s, const struct tool *t, const struct tool_call *c,
                             const struct scene *scene, const char *folder, bool tainted, const char **why)
 {
     enum decision strictest = ALLOW;
     *why = "the policy of the spec";
+    if (t == &tool_call)
+        return of_call(s, c, tainted, why);
     if (t->scope)
         return of_page(s, t, c, tainted, why);
     for (int i = 0; i < MAX_ARGUMENTS && t->arguments[i].name; i++) {
         const char *reason = *why, *path = c->words[i];
         const enum argument_kind kind = t->arguments[i].kind;
-        if (argument_is_number(kind) ||
-            (kind == ARGUMENT_TEXT && i > 0)) /* the first one, a text, is what the rules are for */
+        /* the first one, if it is a text, is what the rules are for */
+        if (argument_is_number(kind) || (!argument_is_path(kind) && kind != ARGUMENT_VECTOR && i > 0))
             continue;
         enum decision d = kind == ARGUMENT_VECTOR ? of_command(s, t, path, &reason)
                           : t == &tool_shell      ? ALLOW /* a new folder */
@@ -138,8 +161,7 @@ enum decision policy_decide(const struct settings *s, const struct tool *t, cons
             d = below;
             reason = inner;
         }
-        if (d == ALLOW && kind != ARGUMENT_VECTOR && kind != ARGUMENT_TEXT && t->changes && tainted && folder &&
-            !is_in(path, folder)) {
+        if (d == ALLOW && argument_is_path(kind) && t->changes && tainted && folder && !is_in(path, folder)) {
             d = ASK;
             reason = "it is outside the task's folder, and text that others wrote was read";
         }

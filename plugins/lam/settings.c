@@ -26,7 +26,8 @@ static const struct limit {
     LIMIT(command_memory, 2048, 1 << 30),
     LIMIT(command_processes, 64, 100000),
     LIMIT(elements, 400, 5000),
-    LIMIT(page_seconds, 20, 3600)};
+    LIMIT(page_seconds, 20, 3600),
+    LIMIT(call_seconds, 60, 86400)};
 enum { N_LIMITS = sizeof limits / sizeof *limits, DEFAULT_MAX_TOKENS = 512 };
 
 struct reader {
@@ -84,7 +85,7 @@ static viv_status no_tool(const struct reader *r, const char *where, const char 
 {
     return viv_fail(r->host, VIV_EINVAL,
                     "%s: %s: there is no tool '%s': expected list, read, search, write, append, move, copy, "
-                    "make_folder, delete, shell, remember, recall or browser",
+                    "make_folder, delete, shell, remember, recall, browser or call",
                     r->name, where, name);
 }
 
@@ -141,6 +142,46 @@ static viv_status read_sandbox(const struct reader *r, const json_t *v, struct s
     return viv_fail(r->host, VIV_EINVAL, "%s: sandbox: expected auto, on or off", r->name);
 }
 
+/* A program, or an address. */
+static viv_status check_server(const struct reader *r, const char *name, const json_t *v)
+{
+    const json_t *command = json_object_get(v, "command"), *url = json_object_get(v, "url"),
+                 *env = json_object_get(v, "env"), *trusted = json_object_get(v, "trusted");
+    const char *key;
+    json_t *item;
+    size_t i;
+    bool ok = json_is_object(v) && !command != !url && (!env || (json_is_object(env) && command));
+    ok = ok && (!url || json_is_string(url)) && (!trusted || json_is_boolean(trusted));
+    ok = ok && (!command || json_is_string(command) || json_array_size(command) > 0);
+    json_array_foreach(command, i, item) ok = ok && json_is_string(item);
+    json_object_foreach((json_t *)env, key, item) ok = ok && json_is_string(item) && *key && !strchr(key, '=');
+    if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name) || strlen(name) > 64)
+        return viv_fail(r->host, VIV_EINVAL,
+                        "%s: mcp: '%s' is no name of a server: expected small letters, digits, _ and -", r->name,
+                        name);
+    return ok ? VIV_OK
+              : viv_fail(r->host, VIV_EINVAL,
+                         "%s: mcp: server '%s': expected {command: [PROGRAM, ARGUMENT...], env: {NAME: TEXT}} or "
+                         "{url: http://...}, and perhaps trusted: true",
+                         r->name, name);
+}
+
+static viv_status read_servers(const struct reader *r, const json_t *v, struct settings *s)
+{
+    const char *name;
+    json_t *server;
+    viv_status status =
+        !v || json_is_object(v)
+            ? VIV_OK
+            : viv_fail(r->host, VIV_EINVAL, "%s: mcp: expected a mapping of names to servers", r->name);
+    json_object_foreach((json_t *)v, name, server) if (status == VIV_OK) status = check_server(r, name, server);
+    for (size_t i = 0; json_object_size(v) && i < n_tools; i++)
+        if (tools[i] == &tool_call)
+            s->offered |= (uint64_t)1 << i;
+    s->servers = v;
+    return status;
+}
+
 viv_status settings_read(const viv_host *host, const char *name, const char *json, struct settings *out)
 {
     const struct reader r = {host, name};
@@ -168,6 +209,8 @@ viv_status settings_read(const viv_host *host, const char *name, const char *jso
     s.browser = json_object_get(s.json, "browser");
     if (status == VIV_OK && s.browser)
         status = browser_check(host, name, s.browser);
+    if (status == VIV_OK)
+        status = read_servers(&r, json_object_get(s.json, "mcp"), &s);
     s.policy = json_object_get(s.json, "policy");
     if (status == VIV_OK && s.policy)
         status = check_policy(&r, s.policy);

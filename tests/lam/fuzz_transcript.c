@@ -28,7 +28,7 @@ static void as_spec(const char *text)
     struct scene nothing = {0};
     if (settings_read(&host, "fuzz", text, &s) != VIV_OK)
         return;
-    json_decref(action_schema(&s, &nothing));
+    json_decref(action_schema(&s, &nothing, NULL, NULL));
     settings_release(&s);
 }
 
