@@ -128,7 +128,7 @@ TEST(the_old_era_has_one)
     const char *path = begin();
     struct text sent = {0};
     const char *const list[] = {
-        "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone",
+        "HTTP/1.1 404 Not Found\r\nMcp-Session-Id: stale\r\nContent-Length: 4\r\n\r\nnone",
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nmcp-session-id: abc-1\r\nTransfer-Encoding: "
         "chunked\r\n\r\n61\r\nevent: message\r\ndata: "
         "{\"jsonrpc\":\"2.0\",\"id\":ID,\"result\":{\"protocolVersion\":\"2025-06-18\"}}"
@@ -143,6 +143,7 @@ TEST(the_old_era_has_one)
     tells("in two lines");
     ck_assert(was_sent(&sent, "MCP-Protocol-Version: 2025-06-18\r\nMcp-Session-Id: abc-1\r\n"));
     ck_assert(was_sent(&sent, "notifications/initialized"));
+    ck_assert(!was_sent(&sent, "stale"));
     text_release(&sent);
     end(path);
 }

@@ -316,12 +316,15 @@ static viv_status http_send(struct mcp_client *c, const char *text, size_t n, co
     struct http *h = c->state;
     struct text request = {0};
     const bool six = strchr(h->host, ':') != NULL;
+    const bool first = method && strcmp(method, "initialize") == 0;
     hang_up(h); /* of an answer that nobody waits for */
+    if (first)
+        *h->session = '\0'; /* of the question which era it is */
     text_printf(&request,
                 "POST %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nContent-Type: application/json\r\n"
                 "Accept: application/json, text/event-stream\r\nConnection: close\r\nContent-Length: %zu\r\n",
                 h->path, six ? "[" : "", h->host, six ? "]" : "", h->port, n);
-    if (!method || strcmp(method, "initialize") != 0)
+    if (!first)
         text_printf(&request, "MCP-Protocol-Version: %s\r\n", c->version);
     if (c->modern && method)
         text_printf(&request, "Mcp-Method: %s\r\n", method);
