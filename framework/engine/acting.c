@@ -177,6 +177,45 @@ viv_status acting_act(struct engine *e, const char *spec, const struct model_opt
     return status;
 }
 
+static viv_status read_served(const char *spec, json_t **out, struct error *err)
+{
+    if (!spec)
+        return (*out = json_pack("{s:i, s:{}}", "viv", 1, "stages")) ? VIV_OK : error_nomem(err);
+    const viv_status status = text_ends_in(spec, ".yaml") ? spec_read_acting(spec, out, err) : VIV_OK;
+    return status != VIV_OK || *out
+               ? status
+               : error_set(err, VIV_EINVAL, "%s: expected a spec with 'stages', which says what is allowed", spec);
+}
+
+viv_status acting_serve(struct engine *e, const char *spec, const viv_act *task, int input, int output,
+                        const struct acting_listener *listener, struct error *err)
+{
+    const viv_listener hears = listener_of(listener);
+    struct acting a;
+    viv_act whole = *task;
+    json_t *json = NULL;
+    char *text = NULL;
+    viv_status status = read_served(spec, &json, err);
+    const char *architecture = json_string_value(json_object_get(json, "architecture"));
+    if (status == VIV_OK)
+        status = acting_open(e, architecture ? architecture : "lam", &a, err);
+    if (status == VIV_OK && (!VIV_HAS(a.table, viv_acting, serve) || !a.table->serve))
+        status = lacks(&a, "serve", err);
+    if (status == VIV_OK && !(text = json_dumps(json, JSON_COMPACT)))
+        status = error_nomem(err);
+    if (status == VIV_OK) {
+        whole.spec = text;
+        whole.spec_name = spec ? spec : "the defaults";
+        const struct trail before = trail_enter(a.architecture.plugin, "acting.serve");
+        status = a.table->serve(host_viv(engine_host(e)), &whole, input, output, &hears);
+        trail = before;
+        status = ended(status, err);
+    }
+    free(text);
+    json_decref(json);
+    return status;
+}
+
 viv_status acting_check(struct engine *e, const char *spec, bool *acts, struct error *err)
 {
     struct acting a;

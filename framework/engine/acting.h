@@ -35,6 +35,9 @@ viv_status acting_memory(const struct acting *a, const viv_memory *what, const s
  * are filled in here; options: what its models are opened with. */
 viv_status acting_act(struct engine *e, const char *spec, const struct model_options *options, const viv_act *task,
                       const struct acting_listener *listener, struct error *err);
+/* The same for the agent of another program, on two file descriptors. spec: NULL: no more than the defaults. */
+viv_status acting_serve(struct engine *e, const char *spec, const viv_act *task, int input, int output,
+                        const struct acting_listener *listener, struct error *err);
 /* A transcript that viv act has written. */
 viv_status acting_replay(const struct acting *a, const char *name, const char *bytes, uint64_t size,
                          const struct acting_listener *listener, struct error *err);

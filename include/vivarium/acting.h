@@ -102,6 +102,10 @@ typedef struct viv_acting {
     viv_status (*check)(const viv_host *host, const char *spec, const char *spec_name);
     /* Tells or forgets what models remember of a workspace. [setup: after init] */
     viv_status (*memory)(const viv_host *host, const viv_memory *what, const viv_listener *listener);
+    /* Works on what the agent of another program asks for, by the Model Context Protocol, a message a line, on two file
+     * descriptors. VIV_OK: the input has ended. [setup: after init] */
+    viv_status (*serve)(const viv_host *host, const viv_act *task, int32_t input, int32_t output,
+                        const viv_listener *listener);
 } viv_acting;
 
 #ifdef __cplusplus

@@ -28,7 +28,8 @@ static const viv_acting acting = {.struct_size = sizeof acting,
                                   .act = lam_act,
                                   .replay = lam_replay,
                                   .check = lam_check,
-                                  .memory = lam_memory};
+                                  .memory = lam_memory,
+                                  .serve = lam_serve};
 
 static const void *get_ext(const char *id)
 {

@@ -362,6 +362,8 @@ viv_status lam_log(const viv_host *host, const char *workspace, const viv_listen
 viv_status lam_undo(const viv_host *host, const viv_undo *what, const viv_listener *listener);
 viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generator *generator,
                    const viv_listener *listener);
+viv_status lam_serve(const viv_host *host, const viv_act *task, int32_t input, int32_t output,
+                     const viv_listener *listener);
 viv_status lam_memory(const viv_host *host, const viv_memory *what, const viv_listener *listener);
 viv_status lam_check(const viv_host *host, const char *spec, const char *spec_name);
 viv_status lam_replay(const viv_host *host, const char *name, const char *bytes, uint64_t size,

@@ -1,0 +1,100 @@
+#!/bin/sh
+# viv mcp: tools for the agent of another program, in both eras of the protocol, under policy and journal.
+set -u
+[ -w /dev/shm ] && TMPDIR=${TMPDIR:-/dev/shm} && export TMPDIR
+. "${VIV_SOURCE:-.}/tests/cli/checks.sh"
+"$viv" plugin list 2>/dev/null | grep -q lam || { echo 'built without lam'; exit 77; }
+
+# serve OPTION...: answers the lines of standard input
+serve() {
+    rm -rf "$work/w"
+    mkdir -p "$work/w/docs"
+    printf 'one\ntwo\n' >"$work/w/a.txt"
+    more "$@"
+}
+more() { timeout "$seconds" "$viv" mcp "$@" -w "$work/w" >"$work/out" 2>"$work/err"; }
+prints() { grep -qF -- "$1" "$work/out" || { echo "no '$1' in:"; cat "$work/out" "$work/err"; return 1; }; }
+meta='"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
+call() { printf '{"jsonrpc":"2.0","id":%s,"method":"tools/call","params":{"name":"%s","arguments":%s,%s}}\n' "$1" "$2" "$3" "$meta"; }
+
+new_era() {
+    {
+        printf '{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{%s}}\n' "$meta"
+        printf '{"jsonrpc":"2.0","id":"two","method":"tools/list","params":{%s}}\n' "$meta"
+        call 3 read '{"path":"a.txt"}'
+    } | serve && [ "$(wc -l <"$work/out")" -eq 3 ] && prints '"id":1,"result":{"supportedVersions":["2026-07-28"]' &&
+        prints '"id":"two","result":{"tools":[{"name":"list"' && prints '"ttlMs":0,"cacheScope":"private","resultType":"complete"' &&
+        prints '"id":3,"result":{"content":[{"type":"text","text":"one\ntwo\n"}],"isError":false,"resultType":"complete"}'
+}
+old_era() {
+    {
+        echo '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+        echo '{"jsonrpc":"2.0","id":2,"method":"initialize","params":{"protocolVersion":"2025-03-26","capabilities":{}}}'
+        echo '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+        echo '{"jsonrpc":"2.0","id":3,"method":"ping"}'
+        echo '{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"list","arguments":{"folder":"."}}}'
+        echo '{"jsonrpc":"2.0","id":5,"method":"initialize","params":{"protocolVersion":"2099-01-01"}}'
+    } | serve && [ "$(wc -l <"$work/out")" -eq 5 ] && prints '"id":1,"error":{"code":-32602' && prints '"id":2,"result":{"protocolVersion":"2025-03-26"' &&
+        prints '"id":3,"result":{}' && prints '"text":"a.txt (8 bytes)\ndocs/\n"}],"isError":false}' && prints '"id":5,"result":{"protocolVersion":"2025-11-25"'
+}
+bad_lines() {
+    {
+        echo 'not JSON'
+        echo '[]'
+        echo '{"jsonrpc":"2.0","id":{},"method":"ping"}'
+        echo '{"jsonrpc":"2.0","id":7,"result":{}}'
+        echo '{"jsonrpc":"2.0","id":8,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2099"}}}'
+        printf '{"jsonrpc":"2.0","id":9,"method":"resources/list","params":{%s}}\n' "$meta"
+        call 10 python '{}'
+        call 11 read '{}'
+        call 12 read '{"path":"a.txt","more":1}'
+        call 13 read '{"path":"../../etc/passwd"}'
+        call 14 read '{"path":"a\u0000.txt"}' # no JSON for us
+        call 15 write '{"path":"/etc/x","text":""}'
+        call 16 write '{"path":"docs/","text":""}'
+        call 17 delete '{"path":".viv"}'
+        call 18 shell '{"arguments":["id"],"to":"x"}'
+    } | serve --yes || return 1
+    prints '"id":null,"error":{"code":-32700' && prints '"id":null,"error":{"code":-32600' && prints '"id":8,"error":{"code":-32022' &&
+        prints '"id":9,"error":{"code":-32601' && prints '"id":10,"error":{"code":-32602' && prints '"id":18,"error":{"code":-32602' || return 1
+    for id in 11 12 13 15 16 17; do
+        grep "\"id\":$id," "$work/out" | grep -q '"isError":true' || { echo "$id"; return 1; }
+    done
+    [ ! -e "$work/w/docs/x" ] && [ -e "$work/w/a.txt" ]
+}
+writes() {
+    call 1 write '{"path":"docs/new.md","text":"# New\n"}'
+    call 2 move '{"from":"a.txt","to":"docs/b.txt"}'
+    call 3 delete '{"path":"docs/b.txt"}'
+}
+no_answer() { writes | serve && [ "$(grep -c 'the user did not allow it' "$work/out")" -eq 3 ] && [ -e "$work/w/a.txt" ] && [ ! -e "$work/w/docs/new.md" ]; }
+policy() {
+    printf 'viv: 1\narchitecture: lam\nstages: {verify: {}}\ntools: [read, write, delete]\npolicy: {write: {"docs/*": allow}, delete: deny}\n' >"$work/lam.yaml"
+    { writes; call 4 delete '{"path":"docs"}'; } | serve "$work/lam.yaml" --yes && [ -e "$work/w/docs/new.md" ] && prints 'it is not allowed' && prints '"id":2,"error"'
+}
+all_yes() { writes | serve --yes && [ ! -e "$work/w/a.txt" ] && [ -e "$work/w/docs/new.md" ]; }
+undone() { says '3 actions undone' "$viv" undo -w "$work/w" && [ -e "$work/w/a.txt" ] && [ ! -e "$work/w/docs/new.md" ]; }
+many() { # more calls than a model may make, and the same one again and again
+    i=0
+    while [ $i -lt 100 ]; do
+        call $i list '{"folder":"."}'
+        i=$((i + 1))
+    done | serve && [ "$(wc -l <"$work/out")" -eq 100 ]
+}
+dry() { writes | serve --yes --dry-run && prints 'it would be done' && [ -e "$work/w/a.txt" ] && [ ! -e "$work/w/.viv" ]; }
+long() { ! head -c 6000000 /dev/zero | tr '\0' x | serve && grep -q 'more than 4 MiB' "$work/err"; }
+check 'the new era' new_era
+check 'the old era' old_era
+check 'lines and calls that are none' bad_lines
+check 'without a rule, what changes something is refused' no_answer
+check 'a spec says what is allowed' policy
+check '--yes allows it' all_yes
+check 'and it is undone' undone
+check 'the transcript has it' says 'delete docs/b.txt' "$viv" replay "$work/w/.viv/runs/1.jsonl"
+check 'many calls' many
+check '--dry-run touches nothing' dry
+check 'a line without an end' long
+check 'no workspace' ends 2 "$viv" mcp
+check 'no spec' fails "expected a spec with 'stages'" "$viv" mcp llama -w "$work/w"
+
+finish
