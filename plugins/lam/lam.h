@@ -260,7 +260,7 @@ struct tool {
     viv_status (*run)(const struct tool_call *c, struct text *result);
 };
 extern const struct tool tool_list, tool_read, tool_search, tool_write, tool_append, tool_move, tool_copy,
-    tool_make_folder, tool_delete, tool_shell, tool_remember, tool_recall, tool_call;
+    tool_make_folder, tool_delete, tool_shell, tool_remember, tool_recall, tool_call, tool_archive;
 extern const struct tool tool_open, tool_open_file, tool_click, tool_click_at, tool_hover, tool_type, tool_select,
     tool_drag, tool_scroll, tool_press, tool_back, tool_switch_tab, tool_close_tab, tool_save; /* browser/tools.c */
 extern const struct tool *const tools[];

@@ -140,7 +140,7 @@ static void imagine_gone(struct scene *s, const char *path, size_t n)
 /* What the tool itself would say of what is there. */
 static viv_status refuse(const struct scene *s, const struct tool *t, const struct tool_call *c)
 {
-    const bool two = t == &tool_move || t == &tool_copy || t == &tool_shell;
+    const bool two = t == &tool_move || t == &tool_copy || t == &tool_archive || t == &tool_shell;
     const struct entry *at = scene_find(s, c->words[two]);
     if (at && t == &tool_write && at->folder) {
         errno = EISDIR;
@@ -172,8 +172,8 @@ viv_status scene_imagine(struct scene *s, const struct tool *t, const struct too
         imagine_gone(s, c->words[0], n);
     if ((t == &tool_write || t == &tool_make_folder) && !scene_find(s, c->words[0]))
         ok = add(s, c->words[0], t == &tool_make_folder);
-    if (t == &tool_shell)
-        ok = add(s, c->words[1], true);
+    if (t == &tool_shell || t == &tool_archive)
+        ok = add(s, c->words[1], t == &tool_shell);
     sort(s);
     return ok ? VIV_OK : viv_fail(c->host, VIV_ENOMEM, "out of memory");
 }

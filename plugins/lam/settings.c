@@ -85,7 +85,7 @@ static viv_status no_tool(const struct reader *r, const char *where, const char 
 {
     return viv_fail(r->host, VIV_EINVAL,
                     "%s: %s: there is no tool '%s': expected list, read, search, write, append, move, copy, "
-                    "make_folder, delete, shell, remember, recall, browser or call",
+                    "archive, make_folder, delete, shell, remember, recall, browser or call",
                     r->name, where, name);
 }
 

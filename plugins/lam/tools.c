@@ -12,7 +12,7 @@ const struct tool *const tools[] = {
     &tool_list,        &tool_read,     &tool_search,     &tool_write,     &tool_append, &tool_move, &tool_copy,
     &tool_make_folder, &tool_delete,   &tool_shell,      &tool_remember,  &tool_recall, &tool_open, &tool_open_file,
     &tool_click,       &tool_click_at, &tool_hover,      &tool_type,      &tool_select, &tool_drag, &tool_scroll,
-    &tool_press,       &tool_back,     &tool_switch_tab, &tool_close_tab, &tool_save,   &tool_call};
+    &tool_press,       &tool_back,     &tool_switch_tab, &tool_close_tab, &tool_save,   &tool_call, &tool_archive};
 const size_t n_tools = sizeof tools / sizeof *tools;
 
 const struct tool *tool_find(const char *name)

@@ -57,6 +57,28 @@ again() {
     ends 0 "$viv" replay "$work/w/.viv/runs/1.jsonl" --json && cmp -s "$work/out" "$work/w/.viv/runs/1.jsonl"
 }
 check 'a transcript is what was told' again
+archives() {
+    fresh <<'END'
+{"action":"archive","from":"docs","folder":".","name":"docs.tar"}
+{"action":"archive","from":"docs","folder":".","name":"docs.zip"}
+{"action":"archive","from":"a.txt","folder":"docs","name":"a.zip"}
+{"action":"archive","from":"docs","folder":".","name":"docs.rar"}
+{"action":"archive","from":"docs","folder":".","name":"docs.tar"}
+{"action":"done","answer":""}
+END
+    long=$(printf '%0180d' 7)
+    mkdir -p "$work/w/docs/$long/empty" && head -c 300000 /dev/urandom >"$work/w/docs/$long/random" && : >"$work/w/docs/nothing"
+    printf 'x' >"$work/w/docs/n\303\244me" && ln -s evil.txt "$work/w/docs/link" && mkfifo "$work/w/docs/pipe" && chmod 750 "$work/w/docs/evil.txt"
+    pictures=$(picture)
+    acts 0 --json && prints 'ends in .tar or .zip' && prints "cannot make 'docs.tar'" || return 1
+    mkdir "$work/tar" "$work/zip" && tar -C "$work/tar" -xf "$work/w/docs.tar" && rm "$work/tar/docs/link" || return 1
+    (cd "$work/w" && diff -r --exclude=pipe --exclude=link --exclude=a.zip docs "$work/tar/docs") &&
+        [ "$(stat -c '%a %Y' "$work/tar/docs/evil.txt")" = "$(stat -c '%a %Y' "$work/w/docs/evil.txt")" ] || return 1
+    command -v unzip >/dev/null || return 0
+    unzip -q "$work/w/docs.zip" -d "$work/zip" && (cd "$work/w" && diff -r --exclude=pipe --exclude=link --exclude=a.zip docs "$work/zip/docs") && unzip -qt "$work/w/docs/a.zip"
+}
+check 'archives can be unpacked by others' archives
+check 'and are undone' undone
 last_two() {
     printf '{"action":"make_folder","folder":".","name":"x"}\n{"action":"make_folder","folder":".","name":"y"}\n{"action":"make_folder","folder":".","name":"z"}\n{"action":"done","answer":""}\n' >"$work/spec/answers"
     acts 0 && ends 0 "$viv" undo -w "$work/w" --last 2 && [ -d "$work/w/x" ] && [ ! -e "$work/w/y" ] && [ ! -e "$work/w/z" ]
