@@ -266,7 +266,6 @@ extern const struct tool tool_open, tool_open_file, tool_click, tool_click_at, t
 extern const struct tool *const tools[];
 extern const size_t n_tools;
 const struct tool *tool_find(const char *name); /* or NULL */
-bool argument_is_path(enum argument_kind kind);
 /* Checks the paths among the arguments. */
 viv_status tool_check(const struct tool *t, const struct tool_call *c);
 /* The same, and runs it. */

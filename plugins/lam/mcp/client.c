@@ -182,7 +182,7 @@ static viv_status initialize(struct mcp_client *c, json_int_t discover)
         status = viv_fail(c->host, VIV_EUNSUPPORTED,
                           "server '%s' answers with no version of the protocol up to " LEGACY, c->name);
     if (status == VIV_OK) {
-        strcpy(c->version, version);
+        snprintf(c->version, sizeof c->version, "%s", version);
         status = send_message(c, json_pack("{s:s, s:s}", "jsonrpc", "2.0", "method", "notifications/initialized"),
                               "notifications/initialized", NULL, deadline);
     }
@@ -197,7 +197,7 @@ viv_status client_connect(struct mcp_client *c)
                   deadline = mcp_now() + patience;
     json_t *answer = NULL;
     c->modern = true;
-    strcpy(c->version, MODERN);
+    snprintf(c->version, sizeof c->version, "%s", MODERN);
     viv_status status =
         send_message(c, request_message(c, "server/discover", json_object()), "server/discover", NULL, deadline);
     const json_int_t id = c->last_id;
