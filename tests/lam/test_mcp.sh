@@ -38,7 +38,7 @@ check 'a tool is called' calls
 check 'a schema with references' can '{"action":"call","tool":"s/a","arguments":{"kind":"round"}}'
 check 'another with the same names' can '{"action":"call","tool":"s/b","arguments":{"kind":"blue"}}'
 check 'they do not meet' cannot '{"action":"call","tool":"s/a","arguments":{"kind":"blue"}}'
-check 'what cannot be kept is left to the server' can '{"action":"call","tool":"s/c","arguments":{"n":1.5}}'
+check 'what cannot be kept is left to the server' can '{"action":"call","tool":"s/c","arguments":{"n":[1,1]}}'
 check 'no schema is any object' can '{"action":"call","tool":"s/d","arguments":{"x":[1]}}'
 check 'a broken one, too' can '{"action":"call","tool":"s/e","arguments":{"n":"x"}}'
 check 'but an object' cannot '{"action":"call","tool":"s/e","arguments":[]}'
