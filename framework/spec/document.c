@@ -356,7 +356,7 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
 {
     const struct yaml *checkpoint = yaml_get(root, "checkpoint"), *graph = yaml_get(root, "graph"),
                       *encoder = yaml_get(root, "encoder"), *adapters = yaml_get(root, "adapters"),
-                      *input = yaml_get(root, "input");
+                      *input = yaml_get(root, "input"), *mmproj = yaml_get(root, "mmproj");
     s->family = word_of(root, "family", s->family);
     s->architecture = word_of(root, "architecture", s->architecture);
     const struct yaml *active = yaml_get(root, "active");
@@ -372,6 +372,10 @@ static viv_status merge(struct spec *s, const struct yaml *root, bool used, stru
     if (status == VIV_OK && checkpoint) {
         s->checkpoint = document_path_beside(&s->arena, root->at.file, checkpoint->text);
         status = s->checkpoint ? VIV_OK : error_nomem(err);
+    }
+    if (status == VIV_OK && mmproj) {
+        s->mmproj = document_path_beside(&s->arena, root->at.file, mmproj->text);
+        status = s->mmproj ? VIV_OK : error_nomem(err);
     }
     if (status == VIV_OK && adapters)
         status = set_adapters(s, root->at.file, adapters, err);
@@ -607,6 +611,10 @@ viv_status document_load(const struct spec_world *world, const char *path, const
     if (status == VIV_OK && checkpoint) {
         s->checkpoint = arena_strdup(&s->arena, checkpoint);
         status = s->checkpoint ? VIV_OK : error_nomem(err);
+    }
+    if (status == VIV_OK && s->mmproj && world->mmproj && strcmp(world->mmproj, "none") != 0) {
+        s->mmproj = arena_strdup(&s->arena, world->mmproj);
+        status = s->mmproj ? VIV_OK : error_nomem(err);
     }
     if (status == VIV_OK)
         status = spec_check(s, err);

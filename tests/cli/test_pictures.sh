@@ -165,6 +165,12 @@ named() {
         says_of "$work/alone/model.gguf" --mmproj "$llava-gguf/mmproj-model.gguf" >"$work/b" && same
 }
 check 'also where the second file lies elsewhere' named
+by_spec() {
+    printf 'viv: 1\nuse: llava\ncheckpoint: alone/model.gguf\nmmproj: %s\n' "$llava-gguf/mmproj-model.gguf" >"$work/pair.yaml"
+    says_of "$work/pair.yaml" >"$work/b" && same &&
+        fails 'No such file' "$viv" run "$work/pair.yaml" --mmproj "$work/none.gguf" -p ą -n 1
+}
+check 'also where a spec names both' by_spec
 alone() {
     fails 'cannot see' "$viv" run "$work/alone/model.gguf" --image "$a" -p ą -n 1 &&
         fails 'cannot see' "$viv" run "$llava-gguf/model.gguf" --mmproj none --image "$a" -p ą -n 1 &&
