@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Trains `lam`, which does tasks over files: tasks.py says which, and `viv act` has them done.
+
+    lam.py -o DIR                                   trains
+    lam.py -o DIR --score 200 --viv build/viv       has unseen tasks done in real folders, and counts those that were
+
+The model reads what `viv act` shows to its stage `plan`, and writes the next action. The tokens of the answer count in full, those
+of the prompt a little: a prompt repeats names, too, and so teaches to copy. The tokenizer keeps names alike wherever they stand.
+"""
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+import torch
+from torch.nn import functional as F
+
+import checkpoint
+import tasks
+import trainer
+from decoder import Decoder, Shape
+from tokenizer import END, LETTERS, train_tokenizer
+
+VOCAB, BATCH, STEPS, SEED, RATE, PROMPT = 768, 32, 1500, 77, 5e-3, 0.1
+SHAPE = Shape(hidden_size=160, num_hidden_layers=5, num_attention_heads=5, num_key_value_heads=5, head_dim=32,
+              intermediate_size=448, vocab_size=VOCAB, max_position_embeddings=1024)
+TEMPLATE = "{% for m in messages %}{% if m['role'] == 'user' %}" + END + "{{ m['content'] }}{% endif %}{% endfor %}"
+SPEC = pathlib.Path(__file__).resolve().parents[2] / "specs" / "embedded" / "lam.yaml"
+
+
+class Examples:
+    """Prompts and answers as rows of tokens. A block of tasks is sorted by length, so that a batch has rows of like length."""
+
+    BLOCK = 8  # batches
+
+    def __init__(self, tokenizer):
+        self.tokenizer, self.block, self.batches = tokenizer, -1, []
+
+    def rows(self, pairs):
+        """Token ids, and the weight of each in the loss."""
+        prompts = self.tokenizer.encode_batch([END + prompt for prompt, _ in pairs])
+        answers = self.tokenizer.encode_batch([answer + END for _, answer in pairs])
+        rows = [p.ids + a.ids for p, a in zip(prompts, answers)]
+        length = max(map(len, rows))
+        ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
+        weights = torch.tensor([[PROMPT] * len(p.ids) + [1.0] * len(a.ids) + [0.0] * (length - len(row))
+                                for p, a, row in zip(prompts, answers, rows)])
+        return ids, weights
+
+    def batch(self, step):
+        if step // self.BLOCK != self.block:
+            self.block = step // self.BLOCK
+            rng = random.Random(SEED * 1_000_003 + self.block)
+            pairs = []
+            while len(pairs) < self.BLOCK * BATCH:
+                steps = tasks.steps_of(tasks.make_task(rng))
+                pairs.append(steps[-1] if rng.random() < 0.2 else rng.choice(steps))
+            pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
+            self.batches = [pairs[i : i + BATCH] for i in range(0, len(pairs), BATCH)]
+            rng.shuffle(self.batches)
+        return self.rows(self.batches[step % self.BLOCK])
+
+
+@torch.no_grad()
+def right_actions(model, examples, n=96):
+    """The share of unseen steps whose whole answer is the most likely one, token by token."""
+    rng = random.Random(5)
+    pairs = [rng.choice(tasks.steps_of(tasks.make_task(rng, unseen=True))) for _ in range(n)]
+    right = 0
+    for at in range(0, n, BATCH):
+        ids, weights = examples.rows(pairs[at : at + BATCH])
+        same = model(ids[:, :-1]).argmax(-1) == ids[:, 1:]
+        right += (same | (weights[:, 1:] < 1)).all(1).sum().item()
+    return right / n
+
+
+def train(args):
+    torch.manual_seed(SEED)
+    rng = random.Random(SEED)
+    texts = [p + a for _ in range(3000) for p, a in [rng.choice(tasks.steps_of(tasks.make_task(rng)))]]
+    tokenizer = train_tokenizer(texts, VOCAB, within=LETTERS)
+    examples, model = Examples(tokenizer), Decoder(SHAPE)
+    print(f"{model.sizes()[0]} parameters", flush=True)
+
+    def loss_of(step):
+        ids, weights = examples.batch(step)
+        nats = F.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        return (nats * weights[:, 1:].flatten()).sum() / weights[:, 1:].sum()
+
+    result = trainer.train(model, loss_of, lambda: {"right_actions": right_actions(model, examples)}, args, RATE)
+    print(result)
+    checkpoint.save(args.output / "model", model.state_dict(), SHAPE.config(0), tokenizer, TEMPLATE)
+
+
+# --- the score -----------------------------------------------------------------------------------------------------
+
+def tree_in(folder: pathlib.Path) -> tasks.Tree:
+    paths = [p for p in folder.rglob("*") if ".viv" not in p.parts]
+    return tasks.Tree({str(p.relative_to(folder)): p.read_text() if p.is_file() else None for p in paths})
+
+
+def is_done(viv: str, model: str, task: tasks.Task) -> tuple[bool, str]:
+    """Whether viv does a task in a real folder, and puts all back after it; and what the model said last."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as name:
+        folder = pathlib.Path(name, "work")
+        for path in [".", *sorted(task.tree)]:
+            if task.tree.get(path) is None:
+                (folder / path).mkdir(parents=True, exist_ok=True)
+        for path in task.tree.files():
+            (folder / path).write_text(task.tree[path])
+        ran = subprocess.run([viv, "act", model, "-p", task.text, "-w", folder, "--yes", "--json"], capture_output=True,
+                             text=True)
+        events = [json.loads(line) for line in ran.stdout.splitlines()]
+        answer = next((e["answer"] or "" for e in events if e["event"] == "end"), ran.stderr)
+        right = ran.returncode == 0 and tree_in(folder) == tasks.final_tree(task) and task.answer in answer
+        if any(e["event"] == "result" and "action" in e for e in events):
+            subprocess.run([viv, "undo", "-w", folder], capture_output=True, check=True)
+            right = right and tree_in(folder) == task.tree
+        return right, answer
+
+
+def score(args):
+    rng = random.Random(9)
+    right, total = {}, {}
+    for _ in range(args.score):
+        task = tasks.make_task(rng, unseen=True)
+        ok, answer = is_done(args.viv, str(args.spec), task)
+        total[task.kind] = total.get(task.kind, 0) + 1
+        right[task.kind] = right.get(task.kind, 0) + ok
+        if not ok and args.show:
+            print(f"--- {task.kind}: {task.text}\n{task.tree.shown()}said: {answer}")
+    for kind in sorted(total):
+        print(f"{kind:12} {right[kind]:4} of {total[kind]}")
+    share = sum(right.values()) / args.score
+    print(f"{100 * share:.1f} % of {args.score} unseen tasks were done")
+    return share < 0.9
+
+
+def main():
+    parser = trainer.arguments(__doc__, STEPS)
+    parser.add_argument("--score", type=int, metavar="N", help="has N unseen tasks done; status 1 below 90 %%")
+    parser.add_argument("--viv", default="viv")
+    parser.add_argument("--spec", type=pathlib.Path, default=SPEC, help="what acts")
+    parser.add_argument("--show", action="store_true", help="prints the tasks that were not done")
+    args = parser.parse_args()
+    return score(args) if args.score else train(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
