@@ -25,22 +25,22 @@ def bits_per_byte(model: Decoder, corpus: Corpus, most: int = 1 << 30) -> float:
     """Of the held-out text, in windows of the context, of which at most `most` are looked at."""
     nats = n = 0
     for start in range(0, min(len(corpus.held_ids) - 1, most * CONTEXT), CONTEXT):
-        window = corpus.held_ids[start : start + CONTEXT + 1]
+        window = corpus.held_ids[start : start + CONTEXT + 1].to(model.model.norm.weight.device)
         nats += F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="sum").item()
         n += len(window) - 1
     return nats / n / math.log(2) * len(corpus.held_ids) / corpus.held_bytes
 
 
 def train(args, corpus: Corpus, shape: Shape, loss=None) -> None:
-    """`loss(model, logits, ids)`, in place of the cross entropy of the next token alone."""
+    """`loss(logits, ids, nats)`: what is trained for in place of nats, the cross entropy of the next tokens."""
     torch.manual_seed(SEED)
-    model = Decoder(shape)
+    model = Decoder(shape).to(args.device)
     total, active = model.sizes()
     print(f"{total} parameters, {active} of them active; {len(corpus.ids)} tokens to learn from, {len(corpus.held_ids)} held "
           f"out; {args.steps * BATCH * CONTEXT / len(corpus.ids):.1f} times through", flush=True)
 
     def loss_of(step):
-        ids, following = corpus.batch(step, BATCH, CONTEXT)
+        ids, following = (x.to(args.device) for x in corpus.batch(step, BATCH, CONTEXT))
         logits = model(ids)
         nats = F.cross_entropy(logits.flatten(0, 1), following.flatten())
         return nats + 0.01 * model.balance() if loss is None else loss(logits, ids, nats)
@@ -48,6 +48,5 @@ def train(args, corpus: Corpus, shape: Shape, loss=None) -> None:
     result = trainer.train(model, loss_of, lambda: {"bits_per_byte": bits_per_byte(model, corpus, most=24)}, args, RATE)
     model.eval()
     print(result | {"parameters": total, "active": active, "bits_per_byte": round(bits_per_byte(model, corpus), 4)})
-    checkpoint.save(args.output / "model", {name: w for name, w in model.state_dict().items()}, shape.config(0),
-                    corpus.tokenizer)
+    checkpoint.save(args.output / "model", model.state_dict(), shape.config(0), corpus.tokenizer)
     (args.output / "held-out.txt").write_text("\n".join(corpus.held), encoding="utf-8")

@@ -12,7 +12,7 @@ from tokenizer import END
 
 def save(folder: pathlib.Path, weights: dict[str, torch.Tensor], config: dict, tokenizer: Tokenizer, template: str = "") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: w.detach().float().contiguous() for name, w in weights.items()}, folder / "model.safetensors",
+    save_file({name: w.detach().cpu().float().contiguous() for name, w in weights.items()}, folder / "model.safetensors",
               metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -44,7 +44,7 @@ def save_mmproj(path: pathlib.Path, weights: dict[str, torch.Tensor], vision: di
             name = names.get_name(f"vision_tower.vision_model.{rest}", (".weight", ".bias"))
         else:
             name = rest.replace("linear_1", "mm.0").replace("linear_2", "mm.2")
-        w.add_tensor(name, tensor.detach().float().numpy())
+        w.add_tensor(name, tensor.detach().cpu().float().numpy())
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()

@@ -36,8 +36,8 @@ class Examples:
 
     BLOCK = 8  # batches
 
-    def __init__(self, tokenizer):
-        self.tokenizer, self.block, self.batches = tokenizer, -1, []
+    def __init__(self, tokenizer, device):
+        self.tokenizer, self.device, self.block, self.batches = tokenizer, device, -1, []
 
     def rows(self, pairs):
         """Token ids, and the weight of each in the loss."""
@@ -48,7 +48,7 @@ class Examples:
         ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
         weights = torch.tensor([[PROMPT] * len(p.ids) + [1.0] * len(a.ids) + [0.0] * (length - len(row))
                                 for p, a, row in zip(prompts, answers, rows)])
-        return ids, weights
+        return ids.to(self.device), weights.to(self.device)
 
     def batch(self, step):
         if step // self.BLOCK != self.block:
@@ -82,7 +82,7 @@ def train(args):
     rng = random.Random(SEED)
     texts = [p + a for _ in range(3000) for p, a in [rng.choice(tasks.steps_of(tasks.make_task(rng)))]]
     tokenizer = train_tokenizer(texts, VOCAB, within=LETTERS)
-    examples, model = Examples(tokenizer), Decoder(SHAPE)
+    examples, model = Examples(tokenizer, args.device), Decoder(SHAPE).to(args.device)
     print(f"{model.sizes()[0]} parameters", flush=True)
 
     def loss_of(step):

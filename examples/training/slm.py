@@ -25,8 +25,8 @@ def main():
     parser = books.arguments(__doc__)
     parser.add_argument("--teacher", type=pathlib.Path, required=True, metavar="DIR", help="what llm.py has written")
     args = parser.parse_args()
-    teacher = Decoder(TEACHER)
-    teacher.load_state_dict(torch.load(args.teacher / "training.pt", weights_only=True)["model"])
+    teacher = Decoder(TEACHER).to(args.device)
+    teacher.load_state_dict(torch.load(args.teacher / "training.pt", map_location="cpu", weights_only=True)["model"])
     teacher.requires_grad_(False)
 
     def loss(logits, ids, nats):

@@ -26,6 +26,7 @@ def arguments(doc: str, steps: int) -> argparse.ArgumentParser:
                         help="where the checkpoint of the training and the model are written")
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--every", type=float, default=2, help="minutes between checkpoints")
     return parser
 
@@ -44,7 +45,7 @@ def optimizers_of(model: torch.nn.Module, rate: float, decay: float) -> list[tor
 
 
 def train(model: torch.nn.Module, loss_of, score, args, rate: float, decay: float = 0.1, score_every: int = 200) -> dict:
-    """Trains until args.steps. loss_of(step) is the loss of that step's batch; score() returns what is written beside the loss
+    """Trains a model, which is on args.device, until args.steps. loss_of(step) is the loss of that step's batch; score() returns what is written beside the loss
     every `score_every` steps, as a dictionary of numbers. Returns the last score, with steps and seconds."""
     torch.set_num_threads(args.threads)
     args.output.mkdir(parents=True, exist_ok=True)
@@ -52,7 +53,7 @@ def train(model: torch.nn.Module, loss_of, score, args, rate: float, decay: floa
     optimizers = optimizers_of(model, rate, decay)
     step, seconds, cpu, history = 0, 0.0, 0.0, []
     if path.exists():
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(saved["model"])
         for optimizer, state in zip(optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)

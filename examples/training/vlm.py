@@ -84,8 +84,8 @@ def config(image_token: int) -> dict:
 
 
 class Pictures:
-    def __init__(self, tokenizer):
-        self.tokenizer, self.end = tokenizer, tokenizer.token_to_id(END)
+    def __init__(self, tokenizer, device):
+        self.tokenizer, self.end, self.device = tokenizer, tokenizer.token_to_id(END), device
 
     def batch(self, rng, size, unseen=False, turns=TURNS):
         """Pixels, ids, weights of the ids in the loss (answers alone count), and the kinds of pictures. A text is a
@@ -103,7 +103,7 @@ class Pictures:
         length = max(map(len, rows))
         rows = [row + [(self.end, 0.0)] * (length - len(row)) for row in rows]
         ids, weights = zip(*([list(part) for part in zip(*row)] for row in rows))
-        return torch.stack(pixels), torch.tensor(ids), torch.tensor(weights), kinds
+        return *(x.to(self.device) for x in (torch.stack(pixels), torch.tensor(ids), torch.tensor(weights))), kinds
 
 
 @torch.no_grad()
@@ -124,7 +124,7 @@ def train(args):
     rng = random.Random(SEED)
     texts = [q + "\n" + a for _ in range(1000) for q, a in scenes.make_scene(rng)[2]]
     tokenizer = train_tokenizer(texts, VOCAB, (IMAGE,), within="[a-z]+")
-    pictures, model = Pictures(tokenizer), Llava()
+    pictures, model = Pictures(tokenizer, args.device), Llava().to(args.device)
     print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
 
     def loss_of(step):
