@@ -126,11 +126,19 @@ viv_status acting_memory(const struct acting *a, const viv_memory *what, const s
     return ended(status, err);
 }
 
+/* A spec with stages; NULL: MODEL is something else. */
+static viv_status read_stages(struct engine *e, const char *model, json_t **out, struct error *err)
+{
+    const struct spec_world *world;
+    const viv_status status = engine_world(e, &world, err);
+    return status == VIV_OK ? spec_read_acting(world, model, out, err) : status;
+}
+
 /* A MODEL that is no such spec plans by itself, with what the architecture has for it. */
-static viv_status read_spec(const char *name, json_t **out, struct error *err)
+static viv_status read_spec(struct engine *e, const char *name, json_t **out, struct error *err)
 {
     json_t *spec = NULL;
-    viv_status status = text_ends_in(name, ".yaml") ? spec_read_acting(name, &spec, err) : VIV_OK;
+    viv_status status = read_stages(e, name, &spec, err);
     if (status == VIV_OK && !spec)
         spec = json_pack("{s:i, s:s, s:s, s:{}}", "viv", 1, "architecture", "lam", "use", name, "stages");
     if (status == VIV_OK && !spec)
@@ -157,7 +165,7 @@ viv_status acting_act(struct engine *e, const char *spec, const struct model_opt
     viv_act whole = *task;
     json_t *json = NULL;
     char *text = NULL;
-    viv_status status = read_spec(spec, &json, err);
+    viv_status status = read_spec(e, spec, &json, err);
     const char *architecture = json_string_value(json_object_get(json, "architecture"));
     if (status == VIV_OK)
         status = acting_open(e, architecture ? architecture : "lam", &a, err);
@@ -221,7 +229,7 @@ viv_status acting_check(struct engine *e, const char *spec, bool *acts, struct e
     struct acting a;
     json_t *json = NULL;
     char *text = NULL;
-    viv_status status = text_ends_in(spec, ".yaml") ? spec_read_acting(spec, &json, err) : VIV_OK;
+    viv_status status = read_stages(e, spec, &json, err);
     *acts = status == VIV_OK && json;
     if (!*acts)
         return status;

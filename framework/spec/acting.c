@@ -1,6 +1,8 @@
 /* acting.c - see acting.h. */
 #include "spec/acting.h"
 
+#include "base/text.h"
+
 #include "spec/document.h"
 #include "spec/settings.h"
 
@@ -127,7 +129,7 @@ static viv_status read_root(struct arena *arena, const char *path, struct yaml *
     return status == VIV_OK && (*root)->kind != YAML_MAP ? document_check_keys(*root, IN_SPEC, err) : status;
 }
 
-viv_status spec_read_acting(const char *path, json_t **out, struct error *err)
+static viv_status read_acting(const char *path, json_t **out, struct error *err)
 {
     struct arena arena = {0};
     struct yaml *root;
@@ -143,6 +145,21 @@ viv_status spec_read_acting(const char *path, json_t **out, struct error *err)
     arena_release(&arena);
     if (status == VIV_OK)
         *out = found;
+    return status;
+}
+
+viv_status spec_read_acting(const struct spec_world *world, const char *model, json_t **out, struct error *err)
+{
+    char *path = NULL;
+    *out = NULL;
+    if (text_ends_in(model, ".yaml"))
+        return read_acting(model, out, err);
+    viv_status status = spec_is_path(model) ? VIV_ENOTFOUND : spec_find(world, model, NULL, &path, err);
+    if (status == VIV_OK)
+        status = read_acting(path, out, err);
+    else if (status == VIV_ENOTFOUND) /* weights, or a name that whoever opens it complains about */
+        status = VIV_OK;
+    free(path);
     return status;
 }
 

@@ -6,8 +6,10 @@
 #include "base/error.h"
 #include "base/json.h"
 
-/* A spec with `stages`, as JSON; the models of `use` are resolved. *out is NULL where the file has none. */
-viv_status spec_read_acting(const char *path, json_t **out, struct error *err);
+/* A spec with `stages`, by its path or its name, as JSON; the models of `use` are resolved. *out is NULL where
+ * MODEL is no such spec. */
+struct spec_world;
+viv_status spec_read_acting(const struct spec_world *world, const char *model, json_t **out, struct error *err);
 /* The file of `answers`, malloc'ed; NULL where the spec has none. */
 viv_status spec_read_answers(const char *path, char **out, struct error *err);
 

@@ -116,6 +116,8 @@ viv_status spec_find(const struct spec_world *world, const char *name, const cha
                      struct error *err);
 /* Whether this is a name with its folder, as in listings. */
 bool spec_is_listed(const char *name);
+/* Whether a MODEL is the path of a spec or of weights, and no name. */
+bool spec_is_path(const char *model);
 
 /* The name of a spec that uses this one ("zoo/llama-3.2-1b"), malloc'ed; NULL when there is none. */
 viv_status spec_example(const struct spec *s, char **name, struct error *err);

@@ -489,19 +489,21 @@ static viv_status open_path(const struct spec_world *world, const char *model, s
 
 /* --- MODEL --------------------------------------------------------------------------------------------------- */
 
+bool spec_is_path(const char *model)
+{
+    const bool listed = folder_of(model) && !file_exists(model) && !text_ends_in(model, ".yaml");
+    return (strchr(model, '/') && !listed) || text_ends_in(model, ".yaml") || text_ends_in(model, ".gguf") ||
+           text_ends_in(model, ".safetensors") || strcmp(model, ".") == 0 || strcmp(model, "..") == 0;
+}
+
 viv_status spec_open(const struct spec_world *world, const char *model, struct spec **out, struct error *err)
 {
     char *path = NULL;
-    viv_status status;
-    bool listed = folder_of(model) && !file_exists(model) && !text_ends_in(model, ".yaml");
-    bool is_path = (strchr(model, '/') && !listed) || text_ends_in(model, ".yaml") ||
-                   text_ends_in(model, ".gguf") || text_ends_in(model, ".safetensors") || strcmp(model, ".") == 0 ||
-                   strcmp(model, "..") == 0;
-    if (is_path && text_ends_in(model, ".yaml"))
+    if (text_ends_in(model, ".yaml"))
         return document_load(world, model, NULL, out, err);
-    if (is_path)
+    if (spec_is_path(model))
         return open_path(world, model, out, err);
-    status = spec_find(world, model, NULL, &path, err);
+    viv_status status = spec_find(world, model, NULL, &path, err);
     if (status == VIV_ENOTFOUND && file_exists(model))
         return error_set(err, VIV_ENOTFOUND, "no spec is called '%s'; for the one in this folder say './%s'", model,
                          model);

@@ -95,6 +95,15 @@ END
         [ "$(cat "$work/w/a.txt")" = other ] && ends 0 "$viv" undo -w "$work/w" --force && [ "$(head -n 1 "$work/w/a.txt")" = one ]
 }
 check 'what has changed since is not overwritten' conflict
+by_name() {
+    fresh <<'END'
+{"action":"make_folder","folder":".","name":"named"}
+{"action":"done","answer":""}
+END
+    ends 0 env VIV_SPEC_PATH="$work/spec" "$viv" act lam -p 'A task' -w "$work/w" && [ -d "$work/w/named" ] &&
+        VIV_SPEC_PATH="$work/spec" says 'it acts' "$viv" spec check lam && fails "called 'lamm'" "$viv" act lamm -p 'A task' -w "$work/w"
+}
+check 'a spec is found by its name' by_name
 
 # --- constrained actions -------------------------------------------------------------------------------------------
 cannot() { # ANSWER WORDS
