@@ -147,6 +147,16 @@ static viv_status read_spec(struct engine *e, const char *name, json_t **out, st
     return status;
 }
 
+/* Opens the architecture that a spec names; *text: the spec as the plugin reads it, malloc'ed. */
+static viv_status open_spec(struct engine *e, const json_t *json, struct acting *a, char **text, struct error *err)
+{
+    const char *architecture = json_string_value(json_object_get(json, "architecture"));
+    const viv_status status = acting_open(e, architecture ? architecture : "lam", a, err);
+    if (status == VIV_OK && !(*text = json_dumps(json, JSON_COMPACT)))
+        return error_nomem(err);
+    return status;
+}
+
 static viv_status call_act(const struct acting *a, const viv_act *task, const viv_generator *generator,
                            const struct acting_listener *listener, struct error *err)
 {
@@ -166,13 +176,10 @@ viv_status acting_act(struct engine *e, const char *spec, const struct model_opt
     json_t *json = NULL;
     char *text = NULL;
     viv_status status = read_spec(e, spec, &json, err);
-    const char *architecture = json_string_value(json_object_get(json, "architecture"));
     if (status == VIV_OK)
-        status = acting_open(e, architecture ? architecture : "lam", &a, err);
+        status = open_spec(e, json, &a, &text, err);
     if (status == VIV_OK && (!VIV_HAS(a.table, viv_acting, act) || !a.table->act))
         status = lacks(&a, "act", err);
-    if (status == VIV_OK && !(text = json_dumps(json, JSON_COMPACT)))
-        status = error_nomem(err);
     if (status == VIV_OK) {
         whole.spec = text;
         whole.spec_name = spec;
@@ -185,11 +192,11 @@ viv_status acting_act(struct engine *e, const char *spec, const struct model_opt
     return status;
 }
 
-static viv_status read_served(const char *spec, json_t **out, struct error *err)
+static viv_status read_served(struct engine *e, const char *spec, json_t **out, struct error *err)
 {
     if (!spec)
         return (*out = json_pack("{s:i, s:{}}", "viv", 1, "stages")) ? VIV_OK : error_nomem(err);
-    const viv_status status = text_ends_in(spec, ".yaml") ? spec_read_acting(spec, out, err) : VIV_OK;
+    const viv_status status = read_stages(e, spec, out, err);
     return status != VIV_OK || *out
                ? status
                : error_set(err, VIV_EINVAL, "%s: expected a spec with 'stages', which says what is allowed", spec);
@@ -203,14 +210,11 @@ viv_status acting_serve(struct engine *e, const char *spec, const viv_act *task,
     viv_act whole = *task;
     json_t *json = NULL;
     char *text = NULL;
-    viv_status status = read_served(spec, &json, err);
-    const char *architecture = json_string_value(json_object_get(json, "architecture"));
+    viv_status status = read_served(e, spec, &json, err);
     if (status == VIV_OK)
-        status = acting_open(e, architecture ? architecture : "lam", &a, err);
+        status = open_spec(e, json, &a, &text, err);
     if (status == VIV_OK && (!VIV_HAS(a.table, viv_acting, serve) || !a.table->serve))
         status = lacks(&a, "serve", err);
-    if (status == VIV_OK && !(text = json_dumps(json, JSON_COMPACT)))
-        status = error_nomem(err);
     if (status == VIV_OK) {
         whole.spec = text;
         whole.spec_name = spec ? spec : "the defaults";
@@ -233,10 +237,7 @@ viv_status acting_check(struct engine *e, const char *spec, bool *acts, struct e
     *acts = status == VIV_OK && json;
     if (!*acts)
         return status;
-    const char *architecture = json_string_value(json_object_get(json, "architecture"));
-    status = acting_open(e, architecture ? architecture : "lam", &a, err);
-    if (status == VIV_OK && !(text = json_dumps(json, JSON_COMPACT)))
-        status = error_nomem(err);
+    status = open_spec(e, json, &a, &text, err);
     if (status == VIV_OK && VIV_HAS(a.table, viv_acting, check) && a.table->check) {
         const struct trail before = trail_enter(a.architecture.plugin, "acting.check");
         status = a.table->check(host_viv(engine_host(e)), text, spec);
