@@ -44,7 +44,7 @@ static void count_before(const unsigned char *s, uint32_t n, uint8_t *before)
 {
     uint32_t k = 0;
     memset(before, NOT_PLAIN, n + 1);
-    for (uint8_t chars = 0; chars < NOT_PLAIN; chars++) {
+    for (int chars = 0; chars < NOT_PLAIN; chars++) {
         uint32_t c = k < n ? s[k] : 0;
         const size_t step = c < 0x80 ? k < n : utf8_decode((const char *)s + k, n - k, &c);
         memset(before + k, chars, step ? step : 1);

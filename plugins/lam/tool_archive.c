@@ -351,6 +351,6 @@ static viv_status run(const struct tool_call *c, struct text *result)
 const struct tool tool_archive = {
     .name = "archive",
     .summary = "a file or folder as one file, whose name ends in .tar or .zip, at a place that must be free",
-    .arguments = {{"from", ARGUMENT_ANY}, {"to", ARGUMENT_NEW}},
+    .arguments = {{.name = "from", .kind = ARGUMENT_ANY}, {.name = "to", .kind = ARGUMENT_NEW}},
     .changes = true,
     .run = run};

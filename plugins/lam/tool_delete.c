@@ -11,6 +11,6 @@ static viv_status run(const struct tool_call *c, struct text *result)
 
 const struct tool tool_delete = {.name = "delete",
                                  .summary = "a file, or a folder with all that is in it, goes away",
-                                 .arguments = {{"path", ARGUMENT_ANY}},
+                                 .arguments = {{.name = "path", .kind = ARGUMENT_ANY}},
                                  .changes = true,
                                  .run = run};

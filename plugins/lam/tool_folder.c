@@ -63,6 +63,6 @@ static viv_status run(const struct tool_call *c, struct text *result)
 
 const struct tool tool_make_folder = {.name = "make_folder",
                                       .summary = "a new folder, with those above it that are missing",
-                                      .arguments = {{"path", ARGUMENT_NEW}},
+                                      .arguments = {{.name = "path", .kind = ARGUMENT_NEW}},
                                       .changes = true,
                                       .run = run};

@@ -45,5 +45,7 @@ static viv_status run(const struct tool_call *c, struct text *result)
     return VIV_OK;
 }
 
-const struct tool tool_list = {
-    .name = "list", .summary = "what is in a folder", .arguments = {{"folder", ARGUMENT_FOLDER}}, .run = run};
+const struct tool tool_list = {.name = "list",
+                               .summary = "what is in a folder",
+                               .arguments = {{.name = "folder", .kind = ARGUMENT_FOLDER}},
+                               .run = run};

@@ -45,7 +45,7 @@ static viv_status recall(const struct tool_call *c, struct text *result)
 
 const struct tool tool_remember = {.name = "remember",
                                    .summary = "a text is kept for later tasks in this folder",
-                                   .arguments = {{"text", ARGUMENT_TEXT}},
+                                   .arguments = {{.name = "text", .kind = ARGUMENT_TEXT}},
                                    .changes = true,
                                    .final = true,
                                    .asked_for = true,
@@ -53,7 +53,7 @@ const struct tool tool_remember = {.name = "remember",
                                    .run = remember};
 const struct tool tool_recall = {.name = "recall",
                                  .summary = "what is remembered that has some of these words",
-                                 .arguments = {{"words", ARGUMENT_TEXT}},
+                                 .arguments = {{.name = "words", .kind = ARGUMENT_TEXT}},
                                  .asked_for = true,
                                  .untrusted = true,
                                  .run = recall};

@@ -10,8 +10,9 @@ static viv_status run(const struct tool_call *c, struct text *result)
     return status;
 }
 
-const struct tool tool_move = {.name = "move",
-                               .summary = "a file or folder gets another place or name, which must be free",
-                               .arguments = {{"from", ARGUMENT_ANY}, {"to", ARGUMENT_NEW}},
-                               .changes = true,
-                               .run = run};
+const struct tool tool_move = {
+    .name = "move",
+    .summary = "a file or folder gets another place or name, which must be free",
+    .arguments = {{.name = "from", .kind = ARGUMENT_ANY}, {.name = "to", .kind = ARGUMENT_NEW}},
+    .changes = true,
+    .run = run};

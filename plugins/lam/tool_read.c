@@ -23,6 +23,6 @@ static viv_status run(const struct tool_call *c, struct text *result)
 
 const struct tool tool_read = {.name = "read",
                                .summary = "the text of a file",
-                               .arguments = {{"path", ARGUMENT_FILE}},
+                               .arguments = {{.name = "path", .kind = ARGUMENT_FILE}},
                                .untrusted = true,
                                .run = run};

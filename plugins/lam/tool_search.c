@@ -73,8 +73,9 @@ static viv_status run(const struct tool_call *c, struct text *result)
     return VIV_OK;
 }
 
-const struct tool tool_search = {.name = "search",
-                                 .summary = "names and lines below a folder that hold a text",
-                                 .arguments = {{"folder", ARGUMENT_FOLDER}, {"text", ARGUMENT_TEXT}},
-                                 .untrusted = true,
-                                 .run = run};
+const struct tool tool_search = {
+    .name = "search",
+    .summary = "names and lines below a folder that hold a text",
+    .arguments = {{.name = "folder", .kind = ARGUMENT_FOLDER}, {.name = "text", .kind = ARGUMENT_TEXT}},
+    .untrusted = true,
+    .run = run};

@@ -250,7 +250,7 @@ const struct tool tool_shell = {
     .summary =
         "a program with its arguments, in a new folder, which is then at that place with what was written to it; "
         "\"../workspace/NAME\" is a file that is there, and cannot be written; there is no shell and no network",
-    .arguments = {{"arguments", ARGUMENT_VECTOR}, {"to", ARGUMENT_NEW}},
+    .arguments = {{.name = "arguments", .kind = ARGUMENT_VECTOR}, {.name = "to", .kind = ARGUMENT_NEW}},
     .changes = true,
     .asked_for = true,
     .untrusted = true,

@@ -114,15 +114,17 @@ static viv_status effect_append(const struct tool_call *c, struct text *out)
     return show(c, true, out);
 }
 
-const struct tool tool_write = {.name = "write",
-                                .summary = "a file gets this text, instead of what it had",
-                                .arguments = {{"path", ARGUMENT_NEW}, {"text", ARGUMENT_TEXT}},
-                                .changes = true,
-                                .effect = effect_write,
-                                .run = run_write};
-const struct tool tool_append = {.name = "append",
-                                 .summary = "this text is added at the end of a file",
-                                 .arguments = {{"path", ARGUMENT_FILE}, {"text", ARGUMENT_TEXT}},
-                                 .changes = true,
-                                 .effect = effect_append,
-                                 .run = run_append};
+const struct tool tool_write = {
+    .name = "write",
+    .summary = "a file gets this text, instead of what it had",
+    .arguments = {{.name = "path", .kind = ARGUMENT_NEW}, {.name = "text", .kind = ARGUMENT_TEXT}},
+    .changes = true,
+    .effect = effect_write,
+    .run = run_write};
+const struct tool tool_append = {
+    .name = "append",
+    .summary = "this text is added at the end of a file",
+    .arguments = {{.name = "path", .kind = ARGUMENT_FILE}, {.name = "text", .kind = ARGUMENT_TEXT}},
+    .changes = true,
+    .effect = effect_append,
+    .run = run_append};

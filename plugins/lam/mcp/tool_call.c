@@ -95,12 +95,13 @@ static viv_status effect(const struct tool_call *c, struct text *out)
     return VIV_OK;
 }
 
-const struct tool tool_call = {.name = "call",
-                               .summary = "a tool of another program",
-                               .arguments = {{"tool", ARGUMENT_TEXT}, {"arguments", ARGUMENT_JSON}},
-                               .outside = true,
-                               .asked_for = true,
-                               .untrusted = true,
-                               .scope = scope,
-                               .effect = effect,
-                               .run = run};
+const struct tool tool_call = {
+    .name = "call",
+    .summary = "a tool of another program",
+    .arguments = {{.name = "tool", .kind = ARGUMENT_TEXT}, {.name = "arguments", .kind = ARGUMENT_JSON}},
+    .outside = true,
+    .asked_for = true,
+    .untrusted = true,
+    .scope = scope,
+    .effect = effect,
+    .run = run};
