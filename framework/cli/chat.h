@@ -9,17 +9,18 @@
 
 struct chat_options {
     struct speaking speaking;
-    const char *system, *file, *session, *template, *template_name;
+    const char *system, *file, *session, *template, *template_name, *tools, *tool_choice;
     struct string_list variables;
     uint64_t memory;       /* --memory; 0: no budget */
     const char *precision; /* --precision, or NULL */
     double fps;
-    bool verbose, json, no_history, parse_special;
+    bool verbose, json, no_history, parse_special, one_call;
 };
 
 struct chat {
     struct chat_options *options; /* /set changes some */
     struct string_list owned;     /* values that it has set: malloc'ed */
+    char *tools;                  /* those of --tools, as a JSON list; or NULL */
     struct opened *o;
     struct conversation conversation;
     int64_t seed; /* of the next answer; -1: the model's default */
@@ -31,6 +32,8 @@ struct chat {
 viv_status chat_request(struct chat *c, struct request *r, struct error *err);
 /* A turn and its answer. */
 viv_status chat_turn(struct chat *c, const char *text, size_t n, struct error *err);
+/* The result of a call that waits for one. */
+viv_status chat_result(struct chat *c, const char *text, size_t n, struct error *err);
 /* Another answer in place of the last one. */
 viv_status chat_regenerate(struct chat *c, struct error *err);
 

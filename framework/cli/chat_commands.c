@@ -119,6 +119,11 @@ static viv_status regenerate(struct chat *c, const char *text, struct error *err
     return chat_regenerate(c, err);
 }
 
+static viv_status result(struct chat *c, const char *text, struct error *err)
+{
+    return chat_result(c, text, strlen(text), err);
+}
+
 static viv_status read_turn(struct chat *c, const char *path, struct error *err)
 {
     struct buf text = {0};
@@ -274,6 +279,7 @@ static const struct word {
              {"/clear|/reset|/new", "", "forget all turns; what /system says stays", clear},
              {"/regen|/regenerate|/retry", "", "another answer in place of the last one", regenerate},
              {"/system", "TEXT", "what the model is told before all turns; without TEXT, nothing", set_system},
+             {"/result", "TEXT", "what came of the call that waits for its result (--tools)", result},
              {"/set", "NAME X", "an option from here on: /set temp 0.5, /set max-tokens 100", set},
              {"/show", "", "the model, what is set, the system message", show},
              {"/read", "FILE", "a turn from a file", read_turn},

@@ -172,17 +172,39 @@ static viv_status show_text(struct shown *s, const char *text, size_t n, struct 
 
 /* --- calls --------------------------------------------------------------------------------------------------- */
 
-json_t *show_call(const viv_event *e)
+/* {"name": ..., "arguments": {...}, "id": ...} */
+static json_t *members_of(const char *text, size_t n)
 {
     json_t *call = NULL;
     struct error err;
-    if (json_parse_data("a call", e->text, e->size, &call, &err) != VIV_OK)
+    if (json_parse_data("a call", text, n, &call, &err) != VIV_OK)
         return NULL;
     json_t *f = json_object_get(call, "function");
-    json_t *line = json_pack("{s:s, s:O, s:O, s:O}", "event", "call", "name", json_object_get(f, "name"),
-                             "arguments", json_object_get(f, "arguments"), "id", json_object_get(call, "id"));
+    json_t *members = json_pack("{s:O, s:O, s:O}", "name", json_object_get(f, "name"), "arguments",
+                                json_object_get(f, "arguments"), "id", json_object_get(call, "id"));
     json_decref(call);
-    return line;
+    return members;
+}
+
+json_t *show_call(const viv_event *e)
+{
+    json_t *members = members_of(e->text, e->size), *line = json_pack("{s:s}", "event", "call");
+    const bool whole = members && line && json_object_update(line, members) == 0;
+    json_decref(members);
+    if (!whole)
+        json_decref(line);
+    return whole ? line : NULL;
+}
+
+json_t *show_calls(const struct answer *a)
+{
+    json_t *list = json_array();
+    bool whole = list != NULL;
+    for (size_t i = 0; whole && i < a->n_calls; i++)
+        whole = json_array_append_new(list, members_of(a->calls[i], strlen(a->calls[i]))) == 0;
+    if (!whole)
+        json_decref(list);
+    return whole ? list : NULL;
 }
 
 /* call get_weather {"city": "Oslo"}: on a line of its own. */

@@ -21,6 +21,9 @@ struct shown {
 /* {"event": "call", "name": ..., "arguments": {...}, "id": ...}; NULL when memory is out. */
 json_t *show_call(const viv_event *e);
 
+/* The calls of an answer, as a list of {"name": ..., "arguments": {...}, "id": ...}; NULL when memory is out. */
+json_t *show_calls(const struct answer *a);
+
 /* The answer will be shown; `text` and `each` are the caller's. */
 void show_begin(struct shown *s, struct opened *o, struct answer *a);
 /* Clears progress, and on a terminal ends the line. */

@@ -22,16 +22,23 @@ viv_status tool_file_read(const char *path, json_t **out, struct error *err)
     return status;
 }
 
+viv_status tool_file_text(const char *path, char **out, struct error *err)
+{
+    json_t *list = NULL;
+    viv_status status = tool_file_read(path, &list, err);
+    *out = list ? json_dumps(list, JSON_COMPACT) : NULL;
+    json_decref(list);
+    return status == VIV_OK && !*out ? error_nomem(err) : status;
+}
+
 viv_status tool_file_apply(const char *path, const char *choice, bool one_call, struct request *r,
                            struct error *err)
 {
-    json_t *list = NULL;
-    viv_status status = path ? tool_file_read(path, &list, err) : VIV_OK;
-    char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
-    if (status == VIV_OK && list)
-        status = text ? request_keep(r, text, &r->viv.tools, err) : error_nomem(err);
+    char *text = NULL;
+    viv_status status = path ? tool_file_text(path, &text, err) : VIV_OK;
+    if (status == VIV_OK && text)
+        status = request_keep(r, text, &r->viv.tools, err);
     free(text);
-    json_decref(list);
     if (choice)
         r->viv.tool_choice = choice;
     if (one_call)

@@ -22,6 +22,8 @@
 
 /* Reads and checks a list of tools. Errors have the file's name, and that of the tool. */
 viv_status tool_file_read(const char *path, json_t **out, struct error *err);
+/* The same as one line of JSON: malloc'ed. */
+viv_status tool_file_text(const char *path, char **out, struct error *err);
 /* Puts the tools of the file (NULL: none) and the choice (may be NULL) into a request. */
 viv_status tool_file_apply(const char *path, const char *choice, bool one_call, struct request *r,
                            struct error *err);

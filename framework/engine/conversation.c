@@ -17,6 +17,30 @@ static bool is_role(const json_t *message, const char *role)
     return is && strcmp(is, role) == 0;
 }
 
+/* The calls of the last message that is no result; *n_results: how many messages behind it are. */
+static const json_t *last_calls(const struct conversation *c, size_t *n_results)
+{
+    const json_t *messages = c->session.messages;
+    size_t at = json_array_size(messages);
+    for (*n_results = 0; at && is_role(json_array_get(messages, at - 1), "tool"); at--)
+        ++*n_results;
+    return at ? json_object_get(json_array_get(messages, at - 1), "tool_calls") : NULL;
+}
+
+size_t conversation_n_open_calls(const struct conversation *c)
+{
+    size_t n_results;
+    const size_t n = json_array_size(last_calls(c, &n_results));
+    return n > n_results ? n - n_results : 0;
+}
+
+const json_t *conversation_open_call(const struct conversation *c)
+{
+    size_t n_results;
+    const json_t *calls = last_calls(c, &n_results);
+    return json_array_get(calls, n_results);
+}
+
 static json_t *message_of(const char *role, const char *text, size_t n)
 {
     json_t *content = json_stringn(text, n);
@@ -27,6 +51,11 @@ viv_status conversation_add(struct conversation *c, const char *role, const char
 {
     json_notice_memory();
     json_t *message = message_of(role, text, n);
+    const json_t *call = strcmp(role, "tool") == 0 ? conversation_open_call(c) : NULL;
+    if (message && call) {
+        json_object_set(message, "tool_call_id", json_object_get(call, "id"));
+        json_object_set(message, "name", json_object_get(json_object_get(call, "function"), "name"));
+    }
     if (message && json_array_append_new(c->session.messages, message) == 0 && !json_lost_something()) {
         c->changed = true;
         return VIV_OK;

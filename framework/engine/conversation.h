@@ -37,7 +37,12 @@ viv_status conversation_show(struct conversation *c, const char *type, const str
 void conversation_clear(struct conversation *c);
 size_t conversation_n_turns(const struct conversation *c); /* messages of the user */
 
-/* Adds a message. */
+/* The calls of the last answer that no result was added for. */
+size_t conversation_n_open_calls(const struct conversation *c);
+/* The first of them, or NULL. Borrowed. */
+const json_t *conversation_open_call(const struct conversation *c);
+
+/* Adds a message. One of role "tool" is the result of the first open call. */
 viv_status conversation_add(struct conversation *c, const char *role, const char *text, size_t n,
                             struct error *err);
 /* Adds a message and answers. *answered is false where the answer was cancelled before its first token: then the

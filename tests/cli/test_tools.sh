@@ -117,6 +117,36 @@ END
 }
 check 'calls and results are messages' returns
 
+# --- viv chat ---
+sed 's/{{ tool | tojson }}//' "$work/hermes.jinja" >"$work/brief.jinja" # so that two turns have room
+talk() { # LINES OPTION...: lines divided by |
+    lines=$1
+    shift
+    printf '%s\n' "$lines" | tr '|' '\n' |
+        "$viv" chat "$chat" --template "$work/brief.jinja" --tools "$work/tools.json" -n 140 --seed 1 "$@" >"$work/out" 2>"$work/err"
+}
+chats() {
+    talk "Hello|/result fine|/save $work/said.json" --tool-choice get --one-call && [ "$(grep -c '^call get {"n": [0-9]' "$work/out")" = 2 ] &&
+        grep -q 'get waits for its result' "$work/err" && "$viv" render "$chat" "$work/said.json" --template "$work/brief.jinja" >"$work/text" &&
+        grep -q 'tool: fine' "$work/text" && [ "$(grep -c '<tool_call>' "$work/text")" = 2 ] &&
+        [ "$(grep -c "\"$(sed -n 's/.*"tool_call_id": "\(.*\)".*/\1/p' "$work/said.json")\"" "$work/said.json")" = 2 ] || { cat "$work/out" "$work/err"; return 1; }
+}
+check 'in a chat calls are shown, and go on with their results' chats
+both() { # the model goes on when both calls have theirs
+    for seed in 1 2 3 4 5 6 7 8; do
+        talk 'Hello' --tool-choice required --seed $seed --json || return 1
+        n=$(grep -o '"id":' "$work/out" | wc -l)
+        [ "$n" -lt 2 ] || break
+    done
+    results=$(for i in $(seq "$n"); do printf '|/result r%d' "$i"; done)
+    [ "$n" -ge 2 ] && talk "Hello$results" --tool-choice required --seed $seed --json && [ "$(wc -l <"$work/out")" = 2 ] ||
+        { echo "$n calls"; cat "$work/out" "$work/err"; return 1; }
+}
+check 'all calls of an answer have results before the next' both
+check 'a result without a call is refused' refused 'no call waits for a result' \
+    sh -c "echo '/result x' | '$viv' chat '$chat' --tools '$work/tools.json'"
+check 'a choice without tools is refused in a chat' refused 'name them by --tools' "$viv" chat "$chat" --tool-choice get
+
 # --- what is refused ---
 bad() { # NAME CONTENT SENTENCE
     printf '%s' "$2" >"$work/bad.json"

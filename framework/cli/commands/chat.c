@@ -8,6 +8,7 @@
 #include "cli/interrupt.h"
 #include "cli/shared.h"
 #include "cli/show.h"
+#include "cli/tool_options.h"
 #include "cli/variables.h"
 
 #include <inttypes.h>
@@ -25,6 +26,9 @@ static const struct option table[] = {
                   "rows of a step, types of the KV cache and the context are lowered as far as is needed"),
     PRECISION_OPTION(OPT(precision)),
     SESSION_OPTION(OPT(session), "it holds a conversation"),
+    TOOLS_OPTION(OPT(tools)),
+    TOOL_CHOICE_OPTION(OPT(tool_choice)),
+    ONE_CALL_OPTION(OPT(one_call)),
     TEMPLATE_OPTION(OPT(template), NULL),
     TEMPLATE_NAME_OPTION(OPT(template_name)),
     VAR_OPTION(OPT(variables)),
@@ -44,6 +48,10 @@ viv_status chat_request(struct chat *c, struct request *r, struct error *err)
     if (c->seed >= 0)
         r->sampling.seed = (uint64_t)c->seed;
     r->fps = c->options->fps;
+    r->viv.tools = c->tools;
+    r->viv.tool_choice = c->options->tool_choice;
+    if (c->options->one_call)
+        r->viv.flags |= VIV_REQUEST_ONE_CALL;
     if (c->options->parse_special)
         r->viv.flags |= VIV_REQUEST_PARSE_SPECIAL;
     return status == VIV_OK ? variables_apply(&c->options->variables, r, err) : status;
@@ -54,8 +62,19 @@ static viv_status print_turn(const struct chat *c, struct shown *shown, const st
 {
     json_t *line = json_pack("{s:I, s:o}", "turn", (json_int_t)conversation_n_turns(&c->conversation), "text",
                              cli_json_text(buf_text(&a->text), a->text.size));
+    if (line && c->tools)
+        json_object_set_new(line, "calls", show_calls(a));
     viv_status status = cli_print_json(show_figures(shown, a, sampling, line), true, err);
     return status == VIV_OK ? cli_flush_output(err) : status;
+}
+
+/* Which call is the next that waits for its result. */
+static void note_call(const struct chat *c)
+{
+    const json_t *call = conversation_open_call(&c->conversation);
+    if (call)
+        fprintf(stderr, "viv: %s waits for its result: /result TEXT\n",
+                json_string_value(json_object_get(json_object_get(call, "function"), "name")));
 }
 
 static void note_end(const struct chat *c, struct shown *shown, const struct answer *a,
@@ -71,6 +90,7 @@ static void note_end(const struct chat *c, struct shown *shown, const struct ans
         show_closing(shown, a, sampling);
     if (c->conversation.session.text.n >= context)
         fprintf(stderr, "viv: the context of %" PRIu64 " tokens is full, the answer ends here\n", context);
+    note_call(c);
 }
 
 /* What a failure says besides. */
@@ -80,8 +100,9 @@ static viv_status advise(struct error *err, const char *advice)
     return error_set(err, reason.status, "%s (%s)", reason.text, advice);
 }
 
-/* Asks: a turn, or (text NULL) the last one again. */
-static viv_status answer(struct chat *c, const char *text, size_t n, bool *answered, struct error *err)
+/* Asks: a turn, the result of a call, or (text NULL) the last one again. */
+static viv_status answer(struct chat *c, const char *role, const char *text, size_t n, bool *answered,
+                         struct error *err)
 {
     struct request r;
     struct answer a = {0};
@@ -90,7 +111,7 @@ static viv_status answer(struct chat *c, const char *text, size_t n, bool *answe
     r.viv.cancel = interrupt_watch();
     show_begin(&shown, c->o, &a);
     if (status == VIV_OK)
-        status = text ? conversation_ask(&c->conversation, "user", text, n, &r, &a, answered, err)
+        status = text ? conversation_ask(&c->conversation, role, text, n, &r, &a, answered, err)
                       : conversation_regenerate(&c->conversation, &r, &a, answered, err);
     show_end(&shown);
     if (status == VIV_ELIMIT)
@@ -108,19 +129,38 @@ static viv_status answer(struct chat *c, const char *text, size_t n, bool *answe
     return status;
 }
 
-viv_status chat_turn(struct chat *c, const char *text, size_t n, struct error *err)
+static viv_status say(struct chat *c, const char *role, const char *text, size_t n, struct error *err)
 {
     bool answered = false;
-    viv_status status = answer(c, text, n, &answered, err);
+    viv_status status = answer(c, role, text, n, &answered, err);
     if (status == VIV_OK && !answered)
         fputs("viv: stopped before it was answered, the turn is taken back\n", stderr);
+    return status;
+}
+
+viv_status chat_turn(struct chat *c, const char *text, size_t n, struct error *err)
+{
+    return say(c, "user", text, n, err);
+}
+
+/* The model goes on when all calls of its answer have results. */
+viv_status chat_result(struct chat *c, const char *text, size_t n, struct error *err)
+{
+    const size_t n_open = conversation_n_open_calls(&c->conversation);
+    if (n_open == 0)
+        return error_set(err, VIV_EINVAL, "/result: no call waits for a result");
+    if (n_open == 1)
+        return say(c, "tool", text, n, err);
+    viv_status status = conversation_add(&c->conversation, "tool", text, n, err);
+    if (status == VIV_OK && !c->options->json)
+        note_call(c);
     return status;
 }
 
 viv_status chat_regenerate(struct chat *c, struct error *err)
 {
     bool answered = false;
-    return answer(c, NULL, 0, &answered, err);
+    return answer(c, NULL, NULL, 0, &answered, err);
 }
 
 /* --- the conversation ---------------------------------------------------------------------------------------- */
@@ -186,6 +226,8 @@ static viv_status open_all(struct chat *c, const char *name, struct error *err)
     if (status == VIV_OK) /* hear now what is wrong with them */
         status = variables_put(&options->variables, variables, err);
     json_decref(variables);
+    if (status == VIV_OK && options->tools)
+        status = tool_file_text(options->tools, &c->tools, err);
     if (status == VIV_OK)
         status = lines_open(&c->lines, options->file, !options->no_history, err);
     if (status == VIV_OK)
@@ -202,6 +244,8 @@ static int chat(const struct arguments *arguments)
     struct error err = {0};
     if (c.options->precision && !c.options->memory)
         return cli_usage_error("chat", "--precision chooses types within a budget: give one by --memory");
+    if (!c.options->tools && (c.options->tool_choice || c.options->one_call))
+        return cli_usage_error("chat", "--tool-choice and --one-call are of tools: name them by --tools");
     viv_status status = open_all(&c, arguments->words[0], &err);
     if (status == VIV_OK)
         status = begin(&c, &err);
@@ -220,6 +264,7 @@ static int chat(const struct arguments *arguments)
     for (size_t i = 0; i < c.owned.n; i++)
         free((char *)c.owned.items[i]);
     free(c.owned.items);
+    free(c.tools);
     conversation_close(&c.conversation);
     return cli_close_opened(&o, status, &err);
 }
@@ -233,6 +278,8 @@ const struct command command_chat = {
             "may come from a file or a pipe, too: each is a turn.\n"
             "On a terminal, lines that are pasted are one turn, and so is what stands between \"\"\" and \"\"\"; "
             "earlier lines are called back, also those of other conversations.\n"
+            "With --tools, calls that the model writes are shown, each on a line; /result TEXT says what came of "
+            "one, and when all have their results the model goes on.\n"
             "Ctrl-C stops an answer; what there is of it stays. /help lists commands.",
     .options = table,
     .also = sampling_options,
@@ -241,6 +288,7 @@ const struct command command_chat = {
     .examples = "viv chat ./my-checkpoint\n"
                 "viv chat ./my-checkpoint --system \"Be brief.\" --session talk.viv\n"
                 "viv chat ./my-checkpoint --draft ./my-small-checkpoint -v\n"
+                "viv chat ./my-checkpoint --tools tools.json\n"
                 "printf 'Hello\\nAnd in French?\\n' | viv chat ./my-checkpoint --json",
     .group = GROUP_RUN,
     .models = true,
