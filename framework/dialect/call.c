@@ -122,6 +122,7 @@ void call_begin(struct call *c)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         buf_clear(all[i]);
     c->n_arguments = 0;
+    c->has_arguments = false;
     next_element(c, 0);
 }
 
@@ -238,32 +239,64 @@ static bool put_string(const char *s, size_t n, struct buf *out)
     return ok;
 }
 
-/* The arguments as they are written, or, as some models do, as a string that has them. */
-static bool put_arguments(struct call *c, const char *s, size_t n)
+static bool is_key(const char *const *keys, size_t n_keys, const char *key, size_t n)
 {
-    return *s == '"' ? put_string(s, n, &c->arguments) : buf_append(&c->arguments, s, n);
+    for (size_t i = 0; i < n_keys; i++)
+        if (strlen(keys[i]) == n && memcmp(keys[i], key, n) == 0)
+            return true;
+    return false;
 }
 
-/* Takes name, id and arguments out of {"name": ..., "arguments": ...}. */
-static bool take_object(struct call *c, const char *s, size_t n)
+/* What the member of {"name": ..., "arguments": ...} is whose value begins. The first of a kind counts. */
+static bool begin_member(struct call *c, const char *object)
 {
     const struct dialect *d = c->d;
-    const char *name, *v;
-    size_t size, length;
-    bool ok = false;
-    if (d->name_is_key)
-        return json_scan_member(s, n, NULL, &name, &length, &v, &size) && buf_append(&c->name, name, length) &&
-               put_arguments(c, v, size);
-    for (uint32_t i = 0; !ok && i < d->n_name_keys; i++)
-        ok = json_scan_member(s, n, d->name_keys[i], NULL, NULL, &v, &size) && *v == '"' &&
-             put_string(v, size, &c->name);
-    bool given = false;
-    for (uint32_t i = 0; ok && !given && i < d->n_arguments_keys; i++)
-        if ((given = json_scan_member(s, n, d->arguments_keys[i], NULL, NULL, &v, &size)))
-            ok = put_arguments(c, v, size);
-    if (ok && d->id_key && json_scan_member(s, n, d->id_key, NULL, NULL, &v, &size))
-        ok = *v == '"' ? put_string(v, size, &c->id) : buf_append(&c->id, v, size);
-    return ok;
+    const char *key = object + c->json.key;
+    const size_t n = c->json.key_size;
+    c->takes = TAKES_NOTHING;
+    if (d->name_is_key && !c->has_arguments)
+        c->takes = buf_append(&c->name, key, n) ? TAKES_ARGUMENTS : TAKES_NOTHING;
+    else if (is_key(d->name_keys, d->n_name_keys, key, n) && !c->name.size)
+        c->takes = TAKES_NAME;
+    else if (is_key(d->arguments_keys, d->n_arguments_keys, key, n) && !c->has_arguments)
+        c->takes = TAKES_ARGUMENTS;
+    else if (d->id_key && is_key(&d->id_key, 1, key, n) && !c->id.size)
+        c->takes = TAKES_ID;
+    c->has_arguments = c->has_arguments || c->takes == TAKES_ARGUMENTS;
+    return !c->name.failed;
+}
+
+/* Its value has ended. Arguments that are an object were taken as they came; some models write a string that has
+ * them. */
+static bool end_member(struct call *c, const char *object)
+{
+    const char *v = object + c->json.value;
+    const size_t n = c->json.value_size;
+    switch (c->takes) {
+    case TAKES_NAME:
+        return *v != '"' || put_string(v, n, &c->name);
+    case TAKES_ARGUMENTS:
+        return *v == '{' || (*v == '"' ? put_string(v, n, &c->arguments) : buf_append(&c->arguments, v, n));
+    case TAKES_ID:
+        return *v == '"' ? put_string(v, n, &c->id) : buf_append(&c->id, v, n);
+    default:
+        return true;
+    }
+}
+
+/* A byte of the object was read. Before it, the member was `before`. */
+static bool take_byte(struct call *c, const char *object, enum json_scan_member before)
+{
+    const struct json_scan *j = &c->json;
+    const char byte = object[j->read - 1];
+    if (c->d->payload != PAYLOAD_JSON)
+        return buf_append(&c->arguments, &byte, 1);
+    if (before != MEMBER_VALUE && j->member == MEMBER_VALUE && !begin_member(c, object))
+        return false;
+    const bool inside = before == MEMBER_VALUE || j->member == MEMBER_VALUE;
+    if (inside && c->takes == TAKES_ARGUMENTS && object[j->value] == '{' && !buf_append(&c->arguments, &byte, 1))
+        return false;
+    return before != MEMBER_VALUE || j->member != MEMBER_DONE || end_member(c, object);
 }
 
 /* --- steps -----------------------------------------------------------------------------------------------------
@@ -321,29 +354,46 @@ static enum step read_text(struct call *c, const struct element *e, const char *
     return size || e->kind == READ_FLAG ? STEP_ON : STEP_FAIL;
 }
 
+static enum step read_object(struct call *c, const char *object, size_t n)
+{
+    enum json_scan_result r = JSON_SCAN_MORE;
+    while (r == JSON_SCAN_MORE && c->json.read < n) {
+        const enum json_scan_member before = c->json.member;
+        size_t used;
+        r = json_scan(&c->json, object + c->json.read, 1, &used);
+        if (r != JSON_SCAN_BAD && !take_byte(c, object, before))
+            return c->arguments.failed || c->name.failed || c->id.failed ? STEP_NOMEM : STEP_FAIL;
+    }
+    c->scanned = c->json.read;
+    return r == JSON_SCAN_DONE ? STEP_ON : r == JSON_SCAN_BAD ? STEP_FAIL : STEP_MORE;
+}
+
+static enum step read_literal(struct call *c, const char *text, size_t n)
+{
+    size_t used;
+    const enum json_scan_result r = literal_scan(&c->literal, text + c->scanned, n - c->scanned, &used);
+    c->scanned += used;
+    if (r != JSON_SCAN_DONE)
+        return r == JSON_SCAN_BAD ? STEP_FAIL : STEP_MORE;
+    return literal_arguments(text, c->scanned, c->literal.quote, &c->arguments) ? STEP_ON
+           : c->arguments.failed                                                ? STEP_NOMEM
+                                                                                : STEP_FAIL;
+}
+
 static enum step read_value(struct call *c, const struct element *e, const char *s, size_t *at, size_t n, bool ends)
 {
     const bool json = e->kind == READ_JSON;
-    size_t used;
     if (!c->scanned)
         while (*at < n && marker_is_space(s[*at]))
             ++*at;
     const char *text = s + *at;
-    const size_t left = n - *at - c->scanned;
-    if (!c->scanned && left && *text != '{' && (json || *text != '('))
+    if (!c->scanned && *at < n && *text != '{' && (json || *text != '('))
         return STEP_FAIL;
-    const enum json_scan_result r = json ? json_scan(&c->json, text + c->scanned, left, &used)
-                                         : literal_scan(&c->literal, text + c->scanned, left, &used);
-    c->scanned += used;
-    if (r == JSON_SCAN_MORE && !ends)
+    const enum step step = json ? read_object(c, text, n - *at) : read_literal(c, text, n - *at);
+    if (step == STEP_MORE && !ends)
         return STEP_MORE;
     *at += c->scanned;
-    if (r != JSON_SCAN_DONE)
-        return STEP_FAIL;
-    const bool ok = !json ? literal_arguments(text, c->scanned, c->literal.quote, &c->arguments)
-                    : c->d->payload == PAYLOAD_JSON ? take_object(c, text, c->scanned)
-                                                    : put_arguments(c, text, c->scanned);
-    return ok ? STEP_ON : c->arguments.failed ? STEP_NOMEM : STEP_FAIL;
+    return step == STEP_MORE ? STEP_FAIL : step;
 }
 
 static enum step read_marker(const struct element *e, const char *s, size_t *at, size_t n, bool ends)
@@ -439,6 +489,12 @@ static bool compose_id(struct call *c)
     return false;
 }
 
+bool call_is_named(const struct call *c)
+{
+    return tool_name_valid(buf_text(&c->name), c->name.size) &&
+           !(c->d->at_start && c->tools && !tools_find(c->tools, buf_text(&c->name), c->name.size));
+}
+
 /* Whether everything that was read makes a call. */
 static enum step check(struct call *c)
 {
@@ -450,8 +506,7 @@ static enum step check(struct call *c)
         buf_puts(&c->arguments, "{}");
     if (c->arguments.failed || c->name.failed)
         return STEP_NOMEM;
-    if (!tool_name_valid(buf_text(&c->name), c->name.size) ||
-        (c->d->at_start && c->tools && !tools_find(c->tools, buf_text(&c->name), c->name.size)))
+    if (!call_is_named(c))
         return STEP_FAIL;
     const viv_status status =
         json_parse_data("a call", buf_text(&c->arguments), c->arguments.size, &arguments, &err);
@@ -461,7 +516,6 @@ static enum step check(struct call *c)
         return STEP_NOMEM;
     if (!object || memchr(buf_text(&c->id), '\0', c->id.size))
         return STEP_FAIL;
-    c->index++;
     if (!c->id.size)
         return make_id(c) ? STEP_DONE : STEP_NOMEM;
     return !c->d->id_pattern || compose_id(c) ? STEP_DONE : STEP_NOMEM;

@@ -37,7 +37,8 @@ struct call {
     struct literal_scan literal;
     struct buf name, id, key, flag, arguments;
     size_t n_arguments;
-    size_t index; /* of the calls of the answer */
+    enum { TAKES_NOTHING, TAKES_NAME, TAKES_ARGUMENTS, TAKES_ID } takes; /* of a JSON object, the member's value */
+    bool has_arguments;                                                  /* it has begun a member that has them */
     uint64_t seed;
 };
 
@@ -46,6 +47,9 @@ void call_release(struct call *c);
 void call_begin(struct call *c); /* another one */
 /* Reads on at s[*at, n). `ends`: nothing will follow. DONE: name, id and arguments are those of a call. */
 enum step call_read(struct call *c, const char *s, size_t *at, size_t n, bool ends);
+
+/* Whether the name was read. From then on the arguments only grow. */
+bool call_is_named(const struct call *c);
 
 /* Whether a marker is at s: its length; 0: none; MAYBE: more bytes decide. Markers of whitespace alone are nowhere.
  */

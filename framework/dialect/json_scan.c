@@ -35,8 +35,13 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static void end_value(struct json_scan *j)
+/* `read`: of the bytes, how many the value has ended behind. */
+static void end_value(struct json_scan *j, size_t read)
 {
+    if (j->depth == 1 && j->member == MEMBER_VALUE) {
+        j->member = MEMBER_DONE;
+        j->value_size = read - j->value;
+    }
     j->state = j->depth ? AFTER : END;
 }
 
@@ -54,12 +59,16 @@ static bool close_bracket(struct json_scan *j, bool list)
     if (!j->depth || j->list[j->depth - 1] != list)
         return false;
     j->depth--;
-    end_value(j);
+    end_value(j, j->read + 1);
     return true;
 }
 
 static bool begin_value(struct json_scan *j, char c)
 {
+    if (j->depth == 1 && !j->list[0]) {
+        j->member = MEMBER_VALUE;
+        j->value = j->read;
+    }
     switch (c) {
     case '{':
         return open_bracket(j, false);
@@ -131,10 +140,12 @@ static bool in_string(struct json_scan *j, char c)
     }
     if (c == '\\')
         j->state = ESCAPE;
-    else if (c == '"' && j->is_key)
+    else if (c == '"' && j->is_key) {
         j->state = COLON;
-    else if (c == '"')
-        end_value(j);
+        if (j->depth == 1)
+            j->key_size = j->read - j->key;
+    } else if (c == '"')
+        end_value(j, j->read + 1);
     return (unsigned char)c >= 0x20;
 }
 
@@ -147,7 +158,7 @@ static bool step(struct json_scan *j, char c)
         if (j->word[j->at] != c)
             return false;
         if (!j->word[++j->at])
-            end_value(j);
+            end_value(j, j->read + 1);
         return true;
     }
     if (is_space(c))
@@ -163,6 +174,8 @@ static bool step(struct json_scan *j, char c)
             return close_bracket(j, false);
         j->is_key = true;
         j->state = STRING;
+        if (j->depth == 1)
+            j->key = j->read + 1;
         return c == '"';
     case COLON:
         j->state = VALUE;
@@ -177,14 +190,14 @@ static bool step(struct json_scan *j, char c)
 
 enum json_scan_result json_scan(struct json_scan *j, const char *s, size_t n, size_t *used)
 {
-    for (*used = 0; *used < n && j->state != END; ++*used) {
+    for (*used = 0; *used < n && j->state != END; ++*used, j->read++) {
         const char c = s[*used];
         if (j->state >= MINUS) { /* of a number */
             if (number(j, c))
                 continue;
             if (!may_end_number(j))
                 return JSON_SCAN_BAD;
-            end_value(j);
+            end_value(j, j->read);
             if (j->state == END)
                 break;
         }
@@ -197,48 +210,4 @@ enum json_scan_result json_scan(struct json_scan *j, const char *s, size_t n, si
 bool json_scan_end(const struct json_scan *j)
 {
     return j->state == END || (j->depth == 0 && may_end_number(j));
-}
-
-/* --- members -------------------------------------------------------------------------------------------------- */
-
-static const char *skip_space(const char *s, const char *end)
-{
-    while (s < end && is_space(*s))
-        s++;
-    return s;
-}
-
-/* Behind the value at s. */
-static const char *skip_value(const char *s, const char *end)
-{
-    struct json_scan j = {0};
-    size_t used;
-    json_scan(&j, s, (size_t)(end - s), &used);
-    return s + used;
-}
-
-bool json_scan_member(const char *object, size_t n, const char *key, const char **name, size_t *name_size,
-                      const char **value, size_t *size)
-{
-    const char *end = object + n, *at = skip_space(object, end);
-    while (at < end && *at != '}') { /* '{' or ',' */
-        const char *k = skip_space(at + 1, end);
-        if (k == end || *k != '"')
-            return false;
-        at = skip_value(k, end);
-        const size_t length = (size_t)(at - k) - 2;
-        const char *v = skip_space(skip_space(at, end) + 1, end);
-        at = skip_value(v, end);
-        if (!key || (strlen(key) == length && memcmp(key, k + 1, length) == 0)) {
-            if (name) {
-                *name = k + 1;
-                *name_size = length;
-            }
-            *value = v;
-            *size = (size_t)(at - v);
-            return true;
-        }
-        at = skip_space(at, end);
-    }
-    return false;
 }

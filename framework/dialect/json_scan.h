@@ -9,10 +9,16 @@
 #include <stdint.h>
 
 enum { JSON_SCAN_DEPTH = 256 };
+enum json_scan_member { MEMBER_NONE, MEMBER_VALUE, MEMBER_DONE };
 enum json_scan_result { JSON_SCAN_MORE, JSON_SCAN_DONE, JSON_SCAN_BAD };
 
 /* A zeroed one is at the beginning of a value. */
 struct json_scan {
+    size_t read; /* bytes */
+    /* Of an object, the member that is read, or was read last: where its key begins, without quotes, and its value,
+     * from the first byte of the object; value_size, when the value is DONE. */
+    enum json_scan_member member;
+    size_t key, key_size, value, value_size;
     uint32_t depth;
     uint8_t state;
     uint8_t at;                    /* of a word; of hexadecimal digits, how many are missing */
@@ -26,10 +32,5 @@ struct json_scan {
 enum json_scan_result json_scan(struct json_scan *j, const char *s, size_t n, size_t *used);
 /* Whether the value is whole if nothing follows. */
 bool json_scan_end(const struct json_scan *j);
-
-/* The member `key` of an object that json_scan has accepted, as it is written; with key NULL: the first member,
- * whose key is *name, *name_size bytes without its quotes (may be NULL). False: there is none. */
-bool json_scan_member(const char *object, size_t n, const char *key, const char **name, size_t *name_size,
-                      const char **value, size_t *size);
 
 #endif

@@ -21,8 +21,10 @@ struct dialect_parser {
     bool section_has_call;
     bool content; /* there was text since the beginning, the reasoning or a call */
     bool layout;  /* whitespace that comes now is layout, and is dropped */
-    bool called;  /* there was a call */
+    size_t n_calls;
     struct call call;
+    bool begun;  /* the call's beginning was told */
+    size_t told; /* bytes of its arguments that were */
 };
 
 viv_status dialect_parser_create(const struct dialect *d, const struct dialect_parser_options *options,
@@ -77,16 +79,40 @@ static viv_status emit_call(struct dialect_parser *p, struct error *err)
                                     .text = buf_text(&c->arguments),
                                     .size = c->arguments.size,
                                     .name = buf_text(&c->name),
-                                    .id = buf_text(&c->id)};
+                                    .id = buf_text(&c->id),
+                                    .index = p->n_calls};
     return p->options.emit(p->options.ctx, &e, err);
+}
+
+/* What of the call was not told yet. */
+static viv_status tell(struct dialect_parser *p, struct error *err)
+{
+    const struct call *c = &p->call;
+    const char *arguments = buf_text(&c->arguments) + p->told;
+    const size_t n = c->arguments.size - p->told;
+    const struct dialect_event begin = {
+        .kind = DIALECT_CALL_BEGIN, .name = buf_text(&c->name), .index = p->n_calls};
+    const struct dialect_event part = {
+        .kind = DIALECT_CALL_PART, .text = arguments, .size = n, .index = p->n_calls};
+    viv_status status = VIV_OK;
+    if (!p->begun && !call_is_named(c))
+        return VIV_OK;
+    if (!p->begun)
+        status = p->options.emit(p->options.ctx, &begin, err);
+    p->begun = true;
+    p->told += n;
+    return status == VIV_OK && n ? p->options.emit(p->options.ctx, &part, err) : status;
 }
 
 static void enter(struct dialect_parser *p, enum state state)
 {
     p->state = state;
     p->scanned = 0;
-    if (state == IN_CALL)
-        call_begin(&p->call);
+    if (state != IN_CALL)
+        return;
+    call_begin(&p->call);
+    p->begun = false;
+    p->told = 0;
 }
 
 /* What began as a call is text, up to where it failed. */
@@ -136,7 +162,7 @@ static enum found find_marker(const struct dialect_parser *p, const char *s, siz
 static bool begins_bare(const struct dialect_parser *p, char c)
 {
     const struct dialect *d = p->d;
-    if (!d->at_start || p->content || p->called)
+    if (!d->at_start || p->content || p->n_calls)
         return false;
     return (d->section_begin.n && c == d->section_begin.cores[0][0]) ||
            (d->payload == PAYLOAD_JSON ? c == '{' : !d->section_begin.n && tool_name_valid(&c, 1));
@@ -285,15 +311,18 @@ static viv_status read_call(struct dialect_parser *p, bool *on, struct error *er
     case STEP_NOMEM:
         return error_nomem(err);
     case STEP_DONE: {
-        const viv_status status = emit_call(p, err);
+        viv_status status = tell(p, err);
+        if (status == VIV_OK)
+            status = emit_call(p, err);
+        p->n_calls++;
         p->unit = p->at;
-        p->called = p->layout = p->section_has_call = true;
+        p->layout = p->section_has_call = true;
         p->content = false;
         enter(p, p->d->section_begin.n || p->d->at_start ? IN_SECTION : IN_TEXT);
         return status;
     }
     default:
-        return VIV_OK;
+        return tell(p, err);
     }
 }
 

@@ -1,9 +1,9 @@
 /* parser.h - reads an answer as it comes: text, reasoning, and calls of tools.
  *
  * Bytes go forward through a machine, once; text is held back only while it may be the beginning of a marker. The
- * events are the same however the bytes are cut (texts that follow each other count as one). A call that does not
- * parse, or is cut, is text, as the model wrote it: no byte of an answer is lost but markers, and whitespace around
- * them and calls.
+ * events are the same however the bytes are cut (texts that follow each other count as one, and so do parts of a
+ * call). A call that does not parse, or is cut, is text, as the model wrote it: no byte of an answer is lost but
+ * markers, and whitespace around them and calls.
  *
  * For one thread at a time. */
 #ifndef DIALECT_PARSER_H
@@ -11,12 +11,21 @@
 
 #include "dialect/dialect.h"
 
-enum dialect_event_kind { DIALECT_TEXT = 1, DIALECT_REASONING, DIALECT_CALL };
+enum dialect_event_kind {
+    DIALECT_TEXT = 1,
+    DIALECT_REASONING,
+    DIALECT_CALL,
+    /* Of a call that is being written: its name, then its arguments, piece by piece. All pieces are the arguments
+     * of the DIALECT_CALL that follows; or text does, and it was none. */
+    DIALECT_CALL_BEGIN,
+    DIALECT_CALL_PART
+};
 struct dialect_event {
     enum dialect_event_kind kind;
     const char *text; /* [size] of a call: its arguments, a JSON object */
     size_t size;
-    const char *name, *id; /* of a call */
+    const char *name, *id; /* of a call; at its beginning: the name alone */
+    size_t index;          /* of a call: how many were before it */
 };
 
 struct dialect_parser;

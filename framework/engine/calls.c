@@ -12,9 +12,10 @@
 /* --- events ----------------------------------------------------------------------------------------------------
  */
 
-static viv_status give(const struct calls *c, uint32_t kind, const char *text, size_t size, struct error *err)
+static viv_status give(const struct calls *c, uint32_t kind, const char *text, size_t size, size_t index,
+                       struct error *err)
 {
-    const viv_event e = {.struct_size = sizeof e, .kind = kind, .text = text, .size = size};
+    const viv_event e = {.struct_size = sizeof e, .kind = kind, .text = text, .size = size, .done = index};
     const viv_status status = c->to->emit(c->to, &e);
     return status == VIV_OK ? VIV_OK : error_take(err, status);
 }
@@ -34,7 +35,8 @@ static viv_status give_call(const struct calls *c, const struct dialect_event *e
     buf_append(&text, e->text, e->size);
     buf_puts(&text, "}}");
     if (status == VIV_OK)
-        status = text.failed ? error_nomem(err) : give(c, VIV_EVENT_TOOL_CALL, buf_text(&text), text.size, err);
+        status = text.failed ? error_nomem(err)
+                             : give(c, VIV_EVENT_TOOL_CALL, buf_text(&text), text.size, e->index, err);
     free(quoted);
     json_decref(id);
     buf_release(&text);
@@ -44,9 +46,16 @@ static viv_status give_call(const struct calls *c, const struct dialect_event *e
 static viv_status take(void *ctx, const struct dialect_event *e, struct error *err)
 {
     const struct calls *c = ctx;
-    if (e->kind == DIALECT_CALL)
+    switch (e->kind) {
+    case DIALECT_CALL:
         return give_call(c, e, err);
-    return give(c, e->kind == DIALECT_TEXT ? VIV_EVENT_TEXT : VIV_EVENT_REASONING, e->text, e->size, err);
+    case DIALECT_CALL_BEGIN:
+        return give(c, VIV_EVENT_CALL_BEGIN, e->name, strlen(e->name), e->index, err);
+    case DIALECT_CALL_PART:
+        return give(c, VIV_EVENT_CALL_PART, e->text, e->size, e->index, err);
+    default:
+        return give(c, e->kind == DIALECT_TEXT ? VIV_EVENT_TEXT : VIV_EVENT_REASONING, e->text, e->size, 0, err);
+    }
 }
 
 static viv_status emit(const viv_sink *sink, const viv_event *e)

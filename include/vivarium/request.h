@@ -160,7 +160,11 @@ enum {
                                if its rows were kept from an earlier request, else 0 */
     /* Of a request with tools, if the model has a dialect for them: */
     VIV_EVENT_REASONING = 9, /* text, size: a piece of what the model thinks before it answers */
-    VIV_EVENT_TOOL_CALL = 10 /* text, size: a call, as VIV_PART_TOOL_CALL has it */
+    VIV_EVENT_TOOL_CALL = 10, /* text, size: a call, as VIV_PART_TOOL_CALL has it; done: how many were before it */
+    /* Call `done` of the answer is being written: its name; then its arguments, piece by piece, as VIV_EVENT_TOOL_CALL will
+     * have them. If VIV_EVENT_TEXT follows instead, or the end, it was no call. */
+    VIV_EVENT_CALL_BEGIN = 11, /* text, size: the name of the tool; done */
+    VIV_EVENT_CALL_PART = 12   /* text, size: a piece of the arguments; done */
 };
 
 /* Names of statistics. An architecture may emit others; a host that does not know a name ignores it. Each comes at most once,

@@ -86,6 +86,13 @@ calls() {
     done
 }
 check 'a call that is required is an event with name, arguments and id' calls
+parts() { # with their pieces put together, before it
+    run --tools "$work/tools.json" --tool-choice get --one-call --seed 2 --json Hello && grep -q '"event":"call_begin","call":0,"name":"get"' "$work/out" &&
+        sed -n 's/.*"event":"call_part","call":0,"arguments":"\(.*\)"}$/\1/p; /"event":"call",/q' "$work/out" >"$work/parts" &&
+        [ "$(wc -l <"$work/parts")" -gt 3 ] && whole=$(tr -d '\n\\ ' <"$work/parts") &&
+        grep '"event":"call",' "$work/out" | tr -d ' ' | grep -qF "\"arguments\":$whole," || { cat "$work/out"; return 1; }
+}
+check 'its arguments come piece by piece' parts
 readable() { run --tools "$work/tools.json" --tool-choice get --seed 1 Hello && grep -Eq '^call get \{"n": [0-9]' "$work/out"; }
 check 'without --json, it is a line' readable
 any_call() { run --tools "$work/tools.json" --tool-choice required --one-call --seed 3 --json Hello &&

@@ -4,17 +4,32 @@
 
 #include "dialect/parser.h"
 
+#include <string.h>
+
+/* Parts are checked here: all that were told are the arguments of the call. */
 struct heard {
     struct buf text, reasoning;
     struct buf calls; /* name({...}); with ids, name#id({...}); */
     size_t n_calls;
     bool with_ids;
+    struct buf begun, parts; /* name and arguments of the call that is being written */
 };
 
 static inline viv_status hear(void *ctx, const struct dialect_event *e, struct error *err)
 {
     struct heard *h = ctx;
+    if (e->kind == DIALECT_CALL_BEGIN) {
+        buf_clear(&h->begun);
+        buf_clear(&h->parts);
+        return buf_puts(&h->begun, e->name) && e->index == h->n_calls ? VIV_OK : error_nomem(err);
+    }
+    if (e->kind == DIALECT_CALL_PART)
+        return buf_append(&h->parts, e->text, e->size) ? VIV_OK : error_nomem(err);
     if (e->kind == DIALECT_CALL) {
+        if (strcmp(buf_text(&h->begun), e->name) != 0 || h->parts.size != e->size || e->index != h->n_calls ||
+            memcmp(buf_text(&h->parts), e->text, e->size) != 0)
+            return error_set(err, VIV_EINTERNAL, "the parts %s(%s) are those of %s(%s)", buf_text(&h->begun),
+                             buf_text(&h->parts), e->name, e->text);
         h->n_calls++;
         buf_printf(&h->calls, "%s", e->name);
         if (h->with_ids)
@@ -31,6 +46,8 @@ static inline void heard_release(struct heard *h)
     buf_release(&h->text);
     buf_release(&h->reasoning);
     buf_release(&h->calls);
+    buf_release(&h->begun);
+    buf_release(&h->parts);
     *h = (struct heard){0};
 }
 

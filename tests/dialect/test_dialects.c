@@ -144,6 +144,46 @@ TEST(dialects__a_call_that_is_cut_off_is_text_and_none_of_it_is_lost)
 }
 END_TEST
 
+TEST(dialects__arguments_are_told_as_they_are_written)
+{
+    static const struct {
+        const char *dialect, *text, *name, *parts;
+    } all[] = {
+        {"hermes", "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Os", "get_weather",
+         "{\"city\": \"Os"},
+        {"hermes", "<tool_call>\n{\"arguments\": {\"city\": \"Os", "", ""}, /* no name yet */
+        {"hermes", "<tool_call>\n{\"arguments\": {\"city\": \"Os\"}, \"name\": \"stop\"", "stop",
+         "{\"city\": \"Os\"}"},
+        {"hermes", "<tool_call>\n{\"name\": \"stop\", \"name\": \"get_weather\", \"arguments\": \"{\\\"a\\\": 1}\"",
+         "stop", "{\"a\": 1}"},
+        {"qwen3-coder",
+         "<tool_call>\n<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n<parameter=days>\n3",
+         "get_weather", "{\"city\": \"Oslo\""},
+    };
+    setup();
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (size_t size = 1; size < 300; size += 298) {
+            struct heard h = {0};
+            struct dialect_parser *p = NULL;
+            struct error err;
+            const size_t n = strlen(all[i].text);
+            const struct dialect_parser_options options = {.tools = &tools, .emit = hear, .ctx = &h};
+            ck_assert_int_eq(dialect_parser_create(find(all[i].dialect), &options, &p, &err), VIV_OK);
+            for (size_t at = 0; at < n; at += size)
+                ck_assert_int_eq(dialect_parser_feed(p, all[i].text + at, size < n - at ? size : n - at, &err),
+                                 VIV_OK);
+            ck_assert_str_eq(buf_text(&h.begun), all[i].name);
+            ck_assert_str_eq(buf_text(&h.parts), all[i].parts);
+            ck_assert_int_eq(dialect_parser_finish(p, &err), VIV_OK);
+            ck_assert_uint_eq(h.n_calls, 0);
+            ck_assert_str_eq(buf_text(&h.text), all[i].text);
+            dialect_parser_destroy(p);
+            heard_release(&h);
+        }
+    cleanup();
+}
+END_TEST
+
 TEST(dialects__markers_inside_of_arguments_are_text)
 {
     setup();
@@ -573,7 +613,8 @@ END_TEST
 
 TESTS(dialects__calls_and_text_are_the_same_however_they_are_cut,
       dialects__a_call_that_is_cut_off_is_text_and_none_of_it_is_lost,
-      dialects__markers_inside_of_arguments_are_text, dialects__reasoning_is_apart_and_calls_in_it_are_none,
-      dialects__what_the_grammar_allows_is_read_as_calls, dialects__with_auto_any_text_without_a_call_is_allowed,
+      dialects__arguments_are_told_as_they_are_written, dialects__markers_inside_of_arguments_are_text,
+      dialects__reasoning_is_apart_and_calls_in_it_are_none, dialects__what_the_grammar_allows_is_read_as_calls,
+      dialects__with_auto_any_text_without_a_call_is_allowed,
       dialects__markers_that_are_special_tokens_are_written_as_these,
       dialects__what_real_templates_write_is_read_and_written_alike)

@@ -119,6 +119,12 @@ static viv_status print_event(struct shown *s, const struct answer *a, const viv
         json_decref(text);
         line = show_call(e);
         break;
+    case VIV_EVENT_CALL_BEGIN:
+        line = json_pack("{s:s, s:I, s:o}", "event", "call_begin", "call", (json_int_t)e->done, "name", text);
+        break;
+    case VIV_EVENT_CALL_PART:
+        line = json_pack("{s:s, s:I, s:o}", "event", "call_part", "call", (json_int_t)e->done, "arguments", text);
+        break;
     case VIV_EVENT_TOKEN:
         json_decref(text);
         line = json_pack("{s:s, s:i, s:o}", "event", "token", "token", e->token, "logprob",
