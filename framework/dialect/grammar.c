@@ -11,6 +11,7 @@
 #include "dialect/lark_text.h"
 #include "grammar/grammar.h"
 #include "grammar/program.h"
+#include "grammar/sources.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -48,7 +49,18 @@ static const struct dialect_token *token_at(const struct dialect_asked *a, const
     return found;
 }
 
-/* The text of a marker, with its special tokens by number. */
+/* <NAME>, or <[ID]> where the name has no such brackets. */
+static void put_token(struct buf *out, const struct dialect_token *token)
+{
+    const char *name = token->text;
+    const size_t n = strcspn(name, ">\n");
+    if (name[0] == '<' && name[1] != '[' && name[n] == '>' && !name[n + 1] && n < MAX_TOKEN_NAME)
+        buf_printf(out, " %s ", name);
+    else
+        buf_printf(out, " <[%" PRId32 "]> ", token->id);
+}
+
+/* The text of a marker, in which special tokens are these tokens. */
 static void put_tokens(const struct writer *w, struct buf *out, const char *s)
 {
     while (*s) {
@@ -59,7 +71,7 @@ static void put_tokens(const struct writer *w, struct buf *out, const char *s)
         if (n)
             lark_put_literal(out, s, n);
         if (token && !token->ends)
-            buf_printf(out, " <[%" PRId32 "]> ", token->id);
+            put_token(out, token);
         s += n + (token ? strlen(token->text) : 0);
     }
 }

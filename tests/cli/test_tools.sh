@@ -108,6 +108,12 @@ special() {
         ! grep -q '"event": *"text"' "$work/out"
 }
 check 'a marker that is a special token is that token, and not its letters' special
+named() {
+    "$viv" tools "$work/special" --template "$work/hermes.jinja" --tools "$work/tools.json" --lark --one-call >"$work/named.lark" &&
+        grep -q ' <tool_call> ' "$work/named.lark" && ! grep -q '"<tool_call>' "$work/named.lark" &&
+        "$viv" run "$work/special" -q --grammar "$work/named.lark" --seed 3 -n 200 --json Hello >"$work/out" && grep -q '"reason":"end"' "$work/out" || { cat "$work/named.lark" "$work/out"; return 1; }
+}
+check 'and viv tools --lark prints its name' named
 free() { run --tools "$work/tools.json" --seed 1 --json Hello && grep -q '"event": *"text"' "$work/out"; }
 check 'with auto, an answer is text' free
 none() { run --tools "$work/tools.json" --tool-choice none --seed 1 --json Hello && ! grep -q '"event": *"call"' "$work/out"; }

@@ -17,16 +17,17 @@ struct tools_options {
 static const struct tools_options defaults = {0};
 
 #define OPT(field) offsetof(struct tools_options, field)
-static const struct option table[] = {
-    TEMPLATE_OPTION(OPT(template), "without MODEL: the dialect of this template"),
-    TEMPLATE_NAME_OPTION(OPT(template_name)),
-    TOOLS_OPTION(OPT(tools)),
-    {"lark", 0, OPTION_FLAG, OPT(lark),
-     .help = "print the grammar that answers with calls of these tools keep to; see viv grammar"},
-    TOOL_CHOICE_OPTION(OPT(choice)),
-    ONE_CALL_OPTION(OPT(one_call)),
-    JSON_OPTION(OPT(json), "one object; without MODEL a list"),
-    {0}};
+static const struct option table[] = {TEMPLATE_OPTION(OPT(template), "without MODEL: the dialect of this template"),
+                                      TEMPLATE_NAME_OPTION(OPT(template_name)),
+                                      TOOLS_OPTION(OPT(tools)),
+                                      {"lark", 0, OPTION_FLAG, OPT(lark),
+                                       .help = "print the grammar that answers with calls of these tools keep to, "
+                                               "with the model's special tokens as <NAME>; see "
+                                               "viv grammar"},
+                                      TOOL_CHOICE_OPTION(OPT(choice)),
+                                      ONE_CALL_OPTION(OPT(one_call)),
+                                      JSON_OPTION(OPT(json), "one object; without MODEL a list"),
+                                      {0}};
 
 static const uint64_t LONGEST_TEMPLATE = 4u << 20;
 
@@ -176,6 +177,8 @@ static viv_status print_grammar(const struct look *l, const struct tools_options
     struct dialect_asked asked = {
         .tools = &l->tools, .choice = TOOLS_REQUIRED, .single = o->one_call, .plain = true};
     struct buf lark = {0};
+    if (l->opened.model)
+        asked.tokens = model_dialect_tokens(l->opened.model, &asked.n_tokens);
     if (o->choice && strcmp(o->choice, "auto") == 0)
         asked.choice = TOOLS_AUTO;
     else if (o->choice && strcmp(o->choice, "required") != 0) {
