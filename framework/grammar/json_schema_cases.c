@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_INWARD = 32, MAX_COMBINED = 256 };
+enum { MAX_INWARD = 32, MAX_COMBINED = 256, MAX_DEPENDENTS = 11 };
 
 static json_t *opposite(struct schema_reader *s, json_t *schema, json_t *base, int depth);
 
@@ -407,11 +407,20 @@ static json_t *cases_of_if(struct schema_reader *s, const struct item *i)
 }
 
 /* One case: for each key that something depends on, that it is not there, or what it demands. */
-static json_t *cases_of_dependents(const struct item *i, const char *keyword)
+static json_t *cases_of_dependents(struct schema_reader *s, const struct item *i, const char *keyword)
 {
+    const size_t n = json_object_size(json_object_get(i->schema, keyword));
     json_t *all = json_array(), *demand, *cases = NULL;
     const char *key;
     bool ok = all != NULL;
+    if (n > MAX_DEPENDENTS)
+        schema_refuse(s, i, keyword,
+                      "%zu keys make 2^%zu cases, and 2^%d can be kept; write those that occur as anyOf", n, n,
+                      MAX_DEPENDENTS);
+    if (n > MAX_DEPENDENTS) {
+        json_decref(all);
+        return json_pack("[b]", 1);
+    }
     json_object_foreach(json_object_get(i->schema, keyword), key, demand)
     {
         json_t *then = json_is_array(demand) ? json_pack("{s:O}", "required", demand) : json_incref(demand);
@@ -456,7 +465,7 @@ static json_t *make_cases(struct schema_reader *s, const struct item *i, const s
     if (k->done == CASES_OF_IF)
         return cases_of_if(s, i);
     if (k->done != CASES_OF_NOT)
-        return cases_of_dependents(i, k->name);
+        return cases_of_dependents(s, i, k->name);
     json_t *fails = opposite(s, json_object_get(i->schema, "not"), i->base, 0);
     json_t *cases = fails ? json_pack("[O]", fails) : NULL;
     json_decref(fails);

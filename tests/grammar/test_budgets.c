@@ -80,13 +80,65 @@ TEST(a_grammar_too_large__is_refused_with_a_sentence)
     REFUSED(VIV_GRAMMAR_JSON_SCHEMA, repeated("{\"enum\": [0", ", 1", 100000, "]}"), "more than 100000 values");
     REFUSED(VIV_GRAMMAR_CHOICE, repeated("", "yes\n", 100001, ""), "100000");
     REFUSED(VIV_GRAMMAR_REGEX, "a{1048577}", "1048576");
-    /* 20 pairs of keys: 2^20 cases */
     struct buf pairs = {0};
     for (int i = 0; i < 20; i++)
         buf_printf(&pairs, "%s\"a%d\": [\"b%d\"]", i ? ", " : "", i, i);
     REFUSED(VIV_GRAMMAR_JSON_SCHEMA, repeated("{\"dependentRequired\": {", buf_text(&pairs), 1, "}}"),
+            "#/dependentRequired: 20 keys make 2^20 cases");
+    REFUSED(VIV_GRAMMAR_JSON_SCHEMA,
+            repeated("{\"allOf\": [", "{\"anyOf\": [{\"minimum\": 1}, {\"minLength\": 1}]}, ", 17, "true]}"),
             "too many references, allOf or cases");
     buf_release(&pairs);
+}
+
+TEST(bad_grammars__end_in_a_sentence)
+{
+    for (uint32_t kind = VIV_GRAMMAR_JSON_SCHEMA; kind <= VIV_GRAMMAR_CHOICE; kind++)
+        REFUSED(kind, "\"a\xFF\"", "expected UTF-8, found the byte 0xff at offset 2");
+    REFUSED(VIV_GRAMMAR_JSON_SCHEMA, "", "the schema:1:0: unexpected token");
+    REFUSED(VIV_GRAMMAR_LARK, "", "no rule 'start'");
+    REFUSED(VIV_GRAMMAR_JSON_SCHEMA, repeated("", "{\"items\": ", 10000, ""), "maximum parsing depth");
+    REFUSED(VIV_GRAMMAR_LARK, repeated("start: ", "(", 10000, ""), "nest too deep");
+    REFUSED(VIV_GRAMMAR_LARK, "start: a\na: b \"x\"\nb: \"z\"? a | \"y\"", "'a' begins with itself (a -> b -> a)");
+    REFUSED(VIV_GRAMMAR_JSON_SCHEMA, "{\"$ref\": \"other.json#/a\"}", "schemas elsewhere are never fetched");
+    REFUSED(VIV_GRAMMAR_JSON_SCHEMA,
+            "{\"$ref\": \"#/$defs/a\", \"$defs\": {\"a\": {\"$ref\": \"#/$defs/b\"}, \"b\": {\"$ref\": "
+            "\"#/$defs/a\"}}}",
+            "#/$ref/$ref/$ref: the schema refers to itself");
+    REFUSED(VIV_GRAMMAR_JSON_SCHEMA, "{\"not\": {\"$ref\": \"#\"}}", "allows no text at all");
+    REFUSED(VIV_GRAMMAR_JSON_SCHEMA, "{\"const\": \"\\ud800\"}", "invalid Unicode");
+    REFUSED(VIV_GRAMMAR_JSON_SCHEMA, "{\"pattern\": \"(?<!a)b\"}", "#/pattern: byte 1 of '(?<!a)b': lookaround");
+}
+
+static struct program *compiled(uint32_t kind, const char *grammar)
+{
+    struct program *p = NULL;
+    struct error err = {0};
+    ck_assert_msg(compile(kind, grammar, &p, &err) == VIV_OK, "%s", err.text);
+    return p;
+}
+
+TEST(large_schemas__are_read)
+{
+    struct buf chain = {0};
+    buf_puts(&chain, "{\"$ref\": \"#/$defs/d0\", \"$defs\": {");
+    for (int i = 0; i < 2000; i++)
+        buf_printf(&chain, "\"d%d\": {\"properties\": {\"n\": {\"$ref\": \"#/$defs/d%d\"}}}, ", i, i + 1);
+    buf_puts(&chain, "\"d2000\": {\"type\": \"null\"}}}");
+    program_destroy(compiled(VIV_GRAMMAR_JSON_SCHEMA, buf_text(&chain)));
+    buf_release(&chain);
+    struct buf wide = {0}; /* 938 KB */
+    buf_puts(&wide, "{\"properties\": {");
+    for (int i = 0; i < 500; i++) {
+        buf_printf(&wide, "%s\"key%d\": {\"type\": \"boolean\", \"description\": \"", i ? ", " : "", i);
+        for (int k = 0; k < 84; k++)
+            buf_puts(&wide, "of which much is said ");
+        buf_puts(&wide, "\"}");
+    }
+    buf_puts(&wide, "}}");
+    ck_assert_uint_gt(wide.size, 938000);
+    program_destroy(compiled(VIV_GRAMMAR_JSON_SCHEMA, buf_text(&wide)));
+    buf_release(&wide);
 }
 
 /* --- running -------------------------------------------------------------------------------------------------- */
@@ -109,6 +161,23 @@ TEST(a_text_with_too_many_readings__is_refused_with_a_sentence)
     recogniser_destroy(m);
     program_destroy(p);
     buf_release(&lark);
+}
+
+/* Which of a million ways to the end is the shortest would take too long to find. */
+TEST(counters_in_each_other__have_no_shortest_text)
+{
+    struct program *p = compiled(VIV_GRAMMAR_REGEX, "^([a-z]{0,1000}x){1000}$");
+    struct recogniser *m;
+    struct error err = {0};
+    struct buf shortest = {0};
+    recogniser_state s;
+    ck_assert_int_eq(recogniser_create(p, NULL, &m, &err), VIV_OK);
+    ck_assert_int_eq(recogniser_start(m, &s, &err), VIV_OK);
+    ck_assert_int_eq(recogniser_finish(m, s, 2000, &shortest, &err), VIV_ELIMIT);
+    ck_assert_msg(strstr(err.text, "too many ways to read this text"), "%s", err.text);
+    buf_release(&shortest);
+    recogniser_destroy(m);
+    program_destroy(p);
 }
 
 /* (.{0,50}x){30} may be at any count of a round after any x; of threads that allow the same or less, one is kept.
@@ -288,7 +357,8 @@ TEST(sampler__ends_where_the_text_is_whole)
     close_chooser(&c);
 }
 
-TESTS(a_grammar_too_large__is_refused_with_a_sentence, a_text_with_too_many_readings__is_refused_with_a_sentence,
+TESTS(a_grammar_too_large__is_refused_with_a_sentence, bad_grammars__end_in_a_sentence, large_schemas__are_read,
+      counters_in_each_other__have_no_shortest_text, a_text_with_too_many_readings__is_refused_with_a_sentence,
       ambiguous_counters__have_few_threads, steps__allocate_nothing_once_tables_are_warm,
       special_and_unused_tokens__never_leak, sampler__refuses_logits_that_leave_nothing,
       sampler__ends_where_the_text_is_whole)
