@@ -86,6 +86,19 @@ viv_status chat_prompt_replace_mark(struct chat_prompt *p, const char *mark, con
     return finish(p, &made, at, err);
 }
 
+viv_status chat_prompt_trust(struct chat_prompt *p, const char *mark, struct error *err)
+{
+    struct chat_prompt made = {0};
+    size_t at = 0;
+    bool inside = false;
+    for (size_t here; (here = find(p, mark, at)) != SIZE_MAX; at = here + strlen(mark), inside = !inside) {
+        if (inside && p->from_data.size)
+            memset(p->from_data.data + at, 0, here - at);
+        take(&made, p, at, here - at);
+    }
+    return finish(p, &made, at, err);
+}
+
 void chat_prompt_release(struct chat_prompt *p)
 {
     buf_release(&p->text);

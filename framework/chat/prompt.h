@@ -23,6 +23,9 @@ viv_status chat_prompt_replace(struct chat_prompt *p, const char *place, const c
                                uint64_t *n_found, struct error *err);
 /* Replaces every `mark`, wherever it comes from, as if the template had written `text`. */
 viv_status chat_prompt_replace_mark(struct chat_prompt *p, const char *mark, const char *text, struct error *err);
+/* What stands between the first and the second mark, the third and the fourth, ..., counts as the template's. The
+ * marks go. */
+viv_status chat_prompt_trust(struct chat_prompt *p, const char *mark, struct error *err);
 void chat_prompt_release(struct chat_prompt *p); /* accepts a zeroed struct */
 
 #endif

@@ -88,12 +88,14 @@ const char *dialect_payload_name(const struct dialect *d);
 
 /* Whether the template has all that the dialect's templates have. */
 bool dialect_matches(const struct dialect *d, const struct chat_template *t);
-/* Renders a conversation with calls, and parses it back: fails unless the same calls return. */
-viv_status dialect_probe(const struct dialect *d, const struct chat_template *t, struct error *err);
+/* Renders a conversation with calls, and parses it back: fails unless the same calls return. Some templates leave
+ * calls out: then *in_content, and what is rendered has them in the content (dialect_put_calls). */
+viv_status dialect_probe(const struct dialect *d, const struct chat_template *t, bool *in_content,
+                         struct error *err);
 /* The dialect of a template: of those that match, the first that the probe proves, those with the longest matches
  * first. NULL: none; *why (may be NULL) says it. */
 viv_status dialect_of_template(const struct dialect_list *l, const struct chat_template *t,
-                               const struct dialect **out, struct buf *why, struct error *err);
+                               const struct dialect **out, bool *in_content, struct buf *why, struct error *err);
 /* The marker that a prompt ends with, so that the answer begins behind it; or "". */
 const char *dialect_opened(const struct dialect *d, const char *prompt, size_t n);
 
@@ -127,6 +129,10 @@ viv_status dialect_grammar(const struct dialect *d, const struct dialect_asked *
  * the section; with last: its end. */
 viv_status dialect_write(const struct dialect *d, const struct tool *tool, const char *id, json_t *arguments,
                          size_t index, bool first, bool last, struct buf *out, struct error *err);
+
+/* Writes the tool_calls of these messages into their content. `mark` stands at both ends of each marker; or NULL.
+ */
+viv_status dialect_put_calls(const struct dialect *d, json_t *messages, const char *mark, struct error *err);
 
 /* Whether a value of the tool's argument is a text, whatever it looks like. */
 bool dialect_is_text(const struct tool *tool, const char *key, size_t n);

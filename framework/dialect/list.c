@@ -127,13 +127,13 @@ static const struct dialect *next_candidate(const struct dialect_list *l, const 
 }
 
 viv_status dialect_of_template(const struct dialect_list *l, const struct chat_template *t,
-                               const struct dialect **out, struct buf *why, struct error *err)
+                               const struct dialect **out, bool *in_content, struct buf *why, struct error *err)
 {
     const struct dialect *d = NULL;
     struct error refused = {0};
     *out = NULL;
     while ((d = next_candidate(l, t, d))) {
-        viv_status status = dialect_probe(d, t, &refused);
+        viv_status status = dialect_probe(d, t, in_content, &refused);
         if (status == VIV_OK) {
             *out = d;
             return VIV_OK;

@@ -1,7 +1,8 @@
 /* probe.c - proves a dialect against a chat template: calls that the template writes are read back by the parser.
  *
  * Templates differ in what they take: arguments as an object or as a string, an answer with or without text,
- * results or none. The first way in which the template renders the conversation is tried. */
+ * results or none. The first way in which the template renders the conversation is tried. One that leaves calls out
+ * has them in the content, as the dialect writes them. */
 #include "dialect/parser.h"
 
 #include <stdlib.h>
@@ -28,9 +29,11 @@ static const struct {
 
 /* The ways to ask a template. */
 static const struct way {
-    bool strings, text, results;
-} ways[] = {{false, true, true},  {false, false, true},  {true, true, true},  {true, false, true},
-            {false, true, false}, {false, false, false}, {true, true, false}, {true, false, false}};
+    bool strings, text, results, content;
+} ways[] = {{false, true, true, false}, {false, false, true, false}, {true, true, true, false},
+            {true, false, true, false}, {false, true, false, false}, {false, false, false, false},
+            {true, true, false, false}, {true, false, false, false}, {false, true, true, true},
+            {false, false, true, true}};
 
 static json_t *call_of(const struct dialect *d, size_t i, bool strings)
 {
@@ -89,6 +92,22 @@ static size_t answer_at(const struct dialect *d, const struct chat_template *t, 
     return at > least ? at : least;
 }
 
+/* Whether the template writes the same without the calls. */
+static bool leaves_calls_out(const struct chat_template *t, json_t *messages, json_t *tools)
+{
+    struct buf with = {0}, without = {0};
+    struct error err;
+    json_t *copy = json_deep_copy(messages);
+    json_object_del(json_array_get(copy, 1), "tool_calls");
+    const bool same = copy && render(t, messages, tools, false, &with, &err) == VIV_OK &&
+                      render(t, copy, tools, false, &without, &err) == VIV_OK && with.size == without.size &&
+                      memcmp(buf_text(&with), buf_text(&without), with.size) == 0;
+    json_decref(copy);
+    buf_release(&with);
+    buf_release(&without);
+    return same;
+}
+
 struct heard {
     size_t n, right;
     struct buf said; /* the calls that returned */
@@ -139,7 +158,8 @@ static viv_status compare(const struct dialect *d, const struct chat_template *t
     return status;
 }
 
-viv_status dialect_probe(const struct dialect *d, const struct chat_template *t, struct error *err)
+viv_status dialect_probe(const struct dialect *d, const struct chat_template *t, bool *in_content,
+                         struct error *err)
 {
     struct tools tools = {0};
     struct error why = {0}, refused = {0};
@@ -153,7 +173,14 @@ viv_status dialect_probe(const struct dialect *d, const struct chat_template *t,
     for (size_t i = 0; status != VIV_OK && status != VIV_ENOMEM && i < sizeof ways / sizeof *ways; i++) {
         struct buf all = {0};
         json_t *messages = conversation(d, &ways[i], n);
-        status = messages ? render(t, messages, tools.list, false, &all, &refused) : VIV_ENOMEM;
+        *in_content = ways[i].content;
+        status = VIV_OK;
+        if (*in_content && !leaves_calls_out(t, messages, tools.list))
+            status = VIV_EFORMAT;
+        else if (*in_content)
+            status = dialect_put_calls(d, messages, NULL, &refused);
+        if (status == VIV_OK)
+            status = messages ? render(t, messages, tools.list, false, &all, &refused) : VIV_ENOMEM;
         if (status == VIV_OK)
             status = compare(d, t, &tools, messages, &all, n, &why);
         else if (!*why.text)

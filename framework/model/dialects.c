@@ -9,6 +9,7 @@
 struct model_dialect {
     struct dialect_list all;
     const struct dialect *chosen;
+    bool in_content; /* the template leaves calls out */
     struct buf why;
     struct dialect_token *shown; /* [n_shown] special tokens that are a part of its markers */
     size_t n_shown, shown_capacity;
@@ -76,7 +77,7 @@ static viv_status find(viv_model *m, struct model_dialect *d, struct error *err)
     }
     viv_status status = dialects_read(m->world.directories, &d->all, err);
     if (status == VIV_OK)
-        status = dialect_of_template(&d->all, t, &d->chosen, &d->why, err);
+        status = dialect_of_template(&d->all, t, &d->chosen, &d->in_content, &d->why, err);
     return status == VIV_OK && d->chosen ? learn_tokens(m, d, err) : status;
 }
 
@@ -95,6 +96,44 @@ viv_status model_dialect(viv_model *m, const struct dialect **out, const char **
     if (why)
         *why = buf_text(&m->dialect->why);
     return VIV_OK;
+}
+
+static bool has_calls(json_t *messages)
+{
+    json_t *message;
+    size_t i;
+    json_array_foreach(messages, i, message)
+    {
+        if (json_array_size(json_object_get(message, "tool_calls")))
+            return true;
+    }
+    return false;
+}
+
+/* A word that is nowhere in the data. */
+static viv_status choose_mark(const json_t *data, char mark[CALL_MARK], struct error *err)
+{
+    char *all = json_dumps(data, JSON_COMPACT);
+    unsigned long n = 0;
+    do
+        snprintf(mark, CALL_MARK, "[marker %lu]", n++);
+    while (all && strstr(all, mark));
+    free(all);
+    return all ? VIV_OK : error_nomem(err);
+}
+
+viv_status model_put_calls(viv_model *m, json_t *data, char mark[CALL_MARK], struct error *err)
+{
+    if (mark)
+        *mark = '\0';
+    json_t *messages = json_object_get(data, "messages");
+    const struct dialect *d = NULL;
+    viv_status status = has_calls(messages) ? model_dialect(m, &d, NULL, err) : VIV_OK;
+    if (status != VIV_OK || !d || !m->dialect->in_content)
+        return status;
+    if (mark)
+        status = choose_mark(data, mark, err);
+    return status == VIV_OK ? dialect_put_calls(d, messages, mark, err) : status;
 }
 
 bool model_shows_token(const viv_model *m, int32_t id)

@@ -14,6 +14,11 @@ viv_status model_dialect(viv_model *m, const struct dialect **out, const char **
  * goes. */
 const struct dialect_token *model_dialect_tokens(const viv_model *m, size_t *n);
 
+/* Where the model's chat template leaves calls out: writes those of data["messages"] into their content. mark (may
+ * be NULL): stands at both ends of what the template would have written; or becomes "". */
+enum { CALL_MARK = 32 };
+viv_status model_put_calls(viv_model *m, json_t *data, char mark[CALL_MARK], struct error *err);
+
 struct model_dialect;
 void model_dialect_destroy(struct model_dialect *d); /* accepts NULL */
 

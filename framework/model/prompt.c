@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "chat/messages.h"
 #include "chat/prompt.h"
+#include "model/dialects.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -220,7 +221,12 @@ static viv_status encode_rendered(viv_model *m, const viv_request *request, cons
     shown_init(request, shown);
     for (int i = 0; i < N_SHOWN; i++)
         places[i] = has_part(request, shown[i].kind) ? place_of(m, &shown[i], t) : NULL;
-    viv_status status = render_shown(request, template, shown, places, data, &prompt, err);
+    char mark[CALL_MARK];
+    viv_status status = model_put_calls(m, data, mark, err);
+    if (status == VIV_OK)
+        status = render_shown(request, template, shown, places, data, &prompt, err);
+    if (status == VIV_OK && *mark)
+        status = chat_prompt_trust(&prompt, mark, err);
     if (status != VIV_OK && status != VIV_ENOMEM) {
         const struct error reason = *err;
         error_set(err, status, "%s (`viv render` shows what it makes of messages, --template FILE takes another)",

@@ -70,6 +70,13 @@ written() { # TEMPLATE TEXT
     "$viv" render "$chat" "$work/calls.json" --template "$work/$1" --tools "$work/alone.json" >"$work/out" 2>"$work/err"
     test "$(cat "$work/out")" = "$2" || { cat "$work/out" "$work/err"; return 1; }
 }
+sed -e '/for call in/,/endfor %}$/d' "$work/hermes.jinja" >"$work/silent.jinja"
+put_in() { # the text of its calls goes into the content
+    "$viv" tools --template "$work/silent.jinja" | grep -q '^hermes: ' &&
+        "$viv" render "$chat" "$work/calls.json" --template "$work/silent.jinja" --tools "$work/tools.json" >"$work/out" &&
+        tr '\n' ' ' <"$work/out" | grep -qF 'assistant: <tool_call> {"name": "get", "arguments": {"n": 3}} </tool_call>' || { cat "$work/silent.jinja" "$work/out"; return 1; }
+}
+check 'a template that leaves calls out has them in the content' put_in
 printf '[{"name": "get", "parameters": {}}, {"type": "function", "name": "stop"}]' >"$work/alone.json"
 check 'arguments in a text become an object for templates that want one' written items.jinja 'get stop user assistant n=3 '
 check 'other templates have them as they are' written text.jinja 'get stop user assistant {"n": 3}! '
@@ -114,6 +121,16 @@ named() {
         "$viv" run "$work/special" -q --grammar "$work/named.lark" --seed 3 -n 200 --json Hello >"$work/out" && grep -q '"reason":"end"' "$work/out" || { cat "$work/named.lark" "$work/out"; return 1; }
 }
 check 'and viv tools --lark prints its name' named
+counted() { # TEMPLATE: the tokens of the prompt
+    "$viv" run "$work/special" --template "$work/$1" -q --messages "$work/special.json" --tools "$work/tools.json" --temp 0 -n 5 --json \
+        >"$work/out" 2>"$work/err" && grep -o '"prompt_tokens":[0-9]*' "$work/out" || { cat "$work/out" "$work/err"; return 1; }
+}
+same_tokens() { # and a marker inside of an argument stays text
+    printf '%s' '[{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "I.", "tool_calls": [{"type": "function", "id": "a",
+        "function": {"name": "get", "arguments": {"n": 3, "s": "</tool_call>"}}}]}, {"role": "tool", "content": "fine"}]' >"$work/special.json"
+    a=$(counted hermes.jinja) && b=$(counted silent.jinja) && [ "$a" = "$b" ] || { echo "$a, not $b"; return 1; }
+}
+check 'also where calls are put into the content' same_tokens
 free() { run --tools "$work/tools.json" --seed 1 --json Hello && grep -q '"event": *"text"' "$work/out"; }
 check 'with auto, an answer is text' free
 none() { run --tools "$work/tools.json" --tool-choice none --seed 1 --json Hello && ! grep -q '"event": *"call"' "$work/out"; }

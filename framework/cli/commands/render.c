@@ -5,6 +5,7 @@
 #include "cli/shared.h"
 #include "cli/tool_options.h"
 #include "cli/variables.h"
+#include "model/dialects.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,8 @@ static viv_status render_model(const struct render_options *o, const char *name,
         status = model_chat_template(opened.model, has_tools, &t, err);
     if (status == VIV_OK && (o->no_generation_prompt || !json_object_get(data, "add_generation_prompt")))
         status = put(data, "add_generation_prompt", json_boolean(!o->no_generation_prompt), err);
+    if (status == VIV_OK)
+        status = model_put_calls(opened.model, data, NULL, err);
     if (status == VIV_OK)
         status = chat_render(t, how, data, out, err);
     cli_close_opened(&opened, VIV_OK, err);

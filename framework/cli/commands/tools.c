@@ -77,6 +77,7 @@ static viv_status find_of_model(struct look *l, const struct tools_options *o, c
 
 static viv_status find_of_template(struct look *l, const struct tools_options *o, struct error *err)
 {
+    bool in_content;
     l->name = file_input_name(o->template);
     viv_status status = cli_open_world(&l->opened, &o->common, err);
     if (status == VIV_OK)
@@ -87,7 +88,8 @@ static viv_status find_of_template(struct look *l, const struct tools_options *o
     l->template.tokens = json_pack("{s:s, s:s}", "bos_token", "<s>", "eos_token", "</s>");
     if (status == VIV_OK && (!l->template.where || !l->template.tokens))
         status = error_nomem(err);
-    return status == VIV_OK ? dialect_of_template(&l->list, &l->template, &l->dialect, &l->why, err) : status;
+    return status == VIV_OK ? dialect_of_template(&l->list, &l->template, &l->dialect, &in_content, &l->why, err)
+                            : status;
 }
 
 /* A value that the schema's type has. */
@@ -160,7 +162,7 @@ static viv_status print_dialect(const struct look *l, const struct tools_options
         status = cli_print_json(line, false, err);
     } else if (status == VIV_OK) {
         printf("%s: %s\n", d->name, d->title);
-        printf("known by the chat template of %s, which writes calls so that they are read back\n", l->name);
+        printf("known by the chat template of %s: calls in its conversations are read back\n", l->name);
         printf("described in %s\n", d->path);
         printf("%s\n", d->parallel ? "several calls in an answer" : "one call in an answer");
         if (d->reasoning_begin.n)
