@@ -268,11 +268,15 @@ TEST(conversation__takes_a_message_back_that_is_not_answered)
     struct heard h = {.refuse = VIV_EIO};
     const viv_sink sink = {.struct_size = sizeof sink, .ctx = &h, .emit = hear};
     viv_conversation *c = NULL;
+    viv_request *how = NULL;
     open_engine();
     viv_model *m = open_model(source_path("tests/golden/chat"));
     OK(viv_conversation_create(m, NULL, &c, &err));
     OK(viv_conversation_ask(c, "user", "A", 1, NULL, NULL, &err));
-    ck_assert_int_eq(viv_conversation_ask(c, "user", "Hello", 5, NULL, &sink, &err), VIV_EIO);
+    OK(viv_request_create(m, &how, &err));
+    how->flags |= VIV_REQUEST_IGNORE_EOS; /* so that there is text to refuse */
+    ck_assert_int_eq(viv_conversation_ask(c, "user", "Hello", 5, how, &sink, &err), VIV_EIO);
+    viv_request_destroy(how);
     OK(viv_conversation_messages(c, &json, &err));
     ck_assert_str_eq(json, "[{\"role\": \"user\", \"content\": \"A\"}]");
     viv_conversation_close(c);
