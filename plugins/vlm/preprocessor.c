@@ -601,7 +601,11 @@ static viv_status read_file(const viv_host *host, const json_t *outer, bool vide
                             struct vlm_settings *out)
 {
     const json_t *inner = value_of(outer, video ? "video_processor" : "image_processor");
-    struct reader r = {host, json_is_object(inner) ? inner : outer, VIV_OK};
+    struct reader r = {host, inner ? inner : outer, VIV_OK};
+    if (!json_is_object(r.file))
+        refuse(&r, video ? "video_processor" : "image_processor", "an object of settings");
+    if (r.status != VIV_OK)
+        return r.status;
     const char *named = type_of(r.file, video);
     const struct preset *preset = find_preset(named, video);
     bool cap = false;

@@ -127,19 +127,22 @@ void vlm_tiles_release(struct vlm_tiles *t)
 
 viv_status vlm_tiles_cut(const struct vlm *v, const viv_part *picture, uint32_t n_pictures, struct vlm_tiles **out)
 {
+    const struct vlm_naming naming = vlm_naming(v->host, picture);
+    struct vlm named = *v;
     struct vlm_picture whole = {0};
     struct vlm_tiles *t = calloc(1, sizeof *t);
+    named.host = &naming.host;
     if (!t)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
     viv_status status = vlm_part_read(v->host, picture, &whole);
     if (status == VIV_OK)
-        status = vlm_plan_make(v->host, &v->settings, whole.height, whole.width, n_pictures, 0, &t->plan);
+        status = vlm_plan_make(named.host, &v->settings, whole.height, whole.width, n_pictures, 0, &t->plan);
     t->height = whole.height;
     t->width = whole.width;
     if (status == VIV_OK)
-        status = make_parts(v, t);
+        status = make_parts(&named, t);
     if (status == VIV_OK)
-        status = vlm_plan_render(v->host, &t->plan, &v->settings, &whole, t->canvases);
+        status = vlm_plan_render(named.host, &t->plan, &v->settings, &whole, t->canvases);
     vlm_picture_release(&whole);
     if (status != VIV_OK) {
         vlm_tiles_release(t);

@@ -310,13 +310,14 @@ static viv_status identify(const struct vlm *v, const struct clip *c, const stru
     return status;
 }
 
-static viv_status watch(struct vlm *v, const struct clip *c, const viv_sink *sink, const uint32_t *cancel,
-                        struct seen **out, bool *kept)
+static viv_status watch(struct vlm *v, const viv_part *video, const struct clip *c, const viv_sink *sink,
+                        const uint32_t *cancel, struct seen **out, bool *kept)
 {
+    const struct vlm_naming naming = vlm_naming(v->host, video);
     struct vlm_plan plan;
     struct seen *made = NULL;
     uint8_t identity[16];
-    viv_status status = vlm_plan_make(v->host, &v->video_settings, c->height, c->width, 1, c->n, &plan);
+    viv_status status = vlm_plan_make(&naming.host, &v->video_settings, c->height, c->width, 1, c->n, &plan);
     if (status == VIV_OK && vlm_plan_n_images(&plan) != 1)
         status = viv_fail(v->host, VIV_EUNSUPPORTED, "frames of videos are cut into tiles, which is not supported");
     if (status == VIV_OK)
@@ -353,7 +354,7 @@ viv_status vlm_watch(struct vlm *v, const viv_part *video, uint32_t index, uint3
     if (status == VIV_OK)
         status = vlm_sample(v->host, &v->video_settings, c.total, c.fps, v->patching.frames, &c.index, &c.n);
     if (status == VIV_OK)
-        status = watch(v, &c, sink, cancel, out, &kept);
+        status = watch(v, video, &c, sink, cancel, out, &kept);
     clip_release(&c);
     if (status == VIV_OK && sink)
         status = viv_emit_picture(sink, video->name, index, n_shown, (*out)->n_rows, kept);

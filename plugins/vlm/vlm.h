@@ -70,7 +70,15 @@ struct vlm {
     struct vlm_looked *looked; /* of vlm_look */
 };
 
-/* part.c: the functions of picture.h for a part of a request, whose name errors begin with. */
+/* part.c: a host that puts the name of a part of a request before each sentence; the functions of picture.h with
+ * it.
+ */
+struct vlm_naming {
+    viv_host host; /* first: set_error gets a pointer to it */
+    const viv_host *real;
+    const char *name;
+};
+struct vlm_naming vlm_naming(const viv_host *host, const viv_part *part);
 viv_status vlm_part_read(const viv_host *host, const viv_part *part, struct vlm_picture *out);
 viv_status vlm_part_measure(const viv_host *host, const viv_part *part, uint32_t *width, uint32_t *height);
 viv_status vlm_part_frames(const viv_host *host, const viv_part *part, struct vlm_frames *out);

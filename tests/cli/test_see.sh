@@ -44,7 +44,9 @@ narrow() { # 1 x 40,000 and 40,000 x 1 pixels, of all families: seen, or refused
     for directory in "$golden"/*/preprocessor_config.json; do
         for picture in tall wide; do
             [ -e "${directory%/*}/swapped.json" ] && continue # of no family
-            bounded "$viv" see "${directory%/*}" --image "$work/$picture.png" || grep -q 'less narrow\|too narrow\|has no patch\|is cut into' "$work/err" ||
+            [ -e "${directory%/*}/config.json" ] || continue  # a pair of GGUF files
+            bounded "$viv" see "${directory%/*}" --image "$work/$picture.png" ||
+                grep -q "$work/$picture.png: a picture .*\(less narrow\|too narrow\|has no patch\|is cut into\)" "$work/err" ||
                 { echo "$directory"; cat "$work/err"; limits=:; return 1; }
         done
     done

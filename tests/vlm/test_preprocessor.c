@@ -189,6 +189,8 @@ TEST(preprocessor__refuses_what_is_no_setting)
         {"[]", VIV_EFORMAT, "no JSON object"},
         {"{}", VIV_EUNSUPPORTED, "none is named"},
         {"{\"image_processor_type\": \"Sam2ImageProcessor\"}", VIV_EUNSUPPORTED, "Sam2ImageProcessor"},
+        {"{\"image_processor_type\": \"CLIPImageProcessor\", \"image_processor\": 7}", VIV_EINVAL,
+         "'image_processor'"},
         {"{\"image_processor_type\": \"CLIPImageProcessor\", \"size\": \"large\"}", VIV_EINVAL, "'size'"},
         {"{\"image_processor_type\": \"CLIPImageProcessor\", \"size\": -3}", VIV_EINVAL, "'size'"},
         {"{\"image_processor_type\": \"CLIPImageProcessor\", \"size\": {\"height\": 1e99, \"width\": 3}}",
