@@ -443,12 +443,11 @@ static viv_status place_rows(struct vlm *v, uint64_t n, uint64_t n_answer, const
 /* All pictures and videos, one by one; no more of them than the context has room for. */
 static viv_status see_all(struct vlm *v, const viv_request *request, const viv_sink *sink)
 {
-    const uint64_t most = v->sequences->context_length(v->model);
-    const uint32_t n_pictures = vlm_count_parts(request, VIV_PART_IMAGE),
-                   n = n_pictures + vlm_count_parts(request, VIV_PART_VIDEO);
-    uint64_t rows = 0;
+    struct vlm_among among = {.room = v->sequences->context_length(v->model)};
     viv_status status = VIV_OK;
-    v->seen = calloc(n, sizeof *v->seen);
+    among.n_pictures = vlm_count_parts(request, VIV_PART_IMAGE);
+    among.n = among.n_pictures + vlm_count_parts(request, VIV_PART_VIDEO);
+    v->seen = calloc(among.n, sizeof *v->seen);
     if (!v->seen)
         return viv_fail(v->host, VIV_ENOMEM, "out of memory");
     for (uint32_t i = 0; i < request->n_messages; i++)
@@ -456,19 +455,15 @@ static viv_status see_all(struct vlm *v, const viv_request *request, const viv_s
             const viv_part *p = request->messages[i]->parts[k];
             struct seen **seen = &v->seen[v->n_seen];
             if (p->kind == VIV_PART_IMAGE)
-                status = vlm_see(v, p, v->n_seen, n, n_pictures, sink, request->cancel, seen);
+                status = vlm_see(v, p, &among, sink, request->cancel, seen);
             else if (p->kind == VIV_PART_VIDEO)
-                status = vlm_watch(v, p, v->n_seen, n, sink, request->cancel, seen);
+                status = vlm_watch(v, p, &among, sink, request->cancel, seen);
             else
                 continue;
             if (status != VIV_OK)
                 return status;
-            rows += v->seen[v->n_seen++]->n_rows;
-            if (rows > most)
-                status = viv_fail(v->host, VIV_ELIMIT,
-                                  "the first %" PRIu32 " of %" PRIu32 " pictures stand for %" PRIu64
-                                  " tokens, and the context has room for %" PRIu64 " (--context N)",
-                                  v->n_seen, n, rows, most);
+            among.rows += v->seen[v->n_seen]->n_rows;
+            among.index = ++v->n_seen;
         }
     return status;
 }

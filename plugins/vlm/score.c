@@ -102,10 +102,11 @@ static viv_status match(const struct vlm *v, const float *picture, const struct 
 static viv_status score_one(struct vlm *v, const viv_request *request, const viv_part *picture, uint64_t index,
                             uint64_t total, const struct vectors *labels, const viv_sink *sink)
 {
+    const struct vlm_among alone = {.n = 1, .n_pictures = 1, .room = UINT64_MAX};
     struct seen *seen = NULL;
     float *cosines = malloc((size_t)((labels ? labels->n : 0) + 1) * sizeof *cosines);
     const float *logits = NULL;
-    viv_status status = cosines ? vlm_see(v, picture, 0, 1, 1, NULL, request->cancel, &seen)
+    viv_status status = cosines ? vlm_see(v, picture, &alone, NULL, request->cancel, &seen)
                                 : viv_fail(v->host, VIV_ENOMEM, "out of memory");
     if (status == VIV_OK && labels)
         status = match(v, seen->rows, labels, request->cancel, cosines, &logits);

@@ -376,18 +376,32 @@ static viv_status compute(struct vlm *v, struct vlm_tiles *t, const viv_sink *si
     return VIV_OK;
 }
 
-viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint32_t n_shown, uint32_t n_pictures,
-                   const viv_sink *sink, const uint32_t *cancel, struct seen **out)
+viv_status vlm_check_room(const struct vlm *v, const struct vlm_among *among, uint64_t n_rows)
+{
+    if (n_rows <= among->room && among->rows <= among->room - n_rows)
+        return VIV_OK;
+    return viv_fail(v->host, VIV_ELIMIT,
+                    "the first %" PRIu32 " of %" PRIu32 " pictures stand for %" PRIu64
+                    " tokens, and the context has room for %" PRIu64 " (--context N)",
+                    among->index + 1, among->n, among->rows + n_rows, among->room);
+}
+
+viv_status vlm_see(struct vlm *v, const viv_part *picture, const struct vlm_among *among, const viv_sink *sink,
+                   const uint32_t *cancel, struct seen **out)
 {
     struct vlm_tiles *t = NULL;
     uint8_t identity[16];
-    viv_status status = sink ? viv_emit_progress(sink, "pictures", index, n_shown) : VIV_OK;
+    viv_status status = sink ? viv_emit_progress(sink, "pictures", among->index, among->n) : VIV_OK;
     if (status == VIV_OK)
         status = vlm_ready(v);
     if (status == VIV_OK)
-        status = vlm_tiles_cut(v, picture, n_pictures, &t);
-    if (status != VIV_OK)
+        status = vlm_tiles_cut(v, picture, among->n_pictures, &t);
+    if (status == VIV_OK)
+        status = vlm_check_room(v, among, t->n_rows);
+    if (status != VIV_OK) {
+        vlm_tiles_release(t);
         return status;
+    }
     identify(v, t, identity);
     *out = vlm_kept_find(v, identity);
     const bool kept = *out != NULL;
@@ -399,6 +413,6 @@ viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint3
     }
     vlm_tiles_release(t);
     if (status == VIV_OK && sink)
-        status = viv_emit_picture(sink, picture->name, index, n_shown, (*out)->n_rows, kept);
+        status = viv_emit_picture(sink, picture->name, among->index, among->n, (*out)->n_rows, kept);
     return status;
 }

@@ -310,8 +310,8 @@ static viv_status identify(const struct vlm *v, const struct clip *c, const stru
     return status;
 }
 
-static viv_status watch(struct vlm *v, const viv_part *video, const struct clip *c, const viv_sink *sink,
-                        const uint32_t *cancel, struct seen **out, bool *kept)
+static viv_status watch(struct vlm *v, const viv_part *video, const struct clip *c, const struct vlm_among *among,
+                        const viv_sink *sink, const uint32_t *cancel, struct seen **out, bool *kept)
 {
     const struct vlm_naming naming = vlm_naming(v->host, video);
     struct vlm_plan plan;
@@ -330,6 +330,8 @@ static viv_status watch(struct vlm *v, const viv_part *video, const struct clip 
         return VIV_OK;
     status = make_seen(v, c, &plan, &made);
     if (status == VIV_OK)
+        status = vlm_check_room(v, among, made->n_rows);
+    if (status == VIV_OK)
         status = see_groups(v, c, &plan, sink, cancel, made);
     if (status != VIV_OK) {
         vlm_seen_free(made);
@@ -341,12 +343,12 @@ static viv_status watch(struct vlm *v, const viv_part *video, const struct clip 
     return VIV_OK;
 }
 
-viv_status vlm_watch(struct vlm *v, const viv_part *video, uint32_t index, uint32_t n_shown, const viv_sink *sink,
+viv_status vlm_watch(struct vlm *v, const viv_part *video, const struct vlm_among *among, const viv_sink *sink,
                      const uint32_t *cancel, struct seen **out)
 {
     struct clip c = {0};
     bool kept = false;
-    viv_status status = sink ? viv_emit_progress(sink, "pictures", index, n_shown) : VIV_OK;
+    viv_status status = sink ? viv_emit_progress(sink, "pictures", among->index, among->n) : VIV_OK;
     if (status == VIV_OK)
         status = watch_ready(v);
     if (status == VIV_OK)
@@ -354,9 +356,9 @@ viv_status vlm_watch(struct vlm *v, const viv_part *video, uint32_t index, uint3
     if (status == VIV_OK)
         status = vlm_sample(v->host, &v->video_settings, c.total, c.fps, v->patching.frames, &c.index, &c.n);
     if (status == VIV_OK)
-        status = watch(v, video, &c, sink, cancel, out, &kept);
+        status = watch(v, video, &c, among, sink, cancel, out, &kept);
     clip_release(&c);
     if (status == VIV_OK && sink)
-        status = viv_emit_picture(sink, video->name, index, n_shown, (*out)->n_rows, kept);
+        status = viv_emit_picture(sink, video->name, among->index, among->n, (*out)->n_rows, kept);
     return status;
 }

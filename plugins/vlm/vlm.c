@@ -56,10 +56,11 @@ static viv_status embed_one(struct vlm *v, const viv_request *request, uint32_t 
     const char *declared = v->params->get_word(v->model, "pooling", NULL);
     const bool all =
         request->pooling == VIV_POOLING_NONE || (request->pooling == VIV_POOLING_DECLARED && !declared);
+    const struct vlm_among alone = {.n = 1, .n_pictures = 1, .room = UINT64_MAX};
     struct seen *seen = NULL;
     if (m->n_parts != 1 || m->parts[0]->kind != VIV_PART_IMAGE)
         return viv_fail(v->host, VIV_EUNSUPPORTED, "this model takes pictures, each a message of its own");
-    viv_status status = vlm_see(v, m->parts[0], 0, 1, 1, NULL, request->cancel, &seen);
+    viv_status status = vlm_see(v, m->parts[0], &alone, NULL, request->cancel, &seen);
     for (uint64_t r = 0; status == VIV_OK && r < (all ? seen->n_rows : 1); r++)
         status = viv_emit_vector(sink, index, request->n_messages, -1, seen->rows + r * v->dim, v->dim);
     vlm_kept_trim(v);

@@ -86,10 +86,17 @@ viv_status vlm_part_film(const viv_host *host, const viv_part *part, struct vlm_
 
 /* see.c: from the file of a picture to rows. */
 viv_status vlm_ready(struct vlm *v);
-/* A picture: `index` of n_shown pictures and videos of a request, of which n_pictures are pictures. Progress and
- * VIV_EVENT_PICTURE go to the sink, unless it is NULL. *out lives until vlm_kept_trim. */
-viv_status vlm_see(struct vlm *v, const viv_part *picture, uint32_t index, uint32_t n_shown, uint32_t n_pictures,
-                   const viv_sink *sink, const uint32_t *cancel, struct seen **out);
+/* Where a picture or video stands among the `n` of a request, of which n_pictures are pictures: behind `index`
+ * others, of `rows` rows; and for how many rows the context has room. */
+struct vlm_among {
+    uint32_t index, n, n_pictures;
+    uint64_t rows, room;
+};
+/* Before any row is computed. */
+viv_status vlm_check_room(const struct vlm *v, const struct vlm_among *among, uint64_t n_rows);
+/* Progress and VIV_EVENT_PICTURE go to the sink, unless it is NULL. *out lives until vlm_kept_trim. */
+viv_status vlm_see(struct vlm *v, const viv_part *picture, const struct vlm_among *among, const viv_sink *sink,
+                   const uint32_t *cancel, struct seen **out);
 /* Pictures of one size, as many as a patch has frames or one, through the tower and the projector. */
 viv_status vlm_run_tower(const struct vlm *v, viv_sequence *sequence, const struct vlm_values *values,
                          const struct vlm_picture *const *pictures, uint32_t n, struct vlm_rect rect,
@@ -108,7 +115,7 @@ void vlm_identity(const struct vlm *v, const void *const *pieces, const uint64_t
                   uint8_t identity[16]);
 
 /* video.c: the same of a video. */
-viv_status vlm_watch(struct vlm *v, const viv_part *video, uint32_t index, uint32_t n_shown, const viv_sink *sink,
+viv_status vlm_watch(struct vlm *v, const viv_part *video, const struct vlm_among *among, const viv_sink *sink,
                      const uint32_t *cancel, struct seen **out);
 
 /* kept.c: rows that were computed before. */

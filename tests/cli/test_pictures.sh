@@ -260,6 +260,12 @@ many() { # the context has room for 512 tokens
     fails 'the first 33 of 33 pictures stand for 528 tokens, and the context has room for 512' "$@"
 }
 check 'pictures for which there is no room' many
+unseen() { # it is refused before it is computed
+    bounded "$viv" run "$golden/llava_next" --image "$a" -p ąć -n 2 -c 32 --json
+    cp "$work/err" "$work/a" && shows 'the first 1 of 1 pictures stand for 70 tokens, and the context has room for 32' &&
+        ! grep -q '"what":"tiles"' "$work/out"
+}
+check 'and are not computed in vain' unseen
 
 
 # A picture is read as ever, and the answer keeps to a grammar: four characters, of the few that these vocabularies have.
