@@ -11,6 +11,7 @@
 #include "engine/draft.h"
 #include "engine/grammar_file.h"
 #include "engine/pictures.h"
+#include "formats/mmproj.h"
 #include "model/instance.h"
 
 #include <inttypes.h>
@@ -207,6 +208,21 @@ static void name_unused_tensors(const viv_model *m)
     buf_release(&b);
 }
 
+/* A pair of two models' files may fit by its sizes, and then sees nothing right. */
+static void name_other_pair(viv_model *m)
+{
+    const char *text = NULL, *second = NULL;
+    struct buf b = {0};
+    if (!m->has_checkpoint || !mmproj_is_of_another(&m->checkpoint, &text, &second))
+        return;
+    buf_printf(&b,
+               "%s is the mmproj of another model by its general.basename, %s, and %s is of %s: its answers about "
+               "pictures may be wrong",
+               m->checkpoint.second->path, second, m->checkpoint.path, text);
+    notice(m, &b);
+    buf_release(&b);
+}
+
 viv_status engine_open_draft(viv_model *m, const char *name, struct error *err)
 {
     if (!name)
@@ -256,6 +272,7 @@ viv_status engine_load_model(viv_model *m, struct error *err)
     if (status == VIV_OK) {
         name_unread_options(m);
         name_unused_tensors(m);
+        name_other_pair(m);
     }
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include "base/size.h"
 #include "base/trail.h"
+#include "model/instance.h"
 
 #include <string.h>
 
@@ -25,8 +26,13 @@ const viv_pictures *pictures_of(const struct architecture *a)
 
 viv_status pictures_none(const viv_model *m, struct error *err)
 {
-    return error_set(err, VIV_EUNSUPPORTED, "%s cannot see: its architecture '%s' takes no pictures",
-                     spec_name(model_spec(m)), spec_architecture(model_spec(m)));
+    const bool alone = m->has_checkpoint && checkpoint_is_gguf(&m->checkpoint) && !m->checkpoint.second;
+    return error_set(
+        err, VIV_EUNSUPPORTED, "%s cannot see: its architecture '%s' takes no pictures%s", spec_name(model_spec(m)),
+        spec_architecture(model_spec(m)),
+        alone ? "; a GGUF model that sees has a second file, mmproj*.gguf: --mmproj FILE, where none or several "
+                "lie beside it"
+              : "");
 }
 
 viv_status pictures_open(struct engine *e, viv_model *m, struct pictures *out, struct error *err)

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -139,6 +140,28 @@ viv_status mmproj_join(struct checkpoint *text, const char *path, struct error *
     if (second->no_weights && !text->no_weights && !(text->no_weights = strdup(second->no_weights)))
         return error_nomem(err);
     return add_tensors(text, err);
+}
+
+/* Letters and digits alone count: converters write "Qwen2.5-VL" and "Qwen2.5 Vl". */
+static bool same_name(const char *a, const char *b)
+{
+    for (;;) {
+        while (*a && !isalnum((unsigned char)*a))
+            a++;
+        while (*b && !isalnum((unsigned char)*b))
+            b++;
+        if (!*a || tolower((unsigned char)*a) != tolower((unsigned char)*b))
+            return !*a && !*b;
+        a++;
+        b++;
+    }
+}
+
+bool mmproj_is_of_another(struct checkpoint *c, const char **text, const char **second)
+{
+    *text = c->second ? word_at(c, "general.basename") : NULL;
+    *second = c->second ? word_at(c->second, "general.basename") : NULL;
+    return *text && *second && !same_name(*text, *second);
 }
 
 const char *mmproj_projector(const struct checkpoint *c)

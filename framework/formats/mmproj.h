@@ -14,6 +14,9 @@ char *mmproj_beside(const char *path);
  * or projects to another number of features than the text part takes. */
 viv_status mmproj_join(struct checkpoint *text, const char *path, struct error *err);
 
+/* Whether both files of a pair say of which model they are (general.basename), and say two; sizes may still fit. */
+bool mmproj_is_of_another(struct checkpoint *c, const char **text, const char **second);
+
 /* "mlp", "gemma3", ... of a pair; NULL: it is none. */
 const char *mmproj_projector(const struct checkpoint *c);
 

@@ -172,7 +172,7 @@ by_spec() {
 }
 check 'also where a spec names both' by_spec
 alone() {
-    fails 'cannot see' "$viv" run "$work/alone/model.gguf" --image "$a" -p ą -n 1 &&
+    fails 'mmproj*.gguf: --mmproj FILE' "$viv" run "$work/alone/model.gguf" --image "$a" -p ą -n 1 &&
         fails 'cannot see' "$viv" run "$llava-gguf/model.gguf" --mmproj none --image "$a" -p ą -n 1 &&
         ends 0 "$viv" run "$llava-gguf/model.gguf" --mmproj none -p ą -n 1
 }
@@ -187,6 +187,21 @@ other() { # by the architecture, by the number of features, by what it is
         fails 'No such file' "$viv" run "$work/alone/model.gguf" --mmproj "$work/none.gguf" -p ą -n 1
 }
 check 'the second file of another model is refused by what differs' other
+with_basename() { # FILE NAME: it, with a general.basename; its length keeps tensors aligned
+    head -c 16 "$1"
+    printf "\\$(printf %o $(($(od -An -tu1 -j16 -N1 "$1") + 1)))"
+    tail -c +18 "$1" | head -c 7
+    printf '\020\0\0\0\0\0\0\0general.basename\010\0\0\0\034\0\0\0\0\0\0\0%-28s' "$2"
+    tail -c +25 "$1"
+}
+namesakes() { # two models of the same shapes
+    with_basename "$llava-gguf/model.gguf" 'Lla VA' >"$work/alone/a.gguf" && with_basename "$llava-gguf/mmproj-model.gguf" 'llava' >"$work/alone/b.gguf" &&
+        with_basename "$llava-gguf/mmproj-model.gguf" 'bakllava' >"$work/alone/c.gguf" &&
+        ends 0 "$viv" run "$work/alone/a.gguf" --mmproj "$work/alone/b.gguf" --image "$a" -p ą -n 1 && ! grep -q 'another model' "$work/err" &&
+        ends 0 "$viv" run "$work/alone/a.gguf" --mmproj "$work/alone/c.gguf" --image "$a" -p ą -n 1 && cp "$work/err" "$work/a" &&
+        shows "$work/alone/c.gguf is the mmproj of another model by its general.basename, bakllava"
+}
+check 'one that fits by its sizes alone is named' namesakes
 strange() { # what only lies beside is not taken
     sed 's/clip.projector_type/clip.projector_tipe/' "$llava-gguf/mmproj-model.gguf" >"$work/alone/mmproj.gguf" &&
         ends 0 "$viv" run "$work/alone/model.gguf" -p ą -n 1 &&
