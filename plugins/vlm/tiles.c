@@ -24,12 +24,18 @@ enum vlm_part_kind vlm_view_kind(const struct vlm *v, const struct vlm_plan *pla
 viv_status vlm_patch_grid(const struct vlm *v, const struct vlm_view *view, viv_grid *out)
 {
     const struct vlm_rect tile = vlm_tile(view, 0);
-    const uint32_t side = v->patching.side;
+    const uint32_t side = v->patching.side, block = v->patching.block;
     *out = (viv_grid){.struct_size = sizeof *out,
                       .frames = 1,
                       .height = tile.height / side, /* what is left over at the right and below is not seen */
                       .width = tile.width / side,
-                      .block = v->patching.block};
+                      .block = block};
+    if (out->height % block || out->width % block)
+        return viv_fail(v->host, VIV_ESHAPE,
+                        "a picture becomes %" PRIu32 " x %" PRIu32 " pixels, no whole blocks of %" PRIu32
+                        " x %" PRIu32 " patches of %" PRIu32 " x %" PRIu32
+                        ": the preprocessor's patch_size or merge_size is another model's",
+                        tile.width, tile.height, block, block, side, side);
     if (out->height && out->width)
         return VIV_OK;
     return viv_fail(v->host, VIV_ESHAPE,

@@ -53,6 +53,11 @@ narrow() { # 1 x 40,000 and 40,000 x 1 pixels, of all families: seen, or refused
     limits=:
 }
 check 'a line of pixels is seen, or too narrow' narrow
+another() { # the class's own settings: patches of 14 x 14, where the model has 4 x 4
+    mkdir -p "$work/qwen" && cp "$golden/qwen2_5_vl/config.json" "$golden/qwen2_5_vl/model.safetensors" "$work/qwen" &&
+        fails "patch_size or merge_size is another model's" "$viv" see "$work/qwen" --image "$a"
+}
+check "another model's preprocessor" another
 check 'a file that is no picture' fails 'config.json' "$viv" see "$golden/clip" --image "$golden/clip/config.json"
 check 'a picture that is not there' fails 'none.png' "$viv" see "$golden/clip" --image "$work/none.png"
 check 'no picture at all' ends 2 "$viv" see "$golden/clip"
