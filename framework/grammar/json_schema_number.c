@@ -2,9 +2,8 @@
  *
  * Numbers without bounds may have an exponent. Those with bounds are written in plain decimals of at most
  * MAX_DECIMALS digits behind the point, so that decimals that differ are numbers that differ. -0 is never written.
- * Decimals are multiples as they are written: 0.07 is one of 0.01, though a quotient of floating point is no
- * integer.
- */
+ * A divisor with decimals is one whose multiples have exact quotients in floating point, in which validators
+ * divide: 2.5 and 0.125, but not 0.01, of which they find 0.07 to be no multiple. */
 #include "grammar/json_schema.h"
 
 #include <math.h>
@@ -95,7 +94,8 @@ static bool to_divisor(double x, struct divisor *out)
 {
     struct decimal d;
     char text[sizeof d.whole + sizeof d.fraction];
-    if (x > MAX_DIVISOR || !to_decimal(x, false, &d) || strlen(d.fraction) > MAX_DECIMALS)
+    if (x > MAX_DIVISOR || ldexp(x, MAX_DECIMALS) != floor(ldexp(x, MAX_DECIMALS)) || !to_decimal(x, false, &d) ||
+        strlen(d.fraction) > MAX_DECIMALS)
         return false;
     snprintf(text, sizeof text, "%s%s", d.whole, d.fraction);
     const unsigned long units = strtoul(text, NULL, 10);
@@ -122,9 +122,11 @@ static void read_bounds(struct schema_reader *s, const struct conjunction *c, st
         if (!json_is_number(multiple) || json_number_value(multiple) <= 0)
             schema_fail(s, VIV_EINVAL, i, "multipleOf", "expected a number above 0");
         else if (!to_divisor(json_number_value(multiple), &d))
-            schema_refuse(s, i, "multipleOf",
-                          "only numbers with at most %d decimals, and %d at most without the point, can be kept",
-                          MAX_DECIMALS, MAX_DIVISOR);
+            schema_refuse(
+                s, i, "multipleOf",
+                "only whole numbers and decimals such as 0.5 and 0.125, %d at most without the point, can "
+                "be kept: validators divide in floating point, where 0.07 is no multiple of 0.01",
+                MAX_DIVISOR);
         else if (b->n_divisors == 8)
             schema_fail(s, VIV_ELIMIT, i, "multipleOf", "more than 8 of them");
         else

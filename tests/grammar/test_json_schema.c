@@ -168,20 +168,19 @@ TEST(numbers__keep_to_their_bounds)
     HAS_NO("{\"type\": \"array\", \"prefixItems\": [{\"type\": \"string\"}], \"items\": {\"type\": \"integer\"}, "
            "\"contains\": {\"const\": 5}}",
            "[5]");
-    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "9.99");
-    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "0.07");
-    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "12");
-    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "-3.5");
-    HAS("{\"multipleOf\": 0.01, \"type\": \"number\"}", "1.250");
-    HAS_NO("{\"multipleOf\": 0.01, \"type\": \"number\"}", "0.005");
-    HAS_NO("{\"multipleOf\": 0.01, \"type\": \"number\"}", "1.001");
-    HAS_NO("{\"multipleOf\": 0.01, \"type\": \"number\"}", "-0");
-    HAS_NO("{\"multipleOf\": 0.01, \"type\": \"number\"}", "1.");
-    HAS("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "0.05");
-    HAS("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "9.95");
-    HAS("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "10");
-    HAS_NO("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "9.99");
-    HAS_NO("{\"multipleOf\": 0.05, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "10.05");
+    HAS("{\"multipleOf\": 0.25, \"type\": \"number\"}", "9.75");
+    HAS("{\"multipleOf\": 0.25, \"type\": \"number\"}", "12");
+    HAS("{\"multipleOf\": 0.25, \"type\": \"number\"}", "-3.5");
+    HAS("{\"multipleOf\": 0.25, \"type\": \"number\"}", "1.250");
+    HAS_NO("{\"multipleOf\": 0.25, \"type\": \"number\"}", "0.005");
+    HAS_NO("{\"multipleOf\": 0.25, \"type\": \"number\"}", "1.251");
+    HAS_NO("{\"multipleOf\": 0.25, \"type\": \"number\"}", "-0");
+    HAS_NO("{\"multipleOf\": 0.25, \"type\": \"number\"}", "1.");
+    HAS("{\"multipleOf\": 0.125, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "0.125");
+    HAS("{\"multipleOf\": 0.125, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "9.875");
+    HAS("{\"multipleOf\": 0.125, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "10");
+    HAS_NO("{\"multipleOf\": 0.125, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "9.99");
+    HAS_NO("{\"multipleOf\": 0.125, \"minimum\": 0, \"maximum\": 10, \"type\": \"number\"}", "10.125");
     HAS("{\"multipleOf\": 2.5, \"type\": \"number\"}", "7.5");
     HAS("{\"multipleOf\": 2.5, \"type\": \"number\"}", "10");
     HAS("{\"multipleOf\": 2.5, \"type\": \"number\"}", "5.00");
@@ -292,7 +291,8 @@ TEST(schemas__are_refused_with_a_path)
     REFUSED("{\"type\": \"array\", \"contains\": {\"const\": 1}, \"uniqueItems\": true}", "#/contains");
     REFUSED("{\"type\": \"array\", \"contains\": {\"const\": 1}, \"minItems\": 70000}",
             "#/contains: too many items");
-    REFUSED("{\"multipleOf\": 0.0000001}", "#/multipleOf: only numbers with at most 6 decimals");
+    REFUSED("{\"multipleOf\": 0.0000001}", "#/multipleOf: only whole numbers and decimals such as 0.5");
+    REFUSED("{\"multipleOf\": 0.01}", "#/multipleOf: only whole numbers and decimals such as 0.5");
     REFUSED("{\"$dynamicRef\": \"#a\", \"$defs\": {\"x\": {\"$dynamicAnchor\": \"a\"}, \"y\": {\"$dynamicAnchor\": "
             "\"a\"}}}",
             "#/$dynamicRef");
