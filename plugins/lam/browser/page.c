@@ -122,8 +122,11 @@ viv_status browser_look(struct browser *b)
     if (b->pid == 0)
         return VIV_OK;
     browser_listen(b, 0);
-    if (!browser_tab(b))
-        return b->dead ? give_up(b, VIV_EIO) == VIV_OK ? VIV_OK : VIV_OK : VIV_OK;
+    if (!browser_tab(b)) {
+        if (b->dead)
+            give_up(b, VIV_EIO);
+        return VIV_OK;
+    }
     snprintf(expression, sizeof expression, "viv.look(%" PRId64 ", %" PRId64 ")", b->next_number,
              b->settings->elements);
     const int64_t start = browser_now();

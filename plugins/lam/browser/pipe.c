@@ -88,7 +88,8 @@ static void repair(char *text, size_t n)
             i++;
         else if (text[i] == '\\' && i + 5 < n && text[i + 1] == 'u' && (text[i + 2] == 'd' || text[i + 2] == 'D') &&
                  strchr("89abcdefABCDEF", text[i + 3]))
-            memcpy(text + i + 2, "fffd", 4);
+            for (size_t k = 0; k < 4; k++)
+                text[i + 2 + k] = "fffd"[k];
         else if ((unsigned char)text[i] >= 0x80)
             text[i] = '?';
     }
