@@ -495,6 +495,22 @@ bool call_is_named(const struct call *c)
            !(c->d->at_start && c->tools && !tools_find(c->tools, buf_text(&c->name), c->name.size));
 }
 
+/* An object may be free in its keys, and a grammar cannot see to it that none comes twice: the last one is meant,
+ * as in Python. Then the arguments are written anew. NULL: it is no object. */
+static json_t *without_twins(struct call *c)
+{
+    json_t *arguments = json_loadb(buf_text(&c->arguments), c->arguments.size, JSON_ALLOW_NUL, NULL);
+    char *text = json_is_object(arguments) ? json_dumps(arguments, 0) : NULL;
+    if (text) {
+        buf_clear(&c->arguments);
+        buf_puts(&c->arguments, text);
+        free(text);
+        return arguments;
+    }
+    json_decref(arguments);
+    return NULL;
+}
+
 /* Whether everything that was read makes a call. */
 static enum step check(struct call *c)
 {
@@ -510,9 +526,11 @@ static enum step check(struct call *c)
         return STEP_FAIL;
     const viv_status status =
         json_parse_data("a call", buf_text(&c->arguments), c->arguments.size, &arguments, &err);
-    const bool object = status == VIV_OK && json_is_object(arguments);
-    json_decref(status == VIV_OK ? arguments : NULL);
-    if (status == VIV_ENOMEM)
+    if (status == VIV_EFORMAT)
+        arguments = without_twins(c);
+    const bool object = json_is_object(arguments);
+    json_decref(arguments);
+    if (status == VIV_ENOMEM || c->arguments.failed)
         return STEP_NOMEM;
     if (!object || memchr(buf_text(&c->id), '\0', c->id.size))
         return STEP_FAIL;

@@ -9,6 +9,7 @@
 #include "dialect/dialect.h"
 
 #include "dialect/lark_text.h"
+#include "dialect/literal.h"
 #include "grammar/grammar.h"
 #include "grammar/program.h"
 #include "grammar/sources.h"
@@ -133,19 +134,45 @@ static bool is_type(json_t *schema, const char *type)
     return t && strcmp(t, type) == 0;
 }
 
-/* Whether a schema has no keys but these and those that say nothing of values. */
+/* Whether, of all keys that say something of a text, a boolean or an array, a schema has none but these, and its
+ * type.
+ */
 static bool has_only(json_t *schema, const char *const *keys, size_t n)
 {
-    static const char *const silent[] = {"type", "title", "description", "default", "examples"};
-    const char *key;
-    json_t *v;
-    json_object_foreach(schema, key, v)
-    {
-        bool known = false;
-        for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
-            known = known || strcmp(key, silent[i]) == 0;
-        for (size_t i = 0; i < n; i++)
-            known = known || strcmp(key, keys[i]) == 0;
+    static const char *const telling[] = {"$ref",
+                                          "$dynamicRef",
+                                          "$recursiveRef",
+                                          "allOf",
+                                          "anyOf",
+                                          "oneOf",
+                                          "not",
+                                          "if",
+                                          "enum",
+                                          "const",
+                                          "minLength",
+                                          "maxLength",
+                                          "pattern",
+                                          "format",
+                                          "minItems",
+                                          "maxItems",
+                                          "items",
+                                          "prefixItems",
+                                          "contains",
+                                          "uniqueItems",
+                                          "unevaluatedItems",
+                                          "additionalItems",
+                                          "patternProperties",
+                                          "minProperties",
+                                          "maxProperties",
+                                          "propertyNames",
+                                          "unevaluatedProperties",
+                                          "dependencies",
+                                          "dependentRequired",
+                                          "dependentSchemas"};
+    for (size_t i = 0; i < sizeof telling / sizeof *telling; i++) {
+        bool known = !json_object_get(schema, telling[i]);
+        for (size_t k = 0; k < n; k++)
+            known = known || strcmp(telling[i], keys[k]) == 0;
         if (!known)
             return false;
     }
@@ -198,6 +225,37 @@ static void put_raw(struct writer *w, struct buf *out, json_t *schema, const cha
     buf_puts(out, " value_0 ");
 }
 
+static bool is_required(const json_t *schema, const char *key)
+{
+    json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(schema, "required"), i, one)
+    {
+        if (json_is_string(one) && strcmp(json_string_value(one), key) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void put_literals(struct writer *w, struct buf *out, json_t *schema, int depth);
+
+/* Whether the keys of an object are listed, and no others may come. Gemma writes them without quotes. */
+static bool is_listed(const struct writer *w, json_t *schema)
+{
+    const bool python = w->d->arguments_begin.texts[0][0] == '(';
+    json_t *properties = json_object_get(schema, "properties"), *one;
+    const json_t *others = json_object_get(schema, "additionalProperties");
+    const char *key;
+    size_t i;
+    bool ok = is_type(schema, "object") && has_only(schema, NULL, 0) && json_object_size(properties) > 0 &&
+              (!others || json_is_false(others));
+    json_array_foreach(json_object_get(schema, "required"), i, one) ok =
+        ok && json_is_string(one) && json_object_get(properties, json_string_value(one));
+    json_object_foreach(properties, key, one) ok =
+        ok && (python || (tool_name_valid(key, strlen(key)) && !strpbrk(key, ":/")));
+    return ok;
+}
+
 /* A value as Python or Gemma write it. */
 static void put_value(struct writer *w, struct buf *out, json_t *schema, const char *key, int depth)
 {
@@ -235,21 +293,11 @@ static void put_value(struct writer *w, struct buf *out, json_t *schema, const c
         if (most)
             buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(most) - 1);
         buf_printf(out, "}%s \"]\" ", min > 0 ? "" : ")?");
+    } else if (depth < MAX_DEPTH && is_listed(w, schema)) {
+        put_literals(w, out, schema, depth + 1);
     } else {
         put_part(w, out, schema);
     }
-}
-
-static bool is_required(const struct tool *t, const char *key)
-{
-    json_t *one;
-    size_t i;
-    json_array_foreach(json_object_get(t->parameters, "required"), i, one)
-    {
-        if (json_is_string(one) && strcmp(json_string_value(one), key) == 0)
-            return true;
-    }
-    return false;
 }
 
 static void check_key(struct writer *w, const char *key)
@@ -261,7 +309,7 @@ static void check_key(struct writer *w, const char *key)
     for (uint32_t i = 0; d->payload == PAYLOAD_TAGGED && i < end->n; i++)
         wrong = wrong || strstr(key, end->cores[i]);
     if (d->payload == PAYLOAD_LITERAL)
-        wrong = wrong || !tool_name_valid(key, n) || strpbrk(key, ":/");
+        wrong = wrong || !literal_is_key(key);
     if (wrong)
         fail(w, "this model cannot write the name of the argument", key);
 }
@@ -294,45 +342,50 @@ static void put_tagged(struct writer *w, struct buf *out)
         else
             put_part(w, out, schema);
         put_marker(w, out, &d->value_end);
-        buf_puts(out, is_required(w->tool, key) ? ") " : ")? ");
+        buf_puts(out, is_required(w->tool->parameters, key) ? ") " : ")? ");
     }
 }
 
-/* key=value, ...: rule first_K_I, where nothing was written yet, and then_K_I. */
-static void put_literals(struct writer *w, struct buf *out)
+/* key=value, ..., inside of values "key": value, ...: rule first_K_I, where nothing was written yet, and then_K_I.
+ */
+static void put_literals(struct writer *w, struct buf *out, json_t *schema, int depth)
 {
-    const bool python = w->d->arguments_begin.texts[0][0] == '(';
-    const char *key, *comma = python ? ", " : ",";
+    const bool python = w->d->arguments_begin.texts[0][0] == '(', brackets = python && depth == 0;
+    const char *key, *comma = python ? ", " : ",", *between = brackets ? "=" : python ? ": " : ":";
     const size_t id = w->n_rules++;
     size_t i = 0;
-    json_t *schema;
-    json_object_foreach(json_object_get(w->tool->parameters, "properties"), key, schema)
+    json_t *value;
+    json_object_foreach(json_object_get(schema, "properties"), key, value)
     {
-        struct buf item = {0};
-        check_key(w, key);
-        put_text(&item, key);
-        buf_puts(&item, python ? "\"=\"" : "\":\"");
-        put_value(w, &item, schema, key, 0);
+        struct buf item = {0}, name = {0};
+        if (depth == 0)
+            check_key(w, key);
+        if (!python || brackets ? !buf_puts(&name, key) : !literal_quote(key, strlen(key), &name))
+            item.failed = true;
+        put_text(&item, buf_text(&name));
+        buf_printf(&item, "\"%s\"", between);
+        put_value(w, &item, value, key, depth);
         for (int later = 0; later < 2; later++) {
-            const char *name = later ? "then" : "first";
-            buf_printf(&w->rules, "%s_%zu_%zu: ", name, id, i);
+            const char *rule = later ? "then" : "first";
+            buf_printf(&w->rules, "%s_%zu_%zu: ", rule, id, i);
             if (later)
                 put_text(&w->rules, comma);
             buf_printf(&w->rules, "%s then_%zu_%zu", buf_text(&item), id, i + 1);
-            if (!is_required(w->tool, key))
-                buf_printf(&w->rules, " | %s_%zu_%zu", name, id, i + 1);
+            if (!is_required(schema, key))
+                buf_printf(&w->rules, " | %s_%zu_%zu", rule, id, i + 1);
             buf_putc(&w->rules, '\n');
         }
         w->rules.failed |= item.failed;
         buf_release(&item);
+        buf_release(&name);
         i++;
     }
     buf_printf(&w->rules, "first_%zu_%zu: \"\"\nthen_%zu_%zu: \"\"\n", id, i, id, i);
-    put_text(out, python ? "(" : "{");
+    put_text(out, brackets ? "(" : "{");
     buf_printf(out, "first_%zu_0", id);
     if (!i) /* no rule then refers to it */
         buf_printf(out, " then_%zu_0", id);
-    put_text(out, python ? ")" : "}");
+    put_text(out, brackets ? ")" : "}");
 }
 
 /* --- calls ------------------------------------------------------------------------------------------------------
@@ -426,7 +479,7 @@ static void put_named_call(struct writer *w, struct buf *out)
         put_marker(w, out, &d->id_end);
     }
     if (d->payload == PAYLOAD_LITERAL) {
-        put_literals(w, out);
+        put_literals(w, out, w->tool->parameters, 0);
     } else {
         put_marker(w, out, &d->arguments_begin);
         if (d->payload == PAYLOAD_TAGGED)

@@ -113,6 +113,14 @@ static size_t word_length(const struct reader *r)
     return n;
 }
 
+bool literal_is_key(const char *s)
+{
+    size_t n = 0;
+    while (is_word(s[n]))
+        n++;
+    return n > 0 && !s[n];
+}
+
 /* One character inside a JSON string. */
 static void put_character(struct buf *out, uint32_t c)
 {

@@ -23,6 +23,8 @@ enum json_scan_result literal_scan(struct literal_scan *l, const char *s, size_t
 bool literal_value(const char *s, size_t n, const char *quote, struct buf *out);
 bool literal_arguments(const char *s, size_t n, const char *quote, struct buf *out);
 
+/* Whether a key can be written without quotes: letters of any script, digits, and _ - . */
+bool literal_is_key(const char *s);
 /* Appends a text as a JSON string. False: it is not UTF-8, or memory is out. */
 bool literal_quote(const char *s, size_t n, struct buf *out);
 

@@ -80,7 +80,15 @@ static const char *type_of(const json_t *v)
                                 : "object";
 }
 
-static void put_arguments(const struct dialect *d, json_t *arguments, const struct written *w)
+/* Without quotes: where a flag says so, or the schema does not say that it may be something else. */
+static bool is_raw(const struct dialect *d, const struct tool *tool, const char *key, const json_t *v)
+{
+    const json_t *listed = json_object_get(json_object_get(tool->parameters, "properties"), key);
+    return json_is_string(v) && (d->types == TYPES_FLAG || !listed || dialect_is_text(tool, key, strlen(key)));
+}
+
+static void put_arguments(const struct dialect *d, const struct tool *tool, json_t *arguments,
+                          const struct written *w)
 {
     struct buf *out = w->out;
     const bool python = d->payload == PAYLOAD_LITERAL && d->arguments_begin.texts[0][0] == '(';
@@ -102,7 +110,7 @@ static void put_arguments(const struct dialect *d, json_t *arguments, const stru
                 buf_puts(out, json_is_string(v) ? d->flag_text : d->flag_other ? d->flag_other : type_of(v));
             }
             put_marker(w, &d->value_begin);
-            if (json_is_string(v))
+            if (is_raw(d, tool, key, v))
                 buf_append(out, json_string_value(v), json_string_length(v));
             else
                 put_json(out, v);
@@ -168,7 +176,7 @@ static viv_status write_call(const struct dialect *d, const struct tool *tool, c
         if (d->payload == PAYLOAD_NAME_JSON)
             put_json(out, arguments);
         else
-            put_arguments(d, arguments, w);
+            put_arguments(d, tool, arguments, w);
         if (d->payload != PAYLOAD_LITERAL)
             put_marker(w, &d->arguments_end);
     }
