@@ -335,6 +335,18 @@ viv_status scene_imagine(struct scene *s, const struct tool *t, const struct too
 /* {"added": [...], "removed": [...]} */
 json_t *scene_difference(const struct scene *before, const struct scene *after);
 
+/* --- prompt.c --- */
+struct prompt {
+    const char *task;
+    const struct text *context; /* what earlier stages have said */
+    const struct scene *scene;
+    const struct browser *browser;
+    const struct settings *settings;
+    const struct text *history;
+};
+/* Appends what a model is told, in about `room` bytes: the task is whole, the rest may be cut, and says so. */
+void prompt_show(const struct prompt *p, size_t room, struct text *out);
+
 /* --- policy.c --- */
 
 /* Whether undo brings back all that a tool changes: not so of a command outside of a sandbox. */

@@ -20,7 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_DOUBTS = 3 }; /* how often `verify` may say that a task is not done */
+enum { LONGEST_PROMPT = 16 << 20, SHORTEST_PROMPT = 256 }; /* bytes of what a model is told of a task */
+enum { MOST_DOUBTS = 3 };                                  /* how often `verify` may say that a task is not done */
 
 static const char *const prompts[N_STAGES] = {
     [INTENT] = "You read a task about a folder of files. Say what the user wants, as JSON.",
@@ -60,6 +61,7 @@ struct loop {
     struct scene scene;
     struct text context; /* what intent and decompose have said */
     struct text history; /* what was done, and what came of it */
+    size_t room;         /* bytes of a prompt, at most: the model's context holds no more */
     json_t *chosen;      /* the text of each action: how often it was chosen */
     bool tainted;        /* text that others wrote was read */
     int64_t n_steps, n_tokens;
@@ -120,39 +122,30 @@ static viv_status generate(struct loop *l, enum stage_id id, const char *system,
                            stage_names[id], size);
 }
 
-static void show_scene(const struct loop *l, struct text *out)
+/* False: it is short enough; something else is too long. */
+static bool shorten(struct loop *l, size_t size)
 {
-    text_printf(out, "What is in the folder:\n");
-    for (size_t i = 0; i < l->scene.n; i++)
-        text_printf(out, "%s%s\n", l->scene.entries[i].text, l->scene.entries[i].folder ? "/" : "");
-    if (l->scene.n < l->scene.total)
-        text_printf(out, "... and %zu more\n", l->scene.total - l->scene.n);
-    if (l->scene.total == 0)
-        text_printf(out, "nothing\n");
-    if (l->settings.browser) {
-        text_printf(out, "\nThe browser:\n");
-        browser_show(l->browser, out);
-    }
+    l->room = (size < l->room ? size : l->room) / 4 * 3;
+    return l->room >= SHORTEST_PROMPT;
 }
 
-/* The latest of it, whole lines. */
-static void show_history(const struct loop *l, struct text *out)
+/* The same with what there is to say of the task. A model refuses a prompt that its context does not hold: then it
+ * is made shorter, and stays so. */
+static viv_status ask_model(struct loop *l, enum stage_id id, const char *system, const char *ending,
+                            const json_t *schema, json_t **out)
 {
-    const char *all = text_or_empty(&l->history);
-    const size_t most = (size_t)l->settings.history, left_out = l->history.size > most ? l->history.size - most : 0;
-    const char *line = left_out ? strchr(all + left_out, '\n') : NULL;
-    text_printf(out, "\nDone so far:\n%s",
-                l->history.size == 0 ? "nothing\n"
-                : left_out           ? "... (what came before is left out)\n"
-                                     : "");
-    text_printf(out, "%s", line ? line + 1 : left_out ? "" : all);
-}
-
-static void show_all(const struct loop *l, struct text *out)
-{
-    text_printf(out, "Task: %s\n%s\n", l->task->task, text_or_empty(&l->context));
-    show_scene(l, out);
-    show_history(l, out);
+    const struct prompt p = {l->task->task, &l->context, &l->scene, l->browser, &l->settings, &l->history};
+    viv_status status;
+    size_t size;
+    do {
+        struct text user = {0};
+        prompt_show(&p, l->room, &user);
+        text_printf(&user, "\n%s", ending);
+        status = generate(l, id, system, &user, schema, out);
+        size = user.size;
+        text_release(&user);
+    } while (status == VIV_ELIMIT && shorten(l, size));
+    return status;
 }
 
 /* A stage whose answer is told, and kept for those that follow. */
@@ -160,11 +153,8 @@ static viv_status ask_stage(struct loop *l, enum stage_id id, json_t **out)
 {
     const struct stage *stage = &l->settings.stages[id];
     json_error_t e;
-    struct text user = {0};
     json_t *schema = stage->schema ? json_incref(stage->schema) : json_loads(schemas[id], 0, &e);
-    show_all(l, &user);
-    viv_status status = generate(l, id, stage->prompt ? stage->prompt : prompts[id], &user, schema, out);
-    text_release(&user);
+    viv_status status = ask_model(l, id, stage->prompt ? stage->prompt : prompts[id], "", schema, out);
     json_decref(schema);
     if (status == VIV_OK)
         status =
@@ -405,17 +395,15 @@ static viv_status finish(struct loop *l, const json_t *action)
 static viv_status plan(struct loop *l, json_t **action)
 {
     const struct stage *stage = &l->settings.stages[PLAN];
-    struct text system = {0}, user = {0};
+    struct text system = {0};
     json_t *schema = action_schema(&l->settings, &l->scene, l->browser, &l->mcp);
     text_printf(&system, "%s\n", stage->prompt ? stage->prompt : prompts[PLAN]);
     action_describe(&l->settings, l->browser, &l->mcp, &system);
-    show_all(l, &user);
-    text_printf(&user, "\nThe next action:\n");
-    const viv_status status = schema && !system.failed ? generate(l, PLAN, system.data, &user, schema, action)
-                                                       : viv_fail(l->host, VIV_ENOMEM, "out of memory");
+    const viv_status status = schema && !system.failed
+                                  ? ask_model(l, PLAN, system.data, "The next action:\n", schema, action)
+                                  : viv_fail(l->host, VIV_ENOMEM, "out of memory");
     json_decref(schema);
     text_release(&system);
-    text_release(&user);
     return status;
 }
 
@@ -594,6 +582,7 @@ viv_status lam_act(const viv_host *host, const viv_act *task, const viv_generato
                      .task = task,
                      .generator = generator,
                      .events = {host, listener, -1},
+                     .room = LONGEST_PROMPT,
                      .dry = (task->flags & VIV_ACT_DRY_RUN) != 0,
                      .chosen = json_object()};
     if (!text_is_utf8(task->task, strlen(task->task))) {

@@ -10,6 +10,7 @@ static uint32_t cancel;
 static int until_cancel; /* answers that come before it is cancelled; -1: it is not */
 static int32_t says_yes;
 static struct text asked_with; /* the last prompt of the user */
+static size_t context;         /* bytes of a prompt of the user that the model has room for; 0: any */
 static struct text told_model; /* the last system prompt */
 static struct text held_to;    /* the last schema */
 
@@ -23,6 +24,8 @@ static viv_status generate(const viv_generator *g, const char *use, const viv_ge
     text_add(&told_model, what->messages[0]->parts[0]->data, what->messages[0]->parts[0]->size);
     text_add(&asked_with, what->messages[1]->parts[0]->data, what->messages[1]->parts[0]->size);
     text_add(&held_to, what->grammar->text, what->grammar->size);
+    if (context && asked_with.size > context)
+        return VIV_ELIMIT;
     if (until_cancel-- == 0) {
         cancel = 1;
         return VIV_ECANCELLED;
@@ -78,6 +81,7 @@ static inline const char *begin(void)
     make_tree(path);
     until_cancel = -1;
     says_yes = 0;
+    context = 0;
     return path;
 }
 

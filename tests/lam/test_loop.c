@@ -49,6 +49,38 @@ TEST(a_failure_of_a_tool_is_told_to_the_model)
 }
 END_TEST
 
+TEST(a_prompt_is_cut_to_what_the_model_has_room_for)
+{
+    const char *path = begin();
+    char name[64];
+    struct text long_text = {0};
+    const int folder = open(path, O_RDONLY | O_DIRECTORY);
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "a file with a long name, number %d", i);
+        make_file(folder, name, "", 0644);
+    }
+    for (int i = 0; i < 300; i++)
+        text_printf(&long_text, "line %d\n", i);
+    make_file(folder, "long.txt", text_or_empty(&long_text), 0644);
+    const char *const list[] = {"{\"action\":\"read\",\"path\":\"long.txt\"}", DONE, NULL};
+    context = 1500;
+    ck_assert_msg(act(path, ALL, list, 0) == VIV_OK, "%s", sentence);
+    const char *prompt = text_or_empty(&asked_with);
+    ck_assert_ptr_nonnull(strstr(prompt, "Task: a task\n"));
+    ck_assert_ptr_nonnull(strstr(prompt, "a file with a long name, number 1\n"));
+    ck_assert_ptr_nonnull(strstr(prompt, "... (more than the model has room for: the rest is left out)\n"));
+    ck_assert_ptr_nonnull(strstr(prompt, "... (what came before is left out)\nline "));
+    ck_assert_ptr_nonnull(strstr(prompt, "The next action:\n"));
+    ck_assert_uint_gt(asked_with.size, context / 2);
+    context = 100; /* not even the task */
+    ck_assert_int_eq(act(path, ALL, list, 0), VIV_ELIMIT);
+    tells("\"reason\":\"failed\"");
+    text_release(&long_text);
+    close(folder);
+    end(path);
+}
+END_TEST
+
 TEST(tokens_have_a_limit)
 {
     const char *path = begin();
@@ -145,6 +177,6 @@ TEST(what_models_say_may_be_anything)
 END_TEST
 
 TESTS(it_ends_when_the_model_says_so, it_is_cancelled_between_two_actions, a_cut_answer_is_a_step_that_failed,
-      a_failure_of_a_tool_is_told_to_the_model, tokens_have_a_limit, history_has_a_limit,
-      a_question_shows_the_difference_and_no_is_told, a_dry_run_makes_nothing, stages_speak_in_order,
-      what_models_say_may_be_anything)
+      a_failure_of_a_tool_is_told_to_the_model, a_prompt_is_cut_to_what_the_model_has_room_for, tokens_have_a_limit,
+      history_has_a_limit, a_question_shows_the_difference_and_no_is_told, a_dry_run_makes_nothing,
+      stages_speak_in_order, what_models_say_may_be_anything)
