@@ -54,7 +54,9 @@ bad_lines() {
         call 16 write '{"path":"docs/","text":""}'
         call 17 delete '{"path":".viv"}'
         call 18 shell '{"arguments":["id"],"to":"x"}'
+        printf '\342\000\200\n'
     } | serve --yes || return 1
+    [ "$(grep -c '"id":null,"error":{"code":-32700' "$work/out")" -ge 2 ] || return 1
     prints '"id":null,"error":{"code":-32700' && prints '"id":null,"error":{"code":-32600' && prints '"id":8,"error":{"code":-32022' &&
         prints '"id":9,"error":{"code":-32601' && prints '"id":10,"error":{"code":-32602' && prints '"id":18,"error":{"code":-32602' || return 1
     for id in 11 12 13 15 16 17; do

@@ -82,7 +82,9 @@ static viv_status read_line(struct service *s, char **line, size_t *n)
         const char *end = s->in.size ? memchr(s->in.data, '\n', s->in.size) : NULL;
         if (end) {
             *n = (size_t)(end - s->in.data);
-            *line = strndup(s->in.data, *n);
+            *line = malloc(*n + 1); /* bytes, NUL among them */
+            if (*line)
+                memcpy(*line, s->in.data, *n);
             memmove(s->in.data, end + 1, s->in.size - *n - 1);
             s->in.size -= *n + 1;
             return *line ? VIV_OK : viv_fail(s->host, VIV_ENOMEM, "out of memory");
