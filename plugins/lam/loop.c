@@ -430,7 +430,7 @@ static viv_status refresh(struct loop *l)
 {
     bool changed = false;
     viv_status status = mcp_refresh(&l->mcp, &changed);
-    if (status == VIV_OK && changed && !l->dry)
+    if (status == VIV_OK && changed)
         status = pins_settle(&l->mcp, &l->journal, &l->events);
     return status;
 }
@@ -544,7 +544,7 @@ static viv_status begin(struct loop *l)
     if (status == VIV_OK)
         status = events_tell(&l->events, json_pack("{s:s, s:I, s:I}", "event", "perceive", "names",
                                                    (json_int_t)l->scene.n, "of", (json_int_t)l->scene.total));
-    if (status == VIV_OK)
+    if (status == VIV_OK && !l->dry) /* servers are programs, which may touch what they like */
         status = mcp_open(l->host, &l->settings, l->generator, l->root->fd, t->cancel, &l->mcp);
     if (status == VIV_OK && !l->dry)
         status = pins_settle(&l->mcp, &l->journal, &l->events);

@@ -117,6 +117,8 @@ TEST(who_never_answers_is_not_waited_for)
     ck_assert_ptr_nonnull(strstr(sentence, "server 's': initialize: no answer in 1 seconds"));
     ck_assert_int_eq(echo(path, "silent_call", ",\"limits\":{\"call_seconds\":1}"), VIV_OK);
     tells("tools/call: no answer in 1 seconds");
+    ck_assert_int_eq(echo(path, "babbles", ",\"limits\":{\"call_seconds\":3}"), VIV_OK); /* there is always more */
+    tells("tools/call: no answer in 3 seconds");
     end(path);
 }
 END_TEST
@@ -202,6 +204,21 @@ TEST(and_in_the_middle_of_a_run)
 }
 END_TEST
 
+/* Who says no is not asked until the answer is yes. */
+TEST(a_no_is_for_the_whole_run)
+{
+    const char *path = begin();
+    const char *const list[] = {ECHO, CALL("echo", "{\"text\":\"b\"}"), DONE, NULL};
+    ck_assert_int_eq(echo(path, "modern", ""), VIV_OK); /* approves echo */
+    says_yes = 0;
+    ck_assert_int_eq(act(path, spec_of(path, "nags", ",\"policy\":{\"call\":\"allow\"}"), list, 0), VIV_OK);
+    const char *first = strstr(told.data, "\"server\":\"s\"");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(strstr(first + 1, "\"server\":\"s\""));
+    end(path);
+}
+END_TEST
+
 TEST(schemas_of_tools_do_not_meet)
 {
     const char *path = begin();
@@ -257,11 +274,12 @@ TEST(a_server_may_be_trusted)
 }
 END_TEST
 
-TEST(a_dry_run_calls_nothing)
+TEST(a_dry_run_starts_no_server)
 {
     const char *path = begin();
-    ck_assert_int_eq(act(path, spec_of(path, "dies", ""), echo_and_end, VIV_ACT_DRY_RUN), VIV_OK);
-    tells("\"outcome\":\"imagined\"");
+    const char *const list[] = {DONE, NULL};
+    ck_assert_int_eq(act(path, spec_of(path, "exits", ""), list, VIV_ACT_DRY_RUN), VIV_OK);
+    ck_assert_ptr_null(strstr(held_to.data, "s/echo"));
     end(path);
 }
 END_TEST
@@ -387,7 +405,7 @@ END_TEST
 TESTS(both_eras_of_the_protocol, a_server_that_is_silent_about_discover_is_old, tools_come_by_pages,
       servers_that_do_not_keep_to_the_protocol, noise_is_skipped_and_requests_are_answered,
       who_never_answers_is_not_waited_for, results_are_text, descriptions_are_shown_before_they_are_read,
-      a_description_that_changes_is_asked_about_again, and_in_the_middle_of_a_run, schemas_of_tools_do_not_meet,
-      calls_are_under_the_policy, a_server_may_be_trusted, a_dry_run_calls_nothing,
+      a_description_that_changes_is_asked_about_again, and_in_the_middle_of_a_run, a_no_is_for_the_whole_run,
+      schemas_of_tools_do_not_meet, calls_are_under_the_policy, a_server_may_be_trusted, a_dry_run_starts_no_server,
       a_server_has_little_of_our_environment, a_server_and_what_it_has_started_end_with_the_run,
       and_when_viv_is_killed, a_program_that_there_is_not, servers_of_a_spec_are_checked)

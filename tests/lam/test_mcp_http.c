@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+static int seconds = 20;   /* that an answer may take */
 static int port, requests; /* requests: what the child was sent */
 static pid_t child;
 
@@ -35,12 +36,17 @@ static void answer(int fd, const char *template, const struct text *request)
         text_printf(&out, "%ld", n);
     }
     text_printf(&out, "%s", template);
+    const char *endless = strstr(text_or_empty(&out), "ENDLESS"); /* what follows comes again and again */
+    if (endless)
+        out.size = (size_t)(endless - out.data);
     for (size_t done = 0; done < out.size;) { /* by pieces, as a network has them */
         const size_t piece = out.size - done < 100 ? out.size - done : 100;
         if (send(fd, out.data + done, piece, MSG_NOSIGNAL) < 0)
             break;
         done += piece;
     }
+    while (endless && send(fd, endless + 7, strlen(endless + 7), MSG_NOSIGNAL) > 0)
+        ;
     text_release(&out);
 }
 
@@ -84,8 +90,8 @@ static viv_status run(const char *path, const char *const *list, struct text *se
     serve(list);
     snprintf(
         spec, sizeof spec,
-        "{\"stages\":{},\"limits\":{\"call_seconds\":20},\"mcp\":{\"s\":{\"url\":\"http://127.0.0.1:%d/mcp\"}}}",
-        port);
+        "{\"stages\":{},\"limits\":{\"call_seconds\":%d},\"mcp\":{\"s\":{\"url\":\"http://127.0.0.1:%d/mcp\"}}}",
+        seconds, port);
     says_yes = 1;
     const viv_status status = act(path, spec, actions, 0);
     kill(child, SIGKILL);
@@ -196,6 +202,62 @@ TEST(answers_that_are_none)
 }
 END_TEST
 
+/* Streams that never pause, and never end. */
+TEST(streams_without_an_end)
+{
+    static const char *const bodies[] = {
+        "Transfer-Encoding: chunked\r\n\r\nENDLESS\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
+        "Content-Type: text/event-stream\r\n\r\nENDLESSdata: {}\n\n"};
+    const char *path = begin();
+    seconds = 3;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct text sent = {0}, bad = {0};
+        text_printf(&bad, "HTTP/1.1 200 OK\r\n%s", bodies[i]);
+        ck_assert_int_eq(run(path, (const char *const[]){JSON(DISCOVER), JSON(LIST), bad.data, NULL}, &sent),
+                         VIV_OK);
+        tells("\"outcome\":\"failed\"");
+        text_release(&sent);
+        text_release(&bad);
+    }
+    seconds = 20;
+    end(path);
+}
+END_TEST
+
+/* A server's own request is answered beside the stream, which goes on. */
+TEST(a_request_within_a_stream)
+{
+    const char *path = begin();
+    struct text sent = {0};
+    const char *const list[] = {JSON(DISCOVER), JSON(LIST),
+                                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+                                "data: {\"jsonrpc\":\"2.0\",\"id\":77,\"method\":\"ping\"}\n\n"
+                                "data: " SAYS("after the ping") "\n\n",
+                                "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", NULL};
+    ck_assert_msg(run(path, list, &sent) == VIV_OK, "%s", sentence);
+    tells("after the ping");
+    ck_assert(was_sent(&sent, "\"id\":77"));
+    text_release(&sent);
+    end(path);
+}
+END_TEST
+
+/* What the server calls its version goes into headers. */
+TEST(a_version_that_is_a_header)
+{
+    const char *path = begin();
+    struct text sent = {0};
+    const char *const list[] = {
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        JSON("{\"jsonrpc\":\"2.0\",\"id\":ID,\"result\":{\"protocolVersion\":\"1\\r\\nX-Evil: y\"}}"), JSON("{}"),
+        NULL};
+    ck_assert_int_eq(run(path, list, &sent), VIV_EUNSUPPORTED);
+    ck_assert(!was_sent(&sent, "X-Evil"));
+    text_release(&sent);
+    end(path);
+}
+END_TEST
+
 TEST(nobody_listens)
 {
     const char *path = begin();
@@ -208,4 +270,4 @@ TEST(nobody_listens)
 END_TEST
 
 TESTS(the_new_era_has_no_session, the_old_era_has_one, chunks_are_put_together, answers_that_are_none,
-      nobody_listens)
+      streams_without_an_end, a_request_within_a_stream, a_version_that_is_a_header, nobody_listens)

@@ -72,6 +72,8 @@ static viv_status await(struct mcp_client *c, json_int_t id, json_int_t other, i
 {
     for (int noise = 0; noise < MOST_NOISE; noise++) {
         json_t *message = NULL;
+        if (mcp_now() >= deadline) /* who says much, and never the answer, is as slow as who is silent */
+            return VIV_ENOTFOUND;
         viv_status status = c->wire->receive(c, deadline, &message);
         const json_t *whose = json_object_get(message, "id");
         const json_int_t n = json_is_integer(whose) ? json_integer_value(whose) : 0;
@@ -178,7 +180,8 @@ static viv_status initialize(struct mcp_client *c, json_int_t discover)
     if (status == VIV_OK)
         status = take_result(c, "initialize", answer, &result);
     const char *version = json_string_value(json_object_get(result, "protocolVersion"));
-    if (status == VIV_OK && (!version || strlen(version) >= sizeof c->version || strcmp(version, LEGACY) > 0))
+    if (status == VIV_OK && (!version || strlen(version) >= sizeof c->version || strcmp(version, LEGACY) > 0 ||
+                             version[strspn(version, "0123456789-")]))
         status = viv_fail(c->host, VIV_EUNSUPPORTED,
                           "server '%s' answers with no version of the protocol up to " LEGACY, c->name);
     if (status == VIV_OK) {

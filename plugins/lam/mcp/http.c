@@ -112,6 +112,9 @@ static viv_status read_more(struct mcp_client *c, int64_t deadline, bool *ended)
     struct http *h = c->state;
     char bytes[65536];
     for (;;) {
+        const viv_status status = wait_for(c, h->fd, POLLIN, deadline); /* also where there is always more */
+        if (status != VIV_OK)
+            return status;
         const ssize_t n = recv(h->fd, bytes, sizeof bytes, 0);
         if (n > 0)
             text_add(&h->in, bytes, (size_t)n);
@@ -122,9 +125,6 @@ static viv_status read_more(struct mcp_client *c, int64_t deadline, bool *ended)
             return VIV_OK;
         if (errno != EAGAIN && errno != EINTR)
             return broken(c, "cannot be read", errno);
-        const viv_status status = errno == EAGAIN ? wait_for(c, h->fd, POLLIN, deadline) : VIV_OK;
-        if (status != VIV_OK)
-            return status;
     }
 }
 
@@ -310,14 +310,13 @@ static bool is_plain(const char *s)
     return true;
 }
 
-static viv_status http_send(struct mcp_client *c, const char *text, size_t n, const char *method, const char *tool,
-                            int64_t deadline)
+static viv_status post(struct mcp_client *c, const char *text, size_t n, const char *method, const char *tool,
+                       int64_t deadline)
 {
     struct http *h = c->state;
     struct text request = {0};
     const bool six = strchr(h->host, ':') != NULL;
     const bool first = method && strcmp(method, "initialize") == 0;
-    hang_up(h); /* of an answer that nobody waits for */
     if (first)
         *h->session = '\0'; /* of the question which era it is */
     text_printf(&request,
@@ -341,6 +340,24 @@ static viv_status http_send(struct mcp_client *c, const char *text, size_t n, co
         status = read_head(c, deadline);
     text_release(&request);
     return status == VIV_ENOTFOUND ? viv_fail(c->host, VIV_ELIMIT, "server '%s': no answer", c->name) : status;
+}
+
+/* What is no request, such as an answer to the server's, is a connection of its own beside the one that is read. */
+static viv_status http_send(struct mcp_client *c, const char *text, size_t n, const char *method, const char *tool,
+                            int64_t deadline)
+{
+    struct http *h = c->state;
+    const struct http reading = *h;
+    if (method) {
+        hang_up(h); /* of an answer that nobody waits for */
+        return post(c, text, n, method, tool, deadline);
+    }
+    h->fd = -1;
+    h->in = h->body = (struct text){0};
+    const viv_status status = post(c, text, n, NULL, NULL, deadline);
+    hang_up(h);
+    *h = reading;
+    return status;
 }
 
 static void http_close(struct mcp_client *c)

@@ -234,7 +234,7 @@ viv_status mcp_refresh(struct mcp *m, bool *changed)
     viv_status status = VIV_OK;
     *changed = false;
     for (size_t server = 0; status == VIV_OK && server < m->n_clients; server++) {
-        if (!m->clients[server].tools_changed)
+        if (!m->clients[server].tools_changed || m->clients[server].refused)
             continue;
         *changed = true;
         for (size_t i = m->n_tools; i-- > 0;)

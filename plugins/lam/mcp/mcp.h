@@ -57,6 +57,7 @@ struct mcp_client {
     const uint32_t *cancel; /* or NULL */
     json_int_t last_id;
     bool tools_changed; /* it has said so */
+    bool refused;       /* the user said no to its tools: others are not asked about in this run */
 };
 int64_t mcp_now(void); /* milliseconds */
 /* Finds out which era of the protocol it speaks. */

@@ -96,6 +96,7 @@ static viv_status settle(struct mcp *m, size_t server, json_t *pins, const struc
             mcp_drop(m, i);
     }
     *pinned = *pinned || yes;
+    m->clients[server].refused = !yes;
     text_release(&shown);
     return status;
 }

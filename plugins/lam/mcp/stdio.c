@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATIENCE = 100 /* ms between looks at `cancel` */, MOST_WORDS = 64, LAST_WORDS = 300 };
+enum { PATIENCE = 100 /* ms between looks at `cancel` */, MOST_WORDS = 64, LAST_WORDS = 300, MOST_PIECES = 64 };
 
 struct stdio {
     struct process process;
@@ -20,12 +20,12 @@ struct stdio {
     bool closed;
 };
 
-/* The end of what it says there. */
+/* The end of what it says there; of what never ends, the part that is there now. */
 static void take_errors(struct stdio *s)
 {
     char bytes[4096];
     ssize_t n;
-    while ((n = read(s->process.err, bytes, sizeof bytes)) > 0) {
+    for (int i = 0; i < MOST_PIECES && (n = read(s->process.err, bytes, sizeof bytes)) > 0; i++) {
         const size_t take = (size_t)n < LAST_WORDS ? (size_t)n : LAST_WORDS,
                      keep = s->n_said + take > LAST_WORDS ? LAST_WORDS - take : s->n_said;
         memmove(s->said, s->said + s->n_said - keep, keep);
@@ -123,15 +123,15 @@ static viv_status stdio_receive(struct mcp_client *c, int64_t deadline, json_t *
                             LONGEST_MESSAGE >> 20);
         if (s->closed)
             return ended(c);
+        const viv_status status = wait_for(c, s->process.out, POLLIN, deadline);
+        if (status != VIV_OK)
+            return status;
         const ssize_t n = read(s->process.out, bytes, sizeof bytes);
         if (n > 0)
             text_add(&s->in, bytes, (size_t)n);
         s->closed = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
         if (s->in.failed)
             return viv_fail(c->host, VIV_ENOMEM, "out of memory");
-        const viv_status status = n < 0 && errno == EAGAIN ? wait_for(c, s->process.out, POLLIN, deadline) : VIV_OK;
-        if (status != VIV_OK)
-            return status;
     }
 }
 
