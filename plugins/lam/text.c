@@ -45,6 +45,19 @@ size_t text_cut(const char *text, size_t size, size_t n)
     return n;
 }
 
+/* What cannot be seen, or changes how other things are: controls, marks of direction, spaces without width, and
+ * tags, which are letters that only models read. */
+static bool is_hidden(const unsigned char *s, size_t length)
+{
+    const uint32_t c = length == 1   ? s[0]
+                       : length == 2 ? (s[0] & 31u) << 6 | (s[1] & 63u)
+                       : length == 3 ? (s[0] & 15u) << 12 | (s[1] & 63u) << 6 | (s[2] & 63u)
+                                     : (s[0] & 7u) << 18 | (s[1] & 63u) << 12 | (s[2] & 63u) << 6 | (s[3] & 63u);
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0x61C || c == 0x200B || c == 0x200E ||
+           c == 0x200F || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||
+           (c >= 0xE0000 && c <= 0xE0FFF);
+}
+
 char *text_of_name(const char *name)
 {
     const size_t size = strlen(name);
@@ -52,13 +65,12 @@ char *text_of_name(const char *name)
     for (size_t i = 0; out && i < size;) {
         const unsigned char c = (unsigned char)name[i];
         const size_t length = character((const unsigned char *)name + i, size - i);
-        const bool c1 = length == 2 && c == 0xC2 && (unsigned char)name[i + 1] < 0xA0;
         if (c == '\\') {
             *at++ = '\\', *at++ = '\\';
             i++;
-        } else if (length == 0 || c < 0x20 || c == 0x7F || c1) {
-            at += sprintf(at, "\\x%02x", c);
-            i++;
+        } else if (length == 0 || is_hidden((const unsigned char *)name + i, length)) {
+            for (const size_t end = i + (length ? length : 1); i < end; i++)
+                at += sprintf(at, "\\x%02x", (unsigned char)name[i]);
         } else {
             memcpy(at, name + i, length);
             at += length;

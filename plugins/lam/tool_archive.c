@@ -36,6 +36,8 @@ static bool put(struct archive *a, const void *bytes, size_t n)
 {
     const char *at = bytes;
     ssize_t wrote = 0;
+    if (viv_is_cancelled(a->call->cancel))
+        return fail(a, ECANCELED);
     while (n && (wrote = write(a->fd, at, n)) > 0) {
         at += wrote;
         n -= (size_t)wrote;
@@ -334,7 +336,8 @@ static viv_status run(const struct tool_call *c, struct text *result)
         ok = ok && (fsync(a.fd) == 0 || fail(&a, errno));
         errno = a.failed;
         if (!ok)
-            status = root_fail(c->root, "archive", c->words[0]);
+            status = a.failed == ECANCELED ? viv_fail(c->host, VIV_ECANCELLED, "cancelled")
+                                           : root_fail(c->root, "archive", c->words[0]);
     }
     if (a.fd >= 0)
         close(a.fd);

@@ -7,7 +7,8 @@
 static const char *const *answers;
 static struct text told;
 static uint32_t cancel;
-static int until_cancel; /* answers that come before it is cancelled; -1: it is not */
+static int until_cancel;       /* answers that come before it is cancelled; -1: it is not */
+static const char *cancels_at; /* words of an event at which it is cancelled, or NULL */
 static int32_t says_yes;
 static struct text asked_with; /* the last prompt of the user */
 static size_t context;         /* bytes of a prompt of the user that the model has room for; 0: any */
@@ -41,6 +42,8 @@ static viv_status generate(const viv_generator *g, const char *use, const viv_ge
 static viv_status tell(const viv_listener *l, const char *json, uint64_t size)
 {
     (void)l;
+    if (cancels_at && memmem(json, size, cancels_at, strlen(cancels_at)))
+        cancel = 1;
     text_add(&told, json, size);
     text_add(&told, "\n", 1);
     return VIV_OK;
@@ -80,6 +83,7 @@ static inline const char *begin(void)
     const char *path = new_workspace();
     make_tree(path);
     until_cancel = -1;
+    cancels_at = NULL;
     says_yes = 0;
     context = 0;
     return path;

@@ -151,6 +151,44 @@ TEST(stages_speak_in_order)
 }
 END_TEST
 
+TEST(an_archive_is_cancelled_within)
+{
+    const char *path = begin();
+    const char *const list[] = {"{\"action\":\"archive\",\"from\":\"docs\",\"folder\":\".\",\"name\":\"docs.tar\"}",
+                                DONE, NULL};
+    char *before = picture(path);
+    cancels_at = "\"event\":\"step\"";
+    ck_assert_int_eq(act(path, ALL, list, 0), VIV_ECANCELLED);
+    tells("\"reason\":\"cancelled\"");
+    char *after = picture(path);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    end(path);
+}
+END_TEST
+
+/* A name that looks like another's, and letters that only a model reads. */
+TEST(what_is_hidden_in_names_is_shown)
+{
+    const char *path = begin();
+    const int at = open(path, O_RDONLY | O_DIRECTORY);
+    ck_assert_int_ge(at, 0);
+    make_file(at,
+              "bill\xE2\x80\xAE"
+              "cod.exe",
+              "", 0644);
+    make_file(at, "note\xF3\xA0\x81\xA4\xF3\xA0\x81\xA5", "", 0644); /* "de" in tags */
+    close(at);
+    const char *const list[] = {"{\"action\":\"read\",\"path\":\"bill\\\\xe2\\\\x80\\\\xaecod.exe\"}", DONE, NULL};
+    ck_assert_int_eq(act(path, ALL, list, 0), VIV_OK);
+    tells("\"outcome\":\"done\""); /* it can be named so */
+    ck_assert_ptr_nonnull(strstr(asked_with.data, "\nbill\\xe2\\x80\\xaecod.exe\n"));
+    ck_assert_ptr_nonnull(strstr(asked_with.data, "\nnote\\xf3\\xa0\\x81\\xa4\\xf3\\xa0\\x81\\xa5\n"));
+    end(path);
+}
+END_TEST
+
 TEST(what_models_say_may_be_anything)
 {
     static const char *const bad[] = {
@@ -179,4 +217,5 @@ END_TEST
 TESTS(it_ends_when_the_model_says_so, it_is_cancelled_between_two_actions, a_cut_answer_is_a_step_that_failed,
       a_failure_of_a_tool_is_told_to_the_model, a_prompt_is_cut_to_what_the_model_has_room_for, tokens_have_a_limit,
       history_has_a_limit, a_question_shows_the_difference_and_no_is_told, a_dry_run_makes_nothing,
-      stages_speak_in_order, what_models_say_may_be_anything)
+      stages_speak_in_order, an_archive_is_cancelled_within, what_is_hidden_in_names_is_shown,
+      what_models_say_may_be_anything)

@@ -21,7 +21,7 @@ const MOST_VISITED = 200000, BIG = 5000, MOST_TEXT = 300, PATIENCE = 1500;
 const numbers = new WeakMap();
 let things = new Map(), next = 1;
 
-const clean = s => String(s).replace(/[\s\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+/g, ' ').trim().toWellFormed();
+const clean = s => String(s).replace(/(?:[\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]|\udb40[\udc00-\udfff])+/g, ' ').trim().toWellFormed();
 const short = (s, n = MOST_TEXT) => { s = clean(String(s).slice(0, 4 * n)); return s.length > n ? s.slice(0, n).toWellFormed() + '…' : s; };
 
 // --- roles and names ---
