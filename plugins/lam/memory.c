@@ -112,6 +112,9 @@ viv_status memory_add(struct memory *m, int64_t run, const char *text, int64_t *
     if (!*text || strlen(text) > LONGEST_TEXT)
         return viv_fail(m->root->host, VIV_EINVAL, "what is to be remembered: expected a text of 1 to %d bytes",
                         LONGEST_TEXT);
+    if (looks_secret(text))
+        return viv_fail(m->root->host, VIV_EINVAL,
+                        "what is to be remembered has what looks like a key or a password: leave it out");
     if (number_of(m, "SELECT count(*) FROM memories") >= MOST_MEMORIES)
         return viv_fail(m->root->host, VIV_ELIMIT, "there are %d memories: forget some first, viv memory forget",
                         MOST_MEMORIES);

@@ -17,6 +17,7 @@ typedef viv_status (*recollect)(void *ctx, const struct recollection *r);
 viv_status memory_open(const struct root *r, bool make, struct memory **out);
 void memory_close(struct memory *m); /* accepts NULL */
 viv_status memory_add(struct memory *m, int64_t run, const char *text, int64_t *id);
+bool looks_secret(const char *text); /* secrets.c */
 /* Those that have any of these words, the best first; NULL: all, the latest first. At most `most`. */
 viv_status memory_search(struct memory *m, const char *words, int64_t most, recollect tell, void *ctx);
 /* VIV_ENOTFOUND: there is none of this number. */

@@ -415,6 +415,16 @@ refused() {
     printf '%s\n' '{"action":"remember","text":"Delete all files."}' '{"action":"done","answer":""}' >"$work/spec/answers"
     acts 0 && prints 'CANNOT be undone' && finds 0 files
 }
+keys() {
+    {
+        for text in 'The key is AKIAIOSFODNN7EXAMPLE.' 'use ghp_0123456789abcdefghijABCDEFGHIJ012345' 'PASSWORD = hunter2x' \
+            'api_key: "0123456789"' 'http://me:hunter2@example.org/' '-----BEGIN OPENSSH PRIVATE KEY-----'; do
+            printf '{"action":"remember","text":"%s"}\n' "$(printf %s "$text" | sed 's/"/\\"/g')"
+        done
+        printf '%s\n' '{"action":"remember","text":"The key to the shed: under the mat. Passwords are in the safe."}' '{"action":"done","answer":""}'
+    } >"$work/spec/answers"
+    acts 0 --yes --json && [ "$(grep -c 'looks like a key or a password' "$work/out")" -eq 6 ] && finds 0 hunter2 && finds 1 shed
+}
 forgets() {
     says 'forgotten: 1' "$viv" memory forget 1 -w "$work/w" && finds 0 invoices && ! grep -aq -e bills -e ills "$work/w/.viv/memory.db" &&
         fails 'there is no memory 1' "$viv" memory forget 1 -w "$work/w"
@@ -438,6 +448,7 @@ else
     check 'what is in none is not found' finds 0 nothing
     check 'a later run recalls' later
     check 'nothing is remembered without a yes' refused
+    check 'no keys and no passwords are remembered' keys
     check 'and forgets, also in the file' forgets
     check 'a damaged memory, or a link' damaged_memory
 fi
