@@ -137,6 +137,8 @@ static void add_step(struct acting_page *p, const json_t *e)
         buf_puts(&p->html, "<details><summary>what the model saw of the page</summary>");
         put_block(p, word(p->seen, "text"));
         buf_puts(&p->html, "</details>\n");
+        json_decref(p->seen); /* a run looks again before each step; a transcript that lies shows it once, too */
+        p->seen = NULL;
     }
 }
 

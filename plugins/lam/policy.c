@@ -119,6 +119,12 @@ static enum decision of_page(const struct settings *s, const struct tool *t, con
     return d;
 }
 
+enum decision policy_of_page_file(const struct settings *s, const char *path)
+{
+    const char *why;
+    return by_rules(s, &tool_read, path, &why) == DENY ? DENY : by_rules(s, &tool_open_file, path, &why);
+}
+
 /* A tool of a server: it cannot be undone, so that only a rule of its own allows it. */
 static enum decision of_call(const struct settings *s, const struct tool_call *c, bool tainted, const char **why)
 {

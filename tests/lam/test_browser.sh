@@ -84,6 +84,12 @@ page() {
     ends 0 "$viv" replay "$work/run.jsonl" --html "$work/run.html" && grep -q '<span style="left:' "$work/run.html" &&
         grep -q 'data:image/png;base64,iVBOR' "$work/run.html" && grep -qi 'Content-Security-Policy' "$work/run.html"
 }
+once() { # a transcript that lies makes no page that is many times as long
+    { printf '{"event":"page","text":"x","window":[9,9],"png":"%s"}\n' "$(head -c 30000 /dev/zero | tr '\0' A)"
+        for i in 1 2 3 4 5 6 7 8 9; do printf '{"event":"step","step":%s,"tool":"click","about":"x"}\n' $i; done; } >"$work/lies.jsonl"
+    ends 0 "$viv" replay "$work/lies.jsonl" --html "$work/lies.html" && [ "$(wc -c <"$work/lies.html")" -lt 60000 ]
+}
+check 'each picture is there once' once
 check 'a run is shown as a page, with what was acted on' page
 escaped() {
     printf '%s\n' '{"event":"begin","run":1,"task":"<script>alert(1)</script>","workspace":"/w"}' \
@@ -165,6 +171,22 @@ END
     prints 'file:///etc/passwd' && prints 'its host is not granted' && prints 'fetch refused' && prints_not 'root:x' && prints 'socket refused'
 }
 check 'nor can a page reach them' ways_out
+
+keeps_back() { # pages get no files that the policy keeps back, or that are asked about
+    spec 'read: {"secret/*": deny}, open_file: {"private/*": deny, "page.html": ask, "asked/*": ask, "*": allow}' 'files: true, data: true'
+    mkdir -p "$w/secret" "$w/private" "$w/asked" "$w/open"
+    for f in secret private asked open; do printf 'the word of %s' $f >"$w/$f/a.txt"; done
+    cat >"$w/page.html" <<'END'
+<title>Reads</title><p id=o>none</p><script>(async () => { for (const f of ['secret', 'private', 'asked', 'open'])
+o.textContent += ' ' + await (await fetch('/' + f + '/a.txt')).text(); o.textContent += ' all' })()</script>
+END
+    acts 0 --json --yes <<'END' && prints 'the word of open' && prints ' all' && prints_not 'the word of secret' && prints_not 'the word of private' && prints_not 'the word of asked'
+{"action":"open_file","path":"page.html"}
+{"action":"open","url":"http://workspace.invalid/secret/a.txt"}
+{"action":"done","answer":""}
+END
+}
+check 'nor files that the policy keeps back' keeps_back
 
 # --- sending ---------------------------------------------------------------------------------------------------------
 cat >"$w/form.html" <<'END'

@@ -66,8 +66,9 @@ struct browser {
     struct download downloads[MOST_DOWNLOADS];
     size_t n_downloads;
 
-    bool acting; /* an action is going on */
-    bool sends;  /* it was said yes to what it sends */
+    bool acting;    /* an action is going on */
+    bool sends;     /* it was said yes to what it sends */
+    json_t *opened; /* paths that open_file was let to open */
     int n_asked, n_refused, n_dialogs, n_not_opened;
     struct text notes; /* what happened meanwhile, for the model */
     json_t *page;      /* as page.js tells it; NULL: there is none */

@@ -104,7 +104,7 @@ static void crashed(struct browser *b, const char *session)
 /* alert, confirm, prompt and "leave the page?": the answer is no, but that the page may be left. */
 static void dialog(struct browser *b, const char *session, const json_t *p)
 {
-    const char *type = word(p, "type");
+    const char *type = word(p, "type"), *said = word(p, "message");
     const bool leaves = strcmp(type, "beforeunload") == 0;
     if (++b->n_dialogs > MOST_DIALOGS) {
         browser_note(b, "the page opens one dialog after another: the browser was closed");
@@ -112,7 +112,7 @@ static void dialog(struct browser *b, const char *session, const json_t *p)
         return;
     }
     if (!leaves)
-        browser_note(b, "the page said (%s): %.300s", type, word(p, "message"));
+        browser_note(b, "the page said (%s): %.*s", type, (int)text_cut(said, strlen(said), 300), said);
     browser_send(b, session, "Page.handleJavaScriptDialog",
                  json_pack("{s:b}", "accept", leaves || strcmp(type, "alert") == 0));
 }
@@ -140,7 +140,7 @@ static void download_begins(struct browser *b, const json_t *p)
         cancel(b, guid);
         return;
     }
-    struct download d = {.number = b->next_number, .guid = strdup(guid), .name = strdup(name)};
+    struct download d = {.number = b->next_number, .guid = strdup(guid), .name = short_text_of_name(name)};
     if (!d.guid || !d.name || !*guid || strchr(guid, '/')) {
         free(d.guid);
         free(d.name);
@@ -148,7 +148,8 @@ static void download_begins(struct browser *b, const json_t *p)
     }
     b->next_number++;
     b->downloads[b->n_downloads++] = d;
-    browser_note(b, "download %lld has begun: %.200s", (long long)d.number, name);
+    browser_note(b, "download %lld has begun: %.*s", (long long)d.number,
+                 (int)text_cut(d.name, strlen(d.name), 200), d.name);
 }
 
 static void download_goes_on(struct browser *b, const json_t *p)

@@ -2,7 +2,8 @@
  *
  *   http, https of a granted host       GET, HEAD and OPTIONS go on; others may send something, which cannot be
  * undone: the user is asked, unless the action was asked about as one that sends http://workspace.invalid/PATH
- * answered from the file, if the spec grants files; the browser reads none itself all others refused */
+ * answered from the file, if the spec grants files and no rule of read or open_file keeps it back; the browser
+ * reads none itself                   all others refused */
 #include "browser.h"
 
 #include <ctype.h>
@@ -117,15 +118,22 @@ static json_t *answer_of(const char *id, int code, const char *type, const struc
     return v;
 }
 
+/* A page does not get what the policy keeps from the model, nor what the user would be asked about. */
+static bool may_have(const struct browser *b, const char *path)
+{
+    const enum decision d = policy_of_page_file(b->settings, path);
+    return d == ALLOW || (d == ASK && json_object_get(b->opened, path));
+}
+
 static void answer_from_file(struct browser *b, const char *session, const char *id, const char *url)
 {
     struct text bytes = {0};
     char *path = path_of(url);
-    const bool there = path && root_check(b->root, path, false) == VIV_OK &&
+    const bool there = path && root_check(b->root, path, false) == VIV_OK && may_have(b, path) &&
                        file_load(b->root, path, LARGEST_FILE, &bytes) == VIV_OK;
     if (!there) {
         text_release(&bytes);
-        text_printf(&bytes, "There is no such file in the workspace.\n");
+        text_printf(&bytes, "There is no such file in the workspace, or the policy keeps it back.\n");
     }
     browser_send(b, session, "Fetch.fulfillRequest",
                  answer_of(id, there ? 200 : 404, there ? type_of(path) : "text/plain", &bytes));

@@ -17,6 +17,7 @@ struct browser *browser_create(const viv_host *host, const struct root *root, in
                               .to = -1,
                               .from = -1,
                               .folder = -1,
+                              .opened = json_object(),
                               .next_number = 1};
     return b;
 }
@@ -27,5 +28,6 @@ void browser_destroy(struct browser *b)
         return;
     browser_stop(b);
     text_release(&b->notes);
+    json_decref(b->opened);
     free(b);
 }

@@ -196,6 +196,7 @@ static viv_status run_open_file(const struct tool_call *c, struct text *result)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./~";
     struct text url = {0};
+    json_object_set_new_nocheck(c->browser->opened, c->words[0], json_true());
     text_printf(&url, "http://" WORKSPACE_HOST "/");
     for (const char *s = c->words[0]; *s; s++)
         text_printf(&url, strchr(plain, *s) ? "%c" : "%%%02X", (unsigned char)*s);
