@@ -43,18 +43,26 @@ static const char *find_program(const struct browser *b)
 
 /* --- its arguments ------------------------------------------------------------------------------------------ */
 
-/* Names that are not granted are not looked up, which holds for sockets, too. */
+/* Names and ports that are not granted are not looked up, which holds for what is not held and judged, too, such as
+ * sockets. Of "*.example.org" it is the name alone: rules have no way to say the port. */
 static char *resolver_rules(const struct browser *b)
 {
     struct text rules = {0};
     size_t i;
     json_t *host;
-    text_printf(&rules, "--host-resolver-rules=MAP * ~NOTFOUND");
+    text_printf(&rules, "--host-resolver-rules=");
     json_array_foreach(json_object_get(b->settings->browser, "hosts"), i, host)
     {
-        const char *name = json_string_value(host);
-        text_printf(&rules, " , EXCLUDE %.*s", (int)strcspn(name, ":"), name);
+        const char *name = json_string_value(host), *end = strrchr(name, ']'),
+                   *port = strchr(end ? end : name, ':');
+        if (*name == '*')
+            text_printf(&rules, "EXCLUDE %.*s , ", (int)(port ? port - name : (ptrdiff_t)strlen(name)), name);
+        else if (port)
+            text_printf(&rules, "MAP %s %s , ", name, name);
+        else
+            text_printf(&rules, "MAP %s:80 %s:80 , MAP %s:443 %s:443 , ", name, name, name, name);
     }
+    text_printf(&rules, "MAP * ~NOTFOUND");
     if (rules.failed)
         text_release(&rules);
     return rules.data;
