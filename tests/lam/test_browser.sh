@@ -188,6 +188,21 @@ END
 }
 check 'nor files that the policy keeps back' keeps_back
 
+ports() { # what is not held, such as sockets, reaches the granted ports alone: the browser is told so
+    fake=${VIV_BUILD:-.}/tests/lam/fake-browser.$$
+    printf '#!/bin/sh\nprintf "%%s\\n" "$@" >"%s/flags"\n' "$work" >"$fake"
+    chmod +x "$fake"
+    spec '' "hosts: [\"a.test:81\", b.test, \"*.c.test\"], program: $(realpath "$fake")"
+    printf 'sandbox: "off"\n' >>"$work/spec/lam.yaml"
+    acts 0 --json --yes <<'END'
+{"action":"open","url":"http://b.test/"}
+{"action":"done","answer":""}
+END
+    rm "$fake"
+    grep -qxF -- '--host-resolver-rules=MAP a.test:81 a.test:81 , MAP b.test:80 b.test:80 , MAP b.test:443 b.test:443 , EXCLUDE *.c.test , MAP * ~NOTFOUND' "$work/flags"
+}
+check 'nor ports that are not granted' ports
+
 # --- sending ---------------------------------------------------------------------------------------------------------
 cat >"$w/form.html" <<'END'
 <title>Form</title><form action="http://granted.invalid/buy" method=post><input name=card value=1234><input type=password name=pin value=77><button>Buy</button></form>
