@@ -166,8 +166,9 @@ static void show_step(const json_t *e)
             put(word(e, names[i]));
         }
     for (size_t i = 0; i < json_array_size(json_object_get(e, "arguments")); i++) {
+        const char *s = json_string_value(json_array_get(json_object_get(e, "arguments"), i));
         printf(i ? " " : ": ");
-        put(json_string_value(json_array_get(json_object_get(e, "arguments"), i)));
+        put(s ? s : "?"); /* a transcript may hold anything */
     }
     if (strcmp(word(e, "tool"), "search") == 0) {
         printf(" for ");

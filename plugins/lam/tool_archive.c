@@ -332,6 +332,7 @@ static viv_status run(const struct tool_call *c, struct text *result)
         status = journal_stage(c->journal, false, &a.fd);
     if (status == VIV_OK) {
         bool ok = add(&a, folder, name, name, 0);
+        ok = ok && (a.n > 0 || fail(&a, EINVAL)); /* a pipe, or a link in a .zip */
         ok = ok && (a.zip ? end_zip(&a) : put(&a, empty, sizeof empty));
         ok = ok && (fsync(a.fd) == 0 || fail(&a, errno));
         errno = a.failed;
