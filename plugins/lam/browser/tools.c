@@ -84,10 +84,31 @@ static void scope_of_item(const struct browser *b, int64_t number, struct text *
         text_printf(out, " \"%s\"", name);
 }
 
+/* As the browser understands it, so that no other way to write an address passes by a rule. */
+static void scope_of_address(const char *url, struct text *out)
+{
+    char *host = url_host(url);
+    if (host && *host) {
+        const bool secure = url[4] == 's' || url[4] == 'S';
+        const char *rest = strstr(url, "://") + 3, *port = strrchr(host, ':');
+        rest += strcspn(rest, "/?#\\");
+        if (port && strcmp(port, secure ? ":443" : ":80") == 0)
+            host[port - host] = '\0';
+        text_printf(out, "%s://%s/%s", secure ? "https" : "http", host, rest + (*rest == '/' || *rest == '\\'));
+    } else {
+        text_printf(out, "%s", url);
+    }
+    free(host);
+}
+
 /* "example.org button "Save"". */
 void browser_scope(const struct tool *t, const struct tool_call *c, struct text *out)
 {
-    if (t == &tool_open || t == &tool_open_file) {
+    if (t == &tool_open) {
+        scope_of_address(c->words[0], out);
+        return;
+    }
+    if (t == &tool_open_file) {
         text_printf(out, "%s", c->words[0]);
         return;
     }
