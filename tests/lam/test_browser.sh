@@ -177,8 +177,8 @@ keeps_back() { # pages get no files that the policy keeps back, or that are aske
     mkdir -p "$w/secret" "$w/private" "$w/asked" "$w/open"
     for f in secret private asked open; do printf 'the word of %s' $f >"$w/$f/a.txt"; done
     cat >"$w/page.html" <<'END'
-<title>Reads</title><p id=o>none</p><script>(async () => { for (const f of ['secret', 'private', 'asked', 'open'])
-o.textContent += ' ' + await (await fetch('/' + f + '/a.txt')).text(); o.textContent += ' all' })()</script>
+<title>Reads</title><p id=o>none</p><script>for (const f of ['secret', 'private', 'asked', 'open']) { // before the page is whole
+const x = new XMLHttpRequest(); x.open('GET', '/' + f + '/a.txt', false); x.send(); o.textContent += ' ' + x.responseText; } o.textContent += ' all'</script>
 END
     acts 0 --json --yes <<'END' && prints 'the word of open' && prints ' all' && prints_not 'the word of secret' && prints_not 'the word of private' && prints_not 'the word of asked'
 {"action":"open_file","path":"page.html"}
