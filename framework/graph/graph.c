@@ -217,10 +217,15 @@ static viv_status weight_dims(const viv_infer *b, const char *attr, uint32_t cap
     return VIV_OK;
 }
 
+static bool is_name(const char *name)
+{
+    return name && *name && strnlen(name, MAX_CACHE_NAME + 1) <= MAX_CACHE_NAME;
+}
+
 static viv_status add_cache(viv_infer *b, const char *name, uint64_t elems, enum cache_kind kind, uint32_t *index)
 {
     struct inference *in = b->ctx;
-    if (!name || !*name || strnlen(name, MAX_CACHE_NAME + 1) > MAX_CACHE_NAME || !index)
+    if (!is_name(name) || !index)
         return fail(b, VIV_EINVAL,
                     "it declares a cache whose %s: expected a name of 1 to %d bytes, and where to write its index",
                     !index  ? "index is NULL"
@@ -233,6 +238,8 @@ static viv_status add_cache(viv_infer *b, const char *name, uint64_t elems, enum
     if (elems == 0 || elems > MAX_DIM)
         return fail(b, VIV_ELIMIT, "it declares a cache '%s' of %" PRIu64 " elements, expected 1 to 2^31", name,
                     elems);
+    if (in->node->lender)
+        return fail(b, VIV_EINVAL, "it declares a cache '%s' besides those of an earlier layer", name);
     if (in->node->n_caches == MAX_CACHES)
         return fail(b, VIV_ELIMIT, "it declares more than %d caches", MAX_CACHES);
     const char *copy = arena_strdup(&in->graph->arena, name); /* the layer owns its name */
@@ -282,6 +289,59 @@ static viv_status want_recurrent_state(viv_infer *b, const char *name, uint64_t 
         return fail(b, VIV_EINVAL, "a layer with recurrent state must be in `graph`: %s runs in a single step",
                     in->graph->expansion->stacks[in->stack].name);
     return add_cache(b, name, elems, CACHE_RECURRENT, index);
+}
+
+static viv_status lend_caches(viv_infer *b, const char *name)
+{
+    struct inference *in = b->ctx;
+    if (!is_name(name) || in->node->n_caches == 0)
+        return fail(b, VIV_EINVAL, "it lends caches: expected a name of 1 to %d bytes, and a cache declared before",
+                    MAX_CACHE_NAME);
+    in->node->lends = arena_strdup(&in->graph->arena, name);
+    return in->node->lends ? VIV_OK : fail(b, VIV_ENOMEM, "out of memory");
+}
+
+/* The last node before this one that lends caches under the name, or NULL. */
+static const struct graph_node *find_lender(const struct inference *in, const char *lent)
+{
+    const struct graph_node *first = &in->graph->nodes[in->graph->expansion->stacks[in->stack].begin];
+    for (const struct graph_node *n = in->node; n > first; n--)
+        if (n[-1].lends && strcmp(n[-1].lends, lent) == 0)
+            return n - 1;
+    return NULL;
+}
+
+static viv_status borrow_cache(viv_infer *b, const char *lent, const char *name, uint64_t elems, uint32_t *index)
+{
+    struct inference *in = b->ctx;
+    if (!is_name(lent) || !is_name(name) || !index)
+        return fail(b, VIV_EINVAL,
+                    "it borrows a cache: expected two names of 1 to %d bytes, and where to write its "
+                    "index",
+                    MAX_CACHE_NAME);
+    if (in->stack != STACK_GRAPH)
+        return fail(b, VIV_EINVAL,
+                    "a layer that uses the cache of an earlier one must be in `graph`: %s keeps none",
+                    in->graph->expansion->stacks[in->stack].name);
+    const struct graph_node *lender = find_lender(in, lent);
+    if (!lender)
+        return fail(b, VIV_ENOTFOUND, "no layer before it has a cache named '%s'", lent);
+    if (in->node->n_caches || (in->node->lender && in->node->lender != lender))
+        return fail(b, VIV_EINVAL, "it borrows the cache '%s' besides others", lent);
+    for (uint32_t i = 0; i < lender->n_caches; i++) {
+        const struct graph_cache *cache = &lender->caches[i];
+        if (strcmp(cache->name, name) != 0 || cache->kind != CACHE_OF_GRAPH)
+            continue;
+        if (cache->elems != elems)
+            return fail(b, VIV_ESHAPE,
+                        "it needs %" PRIu64 " elements per token of the cache '%s', and %s keeps %" PRIu64, elems,
+                        lent, lender->spec->path, cache->elems);
+        in->node->lender = lender;
+        in->node->first_cache = lender->first_cache;
+        *index = i;
+        return VIV_OK;
+    }
+    return fail(b, VIV_ENOTFOUND, "the cache '%s' of %s has no part '%s'", lent, lender->spec->path, name);
 }
 
 viv_status graph_at_node(struct error *err, const struct node *n)
@@ -353,10 +413,10 @@ static viv_status check_inferred(const struct graph_node *n, const viv_infer *b,
     if (b->whole_sequences > 1)
         return error_set(err, VIV_EINTERNAL, "layer '%s': its whole_sequences is %" PRIu64 ", expected 0 or 1",
                          n->class->name, b->whole_sequences);
-    if ((n->class->flags & VIV_LAYER_ROW_WISE) && (n->n_caches || b->whole_sequences))
+    if ((n->class->flags & VIV_LAYER_ROW_WISE) && (n->n_caches || n->lender || b->whole_sequences))
         return error_set(err, VIV_EINTERNAL,
                          "layer '%s' is flagged VIV_LAYER_ROW_WISE, but %s: then a row depends on others",
-                         n->class->name, n->n_caches ? "has a cache" : "sets whole_sequences");
+                         n->class->name, b->whole_sequences ? "sets whole_sequences" : "has a cache");
     viv_status status =
         graph_check_workspace(n->class, b->row_workspace, b->shared_workspace, b->worker_workspace, 0, err);
     return status == VIV_OK ? graph_check_instance(n, err) : status;
@@ -506,6 +566,8 @@ static viv_status infer_node(struct graph *g, struct graph_node *n, enum stack_i
                    .want_encoder_cache = want_encoder_cache,
                    .want_recurrent_state = want_recurrent_state,
                    .set_cache_content = set_cache_content,
+                   .lend_caches = lend_caches,
+                   .borrow_cache = borrow_cache,
                    .n_phases = 1};
     const struct trail before = trail;
     const uint32_t mode = float_mode();

@@ -42,7 +42,9 @@ struct graph_node {
     struct graph_weight *weights;
     uint32_t n_weights;
     struct graph_cache *caches;
-    uint32_t n_caches, first_cache; /* caches are numbered across all nodes */
+    uint32_t n_caches, first_cache;  /* caches are numbered across all nodes */
+    const char *lends;               /* the name under which it lends its caches (viv_infer.lend_caches); or NULL */
+    const struct graph_node *lender; /* whose caches it uses in place of its own, and whose first_cache it has */
     uint64_t row_workspace, shared_workspace, worker_workspace;
     uint64_t length_switch, length_growth; /* of viv_infer */
     uint32_t level, out_level;             /* of its input and output rows: struct graph_level */

@@ -10,7 +10,8 @@
  *   k, v:      [n_kv_heads * head_dim, dim]; or all three in one, qkv: rows of q, then of k, then of v
  *   gate:      [n_heads * head_dim, dim]: with it, out gets heads * sigmoid(x W_gate)   (Qiu et al. 2025)
  *   out:       [dim, n_heads * head_dim]
- *   cache:     k and v, n_kv_heads * head_dim elements each per token (kv_cache.h)
+ *   cache:     k and v, n_kv_heads * head_dim elements each per token (kv_cache.h). Without k and v, those that an
+ *              earlier layer has computed: layers share them (Brandon et al. 2024)
  *
  * Phases: 0 prepare x, 1 q, k, v and gate, 2 normalise, rotate and write to the KV cache, 3 attend, 4 gate and
  * prepare the heads' outputs, 5 out. */
@@ -38,6 +39,7 @@ struct attention {
     const viv_kernels *kernels;
     viv_projection q, k, v, gate, out; /* q: of q, k and v if they are one matrix */
     int32_t fused, gated;
+    int32_t borrows; /* the keys and values of an earlier layer */
     struct prepared_rows rows, head_rows;
     uint64_t q_offset, k_offset, v_offset, gate_offset, out_offset;
     uint64_t dim, out_dim, n_heads, n_kv_heads, head_dim;
@@ -80,6 +82,10 @@ static const viv_attr *const attrs[] = {
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "out_bias", .doc = "[dim]"),
     VIV_ATTR(VIV_ATTR_WEIGHT, 0, "sinks",
              .doc = "attention sinks: a score for each head, without a value: [n_heads]"),
+    VIV_ATTR(VIV_ATTR_TEXT, 0, "cache",
+             .doc =
+                 "a name of the KV cache, by which later layers use it, too: those that have this name but neither "
+                 "k nor v; the last layer that has filled a cache of the name counts"),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_heads", .doc = "query heads", .min = 1, .max = 65536),
     VIV_ATTR(VIV_ATTR_INT, VIV_ATTR_REQUIRED, "n_kv_heads", .doc = "key/value heads, a divisor of n_heads",
              .min = 1, .max = 65536),
@@ -139,6 +145,17 @@ static viv_status want_norm(viv_infer *b, const struct attention *l, const char 
     return b->want_weight(b, bias, 1, n);
 }
 
+/* Its own cache, under a name if it has one, or that of an earlier layer. */
+static viv_status want_cache(struct attention *l, viv_infer *b)
+{
+    uint64_t size;
+    const char *name = b->is_set(b, "cache") ? b->get_text(b, "cache", &size) : NULL;
+    if (l->borrows)
+        return kv_cache_borrow(&l->kv_cache, b, name);
+    const viv_status status = kv_cache_infer(&l->kv_cache, b, b->want_cache);
+    return status == VIV_OK && name ? b->lend_caches(b, name) : status;
+}
+
 static viv_status infer(void *layer, viv_infer *b)
 {
     struct attention *l = layer;
@@ -172,8 +189,13 @@ static viv_status infer(void *layer, viv_infer *b)
     l->fused = b->is_set(b, "qkv");
     l->gated = b->is_set(b, "gate");
     bool q = b->is_set(b, "q"), k = b->is_set(b, "k"), v = b->is_set(b, "v");
-    if (l->fused ? q || k || v : !(q && k && v))
-        return viv_fail(b->host, VIV_EINVAL, "attention needs q, k and v, or all of them as qkv");
+    l->borrows = !l->fused && !k && !v && b->is_set(b, "cache");
+    if (l->fused ? q || k || v : !(q && (l->borrows || (k && v))))
+        return viv_fail(
+            b->host, VIV_EINVAL,
+            "attention needs q, k and v, or all of them as qkv, or q and the cache of an earlier layer");
+    if (l->borrows && !l->causal)
+        return viv_fail(b->host, VIV_EINVAL, "attention with the cache of an earlier layer must be causal");
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     const struct {
         const char *attr;
@@ -203,7 +225,7 @@ static viv_status infer(void *layer, viv_infer *b)
         status = b->want_weight(b, "out_bias", 1, &out[0]);
     if (status == VIV_OK)
         status = want_norm(b, l, "norm.q", "norm.q_bias", q_dim, &l->q_norm.n);
-    if (status == VIV_OK)
+    if (status == VIV_OK && !l->borrows)
         status = want_norm(b, l, "norm.k", "norm.k_bias", kv_dim, &l->k_norm.n);
     if (status == VIV_OK)
         status = within_infer(&l->within, b, l->causal);
@@ -212,7 +234,7 @@ static viv_status infer(void *layer, viv_infer *b)
     if (status == VIV_OK)
         status = relative_infer(&l->relative, b, l->n_heads, l->causal);
     if (status == VIV_OK)
-        status = kv_cache_infer(&l->kv_cache, b, b->want_cache);
+        status = want_cache(l, b);
     b->out_dim = l->out_dim = out[0];
     b->n_phases = 6;
     b->whole_sequences = !l->causal;
@@ -237,7 +259,7 @@ static viv_status cost(const void *layer, viv_cost *c)
     const struct attention *l = layer;
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     const uint64_t seen = tokens_seen(l, c->n_rows, c->context);
-    c->flops = c->n_rows * 2 * l->dim * ((l->gated ? 2 : 1) * q_dim + 2 * kv_dim) +
+    c->flops = c->n_rows * 2 * l->dim * ((l->gated ? 2 : 1) * q_dim + (l->borrows ? 0 : 2 * kv_dim)) +
                c->n_rows * 2 * q_dim * l->out_dim + 4 * seen * q_dim;
     c->cache_elems = seen * 2 * kv_dim;
     return VIV_OK;
@@ -261,6 +283,12 @@ static viv_status make_slopes(struct attention *l, const viv_host *host)
     return VIV_OK;
 }
 
+/* As matrices of their own. */
+static bool has_k_and_v(const struct attention *l)
+{
+    return !l->fused && !l->borrows;
+}
+
 static viv_status prepare(void *layer, viv_prepare *p)
 {
     struct attention *l = layer;
@@ -271,8 +299,8 @@ static viv_status prepare(void *layer, viv_prepare *p)
         bool is_there;
     } projections[] = {{&l->out, "out", "out_bias", true},
                        {&l->q, l->fused ? "qkv" : "q", l->fused ? "qkv_bias" : "q_bias", true},
-                       {&l->k, "k", "k_bias", !l->fused},
-                       {&l->v, "v", "v_bias", !l->fused},
+                       {&l->k, "k", "k_bias", has_k_and_v(l)},
+                       {&l->v, "v", "v_bias", has_k_and_v(l)},
                        {&l->gate, "gate", "gate_bias", l->gated}};
     viv_status status = kv_cache_prepare(&l->kv_cache, p);
     if (status != VIV_OK)
@@ -287,7 +315,7 @@ static viv_status prepare(void *layer, viv_prepare *p)
         l->scratch = viv_max(l->scratch, viv_projection_scratch_bytes(projections[i].projection));
     }
     prepared_rows_add(&l->rows, &l->q, &l->q_offset);
-    if (!l->fused) {
+    if (has_k_and_v(l)) {
         prepared_rows_add(&l->rows, &l->k, &l->k_offset);
         prepared_rows_add(&l->rows, &l->v, &l->v_offset);
     }
@@ -310,12 +338,13 @@ static viv_status prepare(void *layer, viv_prepare *p)
     const uint64_t q_dim = l->n_heads * l->head_dim, kv_dim = l->n_kv_heads * l->head_dim;
     l->heads_stride = viv_align(q_dim, 16);
     l->q_stride = l->fused ? viv_align(q_dim + 2 * kv_dim, 16) : l->heads_stride;
-    l->kv_stride = l->fused ? l->q_stride : viv_align(kv_dim, 16);
+    l->kv_stride = l->fused ? l->q_stride : l->borrows ? 0 : viv_align(kv_dim, 16);
     l->scratch = viv_align_64(l->scratch);
     p->worker_workspace = l->scratch + 3 * l->head_dim * sizeof(float); /* cos, sin, frequency of one row's pairs */
     p->row_workspace =
         l->rows.row_bytes + l->head_rows.row_bytes +
-        (l->q_stride + (l->fused ? 0 : 2 * l->kv_stride) + (l->gated ? 2 : 1) * l->heads_stride) * sizeof(float);
+        (l->q_stride + (has_k_and_v(l) ? 2 * l->kv_stride : 0) + (l->gated ? 2 : 1) * l->heads_stride) *
+            sizeof(float);
     return VIV_OK;
 }
 
@@ -347,7 +376,7 @@ static uint64_t tasks(const void *layer, const viv_exec *e, uint32_t phase)
     switch (phase) {
     case 1:
         return viv_projection_tiles(&l->q) +
-               (l->fused ? 0 : viv_projection_tiles(&l->k) + viv_projection_tiles(&l->v)) +
+               (has_k_and_v(l) ? viv_projection_tiles(&l->k) + viv_projection_tiles(&l->v) : 0) +
                (l->gated ? viv_projection_tiles(&l->gate) : 0);
     case 2:
         return span_tasks(e, CACHE_ROWS, 1);
@@ -368,8 +397,8 @@ static void project(const struct attention *l, const viv_exec *e, const struct p
         uint64_t stride, offset;
         bool is_there;
     } parts[] = {{&l->q, w->q, l->q_stride, l->q_offset, true},
-                 {&l->k, w->k, l->kv_stride, l->k_offset, !l->fused},
-                 {&l->v, w->v, l->kv_stride, l->v_offset, !l->fused},
+                 {&l->k, w->k, l->kv_stride, l->k_offset, has_k_and_v(l)},
+                 {&l->v, w->v, l->kv_stride, l->v_offset, has_k_and_v(l)},
                  {&l->gate, w->gate, l->heads_stride, l->gate_offset, l->gated}};
     uint32_t i = 0;
     for (uint64_t n; task >= (n = parts[i].is_there ? viv_projection_tiles(parts[i].projection) : 0); i++)
@@ -406,12 +435,14 @@ static void settle_row(const struct attention *l, const viv_exec *e, const struc
 {
     float *q = w->q + row * l->q_stride, *k = w->k + row * l->kv_stride, *v = w->v + row * l->kv_stride;
     normalise(l, &l->q_norm, l->plain_norm, q, l->n_heads);
-    normalise(l, &l->k_norm, l->plain_norm, k, l->n_kv_heads);
-    normalise(l, &(struct qk_norm){0}, l->plain_v, v, l->n_kv_heads);
+    if (!l->borrows) {
+        normalise(l, &l->k_norm, l->plain_norm, k, l->n_kv_heads);
+        normalise(l, &(struct qk_norm){0}, l->plain_v, v, l->n_kv_heads);
+    }
     if (l->clip > 0) {
         clip(q, l->n_heads * l->head_dim, l->clip);
-        clip(k, l->n_kv_heads * l->head_dim, l->clip);
-        clip(v, l->n_kv_heads * l->head_dim, l->clip);
+        clip(k, l->borrows ? 0 : l->n_kv_heads * l->head_dim, l->clip);
+        clip(v, l->borrows ? 0 : l->n_kv_heads * l->head_dim, l->clip);
     }
     if (l->temper > 0) {
         const uint64_t lengths = ((uint64_t)e->positions[row] + l->temper_offset) / l->temper_length;
@@ -427,7 +458,7 @@ static void rotate_row(const struct attention *l, const viv_exec *e, const struc
     rope_angles(&l->rope, l->kernels, e, grid, frequency, row, cos, sin);
     for (uint64_t h = 0; h < l->n_heads; h++)
         rope_rotate(&l->rope, l->kernels, w->q + row * l->q_stride + h * l->head_dim, cos, sin);
-    for (uint64_t h = 0; h < l->n_kv_heads; h++)
+    for (uint64_t h = 0; !l->borrows && h < l->n_kv_heads; h++)
         rope_rotate(&l->rope, l->kernels, w->k + row * l->kv_stride + h * l->head_dim, cos, sin);
 }
 
@@ -446,7 +477,7 @@ static viv_status rotate_and_store(const struct attention *l, const viv_exec *e,
                        angles + l->rope.dim / 2);
     }
     viv_status status = within_check(&l->within, e->host, span);
-    for (struct within_run run; status == VIV_OK && begin < end; begin += run.n) {
+    for (struct within_run run; status == VIV_OK && !l->borrows && begin < end; begin += run.n) {
         const uint64_t first = (span->first_row + begin) * l->kv_stride;
         run = within_run(&l->within, span, begin, end);
         status =
@@ -578,6 +609,7 @@ static int32_t describe_heads(const struct attention *l, char attribute[VIV_DESC
                               char text[VIV_DESCRIPTION_TEXT])
 {
     char heads[48], sees[48] = "";
+    const char *both_ways = l->causal ? "" : ", both ways", *gated = l->gated ? ", gated" : "";
     if (l->n_kv_heads == l->n_heads)
         snprintf(heads, sizeof heads, "multi-head, %" PRIu64, l->n_heads);
     else if (l->n_kv_heads == 1)
@@ -588,8 +620,8 @@ static int32_t describe_heads(const struct attention *l, char attribute[VIV_DESC
         snprintf(sees, sizeof sees, ", window of %" PRIu64, l->window);
     else if (l->chunk)
         snprintf(sees, sizeof sees, ", chunks of %" PRIu64, l->chunk);
-    return description_put(attribute, text, "attention", "%s heads of %" PRIu64 "%s%s%s", heads, l->head_dim,
-                           l->causal ? "" : ", both ways", sees, l->gated ? ", gated" : "");
+    return description_put(attribute, text, "attention", "%s heads of %" PRIu64 "%s%s%s%s", heads, l->head_dim,
+                           both_ways, sees, gated, l->borrows ? ", keys and values of an earlier layer" : "");
 }
 
 static int32_t describe_positions(const struct attention *l, char attribute[VIV_DESCRIPTION_ATTRIBUTE],

@@ -16,6 +16,12 @@ viv_status kv_cache_infer(struct kv_cache *s, viv_infer *b,
     return status == VIV_OK ? b->set_cache_content(b, s->v, VIV_CACHE_VALUES, s->head_dim) : status;
 }
 
+viv_status kv_cache_borrow(struct kv_cache *s, viv_infer *b, const char *lent)
+{
+    const viv_status status = b->borrow_cache(b, lent, "k", s->n_kv_heads * s->head_dim, &s->k);
+    return status == VIV_OK ? b->borrow_cache(b, lent, "v", s->n_kv_heads * s->head_dim, &s->v) : status;
+}
+
 viv_status kv_cache_prepare(struct kv_cache *s, const viv_prepare *p)
 {
     s->kernels = p->host->get_service(p->host, VIV_SERVICE_KERNELS);

@@ -22,6 +22,8 @@ struct kv_cache {
 /* Declares the caches by want_cache, or want_encoder_cache. */
 viv_status kv_cache_infer(struct kv_cache *s, viv_infer *b,
                           viv_status (*want)(viv_infer *b, const char *name, uint64_t elems, uint32_t *index));
+/* Takes those that an earlier layer lends under this name (viv_infer.lend_caches), to read them only. */
+viv_status kv_cache_borrow(struct kv_cache *s, viv_infer *b, const char *lent);
 viv_status kv_cache_prepare(struct kv_cache *s, const viv_prepare *p);
 uint64_t kv_cache_scratch(const struct kv_cache *s, const viv_prepare *p); /* bytes that kv_cache_attend needs */
 

@@ -131,6 +131,14 @@ struct viv_infer {
 
     /* Set by a layer that reads viv_exec.vectors, as embeddings do: how many of their features it reads. 0: it does not. */
     uint64_t vector_dim;
+
+    /* Lends the caches of want_cache to later layers, under a name. [setup: in infer, after want_cache] */
+    viv_status (*lend_caches)(viv_infer *b, const char *name);
+    /* The cache `name`, of `elems` elements per token, that the last layer before this one has lent as `lent`. The layer
+     * only reads it: when it runs, the rows of the step have been written. It counts for the lender alone. A layer
+     * declares caches of its own, or borrows those of one other layer; in stacks that keep nothing after a step, none can
+     * be borrowed. [setup: in infer] */
+    viv_status (*borrow_cache)(viv_infer *b, const char *lent, const char *name, uint64_t elems, uint32_t *index);
 };
 
 /* What a cache holds. */

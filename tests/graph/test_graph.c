@@ -129,6 +129,58 @@ TEST(graph__refuses_encoder_output_that_is_missing_or_not_used)
 }
 END_TEST
 
+/* --- caches that layers share --------------------------------------------------------------------------------- */
+
+#define LENDS(name)                                                                                                \
+    "attention: {q: own, k: own, v: own, out: own, n_heads: 2, n_kv_heads: 2, head_dim: 4, cache: " name "}"
+#define BORROWS(heads) "attention: {q: own, out: own, n_heads: 2, n_kv_heads: " heads ", head_dim: 4, cache: near}"
+#define LAYERS(list)   HEAD "graph:\n  - embedding: {weight: embed}\n  - repeat: n\n    layers: [" list "]\n"
+
+TEST(caches__of_the_last_layer_that_lends_them_are_shared_and_counted_once)
+{
+    struct built b;
+    const struct graph_step step = {.n_rows = 1, .n_output_rows = 1, .context = 1};
+    struct graph_cost own, borrowed;
+    const viv_status status = build(&b, LAYERS(LENDS("near") ", " LENDS("far") ", " BORROWS("2")));
+    ck_assert_msg(status == VIV_OK, "%s", b.err.text);
+    ck_assert_uint_eq(b.g->n_caches, 2 * 2 * 2);
+    ck_assert_uint_eq(b.g->cache_elems[CACHE_OF_GRAPH], 2 * 2 * 2 * 8);
+    for (uint32_t i = 3; i < 7; i += 3) {
+        ck_assert_ptr_eq(b.g->nodes[i].lender, &b.g->nodes[i - 2]);
+        ck_assert_uint_eq(b.g->nodes[i].first_cache, b.g->nodes[i - 2].first_cache);
+    }
+    ck_assert_int_eq(graph_node_cost(b.g, 1, &step, &own), VIV_OK);
+    ck_assert_int_eq(graph_node_cost(b.g, 3, &step, &borrowed), VIV_OK);
+    ck_assert_uint_eq(own.flops - borrowed.flops, 2 * 2 * 8 * 8);
+    ck_assert_uint_eq(own.cache_elems, borrowed.cache_elems);
+    release(&b);
+}
+END_TEST
+
+TEST(caches__that_are_not_there_or_of_another_size_are_refused)
+{
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {LAYERS(LENDS("far") ", " BORROWS("2")),
+         "layers.0.attention_2: no layer before it has a cache named 'near'"},
+        {LAYERS(LENDS("near") ", " BORROWS("1")),
+         "layers.0.attention_2: it needs 4 elements per token of the cache 'near', and layers.0.attention keeps 8"},
+        {LAYERS("attention: {q: own, out: own, n_heads: 2, n_kv_heads: 2, head_dim: 4}"),
+         "layers.0.attention: attention needs q, k and v, or all of them as qkv, or q and the cache of an earlier "
+         "layer"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct built b;
+        ck_assert_int_ne(build(&b, cases[i].text), VIV_OK);
+        const char *said = strstr(without_dir(&b.w, &b.err), ": ");
+        ck_assert_ptr_nonnull(said);
+        ck_assert_str_eq(said + 2, cases[i].sentence);
+        release(&b);
+    }
+}
+END_TEST
+
 /* --- attributes that are lists and texts --------------------------------------------------------------------- */
 
 static const viv_attr *const list_attrs[] = {
@@ -329,7 +381,9 @@ TEST(align__takes_no_layer_of_another_size_or_stack)
 END_TEST
 
 TESTS(graph__of_two_stacks_knows_what_each_needs, graph__counts_what_is_done_for_each_encoder_row_once,
-      graph__refuses_encoder_output_that_is_missing_or_not_used, attributes__may_be_lists_and_texts,
+      graph__refuses_encoder_output_that_is_missing_or_not_used,
+      caches__of_the_last_layer_that_lends_them_are_shared_and_counted_once,
+      caches__that_are_not_there_or_of_another_size_are_refused, attributes__may_be_lists_and_texts,
       attributes__that_are_lists_or_texts_are_checked, plan__of_a_stack_runs_its_own_layers_in_order,
       plan__lets_who_looks_on_see_all_rows_but_of_the_last_layer, align__finds_what_two_graphs_have_in_common,
       align__takes_no_layer_of_another_size_or_stack)
