@@ -204,7 +204,8 @@ END_TEST
 TEST(session__goes_on_with_models_of_all_kinds)
 {
     static const char *const names[] = {"llama-bf16-sharded", "gemma3",  "mixtral-gguf", "bloom",
-                                        "phi3-longrope",      "cohere2", "qwen3_next",   "qwen3_next-gguf"};
+                                        "phi3-longrope",      "cohere2", "gemma4",       "qwen3_next",
+                                        "qwen3_next-gguf"};
     static const size_t cuts[] = {77, 201};
     open_host();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -106,6 +106,31 @@ def gemma3():
     write_gguf("gemma3-gguf", model, "gemma3", values, plus_one)
 
 
+@case
+def gemma4():
+    """As E2B: inputs of each layer; the last two layers use the keys and values of layers 1 and 2, and have a wider mlp."""
+    types = ["sliding_attention", "sliding_attention", "full_attention", "sliding_attention", "full_attention"]
+    rope = {"full_attention": dict(rope_type="proportional", partial_rotary_factor=0.5, rope_theta=30000.0),
+            "sliding_attention": dict(rope_type="default", rope_theta=10000.0)}
+    shape = dict(hidden_size=24, intermediate_size=20, num_hidden_layers=5, num_attention_heads=3, num_key_value_heads=1, head_dim=8,
+                 global_head_dim=16, layer_types=types, sliding_window=17, num_kv_shared_layers=2, tie_word_embeddings=True, rope_parameters=rope,
+                 vocab_size_per_layer_input=73, final_logit_softcapping=8.0)
+    model = make(t.Gemma4TextConfig, 59, **shape, hidden_size_per_layer_input=6, use_double_wide_mlp=True)
+    for layer in model.model.layers:
+        layer.layer_scalar.data.fill_(0.75)
+    write_safetensors("gemma4", model, drop=("per_layer_config",), global_head_dim=16)
+    model.config.allow_global_per_layer_attribute_access = True
+    values = {k: v for k, v in common_values(model.config).items() if not k.startswith("rope.")} | {
+        "feed_forward_length": [20, 20, 20, 40, 40], "attention.sliding_window": 17, "attention.shared_kv_layers": 2,
+        "attention.sliding_window_pattern": [kind == "sliding_attention" for kind in types], "embedding_length_per_layer_input": 6,
+        "attention.key_length": 16, "attention.value_length": 16, "attention.key_length_swa": 8, "attention.value_length_swa": 8,
+        "rope.freq_base": 30000.0, "rope.freq_base_swa": 10000.0, "final_logit_softcapping": 8.0}
+
+    def change(name, a):
+        return [(f"blk.{name.split('.')[2]}.layer_output_scale.weight", a)] if name.endswith("layer_scalar") else a
+    write_gguf("gemma4-gguf", model, "gemma4", values, change, also={"rope_freqs.weight": np.array([1.0] * 4 + [1e30] * 4)})
+
+
 def divisors(n, start, step):
     return [round(start + step * i, 3) for i in range(n)]
 
