@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "engine/architecture.h"
 #include "engine/load.h"
+#include "formats/checkpoint.h"
 #include "run/run.h"
 
 #include <dirent.h>
@@ -314,7 +315,57 @@ TEST(vectors__a_text_read_in_both_directions_does_not_come_in_pieces)
 }
 END_TEST
 
+/* --- rows given as vectors, where each layer has inputs of its own -------------------------------------------- */
+
+/* Logits of tokens {5, 0, 9}; vector: in place of the second, or NULL. malloc'ed. */
+static float *logits_with(viv_model *m, const float *vector)
+{
+    struct text t = {.tokens = {5, vector ? -1 : 0, 9}, .n = 3};
+    const float *const vectors[] = {NULL, vector, NULL}, *logits;
+    struct error err;
+    uint64_t n;
+    viv_sequence *s = golden_sequence(m);
+    viv_rows rows = rows_of(s, &t, 0, t.n);
+    const viv_rows *const list[] = {&rows};
+    rows.vectors = vectors;
+    ck_assert_msg(model_step(m, list, 1, NULL, &logits, &n, &err) == VIV_OK, "%s", err.text);
+    float *out = malloc(n * model_output_dim(m) * sizeof *out);
+    memcpy(out, logits, n * model_output_dim(m) * sizeof *out);
+    sequence_destroy(s);
+    return out;
+}
+
+/* The padding token stands in: its own embedding as a vector changes nothing. */
+TEST(vectors__in_place_of_tokens_have_the_inputs_of_the_token_that_stands_in)
+{
+    open_host();
+    const char *directory = source_path("tests/golden/gemma4");
+    viv_model *m = load(directory, 0);
+    struct checkpoint c;
+    struct error err;
+    float vector[24];
+    ck_assert_msg(checkpoint_open(&c, directory, &err) == VIV_OK, "%s", err.text);
+    const viv_tensor *embed = checkpoint_tensor(&c, "model.embed_tokens.weight");
+    ck_assert_ptr_nonnull(embed);
+    for (int j = 0; j < 24; j++)
+        vector[j] = ((const float *)embed->dl.data)[j] * sqrtf(24);
+    float *tokens = logits_with(m, NULL), *same = logits_with(m, vector);
+    vector[3] += 1;
+    float *other = logits_with(m, vector);
+    check_near("gemma4", "a vector", same, tokens, 3 * model_output_dim(m));
+    ck_assert(memcmp(other, tokens, model_output_dim(m) * sizeof *tokens) == 0);
+    ck_assert(memcmp(other, same, 3 * model_output_dim(m) * sizeof *tokens) != 0);
+    free(tokens);
+    free(same);
+    free(other);
+    checkpoint_close(&c);
+    model_close(m);
+    engine_destroy(engine);
+}
+END_TEST
+
 TESTS(vectors__tokens_texts_and_scores_are_those_of_transformers,
       vectors__bits_do_not_depend_on_threads_or_who_shares_the_step,
       vectors__of_texts_and_pairs_are_those_of_sentence_transformers,
-      vectors__a_text_read_in_both_directions_does_not_come_in_pieces)
+      vectors__a_text_read_in_both_directions_does_not_come_in_pieces,
+      vectors__in_place_of_tokens_have_the_inputs_of_the_token_that_stands_in)
