@@ -345,7 +345,7 @@ static void check_aligned(const char *a_text, const char *b_text, const char *ex
     release(&b);
 }
 
-#define LAYERS(n, layers)                                                                                          \
+#define REPEATED(n, layers)                                                                                        \
     "graph:\n  - embedding: {weight: embed}\n  - repeat: " #n "\n    layers: [" layers "]\n"                       \
     "  - linear: {weight: embed}\n"
 #define SCALE "scale: {factor: 2.0}"
@@ -353,17 +353,17 @@ static void check_aligned(const char *a_text, const char *b_text, const char *ex
 
 TEST(align__finds_what_two_graphs_have_in_common)
 {
-    check_aligned(HEAD LAYERS(2, OWN ", " SCALE), HEAD LAYERS(2, OWN ", " SCALE),
+    check_aligned(HEAD REPEATED(2, OWN ", " SCALE), HEAD REPEATED(2, OWN ", " SCALE),
                   "embedding layers.0.attention layers.0.scale layers.1.attention layers.1.scale linear");
-    check_aligned(HEAD LAYERS(1, OWN ", " SCALE), HEAD LAYERS(2, OWN ", " SCALE),
+    check_aligned(HEAD REPEATED(1, OWN ", " SCALE), HEAD REPEATED(2, OWN ", " SCALE),
                   "embedding layers.0.attention layers.0.scale +layers.1.attention +layers.1.scale linear");
-    check_aligned(HEAD LAYERS(2, OWN ", " SCALE), HEAD LAYERS(2, OWN ", " CAP),
+    check_aligned(HEAD REPEATED(2, OWN ", " SCALE), HEAD REPEATED(2, OWN ", " CAP),
                   "embedding layers.0.attention -layers.0.scale +layers.0.softcap layers.1.attention "
                   "-layers.1.scale +layers.1.softcap linear");
-    check_aligned(HEAD LAYERS(1, SCALE ", " OWN ", " SCALE), HEAD LAYERS(1, OWN ", " SCALE),
+    check_aligned(HEAD REPEATED(1, SCALE ", " OWN ", " SCALE), HEAD REPEATED(1, OWN ", " SCALE),
                   "embedding -layers.0.scale layers.0.attention layers.0.scale_2=layers.0.scale linear");
     check_aligned(
-        HEAD LAYERS(1, CAP), HEAD LAYERS(1, OWN ", " CAP ", " CAP ", " OWN),
+        HEAD REPEATED(1, CAP), HEAD REPEATED(1, OWN ", " CAP ", " CAP ", " OWN),
         "embedding +layers.0.attention layers.0.softcap +layers.0.softcap_2 +layers.0.attention_2 linear");
 }
 END_TEST
