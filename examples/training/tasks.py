@@ -355,7 +355,7 @@ def steps_of(task: Task) -> list[tuple[str, str]]:
         if action["action"] == "done":
             return steps
         results.append(tree.do(action))
-        history += f"{len(results)}. {said}\ndone: {results[-1]}"
+        history += f"{len(results)}. {said}\ndone:\n" + "".join(f"| {line}\n" for line in results[-1].removesuffix("\n").split("\n"))
 
 
 def final_tree(task: Task) -> Tree:

@@ -69,7 +69,7 @@ TEST(a_prompt_is_cut_to_what_the_model_has_room_for)
     ck_assert_ptr_nonnull(strstr(prompt, "Task: a task\n"));
     ck_assert_ptr_nonnull(strstr(prompt, "a file with a long name, number 1\n"));
     ck_assert_ptr_nonnull(strstr(prompt, "... (more than the model has room for: the rest is left out)\n"));
-    ck_assert_ptr_nonnull(strstr(prompt, "... (what came before is left out)\nline "));
+    ck_assert_ptr_nonnull(strstr(prompt, "... (what came before is left out)\n| line "));
     ck_assert_ptr_nonnull(strstr(prompt, "The next action:\n"));
     ck_assert_uint_gt(asked_with.size, context / 2);
     context = 100; /* not even the task */
