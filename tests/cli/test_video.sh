@@ -93,7 +93,7 @@ check 'frames of several sizes' refuses '2.png, frame 2 of the video, has 29 x 6
 check 'folders in it' refuses "$work/deep/in is a folder" "$work/deep"
 check 'a file that is no picture' refuses "$work/text/2.png: this is no picture" "$work/text"
 check 'a frame that is cut short' refuses "$work/cut/2.png: " "$work/cut"
-check 'a file of a format that is not read' refuses 'makes a folder of frames' "$work/a.mp4"
+check 'a film of nothing, or of a format that is not read' refuses "$work/a.mp4: " "$work/a.mp4"
 check 'a path that is not there' refuses 'No such file' "$work/nowhere"
 check 'a model that takes pictures alone' fails 'this model takes no videos' "$viv" run "$golden/llava" --video "$frames" -p ą -n 1
 check 'a model that cannot see' fails 'cannot see' "$viv" run "$source/tests/golden/llama-gqa" --video "$frames" -p ą -n 1
