@@ -319,6 +319,19 @@ static viv_status attempt(struct browser *b, const char *program, bool namespace
     return status;
 }
 
+/* One page, where there is none: a page can close the last one. */
+static viv_status have_page(struct browser *b)
+{
+    viv_status status = VIV_OK;
+    browser_listen(b, 0);
+    if (!b->dead && b->n_tabs == 0)
+        status = browser_call(b, NULL, "Target.createTarget", json_pack("{s:s}", "url", "about:blank"),
+                              browser_patience(b), NULL);
+    for (int i = 0; status == VIV_OK && !b->dead && b->n_tabs == 0 && i < 50; i++)
+        browser_listen(b, 20);
+    return status == VIV_OK && b->n_tabs == 0 ? viv_fail(b->host, VIV_EIO, "the browser opens no page") : status;
+}
+
 static viv_status prepare(struct browser *b)
 {
     json_t *page = json_pack("[{s:s, s:b}]", "type", "page", "exclude", 0);
@@ -335,19 +348,17 @@ static viv_status prepare(struct browser *b)
                               json_pack("{s:b, s:b, s:b, s:O}", "autoAttach", 1, "waitForDebuggerOnStart", 1,
                                         "flatten", 1, "filter", page),
                               browser_patience(b), NULL);
-    if (status == VIV_OK && b->n_tabs == 0) /* one is there at the start, or not */
-        status = browser_call(b, NULL, "Target.createTarget", json_pack("{s:s}", "url", "about:blank"),
-                              browser_patience(b), NULL);
-    for (int i = 0; status == VIV_OK && b->n_tabs == 0 && i < 50; i++)
-        browser_listen(b, 20);
     json_decref(page);
-    return status == VIV_OK && b->n_tabs == 0 ? viv_fail(b->host, VIV_EIO, "the browser opens no page") : status;
+    return status == VIV_OK ? have_page(b) : status; /* one is there at the start, or not */
 }
 
 viv_status browser_start(struct browser *b)
 {
-    if (b->pid > 0 && !b->dead)
-        return VIV_OK;
+    if (b->pid > 0 && !b->dead) {
+        const viv_status status = have_page(b);
+        if (!b->dead)
+            return status;
+    }
     browser_stop(b);
     const char *program = find_program(b);
     if (!program)

@@ -197,9 +197,9 @@ static viv_status open_url(const struct tool_call *c, const char *url, struct te
     }
     begin(c);
     const struct tab *t = browser_tab(b);
-    if (t)
-        status = browser_call(b, t->session, "Page.navigate", json_pack("{s:s}", "url", as), browser_patience(b),
-                              &reply);
+    status =
+        t ? browser_call(b, t->session, "Page.navigate", json_pack("{s:s}", "url", as), browser_patience(b), &reply)
+          : viv_fail(b->host, VIV_EIO, "the page was closed before it could be used");
     const char *error = json_string_value(json_object_get(reply, "errorText"));
     if (status == VIV_OK && error && strcmp(error, "net::ERR_ABORTED") != 0) /* which a download is */
         status = viv_fail(b->host, VIV_EIO, "the page cannot be opened: %s", error);
