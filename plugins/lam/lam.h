@@ -10,13 +10,14 @@
 #ifndef _GNU_SOURCE /* renameat2, asprintf */
 #define _GNU_SOURCE
 #endif
+#include "clock.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <vivarium/vivarium.h>
 
 enum { MAX_PATH = 4095, MAX_NAME = 255, MAX_DEPTH = 64 };

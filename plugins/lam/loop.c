@@ -66,7 +66,7 @@ struct loop {
     bool tainted;        /* text that others wrote was read */
     int64_t n_steps, n_tokens;
     int doubts;
-    struct timespec begin;
+    int64_t begin;
     const char *reason; /* why it ends; NULL: it goes on */
     json_t *answer;
 };
@@ -491,20 +491,13 @@ static viv_status step(struct loop *l)
     return status;
 }
 
-static int64_t seconds_since(const struct timespec *begin)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec - begin->tv_sec;
-}
-
 static const char *limit_reached(const struct loop *l)
 {
-    return viv_is_cancelled(l->task->cancel)                 ? "cancelled"
-           : l->n_steps >= l->settings.steps                 ? "steps"
-           : l->n_tokens >= l->settings.tokens               ? "tokens"
-           : seconds_since(&l->begin) >= l->settings.seconds ? "seconds"
-                                                             : NULL;
+    return viv_is_cancelled(l->task->cancel)                       ? "cancelled"
+           : l->n_steps >= l->settings.steps                       ? "steps"
+           : l->n_tokens >= l->settings.tokens                     ? "tokens"
+           : (clock_ms() - l->begin) / 1000 >= l->settings.seconds ? "seconds"
+                                                                   : NULL;
 }
 
 /* --- the run ------------------------------------------------------------------------------------------------ */
@@ -531,7 +524,7 @@ static viv_status begin(struct loop *l)
 {
     const viv_act *t = l->task;
     viv_status status = VIV_OK;
-    clock_gettime(CLOCK_MONOTONIC, &l->begin);
+    l->begin = clock_ms();
     if (l->dry) {
         status = root_open(l->host, t->workspace, &l->bare);
         l->root = &l->bare;

@@ -81,17 +81,10 @@ static bool take_output(int fd, struct sandbox_outcome *o)
     return n < 0;
 }
 
-static int64_t milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* The first report, or why there is none. false: the first process died. */
 static bool await(const struct sandbox *s, const struct attempt *a, struct sandbox_outcome *o, struct report *r)
 {
-    const int64_t end = milliseconds() + 1000 * s->seconds;
+    const int64_t end = clock_ms() + 1000 * s->seconds;
     bool open = true;
     for (;;) {
         struct pollfd fds[2] = {{.fd = a->report, .events = POLLIN}, {.fd = a->out, .events = POLLIN}};
@@ -99,7 +92,7 @@ static bool await(const struct sandbox *s, const struct attempt *a, struct sandb
         open = open && take_output(a->out, o);
         if (fds[0].revents)
             return read(a->report, r, sizeof *r) == (ssize_t)sizeof *r;
-        o->how = viv_is_cancelled(s->cancel) ? CANCELLED : milliseconds() >= end ? TIMED_OUT : ENDED;
+        o->how = viv_is_cancelled(s->cancel) ? CANCELLED : clock_ms() >= end ? TIMED_OUT : ENDED;
         if (o->how != ENDED) {
             *r = (struct report){.kind = REPORT_ENDED};
             return true;

@@ -5,9 +5,9 @@
  *
  *   browser:
  *     hosts: [example.org, "*.example.org", "localhost:8080"]     nothing else is requested, by any page
- *     files: true       files of the workspace are pages of http://workspace.invalid/, and lam answers these
- * requests data: true        data: addresses may be opened pictures: true    the model gets a picture of the page,
- * and the lines have places in it
+ *     files: true       files of the workspace are pages of http://workspace.invalid/, answered by lam
+ *     data: true        data: addresses may be opened
+ *     pictures: true    the model gets a picture of the page, and the lines say where things are
  *
  * A page is seen as lines, one for each thing that can be seen, with the numbers that actions name:
  *
@@ -57,6 +57,8 @@ struct browser {
     int64_t next_call;
     json_t *reply;      /* of the call that is waited for */
     int64_t awaited;    /* its id; 0: none */
+    char asked[64];     /* the session of that call */
+    bool closed;        /* which has ended meanwhile */
     bool dead, changed; /* changed: pages have come or gone */
     const char *sandbox;
 
@@ -84,7 +86,6 @@ void browser_send(struct browser *b, const char *session, const char *name, json
 void browser_listen(struct browser *b, int64_t ms);
 /* "is a page", checked UTF-8. */
 void browser_note(struct browser *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-int64_t browser_now(void);                         /* milliseconds */
 int64_t browser_patience(const struct browser *b); /* how long it may take to answer, in milliseconds */
 
 /* start.c */

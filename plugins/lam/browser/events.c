@@ -64,6 +64,7 @@ static void attached(struct browser *b, const json_t *p)
 static void detached(struct browser *b, const json_t *p)
 {
     struct tab *t = tab_of(b, word(p, "sessionId"));
+    b->closed = b->closed || strcmp(b->asked, word(p, "sessionId")) == 0;
     if (!t)
         return;
     const size_t i = (size_t)(t - b->tabs);

@@ -78,7 +78,7 @@ static viv_status give_up(struct browser *b, viv_status status)
 {
     if (status != VIV_ELIMIT && !b->dead)
         return status;
-    browser_note(b, "the page did not answer, and the browser was closed");
+    browser_note(b, b->dead ? "the browser has ended" : "the page did not answer, and the browser was closed");
     browser_stop(b);
     return status == VIV_OK ? VIV_EIO : status;
 }
@@ -86,10 +86,10 @@ static viv_status give_up(struct browser *b, viv_status status)
 viv_status page_settle(struct browser *b)
 {
     char expression[64];
-    const int64_t end = browser_now() + browser_patience(b);
+    const int64_t end = clock_ms() + browser_patience(b);
     viv_status status = VIV_OK;
     snprintf(expression, sizeof expression, "viv.quiet(%d, %d)", QUIET_MS, SETTLE_MS);
-    for (b->changed = true; status == VIV_OK && b->changed && browser_tab(b) && browser_now() < end;) {
+    for (b->changed = true; status == VIV_OK && b->changed && browser_tab(b) && clock_ms() < end;) {
         b->changed = false;
         status = page_call(b, expression, SETTLE_MS + browser_patience(b), NULL);
         if (status == VIV_OK && !b->changed)
@@ -129,9 +129,9 @@ viv_status browser_look(struct browser *b)
     }
     snprintf(expression, sizeof expression, "viv.look(%" PRId64 ", %" PRId64 ")", b->next_number,
              b->settings->elements);
-    const int64_t start = browser_now();
+    const int64_t start = clock_ms();
     viv_status status = page_call(b, expression, browser_patience(b), &b->page);
-    b->look_ms = browser_now() - start;
+    b->look_ms = clock_ms() - start;
     if (status == VIV_OK)
         status = take_picture(b);
     const int64_t next = json_integer_value(json_object_get(b->page, "next"));

@@ -14,13 +14,6 @@
 
 enum { LONGEST_MESSAGE = 64 << 20, LONGEST_NOTES = 4000, PATIENCE = 100 /* ms between looks at `cancel` */ };
 
-int64_t browser_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int64_t browser_patience(const struct browser *b)
 {
     return 1000 * b->settings->page_seconds;
@@ -44,7 +37,7 @@ void browser_note(struct browser *b, const char *format, ...)
 
 static bool write_all(struct browser *b, const char *bytes, size_t n)
 {
-    const int64_t end = browser_now() + browser_patience(b);
+    const int64_t end = clock_ms() + browser_patience(b);
     while (n > 0 && !b->dead) {
         const ssize_t done = write(b->to, bytes, n);
         if (done > 0) {
@@ -53,7 +46,7 @@ static bool write_all(struct browser *b, const char *bytes, size_t n)
             continue;
         }
         struct pollfd out = {.fd = b->to, .events = POLLOUT};
-        if ((done < 0 && errno != EAGAIN && errno != EINTR) || browser_now() >= end || viv_is_cancelled(b->cancel))
+        if ((done < 0 && errno != EAGAIN && errno != EINTR) || clock_ms() >= end || viv_is_cancelled(b->cancel))
             b->dead = true;
         else
             poll(&out, 1, PATIENCE);
@@ -155,11 +148,11 @@ static void read_some(struct browser *b, int64_t ms)
 
 void browser_listen(struct browser *b, int64_t ms)
 {
-    const int64_t end = browser_now() + ms;
+    const int64_t end = clock_ms() + ms;
     while (!b->dead && !viv_is_cancelled(b->cancel)) {
         while (!b->dead && take_first(b))
             ;
-        const int64_t left = end - browser_now();
+        const int64_t left = end - clock_ms();
         if (left <= 0)
             return;
         read_some(b, left);
@@ -169,17 +162,20 @@ void browser_listen(struct browser *b, int64_t ms)
 viv_status browser_call(struct browser *b, const char *session, const char *name, json_t *params, int64_t ms,
                         json_t **result)
 {
-    const int64_t end = browser_now() + ms;
+    const int64_t end = clock_ms() + ms;
     if (result)
         *result = NULL;
+    snprintf(b->asked, sizeof b->asked, "%s", session ? session : "");
+    b->closed = false;
     if (!(b->awaited = post(b, session, name, params)))
         return viv_fail(b->host, VIV_EIO, "the browser has ended");
-    while (b->awaited && !b->dead && !viv_is_cancelled(b->cancel) && browser_now() < end)
+    while (b->awaited && !b->dead && !b->closed && !viv_is_cancelled(b->cancel) && clock_ms() < end)
         if (!take_first(b))
-            read_some(b, end - browser_now());
+            read_some(b, end - clock_ms());
     if (b->awaited) {
         b->awaited = 0;
         return b->dead                       ? viv_fail(b->host, VIV_EIO, "the browser has ended")
+               : b->closed                   ? viv_fail(b->host, VIV_ENOTFOUND, "the page was closed")
                : viv_is_cancelled(b->cancel) ? viv_fail(b->host, VIV_ECANCELLED, "cancelled")
                                              : viv_fail(b->host, VIV_ELIMIT, "the page does not answer (%s)", name);
     }

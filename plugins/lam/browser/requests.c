@@ -1,9 +1,10 @@
 /* requests.c - what the browser asks the network for, each request held until it is judged:
  *
- *   http, https of a granted host       GET, HEAD and OPTIONS go on; others may send something, which cannot be
- * undone: the user is asked, unless the action was asked about as one that sends http://workspace.invalid/PATH
- * answered from the file, if the spec grants files and no rule of read or open_file keeps it back; the browser
- * reads none itself                   all others refused */
+ *   of a granted host                GET, HEAD and OPTIONS go on. Others may send something, which cannot be
+ *                                    undone: the user is asked, unless the action was asked about as one that does
+ *   http://workspace.invalid/PATH    answered from the file, if the spec grants files and no rule of read or
+ *                                    open_file keeps it back; the browser reads none itself
+ *   all others                       refused */
 #include "browser.h"
 
 #include <ctype.h>

@@ -11,18 +11,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MODERN "2026-07-28"
 #define LEGACY "2025-11-25"
 enum { SILENCE = 5000 /* ms, after which a server is tried the old way */ };
-
-int64_t mcp_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static viv_status send_message(struct mcp_client *c, json_t *message, const char *method, const char *tool,
                                int64_t deadline)
@@ -72,7 +64,7 @@ static viv_status await(struct mcp_client *c, json_int_t id, json_int_t other, i
 {
     for (int noise = 0; noise < MOST_NOISE; noise++) {
         json_t *message = NULL;
-        if (mcp_now() >= deadline) /* who says much, and never the answer, is as slow as who is silent */
+        if (clock_ms() >= deadline) /* who says much, and never the answer, is as slow as who is silent */
             return VIV_ENOTFOUND;
         viv_status status = c->wire->receive(c, deadline, &message);
         const json_t *whose = json_object_get(message, "id");
@@ -120,13 +112,13 @@ static void give_up(struct mcp_client *c, json_int_t id)
     (void)send_message(c,
                        json_pack("{s:s, s:s, s:{s:I, s:s}}", "jsonrpc", "2.0", "method", "notifications/cancelled",
                                  "params", "requestId", id, "reason", "no longer wanted"),
-                       NULL, NULL, mcp_now());
+                       NULL, NULL, clock_ms());
 }
 
 viv_status client_request(struct mcp_client *c, const char *method, json_t *params, const char *tool,
                           json_t **result)
 {
-    const int64_t deadline = mcp_now() + 1000 * c->seconds;
+    const int64_t deadline = clock_ms() + 1000 * c->seconds;
     json_t *answer = NULL;
     viv_status status = send_message(c, request_message(c, method, params), method, tool, deadline);
     const json_int_t id = c->last_id;
@@ -159,7 +151,7 @@ static bool is_modern(const json_t *answer)
 /* Asks by the old way. A late answer to the new way (`discover`) counts, too. */
 static viv_status initialize(struct mcp_client *c, json_int_t discover)
 {
-    const int64_t deadline = mcp_now() + 1000 * c->seconds;
+    const int64_t deadline = clock_ms() + 1000 * c->seconds;
     json_t *params =
         json_pack("{s:s, s:{}, s:o}", "protocolVersion", LEGACY, "capabilities", "clientInfo", client_info());
     json_t *answer = NULL, *result = NULL;
@@ -197,7 +189,7 @@ static viv_status initialize(struct mcp_client *c, json_int_t discover)
 viv_status client_connect(struct mcp_client *c)
 {
     const int64_t patience = 1000 * c->seconds < SILENCE ? 1000 * c->seconds : SILENCE,
-                  deadline = mcp_now() + patience;
+                  deadline = clock_ms() + patience;
     json_t *answer = NULL;
     c->modern = true;
     snprintf(c->version, sizeof c->version, "%s", MODERN);

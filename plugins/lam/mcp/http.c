@@ -42,7 +42,7 @@ static viv_status wait_for(struct mcp_client *c, int fd, short what, int64_t dea
 {
     for (;;) {
         struct pollfd p = {.fd = fd, .events = what};
-        const int64_t left = deadline - mcp_now();
+        const int64_t left = deadline - clock_ms();
         if (viv_is_cancelled(c->cancel))
             return viv_fail(c->host, VIV_ECANCELLED, "cancelled");
         if (left <= 0)

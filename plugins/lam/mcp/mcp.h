@@ -59,7 +59,6 @@ struct mcp_client {
     bool tools_changed; /* it has said so */
     bool refused;       /* the user said no to its tools: others are not asked about in this run */
 };
-int64_t mcp_now(void); /* milliseconds */
 /* Finds out which era of the protocol it speaks. */
 viv_status client_connect(struct mcp_client *c);
 /* *result is new. Takes ownership of params. An error of the server is VIV_EINVAL. */

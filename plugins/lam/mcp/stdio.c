@@ -55,7 +55,7 @@ static viv_status wait_for(struct mcp_client *c, int fd, short what, int64_t dea
     struct stdio *s = c->state;
     for (;;) {
         struct pollfd fds[2] = {{.fd = fd, .events = what}, {.fd = s->process.err, .events = POLLIN}};
-        const int64_t left = deadline - mcp_now();
+        const int64_t left = deadline - clock_ms();
         if (viv_is_cancelled(c->cancel))
             return viv_fail(c->host, VIV_ECANCELLED, "cancelled");
         if (left <= 0)
