@@ -1,9 +1,9 @@
 /* attention.c - y = softmax(scale Q K^T + mask) V W_o            (Vaswani et al. 2017)
  *
  *   Q = rope(norm(x W_q)), K = rope(norm(x W_k)), V = norm(x W_v), by heads of head_dim features; query head h
- * reads key/value head h / (n_heads / n_kv_heads): multi-head, grouped (Ainslie et al. 2023) and multi-query
- * (Shazeer 2019) attention. Positions: rotary embedding; ALiBi (Press et al. 2022), a bias of the scores that grows
- * with the distance, with a slope for each head; or a learned bias (relative.h).
+ *   reads key/value head h / (n_heads / n_kv_heads): multi-head, grouped (Ainslie et al. 2023) and multi-query
+ *   (Shazeer 2019) attention. Positions: rotary embedding; ALiBi (Press et al. 2022), a bias of the scores that
+ *   grows with the distance, with a slope for each head; or a learned bias (relative.h).
  *
  *   x, y:      [n_rows, dim]
  *   q:         [n_heads * head_dim, dim]

@@ -1,5 +1,6 @@
-/* positions.c - y[r] = x[r] + weight[position[r] + offset]           (learned positions, Vaswani et al. 2017); the
- * position is that of the row in its sequence, or on an axis: then rows that are nowhere on it stay
+/* positions.c - y[r] = x[r] + weight[position[r] + offset]           (learned positions, Vaswani et al. 2017)
+ *
+ * The position is that of the row in its sequence, or on an axis: then rows that are nowhere on it stay.
  *
  *   x, y:    [n_rows, dim]
  *   weight:  [n_positions + offset, dim]  any type                                                             */

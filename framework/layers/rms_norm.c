@@ -1,8 +1,7 @@
 /* rms_norm.c - y = x / sqrt(mean(x^2) + eps) * weight            (Zhang and Sennrich 2019)
  *
  *   x, y:    [n_rows, dim]
- *   weight:  [dim], or without; or [n], where n divides dim: then each n features (such as a head) are a row of
- * their own */
+ *   weight:  none; [dim]; or [n], where n divides dim: each n features (such as a head) are a row of their own */
 #include "layers/description.h"
 
 struct rms_norm {

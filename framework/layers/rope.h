@@ -12,8 +12,8 @@
  * Pairs may rotate by positions on different axes (viv_exec.axes): those of an axis are neighbours, n_a of them, or
  * all axes take turns. The k-th of an axis has the frequency theta^(-k / n_a), so that each axis is a rotary
  * embedding of its own, or goes on with those of the head. Lines and columns count from `first`. Rows that are
- * nowhere on an axis do not rotate. Where they are centred, the i-th of n lines or columns has the position 2 pi (2
- * (i + 1/2) / n - 1) (Simeoni et al. 2025, DINOv3).
+ * nowhere on an axis do not rotate. Where they are centred, the i-th of n lines or columns has the position
+ * 2 pi (2 (i + 1/2) / n - 1) (Simeoni et al. 2025, DINOv3).
  *
  * Where `pairs` of them rotate, those are the first; the others have the frequency 0 (Gemma 4).
  *

@@ -5,11 +5,11 @@
  *   middles  the same:                                      trunc((i + 1/2) total / n)
  *   pairs    n = T wanted within min_frames and max_frames, a multiple of a group:    as even
  *   ends     n = trunc(T wanted) within the same:           round(i (total - 1) / (n - 1))
- *   inner    n = round(T wanted), at most num_frames:       trunc of as many from end to end; of a long video
- * without a second at either end ceil     n = floor(T wanted), until max_duration:       ceil(i fps / wanted); of a
- * longer video as many from end to end dense    3, 1 or 1/2 groups a second, of at most 30, 300 or 2,400 seconds:
- * the first frame in each part of a second; if these are too few or too many, as many as they should be from end to
- * end
+ *   inner    n = round(T wanted), at most num_frames:       trunc, from end to end; of a long video, a second
+ *            less at both ends
+ *   ceil     n = floor(T wanted), until max_duration:       ceil(i fps / wanted); beyond it, from end to end
+ *   dense    3, 1 or 1/2 groups a second, of at most 30, 300 or 2,400 seconds: the first frame in each part of a
+ *            second; where these are too few or too many, as many as they should be, from end to end
  *
  * The last three see no frame twice. */
 #include "video.h"

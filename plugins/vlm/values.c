@@ -1,8 +1,10 @@
 /* values.c - rescale and normalise, in the arithmetic of transformers' two back-ends:
  *
- *   torchvision  y = (f32(p) - m') / d', m' = f32(mean) * f32(1 / factor), d' = f32(std) * f32(1 / factor), all in
- * float32 Pillow       y = (f32(p * factor) - f32(mean)) / f32(std), the product in double llama4       each step
- * rounded to bfloat16; dinov3 each step in float32 */
+ *   torchvision  y = (f32(p) - m') / d', m' = f32(mean) * f32(1 / factor), d' = f32(std) * f32(1 / factor),
+ *                all in float32
+ *   Pillow       y = (f32(p * factor) - f32(mean)) / f32(std), the product in double
+ *   llama4       each step rounded to bfloat16
+ *   dinov3       each step in float32 */
 #include "values.h"
 
 static float to_bf16(float x)

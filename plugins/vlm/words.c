@@ -1,5 +1,4 @@
-/* words.c - what stands for pictures and videos in a text, by words of the spec, in which a number takes the place
- * of
+/* words.c - what stands for pictures and videos in a text, by words of the spec, in which numbers are put for
  *
  *   {row} {col}   of a tile, from 1             {frames}     frames that are seen, in English: twenty-four
  *   {frame}       a group of frames, from 1     {duration}   of a video: 0:01:30
