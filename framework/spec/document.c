@@ -612,9 +612,10 @@ viv_status document_load(const struct spec_world *world, const char *path, const
         s->checkpoint = arena_strdup(&s->arena, checkpoint);
         status = s->checkpoint ? VIV_OK : error_nomem(err);
     }
-    if (status == VIV_OK && s->mmproj && world->mmproj && strcmp(world->mmproj, "none") != 0) {
-        s->mmproj = arena_strdup(&s->arena, world->mmproj);
-        status = s->mmproj ? VIV_OK : error_nomem(err);
+    if (status == VIV_OK && s->mmproj && world->mmproj) {
+        const bool none = strcmp(world->mmproj, "none") == 0;
+        s->mmproj = none ? NULL : arena_strdup(&s->arena, world->mmproj);
+        status = s->mmproj || none ? VIV_OK : error_nomem(err);
     }
     if (status == VIV_OK)
         status = spec_check(s, err);
