@@ -5,6 +5,16 @@
 #include "cli/open.h"
 #include "engine/acting.h"
 
+#define FOLDER_OPTION(at)                                                                                          \
+    {                                                                                                              \
+        "folder", 0, OPTION_STRING, at, "DIR",                                                                     \
+            .help =                                                                                                \
+                "the task's own folder in the workspace: once a file was read, what changes others is asked about" \
+    }
+#define YES_OPTION(at)                                                                                             \
+    {                                                                                                              \
+        "yes", 'y', OPTION_FLAG, at, .help = "answer all questions with yes"                                       \
+    }
 #define WORKSPACE_OPTION(at, more)                                                                                 \
     {                                                                                                              \
         "workspace", 'w', OPTION_STRING, at, "DIR", .help = "the folder that is acted in", .here = (more)          \

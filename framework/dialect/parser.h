@@ -16,7 +16,9 @@ enum dialect_event_kind {
     DIALECT_REASONING,
     DIALECT_CALL,
     /* Of a call that is being written: its name, then its arguments, piece by piece. All pieces are the arguments
-     * of the DIALECT_CALL that follows; or text does, and it was none. */
+     * of the DIALECT_CALL that follows, which has the last of a key that comes twice; or text does, and it was
+     * none.
+     */
     DIALECT_CALL_BEGIN,
     DIALECT_CALL_PART
 };

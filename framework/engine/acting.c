@@ -140,7 +140,7 @@ static viv_status read_spec(struct engine *e, const char *name, json_t **out, st
     json_t *spec = NULL;
     viv_status status = read_stages(e, name, &spec, err);
     if (status == VIV_OK && !spec)
-        spec = json_pack("{s:i, s:s, s:s, s:{}}", "viv", 1, "architecture", "lam", "use", name, "stages");
+        spec = json_pack("{s:i, s:s, s:{}}", "viv", 1, "use", name, "stages");
     if (status == VIV_OK && !spec)
         status = error_set(err, VIV_EINVAL, "the name of the model is not UTF-8");
     *out = spec;

@@ -2,7 +2,6 @@
 #include "spec/acting.h"
 
 #include "base/text.h"
-
 #include "spec/document.h"
 #include "spec/settings.h"
 

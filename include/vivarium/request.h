@@ -162,7 +162,8 @@ enum {
     VIV_EVENT_REASONING = 9, /* text, size: a piece of what the model thinks before it answers */
     VIV_EVENT_TOOL_CALL = 10, /* text, size: a call, as VIV_PART_TOOL_CALL has it; done: how many were before it */
     /* Call `done` of the answer is being written: its name; then its arguments, piece by piece, as VIV_EVENT_TOOL_CALL will
-     * have them. If VIV_EVENT_TEXT follows instead, or the end, it was no call. */
+     * have them (that has the last of a key that comes twice). If VIV_EVENT_TEXT follows instead, or the end, it was no
+     * call. */
     VIV_EVENT_CALL_BEGIN = 11, /* text, size: the name of the tool; done */
     VIV_EVENT_CALL_PART = 12   /* text, size: a piece of the arguments; done */
 };

@@ -14,16 +14,15 @@ struct act_options {
 static const struct act_options defaults = {.common = COMMON_DEFAULTS};
 
 #define OPT(field) offsetof(struct act_options, field)
-static const struct option table[] = {
-    PROMPT_OPTION(OPTION_STRING, OPT(prompt), "here the task"),
-    WORKSPACE_OPTION(OPT(workspace), "nothing outside it is read or changed"),
-    {"folder", 0, OPTION_STRING, OPT(folder), "DIR",
-     .help = "the task's own folder in the workspace: once a file was read, what changes others is asked about"},
-    {"dry-run", 0, OPTION_FLAG, OPT(dry_run), .help = "print what would be written, and write nothing",
-     .here = "all actions are only said"},
-    {"yes", 'y', OPTION_FLAG, OPT(yes), .help = "answer all questions with yes"},
-    JSON_OPTION(OPT(json), "one object for each event, one per line"),
-    {0}};
+static const struct option table[] = {PROMPT_OPTION(OPTION_STRING, OPT(prompt), "here the task"),
+                                      WORKSPACE_OPTION(OPT(workspace), "nothing outside it is read or changed"),
+                                      FOLDER_OPTION(OPT(folder)),
+                                      {"dry-run", 0, OPTION_FLAG, OPT(dry_run),
+                                       .help = "print what would be written, and write nothing",
+                                       .here = "all actions are only said"},
+                                      YES_OPTION(OPT(yes)),
+                                      JSON_OPTION(OPT(json), "one object for each event, one per line"),
+                                      {0}};
 
 static int run(const struct arguments *arguments)
 {

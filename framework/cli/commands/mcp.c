@@ -14,14 +14,13 @@ struct mcp_options {
 static const struct mcp_options defaults = {.common = COMMON_DEFAULTS};
 
 #define OPT(field) offsetof(struct mcp_options, field)
-static const struct option table[] = {
-    WORKSPACE_OPTION(OPT(workspace), "nothing outside it is read or changed"),
-    {"folder", 0, OPTION_STRING, OPT(folder), "DIR",
-     .help = "the task's own folder in the workspace: once a file was read, what changes others is asked about"},
-    {"dry-run", 0, OPTION_FLAG, OPT(dry_run), .help = "print what would be written, and write nothing",
-     .here = "all actions are only said"},
-    {"yes", 'y', OPTION_FLAG, OPT(yes), .help = "answer all questions with yes"},
-    {0}};
+static const struct option table[] = {WORKSPACE_OPTION(OPT(workspace), "nothing outside it is read or changed"),
+                                      FOLDER_OPTION(OPT(folder)),
+                                      {"dry-run", 0, OPTION_FLAG, OPT(dry_run),
+                                       .help = "print what would be written, and write nothing",
+                                       .here = "all actions are only said"},
+                                      YES_OPTION(OPT(yes)),
+                                      {0}};
 
 /* The transcript has it. */
 static viv_status keep(void *ctx, const json_t *event, struct error *err)

@@ -25,12 +25,14 @@ static const uint64_t LARGEST_TRANSCRIPT = 256u << 20;
 struct shown {
     struct acting_show show;
     struct acting_page page;
+    bool makes_page;
 };
 
 static viv_status tell(void *ctx, const json_t *event, struct error *err)
 {
     struct shown *s = ctx;
-    acting_page_add(&s->page, event);
+    if (s->makes_page)
+        acting_page_add(&s->page, event);
     return acting_show_event(&s->show, event, err);
 }
 
@@ -38,7 +40,7 @@ static int run(const struct arguments *arguments)
 {
     const struct replay_options *options = arguments->options;
     const char *path = arguments->words[0];
-    struct shown s = {.show = {.json = options->json}};
+    struct shown s = {.show = {.json = options->json}, .makes_page = options->html != NULL};
     const struct acting_listener listener = {.ctx = &s, .tell = tell};
     struct opened o = {0};
     struct acting acting;

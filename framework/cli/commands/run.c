@@ -37,8 +37,7 @@ static const struct option table[] = {
                  "a picture, or before the prompt"),
     {"video", 0, OPTION_STRINGS, OPT(videos), "PATH",
      .help = "a video: a folder of pictures, one for each frame, an animated GIF or WebP, or, with libavformat, a "
-             "film; "
-             "may be repeated"},
+             "film; may be repeated"},
     FPS_OPTION(OPT(fps)),
     SYSTEM_OPTION(OPT(system), "then the prompt is a turn of a conversation"),
     {"messages", 0, OPTION_STRING, OPT(messages), "FILE",
