@@ -168,7 +168,8 @@ check 'also where the second file lies elsewhere' named
 by_spec() {
     printf 'viv: 1\nuse: llava\ncheckpoint: alone/model.gguf\nmmproj: %s\n' "$llava-gguf/mmproj-model.gguf" >"$work/pair.yaml"
     says_of "$work/pair.yaml" >"$work/b" && same &&
-        fails 'No such file' "$viv" run "$work/pair.yaml" --mmproj "$work/none.gguf" -p ą -n 1
+        fails 'No such file' "$viv" run "$work/pair.yaml" --mmproj "$work/none.gguf" -p ą -n 1 &&
+        fails 'does not say' "$viv" run "$work/pair.yaml" --mmproj none -p ą -n 1
 }
 check 'also where a spec names both' by_spec
 alone() {
