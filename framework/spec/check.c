@@ -403,7 +403,8 @@ static viv_status check_weight(struct checker *c, const struct weight_entry *w)
     return status;
 }
 
-static viv_status check_places(struct checker *c, const struct yaml *places)
+/* Of a param. fills: params can be filled in. */
+static viv_status check_places(struct checker *c, const struct yaml *places, bool fills)
 {
     for (uint32_t k = 0; k < yaml_count(places); k++) {
         const struct yaml *place = yaml_item(places, k);
@@ -413,6 +414,9 @@ static viv_status check_places(struct checker *c, const struct yaml *places)
                 "'%s' is not a place in a checkpoint: expected a key, has(), lacks(), rows() or size() "
                 "of a tensor, or len() or where() of a key",
                 place->text);
+        const viv_status status = fills ? check_holes(c, place) : VIV_OK;
+        if (status != VIV_OK)
+            return status;
     }
     return VIV_OK;
 }
@@ -438,9 +442,9 @@ static viv_status check_param(struct checker *c, const struct param *p)
         return yaml_error(c->err, p->at, VIV_EINVAL, "a param cannot be called '%s'", p->name);
     viv_status status = param_type_read(d, &type, c->err);
     if (status == VIV_OK)
-        status = check_places(c, yaml_get(d, "hf"));
+        status = check_places(c, yaml_get(d, "hf"), true);
     if (status == VIV_OK)
-        status = check_places(c, yaml_get(d, "gguf"));
+        status = check_places(c, yaml_get(d, "gguf"), false);
     const struct yaml *values[] = {
         p->value,           yaml_get(d, "default"), yaml_get(d, "if_null"),
         yaml_get(d, "min"), yaml_get(d, "max"),     yaml_get(d, "type") && status == VIV_OK ? type.length : NULL};

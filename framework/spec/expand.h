@@ -77,6 +77,8 @@ bool place_find_foreign(const struct placement *p, const struct strmap *names, c
 const viv_tensor *expander_tensor(const struct expander *x, const char *name);
 /* Fills in a tensor's name. each: the value of {e}, or -1. */
 viv_status expander_fill_name(struct expander *x, const struct yaml *y, int64_t each, const char **out);
+/* Where a param is: a path into config.json has its {name}s filled in. */
+viv_status expander_place(struct expander *x, const struct yaml *y, const char **out);
 /* The names and experts of a weight, as the checkpoint has them. */
 viv_status spec_weight_names(struct expander *x, const struct weight_entry *entry, struct weight *w);
 bool spec_weight_is_indexed(const struct weight_entry *w); /* whether its names contain {i} */

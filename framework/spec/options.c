@@ -65,7 +65,7 @@ static enum reads read_by(const char *place, const char *path)
 }
 
 /* The paths that a param reads; for config.json, by default its own name. */
-static enum reads reads(const struct expander *x, const char *path)
+static enum reads reads(struct expander *x, const char *path)
 {
     const struct spec *s = x->spec;
     enum reads most = READS_NOT;
@@ -74,7 +74,10 @@ static enum reads reads(const struct expander *x, const char *path)
         const struct yaml *places = yaml_get(p->declaration, expander_naming(x));
         const uint32_t n = places ? yaml_count(places) : !expander_gguf(x);
         for (uint32_t k = 0; p->declaration && k < n; k++) {
-            enum reads r = read_by(places ? yaml_item(places, k)->text : p->name, path);
+            const char *place = p->name;
+            if (places && expander_place(x, yaml_item(places, k), &place) != VIV_OK)
+                continue;
+            enum reads r = read_by(place, path);
             most = r > most ? r : most;
         }
     }

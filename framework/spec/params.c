@@ -406,13 +406,22 @@ static viv_status from_place(struct expander *x, const char *place, struct value
     return value_of_meta(x, &m, v, who);
 }
 
+viv_status expander_place(struct expander *x, const struct yaml *y, const char **out)
+{
+    *out = y->text;
+    return expander_gguf(x) || !strchr(y->text, '{') ? VIV_OK : expander_fill_name(x, y, -1, out);
+}
+
 static viv_status from_checkpoint(struct expander *x, const struct param *p, struct value *v, const char **source)
 {
     const struct yaml *places = yaml_get(p->declaration, expander_naming(x));
     if (!places)
         return expander_gguf(x) ? VIV_OK : from_place(x, p->name, v, source);
     for (uint32_t i = 0; i < yaml_count(places); i++) {
-        viv_status status = from_place(x, yaml_item(places, i)->text, v, source);
+        const char *place;
+        viv_status status = expander_place(x, yaml_item(places, i), &place);
+        if (status == VIV_OK)
+            status = from_place(x, place, v, source);
         if (status != VIV_OK || v->kind != VALUE_NONE)
             return status;
     }

@@ -90,15 +90,16 @@ END_TEST
     "'hidden_size': 24, 'intermediate_size': 40, 'num_hidden_layers': 2, 'num_attention_heads': 6, "               \
     "'vocab_size': 32"
 
-/* What a Llama does not know of a config.json: names with a blank between them; or the error. */
-static char *unread(struct specs *specs, const struct format *format, const char *json, const char *tensors)
+/* What a family does not know of a config.json: names with a blank between them; or the error. */
+static char *unread(struct specs *specs, const char *family, const struct format *format, const char *json,
+                    const char *tensors)
 {
     struct spec *s;
     struct expansion *e;
     struct error err;
     struct buf out = {0};
     struct checkpoint c = fake_checkpoint(format, json, tensors);
-    ck_assert_msg(spec_open(&specs->world, "llama", &s, &err) == VIV_OK, "%s", err.text);
+    ck_assert_msg(spec_open(&specs->world, family, &s, &err) == VIV_OK, "%s", err.text);
     if (spec_expand(s, &c, &e, &err) == VIV_OK) {
         for (uint32_t i = 0; i < e->n_unread; i++)
             buf_printf(&out, "%s%s", i ? " " : "", e->unread[i]);
@@ -139,10 +140,37 @@ TEST(options__that_no_one_reads_are_named)
     struct specs specs;
     specs_init(&specs);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *found = unread(&specs, &fake_hf, cases[i].json, "");
+        char *found = unread(&specs, "llama", &fake_hf, cases[i].json, "");
         ck_assert_str_eq(found, cases[i].unread);
         free(found);
     }
+    specs_release(&specs);
+}
+END_TEST
+
+/* transformers 5.24 writes sizes of single layers: specs name the last one by a param. */
+TEST(options__of_a_layer_are_read_by_its_number)
+{
+    struct specs specs;
+    struct error err;
+    struct buf text = {0};
+    specs_init(&specs);
+    ck_assert_int_eq(file_read(source_path("tests/golden/gemma4/config.json"), 1 << 20, &text, &err), VIV_OK);
+    json_t *config = json_loads(buf_text(&text), 0, NULL);
+    const json_int_t last = json_integer_value(json_object_get(config, "num_hidden_layers")) - 1;
+    for (json_int_t layer = last - 1; layer <= last; layer++) {
+        char number[32], expected[64] = "";
+        snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, layer);
+        if (layer != last)
+            snprintf(expected, sizeof expected, "per_layer_config.%s", number);
+        json_object_set_new(config, "per_layer_config", json_pack("{s:{s:i}}", number, "head_dim", 16));
+        char *json = json_dumps(config, 0), *found = unread(&specs, "gemma4", &fake_hf, json, "");
+        ck_assert_str_eq(found, expected);
+        free(found);
+        free(json);
+    }
+    json_decref(config);
+    buf_release(&text);
     specs_release(&specs);
 }
 END_TEST
@@ -152,7 +180,7 @@ TEST(options__of_gguf_files_that_no_one_reads_are_named)
     struct specs specs;
     specs_init(&specs);
     char *found =
-        unread(&specs, &fake_gguf,
+        unread(&specs, "llama", &fake_gguf,
                "{'general.architecture': 'llama', 'general.name': 'a', 'tokenizer.ggml.model': 'llama', "
                "'llama.embedding_length': 24, 'llama.feed_forward_length': 40, 'llama.block_count': 2, "
                "'llama.attention.head_count': 6, 'llama.vocab_size': 32, 'llama.attention.value_length': 4, "
@@ -174,7 +202,7 @@ TEST(options__are_counted_and_cut)
     for (int i = 0; i < 1000; i++)
         buf_puts(&json, "long ");
     buf_printf(&json, "': 1}");
-    char *found = unread(&specs, &fake_hf, buf_text(&json), "");
+    char *found = unread(&specs, "llama", &fake_hf, buf_text(&json), "");
     ck_assert_uint_eq(strlen(found), 255);
     free(found);
     buf_release(&json);
@@ -182,7 +210,7 @@ TEST(options__are_counted_and_cut)
     for (int i = 0; i < 100; i++)
         buf_printf(&json, ", 'x%02d': 1", i);
     buf_printf(&json, "}");
-    found = unread(&specs, &fake_hf, buf_text(&json), "");
+    found = unread(&specs, "llama", &fake_hf, buf_text(&json), "");
     ck_assert_str_eq(found, "x00 x01 x02 x03 x04 x05 x06 x07 x08 x09 x10 x11 x12 x13 x14 x15");
     free(found);
     buf_release(&json);
@@ -331,6 +359,6 @@ END_TEST
 
 TESTS(options__that_transformers_writes_are_all_known,
       options__that_say_that_weights_are_packed_are_refused_by_every_family, options__that_no_one_reads_are_named,
-      options__tie_word_embeddings_leaves_a_head_that_differs_as_it_is,
+      options__of_a_layer_are_read_by_its_number, options__tie_word_embeddings_leaves_a_head_that_differs_as_it_is,
       options__of_gguf_files_that_no_one_reads_are_named, options__are_counted_and_cut,
       options__that_change_what_transformers_computes_are_honoured_or_refused_by_name)
