@@ -52,4 +52,4 @@ static const void *const *get_classes(const char *id)
     return strcmp(id, VIV_CLASS_ARCHITECTURE) == 0 ? architectures : NULL;
 }
 
-VIV_PLUGIN_BY("lam", "0.1.0", "Vivarium", .get_classes = get_classes)
+VIV_PLUGIN_BY("lam", LAM_VERSION, "Vivarium", .get_classes = get_classes)

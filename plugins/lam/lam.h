@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <vivarium/vivarium.h>
 
+#define LAM_VERSION "0.1.0"
 enum { MAX_PATH = 4095, MAX_NAME = 255, MAX_DEPTH = 64 };
 
 /* --- text.c: names of files as text, and growing text --- */

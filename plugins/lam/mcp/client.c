@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODERN "2026-07-28"
 #define LEGACY "2025-11-25"
 enum { SILENCE = 5000 /* ms, after which a server is tried the old way */ };
 
@@ -27,9 +26,9 @@ static viv_status send_message(struct mcp_client *c, json_t *message, const char
     return status;
 }
 
-static json_t *client_info(void)
+json_t *mcp_who(void)
 {
-    return json_pack("{s:s, s:s}", "name", "vivarium", "version", "0.1.0");
+    return json_pack("{s:s, s:s}", "name", "vivarium", "version", LAM_VERSION);
 }
 
 static json_t *request_message(struct mcp_client *c, const char *method, json_t *params)
@@ -38,7 +37,7 @@ static json_t *request_message(struct mcp_client *c, const char *method, json_t 
         json_object_set_new(params, "_meta",
                             json_pack("{s:s, s:{}, s:o}", "io.modelcontextprotocol/protocolVersion", c->version,
                                       "io.modelcontextprotocol/clientCapabilities",
-                                      "io.modelcontextprotocol/clientInfo", client_info()));
+                                      "io.modelcontextprotocol/clientInfo", mcp_who()));
     return json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", ++c->last_id, "method", method, "params",
                      params);
 }
@@ -153,7 +152,7 @@ static viv_status initialize(struct mcp_client *c, json_int_t discover)
 {
     const int64_t deadline = clock_ms() + 1000 * c->seconds;
     json_t *params =
-        json_pack("{s:s, s:{}, s:o}", "protocolVersion", LEGACY, "capabilities", "clientInfo", client_info());
+        json_pack("{s:s, s:{}, s:o}", "protocolVersion", LEGACY, "capabilities", "clientInfo", mcp_who());
     json_t *answer = NULL, *result = NULL;
     c->modern = false;
     viv_status status = send_message(c, request_message(c, "initialize", params), "initialize", NULL, deadline);

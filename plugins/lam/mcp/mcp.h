@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#define MODERN "2026-07-28" /* the first version without sessions, and the one that is spoken */
 enum {
     LONGEST_MESSAGE = 4 << 20, /* bytes */
     MOST_NOISE = 10000,        /* messages in a row that are no answer */
@@ -59,6 +60,8 @@ struct mcp_client {
     bool tools_changed; /* it has said so */
     bool refused;       /* the user said no to its tools: others are not asked about in this run */
 };
+/* The name and version that we say, as a client and as a server. New. */
+json_t *mcp_who(void);
 /* Finds out which era of the protocol it speaks. */
 viv_status client_connect(struct mcp_client *c);
 /* *result is new. Takes ownership of params. An error of the server is VIV_EINVAL. */

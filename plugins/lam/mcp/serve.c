@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MODERN "2026-07-28"
 enum {
     PATIENCE = 100,   /* ms between looks at `cancel` */
     NO_JSON = -32700, /* errors of JSON-RPC, and of the protocol */
@@ -236,17 +235,12 @@ static viv_status take_call(struct service *s, json_t *id, const json_t *params,
 
 /* --- requests ----------------------------------------------------------------------------------------------- */
 
-static json_t *server_info(void)
-{
-    return json_pack("{s:s, s:s}", "name", "vivarium", "version", "0.1.0");
-}
-
 static viv_status discover(struct service *s, json_t *id)
 {
     return reply(s, id,
                  json_pack("{s:[s], s:{s:{}}, s:i, s:s, s:{s:o}}", "supportedVersions", MODERN, "capabilities",
                            "tools", "ttlMs", 0, "cacheScope", "private", "_meta",
-                           "io.modelcontextprotocol/serverInfo", server_info()),
+                           "io.modelcontextprotocol/serverInfo", mcp_who()),
                  true);
 }
 
@@ -260,7 +254,7 @@ static viv_status initialize(struct service *s, json_t *id, const json_t *params
     s->initialized = true;
     return reply(s, id,
                  json_pack("{s:s, s:{s:{}}, s:o}", "protocolVersion", version, "capabilities", "tools",
-                           "serverInfo", server_info()),
+                           "serverInfo", mcp_who()),
                  false);
 }
 
