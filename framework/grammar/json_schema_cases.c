@@ -413,11 +413,10 @@ static json_t *cases_of_dependents(struct schema_reader *s, const struct item *i
     json_t *all = json_array(), *demand, *cases = NULL;
     const char *key;
     bool ok = all != NULL;
-    if (n > MAX_DEPENDENTS)
+    if (n > MAX_DEPENDENTS) {
         schema_refuse(s, i, keyword,
                       "%zu keys make 2^%zu cases, and 2^%d can be kept; write those that occur as anyOf", n, n,
                       MAX_DEPENDENTS);
-    if (n > MAX_DEPENDENTS) {
         json_decref(all);
         return json_pack("[b]", 1);
     }

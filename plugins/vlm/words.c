@@ -10,12 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Around a picture or video, before each of its parts, for each row, between the lines of a part, at the end of a
- * line of tiles and between two, behind the frames of a part and between those of two. */
-struct words {
-    const char *before, *after, *alone, *whole, *tile, *frame, *row, *between, *beside, *line, *frame_end,
-        *next_frame;
-};
+/* Around a picture or video, before each of its parts, for each row, between the lines of a part, between two tiles
+ * and at the end of a line of them, behind the frames of a part and between those of two. */
+enum { BEFORE, AFTER, ALONE, WHOLE, TILE, FRAME, ROW, BREAK, BESIDE, LINE, FRAME_END, NEXT_FRAME, N_WORDS };
+static const char *const names[] = {"before", "after", "alone",  "whole", "tile",      "frame",
+                                    "row",    "break", "beside", "line",  "frame_end", "next_frame"};
 
 bool vlm_begins_line(const struct vlm_part *part, uint64_t r)
 {
@@ -75,22 +74,22 @@ static void put_in_english(struct writing *w, uint32_t n)
  * that stand for no part */
 static size_t put_number(struct writing *w, const char *text, const struct seen *seen, const struct vlm_part *part)
 {
-    static const char *const names[] = {"{row}",    "{col}",    "{frame}",  "{seconds}", "{begin}",
-                                        "{second}", "{minute}", "{frames}", "{duration}"};
-    enum { ROW, COL, FRAME, SECONDS, BEGIN, SECOND, MINUTE, FRAMES, DURATION, N_NAMES };
+    static const char *const numbers[] = {"{row}",    "{col}",    "{frame}",  "{seconds}", "{begin}",
+                                          "{second}", "{minute}", "{frames}", "{duration}"};
+    enum { TILE_ROW, TILE_COL, GROUP, SECONDS, BEGIN, SECOND, MINUTE, FRAMES, DURATION, N_NUMBERS };
     const uint64_t second = part ? (uint64_t)part->begin : 0, duration = (uint64_t)seen->duration;
     char number[64] = "";
     int name = 0;
-    while (name < N_NAMES && strncmp(text, names[name], strlen(names[name])) != 0)
+    while (name < N_NUMBERS && strncmp(text, numbers[name], strlen(numbers[name])) != 0)
         name++;
-    if (name == N_NAMES || (!part && name < FRAMES))
+    if (name == N_NUMBERS || (!part && name < FRAMES))
         return 0;
     switch (name) {
-    case ROW:
-    case FRAME:
+    case TILE_ROW:
+    case GROUP:
         snprintf(number, sizeof number, "%" PRIu32, part->row + 1);
         break;
-    case COL:
+    case TILE_COL:
         snprintf(number, sizeof number, "%" PRIu32, part->col + 1);
         break;
     case SECONDS:
@@ -111,7 +110,7 @@ static size_t put_number(struct writing *w, const char *text, const struct seen 
         put_in_english(w, seen->n_frames);
     }
     put(w, number);
-    return strlen(names[name]);
+    return strlen(numbers[name]);
 }
 
 static void put_numbered(struct writing *w, const char *text, const struct seen *seen, const struct vlm_part *part)
@@ -126,67 +125,47 @@ static void put_numbered(struct writing *w, const char *text, const struct seen 
 
 /* --- texts --------------------------------------------------------------------------------------------------- */
 
-static void put_picture(struct writing *w, const struct words *words, const struct seen *seen)
+static void put_picture(struct writing *w, const char *const words[N_WORDS], const struct seen *seen)
 {
-    const char *const before[] = {[VLM_PART_ALONE] = words->alone,
-                                  [VLM_PART_WHOLE] = words->whole,
-                                  [VLM_PART_TILE] = words->tile,
-                                  [VLM_PART_FRAMES] = words->frame,
+    const char *const before[] = {[VLM_PART_ALONE] = words[ALONE],
+                                  [VLM_PART_WHOLE] = words[WHOLE],
+                                  [VLM_PART_TILE] = words[TILE],
+                                  [VLM_PART_FRAMES] = words[FRAME],
                                   [VLM_PART_TILES] = ""};
-    put_numbered(w, words->before, seen, NULL);
+    put_numbered(w, words[BEFORE], seen, NULL);
     for (uint32_t i = 0; i < seen->n_parts; i++) {
         const struct vlm_part *part = &seen->parts[i];
         put_numbered(w, before[part->kind], seen, part);
         for (uint64_t r = 0; r < part->n_rows; r++) {
             if (vlm_begins_line(part, r))
-                put(w, words->between);
-            put(w, words->row);
+                put(w, words[BREAK]);
+            put(w, words[ROW]);
         }
         if (part->kind == VLM_PART_TILE)
-            put(w, part->ends_line ? words->line : words->beside);
+            put(w, words[part->ends_line ? LINE : BESIDE]);
         if (part->kind != VLM_PART_FRAMES)
             continue;
-        put_numbered(w, words->frame_end, seen, part);
+        put_numbered(w, words[FRAME_END], seen, part);
         if (i + 1 < seen->n_parts)
-            put(w, words->next_frame);
+            put(w, words[NEXT_FRAME]);
     }
-    put(w, words->after);
-}
-
-static struct words words_of(const struct vlm *v, bool video)
-{
-    const viv_params *p = v->params;
-    struct words w = {"", "", "", "", "", "", "", "", "", "", "", ""};
-    if (video) {
-        w.before = p->get_word(v->model, "video_before", "");
-        w.after = p->get_word(v->model, "video_after", "");
-        w.frame = p->get_word(v->model, "video_frame", "");
-        w.row = p->get_word(v->model, "video_row", "");
-        w.frame_end = p->get_word(v->model, "video_frame_end", "");
-        w.next_frame = p->get_word(v->model, "video_next_frame", "");
-        return w;
-    }
-    w.before = p->get_word(v->model, "image_before", "");
-    w.after = p->get_word(v->model, "image_after", "");
-    w.alone = p->get_word(v->model, "image_alone", "");
-    w.whole = p->get_word(v->model, "image_whole", "");
-    w.tile = p->get_word(v->model, "image_tile", "");
-    w.row = p->get_word(v->model, "image_row", "");
-    w.between = p->get_word(v->model, "image_break", "");
-    w.beside = p->get_word(v->model, "image_beside", "");
-    w.line = p->get_word(v->model, "image_line", "");
-    return w;
+    put(w, words[AFTER]);
 }
 
 char *vlm_text_of(const struct vlm *v, const struct seen *seen)
 {
-    const struct words words = words_of(v, seen->is_video);
+    const char *words[N_WORDS];
     struct writing w = {0};
-    put_picture(&w, &words, seen);
+    for (int i = 0; i < N_WORDS; i++) {
+        char param[32];
+        snprintf(param, sizeof param, "%s_%s", seen->is_video ? "video" : "image", names[i]);
+        words[i] = v->params->get_word(v->model, param, "");
+    }
+    put_picture(&w, words, seen);
     w.out = w.size < SIZE_MAX ? malloc((size_t)w.size + 1) : NULL;
     w.size = 0;
     if (w.out) {
-        put_picture(&w, &words, seen);
+        put_picture(&w, words, seen);
         w.out[w.size] = 0;
     }
     return w.out;
