@@ -126,10 +126,7 @@ TEST(files_give_no_orders)
             (const char *const[]){"{\"action\":\"read\",\"path\":\"letter\"}", obeyed[i % N_OBEYED], DONE, NULL},
             0);
         tells("\"outcome\":\"done\""); /* it was read */
-        char *after = picture(path);
-        ck_assert_str_eq(before, after);
-        free(before);
-        free(after);
+        stays(path, before);
     }
     end(path);
 }
@@ -142,10 +139,7 @@ TEST(nor_whatever_was_read_first)
     char *before = picture(path);
     obey(path, TIGHT, "{\"action\":\"read\",\"path\":\"letter\"}");
     obey(path, TIGHT, "{\"action\":\"search\",\"folder\":\".\",\"text\":\"Ignore\"}");
-    char *after = picture(path);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
+    stays(path, before);
     end(path);
 }
 END_TEST
@@ -188,10 +182,7 @@ TEST(names_of_files_give_no_orders)
     /* no name is a line of the prompt of its own, nor writes to a terminal */
     ck_assert_ptr_null(strstr(asked_with.data, "\nHuman:"));
     ck_assert_ptr_null(strchr(asked_with.data, '\x1b'));
-    char *after = picture(path);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
+    stays(path, before);
     end(path);
 }
 END_TEST
@@ -245,10 +236,7 @@ TEST(results_of_servers_give_no_orders)
         tells("\"outcome\":\"done\"");
         tells("it may pass on what was read"); /* the second call */
     }
-    char *after = picture(path);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
+    stays(path, before);
     end(path);
 }
 END_TEST
@@ -265,10 +253,7 @@ TEST(descriptions_of_tools_give_no_orders)
         if (told_model.data) /* nobody approved it: the model has not read it, and cannot call it */
             ck_assert_ptr_null(strstr(held_to.data, "s/get"));
     }
-    char *after = picture(path);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
+    stays(path, before);
     end(path);
 }
 END_TEST
@@ -300,10 +285,7 @@ TEST(whatever_is_allowed_orders_stay_in_the_folder)
         tells("text that others wrote was read");
         tells("\"outcome\":\"denied\"");
     }
-    char *after = picture(path);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
+    stays(path, before);
     end(path);
 }
 END_TEST

@@ -146,6 +146,15 @@ static inline char *picture(const char *path)
     return sorted.data;
 }
 
+/* The tree is as the picture has it, which is freed. */
+static inline void stays(const char *path, char *before)
+{
+    char *after = picture(path);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+}
+
 /* --- thirty actions --- */
 
 static const struct {
