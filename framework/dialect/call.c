@@ -103,7 +103,7 @@ void call_init(struct call *c, const struct dialect *d, const struct tools *tool
 
 void call_release(struct call *c)
 {
-    struct buf *const all[] = {&c->name, &c->id, &c->key, &c->flag, &c->arguments};
+    struct buf *const all[] = {&c->name, &c->id, &c->key, &c->flag, &c->arguments, &c->once};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         buf_release(all[i]);
 }
@@ -118,7 +118,7 @@ static void next_element(struct call *c, size_t to)
 
 void call_begin(struct call *c)
 {
-    struct buf *const all[] = {&c->name, &c->id, &c->key, &c->flag, &c->arguments};
+    struct buf *const all[] = {&c->name, &c->id, &c->key, &c->flag, &c->arguments, &c->once};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         buf_clear(all[i]);
     c->n_arguments = 0;
@@ -361,10 +361,10 @@ static enum step read_object(struct call *c, const char *object, size_t n)
         const enum json_scan_member before = c->json.member;
         size_t used;
         r = json_scan(&c->json, object + c->json.read, 1, &used);
+        c->scanned = c->json.read;
         if (r != JSON_SCAN_BAD && !take_byte(c, object, before))
             return c->arguments.failed || c->name.failed || c->id.failed ? STEP_NOMEM : STEP_FAIL;
     }
-    c->scanned = c->json.read;
     return r == JSON_SCAN_DONE ? STEP_ON : r == JSON_SCAN_BAD ? STEP_FAIL : STEP_MORE;
 }
 
@@ -496,14 +496,13 @@ bool call_is_named(const struct call *c)
 }
 
 /* An object may be free in its keys, and a grammar cannot see to it that none comes twice: the last one is meant,
- * as in Python. Then the arguments are written anew. NULL: it is no object. */
+ * as in Python. Then the arguments are written anew, beside those that were told. NULL: it is no object. */
 static json_t *without_twins(struct call *c)
 {
     json_t *arguments = json_loadb(buf_text(&c->arguments), c->arguments.size, JSON_ALLOW_NUL, NULL);
     char *text = json_is_object(arguments) ? json_dumps(arguments, 0) : NULL;
     if (text) {
-        buf_clear(&c->arguments);
-        buf_puts(&c->arguments, text);
+        buf_puts(&c->once, text);
         free(text);
         return arguments;
     }
@@ -530,7 +529,7 @@ static enum step check(struct call *c)
         arguments = without_twins(c);
     const bool object = json_is_object(arguments);
     json_decref(arguments);
-    if (status == VIV_ENOMEM || c->arguments.failed)
+    if (status == VIV_ENOMEM || c->once.failed)
         return STEP_NOMEM;
     if (!object || memchr(buf_text(&c->id), '\0', c->id.size))
         return STEP_FAIL;

@@ -36,6 +36,7 @@ struct call {
     struct json_scan json;
     struct literal_scan literal;
     struct buf name, id, key, flag, arguments;
+    struct buf once; /* the arguments with each key once, where one came twice */
     size_t n_arguments;
     enum { TAKES_NOTHING, TAKES_NAME, TAKES_ARGUMENTS, TAKES_ID } takes; /* of a JSON object, the member's value */
     bool has_arguments;                                                  /* it has begun a member that has them */

@@ -75,9 +75,10 @@ static viv_status emit(struct dialect_parser *p, enum dialect_event_kind kind, s
 static viv_status emit_call(struct dialect_parser *p, struct error *err)
 {
     const struct call *c = &p->call;
+    const struct buf *arguments = c->once.size ? &c->once : &c->arguments;
     const struct dialect_event e = {.kind = DIALECT_CALL,
-                                    .text = buf_text(&c->arguments),
-                                    .size = c->arguments.size,
+                                    .text = buf_text(arguments),
+                                    .size = arguments->size,
                                     .name = buf_text(&c->name),
                                     .id = buf_text(&c->id),
                                     .index = p->n_calls};

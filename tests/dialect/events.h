@@ -4,9 +4,10 @@
 
 #include "dialect/parser.h"
 
+#include <jansson.h>
 #include <string.h>
 
-/* Parts are checked here: all that were told are the arguments of the call. */
+/* Parts are checked here: all that were told are the arguments of the call, but for a key that came twice. */
 struct heard {
     struct buf text, reasoning;
     struct buf calls; /* name({...}); with ids, name#id({...}); */
@@ -14,6 +15,15 @@ struct heard {
     bool with_ids;
     struct buf begun, parts; /* name and arguments of the call that is being written */
 };
+
+static inline bool same_object(const char *a, size_t n_a, const char *b, size_t n_b)
+{
+    json_t *x = json_loadb(a, n_a, JSON_ALLOW_NUL, NULL), *y = json_loadb(b, n_b, JSON_ALLOW_NUL, NULL);
+    const bool same = x && json_equal(x, y);
+    json_decref(x);
+    json_decref(y);
+    return same;
+}
 
 static inline viv_status hear(void *ctx, const struct dialect_event *e, struct error *err)
 {
@@ -26,8 +36,8 @@ static inline viv_status hear(void *ctx, const struct dialect_event *e, struct e
     if (e->kind == DIALECT_CALL_PART)
         return buf_append(&h->parts, e->text, e->size) ? VIV_OK : error_nomem(err);
     if (e->kind == DIALECT_CALL) {
-        if (strcmp(buf_text(&h->begun), e->name) != 0 || h->parts.size != e->size || e->index != h->n_calls ||
-            memcmp(buf_text(&h->parts), e->text, e->size) != 0)
+        if (strcmp(buf_text(&h->begun), e->name) != 0 || e->index != h->n_calls ||
+            !same_object(buf_text(&h->parts), h->parts.size, e->text, e->size))
             return error_set(err, VIV_EINTERNAL, "the parts %s(%s) are those of %s(%s)", buf_text(&h->begun),
                              buf_text(&h->parts), e->name, e->text);
         h->n_calls++;

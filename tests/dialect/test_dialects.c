@@ -212,6 +212,39 @@ TEST(dialects__markers_inside_of_arguments_are_text)
 }
 END_TEST
 
+/* Of a key that comes twice the last counts. A text that is not UTF-8 makes no call: where that is seen, how much
+ * is text, and what was told before do not depend on the pieces. */
+START_TEST(dialects__keys_that_come_twice_and_bad_utf8_are_read_alike_in_any_pieces)
+{
+    static const struct {
+        const char *dialect, *text, *calls, *rest;
+    } all[] = {
+        {"qwen3-coder",
+         "<tool_call>\n<function=get_weather>\n<parameter=city>\nBergen\n</parameter>\n<parameter=city>\nOslo\n"
+         "</parameter>\n</function>\n</tool_call>",
+         "get_weather({\"city\": \"Oslo\"});", ""},
+        {"hermes",
+         "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Bergen\", \"city\": \"Oslo\"}}\n"
+         "</tool_call>",
+         "get_weather({\"city\": \"Oslo\"});", ""},
+        {"llama-3-json", "{\"name\": \"<|python_tag|>\xff\"}", "", "{\"name\": \"<|python_tag|>\xff\"}"},
+    };
+    setup();
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (size_t size = 1, n = strlen(all[i].text); size <= n; size++) {
+            struct heard h = {0};
+            struct error err = {0};
+            ck_assert_msg(parse_pieces(find(all[i].dialect), &tools, NULL, all[i].text, n, SIZE_MAX, size, &h,
+                                       &err) == VIV_OK,
+                          "%s by %zu bytes: %s", all[i].dialect, size, err.text);
+            ck_assert_str_eq(buf_text(&h.calls), all[i].calls);
+            ck_assert_str_eq(buf_text(&h.text), all[i].rest);
+            heard_release(&h);
+        }
+    cleanup();
+}
+END_TEST
+
 /* --- reasoning ------------------------------------------------------------------------------------------------ */
 
 TEST(dialects__reasoning_is_apart_and_calls_in_it_are_none)
@@ -614,6 +647,7 @@ END_TEST
 TESTS(dialects__calls_and_text_are_the_same_however_they_are_cut,
       dialects__a_call_that_is_cut_off_is_text_and_none_of_it_is_lost,
       dialects__arguments_are_told_as_they_are_written, dialects__markers_inside_of_arguments_are_text,
+      dialects__keys_that_come_twice_and_bad_utf8_are_read_alike_in_any_pieces,
       dialects__reasoning_is_apart_and_calls_in_it_are_none, dialects__what_the_grammar_allows_is_read_as_calls,
       dialects__with_auto_any_text_without_a_call_is_allowed,
       dialects__markers_that_are_special_tokens_are_written_as_these,
