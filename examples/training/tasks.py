@@ -213,8 +213,8 @@ def archive(w: Words) -> Task:
         path = w.rng.choice(tree.files())
     text = w.choose(["Archive {a}", "Put {a} into the archive", "Move {a} to the archive", "Archive the old {a}",
                      "{a} can go to the archive", "Send {a} to the archive"]).format(a=base(path))
-    return Task("archive", text, tree, lambda t, _: gather(t, [path] if path in t else [], lambda _: "archive",
-                                                           f"{base(path)} is archived."))
+    return Task("archive", text, tree, lambda t, _: gather(t, [path] if path in t and folder_of(path) != "archive" else [],
+                                                           lambda _: "archive", f"{base(path)} is archived."))
 
 
 def rename(w: Words) -> Task:
