@@ -10,7 +10,7 @@ import trainer
 from corpus import Corpus
 from decoder import Decoder, Shape
 
-VOCAB, CONTEXT, BATCH, STEPS, SEED, RATE = 2048, 512, 12, 1200, 1919, 4e-3
+VOCAB, CONTEXT, BATCH, STEPS, SEED, RATE = 2048, 512, 12, 800, 1919, 4e-3
 COMMON = dict(vocab_size=VOCAB, max_position_embeddings=CONTEXT, head_dim=32)
 
 

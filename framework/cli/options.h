@@ -33,6 +33,7 @@ struct option {
     const char *here;    /* what more it means for this verb, or NULL */
     double min, max;     /* of numbers: inclusive */
     const char *choices; /* "f32|f16" */
+    bool any_case;       /* of a choice: large and small letters are alike, as in names of types */
     const char *aliases; /* "temperature|t": what users of other programs type; in the manual, not in --help */
 };
 

@@ -32,11 +32,11 @@ static bool read_float(const char *text, double *out)
     return true;
 }
 
-static bool is_choice(const char *choices, const char *word)
+static bool is_choice(const struct option *o, const char *word)
 {
     size_t n = strlen(word);
-    for (const char *c = choices; *c; c += strcspn(c, "|"), c += *c == '|')
-        if (strcspn(c, "|") == n && strncmp(c, word, n) == 0)
+    for (const char *c = o->choices; *c; c += strcspn(c, "|"), c += *c == '|')
+        if (strcspn(c, "|") == n && (o->any_case ? strncasecmp : strncmp)(c, word, n) == 0)
             return true;
     return false;
 }
@@ -128,7 +128,7 @@ viv_status option_set(const struct option *o, const char *text, void *options, s
     case OPTION_SIZE:
         return set_size(o, text, field, err);
     case OPTION_CHOICE:
-        if (!is_choice(o->choices, text))
+        if (!is_choice(o, text))
             return error_set(err, VIV_EINVAL, "--%s takes one of %s, not '%s'", o->name, o->choices, text);
         *(const char **)field = text;
         return VIV_OK;

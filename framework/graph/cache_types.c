@@ -13,7 +13,7 @@ static bool find_type(const char *name, size_t n, uint32_t *out)
 {
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         const char *one = dtype_get(known[i])->name;
-        if (strlen(one) == n && memcmp(one, name, n) == 0) {
+        if (strlen(one) == n && strncasecmp(one, name, n) == 0) {
             *out = known[i];
             return true;
         }

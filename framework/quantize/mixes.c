@@ -149,7 +149,7 @@ const struct mix *mixes_all(void)
 const struct mix *mix_find(const char *name)
 {
     for (const struct mix *m = mixes; m->name; m++)
-        if (strcmp(m->name, name) == 0 || (m->alias && strcmp(m->alias, name) == 0))
+        if (strcasecmp(m->name, name) == 0 || (m->alias && strcasecmp(m->alias, name) == 0))
             return m;
     return NULL;
 }

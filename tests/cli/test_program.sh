@@ -22,6 +22,7 @@ generic() { ends 0 "$viv" version -v --kernels generic && ! sed -n '/^kernels/,/
 check 'and are those that were asked for' generic
 check 'specs are listed with parameters, architecture and source' says '39.2 B  moe           mixtral  https://huggingface.co/mistralai/Mixtral-8x22B-v0.1' "$viv" spec list 8X22 moe
 check 'those with some words alone' says '"params_active": 12879925248' "$viv" spec list mixtral 8x7b --json
+check 'one that acts is listed, too' says '"architecture": "lam"' env VIV_SPEC_PATH="$source/examples/tidy" "$viv" spec list lam --json
 check 'none has these words' fails 'no spec has all of these words' "$viv" spec list mixtral zzz
 check 'a spec is checked' ends 0 "$viv" spec check llama
 printf 'viv: 1\nuse: llama-3.2-1b\narchitecture: mamba\n' >"$work/mamba.yaml"

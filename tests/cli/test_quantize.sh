@@ -21,6 +21,7 @@ planned() { # TENSOR TYPE
 }
 
 # --- a mix -----------------------------------------------------------------------------------------------------------
+check 'names of types have large or small letters' ends 0 "$viv" quantize shakespeare --type Q4_K_M --dry-run
 check 'a model is quantized' says '1.28 MiB, 6.14 bits per weight' "$viv" quantize shakespeare --type q4_k_m -o "$work/m.gguf"
 check 'and runs' says 'ROMEO:' "$viv" run "$work/m.gguf" -q -p ROMEO: -n 3 --temp 0
 check 'its metadata says what it is' sh -c "'$viv' inspect '$work/m.gguf' --json | grep -q '\"q5_0\"'"

@@ -51,7 +51,7 @@ static const struct option table[] = {
     {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .help = "the type of the weights",
      .here = "where speed is predicted: f32, f16, bf16, or a type of blocks such as q4_k; default as in the "
              "checkpoint, or f16 without one",
-     .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
+     .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME), .any_case = true},
     {"types", 0, OPTION_STRINGS, OPT(types), "TYPE",
      .help = "each model once more with its weights made of TYPE at load, as by --weight-type; several are "
              "separated by commas"},

@@ -33,7 +33,7 @@ static const struct option table[] = {
     {"on", 0, OPTION_STRING, OPT(on), "DEVICE", .help = ON_HELP, .here = "its memory counts"},
     {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .help = "the type of the weights",
      .here = "f32, f16, bf16, or a type of blocks such as q4_k; default as in the checkpoint, or f16 without one",
-     .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME)},
+     .choices = "f32|f16|bf16" GGML_BLOCK_TYPES(OR_NAME), .any_case = true},
     JSON_OPTION(OPT(json), "a list, an object for each model"),
     {0}};
 

@@ -27,8 +27,8 @@ static const struct quantize_arguments defaults = {0};
 
 #define OPT(field) offsetof(struct quantize_arguments, field)
 static const struct option table[] = {
-    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .choices = MIX_NAMES, .help = "the type of the weights",
-     .here = "a mix, such as q4_k_m, q6_k or q8_0"},
+    {"type", 0, OPTION_CHOICE, OPT(type), "TYPE", .choices = MIX_NAMES, .any_case = true,
+     .help = "the type of the weights", .here = "a mix, such as q4_k_m, q6_k or q8_0"},
     {"output", 'o', OPTION_STRING, OPT(output), "FILE", .help = "write to FILE; -: standard output",
      .here = "not here, a model needs a file; without it, MODEL-TYPE.gguf in the current directory"},
     {"rule", 0, OPTION_STRINGS, OPT(rules), "PATTERN=TYPE",

@@ -5,6 +5,7 @@
 #include "cli/shared.h"
 #include "engine/acting.h"
 #include "engine/load.h"
+#include "spec/acting.h"
 
 #include <string.h>
 
@@ -180,17 +181,26 @@ static json_t *known(uint64_t n)
     return n ? json_integer((json_int_t)n) : json_null();
 }
 
-static viv_status show_entry(struct opened *o, const struct arguments *a, struct spec *s, struct entry *e,
-                             struct columns *columns, json_t *list, struct error *err)
+static void describe(struct entry *e, const struct spec *s, const json_t *acting)
 {
-    const struct spec_options *options = a->options;
-    viv_status status = VIV_OK;
     if (s) {
         e->title = spec_title(s);
         e->source = spec_source(s);
         e->family = spec_family(s);
         e->architecture = spec_architecture(s);
+    } else if (acting) {
+        e->title = json_string_value(json_object_get(acting, "title"));
+        e->source = json_string_value(json_object_get(acting, "source"));
+        e->architecture = json_string_value(json_object_get(acting, "architecture"));
     }
+}
+
+/* s: a model's spec, or NULL: one that acts or that cannot be read. */
+static viv_status show_entry(struct opened *o, const struct arguments *a, const struct spec *s, struct entry *e,
+                             struct columns *columns, json_t *list, struct error *err)
+{
+    const struct spec_options *options = a->options;
+    viv_status status = s ? VIV_OK : e->why.status;
     if (!has_words(e, a->words + 1, a->n_words - 1))
         return VIV_OK;
     if (s)
@@ -198,7 +208,7 @@ static viv_status show_entry(struct opened *o, const struct arguments *a, struct
     if (status == VIV_ENOMEM)
         return error_nomem(err);
     /* a family alone waits for numbers */
-    const bool unread = !s || (status != VIV_OK && (status != VIV_ENOTFOUND || spec_checkpoint(s)));
+    const bool unread = status != VIV_OK && (!s || status != VIV_ENOTFOUND || spec_checkpoint(s));
     if (options->json)
         return json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
                                                      cli_json_word(e->name), "title", cli_json_word(e->title),
@@ -231,11 +241,16 @@ static viv_status list(struct opened *o, const struct arguments *a, struct error
     for (size_t i = 0; status == VIV_OK && i < l.n; i++) {
         struct entry e = {.name = l.names[i]};
         struct spec *s = NULL;
-        status = spec_open(o->world, l.names[i], &s, &e.why);
+        json_t *acting = NULL;
+        status = spec_read_acting(o->world, l.names[i], &acting, &e.why);
+        if (status == VIV_OK && !acting)
+            status = spec_open(o->world, l.names[i], &s, &e.why);
         status = status == VIV_ENOMEM ? error_nomem(err) : VIV_OK;
+        describe(&e, s, acting);
         if (status == VIV_OK)
             status = show_entry(o, a, s, &e, &columns, specs, err);
         spec_close(s);
+        json_decref(acting);
     }
     spec_listing_release(&l);
     if (status == VIV_OK && options->json)
