@@ -24,7 +24,7 @@ import trainer
 from decoder import Decoder, Shape
 from tokenizer import END, LETTERS, train_tokenizer
 
-VOCAB, BATCH, STEPS, SEED, RATE, PROMPT = 768, 32, 3000, 77, 5e-3, 0.1
+VOCAB, BATCH, STEPS, SEED, RATE, PROMPT = 768, 32, 2500, 77, 5e-3, 0.05
 SHAPE = Shape(hidden_size=160, num_hidden_layers=5, num_attention_heads=5, num_key_value_heads=5, head_dim=32,
               intermediate_size=448, vocab_size=VOCAB, max_position_embeddings=1024)
 TEMPLATE = "{% for m in messages %}{% if m['role'] == 'user' %}" + END + "{{ m['content'] }}{% endif %}{% endfor %}"

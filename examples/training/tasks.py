@@ -1,8 +1,9 @@
 """Tasks over files, and who does them: what lam.py learns from and is scored on.
 
 A task is a sentence, a tree of files, and a plan that knows what is meant: from the tree and what was done so far it says the
-next action, or that it is done. Trees, names and sentences are made at random. A fifth of the words, and of each
-kind of task two sentences, are for the score alone: `unseen` draws from those.
+next action, or that it is done. Trees, names and sentences are made at random. A fifth of the words, and a fifth of
+the ways to say each task, are for the score alone: `unseen` draws from those. The words of a sentence are all learnt, since
+the model knows no others; what is new is how they stand together.
 
 The prompts are those that plugins/lam writes (loop.c: show_all), and the results of actions those of its tools, so that what is
 learnt here is what `viv act` asks.
@@ -10,6 +11,8 @@ learnt here is what `viv act` asks.
 import dataclasses
 import json
 import random
+import re
+import zlib
 
 HISTORY = 300  # bytes of what was done that a prompt shows: limits.history in specs/embedded/lam.yaml
 
@@ -25,6 +28,8 @@ SUFFIXES = ["", "", "", "", "_final", "-draft", "_v2", "-2", "_old", "2024", "_2
 KINDS = {"pictures": ["png", "jpg", "jpeg", "gif", "webp"], "documents": ["txt", "md", "pdf", "doc", "odt"],
          "music": ["mp3", "wav", "ogg", "flac"], "videos": ["mp4", "mkv", "avi"], "tables": ["csv", "xls", "ods"],
          "archives": ["zip", "tar", "gz"], "code": ["py", "c", "js", "sh"], "other": ["tmp", "log", "bak", "dat"]}
+POLITE = [("", "")] * 6 + [("", "."), ("", ", please"), ("", " now"), ("", " for me"), ("Please ", ""), ("Please ", "."), ("Now ", ""),
+          ("Can you ", "?"), ("Could you ", "?"), ("Could you please ", "?"), ("I want you to ", ""), ("You should ", "")]
 KIND_OF = {ending: kind for kind, endings in KINDS.items() for ending in endings}
 
 
@@ -96,9 +101,12 @@ class Words:
 
     def word(self) -> str:
         """A noun, or letters: what is learnt is to copy names, not to know them."""
-        if self.rng.random() < 0.4:
+        way = self.rng.random()
+        if way < 0.3:
             parts = self.rng.randint(2, 3)
             return "".join(self.rng.choice("bcdfghjklmnprstvwz") + self.rng.choice("aeiou") for _ in range(parts))
+        if way < 0.5:
+            return "".join(self.rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(self.rng.randint(2, 9)))
         return self.rng.choice(NOUNS[::5] if self.unseen else [n for i, n in enumerate(NOUNS) if i % 5])
 
     def stem(self) -> str:
@@ -114,11 +122,16 @@ class Words:
         return " ".join(self.word() for _ in range(self.rng.randint(2, 5)))
 
     def choose(self, sentences: list[str]) -> str:
-        """The last two of a list are for the score alone."""
-        chosen = self.rng.choice(sentences[-2:] if self.unseen else sentences[:-2])
-        if self.rng.random() < 0.2 and chosen[0] not in "{I" and chosen[-1] != "?":
-            chosen = "Please " + chosen[0].lower() + chosen[1:]
-        return chosen
+        """One way to say it: of each [a|b|c] one word, and around an order the words of POLITE."""
+        while True:
+            said = self.rng.choice(sentences)
+            while "[" in said:
+                said = re.sub(r"\[([^\[\]]*)\]", lambda m: self.rng.choice(m[1].split("|")), said, count=1)
+            if said[0] not in "{I" and said[-1] != "?":
+                before, after = self.rng.choice(POLITE)
+                said = (before + said[0].lower() + said[1:] if before else said) + after
+            if (zlib.crc32(said.encode()) % 5 == 0) == self.unseen:
+                return said
 
     def tree(self, n_files: int, folders: int) -> Tree:
         """Every name is there once, so that a task can name a file without its folder."""
@@ -167,10 +180,11 @@ def sort_by_kind(w: Words) -> Task:
     tree = w.tree(w.rng.randint(2, 7), w.rng.randint(0, 2))
     for kind in w.rng.sample(list(KINDS), w.rng.randint(0, 2)):
         tree[kind] = None
-    text = w.choose(["Sort the files by kind", "Sort these files by kind into folders", "Tidy up this folder",
-                     "Put each file into a folder for its kind", "Organise the files by type", "Clean up",
-                     "Make a folder for each kind of file and move the files there", "Group the files by kind",
-                     "Sort everything by type", "Tidy the files by kind"])
+    text = w.choose(["[Sort|Tidy|Organise|Order|Group] [the files|these files|all files|everything|my files] by [kind|type]",
+                     "[Sort|Tidy|Organise] [the files|everything] by [kind|type] into folders",
+                     "[Tidy|Clean|Tidy up|Clean up] [this folder|the folder|here|everything]",
+                     "[Put|Move] [each file|every file|all files] into a folder for its [kind|type]",
+                     "Make a folder for each [kind|type] of file and [move|put] the files there"])
     return Task("sort", text, tree, lambda t, _: gather(t, t.files("."), kind_of, "The files are sorted by kind."))
 
 
@@ -181,9 +195,9 @@ def move_one(w: Words) -> Task:
     target = w.rng.choice(others) if others and w.rng.random() < 0.6 else w.word()
     while target in tree and tree[target] is not None or target == folder_of(path):
         target = w.word()
-    text = w.choose(['Move {a} to {b}', 'Put {a} into {b}', 'Move the file {a} into the folder {b}', 'Move {a} into {b}',
-                     '{a} belongs into {b}', 'Take {a} and put it in {b}', 'File {a} under {b}',
-                     'I want {a} in {b}', 'Please put the file {a} in the folder {b}']).format(a=base(path), b=target)
+    text = w.choose(["[Move|Put|Bring|Take] [|the file ]{a} [to|into|in] [|the folder ]{b}", "Take [|the file ]{a} and put it [in|into] [|the folder ]{b}",
+                     "{a} [belongs|should go|goes|has to go] [to|into|in] [|the folder ]{b}",
+                     "I [want|need|would like] [|the file ]{a} in [|the folder ]{b}"]).format(a=base(path), b=target)
     return Task("move", text, tree,
                 lambda t, _: gather(t, [path] if path in t else [], lambda _: target, f"{base(path)} is in {target}."))
 
@@ -194,9 +208,9 @@ def move_all(w: Words) -> Task:
     for _ in range(w.rng.randint(0, 2)):
         w.add(tree, ending)
     target = w.word()
-    text = w.choose(['Move all {e} files to {b}', 'Move the {e} files into {b}', 'Put all .{e} files into {b}',
-                     'Move every {e} file to {b}', 'All {e} files belong into {b}', 'Collect the {e} files in {b}',
-                     'Put the .{e} files in the folder {b}', 'Bring all {e} files to {b}']).format(e=ending, b=target)
+    text = w.choose(["[Move|Put|Bring|Take|Collect] [all|the|all the|all my] [|.]{e} files [to|into|in] [|the folder ]{b}",
+                     "[Move|Put|Bring|Take] [every|each] [|.]{e} file [to|into|in] [|the folder ]{b}",
+                     "I [want|need|would like] [all|the|all the] [|.]{e} files in [|the folder ]{b}"]).format(e=ending, b=target)
 
     def plan(t, _):
         left = [p for p in t.files() if p.endswith("." + ending) and folder_of(p) != target]
@@ -211,8 +225,8 @@ def archive(w: Words) -> Task:
         tree["archive"] = None
     if path == "archive":
         path = w.rng.choice(tree.files())
-    text = w.choose(["Archive {a}", "Put {a} into the archive", "Move {a} to the archive", "Archive the old {a}",
-                     "{a} can go to the archive", "Send {a} to the archive"]).format(a=base(path))
+    text = w.choose(["Archive [|the old ]{a}", "[Put|Move|Send|Bring|Take] [|the old ]{a} [to|into|in] the archive",
+                     "{a} [can go|belongs|should go|has to go] [to|into|in] the archive", "I [want|need] {a} in the archive"]).format(a=base(path))
     return Task("archive", text, tree, lambda t, _: gather(t, [path] if path in t and folder_of(path) != "archive" else [],
                                                            lambda _: "archive", f"{base(path)} is archived."))
 
@@ -221,9 +235,9 @@ def rename(w: Words) -> Task:
     tree = w.tree(w.rng.randint(2, 9), w.rng.randint(0, 3))
     path = w.rng.choice(tree.files())
     new = f"{w.stem()}.{path.rsplit('.', 1)[-1]}"
-    text = w.choose(["Rename {a} to {b}", "Rename the file {a} to {b}", "Call {a} {b}", "Change the name of {a} to {b}",
-                     "Give {a} the name {b}", "{a} should be called {b}", "Rename {a} as {b}",
-                     "Let {a} have the name {b}"]).format(a=base(path), b=new)
+    text = w.choose(["Rename [|the file ]{a} [to|as|into] {b}", "[Call|Name] [|the file ]{a} {b}", "Change the name of [|the file ]{a} [to|into] {b}",
+                     "Give [|the file ]{a} the name {b}", "Let [|the file ]{a} have the name {b}", "{a} should [be called|be named|have the name] {b}",
+                     "I want {a} to [be called|be named|have the name] {b}"]).format(a=base(path), b=new)
 
     def plan(t, _):
         if path in t and new != base(path):
@@ -238,8 +252,8 @@ def copy_one(w: Words) -> Task:
     target = w.rng.choice([f for f in tree.folders() if f != folder_of(path)] or ["."])
     if target == "." or inside(target, base(path)) in tree:
         return copy_one(w)
-    text = w.choose(["Copy {a} to {b}", "Copy {a} into {b}", "Make a copy of {a} in {b}", "Put a copy of {a} into {b}",
-                     "Copy the file {a} to the folder {b}", "I need a copy of {a} in {b}"]).format(a=base(path), b=target)
+    text = w.choose(["Copy [|the file ]{a} [to|into] [|the folder ]{b}", "[Make|Put|Save] a [copy|second copy] of [|the file ]{a} [in|into] [|the folder ]{b}",
+                     "I [want|need|would like] a copy of [|the file ]{a} in [|the folder ]{b}"]).format(a=base(path), b=target)
 
     def plan(t, _):
         if inside(target, base(path)) not in t:
@@ -252,15 +266,17 @@ def delete(w: Words) -> Task:
     tree = w.tree(w.rng.randint(2, 8), w.rng.randint(0, 3))
     if w.rng.random() < 0.5:
         path = w.rng.choice(tree.files() + tree.folders())
-        text = w.choose(["Delete {a}", "Remove {a}", "Throw away {a}", "Delete the old {a}", "Get rid of {a}",
-                         "I do not need {a} any more", "Erase {a}"]).format(a=base(path))
+        text = w.choose(["[Delete|Remove|Throw away|Get rid of|Erase] [|the old |the file ]{a}",
+                         "I [do not|don't] [need|want] [|the old |the file ]{a} [any more|anymore]",
+                         "{a} [can go|is not needed any more|is not needed anymore|can be deleted|should be deleted]"]).format(a=base(path))
         return Task("delete", text, tree, lambda t, _: {"action": "delete", "path": path} if path in t
                     else done(f"{base(path)} is deleted."))
     ending = w.rng.choice(["tmp", "log", "bak"])
     for _ in range(w.rng.randint(1, 3)):
         w.add(tree, ending)
-    text = w.choose(["Delete all {e} files", "Remove the {e} files", "Delete every .{e} file", "Throw away all {e} files",
-                     "Get rid of the .{e} files", "Erase all .{e} files"]).format(e=ending)
+    text = w.choose(["[Delete|Remove|Throw away|Get rid of|Erase] [all|the|all the|all my] [|.]{e} files",
+                     "[Delete|Remove|Throw away|Get rid of|Erase] [every|each] [|.]{e} file",
+                     "I [do not|don't] [need|want] [the|all the] [|.]{e} files [any more|anymore]"]).format(e=ending)
 
     def plan(t, _):
         left = [p for p in t.files() if p.endswith("." + ending)]
@@ -274,8 +290,9 @@ def find_name(w: Words) -> Task:
     name = base(path)
     if sum(base(p) == name for p in tree.files()) > 1:
         return find_name(w)
-    text = w.choose(["Where is {a}?", "Find {a}", "Find the file {a}", "In which folder is {a}?", "Look for {a}",
-                     "Where can I find {a}?", "Tell me where {a} is"]).format(a=name)
+    text = w.choose(["Where is [|the file |my file ]{a}?", "Where [can I|do I|did I] [find|have|put] [|the file ]{a}?",
+                     "[Find|Look for] [|the file |my file ]{a}", "In [which|what] folder [is|do I have|can I find] [|the file ]{a}?",
+                     "[Tell|Show] me where [|the file |my file ]{a} is"]).format(a=name)
     answer = f"It is {path}." if "/" in path else f"It is {path}, at the top."
     return Task("find", text, tree, lambda t, _: done(answer), answer=path)
 
@@ -287,8 +304,10 @@ def find_text(w: Words) -> Task:
     if any(word in p or word in (tree[p] or "") for p in tree):
         return find_text(w)
     tree[path] = w.sentence() + "\n" + w.sentence() + " " + word + "\n" if w.rng.random() < 0.5 else word + " " + w.sentence() + "\n"
-    text = w.choose(["Which file mentions {a}?", "Find the file that mentions {a}", "Search for {a}", "Which file is about {a}?",
-                     "Which file contains the word {a}?", "In which file is the word {a}?"]).format(a=word)
+    text = w.choose(["[Which|What] file [mentions|contains|is about|has|speaks of] [|the word ]{a}?",
+                     "Find the file that [mentions|contains|is about|has|speaks of] [|the word ]{a}",
+                     "Search [|the files ]for [|the word ]{a}", "In [which|what] file [is|do I find|can I find] the word {a}?",
+                     "[Tell|Show] me [which|what] file [mentions|contains|is about|has] [|the word ]{a}"]).format(a=word)
     return Task("search", text, tree, lambda t, r: done(f"It is in {path}.") if r
                 else {"action": "search", "folder": ".", "text": word}, answer=path)
 
@@ -296,8 +315,10 @@ def find_text(w: Words) -> Task:
 def count(w: Words) -> Task:
     tree = w.tree(w.rng.randint(1, 8), w.rng.randint(0, 3))
     files, folders = len(tree.files()), len(tree.folders())
-    text = w.choose(["How many files are there?", "Summarise the folder", "What is in here?", "Count the files",
-                     "How much is in this folder?", "Give me a summary", "Sum up what is here"])
+    text = w.choose(["How many files [are there|are here|do I have|are in here|are in this folder]?",
+                     "[Summarise|Sum up|Count] [the files|what is here|what is in here|all files|this folder|the folder]",
+                     "[What|How much] is in [here|this folder|the folder]?",
+                     "[Give me|Show me|Make] a [summary|short summary] of [the files|this folder|the folder|all files]"])
     said = f"{files} file{'s' * (files != 1)} and {folders} folder{'s' * (folders != 1)}"
     return Task("summarise", text, tree, lambda t, _: done(f"There are {said}."), answer=said)
 
@@ -307,8 +328,8 @@ def make_folder(w: Words) -> Task:
     name = w.word()
     if name in tree:
         return make_folder(w)
-    text = w.choose(["Make a folder {a}", "Make a new folder called {a}", "Create the folder {a}", "I need a folder {a}",
-                     "Add a folder named {a}", "Create a folder with the name {a}"]).format(a=name)
+    text = w.choose(["[Make|Create|Add] [a|a new] folder [|called |named |with the name ]{a}", "[Make|Create|Add] the folder {a}",
+                     "I [want|need|would like] a [|new ]folder [|called |named |with the name ]{a}"]).format(a=name)
     return Task("make folder", text, tree, lambda t, _: done(f"The folder {name} is there.") if name in t
                 else {"action": "make_folder", "folder": ".", "name": name})
 
@@ -318,9 +339,9 @@ def write(w: Words) -> Task:
     name, words = w.file(["txt", "md"]), w.sentence()
     if name in tree:
         return write(w)
-    text = w.choose(['Write "{b}" to {a}', 'Write a file {a} that says "{b}"', 'Make a note {a} with the text "{b}"',
-                     'Write {a} with the words "{b}"', 'Create a file {a} with "{b}"',
-                     'Note "{b}" in the new file {a}']).format(a=name, b=words)
+    text = w.choose(['[Write|Note|Put|Save] "{b}" [to|into|in] [|the file |the new file |a new file ]{a}',
+                     '[Write|Make|Create|Add] [a file|a note|a new file|a text] {a} [that says|with|with the text|with the words] "{b}"',
+                     'I [want|need|would like] a [file|note] {a} [that says|with|with the text|with the words] "{b}"']).format(a=name, b=words)
     return Task("write", text, tree, lambda t, _: done(f"It is written in {name}.") if name in t
                 else {"action": "write", "folder": ".", "name": name, "text": words})
 
