@@ -28,7 +28,8 @@ SUFFIXES = ["", "", "", "", "_final", "-draft", "_v2", "-2", "_old", "2024", "_2
 KINDS = {"pictures": ["png", "jpg", "jpeg", "gif", "webp"], "documents": ["txt", "md", "pdf", "doc", "odt"],
          "music": ["mp3", "wav", "ogg", "flac"], "videos": ["mp4", "mkv", "avi"], "tables": ["csv", "xls", "ods"],
          "archives": ["zip", "tar", "gz"], "code": ["py", "c", "js", "sh"], "other": ["tmp", "log", "bak", "dat"]}
-POLITE = [("", "")] * 6 + [("", "."), ("", ", please"), ("", " now"), ("", " for me"), ("Please ", ""), ("Please ", "."), ("Now ", ""),
+POLITE = [("", "")] * 6 + [("", "."), ("", ", please"), ("", " now"), ("", " for me"), ("Please ", ""), ("Please ", "."),
+         ("Now ", ""),
           ("Can you ", "?"), ("Could you ", "?"), ("Could you please ", "?"), ("I want you to ", ""), ("You should ", "")]
 KIND_OF = {ending: kind for kind, endings in KINDS.items() for ending in endings}
 
@@ -195,7 +196,8 @@ def move_one(w: Words) -> Task:
     target = w.rng.choice(others) if others and w.rng.random() < 0.6 else w.word()
     while target in tree and tree[target] is not None or target == folder_of(path):
         target = w.word()
-    text = w.choose(["[Move|Put|Bring|Take] [|the file ]{a} [to|into|in] [|the folder ]{b}", "Take [|the file ]{a} and put it [in|into] [|the folder ]{b}",
+    text = w.choose(["[Move|Put|Bring|Take] [|the file ]{a} [to|into|in] [|the folder ]{b}",
+                     "Take [|the file ]{a} and put it [in|into] [|the folder ]{b}",
                      "{a} [belongs|should go|goes|has to go] [to|into|in] [|the folder ]{b}",
                      "I [want|need|would like] [|the file ]{a} in [|the folder ]{b}"]).format(a=base(path), b=target)
     return Task("move", text, tree,
@@ -226,7 +228,8 @@ def archive(w: Words) -> Task:
     if path == "archive":
         path = w.rng.choice(tree.files())
     text = w.choose(["Archive [|the old ]{a}", "[Put|Move|Send|Bring|Take] [|the old ]{a} [to|into|in] the archive",
-                     "{a} [can go|belongs|should go|has to go] [to|into|in] the archive", "I [want|need] {a} in the archive"]).format(a=base(path))
+                     "{a} [can go|belongs|should go|has to go] [to|into|in] the archive",
+                     "I [want|need] {a} in the archive"]).format(a=base(path))
     return Task("archive", text, tree, lambda t, _: gather(t, [path] if path in t and folder_of(path) != "archive" else [],
                                                            lambda _: "archive", f"{base(path)} is archived."))
 
@@ -235,8 +238,10 @@ def rename(w: Words) -> Task:
     tree = w.tree(w.rng.randint(2, 9), w.rng.randint(0, 3))
     path = w.rng.choice(tree.files())
     new = f"{w.stem()}.{path.rsplit('.', 1)[-1]}"
-    text = w.choose(["Rename [|the file ]{a} [to|as|into] {b}", "[Call|Name] [|the file ]{a} {b}", "Change the name of [|the file ]{a} [to|into] {b}",
-                     "Give [|the file ]{a} the name {b}", "Let [|the file ]{a} have the name {b}", "{a} should [be called|be named|have the name] {b}",
+    text = w.choose(["Rename [|the file ]{a} [to|as|into] {b}", "[Call|Name] [|the file ]{a} {b}",
+                     "Change the name of [|the file ]{a} [to|into] {b}",
+                     "Give [|the file ]{a} the name {b}", "Let [|the file ]{a} have the name {b}",
+                     "{a} should [be called|be named|have the name] {b}",
                      "I want {a} to [be called|be named|have the name] {b}"]).format(a=base(path), b=new)
 
     def plan(t, _):
@@ -252,7 +257,8 @@ def copy_one(w: Words) -> Task:
     target = w.rng.choice([f for f in tree.folders() if f != folder_of(path)] or ["."])
     if target == "." or inside(target, base(path)) in tree:
         return copy_one(w)
-    text = w.choose(["Copy [|the file ]{a} [to|into] [|the folder ]{b}", "[Make|Put|Save] a [copy|second copy] of [|the file ]{a} [in|into] [|the folder ]{b}",
+    text = w.choose(["Copy [|the file ]{a} [to|into] [|the folder ]{b}",
+                     "[Make|Put|Save] a [copy|second copy] of [|the file ]{a} [in|into] [|the folder ]{b}",
                      "I [want|need|would like] a copy of [|the file ]{a} in [|the folder ]{b}"]).format(a=base(path), b=target)
 
     def plan(t, _):
@@ -291,7 +297,8 @@ def find_name(w: Words) -> Task:
     if sum(base(p) == name for p in tree.files()) > 1:
         return find_name(w)
     text = w.choose(["Where is [|the file |my file ]{a}?", "Where [can I|do I|did I] [find|have|put] [|the file ]{a}?",
-                     "[Find|Look for] [|the file |my file ]{a}", "In [which|what] folder [is|do I have|can I find] [|the file ]{a}?",
+                     "[Find|Look for] [|the file |my file ]{a}",
+                     "In [which|what] folder [is|do I have|can I find] [|the file ]{a}?",
                      "[Tell|Show] me where [|the file |my file ]{a} is"]).format(a=name)
     answer = f"It is {path}." if "/" in path else f"It is {path}, at the top."
     return Task("find", text, tree, lambda t, _: done(answer), answer=path)
